@@ -1,0 +1,67 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * error — the one error domain of berth.
+ *
+ * Every failure a caller can meet is a GError of domain BERTH_ERROR. It carries four things:
+ *   code     a BerthErrorCode: what the caller can do about it;
+ *   message  one line without a final full stop, the path of what failed, from the outside in
+ *            ("import debian: unpack usr/bin/sudo: no space left on device");
+ *   id       a stable name for scripts, dotted, never translated ("import.unpack.no-space");
+ *   hint     what to do next, or NULL.
+ *
+ * Raise with the most exact id at the place that knows; add context on the way up with
+ * g_prefix_error(), which leaves code, id and hint alone. Success never touches @error; failure
+ * always fills it. The library never prints: cmd/berth/main.c does, once.
+ *
+ * Ownership: ids are static strings; hints and messages are copied.
+ */
+#pragma once
+
+#include <glib.h>
+#include <stdbool.h>
+
+G_BEGIN_DECLS
+
+typedef enum {
+    BERTH_ERROR_FAILED,      /* nothing more exact is known */
+    BERTH_ERROR_NOT_FOUND,   /* a distro, file or program that was named does not exist */
+    BERTH_ERROR_EXISTS,      /* the name is taken */
+    BERTH_ERROR_INVALID,     /* what was given cannot be used: a name, an archive, a setting */
+    BERTH_ERROR_BUSY,        /* in use just now; the same call may work later */
+    BERTH_ERROR_NOT_RUNNING, /* needs a running instance */
+    BERTH_ERROR_NO_SPACE,    /* disk, quota or file size limit */
+    BERTH_ERROR_DENIED,      /* permission */
+    BERTH_ERROR_NO_KVM,      /* hardware virtualisation was demanded and does not work */
+    BERTH_ERROR_GUEST,       /* the guest did not do its part: no boot, no agent, no such user */
+    BERTH_ERROR_PROTOCOL,    /* the other side sent something that cannot be understood */
+    BERTH_ERROR_CANCELLED,   /* the user asked to stop */
+} BerthErrorCode;
+
+#define BERTH_ERROR (berth_error_quark())
+GQuark berth_error_quark(void);
+
+/* Set @error. @id must be a static string; @hint may be NULL. */
+void berth_error_set(GError **error, BerthErrorCode code, const char *id, const char *hint,
+                     const char *format, ...) G_GNUC_PRINTF(5, 6);
+
+/* Set @error from @errnum: the message is the formatted text, ": " and the system's words in lower
+ * case; the code follows from @errnum. The id is @step plus a kind, as in "import.unpack" +
+ * ".no-space"; kinds are no-space, denied, missing, exists, busy, read-only, too-big and io. */
+void berth_error_set_errno(GError **error, int errnum, const char *step, const char *format, ...)
+    G_GNUC_PRINTF(4, 5);
+
+/* Set @error as it came over a wire: any @code outside the enum becomes FAILED, the id is interned.
+ */
+void berth_error_set_remote(GError **error, guint code, const char *id, const char *hint,
+                            const char *message);
+
+/* The stable name, or "failed" for an error of another domain. Never NULL. */
+const char *berth_error_id(const GError *error);
+
+/* What to do next, or NULL. Borrowed from @error. */
+const char *berth_error_hint(const GError *error);
+
+/* Whether @error is of our domain with this code. @error may be NULL. */
+bool berth_error_is(const GError *error, BerthErrorCode code);
+
+G_END_DECLS

@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: MIT */
+#include "fd.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+void berth_fd_close(int *fd)
+{
+    int saved = errno;
+    if (*fd >= 0)
+        close(*fd);
+    *fd = -1;
+    errno = saved;
+}
+
+int berth_fd_write_all(int fd, const void *data, gsize size)
+{
+    const char *next = data;
+    while (size > 0) {
+        ssize_t written = write(fd, next, size);
+        if (written < 0 && errno == EINTR)
+            continue;
+        if (written < 0)
+            return -1;
+        next += written;
+        size -= (gsize)written;
+    }
+    return 0;
+}
+
+int berth_fd_set_nonblocking(int fd, bool nonblocking)
+{
+    int flags = fcntl(fd, F_GETFL);
+    if (flags < 0)
+        return -1;
+    return fcntl(fd, F_SETFL, nonblocking ? flags | O_NONBLOCK : flags & ~O_NONBLOCK);
+}
+
+int berth_fd_socketpair(int type, int ret_pair[2])
+{
+    return socketpair(AF_UNIX, type | SOCK_CLOEXEC, 0, ret_pair);
+}

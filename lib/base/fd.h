@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * fd — file descriptors with an owner.
+ *
+ * `berth_autofd int fd = -1;` closes at the end of the scope; berth_steal_fd(&fd) hands it on.
+ * Functions return -1 and set errno unless they say otherwise; -1 is always a valid "no fd".
+ */
+#pragma once
+
+#include <glib.h>
+#include <stdbool.h>
+#include <sys/types.h>
+
+G_BEGIN_DECLS
+
+/* Close *@fd unless it is negative, keeping errno; *@fd becomes -1. */
+void berth_fd_close(int *fd);
+#define berth_autofd __attribute__((cleanup(berth_fd_close)))
+
+/* Take the fd out of *@fd, leaving -1. */
+static inline int berth_steal_fd(int *fd)
+{
+    int taken = *fd;
+    *fd = -1;
+    return taken;
+}
+
+/* Write all @size bytes, through EINTR and short writes. 0, or -1 with errno. For blocking fds. */
+int berth_fd_write_all(int fd, const void *data, gsize size);
+
+/* Make @fd non-blocking, or clear the flag. 0, or -1 with errno. */
+int berth_fd_set_nonblocking(int fd, bool nonblocking);
+
+/* A connected pair of close-on-exec unix sockets of @type (SOCK_STREAM, SOCK_DGRAM,
+ * SOCK_SEQPACKET). 0, or -1 with errno. */
+int berth_fd_socketpair(int type, int ret_pair[2]);
+
+G_END_DECLS

@@ -1,0 +1,69 @@
+/* SPDX-License-Identifier: MIT */
+#include "base/error.h"
+
+#include <errno.h>
+
+static void test_carries_id_and_hint(void)
+{
+    g_autoptr(GError) error = NULL;
+    berth_error_set(&error, BERTH_ERROR_EXISTS, "registry.exists", "choose another name",
+                    "\"%s\" is taken", "debian");
+    g_prefix_error(&error, "import debian: ");
+
+    g_assert_error(error, BERTH_ERROR, BERTH_ERROR_EXISTS);
+    g_assert_cmpstr(error->message, ==, "import debian: \"debian\" is taken");
+    g_assert_cmpstr(berth_error_id(error), ==, "registry.exists");
+    g_assert_cmpstr(berth_error_hint(error), ==, "choose another name");
+
+    g_autoptr(GError) copy = g_error_copy(error);
+    g_assert_cmpstr(berth_error_id(copy), ==, "registry.exists");
+    g_assert_cmpstr(berth_error_hint(copy), ==, "choose another name");
+}
+
+static void test_folds_errno(void)
+{
+    static const struct {
+        int errnum;
+        BerthErrorCode code;
+        const char *id;
+        const char *message;
+    } cases[] = {
+        {ENOSPC, BERTH_ERROR_NO_SPACE, "import.unpack.no-space", "a/b: no space left on device"},
+        {EACCES, BERTH_ERROR_DENIED, "import.unpack.denied", "a/b: permission denied"},
+        {ENOENT, BERTH_ERROR_NOT_FOUND, "import.unpack.missing", "a/b: no such file or directory"},
+        {EIO, BERTH_ERROR_FAILED, "import.unpack.io", "a/b: input/output error"},
+    };
+    for (gsize i = 0; i < G_N_ELEMENTS(cases); i++) {
+        g_autoptr(GError) error = NULL;
+        berth_error_set_errno(&error, cases[i].errnum, "import.unpack", "%s", "a/b");
+        g_assert_error(error, BERTH_ERROR, (int)cases[i].code);
+        g_assert_cmpstr(berth_error_id(error), ==, cases[i].id);
+        g_assert_cmpstr(error->message, ==, cases[i].message);
+    }
+}
+
+static void test_remote_code_is_bounded(void)
+{
+    g_autoptr(GError) error = NULL;
+    berth_error_set_remote(&error, 4000, "x.y", "", "went wrong");
+    g_assert_error(error, BERTH_ERROR, BERTH_ERROR_FAILED);
+    g_assert_null(berth_error_hint(error));
+}
+
+static void test_foreign_errors_have_an_id(void)
+{
+    g_autoptr(GError) error = g_error_new_literal(G_FILE_ERROR, G_FILE_ERROR_IO, "x");
+    g_assert_cmpstr(berth_error_id(error), ==, "failed");
+    g_assert_null(berth_error_hint(error));
+    berth_error_set(NULL, BERTH_ERROR_FAILED, "x", NULL, "ignored");
+}
+
+int main(int argc, char **argv)
+{
+    g_test_init(&argc, &argv, NULL);
+    g_test_add_func("/base/error/carries-id-and-hint", test_carries_id_and_hint);
+    g_test_add_func("/base/error/folds-errno", test_folds_errno);
+    g_test_add_func("/base/error/remote-code-is-bounded", test_remote_code_is_bounded);
+    g_test_add_func("/base/error/foreign-errors-have-an-id", test_foreign_errors_have_an_id);
+    return g_test_run();
+}
