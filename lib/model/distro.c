@@ -1,0 +1,79 @@
+/* SPDX-License-Identifier: MIT */
+#include "distro.h"
+
+#include "base/error.h"
+
+#include <string.h>
+
+BerthDistro *berth_distro_new(const char *name)
+{
+    BerthDistro *distro = g_new0(BerthDistro, 1);
+    distro->id = g_strdup_printf("%08x%08x", g_random_int(), g_random_int());
+    distro->name = g_strdup(name);
+    distro->created_usec = g_get_real_time();
+    return distro;
+}
+
+BerthDistro *berth_distro_copy(const BerthDistro *distro)
+{
+    BerthDistro *copy = g_memdup2(distro, sizeof(*distro));
+    copy->id = g_strdup(distro->id);
+    copy->name = g_strdup(distro->name);
+    copy->disk = g_strdup(distro->disk);
+    copy->user = g_strdup(distro->user);
+    copy->account = g_strdup(distro->account);
+    return copy;
+}
+
+void berth_distro_free(BerthDistro *distro)
+{
+    if (distro == NULL)
+        return;
+    g_free(distro->id);
+    g_free(distro->name);
+    g_free(distro->disk);
+    g_free(distro->user);
+    g_free(distro->account);
+    g_free(distro);
+}
+
+bool berth_distro_check_name(const char *name, GError **error)
+{
+    gsize length = strlen(name);
+    bool valid = length >= 1 && length <= BERTH_DISTRO_NAME_LENGTH && g_ascii_isalnum(name[0]);
+    for (gsize i = 0; valid && i < length; i++)
+        valid = g_ascii_isalnum(name[i]) || strchr("._-", name[i]) != NULL;
+    if (valid)
+        return true;
+
+    g_autofree char *shown = g_strescape(name, NULL);
+    berth_error_set(error, BERTH_ERROR_INVALID, "name.invalid",
+                    "a name is 1 to 64 letters, digits, dots, underscores and hyphens, and starts "
+                    "with a letter or digit",
+                    "\"%.80s\" cannot be a distro's name", shown);
+    return false;
+}
+
+char *berth_distro_account(const char *user)
+{
+    if (user[0] == '\0')
+        return g_strdup("user");
+    char *account = g_ascii_strdown(user, 32);
+    for (char *c = account; *c != '\0'; c++)
+        if (!g_ascii_isalnum(*c) && *c != '-')
+            *c = '_';
+    if (!g_ascii_islower(account[0]))
+        account[0] = '_';
+    return account;
+}
+
+char *berth_distro_hostname(const char *name)
+{
+    char *hostname = g_ascii_strdown(name, 63);
+    for (char *c = hostname; *c != '\0'; c++)
+        if (!g_ascii_isalnum(*c))
+            *c = '-';
+    for (gsize end = strlen(hostname); end > 1 && hostname[end - 1] == '-'; end--)
+        hostname[end - 1] = '\0';
+    return hostname;
+}

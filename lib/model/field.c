@@ -1,0 +1,213 @@
+/* SPDX-License-Identifier: MIT */
+#include "field.h"
+
+#include "base/error.h"
+#include "base/size.h"
+
+#include <string.h>
+
+#define MEMBER(type, object, field) ((type *)(void *)((char *)(object) + (field)->offset))
+#define CONST_MEMBER(type, object, field)                                                          \
+    ((type const *)(const void *)((const char *)(object) + (field)->offset))
+
+static void clear_member(const BerthField *field, gpointer object)
+{
+    if (field->type == BERTH_FIELD_STRING)
+        g_clear_pointer(MEMBER(char *, object, field), g_free);
+    else if (field->type == BERTH_FIELD_LIST)
+        g_clear_pointer(MEMBER(char **, object, field), g_strfreev);
+}
+
+void berth_fields_clear(const BerthField *fields, gpointer object)
+{
+    for (const BerthField *field = fields; field->name != NULL; field++)
+        clear_member(field, object);
+}
+
+void berth_fields_init(const BerthField *fields, gpointer object)
+{
+    for (const BerthField *field = fields; field->name != NULL; field++) {
+        clear_member(field, object);
+        if (field->initial != NULL) {
+            bool ok = berth_field_parse(field, object, field->initial, NULL);
+            g_assert(ok); /* the table itself is wrong */
+        } else if (field->type == BERTH_FIELD_LIST) {
+            *MEMBER(char **, object, field) = g_new0(char *, 1);
+        }
+    }
+}
+
+const BerthField *berth_field_find(const BerthField *fields, const char *name)
+{
+    for (const BerthField *field = fields; field->name != NULL; field++)
+        if (strcmp(field->name, name) == 0)
+            return field;
+    return NULL;
+}
+
+static bool parse_bool(const char *text, bool *ret_value)
+{
+    static const struct {
+        const char *word;
+        bool value;
+    } words[] = {{"true", true},   {"yes", true}, {"on", true},   {"1", true},
+                 {"false", false}, {"no", false}, {"off", false}, {"0", false}};
+    for (gsize i = 0; i < G_N_ELEMENTS(words); i++) {
+        if (g_ascii_strcasecmp(words[i].word, text) != 0)
+            continue;
+        *ret_value = words[i].value;
+        return true;
+    }
+    return false;
+}
+
+static bool in_range(const BerthField *field, guint64 value)
+{
+    return value >= field->min && (field->max == 0 || value <= field->max);
+}
+
+static bool parse_number(const BerthField *field, gpointer object, const char *text)
+{
+    guint64 value;
+    if (field->type == BERTH_FIELD_SIZE) {
+        if (!berth_size_parse(text, &value) || !in_range(field, value))
+            return false;
+        *MEMBER(guint64, object, field) = value;
+        return true;
+    }
+    if (!g_ascii_string_to_unsigned(text, 10, 0, G_MAXUINT, &value, NULL) ||
+        !in_range(field, value))
+        return false;
+    *MEMBER(guint, object, field) = (guint)value;
+    return true;
+}
+
+static bool parse_word(const BerthField *field, gpointer object, const char *text)
+{
+    for (guint i = 0; field->words[i] != NULL; i++) {
+        if (strcmp(field->words[i], text) != 0)
+            continue;
+        *MEMBER(guint, object, field) = i;
+        return true;
+    }
+    return false;
+}
+
+static char **split_list(const char *text)
+{
+    g_auto(GStrv) parts = g_strsplit(text, ";", -1);
+    GPtrArray *list = g_ptr_array_new();
+    for (gsize i = 0; parts[i] != NULL; i++)
+        if (*g_strstrip(parts[i]) != '\0')
+            g_ptr_array_add(list, g_strdup(parts[i]));
+    g_ptr_array_add(list, NULL);
+    return (char **)g_ptr_array_free(list, FALSE);
+}
+
+static char *describe_range(const BerthField *field)
+{
+    bool size = field->type == BERTH_FIELD_SIZE;
+    g_autofree char *min =
+        size ? berth_size_format(field->min) : g_strdup_printf("%" G_GUINT64_FORMAT, field->min);
+    g_autofree char *max =
+        size ? berth_size_format(field->max) : g_strdup_printf("%" G_GUINT64_FORMAT, field->max);
+    const char *kind = size ? "a size such as 512M or 4G" : "a number";
+    return field->max == 0 ? g_strdup_printf("give %s, at least %s", kind, min)
+                           : g_strdup_printf("give %s, from %s to %s", kind, min, max);
+}
+
+static char *describe_allowed(const BerthField *field)
+{
+    if (field->type == BERTH_FIELD_BOOL)
+        return g_strdup("give true or false");
+    if (field->type != BERTH_FIELD_WORD)
+        return describe_range(field);
+    g_autofree char *words = g_strjoinv(", ", (char **)field->words);
+    return g_strdup_printf("give one of: %s", words);
+}
+
+static bool parse_value(const BerthField *field, gpointer object, const char *text)
+{
+    switch (field->type) {
+    case BERTH_FIELD_STRING:
+        clear_member(field, object);
+        *MEMBER(char *, object, field) = *text != '\0' ? g_strdup(text) : NULL;
+        return true;
+    case BERTH_FIELD_LIST:
+        clear_member(field, object);
+        *MEMBER(char **, object, field) = split_list(text);
+        return true;
+    case BERTH_FIELD_BOOL:
+        return parse_bool(text, MEMBER(bool, object, field));
+    case BERTH_FIELD_WORD:
+        return parse_word(field, object, text);
+    case BERTH_FIELD_SIZE:
+    case BERTH_FIELD_UINT:
+        return parse_number(field, object, text);
+    }
+    return false;
+}
+
+bool berth_field_parse(const BerthField *field, gpointer object, const char *text, GError **error)
+{
+    if (parse_value(field, object, text))
+        return true;
+
+    g_autofree char *hint = describe_allowed(field);
+    g_autofree char *shown = g_strescape(text, NULL);
+    berth_error_set(error, BERTH_ERROR_INVALID, "config.value", hint,
+                    "%s: \"%.80s\" is not allowed", field->name, shown);
+    return false;
+}
+
+char *berth_field_format(const BerthField *field, gconstpointer object)
+{
+    switch (field->type) {
+    case BERTH_FIELD_STRING: {
+        const char *text = *CONST_MEMBER(char *, object, field);
+        return g_strdup(text != NULL ? text : "");
+    }
+    case BERTH_FIELD_LIST:
+        return g_strjoinv(";", *CONST_MEMBER(char **, object, field));
+    case BERTH_FIELD_SIZE:
+        return g_strdup_printf("%" G_GUINT64_FORMAT, *CONST_MEMBER(guint64, object, field));
+    case BERTH_FIELD_UINT:
+        return g_strdup_printf("%u", *CONST_MEMBER(guint, object, field));
+    case BERTH_FIELD_BOOL:
+        return g_strdup(*CONST_MEMBER(bool, object, field) ? "true" : "false");
+    case BERTH_FIELD_WORD:
+        return g_strdup(field->words[*CONST_MEMBER(guint, object, field)]);
+    }
+    return g_strdup("");
+}
+
+bool berth_fields_load(const BerthField *fields, gpointer object, GKeyFile *file, const char *group,
+                       const char *origin, GError **error)
+{
+    g_auto(GStrv) keys = g_key_file_get_keys(file, group, NULL, NULL);
+    for (gsize i = 0; keys != NULL && keys[i] != NULL; i++) {
+        const BerthField *field = berth_field_find(fields, keys[i]);
+        if (field == NULL) {
+            berth_error_set(error, BERTH_ERROR_INVALID, "config.key",
+                            "\"berth config\" lists the keys", "%s: [%s] has no key \"%s\"", origin,
+                            group, keys[i]);
+            return false;
+        }
+
+        g_autofree char *text = g_key_file_get_string(file, group, keys[i], NULL);
+        if (!berth_field_parse(field, object, text != NULL ? text : "", error)) {
+            g_prefix_error(error, "%s: ", origin);
+            return false;
+        }
+    }
+    return true;
+}
+
+void berth_fields_save(const BerthField *fields, gconstpointer object, GKeyFile *file,
+                       const char *group)
+{
+    for (const BerthField *field = fields; field->name != NULL; field++) {
+        g_autofree char *text = berth_field_format(field, object);
+        g_key_file_set_string(file, group, field->name, text);
+    }
+}

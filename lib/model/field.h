@@ -1,0 +1,62 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * field — a struct described by a table, so that reading, checking, writing, copying and listing it
+ * are written once.
+ *
+ * A row says how one member is called in text, what it may hold and where it lies. Settings and
+ * Machine are such structs; their text form is a GKeyFile group. Tables end with a row whose name
+ * is NULL. Sizes in text take the suffixes of base/size.h.
+ */
+#pragma once
+
+#include <glib.h>
+#include <stdbool.h>
+#include <stddef.h>
+
+G_BEGIN_DECLS
+
+typedef enum {
+    BERTH_FIELD_STRING, /* char *, owned; "" is read as NULL */
+    BERTH_FIELD_LIST,   /* char **, owned, never NULL after defaults; separated by ";" in text */
+    BERTH_FIELD_SIZE,   /* guint64, bytes */
+    BERTH_FIELD_UINT,   /* guint */
+    BERTH_FIELD_BOOL,   /* bool; "true", "false", "yes", "no", "on", "off" */
+    BERTH_FIELD_WORD,   /* guint; one of `words` */
+} BerthFieldType;
+
+typedef struct {
+    const char *name;
+    BerthFieldType type;
+    size_t offset;
+    const char *initial;      /* as text; NULL is nothing, 0 or false */
+    guint64 min, max;         /* SIZE and UINT; max 0: no limit */
+    const char *const *words; /* WORD: NULL-terminated, index = value */
+    const char *help;         /* one line for users, or NULL */
+} BerthField;
+
+/* Give every member its initial value. @object's members must be zero or owned by it. */
+void berth_fields_init(const BerthField *fields, gpointer object);
+
+/* Free what the members own and zero them. */
+void berth_fields_clear(const BerthField *fields, gpointer object);
+
+/* The row called @name, or NULL. */
+const BerthField *berth_field_find(const BerthField *fields, const char *name);
+
+/* Read @text into the member. On failure the member keeps its value.
+ * Errors: BERTH_ERROR_INVALID, "config.value": what is allowed is in the hint. */
+bool berth_field_parse(const BerthField *field, gpointer object, const char *text, GError **error);
+
+/* The member as text that berth_field_parse reads back. Free with g_free. */
+char *berth_field_format(const BerthField *field, gconstpointer object);
+
+/* Read every key of @group; a missing group is empty. @origin names the file in messages.
+ * Errors: as berth_field_parse; BERTH_ERROR_INVALID, "config.key" for a key without a row. */
+bool berth_fields_load(const BerthField *fields, gpointer object, GKeyFile *file, const char *group,
+                       const char *origin, GError **error);
+
+/* Write every member into @group. */
+void berth_fields_save(const BerthField *fields, gconstpointer object, GKeyFile *file,
+                       const char *group);
+
+G_END_DECLS

@@ -1,0 +1,176 @@
+/* SPDX-License-Identifier: MIT */
+#include "machine.h"
+
+#include "base/error.h"
+
+#include <string.h>
+
+#define GROUP "machine"
+#define MIB   (G_GUINT64_CONSTANT(1) << 20)
+
+#define MEMORY_AUTO_MAX (8192 * MIB)
+
+static const char *const accel_words[] = {"auto", "kvm", "tcg", NULL};
+
+#define MEMBER(member) offsetof(BerthMachine, member)
+static const BerthField machine_fields[] = {
+    {"id", BERTH_FIELD_STRING, MEMBER(id)},
+    {"name", BERTH_FIELD_STRING, MEMBER(name)},
+    {"hostname", BERTH_FIELD_STRING, MEMBER(hostname)},
+    {"user", BERTH_FIELD_STRING, MEMBER(user)},
+    {"time-zone", BERTH_FIELD_STRING, MEMBER(time_zone)},
+    {"identity", BERTH_FIELD_STRING, MEMBER(identity)},
+    {"account", BERTH_FIELD_STRING, MEMBER(account)},
+    {"account-uid", BERTH_FIELD_UINT, MEMBER(account_uid)},
+    {"oobe", BERTH_FIELD_BOOL, MEMBER(oobe)},
+    {"rescue", BERTH_FIELD_BOOL, MEMBER(rescue)},
+    {"emulator", BERTH_FIELD_STRING, MEMBER(emulator)},
+    {"type", BERTH_FIELD_STRING, MEMBER(type)},
+    {"options", BERTH_FIELD_LIST, MEMBER(options)},
+    {"globals", BERTH_FIELD_LIST, MEMBER(globals)},
+    {"accel", BERTH_FIELD_WORD, MEMBER(accel), .words = accel_words},
+    {"cpu-kvm", BERTH_FIELD_STRING, MEMBER(cpu_kvm), "host"},
+    {"cpu-tcg", BERTH_FIELD_STRING, MEMBER(cpu_tcg), "max"},
+    {"tcg-options", BERTH_FIELD_STRING, MEMBER(tcg_options)},
+    {"devices-max", BERTH_FIELD_UINT, MEMBER(devices_max), "8", 1, 64},
+    {"kernel", BERTH_FIELD_STRING, MEMBER(kernel)},
+    {"initramfs", BERTH_FIELD_STRING, MEMBER(initramfs)},
+    {"kernel-arguments", BERTH_FIELD_LIST, MEMBER(kernel_arguments)},
+    {"tcg-kernel-arguments", BERTH_FIELD_LIST, MEMBER(tcg_kernel_arguments)},
+    {"cpus", BERTH_FIELD_UINT, MEMBER(cpus), "1", 1, 255},
+    {"memory", BERTH_FIELD_SIZE, MEMBER(memory), "512M", 64 * MIB},
+    {"disk", BERTH_FIELD_STRING, MEMBER(disk)},
+    {"disks", BERTH_FIELD_LIST, MEMBER(disks)},
+    {"mac", BERTH_FIELD_STRING, MEMBER(mac)},
+    {"mtu", BERTH_FIELD_UINT, MEMBER(mtu), "1500", 1280, 65520},
+    {"ports", BERTH_FIELD_BOOL, MEMBER(ports)},
+    {"log", BERTH_FIELD_STRING, MEMBER(log)},
+    {"log-size", BERTH_FIELD_SIZE, MEMBER(log_size), "1M"},
+    {"boot-timeout", BERTH_FIELD_UINT, MEMBER(boot_timeout_sec), "60"},
+    {"init-timeout", BERTH_FIELD_UINT, MEMBER(init_timeout_sec), "60"},
+    {"stop-timeout", BERTH_FIELD_UINT, MEMBER(stop_timeout_sec), "30"},
+    {NULL},
+};
+
+void berth_machine_free(BerthMachine *machine)
+{
+    if (machine == NULL)
+        return;
+    berth_fields_clear(machine_fields, machine);
+    g_free(machine);
+}
+
+guint berth_machine_devices(const BerthMachine *machine)
+{
+    const guint built_in = 5; /* disk, agent channel, network, balloon, entropy */
+    return built_in + g_strv_length(machine->disks);
+}
+
+static bool check_budget(const BerthMachine *machine, GError **error)
+{
+    guint devices = berth_machine_devices(machine);
+    if (devices <= machine->devices_max)
+        return true;
+    berth_error_set(error, BERTH_ERROR_INVALID, "machine.budget",
+                    "attach fewer disks; a microvm cannot be given more slots",
+                    "%s needs %u devices, a %s machine has room for %u", machine->name, devices,
+                    machine->type, machine->devices_max);
+    return false;
+}
+
+static BerthMachine *load(const char *text, const char *origin, const char *id, GError **error)
+{
+    g_autoptr(BerthMachine) machine = g_new0(BerthMachine, 1);
+    berth_fields_init(machine_fields, machine);
+
+    g_autoptr(GKeyFile) file = g_key_file_new();
+    g_autoptr(GError) problem = NULL;
+    if (!g_key_file_load_from_data(file, text, strlen(text), G_KEY_FILE_NONE, &problem)) {
+        berth_error_set(error, BERTH_ERROR_INVALID, id, NULL, "%s: %s", origin, problem->message);
+        return NULL;
+    }
+    if (!berth_fields_load(machine_fields, machine, file, GROUP, origin, error))
+        return NULL;
+    return g_steal_pointer(&machine);
+}
+
+static void replace(char **member, const char *value)
+{
+    g_free(*member);
+    *member = g_strdup(value);
+}
+
+/* Locally administered (the second-lowest bit of the first octet), the rest from the distro's id,
+ * so that a distro keeps its address. Source: IEEE 802, 8.2. */
+static char *mac_of(const char *id)
+{
+    guint64 bits = g_ascii_strtoull(id, NULL, 16);
+    return g_strdup_printf("52:54:%02x:%02x:%02x:%02x", (guint)(bits >> 24) & 0xff,
+                           (guint)(bits >> 16) & 0xff, (guint)(bits >> 8) & 0xff,
+                           (guint)bits & 0xff);
+}
+
+/* The guest gives back what it does not use, so the limit can be generous; but its kernel takes 1.6
+ * % of it for the descriptions of pages from the start. */
+static guint64 memory_of(guint64 wanted, const BerthHost *host)
+{
+    guint64 memory = wanted != 0 ? wanted : MIN(host->memory / 2, MEMORY_AUTO_MAX);
+    return MAX(memory / MIB * MIB, 128 * MIB);
+}
+
+BerthMachine *berth_machine_new(const BerthDistro *distro, const BerthSettings *settings,
+                                const BerthHost *host, const char *template_text, GError **error)
+{
+    g_autoptr(BerthMachine) machine =
+        load(template_text, "machine template", "machine.template", error);
+    if (machine == NULL)
+        return NULL;
+
+    replace(&machine->id, distro->id);
+    replace(&machine->name, distro->name);
+    g_free(machine->hostname);
+    machine->hostname = berth_distro_hostname(distro->name);
+    replace(&machine->user, distro->user);
+    replace(&machine->time_zone, host->time_zone);
+    replace(&machine->identity, distro->own_identity ? distro->id : NULL);
+    replace(&machine->account, distro->account);
+    machine->account_uid = distro->account_uid;
+    machine->oobe = distro->oobe;
+
+    if (settings->emulator != NULL)
+        replace(&machine->emulator, settings->emulator);
+    machine->accel = settings->accel;
+    replace(&machine->kernel, settings->kernel != NULL ? settings->kernel : host->kernel);
+    replace(&machine->initramfs, host->initramfs);
+
+    guint cpus = distro->cpus != 0 ? distro->cpus : settings->cpus;
+    machine->cpus = CLAMP(cpus != 0 ? cpus : host->cpus, 1, 255);
+    machine->memory = memory_of(distro->memory != 0 ? distro->memory : settings->memory, host);
+    replace(&machine->disk, distro->disk);
+    g_free(machine->mac);
+    machine->mac = mac_of(distro->id);
+    machine->mtu = settings->mtu;
+    machine->ports = settings->ports;
+
+    replace(&machine->log, host->log);
+    machine->log_size = settings->log_size;
+    machine->boot_timeout_sec = settings->boot_timeout_sec;
+    machine->init_timeout_sec = settings->init_timeout_sec;
+    machine->stop_timeout_sec = settings->stop_timeout_sec;
+
+    if (!check_budget(machine, error))
+        return NULL;
+    return g_steal_pointer(&machine);
+}
+
+char *berth_machine_to_text(const BerthMachine *machine)
+{
+    g_autoptr(GKeyFile) file = g_key_file_new();
+    berth_fields_save(machine_fields, machine, file, GROUP);
+    return g_key_file_to_data(file, NULL, NULL);
+}
+
+BerthMachine *berth_machine_from_text(const char *text, GError **error)
+{
+    return load(text, "machine.conf", "config.syntax", error);
+}

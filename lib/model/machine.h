@@ -1,0 +1,92 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * machine — everything the keeper and QEMU must be told about one instance, as a pure value.
+ *
+ *     Distro + Settings + Host + template text -> Machine -> (vmm/qemu_args) QEMU's argv
+ *
+ * Making one touches nothing outside the arguments. Its text form is machine.conf in the runtime
+ * directory; the keeper reads it and needs neither registry nor configuration.
+ *
+ * Sizes are bytes. Strings are owned by the struct; free with berth_machine_free.
+ */
+#pragma once
+
+#include "distro.h"
+#include "field.h"
+#include "settings.h"
+
+G_BEGIN_DECLS
+
+/* What a machine takes from the host it is to run on. All borrowed. */
+typedef struct {
+    guint64 memory;        /* physical memory, bytes */
+    guint cpus;            /* processors this process may use */
+    const char *kernel;    /* path of the uncompressed image that came with berth */
+    const char *initramfs; /* path */
+    const char *log;       /* path of the distro's console log */
+    const char *time_zone; /* Olson name, or "" */
+} BerthHost;
+
+typedef struct {
+    /* who */
+    char *id;       /* of the distro */
+    char *name;     /* of the distro */
+    char *hostname; /* in the guest */
+    char *user;     /* default user, or NULL for root */
+    char *time_zone;
+    char *identity;    /* the guest's machine-id and host keys are to be this one's own; or NULL */
+    char *account;     /* of a user the guest is to make if it has none, or NULL */
+    guint account_uid; /* wanted */
+    bool oobe;         /* the distro's own first-run command is wanted */
+    bool rescue;       /* the guest is to touch nothing of the distro's */
+
+    /* QEMU */
+    char *emulator;    /* name on PATH or path */
+    char *type;        /* "microvm" */
+    char **options;    /* of -machine, "key=value" */
+    char **globals;    /* of -global */
+    guint accel;       /* BerthAccel; AUTO until vmm/accel has decided */
+    char *cpu_kvm;     /* -cpu under KVM */
+    char *cpu_tcg;     /* -cpu under TCG */
+    char *tcg_options; /* after "-accel tcg", or NULL */
+    guint devices_max; /* virtio-mmio slots the machine type has */
+
+    /* what runs */
+    char *kernel;
+    char *initramfs;
+    char **kernel_arguments;
+    char **tcg_kernel_arguments; /* more of them, under TCG */
+    guint cpus;
+    guint64 memory;
+    char *disk;   /* raw image, the root file system */
+    char **disks; /* further raw images, read-only; each takes a device */
+    char *mac;    /* of eth0 */
+    guint mtu;
+    bool ports;
+
+    /* the keeper */
+    char *log;
+    guint64 log_size;
+    guint boot_timeout_sec;
+    guint init_timeout_sec;
+    guint stop_timeout_sec;
+} BerthMachine;
+
+/* The machine of @distro. @template_text is templates/machines/<arch>.conf.
+ * Errors: BERTH_ERROR_INVALID, "machine.template" for a template that cannot be read,
+ * "machine.budget" when there are more devices than slots. */
+BerthMachine *berth_machine_new(const BerthDistro *distro, const BerthSettings *settings,
+                                const BerthHost *host, const char *template_text, GError **error);
+void berth_machine_free(BerthMachine *machine);
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(BerthMachine, berth_machine_free)
+
+/* The virtio-mmio slots the machine takes: disk, agent channel, network, balloon, entropy, further
+ * disks. */
+guint berth_machine_devices(const BerthMachine *machine);
+
+/* Its text form and back. Free the text with g_free.
+ * Errors of from_text: BERTH_ERROR_INVALID, "config.*". */
+char *berth_machine_to_text(const BerthMachine *machine);
+BerthMachine *berth_machine_from_text(const char *text, GError **error);
+
+G_END_DECLS

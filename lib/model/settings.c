@@ -1,0 +1,108 @@
+/* SPDX-License-Identifier: MIT */
+#include "settings.h"
+
+#include "base/error.h"
+
+#include <string.h>
+
+#define MIB (G_GUINT64_CONSTANT(1) << 20)
+#define GIB (G_GUINT64_CONSTANT(1) << 30)
+#define TIB (G_GUINT64_CONSTANT(1) << 40)
+
+static const char *const accel_words[] = {"auto", "kvm", "tcg", NULL};
+
+const BerthField berth_settings_fields[] = {
+    {"accel", BERTH_FIELD_WORD, offsetof(BerthSettings, accel), "auto", .words = accel_words,
+     .help = "how the guest's processor is run; auto uses KVM where it is proven to work"},
+    {"memory", BERTH_FIELD_SIZE, offsetof(BerthSettings, memory), "0", 0, 4 * TIB,
+     .help = "the most memory a distro may use; 0 is half of the host's, at most 8G"},
+    {"cpus", BERTH_FIELD_UINT, offsetof(BerthSettings, cpus), "0", 0, 255,
+     .help = "processors of a distro; 0 is all of the host's"},
+    {"disk-size", BERTH_FIELD_SIZE, offsetof(BerthSettings, disk_size), "1T", 64 * MIB, 16 * TIB,
+     .help = "apparent size of a new distro's disk; it takes only the space it uses"},
+    {"cache-size", BERTH_FIELD_SIZE, offsetof(BerthSettings, cache_size), "10G", 0, 16 * TIB,
+     .help = "how much images kept for the next import may take; 0 keeps none"},
+    {"mtu", BERTH_FIELD_UINT, offsetof(BerthSettings, mtu), "16384", 1280, 65520,
+     .help = "MTU of the guest's eth0, bytes"},
+    {"ports", BERTH_FIELD_BOOL, offsetof(BerthSettings, ports), "true",
+     .help = "whether ports that listen in the guest appear on the host's localhost"},
+    {"boot-timeout", BERTH_FIELD_UINT, offsetof(BerthSettings, boot_timeout_sec), "60", 1, 3600,
+     .help = "seconds until a guest whose agent does not answer is given up"},
+    {"init-timeout", BERTH_FIELD_UINT, offsetof(BerthSettings, init_timeout_sec), "60", 0, 3600,
+     .help = "seconds that commands wait for the distro's init to finish starting"},
+    {"stop-timeout", BERTH_FIELD_UINT, offsetof(BerthSettings, stop_timeout_sec), "30", 0, 3600,
+     .help = "seconds an orderly power-off may take before it is forced"},
+    {"log-size", BERTH_FIELD_SIZE, offsetof(BerthSettings, log_size), "1M", 4096, GIB,
+     .help = "how much of a distro's console output is kept"},
+    {"kernel", BERTH_FIELD_STRING, offsetof(BerthSettings, kernel),
+     .help = "path of an uncompressed kernel to use instead of berth's own"},
+    {"emulator", BERTH_FIELD_STRING, offsetof(BerthSettings, emulator),
+     .help = "the QEMU program to use"},
+    {NULL},
+};
+
+const char *berth_accel_word(BerthAccel accel)
+{
+    return accel_words[accel];
+}
+
+void berth_settings_free(BerthSettings *settings)
+{
+    if (settings == NULL)
+        return;
+    berth_fields_clear(berth_settings_fields, settings);
+    g_free(settings);
+}
+
+static bool load_file(BerthSettings *settings, const char *distro, const char *text,
+                      const char *origin, GError **error)
+{
+    g_autoptr(GKeyFile) file = g_key_file_new();
+    g_autoptr(GError) problem = NULL;
+    if (!g_key_file_load_from_data(file, text, strlen(text), G_KEY_FILE_NONE, &problem)) {
+        berth_error_set(error, BERTH_ERROR_INVALID, "config.syntax",
+                        "groups are [berth] and [distro NAME], lines are KEY = VALUE", "%s: %s",
+                        origin, problem->message);
+        return false;
+    }
+
+    if (!berth_fields_load(berth_settings_fields, settings, file, "berth", origin, error))
+        return false;
+    if (distro == NULL)
+        return true;
+    g_autofree char *group = g_strdup_printf("distro %s", distro);
+    return berth_fields_load(berth_settings_fields, settings, file, group, origin, error);
+}
+
+static char *environment_name(const char *key)
+{
+    g_autofree char *upper = g_ascii_strup(key, -1);
+    return g_strdup_printf("BERTH_%s", g_strdelimit(upper, "-", '_'));
+}
+
+static bool load_environment(BerthSettings *settings, const char *const *environment,
+                             GError **error)
+{
+    for (const BerthField *field = berth_settings_fields; field->name != NULL; field++) {
+        g_autofree char *name = environment_name(field->name);
+        const char *text = g_environ_getenv((char **)environment, name);
+        if (text == NULL || berth_field_parse(field, settings, text, error))
+            continue;
+        g_prefix_error(error, "environment: %s: ", name);
+        return false;
+    }
+    return true;
+}
+
+BerthSettings *berth_settings_new(const char *distro, const char *text, const char *origin,
+                                  const char *const *environment, GError **error)
+{
+    g_autoptr(BerthSettings) settings = g_new0(BerthSettings, 1);
+    berth_fields_init(berth_settings_fields, settings);
+
+    if (text != NULL && !load_file(settings, distro, text, origin, error))
+        return NULL;
+    if (environment != NULL && !load_environment(settings, environment, error))
+        return NULL;
+    return g_steal_pointer(&settings);
+}

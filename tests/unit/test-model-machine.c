@@ -1,0 +1,142 @@
+/* SPDX-License-Identifier: MIT */
+#include "base/error.h"
+#include "model/machine.h"
+
+#include <string.h>
+
+#define GIB (G_GUINT64_CONSTANT(1) << 30)
+
+static const BerthHost host = {.memory = 8 * GIB,
+                               .cpus = 4,
+                               .kernel = "/k",
+                               .initramfs = "/i",
+                               .log = "/log",
+                               .time_zone = "Europe/Berlin"};
+
+static BerthDistro *debian(void)
+{
+    BerthDistro *distro = berth_distro_new("Debian");
+    distro->disk = g_strdup("/data/debian.ext4");
+    return distro;
+}
+
+static void test_limits_come_from_the_strongest(void)
+{
+    g_autoptr(BerthDistro) distro = debian();
+    g_autoptr(BerthSettings) settings = berth_settings_new(NULL, NULL, NULL, NULL, NULL);
+
+    g_autoptr(BerthMachine) machine =
+        berth_machine_new(distro, settings, &host, "[machine]\ntype=microvm\n", NULL);
+    g_assert_cmpuint(machine->memory, ==, 4 * GIB);
+    g_assert_cmpuint(machine->cpus, ==, 4);
+    g_assert_cmpstr(machine->hostname, ==, "debian");
+
+    settings->memory = 2 * GIB;
+    distro->cpus = 1;
+    g_autoptr(BerthMachine) limited =
+        berth_machine_new(distro, settings, &host, "[machine]\ntype=microvm\n", NULL);
+    g_assert_cmpuint(limited->memory, ==, 2 * GIB);
+    g_assert_cmpuint(limited->cpus, ==, 1);
+    g_assert_cmpstr(limited->mac, ==, machine->mac);
+}
+
+static void test_memory_of_a_big_host_is_not_all_taken(void)
+{
+    BerthHost big = host;
+    big.memory = 256 * GIB;
+    g_autoptr(BerthDistro) distro = debian();
+    g_autoptr(BerthSettings) settings = berth_settings_new(NULL, NULL, NULL, NULL, NULL);
+    g_autoptr(BerthMachine) machine =
+        berth_machine_new(distro, settings, &big, "[machine]\ntype=microvm\n", NULL);
+    g_assert_cmpuint(machine->memory, ==, 8 * GIB);
+}
+
+static void test_budget(void)
+{
+    g_autoptr(BerthDistro) distro = debian();
+    g_autoptr(BerthSettings) settings = berth_settings_new(NULL, NULL, NULL, NULL, NULL);
+    g_autoptr(GError) error = NULL;
+    g_assert_null(berth_machine_new(
+        distro, settings, &host, "[machine]\ntype=microvm\ndevices-max=6\ndisks=/a;/b\n", &error));
+    g_assert_cmpstr(berth_error_id(error), ==, "machine.budget");
+    g_assert_cmpstr(error->message, ==, "Debian needs 7 devices, a microvm machine has room for 6");
+}
+
+static void test_bad_template(void)
+{
+    g_autoptr(BerthDistro) distro = debian();
+    g_autoptr(BerthSettings) settings = berth_settings_new(NULL, NULL, NULL, NULL, NULL);
+    g_autoptr(GError) error = NULL;
+    g_assert_null(berth_machine_new(distro, settings, &host, "no group\n", &error));
+    g_assert_cmpstr(berth_error_id(error), ==, "machine.template");
+}
+
+static void test_text_and_back(void)
+{
+    g_autoptr(BerthDistro) distro = debian();
+    g_autofree char *odd = g_strdup("/data/with space;semi\\colon,=\n/d.ext4");
+    g_free(distro->disk);
+    distro->disk = g_steal_pointer(&odd);
+    g_autoptr(BerthSettings) settings = berth_settings_new(NULL, NULL, NULL, NULL, NULL);
+    g_autoptr(BerthMachine) machine =
+        berth_machine_new(distro, settings, &host, "[machine]\noptions=a=b;c=d\n", NULL);
+
+    g_autofree char *text = berth_machine_to_text(machine);
+    g_autoptr(GError) error = NULL;
+    g_autoptr(BerthMachine) back = berth_machine_from_text(text, &error);
+    g_assert_no_error(error);
+    g_autofree char *again = berth_machine_to_text(back);
+    g_assert_cmpstr(text, ==, again);
+    g_assert_cmpstr(back->disk, ==, machine->disk);
+    g_assert_cmpuint(g_strv_length(back->options), ==, 2);
+}
+
+static void test_a_clone_is_told_its_identity(void)
+{
+    g_autoptr(BerthDistro) distro = debian();
+    g_autoptr(BerthSettings) settings = berth_settings_new(NULL, NULL, NULL, NULL, NULL);
+    for (guint own = 0; own < 2; own++) {
+        distro->own_identity = own == 1;
+        g_autoptr(BerthMachine) machine =
+            berth_machine_new(distro, settings, &host, "[machine]\ntype=microvm\n", NULL);
+        g_assert_nonnull(machine);
+        g_autofree char *text = berth_machine_to_text(machine);
+        g_autoptr(BerthMachine) back = berth_machine_from_text(text, NULL);
+        g_assert_cmpstr(back->identity, ==, own == 1 ? distro->id : NULL);
+    }
+}
+
+static void test_a_guest_is_told_whose_account_it_is_to_have(void)
+{
+    g_autoptr(BerthDistro) distro = debian();
+    distro->account = g_strdup("alice");
+    distro->account_uid = 1001;
+    distro->oobe = true;
+    g_autoptr(BerthSettings) settings = berth_settings_new(NULL, NULL, NULL, NULL, NULL);
+    g_autoptr(BerthMachine) machine =
+        berth_machine_new(distro, settings, &host, "[machine]\ntype=microvm\n", NULL);
+    machine->rescue = true;
+    g_autofree char *text = berth_machine_to_text(machine);
+    g_autoptr(BerthMachine) back = berth_machine_from_text(text, NULL);
+    g_assert_cmpstr(back->account, ==, "alice");
+    g_assert_cmpuint(back->account_uid, ==, 1001);
+    g_assert_true(back->oobe);
+    g_assert_true(back->rescue);
+}
+
+int main(int argc, char **argv)
+{
+    g_test_init(&argc, &argv, NULL);
+    g_test_add_func("/model/machine/limits-come-from-the-strongest",
+                    test_limits_come_from_the_strongest);
+    g_test_add_func("/model/machine/memory-of-a-big-host-is-not-all-taken",
+                    test_memory_of_a_big_host_is_not_all_taken);
+    g_test_add_func("/model/machine/a-clone-is-told-its-identity",
+                    test_a_clone_is_told_its_identity);
+    g_test_add_func("/model/machine/a-guest-is-told-whose-account-it-is-to-have",
+                    test_a_guest_is_told_whose_account_it_is_to_have);
+    g_test_add_func("/model/machine/budget", test_budget);
+    g_test_add_func("/model/machine/bad-template", test_bad_template);
+    g_test_add_func("/model/machine/text-and-back", test_text_and_back);
+    return g_test_run();
+}
