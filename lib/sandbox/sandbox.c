@@ -1,0 +1,164 @@
+/* SPDX-License-Identifier: MIT */
+#include "sandbox.h"
+
+#include "base/error.h"
+#include "base/fd.h"
+
+#include <errno.h>
+#include <linux/capability.h>
+#include <linux/landlock.h>
+#include <signal.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#ifdef BERTH_SANITIZED
+/* In a build for finding mistakes: a search for leaks at the end would have to trace the process,
+ * which these walls forbid. */
+const char *__asan_default_options(void);
+const char *__asan_default_options(void)
+{
+    return "detect_leaks=0";
+}
+#endif
+
+/* Each wall returns 0 or an errno. */
+
+static int close_descriptors(const BerthSandbox *sandbox)
+{
+    return close_range((unsigned)sandbox->last_fd + 1, ~0u, 0) < 0 ? errno : 0;
+}
+
+static int limit_to(int resource, rlim_t most)
+{
+    struct rlimit limit;
+    if (getrlimit(resource, &limit) < 0)
+        return errno;
+    limit.rlim_max = MIN(limit.rlim_max, most);
+    limit.rlim_cur = limit.rlim_max;
+    return setrlimit(resource, &limit) < 0 ? errno : 0;
+}
+
+static int set_limits(const BerthSandbox *sandbox)
+{
+    int errnum = limit_to(RLIMIT_CORE, 0);
+    if (errnum == 0)
+        errnum = limit_to(RLIMIT_NOFILE, sandbox->descriptors_max);
+#ifndef BERTH_SANITIZED
+    if (errnum == 0 && sandbox->memory_max != 0)
+        errnum = limit_to(RLIMIT_DATA, sandbox->memory_max);
+#endif
+    return errnum;
+}
+
+static int drop_capabilities(const BerthSandbox *sandbox)
+{
+    /* Fails where there are none to drop from, and then is not needed. */
+    for (int capability = 0; prctl(PR_CAPBSET_READ, capability, 0, 0, 0) >= 0; capability++)
+        prctl(PR_CAPBSET_DROP, capability, 0, 0, 0);
+
+    struct __user_cap_header_struct header = {.version = _LINUX_CAPABILITY_VERSION_3};
+    struct __user_cap_data_struct none[_LINUX_CAPABILITY_U32S_3] = {0};
+    return syscall(SYS_capset, &header, none) < 0 ? errno : 0;
+}
+
+static int refuse_privileges(const BerthSandbox *sandbox)
+{
+    return prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0 ? errno : 0;
+}
+
+static int hide_memory(const BerthSandbox *sandbox)
+{
+    return prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) < 0 ? errno : 0;
+}
+
+/* After the capabilities: a change of those may forget the signal. */
+static int die_with_parent(const BerthSandbox *sandbox)
+{
+    return prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0) < 0 ? errno : 0;
+}
+
+/* Every right that the version of Landlock knows is handled, and none is granted. The numbers are
+ * the kernel's (Documentation/userspace-api/landlock.rst); headers may be older than it. */
+static guint64 landlock_rights(int version)
+{
+    static const guint rights[] = {0, 13, 14, 15, 15, 16}; /* their number, by version */
+    return (G_GUINT64_CONSTANT(1) << rights[MIN((gsize)version, G_N_ELEMENTS(rights) - 1)]) - 1;
+}
+
+static int close_paths(const BerthSandbox *sandbox)
+{
+    if (!sandbox->no_paths)
+        return 0;
+    long version = syscall(SYS_landlock_create_ruleset, NULL, 0, LANDLOCK_CREATE_RULESET_VERSION);
+    if (version <= 0)
+        return 0; /* a kernel without it: the filter of system calls has to do */
+
+    const struct landlock_ruleset_attr attributes = {.handled_access_fs =
+                                                         landlock_rights((int)version)};
+    berth_autofd int ruleset = (int)syscall(SYS_landlock_create_ruleset, &attributes,
+                                            sizeof(attributes.handled_access_fs), 0);
+    if (ruleset < 0 || syscall(SYS_landlock_restrict_self, ruleset, 0) < 0)
+        return errno;
+    return 0;
+}
+
+static int allow_calls(const BerthSandbox *sandbox, scmp_filter_ctx filter)
+{
+    int result = 0;
+    for (gsize i = 0; result == 0 && i < sandbox->n_allowed; i++)
+        result = seccomp_rule_add(filter, SCMP_ACT_ALLOW, sandbox->allowed[i], 0);
+    for (gsize i = 0; result == 0 && i < sandbox->n_absent; i++)
+        result = seccomp_rule_add(filter, SCMP_ACT_ERRNO(ENOSYS), sandbox->absent[i], 0);
+
+    for (gsize i = 0; result == 0 && i < sandbox->n_restricted; i++) {
+        const BerthSandboxRule *rule = &sandbox->restricted[i];
+        struct scmp_arg_cmp matches[G_N_ELEMENTS(rule->only)];
+        guint count = 0;
+        for (guint j = 0; j < G_N_ELEMENTS(rule->only) && rule->only[j].mask != 0; j++)
+            matches[count++] = SCMP_CMP(rule->only[j].argument, SCMP_CMP_MASKED_EQ,
+                                        rule->only[j].mask, rule->only[j].value);
+        result = seccomp_rule_add_array(filter, SCMP_ACT_ALLOW, rule->call, count, matches);
+    }
+    return -result;
+}
+
+/* All other calls fail with EPERM: libraries try this and that in passing. */
+static int filter_calls(const BerthSandbox *sandbox)
+{
+    scmp_filter_ctx filter = seccomp_init(SCMP_ACT_ERRNO(EPERM));
+    if (filter == NULL)
+        return ENOMEM;
+    int errnum = allow_calls(sandbox, filter);
+    if (errnum == 0)
+        errnum = -seccomp_load(filter);
+    seccomp_release(filter);
+    return errnum;
+}
+
+static const struct {
+    const char *name;
+    int (*put_up)(const BerthSandbox *sandbox);
+} walls[] = {
+    {"close descriptors", close_descriptors},
+    {"set limits", set_limits},
+    {"refuse privileges", refuse_privileges},
+    {"drop capabilities", drop_capabilities},
+    {"hide memory", hide_memory},
+    {"die with the parent", die_with_parent},
+    {"close paths", close_paths},
+    {"filter system calls", filter_calls},
+};
+
+bool berth_sandbox_enter(const BerthSandbox *sandbox, GError **error)
+{
+    for (gsize i = 0; i < G_N_ELEMENTS(walls); i++) {
+        int errnum = walls[i].put_up(sandbox);
+        if (errnum == 0)
+            continue;
+        berth_error_set_errno(error, errnum, sandbox->step, "%s: %s", sandbox->what, walls[i].name);
+        return false;
+    }
+    return true;
+}
