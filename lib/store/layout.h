@@ -1,0 +1,70 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * layout — every path berth owns, worked out once from an environment.
+ *
+ *     $XDG_DATA_HOME/berth     registry.db, claims/<name>, distros/<id>/{disk.ext4,console.log}
+ *     $XDG_CONFIG_HOME/berth   berth.conf
+ *     $XDG_CACHE_HOME/berth    what can be made again
+ *     $XDG_RUNTIME_DIR/berth   <id>/{lock,control,...}: lib/instance/runtime.h
+ *     the support directory    berth-keeper, berth-net, berth-image, vmlinux, initramfs.cpio, templates/
+ *
+ * The runtime directory holds sockets, whose paths may not exceed 107 bytes. Where XDG_RUNTIME_DIR
+ * is unset, too long, missing or another user's, /run/user/UID is taken, then /tmp/berth-UID.
+ *
+ * A layout is a value; making one creates nothing. Paths are absolute. Functions that return char *
+ * return a new string, free with g_free.
+ */
+#pragma once
+
+#include <glib.h>
+#include <stdbool.h>
+
+G_BEGIN_DECLS
+
+typedef struct {
+    char *data;
+    char *config;
+    char *cache;
+    char *runtime;
+    char *support;
+} BerthLayout;
+
+/* Where the programs and data that come with berth are looked for, the strongest first. */
+typedef struct {
+    const char *program; /* path of the running program: its directory, if berth-keeper is in it */
+    const char *installed; /* the directory that was chosen when berth was built */
+} BerthLayoutSupport;
+
+/* The layout for @environment ("K=V" strings); BERTH_SUPPORT_DIR wins over @support.
+ * Errors: BERTH_ERROR_NOT_FOUND, "layout.home" when there is no home directory. */
+BerthLayout *berth_layout_new(const char *const *environment, const BerthLayoutSupport *support,
+                              GError **error);
+void berth_layout_free(BerthLayout *layout);
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(BerthLayout, berth_layout_free)
+
+char *berth_layout_registry(const BerthLayout *layout);
+char *berth_layout_claims(const BerthLayout *layout);
+char *berth_layout_distros(const BerthLayout *layout);
+char *berth_layout_distro(const BerthLayout *layout, const char *id);
+char *berth_layout_disk(const BerthLayout *layout, const char *id);
+/* The disk of the distro called @name in a directory that the user chose. */
+char *berth_layout_disk_in(const char *directory, const char *name);
+char *berth_layout_log(const BerthLayout *layout, const char *id);
+char *berth_layout_settings(const BerthLayout *layout);
+/* Where images of archives are kept for the next import of the same. */
+char *berth_layout_images(const BerthLayout *layout);
+char *berth_layout_image_program(const BerthLayout *layout);
+char *berth_layout_kernel(const BerthLayout *layout);
+char *berth_layout_initramfs(const BerthLayout *layout);
+char *berth_layout_machine_template(const BerthLayout *layout, const char *architecture);
+
+/* Make @path and what is missing above it, for this user only (0700). One that is there already
+ * must be a directory of this user's. Errors: errno's, "layout.*"; BERTH_ERROR_DENIED,
+ * "layout.owner". */
+bool berth_layout_make(const char *path, GError **error);
+
+/* As berth_layout_make, and nobody else may look inside: for the runtime directory, which may lie
+ * in a directory that all can write to. Errors: also BERTH_ERROR_DENIED, "layout.mode". */
+bool berth_layout_make_private(const char *path, GError **error);
+
+G_END_DECLS

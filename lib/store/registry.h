@@ -1,0 +1,65 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * registry — the distros that exist, in SQLite: one row a distro, nothing about what is running.
+ *
+ * Any number of processes may use it at once: every change is one transaction of the write-ahead
+ * log, and whoever has to wait does so for at most BUSY_TIMEOUT_MSEC (registry.c). The schema is
+ * brought up to date when the registry is opened.
+ *
+ * Errors of every function:
+ *   BERTH_ERROR_BUSY      "registry.busy"      another process held it too long
+ *   BERTH_ERROR_NO_SPACE  "registry.no-space"
+ *   BERTH_ERROR_DENIED    "registry.denied"
+ *   BERTH_ERROR_INVALID   "registry.corrupt"   the file is not a registry (any more); never touched
+ *   BERTH_ERROR_INVALID   "registry.newer"     a newer berth wrote it
+ *   BERTH_ERROR_FAILED    "registry.failed"
+ *
+ * Names are compared without case. A BerthRegistry belongs to one thread.
+ */
+#pragma once
+
+#include "model/distro.h"
+
+G_BEGIN_DECLS
+
+typedef struct BerthRegistry BerthRegistry;
+
+/* Open the registry at @path, in a directory that exists; made when it is not there. */
+BerthRegistry *berth_registry_open(const char *path, GError **error);
+void berth_registry_close(BerthRegistry *registry);
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(BerthRegistry, berth_registry_close)
+
+/* Add @distro. The first one becomes the default, whatever is_default says.
+ * Errors: also BERTH_ERROR_EXISTS, "registry.exists". */
+bool berth_registry_insert(BerthRegistry *registry, const BerthDistro *distro, GError **error);
+
+/* The distro called @name; with NULL the default one, or the only one there is.
+ * Errors: also BERTH_ERROR_NOT_FOUND, "distro.not-found", "distro.no-default", "distro.none". */
+BerthDistro *berth_registry_find(BerthRegistry *registry, const char *name, GError **error);
+
+/* Whether there is a distro with this id; false also with @error set. */
+bool berth_registry_has_id(BerthRegistry *registry, const char *id, GError **error);
+
+/* The distro with this id. Errors: also BERTH_ERROR_NOT_FOUND, "distro.not-found". */
+BerthDistro *berth_registry_find_by_id(BerthRegistry *registry, const char *id, GError **error);
+
+/* Whether the file @path is the disk of some distro; false also with @error set. */
+bool berth_registry_has_disk(BerthRegistry *registry, const char *path, GError **error);
+
+/* All distros, BerthDistro *, the default first, then by name. Free with g_ptr_array_unref. */
+GPtrArray *berth_registry_list(BerthRegistry *registry, GError **error);
+
+/* Errors of these: also BERTH_ERROR_NOT_FOUND, "distro.not-found". Removing the default leaves
+ * none. */
+bool berth_registry_remove(BerthRegistry *registry, const char *name, GError **error);
+bool berth_registry_set_default(BerthRegistry *registry, const char *name, GError **error);
+
+/* Errors: also BERTH_ERROR_EXISTS, "registry.exists"; BERTH_ERROR_INVALID, "name.invalid". */
+bool berth_registry_rename(BerthRegistry *registry, const char *name, const char *new_name,
+                           GError **error);
+
+/* Write the disk and its size into the row with @distro's id.
+ * Errors: also BERTH_ERROR_NOT_FOUND, "distro.not-found". */
+bool berth_registry_set_disk(BerthRegistry *registry, const BerthDistro *distro, GError **error);
+
+G_END_DECLS

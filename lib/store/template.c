@@ -1,0 +1,78 @@
+/* SPDX-License-Identifier: MIT */
+#include "template.h"
+
+#include "base/error.h"
+#include "base/fd.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <unistd.h>
+
+/* These are small texts; what is larger is something else. */
+#define TEXT_MAX (1 << 20)
+
+/* 0, or an errno: EILSEQ for what is no text. */
+static int read_text(const char *path, char **ret_text)
+{
+    berth_autofd int fd = open(path, O_RDONLY | O_CLOEXEC);
+    if (fd < 0)
+        return errno;
+
+    g_autoptr(GString) text = g_string_new(NULL);
+    char block[4096];
+    for (;;) {
+        ssize_t got = read(fd, block, sizeof(block));
+        if (got < 0 && errno != EINTR)
+            return errno;
+        if (got == 0)
+            break;
+        if (got > 0)
+            g_string_append_len(text, block, got);
+        if (text->len > TEXT_MAX)
+            return EFBIG;
+    }
+    if (memchr(text->str, '\0', text->len) != NULL)
+        return EILSEQ;
+    *ret_text = g_string_free(g_steal_pointer(&text), FALSE);
+    return 0;
+}
+
+char *berth_template_read_machine(const BerthLayout *layout, const char *architecture,
+                                  GError **error)
+{
+    g_autofree char *path = berth_layout_machine_template(layout, architecture);
+    char *text = NULL;
+    int problem = read_text(path, &text);
+    if (problem == 0)
+        return text;
+
+    if (problem == ENOENT)
+        berth_error_set(error, BERTH_ERROR_NOT_FOUND, "template.missing",
+                        "install berth again, or set BERTH_SUPPORT_DIR to where its files are",
+                        "%s: no description of a machine for %s", path, architecture);
+    else
+        berth_error_set_errno(error, problem, "template", "%s", path);
+    return NULL;
+}
+
+bool berth_template_read_settings(const BerthLayout *layout, char **ret_text, char **ret_path,
+                                  GError **error)
+{
+    g_autofree char *path = berth_layout_settings(layout);
+    char *text = NULL;
+    int problem = read_text(path, &text);
+    if (problem == EILSEQ) {
+        berth_error_set(error, BERTH_ERROR_INVALID, "config.syntax",
+                        "groups are [berth] and [distro NAME], lines are KEY = VALUE",
+                        "%s: not a text file", path);
+        return false;
+    }
+    if (problem != 0 && problem != ENOENT) {
+        berth_error_set_errno(error, problem, "config", "%s", path);
+        return false;
+    }
+    *ret_text = text;
+    *ret_path = g_steal_pointer(&path);
+    return true;
+}

@@ -1,0 +1,23 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * template — the data that comes with berth, read as text.
+ *
+ * Free the texts with g_free.
+ */
+#pragma once
+
+#include "layout.h"
+
+G_BEGIN_DECLS
+
+/* templates/machines/<architecture>.conf.
+ * Errors: BERTH_ERROR_NOT_FOUND, "template.missing"; errno's, "template.*". */
+char *berth_template_read_machine(const BerthLayout *layout, const char *architecture,
+                                  GError **error);
+
+/* The user's berth.conf and its path; *@ret_text is NULL when there is none.
+ * Errors: errno's, "config.*". */
+bool berth_template_read_settings(const BerthLayout *layout, char **ret_text, char **ret_path,
+                                  GError **error);
+
+G_END_DECLS

@@ -1,0 +1,376 @@
+/* SPDX-License-Identifier: MIT */
+#include "base/error.h"
+#include "store/registry.h"
+
+#include <glib/gstdio.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+typedef struct {
+    char *directory;
+    char *path;
+} Place;
+
+static void set_up(Place *place, gconstpointer data)
+{
+    place->directory = g_dir_make_tmp("berth-registry-XXXXXX", NULL);
+    g_assert_nonnull(place->directory);
+    place->path = g_build_filename(place->directory, "registry.db", NULL);
+}
+
+static void tear_down(Place *place, gconstpointer data)
+{
+    static const char *const suffixes[] = {"", "-wal", "-shm", "-journal"};
+    for (gsize i = 0; i < G_N_ELEMENTS(suffixes); i++) {
+        g_autofree char *file = g_strconcat(place->path, suffixes[i], NULL);
+        g_unlink(file);
+    }
+    g_assert_cmpint(g_rmdir(place->directory), ==, 0);
+    g_free(place->directory);
+    g_free(place->path);
+}
+
+static BerthRegistry *open_registry(const Place *place)
+{
+    g_autoptr(GError) error = NULL;
+    BerthRegistry *registry = berth_registry_open(place->path, &error);
+    g_assert_no_error(error);
+    g_assert_nonnull(registry);
+    return registry;
+}
+
+static void insert(BerthRegistry *registry, const char *name)
+{
+    g_autoptr(GError) error = NULL;
+    g_autoptr(BerthDistro) distro = berth_distro_new(name);
+    distro->disk = g_strdup_printf("/disks/%s", name);
+    distro->disk_size = G_GUINT64_CONSTANT(1) << 40;
+    g_assert_true(berth_registry_insert(registry, distro, &error));
+    g_assert_no_error(error);
+}
+
+static void test_rows_come_back_as_they_were(Place *place, gconstpointer data)
+{
+    g_autoptr(BerthDistro) distro = berth_distro_new("Debian");
+    distro->disk = g_strdup("/disks/it's; ä.ext4");
+    distro->disk_size = G_GUINT64_CONSTANT(16) << 40;
+    distro->user = g_strdup("me");
+    distro->memory = G_GUINT64_CONSTANT(3) << 30;
+    distro->cpus = 5;
+    distro->own_identity = true;
+    distro->keep_disk = true;
+    distro->account = g_strdup("alice");
+    distro->account_uid = G_MAXUINT32 - 1;
+    distro->oobe = true;
+    {
+        g_autoptr(BerthRegistry) registry = open_registry(place);
+        g_assert_true(berth_registry_insert(registry, distro, NULL));
+    }
+
+    g_autoptr(BerthRegistry) registry = open_registry(place);
+    g_autoptr(BerthDistro) back = berth_registry_find(registry, "dEBIAN", NULL);
+    g_assert_cmpstr(back->id, ==, distro->id);
+    g_assert_cmpstr(back->name, ==, "Debian");
+    g_assert_cmpstr(back->disk, ==, distro->disk);
+    g_assert_cmpuint(back->disk_size, ==, distro->disk_size);
+    g_assert_cmpstr(back->user, ==, "me");
+    g_assert_cmpuint(back->memory, ==, distro->memory);
+    g_assert_cmpuint(back->cpus, ==, 5);
+    g_assert_cmpint(back->created_usec, ==, distro->created_usec);
+    g_assert_true(back->is_default);
+    g_assert_true(back->own_identity);
+    g_assert_true(back->keep_disk);
+    g_assert_cmpstr(back->account, ==, "alice");
+    g_assert_cmpuint(back->account_uid, ==, G_MAXUINT32 - 1);
+    g_assert_true(back->oobe);
+    g_assert_true(berth_registry_has_id(registry, distro->id, NULL));
+    g_assert_false(berth_registry_has_id(registry, "0000000000000000", NULL));
+}
+
+static void test_the_disk_is_changed_by_id(Place *place, gconstpointer data)
+{
+    g_autoptr(BerthRegistry) registry = open_registry(place);
+    insert(registry, "one");
+    insert(registry, "two");
+    g_autoptr(BerthDistro) one = berth_registry_find(registry, "one", NULL);
+    g_free(one->disk);
+    one->disk = g_strdup("/elsewhere/one.ext4");
+    one->disk_size = 4096;
+    g_assert_true(berth_registry_rename(registry, "one", "uno", NULL));
+    g_assert_true(berth_registry_set_disk(registry, one, NULL));
+
+    g_autoptr(BerthDistro) back = berth_registry_find_by_id(registry, one->id, NULL);
+    g_assert_cmpstr(back->name, ==, "uno");
+    g_assert_cmpstr(back->disk, ==, "/elsewhere/one.ext4");
+    g_assert_cmpuint(back->disk_size, ==, 4096);
+    g_assert_true(berth_registry_has_disk(registry, "/elsewhere/one.ext4", NULL));
+    g_assert_true(berth_registry_has_disk(registry, "/disks/two", NULL));
+    g_assert_false(berth_registry_has_disk(registry, "/disks/one", NULL));
+
+    g_autoptr(GError) error = NULL;
+    g_assert_true(berth_registry_remove(registry, "uno", NULL));
+    g_assert_false(berth_registry_set_disk(registry, one, &error));
+    g_assert_cmpstr(berth_error_id(error), ==, "distro.not-found");
+    g_clear_error(&error);
+    g_assert_null(berth_registry_find_by_id(registry, one->id, &error));
+    g_assert_cmpstr(berth_error_id(error), ==, "distro.not-found");
+}
+
+static void test_names_are_unique_without_case(Place *place, gconstpointer data)
+{
+    g_autoptr(BerthRegistry) registry = open_registry(place);
+    insert(registry, "debian");
+    insert(registry, "other");
+    g_autoptr(GError) error = NULL;
+    g_autoptr(BerthDistro) again = berth_distro_new("DEBIAN");
+    again->disk = g_strdup("/d");
+    g_assert_false(berth_registry_insert(registry, again, &error));
+    g_assert_error(error, BERTH_ERROR, BERTH_ERROR_EXISTS);
+    g_assert_cmpstr(berth_error_id(error), ==, "registry.exists");
+
+    g_clear_error(&error);
+    g_assert_false(berth_registry_rename(registry, "other", "Debian", &error));
+    g_assert_cmpstr(berth_error_id(error), ==, "registry.exists");
+    g_clear_error(&error);
+    g_assert_false(berth_registry_rename(registry, "other", "a b", &error));
+    g_assert_cmpstr(berth_error_id(error), ==, "name.invalid");
+    g_assert_true(berth_registry_rename(registry, "other", "Other", NULL));
+}
+
+static void expect_find(BerthRegistry *registry, const char *name, const char *found,
+                        const char *id)
+{
+    g_autoptr(GError) error = NULL;
+    g_autoptr(BerthDistro) distro = berth_registry_find(registry, name, &error);
+    if (found != NULL) {
+        g_assert_no_error(error);
+        g_assert_cmpstr(distro->name, ==, found);
+        return;
+    }
+    g_assert_null(distro);
+    g_assert_error(error, BERTH_ERROR, BERTH_ERROR_NOT_FOUND);
+    g_assert_cmpstr(berth_error_id(error), ==, id);
+    g_assert_nonnull(berth_error_hint(error));
+}
+
+static void test_the_default(Place *place, gconstpointer data)
+{
+    g_autoptr(BerthRegistry) registry = open_registry(place);
+    expect_find(registry, NULL, NULL, "distro.none");
+    insert(registry, "one");
+    insert(registry, "two");
+    insert(registry, "three");
+    expect_find(registry, NULL, "one", NULL);
+
+    g_assert_true(berth_registry_set_default(registry, "TWO", NULL));
+    expect_find(registry, NULL, "two", NULL);
+    g_autoptr(GError) error = NULL;
+    g_assert_false(berth_registry_set_default(registry, "none such", &error));
+    g_assert_cmpstr(berth_error_id(error), ==, "distro.not-found");
+    expect_find(registry, NULL, "two", NULL); /* the failed change left it alone */
+
+    g_assert_true(berth_registry_remove(registry, "two", NULL));
+    expect_find(registry, NULL, NULL, "distro.no-default");
+    expect_find(registry, "two", NULL, "distro.not-found");
+    g_assert_true(berth_registry_remove(registry, "one", NULL));
+    expect_find(registry, NULL, "three", NULL); /* the only one is meant */
+    g_assert_false(berth_registry_remove(registry, "one", NULL));
+}
+
+static void test_list_begins_with_the_default(Place *place, gconstpointer data)
+{
+    g_autoptr(BerthRegistry) registry = open_registry(place);
+    insert(registry, "Zeta");
+    insert(registry, "beta");
+    insert(registry, "Alpha");
+    g_autoptr(GPtrArray) distros = berth_registry_list(registry, NULL);
+    static const char *const expected[] = {"Zeta", "Alpha", "beta"};
+    g_assert_cmpuint(distros->len, ==, 3);
+    for (guint i = 0; i < 3; i++)
+        g_assert_cmpstr(((BerthDistro *)distros->pdata[i])->name, ==, expected[i]);
+}
+
+static void expect_refused_untouched(const Place *place, const char *bytes, gsize size)
+{
+    g_assert_true(g_file_set_contents(place->path, bytes, (gssize)size, NULL));
+    g_autoptr(GError) error = NULL;
+    g_assert_null(berth_registry_open(place->path, &error));
+    g_assert_error(error, BERTH_ERROR, BERTH_ERROR_INVALID);
+    g_assert_cmpstr(berth_error_id(error), ==, "registry.corrupt");
+    g_assert_nonnull(strstr(error->message, place->path));
+    g_assert_nonnull(berth_error_hint(error));
+
+    g_autofree char *after = NULL;
+    gsize after_size = 0;
+    g_assert_true(g_file_get_contents(place->path, &after, &after_size, NULL));
+    g_assert_cmpmem(after, after_size, bytes, size);
+}
+
+static void test_what_is_not_a_registry_is_left_alone(Place *place, gconstpointer data)
+{
+    g_autofree char *noise = g_malloc(8192);
+    for (gsize i = 0; i < 8192; i++)
+        noise[i] = (char)(i * 31);
+    expect_refused_untouched(place, noise, 8192);
+    expect_refused_untouched(place, "short", 5);
+
+    /* A registry whose schema page was damaged. */
+    g_unlink(place->path);
+    berth_registry_close(open_registry(place));
+    g_autofree char *bytes = NULL;
+    gsize size = 0;
+    g_assert_true(g_file_get_contents(place->path, &bytes, &size, NULL));
+    g_assert_cmpuint(size, >, 200);
+    memset(bytes + 100, 0xff, 100);
+    expect_refused_untouched(place, bytes, size);
+}
+
+/* Offsets in the file's header are those of SQLite's file format, section 1.3. */
+static void patch_header(const Place *place, gsize offset, guint32 value)
+{
+    g_autofree char *bytes = NULL;
+    gsize size = 0;
+    g_assert_true(g_file_get_contents(place->path, &bytes, &size, NULL));
+    guint32 big_endian = GUINT32_TO_BE(value);
+    memcpy(bytes + offset, &big_endian, sizeof(big_endian));
+    g_assert_true(g_file_set_contents(place->path, bytes, (gssize)size, NULL));
+}
+
+static void test_newer_and_foreign_files_are_refused(Place *place, gconstpointer data)
+{
+    static const struct {
+        gsize offset;
+        guint32 value;
+        const char *id;
+    } cases[] = {{60, 999, "registry.newer"}, {68, 1, "registry.corrupt"}};
+    for (gsize i = 0; i < G_N_ELEMENTS(cases); i++) {
+        g_unlink(place->path);
+        berth_registry_close(open_registry(place));
+        patch_header(place, cases[i].offset, cases[i].value);
+        g_autoptr(GError) error = NULL;
+        g_assert_null(berth_registry_open(place->path, &error));
+        g_assert_cmpstr(berth_error_id(error), ==, cases[i].id);
+    }
+}
+
+static void test_no_place_for_it(Place *place, gconstpointer data)
+{
+    g_autofree char *path = g_build_filename(place->directory, "missing", "registry.db", NULL);
+    g_autoptr(GError) error = NULL;
+    g_assert_null(berth_registry_open(path, &error));
+    g_assert_nonnull(strstr(error->message, path));
+    g_assert_cmpstr(berth_error_id(error), ==, "registry.missing");
+}
+
+/* GLib's random numbers are the same in all children of a fork, so the id is made by hand. */
+static BerthDistro *worker_distro(const char *name, int worker, int round)
+{
+    BerthDistro *distro = berth_distro_new(name);
+    g_free(distro->id);
+    distro->id = g_strdup_printf("%08x%08x", (guint)worker, (guint)round);
+    distro->disk = g_strdup("/d");
+    return distro;
+}
+
+/* One of many processes, all at once from the moment the file does not exist. Its exit status is
+ * the number of the step that failed. */
+static int use_registry(const char *path, int worker)
+{
+    for (int round = 0; round < 6; round++) {
+        g_autoptr(BerthRegistry) registry = berth_registry_open(path, NULL);
+        if (registry == NULL)
+            return 1;
+        g_autofree char *name = g_strdup_printf("d-%d-%d", worker, round);
+        g_autoptr(BerthDistro) distro = worker_distro(name, worker, round);
+        if (!berth_registry_insert(registry, distro, NULL))
+            return 2;
+        if (!berth_registry_set_default(registry, name, NULL))
+            return 3;
+        g_autoptr(GPtrArray) distros = berth_registry_list(registry, NULL);
+        if (distros == NULL || distros->len == 0)
+            return 4;
+        if (round % 2 == 1 && !berth_registry_remove(registry, name, NULL))
+            return 5;
+    }
+    return 0;
+}
+
+/* Start @count children that all begin when a pipe is closed; returns how many failed. */
+static int run_at_once(int count, int (*work)(const char *path, int worker), const char *path)
+{
+    int gate[2];
+    g_assert_cmpint(pipe(gate), ==, 0);
+    for (int worker = 0; worker < count; worker++) {
+        pid_t child = fork();
+        g_assert_cmpint(child, >=, 0);
+        if (child > 0)
+            continue;
+        close(gate[1]);
+        char byte;
+        ssize_t ignored = read(gate[0], &byte, 1);
+        _exit(ignored == 0 ? work(path, worker) : 99);
+    }
+    close(gate[0]);
+    close(gate[1]);
+
+    int failed = 0;
+    for (int i = 0; i < count; i++) {
+        int status;
+        g_assert_cmpint(wait(&status), >, 0);
+        if (status != 0)
+            g_test_message("a worker ended with %d", status);
+        failed += status != 0;
+    }
+    return failed;
+}
+
+static void test_many_processes_at_once(Place *place, gconstpointer data)
+{
+    g_assert_cmpint(run_at_once(16, use_registry, place->path), ==, 0);
+    g_autoptr(BerthRegistry) registry = open_registry(place);
+    g_autoptr(GPtrArray) distros = berth_registry_list(registry, NULL);
+    g_assert_cmpuint(distros->len, ==, 16 * 3);
+}
+
+static int insert_same_name(const char *path, int worker)
+{
+    g_autoptr(BerthRegistry) registry = berth_registry_open(path, NULL);
+    g_autoptr(BerthDistro) distro = worker_distro("debian", worker, 0);
+    g_autoptr(GError) error = NULL;
+    if (registry == NULL)
+        return 2;
+    if (berth_registry_insert(registry, distro, &error))
+        return 0;
+    return g_str_equal(berth_error_id(error), "registry.exists") ? 1 : 2;
+}
+
+static void test_one_of_many_gets_the_name(Place *place, gconstpointer data)
+{
+    g_assert_cmpint(run_at_once(12, insert_same_name, place->path), ==, 11);
+}
+
+int main(int argc, char **argv)
+{
+    static const struct {
+        const char *path;
+        void (*run)(Place *place, gconstpointer data);
+    } tests[] = {
+        {"/store/registry/rows-come-back-as-they-were", test_rows_come_back_as_they_were},
+        {"/store/registry/the-disk-is-changed-by-id", test_the_disk_is_changed_by_id},
+        {"/store/registry/names-are-unique-without-case", test_names_are_unique_without_case},
+        {"/store/registry/the-default", test_the_default},
+        {"/store/registry/list-begins-with-the-default", test_list_begins_with_the_default},
+        {"/store/registry/what-is-not-a-registry-is-left-alone",
+         test_what_is_not_a_registry_is_left_alone},
+        {"/store/registry/newer-and-foreign-files-are-refused",
+         test_newer_and_foreign_files_are_refused},
+        {"/store/registry/no-place-for-it", test_no_place_for_it},
+        {"/store/registry/many-processes-at-once", test_many_processes_at_once},
+        {"/store/registry/one-of-many-gets-the-name", test_one_of_many_gets_the_name},
+    };
+    g_test_init(&argc, &argv, NULL);
+    for (gsize i = 0; i < G_N_ELEMENTS(tests); i++)
+        g_test_add(tests[i].path, Place, NULL, set_up, tests[i].run, tear_down);
+    return g_test_run();
+}
