@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * acl — POSIX ACLs as Linux hands them out and as ext4 keeps them.
+ *
+ * Linux's form, that of the attribute system.posix_acl_access: a version, 2, in four bytes, then
+ * lines of eight: tag and permissions in two bytes each, id in four. ext4's form: a version, 1, in
+ * four bytes, then lines of four bytes, of eight for named users and groups only. All little
+ * endian; lines are sorted by tag, then id.
+ *
+ * Pure. Values are immutable GBytes; what is returned belongs to the caller.
+ */
+#pragma once
+
+#include "entry.h"
+
+#include <glib.h>
+#include <stdbool.h>
+
+G_BEGIN_DECLS
+
+#define BERTH_ACL_ACCESS    "system.posix_acl_access"
+#define BERTH_ACL_DEFAULT   "system.posix_acl_default"
+#define BERTH_ACL_TAG_USER  0x02
+#define BERTH_ACL_TAG_GROUP 0x08
+
+/* Linux's form with one more line. */
+GBytes *berth_acl_insert(GBytes *acl, const BerthAclEntry *line);
+
+/* Linux's form as ext4's. */
+GBytes *berth_acl_to_disk(GBytes *acl);
+
+/* The number that @name has in @accounts, the text of passwd(5) or group(5). */
+bool berth_acl_find_account(GBytes *accounts, const char *name, guint32 *ret_id);
+
+G_END_DECLS

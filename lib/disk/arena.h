@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * arena — memory for many small things that live and die together.
+ *
+ * Allocations are zeroed, aligned for pointers and 64-bit numbers, and cost no bytes of their own.
+ * Nothing is freed before the whole.
+ */
+#pragma once
+
+#include <glib.h>
+
+G_BEGIN_DECLS
+
+typedef struct BerthArena BerthArena;
+
+BerthArena *berth_arena_new(void);
+void berth_arena_free(BerthArena *arena);
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(BerthArena, berth_arena_free)
+
+/* @size bytes; never NULL. */
+gpointer berth_arena_alloc(BerthArena *arena, gsize size);
+
+/* A copy of @length bytes of @text with a NUL behind it. */
+char *berth_arena_strndup(BerthArena *arena, const char *text, gsize length);
+
+G_END_DECLS

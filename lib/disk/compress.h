@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * compress — bytes to a descriptor, compressed on all processors on the way.
+ *
+ * The result depends on the bytes alone, not on the number of threads or how they came: gzip is
+ * made of independent blocks of a fixed size joined into one stream, xz and zstd have modes for it.
+ * All can be read by the programs of those names.
+ *
+ *     reserve -> buffer of ours -> [commit] -> compressor -> descriptor
+ *
+ * The descriptor is borrowed: a file, pipe or socket, blocking or not. One thread calls; further
+ * ones are the compressor's own. Errors: "export.write.*"; "export.write.closed" when nobody reads
+ * any more.
+ */
+#pragma once
+
+#include "magic.h"
+
+G_BEGIN_DECLS
+
+typedef struct BerthCompress BerthCompress;
+
+/* @threads 0: one for each processor. @method is one of NONE, GZIP, XZ and ZSTD. */
+BerthCompress *berth_compress_new(int fd, BerthCompression method, guint threads, GError **error);
+void berth_compress_free(BerthCompress *compress);
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(BerthCompress, berth_compress_free)
+
+/* Room for at least one byte of what comes next, to be filled and then committed. */
+bool berth_compress_reserve(BerthCompress *compress, guint8 **ret_buffer, gsize *ret_room,
+                            GError **error);
+void berth_compress_commit(BerthCompress *compress, gsize size);
+
+/* The same for bytes that are somewhere already. */
+bool berth_compress_write(BerthCompress *compress, const void *data, gsize size, GError **error);
+
+/* End the stream. Nothing may be written after this. */
+bool berth_compress_finish(BerthCompress *compress, GError **error);
+
+/* Bytes that went to the descriptor so far. */
+guint64 berth_compress_written(const BerthCompress *compress);
+
+G_END_DECLS

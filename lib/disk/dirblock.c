@@ -1,0 +1,199 @@
+/* SPDX-License-Identifier: MIT */
+#include "dirblock.h"
+
+#include <string.h>
+
+#define TAIL_SIZE 12U /* a nameless entry of type 0xde that holds the checksum */
+#define TAIL_TYPE 0xde
+#define DATA_SIZE (BERTH_BLOCK_SIZE - TAIL_SIZE)
+#define LEAF_FILL (DATA_SIZE * 85 / 100) /* room for names to come before a leaf must split */
+
+#define HASH_HALF_MD4    1
+#define INDEX_ENTRY_SIZE 8U
+#define INDEX_TAIL_SIZE  8U
+#define ROOT_INFO_AT     24U
+#define ROOT_INDEX_AT    32U
+#define NODE_INDEX_AT    8U
+#define ROOT_LIMIT       ((BERTH_BLOCK_SIZE - ROOT_INDEX_AT - INDEX_TAIL_SIZE) / INDEX_ENTRY_SIZE)
+#define NODE_LIMIT       ((BERTH_BLOCK_SIZE - NODE_INDEX_AT - INDEX_TAIL_SIZE) / INDEX_ENTRY_SIZE)
+#define NODE_FILL        (NODE_LIMIT * 80 / 100)
+
+typedef struct {
+    guint32
+        hash; /* the lowest below it; bit 0: its first hash is also the last of the one before */
+    guint32 block;
+} IndexEntry;
+
+static void put16(guint8 *at, guint value)
+{
+    guint16 swapped = GUINT16_TO_LE((guint16)value);
+    memcpy(at, &swapped, sizeof(swapped));
+}
+
+static void put32(guint8 *at, guint32 value)
+{
+    guint32 swapped = GUINT32_TO_LE(value);
+    memcpy(at, &swapped, sizeof(swapped));
+}
+
+static guint entry_size(const char *name)
+{
+    return (8 + (guint)strlen(name) + 3) & ~3U;
+}
+
+/* Write one entry that takes @size bytes with its slack. */
+static void put_entry(guint8 *at, guint32 inode, const char *name, guint8 type, guint size)
+{
+    gsize length = strlen(name);
+    put32(at, inode);
+    put16(at + 4, size);
+    at[6] = (guint8)length;
+    at[7] = type;
+    memcpy(at + 8, name, length);
+}
+
+static guint8 *add_block(GByteArray *blocks)
+{
+    guint at = blocks->len;
+    g_byte_array_set_size(blocks, at + BERTH_BLOCK_SIZE);
+    memset(blocks->data + at, 0, BERTH_BLOCK_SIZE);
+    return blocks->data + at;
+}
+
+static void put_tail(guint8 *block)
+{
+    put16(block + DATA_SIZE + 4, TAIL_SIZE);
+    block[DATA_SIZE + 7] = TAIL_TYPE;
+}
+
+/* Fill @block from @at with entries [first, end); the last one takes what is left. */
+static void put_entries(guint8 *block, guint at, const GArray *entries, guint first, guint end)
+{
+    for (guint i = first; i < end; i++) {
+        const BerthDirent *entry = &g_array_index(entries, BerthDirent, i);
+        guint size = i + 1 == end ? DATA_SIZE - at : entry_size(entry->name);
+        put_entry(block + at, entry->inode, entry->name, entry->type, size);
+        at += size;
+    }
+    put_tail(block);
+}
+
+static int compare_names(gconstpointer a, gconstpointer b)
+{
+    return strcmp(((const BerthDirent *)a)->name, ((const BerthDirent *)b)->name);
+}
+
+static int compare_hashes(gconstpointer a, gconstpointer b)
+{
+    const BerthDirent *x = a;
+    const BerthDirent *y = b;
+    if (x->hash != y->hash)
+        return x->hash < y->hash ? -1 : 1;
+    if (x->minor_hash != y->minor_hash)
+        return x->minor_hash < y->minor_hash ? -1 : 1;
+    return compare_names(a, b);
+}
+
+static guint total_size(const GArray *entries)
+{
+    guint size = entry_size(".") + entry_size("..");
+    for (guint i = 0; i < entries->len && size <= DATA_SIZE; i++)
+        size += entry_size(g_array_index(entries, BerthDirent, i).name);
+    return size;
+}
+
+static void encode_linear(GByteArray *blocks, guint32 self, guint32 parent, GArray *entries)
+{
+    g_array_sort(entries, compare_names);
+    guint8 *block = add_block(blocks);
+    put_entry(block, self, ".", BERTH_DIRENT_DIRECTORY, 12);
+    put_entry(block + 12, parent, "..", BERTH_DIRENT_DIRECTORY,
+              entries->len == 0 ? DATA_SIZE - 12 : 12);
+    put_entries(block, 24, entries, 0, entries->len);
+}
+
+/* Cut the sorted entries into leaves; the index entries' blocks count from 0. */
+static GArray *encode_leaves(GByteArray *leaves, const GArray *entries)
+{
+    GArray *index = g_array_new(false, false, sizeof(IndexEntry));
+    for (guint first = 0, end; first < entries->len; first = end) {
+        guint size = 0;
+        for (end = first; end < entries->len; end++) {
+            guint more = entry_size(g_array_index(entries, BerthDirent, end).name);
+            if (size + more > LEAF_FILL)
+                break;
+            size += more;
+        }
+
+        guint32 hash = g_array_index(entries, BerthDirent, first).hash;
+        bool continues = first > 0 && g_array_index(entries, BerthDirent, first - 1).hash == hash;
+        IndexEntry entry = {.hash = hash | continues, .block = index->len};
+        g_array_append_val(index, entry);
+        put_entries(add_block(leaves), 0, entries, first, end);
+    }
+    return index;
+}
+
+/* An index is limit and count in place of the first hash, then (hash, block) pairs. */
+static void put_index(guint8 *at, guint limit, const IndexEntry *index, guint count,
+                      guint32 first_block)
+{
+    for (guint i = 0; i < count; i++) {
+        put32(at + i * INDEX_ENTRY_SIZE, index[i].hash);
+        put32(at + i * INDEX_ENTRY_SIZE + 4, index[i].block + first_block);
+    }
+    put16(at, limit);
+    put16(at + 2, count);
+}
+
+static void put_root(guint8 *block, guint32 self, guint32 parent, guint levels)
+{
+    put_entry(block, self, ".", BERTH_DIRENT_DIRECTORY, 12);
+    put_entry(block + 12, parent, "..", BERTH_DIRENT_DIRECTORY, BERTH_BLOCK_SIZE - 12);
+    block[ROOT_INFO_AT + 4] = HASH_HALF_MD4;
+    block[ROOT_INFO_AT + 5] = ROOT_INDEX_AT - ROOT_INFO_AT;
+    block[ROOT_INFO_AT + 6] = (guint8)levels;
+}
+
+static bool encode_indexed(GByteArray *blocks, guint32 self, guint32 parent, GArray *entries)
+{
+    g_array_sort(entries, compare_hashes);
+    g_autoptr(GByteArray) leaf_blocks = g_byte_array_new();
+    g_autoptr(GArray) leaves = encode_leaves(leaf_blocks, entries);
+    const IndexEntry *leaf = (const IndexEntry *)(void *)leaves->data;
+
+    guint nodes = leaves->len <= ROOT_LIMIT ? 0 : (leaves->len + NODE_FILL - 1) / NODE_FILL;
+    if (nodes > ROOT_LIMIT)
+        return false;
+
+    put_root(add_block(blocks), self, parent, nodes > 0);
+    g_autoptr(GArray) top = g_array_new(false, false, sizeof(IndexEntry));
+    for (guint i = 0; i < nodes; i++) {
+        guint first = i * NODE_FILL;
+        IndexEntry entry = {.hash = leaf[first].hash, .block = i};
+        g_array_append_val(top, entry);
+
+        guint8 *node = add_block(blocks);
+        put16(node + 4, BERTH_BLOCK_SIZE);
+        put_index(node + NODE_INDEX_AT, NODE_LIMIT, leaf + first,
+                  MIN(NODE_FILL, leaves->len - first), nodes + 1);
+    }
+
+    const GArray *index = nodes > 0 ? top : leaves;
+    put_index(blocks->data + ROOT_INDEX_AT, ROOT_LIMIT, (const IndexEntry *)(void *)index->data,
+              index->len, 1);
+    g_byte_array_append(blocks, leaf_blocks->data, leaf_blocks->len);
+    return true;
+}
+
+GByteArray *berth_dirblock_encode(guint32 self, guint32 parent, GArray *entries, bool *ret_indexed)
+{
+    g_autoptr(GByteArray) blocks = g_byte_array_new();
+    bool indexed = total_size(entries) > DATA_SIZE;
+    if (!indexed)
+        encode_linear(blocks, self, parent, entries);
+    else if (!encode_indexed(blocks, self, parent, entries))
+        return NULL;
+    *ret_indexed = indexed;
+    return g_steal_pointer(&blocks);
+}

@@ -1,0 +1,22 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * ext4_digest — a number for a tree, from which its file system gets UUID and hash seed.
+ *
+ * It covers everything but the files' bytes: reading 700 MB once more would cost more than the rest
+ * of an import. Inodes must have their numbers. Private to ext4*.c.
+ */
+#pragma once
+
+#include "tree.h"
+
+#include <glib.h>
+
+G_BEGIN_DECLS
+
+#define BERTH_EXT4_DIGEST_SIZE 32U /* SHA-256 */
+
+/* @size and @inodes are those of the file system. */
+void berth_ext4_digest(const BerthTree *tree, guint64 size, guint32 inodes,
+                       guint8 ret_digest[BERTH_EXT4_DIGEST_SIZE]);
+
+G_END_DECLS

@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * ext4_extent — the extent tree of a finished inode, built bottom up in one go. Private to ext4*.c.
+ *
+ * Up to four extents lie in the inode. More go to blocks of 340, those blocks' numbers again, until
+ * four entries are enough; each block ends in a checksum. Format: "Extent Tree" in the kernel's
+ * ext4 documentation.
+ */
+#pragma once
+
+#include "ext4_blocks.h"
+
+#include <glib.h>
+
+G_BEGIN_DECLS
+
+#define BERTH_EXTENT_BLOCKS_MAX 32768U
+#define BERTH_EXTENT_ROOT_SIZE  60U /* i_block */
+
+typedef struct {
+    guint64 physical;
+    guint32 logical;
+    guint32 count; /* at most BERTH_EXTENT_BLOCKS_MAX */
+} BerthExtent;
+
+/* Put the tree of @count @extents, in order, into @root, and what does not fit there into blocks;
+ * *ret_blocks is how many that took. */
+errcode_t berth_extent_build(ext2_filsys fs, BerthBlocks *blocks, guint32 inode,
+                             const BerthExtent *extents, guint count,
+                             guint8 root[BERTH_EXTENT_ROOT_SIZE], guint64 *ret_blocks);
+
+G_END_DECLS

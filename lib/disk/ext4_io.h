@@ -1,0 +1,23 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * ext4_io — the image as libext2fs reads it: one descriptor, read only, no path.
+ *
+ * Private to ext4_read.c and its parts. The descriptor is borrowed. What lies beyond the end of the
+ * file is EXT2_ET_SHORT_READ; other failures are an errno.
+ */
+#pragma once
+
+#include <ext2fs/ext2_fs.h>
+#include <ext2fs/ext2fs.h>
+#include <glib.h>
+#include <stdbool.h>
+
+G_BEGIN_DECLS
+
+/* Open the file system in @fd. *ret_fs is set on success only; free with ext2fs_free. */
+errcode_t berth_ext4_io_open(int fd, ext2_filsys *ret_fs);
+
+/* @size bytes at @position of the image. */
+errcode_t berth_ext4_io_read(ext2_filsys fs, guint64 position, void *buffer, gsize size);
+
+G_END_DECLS

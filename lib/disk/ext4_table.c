@@ -1,0 +1,79 @@
+/* SPDX-License-Identifier: MIT */
+#include "ext4_table.h"
+
+#include "dirblock.h"
+
+#include <string.h>
+
+#define PER_BLOCK   (BERTH_BLOCK_SIZE / BERTH_EXT4_INODE_SIZE)
+#define WINDOW_SIZE (64U * PER_BLOCK) /* 256 KiB */
+
+struct BerthTable {
+    ext2_filsys fs;
+    guint8 *window;
+    guint32 first; /* the number of its first inode */
+    guint32 end;   /* one after the last that was put; `first` when none was */
+};
+
+BerthTable *berth_table_new(ext2_filsys fs)
+{
+    BerthTable *table = g_new0(BerthTable, 1);
+    table->fs = fs;
+    table->window = g_malloc0(WINDOW_SIZE * BERTH_EXT4_INODE_SIZE);
+    table->first = table->end = 1;
+    return table;
+}
+
+void berth_table_free(BerthTable *table)
+{
+    if (table == NULL)
+        return;
+    g_free(table->window);
+    g_free(table);
+}
+
+/* Through libext2fs, since it may have the table's first blocks in its cache. */
+static errcode_t flush(BerthTable *table)
+{
+    guint32 count = (table->end - table->first + PER_BLOCK - 1) / PER_BLOCK;
+    if (count == 0)
+        return 0;
+    guint32 per_group = table->fs->super->s_inodes_per_group;
+    guint32 group = (table->first - 1) / per_group;
+    guint32 at = (table->first - 1) % per_group / PER_BLOCK;
+    guint64 block = ext2fs_inode_table_loc(table->fs, group) + at;
+    errcode_t code = io_channel_write_blk64(table->fs->io, block, (int)count, table->window);
+    memset(table->window, 0, (gsize)count * BERTH_BLOCK_SIZE);
+    return code;
+}
+
+/* The window is whole blocks of one group. */
+static guint32 window_end(const BerthTable *table)
+{
+    guint32 per_group = table->fs->super->s_inodes_per_group;
+    guint32 group_end = ((table->first - 1) / per_group + 1) * per_group + 1;
+    return MIN(table->first + WINDOW_SIZE, group_end);
+}
+
+errcode_t berth_table_put(BerthTable *table, guint32 number, BerthRawInode *raw)
+{
+    g_assert(number >= table->end);
+    if (number >= window_end(table)) {
+        errcode_t code = flush(table);
+        if (code != 0)
+            return code;
+        table->first = number - (number - 1) % PER_BLOCK;
+    }
+    errcode_t code = ext2fs_inode_csum_set(table->fs, number, &raw->fields);
+    memcpy(table->window + (gsize)(number - table->first) * BERTH_EXT4_INODE_SIZE, raw,
+           BERTH_EXT4_INODE_SIZE);
+    table->end = number + 1;
+    return code;
+}
+
+errcode_t berth_table_finish(BerthTable *table)
+{
+    errcode_t code = flush(table);
+    table->first = table->end;
+    return code;
+}

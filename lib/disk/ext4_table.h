@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * ext4_table — writes the inode tables in order, many inodes at a time. Private to ext4*.c.
+ *
+ * Numbers must not go down. What was not put reads as zeros: an inode that is not in use.
+ */
+#pragma once
+
+#include "ext4_inode.h"
+
+#include <ext2fs/ext2_fs.h>
+#include <ext2fs/ext2fs.h>
+#include <glib.h>
+
+G_BEGIN_DECLS
+
+typedef struct BerthTable BerthTable;
+
+BerthTable *berth_table_new(ext2_filsys fs);
+void berth_table_free(BerthTable *table);
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(BerthTable, berth_table_free)
+
+/* Put inode @number, and give @raw its checksum. 0, an errno or an error of libext2fs. */
+errcode_t berth_table_put(BerthTable *table, guint32 number, BerthRawInode *raw);
+
+/* Write out the last ones. */
+errcode_t berth_table_finish(BerthTable *table);
+
+G_END_DECLS

@@ -1,0 +1,57 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * header — one 512-byte header block of a tar, field by field (POSIX ustar; GNU tar's manual).
+ *
+ * Pure. Blocks are borrowed.
+ */
+#pragma once
+
+#include <glib.h>
+#include <stdbool.h>
+
+G_BEGIN_DECLS
+
+#define BERTH_HEADER_SIZE 512U
+
+typedef enum {
+    BERTH_HEADER_MODE,
+    BERTH_HEADER_UID,
+    BERTH_HEADER_GID,
+    BERTH_HEADER_LENGTH,
+    BERTH_HEADER_MTIME,
+    BERTH_HEADER_MAJOR,
+    BERTH_HEADER_MINOR,
+} BerthHeaderField;
+
+bool berth_header_is_zero(const guint8 *header);
+
+/* The sum of the bytes, its own field read as blanks; old writers summed signed bytes. */
+bool berth_header_checksum_is_right(const guint8 *header);
+
+bool berth_header_is_gnu(const guint8 *header);
+bool berth_header_is_ustar(const guint8 *header); /* POSIX's, not GNU's */
+
+/* The letter that says what kind of entry it is. */
+char berth_header_type(const guint8 *header);
+
+/* Octal, or binary with the first bit set; empty is 0, as old writers leave it. False when it is
+ * neither or does not fit. */
+bool berth_header_number(const guint8 *header, BerthHeaderField field, gint64 *ret_value);
+
+/* What users call the field. */
+const char *berth_header_field_name(BerthHeaderField field);
+
+/* The name with its prefix, and the link's target; free with g_free. */
+char *berth_header_path(const guint8 *header);
+char *berth_header_target(const guint8 *header);
+
+/* Of GNU's old sparse files: whether the header has a map at all, and whether more of it follows,
+ * in blocks of their own. */
+bool berth_header_has_map(const guint8 *header);
+bool berth_header_map_goes_on(const guint8 *header);
+bool berth_header_map_block_goes_on(const guint8 *block);
+
+/* Append the header of a PAX body of @size bytes. */
+void berth_header_append_pax(GByteArray *bytes, gsize size);
+
+G_END_DECLS

@@ -1,0 +1,445 @@
+/* SPDX-License-Identifier: MIT */
+#include "oci.h"
+
+#include "base/error.h"
+
+#include <json-glib/json-glib.h>
+#include <string.h>
+
+#define DEPTH_LIMIT 32 /* real documents have five or so; the parser recurses */
+#define SHA256      "sha256:"
+#define SAVE_AGAIN  "save or fetch the image again"
+
+#define REFERENCE            "org.opencontainers.image.ref.name"
+#define REFERENCE_CONTAINERD "io.containerd.image.name"
+#define REFERENCE_TYPE       "vnd.docker.reference.type"
+
+BerthOciKind berth_oci_kind(const char *media_type)
+{
+    static const struct {
+        const char *prefix; /* before any "+gzip", ".gzip" and so on */
+        BerthOciKind kind;
+    } kinds[] = {
+        {"application/vnd.oci.image.index.v1+json", BERTH_OCI_INDEX},
+        {"application/vnd.docker.distribution.manifest.list.v2+json", BERTH_OCI_INDEX},
+        {"application/vnd.oci.image.manifest.v1+json", BERTH_OCI_MANIFEST},
+        {"application/vnd.docker.distribution.manifest.v2+json", BERTH_OCI_MANIFEST},
+        {"application/vnd.oci.image.config.v1+json", BERTH_OCI_CONFIG},
+        {"application/vnd.docker.container.image.v1+json", BERTH_OCI_CONFIG},
+        {"application/vnd.oci.image.layer.v1.tar", BERTH_OCI_LAYER},
+        {"application/vnd.docker.image.rootfs.diff.tar", BERTH_OCI_LAYER},
+        {"application/vnd.oci.image.layer.nondistributable.v1.tar", BERTH_OCI_FOREIGN_LAYER},
+        {"application/vnd.docker.image.rootfs.foreign.diff.tar", BERTH_OCI_FOREIGN_LAYER},
+    };
+    static const char *const suffixes[] = {"", "+gzip", "+zstd", ".gzip", ".zstd", NULL};
+    for (gsize i = 0; i < G_N_ELEMENTS(kinds); i++) {
+        if (!g_str_has_prefix(media_type, kinds[i].prefix))
+            continue;
+        const char *suffix = media_type + strlen(kinds[i].prefix);
+        if (kinds[i].kind == BERTH_OCI_LAYER && g_str_has_suffix(suffix, "+encrypted"))
+            return BERTH_OCI_ENCRYPTED_LAYER;
+        bool layer = kinds[i].kind == BERTH_OCI_LAYER || kinds[i].kind == BERTH_OCI_FOREIGN_LAYER;
+        return g_strv_contains(suffixes, suffix) && (layer || *suffix == '\0') ? kinds[i].kind
+                                                                               : BERTH_OCI_OTHER;
+    }
+    return BERTH_OCI_OTHER;
+}
+
+/* --- platforms --- */
+
+void berth_oci_platform_clear(BerthOciPlatform *platform)
+{
+    g_free(platform->os);
+    g_free(platform->architecture);
+    g_free(platform->variant);
+    *platform = (BerthOciPlatform){0};
+}
+
+static const char *usual_architecture(const char *name)
+{
+    static const char *const others[][2] = {
+        {"x86_64", "amd64"}, {"x86-64", "amd64"}, {"aarch64", "arm64"}, {"i386", "386"},
+        {"i686", "386"},     {"armhf", "arm"},    {"armel", "arm"},
+    };
+    for (gsize i = 0; i < G_N_ELEMENTS(others); i++) {
+        if (strcmp(name, others[i][0]) == 0)
+            return others[i][1];
+    }
+    return name;
+}
+
+const char *berth_oci_host_architecture(void)
+{
+#if defined(__x86_64__)
+    return "amd64";
+#elif defined(__aarch64__)
+    return "arm64";
+#elif defined(__riscv) && __riscv_xlen == 64
+    return "riscv64";
+#elif defined(__powerpc64__) && defined(__LITTLE_ENDIAN__)
+    return "ppc64le";
+#elif defined(__s390x__)
+    return "s390x";
+#elif defined(__loongarch64)
+    return "loong64";
+#elif defined(__arm__)
+    return "arm";
+#else
+    return "386";
+#endif
+}
+
+/* The variant that every machine of an architecture runs: stating it says nothing. */
+static bool is_base_variant(const char *architecture, const char *variant)
+{
+    return (strcmp(architecture, "arm64") == 0 && strcmp(variant, "v8") == 0) ||
+           (strcmp(architecture, "amd64") == 0 && strcmp(variant, "v1") == 0);
+}
+
+guint berth_oci_platform_rank(const BerthOciPlatform *platform, const char *wanted)
+{
+    g_auto(GStrv) parts = g_strsplit(wanted, "/", 2);
+    if (parts[0] == NULL || platform->architecture == NULL ||
+        (platform->os != NULL && strcmp(platform->os, "linux") != 0) ||
+        strcmp(platform->architecture, usual_architecture(parts[0])) != 0)
+        return 0;
+
+    const char *variant = platform->variant != NULL ? platform->variant : "";
+    const char *asked = parts[1] != NULL ? parts[1] : "";
+    if (strcmp(variant, asked) == 0)
+        return 3;
+    if (variant[0] == '\0' || is_base_variant(platform->architecture, variant))
+        return 2;
+    return asked[0] == '\0' ? 1 : 0; /* it may want more of the machine than this one has */
+}
+
+char *berth_oci_platform_words(const BerthOciPlatform *platform)
+{
+    const char *os = platform->os != NULL ? platform->os : "?";
+    const char *architecture = platform->architecture != NULL ? platform->architecture : "?";
+    return platform->variant != NULL
+               ? g_strdup_printf("%s/%s/%s", os, architecture, platform->variant)
+               : g_strdup_printf("%s/%s", os, architecture);
+}
+
+/* --- JSON --- */
+
+static bool fail(GError **error, const char *message)
+{
+    berth_error_set(error, BERTH_ERROR_INVALID, "import.image.bad-json", SAVE_AGAIN, "%s", message);
+    return false;
+}
+
+/* The parser recurses, and knows comments that hide brackets from a count: so allow outside strings
+ * only what JSON has there, and count. */
+static bool is_shallow(const char *json, gsize size)
+{
+    guint depth = 0;
+    bool string = false;
+    for (gsize i = 0; i < size; i++) {
+        char c = json[i];
+        if (c == '\0')
+            return false;
+        if (string && c == '\\' && i + 1 < size && json[i + 1] != '\0')
+            i++;
+        else if (c == '"')
+            string = !string;
+        else if (string)
+            continue;
+        else if (c == '[' || c == '{')
+            depth++;
+        else if ((c == ']' || c == '}') && depth-- == 0)
+            return false;
+        else if (!g_ascii_isalnum(c) && strchr(" \t\r\n]},:+-.", c) == NULL)
+            return false;
+        if (depth > DEPTH_LIMIT)
+            return false;
+    }
+    return !string && depth == 0;
+}
+
+static JsonNode *parse(const char *json, gsize size, JsonNodeType type, GError **error)
+{
+    g_autoptr(JsonParser) parser = json_parser_new_immutable();
+    if (!is_shallow(json, size) || !json_parser_load_from_data(parser, json, (gssize)size, NULL))
+        return fail(error, "it is not JSON"), NULL;
+    JsonNode *root = json_parser_get_root(parser);
+    if (root == NULL || json_node_get_node_type(root) != type)
+        return fail(error, type == JSON_NODE_ARRAY ? "it is not a list" : "it is not an object"),
+               NULL;
+    return json_node_ref(root);
+}
+
+static const char *get_string(JsonObject *object, const char *name)
+{
+    JsonNode *node = object != NULL ? json_object_get_member(object, name) : NULL;
+    if (node == NULL || json_node_get_value_type(node) != G_TYPE_STRING)
+        return NULL;
+    return json_node_get_string(node);
+}
+
+static JsonObject *get_object(JsonObject *object, const char *name)
+{
+    JsonNode *node = json_object_get_member(object, name);
+    return node != NULL && JSON_NODE_HOLDS_OBJECT(node) ? json_node_get_object(node) : NULL;
+}
+
+static JsonArray *get_array(JsonObject *object, const char *name)
+{
+    JsonNode *node = json_object_get_member(object, name);
+    return node != NULL && JSON_NODE_HOLDS_ARRAY(node) ? json_node_get_array(node) : NULL;
+}
+
+static JsonObject *get_element(JsonArray *array, guint i)
+{
+    JsonNode *node = json_array_get_element(array, i);
+    return JSON_NODE_HOLDS_OBJECT(node) ? json_node_get_object(node) : NULL;
+}
+
+/* The strings of a list, each of them non-empty; NULL if it is anything else. */
+static GPtrArray *get_strings(JsonObject *object, const char *name)
+{
+    JsonArray *array = get_array(object, name);
+    if (array == NULL)
+        return NULL;
+    g_autoptr(GPtrArray) strings = g_ptr_array_new_with_free_func(g_free);
+    for (guint i = 0; i < json_array_get_length(array); i++) {
+        JsonNode *node = json_array_get_element(array, i);
+        const char *text =
+            json_node_get_value_type(node) == G_TYPE_STRING ? json_node_get_string(node) : "";
+        if (text[0] == '\0')
+            return NULL;
+        g_ptr_array_add(strings, g_strdup(text));
+    }
+    return g_steal_pointer(&strings);
+}
+
+/* What is stated as nothing is not stated. */
+static char *get_word(JsonObject *object, const char *name)
+{
+    const char *word = get_string(object, name);
+    return word == NULL || word[0] == '\0' ? NULL : g_strdup(word);
+}
+
+static BerthOciPlatform get_platform(JsonObject *object)
+{
+    g_autofree char *architecture = get_word(object, "architecture");
+    return (BerthOciPlatform){
+        .os = get_word(object, "os"),
+        .architecture = architecture != NULL ? g_strdup(usual_architecture(architecture)) : NULL,
+        .variant = get_word(object, "variant"),
+    };
+}
+
+/* --- descriptors --- */
+
+const char *berth_oci_digits(const char *text)
+{
+    if (text == NULL || !g_str_has_prefix(text, SHA256))
+        return NULL;
+    const char *digits = text + strlen(SHA256);
+    return strspn(digits, "0123456789abcdef") == BERTH_OCI_DIGITS &&
+                   strlen(digits) == BERTH_OCI_DIGITS
+               ? digits
+               : NULL;
+}
+
+static char *take_digest(const char *text, GError **error)
+{
+    const char *digits = berth_oci_digits(text);
+    if (digits == NULL)
+        berth_error_set(error, BERTH_ERROR_INVALID, "import.image.bad-digest", SAVE_AGAIN,
+                        "a digest is not \"sha256:\" and 64 hex digits");
+    return g_strdup(digits);
+}
+
+void berth_oci_descriptor_free(BerthOciDescriptor *descriptor)
+{
+    if (descriptor == NULL)
+        return;
+    g_free(descriptor->media_type);
+    g_free(descriptor->digest);
+    g_free(descriptor->reference);
+    berth_oci_platform_clear(&descriptor->platform);
+    g_free(descriptor);
+}
+
+static char *get_reference(JsonObject *annotations)
+{
+    const char *name = get_string(annotations, REFERENCE_CONTAINERD);
+    return g_strdup(name != NULL ? name : get_string(annotations, REFERENCE));
+}
+
+static BerthOciDescriptor *take_descriptor(JsonObject *object, GError **error)
+{
+    if (object == NULL)
+        return fail(error, "a descriptor is missing"), NULL;
+    JsonNode *size = json_object_get_member(object, "size");
+    if (size == NULL || json_node_get_value_type(size) != G_TYPE_INT64 ||
+        json_node_get_int(size) < 0)
+        return fail(error, "a descriptor does not state its size"), NULL;
+    g_autofree char *digest = take_digest(get_string(object, "digest"), error);
+    if (digest == NULL)
+        return NULL;
+
+    const char *type = get_string(object, "mediaType");
+    JsonObject *platform = get_object(object, "platform");
+    JsonObject *annotations = get_object(object, "annotations");
+    BerthOciDescriptor *descriptor = g_new0(BerthOciDescriptor, 1);
+    descriptor->media_type = g_strdup(type != NULL ? type : "");
+    descriptor->digest = g_steal_pointer(&digest);
+    descriptor->size = (guint64)json_node_get_int(size);
+    descriptor->reference = get_reference(annotations);
+    descriptor->attestation = get_string(annotations, REFERENCE_TYPE) != NULL;
+    if (platform != NULL)
+        descriptor->platform = get_platform(platform);
+    return descriptor;
+}
+
+static GPtrArray *take_descriptors(JsonArray *array, GError **error)
+{
+    g_autoptr(GPtrArray) descriptors =
+        g_ptr_array_new_with_free_func((GDestroyNotify)berth_oci_descriptor_free);
+    for (guint i = 0; i < json_array_get_length(array); i++) {
+        BerthOciDescriptor *descriptor = take_descriptor(get_element(array, i), error);
+        if (descriptor == NULL)
+            return NULL;
+        g_ptr_array_add(descriptors, descriptor);
+    }
+    return g_steal_pointer(&descriptors);
+}
+
+/* --- documents --- */
+
+/* A document that could be read as two kinds is nobody's honest work. */
+static bool check_kind(JsonObject *object, BerthOciKind kind, const char *other, GError **error)
+{
+    const char *type = get_string(object, "mediaType");
+    if (json_object_has_member(object, other) || (type != NULL && berth_oci_kind(type) != kind))
+        return fail(error, "it is not of the kind it should be");
+    return true;
+}
+
+GPtrArray *berth_oci_parse_index(const char *json, gsize size, GError **error)
+{
+    g_autoptr(JsonNode) root = parse(json, size, JSON_NODE_OBJECT, error);
+    if (root == NULL)
+        return NULL;
+    JsonObject *object = json_node_get_object(root);
+    JsonArray *manifests = get_array(object, "manifests");
+    if (manifests == NULL)
+        return fail(error, "it has no list of manifests"), NULL;
+    return check_kind(object, BERTH_OCI_INDEX, "layers", error) ? take_descriptors(manifests, error)
+                                                                : NULL;
+}
+
+void berth_oci_manifest_free(BerthOciManifest *manifest)
+{
+    if (manifest == NULL)
+        return;
+    berth_oci_descriptor_free(manifest->config);
+    g_clear_pointer(&manifest->layers, g_ptr_array_unref);
+    g_free(manifest);
+}
+
+BerthOciManifest *berth_oci_parse_manifest(const char *json, gsize size, GError **error)
+{
+    g_autoptr(JsonNode) root = parse(json, size, JSON_NODE_OBJECT, error);
+    if (root == NULL)
+        return NULL;
+    JsonObject *object = json_node_get_object(root);
+    JsonArray *layers = get_array(object, "layers");
+    if (layers == NULL)
+        return fail(error, "it has no list of layers"), NULL;
+    if (!check_kind(object, BERTH_OCI_MANIFEST, "manifests", error))
+        return NULL;
+
+    g_autoptr(BerthOciManifest) manifest = g_new0(BerthOciManifest, 1);
+    manifest->config = take_descriptor(get_object(object, "config"), error);
+    manifest->layers = manifest->config != NULL ? take_descriptors(layers, error) : NULL;
+    return manifest->layers != NULL ? g_steal_pointer(&manifest) : NULL;
+}
+
+void berth_oci_config_free(BerthOciConfig *config)
+{
+    if (config == NULL)
+        return;
+    berth_oci_platform_clear(&config->platform);
+    g_free(config->created);
+    g_clear_pointer(&config->diff_ids, g_ptr_array_unref);
+    g_free(config);
+}
+
+BerthOciConfig *berth_oci_parse_config(const char *json, gsize size, GError **error)
+{
+    g_autoptr(JsonNode) root = parse(json, size, JSON_NODE_OBJECT, error);
+    if (root == NULL)
+        return NULL;
+    JsonObject *object = json_node_get_object(root);
+    JsonObject *rootfs = get_object(object, "rootfs");
+    g_autoptr(GPtrArray) ids = rootfs != NULL ? get_strings(rootfs, "diff_ids") : NULL;
+    if (ids == NULL)
+        return fail(error, "it does not list the layers"), NULL;
+
+    g_autoptr(BerthOciConfig) config = g_new0(BerthOciConfig, 1);
+    config->platform = get_platform(object);
+    config->created = g_strdup(get_string(object, "created"));
+    config->diff_ids = g_ptr_array_new_with_free_func(g_free);
+    for (guint i = 0; i < ids->len; i++) {
+        char *digest = take_digest(g_ptr_array_index(ids, i), error);
+        if (digest == NULL)
+            return NULL;
+        g_ptr_array_add(config->diff_ids, digest);
+    }
+    return g_steal_pointer(&config);
+}
+
+void berth_oci_saved_free(BerthOciSaved *saved)
+{
+    g_free(saved->config);
+    g_ptr_array_unref(saved->layers);
+    g_free(saved->reference);
+    g_free(saved);
+}
+
+static BerthOciSaved *take_saved(JsonObject *object)
+{
+    const char *config = get_string(object, "Config");
+    g_autoptr(GPtrArray) layers = object != NULL ? get_strings(object, "Layers") : NULL;
+    if (config == NULL || layers == NULL)
+        return NULL;
+
+    g_autoptr(GPtrArray) tags = get_strings(object, "RepoTags");
+    BerthOciSaved *saved = g_new0(BerthOciSaved, 1);
+    saved->config = g_strdup(config);
+    saved->layers = g_steal_pointer(&layers);
+    saved->reference = tags != NULL && tags->len > 0 ? g_strdup(tags->pdata[0]) : NULL;
+    return saved;
+}
+
+GPtrArray *berth_oci_parse_saved(const char *json, gsize size, GError **error)
+{
+    g_autoptr(JsonNode) root = parse(json, size, JSON_NODE_ARRAY, error);
+    if (root == NULL)
+        return NULL;
+    JsonArray *array = json_node_get_array(root);
+    g_autoptr(GPtrArray) images =
+        g_ptr_array_new_with_free_func((GDestroyNotify)berth_oci_saved_free);
+    for (guint i = 0; i < json_array_get_length(array); i++) {
+        BerthOciSaved *saved = take_saved(get_element(array, i));
+        if (saved == NULL)
+            return fail(error, "an image in it has no config or no list of layers"), NULL;
+        g_ptr_array_add(images, saved);
+    }
+    return g_steal_pointer(&images);
+}
+
+bool berth_oci_check_layout(const char *json, gsize size, GError **error)
+{
+    g_autoptr(JsonNode) root = parse(json, size, JSON_NODE_OBJECT, error);
+    if (root == NULL)
+        return false;
+    const char *version = get_string(json_node_get_object(root), "imageLayoutVersion");
+    return (version != NULL && g_str_has_prefix(version, "1.")) ||
+           fail(error, "it is not of version 1 of the image layout");
+}

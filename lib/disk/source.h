@@ -1,0 +1,51 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * source — the bytes of an archive as they come from a descriptor, in large blocks and counted.
+ *
+ * Works on files, pipes and sockets, blocking or not, or on a range of a file that others read too.
+ * The fd is borrowed; blocks belong to the source and are good until the next call. One thread at a
+ * time, except that berth_source_position() may be asked from any. Errors: "import.read.*", and
+ * BERTH_ERROR_CANCELLED "import.cancelled".
+ */
+#pragma once
+
+#include <glib.h>
+#include <stdbool.h>
+
+G_BEGIN_DECLS
+
+typedef struct BerthSource BerthSource;
+
+/* From where @fd stands to its end. */
+BerthSource *berth_source_new(int fd);
+
+/* @length bytes of the file @fd from @offset on, wherever it stands: several ranges of one fd can
+ * be read at once. A file that ends earlier is an error, "import.read.truncated". */
+BerthSource *berth_source_new_range(int fd, guint64 offset, guint64 length);
+
+void berth_source_free(BerthSource *source);
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(BerthSource, berth_source_free)
+
+/* Called with every byte once, in order, by the thread that reads: for a digest of the input. */
+typedef void (*BerthSourceTap)(const guint8 *data, gsize size, gpointer user_data);
+void berth_source_set_tap(BerthSource *source, BerthSourceTap tap, gpointer user_data);
+
+/* A wait for input ends with "import.cancelled" as soon as @fd is readable. */
+void berth_source_set_cancel(BerthSource *source, int fd);
+
+/* What comes next without consuming it: at least @wanted bytes (no more than 64 KiB) unless the
+ * input is shorter. *ret_size is 0 at the end of the input. */
+bool berth_source_peek(BerthSource *source, gsize wanted, const guint8 **ret_data, gsize *ret_size,
+                       GError **error);
+
+/* Consume @size bytes of what peek showed. */
+void berth_source_consume(BerthSource *source, gsize size);
+
+/* Copy up to @size bytes to @data; fewer only at the end of the input. */
+bool berth_source_read(BerthSource *source, guint8 *data, gsize size, gsize *ret_size,
+                       GError **error);
+
+/* Bytes consumed so far. */
+guint64 berth_source_position(const BerthSource *source);
+
+G_END_DECLS

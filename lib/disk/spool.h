@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * spool — bytes set aside, to be read again in any order.
+ *
+ * Zeros become holes, so that an archive cannot make much of a disk out of nothing.
+ *
+ * Ownership: a file given by the caller is borrowed. Errors: "import.spool.too-large", and
+ * "import.spool.no-space" and so on.
+ */
+#pragma once
+
+#include <glib.h>
+#include <stdbool.h>
+
+G_BEGIN_DECLS
+
+typedef struct BerthSpool BerthSpool;
+
+/* Into the empty file @fd, open for reading and writing, at most @max bytes; into memory, and less,
+ * if @fd is -1. */
+BerthSpool *berth_spool_new(int fd, guint64 max, GError **error);
+void berth_spool_free(BerthSpool *spool);
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(BerthSpool, berth_spool_free)
+
+/* Append @size bytes; 0: that was all. */
+bool berth_spool_append(BerthSpool *spool, const guint8 *data, gsize size, GError **error);
+
+bool berth_spool_is_whole(const BerthSpool *spool);
+int berth_spool_fd(const BerthSpool *spool);
+guint64 berth_spool_size(const BerthSpool *spool);
+
+G_END_DECLS

@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * oracle — what e2fsprogs' own programs say about an image. Asserts; never returns an error.
+ */
+#pragma once
+
+#include <glib.h>
+
+/* A fresh directory, and its removal with all it holds. */
+char *oracle_make_directory(void);
+void oracle_remove_directory(char *path);
+
+void oracle_remove_file(const char *path);
+
+/* e2fsck -fn finds nothing. */
+void oracle_check(const char *image);
+
+/* What debugfs prints for @request. Free with g_free. */
+char *oracle_ask(const char *image, const char *request);
+
+/* "stat" of @path contains @text. */
+void oracle_expect_stat(const char *image, const char *path, const char *text);
+
+/* The file's bytes are these. */
+void oracle_expect_content(const char *image, const char *path, const void *data, gsize size);
+
+/* The attribute's bytes are these. */
+void oracle_expect_xattr(const char *image, const char *path, const char *name, const void *data,
+                         gsize size);
+
+/* One of "atime", "mtime", "ctime", "crtime", decoded by hand from the two words on disk. */
+void oracle_expect_time(const char *image, const char *path, const char *which, gint64 sec,
+                        guint32 nsec);
+
+/* Nothing is called @path. */
+void oracle_expect_missing(const char *image, const char *path);
+
+/* SHA-256 of the file's bytes and where they stand; holes cost nothing. Free with g_free. */
+char *oracle_digest(const char *path);

@@ -1,0 +1,47 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * tarball — writes tar archives byte by byte, right ones and wrong ones, with no library that the
+ * code under test uses.
+ */
+#pragma once
+
+#include <glib.h>
+
+typedef struct {
+    const char *path;
+    char type; /* '0' file (the default), '1' hard link, '2' symlink, '3' '4' devices, '5' dir, '6'
+                  fifo */
+    const char *target;
+    guint mode;
+    gint64 uid;
+    gint64 gid;
+    gint64 mtime;
+    const void *data;
+    gsize size; /* 0 with data: its strlen */
+    guint major;
+    guint minor;
+    const char *const *pax; /* key, value, ..., NULL: records of a PAX header before the entry */
+} TarballItem;
+
+#define TARBALL_ADD(tarball, ...) tarball_add((tarball), &(TarballItem){__VA_ARGS__})
+
+/* Append an entry. Paths beyond 100 bytes and numbers beyond octal get PAX records of their own. */
+void tarball_add(GByteArray *tarball, const TarballItem *item);
+
+/* Append a PAX header with one record whose value may hold any bytes. */
+void tarball_add_pax(GByteArray *tarball, const char *key, const void *value, gsize size);
+
+/* Overwrite bytes of the header that begins at @header, and make its checksum right again. */
+void tarball_patch(GByteArray *tarball, gsize header, gsize offset, const void *bytes, gsize size);
+
+/* Append the two zero blocks. */
+void tarball_end(GByteArray *tarball);
+
+/* A root directory that passes for one: etc/ and etc/os-release. */
+GByteArray *tarball_new_rootfs(void);
+
+/* The bytes as a file to read; close it. */
+int tarball_open(const GByteArray *tarball);
+
+/* The bytes as the program @argv (NULL-terminated) filters them. */
+GByteArray *tarball_filter(const GByteArray *tarball, const char *const *argv);
