@@ -1,0 +1,414 @@
+/* SPDX-License-Identifier: MIT */
+#include "qemu_args.h"
+
+#include "base/error.h"
+
+#include <string.h>
+
+#define MIB (G_GUINT64_CONSTANT(1) << 20)
+
+/* Linux, x86: COMMAND_LINE_SIZE, with its NUL. More is cut off without a word. */
+#define KERNEL_COMMAND_LINE_MAX 2048
+
+/* Appends arguments; keeps the first refusal, after which it does nothing. */
+typedef struct {
+    GPtrArray *argv;
+    GString *option;  /* the value under construction: "head,key=value,..." */
+    const char *name; /* of the option, for messages */
+    GError *error;
+} Writer;
+
+static void refuse(Writer *writer, const char *key, const char *value, const char *why)
+{
+    if (writer->error != NULL)
+        return;
+    g_autofree char *shown = g_strescape(value != NULL ? value : "", NULL);
+    berth_error_set(&writer->error, BERTH_ERROR_INVALID, "machine.value",
+                    "choose a name or path without such characters", "%s%s%s: \"%s\" %s",
+                    writer->name, key != NULL ? " " : "", key != NULL ? key : "", shown, why);
+}
+
+/* Whether @value can stand on a command line and in the messages made of it. */
+static bool check(Writer *writer, const char *key, const char *value)
+{
+    if (value == NULL || value[0] == '\0') {
+        refuse(writer, key, value, "is empty");
+        return false;
+    }
+    for (const char *at = value; *at != '\0'; at++) {
+        if (g_ascii_iscntrl(*at)) {
+            refuse(writer, key, value, "has a control character");
+            return false;
+        }
+    }
+    return true;
+}
+
+/* Close the option under construction. */
+static void flush(Writer *writer)
+{
+    if (writer->option == NULL)
+        return;
+    g_ptr_array_add(writer->argv, g_string_free(writer->option, FALSE));
+    writer->option = NULL;
+}
+
+static void flag(Writer *writer, const char *name)
+{
+    flush(writer);
+    writer->name = name;
+    g_ptr_array_add(writer->argv, g_strdup(name));
+}
+
+/* An option whose value QEMU takes as it is. */
+static void literal(Writer *writer, const char *name, const char *value)
+{
+    flag(writer, name);
+    if (check(writer, NULL, value))
+        g_ptr_array_add(writer->argv, g_strdup(value));
+}
+
+/* QEMU ends a value at a comma, and reads two as one. */
+static void append_escaped(GString *option, const char *value)
+{
+    for (const char *at = value; *at != '\0'; at++) {
+        if (*at == ',')
+            g_string_append_c(option, ',');
+        g_string_append_c(option, *at);
+    }
+}
+
+/* Add "key=value" to the option begun last. */
+static void property(Writer *writer, const char *key, const char *value)
+{
+    if (!check(writer, key, value))
+        return;
+    if (writer->option->len > 0)
+        g_string_append_c(writer->option, ',');
+    g_string_append_printf(writer->option, "%s=", key);
+    append_escaped(writer->option, value);
+}
+
+static void property_uint(Writer *writer, const char *key, guint value)
+{
+    g_autofree char *text = g_strdup_printf("%u", value);
+    property(writer, key, text);
+}
+
+static bool is_key(const char *text, gsize length)
+{
+    return length > 0 && strspn(text, "abcdefghijklmnopqrstuvwxyz"
+                                      "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_.") >= length;
+}
+
+/* Add @pair, a "key=value" of the machine template. */
+static void property_pair(Writer *writer, const char *pair)
+{
+    const char *equals = strchr(pair, '=');
+    if (equals == NULL || !is_key(pair, (gsize)(equals - pair))) {
+        refuse(writer, NULL, pair, "is not KEY=VALUE");
+        return;
+    }
+    g_autofree char *key = g_strndup(pair, (gsize)(equals - pair));
+    property(writer, key, equals + 1);
+}
+
+/* Begin an option of properties; @head (may be NULL) is the value of its implied first key, always
+ * a word of ours. */
+static void option(Writer *writer, const char *name, const char *head)
+{
+    flag(writer, name);
+    writer->option = g_string_new(head);
+}
+
+static void socket_chardev(Writer *writer, const char *id, BerthQemuFd fd)
+{
+    option(writer, "-chardev", "socket");
+    property(writer, "id", id);
+    property_uint(writer, "fd", fd);
+}
+
+static void write_name(Writer *writer, const BerthMachine *machine)
+{
+    option(writer, "-name", NULL);
+    property(writer, "guest", machine->name);
+    property(writer, "debug-threads", "on");
+}
+
+/* No configuration of the host's QEMU, no default device, no window. A reset ends QEMU: its
+ * SHUTDOWN event says so, and the keeper starts a new one, so that a reboot meets fresh host state.
+ */
+static void write_base(Writer *writer)
+{
+    flag(writer, "-nodefaults");
+    flag(writer, "-no-user-config");
+    flag(writer, "-no-reboot");
+    literal(writer, "-display", "none");
+}
+
+/* QEMU takes all after the equals sign as it is. */
+static void write_global(Writer *writer, const char *global)
+{
+    const char *equals = strchr(global, '=');
+    const char *dot = strchr(global, '.');
+    if (equals == NULL || dot == NULL || dot > equals ||
+        !is_key(global, (gsize)(equals - global))) {
+        writer->name = "-global";
+        refuse(writer, NULL, global, "is not DRIVER.PROPERTY=VALUE");
+        return;
+    }
+    literal(writer, "-global", global);
+}
+
+static void write_machine(Writer *writer, const BerthMachine *machine)
+{
+    option(writer, "-machine", NULL);
+    property(writer, "type", machine->type);
+    for (char **pair = machine->options; pair != NULL && *pair != NULL; pair++)
+        property_pair(writer, *pair);
+    for (char **global = machine->globals; global != NULL && *global != NULL; global++)
+        write_global(writer, *global);
+}
+
+static void write_accel(Writer *writer, BerthAccel accel, const char *options)
+{
+    option(writer, "-accel", berth_accel_word(accel));
+    if (options == NULL)
+        return;
+    g_auto(GStrv) pairs = g_strsplit(options, ",", -1);
+    for (char **pair = pairs; *pair != NULL; pair++)
+        property_pair(writer, *pair);
+}
+
+static void write_processor(Writer *writer, const BerthMachine *machine, BerthAccel accel,
+                            guint cpus)
+{
+    bool kvm = accel == BERTH_ACCEL_KVM;
+    write_accel(writer, accel, kvm ? NULL : machine->tcg_options);
+    literal(writer, "-cpu", kvm ? machine->cpu_kvm : machine->cpu_tcg); /* commas are its own */
+
+    g_autofree char *count = g_strdup_printf("%u", cpus);
+    literal(writer, "-smp", count);
+}
+
+static void write_memory(Writer *writer, guint64 memory)
+{
+    g_autofree char *size = g_strdup_printf("%" G_GUINT64_FORMAT "M", memory / MIB);
+    literal(writer, "-m", size);
+}
+
+/* A guest that has broken into QEMU still cannot start programs or gain rights. */
+static void write_sandbox(Writer *writer)
+{
+    option(writer, "-sandbox", "on");
+    property(writer, "obsolete", "deny");
+    property(writer, "elevateprivileges", "deny");
+    property(writer, "spawn", "deny");
+    property(writer, "resourcecontrol", "deny");
+}
+
+/* Add @argument to the kernel's command line. One with a space goes in quotes, as
+ * Documentation/admin-guide/kernel-parameters.rst has it; a quote itself cannot be written. */
+static void append_kernel_argument(Writer *writer, GString *line, const char *argument)
+{
+    if (!check(writer, NULL, argument))
+        return;
+    if (strchr(argument, '"') != NULL)
+        refuse(writer, NULL, argument, "has a quotation mark");
+    const char *quote = strchr(argument, ' ') != NULL ? "\"" : "";
+    g_string_append_printf(line, "%s%s%s%s", line->len > 0 ? " " : "", quote, argument, quote);
+}
+
+static void append_kernel_arguments(Writer *writer, GString *line, char **arguments)
+{
+    for (char **argument = arguments; argument != NULL && *argument != NULL; argument++)
+        append_kernel_argument(writer, line, *argument);
+}
+
+static void write_kernel(Writer *writer, const BerthMachine *machine, BerthAccel accel,
+                         const char *extra)
+{
+    literal(writer, "-kernel", machine->kernel);
+    literal(writer, "-initrd", machine->initramfs);
+
+    flag(writer, "-append");
+    g_autoptr(GString) line = g_string_new(NULL);
+    append_kernel_arguments(writer, line, machine->kernel_arguments);
+    if (accel == BERTH_ACCEL_TCG)
+        append_kernel_arguments(writer, line, machine->tcg_kernel_arguments);
+    if (extra != NULL)
+        append_kernel_argument(writer, line, extra);
+    if (line->len >= KERNEL_COMMAND_LINE_MAX)
+        refuse(writer, NULL, line->str, "is too long for the kernel");
+    g_ptr_array_add(writer->argv, g_strdup(line->str));
+}
+
+static void write_qmp(Writer *writer)
+{
+    socket_chardev(writer, "qmp", BERTH_QEMU_FD_QMP);
+    option(writer, "-mon", NULL);
+    property(writer, "chardev", "qmp");
+    property(writer, "mode", "control");
+}
+
+static void write_console(Writer *writer)
+{
+    socket_chardev(writer, "console", BERTH_QEMU_FD_CONSOLE);
+    literal(writer, "-serial", "chardev:console");
+}
+
+/* The host's page cache is the disk's write cache: the guest is told that there is one
+ * (write-cache=on), so it flushes at its fsync, which QEMU makes an fdatasync of the image
+ * (cache.no-flush=off). Blocks that the guest discards or fills with zeroes become holes again. */
+static void write_root_disk(Writer *writer, const char *path)
+{
+    option(writer, "-blockdev", NULL);
+    property(writer, "driver", "raw");
+    property(writer, "node-name", BERTH_QEMU_ROOT_NODE);
+    property(writer, "discard", "unmap");
+    property(writer, "detect-zeroes", "unmap");
+    property(writer, "cache.direct", "off");
+    property(writer, "cache.no-flush", "off");
+    property(writer, "file.driver", "file");
+    property(writer, "file.discard", "unmap");
+    property(writer, "file.filename", path);
+
+    option(writer, "-device", "virtio-blk-device");
+    property(writer, "drive", BERTH_QEMU_ROOT_NODE);
+    property(writer, "write-cache", "on");
+}
+
+static void write_further_disk(Writer *writer, guint number, const char *path)
+{
+    g_autofree char *node = g_strdup_printf("disk%u", number);
+    option(writer, "-blockdev", NULL);
+    property(writer, "driver", "raw");
+    property(writer, "node-name", node);
+    property(writer, "read-only", "on");
+    property(writer, "file.driver", "file");
+    property(writer, "file.filename", path);
+
+    option(writer, "-device", "virtio-blk-device");
+    property(writer, "drive", node);
+}
+
+/* The order counts: the first block device is the guest's /dev/vda, and so on. */
+static void write_disks(Writer *writer, const BerthMachine *machine)
+{
+    write_root_disk(writer, machine->disk);
+    guint number = 1;
+    for (char **path = machine->disks; path != NULL && *path != NULL; path++)
+        write_further_disk(writer, number++, *path);
+}
+
+/* Port 0 is kept for a console by the driver, so the one port of ours makes two. */
+static void write_agent(Writer *writer)
+{
+    socket_chardev(writer, "agent", BERTH_QEMU_FD_AGENT);
+    option(writer, "-device", "virtio-serial-device");
+    property(writer, "max_ports", "2");
+    option(writer, "-device", "virtserialport");
+    property(writer, "id", "agent"); /* or its being opened and closed would be no event */
+    property(writer, "chardev", "agent");
+    property(writer, "name", "org.berth.agent");
+}
+
+static void write_network(Writer *writer, const BerthMachine *machine)
+{
+    option(writer, "-netdev", "dgram");
+    property(writer, "id", "net0");
+    property(writer, "local.type", "fd");
+    property_uint(writer, "local.str", BERTH_QEMU_FD_NET);
+
+    option(writer, "-device", "virtio-net-device");
+    property(writer, "netdev", "net0");
+    property(writer, "mac", machine->mac);
+    property_uint(writer, "host_mtu", machine->mtu);
+}
+
+/* Memory that the guest frees goes back to the host; entropy comes from it. */
+static void write_helpers(Writer *writer)
+{
+    option(writer, "-device", "virtio-balloon-device");
+    property(writer, "free-page-reporting", "on");
+    property(writer, "deflate-on-oom", "on");
+    literal(writer, "-device", "virtio-rng-device");
+}
+
+static void begin(Writer *writer, const BerthMachine *machine)
+{
+    *writer = (Writer){.argv = g_ptr_array_new_with_free_func(g_free), .name = "emulator"};
+    if (check(writer, NULL, machine->emulator))
+        g_ptr_array_add(writer->argv, g_strdup(machine->emulator));
+}
+
+static char **finish(Writer *writer, GError **error)
+{
+    flush(writer);
+    g_ptr_array_add(writer->argv, NULL);
+    char **argv = (char **)g_ptr_array_free(writer->argv, FALSE);
+    if (writer->error == NULL)
+        return argv;
+
+    g_strfreev(argv);
+    g_propagate_error(error, writer->error);
+    return NULL;
+}
+
+char **berth_qemu_args(const BerthMachine *machine, GError **error)
+{
+    g_assert(machine->accel == BERTH_ACCEL_KVM || machine->accel == BERTH_ACCEL_TCG);
+
+    Writer writer;
+    begin(&writer, machine);
+    write_name(&writer, machine);
+    write_base(&writer);
+    write_machine(&writer, machine);
+    write_processor(&writer, machine, machine->accel, machine->cpus);
+    write_memory(&writer, machine->memory);
+    write_sandbox(&writer);
+    write_kernel(&writer, machine, machine->accel, NULL);
+    write_qmp(&writer);
+    write_console(&writer);
+    write_disks(&writer, machine);
+    write_agent(&writer);
+    write_network(&writer, machine);
+    write_helpers(&writer);
+    return finish(&writer, error);
+}
+
+char **berth_qemu_probe_args(const BerthMachine *machine, GError **error)
+{
+    const guint cpus = 2; /* starting a second processor is one of the things that can fail */
+    const guint64 memory = 256 * MIB;
+
+    Writer writer;
+    begin(&writer, machine);
+    write_name(&writer, machine);
+    write_base(&writer);
+    write_machine(&writer, machine);
+    write_processor(&writer, machine, BERTH_ACCEL_KVM, cpus);
+    write_memory(&writer, memory);
+    write_sandbox(&writer);
+    write_kernel(&writer, machine, BERTH_ACCEL_KVM, BERTH_QEMU_PROBE_ARGUMENT);
+    write_console(&writer);
+    return finish(&writer, error);
+}
+
+static bool is_plain(const char *word)
+{
+    const char *plain = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_@%+=:,./-";
+    return word[0] != '\0' && word[strspn(word, plain)] == '\0';
+}
+
+char *berth_qemu_args_to_text(char **argv)
+{
+    GString *text = g_string_new(NULL);
+    for (char **word = argv; *word != NULL; word++) {
+        if (text->len > 0)
+            g_string_append(text, (*word)[0] == '-' ? " \\\n    " : " ");
+        g_autofree char *quoted = is_plain(*word) ? g_strdup(*word) : g_shell_quote(*word);
+        g_string_append(text, quoted);
+    }
+    return g_string_free(text, FALSE);
+}

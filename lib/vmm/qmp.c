@@ -1,0 +1,388 @@
+/* SPDX-License-Identifier: MIT */
+#include "qmp.h"
+
+#include "base/error.h"
+#include "base/fd.h"
+
+#include <errno.h>
+#include <glib-unix.h>
+#include <json-glib/json-glib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#define DEPTH_MAX 32u
+
+/* The first command; without it QEMU takes no other. QEMU answers in order, so those behind it need
+ * not wait for its answer. */
+#define CAPABILITIES_ID 0
+
+typedef struct {
+    gint64 id;
+    BerthQmpDoneFunc done;
+    gpointer user_data;
+} Command;
+
+/* Counted, since a callback may free the client that is calling it. */
+struct BerthQmp {
+    int fd;
+    bool freed;
+    bool greeted;
+    GError *closed; /* why the connection has ended, or NULL */
+
+    GString *in;  /* up to the next line end */
+    GString *out; /* goes out once greeted */
+    GSource *readable;
+    GSource *writable;
+    GSource *failing; /* reports to commands given after the end */
+
+    GQueue pending; /* Command*, in the order of their answers */
+    gint64 next_id;
+
+    BerthQmpEventFunc on_event;
+    BerthQmpClosedFunc on_closed;
+    gpointer user_data;
+};
+
+static void drop_source(GSource **source)
+{
+    if (*source == NULL)
+        return;
+    g_source_destroy(*source);
+    g_source_unref(*source);
+    *source = NULL;
+}
+
+static void disconnect(BerthQmp *qmp)
+{
+    drop_source(&qmp->readable);
+    drop_source(&qmp->writable);
+    drop_source(&qmp->failing);
+    berth_fd_close(&qmp->fd);
+}
+
+static void clear(gpointer object)
+{
+    BerthQmp *qmp = object;
+    g_string_free(qmp->in, TRUE);
+    g_string_free(qmp->out, TRUE);
+    g_queue_clear_full(&qmp->pending, g_free);
+    g_clear_error(&qmp->closed);
+}
+
+typedef BerthQmp BerthQmpRef;
+
+static void release(BerthQmpRef *qmp)
+{
+    g_rc_box_release_full(qmp, clear);
+}
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(BerthQmpRef, release)
+
+/* Tell every pending command why there will be no answer. */
+static void fail_pending(BerthQmp *qmp)
+{
+    while (!qmp->freed && !g_queue_is_empty(&qmp->pending)) {
+        g_autofree Command *command = g_queue_pop_head(&qmp->pending);
+        if (command->done != NULL)
+            command->done(qmp, NULL, qmp->closed, command->user_data);
+    }
+}
+
+/* End the connection because of @problem, which is taken. */
+static void end(BerthQmp *qmp, GError *problem)
+{
+    disconnect(qmp);
+    qmp->closed = problem;
+    fail_pending(qmp);
+    if (!qmp->freed && qmp->on_closed != NULL)
+        qmp->on_closed(qmp, qmp->closed, qmp->user_data);
+}
+
+static const char *string_member(JsonObject *object, const char *name)
+{
+    JsonNode *node = object != NULL ? json_object_get_member(object, name) : NULL;
+    if (node == NULL || !JSON_NODE_HOLDS_VALUE(node) ||
+        json_node_get_value_type(node) != G_TYPE_STRING)
+        return NULL;
+    return json_node_get_string(node);
+}
+
+static JsonObject *object_member(JsonObject *object, const char *name)
+{
+    JsonNode *node = json_object_get_member(object, name);
+    return node != NULL && JSON_NODE_HOLDS_OBJECT(node) ? json_node_get_object(node) : NULL;
+}
+
+static bool fail_message(GError **error, const char *what)
+{
+    berth_error_set(error, BERTH_ERROR_PROTOCOL, "qmp.message", NULL, "QEMU sent %s", what);
+    return false;
+}
+
+static bool take_greeting(BerthQmp *qmp, GError **error)
+{
+    if (qmp->greeted)
+        return fail_message(error, "a second greeting");
+    qmp->greeted = true;
+    return true;
+}
+
+static const char *event_reason(JsonObject *data)
+{
+    const char *reason = string_member(data, "reason");
+    JsonNode *open = data != NULL ? json_object_get_member(data, "open") : NULL;
+    if (reason != NULL)
+        return reason;
+    if (open == NULL || !JSON_NODE_HOLDS_VALUE(open) ||
+        json_node_get_value_type(open) != G_TYPE_BOOLEAN)
+        return "";
+    return json_node_get_boolean(open) ? "open" : "closed";
+}
+
+static bool take_event(BerthQmp *qmp, JsonObject *message, GError **error)
+{
+    const char *event = string_member(message, "event");
+    if (event == NULL)
+        return fail_message(error, "an event without a name");
+    if (qmp->on_event != NULL)
+        qmp->on_event(qmp, event, event_reason(object_member(message, "data")), qmp->user_data);
+    return true;
+}
+
+static bool take_answer(BerthQmp *qmp, JsonObject *message, GError **error)
+{
+    Command *head = g_queue_peek_head(&qmp->pending);
+    JsonNode *id = json_object_get_member(message, "id");
+    if (!qmp->greeted || head == NULL || id == NULL || !JSON_NODE_HOLDS_VALUE(id) ||
+        json_node_get_value_type(id) != G_TYPE_INT64 || json_node_get_int(id) != head->id)
+        return fail_message(error, "an answer to nothing asked");
+
+    JsonNode *result = json_object_get_member(message, "return");
+    g_autoptr(GError) problem = NULL;
+    if (result == NULL) {
+        const char *words = string_member(object_member(message, "error"), "desc");
+        berth_error_set(&problem, BERTH_ERROR_FAILED, "qmp.command", NULL, "QEMU refused: %s",
+                        words != NULL ? words : "no reason given");
+    }
+    g_autofree Command *command = g_queue_pop_head(&qmp->pending);
+    if (problem != NULL && command->id == CAPABILITIES_ID) {
+        g_propagate_error(error, g_steal_pointer(&problem));
+        return false;
+    }
+    if (command->done != NULL)
+        command->done(qmp, result, problem, command->user_data);
+    return true;
+}
+
+static bool take_message(BerthQmp *qmp, JsonObject *message, GError **error)
+{
+    if (json_object_has_member(message, "QMP"))
+        return take_greeting(qmp, error);
+    if (json_object_has_member(message, "event"))
+        return take_event(qmp, message, error);
+    if (json_object_has_member(message, "return") || json_object_has_member(message, "error"))
+        return take_answer(qmp, message, error);
+    return fail_message(error, "what is neither answer nor event");
+}
+
+/* The parser recurses, so its input's depth is bounded first. */
+static bool is_too_deep(const char *line, gsize length)
+{
+    guint depth = 0;
+    bool quoted = false;
+    for (gsize i = 0; i < length; i++) {
+        if (quoted && line[i] == '\\')
+            i++;
+        else if (line[i] == '"')
+            quoted = !quoted;
+        else if (!quoted && (line[i] == '{' || line[i] == '['))
+            depth++;
+        else if (!quoted && (line[i] == '}' || line[i] == ']') && depth > 0)
+            depth--;
+        if (depth > DEPTH_MAX)
+            return true;
+    }
+    return false;
+}
+
+static bool take_line(BerthQmp *qmp, const char *line, gsize length, GError **error)
+{
+    if (is_too_deep(line, length)) {
+        berth_error_set(error, BERTH_ERROR_PROTOCOL, "qmp.syntax", NULL,
+                        "QEMU sent JSON nested too deep");
+        return false;
+    }
+
+    g_autoptr(JsonParser) parser = json_parser_new();
+    if (!g_utf8_validate_len(line, length, NULL) ||
+        !json_parser_load_from_data(parser, line, (gssize)length, NULL)) {
+        berth_error_set(error, BERTH_ERROR_PROTOCOL, "qmp.syntax", NULL,
+                        "QEMU sent a line that is not JSON");
+        return false;
+    }
+    JsonNode *root = json_parser_get_root(parser);
+    if (root == NULL || !JSON_NODE_HOLDS_OBJECT(root))
+        return fail_message(error, "JSON that is not an object");
+    return take_message(qmp, json_node_get_object(root), error);
+}
+
+/* Take every whole line of what came in. */
+static bool take_lines(BerthQmp *qmp, GError **error)
+{
+    const char *newline;
+    while (!qmp->freed && (newline = memchr(qmp->in->str, '\n', qmp->in->len)) != NULL) {
+        gsize length = (gsize)(newline - qmp->in->str);
+        g_autofree char *line = g_strndup(qmp->in->str, length);
+        g_string_erase(qmp->in, 0, (gssize)length + 1);
+        if (!take_line(qmp, line, length, error))
+            return false;
+    }
+    if (qmp->freed || qmp->in->len <= BERTH_QMP_LINE_MAX)
+        return true;
+    berth_error_set(error, BERTH_ERROR_PROTOCOL, "qmp.line", NULL, "QEMU sent a line without end");
+    return false;
+}
+
+/* Read once; the loop calls again while there is more. */
+static bool receive(BerthQmp *qmp, GError **error)
+{
+    char bytes[16384];
+    ssize_t size = read(qmp->fd, bytes, sizeof(bytes));
+    if (size < 0 && (errno == EINTR || errno == EAGAIN))
+        return true;
+    if (size == 0 || (size < 0 && errno == ECONNRESET)) {
+        berth_error_set(error, BERTH_ERROR_GUEST, "qmp.closed", NULL,
+                        "QEMU closed its control connection");
+        return false;
+    }
+    if (size < 0) {
+        berth_error_set_errno(error, errno, "qmp.io", "QEMU's control connection");
+        return false;
+    }
+    g_string_append_len(qmp->in, bytes, size);
+    return take_lines(qmp, error);
+}
+
+static void update_writable(BerthQmp *qmp);
+
+static gboolean on_readable(int fd, GIOCondition condition, gpointer user_data)
+{
+    g_autoptr(BerthQmpRef) qmp = g_rc_box_acquire(user_data);
+    GError *error = NULL;
+    if (!receive(qmp, &error))
+        end(qmp, error);
+    else if (!qmp->freed)
+        update_writable(qmp);
+    return G_SOURCE_CONTINUE; /* destroyed where it ends */
+}
+
+static gboolean on_writable(int fd, GIOCondition condition, gpointer user_data)
+{
+    BerthQmp *qmp = user_data;
+    ssize_t size = send(qmp->fd, qmp->out->str, qmp->out->len, MSG_NOSIGNAL);
+    if (size > 0)
+        g_string_erase(qmp->out, 0, size);
+    else if (size < 0 && errno != EINTR && errno != EAGAIN)
+        g_string_truncate(qmp->out, 0); /* the reading end finds out why */
+    update_writable(qmp);
+    return G_SOURCE_CONTINUE;
+}
+
+static GSource *watch(BerthQmp *qmp, GIOCondition condition, GUnixFDSourceFunc function)
+{
+    GSource *source = g_unix_fd_source_new(qmp->fd, condition);
+    g_source_set_callback(source, G_SOURCE_FUNC(function), qmp, NULL);
+    g_source_attach(source, g_main_context_get_thread_default());
+    return source;
+}
+
+/* Wait for room to write exactly while there is something that may be written. */
+static void update_writable(BerthQmp *qmp)
+{
+    bool wanted = qmp->greeted && qmp->out->len > 0;
+    if (wanted && qmp->writable == NULL)
+        qmp->writable = watch(qmp, G_IO_OUT, on_writable);
+    else if (!wanted)
+        drop_source(&qmp->writable);
+}
+
+static gboolean on_failing(gpointer user_data)
+{
+    g_autoptr(BerthQmpRef) qmp = g_rc_box_acquire(user_data);
+    drop_source(&qmp->failing);
+    fail_pending(qmp);
+    return G_SOURCE_REMOVE;
+}
+
+static void fail_soon(BerthQmp *qmp)
+{
+    if (qmp->failing != NULL)
+        return;
+    qmp->failing = g_idle_source_new();
+    g_source_set_callback(qmp->failing, on_failing, qmp, NULL);
+    g_source_attach(qmp->failing, g_main_context_get_thread_default());
+}
+
+static char *command_to_text(gint64 id, const char *command, JsonObject *arguments)
+{
+    JsonObject *message = json_object_new();
+    json_object_set_string_member(message, "execute", command);
+    if (arguments != NULL)
+        json_object_set_object_member(message, "arguments", json_object_ref(arguments));
+    json_object_set_int_member(message, "id", id);
+
+    g_autoptr(JsonNode) root = json_node_init_object(json_node_alloc(), message);
+    json_object_unref(message);
+    return json_to_string(root, FALSE);
+}
+
+void berth_qmp_execute(BerthQmp *qmp, const char *command, JsonObject *arguments,
+                       BerthQmpDoneFunc done, gpointer user_data)
+{
+    Command *pending = g_new(Command, 1);
+    *pending = (Command){.id = qmp->next_id++, .done = done, .user_data = user_data};
+    g_queue_push_tail(&qmp->pending, pending);
+    if (qmp->closed != NULL) {
+        fail_soon(qmp);
+        return;
+    }
+
+    g_autofree char *text = command_to_text(pending->id, command, arguments);
+    g_string_append_printf(qmp->out, "%s\n", text);
+    update_writable(qmp);
+}
+
+void berth_qmp_resize(BerthQmp *qmp, const char *node, guint64 size, BerthQmpDoneFunc done,
+                      gpointer user_data)
+{
+    JsonObject *arguments = json_object_new();
+    json_object_set_string_member(arguments, "node-name", node);
+    json_object_set_int_member(arguments, "size", (gint64)size);
+    berth_qmp_execute(qmp, "block_resize", arguments, done, user_data);
+    json_object_unref(arguments);
+}
+
+BerthQmp *berth_qmp_new(int fd, BerthQmpEventFunc on_event, BerthQmpClosedFunc on_closed,
+                        gpointer user_data)
+{
+    BerthQmp *qmp = g_rc_box_new0(BerthQmp);
+    qmp->fd = fd;
+    qmp->in = g_string_new(NULL);
+    qmp->out = g_string_new(NULL);
+    g_queue_init(&qmp->pending);
+    qmp->on_event = on_event;
+    qmp->on_closed = on_closed;
+    qmp->user_data = user_data;
+    qmp->readable = watch(qmp, G_IO_IN, on_readable);
+    berth_qmp_execute(qmp, "qmp_capabilities", NULL, NULL, NULL);
+    return qmp;
+}
+
+void berth_qmp_free(BerthQmp *qmp)
+{
+    if (qmp == NULL)
+        return;
+    qmp->freed = true;
+    disconnect(qmp);
+    release(qmp);
+}

@@ -1,0 +1,58 @@
+/* SPDX-License-Identifier: MIT */
+#include "tsc.h"
+
+#if defined(__x86_64__)
+
+#include <time.h>
+#include <x86intrin.h>
+
+#define SPAN_NSEC 5000000
+
+/* The counter and the clock at one moment. */
+typedef struct {
+    guint64 ticks;
+    gint64 nsec;
+} Moment;
+
+static gint64 clock_nsec(void)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC_RAW, &now);
+    return now.tv_sec * G_GINT64_CONSTANT(1000000000) + now.tv_nsec;
+}
+
+/* Of several readings the one that was interrupted least. */
+static Moment take_moment(void)
+{
+    Moment best = {0};
+    guint64 least = G_MAXUINT64;
+    for (guint i = 0; i < 50; i++) {
+        guint64 before = __rdtsc();
+        gint64 nsec = clock_nsec();
+        guint64 taken = __rdtsc() - before;
+        if (taken >= least)
+            continue;
+        least = taken;
+        best = (Moment){before + taken / 2, nsec};
+    }
+    return best;
+}
+
+guint berth_tsc_khz(void)
+{
+    Moment start = take_moment();
+    Moment end = start;
+    while (end.nsec - start.nsec < SPAN_NSEC)
+        end = take_moment();
+    gint64 span = end.nsec - start.nsec;
+    return (guint)(((end.ticks - start.ticks) * 1000000 + (guint64)span / 2) / (guint64)span);
+}
+
+#else
+
+guint berth_tsc_khz(void)
+{
+    return 0;
+}
+
+#endif

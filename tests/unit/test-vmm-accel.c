@@ -1,0 +1,398 @@
+/* SPDX-License-Identifier: MIT */
+#include "base/error.h"
+#include "vmm/accel.h"
+
+#include <glib/gstdio.h>
+#include <string.h>
+#include <unistd.h>
+
+/* A host of files in a directory of its own, with a QEMU that is a shell script. */
+typedef struct {
+    char *dir;
+    char *cache;
+    char *device;
+    char *processor;
+    char *boot_id;
+    BerthAccelHost host;
+    BerthMachine *machine;
+} Fixture;
+
+static void write_file(const char *path, const char *text)
+{
+    g_autoptr(GError) error = NULL;
+    g_file_set_contents(path, text, -1, &error);
+    g_assert_no_error(error);
+}
+
+static char *machine_file(Fixture *fixture, const char *name)
+{
+    char *path = g_build_filename(fixture->dir, name, NULL);
+    write_file(path, name);
+    return path;
+}
+
+/* Every start of the script adds a byte to "starts". */
+static void set_qemu(Fixture *fixture, const char *script)
+{
+    g_autofree char *text =
+        g_strdup_printf("#!/bin/sh\nprintf x >>%s/starts\n%s\n", fixture->dir, script);
+    g_free(fixture->machine->emulator);
+    fixture->machine->emulator = g_build_filename(fixture->dir, "qemu", NULL);
+    write_file(fixture->machine->emulator, text);
+    g_assert_cmpint(g_chmod(fixture->machine->emulator, 0755), ==, 0);
+}
+
+static gsize starts(Fixture *fixture)
+{
+    g_autofree char *path = g_build_filename(fixture->dir, "starts", NULL);
+    GStatBuf info;
+    return g_stat(path, &info) == 0 ? (gsize)info.st_size : 0;
+}
+
+static void set_up(Fixture *fixture, gconstpointer data)
+{
+    fixture->dir = g_dir_make_tmp("berth-accel-XXXXXX", NULL);
+    g_assert_nonnull(fixture->dir);
+    fixture->cache = g_build_filename(fixture->dir, "cache", NULL);
+    fixture->device = machine_file(fixture, "kvm");
+    fixture->processor = machine_file(fixture, "cpuinfo");
+    write_file(fixture->processor, "processor : 0\nmodel name : Test CPU\ncpu MHz : 1\n");
+    fixture->boot_id = machine_file(fixture, "boot_id");
+    fixture->host = (BerthAccelHost){.kvm = fixture->device,
+                                     .processor = fixture->processor,
+                                     .boot_id = fixture->boot_id,
+                                     .limit_msec = 5000};
+
+    g_autoptr(GError) error = NULL;
+    fixture->machine = berth_machine_from_text("[machine]\nname=debian\ntype=microvm\n", &error);
+    g_assert_no_error(error);
+    fixture->machine->kernel = machine_file(fixture, "vmlinux");
+    fixture->machine->initramfs = machine_file(fixture, "initramfs");
+    fixture->machine->disk = machine_file(fixture, "disk");
+    set_qemu(fixture, "echo BERTH-PROBE-OK >&6");
+}
+
+static void remove_tree(const char *path)
+{
+    g_autoptr(GDir) dir = g_dir_open(path, 0, NULL);
+    const char *name;
+    while (dir != NULL && (name = g_dir_read_name(dir)) != NULL) {
+        g_autofree char *below = g_build_filename(path, name, NULL);
+        remove_tree(below);
+    }
+    g_remove(path);
+}
+
+static void tear_down(Fixture *fixture, gconstpointer data)
+{
+    remove_tree(fixture->dir);
+    g_free(fixture->dir);
+    g_free(fixture->cache);
+    g_free(fixture->device);
+    g_free(fixture->processor);
+    g_free(fixture->boot_id);
+    berth_machine_free(fixture->machine);
+}
+
+/* Resolve AUTO; the notice, or NULL. */
+static char *resolve(Fixture *fixture, BerthAccel expected)
+{
+    char *notice = NULL;
+    g_autoptr(GError) error = NULL;
+    fixture->machine->accel = BERTH_ACCEL_AUTO;
+    berth_accel_resolve_on(&fixture->host, fixture->machine, fixture->cache, &notice, &error);
+    g_assert_no_error(error);
+    g_assert_cmpuint(fixture->machine->accel, ==, expected);
+    return notice;
+}
+
+static void expect_notice(Fixture *fixture, const char *reason)
+{
+    g_autofree char *notice = resolve(fixture, BERTH_ACCEL_TCG);
+    g_autofree char *expected =
+        g_strdup_printf("KVM does not work here (%s); using slower software emulation", reason);
+    g_assert_cmpstr(notice, ==, expected);
+}
+
+static void expect_quiet(Fixture *fixture, BerthAccel expected)
+{
+    g_autofree char *notice = resolve(fixture, expected);
+    g_assert_cmpstr(notice, ==, NULL);
+}
+
+static void test_marker_proves_kvm_once(Fixture *fixture, gconstpointer data)
+{
+    expect_quiet(fixture, BERTH_ACCEL_KVM);
+    g_assert_cmpuint(starts(fixture), ==, 1);
+    expect_quiet(fixture, BERTH_ACCEL_KVM);
+    g_assert_cmpuint(starts(fixture), ==, 1);
+}
+
+static void test_marker_need_not_be_alone(Fixture *fixture, gconstpointer data)
+{
+    set_qemu(fixture, "head -c 5000 /dev/zero >&6; printf 'a BERTH-PRO' >&6; sleep 0.05;"
+                      "printf 'BE-OKb' >&6; exec sleep 60");
+    expect_quiet(fixture, BERTH_ACCEL_KVM);
+}
+
+static void test_abort_is_told_once(Fixture *fixture, gconstpointer data)
+{
+    set_qemu(fixture, "echo 'qemu: error: failed to set MSR 0x10a to 0x0' >&2\n"
+                      "echo \"qemu: kvm.c:1: kvm_buf_set_msrs: Assertion \\`ret' failed.\" >&2\n"
+                      "kill -ABRT $$");
+    expect_notice(fixture, "QEMU stopped: failed to set MSR 0x10a to 0x0");
+    expect_quiet(fixture, BERTH_ACCEL_TCG);
+    g_assert_cmpuint(starts(fixture), ==, 1);
+}
+
+static void test_killed_without_a_word(Fixture *fixture, gconstpointer data)
+{
+    set_qemu(fixture, "kill -SEGV $$");
+    expect_notice(fixture, "QEMU was killed by signal 11");
+}
+
+static void test_end_without_marker(Fixture *fixture, gconstpointer data)
+{
+    set_qemu(fixture, "echo BERTH-PROBE-NO >&6");
+    expect_notice(fixture, "the guest stopped before it reached user space");
+}
+
+/* The limit holds against a guest that says nothing and against one that never stops talking, and
+ * the QEMU is gone afterwards. */
+static void test_hang_is_cut_off(Fixture *fixture, gconstpointer data)
+{
+    g_autofree char *script =
+        g_strdup_printf("echo $$ >%s/pid; %s", fixture->dir, (const char *)data);
+    set_qemu(fixture, script);
+    fixture->host.limit_msec = 300;
+    gint64 start = g_get_monotonic_time();
+    expect_notice(fixture, "the guest did not start within 0.3 seconds");
+    g_assert_cmpint(g_get_monotonic_time() - start, <, 3 * G_USEC_PER_SEC);
+
+    g_autofree char *path = g_build_filename(fixture->dir, "pid", NULL);
+    g_autofree char *pid = NULL;
+    g_assert_true(g_file_get_contents(path, &pid, NULL, NULL));
+    g_autofree char *proc = g_strdup_printf("/proc/%s", g_strstrip(pid));
+    g_assert_false(g_file_test(proc, G_FILE_TEST_EXISTS));
+}
+
+/* A process that outlives QEMU and holds its console must not hold us. */
+static void test_left_over_child(Fixture *fixture, gconstpointer data)
+{
+    set_qemu(fixture, "sleep 3 & echo broken >&2; exit 1");
+    gint64 start = g_get_monotonic_time();
+    expect_notice(fixture, "QEMU stopped: broken");
+    g_assert_cmpint(g_get_monotonic_time() - start, <, 2 * G_USEC_PER_SEC);
+}
+
+static void test_no_device(Fixture *fixture, gconstpointer data)
+{
+    g_assert_cmpint(g_remove(fixture->device), ==, 0);
+    g_autofree char *reason = g_strdup_printf("%s does not exist", fixture->device);
+    expect_notice(fixture, reason);
+    expect_quiet(fixture, BERTH_ACCEL_TCG);
+    g_assert_cmpuint(starts(fixture), ==, 0);
+
+    write_file(fixture->device, ""); /* the module was loaded */
+    expect_quiet(fixture, BERTH_ACCEL_KVM);
+    g_assert_cmpuint(starts(fixture), ==, 1);
+}
+
+static void test_device_that_does_not_open(Fixture *fixture, gconstpointer data)
+{
+    g_assert_cmpint(g_remove(fixture->device), ==, 0);
+    g_assert_cmpint(g_mkdir(fixture->device, 0700), ==, 0);
+    g_autofree char *reason =
+        g_strdup_printf("%s cannot be opened: is a directory", fixture->device);
+    expect_notice(fixture, reason);
+    g_assert_cmpuint(starts(fixture), ==, 0);
+}
+
+static void demand_kvm(Fixture *fixture, const char *message)
+{
+    g_autofree char *notice = NULL;
+    g_autoptr(GError) error = NULL;
+    fixture->machine->accel = BERTH_ACCEL_KVM;
+    g_assert_false(
+        berth_accel_resolve_on(&fixture->host, fixture->machine, fixture->cache, &notice, &error));
+    g_assert_true(berth_error_is(error, BERTH_ERROR_NO_KVM));
+    g_assert_cmpstr(berth_error_id(error), ==, "accel.kvm-unusable");
+    g_assert_cmpstr(error->message, ==, message);
+    g_assert_nonnull(berth_error_hint(error));
+    g_assert_null(notice);
+}
+
+static void test_demanded_kvm_fails(Fixture *fixture, gconstpointer data)
+{
+    set_qemu(fixture, "echo no >&2; exit 1");
+    demand_kvm(fixture, "KVM does not work here: QEMU stopped: no");
+    demand_kvm(fixture, "KVM does not work here: QEMU stopped: no");
+    g_assert_cmpuint(starts(fixture), ==, 1);
+
+    g_assert_cmpint(g_remove(fixture->device), ==, 0);
+    g_autofree char *message =
+        g_strdup_printf("KVM does not work here: %s does not exist", fixture->device);
+    demand_kvm(fixture, message);
+}
+
+static void test_demanded_kvm_works(Fixture *fixture, gconstpointer data)
+{
+    g_autofree char *notice = NULL;
+    g_autoptr(GError) error = NULL;
+    fixture->machine->accel = BERTH_ACCEL_KVM;
+    berth_accel_resolve_on(&fixture->host, fixture->machine, NULL, &notice, &error);
+    g_assert_no_error(error);
+    g_assert_cmpuint(fixture->machine->accel, ==, BERTH_ACCEL_KVM);
+    g_assert_cmpuint(starts(fixture), ==, 1);
+    g_assert_false(g_file_test(fixture->cache, G_FILE_TEST_EXISTS));
+}
+
+static void test_tcg_is_not_questioned(Fixture *fixture, gconstpointer data)
+{
+    g_autofree char *notice = NULL;
+    g_autoptr(GError) error = NULL;
+    fixture->machine->accel = BERTH_ACCEL_TCG;
+    g_assert_cmpint(g_remove(fixture->machine->kernel), ==, 0);
+    g_assert_true(
+        berth_accel_resolve_on(&fixture->host, fixture->machine, fixture->cache, &notice, &error));
+    g_assert_no_error(error);
+    g_assert_cmpuint(starts(fixture), ==, 0);
+}
+
+/* Software emulation needs the frequency of the host's counter; KVM gives it to the guest itself.
+ */
+static void test_tcg_is_told_the_time(Fixture *fixture, gconstpointer data)
+{
+    expect_quiet(fixture, BERTH_ACCEL_KVM);
+    g_assert_cmpuint(g_strv_length(fixture->machine->tcg_kernel_arguments), ==, 0);
+
+    g_assert_cmpint(g_remove(fixture->device), ==, 0);
+    g_strfreev(fixture->machine->tcg_kernel_arguments);
+    fixture->machine->tcg_kernel_arguments = g_strsplit("tsc=reliable", ";", -1);
+    g_autofree char *notice = resolve(fixture, BERTH_ACCEL_TCG);
+    g_assert_nonnull(notice);
+    char **arguments = fixture->machine->tcg_kernel_arguments;
+    g_assert_cmpuint(g_strv_length(arguments), ==, 2);
+    g_assert_cmpstr(arguments[0], ==, "tsc=reliable");
+    g_assert_true(g_str_has_prefix(arguments[1], "tsc_early_khz="));
+    guint64 khz = g_ascii_strtoull(arguments[1] + strlen("tsc_early_khz="), NULL, 10);
+    g_assert_cmpuint(khz, >, 500000);
+    g_assert_cmpuint(khz, <, 10000000);
+}
+
+/* What it was found with has changed: found again. */
+static void test_verdict_belongs_to_its_parts(Fixture *fixture, gconstpointer data)
+{
+    const char *parts[] = {fixture->machine->kernel, fixture->processor, fixture->boot_id};
+    expect_quiet(fixture, BERTH_ACCEL_KVM);
+    for (gsize i = 0; i < G_N_ELEMENTS(parts); i++) {
+        write_file(parts[i], "model name : another\n");
+        expect_quiet(fixture, BERTH_ACCEL_KVM);
+        g_assert_cmpuint(starts(fixture), ==, i + 2);
+    }
+    write_file(fixture->processor, "cpu MHz : 2\nmodel name : another\n");
+    expect_quiet(fixture, BERTH_ACCEL_KVM);
+    g_assert_cmpuint(starts(fixture), ==, 4);
+
+    set_qemu(fixture, "echo upgraded and broken >&2; exit 1");
+    expect_notice(fixture, "QEMU stopped: upgraded and broken");
+}
+
+static void test_corrupt_cache_is_ignored(Fixture *fixture, gconstpointer data)
+{
+    static const char *const texts[] = {
+        "",          "works",       "works\n",           "works\nbut not\n",
+        "fails\n\n", "perhaps\n\n", "fails\nno\nmore\n", "fails\n\xff\n",
+        "closed\nx",
+    };
+    g_autofree char *directory = g_build_filename(fixture->cache, "accel", NULL);
+    expect_quiet(fixture, BERTH_ACCEL_KVM);
+    g_autoptr(GDir) dir = g_dir_open(directory, 0, NULL);
+    g_autofree char *path = g_build_filename(directory, g_dir_read_name(dir), NULL);
+    g_assert_null(g_dir_read_name(dir)); /* no temporary file is left */
+
+    for (gsize i = 0; i < G_N_ELEMENTS(texts); i++) {
+        write_file(path, texts[i]);
+        expect_quiet(fixture, BERTH_ACCEL_KVM);
+        g_assert_cmpuint(starts(fixture), ==, i + 2);
+    }
+}
+
+static void test_cache_that_cannot_be_written(Fixture *fixture, gconstpointer data)
+{
+    write_file(fixture->cache, "a file, not a directory");
+    expect_quiet(fixture, BERTH_ACCEL_KVM);
+    expect_quiet(fixture, BERTH_ACCEL_KVM);
+    g_assert_cmpuint(starts(fixture), ==, 2);
+}
+
+static void test_nothing_to_try_with(Fixture *fixture, gconstpointer data)
+{
+    g_autofree char *notice = NULL;
+    g_autoptr(GError) error = NULL;
+    g_assert_cmpint(g_remove(fixture->machine->emulator), ==, 0);
+    g_assert_false(
+        berth_accel_resolve_on(&fixture->host, fixture->machine, fixture->cache, &notice, &error));
+    g_assert_true(berth_error_is(error, BERTH_ERROR_NOT_FOUND));
+    g_assert_cmpstr(berth_error_id(error), ==, "machine.no-qemu");
+}
+
+/* The real QEMU takes the probe's command line and its guest's marker is seen. It is told to
+ * emulate, since KVM may not be there. */
+static void test_real_guest_is_heard(Fixture *fixture, gconstpointer data)
+{
+    g_free(fixture->machine->kernel);
+    fixture->machine->kernel = g_strdup(g_getenv("BERTH_TEST_TINY_KERNEL"));
+    set_qemu(fixture, "for word do shift; case $word in kvm) word=tcg;; host) word=max;; esac\n"
+                      "set -- \"$@\" \"$word\"; done; exec qemu-system-x86_64 \"$@\"");
+    fixture->host.limit_msec = 30000;
+    expect_quiet(fixture, BERTH_ACCEL_KVM);
+}
+
+/* The real host and QEMU. The kernel is no kernel, so KVM cannot be proven, whatever the device is.
+ */
+static void test_this_host_arrives_at_tcg(Fixture *fixture, gconstpointer data)
+{
+    g_autofree char *notice = NULL;
+    g_autoptr(GError) error = NULL;
+    g_free(fixture->machine->emulator);
+    fixture->machine->emulator = g_strdup("qemu-system-x86_64");
+    gint64 start = g_get_monotonic_time();
+    berth_accel_resolve(fixture->machine, fixture->cache, &notice, &error);
+    g_assert_no_error(error);
+    g_assert_cmpuint(fixture->machine->accel, ==, BERTH_ACCEL_TCG);
+    g_assert_true(g_str_has_prefix(notice, "KVM does not work here ("));
+    g_test_message("%s", notice);
+    g_assert_cmpint(g_get_monotonic_time() - start, <, 10 * G_USEC_PER_SEC);
+}
+
+#define ADD(name, data, function)                                                                  \
+    g_test_add("/vmm/accel/" name, Fixture, data, set_up, function, tear_down)
+
+int main(int argc, char **argv)
+{
+    g_test_init(&argc, &argv, NULL);
+    ADD("marker-proves-kvm-once", NULL, test_marker_proves_kvm_once);
+    ADD("marker-need-not-be-alone", NULL, test_marker_need_not_be_alone);
+    ADD("abort-is-told-once", NULL, test_abort_is_told_once);
+    ADD("killed-without-a-word", NULL, test_killed_without_a_word);
+    ADD("end-without-marker", NULL, test_end_without_marker);
+    ADD("hang-is-cut-off/silent", "exec sleep 60", test_hang_is_cut_off);
+    ADD("hang-is-cut-off/talking", "exec cat /dev/zero >&6", test_hang_is_cut_off);
+    ADD("hang-is-cut-off/complaining", "exec cat /dev/zero >&2", test_hang_is_cut_off);
+    ADD("hang-is-cut-off/console-closed", "exec sleep 60 6>&-", test_hang_is_cut_off);
+    ADD("left-over-child", NULL, test_left_over_child);
+    ADD("no-device", NULL, test_no_device);
+    ADD("device-that-does-not-open", NULL, test_device_that_does_not_open);
+    ADD("demanded-kvm-fails", NULL, test_demanded_kvm_fails);
+    ADD("demanded-kvm-works", NULL, test_demanded_kvm_works);
+    ADD("tcg-is-not-questioned", NULL, test_tcg_is_not_questioned);
+    ADD("tcg-is-told-the-time", NULL, test_tcg_is_told_the_time);
+    ADD("verdict-belongs-to-its-parts", NULL, test_verdict_belongs_to_its_parts);
+    ADD("corrupt-cache-is-ignored", NULL, test_corrupt_cache_is_ignored);
+    ADD("cache-that-cannot-be-written", NULL, test_cache_that_cannot_be_written);
+    ADD("nothing-to-try-with", NULL, test_nothing_to_try_with);
+    ADD("real-guest-is-heard", NULL, test_real_guest_is_heard);
+    ADD("this-host-arrives-at-tcg", NULL, test_this_host_arrives_at_tcg);
+    return g_test_run();
+}

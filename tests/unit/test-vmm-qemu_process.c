@@ -1,0 +1,460 @@
+/* SPDX-License-Identifier: MIT */
+#include "base/error.h"
+#include "base/fd.h"
+#include "vmm/qemu_process.h"
+#include "vmm/qmp.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <glib/gstdio.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+/* A machine of files in a directory of its own, and what became of its QEMU. */
+typedef struct {
+    char *dir;
+    BerthMachine *machine;
+    int net[2];
+    BerthQemu *qemu;
+    BerthQemuChannels channels;
+    bool exited;
+    int status;
+    char *last_words;
+    GString *events;
+} Fixture;
+
+static void write_file(const char *path, const char *text)
+{
+    g_autoptr(GError) error = NULL;
+    g_file_set_contents(path, text, -1, &error);
+    g_assert_no_error(error);
+}
+
+static char *machine_file(Fixture *fixture, const char *name)
+{
+    char *path = g_build_filename(fixture->dir, name, NULL);
+    write_file(path, name);
+    return path;
+}
+
+/* A QEMU that is a shell script. */
+static void set_qemu(Fixture *fixture, const char *script)
+{
+    g_autofree char *text = g_strdup_printf("#!/bin/sh\ncd %s\n%s\n", fixture->dir, script);
+    g_free(fixture->machine->emulator);
+    fixture->machine->emulator = g_build_filename(fixture->dir, "qemu", NULL);
+    write_file(fixture->machine->emulator, text);
+    g_assert_cmpint(g_chmod(fixture->machine->emulator, 0755), ==, 0);
+}
+
+static void set_up(Fixture *fixture, gconstpointer data)
+{
+    g_autoptr(GError) error = NULL;
+    fixture->dir = g_dir_make_tmp("berth-qemu-XXXXXX", &error);
+    g_assert_no_error(error);
+    fixture->machine =
+        berth_machine_from_text("[machine]\nname=debian\ntype=microvm\nmac=52:54:00:00:00:01\n"
+                                "accel=tcg\ndevices-max=12\nmtu=16384\nmemory=128M\n"
+                                "options=acpi=on;rtc=on;x-option-roms=off\n"
+                                "globals=virtio-mmio.force-legacy=false\n",
+                                &error);
+    g_assert_no_error(error);
+    fixture->machine->kernel = machine_file(fixture, "vmlinux");
+    fixture->machine->initramfs = machine_file(fixture, "initramfs");
+    fixture->machine->disk = machine_file(fixture, "disk, with a comma");
+    g_assert_cmpint(berth_fd_socketpair(SOCK_DGRAM, fixture->net), ==, 0);
+    fixture->channels = (BerthQemuChannels){-1, -1, -1};
+    fixture->events = g_string_new(NULL);
+}
+
+static void remove_tree(const char *path)
+{
+    g_autoptr(GDir) dir = g_dir_open(path, 0, NULL);
+    const char *name;
+    while (dir != NULL && (name = g_dir_read_name(dir)) != NULL) {
+        g_autofree char *below = g_build_filename(path, name, NULL);
+        remove_tree(below);
+    }
+    g_remove(path);
+}
+
+static void tear_down(Fixture *fixture, gconstpointer data)
+{
+    berth_qemu_free(fixture->qemu);
+    berth_machine_free(fixture->machine);
+    berth_fd_close(&fixture->net[0]);
+    berth_fd_close(&fixture->net[1]);
+    berth_fd_close(&fixture->channels.qmp);
+    berth_fd_close(&fixture->channels.agent);
+    berth_fd_close(&fixture->channels.console);
+    remove_tree(fixture->dir);
+    g_free(fixture->dir);
+    g_free(fixture->last_words);
+    g_string_free(fixture->events, TRUE);
+}
+
+/* Frees the QEMU, as its callback may. */
+static void on_qemu_exit(BerthQemu *qemu, int status, gpointer user_data)
+{
+    Fixture *fixture = user_data;
+    g_assert_false(fixture->exited);
+    g_assert_cmpint(berth_qemu_pid(qemu), ==, 0);
+    fixture->exited = true;
+    fixture->status = status;
+    fixture->last_words = g_strdup(berth_qemu_last_words(qemu));
+    g_clear_pointer(&fixture->qemu, berth_qemu_free);
+}
+
+static void spawn(Fixture *fixture)
+{
+    g_autoptr(GError) error = NULL;
+    fixture->qemu = berth_qemu_spawn(fixture->machine, fixture->net[1], on_qemu_exit, fixture,
+                                     &fixture->channels, &error);
+    g_assert_no_error(error);
+    g_assert_cmpint(berth_qemu_pid(fixture->qemu), >, 0);
+}
+
+static void wait_exit(Fixture *fixture)
+{
+    while (!fixture->exited)
+        g_main_context_iteration(NULL, TRUE);
+}
+
+static void expect_exit(Fixture *fixture, int status, const char *last_words)
+{
+    wait_exit(fixture);
+    g_assert_true(WIFEXITED(fixture->status));
+    g_assert_cmpint(WEXITSTATUS(fixture->status), ==, status);
+    g_assert_cmpstr(fixture->last_words, ==, last_words);
+}
+
+/* All that is said on @fd, which does not block, until its end. */
+static char *read_all(int fd)
+{
+    g_assert_cmpint(berth_fd_set_nonblocking(fd, false), ==, 0);
+    GString *text = g_string_new(NULL);
+    char bytes[1024];
+    ssize_t size;
+    while ((size = read(fd, bytes, sizeof(bytes))) > 0)
+        g_string_append_len(text, bytes, size);
+    return g_string_free(text, FALSE);
+}
+
+static void expect_text(int fd, const char *expected)
+{
+    g_autofree char *text = read_all(fd);
+    g_assert_cmpstr(text, ==, expected);
+}
+
+static void test_channels_are_in_place(Fixture *fixture, gconstpointer data)
+{
+    set_qemu(fixture,
+             "echo qmp >&3; echo agent >&4; echo net >&5; echo console >&6\n"
+             "read line; echo \"stdin $?\" >&6; out=$(readlink /proc/$$/fd/1); echo $out >&6\n"
+             "ls /proc/$$/fd >&6\n" /* no pipeline, which has descriptors of its own for a moment */
+             "true");
+    spawn(fixture);
+    expect_exit(fixture, 0, "");
+    expect_text(fixture->channels.qmp, "qmp\n");
+    expect_text(fixture->channels.agent, "agent\n");
+    g_autofree char *console = read_all(fixture->channels.console);
+    g_autoptr(GRegex) own =
+        g_regex_new("^\\d\\d+\n", G_REGEX_MULTILINE, 0, NULL); /* the shell keeps its own there */
+    g_autofree char *text = g_regex_replace_literal(own, console, -1, 0, "", 0, NULL);
+    g_assert_cmpstr(text, ==, "console\nstdin 1\n/dev/null\n0\n1\n2\n3\n4\n5\n6\n");
+
+    char frame[16] = "";
+    g_assert_cmpint(recv(fixture->net[0], frame, sizeof(frame), MSG_DONTWAIT), ==, 4);
+    g_assert_cmpstr(frame, ==, "net\n");
+}
+
+static void test_channels_do_not_block(Fixture *fixture, gconstpointer data)
+{
+    set_qemu(fixture, "exec sleep 60");
+    spawn(fixture);
+    const int fds[] = {fixture->channels.qmp, fixture->channels.agent, fixture->channels.console};
+    for (gsize i = 0; i < G_N_ELEMENTS(fds); i++) {
+        char byte;
+        g_assert_cmpint(read(fds[i], &byte, 1), ==, -1);
+        g_assert_cmpint(errno, ==, EAGAIN);
+        g_assert_cmpint(fcntl(fds[i], F_GETFD) & FD_CLOEXEC, ==, FD_CLOEXEC);
+    }
+}
+
+/* What QEMU says, and which line of it is kept. */
+static const struct {
+    const char *script, *words;
+} sayings[] = {
+    {"true", ""},
+    {"echo; echo", ""},
+    {"echo one; echo two", "two"},
+    {"printf 'no line end'", "no line end"},
+    {"echo 'qemu: error: failed to set MSR 0x10a'; "
+     "echo \"qemu: kvm.c:3: f: Assertion \\`a == b' failed.\"",
+     "failed to set MSR 0x10a"},
+    {"echo \"qemu: kvm.c:3: f: Assertion \\`a == b' failed.\"",
+     "kvm.c:3: f: Assertion `a == b' failed."},
+    {"echo 'qemu: -blockdev x: Failed to get lock'; echo 'Is another process using it?'",
+     "-blockdev x: Failed to get lock"},
+    {"echo 'KVM: entry failed'; echo 'qemu: warning: slow'", "KVM: entry failed"},
+    {"printf 'a\\033[1mb\\tc\\r\\n'", "a [1mb c"},
+    {"printf 'bad \\377 byte\\n'", "bad \357\277\275 byte"},
+    {"head -c 100000 /dev/zero | tr '\\0' '\\n'; echo end", "end"},
+};
+
+static void test_last_words(Fixture *fixture, gconstpointer data)
+{
+    gsize row = GPOINTER_TO_SIZE(data);
+    g_autofree char *script = g_strdup_printf("{ %s; } >&2; exit 3", sayings[row].script);
+    set_qemu(fixture, script);
+    spawn(fixture);
+    expect_exit(fixture, 3, sayings[row].words);
+}
+
+/* Bounded: the end is kept. */
+static void test_last_words_are_bounded(Fixture *fixture, gconstpointer data)
+{
+    set_qemu(fixture, "head -c 1000000 /dev/zero | tr '\\0' 'x' >&2; exit 1");
+    spawn(fixture);
+    wait_exit(fixture);
+    g_assert_cmpuint(strlen(fixture->last_words), ==, 8192);
+}
+
+static void test_killed(Fixture *fixture, gconstpointer data)
+{
+    set_qemu(fixture, "exec sleep 60");
+    spawn(fixture);
+    berth_qemu_kill(fixture->qemu);
+    g_assert_false(fixture->exited); /* not from within */
+    wait_exit(fixture);
+    g_assert_true(WIFSIGNALED(fixture->status));
+    g_assert_cmpint(WTERMSIG(fixture->status), ==, SIGKILL);
+}
+
+static void test_free_kills_and_reaps(Fixture *fixture, gconstpointer data)
+{
+    set_qemu(fixture, "exec sleep 60");
+    spawn(fixture);
+    pid_t pid = berth_qemu_pid(fixture->qemu);
+    g_clear_pointer(&fixture->qemu, berth_qemu_free);
+    g_assert_cmpint(kill(pid, 0), ==, -1);
+    g_assert_cmpint(errno, ==, ESRCH);
+    g_assert_cmpint(waitpid(-1, NULL, WNOHANG), ==, -1);
+    g_assert_cmpint(errno, ==, ECHILD);
+    g_assert_false(fixture->exited);
+}
+
+/* A keeper that is killed takes its QEMU along: the console's end is the proof. */
+static void test_dies_with_its_keeper(Fixture *fixture, gconstpointer data)
+{
+    set_qemu(fixture, "exec sleep 60");
+    int pair[2];
+    g_assert_cmpint(berth_fd_socketpair(SOCK_STREAM, pair), ==, 0);
+    pid_t keeper = fork();
+    if (keeper == 0) {
+        int console = -1;
+        BerthQemu *qemu = berth_qemu_spawn(fixture->machine, pair[1], on_qemu_exit, fixture,
+                                           &fixture->channels, NULL);
+        console = qemu != NULL ? 0 : 1;
+        _exit(console); /* without freeing it; QEMU holds pair[1] */
+    }
+    berth_fd_close(&pair[1]);
+    int status = -1;
+    g_assert_cmpint(waitpid(keeper, &status, 0), ==, keeper);
+    g_assert_cmpint(status, ==, 0);
+    expect_text(pair[0], "");
+    berth_fd_close(&pair[0]);
+}
+
+/* Blocked and ignored signals of ours are not QEMU's. */
+static void test_signals_are_as_for_any_program(Fixture *fixture, gconstpointer data)
+{
+    sigset_t set, before;
+    sigemptyset(&set);
+    sigaddset(&set, SIGTERM);
+    sigprocmask(SIG_BLOCK, &set, &before);
+    signal(SIGPIPE, SIG_IGN);
+    set_qemu(fixture, "exec grep -E 'Sig(Blk|Ign)' /proc/self/status >&6");
+    spawn(fixture);
+    signal(SIGPIPE, SIG_DFL);
+    sigprocmask(SIG_SETMASK, &before, NULL);
+    wait_exit(fixture);
+    expect_text(fixture->channels.console,
+                "SigBlk:\t0000000000000000\nSigIgn:\t0000000000000000\n");
+}
+
+static void expect_refusal(Fixture *fixture, BerthErrorCode code, const char *id)
+{
+    g_autoptr(GError) error = NULL;
+    g_assert_false(berth_qemu_check(fixture->machine, &error));
+    g_assert_true(berth_error_is(error, code));
+    g_assert_cmpstr(berth_error_id(error), ==, id);
+    g_assert_nonnull(berth_error_hint(error));
+    g_assert_null(strchr(error->message, '\n'));
+
+    g_autoptr(GError) again = NULL;
+    BerthQemuChannels channels = {-1, -1, -1};
+    g_assert_null(berth_qemu_spawn(fixture->machine, fixture->net[1], on_qemu_exit, fixture,
+                                   &channels, &again));
+    g_assert_cmpstr(again->message, ==, error->message);
+    g_assert_cmpint(channels.qmp, ==, -1);
+}
+
+/* Each path of the machine in turn names nothing, or a directory. */
+static void test_missing_files(Fixture *fixture, gconstpointer data)
+{
+    set_qemu(fixture, "exit 0");
+    BerthMachine *machine = fixture->machine;
+    char *disks[] = {NULL, NULL};
+    machine->disks[0] == NULL ? g_free(machine->disks) : g_strfreev(machine->disks);
+    disks[0] = machine_file(fixture, "second");
+    machine->disks = g_strdupv(disks);
+    g_assert_true(berth_qemu_check(machine, NULL));
+    const struct {
+        char **member;
+        const char *id;
+    } rows[] = {
+        {&machine->emulator, "machine.no-qemu"},       {&machine->kernel, "machine.no-kernel"},
+        {&machine->initramfs, "machine.no-initramfs"}, {&machine->disk, "machine.no-disk"},
+        {&machine->disks[0], "machine.no-disk"},
+    };
+    for (gsize i = 0; i < G_N_ELEMENTS(rows); i++) {
+        char *there = *rows[i].member;
+        *rows[i].member = (char *)"/nowhere/file";
+        expect_refusal(fixture, BERTH_ERROR_NOT_FOUND, rows[i].id);
+        *rows[i].member = fixture->dir;
+        expect_refusal(fixture, i == 0 ? BERTH_ERROR_NOT_FOUND : BERTH_ERROR_DENIED, rows[i].id);
+        *rows[i].member = there;
+    }
+    g_free(disks[0]);
+}
+
+static void test_program_that_cannot_run(Fixture *fixture, gconstpointer data)
+{
+    set_qemu(fixture, "exit 0");
+    write_file(fixture->machine->emulator, "#!/nowhere/interpreter\n");
+    g_assert_cmpint(g_chmod(fixture->machine->emulator, 0755), ==, 0);
+    g_autoptr(GError) error = NULL;
+    g_assert_null(berth_qemu_spawn(fixture->machine, fixture->net[1], on_qemu_exit, fixture,
+                                   &fixture->channels, &error));
+    g_assert_cmpstr(berth_error_id(error), ==, "machine.no-qemu");
+}
+
+static void on_event(BerthQmp *qmp, const char *event, const char *reason, gpointer user_data)
+{
+    Fixture *fixture = user_data;
+    g_string_append_printf(fixture->events, "%s %s\n", event, reason);
+}
+
+/* The real QEMU with the tiny guest, whose command line is @word. */
+static BerthQmp *boot(Fixture *fixture, const char *word)
+{
+    BerthMachine *machine = fixture->machine;
+    g_autofree char *text = NULL;
+    gsize size = 0;
+    g_assert_true(g_file_get_contents(g_getenv("BERTH_TEST_TINY_KERNEL"), &text, &size, NULL));
+    g_free(machine->kernel);
+    machine->kernel = g_build_filename(fixture->dir, "a kernel, tiny", NULL);
+    g_assert_true(g_file_set_contents(machine->kernel, text, (gssize)size, NULL));
+    g_free(machine->emulator);
+    machine->emulator = g_strdup("qemu-system-x86_64");
+    g_strfreev(machine->kernel_arguments);
+    machine->kernel_arguments = g_strsplit(word, ";", -1);
+    g_strfreev(machine->disks);
+    machine->disks = g_new0(char *, 3);
+    machine->disks[0] = machine_file(fixture, "read-only,=on");
+    machine->disks[1] = machine_file(fixture, "{\"a\": \"b\"}");
+    g_assert_cmpint(truncate(machine->disk, 1 << 20), ==, 0);
+
+    spawn(fixture);
+    return berth_qmp_new(berth_steal_fd(&fixture->channels.qmp), on_event, NULL, fixture);
+}
+
+static void on_status(BerthQmp *qmp, JsonNode *result, const GError *error, gpointer user_data)
+{
+    Fixture *fixture = user_data;
+    g_assert_no_error(error);
+    g_string_append(fixture->events, "answer\n");
+    g_assert_cmpint(write(fixture->channels.console, "\n", 1), ==, 1); /* the guest may go on */
+}
+
+/* QEMU tells nothing of what happens before its first command, so the guest waits for us. */
+static void expect_end(Fixture *fixture, BerthQmp *qmp, const char *events)
+{
+    berth_qmp_execute(qmp, "query-status", NULL, on_status, fixture);
+    expect_exit(fixture, 0, "");
+    g_assert_cmpstr(fixture->events->str, ==, events);
+}
+
+static void test_real_power_off(Fixture *fixture, gconstpointer data)
+{
+    g_autoptr(BerthQmp) qmp = boot(fixture, "off");
+    expect_end(fixture, qmp, "answer\nSHUTDOWN guest-shutdown\n");
+    expect_text(fixture->channels.console, "BERTH-PROBE-OK\r\n");
+}
+
+static void test_real_reset(Fixture *fixture, gconstpointer data)
+{
+    g_autoptr(BerthQmp) qmp = boot(fixture, "reset");
+    expect_end(fixture, qmp, "answer\nSHUTDOWN guest-reset\n");
+}
+
+static void test_real_quit(Fixture *fixture, gconstpointer data)
+{
+    g_autoptr(BerthQmp) qmp = boot(fixture, "off");
+    berth_qmp_execute(qmp, "quit", NULL, NULL, NULL);
+    expect_exit(fixture, 0, "");
+    g_assert_cmpstr(fixture->events->str, ==, "SHUTDOWN host-qmp-quit\n");
+}
+
+/* One image in two machines would be destroyed: QEMU's lock says no, and its words say why. */
+static void test_real_disk_in_use(Fixture *fixture, gconstpointer data)
+{
+    g_autoptr(BerthQmp) qmp = boot(fixture, "off");
+    g_assert_nonnull(qmp);
+    char byte;
+    g_assert_cmpint(berth_fd_set_nonblocking(fixture->channels.console, false), ==, 0);
+    g_assert_cmpint(read(fixture->channels.console, &byte, 1), ==, 1); /* the disk is open */
+
+    Fixture second = *fixture;
+    second.last_words = NULL;
+    second.channels = (BerthQemuChannels){-1, -1, -1};
+    spawn(&second);
+    expect_exit(
+        &second, 1,
+        "-device virtio-blk-device,drive=root,write-cache=on: Failed to get \"write\" lock");
+    g_free(second.last_words);
+    berth_fd_close(&second.channels.qmp);
+    berth_fd_close(&second.channels.agent);
+    berth_fd_close(&second.channels.console);
+}
+
+#define ADD(name, data, function)                                                                  \
+    g_test_add("/vmm/qemu-process/" name, Fixture, data, set_up, function, tear_down)
+
+int main(int argc, char **argv)
+{
+    g_test_init(&argc, &argv, NULL);
+    ADD("channels-are-in-place", NULL, test_channels_are_in_place);
+    ADD("channels-do-not-block", NULL, test_channels_do_not_block);
+    for (gsize row = 0; row < G_N_ELEMENTS(sayings); row++) {
+        g_autofree char *name =
+            g_strdup_printf("/vmm/qemu-process/last-words/%" G_GSIZE_FORMAT, row);
+        g_test_add(name, Fixture, GSIZE_TO_POINTER(row), set_up, test_last_words, tear_down);
+    }
+    ADD("last-words-are-bounded", NULL, test_last_words_are_bounded);
+    ADD("killed", NULL, test_killed);
+    ADD("free-kills-and-reaps", NULL, test_free_kills_and_reaps);
+    ADD("dies-with-its-keeper", NULL, test_dies_with_its_keeper);
+    ADD("signals-are-as-for-any-program", NULL, test_signals_are_as_for_any_program);
+    ADD("missing-files", NULL, test_missing_files);
+    ADD("program-that-cannot-run", NULL, test_program_that_cannot_run);
+    ADD("real/power-off", NULL, test_real_power_off);
+    ADD("real/reset", NULL, test_real_reset);
+    ADD("real/quit", NULL, test_real_quit);
+    ADD("real/disk-in-use", NULL, test_real_disk_in_use);
+    return g_test_run();
+}

@@ -1,0 +1,300 @@
+/* SPDX-License-Identifier: MIT */
+#include "base/error.h"
+#include "base/fd.h"
+#include "vmm/qmp.h"
+
+#include <errno.h>
+#include <json-glib/json-glib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#define GREETING "{\"QMP\": {\"version\": {}, \"capabilities\": [\"oob\"]}}\r\n"
+#define READY    GREETING "{\"return\": {}, \"id\": 0}\r\n"
+
+/* A client and, at @qemu, the other end of its socket. @log is what the callbacks were told. */
+typedef struct {
+    BerthQmp *qmp;
+    int qemu;
+    GString *log;
+    bool free_at_event;
+} Fixture;
+
+static void on_event(BerthQmp *qmp, const char *event, const char *reason, gpointer user_data)
+{
+    Fixture *fixture = user_data;
+    g_string_append_printf(fixture->log, "event %s %s\n", event, reason);
+    if (fixture->free_at_event)
+        g_clear_pointer(&fixture->qmp, berth_qmp_free);
+}
+
+static void on_closed(BerthQmp *qmp, const GError *error, gpointer user_data)
+{
+    Fixture *fixture = user_data;
+    g_string_append_printf(fixture->log, "closed %s\n", berth_error_id(error));
+}
+
+static void on_done(BerthQmp *qmp, JsonNode *result, const GError *error, gpointer user_data)
+{
+    Fixture *fixture = user_data;
+    g_autofree char *text = result != NULL ? json_to_string(result, FALSE) : NULL;
+    g_assert_true((result == NULL) != (error == NULL));
+    g_string_append_printf(fixture->log, "done %s\n", text != NULL ? text : berth_error_id(error));
+    if (error != NULL && berth_error_is(error, BERTH_ERROR_FAILED))
+        g_string_append_printf(fixture->log, "(%s)\n", error->message);
+}
+
+static void on_done_free(BerthQmp *qmp, JsonNode *result, const GError *error, gpointer user_data)
+{
+    Fixture *fixture = user_data;
+    g_string_append(fixture->log, "freed\n");
+    g_clear_pointer(&fixture->qmp, berth_qmp_free);
+}
+
+static void set_up(Fixture *fixture, gconstpointer data)
+{
+    int pair[2];
+    g_assert_cmpint(berth_fd_socketpair(SOCK_STREAM, pair), ==, 0);
+    g_assert_cmpint(berth_fd_set_nonblocking(pair[0], true), ==, 0);
+    fixture->qemu = pair[1];
+    fixture->log = g_string_new(NULL);
+    fixture->qmp = berth_qmp_new(pair[0], on_event, on_closed, fixture);
+}
+
+static void tear_down(Fixture *fixture, gconstpointer data)
+{
+    berth_qmp_free(fixture->qmp);
+    berth_fd_close(&fixture->qemu);
+    g_string_free(fixture->log, TRUE);
+}
+
+static void run(void)
+{
+    while (g_main_context_iteration(NULL, FALSE))
+        ;
+}
+
+/* QEMU says @text, of @size bytes, as the client takes it in. */
+static void say_bytes(Fixture *fixture, const char *text, gsize size)
+{
+    for (gsize done = 0; done < size && fixture->qmp != NULL;) {
+        ssize_t sent = send(fixture->qemu, text + done, size - done, MSG_DONTWAIT | MSG_NOSIGNAL);
+        if (sent < 0 && errno == EPIPE)
+            break; /* it has had enough */
+        done += sent > 0 ? (gsize)sent : 0;
+        run();
+    }
+    run();
+}
+
+static void say(Fixture *fixture, const char *text)
+{
+    say_bytes(fixture, text, strlen(text));
+}
+
+static void expect_log(Fixture *fixture, const char *log)
+{
+    g_assert_cmpstr(fixture->log->str, ==, log);
+    g_string_truncate(fixture->log, 0);
+}
+
+/* What QEMU has heard since the last time. */
+static void expect_heard(Fixture *fixture, const char *text)
+{
+    run();
+    char heard[4096] = "";
+    ssize_t size = recv(fixture->qemu, heard, sizeof(heard) - 1, MSG_DONTWAIT);
+    if (size < 0)
+        g_assert_cmpint(errno, ==, EAGAIN);
+    g_assert_cmpstr(heard, ==, text);
+}
+
+static void test_waits_for_greeting(Fixture *fixture, gconstpointer data)
+{
+    berth_qmp_execute(fixture->qmp, "query-status", NULL, on_done, fixture);
+    expect_heard(fixture, "");
+    say(fixture, GREETING);
+    expect_heard(fixture, "{\"execute\":\"qmp_capabilities\",\"id\":0}\n"
+                          "{\"execute\":\"query-status\",\"id\":1}\n");
+    say(fixture, "{\"return\": {}, \"id\": 0}\r\n{\"return\": {\"running\": true}, \"id\": 1}\r\n");
+    expect_log(fixture, "done {\"running\":true}\n");
+}
+
+static void test_arguments(Fixture *fixture, gconstpointer data)
+{
+    say(fixture, READY);
+    expect_heard(fixture, "{\"execute\":\"qmp_capabilities\",\"id\":0}\n");
+
+    g_autoptr(JsonObject) arguments = json_object_new();
+    json_object_set_string_member(arguments, "a", "line\nbreak \"quote\"");
+    json_object_set_int_member(arguments, "value", 1 << 30);
+    berth_qmp_execute(fixture->qmp, "balloon", arguments, NULL, NULL);
+    expect_heard(fixture,
+                 "{\"execute\":\"balloon\",\"arguments\":{\"a\":\"line\\nbreak \\\"quote\\\"\","
+                 "\"value\":1073741824},\"id\":1}\n");
+    say(fixture, "{\"return\": {}, \"id\": 1}\n");
+    expect_log(fixture, "");
+}
+
+static void test_answers_in_pieces_and_events_between(Fixture *fixture, gconstpointer data)
+{
+    const char *talk =
+        READY "{\"event\": \"RESUME\", \"timestamp\": {\"seconds\": 1}}\r\n"
+              "{\"return\": {\"text\": \"} \\\" {[[\"}, \"id\": 1}\r\n"
+              "{\"event\": \"SHUTDOWN\", \"data\": {\"guest\": true, \"reason\": "
+              "\"guest-shutdown\"}}\r\n"
+              "{\"error\": {\"class\": \"GenericError\", \"desc\": \"no such thing\"}, "
+              "\"id\": 2}\r\n"
+              "{\"event\": \"STOP\", \"data\": {\"reason\": 7}}\n";
+    berth_qmp_execute(fixture->qmp, "one", NULL, on_done, fixture);
+    berth_qmp_execute(fixture->qmp, "two", NULL, on_done, fixture);
+    for (const char *at = talk; *at != '\0'; at++)
+        say_bytes(fixture, at, 1);
+    expect_log(fixture, "event RESUME \ndone {\"text\":\"} \\\" {[[\"}\n"
+                        "event SHUTDOWN guest-shutdown\n"
+                        "done qmp.command\n(QEMU refused: no such thing)\nevent STOP \n");
+}
+
+static void test_close_fails_what_is_pending(Fixture *fixture, gconstpointer data)
+{
+    say(fixture, READY);
+    berth_qmp_execute(fixture->qmp, "one", NULL, on_done, fixture);
+    berth_qmp_execute(fixture->qmp, "two", NULL, on_done, fixture);
+    run();
+    berth_fd_close(&fixture->qemu);
+    run();
+    expect_log(fixture, "done qmp.closed\ndone qmp.closed\nclosed qmp.closed\n");
+
+    berth_qmp_execute(fixture->qmp, "three", NULL, on_done, fixture);
+    expect_log(fixture, ""); /* not from within */
+    run();
+    expect_log(fixture, "done qmp.closed\n");
+}
+
+/* The last words before the end count: QEMU says SHUTDOWN and leaves. */
+static void test_event_of_a_port(Fixture *fixture, gconstpointer data)
+{
+    const char *talk =
+        READY "{\"event\": \"VSERPORT_CHANGE\", \"data\": {\"open\": true, \"id\": \"agent\"}}\r\n"
+              "{\"event\": \"VSERPORT_CHANGE\", \"data\": {\"open\": false, \"id\": \"agent\"}}\r\n"
+              "{\"event\": \"VSERPORT_CHANGE\", \"data\": {\"open\": \"no\"}}\r\n";
+    g_assert_cmpint(berth_fd_write_all(fixture->qemu, talk, strlen(talk)), ==, 0);
+    berth_fd_close(&fixture->qemu);
+    run();
+    expect_log(fixture, "event VSERPORT_CHANGE open\nevent VSERPORT_CHANGE closed\n"
+                        "event VSERPORT_CHANGE \nclosed qmp.closed\n");
+}
+
+static void test_event_just_before_the_end(Fixture *fixture, gconstpointer data)
+{
+    const char *talk =
+        READY "{\"event\": \"SHUTDOWN\", \"data\": {\"reason\": \"guest-reset\"}}\r\n";
+    g_assert_cmpint(berth_fd_write_all(fixture->qemu, talk, strlen(talk)), ==, 0);
+    berth_qmp_execute(fixture->qmp, "quit", NULL, on_done, fixture);
+    berth_fd_close(&fixture->qemu);
+    run();
+    expect_log(fixture, "event SHUTDOWN guest-reset\ndone qmp.closed\nclosed qmp.closed\n");
+}
+
+static void test_freed_by_its_callback(Fixture *fixture, gconstpointer data)
+{
+    fixture->free_at_event = true;
+    berth_qmp_execute(fixture->qmp, "one", NULL, on_done, fixture);
+    say(fixture, READY "{\"event\": \"A\"}\n{\"event\": \"B\"}\n{\"return\": {}, \"id\": 1}\n");
+    expect_log(fixture, "event A \n");
+}
+
+static void test_freed_while_failing(Fixture *fixture, gconstpointer data)
+{
+    berth_qmp_execute(fixture->qmp, "one", NULL, on_done_free, fixture);
+    berth_qmp_execute(fixture->qmp, "two", NULL, on_done, fixture);
+    say(fixture, "nonsense\n");
+    expect_log(fixture, "freed\n");
+}
+
+static void test_capabilities_refused(Fixture *fixture, gconstpointer data)
+{
+    berth_qmp_execute(fixture->qmp, "one", NULL, on_done, fixture);
+    say(fixture, GREETING "{\"error\": {\"desc\": \"no\"}, \"id\": 0}\n");
+    expect_log(fixture, "done qmp.command\n(QEMU refused: no)\nclosed qmp.command\n");
+}
+
+static const struct {
+    const char *line, *log;
+} bad_lines[] = {
+    {"hello\n", "closed qmp.syntax\n"},
+    {"{\"QMP\": \n", "closed qmp.syntax\n"},
+    {"\n", "closed qmp.message\n"},
+    {"{\"QMP\": {\"\xff\": 1}}\n", "closed qmp.syntax\n"},
+    {"[]\n", "closed qmp.message\n"},
+    {"7\n", "closed qmp.message\n"},
+    {"{}\n", "closed qmp.message\n"},
+    {GREETING GREETING, "closed qmp.message\n"},
+    {"{\"return\": {}, \"id\": 0}\n", "closed qmp.message\n"},
+    {READY "{\"return\": {}, \"id\": 1}\n", "closed qmp.message\n"},
+    {GREETING "{\"return\": {}, \"id\": 1}\n", "closed qmp.message\n"},
+    {GREETING "{\"return\": {}, \"id\": \"0\"}\n", "closed qmp.message\n"},
+    {GREETING "{\"return\": {}, \"id\": {}}\n", "closed qmp.message\n"},
+    {GREETING "{\"return\": {}}\n", "closed qmp.message\n"},
+    {GREETING "{\"error\": 7, \"id\": 0}\n", "closed qmp.command\n"},
+    {"{\"event\": 7}\n", "closed qmp.message\n"},
+    {"{\"event\": null}\n", "closed qmp.message\n"},
+    {"{\"event\": \"A\", \"data\": []}\n", "event A \n"},
+    {"{\"event\": \"A\", \"data\": {\"reason\": {}}}\n", "event A \n"},
+};
+
+static void test_bad_line(Fixture *fixture, gconstpointer data)
+{
+    gsize row = GPOINTER_TO_SIZE(data);
+    say(fixture, bad_lines[row].line);
+    expect_log(fixture, bad_lines[row].log);
+}
+
+static void test_nul_in_line(Fixture *fixture, gconstpointer data)
+{
+    say_bytes(fixture, "{\"event\": \"A\"}\0x\n", 17);
+    expect_log(fixture, "closed qmp.syntax\n");
+}
+
+/* A megabyte of brackets would have the parser recurse until the stack is full. */
+static void test_deep_line(Fixture *fixture, gconstpointer data)
+{
+    g_autofree char *deep = g_strnfill(200000, '[');
+    say(fixture, deep);
+    say(fixture, "\n");
+    expect_log(fixture, "closed qmp.syntax\n");
+}
+
+static void test_endless_line(Fixture *fixture, gconstpointer data)
+{
+    g_autofree char *longest = g_strnfill(BERTH_QMP_LINE_MAX, ' ');
+    say(fixture, longest);
+    expect_log(fixture, "");
+    say(fixture, " ");
+    expect_log(fixture, "closed qmp.line\n");
+}
+
+#define ADD(name, data, function)                                                                  \
+    g_test_add("/vmm/qmp/" name, Fixture, data, set_up, function, tear_down)
+
+int main(int argc, char **argv)
+{
+    g_test_init(&argc, &argv, NULL);
+    ADD("waits-for-greeting", NULL, test_waits_for_greeting);
+    ADD("arguments", NULL, test_arguments);
+    ADD("answers-in-pieces-and-events-between", NULL, test_answers_in_pieces_and_events_between);
+    ADD("close-fails-what-is-pending", NULL, test_close_fails_what_is_pending);
+    ADD("event-of-a-port", NULL, test_event_of_a_port);
+    ADD("event-just-before-the-end", NULL, test_event_just_before_the_end);
+    ADD("freed-by-its-callback", NULL, test_freed_by_its_callback);
+    ADD("freed-while-failing", NULL, test_freed_while_failing);
+    ADD("capabilities-refused", NULL, test_capabilities_refused);
+    for (gsize row = 0; row < G_N_ELEMENTS(bad_lines); row++) {
+        g_autofree char *name = g_strdup_printf("/vmm/qmp/bad-line/%" G_GSIZE_FORMAT, row);
+        g_test_add(name, Fixture, GSIZE_TO_POINTER(row), set_up, test_bad_line, tear_down);
+    }
+    ADD("nul-in-line", NULL, test_nul_in_line);
+    ADD("deep-line", NULL, test_deep_line);
+    ADD("endless-line", NULL, test_endless_line);
+    return g_test_run();
+}
