@@ -1,0 +1,18 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * address — who is who on the network between an instance and its berth-net.
+ *
+ * Each instance has such a network to itself, so all use the same addresses. Host byte order.
+ */
+#pragma once
+
+#define BERTH_ADDRESS_NETWORK  0x0a000200u /* 10.0.2.0 */
+#define BERTH_ADDRESS_MASK     0xffffff00u
+#define BERTH_ADDRESS_HOST     0x0a000202u /* 10.0.2.2: the gateway; forwarded clients come from it */
+#define BERTH_ADDRESS_DNS      0x0a000203u /* 10.0.2.3 */
+#define BERTH_ADDRESS_GUEST    0x0a00020fu /* 10.0.2.15 */
+#define BERTH_ADDRESS_LOOPBACK 0x7f000001u /* 127.0.0.1, on either side */
+
+/* What an instance's interface may be told to carry, bytes of an IP packet. */
+#define BERTH_MTU_MIN 576u
+#define BERTH_MTU_MAX 65520u

@@ -1,0 +1,292 @@
+/* SPDX-License-Identifier: MIT */
+#include "control.h"
+
+#include "address.h"
+#include "base/error.h"
+#include "base/fd.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <glib-unix.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+/* A request until its answer came. */
+typedef struct {
+    BerthNetRequest request;
+    BerthNetDone done; /* or NULL */
+    void (*counters_done)(int errnum, const BerthStackCounters *counters, gpointer user_data);
+    gpointer user_data;
+} Call;
+
+struct BerthNet {
+    int fd;
+    GPid pid; /* 0 once reaped */
+    guint32 last_id;
+    GHashTable *calls; /* id -> Call*, owned: sent or to be sent */
+    GQueue unsent;     /* Call*, borrowed from calls */
+    GSource *readable;
+    GSource *writable; /* while there are unsent calls */
+    GSource *child;
+    void (*on_exit)(BerthNet *net, gpointer user_data);
+    gpointer user_data;
+};
+
+static void drop_source(GSource **source)
+{
+    if (*source == NULL)
+        return;
+    g_source_destroy(*source);
+    g_clear_pointer(source, g_source_unref);
+}
+
+static void attach(GSource *source)
+{
+    g_source_attach(source, g_main_context_get_thread_default());
+}
+
+/* --- calls --- */
+
+static void finish_call(Call *call, int errnum, const BerthStackCounters *counters)
+{
+    if (call->counters_done != NULL)
+        call->counters_done(errnum, errnum == 0 ? counters : NULL, call->user_data);
+    else if (call->done != NULL)
+        call->done(errnum, call->user_data);
+    g_free(call);
+}
+
+static gint compare_calls(gconstpointer left, gconstpointer right)
+{
+    guint32 a = ((const Call *)left)->request.id;
+    guint32 b = ((const Call *)right)->request.id;
+    return a < b ? -1 : a > b;
+}
+
+/* Every call that has no answer gets this one, in the order they were made. */
+static void finish_all(BerthNet *net, int errnum)
+{
+    g_queue_clear(&net->unsent);
+    g_autoptr(GList) calls = g_list_sort(g_hash_table_get_values(net->calls), compare_calls);
+    g_hash_table_steal_all(net->calls);
+    for (GList *each = calls; each != NULL; each = each->next)
+        finish_call(each->data, errnum, NULL);
+}
+
+/* Whether all of them are on their way. A socket that broke is noticed by its reader. */
+static bool send_calls(BerthNet *net)
+{
+    const Call *call;
+    while ((call = g_queue_peek_head(&net->unsent)) != NULL) {
+        ssize_t sent =
+            send(net->fd, &call->request, sizeof(call->request), MSG_DONTWAIT | MSG_NOSIGNAL);
+        if (sent < 0 && errno == EINTR)
+            continue;
+        if (sent < 0)
+            return errno != EAGAIN && errno != ENOBUFS;
+        g_queue_pop_head(&net->unsent);
+    }
+    return true;
+}
+
+static gboolean on_writable(gint fd, GIOCondition condition, gpointer user_data)
+{
+    BerthNet *net = user_data;
+    if (send_calls(net))
+        drop_source(&net->writable);
+    return G_SOURCE_CONTINUE;
+}
+
+/* The process ended before the call was made. */
+static gboolean on_gone(gpointer user_data)
+{
+    BerthNet *net = user_data;
+    drop_source(&net->writable);
+    finish_all(net, ECONNRESET);
+    return G_SOURCE_REMOVE;
+}
+
+static void start_call(BerthNet *net, Call *call)
+{
+    call->request.id = ++net->last_id;
+    g_hash_table_insert(net->calls, GUINT_TO_POINTER(call->request.id), call);
+    g_queue_push_tail(&net->unsent, call);
+    if (net->writable != NULL)
+        return;
+
+    if (net->fd >= 0) {
+        net->writable = g_unix_fd_source_new(net->fd, G_IO_OUT);
+        g_source_set_callback(net->writable, G_SOURCE_FUNC(on_writable), net, NULL);
+    } else {
+        net->writable = g_idle_source_new();
+        g_source_set_callback(net->writable, on_gone, net, NULL);
+    }
+    attach(net->writable);
+}
+
+/* --- answers and the end --- */
+
+static void stop_talking(BerthNet *net)
+{
+    drop_source(&net->readable);
+    drop_source(&net->writable);
+    berth_fd_close(&net->fd);
+}
+
+/* One answer a turn, and nothing touches @net after the callback. */
+static gboolean on_readable(gint fd, GIOCondition condition, gpointer user_data)
+{
+    BerthNet *net = user_data;
+    BerthNetReply reply;
+    ssize_t size = recv(fd, &reply, sizeof(reply), MSG_DONTWAIT | MSG_TRUNC);
+    if (size < 0 && (errno == EAGAIN || errno == EINTR))
+        return G_SOURCE_CONTINUE;
+
+    gpointer call = NULL;
+    if (size != (ssize_t)sizeof(reply) ||
+        !g_hash_table_steal_extended(net->calls, GUINT_TO_POINTER(reply.id), NULL, &call)) {
+        /* Over, or no berth-net of this build: on_child_exit tells the rest. */
+        drop_source(&net->readable);
+        kill(net->pid, SIGKILL);
+        return G_SOURCE_CONTINUE;
+    }
+    finish_call(call, reply.errnum, &reply.counters);
+    return G_SOURCE_CONTINUE;
+}
+
+static void on_child_exit(GPid pid, gint status, gpointer user_data)
+{
+    BerthNet *net = user_data;
+    net->pid = 0;
+    stop_talking(net);
+    finish_all(net, ECONNRESET);
+    if (net->on_exit != NULL)
+        net->on_exit(net, net->user_data);
+}
+
+/* --- the process --- */
+
+static bool spawn(BerthNet *net, const char *program, int frames_fd, int control_fd, guint mtu,
+                  GError **error)
+{
+    char mtu_text[16];
+    g_snprintf(mtu_text, sizeof(mtu_text), "%u", mtu);
+    const char *const argv[] = {program, mtu_text, NULL};
+    const int from[] = {frames_fd, control_fd};
+    const int to[] = {BERTH_NET_FRAMES_FD, BERTH_NET_CONTROL_FD};
+
+    g_autoptr(GError) failure = NULL;
+    if (g_spawn_async_with_pipes_and_fds(NULL, argv, NULL, G_SPAWN_DO_NOT_REAP_CHILD, NULL, NULL,
+                                         -1, -1, -1, from, to, G_N_ELEMENTS(from), &net->pid, NULL,
+                                         NULL, NULL, &failure))
+        return true;
+    bool missing = g_error_matches(failure, G_SPAWN_ERROR, G_SPAWN_ERROR_NOENT);
+    berth_error_set(error, missing ? BERTH_ERROR_NOT_FOUND : BERTH_ERROR_FAILED,
+                    missing ? "net.start.missing" : "net.start.failed", NULL,
+                    "start the network of the guest: %s", failure->message);
+    return false;
+}
+
+BerthNet *berth_net_new(const char *program, int frames_fd, guint mtu,
+                        void (*on_exit)(BerthNet *net, gpointer user_data), gpointer user_data,
+                        GError **error)
+{
+    int pair[2];
+    if (berth_fd_socketpair(SOCK_SEQPACKET, pair) < 0) {
+        berth_error_set_errno(error, errno, "net.start", "start the network of the guest");
+        return NULL;
+    }
+
+    g_autoptr(BerthNet) net = g_new0(BerthNet, 1);
+    berth_autofd int theirs = pair[1];
+    net->fd = pair[0];
+    net->calls = g_hash_table_new(NULL, NULL);
+    g_queue_init(&net->unsent);
+    if (!spawn(net, program, frames_fd, theirs, mtu, error))
+        return NULL;
+
+    net->on_exit = on_exit;
+    net->user_data = user_data;
+    net->readable = g_unix_fd_source_new(net->fd, G_IO_IN);
+    g_source_set_callback(net->readable, G_SOURCE_FUNC(on_readable), net, NULL);
+    attach(net->readable);
+    net->child = g_child_watch_source_new(net->pid);
+    g_source_set_callback(net->child, G_SOURCE_FUNC(on_child_exit), net, NULL);
+    attach(net->child);
+    return g_steal_pointer(&net);
+}
+
+void berth_net_free(BerthNet *net)
+{
+    if (net == NULL)
+        return;
+    stop_talking(net);
+    drop_source(&net->child);
+    if (net->pid != 0) {
+        /* It holds nothing that must be put in order, so there is no reason to wait for it. */
+        kill(net->pid, SIGKILL);
+        while (waitpid(net->pid, NULL, 0) < 0 && errno == EINTR)
+            ;
+    }
+    finish_all(net, ECANCELED);
+    g_hash_table_unref(net->calls);
+    g_free(net);
+}
+
+GPid berth_net_pid(const BerthNet *net)
+{
+    return net->pid;
+}
+
+/* --- what can be asked for --- */
+
+static BerthEndpoint endpoint_v4(guint32 address, guint16 port)
+{
+    BerthEndpoint endpoint = {.family = 4, .port = port};
+    guint32 bytes = htonl(address);
+    memcpy(endpoint.address, &bytes, sizeof(bytes));
+    return endpoint;
+}
+
+static void change(BerthNet *net, BerthNetOp op, const BerthForward *forward, BerthNetDone done,
+                   gpointer user_data)
+{
+    Call *call = g_new0(Call, 1);
+    call->request.op = op;
+    call->request.rule = (BerthStackRule){
+        .protocol = (guint8)forward->protocol,
+        .host = endpoint_v4(BERTH_ADDRESS_LOOPBACK, forward->port),
+        .guest = endpoint_v4(forward->loopback ? BERTH_ADDRESS_LOOPBACK : BERTH_ADDRESS_GUEST,
+                             forward->port),
+    };
+    call->done = done;
+    call->user_data = user_data;
+    start_call(net, call);
+}
+
+void berth_net_add(BerthNet *net, const BerthForward *forward, BerthNetDone done,
+                   gpointer user_data)
+{
+    change(net, BERTH_NET_ADD, forward, done, user_data);
+}
+
+void berth_net_remove(BerthNet *net, const BerthForward *forward, BerthNetDone done,
+                      gpointer user_data)
+{
+    change(net, BERTH_NET_REMOVE, forward, done, user_data);
+}
+
+void berth_net_get_counters(BerthNet *net,
+                            void (*done)(int errnum, const BerthStackCounters *counters,
+                                         gpointer user_data),
+                            gpointer user_data)
+{
+    Call *call = g_new0(Call, 1);
+    call->request.op = BERTH_NET_COUNTERS;
+    call->counters_done = done;
+    call->user_data = user_data;
+    start_call(net, call);
+}

@@ -1,0 +1,78 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * control — what a keeper and its berth-net say to each other, and the keeper's end of it: starting
+ * the process, asking it for forwards, noticing its end. serve.h is berth-net's end.
+ *
+ * The control socket is a SOCK_SEQPACKET pair between two programs of one build, so messages are
+ * plain structs of fixed size: one BerthNetRequest a packet one way, one BerthNetReply the other,
+ * in the order of the requests. Anything else ends berth-net. So does closing the keeper's end.
+ *
+ * Asynchronous on the thread-default GMainContext; nothing blocks but the start of the process. A
+ * done callback is called exactly once, never before the call it was given to has returned; its
+ * @errnum is 0, what berth_stack_add or berth_stack_remove returned, ECONNRESET when the process
+ * ended first, or ECANCELED when the BerthNet was freed first. Callbacks must not free the
+ * BerthNet; on_exit may.
+ */
+#pragma once
+
+#include "model/forward.h"
+#include "stack.h"
+
+#include <glib.h>
+#include <sys/types.h>
+
+G_BEGIN_DECLS
+
+/* The descriptors berth-net is started with, beside 0 to 2. */
+enum { BERTH_NET_FRAMES_FD = 3, BERTH_NET_CONTROL_FD = 4 };
+
+typedef enum {
+    BERTH_NET_ADD = 1,
+    BERTH_NET_REMOVE = 2,
+    BERTH_NET_COUNTERS = 3, /* rule is not looked at */
+} BerthNetOp;
+
+typedef struct {
+    guint32 id; /* chosen by the keeper, comes back in the reply */
+    guint32 op; /* BerthNetOp */
+    BerthStackRule rule;
+} BerthNetRequest;
+
+typedef struct {
+    guint32 id;
+    gint32 errnum;
+    BerthStackCounters counters; /* for BERTH_NET_COUNTERS, else zero */
+} BerthNetReply;
+
+typedef struct BerthNet BerthNet;
+typedef void (*BerthNetDone)(int errnum, gpointer user_data);
+
+/* Start @program, berth-net. @frames_fd is our end of the datagram pair whose other end QEMU has;
+ * borrowed, and to be kept open by the caller: a later berth-net goes on with it.
+ * @on_exit is called once if the process ends by itself, after all pending done callbacks.
+ * Errors: BERTH_ERROR_NOT_FOUND and others, "net.start.*". */
+BerthNet *berth_net_new(const char *program, int frames_fd, guint mtu,
+                        void (*on_exit)(BerthNet *net, gpointer user_data), gpointer user_data,
+                        GError **error);
+
+/* Ends the process and reaps it. NULL is fine. */
+void berth_net_free(BerthNet *net);
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(BerthNet, berth_net_free)
+
+GPid berth_net_pid(const BerthNet *net);
+
+/* Open the host's 127.0.0.1:port and hand its connections on to the guest. */
+void berth_net_add(BerthNet *net, const BerthForward *forward, BerthNetDone done,
+                   gpointer user_data);
+
+/* Close it. @done may be NULL. */
+void berth_net_remove(BerthNet *net, const BerthForward *forward, BerthNetDone done,
+                      gpointer user_data);
+
+/* @counters is borrowed, NULL unless @errnum is 0. */
+void berth_net_get_counters(BerthNet *net,
+                            void (*done)(int errnum, const BerthStackCounters *counters,
+                                         gpointer user_data),
+                            gpointer user_data);
+
+G_END_DECLS

@@ -1,0 +1,132 @@
+/* SPDX-License-Identifier: MIT */
+#include "holder.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#define STATE_LISTEN 0x0au
+
+/* A row of /proc/net/tcp or tcp6: addresses as the kernel's words, %08X of each in host order. */
+typedef struct {
+    guint words;
+    guint32 address[4];
+    guint port;
+    guint state;
+    BerthHolder holder;
+} Row;
+
+static bool parse_row(const char *line, Row *ret_row)
+{
+    char local[33];
+    guint uid;
+    unsigned long long inode;
+    *ret_row = (Row){0};
+    if (sscanf(line, " %*u: %32[0-9A-Fa-f]:%4x %*[0-9A-Fa-f]:%*x %2x %*s %*s %*s %u %*s %llu",
+               local, &ret_row->port, &ret_row->state, &uid, &inode) != 5)
+        return false;
+
+    gsize length = strlen(local);
+    if (length != 8 && length != 32)
+        return false;
+    ret_row->words = (guint)length / 8;
+    for (guint i = 0; i < ret_row->words; i++) {
+        char word[9];
+        g_strlcpy(word, local + (gsize)i * 8, sizeof(word));
+        ret_row->address[i] = (guint32)strtoul(word, NULL, 16);
+    }
+    ret_row->holder = (BerthHolder){.inode = inode, .uid = uid};
+    return inode != 0;
+}
+
+/* Whether a socket bound there collides with 127.0.0.1: any address, ours, or those as IPv6. */
+static bool is_in_the_way(const Row *row)
+{
+    bool mapped = row->words == 4 && row->address[0] == 0 && row->address[1] == 0 &&
+                  (row->address[2] == 0 || row->address[2] == htonl(0xffff));
+    guint32 last = row->address[row->words - 1];
+    if (row->words == 4 && !mapped)
+        return false;
+    return last == 0 || (last == htonl(INADDR_LOOPBACK) &&
+                         (row->words == 1 || row->address[2] == htonl(0xffff)));
+}
+
+static void search_table(const char *proc, const char *name, guint16 port, Row *best)
+{
+    g_autofree char *path = g_build_filename(proc, "net", name, NULL);
+    g_autofree char *text = NULL;
+    if (!g_file_get_contents(path, &text, NULL, NULL))
+        return;
+
+    g_auto(GStrv) lines = g_strsplit(text, "\n", -1);
+    for (char **line = lines; *line != NULL; line++) {
+        Row row;
+        if (!parse_row(*line, &row) || row.port != port || !is_in_the_way(&row))
+            continue;
+        if (best->holder.inode == 0 || (row.state == STATE_LISTEN && best->state != STATE_LISTEN))
+            *best = row;
+    }
+}
+
+bool berth_holder_find(const char *proc, guint16 port, BerthHolder *ret_holder)
+{
+    Row best = {0};
+    search_table(proc, "tcp", port, &best);
+    search_table(proc, "tcp6", port, &best);
+    if (best.holder.inode == 0)
+        return false;
+    *ret_holder = best.holder;
+    return true;
+}
+
+static bool process_has(const char *process, const char *wanted)
+{
+    g_autofree char *path = g_build_filename(process, "fd", NULL);
+    g_autoptr(GDir) directory = g_dir_open(path, 0, NULL);
+    const char *name;
+    while (directory != NULL && (name = g_dir_read_name(directory)) != NULL) {
+        g_autofree char *link = g_build_filename(path, name, NULL);
+        char target[64];
+        ssize_t size = readlink(link, target, sizeof(target) - 1);
+        if (size < 0)
+            continue;
+        target[size] = '\0';
+        if (strcmp(target, wanted) == 0)
+            return true;
+    }
+    return false;
+}
+
+/* A process's name is its own to choose, also control characters. */
+static char *process_name(const char *process)
+{
+    g_autofree char *path = g_build_filename(process, "comm", NULL);
+    char *name = NULL;
+    if (!g_file_get_contents(path, &name, NULL, NULL))
+        return g_strdup("a process");
+    for (char *each = g_strchomp(name); *each != '\0'; each++)
+        if (!g_ascii_isprint(*each))
+            *each = '?';
+    return name;
+}
+
+char *berth_holder_describe(const char *proc, const BerthHolder *holder)
+{
+    g_autofree char *wanted = g_strdup_printf("socket:[%" G_GUINT64_FORMAT "]", holder->inode);
+    g_autoptr(GDir) directory = g_dir_open(proc, 0, NULL);
+    const char *pid;
+    while (directory != NULL && (pid = g_dir_read_name(directory)) != NULL) {
+        if (!g_ascii_isdigit(pid[0]))
+            continue;
+        g_autofree char *process = g_build_filename(proc, pid, NULL);
+        if (!process_has(process, wanted))
+            continue;
+        g_autofree char *name = process_name(process);
+        return g_strdup_printf("%s (pid %s)", name, pid);
+    }
+    return holder->uid == getuid() ? g_strdup("another process")
+                                   : g_strdup_printf("a process of user %u", holder->uid);
+}

@@ -1,0 +1,79 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * stack — the guest's way out: libslirp and the one loop that drives it. Runs in berth-net, alone.
+ *
+ *     QEMU <-- frames, one a datagram --> filter --> libslirp <-- sockets --> the host's network
+ *
+ * The guest is 10.0.2.15, its gateway 10.0.2.2 and its name server 10.0.2.3 (address.h); the host's
+ * loopback is closed to it. There is no DHCP: the agent configures eth0. IPv4 only so far.
+ *
+ * Forwards open a listener on the host and hand each connection on to the guest. libslirp listens
+ * with a backlog of 1, with which eight connections at once take seconds; it is raised here.
+ *
+ * Frames the guest does not take at once wait in a bounded queue: libslirp recovers a lost one only
+ * after half a second, and a guest that is stopped must not make this process grow.
+ *
+ * One thread, and one stack a process (libslirp's clock is a global). Sizes are bytes, times usec,
+ * ports and addresses in host byte order unless said otherwise.
+ */
+#pragma once
+
+#include "filter.h"
+
+#include <glib.h>
+#include <stdbool.h>
+#include <sys/socket.h>
+
+G_BEGIN_DECLS
+
+typedef struct BerthStack BerthStack;
+
+#define BERTH_STACK_BACKLOG   128
+#define BERTH_STACK_QUEUE_MAX (8u * 1024 * 1024) /* memory for frames the guest has not taken */
+
+/* One end of a forward. */
+typedef struct {
+    guint8 family; /* 4 or 6 */
+    guint8 zero;
+    guint16 port;
+    guint8 address[16]; /* network order; IPv4 in the first four, the rest zero */
+} BerthEndpoint;
+
+typedef struct {
+    guint8 protocol; /* BerthProtocol */
+    guint8 zero[3];
+    BerthEndpoint host;
+    BerthEndpoint guest;
+} BerthStackRule;
+
+typedef struct {
+    guint64 verdicts[BERTH_FILTER_VERDICTS]; /* frames from the guest, by what became of them */
+    guint64 bytes_in;                        /* from the guest, of those that passed */
+    guint64 frames_out;                      /* to the guest */
+    guint64 bytes_out;
+    guint64 waited;  /* frames that had to wait for the guest */
+    guint64 dropped; /* frames to the guest that found the queue full or no guest */
+} BerthStackCounters;
+
+/* @frames_fd (borrowed) is a datagram socket with the guest's network device at the other end;
+ * @mtu is in [BERTH_MTU_MIN, BERTH_MTU_MAX]. Errors: BERTH_ERROR_FAILED, "net.stack". */
+BerthStack *berth_stack_new(int frames_fd, guint mtu, GError **error);
+void berth_stack_free(BerthStack *stack);
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(BerthStack, berth_stack_free)
+
+/* Open a forward. 0 or an errno: EADDRINUSE, EACCES (a privileged port), EINVAL (no such rule). */
+int berth_stack_add(BerthStack *stack, const BerthStackRule *rule);
+
+/* Close the listener of @rule; connections made through it go on. 0, or ENOENT. */
+int berth_stack_remove(BerthStack *stack, const BerthStackRule *rule);
+
+/* Borrowed, up to date whenever on_readable is called. */
+const BerthStackCounters *berth_stack_counters(const BerthStack *stack);
+
+/* Pass frames until @on_readable, which is called when @fd is readable or hung up, returns false.
+ * 0, or the errno of a poll that failed. */
+int berth_stack_run(BerthStack *stack, int fd,
+                    bool (*on_readable)(BerthStack *stack, int fd, gpointer user_data),
+                    gpointer user_data);
+
+G_END_DECLS

@@ -1,0 +1,263 @@
+/* SPDX-License-Identifier: MIT */
+#include "net/filter.h"
+
+#include <stdbool.h>
+#include <string.h>
+
+/* A frame the guest may send, as bytes; tests change some. */
+static const guint8 tcp_syn[] = {
+    0x52, 0x55, 0x0a, 0x00, 0x02, 0x02, 0x52, 0x54, 0x00, 0x12, 0x34, 0x56, 0x08, 0x00, /* eth */
+    0x45, 0x00, 0x00, 0x2c, 0x12, 0x34, 0x40, 0x00, 0x40, 0x06, 0x00, 0x00,             /* ip */
+    10,   0,    2,    15,   93,   184,  216,  34,                                       /* to */
+    0x9c, 0x40, 0x00, 0x50, 0x00, 0x00, 0x00, 0x01, 0x00, 0x00, 0x00, 0x00,             /* tcp */
+    0x60, 0x02, 0xff, 0xff, 0x00, 0x00, 0x00, 0x00, 0x02, 0x04, 0x05, 0xb4,
+};
+
+static const guint8 udp_query[] = {
+    0x52, 0x55, 0x0a, 0x00, 0x02, 0x03, 0x52, 0x54, 0x00, 0x12, 0x34, 0x56, 0x08, 0x00, /* eth */
+    0x45, 0x00, 0x00, 0x20, 0x12, 0x34, 0x00, 0x00, 0x40, 0x11, 0x00, 0x00,             /* ip */
+    10,   0,    2,    15,   10,   0,    2,    3,                                        /* to */
+    0x9c, 0x40, 0x00, 0x35, 0x00, 0x0c, 0x00, 0x00, 'q',  'u',  'r',  'y',              /* udp */
+};
+
+static const guint8 icmp_echo[] = {
+    0x52, 0x55, 0x0a, 0x00, 0x02, 0x02, 0x52, 0x54, 0x00, 0x12, 0x34, 0x56, 0x08, 0x00, /* eth */
+    0x45, 0x00, 0x00, 0x1c, 0x12, 0x34, 0x00, 0x00, 0x40, 0x01, 0x00, 0x00,             /* ip */
+    10,   0,    2,    15,   10,   0,    2,    2,                                        /* to */
+    0x08, 0x00, 0x00, 0x00, 0x00, 0x01, 0x00, 0x01,                                     /* icmp */
+};
+
+static const guint8 arp_request[] = {
+    0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0x52, 0x54, 0x00, 0x12, 0x34, 0x56, 0x08, 0x06, /* eth */
+    0x00, 0x01, 0x08, 0x00, 0x06, 0x04, 0x00, 0x01,                                     /* arp */
+    0x52, 0x54, 0x00, 0x12, 0x34, 0x56, 10,   0,    2,    15,                           /* who */
+    0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 10,   0,    2,    2,                            /* asks */
+};
+
+#define BASE(frame) frame, sizeof(frame)
+
+/* Up to three edits of consecutive bytes; an edit without bytes ends the list. */
+typedef struct {
+    const char *name;
+    const guint8 *frame;
+    gsize size;
+    BerthFilterVerdict verdict;
+    struct {
+        gsize at;
+        gsize count;
+        guint8 bytes[6];
+    } edits[3];
+} Case;
+
+static const Case cases[] = {
+    {"tcp", BASE(tcp_syn), BERTH_FILTER_PASS, {{0}}},
+    {"udp", BASE(udp_query), BERTH_FILTER_PASS, {{0}}},
+    {"icmp", BASE(icmp_echo), BERTH_FILTER_PASS, {{0}}},
+    {"arp", BASE(arp_request), BERTH_FILTER_PASS, {{0}}},
+    {"arp answer", BASE(arp_request), BERTH_FILTER_PASS, {{20, 2, {0, 2}}}},
+    {"arp answer for loopback",
+     BASE(arp_request),
+     BERTH_FILTER_PASS,
+     {{20, 2, {0, 2}}, {28, 4, {127, 0, 0, 1}}}},
+    {"answer of a loopback service",
+     BASE(tcp_syn),
+     BERTH_FILTER_PASS,
+     {{26, 4, {127, 0, 0, 1}}, {30, 4, {10, 0, 2, 2}}}},
+    {"padded", BASE(tcp_syn), BERTH_FILTER_PASS, {{16, 2, {0, 40}}, {46, 1, {0x50}}}},
+    {"udp fragment", BASE(udp_query), BERTH_FILTER_PASS, {{20, 2, {0x20, 0}}, {38, 2, {0x40, 0}}}},
+    {"later udp fragment",
+     BASE(udp_query),
+     BERTH_FILTER_PASS,
+     {{20, 2, {0x00, 0x10}}, {38, 2, {0, 0}}}},
+
+    {"no header", tcp_syn, 13, BERTH_FILTER_MALFORMED, {{0}}},
+    {"no packet", tcp_syn, 14, BERTH_FILTER_MALFORMED, {{0}}},
+    {"cut in the ip header", tcp_syn, 33, BERTH_FILTER_MALFORMED, {{0}}},
+    {"cut in the packet", tcp_syn, sizeof(tcp_syn) - 1, BERTH_FILTER_MALFORMED, {{0}}},
+    {"from a group", BASE(tcp_syn), BERTH_FILTER_MALFORMED, {{6, 1, {0x53}}}},
+    {"from nobody", BASE(tcp_syn), BERTH_FILTER_MALFORMED, {{6, 6, {0}}}},
+    {"not version 4", BASE(tcp_syn), BERTH_FILTER_MALFORMED, {{14, 1, {0x65}}}},
+    {"short ip header", BASE(tcp_syn), BERTH_FILTER_MALFORMED, {{14, 1, {0x44}}}},
+    {"ip header beyond the packet", BASE(icmp_echo), BERTH_FILTER_MALFORMED, {{14, 1, {0x4f}}}},
+    {"total below the header", BASE(tcp_syn), BERTH_FILTER_MALFORMED, {{16, 2, {0, 19}}}},
+    {"total beyond the frame", BASE(tcp_syn), BERTH_FILTER_MALFORMED, {{16, 2, {0xff, 0xff}}}},
+    {"no room for tcp", BASE(tcp_syn), BERTH_FILTER_MALFORMED, {{16, 2, {0, 39}}}},
+    {"short tcp header", BASE(tcp_syn), BERTH_FILTER_MALFORMED, {{46, 1, {0x40}}}},
+    {"tcp header beyond the packet", BASE(tcp_syn), BERTH_FILTER_MALFORMED, {{46, 1, {0x70}}}},
+    {"no room for udp", BASE(udp_query), BERTH_FILTER_MALFORMED, {{16, 2, {0, 27}}}},
+    {"short udp", BASE(udp_query), BERTH_FILTER_MALFORMED, {{38, 2, {0, 7}}}},
+    {"long udp", BASE(udp_query), BERTH_FILTER_MALFORMED, {{38, 2, {0, 13}}}},
+    {"no room for icmp", BASE(icmp_echo), BERTH_FILTER_MALFORMED, {{16, 2, {0, 27}}}},
+    {"cut in arp", arp_request, sizeof(arp_request) - 1, BERTH_FILTER_MALFORMED, {{0}}},
+    {"arp of another network", BASE(arp_request), BERTH_FILTER_MALFORMED, {{16, 2, {0x86, 0xdd}}}},
+    {"arp of no operation", BASE(arp_request), BERTH_FILTER_MALFORMED, {{20, 2, {0, 3}}}},
+
+    {"ipv6", BASE(tcp_syn), BERTH_FILTER_TYPE, {{12, 2, {0x86, 0xdd}}}},
+    {"nc-si", BASE(tcp_syn), BERTH_FILTER_TYPE, {{12, 2, {0x88, 0xf8}}}},
+    {"vlan", BASE(tcp_syn), BERTH_FILTER_TYPE, {{12, 2, {0x81, 0x00}}}},
+    {"length for a type", BASE(tcp_syn), BERTH_FILTER_TYPE, {{12, 2, {0, 40}}}},
+
+    {"a neighbour's address", BASE(tcp_syn), BERTH_FILTER_SOURCE, {{26, 4, {10, 0, 2, 16}}}},
+    {"an outside address", BASE(tcp_syn), BERTH_FILTER_SOURCE, {{26, 4, {8, 8, 8, 8}}}},
+    {"no address", BASE(udp_query), BERTH_FILTER_SOURCE, {{26, 4, {0, 0, 0, 0}}}},
+    {"loopback to outside", BASE(tcp_syn), BERTH_FILTER_SOURCE, {{26, 4, {127, 0, 0, 1}}}},
+    {"loopback by udp",
+     BASE(udp_query),
+     BERTH_FILTER_SOURCE,
+     {{26, 4, {127, 0, 0, 1}}, {30, 4, {10, 0, 2, 2}}}},
+    {"another loopback",
+     BASE(tcp_syn),
+     BERTH_FILTER_SOURCE,
+     {{26, 4, {127, 0, 0, 2}}, {30, 4, {10, 0, 2, 2}}}},
+    {"arp for another", BASE(arp_request), BERTH_FILTER_SOURCE, {{28, 4, {10, 0, 2, 9}}}},
+    {"arp as loopback", BASE(arp_request), BERTH_FILTER_SOURCE, {{28, 4, {127, 0, 0, 1}}}},
+
+    {"the gateway's address", BASE(tcp_syn), BERTH_FILTER_SPOOF, {{26, 4, {10, 0, 2, 2}}}},
+    {"the name server's address", BASE(udp_query), BERTH_FILTER_SPOOF, {{26, 4, {10, 0, 2, 3}}}},
+    {"the gateway's station",
+     BASE(tcp_syn),
+     BERTH_FILTER_SPOOF,
+     {{6, 6, {0x52, 0x55, 10, 0, 2, 2}}}},
+    {"arp as the gateway", BASE(arp_request), BERTH_FILTER_SPOOF, {{28, 4, {10, 0, 2, 2}}}},
+    {"arp for another station", BASE(arp_request), BERTH_FILTER_SPOOF, {{22, 1, {0x50}}}},
+
+    {"to 0.0.0.0", BASE(tcp_syn), BERTH_FILTER_DESTINATION, {{30, 4, {0, 0, 0, 0}}}},
+    {"to 0.1.2.3", BASE(tcp_syn), BERTH_FILTER_DESTINATION, {{30, 4, {0, 1, 2, 3}}}},
+    {"to 127.0.0.1", BASE(tcp_syn), BERTH_FILTER_DESTINATION, {{30, 4, {127, 0, 0, 1}}}},
+    {"to 127.255.255.254",
+     BASE(udp_query),
+     BERTH_FILTER_DESTINATION,
+     {{30, 4, {127, 255, 255, 254}}}},
+    {"loopback to loopback",
+     BASE(tcp_syn),
+     BERTH_FILTER_SOURCE,
+     {{26, 4, {127, 0, 0, 1}}, {30, 4, {127, 0, 0, 1}}}},
+    {"broadcast", BASE(udp_query), BERTH_FILTER_DESTINATION, {{30, 4, {255, 255, 255, 255}}}},
+    {"broadcast of the network",
+     BASE(udp_query),
+     BERTH_FILTER_DESTINATION,
+     {{30, 4, {10, 0, 2, 255}}}},
+    {"to a neighbour", BASE(tcp_syn), BERTH_FILTER_DESTINATION, {{30, 4, {10, 0, 2, 4}}}},
+    {"to itself", BASE(tcp_syn), BERTH_FILTER_DESTINATION, {{30, 4, {10, 0, 2, 15}}}},
+
+    {"igmp", BASE(udp_query), BERTH_FILTER_PROTOCOL, {{23, 1, {2}}}},
+    {"sctp", BASE(udp_query), BERTH_FILTER_PROTOCOL, {{23, 1, {132}}}},
+
+    {"first tcp fragment", BASE(tcp_syn), BERTH_FILTER_FRAGMENT, {{20, 2, {0x20, 0}}}},
+    {"later tcp fragment", BASE(tcp_syn), BERTH_FILTER_FRAGMENT, {{20, 2, {0, 1}}}},
+    {"beyond the largest packet", BASE(udp_query), BERTH_FILTER_FRAGMENT, {{20, 2, {0x1f, 0xff}}}},
+
+    {"urgent", BASE(tcp_syn), BERTH_FILTER_URGENT, {{47, 1, {0x22}}}},
+    {"urgent with a pointer",
+     BASE(tcp_syn),
+     BERTH_FILTER_URGENT,
+     {{47, 1, {0x38}}, {52, 2, {0xff, 0xff}}}},
+
+    {"dhcp", BASE(udp_query), BERTH_FILTER_SERVICE, {{30, 4, {10, 0, 2, 2}}, {36, 2, {0, 67}}}},
+    {"tftp", BASE(udp_query), BERTH_FILTER_SERVICE, {{30, 4, {10, 0, 2, 2}}, {36, 2, {0, 69}}}},
+    {"tftp outside", BASE(udp_query), BERTH_FILTER_PASS, {{30, 4, {9, 9, 9, 9}}, {36, 2, {0, 69}}}},
+};
+
+/* The frame in a block of exactly its size, so that a read outside is noticed. */
+static BerthFilterVerdict filter(const guint8 *bytes, gsize size)
+{
+    g_autofree guint8 *frame = g_memdup2(bytes, size);
+    return berth_filter_frame(frame, size);
+}
+
+static void test_verdicts(void)
+{
+    for (gsize i = 0; i < G_N_ELEMENTS(cases); i++) {
+        const Case *each = &cases[i];
+        g_autofree guint8 *frame = g_memdup2(each->frame, each->size);
+        for (gsize j = 0; j < G_N_ELEMENTS(each->edits) && each->edits[j].count > 0; j++)
+            memcpy(frame + each->edits[j].at, each->edits[j].bytes, each->edits[j].count);
+
+        BerthFilterVerdict verdict = berth_filter_frame(frame, each->size);
+        if (verdict != each->verdict)
+            g_test_message("%s: %s", each->name, berth_filter_verdict_word(verdict));
+        g_assert_cmpint(verdict, ==, each->verdict);
+    }
+}
+
+static void test_every_cut_is_refused(void)
+{
+    for (gsize size = 0; size < sizeof(tcp_syn); size++)
+        g_assert_cmpint(filter(tcp_syn, size), ==, BERTH_FILTER_MALFORMED);
+    for (gsize size = 0; size < sizeof(arp_request); size++)
+        g_assert_cmpint(filter(arp_request, size), ==, BERTH_FILTER_MALFORMED);
+}
+
+/* What libslirp must never see, said in another way than the filter does. */
+static void assert_harmless(const guint8 *frame, gsize size)
+{
+    static const guint8 guest[] = {10, 0, 2, 15};
+    static const guint8 loopback[] = {127, 0, 0, 1};
+    g_assert_true(frame[12] == 8 && (frame[13] == 0 || frame[13] == 6));
+    if (frame[13] == 6) {
+        g_assert_cmpuint(size, >=, 42);
+        return;
+    }
+
+    gsize header = (gsize)(frame[14] & 15) * 4;
+    g_assert_true(memcmp(frame + 26, guest, 4) == 0 || memcmp(frame + 26, loopback, 4) == 0);
+    g_assert_true(frame[30] != 0 && frame[30] != 127);
+    g_assert_cmpuint(14 + header, <=, size);
+    if (frame[23] == 6) {
+        g_assert_cmpuint(frame[14 + header + 13] & 0x20, ==, 0);
+        g_assert_true((frame[20] & 0x3f) == 0 && frame[21] == 0);
+    }
+}
+
+static void test_random_bytes(void)
+{
+    for (guint i = 0; i < 200000; i++) {
+        guint8 frame[96];
+        gsize size = (gsize)g_test_rand_int_range(0, sizeof(frame));
+        for (gsize j = 0; j < size; j++)
+            frame[j] = (guint8)g_test_rand_int();
+        if (filter(frame, size) == BERTH_FILTER_PASS)
+            assert_harmless(frame, size);
+    }
+}
+
+static void test_random_changes_of_good_frames(void)
+{
+    static const struct {
+        const guint8 *bytes;
+        gsize size;
+    } good[] = {{BASE(tcp_syn)}, {BASE(udp_query)}, {BASE(icmp_echo)}, {BASE(arp_request)}};
+    guint passed = 0;
+
+    for (guint i = 0; i < 400000; i++) {
+        gsize size = good[i % 4].size;
+        guint8 frame[64];
+        memcpy(frame, good[i % 4].bytes, size);
+        for (gint changes = g_test_rand_int_range(1, 4); changes > 0; changes--)
+            frame[g_test_rand_int_range(0, (gint32)size)] = (guint8)g_test_rand_int();
+        if (filter(frame, size) != BERTH_FILTER_PASS)
+            continue;
+        passed++;
+        assert_harmless(frame, size);
+    }
+    g_assert_cmpuint(passed, >, 1000); /* or the check above has seen nothing */
+}
+
+static void test_words(void)
+{
+    for (guint i = 0; i < BERTH_FILTER_VERDICTS; i++)
+        g_assert_cmpstr(berth_filter_verdict_word(i), !=, "unknown");
+    g_assert_cmpstr(berth_filter_verdict_word(BERTH_FILTER_VERDICTS), ==, "unknown");
+}
+
+int main(int argc, char **argv)
+{
+    g_test_init(&argc, &argv, NULL);
+    g_test_add_func("/net/filter/verdicts", test_verdicts);
+    g_test_add_func("/net/filter/every-cut-is-refused", test_every_cut_is_refused);
+    g_test_add_func("/net/filter/random-bytes", test_random_bytes);
+    g_test_add_func("/net/filter/random-changes-of-good-frames",
+                    test_random_changes_of_good_frames);
+    g_test_add_func("/net/filter/every-verdict-has-a-word", test_words);
+    return g_test_run();
+}
