@@ -1,0 +1,198 @@
+/* SPDX-License-Identifier: MIT */
+#include "agent.h"
+
+#include "link.h"
+#include "model/forward.h"
+
+#include <string.h>
+
+/* libslirp's network, of which the guest has a fixed address: lib/net/stack.c. */
+#define GUEST_ADDRESS    "10.0.2.15/24"
+#define GUEST_GATEWAY    "10.0.2.2"
+#define GUEST_NAMESERVER "10.0.2.3"
+
+struct BerthAgent {
+    BerthLink *link;
+    const BerthAgentEvents *events;
+    gpointer user_data;
+};
+
+static void take_hello(BerthAgent *agent, WireReader *reader)
+{
+    guint32 version = wire_get_u32(reader);
+    const char *kernel = wire_get_string(reader);
+    if (version != WIRE_VERSION)
+        reader->failed = true;
+    if (wire_reader_done(reader))
+        agent->events->hello(kernel, agent->user_data);
+}
+
+static void take_stage(BerthAgent *agent, WireReader *reader)
+{
+    const char *name = wire_get_string(reader);
+    guint64 usec = wire_get_u64(reader);
+    const char *problem = wire_get_string(reader);
+    if (wire_reader_done(reader))
+        agent->events->stage(name, usec, *problem != '\0' ? problem : NULL, agent->user_data);
+}
+
+static void take_ready(BerthAgent *agent, WireReader *reader)
+{
+    const char *init = wire_get_string(reader);
+    guint32 timeout_msec = wire_get_u32(reader);
+    if (wire_reader_done(reader))
+        agent->events->ready(init, timeout_msec, agent->user_data);
+}
+
+static void take_note(BerthAgent *agent, WireReader *reader)
+{
+    const char *text = wire_get_string(reader);
+    if (wire_reader_done(reader))
+        agent->events->note(text, agent->user_data);
+}
+
+static void take_booted(BerthAgent *agent, WireReader *reader)
+{
+    const char *status = wire_get_string(reader);
+    if (wire_reader_done(reader))
+        agent->events->booted(status, agent->user_data);
+}
+
+static void take_listeners(BerthAgent *agent, WireReader *reader)
+{
+    guint32 count = wire_get_u32(reader);
+    if (count > WIRE_LISTENERS_MAX)
+        reader->failed = true;
+
+    g_autoptr(GPtrArray) listeners =
+        g_ptr_array_new_with_free_func((GDestroyNotify)berth_listener_free);
+    WireListener wire;
+    for (guint32 i = 0; i < count && wire_get_listener(reader, &wire); i++) {
+        BerthListener *listener = g_new0(BerthListener, 1);
+        listener->family = wire.family;
+        listener->protocol = wire.protocol;
+        listener->port = wire.port;
+        memcpy(listener->address, wire.address, sizeof(listener->address));
+        listener->owner = g_utf8_make_valid(wire.owner, -1);
+        g_ptr_array_add(listeners, listener);
+    }
+    if (wire_reader_done(reader))
+        agent->events->listeners(listeners, agent->user_data);
+}
+
+static void take_grown(BerthAgent *agent, WireReader *reader)
+{
+    const char *problem = wire_get_string(reader);
+    if (wire_reader_done(reader))
+        agent->events->grown(*problem != '\0' ? problem : NULL, agent->user_data);
+}
+
+static const struct {
+    WireType type;
+    void (*take)(BerthAgent *agent, WireReader *reader);
+} takers[] = {
+    {WIRE_HELLO, take_hello},   {WIRE_STAGE, take_stage},         {WIRE_READY, take_ready},
+    {WIRE_BOOTED, take_booted}, {WIRE_LISTENERS, take_listeners}, {WIRE_GROWN, take_grown},
+    {WIRE_NOTE, take_note},
+};
+
+static bool on_frame(BerthLink *link, const WireFrame *frame, gpointer user_data)
+{
+    BerthAgent *agent = user_data;
+    if (frame->stream != 0)
+        return agent->events->session(frame, agent->user_data);
+
+    for (gsize i = 0; i < G_N_ELEMENTS(takers); i++) {
+        if (takers[i].type != frame->type)
+            continue;
+        WireReader reader;
+        wire_reader_init(&reader, frame);
+        takers[i].take(agent, &reader);
+        return wire_reader_done(&reader);
+    }
+    return true; /* a newer guest may say more */
+}
+
+static void on_closed(BerthLink *link, const GError *error, gpointer user_data)
+{
+    BerthAgent *agent = user_data;
+    agent->events->lost(error, agent->user_data);
+}
+
+static void send_config(BerthAgent *agent, const BerthMachine *machine)
+{
+    WireBuffer *output = berth_link_output(agent->link);
+    size_t begin = wire_frame_begin(output, WIRE_CONFIG, 0, 0);
+    wire_put_u32(output, WIRE_VERSION);
+    wire_put_string(output, machine->hostname);
+    wire_put_string(output, machine->user);
+    wire_put_string(output, GUEST_ADDRESS);
+    wire_put_string(output, GUEST_GATEWAY);
+    wire_put_string(output, GUEST_NAMESERVER);
+    wire_put_u32(output, machine->mtu);
+    wire_put_u64(output, (guint64)g_get_real_time() * 1000);
+    wire_put_string(output, machine->time_zone);
+    wire_put_string(output, machine->identity);
+    wire_put_u32(output, (machine->rescue ? WIRE_CONFIG_RESCUE : 0) |
+                             (machine->oobe ? WIRE_CONFIG_OOBE : 0));
+    wire_put_string(output, machine->account);
+    wire_put_u32(output, machine->account_uid);
+    wire_frame_end(output, begin);
+    berth_link_flush(agent->link);
+}
+
+BerthAgent *berth_agent_new(int fd, const BerthMachine *machine, const BerthAgentEvents *events,
+                            gpointer user_data)
+{
+    BerthAgent *agent = g_new0(BerthAgent, 1);
+    agent->events = events;
+    agent->user_data = user_data;
+    agent->link = berth_link_new(fd, on_frame, on_closed, agent);
+    send_config(agent, machine);
+    return agent;
+}
+
+void berth_agent_free(BerthAgent *agent)
+{
+    if (agent == NULL)
+        return;
+    berth_link_free(agent->link);
+    g_free(agent);
+}
+
+void berth_agent_power(BerthAgent *agent, WirePower action)
+{
+    guint8 value = (guint8)action;
+    wire_frame_put(berth_link_output(agent->link), WIRE_POWER, 0, 0, &value, 1);
+    berth_link_flush(agent->link);
+}
+
+void berth_agent_grow(BerthAgent *agent, guint64 size)
+{
+    WireBuffer *output = berth_link_output(agent->link);
+    size_t begin = wire_frame_begin(output, WIRE_GROW, 0, 0);
+    wire_put_u64(output, size);
+    wire_frame_end(output, begin);
+    berth_link_flush(agent->link);
+}
+
+void berth_agent_set_clock(BerthAgent *agent, const char *zone)
+{
+    WireBuffer *output = berth_link_output(agent->link);
+    size_t begin = wire_frame_begin(output, WIRE_CLOCK, 0, 0);
+    wire_put_u64(output, (guint64)g_get_real_time() * 1000);
+    wire_put_string(output, zone);
+    wire_frame_end(output, begin);
+    berth_link_flush(agent->link);
+}
+
+void berth_agent_send(BerthAgent *agent, const WireFrame *frame, guint32 stream)
+{
+    berth_link_forward(agent->link, frame, stream);
+}
+
+void berth_agent_send_empty(BerthAgent *agent, WireType type, guint32 stream)
+{
+    wire_frame_put(berth_link_output(agent->link), type, 0, stream, NULL, 0);
+    berth_link_flush(agent->link);
+}
