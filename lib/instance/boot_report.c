@@ -1,0 +1,91 @@
+/* SPDX-License-Identifier: MIT */
+#include "boot_report.h"
+
+#define STAGES_MAX 64
+#define NOTES_MAX  64
+#define TEXT_MAX   512
+
+static void stage_free(gpointer data)
+{
+    BerthBootStage *stage = data;
+    g_free(stage->name);
+    g_free(stage->problem);
+    g_free(stage);
+}
+
+BerthBootReport *berth_boot_report_new(void)
+{
+    BerthBootReport *report = g_new0(BerthBootReport, 1);
+    report->started_usec = g_get_monotonic_time();
+    report->kernel_usec = -1;
+    report->stages = g_ptr_array_new_with_free_func(stage_free);
+    report->notes = g_ptr_array_new_with_free_func(g_free);
+    return report;
+}
+
+void berth_boot_report_free(BerthBootReport *report)
+{
+    if (report == NULL)
+        return;
+    g_ptr_array_unref(report->stages);
+    g_ptr_array_unref(report->notes);
+    g_free(report);
+}
+
+/* The guest's words, for a terminal: text, on one line, not too long. */
+static char *clean(const char *text)
+{
+    g_autofree char *valid = g_utf8_make_valid(text, -1);
+    char *cut = g_utf8_substring(valid, 0, MIN(g_utf8_strlen(valid, -1), TEXT_MAX));
+    for (char *at = cut; *at != '\0'; at = g_utf8_next_char(at))
+        if (g_unichar_iscntrl(g_utf8_get_char(at)))
+            for (char *byte = at; byte < g_utf8_next_char(at); byte++)
+                *byte = ' ';
+    return cut;
+}
+
+void berth_boot_report_note(BerthBootReport *report, const char *text)
+{
+    if (report->notes->len < NOTES_MAX)
+        g_ptr_array_add(report->notes, clean(text));
+}
+
+void berth_boot_report_add(BerthBootReport *report, const char *name, gint64 end_usec,
+                           const char *problem)
+{
+    if (report->stages->len >= STAGES_MAX)
+        return;
+    BerthBootStage *stage = g_new0(BerthBootStage, 1);
+    stage->name = clean(name);
+    stage->end_usec = end_usec;
+    stage->problem = problem != NULL && *problem != '\0' ? clean(problem) : NULL;
+    g_ptr_array_add(report->stages, stage);
+}
+
+static gint64 now(const BerthBootReport *report)
+{
+    return g_get_monotonic_time() - report->started_usec;
+}
+
+/* A message is under way for a moment, and the guest's clock is known as well as that. */
+void berth_boot_report_mark(BerthBootReport *report, const char *name)
+{
+    const GPtrArray *stages = report->stages;
+    const BerthBootStage *last = stages->len > 0 ? stages->pdata[stages->len - 1] : NULL;
+    berth_boot_report_add(report, name, MAX(now(report), last != NULL ? last->end_usec : 0), NULL);
+}
+
+void berth_boot_report_guest(BerthBootReport *report, const char *name, guint64 boottime_usec,
+                             const char *problem)
+{
+    gint64 boottime = (gint64)MIN(boottime_usec, (guint64)G_MAXINT64 / 2);
+    if (report->kernel_usec < 0) {
+        report->kernel_usec = MAX(now(report) - boottime, 0);
+        berth_boot_report_add(report, "qemu", report->kernel_usec, NULL);
+    }
+    berth_boot_report_add(report, name, report->kernel_usec + boottime, problem);
+    if (problem == NULL)
+        return;
+    g_autofree char *text = g_strdup_printf("%s: %s", name, problem);
+    berth_boot_report_note(report, text);
+}

@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * channel — the client's blocking end of a keeper connection: frames in, frames out.
+ *
+ * Initialise with {.fd = fd}; the fd stays the caller's. g_auto clears the buffers.
+ */
+#pragma once
+
+#include "wire/wire.h"
+
+#include <glib.h>
+
+G_BEGIN_DECLS
+
+typedef struct {
+    int fd;
+    WireBuffer input;
+    WireBuffer output;
+    size_t consumed; /* bytes of the frame that was handed out last */
+} BerthChannel;
+
+void berth_channel_clear(BerthChannel *channel);
+G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(BerthChannel, berth_channel_clear)
+
+/* Write all of the output. Errors: BERTH_ERROR_GUEST, "instance.lost". */
+bool berth_channel_send(BerthChannel *channel, GError **error);
+
+/* The next frame, waiting for it; valid until the next call.
+ * Errors: BERTH_ERROR_GUEST, "instance.lost"; BERTH_ERROR_PROTOCOL, "wire.frame". */
+bool berth_channel_receive(BerthChannel *channel, WireFrame *ret_frame, GError **error);
+
+/* The two halves of receive, for callers with a poll loop of their own: read once what is there (to
+ * be called when the fd is readable), and take a frame that is complete. next returns 1, 0 or sets
+ * @error and returns -1. */
+bool berth_channel_fill(BerthChannel *channel, GError **error);
+int berth_channel_next(BerthChannel *channel, WireFrame *ret_frame, GError **error);
+
+G_END_DECLS

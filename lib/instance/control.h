@@ -1,0 +1,99 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * control — what `berth` and a keeper say to each other, and the client's end of it.
+ *
+ * The control socket (unix, stream) carries the frames of wire/wire.h. On stream 0 the client sends
+ * one request at a time and gets one answer; a session uses stream 1 with the types of the agent,
+ * which the keeper passes on under another stream number. A connection is one client's; closing it
+ * hangs its session up.
+ *
+ *     client                          keeper
+ *     CONTROL_WAIT                    CONTROL_DONE when the guest is up
+ *     CONTROL_STATUS                  CONTROL_STATUS_IS
+ *     CONTROL_PORTS                   CONTROL_PORTS_ARE
+ *     CONTROL_STOP                    CONTROL_DONE when QEMU has gone
+ *     CONTROL_GROW                    CONTROL_DONE when the guest's file system has grown
+ *     CONTROL_BOOT                    CONTROL_BOOT_IS
+ *     OPEN on stream 1 ...            OPENED ... EXIT | FAILED, once the guest is up; with
+ *                                     WIRE_OPEN_BARE as soon as its agent answers
+ *     any of them                     CONTROL_ERROR when it fails
+ *
+ * The client's functions block. @fd is a connection of lib/instance/runtime.h and stays the
+ * caller's. Lost connections are BERTH_ERROR_GUEST, "instance.lost".
+ */
+#pragma once
+
+#include "boot_report.h"
+#include "model/forward.h"
+#include "model/machine.h"
+#include "wire/wire.h"
+
+G_BEGIN_DECLS
+
+typedef enum {
+    CONTROL_WAIT = 64,      /* nothing */
+    CONTROL_STATUS = 65,    /* nothing */
+    CONTROL_PORTS = 66,     /* nothing */
+    CONTROL_STOP = 67,      /* how:u8 (BerthStopHow) grace_sec:u32 */
+    CONTROL_GROW = 68,      /* size:u64, of the disk */
+    CONTROL_BOOT = 69,      /* nothing */
+    CONTROL_DONE = 80,      /* nothing */
+    CONTROL_STATUS_IS = 81, /* state:string accel:string keeper_pid:u32 qemu_pid:u32
+                               started_usec:u64 (real time) sessions:u32 kernel:string init:string
+                               init_status:string */
+    CONTROL_PORTS_ARE = 82, /* count:u32 (protocol:u8 port:u16 loopback:u8 state:u8 owner:string
+                               reason:string)* */
+    CONTROL_ERROR = 83,     /* code:u32 id:string hint:string message:string */
+    CONTROL_BOOT_IS = 84,   /* count:u32 (name:string end_usec:u64 problem:string)* notes:list */
+} ControlType;
+
+typedef enum {
+    BERTH_STOP_ORDERLY, /* power off; force when the grace is over */
+    BERTH_STOP_FORCE,   /* at once */
+} BerthStopHow;
+
+typedef struct {
+    char *state; /* "starting", "running", "stopping" */
+    char *accel; /* "kvm" or "tcg" */
+    guint keeper_pid;
+    guint qemu_pid;
+    gint64 started_usec; /* real time */
+    guint sessions;
+    char *kernel;      /* uname -r, or "" before the guest said hello */
+    char *init;        /* "systemd", "berth", ... or "" */
+    char *init_status; /* "running", "degraded", ... or "" */
+} BerthInstanceStatus;
+
+void berth_instance_status_free(BerthInstanceStatus *status);
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(BerthInstanceStatus, berth_instance_status_free)
+
+/* Return when sessions can be opened and the init has finished starting (or init-timeout is over).
+ * Errors: whatever kept the guest from coming up, as the keeper knows it. */
+bool berth_control_wait(int fd, GError **error);
+
+/* Answers at once, in any state. NULL on error. */
+BerthInstanceStatus *berth_control_status(int fd, GError **error);
+
+/* The forwards, BerthForward*, sorted by port; free with g_ptr_array_unref. NULL on error. */
+GPtrArray *berth_control_ports(int fd, GError **error);
+
+/* How the present start went, so far. NULL on error. */
+BerthBootReport *berth_control_boot(int fd, GError **error);
+
+/* Power the guest off; returns when QEMU and the keeper's runtime files are gone. */
+bool berth_control_stop(int fd, BerthStopHow how, guint grace_sec, GError **error);
+
+/* Make the disk of a guest that is up @size bytes large; returns when its file system has followed.
+ * Errors: BERTH_ERROR_NOT_RUNNING, "instance.stopped"; BERTH_ERROR_FAILED, "qmp.command"; once the
+ * disk has the size, BERTH_ERROR_GUEST, "resize.guest". */
+bool berth_control_grow(int fd, guint64 size, GError **error);
+
+/* The keeper's and the client's shared encoders. */
+void berth_control_put_error(WireBuffer *buffer, const GError *error);
+void berth_control_put_status(WireBuffer *buffer, const BerthInstanceStatus *status);
+void berth_control_put_ports(WireBuffer *buffer, const GPtrArray *forwards);
+void berth_control_put_boot(WireBuffer *buffer, const BerthBootReport *report);
+/* Set @error from a CONTROL_ERROR frame. */
+void berth_control_get_error(const WireFrame *frame, GError **error);
+
+G_END_DECLS

@@ -1,0 +1,519 @@
+/* SPDX-License-Identifier: MIT */
+#include "instance_private.h"
+
+#include "base/error.h"
+#include "base/zone.h"
+#include "control.h"
+#include "crash.h"
+#include "runtime.h"
+
+#include <sys/wait.h>
+#include <unistd.h>
+
+static void launch(BerthInstance *instance);
+static void finish(BerthInstance *instance);
+
+/* --- the timer of a state --------------------------------------------------------------------- */
+
+void berth_instance_clear_timer(GSource **timer)
+{
+    if (*timer == NULL)
+        return;
+    g_source_destroy(*timer);
+    g_clear_pointer(timer, g_source_unref);
+}
+
+void berth_instance_set_timer(BerthInstance *instance, guint msec, GSourceFunc func)
+{
+    berth_instance_clear_timer(&instance->timer);
+    instance->timer = g_timeout_source_new(msec);
+    g_source_set_callback(instance->timer, func, instance, NULL);
+    g_source_attach(instance->timer, g_main_context_get_thread_default());
+}
+
+/* --- ending ----------------------------------------------------------------------------------- */
+
+static gboolean on_finish(gpointer user_data)
+{
+    finish(user_data);
+    return G_SOURCE_REMOVE;
+}
+
+/* End the instance because of @failure (taken). QEMU is killed; the rest follows its end. */
+static void fail(BerthInstance *instance, GError *failure)
+{
+    if (instance->failure == NULL)
+        instance->failure = failure;
+    else
+        g_error_free(failure);
+
+    berth_instance_clear_timer(&instance->timer);
+    if (instance->state != GONE)
+        instance->state = STOPPING;
+    if (instance->qemu != NULL) {
+        berth_qemu_kill(instance->qemu);
+    } else if (instance->finisher == NULL) {
+        instance->finisher = g_idle_source_new();
+        g_source_set_callback(instance->finisher, on_finish, instance, NULL);
+        g_source_attach(instance->finisher, g_main_context_get_thread_default());
+    }
+}
+
+void berth_instance_set_stopped_error(GError **error)
+{
+    berth_error_set(error, BERTH_ERROR_NOT_RUNNING, "instance.stopped", NULL, "it has stopped");
+}
+
+/* What the guest has not begun can be had from the next one. A command may be what ended its
+ * machine, and must not end the next one, too: so those that the guest was asked for are only let
+ * go where somebody has killed QEMU. */
+static void release_sessions(BerthInstance *instance)
+{
+    g_autoptr(GError) error = NULL;
+    berth_error_set(&error, BERTH_ERROR_NOT_RUNNING, "session.not-begun", "try again",
+                    "it stopped before the command began");
+    berth_server_release(instance->server, error, instance->was_killed);
+}
+
+/* Tell everybody. Sessions hear what ended them, unless they had not begun. Who only waits hears of
+ * a failure to start; an instance that was up has simply gone for them, and they may start it anew.
+ */
+static void tell_clients(BerthInstance *instance)
+{
+    g_autoptr(GError) stopped = NULL;
+    berth_instance_set_stopped_error(&stopped);
+    const GError *failure = instance->failure != NULL ? instance->failure : stopped;
+    if (instance->was_up)
+        release_sessions(instance);
+    berth_server_fail(instance->server, failure, instance->was_up);
+    berth_server_finish(instance->server, stopped);
+}
+
+static void remove_runtime_files(const BerthInstance *instance)
+{
+    static const char *const names[] = {"control", "machine.conf", BERTH_RUNTIME_RESCUE};
+    for (gsize i = 0; i < G_N_ELEMENTS(names); i++) {
+        g_autofree char *path = g_build_filename(instance->dir, names[i], NULL);
+        unlink(path);
+    }
+}
+
+static void finish(BerthInstance *instance)
+{
+    berth_instance_clear_timer(&instance->finisher);
+    instance->state = GONE;
+    g_clear_pointer(&instance->network, berth_network_free);
+    g_clear_pointer(&instance->sockets, berth_sockets_free);
+    berth_console_note(instance->console, "%s %s", instance->machine->name,
+                       instance->failure != NULL ? instance->failure->message : "was powered off");
+    g_clear_pointer(&instance->console, berth_console_free);
+    remove_runtime_files(instance);
+    tell_clients(instance);
+    instance->on_gone(instance, instance->user_data);
+}
+
+/* The guest keeps time by itself until its host's makes a jump. */
+static void send_clock(BerthInstance *instance)
+{
+    const char *zone = instance->machine->time_zone;
+    if (instance->agent != NULL && *instance->init != '\0')
+        berth_agent_set_clock(instance->agent, zone != NULL ? zone : "");
+}
+
+static void on_host_clock(gpointer user_data)
+{
+    BerthInstance *instance = user_data;
+    g_free(instance->machine->time_zone);
+    instance->machine->time_zone = berth_zone_name(BERTH_ZONE_LINK);
+    send_clock(instance);
+}
+
+/* QEMU ended and nobody had asked it to. */
+static GError *crash_error(BerthInstance *instance)
+{
+    const BerthCrash crash = {
+        .name = instance->machine->name,
+        .stage = instance->was_up ? NULL : instance->problem,
+        .no_disk = instance->no_disk,
+        .qemu_words = berth_qemu_last_words(instance->qemu),
+        .panic = berth_console_panic(instance->console),
+        .guest_ended = instance->end_reason != END_UNKNOWN,
+        .wait_status = instance->wait_status,
+    };
+    return berth_crash_error(&crash);
+}
+
+static void drop_qemu(BerthInstance *instance)
+{
+    if (instance->network != NULL)
+        berth_network_update(instance->network, NULL);
+    berth_sockets_set_up(instance->sockets, false);
+    berth_sockets_reset(instance->sockets);
+    g_clear_pointer(&instance->agent, berth_agent_free);
+    g_clear_pointer(&instance->qmp, berth_qmp_free);
+    g_clear_pointer(&instance->qemu, berth_qemu_free);
+}
+
+static void reboot(BerthInstance *instance)
+{
+    g_autoptr(GError) error = NULL;
+    berth_error_set(&error, BERTH_ERROR_NOT_RUNNING, "instance.rebooted", NULL, "%s was rebooted",
+                    instance->machine->name);
+    berth_console_note(instance->console, "%s reboots", instance->machine->name);
+    berth_server_set_up(instance->server, false);
+    berth_server_fail(instance->server, error, true);
+    drop_qemu(instance);
+    launch(instance);
+}
+
+/* Go on when QEMU has ended and QMP, which says why, has been read to its end. */
+static void advance_end(BerthInstance *instance)
+{
+    if (!instance->qemu_ended || instance->qmp != NULL)
+        return;
+
+    bool panicked = berth_console_panic(instance->console) != NULL;
+    if (instance->state == UP && instance->end_reason == END_REBOOT && !panicked) {
+        reboot(instance);
+        return;
+    }
+    bool orderly = instance->state == STOPPING ||
+                   (instance->state == UP && instance->end_reason == END_POWERED_OFF);
+    if (!orderly && instance->failure == NULL) {
+        instance->was_killed = WIFSIGNALED(instance->wait_status);
+        instance->failure = crash_error(instance);
+    }
+    drop_qemu(instance);
+    finish(instance);
+}
+
+static void on_qemu_exit(BerthQemu *qemu, int wait_status, gpointer user_data)
+{
+    BerthInstance *instance = user_data;
+    instance->qemu_ended = true;
+    instance->wait_status = wait_status;
+    advance_end(instance);
+}
+
+static gboolean on_agent_timeout(gpointer user_data)
+{
+    BerthInstance *instance = user_data;
+    GError *error = NULL;
+    g_autofree char *hint =
+        g_strdup_printf("the next command starts %s anew", instance->machine->name);
+    berth_error_set(&error, BERTH_ERROR_GUEST, "instance.agent", hint,
+                    "berth's agent in the guest was ended");
+    berth_instance_clear_timer(&instance->timer);
+    fail(instance, error);
+    return G_SOURCE_REMOVE;
+}
+
+/* The guest closed its end: the agent was killed, by somebody or as the last act of an init on its
+ * way down. Without it no session can be: QEMU's end follows by itself or is brought about, and
+ * says to the sessions which of the two it was. */
+static void lose_agent(BerthInstance *instance)
+{
+    if (instance->agent == NULL)
+        return;
+    g_clear_pointer(&instance->agent, berth_agent_free);
+    berth_console_note(instance->console, "the agent in the guest was ended");
+    berth_server_set_up(instance->server, false);
+    berth_sockets_set_up(instance->sockets, false);
+    if (instance->state != STOPPING)
+        berth_instance_set_timer(instance, AGENT_GRACE_SEC * 1000, on_agent_timeout);
+}
+
+static void on_qmp_event(BerthQmp *qmp, const char *event, const char *reason, gpointer user_data)
+{
+    BerthInstance *instance = user_data;
+    if (g_strcmp0(event, "VSERPORT_CHANGE") == 0 && g_strcmp0(reason, "closed") == 0)
+        lose_agent(instance);
+    if (g_strcmp0(event, "RESUME") == 0)
+        send_clock(instance);
+    if (g_strcmp0(event, "SHUTDOWN") != 0)
+        return;
+    bool reset = g_strcmp0(reason, "guest-reset") == 0;
+    bool off = g_strcmp0(reason, "guest-shutdown") == 0;
+    instance->end_reason = reset ? END_REBOOT : off ? END_POWERED_OFF : END_UNKNOWN;
+}
+
+static void on_qmp_closed(BerthQmp *qmp, const GError *error, gpointer user_data)
+{
+    BerthInstance *instance = user_data;
+    g_clear_pointer(&instance->qmp, berth_qmp_free);
+    if (berth_error_is(error, BERTH_ERROR_PROTOCOL))
+        fail(instance, g_error_copy(error));
+    advance_end(instance);
+}
+
+/* --- coming up -------------------------------------------------------------------------------- */
+
+static gboolean on_boot_timeout(gpointer user_data)
+{
+    BerthInstance *instance = user_data;
+    GError *error = NULL;
+    g_autofree char *hint =
+        g_strdup_printf("\"berth logs %s\" shows the console", instance->machine->name);
+    berth_error_set(&error, BERTH_ERROR_GUEST, "instance.boot-timeout", hint,
+                    "the guest did not answer within %u s%s%s", instance->machine->boot_timeout_sec,
+                    instance->problem != NULL ? ": " : "",
+                    instance->problem != NULL ? instance->problem : "");
+    berth_instance_clear_timer(&instance->timer);
+    fail(instance, error);
+    return G_SOURCE_REMOVE;
+}
+
+static void come_up(BerthInstance *instance)
+{
+    if (instance->state != STARTING)
+        return;
+    berth_instance_clear_timer(&instance->timer);
+    instance->state = UP;
+    instance->was_up = true;
+    berth_server_set_up(instance->server, true);
+    berth_sockets_set_up(instance->sockets, true);
+}
+
+/* What went wrong and yet lets the guest start: into the log, and to who starts it. */
+static void tell(BerthInstance *instance, const char *text)
+{
+    const char *name = instance->machine->name;
+    g_autofree char *with_places = g_strdup_printf(
+        "%s: \"berth logs %s\" shows the console, \"berth console %s\" gives a shell", text, name,
+        name);
+    berth_console_note(instance->console, "%s", text);
+    berth_boot_report_note(instance->report, with_places);
+}
+
+static gboolean on_init_timeout(gpointer user_data)
+{
+    BerthInstance *instance = user_data;
+    g_autofree char *text = g_strdup_printf("%s has not finished starting within %u s",
+                                            instance->init, instance->init_timeout_msec / 1000);
+    tell(instance, text);
+    come_up(instance);
+    return G_SOURCE_REMOVE;
+}
+
+static void assign(char **member, const char *text)
+{
+    g_free(*member);
+    *member = g_utf8_make_valid(text, -1);
+}
+
+static void on_hello(const char *kernel, gpointer user_data)
+{
+    BerthInstance *instance = user_data;
+    assign(&instance->kernel, kernel);
+}
+
+static void on_stage(const char *name, guint64 boottime_usec, const char *problem,
+                     gpointer user_data)
+{
+    BerthInstance *instance = user_data;
+    g_autofree char *safe_name = g_utf8_make_valid(name, -1);
+    g_autofree char *safe_problem = problem != NULL ? g_utf8_make_valid(problem, -1) : NULL;
+    berth_console_note(instance->console, "%8.3f s  %s%s%s", (double)boottime_usec / 1e6, safe_name,
+                       safe_problem != NULL ? ": " : "", safe_problem != NULL ? safe_problem : "");
+    berth_boot_report_guest(instance->report, name, boottime_usec, problem);
+    if (safe_problem == NULL)
+        return;
+    instance->no_disk = g_str_equal(safe_name, "disk");
+    g_free(instance->problem);
+    instance->problem = g_strdup_printf("%s: %s", safe_name, safe_problem);
+}
+
+static void on_ready(const char *init, guint init_timeout_msec, gpointer user_data)
+{
+    BerthInstance *instance = user_data;
+    assign(&instance->init, init);
+    send_clock(instance);
+    if (instance->state != STARTING)
+        return;
+    berth_boot_report_mark(instance->report, "ready");
+    instance->init_timeout_msec =
+        init_timeout_msec != 0 ? init_timeout_msec : instance->machine->init_timeout_sec * 1000;
+    berth_instance_set_timer(instance, instance->init_timeout_msec, on_init_timeout);
+    berth_server_set_ready(instance->server);
+}
+
+static void on_note(const char *text, gpointer user_data)
+{
+    BerthInstance *instance = user_data;
+    g_autofree char *safe = g_utf8_make_valid(text, -1);
+    berth_console_note(instance->console, "%s", safe);
+    berth_boot_report_note(instance->report, text);
+}
+
+static void on_booted(const char *status, gpointer user_data)
+{
+    BerthInstance *instance = user_data;
+    assign(&instance->init_status, status);
+    berth_console_note(instance->console, "%s: %s", instance->init, instance->init_status);
+    if (instance->state == STARTING)
+        berth_boot_report_mark(instance->report, "booted");
+    if (g_str_equal(status, "maintenance"))
+        tell(instance, "the distro has come up in maintenance mode");
+    come_up(instance);
+}
+
+static void on_listeners(GPtrArray *listeners, gpointer user_data)
+{
+    BerthInstance *instance = user_data;
+    if (instance->network != NULL)
+        berth_network_update(instance->network, listeners);
+}
+
+static void on_grown(const char *problem, gpointer user_data)
+{
+    BerthInstance *instance = user_data;
+    g_autoptr(GError) error = NULL;
+    g_autofree char *safe = problem != NULL ? g_utf8_make_valid(problem, -1) : NULL;
+    if (safe != NULL)
+        berth_error_set(&error, BERTH_ERROR_GUEST, "resize.guest",
+                        "it grows when the distro is started the next time",
+                        "the disk has grown, but not the file system in it: %s", safe);
+    berth_server_grown(instance->server, error);
+}
+
+static bool on_session(const WireFrame *frame, gpointer user_data)
+{
+    BerthInstance *instance = user_data;
+    return berth_sockets_deliver(instance->sockets, frame) ||
+           berth_server_deliver(instance->server, frame);
+}
+
+/* The agent is gone, or never to be believed again. Without it the instance is of no use; QEMU's
+ * end usually follows by itself. */
+static void on_agent_lost(const GError *error, gpointer user_data)
+{
+    BerthInstance *instance = user_data;
+    g_clear_pointer(&instance->agent, berth_agent_free);
+    if (error != NULL)
+        fail(instance, g_error_copy(error));
+}
+
+static const BerthAgentEvents agent_events = {
+    .hello = on_hello,
+    .stage = on_stage,
+    .ready = on_ready,
+    .note = on_note,
+    .booted = on_booted,
+    .listeners = on_listeners,
+    .grown = on_grown,
+    .session = on_session,
+    .lost = on_agent_lost,
+};
+
+static bool spawn_qemu(BerthInstance *instance, GError **error)
+{
+    BerthQemuChannels channels;
+    instance->qemu = berth_qemu_spawn(instance->machine, berth_network_guest_fd(instance->network),
+                                      on_qemu_exit, instance, &channels, error);
+    if (instance->qemu == NULL)
+        return false;
+    instance->qmp = berth_qmp_new(channels.qmp, on_qmp_event, on_qmp_closed, instance);
+    instance->agent = berth_agent_new(channels.agent, instance->machine, &agent_events, instance);
+    berth_console_attach(instance->console, channels.console);
+    return true;
+}
+
+/* Start QEMU, for the first time or again. */
+static void launch(BerthInstance *instance)
+{
+    instance->state = STARTING;
+    instance->was_up = false;
+    instance->end_reason = END_UNKNOWN;
+    instance->qemu_ended = false;
+    instance->no_disk = false;
+    g_clear_pointer(&instance->problem, g_free);
+    berth_boot_report_free(instance->report);
+    instance->report = berth_boot_report_new();
+    assign(&instance->init, "");
+    assign(&instance->init_status, "");
+    berth_console_note(instance->console, "%s starts", instance->machine->name);
+
+    g_autoptr(GError) error = NULL;
+    if (!spawn_qemu(instance, &error)) {
+        fail(instance, g_steal_pointer(&error));
+        return;
+    }
+    berth_instance_set_timer(instance, instance->machine->boot_timeout_sec * 1000, on_boot_timeout);
+}
+
+/* --- the network ------------------------------------------------------------------------------ */
+
+static void on_host_note(const char *text, gpointer user_data)
+{
+    BerthInstance *instance = user_data;
+    berth_console_note(instance->console, "%s", text);
+}
+
+static void on_network_failed(const GError *error, gpointer user_data)
+{
+    fail(user_data, g_error_copy(error));
+}
+
+static const BerthNetworkEvents network_events = {on_host_note, on_network_failed};
+
+/* --- the public part -------------------------------------------------------------------------- */
+
+BerthInstance *berth_instance_new(BerthMachine *machine, const char *dir, const char *support_dir,
+                                  int listen_fd, BerthInstanceGoneFunc on_gone, gpointer user_data)
+{
+    BerthInstance *instance = g_new0(BerthInstance, 1);
+    instance->machine = machine;
+    instance->dir = g_strdup(dir);
+    instance->on_gone = on_gone;
+    instance->user_data = user_data;
+    instance->started_usec = g_get_real_time();
+    assign(&instance->kernel, "");
+    assign(&instance->init, "");
+    assign(&instance->init_status, "");
+    instance->console = berth_console_new(machine->log, machine->log_size);
+    instance->report = berth_boot_report_new();
+    instance->clock = berth_host_clock_new(BERTH_ZONE_LINK, on_host_clock, instance);
+    instance->server = berth_server_new(listen_fd, &berth_instance_server_ops, instance);
+
+    g_autoptr(GError) error = NULL;
+    instance->sockets = berth_sockets_new(dir, &berth_instance_sockets_ops, instance, &error);
+    if (instance->sockets != NULL)
+        instance->network =
+            berth_network_new(machine, support_dir, &network_events, instance, &error);
+    if (instance->network != NULL)
+        launch(instance);
+    else
+        fail(instance, g_steal_pointer(&error));
+    return instance;
+}
+
+void berth_instance_free(BerthInstance *instance)
+{
+    if (instance == NULL)
+        return;
+    berth_instance_clear_timer(&instance->timer);
+    berth_instance_clear_timer(&instance->finisher);
+    berth_server_free(instance->server);
+    berth_sockets_free(instance->sockets);
+    berth_network_free(instance->network);
+    berth_agent_free(instance->agent);
+    berth_qmp_free(instance->qmp);
+    berth_qemu_free(instance->qemu);
+    berth_console_free(instance->console);
+    berth_host_clock_free(instance->clock);
+    berth_boot_report_free(instance->report);
+    g_clear_error(&instance->failure);
+    berth_machine_free(instance->machine);
+    g_free(instance->dir);
+    g_free(instance->kernel);
+    g_free(instance->init);
+    g_free(instance->init_status);
+    g_free(instance->problem);
+    g_free(instance);
+}
+
+void berth_instance_stop(BerthInstance *instance)
+{
+    berth_instance_server_ops.stop(BERTH_STOP_ORDERLY, instance->machine->stop_timeout_sec,
+                                   instance);
+}

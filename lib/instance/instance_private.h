@@ -1,0 +1,83 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * instance_private — what the files of the instance share. Not for others.
+ *
+ *     instance.c           its states, from QEMU's start to its end
+ *     instance_requests.c  what clients ask of it
+ */
+#pragma once
+
+#include "instance.h"
+
+#include "boot_report.h"
+#include "console.h"
+#include "guest/agent.h"
+#include "host_clock.h"
+#include "network.h"
+#include "server.h"
+#include "sockets.h"
+#include "vmm/qemu_process.h"
+#include "vmm/qmp.h"
+
+G_BEGIN_DECLS
+
+typedef enum { STARTING, UP, STOPPING, GONE } State;
+
+/* Why QEMU said it is ending, from QMP's SHUTDOWN event. */
+typedef enum { END_UNKNOWN, END_POWERED_OFF, END_REBOOT } EndReason;
+
+/* How long a guest may take to power off once its agent has gone. */
+#define AGENT_GRACE_SEC 5
+
+struct BerthInstance {
+    BerthMachine *machine;
+    char *dir;
+    BerthInstanceGoneFunc on_gone;
+    gpointer user_data;
+
+    State state;
+    bool was_up;         /* this QEMU's guest has been up */
+    gint64 started_usec; /* real time */
+    GError *failure;     /* why it is ending, if not because it was asked to */
+    GSource *timer;      /* of the present state */
+    GSource *finisher;   /* queued when there is no QEMU to wait for */
+
+    BerthServer *server;
+    BerthSockets *sockets; /* NULL once it is GONE */
+    BerthConsole *console;
+
+    /* of the present QEMU; the instance is in the middle of ending while one of both is left */
+    BerthQemu *qemu;
+    BerthQmp *qmp;
+    BerthAgent *agent;
+    EndReason end_reason;
+    bool qemu_ended;
+    bool was_killed; /* by somebody else */
+    int wait_status;
+
+    BerthNetwork *network; /* survives a reboot of the guest */
+
+    guint32 last_stream;
+    guint64 disk_size;       /* asked for */
+    char *kernel;            /* as the guest says */
+    char *init;              /* "" before READY */
+    char *init_status;       /* "" before BOOTED */
+    guint init_timeout_msec; /* of this start */
+    char *problem;           /* the boot stage that failed, or NULL */
+    bool no_disk;            /* that was the one which mounts it */
+    BerthBootReport *report;
+
+    BerthHostClock *clock;
+};
+
+extern const BerthServerOps berth_instance_server_ops;
+extern const BerthSocketsOps berth_instance_sockets_ops;
+
+/* The timer of the present state, in the place of the one before. */
+void berth_instance_clear_timer(GSource **timer);
+void berth_instance_set_timer(BerthInstance *instance, guint msec, GSourceFunc func);
+
+/* That it has stopped: for those who only waited for it. */
+void berth_instance_set_stopped_error(GError **error);
+
+G_END_DECLS

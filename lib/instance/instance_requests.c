@@ -1,0 +1,131 @@
+/* SPDX-License-Identifier: MIT */
+#include "instance_private.h"
+
+#include "base/table.h"
+#include "vmm/qemu_args.h"
+
+#include <unistd.h>
+
+static const char *const state_words[] = {
+    [STARTING] = "starting", [UP] = "running", [STOPPING] = "stopping", [GONE] = "stopped"};
+
+static guint32 new_stream(gpointer user_data)
+{
+    BerthInstance *instance = user_data;
+    return ++instance->last_stream;
+}
+
+static void send_to_guest(const WireFrame *frame, guint32 stream, gpointer user_data)
+{
+    BerthInstance *instance = user_data;
+    if (instance->agent != NULL)
+        berth_agent_send(instance->agent, frame, stream);
+}
+
+static void on_socket_note(const char *text, gpointer user_data)
+{
+    BerthInstance *instance = user_data;
+    berth_console_note(instance->console, "%s", text);
+}
+
+static void hang_up(guint32 stream, gpointer user_data)
+{
+    BerthInstance *instance = user_data;
+    if (instance->agent != NULL)
+        berth_agent_send_empty(instance->agent, WIRE_CLOSE, stream);
+}
+
+const BerthSocketsOps berth_instance_sockets_ops = {new_stream, send_to_guest, on_socket_note};
+
+static gboolean on_stop_timeout(gpointer user_data)
+{
+    BerthInstance *instance = user_data;
+    berth_console_note(instance->console, "did not power off in time: forced");
+    if (instance->qemu != NULL)
+        berth_qemu_kill(instance->qemu);
+    return G_SOURCE_REMOVE;
+}
+
+static void stop(BerthStopHow how, guint grace_sec, gpointer user_data)
+{
+    BerthInstance *instance = user_data;
+    if (instance->state == GONE || instance->qemu == NULL)
+        return;
+
+    g_clear_pointer(&instance->clock, berth_host_clock_free); /* which takes a moment */
+    bool can_ask = instance->agent != NULL && *instance->init != '\0';
+    if (how == BERTH_STOP_FORCE || !can_ask) {
+        instance->state = STOPPING;
+        berth_instance_clear_timer(&instance->timer);
+        berth_qemu_kill(instance->qemu);
+        return;
+    }
+    if (instance->state == STOPPING)
+        return;
+    instance->state = STOPPING;
+    berth_server_set_up(instance->server, false);
+    berth_sockets_set_up(instance->sockets, false);
+    berth_agent_power(instance->agent, WIRE_POWER_OFF);
+    berth_instance_set_timer(instance, grace_sec * 1000, on_stop_timeout);
+}
+
+static void on_disk_resized(BerthQmp *qmp, JsonNode *result, const GError *error,
+                            gpointer user_data)
+{
+    BerthInstance *instance = user_data;
+    if (error != NULL)
+        berth_server_grown(instance->server, error);
+    else if (instance->agent != NULL)
+        berth_agent_grow(instance->agent, instance->disk_size);
+}
+
+static void grow(guint64 size, gpointer user_data)
+{
+    BerthInstance *instance = user_data;
+    g_autoptr(GError) error = NULL;
+    berth_instance_set_stopped_error(&error);
+    instance->disk_size = size;
+    if (instance->state == UP && instance->qmp != NULL)
+        berth_qmp_resize(instance->qmp, BERTH_QEMU_ROOT_NODE, size, on_disk_resized, instance);
+    else
+        berth_server_grown(instance->server, error);
+}
+
+static BerthInstanceStatus *get_status(gpointer user_data)
+{
+    BerthInstance *instance = user_data;
+    BerthInstanceStatus *status = g_new0(BerthInstanceStatus, 1);
+    status->state = g_strdup(berth_table_to_string(state_words, instance->state));
+    status->accel = g_strdup(berth_accel_word((BerthAccel)instance->machine->accel));
+    status->keeper_pid = (guint)getpid();
+    status->qemu_pid = instance->qemu != NULL ? (guint)berth_qemu_pid(instance->qemu) : 0;
+    status->started_usec = instance->started_usec;
+    status->kernel = g_strdup(instance->kernel);
+    status->init = g_strdup(instance->init);
+    status->init_status = g_strdup(instance->init_status);
+    return status;
+}
+
+static GPtrArray *get_ports(gpointer user_data)
+{
+    BerthInstance *instance = user_data;
+    return instance->network != NULL ? berth_network_forwards(instance->network)
+                                     : g_ptr_array_new();
+}
+
+static const BerthBootReport *get_boot(gpointer user_data)
+{
+    const BerthInstance *instance = user_data;
+    return instance->report;
+}
+
+const BerthServerOps berth_instance_server_ops = {
+    .new_stream = new_stream,
+    .send = send_to_guest,
+    .hang_up = hang_up,
+    .stop = stop,
+    .grow = grow,
+    .status = get_status,
+    .ports = get_ports,
+    .boot = get_boot,
+};

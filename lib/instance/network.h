@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * network — an instance's berth-net and the forwards it holds.
+ *
+ * Holds both ends of the frames, so that QEMU and berth-net can each be replaced without the other
+ * noticing more than lost packets. A berth-net that dies is started again and its forwards are
+ * opened anew; one that dies as soon as it is started is given up.
+ *
+ * On the thread-default GMainContext.
+ */
+#pragma once
+
+#include "model/machine.h"
+
+G_BEGIN_DECLS
+
+typedef struct BerthNetwork BerthNetwork;
+
+typedef struct {
+    /* A line for the distro's log. */
+    void (*note)(const char *text, gpointer user_data);
+    /* There is no network any more; @error is borrowed. */
+    void (*failed)(const GError *error, gpointer user_data);
+} BerthNetworkEvents;
+
+/* @machine and @events are borrowed and outlive the network. @support_dir holds berth-net.
+ * Errors: errno's, "instance.start.*"; those of net/control.h. */
+BerthNetwork *berth_network_new(const BerthMachine *machine, const char *support_dir,
+                                const BerthNetworkEvents *events, gpointer user_data,
+                                GError **error);
+void berth_network_free(BerthNetwork *network);
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(BerthNetwork, berth_network_free)
+
+/* QEMU's end of the frames; borrowed. */
+int berth_network_guest_fd(const BerthNetwork *network);
+
+/* What listens in the guest now (BerthListener*); NULL: nothing, the guest is gone. */
+void berth_network_update(BerthNetwork *network, const GPtrArray *listeners);
+
+/* All forwards, BerthForward*, sorted by port. Free with g_ptr_array_unref. */
+GPtrArray *berth_network_forwards(const BerthNetwork *network);
+
+G_END_DECLS

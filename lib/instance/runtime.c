@@ -1,0 +1,358 @@
+/* SPDX-License-Identifier: MIT */
+#include "runtime.h"
+
+#include "base/error.h"
+#include "base/fd.h"
+#include "control.h"
+#include "sockets.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/pidfd.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+/* How long a keeper that no longer listens may take to go. */
+#define LEAVE_TIMEOUT_MSEC 60000
+/* How long a killed one may take: it has sockets and memory to give back, nothing to wait for. */
+#define KILL_TIMEOUT_MSEC 10000
+
+static bool socket_address(const char *dir, struct sockaddr_un *ret_address, GError **error)
+{
+    struct sockaddr_un address = {.sun_family = AF_UNIX};
+    int length = snprintf(address.sun_path, sizeof(address.sun_path), "%s/control", dir);
+    if (length < 0 || (gsize)length >= sizeof(address.sun_path)) {
+        berth_error_set(error, BERTH_ERROR_INVALID, "instance.path",
+                        "set XDG_RUNTIME_DIR to a shorter path", "%s: too long for a socket", dir);
+        return false;
+    }
+    *ret_address = address;
+    return true;
+}
+
+static int new_socket(GError **error)
+{
+    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    if (fd < 0)
+        berth_error_set_errno(error, errno, "instance.start", "socket");
+    return fd;
+}
+
+static int connect_to(const char *dir, GError **error)
+{
+    struct sockaddr_un address;
+    if (!socket_address(dir, &address, error))
+        return -1;
+    berth_autofd int fd = new_socket(error);
+    if (fd < 0)
+        return -1;
+    if (connect(fd, (const struct sockaddr *)&address, sizeof(address)) < 0) {
+        berth_error_set(error, BERTH_ERROR_NOT_RUNNING, "instance.not-running", NULL,
+                        "is not running");
+        return -1;
+    }
+    return berth_steal_fd(&fd);
+}
+
+int berth_runtime_connect(const char *runtime_dir, const char *id, GError **error)
+{
+    g_autofree char *dir = g_build_filename(runtime_dir, id, NULL);
+    return connect_to(dir, error);
+}
+
+static int open_lock(const char *dir, const char *name, GError **error)
+{
+    g_autofree char *path = g_build_filename(dir, name, NULL);
+    int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+    if (fd < 0)
+        berth_error_set_errno(error, errno, "instance.start", "%s", path);
+    return fd;
+}
+
+static int flock_eintr(int fd, int operation)
+{
+    int result;
+    do
+        result = flock(fd, operation);
+    while (result < 0 && errno == EINTR);
+    return result;
+}
+
+/* A pidfd of the keeper that wrote its pid into the lock, or -1 when it has ended. */
+static int open_keeper(int lock_fd, pid_t *ret_pid)
+{
+    char text[16] = "";
+    *ret_pid = pread(lock_fd, text, sizeof(text) - 1, 0) > 0 ? (pid_t)atoi(text) : 0;
+    return *ret_pid > 0 ? pidfd_open(*ret_pid, 0) : -1;
+}
+
+/* Wait until the keeper that holds the lock has gone. It no longer listens, so it is on its way
+ * out, or died before it came to listen. */
+static bool wait_for_leaver(int lock_fd, GError **error)
+{
+    pid_t pid;
+    berth_autofd int pidfd = open_keeper(lock_fd, &pid);
+    struct pollfd poller = {.fd = pidfd, .events = POLLIN};
+    if (pidfd < 0 || poll(&poller, 1, LEAVE_TIMEOUT_MSEC) == 1)
+        return true;
+
+    berth_error_set(error, BERTH_ERROR_BUSY, "instance.start.busy",
+                    "end that process, then try again", "its former keeper (pid %d) does not end",
+                    (int)pid);
+    return false;
+}
+
+/* The keeper's lock, held: there is no keeper now, and none but ours comes. */
+static int take_lock(const char *dir, GError **error)
+{
+    berth_autofd int fd = open_lock(dir, "lock", error);
+    if (fd < 0)
+        return -1;
+    if (flock_eintr(fd, LOCK_EX | LOCK_NB) == 0)
+        return berth_steal_fd(&fd);
+    if (!wait_for_leaver(fd, error))
+        return -1;
+    if (flock_eintr(fd, LOCK_EX) == 0)
+        return berth_steal_fd(&fd);
+    berth_error_set_errno(error, errno, "instance.start", "%s/lock", dir);
+    return -1;
+}
+
+static int listen_in(const char *dir, GError **error)
+{
+    struct sockaddr_un address;
+    if (!socket_address(dir, &address, error))
+        return -1;
+    berth_autofd int fd = new_socket(error);
+    if (fd < 0)
+        return -1;
+
+    unlink(address.sun_path);
+    if (bind(fd, (const struct sockaddr *)&address, sizeof(address)) < 0 || listen(fd, 128) < 0) {
+        berth_error_set_errno(error, errno, "instance.start", "%s", address.sun_path);
+        return -1;
+    }
+    return berth_steal_fd(&fd);
+}
+
+static bool write_machine(const BerthMachine *machine, const char *dir, GError **error)
+{
+    g_autofree char *path = g_build_filename(dir, "machine.conf", NULL);
+    g_autofree char *text = berth_machine_to_text(machine);
+    g_autoptr(GError) problem = NULL;
+    if (g_file_set_contents_full(path, text, -1, G_FILE_SET_CONTENTS_CONSISTENT, 0600, &problem))
+        return true;
+    berth_error_set(error, BERTH_ERROR_FAILED, "instance.start.io", NULL, "%s", problem->message);
+    return false;
+}
+
+/* In the child: become a process of its own with the descriptors in their places, and the keeper.
+ * Only async-signal-safe calls; the reason of a failure goes through @report_fd. */
+static void become_keeper(char *const *argv, int lock_fd, int listen_fd, int log_fd, int report_fd)
+{
+    setsid();
+    pid_t child = fork();
+    if (child != 0)
+        _exit(child > 0 ? 0 : 1);
+
+    int null_fd = open("/dev/null", O_RDWR);
+    /* above the targets first, so that none overwrites another */
+    int lock_high = fcntl(lock_fd, F_DUPFD, 16);
+    int listen_high = fcntl(listen_fd, F_DUPFD, 16);
+    int report_high = fcntl(report_fd, F_DUPFD_CLOEXEC, 16);
+    if (chdir("/") == 0 && dup2(null_fd, 0) >= 0 && dup2(null_fd, 1) >= 0 && dup2(log_fd, 2) >= 0 &&
+        dup2(lock_high, 3) >= 0 && dup2(listen_high, 4) >= 0) {
+        close(lock_high);
+        close(listen_high);
+        execv(argv[0], argv);
+    }
+    int errnum = errno;
+    ssize_t ignored = write(report_high, &errnum, sizeof(errnum));
+    (void)ignored;
+    _exit(1);
+}
+
+static bool spawn_keeper(const char *dir, const char *support_dir, int lock_fd, int listen_fd,
+                         GError **error)
+{
+    g_autofree char *program = g_build_filename(support_dir, "berth-keeper", NULL);
+    g_autofree char *log_path = g_build_filename(dir, "keeper.log", NULL);
+    char *const argv[] = {program, (char *)dir, (char *)support_dir, NULL};
+    berth_autofd int log_fd = open(log_path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+    int report[2];
+    if (log_fd < 0 || pipe2(report, O_CLOEXEC) < 0) {
+        berth_error_set_errno(error, errno, "instance.start", "%s", log_path);
+        return false;
+    }
+    berth_autofd int report_read = report[0];
+    berth_autofd int report_write = report[1];
+
+    pid_t child = fork();
+    if (child == 0)
+        become_keeper(argv, lock_fd, listen_fd, log_fd, report_write);
+    berth_fd_close(&report_write);
+    int errnum = child < 0 ? errno : 0;
+    if (child > 0) {
+        waitpid(child, NULL, 0); /* the one between, which ends at once */
+        if (read(report_read, &errnum, sizeof(errnum)) != sizeof(errnum))
+            return true; /* closed by the exec */
+    }
+    berth_error_set_errno(error, errnum, "instance.start", "%s", program);
+    return false;
+}
+
+static bool start_keeper(const BerthMachine *machine, const char *dir, const char *support_dir,
+                         GError **error)
+{
+    berth_autofd int lock_fd = take_lock(dir, error);
+    if (lock_fd < 0)
+        return false;
+    if (!write_machine(machine, dir, error))
+        return false;
+    berth_autofd int listen_fd = listen_in(dir, error);
+    return listen_fd >= 0 && spawn_keeper(dir, support_dir, lock_fd, listen_fd, error);
+}
+
+int berth_runtime_start(const BerthMachine *machine, const char *runtime_dir,
+                        const char *support_dir, const BerthRuntimeGate *gate, GError **error)
+{
+    g_autofree char *dir = g_build_filename(runtime_dir, machine->id, NULL);
+    int fd = connect_to(dir, NULL);
+    if (fd >= 0)
+        return fd;
+
+    if (g_mkdir_with_parents(dir, 0700) < 0) {
+        berth_error_set_errno(error, errno, "instance.start", "%s", dir);
+        return -1;
+    }
+    berth_autofd int starter_fd = open_lock(dir, "start", error);
+    if (starter_fd < 0)
+        return -1;
+    if (flock_eintr(starter_fd, LOCK_EX) < 0) {
+        berth_error_set_errno(error, errno, "instance.start", "%s/start", dir);
+        return -1;
+    }
+
+    fd = connect_to(dir, NULL); /* another starter may have been quicker */
+    if (fd >= 0)
+        return fd;
+    if (gate != NULL && !gate->may_start(gate->user_data, error))
+        return -1;
+    if (!start_keeper(machine, dir, support_dir, error))
+        return -1;
+    return connect_to(dir, error);
+}
+
+/* Open @name in @dir and lock it. -1 without @error when it is not there: nobody has ever held it.
+ */
+static int lock_existing(const char *dir, const char *name, GError **error)
+{
+    g_autofree char *path = g_build_filename(dir, name, NULL);
+    berth_autofd int fd = open(path, O_RDWR | O_CLOEXEC);
+    if (fd >= 0 && flock_eintr(fd, LOCK_EX) == 0)
+        return berth_steal_fd(&fd);
+    if (fd >= 0 || errno != ENOENT)
+        berth_error_set_errno(error, errno, "instance.start", "%s", path);
+    return -1;
+}
+
+static bool is_running(const char *dir)
+{
+    berth_autofd int fd = connect_to(dir, NULL);
+    return fd >= 0;
+}
+
+/* The keeper's lock is free, or becomes so soon. */
+static bool wait_until_unlocked(const char *dir, GError **error)
+{
+    g_autofree char *path = g_build_filename(dir, "lock", NULL);
+    berth_autofd int fd = open(path, O_RDWR | O_CLOEXEC);
+    return fd < 0 || flock_eintr(fd, LOCK_EX | LOCK_NB) == 0 || wait_for_leaver(fd, error);
+}
+
+bool berth_runtime_require_stopped(const char *runtime_dir, const char *id, const char *name,
+                                   GError **error)
+{
+    g_autofree char *dir = g_build_filename(runtime_dir, id, NULL);
+    g_autoptr(GError) problem = NULL;
+    bool running = is_running(dir);
+    berth_autofd int starter_fd = running ? -1 : lock_existing(dir, "start", &problem);
+    if (problem != NULL) {
+        g_propagate_error(error, g_steal_pointer(&problem));
+        return false;
+    }
+    if (!running && !is_running(dir))
+        return wait_until_unlocked(dir, error);
+
+    g_autofree char *hint = g_strdup_printf("stop it first: berth terminate %s", name);
+    berth_error_set(error, BERTH_ERROR_BUSY, "instance.running", hint, "%s is running", name);
+    return false;
+}
+
+bool berth_runtime_is_gone(const GError *error)
+{
+    return berth_error_is(error, BERTH_ERROR_NOT_RUNNING) ||
+           strcmp(berth_error_id(error), "instance.lost") == 0;
+}
+
+int berth_runtime_bring_up(const BerthMachine *machine, const char *runtime_dir,
+                           const char *support_dir, const BerthRuntimeGate *gate, GError **error)
+{
+    const int attempts = 3; /* somebody may power it off, or kill it, again and again */
+    for (int attempt = 1;; attempt++) {
+        g_autoptr(GError) problem = NULL;
+        berth_autofd int fd =
+            berth_runtime_start(machine, runtime_dir, support_dir, gate, &problem);
+        if (fd >= 0 && berth_control_wait(fd, &problem))
+            return berth_steal_fd(&fd);
+
+        if (!berth_runtime_is_gone(problem) || attempt == attempts) {
+            g_propagate_error(error, g_steal_pointer(&problem));
+            return -1;
+        }
+    }
+}
+
+bool berth_runtime_kill(const char *runtime_dir, const char *id, GError **error)
+{
+    g_autofree char *path = g_build_filename(runtime_dir, id, "lock", NULL);
+    berth_autofd int lock_fd = open(path, O_RDWR | O_CLOEXEC);
+    if (lock_fd < 0 || flock_eintr(lock_fd, LOCK_EX | LOCK_NB) == 0)
+        return true; /* nobody holds it */
+
+    pid_t pid;
+    berth_autofd int pidfd = open_keeper(lock_fd, &pid);
+    if (pidfd < 0)
+        return true;
+    if (pidfd_send_signal(pidfd, SIGKILL, NULL, 0) < 0 && errno != ESRCH) {
+        berth_error_set_errno(error, errno, "instance.kill", "keeper %d", (int)pid);
+        return false;
+    }
+    struct pollfd poller = {.fd = pidfd, .events = POLLIN};
+    if (poll(&poller, 1, KILL_TIMEOUT_MSEC) == 1)
+        return true;
+    berth_error_set(error, BERTH_ERROR_BUSY, "instance.stuck", NULL, "keeper %d does not end",
+                    (int)pid);
+    return false;
+}
+
+void berth_runtime_forget(const char *runtime_dir, const char *id)
+{
+    static const char *const names[] = {
+        "control", BERTH_SOCKET_DOCKER, "machine.conf", BERTH_RUNTIME_RESCUE, "keeper.log", "lock",
+        "start"};
+    g_autofree char *dir = g_build_filename(runtime_dir, id, NULL);
+    for (gsize i = 0; i < G_N_ELEMENTS(names); i++) {
+        g_autofree char *path = g_build_filename(dir, names[i], NULL);
+        unlink(path);
+    }
+    rmdir(dir);
+}

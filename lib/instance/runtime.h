@@ -1,0 +1,71 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * runtime — finding the keeper of a distro, and starting one.
+ *
+ * Every running distro has a directory of its own below the runtime directory:
+ *
+ *     <runtime>/<id>/start          flock'ed by whoever is starting the keeper, for a moment
+ *     <runtime>/<id>/lock           flock'ed by the keeper for as long as it lives; holds its pid
+ *     <runtime>/<id>/control        its listening socket (lib/instance/control.h)
+ *     <runtime>/<id>/docker.sock    Docker's socket in the guest (lib/instance/sockets.h)
+ *     <runtime>/<id>/machine.conf   what it was told to run
+ *     <runtime>/<id>/keeper.log     its standard error
+ *     <runtime>/<id>/rescue.cpio    the initramfs of a start for a rescue
+ *
+ * The lock is the truth: whoever holds it is the keeper; a directory whose lock is free is
+ * left over from a crash and is taken over. Two callers that start the same distro at once meet at
+ * the lock: one makes the keeper, both are connected to it.
+ *
+ * Blocking. No global state.
+ */
+#pragma once
+
+#include "model/machine.h"
+
+G_BEGIN_DECLS
+
+#define BERTH_RUNTIME_RESCUE "rescue.cpio"
+
+/* A connection to the keeper of distro @id, close-on-exec; or -1.
+ * Errors: BERTH_ERROR_NOT_RUNNING, "instance.not-running". */
+int berth_runtime_connect(const char *runtime_dir, const char *id, GError **error);
+
+/* Asked by who is about to start a keeper, while nobody else can: whether it may. False with an
+ * error refuses. */
+typedef struct {
+    bool (*may_start)(gpointer user_data, GError **error);
+    gpointer user_data;
+} BerthRuntimeGate;
+
+/* As berth_runtime_connect, but starts a keeper when there is none: @support_dir holds
+ * berth-keeper and berth-net. Returns as soon as the keeper listens; it answers when the guest
+ * does. @gate may be NULL.
+ * Errors: also BERTH_ERROR_FAILED and errno's, "instance.start.*"; the gate's. */
+int berth_runtime_start(const BerthMachine *machine, const char *runtime_dir,
+                        const char *support_dir, const BerthRuntimeGate *gate, GError **error);
+
+/* As berth_runtime_start, and waits until the guest is up. A distro that is just powering off is
+ * started again once it has gone. Errors: also those of berth_control_wait. */
+int berth_runtime_bring_up(const BerthMachine *machine, const char *runtime_dir,
+                           const char *support_dir, const BerthRuntimeGate *gate, GError **error);
+
+/* Whether distro @id has no keeper and nobody is starting one; waits for one that is on its way in
+ * or out. Whoever closes the gate before has it to itself then. @name is what messages call it.
+ * Errors: BERTH_ERROR_BUSY, "instance.running"; those of waiting for a keeper to go. */
+bool berth_runtime_require_stopped(const char *runtime_dir, const char *id, const char *name,
+                                   GError **error);
+
+/* Whether @error, of a connection or of berth_control_wait, says that the keeper is not there or
+ * was just going: starting the distro may succeed. */
+bool berth_runtime_is_gone(const GError *error);
+
+/* End the keeper of distro @id by force, with all it keeps, and wait until it has gone: for one
+ * that does not answer. No error when there is none. Errors: BERTH_ERROR_BUSY, "instance.stuck";
+ * errno's, "instance.kill.*". */
+bool berth_runtime_kill(const char *runtime_dir, const char *id, GError **error);
+
+/* Remove what is left in the directory of distro @id, which is not running and being unregistered.
+ */
+void berth_runtime_forget(const char *runtime_dir, const char *id);
+
+G_END_DECLS

@@ -1,0 +1,393 @@
+/* SPDX-License-Identifier: MIT */
+#include "server.h"
+
+#include "base/error.h"
+#include "base/fd.h"
+#include "guest/link.h"
+
+#include <errno.h>
+#include <glib-unix.h>
+#include <sys/socket.h>
+
+/* What may wait for a client that does not read: a window for each output, and room for the rest.
+ */
+#define CLIENT_BACKLOG_MAX (4u * WIRE_WINDOW)
+#define FINISH_DRAIN_MSEC  1000u
+
+typedef enum {
+    CLIENT_IDLE,
+    CLIENT_WAITING,
+    CLIENT_OPENING,
+    CLIENT_IN_SESSION,
+    CLIENT_STOPPING,
+    CLIENT_GROWING
+} ClientState;
+
+typedef struct {
+    BerthServer *server;
+    BerthLink *link;
+    ClientState state;
+    guint32 stream;                   /* of the session in the guest; 0 before it has one */
+    guint32 local;                    /* the client's own number for it */
+    bool opened;                      /* the guest has begun the session */
+    bool bare;                        /* it waits for nothing of the distro */
+    WireCredit credit[WIRE_CHANNELS]; /* what the guest may still send */
+    WireBuffer early;                 /* the session's frames from before the guest was up */
+} Client;
+
+struct BerthServer {
+    const BerthServerOps *ops;
+    gpointer user_data;
+    int listen_fd;
+    GSource *acceptor;
+    GPtrArray *clients;   /* Client*, owned */
+    GHashTable *sessions; /* stream -> Client*, borrowed */
+    bool ready;           /* for bare sessions */
+    bool up;              /* for all */
+};
+
+static void client_free(gpointer data)
+{
+    Client *client = data;
+    berth_link_free(client->link);
+    wire_buffer_clear(&client->early);
+    g_free(client);
+}
+
+/* Forget @client. Its session, if it still has one, is hung up. */
+static void drop_client(Client *client)
+{
+    BerthServer *server = client->server;
+    if (client->state == CLIENT_IN_SESSION) {
+        g_hash_table_remove(server->sessions, GUINT_TO_POINTER(client->stream));
+        server->ops->hang_up(client->stream, server->user_data);
+    }
+    g_ptr_array_remove_fast(server->clients, client);
+}
+
+static void answer_done(Client *client)
+{
+    client->state = CLIENT_IDLE;
+    wire_frame_put(berth_link_output(client->link), (WireType)CONTROL_DONE, 0, 0, NULL, 0);
+    berth_link_flush(client->link);
+}
+
+static void answer_error(Client *client, const GError *error)
+{
+    client->state = CLIENT_IDLE;
+    berth_control_put_error(berth_link_output(client->link), error);
+    berth_link_flush(client->link);
+}
+
+/* --- sessions ------------------------------------------------------------------------------- */
+
+static void start_session(Client *client)
+{
+    BerthServer *server = client->server;
+    client->state = CLIENT_IN_SESSION;
+    client->opened = false;
+    client->stream = server->ops->new_stream(server->user_data);
+    for (guint i = 0; i < WIRE_CHANNELS; i++)
+        client->credit[i] = (WireCredit)WIRE_CREDIT_INIT;
+    g_hash_table_insert(server->sessions, GUINT_TO_POINTER(client->stream), client);
+
+    WireFrame frame;
+    while (wire_frame_peek(&client->early, &frame) == 1) {
+        server->ops->send(&frame, client->stream, server->user_data);
+        wire_buffer_consume(&client->early, WIRE_HEADER_SIZE + frame.size);
+    }
+}
+
+static void end_session(Client *client)
+{
+    g_hash_table_remove(client->server->sessions, GUINT_TO_POINTER(client->stream));
+    client->state = CLIENT_IDLE;
+    client->stream = 0;
+}
+
+static bool keep_early(Client *client, const WireFrame *frame)
+{
+    wire_frame_put(&client->early, frame->type, frame->channel, frame->stream, frame->payload,
+                   frame->size);
+    return wire_buffer_size(&client->early) <= CLIENT_BACKLOG_MAX;
+}
+
+static bool is_bare(const WireFrame *frame)
+{
+    WireReader reader;
+    wire_reader_init(&reader, frame);
+    return (wire_get_u32(&reader) & WIRE_OPEN_BARE) != 0;
+}
+
+static bool can_start(const Client *client)
+{
+    return client->bare ? client->server->ready : client->server->up;
+}
+
+static bool note_credit(Client *client, const WireFrame *frame)
+{
+    WireReader reader;
+    wire_reader_init(&reader, frame);
+    guint32 bytes = wire_get_u32(&reader);
+    return wire_reader_done(&reader) && wire_credit_grant(&client->credit[frame->channel], bytes);
+}
+
+static bool take_session_frame(Client *client, const WireFrame *frame)
+{
+    BerthServer *server = client->server;
+    if (client->state == CLIENT_IDLE && frame->type == WIRE_OPEN) {
+        client->state = CLIENT_OPENING;
+        client->local = frame->stream;
+        client->bare = is_bare(frame);
+        if (!keep_early(client, frame))
+            return false;
+        if (can_start(client))
+            start_session(client);
+        return true;
+    }
+    if (client->state == CLIENT_OPENING)
+        return keep_early(client, frame);
+    if (client->state != CLIENT_IN_SESSION)
+        return true; /* it has ended; the client may not know yet */
+    if (frame->type == WIRE_CREDIT && !note_credit(client, frame))
+        return false;
+    server->ops->send(frame, client->stream, server->user_data);
+    return true;
+}
+
+bool berth_server_deliver(BerthServer *server, const WireFrame *frame)
+{
+    Client *client = g_hash_table_lookup(server->sessions, GUINT_TO_POINTER(frame->stream));
+    if (client == NULL)
+        return true; /* its client has gone */
+
+    bool excess = frame->type == WIRE_DATA &&
+                  !wire_credit_spend(&client->credit[frame->channel], frame->size);
+    if (excess || berth_link_pending(client->link) > CLIENT_BACKLOG_MAX) {
+        g_autoptr(GError) error = NULL;
+        berth_error_set(&error, BERTH_ERROR_PROTOCOL, "session.flood", NULL,
+                        "the guest sent more than it was allowed to");
+        server->ops->hang_up(client->stream, server->user_data);
+        end_session(client);
+        answer_error(client, error);
+        return true;
+    }
+
+    client->opened |= frame->type == WIRE_OPENED;
+    if (frame->type == WIRE_EXIT || frame->type == WIRE_FAILED)
+        end_session(client);
+    berth_link_forward(client->link, frame, client->local);
+    return true;
+}
+
+/* --- requests ------------------------------------------------------------------------------- */
+
+static bool take_wait(Client *client, const WireFrame *frame)
+{
+    client->state = CLIENT_WAITING;
+    if (client->server->up)
+        answer_done(client);
+    return true;
+}
+
+static bool take_status(Client *client, const WireFrame *frame)
+{
+    BerthServer *server = client->server;
+    g_autoptr(BerthInstanceStatus) status = server->ops->status(server->user_data);
+    status->sessions = berth_server_sessions(server);
+    berth_control_put_status(berth_link_output(client->link), status);
+    berth_link_flush(client->link);
+    return true;
+}
+
+static bool take_ports(Client *client, const WireFrame *frame)
+{
+    BerthServer *server = client->server;
+    g_autoptr(GPtrArray) forwards = server->ops->ports(server->user_data);
+    berth_control_put_ports(berth_link_output(client->link), forwards);
+    berth_link_flush(client->link);
+    return true;
+}
+
+static bool take_boot(Client *client, const WireFrame *frame)
+{
+    BerthServer *server = client->server;
+    berth_control_put_boot(berth_link_output(client->link), server->ops->boot(server->user_data));
+    berth_link_flush(client->link);
+    return true;
+}
+
+static bool take_stop(Client *client, const WireFrame *frame)
+{
+    BerthServer *server = client->server;
+    WireReader reader;
+    wire_reader_init(&reader, frame);
+    guint8 how = wire_get_u8(&reader);
+    guint32 grace_sec = wire_get_u32(&reader);
+    if (!wire_reader_done(&reader) || how > BERTH_STOP_FORCE)
+        return false;
+    client->state = CLIENT_STOPPING;
+    server->ops->stop((BerthStopHow)how, grace_sec, server->user_data);
+    return true;
+}
+
+static bool take_grow(Client *client, const WireFrame *frame)
+{
+    BerthServer *server = client->server;
+    WireReader reader;
+    wire_reader_init(&reader, frame);
+    guint64 size = wire_get_u64(&reader);
+    if (!wire_reader_done(&reader))
+        return false;
+    for (guint i = 0; i < server->clients->len; i++)
+        if (((const Client *)g_ptr_array_index(server->clients, i))->state == CLIENT_GROWING)
+            return false; /* a claim keeps `berth` from asking twice */
+    client->state = CLIENT_GROWING;
+    server->ops->grow(size, server->user_data);
+    return true;
+}
+
+static const struct {
+    ControlType type;
+    bool (*take)(Client *client, const WireFrame *frame);
+} requests[] = {
+    {CONTROL_WAIT, take_wait}, {CONTROL_STATUS, take_status}, {CONTROL_PORTS, take_ports},
+    {CONTROL_STOP, take_stop}, {CONTROL_GROW, take_grow},     {CONTROL_BOOT, take_boot},
+};
+
+static bool on_frame(BerthLink *link, const WireFrame *frame, gpointer user_data)
+{
+    Client *client = user_data;
+    if (frame->stream != 0)
+        return take_session_frame(client, frame);
+    for (gsize i = 0; i < G_N_ELEMENTS(requests); i++)
+        if (requests[i].type == frame->type)
+            return requests[i].take(client, frame);
+    return false;
+}
+
+static void on_closed(BerthLink *link, const GError *error, gpointer user_data)
+{
+    drop_client(user_data);
+}
+
+static gboolean on_acceptable(gint fd, GIOCondition condition, gpointer user_data)
+{
+    BerthServer *server = user_data;
+    int client_fd = accept4(fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
+    if (client_fd < 0)
+        return G_SOURCE_CONTINUE;
+
+    Client *client = g_new0(Client, 1);
+    client->server = server;
+    client->link = berth_link_new(client_fd, on_frame, on_closed, client);
+    g_ptr_array_add(server->clients, client);
+    return G_SOURCE_CONTINUE;
+}
+
+/* --- what the instance says ------------------------------------------------------------------ */
+
+BerthServer *berth_server_new(int listen_fd, const BerthServerOps *ops, gpointer user_data)
+{
+    BerthServer *server = g_new0(BerthServer, 1);
+    server->ops = ops;
+    server->user_data = user_data;
+    server->listen_fd = listen_fd;
+    server->clients = g_ptr_array_new_with_free_func(client_free);
+    server->sessions = g_hash_table_new(NULL, NULL);
+
+    berth_fd_set_nonblocking(listen_fd, true);
+    server->acceptor = g_unix_fd_source_new(listen_fd, G_IO_IN);
+    g_source_set_callback(server->acceptor, G_SOURCE_FUNC(on_acceptable), server, NULL);
+    g_source_attach(server->acceptor, g_main_context_get_thread_default());
+    return server;
+}
+
+void berth_server_free(BerthServer *server)
+{
+    if (server == NULL)
+        return;
+    g_source_destroy(server->acceptor);
+    g_source_unref(server->acceptor);
+    berth_fd_close(&server->listen_fd);
+    g_hash_table_unref(server->sessions);
+    g_ptr_array_unref(server->clients);
+    g_free(server);
+}
+
+static void answer_waiting(BerthServer *server)
+{
+    for (guint i = 0; i < server->clients->len; i++) {
+        Client *client = g_ptr_array_index(server->clients, i);
+        if (client->state == CLIENT_WAITING && server->up)
+            answer_done(client);
+        else if (client->state == CLIENT_OPENING && can_start(client))
+            start_session(client);
+    }
+}
+
+void berth_server_grown(BerthServer *server, const GError *error)
+{
+    for (guint i = 0; i < server->clients->len; i++) {
+        Client *client = g_ptr_array_index(server->clients, i);
+        if (client->state != CLIENT_GROWING)
+            continue;
+        if (error == NULL)
+            answer_done(client);
+        else
+            answer_error(client, error);
+    }
+}
+
+void berth_server_set_up(BerthServer *server, bool up)
+{
+    server->ready = server->up = up;
+    answer_waiting(server);
+}
+
+void berth_server_set_ready(BerthServer *server)
+{
+    server->ready = true;
+    answer_waiting(server);
+}
+
+void berth_server_fail(BerthServer *server, const GError *error, bool keep_waiting)
+{
+    for (guint i = 0; i < server->clients->len; i++) {
+        Client *client = g_ptr_array_index(server->clients, i);
+        bool waits = client->state == CLIENT_WAITING || client->state == CLIENT_OPENING;
+        if (client->state == CLIENT_IN_SESSION)
+            end_session(client);
+        else if (client->state != CLIENT_GROWING && (!waits || keep_waiting))
+            continue;
+        answer_error(client, error);
+    }
+}
+
+void berth_server_release(BerthServer *server, const GError *error, bool asked)
+{
+    for (guint i = 0; i < server->clients->len; i++) {
+        Client *client = g_ptr_array_index(server->clients, i);
+        bool unopened = asked && client->state == CLIENT_IN_SESSION && !client->opened;
+        if (unopened)
+            end_session(client);
+        if (unopened || client->state == CLIENT_OPENING)
+            answer_error(client, error);
+    }
+}
+
+void berth_server_finish(BerthServer *server, const GError *error)
+{
+    berth_server_fail(server, error, false);
+    for (guint i = 0; i < server->clients->len; i++) {
+        Client *client = g_ptr_array_index(server->clients, i);
+        if (client->state == CLIENT_STOPPING)
+            answer_done(client);
+        berth_link_drain(client->link, FINISH_DRAIN_MSEC);
+    }
+}
+
+guint berth_server_sessions(const BerthServer *server)
+{
+    return g_hash_table_size(server->sessions);
+}

@@ -1,0 +1,412 @@
+/* SPDX-License-Identifier: MIT */
+#include "session.h"
+
+#include "base/error.h"
+#include "base/fd.h"
+#include "channel.h"
+#include "control.h"
+
+#include <errno.h>
+#include <limits.h>
+#include <poll.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/signalfd.h>
+#include <unistd.h>
+
+#define STREAM 1u /* our number for the session; the keeper has its own */
+
+/* A channel's output that the descriptor has not taken yet. */
+typedef struct {
+    int fd;
+    WireBuffer waiting;
+    WireCredit credit; /* what the guest may still send */
+    bool broken;       /* nobody reads any more: EPIPE was seen */
+} Output;
+
+typedef struct {
+    const BerthCommand *command;
+    BerthChannel channel;
+    int input; /* -1 once it has ended */
+    bool input_is_terminal;
+    WireCredit credit;             /* what we may still send */
+    Output outputs[WIRE_CHANNELS]; /* WIRE_STDIN's is what a terminal shows */
+    bool opened;                   /* the command has begun; before, no input is taken */
+    int status;                    /* of the command, or -1 while it runs */
+} Session;
+
+static void session_clear(Session *session)
+{
+    berth_channel_clear(&session->channel);
+    for (guint i = 0; i < WIRE_CHANNELS; i++)
+        wire_buffer_clear(&session->outputs[i].waiting);
+}
+G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(Session, session_clear)
+
+static guint32 open_flags(const BerthCommand *command)
+{
+    const struct {
+        bool on;
+        WireOpenFlags flag;
+    } rows[] = {
+        {command->tty, WIRE_OPEN_TTY},
+        {command->login, WIRE_OPEN_LOGIN},
+        {command->shell, WIRE_OPEN_SHELL},
+        {command->bare, WIRE_OPEN_BARE},
+        {command->pipe_input, WIRE_OPEN_PIPE_STDIN},
+        {command->pipe_output, WIRE_OPEN_PIPE_STDOUT},
+        {command->pipe_errors, WIRE_OPEN_PIPE_STDERR},
+        {command->cooked, WIRE_OPEN_COOKED},
+    };
+    guint32 flags = 0;
+    for (gsize i = 0; i < G_N_ELEMENTS(rows); i++)
+        flags |= rows[i].on ? (guint32)rows[i].flag : 0;
+    return flags;
+}
+
+static void put_open(Session *session)
+{
+    const BerthCommand *command = session->command;
+    WireBuffer *output = &session->channel.output;
+    size_t begin = wire_frame_begin(output, WIRE_OPEN, 0, STREAM);
+    wire_put_u32(output, open_flags(command));
+    wire_put_string(output, command->user);
+    wire_put_string(output, command->cwd);
+    wire_put_u16(output, (guint16)command->rows);
+    wire_put_u16(output, (guint16)command->columns);
+    wire_put_list(output, command->argv);
+    wire_put_list(output, command->environment);
+    wire_put_list(output, command->offered);
+    wire_frame_end(output, begin);
+}
+
+static void put_empty(Session *session, WireType type, WireChannel channel)
+{
+    wire_frame_put(&session->channel.output, type, (guint8)channel, STREAM, NULL, 0);
+}
+
+static void put_number(Session *session, WireType type, WireChannel channel, guint32 number)
+{
+    WireBuffer *output = &session->channel.output;
+    size_t begin = wire_frame_begin(output, type, (guint8)channel, STREAM);
+    wire_put_u32(output, number);
+    wire_frame_end(output, begin);
+}
+
+/* --- from our descriptors to the guest -------------------------------------------------------- */
+
+static void end_input(Session *session)
+{
+    session->input = -1;
+    put_empty(session, WIRE_EOF, WIRE_STDIN);
+}
+
+static void read_input(Session *session)
+{
+    char bytes[WIRE_DATA_MAX];
+    ssize_t size = read(session->input, bytes, MIN(sizeof(bytes), session->credit.available));
+    if (size < 0 && (errno == EINTR || errno == EAGAIN))
+        return;
+    if (size <= 0) {
+        end_input(session);
+        return;
+    }
+    wire_credit_spend(&session->credit, (guint32)size);
+    wire_frame_put(&session->channel.output, WIRE_DATA, WIRE_STDIN, STREAM, bytes, (gsize)size);
+}
+
+static void put_resize(Session *session)
+{
+    const BerthCommand *command = session->command;
+    guint rows = 0, columns = 0;
+    if (command->get_size == NULL)
+        return;
+    command->get_size(&rows, &columns, command->user_data);
+    WireBuffer *output = &session->channel.output;
+    size_t begin = wire_frame_begin(output, WIRE_RESIZE, 0, STREAM);
+    wire_put_u16(output, (guint16)rows);
+    wire_put_u16(output, (guint16)columns);
+    wire_frame_end(output, begin);
+}
+
+static void read_signals(Session *session)
+{
+    struct signalfd_siginfo info;
+    if (read(session->command->signals, &info, sizeof(info)) != sizeof(info))
+        return;
+    if (info.ssi_signo == SIGWINCH)
+        put_resize(session);
+    else
+        put_number(session, WIRE_SIGNAL, 0, info.ssi_signo);
+}
+
+/* --- from the guest to our descriptors -------------------------------------------------------- */
+
+static void give_credit(Session *session, WireChannel channel, gsize size)
+{
+    guint32 credit = wire_credit_return(&session->outputs[channel].credit, (guint32)size);
+    if (credit > 0)
+        put_number(session, WIRE_CREDIT, channel, credit);
+}
+
+/* Nobody reads this output any more: the command is to find that out as with any pipe. Of what a
+ * terminal shows the guest is not told: there the channel is the input's. */
+static void break_output(Session *session, WireChannel channel)
+{
+    Output *output = &session->outputs[channel];
+    gsize size = wire_buffer_size(&output->waiting);
+    output->broken = true;
+    wire_buffer_consume(&output->waiting, size);
+    give_credit(session, channel, size);
+    if (channel != WIRE_STDIN)
+        put_empty(session, WIRE_EOF, channel);
+}
+
+/* Write once what waits. The descriptor may be blocking: only called when it takes something, and
+ * then no more than a pipe is sure to take at once. */
+static void write_output(Session *session, WireChannel channel)
+{
+    Output *output = &session->outputs[channel];
+    gsize size = MIN(wire_buffer_size(&output->waiting), (gsize)PIPE_BUF);
+    ssize_t written = write(output->fd, wire_buffer_head(&output->waiting), size);
+    if (written < 0 && (errno == EINTR || errno == EAGAIN))
+        return;
+    if (written < 0) {
+        break_output(session, channel);
+        return;
+    }
+    wire_buffer_consume(&output->waiting, (gsize)written);
+    give_credit(session, channel, (gsize)written);
+}
+
+static void serve_output(Session *session, WireChannel channel, short revents)
+{
+    if ((revents & POLLOUT) != 0)
+        write_output(session, channel);
+    else if (revents != 0)
+        break_output(session, channel);
+}
+
+static bool take_data(Session *session, const WireFrame *frame)
+{
+    Output *output = &session->outputs[frame->channel];
+    if (!wire_credit_spend(&output->credit, frame->size))
+        return false;
+    if (output->broken || output->fd < 0)
+        give_credit(session, (WireChannel)frame->channel, frame->size);
+    else
+        wire_buffer_append(&output->waiting, frame->payload, frame->size);
+    return true;
+}
+
+static bool take_opened(Session *session, WireReader *reader)
+{
+    const BerthCommand *command = session->command;
+    wire_get_u32(reader); /* its process */
+    const char *warning = wire_get_string(reader);
+    if (!wire_reader_done(reader))
+        return false;
+    session->opened = true;
+    if (*warning != '\0' && command->warn != NULL)
+        command->warn(warning, command->user_data);
+    return true;
+}
+
+static bool take_failed(Session *session, WireReader *reader, GError **error)
+{
+    guint8 status = wire_get_u8(reader);
+    const char *message = wire_get_string(reader);
+    if (!wire_reader_done(reader))
+        return false;
+
+    bool command = status == 126 || status == 127;
+    berth_error_set(error, BERTH_ERROR_GUEST,
+                    status == 127   ? "session.command-not-found"
+                    : status == 126 ? "session.command-not-executable"
+                                    : "session.refused",
+                    NULL, "%s", message);
+    session->status = command ? status : 125;
+    return true;
+}
+
+static bool take_exit(Session *session, WireReader *reader)
+{
+    guint8 kind = wire_get_u8(reader);
+    guint8 code = wire_get_u8(reader);
+    session->status = kind == WIRE_SIGNALED ? 128 + code : code;
+    return wire_reader_done(reader);
+}
+
+static bool take_frame(Session *session, const WireFrame *frame, GError **error)
+{
+    WireReader reader;
+    wire_reader_init(&reader, frame);
+    switch ((guint)frame->type) {
+    case WIRE_DATA:
+        return take_data(session, frame);
+    case WIRE_OPENED:
+        return take_opened(session, &reader);
+    case WIRE_EXIT:
+        return take_exit(session, &reader);
+    case WIRE_FAILED:
+        return take_failed(session, &reader, error);
+    case WIRE_CREDIT: {
+        guint32 bytes = wire_get_u32(&reader);
+        return wire_reader_done(&reader) && wire_credit_grant(&session->credit, bytes);
+    }
+    case CONTROL_ERROR:
+        berth_control_get_error(frame, error);
+        session->status = 125;
+        return true;
+    default:
+        return true; /* EOF: nothing to do */
+    }
+}
+
+static bool take_frames(Session *session, GError **error)
+{
+    WireFrame frame;
+    int found;
+    while (session->status < 0 &&
+           (found = berth_channel_next(&session->channel, &frame, error)) != 0) {
+        if (found < 0)
+            return false;
+        if (take_frame(session, &frame, error))
+            continue;
+        berth_error_set(error, BERTH_ERROR_PROTOCOL, "session.frame", NULL,
+                        "the guest's %s makes no sense", wire_type_name(frame.type));
+        return false;
+    }
+    return true;
+}
+
+/* --- the loop --------------------------------------------------------------------------------- */
+
+/* One for each output, by channel, then the others. */
+enum { POLL_KEEPER = WIRE_CHANNELS, POLL_INPUT, POLL_SIGNALS, POLL_COUNT };
+
+/* A terminal is not read by who is in its background: that would stop us, and what is typed is not
+ * for us. Nobody says when it changes, so it is looked at now and then. */
+#define BACKGROUND_MSEC 500
+
+static bool in_background(const Session *session)
+{
+    return session->input >= 0 && session->input_is_terminal &&
+           tcgetpgrp(session->input) != getpgrp();
+}
+
+static bool waits(const Session *session, WireChannel channel)
+{
+    return wire_buffer_size(&session->outputs[channel].waiting) > 0;
+}
+
+/* An output with nothing to write is watched all the same, for the end of its reader. A negative fd
+ * is skipped by poll. */
+static void prepare_output(const Session *session, WireChannel channel, struct pollfd *ret_poll)
+{
+    const Output *output = &session->outputs[channel];
+    bool wanted = !output->broken && (session->status < 0 || waits(session, channel));
+    short events = waits(session, channel) ? POLLOUT : 0;
+    *ret_poll = (struct pollfd){wanted ? output->fd : -1, events, 0};
+}
+
+static void prepare(const Session *session, bool background, struct pollfd polls[POLL_COUNT])
+{
+    bool running = session->status < 0;
+    bool can_send = !background && session->opened && session->credit.available > 0 &&
+                    wire_buffer_size(&session->channel.output) < WIRE_WINDOW;
+    short keeper = wire_buffer_size(&session->channel.output) > 0 ? POLLIN | POLLOUT : POLLIN;
+
+    for (guint i = 0; i < WIRE_CHANNELS; i++)
+        prepare_output(session, (WireChannel)i, &polls[i]);
+    polls[POLL_KEEPER] = (struct pollfd){running ? session->channel.fd : -1, keeper, 0};
+    polls[POLL_INPUT] = (struct pollfd){running && can_send ? session->input : -1, POLLIN, 0};
+    polls[POLL_SIGNALS] = (struct pollfd){running ? session->command->signals : -1, POLLIN, 0};
+}
+
+static bool finished(const Session *session)
+{
+    for (guint i = 0; i < WIRE_CHANNELS; i++)
+        if (waits(session, (WireChannel)i))
+            return false;
+    return session->status >= 0;
+}
+
+static bool step(Session *session, GError **error)
+{
+    struct pollfd polls[POLL_COUNT];
+    bool background = in_background(session);
+    prepare(session, background, polls);
+    if (poll(polls, POLL_COUNT, background ? BACKGROUND_MSEC : -1) < 0) {
+        if (errno == EINTR)
+            return true;
+        berth_error_set_errno(error, errno, "session", "poll");
+        return false;
+    }
+
+    for (guint i = 0; i < WIRE_CHANNELS; i++)
+        serve_output(session, (WireChannel)i, polls[i].revents);
+    if (polls[POLL_SIGNALS].revents != 0)
+        read_signals(session);
+    if (polls[POLL_INPUT].revents != 0)
+        read_input(session);
+    if ((polls[POLL_KEEPER].revents & (POLLIN | POLLHUP | POLLERR)) != 0 &&
+        (!berth_channel_fill(&session->channel, error) || !take_frames(session, error)))
+        return false;
+    return session->status >= 0 || berth_channel_send(&session->channel, error);
+}
+
+/* Where what the terminal shows goes when it is only the command's input. */
+static int terminal_of(const BerthCommand *command)
+{
+    bool only_input =
+        command->tty && !command->pipe_input && command->pipe_output && command->pipe_errors;
+    return only_input ? command->terminal : -1;
+}
+
+static bool run(Session *session, GError **error)
+{
+    if (!berth_channel_send(&session->channel, error))
+        return false;
+    while (!finished(session))
+        if (!step(session, error))
+            return false;
+    return true;
+}
+
+/* @problem (taken) as the caller shall see it. */
+static void give_error(const Session *session, GError *problem, GError **error)
+{
+    if (!session->opened && strcmp(berth_error_id(problem), "instance.lost") == 0) {
+        berth_error_set(error, BERTH_ERROR_NOT_RUNNING, "session.not-begun", "try again",
+                        "%s before the command began", problem->message);
+        g_error_free(problem);
+        return;
+    }
+    g_propagate_error(error, problem);
+}
+
+int berth_session_run(int fd, const BerthCommand *command, GError **error)
+{
+    g_auto(Session) session = {
+        .command = command,
+        .channel = {.fd = fd},
+        .input = command->input,
+        .input_is_terminal = command->input >= 0 && isatty(command->input),
+        .credit = WIRE_CREDIT_INIT,
+        .outputs = {[WIRE_STDIN] = {.fd = terminal_of(command), .credit = WIRE_CREDIT_INIT},
+                    [WIRE_STDOUT] = {.fd = command->output, .credit = WIRE_CREDIT_INIT},
+                    [WIRE_STDERR] = {.fd = command->errors, .credit = WIRE_CREDIT_INIT}},
+        .status = -1,
+    };
+    put_open(&session);
+    if (session.input < 0)
+        end_input(&session);
+    g_autoptr(GError) problem = NULL;
+    bool ended = run(&session, &problem);
+    if (problem == NULL)
+        return session.status;
+    int status = ended && session.status != 125 ? session.status : -1;
+    give_error(&session, g_steal_pointer(&problem), error);
+    return status;
+}

@@ -1,0 +1,167 @@
+/* SPDX-License-Identifier: MIT */
+#include "sockets.h"
+
+#include "base/error.h"
+#include "base/fd.h"
+#include "relay.h"
+
+#include <errno.h>
+#include <glib-unix.h>
+#include <stdio.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#define BACKLOG 128
+
+static const struct {
+    const char *name;  /* in the runtime directory */
+    const char *guest; /* in the distro */
+} rows[] = {
+    {BERTH_SOCKET_DOCKER, BERTH_SOCKET_DOCKER_GUEST},
+};
+
+typedef struct {
+    BerthSockets *sockets;
+    const char *guest;
+    char *path;
+    int fd;
+    GSource *acceptor; /* only while the guest is up */
+} Listener;
+
+struct BerthSockets {
+    const BerthSocketsOps *ops;
+    gpointer user_data;
+    Listener listeners[G_N_ELEMENTS(rows)];
+    GHashTable *relays; /* stream -> BerthRelay*, owned */
+};
+
+/* --- connections ------------------------------------------------------------------------------ */
+
+static void on_send(const WireFrame *frame, guint32 stream, gpointer user_data)
+{
+    BerthSockets *sockets = user_data;
+    sockets->ops->send(frame, stream, sockets->user_data);
+}
+
+static void on_over(BerthRelay *relay, const char *problem, gpointer user_data)
+{
+    BerthSockets *sockets = user_data;
+    if (problem != NULL)
+        sockets->ops->note(problem, sockets->user_data);
+    g_hash_table_remove(sockets->relays, GUINT_TO_POINTER(berth_relay_stream(relay)));
+}
+
+static const BerthRelayOps relay_ops = {on_send, on_over};
+
+static gboolean on_acceptable(gint fd, GIOCondition condition, gpointer user_data)
+{
+    Listener *listener = user_data;
+    BerthSockets *sockets = listener->sockets;
+    int client = accept4(fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
+    if (client < 0)
+        return G_SOURCE_CONTINUE;
+    guint32 stream = sockets->ops->new_stream(sockets->user_data);
+    g_hash_table_insert(sockets->relays, GUINT_TO_POINTER(stream),
+                        berth_relay_new(client, stream, listener->guest, &relay_ops, sockets));
+    return G_SOURCE_CONTINUE;
+}
+
+bool berth_sockets_deliver(BerthSockets *sockets, const WireFrame *frame)
+{
+    BerthRelay *relay = g_hash_table_lookup(sockets->relays, GUINT_TO_POINTER(frame->stream));
+    if (relay != NULL)
+        berth_relay_take(relay, frame);
+    return relay != NULL;
+}
+
+void berth_sockets_reset(BerthSockets *sockets)
+{
+    g_hash_table_remove_all(sockets->relays);
+}
+
+/* --- the sockets ------------------------------------------------------------------------------ */
+
+static void stop_accepting(Listener *listener)
+{
+    if (listener->acceptor == NULL)
+        return;
+    g_source_destroy(listener->acceptor);
+    g_clear_pointer(&listener->acceptor, g_source_unref);
+}
+
+static void start_accepting(Listener *listener)
+{
+    if (listener->acceptor != NULL)
+        return;
+    listener->acceptor = g_unix_fd_source_new(listener->fd, G_IO_IN);
+    g_source_set_callback(listener->acceptor, G_SOURCE_FUNC(on_acceptable), listener, NULL);
+    g_source_attach(listener->acceptor, g_main_context_get_thread_default());
+}
+
+void berth_sockets_set_up(BerthSockets *sockets, bool up)
+{
+    for (gsize i = 0; i < G_N_ELEMENTS(rows); i++) {
+        if (up)
+            start_accepting(&sockets->listeners[i]);
+        else
+            stop_accepting(&sockets->listeners[i]);
+    }
+}
+
+static int listen_at(const char *path, GError **error)
+{
+    struct sockaddr_un address = {.sun_family = AF_UNIX};
+    int length = snprintf(address.sun_path, sizeof(address.sun_path), "%s", path);
+    if (length < 0 || (gsize)length >= sizeof(address.sun_path)) {
+        berth_error_set(error, BERTH_ERROR_INVALID, "instance.path",
+                        "set XDG_RUNTIME_DIR to a shorter path", "%s: too long for a socket", path);
+        return -1;
+    }
+    unlink(path); /* a keeper that was killed has left it */
+    berth_autofd int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+    if (fd < 0 || bind(fd, (const struct sockaddr *)&address, sizeof(address)) < 0 ||
+        chmod(path, 0600) < 0 || listen(fd, BACKLOG) < 0) {
+        berth_error_set_errno(error, errno, "instance.start", "%s", path);
+        return -1;
+    }
+    return berth_steal_fd(&fd);
+}
+
+BerthSockets *berth_sockets_new(const char *dir, const BerthSocketsOps *ops, gpointer user_data,
+                                GError **error)
+{
+    BerthSockets *sockets = g_new0(BerthSockets, 1);
+    sockets->ops = ops;
+    sockets->user_data = user_data;
+    sockets->relays = g_hash_table_new_full(NULL, NULL, NULL, (GDestroyNotify)berth_relay_free);
+    bool ok = true;
+    for (gsize i = 0; i < G_N_ELEMENTS(rows); i++) {
+        Listener *listener = &sockets->listeners[i];
+        listener->sockets = sockets;
+        listener->guest = rows[i].guest;
+        listener->path = g_build_filename(dir, rows[i].name, NULL);
+        listener->fd = ok ? listen_at(listener->path, error) : -1;
+        ok = listener->fd >= 0;
+    }
+    if (!ok)
+        g_clear_pointer(&sockets, berth_sockets_free);
+    return sockets;
+}
+
+void berth_sockets_free(BerthSockets *sockets)
+{
+    if (sockets == NULL)
+        return;
+    for (gsize i = 0; i < G_N_ELEMENTS(rows); i++) {
+        Listener *listener = &sockets->listeners[i];
+        stop_accepting(listener);
+        if (listener->fd >= 0)
+            unlink(listener->path);
+        berth_fd_close(&listener->fd);
+        g_free(listener->path);
+    }
+    g_hash_table_unref(sockets->relays);
+    g_free(sockets);
+}
