@@ -1,0 +1,89 @@
+/* SPDX-License-Identifier: MIT */
+#include "adopt.h"
+
+#include "base/error.h"
+#include "base/fd.h"
+#include "claim.h"
+#include "worker.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <sys/stat.h>
+
+/* The guest will write to it; so open it as that will, though nothing is written now. */
+static int open_image(const char *path, struct stat *ret_st, GError **error)
+{
+    berth_autofd int fd = open(path, O_RDWR | O_NONBLOCK | O_CLOEXEC);
+    if (fd < 0 || fstat(fd, ret_st) < 0) {
+        berth_error_set_errno(error, errno, "import.in-place", "%s", path);
+        return -1;
+    }
+    if (S_ISREG(ret_st->st_mode))
+        return berth_steal_fd(&fd);
+    berth_error_set(error, BERTH_ERROR_INVALID, "import.in-place.not-a-file", NULL,
+                    "%s: not a regular file", path);
+    return -1;
+}
+
+/* Two distros on one disk would destroy it, whatever names lead to it. */
+static bool check_unused(BerthRegistry *registry, const char *path, const struct stat *image,
+                         GError **error)
+{
+    g_autoptr(GPtrArray) distros = berth_registry_list(registry, error);
+    if (distros == NULL)
+        return false;
+    for (guint i = 0; i < distros->len; i++) {
+        const BerthDistro *distro = distros->pdata[i];
+        struct stat st;
+        if (stat(distro->disk, &st) < 0 || st.st_dev != image->st_dev || st.st_ino != image->st_ino)
+            continue;
+        berth_error_set(error, BERTH_ERROR_EXISTS, "import.in-place.registered",
+                        "for a second distro make a copy: berth clone",
+                        "%s: the disk of %s already", path, distro->name);
+        return false;
+    }
+    return true;
+}
+
+static bool check_image(const BerthLayout *layout, const BerthAdoptRequest *request, int fd,
+                        GError **error)
+{
+    g_autofree char *program = berth_layout_image_program(layout);
+    g_autofree char *name = g_strdup_printf("name=%s", request->path);
+    const char *const options[] = {name, NULL};
+    const BerthWorkerJob job = {.verb = "check",
+                                .what = "disk",
+                                .options = options,
+                                .input = fd,
+                                .output = -1,
+                                .spool = -1};
+    g_auto(BerthStatus) status = {0};
+    if (!berth_worker_run(program, &job, NULL, NULL, &status, error))
+        return false;
+    bool needs_recovery = status.report[1] != 0;
+    if (needs_recovery && request->note != NULL)
+        request->note("it was not unmounted; its journal is replayed at the first start",
+                      request->user_data);
+    return true;
+}
+
+bool berth_manage_adopt(const BerthLayout *layout, BerthRegistry *registry,
+                        const BerthAdoptRequest *request, GError **error)
+{
+    if (!berth_distro_check_name(request->name, error))
+        return false;
+    g_autoptr(BerthDistro) distro = berth_distro_new(request->name);
+    distro->disk = g_strdup(request->path);
+    distro->keep_disk = true;
+    distro->account = g_strdup(request->account);
+    distro->account_uid = request->account_uid;
+    g_autoptr(BerthClaim) claim =
+        berth_claim_name(layout, registry, distro->name, distro->id, BERTH_WORK_IMPORT, error);
+    struct stat st;
+    berth_autofd int fd = claim != NULL ? open_image(request->path, &st, error) : -1;
+    if (fd < 0 || !check_unused(registry, request->path, &st, error) ||
+        !check_image(layout, request, fd, error))
+        return false;
+    distro->disk_size = (guint64)st.st_size;
+    return berth_registry_insert(registry, distro, error);
+}

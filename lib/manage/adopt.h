@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * adopt — an ext4 image that the user has becomes a distro's disk where it lies.
+ *
+ * Nothing of it is copied or changed until the distro is started, and it stays when the distro is
+ * unregistered: it is the user's. It is looked at by berth-image (disk/ext4_check.h).
+ */
+#pragma once
+
+#include "store/layout.h"
+#include "store/registry.h"
+
+G_BEGIN_DECLS
+
+typedef struct {
+    const char *name;    /* of the distro */
+    const char *path;    /* absolute, of the image */
+    const char *account; /* of the user it is to have, or NULL (model/distro.h) */
+    guint account_uid;
+    void (*note)(const char *text, gpointer user_data); /* a line for the user; may be NULL */
+    gpointer user_data;
+} BerthAdoptRequest;
+
+/* Errors: "name.invalid", "registry.exists", "distro.busy"; BERTH_ERROR_EXISTS,
+ * "import.in-place.registered"; those of disk/ext4_check.h and worker.h. */
+bool berth_manage_adopt(const BerthLayout *layout, BerthRegistry *registry,
+                        const BerthAdoptRequest *request, GError **error);
+
+G_END_DECLS

@@ -1,0 +1,379 @@
+/* SPDX-License-Identifier: MIT */
+#include "claim.h"
+
+#include "base/error.h"
+#include "base/fd.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <ftw.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#define LOCK_NAME ".lock"
+#define NEW_NAME  ".new"
+
+static const struct {
+    const char *state;
+    const char *done; /* "is being ..." */
+} works[] = {
+    [BERTH_WORK_IMPORT] = {"importing", "imported"},
+    [BERTH_WORK_EXPORT] = {"exporting", "exported"},
+    [BERTH_WORK_CLONE] = {"cloning", "cloned"},
+    [BERTH_WORK_RENAME] = {"renaming", "renamed"},
+    [BERTH_WORK_MOVE] = {"moving", "moved"},
+    [BERTH_WORK_RESIZE] = {"resizing", "resized"},
+    [BERTH_WORK_COMPACT] = {"compacting", "compacted"},
+    [BERTH_WORK_REMOVE] = {"removing", "removed"},
+    [BERTH_WORK_OTHER] = {"busy", "worked on"},
+};
+
+struct BerthClaim {
+    const BerthLayout *layout;
+    BerthRegistry *registry;
+    char *path;
+    int fd; /* locked */
+};
+
+const char *berth_work_state(BerthWork work)
+{
+    return works[MIN(work, BERTH_WORK_OTHER)].state;
+}
+
+static BerthWork work_of(const char *state)
+{
+    for (gsize i = 0; i < G_N_ELEMENTS(works); i++)
+        if (strcmp(works[i].state, state) == 0)
+            return (BerthWork)i;
+    return BERTH_WORK_OTHER;
+}
+
+void berth_holder_free(BerthHolder *holder)
+{
+    if (holder == NULL)
+        return;
+    g_free(holder->id);
+    g_free(holder->name);
+    g_free(holder);
+}
+
+static bool set_busy(GError **error, const BerthHolder *holder)
+{
+    berth_error_set(error, BERTH_ERROR_BUSY, "distro.busy", "wait for it to end, then try again",
+                    "%s is being %s by process %d", holder->name, works[holder->work].done,
+                    (int)holder->pid);
+    return false;
+}
+
+/* --- locks ---------------------------------------------------------------------------------- */
+
+static bool lock_file(int fd, int command)
+{
+    struct flock lock = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
+    int result;
+    do
+        result = fcntl(fd, command, &lock);
+    while (result < 0 && errno == EINTR);
+    return result == 0;
+}
+
+static bool is_held(int fd)
+{
+    struct flock lock = {.l_type = F_RDLCK, .l_whence = SEEK_SET};
+    return fcntl(fd, F_OFD_GETLK, &lock) == 0 && lock.l_type != F_UNLCK;
+}
+
+static int lock_claims(const char *claims, GError **error)
+{
+    g_autofree char *path = g_build_filename(claims, LOCK_NAME, NULL);
+    berth_autofd int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+    if (fd >= 0 && lock_file(fd, F_OFD_SETLKW))
+        return berth_steal_fd(&fd);
+    berth_error_set_errno(error, errno, "claim", "%s", path);
+    return -1;
+}
+
+/* --- what a claim says ---------------------------------------------------------------------- */
+
+static char **read_lines(int fd)
+{
+    g_autoptr(GString) text = g_string_new(NULL);
+    char bytes[4096];
+    ssize_t size;
+    while ((size = pread(fd, bytes, sizeof(bytes), (off_t)text->len)) > 0)
+        g_string_append_len(text, bytes, size);
+    return g_strsplit(text->str, "\n", -1);
+}
+
+static bool is_id(const char *text)
+{
+    return strlen(text) == BERTH_DISTRO_ID_LENGTH &&
+           strspn(text, "0123456789abcdef") == BERTH_DISTRO_ID_LENGTH;
+}
+
+/* NULL for what is no claim's first line. */
+static BerthHolder *parse_holder(const char *line)
+{
+    g_auto(GStrv) words = g_strsplit(line != NULL ? line : "", " ", 4);
+    guint count = g_strv_length(words);
+    if (count == 0 || !is_id(words[0]))
+        return NULL;
+    BerthHolder *holder = g_new0(BerthHolder, 1);
+    holder->id = g_strdup(words[0]);
+    holder->work = count > 1 ? work_of(words[1]) : BERTH_WORK_OTHER;
+    holder->pid = count > 2 ? atoi(words[2]) : 0;
+    holder->name = g_strdup(count > 3 ? words[3] : words[0]);
+    return holder;
+}
+
+static BerthHolder *read_holder(int fd)
+{
+    g_auto(GStrv) lines = read_lines(fd);
+    return parse_holder(lines[0]);
+}
+
+/* --- clearing up ---------------------------------------------------------------------------- */
+
+static int remove_entry(const char *path, const struct stat *st, int type, struct FTW *position)
+{
+    return remove(path);
+}
+
+static void remove_tree(const char *path)
+{
+    const int open_directories = 8;
+    nftw(path, remove_entry, open_directories, FTW_DEPTH | FTW_PHYS | FTW_MOUNT);
+}
+
+/* Remove the file of the line "INODE PATH" unless it is a distro's disk. */
+static void remove_noted(BerthRegistry *registry, const char *line)
+{
+    char *escaped = NULL;
+    guint64 inode = g_ascii_strtoull(line, &escaped, 10);
+    if (inode == 0 || escaped[0] != ' ' || escaped[1] != '/')
+        return;
+    g_autofree char *path = g_strcompress(escaped + 1);
+    g_autoptr(GError) error = NULL;
+    struct stat st;
+    if (lstat(path, &st) < 0 || !S_ISREG(st.st_mode) || st.st_ino != inode)
+        return; /* not there, or not the file that was meant */
+    if (!berth_registry_has_disk(registry, path, &error) && error == NULL)
+        unlink(path);
+}
+
+/* The registry has the last word; when it cannot be asked, nothing is removed. */
+static void clear_up(const BerthLayout *layout, BerthRegistry *registry, int fd)
+{
+    g_auto(GStrv) lines = read_lines(fd);
+    g_autoptr(BerthHolder) holder = parse_holder(lines[0]);
+    if (holder == NULL)
+        return;
+    for (guint i = 1; lines[i] != NULL; i++)
+        remove_noted(registry, lines[i]);
+
+    g_autoptr(GError) error = NULL;
+    if (berth_registry_has_id(registry, holder->id, &error) || error != NULL)
+        return;
+    g_autofree char *directory = berth_layout_distro(layout, holder->id);
+    remove_tree(directory);
+}
+
+/* Clear up after the command that left the claim at @path, unless it still runs. */
+static void sweep_claim(const BerthLayout *layout, BerthRegistry *registry, const char *path)
+{
+    berth_autofd int fd = open(path, O_RDWR | O_CLOEXEC | O_NOFOLLOW);
+    if (fd < 0 || !lock_file(fd, F_OFD_SETLK))
+        return;
+    clear_up(layout, registry, fd);
+    unlink(path);
+}
+
+static GPtrArray *list_paths(const char *claims)
+{
+    GPtrArray *paths = g_ptr_array_new_with_free_func(g_free);
+    g_autoptr(GDir) dir = g_dir_open(claims, 0, NULL);
+    const char *name;
+    while (dir != NULL && (name = g_dir_read_name(dir)) != NULL)
+        if (name[0] != '.')
+            g_ptr_array_add(paths, g_build_filename(claims, name, NULL));
+    return paths;
+}
+
+static void sweep(const BerthLayout *layout, BerthRegistry *registry, const char *claims)
+{
+    g_autoptr(GPtrArray) paths = list_paths(claims);
+    for (guint i = 0; i < paths->len; i++)
+        sweep_claim(layout, registry, paths->pdata[i]);
+}
+
+/* --- looking -------------------------------------------------------------------------------- */
+
+/* Who holds the claim at @path, or NULL. */
+static BerthHolder *find_holder(const char *path)
+{
+    berth_autofd int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+    return fd >= 0 && is_held(fd) ? read_holder(fd) : NULL;
+}
+
+GPtrArray *berth_claim_list(const BerthLayout *layout)
+{
+    GPtrArray *holders = g_ptr_array_new_with_free_func((GDestroyNotify)berth_holder_free);
+    g_autofree char *claims = berth_layout_claims(layout);
+    g_autoptr(GPtrArray) paths = list_paths(claims);
+    for (guint i = 0; i < paths->len; i++) {
+        BerthHolder *holder = find_holder(paths->pdata[i]);
+        if (holder != NULL)
+            g_ptr_array_add(holders, holder);
+    }
+    return holders;
+}
+
+bool berth_claim_check(const BerthLayout *layout, const char *id, GError **error)
+{
+    g_autoptr(GPtrArray) holders = berth_claim_list(layout);
+    for (guint i = 0; i < holders->len; i++) {
+        const BerthHolder *holder = holders->pdata[i];
+        if (strcmp(holder->id, id) == 0)
+            return set_busy(error, holder);
+    }
+    return true;
+}
+
+/* --- taking --------------------------------------------------------------------------------- */
+
+/* With its lock and its words before it has its name, so that nobody sees it without. */
+static int make_file(const char *claims, const char *path, const char *words, GError **error)
+{
+    g_autofree char *new_path = g_build_filename(claims, NEW_NAME, NULL);
+    unlink(new_path);
+    berth_autofd int fd =
+        open(new_path, O_RDWR | O_CREAT | O_EXCL | O_APPEND | O_CLOEXEC | O_NOFOLLOW, 0600);
+    if (fd >= 0 && lock_file(fd, F_OFD_SETLK) &&
+        berth_fd_write_all(fd, words, strlen(words)) == 0 && rename(new_path, path) == 0)
+        return berth_steal_fd(&fd);
+    berth_error_set_errno(error, errno, "claim", "%s", path);
+    unlink(new_path);
+    return -1;
+}
+
+BerthClaim *berth_claim_take(const BerthLayout *layout, BerthRegistry *registry, const char *name,
+                             const char *id, BerthWork work, GError **error)
+{
+    g_autofree char *claims = berth_layout_claims(layout);
+    if (!berth_layout_make(claims, error))
+        return NULL;
+    berth_autofd int lock = lock_claims(claims, error);
+    if (lock < 0)
+        return NULL;
+    sweep(layout, registry, claims);
+
+    g_autofree char *lower = g_ascii_strdown(name, -1);
+    g_autofree char *path = g_build_filename(claims, lower, NULL);
+    g_autoptr(BerthHolder) holder = find_holder(path);
+    if (holder != NULL) {
+        set_busy(error, holder);
+        return NULL;
+    }
+    g_autofree char *words =
+        g_strdup_printf("%s %s %d %s\n", id, berth_work_state(work), (int)getpid(), name);
+    berth_autofd int fd = make_file(claims, path, words, error);
+    if (fd < 0)
+        return NULL;
+
+    BerthClaim *claim = g_new0(BerthClaim, 1);
+    claim->layout = layout;
+    claim->registry = registry;
+    claim->path = g_steal_pointer(&path);
+    claim->fd = berth_steal_fd(&fd);
+    return claim;
+}
+
+static bool check_free(BerthRegistry *registry, const char *name, GError **error)
+{
+    g_autoptr(GError) problem = NULL;
+    g_autoptr(BerthDistro) other = berth_registry_find(registry, name, &problem);
+    if (other == NULL && berth_error_is(problem, BERTH_ERROR_NOT_FOUND))
+        return true;
+    if (other == NULL)
+        g_propagate_error(error, g_steal_pointer(&problem));
+    else
+        berth_error_set(error, BERTH_ERROR_EXISTS, "registry.exists",
+                        "choose another name, or remove the other first: berth unregister NAME",
+                        "there is a distro called %s already", other->name);
+    return false;
+}
+
+/* The second look decides, the first gives the better answer: a distro that somebody works on, we
+ * perhaps, is there first of all. */
+BerthClaim *berth_claim_name(const BerthLayout *layout, BerthRegistry *registry, const char *name,
+                             const char *id, BerthWork work, GError **error)
+{
+    if (!check_free(registry, name, error))
+        return NULL;
+    g_autoptr(BerthClaim) claim = berth_claim_take(layout, registry, name, id, work, error);
+    return claim != NULL && check_free(registry, name, error) ? g_steal_pointer(&claim) : NULL;
+}
+
+BerthClaim *berth_claim_distro(const BerthLayout *layout, BerthRegistry *registry, const char *name,
+                               BerthWork work, BerthDistro **ret_distro, GError **error)
+{
+    g_autoptr(BerthDistro) found = berth_registry_find(registry, name, error);
+    if (found == NULL)
+        return NULL;
+    g_autoptr(BerthClaim) claim =
+        berth_claim_take(layout, registry, found->name, found->id, work, error);
+    if (claim == NULL)
+        return NULL;
+
+    /* It may have been removed or renamed before the claim was ours. */
+    g_autoptr(BerthDistro) distro = berth_registry_find(registry, found->name, error);
+    if (distro == NULL)
+        return NULL;
+    if (strcmp(distro->id, found->id) != 0) {
+        berth_error_set(error, BERTH_ERROR_BUSY, "distro.changed", "try again",
+                        "%s has just become another distro", found->name);
+        return NULL;
+    }
+    *ret_distro = g_steal_pointer(&distro);
+    return g_steal_pointer(&claim);
+}
+
+/* --- holding -------------------------------------------------------------------------------- */
+
+/* The note must outlive a power cut if the file it is about does. */
+static bool sync_claim(const BerthClaim *claim)
+{
+    g_autofree char *claims = g_path_get_dirname(claim->path);
+    berth_autofd int directory = open(claims, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    return fdatasync(claim->fd) == 0 && (directory < 0 || fsync(directory) == 0 || errno == EINVAL);
+}
+
+bool berth_claim_note(BerthClaim *claim, const char *path, int fd, GError **error)
+{
+    struct stat st;
+    int result = fd >= 0 ? fstat(fd, &st) : lstat(path, &st);
+    if (result < 0 && fd < 0 && errno == ENOENT)
+        return true;
+
+    g_autofree char *escaped = g_strescape(path, NULL);
+    g_autofree char *line = g_strdup_printf("%" G_GUINT64_FORMAT " %s\n",
+                                            result == 0 ? (guint64)st.st_ino : 0, escaped);
+    if (result == 0 && berth_fd_write_all(claim->fd, line, strlen(line)) == 0 && sync_claim(claim))
+        return true;
+    berth_error_set_errno(error, errno, "claim", "%s", result < 0 ? path : claim->path);
+    return false;
+}
+
+void berth_claim_release(BerthClaim *claim)
+{
+    if (claim == NULL)
+        return;
+    clear_up(claim->layout, claim->registry, claim->fd);
+    unlink(claim->path);
+    berth_fd_close(&claim->fd);
+    g_free(claim->path);
+    g_free(claim);
+}

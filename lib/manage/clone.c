@@ -1,0 +1,71 @@
+/* SPDX-License-Identifier: MIT */
+#include "clone.h"
+
+#include "base/error.h"
+#include "base/fd.h"
+#include "disk/copy.h"
+#include "disk/temp.h"
+#include "watch.h"
+
+#include <errno.h>
+#include <fcntl.h>
+
+static BerthDistro *make_row(const BerthLayout *layout, const BerthDistro *source, const char *name)
+{
+    BerthDistro *distro = berth_distro_new(name);
+    distro->disk = berth_layout_disk(layout, distro->id);
+    distro->disk_size = source->disk_size;
+    distro->user = g_strdup(source->user);
+    distro->account = g_strdup(source->account);
+    distro->account_uid = source->account_uid;
+    distro->oobe = source->oobe;
+    distro->memory = source->memory;
+    distro->cpus = source->cpus;
+    distro->own_identity = true;
+    return distro;
+}
+
+static bool copy_disk(const BerthLayout *layout, const BerthDistro *source,
+                      const BerthDistro *distro, const BerthWatch *watch, GError **error)
+{
+    g_autofree char *directory = berth_layout_distro(layout, distro->id);
+    if (!berth_layout_make(directory, error))
+        return false;
+    berth_autofd int input = open(source->disk, O_RDONLY | O_CLOEXEC);
+    if (input < 0) {
+        berth_error_set_errno(error, errno, "clone.open", "%s", source->disk);
+        return false;
+    }
+    g_autoptr(BerthTemp) temp =
+        berth_temp_new_for("clone", distro->disk, BERTH_TEMP_DEFAULT, error);
+    return temp != NULL &&
+           berth_copy(input, berth_temp_fd(temp), "clone", source->disk, berth_watch_tell,
+                      (gpointer)watch, NULL, error) &&
+           berth_temp_commit(temp, error);
+}
+
+bool berth_manage_clone(const BerthLayout *layout, BerthRegistry *registry,
+                        const BerthDistro *source, const char *name, const BerthWatch *watch,
+                        GError **error)
+{
+    if (!berth_distro_check_name(name, error))
+        return false;
+    g_autoptr(BerthDistro) distro = make_row(layout, source, name);
+    g_autoptr(BerthClaim) claim =
+        berth_claim_name(layout, registry, name, distro->id, BERTH_WORK_CLONE, error);
+    return claim != NULL && copy_disk(layout, source, distro, watch, error) &&
+           berth_registry_insert(registry, distro, error);
+}
+
+bool berth_manage_rename(const BerthLayout *layout, BerthRegistry *registry,
+                         const BerthDistro *distro, const char *name, GError **error)
+{
+    if (!berth_distro_check_name(name, error))
+        return false;
+    /* Names that differ in case are one name, which is claimed already. */
+    bool same = g_ascii_strcasecmp(distro->name, name) == 0;
+    g_autoptr(BerthClaim) claim =
+        same ? NULL
+             : berth_claim_name(layout, registry, name, distro->id, BERTH_WORK_RENAME, error);
+    return (same || claim != NULL) && berth_registry_rename(registry, distro->name, name, error);
+}

@@ -1,0 +1,63 @@
+/* SPDX-License-Identifier: MIT */
+#include "compose.h"
+
+#include "base/zone.h"
+#include "store/template.h"
+
+#include <sched.h>
+#include <sys/utsname.h>
+#include <unistd.h>
+
+BerthSettings *berth_compose_settings(const BerthLayout *layout, const char *distro,
+                                      const char *const *environment, GError **error)
+{
+    g_autofree char *text = NULL;
+    g_autofree char *path = NULL;
+    if (!berth_template_read_settings(layout, &text, &path, error))
+        return NULL;
+    return berth_settings_new(distro, text, path, environment, error);
+}
+
+static guint64 physical_memory(void)
+{
+    long pages = sysconf(_SC_PHYS_PAGES);
+    long page_size = sysconf(_SC_PAGE_SIZE);
+    return pages > 0 && page_size > 0 ? (guint64)pages * (guint64)page_size : 0;
+}
+
+/* Those this process may use, which in a container are fewer than there are. */
+static guint usable_cpus(void)
+{
+    cpu_set_t set;
+    int count = sched_getaffinity(0, sizeof(set), &set) == 0 ? CPU_COUNT(&set) : 0;
+    if (count <= 0) /* more processors than the set has room for */
+        count = (int)sysconf(_SC_NPROCESSORS_ONLN);
+    return (guint)MAX(count, 1);
+}
+
+BerthMachine *berth_compose_machine(const BerthLayout *layout, const BerthDistro *distro,
+                                    const char *const *environment, GError **error)
+{
+    g_autoptr(BerthSettings) settings =
+        berth_compose_settings(layout, distro->name, environment, error);
+    if (settings == NULL)
+        return NULL;
+
+    struct utsname host_name;
+    uname(&host_name);
+    g_autofree char *template = berth_template_read_machine(layout, host_name.machine, error);
+    if (template == NULL)
+        return NULL;
+
+    g_autofree char *kernel = berth_layout_kernel(layout);
+    g_autofree char *initramfs = berth_layout_initramfs(layout);
+    g_autofree char *log = berth_layout_log(layout, distro->id);
+    g_autofree char *zone = berth_zone_name(BERTH_ZONE_LINK);
+    const BerthHost host = {.memory = physical_memory(),
+                            .cpus = usable_cpus(),
+                            .kernel = kernel,
+                            .initramfs = initramfs,
+                            .log = log,
+                            .time_zone = zone};
+    return berth_machine_new(distro, settings, &host, template, error);
+}

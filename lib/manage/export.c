@@ -1,0 +1,161 @@
+/* SPDX-License-Identifier: MIT */
+#include "export.h"
+
+#include "base/error.h"
+#include "base/fd.h"
+#include "disk/export_format.h"
+#include "disk/export_image.h"
+#include "disk/temp.h"
+#include "worker.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+/* Asks the caller's progress function. */
+typedef struct {
+    BerthExportFunc ask;
+    gpointer user_data;
+} Watch;
+
+static bool on_progress(const BerthProgress *progress, gpointer user_data)
+{
+    const Watch *watch = user_data;
+    return watch->ask == NULL || watch->ask(progress->bytes_done, progress->bytes_total,
+                                            progress->entries, watch->user_data);
+}
+
+/* A name that promises a disk image we do not write is refused, as that format is; what says
+ * nothing is a tar, as with WSL. */
+static bool choose_format(const BerthExportRequest *request, BerthExportFormat *ret_format,
+                          GError **error)
+{
+    if (request->format != NULL)
+        return berth_export_format_parse(request->format, ret_format, error);
+    *ret_format = BERTH_EXPORT_TAR;
+    if (request->path == NULL || berth_export_format_guess(request->path, ret_format))
+        return true;
+    bool vhd = g_str_has_suffix(request->path, ".vhdx") || g_str_has_suffix(request->path, ".vhd");
+    return !vhd || berth_export_format_parse("vhd", ret_format, error);
+}
+
+/* What temp.h would find too, but here it can be said what to do about it. */
+static bool check_path(const BerthExportRequest *request, int image, GError **error)
+{
+    struct stat disk, there;
+    if (stat(request->path, &there) < 0)
+        return true;
+    if (fstat(image, &disk) == 0 && disk.st_dev == there.st_dev && disk.st_ino == there.st_ino) {
+        berth_error_set(error, BERTH_ERROR_INVALID, "export.create.same", NULL,
+                        "%s is the distro's own disk", request->path);
+        return false;
+    }
+    if (S_ISDIR(there.st_mode)) {
+        berth_error_set(error, BERTH_ERROR_INVALID, "export.create.directory",
+                        "name the file to be made in it", "%s is a directory", request->path);
+        return false;
+    }
+    if (request->replace)
+        return true;
+    berth_error_set(error, BERTH_ERROR_EXISTS, "export.create.exists", "--force replaces it",
+                    "%s exists already", request->path);
+    return false;
+}
+
+static int open_image(const BerthDistro *distro, GError **error)
+{
+    int fd = open(distro->disk, O_RDONLY | O_CLOEXEC);
+    if (fd < 0)
+        berth_error_set_errno(error, errno, "export.read", "%s", distro->disk);
+    return fd;
+}
+
+/* What could not be written, as the worker counts it. */
+typedef struct {
+    guint64 sockets;
+    guint64 xattrs;
+} LeftOut;
+
+typedef struct {
+    const char *program; /* berth-image */
+    const BerthExportRequest *request;
+    BerthExportFormat format;
+    int image;
+    Watch watch;
+    LeftOut left_out;
+} Export;
+
+static bool run_worker(Export *export, int output, GError **error)
+{
+    const char *word = berth_export_format_word(export->format);
+    g_autofree char *format = g_strconcat("format=", word, NULL);
+    const char *const options[] = {format, NULL};
+    const BerthWorkerJob job = {.verb = "export",
+                                .what = "disk",
+                                .options = options,
+                                .input = export->image,
+                                .output = output,
+                                .spool = -1};
+    g_auto(BerthStatus) status = {0};
+    if (!berth_worker_run(export->program, &job, on_progress, &export->watch, &status, error))
+        return false;
+    /* The first two are entries and bytes (cmd/berth-image). */
+    export->left_out = (LeftOut){.sockets = status.report[2], .xattrs = status.report[3]};
+    return true;
+}
+
+/* Copying an image looks at nothing in it. */
+static bool write_to(Export *export, int output, GError **error)
+{
+    guint64 bytes = 0;
+    if (export->format != BERTH_EXPORT_EXT4)
+        return run_worker(export, output, error);
+    return berth_export_image(export->image, output, on_progress, &export->watch, &bytes, error);
+}
+
+static bool write_file(Export *export, GError **error)
+{
+    const BerthExportRequest *request = export->request;
+    if (!check_path(request, export->image, error))
+        return false;
+    BerthTempFlags flags = request->replace ? BERTH_TEMP_REPLACE : BERTH_TEMP_DEFAULT;
+    g_autoptr(BerthTemp) temp = berth_temp_new_for("export", request->path, flags, error);
+    return temp != NULL && write_to(export, berth_temp_fd(temp), error) &&
+           berth_temp_commit(temp, error);
+}
+
+/* "left out: 3 sockets, 1 extended attribute", or NULL. */
+static char *make_notice(const LeftOut *left_out)
+{
+    g_autoptr(GString) text = g_string_new(NULL);
+    if (left_out->sockets > 0)
+        g_string_append_printf(text, "%" G_GUINT64_FORMAT " socket%s", left_out->sockets,
+                               left_out->sockets == 1 ? "" : "s");
+    if (left_out->xattrs > 0)
+        g_string_append_printf(text, "%s%" G_GUINT64_FORMAT " extended attribute%s",
+                               text->len > 0 ? ", " : "", left_out->xattrs,
+                               left_out->xattrs == 1 ? "" : "s");
+    return text->len > 0 ? g_strdup_printf("left out, as archives cannot have them: %s", text->str)
+                         : NULL;
+}
+
+bool berth_manage_export(const BerthLayout *layout, const BerthDistro *distro,
+                         const BerthExportRequest *request, BerthExportFunc progress,
+                         gpointer user_data, char **ret_notice, GError **error)
+{
+    g_autofree char *program = berth_layout_image_program(layout);
+    Export export = {.program = program, .request = request, .watch = {progress, user_data}};
+    if (!choose_format(request, &export.format, error))
+        return false;
+    berth_autofd int image = open_image(distro, error);
+    if (image < 0)
+        return false;
+
+    export.image = image;
+    bool done =
+        request->path != NULL ? write_file(&export, error) : write_to(&export, request->fd, error);
+    if (done)
+        *ret_notice = make_notice(&export.left_out);
+    return done;
+}

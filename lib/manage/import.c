@@ -1,0 +1,305 @@
+/* SPDX-License-Identifier: MIT */
+#include "import.h"
+
+#include "base/error.h"
+#include "claim.h"
+#include "base/fd.h"
+#include "base/size.h"
+#include "disk/copy.h"
+#include "disk/temp.h"
+#include "worker.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <sys/statvfs.h>
+#include <unistd.h>
+
+/* An import under way. */
+typedef struct {
+    const BerthLayout *layout;
+    const BerthImportRequest *request;
+    const BerthImportWatch *watch;
+    BerthClaim *claim;
+    BerthDistro *distro;
+    BerthCacheArchive archive;
+    char *made_directory; /* made for the disk: goes when the import fails */
+    BerthImportReport report;
+} Import;
+
+static void import_clear(Import *import)
+{
+    berth_claim_release(import->claim); /* removes what has no row */
+    if (import->made_directory != NULL)
+        rmdir(import->made_directory);
+    g_free(import->made_directory);
+    g_free(import->archive.identity);
+    berth_distro_free(import->distro);
+}
+G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(Import, import_clear)
+
+static bool on_progress(const BerthProgress *progress, gpointer user_data)
+{
+    const BerthImportWatch *watch = ((const Import *)user_data)->watch;
+    return watch->progress == NULL || watch->progress(progress->bytes_done, progress->bytes_total,
+                                                      progress->entries, watch->user_data);
+}
+
+static void note(const Import *import, const char *text)
+{
+    if (import->watch->note != NULL)
+        import->watch->note(text, import->watch->user_data);
+}
+
+static BerthClaim *claim_name(const BerthLayout *layout, BerthRegistry *registry,
+                              const BerthDistro *distro, GError **error)
+{
+    g_autoptr(GError) problem = NULL;
+    g_autoptr(BerthClaim) claim =
+        berth_claim_take(layout, registry, distro->name, distro->id, BERTH_WORK_IMPORT, &problem);
+    if (claim != NULL)
+        return g_steal_pointer(&claim);
+
+    if (berth_error_is(problem, BERTH_ERROR_BUSY))
+        berth_error_set(error, BERTH_ERROR_EXISTS, "registry.exists", berth_error_hint(problem),
+                        "%s", problem->message);
+    else
+        g_propagate_error(error, g_steal_pointer(&problem));
+    return NULL;
+}
+
+/* The insert decides; this only says it before the archive is read. */
+static bool check_free(BerthRegistry *registry, const char *name, GError **error)
+{
+    g_autoptr(GError) problem = NULL;
+    g_autoptr(BerthDistro) other = berth_registry_find(registry, name, &problem);
+    if (other != NULL) {
+        berth_error_set(error, BERTH_ERROR_EXISTS, "registry.exists",
+                        "choose another name, or remove the other first: berth unregister NAME",
+                        "there is a distro called %s already", other->name);
+        return false;
+    }
+    if (berth_error_is(problem, BERTH_ERROR_NOT_FOUND))
+        return true;
+    g_propagate_error(error, g_steal_pointer(&problem));
+    return false;
+}
+
+/* Where the disk goes is there; a directory of the user's choice is made at its last level. */
+static bool make_directory(Import *import, GError **error)
+{
+    const char *location = import->request->location;
+    if (location == NULL) {
+        g_autofree char *own = berth_layout_distro(import->layout, import->distro->id);
+        return berth_layout_make(own, error);
+    }
+    if (mkdir(location, 0700) == 0) {
+        import->made_directory = g_strdup(location);
+        return true;
+    }
+    if (errno == EEXIST)
+        return true;
+    berth_error_set_errno(error, errno, "import.location", "%s", location);
+    return false;
+}
+
+/* Only a hint: what is compressed needs more, what is full of holes less. */
+static void note_free_space(const Import *import, int fd)
+{
+    struct stat archive;
+    struct statvfs place;
+    if (fstat(import->request->fd, &archive) < 0 || !S_ISREG(archive.st_mode) ||
+        fstatvfs(fd, &place) < 0)
+        return;
+    guint64 room = (guint64)place.f_bavail * place.f_frsize;
+    if (room >= (guint64)archive.st_size)
+        return;
+    g_autofree char *has = berth_size_format(room);
+    g_autofree char *needs = berth_size_format((guint64)archive.st_size);
+    g_autofree char *text = g_strdup_printf(
+        "only %s are free where the disk goes, and the archive alone has %s", has, needs);
+    note(import, text);
+}
+
+/* A file without a name beside the disk, or in memory where there are none. */
+static int make_spool(const Import *import)
+{
+    g_autofree char *directory = g_path_get_dirname(import->distro->disk);
+    int fd = open(directory, O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
+    return fd >= 0 ? fd : memfd_create("berth-spool", MFD_CLOEXEC);
+}
+
+static void note_warnings(const Import *import, const BerthStatus *status)
+{
+    for (guint i = 0; i < status->warnings->len; i++)
+        note(import, status->warnings->pdata[i]);
+    if (status->warnings_left_out > 0) {
+        g_autofree char *text = g_strdup_printf("and %u notes more", status->warnings_left_out);
+        note(import, text);
+    }
+}
+
+/* Have the archive read, in a process of its own, into the empty file @fd. */
+static bool run_worker(Import *import, int fd, GError **error)
+{
+    const BerthImportRequest *request = import->request;
+    g_autofree char *program = berth_layout_image_program(import->layout);
+    g_autofree char *name = g_strdup_printf("name=%s", request->origin);
+    g_autofree char *size = g_strdup_printf("size=%" G_GUINT64_FORMAT, request->disk_size);
+    g_autofree char *inodes = g_strdup_printf("inodes=%" G_GUINT64_FORMAT, request->inodes);
+    const char *const options[] = {name, size, inodes,
+                                   request->strip_root ? "strip-root=yes" : NULL, NULL};
+    berth_autofd int spool = make_spool(import);
+    const BerthWorkerJob job = {.verb = "import",
+                                .what = "archive",
+                                .options = options,
+                                .input = request->fd,
+                                .output = fd,
+                                .spool = spool};
+
+    g_auto(BerthStatus) status = {0};
+    if (!berth_worker_run(program, &job, on_progress, import, &status, error))
+        return false;
+    note_warnings(import, &status);
+    import->report.entries = status.report[0];
+    import->report.bytes = status.report[1];
+    return true;
+}
+
+static bool measure(Import *import, int fd, GError **error)
+{
+    const guint64 block = 512; /* of st_blocks, whatever the file system's */
+    struct stat st;
+    if (fstat(fd, &st) < 0) {
+        berth_error_set_errno(error, errno, "import.create", "%s", import->distro->disk);
+        return false;
+    }
+    import->distro->disk_size = (guint64)st.st_size;
+    import->report.disk_used = (guint64)st.st_blocks * block;
+    return true;
+}
+
+/* --- the cache --- */
+
+/* All that makes another image of the same archive. */
+static char *cache_options(const BerthImportRequest *request)
+{
+    return g_strdup_printf("size=%" G_GUINT64_FORMAT " inodes=%" G_GUINT64_FORMAT " strip-root=%d",
+                           request->disk_size, request->inodes, request->strip_root);
+}
+
+static bool is_cancelled(const Import *import)
+{
+    return !on_progress(&(BerthProgress){0}, (gpointer)import);
+}
+
+static bool on_comparison(guint64 done, guint64 total, gpointer user_data)
+{
+    return on_progress(&(BerthProgress){.bytes_done = done, .bytes_total = total}, user_data);
+}
+
+/* Fill the empty file @fd from the cache. *ret_done false without an error: it has to be made. */
+static bool copy_cached(Import *import, int fd, bool *ret_done, GError **error)
+{
+    g_autoptr(BerthCacheEntry) entry = NULL;
+    g_autoptr(GError) problem = NULL;
+    const BerthWatch watch = {.tell = on_comparison, .user_data = import};
+    berth_autofd int image =
+        berth_cache_find(import->request->cache, &import->archive, &watch, &entry);
+    *ret_done = image >= 0 && berth_copy(image, fd, "import", "the cached image", on_progress,
+                                         import, NULL, &problem);
+    if (*ret_done) {
+        import->report.entries = entry->entries;
+        import->report.bytes = entry->archive_size;
+        import->report.from_cache = true;
+        return true;
+    }
+    if (berth_error_is(problem, BERTH_ERROR_CANCELLED) || is_cancelled(import)) {
+        g_clear_error(&problem);
+        berth_error_set(error, BERTH_ERROR_CANCELLED, "import.cancelled", NULL, "cancelled");
+        return false;
+    }
+    if (ftruncate(fd, 0) == 0)
+        return true;
+    berth_error_set_errno(error, errno, "import.create", "%s", import->distro->disk);
+    return false;
+}
+
+/* Never fails an import: what cannot be kept is said. The claim keeps the disk as it is. */
+static void keep_in_cache(const Import *import, gint64 made_usec)
+{
+    g_autoptr(GError) problem = NULL;
+    berth_autofd int image = open(import->distro->disk, O_RDONLY | O_CLOEXEC);
+    if (image < 0 || import->report.from_cache ||
+        berth_cache_keep(import->request->cache, &import->archive, image, import->report.entries,
+                         made_usec, &problem))
+        return;
+    g_autofree char *text =
+        g_strdup_printf("the image is not kept for a next time: %s", problem->message);
+    note(import, text);
+}
+
+static bool fill_disk(Import *import, int fd, GError **error)
+{
+    bool done = false;
+    if (import->request->cache != NULL && !copy_cached(import, fd, &done, error))
+        return false;
+    return done || run_worker(import, fd, error);
+}
+
+static bool make_disk(Import *import, GError **error)
+{
+    if (!make_directory(import, error))
+        return false;
+    g_autoptr(BerthTemp) temp = berth_temp_new(import->distro->disk, BERTH_TEMP_DEFAULT, error);
+    if (temp == NULL)
+        return false;
+    int fd = berth_temp_fd(temp);
+    note_free_space(import, fd);
+    return berth_claim_note(import->claim, import->distro->disk, fd, error) &&
+           fill_disk(import, fd, error) && berth_temp_commit(temp, error) &&
+           measure(import, fd, error);
+}
+
+static bool begin(Import *import, BerthRegistry *registry, GError **error)
+{
+    const BerthImportRequest *request = import->request;
+    if (!berth_distro_check_name(request->name, error) ||
+        !check_free(registry, request->name, error))
+        return false;
+
+    BerthDistro *distro = import->distro = berth_distro_new(request->name);
+    distro->disk = request->location != NULL
+                       ? berth_layout_disk_in(request->location, request->name)
+                       : berth_layout_disk(import->layout, distro->id);
+    distro->account = g_strdup(request->account);
+    distro->account_uid = request->account_uid;
+    distro->oobe = request->oobe;
+    import->claim = claim_name(import->layout, registry, distro, error);
+    return import->claim != NULL && check_free(registry, request->name, error);
+}
+
+bool berth_manage_import(const BerthLayout *layout, BerthRegistry *registry,
+                         const BerthImportRequest *request, const BerthImportWatch *watch,
+                         BerthImportReport *ret_report, GError **error)
+{
+    g_auto(Import) import = {.layout = layout, .request = request, .watch = watch};
+    g_autofree char *made_with = cache_options(request);
+    gint64 started = g_get_monotonic_time();
+    import.archive =
+        (BerthCacheArchive){.fd = request->fd,
+                            .origin = request->path != NULL ? request->path : request->origin,
+                            .options = made_with};
+    if (request->cache != NULL)
+        berth_cache_look(request->cache, &import.archive);
+
+    if (!begin(&import, registry, error) || !make_disk(&import, error) ||
+        !berth_registry_insert(registry, import.distro, error))
+        return false;
+    g_clear_pointer(&import.made_directory, g_free);
+    if (request->cache != NULL)
+        keep_in_cache(&import, g_get_monotonic_time() - started);
+    *ret_report = import.report;
+    return true;
+}

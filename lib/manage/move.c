@@ -1,0 +1,110 @@
+/* SPDX-License-Identifier: MIT */
+#include "move.h"
+
+#include "base/error.h"
+#include "base/fd.h"
+#include "disk/copy.h"
+#include "disk/temp.h"
+#include "watch.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+static bool set_errno(GError **error, const char *step, const char *path)
+{
+    berth_error_set_errno(error, errno, step, "%s", path);
+    return false;
+}
+
+/* Where the disk is to lie; free with g_free. *@ret_made is the directory that had to be made for
+ * it, or NULL. */
+static char *make_target(const BerthLayout *layout, const BerthDistro *distro,
+                         const char *directory, char **ret_made, GError **error)
+{
+    if (directory == NULL) {
+        g_autofree char *own = berth_layout_distro(layout, distro->id);
+        return berth_layout_make(own, error) ? berth_layout_disk(layout, distro->id) : NULL;
+    }
+    g_autofree char *absolute = g_canonicalize_filename(directory, NULL);
+    if (mkdir(absolute, 0700) == 0) {
+        *ret_made = g_strdup(absolute);
+    } else if (errno != EEXIST) {
+        set_errno(error, "move.directory", absolute);
+        return NULL;
+    }
+    return berth_layout_disk_in(absolute, distro->name);
+}
+
+static bool is_same_file(int fd, const char *path)
+{
+    struct stat open_one, named;
+    return fstat(fd, &open_one) == 0 && stat(path, &named) == 0 &&
+           open_one.st_dev == named.st_dev && open_one.st_ino == named.st_ino;
+}
+
+static bool sync_directory_of(const char *path)
+{
+    g_autofree char *directory = g_path_get_dirname(path);
+    berth_autofd int fd = open(directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    return fd >= 0 && (fsync(fd) == 0 || errno == EINVAL);
+}
+
+static bool copy_disk(BerthClaim *claim, int input, const BerthDistro *distro, const char *target,
+                      const BerthWatch *watch, GError **error)
+{
+    g_autoptr(BerthTemp) temp = berth_temp_new_for("move", target, BERTH_TEMP_DEFAULT, error);
+    return temp != NULL && berth_claim_note(claim, target, berth_temp_fd(temp), error) &&
+           berth_copy(input, berth_temp_fd(temp), "move", distro->disk, berth_watch_tell,
+                      (gpointer)watch, NULL, error) &&
+           berth_temp_commit(temp, error);
+}
+
+/* A second name for the disk, or a copy of it where that cannot be. */
+static bool bring_disk(BerthClaim *claim, int input, const BerthDistro *distro, const char *target,
+                       const BerthWatch *watch, GError **error)
+{
+    if (!berth_claim_note(claim, distro->disk, input, error) ||
+        !berth_claim_note(claim, target, input, error))
+        return false;
+    if (linkat(AT_FDCWD, distro->disk, AT_FDCWD, target, AT_SYMLINK_FOLLOW) == 0)
+        return sync_directory_of(target) || set_errno(error, "move.create", target);
+    if (errno == EEXIST)
+        return set_errno(error, "move.create", target);
+    return copy_disk(claim, input, distro, target, watch, error);
+}
+
+static bool switch_row(BerthRegistry *registry, BerthDistro *distro, const char *target,
+                       GError **error)
+{
+    g_autofree char *old = distro->disk;
+    distro->disk = g_strdup(target);
+    if (berth_registry_set_disk(registry, distro, error))
+        return true;
+    g_free(distro->disk);
+    distro->disk = g_steal_pointer(&old);
+    return false;
+}
+
+bool berth_manage_move(const BerthLayout *layout, BerthRegistry *registry, BerthClaim *claim,
+                       BerthDistro *distro, const char *directory, const BerthWatch *watch,
+                       GError **error)
+{
+    berth_autofd int input = open(distro->disk, O_RDONLY | O_CLOEXEC);
+    if (input < 0)
+        return set_errno(error, "move.open", distro->disk);
+    g_autofree char *made = NULL;
+    g_autofree char *target = make_target(layout, distro, directory, &made, error);
+    if (target == NULL)
+        return false;
+    if (is_same_file(input, target))
+        return true;
+    if (bring_disk(claim, input, distro, target, watch, error) &&
+        switch_row(registry, distro, target, error))
+        return true;
+    if (made != NULL)
+        rmdir(made); /* stays when the disk does, which then goes with the claim */
+    return false;
+}

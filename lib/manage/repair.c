@@ -1,0 +1,47 @@
+/* SPDX-License-Identifier: MIT */
+#include "repair.h"
+
+#include "base/error.h"
+#include "base/fd.h"
+#include "disk/e2tools.h"
+#include "disk/ext4_state.h"
+
+#include <errno.h>
+#include <fcntl.h>
+
+static bool set_failed(GError **error, const BerthDistro *distro, const GError *problem)
+{
+    if (berth_error_is(problem, BERTH_ERROR_NOT_FOUND)) {
+        berth_error_set(error, BERTH_ERROR_NOT_FOUND, "disk.tool", "install e2fsprogs",
+                        "%s: it is damaged, and there is no e2fsck to repair it", distro->disk);
+        return false;
+    }
+    g_autofree char *hint =
+        g_strdup_printf("with a copy of it at hand: e2fsck -f %s; or look at it from within: "
+                        "berth console %s",
+                        distro->disk, distro->name);
+    berth_error_set(error, BERTH_ERROR_INVALID, "disk.damaged", hint,
+                    "%s: it is damaged, and e2fsck cannot repair it without asking", distro->disk);
+    return false;
+}
+
+bool berth_manage_repair(const BerthDistro *distro, bool force, char **ret_note, GError **error)
+{
+    berth_autofd int fd = open(distro->disk, O_RDWR | O_CLOEXEC);
+    if (fd < 0) {
+        berth_error_set_errno(error, errno, "disk.open", "%s", distro->disk);
+        return false;
+    }
+    BerthExt4State state;
+    bool readable = berth_ext4_read_state(fd, distro->disk, &state, NULL);
+    if (readable && !state.has_errors && !force)
+        return true;
+
+    g_autoptr(GError) problem = NULL;
+    const BerthE2Image image = {.fd = fd, .what = distro->disk};
+    if (!(readable ? berth_e2tools_check(&image, true, &problem)
+                   : berth_e2tools_restore(&image, &problem)))
+        return set_failed(error, distro, problem);
+    *ret_note = g_strdup_printf("the disk of %s was damaged; e2fsck has repaired it", distro->name);
+    return true;
+}

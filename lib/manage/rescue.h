@@ -1,0 +1,21 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * rescue — an initramfs with a shell in it: berth's own followed by an archive with the host's
+ * statically linked busybox, which needs nothing of the distro.
+ */
+#pragma once
+
+#include "store/layout.h"
+
+G_BEGIN_DECLS
+
+/* A statically linked busybox, beside berth's programs or the system's; NULL when there is none.
+ * Free with g_free. */
+char *berth_rescue_busybox(const BerthLayout *layout);
+
+/* Write the initramfs for a rescue with @busybox to @path.
+ * Errors: errno's and BERTH_ERROR_FAILED, "rescue.*". */
+bool berth_rescue_write(const BerthLayout *layout, const char *busybox, const char *path,
+                        GError **error);
+
+G_END_DECLS

@@ -1,0 +1,11 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * watch — between the progress of lib/disk and the caller's (work.h). For lib/manage only.
+ */
+#pragma once
+
+#include "disk/image.h"
+#include "work.h"
+
+/* A BerthProgressFunc; @watch is a const BerthWatch *. */
+bool berth_watch_tell(const BerthProgress *progress, gpointer watch);

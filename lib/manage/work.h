@@ -1,0 +1,20 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * work — how long work tells its caller how far it is. The caller knows nothing of lib/disk.
+ */
+#pragma once
+
+#include <glib.h>
+#include <stdbool.h>
+
+G_BEGIN_DECLS
+
+/* @bytes_total is 0 when it is not known. False cancels. */
+typedef bool (*BerthWorkFunc)(guint64 bytes_done, guint64 bytes_total, gpointer user_data);
+
+typedef struct {
+    BerthWorkFunc tell; /* may be NULL */
+    gpointer user_data;
+} BerthWatch;
+
+G_END_DECLS

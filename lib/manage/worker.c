@@ -1,0 +1,191 @@
+/* SPDX-License-Identifier: MIT */
+#include "worker.h"
+
+#include "base/error.h"
+#include "base/fd.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#define TICK_MSEC 100
+/* Between the end of its words and its own end. */
+#define EXIT_TIMEOUT_MSEC 5000
+
+typedef struct {
+    const BerthWorkerJob *job;
+    GPid pid; /* 0: reaped, or never started */
+    int fd;   /* its words */
+    BerthStatus status;
+} Worker;
+
+static void reap(Worker *worker, int *ret_wait_status)
+{
+    int wait_status = 0;
+    while (waitpid(worker->pid, &wait_status, 0) < 0 && errno == EINTR)
+        continue;
+    g_spawn_close_pid(worker->pid);
+    worker->pid = 0;
+    if (ret_wait_status != NULL)
+        *ret_wait_status = wait_status;
+}
+
+static void worker_clear(Worker *worker)
+{
+    if (worker->pid != 0) {
+        kill(worker->pid, SIGKILL);
+        reap(worker, NULL);
+    }
+    berth_fd_close(&worker->fd);
+    berth_status_clear(&worker->status);
+}
+G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(Worker, worker_clear)
+
+static char **make_argv(const char *program, const BerthWorkerJob *job)
+{
+    g_autoptr(GPtrArray) argv = g_ptr_array_new();
+    g_ptr_array_add(argv, g_strdup(program));
+    g_ptr_array_add(argv, g_strdup(job->verb));
+    for (gsize i = 0; job->options[i] != NULL; i++)
+        g_ptr_array_add(argv, g_strdup(job->options[i]));
+    g_ptr_array_add(argv, NULL);
+    return (char **)g_ptr_array_free(g_steal_pointer(&argv), FALSE);
+}
+
+static bool start(Worker *worker, const char *program, const BerthWorkerJob *job, GError **error)
+{
+    int ends[2];
+    if (pipe2(ends, O_CLOEXEC) < 0) {
+        berth_error_set_errno(error, errno, "import.worker", "pipe");
+        return false;
+    }
+    worker->fd = ends[0];
+    berth_autofd int words = ends[1];
+
+    g_auto(GStrv) argv = make_argv(program, job);
+    /* What a parser of hostile input prints is not for the terminal. */
+    const GSpawnFlags flags =
+        G_SPAWN_DO_NOT_REAP_CHILD | G_SPAWN_STDOUT_TO_DEV_NULL | G_SPAWN_STDERR_TO_DEV_NULL;
+    const int given[][2] = {{job->input, BERTH_STATUS_INPUT_FD},
+                            {job->output, BERTH_STATUS_OUTPUT_FD},
+                            {words, BERTH_STATUS_FD},
+                            {job->spool, BERTH_STATUS_SPOOL_FD}};
+    int sources[G_N_ELEMENTS(given)];
+    int targets[G_N_ELEMENTS(given)];
+    gsize count = 0;
+    for (gsize i = 0; i < G_N_ELEMENTS(given); i++) {
+        sources[count] = given[i][0];
+        targets[count] = given[i][1];
+        count += given[i][0] >= 0;
+    }
+    g_autoptr(GError) problem = NULL;
+    if (g_spawn_async_with_pipes_and_fds(NULL, (const char *const *)argv, NULL, flags, NULL, NULL,
+                                         -1, -1, -1, sources, targets, count, &worker->pid, NULL,
+                                         NULL, NULL, &problem))
+        return true;
+    worker->pid = 0;
+    berth_error_set(error, BERTH_ERROR_FAILED, "import.worker.start",
+                    "berth-image belongs beside berth's other programs: install berth again", "%s",
+                    problem->message);
+    return false;
+}
+
+/* "import" + ".cancelled" */
+static const char *id_of(const Worker *worker, const char *kind)
+{
+    g_autofree char *id = g_strconcat(worker->job->verb, kind, NULL);
+    return g_intern_string(id);
+}
+
+static bool set_cancelled(const Worker *worker, GError **error)
+{
+    berth_error_set(error, BERTH_ERROR_CANCELLED, id_of(worker, ".cancelled"), NULL, "cancelled");
+    return false;
+}
+
+/* Wait for words, a tick or a signal. False: cancelled. */
+static bool wait_for_words(Worker *worker, BerthProgressFunc progress, gpointer user_data,
+                           bool *ret_ready, GError **error)
+{
+    struct pollfd words = {.fd = worker->fd, .events = POLLIN};
+    *ret_ready = poll(&words, 1, TICK_MSEC) > 0;
+    return progress == NULL || progress(&worker->status.progress, user_data) ||
+           set_cancelled(worker, error);
+}
+
+/* Read what the worker says until it has nothing more to say. */
+static bool listen_to(Worker *worker, BerthProgressFunc progress, gpointer user_data,
+                      GError **error)
+{
+    for (;;) {
+        char buffer[4096];
+        bool ready = false;
+        if (!wait_for_words(worker, progress, user_data, &ready, error))
+            return false;
+        ssize_t size = ready ? read(worker->fd, buffer, sizeof(buffer)) : -1;
+        if (size == 0)
+            return true;
+        if (size > 0 && !berth_status_feed(&worker->status, buffer, (gsize)size, error))
+            return false;
+    }
+}
+
+/* Its end follows its last word at once; one that lingers on is ended. */
+static int end(Worker *worker)
+{
+    berth_autofd int handle = (int)syscall(SYS_pidfd_open, worker->pid, 0);
+    struct pollfd ended = {.fd = handle, .events = POLLIN};
+    if (handle >= 0 && poll(&ended, 1, EXIT_TIMEOUT_MSEC) == 0)
+        kill(worker->pid, SIGKILL);
+    int wait_status = 0;
+    reap(worker, &wait_status);
+    return wait_status;
+}
+
+static bool set_ended(const Worker *worker, int wait_status, GError **error)
+{
+    int number = WIFSIGNALED(wait_status) ? WTERMSIG(wait_status) : 0;
+    if (number == SIGKILL || number == SIGTERM)
+        berth_error_set(error, BERTH_ERROR_FAILED, id_of(worker, ".worker.killed"),
+                        "was there memory enough? the kernel's log tells",
+                        "the process that reads the %s was killed (signal %d)", worker->job->what,
+                        number);
+    else if (number != 0)
+        berth_error_set(error, BERTH_ERROR_INVALID, id_of(worker, ".worker.crashed"),
+                        "it could do no harm, but do not trust what it read, and please report it",
+                        "the %s made the reader crash (signal %d)", worker->job->what, number);
+    else
+        berth_error_set(error, BERTH_ERROR_FAILED, id_of(worker, ".worker.silent"), NULL,
+                        "the process that reads the %s ended without a result (status %d)",
+                        worker->job->what, WEXITSTATUS(wait_status));
+    return false;
+}
+
+bool berth_worker_run(const char *program, const BerthWorkerJob *job, BerthProgressFunc progress,
+                      gpointer user_data, BerthStatus *ret_status, GError **error)
+{
+    g_auto(Worker) worker = {.job = job, .fd = -1};
+    berth_status_init(&worker.status);
+    if (!start(&worker, program, job, error) || !listen_to(&worker, progress, user_data, error))
+        return false;
+
+    int wait_status = end(&worker);
+    bool failed = worker.status.error != NULL || !worker.status.has_report;
+    /* Who stops the work may close the archive on the way, which then looks cut. */
+    if (failed && progress != NULL && !progress(&worker.status.progress, user_data))
+        return set_cancelled(&worker, error);
+    if (worker.status.error != NULL) {
+        g_propagate_error(error, g_steal_pointer(&worker.status.error));
+        return false;
+    }
+    if (!worker.status.has_report || !WIFEXITED(wait_status) || WEXITSTATUS(wait_status) != 0)
+        return set_ended(&worker, wait_status, error);
+    *ret_status = worker.status;
+    worker.status = (BerthStatus){0};
+    return true;
+}

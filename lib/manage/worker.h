@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * worker — runs berth-image, which does what reads archives and images in a process that has
+ * nothing but its descriptors, and believes nothing it says.
+ *
+ * The worker lives no longer than the call: it is killed when the work is cancelled, when it talks
+ * nonsense, and by the kernel when the caller dies. Files are made and named by the caller.
+ *
+ * Errors: the worker's own, as lib/disk makes them; BERTH_ERROR_CANCELLED, "<verb>.cancelled";
+ * BERTH_ERROR_INVALID, "<verb>.worker.crashed"; BERTH_ERROR_FAILED, "<verb>.worker.killed",
+ * "<verb>.worker.silent", "import.worker.start"; BERTH_ERROR_PROTOCOL, "import.worker.protocol".
+ * Called on the thread that lives as long as the program: the worker dies with it.
+ */
+#pragma once
+
+#include "disk/status.h"
+
+#include <glib.h>
+#include <stdbool.h>
+
+G_BEGIN_DECLS
+
+typedef struct {
+    const char *verb;           /* "import", "export"; begins the ids of errors */
+    const char *what;           /* it reads: "archive", "disk" */
+    const char *const *options; /* "KEY=VALUE", NULL-terminated */
+    int input, output;          /* borrowed; -1: none */
+    int spool;                  /* likewise */
+} BerthWorkerJob;
+
+/* Run the @program (a path of berth-image) for @job. @progress is called ten times a second also
+ * when nothing happens; when it returns false the work is cancelled. May be NULL. What the worker
+ * said is in *@ret_status. */
+bool berth_worker_run(const char *program, const BerthWorkerJob *job, BerthProgressFunc progress,
+                      gpointer user_data, BerthStatus *ret_status, GError **error);
+
+G_END_DECLS

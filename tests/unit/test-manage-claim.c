@@ -1,0 +1,313 @@
+/* SPDX-License-Identifier: MIT */
+#include "base/error.h"
+#include "manage/claim.h"
+
+#include <fcntl.h>
+#include <glib/gstdio.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#define ID_A "aaaaaaaaaaaaaaaa"
+#define ID_B "bbbbbbbbbbbbbbbb"
+
+typedef struct {
+    char *home;
+    BerthLayout *layout;
+    BerthRegistry *registry;
+} Place;
+
+static void set_up(Place *place, gconstpointer data)
+{
+    place->home = g_dir_make_tmp("berth-claim-XXXXXX", NULL);
+    g_autofree char *variable = g_strdup_printf("XDG_DATA_HOME=%s", place->home);
+    const char *const environment[] = {"HOME=/nonexistent", variable, NULL};
+    const BerthLayoutSupport support = {.installed = "/"};
+    place->layout = berth_layout_new(environment, &support, NULL);
+    g_assert_true(berth_layout_make(place->layout->data, NULL));
+    g_autofree char *path = berth_layout_registry(place->layout);
+    place->registry = berth_registry_open(path, NULL);
+    g_assert_nonnull(place->registry);
+}
+
+static void tear_down(Place *place, gconstpointer data)
+{
+    berth_registry_close(place->registry);
+    berth_layout_free(place->layout);
+    const char *const argv[] = {"rm", "-r", place->home, NULL};
+    g_assert_true(g_spawn_sync(NULL, (char **)argv, NULL, G_SPAWN_SEARCH_PATH, NULL, NULL, NULL,
+                               NULL, NULL, NULL));
+    g_free(place->home);
+}
+
+static BerthClaim *take(const Place *place, const char *name, const char *id)
+{
+    g_autoptr(GError) error = NULL;
+    BerthClaim *claim =
+        berth_claim_take(place->layout, place->registry, name, id, BERTH_WORK_EXPORT, &error);
+    g_assert_no_error(error);
+    g_assert_nonnull(claim);
+    return claim;
+}
+
+/* The distro's directory with something in it, at two levels. */
+static void make_directory(const Place *place, const char *id)
+{
+    g_autofree char *directory = berth_layout_distro(place->layout, id);
+    g_autofree char *below = g_build_filename(directory, "below", NULL);
+    g_autofree char *disk = berth_layout_disk(place->layout, id);
+    g_assert_true(berth_layout_make(below, NULL));
+    g_assert_true(g_file_set_contents(disk, "disk", -1, NULL));
+}
+
+static bool has_directory(const Place *place, const char *id)
+{
+    g_autofree char *directory = berth_layout_distro(place->layout, id);
+    return g_file_test(directory, G_FILE_TEST_EXISTS);
+}
+
+static void insert(const Place *place, const char *name, const char *id)
+{
+    g_autoptr(BerthDistro) distro = berth_distro_new(name);
+    g_free(distro->id);
+    distro->id = g_strdup(id);
+    distro->disk = g_strdup("/d");
+    g_assert_true(berth_registry_insert(place->registry, distro, NULL));
+}
+
+static void test_a_name_is_claimed_once(Place *place, gconstpointer data)
+{
+    g_autoptr(BerthClaim) claim = take(place, "Debian", ID_A);
+    g_autoptr(BerthClaim) other = take(place, "other", ID_B);
+    g_autoptr(GError) error = NULL;
+    g_assert_null(berth_claim_take(place->layout, place->registry, "dEBIAN", ID_B,
+                                   BERTH_WORK_IMPORT, &error));
+    g_assert_error(error, BERTH_ERROR, BERTH_ERROR_BUSY);
+    g_assert_cmpstr(berth_error_id(error), ==, "distro.busy");
+    g_autofree char *words =
+        g_strdup_printf("Debian is being exported by process %d", (int)getpid());
+    g_assert_cmpstr(error->message, ==, words);
+
+    berth_claim_release(g_steal_pointer(&claim));
+    g_autoptr(BerthClaim) again = take(place, "debian", ID_B);
+}
+
+static void test_the_row_decides_what_stays(Place *place, gconstpointer data)
+{
+    BerthClaim *failed = take(place, "failed", ID_A);
+    make_directory(place, ID_A);
+    berth_claim_release(failed);
+    g_assert_false(has_directory(place, ID_A));
+
+    BerthClaim *done = take(place, "done", ID_B);
+    make_directory(place, ID_B);
+    insert(place, "done", ID_B);
+    berth_claim_release(done);
+    g_assert_true(has_directory(place, ID_B));
+}
+
+/* A child takes the claim, does its work and is killed. */
+static void be_killed_holding(const Place *place, const char *name, const char *id, bool insert_row)
+{
+    pid_t child = fork();
+    g_assert_cmpint(child, >=, 0);
+    if (child == 0) {
+        g_autofree char *path = berth_layout_registry(place->layout);
+        g_autoptr(BerthRegistry) registry = berth_registry_open(path, NULL);
+        const Place own = {place->home, place->layout, registry};
+        take(&own, name, id);
+        make_directory(&own, id);
+        if (insert_row)
+            insert(&own, name, id);
+        kill(getpid(), SIGKILL);
+    }
+    int status;
+    g_assert_cmpint(waitpid(child, &status, 0), ==, child);
+    g_assert_true(WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL);
+}
+
+static void test_the_next_one_clears_up_after_the_killed(Place *place, gconstpointer data)
+{
+    be_killed_holding(place, "finished", ID_B, true);
+    be_killed_holding(place, "halfway", ID_A, false);
+    g_assert_true(has_directory(place, ID_A));
+
+    g_autoptr(BerthClaim) claim = take(place, "third", "cccccccccccccccc");
+    g_assert_false(has_directory(place, ID_A));
+    g_assert_true(has_directory(place, ID_B));
+    g_autoptr(BerthClaim) same_name = take(place, "halfway", ID_A);
+}
+
+static void test_one_that_lives_is_left_alone(Place *place, gconstpointer data)
+{
+    g_autoptr(BerthClaim) claim = take(place, "running", ID_A);
+    make_directory(place, ID_A);
+    g_autoptr(BerthClaim) other = take(place, "other", ID_B);
+    g_assert_true(has_directory(place, ID_A));
+}
+
+static void test_holders_are_listed(Place *place, gconstpointer data)
+{
+    g_autoptr(BerthClaim) claim = take(place, "Debian", ID_A);
+    be_killed_holding(place, "dead", ID_B, true);
+    g_autoptr(GPtrArray) holders = berth_claim_list(place->layout);
+    g_assert_cmpuint(holders->len, ==, 1);
+    const BerthHolder *holder = holders->pdata[0];
+    g_assert_cmpstr(holder->name, ==, "Debian");
+    g_assert_cmpstr(holder->id, ==, ID_A);
+    g_assert_cmpstr(berth_work_state(holder->work), ==, "exporting");
+    g_assert_cmpint(holder->pid, ==, getpid());
+
+    g_autoptr(GError) error = NULL;
+    g_assert_false(berth_claim_check(place->layout, ID_A, &error));
+    g_assert_cmpstr(berth_error_id(error), ==, "distro.busy");
+    g_assert_true(berth_claim_check(place->layout, ID_B, NULL));
+    berth_claim_release(g_steal_pointer(&claim));
+    g_assert_true(berth_claim_check(place->layout, ID_A, NULL));
+}
+
+static void test_a_registered_distro_is_read_under_the_claim(Place *place, gconstpointer data)
+{
+    insert(place, "Debian", ID_A);
+    g_autoptr(GError) error = NULL;
+    g_autoptr(BerthDistro) distro = NULL;
+    g_autoptr(BerthClaim) claim = berth_claim_distro(place->layout, place->registry, "debian",
+                                                     BERTH_WORK_MOVE, &distro, &error);
+    g_assert_no_error(error);
+    g_assert_cmpstr(distro->id, ==, ID_A);
+    g_assert_false(berth_claim_check(place->layout, ID_A, NULL));
+
+    g_autoptr(BerthDistro) other = NULL;
+    g_assert_null(berth_claim_distro(place->layout, place->registry, NULL, BERTH_WORK_RESIZE,
+                                     &other, &error));
+    g_assert_cmpstr(berth_error_id(error), ==, "distro.busy");
+    g_clear_error(&error);
+    g_assert_null(berth_claim_distro(place->layout, place->registry, "none", BERTH_WORK_RESIZE,
+                                     &other, &error));
+    g_assert_cmpstr(berth_error_id(error), ==, "distro.not-found");
+}
+
+/* A file with @name in the fixture's home; @content says what it is. */
+static char *make_file(const Place *place, const char *name, const char *content)
+{
+    char *path = g_build_filename(place->home, name, NULL);
+    g_assert_true(g_file_set_contents(path, content, -1, NULL));
+    return path;
+}
+
+static bool exists(const char *path)
+{
+    return g_file_test(path, G_FILE_TEST_EXISTS);
+}
+
+static void test_noted_files_go_unless_they_are_a_disk(Place *place, gconstpointer data)
+{
+    g_autofree char *loose = make_file(place, "loose \n\xff", "x");
+    g_autofree char *disk = make_file(place, "disk", "x");
+    g_autofree char *replaced = make_file(place, "replaced", "x");
+    g_autofree char *missing = g_build_filename(place->home, "missing", NULL);
+    BerthClaim *claim = take(place, "moving", ID_A);
+    g_assert_true(berth_claim_note(claim, loose, -1, NULL));
+    g_assert_true(berth_claim_note(claim, disk, -1, NULL));
+    g_assert_true(berth_claim_note(claim, missing, -1, NULL));
+    int fd = g_open(replaced, O_RDONLY);
+    g_assert_true(berth_claim_note(claim, replaced, fd, NULL));
+    g_autofree char *another = make_file(place, "another", "y");
+    g_assert_cmpint(rename(another, replaced), ==, 0); /* while the noted one is still open */
+
+    g_autoptr(BerthDistro) distro = berth_distro_new("moving");
+    g_free(distro->id);
+    distro->id = g_strdup(ID_A);
+    distro->disk = g_strdup(disk);
+    g_assert_true(berth_registry_insert(place->registry, distro, NULL));
+    berth_claim_release(claim);
+    g_assert_false(exists(loose));
+    g_assert_true(exists(disk));
+    g_assert_true(exists(replaced)); /* another file by now */
+    close(fd);
+}
+
+/* Claims of one name by many processes at once: never two at a time, and each gets its turn. */
+static void contend(const Place *place)
+{
+    g_autofree char *path = berth_layout_registry(place->layout);
+    g_autoptr(BerthRegistry) registry = berth_registry_open(path, NULL);
+    g_autofree char *mark = g_build_filename(place->home, "mark", NULL);
+    for (guint done = 0; done < 20;) {
+        BerthClaim *claim =
+            berth_claim_take(place->layout, registry, "one", ID_A, BERTH_WORK_MOVE, NULL);
+        if (claim == NULL)
+            continue;
+        int fd = open(mark, O_WRONLY | O_CREAT | O_EXCL, 0600);
+        if (fd < 0)
+            _exit(1); /* somebody else is in here */
+        close(fd);
+        unlink(mark);
+        berth_claim_release(claim);
+        done++;
+    }
+    _exit(0);
+}
+
+static void test_never_two_at_a_time(Place *place, gconstpointer data)
+{
+    pid_t children[4];
+    for (gsize i = 0; i < G_N_ELEMENTS(children); i++) {
+        children[i] = fork();
+        g_assert_cmpint(children[i], >=, 0);
+        if (children[i] == 0)
+            contend(place);
+    }
+    for (gsize i = 0; i < G_N_ELEMENTS(children); i++) {
+        int status;
+        g_assert_cmpint(waitpid(children[i], &status, 0), ==, children[i]);
+        g_assert_true(WIFEXITED(status) && WEXITSTATUS(status) == 0);
+    }
+}
+
+/* What is in a claim's file is never taken for a path. */
+static void test_odd_claims_remove_nothing(Place *place, gconstpointer data)
+{
+    g_autofree char *claims = berth_layout_claims(place->layout);
+    g_assert_true(berth_layout_make(claims, NULL));
+    static const char *const texts[] = {"",
+                                        "../../../etc",
+                                        ".",
+                                        "AAAAAAAAAAAAAAAA",
+                                        "aaaaaaaaaaaaaaa",
+                                        "bbbbbbbbbbbbbbbb moving 1 x\n0 /etc/passwd\n",
+                                        "bbbbbbbbbbbbbbbb moving 1 x\n1 etc\nx\n\n"};
+    make_directory(place, ID_A);
+    for (gsize i = 0; i < G_N_ELEMENTS(texts); i++) {
+        g_autofree char *path = g_build_filename(claims, "odd", NULL);
+        g_assert_true(g_file_set_contents(path, texts[i], -1, NULL));
+        berth_claim_release(take(place, "x", ID_B));
+        g_assert_false(g_file_test(path, G_FILE_TEST_EXISTS));
+        g_assert_true(has_directory(place, ID_A));
+    }
+}
+
+int main(int argc, char **argv)
+{
+    static const struct {
+        const char *path;
+        void (*run)(Place *place, gconstpointer data);
+    } tests[] = {
+        {"/manage/claim/a-name-is-claimed-once", test_a_name_is_claimed_once},
+        {"/manage/claim/the-row-decides-what-stays", test_the_row_decides_what_stays},
+        {"/manage/claim/the-next-one-clears-up-after-the-killed",
+         test_the_next_one_clears_up_after_the_killed},
+        {"/manage/claim/one-that-lives-is-left-alone", test_one_that_lives_is_left_alone},
+        {"/manage/claim/holders-are-listed", test_holders_are_listed},
+        {"/manage/claim/a-registered-distro-is-read-under-the-claim",
+         test_a_registered_distro_is_read_under_the_claim},
+        {"/manage/claim/noted-files-go-unless-they-are-a-disk",
+         test_noted_files_go_unless_they_are_a_disk},
+        {"/manage/claim/never-two-at-a-time", test_never_two_at_a_time},
+        {"/manage/claim/odd-claims-remove-nothing", test_odd_claims_remove_nothing},
+    };
+    g_test_init(&argc, &argv, NULL);
+    for (gsize i = 0; i < G_N_ELEMENTS(tests); i++)
+        g_test_add(tests[i].path, Place, NULL, set_up, tests[i].run, tear_down);
+    return g_test_run();
+}
