@@ -1,0 +1,49 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * The part of the facade that lends a distro's Docker daemon to the host.
+ */
+#include "berth_private.h"
+
+#include "base/fd.h"
+#include "instance/session.h"
+#include "instance/sockets.h"
+
+#include <fcntl.h>
+
+/* Docker's own client would say that there is no daemon, but not that it can be installed. */
+static bool check_daemon(int connection, const char *name, GError **error)
+{
+    static const char *const argv[] = {"test", "-S", BERTH_SOCKET_DOCKER_GUEST, NULL};
+    berth_autofd int nowhere = open("/dev/null", O_RDWR | O_CLOEXEC);
+    const BerthCommand command = {.argv = argv,
+                                  .user = "root",
+                                  .cwd = "/",
+                                  .input = -1,
+                                  .output = nowhere,
+                                  .errors = nowhere,
+                                  .signals = -1};
+    g_autoptr(GError) problem = NULL;
+    int status = berth_session_run(connection, &command, &problem);
+    if (status == 0)
+        return true;
+    if (status < 0) {
+        g_propagate_error(error, g_steal_pointer(&problem));
+        return false;
+    }
+    g_autofree char *hint =
+        g_strdup_printf("install one: berth run -d %s -u root -- apt-get install docker.io", name);
+    berth_error_set(error, BERTH_ERROR_NOT_FOUND, "docker.none", hint,
+                    "there is no Docker daemon at " BERTH_SOCKET_DOCKER_GUEST " in %s", name);
+    return false;
+}
+
+char *berth_docker_socket(Berth *berth, const char *name, char **ret_notice, GError **error)
+{
+    g_autoptr(BerthDistro) distro = berth_private_find(berth, name, error);
+    if (distro == NULL)
+        return NULL;
+    berth_autofd int connection = berth_connect(berth, distro->name, ret_notice, error);
+    if (connection < 0 || !check_daemon(connection, distro->name, error))
+        return NULL;
+    return g_build_filename(berth->layout->runtime, distro->id, BERTH_SOCKET_DOCKER, NULL);
+}

@@ -1,0 +1,248 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * The part of the facade that makes, changes and removes distros. Each verb claims what it works on
+ * and, where it must, finds it stopped: lib/manage/claim.h has the order.
+ */
+#include "berth_private.h"
+
+#include "base/fd.h"
+#include "instance/control.h"
+#include "instance/runtime.h"
+#include "manage/clone.h"
+#include "manage/adopt.h"
+#include "manage/compose.h"
+#include "manage/export.h"
+#include "manage/import.h"
+#include "manage/move.h"
+#include "manage/remove.h"
+#include "manage/resize.h"
+
+#include <unistd.h>
+
+bool berth_check_name(const char *name, GError **error)
+{
+    return berth_distro_check_name(name, error);
+}
+
+/* Whose account a new distro is to have: this user's, unless that is root. NULL: nobody's. */
+static char *wanted_account(bool no_user)
+{
+    return no_user || geteuid() == 0 ? NULL : berth_distro_account(g_get_user_name());
+}
+
+bool berth_import(Berth *berth, const BerthImport *import, BerthImported *ret_imported,
+                  GError **error)
+{
+    g_autoptr(BerthSettings) settings =
+        berth_compose_settings(berth->layout, import->name, environment_of(berth), error);
+    BerthRegistry *registry = settings != NULL ? berth_private_registry(berth, error) : NULL;
+    if (registry == NULL)
+        return false;
+
+    g_autofree char *images = berth_layout_images(berth->layout);
+    g_autofree char *account = wanted_account(import->no_user || import->oobe);
+    const BerthCache cache = {.directory = images, .limit = settings->cache_size};
+    const BerthImportRequest request = {.name = import->name,
+                                        .fd = import->fd,
+                                        .origin = import->origin,
+                                        .path = import->path,
+                                        .disk_size =
+                                            import->size != 0 ? import->size : settings->disk_size,
+                                        .inodes = import->inodes,
+                                        .strip_root = import->strip_root,
+                                        .account = account,
+                                        .account_uid = geteuid(),
+                                        .oobe = import->oobe,
+                                        .location = import->location,
+                                        .cache = &cache};
+    const BerthImportWatch watch = {
+        .progress = import->progress, .note = import->note, .user_data = import->user_data};
+    BerthImportReport report;
+    if (!berth_manage_import(berth->layout, registry, &request, &watch, &report, error))
+        return false;
+    *ret_imported = (BerthImported){.entries = report.entries,
+                                    .bytes = report.bytes,
+                                    .disk_used = report.disk_used,
+                                    .from_cache = report.from_cache};
+    return true;
+}
+
+bool berth_import_in_place(Berth *berth, const char *name, const char *path, bool no_user,
+                           void (*note)(const char *text, gpointer user_data), gpointer user_data,
+                           GError **error)
+{
+    BerthRegistry *registry = berth_private_registry(berth, error);
+    g_autofree char *account = wanted_account(no_user);
+    const BerthAdoptRequest request = {.name = name,
+                                       .path = path,
+                                       .account = account,
+                                       .account_uid = geteuid(),
+                                       .note = note,
+                                       .user_data = user_data};
+    return registry != NULL && berth_manage_adopt(berth->layout, registry, &request, error);
+}
+
+BerthClaim *berth_private_claim(Berth *berth, const char *name, BerthWork work,
+                                BerthDistro **ret_distro, GError **error)
+{
+    BerthRegistry *registry = berth_private_registry(berth, error);
+    if (registry == NULL || berth_private_runtime(berth, error) == NULL)
+        return NULL;
+    return berth_claim_distro(berth->layout, registry, name, work, ret_distro, error);
+}
+
+BerthClaim *berth_private_claim_stopped(Berth *berth, const char *name, BerthWork work,
+                                        BerthDistro **ret_distro, GError **error)
+{
+    g_autoptr(BerthDistro) distro = NULL;
+    g_autoptr(BerthClaim) claim = berth_private_claim(berth, name, work, &distro, error);
+    if (claim == NULL ||
+        !berth_runtime_require_stopped(berth->layout->runtime, distro->id, distro->name, error))
+        return NULL;
+    *ret_distro = g_steal_pointer(&distro);
+    return g_steal_pointer(&claim);
+}
+
+bool berth_export(Berth *berth, const char *name, const BerthExport *export,
+                  BerthExportFunc progress, gpointer user_data, char **ret_notice, GError **error)
+{
+    g_autoptr(BerthDistro) distro = NULL;
+    g_autoptr(BerthClaim) claim =
+        berth_private_claim_stopped(berth, name, BERTH_WORK_EXPORT, &distro, error);
+    if (claim == NULL)
+        return false;
+    const BerthExportRequest request = {.path = export->path,
+                                        .fd = export->fd,
+                                        .format = export->format,
+                                        .replace = export->replace};
+    return berth_manage_export(berth->layout, distro, &request, progress, user_data, ret_notice,
+                               error);
+}
+
+static bool force_off(Berth *berth, const BerthDistro *distro, GError **error)
+{
+    const int attempts = 2; /* somebody may have been starting it when it was claimed */
+    const char *const names[] = {distro->name, NULL};
+    const BerthStop at_once = {.force = true};
+    for (int attempt = 1;; attempt++) {
+        g_autoptr(GError) problem = NULL;
+        if (!berth_stop(berth, names, &at_once, error))
+            return false;
+        if (berth_runtime_require_stopped(berth->layout->runtime, distro->id, distro->name,
+                                          &problem))
+            return true;
+        if (attempt == attempts) {
+            g_propagate_error(error, g_steal_pointer(&problem));
+            return false;
+        }
+    }
+}
+
+bool berth_unregister(Berth *berth, const char *name, GError **error)
+{
+    g_autoptr(BerthDistro) distro = NULL;
+    g_autoptr(BerthClaim) claim =
+        berth_private_claim(berth, name, BERTH_WORK_REMOVE, &distro, error);
+    if (claim == NULL || !force_off(berth, distro, error) ||
+        !berth_manage_remove(berth->registry, claim, distro, error))
+        return false;
+    berth_runtime_forget(berth->layout->runtime, distro->id);
+    return true;
+}
+
+bool berth_clone(Berth *berth, const char *source, const char *name, BerthWorkFunc progress,
+                 gpointer user_data, GError **error)
+{
+    const BerthWatch watch = {progress, user_data};
+    g_autoptr(BerthDistro) distro = NULL;
+    g_autoptr(BerthClaim) claim =
+        berth_private_claim_stopped(berth, source, BERTH_WORK_CLONE, &distro, error);
+    return claim != NULL &&
+           berth_manage_clone(berth->layout, berth->registry, distro, name, &watch, error);
+}
+
+bool berth_rename(Berth *berth, const char *name, const char *new_name, GError **error)
+{
+    g_autoptr(BerthDistro) distro = NULL;
+    g_autoptr(BerthClaim) claim =
+        berth_private_claim(berth, name, BERTH_WORK_RENAME, &distro, error);
+    return claim != NULL &&
+           berth_manage_rename(berth->layout, berth->registry, distro, new_name, error);
+}
+
+bool berth_move(Berth *berth, const char *name, const char *directory, BerthWorkFunc progress,
+                gpointer user_data, GError **error)
+{
+    const BerthWatch watch = {progress, user_data};
+    g_autoptr(BerthDistro) distro = NULL;
+    g_autoptr(BerthClaim) claim =
+        berth_private_claim_stopped(berth, name, BERTH_WORK_MOVE, &distro, error);
+    return claim != NULL && berth_manage_move(berth->layout, berth->registry, claim, distro,
+                                              directory, &watch, error);
+}
+
+typedef enum { NOT_RUNNING, GROWN, NOT_GROWN } Growth;
+
+/* The disk under a running guest, by its keeper; the claim keeps others from starting it meanwhile.
+ */
+static Growth grow_running(Berth *berth, BerthDistro *distro, guint64 size, GError **error)
+{
+    g_autoptr(GError) problem = NULL;
+    berth_autofd int fd = berth_runtime_connect(berth->layout->runtime, distro->id, &problem);
+    bool ok = fd >= 0 && berth_control_wait(fd, &problem) && berth_control_grow(fd, size, &problem);
+    if (!ok && berth_runtime_is_gone(problem))
+        return NOT_RUNNING;
+    if (!ok) {
+        guint64 now; /* the disk may have the size although the guest does not see it yet */
+        if (berth_manage_disk_size(distro, &now, NULL) && now == size)
+            berth_manage_note_size(berth->registry, distro, size, NULL);
+        g_propagate_error(error, g_steal_pointer(&problem));
+        return NOT_GROWN;
+    }
+    return berth_manage_note_size(berth->registry, distro, size, error) ? GROWN : NOT_GROWN;
+}
+
+bool berth_resize(Berth *berth, const char *name, guint64 size, BerthWorkFunc progress,
+                  gpointer user_data, GError **error)
+{
+    const BerthWatch watch = {progress, user_data};
+    g_autoptr(BerthDistro) distro = NULL;
+    g_autoptr(BerthClaim) claim = NULL;
+    guint64 now;
+    if (!berth_manage_check_size(&size, error))
+        return false;
+    claim = berth_private_claim(berth, name, BERTH_WORK_RESIZE, &distro, error);
+    if (claim == NULL || !berth_manage_disk_size(distro, &now, error))
+        return false;
+    Growth growth = size > now ? grow_running(berth, distro, size, error) : NOT_RUNNING;
+    if (growth != NOT_RUNNING)
+        return growth == GROWN;
+    if (!berth_runtime_require_stopped(berth->layout->runtime, distro->id, distro->name, error))
+        return false;
+    return size >= now
+               ? berth_manage_grow(berth->registry, distro, size, error)
+               : berth_manage_shrink(berth->layout, berth->registry, distro, size, &watch, error);
+}
+
+bool berth_compact(Berth *berth, const char *name, BerthWorkFunc progress, gpointer user_data,
+                   guint64 *ret_before, guint64 *ret_after, GError **error)
+{
+    const BerthWatch watch = {progress, user_data};
+    g_autoptr(BerthDistro) distro = NULL;
+    g_autoptr(BerthClaim) claim =
+        berth_private_claim_stopped(berth, name, BERTH_WORK_COMPACT, &distro, error);
+    return claim != NULL &&
+           berth_manage_compact(berth->layout, distro, &watch, ret_before, ret_after, error);
+}
+
+bool berth_set_default(Berth *berth, const char *name, GError **error)
+{
+    BerthRegistry *registry = berth_private_registry(berth, error);
+    return registry != NULL && berth_registry_set_default(registry, name, error);
+}
+
+char *berth_resolve(Berth *berth, const char *name, GError **error)
+{
+    g_autoptr(BerthDistro) distro = berth_private_find(berth, name, error);
+    return distro != NULL ? g_steal_pointer(&distro->name) : NULL;
+}

@@ -1,0 +1,61 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * berth_private — what the parts of the facade share: the handle, and how each begins. Not for
+ * others.
+ */
+#pragma once
+
+#include "berth.h"
+
+#include "manage/claim.h"
+#include "store/layout.h"
+#include "store/registry.h"
+
+struct Berth {
+    char **environment;
+    BerthLayout *layout;
+    BerthRegistry *registry; /* NULL until it is needed */
+};
+
+static inline const char *const *environment_of(const Berth *berth)
+{
+    return (const char *const *)berth->environment;
+}
+
+/* The open registry. */
+BerthRegistry *berth_private_registry(Berth *berth, GError **error);
+
+/* The runtime directory, which must be nobody else's before anything in it is trusted. */
+const char *berth_private_runtime(Berth *berth, GError **error);
+
+BerthDistro *berth_private_find(Berth *berth, const char *name, GError **error);
+
+/* The distro @name for @work alone, with its row; and the same once it is known to be stopped,
+ * which it stays while the claim is held. Errors: those of berth_claim_distro; "instance.running".
+ */
+BerthClaim *berth_private_claim(Berth *berth, const char *name, BerthWork work,
+                                BerthDistro **ret_distro, GError **error);
+BerthClaim *berth_private_claim_stopped(Berth *berth, const char *name, BerthWork work,
+                                        BerthDistro **ret_distro, GError **error);
+
+/* --- one thread for each of several distros --- */
+
+typedef struct {
+    Berth *berth; /* the environment and layout only */
+    const BerthDistro *distro;
+    const BerthStop *stop;
+    const BerthHolder *holder; /* who works on it, or NULL */
+    gpointer result;
+    GError *error;
+} Job;
+
+/* Run @work for every distro of @distros at the same time; @stop and @holders may be NULL. Returns
+ * the jobs, in their order; free with g_ptr_array_unref. */
+GPtrArray *berth_private_for_each(Berth *berth, GPtrArray *distros, GThreadFunc work,
+                                  const BerthStop *stop, const GPtrArray *holders);
+
+/* Until a keeper that should answer at once counts as stuck. */
+#define ANSWER_TIMEOUT_SEC 3
+
+/* Give an answer over @fd at most so long. */
+void berth_private_limit_waiting(int fd, guint seconds);

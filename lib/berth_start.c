@@ -1,0 +1,242 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * The part of the facade that starts distros and finds those that run.
+ */
+#include "berth_private.h"
+
+#include "base/fd.h"
+#include "instance/control.h"
+#include "instance/launch.h"
+#include "instance/runtime.h"
+#include "manage/compose.h"
+#include "manage/repair.h"
+#include "manage/rescue.h"
+
+#include <string.h>
+#include <unistd.h>
+
+/* The id of the error that a distro's row was changed under a command. */
+#define DISTRO_CHANGED "distro.changed"
+
+/* One start, as far as it has come. */
+typedef struct {
+    Berth *berth;
+    const BerthStart *how;
+    const BerthDistro *distro; /* as the machine is made of */
+    bool check_disk;           /* a guest could not mount it */
+    GString *notice;           /* lines for the user */
+} Start;
+
+static void add_notice(Start *start, const char *text)
+{
+    if (text != NULL)
+        g_string_append_printf(start->notice, "%s%s", start->notice->len > 0 ? "\n" : "", text);
+}
+
+/* --- the machine --- */
+
+static BerthMachine *prepare(Berth *berth, const BerthDistro *distro, char **ret_notice,
+                             GError **error)
+{
+    g_autoptr(BerthMachine) machine =
+        berth_compose_machine(berth->layout, distro, environment_of(berth), error);
+    if (machine == NULL || !berth_layout_make(berth->layout->cache, error) ||
+        !berth_launch_prepare(machine, berth->layout->cache, ret_notice, error))
+        return NULL;
+    return g_steal_pointer(&machine);
+}
+
+/* Give @machine an initramfs with a shell in it. */
+static bool equip(Start *start, BerthMachine *machine, GError **error)
+{
+    const BerthLayout *layout = start->berth->layout;
+    g_autofree char *busybox = berth_rescue_busybox(layout);
+    machine->rescue = true;
+    if (busybox == NULL) {
+        add_notice(start,
+                   "there is no shell but the distro's own: busybox-static is not installed");
+        return true;
+    }
+    g_autofree char *directory = g_build_filename(layout->runtime, machine->id, NULL);
+    g_autofree char *path = g_build_filename(directory, BERTH_RUNTIME_RESCUE, NULL);
+    if (!berth_layout_make(directory, error) || !berth_rescue_write(layout, busybox, path, error))
+        return false;
+    g_free(machine->initramfs);
+    machine->initramfs = g_steal_pointer(&path);
+    return true;
+}
+
+/* --- starting --- */
+
+/* A connection to a distro that is up or coming up; -1 without @error when it has to be started. */
+static int connect_running(const Start *start, const char *runtime, GError **error)
+{
+    const BerthDistro *distro = start->distro;
+    g_autoptr(GError) problem = NULL;
+    berth_autofd int fd = berth_runtime_connect(runtime, distro->id, &problem);
+    if (fd >= 0 && start->how->rescue) {
+        g_autofree char *hint = g_strdup_printf("stop it first: berth terminate %s", distro->name);
+        berth_error_set(error, BERTH_ERROR_BUSY, "instance.running", hint, "it is running");
+        return -1;
+    }
+    if (fd >= 0 && (start->how->early || berth_control_wait(fd, &problem)))
+        return berth_steal_fd(&fd);
+    if (!berth_runtime_is_gone(problem))
+        g_propagate_error(error, g_steal_pointer(&problem));
+    return -1;
+}
+
+static bool is_unchanged(const BerthDistro *distro, Berth *berth, GError **error)
+{
+    g_autoptr(BerthDistro) now = berth_registry_find_by_id(berth->registry, distro->id, error);
+    if (now == NULL)
+        return false;
+    if (g_str_equal(now->name, distro->name) && g_str_equal(now->disk, distro->disk))
+        return true;
+    berth_error_set(error, BERTH_ERROR_BUSY, DISTRO_CHANGED, "try again", "%s has just changed",
+                    distro->name);
+    return false;
+}
+
+/* The gate of lib/instance/runtime.h: nobody works on the distro, it is what it was, and its disk
+ * is sound: nobody else can start it while that is seen to. */
+static bool may_start(gpointer user_data, GError **error)
+{
+    Start *start = user_data;
+    g_autofree char *note = NULL;
+    if (!berth_claim_check(start->berth->layout, start->distro->id, error) ||
+        !is_unchanged(start->distro, start->berth, error))
+        return false;
+    if (start->how->rescue)
+        return true;
+    bool sound = berth_manage_repair(start->distro, start->check_disk, &note, error);
+    add_notice(start, note);
+    return sound;
+}
+
+static int bring_up(Start *start, const BerthMachine *machine, const char *runtime, GError **error)
+{
+    const char *support = start->berth->layout->support;
+    const BerthRuntimeGate gate = {may_start, start};
+    if (start->how->early)
+        return berth_runtime_start(machine, runtime, support, &gate, error);
+
+    g_autoptr(GError) problem = NULL;
+    int fd = berth_runtime_bring_up(machine, runtime, support, &gate, &problem);
+    if (fd >= 0)
+        return fd;
+    if (start->how->rescue || !g_str_equal(berth_error_id(problem), "instance.disk")) {
+        g_propagate_error(error, g_steal_pointer(&problem));
+        return -1;
+    }
+    start->check_disk = true;
+    return berth_runtime_bring_up(machine, runtime, support, &gate, error);
+}
+
+/* What the guest and its keeper have to say of the start. It is no failure when they do not. */
+static void ask_notes(Start *start, int fd)
+{
+    g_autoptr(BerthBootReport) report = berth_control_boot(fd, NULL);
+    for (guint i = 0; report != NULL && i < report->notes->len; i++)
+        add_notice(start, report->notes->pdata[i]);
+}
+
+static int connect_or_start(Start *start, const char *runtime, GError **error)
+{
+    g_autoptr(GError) problem = NULL;
+    berth_autofd int fd = connect_running(start, runtime, &problem);
+    if (fd >= 0)
+        return berth_steal_fd(&fd);
+    if (problem != NULL) {
+        g_propagate_error(error, g_steal_pointer(&problem));
+        return -1;
+    }
+    /* The gate decides; this only says it before the accelerator is proven. */
+    if (!berth_claim_check(start->berth->layout, start->distro->id, error))
+        return -1;
+
+    g_autofree char *notice = NULL;
+    g_autoptr(BerthMachine) machine = prepare(start->berth, start->distro, &notice, error);
+    if (machine == NULL || (start->how->rescue && !equip(start, machine, error)))
+        return -1;
+    add_notice(start, notice);
+    fd = bring_up(start, machine, runtime, error);
+    if (fd >= 0 && !start->how->early)
+        ask_notes(start, fd);
+    return berth_steal_fd(&fd);
+}
+
+static int connect_once(Berth *berth, const char *name, const BerthStart *how, GString *notice,
+                        GError **error)
+{
+    g_autoptr(BerthDistro) distro = berth_private_find(berth, name, error);
+    const char *runtime = distro != NULL ? berth_private_runtime(berth, error) : NULL;
+    if (runtime == NULL)
+        return -1;
+    Start start = {.berth = berth, .how = how, .distro = distro, .notice = notice};
+    return connect_or_start(&start, runtime, error);
+}
+
+int berth_connect_with(Berth *berth, const char *name, const BerthStart *how, char **ret_notice,
+                       GError **error)
+{
+    const int attempts = 3; /* somebody may move or rename it just then */
+    g_autoptr(GString) notice = g_string_new(NULL);
+    for (int attempt = 1;; attempt++) {
+        g_autoptr(GError) problem = NULL;
+        g_string_truncate(notice, 0);
+        int fd = connect_once(berth, name, how, notice, &problem);
+        bool changed = problem != NULL && g_str_equal(berth_error_id(problem), DISTRO_CHANGED);
+        if (changed && attempt < attempts)
+            continue;
+        *ret_notice = notice->len > 0 ? g_strdup(notice->str) : NULL;
+        if (fd < 0)
+            g_propagate_error(error, g_steal_pointer(&problem));
+        return fd;
+    }
+}
+
+int berth_connect(Berth *berth, const char *name, char **ret_notice, GError **error)
+{
+    const BerthStart plain = {0};
+    return berth_connect_with(berth, name, &plain, ret_notice, error);
+}
+
+char *berth_command_line(Berth *berth, const char *name, char **ret_notice, GError **error)
+{
+    g_autoptr(BerthDistro) distro = berth_private_find(berth, name, error);
+    g_autoptr(BerthMachine) machine =
+        distro != NULL ? prepare(berth, distro, ret_notice, error) : NULL;
+    return machine != NULL ? berth_launch_command_line(machine, error) : NULL;
+}
+
+/* --- how it went --- */
+
+void berth_stage_free(BerthStage *stage)
+{
+    if (stage == NULL)
+        return;
+    g_free(stage->name);
+    g_free(stage->problem);
+    g_free(stage);
+}
+
+GPtrArray *berth_stages(int connection, GError **error)
+{
+    g_autoptr(BerthBootReport) report = berth_control_boot(connection, error);
+    if (report == NULL)
+        return NULL;
+    GPtrArray *stages = g_ptr_array_new_with_free_func((GDestroyNotify)berth_stage_free);
+    gint64 before_usec = 0;
+    for (guint i = 0; i < report->stages->len; i++) {
+        BerthBootStage *from = report->stages->pdata[i];
+        BerthStage *stage = g_new0(BerthStage, 1);
+        stage->name = g_steal_pointer(&from->name);
+        stage->problem = g_steal_pointer(&from->problem);
+        stage->end_usec = from->end_usec;
+        stage->took_usec = MAX(from->end_usec - before_usec, 0);
+        before_usec = from->end_usec;
+        g_ptr_array_add(stages, stage);
+    }
+    return stages;
+}
