@@ -1,0 +1,203 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * berth-image VERB [KEY=VALUE]... — the work on archives and images that reads what strangers made,
+ * in a process that has nothing but its descriptors (lib/disk/lock.h). Started by berth with those
+ * of lib/disk/status.h; what it has to say goes to the status descriptor.
+ *
+ *     berth-image import name=x.tar size=1T 3<x.tar 4<>x.ext4 5>&1
+ *     berth-image export format=tar.gz 3<x.ext4 4>x.tar.gz 5>&1
+ */
+#include "base/error.h"
+#include "disk/export.h"
+#include "disk/ext4_check.h"
+#include "disk/ext4_space.h"
+#include "disk/image.h"
+#include "disk/lock.h"
+#include "disk/status.h"
+#include "model/field.h"
+
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <string.h>
+
+typedef struct {
+    char *name;
+    guint64 size;
+    guint64 inodes;
+    bool strip_root;
+    char *architecture;
+    char *format;
+} Options;
+
+static const BerthField import_fields[] = {
+    {"name", BERTH_FIELD_STRING, offsetof(Options, name), "the archive"},
+    {"size", BERTH_FIELD_SIZE, offsetof(Options, size), "1T"},
+    {"inodes", BERTH_FIELD_SIZE, offsetof(Options, inodes)},
+    {"strip-root", BERTH_FIELD_BOOL, offsetof(Options, strip_root), "no"},
+    {"architecture", BERTH_FIELD_STRING, offsetof(Options, architecture)},
+    {NULL},
+};
+
+static const BerthField export_fields[] = {
+    {"format", BERTH_FIELD_STRING, offsetof(Options, format), "tar"},
+    {NULL},
+};
+
+static const BerthField check_fields[] = {
+    {"name", BERTH_FIELD_STRING, offsetof(Options, name), "the image"},
+    {NULL},
+};
+
+static bool on_progress(const BerthProgress *progress, gpointer user_data)
+{
+    return berth_status_send_progress(BERTH_STATUS_FD, progress);
+}
+
+static bool send_result(const GPtrArray *warnings, const guint64 *numbers, guint count)
+{
+    for (guint i = 0; warnings != NULL && i < warnings->len; i++)
+        if (!berth_status_send_warning(BERTH_STATUS_FD, warnings->pdata[i]))
+            return false;
+    return berth_status_send_report(BERTH_STATUS_FD, numbers, count);
+}
+
+static int spool_fd(void)
+{
+    return fcntl(BERTH_STATUS_SPOOL_FD, F_GETFD) >= 0 ? BERTH_STATUS_SPOOL_FD : -1;
+}
+
+static bool send_origin(const BerthImageOrigin *origin)
+{
+    if (origin == NULL)
+        return true;
+    g_autofree char *words = berth_image_origin_words(origin);
+    return berth_status_send_warning(BERTH_STATUS_FD, words);
+}
+
+static bool import(const Options *options, GError **error)
+{
+    const BerthImageOptions image = {.name = options->name,
+                                     .size = options->size,
+                                     .inodes = options->inodes,
+                                     .strip_root = options->strip_root,
+                                     .architecture = options->architecture,
+                                     .spool = spool_fd()};
+    g_auto(BerthImageReport) report = {0};
+    if (!berth_image_write(BERTH_STATUS_INPUT_FD, BERTH_STATUS_OUTPUT_FD, &image, on_progress, NULL,
+                           &report, error))
+        return false;
+    const guint64 numbers[] = {report.entries, report.bytes};
+    return send_origin(report.origin) &&
+           send_result(report.warnings, numbers, G_N_ELEMENTS(numbers));
+}
+
+static bool export(const Options *options, GError **error)
+{
+    BerthExportOptions how = {0};
+    BerthExportReport report = {0};
+    if (!berth_export_format_parse(options->format, &how.format, error) ||
+        !berth_export_write(BERTH_STATUS_INPUT_FD, BERTH_STATUS_OUTPUT_FD, &how, on_progress, NULL,
+                            &report, error))
+        return false;
+    const guint64 numbers[] = {report.entries, report.bytes, report.sockets, report.xattrs};
+    return send_result(NULL, numbers, G_N_ELEMENTS(numbers));
+}
+
+static bool check(const Options *options, GError **error)
+{
+    BerthExt4Facts facts;
+    if (!berth_ext4_check(BERTH_STATUS_INPUT_FD, options->name, &facts, error))
+        return false;
+    const guint64 numbers[] = {facts.size, facts.needs_recovery};
+    return send_result(NULL, numbers, G_N_ELEMENTS(numbers));
+}
+
+static bool compact(const Options *options, GError **error)
+{
+    const guint64 nothing = 0;
+    return berth_ext4_punch_free(BERTH_STATUS_INPUT_FD, options->name, on_progress, NULL, error) &&
+           send_result(NULL, &nothing, 1);
+}
+
+static const struct {
+    const char *name;
+    const BerthField *fields;
+    bool (*run)(const Options *options, GError **error);
+} verbs[] = {{"import", import_fields, import},
+             {"export", export_fields, export},
+             {"check", check_fields, check},
+             {"compact", check_fields, compact}};
+
+static bool read_options(const BerthField *fields, char **words, Options *options, GError **error)
+{
+    berth_fields_init(fields, options);
+    for (; *words != NULL; words++) {
+        g_auto(GStrv) pair = g_strsplit(*words, "=", 2);
+        const BerthField *field = pair[0] != NULL ? berth_field_find(fields, pair[0]) : NULL;
+        if (field == NULL || pair[1] == NULL) {
+            berth_error_set(error, BERTH_ERROR_INVALID, "import.worker.usage", NULL,
+                            "berth-image: unknown option %s", *words);
+            return false;
+        }
+        if (!berth_field_parse(field, options, pair[1], error))
+            return false;
+    }
+    return true;
+}
+
+static bool run(int argc, char **argv, GError **error)
+{
+    for (gsize i = 0; argc > 1 && i < G_N_ELEMENTS(verbs); i++) {
+        if (strcmp(verbs[i].name, argv[1]) != 0)
+            continue;
+        Options options = {0};
+        return read_options(verbs[i].fields, argv + 2, &options, error) &&
+               berth_disk_lock_in(BERTH_STATUS_SPOOL_FD, error) && verbs[i].run(&options, error);
+    }
+    berth_error_set(
+        error, BERTH_ERROR_INVALID, "import.worker.usage", NULL,
+        "usage: berth-image import|export|check|compact [KEY=VALUE]... (started by berth)");
+    return false;
+}
+
+/* The one that started us may have died before our death was tied to it. */
+static bool is_alone(void)
+{
+    struct pollfd status = {.fd = BERTH_STATUS_FD};
+    return poll(&status, 1, 0) == 1 && (status.revents & (POLLERR | POLLNVAL)) != 0;
+}
+
+/* Whoever started us decides when to stop, and ends us then. */
+static void ignore_signals(void)
+{
+    static const int numbers[] = {SIGINT, SIGQUIT, SIGHUP, SIGTERM, SIGPIPE, SIGXFSZ};
+    for (gsize i = 0; i < G_N_ELEMENTS(numbers); i++)
+        signal(numbers[i], SIG_IGN);
+}
+
+/* What libc and GLib open files for the first time they are asked. */
+static void warm_up(void)
+{
+    const int errnum_last = 133;
+    (void)g_random_int();
+    for (int errnum = 1; errnum <= errnum_last; errnum++) {
+        g_autoptr(GError) error = NULL;
+        berth_error_set_errno(&error, errnum, "warm", "up");
+    }
+}
+
+int main(int argc, char **argv)
+{
+    if (is_alone())
+        return 1;
+    ignore_signals();
+    warm_up();
+
+    g_autoptr(GError) error = NULL;
+    if (run(argc, argv, &error))
+        return 0;
+    if (error != NULL)
+        berth_status_send_error(BERTH_STATUS_FD, error);
+    return 1;
+}

@@ -1,0 +1,76 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * berth-keeper DIR SUPPORT_DIR — keeps one running distro.
+ *
+ * Started by lib/instance/runtime.c in a session of its own, with descriptor 3 the lock it holds
+ * for as long as it lives and 4 the listening control socket. DIR is its runtime directory and
+ * holds machine.conf. SIGTERM and SIGINT power the guest off in good order.
+ */
+#include "base/fd.h"
+#include "instance/instance.h"
+#include "model/machine.h"
+
+#include <fcntl.h>
+#include <glib-unix.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+enum { LOCK_FD = 3, LISTEN_FD = 4 };
+
+static void on_gone(BerthInstance *instance, gpointer user_data)
+{
+    g_main_loop_quit(user_data);
+}
+
+static gboolean on_signal(gpointer user_data)
+{
+    berth_instance_stop(user_data);
+    return G_SOURCE_CONTINUE;
+}
+
+static BerthMachine *read_machine(const char *dir, GError **error)
+{
+    g_autofree char *path = g_build_filename(dir, "machine.conf", NULL);
+    g_autofree char *text = NULL;
+    if (!g_file_get_contents(path, &text, NULL, error))
+        return NULL;
+    return berth_machine_from_text(text, error);
+}
+
+static void write_pid(void)
+{
+    if (ftruncate(LOCK_FD, 0) == 0)
+        dprintf(LOCK_FD, "%d\n", (int)getpid());
+    fcntl(LOCK_FD, F_SETFD, FD_CLOEXEC);
+    fcntl(LISTEN_FD, F_SETFD, FD_CLOEXEC);
+}
+
+int main(int argc, char **argv)
+{
+    if (argc != 3) {
+        fputs("usage: berth-keeper DIR SUPPORT_DIR (started by berth)\n", stderr);
+        return 2;
+    }
+    umask(077);
+    signal(SIGPIPE, SIG_IGN);
+    write_pid();
+
+    g_autoptr(GError) error = NULL;
+    g_autoptr(BerthMachine) machine = read_machine(argv[1], &error);
+    if (machine == NULL) {
+        fprintf(stderr, "berth-keeper: %s\n", error->message);
+        return 1;
+    }
+
+    g_autoptr(GMainLoop) loop = g_main_loop_new(NULL, FALSE);
+    BerthInstance *instance =
+        berth_instance_new(g_steal_pointer(&machine), argv[1], argv[2], LISTEN_FD, on_gone, loop);
+    g_unix_signal_add(SIGTERM, on_signal, instance);
+    g_unix_signal_add(SIGINT, on_signal, instance);
+    g_main_loop_run(loop);
+    berth_instance_free(instance);
+    return EXIT_SUCCESS;
+}
