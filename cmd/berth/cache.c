@@ -1,0 +1,120 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * berth cache — the images kept for the next import of the same archive.
+ */
+#include "commands.h"
+
+#include "base/size.h"
+#include "json.h"
+#include "print.h"
+
+#include <stdio.h>
+#include <string.h>
+
+static const Option options[] = {
+    {"all", 0, NULL, "With prune: remove every image, not only what is over the limit"},
+    {"json", 0, NULL, "With ls: for programs, as JSON"},
+    {NULL},
+};
+
+static void print_table(const GPtrArray *images)
+{
+    static const char *const headings[] = {"KEY", "SIZE", "USED", "ARCHIVE", NULL};
+    g_autoptr(Table) table = table_new(headings);
+    for (guint i = 0; i < images->len; i++) {
+        const BerthCached *image = images->pdata[i];
+        g_autofree char *age = print_duration(g_get_real_time() - image->used_usec);
+        table_add(table, image->key);
+        table_add_take(table, berth_size_format(image->disk_used));
+        table_add_take(table, g_strdup_printf("%s ago", age));
+        table_add(table, image->origin);
+    }
+    table_print(table);
+}
+
+static void print_json(const GPtrArray *images, const char *directory, guint64 limit)
+{
+    JsonBuilder *builder = json_begin();
+    json_add_string(builder, "directory", directory);
+    json_add_number(builder, "limit", limit);
+    json_builder_set_member_name(builder, "images");
+    json_builder_begin_array(builder);
+    for (guint i = 0; i < images->len; i++) {
+        const BerthCached *image = images->pdata[i];
+        json_builder_begin_object(builder);
+        json_add_string(builder, "key", image->key);
+        json_add_string(builder, "archive", image->origin);
+        json_add_number(builder, "archive_size", image->archive_size);
+        json_add_number(builder, "disk_size", image->disk_size);
+        json_add_number(builder, "disk_used", image->disk_used);
+        json_add_time(builder, "used", image->used_usec);
+        json_builder_end_object(builder);
+    }
+    json_builder_end_array(builder);
+    json_print(builder);
+}
+
+static int list(Invocation *invocation, GError **error)
+{
+    g_autofree char *directory = NULL;
+    guint64 limit = 0;
+    g_autoptr(GPtrArray) images = berth_cache_images(invocation->berth, &directory, &limit, error);
+    if (images == NULL)
+        return -1;
+    if (invocation_flag(invocation, "json"))
+        print_json(images, directory, limit);
+    else
+        print_table(images);
+    return 0;
+}
+
+static int prune(Invocation *invocation, GError **error)
+{
+    guint count = 0;
+    guint64 freed = 0;
+    bool all = invocation_flag(invocation, "all");
+    if (!berth_cache_clean(invocation->berth, all, &count, &freed, error))
+        return -1;
+    g_autofree char *size = berth_size_format(freed);
+    printf("removed %u %s, %s\n", count, count == 1 ? "image" : "images", size);
+    return 0;
+}
+
+static const struct {
+    const char *word;
+    const char *option; /* the one it does not have */
+    int (*run)(Invocation *invocation, GError **error);
+} actions[] = {{"ls", "all", list}, {"list", "all", list}, {"prune", "json", prune}};
+
+static int run(Invocation *invocation, GError **error)
+{
+    const char *word = invocation_first(invocation);
+    for (gsize i = 0; i < G_N_ELEMENTS(actions); i++) {
+        if (strcmp(actions[i].word, word) != 0)
+            continue;
+        if (!invocation_flag(invocation, actions[i].option))
+            return actions[i].run(invocation, error);
+        berth_error_set(error, BERTH_ERROR_INVALID, "usage.value", NULL, "cache %s has no --%s",
+                        word, actions[i].option);
+        return -1;
+    }
+    g_autofree char *shown = g_strescape(word, NULL);
+    berth_error_set(error, BERTH_ERROR_INVALID, "usage.value",
+                    "usage: berth cache ls [--json], berth cache prune [--all]",
+                    "\"%.80s\" cannot be done with the cache", shown);
+    return -1;
+}
+
+const Command command_cache = {
+    .name = "cache",
+    .synopsis = "ls|prune [OPTION]...",
+    .summary = "List or remove the images kept for the next import",
+    .details =
+        "Importing the same archive again copies its image instead of reading it. SIZE is what\n"
+        "an image takes, blocks it shares with distros too. The setting cache-size is the\n"
+        "limit of all together; what was used longest ago goes first.",
+    .min_arguments = 1,
+    .max_arguments = 1,
+    .options = options,
+    .run = run,
+};

@@ -1,0 +1,340 @@
+/* SPDX-License-Identifier: MIT */
+#include "command.h"
+
+#include "commands.h"
+
+#include <string.h>
+
+/* In the order of the help. */
+const Command *const commands[] = {
+    &command_shell,
+    &command_run,
+    &command_import,
+    &command_import_in_place,
+    &command_export,
+    &command_list,
+    &command_start,
+    &command_console,
+    &command_terminate,
+    &command_shutdown,
+    &command_unregister,
+    &command_clone,
+    &command_rename,
+    &command_move,
+    &command_resize,
+    &command_compact,
+    &command_cache,
+    &command_set_default,
+    &command_status,
+    &command_ports,
+    &command_docker_env,
+    &command_logs,
+    &command_config,
+    &command_manage,
+    &command_version,
+    &command_help,
+    NULL,
+};
+
+static const Option help_option = {"help", 'h', NULL, "Show this help"};
+
+typedef struct {
+    const Option *option;
+    const char *value; /* borrowed from argv; NULL for a flag */
+} Given;
+
+void invocation_clear(Invocation *invocation)
+{
+    g_clear_pointer(&invocation->given, g_ptr_array_unref);
+    g_clear_pointer(&invocation->arguments, g_free);
+    g_clear_pointer(&invocation->berth, berth_free);
+}
+
+/* --- which command --- */
+
+static bool is_spelling(const Command *command, const char *word)
+{
+    if (strcmp(command->name, word) == 0)
+        return true;
+    g_auto(GStrv) spellings =
+        g_strsplit(command->spellings != NULL ? command->spellings : "", " ", -1);
+    return g_strv_contains((const char *const *)spellings, word);
+}
+
+const Command *command_find(const char *word)
+{
+    for (gsize i = 0; commands[i] != NULL; i++)
+        if (is_spelling(commands[i], word))
+            return commands[i];
+    return NULL;
+}
+
+/* How many letters have to be changed, added or dropped to make @from into @to. */
+static guint edit_distance(const char *from, const char *to)
+{
+    gsize columns = strlen(to) + 1;
+    g_autofree guint *row = g_new(guint, columns);
+    for (guint j = 0; j < columns; j++)
+        row[j] = j;
+
+    for (guint i = 1; from[i - 1] != '\0'; i++) {
+        guint diagonal = row[0];
+        row[0] = i;
+        for (guint j = 1; j < columns; j++) {
+            guint change = diagonal + (from[i - 1] != to[j - 1]);
+            diagonal = row[j];
+            row[j] = MIN(change, MIN(row[j], row[j - 1]) + 1);
+        }
+    }
+    return row[columns - 1];
+}
+
+static const char *closest_command(const char *word)
+{
+    const guint close_enough = 2;
+    const char *closest = NULL;
+    guint least = close_enough + 1;
+    for (gsize i = 0; commands[i] != NULL; i++) {
+        guint distance = edit_distance(word, commands[i]->name);
+        if (distance >= least || distance >= strlen(word))
+            continue;
+        least = distance;
+        closest = commands[i]->name;
+    }
+    return closest;
+}
+
+void command_set_unknown(GError **error, const char *word)
+{
+    const char *closest = strlen(word) < 32 ? closest_command(word) : NULL;
+    g_autofree char *hint = closest != NULL ? g_strdup_printf("did you mean \"berth %s\"?", closest)
+                                            : g_strdup("\"berth help\" lists the commands");
+    g_autofree char *shown = g_strescape(word, NULL);
+    berth_error_set(error, BERTH_ERROR_INVALID, "usage.command", hint,
+                    "there is no command \"%.80s\"", shown);
+}
+
+/* The command @argv means, and how many words of it said so; whether one named it. */
+static const Command *choose(int argc, char **argv, int *ret_used, bool *ret_unnamed)
+{
+    *ret_used = MIN(argc, 2);
+    *ret_unnamed = false;
+    if (argc < 2)
+        return &command_shell;
+    const Command *command = command_find(argv[1]);
+    if (command != NULL)
+        return command;
+    *ret_unnamed = true;
+    if (strcmp(argv[1], "~") == 0) /* WSL's word for: in the home directory */
+        return &command_run;
+    if (argv[1][0] != '-' || argv[1][1] == '\0')
+        return NULL;
+    *ret_used = 1; /* berth -d debian -- ls */
+    return &command_run;
+}
+
+/* --- its options and arguments --- */
+
+static const Option *find_long(const Command *command, const char *name, gsize length)
+{
+    for (const Option *o = command->options; o != NULL && o->name != NULL; o++)
+        if (strlen(o->name) == length && strncmp(o->name, name, length) == 0)
+            return o;
+    bool help = length == strlen(help_option.name) && strncmp(help_option.name, name, length) == 0;
+    return help ? &help_option : NULL;
+}
+
+static const Option *find_letter(const Command *command, char letter)
+{
+    for (const Option *o = command->options; o != NULL && o->name != NULL; o++)
+        if (o->letter == letter)
+            return o;
+    return letter == help_option.letter ? &help_option : NULL;
+}
+
+static void give(Invocation *invocation, const Option *option, const char *value)
+{
+    if (option == &help_option)
+        invocation->help = true;
+    Given *given = g_new(Given, 1);
+    *given = (Given){option, value};
+    g_ptr_array_add(invocation->given, given);
+}
+
+static bool set_unknown_option(GError **error, const Command *command, const char *word)
+{
+    g_autofree char *hint = g_strdup_printf("\"berth %s --help\" lists its options", command->name);
+    g_autofree char *shown = g_strescape(word, NULL);
+    berth_error_set(error, BERTH_ERROR_INVALID, "usage.option", hint, "unknown option %.80s",
+                    shown);
+    return false;
+}
+
+/* The value of @option is in @attached or the next word; @words moves past what was taken. */
+static bool take_value(Invocation *invocation, const Option *option, const char *attached,
+                       char ***words, GError **error)
+{
+    const char *value = attached;
+    if (value == NULL && **words != NULL)
+        value = *(*words)++;
+    if (value != NULL) {
+        give(invocation, option, value);
+        return true;
+    }
+    berth_error_set(error, BERTH_ERROR_INVALID, "usage.value", NULL, "--%s needs a value: %s",
+                    option->name, option->value);
+    return false;
+}
+
+static bool read_long(Invocation *invocation, const char *word, char ***words, GError **error)
+{
+    const char *name = word + 2;
+    const char *equals = strchr(name, '=');
+    gsize length = equals != NULL ? (gsize)(equals - name) : strlen(name);
+    const Option *option = find_long(invocation->command, name, length);
+    if (option == NULL)
+        return set_unknown_option(error, invocation->command, word);
+    if (option->value != NULL)
+        return take_value(invocation, option, equals != NULL ? equals + 1 : NULL, words, error);
+    if (equals == NULL) {
+        give(invocation, option, NULL);
+        return true;
+    }
+    berth_error_set(error, BERTH_ERROR_INVALID, "usage.value", NULL, "--%s takes no value",
+                    option->name);
+    return false;
+}
+
+/* A word of letters: "-qv", "-u root" or "-uroot". */
+static bool read_letters(Invocation *invocation, const char *word, char ***words, GError **error)
+{
+    for (const char *letter = word + 1; *letter != '\0'; letter++) {
+        const Option *option = find_letter(invocation->command, *letter);
+        if (option == NULL)
+            return set_unknown_option(error, invocation->command, word);
+        if (option->value != NULL)
+            return take_value(invocation, option, letter[1] != '\0' ? letter + 1 : NULL, words,
+                              error);
+        give(invocation, option, NULL);
+    }
+    return true;
+}
+
+static bool is_option(const char *word)
+{
+    return word[0] == '-' && word[1] != '\0';
+}
+
+/* WSL ends its own options with either of the last two. */
+static bool ends_options(const Command *command, const char *word)
+{
+    return strcmp(word, "--") == 0 ||
+           (command->strict && (strcmp(word, "--exec") == 0 || strcmp(word, "-e") == 0));
+}
+
+static bool read_words(Invocation *invocation, char **words, GError **error)
+{
+    GPtrArray *arguments = g_ptr_array_new();
+    bool ok = true;
+    bool options = true;
+    while (ok && *words != NULL) {
+        char *word = *words++;
+        if (options && ends_options(invocation->command, word)) {
+            options = false;
+            invocation->exact = strcmp(word, "--") != 0;
+        } else if (options && is_option(word)) {
+            ok = word[1] == '-' ? read_long(invocation, word, &words, error)
+                                : read_letters(invocation, word, &words, error);
+        } else {
+            g_ptr_array_add(arguments, word);
+            options = options && !invocation->command->strict;
+        }
+    }
+    invocation->n_arguments = (int)arguments->len;
+    g_ptr_array_add(arguments, NULL);
+    invocation->arguments = (char **)g_ptr_array_free(arguments, FALSE);
+    return ok;
+}
+
+static bool check_count(const Invocation *invocation, GError **error)
+{
+    const Command *command = invocation->command;
+    const char *problem = NULL;
+    if (invocation->n_arguments < command->min_arguments)
+        problem = "an argument is missing";
+    else if (command->max_arguments >= 0 && invocation->n_arguments > command->max_arguments)
+        problem = "too many arguments";
+    if (problem == NULL)
+        return true;
+
+    g_autofree char *hint =
+        g_strdup_printf("usage: berth %s%s%s", command->name,
+                        command->synopsis[0] != '\0' ? " " : "", command->synopsis);
+    berth_error_set(error, BERTH_ERROR_INVALID, "usage.arguments", hint, "%s", problem);
+    return false;
+}
+
+bool command_read(int argc, char **argv, Invocation *invocation, GError **error)
+{
+    int used = 0;
+    invocation->given = g_ptr_array_new_with_free_func(g_free);
+    invocation->command = choose(argc, argv, &used, &invocation->unnamed);
+    if (invocation->command == NULL) {
+        command_set_unknown(error, argv[1]);
+        return false;
+    }
+    if (!read_words(invocation, argv + used, error))
+        return false;
+    return invocation->help || check_count(invocation, error);
+}
+
+/* --- what was given --- */
+
+const char *invocation_nth_value(const Invocation *invocation, const char *option, guint index)
+{
+    for (guint i = 0; i < invocation->given->len; i++) {
+        const Given *given = invocation->given->pdata[i];
+        if (strcmp(given->option->name, option) == 0 && index-- == 0)
+            return given->value;
+    }
+    return NULL;
+}
+
+bool invocation_flag(const Invocation *invocation, const char *option)
+{
+    for (guint i = 0; i < invocation->given->len; i++)
+        if (strcmp(((const Given *)invocation->given->pdata[i])->option->name, option) == 0)
+            return true;
+    return false;
+}
+
+const char *invocation_value(const Invocation *invocation, const char *option)
+{
+    const char *last = NULL;
+    const char *value;
+    for (guint i = 0; (value = invocation_nth_value(invocation, option, i)) != NULL; i++)
+        last = value;
+    return last;
+}
+
+bool invocation_number(const Invocation *invocation, const char *option, int max, int *ret_value,
+                       GError **error)
+{
+    const char *text = invocation_value(invocation, option);
+    guint64 value;
+    if (text == NULL)
+        return true;
+    if (g_ascii_string_to_unsigned(text, 10, 0, (guint64)max, &value, NULL)) {
+        *ret_value = (int)value;
+        return true;
+    }
+    g_autofree char *shown = g_strescape(text, NULL);
+    berth_error_set(error, BERTH_ERROR_INVALID, "usage.value", NULL,
+                    "--%s: \"%.80s\" is not a number from 0 to %d", option, shown, max);
+    return false;
+}
+
+const char *invocation_first(const Invocation *invocation)
+{
+    return invocation->arguments[0];
+}

@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * commands — every command's row; each is defined in the file of its name.
+ */
+#pragma once
+
+#include "command.h"
+
+extern const Command command_cache;
+extern const Command command_clone;
+extern const Command command_compact;
+extern const Command command_config;
+extern const Command command_console;
+extern const Command command_docker_env;
+extern const Command command_export;
+extern const Command command_help;
+extern const Command command_import;
+extern const Command command_import_in_place;
+extern const Command command_list;
+extern const Command command_logs;
+extern const Command command_manage;
+extern const Command command_move;
+extern const Command command_ports;
+extern const Command command_rename;
+extern const Command command_resize;
+extern const Command command_run;
+extern const Command command_set_default;
+extern const Command command_shell;
+extern const Command command_shutdown;
+extern const Command command_start;
+extern const Command command_status;
+extern const Command command_terminate;
+extern const Command command_unregister;
+extern const Command command_version;

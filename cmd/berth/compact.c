@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * berth compact — unused space of a distro's disk back to the host.
+ */
+#include "commands.h"
+
+#include "base/size.h"
+#include "work.h"
+
+#include <stdio.h>
+
+static int run(Invocation *invocation, GError **error)
+{
+    const char *name = invocation->arguments[0];
+    guint64 before, after;
+    invocation->subject = name;
+    Work work;
+    work_begin(&work, name);
+    bool ok = berth_compact(invocation->berth, name, work_goes_on, &work, &before, &after, error);
+    work_end(&work);
+    if (!ok)
+        return -1;
+
+    g_autofree char *old = berth_size_format(before);
+    g_autofree char *new = berth_size_format(after);
+    g_autofree char *back = berth_size_format(before > after ? before - after : 0);
+    printf("%s before, %s after: %s given back\n", old, new, back);
+    return 0;
+}
+
+const Command command_compact = {
+    .name = "compact",
+    .synopsis = "NAME",
+    .summary = "Give the space a distro no longer uses back to the host",
+    .details = "A running distro does that by itself as files are deleted; this is for what was\n"
+               "missed.",
+    .min_arguments = 1,
+    .max_arguments = 1,
+    .run = run,
+};

@@ -1,0 +1,130 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * berth export — a distro's files become an archive, or its disk an image.
+ *
+ * A file is made by the library, which gives it its name when it is whole. Standard output, a pipe
+ * or a device is written to as it is; when a signal asks to stop, /dev/null takes its place: a
+ * write that waits for a reader then ends at once.
+ */
+#include "commands.h"
+
+#include "base/fd.h"
+#include "progress.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+static volatile sig_atomic_t stopped;
+static int output_fd = -1;
+static int null_fd = -1;
+
+static void on_stop(int number)
+{
+    int saved = errno;
+    stopped = 1;
+    if (output_fd >= 0)
+        dup2(null_fd, output_fd);
+    errno = saved;
+}
+
+static void catch_signals(void)
+{
+    const struct sigaction stop = {.sa_handler = on_stop};
+    const int numbers[] = {SIGINT, SIGTERM, SIGHUP, SIGQUIT};
+    for (gsize i = 0; i < G_N_ELEMENTS(numbers); i++)
+        sigaction(numbers[i], &stop, NULL);
+    signal(SIGXFSZ, SIG_IGN); /* a write beyond the limit fails with EFBIG instead */
+    signal(SIGPIPE, SIG_IGN); /* and one nobody reads with EPIPE */
+}
+
+static bool on_progress(guint64 done, guint64 total, guint64 entries, gpointer user_data)
+{
+    progress_update(user_data, done, total);
+    return !stopped;
+}
+
+static bool is_stream(const char *path)
+{
+    struct stat there;
+    return stat(path, &there) == 0 && !S_ISREG(there.st_mode) && !S_ISDIR(there.st_mode) &&
+           !S_ISBLK(there.st_mode);
+}
+
+/* What is there already and can only be written to: standard output, a pipe, /dev/null. *ret_fd is
+ * -1 when @path is, or is to be, a file. */
+static bool open_stream(const char *path, int *ret_fd, GError **error)
+{
+    *ret_fd = -1;
+    bool standard = strcmp(path, "-") == 0;
+    if (!standard && !is_stream(path))
+        return true;
+    int fd = standard ? fcntl(STDOUT_FILENO, F_DUPFD_CLOEXEC, 3) : open(path, O_WRONLY | O_CLOEXEC);
+    if (fd < 0) {
+        berth_error_set_errno(error, errno, "export.create", "%s", path);
+        return false;
+    }
+    if (isatty(fd)) {
+        close(fd);
+        berth_error_set(error, BERTH_ERROR_INVALID, "export.terminal",
+                        "name a file, or send it into a pipe",
+                        "an archive is not written to a terminal");
+        return false;
+    }
+    *ret_fd = fd;
+    return true;
+}
+
+static int run(Invocation *invocation, GError **error)
+{
+    const char *name = invocation->arguments[0];
+    const char *path = invocation->arguments[1];
+    invocation->subject = name;
+
+    berth_autofd int nothing = open("/dev/null", O_WRONLY | O_CLOEXEC);
+    berth_autofd int stream = -1;
+    null_fd = nothing;
+    catch_signals();
+    if (!open_stream(path, &stream, error))
+        return -1;
+    output_fd = stream;
+
+    Progress progress;
+    g_autofree char *notice = NULL;
+    const BerthExport export = {.path = stream < 0 ? path : NULL,
+                                .fd = stream,
+                                .format = invocation_value(invocation, "format"),
+                                .replace = invocation_flag(invocation, "force")};
+    progress_begin(&progress, name);
+    bool ok =
+        berth_export(invocation->berth, name, &export, on_progress, &progress, &notice, error);
+    progress_end(&progress);
+    if (notice != NULL)
+        fprintf(stderr, "berth: %s\n", notice);
+    return ok ? 0 : -1;
+}
+
+static const Option options[] = {
+    {"format", 0, "FORMAT", "tar, tar.gz, tar.xz, tar.zst or ext4"},
+    {"force", 'f', NULL, "Replace FILE when it is there already"},
+    {NULL},
+};
+
+const Command command_export = {
+    .name = "export",
+    .spellings = "--export",
+    .synopsis = "NAME FILE",
+    .summary = "Write a distro's files to an archive, or its disk to an image",
+    .details =
+        "FILE's end chooses the format: .tar, .tar.gz, .tgz, .wsl, .tar.xz, .txz, .tar.zst,\n"
+        ".ext4 or .img; - is standard output. The distro must be stopped. FILE appears when\n"
+        "it is whole.",
+    .min_arguments = 2,
+    .max_arguments = 2,
+    .options = options,
+    .run = run,
+};

@@ -1,0 +1,184 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * berth list — the distros and what they do. Starts nothing.
+ */
+#include "commands.h"
+
+#include "base/size.h"
+#include "json.h"
+#include "print.h"
+
+#include <stdio.h>
+#include <string.h>
+
+static const Option options[] = {
+    {"verbose", 'v', NULL, "Also what they use and offer"},
+    {"running", 0, NULL, "Only those that are not stopped"},
+    {"quiet", 'q', NULL, "Only the names"},
+    {"all", 0, NULL, "Those that are stopped too, which is the default"},
+    {"json", 0, NULL, "For programs, as JSON"},
+    {NULL},
+};
+
+static bool is_stopped(const BerthInfo *info)
+{
+    return strcmp(info->state, "stopped") == 0;
+}
+
+static bool is_running(const BerthInfo *info)
+{
+    return info->keeper_pid != 0 || strcmp(info->state, "unresponsive") == 0;
+}
+
+static void print_names(const GPtrArray *infos)
+{
+    for (guint i = 0; i < infos->len; i++)
+        printf("%s\n", ((const BerthInfo *)infos->pdata[i])->name);
+}
+
+static char *marked_name(const BerthInfo *info)
+{
+    return g_strdup_printf("%c %s", info->is_default ? '*' : ' ', info->name);
+}
+
+static void print_short(const GPtrArray *infos)
+{
+    static const char *const headings[] = {"  NAME", "STATE", NULL};
+    g_autoptr(Table) table = table_new(headings);
+    for (guint i = 0; i < infos->len; i++) {
+        const BerthInfo *info = infos->pdata[i];
+        table_add_take(table, marked_name(info));
+        table_add(table, info->state);
+    }
+    table_print(table);
+}
+
+static char *ports_text(const BerthInfo *info)
+{
+    const guint most = 8;
+    GString *text = g_string_new(info->n_ports == 0 ? "-" : "");
+    for (guint i = 0; i < MIN(info->n_ports, most); i++)
+        g_string_append_printf(text, "%s%u", i > 0 ? "," : "", info->ports[i]);
+    if (info->n_ports > most)
+        g_string_append(text, ",...");
+    return g_string_free(text, FALSE);
+}
+
+/* What it takes, and what it may come to: 1 TiB frightens without the first. */
+static char *disk_text(const BerthInfo *info)
+{
+    if (info->disk == NULL)
+        return g_strdup("-");
+    g_autofree char *used = berth_size_format(info->disk_used);
+    g_autofree char *size = berth_size_format(info->disk_size);
+    return g_strdup_printf("%s of %s", used, size);
+}
+
+static void add_details(Table *table, const BerthInfo *info)
+{
+    table_add_take(table, marked_name(info));
+    table_add(table, info->state);
+    table_add_take(table, info->started_usec == 0
+                              ? g_strdup("-")
+                              : print_duration(g_get_real_time() - info->started_usec));
+    table_add_take(table,
+                   info->memory_used == 0 ? g_strdup("-") : berth_size_format(info->memory_used));
+    table_add_take(table, disk_text(info));
+    table_add(table, info->accel != NULL && info->accel[0] != '\0' ? info->accel : "-");
+    table_add_take(table, ports_text(info));
+}
+
+static void print_long(const GPtrArray *infos)
+{
+    static const char *const headings[] = {"  NAME", "STATE", "UPTIME", "MEMORY",
+                                           "DISK",   "ACCEL", "PORTS",  NULL};
+    g_autoptr(Table) table = table_new(headings);
+    for (guint i = 0; i < infos->len; i++)
+        add_details(table, infos->pdata[i]);
+    table_print(table);
+}
+
+static void add_running(JsonBuilder *builder, const BerthInfo *info)
+{
+    json_add_time(builder, "started", info->started_usec);
+    json_add_string(builder, "accel", info->accel);
+    json_add_number(builder, "memory_used", info->memory_used);
+    json_add_number(builder, "sessions", info->sessions);
+    json_add_number(builder, "keeper_pid", info->keeper_pid);
+    json_add_number(builder, "qemu_pid", info->qemu_pid);
+    json_add_string(builder, "kernel", info->kernel);
+    json_add_string(builder, "init", info->init);
+    json_add_string(builder, "init_status", info->init_status);
+
+    json_builder_set_member_name(builder, "ports");
+    json_builder_begin_array(builder);
+    for (guint i = 0; i < info->n_ports; i++)
+        json_builder_add_int_value(builder, info->ports[i]);
+    json_builder_end_array(builder);
+}
+
+static void add_distro(JsonBuilder *builder, const BerthInfo *info)
+{
+    json_builder_begin_object(builder);
+    json_add_string(builder, "name", info->name);
+    json_add_string(builder, "id", info->id);
+    json_add_bool(builder, "default", info->is_default);
+    json_add_string(builder, "state", info->state);
+    if (info->holder_pid != 0)
+        json_add_number(builder, "holder_pid", info->holder_pid);
+    json_add_time(builder, "created", info->created_usec);
+    json_add_string(builder, "disk", info->disk);
+    json_add_number(builder, "disk_size", info->disk_size);
+    json_add_number(builder, "disk_used", info->disk_used);
+    if (is_running(info))
+        add_running(builder, info);
+    json_builder_end_object(builder);
+}
+
+static void print_json(const GPtrArray *infos)
+{
+    JsonBuilder *builder = json_begin();
+    json_builder_set_member_name(builder, "distros");
+    json_builder_begin_array(builder);
+    for (guint i = 0; i < infos->len; i++)
+        add_distro(builder, infos->pdata[i]);
+    json_builder_end_array(builder);
+    json_print(builder);
+}
+
+static const struct {
+    const char *option; /* the last row is for none */
+    void (*print)(const GPtrArray *infos);
+} formats[] = {
+    {"json", print_json}, {"quiet", print_names}, {"verbose", print_long}, {NULL, print_short}};
+
+static int run(Invocation *invocation, GError **error)
+{
+    g_autoptr(GPtrArray) infos = berth_list(invocation->berth, error);
+    if (infos == NULL)
+        return -1;
+    bool none = infos->len == 0;
+    for (guint i = infos->len; i > 0 && invocation_flag(invocation, "running"); i--)
+        if (is_stopped(infos->pdata[i - 1]))
+            g_ptr_array_remove_index(infos, i - 1);
+
+    gsize format = 0;
+    while (formats[format].option != NULL && !invocation_flag(invocation, formats[format].option))
+        format++;
+    formats[format].print(infos);
+    if (none && formats[format].option == NULL)
+        fprintf(stderr, "berth: there are no distros yet: berth import NAME FILE\n");
+    return 0;
+}
+
+const Command command_list = {
+    .name = "list",
+    .spellings = "--list -l ls",
+    .synopsis = "[OPTION]...",
+    .summary = "List the distros and what they do",
+    .details =
+        "* marks the default distro. MEMORY and DISK are what it takes on this host now; the\n"
+        "disk may grow to the size that follows.",
+    .options = options,
+    .run = run,
+};

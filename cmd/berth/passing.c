@@ -1,0 +1,123 @@
+/* SPDX-License-Identifier: MIT */
+#include "passing.h"
+
+#include <string.h>
+
+#define LIST "BERTH_ENV"
+
+static const char *const terminal_names[] = {"TERM", "COLORTERM", NULL};
+
+void passing_clear(Passing *passing)
+{
+    g_clear_pointer(&passing->environment, g_ptr_array_unref);
+    g_clear_pointer(&passing->offered, g_ptr_array_unref);
+}
+
+static void set(GPtrArray *pairs, const char *name, const char *value)
+{
+    g_ptr_array_add(pairs, g_strdup_printf("%s=%s", name, value));
+}
+
+static void pass_on(GPtrArray *pairs, const char *name)
+{
+    const char *value = g_getenv(name);
+    if (value != NULL)
+        set(pairs, name, value);
+}
+
+static void offer_locale(GPtrArray *pairs)
+{
+    g_auto(GStrv) names = g_listenv();
+    for (gsize i = 0; names[i] != NULL; i++)
+        if (g_str_has_prefix(names[i], "LC_") || g_str_has_prefix(names[i], "LANG"))
+            pass_on(pairs, names[i]);
+}
+
+/* --- BERTH_ENV --- */
+
+static char *absolute(const char *path)
+{
+    return *path != '\0' ? g_canonicalize_filename(path, NULL) : g_strdup("");
+}
+
+static char *absolute_each(const char *list)
+{
+    g_auto(GStrv) paths = g_strsplit(list, ":", -1);
+    for (gsize i = 0; paths[i] != NULL; i++) {
+        char *path = absolute(paths[i]);
+        g_free(paths[i]);
+        paths[i] = path;
+    }
+    return g_strjoinv(":", paths);
+}
+
+static void add_entry(GPtrArray *pairs, const char *entry)
+{
+    g_auto(GStrv) parts = g_strsplit(entry, "/", 2);
+    const char *name = parts[0] != NULL ? parts[0] : "";
+    const char *flags = *name != '\0' && parts[1] != NULL ? parts[1] : "";
+    const char *value = *name != '\0' ? g_getenv(name) : NULL;
+    bool known = flags[strspn(flags, "uwpl")] == '\0';
+    bool outward = strchr(flags, 'w') != NULL && strchr(flags, 'u') == NULL;
+    if (value == NULL || !known || outward)
+        return;
+
+    g_autofree char *translated = strchr(flags, 'l') != NULL   ? absolute_each(value)
+                                  : strchr(flags, 'p') != NULL ? absolute(value)
+                                                               : g_strdup(value);
+    set(pairs, name, translated);
+}
+
+static void add_list(GPtrArray *pairs)
+{
+    const char *list = g_getenv(LIST);
+    if (list == NULL)
+        return;
+    g_auto(GStrv) entries = g_strsplit(list, ":", -1);
+    for (gsize i = 0; entries[i] != NULL; i++)
+        add_entry(pairs, entries[i]);
+    pass_on(pairs, LIST);
+}
+
+/* --- all of it --- */
+
+static bool add_given(GPtrArray *pairs, const char *text, GError **error)
+{
+    if (text[0] == '\0' || text[0] == '=') {
+        berth_error_set(error, BERTH_ERROR_INVALID, "usage.value", NULL,
+                        "--env: \"%s\" names no variable", text);
+        return false;
+    }
+    if (strchr(text, '=') != NULL)
+        g_ptr_array_add(pairs, g_strdup(text));
+    else
+        pass_on(pairs, text);
+    return true;
+}
+
+bool passing_build(const Invocation *invocation, bool tty, Passing *ret_passing, GError **error)
+{
+    g_auto(Passing)
+        passing = {g_ptr_array_new_with_free_func(g_free), g_ptr_array_new_with_free_func(g_free)};
+    for (gsize i = 0; tty && terminal_names[i] != NULL; i++)
+        pass_on(passing.offered, terminal_names[i]);
+    offer_locale(passing.offered);
+    g_ptr_array_add(passing.offered, NULL);
+
+    pass_on(passing.environment, "TZ");
+    add_list(passing.environment);
+    const char *text;
+    for (guint i = 0; (text = invocation_nth_value(invocation, "env", i)) != NULL; i++)
+        if (!add_given(passing.environment, text, error))
+            return false;
+    g_ptr_array_add(passing.environment, NULL);
+
+    *ret_passing = passing;
+    passing = (Passing){NULL, NULL};
+    return true;
+}
+
+void passing_set_distro(Passing *passing, const char *name)
+{
+    g_ptr_array_insert(passing->environment, 0, g_strdup_printf("BERTH_DISTRO=%s", name));
+}

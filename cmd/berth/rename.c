@@ -1,0 +1,25 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * berth rename — another name for a distro.
+ */
+#include "commands.h"
+
+static int run(Invocation *invocation, GError **error)
+{
+    invocation->subject = invocation->arguments[0];
+    return berth_rename(invocation->berth, invocation->arguments[0], invocation->arguments[1],
+                        error)
+               ? 0
+               : -1;
+}
+
+const Command command_rename = {
+    .name = "rename",
+    .synopsis = "NAME NEW-NAME",
+    .summary = "Give a distro another name",
+    .details = "It may be running: its host name changes when it next starts. Settings under\n"
+               "[distro NAME] in berth.conf are for the name, not for the distro.",
+    .min_arguments = 2,
+    .max_arguments = 2,
+    .run = run,
+};

@@ -1,0 +1,50 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * berth resize — another size for a distro's disk.
+ */
+#include "resize.h"
+
+#include "base/size.h"
+#include "commands.h"
+#include "work.h"
+
+static bool read_size(const char *text, guint64 *ret_size, GError **error)
+{
+    if (berth_size_parse(text, ret_size))
+        return true;
+    g_autofree char *shown = g_strescape(text, NULL);
+    berth_error_set(error, BERTH_ERROR_INVALID, "usage.value", "for example 512G or 2T",
+                    "\"%.80s\" is not a size", shown);
+    return false;
+}
+
+int resize_run(Invocation *invocation, const char *name, const char *size, GError **error)
+{
+    guint64 bytes;
+    invocation->subject = name;
+    if (!read_size(size, &bytes, error))
+        return -1;
+    Work work;
+    work_begin(&work, name);
+    bool ok = berth_resize(invocation->berth, name, bytes, work_goes_on, &work, error);
+    work_end(&work);
+    return ok ? 0 : -1;
+}
+
+static int run(Invocation *invocation, GError **error)
+{
+    return resize_run(invocation, invocation->arguments[0], invocation->arguments[1], error);
+}
+
+const Command command_resize = {
+    .name = "resize",
+    .synopsis = "NAME SIZE",
+    .summary = "Make a distro's disk larger or smaller",
+    .details =
+        "SIZE is the most the disk can hold, as in 512G; it takes only the space it uses. A\n"
+        "running distro can be given more at once; for less it must be stopped, the host\n"
+        "needs e2fsprogs and, where it cannot share blocks, room for a copy.",
+    .min_arguments = 2,
+    .max_arguments = 2,
+    .run = run,
+};

@@ -1,0 +1,129 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * berth run — a command in a distro. Its words arrive in the guest exactly as they are here: no
+ * shell reads them, unless asked for. Its standard streams are ours, its exit status becomes ours.
+ *
+ * Without the word "run" the command line is WSL's, and so is what it means: the words are a line
+ * for the user's shell there, except after -e or --exec.
+ */
+#include "commands.h"
+#include "session.h"
+
+#include <string.h>
+
+static const Option options[] = {
+    {"distribution", 'd', "NAME", "Run in this distro instead of the default one"},
+    SESSION_OPTIONS,
+    {"shell-type", 0, "TYPE", "Let the user's shell read the words: standard, login or none"},
+    {"login", 0, NULL, "The same as --shell-type login"},
+    {"tty", 0, NULL, "Give the command a terminal even when this is none"},
+    {"no-tty", 0, NULL, "Give the command plain streams even on a terminal"},
+    {NULL},
+};
+
+typedef enum { SHELL_NONE, SHELL_STANDARD, SHELL_LOGIN } ShellType;
+
+static const char *const shell_types[] = {"none", "standard", "login"};
+
+static bool read_shell_type(const Invocation *invocation, ShellType *ret_type, GError **error)
+{
+    const char *text = invocation_value(invocation, "shell-type");
+    bool shell = invocation->unnamed && invocation->n_arguments > 0;
+    *ret_type = shell ? SHELL_STANDARD : SHELL_NONE;
+    if (invocation_flag(invocation, "login"))
+        *ret_type = SHELL_LOGIN;
+    if (invocation->exact)
+        *ret_type = SHELL_NONE;
+    if (text == NULL || invocation->exact)
+        return true;
+    for (gsize i = 0; i < G_N_ELEMENTS(shell_types); i++) {
+        if (strcmp(text, shell_types[i]) != 0)
+            continue;
+        *ret_type = (ShellType)i;
+        return true;
+    }
+    g_autofree char *shown = g_strescape(text, NULL);
+    berth_error_set(error, BERTH_ERROR_INVALID, "usage.value", "standard, login or none",
+                    "--shell-type: there is no type \"%.80s\"", shown);
+    return false;
+}
+
+/* The words as one line, as they would be typed there: one with blanks in it stays one. */
+static char *make_line(char **words)
+{
+    g_autoptr(GString) line = g_string_new(words[0]);
+    if (words[1] == NULL) /* it is the line */
+        return g_string_free(g_steal_pointer(&line), FALSE);
+
+    g_string_truncate(line, 0);
+    for (gsize i = 0; words[i] != NULL; i++) {
+        bool whole = words[i][0] != '\0' && strpbrk(words[i], " \t\n") == NULL;
+        g_string_append(line, i > 0 ? " " : "");
+        g_string_append(line, whole ? "" : "\"");
+        for (const char *c = words[i]; *c != '\0'; c++) {
+            if (!whole && *c == '"')
+                g_string_append_c(line, '\\');
+            g_string_append_c(line, *c);
+        }
+        g_string_append(line, whole ? "" : "\"");
+    }
+    return g_string_free(g_steal_pointer(&line), FALSE);
+}
+
+static TerminalWish read_wish(const Invocation *invocation)
+{
+    if (invocation_flag(invocation, "no-tty"))
+        return TERMINAL_NEVER;
+    return invocation_flag(invocation, "tty") ? TERMINAL_ALWAYS : TERMINAL_LIKE_OURS;
+}
+
+static bool check_words(const Invocation *invocation, GError **error)
+{
+    const char *type = invocation_value(invocation, "shell-type");
+    bool exact = invocation->exact || (type != NULL && strcmp(type, "none") == 0);
+    if (!exact || invocation->n_arguments > 0)
+        return true;
+    berth_error_set(error, BERTH_ERROR_INVALID, "usage.arguments",
+                    "without a command it is the user's shell", "a command is missing");
+    return false;
+}
+
+static int run(Invocation *invocation, GError **error)
+{
+    ShellType type;
+    if (!read_shell_type(invocation, &type, error) || !check_words(invocation, error))
+        return -1;
+
+    bool words = invocation->n_arguments > 0;
+    bool shell = words && type != SHELL_NONE;
+    g_autofree char *line = shell ? make_line(invocation->arguments) : NULL;
+    const char *const line_only[] = {line, NULL};
+    const SessionCommand command = {
+        .distro = invocation_value(invocation, "distribution"),
+        .argv = shell ? line_only : (const char *const *)invocation->arguments,
+        .login = type == SHELL_LOGIN || (!words && type == SHELL_NONE),
+        .shell = shell,
+        .terminal = read_wish(invocation),
+    };
+    return session_run(invocation, &command, error);
+}
+
+const Command command_run = {
+    .name = "run",
+    .synopsis = "[OPTION]... [--] [COMMAND [ARGUMENT]...]",
+    .summary = "Run a command in a distro, starting it when needed",
+    .details =
+        "Each of the command's streams is a terminal where ours is one. Without a command it is\n"
+        "the user's login shell. Without \"run\" (berth -d NAME -- ls '*.c') the words are a line\n"
+        "for the user's shell, except after -e. Variables: TERM, the locale, TZ, and those\n"
+        "BERTH_ENV names, as WSLENV does for WSL. The exit status is the command's own; 128+N "
+        "when\n"
+        "signal N ended it, 127 when it was not found, 126 when it could not be executed, 125 "
+        "when\n"
+        "berth failed.",
+    .max_arguments = -1,
+    .strict = true,
+    .failure = SESSION_FAILURE,
+    .options = options,
+    .run = run,
+};

@@ -1,0 +1,96 @@
+/* SPDX-License-Identifier: MIT */
+#include "session.h"
+
+#include "base/fd.h"
+#include "passing.h"
+#include "print.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+static int connect_to(Invocation *invocation, const char *distro, GError **error)
+{
+    g_autofree char *notice = NULL;
+    int fd = berth_connect(invocation->berth, distro, &notice, error);
+    print_notice(notice);
+    return fd;
+}
+
+static void print_warning(const char *text, gpointer unused)
+{
+    terminal_print("berth: ", text);
+}
+
+/* Lend it our terminal, as far as there is one. */
+int session_run_on_terminal(int connection, BerthRun *run, const TerminalPlan *plan, GError **error)
+{
+    berth_autofd int signals = terminal_take_signals();
+    if (signals < 0) {
+        berth_error_set_errno(error, errno, "session", "signalfd");
+        return -1;
+    }
+    run->signals = signals;
+    run->get_size = terminal_get_size;
+    run->tty = plan->tty;
+    run->pipe_input = plan->pipes[STDIN_FILENO];
+    run->pipe_output = plan->pipes[STDOUT_FILENO];
+    run->pipe_errors = plan->pipes[STDERR_FILENO];
+    run->cooked = plan->tty && !plan->raw;
+    run->terminal = plan->fd;
+    if (plan->tty)
+        terminal_get_size(&run->rows, &run->columns, NULL);
+    if (plan->raw)
+        terminal_make_raw();
+    int status = berth_run(connection, run, error);
+    terminal_restore();
+    return status;
+}
+
+/* In the instance there is, or in a new one where that one dies before the command has begun. */
+static int run_somewhere(Invocation *invocation, const char *distro, BerthRun *run,
+                         const TerminalPlan *plan, GError **error)
+{
+    const int attempts = 2;
+    for (int attempt = 1;; attempt++) {
+        g_autoptr(GError) problem = NULL;
+        berth_autofd int connection = connect_to(invocation, distro, error);
+        if (connection < 0)
+            return -1;
+        int status = session_run_on_terminal(connection, run, plan, &problem);
+        if (problem != NULL && attempt < attempts &&
+            strcmp(berth_error_id(problem), "session.not-begun") == 0)
+            continue;
+        if (problem != NULL)
+            g_propagate_error(error, g_steal_pointer(&problem));
+        return status;
+    }
+}
+
+int session_run(Invocation *invocation, const SessionCommand *command, GError **error)
+{
+    TerminalPlan plan;
+    g_auto(Passing) passing = {NULL, NULL};
+    invocation->subject = command->distro;
+    terminal_plan(command->terminal, &plan);
+    if (!passing_build(invocation, plan.tty, &passing, error))
+        return -1;
+    g_autofree char *distro = berth_resolve(invocation->berth, command->distro, error);
+    if (distro == NULL)
+        return -1;
+    passing_set_distro(&passing, distro);
+
+    BerthRun run = {.argv = command->argv,
+                    .environment = (const char *const *)passing.environment->pdata,
+                    .offered = (const char *const *)passing.offered->pdata,
+                    .user = invocation_value(invocation, "user"),
+                    .cwd = invocation_value(invocation, "cd"),
+                    .login = command->login,
+                    .shell = command->shell,
+                    .input = STDIN_FILENO,
+                    .output = STDOUT_FILENO,
+                    .errors = STDERR_FILENO,
+                    .warn = print_warning};
+    return run_somewhere(invocation, distro, &run, &plan, error);
+}

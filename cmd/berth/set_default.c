@@ -1,0 +1,21 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * berth set-default — the distro that is meant when none is named.
+ */
+#include "commands.h"
+
+static int run(Invocation *invocation, GError **error)
+{
+    invocation->subject = invocation_first(invocation);
+    return berth_set_default(invocation->berth, invocation->subject, error) ? 0 : -1;
+}
+
+const Command command_set_default = {
+    .name = "set-default",
+    .spellings = "--set-default --setdefault -s",
+    .synopsis = "NAME",
+    .summary = "Choose the distro that is meant when none is named",
+    .min_arguments = 1,
+    .max_arguments = 1,
+    .run = run,
+};

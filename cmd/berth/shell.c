@@ -1,0 +1,25 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * berth shell — the user's login shell in a distro; plain `berth` is the default distro's.
+ */
+#include "commands.h"
+#include "session.h"
+
+static const Option options[] = {SESSION_OPTIONS, {NULL}};
+
+static int run(Invocation *invocation, GError **error)
+{
+    const SessionCommand command = {.distro = invocation_first(invocation), .login = true};
+    return session_run(invocation, &command, error);
+}
+
+const Command command_shell = {
+    .name = "shell",
+    .synopsis = "[OPTION]... [NAME]",
+    .summary = "Open a shell in a distro, starting it when needed",
+    .details = "The exit status is the shell's own, as for \"berth run\".",
+    .max_arguments = 1,
+    .failure = SESSION_FAILURE,
+    .options = options,
+    .run = run,
+};

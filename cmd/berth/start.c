@@ -1,0 +1,104 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * berth start — bring a distro up, without doing anything in it.
+ */
+#include "commands.h"
+
+#include "base/fd.h"
+#include "json.h"
+#include "print.h"
+
+#include <stdio.h>
+
+static const Option options[] = {
+    {"timing", 0, NULL, "Print how long each stage of the start took, or of the last one"},
+    {"json", 0, NULL, "The same for programs, as JSON"},
+    {"rescue", 0, NULL, "Start nothing of the distro, only mount its disk: for berth console"},
+    {"dry-run", 0, NULL, "Only print the command line QEMU would be started with"},
+    {NULL},
+};
+
+static char *seconds(gint64 usec)
+{
+    return g_strdup_printf("%.3f", (double)usec / G_USEC_PER_SEC);
+}
+
+static void print_text(const GPtrArray *stages)
+{
+    static const char *const headings[] = {"STAGE", "AT (s)", "TOOK (s)", "PROBLEM", NULL};
+    g_autoptr(Table) table = table_new(headings);
+    for (guint i = 0; i < stages->len; i++) {
+        const BerthStage *stage = stages->pdata[i];
+        table_add(table, stage->name);
+        table_add_take(table, seconds(stage->end_usec));
+        table_add_take(table, seconds(stage->took_usec));
+        table_add(table, stage->problem != NULL ? stage->problem : "");
+    }
+    table_print(table);
+}
+
+static void print_json(const GPtrArray *stages)
+{
+    JsonBuilder *builder = json_begin();
+    json_builder_set_member_name(builder, "stages");
+    json_builder_begin_array(builder);
+    for (guint i = 0; i < stages->len; i++) {
+        const BerthStage *stage = stages->pdata[i];
+        json_builder_begin_object(builder);
+        json_add_string(builder, "name", stage->name);
+        json_add_number(builder, "end_usec", (guint64)stage->end_usec);
+        json_add_number(builder, "took_usec", (guint64)stage->took_usec);
+        json_add_string(builder, "problem", stage->problem);
+        json_builder_end_object(builder);
+    }
+    json_builder_end_array(builder);
+    json_print(builder);
+}
+
+static int print_command_line(Invocation *invocation, GError **error)
+{
+    g_autofree char *notice = NULL;
+    g_autofree char *line =
+        berth_command_line(invocation->berth, invocation->subject, &notice, error);
+    print_notice(notice);
+    if (line == NULL)
+        return -1;
+    printf("%s\n", line);
+    return 0;
+}
+
+static int print_stages(const Invocation *invocation, int connection, GError **error)
+{
+    bool json = invocation_flag(invocation, "json");
+    if (!json && !invocation_flag(invocation, "timing"))
+        return 0;
+    g_autoptr(GPtrArray) stages = berth_stages(connection, error);
+    if (stages == NULL)
+        return -1;
+    (json ? print_json : print_text)(stages);
+    return 0;
+}
+
+static int run(Invocation *invocation, GError **error)
+{
+    const BerthStart how = {.rescue = invocation_flag(invocation, "rescue")};
+    g_autofree char *notice = NULL;
+    invocation->subject = invocation_first(invocation);
+    if (invocation_flag(invocation, "dry-run"))
+        return print_command_line(invocation, error);
+    berth_autofd int connection =
+        berth_connect_with(invocation->berth, invocation->subject, &how, &notice, error);
+    print_notice(notice);
+    return connection >= 0 ? print_stages(invocation, connection, error) : -1;
+}
+
+const Command command_start = {
+    .name = "start",
+    .synopsis = "[OPTION]... [NAME]",
+    .summary = "Start a distro and wait until it is up",
+    .details = "With --rescue there is no fstab, no systemd, no boot command: the disk is mounted\n"
+               "where it can be, and \"berth console\" has a shell that needs nothing of it.",
+    .max_arguments = 1,
+    .options = options,
+    .run = run,
+};

@@ -1,0 +1,78 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * berth status — what berth has and uses on this host.
+ */
+#include "commands.h"
+
+#include "base/size.h"
+#include "json.h"
+
+#include <stdio.h>
+
+static const Option options[] = {{"json", 0, NULL, "For programs, as JSON"}, {NULL}};
+
+static const char *or_missing(const char *path)
+{
+    return path != NULL ? path : "not found";
+}
+
+static void print_text(const BerthStatus *status)
+{
+    g_autofree char *disk = berth_size_format(status->disk_used);
+    g_autofree char *used = berth_size_format(status->memory_used);
+    g_autofree char *memory = berth_size_format(status->memory);
+    printf("Default distro: %s\n",
+           status->default_distro != NULL ? status->default_distro : "none");
+    printf("Distros:        %u, %u running\n", status->distros, status->running);
+    printf("In use:         %s of memory, %s of disk\n", used, disk);
+    printf("A distro gets:  up to %s of memory, %u processors, accel=%s\n", memory, status->cpus,
+           status->accel);
+    printf("QEMU:           %s\n", or_missing(status->emulator));
+    printf("Kernel:         %s\n", or_missing(status->kernel));
+    printf("Data:           %s\n", status->data);
+    printf("Configuration:  %s/berth.conf\n", status->config);
+    printf("Runtime:        %s\n", status->runtime);
+}
+
+static void print_json(const BerthStatus *status)
+{
+    JsonBuilder *builder = json_begin();
+    json_add_string(builder, "version", berth_version());
+    json_add_string(builder, "default", status->default_distro);
+    json_add_number(builder, "distros", status->distros);
+    json_add_number(builder, "running", status->running);
+    json_add_number(builder, "disk_used", status->disk_used);
+    json_add_number(builder, "memory_used", status->memory_used);
+    json_add_string(builder, "accel", status->accel);
+    json_add_number(builder, "memory", status->memory);
+    json_add_number(builder, "cpus", status->cpus);
+    json_add_string(builder, "emulator", status->emulator);
+    json_add_string(builder, "kernel", status->kernel);
+    json_add_string(builder, "data_dir", status->data);
+    json_add_string(builder, "config_dir", status->config);
+    json_add_string(builder, "cache_dir", status->cache);
+    json_add_string(builder, "runtime_dir", status->runtime);
+    json_add_string(builder, "support_dir", status->support);
+    json_print(builder);
+}
+
+static int run(Invocation *invocation, GError **error)
+{
+    g_autoptr(BerthStatus) status = berth_status(invocation->berth, error);
+    if (status == NULL)
+        return -1;
+    if (invocation_flag(invocation, "json"))
+        print_json(status);
+    else
+        print_text(status);
+    return 0;
+}
+
+const Command command_status = {
+    .name = "status",
+    .spellings = "--status",
+    .synopsis = "[OPTION]...",
+    .summary = "Show what berth has and uses on this host",
+    .options = options,
+    .run = run,
+};

@@ -1,0 +1,124 @@
+/* SPDX-License-Identifier: MIT */
+#include "terminal.h"
+
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/ioctl.h>
+#include <sys/signalfd.h>
+#include <sys/stat.h>
+#include <termios.h>
+#include <unistd.h>
+
+static const int passed_signals[] = {SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGUSR1, SIGUSR2, SIGWINCH};
+static const int fatal_signals[] = {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGABRT, SIGTRAP, SIGSYS};
+
+static struct termios saved;
+static volatile sig_atomic_t raw;
+
+static int terminal_fd = -1; /* what of ours is one */
+
+static bool is_same(int fd, const struct stat *terminal)
+{
+    struct stat info;
+    return isatty(fd) && fstat(fd, &info) == 0 && info.st_rdev == terminal->st_rdev;
+}
+
+/* Whether another program may be at the end of a pipe, with the same terminal. */
+static bool is_pipe(int fd)
+{
+    struct stat info;
+    return fstat(fd, &info) == 0 && (S_ISFIFO(info.st_mode) || S_ISSOCK(info.st_mode));
+}
+
+static void plan_like_ours(TerminalPlan *plan)
+{
+    struct stat terminal;
+    if (plan->fd < 0 || fstat(plan->fd, &terminal) != 0)
+        return;
+    plan->tty = true;
+    for (int fd = 0; fd < 3; fd++)
+        plan->pipes[fd] = !is_same(fd, &terminal);
+    plan->raw = !plan->pipes[STDIN_FILENO] && tcgetpgrp(STDIN_FILENO) == getpgrp() &&
+                !is_pipe(STDOUT_FILENO);
+}
+
+void terminal_plan(TerminalWish wish, TerminalPlan *ret_plan)
+{
+    *ret_plan = (TerminalPlan){.fd = -1};
+    for (int fd = 0; fd < 3 && ret_plan->fd < 0; fd++)
+        if (isatty(fd))
+            ret_plan->fd = fd;
+    terminal_fd = ret_plan->fd;
+    if (wish == TERMINAL_LIKE_OURS)
+        plan_like_ours(ret_plan);
+    if (wish == TERMINAL_ALWAYS)
+        ret_plan->tty = ret_plan->raw = true;
+}
+
+void terminal_print(const char *before, const char *text)
+{
+    fprintf(stderr, "%s", before);
+    for (; *text != '\0'; text++) /* a guest's words: no control codes */
+        fputc(g_ascii_iscntrl(*text) ? '?' : *text, stderr);
+    fprintf(stderr, raw ? "\r\n" : "\n");
+}
+
+void terminal_restore(void)
+{
+    if (raw)
+        tcsetattr(STDIN_FILENO, TCSADRAIN, &saved);
+    raw = 0;
+}
+
+/* tcsetattr may be called in a handler. The handler is gone by now (SA_RESETHAND), so that raising
+ * the signal again ends the process as it would have. */
+static void on_fatal(int number)
+{
+    terminal_restore();
+    raise(number);
+}
+
+static void restore_in_any_case(void)
+{
+    static bool installed;
+    if (installed)
+        return;
+    installed = true;
+
+    atexit(terminal_restore);
+    const struct sigaction action = {.sa_handler = on_fatal, .sa_flags = (int)SA_RESETHAND};
+    for (gsize i = 0; i < G_N_ELEMENTS(fatal_signals); i++)
+        sigaction(fatal_signals[i], &action, NULL);
+}
+
+void terminal_make_raw(void)
+{
+    if (tcgetattr(STDIN_FILENO, &saved) != 0)
+        return;
+    restore_in_any_case();
+
+    struct termios attributes = saved;
+    cfmakeraw(&attributes);
+    raw = 1;
+    tcsetattr(STDIN_FILENO, TCSADRAIN, &attributes);
+}
+
+void terminal_get_size(guint *ret_rows, guint *ret_columns, gpointer unused)
+{
+    struct winsize size = {0};
+    ioctl(terminal_fd, TIOCGWINSZ, &size);
+    *ret_rows = size.ws_row != 0 ? size.ws_row : 24;
+    *ret_columns = size.ws_col != 0 ? size.ws_col : 80;
+}
+
+int terminal_take_signals(void)
+{
+    sigset_t set;
+    sigemptyset(&set);
+    for (gsize i = 0; i < G_N_ELEMENTS(passed_signals); i++)
+        sigaddset(&set, passed_signals[i]);
+    sigprocmask(SIG_BLOCK, &set, NULL);
+    signal(SIGPIPE, SIG_IGN); /* when nobody reads our output any more, the command is told */
+    return signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
+}

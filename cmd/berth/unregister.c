@@ -1,0 +1,22 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * berth unregister — delete a distro and its disk.
+ */
+#include "commands.h"
+
+static int run(Invocation *invocation, GError **error)
+{
+    invocation->subject = invocation_first(invocation);
+    return berth_unregister(invocation->berth, invocation->subject, error) ? 0 : -1;
+}
+
+const Command command_unregister = {
+    .name = "unregister",
+    .spellings = "--unregister",
+    .synopsis = "NAME",
+    .summary = "Delete a distro with all that is in it",
+    .details = "It is stopped first, at once. This cannot be undone.",
+    .min_arguments = 1,
+    .max_arguments = 1,
+    .run = run,
+};
