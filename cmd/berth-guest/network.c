@@ -1,0 +1,136 @@
+/* SPDX-License-Identifier: MIT */
+#include "network.h"
+
+#include "file.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <net/if.h>
+#include <net/route.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#define DEVICE "eth0"
+
+static struct sockaddr ip(struct in_addr address)
+{
+    struct sockaddr_in internet = {.sin_family = AF_INET, .sin_addr = address};
+    struct sockaddr result;
+    memcpy(&result, &internet, sizeof(result));
+    return result;
+}
+
+/* "10.0.2.15/24". */
+static bool parse_address(const char *text, struct in_addr *ret_address, struct in_addr *ret_mask)
+{
+    char plain[INET_ADDRSTRLEN];
+    const char *slash = strchr(text, '/');
+    if (slash == NULL || (size_t)(slash - text) >= sizeof(plain))
+        return false;
+    memcpy(plain, text, (size_t)(slash - text));
+    plain[slash - text] = '\0';
+
+    char *end;
+    unsigned long bits = strtoul(slash + 1, &end, 10);
+    if (*end != '\0' || end == slash + 1 || bits < 1 || bits > 32)
+        return false;
+    ret_mask->s_addr = htonl(~0u << (32 - bits));
+    return inet_pton(AF_INET, plain, ret_address) == 1;
+}
+
+static struct ifreq request(const char *device)
+{
+    struct ifreq request = {0};
+    strncpy(request.ifr_name, device, IFNAMSIZ - 1);
+    return request;
+}
+
+static int bring_up(int fd, const char *device)
+{
+    struct ifreq link = request(device);
+    if (ioctl(fd, SIOCGIFFLAGS, &link) < 0)
+        return -errno;
+    link.ifr_flags |= IFF_UP;
+    return ioctl(fd, SIOCSIFFLAGS, &link) < 0 ? -errno : 0;
+}
+
+static int set_address(int fd, const char *text)
+{
+    struct in_addr address;
+    struct in_addr mask;
+    if (!parse_address(text, &address, &mask))
+        return -EINVAL;
+
+    struct ifreq link = request(DEVICE);
+    link.ifr_addr = ip(address);
+    if (ioctl(fd, SIOCSIFADDR, &link) < 0)
+        return -errno;
+    link.ifr_netmask = ip(mask);
+    return ioctl(fd, SIOCSIFNETMASK, &link) < 0 ? -errno : 0;
+}
+
+static int set_mtu(int fd, uint32_t mtu)
+{
+    struct ifreq link = request(DEVICE);
+    link.ifr_mtu = (int)mtu;
+    return mtu != 0 && ioctl(fd, SIOCSIFMTU, &link) < 0 ? -errno : 0;
+}
+
+static int set_gateway(int fd, const char *text)
+{
+    struct in_addr gateway;
+    struct in_addr any = {0};
+    if (text[0] == '\0')
+        return 0;
+    if (inet_pton(AF_INET, text, &gateway) != 1)
+        return -EINVAL;
+
+    struct rtentry route = {.rt_dst = ip(any),
+                            .rt_genmask = ip(any),
+                            .rt_gateway = ip(gateway),
+                            .rt_flags = RTF_UP | RTF_GATEWAY};
+    return ioctl(fd, SIOCADDRT, &route) < 0 ? -errno : 0;
+}
+
+/* The host forwards to services bound to 127.0.0.1, too: such packets arrive on eth0, where the
+ * kernel would drop them as impossible. Only on eth0, whose one peer is the user's own host. */
+static void accept_loopback(void)
+{
+    file_write("/proc/sys/net/ipv4/conf/" DEVICE "/route_localnet", "1");
+}
+
+static int configure(int fd, const Config *config, const char **ret_what)
+{
+    int result;
+    *ret_what = "lo";
+    if ((result = bring_up(fd, "lo")) < 0)
+        return result;
+    *ret_what = DEVICE;
+    if (config->address[0] == '\0')
+        return 0;
+    if ((result = set_mtu(fd, config->mtu)) < 0)
+        return result;
+    *ret_what = "address of " DEVICE;
+    if ((result = set_address(fd, config->address)) < 0)
+        return result;
+    *ret_what = DEVICE;
+    if ((result = bring_up(fd, DEVICE)) < 0)
+        return result;
+    accept_loopback();
+    *ret_what = "gateway of " DEVICE;
+    return set_gateway(fd, config->gateway);
+}
+
+int network_up(const Config *config, const char **ret_what)
+{
+    *ret_what = "socket";
+    int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+    if (fd < 0)
+        return -errno;
+    int result = configure(fd, config, ret_what);
+    close(fd);
+    return result;
+}

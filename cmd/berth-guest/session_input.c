@@ -1,0 +1,75 @@
+/* SPDX-License-Identifier: MIT */
+#include "session_private.h"
+
+#include <errno.h>
+#include <termios.h>
+#include <unistd.h>
+
+static void put_credit(Session *session, uint32_t size)
+{
+    if (size == 0 || session->abandoned)
+        return;
+    size_t begin = wire_frame_begin(session->host->out, WIRE_CREDIT, WIRE_STDIN, session->stream);
+    wire_put_u32(session->host->out, size);
+    wire_frame_end(session->host->out, begin);
+}
+
+void input_close(Input *input)
+{
+    loop_close(input->session->host->loop, &input->source);
+    wire_buffer_clear(&input->queue);
+}
+
+/* A terminal has no end of its own: say it as a user would, with the end-of-file character. */
+static void input_end(Input *input)
+{
+    struct termios modes;
+    if (input->terminal && tcgetattr(input->source.fd, &modes) == 0 &&
+        (modes.c_lflag & ICANON) != 0) {
+        ssize_t written = write(input->source.fd, &modes.c_cc[VEOF], 1);
+        (void)written; /* a full terminal is being read by nobody */
+    }
+    if (!input->terminal)
+        input_close(input);
+}
+
+void input_drop(Input *input)
+{
+    put_credit(input->session,
+               wire_credit_return(&input->credit, (uint32_t)wire_buffer_size(&input->queue)));
+    input_close(input);
+}
+
+void input_flush(Input *input)
+{
+    uint32_t passed = 0;
+    while (source_is_open(&input->source) && wire_buffer_size(&input->queue) > 0) {
+        ssize_t size = write(input->source.fd, wire_buffer_head(&input->queue),
+                             wire_buffer_size(&input->queue));
+        if (size > 0) {
+            wire_buffer_consume(&input->queue, (size_t)size);
+            passed += (uint32_t)size;
+        } else if (errno == EAGAIN) {
+            break;
+        } else if (errno != EINTR) {
+            input_drop(input);
+        }
+    }
+    put_credit(input->session, wire_credit_return(&input->credit, passed));
+
+    bool empty = wire_buffer_size(&input->queue) == 0;
+    if (empty && input->eof)
+        input_end(input);
+    loop_watch(input->session->host->loop, &input->source, empty ? 0 : EPOLLOUT);
+}
+
+static void on_input(Source *source, uint32_t events)
+{
+    input_flush(container_of(source, Input, source));
+}
+
+void input_init(Input *input, Session *session, int fd, bool terminal)
+{
+    *input = (Input){.session = session, .credit = WIRE_CREDIT_INIT, .terminal = terminal};
+    loop_add(session->host->loop, &input->source, fd, 0, on_input);
+}

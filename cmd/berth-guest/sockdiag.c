@@ -1,0 +1,222 @@
+/* SPDX-License-Identifier: MIT */
+#include "sockdiag.h"
+
+#include "file.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/inet_diag.h>
+#include <linux/netlink.h>
+#include <linux/sock_diag.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+/* A guest with more open files than this has owners that stay unnamed. */
+#define LINKS_MAX 20000
+
+typedef struct {
+    ListeningSocket *sockets;
+    size_t max;
+    size_t count;
+} Dump;
+
+int sockdiag_open(void)
+{
+    return socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_SOCK_DIAG);
+}
+
+static int ask(int fd, uint8_t family)
+{
+    struct {
+        struct nlmsghdr header;
+        struct inet_diag_req_v2 request;
+    } message = {
+        .header = {.nlmsg_len = sizeof(message),
+                   .nlmsg_type = SOCK_DIAG_BY_FAMILY,
+                   .nlmsg_flags = NLM_F_REQUEST | NLM_F_DUMP},
+        .request = {.sdiag_family = family,
+                    .sdiag_protocol = IPPROTO_TCP,
+                    .idiag_states = 1u << TCP_LISTEN},
+    };
+    return send(fd, &message, sizeof(message), 0) < 0 ? -errno : 0;
+}
+
+static void add(Dump *dump, const struct inet_diag_msg *found)
+{
+    bool v6 = found->idiag_family == AF_INET6;
+    if (dump->count == dump->max || found->id.idiag_sport == 0)
+        return;
+    ListeningSocket *socket = &dump->sockets[dump->count++];
+    *socket = (ListeningSocket){
+        .listener = {.family = v6 ? 6 : 4,
+                     .protocol = IPPROTO_TCP,
+                     .port = ntohs(found->id.idiag_sport)},
+        .inode = found->idiag_inode,
+    };
+    memcpy(socket->listener.address, found->id.idiag_src, v6 ? 16 : 4);
+}
+
+/* One datagram's messages. 1: more will follow; 0: that was all; or -errno. */
+static int take(Dump *dump, const struct nlmsghdr *header, size_t size)
+{
+    while (NLMSG_OK(header, size)) {
+        if (header->nlmsg_type == NLMSG_DONE)
+            return 0;
+        if (header->nlmsg_type == NLMSG_ERROR) {
+            const struct nlmsgerr *problem = NLMSG_DATA(header);
+            return problem->error < 0 ? problem->error : -EIO;
+        }
+        if (header->nlmsg_type == SOCK_DIAG_BY_FAMILY &&
+            header->nlmsg_len >= NLMSG_LENGTH(sizeof(struct inet_diag_msg)))
+            add(dump, NLMSG_DATA(header));
+
+        size_t step = NLMSG_ALIGN(header->nlmsg_len);
+        if (step >= size)
+            break;
+        header = (const void *)((const char *)header + step);
+        size -= step;
+    }
+    return 1;
+}
+
+static int dump_family(int fd, uint8_t family, Dump *dump)
+{
+    union {
+        struct nlmsghdr header;
+        char bytes[16384];
+    } answer;
+    int result = ask(fd, family);
+    if (result < 0)
+        return result;
+    do {
+        ssize_t size = recv(fd, &answer, sizeof(answer), 0);
+        if (size < 0 && errno == EINTR)
+            continue;
+        if (size <= 0)
+            return size < 0 ? -errno : -EIO;
+        result = take(dump, &answer.header, (size_t)size);
+    } while (result > 0);
+    return result;
+}
+
+/* By port, family, address; the same address is in the order the sockets were made in. */
+static int compare(const void *left, const void *right)
+{
+    const ListeningSocket *a = left;
+    const ListeningSocket *b = right;
+    if (a->listener.port != b->listener.port)
+        return a->listener.port < b->listener.port ? -1 : 1;
+    if (a->listener.family != b->listener.family)
+        return a->listener.family < b->listener.family ? -1 : 1;
+    int address = memcmp(a->listener.address, b->listener.address, 16);
+    if (address != 0)
+        return address;
+    return a->inode < b->inode ? -1 : a->inode > b->inode;
+}
+
+/* Several sockets on one address (SO_REUSEPORT) are one listener. */
+static size_t without_repeats(ListeningSocket *sockets, size_t count)
+{
+    size_t kept = 0;
+    for (size_t i = 0; i < count; i++) {
+        const WireListener *last = kept > 0 ? &sockets[kept - 1].listener : NULL;
+        const WireListener *this = &sockets[i].listener;
+        if (last != NULL && last->port == this->port && last->family == this->family &&
+            memcmp(last->address, this->address, 16) == 0)
+            continue;
+        sockets[kept++] = sockets[i];
+    }
+    return kept;
+}
+
+int sockdiag_dump(int fd, ListeningSocket *sockets, size_t max)
+{
+    Dump dump = {.sockets = sockets, .max = max};
+    int result = dump_family(fd, AF_INET, &dump);
+    if (result < 0)
+        return result;
+    result = dump_family(fd, AF_INET6, &dump);
+    if (result < 0 && result != -ENOENT) /* a kernel without IPv6 */
+        return result;
+    qsort(sockets, dump.count, sizeof(*sockets), compare);
+    return (int)without_repeats(sockets, dump.count);
+}
+
+/* ---- owners ---- */
+
+typedef struct {
+    ListeningSocket *sockets;
+    size_t count;
+    size_t unknown;
+    unsigned links_left;
+} Search;
+
+static bool is_number(const char *name)
+{
+    return name[0] >= '0' && name[0] <= '9';
+}
+
+/* What /proc calls socket 123 is "socket:[123]". */
+static void match_link(Search *search, int directory, const char *name, const char *pid)
+{
+    char target[64];
+    ssize_t size = readlinkat(directory, name, target, sizeof(target) - 1);
+    unsigned long inode;
+    if (size <= 0)
+        return;
+    target[size] = '\0';
+    if (strncmp(target, "socket:[", 8) != 0)
+        return;
+    inode = strtoul(target + 8, NULL, 10);
+
+    for (size_t i = 0; i < search->count; i++) {
+        ListeningSocket *socket = &search->sockets[i];
+        if (socket->inode != inode || socket->owner[0] != '\0')
+            continue;
+        char path[300];
+        snprintf(path, sizeof(path), "/proc/%s/comm", pid);
+        if (file_read_line(path, socket->owner, sizeof(socket->owner)) && socket->owner[0] != '\0')
+            search->unknown--;
+    }
+}
+
+static void search_process(Search *search, const char *pid)
+{
+    char path[300];
+    snprintf(path, sizeof(path), "/proc/%s/fd", pid);
+    DIR *directory = opendir(path);
+    if (directory == NULL)
+        return; /* gone, or not ours to see */
+    const struct dirent *entry;
+    while (search->unknown > 0 && search->links_left > 0 && (entry = readdir(directory)) != NULL) {
+        if (!is_number(entry->d_name))
+            continue;
+        search->links_left--;
+        match_link(search, dirfd(directory), entry->d_name, pid);
+    }
+    closedir(directory);
+}
+
+void sockdiag_find_owners(ListeningSocket *sockets, size_t count)
+{
+    Search search = {.sockets = sockets, .count = count, .links_left = LINKS_MAX};
+    for (size_t i = 0; i < count; i++)
+        search.unknown += sockets[i].owner[0] == '\0' && sockets[i].inode != 0;
+    DIR *directory = search.unknown > 0 ? opendir("/proc") : NULL;
+    if (directory == NULL)
+        return;
+
+    const struct dirent *entry;
+    while (search.unknown > 0 && search.links_left > 0 && (entry = readdir(directory)) != NULL) {
+        if (is_number(entry->d_name))
+            search_process(&search, entry->d_name);
+    }
+    closedir(directory);
+}

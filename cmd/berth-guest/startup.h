@@ -1,0 +1,19 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * startup — what the distro's owner wants done at every start: mount /etc/fstab, or not, and
+ * boot.command. Under systemd the one is systemd's work and the other a unit (systemd.h).
+ */
+#pragma once
+
+#include "power.h"
+#include "settings.h"
+
+#include <stddef.h>
+
+/* Mount what /etc/fstab says where berth's own init is PID 1, or keep the distro's init from it.
+ * @problem is what mount said. */
+void startup_mount(InitKind init, const Settings *settings, char *problem, size_t size);
+
+/* Start boot.command, which goes on by itself; what it says is in the console's log. 0, or -errno.
+ */
+int startup_command(InitKind init, const Settings *settings);

@@ -1,0 +1,116 @@
+/* SPDX-License-Identifier: MIT */
+#include "wire_input.h"
+
+#include <string.h>
+
+#define STREAMS     4
+#define FIELDS_MAX  8
+#define OUTPUT_MAX  100000u
+#define BLOB_FACTOR 512u /* of a byte, for DATA: a window is soon full */
+
+static const uint8_t types[] = {
+    WIRE_CONFIG, WIRE_POWER,  WIRE_HELLO,  WIRE_STAGE, WIRE_READY,   WIRE_BOOTED,
+    WIRE_OPEN,   WIRE_SIGNAL, WIRE_RESIZE, WIRE_CLOSE, WIRE_CONNECT, WIRE_LISTENERS,
+    WIRE_OPENED, WIRE_FAILED, WIRE_EXIT,   WIRE_DATA,  WIRE_EOF,     WIRE_CREDIT,
+    0,           63,          200,
+};
+
+typedef struct {
+    const uint8_t *next;
+    size_t left;
+} Input;
+
+static uint8_t take(Input *input)
+{
+    if (input->left == 0)
+        return 0;
+    input->left--;
+    return *input->next++;
+}
+
+static void put_string(WireBuffer *buffer, Input *input)
+{
+    char text[8] = {0};
+    for (size_t i = 0, length = take(input) % sizeof(text); i < length; i++)
+        text[i] = (char)take(input);
+    wire_put_string(buffer, text);
+}
+
+static void put_list(WireBuffer *buffer, Input *input)
+{
+    uint32_t count = take(input) % 4;
+    wire_put_u32(buffer, count);
+    for (uint32_t i = 0; i < count; i++)
+        put_string(buffer, input);
+}
+
+static void put_blob(WireBuffer *buffer, Input *input)
+{
+    static const uint8_t zeros[255 * BLOB_FACTOR / 4];
+    size_t size = take(input) * BLOB_FACTOR / 4;
+    wire_buffer_append(buffer, zeros, size);
+}
+
+static void put_listener(WireBuffer *buffer, Input *input)
+{
+    WireListener listener = {.family = take(input) % 2 ? 4 : 6,
+                             .protocol = take(input) % 2 ? 6 : 17,
+                             .port = (uint16_t)(take(input) << 8 | take(input)),
+                             .owner = "x"};
+    listener.address[0] = take(input);
+    wire_put_listener(buffer, &listener);
+}
+
+static void put_field(WireBuffer *buffer, Input *input)
+{
+    switch (take(input) % 9) {
+    case 0:
+        wire_put_u8(buffer, take(input));
+        break;
+    case 1:
+        wire_put_u16(buffer, take(input));
+        break;
+    case 2:
+        wire_put_u32(buffer, take(input));
+        break;
+    case 3:
+        wire_put_u32(buffer, (uint32_t)take(input) << 10);
+        break;
+    case 4:
+        wire_put_u64(buffer, (uint64_t)take(input) << 56);
+        break;
+    case 5:
+        put_string(buffer, input);
+        break;
+    case 6:
+        put_list(buffer, input);
+        break;
+    case 7:
+        put_blob(buffer, input);
+        break;
+    case 8:
+        put_listener(buffer, input);
+        break;
+    }
+}
+
+static void put_frame(WireBuffer *buffer, Input *input)
+{
+    uint8_t type = types[take(input) % sizeof(types)];
+    uint8_t where = take(input);
+    size_t begin = wire_frame_begin(buffer, type, where / STREAMS % WIRE_CHANNELS, where % STREAMS);
+    for (size_t i = 0, fields = take(input) % FIELDS_MAX; i < fields; i++)
+        put_field(buffer, input);
+    wire_frame_end(buffer, begin);
+}
+
+void wire_input_put(WireBuffer *buffer, const uint8_t *data, size_t size)
+{
+    Input input = {data, size};
+    bool raw = take(&input) % 8 == 0;
+    while (!raw && input.left > 0 && !buffer->failed && wire_buffer_size(buffer) < OUTPUT_MAX / 2)
+        put_frame(buffer, &input);
+    if (raw)
+        wire_buffer_append(buffer, input.next, input.left);
+    buffer->failed = false; /* a frame that grew too large is one more kind of nonsense */
+}
