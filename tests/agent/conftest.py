@@ -1,0 +1,100 @@
+# SPDX-License-Identifier: MIT
+"""A real agent over a socketpair for each test: `agent` has .host, .process and .pid."""
+
+import os
+import pwd
+import socket
+import subprocess
+import time
+
+import pytest
+import wire
+
+GUEST = os.environ.get("BERTH_GUEST")
+
+
+def pytest_configure(config):
+    config.addinivalue_line("markers", "as_root: asks for another user than the one who runs it")
+
+
+def pytest_collection_modifyitems(config, items):
+    """What only root can ask for is no test for others, rather than one that is skipped."""
+    if os.getuid() != 0:
+        left_out = [item for item in items if item.get_closest_marker("as_root")]
+        items[:] = [item for item in items if item not in left_out]
+        config.hook.pytest_deselected(items=left_out)
+
+
+def assert_ends(pid):
+    """@pid has gone, or is dead and only waits for its parent, within a few seconds."""
+    for _ in range(500):
+        try:
+            with open(f"/proc/{pid}/stat", encoding="ascii") as stat:
+                if stat.read().rpartition(")")[2].split()[0] in "ZX":
+                    return
+        except (FileNotFoundError, ProcessLookupError):
+            return
+        time.sleep(0.01)
+    raise AssertionError(f"process {pid} lives on")
+
+
+class Agent:
+    def __init__(self, *options, user=None):
+        assert GUEST, "BERTH_GUEST must name the berth-guest program"
+        ours, theirs = socket.socketpair()
+        # What a sanitizer keeps of freed memory is not what the agent uses.
+        sanitizer = os.environ.get("ASAN_OPTIONS", "") + ":quarantine_size_mb=0:thread_local_quarantine_size_kb=0"
+        self.process = subprocess.Popen(
+            [GUEST, "--agent", str(theirs.fileno()), *options], pass_fds=[theirs.fileno()],
+            env={**os.environ, "ASAN_OPTIONS": sanitizer},
+            stdin=subprocess.DEVNULL, cwd="/", user=user, extra_groups=[] if user else None)
+        theirs.close()
+        self.pid = self.process.pid
+        self.host = wire.Host(ours)
+
+    def fds(self):
+        return len(os.listdir(f"/proc/{self.pid}/fd"))
+
+    def rss(self):
+        with open(f"/proc/{self.pid}/statm", encoding="ascii") as statm:
+            return int(statm.read().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+
+    def cpu(self):
+        with open(f"/proc/{self.pid}/stat", encoding="ascii") as stat:
+            fields = stat.read().rpartition(")")[2].split()
+        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+    def stop(self):
+        self.host.close()
+        return self.process.wait(timeout=10)
+
+
+@pytest.fixture
+def start_agent():
+    started = []
+
+    def start(*options, **keywords):
+        started.append(Agent(*options, **keywords))
+        return started[-1]
+
+    yield start
+    for agent in started:
+        if agent.process.poll() is None:
+            agent.stop()
+        else:
+            agent.host.close()
+
+
+@pytest.fixture
+def agent(start_agent):
+    return start_agent("--no-listeners")
+
+
+@pytest.fixture
+def host(agent):
+    return agent.host
+
+
+@pytest.fixture
+def me():
+    return pwd.getpwuid(os.getuid())

@@ -1,0 +1,104 @@
+"""A berth of its own for tests: the built programs, a home and XDG directories in a place apart.
+
+    with Host(build) as host:
+        host("import", "box", tarball)
+        host.run("box", "uname", "-r").stdout
+"""
+import json
+import os
+import re
+import shutil
+import signal
+import subprocess
+import tempfile
+import time
+from pathlib import Path
+
+XDG = {"XDG_DATA_HOME": "data", "XDG_CONFIG_HOME": "config", "XDG_CACHE_HOME": "cache", "XDG_RUNTIME_DIR": "run"}
+
+
+class Host:
+    """@build is a build directory (its cmd/ holds the programs); @settings become BERTH_ variables."""
+
+    def __init__(self, build, **settings):
+        self.program = str(Path(build) / "cmd" / "berth")
+        self.root = Path(tempfile.mkdtemp(prefix="b"))  # short: sockets have 108 bytes
+        self.environment = {key: value for key, value in os.environ.items()
+                            if not key.startswith(("BERTH_", "XDG_"))}
+        self.environment.update(HOME=str(self.root / "home"), **settings)
+        for name, directory in {"HOME": "home", **XDG}.items():
+            (self.root / directory).mkdir(mode=0o700)
+            self.environment[name] = str(self.root / directory)
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.close()
+
+    def close(self):
+        """End every keeper we started, in good order, then by force; remove everything."""
+        self("shutdown", check=False)
+        for lock in self.root.glob("run/berth/*/lock"):
+            pid = lock.read_text().strip()
+            if pid and self._is_keeper(pid):
+                os.kill(int(pid), signal.SIGKILL)
+        shutil.rmtree(self.root, ignore_errors=True)
+
+    def _is_keeper(self, pid):
+        try:
+            command = Path(f"/proc/{pid}/cmdline").read_bytes().decode()
+        except OSError:
+            return False
+        return "berth-keeper" in command and str(self.root) in command
+
+    def __call__(self, *arguments, check=True, timeout=180, **options):
+        """Run `berth ARGUMENTS`; its result as subprocess gives it, text unless said otherwise."""
+        options.setdefault("text", True)
+        options.setdefault("stdin", subprocess.DEVNULL)
+        if "input" in options:
+            options.pop("stdin")
+        result = subprocess.run([self.program, *map(str, arguments)], capture_output=True,
+                                env=self.environment, timeout=timeout, **options)
+        if check:
+            assert result.returncode == 0, self._story(arguments, result)
+        return result
+
+    def _story(self, arguments, result):
+        """All that is known of a command that failed, the end of the console included where it says to look there."""
+        story = f"berth {arguments}: {result.returncode}\n{result.stdout}\n{result.stderr}"
+        named = re.search(r'"berth logs (\S+)"', str(result.stderr))
+        if named:
+            story += self("logs", named.group(1), check=False).stdout[-4000:]
+        return story
+
+    def run(self, name, *command, **options):
+        return self("run", "-d", name, "--", *command, **options)
+
+    def shell(self, name, script, **options):
+        """@script in the distro's sh."""
+        return self.run(name, "sh", "-c", script, **options)
+
+    def spawn(self, *arguments, **options):
+        return subprocess.Popen([self.program, *map(str, arguments)], env=self.environment, **options)
+
+    def json(self, *arguments):
+        return json.loads(self(*arguments, "--json").stdout)
+
+    def info(self, name):
+        """The distro's row of `berth list --json`."""
+        return next(row for row in self.json("list")["distros"] if row["name"] == name)
+
+    def state(self, name):
+        return self.info(name)["state"]
+
+
+def eventually(probe, timeout=30.0, what="it"):
+    """What @probe returns once it is true; events that only the other side can see have no fd."""
+    deadline = time.monotonic() + timeout
+    while True:
+        result = probe()
+        if result:
+            return result
+        assert time.monotonic() < deadline, f"{what} did not happen within {timeout} s"
+        time.sleep(0.05)
