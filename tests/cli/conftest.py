@@ -1,0 +1,207 @@
+"""The built `berth` in a home of its own, started as a user would start it."""
+import io
+import json
+import os
+import re
+import shutil
+import subprocess
+import tarfile
+import tempfile
+import time
+from pathlib import Path
+
+import pytest
+
+BUILD = Path(os.environ["BERTH_TEST_BUILD"])
+SOURCE = Path(__file__).resolve().parents[2]
+GOLDEN = SOURCE / "tests" / "golden" / "cli"
+
+
+class Result:
+    """What a command said and how it ended."""
+
+    def __init__(self, status, out, err):
+        self.status, self.out, self.err = status, out, err
+
+    def __repr__(self):
+        return f"status {self.status}\nstdout: {self.out!r}\nstderr: {self.err!r}"
+
+    @property
+    def code(self):
+        """The stable id of the error."""
+        found = re.search(r"^code: (\S+)$", self.err, re.M)
+        return found and found.group(1)
+
+    @property
+    def hint(self):
+        found = re.search(r"^hint: (.+)$", self.err, re.M)
+        return found and found.group(1)
+
+    def failed(self, status, code, *words, hint=True):
+        """Assert how a failure looks: nothing on stdout, one line, a code, mostly a hint."""
+        lines = self.err.splitlines()
+        assert self.status == status, self
+        assert self.out == "", self
+        assert self.code == code, self
+        assert lines[0].startswith("berth: "), self
+        assert not lines[0].endswith("."), self
+        assert len(lines) == 2 + bool(self.hint), self
+        assert not hint or self.hint, self
+        for word in words:
+            assert word in lines[0], self
+        return self
+
+    def ok(self):
+        assert self.status == 0, self
+        assert self.err == "", self
+        return self.out
+
+
+class Home:
+    """A user's home, empty at first, and the berth that runs in it."""
+
+    def __init__(self, path, runtime):
+        self.path = path
+        self.data = path / ".local/share/berth"
+        self.config = path / ".config/berth/berth.conf"
+        self.runtime = runtime / "berth"
+        self.bin = path / "bin"
+        self.bin.mkdir()
+        self.program = BUILD / "cmd/berth"
+        self.support = self.make_support()
+        self.qemu_log = path / "qemu.log"
+        (self.bin / "qemu-system-x86_64").symlink_to(SOURCE / "tests/lib/fake-qemu")
+        self.environment = {
+            "HOME": str(path),
+            "XDG_RUNTIME_DIR": str(runtime),
+            "PATH": f"{self.bin}:{os.environ['PATH']}",
+            "LC_ALL": "C.UTF-8",
+            "BERTH_ACCEL": "tcg",
+            "BERTH_SUPPORT_DIR": str(self.support),
+            "FAKE_QEMU_GUEST": str(BUILD / "cmd/berth-guest"),
+            "FAKE_QEMU_LOG": str(self.qemu_log),
+        }
+        for name in ("ASAN_OPTIONS", "UBSAN_OPTIONS", "LSAN_OPTIONS"):
+            if name in os.environ:
+                self.environment[name] = os.environ[name]
+
+    def make_support(self):
+        """A support directory of our own, so that what is in it can be taken away."""
+        support = self.path / "support"
+        support.mkdir()
+        for name in ("berth-image", "berth-keeper", "berth-net"):
+            (support / name).symlink_to(BUILD / "cmd" / name)
+        (support / "templates").symlink_to(SOURCE / "templates")
+        for name in ("vmlinux", "initramfs.cpio"):
+            (support / name).write_text("fake-qemu does not look\n")
+        return support
+
+    def start(self, *arguments, env=None, **options):
+        """A process that runs berth."""
+        options.setdefault("stdin", subprocess.DEVNULL)
+        options.setdefault("stdout", subprocess.PIPE)
+        options.setdefault("stderr", subprocess.PIPE)
+        return subprocess.Popen([self.program, *map(str, arguments)],
+                                env={**self.environment, **(env or {})}, **options)
+
+    def finish(self, process, data=None, timeout=60):
+        out, err = process.communicate(data, timeout=timeout)
+        return Result(process.returncode, (out or b"").decode(), (err or b"").decode())
+
+    def __call__(self, *arguments, data=None, timeout=60, **options):
+        if data is not None:
+            options["stdin"] = subprocess.PIPE
+        return self.finish(self.start(*arguments, **options), data, timeout)
+
+    def faulty(self, program, at, number):
+        """The environment in which @program's write number @at fails with @number, or kills it with 0."""
+        return {**self.environment, "LD_PRELOAD": str(BUILD / "tests/cli/fault.so"),
+                "BERTH_FAULT_PROGRAM": program, "BERTH_FAULT_AT": str(at),
+                "BERTH_FAULT_ERROR": str(int(number)),
+                "ASAN_OPTIONS": "verify_asan_link_order=0:detect_leaks=0"}
+
+    def configure(self, text):
+        self.config.parent.mkdir(parents=True, exist_ok=True)
+        self.config.write_text(text)
+
+    def names(self):
+        return self("list", "-q").ok().split()
+
+    def info(self, name):
+        """What `berth list --json` says about a distro."""
+        distros = json.loads(self("list", "--json").ok())["distros"]
+        return next(distro for distro in distros if distro["name"] == name)
+
+    def qemus(self):
+        """Every start of QEMU so far, the proofs of an accelerator left out."""
+        lines = self.qemu_log.read_text().splitlines() if self.qemu_log.exists() else []
+        return [start for start in map(json.loads, lines) if not start["probe"]]
+
+    def left_over(self):
+        """What imports have left on the disk, apart from the distros there are."""
+        found = []
+        for name in ("distros", "claims"):
+            directory = self.data / name
+            found += [p for p in directory.glob("*")] if directory.exists() else []
+        return [p for p in found if p.name not in self.ids() and p.name != ".lock"]
+
+    def ids(self):
+        return [d["id"] for d in json.loads(self("list", "--json").ok())["distros"]]
+
+
+@pytest.fixture
+def berth(tmp_path):
+    runtime = Path(tempfile.mkdtemp(prefix="berth-cli-", dir="/tmp"))  # short: it holds sockets
+    home = Home(tmp_path, runtime)
+    yield home
+    home("shutdown", "--force")
+    shutil.rmtree(runtime, ignore_errors=True)
+
+
+def tar_bytes(files=None, mode="w"):
+    """A small root file system; @files: further (name, bytes)."""
+    buffer = io.BytesIO()
+    with tarfile.open(fileobj=buffer, mode=mode) as archive:
+        for name in ("bin", "etc", "root", "tmp"):
+            entry = tarfile.TarInfo(name)
+            entry.type = tarfile.DIRTYPE
+            entry.mode = 0o755
+            archive.addfile(entry)
+        contents = {"bin/sh": b"#!/bin/true\n", "etc/os-release": b"ID=test\n", **(files or {})}
+        for name, content in contents.items():
+            entry = tarfile.TarInfo(name)
+            entry.size, entry.mode = len(content), 0o755
+            archive.addfile(entry, io.BytesIO(content))
+    return buffer.getvalue()
+
+
+@pytest.fixture
+def rootfs(tmp_path):
+    path = tmp_path / "rootfs.tar"
+    path.write_bytes(tar_bytes())
+    return path
+
+
+@pytest.fixture
+def box(berth, rootfs):
+    """A berth with one distro, called box."""
+    berth("import", "box", rootfs).ok()
+    return berth
+
+
+def check_golden(name, text):
+    """Compare with tests/golden/cli/NAME, or rewrite it with BERTH_TEST_UPDATE=1."""
+    path = GOLDEN / name
+    if os.environ.get("BERTH_TEST_UPDATE"):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text)
+    assert path.read_text() == text
+
+
+def wait_for(condition, timeout=20):
+    """Until @condition() is true; its value. For what another process does in its own time."""
+    deadline = time.monotonic() + timeout
+    while not (value := condition()):
+        assert time.monotonic() < deadline, "it did not happen"
+        time.sleep(0.02)
+    return value

@@ -1,0 +1,228 @@
+"""The images kept for a next import. Where blocks cannot be shared only what took long is kept, so
+the worker is slowed here: it is the real one, after a moment."""
+import json
+import os
+import shutil
+import subprocess
+
+import pytest
+
+from conftest import BUILD, tar_bytes, wait_for
+
+
+@pytest.fixture
+def slow(berth):
+    """A berth whose archives are worth keeping, and a count of how often one is read."""
+    program = berth.support / "berth-image"
+    program.unlink()
+    program.write_text(f"#!/bin/sh\necho x >> {berth.path}/reads\nsleep 0.6\n"
+                       f"exec {BUILD}/cmd/berth-image \"$@\"\n")
+    program.chmod(0o755)
+    berth.reads = lambda: len((berth.path / "reads").read_text().splitlines())
+    berth.images = berth.path / ".cache/berth/images"
+    return berth
+
+
+@pytest.fixture
+def archive(tmp_path):
+    path = tmp_path / "root.tar"
+    write(path, tar_bytes({"etc/big": os.urandom(3 << 20)}))
+    return path
+
+
+def write(path, data):
+    """A file that has not changed just now: its times tell a further change."""
+    path.write_bytes(data)
+    settled(path)
+
+
+def settled(path):
+    import time
+    wait_for(lambda: time.time_ns() - path.stat().st_ctime_ns > 100_000_000)
+
+
+def cached(berth):
+    return json.loads(berth("cache", "ls", "--json").ok())["images"]
+
+
+def keys(berth):
+    return sorted(p.name for p in berth.images.glob("[!.]*"))
+
+
+def disk(berth, name):
+    return berth.info(name)["disk"]
+
+
+def same(berth, first, second):
+    subprocess.run(["cmp", disk(berth, first), disk(berth, second)], check=True)
+
+
+def test_the_second_import_is_a_copy(slow, archive):
+    assert "cache" not in slow("import", "--size=256M", "a", archive).ok()
+    out = slow("import", "--size=256M", "b", archive).ok()
+    assert out.startswith("b: 7 entries, ") and out.endswith("(from the cache)\n")
+    assert slow.reads() == 1
+    same(slow, "a", "b")
+    subprocess.run(["e2fsck", "-fn", disk(slow, "b")], check=True, capture_output=True)
+    assert [image["archive"] for image in cached(slow)] == [str(archive)]
+    # What one distro writes is not in the other, nor in the cache.
+    with open(disk(slow, "b"), "r+b") as file:
+        file.write(b"changed")
+    slow("import", "--size=256M", "c", archive).ok()
+    assert slow.reads() == 1
+    same(slow, "a", "c")
+
+
+def test_standard_input_that_is_a_file(slow, archive):
+    slow("import", "--size=256M", "a", archive).ok()
+    with open(archive, "rb") as file:
+        assert "(from the cache)" in slow("import", "--size=256M", "b", "-", stdin=file).ok()
+    with open(archive, "rb") as file:
+        file.seek(512)  # not from its beginning: another archive
+        slow("import", "--size=256M", "c", "-", stdin=file).ok()
+    assert slow.reads() == 2
+
+
+def test_options_make_other_images(slow, archive):
+    for n, options in enumerate([["--size=256M"], ["--size=300M"], ["--size=256M", "--inodes=5000"]]):
+        assert "cache" not in slow("import", *options, f"x{n}", archive).ok()
+    assert slow.reads() == 3 and len(cached(slow)) == 3
+
+
+def test_a_changed_archive_is_another(slow, archive):
+    slow("import", "--size=256M", "a", archive).ok()
+    data, st = bytearray(archive.read_bytes()), archive.stat()
+    data[-5000] ^= 1
+    write(archive, data)  # of the same length
+    os.utime(archive, ns=(st.st_atime_ns, st.st_mtime_ns))  # and even the same date
+    settled(archive)
+    slow("import", "--size=256M", "b", archive).ok()
+    assert slow.reads() == 2
+
+
+def test_a_copy_of_the_archive_is_the_same(slow, archive, tmp_path):
+    slow("import", "--size=256M", "a", archive).ok()
+    copy = tmp_path / "copy.tar"
+    write(copy, archive.read_bytes())
+    assert "(from the cache)" in slow("import", "--size=256M", "b", copy).ok()
+    archive.unlink()  # the copy is known by itself now
+    assert "(from the cache)" in slow("import", "--size=256M", "c", copy).ok()
+    assert slow.reads() == 1 and len(cached(slow)) == 1
+
+
+def test_a_file_of_the_same_length_is_not(slow, archive, tmp_path):
+    slow("import", "--size=256M", "a", archive).ok()
+    data = bytearray(archive.read_bytes())
+    data[-5000] ^= 1
+    other = tmp_path / "other.tar"
+    write(other, data)
+    slow("import", "--size=256M", "b", other).ok()
+    assert slow.reads() == 2
+
+
+def damage_truncate(entry):
+    os.truncate(entry / "disk.ext4", 1 << 20)
+
+
+def damage_write(entry):
+    with open(entry / "disk.ext4", "r+b") as file:
+        file.write(b"x")
+
+
+def damage_missing(entry):
+    (entry / "disk.ext4").unlink()
+
+
+def damage_link(entry):
+    (entry / "disk.ext4").rename(entry / "moved")
+    (entry / "disk.ext4").symlink_to("moved")
+
+
+def damage_about(entry):
+    (entry / "about").write_bytes(os.urandom(500))
+
+
+def damage_no_about(entry):
+    (entry / "about").unlink()
+
+
+@pytest.mark.parametrize("damage", [damage_truncate, damage_write, damage_missing, damage_link,
+                                    damage_about, damage_no_about])
+def test_what_is_damaged_is_never_used(slow, archive, damage):
+    slow("import", "--size=256M", "a", archive).ok()
+    [key] = keys(slow)
+    damage(slow.images / key)
+    assert "cache" not in slow("import", "--size=256M", "b", archive).ok()
+    assert slow.reads() == 2
+    same(slow, "a", "b")
+    slow("cache", "prune").ok()
+    assert len(cached(slow)) == len(keys(slow)) == 1
+
+
+def test_half_made_ones_are_swept(slow, archive):
+    slow("import", "--size=256M", "a", archive).ok()
+    [key] = keys(slow)
+    shutil.copytree(slow.images / key, slow.images / ".new-0000000000000000")
+    assert len(cached(slow)) == 1
+    slow("cache", "prune").ok()
+    assert sorted(os.listdir(slow.images)) == [".lock", key]
+
+
+def test_limit(slow, tmp_path):
+    paths = [tmp_path / f"{n}.tar" for n in range(3)]
+    for path in paths:
+        write(path, tar_bytes({"etc/big": os.urandom(3 << 20)}))
+    slow("import", "--size=256M", "a", paths[0]).ok()
+    one = cached(slow)[0]["disk_used"]
+    slow.configure(f"[berth]\ncache-size = {one * 5 // 2}\n")
+    slow("import", "--size=256M", "b", paths[1]).ok()
+    slow("import", "--size=256M", "c", paths[0]).ok()  # used again: the other is the oldest now
+    slow("import", "--size=256M", "d", paths[2]).ok()
+    assert {image["archive"] for image in cached(slow)} == {str(paths[0]), str(paths[2])}
+    slow.configure(f"[berth]\ncache-size = {one}\n")
+    assert slow("cache", "prune").ok().startswith("removed 1 image, ")
+    assert [image["archive"] for image in cached(slow)] == [str(paths[2])]
+
+
+def test_prune_all(slow, archive):
+    assert slow("cache", "prune", "--all").ok() == "removed 0 images, 0 B\n"
+    slow("import", "--size=256M", "a", archive).ok()
+    assert slow("cache", "prune").ok() == "removed 0 images, 0 B\n"
+    assert slow("cache", "prune", "--all").ok().startswith("removed 1 image, ")
+    assert cached(slow) == [] and keys(slow) == []
+    slow("import", "--size=256M", "b", archive).ok()
+    assert slow.reads() == 2
+
+
+def test_none_is_kept(slow, archive):
+    slow.configure("[berth]\ncache-size = 0\n")
+    for name in "ab":
+        slow("import", "--size=256M", name, archive).ok()
+    assert slow.reads() == 2 and not slow.images.exists()
+
+
+def test_a_cache_that_cannot_be_written_is_a_note(slow, archive):
+    slow.images.parent.mkdir(parents=True)
+    slow.images.write_text("in the way")
+    result = slow("import", "--size=256M", "a", archive)
+    assert result.status == 0, result
+    assert result.err.startswith("berth: import a: note: the image is not kept for a next time: ")
+    assert len(result.err.splitlines()) == 1
+    subprocess.run(["e2fsck", "-fn", disk(slow, "a")], check=True, capture_output=True)
+
+
+def test_two_at_once(slow, archive):
+    started = [slow.start("import", "--size=256M", name, archive) for name in "abcd"]
+    for process in started:
+        slow.finish(process).ok()
+    assert len(cached(slow)) == len(keys(slow)) == 1
+    for name in "bcd":
+        same(slow, "a", name)
+
+
+@pytest.mark.parametrize("words, status", [(["cache"], 2), (["cache", "frob"], 2),
+                                           (["cache", "ls", "--all"], 2),
+                                           (["cache", "prune", "--json"], 2)])
+def test_usage(berth, words, status):
+    result = berth(*words)
+    assert result.status == status and result.code.startswith("usage."), result

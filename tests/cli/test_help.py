@@ -1,0 +1,127 @@
+"""Reading the command line: help texts, usage errors, WSL's spellings."""
+import json
+import subprocess
+
+import pytest
+
+from conftest import check_golden
+
+COMMANDS = ["cache", "clone", "compact", "config", "console", "docker-env", "export", "help", "import", "import-in-place",
+            "list", "logs", "manage", "move", "ports", "rename", "resize", "run", "set-default", "shell", "shutdown",
+            "start", "status", "terminate", "unregister", "version"]
+
+
+def test_overview(berth):
+    text = berth("help").ok()
+    check_golden("help.txt", text)
+    listed = [line.split()[0] for line in text.split("Commands:\n")[1].split("\n\n")[0].splitlines()]
+    assert sorted(listed) == COMMANDS
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_help_of_a_command(berth, command):
+    text = berth("help", command).ok()
+    check_golden(f"help-{command}.txt", text)
+    assert all(len(line) <= 90 for line in text.splitlines())
+    assert berth(command, "--help").ok() == text
+    assert berth(command, "-h").ok() == text
+
+
+@pytest.mark.parametrize("word", ["--help", "-h", "help"])
+def test_help_needs_no_home(berth, word):
+    assert berth(word, env={"HOME": "/nonexistent"}).ok().startswith("Usage: berth")
+
+
+@pytest.mark.parametrize("word, meant", [("lst", "list"), ("imprt", "import"), ("stat", "start"),
+                                         ("terminat", "terminate")])
+def test_a_slip_is_understood(berth, word, meant):
+    hint = berth(word).failed(2, "usage.command", f'"{word}"').hint
+    assert hint == f'did you mean "berth {meant}"?'
+
+
+@pytest.mark.parametrize("word", ["frobnicate", "x", "-", "", "a\nb", "z" * 1000])
+def test_unknown_command(berth, word):
+    assert berth(word).failed(2, "usage.command").hint == '"berth help" lists the commands'
+
+
+def test_help_of_what_is_unknown(berth):
+    berth("help", "frobnicate").failed(2, "usage.command", "frobnicate")
+
+
+@pytest.mark.parametrize("arguments", [["import"], ["import", "a"], ["import", "a", "b", "c", "d"],
+                                       ["terminate"], ["unregister"], ["unregister", "a", "b"],
+                                       ["set-default"], ["list", "a"], ["start", "a", "b"],
+                                       ["version", "a"], ["shutdown", "a"]])
+def test_number_of_arguments(berth, arguments):
+    result = berth(*arguments).failed(2, "usage.arguments")
+    assert result.hint.startswith(f"usage: berth {arguments[0]}")
+
+
+@pytest.mark.parametrize("arguments, code", [
+    (["list", "--frob"], "usage.option"),
+    (["list", "-vz"], "usage.option"),
+    (["list", "--json=yes"], "usage.value"),
+    (["terminate", "a", "--grace"], "usage.value"),
+    (["terminate", "a", "--grace", "soon"], "usage.value"),
+    (["terminate", "a", "--grace=-1"], "usage.value"),
+])
+def test_options_that_cannot_be(berth, arguments, code):
+    berth(*arguments).failed(2, code, hint=False)
+
+
+def test_usage_errors_of_run_are_its_own_status(berth):
+    berth("run", "--frob").failed(125, "usage.option", "--frob")
+    berth("-z").failed(125, "usage.option", "-z")
+    berth("run", "--env", "=x", "true").failed(125, "usage.value", hint=False)
+
+
+SPELLINGS = [
+    (["-l"], ["list"]),
+    (["--list"], ["list"]),
+    (["-l", "-v"], ["list", "-v"]),
+    (["-l", "--running"], ["list", "--running"]),
+    (["--list", "--all", "--quiet"], ["list", "-q"]),
+    (["--version"], ["version"]),
+    (["-v"], ["version"]),
+    (["--status"], ["status"]),
+    (["--terminate", "none"], ["terminate", "none"]),
+    (["-t", "none"], ["terminate", "none"]),
+    (["--shutdown"], ["shutdown"]),
+    (["--unregister", "none"], ["unregister", "none"]),
+    (["--set-default", "none"], ["set-default", "none"]),
+    (["-s", "none"], ["set-default", "none"]),
+    (["--import", "a b", "file"], ["import", "a b", "file"]),
+    (["-d", "none", "-u", "root", "--", "ls"], ["run", "-d", "none", "-u", "root", "--", "ls"]),
+    (["--distribution", "none", "--exec", "ls"], ["run", "-d", "none", "--", "ls"]),
+    (["~"], ["run"]),
+]
+
+
+def test_spellings_of_wsl(berth, rootfs):
+    berth("import", "one", rootfs).ok()
+    berth("import", "two", rootfs).ok()
+    berth("import", "three", rootfs).ok()
+    berth("unregister", "one").ok()  # no default: ~ must not start anything
+    for wsl, ours in SPELLINGS:
+        expected, got = berth(*ours), berth(*wsl)
+        assert (got.status, got.out, got.err) == (expected.status, expected.out, expected.err), wsl
+
+
+def test_version(berth):
+    assert berth("version").ok().startswith("berth 0.")
+    version = json.loads(berth("version", "--json").ok())
+    assert version["schema"] == 1
+    assert f"berth {version['version']}\n" == berth("version").out
+
+
+def test_results_that_cannot_be_written(berth):
+    with open("/dev/full", "w") as full:
+        result = berth("help", stdout=full)
+    assert result.status == 1 and result.code == "output.no-space"
+
+
+def test_a_closed_standard_output_is_noticed(berth):
+    process = subprocess.run(f"'{berth.program}' list >&- 2>&-", shell=True,
+                             env=berth.environment, timeout=20)
+    assert process.returncode == 0  # goes nowhere, and hits no file that was opened meanwhile
+    assert (berth.data / "registry.db").read_bytes().startswith(b"SQLite format 3")

@@ -1,0 +1,119 @@
+"""A guest that means harm loses itself, and no more: the keeper answers, stays small, and ends it when told to."""
+import json
+import os
+import subprocess
+import time
+
+import pytest
+
+from conftest import wait_for
+from test_instances import is_alive
+
+MIB = 1 << 20
+
+
+def mode(kind):
+    return {"FAKE_QEMU_MODE": f"hostile-{kind}", "BERTH_BOOT_TIMEOUT": "5"}
+
+
+def peak_memory(pid):
+    with open(f"/proc/{pid}/status", encoding="ascii") as status:
+        return next(int(line.split()[1]) * 1024 for line in status if line.startswith("VmHWM:"))
+
+
+@pytest.fixture
+def small(box):
+    """Asserts that the keeper which runs at the end never needed much memory. A sanitizer needs its own."""
+    yield box
+    sanitized = b"__asan_init" in box.program.read_bytes()
+    limit = 400 * MIB if sanitized else 40 * MIB
+    pid = box.info("box")["keeper_pid"]
+    assert pid and peak_memory(pid) < limit
+
+
+def assert_gone_and_good_again(box):
+    info = box.info("box")
+    assert info["state"] == "stopped"
+    assert all(not is_alive(start["pid"]) for start in box.qemus())
+    assert box("run", "echo", "fine").ok() == "fine\n"
+
+
+def start(box, kind):
+    """It starts, and what the guest says of its start is not too long for a terminal."""
+    result = box("start", env=mode(kind))
+    assert result.status == 0 and result.out == "" and len(result.err) < 100000, result
+
+
+
+@pytest.mark.parametrize("kind, code", [
+    ("garbage", "wire.frame"), ("late-garbage", "wire.frame"), ("wrong-version", "wire.frame"),
+    ("half-a-frame", "instance.boot-timeout"),
+])
+def test_nonsense_ends_the_instance(box, kind, code):
+    box("run", "true", env=mode(kind)).failed(125, code, hint=code != "wire.frame")
+    wait_for(lambda: box.info("box")["state"] == "stopped")
+    assert_gone_and_good_again(box)
+
+
+def test_a_frame_that_is_too_large(box):
+    box("start", env=mode("oversized"))
+    wait_for(lambda: box.info("box")["state"] == "stopped")
+    assert_gone_and_good_again(box)
+
+
+def test_flood_of_a_session(small):
+    process = small.start("run", "cat", env=mode("flood"), stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+    result = small.finish(process)
+    result = (result.status, result.code)
+    assert result == (125, "session.flood")
+    assert small("run", "true").status == 7  # by the same guest
+
+
+@pytest.mark.parametrize("kind", ["stage-flood", "listeners-flood"])
+def test_flood_about_the_machine(small, kind):
+    """The keeper answers in between, and its log keeps to its size."""
+    start(small, kind)
+    for _ in range(5):
+        assert small.info("box")["state"] == "running"
+        time.sleep(0.2)
+    logs = list(small.data.glob("distros/*/console.log*"))
+    assert sum(path.stat().st_size for path in logs) < 20 * MIB
+    assert len(json.loads(small("ports", "--json").ok())["ports"]) <= 1024
+
+
+def test_a_guest_that_stops_reading(small):
+    """What it does not take waits at the client, not in the keeper."""
+    process = small.start("run", "cat", env=mode("stops-reading"), stdin=subprocess.PIPE)
+    os.set_blocking(process.stdin.fileno(), False)
+    taken, still = 0, 0
+    while still < 20:
+        try:
+            taken += os.write(process.stdin.fileno(), bytes(65536))
+            still = 0
+        except BlockingIOError:
+            still += 1
+            time.sleep(0.05)
+    assert taken < 2 * MIB
+    assert small.info("box")["sessions"] == 1
+    process.kill()
+    process.communicate()
+    wait_for(lambda: small.info("box")["sessions"] == 0)
+
+
+@pytest.mark.parametrize("kind", ["credit-without-end", "bad-exit"])
+def test_a_lie_to_a_session_ends_it(small, kind):
+    result = small("run", "cat", env=mode(kind))
+    assert (result.status, result.code) == (125, "session.frame")
+    assert small.info("box")["state"] == "running"
+
+
+def test_frames_of_streams_that_are_no_more(small):
+    assert small("run", "true", env=mode("dead-streams")).status == 7
+    assert small("run", "true").status == 7
+
+
+@pytest.mark.parametrize("kind", ["stage-flood", "listeners-flood", "stops-reading", "dead-streams"])
+def test_it_can_be_stopped(box, kind):
+    start(box, kind)
+    box("terminate", "--force", "box").ok()
+    assert_gone_and_good_again(box)

@@ -1,0 +1,175 @@
+"""The process that reads archives: what becomes of an import when it does not do its part."""
+import os
+import signal
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from conftest import BUILD, tar_bytes, wait_for
+
+
+def replace_worker(berth, script):
+    """Let a shell script do the worker's part; 3 is the archive, 4 the image, 5 what it says."""
+    program = berth.support / "berth-image"
+    program.unlink()
+    program.write_text(f"#!/bin/sh\n{script}\n")
+    program.chmod(0o755)
+
+
+def nothing_left(berth):
+    assert berth.names() == [] and berth.left_over() == []
+
+
+def workers(berth):
+    """The processes of this home's berth-image."""
+    found = []
+    for process in Path("/proc").glob("[0-9]*"):
+        try:
+            words = (process / "cmdline").read_bytes().split(b"\0")
+        except OSError:
+            continue
+        if words[0] == str(berth.support / "berth-image").encode():
+            found.append(int(process.name))
+    return found
+
+
+def is_locked_in(process):
+    return "\nSeccomp:\t2\n" in Path(f"/proc/{process}/status").read_text()
+
+
+def open_files(process):
+    return {int(f.name): os.readlink(f) for f in Path(f"/proc/{process}/fd").iterdir()}
+
+
+def start_waiting(berth):
+    """An import that waits for more of its archive; its worker."""
+    process = berth.start("import", "x", "-", stdin=subprocess.PIPE)
+    process.stdin.write(tar_bytes()[:2048])
+    process.stdin.flush()
+    return process, wait_for(lambda: workers(berth))[0]
+
+
+@pytest.mark.parametrize("number", [signal.SIGSEGV, signal.SIGBUS, signal.SIGABRT, signal.SIGSYS])
+def test_the_archive_makes_it_crash(berth, rootfs, number):
+    replace_worker(berth, f"head -c 1000 <&3 >&4; kill -{int(number)} $$")
+    berth("import", "x", rootfs).failed(
+        1, "import.worker.crashed",
+        f"import x: the archive made the reader crash (signal {int(number)})")
+    nothing_left(berth)
+
+
+def test_case_52_the_worker_is_killed(berth):
+    process, worker = start_waiting(berth)
+    os.kill(worker, signal.SIGKILL)
+    result = berth.finish(process)
+    result.failed(1, "import.worker.killed", "was killed (signal 9)")
+    nothing_left(berth)
+
+
+def test_case_52_berth_is_killed(berth, rootfs):
+    """Its worker dies with it, and the next import clears up."""
+    process, worker = start_waiting(berth)
+    process.kill()
+    process.communicate()
+    wait_for(lambda: not workers(berth))
+    assert berth.names() == []
+    assert not list(berth.data.glob("distros/*/*"))  # the image never had a name
+    berth("import", "y", rootfs).ok()
+    assert berth.names() == ["y"] and berth.left_over() == []
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_case_52_stopping_one_that_does_nothing(berth, rootfs, number):
+    replace_worker(berth, "trap '' INT TERM; exec sleep 1000")
+    process = berth.start("import", "x", rootfs)
+    wait_for(lambda: list(berth.data.glob("distros/*")))
+    process.send_signal(number)
+    berth.finish(process, timeout=20).failed(1, "import.cancelled", "cancelled", hint=False)
+    nothing_left(berth)
+
+
+def test_case_52_ctrl_c_reaches_both(berth):
+    """A terminal's signal goes to the worker too; the user's wish is what is reported."""
+    process = berth.start("import", "x", "-", stdin=subprocess.PIPE, start_new_session=True)
+    process.stdin.write(tar_bytes()[:2048])
+    process.stdin.flush()
+    wait_for(lambda: workers(berth))
+    os.killpg(process.pid, signal.SIGINT)
+    berth.finish(process, timeout=20).failed(1, "import.cancelled", "cancelled", hint=False)
+    assert workers(berth) == []
+    nothing_left(berth)
+
+
+def test_case_52_the_input_is_closed(berth):
+    result = berth("import", "x", "-", data=tar_bytes()[:3000])
+    result.failed(1, "import.read.truncated", "standard input")
+    nothing_left(berth)
+
+
+def test_case_52_input_that_is_closed_from_the_start(berth):
+    result = berth("import", "x", "-", preexec_fn=lambda: os.close(0), stdin=None)
+    result.failed(1, result.code, "import x: ", hint=False)
+    assert result.code.startswith("import."), result
+    nothing_left(berth)
+
+
+def test_it_is_missing(berth, rootfs):
+    (berth.support / "berth-image").unlink()
+    berth("import", "x", rootfs).failed(1, "import.worker.start", "berth-image")
+    nothing_left(berth)
+
+
+def test_it_says_nothing(berth, rootfs):
+    replace_worker(berth, "exit 3")
+    berth("import", "x", rootfs).failed(1, "import.worker.silent", "status 3", hint=False)
+    nothing_left(berth)
+
+
+def test_it_says_that_all_went_well_and_fails(berth, rootfs):
+    replace_worker(berth, "echo report 1 2 >&5; exit 1")
+    berth("import", "x", rootfs).failed(1, "import.worker.silent", "status 1", hint=False)
+    nothing_left(berth)
+
+
+@pytest.mark.parametrize("words", ["who are you", "progress one two three", "report 1 2 3 4 5 6 7 8 9",
+                                   "error 1 2", "$(head -c 9000 /dev/zero | tr '\\0' w)"])
+def test_it_talks_nonsense(berth, rootfs, words):
+    replace_worker(berth, f'echo "{words}" >&5; exec sleep 1000')
+    berth("import", "x", rootfs).failed(1, "import.worker.protocol", hint=False)
+    nothing_left(berth)
+
+
+def test_its_words_do_not_reach_the_terminal_as_they_are(berth, rootfs):
+    replace_worker(berth, r"printf 'error 3\tid\thint\033[31m\tred\033]0;title\007\n' >&5; "
+                          r"printf '\033[31m'; printf '\033[31m' >&2; exit 1")
+    result = berth("import", "x", rootfs).failed(1, "id", "red?]0;title?")
+    assert "\033" not in result.err and result.hint == "hint?[31m"
+    nothing_left(berth)
+
+
+def test_it_has_nothing_but_its_descriptors(berth, rootfs, tmp_path):
+    """What it holds open when it reads: the archive, the image, a file to put things aside in, the
+    pipe, and /dev/null."""
+    process, worker = start_waiting(berth)
+    try:
+        wait_for(lambda: is_locked_in(worker))  # before, it still loads libraries
+        names = open_files(worker)
+    except PermissionError:
+        pytest.skip("a plain user cannot look into it, as it should be")
+    finally:
+        process.kill()
+        process.communicate()
+    assert {names.pop(fd) for fd in (0, 1, 2)} == {"/dev/null"}
+    assert names.pop(3).startswith("pipe:") and names.pop(5).startswith("pipe:")
+    image, spool = names.pop(4), names.pop(6)
+    assert image.startswith(str(berth.data)) and spool.startswith(str(berth.data))
+    # libext2fs has a descriptor of its own for the image, and the reader's thread one to end it.
+    assert set(names.values()) <= {image, "anon_inode:[eventfd]"}, names
+
+
+def test_berth_itself_has_no_parser():
+    """What reads strangers' files is linked by the worker alone."""
+    linked = subprocess.run(["ldd", BUILD / "cmd/berth"], capture_output=True, text=True).stdout
+    for library in ("libarchive", "libext2fs", "libicu", "liblzma", "libzstd"):
+        assert library not in linked, linked

@@ -1,0 +1,318 @@
+"""Starting, watching and stopping: what comes up, what cannot, and what is left of it."""
+import json
+import os
+import re
+import shlex
+import signal
+import socket
+import subprocess
+import time
+
+import pytest
+
+from conftest import BUILD, wait_for
+
+
+def state_of(pid):
+    """One letter, as proc(5) has it; X when there is no such process."""
+    try:
+        with open(f"/proc/{pid}/stat", encoding="ascii") as stat:
+            return stat.read().rpartition(")")[2].split()[0]
+    except FileNotFoundError:
+        return "X"
+
+
+def is_alive(pid):
+    return state_of(pid) not in "ZX"
+
+
+def test_start_and_what_is_told_about_it(box):
+    assert box("start").ok() == ""
+    assert box("start", "BOX").ok() == ""  # again is no error
+    assert len(box.qemus()) == 1
+    info = box.info("box")
+    assert info["state"] == "running" and info["accel"] == "tcg" and info["ports"] == []
+    assert info["started"].startswith("20") and info["memory_used"] > 0
+    assert info["qemu_pid"] == box.qemus()[0]["pid"] and is_alive(info["keeper_pid"])
+    line = box("list", "-v").ok().splitlines()[1].split()
+    assert line[:3] == ["*", "box", "running"] and "tcg" in line
+    assert box("list", "--running", "-q").ok() == "box\n"
+    assert "1, 1 running" in box("status").ok()
+
+
+def without_clock(word):
+    """Without the rate of the host's clock, which is measured anew each time, to the last digit but one."""
+    return re.sub(r"tsc_early_khz=\d+", "tsc_early_khz=N", word)
+
+
+def test_dry_run_is_what_is_run(box):
+    text = box("start", "--dry-run").ok()
+    assert box.info("box")["state"] == "stopped" and box.qemus() == []
+    box("start").ok()
+    argv = box.qemus()[0]["argv"]
+    assert [without_clock(word) for word in shlex.split(text.replace("\\\n", ""))[1:]] == \
+        [without_clock(word) for word in argv[1:]]
+    assert str(box.data / "distros" / box.ids()[0] / "disk.ext4") in text
+
+
+def test_two_starts_at_once(box):
+    processes = [box.start("start", "box") for _ in range(6)]
+    for process in processes:
+        box.finish(process).ok()
+    assert len(box.qemus()) == 1
+
+
+def without_qemu(box):
+    (box.bin / "qemu-system-x86_64").unlink()
+    return {"BERTH_EMULATOR": "qemu-of-no-system"}
+
+
+def without_kernel(box):
+    (box.support / "vmlinux").unlink()
+
+
+def with_a_kernel_of_no_place(box):
+    return {"BERTH_KERNEL": "/nonexistent/vmlinux"}
+
+
+def without_initramfs(box):
+    (box.support / "initramfs.cpio").unlink()
+
+
+def without_disk(box):
+    next(box.data.glob("distros/*/disk.ext4")).unlink()
+
+
+def without_template(box):
+    (box.support / "templates").unlink()
+
+
+def without_keeper(box):
+    (box.support / "berth-keeper").unlink()
+
+
+@pytest.mark.parametrize("spoil, code, word", [
+    (without_qemu, "machine.no-qemu", "qemu-of-no-system"),
+    (without_kernel, "machine.no-kernel", "vmlinux"),
+    (with_a_kernel_of_no_place, "machine.no-kernel", "/nonexistent/vmlinux"),
+    (without_initramfs, "machine.no-initramfs", "initramfs.cpio"),
+    (without_disk, "machine.no-disk", "disk.ext4"),
+    (without_template, "template.missing", "x86_64.conf"),
+    (without_keeper, "instance.start.missing", "berth-keeper"),
+])
+def test_what_is_missing(box, spoil, code, word):
+    environment = spoil(box) or {}
+    box("start", env=environment).failed(1, code, "start: ", word, hint=code != "instance.start.missing")
+    box("run", "true", env=environment).failed(125, code, word, hint=code != "instance.start.missing")
+    assert box.info("box")["state"] == "stopped" and box.qemus() == []
+
+
+def test_a_machine_that_cannot_be_set_up(box):
+    result = box("start", env={"FAKE_QEMU_MODE": "crash"})
+    result.failed(1, result.code, "cannot set up the machine", hint=False)
+    assert result.code.startswith(("machine.", "instance.")), result
+    assert box.info("box")["state"] == "stopped"
+    box("start").ok()  # nothing is in the way of the next one
+
+
+def test_a_guest_that_never_answers(box):
+    started = time.monotonic()
+    result = box("start", env={"FAKE_QEMU_MODE": "silent", "BERTH_BOOT_TIMEOUT": "1"})
+    assert result.status == 1 and result.code.startswith("instance."), result
+    assert time.monotonic() - started < 15
+    assert box.info("box")["state"] == "stopped"
+    assert all(not is_alive(start["pid"]) for start in box.qemus())
+
+
+def test_terminate(box):
+    box("start").ok()
+    info = box.info("box")
+    assert box("terminate", "Box").ok() == ""
+    assert box.info("box")["state"] == "stopped"
+    assert not is_alive(info["qemu_pid"])
+    wait_for(lambda: not is_alive(info["keeper_pid"]))  # which has said so, and is on its way out
+    box("terminate", "box").ok()  # again is no error
+    box("terminate", "box", "none").failed(1, "distro.not-found", "none")
+
+
+def test_terminate_with_sessions(box):
+    process = box.start("run", "sleep", "60")
+    wait_for(lambda: box.info("box").get("sessions") == 1)
+    box("terminate", "box", "--grace", "2").ok()
+    assert process.wait(timeout=20) != 0
+    process.communicate()
+    assert box.info("box")["state"] == "stopped"
+
+
+@pytest.mark.parametrize("options, least, most", [(["--force"], 0, 4), (["--grace", "1"], 1, 10)])
+def test_a_guest_that_does_not_want_to(box, options, least, most):
+    box("start", env={"FAKE_QEMU_MODE": "ignore-power"}).ok()
+    started = time.monotonic()
+    box("terminate", "box", *options).ok()
+    assert least <= time.monotonic() - started < most
+    assert box.info("box")["state"] == "stopped"
+
+
+def test_many_are_stopped_at_once(box, rootfs):
+    """Each needs its whole grace, one after the other they would need all of them together."""
+    names = ["box", "two", "three", "four"]
+    for name in names[1:]:
+        box("import", name, rootfs).ok()
+    for name in names:
+        box("start", name, env={"FAKE_QEMU_MODE": "ignore-power"}).ok()
+    started = time.monotonic()
+    box("shutdown", "--grace", "3").ok()
+    assert time.monotonic() - started < 9
+    assert box("list", "--running", "-q").ok() == ""
+    box("shutdown").ok()
+
+
+def test_unregister_stops_it_first(box):
+    box("start").ok()
+    info = box.info("box")
+    box("unregister", "box").ok()
+    assert not is_alive(info["qemu_pid"])
+    wait_for(lambda: not is_alive(info["keeper_pid"]))  # which has said so, and is on its way out
+    assert box.names() == [] and box.left_over() == []
+    assert list(box.runtime.iterdir()) == []
+
+
+def test_power_off_from_within(box):
+    box("start").ok()
+    os.kill(box.qemus()[0]["pid"], signal.SIGUSR2)
+    wait_for(lambda: box.info("box")["state"] == "stopped")
+    assert box("run", "echo", "back").ok() == "back\n"
+
+
+def test_reboot_from_within(box):
+    box("start").ok()
+    os.kill(box.qemus()[0]["pid"], signal.SIGUSR1)
+    wait_for(lambda: len(box.qemus()) == 2)
+    assert box("run", "echo", "back").ok() == "back\n"
+    assert len(box.qemus()) == 2
+
+
+def test_qemu_dies_before_the_keeper_has_noticed(box):
+    """Who came in between gets a new machine, and its input with it."""
+    for turn in range(5):
+        box("start", "box").ok()
+        info = box.info("box")
+        os.kill(info["keeper_pid"], signal.SIGSTOP)
+        os.kill(info["qemu_pid"], signal.SIGKILL)
+        process = box.start("run", "-d", "box", "--", "cat", stdin=subprocess.PIPE)
+        wait_for(lambda: state_of(process.pid) == "S")  # for the keeper, most likely
+        wait_for(lambda: not is_alive(info["qemu_pid"]))
+        os.kill(info["keeper_pid"], signal.SIGCONT)
+        assert box.finish(process, b"all of it").ok() == "all of it", turn
+    assert len(box.qemus()) >= 5
+
+
+@pytest.mark.parametrize("which", ["keeper_pid", "qemu_pid"])
+def test_a_part_that_is_killed(box, which):
+    box("start").ok()
+    info = box.info("box")
+    os.kill(info[which], signal.SIGKILL)
+    wait_for(lambda: not is_alive(info["qemu_pid"]) and not is_alive(info["keeper_pid"]))
+    assert box.info("box")["state"] == "stopped"
+    assert box("run", "echo", "back").ok() == "back\n"
+
+
+def test_logs(box):
+    assert box("logs").ok() == ""  # there is none yet
+    box("start").ok()
+    box("terminate", "box").ok()
+    text = box("logs", "BOX").ok()
+    assert "fake-qemu: booting" in text and "fake-qemu: power down" in text
+    box("logs", "none").failed(1, "distro.not-found", "logs none: ")
+
+
+class Reader:
+    """What a process prints, as far as it is there."""
+
+    def __init__(self, process):
+        self.pipe = process.stdout.fileno()
+        os.set_blocking(self.pipe, False)
+        self.seen = b""
+
+    def expect(self, text):
+        def more():
+            try:
+                self.seen += os.read(self.pipe, 65536)
+            except BlockingIOError:
+                pass
+            return text in self.seen
+        wait_for(more)
+        self.seen = self.seen[self.seen.index(text) + len(text):]
+
+
+def test_logs_are_followed(box):
+    box("start").ok()
+    process = box.start("logs", "-f")
+    reader = Reader(process)
+    reader.expect(b"booting")
+    box("terminate", "box").ok()
+    reader.expect(b"power down")
+    box("unregister", "box").ok()
+    assert process.wait(timeout=20) == 0  # there is nothing more to come
+    process.communicate()
+
+
+def test_logs_that_are_replaced_are_followed(box):
+    """The log is two files: what does not fit goes on in a new one."""
+    log = box.data / "distros" / box.ids()[0] / "console.log"
+    log.write_text("first\n")
+    process = box.start("logs", "-f")
+    reader = Reader(process)
+    reader.expect(b"first\n")
+    with open(log, "a", encoding="ascii") as old:
+        old.write("second\n")
+    log.rename(str(log) + ".old")
+    log.write_text("third\n")
+    reader.expect(b"second\nthird\n")
+    process.kill()
+    process.communicate()
+    assert box("logs").ok() == "first\nsecond\nthird\n"
+
+
+def test_ports(box):
+    """The guest is this host, so what listens there is taken here."""
+    listener = socket.socket()
+    listener.bind(("127.0.0.1", 0))
+    listener.listen()
+    port = listener.getsockname()[1]
+    box("start", env={"FAKE_QEMU_LISTENERS": "1"}).ok()
+
+    def find():
+        answer = json.loads(box("ports", "--json").ok())
+        assert answer["schema"] == 1
+        return next((entry for entry in answer["ports"] if entry["port"] == port), None)
+
+    def decided():
+        entry = find()
+        return entry if entry is not None and entry["state"] != "wanted" else None
+
+    found = wait_for(decided)
+    assert found["distro"] == "box" and found["protocol"] == "tcp" and found["state"] == "blocked"
+    assert found["reason"]
+    line = next(line for line in box("ports", "box").ok().splitlines() if line.startswith(f"{port} "))
+    assert line.split()[:4] == [str(port), "tcp", "blocked", "box"] and found["reason"] in line
+
+    listener.close()
+    wait_for(lambda: find() is None)
+    box("terminate", "box").ok()
+    box("ports", "box").failed(1, "instance.not-running", "ports box: ", hint=False)
+    assert json.loads(box("ports", "--json").ok())["ports"] == []
+
+
+def test_starting_on_demand_says_nothing(box):
+    """Messages go to stderr, results to stdout: nothing but the command's bytes may come out."""
+    process = subprocess.run([box.program, "run", "printf", "x"], env=box.environment,
+                             stdout=subprocess.PIPE, stderr=subprocess.PIPE, timeout=60)
+    assert process.stdout == b"x" and process.stderr == b""
+
+
+def test_programs_are_where_they_are_looked_for(box):
+    """Uninstalled, what berth needs lies beside it."""
+    environment = {"BERTH_SUPPORT_DIR": ""}
+    assert json.loads(box("status", "--json", env=environment).ok())["support_dir"] == str(
+        (BUILD / "cmd").resolve())

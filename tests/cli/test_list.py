@@ -1,0 +1,169 @@
+"""Looking: list, status, config, and the default distro. None of these start anything."""
+import json
+import socket
+import subprocess
+import time
+
+import pytest
+
+from conftest import wait_for
+
+
+@pytest.fixture
+def three(berth, rootfs):
+    for name in ("alpha", "beta", "gamma"):
+        berth("import", name, rootfs).ok()
+    return berth
+
+
+def test_empty(berth):
+    result = berth("list")
+    assert result.status == 0 and result.out == "  NAME  STATE\n"
+    assert result.err == "berth: there are no distros yet: berth import NAME FILE\n"
+    assert berth("list", "-q").ok() == ""
+    assert json.loads(berth("list", "--json").ok()) == {"schema": 1, "distros": []}
+
+
+def test_forms(three):
+    assert three("list").ok() == "  NAME   STATE\n* alpha  stopped\n  beta   stopped\n  gamma  stopped\n"
+    assert three("list", "-q").ok() == "alpha\nbeta\ngamma\n"
+    assert three("list", "--running").ok() == "  NAME  STATE\n"
+    assert three("list", "--running", "-q").ok() == ""
+    long = three("list", "-v").ok().splitlines()
+    assert long[0].split() == ["NAME", "STATE", "UPTIME", "MEMORY", "DISK", "ACCEL", "PORTS"]
+    assert long[1].split()[:4] == ["*", "alpha", "stopped", "-"]
+    assert len({line.index("stopped") for line in long[1:]}) == 1
+
+
+def test_json(three):
+    answer = json.loads(three("list", "--json").ok())
+    assert answer["schema"] == 1
+    first, second, _ = answer["distros"]
+    assert first["name"] == "alpha" and first["default"] is True and second["default"] is False
+    assert first["state"] == "stopped" and "qemu_pid" not in first
+    assert first["created"].endswith("Z") and first["created"].startswith("20")
+    assert 0 < first["disk_used"] < first["disk_size"]
+    assert first["disk"] == str(three.data / "distros" / first["id"] / "disk.ext4")
+
+
+def test_the_default(three):
+    three("set-default", "GAMMA").ok()
+    assert three.names() == ["gamma", "alpha", "beta"]
+    three("set-default", "none").failed(1, "distro.not-found", "set-default none: ")
+    assert json.loads(three("status", "--json").ok())["default"] == "gamma"
+
+    three("unregister", "gamma").ok()
+    three("start").failed(1, "distro.no-default", "there is no default distro")
+    three("run", "true").failed(125, "distro.no-default")
+    assert "*" not in three("list").ok()
+    three("unregister", "alpha").ok()
+    assert three("logs").ok() == ""  # the only one is meant
+
+
+def test_status(three):
+    text = three("status").ok()
+    assert "Default distro: alpha\n" in text and "3, 0 running" in text
+    answer = json.loads(three("status", "--json").ok())
+    assert answer["schema"] == 1 and answer["distros"] == 3 and answer["running"] == 0
+    assert answer["data_dir"] == str(three.data) and answer["runtime_dir"] == str(three.runtime)
+
+
+def test_a_keeper_that_does_not_answer_holds_nothing_up(three):
+    """Two that are stuck: they are asked at the same time, and not for long."""
+    stuck = []
+    for distro in json.loads(three("list", "--json").ok())["distros"][:2]:
+        directory = three.runtime / distro["id"]
+        directory.mkdir(parents=True)
+        listener = socket.socket(socket.AF_UNIX)
+        listener.bind(str(directory / "control"))
+        listener.listen()
+        stuck.append(listener)
+
+    started = time.monotonic()
+    lines = three("list").ok().splitlines()
+    assert time.monotonic() - started < 6
+    assert [line.split()[-1] for line in lines[1:]] == ["unresponsive", "unresponsive", "stopped"]
+    three("ports", "alpha").failed(1, "instance.lost", hint=False)
+    for listener in stuck:
+        listener.close()
+
+
+def test_a_socket_that_was_left_over_is_nobody(three):
+    directory = three.runtime / three.ids()[0]
+    directory.mkdir(parents=True)
+    listener = socket.socket(socket.AF_UNIX)
+    listener.bind(str(directory / "control"))
+    listener.close()
+    assert three("list").ok().count("stopped") == 3
+    assert three("ports").ok().count("\n") == 1
+    three("terminate", "alpha").ok()
+
+
+def test_a_runtime_directory_others_may_enter_is_refused(three):
+    three.runtime.mkdir(exist_ok=True)
+    three.runtime.chmod(0o755)
+    three("list").failed(1, "layout.mode", str(three.runtime))
+    three.runtime.chmod(0o700)
+
+
+def test_settings_and_where_they_come_from(three):
+    three.configure("[berth]\nmemory = 2G\ncpus = 3\n[distro beta]\ncpus = 1\n")
+
+    def values(*arguments, **environment):
+        lines = three("config", *arguments, env=environment).ok().splitlines()
+        return {line.split()[0]: line.split()[1] for line in lines[1:]}
+
+    assert values()["cpus"] == "3" and values("BETA")["cpus"] == "1"
+    assert values()["memory"] == str(2 << 30)
+    assert values(BERTH_MEMORY="3G")["memory"] == str(3 << 30)
+    assert values()["disk-size"] == "1T" and values()["accel"] == "tcg"
+    three("config", "none").failed(1, "distro.not-found", "config none: ")
+
+
+@pytest.mark.parametrize("text, code, word", [
+    ("memory = 1G\n", "config.syntax", "berth.conf"),
+    ("[berth]\nmemroy = 1G\n", "config.key", "memroy"),
+    ("[berth]\nmemory = lots\n", "config.value", "lots"),
+    ("[berth]\nboot-timeout = 0\n", "config.value", "boot-timeout"),
+    ("[distro alpha]\nmtu = 1\n", "config.value", "mtu"),
+    ("\x00\xff[", "config.syntax", "berth.conf"),
+])
+def test_bad_settings(three, rootfs, text, code, word):
+    three.configure(text)
+    three("start", "alpha").failed(1, code, word, str(three.config))
+    three("run", "-d", "alpha", "true").failed(125, code, word)
+    if "[distro" not in text:
+        three("import", "new", rootfs).failed(1, code, word)
+        three("config").failed(1, code, word)
+    assert three.names() == ["alpha", "beta", "gamma"]  # looking still works
+    assert three.left_over() == []
+
+
+def test_bad_variable(three):
+    three("start", env={"BERTH_CPUS": "many"}).failed(1, "config.value", "BERTH_CPUS", "many")
+
+
+def test_settings_that_cannot_be_read(three):
+    three.config.mkdir(parents=True)
+    result = three("start", "alpha")
+    assert result.status == 1 and result.code.startswith("config."), result
+    assert str(three.config) in result.err
+
+
+def test_who_holds_a_distro(three, rootfs):
+    """An import that waits for its archive; killed, it holds nothing any more."""
+    process = three.start("import", "New", "-", stdin=subprocess.PIPE)
+    wait_for(lambda: "New" in three.names())
+    assert "  New    importing\n" in three("list").ok()
+    info = three.info("New")
+    assert (info["state"], info["holder_pid"], info["disk"]) == ("importing", process.pid, None)
+    assert json.loads(three("status", "--json").ok())["distros"] == 3
+    three("import", "new", rootfs).failed(
+        1, "registry.exists", f"New is being imported by process {process.pid}")
+    three("start", "new").failed(1, "distro.not-found")
+
+    process.kill()
+    three.finish(process)
+    assert "New" not in three.names()
+    three("import", "new", rootfs).ok()
+    assert three.info("new")["state"] == "stopped" and "holder_pid" not in three.info("new")
