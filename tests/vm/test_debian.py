@@ -1,0 +1,207 @@
+"""Debian with systemd: what a developer finds in it."""
+import os
+import re
+import socket
+import subprocess
+import tarfile
+from pathlib import Path
+
+import pytest
+import treedigest
+from conftest import ODD
+from host import eventually
+
+
+@pytest.fixture(scope="module")
+def sh(host, debian):
+    def run(script, **options):
+        return host.shell(debian, script, **options)
+    return run
+
+
+def test_runs_our_kernel_and_its_own_systemd(sh, host):
+    assert sh("cat /proc/1/comm").stdout == "systemd\n"
+    assert sh("uname -r").stdout.startswith("6.12")
+    assert host.info("debian")["init"] == "systemd"
+
+
+def test_no_unit_failed(sh):
+    assert sh("systemctl --failed --no-legend --plain").stdout == ""
+    assert sh("systemctl is-system-running").stdout == "running\n"
+
+
+def test_identity(sh):
+    assert sh("hostname").stdout == "debian\n"
+    assert sh("getent hosts debian | wc -l").stdout == "1\n"
+    assert len(sh("cat /etc/machine-id").stdout.strip()) == 32
+    assert sh("id -u; echo $HOME; pwd").stdout == "0\n/root\n/root\n"
+
+
+def test_clock_is_right(sh):
+    import time
+    assert abs(float(sh("date +%s").stdout) - time.time()) < 5
+
+
+def test_network(sh):
+    assert "inet 10.0.2.15/24" in sh("ip -4 addr show eth0").stdout
+    assert "default via 10.0.2.2" in sh("ip route").stdout
+    assert "mtu 16384" in sh("ip link show eth0").stdout
+    assert "nameserver" in sh("cat /etc/resolv.conf").stdout
+
+
+def test_apt_installs_a_package(sh):
+    sh("apt-get -q update && apt-get -q install -y hello", timeout=600)
+    assert sh("hello").stdout == "Hello, world!\n"
+
+
+def test_root_file_system_is_what_the_archive_holds(sh, debian_tar):
+    """Names, types, modes, owners, sizes and times, as the archive has them and find sees them."""
+    listing = sh(r"find / -xdev -path /srv -prune -o -printf '%P\t%y\t%m\t%U\t%G\t%s\t%T@\t%l\n'", timeout=300).stdout
+    found = {}
+    for line in listing.splitlines():
+        path, *rest = line.split("\t")
+        found[path] = rest
+
+    different, checked = [], 0
+    with tarfile.open(debian_tar) as tar:
+        for member in tar:
+            path = re.sub(r"^(\./|/)+", "", member.name).rstrip("/.") if member.name != "." else ""
+            if path.startswith(("var/", "etc/", "run", "dev", "proc", "sys", "tmp", "root", "home", "srv")) or not path:
+                continue  # alive in a running system, or looked at more closely below
+            row = found.get(path)
+            kind = "d" if member.isdir() else "l" if member.issym() else "f"
+            if row is None or row[0] != kind or int(row[2]) != member.uid or int(row[3]) != member.gid:
+                different.append((path, row))
+            elif not member.issym() and int(row[1], 8) != member.mode & 0o7777:
+                different.append((path, row, oct(member.mode)))
+            elif member.isreg() and (int(row[4]) != member.size or abs(float(row[5]) - member.mtime) > 0.001):
+                different.append((path, row, member.size, member.mtime))
+            elif member.issym() and row[6] != member.linkname:
+                different.append((path, row, member.linkname))
+            checked += 1
+    assert checked > 3000
+    assert not different[:20]
+
+
+@pytest.mark.parametrize("directory", [ODD, "usr/bin/", "usr/sbin/"])
+def test_contents_and_attributes_are_what_the_archive_says(host, debian, debian_tar, directory):
+    """Every byte, hole, time, owner, attribute and ACL, as the guest's kernel shows them."""
+    script = Path(treedigest.__file__).read_text(encoding="utf-8")
+    shown = host.run(debian, "python3", "-", f"/{directory}", input=script, timeout=300).stdout.splitlines()
+
+    prefix = directory.encode()
+    said = {path[len(prefix):]: node for path, node in treedigest.from_tar(debian_tar).items()
+            if path.startswith(prefix)}
+    for node in said.values():
+        node.atime = node.ctime = node.mtime
+        node.group = b""
+    expected = set(treedigest.lines(treedigest.grouped(said)))
+    assert len(expected) > 50
+    assert not sorted(expected - set(shown))[:5]
+    assert directory != ODD or len(shown) == len(expected) + 1  # itself; elsewhere apt may have been
+
+
+def test_capabilities_survive_the_import(sh):
+    """ping's, which the archive has: cap_net_raw, permitted and effective (linux/capability.h, revision 2)."""
+    script = 'import os; print(os.getxattr("/usr/bin/ping", "security.capability").hex())'
+    assert sh(f"python3 -c '{script}'").stdout == "01000002" + "00200000" + "00" * 12 + "\n"
+
+
+def get(port, path="/"):
+    with socket.create_connection(("127.0.0.1", port), timeout=10) as connection:
+        connection.sendall(f"GET {path} HTTP/1.0\r\n\r\n".encode())
+        answer = b""
+        while chunk := connection.recv(65536):
+            answer += chunk
+    return answer
+
+
+def refused(port):
+    try:
+        socket.create_connection(("127.0.0.1", port), timeout=5).close()
+        return False
+    except ConnectionRefusedError:
+        return True
+
+
+def free_port():
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+@pytest.mark.parametrize("address", ["0.0.0.0", "127.0.0.1", "::"])
+def test_listening_port_is_on_localhost_and_goes_again(sh, host, debian, address):
+    port = free_port()
+    unit = f"web-{port}"
+    sh(f"systemd-run -q --collect --unit {unit} -p WorkingDirectory=/usr/share "
+       f"python3 -m http.server --bind {address} {port}")
+    eventually(lambda: not refused(port), what="the forward")
+    assert b"200 OK" in eventually(lambda: get(port), what="the page")
+    rows = {row["port"]: row for row in host.json("ports", debian)["ports"]}
+    assert rows[port]["state"] == "open"
+    sh(f"systemctl stop {unit}")
+    eventually(lambda: refused(port), what="the end of the forward")
+    assert port not in {row["port"] for row in host.json("ports", debian)["ports"]}
+
+
+def test_port_the_host_uses_is_listed_with_the_reason(sh, host, debian):
+    with socket.socket() as holder:
+        holder.bind(("127.0.0.1", 0))
+        holder.listen()
+        port = holder.getsockname()[1]
+        sh(f"systemd-run -q --collect --unit busy-{port} python3 -m http.server {port}")
+        row = eventually(lambda: next((row for row in host.json("ports", debian)["ports"]
+                                       if row["port"] == port), None), what="the row")
+        assert row["state"] == "blocked"
+        assert str(port) in row["reason"]
+    # and forwarded once the host lets go of it
+    assert b"200 OK" in eventually(lambda: not refused(port) and get(port), what="the retry")
+    sh(f"systemctl stop busy-{port}")
+
+
+def test_page_of_a_megabyte_arrives_whole(sh):
+    port = free_port()
+    sh(f"mkdir -p /srv/big && head -c 1048576 /dev/urandom >/srv/big/data && "
+       f"systemd-run -q --collect --unit big-{port} -p WorkingDirectory=/srv/big python3 -m http.server {port}")
+    import hashlib
+    expected = sh("sha256sum </srv/big/data").stdout.split()[0]
+    eventually(lambda: not refused(port), what="the forward")
+    body = get(port, "/data").split(b"\r\n\r\n", 1)[1]
+    assert hashlib.sha256(body).hexdigest() == expected
+    sh(f"systemctl stop big-{port}")
+
+
+def test_other_user(sh, host, debian):
+    sh("useradd -m -s /bin/bash alice 2>/dev/null; usermod -aG adm alice")
+    out = host("run", "-d", debian, "-u", "alice", "--", "sh", "-c", "id -un; id -Gn; pwd; echo $HOME").stdout
+    assert out == "alice\nalice adm\n/home/alice\n/home/alice\n"
+    missing = host("run", "-d", debian, "-u", "nobody-here", "true", check=False)
+    assert missing.returncode == 125 and "nobody-here" in missing.stderr
+
+
+def test_agent_survives_systemd_reexec(sh, host, debian):
+    sh("systemctl daemon-reexec")
+    assert sh("echo still here").stdout == "still here\n"
+
+
+def test_reboot_inside_restarts_it(sh, host, debian):
+    before = sh("cat /proc/sys/kernel/random/boot_id").stdout
+    sh("systemctl reboot", check=False)
+    def booted_again():
+        result = sh("cat /proc/sys/kernel/random/boot_id", check=False)
+        return result.returncode == 0 and result.stdout != before
+    eventually(booted_again, timeout=120, what="the reboot")
+
+
+def test_poweroff_inside_ends_it(sh, host, debian):
+    sh("systemctl poweroff", check=False)
+    eventually(lambda: host.state(debian) == "stopped", timeout=60, what="the power-off")
+    assert "power" in host("logs", debian).stdout.lower()
+
+
+def test_disk_is_clean_after_all_this(host, debian):
+    host("terminate", debian)
+    disk = host.info(debian)["disk"]
+    check = subprocess.run(["/sbin/e2fsck", "-fn", disk], capture_output=True, text=True)
+    assert check.returncode == 0, check.stdout

@@ -1,0 +1,156 @@
+"""What changes a distro as a whole, seen from inside it: whose identity a clone has, how large the disk is."""
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from host import eventually
+
+MIB = 1 << 20
+
+# The distro has no ssh; this writes what `ssh-keygen -A -f PREFIX` writes, other bytes each time.
+KEYGEN = """#!/bin/sh
+while [ $# -gt 0 ]; do case $1 in -f) prefix=$2; shift;; esac; shift; done
+[ ! -e /etc/ssh/refuse ] || exit 1
+for kind in rsa ed25519; do
+    key=$prefix/etc/ssh/ssh_host_${kind}_key
+    [ -e $key ] || { head -c 16 /dev/urandom | od -An -tx1 > $key; chmod 600 $key; cp $key $key.pub; }
+done
+"""
+IDENTITY = "cat /etc/machine-id /etc/ssh/ssh_host_rsa_key; cat /etc/ssh/ssh_host_dsa_key 2>&1; hostname"
+
+
+@pytest.fixture
+def served(host, scratch):
+    """A distro with a machine-id and host keys, two of which its ssh-keygen makes no more."""
+    host.run(scratch, "sh", "-c", "mkdir -p /etc/ssh /usr/bin; cat > /usr/bin/ssh-keygen; chmod 755 /usr/bin/ssh-keygen; "
+             "touch /etc/ssh/sshd_config; echo 0123456789abcdef0123456789abcdef > /etc/machine-id; "
+             "for kind in rsa dsa; do echo old > /etc/ssh/ssh_host_${kind}_key; done", input=KEYGEN)
+    host("terminate", scratch)
+    yield scratch
+    host("unregister", "twin", check=False)
+
+
+def test_a_clone_is_somebody_else(host, served):
+    host("clone", served, "twin")
+    one = host.shell(served, IDENTITY).stdout.split("\n")
+    other = host.shell("twin", IDENTITY).stdout.split("\n")
+    assert one[:2] == ["0123456789abcdef0123456789abcdef", "old"]
+    assert len(other[0]) == 32 and other[0][12] == "4" and other[0] != one[0]
+    assert other[1] not in ("", "old") and "No such file" in other[2]
+    assert (one[-2], other[-2]) == (served, "twin")
+    assert host.shell("twin", "stat -c %a /etc/ssh/ssh_host_rsa_key; ls /var/lib/berth").stdout.split() == [
+        "600", "identity", "new-keys"]
+
+    host("terminate", "twin")  # once is enough
+    assert host.shell("twin", IDENTITY).stdout.split("\n") == other
+    host("terminate", "twin")
+
+
+def test_an_identity_that_fails_is_tried_again(host, served):
+    host.shell(served, "touch /etc/ssh/refuse")
+    host("terminate", served)
+    host("clone", served, "twin")
+    assert host.shell("twin", "cat /etc/ssh/ssh_host_rsa_key").stdout == "old\n"  # rather than none
+    assert "new identity" in host("logs", "twin").stdout
+    host.shell("twin", "rm /etc/ssh/refuse")
+    host("terminate", "twin")
+    assert host.shell("twin", "cat /etc/ssh/ssh_host_rsa_key").stdout not in ("", "old\n")
+    host("terminate", "twin")
+
+
+def test_a_killed_first_start_is_repeated(host, served):
+    """The machine is killed as soon as anything of it runs: the next start finds the work undone, or done."""
+    host("clone", served, "twin")
+    process = host.spawn("start", "twin", stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    eventually(lambda: "identity" in host("logs", "twin").stdout or process.poll() is not None, what="the stage")
+    host("terminate", "--force", "twin")
+    process.wait(timeout=60)
+    other = host.shell("twin", IDENTITY).stdout.split("\n")
+    assert other[0] != "0123456789abcdef0123456789abcdef" and other[1] not in ("", "old")
+    host("terminate", "twin")
+    assert host.shell("twin", IDENTITY).stdout.split("\n") == other
+    host("terminate", "twin")
+
+
+def test_a_clone_of_debian_has_another_machine_id(host, debian):
+    first = host.shell(debian, "cat /etc/machine-id; ls -l /etc/machine-id").stdout.split()
+    host("terminate", debian)
+    try:
+        host("clone", debian, "twin")
+        second = host.shell("twin", "cat /etc/machine-id; ls -l /etc/machine-id").stdout.split()
+        assert len(second[0]) == 32 and second[0] != first[0]
+        assert host.shell("twin", "systemctl is-system-running", check=False).stdout.strip() == "running"
+    finally:
+        host("unregister", "twin", check=False)
+
+
+def test_rename_changes_the_host_name(host, scratch):
+    assert host.run(scratch, "hostname").stdout == "scratch\n"
+    host("rename", scratch, "Other.Name")
+    try:
+        assert host.run("Other.Name", "hostname").stdout == "scratch\n"
+        host("terminate", "Other.Name")
+        assert host.run("Other.Name", "hostname").stdout == "other-name\n"
+        assert "other-name" in host.run("Other.Name", "cat", "/etc/hosts").stdout
+    finally:
+        host("rename", "Other.Name", scratch)
+
+
+def size_inside(host, name):
+    """Of the root file system in bytes, as df says."""
+    return int(host.shell(name, "df -k / | tail -n 1 | awk '{ print $2 }'").stdout) * 1024
+
+
+def check(path):
+    result = subprocess.run(["/usr/sbin/e2fsck", "-fn", path], capture_output=True, text=True)
+    assert result.returncode == 0, result.stdout
+
+
+def test_sizes_are_seen_inside(host, scratch):
+    disk = Path(host.info(scratch)["disk"])
+    host("resize", scratch, "2G")
+    host.shell(scratch, "head -c 30000000 /dev/urandom > /root/noise; md5sum /root/noise > /root/sum")
+    assert 1.8 * 1024 < size_inside(host, scratch) / MIB <= 2048
+    host("terminate", scratch)
+    check(disk)
+
+    host("resize", scratch, "40G")
+    assert 39 * 1024 < size_inside(host, scratch) / MIB <= 40 * 1024
+    host.shell(scratch, "md5sum -c /root/sum")
+    host("terminate", scratch)
+    check(disk)
+    assert disk.stat().st_blocks * 512 < 150 * MIB  # room is not space
+
+    host("resize", scratch, "1G")
+    assert 900 < size_inside(host, scratch) / MIB <= 1024
+    host.shell(scratch, "md5sum -c /root/sum")
+    host("terminate", scratch)
+    check(disk)
+
+
+def test_a_running_distro_grows(host, scratch):
+    host("resize", scratch, "2G")
+    host.shell(scratch, "head -c 30000000 /dev/urandom > /root/noise; md5sum /root/noise > /root/sum")
+    assert size_inside(host, scratch) / MIB <= 2048
+    host("resize", scratch, "80G")
+    assert 78 * 1024 < size_inside(host, scratch) / MIB <= 80 * 1024  # at once
+    host.shell(scratch, "md5sum -c /root/sum")
+    refused = host("resize", scratch, "1G", check=False)
+    assert refused.returncode == 1 and "instance.running" in refused.stderr
+    host("terminate", scratch)
+    check(Path(host.info(scratch)["disk"]))
+
+
+def test_compact_gives_back_what_was_deleted(host, scratch):
+    """With discard off, as a distro's own fstab may have it, deleting alone gives nothing back."""
+    disk = Path(host.info(scratch)["disk"])
+    host.shell(scratch, "mount -o remount,nodiscard / && head -c 209715200 /dev/urandom > /noise && sync")
+    full = disk.stat().st_blocks * 512
+    host.shell(scratch, "rm /noise; sync")
+    assert disk.stat().st_blocks * 512 > 200 * MIB
+    host("terminate", scratch)
+    host("compact", scratch)
+    assert full - disk.stat().st_blocks * 512 > 200 * MIB
+    check(disk)
+    assert host.run(scratch, "ls", "/bin/busybox").stdout == "/bin/busybox\n"
