@@ -63,11 +63,18 @@ static void fill_ports(BerthInfo *info, int fd)
     }
 }
 
-static void fill_running(BerthInfo *info, int fd)
+/* Whether its keeper still listens, which one that was just killed did a moment ago. */
+static bool still_listens(const Job *job)
+{
+    berth_autofd int fd = berth_runtime_connect(job->berth->layout->runtime, job->distro->id, NULL);
+    return fd >= 0;
+}
+
+static void fill_running(BerthInfo *info, const Job *job, int fd)
 {
     g_autoptr(BerthInstanceStatus) status = berth_control_status(fd, NULL);
     if (status == NULL) {
-        info->state = g_strdup("unresponsive");
+        info->state = g_strdup(still_listens(job) ? "unresponsive" : "stopped");
         return;
     }
     info->state = g_steal_pointer(&status->state);
@@ -109,7 +116,7 @@ static gpointer describe(gpointer data)
         info->state = g_strdup("stopped");
     } else {
         berth_private_limit_waiting(fd, ANSWER_TIMEOUT_SEC);
-        fill_running(info, fd);
+        fill_running(info, job, fd);
     }
     note_holder(info, job->holder);
     return NULL;

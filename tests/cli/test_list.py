@@ -1,6 +1,7 @@
 """Looking: list, status, config, and the default distro. None of these start anything."""
 import json
 import socket
+import threading
 import subprocess
 import time
 
@@ -86,6 +87,25 @@ def test_a_keeper_that_does_not_answer_holds_nothing_up(three):
     three("ports", "alpha").failed(1, "instance.lost", hint=False)
     for listener in stuck:
         listener.close()
+
+
+def test_a_keeper_that_dies_when_asked_has_stopped(three):
+    """As one killed a moment ago: its socket still takes the connection, and then goes."""
+    directory = three.runtime / three.ids()[0]
+    directory.mkdir(parents=True)
+    listener = socket.socket(socket.AF_UNIX)
+    listener.bind(str(directory / "control"))
+    listener.listen()
+
+    def die():
+        connection, _ = listener.accept()
+        listener.close()
+        connection.close()
+
+    dying = threading.Thread(target=die)
+    dying.start()
+    assert three("list").ok().count("stopped") == 3
+    dying.join()
 
 
 def test_a_socket_that_was_left_over_is_nobody(three):
