@@ -9,6 +9,7 @@
 #include "identity.h"
 #include "listeners.h"
 #include "log.h"
+#include "network.h"
 #include "oobe.h"
 #include "relay.h"
 #include "report.h"
@@ -292,6 +293,15 @@ static void take_clock(Agent *agent, const WireFrame *frame)
         log_line("cannot set the time zone: %s", strerror(-result));
 }
 
+static void take_route(Agent *agent, const WireFrame *frame)
+{
+    WireReader reader;
+    wire_reader_init(&reader, frame);
+    const char *gateway6 = wire_get_string(&reader);
+    if (wire_reader_done(&reader) && agent->options->in_machine)
+        network_route6(gateway6);
+}
+
 /* An OPEN for a stream that is in use is the host's mistake about both. */
 static void take_session_frame(Agent *agent, const WireFrame *frame)
 {
@@ -318,6 +328,8 @@ static void take_frame(Agent *agent, const WireFrame *frame)
         take_grow(agent, frame);
     else if (frame->type == WIRE_CLOCK)
         take_clock(agent, frame);
+    else if (frame->type == WIRE_ROUTE)
+        take_route(agent, frame);
 }
 
 static bool must_pause(const Agent *agent)
@@ -429,6 +441,7 @@ static void settle(Agent *agent)
         take_frames(agent); /* those that had to wait */
     sweep_sessions(agent);
     relays_sweep(&agent->relays);
+    listeners_sweep(agent->listeners);
     if (source_is_open(&agent->port))
         watch_port(agent);
     bool flushed = !agent->connected || wire_buffer_size(&agent->channel->out) == 0;
@@ -485,8 +498,8 @@ static int start(Agent *agent)
     if (agent->options->init == INIT_SYSTEMD)
         agent->host.logins = logins_new(&agent->loop, on_login, agent);
     if (agent->options->listeners)
-        agent->listeners =
-            listeners_new(&agent->loop, agent->options->in_machine, on_listeners, agent);
+        agent->listeners = listeners_new(&agent->loop, agent->options->in_machine,
+                                         agent->options->device, on_listeners, agent);
     return agent->boot != NULL ? 0 : -ENOMEM;
 }
 

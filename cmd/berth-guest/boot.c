@@ -254,6 +254,7 @@ __attribute__((noreturn)) static void become_agent(Boot *boot, int handover, con
         .hello_sent = true,
         .listeners = true,
         .in_machine = true,
+        .device = boot->config.address[0] != '\0' ? NETWORK_DEVICE : NULL,
         .handover = handover,
         .notify = boot->notify,
         .umask = boot->settings.umask,

@@ -31,6 +31,8 @@ bool config_read(const WireFrame *frame, Config *ret_config)
     config.flags = wire_get_u32(&reader);
     get_string(&reader, config.account, sizeof(config.account));
     config.account_uid = wire_get_u32(&reader);
+    get_string(&reader, config.address6, sizeof(config.address6));
+    get_string(&reader, config.gateway6, sizeof(config.gateway6));
     if (!wire_reader_done(&reader) || version != WIRE_VERSION)
         return false;
 

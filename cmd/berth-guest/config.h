@@ -23,6 +23,8 @@ typedef struct {
     uint32_t flags;         /* WireConfigFlags */
     char account[33];       /* whose account the distro is to have, or "" (account.h) */
     uint32_t account_uid;
+    char address6[64]; /* "fd00::15/64", or "": no IPv6 */
+    char gateway6[46]; /* "", while IPv6 has no way out of the host */
 } Config;
 
 /* What a machine has when no host says anything: the addresses of user-mode networking. */

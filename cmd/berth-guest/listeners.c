@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "listeners.h"
 
+#include "doors.h"
 #include "log.h"
 #include "sockdiag.h"
 #include "trace.h"
@@ -20,6 +21,7 @@
 struct Listeners {
     Loop *loop;
     int diag;
+    Doors *doors; /* or NULL */
     Source trace;
     Source timer;
     bool ticked; /* the timer is set for a tick, not for a sweep */
@@ -61,6 +63,8 @@ static bool same(const ListeningSocket *a, const ListeningSocket *b, size_t coun
 {
     for (size_t i = 0; i < count; i++) {
         if (a[i].listener.port != b[i].listener.port ||
+            a[i].listener.relay != b[i].listener.relay ||
+            a[i].listener.protocol != b[i].listener.protocol ||
             a[i].listener.family != b[i].listener.family ||
             memcmp(a[i].listener.address, b[i].listener.address, 16) != 0 ||
             strcmp(a[i].owner, b[i].owner) != 0)
@@ -69,22 +73,34 @@ static bool same(const ListeningSocket *a, const ListeningSocket *b, size_t coun
     return true;
 }
 
+static size_t without_doors(const Doors *doors, ListeningSocket *sockets, size_t count)
+{
+    size_t kept = 0;
+    for (size_t i = 0; i < count; i++)
+        if (doors == NULL || !doors_own(doors, sockets[i].inode))
+            sockets[kept++] = sockets[i];
+    return kept;
+}
+
 static void take_snapshot(Listeners *listeners)
 {
-    int count = sockdiag_dump(listeners->diag, listeners->next, WIRE_LISTENERS_MAX);
-    if (count < 0) {
-        log_line("cannot list the listening sockets: %s", strerror(-count));
+    int found = sockdiag_dump(listeners->diag, listeners->next, WIRE_LISTENERS_MAX);
+    if (found < 0) {
+        log_line("cannot list the listening sockets: %s", strerror(-found));
         return;
     }
-    keep_owners(listeners, (size_t)count);
-    sockdiag_find_owners(listeners->next, (size_t)count);
+    size_t count = without_doors(listeners->doors, listeners->next, (size_t)found);
+    keep_owners(listeners, count);
+    sockdiag_find_owners(listeners->next, count);
+    if (listeners->doors != NULL)
+        doors_follow(listeners->doors, listeners->next, count);
 
-    bool changed = !listeners->known || listeners->count != (size_t)count ||
-                   !same(listeners->sockets, listeners->next, (size_t)count);
+    bool changed = !listeners->known || listeners->count != count ||
+                   !same(listeners->sockets, listeners->next, count);
     ListeningSocket *old = listeners->sockets;
     listeners->sockets = listeners->next;
     listeners->next = old;
-    listeners->count = (size_t)count;
+    listeners->count = count;
     listeners->known = true;
     if (changed)
         listeners->changed(listeners->data);
@@ -120,6 +136,7 @@ void listeners_free(Listeners *listeners)
         return;
     loop_close(listeners->loop, &listeners->trace);
     loop_close(listeners->loop, &listeners->timer);
+    doors_free(listeners->doors);
     if (listeners->diag >= 0)
         close(listeners->diag);
     free(listeners->sockets);
@@ -127,7 +144,14 @@ void listeners_free(Listeners *listeners)
     free(listeners);
 }
 
-Listeners *listeners_new(Loop *loop, bool use_events, void (*changed)(void *data), void *data)
+void listeners_sweep(Listeners *listeners)
+{
+    if (listeners != NULL && listeners->doors != NULL)
+        doors_sweep(listeners->doors);
+}
+
+Listeners *listeners_new(Loop *loop, bool use_events, const char *device,
+                         void (*changed)(void *data), void *data)
 {
     Listeners *listeners = calloc(1, sizeof(*listeners));
     if (listeners == NULL)
@@ -135,6 +159,7 @@ Listeners *listeners_new(Loop *loop, bool use_events, void (*changed)(void *data
     *listeners = (Listeners){
         .loop = loop,
         .diag = sockdiag_open(),
+        .doors = device != NULL ? doors_new(loop, device) : NULL,
         .changed = changed,
         .data = data,
         .sockets = calloc(WIRE_LISTENERS_MAX, sizeof(ListeningSocket)),

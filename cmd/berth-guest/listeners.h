@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  *
- * listeners — which TCP sockets listen, and word when that changes.
+ * listeners — which sockets listen or serve (sockdiag.h), and word when that changes.
  *
  * The truth is a dump by the kernel (sockdiag.h); what is here is only when to take one. In the
  * machine that is an event: the kernel's tracepoint sock:inet_sock_set_state, in a trace buffer of
@@ -8,7 +8,8 @@
  * and ticks within a few milliseconds are one. A slow sweep makes good what a full buffer lost;
  * without tracefs a fast sweep is all there is.
  *
- * Nothing is left out: which of them the host cares for is the host's policy.
+ * Nothing is left out but the agent's own: which of them the host cares for is the host's policy.
+ * Those that cannot be reached on @device get a door there (doors.h).
  */
 #pragma once
 
@@ -20,10 +21,15 @@
 typedef struct Listeners Listeners;
 
 /* Start watching; @changed is called after each change and for the first snapshot. @use_events: try
- * the tracepoint. NULL when the kernel cannot be asked for its sockets at all. */
-Listeners *listeners_new(Loop *loop, bool use_events, void (*changed)(void *data), void *data);
+ * the tracepoint. @device (borrowed) gets the doors; NULL: there are none. NULL when the kernel
+ * cannot be asked for its sockets at all. */
+Listeners *listeners_new(Loop *loop, bool use_events, const char *device,
+                         void (*changed)(void *data), void *data);
 /* NULL is nothing. */
 void listeners_free(Listeners *listeners);
+
+/* Free what the last turn of the loop has ended; call in between turns. NULL is nothing. */
+void listeners_sweep(Listeners *listeners);
 
 /* Whether there has been a snapshot. */
 bool listeners_known(const Listeners *listeners);

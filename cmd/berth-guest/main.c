@@ -17,13 +17,13 @@
 
 static int usage(void)
 {
-    fputs("usage: berth-guest --agent FD [--no-listeners]\n"
+    fputs("usage: berth-guest --agent FD [--no-listeners | --device NAME]\n"
           "Serve sessions over the stream socket FD. Without arguments: only as PID 1.\n",
           stderr);
     return 2;
 }
 
-static int run_agent(const char *number, bool listeners)
+static int run_agent(const char *number, bool listeners, const char *device)
 {
     char *end;
     long fd = strtol(number, &end, 10);
@@ -42,6 +42,7 @@ static int run_agent(const char *number, bool listeners)
         .init = INIT_NONE,
         .user = "",
         .listeners = listeners,
+        .device = device,
         .handover = -1,
         .notify = -1,
         .umask = 022,
@@ -54,7 +55,8 @@ int main(int argc, char **argv)
     if (getpid() == 1)
         boot(argv);
     bool quiet = argc == 4 && strcmp(argv[3], "--no-listeners") == 0;
-    if (argc < 3 || strcmp(argv[1], "--agent") != 0 || (argc > 3 && !quiet))
+    bool doors = argc == 5 && strcmp(argv[3], "--device") == 0;
+    if (argc < 3 || strcmp(argv[1], "--agent") != 0 || (argc > 3 && !quiet && !doors))
         return usage();
-    return run_agent(argv[2], !quiet);
+    return run_agent(argv[2], !quiet, doors ? argv[4] : NULL);
 }

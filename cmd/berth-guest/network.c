@@ -3,17 +3,21 @@
 
 #include "file.h"
 
+#include "log.h"
+
 #include <arpa/inet.h>
 #include <errno.h>
+#include <linux/ipv6.h>
 #include <net/if.h>
 #include <net/route.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
-#define DEVICE "eth0"
+#define DEVICE NETWORK_DEVICE
 
 static struct sockaddr ip(struct in_addr address)
 {
@@ -95,6 +99,71 @@ static int set_gateway(int fd, const char *text)
     return ioctl(fd, SIOCADDRT, &route) < 0 ? -errno : 0;
 }
 
+/* ---- IPv6 ---- */
+
+/* All is told by the host: nothing is to be learnt, nor to be waited for. */
+static void quiet_ipv6(void)
+{
+    static const char *const settings[][2] = {
+        {"accept_ra", "0"}, {"autoconf", "0"}, {"accept_dad", "0"}, {"dad_transmits", "0"}};
+    for (size_t i = 0; i < sizeof(settings) / sizeof(settings[0]); i++) {
+        char path[80];
+        snprintf(path, sizeof(path), "/proc/sys/net/ipv6/conf/" DEVICE "/%s", settings[i][0]);
+        file_write(path, settings[i][1]);
+    }
+}
+
+/* "fd00::15/64". */
+static int set_address6(int fd, const char *text)
+{
+    char plain[INET6_ADDRSTRLEN];
+    unsigned bits;
+    struct in6_ifreq request = {.ifr6_ifindex = (int)if_nametoindex(DEVICE)};
+    if (sscanf(text, "%45[0-9a-f:]/%u", plain, &bits) != 2 || bits > 128 ||
+        inet_pton(AF_INET6, plain, &request.ifr6_addr) != 1)
+        return -EINVAL;
+    request.ifr6_prefixlen = bits;
+    return ioctl(fd, SIOCSIFADDR, &request) < 0 ? -errno : 0;
+}
+
+static int change_route6(int fd, unsigned long change, const char *gateway)
+{
+    struct in6_rtmsg route = {
+        .rtmsg_flags = RTF_UP | (gateway[0] != '\0' ? RTF_GATEWAY : 0),
+        .rtmsg_metric = 1024,
+        .rtmsg_ifindex = (int)if_nametoindex(DEVICE),
+    };
+    if (gateway[0] != '\0' && inet_pton(AF_INET6, gateway, &route.rtmsg_gateway) != 1)
+        return -EINVAL;
+    return ioctl(fd, change, &route) < 0 ? -errno : 0;
+}
+
+void network_route6(const char *gateway)
+{
+    int fd = socket(AF_INET6, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+    if (fd < 0)
+        return;
+    change_route6(fd, SIOCDELRT, "");
+    int result = gateway[0] != '\0' ? change_route6(fd, SIOCADDRT, gateway) : 0;
+    if (result < 0)
+        log_line("no way out for IPv6: %s", strerror(-result));
+    close(fd);
+}
+
+/* A guest without it works as well as a host without it. */
+static void configure_ipv6(const Config *config)
+{
+    int fd = config->address6[0] != '\0' ? socket(AF_INET6, SOCK_DGRAM | SOCK_CLOEXEC, 0) : -1;
+    if (fd < 0)
+        return;
+    int result = set_address6(fd, config->address6);
+    close(fd);
+    if (result < 0)
+        log_line("no IPv6 on " DEVICE ": %s", strerror(-result));
+    else if (config->gateway6[0] != '\0')
+        network_route6(config->gateway6);
+}
+
 /* The host forwards to services bound to 127.0.0.1, too: such packets arrive on eth0, where the
  * kernel would drop them as impossible. Only on eth0, whose one peer is the user's own host. */
 static void accept_loopback(void)
@@ -117,8 +186,10 @@ static int configure(int fd, const Config *config, const char **ret_what)
     if ((result = set_address(fd, config->address)) < 0)
         return result;
     *ret_what = DEVICE;
+    quiet_ipv6();
     if ((result = bring_up(fd, DEVICE)) < 0)
         return result;
+    configure_ipv6(config);
     accept_loopback();
     *ret_what = "gateway of " DEVICE;
     return set_gateway(fd, config->gateway);

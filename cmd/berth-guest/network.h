@@ -2,6 +2,9 @@
  *
  * network — lo and eth0 with the addresses the host gave, before anything of the distro runs.
  *
+ * eth0 always has an IPv6 address, so that forwards reach what speaks nothing else; a way out it
+ * has for as long as the host has one.
+ *
  * No DHCP: the host knows the answers, and published images have their network managers switched
  * off.
  */
@@ -9,5 +12,10 @@
 
 #include "config.h"
 
+#define NETWORK_DEVICE "eth0"
+
 /* 0, or -errno with what failed in *ret_what (a constant). No eth0 at all is -ENODEV. */
 int network_up(const Config *config, const char **ret_what);
+
+/* IPv6's way out of the host, or "": there is none. Failures are logged. */
+void network_route6(const char *gateway);

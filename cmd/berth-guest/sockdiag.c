@@ -25,6 +25,8 @@ typedef struct {
     ListeningSocket *sockets;
     size_t max;
     size_t count;
+    uint8_t protocol;
+    unsigned clients_first, clients_last; /* ports of UDP that are nobody's in particular */
 } Dump;
 
 int sockdiag_open(void)
@@ -32,7 +34,7 @@ int sockdiag_open(void)
     return socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_SOCK_DIAG);
 }
 
-static int ask(int fd, uint8_t family)
+static int ask(int fd, uint8_t family, uint8_t protocol)
 {
     struct {
         struct nlmsghdr header;
@@ -42,25 +44,74 @@ static int ask(int fd, uint8_t family)
                    .nlmsg_type = SOCK_DIAG_BY_FAMILY,
                    .nlmsg_flags = NLM_F_REQUEST | NLM_F_DUMP},
         .request = {.sdiag_family = family,
-                    .sdiag_protocol = IPPROTO_TCP,
-                    .idiag_states = 1u << TCP_LISTEN},
+                    .sdiag_protocol = protocol,
+                    .idiag_states = 1u << (protocol == IPPROTO_TCP ? TCP_LISTEN : TCP_CLOSE)},
     };
     return send(fd, &message, sizeof(message), 0) < 0 ? -errno : 0;
 }
 
-static void add(Dump *dump, const struct inet_diag_msg *found)
+static const uint8_t any[16];
+static const uint8_t mapped[12] = {[10] = 0xff, [11] = 0xff}; /* RFC 4291, 2.5.5.2 */
+
+static void add(Dump *dump, const struct inet_diag_msg *found, uint8_t family, const void *address)
 {
-    bool v6 = found->idiag_family == AF_INET6;
-    if (dump->count == dump->max || found->id.idiag_sport == 0)
+    if (dump->count == dump->max)
         return;
     ListeningSocket *socket = &dump->sockets[dump->count++];
     *socket = (ListeningSocket){
-        .listener = {.family = v6 ? 6 : 4,
-                     .protocol = IPPROTO_TCP,
+        .listener = {.family = family,
+                     .protocol = dump->protocol,
                      .port = ntohs(found->id.idiag_sport)},
         .inode = found->idiag_inode,
     };
-    memcpy(socket->listener.address, found->id.idiag_src, v6 ? 16 : 4);
+    memcpy(socket->listener.address, address, family == 6 ? 16 : 4);
+}
+
+static bool serves(const Dump *dump, const struct inet_diag_msg *found)
+{
+    unsigned port = ntohs(found->id.idiag_sport);
+    if (port == 0)
+        return false;
+    return dump->protocol == IPPROTO_TCP ||
+           (found->id.idiag_dport == 0 &&
+            (port < dump->clients_first || port > dump->clients_last));
+}
+
+/* The kernel tells of each that takes no address or not yet whether it is IPv6 and nothing else. */
+static bool is_v6only(const struct nlmsghdr *header)
+{
+    const size_t fixed = NLMSG_LENGTH(sizeof(struct inet_diag_msg));
+    const char *next = (const char *)header + NLMSG_ALIGN(fixed);
+    size_t left =
+        header->nlmsg_len > NLMSG_ALIGN(fixed) ? header->nlmsg_len - NLMSG_ALIGN(fixed) : 0;
+    while (left >= sizeof(struct nlattr)) {
+        const struct nlattr *attribute = (const void *)next;
+        size_t step = NLA_ALIGN(attribute->nla_len);
+        if (attribute->nla_len < NLA_HDRLEN || step > left)
+            break;
+        if (attribute->nla_type == INET_DIAG_SKV6ONLY && attribute->nla_len > NLA_HDRLEN)
+            return next[NLA_HDRLEN] != 0;
+        next += step;
+        left -= step;
+    }
+    return false;
+}
+
+static void add_socket(Dump *dump, const struct nlmsghdr *header)
+{
+    const struct inet_diag_msg *found = NLMSG_DATA(header);
+    const uint8_t *address = (const uint8_t *)found->id.idiag_src;
+    if (!serves(dump, found))
+        return;
+    if (found->idiag_family != AF_INET6) {
+        add(dump, found, 4, address);
+    } else if (memcmp(address, mapped, sizeof(mapped)) == 0) {
+        add(dump, found, 4, address + sizeof(mapped));
+    } else {
+        add(dump, found, 6, address);
+        if (memcmp(address, any, sizeof(any)) == 0 && !is_v6only(header))
+            add(dump, found, 4, any);
+    }
 }
 
 /* One datagram's messages. 1: more will follow; 0: that was all; or -errno. */
@@ -75,7 +126,7 @@ static int take(Dump *dump, const struct nlmsghdr *header, size_t size)
         }
         if (header->nlmsg_type == SOCK_DIAG_BY_FAMILY &&
             header->nlmsg_len >= NLMSG_LENGTH(sizeof(struct inet_diag_msg)))
-            add(dump, NLMSG_DATA(header));
+            add_socket(dump, header);
 
         size_t step = NLMSG_ALIGN(header->nlmsg_len);
         if (step >= size)
@@ -92,7 +143,7 @@ static int dump_family(int fd, uint8_t family, Dump *dump)
         struct nlmsghdr header;
         char bytes[16384];
     } answer;
-    int result = ask(fd, family);
+    int result = ask(fd, family, dump->protocol);
     if (result < 0)
         return result;
     do {
@@ -106,13 +157,15 @@ static int dump_family(int fd, uint8_t family, Dump *dump)
     return result;
 }
 
-/* By port, family, address; the same address is in the order the sockets were made in. */
+/* By port, protocol, family, address; the same address is in the order the sockets were made in. */
 static int compare(const void *left, const void *right)
 {
     const ListeningSocket *a = left;
     const ListeningSocket *b = right;
     if (a->listener.port != b->listener.port)
         return a->listener.port < b->listener.port ? -1 : 1;
+    if (a->listener.protocol != b->listener.protocol)
+        return a->listener.protocol < b->listener.protocol ? -1 : 1;
     if (a->listener.family != b->listener.family)
         return a->listener.family < b->listener.family ? -1 : 1;
     int address = memcmp(a->listener.address, b->listener.address, 16);
@@ -128,23 +181,44 @@ static size_t without_repeats(ListeningSocket *sockets, size_t count)
     for (size_t i = 0; i < count; i++) {
         const WireListener *last = kept > 0 ? &sockets[kept - 1].listener : NULL;
         const WireListener *this = &sockets[i].listener;
-        if (last != NULL && last->port == this->port && last->family == this->family &&
-            memcmp(last->address, this->address, 16) == 0)
+        if (last != NULL && last->port == this->port && last->protocol == this->protocol &&
+            last->family == this->family && memcmp(last->address, this->address, 16) == 0)
             continue;
         sockets[kept++] = sockets[i];
     }
     return kept;
 }
 
+static void read_clients_range(Dump *dump)
+{
+    char line[64];
+    if (!file_read_line("/proc/sys/net/ipv4/ip_local_port_range", line, sizeof(line)) ||
+        sscanf(line, "%u %u", &dump->clients_first, &dump->clients_last) != 2) {
+        dump->clients_first = 32768;
+        dump->clients_last = 60999;
+    }
+}
+
 int sockdiag_dump(int fd, ListeningSocket *sockets, size_t max)
 {
+    static const struct {
+        uint8_t protocol;
+        uint8_t family;
+        bool may_lack; /* in a kernel that was not made by us */
+    } parts[] = {
+        {IPPROTO_TCP, AF_INET, false},
+        {IPPROTO_TCP, AF_INET6, true},
+        {IPPROTO_UDP, AF_INET, true},
+        {IPPROTO_UDP, AF_INET6, true},
+    };
     Dump dump = {.sockets = sockets, .max = max};
-    int result = dump_family(fd, AF_INET, &dump);
-    if (result < 0)
-        return result;
-    result = dump_family(fd, AF_INET6, &dump);
-    if (result < 0 && result != -ENOENT) /* a kernel without IPv6 */
-        return result;
+    read_clients_range(&dump);
+    for (size_t i = 0; i < sizeof(parts) / sizeof(parts[0]); i++) {
+        dump.protocol = parts[i].protocol;
+        int result = dump_family(fd, parts[i].family, &dump);
+        if (result < 0 && !(parts[i].may_lack && result == -ENOENT))
+            return result;
+    }
     qsort(sockets, dump.count, sizeof(*sockets), compare);
     return (int)without_repeats(sockets, dump.count);
 }

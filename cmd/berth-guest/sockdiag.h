@@ -1,6 +1,10 @@
 /* SPDX-License-Identifier: MIT
  *
- * sockdiag — the kernel's listening TCP sockets, and who has them open.
+ * sockdiag — the kernel's listening TCP sockets and its UDP servers, and who has them open.
+ *
+ * What is bound to all addresses of both families (dual-stack) is two listeners, 0.0.0.0 and ::, so
+ * that nobody need know which :: takes IPv4, too. A UDP socket serves if it has no peer and a port
+ * outside the range the kernel gives to clients.
  */
 #pragma once
 
@@ -18,7 +22,7 @@ typedef struct {
 /* A socket for questions; -1 with errno. */
 int sockdiag_open(void);
 
-/* All listening TCP sockets, IPv4 and IPv6, at most @max, in a stable order, one for each address.
+/* All of them, at most @max, sorted by port, protocol, family and address, one for each address.
  * The number of them, or -errno. */
 int sockdiag_dump(int fd, ListeningSocket *sockets, size_t max);
 

@@ -4,17 +4,21 @@
 #include "link.h"
 #include "model/forward.h"
 
+#include <arpa/inet.h>
 #include <string.h>
 
 /* libslirp's network, of which the guest has a fixed address: lib/net/stack.c. */
 #define GUEST_ADDRESS    "10.0.2.15/24"
 #define GUEST_GATEWAY    "10.0.2.2"
 #define GUEST_NAMESERVER "10.0.2.3"
+#define GUEST_HOST6      0x15 /* with the instance's prefix */
+#define GATEWAY_HOST6    0x02
 
 struct BerthAgent {
     BerthLink *link;
     const BerthAgentEvents *events;
     gpointer user_data;
+    guint8 prefix6[16];
 };
 
 static void take_hello(BerthAgent *agent, WireReader *reader)
@@ -119,9 +123,22 @@ static void on_closed(BerthLink *link, const GError *error, gpointer user_data)
     agent->events->lost(error, agent->user_data);
 }
 
-static void send_config(BerthAgent *agent, const BerthMachine *machine)
+/* Free with g_free. */
+static char *address6(const BerthAgent *agent, guint8 host)
+{
+    guint8 address[16];
+    char text[INET6_ADDRSTRLEN];
+    memcpy(address, agent->prefix6, sizeof(address));
+    address[15] = host;
+    return g_strdup(inet_ntop(AF_INET6, address, text, sizeof(text)));
+}
+
+static void send_config(BerthAgent *agent, const BerthMachine *machine, bool route6)
 {
     WireBuffer *output = berth_link_output(agent->link);
+    g_autofree char *guest6 = address6(agent, GUEST_HOST6);
+    g_autofree char *with_bits = g_strconcat(guest6, "/64", NULL);
+    g_autofree char *gateway6 = address6(agent, GATEWAY_HOST6);
     size_t begin = wire_frame_begin(output, WIRE_CONFIG, 0, 0);
     wire_put_u32(output, WIRE_VERSION);
     wire_put_string(output, machine->hostname);
@@ -137,18 +154,21 @@ static void send_config(BerthAgent *agent, const BerthMachine *machine)
                              (machine->oobe ? WIRE_CONFIG_OOBE : 0));
     wire_put_string(output, machine->account);
     wire_put_u32(output, machine->account_uid);
+    wire_put_string(output, with_bits);
+    wire_put_string(output, route6 ? gateway6 : "");
     wire_frame_end(output, begin);
     berth_link_flush(agent->link);
 }
 
-BerthAgent *berth_agent_new(int fd, const BerthMachine *machine, const BerthAgentEvents *events,
-                            gpointer user_data)
+BerthAgent *berth_agent_new(int fd, const BerthMachine *machine, bool route6,
+                            const BerthAgentEvents *events, gpointer user_data)
 {
     BerthAgent *agent = g_new0(BerthAgent, 1);
+    berth_address_prefix6(machine->id != NULL ? machine->id : "", agent->prefix6);
     agent->events = events;
     agent->user_data = user_data;
     agent->link = berth_link_new(fd, on_frame, on_closed, agent);
-    send_config(agent, machine);
+    send_config(agent, machine, route6);
     return agent;
 }
 
@@ -182,6 +202,16 @@ void berth_agent_set_clock(BerthAgent *agent, const char *zone)
     size_t begin = wire_frame_begin(output, WIRE_CLOCK, 0, 0);
     wire_put_u64(output, (guint64)g_get_real_time() * 1000);
     wire_put_string(output, zone);
+    wire_frame_end(output, begin);
+    berth_link_flush(agent->link);
+}
+
+void berth_agent_set_route6(BerthAgent *agent, bool route6)
+{
+    g_autofree char *gateway6 = address6(agent, GATEWAY_HOST6);
+    WireBuffer *output = berth_link_output(agent->link);
+    size_t begin = wire_frame_begin(output, WIRE_ROUTE, 0, 0);
+    wire_put_string(output, route6 ? gateway6 : "");
     wire_frame_end(output, begin);
     berth_link_flush(agent->link);
 }

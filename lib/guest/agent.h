@@ -36,9 +36,9 @@ typedef struct {
     void (*lost)(const GError *error, gpointer user_data);
 } BerthAgentEvents;
 
-/* Takes @fd. @events must outlive the agent. */
-BerthAgent *berth_agent_new(int fd, const BerthMachine *machine, const BerthAgentEvents *events,
-                            gpointer user_data);
+/* Takes @fd. @events must outlive the agent. @route6: whether IPv6 leads out of the host now. */
+BerthAgent *berth_agent_new(int fd, const BerthMachine *machine, bool route6,
+                            const BerthAgentEvents *events, gpointer user_data);
 void berth_agent_free(BerthAgent *agent);
 
 /* Ask the guest to power off or to reboot. */
@@ -49,6 +49,9 @@ void berth_agent_grow(BerthAgent *agent, guint64 size);
 
 /* Tell the guest the time and the time zone (an Olson name, or ""). */
 void berth_agent_set_clock(BerthAgent *agent, const char *zone);
+
+/* Tell the guest whether IPv6 leads out of the host. */
+void berth_agent_set_route6(BerthAgent *agent, bool route6);
 
 /* Pass a session's frame to the guest as @stream. */
 void berth_agent_send(BerthAgent *agent, const WireFrame *frame, guint32 stream);

@@ -128,6 +128,13 @@ static void on_host_clock(gpointer user_data)
     send_clock(instance);
 }
 
+static void on_host_route(gpointer user_data)
+{
+    BerthInstance *instance = user_data;
+    if (instance->agent != NULL && *instance->init != '\0')
+        berth_agent_set_route6(instance->agent, berth_host_route_leads_out(instance->route));
+}
+
 /* QEMU ended and nobody had asked it to. */
 static GError *crash_error(BerthInstance *instance)
 {
@@ -413,7 +420,9 @@ static bool spawn_qemu(BerthInstance *instance, GError **error)
     if (instance->qemu == NULL)
         return false;
     instance->qmp = berth_qmp_new(channels.qmp, on_qmp_event, on_qmp_closed, instance);
-    instance->agent = berth_agent_new(channels.agent, instance->machine, &agent_events, instance);
+    instance->agent = berth_agent_new(channels.agent, instance->machine,
+                                      berth_host_route_leads_out(instance->route), &agent_events,
+                                      instance);
     berth_console_attach(instance->console, channels.console);
     return true;
 }
@@ -472,6 +481,7 @@ BerthInstance *berth_instance_new(BerthMachine *machine, const char *dir, const 
     assign(&instance->init_status, "");
     instance->console = berth_console_new(machine->log, machine->log_size);
     instance->report = berth_boot_report_new();
+    instance->route = berth_host_route_new(BERTH_HOST_ROUTE_TABLE, on_host_route, instance);
     instance->clock = berth_host_clock_new(BERTH_ZONE_LINK, on_host_clock, instance);
     instance->server = berth_server_new(listen_fd, &berth_instance_server_ops, instance);
 
@@ -501,6 +511,7 @@ void berth_instance_free(BerthInstance *instance)
     berth_qemu_free(instance->qemu);
     berth_console_free(instance->console);
     berth_host_clock_free(instance->clock);
+    berth_host_route_free(instance->route);
     berth_boot_report_free(instance->report);
     g_clear_error(&instance->failure);
     berth_machine_free(instance->machine);

@@ -13,6 +13,7 @@
 #include "console.h"
 #include "guest/agent.h"
 #include "host_clock.h"
+#include "host_route.h"
 #include "network.h"
 #include "server.h"
 #include "sockets.h"
@@ -67,6 +68,7 @@ struct BerthInstance {
     bool no_disk;            /* that was the one which mounts it */
     BerthBootReport *report;
 
+    BerthHostRoute *route;
     BerthHostClock *clock;
 };
 

@@ -163,6 +163,15 @@ BerthMachine *berth_machine_new(const BerthDistro *distro, const BerthSettings *
     return g_steal_pointer(&machine);
 }
 
+void berth_address_prefix6(const char *id, guint8 ret_prefix[16])
+{
+    memset(ret_prefix, 0, 16);
+    ret_prefix[0] = 0xfd;
+    for (gsize i = 0; i < 10 && id[i] != '\0'; i++)
+        ret_prefix[1 + i / 2] |=
+            (guint8)((g_ascii_xdigit_value(id[i]) & 0xf) << (i % 2 == 0 ? 4 : 0));
+}
+
 char *berth_machine_to_text(const BerthMachine *machine)
 {
     g_autoptr(GKeyFile) file = g_key_file_new();

@@ -84,6 +84,11 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(BerthMachine, berth_machine_free)
  * disks. */
 guint berth_machine_devices(const BerthMachine *machine);
 
+/* The instance's own IPv6 network, a /64: fd, then the first ten digits of @id, which is a
+ * distro's. The rest of @ret_prefix, whose last byte is the host part, is zero. Source: RFC
+ * 4193, 3.1. */
+void berth_address_prefix6(const char *id, guint8 ret_prefix[16]);
+
 /* Its text form and back. Free the text with g_free.
  * Errors of from_text: BERTH_ERROR_INVALID, "config.*". */
 char *berth_machine_to_text(const BerthMachine *machine);

@@ -6,14 +6,14 @@
 #include <string.h>
 
 static const char *const type_names[] = {
-    [WIRE_CONFIG] = "CONFIG",   [WIRE_POWER] = "POWER",   [WIRE_GROW] = "GROW",
-    [WIRE_GROWN] = "GROWN",     [WIRE_HELLO] = "HELLO",   [WIRE_STAGE] = "STAGE",
-    [WIRE_READY] = "READY",     [WIRE_BOOTED] = "BOOTED", [WIRE_LISTENERS] = "LISTENERS",
-    [WIRE_OPEN] = "OPEN",       [WIRE_SIGNAL] = "SIGNAL", [WIRE_RESIZE] = "RESIZE",
-    [WIRE_CLOSE] = "CLOSE",     [WIRE_OPENED] = "OPENED", [WIRE_FAILED] = "FAILED",
-    [WIRE_EXIT] = "EXIT",       [WIRE_DATA] = "DATA",     [WIRE_EOF] = "EOF",
-    [WIRE_CREDIT] = "CREDIT",   [WIRE_CLOCK] = "CLOCK",   [WIRE_NOTE] = "NOTE",
-    [WIRE_CONNECT] = "CONNECT",
+    [WIRE_CONFIG] = "CONFIG", [WIRE_POWER] = "POWER",     [WIRE_GROW] = "GROW",
+    [WIRE_GROWN] = "GROWN",   [WIRE_HELLO] = "HELLO",     [WIRE_STAGE] = "STAGE",
+    [WIRE_READY] = "READY",   [WIRE_BOOTED] = "BOOTED",   [WIRE_LISTENERS] = "LISTENERS",
+    [WIRE_OPEN] = "OPEN",     [WIRE_SIGNAL] = "SIGNAL",   [WIRE_RESIZE] = "RESIZE",
+    [WIRE_CLOSE] = "CLOSE",   [WIRE_OPENED] = "OPENED",   [WIRE_FAILED] = "FAILED",
+    [WIRE_EXIT] = "EXIT",     [WIRE_DATA] = "DATA",       [WIRE_EOF] = "EOF",
+    [WIRE_CREDIT] = "CREDIT", [WIRE_CLOCK] = "CLOCK",     [WIRE_NOTE] = "NOTE",
+    [WIRE_ROUTE] = "ROUTE",   [WIRE_CONNECT] = "CONNECT",
 };
 
 const char *wire_type_name(uint8_t type)
@@ -286,6 +286,7 @@ void wire_put_listener(WireBuffer *buffer, const WireListener *listener)
     wire_put_u16(buffer, listener->port);
     wire_buffer_append(buffer, listener->address, sizeof(listener->address));
     wire_put_string(buffer, listener->owner);
+    wire_put_u16(buffer, listener->relay);
 }
 
 bool wire_get_listener(WireReader *reader, WireListener *ret_listener)
@@ -296,6 +297,7 @@ bool wire_get_listener(WireReader *reader, WireListener *ret_listener)
     listener.port = wire_get_u16(reader);
     const uint8_t *address = take(reader, sizeof(listener.address));
     listener.owner = wire_get_string(reader);
+    listener.relay = wire_get_u16(reader);
     if ((listener.family != 4 && listener.family != 6) || listener.port == 0)
         reader->failed = true;
     if (reader->failed)

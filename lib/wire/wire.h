@@ -16,6 +16,7 @@
  *     list       = count:u32  string*
  *     listener   = family:u8 (4, 6)  protocol:u8 (6 TCP, 17 UDP)  port:u16  address:16 bytes
  *                  (IPv4 in the first four, the rest zero)  owner:string (the process's name or "")
+ *                  relay:u16 (0: none)
  *
  * size is at most WIRE_PAYLOAD_MAX. Stream 0 is the machine itself; a session has a stream number
  * of its own, chosen by the host, never used again on that connection.
@@ -51,7 +52,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define WIRE_VERSION       3u
+#define WIRE_VERSION       4u
 #define WIRE_PORT_NAME     "org.berth.agent"
 #define WIRE_HEADER_SIZE   12u
 #define WIRE_PAYLOAD_MAX   65536u
@@ -65,13 +66,15 @@ typedef enum {
                         gateway:string nameserver:string mtu:u32 realtime_nsec:u64 zone:string
                         (an Olson name or "") identity:string (cmd/berth-guest/renew.h, or "")
                         flags:u32 (WireConfigFlags) account:string account_uid:u32
-                        (cmd/berth-guest/account.h, or "" and 0);
+                        (cmd/berth-guest/account.h, or "" and 0)
+                        address6:string ("fd00::15/64", or "") gateway6:string (or "");
                         the first frame, sent before the guest asks */
     WIRE_POWER = 2,  /* action:u8 (WirePower); the guest starts its orderly way down */
     WIRE_GROW = 3,   /* size:u64 bytes; the disk is being made so large, and the root file system is
                         to follow. One at a time */
     WIRE_CLOCK = 4,  /* realtime_nsec:u64 zone:string; the host's clock, which was set, or stood
                         still, and its time zone (or ""), which may have changed */
+    WIRE_ROUTE = 5,  /* gateway6:string; IPv6's way out of the host has come, or gone ("") */
 
     /* stream 0, guest to host */
     WIRE_HELLO = 16, /* version:u32 kernel:string (uname -r); the guest's first frame */
@@ -211,6 +214,8 @@ typedef struct {
     uint16_t port;
     uint8_t address[16];
     const char *owner; /* borrowed */
+    uint16_t relay; /* the port of eth0, both families, at which the agent hands connections on to
+                       it, where it cannot be reached directly; or 0 */
 } WireListener;
 
 void wire_put_listener(WireBuffer *buffer, const WireListener *listener);

@@ -18,7 +18,7 @@ def find(host, port):
 
 @pytest.mark.parametrize("family, address, number", [
     (socket.AF_INET, "127.0.0.1", 4), (socket.AF_INET, "0.0.0.0", 4),
-    (socket.AF_INET6, "::1", 6), (socket.AF_INET6, "::", 6),
+    (socket.AF_INET6, "::1", 6),
 ])
 def test_socket_comes_and_goes(host, family, address, number):
     with socket.socket(family) as server:
@@ -33,6 +33,42 @@ def test_socket_comes_and_goes(host, family, address, number):
         with open(f"/proc/{os.getpid()}/comm", encoding="utf-8") as comm:
             assert one.owner == comm.read().strip()
     host.until(lambda: not find(host, port))
+
+
+@pytest.mark.parametrize("v6only", [0, 1])
+def test_who_takes_both_families_is_two(host, v6only):
+    with socket.socket(socket.AF_INET6) as server:
+        server.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, v6only)
+        server.bind(("::", 0))
+        server.listen()
+        port = server.getsockname()[1]
+        host.until(lambda: find(host, port))
+        found = [(one.family, one.address) for one in find(host, port)]
+        assert found == ([(6, "::")] if v6only else [(4, "0.0.0.0"), (6, "::")])
+
+
+def test_a_mapped_address_is_one_of_ipv4(host):
+    with socket.socket(socket.AF_INET6) as server:
+        server.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 0)
+        server.bind(("::ffff:127.0.0.1", 0))
+        server.listen()
+        port = server.getsockname()[1]
+        host.until(lambda: find(host, port))
+        assert [(one.family, one.address) for one in find(host, port)] == [(4, "127.0.0.1")]
+
+
+def test_servers_of_udp_and_not_their_clients(host):
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as server, \
+            socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as client, \
+            socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as unbound:
+        server.bind(("127.0.0.1", 15353))
+        client.bind(("127.0.0.1", 15354))
+        client.connect(("127.0.0.1", 15353))
+        unbound.sendto(b"", ("127.0.0.1", 15353))  # which gives it a port of the range for clients
+        host.until(lambda: find(host, 15353))
+        assert [(one.family, one.protocol) for one in find(host, 15353)] == [(4, 17)]
+        assert not find(host, 15354) and not find(host, unbound.getsockname()[1])
+    host.until(lambda: not find(host, 15353))
 
 
 def test_socket_of_a_session_is_named_after_its_program(host):

@@ -177,7 +177,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     g_assert_cmpint(berth_fd_socketpair(SOCK_STREAM, pair), ==, 0);
     world.server = berth_server_new(dup(listener), &server_ops, &world);
     world.sockets = berth_sockets_new(dir, &sockets_ops, &world, NULL);
-    world.agent = berth_agent_new(pair[0], machine, &agent_events, &world);
+    world.agent = berth_agent_new(pair[0], machine, false, &agent_events, &world);
     berth_server_set_up(world.server, true);
     berth_sockets_set_up(world.sockets, true);
     int session = open_session();

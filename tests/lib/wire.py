@@ -11,7 +11,7 @@ import socket
 import struct
 import time
 
-VERSION = 3
+VERSION = 4
 HEADER = struct.Struct("<IBBHI")
 PAYLOAD_MAX = 65536
 DATA_MAX = 32768
@@ -29,7 +29,7 @@ TTY, LOGIN, SHELL, BARE = 1, 2, 4, 8
 PIPE_STDIN, PIPE_STDOUT, PIPE_STDERR, COOKED = 16, 32, 64, 128
 
 Frame = collections.namedtuple("Frame", "type channel stream payload")
-Listener = collections.namedtuple("Listener", "family protocol port address owner")
+Listener = collections.namedtuple("Listener", "family protocol port address owner relay")
 
 
 class ProtocolError(Exception):
@@ -75,7 +75,7 @@ class Fields:
         raw = self.take(16)
         address = (socket.inet_ntop(socket.AF_INET, raw[:4]) if family == 4
                    else socket.inet_ntop(socket.AF_INET6, raw))
-        return Listener(family, protocol, port, address, self.string())
+        return Listener(family, protocol, port, address, self.string(), self.number("H"))
 
     def end(self):
         if self.rest:
@@ -84,12 +84,13 @@ class Fields:
 
 def config(hostname="guest", user="", address="10.0.2.15/24", gateway="10.0.2.2",
            nameserver="10.0.2.3", mtu=1500, realtime_nsec=None, zone="", identity="",
-           flags=0, account="", account_uid=0):
+           flags=0, account="", account_uid=0, address6="", gateway6=""):
     realtime_nsec = time.time_ns() if realtime_nsec is None else realtime_nsec
     return frame(CONFIG, struct.pack("<I", VERSION) + string(hostname) + string(user)
                  + string(address) + string(gateway) + string(nameserver)
                  + struct.pack("<IQ", mtu, realtime_nsec) + string(zone) + string(identity)
-                 + struct.pack("<I", flags) + string(account) + struct.pack("<I", account_uid))
+                 + struct.pack("<I", flags) + string(account) + struct.pack("<I", account_uid)
+                 + string(address6) + string(gateway6))
 
 
 class Session:

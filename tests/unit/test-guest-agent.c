@@ -98,13 +98,13 @@ static void set_up(Fixture *fixture, gconstpointer data)
 {
     int pair[2];
     g_assert_cmpint(berth_fd_socketpair(SOCK_STREAM, pair), ==, 0);
-    fixture->machine =
-        berth_machine_from_text("[machine]\nhostname=box\nmtu=9000\nidentity=0123456789abcdef\n"
-                                "account=alice\naccount-uid=1001\noobe=true\n",
-                                NULL);
+    fixture->machine = berth_machine_from_text(
+        "[machine]\nid=0123456789abcdef\nhostname=box\nmtu=9000\nidentity=0123456789abcdef\n"
+        "account=alice\naccount-uid=1001\noobe=true\n",
+        NULL);
     fixture->said = g_string_new(NULL);
     fixture->guest = pair[1];
-    fixture->agent = berth_agent_new(pair[0], fixture->machine, &events, fixture);
+    fixture->agent = berth_agent_new(pair[0], fixture->machine, true, &events, fixture);
 }
 
 static void tear_down(Fixture *fixture, gconstpointer data)
@@ -159,6 +159,8 @@ static void test_config_comes_first_unasked(Fixture *fixture, gconstpointer data
     g_assert_cmpuint(wire_get_u32(&reader), ==, WIRE_CONFIG_OOBE);
     g_assert_cmpstr(wire_get_string(&reader), ==, "alice");
     g_assert_cmpuint(wire_get_u32(&reader), ==, 1001);
+    g_assert_cmpstr(wire_get_string(&reader), ==, "fd01:2345:6789::15/64");
+    g_assert_cmpstr(wire_get_string(&reader), ==, "fd01:2345:6789::2");
     g_assert_true(wire_reader_done(&reader));
     wire_buffer_clear(&buffer);
 }
@@ -246,6 +248,31 @@ static void test_the_clock_is_told(Fixture *fixture, gconstpointer data)
     wire_buffer_clear(&buffer);
 }
 
+static void test_the_way_out_comes_and_goes(Fixture *fixture, gconstpointer data)
+{
+    static const char *const gateways[] = {"", "fd01:2345:6789::2"};
+    WireBuffer buffer = {0};
+    WireFrame frame;
+    WireReader reader;
+    berth_agent_set_route6(fixture->agent, false);
+    berth_agent_set_route6(fixture->agent, true);
+    uint8_t *room = wire_buffer_reserve(&buffer, 4096);
+    ssize_t size = read(fixture->guest, room, 4096);
+    g_assert_cmpint(size, >, 0);
+    wire_buffer_added(&buffer, (size_t)size);
+
+    g_assert_cmpint(wire_frame_peek(&buffer, &frame), ==, 1); /* CONFIG */
+    for (gsize i = 0; i < G_N_ELEMENTS(gateways); i++) {
+        wire_buffer_consume(&buffer, WIRE_HEADER_SIZE + frame.size);
+        g_assert_cmpint(wire_frame_peek(&buffer, &frame), ==, 1);
+        g_assert_cmpuint(frame.type, ==, WIRE_ROUTE);
+        wire_reader_init(&reader, &frame);
+        g_assert_cmpstr(wire_get_string(&reader), ==, gateways[i]);
+        g_assert_true(wire_reader_done(&reader));
+    }
+    wire_buffer_clear(&buffer);
+}
+
 static void test_nonsense_ends_the_channel(Fixture *fixture, gconstpointer data)
 {
     WireBuffer buffer = {0};
@@ -317,6 +344,7 @@ int main(int argc, char **argv)
     ADD("what-the-guest-says-becomes-calls", 0, test_what_the_guest_says_becomes_calls);
     ADD("the-disk-grows", 0, test_the_disk_grows);
     ADD("the-clock-is-told", 0, test_the_clock_is_told);
+    ADD("the-way-out-comes-and-goes", 0, test_the_way_out_comes_and_goes);
     ADD("another-version-ends-the-channel", 0, test_nonsense_ends_the_channel);
     ADD("bad-payload-ends-the-channel", 1, test_nonsense_ends_the_channel);
     ADD("bad-frame-ends-the-channel", 2, test_nonsense_ends_the_channel);

@@ -113,8 +113,12 @@ static void test_leftovers_are_an_error(void)
 
 static void test_listeners(void)
 {
-    WireListener listener = {
-        .family = 4, .protocol = 6, .port = 8080, .address = {127, 0, 0, 1}, .owner = "python3"};
+    WireListener listener = {.family = 4,
+                             .protocol = 6,
+                             .port = 8080,
+                             .address = {127, 0, 0, 1},
+                             .owner = "python3",
+                             .relay = 40000};
     WireBuffer buffer = {0};
     size_t begin = wire_frame_begin(&buffer, WIRE_LISTENERS, 0, 0);
     wire_put_listener(&buffer, &listener);
@@ -130,6 +134,7 @@ static void test_listeners(void)
     g_assert_true(wire_get_listener(&reader, &back));
     g_assert_cmpuint(back.port, ==, 8080);
     g_assert_cmpstr(back.owner, ==, "python3");
+    g_assert_cmpuint(back.relay, ==, 40000);
     g_assert_false(wire_get_listener(&reader, &back));
     wire_buffer_clear(&buffer);
 }

@@ -1,0 +1,160 @@
+# SPDX-License-Identifier: MIT
+"""Doors: services that cannot be reached on the device are reached through a port of the agent's."""
+
+import hashlib
+import os
+import socket
+import struct
+import threading
+
+import pytest
+
+
+@pytest.fixture
+def agent(start_agent):
+    return start_agent("--device", "lo")
+
+
+def serve(address, family=socket.AF_INET, v6only=1):
+    server = socket.socket(family)
+    if family == socket.AF_INET6:
+        server.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, v6only)
+    server.bind((address, 0))
+    server.listen(128)
+    return server
+
+
+def listeners_of(host, port):
+    return [one for one in host.listeners or [] if one.port == port]
+
+
+def door_of(host, server):
+    """The number of the door to @server; 0: there is none."""
+    port = server.getsockname()[1]
+    host.until(lambda: listeners_of(host, port))
+    relays = {one.relay for one in listeners_of(host, port)}
+    assert len(relays) == 1
+    return relays.pop()
+
+
+@pytest.mark.parametrize("family, address, through", [
+    (socket.AF_INET, "127.0.0.1", "127.0.0.1"), (socket.AF_INET, "127.0.0.1", "::1"),
+    (socket.AF_INET6, "::1", "127.0.0.1"), (socket.AF_INET6, "::1", "::1"),
+    (socket.AF_INET, "0.0.0.0", "::1"), (socket.AF_INET6, "::", "127.0.0.1"),
+])
+def test_the_way_through(host, family, address, through):
+    with serve(address, family) as server:
+        relay = door_of(host, server)
+        with socket.create_connection((through, relay)) as client:
+            service, peer = server.accept()
+            assert peer[0] in ("127.0.0.1", "::1")  # a client on its loopback
+            client.sendall(b"there")
+            assert service.recv(5) == b"there"
+            service.sendall(b"back")
+            assert client.recv(4) == b"back"
+            service.close()
+
+
+def test_none_is_needed_by_who_takes_both(host):
+    with serve("::", socket.AF_INET6, v6only=0) as server:
+        assert door_of(host, server) == 0
+
+
+def test_each_family_goes_to_its_own(host):
+    with serve("127.0.0.1") as v4, socket.socket(socket.AF_INET6) as v6:
+        v6.bind(("::1", v4.getsockname()[1]))
+        v6.listen()
+        host.until(lambda: len(listeners_of(host, v4.getsockname()[1])) == 2)
+        relay = door_of(host, v4)
+        for through, server in (("127.0.0.1", v4), ("::1", v6)):
+            with socket.create_connection((through, relay)):
+                server.accept()[0].close()
+
+
+def test_a_door_closes_with_its_service(host):
+    server = serve("127.0.0.1")
+    port, relay = server.getsockname()[1], door_of(host, server)
+    server.close()
+    host.until(lambda: not listeners_of(host, port))
+    with pytest.raises(ConnectionRefusedError):
+        socket.create_connection(("127.0.0.1", relay))
+
+
+def test_a_door_is_no_listener_of_the_guest(host):
+    with serve("127.0.0.1") as server:
+        assert not listeners_of(host, door_of(host, server))
+
+
+def test_half_of_a_connection_ends(host):
+    with serve("127.0.0.1") as server, \
+            socket.create_connection(("127.0.0.1", door_of(host, server))) as client:
+        service = server.accept()[0]
+        client.sendall(b"all of the question")
+        client.shutdown(socket.SHUT_WR)
+        question = b""
+        while chunk := service.recv(100):
+            question += chunk
+        assert question == b"all of the question"
+        service.sendall(b"the answer")
+        service.close()
+        assert client.recv(100) == b"the answer" and client.recv(100) == b""
+
+
+@pytest.mark.parametrize("who", ["client", "service"])
+def test_a_reset_is_a_reset(host, who):
+    with serve("127.0.0.1") as server:
+        client = socket.create_connection(("127.0.0.1", door_of(host, server)))
+        service = server.accept()[0]
+        client.sendall(b"x")
+        assert service.recv(1) == b"x"
+        cutter, other = (client, service) if who == "client" else (service, client)
+        cutter.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        cutter.close()
+        with pytest.raises(ConnectionResetError):
+            other.recv(1)
+        other.close()
+
+
+def test_who_is_full_is_not_read_from_and_nothing_is_lost(host):
+    sent, received = hashlib.sha256(), hashlib.sha256()
+    with serve("127.0.0.1") as server, \
+            socket.create_connection(("127.0.0.1", door_of(host, server))) as client:
+        service = server.accept()[0]
+        client.settimeout(0.5)
+        block = os.urandom(65536)
+        size = 0
+        with pytest.raises(TimeoutError):
+            while size < 1 << 30:
+                size += (taken := client.send(block))
+                sent.update(block[:taken])
+        assert size < 64 << 20  # what the kernel's buffers hold
+
+        def read():
+            while chunk := service.recv(65536):
+                received.update(chunk)
+
+        reader = threading.Thread(target=read)
+        reader.start()
+        client.settimeout(20)
+        client.sendall(block)
+        sent.update(block)
+        client.shutdown(socket.SHUT_WR)
+        reader.join()
+        service.close()
+    assert sent.digest() == received.digest()
+
+
+def test_a_crowd_leaves_nothing_behind(agent):
+    host = agent.host
+    with serve("127.0.0.1") as server:
+        relay = door_of(host, server)
+        before = agent.fds()
+        for _ in range(5):
+            clients = [socket.create_connection(("127.0.0.1", relay)) for _ in range(64)]
+            services = [server.accept()[0] for _ in clients]
+            for number, service in enumerate(services):
+                service.sendall(b"%02d" % number)
+            assert sorted(client.recv(2) for client in clients) == [b"%02d" % n for n in range(64)]
+            for one in clients + services:
+                one.close()
+        host.until(lambda: agent.fds() <= before)
