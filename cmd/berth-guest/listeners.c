@@ -3,6 +3,7 @@
 
 #include "doors.h"
 #include "log.h"
+#include "natports.h"
 #include "sockdiag.h"
 #include "trace.h"
 
@@ -21,7 +22,8 @@
 struct Listeners {
     Loop *loop;
     int diag;
-    Doors *doors; /* or NULL */
+    Doors *doors;  /* or NULL */
+    NatPorts *nat; /* or NULL */
     Source trace;
     Source timer;
     bool ticked; /* the timer is set for a tick, not for a sweep */
@@ -90,6 +92,10 @@ static void take_snapshot(Listeners *listeners)
         return;
     }
     size_t count = without_doors(listeners->doors, listeners->next, (size_t)found);
+    if (listeners->nat != NULL) {
+        count = natports_append(listeners->nat, listeners->next, count, WIRE_LISTENERS_MAX);
+        count = sockdiag_sort(listeners->next, count);
+    }
     keep_owners(listeners, count);
     sockdiag_find_owners(listeners->next, count);
     if (listeners->doors != NULL)
@@ -116,6 +122,15 @@ static void on_timer(Source *source, uint32_t events)
     set_sweep(listeners);
 }
 
+/* Whatever it was: a dump is due, in a moment. */
+static void tick(void *data)
+{
+    Listeners *listeners = data;
+    if (!listeners->ticked)
+        set_timer(listeners, TICK_NSEC);
+    listeners->ticked = true;
+}
+
 static void on_trace(Source *source, uint32_t events)
 {
     Listeners *listeners = container_of(source, Listeners, trace);
@@ -125,9 +140,7 @@ static void on_trace(Source *source, uint32_t events)
         continue;
     if (size < 0 && errno != EAGAIN && errno != EINTR)
         loop_close(listeners->loop, source); /* the fast sweep takes over */
-    if (!listeners->ticked)
-        set_timer(listeners, TICK_NSEC);
-    listeners->ticked = true;
+    tick(listeners);
 }
 
 void listeners_free(Listeners *listeners)
@@ -137,6 +150,7 @@ void listeners_free(Listeners *listeners)
     loop_close(listeners->loop, &listeners->trace);
     loop_close(listeners->loop, &listeners->timer);
     doors_free(listeners->doors);
+    natports_free(listeners->nat);
     if (listeners->diag >= 0)
         close(listeners->diag);
     free(listeners->sockets);
@@ -175,6 +189,7 @@ Listeners *listeners_new(Loop *loop, bool use_events, const char *device,
     }
     loop_add(loop, &listeners->timer, timer, EPOLLIN, on_timer);
 
+    listeners->nat = use_events ? natports_new(loop, tick, listeners) : NULL;
     int trace = use_events ? trace_open_listen_events() : -1;
     if (trace >= 0)
         loop_add(loop, &listeners->trace, trace, EPOLLIN, on_trace);

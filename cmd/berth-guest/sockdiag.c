@@ -189,6 +189,12 @@ static size_t without_repeats(ListeningSocket *sockets, size_t count)
     return kept;
 }
 
+size_t sockdiag_sort(ListeningSocket *sockets, size_t count)
+{
+    qsort(sockets, count, sizeof(*sockets), compare);
+    return without_repeats(sockets, count);
+}
+
 static void read_clients_range(Dump *dump)
 {
     char line[64];
@@ -219,8 +225,7 @@ int sockdiag_dump(int fd, ListeningSocket *sockets, size_t max)
         if (result < 0 && !(parts[i].may_lack && result == -ENOENT))
             return result;
     }
-    qsort(sockets, dump.count, sizeof(*sockets), compare);
-    return (int)without_repeats(sockets, dump.count);
+    return (int)sockdiag_sort(sockets, dump.count);
 }
 
 /* ---- owners ---- */

@@ -26,5 +26,8 @@ int sockdiag_open(void);
  * The number of them, or -errno. */
 int sockdiag_dump(int fd, ListeningSocket *sockets, size_t max);
 
+/* Sort @sockets and leave repeats out; returns how many are left. */
+size_t sockdiag_sort(ListeningSocket *sockets, size_t count);
+
 /* Fill in the owner of those sockets that have none, by one bounded walk through /proc. */
 void sockdiag_find_owners(ListeningSocket *sockets, size_t count);

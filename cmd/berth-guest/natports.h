@@ -1,0 +1,25 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * natports — ports that the guest's own packet filter hands on, to a container most likely.
+ *
+ * CNI's portmap, a NodePort and many a script publish a port by a DNAT rule alone: no socket
+ * listens. The kernel tells when its rules change (nfnetlink), a dump of them is the truth. Rules
+ * for one port of TCP or UDP count, of the tables that have a chain of type nat at prerouting,
+ * written by nft or by iptables-nft. Sets, maps and ranges of ports are not looked into.
+ */
+#pragma once
+
+#include "loop.h"
+#include "sockdiag.h"
+
+typedef struct NatPorts NatPorts;
+
+/* @changed is called when the rules may have become others. NULL where the kernel has none, or does
+ * not tell us. */
+NatPorts *natports_new(Loop *loop, void (*changed)(void *data), void *data);
+/* NULL is nothing. */
+void natports_free(NatPorts *ports);
+
+/* Append the ports to @sockets, of which @count are there and @max fit; returns their new number.
+ * They are on all addresses of IPv4 and have no inode and no owner. */
+size_t natports_append(NatPorts *ports, ListeningSocket *sockets, size_t count, size_t max);
