@@ -62,12 +62,14 @@ int identity_hosts(const Config *config, const Settings *settings)
     char *after = cut_block(old);
     bool needs_newline = after > old && after[-1] != '\n';
     char *text = NULL;
-    int size =
-        asprintf(&text,
-                 "%.*s%s" HOSTS_BEGIN "127.0.0.1 localhost\n"
-                 "127.0.1.1 %s\n"
-                 "::1 localhost ip6-localhost ip6-loopback\n" HOSTS_END "%s",
-                 (int)(after - old), old, needs_newline ? "\n" : "", config->hostname, after);
+    int size = asprintf(&text,
+                        "%.*s%s" HOSTS_BEGIN "127.0.0.1 localhost\n"
+                        "127.0.1.1 %s\n"
+                        "%s%s"
+                        "::1 localhost ip6-localhost ip6-loopback\n" HOSTS_END "%s",
+                        (int)(after - old), old, needs_newline ? "\n" : "", config->hostname,
+                        config->gateway, config->gateway[0] != '\0' ? " host.berth.internal\n" : "",
+                        after);
     int result = size < 0 ? -ENOMEM : file_replace("/etc/hosts", text, 0644);
     if (size >= 0)
         free(text);

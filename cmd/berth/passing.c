@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #include "passing.h"
 
+#include "proxy.h"
+
 #include <string.h>
 
 #define LIST "BERTH_ENV"
@@ -11,6 +13,7 @@ void passing_clear(Passing *passing)
 {
     g_clear_pointer(&passing->environment, g_ptr_array_unref);
     g_clear_pointer(&passing->offered, g_ptr_array_unref);
+    g_clear_pointer(&passing->ports, g_array_unref);
 }
 
 static void set(GPtrArray *pairs, const char *name, const char *value)
@@ -31,6 +34,22 @@ static void offer_locale(GPtrArray *pairs)
     for (gsize i = 0; names[i] != NULL; i++)
         if (g_str_has_prefix(names[i], "LC_") || g_str_has_prefix(names[i], "LANG"))
             pass_on(pairs, names[i]);
+}
+
+static void pass_proxies(Passing *passing)
+{
+    for (gsize i = 0; proxy_names[i] != NULL; i++) {
+        const char *value = g_getenv(proxy_names[i]);
+        if (value == NULL)
+            continue;
+        guint16 port;
+        g_autofree char *translated = proxy_for_guest(value, &port);
+        set(passing->environment, proxy_names[i], translated);
+        if (port != 0)
+            g_array_append_val(passing->ports, port);
+    }
+    pass_on(passing->environment, "no_proxy"); /* names as the guest knows them */
+    pass_on(passing->environment, "NO_PROXY");
 }
 
 /* --- BERTH_ENV --- */
@@ -98,13 +117,15 @@ static bool add_given(GPtrArray *pairs, const char *text, GError **error)
 bool passing_build(const Invocation *invocation, bool tty, Passing *ret_passing, GError **error)
 {
     g_auto(Passing)
-        passing = {g_ptr_array_new_with_free_func(g_free), g_ptr_array_new_with_free_func(g_free)};
+        passing = {g_ptr_array_new_with_free_func(g_free), g_ptr_array_new_with_free_func(g_free),
+                   g_array_new(FALSE, FALSE, sizeof(guint16))};
     for (gsize i = 0; tty && terminal_names[i] != NULL; i++)
         pass_on(passing.offered, terminal_names[i]);
     offer_locale(passing.offered);
     g_ptr_array_add(passing.offered, NULL);
 
     pass_on(passing.environment, "TZ");
+    pass_proxies(&passing);
     add_list(passing.environment);
     const char *text;
     for (guint i = 0; (text = invocation_nth_value(invocation, "env", i)) != NULL; i++)
@@ -113,7 +134,7 @@ bool passing_build(const Invocation *invocation, bool tty, Passing *ret_passing,
     g_ptr_array_add(passing.environment, NULL);
 
     *ret_passing = passing;
-    passing = (Passing){NULL, NULL};
+    passing = (Passing){NULL, NULL, NULL};
     return true;
 }
 

@@ -2,10 +2,10 @@
  *
  * passing — what of this environment goes along with a command into its distro.
  *
- * By itself: the terminal's name, the language and the time zone. By the user's word: --env, and
- * BERTH_ENV, a list as WSL's WSLENV is: names separated by colons, each perhaps with a slash and
- * flags: u only into the distro, w only out of it, p a path, l a list of paths; an entry with any
- * other flag is passed over. Paths arrive absolute.
+ * By itself: the terminal's name, the language, the time zone and the proxies. By the user's word:
+ * --env, and BERTH_ENV, a list as WSL's WSLENV is: names separated by colons, each perhaps with a
+ * slash and flags: u only into the distro, w only out of it, p a path, l a list of paths; an entry
+ * with any other flag is passed over. Paths arrive absolute.
  */
 #pragma once
 
@@ -14,6 +14,7 @@
 typedef struct {
     GPtrArray *environment; /* "K=V", NULL-terminated: the command has these */
     GPtrArray *offered;     /* the same: where the distro knows them */
+    GArray *ports; /* guint16: of proxies on our loopback, which the guest must be let to */
 } Passing;
 
 void passing_clear(Passing *passing);

@@ -115,12 +115,10 @@ const Command command_run = {
     .details =
         "Each of the command's streams is a terminal where ours is one. Without a command it is\n"
         "the user's login shell. Without \"run\" (berth -d NAME -- ls '*.c') the words are a line\n"
-        "for the user's shell, except after -e. Variables: TERM, the locale, TZ, and those\n"
-        "BERTH_ENV names, as WSLENV does for WSL. The exit status is the command's own; 128+N "
-        "when\n"
-        "signal N ended it, 127 when it was not found, 126 when it could not be executed, 125 "
-        "when\n"
-        "berth failed.",
+        "for the user's shell, except after -e. Variables: TERM, the locale, TZ, proxies, and\n"
+        "those BERTH_ENV names, as WSLENV does for WSL. The exit status is the command's own;\n"
+        "128+N when signal N ended it, 127 when it was not found, 126 when it could not be\n"
+        "executed, 125 when berth failed.",
     .max_arguments = -1,
     .strict = true,
     .failure = SESSION_FAILURE,

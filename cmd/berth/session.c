@@ -71,7 +71,7 @@ static int run_somewhere(Invocation *invocation, const char *distro, BerthRun *r
 int session_run(Invocation *invocation, const SessionCommand *command, GError **error)
 {
     TerminalPlan plan;
-    g_auto(Passing) passing = {NULL, NULL};
+    g_auto(Passing) passing = {NULL, NULL, NULL};
     invocation->subject = command->distro;
     terminal_plan(command->terminal, &plan);
     if (!passing_build(invocation, plan.tty, &passing, error))

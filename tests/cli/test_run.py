@@ -391,6 +391,15 @@ def test_shell_types_that_cannot_be(box):
     box("-d", "box", "-e").failed(125, "usage.arguments", "missing")
 
 
+def test_proxies_are_passed_on_as_the_guest_reaches_them(box):
+    given = {"http_proxy": "http://127.0.0.1:3128/", "HTTPS_PROXY": "http://proxy.example:8080", "no_proxy": "localhost"}
+    lines = box("run", "env", env=given).ok().splitlines()
+    assert "http_proxy=http://host.berth.internal:3128/" in lines
+    assert "HTTPS_PROXY=http://proxy.example:8080" in lines and "no_proxy=localhost" in lines
+    lines = box("run", "--env", "http_proxy=", "env", env=given).ok().splitlines()
+    assert "http_proxy=" in lines  # what is given wins
+
+
 # --- BERTH_ENV ---
 
 def test_variables_by_list(box, tmp_path):
