@@ -107,6 +107,8 @@ class TestDebian:
         (["Bookworm;id"], "Bookworm;id: not the name of a suite"),
         (["bookworm", "trixie"], "one suite, not 'bookworm' and 'trixie'"),
         (["--include", "vim,$(id)"], "--include $(id): not the name of a package"),
+        (["--disable"], "--disable needs a value"),
+        (["--disable", "a.service,$(id)"], "--disable $(id): not the name of a unit"),
     ])
     def test_wrong_arguments(self, arguments, message):
         result = run(DEBIAN, *arguments)
