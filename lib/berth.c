@@ -138,6 +138,7 @@ int berth_run(int connection, const BerthRun *run, GError **error)
                                   .signals = run->signals,
                                   .get_size = run->get_size,
                                   .warn = run->warn,
+                                  .notice = run->notice,
                                   .user_data = run->user_data};
     return berth_session_run(connection, &command, error);
 }

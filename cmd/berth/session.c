@@ -23,6 +23,13 @@ static void print_warning(const char *text, gpointer unused)
     terminal_print("berth: ", text);
 }
 
+/* From the beginning of the line, which may have a prompt on it. */
+static void print_news(const char *text, gpointer unused)
+{
+    if (isatty(STDERR_FILENO))
+        terminal_print("\rberth: ", text);
+}
+
 /* Lend it our terminal, as far as there is one. */
 int session_run_on_terminal(int connection, BerthRun *run, const TerminalPlan *plan, GError **error)
 {
@@ -91,6 +98,7 @@ int session_run(Invocation *invocation, const SessionCommand *command, GError **
                     .input = STDIN_FILENO,
                     .output = STDOUT_FILENO,
                     .errors = STDERR_FILENO,
-                    .warn = print_warning};
+                    .warn = print_warning,
+                    .notice = print_news};
     return run_somewhere(invocation, distro, &run, &plan, error);
 }

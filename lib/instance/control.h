@@ -17,6 +17,7 @@
  *     OPEN on stream 1 ...            OPENED ... EXIT | FAILED, once the guest is up; with
  *                                     WIRE_OPEN_BARE as soon as its agent answers
  *     any of them                     CONTROL_ERROR when it fails
+ *                                     CONTROL_NOTICE unasked, to sessions with a terminal
  *
  * The client's functions block. @fd is a connection of lib/instance/runtime.h and stays the
  * caller's. Lost connections are BERTH_ERROR_GUEST, "instance.lost".
@@ -37,6 +38,7 @@ typedef enum {
     CONTROL_STOP = 67,      /* how:u8 (BerthStopHow) grace_sec:u32 */
     CONTROL_GROW = 68,      /* size:u64, of the disk */
     CONTROL_BOOT = 69,      /* nothing */
+    CONTROL_NOTICE = 72,    /* line:string; from the keeper, about the distro, for its user */
     CONTROL_DONE = 80,      /* nothing */
     CONTROL_STATUS_IS = 81, /* state:string accel:string keeper_pid:u32 qemu_pid:u32
                                started_usec:u64 (real time) sessions:u32 kernel:string init:string

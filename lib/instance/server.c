@@ -31,6 +31,7 @@ typedef struct {
     guint32 local;                    /* the client's own number for it */
     bool opened;                      /* the guest has begun the session */
     bool bare;                        /* it waits for nothing of the distro */
+    bool tty;                         /* it has a terminal */
     WireCredit credit[WIRE_CHANNELS]; /* what the guest may still send */
     WireBuffer early;                 /* the session's frames from before the guest was up */
 } Client;
@@ -112,11 +113,11 @@ static bool keep_early(Client *client, const WireFrame *frame)
     return wire_buffer_size(&client->early) <= CLIENT_BACKLOG_MAX;
 }
 
-static bool is_bare(const WireFrame *frame)
+static guint32 open_flags(const WireFrame *frame)
 {
     WireReader reader;
     wire_reader_init(&reader, frame);
-    return (wire_get_u32(&reader) & WIRE_OPEN_BARE) != 0;
+    return wire_get_u32(&reader);
 }
 
 static bool can_start(const Client *client)
@@ -138,7 +139,8 @@ static bool take_session_frame(Client *client, const WireFrame *frame)
     if (client->state == CLIENT_IDLE && frame->type == WIRE_OPEN) {
         client->state = CLIENT_OPENING;
         client->local = frame->stream;
-        client->bare = is_bare(frame);
+        client->bare = (open_flags(frame) & WIRE_OPEN_BARE) != 0;
+        client->tty = (open_flags(frame) & WIRE_OPEN_TTY) != 0;
         if (!keep_early(client, frame))
             return false;
         if (can_start(client))
@@ -384,6 +386,27 @@ void berth_server_finish(BerthServer *server, const GError *error)
         if (client->state == CLIENT_STOPPING)
             answer_done(client);
         berth_link_drain(client->link, FINISH_DRAIN_MSEC);
+    }
+}
+
+/* One that does not read does without. */
+static bool takes_notices(const Client *client)
+{
+    return client->state == CLIENT_IN_SESSION && client->opened && client->tty &&
+           berth_link_pending(client->link) < CLIENT_BACKLOG_MAX / 2;
+}
+
+void berth_server_notice(BerthServer *server, const char *line)
+{
+    for (guint i = 0; i < server->clients->len; i++) {
+        Client *client = g_ptr_array_index(server->clients, i);
+        if (!takes_notices(client))
+            continue;
+        WireBuffer *output = berth_link_output(client->link);
+        size_t begin = wire_frame_begin(output, (WireType)CONTROL_NOTICE, 0, 0);
+        wire_put_string(output, line);
+        wire_frame_end(output, begin);
+        berth_link_flush(client->link);
     }
 }
 

@@ -63,6 +63,9 @@ void berth_server_release(BerthServer *server, const GError *error, bool asked);
  * written out, for at most a moment. */
 void berth_server_finish(BerthServer *server, const GError *error);
 
+/* Show @line, of no control codes, to whoever has a session with a terminal. */
+void berth_server_notice(BerthServer *server, const char *line);
+
 guint berth_server_sessions(const BerthServer *server);
 
 G_END_DECLS

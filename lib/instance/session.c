@@ -212,6 +212,17 @@ static bool take_opened(Session *session, WireReader *reader)
     return true;
 }
 
+static bool take_notice(const Session *session, WireReader *reader)
+{
+    const BerthCommand *command = session->command;
+    const char *line = wire_get_string(reader);
+    if (!wire_reader_done(reader))
+        return false;
+    if (command->notice != NULL)
+        command->notice(line, command->user_data);
+    return true;
+}
+
 static bool take_failed(Session *session, WireReader *reader, GError **error)
 {
     guint8 status = wire_get_u8(reader);
@@ -254,6 +265,8 @@ static bool take_frame(Session *session, const WireFrame *frame, GError **error)
         guint32 bytes = wire_get_u32(&reader);
         return wire_reader_done(&reader) && wire_credit_grant(&session->credit, bytes);
     }
+    case CONTROL_NOTICE:
+        return take_notice(session, &reader);
     case CONTROL_ERROR:
         berth_control_get_error(frame, error);
         session->status = 125;

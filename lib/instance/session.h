@@ -34,6 +34,8 @@ typedef struct {
 
     /* A line for the user; may be NULL. */
     void (*warn)(const char *text, gpointer user_data);
+    /* The same of what happens in the distro meanwhile: a port was opened. May be NULL. */
+    void (*notice)(const char *text, gpointer user_data);
 
     /* A signalfd of the signals to pass on, or -1. SIGWINCH becomes a resize: @get_size is asked.
      */

@@ -321,6 +321,20 @@ static void echo_guest(BerthServer *server, const WireFrame *frame, guint32 stre
     }
 }
 
+/* A port is opened in the guest while the session runs. */
+static void noticing_guest(BerthServer *server, const WireFrame *frame, guint32 stream)
+{
+    berth_server_notice(server, "a port"); /* nobody's before the command has begun */
+    echo_guest(server, frame, stream);
+    if (frame->type == WIRE_OPEN)
+        berth_server_notice(server, "port 3000 is on http://localhost:3000");
+}
+
+static void keep_notice(const char *text, gpointer user_data)
+{
+    g_string_append_printf(user_data, "%s;", text);
+}
+
 static int pipe_with(const char *text)
 {
     int ends[2];
@@ -358,6 +372,29 @@ static void test_session(void)
             close(output[i]);
             close(errors[i]);
         }
+        finish(&fixture);
+    }
+}
+
+static void test_notice_reaches_sessions_with_a_terminal(void)
+{
+    for (int tty = 0; tty < 2; tty++) {
+        Fixture fixture = {.guest = noticing_guest, .up = true};
+        start(&fixture);
+        berth_autofd int fd = client(&fixture);
+        berth_autofd int null_fd = open("/dev/null", O_WRONLY | O_CLOEXEC);
+        g_autoptr(GString) heard = g_string_new(NULL);
+        BerthCommand command = {.tty = tty != 0,
+                                .input = -1,
+                                .output = null_fd,
+                                .errors = null_fd,
+                                .signals = -1,
+                                .notice = keep_notice,
+                                .user_data = heard};
+        g_autoptr(GError) error = NULL;
+        g_assert_cmpint(berth_session_run(fd, &command, &error), ==, 3);
+        g_assert_no_error(error);
+        g_assert_cmpstr(heard->str, ==, tty ? "port 3000 is on http://localhost:3000;a port;" : "");
         finish(&fixture);
     }
 }
@@ -513,6 +550,8 @@ int main(int argc, char **argv)
     g_test_add_func("/instance/control/stop", test_stop);
     g_test_add_func("/instance/control/grow", test_grow);
     g_test_add_func("/instance/control/session", test_session);
+    g_test_add_func("/instance/control/notice-reaches-sessions-with-a-terminal",
+                    test_notice_reaches_sessions_with_a_terminal);
     g_test_add_func("/instance/control/session-that-never-starts", test_session_that_never_starts);
     g_test_add_func("/instance/control/guest-that-dies-around-the-beginning",
                     test_guest_that_dies_around_the_beginning);
