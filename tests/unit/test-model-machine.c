@@ -62,6 +62,17 @@ static void test_budget(void)
     g_assert_cmpstr(error->message, ==, "Debian needs 7 devices, a microvm machine has room for 6");
 }
 
+static void test_network_of_its_own(void)
+{
+    static const guint8 expected[16] = {0xfd, 0x01, 0x23, 0xab, 0xcd, 0xef};
+    guint8 prefix[16];
+    berth_address_prefix6("0123abcdef456789", prefix);
+    g_assert_cmpmem(prefix, 16, expected, 16);
+    berth_address_prefix6("", prefix);
+    g_assert_cmphex(prefix[0], ==, 0xfd);
+    g_assert_cmphex(prefix[1], ==, 0);
+}
+
 static void test_bad_template(void)
 {
     g_autoptr(BerthDistro) distro = debian();
@@ -138,5 +149,6 @@ int main(int argc, char **argv)
     g_test_add_func("/model/machine/budget", test_budget);
     g_test_add_func("/model/machine/bad-template", test_bad_template);
     g_test_add_func("/model/machine/text-and-back", test_text_and_back);
+    g_test_add_func("/model/machine/network-of-its-own", test_network_of_its_own);
     return g_test_run();
 }
