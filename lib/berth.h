@@ -142,6 +142,8 @@ char *berth_resolve(Berth *berth, const char *name, GError **error);
 typedef struct {
     char *name;
     char *id;
+    guint number;  /* no other distro's; 0: there was none left */
+    char *address; /* of the host's loopback, for its ports alone; or NULL */
     bool is_default;
     char *disk;        /* path of the image; NULL while it is being imported */
     guint64 disk_size; /* as the guest sees it */

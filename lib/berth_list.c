@@ -18,6 +18,7 @@ void berth_info_free(BerthInfo *info)
         return;
     g_free(info->name);
     g_free(info->id);
+    g_free(info->address);
     g_free(info->disk);
     g_free(info->state);
     g_free(info->accel);
@@ -106,6 +107,8 @@ static gpointer describe(gpointer data)
     BerthInfo *info = g_new0(BerthInfo, 1);
     info->name = g_strdup(job->distro->name);
     info->id = g_strdup(job->distro->id);
+    info->number = job->distro->number;
+    info->address = berth_distro_address(info->number);
     info->is_default = job->distro->is_default;
     fill_disk(info, job->distro);
     info->created_usec = job->distro->created_usec;

@@ -122,6 +122,8 @@ static void add_distro(JsonBuilder *builder, const BerthInfo *info)
     json_builder_begin_object(builder);
     json_add_string(builder, "name", info->name);
     json_add_string(builder, "id", info->id);
+    json_add_number(builder, "number", info->number);
+    json_add_string(builder, "address", info->address);
     json_add_bool(builder, "default", info->is_default);
     json_add_string(builder, "state", info->state);
     if (info->holder_pid != 0)

@@ -37,6 +37,11 @@ void berth_distro_free(BerthDistro *distro)
     g_free(distro);
 }
 
+char *berth_distro_address(guint number)
+{
+    return number != 0 ? g_strdup_printf("127.0.%u.1", number) : NULL;
+}
+
 bool berth_distro_check_name(const char *name, GError **error)
 {
     gsize length = strlen(name);

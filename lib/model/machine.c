@@ -15,6 +15,7 @@ static const char *const accel_words[] = {"auto", "kvm", "tcg", NULL};
 #define MEMBER(member) offsetof(BerthMachine, member)
 static const BerthField machine_fields[] = {
     {"id", BERTH_FIELD_STRING, MEMBER(id)},
+    {"number", BERTH_FIELD_UINT, MEMBER(number), "0", 0, BERTH_DISTRO_NUMBER_MAX},
     {"name", BERTH_FIELD_STRING, MEMBER(name)},
     {"hostname", BERTH_FIELD_STRING, MEMBER(hostname)},
     {"user", BERTH_FIELD_STRING, MEMBER(user)},
@@ -127,6 +128,7 @@ BerthMachine *berth_machine_new(const BerthDistro *distro, const BerthSettings *
         return NULL;
 
     replace(&machine->id, distro->id);
+    machine->number = distro->number;
     replace(&machine->name, distro->name);
     g_free(machine->hostname);
     machine->hostname = berth_distro_hostname(distro->name);

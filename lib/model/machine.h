@@ -30,6 +30,7 @@ typedef struct {
 typedef struct {
     /* who */
     char *id;       /* of the distro */
+    guint number;   /* of the distro, or 0 */
     char *name;     /* of the distro */
     char *hostname; /* in the guest */
     char *user;     /* default user, or NULL for root */

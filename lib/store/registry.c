@@ -35,13 +35,25 @@ static const char *const migrations[] = {
     "ALTER TABLE distro ADD COLUMN account TEXT;" /* NULL: none is to be made */
     "ALTER TABLE distro ADD COLUMN account_uid INTEGER NOT NULL DEFAULT 0;"
     "ALTER TABLE distro ADD COLUMN oobe INTEGER NOT NULL DEFAULT 0 CHECK (oobe IN (0, 1));",
+
+    "ALTER TABLE distro ADD COLUMN number INTEGER NOT NULL DEFAULT 0" /* 0: there was none left */
+    "  CHECK (number BETWEEN 0 AND 254);"
+    "UPDATE distro SET number = (SELECT count(*) FROM distro AS o WHERE o.rowid <= distro.rowid)"
+    "  WHERE (SELECT count(*) FROM distro AS o WHERE o.rowid <= distro.rowid) <= 254;"
+    "CREATE UNIQUE INDEX distro_number ON distro (number) WHERE number > 0;",
 };
 G_STATIC_ASSERT(APPLICATION_ID == 1651668072);
 
 /* The order read_row and bind_row know. */
 #define COLUMNS                                                                                    \
     "id, name, disk, disk_size, user, memory, cpus, created_usec, is_default, own_identity, "      \
-    "keep_disk, account, account_uid, oobe"
+    "keep_disk, account, account_uid, oobe, number"
+
+/* The smallest number no distro has, or 0. */
+#define FREE_NUMBER                                                                                \
+    "(SELECT coalesce(min(n), 0) FROM"                                                             \
+    " (SELECT 1 AS n UNION SELECT number + 1 FROM distro WHERE number BETWEEN 1 AND 253)"          \
+    " WHERE n NOT IN (SELECT number FROM distro))"
 
 struct BerthRegistry {
     sqlite3 *db;
@@ -291,6 +303,7 @@ static BerthDistro *read_row(sqlite3_stmt *row)
     distro->account = g_strdup((const char *)sqlite3_column_text(row, 11));
     distro->account_uid = (guint)sqlite3_column_int64(row, 12);
     distro->oobe = sqlite3_column_int(row, 13) != 0;
+    distro->number = (guint)sqlite3_column_int(row, 14);
     return distro;
 }
 
@@ -334,7 +347,7 @@ bool berth_registry_insert(BerthRegistry *registry, const BerthDistro *distro, G
         registry,
         "INSERT INTO distro (" COLUMNS ")"
         " SELECT ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, NOT EXISTS (SELECT 1 FROM distro), ?9, ?10,"
-        " ?11, ?12, ?13",
+        " ?11, ?12, ?13, " FREE_NUMBER,
         NULL, NULL, error);
     if (statement == NULL)
         return false;

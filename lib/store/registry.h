@@ -29,7 +29,8 @@ BerthRegistry *berth_registry_open(const char *path, GError **error);
 void berth_registry_close(BerthRegistry *registry);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(BerthRegistry, berth_registry_close)
 
-/* Add @distro. The first one becomes the default, whatever is_default says.
+/* Add @distro. The first one becomes the default, whatever is_default says; its number is the
+ * smallest that is free, whatever number says.
  * Errors: also BERTH_ERROR_EXISTS, "registry.exists". */
 bool berth_registry_insert(BerthRegistry *registry, const BerthDistro *distro, GError **error);
 

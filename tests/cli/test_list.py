@@ -1,8 +1,9 @@
 """Looking: list, status, config, and the default distro. None of these start anything."""
 import json
 import socket
-import threading
+import sqlite3
 import subprocess
+import threading
 import time
 
 import pytest
@@ -187,3 +188,27 @@ def test_who_holds_a_distro(three, rootfs):
     assert "New" not in three.names()
     three("import", "new", rootfs).ok()
     assert three.info("new")["state"] == "stopped" and "holder_pid" not in three.info("new")
+
+
+def numbers(berth):
+    return {d["name"]: d["number"] for d in json.loads(berth("list", "--json").ok())["distros"]}
+
+
+def test_numbers_and_addresses(three, rootfs):
+    assert numbers(three) == {"alpha": 1, "beta": 2, "gamma": 3}
+    assert three.info("gamma")["address"] == "127.0.3.1"
+    three("unregister", "beta").ok()
+    three("clone", "gamma", "delta").ok()
+    three("import", "epsilon", rootfs).ok()
+    three("rename", "alpha", "omega").ok()
+    assert numbers(three) == {"omega": 1, "delta": 2, "gamma": 3, "epsilon": 4}
+
+
+def test_distros_of_an_older_registry_get_numbers(three):
+    with sqlite3.connect(three.data / "registry.db") as db:
+        db.execute("DROP INDEX distro_number")
+        db.execute("ALTER TABLE distro DROP COLUMN number")
+        db.execute("DROP TABLE IF EXISTS forward")
+        db.execute("PRAGMA user_version = 4")
+    db.close()
+    assert numbers(three) == {"alpha": 1, "beta": 2, "gamma": 3}

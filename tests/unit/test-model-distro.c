@@ -60,6 +60,13 @@ static void test_ids_differ(void)
     g_assert_cmpstr(copy->id, ==, one->id);
 }
 
+static void test_address(void)
+{
+    g_autofree char *last = berth_distro_address(254);
+    g_assert_cmpstr(last, ==, "127.0.254.1");
+    g_assert_null(berth_distro_address(0));
+}
+
 int main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
@@ -67,5 +74,6 @@ int main(int argc, char **argv)
     g_test_add_func("/model/distro/hostnames", test_hostnames);
     g_test_add_func("/model/distro/accounts", test_accounts);
     g_test_add_func("/model/distro/ids-differ", test_ids_differ);
+    g_test_add_func("/model/distro/address", test_address);
     return g_test_run();
 }

@@ -117,6 +117,34 @@ static void test_the_disk_is_changed_by_id(Place *place, gconstpointer data)
     g_assert_cmpstr(berth_error_id(error), ==, "distro.not-found");
 }
 
+static guint number_of(BerthRegistry *registry, const char *name)
+{
+    g_autoptr(BerthDistro) distro = berth_registry_find(registry, name, NULL);
+    return distro->number;
+}
+
+static void test_numbers_are_the_smallest_that_are_free(Place *place, gconstpointer data)
+{
+    g_autoptr(BerthRegistry) registry = open_registry(place);
+    for (guint i = 1; i <= BERTH_DISTRO_NUMBER_MAX + 1; i++) {
+        g_autofree char *name = g_strdup_printf("d%u", i);
+        insert(registry, name);
+        g_assert_cmpuint(number_of(registry, name), ==, i > BERTH_DISTRO_NUMBER_MAX ? 0 : i);
+    }
+    insert(registry, "another"); /* any number of them may be without */
+    g_assert_cmpuint(number_of(registry, "another"), ==, 0);
+
+    g_assert_true(berth_registry_remove(registry, "d254", NULL));
+    g_assert_true(berth_registry_remove(registry, "d7", NULL));
+    g_assert_true(berth_registry_remove(registry, "d9", NULL));
+    static const guint next[] = {7, 9, 254, 0};
+    for (gsize i = 0; i < G_N_ELEMENTS(next); i++) {
+        g_autofree char *name = g_strdup_printf("new%u", (guint)i);
+        insert(registry, name);
+        g_assert_cmpuint(number_of(registry, name), ==, next[i]);
+    }
+}
+
 static void test_names_are_unique_without_case(Place *place, gconstpointer data)
 {
     g_autoptr(BerthRegistry) registry = open_registry(place);
@@ -363,6 +391,8 @@ int main(int argc, char **argv)
         {"/store/registry/list-begins-with-the-default", test_list_begins_with_the_default},
         {"/store/registry/what-is-not-a-registry-is-left-alone",
          test_what_is_not_a_registry_is_left_alone},
+        {"/store/registry/numbers-are-the-smallest-that-are-free",
+         test_numbers_are_the_smallest_that_are_free},
         {"/store/registry/newer-and-foreign-files-are-refused",
          test_newer_and_foreign_files_are_refused},
         {"/store/registry/no-place-for-it", test_no_place_for_it},
