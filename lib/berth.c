@@ -223,18 +223,46 @@ void berth_port_free(BerthPort *port)
         return;
     g_free(port->distro);
     g_free(port->protocol);
+    g_free(port->host);
+    g_strfreev(port->addresses);
+    g_free(port->origin);
     g_free(port->state);
     g_free(port->owner);
     g_free(port->reason);
     g_free(port);
 }
 
+static char **open_addresses(const BerthForward *forward)
+{
+    GPtrArray *list = g_ptr_array_new();
+    for (guint i = 0; i < BERTH_LEGS; i++) {
+        const BerthLeg *leg = &forward->legs[i];
+        if (leg->state == BERTH_FORWARD_OPEN)
+            g_ptr_array_add(list, berth_rule_address_text(leg->family, leg->host));
+    }
+    g_ptr_array_add(list, NULL);
+    return (char **)g_ptr_array_free(list, FALSE);
+}
+
+/* Where it is on the host, if that is not the guest's port of localhost. */
+static char *host_of(const BerthForward *forward)
+{
+    BerthRule rule = forward->rule;
+    rule.host_port = forward->host_port;
+    bool same = rule.family == 0 && rule.host_port == rule.guest_port;
+    return same ? NULL : berth_rule_host(&rule);
+}
+
 static BerthPort *public_port(const char *distro, const BerthForward *forward)
 {
     BerthPort *port = g_new0(BerthPort, 1);
     port->distro = g_strdup(distro);
-    port->protocol = g_strdup(forward->protocol == BERTH_TCP ? "tcp" : "udp");
-    port->port = forward->port;
+    port->protocol = g_strdup(berth_protocol_word(forward->rule.protocol));
+    port->port = forward->rule.guest_port;
+    port->host_port = forward->host_port;
+    port->origin = g_strdup(berth_origin_word(forward->origin));
+    port->addresses = open_addresses(forward);
+    port->host = host_of(forward);
     port->state = g_strdup(berth_forward_state_word(forward->state));
     port->owner = g_strdup(forward->owner);
     port->reason = g_strdup(forward->reason);

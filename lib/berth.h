@@ -274,11 +274,15 @@ bool berth_stop(Berth *berth, const char *const *names, const BerthStop *stop, G
 
 typedef struct {
     char *distro;
-    char *protocol; /* "tcp" or "udp" */
-    guint16 port;   /* in the guest, and on localhost */
-    char *state;    /* "open", "blocked", "ignored" or "wanted" */
-    char *owner;    /* the process in the guest, or "" */
-    char *reason;   /* why it is not open, or NULL */
+    char *protocol;    /* "tcp" or "udp" */
+    guint16 port;      /* in the guest */
+    guint16 host_port; /* on the host: the same, unless asked for or where that takes privileges */
+    char *host;        /* "8080" of localhost, "0.0.0.0:80"; NULL: the same port of localhost */
+    char **addresses;  /* of the host on which it is open, in text */
+    char *origin;      /* "listener", "rule" or "publish" */
+    char *state;       /* "open", "blocked", "ignored" or "wanted" */
+    char *owner;       /* the process in the guest, or "" */
+    char *reason;      /* why it is not open, or what is not as wanted; or NULL */
 } BerthPort;
 
 void berth_port_free(BerthPort *port);

@@ -60,7 +60,7 @@ static void fill_ports(BerthInfo *info, int fd)
     for (guint i = 0; i < forwards->len; i++) {
         const BerthForward *forward = forwards->pdata[i];
         if (forward->state == BERTH_FORWARD_OPEN)
-            info->ports[info->n_ports++] = forward->port;
+            info->ports[info->n_ports++] = forward->host_port;
     }
 }
 

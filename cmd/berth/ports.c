@@ -37,6 +37,13 @@ static void print_json(const GPtrArray *ports)
         json_add_string(builder, "distro", port->distro);
         json_add_string(builder, "protocol", port->protocol);
         json_add_number(builder, "port", port->port);
+        json_add_number(builder, "host_port", port->host_port);
+        json_builder_set_member_name(builder, "addresses");
+        json_builder_begin_array(builder);
+        for (gsize j = 0; port->addresses[j] != NULL; j++)
+            json_builder_add_string_value(builder, port->addresses[j]);
+        json_builder_end_array(builder);
+        json_add_string(builder, "origin", port->origin);
         json_add_string(builder, "state", port->state);
         json_add_string(builder, "process", port->owner);
         json_add_string(builder, "reason", port->reason);

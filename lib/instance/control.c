@@ -5,8 +5,16 @@
 #include "base/fd.h"
 #include "channel.h"
 
+#include <arpa/inet.h>
 #include <stdlib.h>
 #include <string.h>
+
+/* A guest chooses names, and how many of them there are: the list is of as many frames as it takes.
+ */
+enum { PORTS_END = 0, PORTS_ENTRY = 1, PORTS_MORE = 2 };
+#define PORTS_FRAME_SIZE (WIRE_PAYLOAD_MAX - 4096u) /* from which on the next one begins */
+#define OWNER_MAX        64u
+#define REASON_MAX       1024u
 
 void berth_instance_status_free(BerthInstanceStatus *status)
 {
@@ -71,39 +79,92 @@ static BerthInstanceStatus *get_status(WireReader *reader)
     return status;
 }
 
-void berth_control_put_ports(WireBuffer *buffer, const GPtrArray *forwards)
+static void put_at_most(WireBuffer *buffer, const char *text, gsize max)
 {
-    size_t begin = wire_frame_begin(buffer, (WireType)CONTROL_PORTS_ARE, 0, 0);
-    guint32 count = MIN(forwards->len, WIRE_LISTENERS_MAX);
-    wire_put_u32(buffer, count);
-    for (guint32 i = 0; i < count; i++) {
-        const BerthForward *forward = g_ptr_array_index(forwards, i);
-        wire_put_u8(buffer, (guint8)forward->protocol);
-        wire_put_u16(buffer, forward->port);
-        wire_put_u8(buffer, forward->loopback);
-        wire_put_u8(buffer, (guint8)forward->state);
-        wire_put_string(buffer, forward->owner);
-        wire_put_string(buffer, forward->reason);
-    }
-    wire_frame_end(buffer, begin);
+    g_autofree char *begin = text != NULL ? g_strndup(text, max) : NULL;
+    wire_put_string(buffer, begin);
 }
 
-static GPtrArray *get_ports(WireReader *reader)
+static void put_forward(WireBuffer *buffer, const BerthForward *forward)
 {
-    GPtrArray *forwards = g_ptr_array_new_with_free_func((GDestroyNotify)berth_forward_free);
-    guint32 count = wire_get_u32(reader);
-    for (guint32 i = 0; i < count && !reader->failed; i++) {
-        BerthForward *forward = g_new0(BerthForward, 1);
-        forward->protocol = (BerthProtocol)wire_get_u8(reader);
-        forward->port = wire_get_u16(reader);
-        forward->loopback = wire_get_u8(reader) != 0;
-        forward->state = (BerthForwardState)wire_get_u8(reader);
-        forward->owner = g_strdup(wire_get_string(reader));
-        const char *reason = wire_get_string(reader);
-        forward->reason = *reason != '\0' ? g_strdup(reason) : NULL;
+    g_autofree char *rule = berth_rule_format(&forward->rule);
+    g_autoptr(GPtrArray) addresses = g_ptr_array_new_with_free_func(g_free);
+    for (guint i = 0; i < BERTH_LEGS; i++) {
+        const BerthLeg *leg = &forward->legs[i];
+        if (leg->state == BERTH_FORWARD_OPEN)
+            g_ptr_array_add(addresses, berth_rule_address_text(leg->family, leg->host));
+    }
+    g_ptr_array_add(addresses, NULL);
+    wire_put_string(buffer, rule);
+    wire_put_u16(buffer, forward->host_port);
+    wire_put_u8(buffer, (guint8)forward->origin);
+    wire_put_u8(buffer, (guint8)forward->state);
+    put_at_most(buffer, forward->owner, OWNER_MAX);
+    put_at_most(buffer, forward->reason, REASON_MAX);
+    wire_put_list(buffer, (const char *const *)addresses->pdata);
+}
+
+void berth_control_put_ports(WireBuffer *buffer, const GPtrArray *forwards)
+{
+    guint i = 0;
+    do {
+        size_t begin = wire_frame_begin(buffer, (WireType)CONTROL_PORTS_ARE, 0, 0);
+        for (; i < forwards->len && wire_buffer_size(buffer) - begin < PORTS_FRAME_SIZE; i++) {
+            wire_put_u8(buffer, PORTS_ENTRY);
+            put_forward(buffer, g_ptr_array_index(forwards, i));
+        }
+        wire_put_u8(buffer, i < forwards->len ? PORTS_MORE : PORTS_END);
+        wire_frame_end(buffer, begin);
+    } while (i < forwards->len);
+}
+
+/* The open legs of @forward, by their addresses. */
+static void read_addresses(BerthForward *forward, char **addresses)
+{
+    guint count = 0;
+    for (guint i = 0; i < BERTH_LEGS; i++)
+        forward->legs[i].state = BERTH_FORWARD_IGNORED;
+    for (gsize i = 0; addresses != NULL && addresses[i] != NULL && count < BERTH_LEGS; i++) {
+        BerthLeg *leg = &forward->legs[count++];
+        leg->state = BERTH_FORWARD_OPEN;
+        leg->protocol = forward->rule.protocol;
+        leg->host_port = forward->host_port;
+        leg->family = strchr(addresses[i], ':') != NULL ? 6 : 4;
+        inet_pton(leg->family == 6 ? AF_INET6 : AF_INET, addresses[i], leg->host);
+    }
+}
+
+static BerthForward *get_forward(WireReader *reader)
+{
+    g_autoptr(BerthForward) forward = g_new0(BerthForward, 1);
+    const char *rule = wire_get_string(reader);
+    forward->host_port = wire_get_u16(reader);
+    forward->origin = (BerthOrigin)wire_get_u8(reader);
+    forward->state = (BerthForwardState)wire_get_u8(reader);
+    forward->owner = g_strdup(wire_get_string(reader));
+    const char *reason = wire_get_string(reader);
+    forward->reason = *reason != '\0' ? g_strdup(reason) : NULL;
+    char **addresses = wire_get_list(reader);
+    bool sound = !reader->failed && berth_rule_parse(rule, &forward->rule, NULL);
+    if (sound)
+        read_addresses(forward, addresses);
+    free(addresses);
+    return sound ? g_steal_pointer(&forward) : NULL;
+}
+
+/* Add what @frame has of them. Whether more come in another one. */
+static bool get_ports(const WireFrame *frame, GPtrArray *forwards)
+{
+    WireReader reader;
+    wire_reader_init(&reader, frame);
+    guint8 tag;
+    while ((tag = wire_get_u8(&reader)) == PORTS_ENTRY) {
+        BerthForward *forward = get_forward(&reader);
+        if (forward == NULL)
+            return false;
         g_ptr_array_add(forwards, forward);
     }
-    return forwards;
+    return tag == PORTS_MORE && !reader.failed;
 }
 
 void berth_control_put_boot(WireBuffer *buffer, const BerthBootReport *report)
@@ -140,10 +201,11 @@ static BerthBootReport *get_boot(WireReader *reader)
     return report;
 }
 
-/* Send the request in @channel's output and wait for an answer of type @wanted. */
-static bool ask(BerthChannel *channel, ControlType wanted, WireFrame *ret_answer, GError **error)
+/* Wait for an answer of type @wanted. */
+static bool receive(BerthChannel *channel, ControlType wanted, WireFrame *ret_answer,
+                    GError **error)
 {
-    if (!berth_channel_send(channel, error) || !berth_channel_receive(channel, ret_answer, error))
+    if (!berth_channel_receive(channel, ret_answer, error))
         return false;
     if (ret_answer->type == CONTROL_ERROR) {
         berth_control_get_error(ret_answer, error);
@@ -155,6 +217,12 @@ static bool ask(BerthChannel *channel, ControlType wanted, WireFrame *ret_answer
                     "the keeper may be of another version of berth: terminate the distro",
                     "the keeper gave an answer of type %u", ret_answer->type);
     return false;
+}
+
+/* Send the request in @channel's output and wait for an answer of type @wanted. */
+static bool ask(BerthChannel *channel, ControlType wanted, WireFrame *ret_answer, GError **error)
+{
+    return berth_channel_send(channel, error) && receive(channel, wanted, ret_answer, error);
 }
 
 static bool ask_done(int fd, ControlType request, const void *payload, size_t size, GError **error)
@@ -197,17 +265,25 @@ BerthInstanceStatus *berth_control_status(int fd, GError **error)
     return get_status(&reader);
 }
 
+/* All of them, of which @answer is the first frame. */
+static GPtrArray *receive_ports(BerthChannel *channel, WireFrame *answer, GError **error)
+{
+    g_autoptr(GPtrArray) forwards =
+        g_ptr_array_new_with_free_func((GDestroyNotify)berth_forward_free);
+    while (get_ports(answer, forwards))
+        if (!receive(channel, CONTROL_PORTS_ARE, answer, error))
+            return NULL;
+    return g_steal_pointer(&forwards);
+}
+
 GPtrArray *berth_control_ports(int fd, GError **error)
 {
     g_auto(BerthChannel) channel = {.fd = fd};
     wire_frame_put(&channel.output, (WireType)CONTROL_PORTS, 0, 0, NULL, 0);
     WireFrame answer;
-    if (!ask(&channel, CONTROL_PORTS_ARE, &answer, error))
-        return NULL;
-
-    WireReader reader;
-    wire_reader_init(&reader, &answer);
-    return get_ports(&reader);
+    return ask(&channel, CONTROL_PORTS_ARE, &answer, error)
+               ? receive_ports(&channel, &answer, error)
+               : NULL;
 }
 
 BerthBootReport *berth_control_boot(int fd, GError **error)

@@ -43,8 +43,9 @@ typedef enum {
     CONTROL_STATUS_IS = 81, /* state:string accel:string keeper_pid:u32 qemu_pid:u32
                                started_usec:u64 (real time) sessions:u32 kernel:string init:string
                                init_status:string */
-    CONTROL_PORTS_ARE = 82, /* count:u32 (protocol:u8 port:u16 loopback:u8 state:u8 owner:string
-                               reason:string)* */
+    CONTROL_PORTS_ARE = 82, /* (1:u8 rule:string host_port:u16 origin:u8 state:u8 owner:string
+                               reason:string addresses:list, of the legs that are open)* more:u8, 2
+                               when another frame goes on with it, else 0 */
     CONTROL_ERROR = 83,     /* code:u32 id:string hint:string message:string */
     CONTROL_BOOT_IS = 84,   /* count:u32 (name:string end_usec:u64 problem:string)* notes:list */
 } ControlType;

@@ -22,6 +22,8 @@ struct BerthNetwork {
     BerthNet *net;       /* this and ports: NULL once it is given up */
     gint64 started_usec; /* of net, monotonic */
     BerthPorts *ports;
+    BerthForwardPolicy *policy;
+    GPtrArray *listeners; /* of the guest, newest; BerthListener* */
 };
 
 static void on_net_exit(BerthNet *net, gpointer user_data);
@@ -53,20 +55,25 @@ static void on_net_exit(BerthNet *net, gpointer user_data)
     berth_ports_reopen(network->ports);
 }
 
-static void add_forward(const BerthForward *forward, BerthNetDone done, gpointer call,
-                        gpointer user_data)
+static void add_leg(const BerthLeg *leg, BerthNetDone done, gpointer call, gpointer user_data)
 {
     BerthNetwork *network = user_data;
-    berth_net_add(network->net, forward, done, call);
+    berth_net_add(network->net, leg, done, call);
 }
 
-static void remove_forward(const BerthForward *forward, gpointer user_data)
+static void remove_leg(const BerthLeg *leg, gpointer user_data)
 {
     BerthNetwork *network = user_data;
-    berth_net_remove(network->net, forward, NULL, NULL);
+    berth_net_remove(network->net, leg, NULL, NULL);
 }
 
-static const BerthPortsOps ports_ops = {.add = add_forward, .remove = remove_forward};
+static const BerthPortsOps ports_ops = {.add = add_leg, .remove = remove_leg};
+
+static void follow(BerthNetwork *network)
+{
+    if (network->ports != NULL)
+        berth_ports_update(network->ports, berth_forward_plan(network->listeners, network->policy));
+}
 
 BerthNetwork *berth_network_new(const BerthMachine *machine, const char *support_dir,
                                 const BerthNetworkEvents *events, gpointer user_data,
@@ -86,8 +93,11 @@ BerthNetwork *berth_network_new(const BerthMachine *machine, const char *support
     network->net_fd = pair[0];
     network->guest_fd = pair[1];
     network->ports = berth_ports_new(&ports_ops, network);
+    network->policy = berth_machine_forward_policy(machine);
+    network->listeners = g_ptr_array_new();
     if (!start(network, error))
         return NULL;
+    follow(network); /* what was asked for needs nobody to listen */
     return g_steal_pointer(&network);
 }
 
@@ -97,6 +107,8 @@ void berth_network_free(BerthNetwork *network)
         return;
     berth_ports_free(network->ports);
     berth_net_free(network->net);
+    berth_forward_policy_free(network->policy);
+    g_clear_pointer(&network->listeners, g_ptr_array_unref);
     berth_fd_close(&network->net_fd);
     berth_fd_close(&network->guest_fd);
     g_free(network->program);
@@ -108,11 +120,11 @@ int berth_network_guest_fd(const BerthNetwork *network)
     return network->guest_fd;
 }
 
-void berth_network_update(BerthNetwork *network, const GPtrArray *listeners)
+void berth_network_update(BerthNetwork *network, GPtrArray *listeners)
 {
-    g_autoptr(GPtrArray) none = g_ptr_array_new();
-    if (network->ports != NULL && (listeners == NULL || network->machine->ports))
-        berth_ports_update(network->ports, listeners != NULL ? listeners : none);
+    g_ptr_array_unref(network->listeners);
+    network->listeners = listeners != NULL ? g_ptr_array_ref(listeners) : g_ptr_array_new();
+    follow(network);
 }
 
 GPtrArray *berth_network_forwards(const BerthNetwork *network)

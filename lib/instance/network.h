@@ -34,8 +34,8 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(BerthNetwork, berth_network_free)
 /* QEMU's end of the frames; borrowed. */
 int berth_network_guest_fd(const BerthNetwork *network);
 
-/* What listens in the guest now (BerthListener*); NULL: nothing, the guest is gone. */
-void berth_network_update(BerthNetwork *network, const GPtrArray *listeners);
+/* What listens in the guest now (BerthListener*, kept); NULL: nothing, the guest is gone. */
+void berth_network_update(BerthNetwork *network, GPtrArray *listeners);
 
 /* All forwards, BerthForward*, sorted by port. Free with g_ptr_array_unref. */
 GPtrArray *berth_network_forwards(const BerthNetwork *network);

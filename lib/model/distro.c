@@ -22,6 +22,7 @@ BerthDistro *berth_distro_copy(const BerthDistro *distro)
     copy->disk = g_strdup(distro->disk);
     copy->user = g_strdup(distro->user);
     copy->account = g_strdup(distro->account);
+    copy->forwards = g_strdup(distro->forwards);
     return copy;
 }
 
@@ -34,6 +35,7 @@ void berth_distro_free(BerthDistro *distro)
     g_free(distro->disk);
     g_free(distro->user);
     g_free(distro->account);
+    g_free(distro->forwards);
     g_free(distro);
 }
 

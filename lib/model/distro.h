@@ -26,6 +26,7 @@ typedef struct {
     char *account;     /* of a user to be made in it at its first start, if it has none; or NULL */
     guint account_uid; /* wanted for that */
     bool oobe;         /* its own first-run command is to be run, and makes the user */
+    char *forwards;    /* rules (rule.h) of its own, parted by ";"; or NULL */
     guint64 memory;    /* limit, or 0: the setting */
     guint cpus;        /* limit, or 0: the setting */
     gint64 created_usec; /* real time */

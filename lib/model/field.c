@@ -148,8 +148,21 @@ static bool parse_value(const BerthField *field, gpointer object, const char *te
     return false;
 }
 
+/* What the field's own check has against @text, with its hint. */
+static bool check_text(const BerthField *field, const char *text, GError **error)
+{
+    g_autoptr(GError) problem = NULL;
+    if (field->check == NULL || field->check(text, &problem))
+        return true;
+    berth_error_set(error, BERTH_ERROR_INVALID, "config.value", berth_error_hint(problem), "%s: %s",
+                    field->name, problem->message);
+    return false;
+}
+
 bool berth_field_parse(const BerthField *field, gpointer object, const char *text, GError **error)
 {
+    if (!check_text(field, text, error))
+        return false;
     if (parse_value(field, object, text))
         return true;
 

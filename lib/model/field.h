@@ -28,10 +28,11 @@ typedef struct {
     const char *name;
     BerthFieldType type;
     size_t offset;
-    const char *initial;      /* as text; NULL is nothing, 0 or false */
-    guint64 min, max;         /* SIZE and UINT; max 0: no limit */
-    const char *const *words; /* WORD: NULL-terminated, index = value */
-    const char *help;         /* one line for users, or NULL */
+    const char *initial;                             /* as text; NULL is nothing, 0 or false */
+    guint64 min, max;                                /* SIZE and UINT; max 0: no limit */
+    const char *const *words;                        /* WORD: NULL-terminated, index = value */
+    const char *help;                                /* one line for users, or NULL */
+    bool (*check)(const char *text, GError **error); /* STRING: whether it is allowed; or NULL */
 } BerthField;
 
 /* Give every member its initial value. @object's members must be zero or owned by it. */

@@ -45,6 +45,11 @@ static const BerthField machine_fields[] = {
     {"mac", BERTH_FIELD_STRING, MEMBER(mac)},
     {"mtu", BERTH_FIELD_UINT, MEMBER(mtu), "1500", 1280, 65520},
     {"ports", BERTH_FIELD_BOOL, MEMBER(ports)},
+    {"ports-ignore", BERTH_FIELD_STRING, MEMBER(ports_ignore)},
+    {"ports-udp", BERTH_FIELD_STRING, MEMBER(ports_udp)},
+    {"ports-notify", BERTH_FIELD_BOOL, MEMBER(ports_notify)},
+    {"publish", BERTH_FIELD_STRING, MEMBER(publish)},
+    {"forwards", BERTH_FIELD_STRING, MEMBER(forwards)},
     {"log", BERTH_FIELD_STRING, MEMBER(log)},
     {"log-size", BERTH_FIELD_SIZE, MEMBER(log_size), "1M"},
     {"boot-timeout", BERTH_FIELD_UINT, MEMBER(boot_timeout_sec), "60"},
@@ -153,6 +158,11 @@ BerthMachine *berth_machine_new(const BerthDistro *distro, const BerthSettings *
     machine->mac = mac_of(distro->id);
     machine->mtu = settings->mtu;
     machine->ports = settings->ports;
+    machine->ports_notify = settings->ports_notify;
+    replace(&machine->ports_ignore, settings->ports_ignore);
+    replace(&machine->ports_udp, settings->ports_udp);
+    replace(&machine->publish, settings->publish);
+    replace(&machine->forwards, distro->forwards);
 
     replace(&machine->log, host->log);
     machine->log_size = settings->log_size;
@@ -172,6 +182,29 @@ void berth_address_prefix6(const char *id, guint8 ret_prefix[16])
     for (gsize i = 0; i < 10 && id[i] != '\0'; i++)
         ret_prefix[1 + i / 2] |=
             (guint8)((g_ascii_xdigit_value(id[i]) & 0xf) << (i % 2 == 0 ? 4 : 0));
+}
+
+/* In the place of an array of the policy, unless it cannot be read: whoever wrote it has
+ * checked it. */
+static void take_array(GArray **array, GArray *read)
+{
+    if (read == NULL)
+        return;
+    g_array_unref(*array);
+    *array = read;
+}
+
+BerthForwardPolicy *berth_machine_forward_policy(const BerthMachine *machine)
+{
+    BerthForwardPolicy *policy = berth_forward_policy_new();
+    policy->automatic = machine->ports;
+    policy->number = machine->number;
+    berth_address_prefix6(machine->id != NULL ? machine->id : "", policy->prefix);
+    take_array(&policy->ignore, berth_rule_parse_ports(machine->ports_ignore, NULL));
+    take_array(&policy->udp, berth_rule_parse_ports(machine->ports_udp, NULL));
+    take_array(&policy->rules, berth_rule_parse_list(machine->forwards, NULL));
+    take_array(&policy->publish, berth_rule_parse_list(machine->publish, NULL));
+    return policy;
 }
 
 char *berth_machine_to_text(const BerthMachine *machine)

@@ -13,6 +13,7 @@
 
 #include "distro.h"
 #include "field.h"
+#include "forward.h"
 #include "settings.h"
 
 G_BEGIN_DECLS
@@ -64,6 +65,11 @@ typedef struct {
     char *mac;    /* of eth0 */
     guint mtu;
     bool ports;
+    char *ports_ignore; /* as in BerthSettings; also these */
+    char *ports_udp;
+    bool ports_notify;
+    char *publish;
+    char *forwards; /* rules of the distro's own, or NULL */
 
     /* the keeper */
     char *log;
@@ -89,6 +95,9 @@ guint berth_machine_devices(const BerthMachine *machine);
  * distro's. The rest of @ret_prefix, whose last byte is the host part, is zero. Source: RFC
  * 4193, 3.1. */
 void berth_address_prefix6(const char *id, guint8 ret_prefix[16]);
+
+/* What it says about forwards. */
+BerthForwardPolicy *berth_machine_forward_policy(const BerthMachine *machine);
 
 /* Its text form and back. Free the text with g_free.
  * Errors of from_text: BERTH_ERROR_INVALID, "config.*". */

@@ -2,6 +2,7 @@
 #include "settings.h"
 
 #include "base/error.h"
+#include "rule.h"
 
 #include <string.h>
 
@@ -10,6 +11,18 @@
 #define TIB (G_GUINT64_CONSTANT(1) << 40)
 
 static const char *const accel_words[] = {"auto", "kvm", "tcg", NULL};
+
+static bool check_ports(const char *text, GError **error)
+{
+    g_autoptr(GArray) ports = berth_rule_parse_ports(text, error);
+    return ports != NULL;
+}
+
+static bool check_rules(const char *text, GError **error)
+{
+    g_autoptr(GArray) rules = berth_rule_parse_list(text, error);
+    return rules != NULL;
+}
 
 const BerthField berth_settings_fields[] = {
     {"accel", BERTH_FIELD_WORD, offsetof(BerthSettings, accel), "auto", .words = accel_words,
@@ -26,6 +39,15 @@ const BerthField berth_settings_fields[] = {
      .help = "MTU of the guest's eth0, bytes"},
     {"ports", BERTH_FIELD_BOOL, offsetof(BerthSettings, ports), "true",
      .help = "whether ports that listen in the guest appear on the host's localhost"},
+    {"ports-ignore", BERTH_FIELD_STRING, offsetof(BerthSettings, ports_ignore),
+     "22,25,53,111,631,5355", .check = check_ports,
+     .help = "TCP ports that do not, unless berth forward or publish says so"},
+    {"ports-udp", BERTH_FIELD_STRING, offsetof(BerthSettings, ports_udp), .check = check_ports,
+     .help = "UDP ports that do when something listens on them"},
+    {"ports-notify", BERTH_FIELD_BOOL, offsetof(BerthSettings, ports_notify), "true",
+     .help = "whether a terminal in a distro is told of its new ports"},
+    {"publish", BERTH_FIELD_STRING, offsetof(BerthSettings, publish), .check = check_rules,
+     .help = "forwards for other hosts, as in 0.0.0.0:8080:80, 192.168.1.5:53:53/udp"},
     {"boot-timeout", BERTH_FIELD_UINT, offsetof(BerthSettings, boot_timeout_sec), "60", 1, 3600,
      .help = "seconds until a guest whose agent does not answer is given up"},
     {"init-timeout", BERTH_FIELD_UINT, offsetof(BerthSettings, init_timeout_sec), "60", 0, 3600,

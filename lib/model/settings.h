@@ -27,6 +27,10 @@ typedef struct {
     guint64 cache_size;     /* of images kept for the next import, bytes; 0: none are */
     guint mtu;              /* of the guest's eth0, bytes */
     bool ports;             /* forward the guest's listening ports to localhost */
+    char *ports_ignore;     /* TCP ports that are not, "22,25"; or NULL */
+    char *ports_udp;        /* UDP ports that are, or NULL */
+    bool ports_notify;      /* tell sessions of new ones */
+    char *publish;          /* rules (rule.h), for the host's network; or NULL */
     guint boot_timeout_sec; /* until the guest's agent answers */
     guint init_timeout_sec; /* until sessions stop waiting for the guest's init */
     guint stop_timeout_sec; /* until an orderly power-off is forced */

@@ -1,11 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 #include "control.h"
 
-#include "address.h"
 #include "base/error.h"
 #include "base/fd.h"
 
-#include <arpa/inet.h>
 #include <errno.h>
 #include <glib-unix.h>
 #include <signal.h>
@@ -243,40 +241,36 @@ GPid berth_net_pid(const BerthNet *net)
 
 /* --- what can be asked for --- */
 
-static BerthEndpoint endpoint_v4(guint32 address, guint16 port)
+static BerthEndpoint endpoint(guint8 family, const guint8 address[16], guint16 port)
 {
-    BerthEndpoint endpoint = {.family = 4, .port = port};
-    guint32 bytes = htonl(address);
-    memcpy(endpoint.address, &bytes, sizeof(bytes));
-    return endpoint;
+    BerthEndpoint made = {.family = family, .port = port};
+    memcpy(made.address, address, sizeof(made.address));
+    return made;
 }
 
-static void change(BerthNet *net, BerthNetOp op, const BerthForward *forward, BerthNetDone done,
+static void change(BerthNet *net, BerthNetOp op, const BerthLeg *leg, BerthNetDone done,
                    gpointer user_data)
 {
     Call *call = g_new0(Call, 1);
     call->request.op = op;
     call->request.rule = (BerthStackRule){
-        .protocol = (guint8)forward->protocol,
-        .host = endpoint_v4(BERTH_ADDRESS_LOOPBACK, forward->port),
-        .guest = endpoint_v4(forward->loopback ? BERTH_ADDRESS_LOOPBACK : BERTH_ADDRESS_GUEST,
-                             forward->port),
+        .protocol = (guint8)leg->protocol,
+        .host = endpoint(leg->family, leg->host, leg->host_port),
+        .guest = endpoint(leg->family, leg->guest, leg->guest_port),
     };
     call->done = done;
     call->user_data = user_data;
     start_call(net, call);
 }
 
-void berth_net_add(BerthNet *net, const BerthForward *forward, BerthNetDone done,
-                   gpointer user_data)
+void berth_net_add(BerthNet *net, const BerthLeg *leg, BerthNetDone done, gpointer user_data)
 {
-    change(net, BERTH_NET_ADD, forward, done, user_data);
+    change(net, BERTH_NET_ADD, leg, done, user_data);
 }
 
-void berth_net_remove(BerthNet *net, const BerthForward *forward, BerthNetDone done,
-                      gpointer user_data)
+void berth_net_remove(BerthNet *net, const BerthLeg *leg, BerthNetDone done, gpointer user_data)
 {
-    change(net, BERTH_NET_REMOVE, forward, done, user_data);
+    change(net, BERTH_NET_REMOVE, leg, done, user_data);
 }
 
 void berth_net_get_counters(BerthNet *net,

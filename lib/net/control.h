@@ -61,13 +61,11 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(BerthNet, berth_net_free)
 
 GPid berth_net_pid(const BerthNet *net);
 
-/* Open the host's 127.0.0.1:port and hand its connections on to the guest. */
-void berth_net_add(BerthNet *net, const BerthForward *forward, BerthNetDone done,
-                   gpointer user_data);
+/* Open the host's side of @leg and hand its connections on to the guest's. */
+void berth_net_add(BerthNet *net, const BerthLeg *leg, BerthNetDone done, gpointer user_data);
 
 /* Close it. @done may be NULL. */
-void berth_net_remove(BerthNet *net, const BerthForward *forward, BerthNetDone done,
-                      gpointer user_data);
+void berth_net_remove(BerthNet *net, const BerthLeg *leg, BerthNetDone done, gpointer user_data);
 
 /* @counters is borrowed, NULL unless @errnum is 0. */
 void berth_net_get_counters(BerthNet *net,

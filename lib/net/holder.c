@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "holder.h"
 
-#include <arpa/inet.h>
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -42,19 +41,35 @@ static bool parse_row(const char *line, Row *ret_row)
     return inode != 0;
 }
 
-/* Whether a socket bound there collides with 127.0.0.1: any address, ours, or those as IPv6. */
-static bool is_in_the_way(const Row *row)
+/* The address of a row as the network has it. The kernel prints whole words of it. */
+static guint row_address(const Row *row, guint8 address[16])
 {
-    bool mapped = row->words == 4 && row->address[0] == 0 && row->address[1] == 0 &&
-                  (row->address[2] == 0 || row->address[2] == htonl(0xffff));
-    guint32 last = row->address[row->words - 1];
-    if (row->words == 4 && !mapped)
-        return false;
-    return last == 0 || (last == htonl(INADDR_LOOPBACK) &&
-                         (row->words == 1 || row->address[2] == htonl(0xffff)));
+    memset(address, 0, 16);
+    memcpy(address, row->address, row->words * sizeof(guint32));
+    return row->words == 1 ? 4 : 6;
 }
 
-static void search_table(const char *proc, const char *name, guint16 port, Row *best)
+/* Whether a socket bound there collides with @leg: the same address or any, on either side. Sockets
+ * of IPv6 can be those of IPv4, too, which cannot be seen; ours of IPv6 never are. */
+static bool is_in_the_way(const Row *row, const BerthLeg *leg)
+{
+    static const guint8 any[16];
+    static const guint8 mapped[12] = {[10] = 0xff, [11] = 0xff}; /* RFC 4291, 2.5.5.2 */
+    guint8 address[16];
+    guint family = row_address(row, address);
+    if (family == 6 && memcmp(address, mapped, sizeof(mapped)) == 0) {
+        memmove(address, address + sizeof(mapped), 4);
+        memset(address + 4, 0, sizeof(mapped));
+        family = 4;
+    }
+    bool anywhere = memcmp(address, any, sizeof(any)) == 0;
+    if (family != leg->family)
+        return family == 6 && anywhere;
+    return anywhere || memcmp(leg->host, any, sizeof(any)) == 0 ||
+           memcmp(address, leg->host, sizeof(any)) == 0;
+}
+
+static void search_table(const char *proc, const char *name, const BerthLeg *leg, Row *best)
 {
     g_autofree char *path = g_build_filename(proc, "net", name, NULL);
     g_autofree char *text = NULL;
@@ -64,18 +79,19 @@ static void search_table(const char *proc, const char *name, guint16 port, Row *
     g_auto(GStrv) lines = g_strsplit(text, "\n", -1);
     for (char **line = lines; *line != NULL; line++) {
         Row row;
-        if (!parse_row(*line, &row) || row.port != port || !is_in_the_way(&row))
+        if (!parse_row(*line, &row) || row.port != leg->host_port || !is_in_the_way(&row, leg))
             continue;
         if (best->holder.inode == 0 || (row.state == STATE_LISTEN && best->state != STATE_LISTEN))
             *best = row;
     }
 }
 
-bool berth_holder_find(const char *proc, guint16 port, BerthHolder *ret_holder)
+bool berth_holder_find(const char *proc, const BerthLeg *leg, BerthHolder *ret_holder)
 {
+    bool udp = leg->protocol == BERTH_UDP;
     Row best = {0};
-    search_table(proc, "tcp", port, &best);
-    search_table(proc, "tcp6", port, &best);
+    search_table(proc, udp ? "udp" : "tcp", leg, &best);
+    search_table(proc, udp ? "udp6" : "tcp6", leg, &best);
     if (best.holder.inode == 0)
         return false;
     *ret_holder = best.holder;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  *
- * holder — who has a TCP port of the host's localhost, for messages.
+ * holder — who has a port of an address of the host, for messages.
  *
  * Read from /proc: the kernel's socket tables name an owner and an inode, the descriptors of
  * processes the same inode. Other users' processes cannot be looked into, nor those that hide, as
@@ -9,8 +9,8 @@
  */
 #pragma once
 
-#include <glib.h>
-#include <stdbool.h>
+#include "model/forward.h"
+
 #include <sys/types.h>
 
 G_BEGIN_DECLS
@@ -20,9 +20,9 @@ typedef struct {
     uid_t uid;     /* that opened it */
 } BerthHolder;
 
-/* The socket that keeps 127.0.0.1:@port from being bound: a listener if there is one. @proc is
- * "/proc", or a tree like it in tests. False when there is none. */
-bool berth_holder_find(const char *proc, guint16 port, BerthHolder *ret_holder);
+/* The socket that keeps the host's side of @leg from being bound: a listener if there is one. @proc
+ * is "/proc", or a tree like it in tests. False when there is none. */
+bool berth_holder_find(const char *proc, const BerthLeg *leg, BerthHolder *ret_holder);
 
 /* "node (pid 4121)", "a process of user 33" or "another process". Free with g_free. */
 char *berth_holder_describe(const char *proc, const BerthHolder *holder);

@@ -277,7 +277,7 @@ def test_logs_that_are_replaced_are_followed(box):
 def test_ports(box):
     """The guest is this host, so what listens there is taken here."""
     listener = socket.socket()
-    listener.bind(("127.0.0.1", 0))
+    listener.bind(("0.0.0.0", 0))
     listener.listen()
     port = listener.getsockname()[1]
     box("start", env={"FAKE_QEMU_LISTENERS": "1"}).ok()

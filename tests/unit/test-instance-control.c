@@ -30,6 +30,7 @@ typedef struct {
     guint last_stream;
     int hung_up;
     int stops;
+    guint ports; /* that there are, or one */
     BerthBootReport *report;
 } Fixture;
 
@@ -81,12 +82,23 @@ static GPtrArray *ports(gpointer data)
 {
     GPtrArray *forwards = g_ptr_array_new_with_free_func((GDestroyNotify)berth_forward_free);
     BerthForward *forward = g_new0(BerthForward, 1);
-    forward->protocol = BERTH_TCP;
-    forward->port = 8080;
+    forward->rule = (BerthRule){.protocol = BERTH_TCP, .host_port = 8080, .guest_port = 8080};
+    forward->host_port = 8081;
+    forward->legs[0] = (BerthLeg){.state = BERTH_FORWARD_OPEN, .family = 6, .host = {[15] = 1}};
+    forward->origin = BERTH_ORIGIN_PUBLISH;
     forward->state = BERTH_FORWARD_BLOCKED;
     forward->owner = g_strdup("nginx");
     forward->reason = g_strdup("port 8080 is in use");
     g_ptr_array_add(forwards, forward);
+    for (guint i = 1; i < ((Fixture *)data)->ports; i++) {
+        forward = berth_forward_copy(forward);
+        forward->rule.guest_port = (guint16)i;
+        g_free(forward->owner);
+        g_free(forward->reason);
+        forward->owner = g_strnfill(60000, 'o'); /* as a guest may call it */
+        forward->reason = g_strnfill(200, 'r');
+        g_ptr_array_add(forwards, forward);
+    }
     return forwards;
 }
 
@@ -200,8 +212,31 @@ static void test_status_and_ports(void)
     g_assert_no_error(error);
     g_assert_cmpuint(forwards->len, ==, 1);
     const BerthForward *forward = g_ptr_array_index(forwards, 0);
-    g_assert_cmpuint(forward->port, ==, 8080);
+    g_assert_cmpuint(forward->rule.guest_port, ==, 8080);
+    g_assert_cmpuint(forward->host_port, ==, 8081);
+    g_assert_cmpint(forward->origin, ==, BERTH_ORIGIN_PUBLISH);
+    g_assert_cmpint(forward->state, ==, BERTH_FORWARD_BLOCKED);
+    g_assert_cmpint(forward->legs[0].family, ==, 6);
+    g_assert_cmpuint(forward->legs[0].host[15], ==, 1);
     g_assert_cmpstr(forward->reason, ==, "port 8080 is in use");
+    finish(&fixture);
+}
+
+static void test_more_ports_than_a_frame_holds(void)
+{
+    Fixture fixture = {.ports = 2000};
+    start(&fixture);
+    berth_autofd int fd = client(&fixture);
+    g_autoptr(GError) error = NULL;
+    for (int i = 0; i < 2; i++) {
+        g_autoptr(GPtrArray) forwards = berth_control_ports(fd, &error);
+        g_assert_no_error(error);
+        g_assert_cmpuint(forwards->len, ==, 2000);
+        const BerthForward *last = g_ptr_array_index(forwards, 1999);
+        g_assert_cmpuint(last->rule.guest_port, ==, 1999);
+        g_assert_cmpuint(strlen(last->reason), ==, 200);
+        g_assert_cmpuint(strlen(last->owner), <, 1000);
+    }
     finish(&fixture);
 }
 
@@ -542,6 +577,8 @@ int main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
     g_test_add_func("/instance/control/status-and-ports", test_status_and_ports);
+    g_test_add_func("/instance/control/more-ports-than-a-frame-holds",
+                    test_more_ports_than_a_frame_holds);
     g_test_add_func("/instance/control/boot-report", test_boot_report);
     g_test_add_func("/instance/control/bare-session-waits-for-the-agent-only",
                     test_bare_session_waits_for_the_agent_only);

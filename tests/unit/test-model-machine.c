@@ -73,6 +73,32 @@ static void test_network_of_its_own(void)
     g_assert_cmphex(prefix[1], ==, 0);
 }
 
+static void test_policy_of_forwards(void)
+{
+    g_autoptr(BerthDistro) distro = debian();
+    distro->number = 3;
+    distro->forwards = g_strdup("3000:80;5353:5353/udp");
+    g_autoptr(BerthSettings) settings = berth_settings_new(
+        NULL, "[berth]\nports-udp = 53, 54\npublish = \"0.0.0.0:80\", [::]:80\n", "c", NULL, NULL);
+    g_autoptr(BerthMachine) made =
+        berth_machine_new(distro, settings, &host, "[machine]\ntype=microvm\n", NULL);
+    g_autofree char *text = berth_machine_to_text(made);
+    g_autoptr(BerthMachine) machine = berth_machine_from_text(text, NULL);
+    g_autoptr(BerthForwardPolicy) policy = berth_machine_forward_policy(machine);
+    g_assert_true(policy->automatic);
+    g_assert_cmpuint(policy->number, ==, 3);
+    g_assert_cmphex(policy->prefix[0], ==, 0xfd);
+    g_assert_cmpuint(policy->ignore->len, ==, 6);
+    g_assert_cmpuint(policy->udp->len, ==, 2);
+    g_assert_cmpuint(policy->rules->len, ==, 2);
+    g_assert_cmpuint(policy->publish->len, ==, 2);
+    g_assert_true(machine->ports_notify);
+
+    const char *const environment[] = {"BERTH_PORTS_IGNORE=", NULL}; /* all are forwarded */
+    g_autoptr(BerthSettings) none = berth_settings_new(NULL, NULL, NULL, environment, NULL);
+    g_assert_null(none->ports_ignore);
+}
+
 static void test_bad_template(void)
 {
     g_autoptr(BerthDistro) distro = debian();
@@ -150,5 +176,6 @@ int main(int argc, char **argv)
     g_test_add_func("/model/machine/bad-template", test_bad_template);
     g_test_add_func("/model/machine/text-and-back", test_text_and_back);
     g_test_add_func("/model/machine/network-of-its-own", test_network_of_its_own);
+    g_test_add_func("/model/machine/policy-of-forwards", test_policy_of_forwards);
     return g_test_run();
 }

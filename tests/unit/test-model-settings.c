@@ -34,6 +34,12 @@ static void test_bad_files(void)
         {"[berth]\ncpus = 1000\n", "config.value", "cpus"},
         {"[berth]\naccel = hvf\n", "config.value", "accel"},
         {"[berth]\nports = maybe\n", "config.value", "ports"},
+        {"[berth]\nports-ignore = 22,x\n", "config.value", "ports-ignore: \"x\" is not a port"},
+        {"[berth]\nports-ignore = 0\n", "config.value", "ports-ignore"},
+        {"[berth]\nports-udp = 5353-5360\n", "config.value", "ports-udp"},
+        {"[berth]\nports-notify = sometimes\n", "config.value", "ports-notify"},
+        {"[berth]\npublish = 0.0.0.0\n", "config.value", "publish"},
+        {"[distro debian]\npublish = 80; 1.2.3:80:80\n", "config.value", "1.2.3:80:80"},
         {"[distro debian]\nmtu = 12\n", "config.value", "mtu"},
     };
     for (gsize i = 0; i < G_N_ELEMENTS(cases); i++) {

@@ -83,19 +83,35 @@ static int wait_for(int *result)
     return *result;
 }
 
-static int add(World *world, guint16 port, bool loopback)
+/* 127.0.0.1:@port and the guest's port of that number. */
+static BerthLeg leg_of(guint16 port)
+{
+    return (BerthLeg){.protocol = BERTH_TCP,
+                      .family = 4,
+                      .host = {127, 0, 0, 1},
+                      .guest = {10, 0, 2, 15},
+                      .host_port = port,
+                      .guest_port = port};
+}
+
+static int add_leg(World *world, const BerthLeg *leg)
 {
     int result = -1;
-    BerthForward forward = {.protocol = BERTH_TCP, .port = port, .loopback = loopback};
-    berth_net_add(world->net, &forward, on_done, &result);
+    berth_net_add(world->net, leg, on_done, &result);
     return wait_for(&result);
+}
+
+static int add(World *world, guint16 port)
+{
+    BerthLeg leg = leg_of(port);
+    return add_leg(world, &leg);
 }
 
 static int drop(World *world, guint16 port)
 {
     int result = -1;
-    BerthForward forward = {.protocol = BERTH_TCP, .port = port};
-    berth_net_remove(world->net, &forward, on_done, &result);
+    BerthLeg leg = leg_of(port);
+    berth_net_remove(world->net, &leg, on_done, &result);
     return wait_for(&result);
 }
 
@@ -347,22 +363,31 @@ static void test_forward_reaches_the_guest(World *world, gconstpointer data)
 {
     guint16 port = free_port();
     g_assert_cmpint(try_connect(port), ==, ECONNREFUSED);
-    g_assert_cmpint(add(world, port, false), ==, 0);
+    g_assert_cmpint(add(world, port), ==, 0);
     check_echo(world, port, BERTH_ADDRESS_GUEST);
     check_echo(world, port, BERTH_ADDRESS_GUEST);
 }
 
-static void test_forward_reaches_the_guests_loopback(World *world, gconstpointer data)
+static void test_forward_to_another_port_of_another_address(World *world, gconstpointer data)
 {
-    guint16 port = free_port();
-    g_assert_cmpint(add(world, port, true), ==, 0);
-    check_echo(world, port, BERTH_ADDRESS_LOOPBACK);
+    BerthLeg leg = leg_of(free_port());
+    leg.guest_port = 81;
+    leg.host[2] = 9; /* 127.0.9.1 */
+    g_assert_cmpint(add_leg(world, &leg), ==, 0);
+    g_assert_cmpint(try_connect(leg.host_port), ==, ECONNREFUSED);
+    leg.host[2] = 0;
+    g_assert_cmpint(add_leg(world, &leg), ==, 0);
+    g_assert_cmpint(try_connect(leg.host_port), ==, 0);
+    Frame frame;
+    Segment syn;
+    g_assert_true(guest_receive_segment(world, &frame, &syn, WAIT_MSEC));
+    g_assert_cmpuint(syn.destination_port, ==, 81);
 }
 
 static void test_many_clients_at_once_are_taken(World *world, gconstpointer data)
 {
     guint16 port = free_port();
-    g_assert_cmpint(add(world, port, false), ==, 0);
+    g_assert_cmpint(add(world, port), ==, 0);
 
     /* Nobody accepts now, so the backlog is all there is. */
     kill(berth_net_pid(world->net), SIGSTOP);
@@ -380,10 +405,10 @@ static void test_busy_port_is_reported(World *world, gconstpointer data)
 {
     guint16 port;
     berth_autofd int holder = listen_somewhere(&port);
-    g_assert_cmpint(add(world, port, false), ==, EADDRINUSE);
+    g_assert_cmpint(add(world, port), ==, EADDRINUSE);
     berth_fd_close(&holder);
-    g_assert_cmpint(add(world, port, false), ==, 0);
-    g_assert_cmpint(add(world, port, false), ==, EADDRINUSE);
+    g_assert_cmpint(add(world, port), ==, 0);
+    g_assert_cmpint(add(world, port), ==, EADDRINUSE);
 }
 
 static void test_privileged_port_is_reported(World *world, gconstpointer data)
@@ -395,30 +420,29 @@ static void test_privileged_port_is_reported(World *world, gconstpointer data)
         g_test_skip("this host has no privileged ports");
         return;
     }
-    g_assert_cmpint(add(world, 1, false), ==, EACCES); /* root or not: capabilities are dropped */
+    g_assert_cmpint(add(world, 1), ==, EACCES); /* root or not: capabilities are dropped */
 }
 
 static void test_removed_forward_refuses(World *world, gconstpointer data)
 {
     guint16 port = free_port();
-    g_assert_cmpint(add(world, port, false), ==, 0);
+    g_assert_cmpint(add(world, port), ==, 0);
     g_assert_cmpint(try_connect(port), ==, 0);
     g_assert_cmpint(drop(world, port), ==, 0);
     g_assert_cmpint(try_connect(port), ==, ECONNREFUSED);
     g_assert_cmpint(drop(world, port), ==, ENOENT);
-    g_assert_cmpint(add(world, port, false), ==, 0);
+    g_assert_cmpint(add(world, port), ==, 0);
 }
 
 static void test_forwards_may_be_many(World *world, gconstpointer data)
 {
     enum { MANY = 300 };
     int results[MANY];
-    BerthForward forward = {.protocol = BERTH_TCP};
     guint opened = 0;
     for (guint i = 0; i < MANY; i++) {
         results[i] = -1;
-        forward.port = (guint16)(20000 + i);
-        berth_net_add(world->net, &forward, on_done, &results[i]);
+        BerthLeg leg = leg_of((guint16)(20000 + i));
+        berth_net_add(world->net, &leg, on_done, &results[i]);
     }
     for (guint i = 0; i < MANY; i++) {
         while (results[i] < 0)
@@ -484,7 +508,7 @@ static void test_guest_that_never_reads_costs_a_bounded_amount(World *world, gco
     while (guest_receive(world, &frame, 1000))
         ;
     guint16 port = free_port();
-    g_assert_cmpint(add(world, port, false), ==, 0);
+    g_assert_cmpint(add(world, port), ==, 0);
     check_echo(world, port, BERTH_ADDRESS_GUEST);
 }
 
@@ -500,7 +524,7 @@ static void test_nonsense_is_counted_and_survived(World *world, gconstpointer da
         guest_send(world, frame, size);
     }
     guint16 port = free_port();
-    g_assert_cmpint(add(world, port, false), ==, 0);
+    g_assert_cmpint(add(world, port), ==, 0);
     check_echo(world, port, BERTH_ADDRESS_GUEST);
     g_assert_cmpuint(count(world).verdicts[BERTH_FILTER_MALFORMED], >, 1000);
 }
@@ -508,13 +532,13 @@ static void test_nonsense_is_counted_and_survived(World *world, gconstpointer da
 static void test_end_of_the_process_is_told(World *world, gconstpointer data)
 {
     int result = -1, late = -1;
-    BerthForward forward = {.protocol = BERTH_TCP, .port = free_port()};
+    BerthLeg leg = leg_of(free_port());
     kill(berth_net_pid(world->net), SIGKILL);
-    berth_net_add(world->net, &forward, on_done, &result);
+    berth_net_add(world->net, &leg, on_done, &result);
     g_assert_cmpint(wait_for(&result), ==, ECONNRESET);
     while (world->exits == 0)
         g_main_context_iteration(NULL, TRUE);
-    berth_net_add(world->net, &forward, on_done, &late);
+    berth_net_add(world->net, &leg, on_done, &late);
     g_assert_cmpint(wait_for(&late), ==, ECONNRESET);
     g_assert_cmpuint(world->exits, ==, 1);
 }
@@ -522,7 +546,7 @@ static void test_end_of_the_process_is_told(World *world, gconstpointer data)
 static void test_next_process_goes_on_with_the_frames(World *world, gconstpointer data)
 {
     guint16 port = free_port();
-    g_assert_cmpint(add(world, port, false), ==, 0);
+    g_assert_cmpint(add(world, port), ==, 0);
     check_echo(world, port, BERTH_ADDRESS_GUEST);
     kill(berth_net_pid(world->net), SIGKILL);
     while (world->exits == 0)
@@ -530,16 +554,16 @@ static void test_next_process_goes_on_with_the_frames(World *world, gconstpointe
     berth_net_free(world->net);
 
     start(world);
-    g_assert_cmpint(add(world, port, false), ==, 0);
+    g_assert_cmpint(add(world, port), ==, 0);
     check_echo(world, port, BERTH_ADDRESS_GUEST);
 }
 
 static void test_freeing_cancels_what_is_pending(World *world, gconstpointer data)
 {
     int result = -1;
-    BerthForward forward = {.protocol = BERTH_TCP, .port = free_port()};
+    BerthLeg leg = leg_of(free_port());
     GPid pid = berth_net_pid(world->net);
-    berth_net_add(world->net, &forward, on_done, &result);
+    berth_net_add(world->net, &leg, on_done, &result);
     berth_net_free(g_steal_pointer(&world->net));
     g_assert_cmpint(result, ==, ECANCELED);
     g_assert_cmpuint(world->exits, ==, 0);
@@ -563,7 +587,8 @@ int main(int argc, char **argv)
     g_test_init(&argc, &argv, NULL);
 #define ADD(name, function) g_test_add("/net/control/" name, World, NULL, setup, function, teardown)
     ADD("forward-reaches-the-guest", test_forward_reaches_the_guest);
-    ADD("forward-reaches-the-guests-loopback", test_forward_reaches_the_guests_loopback);
+    ADD("forward-to-another-port-of-another-address",
+        test_forward_to_another_port_of_another_address);
     ADD("many-clients-at-once-are-taken", test_many_clients_at_once_are_taken);
     ADD("busy-port-is-reported", test_busy_port_is_reported);
     ADD("privileged-port-is-reported", test_privileged_port_is_reported);

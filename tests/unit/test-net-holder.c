@@ -56,12 +56,19 @@ static void teardown(Proc *proc, gconstpointer data)
     g_free(proc->root);
 }
 
+static bool find(const Proc *proc, BerthHolder *ret_holder)
+{
+    const BerthLeg leg = {
+        .protocol = BERTH_TCP, .family = 4, .host = {127, 0, 0, 1}, .host_port = 3000};
+    return berth_holder_find(proc->root, &leg, ret_holder);
+}
+
 static void test_nobody(Proc *proc, gconstpointer data)
 {
     BerthHolder holder = {.inode = 7};
-    g_assert_false(berth_holder_find(proc->root, 3000, &holder));
+    g_assert_false(find(proc, &holder));
     put_file(proc, "net/tcp", HEAD "   0: 0100007F:0BB9 00000000:0000 0A " TAIL "0 0 11 1 0 1\n");
-    g_assert_false(berth_holder_find(proc->root, 3000, &holder));
+    g_assert_false(find(proc, &holder));
     g_assert_cmpuint(holder.inode, ==, 7);
 }
 
@@ -88,9 +95,59 @@ static void test_addresses_in_the_way(Proc *proc, gconstpointer data)
         put_file(proc, "net/tcp6", HEAD);
         put_file(proc, cases[i].table, row);
         BerthHolder holder = {0};
-        g_assert_true(berth_holder_find(proc->root, 3000, &holder) == cases[i].found);
+        g_assert_true(find(proc, &holder) == cases[i].found);
         g_assert_cmpuint(holder.inode, ==, cases[i].found ? 4242 : 0);
         g_assert_cmpuint(holder.uid, ==, cases[i].found ? 1000 : 0);
+    }
+}
+
+static void test_other_legs(Proc *proc, gconstpointer data)
+{
+    static const struct {
+        BerthLeg leg;
+        const char *table;
+        const char *address;
+        bool found;
+    } cases[] = {
+        {{BERTH_FORWARD_WANTED, BERTH_TCP, 6, {[15] = 1}},
+         "tcp6",
+         "00000000000000000000000001000000",
+         true},
+        {{BERTH_FORWARD_WANTED, BERTH_TCP, 6, {[15] = 1}},
+         "tcp6",
+         "00000000000000000000000000000000",
+         true},
+        {{BERTH_FORWARD_WANTED, BERTH_TCP, 6, {[15] = 1}}, "tcp", "00000000", false},
+        {{BERTH_FORWARD_WANTED, BERTH_TCP, 6, {[15] = 1}},
+         "tcp6",
+         "0000000000000000FFFF00000100007F",
+         false},
+        {{BERTH_FORWARD_WANTED, BERTH_TCP, 4, {127, 0, 7, 1}}, "tcp", "0107007F", true},
+        {{BERTH_FORWARD_WANTED, BERTH_TCP, 4, {127, 0, 7, 1}}, "tcp", "0100007F", false},
+        {{BERTH_FORWARD_WANTED, BERTH_TCP, 4, {0}}, "tcp", "0100007F", true},
+        {{BERTH_FORWARD_WANTED, BERTH_TCP, 4, {0}},
+         "tcp6",
+         "00000000000000000000000001000000",
+         false},
+        {{BERTH_FORWARD_WANTED, BERTH_UDP, 4, {127, 0, 0, 1}}, "udp", "00000000", true},
+        {{BERTH_FORWARD_WANTED, BERTH_UDP, 4, {127, 0, 0, 1}}, "tcp", "00000000", false},
+        {{BERTH_FORWARD_WANTED, BERTH_UDP, 6, {[15] = 1}},
+         "udp6",
+         "00000000000000000000000000000000",
+         true},
+    };
+    for (gsize i = 0; i < G_N_ELEMENTS(cases); i++) {
+        static const char *const tables[] = {"net/tcp", "net/tcp6", "net/udp", "net/udp6"};
+        for (gsize j = 0; j < G_N_ELEMENTS(tables); j++)
+            put_file(proc, tables[j], HEAD);
+        g_autofree char *row = g_strdup_printf(
+            HEAD "   0: %s:0BB8 00000000:0000 07 " TAIL "1000 0 4242 1 0 1\n", cases[i].address);
+        g_autofree char *table = g_strconcat("net/", cases[i].table, NULL);
+        put_file(proc, table, row);
+        BerthLeg leg = cases[i].leg;
+        BerthHolder holder;
+        leg.host_port = 3000;
+        g_assert_true(berth_holder_find(proc->root, &leg, &holder) == cases[i].found);
     }
 }
 
@@ -102,7 +159,7 @@ static void test_listener_before_connection(Proc *proc, gconstpointer data)
                   "   2: 0100007F:0BB8 0100007F:1F91 01 " TAIL "0 0 13 1 0 1\n"
                   "   3: 0100007F:0BB8 0100007F:1F92 06 " TAIL "0 0 0 3 0 1\n");
     BerthHolder holder;
-    g_assert_true(berth_holder_find(proc->root, 3000, &holder));
+    g_assert_true(find(proc, &holder));
     g_assert_cmpuint(holder.inode, ==, 12);
 }
 
@@ -112,7 +169,7 @@ static void test_nonsense_is_skipped(Proc *proc, gconstpointer data)
              "\n:\n0: 01:0BB8\n   0: 0100007F0100007F:0BB8 00000000:0000 0A " TAIL "0 0 12 1 0 1\n"
              "   1: 0100007F:0BB8 00000000:0000 0A " TAIL "-\n");
     BerthHolder holder;
-    g_assert_false(berth_holder_find(proc->root, 3000, &holder));
+    g_assert_false(find(proc, &holder));
 }
 
 static void test_names_the_process(Proc *proc, gconstpointer data)
@@ -139,6 +196,7 @@ int main(int argc, char **argv)
 #define ADD(name, function) g_test_add("/net/holder/" name, Proc, NULL, setup, function, teardown)
     ADD("nobody", test_nobody);
     ADD("addresses-in-the-way", test_addresses_in_the_way);
+    ADD("other-legs", test_other_legs);
     ADD("listener-before-connection", test_listener_before_connection);
     ADD("nonsense-is-skipped", test_nonsense_is_skipped);
     ADD("names-the-process", test_names_the_process);
