@@ -3,7 +3,6 @@
 
 #include "base/error.h"
 #include "base/fd.h"
-#include "channel.h"
 
 #include <arpa/inet.h>
 #include <stdlib.h>
@@ -201,22 +200,26 @@ static BerthBootReport *get_boot(WireReader *reader)
     return report;
 }
 
+static bool check_answer(const WireFrame *answer, ControlType wanted, GError **error)
+{
+    if (answer->type == CONTROL_ERROR) {
+        berth_control_get_error(answer, error);
+        return false;
+    }
+    if (answer->type == wanted)
+        return true;
+    berth_error_set(error, BERTH_ERROR_PROTOCOL, "instance.answer",
+                    "the keeper may be of another version of berth: terminate the distro",
+                    "the keeper gave an answer of type %u", answer->type);
+    return false;
+}
+
 /* Wait for an answer of type @wanted. */
 static bool receive(BerthChannel *channel, ControlType wanted, WireFrame *ret_answer,
                     GError **error)
 {
-    if (!berth_channel_receive(channel, ret_answer, error))
-        return false;
-    if (ret_answer->type == CONTROL_ERROR) {
-        berth_control_get_error(ret_answer, error);
-        return false;
-    }
-    if (ret_answer->type == wanted)
-        return true;
-    berth_error_set(error, BERTH_ERROR_PROTOCOL, "instance.answer",
-                    "the keeper may be of another version of berth: terminate the distro",
-                    "the keeper gave an answer of type %u", ret_answer->type);
-    return false;
+    return berth_channel_receive(channel, ret_answer, error) &&
+           check_answer(ret_answer, wanted, error);
 }
 
 /* Send the request in @channel's output and wait for an answer of type @wanted. */
@@ -284,6 +287,44 @@ GPtrArray *berth_control_ports(int fd, GError **error)
     return ask(&channel, CONTROL_PORTS_ARE, &answer, error)
                ? receive_ports(&channel, &answer, error)
                : NULL;
+}
+
+bool berth_control_watch(BerthChannel *channel, GError **error)
+{
+    wire_frame_put(&channel->output, (WireType)CONTROL_WATCH, 0, 0, NULL, 0);
+    return berth_channel_send(channel, error);
+}
+
+GPtrArray *berth_control_watched(BerthChannel *channel, GPtrArray **partial, bool *ret_ended,
+                                 GError **error)
+{
+    WireFrame frame;
+    *ret_ended = false;
+    while (berth_channel_next(channel, &frame, error) == 1) {
+        if (frame.type == CONTROL_DONE) {
+            *ret_ended = true;
+            return NULL;
+        }
+        if (!check_answer(&frame, CONTROL_PORTS_ARE, error))
+            return NULL;
+        if (*partial == NULL)
+            *partial = g_ptr_array_new_with_free_func((GDestroyNotify)berth_forward_free);
+        if (!get_ports(&frame, *partial))
+            return g_steal_pointer(partial);
+    }
+    return NULL;
+}
+
+bool berth_control_set_rule(int fd, const BerthRule *rule, bool wanted, GError **error)
+{
+    g_auto(BerthChannel) channel = {.fd = fd};
+    g_autofree char *text = berth_rule_format(rule);
+    size_t begin = wire_frame_begin(&channel.output, (WireType)CONTROL_FORWARD, 0, 0);
+    wire_put_u8(&channel.output, wanted);
+    wire_put_string(&channel.output, text);
+    wire_frame_end(&channel.output, begin);
+    WireFrame answer;
+    return ask(&channel, CONTROL_DONE, &answer, error);
 }
 
 BerthBootReport *berth_control_boot(int fd, GError **error)

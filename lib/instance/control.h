@@ -14,6 +14,9 @@
  *     CONTROL_STOP                    CONTROL_DONE when QEMU has gone
  *     CONTROL_GROW                    CONTROL_DONE when the guest's file system has grown
  *     CONTROL_BOOT                    CONTROL_BOOT_IS
+ *     CONTROL_WATCH                   CONTROL_PORTS_ARE now and at each change; CONTROL_DONE when
+ *                                     it stops
+ *     CONTROL_FORWARD                 CONTROL_DONE when it is done about
  *     OPEN on stream 1 ...            OPENED ... EXIT | FAILED, once the guest is up; with
  *                                     WIRE_OPEN_BARE as soon as its agent answers
  *     any of them                     CONTROL_ERROR when it fails
@@ -25,6 +28,7 @@
 #pragma once
 
 #include "boot_report.h"
+#include "channel.h"
 #include "model/forward.h"
 #include "model/machine.h"
 #include "wire/wire.h"
@@ -38,6 +42,8 @@ typedef enum {
     CONTROL_STOP = 67,      /* how:u8 (BerthStopHow) grace_sec:u32 */
     CONTROL_GROW = 68,      /* size:u64, of the disk */
     CONTROL_BOOT = 69,      /* nothing */
+    CONTROL_WATCH = 70,     /* nothing */
+    CONTROL_FORWARD = 71,   /* wanted:u8 rule:string */
     CONTROL_NOTICE = 72,    /* line:string; from the keeper, about the distro, for its user */
     CONTROL_DONE = 80,      /* nothing */
     CONTROL_STATUS_IS = 81, /* state:string accel:string keeper_pid:u32 qemu_pid:u32
@@ -79,6 +85,20 @@ BerthInstanceStatus *berth_control_status(int fd, GError **error);
 
 /* The forwards, BerthForward*, sorted by port; free with g_ptr_array_unref. NULL on error. */
 GPtrArray *berth_control_ports(int fd, GError **error);
+
+/* Ask for the forwards now and at each change: berth_control_watched takes what comes. */
+bool berth_control_watch(BerthChannel *channel, GError **error);
+
+/* The next list that has come in whole over @channel, as berth_control_ports gives it; NULL without
+ * @error when there is none yet (fill the channel then), or with *@ret_ended when the distro has
+ * stopped. @partial is where what has come of a list is kept: NULL at first, the caller's to free.
+ */
+GPtrArray *berth_control_watched(BerthChannel *channel, GPtrArray **partial, bool *ret_ended,
+                                 GError **error);
+
+/* Forward by @rule, or do not any more, until it stops.
+ * Errors: BERTH_ERROR_NOT_RUNNING, "instance.stopped". */
+bool berth_control_set_rule(int fd, const BerthRule *rule, bool wanted, GError **error);
 
 /* How the present start went, so far. NULL on error. */
 BerthBootReport *berth_control_boot(int fd, GError **error);

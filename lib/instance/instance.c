@@ -277,6 +277,7 @@ static void come_up(BerthInstance *instance)
     berth_instance_clear_timer(&instance->timer);
     instance->state = UP;
     instance->was_up = true;
+    berth_announce_set_up(instance->announce, g_get_monotonic_time());
     berth_server_set_up(instance->server, true);
     berth_sockets_set_up(instance->sockets, true);
 }
@@ -432,6 +433,7 @@ static void launch(BerthInstance *instance)
 {
     instance->state = STARTING;
     instance->was_up = false;
+    berth_announce_set_up(instance->announce, -1);
     instance->end_reason = END_UNKNOWN;
     instance->qemu_ended = false;
     instance->no_disk = false;
@@ -463,7 +465,17 @@ static void on_network_failed(const GError *error, gpointer user_data)
     fail(user_data, g_error_copy(error));
 }
 
-static const BerthNetworkEvents network_events = {on_host_note, on_network_failed};
+static void on_ports_changed(const GPtrArray *forwards, gpointer user_data)
+{
+    BerthInstance *instance = user_data;
+    berth_server_ports_changed(instance->server, forwards);
+    g_auto(GStrv) lines = berth_announce_take(instance->announce, forwards, g_get_monotonic_time());
+    for (char **line = lines; *line != NULL && instance->machine->ports_notify; line++)
+        berth_server_notice(instance->server, *line);
+}
+
+static const BerthNetworkEvents network_events = {on_host_note, on_network_failed,
+                                                  on_ports_changed};
 
 /* --- the public part -------------------------------------------------------------------------- */
 
@@ -482,6 +494,7 @@ BerthInstance *berth_instance_new(BerthMachine *machine, const char *dir, const 
     instance->console = berth_console_new(machine->log, machine->log_size);
     instance->report = berth_boot_report_new();
     instance->route = berth_host_route_new(BERTH_HOST_ROUTE_TABLE, on_host_route, instance);
+    instance->announce = berth_announce_new(machine->name);
     instance->clock = berth_host_clock_new(BERTH_ZONE_LINK, on_host_clock, instance);
     instance->server = berth_server_new(listen_fd, &berth_instance_server_ops, instance);
 
@@ -489,7 +502,7 @@ BerthInstance *berth_instance_new(BerthMachine *machine, const char *dir, const 
     instance->sockets = berth_sockets_new(dir, &berth_instance_sockets_ops, instance, &error);
     if (instance->sockets != NULL)
         instance->network =
-            berth_network_new(machine, support_dir, &network_events, instance, &error);
+            berth_network_new(machine, dir, support_dir, &network_events, instance, &error);
     if (instance->network != NULL)
         launch(instance);
     else
@@ -513,6 +526,7 @@ void berth_instance_free(BerthInstance *instance)
     berth_host_clock_free(instance->clock);
     berth_host_route_free(instance->route);
     berth_boot_report_free(instance->report);
+    berth_announce_free(instance->announce);
     g_clear_error(&instance->failure);
     berth_machine_free(instance->machine);
     g_free(instance->dir);

@@ -9,6 +9,7 @@
 
 #include "instance.h"
 
+#include "announce.h"
 #include "boot_report.h"
 #include "console.h"
 #include "guest/agent.h"
@@ -67,6 +68,7 @@ struct BerthInstance {
     char *problem;           /* the boot stage that failed, or NULL */
     bool no_disk;            /* that was the one which mounts it */
     BerthBootReport *report;
+    BerthAnnounce *announce;
 
     BerthHostRoute *route;
     BerthHostClock *clock;

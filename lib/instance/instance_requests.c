@@ -113,6 +113,17 @@ static GPtrArray *get_ports(gpointer user_data)
                                      : g_ptr_array_new();
 }
 
+static bool set_rule(const BerthRule *rule, bool wanted, gpointer user_data, GError **error)
+{
+    BerthInstance *instance = user_data;
+    if (instance->network == NULL) {
+        berth_instance_set_stopped_error(error);
+        return false;
+    }
+    berth_network_set_rule(instance->network, rule, wanted);
+    return true;
+}
+
 static const BerthBootReport *get_boot(gpointer user_data)
 {
     const BerthInstance *instance = user_data;
@@ -127,5 +138,6 @@ const BerthServerOps berth_instance_server_ops = {
     .grow = grow,
     .status = get_status,
     .ports = get_ports,
+    .set_rule = set_rule,
     .boot = get_boot,
 };

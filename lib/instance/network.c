@@ -3,6 +3,7 @@
 
 #include "base/error.h"
 #include "base/fd.h"
+#include "neighbours.h"
 #include "net/control.h"
 #include "net/ports.h"
 
@@ -24,9 +25,46 @@ struct BerthNetwork {
     BerthPorts *ports;
     BerthForwardPolicy *policy;
     GPtrArray *listeners; /* of the guest, newest; BerthListener* */
+    BerthNeighbours *neighbours;
+    guint closing; /* legs that are being closed */
+    GSource *news; /* queued while the list may be another than was told */
 };
 
 static void on_net_exit(BerthNet *net, gpointer user_data);
+
+/* --- telling others --- */
+
+static gboolean on_news(gpointer user_data)
+{
+    BerthNetwork *network = user_data;
+    g_clear_pointer(&network->news, g_source_unref);
+    g_autoptr(GPtrArray) forwards = berth_network_forwards(network);
+    if (network->closing == 0) /* what was let go is free for them */
+        berth_neighbours_tell(network->neighbours, forwards);
+    network->events->changed(forwards, network->user_data);
+    return G_SOURCE_REMOVE;
+}
+
+/* Once for all that happens at the same time. */
+static void queue_news(gpointer user_data)
+{
+    BerthNetwork *network = user_data;
+    if (network->news != NULL || network->ports == NULL)
+        return;
+    network->news = g_idle_source_new();
+    g_source_set_priority(network->news, G_PRIORITY_DEFAULT);
+    g_source_set_callback(network->news, on_news, network, NULL);
+    g_source_attach(network->news, g_main_context_get_thread_default());
+}
+
+static void on_released(gpointer user_data)
+{
+    BerthNetwork *network = user_data;
+    if (network->ports == NULL || !berth_ports_retry(network->ports))
+        berth_neighbours_unwatch(network->neighbours);
+}
+
+/* --- the process --- */
 
 static bool start(BerthNetwork *network, GError **error)
 {
@@ -61,13 +99,29 @@ static void add_leg(const BerthLeg *leg, BerthNetDone done, gpointer call, gpoin
     berth_net_add(network->net, leg, done, call);
 }
 
+static void on_closed(int errnum, gpointer user_data)
+{
+    BerthNetwork *network = user_data;
+    network->closing--;
+    queue_news(network);
+}
+
 static void remove_leg(const BerthLeg *leg, gpointer user_data)
 {
     BerthNetwork *network = user_data;
-    berth_net_remove(network->net, leg, NULL, NULL);
+    network->closing++;
+    berth_net_remove(network->net, leg, on_closed, network);
 }
 
-static const BerthPortsOps ports_ops = {.add = add_leg, .remove = remove_leg};
+static char *find_distro(const BerthLeg *leg, gpointer user_data)
+{
+    BerthNetwork *network = user_data;
+    g_autofree char *name = berth_neighbours_find(network->neighbours, leg);
+    return name != NULL ? g_strdup_printf("the distro %s", name) : NULL;
+}
+
+static const BerthPortsOps ports_ops = {
+    .add = add_leg, .remove = remove_leg, .find_distro = find_distro, .changed = queue_news};
 
 static void follow(BerthNetwork *network)
 {
@@ -75,9 +129,9 @@ static void follow(BerthNetwork *network)
         berth_ports_update(network->ports, berth_forward_plan(network->listeners, network->policy));
 }
 
-BerthNetwork *berth_network_new(const BerthMachine *machine, const char *support_dir,
-                                const BerthNetworkEvents *events, gpointer user_data,
-                                GError **error)
+BerthNetwork *berth_network_new(const BerthMachine *machine, const char *dir,
+                                const char *support_dir, const BerthNetworkEvents *events,
+                                gpointer user_data, GError **error)
 {
     int pair[2];
     if (berth_fd_socketpair(SOCK_DGRAM, pair) < 0) {
@@ -93,6 +147,7 @@ BerthNetwork *berth_network_new(const BerthMachine *machine, const char *support
     network->net_fd = pair[0];
     network->guest_fd = pair[1];
     network->ports = berth_ports_new(&ports_ops, network);
+    network->neighbours = berth_neighbours_new(dir, on_released, network);
     network->policy = berth_machine_forward_policy(machine);
     network->listeners = g_ptr_array_new();
     if (!start(network, error))
@@ -105,8 +160,12 @@ void berth_network_free(BerthNetwork *network)
 {
     if (network == NULL)
         return;
-    berth_ports_free(network->ports);
+    g_clear_pointer(&network->ports, berth_ports_free);
     berth_net_free(network->net);
+    if (network->news != NULL)
+        g_source_destroy(network->news);
+    g_clear_pointer(&network->news, g_source_unref);
+    berth_neighbours_free(network->neighbours); /* after berth-net: what it had is free now */
     berth_forward_policy_free(network->policy);
     g_clear_pointer(&network->listeners, g_ptr_array_unref);
     berth_fd_close(&network->net_fd);
@@ -124,6 +183,25 @@ void berth_network_update(BerthNetwork *network, GPtrArray *listeners)
 {
     g_ptr_array_unref(network->listeners);
     network->listeners = listeners != NULL ? g_ptr_array_ref(listeners) : g_ptr_array_new();
+    follow(network);
+}
+
+static guint find_rule(const GArray *rules, const BerthRule *rule)
+{
+    guint i = 0;
+    while (i < rules->len && !berth_rule_equal(&g_array_index(rules, BerthRule, i), rule))
+        i++;
+    return i;
+}
+
+void berth_network_set_rule(BerthNetwork *network, const BerthRule *rule, bool wanted)
+{
+    GArray *rules = network->policy->rules;
+    guint index = find_rule(rules, rule);
+    if (wanted && index == rules->len)
+        g_array_append_val(rules, *rule);
+    if (!wanted && index < rules->len)
+        g_array_remove_index(rules, index);
     follow(network);
 }
 

@@ -21,13 +21,16 @@ typedef struct {
     void (*note)(const char *text, gpointer user_data);
     /* There is no network any more; @error is borrowed. */
     void (*failed)(const GError *error, gpointer user_data);
+    /* The forwards are others, or in other states: all of them, BerthForward*, borrowed. */
+    void (*changed)(const GPtrArray *forwards, gpointer user_data);
 } BerthNetworkEvents;
 
-/* @machine and @events are borrowed and outlive the network. @support_dir holds berth-net.
+/* @machine and @events are borrowed and outlive the network. @dir is the instance's runtime
+ * directory; @support_dir holds berth-net.
  * Errors: errno's, "instance.start.*"; those of net/control.h. */
-BerthNetwork *berth_network_new(const BerthMachine *machine, const char *support_dir,
-                                const BerthNetworkEvents *events, gpointer user_data,
-                                GError **error);
+BerthNetwork *berth_network_new(const BerthMachine *machine, const char *dir,
+                                const char *support_dir, const BerthNetworkEvents *events,
+                                gpointer user_data, GError **error);
 void berth_network_free(BerthNetwork *network);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(BerthNetwork, berth_network_free)
 
@@ -36,6 +39,9 @@ int berth_network_guest_fd(const BerthNetwork *network);
 
 /* What listens in the guest now (BerthListener*, kept); NULL: nothing, the guest is gone. */
 void berth_network_update(BerthNetwork *network, GPtrArray *listeners);
+
+/* Whether there is to be a forward of @rule, whatever listens. Both again is no error. */
+void berth_network_set_rule(BerthNetwork *network, const BerthRule *rule, bool wanted);
 
 /* All forwards, BerthForward*, sorted by port. Free with g_ptr_array_unref. */
 GPtrArray *berth_network_forwards(const BerthNetwork *network);

@@ -4,6 +4,7 @@
 #include "base/error.h"
 #include "base/fd.h"
 #include "control.h"
+#include "neighbours.h"
 #include "sockets.h"
 
 #include <errno.h>
@@ -346,9 +347,14 @@ bool berth_runtime_kill(const char *runtime_dir, const char *id, GError **error)
 
 void berth_runtime_forget(const char *runtime_dir, const char *id)
 {
-    static const char *const names[] = {
-        "control", BERTH_SOCKET_DOCKER, "machine.conf", BERTH_RUNTIME_RESCUE, "keeper.log", "lock",
-        "start"};
+    static const char *const names[] = {"control",
+                                        BERTH_SOCKET_DOCKER,
+                                        "machine.conf",
+                                        BERTH_RUNTIME_PORTS,
+                                        BERTH_RUNTIME_RESCUE,
+                                        "keeper.log",
+                                        "lock",
+                                        "start"};
     g_autofree char *dir = g_build_filename(runtime_dir, id, NULL);
     for (gsize i = 0; i < G_N_ELEMENTS(names); i++) {
         g_autofree char *path = g_build_filename(dir, names[i], NULL);

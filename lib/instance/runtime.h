@@ -9,6 +9,7 @@
  *     <runtime>/<id>/control        its listening socket (lib/instance/control.h)
  *     <runtime>/<id>/docker.sock    Docker's socket in the guest (lib/instance/sockets.h)
  *     <runtime>/<id>/machine.conf   what it was told to run
+ *     <runtime>/<id>/ports          what it has open on the host (neighbours.h)
  *     <runtime>/<id>/keeper.log     its standard error
  *     <runtime>/<id>/rescue.cpio    the initramfs of a start for a rescue
  *

@@ -20,7 +20,8 @@ typedef enum {
     CLIENT_OPENING,
     CLIENT_IN_SESSION,
     CLIENT_STOPPING,
-    CLIENT_GROWING
+    CLIENT_GROWING,
+    CLIENT_WATCHING
 } ClientState;
 
 typedef struct {
@@ -211,6 +212,31 @@ static bool take_ports(Client *client, const WireFrame *frame)
     return true;
 }
 
+static bool take_watch(Client *client, const WireFrame *frame)
+{
+    client->state = CLIENT_WATCHING;
+    return take_ports(client, frame);
+}
+
+static bool take_forward(Client *client, const WireFrame *frame)
+{
+    BerthServer *server = client->server;
+    WireReader reader;
+    wire_reader_init(&reader, frame);
+    bool wanted = wire_get_u8(&reader) != 0;
+    const char *text = wire_get_string(&reader);
+    if (!wire_reader_done(&reader))
+        return false;
+    g_autoptr(GError) error = NULL;
+    BerthRule rule;
+    if (berth_rule_parse(text, &rule, &error) &&
+        server->ops->set_rule(&rule, wanted, server->user_data, &error))
+        answer_done(client);
+    else
+        answer_error(client, error);
+    return true;
+}
+
 static bool take_boot(Client *client, const WireFrame *frame)
 {
     BerthServer *server = client->server;
@@ -253,8 +279,9 @@ static const struct {
     ControlType type;
     bool (*take)(Client *client, const WireFrame *frame);
 } requests[] = {
-    {CONTROL_WAIT, take_wait}, {CONTROL_STATUS, take_status}, {CONTROL_PORTS, take_ports},
-    {CONTROL_STOP, take_stop}, {CONTROL_GROW, take_grow},     {CONTROL_BOOT, take_boot},
+    {CONTROL_WAIT, take_wait},   {CONTROL_STATUS, take_status},   {CONTROL_PORTS, take_ports},
+    {CONTROL_STOP, take_stop},   {CONTROL_GROW, take_grow},       {CONTROL_BOOT, take_boot},
+    {CONTROL_WATCH, take_watch}, {CONTROL_FORWARD, take_forward},
 };
 
 static bool on_frame(BerthLink *link, const WireFrame *frame, gpointer user_data)
@@ -383,7 +410,7 @@ void berth_server_finish(BerthServer *server, const GError *error)
     berth_server_fail(server, error, false);
     for (guint i = 0; i < server->clients->len; i++) {
         Client *client = g_ptr_array_index(server->clients, i);
-        if (client->state == CLIENT_STOPPING)
+        if (client->state == CLIENT_STOPPING || client->state == CLIENT_WATCHING)
             answer_done(client);
         berth_link_drain(client->link, FINISH_DRAIN_MSEC);
     }
@@ -406,6 +433,22 @@ void berth_server_notice(BerthServer *server, const char *line)
         size_t begin = wire_frame_begin(output, (WireType)CONTROL_NOTICE, 0, 0);
         wire_put_string(output, line);
         wire_frame_end(output, begin);
+        berth_link_flush(client->link);
+    }
+}
+
+/* Who has not read for so long that much waits for it is let go. */
+void berth_server_ports_changed(BerthServer *server, const GPtrArray *forwards)
+{
+    for (guint i = server->clients->len; i > 0; i--) {
+        Client *client = g_ptr_array_index(server->clients, i - 1);
+        if (client->state != CLIENT_WATCHING)
+            continue;
+        if (berth_link_pending(client->link) > CLIENT_BACKLOG_MAX) {
+            drop_client(client);
+            continue;
+        }
+        berth_control_put_ports(berth_link_output(client->link), forwards);
         berth_link_flush(client->link);
     }
 }

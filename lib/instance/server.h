@@ -32,6 +32,8 @@ typedef struct {
     /* Free with berth_instance_status_free; g_ptr_array_unref. */
     BerthInstanceStatus *(*status)(gpointer user_data);
     GPtrArray *(*ports)(gpointer user_data);
+    /* Forward by @rule, or do not any more. */
+    bool (*set_rule)(const BerthRule *rule, bool wanted, gpointer user_data, GError **error);
     /* Borrowed. */
     const BerthBootReport *(*boot)(gpointer user_data);
 } BerthServerOps;
@@ -65,6 +67,9 @@ void berth_server_finish(BerthServer *server, const GError *error);
 
 /* Show @line, of no control codes, to whoever has a session with a terminal. */
 void berth_server_notice(BerthServer *server, const char *line);
+
+/* Tell who watches of the @forwards (BerthForward*) there are now. */
+void berth_server_ports_changed(BerthServer *server, const GPtrArray *forwards);
 
 guint berth_server_sessions(const BerthServer *server);
 

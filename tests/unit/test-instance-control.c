@@ -111,6 +111,19 @@ static void grow(guint64 size, gpointer data)
     berth_server_grown(fixture->server, error);
 }
 
+static bool set_rule(const BerthRule *rule, bool wanted, gpointer data, GError **error)
+{
+    Fixture *fixture = data;
+    if (rule->guest_port == 1) {
+        berth_error_set(error, BERTH_ERROR_NOT_RUNNING, "instance.stopped", NULL, "it has stopped");
+        return false;
+    }
+    fixture->ports += wanted ? 1 : -1;
+    g_autoptr(GPtrArray) forwards = ports(fixture);
+    berth_server_ports_changed(fixture->server, forwards);
+    return true;
+}
+
 static const BerthBootReport *boot(gpointer data)
 {
     Fixture *fixture = data;
@@ -131,6 +144,7 @@ static const BerthServerOps ops = {
     .grow = grow,
     .status = status,
     .ports = ports,
+    .set_rule = set_rule,
     .boot = boot,
 };
 
@@ -237,6 +251,72 @@ static void test_more_ports_than_a_frame_holds(void)
         g_assert_cmpuint(strlen(last->reason), ==, 200);
         g_assert_cmpuint(strlen(last->owner), <, 1000);
     }
+    finish(&fixture);
+}
+
+/* The next list, or NULL at the end. */
+static GPtrArray *next_list(BerthChannel *channel, GPtrArray **partial)
+{
+    g_autoptr(GError) error = NULL;
+    bool ended = false;
+    GPtrArray *list;
+    while ((list = berth_control_watched(channel, partial, &ended, &error)) == NULL && !ended) {
+        g_assert_no_error(error);
+        g_assert_true(berth_channel_fill(channel, &error));
+    }
+    return list;
+}
+
+static void test_watch(void)
+{
+    Fixture fixture = {.up = true, .ports = 2000};
+    start(&fixture);
+    berth_autofd int watcher = client(&fixture);
+    berth_autofd int other = client(&fixture);
+    g_auto(BerthChannel) channel = {.fd = watcher};
+    g_autoptr(GError) error = NULL;
+    g_autoptr(GPtrArray) partial = NULL;
+    g_assert_true(berth_control_watch(&channel, &error));
+    g_autoptr(GPtrArray) first = next_list(&channel, &partial);
+    g_assert_cmpuint(first->len, ==, 2000);
+
+    BerthRule rule = {.protocol = BERTH_TCP, .host_port = 80, .guest_port = 80};
+    g_assert_true(berth_control_set_rule(other, &rule, true, &error));
+    g_assert_no_error(error);
+    g_autoptr(GPtrArray) more = next_list(&channel, &partial);
+    g_assert_cmpuint(more->len, ==, 2001);
+    g_assert_true(berth_control_set_rule(other, &rule, false, &error));
+    g_autoptr(GPtrArray) fewer = next_list(&channel, &partial);
+    g_assert_cmpuint(fewer->len, ==, 2000);
+
+    rule.guest_port = 1;
+    g_assert_false(berth_control_set_rule(other, &rule, true, &error));
+    g_assert_cmpstr(berth_error_id(error), ==, "instance.stopped");
+
+    g_assert_true(berth_control_stop(other, BERTH_STOP_FORCE, 7, NULL));
+    g_assert_null(next_list(&channel, &partial)); /* it has stopped */
+    finish(&fixture);
+}
+
+static void test_watcher_that_does_not_read_is_let_go(void)
+{
+    Fixture fixture = {.up = true, .ports = 2000};
+    start(&fixture);
+    berth_autofd int watcher = client(&fixture);
+    berth_autofd int other = client(&fixture);
+    g_auto(BerthChannel) channel = {.fd = watcher};
+    g_assert_true(berth_control_watch(&channel, NULL));
+    BerthRule rule = {.protocol = BERTH_TCP, .host_port = 80, .guest_port = 80};
+    for (int i = 0; i < 60; i++)
+        g_assert_true(berth_control_set_rule(other, &rule, i % 2 == 0, NULL));
+    gsize size = 0;
+    g_autoptr(GError) error = NULL;
+    while (berth_channel_fill(&channel, &error)) {
+        size += wire_buffer_size(&channel.input);
+        wire_buffer_consume(&channel.input, wire_buffer_size(&channel.input));
+    }
+    g_assert_cmpstr(berth_error_id(error), ==, "instance.lost");
+    g_assert_cmpuint(size, <, 8u * 1024 * 1024);
     finish(&fixture);
 }
 
@@ -579,6 +659,9 @@ int main(int argc, char **argv)
     g_test_add_func("/instance/control/status-and-ports", test_status_and_ports);
     g_test_add_func("/instance/control/more-ports-than-a-frame-holds",
                     test_more_ports_than_a_frame_holds);
+    g_test_add_func("/instance/control/watch", test_watch);
+    g_test_add_func("/instance/control/watcher-that-does-not-read-is-let-go",
+                    test_watcher_that_does_not_read_is_let_go);
     g_test_add_func("/instance/control/boot-report", test_boot_report);
     g_test_add_func("/instance/control/bare-session-waits-for-the-agent-only",
                     test_bare_session_waits_for_the_agent_only);

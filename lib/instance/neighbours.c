@@ -1,0 +1,195 @@
+/* SPDX-License-Identifier: MIT */
+#include "neighbours.h"
+
+#include "base/fd.h"
+#include "model/machine.h"
+
+#include <arpa/inet.h>
+#include <glib-unix.h>
+#include <glib/gstdio.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/inotify.h>
+#include <unistd.h>
+
+struct BerthNeighbours {
+    char *dir;
+    char *path; /* of our file */
+    char *told; /* what is in it, or NULL */
+    void (*released)(gpointer user_data);
+    gpointer user_data;
+    int watch_fd; /* -1 while nobody is watched */
+    GSource *watch;
+};
+
+/* --- ours --- */
+
+BerthNeighbours *berth_neighbours_new(const char *dir, void (*released)(gpointer user_data),
+                                      gpointer user_data)
+{
+    BerthNeighbours *neighbours = g_new0(BerthNeighbours, 1);
+    neighbours->dir = g_strdup(dir);
+    neighbours->path = g_build_filename(dir, BERTH_RUNTIME_PORTS, NULL);
+    neighbours->released = released;
+    neighbours->user_data = user_data;
+    neighbours->watch_fd = -1;
+    unlink(neighbours->path); /* of a keeper that crashed */
+    return neighbours;
+}
+
+void berth_neighbours_free(BerthNeighbours *neighbours)
+{
+    if (neighbours == NULL)
+        return;
+    berth_neighbours_unwatch(neighbours);
+    unlink(neighbours->path);
+    g_free(neighbours->dir);
+    g_free(neighbours->path);
+    g_free(neighbours->told);
+    g_free(neighbours);
+}
+
+static void append_legs(GString *text, const BerthForward *forward)
+{
+    for (guint i = 0; i < BERTH_LEGS; i++) {
+        const BerthLeg *leg = &forward->legs[i];
+        if (leg->state != BERTH_FORWARD_OPEN)
+            continue;
+        g_autofree char *address = berth_rule_address_text(leg->family, leg->host);
+        g_string_append_printf(text, "%s %s %u\n", berth_protocol_word(leg->protocol), address,
+                               leg->host_port);
+    }
+}
+
+void berth_neighbours_tell(BerthNeighbours *neighbours, const GPtrArray *forwards)
+{
+    g_autoptr(GString) text = g_string_new(NULL);
+    for (guint i = 0; i < forwards->len; i++)
+        append_legs(text, g_ptr_array_index(forwards, i));
+    if (g_strcmp0(neighbours->told, text->str) == 0)
+        return;
+    g_free(neighbours->told);
+    neighbours->told = g_strdup(text->str);
+    g_autofree char *new_path = g_strconcat(neighbours->path, ".new", NULL);
+    if (g_file_set_contents_full(new_path, text->str, (gssize)text->len, G_FILE_SET_CONTENTS_NONE,
+                                 0600, NULL))
+        g_rename(new_path, neighbours->path); /* nobody sees half of it */
+}
+
+/* --- theirs --- */
+
+/* Whether @line is of a leg that collides with @leg: the same address, or any on either side. */
+static bool is_of(const char *line, const BerthLeg *leg)
+{
+    static const guint8 any[16];
+    char protocol[4], text[INET6_ADDRSTRLEN];
+    guint8 address[16] = {0};
+    guint port;
+    if (sscanf(line, "%3s %45s %u", protocol, text, &port) != 3 || port != leg->host_port ||
+        strcmp(protocol, berth_protocol_word(leg->protocol)) != 0 ||
+        inet_pton(leg->family == 6 ? AF_INET6 : AF_INET, text, address) != 1)
+        return false;
+    return memcmp(address, leg->host, 16) == 0 || memcmp(address, any, 16) == 0 ||
+           memcmp(leg->host, any, 16) == 0;
+}
+
+static bool has_leg(const char *dir, const BerthLeg *leg)
+{
+    g_autofree char *path = g_build_filename(dir, BERTH_RUNTIME_PORTS, NULL);
+    g_autofree char *text = NULL;
+    if (!g_file_get_contents(path, &text, NULL, NULL))
+        return false;
+    g_auto(GStrv) lines = g_strsplit(text, "\n", -1);
+    for (char **line = lines; *line != NULL; line++)
+        if (is_of(*line, leg))
+            return true;
+    return false;
+}
+
+/* Whether there is a keeper: the process its lock names is one. */
+static bool is_kept(const char *dir)
+{
+    g_autofree char *lock = g_build_filename(dir, "lock", NULL);
+    g_autofree char *pid = NULL;
+    g_autofree char *name = NULL;
+    if (!g_file_get_contents(lock, &pid, NULL, NULL) || atoi(pid) <= 0)
+        return false;
+    g_autofree char *comm = g_strdup_printf("/proc/%d/comm", atoi(pid));
+    return g_file_get_contents(comm, &name, NULL, NULL) &&
+           strcmp(g_strchomp(name), "berth-keeper") == 0;
+}
+
+static char *name_in(const char *dir)
+{
+    g_autofree char *path = g_build_filename(dir, "machine.conf", NULL);
+    g_autofree char *text = NULL;
+    if (!g_file_get_contents(path, &text, NULL, NULL))
+        return NULL;
+    g_autoptr(BerthMachine) machine = berth_machine_from_text(text, NULL);
+    return machine != NULL ? g_strdup(machine->name) : NULL;
+}
+
+/* Events about our file's likes; all others are of no interest. */
+static bool read_events(int fd)
+{
+    union {
+        struct inotify_event event;
+        char bytes[4096];
+    } buffer;
+    bool found = false;
+    ssize_t size;
+    while ((size = read(fd, buffer.bytes, sizeof(buffer.bytes))) > 0) {
+        for (ssize_t at = 0; at + (ssize_t)sizeof(struct inotify_event) <= size;) {
+            const struct inotify_event *event = (const void *)(buffer.bytes + at);
+            found = found || (event->len > 0 && strcmp(event->name, BERTH_RUNTIME_PORTS) == 0);
+            at += (ssize_t)(sizeof(*event) + event->len);
+        }
+    }
+    return found;
+}
+
+static gboolean on_change(gint fd, GIOCondition condition, gpointer user_data)
+{
+    BerthNeighbours *neighbours = user_data;
+    if (read_events(fd))
+        neighbours->released(neighbours->user_data);
+    return G_SOURCE_CONTINUE;
+}
+
+static void watch(BerthNeighbours *neighbours, const char *dir)
+{
+    if (neighbours->watch_fd < 0) {
+        neighbours->watch_fd = inotify_init1(IN_CLOEXEC | IN_NONBLOCK);
+        if (neighbours->watch_fd < 0)
+            return; /* the next try is a moment later then */
+        neighbours->watch = g_unix_fd_source_new(neighbours->watch_fd, G_IO_IN);
+        g_source_set_callback(neighbours->watch, G_SOURCE_FUNC(on_change), neighbours, NULL);
+        g_source_attach(neighbours->watch, g_main_context_get_thread_default());
+    }
+    inotify_add_watch(neighbours->watch_fd, dir, IN_MOVED_TO | IN_DELETE | IN_ONLYDIR);
+}
+
+void berth_neighbours_unwatch(BerthNeighbours *neighbours)
+{
+    if (neighbours->watch == NULL)
+        return;
+    g_source_destroy(neighbours->watch);
+    g_clear_pointer(&neighbours->watch, g_source_unref);
+    berth_fd_close(&neighbours->watch_fd);
+}
+
+char *berth_neighbours_find(BerthNeighbours *neighbours, const BerthLeg *leg)
+{
+    g_autofree char *runtime = g_path_get_dirname(neighbours->dir);
+    g_autoptr(GDir) directory = g_dir_open(runtime, 0, NULL);
+    const char *id;
+    while (directory != NULL && (id = g_dir_read_name(directory)) != NULL) {
+        g_autofree char *dir = g_build_filename(runtime, id, NULL);
+        if (strcmp(dir, neighbours->dir) == 0 || !has_leg(dir, leg) || !is_kept(dir))
+            continue;
+        watch(neighbours, dir);
+        return name_in(dir);
+    }
+    return NULL;
+}

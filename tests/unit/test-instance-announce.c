@@ -1,0 +1,119 @@
+/* SPDX-License-Identifier: MIT */
+#include "instance/announce.h"
+
+#include <string.h>
+
+#define SECOND G_GINT64_CONSTANT(1000000)
+
+/* "3000 open", "80=8080 open", "53 blocked", "53/udp open", "90 wanted", "rule 1 open" */
+static void add(GPtrArray *forwards, const char *word)
+{
+    g_auto(GStrv) parts = g_strsplit(word, " ", 3);
+    bool rule = strcmp(parts[0], "rule") == 0;
+    char **rest = parts + rule;
+    BerthForward *forward = g_new0(BerthForward, 1);
+    char *end;
+    forward->rule.protocol = strstr(rest[0], "/udp") != NULL ? BERTH_UDP : BERTH_TCP;
+    forward->rule.guest_port = (guint16)strtoul(rest[0], &end, 10);
+    forward->rule.host_port = forward->rule.guest_port;
+    forward->host_port =
+        *end == '=' ? (guint16)strtoul(end + 1, NULL, 10) : forward->rule.host_port;
+    forward->origin = rule ? BERTH_ORIGIN_RULE : BERTH_ORIGIN_LISTENER;
+    forward->owner = g_strdup(strcmp(rest[0], "1") == 0 ? "" : "no\033de");
+    while (strcmp(berth_forward_state_word(forward->state), rest[1]) != 0)
+        forward->state++;
+    if (forward->state == BERTH_FORWARD_BLOCKED)
+        forward->reason = g_strdup("it is taken");
+    g_ptr_array_add(forwards, forward);
+}
+
+/* What is said at @second when @words are there, joined by "|". */
+static char *take(BerthAnnounce *announce, gint64 second, const char *words)
+{
+    g_autoptr(GPtrArray) forwards =
+        g_ptr_array_new_with_free_func((GDestroyNotify)berth_forward_free);
+    g_auto(GStrv) list = g_strsplit(words, ",", -1);
+    for (char **word = list; *word != NULL; word++)
+        add(forwards, g_strstrip(*word));
+    g_auto(GStrv) lines = berth_announce_take(announce, forwards, second * SECOND);
+    return g_strjoinv("|", lines);
+}
+
+#define assert_said(announce, second, words, expected)                                             \
+    do {                                                                                           \
+        g_autofree char *said = take((announce), (second), (words));                               \
+        g_assert_cmpstr(said, ==, (expected));                                                     \
+    } while (0)
+
+static BerthAnnounce *up_since_zero(void)
+{
+    BerthAnnounce *announce = berth_announce_new("debian");
+    berth_announce_set_up(announce, 0);
+    return announce;
+}
+
+static void test_words(void)
+{
+    g_autoptr(BerthAnnounce) announce = up_since_zero();
+    assert_said(announce, 10, "3000 open",
+                "port 3000 of debian (no?de) is on http://localhost:3000");
+    assert_said(announce, 10, "3000 open, 80=8080 open",
+                "port 80 of debian (no?de) is on http://localhost:8080");
+    assert_said(announce, 10, "3000 open, 80=8080 open, 53/udp open, 53 blocked",
+                "UDP port 53 of debian (no?de) is on localhost:53|"
+                "port 53 of debian (no?de) is not on localhost: it is taken");
+    assert_said(announce, 10, "1 open", "port 1 of debian is on http://localhost:1");
+}
+
+static void test_what_is_no_news(void)
+{
+    g_autoptr(BerthAnnounce) announce = berth_announce_new("debian");
+    assert_said(announce, 1, "22 open", ""); /* not up */
+    berth_announce_set_up(announce, 2 * SECOND);
+    assert_said(announce, 2, "22 open, 5355 open", ""); /* just now */
+    assert_said(announce, 9, "22 open, 5355 open, 90 wanted, 91 ignored, rule 92 open", "");
+    assert_said(announce, 9, "22 open, 90 open",
+                "port 90 of debian (no?de) is on http://localhost:90");
+    assert_said(announce, 10, "22 open, 90 open", "");
+
+    berth_announce_set_up(announce, -1); /* a reboot */
+    assert_said(announce, 11, "", "");
+    berth_announce_set_up(announce, 40 * SECOND);
+    assert_said(announce, 40, "22 open, 90 open", "");
+}
+
+static void test_what_comes_back(void)
+{
+    g_autoptr(BerthAnnounce) announce = up_since_zero();
+    static const char news[] = "port 3000 of debian (no?de) is on http://localhost:3000";
+    assert_said(announce, 10, "3000 open", news);
+    assert_said(announce, 100, "", "");
+    assert_said(announce, 109, "3000 wanted", "");
+    assert_said(announce, 109, "3000 open", "");
+    assert_said(announce, 200, "", "");
+    assert_said(announce, 211, "3000 open", news);
+
+    assert_said(announce, 212, "3000 blocked",
+                "port 3000 of debian (no?de) is not on localhost: it is taken");
+    assert_said(announce, 213, "3000 open", news);
+}
+
+static void test_many_at_once(void)
+{
+    g_autoptr(BerthAnnounce) announce = up_since_zero();
+    g_autofree char *said =
+        take(announce, 10, "1 open,2 open,3 open,4 open,5 open,6 open,7 open,8 open");
+    g_assert_true(g_str_has_suffix(said, ":5|and 3 more ports: \"berth ports debian\" lists them"));
+    g_autofree char *next = take(announce, 10, "6 open");
+    g_assert_cmpstr(next, ==, "");
+}
+
+int main(int argc, char **argv)
+{
+    g_test_init(&argc, &argv, NULL);
+    g_test_add_func("/instance/announce/words", test_words);
+    g_test_add_func("/instance/announce/what-is-no-news", test_what_is_no_news);
+    g_test_add_func("/instance/announce/what-comes-back", test_what_comes_back);
+    g_test_add_func("/instance/announce/many-at-once", test_many_at_once);
+    return g_test_run();
+}
