@@ -67,6 +67,28 @@ BerthDistro *berth_private_find(Berth *berth, const char *name, GError **error)
     return registry != NULL ? berth_registry_find(registry, name, error) : NULL;
 }
 
+GPtrArray *berth_private_find_all(Berth *berth, const char *const *names, GError **error)
+{
+    BerthRegistry *registry = berth_private_registry(berth, error);
+    if (registry == NULL)
+        return NULL;
+    if (names == NULL)
+        return berth_registry_list(registry, error);
+
+    g_autoptr(GHashTable) seen = g_hash_table_new(g_str_hash, g_str_equal);
+    g_autoptr(GPtrArray) distros =
+        g_ptr_array_new_with_free_func((GDestroyNotify)berth_distro_free);
+    for (gsize i = 0; names[i] != NULL; i++) {
+        BerthDistro *distro = berth_registry_find(registry, names[i], error);
+        if (distro == NULL)
+            return NULL;
+        g_ptr_array_add(distros, distro);
+        if (!g_hash_table_add(seen, distro->id))
+            g_ptr_array_set_size(distros, (int)distros->len - 1);
+    }
+    return g_steal_pointer(&distros);
+}
+
 const char *berth_private_runtime(Berth *berth, GError **error)
 {
     return berth_layout_make_private(berth->layout->runtime, error) ? berth->layout->runtime : NULL;
@@ -175,32 +197,9 @@ static gpointer stop_one(gpointer data)
     return NULL;
 }
 
-/* The distros called @names, without repetition; all of them for NULL. */
-static GPtrArray *find_distros(Berth *berth, const char *const *names, GError **error)
-{
-    BerthRegistry *registry = berth_private_registry(berth, error);
-    if (registry == NULL)
-        return NULL;
-    if (names == NULL)
-        return berth_registry_list(registry, error);
-
-    g_autoptr(GHashTable) seen = g_hash_table_new(g_str_hash, g_str_equal);
-    g_autoptr(GPtrArray) distros =
-        g_ptr_array_new_with_free_func((GDestroyNotify)berth_distro_free);
-    for (gsize i = 0; names[i] != NULL; i++) {
-        BerthDistro *distro = berth_registry_find(registry, names[i], error);
-        if (distro == NULL)
-            return NULL;
-        g_ptr_array_add(distros, distro);
-        if (!g_hash_table_add(seen, distro->id))
-            g_ptr_array_set_size(distros, (int)distros->len - 1);
-    }
-    return g_steal_pointer(&distros);
-}
-
 bool berth_stop(Berth *berth, const char *const *names, const BerthStop *stop, GError **error)
 {
-    g_autoptr(GPtrArray) distros = find_distros(berth, names, error);
+    g_autoptr(GPtrArray) distros = berth_private_find_all(berth, names, error);
     if (distros == NULL || berth_private_runtime(berth, error) == NULL)
         return false;
 
@@ -215,92 +214,6 @@ bool berth_stop(Berth *berth, const char *const *names, const BerthStop *stop, G
         return false;
     }
     return true;
-}
-
-void berth_port_free(BerthPort *port)
-{
-    if (port == NULL)
-        return;
-    g_free(port->distro);
-    g_free(port->protocol);
-    g_free(port->host);
-    g_strfreev(port->addresses);
-    g_free(port->origin);
-    g_free(port->state);
-    g_free(port->owner);
-    g_free(port->reason);
-    g_free(port);
-}
-
-static char **open_addresses(const BerthForward *forward)
-{
-    GPtrArray *list = g_ptr_array_new();
-    for (guint i = 0; i < BERTH_LEGS; i++) {
-        const BerthLeg *leg = &forward->legs[i];
-        if (leg->state == BERTH_FORWARD_OPEN)
-            g_ptr_array_add(list, berth_rule_address_text(leg->family, leg->host));
-    }
-    g_ptr_array_add(list, NULL);
-    return (char **)g_ptr_array_free(list, FALSE);
-}
-
-/* Where it is on the host, if that is not the guest's port of localhost. */
-static char *host_of(const BerthForward *forward)
-{
-    BerthRule rule = forward->rule;
-    rule.host_port = forward->host_port;
-    bool same = rule.family == 0 && rule.host_port == rule.guest_port;
-    return same ? NULL : berth_rule_host(&rule);
-}
-
-static BerthPort *public_port(const char *distro, const BerthForward *forward)
-{
-    BerthPort *port = g_new0(BerthPort, 1);
-    port->distro = g_strdup(distro);
-    port->protocol = g_strdup(berth_protocol_word(forward->rule.protocol));
-    port->port = forward->rule.guest_port;
-    port->host_port = forward->host_port;
-    port->origin = g_strdup(berth_origin_word(forward->origin));
-    port->addresses = open_addresses(forward);
-    port->host = host_of(forward);
-    port->state = g_strdup(berth_forward_state_word(forward->state));
-    port->owner = g_strdup(forward->owner);
-    port->reason = g_strdup(forward->reason);
-    return port;
-}
-
-static gpointer ask_ports(gpointer data)
-{
-    Job *job = data;
-    berth_autofd int fd =
-        berth_runtime_connect(job->berth->layout->runtime, job->distro->id, &job->error);
-    if (fd < 0)
-        return NULL;
-    berth_private_limit_waiting(fd, ANSWER_TIMEOUT_SEC);
-    job->result = berth_control_ports(fd, &job->error);
-    return NULL;
-}
-
-GPtrArray *berth_ports(Berth *berth, const char *name, GError **error)
-{
-    const char *const names[] = {name, NULL};
-    g_autoptr(GPtrArray) distros = find_distros(berth, name != NULL ? names : NULL, error);
-    if (distros == NULL || berth_private_runtime(berth, error) == NULL)
-        return NULL;
-
-    g_autoptr(GPtrArray) jobs = berth_private_for_each(berth, distros, ask_ports, NULL, NULL);
-    g_autoptr(GPtrArray) ports = g_ptr_array_new_with_free_func((GDestroyNotify)berth_port_free);
-    for (guint i = 0; i < jobs->len; i++) {
-        Job *job = jobs->pdata[i];
-        g_autoptr(GPtrArray) forwards = job->result;
-        for (guint j = 0; forwards != NULL && j < forwards->len; j++)
-            g_ptr_array_add(ports, public_port(job->distro->name, forwards->pdata[j]));
-        if (job->error == NULL || name == NULL)
-            continue;
-        g_propagate_error(error, g_steal_pointer(&job->error));
-        return NULL;
-    }
-    return g_steal_pointer(&ports);
 }
 
 char *berth_log_path(Berth *berth, const char *name, GError **error)

@@ -292,6 +292,36 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(BerthPort, berth_port_free)
  * port; free with g_ptr_array_unref. Errors: also "instance.not-running". */
 GPtrArray *berth_ports(Berth *berth, const char *name, GError **error);
 
+/* Call @func with the same, now and at each change, until it returns false or those that ran at the
+ * beginning have stopped. Errors: also "instance.not-running", "instance.lost". */
+bool berth_ports_watch(Berth *berth, const char *name,
+                       bool (*func)(const GPtrArray *ports, gpointer user_data), gpointer user_data,
+                       GError **error);
+
+typedef struct {
+    char *distro;
+    char *rule;         /* as berth_forward_add takes it */
+    char *protocol;     /* "tcp" or "udp" */
+    char *host_address; /* NULL: localhost, of both families */
+    guint16 host_port, guest_port;
+} BerthForwardRule;
+
+void berth_forward_rule_free(BerthForwardRule *rule);
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(BerthForwardRule, berth_forward_rule_free)
+
+/* The forwards that were asked for, of @name or all distros, BerthForwardRule *; free with
+ * g_ptr_array_unref. */
+GPtrArray *berth_forward_list(Berth *berth, const char *name, GError **error);
+
+/* Forward "[HOSTADDRESS:][HOSTPORT:]GUESTPORT[/udp]" whenever @name runs, and now if it does,
+ * whether something listens or not. *@ret_notice says what is not as wanted, such as that the
+ * host's port is in use, or is NULL; free with g_free. Errors: also "forward.rule",
+ * "forward.exists". */
+bool berth_forward_add(Berth *berth, const char *name, const char *rule, char **ret_notice,
+                       GError **error);
+/* Errors: also "forward.rule", "forward.not-found". */
+bool berth_forward_remove(Berth *berth, const char *name, const char *rule, GError **error);
+
 /* The path of a unix socket on the host behind which is the Docker daemon of @name, which is
  * started when it is not running; free with g_free. @ret_notice as berth_connect's. Errors: those
  * of berth_connect; "docker.none". */

@@ -30,6 +30,10 @@ const char *berth_private_runtime(Berth *berth, GError **error);
 
 BerthDistro *berth_private_find(Berth *berth, const char *name, GError **error);
 
+/* The distros called @names, without repetition, BerthDistro*; all of them for NULL. Free with
+ * g_ptr_array_unref. */
+GPtrArray *berth_private_find_all(Berth *berth, const char *const *names, GError **error);
+
 /* The distro @name for @work alone, with its row; and the same once it is known to be stopped,
  * which it stays while the claim is held. Errors: those of berth_claim_distro; "instance.running".
  */

@@ -27,6 +27,7 @@ const Command *const commands[] = {
     &command_set_default,
     &command_status,
     &command_ports,
+    &command_forward,
     &command_docker_env,
     &command_logs,
     &command_config,

@@ -13,6 +13,7 @@ extern const Command command_config;
 extern const Command command_console;
 extern const Command command_docker_env;
 extern const Command command_export;
+extern const Command command_forward;
 extern const Command command_help;
 extern const Command command_import;
 extern const Command command_import_in_place;

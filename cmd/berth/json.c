@@ -11,13 +11,24 @@ JsonBuilder *json_begin(void)
     return builder;
 }
 
-void json_print(JsonBuilder *builder)
+static void print(JsonBuilder *builder, gboolean pretty)
 {
     json_builder_end_object(builder);
     g_autoptr(JsonNode) root = json_builder_get_root(builder);
-    g_autofree char *text = json_to_string(root, TRUE);
+    g_autofree char *text = json_to_string(root, pretty);
     printf("%s\n", text);
     g_object_unref(builder);
+}
+
+void json_print(JsonBuilder *builder)
+{
+    print(builder, TRUE);
+}
+
+void json_print_line(JsonBuilder *builder)
+{
+    print(builder, FALSE);
+    fflush(stdout);
 }
 
 void json_add_string(JsonBuilder *builder, const char *name, const char *text)

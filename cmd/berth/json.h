@@ -16,6 +16,9 @@ JsonBuilder *json_begin(void);
 /* End the object and print it. Takes @builder. */
 void json_print(JsonBuilder *builder);
 
+/* The same in one line, at once: for one of several. */
+void json_print_line(JsonBuilder *builder);
+
 void json_add_string(JsonBuilder *builder, const char *name, const char *text); /* NULL: null */
 void json_add_number(JsonBuilder *builder, const char *name, guint64 value);
 void json_add_bool(JsonBuilder *builder, const char *name, gboolean value);

@@ -7,60 +7,143 @@
 #include "json.h"
 #include "print.h"
 
-static const Option options[] = {{"json", 0, NULL, "For programs, as JSON"}, {NULL}};
+#include <stdio.h>
+
+static const Option options[] = {
+    {"watch", 'w', NULL, "Also each change, until the distro stops"},
+    {"json", 0, NULL, "For programs, as JSON; with --watch an object a line"},
+    {NULL},
+};
+
+enum { COLUMNS = 7 };
+static const char *const headings[COLUMNS + 1] = {"PORT",    "PROTOCOL", "STATE",  "DISTRO",
+                                                  "PROCESS", "HOST",     "REASON", NULL};
+
+/* The cells of @port; free with g_strfreev. */
+static char **make_row(const BerthPort *port)
+{
+    char **row = g_new0(char *, COLUMNS + 1);
+    row[0] = g_strdup_printf("%u", port->port);
+    row[1] = g_strdup(port->protocol);
+    row[2] = g_strdup(port->state);
+    row[3] = g_strdup(port->distro);
+    row[4] = g_strdup(port->owner[0] != '\0' ? port->owner : "-");
+    row[5] = g_strdup(port->host != NULL ? port->host : "-");
+    row[6] = g_strdup(port->reason != NULL ? port->reason : "");
+    return row;
+}
 
 static void print_text(const GPtrArray *ports)
 {
-    static const char *const headings[] = {"PORT",    "PROTOCOL", "STATE", "DISTRO",
-                                           "PROCESS", "REASON",   NULL};
     g_autoptr(Table) table = table_new(headings);
     for (guint i = 0; i < ports->len; i++) {
-        const BerthPort *port = ports->pdata[i];
-        table_add_take(table, g_strdup_printf("%u", port->port));
-        table_add(table, port->protocol);
-        table_add(table, port->state);
-        table_add(table, port->distro);
-        table_add(table, port->owner[0] != '\0' ? port->owner : "-");
-        table_add(table, port->reason != NULL ? port->reason : "");
+        g_auto(GStrv) row = make_row(ports->pdata[i]);
+        for (guint j = 0; j < COLUMNS; j++)
+            table_add(table, row[j]);
     }
     table_print(table);
 }
 
-static void print_json(const GPtrArray *ports)
+static void add_json(JsonBuilder *builder, const BerthPort *port)
+{
+    json_builder_begin_object(builder);
+    json_add_string(builder, "distro", port->distro);
+    json_add_string(builder, "protocol", port->protocol);
+    json_add_number(builder, "port", port->port);
+    json_add_number(builder, "host_port", port->host_port);
+    json_builder_set_member_name(builder, "addresses");
+    json_builder_begin_array(builder);
+    for (gsize j = 0; port->addresses[j] != NULL; j++)
+        json_builder_add_string_value(builder, port->addresses[j]);
+    json_builder_end_array(builder);
+    json_add_string(builder, "origin", port->origin);
+    json_add_string(builder, "state", port->state);
+    json_add_string(builder, "process", port->owner);
+    json_add_string(builder, "reason", port->reason);
+    json_builder_end_object(builder);
+}
+
+static JsonBuilder *make_json(const GPtrArray *ports)
 {
     JsonBuilder *builder = json_begin();
     json_builder_set_member_name(builder, "ports");
     json_builder_begin_array(builder);
-    for (guint i = 0; i < ports->len; i++) {
-        const BerthPort *port = ports->pdata[i];
-        json_builder_begin_object(builder);
-        json_add_string(builder, "distro", port->distro);
-        json_add_string(builder, "protocol", port->protocol);
-        json_add_number(builder, "port", port->port);
-        json_add_number(builder, "host_port", port->host_port);
-        json_builder_set_member_name(builder, "addresses");
-        json_builder_begin_array(builder);
-        for (gsize j = 0; port->addresses[j] != NULL; j++)
-            json_builder_add_string_value(builder, port->addresses[j]);
-        json_builder_end_array(builder);
-        json_add_string(builder, "origin", port->origin);
-        json_add_string(builder, "state", port->state);
-        json_add_string(builder, "process", port->owner);
-        json_add_string(builder, "reason", port->reason);
-        json_builder_end_object(builder);
-    }
+    for (guint i = 0; i < ports->len; i++)
+        add_json(builder, ports->pdata[i]);
     json_builder_end_array(builder);
-    json_print(builder);
+    return builder;
+}
+
+/* --- watching --- */
+
+/* The lines of what was there, as a set; NULL before the first. */
+typedef GHashTable *Lines;
+
+static GHashTable *make_lines(const GPtrArray *ports)
+{
+    GHashTable *lines = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
+    for (guint i = 0; i < ports->len; i++) {
+        g_auto(GStrv) row = make_row(ports->pdata[i]);
+        char *line = g_strjoinv("  ", row);
+        for (char *c = g_strchomp(line); *c != '\0'; c++)
+            if (g_ascii_iscntrl(*c))
+                *c = '?';
+        g_hash_table_add(lines, line);
+    }
+    return lines;
+}
+
+static void print_difference(char sign, GHashTable *lines, GHashTable *others)
+{
+    GHashTableIter iter;
+    gpointer line;
+    g_hash_table_iter_init(&iter, lines);
+    while (g_hash_table_iter_next(&iter, &line, NULL))
+        if (!g_hash_table_contains(others, line))
+            printf("%c %s\n", sign, (const char *)line);
+}
+
+static bool show_text(const GPtrArray *ports, gpointer user_data)
+{
+    Lines *before = user_data;
+    GHashTable *now = make_lines(ports);
+    if (*before == NULL) {
+        print_text(ports);
+    } else {
+        print_difference('-', *before, now);
+        print_difference('+', now, *before);
+        g_hash_table_unref(*before);
+    }
+    *before = now;
+    return fflush(stdout) == 0;
+}
+
+static bool show_json(const GPtrArray *ports, gpointer user_data)
+{
+    json_print_line(make_json(ports));
+    return !ferror(stdout);
+}
+
+static int watch(Invocation *invocation, GError **error)
+{
+    Lines before = NULL;
+    bool json = invocation_flag(invocation, "json");
+    bool ok = berth_ports_watch(invocation->berth, invocation->subject,
+                                json ? show_json : show_text, &before, error);
+    g_clear_pointer(&before, g_hash_table_unref);
+    return ok ? 0 : -1;
 }
 
 static int run(Invocation *invocation, GError **error)
 {
     invocation->subject = invocation_first(invocation);
+    if (invocation_flag(invocation, "watch"))
+        return watch(invocation, error);
     g_autoptr(GPtrArray) ports = berth_ports(invocation->berth, invocation->subject, error);
     if (ports == NULL)
         return -1;
     if (invocation_flag(invocation, "json"))
-        print_json(ports);
+        json_print(make_json(ports));
     else
         print_text(ports);
     return 0;
@@ -71,7 +154,10 @@ const Command command_ports = {
     .synopsis = "[OPTION]... [NAME]",
     .summary = "List the ports that listen in distros and are on localhost",
     .details =
-        "Without NAME: of every distro that runs. REASON says why a port is not on localhost.",
+        "Without NAME: of every distro that runs. An open port is on 127.0.0.1 and ::1, and on\n"
+        "the distro's own address, which \"berth list --json\" shows; HOST says where else it is.\n"
+        "REASON says why a port is not on localhost, or what is not as wanted. With --watch, what\n"
+        "changes follows the table, after + and -.",
     .max_arguments = 1,
     .options = options,
     .run = run,

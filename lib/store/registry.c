@@ -40,7 +40,15 @@ static const char *const migrations[] = {
     "  CHECK (number BETWEEN 0 AND 254);"
     "UPDATE distro SET number = (SELECT count(*) FROM distro AS o WHERE o.rowid <= distro.rowid)"
     "  WHERE (SELECT count(*) FROM distro AS o WHERE o.rowid <= distro.rowid) <= 254;"
-    "CREATE UNIQUE INDEX distro_number ON distro (number) WHERE number > 0;",
+    "CREATE UNIQUE INDEX distro_number ON distro (number) WHERE number > 0;"
+    "CREATE TABLE forward ("
+    "  distro TEXT NOT NULL REFERENCES distro (id) ON DELETE CASCADE,"
+    "  protocol TEXT NOT NULL CHECK (protocol IN ('tcp', 'udp')),"
+    "  host_address TEXT NOT NULL," /* '': localhost */
+    "  host_port INTEGER NOT NULL CHECK (host_port BETWEEN 1 AND 65535),"
+    "  guest_port INTEGER NOT NULL CHECK (guest_port BETWEEN 1 AND 65535),"
+    "  PRIMARY KEY (distro, protocol, host_address, host_port)"
+    ") STRICT, WITHOUT ROWID;",
 };
 G_STATIC_ASSERT(APPLICATION_ID == 1651668072);
 
@@ -48,6 +56,18 @@ G_STATIC_ASSERT(APPLICATION_ID == 1651668072);
 #define COLUMNS                                                                                    \
     "id, name, disk, disk_size, user, memory, cpus, created_usec, is_default, own_identity, "      \
     "keep_disk, account, account_uid, oobe, number"
+
+/* A row of forward as model/rule.h writes it. */
+#define RULE                                                                                       \
+    "CASE WHEN host_address = '' THEN '' WHEN host_address LIKE '%:%'"                             \
+    " THEN '[' || host_address || ']:' ELSE host_address || ':' END"                               \
+    " || host_port || ':' || guest_port || CASE protocol WHEN 'udp' THEN '/udp' ELSE '' END"
+
+/* What read_row knows, of the distros that are meant. */
+#define SELECT_DISTRO                                                                              \
+    "SELECT " COLUMNS ", (SELECT group_concat(rule, ';') FROM (SELECT " RULE " AS rule"            \
+    " FROM forward WHERE forward.distro = distro.id"                                               \
+    " ORDER BY guest_port, protocol, host_port, host_address)) FROM distro "
 
 /* The smallest number no distro has, or 0. */
 #define FREE_NUMBER                                                                                \
@@ -304,6 +324,7 @@ static BerthDistro *read_row(sqlite3_stmt *row)
     distro->account_uid = (guint)sqlite3_column_int64(row, 12);
     distro->oobe = sqlite3_column_int(row, 13) != 0;
     distro->number = (guint)sqlite3_column_int(row, 14);
+    distro->forwards = g_strdup((const char *)sqlite3_column_text(row, 15));
     return distro;
 }
 
@@ -403,12 +424,12 @@ BerthDistro *berth_registry_find(BerthRegistry *registry, const char *name, GErr
 {
     if (name == NULL)
         return find_default(registry, error);
-    return find_one(registry, "SELECT " COLUMNS " FROM distro WHERE name = ?1", name, error);
+    return find_one(registry, SELECT_DISTRO "WHERE name = ?1", name, error);
 }
 
 BerthDistro *berth_registry_find_by_id(BerthRegistry *registry, const char *id, GError **error)
 {
-    return find_one(registry, "SELECT " COLUMNS " FROM distro WHERE id = ?1", id, error);
+    return find_one(registry, SELECT_DISTRO "WHERE id = ?1", id, error);
 }
 
 bool berth_registry_has_id(BerthRegistry *registry, const char *id, GError **error)
@@ -428,8 +449,7 @@ bool berth_registry_has_disk(BerthRegistry *registry, const char *path, GError *
 GPtrArray *berth_registry_list(BerthRegistry *registry, GError **error)
 {
     g_autoptr(sqlite3_stmt) statement =
-        prepare(registry, "SELECT " COLUMNS " FROM distro ORDER BY is_default DESC, name", NULL,
-                NULL, error);
+        prepare(registry, SELECT_DISTRO "ORDER BY is_default DESC, name", NULL, NULL, error);
     if (statement == NULL)
         return NULL;
 
@@ -492,4 +512,68 @@ bool berth_registry_set_disk(BerthRegistry *registry, const BerthDistro *distro,
     sqlite3_bind_int64(statement, 3, (gint64)distro->disk_size);
     return step(registry, statement, error) == SQLITE_DONE &&
            (sqlite3_changes(registry->db) == 1 || set_not_found(error, distro->name));
+}
+
+/* --- forwards --- */
+
+/* @sql's parameters are the distro's id, the protocol, the address and the ports of @rule. */
+static sqlite3_stmt *prepare_rule(BerthRegistry *registry, const char *sql,
+                                  const BerthDistro *distro, const BerthRule *rule, GError **error)
+{
+    const char *protocol = berth_protocol_word(rule->protocol);
+    g_autofree char *address =
+        rule->family != 0 ? berth_rule_address_text(rule->family, rule->address) : g_strdup("");
+    sqlite3_stmt *statement = prepare(registry, sql, distro->id, protocol, error);
+    if (statement == NULL)
+        return NULL;
+    sqlite3_bind_text(statement, 3, address, -1, SQLITE_TRANSIENT);
+    sqlite3_bind_int(statement, 4, rule->host_port);
+    sqlite3_bind_int(statement, 5, rule->guest_port);
+    return statement;
+}
+
+bool berth_registry_add_forward(BerthRegistry *registry, const BerthDistro *distro,
+                                const BerthRule *rule, GError **error)
+{
+    g_autoptr(sqlite3_stmt) statement = prepare_rule(
+        registry, "INSERT INTO forward VALUES (?1, ?2, ?3, ?4, ?5)", distro, rule, error);
+    if (statement == NULL)
+        return false;
+
+    int result = sqlite3_step(statement);
+    if (result == SQLITE_DONE)
+        return true;
+    int extended = sqlite3_extended_errcode(registry->db);
+    if (extended == SQLITE_CONSTRAINT_FOREIGNKEY)
+        return set_not_found(error, distro->name);
+    if (extended != SQLITE_CONSTRAINT_PRIMARYKEY) {
+        set_result(error, registry, result);
+        return false;
+    }
+    g_autofree char *host = berth_rule_host(rule);
+    g_autofree char *hint = g_strdup_printf(
+        "\"berth forward list %s\" shows them; remove the other first", distro->name);
+    berth_error_set(error, BERTH_ERROR_EXISTS, "forward.exists", hint,
+                    "there is a forward of %s port %s already", berth_protocol_word(rule->protocol),
+                    host);
+    return false;
+}
+
+bool berth_registry_remove_forward(BerthRegistry *registry, const BerthDistro *distro,
+                                   const BerthRule *rule, GError **error)
+{
+    g_autoptr(sqlite3_stmt) statement =
+        prepare_rule(registry,
+                     "DELETE FROM forward WHERE distro = ?1 AND protocol = ?2 AND"
+                     " host_address = ?3 AND host_port = ?4 AND guest_port = ?5",
+                     distro, rule, error);
+    if (statement == NULL || step(registry, statement, error) != SQLITE_DONE)
+        return false;
+    if (sqlite3_changes(registry->db) == 1)
+        return true;
+    g_autofree char *text = berth_rule_format(rule);
+    g_autofree char *hint = g_strdup_printf("\"berth forward list %s\" shows them", distro->name);
+    berth_error_set(error, BERTH_ERROR_NOT_FOUND, "forward.not-found", hint,
+                    "there is no forward %s", text);
+    return false;
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * registry — the distros that exist, in SQLite: one row a distro, nothing about what is running.
+ * registry — the distros that exist, in SQLite: one row a distro and one for each of its forwards,
+ * nothing about what is running.
  *
  * Any number of processes may use it at once: every change is one transaction of the write-ahead
  * log, and whoever has to wait does so for at most BUSY_TIMEOUT_MSEC (registry.c). The schema is
@@ -19,6 +20,7 @@
 #pragma once
 
 #include "model/distro.h"
+#include "model/rule.h"
 
 G_BEGIN_DECLS
 
@@ -62,5 +64,14 @@ bool berth_registry_rename(BerthRegistry *registry, const char *name, const char
 /* Write the disk and its size into the row with @distro's id.
  * Errors: also BERTH_ERROR_NOT_FOUND, "distro.not-found". */
 bool berth_registry_set_disk(BerthRegistry *registry, const BerthDistro *distro, GError **error);
+
+/* Give @distro the forward @rule, until it is removed or the distro is: BerthDistro's forwards.
+ * Errors: also BERTH_ERROR_EXISTS, "forward.exists" when it has one of that port of the host;
+ * BERTH_ERROR_NOT_FOUND, "distro.not-found". */
+bool berth_registry_add_forward(BerthRegistry *registry, const BerthDistro *distro,
+                                const BerthRule *rule, GError **error);
+/* Errors: also BERTH_ERROR_NOT_FOUND, "forward.not-found". */
+bool berth_registry_remove_forward(BerthRegistry *registry, const BerthDistro *distro,
+                                   const BerthRule *rule, GError **error);
 
 G_END_DECLS

@@ -145,6 +145,58 @@ static void test_numbers_are_the_smallest_that_are_free(Place *place, gconstpoin
     }
 }
 
+static BerthRule rule_of(const char *text)
+{
+    BerthRule rule;
+    g_assert_true(berth_rule_parse(text, &rule, NULL));
+    return rule;
+}
+
+static void check_forwards(BerthRegistry *registry, const char *name, const char *expected)
+{
+    g_autoptr(BerthDistro) distro = berth_registry_find(registry, name, NULL);
+    g_assert_cmpstr(distro->forwards, ==, expected);
+}
+
+static void test_forwards(Place *place, gconstpointer data)
+{
+    static const char *const rules[] = {"udp:5353", "3000:80", "[::1]:80", "0.0.0.0:80", "80"};
+    g_autoptr(BerthRegistry) registry = open_registry(place);
+    g_autoptr(GError) error = NULL;
+    insert(registry, "one");
+    insert(registry, "two");
+    g_autoptr(BerthDistro) one = berth_registry_find(registry, "one", NULL);
+    g_autoptr(BerthDistro) two = berth_registry_find(registry, "two", NULL);
+    for (gsize i = 0; i < G_N_ELEMENTS(rules); i++) {
+        BerthRule rule = rule_of(rules[i]);
+        g_assert_true(berth_registry_add_forward(registry, one, &rule, &error));
+        g_assert_no_error(error);
+    }
+    check_forwards(registry, "one", "80:80;0.0.0.0:80:80;[::1]:80:80;3000:80;5353:5353/udp");
+    check_forwards(registry, "two", NULL);
+
+    BerthRule taken = rule_of("3000:8000"), other = rule_of("udp:3000:80");
+    g_assert_false(berth_registry_add_forward(registry, one, &taken, &error));
+    g_assert_true(berth_error_is(error, BERTH_ERROR_EXISTS));
+    g_assert_cmpstr(berth_error_id(error), ==, "forward.exists");
+    g_clear_error(&error);
+    g_assert_true(berth_registry_add_forward(registry, two, &taken, NULL)); /* another's */
+    g_assert_false(berth_registry_remove_forward(registry, one, &other, &error));
+    g_assert_cmpstr(berth_error_id(error), ==, "forward.not-found");
+    g_clear_error(&error);
+    g_assert_false(berth_registry_remove_forward(registry, one, &taken, NULL));
+    BerthRule old = rule_of("3000:80");
+    g_assert_true(berth_registry_remove_forward(registry, one, &old, NULL));
+    check_forwards(registry, "one", "80:80;0.0.0.0:80:80;[::1]:80:80;5353:5353/udp");
+
+    g_assert_true(berth_registry_remove(registry, "one", NULL)); /* with them */
+    g_assert_false(berth_registry_add_forward(registry, one, &old, &error));
+    g_assert_cmpstr(berth_error_id(error), ==, "distro.not-found");
+    g_assert_true(berth_registry_insert(registry, one, NULL));
+    check_forwards(registry, "one", NULL);
+    check_forwards(registry, "two", "3000:8000");
+}
+
 static void test_names_are_unique_without_case(Place *place, gconstpointer data)
 {
     g_autoptr(BerthRegistry) registry = open_registry(place);
@@ -393,6 +445,7 @@ int main(int argc, char **argv)
          test_what_is_not_a_registry_is_left_alone},
         {"/store/registry/numbers-are-the-smallest-that-are-free",
          test_numbers_are_the_smallest_that_are_free},
+        {"/store/registry/forwards", test_forwards},
         {"/store/registry/newer-and-foreign-files-are-refused",
          test_newer_and_foreign_files_are_refused},
         {"/store/registry/no-place-for-it", test_no_place_for_it},

@@ -1,0 +1,141 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * berth forward — the forwards a distro has besides those of what listens in it.
+ */
+#include "commands.h"
+
+#include "json.h"
+#include "print.h"
+
+#include <string.h>
+
+#define USAGE                                                                                      \
+    "usage: berth forward add|remove NAME [HOSTADDRESS:][HOSTPORT:]GUESTPORT[/udp], or "           \
+    "berth forward list [NAME] [--json]"
+
+static const Option options[] = {
+    {"json", 0, NULL, "With list: for programs, as JSON"},
+    {NULL},
+};
+
+static void print_table(const GPtrArray *rules)
+{
+    static const char *const headings[] = {"DISTRO", "PROTOCOL", "HOST", "PORT", "RULE", NULL};
+    g_autoptr(Table) table = table_new(headings);
+    for (guint i = 0; i < rules->len; i++) {
+        const BerthForwardRule *rule = rules->pdata[i];
+        const char *address = rule->host_address != NULL ? rule->host_address : "localhost";
+        bool v6 = strchr(address, ':') != NULL;
+        table_add(table, rule->distro);
+        table_add(table, rule->protocol);
+        table_add_take(table, g_strdup_printf(v6 ? "[%s]:%u" : "%s:%u", address, rule->host_port));
+        table_add_take(table, g_strdup_printf("%u", rule->guest_port));
+        table_add(table, rule->rule);
+    }
+    table_print(table);
+}
+
+static void print_json(const GPtrArray *rules)
+{
+    JsonBuilder *builder = json_begin();
+    json_builder_set_member_name(builder, "forwards");
+    json_builder_begin_array(builder);
+    for (guint i = 0; i < rules->len; i++) {
+        const BerthForwardRule *rule = rules->pdata[i];
+        json_builder_begin_object(builder);
+        json_add_string(builder, "distro", rule->distro);
+        json_add_string(builder, "rule", rule->rule);
+        json_add_string(builder, "protocol", rule->protocol);
+        json_add_string(builder, "host_address", rule->host_address);
+        json_add_number(builder, "host_port", rule->host_port);
+        json_add_number(builder, "guest_port", rule->guest_port);
+        json_builder_end_object(builder);
+    }
+    json_builder_end_array(builder);
+    json_print(builder);
+}
+
+static bool list(Invocation *invocation, GError **error)
+{
+    invocation->subject = invocation->arguments[1];
+    g_autoptr(GPtrArray) rules = berth_forward_list(invocation->berth, invocation->subject, error);
+    if (rules == NULL)
+        return false;
+    if (invocation_flag(invocation, "json"))
+        print_json(rules);
+    else
+        print_table(rules);
+    return true;
+}
+
+static bool add(Invocation *invocation, GError **error)
+{
+    g_autofree char *notice = NULL;
+    invocation->subject = invocation->arguments[1];
+    if (!berth_forward_add(invocation->berth, invocation->subject, invocation->arguments[2],
+                           &notice, error))
+        return false;
+    print_notice(notice);
+    return true;
+}
+
+static bool remove_rule(Invocation *invocation, GError **error)
+{
+    invocation->subject = invocation->arguments[1];
+    return berth_forward_remove(invocation->berth, invocation->subject, invocation->arguments[2],
+                                error);
+}
+
+static const struct {
+    const char *word;
+    int min_arguments, max_arguments; /* the word included */
+    bool json;                        /* it can be had so */
+    bool (*run)(Invocation *invocation, GError **error);
+} actions[] = {
+    {"add", 3, 3, false, add},        {"remove", 3, 3, false, remove_rule},
+    {"rm", 3, 3, false, remove_rule}, {"list", 1, 2, true, list},
+    {"ls", 1, 2, true, list},
+};
+
+static int run(Invocation *invocation, GError **error)
+{
+    const char *word = invocation_first(invocation);
+    int count = invocation->n_arguments;
+    for (gsize i = 0; i < G_N_ELEMENTS(actions); i++) {
+        if (strcmp(actions[i].word, word) != 0)
+            continue;
+        bool json = invocation_flag(invocation, "json");
+        if (count >= actions[i].min_arguments && count <= actions[i].max_arguments &&
+            (!json || actions[i].json))
+            return actions[i].run(invocation, error) ? 0 : -1;
+        berth_error_set(error, BERTH_ERROR_INVALID, "usage.arguments", USAGE, "%s",
+                        count < actions[i].min_arguments   ? "an argument is missing"
+                        : count > actions[i].max_arguments ? "too many arguments"
+                                                           : "only list has --json");
+        return -1;
+    }
+    g_autofree char *shown = g_strescape(word, NULL);
+    berth_error_set(error, BERTH_ERROR_INVALID, "usage.value", USAGE,
+                    "\"%.80s\" cannot be done with forwards", shown);
+    return -1;
+}
+
+const Command command_forward = {
+    .name = "forward",
+    .synopsis = "add|remove|list [OPTION]... [NAME] [RULE]",
+    .summary = "Forward further ports of the host to a distro",
+    .details =
+        "RULE is [HOSTADDRESS:][HOSTPORT:]GUESTPORT[/udp], or udp:PORT:\n"
+        "  8080               the distro's port 8080 is the same of localhost\n"
+        "  3000:80            its port 80 is 3000 of localhost\n"
+        "  0.0.0.0:8080:80    its port 80 is 8080 of every IPv4 address, for the network, too\n"
+        "  [::1]:3000:80      of this address only\n"
+        "  udp:5353           UDP\n"
+        "It holds until it is removed, at once for a distro that runs, and whether or not\n"
+        "something listens there. \"berth ports\" shows what became of it. What listens on TCP\n"
+        "ports needs no rule.",
+    .min_arguments = 1,
+    .max_arguments = 3,
+    .options = options,
+    .run = run,
+};
