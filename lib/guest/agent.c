@@ -76,6 +76,7 @@ static void take_listeners(BerthAgent *agent, WireReader *reader)
         listener->family = wire.family;
         listener->protocol = wire.protocol;
         listener->port = wire.port;
+        listener->relay = wire.relay;
         memcpy(listener->address, wire.address, sizeof(listener->address));
         listener->owner = g_utf8_make_valid(wire.owner, -1);
         g_ptr_array_add(listeners, listener);

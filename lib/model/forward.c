@@ -124,14 +124,12 @@ static void reach_v4(const guint8 *address, Reach *reach)
     reach->loopback[4] |= memcmp(address, loopback_v4, 4) == 0;
 }
 
-static void reach_v6(const BerthListener *listener, const BerthForwardPolicy *policy, Reach *reach)
+static void reach_v6(const guint8 *address, const BerthForwardPolicy *policy, Reach *reach)
 {
     guint8 ours[16];
     ethernet_v6(policy, ours);
-    bool everywhere = memcmp(listener->address, any, 16) == 0;
-    reach->direct[6] |= everywhere || memcmp(listener->address, ours, 16) == 0;
-    reach->direct[4] |= everywhere && listener->relay == 0; /* else it is of IPv6 only */
-    reach->loopback[6] |= memcmp(listener->address, loopback_v6, 16) == 0;
+    reach->direct[6] |= memcmp(address, any, 16) == 0 || memcmp(address, ours, 16) == 0;
+    reach->loopback[6] |= memcmp(address, loopback_v6, 16) == 0;
 }
 
 static void add_to_reach(const BerthListener *listener, const BerthForwardPolicy *policy,
@@ -147,7 +145,7 @@ static void add_to_reach(const BerthListener *listener, const BerthForwardPolicy
     else if (memcmp(listener->address, mapped_v6, sizeof(mapped_v6)) == 0)
         reach_v4(listener->address + sizeof(mapped_v6), reach);
     else
-        reach_v6(listener, policy, reach);
+        reach_v6(listener->address, policy, reach);
 }
 
 static gpointer key_of(BerthProtocol protocol, guint16 port)

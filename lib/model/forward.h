@@ -18,15 +18,15 @@
 
 G_BEGIN_DECLS
 
-/* A listening socket in the guest. */
+/* A listening socket in the guest; one that takes both families is two. */
 typedef struct {
     guint8 family; /* 4 or 6 */
     BerthProtocol protocol;
     guint16 port;
     guint8 address[16]; /* network order; IPv4 in the first four */
     char *owner;        /* the process that listens, or "" */
-    guint16 relay; /* port of the guest's addresses of both families that leads to it; 0: there is
-                      none, and none is needed where the socket takes both (:: does then) */
+    guint16 relay;      /* port of the guest's addresses of both families that leads to it, where it
+                           cannot be reached directly; or 0 */
 } BerthListener;
 
 typedef enum {

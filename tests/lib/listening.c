@@ -34,13 +34,24 @@ static BerthListener *parse(char *word)
     return listener;
 }
 
+static void add(GPtrArray *listeners, const char *address, const char *rest)
+{
+    g_autofree char *word = g_strconcat(address, rest, NULL);
+    g_ptr_array_add(listeners, parse(word));
+}
+
 GPtrArray *listening(const char *text)
 {
     GPtrArray *listeners = g_ptr_array_new_with_free_func((GDestroyNotify)berth_listener_free);
     g_auto(GStrv) words = g_strsplit(text, " ", -1);
-    for (char **word = words; *word != NULL; word++)
-        if (**word != '\0')
-            g_ptr_array_add(listeners, parse(*word));
+    for (char **word = words; *word != NULL; word++) {
+        if (**word == '*') {
+            add(listeners, "[::]", *word + 1);
+            add(listeners, "0.0.0.0", *word + 1);
+        } else if (**word != '\0') {
+            add(listeners, *word, "");
+        }
+    }
     return listeners;
 }
 

@@ -49,7 +49,8 @@ static void test_legs_of_a_listener(void)
         /* without a relay: only what is direct */
         {"0.0.0.0:80", "80:80 127.0.0.1>80 127.0.7.1>80"},
         {"10.0.2.15:80", "80:80 127.0.0.1>80 127.0.7.1>80"},
-        {"[::]:80", "80:80 127.0.0.1>80 ::1>80 127.0.7.1>80"},
+        {"*:80", "80:80 127.0.0.1>80 ::1>80 127.0.7.1>80"},
+        {"[::]:80", "80:80 ::1>80"},
         {"[fd01:203:405::15]:80", "80:80 ::1>80"},
         {"127.0.0.1:80", "80:80 ignored"},
         {"[::ffff:127.0.0.1]:80", "80:80 ignored"},
@@ -77,7 +78,7 @@ static void test_legs_of_a_listener(void)
     for (gsize i = 0; i < G_N_ELEMENTS(cases); i++)
         check(cases[i].listeners, policy, cases[i].plan);
     policy->number = 0;
-    check("[::]:80", policy, "80:80 127.0.0.1>80 ::1>80");
+    check("*:80", policy, "80:80 127.0.0.1>80 ::1>80");
 }
 
 static void test_missing_family_is_said(void)
@@ -88,7 +89,7 @@ static void test_missing_family_is_said(void)
     } cases[] = {
         {"0.0.0.0:80", "not on ::1: the service listens on IPv4 only"},
         {"[fd01:203:405::15]:80", "not on 127.0.0.1: the service listens on IPv6 only"},
-        {"[::]:80", NULL},
+        {"*:80", NULL},
         {"0.0.0.0:80~4", NULL},
         {"127.0.0.1:80", "listens on the guest's 127.0.0.1 only, where it cannot be reached"},
         {"10.1.1.1:80", "listens on another address of the guest only"},
@@ -107,14 +108,14 @@ static void test_ignored_ports_and_udp(void)
     const guint16 ssh = 22, mdns = 5353;
     g_array_append_val(policy->ignore, ssh);
     g_array_append_val(policy->udp, mdns);
-    check("[::]:22", policy, "22:22 ignored");
-    check("[::]:22/udp", policy, "22:22/udp ignored");
-    check("[::]:5353/udp [::]:5353", policy,
+    check("*:22", policy, "22:22 ignored");
+    check("*:22/udp", policy, "22:22/udp ignored");
+    check("*:5353/udp *:5353", policy,
           "5353:5353 127.0.0.1>5353 ::1>5353 127.0.7.1>5353; "
           "5353:5353/udp 127.0.0.1>5353 ::1>5353 127.0.7.1>5353");
     check("127.0.0.1:5353/udp", policy, "5353:5353/udp ignored");
 
-    g_autoptr(GPtrArray) list = listening("[::]:22 [::]:53/udp");
+    g_autoptr(GPtrArray) list = listening("*:22 *:53/udp");
     g_autoptr(GPtrArray) plan = berth_forward_plan(list, policy);
     const BerthForward *first = plan->pdata[0], *second = plan->pdata[1];
     g_assert_nonnull(strstr(first->reason, "ports-ignore"));
@@ -122,7 +123,7 @@ static void test_ignored_ports_and_udp(void)
     g_assert_cmpstr(first->owner, ==, "server");
 
     policy->automatic = false;
-    check("[::]:80", policy, "");
+    check("*:80", policy, "");
 }
 
 static void test_rules_need_no_listener(void)
@@ -149,22 +150,22 @@ static void test_rules_before_listeners(void)
         const char *plan;
     } cases[] = {
         /* the same */
-        {"80", "[::]:80", "80:80 127.0.0.1>80 ::1>80 127.0.7.1>80"},
-        {"80,80", "[::]:80", "80:80 127.0.0.1>80 ::1>80 127.0.7.1>80"},
+        {"80", "*:80", "80:80 127.0.0.1>80 ::1>80 127.0.7.1>80"},
+        {"80,80", "*:80", "80:80 127.0.0.1>80 ::1>80 127.0.7.1>80"},
         /* beside it */
-        {"81:80", "[::]:80",
+        {"81:80", "*:80",
          "80:80 127.0.0.1>80 ::1>80 127.0.7.1>80; 81:80 127.0.0.1>80 ::1>80 127.0.7.1>80"},
         /* the host's port is taken by another of the guest's */
-        {"80:8080", "[::]:80", "80:80 ignored; 80:8080 127.0.0.1>8080 ::1>8080 127.0.7.1>8080"},
-        {"127.0.0.1:80:8080", "[::]:80",
+        {"80:8080", "*:80", "80:80 ignored; 80:8080 127.0.0.1>8080 ::1>8080 127.0.7.1>8080"},
+        {"127.0.0.1:80:8080", "*:80",
          "80:80 ::1>80 127.0.7.1>80; 127.0.0.1:80:8080 127.0.0.1>8080"},
         /* or by the same, for more than localhost */
-        {"0.0.0.0:80", "[::]:80", "80:80 ::1>80; 0.0.0.0:80:80 0.0.0.0>80"},
-        {"0.0.0.0:80,[::]:80", "[::]:80", "0.0.0.0:80:80 0.0.0.0>80; [::]:80:80 ::>80"},
-        {"10.0.0.1:80", "[::]:80",
+        {"0.0.0.0:80", "*:80", "80:80 ::1>80; 0.0.0.0:80:80 0.0.0.0>80"},
+        {"0.0.0.0:80,[::]:80", "*:80", "0.0.0.0:80:80 0.0.0.0>80; [::]:80:80 ::>80"},
+        {"10.0.0.1:80", "*:80",
          "80:80 127.0.0.1>80 ::1>80 127.0.7.1>80; 10.0.0.1:80:80 10.0.0.1>80"},
         /* another protocol */
-        {"80:8080/udp", "[::]:80",
+        {"80:8080/udp", "*:80",
          "80:80 127.0.0.1>80 ::1>80 127.0.7.1>80; "
          "80:8080/udp 127.0.0.1>8080 ::1>8080 127.0.7.1>8080"},
     };
@@ -180,7 +181,7 @@ static void test_origin_and_owner(void)
     BerthRule published;
     g_assert_true(berth_rule_parse("0.0.0.0:81", &published, NULL));
     g_array_append_val(policy->publish, published);
-    g_autoptr(GPtrArray) list = listening("[::]:80 [::]:82");
+    g_autoptr(GPtrArray) list = listening("*:80 *:82");
     g_autoptr(GPtrArray) plan = berth_forward_plan(list, policy);
     static const char *const expected[] = {"rule", "publish", "listener"};
     static const char *const owners[] = {"server", "", "server"};

@@ -213,7 +213,7 @@ static void test_each_leg_goes_its_own_way(void)
     assert_states(&world, "80 open"); /* on ::1 all the time */
     answer(&world, 0);
     answer(&world, 0);
-    listens(&world, "[::]:80");
+    listens(&world, "*:80");
     assert_asked(&world, "-::1:80>4 +::1:80 ");
     answer(&world, 0);
     listens(&world, "0.0.0.0:80");
@@ -229,7 +229,7 @@ static void test_one_family_is_enough(void)
 {
     World world;
     world_init(&world);
-    listens(&world, "[::]:81");
+    listens(&world, "*:81");
     answer(&world, EMFILE);
     assert_states(&world, "81 wanted");
     answer(&world, 0);
@@ -255,13 +255,13 @@ static void test_host_without_ipv6(void)
     for (gsize i = 0; i < G_N_ELEMENTS(errnums); i++) {
         World world;
         world_init(&world);
-        listens(&world, "[::]:80");
+        listens(&world, "*:80");
         answer(&world, 0);
         answer(&world, errnums[i]);
         assert_states(&world, "80 open");
         g_assert_null(reason_of(&world, 0));
         g_assert_false(timer_runs());
-        listens(&world, "[::]:80"); /* and is not asked again */
+        listens(&world, "*:80"); /* and is not asked again */
         assert_asked(&world, "+80 +::1:80 ");
         listens(&world, "");
         assert_asked(&world, "-80 ");
@@ -294,7 +294,7 @@ static void test_second_distro_has_its_own_address(void)
     World world;
     world_init(&world);
     world.policy->number = 7;
-    listens(&world, "[::]:7777");
+    listens(&world, "*:7777");
     answer(&world, EADDRINUSE);
     answer(&world, EADDRINUSE);
     answer(&world, 0);
@@ -348,7 +348,7 @@ static void test_privileged_port_is_offered_elsewhere(void)
     World world;
     world_init(&world);
     world.policy->number = 7;
-    listens(&world, "[::]:80 [::]:443 [::]:81");
+    listens(&world, "*:80 *:443 *:81");
     g_string_truncate(world.asked, 0);
     refuse_all(&world);
     assert_asked(&world, "-::1:80 -127.0.7.1:80 +8080>80 +::1:8080>80 +127.0.7.1:8080>80 "
@@ -363,7 +363,7 @@ static void test_privileged_port_is_offered_elsewhere(void)
     g_assert_nonnull(strstr(reason, "; not on ::1: port 8080 cannot be opened"));
 
     g_string_truncate(world.asked, 0);
-    listens(&world, "[::]:443"); /* what is offered goes with it */
+    listens(&world, "*:443"); /* what is offered goes with it */
     assert_asked(&world, "-8080>80 -127.0.7.1:8080>80 ");
     berth_ports_reopen(world.ports); /* privileges may be there now */
     assert_asked(&world, "+443 +::1:443 +127.0.7.1:443 ");
