@@ -91,7 +91,8 @@ static bool is_unchanged(const BerthDistro *distro, Berth *berth, GError **error
     g_autoptr(BerthDistro) now = berth_registry_find_by_id(berth->registry, distro->id, error);
     if (now == NULL)
         return false;
-    if (g_str_equal(now->name, distro->name) && g_str_equal(now->disk, distro->disk))
+    if (g_str_equal(now->name, distro->name) && g_str_equal(now->disk, distro->disk) &&
+        g_strcmp0(now->forwards, distro->forwards) == 0)
         return true;
     berth_error_set(error, BERTH_ERROR_BUSY, DISTRO_CHANGED, "try again", "%s has just changed",
                     distro->name);

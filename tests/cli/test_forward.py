@@ -3,6 +3,7 @@ real, so the host's side is; nobody answers in the guest."""
 import json
 import os
 import re
+import signal
 import socket
 import subprocess
 import time
@@ -155,6 +156,9 @@ def test_rules_are_open_while_it_runs(box):
     box("forward", "remove", "box", str(live)).ok()
     wait_for(lambda: not listens("127.0.0.1", live))
     assert find(box, "box", live) is None
+    os.kill(box.qemus()[-1]["pid"], signal.SIGUSR1)  # a reboot, in which all stay open
+    wait_for(lambda: len(box.qemus()) == 2)
+    assert all(listens(address, port) for address in expected)
     box("terminate", "box").ok()
     assert not any(listens(address, port) for address in expected)
     box("start").ok()
