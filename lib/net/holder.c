@@ -76,10 +76,15 @@ static void search_table(const char *proc, const char *name, const BerthLeg *leg
     if (!g_file_get_contents(path, &text, NULL, NULL))
         return;
 
-    g_auto(GStrv) lines = g_strsplit(text, "\n", -1);
-    for (char **line = lines; *line != NULL; line++) {
+    char port[8]; /* there may be many rows, of which few have it */
+    g_snprintf(port, sizeof(port), ":%04X ", leg->host_port);
+    for (const char *hit = text; (hit = strstr(hit, port)) != NULL; hit++) {
+        const char *start = hit;
+        while (start > text && start[-1] != '\n')
+            start--;
+        g_autofree char *line = g_strndup(start, strcspn(start, "\n"));
         Row row;
-        if (!parse_row(*line, &row) || row.port != leg->host_port || !is_in_the_way(&row, leg))
+        if (!parse_row(line, &row) || row.port != leg->host_port || !is_in_the_way(&row, leg))
             continue;
         if (best->holder.inode == 0 || (row.state == STATE_LISTEN && best->state != STATE_LISTEN))
             *best = row;
