@@ -173,6 +173,9 @@ static void summarise(Entry *entry)
         open = open || forward->legs[i].state == BERTH_FORWARD_OPEN;
         waiting = waiting || forward->legs[i].state == BERTH_FORWARD_WANTED;
     }
+    /* It is not told in bits: a new one waits for the answers of both families. */
+    if (waiting && open && forward->state != BERTH_FORWARD_OPEN)
+        open = false;
     forward->state = open      ? BERTH_FORWARD_OPEN
                      : waiting ? BERTH_FORWARD_WANTED
                                : BERTH_FORWARD_BLOCKED;

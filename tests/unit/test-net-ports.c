@@ -204,8 +204,9 @@ static void test_each_leg_goes_its_own_way(void)
     listens(&world, "127.0.0.1:80~4");
     assert_asked(&world, "+80>4 +::1:80>4 +127.0.7.1:80>4 ");
     answer(&world, 0);
-    assert_states(&world, "80 open");
+    assert_states(&world, "80 wanted"); /* until both families are known */
     answer(&world, 0);
+    assert_states(&world, "80 open");
     answer(&world, 0);
 
     listens(&world, "0.0.0.0:80~4"); /* what was relayed over IPv4 is direct now */
@@ -367,6 +368,7 @@ static void test_privileged_port_is_offered_elsewhere(void)
     assert_asked(&world, "-8080>80 -127.0.7.1:8080>80 ");
     berth_ports_reopen(world.ports); /* privileges may be there now */
     assert_asked(&world, "+443 +::1:443 +127.0.7.1:443 ");
+    answer(&world, 0);
     answer(&world, 0);
     assert_states(&world, "443 open");
     world_clear(&world);
