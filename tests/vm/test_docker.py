@@ -169,6 +169,33 @@ def test_a_half_closed_connection_still_answers(web, docker_socket):
     ask(docker_socket, "DELETE", f"/containers/{created['Id']}")
 
 
+@pytest.fixture(scope="module")
+def docker_client(tmp_path_factory):
+    """The distro's docker command, as a program of this host."""
+    directory = tmp_path_factory.mktemp("client")
+    unpacker = subprocess.run(["tar", "-x", "--zstd", "-C", directory, "-f", os.environ["BERTH_TEST_DEVEL"], "./usr/bin/docker"],
+                              check=True)
+    assert unpacker.returncode == 0
+    return directory / "usr/bin/docker"
+
+
+def test_the_hosts_own_client(docker_client, docker_socket, context):
+    def docker(*arguments, **options):
+        result = subprocess.run([docker_client, *arguments], capture_output=True, timeout=120, check=False,
+                                env={**os.environ, "DOCKER_HOST": f"unix://{docker_socket}", "DOCKER_BUILDKIT": "0"}, **options)
+        assert result.returncode == 0, result.stderr.decode()
+        return result.stdout
+    assert b"overlay2" in docker("info")
+    docker("build", "-q", "-t", "from-here", "-", input=context)
+    text = b"x" * 300000
+    assert docker("run", "--rm", "-i", "from-here", "cat", input=text) == text
+    port = free_port()
+    docker("run", "-d", "--name", "mine", "-p", f"{port}:80", "from-here")
+    assert eventually(lambda: page(port), what="the page") == "from-a-container\n"
+    assert docker("exec", "mine", "cat", "/www/index.html") == b"from-a-container\n"
+    docker("rm", "-f", "mine")
+
+
 def test_docker_env_where_there_is_no_docker(host, busybox):
     result = host("docker-env", busybox, check=False)
     assert result.returncode == 1 and result.stdout == ""
