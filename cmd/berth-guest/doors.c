@@ -2,6 +2,7 @@
 #include "doors.h"
 
 #include "log.h"
+#include "network.h"
 #include "pump.h"
 
 #include <errno.h>
@@ -41,6 +42,7 @@ struct Doors {
 
 static const uint8_t any[16];
 static const uint8_t loopback_v4[4] = {127, 0, 0, 1};
+static const uint8_t device_v4[4] = NETWORK_ADDRESS;
 static const uint8_t loopback_v6[16] = {[15] = 1};
 
 /* ---- connections ---- */
@@ -178,7 +180,7 @@ static void set_target(struct sockaddr_storage *target, const WireListener *list
 }
 
 typedef struct {
-    const WireListener *open[2];  /* on all addresses, by family */
+    const WireListener *open[2];  /* on all addresses or the device's, by family */
     const WireListener *local[2]; /* on the loopback */
 } Service;
 
@@ -192,7 +194,8 @@ static size_t collect(const ListeningSocket *sockets, size_t count, Service *ret
         bool v6 = listener->family == 6;
         if (listener->protocol != IPPROTO_TCP)
             continue;
-        if (memcmp(listener->address, any, sizeof(any)) == 0)
+        if (memcmp(listener->address, any, sizeof(any)) == 0 ||
+            (!v6 && memcmp(listener->address, device_v4, 4) == 0))
             ret_service->open[v6] = listener;
         else if (v6 ? memcmp(listener->address, loopback_v6, 16) == 0
                     : memcmp(listener->address, loopback_v4, 4) == 0)

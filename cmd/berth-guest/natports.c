@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #include "natports.h"
 
+#include "network.h"
+
 #include <arpa/inet.h>
 #include <errno.h>
 #include <linux/netfilter.h>
@@ -144,15 +146,15 @@ static void take_meta(Rule *rule, Attributes data)
 
 static void compare(Rule *rule, Load load, const uint8_t *value, size_t size)
 {
-    static const uint8_t eth0_address[4] = {10, 0, 2, 15};
+    static const uint8_t own[4] = NETWORK_ADDRESS;
     if (load == LOAD_PROTOCOL && size >= 1)
         rule->protocol = value[0];
     else if (load == LOAD_PORT && size >= 2)
         rule->port = (uint16_t)(value[0] << 8 | value[1]);
     else if (load == LOAD_DESTINATION && size >= 4)
-        rule->elsewhere = rule->elsewhere || memcmp(value, eth0_address, 4) != 0;
+        rule->elsewhere = rule->elsewhere || memcmp(value, own, 4) != 0;
     else if (load == LOAD_DEVICE && size >= 4)
-        rule->elsewhere = rule->elsewhere || memcmp(value, "eth0", 4) != 0;
+        rule->elsewhere = rule->elsewhere || memcmp(value, NETWORK_DEVICE, 4) != 0;
 }
 
 static void take_compare(Rule *rule, Load load, Attributes data)

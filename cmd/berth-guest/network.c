@@ -164,13 +164,6 @@ static void configure_ipv6(const Config *config)
         network_route6(config->gateway6);
 }
 
-/* The host forwards to services bound to 127.0.0.1, too: such packets arrive on eth0, where the
- * kernel would drop them as impossible. Only on eth0, whose one peer is the user's own host. */
-static void accept_loopback(void)
-{
-    file_write("/proc/sys/net/ipv4/conf/" DEVICE "/route_localnet", "1");
-}
-
 static int configure(int fd, const Config *config, const char **ret_what)
 {
     int result;
@@ -190,7 +183,6 @@ static int configure(int fd, const Config *config, const char **ret_what)
     if ((result = bring_up(fd, DEVICE)) < 0)
         return result;
     configure_ipv6(config);
-    accept_loopback();
     *ret_what = "gateway of " DEVICE;
     return set_gateway(fd, config->gateway);
 }

@@ -13,6 +13,10 @@
 #include "config.h"
 
 #define NETWORK_DEVICE "eth0"
+#define NETWORK_ADDRESS                                                                            \
+    {                                                                                              \
+        10, 0, 2, 15                                                                               \
+    } /* its, on every host; network order */
 
 /* 0, or -errno with what failed in *ret_what (a constant). No eth0 at all is -ENODEV. */
 int network_up(const Config *config, const char **ret_what);
