@@ -1,13 +1,16 @@
 /* SPDX-License-Identifier: MIT
  *
- * berth-net — the network of one instance, started by its keeper as `berth-net MTU` with the
- * descriptors of lib/net/control.h. Ends when the keeper closes the control socket.
+ * berth-net — the network of one instance, started by its keeper as `berth-net MTU PREFIX` with the
+ * descriptors of lib/net/control.h. PREFIX is that of its IPv6 addresses, as an address whose last
+ * half is zero. Ends when the keeper closes the control socket.
  */
 #include "net/control.h"
 #include "net/lock.h"
 #include "net/serve.h"
 #include "net/stack.h"
 
+#include <arpa/inet.h>
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -17,14 +20,27 @@ static int fail(const char *text)
     return 1;
 }
 
+static bool read_arguments(int argc, char **argv, BerthStackSetup *setup)
+{
+    static const guint8 none[8];
+    guint64 mtu = 0;
+    if (argc != 3 || !g_ascii_string_to_unsigned(argv[1], 10, 0, G_MAXUINT, &mtu, NULL) ||
+        inet_pton(AF_INET6, argv[2], setup->prefix6) != 1 ||
+        memcmp(setup->prefix6 + sizeof(none), none, sizeof(none)) != 0)
+        return false;
+    setup->mtu = (guint)mtu;
+    return true;
+}
+
 int main(int argc, char **argv)
 {
-    guint64 mtu = 0;
-    if (argc != 2 || !g_ascii_string_to_unsigned(argv[1], 10, 0, G_MAXUINT, &mtu, NULL))
-        return fail("usage: berth-net MTU (started by berth-keeper)");
+    BerthStackSetup setup = {.frames_fd = BERTH_NET_FRAMES_FD};
+    if (!read_arguments(argc, argv, &setup))
+        return fail("usage: berth-net MTU PREFIX (started by berth-keeper)");
+    signal(SIGPIPE, SIG_IGN); /* libslirp writes to whoever may have gone */
 
     g_autoptr(GError) error = NULL;
-    g_autoptr(BerthStack) stack = berth_stack_new(BERTH_NET_FRAMES_FD, (guint)mtu, &error);
+    g_autoptr(BerthStack) stack = berth_stack_new(&setup, &error);
     if (stack == NULL || !berth_lock_in(BERTH_NET_CONTROL_FD, &error))
         return fail(error->message);
 

@@ -68,9 +68,11 @@ static void on_released(gpointer user_data)
 
 static bool start(BerthNetwork *network, GError **error)
 {
+    BerthNetSetup setup = {.mtu = network->machine->mtu};
+    berth_address_prefix6(network->machine->id, setup.prefix6);
     network->started_usec = g_get_monotonic_time();
-    network->net = berth_net_new(network->program, network->net_fd, network->machine->mtu,
-                                 on_net_exit, network, error);
+    network->net =
+        berth_net_new(network->program, network->net_fd, &setup, on_net_exit, network, error);
     return network->net != NULL;
 }
 

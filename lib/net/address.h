@@ -2,7 +2,9 @@
  *
  * address — who is who on the network between an instance and its berth-net.
  *
- * Each instance has such a network to itself, so all use the same addresses. Host byte order.
+ * Each instance has such a network to itself, so all use the same addresses. Host byte order. Of
+ * IPv6 only the prefix differs, a /64 made of the distro's id (berth_address_prefix6 in
+ * model/machine.h); the last byte of an address says who it is, the others are zero.
  */
 #pragma once
 
@@ -12,6 +14,10 @@
 #define BERTH_ADDRESS_DNS      0x0a000203u /* 10.0.2.3 */
 #define BERTH_ADDRESS_GUEST    0x0a00020fu /* 10.0.2.15 */
 #define BERTH_ADDRESS_LOOPBACK 0x7f000001u /* 127.0.0.1, on either side */
+
+#define BERTH_ADDRESS6_HOST  0x02
+#define BERTH_ADDRESS6_DNS   0x03
+#define BERTH_ADDRESS6_GUEST 0x15
 
 /* What an instance's interface may be told to carry, bytes of an IP packet. */
 #define BERTH_MTU_MIN 576u

@@ -4,6 +4,7 @@
 #include "base/error.h"
 #include "base/fd.h"
 
+#include <arpa/inet.h>
 #include <errno.h>
 #include <glib-unix.h>
 #include <signal.h>
@@ -167,12 +168,13 @@ static void on_child_exit(GPid pid, gint status, gpointer user_data)
 
 /* --- the process --- */
 
-static bool spawn(BerthNet *net, const char *program, int frames_fd, int control_fd, guint mtu,
-                  GError **error)
+static bool spawn(BerthNet *net, const char *program, int frames_fd, int control_fd,
+                  const BerthNetSetup *setup, GError **error)
 {
-    char mtu_text[16];
-    g_snprintf(mtu_text, sizeof(mtu_text), "%u", mtu);
-    const char *const argv[] = {program, mtu_text, NULL};
+    char mtu[16], prefix[INET6_ADDRSTRLEN];
+    g_snprintf(mtu, sizeof(mtu), "%u", setup->mtu);
+    inet_ntop(AF_INET6, setup->prefix6, prefix, sizeof(prefix));
+    const char *const argv[] = {program, mtu, prefix, NULL};
     const int from[] = {frames_fd, control_fd};
     const int to[] = {BERTH_NET_FRAMES_FD, BERTH_NET_CONTROL_FD};
 
@@ -188,7 +190,7 @@ static bool spawn(BerthNet *net, const char *program, int frames_fd, int control
     return false;
 }
 
-BerthNet *berth_net_new(const char *program, int frames_fd, guint mtu,
+BerthNet *berth_net_new(const char *program, int frames_fd, const BerthNetSetup *setup,
                         void (*on_exit)(BerthNet *net, gpointer user_data), gpointer user_data,
                         GError **error)
 {
@@ -203,7 +205,7 @@ BerthNet *berth_net_new(const char *program, int frames_fd, guint mtu,
     net->fd = pair[0];
     net->calls = g_hash_table_new(NULL, NULL);
     g_queue_init(&net->unsent);
-    if (!spawn(net, program, frames_fd, theirs, mtu, error))
+    if (!spawn(net, program, frames_fd, theirs, setup, error))
         return NULL;
 
     net->on_exit = on_exit;

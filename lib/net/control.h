@@ -44,6 +44,12 @@ typedef struct {
     BerthStackCounters counters; /* for BERTH_NET_COUNTERS, else zero */
 } BerthNetReply;
 
+/* What a berth-net is told when it starts. */
+typedef struct {
+    guint mtu;
+    guint8 prefix6[16]; /* of the network's IPv6 addresses, a /64 */
+} BerthNetSetup;
+
 typedef struct BerthNet BerthNet;
 typedef void (*BerthNetDone)(int errnum, gpointer user_data);
 
@@ -51,7 +57,7 @@ typedef void (*BerthNetDone)(int errnum, gpointer user_data);
  * borrowed, and to be kept open by the caller: a later berth-net goes on with it.
  * @on_exit is called once if the process ends by itself, after all pending done callbacks.
  * Errors: BERTH_ERROR_NOT_FOUND and others, "net.start.*". */
-BerthNet *berth_net_new(const char *program, int frames_fd, guint mtu,
+BerthNet *berth_net_new(const char *program, int frames_fd, const BerthNetSetup *setup,
                         void (*on_exit)(BerthNet *net, gpointer user_data), gpointer user_data,
                         GError **error);
 

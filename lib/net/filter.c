@@ -3,21 +3,24 @@
 
 #include "address.h"
 #include "base/table.h"
+#include "packet.h"
 
 #include <net/ethernet.h>
+#include <netinet/icmp6.h>
 #include <netinet/in.h>
 #include <stdbool.h>
 #include <string.h>
 
-#define ETHERNET_SIZE 14u
-#define ARP_SIZE      28u
-#define IPV4_SIZE     20u
-#define TCP_SIZE      20u
-#define UDP_SIZE      8u
-#define ICMP_SIZE     8u
-#define PACKET_MAX    65535u
-#define PORT_BOOTP    67u
-#define PORT_TFTP     69u
+#define ARP_SIZE     28u
+#define TCP_SIZE     20u
+#define UDP_SIZE     8u
+#define ICMP_SIZE    8u
+#define NDP_SIZE     24u /* of a solicitation or an advertisement, without options */
+#define PACKET_MAX   65535u
+#define PORT_BOOTP   67u
+#define PORT_TFTP    69u
+#define PORT_DHCPV6  547u
+#define PREFIX6_BITS 64u
 
 static const char *const verdict_words[BERTH_FILTER_VERDICTS] = {
     [BERTH_FILTER_PASS] = "pass",         [BERTH_FILTER_MALFORMED] = "malformed",
@@ -30,41 +33,38 @@ static const char *const verdict_words[BERTH_FILTER_VERDICTS] = {
 /* Where nothing may be sent. 10.0.2/24 less its two servers is handled apart: nobody else is there,
  * and libslirp would ask the host's own network for the address. */
 static const struct {
-    guint32 network;
-    guint32 mask;
-} closed[] = {
-    {0x00000000, 0xff000000}, /* 0/8: connects to the host itself */
-    {0x7f000000, 0xff000000}, /* 127/8 */
-    {0xffffffff, 0xffffffff}, /* broadcast, which libslirp takes for the host's loopback */
+    guint8 network[4];
+    guint8 bits;
+} closed_v4[] = {
+    {{0, 0, 0, 0}, 8},          /* connects to the host itself */
+    {{127, 0, 0, 0}, 8},        /* the host's loopback */
+    {{255, 255, 255, 255}, 32}, /* which libslirp takes for the host's loopback */
 };
+
+/* The same for IPv6; multicast and link-local addresses are handled apart, too. */
+static const struct {
+    guint8 network[16];
+    guint8 bits;
+} closed_v6[] = {
+    {{0}, 96},                        /* ::, ::1, and IPv4-compatible addresses */
+    {{[10] = 0xff, [11] = 0xff}, 96}, /* IPv4-mapped: 127.0.0.1 and all the rest once more */
+    {{[8] = 0xff, [9] = 0xff}, 96},   /* IPv4-translated (RFC 7915) */
+    {{0xfe, 0xc0}, 10},               /* site-local, which QEMU and libslirp use by default */
+};
+
+static const guint8 link_local[16] = {0xfe, 0x80};  /* /10 */
+static const guint8 all_on_link[16] = {0xff, 0x02}; /* /16 */
+static const guint8 unspecified[16];
+
+/* Solicited-node multicast addresses, /104 (RFC 4291, 2.7.1). */
+static const guint8 solicited[16] = {0xff, 0x02, [11] = 1, [12] = 0xff};
 
 /* libslirp's own stations: 52:55 and their IPv4 address. */
 static const guint8 host_station[4] = {0x52, 0x55, 10, 0};
 
-/* An IPv4 packet whose lengths have been checked. */
-typedef struct {
-    guint32 source;
-    guint32 destination;
-    guint8 protocol;
-    bool fragment;
-    bool first; /* fragment or not: holds the start of the payload */
-    const guint8 *payload;
-    gsize size; /* of payload, bytes */
-} Packet;
-
 const char *berth_filter_verdict_word(BerthFilterVerdict verdict)
 {
     return berth_table_to_string(verdict_words, verdict);
-}
-
-static guint16 get_u16(const guint8 *bytes)
-{
-    return (guint16)(bytes[0] << 8 | bytes[1]);
-}
-
-static guint32 get_u32(const guint8 *bytes)
-{
-    return (guint32)get_u16(bytes) << 16 | get_u16(bytes + 2);
 }
 
 static BerthFilterVerdict check_station(const guint8 *station)
@@ -82,68 +82,103 @@ static bool is_host(guint32 address)
     return address == BERTH_ADDRESS_HOST || address == BERTH_ADDRESS_DNS;
 }
 
-/* The guest speaks ARP for its own address, and for 127.0.0.1 as the target of a forward to a
- * service on its loopback. */
 static BerthFilterVerdict check_arp(const guint8 *arp, gsize size, const guint8 *station)
 {
     static const guint8 ethernet_and_ipv4[6] = {0, 1, 8, 0, 6, 4};
     if (size < ARP_SIZE || memcmp(arp, ethernet_and_ipv4, sizeof(ethernet_and_ipv4)) != 0)
         return BERTH_FILTER_MALFORMED;
-    guint16 operation = get_u16(arp + 6);
+    guint16 operation = berth_packet_u16(arp + 6);
     if (operation != 1 && operation != 2)
         return BERTH_FILTER_MALFORMED;
 
     if (memcmp(arp + 8, station, 6) != 0)
         return BERTH_FILTER_SPOOF;
-    guint32 sender = get_u32(arp + 14);
+    guint32 sender = berth_packet_u32(arp + 14);
     if (is_host(sender))
         return BERTH_FILTER_SPOOF;
-    if (sender == BERTH_ADDRESS_GUEST || (sender == BERTH_ADDRESS_LOOPBACK && operation == 2))
-        return BERTH_FILTER_PASS;
-    return BERTH_FILTER_SOURCE;
+    return sender == BERTH_ADDRESS_GUEST ? BERTH_FILTER_PASS : BERTH_FILTER_SOURCE;
 }
 
-static BerthFilterVerdict parse_ipv4(const guint8 *ip, gsize size, Packet *ret_packet)
+static BerthFilterVerdict check_addresses_v4(const BerthPacket *packet)
 {
-    if (size < IPV4_SIZE || ip[0] >> 4 != 4)
-        return BERTH_FILTER_MALFORMED;
-    gsize header = (gsize)(ip[0] & 0x0f) * 4;
-    gsize total = get_u16(ip + 2);
-    if (header < IPV4_SIZE || total < header || total > size)
-        return BERTH_FILTER_MALFORMED;
-
-    guint16 fragment = get_u16(ip + 6);
-    gsize offset = (gsize)(fragment & 0x1fff) * 8;
-    *ret_packet = (Packet){
-        .source = get_u32(ip + 12),
-        .destination = get_u32(ip + 16),
-        .protocol = ip[9],
-        .fragment = (fragment & 0x3fff) != 0, /* an offset, or more to come */
-        .first = offset == 0,
-        .payload = ip + header,
-        .size = total - header,
-    };
-    return offset + total > PACKET_MAX ? BERTH_FILTER_FRAGMENT : BERTH_FILTER_PASS;
-}
-
-static BerthFilterVerdict check_addresses(const Packet *packet)
-{
-    if (is_host(packet->source))
+    guint32 source = berth_packet_u32(packet->source);
+    guint32 destination = berth_packet_u32(packet->destination);
+    if (is_host(source))
         return BERTH_FILTER_SPOOF;
-    /* From the guest's loopback comes only the answer of a forwarded service. */
-    bool answer = packet->source == BERTH_ADDRESS_LOOPBACK && packet->protocol == IPPROTO_TCP &&
-                  packet->destination == BERTH_ADDRESS_HOST;
-    if (packet->source != BERTH_ADDRESS_GUEST && !answer)
+    if (source != BERTH_ADDRESS_GUEST)
         return BERTH_FILTER_SOURCE;
 
-    for (gsize i = 0; i < G_N_ELEMENTS(closed); i++)
-        if ((packet->destination & closed[i].mask) == closed[i].network)
+    for (gsize i = 0; i < G_N_ELEMENTS(closed_v4); i++)
+        if (berth_packet_same_network(packet->destination, closed_v4[i].network, closed_v4[i].bits))
             return BERTH_FILTER_DESTINATION;
-    bool near = (packet->destination & BERTH_ADDRESS_MASK) == BERTH_ADDRESS_NETWORK;
-    return near && !is_host(packet->destination) ? BERTH_FILTER_DESTINATION : BERTH_FILTER_PASS;
+    bool near = (destination & BERTH_ADDRESS_MASK) == BERTH_ADDRESS_NETWORK;
+    return near && !is_host(destination) ? BERTH_FILTER_DESTINATION : BERTH_FILTER_PASS;
 }
 
-static BerthFilterVerdict check_tcp(const Packet *packet)
+/* The number of @address in the network of @prefix, or 0 when it is not one of the few. */
+static guint8 number_in(const guint8 *prefix, const guint8 *address)
+{
+    static const guint8 none[7];
+    bool in = memcmp(address, prefix, PREFIX6_BITS / 8) == 0 &&
+              memcmp(address + PREFIX6_BITS / 8, none, sizeof(none)) == 0;
+    return in ? address[15] : 0;
+}
+
+static bool is_host6(const guint8 *prefix, const guint8 *address)
+{
+    guint8 number = number_in(prefix, address);
+    return number == BERTH_ADDRESS6_HOST || number == BERTH_ADDRESS6_DNS;
+}
+
+/* Whether it asks for a neighbour or answers for itself: all of neighbour discovery a guest needs
+ * here, where it is told its address and its router. */
+static bool is_neighbour_discovery(const BerthPacket *packet)
+{
+    return packet->protocol == IPPROTO_ICMPV6 && packet->size >= NDP_SIZE &&
+           (packet->payload[0] == ND_NEIGHBOR_SOLICIT || packet->payload[0] == ND_NEIGHBOR_ADVERT);
+}
+
+static BerthFilterVerdict check_source_v6(const BerthFilter *filter, const BerthPacket *packet)
+{
+    const guint8 *source = packet->source;
+    if (is_host6(filter->prefix6, source) || is_host6(link_local, source))
+        return BERTH_FILTER_SPOOF;
+    if (number_in(filter->prefix6, source) == BERTH_ADDRESS6_GUEST)
+        return BERTH_FILTER_PASS;
+    if (!is_neighbour_discovery(packet))
+        return BERTH_FILTER_SOURCE;
+    if (berth_packet_same_network(source, link_local, 10))
+        return BERTH_FILTER_PASS;
+    /* Who looks whether an address is free has none yet. */
+    bool looks = packet->payload[0] == ND_NEIGHBOR_SOLICIT &&
+                 memcmp(source, unspecified, sizeof(unspecified)) == 0 &&
+                 berth_packet_same_network(packet->destination, solicited, 104);
+    return looks ? BERTH_FILTER_PASS : BERTH_FILTER_SOURCE;
+}
+
+static BerthFilterVerdict check_destination_v6(const BerthFilter *filter, const BerthPacket *packet)
+{
+    const guint8 *destination = packet->destination;
+    bool open = true;
+    for (gsize i = 0; open && i < G_N_ELEMENTS(closed_v6); i++)
+        open = !berth_packet_same_network(destination, closed_v6[i].network, closed_v6[i].bits);
+    if (berth_packet_same_network(destination, filter->prefix6, PREFIX6_BITS))
+        open = is_host6(filter->prefix6, destination);
+    else if (berth_packet_same_network(destination, link_local, 10))
+        open = is_host6(link_local, destination) && is_neighbour_discovery(packet);
+    else if (destination[0] == 0xff)
+        open = berth_packet_same_network(destination, all_on_link, 16) &&
+               is_neighbour_discovery(packet);
+    return open ? BERTH_FILTER_PASS : BERTH_FILTER_DESTINATION;
+}
+
+static BerthFilterVerdict check_addresses_v6(const BerthFilter *filter, const BerthPacket *packet)
+{
+    BerthFilterVerdict verdict = check_source_v6(filter, packet);
+    return verdict == BERTH_FILTER_PASS ? check_destination_v6(filter, packet) : verdict;
+}
+
+static BerthFilterVerdict check_tcp(const BerthPacket *packet)
 {
     if (packet->fragment)
         return BERTH_FILTER_FRAGMENT;
@@ -155,64 +190,85 @@ static BerthFilterVerdict check_tcp(const Packet *packet)
     return (packet->payload[13] & 0x20) != 0 ? BERTH_FILTER_URGENT : BERTH_FILTER_PASS;
 }
 
-static BerthFilterVerdict check_udp(const Packet *packet)
+/* Whether it is for an address that libslirp itself has. */
+static bool is_near_host(const BerthFilter *filter, const BerthPacket *packet)
+{
+    return packet->family == 4 ? is_host(berth_packet_u32(packet->destination))
+                               : is_host6(filter->prefix6, packet->destination);
+}
+
+static BerthFilterVerdict check_udp(const BerthFilter *filter, const BerthPacket *packet)
 {
     if (!packet->first)
         return BERTH_FILTER_PASS;
     if (packet->size < UDP_SIZE)
         return BERTH_FILTER_MALFORMED;
-    gsize length = get_u16(packet->payload + 4);
+    gsize length = berth_packet_u16(packet->payload + 4);
     if (length < UDP_SIZE || (!packet->fragment && length > packet->size))
         return BERTH_FILTER_MALFORMED;
 
-    guint16 port = get_u16(packet->payload + 2);
-    return is_host(packet->destination) && (port == PORT_BOOTP || port == PORT_TFTP)
-               ? BERTH_FILTER_SERVICE
-               : BERTH_FILTER_PASS;
+    guint16 port = berth_packet_u16(packet->payload + 2);
+    bool served = packet->family == 6 ? port == PORT_DHCPV6 || port == PORT_TFTP
+                                      : port == PORT_BOOTP || port == PORT_TFTP;
+    return served && is_near_host(filter, packet) ? BERTH_FILTER_SERVICE : BERTH_FILTER_PASS;
 }
 
-static BerthFilterVerdict check_icmp(const Packet *packet)
+static BerthFilterVerdict check_icmp(const BerthPacket *packet)
 {
     return packet->first && packet->size < ICMP_SIZE ? BERTH_FILTER_MALFORMED : BERTH_FILTER_PASS;
 }
 
-static BerthFilterVerdict check_payload(const Packet *packet)
+/* Not: solicitations and advertisements of routers, redirects, groups, names. */
+static BerthFilterVerdict check_icmpv6(const BerthPacket *packet)
 {
-    switch (packet->protocol) {
-    case IPPROTO_TCP:
+    if (packet->size < ICMP_SIZE)
+        return BERTH_FILTER_MALFORMED;
+    guint8 type = packet->payload[0];
+    bool wanted = (type >= ICMP6_DST_UNREACH && type <= ICMP6_PARAM_PROB) ||
+                  type == ICMP6_ECHO_REQUEST || type == ICMP6_ECHO_REPLY ||
+                  is_neighbour_discovery(packet);
+    return wanted ? BERTH_FILTER_PASS : BERTH_FILTER_PROTOCOL;
+}
+
+static BerthFilterVerdict check_payload(const BerthFilter *filter, const BerthPacket *packet)
+{
+    if (packet->protocol == IPPROTO_TCP)
         return check_tcp(packet);
-    case IPPROTO_UDP:
-        return check_udp(packet);
-    case IPPROTO_ICMP:
+    if (packet->protocol == IPPROTO_UDP)
+        return check_udp(filter, packet);
+    if (packet->family == 4 && packet->protocol == IPPROTO_ICMP)
         return check_icmp(packet);
-    default:
-        return BERTH_FILTER_PROTOCOL;
-    }
+    if (packet->family == 6 && packet->protocol == IPPROTO_ICMPV6)
+        return check_icmpv6(packet);
+    return BERTH_FILTER_PROTOCOL; /* extension headers and fragments of IPv6, too */
 }
 
-static BerthFilterVerdict check_ipv4(const guint8 *ip, gsize size)
+static BerthFilterVerdict check_packet(const BerthFilter *filter, const guint8 *frame, gsize size)
 {
-    Packet packet;
-    BerthFilterVerdict verdict = parse_ipv4(ip, size, &packet);
-    if (verdict == BERTH_FILTER_PASS)
-        verdict = check_addresses(&packet);
-    return verdict == BERTH_FILTER_PASS ? check_payload(&packet) : verdict;
+    BerthPacket packet;
+    if (!berth_packet_read(frame, size, &packet))
+        return BERTH_FILTER_MALFORMED;
+    if (packet.fragment && packet.offset + packet.header_size + packet.size > PACKET_MAX)
+        return BERTH_FILTER_FRAGMENT;
+    BerthFilterVerdict verdict =
+        packet.family == 4 ? check_addresses_v4(&packet) : check_addresses_v6(filter, &packet);
+    return verdict == BERTH_FILTER_PASS ? check_payload(filter, &packet) : verdict;
 }
 
-BerthFilterVerdict berth_filter_frame(const guint8 *frame, gsize size)
+BerthFilterVerdict berth_filter_frame(const BerthFilter *filter, const guint8 *frame, gsize size)
 {
-    if (size < ETHERNET_SIZE)
+    if (size < BERTH_ETHERNET_SIZE)
         return BERTH_FILTER_MALFORMED;
     BerthFilterVerdict verdict = check_station(frame + 6);
     if (verdict != BERTH_FILTER_PASS)
         return verdict;
 
-    const guint8 *payload = frame + ETHERNET_SIZE;
-    switch (get_u16(frame + 12)) {
+    switch (berth_packet_u16(frame + 12)) {
     case ETHERTYPE_ARP:
-        return check_arp(payload, size - ETHERNET_SIZE, frame + 6);
+        return check_arp(frame + BERTH_ETHERNET_SIZE, size - BERTH_ETHERNET_SIZE, frame + 6);
     case ETHERTYPE_IP:
-        return check_ipv4(payload, size - ETHERNET_SIZE);
+    case ETHERTYPE_IPV6:
+        return check_packet(filter, frame, size);
     default:
         return BERTH_FILTER_TYPE;
     }

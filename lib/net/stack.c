@@ -37,12 +37,6 @@ typedef int slirp_os_socket;
 enum { POLL_FRAMES, POLL_CALLER, POLL_OURS };
 
 typedef struct {
-    SlirpTimerId id;
-    gpointer opaque;
-    gint64 due_usec; /* -1: not running */
-} Timer;
-
-typedef struct {
     BerthStackRule rule;
     int fd; /* libslirp's listener; -1 for UDP */
 } Forward;
@@ -55,8 +49,8 @@ struct BerthStack {
     guint flows;              /* of them, neither ours nor listeners */
     GArray *forwards;         /* Forward */
     GHashTable *listener_fds; /* their descriptors, a set */
-    GPtrArray *timers;        /* Timer*, owned */
-    GQueue waiting;           /* GBytes*: frames to the guest, oldest first */
+    BerthFilter filter;
+    GQueue waiting; /* GBytes*: frames to the guest, oldest first */
     gsize waiting_size;
     gint64 last_frame_usec;
     BerthStackCounters counters;
@@ -132,8 +126,9 @@ static void take_frames(BerthStack *stack)
     bool passed = false;
     gsize size;
     while (taken < FRAMES_A_TURN && (size = receive_frame(stack)) > 0) {
-        BerthFilterVerdict verdict =
-            size <= FRAME_MAX ? berth_filter_frame(stack->frame, size) : BERTH_FILTER_MALFORMED;
+        BerthFilterVerdict verdict = size <= FRAME_MAX
+                                         ? berth_filter_frame(&stack->filter, stack->frame, size)
+                                         : BERTH_FILTER_MALFORMED;
         taken++;
         stack->counters.verdicts[verdict]++;
         if (verdict != BERTH_FILTER_PASS)
@@ -162,24 +157,19 @@ static int64_t on_clock_get_ns(void *opaque)
     return g_get_monotonic_time() * 1000;
 }
 
+/* libslirp's one timer advertises a router every few minutes, to a guest that has been told of it
+ * and does not listen. It never runs. */
 static void *on_timer_new(SlirpTimerId id, void *cb_opaque, void *opaque)
 {
-    BerthStack *stack = opaque;
-    Timer *timer = g_new(Timer, 1);
-    *timer = (Timer){.id = id, .opaque = cb_opaque, .due_usec = -1};
-    g_ptr_array_add(stack->timers, timer);
-    return timer;
+    return opaque;
 }
 
 static void on_timer_free(void *timer, void *opaque)
 {
-    BerthStack *stack = opaque;
-    g_ptr_array_remove_fast(stack->timers, timer);
 }
 
 static void on_timer_mod(void *timer, int64_t expire_msec, void *opaque)
 {
-    ((Timer *)timer)->due_usec = expire_msec * 1000;
 }
 
 static void on_notify(void *opaque)
@@ -211,7 +201,15 @@ static const SlirpCb callbacks = {
 
 /* --- making and ending --- */
 
-static Slirp *open_slirp(BerthStack *stack, guint mtu)
+static struct in6_addr address6(const guint8 *prefix, guint8 number)
+{
+    struct in6_addr address;
+    memcpy(&address, prefix, sizeof(address));
+    address.s6_addr[15] = number;
+    return address;
+}
+
+static Slirp *open_slirp(BerthStack *stack, const BerthStackSetup *setup)
 {
     const SlirpConfig config = {
         .version = CONFIG_VERSION,
@@ -221,33 +219,39 @@ static Slirp *open_slirp(BerthStack *stack, guint mtu)
         .vhost.s_addr = htonl(BERTH_ADDRESS_HOST),
         .vnameserver.s_addr = htonl(BERTH_ADDRESS_DNS),
         .vdhcp_start.s_addr = htonl(BERTH_ADDRESS_GUEST),
-        .if_mtu = mtu,
-        .if_mru = mtu,
+        .in6_enabled = true,
+        .vprefix_addr6 = address6(setup->prefix6, 0),
+        .vprefix_len = 64,
+        .vhost6 = address6(setup->prefix6, BERTH_ADDRESS6_HOST),
+        .vnameserver6 = address6(setup->prefix6, BERTH_ADDRESS6_DNS),
+        .if_mtu = setup->mtu,
+        .if_mru = setup->mtu,
         .disable_host_loopback = true,
         .disable_dhcp = true,
     };
     return slirp_new(&config, &callbacks, stack);
 }
 
-BerthStack *berth_stack_new(int frames_fd, guint mtu, GError **error)
+BerthStack *berth_stack_new(const BerthStackSetup *setup, GError **error)
 {
     g_autoptr(BerthStack) stack = g_new0(BerthStack, 1);
-    stack->frames_fd = frames_fd;
+    stack->frames_fd = setup->frames_fd;
+    memcpy(stack->filter.prefix6, setup->prefix6, sizeof(stack->filter.prefix6));
     stack->polls = g_array_new(FALSE, FALSE, sizeof(struct pollfd));
     stack->forwards = g_array_new(FALSE, FALSE, sizeof(Forward));
     stack->listener_fds = g_hash_table_new(NULL, NULL);
-    stack->timers = g_ptr_array_new_with_free_func(g_free);
     stack->last_frame_usec = g_get_monotonic_time();
     g_queue_init(&stack->waiting);
 
     /* A full socket only makes frames wait here instead, so a refusal does not matter. */
-    setsockopt(frames_fd, SOL_SOCKET, SO_SNDBUF, &(int){SEND_BUFFER}, sizeof(int));
+    setsockopt(setup->frames_fd, SOL_SOCKET, SO_SNDBUF, &(int){SEND_BUFFER}, sizeof(int));
 
-    if (mtu >= BERTH_MTU_MIN && mtu <= BERTH_MTU_MAX)
-        stack->slirp = open_slirp(stack, mtu);
+    if (setup->mtu >= BERTH_MTU_MIN && setup->mtu <= BERTH_MTU_MAX)
+        stack->slirp = open_slirp(stack, setup);
     if (stack->slirp == NULL) {
         berth_error_set(error, BERTH_ERROR_FAILED, "net.stack", NULL,
-                        "cannot start libslirp %s with an MTU of %u", slirp_version_string(), mtu);
+                        "cannot start libslirp %s with an MTU of %u", slirp_version_string(),
+                        setup->mtu);
         return NULL;
     }
     return g_steal_pointer(&stack);
@@ -263,7 +267,6 @@ void berth_stack_free(BerthStack *stack)
     g_array_unref(stack->polls);
     g_array_unref(stack->forwards);
     g_hash_table_unref(stack->listener_fds);
-    g_ptr_array_unref(stack->timers);
     g_free(stack);
 }
 
@@ -451,31 +454,9 @@ static int on_get_revents(int index, void *opaque)
  */
 static gint64 wait_usec(const BerthStack *stack, guint32 slirp_msec)
 {
-    gint64 now = g_get_monotonic_time();
-    gint64 wait = (gint64)slirp_msec * 1000;
-    if (slirp_msec == G_MAXUINT32 ||
-        (stack->flows == 0 && now - stack->last_frame_usec > QUIET_USEC))
-        wait = -1;
-
-    for (guint i = 0; i < stack->timers->len; i++) {
-        const Timer *timer = g_ptr_array_index(stack->timers, i);
-        gint64 left = MAX(timer->due_usec - now, 0);
-        if (timer->due_usec >= 0 && (wait < 0 || left < wait))
-            wait = left;
-    }
-    return wait;
-}
-
-static void run_timers(BerthStack *stack)
-{
-    gint64 now = g_get_monotonic_time();
-    for (guint i = 0; i < stack->timers->len; i++) {
-        Timer *timer = g_ptr_array_index(stack->timers, i);
-        if (timer->due_usec < 0 || timer->due_usec > now)
-            continue;
-        timer->due_usec = -1;
-        slirp_handle_timer(stack->slirp, timer->id, timer->opaque);
-    }
+    bool quiet = g_get_monotonic_time() - stack->last_frame_usec > QUIET_USEC;
+    return slirp_msec == G_MAXUINT32 || (stack->flows == 0 && quiet) ? -1
+                                                                     : (gint64)slirp_msec * 1000;
 }
 
 /* As ppoll. */
@@ -506,7 +487,6 @@ int berth_stack_run(BerthStack *stack, int fd,
         if (ready < 0 && errno != EINTR)
             return errno;
 
-        run_timers(stack);
         slirp_pollfds_poll(stack->slirp, ready < 0, on_get_revents, stack);
         if (ready <= 0)
             continue;

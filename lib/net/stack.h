@@ -4,8 +4,9 @@
  *
  *     QEMU <-- frames, one a datagram --> filter --> libslirp <-- sockets --> the host's network
  *
- * The guest is 10.0.2.15, its gateway 10.0.2.2 and its name server 10.0.2.3 (address.h); the host's
- * loopback is closed to it. There is no DHCP: the agent configures eth0. IPv4 only so far.
+ * The guest is 10.0.2.15, its gateway 10.0.2.2 and its name server 10.0.2.3, and the same in IPv6
+ * (address.h); the host's loopback is closed to it. There is no DHCP and no router is advertised:
+ * the agent configures eth0.
  *
  * Forwards open a listener on the host and hand each connection on to the guest. libslirp listens
  * with a backlog of 1, with which eight connections at once take seconds; it is raised here.
@@ -55,9 +56,14 @@ typedef struct {
     guint64 dropped; /* frames to the guest that found the queue full or no guest */
 } BerthStackCounters;
 
-/* @frames_fd (borrowed) is a datagram socket with the guest's network device at the other end;
- * @mtu is in [BERTH_MTU_MIN, BERTH_MTU_MAX]. Errors: BERTH_ERROR_FAILED, "net.stack". */
-BerthStack *berth_stack_new(int frames_fd, guint mtu, GError **error);
+typedef struct {
+    int frames_fd; /* borrowed: a datagram socket, the guest's network device at its other end */
+    guint mtu;     /* in [BERTH_MTU_MIN, BERTH_MTU_MAX] */
+    guint8 prefix6[16]; /* of the network's IPv6 addresses, a /64 */
+} BerthStackSetup;
+
+/* Errors: BERTH_ERROR_FAILED, "net.stack". */
+BerthStack *berth_stack_new(const BerthStackSetup *setup, GError **error);
 void berth_stack_free(BerthStack *stack);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(BerthStack, berth_stack_free)
 

@@ -46,7 +46,8 @@ static void start(World *world)
 {
     g_autofree char *path = program();
     g_autoptr(GError) error = NULL;
-    world->net = berth_net_new(path, world->frames_fd, 16384, on_exit_count, world, &error);
+    const BerthNetSetup setup = {.mtu = 16384, .prefix6 = {0xfd, 0xbe}};
+    world->net = berth_net_new(path, world->frames_fd, &setup, on_exit_count, world, &error);
     g_assert_no_error(error);
 }
 
@@ -575,7 +576,8 @@ static void test_missing_program(void)
     int pair[2];
     g_assert_cmpint(berth_fd_socketpair(SOCK_DGRAM, pair), ==, 0);
     g_autoptr(GError) error = NULL;
-    g_assert_null(berth_net_new("/nonexistent/berth-net", pair[0], 1500, NULL, NULL, &error));
+    const BerthNetSetup setup = {.mtu = 1500};
+    g_assert_null(berth_net_new("/nonexistent/berth-net", pair[0], &setup, NULL, NULL, &error));
     g_assert_true(berth_error_is(error, BERTH_ERROR_NOT_FOUND));
     g_assert_cmpstr(berth_error_id(error), ==, "net.start.missing");
     close(pair[0]);

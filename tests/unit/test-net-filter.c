@@ -34,6 +34,39 @@ static const guint8 arp_request[] = {
     0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 10,   0,    2,    2,                            /* asks */
 };
 
+#define PREFIX 0xfd, 0x12, 0x34, 0x56, 0x78, 0x9a, 0, 0
+
+static const guint8 tcp6_syn[] = {
+    0x52,   0x55, 0x0a, 0x00, 0x02, 0x02, 0x52, 0x54, 0x00, 0x12, 0x34, 0x56, 0x86, 0xdd, /* eth */
+    0x60,   0,    0,    0,    0,    20,   6,    64,                                       /* ip */
+    PREFIX, 0,    0,    0,    0,    0,    0,    0,    0x15,                               /* from */
+    0x20,   0x01, 0x0d, 0xb8, 0,    0,    0,    0,    0,    0,    0,    0,    0,    0,
+    0,      1,                                                                /* to */
+    0x9c,   0x40, 0x00, 0x50, 0x00, 0x00, 0x00, 0x01, 0x00, 0x00, 0x00, 0x00, /* tcp */
+    0x50,   0x02, 0xff, 0xff, 0x00, 0x00, 0x00, 0x00,
+};
+
+static const guint8 udp6_query[] = {
+    0x52,   0x55, 0x0a, 0x00, 0x02, 0x03, 0x52, 0x54, 0x00, 0x12, 0x34, 0x56, 0x86, 0xdd, /* eth */
+    0x60,   0,    0,    0,    0,    12,   17,   64,                                       /* ip */
+    PREFIX, 0,    0,    0,    0,    0,    0,    0,    0x15,                               /* from */
+    PREFIX, 0,    0,    0,    0,    0,    0,    0,    3,                                  /* to */
+    0x9c,   0x40, 0x00, 0x35, 0x00, 0x0c, 0x00, 0x00, 'q',  'u',  'r',  'y',              /* udp */
+};
+
+/* Asks for the gateway's station; whoever asks is at 22, whom at 38, and the type at 54. */
+static const guint8 neighbour_question[] = {
+    0x33,   0x33, 0xff, 0x00, 0x00, 0x02, 0x52, 0x54, 0x00, 0x12, 0x34, 0x56, 0x86, 0xdd, /* eth */
+    0x60,   0,    0,    0,    0,    24,   58,   255,                                      /* ip */
+    PREFIX, 0,    0,    0,    0,    0,    0,    0,    0x15,                               /* from */
+    0xff,   2,    0,    0,    0,    0,    0,    0,    0,    0,    0,    1,    0xff, 0,
+    0,      2,                                           /* to */
+    135,    0,    0,    0,    0,    0,    0,    0,       /* icmp */
+    PREFIX, 0,    0,    0,    0,    0,    0,    0,    2, /* whose */
+};
+
+static const BerthFilter filter = {.prefix6 = {PREFIX}};
+
 #define BASE(frame) frame, sizeof(frame)
 
 /* Up to three edits of consecutive bytes; an edit without bytes ends the list. */
@@ -45,7 +78,7 @@ typedef struct {
     struct {
         gsize at;
         gsize count;
-        guint8 bytes[6];
+        guint8 bytes[16];
     } edits[3];
 } Case;
 
@@ -55,14 +88,22 @@ static const Case cases[] = {
     {"icmp", BASE(icmp_echo), BERTH_FILTER_PASS, {{0}}},
     {"arp", BASE(arp_request), BERTH_FILTER_PASS, {{0}}},
     {"arp answer", BASE(arp_request), BERTH_FILTER_PASS, {{20, 2, {0, 2}}}},
-    {"arp answer for loopback",
-     BASE(arp_request),
+    {"tcp6", BASE(tcp6_syn), BERTH_FILTER_PASS, {{0}}},
+    {"udp6", BASE(udp6_query), BERTH_FILTER_PASS, {{0}}},
+    {"neighbour question", BASE(neighbour_question), BERTH_FILTER_PASS, {{0}}},
+    {"neighbour answer",
+     BASE(neighbour_question),
      BERTH_FILTER_PASS,
-     {{20, 2, {0, 2}}, {28, 4, {127, 0, 0, 1}}}},
-    {"answer of a loopback service",
-     BASE(tcp_syn),
+     {{54, 1, {136}}, {38, 16, {PREFIX, [15] = 2}}}},
+    {"neighbour question, link-local",
+     BASE(neighbour_question),
      BERTH_FILTER_PASS,
-     {{26, 4, {127, 0, 0, 1}}, {30, 4, {10, 0, 2, 2}}}},
+     {{22, 16, {0xfe, 0x80, [15] = 7}}, {38, 16, {0xfe, 0x80, [15] = 2}}}},
+    {"whether an address is free",
+     BASE(neighbour_question),
+     BERTH_FILTER_PASS,
+     {{22, 16, {0}}, {53, 1, {0x15}}}},
+    {"padded tcp6", BASE(udp6_query), BERTH_FILTER_PASS, {{18, 2, {0, 8}}, {58, 2, {0, 8}}}},
     {"padded", BASE(tcp_syn), BERTH_FILTER_PASS, {{16, 2, {0, 40}}, {46, 1, {0x50}}}},
     {"udp fragment", BASE(udp_query), BERTH_FILTER_PASS, {{20, 2, {0x20, 0}}, {38, 2, {0x40, 0}}}},
     {"later udp fragment",
@@ -92,7 +133,18 @@ static const Case cases[] = {
     {"arp of another network", BASE(arp_request), BERTH_FILTER_MALFORMED, {{16, 2, {0x86, 0xdd}}}},
     {"arp of no operation", BASE(arp_request), BERTH_FILTER_MALFORMED, {{20, 2, {0, 3}}}},
 
-    {"ipv6", BASE(tcp_syn), BERTH_FILTER_TYPE, {{12, 2, {0x86, 0xdd}}}},
+    {"ipv4 called ipv6", BASE(tcp_syn), BERTH_FILTER_MALFORMED, {{12, 2, {0x86, 0xdd}}}},
+    {"ipv6 called ipv4", BASE(tcp6_syn), BERTH_FILTER_MALFORMED, {{12, 2, {8, 0}}}},
+    {"cut in the ipv6 header", tcp6_syn, 53, BERTH_FILTER_MALFORMED, {{0}}},
+    {"ipv6 beyond the frame", BASE(tcp6_syn), BERTH_FILTER_MALFORMED, {{18, 2, {0, 21}}}},
+    {"no room for tcp6", BASE(tcp6_syn), BERTH_FILTER_MALFORMED, {{18, 2, {0, 19}}}},
+    {"tcp6 header beyond the packet", BASE(tcp6_syn), BERTH_FILTER_MALFORMED, {{66, 1, {0x60}}}},
+    {"long udp6", BASE(udp6_query), BERTH_FILTER_MALFORMED, {{58, 2, {0, 13}}}},
+    {"no room for icmp6",
+     BASE(neighbour_question),
+     BERTH_FILTER_MALFORMED,
+     {{18, 2, {0, 7}}, {38, 16, {PREFIX, [15] = 2}}}},
+
     {"nc-si", BASE(tcp_syn), BERTH_FILTER_TYPE, {{12, 2, {0x88, 0xf8}}}},
     {"vlan", BASE(tcp_syn), BERTH_FILTER_TYPE, {{12, 2, {0x81, 0x00}}}},
     {"length for a type", BASE(tcp_syn), BERTH_FILTER_TYPE, {{12, 2, {0, 40}}}},
@@ -109,6 +161,35 @@ static const Case cases[] = {
      BASE(tcp_syn),
      BERTH_FILTER_SOURCE,
      {{26, 4, {127, 0, 0, 2}}, {30, 4, {10, 0, 2, 2}}}},
+    {"answer of a loopback service",
+     BASE(tcp_syn),
+     BERTH_FILTER_SOURCE,
+     {{26, 4, {127, 0, 0, 1}}, {30, 4, {10, 0, 2, 2}}}},
+    {"arp answer for loopback",
+     BASE(arp_request),
+     BERTH_FILTER_SOURCE,
+     {{20, 2, {0, 2}}, {28, 4, {127, 0, 0, 1}}}},
+    {"a neighbour's address6", BASE(tcp6_syn), BERTH_FILTER_SOURCE, {{37, 1, {0x16}}}},
+    {"another subnet's address6", BASE(tcp6_syn), BERTH_FILTER_SOURCE, {{29, 1, {1}}}},
+    {"an outside address6", BASE(tcp6_syn), BERTH_FILTER_SOURCE, {{22, 2, {0x20, 1}}}},
+    {"no address6", BASE(udp6_query), BERTH_FILTER_SOURCE, {{22, 16, {0}}}},
+    {"loopback6", BASE(tcp6_syn), BERTH_FILTER_SOURCE, {{22, 16, {[15] = 1}}}},
+    {"tcp from link-local",
+     BASE(tcp6_syn),
+     BERTH_FILTER_SOURCE,
+     {{22, 16, {0xfe, 0x80, [15] = 7}}}},
+    {"echo from link-local",
+     BASE(neighbour_question),
+     BERTH_FILTER_SOURCE,
+     {{22, 16, {0xfe, 0x80, [15] = 7}}, {54, 1, {128}}}},
+    {"no address asks the gateway",
+     BASE(neighbour_question),
+     BERTH_FILTER_SOURCE,
+     {{22, 16, {0}}, {38, 16, {PREFIX, [15] = 2}}}},
+    {"no address answers",
+     BASE(neighbour_question),
+     BERTH_FILTER_SOURCE,
+     {{22, 16, {0}}, {54, 1, {136}}}},
     {"arp for another", BASE(arp_request), BERTH_FILTER_SOURCE, {{28, 4, {10, 0, 2, 9}}}},
     {"arp as loopback", BASE(arp_request), BERTH_FILTER_SOURCE, {{28, 4, {127, 0, 0, 1}}}},
 
@@ -118,6 +199,12 @@ static const Case cases[] = {
      BASE(tcp_syn),
      BERTH_FILTER_SPOOF,
      {{6, 6, {0x52, 0x55, 10, 0, 2, 2}}}},
+    {"the gateway's address6", BASE(tcp6_syn), BERTH_FILTER_SPOOF, {{37, 1, {2}}}},
+    {"the name server's address6", BASE(udp6_query), BERTH_FILTER_SPOOF, {{37, 1, {3}}}},
+    {"the gateway's link-local address",
+     BASE(neighbour_question),
+     BERTH_FILTER_SPOOF,
+     {{22, 16, {0xfe, 0x80, [15] = 2}}}},
     {"arp as the gateway", BASE(arp_request), BERTH_FILTER_SPOOF, {{28, 4, {10, 0, 2, 2}}}},
     {"arp for another station", BASE(arp_request), BERTH_FILTER_SPOOF, {{22, 1, {0x50}}}},
 
@@ -140,6 +227,58 @@ static const Case cases[] = {
     {"to a neighbour", BASE(tcp_syn), BERTH_FILTER_DESTINATION, {{30, 4, {10, 0, 2, 4}}}},
     {"to itself", BASE(tcp_syn), BERTH_FILTER_DESTINATION, {{30, 4, {10, 0, 2, 15}}}},
 
+    {"to ::", BASE(tcp6_syn), BERTH_FILTER_DESTINATION, {{38, 16, {0}}}},
+    {"to ::1", BASE(tcp6_syn), BERTH_FILTER_DESTINATION, {{38, 16, {[15] = 1}}}},
+    {"to ::127.0.0.1", BASE(tcp6_syn), BERTH_FILTER_DESTINATION, {{38, 16, {[12] = 127, 0, 0, 1}}}},
+    {"to ::ffff:127.0.0.1",
+     BASE(tcp6_syn),
+     BERTH_FILTER_DESTINATION,
+     {{38, 16, {[10] = 0xff, 0xff, 127, 0, 0, 1}}}},
+    {"to ::ffff:93.184.216.34",
+     BASE(tcp6_syn),
+     BERTH_FILTER_DESTINATION,
+     {{38, 16, {[10] = 0xff, 0xff, 93, 184, 216, 34}}}},
+    {"to ::ffff:0:127.0.0.1",
+     BASE(tcp6_syn),
+     BERTH_FILTER_DESTINATION,
+     {{38, 16, {[8] = 0xff, 0xff, 0, 0, 127, 0, 0, 1}}}},
+    {"to fec0::2", BASE(tcp6_syn), BERTH_FILTER_DESTINATION, {{38, 16, {0xfe, 0xc0, [15] = 2}}}},
+    {"to feff::2", BASE(udp6_query), BERTH_FILTER_DESTINATION, {{38, 16, {0xfe, 0xff, [15] = 2}}}},
+    {"to a neighbour6", BASE(udp6_query), BERTH_FILTER_DESTINATION, {{53, 1, {4}}}},
+    {"to prefix::", BASE(udp6_query), BERTH_FILTER_DESTINATION, {{53, 1, {0}}}},
+    {"to itself6", BASE(udp6_query), BERTH_FILTER_DESTINATION, {{53, 1, {0x15}}}},
+    {"to prefix::1:2", BASE(udp6_query), BERTH_FILTER_DESTINATION, {{51, 3, {1, 0, 2}}}},
+    {"to the gateway's link-local address",
+     BASE(tcp6_syn),
+     BERTH_FILTER_DESTINATION,
+     {{38, 16, {0xfe, 0x80, [15] = 2}}}},
+    {"to a link-local address",
+     BASE(neighbour_question),
+     BERTH_FILTER_DESTINATION,
+     {{38, 16, {0xfe, 0x80, [15] = 9}}}},
+    {"to a group", BASE(udp6_query), BERTH_FILTER_DESTINATION, {{38, 16, {0xff, 2, [15] = 1}}}},
+    {"to a wider group",
+     BASE(neighbour_question),
+     BERTH_FILTER_DESTINATION,
+     {{38, 16, {0xff, 5, [15] = 1}}}},
+    {"cut neighbour question",
+     BASE(neighbour_question),
+     BERTH_FILTER_DESTINATION,
+     {{18, 2, {0, 23}}}},
+    {"to all routers",
+     BASE(neighbour_question),
+     BERTH_FILTER_DESTINATION,
+     {{38, 16, {0xff, 2, [15] = 2}}, {54, 1, {133}}}},
+
+    {"router advertisement",
+     BASE(neighbour_question),
+     BERTH_FILTER_PROTOCOL,
+     {{38, 16, {PREFIX, [15] = 2}}, {54, 1, {134}}}},
+    {"hop-by-hop options", BASE(tcp6_syn), BERTH_FILTER_PROTOCOL, {{20, 1, {0}}}},
+    {"ipv6 fragment", BASE(tcp6_syn), BERTH_FILTER_PROTOCOL, {{20, 1, {44}}}},
+    {"destination options", BASE(tcp6_syn), BERTH_FILTER_PROTOCOL, {{20, 1, {60}}}},
+    {"icmp in ipv6", BASE(tcp6_syn), BERTH_FILTER_PROTOCOL, {{20, 1, {1}}}},
+    {"icmpv6 in ipv4", BASE(icmp_echo), BERTH_FILTER_PROTOCOL, {{23, 1, {58}}}},
     {"igmp", BASE(udp_query), BERTH_FILTER_PROTOCOL, {{23, 1, {2}}}},
     {"sctp", BASE(udp_query), BERTH_FILTER_PROTOCOL, {{23, 1, {132}}}},
 
@@ -153,16 +292,19 @@ static const Case cases[] = {
      BERTH_FILTER_URGENT,
      {{47, 1, {0x38}}, {52, 2, {0xff, 0xff}}}},
 
+    {"urgent6", BASE(tcp6_syn), BERTH_FILTER_URGENT, {{67, 1, {0x22}}}},
+    {"dhcpv6", BASE(udp6_query), BERTH_FILTER_SERVICE, {{53, 1, {2}}, {56, 2, {2, 35}}}},
+    {"tftp6", BASE(udp6_query), BERTH_FILTER_SERVICE, {{53, 1, {2}}, {56, 2, {0, 69}}}},
     {"dhcp", BASE(udp_query), BERTH_FILTER_SERVICE, {{30, 4, {10, 0, 2, 2}}, {36, 2, {0, 67}}}},
     {"tftp", BASE(udp_query), BERTH_FILTER_SERVICE, {{30, 4, {10, 0, 2, 2}}, {36, 2, {0, 69}}}},
     {"tftp outside", BASE(udp_query), BERTH_FILTER_PASS, {{30, 4, {9, 9, 9, 9}}, {36, 2, {0, 69}}}},
 };
 
 /* The frame in a block of exactly its size, so that a read outside is noticed. */
-static BerthFilterVerdict filter(const guint8 *bytes, gsize size)
+static BerthFilterVerdict check(const guint8 *bytes, gsize size)
 {
     g_autofree guint8 *frame = g_memdup2(bytes, size);
-    return berth_filter_frame(frame, size);
+    return berth_filter_frame(&filter, frame, size);
 }
 
 static void test_verdicts(void)
@@ -173,7 +315,7 @@ static void test_verdicts(void)
         for (gsize j = 0; j < G_N_ELEMENTS(each->edits) && each->edits[j].count > 0; j++)
             memcpy(frame + each->edits[j].at, each->edits[j].bytes, each->edits[j].count);
 
-        BerthFilterVerdict verdict = berth_filter_frame(frame, each->size);
+        BerthFilterVerdict verdict = berth_filter_frame(&filter, frame, each->size);
         if (verdict != each->verdict)
             g_test_message("%s: %s", each->name, berth_filter_verdict_word(verdict));
         g_assert_cmpint(verdict, ==, each->verdict);
@@ -183,16 +325,40 @@ static void test_verdicts(void)
 static void test_every_cut_is_refused(void)
 {
     for (gsize size = 0; size < sizeof(tcp_syn); size++)
-        g_assert_cmpint(filter(tcp_syn, size), ==, BERTH_FILTER_MALFORMED);
+        g_assert_cmpint(check(tcp_syn, size), ==, BERTH_FILTER_MALFORMED);
+    for (gsize size = 0; size < sizeof(tcp6_syn); size++)
+        g_assert_cmpint(check(tcp6_syn, size), ==, BERTH_FILTER_MALFORMED);
     for (gsize size = 0; size < sizeof(arp_request); size++)
-        g_assert_cmpint(filter(arp_request, size), ==, BERTH_FILTER_MALFORMED);
+        g_assert_cmpint(check(arp_request, size), ==, BERTH_FILTER_MALFORMED);
 }
 
 /* What libslirp must never see, said in another way than the filter does. */
+static void assert_harmless_v6(const guint8 *frame, gsize size)
+{
+    static const guint8 prefix[16] = {PREFIX}, zero[16];
+    const guint8 *source = frame + 22, *destination = frame + 38;
+    bool discovery = frame[20] == 58 && (frame[54] == 135 || frame[54] == 136);
+    bool guest = memcmp(source, prefix, 15) == 0 && source[15] == 0x15;
+    g_assert_cmpuint(size, >=, 54 + 8);
+    g_assert_true(frame[20] == 6 || frame[20] == 17 || frame[20] == 58);
+    g_assert_true(guest || discovery);
+    g_assert_true(memcmp(destination, zero, 8) != 0);
+    g_assert_true(destination[0] != 0xfe || destination[1] < 0xc0);
+    g_assert_true(destination[0] != 0xfe || destination[1] < 0x80 || discovery);
+    g_assert_true(destination[0] != 0xff || discovery);
+    if (memcmp(destination, prefix, 8) == 0)
+        g_assert_true(memcmp(destination, prefix, 15) == 0 && destination[15] / 2 == 1);
+    if (frame[20] == 6)
+        g_assert_cmpuint(frame[54 + 13] & 0x20, ==, 0);
+}
+
 static void assert_harmless(const guint8 *frame, gsize size)
 {
     static const guint8 guest[] = {10, 0, 2, 15};
-    static const guint8 loopback[] = {127, 0, 0, 1};
+    if (frame[12] == 0x86) {
+        assert_harmless_v6(frame, size);
+        return;
+    }
     g_assert_true(frame[12] == 8 && (frame[13] == 0 || frame[13] == 6));
     if (frame[13] == 6) {
         g_assert_cmpuint(size, >=, 42);
@@ -200,7 +366,7 @@ static void assert_harmless(const guint8 *frame, gsize size)
     }
 
     gsize header = (gsize)(frame[14] & 15) * 4;
-    g_assert_true(memcmp(frame + 26, guest, 4) == 0 || memcmp(frame + 26, loopback, 4) == 0);
+    g_assert_cmpmem(frame + 26, 4, guest, 4);
     g_assert_true(frame[30] != 0 && frame[30] != 127);
     g_assert_cmpuint(14 + header, <=, size);
     if (frame[23] == 6) {
@@ -216,7 +382,7 @@ static void test_random_bytes(void)
         gsize size = (gsize)g_test_rand_int_range(0, sizeof(frame));
         for (gsize j = 0; j < size; j++)
             frame[j] = (guint8)g_test_rand_int();
-        if (filter(frame, size) == BERTH_FILTER_PASS)
+        if (check(frame, size) == BERTH_FILTER_PASS)
             assert_harmless(frame, size);
     }
 }
@@ -226,16 +392,18 @@ static void test_random_changes_of_good_frames(void)
     static const struct {
         const guint8 *bytes;
         gsize size;
-    } good[] = {{BASE(tcp_syn)}, {BASE(udp_query)}, {BASE(icmp_echo)}, {BASE(arp_request)}};
+    } good[] = {{BASE(tcp_syn)},           {BASE(udp_query)}, {BASE(icmp_echo)},
+                {BASE(arp_request)},       {BASE(tcp6_syn)},  {BASE(udp6_query)},
+                {BASE(neighbour_question)}};
     guint passed = 0;
 
-    for (guint i = 0; i < 400000; i++) {
-        gsize size = good[i % 4].size;
-        guint8 frame[64];
-        memcpy(frame, good[i % 4].bytes, size);
+    for (guint i = 0; i < 700000; i++) {
+        gsize size = good[i % G_N_ELEMENTS(good)].size;
+        guint8 frame[96];
+        memcpy(frame, good[i % G_N_ELEMENTS(good)].bytes, size);
         for (gint changes = g_test_rand_int_range(1, 4); changes > 0; changes--)
             frame[g_test_rand_int_range(0, (gint32)size)] = (guint8)g_test_rand_int();
-        if (filter(frame, size) != BERTH_FILTER_PASS)
+        if (check(frame, size) != BERTH_FILTER_PASS)
             continue;
         passed++;
         assert_harmless(frame, size);

@@ -5,13 +5,19 @@
 #include "net/control.h"
 
 #include "base/fd.h"
+#include "../lib/packets.h"
 
+#include <arpa/inet.h>
 #include <errno.h>
+#include <poll.h>
+#include <string.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
-/* Returns the pid, and the keeper's end of the control socket. */
-static GPid spawn(const char *mtu, int *ret_control)
+#define PREFIX "fd00:1:2::"
+
+/* Returns the pid, and the keeper's and the guest's end. */
+static GPid spawn_with_guest(const char *mtu, const char *prefix, int *ret_control, int *ret_guest)
 {
     int frames[2], control[2];
     g_assert_cmpint(berth_fd_socketpair(SOCK_DGRAM, frames), ==, 0);
@@ -19,7 +25,7 @@ static GPid spawn(const char *mtu, int *ret_control)
     const char *directory = g_getenv("BERTH_TEST_PROGRAMS");
     g_assert_nonnull(directory);
     g_autofree char *path = g_build_filename(directory, "berth-net", NULL);
-    const char *argv[] = {path, mtu, NULL};
+    const char *argv[] = {path, mtu, prefix, NULL};
     const int to[] = {BERTH_NET_FRAMES_FD, BERTH_NET_CONTROL_FD};
     GPid pid;
     g_autoptr(GError) error = NULL;
@@ -28,10 +34,27 @@ static GPid spawn(const char *mtu, int *ret_control)
         -1, -1, (int[]){frames[0], control[1]}, to, 2, &pid, NULL, NULL, NULL, &error);
     g_assert_no_error(error);
     close(frames[0]);
-    close(frames[1]);
     close(control[1]);
     *ret_control = control[0];
+    *ret_guest = frames[1];
     return pid;
+}
+
+static GPid spawn(const char *mtu, const char *prefix, int *ret_control)
+{
+    int guest;
+    GPid pid = spawn_with_guest(mtu, prefix, ret_control, &guest);
+    close(guest);
+    return pid;
+}
+
+static BerthNetReply ask(int control, const BerthNetRequest *request)
+{
+    BerthNetReply reply;
+    g_assert_cmpint(send(control, request, sizeof(*request), 0), ==, sizeof(*request));
+    g_assert_cmpint(recv(control, &reply, sizeof(reply), 0), ==, sizeof(reply));
+    g_assert_cmpuint(reply.id, ==, request->id);
+    return reply;
 }
 
 static int exit_status(GPid pid)
@@ -45,7 +68,7 @@ static int exit_status(GPid pid)
 static void test_ends_with_its_keeper(void)
 {
     int control;
-    GPid pid = spawn("1500", &control);
+    GPid pid = spawn("1500", PREFIX, &control);
     close(control);
     g_assert_cmpint(exit_status(pid), ==, 0);
 }
@@ -53,7 +76,7 @@ static void test_ends_with_its_keeper(void)
 static void test_request_of_another_size_ends_it(void)
 {
     int control;
-    GPid pid = spawn("1500", &control);
+    GPid pid = spawn("1500", PREFIX, &control);
     g_assert_cmpint(send(control, "?", 1, 0), ==, 1);
     g_assert_cmpint(exit_status(pid), ==, 0);
     close(control);
@@ -81,14 +104,10 @@ static void test_unusable_requests_are_refused(void)
         {BERTH_NET_REMOVE, {BERTH_TCP, {0}, good, good}, ENOENT},
     };
     int control;
-    GPid pid = spawn("1500", &control);
+    GPid pid = spawn("1500", PREFIX, &control);
     for (guint i = 0; i < G_N_ELEMENTS(cases); i++) {
         BerthNetRequest request = {.id = i, .op = cases[i].op, .rule = cases[i].rule};
-        BerthNetReply reply;
-        g_assert_cmpint(send(control, &request, sizeof(request), 0), ==, sizeof(request));
-        g_assert_cmpint(recv(control, &reply, sizeof(reply), 0), ==, sizeof(reply));
-        g_assert_cmpuint(reply.id, ==, i);
-        g_assert_cmpint(reply.errnum, ==, cases[i].errnum);
+        g_assert_cmpint(ask(control, &request).errnum, ==, cases[i].errnum);
     }
     close(control);
     g_assert_cmpint(exit_status(pid), ==, 0);
@@ -96,13 +115,100 @@ static void test_unusable_requests_are_refused(void)
 
 static void test_unusable_arguments_are_refused(void)
 {
-    static const char *const unusable[] = {"", "0", "575", "65521", "99999999999", "1500x", "-1"};
+    static const struct {
+        const char *mtu, *prefix;
+    } unusable[] = {
+        {"", PREFIX},   {"0", PREFIX},      {"575", PREFIX}, {"65521", PREFIX},
+        {"-1", PREFIX}, {"1500x", PREFIX},  {"1500", NULL},  {"99999999999", PREFIX},
+        {"1500", "fd"}, {"1500", "fd::15"}, {"1500", ""},    {"1500", "10.0.2.0"},
+    };
     for (gsize i = 0; i < G_N_ELEMENTS(unusable); i++) {
         int control;
-        GPid pid = spawn(unusable[i], &control);
+        GPid pid = spawn(unusable[i].mtu, unusable[i].prefix, &control);
         g_assert_cmpint(exit_status(pid), ==, 1);
         close(control);
     }
+}
+
+/* --- IPv6 ------------------------------------------------------------------------------------- */
+
+static const guint8 guest_address[16] = {0xfd, 0, 0, 1, 0, 2, [15] = 0x15};
+static const guint8 host_address[16] = {0xfd, 0, 0, 1, 0, 2, [15] = 2};
+
+/* The next frame of IPv6 to the guest. */
+static void receive_v6(int guest, guint8 *frame, gsize size)
+{
+    struct pollfd entry = {.fd = guest, .events = POLLIN};
+    do {
+        g_assert_cmpint(poll(&entry, 1, 10000), ==, 1);
+        g_assert_cmpint(recv(guest, frame, size, 0), >, 0);
+    } while (get_u16(frame + 12) != 0x86dd);
+}
+
+static void answer_neighbour(int guest, const guint8 *question)
+{
+    static const guint8 station[6] = {0x52, 0x54, 0, 1, 2, 3};
+    guint8 frame[14 + 40 + 32] = {0};
+    guint8 *ip = frame + 14, *icmp = ip + 40;
+    memcpy(frame, question + 6, 6);
+    memcpy(frame + 6, station, 6);
+    put_u16(frame + 12, 0x86dd);
+    ip[0] = 0x60;
+    put_u16(ip + 4, 32);
+    ip[6] = IPPROTO_ICMPV6;
+    ip[7] = 255;
+    memcpy(ip + 8, guest_address, 16);
+    memcpy(ip + 24, question + 22, 16);
+    icmp[0] = 136;
+    icmp[4] = 0x60; /* solicited, override */
+    memcpy(icmp + 8, guest_address, 16);
+    icmp[24] = 2; /* the sender's station */
+    icmp[25] = 1;
+    memcpy(icmp + 26, station, 6);
+    put_u16(icmp + 2, fold(sum(sum(32 + IPPROTO_ICMPV6, ip + 8, 32), icmp, 32)));
+    g_assert_cmpint(send(guest, frame, sizeof(frame), 0), ==, sizeof(frame));
+}
+
+static int connect_v6(guint16 port)
+{
+    int fd = socket(AF_INET6, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    struct sockaddr_in6 address = {
+        .sin6_family = AF_INET6, .sin6_port = htons(port), .sin6_addr = in6addr_loopback};
+    g_assert_cmpint(connect(fd, (struct sockaddr *)&address, sizeof(address)), ==, 0);
+    return fd;
+}
+
+static void test_forward_of_ipv6_reaches_the_guest(void)
+{
+    const guint16 port = 28765;
+    BerthNetRequest request = {
+        .id = 1,
+        .op = BERTH_NET_ADD,
+        .rule = {.protocol = BERTH_TCP,
+                 .host = {.family = 6, .port = port, .address = {[15] = 1}},
+                 .guest = {.family = 6, .port = 80}},
+    };
+    memcpy(request.rule.guest.address, guest_address, 16);
+    int control, guest;
+    GPid pid = spawn_with_guest("1500", PREFIX, &control, &guest);
+    g_assert_cmpint(ask(control, &request).errnum, ==, 0);
+    int client = connect_v6(port);
+
+    guint8 frame[2000];
+    receive_v6(guest, frame, sizeof(frame));
+    g_assert_cmpuint(frame[20], ==, IPPROTO_ICMPV6);
+    g_assert_cmpuint(frame[54], ==, 135);
+    answer_neighbour(guest, frame);
+    receive_v6(guest, frame, sizeof(frame));
+    g_assert_cmpuint(frame[20], ==, IPPROTO_TCP);
+    g_assert_cmpmem(frame + 22, 16, host_address, 16);
+    g_assert_cmpmem(frame + 38, 16, guest_address, 16);
+    g_assert_cmpuint(get_u16(frame + 56), ==, 80);
+
+    close(client);
+    close(control);
+    close(guest);
+    g_assert_cmpint(exit_status(pid), ==, 0);
 }
 
 int main(int argc, char **argv)
@@ -114,5 +220,7 @@ int main(int argc, char **argv)
     g_test_add_func("/net/serve/unusable-requests-are-refused", test_unusable_requests_are_refused);
     g_test_add_func("/net/serve/unusable-arguments-are-refused",
                     test_unusable_arguments_are_refused);
+    g_test_add_func("/net/serve/forward-of-ipv6-reaches-the-guest",
+                    test_forward_of_ipv6_reaches_the_guest);
     return g_test_run();
 }
