@@ -34,7 +34,9 @@ static bool read_arguments(int argc, char **argv, BerthStackSetup *setup)
 
 int main(int argc, char **argv)
 {
-    BerthStackSetup setup = {.frames_fd = BERTH_NET_FRAMES_FD};
+    BerthStackSetup setup = {.frames_fd = BERTH_NET_FRAMES_FD,
+                             .on_refused = berth_serve_refused,
+                             .user_data = GINT_TO_POINTER(BERTH_NET_CONTROL_FD)};
     if (!read_arguments(argc, argv, &setup))
         return fail("usage: berth-net MTU PREFIX (started by berth-keeper)");
     signal(SIGPIPE, SIG_IGN); /* libslirp writes to whoever may have gone */

@@ -421,9 +421,9 @@ static bool spawn_qemu(BerthInstance *instance, GError **error)
     if (instance->qemu == NULL)
         return false;
     instance->qmp = berth_qmp_new(channels.qmp, on_qmp_event, on_qmp_closed, instance);
-    instance->agent = berth_agent_new(channels.agent, instance->machine,
-                                      berth_host_route_leads_out(instance->route), &agent_events,
-                                      instance);
+    instance->agent =
+        berth_agent_new(channels.agent, instance->machine,
+                        berth_host_route_leads_out(instance->route), &agent_events, instance);
     berth_console_attach(instance->console, channels.console);
     return true;
 }
@@ -460,6 +460,13 @@ static void on_host_note(const char *text, gpointer user_data)
     berth_console_note(instance->console, "%s", text);
 }
 
+static void on_network_refused(const char *text, gpointer user_data)
+{
+    BerthInstance *instance = user_data;
+    berth_console_note(instance->console, "%s", text);
+    berth_server_notice(instance->server, text);
+}
+
 static void on_network_failed(const GError *error, gpointer user_data)
 {
     fail(user_data, g_error_copy(error));
@@ -474,8 +481,10 @@ static void on_ports_changed(const GPtrArray *forwards, gpointer user_data)
         berth_server_notice(instance->server, *line);
 }
 
-static const BerthNetworkEvents network_events = {on_host_note, on_network_failed,
-                                                  on_ports_changed};
+static const BerthNetworkEvents network_events = {.note = on_host_note,
+                                                  .refused = on_network_refused,
+                                                  .failed = on_network_failed,
+                                                  .changed = on_ports_changed};
 
 /* --- the public part -------------------------------------------------------------------------- */
 

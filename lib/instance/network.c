@@ -6,6 +6,7 @@
 #include "neighbours.h"
 #include "net/control.h"
 #include "net/ports.h"
+#include "walls.h"
 
 #include <errno.h>
 #include <sys/socket.h>
@@ -28,6 +29,7 @@ struct BerthNetwork {
     BerthNeighbours *neighbours;
     guint closing; /* legs that are being closed */
     GSource *news; /* queued while the list may be another than was told */
+    BerthWalls *walls;
 };
 
 static void on_net_exit(BerthNet *net, gpointer user_data);
@@ -66,13 +68,31 @@ static void on_released(gpointer user_data)
 
 /* --- the process --- */
 
+static void on_refused(guint16 port, gpointer user_data)
+{
+    BerthNetwork *network = user_data;
+    g_autofree char *line = berth_walls_refused(network->walls, port);
+    if (line != NULL)
+        network->events->refused(line, network->user_data);
+}
+
+static const BerthNetEvents net_events = {on_net_exit, on_refused};
+
+static void send_access(gpointer user_data)
+{
+    BerthNetwork *network = user_data;
+    if (network->net != NULL)
+        berth_net_set_access(network->net, berth_walls_access(network->walls));
+}
+
 static bool start(BerthNetwork *network, GError **error)
 {
     BerthNetSetup setup = {.mtu = network->machine->mtu};
     berth_address_prefix6(network->machine->id, setup.prefix6);
     network->started_usec = g_get_monotonic_time();
     network->net =
-        berth_net_new(network->program, network->net_fd, &setup, on_net_exit, network, error);
+        berth_net_new(network->program, network->net_fd, &setup, &net_events, network, error);
+    send_access(network);
     return network->net != NULL;
 }
 
@@ -152,7 +172,8 @@ BerthNetwork *berth_network_new(const BerthMachine *machine, const char *dir,
     network->neighbours = berth_neighbours_new(dir, on_released, network);
     network->policy = berth_machine_forward_policy(machine);
     network->listeners = g_ptr_array_new();
-    if (!start(network, error))
+    network->walls = berth_walls_new(machine, send_access, network, error);
+    if (network->walls == NULL || !start(network, error))
         return NULL;
     follow(network); /* what was asked for needs nobody to listen */
     return g_steal_pointer(&network);
@@ -170,6 +191,7 @@ void berth_network_free(BerthNetwork *network)
     berth_neighbours_free(network->neighbours); /* after berth-net: what it had is free now */
     berth_forward_policy_free(network->policy);
     g_clear_pointer(&network->listeners, g_ptr_array_unref);
+    berth_walls_free(network->walls);
     berth_fd_close(&network->net_fd);
     berth_fd_close(&network->guest_fd);
     g_free(network->program);
@@ -179,6 +201,11 @@ void berth_network_free(BerthNetwork *network)
 int berth_network_guest_fd(const BerthNetwork *network)
 {
     return network->guest_fd;
+}
+
+BerthWalls *berth_network_walls(BerthNetwork *network)
+{
+    return network->walls;
 }
 
 void berth_network_update(BerthNetwork *network, GPtrArray *listeners)

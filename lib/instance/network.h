@@ -11,6 +11,7 @@
 #pragma once
 
 #include "model/machine.h"
+#include "walls.h"
 
 G_BEGIN_DECLS
 
@@ -19,6 +20,8 @@ typedef struct BerthNetwork BerthNetwork;
 typedef struct {
     /* A line for the distro's log. */
     void (*note)(const char *text, gpointer user_data);
+    /* A line for the distro's log and for who works in it: the guest was refused something. */
+    void (*refused)(const char *text, gpointer user_data);
     /* There is no network any more; @error is borrowed. */
     void (*failed)(const GError *error, gpointer user_data);
     /* The forwards are others, or in other states: all of them, BerthForward*, borrowed. */
@@ -27,7 +30,7 @@ typedef struct {
 
 /* @machine and @events are borrowed and outlive the network. @dir is the instance's runtime
  * directory; @support_dir holds berth-net.
- * Errors: errno's, "instance.start.*"; those of net/control.h. */
+ * Errors: errno's, "instance.start.*"; those of net/control.h and walls.h. */
 BerthNetwork *berth_network_new(const BerthMachine *machine, const char *dir,
                                 const char *support_dir, const BerthNetworkEvents *events,
                                 gpointer user_data, GError **error);
@@ -36,6 +39,9 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(BerthNetwork, berth_network_free)
 
 /* QEMU's end of the frames; borrowed. */
 int berth_network_guest_fd(const BerthNetwork *network);
+
+/* Where the guest may go; borrowed. What is changed there takes effect at once. */
+BerthWalls *berth_network_walls(BerthNetwork *network);
 
 /* What listens in the guest now (BerthListener*, kept); NULL: nothing, the guest is gone. */
 void berth_network_update(BerthNetwork *network, GPtrArray *listeners);

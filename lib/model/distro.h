@@ -32,6 +32,7 @@ typedef struct {
     gint64 created_usec; /* real time */
     bool own_identity;   /* a clone: the guest gives itself a machine-id and host keys of its own */
     bool keep_disk;      /* the disk is the user's own file: it stays when the distro goes */
+    char *host_ports;    /* of the host, that "berth host allow" opened to it; or NULL */
     bool is_default;     /* the distro that is meant when none is named */
 } BerthDistro;
 

@@ -50,6 +50,11 @@ static const BerthField machine_fields[] = {
     {"ports-notify", BERTH_FIELD_BOOL, MEMBER(ports_notify)},
     {"publish", BERTH_FIELD_STRING, MEMBER(publish)},
     {"forwards", BERTH_FIELD_STRING, MEMBER(forwards)},
+    {"host-ports", BERTH_FIELD_STRING, MEMBER(host_ports)},
+    {"host-allowed", BERTH_FIELD_STRING, MEMBER(host_allowed)},
+    {"isolated", BERTH_FIELD_BOOL, MEMBER(isolated)},
+    {"outbound", BERTH_FIELD_STRING, MEMBER(outbound)},
+    {"owner-only", BERTH_FIELD_BOOL, MEMBER(owner_only)},
     {"log", BERTH_FIELD_STRING, MEMBER(log)},
     {"log-size", BERTH_FIELD_SIZE, MEMBER(log_size), "1M"},
     {"boot-timeout", BERTH_FIELD_UINT, MEMBER(boot_timeout_sec), "60"},
@@ -124,6 +129,24 @@ static guint64 memory_of(guint64 wanted, const BerthHost *host)
     return MAX(memory / MIB * MIB, 128 * MIB);
 }
 
+bool berth_machine_access(const BerthMachine *machine, const char *allowed, BerthAccess *ret_access,
+                          GError **error)
+{
+    *ret_access = (BerthAccess){.known = 1, .isolated = machine->isolated};
+    const char *const ports[] = {machine->host_ports, allowed};
+    for (gsize i = 0; i < G_N_ELEMENTS(ports); i++) {
+        if (ports[i] == NULL || berth_access_add_ports(ret_access, ports[i], error))
+            continue;
+        g_prefix_error(error, "host-ports: ");
+        return false;
+    }
+    if (machine->outbound == NULL ||
+        berth_access_add_outbound(ret_access, machine->outbound, error))
+        return true;
+    g_prefix_error(error, "outbound: ");
+    return false;
+}
+
 BerthMachine *berth_machine_new(const BerthDistro *distro, const BerthSettings *settings,
                                 const BerthHost *host, const char *template_text, GError **error)
 {
@@ -163,6 +186,11 @@ BerthMachine *berth_machine_new(const BerthDistro *distro, const BerthSettings *
     replace(&machine->ports_udp, settings->ports_udp);
     replace(&machine->publish, settings->publish);
     replace(&machine->forwards, distro->forwards);
+    replace(&machine->host_ports, settings->host_ports);
+    replace(&machine->host_allowed, distro->host_ports);
+    machine->isolated = settings->isolated;
+    replace(&machine->outbound, settings->outbound);
+    machine->owner_only = settings->owner_only;
 
     replace(&machine->log, host->log);
     machine->log_size = settings->log_size;
@@ -170,7 +198,9 @@ BerthMachine *berth_machine_new(const BerthDistro *distro, const BerthSettings *
     machine->init_timeout_sec = settings->init_timeout_sec;
     machine->stop_timeout_sec = settings->stop_timeout_sec;
 
-    if (!check_budget(machine, error))
+    BerthAccess access = {0};
+    if (!check_budget(machine, error) ||
+        !berth_machine_access(machine, machine->host_allowed, &access, error))
         return NULL;
     return g_steal_pointer(&machine);
 }

@@ -11,6 +11,7 @@
  */
 #pragma once
 
+#include "access.h"
 #include "distro.h"
 #include "field.h"
 #include "forward.h"
@@ -69,7 +70,12 @@ typedef struct {
     char *ports_udp;
     bool ports_notify;
     char *publish;
-    char *forwards; /* rules of the distro's own, or NULL */
+    char *forwards;     /* rules of the distro's own, or NULL */
+    char *host_ports;   /* as in settings */
+    char *host_allowed; /* ports of the host as in the registry, or NULL */
+    bool isolated;
+    char *outbound;
+    bool owner_only;
 
     /* the keeper */
     char *log;
@@ -81,7 +87,7 @@ typedef struct {
 
 /* The machine of @distro. @template_text is templates/machines/<arch>.conf.
  * Errors: BERTH_ERROR_INVALID, "machine.template" for a template that cannot be read,
- * "machine.budget" when there are more devices than slots. */
+ * "machine.budget" when there are more devices than slots; those of access.h. */
 BerthMachine *berth_machine_new(const BerthDistro *distro, const BerthSettings *settings,
                                 const BerthHost *host, const char *template_text, GError **error);
 void berth_machine_free(BerthMachine *machine);
@@ -98,6 +104,11 @@ void berth_address_prefix6(const char *id, guint8 ret_prefix[16]);
 
 /* What it says about forwards. */
 BerthForwardPolicy *berth_machine_forward_policy(const BerthMachine *machine);
+
+/* Where it may go, with @allowed in the place of host_allowed; the host's addresses are not in it.
+ * Errors: those of access.h. */
+bool berth_machine_access(const BerthMachine *machine, const char *allowed, BerthAccess *ret_access,
+                          GError **error);
 
 /* Its text form and back. Free the text with g_free.
  * Errors of from_text: BERTH_ERROR_INVALID, "config.*". */

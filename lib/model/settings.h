@@ -31,6 +31,10 @@ typedef struct {
     char *ports_udp;        /* UDP ports that are, or NULL */
     bool ports_notify;      /* tell sessions of new ones */
     char *publish;          /* rules (rule.h), for the host's network; or NULL */
+    char *host_ports;       /* of the host's loopback, open to the distro; NULL: none */
+    bool isolated;          /* it reaches nothing of the host's */
+    char *outbound;         /* all addresses it may reach; NULL: every one */
+    bool owner_only;        /* other users of the host cannot connect to forwarded ports */
     guint boot_timeout_sec; /* until the guest's agent answers */
     guint init_timeout_sec; /* until sessions stop waiting for the guest's init */
     guint stop_timeout_sec; /* until an orderly power-off is forced */

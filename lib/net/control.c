@@ -15,8 +15,10 @@
 
 /* A request until its answer came. */
 typedef struct {
-    BerthNetRequest request;
-    BerthNetDone done; /* or NULL */
+    guint32 id;
+    gsize size;               /* of the request */
+    BerthNetRequest *request; /* owned; as long as it says */
+    BerthNetDone done;        /* or NULL */
     void (*counters_done)(int errnum, const BerthStackCounters *counters, gpointer user_data);
     gpointer user_data;
 } Call;
@@ -30,7 +32,7 @@ struct BerthNet {
     GSource *readable;
     GSource *writable; /* while there are unsent calls */
     GSource *child;
-    void (*on_exit)(BerthNet *net, gpointer user_data);
+    const BerthNetEvents *events;
     gpointer user_data;
 };
 
@@ -55,13 +57,14 @@ static void finish_call(Call *call, int errnum, const BerthStackCounters *counte
         call->counters_done(errnum, errnum == 0 ? counters : NULL, call->user_data);
     else if (call->done != NULL)
         call->done(errnum, call->user_data);
+    g_free(call->request);
     g_free(call);
 }
 
 static gint compare_calls(gconstpointer left, gconstpointer right)
 {
-    guint32 a = ((const Call *)left)->request.id;
-    guint32 b = ((const Call *)right)->request.id;
+    guint32 a = ((const Call *)left)->id;
+    guint32 b = ((const Call *)right)->id;
     return a < b ? -1 : a > b;
 }
 
@@ -80,8 +83,7 @@ static bool send_calls(BerthNet *net)
 {
     const Call *call;
     while ((call = g_queue_peek_head(&net->unsent)) != NULL) {
-        ssize_t sent =
-            send(net->fd, &call->request, sizeof(call->request), MSG_DONTWAIT | MSG_NOSIGNAL);
+        ssize_t sent = send(net->fd, call->request, call->size, MSG_DONTWAIT | MSG_NOSIGNAL);
         if (sent < 0 && errno == EINTR)
             continue;
         if (sent < 0)
@@ -108,10 +110,21 @@ static gboolean on_gone(gpointer user_data)
     return G_SOURCE_REMOVE;
 }
 
+/* Of a request of @op, @size bytes, all zero but its head. */
+static Call *new_call(BerthNet *net, BerthNetOp op, gsize size)
+{
+    Call *call = g_new0(Call, 1);
+    call->id = ++net->last_id;
+    call->size = size;
+    call->request = g_malloc0(size);
+    call->request->id = call->id;
+    call->request->op = op;
+    return call;
+}
+
 static void start_call(BerthNet *net, Call *call)
 {
-    call->request.id = ++net->last_id;
-    g_hash_table_insert(net->calls, GUINT_TO_POINTER(call->request.id), call);
+    g_hash_table_insert(net->calls, GUINT_TO_POINTER(call->id), call);
     g_queue_push_tail(&net->unsent, call);
     if (net->writable != NULL)
         return;
@@ -144,6 +157,11 @@ static gboolean on_readable(gint fd, GIOCondition condition, gpointer user_data)
     if (size < 0 && (errno == EAGAIN || errno == EINTR))
         return G_SOURCE_CONTINUE;
 
+    if (size == (ssize_t)sizeof(reply) && reply.id == 0) {
+        if (net->events->refused != NULL)
+            net->events->refused(reply.refused_port, net->user_data);
+        return G_SOURCE_CONTINUE;
+    }
     gpointer call = NULL;
     if (size != (ssize_t)sizeof(reply) ||
         !g_hash_table_steal_extended(net->calls, GUINT_TO_POINTER(reply.id), NULL, &call)) {
@@ -162,8 +180,8 @@ static void on_child_exit(GPid pid, gint status, gpointer user_data)
     net->pid = 0;
     stop_talking(net);
     finish_all(net, ECONNRESET);
-    if (net->on_exit != NULL)
-        net->on_exit(net, net->user_data);
+    if (net->events->exited != NULL)
+        net->events->exited(net, net->user_data);
 }
 
 /* --- the process --- */
@@ -191,8 +209,7 @@ static bool spawn(BerthNet *net, const char *program, int frames_fd, int control
 }
 
 BerthNet *berth_net_new(const char *program, int frames_fd, const BerthNetSetup *setup,
-                        void (*on_exit)(BerthNet *net, gpointer user_data), gpointer user_data,
-                        GError **error)
+                        const BerthNetEvents *events, gpointer user_data, GError **error)
 {
     int pair[2];
     if (berth_fd_socketpair(SOCK_SEQPACKET, pair) < 0) {
@@ -208,7 +225,7 @@ BerthNet *berth_net_new(const char *program, int frames_fd, const BerthNetSetup 
     if (!spawn(net, program, frames_fd, theirs, setup, error))
         return NULL;
 
-    net->on_exit = on_exit;
+    net->events = events;
     net->user_data = user_data;
     net->readable = g_unix_fd_source_new(net->fd, G_IO_IN);
     g_source_set_callback(net->readable, G_SOURCE_FUNC(on_readable), net, NULL);
@@ -253,9 +270,8 @@ static BerthEndpoint endpoint(guint8 family, const guint8 address[16], guint16 p
 static void change(BerthNet *net, BerthNetOp op, const BerthLeg *leg, BerthNetDone done,
                    gpointer user_data)
 {
-    Call *call = g_new0(Call, 1);
-    call->request.op = op;
-    call->request.rule = (BerthStackRule){
+    Call *call = new_call(net, op, sizeof(BerthNetRequest));
+    call->request->rule = (BerthStackRule){
         .protocol = (guint8)leg->protocol,
         .host = endpoint(leg->family, leg->host, leg->host_port),
         .guest = endpoint(leg->family, leg->guest, leg->guest_port),
@@ -275,13 +291,19 @@ void berth_net_remove(BerthNet *net, const BerthLeg *leg, BerthNetDone done, gpo
     change(net, BERTH_NET_REMOVE, leg, done, user_data);
 }
 
+void berth_net_set_access(BerthNet *net, const BerthAccess *access)
+{
+    Call *call = new_call(net, BERTH_NET_ACCESS, sizeof(BerthNetAccessRequest));
+    ((BerthNetAccessRequest *)(void *)call->request)->access = *access;
+    start_call(net, call);
+}
+
 void berth_net_get_counters(BerthNet *net,
                             void (*done)(int errnum, const BerthStackCounters *counters,
                                          gpointer user_data),
                             gpointer user_data)
 {
-    Call *call = g_new0(Call, 1);
-    call->request.op = BERTH_NET_COUNTERS;
+    Call *call = new_call(net, BERTH_NET_COUNTERS, sizeof(BerthNetRequest));
     call->counters_done = done;
     call->user_data = user_data;
     start_call(net, call);

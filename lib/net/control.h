@@ -4,14 +4,16 @@
  * the process, asking it for forwards, noticing its end. serve.h is berth-net's end.
  *
  * The control socket is a SOCK_SEQPACKET pair between two programs of one build, so messages are
- * plain structs of fixed size: one BerthNetRequest a packet one way, one BerthNetReply the other,
- * in the order of the requests. Anything else ends berth-net. So does closing the keeper's end.
+ * plain structs, each of a fixed size: a request a packet one way, a BerthNetReply the other, in
+ * the order of the requests. Every request begins as BerthNetRequest does, and is that but where
+ * its op says otherwise. A reply whose id is 0 answers nothing: it is a notice. Anything else ends
+ * berth-net. So does closing the keeper's end.
  *
  * Asynchronous on the thread-default GMainContext; nothing blocks but the start of the process. A
  * done callback is called exactly once, never before the call it was given to has returned; its
  * @errnum is 0, what berth_stack_add or berth_stack_remove returned, ECONNRESET when the process
  * ended first, or ECANCELED when the BerthNet was freed first. Callbacks must not free the
- * BerthNet; on_exit may.
+ * BerthNet; exited may.
  */
 #pragma once
 
@@ -30,6 +32,7 @@ typedef enum {
     BERTH_NET_ADD = 1,
     BERTH_NET_REMOVE = 2,
     BERTH_NET_COUNTERS = 3, /* rule is not looked at */
+    BERTH_NET_ACCESS = 4,   /* a BerthNetAccessRequest */
 } BerthNetOp;
 
 typedef struct {
@@ -40,7 +43,14 @@ typedef struct {
 
 typedef struct {
     guint32 id;
+    guint32 op;
+    BerthAccess access;
+} BerthNetAccessRequest;
+
+typedef struct {
+    guint32 id; /* 0: the guest was refused refused_port of the host */
     gint32 errnum;
+    guint16 refused_port;
     BerthStackCounters counters; /* for BERTH_NET_COUNTERS, else zero */
 } BerthNetReply;
 
@@ -51,15 +61,22 @@ typedef struct {
 } BerthNetSetup;
 
 typedef struct BerthNet BerthNet;
+
+typedef struct {
+    /* The process ended by itself; called once, after all pending done callbacks. */
+    void (*exited)(BerthNet *net, gpointer user_data);
+    /* The guest was refused this port of the host; once for each port, and not without end. */
+    void (*refused)(guint16 port, gpointer user_data);
+} BerthNetEvents;
+
 typedef void (*BerthNetDone)(int errnum, gpointer user_data);
 
 /* Start @program, berth-net. @frames_fd is our end of the datagram pair whose other end QEMU has;
  * borrowed, and to be kept open by the caller: a later berth-net goes on with it.
- * @on_exit is called once if the process ends by itself, after all pending done callbacks.
+ * @events is borrowed and outlives the BerthNet.
  * Errors: BERTH_ERROR_NOT_FOUND and others, "net.start.*". */
 BerthNet *berth_net_new(const char *program, int frames_fd, const BerthNetSetup *setup,
-                        void (*on_exit)(BerthNet *net, gpointer user_data), gpointer user_data,
-                        GError **error);
+                        const BerthNetEvents *events, gpointer user_data, GError **error);
 
 /* Ends the process and reaps it. NULL is fine. */
 void berth_net_free(BerthNet *net);
@@ -72,6 +89,10 @@ void berth_net_add(BerthNet *net, const BerthLeg *leg, BerthNetDone done, gpoint
 
 /* Close it. @done may be NULL. */
 void berth_net_remove(BerthNet *net, const BerthLeg *leg, BerthNetDone done, gpointer user_data);
+
+/* Where the guest may go from now on. It is copied. Until it has been told once, berth-net lets the
+ * guest begin nothing. */
+void berth_net_set_access(BerthNet *net, const BerthAccess *access);
 
 /* @counters is borrowed, NULL unless @errnum is 0. */
 void berth_net_get_counters(BerthNet *net,

@@ -8,6 +8,7 @@
 #include <net/ethernet.h>
 #include <netinet/icmp6.h>
 #include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <stdbool.h>
 #include <string.h>
 
@@ -20,6 +21,7 @@
 #define PORT_BOOTP   67u
 #define PORT_TFTP    69u
 #define PORT_DHCPV6  547u
+#define PORT_DNS     53u
 #define PREFIX6_BITS 64u
 
 static const char *const verdict_words[BERTH_FILTER_VERDICTS] = {
@@ -28,6 +30,8 @@ static const char *const verdict_words[BERTH_FILTER_VERDICTS] = {
     [BERTH_FILTER_SPOOF] = "spoof",       [BERTH_FILTER_DESTINATION] = "destination",
     [BERTH_FILTER_PROTOCOL] = "protocol", [BERTH_FILTER_FRAGMENT] = "fragment",
     [BERTH_FILTER_URGENT] = "urgent",     [BERTH_FILTER_SERVICE] = "service",
+    [BERTH_FILTER_EARLY] = "early",       [BERTH_FILTER_PORT] = "port",
+    [BERTH_FILTER_CLOSED] = "closed",
 };
 
 /* Where nothing may be sent. 10.0.2/24 less its two servers is handled apart: nobody else is there,
@@ -109,7 +113,7 @@ static BerthFilterVerdict check_addresses_v4(const BerthPacket *packet)
         return BERTH_FILTER_SOURCE;
 
     for (gsize i = 0; i < G_N_ELEMENTS(closed_v4); i++)
-        if (berth_packet_same_network(packet->destination, closed_v4[i].network, closed_v4[i].bits))
+        if (berth_access_same_network(packet->destination, closed_v4[i].network, closed_v4[i].bits))
             return BERTH_FILTER_DESTINATION;
     bool near = (destination & BERTH_ADDRESS_MASK) == BERTH_ADDRESS_NETWORK;
     return near && !is_host(destination) ? BERTH_FILTER_DESTINATION : BERTH_FILTER_PASS;
@@ -147,12 +151,12 @@ static BerthFilterVerdict check_source_v6(const BerthFilter *filter, const Berth
         return BERTH_FILTER_PASS;
     if (!is_neighbour_discovery(packet))
         return BERTH_FILTER_SOURCE;
-    if (berth_packet_same_network(source, link_local, 10))
+    if (berth_access_same_network(source, link_local, 10))
         return BERTH_FILTER_PASS;
     /* Who looks whether an address is free has none yet. */
     bool looks = packet->payload[0] == ND_NEIGHBOR_SOLICIT &&
                  memcmp(source, unspecified, sizeof(unspecified)) == 0 &&
-                 berth_packet_same_network(packet->destination, solicited, 104);
+                 berth_access_same_network(packet->destination, solicited, 104);
     return looks ? BERTH_FILTER_PASS : BERTH_FILTER_SOURCE;
 }
 
@@ -161,13 +165,13 @@ static BerthFilterVerdict check_destination_v6(const BerthFilter *filter, const 
     const guint8 *destination = packet->destination;
     bool open = true;
     for (gsize i = 0; open && i < G_N_ELEMENTS(closed_v6); i++)
-        open = !berth_packet_same_network(destination, closed_v6[i].network, closed_v6[i].bits);
-    if (berth_packet_same_network(destination, filter->prefix6, PREFIX6_BITS))
+        open = !berth_access_same_network(destination, closed_v6[i].network, closed_v6[i].bits);
+    if (berth_access_same_network(destination, filter->prefix6, PREFIX6_BITS))
         open = is_host6(filter->prefix6, destination);
-    else if (berth_packet_same_network(destination, link_local, 10))
+    else if (berth_access_same_network(destination, link_local, 10))
         open = is_host6(link_local, destination) && is_neighbour_discovery(packet);
     else if (destination[0] == 0xff)
-        open = berth_packet_same_network(destination, all_on_link, 16) &&
+        open = berth_access_same_network(destination, all_on_link, 16) &&
                is_neighbour_discovery(packet);
     return open ? BERTH_FILTER_PASS : BERTH_FILTER_DESTINATION;
 }
@@ -178,7 +182,43 @@ static BerthFilterVerdict check_addresses_v6(const BerthFilter *filter, const Be
     return verdict == BERTH_FILTER_PASS ? check_destination_v6(filter, packet) : verdict;
 }
 
-static BerthFilterVerdict check_tcp(const BerthPacket *packet)
+static bool is_dns(const BerthFilter *filter, guint8 family, const guint8 *address)
+{
+    return family == 4 ? berth_packet_u32(address) == BERTH_ADDRESS_DNS
+                       : number_in(filter->prefix6, address) == BERTH_ADDRESS6_DNS;
+}
+
+bool berth_filter_is_gateway(const BerthFilter *filter, guint8 family, const guint8 *address)
+{
+    return family == 4 ? berth_packet_u32(address) == BERTH_ADDRESS_HOST
+                       : number_in(filter->prefix6, address) == BERTH_ADDRESS6_HOST;
+}
+
+BerthFilterVerdict berth_filter_policy(const BerthFilter *filter, guint8 family,
+                                       const guint8 *address, guint16 port)
+{
+    if (is_dns(filter, family, address))
+        return port == PORT_DNS ? BERTH_FILTER_PASS : BERTH_FILTER_PORT;
+    bool host = berth_filter_is_gateway(filter, family, address);
+    BerthAccessAnswer answer = host ? berth_access_host(filter->access, port)
+                                    : berth_access_outside(filter->access, family, address, port);
+    if (answer == BERTH_ACCESS_OPEN)
+        return BERTH_FILTER_PASS;
+    if (answer == BERTH_ACCESS_UNKNOWN)
+        return BERTH_FILTER_EARLY;
+    return host ? BERTH_FILTER_PORT : BERTH_FILTER_CLOSED;
+}
+
+/* Pings of libslirp's own addresses are answered by itself. */
+static BerthFilterVerdict check_ping(const BerthFilter *filter, const BerthPacket *packet)
+{
+    const guint8 *to = packet->destination;
+    bool own =
+        is_dns(filter, packet->family, to) || berth_filter_is_gateway(filter, packet->family, to);
+    return own ? BERTH_FILTER_PASS : berth_filter_policy(filter, packet->family, to, 0);
+}
+
+static BerthFilterVerdict check_tcp(const BerthFilter *filter, const BerthPacket *packet)
 {
     if (packet->fragment)
         return BERTH_FILTER_FRAGMENT;
@@ -187,20 +227,19 @@ static BerthFilterVerdict check_tcp(const BerthPacket *packet)
     gsize header = (gsize)(packet->payload[12] >> 4) * 4;
     if (header < TCP_SIZE || header > packet->size)
         return BERTH_FILTER_MALFORMED;
-    return (packet->payload[13] & 0x20) != 0 ? BERTH_FILTER_URGENT : BERTH_FILTER_PASS;
-}
-
-/* Whether it is for an address that libslirp itself has. */
-static bool is_near_host(const BerthFilter *filter, const BerthPacket *packet)
-{
-    return packet->family == 4 ? is_host(berth_packet_u32(packet->destination))
-                               : is_host6(filter->prefix6, packet->destination);
+    guint8 flags = packet->payload[13];
+    if ((flags & TH_URG) != 0)
+        return BERTH_FILTER_URGENT;
+    return (flags & (TH_SYN | TH_ACK)) == TH_SYN
+               ? berth_filter_policy(filter, packet->family, packet->destination,
+                                     berth_packet_u16(packet->payload + 2))
+               : BERTH_FILTER_PASS;
 }
 
 static BerthFilterVerdict check_udp(const BerthFilter *filter, const BerthPacket *packet)
 {
     if (!packet->first)
-        return BERTH_FILTER_PASS;
+        return BERTH_FILTER_PASS; /* comes to nothing without the first, which has the port */
     if (packet->size < UDP_SIZE)
         return BERTH_FILTER_MALFORMED;
     gsize length = berth_packet_u16(packet->payload + 4);
@@ -210,36 +249,43 @@ static BerthFilterVerdict check_udp(const BerthFilter *filter, const BerthPacket
     guint16 port = berth_packet_u16(packet->payload + 2);
     bool served = packet->family == 6 ? port == PORT_DHCPV6 || port == PORT_TFTP
                                       : port == PORT_BOOTP || port == PORT_TFTP;
-    return served && is_near_host(filter, packet) ? BERTH_FILTER_SERVICE : BERTH_FILTER_PASS;
+    const guint8 *to = packet->destination;
+    if (served &&
+        (is_dns(filter, packet->family, to) || berth_filter_is_gateway(filter, packet->family, to)))
+        return BERTH_FILTER_SERVICE;
+    return berth_filter_policy(filter, packet->family, to, port);
 }
 
-static BerthFilterVerdict check_icmp(const BerthPacket *packet)
+static BerthFilterVerdict check_icmp(const BerthFilter *filter, const BerthPacket *packet)
 {
-    return packet->first && packet->size < ICMP_SIZE ? BERTH_FILTER_MALFORMED : BERTH_FILTER_PASS;
+    if (packet->first && packet->size < ICMP_SIZE)
+        return BERTH_FILTER_MALFORMED;
+    return check_ping(filter, packet);
 }
 
 /* Not: solicitations and advertisements of routers, redirects, groups, names. */
-static BerthFilterVerdict check_icmpv6(const BerthPacket *packet)
+static BerthFilterVerdict check_icmpv6(const BerthFilter *filter, const BerthPacket *packet)
 {
     if (packet->size < ICMP_SIZE)
         return BERTH_FILTER_MALFORMED;
     guint8 type = packet->payload[0];
-    bool wanted = (type >= ICMP6_DST_UNREACH && type <= ICMP6_PARAM_PROB) ||
-                  type == ICMP6_ECHO_REQUEST || type == ICMP6_ECHO_REPLY ||
-                  is_neighbour_discovery(packet);
-    return wanted ? BERTH_FILTER_PASS : BERTH_FILTER_PROTOCOL;
+    bool ping = (type >= ICMP6_DST_UNREACH && type <= ICMP6_PARAM_PROB) ||
+                type == ICMP6_ECHO_REQUEST || type == ICMP6_ECHO_REPLY;
+    if (ping)
+        return check_ping(filter, packet);
+    return is_neighbour_discovery(packet) ? BERTH_FILTER_PASS : BERTH_FILTER_PROTOCOL;
 }
 
 static BerthFilterVerdict check_payload(const BerthFilter *filter, const BerthPacket *packet)
 {
     if (packet->protocol == IPPROTO_TCP)
-        return check_tcp(packet);
+        return check_tcp(filter, packet);
     if (packet->protocol == IPPROTO_UDP)
         return check_udp(filter, packet);
     if (packet->family == 4 && packet->protocol == IPPROTO_ICMP)
-        return check_icmp(packet);
+        return check_icmp(filter, packet);
     if (packet->family == 6 && packet->protocol == IPPROTO_ICMPV6)
-        return check_icmpv6(packet);
+        return check_icmpv6(filter, packet);
     return BERTH_FILTER_PROTOCOL; /* extension headers and fragments of IPv6, too */
 }
 

@@ -67,11 +67,3 @@ bool berth_packet_read(const guint8 *frame, gsize size, BerthPacket *ret_packet)
         return read_ipv4(ip, size - BERTH_ETHERNET_SIZE, ret_packet);
     return type == ETHERTYPE_IPV6 && read_ipv6(ip, size - BERTH_ETHERNET_SIZE, ret_packet);
 }
-
-bool berth_packet_same_network(const guint8 *left, const guint8 *right, guint bits)
-{
-    guint whole = bits / 8;
-    guint rest = bits % 8;
-    return memcmp(left, right, whole) == 0 &&
-           (rest == 0 || (left[whole] ^ right[whole]) >> (8 - rest) == 0);
-}

@@ -42,7 +42,4 @@ static inline guint32 berth_packet_u32(const guint8 *bytes)
 /* The packet in an Ethernet frame; false when there is none whose lengths fit. */
 bool berth_packet_read(const guint8 *frame, gsize size, BerthPacket *ret_packet);
 
-/* Whether the first @bits of the two addresses are the same. */
-bool berth_packet_same_network(const guint8 *left, const guint8 *right, guint bits);
-
 G_END_DECLS

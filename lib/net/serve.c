@@ -6,21 +6,57 @@
 #include <errno.h>
 #include <sys/socket.h>
 
-static void carry_out(BerthStack *stack, const BerthNetRequest *request, BerthNetReply *reply)
+typedef union {
+    BerthNetRequest request;
+    BerthNetAccessRequest access;
+} Message;
+
+static void add(BerthStack *stack, const Message *message, BerthNetReply *reply)
 {
-    switch (request->op) {
-    case BERTH_NET_ADD:
-        reply->errnum = berth_stack_add(stack, &request->rule);
-        break;
-    case BERTH_NET_REMOVE:
-        reply->errnum = berth_stack_remove(stack, &request->rule);
-        break;
-    case BERTH_NET_COUNTERS:
-        reply->counters = *berth_stack_counters(stack);
-        break;
-    default:
-        reply->errnum = ENOSYS;
+    reply->errnum = berth_stack_add(stack, &message->request.rule);
+}
+
+static void drop(BerthStack *stack, const Message *message, BerthNetReply *reply)
+{
+    reply->errnum = berth_stack_remove(stack, &message->request.rule);
+}
+
+static void count(BerthStack *stack, const Message *message, BerthNetReply *reply)
+{
+    reply->counters = *berth_stack_counters(stack);
+}
+
+static void set_access(BerthStack *stack, const Message *message, BerthNetReply *reply)
+{
+    reply->errnum = berth_stack_set_access(stack, &message->access.access);
+}
+
+static const struct {
+    guint32 op;
+    gsize size; /* of the request */
+    void (*carry_out)(BerthStack *stack, const Message *message, BerthNetReply *reply);
+} ops[] = {
+    {BERTH_NET_ADD, sizeof(BerthNetRequest), add},
+    {BERTH_NET_REMOVE, sizeof(BerthNetRequest), drop},
+    {BERTH_NET_COUNTERS, sizeof(BerthNetRequest), count},
+    {BERTH_NET_ACCESS, sizeof(BerthNetAccessRequest), set_access},
+};
+
+/* False when the request has a size that is not its own. */
+static bool carry_out(BerthStack *stack, const Message *message, gsize size, BerthNetReply *reply)
+{
+    if (size < sizeof(BerthNetRequest))
+        return false;
+    reply->id = message->request.id;
+    for (gsize i = 0; i < G_N_ELEMENTS(ops); i++) {
+        if (ops[i].op != message->request.op)
+            continue;
+        if (ops[i].size == size)
+            ops[i].carry_out(stack, message, reply);
+        return ops[i].size == size;
     }
+    reply->errnum = ENOSYS;
+    return size == sizeof(BerthNetRequest);
 }
 
 static bool send_reply(int fd, const BerthNetReply *reply)
@@ -35,16 +71,19 @@ static bool send_reply(int fd, const BerthNetReply *reply)
 bool berth_serve(BerthStack *stack, int fd, gpointer user_data)
 {
     for (;;) {
-        BerthNetRequest request;
-        ssize_t size = recv(fd, &request, sizeof(request), MSG_DONTWAIT | MSG_TRUNC);
+        Message message;
+        ssize_t size = recv(fd, &message, sizeof(message), MSG_DONTWAIT | MSG_TRUNC);
         if (size < 0 && (errno == EAGAIN || errno == EINTR))
             return true;
-        if (size != (ssize_t)sizeof(request))
-            return false;
-
-        BerthNetReply reply = {.id = request.id};
-        carry_out(stack, &request, &reply);
-        if (!send_reply(fd, &reply))
+        BerthNetReply reply = {0};
+        if (size <= 0 || (gsize)size > sizeof(message) ||
+            !carry_out(stack, &message, (gsize)size, &reply) || !send_reply(fd, &reply))
             return false;
     }
+}
+
+void berth_serve_refused(guint16 port, gpointer user_data)
+{
+    const BerthNetReply notice = {.refused_port = port};
+    send_reply(GPOINTER_TO_INT(user_data), &notice);
 }

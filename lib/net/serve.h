@@ -12,4 +12,8 @@ G_BEGIN_DECLS
  * does not keep to the protocol. Answers are sent blocking: the keeper always reads. */
 bool berth_serve(BerthStack *stack, int fd, gpointer user_data);
 
+/* Tell the keeper of a port of the host that the guest tried in vain; fits BerthStackSetup, with
+ * the control socket as GINT_TO_POINTER in @user_data. */
+void berth_serve_refused(guint16 port, gpointer user_data);
+
 G_END_DECLS

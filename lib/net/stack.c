@@ -5,6 +5,8 @@
 #include "base/error.h"
 #include "base/fd.h"
 #include "model/forward.h"
+#include "reject.h"
+#include "replies.h"
 
 #include <errno.h>
 #include <libslirp.h>
@@ -50,6 +52,12 @@ struct BerthStack {
     GArray *forwards;         /* Forward */
     GHashTable *listener_fds; /* their descriptors, a set */
     BerthFilter filter;
+    BerthAccess access;
+    BerthReplies replies;
+    guint16 told[BERTH_STACK_TOLD_MAX]; /* ports of the host */
+    guint n_told;
+    void (*on_refused)(guint16 port, gpointer user_data);
+    gpointer user_data;
     GQueue waiting; /* GBytes*: frames to the guest, oldest first */
     gsize waiting_size;
     gint64 last_frame_usec;
@@ -78,20 +86,38 @@ static bool try_send(BerthStack *stack, const void *frame, gsize size)
     return true;
 }
 
-static ssize_t on_send_packet(const void *frame, size_t size, void *opaque)
+static void send_or_keep(BerthStack *stack, const void *frame, gsize size)
 {
-    BerthStack *stack = opaque;
-    stack->last_frame_usec = g_get_monotonic_time();
     if (g_queue_is_empty(&stack->waiting) && try_send(stack, frame, size))
-        return (ssize_t)size;
-
+        return;
     if (stack->waiting_size + size + FRAME_COST > BERTH_STACK_QUEUE_MAX) {
         stack->counters.dropped++;
-        return (ssize_t)size;
+        return;
     }
     g_queue_push_tail(&stack->waiting, g_bytes_new(frame, size));
     stack->waiting_size += size + FRAME_COST;
     stack->counters.waited++;
+}
+
+/* A datagram from where the guest may not go by itself: a forward's client, who may be answered. */
+static void note_sender(BerthStack *stack, const guint8 *frame, gsize size)
+{
+    BerthPacket packet;
+    if (!berth_packet_read(frame, size, &packet) || packet.protocol != IPPROTO_UDP ||
+        packet.size < 2)
+        return;
+    guint16 port = berth_packet_u16(packet.payload);
+    if (berth_filter_policy(&stack->filter, packet.family, packet.source, port) !=
+        BERTH_FILTER_PASS)
+        berth_replies_note(&stack->replies, &packet, stack->last_frame_usec);
+}
+
+static ssize_t on_send_packet(const void *frame, size_t size, void *opaque)
+{
+    BerthStack *stack = opaque;
+    stack->last_frame_usec = g_get_monotonic_time();
+    note_sender(stack, frame, size);
+    send_or_keep(stack, frame, size);
     return (ssize_t)size;
 }
 
@@ -120,15 +146,59 @@ static gsize receive_frame(BerthStack *stack)
     return size > 0 ? (gsize)size : 0;
 }
 
+/* Say once for each port of the host that it is not open to the guest. */
+static void tell_refused(BerthStack *stack, const BerthPacket *packet)
+{
+    if (packet->protocol == IPPROTO_ICMP || packet->protocol == IPPROTO_ICMPV6 ||
+        !berth_filter_is_gateway(&stack->filter, packet->family, packet->destination))
+        return;
+    guint16 port = berth_packet_u16(packet->payload + 2);
+    for (guint i = 0; i < stack->n_told; i++)
+        if (stack->told[i] == port)
+            return;
+    if (stack->n_told == BERTH_STACK_TOLD_MAX || stack->on_refused == NULL)
+        return;
+    stack->told[stack->n_told++] = port;
+    stack->on_refused(port, stack->user_data);
+}
+
+/* What the policy refuses and yet answers a forward's client passes; the rest is answered. */
+static BerthFilterVerdict refuse(BerthStack *stack, BerthFilterVerdict verdict, gsize size)
+{
+    BerthPacket packet;
+    bool read = berth_packet_read(stack->frame, size, &packet);
+    g_assert(read); /* the filter has */
+    if (berth_replies_expect(&stack->replies, &packet, g_get_monotonic_time()))
+        return BERTH_FILTER_PASS;
+    if (verdict == BERTH_FILTER_EARLY)
+        return verdict;
+
+    guint8 answer[BERTH_REJECT_MAX];
+    gsize answer_size = berth_reject_frame(
+        stack->frame, size, verdict == BERTH_FILTER_PORT ? BERTH_REJECT_PORT : BERTH_REJECT_POLICY,
+        answer);
+    if (answer_size > 0)
+        send_or_keep(stack, answer, answer_size);
+    if (verdict == BERTH_FILTER_PORT)
+        tell_refused(stack, &packet);
+    return verdict;
+}
+
+static BerthFilterVerdict judge(BerthStack *stack, gsize size)
+{
+    if (size > FRAME_MAX)
+        return BERTH_FILTER_MALFORMED;
+    BerthFilterVerdict verdict = berth_filter_frame(&stack->filter, stack->frame, size);
+    return verdict >= BERTH_FILTER_EARLY ? refuse(stack, verdict, size) : verdict;
+}
+
 static void take_frames(BerthStack *stack)
 {
     guint taken = 0;
     bool passed = false;
     gsize size;
     while (taken < FRAMES_A_TURN && (size = receive_frame(stack)) > 0) {
-        BerthFilterVerdict verdict = size <= FRAME_MAX
-                                         ? berth_filter_frame(&stack->filter, stack->frame, size)
-                                         : BERTH_FILTER_MALFORMED;
+        BerthFilterVerdict verdict = judge(stack, size);
         taken++;
         stack->counters.verdicts[verdict]++;
         if (verdict != BERTH_FILTER_PASS)
@@ -226,7 +296,6 @@ static Slirp *open_slirp(BerthStack *stack, const BerthStackSetup *setup)
         .vnameserver6 = address6(setup->prefix6, BERTH_ADDRESS6_DNS),
         .if_mtu = setup->mtu,
         .if_mru = setup->mtu,
-        .disable_host_loopback = true,
         .disable_dhcp = true,
     };
     return slirp_new(&config, &callbacks, stack);
@@ -236,6 +305,9 @@ BerthStack *berth_stack_new(const BerthStackSetup *setup, GError **error)
 {
     g_autoptr(BerthStack) stack = g_new0(BerthStack, 1);
     stack->frames_fd = setup->frames_fd;
+    stack->filter.access = &stack->access;
+    stack->on_refused = setup->on_refused;
+    stack->user_data = setup->user_data;
     memcpy(stack->filter.prefix6, setup->prefix6, sizeof(stack->filter.prefix6));
     stack->polls = g_array_new(FALSE, FALSE, sizeof(struct pollfd));
     stack->forwards = g_array_new(FALSE, FALSE, sizeof(Forward));
@@ -273,6 +345,14 @@ void berth_stack_free(BerthStack *stack)
 const BerthStackCounters *berth_stack_counters(const BerthStack *stack)
 {
     return &stack->counters;
+}
+
+int berth_stack_set_access(BerthStack *stack, const BerthAccess *access)
+{
+    if (!berth_access_is_sound(access))
+        return EINVAL;
+    stack->access = *access;
+    return 0;
 }
 
 /* --- forwards --- */

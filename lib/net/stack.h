@@ -5,8 +5,9 @@
  *     QEMU <-- frames, one a datagram --> filter --> libslirp <-- sockets --> the host's network
  *
  * The guest is 10.0.2.15, its gateway 10.0.2.2 and its name server 10.0.2.3, and the same in IPv6
- * (address.h); the host's loopback is closed to it. There is no DHCP and no router is advertised:
- * the agent configures eth0.
+ * (address.h). There is no DHCP and no router is advertised: the agent configures eth0. libslirp
+ * lets the guest reach the host's loopback and all else; the filter is what keeps it from that, by
+ * the distro's policy (model/access.h). What is refused is answered (reject.h).
  *
  * Forwards open a listener on the host and hand each connection on to the guest. libslirp listens
  * with a backlog of 1, with which eight connections at once take seconds; it is raised here.
@@ -30,6 +31,7 @@ G_BEGIN_DECLS
 typedef struct BerthStack BerthStack;
 
 #define BERTH_STACK_BACKLOG   128
+#define BERTH_STACK_TOLD_MAX  16
 #define BERTH_STACK_QUEUE_MAX (8u * 1024 * 1024) /* memory for frames the guest has not taken */
 
 /* One end of a forward. */
@@ -60,12 +62,20 @@ typedef struct {
     int frames_fd; /* borrowed: a datagram socket, the guest's network device at its other end */
     guint mtu;     /* in [BERTH_MTU_MIN, BERTH_MTU_MAX] */
     guint8 prefix6[16]; /* of the network's IPv6 addresses, a /64 */
+    /* The guest tried a port of the host that it may not reach: once for each, of the first
+     * BERTH_STACK_TOLD_MAX. */
+    void (*on_refused)(guint16 port, gpointer user_data);
+    gpointer user_data;
 } BerthStackSetup;
 
 /* Errors: BERTH_ERROR_FAILED, "net.stack". */
 BerthStack *berth_stack_new(const BerthStackSetup *setup, GError **error);
 void berth_stack_free(BerthStack *stack);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(BerthStack, berth_stack_free)
+
+/* Where the guest may go from now on; connections it has stay. Before the first time it can begin
+ * nothing. 0, or EINVAL. */
+int berth_stack_set_access(BerthStack *stack, const BerthAccess *access);
 
 /* Open a forward. 0 or an errno: EADDRINUSE, EACCES (a privileged port), EINVAL (no such rule). */
 int berth_stack_add(BerthStack *stack, const BerthStackRule *rule);

@@ -42,12 +42,14 @@ static void on_exit_count(BerthNet *net, gpointer user_data)
     world->exits++;
 }
 
+static const BerthNetEvents events = {.exited = on_exit_count};
+
 static void start(World *world)
 {
     g_autofree char *path = program();
     g_autoptr(GError) error = NULL;
     const BerthNetSetup setup = {.mtu = 16384, .prefix6 = {0xfd, 0xbe}};
-    world->net = berth_net_new(path, world->frames_fd, &setup, on_exit_count, world, &error);
+    world->net = berth_net_new(path, world->frames_fd, &setup, &events, world, &error);
     g_assert_no_error(error);
 }
 
@@ -454,29 +456,6 @@ static void test_forwards_may_be_many(World *world, gconstpointer data)
     g_assert_cmpuint(opened, >, MANY / 2);
 }
 
-static void test_host_loopback_is_closed_to_the_guest(World *world, gconstpointer data)
-{
-    static const guint32 ways[] = {BERTH_ADDRESS_HOST, BERTH_ADDRESS_LOOPBACK, 0, 0xffffffff};
-    guint16 port;
-    berth_autofd int service = listen_somewhere(&port);
-    for (gsize i = 0; i < G_N_ELEMENTS(ways); i++) {
-        Segment syn = {.source = BERTH_ADDRESS_GUEST,
-                       .destination = ways[i],
-                       .source_port = 40000,
-                       .destination_port = port,
-                       .sequence = 1,
-                       .flags = SYN};
-        guest_send_segment(world, &syn);
-    }
-
-    BerthStackCounters counters = count(world);
-    while (counters.verdicts[BERTH_FILTER_PASS] + counters.verdicts[BERTH_FILTER_DESTINATION] < 4)
-        counters = count(world);
-    g_assert_cmpuint(counters.verdicts[BERTH_FILTER_DESTINATION], ==, 3);
-    g_assert_cmpint(accept(service, NULL, NULL), ==, -1);
-    g_assert_cmpint(errno, ==, EAGAIN);
-}
-
 static void test_slow_guest_gets_every_frame(World *world, gconstpointer data)
 {
     enum { QUESTIONS = 20000 }; /* more than any socket holds */
@@ -577,7 +556,7 @@ static void test_missing_program(void)
     g_assert_cmpint(berth_fd_socketpair(SOCK_DGRAM, pair), ==, 0);
     g_autoptr(GError) error = NULL;
     const BerthNetSetup setup = {.mtu = 1500};
-    g_assert_null(berth_net_new("/nonexistent/berth-net", pair[0], &setup, NULL, NULL, &error));
+    g_assert_null(berth_net_new("/nonexistent/berth-net", pair[0], &setup, &events, NULL, &error));
     g_assert_true(berth_error_is(error, BERTH_ERROR_NOT_FOUND));
     g_assert_cmpstr(berth_error_id(error), ==, "net.start.missing");
     close(pair[0]);
@@ -596,7 +575,6 @@ int main(int argc, char **argv)
     ADD("privileged-port-is-reported", test_privileged_port_is_reported);
     ADD("removed-forward-refuses", test_removed_forward_refuses);
     ADD("forwards-may-be-many", test_forwards_may_be_many);
-    ADD("host-loopback-is-closed-to-the-guest", test_host_loopback_is_closed_to_the_guest);
     ADD("slow-guest-gets-every-frame", test_slow_guest_gets_every_frame);
     ADD("guest-that-never-reads-costs-a-bounded-amount",
         test_guest_that_never_reads_costs_a_bounded_amount);

@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * walls — where a running distro may go, as it is now (model/access.h).
+ *
+ *     berth.conf                        as it was when the distro started
+ *     `berth host allow` and `deny`     at once
+ *     ports allowed until it stops      such as a proxy's
+ *     the host's addresses              of an isolated distro, followed as they change
+ *
+ * On the thread-default GMainContext.
+ */
+#pragma once
+
+#include "model/access.h"
+#include "model/machine.h"
+
+G_BEGIN_DECLS
+
+typedef struct BerthWalls BerthWalls;
+
+/* @machine is borrowed. @changed is called when the answers have become others, not before this
+ * returned. Errors: those of model/access.h and host_addresses.h. */
+BerthWalls *berth_walls_new(const BerthMachine *machine, void (*changed)(gpointer user_data),
+                            gpointer user_data, GError **error);
+void berth_walls_free(BerthWalls *walls);
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(BerthWalls, berth_walls_free)
+
+/* Borrowed, until the next change. */
+const BerthAccess *berth_walls_access(const BerthWalls *walls);
+
+/* What the registry allows from now on: ports, or "all". Errors: those of model/access.h. */
+bool berth_walls_set_allowed(BerthWalls *walls, const char *ports, GError **error);
+
+/* Allow one port more until the distro stops.
+ * Errors: BERTH_ERROR_DENIED, "instance.isolated"; BERTH_ERROR_INVALID, "access.ports". */
+bool berth_walls_allow(BerthWalls *walls, guint16 port, GError **error);
+
+/* The guest tried this port in vain: a line for the user, or NULL when it was said before. Free
+ * with g_free. */
+char *berth_walls_refused(BerthWalls *walls, guint16 port);
+
+G_END_DECLS
