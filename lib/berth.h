@@ -209,6 +209,8 @@ int berth_connect(Berth *berth, const char *name, char **ret_notice, GError **er
 typedef struct {
     bool rescue; /* nothing of the distro's is started, nor touched but its disk mounted, and there
                     is a shell that does not need it; an error when it runs already */
+    bool isolated; /* it reaches nothing of the host's until it stops; an error when it runs already
+                    */
     bool early; /* return as soon as there is somebody to wait for: for one berth_run with `bare` */
 } BerthStart;
 
@@ -360,5 +362,38 @@ void berth_status_free(BerthStatus *status);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(BerthStatus, berth_status_free)
 
 BerthStatus *berth_status(Berth *berth, GError **error);
+
+/* --- ports of the host that distros may reach --- */
+
+typedef struct {
+    guint port;         /* 0: all of them */
+    const char *origin; /* what allowed it: "berth.conf" or "berth host". Static. */
+} BerthHostPort;
+
+typedef struct {
+    char *distro;
+    bool isolated;    /* by berth.conf: then it reaches none, whatever is allowed */
+    char *outbound;   /* the only addresses it may reach; "": all */
+    GPtrArray *ports; /* BerthHostPort*, sorted */
+} BerthHostAccess;
+
+void berth_host_access_free(BerthHostAccess *access);
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(BerthHostAccess, berth_host_access_free)
+
+/* Let @name reach @ports of this host's localhost, or no longer: numbers, or "all". It is
+ * remembered and takes effect at once where the distro runs. *@ret_notice is a line for the user,
+ * or NULL; free with g_free. Errors: "distro.not-found", "access.*", "host.not-allowed". */
+bool berth_host_allow(Berth *berth, const char *name, const char *const *ports, char **ret_notice,
+                      GError **error);
+bool berth_host_deny(Berth *berth, const char *name, const char *const *ports, char **ret_notice,
+                     GError **error);
+
+/* What @name, or with NULL every distro, may reach: BerthHostAccess*. Free with g_ptr_array_unref.
+ */
+GPtrArray *berth_host_list(Berth *berth, const char *name, GError **error);
+
+/* Let the running distro at the other end of @connection reach one port more until it stops.
+ * Errors: "instance.isolated", "access.ports". */
+bool berth_host_allow_once(int connection, guint16 port, GError **error);
 
 G_END_DECLS

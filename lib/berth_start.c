@@ -35,6 +35,15 @@ static void add_notice(Start *start, const char *text)
 
 /* --- the machine --- */
 
+static BerthDistro *find(Berth *berth, const char *name, GError **error)
+{
+    g_autoptr(BerthDistro) distro = berth_private_find(berth, name, error);
+    if (distro == NULL)
+        return NULL;
+    distro->host_ports = berth_registry_host_ports(berth->registry, distro, error);
+    return distro->host_ports != NULL ? g_steal_pointer(&distro) : NULL;
+}
+
 static BerthMachine *prepare(Berth *berth, const BerthDistro *distro, char **ret_notice,
                              GError **error)
 {
@@ -74,7 +83,7 @@ static int connect_running(const Start *start, const char *runtime, GError **err
     const BerthDistro *distro = start->distro;
     g_autoptr(GError) problem = NULL;
     berth_autofd int fd = berth_runtime_connect(runtime, distro->id, &problem);
-    if (fd >= 0 && start->how->rescue) {
+    if (fd >= 0 && (start->how->rescue || start->how->isolated)) {
         g_autofree char *hint = g_strdup_printf("stop it first: berth terminate %s", distro->name);
         berth_error_set(error, BERTH_ERROR_BUSY, "instance.running", hint, "it is running");
         return -1;
@@ -158,6 +167,8 @@ static int connect_or_start(Start *start, const char *runtime, GError **error)
 
     g_autofree char *notice = NULL;
     g_autoptr(BerthMachine) machine = prepare(start->berth, start->distro, &notice, error);
+    if (machine != NULL)
+        machine->isolated |= start->how->isolated;
     if (machine == NULL || (start->how->rescue && !equip(start, machine, error)))
         return -1;
     add_notice(start, notice);
@@ -170,7 +181,7 @@ static int connect_or_start(Start *start, const char *runtime, GError **error)
 static int connect_once(Berth *berth, const char *name, const BerthStart *how, GString *notice,
                         GError **error)
 {
-    g_autoptr(BerthDistro) distro = berth_private_find(berth, name, error);
+    g_autoptr(BerthDistro) distro = find(berth, name, error);
     const char *runtime = distro != NULL ? berth_private_runtime(berth, error) : NULL;
     if (runtime == NULL)
         return -1;
@@ -205,7 +216,7 @@ int berth_connect(Berth *berth, const char *name, char **ret_notice, GError **er
 
 char *berth_command_line(Berth *berth, const char *name, char **ret_notice, GError **error)
 {
-    g_autoptr(BerthDistro) distro = berth_private_find(berth, name, error);
+    g_autoptr(BerthDistro) distro = find(berth, name, error);
     g_autoptr(BerthMachine) machine =
         distro != NULL ? prepare(berth, distro, ret_notice, error) : NULL;
     return machine != NULL ? berth_launch_command_line(machine, error) : NULL;

@@ -28,6 +28,7 @@ const Command *const commands[] = {
     &command_status,
     &command_ports,
     &command_forward,
+    &command_host,
     &command_docker_env,
     &command_logs,
     &command_config,

@@ -14,6 +14,7 @@ static const Option options[] = {
     {"timing", 0, NULL, "Print how long each stage of the start took, or of the last one"},
     {"json", 0, NULL, "The same for programs, as JSON"},
     {"rescue", 0, NULL, "Start nothing of the distro, only mount its disk: for berth console"},
+    {"isolated", 0, NULL, "Let it reach no port and no address of this host until it stops"},
     {"dry-run", 0, NULL, "Only print the command line QEMU would be started with"},
     {NULL},
 };
@@ -81,7 +82,8 @@ static int print_stages(const Invocation *invocation, int connection, GError **e
 
 static int run(Invocation *invocation, GError **error)
 {
-    const BerthStart how = {.rescue = invocation_flag(invocation, "rescue")};
+    const BerthStart how = {.rescue = invocation_flag(invocation, "rescue"),
+                            .isolated = invocation_flag(invocation, "isolated")};
     g_autofree char *notice = NULL;
     invocation->subject = invocation_first(invocation);
     if (invocation_flag(invocation, "dry-run"))

@@ -255,6 +255,22 @@ bool berth_control_grow(int fd, guint64 size, GError **error)
     return ask_done(fd, CONTROL_GROW, &payload, sizeof(payload), error);
 }
 
+bool berth_control_set_host_ports(int fd, const char *ports, GError **error)
+{
+    g_auto(BerthChannel) channel = {.fd = fd};
+    size_t begin = wire_frame_begin(&channel.output, (WireType)CONTROL_REACH, 0, 0);
+    wire_put_string(&channel.output, ports);
+    wire_frame_end(&channel.output, begin);
+    WireFrame answer;
+    return ask(&channel, CONTROL_DONE, &answer, error);
+}
+
+bool berth_control_allow_host_port(int fd, guint16 port, GError **error)
+{
+    const guint16 payload = GUINT16_TO_LE(port);
+    return ask_done(fd, CONTROL_REACH_ONE, &payload, sizeof(payload), error);
+}
+
 BerthInstanceStatus *berth_control_status(int fd, GError **error)
 {
     g_auto(BerthChannel) channel = {.fd = fd};

@@ -17,6 +17,8 @@
  *     CONTROL_WATCH                   CONTROL_PORTS_ARE now and at each change; CONTROL_DONE when
  *                                     it stops
  *     CONTROL_FORWARD                 CONTROL_DONE when it is done about
+ *     CONTROL_REACH                   CONTROL_DONE
+ *     CONTROL_REACH_ONE               CONTROL_DONE
  *     OPEN on stream 1 ...            OPENED ... EXIT | FAILED, once the guest is up; with
  *                                     WIRE_OPEN_BARE as soon as its agent answers
  *     any of them                     CONTROL_ERROR when it fails
@@ -45,6 +47,8 @@ typedef enum {
     CONTROL_WATCH = 70,     /* nothing */
     CONTROL_FORWARD = 71,   /* wanted:u8 rule:string */
     CONTROL_NOTICE = 72,    /* line:string; from the keeper, about the distro, for its user */
+    CONTROL_REACH = 75,     /* ports:string, that the registry allows from now on */
+    CONTROL_REACH_ONE = 77, /* port:u16, to be allowed until it stops */
     CONTROL_DONE = 80,      /* nothing */
     CONTROL_STATUS_IS = 81, /* state:string accel:string keeper_pid:u32 qemu_pid:u32
                                started_usec:u64 (real time) sessions:u32 kernel:string init:string
@@ -110,6 +114,14 @@ bool berth_control_stop(int fd, BerthStopHow how, guint grace_sec, GError **erro
  * Errors: BERTH_ERROR_NOT_RUNNING, "instance.stopped"; BERTH_ERROR_FAILED, "qmp.command"; once the
  * disk has the size, BERTH_ERROR_GUEST, "resize.guest". */
 bool berth_control_grow(int fd, guint64 size, GError **error);
+
+/* The ports of the host that the guest may reach by the registry, from now on (model/access.h).
+ * Errors: "access.*". */
+bool berth_control_set_host_ports(int fd, const char *ports, GError **error);
+
+/* Let the guest reach one port of the host more until it stops; in any state.
+ * Errors: "instance.isolated", "access.ports". */
+bool berth_control_allow_host_port(int fd, guint16 port, GError **error);
 
 /* The keeper's and the client's shared encoders. */
 void berth_control_put_error(WireBuffer *buffer, const GError *error);

@@ -130,6 +130,27 @@ static const BerthBootReport *get_boot(gpointer user_data)
     return instance->report;
 }
 
+/* NULL when there is no network any more. */
+static BerthWalls *get_walls(BerthInstance *instance, GError **error)
+{
+    if (instance->network != NULL)
+        return berth_network_walls(instance->network);
+    berth_instance_set_stopped_error(error);
+    return NULL;
+}
+
+static bool set_host_ports(const char *ports, gpointer user_data, GError **error)
+{
+    BerthWalls *walls = get_walls(user_data, error);
+    return walls != NULL && berth_walls_set_allowed(walls, ports, error);
+}
+
+static bool allow_host_port(guint16 port, gpointer user_data, GError **error)
+{
+    BerthWalls *walls = get_walls(user_data, error);
+    return walls != NULL && berth_walls_allow(walls, port, error);
+}
+
 const BerthServerOps berth_instance_server_ops = {
     .new_stream = new_stream,
     .send = send_to_guest,
@@ -139,5 +160,7 @@ const BerthServerOps berth_instance_server_ops = {
     .status = get_status,
     .ports = get_ports,
     .set_rule = set_rule,
+    .set_host_ports = set_host_ports,
+    .allow_host_port = allow_host_port,
     .boot = get_boot,
 };

@@ -275,13 +275,50 @@ static bool take_grow(Client *client, const WireFrame *frame)
     return true;
 }
 
+static bool answer_result(Client *client, bool ok, const GError *error)
+{
+    if (ok)
+        answer_done(client);
+    else
+        answer_error(client, error);
+    return true;
+}
+
+static bool take_host_ports(Client *client, const WireFrame *frame)
+{
+    BerthServer *server = client->server;
+    WireReader reader;
+    wire_reader_init(&reader, frame);
+    const char *ports = wire_get_string(&reader);
+    if (!wire_reader_done(&reader))
+        return false;
+    g_autoptr(GError) error = NULL;
+    bool ok = server->ops->set_host_ports(ports, server->user_data, &error);
+    return answer_result(client, ok, error);
+}
+
+static bool take_host_port(Client *client, const WireFrame *frame)
+{
+    BerthServer *server = client->server;
+    WireReader reader;
+    wire_reader_init(&reader, frame);
+    guint16 port = wire_get_u16(&reader);
+    if (!wire_reader_done(&reader) || port == 0)
+        return false;
+    g_autoptr(GError) error = NULL;
+    bool ok = server->ops->allow_host_port(port, server->user_data, &error);
+    return answer_result(client, ok, error);
+}
+
 static const struct {
     ControlType type;
     bool (*take)(Client *client, const WireFrame *frame);
 } requests[] = {
-    {CONTROL_WAIT, take_wait},   {CONTROL_STATUS, take_status},   {CONTROL_PORTS, take_ports},
-    {CONTROL_STOP, take_stop},   {CONTROL_GROW, take_grow},       {CONTROL_BOOT, take_boot},
-    {CONTROL_WATCH, take_watch}, {CONTROL_FORWARD, take_forward},
+    {CONTROL_WAIT, take_wait},        {CONTROL_STATUS, take_status},
+    {CONTROL_PORTS, take_ports},      {CONTROL_STOP, take_stop},
+    {CONTROL_GROW, take_grow},        {CONTROL_BOOT, take_boot},
+    {CONTROL_WATCH, take_watch},      {CONTROL_FORWARD, take_forward},
+    {CONTROL_REACH, take_host_ports}, {CONTROL_REACH_ONE, take_host_port},
 };
 
 static bool on_frame(BerthLink *link, const WireFrame *frame, gpointer user_data)

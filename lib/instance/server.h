@@ -34,6 +34,9 @@ typedef struct {
     GPtrArray *(*ports)(gpointer user_data);
     /* Forward by @rule, or do not any more. */
     bool (*set_rule)(const BerthRule *rule, bool wanted, gpointer user_data, GError **error);
+    /* The ports of the host the guest may reach, by the registry; and one more until it stops. */
+    bool (*set_host_ports)(const char *ports, gpointer user_data, GError **error);
+    bool (*allow_host_port)(guint16 port, gpointer user_data, GError **error);
     /* Borrowed. */
     const BerthBootReport *(*boot)(gpointer user_data);
 } BerthServerOps;

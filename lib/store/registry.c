@@ -1,9 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-#include "registry.h"
+#include "registry_private.h"
 
 #include "base/error.h"
-
-#include <sqlite3.h>
 
 #define BUSY_TIMEOUT_MSEC 10000
 #define APPLICATION_ID    0x62727468 /* "brth", in the header of the file */
@@ -49,6 +47,12 @@ static const char *const migrations[] = {
     "  guest_port INTEGER NOT NULL CHECK (guest_port BETWEEN 1 AND 65535),"
     "  PRIMARY KEY (distro, protocol, host_address, host_port)"
     ") STRICT, WITHOUT ROWID;",
+
+    "CREATE TABLE host_port (" /* of the host, that distros may reach; 0: all of them */
+    "  distro TEXT NOT NULL REFERENCES distro (id) ON DELETE CASCADE,"
+    "  port INTEGER NOT NULL CHECK (port BETWEEN 0 AND 65535),"
+    "  PRIMARY KEY (distro, port)"
+    ") STRICT, WITHOUT ROWID;",
 };
 G_STATIC_ASSERT(APPLICATION_ID == 1651668072);
 
@@ -79,8 +83,6 @@ struct BerthRegistry {
     sqlite3 *db;
     char *path;
 };
-
-G_DEFINE_AUTOPTR_CLEANUP_FUNC(sqlite3_stmt, sqlite3_finalize)
 
 static const struct {
     int result; /* primary result code */
@@ -576,4 +578,22 @@ bool berth_registry_remove_forward(BerthRegistry *registry, const BerthDistro *d
     berth_error_set(error, BERTH_ERROR_NOT_FOUND, "forward.not-found", hint,
                     "there is no forward %s", text);
     return false;
+}
+
+/* --- for the other files of the registry --- */
+
+sqlite3_stmt *berth_registry_prepare(BerthRegistry *registry, const char *sql, const char *first,
+                                     const char *second, GError **error)
+{
+    return prepare(registry, sql, first, second, error);
+}
+
+int berth_registry_step(BerthRegistry *registry, sqlite3_stmt *statement, GError **error)
+{
+    return step(registry, statement, error);
+}
+
+int berth_registry_changes(const BerthRegistry *registry)
+{
+    return sqlite3_changes(registry->db);
 }

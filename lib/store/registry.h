@@ -74,4 +74,20 @@ bool berth_registry_add_forward(BerthRegistry *registry, const BerthDistro *dist
 bool berth_registry_remove_forward(BerthRegistry *registry, const BerthDistro *distro,
                                    const BerthRule *rule, GError **error);
 
+/* --- ports of the host that a distro may reach --- */
+
+#define BERTH_REGISTRY_ALL_PORTS 0 /* the port that means every one */
+
+/* One that is allowed already is no error. */
+bool berth_registry_allow_port(BerthRegistry *registry, const BerthDistro *distro, guint port,
+                               GError **error);
+
+/* Errors: BERTH_ERROR_NOT_FOUND, "host.not-allowed". */
+bool berth_registry_deny_port(BerthRegistry *registry, const BerthDistro *distro, guint port,
+                              GError **error);
+bool berth_registry_deny_all(BerthRegistry *registry, const BerthDistro *distro, GError **error);
+
+/* Those allowed, as model/access.h reads them; "" for none. Free with g_free. */
+char *berth_registry_host_ports(BerthRegistry *registry, const BerthDistro *distro, GError **error);
+
 G_END_DECLS

@@ -6,7 +6,7 @@ import pytest
 
 from conftest import check_golden
 
-COMMANDS = ["cache", "clone", "compact", "config", "console", "docker-env", "export", "forward", "help", "import", "import-in-place",
+COMMANDS = ["cache", "clone", "compact", "config", "console", "docker-env", "export", "forward", "help", "host", "import", "import-in-place",
             "list", "logs", "manage", "move", "ports", "rename", "resize", "run", "set-default", "shell", "shutdown",
             "start", "status", "terminate", "unregister", "version"]
 

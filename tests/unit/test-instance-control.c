@@ -136,6 +136,22 @@ static const BerthBootReport *boot(gpointer data)
     return fixture->report;
 }
 
+static bool set_host_ports(const char *ports_text, gpointer data, GError **error)
+{
+    if (g_str_equal(ports_text, "80, 443"))
+        return true;
+    berth_error_set(error, BERTH_ERROR_INVALID, "access.port", "hint", "no port");
+    return false;
+}
+
+static bool allow_host_port(guint16 port, gpointer data, GError **error)
+{
+    if (port == 3128)
+        return true;
+    berth_error_set(error, BERTH_ERROR_DENIED, "instance.isolated", NULL, "isolated");
+    return false;
+}
+
 static const BerthServerOps ops = {
     .new_stream = new_stream,
     .send = send_to_guest,
@@ -145,6 +161,8 @@ static const BerthServerOps ops = {
     .status = status,
     .ports = ports,
     .set_rule = set_rule,
+    .set_host_ports = set_host_ports,
+    .allow_host_port = allow_host_port,
     .boot = boot,
 };
 
@@ -422,6 +440,26 @@ static void test_grow(void)
     finish(&fixture);
 }
 
+static void test_ports_of_the_host(void)
+{
+    Fixture fixture = {0};
+    start(&fixture);
+    berth_autofd int fd = client(&fixture);
+    g_autoptr(GError) error = NULL;
+    g_assert_true(berth_control_set_host_ports(fd, "80, 443", &error));
+    g_assert_true(berth_control_allow_host_port(fd, 3128, &error));
+    g_assert_no_error(error);
+    g_assert_false(berth_control_set_host_ports(fd, "x", &error));
+    g_assert_cmpstr(berth_error_id(error), ==, "access.port");
+    g_clear_error(&error);
+    g_assert_false(berth_control_allow_host_port(fd, 1, &error));
+    g_assert_cmpstr(berth_error_id(error), ==, "instance.isolated");
+    g_clear_error(&error);
+    g_assert_false(berth_control_allow_host_port(fd, 0, &error)); /* and is dropped */
+    g_assert_cmpstr(berth_error_id(error), ==, "instance.lost");
+    finish(&fixture);
+}
+
 /* Says back what it is told, and ends with status 3 at EOF. */
 static void echo_guest(BerthServer *server, const WireFrame *frame, guint32 stream)
 {
@@ -669,6 +707,7 @@ int main(int argc, char **argv)
     g_test_add_func("/instance/control/errors-cross-whole", test_errors_cross_whole);
     g_test_add_func("/instance/control/stop", test_stop);
     g_test_add_func("/instance/control/grow", test_grow);
+    g_test_add_func("/instance/control/ports-of-the-host", test_ports_of_the_host);
     g_test_add_func("/instance/control/session", test_session);
     g_test_add_func("/instance/control/notice-reaches-sessions-with-a-terminal",
                     test_notice_reaches_sessions_with_a_terminal);

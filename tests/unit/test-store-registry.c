@@ -430,6 +430,40 @@ static void test_one_of_many_gets_the_name(Place *place, gconstpointer data)
     g_assert_cmpint(run_at_once(12, insert_same_name, place->path), ==, 11);
 }
 
+static void assert_host_ports(BerthRegistry *registry, const BerthDistro *distro, const char *ports)
+{
+    g_autoptr(GError) error = NULL;
+    g_autofree char *found = berth_registry_host_ports(registry, distro, &error);
+    g_assert_no_error(error);
+    g_assert_cmpstr(found, ==, ports);
+}
+
+static void test_ports_of_the_host(Place *place, gconstpointer data)
+{
+    g_autoptr(BerthRegistry) registry = open_registry(place);
+    g_autoptr(GError) error = NULL;
+    insert(registry, "one");
+    insert(registry, "two");
+    g_autoptr(BerthDistro) one = berth_registry_find(registry, "one", NULL);
+    g_autoptr(BerthDistro) two = berth_registry_find(registry, "two", NULL);
+    assert_host_ports(registry, one, "");
+    g_assert_true(berth_registry_allow_port(registry, one, 443, NULL));
+    g_assert_true(berth_registry_allow_port(registry, one, 80, NULL));
+    g_assert_true(berth_registry_allow_port(registry, one, 80, NULL));
+    g_assert_true(berth_registry_allow_port(registry, two, BERTH_REGISTRY_ALL_PORTS, NULL));
+    assert_host_ports(registry, one, "80, 443");
+    assert_host_ports(registry, two, "all");
+
+    g_assert_true(berth_registry_deny_port(registry, one, 80, NULL));
+    g_assert_false(berth_registry_deny_port(registry, one, 80, &error));
+    g_assert_cmpstr(berth_error_id(error), ==, "host.not-allowed");
+    g_assert_true(berth_registry_deny_all(registry, two, NULL));
+    assert_host_ports(registry, one, "443");
+    assert_host_ports(registry, two, "");
+    g_assert_true(berth_registry_remove(registry, "one", NULL));
+    assert_host_ports(registry, one, "");
+}
+
 int main(int argc, char **argv)
 {
     static const struct {
@@ -450,6 +484,7 @@ int main(int argc, char **argv)
          test_newer_and_foreign_files_are_refused},
         {"/store/registry/no-place-for-it", test_no_place_for_it},
         {"/store/registry/many-processes-at-once", test_many_processes_at_once},
+        {"/store/registry/ports-of-the-host", test_ports_of_the_host},
         {"/store/registry/one-of-many-gets-the-name", test_one_of_many_gets_the_name},
     };
     g_test_init(&argc, &argv, NULL);

@@ -1,0 +1,158 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * berth host — the ports of this host's localhost that distros may reach.
+ */
+#include "commands.h"
+
+#include "json.h"
+#include "print.h"
+
+#include <string.h>
+
+static const Option options[] = {{"json", 0, NULL, "With list: for programs, as JSON"}, {NULL}};
+
+static void print_text(const GPtrArray *list)
+{
+    static const char *const headings[] = {"DISTRO", "PORT", "ALLOWED BY", NULL};
+    g_autoptr(Table) table = table_new(headings);
+    for (guint i = 0; i < list->len; i++) {
+        const BerthHostAccess *access = list->pdata[i];
+        bool none = access->isolated || access->ports->len == 0;
+        for (guint j = 0; !none && j < access->ports->len; j++) {
+            const BerthHostPort *port = access->ports->pdata[j];
+            table_add(table, access->distro);
+            table_add_take(table,
+                           port->port == 0 ? g_strdup("all") : g_strdup_printf("%u", port->port));
+            table_add(table, port->origin);
+        }
+        if (none) {
+            table_add(table, access->distro);
+            table_add(table, "none");
+            table_add(table, access->isolated ? "isolated" : "-");
+        }
+    }
+    table_print(table);
+}
+
+static void add_port(JsonBuilder *builder, const BerthHostPort *port)
+{
+    json_builder_begin_object(builder);
+    json_add_bool(builder, "all", port->port == 0);
+    json_builder_set_member_name(builder, "port");
+    if (port->port == 0)
+        json_builder_add_null_value(builder);
+    else
+        json_builder_add_int_value(builder, port->port);
+    json_add_string(builder, "allowed_by", port->origin);
+    json_builder_end_object(builder);
+}
+
+static void print_json(const GPtrArray *list)
+{
+    JsonBuilder *builder = json_begin();
+    json_builder_set_member_name(builder, "distros");
+    json_builder_begin_array(builder);
+    for (guint i = 0; i < list->len; i++) {
+        const BerthHostAccess *access = list->pdata[i];
+        json_builder_begin_object(builder);
+        json_add_string(builder, "distro", access->distro);
+        json_add_bool(builder, "isolated", access->isolated);
+        json_add_string(builder, "outbound", access->outbound);
+        json_builder_set_member_name(builder, "ports");
+        json_builder_begin_array(builder);
+        for (guint j = 0; j < access->ports->len; j++)
+            add_port(builder, access->ports->pdata[j]);
+        json_builder_end_array(builder);
+        json_builder_end_object(builder);
+    }
+    json_builder_end_array(builder);
+    json_print(builder);
+}
+
+static int list(Invocation *invocation, GError **error)
+{
+    invocation->subject = invocation->arguments[1];
+    g_autoptr(GPtrArray) distros = berth_host_list(invocation->berth, invocation->subject, error);
+    if (distros == NULL)
+        return -1;
+    (invocation_flag(invocation, "json") ? print_json : print_text)(distros);
+    return 0;
+}
+
+static int change(Invocation *invocation,
+                  bool (*how)(Berth *berth, const char *name, const char *const *ports,
+                              char **ret_notice, GError **error),
+                  GError **error)
+{
+    g_autofree char *notice = NULL;
+    invocation->subject = invocation->arguments[1];
+    const char *const *ports = (const char *const *)invocation->arguments + 2;
+    if (!how(invocation->berth, invocation->subject, ports, &notice, error))
+        return -1;
+    print_notice(notice);
+    return 0;
+}
+
+static int allow(Invocation *invocation, GError **error)
+{
+    return change(invocation, berth_host_allow, error);
+}
+
+static int deny(Invocation *invocation, GError **error)
+{
+    return change(invocation, berth_host_deny, error);
+}
+
+#define USAGE "berth host allow|deny NAME PORT...|all, berth host list [NAME] [--json]"
+
+static const struct {
+    const char *word;
+    int min_arguments, max_arguments; /* the word included; -1: any number */
+    bool json;
+    int (*run)(Invocation *invocation, GError **error);
+} actions[] = {
+    {"allow", 3, -1, false, allow},
+    {"deny", 3, -1, false, deny},
+    {"list", 1, 2, true, list},
+    {"ls", 1, 2, true, list},
+};
+
+static int fail(GError **error, const char *id, const char *word, const char *problem)
+{
+    g_autofree char *shown = g_strescape(word, NULL);
+    berth_error_set(error, BERTH_ERROR_INVALID, id, "usage: " USAGE, "host %.80s: %s", shown,
+                    problem);
+    return -1;
+}
+
+static int run(Invocation *invocation, GError **error)
+{
+    const char *word = invocation_first(invocation);
+    int count = invocation->n_arguments;
+    for (gsize i = 0; i < G_N_ELEMENTS(actions); i++) {
+        if (strcmp(actions[i].word, word) != 0)
+            continue;
+        if (invocation_flag(invocation, "json") && !actions[i].json)
+            return fail(error, "usage.value", word, "there is no --json");
+        if (count < actions[i].min_arguments)
+            return fail(error, "usage.arguments", word, "an argument is missing");
+        if (actions[i].max_arguments >= 0 && count > actions[i].max_arguments)
+            return fail(error, "usage.arguments", word, "too many arguments");
+        return actions[i].run(invocation, error);
+    }
+    return fail(error, "usage.value", word, "this cannot be done with the host's ports");
+}
+
+const Command command_host = {
+    .name = "host",
+    .synopsis = "allow|deny NAME PORT...|all, or list [OPTION]... [NAME]",
+    .summary = "Choose the ports of this host that distros may reach",
+    .details =
+        "A distro reaches this host as host.berth.internal (10.0.2.2), and of its localhost\n"
+        "only the ports allowed here or by host-ports in berth.conf. A change takes effect\n"
+        "at once and is remembered; connections that are open stay.",
+    .min_arguments = 1,
+    .max_arguments = -1,
+    .options = options,
+    .run = run,
+};
