@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: MIT
  *
- * berth-net — the network of one instance, started by its keeper as `berth-net MTU PREFIX` with the
- * descriptors of lib/net/control.h. PREFIX is that of its IPv6 addresses, as an address whose last
- * half is zero. Ends when the keeper closes the control socket.
+ * berth-net — the network of one instance, started by its keeper as
+ * `berth-net MTU PREFIX [owner-only]` with the descriptors of lib/net/control.h. PREFIX is that of
+ * its IPv6 addresses, as an address whose last half is zero. Ends when the keeper closes the
+ * control socket.
  */
 #include "net/control.h"
 #include "net/lock.h"
+#include "net/owner.h"
 #include "net/serve.h"
 #include "net/stack.h"
 
@@ -13,6 +15,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 static int fail(const char *text)
 {
@@ -24,7 +27,9 @@ static bool read_arguments(int argc, char **argv, BerthStackSetup *setup)
 {
     static const guint8 none[8];
     guint64 mtu = 0;
-    if (argc != 3 || !g_ascii_string_to_unsigned(argv[1], 10, 0, G_MAXUINT, &mtu, NULL) ||
+    setup->owner_only = argc == 4 && strcmp(argv[3], "owner-only") == 0;
+    if (argc != (setup->owner_only ? 4 : 3) ||
+        !g_ascii_string_to_unsigned(argv[1], 10, 0, G_MAXUINT, &mtu, NULL) ||
         inet_pton(AF_INET6, argv[2], setup->prefix6) != 1 ||
         memcmp(setup->prefix6 + sizeof(none), none, sizeof(none)) != 0)
         return false;
@@ -38,12 +43,17 @@ int main(int argc, char **argv)
                              .on_refused = berth_serve_refused,
                              .user_data = GINT_TO_POINTER(BERTH_NET_CONTROL_FD)};
     if (!read_arguments(argc, argv, &setup))
-        return fail("usage: berth-net MTU PREFIX (started by berth-keeper)");
+        return fail("usage: berth-net MTU PREFIX [owner-only] (started by berth-keeper)");
     signal(SIGPIPE, SIG_IGN); /* libslirp writes to whoever may have gone */
+
+    close_range(BERTH_NET_CONTROL_FD + 1, ~0u, 0); /* so that what is above is ours */
+    int last_fd = BERTH_NET_CONTROL_FD;
+    if (setup.owner_only && (last_fd = setup.diag_fd = berth_owner_open()) < 0)
+        return fail("cannot ask the kernel for owners of connections");
 
     g_autoptr(GError) error = NULL;
     g_autoptr(BerthStack) stack = berth_stack_new(&setup, &error);
-    if (stack == NULL || !berth_lock_in(BERTH_NET_CONTROL_FD, &error))
+    if (stack == NULL || !berth_lock_in(MAX(last_fd, BERTH_NET_CONTROL_FD), &error))
         return fail(error->message);
 
     int errnum = berth_stack_run(stack, BERTH_NET_CONTROL_FD, berth_serve, NULL);

@@ -87,7 +87,8 @@ static void send_access(gpointer user_data)
 
 static bool start(BerthNetwork *network, GError **error)
 {
-    BerthNetSetup setup = {.mtu = network->machine->mtu};
+    BerthNetSetup setup = {.mtu = network->machine->mtu,
+                           .owner_only = network->machine->owner_only};
     berth_address_prefix6(network->machine->id, setup.prefix6);
     network->started_usec = g_get_monotonic_time();
     network->net =

@@ -192,7 +192,8 @@ static bool spawn(BerthNet *net, const char *program, int frames_fd, int control
     char mtu[16], prefix[INET6_ADDRSTRLEN];
     g_snprintf(mtu, sizeof(mtu), "%u", setup->mtu);
     inet_ntop(AF_INET6, setup->prefix6, prefix, sizeof(prefix));
-    const char *const argv[] = {program, mtu, prefix, NULL};
+    const char *const argv[] = {program, mtu, prefix, setup->owner_only ? "owner-only" : NULL,
+                                NULL};
     const int from[] = {frames_fd, control_fd};
     const int to[] = {BERTH_NET_FRAMES_FD, BERTH_NET_CONTROL_FD};
 

@@ -58,6 +58,7 @@ typedef struct {
 typedef struct {
     guint mtu;
     guint8 prefix6[16]; /* of the network's IPv6 addresses, a /64 */
+    bool owner_only;    /* other users of this host may not connect to forwards */
 } BerthNetSetup;
 
 typedef struct BerthNet BerthNet;

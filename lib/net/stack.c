@@ -3,8 +3,6 @@
 
 #include "address.h"
 #include "base/error.h"
-#include "base/fd.h"
-#include "model/forward.h"
 #include "reject.h"
 #include "replies.h"
 
@@ -13,7 +11,6 @@
 #include <netinet/in.h>
 #include <poll.h>
 #include <string.h>
-#include <sys/resource.h>
 
 /* libslirp grew a poll interface of its own in 4.9; before it, descriptors were plain ints. */
 #if SLIRP_CONFIG_VERSION_MAX >= 6
@@ -38,19 +35,15 @@ typedef int slirp_os_socket;
 /* The first descriptors of a poll are ours. */
 enum { POLL_FRAMES, POLL_CALLER, POLL_OURS };
 
-typedef struct {
-    BerthStackRule rule;
-    int fd; /* libslirp's listener; -1 for UDP */
-} Forward;
-
 struct BerthStack {
     Slirp *slirp;
     int frames_fd;
-    guint fd_limit;           /* of the process, when the loop started */
-    GArray *polls;            /* struct pollfd */
-    guint flows;              /* of them, neither ours nor listeners */
-    GArray *forwards;         /* Forward */
-    GHashTable *listener_fds; /* their descriptors, a set */
+    guint fd_limit; /* of the process, when the loop started */
+    GArray *polls;  /* struct pollfd */
+    guint flows;    /* of them, neither ours nor listeners */
+    BerthListeners *listeners;
+    gint64 frozen_usec; /* the time libslirp is told, while that is not 0 */
+    int only_poll;      /* the one descriptor libslirp hears of, while that is not 0 */
     BerthFilter filter;
     BerthAccess access;
     BerthReplies replies;
@@ -224,7 +217,8 @@ static void on_guest_error(const char *message, void *opaque)
 
 static int64_t on_clock_get_ns(void *opaque)
 {
-    return g_get_monotonic_time() * 1000;
+    const BerthStack *stack = opaque;
+    return (stack->frozen_usec != 0 ? stack->frozen_usec : g_get_monotonic_time()) * 1000;
 }
 
 /* libslirp's one timer advertises a router every few minutes, to a guest that has been told of it
@@ -310,8 +304,6 @@ BerthStack *berth_stack_new(const BerthStackSetup *setup, GError **error)
     stack->user_data = setup->user_data;
     memcpy(stack->filter.prefix6, setup->prefix6, sizeof(stack->filter.prefix6));
     stack->polls = g_array_new(FALSE, FALSE, sizeof(struct pollfd));
-    stack->forwards = g_array_new(FALSE, FALSE, sizeof(Forward));
-    stack->listener_fds = g_hash_table_new(NULL, NULL);
     stack->last_frame_usec = g_get_monotonic_time();
     g_queue_init(&stack->waiting);
 
@@ -326,6 +318,7 @@ BerthStack *berth_stack_new(const BerthStackSetup *setup, GError **error)
                         setup->mtu);
         return NULL;
     }
+    stack->listeners = berth_listeners_new(stack->slirp, setup->owner_only ? setup->diag_fd : -1);
     return g_steal_pointer(&stack);
 }
 
@@ -333,12 +326,11 @@ void berth_stack_free(BerthStack *stack)
 {
     if (stack == NULL)
         return;
+    berth_listeners_free(stack->listeners);
     if (stack->slirp != NULL)
         slirp_cleanup(stack->slirp);
     g_queue_clear_full(&stack->waiting, (GDestroyNotify)g_bytes_unref);
     g_array_unref(stack->polls);
-    g_array_unref(stack->forwards);
-    g_hash_table_unref(stack->listener_fds);
     g_free(stack);
 }
 
@@ -355,132 +347,14 @@ int berth_stack_set_access(BerthStack *stack, const BerthAccess *access)
     return 0;
 }
 
-/* --- forwards --- */
-
-typedef union {
-    struct sockaddr any;
-    struct sockaddr_in v4;
-    struct sockaddr_in6 v6;
-    struct sockaddr_storage storage;
-} Address;
-
-/* Its length, or 0 when it is none. */
-static socklen_t to_address(const BerthEndpoint *endpoint, Address *ret_address)
-{
-    *ret_address = (Address){0};
-    if (endpoint->port == 0)
-        return 0;
-    if (endpoint->family == 4) {
-        ret_address->v4.sin_family = AF_INET;
-        ret_address->v4.sin_port = htons(endpoint->port);
-        memcpy(&ret_address->v4.sin_addr, endpoint->address, 4);
-        return sizeof(ret_address->v4);
-    }
-    if (endpoint->family == 6) {
-        ret_address->v6.sin6_family = AF_INET6;
-        ret_address->v6.sin6_port = htons(endpoint->port);
-        memcpy(&ret_address->v6.sin6_addr, endpoint->address, 16);
-        return sizeof(ret_address->v6);
-    }
-    return 0;
-}
-
-static int rule_flags(const BerthStackRule *rule)
-{
-    return (rule->protocol == BERTH_UDP ? SLIRP_HOSTFWD_UDP : 0) |
-           (rule->host.family == 6 ? SLIRP_HOSTFWD_V6ONLY : 0);
-}
-
-static bool rule_is_sound(const BerthStackRule *rule)
-{
-    static const guint8 any[16];
-    return (rule->protocol == BERTH_TCP || rule->protocol == BERTH_UDP) &&
-           rule->host.family == rule->guest.family && /* libslirp does not translate */
-           memcmp(rule->guest.address, any, sizeof(any)) != 0;
-}
-
-static guint descriptor_limit(void)
-{
-    struct rlimit limit;
-    return getrlimit(RLIMIT_NOFILE, &limit) < 0 ? 1024 : (guint)MIN(limit.rlim_cur, 65536);
-}
-
-static bool listens_on(int fd, const Address *address, socklen_t size)
-{
-    int listening = 0;
-    Address bound;
-    socklen_t bound_size = sizeof(bound);
-    return getsockopt(fd, SOL_SOCKET, SO_ACCEPTCONN, &listening, &(socklen_t){sizeof(int)}) == 0 &&
-           listening && getsockname(fd, &bound.any, &bound_size) == 0 && bound_size == size &&
-           memcmp(&bound, address, size) == 0;
-}
-
-/* libslirp does not tell which descriptor it opened. */
-static int find_listener(const Address *address, socklen_t size)
-{
-    int limit = (int)descriptor_limit();
-    for (int fd = 0; fd < limit; fd++)
-        if (listens_on(fd, address, size))
-            return fd;
-    return -1;
-}
-
-/* Returns the listener, or -1. It also becomes non-blocking, should a client leave before accept.
- */
-static int raise_backlog(const Address *address, socklen_t size)
-{
-    int fd = find_listener(address, size);
-    if (fd < 0 || listen(fd, BERTH_STACK_BACKLOG) < 0 || berth_fd_set_nonblocking(fd, true) < 0)
-        return -1;
-    return fd;
-}
-
-static guint find_rule(const BerthStack *stack, const BerthStackRule *rule)
-{
-    guint i = 0;
-    for (; i < stack->forwards->len; i++) {
-        const BerthStackRule *other = &g_array_index(stack->forwards, Forward, i).rule;
-        if (other->protocol == rule->protocol &&
-            memcmp(&other->host, &rule->host, sizeof(rule->host)) == 0)
-            break;
-    }
-    return i;
-}
-
 int berth_stack_add(BerthStack *stack, const BerthStackRule *rule)
 {
-    Address host, guest;
-    socklen_t host_size = to_address(&rule->host, &host);
-    socklen_t guest_size = to_address(&rule->guest, &guest);
-    if (host_size == 0 || guest_size == 0 || !rule_is_sound(rule))
-        return EINVAL;
-    if (slirp_add_hostxfwd(stack->slirp, &host.any, host_size, &guest.any, guest_size,
-                           rule_flags(rule)) < 0)
-        return errno != 0 ? errno : EIO;
-
-    Forward forward = {.rule = *rule, .fd = -1};
-    if (rule->protocol == BERTH_TCP && (forward.fd = raise_backlog(&host, host_size)) < 0) {
-        slirp_remove_hostxfwd(stack->slirp, &host.any, host_size, rule_flags(rule));
-        return EIO;
-    }
-    if (forward.fd >= 0)
-        g_hash_table_add(stack->listener_fds, GINT_TO_POINTER(forward.fd));
-    g_array_append_val(stack->forwards, forward);
-    return 0;
+    return berth_listeners_add(stack->listeners, rule);
 }
 
 int berth_stack_remove(BerthStack *stack, const BerthStackRule *rule)
 {
-    guint index = find_rule(stack, rule);
-    if (index == stack->forwards->len)
-        return ENOENT;
-
-    int fd = g_array_index(stack->forwards, Forward, index).fd;
-    g_hash_table_remove(stack->listener_fds, GINT_TO_POINTER(fd));
-    g_array_remove_index_fast(stack->forwards, index);
-    Address host;
-    socklen_t size = to_address(&rule->host, &host);
-    return slirp_remove_hostxfwd(stack->slirp, &host.any, size, rule_flags(rule)) < 0 ? ENOENT : 0;
+    return berth_listeners_remove(stack->listeners, rule);
 }
 
 /* --- the loop --- */
@@ -504,8 +378,8 @@ static void add_poll(BerthStack *stack, int fd, short events)
 static int on_add_poll(slirp_os_socket fd, int events, void *opaque)
 {
     BerthStack *stack = opaque;
-    if (g_hash_table_contains(stack->listener_fds, GINT_TO_POINTER((int)fd))) {
-        if (stack->flows + stack->forwards->len + SPARE_FDS > stack->fd_limit)
+    if (berth_listeners_have(stack->listeners, fd)) {
+        if (stack->flows + berth_listeners_count(stack->listeners) + SPARE_FDS > stack->fd_limit)
             return -1;
     } else {
         stack->flows++;
@@ -522,6 +396,8 @@ static int on_add_poll(slirp_os_socket fd, int events, void *opaque)
 static int on_get_revents(int index, void *opaque)
 {
     BerthStack *stack = opaque;
+    if (stack->only_poll != 0 && index != stack->only_poll)
+        return 0;
     short got = g_array_index(stack->polls, struct pollfd, index).revents;
     int events = 0;
     for (gsize i = 0; i < G_N_ELEMENTS(event_bits); i++)
@@ -557,16 +433,39 @@ static int wait_for_events(BerthStack *stack, int fd)
                  wait < 0 ? NULL : &timeout, NULL);
 }
 
+/* Let libslirp accept the connections that wait, one after the other, and look at each before
+ * anything of it can pass. Its clock stands still, so that it does nothing else in between and
+ * closes nothing: then each connection gets the descriptor that is free now. */
+static void accept_and_look(BerthStack *stack)
+{
+    stack->frozen_usec = g_get_monotonic_time();
+    slirp_pollfds_poll(stack->slirp, 1, on_get_revents, stack); /* what is due is done here */
+    for (guint i = POLL_OURS; i < stack->polls->len; i++) {
+        struct pollfd *entry = &g_array_index(stack->polls, struct pollfd, i);
+        if (entry->revents == 0 || !berth_listeners_have(stack->listeners, entry->fd))
+            continue;
+        int next = berth_listeners_next_fd();
+        stack->only_poll = (int)i;
+        slirp_pollfds_poll(stack->slirp, 0, on_get_revents, stack);
+        berth_listeners_admit(stack->listeners, entry->fd, next);
+        entry->revents = 0;
+    }
+    stack->only_poll = 0;
+    stack->frozen_usec = 0;
+}
+
 int berth_stack_run(BerthStack *stack, int fd,
                     bool (*on_readable)(BerthStack *stack, int fd, gpointer user_data),
                     gpointer user_data)
 {
-    stack->fd_limit = descriptor_limit();
+    stack->fd_limit = berth_listeners_fd_limit();
     for (;;) {
         int ready = wait_for_events(stack, fd);
         if (ready < 0 && errno != EINTR)
             return errno;
 
+        if (ready > 0 && berth_listeners_look(stack->listeners))
+            accept_and_look(stack);
         slirp_pollfds_poll(stack->slirp, ready < 0, on_get_revents, stack);
         if (ready <= 0)
             continue;

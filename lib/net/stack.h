@@ -9,8 +9,7 @@
  * lets the guest reach the host's loopback and all else; the filter is what keeps it from that, by
  * the distro's policy (model/access.h). What is refused is answered (reject.h).
  *
- * Forwards open a listener on the host and hand each connection on to the guest. libslirp listens
- * with a backlog of 1, with which eight connections at once take seconds; it is raised here.
+ * Forwards open a listener on the host and hand each connection on to the guest (listeners.h).
  *
  * Frames the guest does not take at once wait in a bounded queue: libslirp recovers a lost one only
  * after half a second, and a guest that is stopped must not make this process grow.
@@ -21,6 +20,7 @@
 #pragma once
 
 #include "filter.h"
+#include "listeners.h"
 
 #include <glib.h>
 #include <stdbool.h>
@@ -30,24 +30,8 @@ G_BEGIN_DECLS
 
 typedef struct BerthStack BerthStack;
 
-#define BERTH_STACK_BACKLOG   128
 #define BERTH_STACK_TOLD_MAX  16
 #define BERTH_STACK_QUEUE_MAX (8u * 1024 * 1024) /* memory for frames the guest has not taken */
-
-/* One end of a forward. */
-typedef struct {
-    guint8 family; /* 4 or 6 */
-    guint8 zero;
-    guint16 port;
-    guint8 address[16]; /* network order; IPv4 in the first four, the rest zero */
-} BerthEndpoint;
-
-typedef struct {
-    guint8 protocol; /* BerthProtocol */
-    guint8 zero[3];
-    BerthEndpoint host;
-    BerthEndpoint guest;
-} BerthStackRule;
 
 typedef struct {
     guint64 verdicts[BERTH_FILTER_VERDICTS]; /* frames from the guest, by what became of them */
@@ -62,6 +46,8 @@ typedef struct {
     int frames_fd; /* borrowed: a datagram socket, the guest's network device at its other end */
     guint mtu;     /* in [BERTH_MTU_MIN, BERTH_MTU_MAX] */
     guint8 prefix6[16]; /* of the network's IPv6 addresses, a /64 */
+    bool owner_only;    /* other users of this host may not connect to forwards; then */
+    int diag_fd;        /* borrowed: a socket of owner.h */
     /* The guest tried a port of the host that it may not reach: once for each, of the first
      * BERTH_STACK_TOLD_MAX. */
     void (*on_refused)(guint16 port, gpointer user_data);
@@ -77,7 +63,8 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(BerthStack, berth_stack_free)
  * nothing. 0, or EINVAL. */
 int berth_stack_set_access(BerthStack *stack, const BerthAccess *access);
 
-/* Open a forward. 0 or an errno: EADDRINUSE, EACCES (a privileged port), EINVAL (no such rule). */
+/* Open a forward. 0 or an errno: EADDRINUSE, EACCES (a privileged port), EINVAL (no such rule),
+ * EPERM (a rule for UDP, of an owner only). */
 int berth_stack_add(BerthStack *stack, const BerthStackRule *rule);
 
 /* Close the listener of @rule; connections made through it go on. 0, or ENOENT. */
