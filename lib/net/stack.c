@@ -444,11 +444,15 @@ static void accept_and_look(BerthStack *stack)
         struct pollfd *entry = &g_array_index(stack->polls, struct pollfd, i);
         if (entry->revents == 0 || !berth_listeners_have(stack->listeners, entry->fd))
             continue;
+        entry->revents = 0;
         int next = berth_listeners_next_fd();
+        if (next < 0)
+            continue; /* it waits until it can be looked at */
+        entry->revents = POLLIN;
         stack->only_poll = (int)i;
         slirp_pollfds_poll(stack->slirp, 0, on_get_revents, stack);
-        berth_listeners_admit(stack->listeners, entry->fd, next);
         entry->revents = 0;
+        berth_listeners_admit(stack->listeners, entry->fd, next);
     }
     stack->only_poll = 0;
     stack->frozen_usec = 0;
