@@ -89,7 +89,7 @@ def listeners_flood(sock):
     boot(sock)
     chance = random.Random(2)
     while True:
-        rows = [struct.pack("<BBH", 4, 6, chance.randrange(20000, 60000)) + bytes(16) + wire.string("x")
+        rows = [struct.pack("<BBH", 4, 6, chance.randrange(20000, 60000)) + bytes(16) + wire.string("x") + bytes(2)
                 for _ in range(1024)]
         sock.sendall(wire.frame(wire.LISTENERS, struct.pack("<I", len(rows)) + b"".join(rows)))
 
