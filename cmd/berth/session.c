@@ -55,9 +55,27 @@ int session_run_on_terminal(int connection, BerthRun *run, const TerminalPlan *p
     return status;
 }
 
+/* Let the guest reach the proxies of this host that its commands are told of. */
+static void open_ports(int connection, const GArray *ports)
+{
+    for (guint i = 0; i < ports->len; i++) {
+        g_autoptr(GError) error = NULL;
+        guint16 port = g_array_index(ports, guint16, i);
+        bool again = false; /* one proxy serves for several schemes */
+        for (guint j = 0; j < i; j++)
+            again = again || g_array_index(ports, guint16, j) == port;
+        if (again || berth_host_allow_once(connection, port, &error))
+            continue;
+        g_autofree char *notice =
+            g_strdup_printf("the proxy on port %u of this host cannot be reached from there: %s",
+                            port, error->message);
+        print_notice(notice);
+    }
+}
+
 /* In the instance there is, or in a new one where that one dies before the command has begun. */
 static int run_somewhere(Invocation *invocation, const char *distro, BerthRun *run,
-                         const TerminalPlan *plan, GError **error)
+                         const TerminalPlan *plan, const GArray *ports, GError **error)
 {
     const int attempts = 2;
     for (int attempt = 1;; attempt++) {
@@ -65,6 +83,7 @@ static int run_somewhere(Invocation *invocation, const char *distro, BerthRun *r
         berth_autofd int connection = connect_to(invocation, distro, error);
         if (connection < 0)
             return -1;
+        open_ports(connection, ports);
         int status = session_run_on_terminal(connection, run, plan, &problem);
         if (problem != NULL && attempt < attempts &&
             strcmp(berth_error_id(problem), "session.not-begun") == 0)
@@ -100,5 +119,5 @@ int session_run(Invocation *invocation, const SessionCommand *command, GError **
                     .errors = STDERR_FILENO,
                     .warn = print_warning,
                     .notice = print_news};
-    return run_somewhere(invocation, distro, &run, &plan, error);
+    return run_somewhere(invocation, distro, &run, &plan, passing.ports, error);
 }

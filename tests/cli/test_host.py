@@ -164,3 +164,21 @@ def test_a_keeper_that_does_not_answer_costs_a_warning(box):
     finally:
         os.kill(keeper, signal.SIGCONT)
     assert ports(box) == [80]
+
+
+# --- proxies on this host's loopback ---
+
+def test_a_proxy_is_let_through(box):
+    env = {"http_proxy": "http://127.0.0.1:3128/", "https_proxy": "http://localhost:3128", "all_proxy": "http://10.1.1.1:80"}
+    out = box("run", "-d", "box", "sh", "-c", "echo $http_proxy", env=env).ok()
+    assert out == "http://host.berth.internal:3128/\n"
+    assert ports(box) == []  # until it stops only
+
+
+def test_a_proxy_of_an_isolated_distro(box):
+    box("start", "--isolated", "box").ok()
+    env = {"http_proxy": "http://127.0.0.1:3128", "HTTP_PROXY": "http://127.0.0.1:3128"}
+    result = box("run", "-d", "box", "true", env=env)
+    assert result.status == 0
+    assert result.err.splitlines() == ["berth: the proxy on port 3128 of this host cannot be reached from there: "
+                                       "box is isolated: it reaches no port of this host"]
