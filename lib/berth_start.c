@@ -98,10 +98,12 @@ static int connect_running(const Start *start, const char *runtime, GError **err
 static bool is_unchanged(const BerthDistro *distro, Berth *berth, GError **error)
 {
     g_autoptr(BerthDistro) now = berth_registry_find_by_id(berth->registry, distro->id, error);
-    if (now == NULL)
+    g_autofree char *ports =
+        now != NULL ? berth_registry_host_ports(berth->registry, now, error) : NULL;
+    if (ports == NULL)
         return false;
     if (g_str_equal(now->name, distro->name) && g_str_equal(now->disk, distro->disk) &&
-        g_strcmp0(now->forwards, distro->forwards) == 0)
+        g_strcmp0(now->forwards, distro->forwards) == 0 && g_str_equal(ports, distro->host_ports))
         return true;
     berth_error_set(error, BERTH_ERROR_BUSY, DISTRO_CHANGED, "try again", "%s has just changed",
                     distro->name);

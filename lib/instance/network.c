@@ -177,6 +177,10 @@ BerthNetwork *berth_network_new(const BerthMachine *machine, const char *dir,
     if (network->walls == NULL || !start(network, error))
         return NULL;
     follow(network); /* what was asked for needs nobody to listen */
+    if (berth_walls_access(network->walls)->own_incomplete)
+        events->note("this host has more addresses than can be closed: it reaches only what "
+                     "\"outbound\" names",
+                     user_data);
     return g_steal_pointer(&network);
 }
 

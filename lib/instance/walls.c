@@ -4,6 +4,9 @@
 #include "base/error.h"
 #include "host_addresses.h"
 
+/* Of ports the user hears of: a guest may try them all. */
+#define TOLD_MAX 64u
+
 struct BerthWalls {
     const BerthMachine *machine;
     char *allowed;                 /* by the registry */
@@ -103,7 +106,8 @@ bool berth_walls_allow(BerthWalls *walls, guint16 port, GError **error)
 char *berth_walls_refused(BerthWalls *walls, guint16 port)
 {
     const char *name = walls->machine->name;
-    if (!g_hash_table_add(walls->told, GUINT_TO_POINTER(port)))
+    if (g_hash_table_size(walls->told) == TOLD_MAX ||
+        !g_hash_table_add(walls->told, GUINT_TO_POINTER(port)))
         return NULL;
     if (walls->access.isolated)
         return g_strdup_printf("%s tried port %u of this host, but is isolated", name, port);

@@ -35,7 +35,8 @@ bool berth_walls_set_allowed(BerthWalls *walls, const char *ports, GError **erro
  * Errors: BERTH_ERROR_DENIED, "instance.isolated"; BERTH_ERROR_INVALID, "access.ports". */
 bool berth_walls_allow(BerthWalls *walls, guint16 port, GError **error);
 
-/* The guest tried this port in vain: a line for the user, or NULL when it was said before. Free
+/* The guest tried this port in vain: a line for the user, or NULL when it was said before
+ * or too much was said. Free
  * with g_free. */
 char *berth_walls_refused(BerthWalls *walls, guint16 port);
 

@@ -90,6 +90,11 @@ static void test_refusals_are_told_once(void)
                     "x tried port 5432 of this host: allow it with \"berth host allow x 5432\"");
     g_assert_null(again);
     g_assert_nonnull(other);
+    for (guint16 port = 1; port <= 62; port++) {
+        g_autofree char *line = berth_walls_refused(walls, port);
+        g_assert_nonnull(line);
+    }
+    g_assert_null(berth_walls_refused(walls, 63)); /* enough is enough */
 }
 
 /* --- the host's addresses, in a network of the test's own ---------------------------------------
