@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "settings.h"
 
+#include "access.h"
 #include "base/error.h"
 #include "rule.h"
 
@@ -22,6 +23,18 @@ static bool check_rules(const char *text, GError **error)
 {
     g_autoptr(GArray) rules = berth_rule_parse_list(text, error);
     return rules != NULL;
+}
+
+static bool check_host_ports(const char *text, GError **error)
+{
+    BerthAccess access = {0};
+    return berth_access_add_ports(&access, text, error);
+}
+
+static bool check_outbound(const char *text, GError **error)
+{
+    BerthAccess access = {0};
+    return berth_access_add_outbound(&access, text, error);
 }
 
 const BerthField berth_settings_fields[] = {
@@ -49,10 +62,11 @@ const BerthField berth_settings_fields[] = {
     {"publish", BERTH_FIELD_STRING, offsetof(BerthSettings, publish), .check = check_rules,
      .help = "forwards for other hosts, as in 0.0.0.0:8080:80, 192.168.1.5:53:53/udp"},
     {"host-ports", BERTH_FIELD_STRING, offsetof(BerthSettings, host_ports),
+     .check = check_host_ports,
      .help = "ports of this host's localhost that distros may reach, such as 5432, 11434; or all"},
     {"isolated", BERTH_FIELD_BOOL, offsetof(BerthSettings, isolated), "false",
      .help = "whether distros reach neither ports nor addresses of this host"},
-    {"outbound", BERTH_FIELD_STRING, offsetof(BerthSettings, outbound),
+    {"outbound", BERTH_FIELD_STRING, offsetof(BerthSettings, outbound), .check = check_outbound,
      .help = "the only addresses distros may reach: ADDRESS[/BITS][:PORT], ...; empty is any"},
     {"owner-only", BERTH_FIELD_BOOL, offsetof(BerthSettings, owner_only), "false",
      .help = "whether forwarded ports refuse connections of other users of this host"},

@@ -112,10 +112,10 @@ def test_berth_conf_counts_too(box):
 
 
 @pytest.mark.parametrize("line, code, word", [
-    ("host-ports = http", "access.port", "host-ports: "),
-    ("host-ports = 80-90", "access.port", "80-90"),
-    ("outbound = example.org", "access.address", "outbound: "),
-    ("outbound = 10.0.0.0/33", "access.address", "10.0.0.0/33"),
+    ("host-ports = http", "config.value", "host-ports: "),
+    ("host-ports = 80-90", "config.value", "80-90"),
+    ("outbound = example.org", "config.value", "outbound: "),
+    ("outbound = 10.0.0.0/33", "config.value", "10.0.0.0/33"),
     ("isolated = perhaps", "config.value", "isolated"),
     ("owner-only = 2", "config.value", "owner-only"),
 ])
