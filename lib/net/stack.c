@@ -3,6 +3,7 @@
 
 #include "address.h"
 #include "base/error.h"
+#include "nat.h"
 #include "reject.h"
 #include "replies.h"
 
@@ -55,7 +56,9 @@ struct BerthStack {
     gsize waiting_size;
     gint64 last_frame_usec;
     BerthStackCounters counters;
-    guint8 frame[FRAME_MAX];
+    BerthNat nat;
+    guint8 frame[FRAME_MAX]; /* from the guest */
+    guint8 translated[FRAME_MAX];
 };
 
 /* --- frames to the guest --- */
@@ -109,6 +112,8 @@ static ssize_t on_send_packet(const void *frame, size_t size, void *opaque)
 {
     BerthStack *stack = opaque;
     stack->last_frame_usec = g_get_monotonic_time();
+    if (size <= FRAME_MAX)
+        frame = berth_nat_to_guest(&stack->nat, frame, size, stack->translated);
     note_sender(stack, frame, size);
     send_or_keep(stack, frame, size);
     return (ssize_t)size;
@@ -198,6 +203,7 @@ static void take_frames(BerthStack *stack)
             continue;
         passed = true;
         stack->counters.bytes_in += size;
+        berth_nat_from_guest(&stack->nat, stack->frame, size);
         slirp_input(stack->slirp, stack->frame, (int)size);
     }
     if (!passed)

@@ -1,0 +1,218 @@
+/* SPDX-License-Identifier: MIT */
+#include "nat.h"
+
+#include "address.h"
+#include "bytes.h"
+
+#include <net/ethernet.h>
+#include <netinet/in.h>
+#include <stdbool.h>
+#include <string.h>
+
+#define ETHERNET_SIZE 14u
+#define IPV4_SIZE     20u
+#define TCP_SIZE      20u
+#define UDP_SIZE      8u
+#define ICMP_SIZE     8u
+
+#define AT_CHECKSUM    10u /* in an IPv4 header */
+#define AT_SOURCE      12u
+#define AT_DESTINATION 16u
+
+#define TCP_SYN  0x02u
+#define PORT_DNS 53u
+
+/* An IPv4 packet and the header in it, as far as they are there. */
+typedef struct {
+    guint8 *ip;
+    guint8 *payload;
+    gsize size; /* of payload, up to the frame's end */
+    guint8 protocol;
+    bool first; /* holds the start of the payload */
+} Packet;
+
+static bool parse_ipv4(guint8 *ip, gsize size, Packet *ret_packet)
+{
+    if (size < IPV4_SIZE || ip[0] >> 4 != 4)
+        return false;
+    gsize header = (gsize)(ip[0] & 0x0f) * 4;
+    if (header < IPV4_SIZE || header > size)
+        return false;
+    *ret_packet = (Packet){
+        .ip = ip,
+        .payload = ip + header,
+        .size = size - header,
+        .protocol = ip[9],
+        .first = (berth_get_u16(ip + 6) & 0x1fff) == 0,
+    };
+    return true;
+}
+
+static bool parse_frame(guint8 *frame, gsize size, Packet *ret_packet)
+{
+    return size >= ETHERNET_SIZE && berth_get_u16(frame + 12) == ETHERTYPE_IP &&
+           parse_ipv4(frame + ETHERNET_SIZE, size - ETHERNET_SIZE, ret_packet);
+}
+
+static bool has_tcp(const Packet *packet)
+{
+    return packet->protocol == IPPROTO_TCP && packet->first && packet->size >= TCP_SIZE;
+}
+
+static bool has_udp(const Packet *packet)
+{
+    return packet->protocol == IPPROTO_UDP && packet->first && packet->size >= UDP_SIZE;
+}
+
+/* In a checksum of UDP zero means that there is none. */
+static void adjust_udp(guint8 *checksum, guint32 before, guint32 after)
+{
+    if (berth_get_u16(checksum) == 0)
+        return;
+    berth_adjust_checksum(checksum, before, after);
+    if (berth_get_u16(checksum) == 0)
+        berth_put_u16(checksum, 0xffff);
+}
+
+static void replace_address(Packet *packet, gsize at, guint32 address)
+{
+    guint32 before = berth_get_u32(packet->ip + at);
+    berth_put_u32(packet->ip + at, address);
+    berth_adjust_checksum(packet->ip + AT_CHECKSUM, before, address);
+    if (has_tcp(packet))
+        berth_adjust_checksum(packet->payload + 16, before, address);
+    else if (has_udp(packet))
+        adjust_udp(packet->payload + 6, before, address);
+}
+
+static void replace_tcp_port(Packet *packet, gsize at, guint16 port)
+{
+    guint16 before = berth_get_u16(packet->payload + at);
+    berth_put_u16(packet->payload + at, port);
+    berth_adjust_checksum(packet->payload + 16, before, port);
+}
+
+/* --- neighbours: 10.0.3.N is 127.0.N.1 --- */
+
+static bool is_neighbour(guint32 address)
+{
+    guint number = address & 0xff;
+    return (address & BERTH_ADDRESS_MASK) == BERTH_ADDRESS_NEIGHBOURS && number >= 1 &&
+           number <= BERTH_NUMBER_MAX;
+}
+
+static guint32 loopback_of(guint32 neighbour)
+{
+    return BERTH_ADDRESS_LOOPBACK | (neighbour & 0xff) << 8;
+}
+
+/* The neighbour that answers from @loopback, or 0. */
+static guint32 neighbour_of(guint32 loopback)
+{
+    guint32 neighbour = BERTH_ADDRESS_NEIGHBOURS | (loopback >> 8 & 0xff);
+    return is_neighbour(neighbour) && loopback == loopback_of(neighbour) ? neighbour : 0;
+}
+
+/* --- the name server --- */
+
+static gint find_flow(const BerthNat *nat, guint16 guest_port)
+{
+    for (guint i = 0; i < BERTH_NAT_FLOWS; i++)
+        if (nat->flows[i].guest_port == guest_port && guest_port != 0)
+            return (gint)i;
+    return -1;
+}
+
+static gint add_flow(BerthNat *nat, guint16 guest_port)
+{
+    gint index = find_flow(nat, guest_port);
+    if (index < 0) {
+        index = (gint)nat->next;
+        nat->next = (nat->next + 1) % BERTH_NAT_FLOWS;
+    }
+    nat->flows[index].guest_port = guest_port;
+    nat->flows[index].server = nat->server;
+    return index;
+}
+
+static void towards_server(BerthNat *nat, Packet *packet)
+{
+    guint16 guest_port = berth_get_u16(packet->payload);
+    bool starts = (packet->payload[13] & TCP_SYN) != 0;
+    bool asks = berth_get_u32(packet->ip + AT_DESTINATION) == BERTH_ADDRESS_DNS &&
+                berth_get_u16(packet->payload + 2) == PORT_DNS;
+    gint index = find_flow(nat, guest_port);
+    if (!asks) {
+        if (starts && index >= 0)
+            nat->flows[index].guest_port = 0; /* the port has a new use */
+        return;
+    }
+    if (starts && nat->server.address != 0)
+        index = add_flow(nat, guest_port);
+    if (index < 0)
+        return;
+    replace_address(packet, AT_DESTINATION, nat->flows[index].server.address);
+    replace_tcp_port(packet, 2, nat->flows[index].server.port);
+}
+
+static bool is_from_server(const BerthNat *nat, const Packet *packet)
+{
+    if (!has_tcp(packet))
+        return false;
+    gint index = find_flow(nat, berth_get_u16(packet->payload + 2));
+    return index >= 0 &&
+           berth_get_u32(packet->ip + AT_SOURCE) == nat->flows[index].server.address &&
+           berth_get_u16(packet->payload) == nat->flows[index].server.port;
+}
+
+/* --- frames --- */
+
+void berth_nat_from_guest(BerthNat *nat, guint8 *frame, gsize size)
+{
+    Packet packet;
+    if (!parse_frame(frame, size, &packet))
+        return;
+    guint32 destination = berth_get_u32(packet.ip + AT_DESTINATION);
+    if (has_tcp(&packet))
+        towards_server(nat, &packet);
+    if (is_neighbour(destination))
+        replace_address(&packet, AT_DESTINATION, loopback_of(destination));
+}
+
+/* The packet an error is about, when that was one to a neighbour. Its address and the checksum of
+ * its header change by opposite amounts, so the checksum of the error stays right. */
+static bool parse_quoted(const Packet *packet, Packet *ret_quoted)
+{
+    static const guint8 errors[] = {3, 11, 12}; /* unreachable, time exceeded, bad parameter */
+    if (packet->protocol != IPPROTO_ICMP || !packet->first || packet->size < ICMP_SIZE ||
+        memchr(errors, packet->payload[0], sizeof(errors)) == NULL ||
+        !parse_ipv4(packet->payload + ICMP_SIZE, packet->size - ICMP_SIZE, ret_quoted))
+        return false;
+    ret_quoted->size = 0; /* what is quoted of its payload stays */
+    return neighbour_of(berth_get_u32(ret_quoted->ip + AT_DESTINATION)) != 0;
+}
+
+const guint8 *berth_nat_to_guest(const BerthNat *nat, const guint8 *frame, gsize size, guint8 *copy)
+{
+    Packet packet, quoted;
+    if (!parse_frame((guint8 *)frame, size, &packet)) /* only looked at, so far */
+        return frame;
+    guint32 source = berth_get_u32(packet.ip + AT_SOURCE);
+    bool serves = is_from_server(nat, &packet);
+    bool quotes = parse_quoted(&packet, &quoted);
+    if (!serves && !quotes && neighbour_of(source) == 0)
+        return frame;
+
+    memcpy(copy, frame, size);
+    parse_frame(copy, size, &packet);
+    if (quotes && parse_quoted(&packet, &quoted))
+        replace_address(&quoted, AT_DESTINATION,
+                        neighbour_of(berth_get_u32(quoted.ip + AT_DESTINATION)));
+    if (serves) {
+        replace_address(&packet, AT_SOURCE, BERTH_ADDRESS_DNS);
+        replace_tcp_port(&packet, 0, PORT_DNS);
+    } else if (neighbour_of(source) != 0) {
+        replace_address(&packet, AT_SOURCE, neighbour_of(source));
+    }
+    return copy;
+}
