@@ -1,0 +1,89 @@
+/* SPDX-License-Identifier: MIT */
+#include "nameserver.h"
+
+#include "address.h"
+#include "bytes.h"
+#include "datagram.h"
+#include "dns_message.h"
+
+#include <string.h>
+
+#define PORT_DNS   53u
+#define ANSWER_MAX 65535u
+#define LAST_BYTE6 0x03 /* of prefix::3 */
+
+struct BerthNameserver {
+    BerthDns *dns;
+    guint mtu;
+    void (*send)(const guint8 *frame, gsize size, gpointer user_data);
+    gpointer user_data;
+    guint8 frame[BERTH_DATAGRAM_HEADERS_MAX + ANSWER_MAX];
+};
+
+static void on_answer(const BerthDatagramEnds *ends, const guint8 *message, gsize size,
+                      gpointer user_data)
+{
+    BerthNameserver *server = user_data;
+    guint8 cut[BERTH_DNS_MADE_MAX];
+    BerthDnsMessage parsed;
+    if (size > berth_datagram_room(ends, server->mtu) && berth_dns_parse(message, size, &parsed)) {
+        size = berth_dns_truncate(message, &parsed, cut);
+        message = cut;
+    }
+    gsize frame_size = berth_datagram_answer(ends, message, size, server->frame);
+    server->send(server->frame, frame_size, server->user_data);
+}
+
+BerthNameserver *
+berth_nameserver_new(guint mtu, void (*send)(const guint8 *frame, gsize size, gpointer user_data),
+                     gpointer user_data)
+{
+    g_autoptr(BerthNameserver) server = g_new0(BerthNameserver, 1);
+    server->mtu = mtu;
+    server->send = send;
+    server->user_data = user_data;
+    server->dns = berth_dns_new(BERTH_DNS_WAIT_MSEC, on_answer, server);
+    return server->dns != NULL ? g_steal_pointer(&server) : NULL;
+}
+
+void berth_nameserver_free(BerthNameserver *server)
+{
+    if (server == NULL)
+        return;
+    berth_dns_free(server->dns);
+    g_free(server);
+}
+
+static bool is_ours(const BerthNameserver *server, const BerthDatagramEnds *ends)
+{
+    static const guint8 none[16];
+    const guint8 *prefix = berth_dns_names(server->dns)->prefix;
+    if (ends->our_port != PORT_DNS)
+        return false;
+    if (ends->family == 4)
+        return berth_get_u32(ends->ours) == BERTH_ADDRESS_DNS;
+    return memcmp(prefix, none, sizeof(none)) != 0 && memcmp(ends->ours, prefix, 15) == 0 &&
+           ends->ours[15] == LAST_BYTE6;
+}
+
+bool berth_nameserver_take(BerthNameserver *server, const guint8 *frame, gsize size)
+{
+    BerthDatagram datagram;
+    if (!berth_datagram_parse(frame, size, &datagram) || !is_ours(server, &datagram.ends))
+        return false;
+    berth_dns_ask(server->dns, &datagram.ends, datagram.data, datagram.size);
+    return true;
+}
+
+BerthNatServer berth_nameserver_by_tcp(const BerthNameserver *server)
+{
+    const BerthResolver *resolver = berth_dns_server_v4(server->dns);
+    if (resolver == NULL)
+        return (BerthNatServer){0};
+    return (BerthNatServer){.address = berth_get_u32(resolver->address), .port = resolver->port};
+}
+
+BerthDns *berth_nameserver_dns(BerthNameserver *server)
+{
+    return server->dns;
+}
