@@ -3,9 +3,11 @@
 
 #include "base/error.h"
 #include "base/fd.h"
+#include "host_resolver.h"
 #include "neighbours.h"
 #include "net/control.h"
 #include "net/ports.h"
+#include "running.h"
 #include "walls.h"
 
 #include <errno.h>
@@ -30,9 +32,36 @@ struct BerthNetwork {
     guint closing; /* legs that are being closed */
     GSource *news; /* queued while the list may be another than was told */
     BerthWalls *walls;
+    BerthHostResolver *resolver;
+    BerthRunning *running;
+    BerthNames names; /* as running says, for a new berth-net */
 };
 
 static void on_net_exit(BerthNet *net, gpointer user_data);
+
+/* --- whom the guest can ask and reach by name --- */
+
+static void on_resolvers(gpointer user_data)
+{
+    BerthNetwork *network = user_data;
+    if (network->net != NULL)
+        berth_net_set_resolvers(network->net, berth_host_resolver_list(network->resolver));
+}
+
+static void on_distro(guint number, const char *name, gpointer user_data)
+{
+    BerthNetwork *network = user_data;
+    if (berth_names_set(&network->names, number, name) && network->net != NULL)
+        berth_net_set_name(network->net, number, name);
+}
+
+static void tell_names(BerthNetwork *network)
+{
+    on_resolvers(network);
+    for (guint i = 1; i <= BERTH_NUMBER_MAX; i++)
+        if (*network->names.distros[i] != '\0')
+            berth_net_set_name(network->net, i, network->names.distros[i]);
+}
 
 /* --- telling others --- */
 
@@ -94,6 +123,8 @@ static bool start(BerthNetwork *network, GError **error)
     network->net =
         berth_net_new(network->program, network->net_fd, &setup, &net_events, network, error);
     send_access(network);
+    if (network->net != NULL)
+        tell_names(network);
     return network->net != NULL;
 }
 
@@ -173,6 +204,7 @@ BerthNetwork *berth_network_new(const BerthMachine *machine, const char *dir,
     network->neighbours = berth_neighbours_new(dir, on_released, network);
     network->policy = berth_machine_forward_policy(machine);
     network->listeners = g_ptr_array_new();
+    network->resolver = berth_host_resolver_new(machine->resolv_conf, on_resolvers, network);
     network->walls = berth_walls_new(machine, send_access, network, error);
     if (network->walls == NULL || !start(network, error))
         return NULL;
@@ -181,6 +213,8 @@ BerthNetwork *berth_network_new(const BerthMachine *machine, const char *dir,
         events->note("this host has more addresses than can be closed: it reaches only what "
                      "\"outbound\" names",
                      user_data);
+    g_autofree char *runtime_dir = g_path_get_dirname(dir);
+    network->running = berth_running_new(runtime_dir, on_distro, network);
     return g_steal_pointer(&network);
 }
 
@@ -189,6 +223,8 @@ void berth_network_free(BerthNetwork *network)
     if (network == NULL)
         return;
     g_clear_pointer(&network->ports, berth_ports_free);
+    berth_running_free(network->running);
+    berth_host_resolver_free(network->resolver);
     berth_net_free(network->net);
     if (network->news != NULL)
         g_source_destroy(network->news);

@@ -4,7 +4,8 @@
  *
  * Holds both ends of the frames, so that QEMU and berth-net can each be replaced without the other
  * noticing more than lost packets. A berth-net that dies is started again and its forwards are
- * opened anew; one that dies as soon as it is started is given up.
+ * opened anew; one that dies as soon as it is started is given up. It is told the host's name
+ * servers and the distros that run, as they change.
  *
  * On the thread-default GMainContext.
  */
@@ -28,9 +29,9 @@ typedef struct {
     void (*changed)(const GPtrArray *forwards, gpointer user_data);
 } BerthNetworkEvents;
 
-/* @machine and @events are borrowed and outlive the network. @dir is the instance's runtime
- * directory; @support_dir holds berth-net.
- * Errors: errno's, "instance.start.*"; those of net/control.h and walls.h. */
+/* @machine and @events are borrowed and outlive the network. @dir is the instance's directory,
+ * whose siblings are the other distros; @support_dir holds berth-net. Errors: errno's,
+ * "instance.start.*"; those of net/control.h and walls.h. */
 BerthNetwork *berth_network_new(const BerthMachine *machine, const char *dir,
                                 const char *support_dir, const BerthNetworkEvents *events,
                                 gpointer user_data, GError **error);

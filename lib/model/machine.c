@@ -45,6 +45,7 @@ static const BerthField machine_fields[] = {
     {"mac", BERTH_FIELD_STRING, MEMBER(mac)},
     {"mtu", BERTH_FIELD_UINT, MEMBER(mtu), "1500", 1280, 65520},
     {"ports", BERTH_FIELD_BOOL, MEMBER(ports)},
+    {"resolv-conf", BERTH_FIELD_STRING, MEMBER(resolv_conf), "/etc/resolv.conf"},
     {"ports-ignore", BERTH_FIELD_STRING, MEMBER(ports_ignore)},
     {"ports-udp", BERTH_FIELD_STRING, MEMBER(ports_udp)},
     {"ports-notify", BERTH_FIELD_BOOL, MEMBER(ports_notify)},
@@ -181,6 +182,7 @@ BerthMachine *berth_machine_new(const BerthDistro *distro, const BerthSettings *
     machine->mac = mac_of(distro->id);
     machine->mtu = settings->mtu;
     machine->ports = settings->ports;
+    replace(&machine->resolv_conf, settings->resolv_conf);
     machine->ports_notify = settings->ports_notify;
     replace(&machine->ports_ignore, settings->ports_ignore);
     replace(&machine->ports_udp, settings->ports_udp);

@@ -78,6 +78,7 @@ typedef struct {
     bool owner_only;
 
     /* the keeper */
+    char *resolv_conf; /* path: the name servers that the guest asks */
     char *log;
     guint64 log_size;
     guint boot_timeout_sec;

@@ -52,6 +52,8 @@ const BerthField berth_settings_fields[] = {
      .help = "MTU of the guest's eth0, bytes"},
     {"ports", BERTH_FIELD_BOOL, offsetof(BerthSettings, ports), "true",
      .help = "whether ports that listen in the guest appear on the host's localhost"},
+    {"resolv-conf", BERTH_FIELD_STRING, offsetof(BerthSettings, resolv_conf), "/etc/resolv.conf",
+     .help = "where the name servers that guests ask are listed; followed as it changes"},
     {"ports-ignore", BERTH_FIELD_STRING, offsetof(BerthSettings, ports_ignore),
      "22,25,53,111,631,5355", .check = check_ports,
      .help = "TCP ports that do not, unless berth forward or publish says so"},

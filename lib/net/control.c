@@ -299,6 +299,23 @@ void berth_net_set_access(BerthNet *net, const BerthAccess *access)
     start_call(net, call);
 }
 
+void berth_net_set_resolvers(BerthNet *net, const BerthResolvers *resolvers)
+{
+    Call *call = new_call(net, BERTH_NET_RESOLVERS, sizeof(BerthNetRequest));
+    call->request->resolvers = *resolvers;
+    start_call(net, call);
+}
+
+void berth_net_set_name(BerthNet *net, guint number, const char *name)
+{
+    if (strlen(name) >= BERTH_NAME_SIZE)
+        return;
+    Call *call = new_call(net, BERTH_NET_NAME, sizeof(BerthNetRequest));
+    call->request->entry.number = number;
+    g_strlcpy(call->request->entry.name, name, BERTH_NAME_SIZE);
+    start_call(net, call);
+}
+
 void berth_net_get_counters(BerthNet *net,
                             void (*done)(int errnum, const BerthStackCounters *counters,
                                          gpointer user_data),

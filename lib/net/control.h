@@ -18,6 +18,8 @@
 #pragma once
 
 #include "model/forward.h"
+#include "names.h"
+#include "resolv.h"
 #include "stack.h"
 
 #include <glib.h>
@@ -31,14 +33,23 @@ enum { BERTH_NET_FRAMES_FD = 3, BERTH_NET_CONTROL_FD = 4 };
 typedef enum {
     BERTH_NET_ADD = 1,
     BERTH_NET_REMOVE = 2,
-    BERTH_NET_COUNTERS = 3, /* rule is not looked at */
-    BERTH_NET_ACCESS = 4,   /* a BerthNetAccessRequest */
+    BERTH_NET_COUNTERS = 3,  /* nothing of the request is looked at */
+    BERTH_NET_ACCESS = 4,    /* a BerthNetAccessRequest */
+    BERTH_NET_NAME = 5,      /* one entry of the table of names.h */
+    BERTH_NET_RESOLVERS = 7, /* the name servers to ask */
 } BerthNetOp;
 
 typedef struct {
     guint32 id; /* chosen by the keeper, comes back in the reply */
     guint32 op; /* BerthNetOp */
-    BerthStackRule rule;
+    union {     /* by op */
+        BerthStackRule rule;
+        struct {
+            guint32 number;
+            char name[BERTH_NAME_SIZE]; /* with its end; "": none */
+        } entry;
+        BerthResolvers resolvers;
+    };
 } BerthNetRequest;
 
 typedef struct {
@@ -94,6 +105,13 @@ void berth_net_remove(BerthNet *net, const BerthLeg *leg, BerthNetDone done, gpo
 /* Where the guest may go from now on. It is copied. Until it has been told once, berth-net lets the
  * guest begin nothing. */
 void berth_net_set_access(BerthNet *net, const BerthAccess *access);
+
+/* The name servers that the guest's questions go to from now on; there are none at first. */
+void berth_net_set_resolvers(BerthNet *net, const BerthResolvers *resolvers);
+
+/* @name is the distro with @number, from 1 to BERTH_NUMBER_MAX; "": it has stopped. Names too long
+ * for one are ignored. */
+void berth_net_set_name(BerthNet *net, guint number, const char *name);
 
 /* @counters is borrowed, NULL unless @errnum is 0. */
 void berth_net_get_counters(BerthNet *net,

@@ -400,6 +400,11 @@ int berth_dns_fd(const BerthDns *dns)
     return dns->epoll_fd;
 }
 
+int berth_dns_last_fd(const BerthDns *dns)
+{
+    return MAX(dns->epoll_fd, dns->timer_fd);
+}
+
 BerthNames *berth_dns_names(BerthDns *dns)
 {
     return &dns->names;

@@ -54,6 +54,9 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(BerthDns, berth_dns_free)
 int berth_dns_fd(const BerthDns *dns);
 void berth_dns_run(BerthDns *dns);
 
+/* The highest descriptor that is open while there are no questions. */
+int berth_dns_last_fd(const BerthDns *dns);
+
 /* From now on these are asked, also what has no answer yet. */
 void berth_dns_set_servers(BerthDns *dns, const BerthResolvers *servers);
 

@@ -17,6 +17,8 @@ static const int allowed[] = {
     SCMP_SYS(bind),           SCMP_SYS(brk),
     SCMP_SYS(clock_gettime),  SCMP_SYS(close),
     SCMP_SYS(connect),        SCMP_SYS(exit),
+    SCMP_SYS(epoll_ctl),      SCMP_SYS(epoll_pwait),
+    SCMP_SYS(epoll_wait),     SCMP_SYS(timerfd_settime),
     SCMP_SYS(exit_group),     SCMP_SYS(fstat),
     SCMP_SYS(futex),          SCMP_SYS(getpeername),
     SCMP_SYS(getpid),         SCMP_SYS(getrandom),

@@ -112,7 +112,7 @@ static gsize answer_entry(const BerthNames *names, const guint8 *query,
     if (entry->v6 && message->type == BERTH_DNS_AAAA) {
         guint8 address[16];
         memcpy(address, names->prefix, sizeof(address));
-        address[15] = BERTH_ADDRESS_HOST & 0xff;
+        address[15] = BERTH_ADDRESS6_HOST;
         return berth_dns_answer_address(query, message, address, 16, bytes);
     }
     if (entry->target_of != NULL && (any || message->type == BERTH_DNS_PTR)) {

@@ -4,6 +4,7 @@
 #include "control.h"
 
 #include <errno.h>
+#include <string.h>
 #include <sys/socket.h>
 
 typedef union {
@@ -23,12 +24,27 @@ static void drop(BerthStack *stack, const Message *message, BerthNetReply *reply
 
 static void count(BerthStack *stack, const Message *message, BerthNetReply *reply)
 {
-    reply->counters = *berth_stack_counters(stack);
+    reply->counters = berth_stack_counters(stack);
 }
 
 static void set_access(BerthStack *stack, const Message *message, BerthNetReply *reply)
 {
     reply->errnum = berth_stack_set_access(stack, &message->access.access);
+}
+
+static void set_name(BerthStack *stack, const Message *message, BerthNetReply *reply)
+{
+    const char *name = message->request.entry.name;
+    BerthNames *names = berth_dns_names(berth_stack_dns(stack));
+    if (memchr(name, '\0', BERTH_NAME_SIZE) == NULL ||
+        !berth_names_set(names, message->request.entry.number, name))
+        reply->errnum = EINVAL;
+}
+
+static void set_resolvers(BerthStack *stack, const Message *message, BerthNetReply *reply)
+{
+    reply->errnum = message->request.resolvers.count <= BERTH_RESOLVERS_MAX ? 0 : EINVAL;
+    berth_dns_set_servers(berth_stack_dns(stack), &message->request.resolvers);
 }
 
 static const struct {
@@ -40,6 +56,8 @@ static const struct {
     {BERTH_NET_REMOVE, sizeof(BerthNetRequest), drop},
     {BERTH_NET_COUNTERS, sizeof(BerthNetRequest), count},
     {BERTH_NET_ACCESS, sizeof(BerthNetAccessRequest), set_access},
+    {BERTH_NET_NAME, sizeof(BerthNetRequest), set_name},
+    {BERTH_NET_RESOLVERS, sizeof(BerthNetRequest), set_resolvers},
 };
 
 /* False when the request has a size that is not its own. */

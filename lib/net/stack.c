@@ -3,6 +3,7 @@
 
 #include "address.h"
 #include "base/error.h"
+#include "nameserver.h"
 #include "nat.h"
 #include "reject.h"
 #include "replies.h"
@@ -27,14 +28,14 @@ typedef int slirp_os_socket;
 #define FRAMES_A_TURN 64u                        /* so that sockets get their turn under a flood */
 #define SEND_BUFFER   (4 * 1024 * 1024)          /* asked for; the host's wmem_max decides */
 #define FRAME_COST    128u                       /* of a frame that waits, beside its bytes */
-#define SPARE_FDS     64u /* kept for resolv.conf and connections going out */
+#define SPARE_FDS     (64u + BERTH_DNS_PENDING_MAX) /* kept for connections going out */
 
 /* Without frames to or from libslirp for so long, no retransmission is due (the longest gap is 64
  * s) and no flow is left to age but those that own a descriptor. */
 #define QUIET_USEC (75 * G_USEC_PER_SEC)
 
 /* The first descriptors of a poll are ours. */
-enum { POLL_FRAMES, POLL_CALLER, POLL_OURS };
+enum { POLL_FRAMES, POLL_CALLER, POLL_DNS, POLL_OURS };
 
 struct BerthStack {
     Slirp *slirp;
@@ -56,6 +57,7 @@ struct BerthStack {
     gsize waiting_size;
     gint64 last_frame_usec;
     BerthStackCounters counters;
+    BerthNameserver *nameserver;
     BerthNat nat;
     guint8 frame[FRAME_MAX]; /* from the guest */
     guint8 translated[FRAME_MAX];
@@ -117,6 +119,11 @@ static ssize_t on_send_packet(const void *frame, size_t size, void *opaque)
     note_sender(stack, frame, size);
     send_or_keep(stack, frame, size);
     return (ssize_t)size;
+}
+
+static void on_name_answer(const guint8 *frame, gsize size, gpointer user_data)
+{
+    send_or_keep(user_data, frame, size);
 }
 
 static void send_waiting(BerthStack *stack)
@@ -192,6 +199,7 @@ static BerthFilterVerdict judge(BerthStack *stack, gsize size)
 
 static void take_frames(BerthStack *stack)
 {
+    stack->nat.server = berth_nameserver_by_tcp(stack->nameserver);
     guint taken = 0;
     bool passed = false;
     gsize size;
@@ -201,8 +209,10 @@ static void take_frames(BerthStack *stack)
         stack->counters.verdicts[verdict]++;
         if (verdict != BERTH_FILTER_PASS)
             continue;
-        passed = true;
         stack->counters.bytes_in += size;
+        if (berth_nameserver_take(stack->nameserver, stack->frame, size))
+            continue;
+        passed = true;
         berth_nat_from_guest(&stack->nat, stack->frame, size);
         slirp_input(stack->slirp, stack->frame, (int)size);
     }
@@ -296,6 +306,7 @@ static Slirp *open_slirp(BerthStack *stack, const BerthStackSetup *setup)
         .vnameserver6 = address6(setup->prefix6, BERTH_ADDRESS6_DNS),
         .if_mtu = setup->mtu,
         .if_mru = setup->mtu,
+        .disable_dns = true,
         .disable_dhcp = true,
     };
     return slirp_new(&config, &callbacks, stack);
@@ -316,7 +327,8 @@ BerthStack *berth_stack_new(const BerthStackSetup *setup, GError **error)
     /* A full socket only makes frames wait here instead, so a refusal does not matter. */
     setsockopt(setup->frames_fd, SOL_SOCKET, SO_SNDBUF, &(int){SEND_BUFFER}, sizeof(int));
 
-    if (setup->mtu >= BERTH_MTU_MIN && setup->mtu <= BERTH_MTU_MAX)
+    stack->nameserver = berth_nameserver_new(setup->mtu, on_name_answer, stack);
+    if (stack->nameserver != NULL && setup->mtu >= BERTH_MTU_MIN && setup->mtu <= BERTH_MTU_MAX)
         stack->slirp = open_slirp(stack, setup);
     if (stack->slirp == NULL) {
         berth_error_set(error, BERTH_ERROR_FAILED, "net.stack", NULL,
@@ -324,6 +336,7 @@ BerthStack *berth_stack_new(const BerthStackSetup *setup, GError **error)
                         setup->mtu);
         return NULL;
     }
+    memcpy(berth_dns_names(berth_stack_dns(stack))->prefix, setup->prefix6, sizeof(setup->prefix6));
     stack->listeners = berth_listeners_new(stack->slirp, setup->owner_only ? setup->diag_fd : -1);
     return g_steal_pointer(&stack);
 }
@@ -335,14 +348,22 @@ void berth_stack_free(BerthStack *stack)
     berth_listeners_free(stack->listeners);
     if (stack->slirp != NULL)
         slirp_cleanup(stack->slirp);
+    berth_nameserver_free(stack->nameserver);
     g_queue_clear_full(&stack->waiting, (GDestroyNotify)g_bytes_unref);
     g_array_unref(stack->polls);
     g_free(stack);
 }
 
-const BerthStackCounters *berth_stack_counters(const BerthStack *stack)
+BerthStackCounters berth_stack_counters(const BerthStack *stack)
 {
-    return &stack->counters;
+    BerthStackCounters counters = stack->counters;
+    counters.dns = *berth_dns_counters(berth_nameserver_dns(stack->nameserver));
+    return counters;
+}
+
+BerthDns *berth_stack_dns(BerthStack *stack)
+{
+    return berth_nameserver_dns(stack->nameserver);
 }
 
 int berth_stack_set_access(BerthStack *stack, const BerthAccess *access)
@@ -430,6 +451,7 @@ static int wait_for_events(BerthStack *stack, int fd)
     add_poll(stack, stack->frames_fd,
              g_queue_is_empty(&stack->waiting) ? POLLIN : POLLIN | POLLOUT);
     add_poll(stack, fd, POLLIN);
+    add_poll(stack, berth_dns_fd(berth_stack_dns(stack)), POLLIN);
     POLLFDS_FILL(stack->slirp, &slirp_msec, on_add_poll, stack);
 
     gint64 wait = wait_usec(stack, slirp_msec);
@@ -483,10 +505,13 @@ int berth_stack_run(BerthStack *stack, int fd,
         const struct pollfd *ours = (const struct pollfd *)(const void *)stack->polls->data;
         short frames = ours[POLL_FRAMES].revents;
         short caller = ours[POLL_CALLER].revents;
+        short names = ours[POLL_DNS].revents;
         if ((frames & POLLOUT) != 0)
             send_waiting(stack);
         if ((frames & (POLLIN | POLLERR | POLLHUP)) != 0)
             take_frames(stack);
+        if (names != 0)
+            berth_dns_run(berth_stack_dns(stack));
         if (caller != 0 && !on_readable(stack, fd, user_data))
             return 0;
     }

@@ -7,7 +7,8 @@
  * The guest is 10.0.2.15, its gateway 10.0.2.2 and its name server 10.0.2.3, and the same in IPv6
  * (address.h). There is no DHCP and no router is advertised: the agent configures eth0. libslirp
  * lets the guest reach the host's loopback and all else; the filter is what keeps it from that, by
- * the distro's policy (model/access.h). What is refused is answered (reject.h).
+ * the distro's policy (model/access.h). What is refused is answered (reject.h). Of DNS libslirp
+ * sees nothing: nameserver.h takes it by UDP, and nat.h sends TCP to the host's server.
  *
  * Forwards open a listener on the host and hand each connection on to the guest (listeners.h).
  *
@@ -19,6 +20,7 @@
  */
 #pragma once
 
+#include "dns.h"
 #include "filter.h"
 #include "listeners.h"
 
@@ -40,6 +42,7 @@ typedef struct {
     guint64 bytes_out;
     guint64 waited;  /* frames that had to wait for the guest */
     guint64 dropped; /* frames to the guest that found the queue full or no guest */
+    BerthDnsCounters dns;
 } BerthStackCounters;
 
 typedef struct {
@@ -70,8 +73,11 @@ int berth_stack_add(BerthStack *stack, const BerthStackRule *rule);
 /* Close the listener of @rule; connections made through it go on. 0, or ENOENT. */
 int berth_stack_remove(BerthStack *stack, const BerthStackRule *rule);
 
-/* Borrowed, up to date whenever on_readable is called. */
-const BerthStackCounters *berth_stack_counters(const BerthStack *stack);
+/* Up to date whenever on_readable is called. */
+BerthStackCounters berth_stack_counters(const BerthStack *stack);
+
+/* The guest's name server: whom it asks, and what it knows. Borrowed. */
+BerthDns *berth_stack_dns(BerthStack *stack);
 
 /* Pass frames until @on_readable, which is called when @fd is readable or hung up, returns false.
  * 0, or the errno of a poll that failed. */

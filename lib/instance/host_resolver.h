@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * host_resolver — the name servers of the host, followed as networks and VPNs come and go.
+ *
+ * resolv.conf is replaced, rewritten, or a link whose target is; every directory on the way to it
+ * is watched, or the nearest one that exists, and so is the file itself. It is the keeper that
+ * reads it: berth-net, which parses what a hostile guest sends, then needs no file at all.
+ *
+ * On the thread-default GMainContext. A file that cannot be read has no servers. Where inotify is
+ * not to be had the list stays what it was at first.
+ */
+#pragma once
+
+#include "net/resolv.h"
+
+G_BEGIN_DECLS
+
+typedef struct BerthHostResolver BerthHostResolver;
+
+/* @on_change is called when the list is another than before; never from within this. */
+BerthHostResolver *berth_host_resolver_new(const char *path, void (*on_change)(gpointer user_data),
+                                           gpointer user_data);
+void berth_host_resolver_free(BerthHostResolver *resolver);
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(BerthHostResolver, berth_host_resolver_free)
+
+/* Borrowed. */
+const BerthResolvers *berth_host_resolver_list(const BerthHostResolver *resolver);
+
+G_END_DECLS

@@ -1,0 +1,273 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * A real berth-net, asked for names by this program as its guest; this program is also the name
+ * server of the host.
+ */
+#include "net/nameserver.h"
+
+#include "base/fd.h"
+#include "net/address.h"
+#include "../lib/dns_query.h"
+#include "../lib/frames.h"
+#include "../lib/net_process.h"
+
+#include <arpa/inet.h>
+#include <poll.h>
+#include <unistd.h>
+
+#define WAIT_MSEC 10000
+#define MTU       1500
+
+enum { SYN = 2, ACK = 16 };
+
+typedef struct {
+    int frames_fd;
+    int guest_fd;
+    int server_fd; /* UDP and, with the same number, TCP */
+    int stream_fd;
+    guint16 server_port;
+    BerthNet *net;
+    guint8 frame[20000]; /* that came last */
+    gsize size;
+} World;
+
+static int open_server(int type, guint16 *port)
+{
+    int fd = socket(AF_INET, type | SOCK_CLOEXEC, 0);
+    struct sockaddr_in name = {
+        .sin_family = AF_INET, .sin_port = htons(*port), .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    socklen_t size = sizeof(name);
+    g_assert_cmpint(bind(fd, (struct sockaddr *)&name, size), ==, 0);
+    g_assert_cmpint(getsockname(fd, (struct sockaddr *)&name, &size), ==, 0);
+    *port = ntohs(name.sin_port);
+    return fd;
+}
+
+static void tell_servers(World *world)
+{
+    g_autofree char *text = g_strdup_printf("nameserver 127.0.0.1:%u\n", world->server_port);
+    BerthResolvers list = berth_resolv_parse(text);
+    g_assert_cmpuint(list.count, ==, 1);
+    berth_net_set_resolvers(world->net, &list);
+}
+
+static void on_counters(int errnum, const BerthStackCounters *counters, gpointer user_data)
+{
+    g_assert_cmpint(errnum, ==, 0);
+    *(BerthStackCounters *)user_data = *counters;
+    ((BerthStackCounters *)user_data)->dropped = 12345;
+}
+
+/* Requests are answered in their order, so what was told before is known after this. */
+static BerthStackCounters count(World *world)
+{
+    BerthStackCounters counters = {0};
+    berth_net_get_counters(world->net, on_counters, &counters);
+    while (counters.dropped == 0)
+        g_main_context_iteration(NULL, TRUE);
+    return counters;
+}
+
+static void setup(World *world, gconstpointer data)
+{
+    int pair[2];
+    *world = (World){0};
+    g_assert_cmpint(berth_fd_socketpair(SOCK_DGRAM, pair), ==, 0);
+    world->frames_fd = pair[0];
+    world->guest_fd = pair[1];
+    world->server_fd = open_server(SOCK_DGRAM, &world->server_port);
+    world->stream_fd = open_server(SOCK_STREAM, &world->server_port);
+    g_assert_cmpint(listen(world->stream_fd, 1), ==, 0);
+    world->net = start_net(world->frames_fd, MTU);
+    settle_net(world->net);
+}
+
+static void teardown(World *world, gconstpointer data)
+{
+    berth_net_free(world->net);
+    close(world->frames_fd);
+    close(world->guest_fd);
+    close(world->server_fd);
+    close(world->stream_fd);
+}
+
+static void ask(World *world, guint id, const char *name)
+{
+    guint8 query[DNS_QUERY_MAX], frame[DNS_QUERY_MAX + 64];
+    Flow flow = {IPPROTO_UDP, 0, BERTH_ADDRESS_GUEST, BERTH_ADDRESS_DNS, 40000, 53, 0, 0};
+    gsize size = make_frame(frame, &flow, query, make_query(query, id, name, 1));
+    g_assert_cmpint(send(world->guest_fd, frame, size, 0), ==, (gssize)size);
+}
+
+/* The server's answer to the next question: itself and @extra bytes. */
+static void answer(World *world, gsize extra)
+{
+    struct pollfd entry = {.fd = world->server_fd, .events = POLLIN};
+    struct sockaddr_storage from;
+    socklen_t from_size = sizeof(from);
+    g_autofree guint8 *bytes = g_malloc0(DNS_QUERY_MAX + extra);
+    g_assert_cmpint(poll(&entry, 1, WAIT_MSEC), ==, 1);
+    ssize_t size =
+        recvfrom(world->server_fd, bytes, DNS_QUERY_MAX, 0, (struct sockaddr *)&from, &from_size);
+    g_assert_cmpint(size, >, 12);
+    bytes[2] |= 0x80;
+    g_assert_cmpint(sendto(world->server_fd, bytes, (gsize)size + extra, 0,
+                           (struct sockaddr *)&from, from_size),
+                    >, 0);
+}
+
+/* The next frame with IP; who asks for the guest's station is told. */
+static void receive(World *world)
+{
+    guint8 *frame = world->frame;
+    struct pollfd entry = {.fd = world->guest_fd, .events = POLLIN};
+    do {
+        g_assert_cmpint(poll(&entry, 1, WAIT_MSEC), ==, 1);
+        world->size = (gsize)recv(world->guest_fd, frame, sizeof(world->frame), 0);
+        if (get_u16(frame + 12) == 0x0806) {
+            memmove(frame + 38, frame + 28, 4);
+            memcpy(frame + 22, guest_station, 6);
+            put_u32(frame + 28, BERTH_ADDRESS_GUEST);
+            frame[21] = 2;
+            memcpy(frame + 6, guest_station, 6);
+            send(world->guest_fd, frame, 42, 0);
+        }
+    } while (get_u16(frame + 12) != 0x0800);
+    g_assert_true(checksums_are_right(frame));
+    g_assert_cmphex(get_u32(frame + 30), ==, BERTH_ADDRESS_GUEST);
+}
+
+/* Returns the answer's code. */
+static guint receive_answer(World *world, guint id)
+{
+    receive(world);
+    g_assert_cmphex(get_u32(world->frame + 26), ==, BERTH_ADDRESS_DNS);
+    g_assert_cmpuint(get_u16(world->frame + 34), ==, 53);
+    g_assert_cmpuint(get_u16(world->frame + 36), ==, 40000);
+    g_assert_cmphex(get_u16(world->frame + 42), ==, id);
+    return world->frame[45] & 15;
+}
+
+static void test_passes_questions_on(World *world, gconstpointer data)
+{
+    tell_servers(world);
+    count(world);
+    ask(world, 7, "example.com");
+    answer(world, 20);
+    g_assert_cmpuint(receive_answer(world, 7), ==, 0);
+    BerthStackCounters counters = count(world);
+    g_assert_cmpuint(counters.dns.queries, ==, 1);
+    g_assert_cmpuint(counters.dns.answered, ==, 1);
+}
+
+static void test_nobody_to_ask(World *world, gconstpointer data)
+{
+    ask(world, 7, "example.com");
+    g_assert_cmpuint(receive_answer(world, 7), ==, 2);
+    g_assert_cmpuint(count(world).dns.no_server, ==, 1);
+}
+
+static void test_names_of_distros(World *world, gconstpointer data)
+{
+    berth_net_set_name(world->net, 5, "Debian");
+    count(world);
+    ask(world, 7, "debian.berth.internal");
+    g_assert_cmpuint(receive_answer(world, 7), ==, 0);
+    g_assert_cmphex(get_u32(world->frame + world->size - 4), ==, BERTH_ADDRESS_NEIGHBOURS + 5);
+    berth_net_set_name(world->net, 5, "");
+    count(world);
+    ask(world, 8, "debian.berth.internal");
+    g_assert_cmpuint(receive_answer(world, 8), ==, 3);
+}
+
+static void test_answer_larger_than_the_mtu_is_cut(World *world, gconstpointer data)
+{
+    tell_servers(world);
+    count(world);
+    ask(world, 7, "example.com");
+    answer(world, MTU);
+    receive_answer(world, 7);
+    g_assert_cmpuint(world->frame[44] & 2, !=, 0); /* truncated */
+    g_assert_cmpuint(world->size, <, 100);
+}
+
+static void test_tcp_goes_to_the_server(World *world, gconstpointer data)
+{
+    guint8 frame[64];
+    tell_servers(world);
+    count(world);
+    Flow syn = {IPPROTO_TCP, SYN, BERTH_ADDRESS_GUEST, BERTH_ADDRESS_DNS, 40000, 53, 1000, 0};
+    gsize size = make_frame(frame, &syn, NULL, 0);
+    g_assert_cmpint(send(world->guest_fd, frame, size, 0), ==, (gssize)size);
+    receive(world);
+    g_assert_cmphex(get_u32(world->frame + 26), ==, BERTH_ADDRESS_DNS);
+    g_assert_cmpuint(get_u16(world->frame + 34), ==, 53);
+    g_assert_cmpuint(world->frame[47], ==, SYN | ACK);
+    berth_autofd int connection = accept(world->stream_fd, NULL, NULL);
+    g_assert_cmpint(connection, >=, 0);
+}
+
+/* Neither other ports of its address nor pieces of questions get libslirp to ask anybody. */
+static void test_libslirp_asks_nobody(World *world, gconstpointer data)
+{
+    guint8 query[DNS_QUERY_MAX], frame[DNS_QUERY_MAX + 64];
+    gsize query_size = make_query(query, 1, "example.com", 1);
+    tell_servers(world);
+    count(world);
+    for (guint i = 0; i < 2; i++) {
+        Flow flow = {IPPROTO_UDP,
+                     0,
+                     BERTH_ADDRESS_GUEST,
+                     BERTH_ADDRESS_DNS,
+                     40000,
+                     i == 0 ? world->server_port : 53,
+                     0,
+                     0};
+        gsize size = make_frame(frame, &flow, query, query_size);
+        if (i == 1) { /* the last piece is the whole of it */
+            put_u16(frame + 20, 0x2000);
+            put_u16(frame + 24, 0);
+            put_u16(frame + 24, fold(sum(0, frame + 14, 20)));
+            send(world->guest_fd, frame, size, 0);
+            put_u16(frame + 20, 1);
+        }
+        send(world->guest_fd, frame, size, 0);
+    }
+    BerthStackCounters counters = count(world);
+    while (counters.verdicts[BERTH_FILTER_PASS] < 3)
+        counters = count(world);
+    count(world);
+    struct pollfd entry = {.fd = world->server_fd, .events = POLLIN};
+    g_assert_cmpint(poll(&entry, 1, 50), ==, 0);
+    g_assert_cmpuint(counters.dns.queries, ==, 0);
+}
+
+static void test_flood_of_questions(World *world, gconstpointer data)
+{
+    enum { FLOOD = 20000 };
+    tell_servers(world);
+    count(world);
+    for (guint i = 0; i < FLOOD; i++)
+        ask(world, i & 0xffff, "example.com");
+    BerthStackCounters counters = count(world);
+    while (counters.dns.queries < FLOOD)
+        counters = count(world);
+    g_assert_cmpuint(counters.dns.overtaken, ==, FLOOD - BERTH_DNS_PENDING_MAX);
+    ask(world, 9, "host.berth.internal");
+    g_assert_cmpuint(receive_answer(world, 9), ==, 0);
+}
+
+int main(int argc, char **argv)
+{
+    g_test_init(&argc, &argv, NULL);
+#define ADD(name, function)                                                                        \
+    g_test_add("/net/nameserver/" name, World, NULL, setup, function, teardown)
+    ADD("passes-questions-on", test_passes_questions_on);
+    ADD("nobody-to-ask", test_nobody_to_ask);
+    ADD("names-of-distros", test_names_of_distros);
+    ADD("answer-larger-than-the-mtu-is-cut", test_answer_larger_than_the_mtu_is_cut);
+    ADD("tcp-goes-to-the-server", test_tcp_goes_to_the_server);
+    ADD("libslirp-asks-nobody", test_libslirp_asks_nobody);
+    ADD("flood-of-questions", test_flood_of_questions);
+    return g_test_run();
+}
