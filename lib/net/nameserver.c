@@ -6,11 +6,16 @@
 #include "datagram.h"
 #include "dns_message.h"
 
+#include <net/ethernet.h>
+#include <netinet/in.h>
 #include <string.h>
 
-#define PORT_DNS   53u
-#define ANSWER_MAX 65535u
-#define LAST_BYTE6 0x03 /* of prefix::3 */
+#define ETHERNET_SIZE 14u
+#define IPV4_SIZE     20u
+#define IPV6_SIZE     40u
+#define PORT_DNS      53u
+#define ANSWER_MAX    65535u
+#define LAST_BYTE6    0x03 /* of prefix::3 */
 
 struct BerthNameserver {
     BerthDns *dns;
@@ -54,24 +59,33 @@ void berth_nameserver_free(BerthNameserver *server)
     g_free(server);
 }
 
-static bool is_ours(const BerthNameserver *server, const BerthDatagramEnds *ends)
+static bool is_our_address6(const BerthNameserver *server, const guint8 *address)
 {
     static const guint8 none[16];
     const guint8 *prefix = berth_dns_names(server->dns)->prefix;
-    if (ends->our_port != PORT_DNS)
+    return memcmp(prefix, none, sizeof(none)) != 0 && memcmp(address, prefix, 15) == 0 &&
+           address[15] == LAST_BYTE6;
+}
+
+/* Whether it is for us in any way but ICMP. */
+static bool is_ours(const BerthNameserver *server, const guint8 *frame, gsize size)
+{
+    const guint8 *ip = frame + ETHERNET_SIZE;
+    if (size < ETHERNET_SIZE + IPV4_SIZE)
         return false;
-    if (ends->family == 4)
-        return berth_get_u32(ends->ours) == BERTH_ADDRESS_DNS;
-    return memcmp(prefix, none, sizeof(none)) != 0 && memcmp(ends->ours, prefix, 15) == 0 &&
-           ends->ours[15] == LAST_BYTE6;
+    if (berth_get_u16(frame + 12) == ETHERTYPE_IP)
+        return berth_get_u32(ip + 16) == BERTH_ADDRESS_DNS && ip[9] != IPPROTO_ICMP;
+    return berth_get_u16(frame + 12) == ETHERTYPE_IPV6 && size >= ETHERNET_SIZE + IPV6_SIZE &&
+           is_our_address6(server, ip + 24) && ip[6] != IPPROTO_ICMPV6;
 }
 
 bool berth_nameserver_take(BerthNameserver *server, const guint8 *frame, gsize size)
 {
     BerthDatagram datagram;
-    if (!berth_datagram_parse(frame, size, &datagram) || !is_ours(server, &datagram.ends))
+    if (!is_ours(server, frame, size))
         return false;
-    berth_dns_ask(server->dns, &datagram.ends, datagram.data, datagram.size);
+    if (berth_datagram_parse(frame, size, &datagram) && datagram.ends.our_port == PORT_DNS)
+        berth_dns_ask(server->dns, &datagram.ends, datagram.data, datagram.size);
     return true;
 }
 

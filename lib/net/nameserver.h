@@ -3,6 +3,9 @@
  * nameserver — the guest's name server as it sees it: UDP frames to port 53 of 10.0.2.3, and of
  * prefix::3 where there is IPv6, and the frames of the answers. dns.h does the work.
  *
+ * Nothing else is there. libslirp would take the rest of what is sent to such an address for the
+ * host's loopback, so it does not get to see it; all but echo requests, which it answers itself.
+ *
  * An answer that does not fit the guest's interface is cut, upon which the guest asks by TCP; that
  * goes to the host's name server itself, by nat.h.
  */
@@ -26,7 +29,8 @@ berth_nameserver_new(guint mtu, void (*send)(const guint8 *frame, gsize size, gp
 void berth_nameserver_free(BerthNameserver *server);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(BerthNameserver, berth_nameserver_free)
 
-/* Whether the guest's @frame was for us; then it has been dealt with. */
+/* Whether the guest's @frame was for us; then it has been dealt with. After nat.h has looked at it.
+ */
 bool berth_nameserver_take(BerthNameserver *server, const guint8 *frame, gsize size);
 
 /* Where TCP to it is to go. */

@@ -210,10 +210,10 @@ static void take_frames(BerthStack *stack)
         if (verdict != BERTH_FILTER_PASS)
             continue;
         stack->counters.bytes_in += size;
+        berth_nat_from_guest(&stack->nat, stack->frame, size);
         if (berth_nameserver_take(stack->nameserver, stack->frame, size))
             continue;
         passed = true;
-        berth_nat_from_guest(&stack->nat, stack->frame, size);
         slirp_input(stack->slirp, stack->frame, (int)size);
     }
     if (!passed)

@@ -116,25 +116,36 @@ static void answer(World *world, gsize extra)
                     >, 0);
 }
 
-/* The next frame with IP; who asks for the guest's station is told. */
-static void receive(World *world)
+static void tell_station(World *world)
 {
     guint8 *frame = world->frame;
+    memmove(frame + 38, frame + 28, 4);
+    memcpy(frame + 22, guest_station, 6);
+    put_u32(frame + 28, BERTH_ADDRESS_GUEST);
+    frame[21] = 2;
+    memcpy(frame + 6, guest_station, 6);
+    g_assert_cmpint(send(world->guest_fd, frame, 42, 0), ==, 42);
+}
+
+/* The next frame with IP; who asks for the guest's station is told. */
+static void receive_ip(World *world)
+{
     struct pollfd entry = {.fd = world->guest_fd, .events = POLLIN};
-    do {
+    for (;;) {
         g_assert_cmpint(poll(&entry, 1, WAIT_MSEC), ==, 1);
-        world->size = (gsize)recv(world->guest_fd, frame, sizeof(world->frame), 0);
-        if (get_u16(frame + 12) == 0x0806) {
-            memmove(frame + 38, frame + 28, 4);
-            memcpy(frame + 22, guest_station, 6);
-            put_u32(frame + 28, BERTH_ADDRESS_GUEST);
-            frame[21] = 2;
-            memcpy(frame + 6, guest_station, 6);
-            send(world->guest_fd, frame, 42, 0);
-        }
-    } while (get_u16(frame + 12) != 0x0800);
-    g_assert_true(checksums_are_right(frame));
-    g_assert_cmphex(get_u32(frame + 30), ==, BERTH_ADDRESS_GUEST);
+        world->size = (gsize)recv(world->guest_fd, world->frame, sizeof(world->frame), 0);
+        if (get_u16(world->frame + 12) == 0x0800)
+            return;
+        if (get_u16(world->frame + 12) == 0x0806)
+            tell_station(world);
+    }
+}
+
+static void receive(World *world)
+{
+    receive_ip(world);
+    g_assert_true(checksums_are_right(world->frame));
+    g_assert_cmphex(get_u32(world->frame + 30), ==, BERTH_ADDRESS_GUEST);
 }
 
 /* Returns the answer's code. */
@@ -207,6 +218,50 @@ static void test_tcp_goes_to_the_server(World *world, gconstpointer data)
     g_assert_cmpint(connection, >=, 0);
 }
 
+static bool guest_gets_something(World *world, int msec)
+{
+    struct pollfd entry = {.fd = world->guest_fd, .events = POLLIN};
+    return poll(&entry, 1, msec) == 1;
+}
+
+/* Without a server that has IPv4 there is nowhere to go, and least of all to the host's loopback.
+ */
+static void test_tcp_goes_nowhere_else(World *world, gconstpointer data)
+{
+    guint8 frame[64];
+    for (guint i = 0; i < 2; i++) {
+        Flow syn = {IPPROTO_TCP,
+                    SYN,
+                    BERTH_ADDRESS_GUEST,
+                    BERTH_ADDRESS_DNS,
+                    (guint16)(40000 + i),
+                    i == 0 ? 53 : world->server_port,
+                    1000,
+                    0};
+        gsize size = make_frame(frame, &syn, NULL, 0);
+        g_assert_cmpint(send(world->guest_fd, frame, size, 0), ==, (gssize)size);
+    }
+    while (count(world).verdicts[BERTH_FILTER_PASS] < 2)
+        ;
+    count(world);
+    g_assert_false(guest_gets_something(world, 50));
+    struct pollfd entry = {.fd = world->stream_fd, .events = POLLIN};
+    g_assert_cmpint(poll(&entry, 1, 0), ==, 0);
+}
+
+static void test_echo_is_answered(World *world, gconstpointer data)
+{
+    guint8 frame[64];
+    Flow flow = {IPPROTO_ICMP, 0, BERTH_ADDRESS_GUEST, BERTH_ADDRESS_DNS, 0, 0, 0, 0};
+    put_ipv4(frame, &flow, 8);
+    memset(frame + 34, 0, 8);
+    frame[34] = 8;
+    put_u16(frame + 36, fold(sum(0, frame + 34, 8)));
+    g_assert_cmpint(send(world->guest_fd, frame, 42, 0), ==, 42);
+    receive_ip(world);
+    g_assert_cmpuint(world->frame[34], ==, 0);
+}
+
 /* Neither other ports of its address nor pieces of questions get libslirp to ask anybody. */
 static void test_libslirp_asks_nobody(World *world, gconstpointer data)
 {
@@ -267,6 +322,8 @@ int main(int argc, char **argv)
     ADD("names-of-distros", test_names_of_distros);
     ADD("answer-larger-than-the-mtu-is-cut", test_answer_larger_than_the_mtu_is_cut);
     ADD("tcp-goes-to-the-server", test_tcp_goes_to_the_server);
+    ADD("tcp-goes-nowhere-else", test_tcp_goes_nowhere_else);
+    ADD("echo-is-answered", test_echo_is_answered);
     ADD("libslirp-asks-nobody", test_libslirp_asks_nobody);
     ADD("flood-of-questions", test_flood_of_questions);
     return g_test_run();
