@@ -3,6 +3,7 @@
 
 #include "base/error.h"
 #include "base/fd.h"
+#include "namespaces.h"
 
 #include <errno.h>
 #include <linux/capability.h>
@@ -52,6 +53,15 @@ static int set_limits(const BerthSandbox *sandbox)
     return errnum;
 }
 
+/* A host that refuses is not left; the other walls stand without this one. */
+static int leave_host(const BerthSandbox *sandbox)
+{
+    int errnum = sandbox->leave_host ? berth_namespaces_leave() : 0;
+    if (errnum != 0)
+        g_debug("%s: no namespaces here: %s", sandbox->step, g_strerror(errnum));
+    return 0;
+}
+
 static int drop_capabilities(const BerthSandbox *sandbox)
 {
     /* Fails where there are none to drop from, and then is not needed. */
@@ -87,6 +97,17 @@ static guint64 landlock_rights(int version)
     return (G_GUINT64_CONSTANT(1) << rights[MIN((gsize)version, G_N_ELEMENTS(rights) - 1)]) - 1;
 }
 
+/* The ruleset as version 6 has it; an older header ends before that, and an older kernel is told a
+ * shorter size. */
+typedef struct {
+    guint64 handled_access_fs;
+    guint64 handled_access_net; /* none: the network stays */
+    guint64 scoped;
+} Ruleset;
+
+#define SCOPED_VERSION 6
+#define SCOPED_ALL     3u /* abstract unix sockets, signals */
+
 static int close_paths(const BerthSandbox *sandbox)
 {
     if (!sandbox->no_paths)
@@ -95,10 +116,10 @@ static int close_paths(const BerthSandbox *sandbox)
     if (version <= 0)
         return 0; /* a kernel without it: the filter of system calls has to do */
 
-    const struct landlock_ruleset_attr attributes = {.handled_access_fs =
-                                                         landlock_rights((int)version)};
-    berth_autofd int ruleset = (int)syscall(SYS_landlock_create_ruleset, &attributes,
-                                            sizeof(attributes.handled_access_fs), 0);
+    const Ruleset attributes = {.handled_access_fs = landlock_rights((int)version),
+                                .scoped = SCOPED_ALL};
+    gsize size = version >= SCOPED_VERSION ? sizeof(attributes) : sizeof(guint64);
+    berth_autofd int ruleset = (int)syscall(SYS_landlock_create_ruleset, &attributes, size, 0);
     if (ruleset < 0 || syscall(SYS_landlock_restrict_self, ruleset, 0) < 0)
         return errno;
     return 0;
@@ -143,6 +164,7 @@ static const struct {
 } walls[] = {
     {"close descriptors", close_descriptors},
     {"set limits", set_limits},
+    {"leave the host", leave_host}, /* while it may still be looked into: it writes its own maps */
     {"refuse privileges", refuse_privileges},
     {"drop capabilities", drop_capabilities},
     {"hide memory", hide_memory},

@@ -4,7 +4,9 @@
  *
  * Whatever the rules say: only the descriptors up to `last_fd` stay open; no privilege can be
  * gained and none is kept; no core file; no other process of the user may look into this one; it
- * dies with the thread that started it. All system calls but those of the rules fail with EPERM.
+ * dies with the thread that started it. Where the kernel has Landlock for it, no process outside
+ * can be signalled and no abstract unix socket be reached. All system calls but those of the rules
+ * fail with EPERM.
  *
  * For good, for the whole process. Must come before any thread is started. Errors: errno's, with
  * the id prefix of the rules.
@@ -33,7 +35,7 @@ typedef struct {
     struct {
         guint argument;
         guint64 mask, value;
-    } only[2];
+    } only[3];
 } BerthSandboxRule;
 
 typedef struct {
@@ -43,6 +45,7 @@ typedef struct {
     guint descriptors_max;
     guint64 memory_max; /* private writable memory, bytes; 0: no limit. Not with a sanitizer */
     bool no_paths;      /* nothing can be reached by a path, also where a call were to allow it */
+    bool leave_host;    /* namespaces of its own (namespaces.h), where the host allows it */
 
     const int *allowed; /* calls, whatever their arguments */
     gsize n_allowed;
