@@ -13,18 +13,20 @@
 #include <errno.h>
 #include <sys/socket.h>
 
-/* A berth-net that lives shorter than this is not started again. */
-#define LIFE_MIN_USEC (G_GINT64_CONSTANT(1000) * 1000)
+/* So many ends of berth-net in so short a time, and it is not started again. */
+#define ENDS_MAX    5u
+#define WINDOW_USEC (10 * G_USEC_PER_SEC)
 
 struct BerthNetwork {
     const BerthMachine *machine;
     char *program;
     const BerthNetworkEvents *events;
     gpointer user_data;
-    int net_fd;          /* berth-net's end of the frames */
-    int guest_fd;        /* QEMU's */
-    BerthNet *net;       /* this and ports: NULL once it is given up */
-    gint64 started_usec; /* of net, monotonic */
+    int net_fd;                  /* berth-net's end of the frames */
+    int guest_fd;                /* QEMU's */
+    BerthNet *net;               /* this and ports: NULL once it is given up */
+    gint64 ended_usec[ENDS_MAX]; /* monotonic, of those before; a ring */
+    guint ends;
     BerthPorts *ports;
     BerthForwardPolicy *policy;
     GPtrArray *listeners; /* of the guest, newest; BerthListener* */
@@ -119,7 +121,6 @@ static bool start(BerthNetwork *network, GError **error)
     BerthNetSetup setup = {.mtu = network->machine->mtu,
                            .owner_only = network->machine->owner_only};
     berth_address_prefix6(network->machine->id, setup.prefix6);
-    network->started_usec = g_get_monotonic_time();
     network->net =
         berth_net_new(network->program, network->net_fd, &setup, &net_events, network, error);
     send_access(network);
@@ -128,16 +129,26 @@ static bool start(BerthNetwork *network, GError **error)
     return network->net != NULL;
 }
 
+/* Whether berth-net has ended too often by now. */
+static bool count_end(BerthNetwork *network)
+{
+    gint64 now = g_get_monotonic_time();
+    gint64 *oldest = &network->ended_usec[network->ends++ % ENDS_MAX];
+    bool often = network->ends > ENDS_MAX && now - *oldest < WINDOW_USEC;
+    *oldest = now;
+    return often;
+}
+
 static void on_net_exit(BerthNet *net, gpointer user_data)
 {
     BerthNetwork *network = user_data;
-    bool lived = g_get_monotonic_time() - network->started_usec > LIFE_MIN_USEC;
     g_clear_pointer(&network->net, berth_net_free);
 
     g_autoptr(GError) error = NULL;
-    if (!lived)
+    if (count_end(network))
         berth_error_set(&error, BERTH_ERROR_FAILED, "net.ended", NULL,
-                        "berth-net ended as soon as it was started");
+                        "berth-net ended %u times in %u seconds", ENDS_MAX + 1,
+                        (guint)(WINDOW_USEC / G_USEC_PER_SEC));
     if (error != NULL || !start(network, &error)) {
         g_clear_pointer(&network->ports, berth_ports_free); /* or it would go on trying */
         network->events->failed(error, network->user_data);

@@ -4,7 +4,7 @@
  *
  * Holds both ends of the frames, so that QEMU and berth-net can each be replaced without the other
  * noticing more than lost packets. A berth-net that dies is started again and its forwards are
- * opened anew; one that dies as soon as it is started is given up. It is told the host's name
+ * opened anew; one that does so again and again is given up. It is told the host's name
  * servers and the distros that run, as they change.
  *
  * On the thread-default GMainContext.

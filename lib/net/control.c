@@ -34,6 +34,8 @@ struct BerthNet {
     GSource *child;
     const BerthNetEvents *events;
     gpointer user_data;
+    void (*on_client)(gpointer user_data); /* NULL unless it is waited for */
+    gpointer client_user_data;
 };
 
 static void drop_source(GSource **source)
@@ -148,6 +150,18 @@ static void stop_talking(BerthNet *net)
     berth_fd_close(&net->fd);
 }
 
+static void take_notice(BerthNet *net, const BerthNetReply *notice)
+{
+    void (*on_client)(gpointer user_data) = net->on_client;
+    if (!notice->client_waits) {
+        if (net->events->refused != NULL)
+            net->events->refused(notice->refused_port, net->user_data);
+    } else if (on_client != NULL) {
+        net->on_client = NULL;
+        on_client(net->client_user_data);
+    }
+}
+
 /* One answer a turn, and nothing touches @net after the callback. */
 static gboolean on_readable(gint fd, GIOCondition condition, gpointer user_data)
 {
@@ -158,8 +172,7 @@ static gboolean on_readable(gint fd, GIOCondition condition, gpointer user_data)
         return G_SOURCE_CONTINUE;
 
     if (size == (ssize_t)sizeof(reply) && reply.id == 0) {
-        if (net->events->refused != NULL)
-            net->events->refused(reply.refused_port, net->user_data);
+        take_notice(net, &reply);
         return G_SOURCE_CONTINUE;
     }
     gpointer call = NULL;
@@ -313,6 +326,14 @@ void berth_net_set_name(BerthNet *net, guint number, const char *name)
     Call *call = new_call(net, BERTH_NET_NAME, sizeof(BerthNetRequest));
     call->request->entry.number = number;
     g_strlcpy(call->request->entry.name, name, BERTH_NAME_SIZE);
+    start_call(net, call);
+}
+
+void berth_net_watch(BerthNet *net, void (*on_client)(gpointer user_data), gpointer user_data)
+{
+    Call *call = new_call(net, BERTH_NET_WATCH, sizeof(BerthNetRequest));
+    net->on_client = on_client;
+    net->client_user_data = user_data;
     start_call(net, call);
 }
 

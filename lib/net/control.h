@@ -36,6 +36,7 @@ typedef enum {
     BERTH_NET_COUNTERS = 3,  /* nothing of the request is looked at */
     BERTH_NET_ACCESS = 4,    /* a BerthNetAccessRequest */
     BERTH_NET_NAME = 5,      /* one entry of the table of names.h */
+    BERTH_NET_WATCH = 6,     /* for the next client of a forward: a notice follows, once */
     BERTH_NET_RESOLVERS = 7, /* the name servers to ask */
 } BerthNetOp;
 
@@ -59,9 +60,10 @@ typedef struct {
 } BerthNetAccessRequest;
 
 typedef struct {
-    guint32 id; /* 0: the guest was refused refused_port of the host */
+    guint32 id; /* 0: a notice */
     gint32 errnum;
-    guint16 refused_port;
+    bool client_waits;           /* the notice that BERTH_NET_WATCH asked for; or */
+    guint16 refused_port;        /* the guest was refused this port of the host */
     BerthStackCounters counters; /* for BERTH_NET_COUNTERS, else zero */
 } BerthNetReply;
 
@@ -112,6 +114,12 @@ void berth_net_set_resolvers(BerthNet *net, const BerthResolvers *resolvers);
 /* @name is the distro with @number, from 1 to BERTH_NUMBER_MAX; "": it has stopped. Names too long
  * for one are ignored. */
 void berth_net_set_name(BerthNet *net, guint number, const char *name);
+
+/* Call @on_client once, when the next client connects to a forward; the seam for a guest that is
+ * suspended while its berth-net is not: the client has been accepted, the frame that tells the
+ * guest waits in the socket of the frames, and the guest is to be woken. Asked for anew, it is
+ * asked for once. Nobody is called if the process ends first; a new one must be asked again. */
+void berth_net_watch(BerthNet *net, void (*on_client)(gpointer user_data), gpointer user_data);
 
 /* @counters is borrowed, NULL unless @errnum is 0. */
 void berth_net_get_counters(BerthNet *net,

@@ -12,27 +12,36 @@ typedef union {
     BerthNetAccessRequest access;
 } Message;
 
-static void add(BerthStack *stack, const Message *message, BerthNetReply *reply)
+static bool send_reply(int fd, const BerthNetReply *reply)
+{
+    ssize_t sent;
+    do
+        sent = send(fd, reply, sizeof(*reply), MSG_NOSIGNAL);
+    while (sent < 0 && errno == EINTR);
+    return sent == (ssize_t)sizeof(*reply);
+}
+
+static void add(BerthStack *stack, int fd, const Message *message, BerthNetReply *reply)
 {
     reply->errnum = berth_stack_add(stack, &message->request.rule);
 }
 
-static void drop(BerthStack *stack, const Message *message, BerthNetReply *reply)
+static void drop(BerthStack *stack, int fd, const Message *message, BerthNetReply *reply)
 {
     reply->errnum = berth_stack_remove(stack, &message->request.rule);
 }
 
-static void count(BerthStack *stack, const Message *message, BerthNetReply *reply)
+static void count(BerthStack *stack, int fd, const Message *message, BerthNetReply *reply)
 {
     reply->counters = berth_stack_counters(stack);
 }
 
-static void set_access(BerthStack *stack, const Message *message, BerthNetReply *reply)
+static void set_access(BerthStack *stack, int fd, const Message *message, BerthNetReply *reply)
 {
     reply->errnum = berth_stack_set_access(stack, &message->access.access);
 }
 
-static void set_name(BerthStack *stack, const Message *message, BerthNetReply *reply)
+static void set_name(BerthStack *stack, int fd, const Message *message, BerthNetReply *reply)
 {
     const char *name = message->request.entry.name;
     BerthNames *names = berth_dns_names(berth_stack_dns(stack));
@@ -41,27 +50,41 @@ static void set_name(BerthStack *stack, const Message *message, BerthNetReply *r
         reply->errnum = EINVAL;
 }
 
-static void set_resolvers(BerthStack *stack, const Message *message, BerthNetReply *reply)
+static void set_resolvers(BerthStack *stack, int fd, const Message *message, BerthNetReply *reply)
 {
     reply->errnum = message->request.resolvers.count <= BERTH_RESOLVERS_MAX ? 0 : EINVAL;
     berth_dns_set_servers(berth_stack_dns(stack), &message->request.resolvers);
 }
 
+/* Blocking, as answers are: the keeper always reads. */
+static void on_client(gpointer user_data)
+{
+    const BerthNetReply notice = {.client_waits = true};
+    send_reply(GPOINTER_TO_INT(user_data), &notice);
+}
+
+static void watch(BerthStack *stack, int fd, const Message *message, BerthNetReply *reply)
+{
+    berth_stack_watch(stack, on_client, GINT_TO_POINTER(fd));
+}
+
 static const struct {
     guint32 op;
     gsize size; /* of the request */
-    void (*carry_out)(BerthStack *stack, const Message *message, BerthNetReply *reply);
+    void (*carry_out)(BerthStack *stack, int fd, const Message *message, BerthNetReply *reply);
 } ops[] = {
     {BERTH_NET_ADD, sizeof(BerthNetRequest), add},
     {BERTH_NET_REMOVE, sizeof(BerthNetRequest), drop},
     {BERTH_NET_COUNTERS, sizeof(BerthNetRequest), count},
     {BERTH_NET_ACCESS, sizeof(BerthNetAccessRequest), set_access},
     {BERTH_NET_NAME, sizeof(BerthNetRequest), set_name},
+    {BERTH_NET_WATCH, sizeof(BerthNetRequest), watch},
     {BERTH_NET_RESOLVERS, sizeof(BerthNetRequest), set_resolvers},
 };
 
 /* False when the request has a size that is not its own. */
-static bool carry_out(BerthStack *stack, const Message *message, gsize size, BerthNetReply *reply)
+static bool carry_out(BerthStack *stack, int fd, const Message *message, gsize size,
+                      BerthNetReply *reply)
 {
     if (size < sizeof(BerthNetRequest))
         return false;
@@ -70,20 +93,11 @@ static bool carry_out(BerthStack *stack, const Message *message, gsize size, Ber
         if (ops[i].op != message->request.op)
             continue;
         if (ops[i].size == size)
-            ops[i].carry_out(stack, message, reply);
+            ops[i].carry_out(stack, fd, message, reply);
         return ops[i].size == size;
     }
     reply->errnum = ENOSYS;
     return size == sizeof(BerthNetRequest);
-}
-
-static bool send_reply(int fd, const BerthNetReply *reply)
-{
-    ssize_t sent;
-    do
-        sent = send(fd, reply, sizeof(*reply), MSG_NOSIGNAL);
-    while (sent < 0 && errno == EINTR);
-    return sent == (ssize_t)sizeof(*reply);
 }
 
 bool berth_serve(BerthStack *stack, int fd, gpointer user_data)
@@ -95,7 +109,7 @@ bool berth_serve(BerthStack *stack, int fd, gpointer user_data)
             return true;
         BerthNetReply reply = {0};
         if (size <= 0 || (gsize)size > sizeof(message) ||
-            !carry_out(stack, &message, (gsize)size, &reply) || !send_reply(fd, &reply))
+            !carry_out(stack, fd, &message, (gsize)size, &reply) || !send_reply(fd, &reply))
             return false;
     }
 }

@@ -57,6 +57,8 @@ struct BerthStack {
     gsize waiting_size;
     gint64 last_frame_usec;
     BerthStackCounters counters;
+    void (*on_client)(gpointer user_data); /* NULL unless somebody wants to know */
+    gpointer client_user_data;
     BerthNameserver *nameserver;
     BerthNat nat;
     guint8 frame[FRAME_MAX]; /* from the guest */
@@ -420,12 +422,29 @@ static int on_add_poll(slirp_os_socket fd, int events, void *opaque)
     return (int)stack->polls->len - 1;
 }
 
+void berth_stack_watch(BerthStack *stack, void (*on_client)(gpointer user_data), gpointer user_data)
+{
+    stack->on_client = on_client;
+    stack->client_user_data = user_data;
+}
+
+static void tell_client(BerthStack *stack, int fd)
+{
+    if (!berth_listeners_have(stack->listeners, fd))
+        return;
+    void (*on_client)(gpointer user_data) = stack->on_client;
+    stack->on_client = NULL;
+    on_client(stack->client_user_data);
+}
+
 static int on_get_revents(int index, void *opaque)
 {
     BerthStack *stack = opaque;
     if (stack->only_poll != 0 && index != stack->only_poll)
         return 0;
     short got = g_array_index(stack->polls, struct pollfd, index).revents;
+    if (got != 0 && stack->on_client != NULL)
+        tell_client(stack, g_array_index(stack->polls, struct pollfd, index).fd);
     int events = 0;
     for (gsize i = 0; i < G_N_ELEMENTS(event_bits); i++)
         if ((got & event_bits[i].poll) != 0)

@@ -1,0 +1,233 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * A real berth-net whose guest is this program, and is stopped or suspended at times.
+ */
+#include "net/stack.h"
+
+#include "base/fd.h"
+#include "net/address.h"
+#include "../lib/frames.h"
+#include "../lib/net_process.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <poll.h>
+#include <stdio.h>
+#include <unistd.h>
+
+#define WAIT_MSEC 10000
+#define MIB       (1024u * 1024)
+
+enum { SYN = 2, PSH = 8, ACK = 16 };
+
+typedef struct {
+    int frames_fd;
+    int guest_fd;
+    guint16 port; /* forwarded */
+    BerthNet *net;
+    guint clients; /* told of */
+} World;
+
+static guint16 free_port(void)
+{
+    berth_autofd int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    struct sockaddr_in name = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    socklen_t size = sizeof(name);
+    g_assert_cmpint(bind(fd, (struct sockaddr *)&name, size), ==, 0);
+    g_assert_cmpint(getsockname(fd, (struct sockaddr *)&name, &size), ==, 0);
+    return ntohs(name.sin_port);
+}
+
+static void on_done(int errnum, gpointer user_data)
+{
+    *(int *)user_data = errnum;
+}
+
+static void setup(World *world, gconstpointer data)
+{
+    int pair[2], result = -1;
+    g_assert_cmpint(berth_fd_socketpair(SOCK_DGRAM, pair), ==, 0);
+    *world = (World){.frames_fd = pair[0], .guest_fd = pair[1], .port = free_port()};
+    world->net = start_net(world->frames_fd, 16384);
+    const BerthLeg leg = {.protocol = BERTH_TCP,
+                          .family = 4,
+                          .host = {127, 0, 0, 1},
+                          .host_port = world->port,
+                          .guest = {10, 0, 2, 15},
+                          .guest_port = world->port};
+    berth_net_add(world->net, &leg, on_done, &result);
+    while (result < 0)
+        g_main_context_iteration(NULL, TRUE);
+    g_assert_cmpint(result, ==, 0);
+}
+
+static void teardown(World *world, gconstpointer data)
+{
+    berth_net_free(world->net);
+    berth_fd_close(&world->frames_fd);
+    berth_fd_close(&world->guest_fd);
+}
+
+static int connect_client(World *world)
+{
+    int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    struct sockaddr_in name = {.sin_family = AF_INET,
+                               .sin_port = htons(world->port),
+                               .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    g_assert_cmpint(connect(fd, (struct sockaddr *)&name, sizeof(name)), ==, 0);
+    g_assert_cmpint(berth_fd_set_nonblocking(fd, true), ==, 0);
+    return fd;
+}
+
+/* --- memory --- */
+
+static gsize memory_of(pid_t pid)
+{
+    g_autofree char *path = g_strdup_printf("/proc/%d/status", (int)pid);
+    g_autofree char *text = NULL;
+    gsize kib;
+    g_assert_true(g_file_get_contents(path, &text, NULL, NULL));
+    const char *line = strstr(text, "\nVmRSS:");
+    g_assert_nonnull(line);
+    g_assert_cmpint(sscanf(line, "\nVmRSS: %zu kB", &kib), ==, 1);
+    return kib * 1024;
+}
+
+static void tell_station(World *world, guint8 *frame)
+{
+    memmove(frame + 38, frame + 28, 4);
+    memcpy(frame + 22, guest_station, 6);
+    put_u32(frame + 28, BERTH_ADDRESS_GUEST);
+    frame[21] = 2;
+    memcpy(frame + 6, guest_station, 6);
+    g_assert_cmpint(send(world->guest_fd, frame, 42, 0), ==, 42);
+}
+
+/* The guest takes the connection that comes next. */
+static void accept_in_guest(World *world)
+{
+    guint8 frame[20000];
+    do {
+        struct pollfd entry = {.fd = world->guest_fd, .events = POLLIN};
+        g_assert_cmpint(poll(&entry, 1, WAIT_MSEC), ==, 1);
+        recv(world->guest_fd, frame, sizeof(frame), 0);
+        if (get_u16(frame + 12) == 0x0806 && frame[21] == 1)
+            tell_station(world, frame);
+    } while (get_u16(frame + 12) != 0x0800 || frame[23] != IPPROTO_TCP || frame[47] != SYN);
+
+    Flow answer = {IPPROTO_TCP,
+                   SYN | ACK,
+                   get_u32(frame + 30),
+                   get_u32(frame + 26),
+                   get_u16(frame + 36),
+                   get_u16(frame + 34),
+                   1000,
+                   get_u32(frame + 38) + 1};
+    gsize size = make_frame(frame, &answer, NULL, 0);
+    g_assert_cmpint(send(world->guest_fd, frame, size, 0), ==, (gssize)size);
+}
+
+/* Pour in until nobody takes more for a while. */
+static gsize pour(const int *clients, guint count, int quiet_msec)
+{
+    static const guint8 block[65536];
+    gsize poured = 0;
+    g_autofree struct pollfd *polls = g_new0(struct pollfd, count);
+    for (guint i = 0; i < count; i++)
+        polls[i] = (struct pollfd){.fd = clients[i], .events = POLLOUT};
+    while (poll(polls, count, quiet_msec) > 0)
+        for (guint i = 0; i < count; i++)
+            if ((polls[i].revents & POLLOUT) != 0)
+                poured += (gsize)MAX(write(clients[i], block, sizeof(block)), 0);
+    return poured;
+}
+
+/* QEMU has been stopped: it holds the socket and reads nothing. Each connection may keep what
+ * libslirp's buffers hold, and all of them together what may wait for the guest. */
+static void test_stopped_guest_costs_a_bounded_amount(World *world, gconstpointer data)
+{
+    enum { CLIENTS = 40, BUFFERS = 512 * 1024 };
+    int clients[CLIENTS];
+    for (guint i = 0; i < CLIENTS; i++) {
+        clients[i] = connect_client(world);
+        accept_in_guest(world);
+    }
+    gsize before = memory_of(berth_net_pid(world->net));
+    gsize poured = pour(clients, CLIENTS, 700); /* retransmissions are due after 500 */
+    gsize full = memory_of(berth_net_pid(world->net));
+    pour(clients, CLIENTS, 700);
+    gsize later = memory_of(berth_net_pid(world->net));
+    g_test_message("%zu KiB before, %zu KiB after %zu KiB, %zu KiB later", before / 1024,
+                   full / 1024, poured / 1024, later / 1024);
+    g_assert_cmpuint(later - before, <, BERTH_STACK_QUEUE_MAX + CLIENTS * BUFFERS);
+    g_assert_cmpuint(before, <, 8 * MIB);
+    for (guint i = 0; i < CLIENTS; i++)
+        close(clients[i]);
+}
+
+/* --- a guest to be woken --- */
+
+static void on_client(gpointer user_data)
+{
+    ((World *)user_data)->clients++;
+}
+
+static void watch(World *world)
+{
+    berth_net_watch(world->net, on_client, world);
+}
+
+static void expect_clients(World *world, guint clients)
+{
+    while (world->clients < clients)
+        g_main_context_iteration(NULL, TRUE);
+    settle_net(world->net);
+    g_assert_cmpuint(world->clients, ==, clients);
+}
+
+static void test_client_of_a_suspended_guest_is_told_once(World *world, gconstpointer data)
+{
+    berth_autofd int unwatched = connect_client(world);
+    accept_in_guest(world);
+    watch(world);
+    settle_net(world->net);
+    g_assert_cmpuint(world->clients, ==, 0);
+
+    berth_autofd int first = connect_client(world);
+    expect_clients(world, 1);
+    berth_autofd int second = connect_client(world);
+    settle_net(world->net);
+    g_assert_cmpuint(world->clients, ==, 1);
+
+    watch(world); /* once for two requests */
+    watch(world);
+    settle_net(world->net);
+    berth_autofd int third = connect_client(world);
+    expect_clients(world, 2);
+    berth_autofd int fourth = connect_client(world);
+    settle_net(world->net);
+    g_assert_cmpuint(world->clients, ==, 2);
+    accept_in_guest(world); /* the frame is there for it when it wakes */
+}
+
+static void test_data_does_not_wake(World *world, gconstpointer data)
+{
+    berth_autofd int client = connect_client(world);
+    accept_in_guest(world);
+    watch(world);
+    settle_net(world->net);
+    g_assert_cmpint(write(client, "hello", 5), ==, 5);
+    settle_net(world->net);
+    settle_net(world->net);
+    g_assert_cmpuint(world->clients, ==, 0);
+}
+
+int main(int argc, char **argv)
+{
+    g_test_init(&argc, &argv, NULL);
+#define ADD(name, function) g_test_add("/net/stack/" name, World, NULL, setup, function, teardown)
+    ADD("stopped-guest-costs-a-bounded-amount", test_stopped_guest_costs_a_bounded_amount);
+    ADD("client-of-a-suspended-guest-is-told-once", test_client_of_a_suspended_guest_is_told_once);
+    ADD("data-does-not-wake", test_data_does_not_wake);
+    return g_test_run();
+}
