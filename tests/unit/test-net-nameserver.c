@@ -312,6 +312,100 @@ static void test_flood_of_questions(World *world, gconstpointer data)
     g_assert_cmpuint(receive_answer(world, 9), ==, 0);
 }
 
+/* --- IPv6, without a process --- */
+
+static const guint8 prefix[16] = {0xfd, 1, 2, 3, 4, 5};
+
+typedef struct {
+    guint8 bytes[1000];
+    gsize size;
+} Sent;
+
+static void on_frame(const guint8 *frame, gsize size, gpointer user_data)
+{
+    Sent *sent = user_data;
+    g_assert_cmpuint(size, <=, sizeof(sent->bytes));
+    memcpy(sent->bytes, frame, size);
+    sent->size = size;
+}
+
+/* A question for host.berth.internal from prefix::15 to prefix::LAST. */
+static gsize make_question6(guint8 *frame, guint last, guint next_header, guint port)
+{
+    guint8 *ip = frame + 14, *udp = ip + 40;
+    gsize size = 8 + make_query(udp + 8, 77, "host.berth.internal", 28);
+    memset(frame, 0, 14 + 40 + 8);
+    memcpy(frame, gateway_station, 6);
+    memcpy(frame + 6, guest_station, 6);
+    put_u16(frame + 12, 0x86dd);
+    ip[0] = 0x60;
+    put_u16(ip + 4, (guint)size);
+    ip[6] = (guint8)next_header;
+    memcpy(ip + 8, prefix, 16);
+    memcpy(ip + 24, prefix, 16);
+    ip[23] = 0x15;
+    ip[39] = (guint8)last;
+    put_u16(udp, 40000);
+    put_u16(udp + 2, port);
+    put_u16(udp + 4, (guint)size);
+    return 14 + 40 + size;
+}
+
+static void test_ipv6_question(void)
+{
+    Sent sent = {.size = 0};
+    guint8 frame[500];
+    g_autoptr(BerthNameserver) server = berth_nameserver_new(1500, on_frame, &sent);
+    memcpy(berth_dns_names(berth_nameserver_dns(server))->prefix, prefix, sizeof(prefix));
+    g_assert_true(berth_nameserver_take(server, frame, make_question6(frame, 3, 17, 53)));
+    g_assert_cmpuint(sent.size, >, 62);
+    g_assert_cmpuint(get_u16(sent.bytes + 62), ==, 77);
+    g_assert_cmpuint(sent.bytes[14 + 23], ==, 3); /* from prefix::3 */
+    g_assert_cmpuint(sent.bytes[14 + 39], ==, 0x15);
+    g_assert_cmpuint(sent.bytes[sent.size - 1], ==, 2); /* prefix::2 is the answer */
+    g_assert_cmpmem(sent.bytes + sent.size - 16, 15, prefix, 15);
+}
+
+static void test_what_is_not_ours_passes(void)
+{
+    static const struct {
+        guint last, next_header, port;
+        bool prefix;
+        bool ours;
+    } cases[] = {
+        {3, 17, 53, false, false}, /* there is no IPv6 */
+        {2, 17, 53, true, false},
+        {3, 58, 53, true, false}, /* an echo request, or a question for its station */
+        {3, 17, 54, true, true},  /* ends here */
+        {3, 6, 53, true, true},
+        {3, 0, 53, true, true},
+    };
+    for (gsize i = 0; i < G_N_ELEMENTS(cases); i++) {
+        Sent sent = {.size = 0};
+        guint8 frame[500];
+        g_autoptr(BerthNameserver) server = berth_nameserver_new(1500, on_frame, &sent);
+        if (cases[i].prefix)
+            memcpy(berth_dns_names(berth_nameserver_dns(server))->prefix, prefix, sizeof(prefix));
+        gsize size = make_question6(frame, cases[i].last, cases[i].next_header, cases[i].port);
+        g_assert_true(berth_nameserver_take(server, frame, size) == cases[i].ours);
+        g_assert_cmpuint(sent.size, ==, 0);
+    }
+}
+
+static void test_every_cut(void)
+{
+    Sent sent = {.size = 0};
+    guint8 frame[500];
+    g_autoptr(BerthNameserver) server = berth_nameserver_new(1500, on_frame, &sent);
+    memcpy(berth_dns_names(berth_nameserver_dns(server))->prefix, prefix, sizeof(prefix));
+    gsize size = make_question6(frame, 3, 17, 53);
+    for (gsize cut = 0; cut < size; cut++) {
+        g_autofree guint8 *part = g_memdup2(frame, cut);
+        berth_nameserver_take(server, part, cut);
+        g_assert_cmpuint(sent.size, ==, 0);
+    }
+}
+
 int main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
@@ -326,5 +420,8 @@ int main(int argc, char **argv)
     ADD("echo-is-answered", test_echo_is_answered);
     ADD("libslirp-asks-nobody", test_libslirp_asks_nobody);
     ADD("flood-of-questions", test_flood_of_questions);
+    g_test_add_func("/net/nameserver/ipv6-question", test_ipv6_question);
+    g_test_add_func("/net/nameserver/what-is-not-ours-passes", test_what_is_not_ours_passes);
+    g_test_add_func("/net/nameserver/every-cut", test_every_cut);
     return g_test_run();
 }
