@@ -143,12 +143,13 @@ static void watch_lock(Member *member)
 static void add_member(BerthRunning *all, const char *id)
 {
     g_autofree char *path = g_build_filename(all->runtime_dir, id, NULL);
+    g_hash_table_remove(all->members, id); /* first: both would have the same watches */
     int watch = inotify_add_watch(all->watch_fd, path, IN_CREATE | IN_ONLYDIR);
     if (watch < 0)
         return; /* no directory, or it has gone */
     Member *member = g_new(Member, 1);
     *member = (Member){.all = all, .id = g_strdup(id), .directory = watch, .lock = -1, .pidfd = -1};
-    g_hash_table_replace(all->members, member->id, member);
+    g_hash_table_insert(all->members, member->id, member);
     watch_lock(member);
 }
 

@@ -170,6 +170,22 @@ static void test_directory_that_goes(World *world, gconstpointer data)
     end(one);
 }
 
+/* As one that is seen twice, in the directory and by an event. */
+static void test_directory_that_comes_again(World *world, gconstpointer data)
+{
+    g_autofree char *path = g_build_filename(world->runtime_dir, "aa", NULL);
+    g_autofree char *away = g_build_filename(world->dir, "away", NULL);
+    prepare(world, "aa", "debian", 1);
+    start(world);
+    g_assert_cmpint(rename(path, away), ==, 0);
+    g_assert_cmpint(rename(away, path), ==, 0);
+    settle();
+    pid_t one = start_keeper(world, "aa");
+    expect(world, 1, "debian");
+    end(one);
+    expect(world, 1, "");
+}
+
 static void test_what_is_no_running_distro(World *world, gconstpointer data)
 {
     static const char *const locks[] = {"", "x\n", "0\n", "-1\n", "999999999\n", "1\n"};
@@ -221,6 +237,7 @@ int main(int argc, char **argv)
     ADD("those-that-start-later", test_those_that_start_later);
     ADD("other-name-and-number", test_other_name_and_number);
     ADD("directory-that-goes", test_directory_that_goes);
+    ADD("directory-that-comes-again", test_directory_that_comes_again);
     ADD("what-is-no-running-distro", test_what_is_no_running_distro);
     ADD("many", test_many);
     return g_test_run();
