@@ -28,7 +28,7 @@ static const int allowed[] = {
     SCMP_SYS(connect), SCMP_SYS(sethostname), SCMP_SYS(mount),      SCMP_SYS(kill),
     SCMP_SYS(getppid), SCMP_SYS(getpid),      SCMP_SYS(fcntl),      SCMP_SYS(chroot),
     SCMP_SYS(getuid),  SCMP_SYS(getgid),      SCMP_SYS(semget),     SCMP_SYS(write),
-    SCMP_SYS(getpgid),
+    SCMP_SYS(getpgid), SCMP_SYS(sigaltstack),
 };
 
 typedef struct {
