@@ -79,14 +79,16 @@ static bool is_ours(const BerthNameserver *server, const guint8 *frame, gsize si
            is_our_address6(server, ip + 24) && ip[6] != IPPROTO_ICMPV6;
 }
 
-bool berth_nameserver_take(BerthNameserver *server, const guint8 *frame, gsize size)
+BerthNameserverVerdict berth_nameserver_take(BerthNameserver *server, const guint8 *frame,
+                                             gsize size)
 {
     BerthDatagram datagram;
     if (!is_ours(server, frame, size))
-        return false;
-    if (berth_datagram_parse(frame, size, &datagram) && datagram.ends.our_port == PORT_DNS)
-        berth_dns_ask(server->dns, &datagram.ends, datagram.data, datagram.size);
-    return true;
+        return BERTH_NAMESERVER_OTHER;
+    if (!berth_datagram_parse(frame, size, &datagram) || datagram.ends.our_port != PORT_DNS)
+        return BERTH_NAMESERVER_NOBODY;
+    berth_dns_ask(server->dns, &datagram.ends, datagram.data, datagram.size);
+    return BERTH_NAMESERVER_TAKEN;
 }
 
 BerthNatServer berth_nameserver_by_tcp(const BerthNameserver *server)

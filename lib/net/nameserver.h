@@ -29,9 +29,16 @@ berth_nameserver_new(guint mtu, void (*send)(const guint8 *frame, gsize size, gp
 void berth_nameserver_free(BerthNameserver *server);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(BerthNameserver, berth_nameserver_free)
 
-/* Whether the guest's @frame was for us; then it has been dealt with. After nat.h has looked at it.
- */
-bool berth_nameserver_take(BerthNameserver *server, const guint8 *frame, gsize size);
+typedef enum {
+    BERTH_NAMESERVER_OTHER,  /* somebody else's */
+    BERTH_NAMESERVER_TAKEN,  /* a question, dealt with */
+    BERTH_NAMESERVER_NOBODY, /* for our address, where nobody else is; TCP among it when there is no
+                                server that it could have been translated to */
+} BerthNameserverVerdict;
+
+/* What becomes of the guest's @frame. After nat.h has looked at it. */
+BerthNameserverVerdict berth_nameserver_take(BerthNameserver *server, const guint8 *frame,
+                                             gsize size);
 
 /* Where TCP to it is to go. */
 BerthNatServer berth_nameserver_by_tcp(const BerthNameserver *server);

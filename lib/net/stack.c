@@ -213,7 +213,7 @@ static void take_frames(BerthStack *stack)
             continue;
         stack->counters.bytes_in += size;
         berth_nat_from_guest(&stack->nat, stack->frame, size);
-        if (berth_nameserver_take(stack->nameserver, stack->frame, size))
+        if (berth_nameserver_take(stack->nameserver, stack->frame, size) != BERTH_NAMESERVER_OTHER)
             continue;
         passed = true;
         slirp_input(stack->slirp, stack->frame, (int)size);
