@@ -70,6 +70,8 @@ static void stop_watching(BerthHostResolver *resolver)
 static void start_watching(BerthHostResolver *resolver)
 {
     stop_watching(resolver);
+    if (resolver->path == NULL)
+        return;
     resolver->watch_fd = inotify_init1(IN_NONBLOCK | IN_CLOEXEC);
     if (resolver->watch_fd < 0)
         return;
@@ -82,7 +84,7 @@ static void start_watching(BerthHostResolver *resolver)
 static BerthResolvers read_list(const BerthHostResolver *resolver)
 {
     g_autofree char *text = NULL;
-    if (!g_file_get_contents(resolver->path, &text, NULL, NULL))
+    if (resolver->path == NULL || !g_file_get_contents(resolver->path, &text, NULL, NULL))
         return (BerthResolvers){0};
     return berth_resolv_parse(text);
 }

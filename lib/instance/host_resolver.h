@@ -17,7 +17,8 @@ G_BEGIN_DECLS
 
 typedef struct BerthHostResolver BerthHostResolver;
 
-/* @on_change is called when the list is another than before; never from within this. */
+/* @path may be NULL: then there are no servers. @on_change is called when the list is another than
+ * before; never from within this. */
 BerthHostResolver *berth_host_resolver_new(const char *path, void (*on_change)(gpointer user_data),
                                            gpointer user_data);
 void berth_host_resolver_free(BerthHostResolver *resolver);

@@ -78,7 +78,7 @@ typedef struct {
     bool owner_only;
 
     /* the keeper */
-    char *resolv_conf; /* path: the name servers that the guest asks */
+    char *resolv_conf; /* path: the name servers that the guest asks, or NULL */
     char *log;
     guint64 log_size;
     guint boot_timeout_sec;

@@ -53,7 +53,7 @@ const BerthField berth_settings_fields[] = {
     {"ports", BERTH_FIELD_BOOL, offsetof(BerthSettings, ports), "true",
      .help = "whether ports that listen in the guest appear on the host's localhost"},
     {"resolv-conf", BERTH_FIELD_STRING, offsetof(BerthSettings, resolv_conf), "/etc/resolv.conf",
-     .help = "where the name servers that guests ask are listed; followed as it changes"},
+     .help = "where the name servers that guests ask are listed; empty: they ask nobody"},
     {"ports-ignore", BERTH_FIELD_STRING, offsetof(BerthSettings, ports_ignore),
      "22,25,53,111,631,5355", .check = check_ports,
      .help = "TCP ports that do not, unless berth forward or publish says so"},

@@ -27,7 +27,7 @@ typedef struct {
     guint64 cache_size;     /* of images kept for the next import, bytes; 0: none are */
     guint mtu;              /* of the guest's eth0, bytes */
     bool ports;             /* forward the guest's listening ports to localhost */
-    char *resolv_conf;      /* path: the name servers that guests ask */
+    char *resolv_conf;      /* path: the name servers that guests ask; NULL: none */
     char *ports_ignore;     /* TCP ports that are not, "22,25"; or NULL */
     char *ports_udp;        /* UDP ports that are, or NULL */
     bool ports_notify;      /* tell sessions of new ones */

@@ -141,9 +141,11 @@ static void towards_server(BerthNat *nat, Packet *packet)
     bool starts = (packet->payload[13] & TCP_SYN) != 0;
     bool asks = berth_get_u32(packet->ip + AT_DESTINATION) == BERTH_ADDRESS_DNS &&
                 berth_get_u16(packet->payload + 2) == PORT_DNS;
+    if (!asks && !starts)
+        return;
     gint index = find_flow(nat, guest_port);
     if (!asks) {
-        if (starts && index >= 0)
+        if (index >= 0)
             nat->flows[index].guest_port = 0; /* the port has a new use */
         return;
     }

@@ -162,6 +162,13 @@ static void test_links_in_a_circle(World *world, gconstpointer data)
     expect(world, 4);
 }
 
+static void test_no_file_at_all(World *world, gconstpointer data)
+{
+    g_clear_pointer(&world->path, g_free);
+    start(world);
+    expect(world, 0);
+}
+
 int main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
@@ -173,5 +180,6 @@ int main(int argc, char **argv)
     ADD("link-that-leads-elsewhere", test_link_that_leads_elsewhere);
     ADD("target-that-comes-later", test_target_that_comes_later);
     ADD("links-in-a-circle", test_links_in_a_circle);
+    ADD("no-file-at-all", test_no_file_at_all);
     return g_test_run();
 }

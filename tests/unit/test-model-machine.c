@@ -161,6 +161,27 @@ static void test_a_guest_is_told_whose_account_it_is_to_have(void)
     g_assert_true(back->rescue);
 }
 
+static void check_resolv_conf(const char *setting, const char *expected)
+{
+    g_autoptr(BerthDistro) distro = berth_distro_new("debian");
+    g_autofree char *variable =
+        setting != NULL ? g_strconcat("BERTH_RESOLV_CONF=", setting, NULL) : NULL;
+    const char *const environment[] = {variable, NULL};
+    g_autoptr(BerthSettings) settings = berth_settings_new(NULL, NULL, NULL, environment, NULL);
+    g_autoptr(BerthMachine) machine =
+        berth_machine_new(distro, settings, &host, "[machine]\ntype=microvm\n", NULL);
+    g_autofree char *text = berth_machine_to_text(machine);
+    g_autoptr(BerthMachine) again = berth_machine_from_text(text, NULL);
+    g_assert_cmpstr(again->resolv_conf, ==, expected);
+}
+
+static void test_resolv_conf(void)
+{
+    check_resolv_conf(NULL, "/etc/resolv.conf");
+    check_resolv_conf("/run/vpn/resolv.conf", "/run/vpn/resolv.conf");
+    check_resolv_conf("", NULL); /* nobody is asked */
+}
+
 int main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
@@ -177,5 +198,6 @@ int main(int argc, char **argv)
     g_test_add_func("/model/machine/text-and-back", test_text_and_back);
     g_test_add_func("/model/machine/network-of-its-own", test_network_of_its_own);
     g_test_add_func("/model/machine/policy-of-forwards", test_policy_of_forwards);
+    g_test_add_func("/model/machine/resolv-conf", test_resolv_conf);
     return g_test_run();
 }
