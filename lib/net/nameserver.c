@@ -15,7 +15,6 @@
 #define IPV6_SIZE     40u
 #define PORT_DNS      53u
 #define ANSWER_MAX    65535u
-#define LAST_BYTE6    0x03 /* of prefix::3 */
 
 struct BerthNameserver {
     BerthDns *dns;
@@ -64,7 +63,7 @@ static bool is_our_address6(const BerthNameserver *server, const guint8 *address
     static const guint8 none[16];
     const guint8 *prefix = berth_dns_names(server->dns)->prefix;
     return memcmp(prefix, none, sizeof(none)) != 0 && memcmp(address, prefix, 15) == 0 &&
-           address[15] == LAST_BYTE6;
+           address[15] == BERTH_ADDRESS6_DNS;
 }
 
 /* Whether it is for us in any way but ICMP. */

@@ -169,6 +169,14 @@ static void tell_refused(BerthStack *stack, const BerthPacket *packet)
     stack->on_refused(port, stack->user_data);
 }
 
+static void reject(BerthStack *stack, BerthRejectReason reason, gsize size)
+{
+    guint8 answer[BERTH_REJECT_MAX];
+    gsize answer_size = berth_reject_frame(stack->frame, size, reason, answer);
+    if (answer_size > 0)
+        send_or_keep(stack, answer, answer_size);
+}
+
 /* What the policy refuses and yet answers a forward's client passes; the rest is answered. */
 static BerthFilterVerdict refuse(BerthStack *stack, BerthFilterVerdict verdict, gsize size)
 {
@@ -180,12 +188,7 @@ static BerthFilterVerdict refuse(BerthStack *stack, BerthFilterVerdict verdict, 
     if (verdict == BERTH_FILTER_EARLY)
         return verdict;
 
-    guint8 answer[BERTH_REJECT_MAX];
-    gsize answer_size = berth_reject_frame(
-        stack->frame, size, verdict == BERTH_FILTER_PORT ? BERTH_REJECT_PORT : BERTH_REJECT_POLICY,
-        answer);
-    if (answer_size > 0)
-        send_or_keep(stack, answer, answer_size);
+    reject(stack, verdict == BERTH_FILTER_PORT ? BERTH_REJECT_PORT : BERTH_REJECT_POLICY, size);
     if (verdict == BERTH_FILTER_PORT)
         tell_refused(stack, &packet);
     return verdict;
@@ -213,7 +216,10 @@ static void take_frames(BerthStack *stack)
             continue;
         stack->counters.bytes_in += size;
         berth_nat_from_guest(&stack->nat, stack->frame, size);
-        if (berth_nameserver_take(stack->nameserver, stack->frame, size) != BERTH_NAMESERVER_OTHER)
+        BerthNameserverVerdict name = berth_nameserver_take(stack->nameserver, stack->frame, size);
+        if (name == BERTH_NAMESERVER_NOBODY)
+            reject(stack, BERTH_REJECT_PORT, size);
+        if (name != BERTH_NAMESERVER_OTHER)
             continue;
         passed = true;
         slirp_input(stack->slirp, stack->frame, (int)size);

@@ -18,7 +18,7 @@
 #define WAIT_MSEC 10000
 #define MTU       1500
 
-enum { SYN = 2, ACK = 16 };
+enum { SYN = 2, RST = 4, ACK = 16 };
 
 typedef struct {
     int frames_fd;
@@ -263,6 +263,11 @@ static void test_tcp_goes_nowhere_else(World *world, gconstpointer data)
         g_assert_cmpint(send(world->guest_fd, frame, size, 0), ==, (gssize)size);
     }
     wait_for_frames(world, 2);
+    for (guint i = 0; i < 2; i++) { /* it need not wait to know */
+        receive(world);
+        g_assert_cmphex(get_u32(world->frame + 26), ==, BERTH_ADDRESS_DNS);
+        g_assert_cmpuint(world->frame[47] & RST, !=, 0);
+    }
     struct pollfd entry = {.fd = world->stream_fd, .events = POLLIN};
     g_assert_cmpint(poll(&entry, 1, 50), ==, 0);
 }
