@@ -209,6 +209,7 @@ def test_distros_of_an_older_registry_get_numbers(three):
         db.execute("DROP INDEX distro_number")
         db.execute("ALTER TABLE distro DROP COLUMN number")
         db.execute("DROP TABLE IF EXISTS forward")
+        db.execute("DROP TABLE IF EXISTS host_port")
         db.execute("PRAGMA user_version = 4")
     db.close()
     assert numbers(three) == {"alpha": 1, "beta": 2, "gamma": 3}
