@@ -12,6 +12,7 @@
 #include "net/stack.h"
 
 #include <arpa/inet.h>
+#include <malloc.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
@@ -37,6 +38,14 @@ static bool read_arguments(int argc, char **argv, BerthStackSetup *setup)
     return true;
 }
 
+/* A connection's buffers are 128 KiB each and go with it. Left alone malloc learns from their size
+ * to keep them for ever. */
+static void keep_small(void)
+{
+    mallopt(M_MMAP_THRESHOLD, 64 * 1024);
+    mallopt(M_TRIM_THRESHOLD, 256 * 1024);
+}
+
 int main(int argc, char **argv)
 {
     BerthStackSetup setup = {.frames_fd = BERTH_NET_FRAMES_FD,
@@ -46,6 +55,7 @@ int main(int argc, char **argv)
         return fail("usage: berth-net MTU PREFIX [owner-only] (started by berth-keeper)");
     signal(SIGPIPE, SIG_IGN); /* libslirp writes to whoever may have gone */
 
+    keep_small();
     close_range(BERTH_NET_CONTROL_FD + 1, ~0u, 0); /* so that what is above is ours */
     int last_fd = BERTH_NET_CONTROL_FD;
     if (setup.owner_only && (last_fd = setup.diag_fd = berth_owner_open()) < 0)

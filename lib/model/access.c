@@ -21,7 +21,7 @@ static const BerthAccessRange link_local = {4, 16, 0, {169, 254}};
 
 /* Beside the host's own addresses these lead to the host or its other distros. */
 static const BerthAccessRange near[] = {
-    {4, 24, 0, {10, 0, 3, 0}}, /* other distros, by their names */
+    {4, 24, 0, {198, 19, 255, 0}}, /* other distros, by their names */
     {4, 4, 0, {224}},          /* groups, of which the host may be a member */
 };
 

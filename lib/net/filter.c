@@ -42,8 +42,8 @@ static const struct {
 } closed_v4[] = {
     {{0, 0, 0, 0}, 8},          /* connects to the host itself */
     {{127, 0, 0, 0}, 8},        /* the host's loopback */
-    {{10, 0, 3, 0}, 32},        /* 10.0.3/24 is the distros', */
-    {{10, 0, 3, 255}, 32},      /* these two nobody's */
+    {{198, 19, 255, 0}, 32},    /* 198.19.255/24 is the distros', */
+    {{198, 19, 255, 255}, 32},  /* these two nobody's */
     {{255, 255, 255, 255}, 32}, /* which libslirp takes for the host's loopback */
 };
 

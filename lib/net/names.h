@@ -3,7 +3,7 @@
  * names — what the name server of a guest answers by itself: the host and the running distros.
  *
  *     host.berth.internal   10.0.2.2, and prefix::2 where there is IPv6
- *     NAME.berth.internal   10.0.3.N, the distro with number N (nat.h)
+ *     NAME.berth.internal   198.19.255.N, the distro with number N (nat.h)
  *
  * and their addresses in reverse. Nothing else exists below berth.internal, and nobody else is
  * asked about it. A distro called "host" is not to be found under that name.

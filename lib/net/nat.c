@@ -92,7 +92,7 @@ static void replace_tcp_port(Packet *packet, gsize at, guint16 port)
     berth_adjust_checksum(packet->payload + 16, before, port);
 }
 
-/* --- neighbours: 10.0.3.N is 127.0.N.1 --- */
+/* --- neighbours: 198.19.255.N is 127.0.N.1 --- */
 
 static bool is_neighbour(guint32 address)
 {

@@ -38,7 +38,7 @@ static const char *const meeting_points[] = {
     "169.254.3.3",
     "192.168.1.5",
     "93.184.216.34",
-    "10.0.3.9",
+    "198.19.255.9",
     "224.0.0.5",
     PREFIX_TEXT "2",
     PREFIX_TEXT "3",
@@ -231,7 +231,7 @@ static const char *const guest[] = {"10.0.2.15/32", PREFIX_TEXT "15/128", NULL};
 static const char *const metadata[] = {"169.254.169.254/32", "100.100.100.200/32",
                                        "fd00:ec2::254/128", "fd20:ce::254/128", NULL};
 static const char *const links[] = {"169.254.0.0/16", NULL};
-static const char *const near_host[] = {"10.0.3.0/24", "224.0.0.0/4", NULL};
+static const char *const near_host[] = {"198.19.255.0/24", "224.0.0.0/4", NULL};
 static const char *const nat64[] = {"64:ff9b::/96", NULL};
 
 typedef enum { FREE, NOT_FREE, UNSAID } Policy;

@@ -182,8 +182,8 @@ static void test_isolated(void)
     BerthAccess listed = access;
     g_assert_true(berth_access_add_outbound(&listed, "0.0.0.0/0 192.168.1.5 ::/0", NULL));
 
-    static const char *const closed[] = {"192.168.1.5", "172.20.3.4", "2001:db8::9",
-                                         "10.0.3.7",    "224.0.0.1",  "64:ff9b::192.168.1.5"};
+    static const char *const closed[] = {"192.168.1.5",  "172.20.3.4", "2001:db8::9",
+                                         "198.19.255.7", "224.0.0.1",  "64:ff9b::192.168.1.5"};
     static const char *const open[] = {"192.168.1.6", "172.21.0.1", "8.8.8.8", "2001:db8::8"};
     for (gsize i = 0; i < G_N_ELEMENTS(closed); i++) {
         g_assert_cmpint(ask(&access, closed[i], 80), ==, BERTH_ACCESS_REFUSED);

@@ -226,9 +226,9 @@ static const Case cases[] = {
      BERTH_FILTER_DESTINATION,
      {{30, 4, {10, 0, 2, 255}}}},
     {"to a neighbour", BASE(tcp_syn), BERTH_FILTER_DESTINATION, {{30, 4, {10, 0, 2, 4}}}},
-    {"to another distro", BASE(tcp_syn), BERTH_FILTER_PASS, {{30, 4, {10, 0, 3, 254}}}},
-    {"to all distros", BASE(udp_query), BERTH_FILTER_DESTINATION, {{30, 4, {10, 0, 3, 255}}}},
-    {"to no distro", BASE(udp_query), BERTH_FILTER_DESTINATION, {{30, 4, {10, 0, 3, 0}}}},
+    {"to another distro", BASE(tcp_syn), BERTH_FILTER_PASS, {{30, 4, {198, 19, 255, 254}}}},
+    {"to all distros", BASE(udp_query), BERTH_FILTER_DESTINATION, {{30, 4, {198, 19, 255, 255}}}},
+    {"to no distro", BASE(udp_query), BERTH_FILTER_DESTINATION, {{30, 4, {198, 19, 255, 0}}}},
     {"to itself", BASE(tcp_syn), BERTH_FILTER_DESTINATION, {{30, 4, {10, 0, 2, 15}}}},
 
     {"to ::", BASE(tcp6_syn), BERTH_FILTER_DESTINATION, {{38, 16, {0}}}},

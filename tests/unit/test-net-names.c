@@ -51,9 +51,9 @@ static void test_answers(void)
         {"host.berth.internal", A, "1:<10><0><2><2>"},
         {"HOST.Berth.INTERNAL", ANY, "1:<10><0><2><2>"},
         {"host.berth.internal", TXT, "0"},
-        {"debian.12.berth.internal", A, "1:<10><0><3><1>"},
-        {"DEBIAN.12.berth.internal", A, "1:<10><0><3><1>"},
-        {"web_1.berth.internal", A, "1:<10><0><3><254>"},
+        {"debian.12.berth.internal", A, "1:<198><19><255><1>"},
+        {"DEBIAN.12.berth.internal", A, "1:<198><19><255><1>"},
+        {"web_1.berth.internal", A, "1:<198><19><255><254>"},
         {"web_1.berth.internal", AAAA, "0"},
         {"web-1.berth.internal", A, "3"},
         {"12.berth.internal", A, "3"},
@@ -67,18 +67,18 @@ static void test_answers(void)
         {"host.berth.intern", A, "-"},
         {"", A, "-"},
         {"www.example.com", A, "-"},
-        {"1.3.0.10.in-addr.arpa", PTR, "12:<6>Debian<2>12<5>berth<8>internal<0>"},
-        {"254.3.0.10.IN-ADDR.arpa", PTR, "12:<5>web_1<5>berth<8>internal<0>"},
-        {"254.3.0.10.in-addr.arpa", A, "0"},
-        {"2.3.0.10.in-addr.arpa", PTR, "3"},
-        {"0.3.0.10.in-addr.arpa", PTR, "3"},
-        {"255.3.0.10.in-addr.arpa", PTR, "3"},
+        {"1.255.19.198.in-addr.arpa", PTR, "12:<6>Debian<2>12<5>berth<8>internal<0>"},
+        {"254.255.19.198.IN-ADDR.arpa", PTR, "12:<5>web_1<5>berth<8>internal<0>"},
+        {"254.255.19.198.in-addr.arpa", A, "0"},
+        {"2.255.19.198.in-addr.arpa", PTR, "3"},
+        {"0.255.19.198.in-addr.arpa", PTR, "3"},
+        {"255.255.19.198.in-addr.arpa", PTR, "3"},
         {"2.2.0.10.in-addr.arpa", PTR, "12:<4>host<5>berth<8>internal<0>"},
         {"3.2.0.10.in-addr.arpa", PTR, "-"},
         {"1.4.0.10.in-addr.arpa", PTR, "-"},
-        {"01.3.0.10.in-addr.arpa", PTR, "-"},
-        {"3.0.10.in-addr.arpa", PTR, "-"},
-        {"999.3.0.10.in-addr.arpa", PTR, "-"},
+        {"01.255.19.198.in-addr.arpa", PTR, "-"},
+        {"255.19.198.in-addr.arpa", PTR, "-"},
+        {"999.255.19.198.in-addr.arpa", PTR, "-"},
     };
     g_autofree BerthNames *names = g_new0(BerthNames, 1);
     set_up(names);
@@ -107,7 +107,7 @@ static void test_forgetting(void)
     g_assert_true(berth_names_set(names, 1, ""));
     g_autofree char *answer = ask(names, "debian.12.berth.internal", A);
     g_assert_cmpstr(answer, ==, "3");
-    g_autofree char *reverse = ask(names, "1.3.0.10.in-addr.arpa", PTR);
+    g_autofree char *reverse = ask(names, "1.255.19.198.in-addr.arpa", PTR);
     g_assert_cmpstr(reverse, ==, "3");
 }
 

@@ -228,7 +228,7 @@ static void test_random_bytes(void)
             put_u16(frame + 12, 0x0800);
             frame[14] = (guint8)(0x40 | g_test_rand_int_range(4, 8));
             frame[23] = (guint8[]){1, 6, 17}[i % 3];
-            put_u32(frame + (i % 2 == 0 ? 26 : 30), i % 4 < 2 ? 0x7f000701 : 0x0a000307);
+            put_u32(frame + (i % 2 == 0 ? 26 : 30), i % 4 < 2 ? 0x7f000701 : 0xc613ff07);
         }
         berth_nat_from_guest(&nat, frame, size);
         berth_nat_to_guest(&nat, frame, size, copy);
