@@ -531,13 +531,14 @@ int berth_stack_run(BerthStack *stack, int fd,
         short frames = ours[POLL_FRAMES].revents;
         short caller = ours[POLL_CALLER].revents;
         short names = ours[POLL_DNS].revents;
+        /* Before the frames, which are to find what was asked for before they were sent. */
+        if (caller != 0 && !on_readable(stack, fd, user_data))
+            return 0;
         if ((frames & POLLOUT) != 0)
             send_waiting(stack);
         if ((frames & (POLLIN | POLLERR | POLLHUP)) != 0)
             take_frames(stack);
         if (names != 0)
             berth_dns_run(berth_stack_dns(stack));
-        if (caller != 0 && !on_readable(stack, fd, user_data))
-            return 0;
     }
 }
