@@ -145,16 +145,23 @@ def test_listening_port_is_on_localhost_and_goes_again(sh, host, debian, address
     assert port not in {row["port"] for row in host.json("ports", debian)["ports"]}
 
 
+def row_of(host, debian, port):
+    return next((row for row in host.json("ports", debian)["ports"] if row["port"] == port), None)
+
+
 def test_port_the_host_uses_is_listed_with_the_reason(sh, host, debian):
-    with socket.socket() as holder:
+    with socket.socket() as holder, socket.socket(socket.AF_INET6) as other:
         holder.bind(("127.0.0.1", 0))
         holder.listen()
         port = holder.getsockname()[1]
+        other.bind(("::1", port))
+        other.listen()
         sh(f"systemd-run -q --collect --unit busy-{port} python3 -m http.server {port}")
-        row = eventually(lambda: next((row for row in host.json("ports", debian)["ports"]
-                                       if row["port"] == port), None), what="the row")
-        assert row["state"] == "blocked"
-        assert str(port) in row["reason"]
+        row = eventually(lambda: row_of(host, debian, port), what="the row")
+        assert row["state"] == "blocked" and str(port) in row["reason"] and str(os.getpid()) in row["reason"]
+        other.close()  # one of localhost's addresses is better than none, and the other's holder is named
+        row = eventually(lambda: (row := row_of(host, debian, port))["state"] == "open" and row, what="the half")
+        assert "127.0.0.1" in row["reason"] and str(os.getpid()) in row["reason"]
     # and forwarded once the host lets go of it
     assert b"200 OK" in eventually(lambda: not refused(port) and get(port), what="the retry")
     sh(f"systemctl stop busy-{port}")
