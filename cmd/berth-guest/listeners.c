@@ -13,8 +13,10 @@
 #include <sys/timerfd.h>
 #include <unistd.h>
 
-/* The tracepoint fires just before the socket can be found; a burst of sockets is one dump. */
+/* The tracepoint fires just before the socket can be found, and a burst of sockets is one dump. On
+ * a busy host "just" may be long: after the first dump there are more, each four times as late. */
 #define TICK_NSEC                 2000000L
+#define LAST_TICK_NSEC            128000000L
 #define SWEEP_NSEC                2000000000L
 #define SWEEP_WITHOUT_EVENTS_NSEC 200000000L
 #define NSEC_PER_SEC              1000000000L
@@ -26,7 +28,7 @@ struct Listeners {
     NatPorts *nat; /* or NULL */
     Source trace;
     Source timer;
-    bool ticked; /* the timer is set for a tick, not for a sweep */
+    long tick_nsec; /* what the timer is set to after an event; 0: for a sweep */
     bool known;
     size_t count;
     ListeningSocket *sockets; /* the last snapshot */
@@ -44,7 +46,7 @@ static void set_timer(Listeners *listeners, long nsec)
 
 static void set_sweep(Listeners *listeners)
 {
-    listeners->ticked = false;
+    listeners->tick_nsec = 0;
     set_timer(listeners,
               source_is_open(&listeners->trace) ? SWEEP_NSEC : SWEEP_WITHOUT_EVENTS_NSEC);
 }
@@ -119,16 +121,21 @@ static void on_timer(Source *source, uint32_t events)
     if (read(source->fd, &count, sizeof(count)) < 0)
         return;
     take_snapshot(listeners);
-    set_sweep(listeners);
+    if (listeners->tick_nsec == 0 || listeners->tick_nsec >= LAST_TICK_NSEC) {
+        set_sweep(listeners);
+        return;
+    }
+    listeners->tick_nsec *= 4;
+    set_timer(listeners, listeners->tick_nsec);
 }
 
 /* Whatever it was: a dump is due, in a moment. */
 static void tick(void *data)
 {
     Listeners *listeners = data;
-    if (!listeners->ticked)
+    if (listeners->tick_nsec != TICK_NSEC)
         set_timer(listeners, TICK_NSEC);
-    listeners->ticked = true;
+    listeners->tick_nsec = TICK_NSEC;
 }
 
 static void on_trace(Source *source, uint32_t events)
