@@ -2,6 +2,7 @@
 #include "ports.h"
 
 #include "holder.h"
+#include "port_entry.h"
 
 #include <errno.h>
 #include <string.h>
@@ -11,20 +12,6 @@
 #define LOWEST_SYSCTL "net.ipv4.ip_unprivileged_port_start"
 #define LOWEST_PATH   PROC "/sys/net/ipv4/ip_unprivileged_port_start"
 #define PENDING_MAX   1024u /* adds without an answer; a guest could change its mind without end */
-
-/* What a leg has besides its place. */
-typedef struct {
-    guint64 serial;       /* of the add that has no answer yet; 0: none */
-    guint64 holder_inode; /* whom the reason names; 0: nobody */
-    char *why;            /* why it is BLOCKED */
-} Slot;
-
-typedef struct {
-    BerthForward *forward; /* owned */
-    char *note;            /* what the plan says is not as wanted, or NULL */
-    char *privileged;      /* why it is on another port of the host, or NULL */
-    Slot slots[BERTH_LEGS];
-} Entry;
 
 /* Counted: calls that have no answer yet refer to it, also when its owner has let go. */
 struct BerthPorts {
@@ -37,23 +24,14 @@ struct BerthPorts {
     GSource *retry;   /* while a port is blocked */
 };
 
+typedef BerthPortEntry Entry;
+
 typedef struct {
     BerthPorts *ports;
     char *key;
     BerthLegKind kind;
     guint64 serial;
 } Call;
-
-static void entry_free(gpointer data)
-{
-    Entry *entry = data;
-    for (guint i = 0; i < BERTH_LEGS; i++)
-        g_free(entry->slots[i].why);
-    berth_forward_free(entry->forward);
-    g_free(entry->note);
-    g_free(entry->privileged);
-    g_free(entry);
-}
 
 static void stop_retrying(BerthPorts *ports)
 {
@@ -75,7 +53,7 @@ BerthPorts *berth_ports_new(const BerthPortsOps *ops, gpointer user_data)
     BerthPorts *ports = g_rc_box_new0(BerthPorts);
     ports->ops = ops;
     ports->user_data = user_data;
-    ports->entries = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, entry_free);
+    ports->entries = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, berth_port_entry_free);
     return ports;
 }
 
@@ -95,96 +73,13 @@ static void tell_changed(const BerthPorts *ports)
         ports->ops->changed(ports->user_data);
 }
 
-/* --- what a forward's legs come to --- */
+/* --- why not --- */
 
 static void replace(char **member, char *text_take)
 {
     g_free(*member);
     *member = text_take;
 }
-
-static char *leg_address(const BerthLeg *leg)
-{
-    return berth_rule_address_text(leg->family, leg->host);
-}
-
-static void append_part(GString *text, const char *part)
-{
-    g_string_append_printf(text, "%s%s", text->len > 0 ? "; " : "", part);
-}
-
-/* Of localhost's legs the address of the distro's own is only named where they are open. */
-static char *reason_of_open(const Entry *entry)
-{
-    const BerthForward *forward = entry->forward;
-    g_autoptr(GString) text = g_string_new(NULL);
-    if (entry->privileged != NULL)
-        g_string_append_printf(text, "it is port %u of this host: %s", forward->host_port,
-                               entry->privileged);
-    if (entry->note != NULL)
-        append_part(text, entry->note);
-    for (guint i = 0; i < BERTH_LEGS; i++) {
-        const BerthLeg *leg = &forward->legs[i];
-        if (leg->state != BERTH_FORWARD_BLOCKED ||
-            (i == BERTH_LEG_OWN && forward->legs[BERTH_LEG_V4].state == BERTH_FORWARD_BLOCKED))
-            continue;
-        g_autofree char *address = leg_address(leg);
-        g_autofree char *part = g_strdup_printf("not on %s: %s", address, entry->slots[i].why);
-        append_part(text, part);
-    }
-    return text->len > 0 ? g_strdup(text->str) : NULL;
-}
-
-static char *reason_of_blocked(const Entry *entry)
-{
-    const BerthLeg *own = &entry->forward->legs[BERTH_LEG_OWN];
-    g_autoptr(GString) text = g_string_new(entry->privileged);
-    const char *why = NULL;
-    for (guint i = 0; i < BERTH_LEGS && why == NULL; i++)
-        why = entry->slots[i].why;
-    if (why == NULL)
-        why = entry->note != NULL ? entry->note : "the host has no address for it";
-    append_part(text, why);
-    if (own->state == BERTH_FORWARD_OPEN) {
-        g_autofree char *address = leg_address(own);
-        g_autofree char *part = g_strdup_printf("it is on %s:%u", address, own->host_port);
-        append_part(text, part);
-    }
-    return g_strdup(text->str);
-}
-
-/* Whether @leg counts: of localhost those of every distro, the own one only where it is all. */
-static bool is_main(const BerthForward *forward, guint kind)
-{
-    bool others =
-        forward->legs[BERTH_LEG_V4].family != 0 || forward->legs[BERTH_LEG_V6].family != 0;
-    return forward->legs[kind].family != 0 && (kind != BERTH_LEG_OWN || !others);
-}
-
-static void summarise(Entry *entry)
-{
-    BerthForward *forward = entry->forward;
-    bool open = false, waiting = false;
-    if (forward->state == BERTH_FORWARD_IGNORED)
-        return;
-    for (guint i = 0; i < BERTH_LEGS; i++) {
-        if (!is_main(forward, i))
-            continue;
-        open = open || forward->legs[i].state == BERTH_FORWARD_OPEN;
-        waiting = waiting || forward->legs[i].state == BERTH_FORWARD_WANTED;
-    }
-    /* It is not told in bits: a new one waits for the answers of both families. */
-    if (waiting && open && forward->state != BERTH_FORWARD_OPEN)
-        open = false;
-    forward->state = open      ? BERTH_FORWARD_OPEN
-                     : waiting ? BERTH_FORWARD_WANTED
-                               : BERTH_FORWARD_BLOCKED;
-    replace(&forward->reason, open      ? reason_of_open(entry)
-                              : waiting ? NULL
-                                        : reason_of_blocked(entry));
-}
-
-/* --- why not --- */
 
 static void block(Entry *entry, BerthLegKind kind, char *why_take)
 {
@@ -231,7 +126,7 @@ static char *who_has(const BerthPorts *ports, const BerthLeg *leg, bool found,
 static void block_as_busy(const BerthPorts *ports, Entry *entry, BerthLegKind kind)
 {
     const BerthLeg *leg = &entry->forward->legs[kind];
-    Slot *slot = &entry->slots[kind];
+    BerthPortSlot *slot = &entry->slots[kind];
     BerthHolder holder = {0};
     bool found = berth_holder_find(PROC, leg, &holder);
     if (leg->state == BERTH_FORWARD_BLOCKED && found && holder.inode == slot->holder_inode)
@@ -260,7 +155,7 @@ static void block_for(const BerthPorts *ports, Entry *entry, BerthLegKind kind, 
         block_as_busy(ports, entry, kind);
         return;
     }
-    g_autofree char *address = leg_address(leg);
+    g_autofree char *address = berth_rule_address_text(leg->family, leg->host);
     entry->slots[kind].holder_inode = 0;
     if (errnum == EACCES)
         block(entry, kind, why_privileged(leg->host_port));
@@ -313,7 +208,7 @@ static void open_leg(BerthPorts *ports, Entry *entry, BerthLegKind kind)
 static void close_leg(BerthPorts *ports, Entry *entry, BerthLegKind kind)
 {
     BerthLeg *leg = &entry->forward->legs[kind];
-    Slot *slot = &entry->slots[kind];
+    BerthPortSlot *slot = &entry->slots[kind];
     if (leg->state == BERTH_FORWARD_OPEN || slot->serial != 0)
         ports->ops->remove(leg, ports->user_data);
     slot->serial = 0;
@@ -380,7 +275,7 @@ static void withdraw(BerthPorts *ports, Entry *entry)
         if (forward->legs[i].family != 0)
             block(entry, i, g_strdup(entry->privileged));
     g_clear_pointer(&entry->privileged, g_free);
-    summarise(entry);
+    berth_port_entry_summarise(entry);
 }
 
 /* What was offered and is wanted by @plan for itself is not offered any more. */
@@ -411,7 +306,7 @@ static void take_answer(BerthPorts *ports, Entry *entry, BerthLegKind kind, int 
 {
     BerthLeg *leg = &entry->forward->legs[kind];
     if (errnum == EACCES && offer(ports, entry)) {
-        summarise(entry);
+        berth_port_entry_summarise(entry);
         return;
     }
     bool later = errnum == ECONNRESET || errnum == ECANCELED;
@@ -426,7 +321,7 @@ static void take_answer(BerthPorts *ports, Entry *entry, BerthLegKind kind, int 
         leg->state = BERTH_FORWARD_IGNORED;
     else
         block_for(ports, entry, kind, errnum);
-    summarise(entry);
+    berth_port_entry_summarise(entry);
 }
 
 /* --- trying again --- */
@@ -533,7 +428,7 @@ static void follow(BerthPorts *ports, BerthForward *wanted)
     if (forward->state == BERTH_FORWARD_IGNORED)
         forward->state = BERTH_FORWARD_WANTED;
     replace(&entry->note, g_steal_pointer(&wanted->reason));
-    summarise(entry);
+    berth_port_entry_summarise(entry);
 }
 
 static void close_all_but(BerthPorts *ports, const GPtrArray *plan)
@@ -595,7 +490,7 @@ void berth_ports_reopen(BerthPorts *ports)
             if (forward->legs[i].family != 0)
                 open_leg(ports, entry, i);
         }
-        summarise(entry);
+        berth_port_entry_summarise(entry);
     }
     retry_if_blocked(ports);
     tell_changed(ports);
