@@ -194,11 +194,13 @@ static size_t collect(const ListeningSocket *sockets, size_t count, Service *ret
         bool v6 = listener->family == 6;
         if (listener->protocol != IPPROTO_TCP)
             continue;
-        if (memcmp(listener->address, any, sizeof(any)) == 0 ||
-            (!v6 && memcmp(listener->address, device_v4, 4) == 0))
-            ret_service->open[v6] = listener;
-        else if (v6 ? memcmp(listener->address, loopback_v6, 16) == 0
-                    : memcmp(listener->address, loopback_v4, 4) == 0)
+        if (!v6 && memcmp(listener->address, device_v4, 4) == 0)
+            ret_service->open[v6] = listener; /* where one is on all, too: the filter comes first */
+        else if (memcmp(listener->address, any, sizeof(any)) == 0) {
+            if (ret_service->open[v6] == NULL)
+                ret_service->open[v6] = listener;
+        } else if (v6 ? memcmp(listener->address, loopback_v6, 16) == 0
+                      : memcmp(listener->address, loopback_v4, 4) == 0)
             ret_service->local[v6] = listener;
     }
     return i;

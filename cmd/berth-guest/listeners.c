@@ -95,7 +95,7 @@ static void take_snapshot(Listeners *listeners)
     }
     size_t count = without_doors(listeners->doors, listeners->next, (size_t)found);
     if (listeners->nat != NULL) {
-        count = natports_append(listeners->nat, listeners->next, count, WIRE_LISTENERS_MAX);
+        count = natports_merge(listeners->nat, listeners->next, count, WIRE_LISTENERS_MAX);
         count = sockdiag_sort(listeners->next, count);
     }
     keep_owners(listeners, count);

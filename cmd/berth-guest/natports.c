@@ -377,15 +377,32 @@ static void refresh(NatPorts *ports)
         dump(ports, NFT_MSG_GETRULE, take_rule);
 }
 
-size_t natports_append(NatPorts *ports, ListeningSocket *sockets, size_t count, size_t max)
+static bool is_reserved(const NatPorts *ports, const WireListener *listener)
+{
+    static const uint8_t any[16];
+    if (listener->family != 6 || memcmp(listener->address, any, sizeof(any)) != 0)
+        return false;
+    for (size_t i = 0; i < ports->count; i++)
+        if (ports->ports[i].port == listener->port &&
+            ports->ports[i].protocol == listener->protocol)
+            return true;
+    return false;
+}
+
+size_t natports_merge(NatPorts *ports, ListeningSocket *sockets, size_t count, size_t max)
 {
     if (ports->stale)
         refresh(ports);
-    for (size_t i = 0; i < ports->count && count < max; i++)
-        sockets[count++] = (ListeningSocket){.listener = {.family = 4,
-                                                          .protocol = ports->ports[i].protocol,
-                                                          .port = ports->ports[i].port}};
-    return count;
+    size_t kept = 0;
+    for (size_t i = 0; i < count; i++)
+        if (!is_reserved(ports, &sockets[i].listener))
+            sockets[kept++] = sockets[i];
+    for (size_t i = 0; i < ports->count && kept < max; i++)
+        sockets[kept++] = (ListeningSocket){.listener = {.family = 4,
+                                                         .protocol = ports->ports[i].protocol,
+                                                         .port = ports->ports[i].port,
+                                                         .address = NETWORK_ADDRESS}};
+    return kept;
 }
 
 /* ---- events ---- */

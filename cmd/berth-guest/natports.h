@@ -20,6 +20,7 @@ NatPorts *natports_new(Loop *loop, void (*changed)(void *data), void *data);
 /* NULL is nothing. */
 void natports_free(NatPorts *ports);
 
-/* Append the ports to @sockets, of which @count are there and @max fit; returns their new number.
- * They are on all addresses of IPv4 and have no inode and no owner. */
-size_t natports_append(NatPorts *ports, ListeningSocket *sockets, size_t count, size_t max);
+/* Add the ports to @sockets, of which @count are there and @max fit; returns their new number. They
+ * are on the address of eth0 and have no inode and no owner. What listens on one of them on all
+ * addresses of IPv6 is left out: dockerd does without ever taking a connection. */
+size_t natports_merge(NatPorts *ports, ListeningSocket *sockets, size_t count, size_t max);

@@ -32,9 +32,9 @@ def free_port():
         return probe.getsockname()[1]
 
 
-def page(port):
-    """What the host's localhost:@port serves, or None while nobody does."""
-    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=10)
+def page(port, address="127.0.0.1"):
+    """What the host's @address:@port serves, or None while nobody does."""
+    connection = http.client.HTTPConnection(address, port, timeout=10)
     try:
         connection.request("GET", "/")
         return connection.getresponse().read().decode()
@@ -90,6 +90,16 @@ def test_services_reach_each_other_by_name(web):
 
 
 # --- the daemon from the host ---
+
+
+def test_published_without_a_proxy_of_dockers(web):
+    """dockerd then listens on the port and never takes a connection; its rules do the work."""
+    port = free_port()
+    web.sh(f"""mkdir -p /etc/docker; echo '{{"userland-proxy": false}}' >/etc/docker/daemon.json
+        systemctl restart docker; docker run -d --name bare -p {port}:80 web""")
+    for address in ("127.0.0.1", "::1"):
+        assert eventually(lambda: page(port, address), what=address) == "from-a-container\n"
+    web.sh("docker rm -f bare; rm /etc/docker/daemon.json; systemctl restart docker")
 
 
 @pytest.fixture(scope="module")
