@@ -223,6 +223,14 @@ static bool is_welcome(const BerthListeners *listeners, int fd, const Address *l
     }
 }
 
+/* Resets the connection and leaves libslirp its descriptor, which it closes when it finds that
+ * there is nobody. */
+static void reset(int fd)
+{
+    const struct sockaddr nobody = {.sa_family = AF_UNSPEC};
+    connect(fd, &nobody, sizeof(nobody));
+}
+
 void berth_listeners_admit(BerthListeners *listeners, int listener_fd, int fd)
 {
     Address listening, local;
@@ -232,10 +240,33 @@ void berth_listeners_admit(BerthListeners *listeners, int listener_fd, int fd)
         local.any.sa_family != listening.any.sa_family ||
         local.v4.sin_port != listening.v4.sin_port) /* at the same place in both */
         return;                                     /* nobody was accepted */
-    if (is_welcome(listeners, fd, &local))
-        return;
-    /* Resets the connection and leaves libslirp its descriptor, which it closes when it finds that
-     * there is nobody. */
-    const struct sockaddr nobody = {.sa_family = AF_UNSPEC};
-    connect(fd, &nobody, sizeof(nobody));
+    if (!is_welcome(listeners, fd, &local))
+        reset(fd);
+}
+
+/* The guest's port behind @local, an address of the host; 0 when it is no forward's. */
+static guint16 guest_port(const BerthListeners *listeners, const Address *local)
+{
+    for (guint i = 0; i < listeners->forwards->len; i++) {
+        const BerthStackRule *rule = &g_array_index(listeners->forwards, Forward, i).rule;
+        Address host;
+        if (rule->protocol == BERTH_TCP && to_address(&rule->host, &host) != 0 &&
+            host.any.sa_family == local->any.sa_family && host.v4.sin_port == local->v4.sin_port)
+            return rule->guest.port;
+    }
+    return 0;
+}
+
+bool berth_listeners_reset(BerthListeners *listeners, int fd, const BerthPacket *packet)
+{
+    Address local, peer;
+    socklen_t local_size = sizeof(local), peer_size = sizeof(peer);
+    int family = packet->family == 4 ? AF_INET : AF_INET6;
+    if (getpeername(fd, &peer.any, &peer_size) < 0 || peer.any.sa_family != family ||
+        ntohs(peer.v4.sin_port) != berth_packet_u16(packet->payload + 2) || /* libslirp keeps it */
+        getsockname(fd, &local.any, &local_size) < 0 ||
+        guest_port(listeners, &local) != berth_packet_u16(packet->payload))
+        return false;
+    reset(fd);
+    return true;
 }

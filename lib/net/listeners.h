@@ -10,6 +10,8 @@
  */
 #pragma once
 
+#include "packet.h"
+
 #include <glib.h>
 #include <stdbool.h>
 
@@ -55,5 +57,9 @@ bool berth_listeners_look(const BerthListeners *listeners);
 /* The descriptor the next connection gets, and afterwards: reset it if it was somebody else's. */
 int berth_listeners_next_fd(void);
 void berth_listeners_admit(BerthListeners *listeners, int listener_fd, int fd);
+
+/* Reset the client @fd of a forward if @packet, by which the guest resets a connection, is of that
+ * one; else false. libslirp would tell the client no more than that it is over. */
+bool berth_listeners_reset(BerthListeners *listeners, int fd, const BerthPacket *packet);
 
 G_END_DECLS

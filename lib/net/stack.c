@@ -28,6 +28,7 @@ typedef int slirp_os_socket;
 #define FRAMES_A_TURN 64u                        /* so that sockets get their turn under a flood */
 #define SEND_BUFFER   (4 * 1024 * 1024)          /* asked for; the host's wmem_max decides */
 #define FRAME_COST    128u                       /* of a frame that waits, beside its bytes */
+#define TCP_RST       0x04u                      /* of a segment's flags */
 #define SPARE_FDS     (64u + BERTH_DNS_PENDING_MAX) /* kept for connections going out */
 
 /* Without frames to or from libslirp for so long, no retransmission is due (the longest gap is 64
@@ -40,6 +41,7 @@ enum { POLL_FRAMES, POLL_CALLER, POLL_DNS, POLL_OURS };
 struct BerthStack {
     Slirp *slirp;
     int frames_fd;
+    int caller_fd;  /* while the loop runs */
     guint fd_limit; /* of the process, when the loop started */
     GArray *polls;  /* struct pollfd */
     guint flows;    /* of them, neither ours nor listeners */
@@ -202,6 +204,30 @@ static BerthFilterVerdict judge(BerthStack *stack, gsize size)
     return verdict >= BERTH_FILTER_EARLY ? refuse(stack, verdict, size) : verdict;
 }
 
+static guint32 fill_polls(BerthStack *stack);
+
+static bool reset_client(BerthStack *stack, const BerthPacket *packet)
+{
+    for (guint i = POLL_OURS; i < stack->polls->len; i++)
+        if (berth_listeners_reset(stack->listeners,
+                                  g_array_index(stack->polls, struct pollfd, i).fd, packet))
+            return true;
+    return false;
+}
+
+/* A client of a forward hears of a reset as of a reset. */
+static void pass_reset_on(BerthStack *stack, gsize size)
+{
+    BerthPacket packet;
+    if (!berth_packet_read(stack->frame, size, &packet) || packet.protocol != IPPROTO_TCP ||
+        (packet.payload[13] & TCP_RST) == 0)
+        return;
+    if (reset_client(stack, &packet))
+        return;
+    fill_polls(stack); /* it may have been accepted in this turn */
+    reset_client(stack, &packet);
+}
+
 static void take_frames(BerthStack *stack)
 {
     stack->nat.server = berth_nameserver_by_tcp(stack->nameserver);
@@ -222,6 +248,7 @@ static void take_frames(BerthStack *stack)
         if (name != BERTH_NAMESERVER_OTHER)
             continue;
         passed = true;
+        pass_reset_on(stack, size);
         slirp_input(stack->slirp, stack->frame, (int)size);
     }
     if (!passed)
@@ -467,18 +494,24 @@ static gint64 wait_usec(const BerthStack *stack, guint32 slirp_msec)
                                                                      : (gint64)slirp_msec * 1000;
 }
 
-/* As ppoll. */
-static int wait_for_events(BerthStack *stack, int fd)
+/* All descriptors there are now. Returns how long libslirp wants to sleep at most. */
+static guint32 fill_polls(BerthStack *stack)
 {
     guint32 slirp_msec = G_MAXUINT32;
     g_array_set_size(stack->polls, 0);
     stack->flows = 0;
     add_poll(stack, stack->frames_fd,
              g_queue_is_empty(&stack->waiting) ? POLLIN : POLLIN | POLLOUT);
-    add_poll(stack, fd, POLLIN);
+    add_poll(stack, stack->caller_fd, POLLIN);
     add_poll(stack, berth_dns_fd(berth_stack_dns(stack)), POLLIN);
     POLLFDS_FILL(stack->slirp, &slirp_msec, on_add_poll, stack);
+    return slirp_msec;
+}
 
+/* As ppoll. */
+static int wait_for_events(BerthStack *stack)
+{
+    guint32 slirp_msec = fill_polls(stack);
     gint64 wait = wait_usec(stack, slirp_msec);
     struct timespec timeout = {.tv_sec = wait / G_USEC_PER_SEC,
                                .tv_nsec = wait % G_USEC_PER_SEC * 1000};
@@ -516,8 +549,9 @@ int berth_stack_run(BerthStack *stack, int fd,
                     gpointer user_data)
 {
     stack->fd_limit = berth_listeners_fd_limit();
+    stack->caller_fd = fd;
     for (;;) {
-        int ready = wait_for_events(stack, fd);
+        int ready = wait_for_events(stack);
         if (ready < 0 && errno != EINTR)
             return errno;
 

@@ -371,6 +371,28 @@ static void test_forward_reaches_the_guest(World *world, gconstpointer data)
     check_echo(world, port, BERTH_ADDRESS_GUEST);
 }
 
+static void test_a_reset_of_the_guest_is_the_clients(World *world, gconstpointer data)
+{
+    guint16 port = free_port();
+    g_assert_cmpint(add(world, port), ==, 0);
+    berth_autofd int client = start_connect(port);
+    g_assert_cmpint(connect_result(client, WAIT_MSEC), ==, 0);
+    Frame frame;
+    Segment got;
+    g_assert_true(guest_receive_segment(world, &frame, &got, WAIT_MSEC));
+    Segment answer = answer_to(&got, 1000, SYN | ACK);
+    guest_send_segment(world, &answer);
+    g_assert_true(guest_receive_segment(world, &frame, &got, WAIT_MSEC));
+    answer = answer_to(&got, 1001, RST | ACK);
+    guest_send_segment(world, &answer);
+
+    struct pollfd entry = {.fd = client, .events = POLLIN};
+    g_assert_cmpint(poll(&entry, 1, WAIT_MSEC), ==, 1);
+    char byte;
+    g_assert_cmpint(read(client, &byte, 1), ==, -1);
+    g_assert_cmpint(errno, ==, ECONNRESET);
+}
+
 static void test_forward_to_another_port_of_another_address(World *world, gconstpointer data)
 {
     BerthLeg leg = leg_of(free_port());
@@ -568,6 +590,7 @@ int main(int argc, char **argv)
     g_test_init(&argc, &argv, NULL);
 #define ADD(name, function) g_test_add("/net/control/" name, World, NULL, setup, function, teardown)
     ADD("forward-reaches-the-guest", test_forward_reaches_the_guest);
+    ADD("a-reset-of-the-guest-is-the-clients", test_a_reset_of_the_guest_is_the_clients);
     ADD("forward-to-another-port-of-another-address",
         test_forward_to_another_port_of_another_address);
     ADD("many-clients-at-once-are-taken", test_many_clients_at_once_are_taken);
