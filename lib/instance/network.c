@@ -224,6 +224,9 @@ BerthNetwork *berth_network_new(const BerthMachine *machine, const char *dir,
         events->note("this host has more addresses than can be closed: it reaches only what "
                      "\"outbound\" names",
                      user_data);
+    if (berth_walls_access(network->walls)->no_ping)
+        events->note("pings end at this host, whose net.ipv4.ping_group_range leaves you out",
+                     user_data);
     g_autofree char *runtime_dir = g_path_get_dirname(dir);
     network->running = berth_running_new(runtime_dir, on_distro, network);
     return g_steal_pointer(&network);

@@ -4,6 +4,9 @@
 #include "base/error.h"
 #include "host_addresses.h"
 
+#include <stdio.h>
+#include <unistd.h>
+
 /* Of ports the user hears of: a guest may try them all. */
 #define TOLD_MAX 64u
 
@@ -18,6 +21,24 @@ struct BerthWalls {
     gpointer user_data;
 };
 
+/* By the first and the last group that may. Source: icmp(7). */
+bool berth_walls_may_ping(const char *path)
+{
+    g_autofree char *text = NULL;
+    guint first, last;
+    if (!g_file_get_contents(path, &text, NULL, NULL) || sscanf(text, "%u %u", &first, &last) != 2)
+        return true; /* another kernel: let it say so */
+
+    int count = getgroups(0, NULL);
+    g_autofree gid_t *groups = g_new(gid_t, MAX(count, 0) + 1);
+    count = MAX(getgroups(MAX(count, 0), groups), 0);
+    groups[count] = getegid();
+    for (int i = 0; i <= count; i++)
+        if (groups[i] >= first && groups[i] <= last)
+            return true;
+    return false;
+}
+
 /* Change nothing unless all of it can be had. */
 static bool rebuild(BerthWalls *walls, const char *allowed, GError **error)
 {
@@ -28,6 +49,7 @@ static bool rebuild(BerthWalls *walls, const char *allowed, GError **error)
         berth_access_allow(&access, g_array_index(walls->temporary, guint16, i));
     if (access.isolated)
         berth_host_addresses_put(&access);
+    access.no_ping = !berth_walls_may_ping(BERTH_WALLS_PING);
     walls->access = access;
     return true;
 }

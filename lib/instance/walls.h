@@ -22,6 +22,10 @@ typedef struct BerthWalls BerthWalls;
  * returned. Errors: those of model/access.h and host_addresses.h. */
 BerthWalls *berth_walls_new(const BerthMachine *machine, void (*changed)(gpointer user_data),
                             gpointer user_data, GError **error);
+/* Whether this host's kernel, whose setting @path is (BERTH_WALLS_PING), sends pings for us. */
+#define BERTH_WALLS_PING "/proc/sys/net/ipv4/ping_group_range"
+bool berth_walls_may_ping(const char *path);
+
 void berth_walls_free(BerthWalls *walls);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(BerthWalls, berth_walls_free)
 

@@ -40,7 +40,9 @@ typedef struct {
     guint16 n_ports;
     guint16 n_outbound;
     guint16 n_own;
-    guint16 zero;
+    guint8
+        no_ping; /* the kernel sends no echo requests for us: guests are told, not left waiting */
+    guint8 zero;
     guint16 ports[BERTH_ACCESS_PORTS_MAX];
     BerthAccessRange outbound[BERTH_ACCESS_OUTBOUND_MAX];
     BerthAccessRange own[BERTH_ACCESS_OWN_MAX]; /* the host's, as far as they count */

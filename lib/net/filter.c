@@ -217,7 +217,10 @@ static BerthFilterVerdict check_ping(const BerthFilter *filter, const BerthPacke
     const guint8 *to = packet->destination;
     bool own =
         is_dns(filter, packet->family, to) || berth_filter_is_gateway(filter, packet->family, to);
-    return own ? BERTH_FILTER_PASS : berth_filter_policy(filter, packet->family, to, 0);
+    if (own)
+        return BERTH_FILTER_PASS;
+    BerthFilterVerdict verdict = berth_filter_policy(filter, packet->family, to, 0);
+    return verdict == BERTH_FILTER_PASS && filter->access->no_ping ? BERTH_FILTER_CLOSED : verdict;
 }
 
 static BerthFilterVerdict check_tcp(const BerthFilter *filter, const BerthPacket *packet)

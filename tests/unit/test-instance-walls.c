@@ -53,6 +53,26 @@ static void test_ports_come_from_everywhere(void)
     g_assert_true(open_now(walls, 80) && !open_now(walls, 6000));
 }
 
+static void test_who_may_ping(void)
+{
+    g_autofree char *path = NULL;
+    g_autofree char *others = g_strdup_printf("%u\t%u\n", getegid() + 100000, getegid() + 100001);
+    g_autofree char *ours = g_strdup_printf("%u\t%u\n", getegid(), getegid());
+    int fd = g_file_open_tmp("berth-ping-XXXXXX", &path, NULL);
+    close(fd);
+    const struct {
+        const char *text;
+        bool may;
+    } cases[] = {
+        {"1\t0\n", false}, {"0\t2147483647\n", true}, {others, false}, {ours, true}, {"?", true}};
+    for (gsize i = 0; i < G_N_ELEMENTS(cases); i++) {
+        g_assert_true(g_file_set_contents(path, cases[i].text, -1, NULL));
+        g_assert_cmpint(berth_walls_may_ping(path), ==, cases[i].may);
+    }
+    unlink(path);
+    g_assert_true(berth_walls_may_ping(path));
+}
+
 static void test_bad_ports_change_nothing(void)
 {
     g_autoptr(BerthMachine) machine = machine_of("host-allowed=5432\n");
@@ -179,6 +199,7 @@ int main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
     g_test_add_func("/instance/walls/ports-come-from-everywhere", test_ports_come_from_everywhere);
+    g_test_add_func("/instance/walls/who-may-ping", test_who_may_ping);
     g_test_add_func("/instance/walls/bad-ports-change-nothing", test_bad_ports_change_nothing);
     g_test_add_func("/instance/walls/isolated-allows-none", test_isolated_allows_none);
     g_test_add_func("/instance/walls/refusals-are-told-once", test_refusals_are_told_once);

@@ -521,6 +521,20 @@ static void test_policies(void)
     }
 }
 
+static void test_pings_that_the_host_does_not_send(void)
+{
+    BerthAccess policies[POLICIES];
+    make_policies(policies);
+    policies[1].no_ping = 1;
+    const BerthFilter by = {.prefix6 = {PREFIX}, .access = &policies[1]};
+    guint8 frame[sizeof(icmp_echo)];
+    memcpy(frame, icmp_echo, sizeof(frame));
+    memcpy(frame + 30, (const guint8[]){93, 184, 216, 34}, 4);
+    g_assert_cmpint(berth_filter_frame(&by, frame, sizeof(frame)), ==, BERTH_FILTER_CLOSED);
+    memcpy(frame + 30, to_gateway, 4); /* libslirp answers that one */
+    g_assert_cmpint(berth_filter_frame(&by, frame, sizeof(frame)), ==, BERTH_FILTER_PASS);
+}
+
 /* libslirp takes more addresses for the host's loopback than the gateway's: none of them is one. */
 static void test_no_other_way_to_the_host(void)
 {
@@ -565,6 +579,8 @@ int main(int argc, char **argv)
     g_test_add_func("/net/filter/random-bytes", test_random_bytes);
     g_test_add_func("/net/filter/random-changes-of-good-frames",
                     test_random_changes_of_good_frames);
+    g_test_add_func("/net/filter/pings-that-the-host-does-not-send",
+                    test_pings_that_the_host_does_not_send);
     g_test_add_func("/net/filter/policies", test_policies);
     g_test_add_func("/net/filter/no-other-way-to-the-host", test_no_other_way_to_the_host);
     g_test_add_func("/net/filter/every-verdict-has-a-word", test_words);

@@ -445,6 +445,15 @@ def test_the_address_of_cloud_metadata_is_refused_at_once(devel):
     assert guest_hears(devel, "169.254.169.254", 80) in ("ConnectionRefusedError", "OSError", "PermissionError")
 
 
+def test_a_ping_is_answered_or_says_why_not(devel):
+    assert " 0% packet loss" in devel.sh("ping -c 1 host.berth.internal")
+    first, last = map(int, Path("/proc/sys/net/ipv4/ping_group_range").read_text().split())
+    if not any(first <= group <= last for group in {os.getegid(), *os.getgroups()}):
+        result = devel.sh("ping -c 1 -W 10 198.51.100.1", check=False)
+        assert result.returncode == 1 and "filtered" in result.stdout
+        assert "ping_group_range" in devel.host("logs", devel.name).stdout
+
+
 def test_isolated(host, busybox):
     """Nothing of this host: neither its loopback nor an address of its own, nor other distros."""
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
