@@ -4,6 +4,7 @@
  */
 #include "commands.h"
 
+#include "action.h"
 #include "base/size.h"
 #include "json.h"
 #include "print.h"
@@ -80,29 +81,13 @@ static int prune(Invocation *invocation, GError **error)
     return 0;
 }
 
-static const struct {
-    const char *word;
-    const char *option; /* the one it does not have */
-    int (*run)(Invocation *invocation, GError **error);
-} actions[] = {{"ls", "all", list}, {"list", "all", list}, {"prune", "json", prune}};
+static const Action actions[] = {
+    {"ls", 1, 1, "all", list}, {"list", 1, 1, "all", list}, {"prune", 1, 1, "json", prune}, {NULL}};
 
 static int run(Invocation *invocation, GError **error)
 {
-    const char *word = invocation_first(invocation);
-    for (gsize i = 0; i < G_N_ELEMENTS(actions); i++) {
-        if (strcmp(actions[i].word, word) != 0)
-            continue;
-        if (!invocation_flag(invocation, actions[i].option))
-            return actions[i].run(invocation, error);
-        berth_error_set(error, BERTH_ERROR_INVALID, "usage.value", NULL, "cache %s has no --%s",
-                        word, actions[i].option);
-        return -1;
-    }
-    g_autofree char *shown = g_strescape(word, NULL);
-    berth_error_set(error, BERTH_ERROR_INVALID, "usage.value",
-                    "usage: berth cache ls [--json], berth cache prune [--all]",
-                    "\"%.80s\" cannot be done with the cache", shown);
-    return -1;
+    return action_run(actions, "usage: berth cache ls [--json], berth cache prune [--all]",
+                      invocation, error);
 }
 
 const Command command_cache = {

@@ -4,6 +4,7 @@
  */
 #include "commands.h"
 
+#include "action.h"
 #include "json.h"
 #include "print.h"
 
@@ -55,69 +56,48 @@ static void print_json(const GPtrArray *rules)
     json_print(builder);
 }
 
-static bool list(Invocation *invocation, GError **error)
+static int list(Invocation *invocation, GError **error)
 {
     invocation->subject = invocation->arguments[1];
     g_autoptr(GPtrArray) rules = berth_forward_list(invocation->berth, invocation->subject, error);
     if (rules == NULL)
-        return false;
+        return -1;
     if (invocation_flag(invocation, "json"))
         print_json(rules);
     else
         print_table(rules);
-    return true;
+    return 0;
 }
 
-static bool add(Invocation *invocation, GError **error)
+static int add(Invocation *invocation, GError **error)
 {
     g_autofree char *notice = NULL;
     invocation->subject = invocation->arguments[1];
     if (!berth_forward_add(invocation->berth, invocation->subject, invocation->arguments[2],
                            &notice, error))
-        return false;
+        return -1;
     print_notice(notice);
-    return true;
+    return 0;
 }
 
-static bool remove_rule(Invocation *invocation, GError **error)
+static int remove_rule(Invocation *invocation, GError **error)
 {
     invocation->subject = invocation->arguments[1];
     return berth_forward_remove(invocation->berth, invocation->subject, invocation->arguments[2],
-                                error);
+                                error)
+               ? 0
+               : -1;
 }
 
-static const struct {
-    const char *word;
-    int min_arguments, max_arguments; /* the word included */
-    bool json;                        /* it can be had so */
-    bool (*run)(Invocation *invocation, GError **error);
-} actions[] = {
-    {"add", 3, 3, false, add},        {"remove", 3, 3, false, remove_rule},
-    {"rm", 3, 3, false, remove_rule}, {"list", 1, 2, true, list},
-    {"ls", 1, 2, true, list},
+static const Action actions[] = {
+    {"add", 3, 3, "json", add},        {"remove", 3, 3, "json", remove_rule},
+    {"rm", 3, 3, "json", remove_rule}, {"list", 1, 2, NULL, list},
+    {"ls", 1, 2, NULL, list},          {NULL},
 };
 
 static int run(Invocation *invocation, GError **error)
 {
-    const char *word = invocation_first(invocation);
-    int count = invocation->n_arguments;
-    for (gsize i = 0; i < G_N_ELEMENTS(actions); i++) {
-        if (strcmp(actions[i].word, word) != 0)
-            continue;
-        bool json = invocation_flag(invocation, "json");
-        if (count >= actions[i].min_arguments && count <= actions[i].max_arguments &&
-            (!json || actions[i].json))
-            return actions[i].run(invocation, error) ? 0 : -1;
-        berth_error_set(error, BERTH_ERROR_INVALID, "usage.arguments", USAGE, "%s",
-                        count < actions[i].min_arguments   ? "an argument is missing"
-                        : count > actions[i].max_arguments ? "too many arguments"
-                                                           : "only list has --json");
-        return -1;
-    }
-    g_autofree char *shown = g_strescape(word, NULL);
-    berth_error_set(error, BERTH_ERROR_INVALID, "usage.value", USAGE,
-                    "\"%.80s\" cannot be done with forwards", shown);
-    return -1;
+    return action_run(actions, USAGE, invocation, error);
 }
 
 const Command command_forward = {

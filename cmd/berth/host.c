@@ -4,6 +4,7 @@
  */
 #include "commands.h"
 
+#include "action.h"
 #include "json.h"
 #include "print.h"
 
@@ -103,44 +104,20 @@ static int deny(Invocation *invocation, GError **error)
     return change(invocation, berth_host_deny, error);
 }
 
-#define USAGE "berth host allow|deny NAME PORT...|all, berth host list [NAME] [--json]"
-
-static const struct {
-    const char *word;
-    int min_arguments, max_arguments; /* the word included; -1: any number */
-    bool json;
-    int (*run)(Invocation *invocation, GError **error);
-} actions[] = {
-    {"allow", 3, -1, false, allow},
-    {"deny", 3, -1, false, deny},
-    {"list", 1, 2, true, list},
-    {"ls", 1, 2, true, list},
+static const Action actions[] = {
+    {"allow", 3, -1, "json", allow},
+    {"deny", 3, -1, "json", deny},
+    {"list", 1, 2, NULL, list},
+    {"ls", 1, 2, NULL, list},
+    {NULL},
 };
-
-static int fail(GError **error, const char *id, const char *word, const char *problem)
-{
-    g_autofree char *shown = g_strescape(word, NULL);
-    berth_error_set(error, BERTH_ERROR_INVALID, id, "usage: " USAGE, "host %.80s: %s", shown,
-                    problem);
-    return -1;
-}
 
 static int run(Invocation *invocation, GError **error)
 {
-    const char *word = invocation_first(invocation);
-    int count = invocation->n_arguments;
-    for (gsize i = 0; i < G_N_ELEMENTS(actions); i++) {
-        if (strcmp(actions[i].word, word) != 0)
-            continue;
-        if (invocation_flag(invocation, "json") && !actions[i].json)
-            return fail(error, "usage.value", word, "there is no --json");
-        if (count < actions[i].min_arguments)
-            return fail(error, "usage.arguments", word, "an argument is missing");
-        if (actions[i].max_arguments >= 0 && count > actions[i].max_arguments)
-            return fail(error, "usage.arguments", word, "too many arguments");
-        return actions[i].run(invocation, error);
-    }
-    return fail(error, "usage.value", word, "this cannot be done with the host's ports");
+    return action_run(actions,
+                      "usage: berth host allow|deny NAME PORT...|all, berth host list [NAME] "
+                      "[--json]",
+                      invocation, error);
 }
 
 const Command command_host = {

@@ -18,7 +18,8 @@
 #define BERTH_ADDRESS6_HOST  0x02
 #define BERTH_ADDRESS6_DNS   0x03
 #define BERTH_ADDRESS6_GUEST 0x15
-/* 198.19.255.N is the distro with number N, in 1 to BERTH_NUMBER_MAX; its forwards are on 127.0.N.1. */
+/* 198.19.255.N is the distro with number N, in 1 to BERTH_NUMBER_MAX; its forwards are on
+ * 127.0.N.1. */
 #define BERTH_ADDRESS_NEIGHBOURS 0xc613ff00u
 #define BERTH_NUMBER_MAX         254u
 

@@ -263,9 +263,9 @@ bool berth_listeners_reset(BerthListeners *listeners, int fd, const BerthPacket 
     socklen_t local_size = sizeof(local), peer_size = sizeof(peer);
     int family = packet->family == 4 ? AF_INET : AF_INET6;
     if (getpeername(fd, &peer.any, &peer_size) < 0 || peer.any.sa_family != family ||
-        ntohs(peer.v4.sin_port) != berth_packet_u16(packet->payload + 2) || /* libslirp keeps it */
+        ntohs(peer.v4.sin_port) != berth_get_u16(packet->payload + 2) || /* libslirp keeps it */
         getsockname(fd, &local.any, &local_size) < 0 ||
-        guest_port(listeners, &local) != berth_packet_u16(packet->payload))
+        guest_port(listeners, &local) != berth_get_u16(packet->payload))
         return false;
     reset(fd);
     return true;

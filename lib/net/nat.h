@@ -2,8 +2,8 @@
  *
  * nat — addresses of the guest's network that stand for others on the host, exchanged in frames.
  *
- *     198.19.255.N                 the distro with number N, whose forwards are on the host's 127.0.N.1
- *     10.0.2.3, TCP port 53    the name server that is in use (UDP is dns.h's)
+ *     198.19.255.N                 the distro with number N, whose forwards are on the host's
+ * 127.0.N.1 10.0.2.3, TCP port 53    the name server that is in use (UDP is dns.h's)
  *
  * On the way in the destination is replaced, on the way out the source, and the checksums follow
  * (RFC 1624). The neighbours need no memory: nothing else comes from 127/8. A name server may be

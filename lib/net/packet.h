@@ -6,6 +6,8 @@
  */
 #pragma once
 
+#include "bytes.h"
+
 #include <glib.h>
 #include <stdbool.h>
 
@@ -27,17 +29,6 @@ typedef struct {
     const guint8 *payload;
     gsize size; /* of payload, bytes */
 } BerthPacket;
-
-/* Integers in network order. */
-static inline guint16 berth_packet_u16(const guint8 *bytes)
-{
-    return (guint16)(bytes[0] << 8 | bytes[1]);
-}
-
-static inline guint32 berth_packet_u32(const guint8 *bytes)
-{
-    return (guint32)berth_packet_u16(bytes) << 16 | berth_packet_u16(bytes + 2);
-}
 
 /* The packet in an Ethernet frame; false when there is none whose lengths fit. */
 bool berth_packet_read(const guint8 *frame, gsize size, BerthPacket *ret_packet);

@@ -21,30 +21,9 @@ static const struct {
     [BERTH_REJECT_POLICY] = {ICMP_PKT_FILTERED, ICMP6_DST_UNREACH_ADMIN},
 };
 
-static void put_u16(guint8 *bytes, guint value)
+static guint16 checksum(guint32 sum)
 {
-    bytes[0] = (guint8)(value >> 8);
-    bytes[1] = (guint8)value;
-}
-
-static void put_u32(guint8 *bytes, guint32 value)
-{
-    put_u16(bytes, value >> 16);
-    put_u16(bytes + 2, value & 0xffff);
-}
-
-static guint32 add_up(guint32 total, const guint8 *bytes, gsize size)
-{
-    for (gsize i = 0; i + 1 < size; i += 2)
-        total += berth_packet_u16(bytes + i);
-    return size % 2 == 1 ? total + ((guint32)bytes[size - 1] << 8) : total;
-}
-
-static guint16 checksum(guint32 total)
-{
-    while (total > 0xffff)
-        total = (total >> 16) + (total & 0xffff);
-    return (guint16)~total;
+    return (guint16)~berth_fold(sum);
 }
 
 /* Ethernet and IP headers back to where @packet came from, for @size bytes of payload, which are
@@ -58,7 +37,7 @@ static guint8 *put_headers(guint8 *answer, const guint8 *frame, const BerthPacke
     guint8 *ip = answer + BERTH_ETHERNET_SIZE;
     if (packet->family == 6) {
         ip[0] = 0x60;
-        put_u16(ip + 4, (guint)size);
+        berth_put_u16(ip + 4, (guint)size);
         ip[6] = protocol;
         ip[7] = HOPS;
         memcpy(ip + 8, packet->destination, 16);
@@ -66,20 +45,20 @@ static guint8 *put_headers(guint8 *answer, const guint8 *frame, const BerthPacke
         return ip + 40;
     }
     ip[0] = 0x45;
-    put_u16(ip + 2, (guint)(20 + size));
+    berth_put_u16(ip + 2, (guint)(20 + size));
     ip[8] = HOPS;
     ip[9] = protocol;
     memcpy(ip + 12, packet->destination, 4);
     memcpy(ip + 16, packet->source, 4);
-    put_u16(ip + 10, checksum(add_up(0, ip, 20)));
+    berth_put_u16(ip + 10, checksum(berth_sum(0, ip, 20)));
     return ip + 20;
 }
 
 /* Of the addresses, which are symmetric, the protocol and the length. */
 static guint32 pseudo_header(const BerthPacket *packet, guint8 protocol, gsize size)
 {
-    guint32 total = add_up(protocol + (guint32)size, packet->source, packet->address_size);
-    return add_up(total, packet->destination, packet->address_size);
+    guint32 total = berth_sum(protocol + (guint32)size, packet->source, packet->address_size);
+    return berth_sum(total, packet->destination, packet->address_size);
 }
 
 static gsize reset(const guint8 *frame, const BerthPacket *packet, guint8 *answer)
@@ -96,11 +75,11 @@ static gsize reset(const guint8 *frame, const BerthPacket *packet, guint8 *answe
     guint32 taken = (guint32)(packet->size - header) + 1 + ((flags & TH_FIN) != 0 ? 1 : 0);
     memcpy(tcp, theirs + 2, 2);
     memcpy(tcp + 2, theirs, 2);
-    put_u32(tcp + 8, berth_packet_u32(theirs + 4) + taken);
+    berth_put_u32(tcp + 8, berth_get_u32(theirs + 4) + taken);
     tcp[12] = TCP_SIZE / 4 << 4;
     tcp[13] = TH_RST | TH_ACK;
-    put_u16(tcp + 16,
-            checksum(add_up(pseudo_header(packet, IPPROTO_TCP, TCP_SIZE), tcp, TCP_SIZE)));
+    berth_put_u16(tcp + 16,
+                  checksum(berth_sum(pseudo_header(packet, IPPROTO_TCP, TCP_SIZE), tcp, TCP_SIZE)));
     return (gsize)(tcp - answer) + TCP_SIZE;
 }
 
@@ -120,7 +99,7 @@ static gsize unreachable(const guint8 *frame, const BerthPacket *packet, BerthRe
         icmp[ICMP_SIZE] = 0x45;
     memcpy(icmp + ICMP_SIZE + header, packet->payload, quote);
     guint32 total = packet->family == 6 ? pseudo_header(packet, protocol, size) : 0;
-    put_u16(icmp + 2, checksum(add_up(total, icmp, size)));
+    berth_put_u16(icmp + 2, checksum(berth_sum(total, icmp, size)));
     return (gsize)(icmp - answer) + size;
 }
 

@@ -108,7 +108,7 @@ static void note_sender(BerthStack *stack, const guint8 *frame, gsize size)
     if (!berth_packet_read(frame, size, &packet) || packet.protocol != IPPROTO_UDP ||
         packet.size < 2)
         return;
-    guint16 port = berth_packet_u16(packet.payload);
+    guint16 port = berth_get_u16(packet.payload);
     if (berth_filter_policy(&stack->filter, packet.family, packet.source, port) !=
         BERTH_FILTER_PASS)
         berth_replies_note(&stack->replies, &packet, stack->last_frame_usec);
@@ -161,7 +161,7 @@ static void tell_refused(BerthStack *stack, const BerthPacket *packet)
     if (packet->protocol == IPPROTO_ICMP || packet->protocol == IPPROTO_ICMPV6 ||
         !berth_filter_is_gateway(&stack->filter, packet->family, packet->destination))
         return;
-    guint16 port = berth_packet_u16(packet->payload + 2);
+    guint16 port = berth_get_u16(packet->payload + 2);
     for (guint i = 0; i < stack->n_told; i++)
         if (stack->told[i] == port)
             return;

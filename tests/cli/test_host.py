@@ -62,7 +62,7 @@ def test_allow_and_deny(box):
     (["list", "box", "x"], 2, "usage.arguments"),
     ([], 2, "usage.arguments"),
     (["open", "box", "80"], 2, "usage.value"),
-    (["allow", "box", "80", "--json"], 2, "usage.value"),
+    (["allow", "box", "80", "--json"], 2, "usage.arguments"),
     (["allow", "box", "0"], 1, "access.port"),
     (["allow", "box", "65536"], 1, "access.port"),
     (["allow", "box", "http"], 1, "access.port"),
