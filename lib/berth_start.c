@@ -180,6 +180,21 @@ static int connect_or_start(Start *start, const char *runtime, GError **error)
     return berth_steal_fd(&fd);
 }
 
+/* A disk that is not where it was: somebody may be moving it, or have moved it meanwhile. */
+static int connect_or_explain(Start *start, const char *runtime, GError **error)
+{
+    g_autoptr(GError) problem = NULL;
+    int fd = connect_or_start(start, runtime, &problem);
+    if (problem == NULL || !g_str_equal(berth_error_id(problem), "machine.no-disk") ||
+        (berth_claim_check(start->berth->layout, start->distro->id, error) &&
+         is_unchanged(start->distro, start->berth, error))) {
+        if (problem != NULL)
+            g_propagate_error(error, g_steal_pointer(&problem));
+        return fd;
+    }
+    return -1;
+}
+
 static int connect_once(Berth *berth, const char *name, const BerthStart *how, GString *notice,
                         GError **error)
 {
@@ -188,7 +203,7 @@ static int connect_once(Berth *berth, const char *name, const BerthStart *how, G
     if (runtime == NULL)
         return -1;
     Start start = {.berth = berth, .how = how, .distro = distro, .notice = notice};
-    return connect_or_start(&start, runtime, error);
+    return connect_or_explain(&start, runtime, error);
 }
 
 int berth_connect_with(Berth *berth, const char *name, const BerthStart *how, char **ret_notice,

@@ -56,7 +56,7 @@ static void put_route(BerthAccess *access, const struct rtmsg *route, size_t siz
 /* Whether there is more to come; *@ok is cleared by an error of the kernel's. */
 static bool put_messages(BerthAccess *access, const guint8 *bytes, size_t size, bool *ok)
 {
-    int left = (int)size;
+    unsigned left = (unsigned)size;
     for (const struct nlmsghdr *message = (const void *)bytes; NLMSG_OK(message, left);
          message = NLMSG_NEXT(message, left)) {
         if (message->nlmsg_type == NLMSG_ERROR || (message->nlmsg_flags & NLM_F_DUMP_INTR) != 0)

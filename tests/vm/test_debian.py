@@ -157,7 +157,7 @@ def test_port_the_host_uses_is_listed_with_the_reason(sh, host, debian):
         other.bind(("::1", port))
         other.listen()
         sh(f"systemd-run -q --collect --unit busy-{port} python3 -m http.server {port}")
-        row = eventually(lambda: row_of(host, debian, port), what="the row")
+        row = eventually(lambda: (row := row_of(host, debian, port)) and row["state"] != "wanted" and row, what="the row")
         assert row["state"] == "blocked" and str(port) in row["reason"] and str(os.getpid()) in row["reason"]
         other.close()  # one of localhost's addresses is better than none, and the other's holder is named
         row = eventually(lambda: (row := row_of(host, debian, port))["state"] == "open" and row, what="the half")

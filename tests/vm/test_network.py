@@ -70,6 +70,12 @@ def row_of(host, name, port):
     return next((row for row in host.json("ports", name)["ports"] if row["port"] == port), None)
 
 
+def settled(host, name, port):
+    """The same once something has become of it."""
+    row = row_of(host, name, port)
+    return row if row is not None and row["state"] != "wanted" else None
+
+
 # A server in the guest that says a word to everybody, in the background until its file is removed.
 SAY = """
 import os, socket, sys, threading
@@ -195,8 +201,7 @@ def test_a_dev_server_of_node_and_its_websockets(devel):
 def test_postgresql_and_psql(devel):
     devel.sh("systemctl start postgresql@15-main")
     devel.sh("runuser -u postgres -- psql -q", input="CREATE ROLE dev LOGIN PASSWORD 'secret'; CREATE DATABASE dev OWNER dev;")
-    port = eventually(lambda: next((row for row in devel.host.json("ports", devel.name)["ports"]
-                                    if row["port"] == 5432), None), what="the port")
+    port = eventually(lambda: settled(devel.host, devel.name, 5432), what="the port")
     if port["state"] != "open":
         pytest.skip("port 5432 of this host is taken")
     script = "CREATE TABLE t AS SELECT n FROM generate_series(1, 1000) n; SELECT sum(n) FROM t;"
@@ -222,7 +227,7 @@ def test_another_address_of_the_guest_is_not_forwarded(devel):
     port = free_port()
     devel.sh("ip address add 192.0.2.77/32 dev lo")
     with Saying(devel, "word", f"192.0.2.77@{port}"):
-        row = eventually(lambda: row_of(devel.host, devel.name, port), what="the row")
+        row = eventually(lambda: settled(devel.host, devel.name, port), what="the row")
         assert row["state"] == "ignored" and row["reason"] and refused(port)
 
 
@@ -331,7 +336,7 @@ def test_a_port_that_is_handed_on_by_the_firewall_alone(devel):
 def test_udp_is_forwarded_to_who_asks_for_it(devel):
     port = 15353  # not one of those that clients are given
     devel.sh(f"systemd-run -q --collect --unit udp-{port} socat UDP4-LISTEN:{port},fork,reuseaddr EXEC:cat")
-    row = eventually(lambda: row_of(devel.host, devel.name, port), what="the row")
+    row = eventually(lambda: settled(devel.host, devel.name, port), what="the row")
     assert row["state"] == "ignored" and row["protocol"] == "udp"
     devel.host("forward", "add", devel.name, f"udp:{port}")
 
@@ -594,7 +599,7 @@ def test_names_are_this_hosts(resolving):
 @pytest.fixture(scope="module")
 def pair(devel, busybox_tar):
     """A second distro beside devel."""
-    devel.host("import", "second", "-", input=busybox_tar, text=False)
+    devel.host("import", "--no-user", "second", "-", input=busybox_tar, text=False)
     yield "second"
     devel.host("unregister", "second")
 
@@ -604,7 +609,7 @@ def test_two_distros_have_the_same_port(devel, pair):
     with Saying(devel, "first", f"0.0.0.0@{port}"):
         eventually(lambda: hears(port) == b"first", what="the first")
         host.shell(pair, f"mkdir -p /srv && echo second >/srv/index.html && httpd -p {port} -h /srv")
-        row = eventually(lambda: row_of(host, pair, port), what="the second's row")
+        row = eventually(lambda: settled(host, pair, port), what="the second's row")
         assert row["state"] == "blocked" and devel.name in row["reason"]
         own = {name: host.info(name)["address"] for name in (devel.name, pair)}
         assert hears(port, own[devel.name]) == b"first"

@@ -79,9 +79,10 @@ def test_killed_while_it_writes(host, synced):
     """Whatever was said to be on the disk is on the disk."""
     writer = host.spawn("run", "-d", synced, "--", "sh", "-c",
                         "i=0; while :; do i=$((i + 1)); echo $i >>/root/numbers; sync; echo $i; done", stdout=subprocess.PIPE,
-                        stderr=subprocess.DEVNULL, text=True)
+                        stderr=subprocess.PIPE, text=True)
     for _ in range(30):
         last = writer.stdout.readline()
+        assert last, writer.stderr.read() + log(host, synced)
     kill_hard(host, synced, host.info(synced)["qemu_pid"])
     last = (writer.stdout.read() or last).splitlines()[-1]
     assert writer.wait(30) == 125
