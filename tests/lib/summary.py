@@ -2,7 +2,7 @@
 
 A log is meson's testlog.json (TAP programs count their subtests, pytest runs their cases) or the
 plain output of pytest. A skip is a failure when BERTH_TEST_STRICT is set. A test program that ran
-nothing has failed.
+nothing has failed. Tests that passed only when they were run again are named.
 """
 import json
 import os
@@ -30,6 +30,11 @@ def count_meson_test(row):
     return counts if any(counts) else (0, 1, 0)
 
 
+def run_again(path):
+    with open(path, encoding="utf-8", errors="replace") as log:
+        return re.findall(r'RERUN [^\s\\"]+', log.read())
+
+
 def count_log(path):
     with open(path, encoding="utf-8", errors="replace") as log:
         if not path.endswith(".json"):
@@ -40,6 +45,8 @@ def count_log(path):
 
 def main(paths):
     rows = [counts for path in paths for counts in count_log(path)]
+    for line in (line for path in paths for line in run_again(path)):
+        print(line)
     passed, failed, skipped = (sum(column) for column in zip(*rows)) if rows else (0, 1, 0)
     if os.environ.get("BERTH_TEST_STRICT"):
         failed, skipped = failed + skipped, 0
