@@ -127,9 +127,10 @@ BerthInode *berth_tree_find(BerthTree *tree, const char *path)
 
 /* --- adding --- */
 
+/* Of the seconds only the 34 bits that ext4 has remain. */
 static gint64 pack_time(BerthTime time)
 {
-    return time.sec * (G_GINT64_CONSTANT(1) << NSEC_BITS) + time.nsec;
+    return (gint64)((guint64)time.sec << NSEC_BITS | time.nsec);
 }
 
 BerthTime berth_inode_time(const BerthInode *inode, guint which)
