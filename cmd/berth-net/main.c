@@ -42,8 +42,8 @@ static bool read_arguments(int argc, char **argv, BerthStackSetup *setup)
  * to keep them for ever. */
 static void keep_small(void)
 {
-    mallopt(M_MMAP_THRESHOLD, 1024 * 1024);
-    mallopt(M_TRIM_THRESHOLD, 1024 * 1024);
+    mallopt(M_MMAP_THRESHOLD, 64 * 1024);
+    mallopt(M_TRIM_THRESHOLD, 256 * 1024);
 }
 
 int main(int argc, char **argv)
