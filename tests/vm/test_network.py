@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from host import Host, eventually
+from host import eventually
 
 CLIENT = """
 import socket, sys
@@ -472,127 +472,6 @@ def test_isolated(host, busybox):
     assert host.shell(busybox, reach, check=False).returncode == 1
     assert host.shell(busybox, f"nc 10.0.2.2 {port} </dev/null", check=False).returncode == 1
     host("terminate", busybox)
-
-
-# --- names ---
-
-class Resolver:
-    """A name server of this host's. @answer makes a reply of a query, or None."""
-
-    def __init__(self, answer, by_tcp=None):
-        self.answer, self.by_tcp, self.asked = answer, by_tcp, 0
-        self.udp = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-        while True:
-            self.udp.bind(("127.0.0.1", 0))
-            self.port = self.udp.getsockname()[1]
-            try:
-                self.tcp = socket.create_server(("127.0.0.1", self.port))
-                break
-            except OSError:
-                self.udp.close()
-                self.udp = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-        threading.Thread(target=self.serve, daemon=True).start()
-        threading.Thread(target=self.serve_tcp, daemon=True).start()
-
-    def serve(self):
-        while True:
-            query, peer = self.udp.recvfrom(4096)
-            self.asked += 1
-            reply = self.answer(query)
-            if reply is not None:
-                self.udp.sendto(reply, peer)
-
-    def serve_tcp(self):
-        while True:
-            client, _ = self.tcp.accept()
-            stream = client.makefile("rb")
-            query = stream.read(int.from_bytes(stream.read(2), "big"))
-            reply = (self.by_tcp or self.answer)(query)
-            client.sendall(len(reply).to_bytes(2, "big") + reply)
-            client.close()
-
-
-def question_of(query):
-    """The question's bytes: its name, type and class."""
-    end = query.index(b"\0", 12) + 5
-    return query[12:end]
-
-
-def reply(query, flags, *records):
-    """Source: RFC 1035, 4.1. Each record's name is the question's."""
-    body = b"".join(b"\xc0\x0c" + kind.to_bytes(2, "big") + b"\0\1\0\0\0\x3c" + len(data).to_bytes(2, "big") + data
-                    for kind, data in records)
-    return query[:2] + flags.to_bytes(2, "big") + b"\0\1" + len(records).to_bytes(2, "big") + b"\0\0\0\0" + question_of(query) + body
-
-
-def an_address(last):
-    """Answers every question for an address of IPv4 with 198.51.100.@last, and others with nothing."""
-    def answer(query):
-        records = [(1, bytes([198, 51, 100, last]))] if question_of(query)[-4:-2] == b"\0\1" else []
-        return reply(query, 0x8180, *records)
-    return answer
-
-
-LOOK_UP = "import socket, sys; print(socket.gethostbyname(sys.argv[1]))"
-
-
-@pytest.fixture
-def resolving(host, devel, tmp_path):
-    """Makes the servers given the ones this host asks, as its guests see it."""
-    path = tmp_path / "resolv.conf"
-    path.write_text("")
-    asker = Host(host.program.removesuffix("/cmd/berth"), BERTH_KERNEL=host.environment["BERTH_KERNEL"], BERTH_MEMORY="1G",
-                 BERTH_RESOLV_CONF=str(path))
-    asker("import", "--no-user", "box", os.environ["BERTH_TEST_DEBIAN"])
-    host("terminate", devel.name)
-    asker.run("box", "true")
-
-    def change(*servers):
-        beside = tmp_path / "new"
-        beside.write_text("".join(f"nameserver 127.0.0.1:{server.port}\n" for server in servers))
-        beside.rename(path)  # as VPN clients and resolvconf do
-
-    change.look_up = lambda name: asker.run("box", "python3", "-c", LOOK_UP, name, check=False).stdout.strip()
-    change.python = lambda script, *words: asker.run("box", "python3", "-c", script, *words).stdout.strip()
-    yield change
-    asker.close()
-    devel.sh("true")  # the others expect it up
-
-
-BY_HAND = """
-import socket, sys
-query = b"\\x12\\x34\\1\\0\\0\\1\\0\\0\\0\\0\\0\\0\\3www\\7example\\0\\0" + bytes([int(sys.argv[1])]) + b"\\0\\1"
-with socket.create_connection(("10.0.2.3", 53), timeout=20) if sys.argv[2] == "tcp" else socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as asker:
-    asker.settimeout(20)
-    if sys.argv[2] == "tcp":
-        asker.sendall(len(query).to_bytes(2, "big") + query)
-        stream = asker.makefile("rb")
-        answer = stream.read(int.from_bytes(stream.read(2), "big"))
-    else:
-        asker.sendto(query, ("10.0.2.3", 53))
-        answer = asker.recv(65536)
-print(len(answer), answer[3] & 15, answer[2] >> 1 & 1)
-"""
-
-
-def test_names_are_this_hosts(resolving):
-    one, two = Resolver(an_address(1)), Resolver(an_address(2))
-    silent, failing = Resolver(lambda query: None), Resolver(lambda query: reply(query, 0x8182))
-    resolving(one)
-    assert eventually(lambda: resolving.look_up("a.example") == "198.51.100.1", what="the first")
-    resolving(two)  # another network, live
-    assert eventually(lambda: resolving.look_up("b.example") == "198.51.100.2", what="the second")
-    resolving(silent, two)
-    assert eventually(lambda: resolving.look_up("c.example") == "198.51.100.2" and silent.asked > 0, what="the one that answers")
-    resolving(failing, two)
-    assert eventually(lambda: resolving.look_up("d.example") == "198.51.100.2" and failing.asked > 0, what="the one that knows")
-    large = Resolver(lambda query: reply(query, 0x8180, (65, bytes(3000))),
-                     by_tcp=lambda query: reply(query, 0x8180, *[(65, bytes(3000))] * 10))
-    resolving(large)
-    eventually(lambda: resolving.python(BY_HAND, "65", "udp") == "3041 0 0", what="a large answer of a new type")
-    assert int(resolving.python(BY_HAND, "65", "tcp").split()[0]) > 30000
-    resolving()
-    eventually(lambda: resolving.python(BY_HAND, "1", "udp").split()[1] == "2", what="SERVFAIL, at once")
 
 
 # --- several ---
