@@ -64,6 +64,8 @@ static inline gsize make_frame(guint8 *frame, const Flow *flow, const void *data
         put_u16(payload + 4, (guint)(8 + size));
     }
     guint16 checksum = transport_sum(frame + 14, payload, header + size);
+    if (flow->protocol == IPPROTO_UDP && checksum == 0)
+        checksum = 0xffff; /* zero says that there is none: RFC 768 */
     put_u16(payload + (flow->protocol == IPPROTO_TCP ? 16 : 6), checksum);
     return 34 + header + size;
 }
