@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "stack.h"
 
+#include "acks.h"
 #include "address.h"
 #include "base/error.h"
 #include "nameserver.h"
@@ -57,6 +58,8 @@ struct BerthStack {
     gpointer user_data;
     GQueue waiting; /* GBytes*: frames to the guest, oldest first */
     gsize waiting_size;
+    bool taking; /* frames of the guest; meanwhile */
+    BerthAcks acks;
     gint64 last_frame_usec;
     BerthStackCounters counters;
     void (*on_client)(gpointer user_data); /* NULL unless somebody wants to know */
@@ -114,6 +117,13 @@ static void note_sender(BerthStack *stack, const guint8 *frame, gsize size)
         berth_replies_note(&stack->replies, &packet, stack->last_frame_usec);
 }
 
+static void send_acks(BerthStack *stack)
+{
+    for (guint i = 0; i < stack->acks.count; i++)
+        send_or_keep(stack, stack->acks.kept[i].frame, stack->acks.kept[i].size);
+    stack->acks.count = 0;
+}
+
 static ssize_t on_send_packet(const void *frame, size_t size, void *opaque)
 {
     BerthStack *stack = opaque;
@@ -121,6 +131,9 @@ static ssize_t on_send_packet(const void *frame, size_t size, void *opaque)
     if (size <= FRAME_MAX)
         frame = berth_nat_to_guest(&stack->nat, frame, size, stack->translated);
     note_sender(stack, frame, size);
+    if (stack->taking && berth_acks_keep(&stack->acks, frame, size))
+        return (ssize_t)size;
+    send_acks(stack);
     send_or_keep(stack, frame, size);
     return (ssize_t)size;
 }
@@ -228,29 +241,35 @@ static void pass_reset_on(BerthStack *stack, gsize size)
     reset_client(stack, &packet);
 }
 
+/* Whether libslirp was given it. */
+static bool take_frame(BerthStack *stack, gsize size)
+{
+    BerthFilterVerdict verdict = judge(stack, size);
+    stack->counters.verdicts[verdict]++;
+    if (verdict != BERTH_FILTER_PASS)
+        return false;
+    stack->counters.bytes_in += size;
+    berth_nat_from_guest(&stack->nat, stack->frame, size);
+    BerthNameserverVerdict name = berth_nameserver_take(stack->nameserver, stack->frame, size);
+    if (name == BERTH_NAMESERVER_NOBODY)
+        reject(stack, BERTH_REJECT_PORT, size);
+    if (name != BERTH_NAMESERVER_OTHER)
+        return false;
+    pass_reset_on(stack, size);
+    slirp_input(stack->slirp, stack->frame, (int)size);
+    return true;
+}
+
 static void take_frames(BerthStack *stack)
 {
     stack->nat.server = berth_nameserver_by_tcp(stack->nameserver);
-    guint taken = 0;
     bool passed = false;
     gsize size;
-    while (taken < FRAMES_A_TURN && (size = receive_frame(stack)) > 0) {
-        BerthFilterVerdict verdict = judge(stack, size);
-        taken++;
-        stack->counters.verdicts[verdict]++;
-        if (verdict != BERTH_FILTER_PASS)
-            continue;
-        stack->counters.bytes_in += size;
-        berth_nat_from_guest(&stack->nat, stack->frame, size);
-        BerthNameserverVerdict name = berth_nameserver_take(stack->nameserver, stack->frame, size);
-        if (name == BERTH_NAMESERVER_NOBODY)
-            reject(stack, BERTH_REJECT_PORT, size);
-        if (name != BERTH_NAMESERVER_OTHER)
-            continue;
-        passed = true;
-        pass_reset_on(stack, size);
-        slirp_input(stack->slirp, stack->frame, (int)size);
-    }
+    stack->taking = true;
+    for (guint taken = 0; taken < FRAMES_A_TURN && (size = receive_frame(stack)) > 0; taken++)
+        passed = take_frame(stack, size) || passed;
+    stack->taking = false;
+    send_acks(stack);
     if (!passed)
         return;
 
