@@ -7,8 +7,9 @@
  * through the guest's stack, about as dear to an emulated processor as a segment of 16 KiB; and one
  * that says less than the next has nothing to say (RFC 9293, 3.10.7.4: acknowledgements are
  * cumulative). So of the answers to frames that are taken in one turn only a connection's last is
- * sent. What is not a plain acknowledgement, or acknowledges nothing new (RFC 5681: the sender
- * counts those), is not kept.
+ * sent, and not even that if what follows in the next carries it along: the first bytes of a client
+ * that was waiting for the handshake. What is not a plain acknowledgement, or acknowledges nothing
+ * new (RFC 5681: the sender counts those), is not kept.
  *
  * A plain value, zeroed at first. Pure.
  */
@@ -33,7 +34,11 @@ typedef struct {
 } BerthAcks;
 
 /* Whether the frame is kept, in the place of an older one of its connection or beside the others.
- * If not, those kept are to be sent before it. */
+ */
 bool berth_acks_keep(BerthAcks *acks, const guint8 *frame, gsize size);
+
+/* Forget the one that the frame, which is about to be sent, makes superfluous. Those that remain
+ * are to be sent before it. */
+void berth_acks_carry(BerthAcks *acks, const guint8 *frame, gsize size);
 
 G_END_DECLS

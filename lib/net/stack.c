@@ -58,8 +58,8 @@ struct BerthStack {
     gpointer user_data;
     GQueue waiting; /* GBytes*: frames to the guest, oldest first */
     gsize waiting_size;
-    bool taking; /* frames of the guest; meanwhile */
-    BerthAcks acks;
+    bool taking;    /* frames of the guest */
+    BerthAcks acks; /* to be sent with the next turn of the loop at the latest */
     gint64 last_frame_usec;
     BerthStackCounters counters;
     void (*on_client)(gpointer user_data); /* NULL unless somebody wants to know */
@@ -133,6 +133,7 @@ static ssize_t on_send_packet(const void *frame, size_t size, void *opaque)
     note_sender(stack, frame, size);
     if (stack->taking && berth_acks_keep(&stack->acks, frame, size))
         return (ssize_t)size;
+    berth_acks_carry(&stack->acks, frame, size);
     send_acks(stack);
     send_or_keep(stack, frame, size);
     return (ssize_t)size;
@@ -269,7 +270,6 @@ static void take_frames(BerthStack *stack)
     for (guint taken = 0; taken < FRAMES_A_TURN && (size = receive_frame(stack)) > 0; taken++)
         passed = take_frame(stack, size) || passed;
     stack->taking = false;
-    send_acks(stack);
     if (!passed)
         return;
 
@@ -531,7 +531,7 @@ static guint32 fill_polls(BerthStack *stack)
 static int wait_for_events(BerthStack *stack)
 {
     guint32 slirp_msec = fill_polls(stack);
-    gint64 wait = wait_usec(stack, slirp_msec);
+    gint64 wait = stack->acks.count > 0 ? 0 : wait_usec(stack, slirp_msec);
     struct timespec timeout = {.tv_sec = wait / G_USEC_PER_SEC,
                                .tv_nsec = wait % G_USEC_PER_SEC * 1000};
     return ppoll((struct pollfd *)(void *)stack->polls->data, stack->polls->len,
@@ -577,6 +577,7 @@ int berth_stack_run(BerthStack *stack, int fd,
         if (ready > 0 && berth_listeners_look(stack->listeners))
             accept_and_look(stack);
         slirp_pollfds_poll(stack->slirp, ready < 0, on_get_revents, stack);
+        send_acks(stack);
         if (ready <= 0)
             continue;
 

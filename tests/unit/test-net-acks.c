@@ -112,6 +112,44 @@ static void test_whatever_does_more_is_not_kept(void)
     g_assert_cmpuint(acks.count, ==, 0);
 }
 
+static void carry(BerthAcks *acks, Flow flow, gsize data_size)
+{
+    guint8 frame[128];
+    gsize size = make_frame(frame, &flow, "data", data_size);
+    berth_acks_carry(acks, frame, size);
+}
+
+static void test_data_carries_it(void)
+{
+    BerthAcks acks = {0};
+    Flow other = plain, close = plain;
+    other.destination_port++;
+    close.flags |= FIN;
+    g_assert_true(keep(&acks, plain));
+    g_assert_true(keep(&acks, other));
+    carry(&acks, plain, 4);
+    g_assert_cmpuint(acks.count, ==, 1);
+    g_assert_cmpuint(get_u16(acks.kept[0].frame + 36), ==, other.destination_port);
+
+    g_assert_true(keep(&acks, plain));
+    carry(&acks, further(close, 1), 0);
+    g_assert_cmpuint(acks.count, ==, 1);
+}
+
+static void test_what_says_less_does_not_carry_it(void)
+{
+    BerthAcks acks = {0};
+    Flow reset = plain, other = plain;
+    reset.flags |= RST;
+    other.source_port++;
+    g_assert_true(keep(&acks, plain));
+    carry(&acks, further(plain, (guint32)-1), 4);
+    carry(&acks, plain, 0); /* the second of two that are counted */
+    carry(&acks, reset, 0);
+    carry(&acks, other, 4);
+    g_assert_cmpuint(acks.count, ==, 1);
+}
+
 static gsize make_frame6(guint8 *frame, guint32 acknowledged_number)
 {
     memset(frame, 0, 14 + 40 + 20);
@@ -149,6 +187,9 @@ static void test_cut_frames(void)
         g_autofree guint8 *copy =
             g_memdup2(frame, cut); /* a sanitizer sees what is read beyond it */
         g_assert_false(berth_acks_keep(&acks, copy, cut));
+        g_assert_true(keep(&acks, plain));
+        berth_acks_carry(&acks, copy, cut);
+        g_assert_cmpuint(acks.count, ==, 1);
     }
 }
 
@@ -164,6 +205,9 @@ int main(int argc, char **argv)
     g_test_add_func("/net/acks/connections-are-bounded", test_connections_are_bounded);
     g_test_add_func("/net/acks/whatever-does-more-is-not-kept",
                     test_whatever_does_more_is_not_kept);
+    g_test_add_func("/net/acks/data-carries-it", test_data_carries_it);
+    g_test_add_func("/net/acks/what-says-less-does-not-carry-it",
+                    test_what_says_less_does_not_carry_it);
     g_test_add_func("/net/acks/ipv6", test_ipv6);
     g_test_add_func("/net/acks/cut-frames", test_cut_frames);
     return g_test_run();
