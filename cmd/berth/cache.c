@@ -35,24 +35,23 @@ static void print_table(const GPtrArray *images)
 
 static void print_json(const GPtrArray *images, const char *directory, guint64 limit)
 {
-    JsonBuilder *builder = json_begin();
-    json_add_string(builder, "directory", directory);
-    json_add_number(builder, "limit", limit);
-    json_builder_set_member_name(builder, "images");
-    json_builder_begin_array(builder);
+    Json *json = json_begin(false);
+    json_add_string(json, "directory", directory);
+    json_add_number(json, "limit", limit);
+    json_begin_array(json, "images");
     for (guint i = 0; i < images->len; i++) {
         const BerthCached *image = images->pdata[i];
-        json_builder_begin_object(builder);
-        json_add_string(builder, "key", image->key);
-        json_add_string(builder, "archive", image->origin);
-        json_add_number(builder, "archive_size", image->archive_size);
-        json_add_number(builder, "disk_size", image->disk_size);
-        json_add_number(builder, "disk_used", image->disk_used);
-        json_add_time(builder, "used", image->used_usec);
-        json_builder_end_object(builder);
+        json_begin_object(json, NULL);
+        json_add_string(json, "key", image->key);
+        json_add_string(json, "archive", image->origin);
+        json_add_number(json, "archive_size", image->archive_size);
+        json_add_number(json, "disk_size", image->disk_size);
+        json_add_number(json, "disk_used", image->disk_used);
+        json_add_time(json, "used", image->used_usec);
+        json_end(json);
     }
-    json_builder_end_array(builder);
-    json_print(builder);
+    json_end(json);
+    json_print(json);
 }
 
 static int list(Invocation *invocation, GError **error)

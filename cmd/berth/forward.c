@@ -38,22 +38,21 @@ static void print_table(const GPtrArray *rules)
 
 static void print_json(const GPtrArray *rules)
 {
-    JsonBuilder *builder = json_begin();
-    json_builder_set_member_name(builder, "forwards");
-    json_builder_begin_array(builder);
+    Json *json = json_begin(false);
+    json_begin_array(json, "forwards");
     for (guint i = 0; i < rules->len; i++) {
         const BerthForwardRule *rule = rules->pdata[i];
-        json_builder_begin_object(builder);
-        json_add_string(builder, "distro", rule->distro);
-        json_add_string(builder, "rule", rule->rule);
-        json_add_string(builder, "protocol", rule->protocol);
-        json_add_string(builder, "host_address", rule->host_address);
-        json_add_number(builder, "host_port", rule->host_port);
-        json_add_number(builder, "guest_port", rule->guest_port);
-        json_builder_end_object(builder);
+        json_begin_object(json, NULL);
+        json_add_string(json, "distro", rule->distro);
+        json_add_string(json, "rule", rule->rule);
+        json_add_string(json, "protocol", rule->protocol);
+        json_add_string(json, "host_address", rule->host_address);
+        json_add_number(json, "host_port", rule->host_port);
+        json_add_number(json, "guest_port", rule->guest_port);
+        json_end(json);
     }
-    json_builder_end_array(builder);
-    json_print(builder);
+    json_end(json);
+    json_print(json);
 }
 
 static int list(Invocation *invocation, GError **error)

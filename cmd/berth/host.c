@@ -35,39 +35,36 @@ static void print_text(const GPtrArray *list)
     table_print(table);
 }
 
-static void add_port(JsonBuilder *builder, const BerthHostPort *port)
+static void add_port(Json *json, const BerthHostPort *port)
 {
-    json_builder_begin_object(builder);
-    json_add_bool(builder, "all", port->port == 0);
-    json_builder_set_member_name(builder, "port");
+    json_begin_object(json, NULL);
+    json_add_bool(json, "all", port->port == 0);
     if (port->port == 0)
-        json_builder_add_null_value(builder);
+        json_add_string(json, "port", NULL);
     else
-        json_builder_add_int_value(builder, port->port);
-    json_add_string(builder, "allowed_by", port->origin);
-    json_builder_end_object(builder);
+        json_add_number(json, "port", port->port);
+    json_add_string(json, "allowed_by", port->origin);
+    json_end(json);
 }
 
 static void print_json(const GPtrArray *list)
 {
-    JsonBuilder *builder = json_begin();
-    json_builder_set_member_name(builder, "distros");
-    json_builder_begin_array(builder);
+    Json *json = json_begin(false);
+    json_begin_array(json, "distros");
     for (guint i = 0; i < list->len; i++) {
         const BerthHostAccess *access = list->pdata[i];
-        json_builder_begin_object(builder);
-        json_add_string(builder, "distro", access->distro);
-        json_add_bool(builder, "isolated", access->isolated);
-        json_add_string(builder, "outbound", access->outbound);
-        json_builder_set_member_name(builder, "ports");
-        json_builder_begin_array(builder);
+        json_begin_object(json, NULL);
+        json_add_string(json, "distro", access->distro);
+        json_add_bool(json, "isolated", access->isolated);
+        json_add_string(json, "outbound", access->outbound);
+        json_begin_array(json, "ports");
         for (guint j = 0; j < access->ports->len; j++)
-            add_port(builder, access->ports->pdata[j]);
-        json_builder_end_array(builder);
-        json_builder_end_object(builder);
+            add_port(json, access->ports->pdata[j]);
+        json_end(json);
+        json_end(json);
     }
-    json_builder_end_array(builder);
-    json_print(builder);
+    json_end(json);
+    json_print(json);
 }
 
 static int list(Invocation *invocation, GError **error)

@@ -2,62 +2,131 @@
 #include "json.h"
 
 #include <stdio.h>
+#include <string.h>
 
-JsonBuilder *json_begin(void)
-{
-    JsonBuilder *builder = json_builder_new();
-    json_builder_begin_object(builder);
-    json_add_number(builder, "schema", JSON_SCHEMA);
-    return builder;
-}
+struct Json {
+    GString *text;
+    bool in_one_line;
+    bool empty;                /* the innermost has nothing in it yet */
+    guint depth;               /* how many are open */
+    char ends[JSON_DEPTH_MAX]; /* how each will be closed */
+};
 
-static void print(JsonBuilder *builder, gboolean pretty)
+static void new_line(Json *json)
 {
-    json_builder_end_object(builder);
-    g_autoptr(JsonNode) root = json_builder_get_root(builder);
-    g_autofree char *text = json_to_string(root, pretty);
-    printf("%s\n", text);
-    g_object_unref(builder);
-}
-
-void json_print(JsonBuilder *builder)
-{
-    print(builder, TRUE);
-}
-
-void json_print_line(JsonBuilder *builder)
-{
-    print(builder, FALSE);
-    fflush(stdout);
-}
-
-void json_add_string(JsonBuilder *builder, const char *name, const char *text)
-{
-    json_builder_set_member_name(builder, name);
-    if (text == NULL) {
-        json_builder_add_null_value(builder);
+    if (json->in_one_line)
         return;
+    g_string_append_c(json->text, '\n');
+    for (guint i = 0; i < json->depth; i++)
+        g_string_append(json->text, "  ");
+}
+
+static void add_quoted(GString *text, const char *string)
+{
+    static const char special[] = "\"\\\b\f\n\r\t", letters[] = "\"\\bfnrt";
+    g_autofree char *valid = g_utf8_make_valid(string, -1);
+    g_string_append_c(text, '"');
+    for (const char *c = valid; *c != '\0'; c++) {
+        const char *found = strchr(special, *c);
+        if (found != NULL)
+            g_string_append_printf(text, "\\%c", letters[found - special]);
+        else if (g_ascii_iscntrl(*c))
+            g_string_append_printf(text, "\\u%04x", (guint)*c);
+        else
+            g_string_append_c(text, *c);
     }
-    g_autofree char *valid = g_utf8_make_valid(text, -1);
-    json_builder_add_string_value(builder, valid);
+    g_string_append_c(text, '"');
 }
 
-void json_add_number(JsonBuilder *builder, const char *name, guint64 value)
+/* All that comes before a value. */
+static void add_name(Json *json, const char *name)
 {
-    json_builder_set_member_name(builder, name);
-    json_builder_add_int_value(builder, (gint64)value);
+    g_assert((name != NULL) == (json->ends[json->depth - 1] == '}'));
+    if (!json->empty)
+        g_string_append_c(json->text, ',');
+    json->empty = false;
+    new_line(json);
+    if (name == NULL)
+        return;
+    add_quoted(json->text, name);
+    g_string_append(json->text, json->in_one_line ? ":" : " : ");
 }
 
-void json_add_bool(JsonBuilder *builder, const char *name, gboolean value)
+static void begin(Json *json, const char *begin, char end)
 {
-    json_builder_set_member_name(builder, name);
-    json_builder_add_boolean_value(builder, value);
+    g_assert(json->depth < JSON_DEPTH_MAX);
+    g_string_append(json->text, begin);
+    json->ends[json->depth++] = end;
+    json->empty = true;
 }
 
-void json_add_time(JsonBuilder *builder, const char *name, gint64 usec)
+Json *json_begin(bool in_one_line)
+{
+    Json *json = g_new0(Json, 1);
+    json->text = g_string_new(NULL);
+    json->in_one_line = in_one_line;
+    begin(json, "{", '}');
+    json_add_number(json, "schema", JSON_SCHEMA);
+    return json;
+}
+
+void json_print(Json *json)
+{
+    json_end(json);
+    g_assert(json->depth == 0);
+    puts(json->text->str);
+    fflush(stdout);
+    g_string_free(json->text, TRUE);
+    g_free(json);
+}
+
+void json_begin_object(Json *json, const char *name)
+{
+    add_name(json, name);
+    begin(json, "{", '}');
+}
+
+void json_begin_array(Json *json, const char *name)
+{
+    add_name(json, name);
+    begin(json, "[", ']');
+}
+
+void json_end(Json *json)
+{
+    g_assert(json->depth > 0);
+    json->depth--;
+    if (!json->empty)
+        new_line(json);
+    g_string_append_c(json->text, json->ends[json->depth]);
+    json->empty = false;
+}
+
+void json_add_string(Json *json, const char *name, const char *text)
+{
+    add_name(json, name);
+    if (text == NULL)
+        g_string_append(json->text, "null");
+    else
+        add_quoted(json->text, text);
+}
+
+void json_add_number(Json *json, const char *name, guint64 value)
+{
+    add_name(json, name);
+    g_string_append_printf(json->text, "%" G_GUINT64_FORMAT, value);
+}
+
+void json_add_bool(Json *json, const char *name, bool value)
+{
+    add_name(json, name);
+    g_string_append(json->text, value ? "true" : "false");
+}
+
+void json_add_time(Json *json, const char *name, gint64 usec)
 {
     g_autoptr(GDateTime) time =
         usec != 0 ? g_date_time_new_from_unix_utc(usec / G_USEC_PER_SEC) : NULL;
     g_autofree char *text = time != NULL ? g_date_time_format_iso8601(time) : NULL;
-    json_add_string(builder, name, text);
+    json_add_string(json, name, text);
 }

@@ -98,54 +98,52 @@ static void print_long(const GPtrArray *infos)
     table_print(table);
 }
 
-static void add_running(JsonBuilder *builder, const BerthInfo *info)
+static void add_running(Json *json, const BerthInfo *info)
 {
-    json_add_time(builder, "started", info->started_usec);
-    json_add_string(builder, "accel", info->accel);
-    json_add_number(builder, "memory_used", info->memory_used);
-    json_add_number(builder, "sessions", info->sessions);
-    json_add_number(builder, "keeper_pid", info->keeper_pid);
-    json_add_number(builder, "qemu_pid", info->qemu_pid);
-    json_add_string(builder, "kernel", info->kernel);
-    json_add_string(builder, "init", info->init);
-    json_add_string(builder, "init_status", info->init_status);
+    json_add_time(json, "started", info->started_usec);
+    json_add_string(json, "accel", info->accel);
+    json_add_number(json, "memory_used", info->memory_used);
+    json_add_number(json, "sessions", info->sessions);
+    json_add_number(json, "keeper_pid", info->keeper_pid);
+    json_add_number(json, "qemu_pid", info->qemu_pid);
+    json_add_string(json, "kernel", info->kernel);
+    json_add_string(json, "init", info->init);
+    json_add_string(json, "init_status", info->init_status);
 
-    json_builder_set_member_name(builder, "ports");
-    json_builder_begin_array(builder);
+    json_begin_array(json, "ports");
     for (guint i = 0; i < info->n_ports; i++)
-        json_builder_add_int_value(builder, info->ports[i]);
-    json_builder_end_array(builder);
+        json_add_number(json, NULL, info->ports[i]);
+    json_end(json);
 }
 
-static void add_distro(JsonBuilder *builder, const BerthInfo *info)
+static void add_distro(Json *json, const BerthInfo *info)
 {
-    json_builder_begin_object(builder);
-    json_add_string(builder, "name", info->name);
-    json_add_string(builder, "id", info->id);
-    json_add_number(builder, "number", info->number);
-    json_add_string(builder, "address", info->address);
-    json_add_bool(builder, "default", info->is_default);
-    json_add_string(builder, "state", info->state);
+    json_begin_object(json, NULL);
+    json_add_string(json, "name", info->name);
+    json_add_string(json, "id", info->id);
+    json_add_number(json, "number", info->number);
+    json_add_string(json, "address", info->address);
+    json_add_bool(json, "default", info->is_default);
+    json_add_string(json, "state", info->state);
     if (info->holder_pid != 0)
-        json_add_number(builder, "holder_pid", info->holder_pid);
-    json_add_time(builder, "created", info->created_usec);
-    json_add_string(builder, "disk", info->disk);
-    json_add_number(builder, "disk_size", info->disk_size);
-    json_add_number(builder, "disk_used", info->disk_used);
+        json_add_number(json, "holder_pid", info->holder_pid);
+    json_add_time(json, "created", info->created_usec);
+    json_add_string(json, "disk", info->disk);
+    json_add_number(json, "disk_size", info->disk_size);
+    json_add_number(json, "disk_used", info->disk_used);
     if (is_running(info))
-        add_running(builder, info);
-    json_builder_end_object(builder);
+        add_running(json, info);
+    json_end(json);
 }
 
 static void print_json(const GPtrArray *infos)
 {
-    JsonBuilder *builder = json_begin();
-    json_builder_set_member_name(builder, "distros");
-    json_builder_begin_array(builder);
+    Json *json = json_begin(false);
+    json_begin_array(json, "distros");
     for (guint i = 0; i < infos->len; i++)
-        add_distro(builder, infos->pdata[i]);
-    json_builder_end_array(builder);
-    json_print(builder);
+        add_distro(json, infos->pdata[i]);
+    json_end(json);
+    json_print(json);
 }
 
 static const struct {

@@ -44,34 +44,32 @@ static void print_text(const GPtrArray *ports)
     table_print(table);
 }
 
-static void add_json(JsonBuilder *builder, const BerthPort *port)
+static void add_json(Json *json, const BerthPort *port)
 {
-    json_builder_begin_object(builder);
-    json_add_string(builder, "distro", port->distro);
-    json_add_string(builder, "protocol", port->protocol);
-    json_add_number(builder, "port", port->port);
-    json_add_number(builder, "host_port", port->host_port);
-    json_builder_set_member_name(builder, "addresses");
-    json_builder_begin_array(builder);
+    json_begin_object(json, NULL);
+    json_add_string(json, "distro", port->distro);
+    json_add_string(json, "protocol", port->protocol);
+    json_add_number(json, "port", port->port);
+    json_add_number(json, "host_port", port->host_port);
+    json_begin_array(json, "addresses");
     for (gsize j = 0; port->addresses[j] != NULL; j++)
-        json_builder_add_string_value(builder, port->addresses[j]);
-    json_builder_end_array(builder);
-    json_add_string(builder, "origin", port->origin);
-    json_add_string(builder, "state", port->state);
-    json_add_string(builder, "process", port->owner);
-    json_add_string(builder, "reason", port->reason);
-    json_builder_end_object(builder);
+        json_add_string(json, NULL, port->addresses[j]);
+    json_end(json);
+    json_add_string(json, "origin", port->origin);
+    json_add_string(json, "state", port->state);
+    json_add_string(json, "process", port->owner);
+    json_add_string(json, "reason", port->reason);
+    json_end(json);
 }
 
-static JsonBuilder *make_json(const GPtrArray *ports)
+static void print_json(const GPtrArray *ports, bool in_one_line)
 {
-    JsonBuilder *builder = json_begin();
-    json_builder_set_member_name(builder, "ports");
-    json_builder_begin_array(builder);
+    Json *json = json_begin(in_one_line);
+    json_begin_array(json, "ports");
     for (guint i = 0; i < ports->len; i++)
-        add_json(builder, ports->pdata[i]);
-    json_builder_end_array(builder);
-    return builder;
+        add_json(json, ports->pdata[i]);
+    json_end(json);
+    json_print(json);
 }
 
 /* --- watching --- */
@@ -120,7 +118,7 @@ static bool show_text(const GPtrArray *ports, gpointer user_data)
 
 static bool show_json(const GPtrArray *ports, gpointer user_data)
 {
-    json_print_line(make_json(ports));
+    print_json(ports, true);
     return !ferror(stdout);
 }
 
@@ -143,7 +141,7 @@ static int run(Invocation *invocation, GError **error)
     if (ports == NULL)
         return -1;
     if (invocation_flag(invocation, "json"))
-        json_print(make_json(ports));
+        print_json(ports, false);
     else
         print_text(ports);
     return 0;

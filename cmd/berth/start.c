@@ -40,20 +40,19 @@ static void print_text(const GPtrArray *stages)
 
 static void print_json(const GPtrArray *stages)
 {
-    JsonBuilder *builder = json_begin();
-    json_builder_set_member_name(builder, "stages");
-    json_builder_begin_array(builder);
+    Json *json = json_begin(false);
+    json_begin_array(json, "stages");
     for (guint i = 0; i < stages->len; i++) {
         const BerthStage *stage = stages->pdata[i];
-        json_builder_begin_object(builder);
-        json_add_string(builder, "name", stage->name);
-        json_add_number(builder, "end_usec", (guint64)stage->end_usec);
-        json_add_number(builder, "took_usec", (guint64)stage->took_usec);
-        json_add_string(builder, "problem", stage->problem);
-        json_builder_end_object(builder);
+        json_begin_object(json, NULL);
+        json_add_string(json, "name", stage->name);
+        json_add_number(json, "end_usec", (guint64)stage->end_usec);
+        json_add_number(json, "took_usec", (guint64)stage->took_usec);
+        json_add_string(json, "problem", stage->problem);
+        json_end(json);
     }
-    json_builder_end_array(builder);
-    json_print(builder);
+    json_end(json);
+    json_print(json);
 }
 
 static int print_command_line(Invocation *invocation, GError **error)

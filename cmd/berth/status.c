@@ -36,24 +36,24 @@ static void print_text(const BerthStatus *status)
 
 static void print_json(const BerthStatus *status)
 {
-    JsonBuilder *builder = json_begin();
-    json_add_string(builder, "version", berth_version());
-    json_add_string(builder, "default", status->default_distro);
-    json_add_number(builder, "distros", status->distros);
-    json_add_number(builder, "running", status->running);
-    json_add_number(builder, "disk_used", status->disk_used);
-    json_add_number(builder, "memory_used", status->memory_used);
-    json_add_string(builder, "accel", status->accel);
-    json_add_number(builder, "memory", status->memory);
-    json_add_number(builder, "cpus", status->cpus);
-    json_add_string(builder, "emulator", status->emulator);
-    json_add_string(builder, "kernel", status->kernel);
-    json_add_string(builder, "data_dir", status->data);
-    json_add_string(builder, "config_dir", status->config);
-    json_add_string(builder, "cache_dir", status->cache);
-    json_add_string(builder, "runtime_dir", status->runtime);
-    json_add_string(builder, "support_dir", status->support);
-    json_print(builder);
+    Json *json = json_begin(false);
+    json_add_string(json, "version", berth_version());
+    json_add_string(json, "default", status->default_distro);
+    json_add_number(json, "distros", status->distros);
+    json_add_number(json, "running", status->running);
+    json_add_number(json, "disk_used", status->disk_used);
+    json_add_number(json, "memory_used", status->memory_used);
+    json_add_string(json, "accel", status->accel);
+    json_add_number(json, "memory", status->memory);
+    json_add_number(json, "cpus", status->cpus);
+    json_add_string(json, "emulator", status->emulator);
+    json_add_string(json, "kernel", status->kernel);
+    json_add_string(json, "data_dir", status->data);
+    json_add_string(json, "config_dir", status->config);
+    json_add_string(json, "cache_dir", status->cache);
+    json_add_string(json, "runtime_dir", status->runtime);
+    json_add_string(json, "support_dir", status->support);
+    json_print(json);
 }
 
 static int run(Invocation *invocation, GError **error)

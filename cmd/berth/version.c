@@ -16,10 +16,10 @@ static int run(Invocation *invocation, GError **error)
         printf("berth %s\n", berth_version());
         return 0;
     }
-    JsonBuilder *builder = json_begin();
-    json_add_string(builder, "version", berth_version());
-    json_add_number(builder, "protocol", berth_protocol_version());
-    json_print(builder);
+    Json *json = json_begin(false);
+    json_add_string(json, "version", berth_version());
+    json_add_number(json, "protocol", berth_protocol_version());
+    json_print(json);
     return 0;
 }
 
