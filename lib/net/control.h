@@ -115,10 +115,11 @@ void berth_net_set_resolvers(BerthNet *net, const BerthResolvers *resolvers);
  * for one are ignored. */
 void berth_net_set_name(BerthNet *net, guint number, const char *name);
 
-/* Call @on_client once, when the next client connects to a forward; the seam for a guest that is
- * suspended while its berth-net is not: the client has been accepted, the frame that tells the
- * guest waits in the socket of the frames, and the guest is to be woken. Asked for anew, it is
- * asked for once. Nobody is called if the process ends first; a new one must be asked again. */
+/* Call @on_client once, when the next client connects to a forward or sends it a datagram; the seam
+ * for a guest that is suspended while its berth-net is not: the client has been accepted, the frame
+ * that tells the guest waits in the socket of the frames, and the guest is to be woken. Asked for
+ * anew, it is asked for once. Nobody is called if the process ends first; a new one must be asked
+ * again. */
 void berth_net_watch(BerthNet *net, void (*on_client)(gpointer user_data), gpointer user_data);
 
 /* @counters is borrowed, NULL unless @errnum is 0. */

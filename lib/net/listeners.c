@@ -16,7 +16,7 @@
 
 typedef struct {
     BerthStackRule rule;
-    int fd; /* libslirp's listener; -1 for UDP */
+    int fd; /* libslirp's socket */
 } Forward;
 
 struct BerthListeners {
@@ -24,7 +24,7 @@ struct BerthListeners {
     int diag_fd;      /* -1: everybody may connect */
     uid_t uid;        /* ours */
     GArray *forwards; /* Forward */
-    GHashTable *fds;  /* of listeners, a set */
+    GHashTable *fds;  /* of TCP's listeners, a set */
 };
 
 BerthListeners *berth_listeners_new(Slirp *slirp, int diag_fd)
@@ -50,6 +50,14 @@ void berth_listeners_free(BerthListeners *listeners)
 bool berth_listeners_have(const BerthListeners *listeners, int fd)
 {
     return g_hash_table_contains(listeners->fds, GINT_TO_POINTER(fd));
+}
+
+bool berth_listeners_forward(const BerthListeners *listeners, int fd)
+{
+    for (guint i = 0; i < listeners->forwards->len; i++)
+        if (g_array_index(listeners->forwards, Forward, i).fd == fd)
+            return true;
+    return false;
 }
 
 guint berth_listeners_count(const BerthListeners *listeners)
@@ -105,34 +113,38 @@ guint berth_listeners_fd_limit(void)
     return getrlimit(RLIMIT_NOFILE, &limit) < 0 ? 1024 : (guint)MIN(limit.rlim_cur, 65536);
 }
 
-static bool listens_on(int fd, const Address *address, socklen_t size)
+/* Of what kind @fd is, if it is a socket that takes what comes to it: 0 when it is another. */
+static int type_of(int fd)
 {
-    int listening = 0;
+    int type = 0, listening = 0;
+    if (getsockopt(fd, SOL_SOCKET, SO_TYPE, &type, &(socklen_t){sizeof(int)}) < 0 ||
+        getsockopt(fd, SOL_SOCKET, SO_ACCEPTCONN, &listening, &(socklen_t){sizeof(int)}) < 0)
+        return 0;
+    return type == SOCK_DGRAM || listening ? type : 0;
+}
+
+static bool is_bound_to(int fd, const Address *address, socklen_t size)
+{
     Address bound;
     socklen_t bound_size = sizeof(bound);
-    return getsockopt(fd, SOL_SOCKET, SO_ACCEPTCONN, &listening, &(socklen_t){sizeof(int)}) == 0 &&
-           listening && getsockname(fd, &bound.any, &bound_size) == 0 && bound_size == size &&
+    return getsockname(fd, &bound.any, &bound_size) == 0 && bound_size == size &&
            memcmp(&bound, address, size) == 0;
 }
 
 /* libslirp does not tell which descriptor it opened. */
-static int find_listener(const Address *address, socklen_t size)
+static int find_socket(int type, const Address *address, socklen_t size)
 {
     int limit = (int)berth_listeners_fd_limit();
     for (int fd = 0; fd < limit; fd++)
-        if (listens_on(fd, address, size))
+        if (type_of(fd) == type && is_bound_to(fd, address, size))
             return fd;
     return -1;
 }
 
-/* Returns the listener, or -1. It also becomes non-blocking, should a client leave before accept.
- */
-static int raise_backlog(const Address *address, socklen_t size)
+/* The listener also becomes non-blocking, should a client leave before accept. */
+static bool raise_backlog(int fd)
 {
-    int fd = find_listener(address, size);
-    if (fd < 0 || listen(fd, BACKLOG) < 0 || berth_fd_set_nonblocking(fd, true) < 0)
-        return -1;
-    return fd;
+    return listen(fd, BACKLOG) == 0 && berth_fd_set_nonblocking(fd, true) == 0;
 }
 
 static guint find_rule(const BerthListeners *listeners, const BerthStackRule *rule)
@@ -160,12 +172,14 @@ int berth_listeners_add(BerthListeners *listeners, const BerthStackRule *rule)
                            rule_flags(rule)) < 0)
         return errno != 0 ? errno : EIO;
 
-    Forward forward = {.rule = *rule, .fd = -1};
-    if (rule->protocol == BERTH_TCP && (forward.fd = raise_backlog(&host, host_size)) < 0) {
+    bool tcp = rule->protocol == BERTH_TCP;
+    Forward forward = {.rule = *rule,
+                       .fd = find_socket(tcp ? SOCK_STREAM : SOCK_DGRAM, &host, host_size)};
+    if (forward.fd < 0 || (tcp && !raise_backlog(forward.fd))) {
         slirp_remove_hostxfwd(listeners->slirp, &host.any, host_size, rule_flags(rule));
         return EIO;
     }
-    if (forward.fd >= 0)
+    if (tcp)
         g_hash_table_add(listeners->fds, GINT_TO_POINTER(forward.fd));
     g_array_append_val(listeners->forwards, forward);
     return 0;

@@ -3,7 +3,7 @@
  * listeners — the forwards of a stack: libslirp's listeners on the host, and who may use them.
  *
  * libslirp listens with a backlog of 1, with which eight connections at once take seconds; it is
- * raised here. It also tells neither which descriptor it listens on nor which it got by accepting;
+ * raised here. It also tells neither which descriptor it opened nor which it got by accepting;
  * the first is found by its address, the second because it is the next that is free.
  *
  * Ports are in host byte order. One thread.
@@ -44,8 +44,9 @@ void berth_listeners_free(BerthListeners *listeners);
 int berth_listeners_add(BerthListeners *listeners, const BerthStackRule *rule);
 int berth_listeners_remove(BerthListeners *listeners, const BerthStackRule *rule);
 
-/* Whether @fd is one of them. */
+/* Whether @fd is one of them, and whether it is one of theirs or a forward's for UDP. */
 bool berth_listeners_have(const BerthListeners *listeners, int fd);
+bool berth_listeners_forward(const BerthListeners *listeners, int fd);
 guint berth_listeners_count(const BerthListeners *listeners);
 
 /* Of the process. */

@@ -482,7 +482,7 @@ void berth_stack_watch(BerthStack *stack, void (*on_client)(gpointer user_data),
 
 static void tell_client(BerthStack *stack, int fd)
 {
-    if (!berth_listeners_have(stack->listeners, fd))
+    if (!berth_listeners_forward(stack->listeners, fd))
         return;
     void (*on_client)(gpointer user_data) = stack->on_client;
     stack->on_client = NULL;

@@ -73,7 +73,8 @@ int berth_stack_add(BerthStack *stack, const BerthStackRule *rule);
 /* Close the listener of @rule; connections made through it go on. 0, or ENOENT. */
 int berth_stack_remove(BerthStack *stack, const BerthStackRule *rule);
 
-/* Call @on_client once, when the next client connects to a forward. NULL: do not. */
+/* Call @on_client once, when the next client connects to a forward or sends it a datagram. NULL: do
+ * not. */
 void berth_stack_watch(BerthStack *stack, void (*on_client)(gpointer user_data),
                        gpointer user_data);
 

@@ -44,13 +44,10 @@ static void on_done(int errnum, gpointer user_data)
     *(int *)user_data = errnum;
 }
 
-static void setup(World *world, gconstpointer data)
+static void forward(World *world, BerthProtocol protocol)
 {
-    int pair[2], result = -1;
-    g_assert_cmpint(berth_fd_socketpair(SOCK_DGRAM, pair), ==, 0);
-    *world = (World){.frames_fd = pair[0], .guest_fd = pair[1], .port = free_port()};
-    world->net = start_net(world->frames_fd, 16384);
-    const BerthLeg leg = {.protocol = BERTH_TCP,
+    int result = -1;
+    const BerthLeg leg = {.protocol = protocol,
                           .family = 4,
                           .host = {127, 0, 0, 1},
                           .host_port = world->port,
@@ -62,6 +59,15 @@ static void setup(World *world, gconstpointer data)
     g_assert_cmpint(result, ==, 0);
 }
 
+static void setup(World *world, gconstpointer data)
+{
+    int pair[2];
+    g_assert_cmpint(berth_fd_socketpair(SOCK_DGRAM, pair), ==, 0);
+    *world = (World){.frames_fd = pair[0], .guest_fd = pair[1], .port = free_port()};
+    world->net = start_net(world->frames_fd, 16384);
+    forward(world, BERTH_TCP);
+}
+
 static void teardown(World *world, gconstpointer data)
 {
     berth_net_free(world->net);
@@ -69,15 +75,20 @@ static void teardown(World *world, gconstpointer data)
     berth_fd_close(&world->guest_fd);
 }
 
-static int connect_client(World *world)
+static int connect_by(World *world, int type)
 {
-    int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    int fd = socket(AF_INET, type | SOCK_CLOEXEC, 0);
     struct sockaddr_in name = {.sin_family = AF_INET,
                                .sin_port = htons(world->port),
                                .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
     g_assert_cmpint(connect(fd, (struct sockaddr *)&name, sizeof(name)), ==, 0);
     g_assert_cmpint(berth_fd_set_nonblocking(fd, true), ==, 0);
     return fd;
+}
+
+static int connect_client(World *world)
+{
+    return connect_by(world, SOCK_STREAM);
 }
 
 /* --- memory --- */
@@ -225,6 +236,23 @@ static void test_data_does_not_wake(World *world, gconstpointer data)
     g_assert_cmpuint(world->clients, ==, 0);
 }
 
+static void test_datagram_to_a_suspended_guest_is_told_once(World *world, gconstpointer data)
+{
+    forward(world, BERTH_UDP);
+    berth_autofd int client = connect_by(world, SOCK_DGRAM);
+    g_assert_cmpint(send(client, "early", 5, 0), ==, 5);
+    settle_net(world->net);
+    watch(world);
+    settle_net(world->net);
+    g_assert_cmpuint(world->clients, ==, 0);
+
+    g_assert_cmpint(send(client, "hello", 5, 0), ==, 5);
+    expect_clients(world, 1);
+    g_assert_cmpint(send(client, "again", 5, 0), ==, 5);
+    settle_net(world->net);
+    g_assert_cmpuint(world->clients, ==, 1);
+}
+
 int main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
@@ -232,5 +260,7 @@ int main(int argc, char **argv)
     ADD("stopped-guest-costs-a-bounded-amount", test_stopped_guest_costs_a_bounded_amount);
     ADD("client-of-a-suspended-guest-is-told-once", test_client_of_a_suspended_guest_is_told_once);
     ADD("data-does-not-wake", test_data_does_not_wake);
+    ADD("datagram-to-a-suspended-guest-is-told-once",
+        test_datagram_to_a_suspended_guest_is_told_once);
     return g_test_run();
 }
