@@ -367,7 +367,8 @@ BerthStatus *berth_status(Berth *berth, GError **error);
 
 typedef struct {
     guint port;         /* 0: all of them */
-    const char *origin; /* what allowed it: "berth.conf" or "berth host". Static. */
+    const char *origin; /* what allowed it: "berth.conf", "berth host" or "session". Static. */
+    bool temporary;     /* until the distro stops */
 } BerthHostPort;
 
 typedef struct {

@@ -164,10 +164,13 @@ bool berth_host_allow_once(int connection, guint16 port, GError **error)
 
 /* --- looking --- */
 
+/* Such as that of a proxy which a command of it was told of. */
+static const char by_session[] = "session";
+
 static void add_port(BerthHostAccess *access, guint port, const char *origin)
 {
     BerthHostPort *row = g_new(BerthHostPort, 1);
-    *row = (BerthHostPort){.port = port, .origin = origin};
+    *row = (BerthHostPort){.port = port, .origin = origin, .temporary = origin == by_session};
     g_ptr_array_add(access->ports, row);
 }
 
@@ -183,6 +186,18 @@ static bool add_ports(BerthHostAccess *access, const char *text, const char *ori
     for (guint i = 0; i < ports.n_ports; i++)
         add_port(access, ports.ports[i], origin);
     return true;
+}
+
+/* What its keeper allowed beside that, if it runs and answers. */
+static bool add_temporary(BerthHostAccess *access, const Berth *berth, const char *id,
+                          GError **error)
+{
+    berth_autofd int fd = berth_runtime_connect(berth->layout->runtime, id, NULL);
+    if (fd < 0)
+        return true;
+    berth_private_limit_waiting(fd, ANSWER_TIMEOUT_SEC);
+    g_autoptr(BerthInstanceStatus) status = berth_control_status(fd, NULL);
+    return status == NULL || add_ports(access, status->host_ports, by_session, error);
 }
 
 static gint compare_ports(gconstpointer left, gconstpointer right)
@@ -209,7 +224,8 @@ static BerthHostAccess *access_of(Berth *berth, const BerthDistro *distro, GErro
         g_prefix_error(error, "host-ports: ");
         return NULL;
     }
-    if (!add_ports(access, allowed, "berth host", error))
+    if (!add_ports(access, allowed, "berth host", error) ||
+        !add_temporary(access, berth, distro->id, error))
         return NULL;
     g_ptr_array_sort(access->ports, compare_ports);
     return g_steal_pointer(&access);
@@ -221,9 +237,9 @@ GPtrArray *berth_host_list(Berth *berth, const char *name, GError **error)
         g_ptr_array_new_with_free_func((GDestroyNotify)berth_host_access_free);
     BerthRegistry *registry = berth_private_registry(berth, error);
     g_autoptr(GPtrArray) distros =
-        registry == NULL ? NULL
-        : name == NULL   ? berth_registry_list(registry, error)
-                         : g_ptr_array_new_with_free_func((GDestroyNotify)berth_distro_free);
+        registry == NULL || berth_private_runtime(berth, error) == NULL ? NULL
+        : name == NULL ? berth_registry_list(registry, error)
+                       : g_ptr_array_new_with_free_func((GDestroyNotify)berth_distro_free);
     if (distros == NULL)
         return NULL;
     if (name != NULL) {

@@ -24,7 +24,8 @@ static void print_text(const GPtrArray *list)
             table_add(table, access->distro);
             table_add_take(table,
                            port->port == 0 ? g_strdup("all") : g_strdup_printf("%u", port->port));
-            table_add(table, port->origin);
+            table_add_take(table, g_strdup_printf("%s%s", port->origin,
+                                                  port->temporary ? ", until it stops" : ""));
         }
         if (none) {
             table_add(table, access->distro);
@@ -44,6 +45,7 @@ static void add_port(Json *json, const BerthHostPort *port)
     else
         json_add_number(json, "port", port->port);
     json_add_string(json, "allowed_by", port->origin);
+    json_add_bool(json, "temporary", port->temporary);
     json_end(json);
 }
 
@@ -124,7 +126,8 @@ const Command command_host = {
     .details =
         "A distro reaches this host as host.berth.internal (10.0.2.2), and of its localhost\n"
         "only the ports allowed here or by host-ports in berth.conf. A change takes effect\n"
-        "at once and is remembered; connections that are open stay.",
+        "at once and is remembered; connections that are open stay. A proxy on this host's\n"
+        "localhost that commands are told of is allowed until the distro stops.",
     .min_arguments = 1,
     .max_arguments = -1,
     .options = options,

@@ -24,6 +24,7 @@ void berth_instance_status_free(BerthInstanceStatus *status)
     g_free(status->kernel);
     g_free(status->init);
     g_free(status->init_status);
+    g_free(status->host_ports);
     g_free(status);
 }
 
@@ -60,6 +61,7 @@ void berth_control_put_status(WireBuffer *buffer, const BerthInstanceStatus *sta
     wire_put_string(buffer, status->kernel);
     wire_put_string(buffer, status->init);
     wire_put_string(buffer, status->init_status);
+    wire_put_string(buffer, status->host_ports);
     wire_frame_end(buffer, begin);
 }
 
@@ -75,6 +77,7 @@ static BerthInstanceStatus *get_status(WireReader *reader)
     status->kernel = g_strdup(wire_get_string(reader));
     status->init = g_strdup(wire_get_string(reader));
     status->init_status = g_strdup(wire_get_string(reader));
+    status->host_ports = g_strdup(wire_get_string(reader));
     return status;
 }
 

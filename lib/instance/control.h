@@ -52,7 +52,7 @@ typedef enum {
     CONTROL_DONE = 80,      /* nothing */
     CONTROL_STATUS_IS = 81, /* state:string accel:string keeper_pid:u32 qemu_pid:u32
                                started_usec:u64 (real time) sessions:u32 kernel:string init:string
-                               init_status:string */
+                               init_status:string host_ports:string */
     CONTROL_PORTS_ARE = 82, /* (1:u8 rule:string host_port:u16 origin:u8 state:u8 owner:string
                                reason:string addresses:list, of the legs that are open)* more:u8, 2
                                when another frame goes on with it, else 0 */
@@ -75,6 +75,7 @@ typedef struct {
     char *kernel;      /* uname -r, or "" before the guest said hello */
     char *init;        /* "systemd", "berth", ... or "" */
     char *init_status; /* "running", "degraded", ... or "" */
+    char *host_ports;  /* of the host, allowed until it stops: numbers and commas, or "" */
 } BerthInstanceStatus;
 
 void berth_instance_status_free(BerthInstanceStatus *status);

@@ -103,6 +103,9 @@ static BerthInstanceStatus *get_status(gpointer user_data)
     status->kernel = g_strdup(instance->kernel);
     status->init = g_strdup(instance->init);
     status->init_status = g_strdup(instance->init_status);
+    status->host_ports = instance->network != NULL
+                             ? berth_walls_temporary(berth_network_walls(instance->network))
+                             : g_strdup("");
     return status;
 }
 

@@ -125,6 +125,15 @@ bool berth_walls_allow(BerthWalls *walls, guint16 port, GError **error)
     return true;
 }
 
+char *berth_walls_temporary(const BerthWalls *walls)
+{
+    GString *text = g_string_new(NULL);
+    for (guint i = 0; i < walls->temporary->len; i++)
+        g_string_append_printf(text, "%s%u", i > 0 ? "," : "",
+                               g_array_index(walls->temporary, guint16, i));
+    return g_string_free(text, FALSE);
+}
+
 char *berth_walls_refused(BerthWalls *walls, guint16 port)
 {
     const char *name = walls->machine->name;

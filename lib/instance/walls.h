@@ -39,6 +39,9 @@ bool berth_walls_set_allowed(BerthWalls *walls, const char *ports, GError **erro
  * Errors: BERTH_ERROR_DENIED, "instance.isolated"; BERTH_ERROR_INVALID, "access.ports". */
 bool berth_walls_allow(BerthWalls *walls, guint16 port, GError **error);
 
+/* Those that were allowed so, numbers and commas, or "". Free with g_free. */
+char *berth_walls_temporary(const BerthWalls *walls);
+
 /* The guest tried this port in vain: a line for the user, or NULL when it was said before
  * or too much was said. Free
  * with g_free. */

@@ -161,9 +161,9 @@ def test_a_keeper_that_does_not_answer_costs_a_warning(box):
     try:
         result = box("host", "allow", "box", "80")
         assert result.status == 0 and "next time" in result.err, result
+        assert ports(box) == [80]
     finally:
         os.kill(keeper, signal.SIGCONT)
-    assert ports(box) == [80]
 
 
 # --- proxies on this host's loopback ---
@@ -172,7 +172,13 @@ def test_a_proxy_is_let_through(box):
     env = {"http_proxy": "http://127.0.0.1:3128/", "https_proxy": "http://localhost:3128", "all_proxy": "http://10.1.1.1:80"}
     out = box("run", "-d", "box", "sh", "-c", "echo $http_proxy", env=env).ok()
     assert out == "http://host.berth.internal:3128/\n"
-    assert ports(box) == []  # until it stops only
+    (distro,) = listed(box)
+    assert distro["ports"] == [{"all": False, "port": 3128, "allowed_by": "session", "temporary": True}]
+    assert box("host", "list").ok().splitlines()[1] == "box     3128  session, until it stops"
+    box("host", "allow", "box", "80").ok()
+    assert [(p["port"], p["temporary"]) for p in listed(box)[0]["ports"]] == [(80, False), (3128, True)]
+    box("terminate", "box").ok()
+    assert ports(box) == [80]
 
 
 def test_a_proxy_of_an_isolated_distro(box):

@@ -75,6 +75,7 @@ static BerthInstanceStatus *status(gpointer data)
     is->kernel = g_strdup("6.12.1");
     is->init = g_strdup("systemd");
     is->init_status = g_strdup("running");
+    is->host_ports = g_strdup("3128,8080");
     return is;
 }
 
@@ -239,6 +240,7 @@ static void test_status_and_ports(void)
     g_assert_cmpuint(is->qemu_pid, ==, 34);
     g_assert_cmpint(is->started_usec, ==, G_GINT64_CONSTANT(1790000000000000));
     g_assert_cmpuint(is->sessions, ==, 0);
+    g_assert_cmpstr(is->host_ports, ==, "3128,8080");
 
     g_autoptr(GPtrArray) forwards = berth_control_ports(fd, &error);
     g_assert_no_error(error);

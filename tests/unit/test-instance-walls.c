@@ -40,9 +40,14 @@ static void test_ports_come_from_everywhere(void)
     g_autoptr(BerthWalls) walls = berth_walls_new(machine, on_changed, &changes, NULL);
     g_assert_true(open_now(walls, 80) && open_now(walls, 5432) && !open_now(walls, 3128));
 
+    g_autofree char *none = berth_walls_temporary(walls);
+    g_assert_cmpstr(none, ==, "");
     g_assert_true(berth_walls_allow(walls, 3128, NULL));
     g_assert_true(berth_walls_allow(walls, 3128, NULL));
+    g_assert_true(berth_walls_allow(walls, 5432, NULL)); /* is allowed anyhow */
     g_assert_cmpuint(changes, ==, 1);
+    g_autofree char *one = berth_walls_temporary(walls);
+    g_assert_cmpstr(one, ==, "3128");
     g_assert_true(open_now(walls, 3128));
 
     g_assert_true(berth_walls_set_allowed(walls, "6000", NULL));
@@ -51,6 +56,9 @@ static void test_ports_come_from_everywhere(void)
     g_assert_false(open_now(walls, 5432));
     g_assert_true(berth_walls_set_allowed(walls, "", NULL));
     g_assert_true(open_now(walls, 80) && !open_now(walls, 6000));
+    g_assert_true(berth_walls_allow(walls, 8080, NULL));
+    g_autofree char *two = berth_walls_temporary(walls);
+    g_assert_cmpstr(two, ==, "3128,8080");
 }
 
 static void test_who_may_ping(void)
