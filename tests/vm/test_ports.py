@@ -1,0 +1,128 @@
+"""What a user is told of ports as they come and go: in a terminal of the distro, and by who watches."""
+import fcntl
+import json
+import os
+import pty
+import socket
+import subprocess
+import termios
+import time
+
+import pytest
+
+from host import eventually
+
+
+def free_port():
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+def state_of(host, name, port):
+    """Of @port of the guest; None when nothing listens."""
+    return next((row["state"] for row in host.json("ports", name)["ports"] if row["port"] == port), None)
+
+
+def serve(host, name, port):
+    """A web server of the distro's, in the background; its process there."""
+    pid = host.shell(name, f"httpd -f -p {port} -h / & echo $!").stdout.strip()
+    eventually(lambda: state_of(host, name, port) == "open", what="the port")
+    return pid
+
+
+class Terminal:
+    """A session of @name with a terminal of its own, as a person has it."""
+
+    def __init__(self, host, name):
+        self.leader, follower = pty.openpty()
+        self.client = host.spawn("run", "-d", name, "--", "sh", stdin=follower, stdout=follower, stderr=follower,
+                                 start_new_session=True, preexec_fn=lambda: fcntl.ioctl(0, termios.TIOCSCTTY, 0))
+        os.close(follower)
+        self.seen = b""
+
+    def __enter__(self):
+        self.says()
+        return self
+
+    def __exit__(self, *_):
+        os.write(self.leader, b"exit\r")
+        try:
+            while os.read(self.leader, 4096):
+                pass
+        except OSError:
+            pass  # a terminal nobody has any more
+        assert self.client.wait(30) == 0
+        os.close(self.leader)
+
+    def read_until(self, text):
+        """All up to and with @text."""
+        while text not in self.seen:
+            self.seen += os.read(self.leader, 4096)
+        before, _, self.seen = self.seen.partition(text)
+        return before + text
+
+    def says(self):
+        """All until the shell has answered once more: what the keeper sent before is in it."""
+        os.write(self.leader, b"echo a''nswer\r")
+        return self.read_until(b"answer\r\n")
+
+
+@pytest.fixture
+def settled(host, scratch, request):
+    """A distro that is up for as long as its first ports are no news."""
+    conf = host.root / "config" / "berth" / "berth.conf"
+    conf.parent.mkdir(exist_ok=True)
+    conf.write_text(f"[distro {scratch}]\nports-notify = {request.param}\n")
+    host.run(scratch, "true")
+    up = time.monotonic()
+    eventually(lambda: time.monotonic() > up + 1.2, what="the end of a start")
+    yield scratch
+    conf.unlink()
+
+
+@pytest.mark.parametrize("settled", ["on"], indirect=True)
+def test_a_terminal_is_told_of_a_new_port(host, settled):
+    port = free_port()
+    with Terminal(host, settled) as terminal:
+        serve(host, settled, port)
+        said = terminal.read_until(b"http://localhost:%d\r\n" % port)
+        assert b"\rberth: port %d of %s (httpd) is on http://" % (port, settled.encode()) in said
+        assert b"localhost" not in terminal.says()  # once
+
+
+@pytest.mark.parametrize("settled", ["off"], indirect=True)
+def test_a_terminal_is_told_nothing_unasked(host, settled):
+    port = free_port()
+    with Terminal(host, settled) as terminal:
+        serve(host, settled, port)
+        assert b"localhost" not in terminal.says()
+
+
+def test_who_watches_sees_ports_come_and_go(host, scratch):
+    port = free_port()
+    host.run(scratch, "true")
+    text = host.spawn("ports", "--watch", scratch, stdout=subprocess.PIPE, text=True)
+    lines = host.spawn("ports", "--watch", "--json", scratch, stdout=subprocess.PIPE, text=True)
+    assert text.stdout.readline().split()[:2] == ["PORT", "PROTOCOL"]
+    assert json.loads(lines.stdout.readline())["ports"] == []
+
+    def next_change(sign, state):
+        while (words := text.stdout.readline().split())[:5] != [sign, str(port), "tcp", state, scratch]:
+            assert words
+        return words
+
+    def next_states(wanted):
+        while wanted != [row["state"] for row in json.loads(lines.stdout.readline())["ports"] if row["port"] == port]:
+            pass
+
+    server = serve(host, scratch, port)
+    assert next_change("+", "open")[5] == "httpd"
+    next_states(["open"])
+    host.shell(scratch, f"kill {server}")
+    next_change("-", "open")
+    next_states([])
+    host("terminate", scratch)
+    for watcher in (text, lines):
+        watcher.communicate(timeout=60)
+        assert watcher.returncode == 0
