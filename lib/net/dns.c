@@ -355,12 +355,12 @@ void berth_dns_set_servers(BerthDns *dns, const BerthResolvers *servers)
     set_timer(dns);
 }
 
-const BerthResolver *berth_dns_server_v4(const BerthDns *dns)
+const BerthResolver *berth_dns_server_by_tcp(const BerthDns *dns)
 {
     const BerthResolvers *servers = &dns->servers;
     for (guint i = 0; i < servers->count; i++) {
         const BerthResolver *each = &servers->list[(dns->current + i) % servers->count];
-        if (each->family == 4)
+        if (each->scope == 0)
             return each;
     }
     return NULL;

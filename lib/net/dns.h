@@ -60,9 +60,9 @@ int berth_dns_last_fd(const BerthDns *dns);
 /* From now on these are asked, also what has no answer yet. */
 void berth_dns_set_servers(BerthDns *dns, const BerthResolvers *servers);
 
-/* The one that is in use, with IPv4: the one that answered last if it is, else the first that is;
- * NULL for none. */
-const BerthResolver *berth_dns_server_v4(const BerthDns *dns);
+/* The one that is in use, and can be for TCP, which libslirp cannot make to a link-local address:
+ * the one that answered last, else the next after it; NULL for none. */
+const BerthResolver *berth_dns_server_by_tcp(const BerthDns *dns);
 
 /* What is answered at once; to be changed by the caller. */
 BerthNames *berth_dns_names(BerthDns *dns);

@@ -92,10 +92,15 @@ BerthNameserverVerdict berth_nameserver_take(BerthNameserver *server, const guin
 
 BerthNatServer berth_nameserver_by_tcp(const BerthNameserver *server)
 {
-    const BerthResolver *resolver = berth_dns_server_v4(server->dns);
+    const BerthResolver *resolver = berth_dns_server_by_tcp(server->dns);
     if (resolver == NULL)
         return (BerthNatServer){0};
-    return (BerthNatServer){.address = berth_get_u32(resolver->address), .port = resolver->port};
+    BerthNatServer made = {.port = resolver->port};
+    if (resolver->family == 4)
+        made.address = berth_get_u32(resolver->address);
+    else
+        memcpy(made.address6, resolver->address, sizeof(made.address6));
+    return made;
 }
 
 BerthDns *berth_nameserver_dns(BerthNameserver *server)

@@ -3,6 +3,7 @@
 
 #include "address.h"
 #include "bytes.h"
+#include "packet.h"
 
 #include <net/ethernet.h>
 #include <netinet/in.h>
@@ -135,26 +136,36 @@ static gint add_flow(BerthNat *nat, guint16 guest_port)
     return index;
 }
 
-static void towards_server(BerthNat *nat, Packet *packet)
+/* The server @packet is to go to, NULL for what is no question to one. */
+static const BerthNatServer *find_server(BerthNat *nat, const Packet *packet)
 {
     guint16 guest_port = berth_get_u16(packet->payload);
     bool starts = (packet->payload[13] & TCP_SYN) != 0;
     bool asks = berth_get_u32(packet->ip + AT_DESTINATION) == BERTH_ADDRESS_DNS &&
                 berth_get_u16(packet->payload + 2) == PORT_DNS;
     if (!asks && !starts)
-        return;
+        return NULL;
     gint index = find_flow(nat, guest_port);
     if (!asks) {
         if (index >= 0)
             nat->flows[index].guest_port = 0; /* the port has a new use */
-        return;
+        return NULL;
     }
-    if (starts && nat->server.address != 0)
+    if (starts && nat->server.port != 0)
         index = add_flow(nat, guest_port);
-    if (index < 0)
-        return;
-    replace_address(packet, AT_DESTINATION, nat->flows[index].server.address);
-    replace_tcp_port(packet, 2, nat->flows[index].server.port);
+    return index >= 0 ? &nat->flows[index].server : NULL;
+}
+
+static gsize towards_server(const BerthNat *nat, const BerthNatServer *server, Packet *packet,
+                            guint8 *frame, gsize size)
+{
+    replace_tcp_port(packet, 2, server->port);
+    if (server->address == 0) {
+        gsize grown = berth_nat46_to_v6(frame, size, nat->guest6, server->address6);
+        return grown > 0 ? grown : size;
+    }
+    replace_address(packet, AT_DESTINATION, server->address);
+    return size;
 }
 
 static bool is_from_server(const BerthNat *nat, const Packet *packet)
@@ -167,18 +178,66 @@ static bool is_from_server(const BerthNat *nat, const Packet *packet)
            berth_get_u16(packet->payload) == nat->flows[index].server.port;
 }
 
+/* The flow of the guest's @guest_port with this server, or -1. */
+static gint find_flow6(const BerthNat *nat, guint16 guest_port, const guint8 *address, guint16 port)
+{
+    gint index = find_flow(nat, guest_port);
+    if (index < 0)
+        return -1;
+    const BerthNatServer *server = &nat->flows[index].server;
+    bool same = server->address == 0 && server->port == port &&
+                memcmp(server->address6, address, sizeof(server->address6)) == 0;
+    return same ? index : -1;
+}
+
+/* The guest begins to speak by IPv6, perhaps to a server under its own address. */
+static void forget_flow6(BerthNat *nat, const BerthPacket *packet)
+{
+    if (packet->protocol != IPPROTO_TCP || packet->size < TCP_SIZE ||
+        (packet->payload[13] & TCP_SYN) == 0)
+        return;
+    gint index = find_flow6(nat, berth_get_u16(packet->payload), packet->destination,
+                            berth_get_u16(packet->payload + 2));
+    if (index >= 0)
+        nat->flows[index].guest_port = 0;
+}
+
+/* What a server with an IPv6 address says to the guest, in @copy; 0 when @frame is something else.
+ */
+static gsize from_server6(const BerthNat *nat, const guint8 *frame, gsize size, guint8 *copy)
+{
+    BerthPacket packet;
+    Packet made;
+    if (!berth_packet_read(frame, size, &packet) || packet.family != 6 ||
+        packet.protocol != IPPROTO_TCP || packet.size < TCP_SIZE ||
+        memcmp(packet.destination, nat->guest6, sizeof(nat->guest6)) != 0 ||
+        find_flow6(nat, berth_get_u16(packet.payload + 2), packet.source,
+                   berth_get_u16(packet.payload)) < 0)
+        return 0;
+    gsize copy_size = berth_nat46_to_v4(frame, size, BERTH_ADDRESS_DNS, BERTH_ADDRESS_GUEST, copy);
+    if (copy_size > 0 && parse_frame(copy, copy_size, &made))
+        replace_tcp_port(&made, 0, PORT_DNS);
+    return copy_size;
+}
+
 /* --- frames --- */
 
-void berth_nat_from_guest(BerthNat *nat, guint8 *frame, gsize size)
+gsize berth_nat_from_guest(BerthNat *nat, guint8 *frame, gsize size)
 {
     Packet packet;
-    if (!parse_frame(frame, size, &packet))
-        return;
+    BerthPacket packet6;
+    if (!parse_frame(frame, size, &packet)) {
+        if (berth_packet_read(frame, size, &packet6))
+            forget_flow6(nat, &packet6);
+        return size;
+    }
     guint32 destination = berth_get_u32(packet.ip + AT_DESTINATION);
-    if (has_tcp(&packet))
-        towards_server(nat, &packet);
+    const BerthNatServer *server = has_tcp(&packet) ? find_server(nat, &packet) : NULL;
+    if (server != NULL)
+        return towards_server(nat, server, &packet, frame, size);
     if (is_neighbour(destination))
         replace_address(&packet, AT_DESTINATION, loopback_of(destination));
+    return size;
 }
 
 /* The packet an error is about, when that was one to a neighbour. Its address and the checksum of
@@ -194,19 +253,23 @@ static bool parse_quoted(const Packet *packet, Packet *ret_quoted)
     return neighbour_of(berth_get_u32(ret_quoted->ip + AT_DESTINATION)) != 0;
 }
 
-const guint8 *berth_nat_to_guest(const BerthNat *nat, const guint8 *frame, gsize size, guint8 *copy)
+const guint8 *berth_nat_to_guest(const BerthNat *nat, const guint8 *frame, gsize *size,
+                                 guint8 *copy)
 {
     Packet packet, quoted;
-    if (!parse_frame((guint8 *)frame, size, &packet)) /* only looked at, so far */
-        return frame;
+    if (!parse_frame((guint8 *)frame, *size, &packet)) { /* only looked at, so far */
+        gsize copy_size = from_server6(nat, frame, *size, copy);
+        *size = copy_size > 0 ? copy_size : *size;
+        return copy_size > 0 ? copy : frame;
+    }
     guint32 source = berth_get_u32(packet.ip + AT_SOURCE);
     bool serves = is_from_server(nat, &packet);
     bool quotes = parse_quoted(&packet, &quoted);
     if (!serves && !quotes && neighbour_of(source) == 0)
         return frame;
 
-    memcpy(copy, frame, size);
-    parse_frame(copy, size, &packet);
+    memcpy(copy, frame, *size);
+    parse_frame(copy, *size, &packet);
     if (quotes && parse_quoted(&packet, &quoted))
         replace_address(&quoted, AT_DESTINATION,
                         neighbour_of(berth_get_u32(quoted.ip + AT_DESTINATION)));

@@ -66,7 +66,7 @@ struct BerthStack {
     gpointer client_user_data;
     BerthNameserver *nameserver;
     BerthNat nat;
-    guint8 frame[FRAME_MAX]; /* from the guest */
+    guint8 frame[FRAME_MAX + BERTH_NAT_GROWTH]; /* from the guest */
     guint8 translated[FRAME_MAX];
 };
 
@@ -124,19 +124,20 @@ static void send_acks(BerthStack *stack)
     stack->acks.count = 0;
 }
 
-static ssize_t on_send_packet(const void *frame, size_t size, void *opaque)
+static ssize_t on_send_packet(const void *frame, size_t length, void *opaque)
 {
     BerthStack *stack = opaque;
+    gsize size = length;
     stack->last_frame_usec = g_get_monotonic_time();
     if (size <= FRAME_MAX)
-        frame = berth_nat_to_guest(&stack->nat, frame, size, stack->translated);
+        frame = berth_nat_to_guest(&stack->nat, frame, &size, stack->translated);
     note_sender(stack, frame, size);
     if (stack->taking && berth_acks_keep(&stack->acks, frame, size))
-        return (ssize_t)size;
+        return (ssize_t)length;
     berth_acks_carry(&stack->acks, frame, size);
     send_acks(stack);
     send_or_keep(stack, frame, size);
-    return (ssize_t)size;
+    return (ssize_t)length;
 }
 
 static void on_name_answer(const guint8 *frame, gsize size, gpointer user_data)
@@ -250,7 +251,7 @@ static bool take_frame(BerthStack *stack, gsize size)
     if (verdict != BERTH_FILTER_PASS)
         return false;
     stack->counters.bytes_in += size;
-    berth_nat_from_guest(&stack->nat, stack->frame, size);
+    size = berth_nat_from_guest(&stack->nat, stack->frame, size);
     BerthNameserverVerdict name = berth_nameserver_take(stack->nameserver, stack->frame, size);
     if (name == BERTH_NAMESERVER_NOBODY)
         reject(stack, BERTH_REJECT_PORT, size);
@@ -390,6 +391,7 @@ BerthStack *berth_stack_new(const BerthStackSetup *setup, GError **error)
                         setup->mtu);
         return NULL;
     }
+    memcpy(stack->nat.guest6, address6(setup->prefix6, BERTH_ADDRESS6_GUEST).s6_addr, 16);
     memcpy(berth_dns_names(berth_stack_dns(stack))->prefix, setup->prefix6, sizeof(setup->prefix6));
     stack->listeners = berth_listeners_new(stack->slirp, setup->owner_only ? setup->diag_fd : -1);
     return g_steal_pointer(&stack);

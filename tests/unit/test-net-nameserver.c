@@ -245,8 +245,7 @@ static void wait_for_frames(World *world, guint64 frames)
     count(world);
 }
 
-/* Without a server that has IPv4 there is nowhere to go, and least of all to the host's loopback.
- */
+/* Without a server there is nowhere to go, and least of all to the host's loopback. */
 static void test_tcp_goes_nowhere_else(World *world, gconstpointer data)
 {
     guint8 frame[64];

@@ -44,7 +44,7 @@ static void check_neighbour(guint8 protocol, guint number, guint data_size)
 
     Flow back = {protocol, ACK, loopback, BERTH_ADDRESS_GUEST, 3000, 40000, 9, 2};
     size = make_frame(frame, &back, data, data_size);
-    g_assert_true(berth_nat_to_guest(&nat, frame, size, copy) == copy);
+    g_assert_true(berth_nat_to_guest(&nat, frame, &size, copy) == copy);
     g_assert_cmphex(source_of(copy), ==, neighbour);
     g_assert_true(checksums_are_right(copy));
     g_assert_cmphex(source_of(frame), ==, loopback); /* is libslirp's */
@@ -75,7 +75,7 @@ static void test_other_addresses_stay(void)
         0x7f00ff01,
         0x7f010101,
     };
-    BerthNat nat = {.server = {SERVER, 53}};
+    BerthNat nat = {.server = {.address = SERVER, .port = 53}};
     guint8 frame[128], before[128], copy[128];
     for (guint i = 0; i < G_N_ELEMENTS(addresses); i++) {
         Flow flow = {IPPROTO_UDP, 0, BERTH_ADDRESS_GUEST, addresses[i], 40000, 53, 0, 0};
@@ -85,7 +85,7 @@ static void test_other_addresses_stay(void)
         g_assert_cmpmem(frame, size, before, size);
         Flow back = {IPPROTO_UDP, 0, addresses[i], BERTH_ADDRESS_GUEST, 53, 40000, 0, 0};
         size = make_frame(frame, &back, "data", 4);
-        g_assert_true(berth_nat_to_guest(&nat, frame, size, copy) == frame);
+        g_assert_true(berth_nat_to_guest(&nat, frame, &size, copy) == frame);
     }
 }
 
@@ -131,7 +131,8 @@ static void test_error_about_a_neighbour(void)
     memcpy(icmp + 8, quoted + 14, 28);
     put_u16(icmp + 2, fold(sum(0, icmp, 36)));
 
-    const guint8 *got = berth_nat_to_guest(&nat, frame, 34 + 36, copy);
+    gsize size = 34 + 36;
+    const guint8 *got = berth_nat_to_guest(&nat, frame, &size, copy);
     g_assert_true(got == copy);
     g_assert_cmphex(get_u32(copy + 34 + 8 + 16), ==, BERTH_ADDRESS_NEIGHBOURS + 7);
     g_assert_cmphex(source_of(copy), ==, BERTH_ADDRESS_HOST);
@@ -158,7 +159,7 @@ static guint32 answer(const BerthNat *nat, BerthNatServer from, guint16 guest_po
     guint8 frame[128], copy[128];
     Flow flow = {IPPROTO_TCP, ACK, from.address, BERTH_ADDRESS_GUEST, from.port, guest_port, 1, 0};
     gsize size = make_frame(frame, &flow, "data", 4);
-    const guint8 *got = berth_nat_to_guest(nat, frame, size, copy);
+    const guint8 *got = berth_nat_to_guest(nat, frame, &size, copy);
     g_assert_true(checksums_are_right(got));
     g_assert_cmpuint(get_u16(got + 34), ==, got == copy ? 53 : from.port);
     return source_of(got);
@@ -166,23 +167,24 @@ static guint32 answer(const BerthNat *nat, BerthNatServer from, guint16 guest_po
 
 static void test_name_server_by_tcp(void)
 {
-    BerthNat nat = {.server = {SERVER, 5353}};
+    BerthNat nat = {.server = {.address = SERVER, .port = 5353}};
     guint16 port;
     g_assert_cmphex(ask(&nat, BERTH_ADDRESS_DNS, 40000, SYN, &port), ==, SERVER);
     g_assert_cmpuint(port, ==, 5353);
     g_assert_cmphex(answer(&nat, nat.server, 40000), ==, BERTH_ADDRESS_DNS);
 
     /* another server from now on; the connection stays where it is */
-    nat.server = (BerthNatServer){OTHER_SERVER, 53};
+    nat.server = (BerthNatServer){.address = OTHER_SERVER, .port = 53};
     g_assert_cmphex(ask(&nat, BERTH_ADDRESS_DNS, 40000, ACK, &port), ==, SERVER);
     g_assert_cmphex(ask(&nat, BERTH_ADDRESS_DNS, 40001, SYN, &port), ==, OTHER_SERVER);
-    g_assert_cmphex(answer(&nat, (BerthNatServer){SERVER, 5353}, 40000), ==, BERTH_ADDRESS_DNS);
+    g_assert_cmphex(answer(&nat, (BerthNatServer){.address = SERVER, .port = 5353}, 40000), ==,
+                    BERTH_ADDRESS_DNS);
     g_assert_cmphex(answer(&nat, nat.server, 40001), ==, BERTH_ADDRESS_DNS);
 }
 
 static void test_name_server_under_its_own_address(void)
 {
-    BerthNat nat = {.server = {SERVER, 53}};
+    BerthNat nat = {.server = {.address = SERVER, .port = 53}};
     guint16 port;
     g_assert_cmphex(ask(&nat, SERVER, 40000, SYN, &port), ==, SERVER);
     g_assert_cmphex(answer(&nat, nat.server, 40000), ==, SERVER);
@@ -191,6 +193,53 @@ static void test_name_server_under_its_own_address(void)
     /* the port of a former connection to 10.0.2.3 */
     g_assert_cmphex(ask(&nat, SERVER, 40001, SYN, &port), ==, SERVER);
     g_assert_cmphex(answer(&nat, nat.server, 40001), ==, SERVER);
+}
+
+/* The frame of a segment by IPv6 between the guest and a server; its size. */
+static gsize make_frame6(guint8 *frame, const guint8 *source, const guint8 *destination,
+                         guint16 source_port, guint16 destination_port)
+{
+    Flow flow = {IPPROTO_TCP, SYN, 1, 2, source_port, destination_port, 1, 0};
+    return berth_nat46_to_v6(frame, make_frame(frame, &flow, "data", 4), source, destination);
+}
+
+static void test_name_server_with_ipv6(void)
+{
+    static const BerthNatServer server = {.address6 = {0x20, 1, [15] = 9}, .port = 5353};
+    BerthNat nat = {.server = server, .guest6 = {0xfd, 1, [15] = 0x15}};
+    guint8 frame[128], copy[128], other[16] = {0x20, 2};
+    Flow flow = {IPPROTO_TCP, SYN, BERTH_ADDRESS_GUEST, BERTH_ADDRESS_DNS, 40000, 53, 1, 0};
+    gsize size = make_frame(frame, &flow, "data", 4);
+    g_assert_cmpuint(berth_nat_from_guest(&nat, frame, size), ==, size + BERTH_NAT_GROWTH);
+    g_assert_cmpmem(frame + 22, 16, nat.guest6, 16);
+    g_assert_cmpmem(frame + 38, 16, server.address6, 16);
+    g_assert_cmpuint(get_u16(frame + 56), ==, 5353);
+    guint32 total = sum(IPPROTO_TCP + 24, frame + 22, 32);
+    g_assert_cmphex(fold(sum(total, frame + 54, 24)), ==, 0);
+
+    nat.server = (BerthNatServer){0}; /* the connection stays where it is */
+    gsize size6 = make_frame6(frame, server.address6, nat.guest6, 5353, 40000);
+    gsize got = size6;
+    g_assert_true(berth_nat_to_guest(&nat, frame, &got, copy) == copy);
+    g_assert_cmpuint(got, ==, size);
+    g_assert_cmphex(source_of(copy), ==, BERTH_ADDRESS_DNS);
+    g_assert_cmphex(destination_of(copy), ==, BERTH_ADDRESS_GUEST);
+    g_assert_cmpuint(get_u16(copy + 34), ==, 53);
+    g_assert_true(checksums_are_right(copy));
+
+    for (guint i = 0; i < 4; i++) { /* of something else in one way each */
+        size6 = make_frame6(frame, i == 0 ? other : server.address6, i == 1 ? other : nat.guest6,
+                            i == 2 ? 53 : 5353, i == 3 ? 40001 : 40000);
+        got = size6;
+        g_assert_true(berth_nat_to_guest(&nat, frame, &got, copy) == frame);
+        g_assert_cmpuint(got, ==, size6);
+    }
+
+    /* now it is spoken to under its own address, from the same port */
+    size6 = make_frame6(frame, nat.guest6, server.address6, 40000, 5353);
+    g_assert_cmpuint(berth_nat_from_guest(&nat, frame, size6), ==, size6);
+    make_frame6(frame, server.address6, nat.guest6, 5353, 40000);
+    g_assert_true(berth_nat_to_guest(&nat, frame, &size6, copy) == frame);
 }
 
 static void test_no_name_server(void)
@@ -203,7 +252,7 @@ static void test_no_name_server(void)
 
 static void test_flows_are_bounded(void)
 {
-    BerthNat nat = {.server = {SERVER, 53}};
+    BerthNat nat = {.server = {.address = SERVER, .port = 53}};
     guint16 port;
     for (guint i = 0; i < 3 * BERTH_NAT_FLOWS; i++)
         ask(&nat, BERTH_ADDRESS_DNS, (guint16)(30000 + i), SYN, &port);
@@ -217,10 +266,10 @@ static void test_flows_are_bounded(void)
 /* In blocks of exactly their size, so that a sanitizer sees an access outside. */
 static void test_random_bytes(void)
 {
-    BerthNat nat = {.server = {SERVER, 53}};
+    BerthNat nat = {.server = {.address = SERVER, .port = 53}};
     for (guint i = 0; i < 200000; i++) {
         gsize size = (gsize)g_test_rand_int_range(0, 96);
-        g_autofree guint8 *frame = g_malloc(size);
+        g_autofree guint8 *frame = g_malloc(size + BERTH_NAT_GROWTH);
         g_autofree guint8 *copy = g_malloc(size);
         for (gsize j = 0; j < size; j++)
             frame[j] = (guint8)g_test_rand_int();
@@ -230,8 +279,8 @@ static void test_random_bytes(void)
             frame[23] = (guint8[]){1, 6, 17}[i % 3];
             put_u32(frame + (i % 2 == 0 ? 26 : 30), i % 4 < 2 ? 0x7f000701 : 0xc613ff07);
         }
-        berth_nat_from_guest(&nat, frame, size);
-        berth_nat_to_guest(&nat, frame, size, copy);
+        size = MIN(berth_nat_from_guest(&nat, frame, size), size);
+        berth_nat_to_guest(&nat, frame, &size, copy);
     }
 }
 
@@ -314,6 +363,7 @@ int main(int argc, char **argv)
     g_test_add_func("/net/nat/name-server-by-tcp", test_name_server_by_tcp);
     g_test_add_func("/net/nat/name-server-under-its-own-address",
                     test_name_server_under_its_own_address);
+    g_test_add_func("/net/nat/name-server-with-ipv6", test_name_server_with_ipv6);
     g_test_add_func("/net/nat/no-name-server", test_no_name_server);
     g_test_add_func("/net/nat/flows-are-bounded", test_flows_are_bounded);
     g_test_add_func("/net/nat/random-bytes", test_random_bytes);

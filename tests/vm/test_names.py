@@ -11,18 +11,20 @@ from host import Host, eventually
 class Resolver:
     """A name server of this host's. @answer makes a reply of a query, or None."""
 
-    def __init__(self, answer, by_tcp=None):
+    def __init__(self, answer, by_tcp=None, address="127.0.0.1"):
         self.answer, self.by_tcp, self.asked = answer, by_tcp, 0
-        self.udp = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        family = socket.AF_INET6 if ":" in address else socket.AF_INET
+        self.udp = socket.socket(family, socket.SOCK_DGRAM)
         while True:
-            self.udp.bind(("127.0.0.1", 0))
-            self.port = self.udp.getsockname()[1]
+            self.udp.bind((address, 0))
+            port = self.udp.getsockname()[1]
             try:
-                self.tcp = socket.create_server(("127.0.0.1", self.port))
+                self.tcp = socket.create_server((address, port), family=family)
                 break
             except OSError:
                 self.udp.close()
-                self.udp = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+                self.udp = socket.socket(family, socket.SOCK_DGRAM)
+        self.name = f"[{address}]:{port}" if ":" in address else f"{address}:{port}"
         threading.Thread(target=self.serve, daemon=True).start()
         threading.Thread(target=self.serve_tcp, daemon=True).start()
 
@@ -80,7 +82,7 @@ def resolving(host, tmp_path):
 
     def change(*servers):
         beside = tmp_path / "new"
-        beside.write_text("".join(f"nameserver 127.0.0.1:{server.port}\n" for server in servers))
+        beside.write_text("".join(f"nameserver {server.name}\n" for server in servers))
         beside.rename(path)  # as VPN clients and resolvconf do
 
     change.look_up = lambda name: asker.run("box", "python3", "-c", LOOK_UP, name, check=False).stdout.strip()
@@ -116,10 +118,10 @@ def test_names_are_this_hosts(resolving):
     assert eventually(lambda: resolving.look_up("c.example") == "198.51.100.2" and silent.asked > 0, what="the one that answers")
     resolving(failing, two)
     assert eventually(lambda: resolving.look_up("d.example") == "198.51.100.2" and failing.asked > 0, what="the one that knows")
-    large = Resolver(lambda query: reply(query, 0x8180, (65, bytes(3000))),
-                     by_tcp=lambda query: reply(query, 0x8180, *[(65, bytes(3000))] * 10))
-    resolving(large)
-    eventually(lambda: resolving.python(BY_HAND, "65", "udp") == "3041 0 0", what="a large answer of a new type")
-    assert int(resolving.python(BY_HAND, "65", "tcp").split()[0]) > 30000
+    for address, size in (("127.0.0.1", 3000), ("::1", 2000)):
+        resolving(Resolver(lambda query: reply(query, 0x8180, (65, bytes(size))),
+                           by_tcp=lambda query: reply(query, 0x8180, *[(65, bytes(size))] * 20), address=address))
+        eventually(lambda: resolving.python(BY_HAND, "65", "udp") == f"{size + 41} 0 0", what="a large answer of a new type")
+        assert int(resolving.python(BY_HAND, "65", "tcp").split()[0]) > 20 * size
     resolving()
     eventually(lambda: resolving.python(BY_HAND, "1", "udp").split()[1] == "2", what="SERVFAIL, at once")
