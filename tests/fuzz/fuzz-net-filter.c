@@ -2,12 +2,13 @@
  *
  * A frame of a hostile guest under a policy of chance: nothing outside it is read; what passes is
  * allowed, and what the policy refuses is not, by rules that are written here once more in another
- * way; an answer to it is whole and goes back to whom it came from.
+ * way; an answer to it is whole and goes back to whom it came from; what is translated is whole.
  *
  * Input: the policy, how much of the frame is put right so that it comes far, and the frame.
  */
 #include "fuzz.h"
 #include "net/filter.h"
+#include "net/nat.h"
 #include "net/reject.h"
 #include "../lib/packets.h"
 
@@ -169,8 +170,10 @@ static void put_right(Input *input, guint8 *frame, gsize size)
             frame[payload + 12] = 0x50;
         if (protocol == 17)
             put_u16(frame + payload + 4, (guint)(size - payload));
-        if (take(input) % 4 != 0) /* a port that policies speak of */
-            put_u16(frame + payload + 2, take(input) % 2 == 0 ? 80 : take(input));
+        if (take(input) % 4 != 0) { /* a port that policies speak of, or of name servers */
+            uint8_t choice = take(input) % 4;
+            put_u16(frame + payload + 2, choice == 0 ? 80 : choice == 2 ? 53 : take(input));
+        }
     }
 }
 
@@ -209,10 +212,11 @@ static bool in_ranges(guint8 family, const guint8 *address, gint port,
     for (guint i = 0; i < count; i++) {
         const BerthAccessRange *range = &ranges[i];
         guint same = 0;
+        if (range->family != family)
+            continue;
         while (same < range->bits && bit(address, same) == bit(range->address, same))
             same++;
-        if (range->family == family && same == range->bits &&
-            (port < 0 || range->port == 0 || range->port == port))
+        if (same == range->bits && (port < 0 || range->port == 0 || range->port == port))
             return true;
     }
     return false;
@@ -348,6 +352,27 @@ static void check_answer(const guint8 *frame, gsize size, BerthRejectReason reas
     g_assert_cmpuint(berth_reject_frame(answer, answered, reason, again), ==, 0);
 }
 
+/* --- the translation ---------------------------------------------------------------------------
+ */
+
+/* What passed is translated, to a name server with IPv6, and is a whole packet still. */
+static void check_translation(const guint8 *passed, gsize size)
+{
+    BerthNat nat = {.server = {.address6 = {0x20, 1, [15] = 0x53}, .port = 53}};
+    g_autofree guint8 *frame = g_malloc(size + BERTH_NAT_GROWTH);
+    BerthPacket before, after;
+    memcpy(frame, passed, size);
+    gsize translated = berth_nat_from_guest(&nat, frame, size);
+    g_assert_cmpuint(translated, <=, size + BERTH_NAT_GROWTH);
+    if (!berth_packet_read(passed, size, &before))
+        return;
+    g_assert_true(berth_packet_read(frame, translated, &after));
+    g_assert_cmpuint(after.protocol, ==, before.protocol);
+    g_assert_cmpuint(after.size, ==, before.size);
+    if (after.family != before.family)
+        g_assert_cmpmem(after.destination, 16, nat.server.address6, 16);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     Input input = {data, data + size};
@@ -368,6 +393,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         g_assert_cmpuint(frame_size, >=, 42);
     else if (far)
         check_packet(&access, frame, frame_size, verdict);
+    if (verdict == BERTH_FILTER_PASS)
+        check_translation(frame, frame_size);
     check_answer(frame, frame_size, BERTH_REJECT_PORT);
     check_answer(frame, frame_size, BERTH_REJECT_POLICY);
     return 0;
