@@ -3,14 +3,12 @@
 
 #include "base/error.h"
 #include "base/fd.h"
+#include "initramfs.h"
 
 #include <elf.h>
 #include <fcntl.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
-
-#define ALIGNMENT 4 /* of what is in an archive, and of one behind another */
 
 /* An ELF program without an interpreter, which is what a dynamic linker is to it. */
 static bool is_static(const char *path)
@@ -42,48 +40,21 @@ char *berth_rescue_busybox(const BerthLayout *layout)
     return NULL;
 }
 
-static void pad(GString *archive)
-{
-    while (archive->len % ALIGNMENT != 0)
-        g_string_append_c(archive, '\0');
-}
-
-/* One entry of the newc format. Source: the kernel's
- * Documentation/driver-api/early-userspace/buffer-format.rst. */
-static void add_entry(GString *archive, const char *name, guint mode, const char *data, gsize size)
-{
-    guint inode = (guint)archive->len; /* all that counts is that they differ */
-    g_string_append_printf(archive, "070701%08X%08X%08X%08X%08X%08X%08X%08X%08X%08X%08X%08X%08X",
-                           inode, mode, 0u, 0u, 1u, 0u, (guint)size, 0u, 0u, 0u, 0u,
-                           (guint)strlen(name) + 1, 0u);
-    g_string_append_len(archive, name, (gssize)strlen(name) + 1);
-    pad(archive);
-    if (size > 0)
-        g_string_append_len(archive, data, (gssize)size);
-    pad(archive);
-}
-
 bool berth_rescue_write(const BerthLayout *layout, const char *busybox, const char *path,
                         GError **error)
 {
     g_autoptr(GError) problem = NULL;
-    g_autofree char *initramfs = berth_layout_initramfs(layout);
-    g_autofree char *own = NULL;
     g_autofree char *program = NULL;
-    gsize own_size = 0, size = 0;
-    if (!g_file_get_contents(initramfs, &own, &own_size, &problem) ||
-        !g_file_get_contents(busybox, &program, &size, &problem)) {
+    gsize size = 0;
+    if (!g_file_get_contents(busybox, &program, &size, &problem)) {
         berth_error_set(error, BERTH_ERROR_FAILED, "rescue.read", NULL, "%s", problem->message);
         return false;
     }
-    g_autoptr(GString) archive = g_string_new_len(own, (gssize)own_size);
-    pad(archive);
-    add_entry(archive, "rescue", S_IFDIR | 0755, NULL, 0);
-    add_entry(archive, "rescue/busybox", S_IFREG | 0755, program, size);
-    add_entry(archive, "TRAILER!!!", 0, NULL, 0);
-    if (g_file_set_contents_full(path, archive->str, (gssize)archive->len,
-                                 G_FILE_SET_CONTENTS_CONSISTENT, 0600, &problem))
-        return true;
-    berth_error_set(error, BERTH_ERROR_FAILED, "rescue.write", NULL, "%s", problem->message);
-    return false;
+    const BerthInitramfsFile file = {.directory = "rescue",
+                                     .directory_mode = 0755,
+                                     .name = "busybox",
+                                     .mode = 0755,
+                                     .data = program,
+                                     .size = size};
+    return berth_initramfs_write(layout, &file, path, error);
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * rescue — an initramfs with a shell in it: berth's own followed by an archive with the host's
- * statically linked busybox, which needs nothing of the distro.
+ * rescue — an initramfs with a shell in it: berth's own with the host's statically linked
+ * busybox in it, which needs nothing of the distro.
  */
 #pragma once
 
@@ -14,7 +14,7 @@ G_BEGIN_DECLS
 char *berth_rescue_busybox(const BerthLayout *layout);
 
 /* Write the initramfs for a rescue with @busybox to @path.
- * Errors: errno's and BERTH_ERROR_FAILED, "rescue.*". */
+ * Errors: BERTH_ERROR_FAILED, "rescue.read"; those of initramfs.h. */
 bool berth_rescue_write(const BerthLayout *layout, const char *busybox, const char *path,
                         GError **error);
 

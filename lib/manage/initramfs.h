@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * initramfs — berth's own initramfs with more files in it: a second archive behind the first, which
+ * the kernel unpacks over it.
+ */
+#pragma once
+
+#include "store/layout.h"
+
+G_BEGIN_DECLS
+
+/* A file in its own directory at the root. Borrowed. */
+typedef struct {
+    const char *directory; /* "rescue" */
+    guint directory_mode;  /* permissions */
+    const char *name;      /* in it */
+    guint mode;            /* permissions */
+    const char *data;
+    gsize size; /* bytes */
+} BerthInitramfsFile;
+
+/* Write the initramfs with @file to @path, for this user only.
+ * Errors: BERTH_ERROR_FAILED, "initramfs.read" and "initramfs.write". */
+bool berth_initramfs_write(const BerthLayout *layout, const BerthInitramfsFile *file,
+                           const char *path, GError **error);
+
+G_END_DECLS
