@@ -55,6 +55,7 @@ typedef struct {
     bool no_user;         /* make no account for this user in it (root never gets one) */
     bool oobe;            /* let the distro's own first-run command make it */
     const char *location; /* absolute: the directory for the disk; NULL: with berth's data */
+    const char *cloud;    /* path of the user-data for its cloud-init; NULL: that does not run */
     BerthImportFunc progress;
     void (*note)(const char *text, gpointer user_data); /* a line for the user */
     gpointer user_data;
@@ -68,7 +69,7 @@ typedef struct {
 } BerthImported;
 
 /* Make a distro of an archive. A failure leaves nothing. The first distro becomes the default.
- * Errors: "name.invalid", "registry.exists", "import.*", "config.*". */
+ * Errors: "name.invalid", "registry.exists", "import.*", "user-data.*", "config.*". */
 bool berth_import(Berth *berth, const BerthImport *import, BerthImported *ret_imported,
                   GError **error);
 
@@ -91,13 +92,11 @@ typedef bool (*BerthExportFunc)(guint64 bytes_done, guint64 bytes_total, guint64
 bool berth_export(Berth *berth, const char *name, const BerthExport *export,
                   BerthExportFunc progress, gpointer user_data, char **ret_notice, GError **error);
 
-/* Make a distro of the ext4 image @path, an absolute path, where it lies: nothing is copied, and
- * the file stays when the distro is unregistered. @no_user as for an import. @note is called with
- * lines for the user; may be NULL. Errors: "name.invalid", "registry.exists", "distro.busy",
- * "import.in-place.*". */
-bool berth_import_in_place(Berth *berth, const char *name, const char *path, bool no_user,
-                           void (*note)(const char *text, gpointer user_data), gpointer user_data,
-                           GError **error);
+/* Make a distro of the ext4 image @import->path, an absolute path, where it lies: nothing is
+ * copied, and the file stays when the distro is unregistered. Only name, path, no_user, cloud and
+ * note are used. Errors: "name.invalid", "registry.exists", "distro.busy", "import.in-place.*",
+ * "user-data.*". */
+bool berth_import_in_place(Berth *berth, const BerthImport *import, GError **error);
 
 /* Stop @name at once and delete it with its disk. Errors: "distro.not-found", "distro.busy" when
  * another command works on it, as for all that follow. */

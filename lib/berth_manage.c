@@ -9,6 +9,7 @@
 #include "instance/control.h"
 #include "instance/runtime.h"
 #include "manage/clone.h"
+#include "manage/cloud.h"
 #include "manage/adopt.h"
 #include "manage/compose.h"
 #include "manage/export.h"
@@ -30,13 +31,21 @@ static char *wanted_account(bool no_user)
     return no_user || geteuid() == 0 ? NULL : berth_distro_account(g_get_user_name());
 }
 
+/* @path may be NULL: there is none. */
+static bool read_cloud(const char *path, GBytes **ret_cloud, GError **error)
+{
+    *ret_cloud = path != NULL ? berth_cloud_read(path, error) : NULL;
+    return path == NULL || *ret_cloud != NULL;
+}
+
 bool berth_import(Berth *berth, const BerthImport *import, BerthImported *ret_imported,
                   GError **error)
 {
     g_autoptr(BerthSettings) settings =
         berth_compose_settings(berth->layout, import->name, environment_of(berth), error);
     BerthRegistry *registry = settings != NULL ? berth_private_registry(berth, error) : NULL;
-    if (registry == NULL)
+    g_autoptr(GBytes) cloud = NULL;
+    if (registry == NULL || !read_cloud(import->cloud, &cloud, error))
         return false;
 
     g_autofree char *images = berth_layout_images(berth->layout);
@@ -54,6 +63,7 @@ bool berth_import(Berth *berth, const BerthImport *import, BerthImported *ret_im
                                         .account_uid = geteuid(),
                                         .oobe = import->oobe,
                                         .location = import->location,
+                                        .cloud = cloud,
                                         .cache = &cache};
     const BerthImportWatch watch = {
         .progress = import->progress, .note = import->note, .user_data = import->user_data};
@@ -67,19 +77,21 @@ bool berth_import(Berth *berth, const BerthImport *import, BerthImported *ret_im
     return true;
 }
 
-bool berth_import_in_place(Berth *berth, const char *name, const char *path, bool no_user,
-                           void (*note)(const char *text, gpointer user_data), gpointer user_data,
-                           GError **error)
+bool berth_import_in_place(Berth *berth, const BerthImport *import, GError **error)
 {
     BerthRegistry *registry = berth_private_registry(berth, error);
-    g_autofree char *account = wanted_account(no_user);
-    const BerthAdoptRequest request = {.name = name,
-                                       .path = path,
+    g_autofree char *account = wanted_account(import->no_user);
+    g_autoptr(GBytes) cloud = NULL;
+    if (registry == NULL || !read_cloud(import->cloud, &cloud, error))
+        return false;
+    const BerthAdoptRequest request = {.name = import->name,
+                                       .path = import->path,
                                        .account = account,
                                        .account_uid = geteuid(),
-                                       .note = note,
-                                       .user_data = user_data};
-    return registry != NULL && berth_manage_adopt(berth->layout, registry, &request, error);
+                                       .cloud = cloud,
+                                       .note = import->note,
+                                       .user_data = import->user_data};
+    return berth_manage_adopt(berth->layout, registry, &request, error);
 }
 
 BerthClaim *berth_private_claim(Berth *berth, const char *name, BerthWork work,

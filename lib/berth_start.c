@@ -8,6 +8,7 @@
 #include "instance/control.h"
 #include "instance/launch.h"
 #include "instance/runtime.h"
+#include "manage/cloud.h"
 #include "manage/compose.h"
 #include "manage/repair.h"
 #include "manage/rescue.h"
@@ -23,8 +24,9 @@ typedef struct {
     Berth *berth;
     const BerthStart *how;
     const BerthDistro *distro; /* as the machine is made of */
-    bool check_disk;           /* a guest could not mount it */
-    GString *notice;           /* lines for the user */
+    const BerthMachine *machine;
+    bool check_disk; /* a guest could not mount it */
+    GString *notice; /* lines for the user */
 } Start;
 
 static void add_notice(Start *start, const char *text)
@@ -44,13 +46,15 @@ static BerthDistro *find(Berth *berth, const char *name, GError **error)
     return distro->host_ports != NULL ? g_steal_pointer(&distro) : NULL;
 }
 
-static BerthMachine *prepare(Berth *berth, const BerthDistro *distro, char **ret_notice,
-                             GError **error)
+static BerthMachine *prepare(Berth *berth, const BerthDistro *distro, bool rescue,
+                             char **ret_notice, GError **error)
 {
     g_autoptr(BerthMachine) machine =
         berth_compose_machine(berth->layout, distro, environment_of(berth), error);
-    if (machine == NULL || !berth_layout_make(berth->layout->cache, error) ||
-        !berth_launch_prepare(machine, berth->layout->cache, ret_notice, error))
+    const char *runtime = machine != NULL ? berth_private_runtime(berth, error) : NULL;
+    if (runtime == NULL || !berth_layout_make(berth->layout->cache, error) ||
+        !berth_launch_prepare(machine, berth->layout->cache, ret_notice, error) ||
+        (!rescue && !berth_cloud_plan(berth->layout, runtime, machine, error)))
         return NULL;
     return g_steal_pointer(&machine);
 }
@@ -110,8 +114,8 @@ static bool is_unchanged(const BerthDistro *distro, Berth *berth, GError **error
     return false;
 }
 
-/* The gate of lib/instance/runtime.h: nobody works on the distro, it is what it was, and its disk
- * is sound: nobody else can start it while that is seen to. */
+/* The gate of lib/instance/runtime.h: nobody works on the distro, it is what it was, its disk is
+ * sound and its initramfs is there: nobody else can start it while that is seen to. */
 static bool may_start(gpointer user_data, GError **error)
 {
     Start *start = user_data;
@@ -123,7 +127,7 @@ static bool may_start(gpointer user_data, GError **error)
         return true;
     bool sound = berth_manage_repair(start->distro, start->check_disk, &note, error);
     add_notice(start, note);
-    return sound;
+    return sound && berth_cloud_write(start->berth->layout, start->machine, error);
 }
 
 static int bring_up(Start *start, const BerthMachine *machine, const char *runtime, GError **error)
@@ -168,12 +172,14 @@ static int connect_or_start(Start *start, const char *runtime, GError **error)
         return -1;
 
     g_autofree char *notice = NULL;
-    g_autoptr(BerthMachine) machine = prepare(start->berth, start->distro, &notice, error);
+    g_autoptr(BerthMachine) machine =
+        prepare(start->berth, start->distro, start->how->rescue, &notice, error);
     if (machine != NULL)
         machine->isolated |= start->how->isolated;
     if (machine == NULL || (start->how->rescue && !equip(start, machine, error)))
         return -1;
     add_notice(start, notice);
+    start->machine = machine;
     fd = bring_up(start, machine, runtime, error);
     if (fd >= 0 && !start->how->early)
         ask_notes(start, fd);
@@ -235,7 +241,7 @@ char *berth_command_line(Berth *berth, const char *name, char **ret_notice, GErr
 {
     g_autoptr(BerthDistro) distro = find(berth, name, error);
     g_autoptr(BerthMachine) machine =
-        distro != NULL ? prepare(berth, distro, ret_notice, error) : NULL;
+        distro != NULL ? prepare(berth, distro, false, ret_notice, error) : NULL;
     return machine != NULL ? berth_launch_command_line(machine, error) : NULL;
 }
 

@@ -4,6 +4,7 @@
 #include "account.h"
 #include "agent.h"
 #include "clock.h"
+#include "cloud.h"
 #include "defaults.h"
 #include "file.h"
 #include "grow.h"
@@ -95,10 +96,13 @@ static void stage_root(Boot *boot, char *problem, size_t size)
 {
     const char *what = "";
     int program = rescue_open();
+    int user_data = cloud_open();
     int result = boot->has_disk ? mounts_switch_root(&what) : mounts_stay(&what);
     explain(problem, size, what, result);
     if (result == 0)
         explain(problem, size, RESCUE_DIRECTORY, rescue_install(program));
+    if (result == 0)
+        explain(problem, size, CLOUD_SEED, cloud_keep(user_data));
     if (result == 0)
         defaults_apply();
 }
@@ -158,6 +162,11 @@ static int renew(const Config *config, const Settings *settings)
     return renew_identity(config);
 }
 
+static int seed_cloud(const Config *config, const Settings *settings)
+{
+    return cloud_describe(config->hostname);
+}
+
 static void stage_identity(Boot *boot, char *problem, size_t size)
 {
     static const struct {
@@ -170,10 +179,14 @@ static void stage_identity(Boot *boot, char *problem, size_t size)
         {"time zone", identity_time_zone},
         {"new identity", renew},
         {"first-run command", oobe_prepare},
+        {CLOUD_SEED, seed_cloud},
     };
     mkdir("/etc", 0755); /* a shell alone is a distro, too */
     for (size_t i = 0; i < sizeof(parts) / sizeof(parts[0]); i++)
         explain(problem, size, parts[i].what, parts[i].function(&boot->config, &boot->settings));
+    const char *obstacle = cloud_obstacle(boot->init.kind);
+    if (obstacle != NULL)
+        note(boot, obstacle);
 }
 
 static void stage_user(Boot *boot, char *problem, size_t size)

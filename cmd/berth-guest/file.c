@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/sendfile.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -163,5 +164,20 @@ int file_mark(const char *directory, const char *name, const char *text)
     if (result == 0)
         result = file_replace(path, line, 0644);
     sync();
+    return result;
+}
+
+int file_copy(int from, const char *path, mode_t mode)
+{
+    struct stat info;
+    int target = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, mode);
+    if (target < 0)
+        return -errno;
+    int result = fstat(from, &info) < 0 ? -errno : 0;
+    ssize_t sent = 1;
+    for (off_t left = info.st_size; result == 0 && left > 0 && sent > 0; left -= sent)
+        if ((sent = sendfile(target, from, NULL, (size_t)left)) < 0)
+            result = -errno;
+    close(target);
     return result;
 }

@@ -32,3 +32,7 @@ int file_mark(const char *directory, const char *name, const char *text);
 
 /* mkdir -p. 0, or -errno. */
 int file_make_directories(const char *path, mode_t mode);
+
+/* Make the file @path of what is in @from, a file that is read from where it stands. 0, or -errno.
+ */
+int file_copy(int from, const char *path, mode_t mode);

@@ -6,8 +6,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <sys/sendfile.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #define SOURCE      "/rescue/busybox"
@@ -19,21 +17,6 @@ int rescue_open(void)
     return open(SOURCE, O_RDONLY | O_CLOEXEC);
 }
 
-static int copy(int program)
-{
-    struct stat info;
-    int target = open(BUSYBOX, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0755);
-    if (target < 0)
-        return -errno;
-    int result = fstat(program, &info) < 0 ? -errno : 0;
-    ssize_t sent = 1;
-    for (off_t left = info.st_size; result == 0 && left > 0 && sent > 0; left -= sent)
-        if ((sent = sendfile(target, program, NULL, (size_t)left)) < 0)
-            result = -errno;
-    close(target);
-    return result;
-}
-
 int rescue_install(int program)
 {
     static const char *const argv[] = {BUSYBOX, "--install", "-s", RESCUE_DIRECTORY, NULL};
@@ -42,7 +25,7 @@ int rescue_install(int program)
         return 0;
     int result = file_make_directories(RESCUE_DIRECTORY, 0755);
     if (result == 0)
-        result = copy(program);
+        result = file_copy(program, BUSYBOX, 0755);
     close(program);
     if (result == 0 && symlink("busybox", RESCUE_SHELL) < 0 && errno != EEXIST)
         result = -errno;

@@ -22,10 +22,11 @@ static const Option options[] = {
     {"size", 0, "SIZE", "Size of the disk as the distro sees it, instead of the setting's"},
     {"inodes", 0, "N", "How many files the disk is to have room for"},
     {"location", 0, "DIR", "Keep the disk in this directory"},
-    {"in-place", 0, "IMG", "Instead of an archive: take this ext4 image as it is, where it lies"},
+    {"in-place", 0, "IMG", "Instead of an archive: take this ext4 image where it lies"},
     {"strip-root", 0, NULL, "The archive holds one directory, and the root is below it"},
     {"no-user", 0, NULL, "Make no account for you in it; its user is root"},
-    {"oobe", 0, NULL, "Have its own first-run command make the account, at the first shell"},
+    {"oobe", 0, NULL, "Have its first-run command make the account, at the first shell"},
+    {"user-data", 0, "FILE", "Let its cloud-init run, with this for user-data"},
     {"vhd", 0, NULL, "For WSL's command lines: says what to do with a disk of WSL's"},
     {"version", 0, "N", "For WSL's command lines: 2 is all there is"},
     {NULL},
@@ -192,9 +193,14 @@ static bool import_in_place(Invocation *invocation, const char *image, GError **
 {
     Progress progress = {.what = invocation->arguments[0]};
     g_autofree char *path = g_canonicalize_filename(image, NULL);
+    const BerthImport request = {.name = progress.what,
+                                 .path = path,
+                                 .no_user = invocation_flag(invocation, "no-user"),
+                                 .cloud = invocation_value(invocation, "user-data"),
+                                 .note = on_note,
+                                 .user_data = &progress};
     return check_in_place(invocation, error) &&
-           berth_import_in_place(invocation->berth, progress.what, path,
-                                 invocation_flag(invocation, "no-user"), on_note, &progress, error);
+           berth_import_in_place(invocation->berth, &request, error);
 }
 
 static int run(Invocation *invocation, GError **error)
@@ -205,7 +211,8 @@ static int run(Invocation *invocation, GError **error)
     BerthImport request = {.name = invocation->arguments[0],
                            .strip_root = invocation_flag(invocation, "strip-root"),
                            .no_user = invocation_flag(invocation, "no-user"),
-                           .oobe = invocation_flag(invocation, "oobe")};
+                           .oobe = invocation_flag(invocation, "oobe"),
+                           .cloud = invocation_value(invocation, "user-data")};
     invocation->subject = request.name;
     if (!berth_check_name(request.name, error) || !check_version(invocation, error) ||
         !check_vhd(invocation, error))
@@ -237,7 +244,8 @@ const Command command_import = {
         "DIR is WSL's way to say --location. The first distro becomes the default. When it\n"
         "fails or is stopped, nothing is left.\n"
         "A distro without a user of its own gets one at its first start: called as you are,\n"
-        "with your number where that is free, and sudo without a password.",
+        "with your number where that is free, and sudo without a password.\n"
+        "cloud-init does not run in a distro that was given no user-data.",
     .min_arguments = 1,
     .max_arguments = 3,
     .options = options,

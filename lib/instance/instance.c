@@ -91,7 +91,8 @@ static void tell_clients(BerthInstance *instance)
 
 static void remove_runtime_files(const BerthInstance *instance)
 {
-    static const char *const names[] = {"control", "machine.conf", BERTH_RUNTIME_RESCUE};
+    static const char *const names[] = {"control", "machine.conf", BERTH_RUNTIME_RESCUE,
+                                        BERTH_RUNTIME_CLOUD};
     for (gsize i = 0; i < G_N_ELEMENTS(names); i++) {
         g_autofree char *path = g_build_filename(instance->dir, names[i], NULL);
         unlink(path);

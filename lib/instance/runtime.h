@@ -12,6 +12,7 @@
  *     <runtime>/<id>/ports          what it has open on the host (neighbours.h)
  *     <runtime>/<id>/keeper.log     its standard error
  *     <runtime>/<id>/rescue.cpio    the initramfs of a start for a rescue
+ *     <runtime>/<id>/cloud.cpio     that of a distro whose cloud-init is given user-data
  *
  * The lock is the truth: whoever holds it is the keeper; a directory whose lock is free is
  * left over from a crash and is taken over. Two callers that start the same distro at once meet at
@@ -26,6 +27,7 @@
 G_BEGIN_DECLS
 
 #define BERTH_RUNTIME_RESCUE "rescue.cpio"
+#define BERTH_RUNTIME_CLOUD  "cloud.cpio"
 
 /* A connection to the keeper of distro @id, close-on-exec; or -1.
  * Errors: BERTH_ERROR_NOT_RUNNING, "instance.not-running". */

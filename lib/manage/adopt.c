@@ -4,6 +4,7 @@
 #include "base/error.h"
 #include "base/fd.h"
 #include "claim.h"
+#include "cloud.h"
 #include "worker.h"
 
 #include <errno.h>
@@ -82,7 +83,8 @@ bool berth_manage_adopt(const BerthLayout *layout, BerthRegistry *registry,
     struct stat st;
     berth_autofd int fd = claim != NULL ? open_image(request->path, &st, error) : -1;
     if (fd < 0 || !check_unused(registry, request->path, &st, error) ||
-        !check_image(layout, request, fd, error))
+        !check_image(layout, request, fd, error) ||
+        !berth_cloud_keep(layout, distro->id, request->cloud, error))
         return false;
     distro->disk_size = (guint64)st.st_size;
     return berth_registry_insert(registry, distro, error);

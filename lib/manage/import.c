@@ -5,6 +5,7 @@
 #include "claim.h"
 #include "base/fd.h"
 #include "base/size.h"
+#include "cloud.h"
 #include "disk/copy.h"
 #include "disk/temp.h"
 #include "worker.h"
@@ -295,6 +296,7 @@ bool berth_manage_import(const BerthLayout *layout, BerthRegistry *registry,
         berth_cache_look(request->cache, &import.archive);
 
     if (!begin(&import, registry, error) || !make_disk(&import, error) ||
+        !berth_cloud_keep(layout, import.distro->id, request->cloud, error) ||
         !berth_registry_insert(registry, import.distro, error))
         return false;
     g_clear_pointer(&import.made_directory, g_free);

@@ -25,6 +25,7 @@ static const BerthField machine_fields[] = {
     {"account-uid", BERTH_FIELD_UINT, MEMBER(account_uid)},
     {"oobe", BERTH_FIELD_BOOL, MEMBER(oobe)},
     {"rescue", BERTH_FIELD_BOOL, MEMBER(rescue)},
+    {"cloud", BERTH_FIELD_STRING, MEMBER(cloud)},
     {"emulator", BERTH_FIELD_STRING, MEMBER(emulator)},
     {"type", BERTH_FIELD_STRING, MEMBER(type)},
     {"options", BERTH_FIELD_LIST, MEMBER(options)},

@@ -42,6 +42,7 @@ typedef struct {
     guint account_uid; /* wanted */
     bool oobe;         /* the distro's own first-run command is wanted */
     bool rescue;       /* the guest is to touch nothing of the distro's */
+    char *cloud;       /* cloud-init's name for the instance; or NULL: it is not to run */
 
     /* QEMU */
     char *emulator;    /* name on PATH or path */

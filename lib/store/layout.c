@@ -143,6 +143,11 @@ char *berth_layout_log(const BerthLayout *layout, const char *id)
     return g_build_filename(layout->data, "distros", id, "console.log", NULL);
 }
 
+char *berth_layout_user_data(const BerthLayout *layout, const char *id)
+{
+    return g_build_filename(layout->data, "distros", id, "user-data", NULL);
+}
+
 char *berth_layout_settings(const BerthLayout *layout)
 {
     return g_build_filename(layout->config, "berth.conf", NULL);

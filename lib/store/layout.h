@@ -2,7 +2,8 @@
  *
  * layout — every path berth owns, worked out once from an environment.
  *
- *     $XDG_DATA_HOME/berth     registry.db, claims/<name>, distros/<id>/{disk.ext4,console.log}
+ *     $XDG_DATA_HOME/berth     registry.db, claims/<name>, distros/<id>/{disk.ext4,console.log},
+ *                              distros/<id>/user-data
  *     $XDG_CONFIG_HOME/berth   berth.conf
  *     $XDG_CACHE_HOME/berth    what can be made again
  *     $XDG_RUNTIME_DIR/berth   <id>/{lock,control,...}: lib/instance/runtime.h
@@ -50,6 +51,8 @@ char *berth_layout_disk(const BerthLayout *layout, const char *id);
 /* The disk of the distro called @name in a directory that the user chose. */
 char *berth_layout_disk_in(const char *directory, const char *name);
 char *berth_layout_log(const BerthLayout *layout, const char *id);
+/* What cloud-init in the distro is given; not there when it is given nothing. */
+char *berth_layout_user_data(const BerthLayout *layout, const char *id);
 char *berth_layout_settings(const BerthLayout *layout);
 /* Where images of archives are kept for the next import of the same. */
 char *berth_layout_images(const BerthLayout *layout);

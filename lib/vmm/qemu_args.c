@@ -9,6 +9,7 @@
 
 /* Linux, x86: COMMAND_LINE_SIZE, with its NUL. More is cut off without a word. */
 #define KERNEL_COMMAND_LINE_MAX 2048
+#define CLOUD_SEED              "/run/berth/cloud" /* as in cmd/berth-guest/cloud.h */
 
 /* Appends arguments; keeps the first refusal, after which it does nothing. */
 typedef struct {
@@ -225,6 +226,20 @@ static void append_kernel_arguments(Writer *writer, GString *line, char **argume
         append_kernel_argument(writer, line, *argument);
 }
 
+/* Where nothing is given to cloud-init, it would wait for a data source that is not there.
+ * Otherwise it reads files that the guest has put where only this line names them; its NoCloud
+ * takes a directory besides those on the disk. The network is berth's. */
+static void append_cloud(Writer *writer, GString *line, const char *id)
+{
+    if (id == NULL) {
+        append_kernel_argument(writer, line, "cloud-init=disabled");
+        return;
+    }
+    g_autofree char *source = g_strdup_printf("ds=nocloud;s=" CLOUD_SEED "/;i=%s", id);
+    append_kernel_argument(writer, line, source);
+    append_kernel_argument(writer, line, "network-config=disabled");
+}
+
 static void write_kernel(Writer *writer, const BerthMachine *machine, BerthAccel accel,
                          const char *extra)
 {
@@ -234,6 +249,7 @@ static void write_kernel(Writer *writer, const BerthMachine *machine, BerthAccel
     flag(writer, "-append");
     g_autoptr(GString) line = g_string_new(NULL);
     append_kernel_arguments(writer, line, machine->kernel_arguments);
+    append_cloud(writer, line, machine->cloud);
     if (accel == BERTH_ACCEL_TCG)
         append_kernel_arguments(writer, line, machine->tcg_kernel_arguments);
     if (extra != NULL)

@@ -77,6 +77,11 @@ static void with_spaced_kernel_argument(BerthMachine *machine)
     set_list(&machine->kernel_arguments, "quiet;dyndbg=file ext4.c +p");
 }
 
+static void with_user_data(BerthMachine *machine)
+{
+    set(&machine->cloud, "berth-0123456789abcdef");
+}
+
 /* The probe's command line instead of the machine's. */
 static void nothing(BerthMachine *machine)
 {
@@ -95,6 +100,7 @@ static const Golden goldens[] = {
     {"further-disks", with_further_disks, berth_qemu_args},
     {"small", with_little, berth_qemu_args},
     {"kernel-arguments", with_spaced_kernel_argument, berth_qemu_args},
+    {"user-data", with_user_data, berth_qemu_args},
     {"probe", nothing, berth_qemu_probe_args},
 };
 
@@ -246,16 +252,17 @@ static void test_lists_no_option_can_carry(void)
 static void test_kernel_command_line_has_a_limit(void)
 {
     g_autoptr(BerthMachine) machine = debian();
-    g_autofree char *longest = g_strnfill(2047, 'a');
+    const gsize own = strlen(" cloud-init=disabled");
+    g_autofree char *longest = g_strnfill(2047 - own, 'a');
     set_list(&machine->kernel_arguments, longest);
     with_kvm(machine);
     g_auto(GStrv) argv = berth_qemu_args(machine, NULL);
     g_assert_nonnull(argv);
 
-    g_autofree char *longer = g_strnfill(2048, 'a');
+    g_autofree char *longer = g_strnfill(2048 - own, 'a');
     set_list(&machine->kernel_arguments, longer);
     g_autofree char *message =
-        g_strdup_printf("-append: \"%s\" is too long for the kernel", longer);
+        g_strdup_printf("-append: \"%s cloud-init=disabled\" is too long for the kernel", longer);
     refuse(machine, message);
 }
 

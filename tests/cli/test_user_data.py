@@ -1,0 +1,144 @@
+"""User-data for a distro's cloud-init: kept with it, and given to every start of it. fake-qemu is the machine."""
+import hashlib
+import re
+import subprocess
+
+import pytest
+
+CONFIG = b"#cloud-config\nruncmd: [[touch, /done]]\n"
+
+
+@pytest.fixture
+def config(tmp_path):
+    path = tmp_path / "config"
+    path.write_bytes(CONFIG)
+    return path
+
+
+@pytest.fixture
+def box(berth, rootfs, config):
+    berth("import", "--size=256M", "--user-data", config, "box", rootfs).ok()
+    return berth
+
+
+def kept(berth, name="box"):
+    return berth.data / "distros" / berth.info(name)["id"] / "user-data"
+
+
+def command_line(berth, name="box"):
+    return berth("start", "--dry-run", name).ok()
+
+
+def test_it_is_kept_for_this_user_only(box):
+    assert kept(box).read_bytes() == CONFIG and kept(box).stat().st_mode & 0o777 == 0o600
+
+
+def test_without_it_cloud_init_is_off(berth, rootfs):
+    berth("import", "--size=256M", "box", rootfs).ok()
+    text = command_line(berth)
+    assert "cloud-init=disabled" in text and "nocloud" not in text and "cloud.cpio" not in text
+    assert not kept(berth).exists()
+
+
+def test_with_it_cloud_init_is_on(box):
+    name = "berth-" + hashlib.sha256(CONFIG).hexdigest()[:16]
+    text = command_line(box)
+    assert f"ds=nocloud;s=/run/berth/cloud/;i={name} network-config=disabled" in text
+    assert "cloud-init=disabled" not in text
+
+
+def test_it_is_in_the_initramfs_of_a_start(box, tmp_path):
+    box("start", "box").ok()
+    initramfs = box.runtime / box.info("box")["id"] / "cloud.cpio"
+    argv = box.qemus()[-1]["argv"]
+    assert argv[argv.index("-initrd") + 1] == str(initramfs)
+    assert initramfs.stat().st_mode & 0o777 == 0o600
+    data = initramfs.read_bytes()
+    archive = data[data.rindex(b"070701", 0, data.index(b"cloud\0")):]  # the one behind berth's own
+    listed = subprocess.run(["bsdtar", "-tvf", "-"], input=archive, capture_output=True, check=True).stdout.decode()
+    assert re.search(r"^drwx------ .* cloud/?$", listed, re.M)
+    assert re.search(r"^-rw------- .* cloud/user-data$", listed, re.M)
+    got = subprocess.run(["bsdtar", "-xOf", "-", "cloud/user-data"], input=archive, capture_output=True, check=True)
+    assert got.stdout == CONFIG
+    box("terminate", "box").ok()
+    assert not initramfs.exists()
+    box("start", "box").ok()
+    assert initramfs.exists()
+
+
+def test_a_rescue_goes_without(box):
+    box("start", "--rescue", "box").ok()
+    argv = box.qemus()[-1]["argv"]
+    assert not argv[argv.index("-initrd") + 1].endswith("cloud.cpio")
+    assert "nocloud" not in argv[argv.index("-append") + 1]
+
+
+def test_a_clone_has_it_under_the_same_name(box):
+    box("clone", "box", "twin").ok()
+    assert kept(box, "twin").read_bytes() == CONFIG
+    name = re.compile(r";i=(\S+)")
+    assert name.search(command_line(box, "twin")).group(1) == name.search(command_line(box)).group(1)
+
+
+def test_it_stays_when_the_disk_moves_and_goes_with_the_distro(box, tmp_path):
+    box("move", "box", tmp_path / "elsewhere").ok()
+    assert kept(box).read_bytes() == CONFIG
+    box("rename", "box", "other").ok()
+    assert kept(box, "other").read_bytes() == CONFIG
+    box("unregister", "other").ok()
+    assert not list(box.data.glob("distros/*"))
+
+
+def test_an_image_that_is_there_already(box, config, tmp_path):
+    image = tmp_path / "mine.ext4"
+    image.write_bytes((box.data / "distros" / box.info("box")["id"] / "disk.ext4").read_bytes())
+    box("import", "--in-place", image, "--user-data", config, "mine").ok()
+    assert kept(box, "mine").read_bytes() == CONFIG
+    box("unregister", "mine").ok()
+    assert image.exists() and len(list(box.data.glob("distros/*"))) == 1
+
+
+@pytest.mark.parametrize("content", [b"x" * (1 << 20), b"\x1f\x8b\x08\x00\xff", b"#!/bin/sh\n"],
+                         ids=["large", "packed", "script"])
+def test_what_cloud_init_may_be_given(berth, rootfs, tmp_path, content):
+    (tmp_path / "data").write_bytes(content)
+    berth("import", "--size=256M", "--user-data", tmp_path / "data", "box", rootfs).ok()
+    assert kept(berth).read_bytes() == content
+    berth("start", "box").ok()
+
+
+def test_a_pipe(berth, rootfs):
+    berth("import", "--size=256M", "--user-data", "/dev/stdin", "box", rootfs, data=CONFIG).ok()
+    assert kept(berth).read_bytes() == CONFIG
+
+
+# --- what is refused leaves nothing ---
+
+def refuse(berth, rootfs, path, *failure, **options):
+    for arguments in (["box", rootfs], ["--in-place", rootfs, "box"]):
+        berth("import", "--user-data", path, *arguments).failed(1, *failure, str(path), **options)
+    assert berth.names() == [] and berth.left_over() == []
+
+
+def test_more_than_a_mebibyte(berth, rootfs, tmp_path):
+    (tmp_path / "data").write_bytes(b"x" * ((1 << 20) + 1))
+    refuse(berth, rootfs, tmp_path / "data", "user-data.size", "1 MiB")
+    refuse(berth, rootfs, "/dev/zero", "user-data.size")
+
+
+def test_an_empty_file(berth, rootfs, tmp_path):
+    (tmp_path / "data").touch()
+    refuse(berth, rootfs, tmp_path / "data", "user-data.empty", "is empty")
+
+
+def test_what_cannot_be_read(berth, rootfs, tmp_path):
+    refuse(berth, rootfs, tmp_path, "user-data.read.io", "is a directory", hint=False)
+    refuse(berth, rootfs, tmp_path / "none", "user-data.read.missing", "no such file", hint=False)
+
+
+def test_kept_data_that_cannot_be_read(box):
+    kept(box).unlink()
+    kept(box).mkdir()
+    box("start", "box").failed(1, "user-data.kept", "user-data", hint=False)
+    box("clone", "box", "twin").failed(1, "user-data.kept", "user-data", hint=False)
+    assert box.names() == ["box"]
