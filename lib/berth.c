@@ -159,6 +159,7 @@ int berth_run(int connection, const BerthRun *run, GError **error)
                                   .terminal = run->terminal,
                                   .signals = run->signals,
                                   .get_size = run->get_size,
+                                  .resumed = run->resumed,
                                   .warn = run->warn,
                                   .notice = run->notice,
                                   .user_data = run->user_data};

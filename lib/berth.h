@@ -253,6 +253,7 @@ typedef struct {
     int terminal; /* what a terminal shows that is only the command's input; -1: nobody sees it */
     int signals;  /* a signalfd of what to pass on, or -1; SIGWINCH: a new size */
     void (*get_size)(guint *ret_rows, guint *ret_columns, gpointer user_data);
+    void (*resumed)(gpointer user_data); /* SIGCONT, or in the foreground again; may be NULL */
     void (*warn)(const char *text, gpointer user_data); /* a line for the user; may be NULL */
     /* a line of what happens in the distro meanwhile, for one with a terminal; may be NULL */
     void (*notice)(const char *text, gpointer user_data);

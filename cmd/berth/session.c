@@ -40,6 +40,7 @@ int session_run_on_terminal(int connection, BerthRun *run, const TerminalPlan *p
     }
     run->signals = signals;
     run->get_size = terminal_get_size;
+    run->resumed = terminal_resume;
     run->tty = plan->tty;
     run->pipe_input = plan->pipes[STDIN_FILENO];
     run->pipe_output = plan->pipes[STDOUT_FILENO];

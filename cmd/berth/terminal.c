@@ -10,7 +10,8 @@
 #include <termios.h>
 #include <unistd.h>
 
-static const int passed_signals[] = {SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGUSR1, SIGUSR2, SIGWINCH};
+static const int taken_signals[] = {SIGINT,  SIGTERM, SIGHUP,   SIGQUIT,
+                                    SIGUSR1, SIGUSR2, SIGWINCH, SIGCONT};
 static const int fatal_signals[] = {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGABRT, SIGTRAP, SIGSYS};
 
 static struct termios saved;
@@ -64,9 +65,17 @@ void terminal_print(const char *before, const char *text)
     fprintf(stderr, raw ? "\r\n" : "\n");
 }
 
+/* In the background it is another's by now, and touching it would stop us. One that is not our
+ * controlling terminal has no background. */
+static bool in_background(void)
+{
+    pid_t group = tcgetpgrp(STDIN_FILENO);
+    return group > 0 && group != getpgrp();
+}
+
 void terminal_restore(void)
 {
-    if (raw)
+    if (raw && !in_background())
         tcsetattr(STDIN_FILENO, TCSADRAIN, &saved);
     raw = 0;
 }
@@ -92,16 +101,29 @@ static void restore_in_any_case(void)
         sigaction(fatal_signals[i], &action, NULL);
 }
 
-void terminal_make_raw(void)
+/* Make it raw. What is raw already has been left so by us, and is not what is to be restored. */
+static void set_raw(void)
 {
-    if (tcgetattr(STDIN_FILENO, &saved) != 0)
+    struct termios attributes;
+    if (tcgetattr(STDIN_FILENO, &attributes) != 0)
         return;
+    if (!raw || (attributes.c_lflag & ICANON) != 0)
+        saved = attributes;
     restore_in_any_case();
-
-    struct termios attributes = saved;
     cfmakeraw(&attributes);
     raw = 1;
     tcsetattr(STDIN_FILENO, TCSADRAIN, &attributes);
+}
+
+void terminal_make_raw(void)
+{
+    set_raw();
+}
+
+void terminal_resume(gpointer unused)
+{
+    if (raw && !in_background())
+        set_raw();
 }
 
 void terminal_get_size(guint *ret_rows, guint *ret_columns, gpointer unused)
@@ -116,8 +138,8 @@ int terminal_take_signals(void)
 {
     sigset_t set;
     sigemptyset(&set);
-    for (gsize i = 0; i < G_N_ELEMENTS(passed_signals); i++)
-        sigaddset(&set, passed_signals[i]);
+    for (gsize i = 0; i < G_N_ELEMENTS(taken_signals); i++)
+        sigaddset(&set, taken_signals[i]);
     sigprocmask(SIG_BLOCK, &set, NULL);
     signal(SIGPIPE, SIG_IGN); /* when nobody reads our output any more, the command is told */
     return signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);

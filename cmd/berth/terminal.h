@@ -32,9 +32,13 @@ void terminal_print(const char *before, const char *text);
 void terminal_make_raw(void);
 void terminal_restore(void);
 
+/* After a pause, in which a shell may have used the terminal: raw again if it was, and if it is
+ * ours again. How it is otherwise is what will be restored. */
+void terminal_resume(gpointer unused);
+
 /* The size of the terminal, or 24 by 80. */
 void terminal_get_size(guint *ret_rows, guint *ret_columns, gpointer unused);
 
-/* A signalfd with the signals a command should get instead of us, which are blocked from now on;
- * or -1 with errno. */
+/* A signalfd with the signals a command should get instead of us, and SIGWINCH and SIGCONT, which
+ * are blocked from now on; or -1 with errno. */
 int terminal_take_signals(void);

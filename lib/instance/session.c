@@ -29,6 +29,7 @@ typedef struct {
     BerthChannel channel;
     int input; /* -1 once it has ended */
     bool input_is_terminal;
+    bool background;               /* of that terminal, as far as we know */
     WireCredit credit;             /* what we may still send */
     Output outputs[WIRE_CHANNELS]; /* WIRE_STDIN's is what a terminal shows */
     bool opened;                   /* the command has begun; before, no input is taken */
@@ -129,6 +130,17 @@ static void put_resize(Session *session)
     wire_frame_end(output, begin);
 }
 
+/* We may have been stopped, or in the background: the terminal had another, and told that one of a
+ * new size. */
+static void resume(Session *session)
+{
+    const BerthCommand *command = session->command;
+    if (command->resumed != NULL)
+        command->resumed(command->user_data);
+    if (command->tty)
+        put_resize(session);
+}
+
 static void read_signals(Session *session)
 {
     struct signalfd_siginfo info;
@@ -136,6 +148,8 @@ static void read_signals(Session *session)
         return;
     if (info.ssi_signo == SIGWINCH)
         put_resize(session);
+    else if (info.ssi_signo == SIGCONT)
+        session->background = true; /* or was: whether it is now is seen before the next wait */
     else
         put_number(session, WIRE_SIGNAL, 0, info.ssi_signo);
 }
@@ -349,6 +363,9 @@ static bool step(Session *session, GError **error)
 {
     struct pollfd polls[POLL_COUNT];
     bool background = in_background(session);
+    if (session->background && !background)
+        resume(session);
+    session->background = background;
     prepare(session, background, polls);
     if (poll(polls, POLL_COUNT, background ? BACKGROUND_MSEC : -1) < 0) {
         if (errno == EINTR)
@@ -359,9 +376,10 @@ static bool step(Session *session, GError **error)
 
     for (guint i = 0; i < WIRE_CHANNELS; i++)
         serve_output(session, (WireChannel)i, polls[i].revents);
+    /* After SIGCONT what there was to read may be a shell's, or read by it: look again. */
     if (polls[POLL_SIGNALS].revents != 0)
         read_signals(session);
-    if (polls[POLL_INPUT].revents != 0)
+    else if (polls[POLL_INPUT].revents != 0)
         read_input(session);
     if ((polls[POLL_KEEPER].revents & (POLLIN | POLLHUP | POLLERR)) != 0 &&
         (!berth_channel_fill(&session->channel, error) || !take_frames(session, error)))

@@ -38,9 +38,11 @@ typedef struct {
     void (*notice)(const char *text, gpointer user_data);
 
     /* A signalfd of the signals to pass on, or -1. SIGWINCH becomes a resize: @get_size is asked.
-     */
+     * So does SIGCONT, after @resumed (may be NULL) was called: a shell may have had the terminal
+     * meanwhile. That also happens when we come from its background to the front. */
     int signals;
     void (*get_size)(guint *ret_rows, guint *ret_columns, gpointer user_data);
+    void (*resumed)(gpointer user_data);
     gpointer user_data;
 } BerthCommand;
 

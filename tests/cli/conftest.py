@@ -1,12 +1,17 @@
 """The built `berth` in a home of its own, started as a user would start it."""
+import fcntl
 import io
 import json
 import os
+import pty
 import re
+import select
 import shutil
+import struct
 import subprocess
 import tarfile
 import tempfile
+import termios
 import time
 from pathlib import Path
 
@@ -97,11 +102,12 @@ class Home:
         return support
 
     def start(self, *arguments, env=None, **options):
-        """A process that runs berth."""
+        """A process that runs berth, or @program."""
         options.setdefault("stdin", subprocess.DEVNULL)
         options.setdefault("stdout", subprocess.PIPE)
         options.setdefault("stderr", subprocess.PIPE)
-        return subprocess.Popen([self.program, *map(str, arguments)],
+        program = options.pop("program", self.program)
+        return subprocess.Popen([program, *map(str, arguments)],
                                 env={**self.environment, **(env or {})}, **options)
 
     def finish(self, process, data=None, timeout=60):
@@ -205,3 +211,58 @@ def wait_for(condition, timeout=20):
         assert time.monotonic() < deadline, "it did not happen"
         time.sleep(0.02)
     return value
+
+
+class Terminal:
+    """A terminal of ours with berth on it."""
+
+    def __init__(self, home, *arguments, rows=24, columns=80, **streams):
+        self.master, self.slave = pty.openpty()
+        self.resize(rows, columns)
+        self.before = termios.tcgetattr(self.slave)
+        self.seen = b""
+        streams = {"stdin": self.slave, "stdout": self.slave, "stderr": self.slave, **streams}
+        self.process = home.start(*arguments, env={"TERM": "vt220"}, start_new_session=True,
+                                  preexec_fn=self.adopt, **streams)
+
+    def adopt(self):
+        fcntl.ioctl(self.slave, termios.TIOCSCTTY, 0)
+
+    def resize(self, rows, columns):
+        fcntl.ioctl(self.master, termios.TIOCSWINSZ, struct.pack("HHHH", rows, columns, 0, 0))
+
+    def expect(self, text):
+        def more():
+            if select.select([self.master], [], [], 0)[0]:
+                self.seen += os.read(self.master, 4096)
+            return text in self.seen
+        wait_for(more)
+        self.seen = self.seen[self.seen.index(text) + len(text):]
+
+    def type(self, text):
+        os.write(self.master, text)
+
+    def end(self, status):
+        assert self.process.wait(timeout=30) == status
+        assert termios.tcgetattr(self.slave) == self.before  # as it was
+
+    def close(self):
+        if self.process.poll() is None:
+            self.process.kill()
+            self.process.wait()
+        os.close(self.master)
+        os.close(self.slave)
+
+
+@pytest.fixture
+def on_terminal(box):
+    opened = []
+
+    def open_one(*arguments, **options):
+        opened.append(Terminal(box, *arguments, **options))
+        return opened[-1]
+
+    box("start").ok()
+    yield open_one
+    for terminal in opened:
+        terminal.close()

@@ -1,12 +1,8 @@
 """Sessions: words, bytes, statuses, signals and terminals, as they arrive and come back."""
-import fcntl
 import hashlib
 import os
-import pty
 import pwd
-import select
 import signal
-import struct
 import subprocess
 import termios
 import time
@@ -165,61 +161,6 @@ def test_a_shell_reads_its_input(box):
     for arguments in ([], ["shell", "box"], ["~"]):
         result = box(*arguments, data=b"echo in; exit 3\n", env={"SHELL": "/bin/sh"})
         assert result.status == 3 and "in\n" in result.out, result
-
-
-class Terminal:
-    """A terminal of ours with berth on it."""
-
-    def __init__(self, home, *arguments, rows=24, columns=80, **streams):
-        self.master, self.slave = pty.openpty()
-        self.resize(rows, columns)
-        self.before = termios.tcgetattr(self.slave)
-        self.seen = b""
-        streams = {"stdin": self.slave, "stdout": self.slave, "stderr": self.slave, **streams}
-        self.process = home.start(*arguments, env={"TERM": "vt220"}, start_new_session=True,
-                                  preexec_fn=self.adopt, **streams)
-
-    def adopt(self):
-        fcntl.ioctl(self.slave, termios.TIOCSCTTY, 0)
-
-    def resize(self, rows, columns):
-        fcntl.ioctl(self.master, termios.TIOCSWINSZ, struct.pack("HHHH", rows, columns, 0, 0))
-
-    def expect(self, text):
-        def more():
-            if select.select([self.master], [], [], 0)[0]:
-                self.seen += os.read(self.master, 4096)
-            return text in self.seen
-        wait_for(more)
-        self.seen = self.seen[self.seen.index(text) + len(text):]
-
-    def type(self, text):
-        os.write(self.master, text)
-
-    def end(self, status):
-        assert self.process.wait(timeout=30) == status
-        assert termios.tcgetattr(self.slave) == self.before  # as it was
-
-    def close(self):
-        if self.process.poll() is None:
-            self.process.kill()
-            self.process.wait()
-        os.close(self.master)
-        os.close(self.slave)
-
-
-@pytest.fixture
-def on_terminal(box):
-    opened = []
-
-    def open_one(*arguments, **options):
-        opened.append(Terminal(box, *arguments, **options))
-        return opened[-1]
-
-    box("start").ok()
-    yield open_one
-    for terminal in opened:
-        terminal.close()
 
 
 def test_a_terminal(on_terminal):

@@ -1,0 +1,71 @@
+"""A shell on the user's terminal, which berth shares with it by job control."""
+import os
+import signal
+import termios
+from pathlib import Path
+
+import pytest
+
+from conftest import wait_for
+
+SCRIPT = "stty size; read x; stty size; echo g\"\"ot $x; read y; exit 6"
+
+
+class Shell:
+    """bash on a terminal, with a command of berth's in its foreground."""
+
+    def __init__(self, terminal, program):
+        self.terminal = terminal
+        self.say(f"{program} run sh -c '{SCRIPT}'")
+        terminal.expect(b"24 80\r\n")
+        pid = terminal.process.pid
+        self.client = int(Path(f"/proc/{pid}/task/{pid}/children").read_text())
+
+    def say(self, line):
+        self.terminal.type(line.encode() + b"\n")
+
+    def stop(self, number):
+        os.kill(self.client, number)
+        self.terminal.expect(b"Stopped")
+        assert not self.is_raw()
+
+    def is_raw(self):
+        """bash's own line editor leaves the signals of keys on."""
+        return termios.tcgetattr(self.terminal.slave)[3] & (termios.ISIG | termios.ICANON | termios.ECHO) == 0
+
+    def ends_with(self, status):
+        wait_for(lambda: not self.is_raw())  # the keys are bash's again
+        self.say("echo st\"\"$?")
+        self.terminal.expect(b"st%d\r\n" % status)
+        self.say("exit")
+        assert self.terminal.process.wait(timeout=30) == 0
+
+
+@pytest.fixture
+def shell(on_terminal, box):
+    return Shell(on_terminal("--norc", "--noprofile", "-i", program="/bin/bash"), box.program)
+
+
+@pytest.mark.parametrize("number", [signal.SIGSTOP, signal.SIGTSTP])
+@pytest.mark.parametrize("words", [["fg"], ["bg", "fg"]], ids=" ".join)
+def test_keys_are_passed_on_again_after_a_stop(shell, number, words):
+    assert shell.is_raw()
+    shell.stop(number)
+    shell.terminal.resize(40, 120)  # bash is told
+    for word in words:
+        shell.say(word)
+    wait_for(shell.is_raw)
+    shell.terminal.type(b"word\r")
+    shell.terminal.expect(b"40 120\r\n")
+    shell.terminal.expect(b"got word\r\n")
+    shell.terminal.type(b"\r")
+    shell.ends_with(6)
+
+
+def test_what_ends_in_the_background_leaves_the_terminal_alone(shell):
+    shell.stop(signal.SIGSTOP)
+    shell.say("bg")
+    shell.terminal.expect(b"&")
+    os.kill(shell.client, signal.SIGTERM)
+    shell.say("wait %1")
+    shell.ends_with(143)
