@@ -132,12 +132,18 @@ def test_killed_pid_1(host, synced):
     assert_all_is_well(host, synced)
 
 
+def runs(host, name, words):
+    """Whether a process of the distro's has just this command line."""
+    return re.search(rf"^ *\d+ \w+ +{words}$", host.run(name, "ps").stdout, re.M) is not None
+
+
 def test_killed_client(host, synced):
     """Its command is hung up; one that has let go of it stays."""
     client = host.spawn("run", "-d", synced, "--", "sh", "-c", "setsid sleep 4711 </dev/null >/dev/null 2>&1 & exec sleep 4712")
-    eventually(lambda: "4712" in host.run(synced, "ps").stdout, what="the command")
+    # Each is what it is to be: before, both are the shell, and go with it.
+    eventually(lambda: runs(host, synced, "sleep 4711") and runs(host, synced, "sleep 4712"), what="the commands")
     client.kill()
     client.wait()
-    eventually(lambda: "4712" not in host.run(synced, "ps").stdout, what="the hang-up")
-    assert "4711" in host.run(synced, "ps").stdout
+    eventually(lambda: not runs(host, synced, "sleep 4712"), what="the hang-up")
+    assert runs(host, synced, "sleep 4711")
     assert host.info(synced)["sessions"] == 0
