@@ -48,7 +48,7 @@ const BerthField berth_settings_fields[] = {
      .help = "apparent size of a new distro's disk; it takes only the space it uses"},
     {"cache-size", BERTH_FIELD_SIZE, offsetof(BerthSettings, cache_size), "10G", 0, 16 * TIB,
      .help = "how much images kept for the next import may take; 0 keeps none"},
-    {"mtu", BERTH_FIELD_UINT, offsetof(BerthSettings, mtu), "16384", 1280, 65520,
+    {"mtu", BERTH_FIELD_UINT, offsetof(BerthSettings, mtu), "32768", 1280, 65520,
      .help = "MTU of the guest's eth0, bytes"},
     {"ports", BERTH_FIELD_BOOL, offsetof(BerthSettings, ports), "true",
      .help = "whether ports that listen in the guest appear on the host's localhost"},

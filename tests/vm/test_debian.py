@@ -45,7 +45,7 @@ def test_clock_is_right(sh):
 def test_network(sh):
     assert "inet 10.0.2.15/24" in sh("ip -4 addr show eth0").stdout
     assert "default via 10.0.2.2" in sh("ip route").stdout
-    assert "mtu 16384" in sh("ip link show eth0").stdout
+    assert "mtu 32768" in sh("ip link show eth0").stdout
     assert "nameserver" in sh("cat /etc/resolv.conf").stdout
 
 
