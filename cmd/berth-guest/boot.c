@@ -220,6 +220,7 @@ static void prepare_init(Boot *boot, char *problem, size_t size)
     if (boot->init.kind == INIT_BERTH)
         result = mounts_cgroup(&what);
     if (boot->init.kind == INIT_SYSTEMD) {
+        mounts_for_systemd();
         result = systemd_prepare(&boot->settings, &what);
         if (result == 0)
             result = prepare_logins(boot, &what);

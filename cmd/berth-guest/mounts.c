@@ -41,6 +41,24 @@ static const Mount root_mounts[] = {
 static const Mount cgroup_mount = {"cgroup2", "/sys/fs/cgroup", "cgroup2",
                                    MS_NOSUID | MS_NODEV | MS_NOEXEC, "nsdelegate"};
 
+/* What systemd has a unit for each, with its options. */
+static const struct {
+    const char *unit;
+    Mount mount;
+} unit_mounts[] = {
+    {"dev-hugepages.mount", {"hugetlbfs", "/dev/hugepages", "hugetlbfs", 0, NULL}},
+    {"dev-mqueue.mount",
+     {"mqueue", "/dev/mqueue", "mqueue", MS_NOSUID | MS_NODEV | MS_NOEXEC, NULL}},
+    {"sys-kernel-debug.mount",
+     {"debugfs", "/sys/kernel/debug", "debugfs", MS_NOSUID | MS_NODEV | MS_NOEXEC, NULL}},
+    {"sys-kernel-tracing.mount",
+     {"tracefs", "/sys/kernel/tracing", "tracefs", MS_NOSUID | MS_NODEV | MS_NOEXEC, NULL}},
+    {"sys-kernel-config.mount",
+     {"configfs", "/sys/kernel/config", "configfs", MS_NOSUID | MS_NODEV | MS_NOEXEC, NULL}},
+    {"sys-fs-fuse-connections.mount",
+     {"fusectl", "/sys/fs/fuse/connections", "fusectl", MS_NOSUID | MS_NODEV | MS_NOEXEC, NULL}},
+};
+
 /* relatime, the kernel's default, and not noatime: systemd-tmpfiles and mail readers go by access
  * times. Not lazytime: a machine that is killed would lose modification times for up to a day, and
  * make and rsync believe them. discard: what is deleted here is free on the host at once. An error
@@ -66,6 +84,30 @@ static int mount_all(const Mount *mounts, size_t count, const char **ret_what)
         }
     }
     return 0;
+}
+
+/* A unit that is there in the distro and neither masked nor changed. */
+static bool is_as_shipped(const char *unit)
+{
+    static const char *const shipped[] = {"/usr/lib/systemd/system", "/lib/systemd/system"};
+    char path[128];
+    snprintf(path, sizeof(path), "/etc/systemd/system/%s", unit);
+    struct stat changed;
+    if (lstat(path, &changed) == 0)
+        return false;
+    bool found = false;
+    for (size_t i = 0; i < sizeof(shipped) / sizeof(shipped[0]) && !found; i++) {
+        snprintf(path, sizeof(path), "%s/%s", shipped[i], unit);
+        found = access(path, F_OK) == 0;
+    }
+    return found;
+}
+
+void mounts_for_systemd(void)
+{
+    for (size_t i = 0; i < sizeof(unit_mounts) / sizeof(unit_mounts[0]); i++)
+        if (is_as_shipped(unit_mounts[i].unit))
+            mount_one(&unit_mounts[i].mount); /* or else systemd does, and says why it cannot */
 }
 
 int mounts_kernel(const char **ret_what)

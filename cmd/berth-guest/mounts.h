@@ -25,6 +25,11 @@ int mounts_stay(const char **ret_what);
 /* cgroup v2 where nothing else will mount it. */
 int mounts_cgroup(const char **ret_what);
 
+/* Those systemd would make by a process each, as its units say: six times the start of a dynamic
+ * program, all of them in the way of sysinit.target. It takes what is mounted as its own. Units the
+ * distro's owner has changed or masked are left to it. */
+void mounts_for_systemd(void);
+
 /* At power-off: unmount everything below the root, and make the root read-only, so that the disk is
  * clean. Nothing may be running that writes. */
 void mounts_leave(void);

@@ -30,6 +30,33 @@ def test_no_unit_failed(sh):
     assert sh("systemctl is-system-running").stdout == "running\n"
 
 
+KERNEL_MOUNTS = {"dev-hugepages.mount": "/dev/hugepages", "dev-mqueue.mount": "/dev/mqueue",
+                 "sys-fs-fuse-connections.mount": "/sys/fs/fuse/connections", "sys-kernel-config.mount": "/sys/kernel/config",
+                 "sys-kernel-debug.mount": "/sys/kernel/debug", "sys-kernel-tracing.mount": "/sys/kernel/tracing"}
+
+
+def test_file_systems_mounted_before_systemd_are_those_of_its_units(sh):
+    for unit, where in KERNEL_MOUNTS.items():
+        shown = dict(line.split("=", 1) for line in sh(f"systemctl show {unit} -p ActiveState,Where,What,Type,FragmentPath").stdout.splitlines())
+        assert shown["ActiveState"] == "active" and shown["Where"] == where
+        wanted = dict(re.findall(r"^(What|Type|Options)=(.*)$", sh(f"cat {shown['FragmentPath']}").stdout, re.M))
+        assert (shown["What"], shown["Type"]) == (wanted["What"], wanted["Type"])
+        options = sh(f"findmnt -no OPTIONS {where}").stdout.strip().split(",")
+        assert set(wanted.get("Options", "").split(",")) - {""} <= set(options)
+        assert wanted.get("Options") or not {"nosuid", "nodev", "noexec"} & set(options)
+
+
+def test_a_masked_mount_is_not_made(host, debian_tar):
+    host("import", "masked", debian_tar)
+    try:
+        host.shell("masked", "systemctl mask -q dev-hugepages.mount")
+        host("terminate", "masked")
+        assert host.shell("masked", "! findmnt -n /dev/hugepages && findmnt -no FSTYPE /dev/mqueue").stdout == "mqueue\n"
+        assert host.shell("masked", "systemctl --failed --no-legend --plain").stdout == ""
+    finally:
+        host("unregister", "masked")
+
+
 def test_identity(sh):
     assert sh("hostname").stdout == "debian\n"
     assert sh("getent hosts debian | wc -l").stdout == "1\n"
