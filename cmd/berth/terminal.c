@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "terminal.h"
 
+#include <errno.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -88,6 +89,36 @@ static void on_fatal(int number)
     raise(number);
 }
 
+/* Stop as we would have without a handler, the terminal as it was: not every shell sees to that.
+ * Where stops are ignored we just go on. */
+static void on_stop(int number)
+{
+    int errnum = errno;
+    if (raw && !in_background())
+        tcsetattr(STDIN_FILENO, TCSANOW, &saved);
+    struct sigaction handler;
+    sigset_t stop, before;
+    sigemptyset(&stop);
+    sigaddset(&stop, number);
+    sigaction(number, &(const struct sigaction){.sa_handler = SIG_DFL}, &handler);
+    raise(number);
+    sigprocmask(SIG_UNBLOCK, &stop, &before); /* here */
+    sigprocmask(SIG_SETMASK, &before, NULL);
+    sigaction(number, &handler, NULL);
+    terminal_resume(NULL);
+    errno = errnum;
+}
+
+static void handle_stop(void)
+{
+    struct sigaction action;
+    sigaction(SIGTSTP, NULL, &action);
+    if (action.sa_handler == SIG_IGN)
+        return;
+    action = (struct sigaction){.sa_handler = on_stop, .sa_flags = SA_RESTART};
+    sigaction(SIGTSTP, &action, NULL);
+}
+
 static void restore_in_any_case(void)
 {
     static bool installed;
@@ -96,6 +127,7 @@ static void restore_in_any_case(void)
     installed = true;
 
     atexit(terminal_restore);
+    handle_stop();
     const struct sigaction action = {.sa_handler = on_fatal, .sa_flags = (int)SA_RESETHAND};
     for (gsize i = 0; i < G_N_ELEMENTS(fatal_signals); i++)
         sigaction(fatal_signals[i], &action, NULL);

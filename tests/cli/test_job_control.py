@@ -11,6 +11,15 @@ from conftest import wait_for
 SCRIPT = "stty size; read x; stty size; echo g\"\"ot $x; read y; exit 6"
 
 
+def child_of(pid):
+    return int(Path(f"/proc/{pid}/task/{pid}/children").read_text())
+
+
+def is_raw(terminal):
+    """bash's own line editor leaves the signals of keys on."""
+    return termios.tcgetattr(terminal.slave)[3] & (termios.ISIG | termios.ICANON | termios.ECHO) == 0
+
+
 class Shell:
     """bash on a terminal, with a command of berth's in its foreground."""
 
@@ -18,8 +27,7 @@ class Shell:
         self.terminal = terminal
         self.say(f"{program} run sh -c '{SCRIPT}'")
         terminal.expect(b"24 80\r\n")
-        pid = terminal.process.pid
-        self.client = int(Path(f"/proc/{pid}/task/{pid}/children").read_text())
+        self.client = child_of(terminal.process.pid)
 
     def say(self, line):
         self.terminal.type(line.encode() + b"\n")
@@ -30,8 +38,7 @@ class Shell:
         assert not self.is_raw()
 
     def is_raw(self):
-        """bash's own line editor leaves the signals of keys on."""
-        return termios.tcgetattr(self.terminal.slave)[3] & (termios.ISIG | termios.ICANON | termios.ECHO) == 0
+        return is_raw(self.terminal)
 
     def ends_with(self, status):
         wait_for(lambda: not self.is_raw())  # the keys are bash's again
@@ -69,3 +76,32 @@ def test_what_ends_in_the_background_leaves_the_terminal_alone(shell):
     os.kill(shell.client, signal.SIGTERM)
     shell.say("wait %1")
     shell.ends_with(143)
+
+
+# A shell that leaves the terminal as it finds it when a job of its stops.
+CARELESS = """
+import os, signal, sys, termios
+job = os.fork()
+if job == 0:
+    os.setpgid(0, 0)
+    os.execv(sys.argv[1], sys.argv[1:])
+signal.signal(signal.SIGTTOU, signal.SIG_IGN)
+os.setpgid(job, job)
+os.tcsetpgrp(0, job)
+_, status = os.waitpid(job, os.WUNTRACED)
+wanted = termios.ISIG | termios.ICANON | termios.ECHO
+print("stopped", os.WIFSTOPPED(status), "as it was", termios.tcgetattr(0)[3] & wanted == wanted, flush=True)
+os.killpg(job, signal.SIGCONT)
+print("exit", os.waitstatus_to_exitcode(os.waitpid(job, 0)[1]), flush=True)
+"""
+
+
+def test_a_stop_gives_the_terminal_back_as_it_was(on_terminal, box):
+    terminal = on_terminal("-c", CARELESS, box.program, "run", "sh", "-c", "read x; echo g\"\"ot $x; exit 6", program="/usr/bin/python3")
+    wait_for(lambda: is_raw(terminal))
+    os.kill(child_of(terminal.process.pid), signal.SIGTSTP)
+    terminal.expect(b"stopped True as it was True")
+    wait_for(lambda: is_raw(terminal))
+    terminal.type(b"word\r")
+    terminal.expect(b"got word")
+    terminal.expect(b"exit 6")
