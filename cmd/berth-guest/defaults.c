@@ -25,6 +25,9 @@ static const struct {
 } limits[] = {
     {"/proc/sys/fs/inotify/max_user_watches", 524288}, /* an editor watches whole trees */
     {"/proc/sys/fs/inotify/max_user_instances", 1024}, /* each container's systemd has some */
+    /* With rules of Docker's each connection is tracked, for two minutes after its end; the default
+     * goes by memory, and 8192 are full after as many short ones. Memory is taken as they come. */
+    {"/proc/sys/net/netfilter/nf_conntrack_max", 65536},
 };
 
 static void raise_limit(const char *path, unsigned long least)

@@ -259,7 +259,6 @@ def test_a_long_row_of_clients(devel):
     """Of a service on all addresses, and of one on the guest's loopback, which the agent leads to."""
     count = int(os.environ.get("BERTH_TEST_CONNECTIONS", "4000"))
     everywhere, inside = free_port(), free_port()
-    devel.sh("sysctl -qe net.netfilter.nf_conntrack_max=262144")  # Docker's, of 1 GiB of memory, is full after 5500
     with Saying(devel, "word", f"0.0.0.0@{everywhere}", f"127.0.0.1@{inside}"):
         eventually(lambda: hears(everywhere) == hears(inside) == b"word", what="the servers")
         before, net = descriptors(devel), net_of(devel)

@@ -185,3 +185,7 @@ def test_binfmt_misc(sh):
 def test_limits_of_inotify_are_fit_for_editors(sh):
     watches, instances = map(int, sh("cd /proc/sys/fs/inotify && cat max_user_watches max_user_instances").split())
     assert watches >= 524288 and instances >= 1024
+
+
+def test_many_connections_can_be_tracked(sh):
+    assert int(sh("cat /proc/sys/net/netfilter/nf_conntrack_max")) >= 65536
