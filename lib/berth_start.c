@@ -25,6 +25,7 @@ typedef struct {
     const BerthStart *how;
     const BerthDistro *distro; /* as the machine is made of */
     const BerthMachine *machine;
+    char *busybox;   /* for a rescue; NULL when there is none */
     bool check_disk; /* a guest could not mount it */
     GString *notice; /* lines for the user */
 } Start;
@@ -59,24 +60,27 @@ static BerthMachine *prepare(Berth *berth, const BerthDistro *distro, bool rescu
     return g_steal_pointer(&machine);
 }
 
-/* Give @machine an initramfs with a shell in it. */
-static bool equip(Start *start, BerthMachine *machine, GError **error)
+/* Have @machine be given an initramfs with a shell in it. */
+static void equip(Start *start, const char *runtime, BerthMachine *machine)
 {
-    const BerthLayout *layout = start->berth->layout;
-    g_autofree char *busybox = berth_rescue_busybox(layout);
     machine->rescue = true;
-    if (busybox == NULL) {
+    if (start->busybox == NULL) {
         add_notice(start,
                    "there is no shell but the distro's own: busybox-static is not installed");
-        return true;
+        return;
     }
-    g_autofree char *directory = g_build_filename(layout->runtime, machine->id, NULL);
-    g_autofree char *path = g_build_filename(directory, BERTH_RUNTIME_RESCUE, NULL);
-    if (!berth_layout_make(directory, error) || !berth_rescue_write(layout, busybox, path, error))
-        return false;
     g_free(machine->initramfs);
-    machine->initramfs = g_steal_pointer(&path);
-    return true;
+    machine->initramfs = g_build_filename(runtime, machine->id, BERTH_RUNTIME_RESCUE, NULL);
+}
+
+/* Write it, where it was planned. */
+static bool write_initramfs(const Start *start, GError **error)
+{
+    const BerthLayout *layout = start->berth->layout;
+    if (!start->how->rescue)
+        return berth_cloud_write(layout, start->machine, error);
+    return start->busybox == NULL ||
+           berth_rescue_write(layout, start->busybox, start->machine->initramfs, error);
 }
 
 /* --- starting --- */
@@ -123,11 +127,10 @@ static bool may_start(gpointer user_data, GError **error)
     if (!berth_claim_check(start->berth->layout, start->distro->id, error) ||
         !is_unchanged(start->distro, start->berth, error))
         return false;
-    if (start->how->rescue)
-        return true;
-    bool sound = berth_manage_repair(start->distro, start->check_disk, &note, error);
+    bool sound =
+        start->how->rescue || berth_manage_repair(start->distro, start->check_disk, &note, error);
     add_notice(start, note);
-    return sound && berth_cloud_write(start->berth->layout, start->machine, error);
+    return sound && write_initramfs(start, error);
 }
 
 static int bring_up(Start *start, const BerthMachine *machine, const char *runtime, GError **error)
@@ -176,8 +179,13 @@ static int connect_or_start(Start *start, const char *runtime, GError **error)
         prepare(start->berth, start->distro, start->how->rescue, &notice, error);
     if (machine != NULL)
         machine->isolated |= start->how->isolated;
-    if (machine == NULL || (start->how->rescue && !equip(start, machine, error)))
+    if (machine == NULL)
         return -1;
+    g_autofree char *busybox =
+        start->how->rescue ? berth_rescue_busybox(start->berth->layout) : NULL;
+    start->busybox = busybox;
+    if (start->how->rescue)
+        equip(start, runtime, machine);
     add_notice(start, notice);
     start->machine = machine;
     fd = bring_up(start, machine, runtime, error);
