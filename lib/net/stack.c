@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "stack.h"
 
-#include "acks.h"
 #include "address.h"
 #include "base/error.h"
 #include "nameserver.h"
@@ -27,8 +26,6 @@ typedef int slirp_os_socket;
 
 #define FRAME_MAX     (BERTH_MTU_MAX + 14u + 4u) /* with an Ethernet header and some slack */
 #define FRAMES_A_TURN 64u                        /* so that sockets get their turn under a flood */
-#define SEND_BUFFER   (4 * 1024 * 1024)          /* asked for; the host's wmem_max decides */
-#define FRAME_COST    128u                       /* of a frame that waits, beside its bytes */
 #define TCP_RST       0x04u                      /* of a segment's flags */
 #define SPARE_FDS     (64u + BERTH_DNS_PENDING_MAX) /* kept for connections going out */
 
@@ -41,7 +38,6 @@ enum { POLL_FRAMES, POLL_CALLER, POLL_DNS, POLL_OURS };
 
 struct BerthStack {
     Slirp *slirp;
-    int frames_fd;
     int caller_fd;  /* while the loop runs */
     guint fd_limit; /* of the process, when the loop started */
     GArray *polls;  /* struct pollfd */
@@ -56,10 +52,8 @@ struct BerthStack {
     guint n_told;
     void (*on_refused)(guint16 port, gpointer user_data);
     gpointer user_data;
-    GQueue waiting; /* GBytes*: frames to the guest, oldest first */
-    gsize waiting_size;
-    bool taking;    /* frames of the guest */
-    BerthAcks acks; /* to be sent with the next turn of the loop at the latest */
+    bool taking; /* frames of the guest: what acknowledges them may wait */
+    BerthOutbox outbox;
     gint64 last_frame_usec;
     BerthStackCounters counters;
     void (*on_client)(gpointer user_data); /* NULL unless somebody wants to know */
@@ -71,38 +65,6 @@ struct BerthStack {
 };
 
 /* --- frames to the guest --- */
-
-static bool guest_is_full(int errnum)
-{
-    return errnum == EAGAIN || errnum == ENOBUFS || errnum == EINTR;
-}
-
-/* Whether the guest took it or never will; false when it should be tried again later. */
-static bool try_send(BerthStack *stack, const void *frame, gsize size)
-{
-    if (send(stack->frames_fd, frame, size, MSG_DONTWAIT | MSG_NOSIGNAL) >= 0) {
-        stack->counters.frames_out++;
-        stack->counters.bytes_out += size;
-        return true;
-    }
-    if (guest_is_full(errno))
-        return false;
-    stack->counters.dropped++; /* QEMU has gone */
-    return true;
-}
-
-static void send_or_keep(BerthStack *stack, const void *frame, gsize size)
-{
-    if (g_queue_is_empty(&stack->waiting) && try_send(stack, frame, size))
-        return;
-    if (stack->waiting_size + size + FRAME_COST > BERTH_STACK_QUEUE_MAX) {
-        stack->counters.dropped++;
-        return;
-    }
-    g_queue_push_tail(&stack->waiting, g_bytes_new(frame, size));
-    stack->waiting_size += size + FRAME_COST;
-    stack->counters.waited++;
-}
 
 /* A datagram from where the guest may not go by itself: a forward's client, who may be answered. */
 static void note_sender(BerthStack *stack, const guint8 *frame, gsize size)
@@ -117,13 +79,6 @@ static void note_sender(BerthStack *stack, const guint8 *frame, gsize size)
         berth_replies_note(&stack->replies, &packet, stack->last_frame_usec);
 }
 
-static void send_acks(BerthStack *stack)
-{
-    for (guint i = 0; i < stack->acks.count; i++)
-        send_or_keep(stack, stack->acks.kept[i].frame, stack->acks.kept[i].size);
-    stack->acks.count = 0;
-}
-
 static ssize_t on_send_packet(const void *frame, size_t length, void *opaque)
 {
     BerthStack *stack = opaque;
@@ -132,30 +87,14 @@ static ssize_t on_send_packet(const void *frame, size_t length, void *opaque)
     if (size <= FRAME_MAX)
         frame = berth_nat_to_guest(&stack->nat, frame, &size, stack->translated);
     note_sender(stack, frame, size);
-    if (stack->taking && berth_acks_keep(&stack->acks, frame, size))
-        return (ssize_t)length;
-    berth_acks_carry(&stack->acks, frame, size);
-    send_acks(stack);
-    send_or_keep(stack, frame, size);
+    berth_outbox_pass(&stack->outbox, frame, size, stack->taking);
     return (ssize_t)length;
 }
 
 static void on_name_answer(const guint8 *frame, gsize size, gpointer user_data)
 {
-    send_or_keep(user_data, frame, size);
-}
-
-static void send_waiting(BerthStack *stack)
-{
-    GBytes *next;
-    while ((next = g_queue_peek_head(&stack->waiting)) != NULL) {
-        gsize size;
-        gconstpointer frame = g_bytes_get_data(next, &size);
-        if (!try_send(stack, frame, size))
-            return;
-        stack->waiting_size -= size + FRAME_COST;
-        g_bytes_unref(g_queue_pop_head(&stack->waiting));
-    }
+    BerthStack *stack = user_data;
+    berth_outbox_send(&stack->outbox, frame, size);
 }
 
 /* --- frames from the guest --- */
@@ -165,7 +104,7 @@ static gsize receive_frame(BerthStack *stack)
 {
     ssize_t size;
     do
-        size = recv(stack->frames_fd, stack->frame, FRAME_MAX, MSG_DONTWAIT | MSG_TRUNC);
+        size = recv(stack->outbox.fd, stack->frame, FRAME_MAX, MSG_DONTWAIT | MSG_TRUNC);
     while (size < 0 && errno == EINTR);
     return size > 0 ? (gsize)size : 0;
 }
@@ -191,7 +130,7 @@ static void reject(BerthStack *stack, BerthRejectReason reason, gsize size)
     guint8 answer[BERTH_REJECT_MAX];
     gsize answer_size = berth_reject_frame(stack->frame, size, reason, answer);
     if (answer_size > 0)
-        send_or_keep(stack, answer, answer_size);
+        berth_outbox_send(&stack->outbox, answer, answer_size);
 }
 
 /* What the policy refuses and yet answers a forward's client passes; the rest is answered. */
@@ -370,17 +309,13 @@ static Slirp *open_slirp(BerthStack *stack, const BerthStackSetup *setup)
 BerthStack *berth_stack_new(const BerthStackSetup *setup, GError **error)
 {
     g_autoptr(BerthStack) stack = g_new0(BerthStack, 1);
-    stack->frames_fd = setup->frames_fd;
+    berth_outbox_init(&stack->outbox, setup->frames_fd);
     stack->filter.access = &stack->access;
     stack->on_refused = setup->on_refused;
     stack->user_data = setup->user_data;
     memcpy(stack->filter.prefix6, setup->prefix6, sizeof(stack->filter.prefix6));
     stack->polls = g_array_new(FALSE, FALSE, sizeof(struct pollfd));
     stack->last_frame_usec = g_get_monotonic_time();
-    g_queue_init(&stack->waiting);
-
-    /* A full socket only makes frames wait here instead, so a refusal does not matter. */
-    setsockopt(setup->frames_fd, SOL_SOCKET, SO_SNDBUF, &(int){SEND_BUFFER}, sizeof(int));
 
     stack->nameserver = berth_nameserver_new(setup->mtu, on_name_answer, stack);
     if (stack->nameserver != NULL && setup->mtu >= BERTH_MTU_MIN && setup->mtu <= BERTH_MTU_MAX)
@@ -405,7 +340,7 @@ void berth_stack_free(BerthStack *stack)
     if (stack->slirp != NULL)
         slirp_cleanup(stack->slirp);
     berth_nameserver_free(stack->nameserver);
-    g_queue_clear_full(&stack->waiting, (GDestroyNotify)g_bytes_unref);
+    berth_outbox_clear(&stack->outbox);
     g_array_unref(stack->polls);
     g_free(stack);
 }
@@ -413,6 +348,7 @@ void berth_stack_free(BerthStack *stack)
 BerthStackCounters berth_stack_counters(const BerthStack *stack)
 {
     BerthStackCounters counters = stack->counters;
+    counters.out = stack->outbox.counters;
     counters.dns = *berth_dns_counters(berth_nameserver_dns(stack->nameserver));
     return counters;
 }
@@ -521,8 +457,8 @@ static guint32 fill_polls(BerthStack *stack)
     guint32 slirp_msec = G_MAXUINT32;
     g_array_set_size(stack->polls, 0);
     stack->flows = 0;
-    add_poll(stack, stack->frames_fd,
-             g_queue_is_empty(&stack->waiting) ? POLLIN : POLLIN | POLLOUT);
+    add_poll(stack, stack->outbox.fd,
+             berth_outbox_is_waiting(&stack->outbox) ? POLLIN | POLLOUT : POLLIN);
     add_poll(stack, stack->caller_fd, POLLIN);
     add_poll(stack, berth_dns_fd(berth_stack_dns(stack)), POLLIN);
     POLLFDS_FILL(stack->slirp, &slirp_msec, on_add_poll, stack);
@@ -533,7 +469,7 @@ static guint32 fill_polls(BerthStack *stack)
 static int wait_for_events(BerthStack *stack)
 {
     guint32 slirp_msec = fill_polls(stack);
-    gint64 wait = stack->acks.count > 0 ? 0 : wait_usec(stack, slirp_msec);
+    gint64 wait = stack->outbox.acks.count > 0 ? 0 : wait_usec(stack, slirp_msec);
     struct timespec timeout = {.tv_sec = wait / G_USEC_PER_SEC,
                                .tv_nsec = wait % G_USEC_PER_SEC * 1000};
     return ppoll((struct pollfd *)(void *)stack->polls->data, stack->polls->len,
@@ -579,7 +515,7 @@ int berth_stack_run(BerthStack *stack, int fd,
         if (ready > 0 && berth_listeners_look(stack->listeners))
             accept_and_look(stack);
         slirp_pollfds_poll(stack->slirp, ready < 0, on_get_revents, stack);
-        send_acks(stack);
+        berth_outbox_send_acks(&stack->outbox);
         if (ready <= 0)
             continue;
 
@@ -591,7 +527,7 @@ int berth_stack_run(BerthStack *stack, int fd,
         if (caller != 0 && !on_readable(stack, fd, user_data))
             return 0;
         if ((frames & POLLOUT) != 0)
-            send_waiting(stack);
+            berth_outbox_send_waiting(&stack->outbox);
         if ((frames & (POLLIN | POLLERR | POLLHUP)) != 0)
             take_frames(stack);
         if (names != 0)

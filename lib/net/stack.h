@@ -12,8 +12,7 @@
  *
  * Forwards open a listener on the host and hand each connection on to the guest (listeners.h).
  *
- * Frames the guest does not take at once wait in a bounded queue: libslirp recovers a lost one only
- * after half a second, and a guest that is stopped must not make this process grow.
+ * Frames the guest does not take at once wait in a bounded queue (outbox.h).
  *
  * One thread, and one stack a process (libslirp's clock is a global). Sizes are bytes, times usec,
  * ports and addresses in host byte order unless said otherwise.
@@ -23,6 +22,7 @@
 #include "dns.h"
 #include "filter.h"
 #include "listeners.h"
+#include "outbox.h"
 
 #include <glib.h>
 #include <stdbool.h>
@@ -32,16 +32,12 @@ G_BEGIN_DECLS
 
 typedef struct BerthStack BerthStack;
 
-#define BERTH_STACK_TOLD_MAX  16
-#define BERTH_STACK_QUEUE_MAX (8u * 1024 * 1024) /* memory for frames the guest has not taken */
+#define BERTH_STACK_TOLD_MAX 16
 
 typedef struct {
     guint64 verdicts[BERTH_FILTER_VERDICTS]; /* frames from the guest, by what became of them */
     guint64 bytes_in;                        /* from the guest, of those that passed */
-    guint64 frames_out;                      /* to the guest */
-    guint64 bytes_out;
-    guint64 waited;  /* frames that had to wait for the guest */
-    guint64 dropped; /* frames to the guest that found the queue full or no guest */
+    BerthOutboxCounters out;                 /* to the guest */
     BerthDnsCounters dns;
 } BerthStackCounters;
 

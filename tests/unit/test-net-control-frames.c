@@ -13,7 +13,7 @@ static void test_slow_guest_gets_every_frame(World *world, gconstpointer data)
         guest_send_arp(world, 1, BERTH_ADDRESS_GUEST, BERTH_ADDRESS_DNS);
     while (count(world).verdicts[BERTH_FILTER_PASS] < QUESTIONS)
         ;
-    g_assert_cmpuint(count(world).waited, >, 0);
+    g_assert_cmpuint(count(world).out.waited, >, 0);
 
     Frame frame;
     for (guint i = 0; i < QUESTIONS; i++) {
@@ -22,17 +22,17 @@ static void test_slow_guest_gets_every_frame(World *world, gconstpointer data)
         g_assert_cmphex(get_u32(frame.bytes + 28), ==, BERTH_ADDRESS_DNS);
     }
     BerthStackCounters counters = count(world);
-    g_assert_cmpuint(counters.frames_out, ==, QUESTIONS);
-    g_assert_cmpuint(counters.dropped, ==, 0);
+    g_assert_cmpuint(counters.out.frames, ==, QUESTIONS);
+    g_assert_cmpuint(counters.out.dropped, ==, 0);
 }
 
 static void test_guest_that_never_reads_costs_a_bounded_amount(World *world, gconstpointer data)
 {
-    while (count(world).dropped == 0)
+    while (count(world).out.dropped == 0)
         for (guint i = 0; i < 2000; i++)
             guest_send_arp(world, 1, BERTH_ADDRESS_GUEST, BERTH_ADDRESS_DNS);
     BerthStackCounters counters = count(world);
-    g_assert_cmpuint(counters.waited * 64, <=, BERTH_STACK_QUEUE_MAX);
+    g_assert_cmpuint(counters.out.waited * 64, <=, BERTH_OUTBOX_MAX);
 
     Frame frame; /* and it is as before once the guest reads again */
     while (guest_receive(world, &frame, 1000))

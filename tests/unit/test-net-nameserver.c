@@ -71,7 +71,7 @@ static void on_counters(int errnum, const BerthStackCounters *counters, gpointer
 {
     g_assert_cmpint(errnum, ==, 0);
     *(BerthStackCounters *)user_data = *counters;
-    ((BerthStackCounters *)user_data)->dropped = 12345;
+    ((BerthStackCounters *)user_data)->out.dropped = 12345;
 }
 
 /* Requests are answered in their order, so what was told before is known after this. */
@@ -79,7 +79,7 @@ static BerthStackCounters count(World *world)
 {
     BerthStackCounters counters = {0};
     berth_net_get_counters(world->net, on_counters, &counters);
-    while (counters.dropped == 0)
+    while (counters.out.dropped == 0)
         g_main_context_iteration(NULL, TRUE);
     return counters;
 }
