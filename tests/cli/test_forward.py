@@ -10,8 +10,7 @@ import time
 
 import pytest
 
-from conftest import wait_for
-from test_run import Terminal
+from conftest import Terminal, wait_for
 
 
 def listens(address, port, kind=socket.SOCK_STREAM):
