@@ -249,10 +249,17 @@ def test_a_crowd_of_clients(devel):
             assert set(pool.map(lambda _: hears(port), range(64))) == {b"word"}
 
 
+def accepted(*ports):
+    """How many connections of clients to these ports berth-net has, though its descriptors are nobody's to see: the
+    sockets that still have a process, and do not listen."""
+    rows = [line.split() for path in ("/proc/net/tcp", "/proc/net/tcp6") for line in Path(path).read_text().splitlines()[1:]]
+    return sum(int(row[1].rpartition(":")[2], 16) in ports and row[3] != "0A" and row[9] != "0" for row in rows)
+
+
 def descriptors(machine):
-    """How many the keeper, berth-net and the guest's agent have."""
-    ours = [len(os.listdir(f"/proc/{pid}/fd")) for pid in (machine.host.info(machine.name)["keeper_pid"], net_of(machine))]
-    return ours + [int(machine.sh("ls /proc/$(pgrep -o -x berth-agent)/fd | wc -l"))]
+    """How many the keeper and the guest's agent have."""
+    keeper = machine.host.info(machine.name)["keeper_pid"]
+    return [len(os.listdir(f"/proc/{keeper}/fd")), int(machine.sh("ls /proc/$(pgrep -o -x berth-agent)/fd | wc -l"))]
 
 
 def test_a_long_row_of_clients(devel):
@@ -264,6 +271,7 @@ def test_a_long_row_of_clients(devel):
         before, net = descriptors(devel), net_of(devel)
         with concurrent.futures.ThreadPoolExecutor(4) as pool:
             assert set(pool.map(lambda at: hears((everywhere, inside)[at % 2]), range(count))) == {b"word"}
+        eventually(lambda: accepted(everywhere, inside) == 0, what="an end of all")
         eventually(lambda: all(now <= then for now, then in zip(descriptors(devel), before)), what="as few as before")
         assert resident(net) < 12 << 20
 
