@@ -11,6 +11,7 @@
 #include "log.h"
 #include "network.h"
 #include "oobe.h"
+#include "opening.h"
 #include "relay.h"
 #include "report.h"
 #include "session.h"
@@ -46,6 +47,7 @@ typedef struct {
     bool oobe; /* the first-run command is still to be run */
     Session **sessions;
     size_t session_count;
+    Openings openings;
     Relays relays;
     Listeners *listeners;
     BootWatch *boot;
@@ -302,14 +304,26 @@ static void take_route(Agent *agent, const WireFrame *frame)
         network_route6(gateway6);
 }
 
+static void take_opening(Agent *agent, const WireFrame *frame)
+{
+    WireFrame open;
+    OpeningResult result = openings_take(&agent->openings, frame, &open);
+    if (result == OPENING_BROKEN)
+        session_refuse(&agent->host, frame->stream);
+    if (result == OPENING_WHOLE) {
+        open_session(agent, &open);
+        openings_forget(&agent->openings, frame->stream);
+    }
+}
+
 /* An OPEN for a stream that is in use is the host's mistake about both. */
 static void take_session_frame(Agent *agent, const WireFrame *frame)
 {
     Session *session = find_session(agent, frame->stream);
     if (session == NULL && relays_frame(&agent->relays, frame))
         return;
-    if (session == NULL && frame->type == WIRE_OPEN && !agent->closing)
-        open_session(agent, frame);
+    if (session == NULL && !agent->closing)
+        take_opening(agent, frame);
     else if (session != NULL && frame->type == WIRE_OPEN)
         session_kill(session);
     else if (session != NULL)
@@ -346,6 +360,7 @@ static void turn_deaf(Agent *agent)
     log_line("the host sent what is no frame; its sessions end here");
     agent->deaf = true;
     each_session(agent, session_abandon);
+    openings_clear(&agent->openings);
     relays_abandon(&agent->relays);
     if (!agent->channel->is_port)
         disconnect(agent);
@@ -383,6 +398,7 @@ static void disconnect(Agent *agent)
 {
     agent->connected = false;
     each_session(agent, session_abandon);
+    openings_clear(&agent->openings);
     relays_abandon(&agent->relays);
     channel_reset(agent->channel);
     if (!agent->channel->is_port) {
@@ -509,6 +525,7 @@ static void stop(Agent *agent)
         session_free(agent->sessions[i]);
     free(agent->sessions);
     logins_free(agent->host.logins);
+    openings_clear(&agent->openings);
     relays_clear(&agent->relays);
     listeners_free(agent->listeners);
     boot_watch_free(agent->boot);

@@ -4,6 +4,7 @@
 #include "environment.h"
 #include "file.h"
 #include "oobe.h"
+#include "wire/wire.h"
 
 #include <errno.h>
 #include <grp.h>
@@ -195,6 +196,10 @@ __attribute__((noreturn)) static void report_exec(const char *name, int status)
     bool is_path = strchr(name, '/') != NULL;
     bool is_there = is_path && stat(name, &info) == 0;
 
+    if (problem == E2BIG)
+        give_up(status, WIRE_FAILED_TOO_LONG,
+                "%.200s: the command's words and environment are longer than the kernel takes",
+                name);
     if (is_there && S_ISDIR(info.st_mode))
         give_up(status, STATUS_NOT_EXECUTABLE, "%s: is a directory", name);
     if (problem == ENOENT && is_there)

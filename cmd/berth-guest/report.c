@@ -5,6 +5,8 @@
 
 #include <sys/utsname.h>
 
+#define TEXT_MAX 4096 /* a line of somebody's file may be in it */
+
 void report_hello(WireBuffer *out)
 {
     struct utsname name;
@@ -25,7 +27,7 @@ void report_stage_at(WireBuffer *out, const char *name, uint64_t usec, const cha
     size_t begin = wire_frame_begin(out, WIRE_STAGE, 0, 0);
     wire_put_string(out, name);
     wire_put_u64(out, usec);
-    wire_put_string(out, problem);
+    wire_put_text(out, problem, TEXT_MAX);
     wire_frame_end(out, begin);
 }
 
@@ -40,6 +42,6 @@ void report_ready(WireBuffer *out, const char *init, uint32_t init_timeout_msec)
 void report_text(WireBuffer *out, WireType type, const char *text)
 {
     size_t begin = wire_frame_begin(out, type, 0, 0);
-    wire_put_string(out, text);
+    wire_put_text(out, text, TEXT_MAX);
     wire_frame_end(out, begin);
 }

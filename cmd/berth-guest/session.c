@@ -24,7 +24,7 @@ static void put_failed(WireBuffer *out, uint32_t stream, uint8_t status, const c
 {
     size_t begin = wire_frame_begin(out, WIRE_FAILED, 0, stream);
     wire_put_u8(out, status);
-    wire_put_string(out, message);
+    wire_put_text(out, message, SPAWN_STATUS_MAX);
     wire_frame_end(out, begin);
 }
 
@@ -237,10 +237,15 @@ Session *session_open(SessionHost *host, const WireFrame *frame)
     if (wire_reader_done(&reader))
         session = open_request(host, frame, &request, user, (flags & WIRE_OPEN_BARE) != 0);
     else
-        put_failed(host->out, frame->stream, 125, "malformed request to start a command");
+        session_refuse(host, frame->stream);
     for (size_t i = 0; i < 3; i++)
         free(lists[i]);
     return session;
+}
+
+void session_refuse(SessionHost *host, uint32_t stream)
+{
+    put_failed(host->out, stream, 125, "malformed request to start a command");
 }
 
 void session_login(Session *session, uid_t uid, const Login *login)

@@ -38,8 +38,12 @@ typedef struct {
     bool waiting;        /* some output wants to send and found no room: session_resume it */
 } SessionHost;
 
-/* Start what the OPEN frame asks for. NULL when there is nothing to keep: FAILED was put. */
+/* Start what the OPEN asks for; its payload may be that of several frames (opening.h). NULL when
+ * there is nothing to keep: FAILED was put. */
 Session *session_open(SessionHost *host, const WireFrame *frame);
+
+/* FAILED for an OPEN that breaks the protocol. */
+void session_refuse(SessionHost *host, uint32_t stream);
 
 /* A frame on the session's stream other than OPEN. One that breaks the protocol kills the command.
  */

@@ -14,6 +14,12 @@ enum { PORTS_END = 0, PORTS_ENTRY = 1, PORTS_MORE = 2 };
 #define PORTS_FRAME_SIZE (WIRE_PAYLOAD_MAX - 4096u) /* from which on the next one begins */
 #define OWNER_MAX        64u
 #define REASON_MAX       1024u
+/* Of words from elsewhere, so that each answer fits a frame whatever they are. */
+#define ERROR_TEXT_MAX   16384u
+#define STATUS_TEXT_MAX  1024u
+#define STATUS_PORTS_MAX 32768u
+#define BOOT_NAME_MAX    64u /* of 64 stages and 64 notes: boot_report.c */
+#define BOOT_TEXT_MAX    384u
 
 void berth_instance_status_free(BerthInstanceStatus *status)
 {
@@ -33,8 +39,8 @@ void berth_control_put_error(WireBuffer *buffer, const GError *error)
     size_t begin = wire_frame_begin(buffer, (WireType)CONTROL_ERROR, 0, 0);
     wire_put_u32(buffer, error->domain == BERTH_ERROR ? (guint32)error->code : BERTH_ERROR_FAILED);
     wire_put_string(buffer, berth_error_id(error));
-    wire_put_string(buffer, berth_error_hint(error));
-    wire_put_string(buffer, error->message);
+    wire_put_text(buffer, berth_error_hint(error), ERROR_TEXT_MAX);
+    wire_put_text(buffer, error->message, ERROR_TEXT_MAX);
     wire_frame_end(buffer, begin);
 }
 
@@ -58,10 +64,10 @@ void berth_control_put_status(WireBuffer *buffer, const BerthInstanceStatus *sta
     wire_put_u32(buffer, status->qemu_pid);
     wire_put_u64(buffer, (guint64)status->started_usec);
     wire_put_u32(buffer, status->sessions);
-    wire_put_string(buffer, status->kernel);
-    wire_put_string(buffer, status->init);
-    wire_put_string(buffer, status->init_status);
-    wire_put_string(buffer, status->host_ports);
+    wire_put_text(buffer, status->kernel, STATUS_TEXT_MAX);
+    wire_put_text(buffer, status->init, STATUS_TEXT_MAX);
+    wire_put_text(buffer, status->init_status, STATUS_TEXT_MAX);
+    wire_put_text(buffer, status->host_ports, STATUS_PORTS_MAX);
     wire_frame_end(buffer, begin);
 }
 
@@ -81,12 +87,6 @@ static BerthInstanceStatus *get_status(WireReader *reader)
     return status;
 }
 
-static void put_at_most(WireBuffer *buffer, const char *text, gsize max)
-{
-    g_autofree char *begin = text != NULL ? g_strndup(text, max) : NULL;
-    wire_put_string(buffer, begin);
-}
-
 static void put_forward(WireBuffer *buffer, const BerthForward *forward)
 {
     g_autofree char *rule = berth_rule_format(&forward->rule);
@@ -101,8 +101,8 @@ static void put_forward(WireBuffer *buffer, const BerthForward *forward)
     wire_put_u16(buffer, forward->host_port);
     wire_put_u8(buffer, (guint8)forward->origin);
     wire_put_u8(buffer, (guint8)forward->state);
-    put_at_most(buffer, forward->owner, OWNER_MAX);
-    put_at_most(buffer, forward->reason, REASON_MAX);
+    wire_put_text(buffer, forward->owner, OWNER_MAX);
+    wire_put_text(buffer, forward->reason, REASON_MAX);
     wire_put_list(buffer, (const char *const *)addresses->pdata);
 }
 
@@ -171,19 +171,17 @@ static bool get_ports(const WireFrame *frame, GPtrArray *forwards)
 
 void berth_control_put_boot(WireBuffer *buffer, const BerthBootReport *report)
 {
-    g_autoptr(GPtrArray) notes = g_ptr_array_new();
     size_t begin = wire_frame_begin(buffer, (WireType)CONTROL_BOOT_IS, 0, 0);
     wire_put_u32(buffer, report->stages->len);
     for (guint i = 0; i < report->stages->len; i++) {
         const BerthBootStage *stage = report->stages->pdata[i];
-        wire_put_string(buffer, stage->name);
+        wire_put_text(buffer, stage->name, BOOT_NAME_MAX);
         wire_put_u64(buffer, (guint64)stage->end_usec);
-        wire_put_string(buffer, stage->problem);
+        wire_put_text(buffer, stage->problem, BOOT_TEXT_MAX);
     }
+    wire_put_u32(buffer, report->notes->len);
     for (guint i = 0; i < report->notes->len; i++)
-        g_ptr_array_add(notes, report->notes->pdata[i]);
-    g_ptr_array_add(notes, NULL);
-    wire_put_list(buffer, (const char *const *)notes->pdata);
+        wire_put_text(buffer, report->notes->pdata[i], BOOT_TEXT_MAX);
     wire_frame_end(buffer, begin);
 }
 
@@ -263,7 +261,13 @@ bool berth_control_set_host_ports(int fd, const char *ports, GError **error)
     g_auto(BerthChannel) channel = {.fd = fd};
     size_t begin = wire_frame_begin(&channel.output, (WireType)CONTROL_REACH, 0, 0);
     wire_put_string(&channel.output, ports);
-    wire_frame_end(&channel.output, begin);
+    if (!wire_frame_end(&channel.output, begin)) {
+        berth_error_set(error, BERTH_ERROR_INVALID, "access.ports", "allow fewer ports",
+                        "the list of ports has %" G_GSIZE_FORMAT " bytes, more than a running "
+                        "distro can be told (%u)",
+                        strlen(ports), WIRE_PAYLOAD_MAX);
+        return false;
+    }
     WireFrame answer;
     return ask(&channel, CONTROL_DONE, &answer, error);
 }

@@ -12,7 +12,10 @@
 /* What may wait for a client that does not read: a window for each output, and room for the rest.
  */
 #define CLIENT_BACKLOG_MAX (4u * WIRE_WINDOW)
-#define FINISH_DRAIN_MSEC  1000u
+/* The same of a session that cannot be opened yet: its OPEN, and what may follow it. */
+#define CLIENT_EARLY_MAX  (WIRE_OPEN_MAX + CLIENT_BACKLOG_MAX)
+#define FINISH_DRAIN_MSEC 1000u
+#define NOTICE_MAX        4096u /* bytes of a line */
 
 typedef enum {
     CLIENT_IDLE,
@@ -111,7 +114,7 @@ static bool keep_early(Client *client, const WireFrame *frame)
 {
     wire_frame_put(&client->early, frame->type, frame->channel, frame->stream, frame->payload,
                    frame->size);
-    return wire_buffer_size(&client->early) <= CLIENT_BACKLOG_MAX;
+    return wire_buffer_size(&client->early) <= CLIENT_EARLY_MAX;
 }
 
 static guint32 open_flags(const WireFrame *frame)
@@ -468,7 +471,7 @@ void berth_server_notice(BerthServer *server, const char *line)
             continue;
         WireBuffer *output = berth_link_output(client->link);
         size_t begin = wire_frame_begin(output, (WireType)CONTROL_NOTICE, 0, 0);
-        wire_put_string(output, line);
+        wire_put_text(output, line, NOTICE_MAX);
         wire_frame_end(output, begin);
         berth_link_flush(client->link);
     }

@@ -33,6 +33,7 @@ typedef struct {
     WireCredit credit;             /* what we may still send */
     Output outputs[WIRE_CHANNELS]; /* WIRE_STDIN's is what a terminal shows */
     bool opened;                   /* the command has begun; before, no input is taken */
+    bool split;                    /* OPEN took several frames */
     int status;                    /* of the command, or -1 while it runs */
 } Session;
 
@@ -43,6 +44,7 @@ static void session_clear(Session *session)
         wire_buffer_clear(&session->outputs[i].waiting);
 }
 G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(Session, session_clear)
+G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(WireBuffer, wire_buffer_clear)
 
 static guint32 open_flags(const BerthCommand *command)
 {
@@ -65,20 +67,48 @@ static guint32 open_flags(const BerthCommand *command)
     return flags;
 }
 
-static void put_open(Session *session)
+static void build_open(const BerthCommand *command, guint32 flags, WireBuffer *payload)
 {
-    const BerthCommand *command = session->command;
-    WireBuffer *output = &session->channel.output;
-    size_t begin = wire_frame_begin(output, WIRE_OPEN, 0, STREAM);
-    wire_put_u32(output, open_flags(command));
-    wire_put_string(output, command->user);
-    wire_put_string(output, command->cwd);
-    wire_put_u16(output, (guint16)command->rows);
-    wire_put_u16(output, (guint16)command->columns);
-    wire_put_list(output, command->argv);
-    wire_put_list(output, command->environment);
-    wire_put_list(output, command->offered);
-    wire_frame_end(output, begin);
+    wire_put_u32(payload, flags);
+    wire_put_string(payload, command->user);
+    wire_put_string(payload, command->cwd);
+    wire_put_u16(payload, (guint16)command->rows);
+    wire_put_u16(payload, (guint16)command->columns);
+    wire_put_list(payload, command->argv);
+    wire_put_list(payload, command->environment);
+    wire_put_list(payload, command->offered);
+}
+
+static void set_too_long(GError **error, const char *message)
+{
+    berth_error_set(
+        error, BERTH_ERROR_GUEST, "session.too-long",
+        "pass less at once (xargs -s 100000), or pass it on standard input or in a file", "%s",
+        message);
+}
+
+/* False with @error when no guest could take it. */
+static bool put_open(Session *session, GError **error)
+{
+    g_auto(WireBuffer) payload = {0};
+    guint32 flags = open_flags(session->command);
+    build_open(session->command, flags, &payload);
+    session->split = wire_buffer_size(&payload) > WIRE_PAYLOAD_MAX;
+    if (session->split) {
+        wire_buffer_consume(&payload, wire_buffer_size(&payload));
+        build_open(session->command, flags | WIRE_OPEN_MORE, &payload);
+    }
+    if (payload.failed || wire_buffer_size(&payload) > WIRE_OPEN_MAX) {
+        set_too_long(error, "the command's words and environment are longer than any kernel takes");
+        return false;
+    }
+    if (session->split)
+        wire_frames_put(&session->channel.output, WIRE_OPEN, STREAM, wire_buffer_head(&payload),
+                        wire_buffer_size(&payload));
+    else
+        wire_frame_put(&session->channel.output, WIRE_OPEN, 0, STREAM, wire_buffer_head(&payload),
+                       wire_buffer_size(&payload));
+    return true;
 }
 
 static void put_empty(Session *session, WireType type, WireChannel channel)
@@ -237,6 +267,14 @@ static bool take_notice(const Session *session, WireReader *reader)
     return true;
 }
 
+/* An agent from before an upgrade knows no OPEN of several frames. */
+static const char *refusal_hint(const Session *session)
+{
+    return session->split ? "it may run an agent from before berth was upgraded: restart it with "
+                            "\"berth terminate\", then try again"
+                          : NULL;
+}
+
 static bool take_failed(Session *session, WireReader *reader, GError **error)
 {
     guint8 status = wire_get_u8(reader);
@@ -244,12 +282,17 @@ static bool take_failed(Session *session, WireReader *reader, GError **error)
     if (!wire_reader_done(reader))
         return false;
 
+    if (status == WIRE_FAILED_TOO_LONG) {
+        session->status = 126; /* as a shell has it */
+        set_too_long(error, message);
+        return true;
+    }
     bool command = status == 126 || status == 127;
     berth_error_set(error, BERTH_ERROR_GUEST,
                     status == 127   ? "session.command-not-found"
                     : status == 126 ? "session.command-not-executable"
                                     : "session.refused",
-                    NULL, "%s", message);
+                    command ? NULL : refusal_hint(session), "%s", message);
     session->status = command ? status : 125;
     return true;
 }
@@ -430,7 +473,8 @@ int berth_session_run(int fd, const BerthCommand *command, GError **error)
                     [WIRE_STDERR] = {.fd = command->errors, .credit = WIRE_CREDIT_INIT}},
         .status = -1,
     };
-    put_open(&session);
+    if (!put_open(&session, error))
+        return -1;
     if (session.input < 0)
         end_input(&session);
     g_autoptr(GError) problem = NULL;

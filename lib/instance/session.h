@@ -48,7 +48,8 @@ typedef struct {
 
 /* Run @command over the keeper connection @fd. Returns the exit status as a shell would give it
  * (0..255, 128+n for signal n; 126 and 127 with @error set to why); or -1 with @error.
- * Errors: BERTH_ERROR_GUEST, "session.*", and those of the start (control.h);
+ * Errors: BERTH_ERROR_GUEST, "session.*", and those of the start (control.h); "session.too-long"
+ * when the command's words and environment are more than the guest's kernel takes (126);
  * BERTH_ERROR_NOT_RUNNING, "session.not-begun" when the instance went away before the command
  * began: nothing was read of the input, so it may be tried again. */
 int berth_session_run(int fd, const BerthCommand *command, GError **error);

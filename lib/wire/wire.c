@@ -13,7 +13,7 @@ static const char *const type_names[] = {
     [WIRE_CLOSE] = "CLOSE",   [WIRE_OPENED] = "OPENED",   [WIRE_FAILED] = "FAILED",
     [WIRE_EXIT] = "EXIT",     [WIRE_DATA] = "DATA",       [WIRE_EOF] = "EOF",
     [WIRE_CREDIT] = "CREDIT", [WIRE_CLOCK] = "CLOCK",     [WIRE_NOTE] = "NOTE",
-    [WIRE_ROUTE] = "ROUTE",   [WIRE_CONNECT] = "CONNECT",
+    [WIRE_ROUTE] = "ROUTE",   [WIRE_CONNECT] = "CONNECT", [WIRE_MORE] = "MORE",
 };
 
 const char *wire_type_name(uint8_t type)
@@ -124,16 +124,17 @@ size_t wire_frame_begin(WireBuffer *buffer, WireType type, uint8_t channel, uint
         buffer); /* from the start, which stays put until something is consumed */
 }
 
-void wire_frame_end(WireBuffer *buffer, size_t begin)
+bool wire_frame_end(WireBuffer *buffer, size_t begin)
 {
     if (buffer->failed)
-        return;
+        return false;
     size_t size = wire_buffer_size(buffer) - begin;
     if (size > WIRE_PAYLOAD_MAX) {
-        buffer->failed = true;
-        return;
+        buffer->end = buffer->start + begin - WIRE_HEADER_SIZE;
+        return false;
     }
     store_le(buffer->data + buffer->start + begin - WIRE_HEADER_SIZE, size, 4);
+    return true;
 }
 
 void wire_frame_put(WireBuffer *buffer, WireType type, uint8_t channel, uint32_t stream,
@@ -142,6 +143,20 @@ void wire_frame_put(WireBuffer *buffer, WireType type, uint8_t channel, uint32_t
     size_t begin = wire_frame_begin(buffer, type, channel, stream);
     wire_buffer_append(buffer, payload, size);
     wire_frame_end(buffer, begin);
+}
+
+void wire_frames_put(WireBuffer *buffer, WireType type, uint32_t stream, const void *payload,
+                     size_t size)
+{
+    const uint8_t *next = payload;
+    size_t left = size;
+    while (left >= WIRE_PAYLOAD_MAX) {
+        wire_frame_put(buffer, type, 0, stream, next, WIRE_PAYLOAD_MAX);
+        next += WIRE_PAYLOAD_MAX;
+        left -= WIRE_PAYLOAD_MAX;
+        type = WIRE_MORE;
+    }
+    wire_frame_put(buffer, type, 0, stream, next, left);
 }
 
 static void put_le(WireBuffer *buffer, uint64_t value, unsigned bytes)
@@ -171,15 +186,25 @@ void wire_put_u64(WireBuffer *buffer, uint64_t value)
     put_le(buffer, value, 8);
 }
 
+static void put_bytes(WireBuffer *buffer, const char *text, size_t length)
+{
+    wire_put_u32(buffer, (uint32_t)length);
+    wire_buffer_append(buffer, text, length);
+    wire_put_u8(buffer, 0);
+}
+
 void wire_put_string(WireBuffer *buffer, const char *text)
 {
-    size_t length = text != NULL ? strlen(text) : 0;
-    if (length > WIRE_PAYLOAD_MAX) {
-        buffer->failed = true;
-        return;
-    }
-    wire_put_u32(buffer, (uint32_t)length);
-    wire_buffer_append(buffer, text != NULL ? text : "", length + 1);
+    put_bytes(buffer, text, text != NULL ? strlen(text) : 0);
+}
+
+void wire_put_text(WireBuffer *buffer, const char *text, size_t max)
+{
+    size_t length = text != NULL ? strnlen(text, max) : 0;
+    if (length == max && text[length] != '\0')
+        while (length > 0 && ((uint8_t)text[length] & 0xc0) == 0x80)
+            length--;
+    put_bytes(buffer, text, length);
 }
 
 void wire_put_list(WireBuffer *buffer, const char *const *strings)
@@ -238,7 +263,7 @@ uint64_t wire_get_u64(WireReader *reader)
 const char *wire_get_string(WireReader *reader)
 {
     uint32_t length = wire_get_u32(reader);
-    if (length > WIRE_PAYLOAD_MAX)
+    if (length > WIRE_OPEN_MAX)
         reader->failed = true;
 
     const char *text = (const char *)take(reader, (size_t)length + 1);

@@ -23,12 +23,19 @@
  *
  * A session's life, as seen on its stream:
  *
- *     host   OPEN  (DATA in | EOF in | CREDIT out/err | SIGNAL | RESIZE)*  [CLOSE]
+ *     host   OPEN MORE* (DATA in | EOF in | CREDIT out/err | SIGNAL | RESIZE)*  [CLOSE]
  *     guest  OPENED (DATA out/err | EOF out/err | CREDIT in)* EXIT         or just  FAILED
  *
  * EXIT and FAILED end the stream; EXIT comes after the last DATA of all channels. After CLOSE the
  * guest hangs the session up (SIGHUP) and still sends EXIT. EOF on out or err from the host says
  * that nobody reads it any more: whoever writes to it in the guest finds that out as with any pipe.
+ *
+ * The words and the environment of a command may take several frames: with WIRE_OPEN_MORE the
+ * payload of OPEN goes on in the MORE frames that follow on its stream, with nothing but CLOSE
+ * between them. Each but the last is WIRE_PAYLOAD_MAX long, the last is shorter and may be empty;
+ * fields and strings may lie across two of them. All together are at most WIRE_OPEN_MAX. What the
+ * guest's kernel does not take for one program is FAILED with WIRE_FAILED_TOO_LONG. A sender of a
+ * small OPEN needs to know nothing of this.
  *
  * With a terminal each stream is either the terminal or a pipe of its own (WireOpenFlags). What the
  * terminal shows comes on the channel of the first of out, err and in that is the terminal.
@@ -56,9 +63,10 @@
 #define WIRE_PORT_NAME     "org.berth.agent"
 #define WIRE_HEADER_SIZE   12u
 #define WIRE_PAYLOAD_MAX   65536u
-#define WIRE_DATA_MAX      32768u  /* senders cut DATA at this, so that streams take turns */
-#define WIRE_WINDOW        262144u /* initial credit of a channel, bytes */
-#define WIRE_LISTENERS_MAX 1024u   /* listeners in one LISTENERS frame; more are left out */
+#define WIRE_OPEN_MAX      8388608u /* OPEN and its MORE; Linux takes 6 MiB at most for a program */
+#define WIRE_DATA_MAX      32768u   /* senders cut DATA at this, so that streams take turns */
+#define WIRE_WINDOW        262144u  /* initial credit of a channel, bytes */
+#define WIRE_LISTENERS_MAX 1024u    /* listeners in one LISTENERS frame; more are left out */
 
 typedef enum {
     /* stream 0, host to guest */
@@ -96,11 +104,12 @@ typedef enum {
     WIRE_RESIZE = 34,  /* rows:u16 columns:u16 */
     WIRE_CLOSE = 35,   /* nothing; the client is gone */
     WIRE_CONNECT = 36, /* path:string, absolute, of a stream socket */
+    WIRE_MORE = 37,    /* bytes; the payload of OPEN goes on */
 
     /* a session's stream, guest to host */
     WIRE_OPENED =
         40, /* pid:u32 in the guest, 0 for CONNECT  warning:string (a line for the user, or "") */
-    WIRE_FAILED = 41, /* status:u8 (125, 126, 127) message:string */
+    WIRE_FAILED = 41, /* status:u8 (125, 126, 127, WIRE_FAILED_TOO_LONG) message:string */
     WIRE_EXIT = 42,   /* kind:u8 (WireExit) code:u8 exit status or signal number */
 
     /* a session's stream, both ways */
@@ -112,6 +121,8 @@ typedef enum {
 typedef enum { WIRE_STDIN, WIRE_STDOUT, WIRE_STDERR, WIRE_CHANNELS } WireChannel;
 typedef enum { WIRE_POWER_OFF, WIRE_POWER_REBOOT } WirePower;
 typedef enum { WIRE_EXITED, WIRE_SIGNALED } WireExit;
+
+#define WIRE_FAILED_TOO_LONG 7 /* E2BIG, as execve says it */
 
 typedef enum {
     WIRE_CONFIG_RESCUE = 1 << 0, /* touch nothing the distro has, and start nothing of it */
@@ -127,6 +138,7 @@ typedef enum {
     WIRE_OPEN_PIPE_STDOUT = 1 << 5,
     WIRE_OPEN_PIPE_STDERR = 1 << 6,
     WIRE_OPEN_COOKED = 1 << 7, /* the client's own terminal edits lines: no echo, no returns */
+    WIRE_OPEN_MORE = 1 << 8,   /* MORE frames follow */
 } WireOpenFlags;
 
 /* Bytes in order, consumed at the front, appended at the end. Zero-initialise; wire_buffer_clear
@@ -172,17 +184,24 @@ int wire_frame_peek(const WireBuffer *buffer, WireFrame *ret_frame);
 void wire_frame_put(WireBuffer *buffer, WireType type, uint8_t channel, uint32_t stream,
                     const void *payload, size_t size);
 
-/* Append a frame field by field: begin, put fields, end. A payload over the maximum sets `failed`.
- */
+/* Append @payload, of any size, as a frame of @type and as many MORE as it takes. */
+void wire_frames_put(WireBuffer *buffer, WireType type, uint32_t stream, const void *payload,
+                     size_t size);
+
+/* Append a frame field by field: begin, put fields, end. A payload over the maximum takes the whole
+ * frame back, so that what is in the buffer stays well-formed: end returns false. Only frames with
+ * strings of unknown length can fail: cut those with wire_put_text, or ask. */
 size_t wire_frame_begin(WireBuffer *buffer, WireType type, uint8_t channel, uint32_t stream);
 void wire_put_u8(WireBuffer *buffer, uint8_t value);
 void wire_put_u16(WireBuffer *buffer, uint16_t value);
 void wire_put_u32(WireBuffer *buffer, uint32_t value);
 void wire_put_u64(WireBuffer *buffer, uint64_t value);
 void wire_put_string(WireBuffer *buffer, const char *text); /* NULL is "" */
+/* At most @max bytes of it, cut between two characters of UTF-8. For words meant for people. */
+void wire_put_text(WireBuffer *buffer, const char *text, size_t max);
 void wire_put_list(WireBuffer *buffer,
                    const char *const *strings); /* NULL-terminated; NULL is [] */
-void wire_frame_end(WireBuffer *buffer, size_t begin);
+bool wire_frame_end(WireBuffer *buffer, size_t begin);
 
 /* Reads a payload's fields in order. After the first field that is not there or not well-formed
  * `failed` is set and every further get returns 0, "" or an empty list: check once, at the end,

@@ -15,7 +15,7 @@ def raw_open(payload):
 
 
 @pytest.mark.parametrize("payload", [
-    b"", b"\0", bytes(16), b"\xff" * 40,
+    b"", b"\0", bytes(16), b"\xff\xfe" + b"\xff" * 38,
     struct.pack("<I", 0) + wire.string("a\0b") + wire.string("") + bytes(4) + wire.strings([]) * 3,
     struct.pack("<I", 0) + wire.string("") * 2 + bytes(4) + struct.pack("<I", 1 << 31) + bytes(40),
     struct.pack("<I", 0) + wire.string("") * 2 + bytes(4) + wire.strings(["true"]) * 3 + b"more",

@@ -14,19 +14,21 @@ import time
 VERSION = 4
 HEADER = struct.Struct("<IBBHI")
 PAYLOAD_MAX = 65536
+OPEN_MAX = 8388608
 DATA_MAX = 32768
 WINDOW = 262144
 
 CONFIG, POWER, GROW, CLOCK = 1, 2, 3, 4
 HELLO, STAGE, READY, BOOTED, LISTENERS, GROWN, NOTE = 16, 17, 18, 19, 20, 21, 22
-OPEN, SIGNAL, RESIZE, CLOSE, CONNECT = 32, 33, 34, 35, 36
+OPEN, SIGNAL, RESIZE, CLOSE, CONNECT, MORE = 32, 33, 34, 35, 36, 37
 OPENED, FAILED, EXIT = 40, 41, 42
 DATA, EOF, CREDIT = 48, 49, 50
 STDIN, STDOUT, STDERR = 0, 1, 2
 POWER_OFF, POWER_REBOOT = 0, 1
 EXITED, SIGNALED = 0, 1
 TTY, LOGIN, SHELL, BARE = 1, 2, 4, 8
-PIPE_STDIN, PIPE_STDOUT, PIPE_STDERR, COOKED = 16, 32, 64, 128
+PIPE_STDIN, PIPE_STDOUT, PIPE_STDERR, COOKED, MORE_FOLLOW = 16, 32, 64, 128, 256
+TOO_LONG = 7                        # FAILED's status
 
 Frame = collections.namedtuple("Frame", "type channel stream payload")
 Listener = collections.namedtuple("Listener", "family protocol port address owner relay")
@@ -47,6 +49,17 @@ def strings(items):
 
 def frame(type_, payload=b"", stream=0, channel=0):
     return HEADER.pack(len(payload), type_, channel, 0, stream) + payload
+
+
+def frames(type_, payload, stream):
+    """A payload of any size: one frame of the type, then MORE, of which the last is not full."""
+    parts = [payload[at:at + PAYLOAD_MAX] for at in range(0, len(payload) + 1, PAYLOAD_MAX)]
+    return [frame(MORE if n else type_, part, stream) for n, part in enumerate(parts)]
+
+
+def open_payload(*argv, flags=0, user="", cwd="", rows=24, columns=80, env=(), offered=()):
+    return (struct.pack("<I", flags) + string(user) + string(cwd) + struct.pack("<HH", rows, columns)
+            + strings(argv) + strings(env) + strings(offered))
 
 
 class Fields:
@@ -249,9 +262,13 @@ class Host:
         session = Session(self, self.next_stream, set(hold), flags)
         self.sessions[self.next_stream] = session
         self.next_stream += 1
-        session.send(OPEN, struct.pack("<I", flags) + string(user) + string(cwd)
-                     + struct.pack("<HH", rows, columns) + strings(argv) + strings(env)
-                     + strings(offered))
+        asked = {"user": user, "cwd": cwd, "rows": rows, "columns": columns, "env": env, "offered": offered}
+        payload = open_payload(*argv, flags=flags, **asked)
+        if len(payload) <= PAYLOAD_MAX:
+            session.send(OPEN, payload)
+        else:
+            payload = open_payload(*argv, flags=flags | MORE_FOLLOW, **asked)
+            self.queue(b"".join(frames(OPEN, payload, session.stream)))
         return session
 
     def connect(self, path, hold=()):

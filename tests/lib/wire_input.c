@@ -12,7 +12,7 @@ static const uint8_t types[] = {
     WIRE_CONFIG, WIRE_POWER,  WIRE_HELLO,  WIRE_STAGE, WIRE_READY,   WIRE_BOOTED,
     WIRE_OPEN,   WIRE_SIGNAL, WIRE_RESIZE, WIRE_CLOSE, WIRE_CONNECT, WIRE_LISTENERS,
     WIRE_OPENED, WIRE_FAILED, WIRE_EXIT,   WIRE_DATA,  WIRE_EOF,     WIRE_CREDIT,
-    0,           63,          200,
+    0,           WIRE_MORE,   200,
 };
 
 typedef struct {
@@ -112,5 +112,4 @@ void wire_input_put(WireBuffer *buffer, const uint8_t *data, size_t size)
         put_frame(buffer, &input);
     if (raw)
         wire_buffer_append(buffer, input.next, input.left);
-    buffer->failed = false; /* a frame that grew too large is one more kind of nonsense */
 }

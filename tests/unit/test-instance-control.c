@@ -242,6 +242,56 @@ static void test_client_that_talks_nonsense_is_dropped(void)
     finish(&fixture);
 }
 
+static void assert_one_frame(WireBuffer *buffer, ControlType type)
+{
+    WireFrame frame;
+    g_assert_cmpint(wire_frame_peek(buffer, &frame), ==, 1);
+    g_assert_cmpuint(frame.type, ==, type);
+    g_assert_cmpuint(wire_buffer_size(buffer), ==, WIRE_HEADER_SIZE + frame.size);
+    wire_buffer_clear(buffer);
+}
+
+/* Whatever a guest or a file has put into them: an answer that is not sent is waited for for ever.
+ */
+static void test_answers_fit_their_frames(void)
+{
+    g_autofree char *wide = g_malloc0(4 * 100000 + 1);
+    for (guint i = 0; i < 100000; i++)
+        memcpy(wide + 4 * i, "\xf0\x9f\x98\x80", 4);
+    g_autoptr(GError) error = NULL;
+    berth_error_set(&error, BERTH_ERROR_FAILED, "test.long", wide, "%s", wide);
+    WireBuffer buffer = {0};
+    berth_control_put_error(&buffer, error);
+    assert_one_frame(&buffer, CONTROL_ERROR);
+
+    const BerthInstanceStatus status = {.state = (char *)"running",
+                                        .kernel = wide,
+                                        .init = wide,
+                                        .init_status = wide,
+                                        .host_ports = wide};
+    berth_control_put_status(&buffer, &status);
+    assert_one_frame(&buffer, CONTROL_STATUS_IS);
+
+    g_autoptr(BerthBootReport) report = berth_boot_report_new();
+    for (guint i = 0; i < 1000; i++) {
+        berth_boot_report_add(report, wide, i, wide);
+        berth_boot_report_note(report, wide);
+    }
+    berth_control_put_boot(&buffer, report);
+    assert_one_frame(&buffer, CONTROL_BOOT_IS);
+}
+
+static void test_more_ports_of_the_host_than_fit(void)
+{
+    g_autoptr(GString) ports = g_string_new("1");
+    for (guint i = 2; i < 20000; i++)
+        g_string_append_printf(ports, ",%u", i);
+    g_autoptr(GError) error = NULL;
+    g_assert_false(berth_control_set_host_ports(-1, ports->str, &error));
+    g_assert_error(error, BERTH_ERROR, BERTH_ERROR_INVALID);
+    g_assert_cmpstr(berth_error_id(error), ==, "access.ports");
+}
+
 int main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
@@ -257,6 +307,9 @@ int main(int argc, char **argv)
     g_test_add_func("/instance/control/stop", test_stop);
     g_test_add_func("/instance/control/grow", test_grow);
     g_test_add_func("/instance/control/ports-of-the-host", test_ports_of_the_host);
+    g_test_add_func("/instance/control/answers-fit-their-frames", test_answers_fit_their_frames);
+    g_test_add_func("/instance/control/more-ports-of-the-host-than-fit",
+                    test_more_ports_of_the_host_than_fit);
     g_test_add_func("/instance/control/lost-keeper", test_lost_keeper);
     g_test_add_func("/instance/control/client-that-talks-nonsense-is-dropped",
                     test_client_that_talks_nonsense_is_dropped);

@@ -104,6 +104,44 @@ static void refusing_guest(BerthServer *server, const WireFrame *frame, guint32 
         say(server, WIRE_FAILED, 0, stream, payload, sizeof(payload));
 }
 
+/* What no guest can take is not sent. */
+static void test_words_beyond_any_kernel(void)
+{
+    g_autofree char *word = g_strnfill(WIRE_OPEN_MAX, 'x');
+    Fixture fixture = {.guest = echo_guest, .up = true};
+    start(&fixture);
+    berth_autofd int fd = client(&fixture);
+    BerthCommand command = {
+        .argv = (const char *const[]){"echo", word, NULL}, .input = -1, .signals = -1};
+    g_autoptr(GError) error = NULL;
+    g_assert_cmpint(berth_session_run(fd, &command, &error), ==, -1);
+    g_assert_cmpstr(berth_error_id(error), ==, "session.too-long");
+    finish(&fixture);
+}
+
+/* An agent from before an upgrade: it does not know OPEN of several frames. */
+static void old_guest(BerthServer *server, const WireFrame *frame, guint32 stream)
+{
+    static const char payload[] = "\x7d\x09\0\0\0malformed";
+    if (frame->type == WIRE_OPEN)
+        say(server, WIRE_FAILED, 0, stream, payload, sizeof(payload));
+}
+
+static void test_words_for_an_old_agent(void)
+{
+    g_autofree char *word = g_strnfill(WIRE_PAYLOAD_MAX, 'x');
+    Fixture fixture = {.guest = old_guest, .up = true};
+    start(&fixture);
+    berth_autofd int fd = client(&fixture);
+    BerthCommand command = {
+        .argv = (const char *const[]){"echo", word, NULL}, .input = -1, .signals = -1};
+    g_autoptr(GError) error = NULL;
+    g_assert_cmpint(berth_session_run(fd, &command, &error), ==, -1);
+    g_assert_cmpstr(berth_error_id(error), ==, "session.refused");
+    g_assert_nonnull(strstr(berth_error_hint(error), "berth terminate"));
+    finish(&fixture);
+}
+
 static gboolean become_ready(gpointer data)
 {
     Fixture *fixture = data;
@@ -216,6 +254,8 @@ int main(int argc, char **argv)
     g_test_add_func("/instance/session/bare-session-waits-for-the-agent-only",
                     test_bare_session_waits_for_the_agent_only);
     g_test_add_func("/instance/session/session", test_session);
+    g_test_add_func("/instance/session/words-beyond-any-kernel", test_words_beyond_any_kernel);
+    g_test_add_func("/instance/session/words-for-an-old-agent", test_words_for_an_old_agent);
     g_test_add_func("/instance/session/notice-reaches-sessions-with-a-terminal",
                     test_notice_reaches_sessions_with_a_terminal);
     g_test_add_func("/instance/session/session-that-never-starts", test_session_that_never_starts);

@@ -183,6 +183,92 @@ static void test_random_bytes(void)
     }
 }
 
+/* A payload over the maximum leaves the buffer as it was: what came before and comes after is
+ * sound.
+ */
+static void test_an_overflow_is_taken_back(void)
+{
+    g_autofree char *text = g_strnfill(WIRE_PAYLOAD_MAX, 'x');
+    WireBuffer buffer = {0};
+    wire_frame_put(&buffer, WIRE_DATA, WIRE_STDOUT, 1, "before", 6);
+    size_t begin = wire_frame_begin(&buffer, WIRE_NOTE, 0, 0);
+    wire_put_string(&buffer, text);
+    g_assert_false(wire_frame_end(&buffer, begin));
+    begin = wire_frame_begin(&buffer, WIRE_NOTE, 0, 0);
+    text[WIRE_PAYLOAD_MAX - 5] = '\0'; /* a length and a NUL beside it: the most there is */
+    wire_put_string(&buffer, text);
+    g_assert_true(wire_frame_end(&buffer, begin));
+
+    WireFrame frame;
+    WireReader reader;
+    g_assert_cmpint(wire_frame_peek(&buffer, &frame), ==, 1);
+    g_assert_cmpmem(frame.payload, frame.size, "before", 6);
+    wire_buffer_consume(&buffer, WIRE_HEADER_SIZE + frame.size);
+    g_assert_cmpint(wire_frame_peek(&buffer, &frame), ==, 1);
+    g_assert_cmpuint(frame.size, ==, WIRE_PAYLOAD_MAX);
+    wire_reader_init(&reader, &frame);
+    g_assert_cmpstr(wire_get_string(&reader), ==, text);
+    wire_buffer_consume(&buffer, WIRE_HEADER_SIZE + frame.size);
+    g_assert_cmpint(wire_frame_peek(&buffer, &frame), ==, 0);
+    wire_buffer_clear(&buffer);
+}
+
+static void test_payload_of_several_frames(void)
+{
+    static const size_t sizes[] = {
+        0, 1, WIRE_PAYLOAD_MAX - 1, WIRE_PAYLOAD_MAX, WIRE_PAYLOAD_MAX + 1, 3 * WIRE_PAYLOAD_MAX,
+    };
+    g_autofree uint8_t *bytes = g_malloc(3 * WIRE_PAYLOAD_MAX);
+    for (size_t i = 0; i < 3 * WIRE_PAYLOAD_MAX; i++)
+        bytes[i] = (uint8_t)(i % 251);
+    for (gsize i = 0; i < G_N_ELEMENTS(sizes); i++) {
+        WireBuffer buffer = {0}, together = {0};
+        WireFrame frame = {.size = WIRE_PAYLOAD_MAX};
+        wire_frames_put(&buffer, WIRE_OPEN, 9, bytes, sizes[i]);
+        for (guint n = 0; frame.size == WIRE_PAYLOAD_MAX; n++) {
+            g_assert_cmpint(wire_frame_peek(&buffer, &frame), ==, 1);
+            g_assert_cmpuint(frame.type, ==, n == 0 ? WIRE_OPEN : WIRE_MORE);
+            g_assert_cmpuint(frame.stream, ==, 9);
+            wire_buffer_append(&together, frame.payload, frame.size);
+            wire_buffer_consume(&buffer, WIRE_HEADER_SIZE + frame.size);
+        }
+        g_assert_cmpint(wire_frame_peek(&buffer, &frame), ==, 0);
+        g_assert_cmpmem(wire_buffer_head(&together), wire_buffer_size(&together), bytes, sizes[i]);
+        wire_buffer_clear(&buffer);
+        wire_buffer_clear(&together);
+    }
+}
+
+static void test_text_is_cut_between_characters(void)
+{
+    static const struct {
+        const char *text;
+        size_t max;
+        const char *cut;
+    } rows[] = {
+        {NULL, 3, ""},
+        {"", 3, ""},
+        {"abc", 3, "abc"},
+        {"abcd", 3, "abc"},
+        {"a\u00e4", 2, "a"},
+        {"a\u00e4", 3, "a\u00e4"},
+        {"\u20ac\u20ac", 5, "\u20ac"},
+        {"\u20ac", 2, ""},
+        {"abc", 0, ""},
+    };
+    for (gsize i = 0; i < G_N_ELEMENTS(rows); i++) {
+        WireBuffer buffer = {0};
+        wire_put_text(&buffer, rows[i].text, rows[i].max);
+        WireFrame frame = {.payload = wire_buffer_head(&buffer),
+                           .size = (uint32_t)wire_buffer_size(&buffer)};
+        WireReader reader;
+        wire_reader_init(&reader, &frame);
+        g_assert_cmpstr(wire_get_string(&reader), ==, rows[i].cut);
+        g_assert_true(wire_reader_done(&reader));
+        wire_buffer_clear(&buffer);
+    }
+}
+
 int main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
@@ -194,5 +280,8 @@ int main(int argc, char **argv)
     g_test_add_func("/wire/listeners", test_listeners);
     g_test_add_func("/wire/credit", test_credit);
     g_test_add_func("/wire/random-bytes", test_random_bytes);
+    g_test_add_func("/wire/an-overflow-is-taken-back", test_an_overflow_is_taken_back);
+    g_test_add_func("/wire/payload-of-several-frames", test_payload_of_several_frames);
+    g_test_add_func("/wire/text-is-cut-between-characters", test_text_is_cut_between_characters);
     return g_test_run();
 }
