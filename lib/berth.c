@@ -166,16 +166,18 @@ int berth_run(int connection, const BerthRun *run, GError **error)
     return berth_session_run(connection, &command, error);
 }
 
-static bool stop_connected(const Job *job, int fd, GError **error)
+/* How long a machine may take to power off; -1 with @error. */
+static int find_grace(const Job *job, GError **error)
 {
-    guint grace = (guint)MAX(job->stop->grace_sec, 0);
-    if (job->stop->grace_sec < 0) {
-        g_autoptr(BerthSettings) settings = berth_compose_settings(
-            job->berth->layout, job->distro->name, environment_of(job->berth), error);
-        if (settings == NULL)
-            return false;
-        grace = settings->stop_timeout_sec;
-    }
+    if (job->stop->grace_sec >= 0)
+        return job->stop->grace_sec;
+    g_autoptr(BerthSettings) settings = berth_compose_settings(
+        job->berth->layout, job->distro->name, environment_of(job->berth), error);
+    return settings != NULL ? (int)settings->stop_timeout_sec : -1;
+}
+
+static bool stop_connected(const Job *job, int fd, guint grace, GError **error)
+{
     berth_private_limit_waiting(fd, (job->stop->force ? 0 : grace) + STOP_MARGIN_SEC);
     return berth_control_stop(fd, job->stop->force ? BERTH_STOP_FORCE : BERTH_STOP_ORDERLY, grace,
                               error);
@@ -185,14 +187,19 @@ static gpointer stop_one(gpointer data)
 {
     Job *job = data;
     g_autoptr(GError) problem = NULL;
-    berth_autofd int fd = berth_runtime_connect(job->berth->layout->runtime, job->distro->id, NULL);
-    if (fd < 0 || stop_connected(job, fd, &problem))
+    int grace = find_grace(job, &job->error);
+    berth_autofd int fd =
+        grace >= 0 ? berth_private_connect(job->berth, job->distro, &problem) : -1;
+    if (grace < 0 || (fd >= 0 && stop_connected(job, fd, (guint)grace, &problem)))
         return NULL;
 
+    /* It cannot be asked: its directory was removed, or it is on its way out. */
+    int patience = job->stop->force ? 0 : grace + STOP_MARGIN_SEC;
     /* It died under the request, or does not answer any more: then by force. */
-    if (berth_runtime_is_gone(problem)) {
+    bool gone = fd >= 0 && berth_runtime_is_gone(problem);
+    if (fd < 0 || gone) {
         g_clear_error(&problem);
-        berth_runtime_kill(job->berth->layout->runtime, job->distro->id, &problem);
+        berth_private_end(job->berth, job->distro, gone ? 0 : patience, &problem);
     }
     job->error = g_steal_pointer(&problem);
     return NULL;

@@ -5,6 +5,7 @@
 #include "berth_private.h"
 
 #include "base/fd.h"
+#include "instance/runtime_files.h"
 #include "instance/session.h"
 #include "instance/sockets.h"
 
@@ -45,5 +46,6 @@ char *berth_docker_socket(Berth *berth, const char *name, char **ret_notice, GEr
     berth_autofd int connection = berth_connect(berth, distro->name, ret_notice, error);
     if (connection < 0 || !check_daemon(connection, distro->name, error))
         return NULL;
-    return g_build_filename(berth->layout->runtime, distro->id, BERTH_SOCKET_DOCKER, NULL);
+    g_autofree char *directory = berth_private_directory(berth, distro);
+    return g_build_filename(directory, BERTH_RUNTIME_DOCKER, NULL);
 }

@@ -50,11 +50,11 @@ static char *read_allowed(Berth *berth, const BerthDistro *distro, GError **erro
 static char *apply(Berth *berth, const BerthDistro *distro, const char *ports)
 {
     g_autoptr(GError) error = NULL;
-    berth_autofd int fd = berth_runtime_connect(berth->layout->runtime, distro->id, NULL);
-    if (fd < 0)
+    berth_autofd int fd = berth_private_connect(berth, distro, &error);
+    if (fd < 0 && !berth_private_is_unreachable(error))
         return NULL;
     berth_private_limit_waiting(fd, ANSWER_TIMEOUT_SEC);
-    if (berth_control_set_host_ports(fd, ports, &error))
+    if (fd >= 0 && berth_control_set_host_ports(fd, ports, &error))
         return NULL;
     return g_strdup_printf("%s: it takes effect when it is started the next time: %s", distro->name,
                            error->message);
@@ -189,10 +189,10 @@ static bool add_ports(BerthHostAccess *access, const char *text, const char *ori
 }
 
 /* What its keeper allowed beside that, if it runs and answers. */
-static bool add_temporary(BerthHostAccess *access, const Berth *berth, const char *id,
+static bool add_temporary(BerthHostAccess *access, const Berth *berth, const BerthDistro *distro,
                           GError **error)
 {
-    berth_autofd int fd = berth_runtime_connect(berth->layout->runtime, id, NULL);
+    berth_autofd int fd = berth_private_connect(berth, distro, NULL);
     if (fd < 0)
         return true;
     berth_private_limit_waiting(fd, ANSWER_TIMEOUT_SEC);
@@ -225,7 +225,7 @@ static BerthHostAccess *access_of(Berth *berth, const BerthDistro *distro, GErro
         return NULL;
     }
     if (!add_ports(access, allowed, "berth host", error) ||
-        !add_temporary(access, berth, distro->id, error))
+        !add_temporary(access, berth, distro, error))
         return NULL;
     g_ptr_array_sort(access->ports, compare_ports);
     return g_steal_pointer(&access);

@@ -67,7 +67,7 @@ static void fill_ports(BerthInfo *info, int fd)
 /* Whether its keeper still listens, which one that was just killed did a moment ago. */
 static bool still_listens(const Job *job)
 {
-    berth_autofd int fd = berth_runtime_connect(job->berth->layout->runtime, job->distro->id, NULL);
+    berth_autofd int fd = berth_private_connect(job->berth, job->distro, NULL);
     return fd >= 0;
 }
 
@@ -89,6 +89,19 @@ static void fill_running(BerthInfo *info, const Job *job, int fd)
     info->qemu_pid = status->qemu_pid;
     info->memory_used = memory_used(status->qemu_pid);
     fill_ports(info, fd);
+}
+
+/* A distro without a keeper that listens; its disk may be in use all the same. */
+static void fill_unreached(BerthInfo *info, const BerthDistro *distro, bool kept)
+{
+    g_autoptr(BerthDiskUser) user = berth_hold_find(distro->disk);
+    bool leaves = user != NULL && !kept && berth_disk_user_keeps(user, distro->id);
+    if (user == NULL || leaves) {
+        info->state = g_strdup("stopped");
+        return;
+    }
+    info->state = g_strdup(kept ? "unresponsive" : berth_work_state(BERTH_WORK_OTHER));
+    *(kept ? &info->keeper_pid : &info->holder_pid) = (guint)user->pid;
 }
 
 /* A distro somebody works on is in the state of that work, running or not. */
@@ -114,9 +127,10 @@ static gpointer describe(gpointer data)
     info->created_usec = job->distro->created_usec;
     job->result = info;
 
-    berth_autofd int fd = berth_runtime_connect(job->berth->layout->runtime, job->distro->id, NULL);
+    g_autoptr(GError) problem = NULL;
+    berth_autofd int fd = berth_private_connect(job->berth, job->distro, &problem);
     if (fd < 0) {
-        info->state = g_strdup("stopped");
+        fill_unreached(info, job->distro, berth_private_is_unreachable(problem));
     } else {
         berth_private_limit_waiting(fd, ANSWER_TIMEOUT_SEC);
         fill_running(info, job, fd);

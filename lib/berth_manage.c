@@ -200,7 +200,7 @@ typedef enum { NOT_RUNNING, GROWN, NOT_GROWN } Growth;
 static Growth grow_running(Berth *berth, BerthDistro *distro, guint64 size, GError **error)
 {
     g_autoptr(GError) problem = NULL;
-    berth_autofd int fd = berth_runtime_connect(berth->layout->runtime, distro->id, &problem);
+    berth_autofd int fd = berth_private_connect(berth, distro, &problem);
     bool ok = fd >= 0 && berth_control_wait(fd, &problem) && berth_control_grow(fd, size, &problem);
     if (!ok && berth_runtime_is_gone(problem))
         return NOT_RUNNING;

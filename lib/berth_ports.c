@@ -66,8 +66,7 @@ static BerthPort *public_port(const char *distro, const BerthForward *forward)
 static gpointer ask_ports(gpointer data)
 {
     Job *job = data;
-    berth_autofd int fd =
-        berth_runtime_connect(job->berth->layout->runtime, job->distro->id, &job->error);
+    berth_autofd int fd = berth_private_connect(job->berth, job->distro, &job->error);
     if (fd < 0)
         return NULL;
     berth_private_limit_waiting(fd, ANSWER_TIMEOUT_SEC);
@@ -141,7 +140,7 @@ static void watched_free(gpointer data)
 /* NULL without @error when it does not run. */
 static Watched *watch_distro(Berth *berth, const BerthDistro *distro, GError **error)
 {
-    int fd = berth_runtime_connect(berth->layout->runtime, distro->id, NULL);
+    int fd = berth_private_connect(berth, distro, NULL);
     if (fd < 0)
         return NULL;
     Watched *watched = g_new0(Watched, 1);
@@ -300,15 +299,14 @@ GPtrArray *berth_forward_list(Berth *berth, const char *name, GError **error)
 static bool apply_rule(Berth *berth, const BerthDistro *distro, const BerthRule *rule, bool wanted,
                        GError **error)
 {
-    const char *runtime = berth_private_runtime(berth, error);
-    if (runtime == NULL)
+    if (berth_private_runtime(berth, error) == NULL)
         return false;
     g_autoptr(GError) problem = NULL;
-    berth_autofd int fd = berth_runtime_connect(runtime, distro->id, NULL);
-    if (fd < 0)
-        return true;
-    berth_private_limit_waiting(fd, ANSWER_TIMEOUT_SEC);
-    if (berth_control_set_rule(fd, rule, wanted, &problem) || berth_runtime_is_gone(problem))
+    berth_autofd int fd = berth_private_connect(berth, distro, &problem);
+    if (fd >= 0)
+        berth_private_limit_waiting(fd, ANSWER_TIMEOUT_SEC);
+    if ((fd >= 0 && berth_control_set_rule(fd, rule, wanted, &problem)) ||
+        berth_runtime_is_gone(problem))
         return true;
     g_propagate_prefixed_error(error, g_steal_pointer(&problem),
                                "noted, but not for the running distro: ");
@@ -329,8 +327,7 @@ static const BerthForward *find_decided(const GPtrArray *forwards, const BerthRu
 /* What is not as wanted about a forward of a running distro, when that is known; or NULL. */
 static char *wait_for_reason(Berth *berth, const BerthDistro *distro, const BerthRule *rule)
 {
-    g_auto(BerthChannel)
-        channel = {.fd = berth_runtime_connect(berth->layout->runtime, distro->id, NULL)};
+    g_auto(BerthChannel) channel = {.fd = berth_private_connect(berth, distro, NULL)};
     berth_autofd int fd = channel.fd;
     g_autoptr(GPtrArray) partial = NULL;
     bool ended = false;

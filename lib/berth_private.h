@@ -8,6 +8,7 @@
 #include "berth.h"
 
 #include "manage/claim.h"
+#include "manage/hold.h"
 #include "store/layout.h"
 #include "store/registry.h"
 
@@ -41,6 +42,18 @@ BerthClaim *berth_private_claim(Berth *berth, const char *name, BerthWork work,
                                 BerthDistro **ret_distro, GError **error);
 BerthClaim *berth_private_claim_stopped(Berth *berth, const char *name, BerthWork work,
                                         BerthDistro **ret_distro, GError **error);
+
+/* A connection to the keeper of @distro, wherever its runtime directory is. -1 on error.
+ * Errors: BERTH_ERROR_NOT_RUNNING; BERTH_ERROR_BUSY, "instance.unreachable". */
+int berth_private_connect(const Berth *berth, const BerthDistro *distro, GError **error);
+/* The directory of its keeper; free with g_free. */
+char *berth_private_directory(const Berth *berth, const BerthDistro *distro);
+bool berth_private_is_unreachable(const GError *error);
+
+/* End the keeper of @distro without asking it: by signals, as berth_runtime_end. No error when
+ * there is none. */
+bool berth_private_end(const Berth *berth, const BerthDistro *distro, int grace_sec,
+                       GError **error);
 
 /* --- one thread for each of several distros --- */
 

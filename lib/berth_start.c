@@ -8,6 +8,7 @@
 #include "instance/control.h"
 #include "instance/launch.h"
 #include "instance/runtime.h"
+#include "instance/runtime_files.h"
 #include "manage/cloud.h"
 #include "manage/compose.h"
 #include "manage/repair.h"
@@ -86,11 +87,11 @@ static bool write_initramfs(const Start *start, GError **error)
 /* --- starting --- */
 
 /* A connection to a distro that is up or coming up; -1 without @error when it has to be started. */
-static int connect_running(const Start *start, const char *runtime, GError **error)
+static int connect_running(const Start *start, GError **error)
 {
     const BerthDistro *distro = start->distro;
     g_autoptr(GError) problem = NULL;
-    berth_autofd int fd = berth_runtime_connect(runtime, distro->id, &problem);
+    berth_autofd int fd = berth_private_connect(start->berth, distro, &problem);
     if (fd >= 0 && (start->how->rescue || start->how->isolated)) {
         g_autofree char *hint = g_strdup_printf("stop it first: berth terminate %s", distro->name);
         berth_error_set(error, BERTH_ERROR_BUSY, "instance.running", hint, "it is running");
@@ -119,18 +120,23 @@ static bool is_unchanged(const BerthDistro *distro, Berth *berth, GError **error
 }
 
 /* The gate of lib/instance/runtime.h: nobody works on the distro, it is what it was, its disk is
- * sound and its initramfs is there: nobody else can start it while that is seen to. */
-static bool may_start(gpointer user_data, GError **error)
+ * ours and sound, and its initramfs is there: nobody else can start it while that is seen to. */
+static bool may_start(gpointer user_data, int *ret_disk_fd, GError **error)
 {
     Start *start = user_data;
     g_autofree char *note = NULL;
     if (!berth_claim_check(start->berth->layout, start->distro->id, error) ||
         !is_unchanged(start->distro, start->berth, error))
         return false;
+    berth_autofd int disk = berth_hold_open(start->distro, BERTH_HOLD_WRITE, "disk.open", error);
     bool sound =
-        start->how->rescue || berth_manage_repair(start->distro, start->check_disk, &note, error);
+        disk >= 0 && (start->how->rescue ||
+                      berth_manage_repair(start->distro, disk, start->check_disk, &note, error));
     add_notice(start, note);
-    return sound && write_initramfs(start, error);
+    if (!sound || !write_initramfs(start, error) || !berth_hold_pass(&disk, start->distro, error))
+        return false;
+    *ret_disk_fd = berth_steal_fd(&disk);
+    return true;
 }
 
 static int bring_up(Start *start, const BerthMachine *machine, const char *runtime, GError **error)
@@ -163,7 +169,7 @@ static void ask_notes(Start *start, int fd)
 static int connect_or_start(Start *start, const char *runtime, GError **error)
 {
     g_autoptr(GError) problem = NULL;
-    berth_autofd int fd = connect_running(start, runtime, &problem);
+    berth_autofd int fd = connect_running(start, &problem);
     if (fd >= 0)
         return berth_steal_fd(&fd);
     if (problem != NULL) {
@@ -177,10 +183,10 @@ static int connect_or_start(Start *start, const char *runtime, GError **error)
     g_autofree char *notice = NULL;
     g_autoptr(BerthMachine) machine =
         prepare(start->berth, start->distro, start->how->rescue, &notice, error);
-    if (machine != NULL)
-        machine->isolated |= start->how->isolated;
     if (machine == NULL)
         return -1;
+    machine->isolated |= start->how->isolated;
+    berth_layout_record_runtime(start->berth->layout);
     g_autofree char *busybox =
         start->how->rescue ? berth_rescue_busybox(start->berth->layout) : NULL;
     start->busybox = busybox;

@@ -3,10 +3,11 @@
  * berth-keeper DIR SUPPORT_DIR — keeps one running distro.
  *
  * Started by lib/instance/runtime.c in a session of its own, with descriptor 3 the lock it holds
- * for as long as it lives and 4 the listening control socket. DIR is its runtime directory and
+ * for as long as it lives, 4 the listening control socket and 5 the distro's disk, which it only
+ * keeps locked (lib/manage/hold.h). DIR is its runtime directory and
  * holds machine.conf. SIGTERM and SIGINT power the guest off in good order.
  */
-#include "base/fd.h"
+#include "base/process.h"
 #include "instance/instance.h"
 #include "model/machine.h"
 
@@ -18,7 +19,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-enum { LOCK_FD = 3, LISTEN_FD = 4 };
+enum { LOCK_FD = 3, LISTEN_FD = 4, DISK_FD = 5 };
 
 static void on_gone(BerthInstance *instance, gpointer user_data)
 {
@@ -42,10 +43,11 @@ static BerthMachine *read_machine(const char *dir, GError **error)
 
 static void write_pid(void)
 {
+    g_autofree char *words = berth_process_words();
     if (ftruncate(LOCK_FD, 0) == 0)
-        dprintf(LOCK_FD, "%d\n", (int)getpid());
-    fcntl(LOCK_FD, F_SETFD, FD_CLOEXEC);
-    fcntl(LISTEN_FD, F_SETFD, FD_CLOEXEC);
+        dprintf(LOCK_FD, "%s", words);
+    for (int fd = LOCK_FD; fd <= DISK_FD; fd++)
+        fcntl(fd, F_SETFD, FD_CLOEXEC);
 }
 
 int main(int argc, char **argv)

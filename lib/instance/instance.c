@@ -2,10 +2,11 @@
 #include "instance_private.h"
 
 #include "base/error.h"
+#include "base/fd.h"
 #include "base/zone.h"
 #include "control.h"
 #include "crash.h"
-#include "runtime.h"
+#include "runtime_files.h"
 
 #include <sys/wait.h>
 #include <unistd.h>
@@ -89,16 +90,6 @@ static void tell_clients(BerthInstance *instance)
     berth_server_finish(instance->server, stopped);
 }
 
-static void remove_runtime_files(const BerthInstance *instance)
-{
-    static const char *const names[] = {"control", "machine.conf", BERTH_RUNTIME_RESCUE,
-                                        BERTH_RUNTIME_CLOUD};
-    for (gsize i = 0; i < G_N_ELEMENTS(names); i++) {
-        g_autofree char *path = g_build_filename(instance->dir, names[i], NULL);
-        unlink(path);
-    }
-}
-
 static void finish(BerthInstance *instance)
 {
     berth_instance_clear_timer(&instance->finisher);
@@ -108,7 +99,7 @@ static void finish(BerthInstance *instance)
     berth_console_note(instance->console, "%s %s", instance->machine->name,
                        instance->failure != NULL ? instance->failure->message : "was powered off");
     g_clear_pointer(&instance->console, berth_console_free);
-    remove_runtime_files(instance);
+    berth_runtime_files_end(instance->dir_fd);
     tell_clients(instance);
     instance->on_gone(instance, instance->user_data);
 }
@@ -494,7 +485,7 @@ BerthInstance *berth_instance_new(BerthMachine *machine, const char *dir, const 
 {
     BerthInstance *instance = g_new0(BerthInstance, 1);
     instance->machine = machine;
-    instance->dir = g_strdup(dir);
+    instance->dir_fd = berth_runtime_files_open(dir);
     instance->on_gone = on_gone;
     instance->user_data = user_data;
     instance->started_usec = g_get_real_time();
@@ -539,7 +530,7 @@ void berth_instance_free(BerthInstance *instance)
     berth_announce_free(instance->announce);
     g_clear_error(&instance->failure);
     berth_machine_free(instance->machine);
-    g_free(instance->dir);
+    berth_fd_close(&instance->dir_fd);
     g_free(instance->kernel);
     g_free(instance->init);
     g_free(instance->init_status);

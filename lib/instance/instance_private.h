@@ -33,7 +33,7 @@ typedef enum { END_UNKNOWN, END_POWERED_OFF, END_REBOOT } EndReason;
 
 struct BerthInstance {
     BerthMachine *machine;
-    char *dir;
+    int dir_fd; /* its runtime directory, or -1 */
     BerthInstanceGoneFunc on_gone;
     gpointer user_data;
 

@@ -3,6 +3,7 @@
 
 #include "base/fd.h"
 #include "model/machine.h"
+#include "runtime_files.h"
 
 #include <arpa/inet.h>
 #include <glib-unix.h>
@@ -15,7 +16,8 @@
 
 struct BerthNeighbours {
     char *dir;
-    char *path; /* of our file */
+    int dir_fd; /* of it, whatever path it has by now, or -1 */
+    char *path; /* of our file, by way of that */
     char *told; /* what is in it, or NULL */
     void (*released)(gpointer user_data);
     gpointer user_data;
@@ -30,7 +32,8 @@ BerthNeighbours *berth_neighbours_new(const char *dir, void (*released)(gpointer
 {
     BerthNeighbours *neighbours = g_new0(BerthNeighbours, 1);
     neighbours->dir = g_strdup(dir);
-    neighbours->path = g_build_filename(dir, BERTH_RUNTIME_PORTS, NULL);
+    neighbours->dir_fd = berth_runtime_files_open(dir);
+    neighbours->path = g_strdup_printf("/proc/self/fd/%d/" BERTH_RUNTIME_PORTS, neighbours->dir_fd);
     neighbours->released = released;
     neighbours->user_data = user_data;
     neighbours->watch_fd = -1;
@@ -44,6 +47,7 @@ void berth_neighbours_free(BerthNeighbours *neighbours)
         return;
     berth_neighbours_unwatch(neighbours);
     unlink(neighbours->path);
+    berth_fd_close(&neighbours->dir_fd);
     g_free(neighbours->dir);
     g_free(neighbours->path);
     g_free(neighbours->told);

@@ -16,8 +16,6 @@
 
 G_BEGIN_DECLS
 
-#define BERTH_RUNTIME_PORTS "ports"
-
 typedef struct BerthNeighbours BerthNeighbours;
 
 /* @dir is the runtime directory of this distro. @released is called when one that was found has let

@@ -3,9 +3,9 @@
 
 #include "base/error.h"
 #include "base/fd.h"
+#include "base/process.h"
 #include "control.h"
-#include "neighbours.h"
-#include "sockets.h"
+#include "runtime_files.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -63,6 +63,11 @@ static int connect_to(const char *dir, GError **error)
     return berth_steal_fd(&fd);
 }
 
+int berth_runtime_connect_in(const char *dir, GError **error)
+{
+    return connect_to(dir, error);
+}
+
 int berth_runtime_connect(const char *runtime_dir, const char *id, GError **error)
 {
     g_autofree char *dir = g_build_filename(runtime_dir, id, NULL);
@@ -87,20 +92,12 @@ static int flock_eintr(int fd, int operation)
     return result;
 }
 
-/* A pidfd of the keeper that wrote its pid into the lock, or -1 when it has ended. */
-static int open_keeper(int lock_fd, pid_t *ret_pid)
-{
-    char text[16] = "";
-    *ret_pid = pread(lock_fd, text, sizeof(text) - 1, 0) > 0 ? (pid_t)atoi(text) : 0;
-    return *ret_pid > 0 ? pidfd_open(*ret_pid, 0) : -1;
-}
-
 /* Wait until the keeper that holds the lock has gone. It no longer listens, so it is on its way
  * out, or died before it came to listen. */
 static bool wait_for_leaver(int lock_fd, GError **error)
 {
     pid_t pid;
-    berth_autofd int pidfd = open_keeper(lock_fd, &pid);
+    berth_autofd int pidfd = berth_process_open_from(lock_fd, &pid);
     struct pollfd poller = {.fd = pidfd, .events = POLLIN};
     if (pidfd < 0 || poll(&poller, 1, LEAVE_TIMEOUT_MSEC) == 1)
         return true;
@@ -111,17 +108,16 @@ static bool wait_for_leaver(int lock_fd, GError **error)
     return false;
 }
 
-/* The keeper's lock, held: there is no keeper now, and none but ours comes. */
+/* The keeper's lock, held: there is no keeper now, and none but ours comes. It is emptied, so that
+ * it does not name the former one until ours has written. */
 static int take_lock(const char *dir, GError **error)
 {
-    berth_autofd int fd = open_lock(dir, "lock", error);
+    berth_autofd int fd = open_lock(dir, BERTH_RUNTIME_LOCK, error);
     if (fd < 0)
         return -1;
-    if (flock_eintr(fd, LOCK_EX | LOCK_NB) == 0)
-        return berth_steal_fd(&fd);
-    if (!wait_for_leaver(fd, error))
+    if (flock_eintr(fd, LOCK_EX | LOCK_NB) < 0 && !wait_for_leaver(fd, error))
         return -1;
-    if (flock_eintr(fd, LOCK_EX) == 0)
+    if (flock_eintr(fd, LOCK_EX) == 0 && ftruncate(fd, 0) == 0)
         return berth_steal_fd(&fd);
     berth_error_set_errno(error, errno, "instance.start", "%s/lock", dir);
     return -1;
@@ -146,7 +142,7 @@ static int listen_in(const char *dir, GError **error)
 
 static bool write_machine(const BerthMachine *machine, const char *dir, GError **error)
 {
-    g_autofree char *path = g_build_filename(dir, "machine.conf", NULL);
+    g_autofree char *path = g_build_filename(dir, BERTH_RUNTIME_MACHINE, NULL);
     g_autofree char *text = berth_machine_to_text(machine);
     g_autoptr(GError) problem = NULL;
     if (g_file_set_contents_full(path, text, -1, G_FILE_SET_CONTENTS_CONSISTENT, 0600, &problem))
@@ -155,9 +151,16 @@ static bool write_machine(const BerthMachine *machine, const char *dir, GError *
     return false;
 }
 
+/* What a keeper inherits, beside its standard streams: cmd/berth-keeper. */
+typedef struct {
+    int lock;
+    int listen;
+    int disk; /* -1: none */
+} KeeperFds;
+
 /* In the child: become a process of its own with the descriptors in their places, and the keeper.
  * Only async-signal-safe calls; the reason of a failure goes through @report_fd. */
-static void become_keeper(char *const *argv, int lock_fd, int listen_fd, int log_fd, int report_fd)
+static void become_keeper(char *const *argv, const KeeperFds *fds, int log_fd, int report_fd)
 {
     setsid();
     pid_t child = fork();
@@ -166,13 +169,15 @@ static void become_keeper(char *const *argv, int lock_fd, int listen_fd, int log
 
     int null_fd = open("/dev/null", O_RDWR);
     /* above the targets first, so that none overwrites another */
-    int lock_high = fcntl(lock_fd, F_DUPFD, 16);
-    int listen_high = fcntl(listen_fd, F_DUPFD, 16);
+    int lock_high = fcntl(fds->lock, F_DUPFD, 16);
+    int listen_high = fcntl(fds->listen, F_DUPFD, 16);
+    int disk_high = fcntl(fds->disk >= 0 ? fds->disk : null_fd, F_DUPFD, 16);
     int report_high = fcntl(report_fd, F_DUPFD_CLOEXEC, 16);
     if (chdir("/") == 0 && dup2(null_fd, 0) >= 0 && dup2(null_fd, 1) >= 0 && dup2(log_fd, 2) >= 0 &&
-        dup2(lock_high, 3) >= 0 && dup2(listen_high, 4) >= 0) {
+        dup2(lock_high, 3) >= 0 && dup2(listen_high, 4) >= 0 && dup2(disk_high, 5) >= 0) {
         close(lock_high);
         close(listen_high);
+        close(disk_high);
         execv(argv[0], argv);
     }
     int errnum = errno;
@@ -181,11 +186,11 @@ static void become_keeper(char *const *argv, int lock_fd, int listen_fd, int log
     _exit(1);
 }
 
-static bool spawn_keeper(const char *dir, const char *support_dir, int lock_fd, int listen_fd,
+static bool spawn_keeper(const char *dir, const char *support_dir, const KeeperFds *fds,
                          GError **error)
 {
     g_autofree char *program = g_build_filename(support_dir, "berth-keeper", NULL);
-    g_autofree char *log_path = g_build_filename(dir, "keeper.log", NULL);
+    g_autofree char *log_path = g_build_filename(dir, BERTH_RUNTIME_LOG, NULL);
     char *const argv[] = {program, (char *)dir, (char *)support_dir, NULL};
     berth_autofd int log_fd = open(log_path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
     int report[2];
@@ -198,7 +203,7 @@ static bool spawn_keeper(const char *dir, const char *support_dir, int lock_fd, 
 
     pid_t child = fork();
     if (child == 0)
-        become_keeper(argv, lock_fd, listen_fd, log_fd, report_write);
+        become_keeper(argv, fds, log_fd, report_write);
     berth_fd_close(&report_write);
     int errnum = child < 0 ? errno : 0;
     if (child > 0) {
@@ -210,16 +215,19 @@ static bool spawn_keeper(const char *dir, const char *support_dir, int lock_fd, 
     return false;
 }
 
+/* The former keeper has gone when the gate is asked: what it had open is free, and what is in the
+ * directory is nobody's. */
 static bool start_keeper(const BerthMachine *machine, const char *dir, const char *support_dir,
-                         GError **error)
+                         const BerthRuntimeGate *gate, GError **error)
 {
     berth_autofd int lock_fd = take_lock(dir, error);
-    if (lock_fd < 0)
-        return false;
-    if (!write_machine(machine, dir, error))
+    berth_autofd int disk_fd = -1;
+    if (lock_fd < 0 || (gate != NULL && !gate->may_start(gate->user_data, &disk_fd, error)) ||
+        !write_machine(machine, dir, error))
         return false;
     berth_autofd int listen_fd = listen_in(dir, error);
-    return listen_fd >= 0 && spawn_keeper(dir, support_dir, lock_fd, listen_fd, error);
+    const KeeperFds fds = {lock_fd, listen_fd, disk_fd};
+    return listen_fd >= 0 && spawn_keeper(dir, support_dir, &fds, error);
 }
 
 int berth_runtime_start(const BerthMachine *machine, const char *runtime_dir,
@@ -234,7 +242,7 @@ int berth_runtime_start(const BerthMachine *machine, const char *runtime_dir,
         berth_error_set_errno(error, errno, "instance.start", "%s", dir);
         return -1;
     }
-    berth_autofd int starter_fd = open_lock(dir, "start", error);
+    berth_autofd int starter_fd = open_lock(dir, BERTH_RUNTIME_START, error);
     if (starter_fd < 0)
         return -1;
     if (flock_eintr(starter_fd, LOCK_EX) < 0) {
@@ -245,9 +253,7 @@ int berth_runtime_start(const BerthMachine *machine, const char *runtime_dir,
     fd = connect_to(dir, NULL); /* another starter may have been quicker */
     if (fd >= 0)
         return fd;
-    if (gate != NULL && !gate->may_start(gate->user_data, error))
-        return -1;
-    if (!start_keeper(machine, dir, support_dir, error))
+    if (!start_keeper(machine, dir, support_dir, gate, error))
         return -1;
     return connect_to(dir, error);
 }
@@ -274,7 +280,7 @@ static bool is_running(const char *dir)
 /* The keeper's lock is free, or becomes so soon. */
 static bool wait_until_unlocked(const char *dir, GError **error)
 {
-    g_autofree char *path = g_build_filename(dir, "lock", NULL);
+    g_autofree char *path = g_build_filename(dir, BERTH_RUNTIME_LOCK, NULL);
     berth_autofd int fd = open(path, O_RDWR | O_CLOEXEC);
     return fd < 0 || flock_eintr(fd, LOCK_EX | LOCK_NB) == 0 || wait_for_leaver(fd, error);
 }
@@ -285,7 +291,7 @@ bool berth_runtime_require_stopped(const char *runtime_dir, const char *id, cons
     g_autofree char *dir = g_build_filename(runtime_dir, id, NULL);
     g_autoptr(GError) problem = NULL;
     bool running = is_running(dir);
-    berth_autofd int starter_fd = running ? -1 : lock_existing(dir, "start", &problem);
+    berth_autofd int starter_fd = running ? -1 : lock_existing(dir, BERTH_RUNTIME_START, &problem);
     if (problem != NULL) {
         g_propagate_error(error, g_steal_pointer(&problem));
         return false;
@@ -322,43 +328,45 @@ int berth_runtime_bring_up(const BerthMachine *machine, const char *runtime_dir,
     }
 }
 
+/* False when it has not ended within @timeout_msec, and with @error when it cannot be told to. */
+static bool signal_and_wait(int pidfd, pid_t pid, int number, int timeout_msec, GError **error)
+{
+    if (pidfd_send_signal(pidfd, number, NULL, 0) < 0 && errno != ESRCH) {
+        berth_error_set_errno(error, errno, "instance.kill", "keeper %d", (int)pid);
+        return false;
+    }
+    struct pollfd poller = {.fd = pidfd, .events = POLLIN};
+    return poll(&poller, 1, timeout_msec) == 1;
+}
+
+bool berth_runtime_end(int pidfd, pid_t pid, int grace_sec, GError **error)
+{
+    g_autoptr(GError) problem = NULL;
+    if ((grace_sec > 0 && signal_and_wait(pidfd, pid, SIGTERM, grace_sec * 1000, &problem)) ||
+        (problem == NULL && signal_and_wait(pidfd, pid, SIGKILL, KILL_TIMEOUT_MSEC, &problem)))
+        return true;
+    if (problem != NULL)
+        g_propagate_error(error, g_steal_pointer(&problem));
+    else
+        berth_error_set(error, BERTH_ERROR_BUSY, "instance.stuck", NULL, "keeper %d does not end",
+                        (int)pid);
+    return false;
+}
+
 bool berth_runtime_kill(const char *runtime_dir, const char *id, GError **error)
 {
-    g_autofree char *path = g_build_filename(runtime_dir, id, "lock", NULL);
+    g_autofree char *path = g_build_filename(runtime_dir, id, BERTH_RUNTIME_LOCK, NULL);
     berth_autofd int lock_fd = open(path, O_RDWR | O_CLOEXEC);
     if (lock_fd < 0 || flock_eintr(lock_fd, LOCK_EX | LOCK_NB) == 0)
         return true; /* nobody holds it */
 
     pid_t pid;
-    berth_autofd int pidfd = open_keeper(lock_fd, &pid);
-    if (pidfd < 0)
-        return true;
-    if (pidfd_send_signal(pidfd, SIGKILL, NULL, 0) < 0 && errno != ESRCH) {
-        berth_error_set_errno(error, errno, "instance.kill", "keeper %d", (int)pid);
-        return false;
-    }
-    struct pollfd poller = {.fd = pidfd, .events = POLLIN};
-    if (poll(&poller, 1, KILL_TIMEOUT_MSEC) == 1)
-        return true;
-    berth_error_set(error, BERTH_ERROR_BUSY, "instance.stuck", NULL, "keeper %d does not end",
-                    (int)pid);
-    return false;
+    berth_autofd int pidfd = berth_process_open_from(lock_fd, &pid);
+    return pidfd < 0 || berth_runtime_end(pidfd, pid, 0, error);
 }
 
 void berth_runtime_forget(const char *runtime_dir, const char *id)
 {
-    static const char *const names[] = {"control",
-                                        BERTH_SOCKET_DOCKER,
-                                        "machine.conf",
-                                        BERTH_RUNTIME_PORTS,
-                                        BERTH_RUNTIME_RESCUE,
-                                        "keeper.log",
-                                        "lock",
-                                        "start"};
     g_autofree char *dir = g_build_filename(runtime_dir, id, NULL);
-    for (gsize i = 0; i < G_N_ELEMENTS(names); i++) {
-        g_autofree char *path = g_build_filename(dir, names[i], NULL);
-        unlink(path);
-    }
-    rmdir(dir);
+    berth_runtime_files_forget(dir);
 }

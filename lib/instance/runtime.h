@@ -5,7 +5,8 @@
  * Every running distro has a directory of its own below the runtime directory:
  *
  *     <runtime>/<id>/start          flock'ed by whoever is starting the keeper, for a moment
- *     <runtime>/<id>/lock           flock'ed by the keeper for as long as it lives; holds its pid
+ *     <runtime>/<id>/lock           flock'ed by the keeper for as long as it lives; holds
+ *                                   its pid and start time (base/process.h)
  *     <runtime>/<id>/control        its listening socket (lib/instance/control.h)
  *     <runtime>/<id>/docker.sock    Docker's socket in the guest (lib/instance/sockets.h)
  *     <runtime>/<id>/machine.conf   what it was told to run
@@ -24,19 +25,22 @@
 
 #include "model/machine.h"
 
-G_BEGIN_DECLS
+#include <sys/types.h>
 
-#define BERTH_RUNTIME_RESCUE "rescue.cpio"
-#define BERTH_RUNTIME_CLOUD  "cloud.cpio"
+G_BEGIN_DECLS
 
 /* A connection to the keeper of distro @id, close-on-exec; or -1.
  * Errors: BERTH_ERROR_NOT_RUNNING, "instance.not-running". */
 int berth_runtime_connect(const char *runtime_dir, const char *id, GError **error);
 
-/* Asked by who is about to start a keeper, while nobody else can: whether it may. False with an
- * error refuses. */
+/* The same for a keeper whose directory is @dir, wherever that is. */
+int berth_runtime_connect_in(const char *dir, GError **error);
+
+/* Asked before a keeper is started, while nobody else can start one and the former one has gone:
+ * whether it may. False with an error refuses. *@ret_disk_fd, -1 before, is a descriptor that the
+ * keeper is to hold for as long as it lives. */
 typedef struct {
-    bool (*may_start)(gpointer user_data, GError **error);
+    bool (*may_start)(gpointer user_data, int *ret_disk_fd, GError **error);
     gpointer user_data;
 } BerthRuntimeGate;
 
@@ -61,6 +65,10 @@ bool berth_runtime_require_stopped(const char *runtime_dir, const char *id, cons
 /* Whether @error, of a connection or of berth_control_wait, says that the keeper is not there or
  * was just going: starting the distro may succeed. */
 bool berth_runtime_is_gone(const GError *error);
+
+/* End the keeper @pid: in good order within @grace_sec, then, or with 0, by force with all it
+ * keeps; and wait until it has gone. Errors: those of berth_runtime_kill. */
+bool berth_runtime_end(int pidfd, pid_t pid, int grace_sec, GError **error);
 
 /* End the keeper of distro @id by force, with all it keeps, and wait until it has gone: for one
  * that does not answer. No error when there is none. Errors: BERTH_ERROR_BUSY, "instance.stuck";

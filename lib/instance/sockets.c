@@ -4,6 +4,7 @@
 #include "base/error.h"
 #include "base/fd.h"
 #include "relay.h"
+#include "runtime_files.h"
 
 #include <errno.h>
 #include <glib-unix.h>
@@ -19,13 +20,13 @@ static const struct {
     const char *name;  /* in the runtime directory */
     const char *guest; /* in the distro */
 } rows[] = {
-    {BERTH_SOCKET_DOCKER, BERTH_SOCKET_DOCKER_GUEST},
+    {BERTH_RUNTIME_DOCKER, BERTH_SOCKET_DOCKER_GUEST},
 };
 
 typedef struct {
     BerthSockets *sockets;
+    const char *name;
     const char *guest;
-    char *path;
     int fd;
     GSource *acceptor; /* only while the guest is up */
 } Listener;
@@ -33,6 +34,7 @@ typedef struct {
 struct BerthSockets {
     const BerthSocketsOps *ops;
     gpointer user_data;
+    int dir_fd; /* where they are, or -1 */
     Listener listeners[G_N_ELEMENTS(rows)];
     GHashTable *relays; /* stream -> BerthRelay*, owned */
 };
@@ -134,6 +136,7 @@ BerthSockets *berth_sockets_new(const char *dir, const BerthSocketsOps *ops, gpo
 {
     BerthSockets *sockets = g_new0(BerthSockets, 1);
     sockets->ops = ops;
+    sockets->dir_fd = berth_runtime_files_open(dir);
     sockets->user_data = user_data;
     sockets->relays = g_hash_table_new_full(NULL, NULL, NULL, (GDestroyNotify)berth_relay_free);
     bool ok = true;
@@ -141,8 +144,9 @@ BerthSockets *berth_sockets_new(const char *dir, const BerthSocketsOps *ops, gpo
         Listener *listener = &sockets->listeners[i];
         listener->sockets = sockets;
         listener->guest = rows[i].guest;
-        listener->path = g_build_filename(dir, rows[i].name, NULL);
-        listener->fd = ok ? listen_at(listener->path, error) : -1;
+        listener->name = rows[i].name;
+        g_autofree char *path = g_build_filename(dir, listener->name, NULL);
+        listener->fd = ok ? listen_at(path, error) : -1;
         ok = listener->fd >= 0;
     }
     if (!ok)
@@ -158,10 +162,10 @@ void berth_sockets_free(BerthSockets *sockets)
         Listener *listener = &sockets->listeners[i];
         stop_accepting(listener);
         if (listener->fd >= 0)
-            unlink(listener->path);
+            unlinkat(sockets->dir_fd, listener->name, 0);
         berth_fd_close(&listener->fd);
-        g_free(listener->path);
     }
+    berth_fd_close(&sockets->dir_fd);
     g_hash_table_unref(sockets->relays);
     g_free(sockets);
 }

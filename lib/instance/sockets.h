@@ -16,8 +16,7 @@
 
 G_BEGIN_DECLS
 
-/* Docker's, the longest name there is, in the runtime directory and in the guest. */
-#define BERTH_SOCKET_DOCKER       "docker.sock"
+/* Docker's in the guest; in the runtime directory it is BERTH_RUNTIME_DOCKER. */
 #define BERTH_SOCKET_DOCKER_GUEST "/run/docker.sock"
 
 typedef struct BerthSockets BerthSockets;

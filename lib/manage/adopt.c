@@ -5,17 +5,20 @@
 #include "base/fd.h"
 #include "claim.h"
 #include "cloud.h"
+#include "hold.h"
 #include "worker.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <sys/stat.h>
 
 /* The guest will write to it; so open it as that will, though nothing is written now. */
-static int open_image(const char *path, struct stat *ret_st, GError **error)
+static int open_image(const BerthDistro *distro, struct stat *ret_st, GError **error)
 {
-    berth_autofd int fd = open(path, O_RDWR | O_NONBLOCK | O_CLOEXEC);
-    if (fd < 0 || fstat(fd, ret_st) < 0) {
+    const char *path = distro->disk;
+    berth_autofd int fd = berth_hold_open(distro, BERTH_HOLD_WRITE, "import.in-place", error);
+    if (fd < 0)
+        return -1;
+    if (fstat(fd, ret_st) < 0) {
         berth_error_set_errno(error, errno, "import.in-place", "%s", path);
         return -1;
     }
@@ -81,7 +84,7 @@ bool berth_manage_adopt(const BerthLayout *layout, BerthRegistry *registry,
     g_autoptr(BerthClaim) claim =
         berth_claim_name(layout, registry, distro->name, distro->id, BERTH_WORK_IMPORT, error);
     struct stat st;
-    berth_autofd int fd = claim != NULL ? open_image(request->path, &st, error) : -1;
+    berth_autofd int fd = claim != NULL ? open_image(distro, &st, error) : -1;
     if (fd < 0 || !check_unused(registry, request->path, &st, error) ||
         !check_image(layout, request, fd, error) ||
         !berth_cloud_keep(layout, distro->id, request->cloud, error))

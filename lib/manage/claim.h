@@ -20,12 +20,15 @@
  *     claims            never waited for: whoever finds one held is refused
  *     <runtime>/start   of lib/instance/runtime.h; waited for, held for a moment
  *     <runtime>/lock    the keeper's; waited for only when the keeper is on its way out
+ *     the disk          of hold.h; waited for only when its holder is ending
  *     claims/.lock, the registry's transactions   held for a moment, nothing is waited for inside
  *
  * A command that needs a stopped distro takes the claim, then looks for a keeper while it holds
  * "start" (berth_runtime_require_stopped). A command that starts a keeper holds "start", then looks
  * for claims (berth_claim_check). Whichever is first, the other sees it: never both, and neither
- * waits for what the other holds.
+ * waits for what the other holds. That is for two that have the same runtime directory and
+ * registry; where they have not, the disk's own lock decides, which whoever opens a disk takes
+ * (hold.h).
  */
 #pragma once
 

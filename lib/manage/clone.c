@@ -6,10 +6,8 @@
 #include "cloud.h"
 #include "disk/copy.h"
 #include "disk/temp.h"
+#include "hold.h"
 #include "watch.h"
-
-#include <errno.h>
-#include <fcntl.h>
 
 static BerthDistro *make_row(const BerthLayout *layout, const BerthDistro *source, const char *name)
 {
@@ -32,13 +30,9 @@ static bool copy_disk(const BerthLayout *layout, const BerthDistro *source,
     g_autofree char *directory = berth_layout_distro(layout, distro->id);
     if (!berth_layout_make(directory, error))
         return false;
-    berth_autofd int input = open(source->disk, O_RDONLY | O_CLOEXEC);
-    if (input < 0) {
-        berth_error_set_errno(error, errno, "clone.open", "%s", source->disk);
-        return false;
-    }
+    berth_autofd int input = berth_hold_open(source, BERTH_HOLD_READ, "clone.open", error);
     g_autoptr(BerthTemp) temp =
-        berth_temp_new_for("clone", distro->disk, BERTH_TEMP_DEFAULT, error);
+        input >= 0 ? berth_temp_new_for("clone", distro->disk, BERTH_TEMP_DEFAULT, error) : NULL;
     return temp != NULL &&
            berth_copy(input, berth_temp_fd(temp), "clone", source->disk, berth_watch_tell,
                       (gpointer)watch, NULL, error) &&

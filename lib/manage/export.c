@@ -6,10 +6,9 @@
 #include "disk/export_format.h"
 #include "disk/export_image.h"
 #include "disk/temp.h"
+#include "hold.h"
 #include "worker.h"
 
-#include <errno.h>
-#include <fcntl.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -61,14 +60,6 @@ static bool check_path(const BerthExportRequest *request, int image, GError **er
     berth_error_set(error, BERTH_ERROR_EXISTS, "export.create.exists", "--force replaces it",
                     "%s exists already", request->path);
     return false;
-}
-
-static int open_image(const BerthDistro *distro, GError **error)
-{
-    int fd = open(distro->disk, O_RDONLY | O_CLOEXEC);
-    if (fd < 0)
-        berth_error_set_errno(error, errno, "export.read", "%s", distro->disk);
-    return fd;
 }
 
 /* What could not be written, as the worker counts it. */
@@ -148,7 +139,7 @@ bool berth_manage_export(const BerthLayout *layout, const BerthDistro *distro,
     Export export = {.program = program, .request = request, .watch = {progress, user_data}};
     if (!choose_format(request, &export.format, error))
         return false;
-    berth_autofd int image = open_image(distro, error);
+    berth_autofd int image = berth_hold_open(distro, BERTH_HOLD_READ, "export.read", error);
     if (image < 0)
         return false;
 

@@ -8,6 +8,7 @@
 #include "cloud.h"
 #include "disk/copy.h"
 #include "disk/temp.h"
+#include "hold.h"
 #include "worker.h"
 
 #include <errno.h>
@@ -231,7 +232,8 @@ static bool copy_cached(Import *import, int fd, bool *ret_done, GError **error)
 static void keep_in_cache(const Import *import, gint64 made_usec)
 {
     g_autoptr(GError) problem = NULL;
-    berth_autofd int image = open(import->distro->disk, O_RDONLY | O_CLOEXEC);
+    berth_autofd int image =
+        berth_hold_open(import->distro, BERTH_HOLD_READ, "import.cache", &problem);
     if (image < 0 || import->report.from_cache ||
         berth_cache_keep(import->request->cache, &import->archive, image, import->report.entries,
                          made_usec, &problem))

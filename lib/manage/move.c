@@ -5,6 +5,7 @@
 #include "base/fd.h"
 #include "disk/copy.h"
 #include "disk/temp.h"
+#include "hold.h"
 #include "watch.h"
 
 #include <errno.h>
@@ -92,9 +93,9 @@ bool berth_manage_move(const BerthLayout *layout, BerthRegistry *registry, Berth
                        BerthDistro *distro, const char *directory, const BerthWatch *watch,
                        GError **error)
 {
-    berth_autofd int input = open(distro->disk, O_RDONLY | O_CLOEXEC);
+    berth_autofd int input = berth_hold_open(distro, BERTH_HOLD_READ, "move.open", error);
     if (input < 0)
-        return set_errno(error, "move.open", distro->disk);
+        return false;
     g_autofree char *made = NULL;
     g_autofree char *target = make_target(layout, distro, directory, &made, error);
     if (target == NULL)

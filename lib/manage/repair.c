@@ -2,12 +2,8 @@
 #include "repair.h"
 
 #include "base/error.h"
-#include "base/fd.h"
 #include "disk/e2tools.h"
 #include "disk/ext4_state.h"
-
-#include <errno.h>
-#include <fcntl.h>
 
 static bool set_failed(GError **error, const BerthDistro *distro, const GError *problem)
 {
@@ -25,13 +21,9 @@ static bool set_failed(GError **error, const BerthDistro *distro, const GError *
     return false;
 }
 
-bool berth_manage_repair(const BerthDistro *distro, bool force, char **ret_note, GError **error)
+bool berth_manage_repair(const BerthDistro *distro, int fd, bool force, char **ret_note,
+                         GError **error)
 {
-    berth_autofd int fd = open(distro->disk, O_RDWR | O_CLOEXEC);
-    if (fd < 0) {
-        berth_error_set_errno(error, errno, "disk.open", "%s", distro->disk);
-        return false;
-    }
     BerthExt4State state;
     bool readable = berth_ext4_read_state(fd, distro->disk, &state, NULL);
     if (readable && !state.has_errors && !force)

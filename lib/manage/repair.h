@@ -10,10 +10,11 @@
 
 G_BEGIN_DECLS
 
-/* The caller has made sure that nobody else uses the disk. With @force it is checked whatever its
- * superblock says. *@ret_note is a line for the user, or NULL when there was nothing to do; free
- * with g_free. Errors: BERTH_ERROR_INVALID, "disk.damaged" when e2fsck would have to ask;
+/* @fd is the disk of @distro, of berth_hold_open for writing. With @force it is checked whatever
+ * its superblock says. *@ret_note is a line for the user, or NULL when there was nothing to do;
+ * free with g_free. Errors: BERTH_ERROR_INVALID, "disk.damaged" when e2fsck would have to ask;
  * BERTH_ERROR_NOT_FOUND, "disk.tool" without e2fsck; errno's, "disk.*". */
-bool berth_manage_repair(const BerthDistro *distro, bool force, char **ret_note, GError **error);
+bool berth_manage_repair(const BerthDistro *distro, int fd, bool force, char **ret_note,
+                         GError **error);
 
 G_END_DECLS

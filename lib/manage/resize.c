@@ -8,11 +8,11 @@
 #include "disk/e2tools.h"
 #include "disk/ext4_state.h"
 #include "disk/temp.h"
+#include "hold.h"
 #include "watch.h"
 #include "worker.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -23,14 +23,6 @@ static bool set_errno(GError **error, const char *step, const BerthDistro *distr
 {
     berth_error_set_errno(error, errno, step, "%s", distro->disk);
     return false;
-}
-
-static int open_disk(const BerthDistro *distro, const char *step, GError **error)
-{
-    int fd = open(distro->disk, O_RDWR | O_CLOEXEC);
-    if (fd < 0)
-        set_errno(error, step, distro);
-    return fd;
 }
 
 bool berth_manage_check_size(guint64 *size, GError **error)
@@ -73,7 +65,7 @@ static bool set_length(BerthRegistry *registry, BerthDistro *distro, int fd, gui
 
 bool berth_manage_grow(BerthRegistry *registry, BerthDistro *distro, guint64 size, GError **error)
 {
-    berth_autofd int fd = open_disk(distro, "resize.open", error);
+    berth_autofd int fd = berth_hold_open(distro, BERTH_HOLD_WRITE, "resize.open", error);
     return fd >= 0 && set_length(registry, distro, fd, size, error);
 }
 
@@ -141,7 +133,7 @@ static bool shrink_copy(const BerthLayout *layout, const BerthDistro *distro, in
 bool berth_manage_shrink(const BerthLayout *layout, BerthRegistry *registry, BerthDistro *distro,
                          guint64 size, const BerthWatch *watch, GError **error)
 {
-    berth_autofd int fd = open_disk(distro, "resize.open", error);
+    berth_autofd int fd = berth_hold_open(distro, BERTH_HOLD_WRITE, "resize.open", error);
     BerthExt4State state;
     if (fd < 0 || !berth_ext4_read_state(fd, distro->disk, &state, error))
         return false;
@@ -165,7 +157,7 @@ bool berth_manage_compact(const BerthLayout *layout, const BerthDistro *distro,
                           GError **error)
 {
     guint64 before;
-    berth_autofd int fd = open_disk(distro, "compact.open", error);
+    berth_autofd int fd = berth_hold_open(distro, BERTH_HOLD_WRITE, "compact.open", error);
     if (fd < 0 || !measure(distro, fd, &before, error) ||
         !punch_free(layout, fd, distro->disk, watch, error) ||
         !measure(distro, fd, ret_after, error))

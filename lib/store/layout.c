@@ -4,6 +4,7 @@
 #include "base/error.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/un.h>
@@ -45,8 +46,20 @@ static bool fits_socket(const char *runtime)
     return strlen(runtime) + SOCKET_SUFFIX_LENGTH < sizeof(address.sun_path);
 }
 
-static char *find_runtime(const char *const *environment)
+/* The directory that @link leads to, or NULL when it cannot be the one any more. */
+static char *read_runtime(const char *link)
 {
+    g_autofree char *runtime = g_file_read_link(link, NULL);
+    return is_absolute(runtime) && is_mine(runtime) && fits_socket(runtime)
+               ? g_steal_pointer(&runtime)
+               : NULL;
+}
+
+static char *find_runtime(const char *const *environment, const char *link)
+{
+    char *recorded = read_runtime(link);
+    if (recorded != NULL)
+        return recorded;
     const char *base = g_environ_getenv((char **)environment, "XDG_RUNTIME_DIR");
     g_autofree char *system = g_strdup_printf("/run/user/%u", (guint)geteuid());
     const char *const candidates[] = {base, system};
@@ -59,6 +72,11 @@ static char *find_runtime(const char *const *environment)
             return g_steal_pointer(&runtime);
     }
     return g_strdup_printf("/tmp/berth-%u", (guint)geteuid());
+}
+
+static char *runtime_link(const BerthLayout *layout)
+{
+    return g_build_filename(layout->data, "runtime", NULL);
 }
 
 static char *find_support(const char *const *environment, const BerthLayoutSupport *support)
@@ -90,7 +108,8 @@ BerthLayout *berth_layout_new(const char *const *environment, const BerthLayoutS
     layout->data = user_directory(environment, "XDG_DATA_HOME", home, ".local/share");
     layout->config = user_directory(environment, "XDG_CONFIG_HOME", home, ".config");
     layout->cache = user_directory(environment, "XDG_CACHE_HOME", home, ".cache");
-    layout->runtime = find_runtime(environment);
+    g_autofree char *link = runtime_link(layout);
+    layout->runtime = find_runtime(environment, link);
     layout->support = find_support(environment, support);
     return layout;
 }
@@ -199,6 +218,17 @@ bool berth_layout_make(const char *path, GError **error)
 {
     struct stat st;
     return make(path, &st, error);
+}
+
+void berth_layout_record_runtime(const BerthLayout *layout)
+{
+    g_autofree char *link = runtime_link(layout);
+    g_autofree char *recorded = g_file_read_link(link, NULL);
+    if (g_strcmp0(recorded, layout->runtime) == 0)
+        return;
+    g_autofree char *fresh = g_strdup_printf("%s.%d", link, (int)getpid());
+    if (symlink(layout->runtime, fresh) == 0 && rename(fresh, link) < 0)
+        unlink(fresh);
 }
 
 bool berth_layout_make_private(const char *path, GError **error)

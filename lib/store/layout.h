@@ -3,14 +3,18 @@
  * layout — every path berth owns, worked out once from an environment.
  *
  *     $XDG_DATA_HOME/berth     registry.db, claims/<name>, distros/<id>/{disk.ext4,console.log},
- *                              distros/<id>/user-data
+ *                              distros/<id>/user-data, runtime (a link)
  *     $XDG_CONFIG_HOME/berth   berth.conf
  *     $XDG_CACHE_HOME/berth    what can be made again
  *     $XDG_RUNTIME_DIR/berth   <id>/{lock,control,...}: lib/instance/runtime.h
- *     the support directory    berth-keeper, berth-net, berth-image, vmlinux, initramfs.cpio, templates/
+ *     the support directory    berth-keeper, berth-net, berth-image, vmlinux, initramfs.cpio,
+ * templates/
  *
- * The runtime directory holds sockets, whose paths may not exceed 107 bytes. Where XDG_RUNTIME_DIR
- * is unset, too long, missing or another user's, /run/user/UID is taken, then /tmp/berth-UID.
+ * The runtime directory holds sockets, whose paths may not exceed 107 bytes. It is the one that the
+ * last start of a distro recorded in the data directory, as long as that is there: a login, cron
+ * and a service have different XDG_RUNTIME_DIRs and the same distros. Else it is below
+ * XDG_RUNTIME_DIR; where that is unset, too long, missing or another user's, /run/user/UID is
+ * taken, then /tmp/berth-UID.
  *
  * A layout is a value; making one creates nothing. Paths are absolute. Functions that return char *
  * return a new string, free with g_free.
@@ -65,6 +69,10 @@ char *berth_layout_machine_template(const BerthLayout *layout, const char *archi
  * must be a directory of this user's. Errors: errno's, "layout.*"; BERTH_ERROR_DENIED,
  * "layout.owner". */
 bool berth_layout_make(const char *path, GError **error);
+
+/* Record the runtime directory, which is there, for layouts to come. Failing to is no error: then
+ * keepers are found by their disks alone (lib/manage/hold.h). */
+void berth_layout_record_runtime(const BerthLayout *layout);
 
 /* As berth_layout_make, and nobody else may look inside: for the runtime directory, which may lie
  * in a directory that all can write to. Errors: also BERTH_ERROR_DENIED, "layout.mode". */

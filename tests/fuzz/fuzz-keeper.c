@@ -9,6 +9,7 @@
 #include "base/fd.h"
 #include "fuzz.h"
 #include "guest/agent.h"
+#include "instance/runtime_files.h"
 #include "instance/server.h"
 #include "instance/sockets.h"
 
@@ -139,7 +140,7 @@ static int open_session(void)
 static int open_socket(void)
 {
     struct sockaddr_un address = {.sun_family = AF_UNIX};
-    g_snprintf(address.sun_path, sizeof(address.sun_path), "%s/" BERTH_SOCKET_DOCKER, dir);
+    g_snprintf(address.sun_path, sizeof(address.sun_path), "%s/" BERTH_RUNTIME_DOCKER, dir);
     return connect_to(&address, sizeof(address));
 }
 

@@ -40,7 +40,7 @@ class Host:
         """End every keeper we started, in good order, then by force; remove everything."""
         self("shutdown", check=False)
         for lock in self.root.glob("run/berth/*/lock"):
-            pid = lock.read_text().strip()
+            pid = lock.read_text().partition(" ")[0]
             if pid and self._is_keeper(pid):
                 os.kill(int(pid), signal.SIGKILL)
         shutil.rmtree(self.root, ignore_errors=True)

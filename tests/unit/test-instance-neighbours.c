@@ -3,6 +3,7 @@
  * Two distros of one user. This process is the keeper of the first, as far as its name goes.
  */
 #include "instance/neighbours.h"
+#include "instance/runtime_files.h"
 
 #include <glib/gstdio.h>
 #include <string.h>

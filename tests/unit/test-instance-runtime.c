@@ -5,15 +5,19 @@
  */
 #include "base/error.h"
 #include "base/fd.h"
+#include "base/process.h"
 #include "instance/runtime.h"
 
+#include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/pidfd.h>
 #include <sys/socket.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 enum { ASK_DIE = 'd', ASK_LEAVE = 'l' };
@@ -22,7 +26,8 @@ enum { ASK_DIE = 'd', ASK_LEAVE = 'l' };
 
 static int keep(const char *dir)
 {
-    dprintf(3, "%d\n", (int)getpid());
+    g_autofree char *words = berth_process_words();
+    dprintf(3, "%s", words);
     for (;;) {
         int client = accept(4, NULL, NULL);
         char ask = 0;
@@ -47,6 +52,7 @@ typedef struct {
     char *root;
     char *support;
     BerthMachine *machine;
+    char *lock; /* what a gate found in it */
 } Fixture;
 
 static void set_up(Fixture *fixture, gconstpointer data)
@@ -179,11 +185,66 @@ static void test_keeper_that_does_not_answer_is_killed(Fixture *fixture, gconstp
     g_assert_true(berth_runtime_kill(fixture->root, "ffffffffffffffff", &error));   /* never was */
 }
 
+/* The process of @words is not the keeper whose number it has, and so is not killed. */
+static void check_spared(Fixture *fixture, const char *words)
+{
+    g_autofree char *path = g_build_filename(fixture->root, fixture->machine->id, "lock", NULL);
+    g_autoptr(GError) error = NULL;
+    g_assert_true(g_file_set_contents(path, words, -1, NULL));
+    berth_autofd int held = open(path, O_RDWR | O_CLOEXEC);
+    g_assert_cmpint(flock(held, LOCK_EX), ==, 0);
+    g_assert_true(berth_runtime_kill(fixture->root, fixture->machine->id, &error));
+    g_assert_no_error(error);
+}
+
+static void test_stranger_with_the_number_of_a_keeper_is_spared(Fixture *fixture,
+                                                                gconstpointer data)
+{
+    end(start(fixture, NULL));
+    pid_t stranger = fork();
+    if (stranger == 0) {
+        pause();
+        _exit(0);
+    }
+    g_autofree char *only_number = g_strdup_printf("%d\n", (int)stranger);
+    g_autofree char *earlier = g_strdup_printf("%d %" G_GUINT64_FORMAT "\n", (int)stranger,
+                                               berth_process_started(stranger) - 1);
+    check_spared(fixture, only_number);
+    check_spared(fixture, earlier);
+    check_spared(fixture, "");
+    g_assert_cmpint(waitpid(stranger, NULL, WNOHANG), ==, 0); /* it lives */
+    kill(stranger, SIGKILL);
+    waitpid(stranger, NULL, 0);
+}
+
+static bool read_lock(gpointer user_data, int *ret_disk_fd, GError **error)
+{
+    Fixture *fixture = user_data;
+    g_autofree char *path = g_build_filename(fixture->root, fixture->machine->id, "lock", NULL);
+    g_assert_true(g_file_get_contents(path, &fixture->lock, NULL, NULL));
+    berth_error_set(error, BERTH_ERROR_BUSY, "test.refused", NULL, "not now");
+    return false;
+}
+
+/* Between the lock and the new keeper's number the former one's is not there. */
+static void test_taken_lock_is_empty(Fixture *fixture, gconstpointer data)
+{
+    end(start(fixture, NULL));
+    const BerthRuntimeGate gate = {read_lock, fixture};
+    g_autoptr(GError) error = NULL;
+    g_assert_cmpint(
+        berth_runtime_start(fixture->machine, fixture->root, fixture->support, &gate, &error), ==,
+        -1);
+    g_assert_cmpstr(berth_error_id(error), ==, "test.refused");
+    g_assert_cmpstr(fixture->lock, ==, "");
+    g_free(fixture->lock);
+}
+
 static void test_missing_keeper(Fixture *fixture, gconstpointer data)
 {
     g_autoptr(GError) error = NULL;
-    g_assert_cmpint(berth_runtime_start(fixture->machine, fixture->root, "/nonexistent", NULL, &error),
-                    ==, -1);
+    g_assert_cmpint(
+        berth_runtime_start(fixture->machine, fixture->root, "/nonexistent", NULL, &error), ==, -1);
     g_assert_cmpstr(berth_error_id(error), ==, "instance.start.missing");
     g_assert_nonnull(strstr(error->message, "/nonexistent/berth-keeper"));
 }
@@ -212,6 +273,9 @@ int main(int argc, char **argv)
     ADD("/instance/runtime/leaving-keeper-is-waited-for", test_leaving_keeper_is_waited_for);
     ADD("/instance/runtime/keeper-that-does-not-answer-is-killed",
         test_keeper_that_does_not_answer_is_killed);
+    ADD("/instance/runtime/stranger-with-the-number-of-a-keeper-is-spared",
+        test_stranger_with_the_number_of_a_keeper_is_spared);
+    ADD("/instance/runtime/taken-lock-is-empty", test_taken_lock_is_empty);
     ADD("/instance/runtime/missing-keeper", test_missing_keeper);
     ADD("/instance/runtime/path-too-long-for-a-socket", test_path_too_long_for_a_socket);
     return g_test_run();

@@ -62,6 +62,42 @@ static void test_runtime_is_where_sockets_fit(void)
     g_rmdir(directory);
 }
 
+static BerthLayout *layout_for(const char *data, const char *runtime)
+{
+    g_autofree char *data_variable = g_strdup_printf("XDG_DATA_HOME=%s", data);
+    g_autofree char *variable = g_strdup_printf("XDG_RUNTIME_DIR=%s", runtime);
+    const char *const environment[] = {"HOME=/home/u", data_variable, variable, NULL};
+    return berth_layout_new(environment, &no_support, NULL);
+}
+
+/* However a command comes in, it has the runtime directory of the last start, while that is there.
+ */
+static void test_runtime_is_found_through_the_data_directory(void)
+{
+    g_autofree char *root = make_directory();
+    g_autofree char *first = g_build_filename(root, "first", NULL);
+    g_autofree char *second = g_build_filename(root, "second", NULL);
+    g_mkdir(first, 0700);
+    g_mkdir(second, 0700);
+    g_autoptr(BerthLayout) login = layout_for(root, first);
+    g_mkdir(login->data, 0700);
+    g_mkdir(login->runtime, 0700);
+    berth_layout_record_runtime(login);
+    g_autoptr(BerthLayout) cron = layout_for(root, second);
+    g_assert_cmpstr(cron->runtime, ==, login->runtime);
+
+    g_rmdir(login->runtime); /* at logout */
+    g_autoptr(BerthLayout) later = layout_for(root, second);
+    g_assert_true(g_str_has_prefix(later->runtime, second));
+    g_mkdir(later->runtime, 0700);
+    berth_layout_record_runtime(later);
+    g_autoptr(BerthLayout) again = layout_for(root, first);
+    g_assert_cmpstr(again->runtime, ==, later->runtime);
+
+    g_autofree char *command = g_strdup_printf("rm -r '%s'", root);
+    g_assert_true(g_spawn_command_line_sync(command, NULL, NULL, NULL, NULL));
+}
+
 static void test_support_is_beside_the_program(void)
 {
     g_autofree char *directory = make_directory();
@@ -149,6 +185,8 @@ int main(int argc, char **argv)
     g_test_add_func("/store/layout/xdg-directories", test_xdg_directories);
     g_test_add_func("/store/layout/runtime-is-where-sockets-fit",
                     test_runtime_is_where_sockets_fit);
+    g_test_add_func("/store/layout/runtime-is-found-through-the-data-directory",
+                    test_runtime_is_found_through_the_data_directory);
     g_test_add_func("/store/layout/support-is-beside-the-program",
                     test_support_is_beside_the_program);
     g_test_add_func("/store/layout/directories-are-made-private",

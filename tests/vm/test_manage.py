@@ -1,4 +1,5 @@
 """What changes a distro as a whole, seen from inside it: whose identity a clone has, how large the disk is."""
+import shutil
 import subprocess
 from pathlib import Path
 
@@ -154,3 +155,25 @@ def test_compact_gives_back_what_was_deleted(host, scratch):
     assert full - disk.stat().st_blocks * 512 > 200 * MIB
     check(disk)
     assert host.run(scratch, "ls", "/bin/busybox").stdout == "/bin/busybox\n"
+
+
+def test_a_live_disk_is_not_moved_from_another_login(host, scratch):
+    """The keeper's runtime directory is removed, as a logout does; what is written since is not lost."""
+    host.shell(scratch, "echo one > /root/file; sync")
+    info = host.info(scratch)
+    disk, keeper = Path(info["disk"]), info["keeper_pid"]
+    (host.root / "run/berth" / info["id"]).rename(host.root / "gone")
+    moved = host("move", scratch, host.root / "moved", check=False)
+    assert moved.returncode == 1 and "code: instance.running" in moved.stderr
+    assert disk.exists() and not (host.root / "moved").exists()
+    assert host.state(scratch) == "unresponsive"
+    refused = host.run(scratch, "true", check=False)
+    assert refused.returncode == 125 and f"process {keeper}" in refused.stderr
+
+    host("terminate", scratch)  # in good order: the file system is unmounted
+    eventually(lambda: not Path(f"/proc/{keeper}").exists())
+    host("move", scratch, host.root / "moved")
+    assert host.shell(scratch, "cat /root/file").stdout == "one\n"
+    host("unregister", scratch)
+    shutil.rmtree(host.root / "gone")
+    (host.root / "moved").rmdir()

@@ -23,7 +23,7 @@ def children(pid):
 def keeper_of(host, name):
     """From its lock: a keeper is asked nothing while it starts."""
     lock = host.root / "run" / "berth" / host.info(name)["id"] / "lock"
-    return int(lock.read_text())
+    return int(lock.read_text().split()[0])
 
 
 def qemu_of(host, name):

@@ -1,0 +1,58 @@
+/* SPDX-License-Identifier: MIT */
+#include "process.h"
+
+#include "fd.h"
+
+#include <stdio.h>
+#include <string.h>
+#include <sys/pidfd.h>
+#include <unistd.h>
+
+#define WORDS_MAX 64
+
+/* Field 22 of proc(5)'s stat; the program's name, field 2, is in brackets and may have any byte. */
+guint64 berth_process_started(pid_t pid)
+{
+    g_autofree char *path = g_strdup_printf("/proc/%d/stat", (int)pid);
+    g_autofree char *text = NULL;
+    guint64 started = 0;
+    if (!g_file_get_contents(path, &text, NULL, NULL))
+        return 0;
+    const char *rest = strrchr(text, ')');
+    if (rest == NULL || sscanf(rest + 1,
+                               " %*c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %*u %*u %*d %*d %*d "
+                               "%*d %*d %*d %" G_GUINT64_FORMAT,
+                               &started) != 1)
+        return 0;
+    return started;
+}
+
+char *berth_process_words(void)
+{
+    return g_strdup_printf("%d %" G_GUINT64_FORMAT "\n", (int)getpid(),
+                           berth_process_started(getpid()));
+}
+
+int berth_process_open(const char *words, pid_t *ret_pid)
+{
+    int pid = 0;
+    guint64 started = 0;
+    if (ret_pid != NULL)
+        *ret_pid = 0;
+    if (sscanf(words, "%d %" G_GUINT64_FORMAT, &pid, &started) != 2 || pid <= 0 || started == 0)
+        return -1;
+    berth_autofd int pidfd = pidfd_open(pid, 0);
+    if (pidfd < 0 || berth_process_started(pid) != started)
+        return -1;
+    if (ret_pid != NULL)
+        *ret_pid = pid;
+    return berth_steal_fd(&pidfd);
+}
+
+int berth_process_open_from(int fd, pid_t *ret_pid)
+{
+    char words[WORDS_MAX] = "";
+    if (pread(fd, words, sizeof(words) - 1, 0) < 0)
+        words[0] = '\0';
+    return berth_process_open(words, ret_pid);
+}

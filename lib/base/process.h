@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * process — a process that a file names, and no other that has its number by now.
+ *
+ * A number is a process's only for its life; number and start time together are for ever. So a file
+ * has both ("4711 123456"), and what is done to the process is done through a pidfd that was opened
+ * before the two were compared.
+ */
+#pragma once
+
+#include <glib.h>
+#include <stdbool.h>
+#include <sys/types.h>
+
+G_BEGIN_DECLS
+
+/* When @pid was started, in clock ticks since the host's boot; 0 when there is no such process. */
+guint64 berth_process_started(pid_t pid);
+
+/* This process as the words of a file, with a newline; free with g_free. */
+char *berth_process_words(void);
+
+/* The process of @words, as a pidfd, close-on-exec; -1 when it has ended, or for other words.
+ * *@ret_pid, which may be NULL, is 0 then. */
+int berth_process_open(const char *words, pid_t *ret_pid);
+
+/* As berth_process_open, with the beginning of the file @fd. */
+int berth_process_open_from(int fd, pid_t *ret_pid);
+
+G_END_DECLS

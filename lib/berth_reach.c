@@ -1,0 +1,65 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * The part of the facade that reaches keepers, and ends those that cannot be reached.
+ */
+#include "berth_private.h"
+
+#include "base/fd.h"
+#include "instance/runtime.h"
+
+#include <string.h>
+
+#define UNREACHABLE "instance.unreachable"
+
+static int set_unreachable(const BerthDistro *distro, const BerthDiskUser *user, GError **error)
+{
+    g_autofree char *hint =
+        g_strdup_printf("end it, then try again: berth terminate %s", distro->name);
+    berth_error_set(error, BERTH_ERROR_BUSY, UNREACHABLE, hint,
+                    "%s is running, but its keeper (process %d) cannot be reached: its directory "
+                    "%s was removed",
+                    distro->name, (int)user->pid, user->directory);
+    return -1;
+}
+
+/* Its keeper, as the disk tells; NULL when there is none. */
+static BerthDiskUser *find_keeper(const BerthDistro *distro)
+{
+    g_autoptr(BerthDiskUser) user = berth_hold_find(distro->disk);
+    return user != NULL && berth_disk_user_keeps(user, distro->id) ? g_steal_pointer(&user) : NULL;
+}
+
+int berth_private_connect(const Berth *berth, const BerthDistro *distro, GError **error)
+{
+    g_autoptr(GError) problem = NULL;
+    int fd = berth_runtime_connect(berth->layout->runtime, distro->id, &problem);
+    if (fd >= 0)
+        return fd;
+    g_autoptr(BerthDiskUser) keeper = find_keeper(distro);
+    fd = keeper != NULL ? berth_runtime_connect_in(keeper->directory, NULL) : -1;
+    if (fd >= 0)
+        return fd;
+    if (keeper != NULL && !keeper->at_home)
+        return set_unreachable(distro, keeper, error);
+    g_propagate_error(error, g_steal_pointer(&problem));
+    return -1;
+}
+
+char *berth_private_directory(const Berth *berth, const BerthDistro *distro)
+{
+    g_autoptr(BerthDiskUser) keeper = find_keeper(distro);
+    return keeper != NULL ? g_strdup(keeper->directory)
+                          : g_build_filename(berth->layout->runtime, distro->id, NULL);
+}
+
+bool berth_private_is_unreachable(const GError *error)
+{
+    return error != NULL && strcmp(berth_error_id(error), UNREACHABLE) == 0;
+}
+
+bool berth_private_end(const Berth *berth, const BerthDistro *distro, int grace_sec, GError **error)
+{
+    g_autoptr(BerthDiskUser) keeper = find_keeper(distro);
+    return keeper != NULL ? berth_runtime_end(keeper->pidfd, keeper->pid, grace_sec, error)
+                          : berth_runtime_kill(berth->layout->runtime, distro->id, error);
+}

@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * runtime_files — the files of an instance's runtime directory, for all that remove them.
+ *
+ * The table in runtime_files.c has every name that a keeper, or a berth that starts one, gives to a
+ * file there. A directory is named by a descriptor: what is removed is in that directory, not in
+ * another that got its path meanwhile.
+ */
+#pragma once
+
+#include <glib.h>
+
+G_BEGIN_DECLS
+
+#define BERTH_RUNTIME_CONTROL "control"
+#define BERTH_RUNTIME_MACHINE "machine.conf"
+#define BERTH_RUNTIME_PORTS   "ports"
+#define BERTH_RUNTIME_RESCUE  "rescue.cpio"
+#define BERTH_RUNTIME_CLOUD   "cloud.cpio"
+#define BERTH_RUNTIME_LOG     "keeper.log"
+#define BERTH_RUNTIME_LOCK    "lock"
+#define BERTH_RUNTIME_START   "start"
+#define BERTH_RUNTIME_DOCKER  "docker.sock" /* the longest name there is */
+
+/* A descriptor of the directory @dir, close-on-exec; -1 with errno. */
+int berth_runtime_files_open(const char *dir);
+
+/* Remove what an instance leaves that has ended: all but its locks and its log, which the next
+ * start takes over. Does nothing for -1. */
+void berth_runtime_files_end(int dir_fd);
+
+/* Remove the directory @dir with all that is in it. What else lies there is removed too, but for
+ * directories: it may be of another version, or half written. */
+void berth_runtime_files_forget(const char *dir);
+
+G_END_DECLS

@@ -1,0 +1,254 @@
+/* SPDX-License-Identifier: MIT */
+#include "hold.h"
+
+#include "base/error.h"
+#include "base/fd.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/pidfd.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+/* For a holder that was killed, such as the QEMU of a killed keeper, to let go. */
+#define HOLD_TIMEOUT_MSEC 3000
+#define KEEPER            "berth-keeper"
+#define KEEPER_LOCK_FD    "3" /* of its runtime directory's lock: cmd/berth-keeper */
+
+/* --- the processes ---------------------------------------------------------------------------- */
+
+void berth_disk_user_free(BerthDiskUser *user)
+{
+    if (user == NULL)
+        return;
+    berth_fd_close(&user->pidfd);
+    g_free(user->program);
+    g_free(user->directory);
+    g_free(user);
+}
+
+static bool is_same_file(const struct stat *a, const struct stat *b)
+{
+    return a->st_dev == b->st_dev && a->st_ino == b->st_ino;
+}
+
+static bool has_open(const char *process, const struct stat *disk)
+{
+    g_autofree char *path = g_build_filename(process, "fd", NULL);
+    g_autoptr(GDir) directory = g_dir_open(path, 0, NULL);
+    const char *name;
+    while (directory != NULL && (name = g_dir_read_name(directory)) != NULL) {
+        g_autofree char *link = g_build_filename(path, name, NULL);
+        struct stat st;
+        if (stat(link, &st) == 0 && is_same_file(&st, disk))
+            return true;
+    }
+    return false;
+}
+
+/* A process's name is its own to choose, also control characters. */
+static char *program_of(const char *process)
+{
+    g_autofree char *path = g_build_filename(process, "comm", NULL);
+    char *name = NULL;
+    if (!g_file_get_contents(path, &name, NULL, NULL))
+        return g_strdup("a process");
+    for (char *each = g_strchomp(name); *each != '\0'; each++)
+        if (!g_ascii_isprint(*each))
+            *each = '?';
+    return name;
+}
+
+/* Keepers are told their directory: it is the first argument. */
+static void read_keeper(BerthDiskUser *user, const char *process)
+{
+    g_autofree char *path = g_build_filename(process, "cmdline", NULL);
+    g_autofree char *lock_link = g_build_filename(process, "fd", KEEPER_LOCK_FD, NULL);
+    g_autofree char *line = NULL;
+    gsize size;
+    if (strcmp(user->program, KEEPER) != 0 || !g_file_get_contents(path, &line, &size, NULL) ||
+        strlen(line) + 1 >= size)
+        return;
+    user->directory = g_strdup(line + strlen(line) + 1);
+
+    g_autofree char *lock_path = g_build_filename(user->directory, "lock", NULL);
+    struct stat held, named;
+    user->at_home =
+        stat(lock_link, &held) == 0 && stat(lock_path, &named) == 0 && is_same_file(&held, &named);
+}
+
+static BerthDiskUser *look_at(const char *pid, const struct stat *disk)
+{
+    g_autofree char *process = g_build_filename("/proc", pid, NULL);
+    struct stat st;
+    berth_autofd int pidfd = pidfd_open((pid_t)atoi(pid), 0);
+    if (pidfd < 0 || stat(process, &st) < 0 || st.st_uid != geteuid() || !has_open(process, disk))
+        return NULL;
+    BerthDiskUser *user = g_new0(BerthDiskUser, 1);
+    user->pid = (pid_t)atoi(pid);
+    user->pidfd = berth_steal_fd(&pidfd);
+    user->program = program_of(process);
+    read_keeper(user, process);
+    return user;
+}
+
+/* NULL when none can be seen. */
+static BerthDiskUser *find_user(const struct stat *disk)
+{
+    g_autoptr(BerthDiskUser) found = NULL;
+    g_autoptr(GDir) directory = g_dir_open("/proc", 0, NULL);
+    const char *pid;
+    while (directory != NULL && (pid = g_dir_read_name(directory)) != NULL) {
+        if (!g_ascii_isdigit(pid[0]) || atoi(pid) == getpid())
+            continue;
+        g_autoptr(BerthDiskUser) user = look_at(pid, disk);
+        if (user != NULL && user->directory != NULL)
+            return g_steal_pointer(&user);
+        if (user != NULL && found == NULL)
+            found = g_steal_pointer(&user);
+    }
+    return g_steal_pointer(&found);
+}
+
+bool berth_disk_user_keeps(const BerthDiskUser *user, const char *id)
+{
+    g_autofree char *name =
+        user->directory != NULL ? g_path_get_basename(user->directory) : g_strdup("");
+    return strcmp(name, id) == 0;
+}
+
+/* --- the lock --------------------------------------------------------------------------------- */
+
+static int set_lock(int fd, int command, short type, off_t start, off_t length)
+{
+    struct flock lock = {.l_type = type, .l_whence = SEEK_SET, .l_start = start, .l_len = length};
+    int result;
+    do
+        result = fcntl(fd, command, &lock);
+    while (result < 0 && errno == EINTR);
+    return result;
+}
+
+/* Whether another than @fd's holds a lock of either kind. */
+static bool is_locked(int fd)
+{
+    struct flock lock = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
+    return fcntl(fd, F_OFD_GETLK, &lock) == 0 && lock.l_type != F_UNLCK;
+}
+
+/* 1: locked; 0: another has it; -1 with errno. */
+static int try_lock(int fd, BerthHold hold)
+{
+    short type = hold == BERTH_HOLD_WRITE ? F_WRLCK : F_RDLCK;
+    if (set_lock(fd, F_OFD_SETLK, type, 0, 0) < 0)
+        return errno == EAGAIN || errno == EACCES ? 0 : -1;
+    if (!is_locked(fd))
+        return 1;
+    set_lock(fd, F_OFD_SETLK, F_UNLCK, 0, 0);
+    return 0;
+}
+
+/* Wait until nobody holds the disk, but not for ever: so another process does the waiting. Between
+ * fork and _exit async-signal-safe calls only. */
+static void wait_until_free(const char *disk)
+{
+    pid_t child = fork();
+    if (child == 0) {
+        int fd = open(disk, O_RDWR | O_CLOEXEC);
+        _exit(fd >= 0 && set_lock(fd, F_OFD_SETLKW, F_WRLCK, 0, 0) == 0 ? 0 : 1);
+    }
+    if (child < 0)
+        return;
+    berth_autofd int pidfd = pidfd_open(child, 0);
+    struct pollfd waiter = {.fd = pidfd, .events = POLLIN};
+    if (pidfd >= 0)
+        poll(&waiter, 1, HOLD_TIMEOUT_MSEC);
+    kill(child, SIGKILL);
+    while (waitpid(child, NULL, 0) < 0 && errno == EINTR)
+        continue;
+}
+
+static bool set_running(GError **error, const BerthDistro *distro)
+{
+    g_autofree char *hint = g_strdup_printf("stop it first: berth terminate %s", distro->name);
+    berth_error_set(error, BERTH_ERROR_BUSY, "instance.running", hint, "%s is running",
+                    distro->name);
+    return false;
+}
+
+static bool set_busy(GError **error, const BerthDistro *distro, const BerthDiskUser *user)
+{
+    if (user != NULL)
+        berth_error_set(error, BERTH_ERROR_BUSY, "disk.busy",
+                        "end that process, or wait for its end, then try again",
+                        "%s: in use by %s, process %d", distro->disk, user->program,
+                        (int)user->pid);
+    else
+        berth_error_set(error, BERTH_ERROR_BUSY, "disk.busy",
+                        "see whether another user, container or host has it open: lslocks",
+                        "%s: in use by a process that cannot be seen from here", distro->disk);
+    return false;
+}
+
+static bool lock_disk(int fd, const struct stat *st, const BerthDistro *distro, BerthHold hold,
+                      const char *step, GError **error)
+{
+    int locked = try_lock(fd, hold);
+    g_autoptr(BerthDiskUser) user = locked == 0 ? find_user(st) : NULL;
+    if (user != NULL && berth_disk_user_keeps(user, distro->id))
+        return set_running(error, distro);
+    if (locked == 0) {
+        wait_until_free(distro->disk);
+        locked = try_lock(fd, hold);
+    }
+    if (locked > 0)
+        return true;
+    if (locked == 0)
+        return set_busy(error, distro, user);
+    berth_error_set_errno(error, errno, step, "%s: lock", distro->disk);
+    return false;
+}
+
+int berth_hold_open(const BerthDistro *distro, BerthHold hold, const char *step, GError **error)
+{
+    int flags = hold == BERTH_HOLD_WRITE ? O_RDWR : O_RDONLY;
+    struct stat st, named;
+    berth_autofd int fd = open(distro->disk, flags | O_NONBLOCK | O_CLOEXEC);
+    if (fd < 0 || fstat(fd, &st) < 0) {
+        berth_error_set_errno(error, errno, step, "%s", distro->disk);
+        return -1;
+    }
+    if (!lock_disk(fd, &st, distro, hold, step, error))
+        return -1;
+    if (stat(distro->disk, &named) == 0 && is_same_file(&st, &named))
+        return berth_steal_fd(&fd);
+    berth_error_set(error, BERTH_ERROR_BUSY, "distro.changed", "try again", "%s has just changed",
+                    distro->name);
+    return -1;
+}
+
+bool berth_hold_pass(int *fd, const BerthDistro *distro, GError **error)
+{
+    g_autofree char *path = g_strdup_printf("/proc/self/fd/%d", *fd);
+    berth_autofd int passed = open(path, O_RDONLY | O_CLOEXEC);
+    if (passed < 0 || set_lock(*fd, F_OFD_SETLK, F_RDLCK, 0, 1) < 0 ||
+        set_lock(passed, F_OFD_SETLK, F_RDLCK, 0, 1) < 0) {
+        berth_error_set_errno(error, errno, "disk.lock", "%s", distro->disk);
+        return false;
+    }
+    berth_fd_close(fd);
+    *fd = berth_steal_fd(&passed);
+    return true;
+}
+
+BerthDiskUser *berth_hold_find(const char *disk)
+{
+    struct stat st;
+    berth_autofd int fd = open(disk, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
+    return fd >= 0 && fstat(fd, &st) == 0 && is_locked(fd) ? find_user(&st) : NULL;
+}

@@ -1,0 +1,63 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * hold — opening a distro's disk, which its lock goes with; and finding the process that has it.
+ *
+ * The lock is on the disk's own file, so it holds whatever registry, runtime directory or hard link
+ * a command came by. It is one of open file descriptions (F_OFD_SETLK): it lives until the last
+ * duplicate of the descriptor is closed, also by SIGKILL, so it leaves nothing behind and is never
+ * stale. Every process that works on a disk works through such a descriptor, or inherits it:
+ *
+ *     a command, berth-image, e2fsck    all bytes, exclusive where they write, else shared
+ *     berth-keeper                      byte 0, shared, from before QEMU's start to its own end
+ *     qemu-system-*                     some of bytes 100 to 299, by its own file.locking
+ *
+ * An exclusive lock meets all of them; who reads looks for a foreign lock of either kind beside its
+ * own. Locks of QEMUs that berth has not started count, too. On NFS they hold between hosts as far
+ * as its locks do (version 4, or 3 with lockd); a holder on another host has no process to name.
+ *
+ * Lock order: after all of claim.h's. Blocking for at most HOLD_TIMEOUT_MSEC, for a holder that is
+ * just ending.
+ */
+#pragma once
+
+#include "model/distro.h"
+
+#include <sys/types.h>
+
+G_BEGIN_DECLS
+
+typedef enum {
+    BERTH_HOLD_READ,
+    BERTH_HOLD_WRITE,
+} BerthHold;
+
+/* A descriptor of the disk of @distro, open and locked for @hold; close-on-exec. -1 on error.
+ * Errors: BERTH_ERROR_BUSY, "instance.running" when its own keeper has the disk, "disk.busy" when
+ * another process has, "distro.changed" when another file just came to the disk's place; errno's,
+ * "<step>.*". */
+int berth_hold_open(const BerthDistro *distro, BerthHold hold, const char *step, GError **error);
+
+/* Exchange *@fd, of BERTH_HOLD_WRITE, for a read-only one with a keeper's lock; there is no moment
+ * without a lock. On failure *@fd stays. Errors: errno's, "disk.lock.*". */
+bool berth_hold_pass(int *fd, const BerthDistro *distro, GError **error);
+
+/* A process that has a disk open. */
+typedef struct {
+    pid_t pid;
+    int pidfd;       /* opened before all else was read, so that it is this process */
+    char *program;   /* printable */
+    char *directory; /* a keeper's runtime directory, else NULL */
+    bool at_home;    /* @directory is still the one it was started in */
+} BerthDiskUser;
+
+void berth_disk_user_free(BerthDiskUser *user);
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(BerthDiskUser, berth_disk_user_free)
+
+/* The process that keeps @disk locked, a keeper if there is one. NULL when it is not locked, or by
+ * a process that cannot be seen. Reads /proc only when it is locked. */
+BerthDiskUser *berth_hold_find(const char *disk);
+
+/* Whether @user is the keeper of distro @id. */
+bool berth_disk_user_keeps(const BerthDiskUser *user, const char *id);
+
+G_END_DECLS

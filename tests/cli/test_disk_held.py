@@ -1,0 +1,212 @@
+"""A disk that a machine has open is nobody else's, however the next command comes in.
+
+The machine is started with one XDG_RUNTIME_DIR; what follows has another one, or the first has been
+removed, as a logout does. The fake QEMU opens no disk, so what is tried here is berth's own lock.
+"""
+import contextlib
+import fcntl
+import json
+import os
+import shutil
+import signal
+import struct
+import tempfile
+from pathlib import Path
+
+import pytest
+
+from conftest import wait_for
+
+WAYS = ("elsewhere", "forgotten", "removed")
+
+
+def is_alive(pid):
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0] not in "ZX"
+    except OSError:
+        return False
+
+
+@pytest.fixture(params=WAYS)
+def away(box, request):
+    """Box runs; and commands from now on have another runtime directory.
+
+    elsewhere: the data directory leads to the first; forgotten: it does not; removed: it is gone.
+    """
+    box("start").ok()
+    box.keeper = box.info("box")["keeper_pid"]
+    box.first_runtime = box.runtime.parent
+    other = Path(tempfile.mkdtemp(prefix="berth-cli-", dir="/tmp"))
+    box.environment["XDG_RUNTIME_DIR"] = str(other)
+    box.way = request.param
+    if box.way == "removed":
+        shutil.rmtree(box.first_runtime)
+    if box.way == "forgotten":
+        (box.data / "runtime").unlink()
+    keeper = os.pidfd_open(box.keeper)
+    yield box
+    box("shutdown", "--force")
+    shutil.rmtree(other, ignore_errors=True)
+    with contextlib.suppress(ProcessLookupError):
+        signal.pidfd_send_signal(keeper, signal.SIGKILL)
+    os.close(keeper)
+
+
+def disk_of(home, name="box"):
+    return Path(home.info(name)["disk"])
+
+
+@pytest.mark.parametrize("verb", [
+    ["move", "box", "{new}"],
+    ["clone", "box", "copy"],
+    ["resize", "box", "64M"],
+    ["export", "box", "{new}.tar"],
+    ["export", "box", "{new}.ext4"],
+    ["compact", "box"],
+], ids=lambda verb: " ".join(verb))
+def test_verb_leaves_a_live_disk_alone(away, verb):
+    disk = disk_of(away)
+    before = disk.stat()
+    new = away.path / "new"
+    away(*[word.format(new=new) for word in verb]).failed(1, "instance.running", "box")
+    after = disk.stat()
+    assert (after.st_ino, after.st_size, after.st_blocks) == (before.st_ino, before.st_size, before.st_blocks)
+    assert disk_of(away) == disk and away.names() == ["box"]
+    assert not [path for path in away.path.glob("new*")]
+    assert is_alive(away.keeper)
+
+
+def test_import_in_place_leaves_a_live_disk_alone(away):
+    """By another registry, which knows nothing of the first."""
+    other = {"XDG_DATA_HOME": str(away.path / "other")}
+    away("import-in-place", "second", disk_of(away), env=other).failed(1, "disk.busy", str(away.keeper))
+
+
+def test_list_says_that_it_runs(away):
+    info = away.info("box")
+    assert info["state"] == ("unresponsive" if away.way == "removed" else "running")
+    assert info["keeper_pid"] == away.keeper
+    assert json.loads(away("status", "--json").ok())["running"] == 1
+
+
+def test_run_reaches_it_or_says_why_not(away):
+    if away.way == "removed":
+        result = away("run", "true").failed(125, "instance.unreachable", str(away.keeper), str(away.first_runtime))
+        assert "berth terminate box" in result.hint
+    else:
+        away("run", "true").ok()
+    assert len(away.qemus()) == 1
+
+
+@pytest.mark.parametrize("verb", [["terminate", "box"], ["terminate", "--force", "box"], ["shutdown"],
+                                  ["shutdown", "--force"]], ids=" ".join)
+def test_it_is_ended(away, verb):
+    away(*verb).ok()
+    wait_for(lambda: not is_alive(away.keeper) and not is_alive(away.qemus()[0]["pid"]))
+    assert away.info("box")["state"] == "stopped"
+    away("run", "true").ok()
+    assert len(away.qemus()) == 2
+
+
+def test_unregister_ends_it_first(away):
+    disk = disk_of(away)
+    away("unregister", "box").ok()
+    wait_for(lambda: not is_alive(away.keeper))
+    assert not disk.exists()
+    assert away.left_over() == []
+
+
+def test_rename_is_for_the_running_too(away):
+    away("rename", "box", "crate").ok()
+    away("terminate", "crate").ok()
+    wait_for(lambda: not is_alive(away.keeper))
+
+
+def test_resize_to_more_reaches_the_keeper(away):
+    size = disk_of(away).stat().st_size
+    result = away("resize", "box", str(size * 2))
+    if away.way == "removed":
+        result.failed(1, "instance.unreachable")
+        assert disk_of(away).stat().st_size == size
+    else:
+        result.ok()
+        assert disk_of(away).stat().st_size == size * 2
+
+
+def test_keeper_removes_only_its_own(box):
+    """Its directory was removed, and what has that name now is another's."""
+    box("start").ok()
+    keeper = box.info("box")["keeper_pid"]
+    directory = box.runtime / box.ids()[0]
+    shutil.rmtree(box.runtime)
+    directory.mkdir(parents=True, mode=0o700)
+    box.runtime.chmod(0o700)
+    names = ("control", "docker.sock", "ports", "machine.conf")
+    for name in names:
+        (directory / name).write_text("another's\n")
+    os.kill(keeper, signal.SIGTERM)
+    wait_for(lambda: not is_alive(keeper))
+    assert sorted(path.name for path in directory.iterdir()) == sorted(names)
+
+
+def hold(path, kind=fcntl.F_RDLCK, start=100, length=1):
+    """Open @path and lock it, as QEMU does from its byte 100 on. The descriptor."""
+    fd = os.open(path, os.O_RDWR)
+    fcntl.fcntl(fd, 37, struct.pack("hhqqi4x", kind, 0, start, length, 0))  # F_OFD_SETLK
+    return fd
+
+
+@pytest.mark.parametrize("verb", [
+    ["start"], ["run", "true"], ["move", "box", "{new}"], ["clone", "box", "copy"], ["resize", "box", "64M"],
+    ["resize", "box", "2T"], ["export", "box", "{new}.tar"], ["compact", "box"], ["unregister", "box"],
+], ids=lambda verb: " ".join(verb))
+def test_disk_in_use_by_another_program_is_left_alone(box, verb):
+    """One that locks as QEMU does: virt-manager's machine, libguestfs, a QEMU by hand."""
+    disk = disk_of(box)
+    holder = hold(disk)
+    before = os.fstat(holder)
+    status = 125 if verb[0] == "run" else 1
+    result = box(*[word.format(new=box.path / "new") for word in verb])
+    result.failed(status, "disk.busy", str(disk), f"process {os.getpid()}")
+    after = os.fstat(holder)
+    assert (after.st_size, after.st_nlink) == (before.st_size, before.st_nlink)
+    assert box.qemus() == []
+    os.close(holder)
+    box("start").ok()
+
+
+def test_killed_command_leaves_its_worker_the_lock(box):
+    """berth-image may outlive the berth that was killed, and still has the disk."""
+    disk = disk_of(box)
+    worker = box.support / "berth-image"
+    worker.unlink()
+    ready = box.path / "ready"
+    worker.write_text(f"#!/bin/sh\necho $$ >{ready}\nexec sleep 1000\n")
+    worker.chmod(0o755)
+    command = box.start("compact", "box")
+    wait_for(lambda: ready.exists() and ready.read_text().strip())
+    pid = int(ready.read_text())
+    command.kill()
+    command.wait()
+    command.stdout.close()
+    command.stderr.close()
+    try:
+        box("start").failed(1, "disk.busy", str(disk), f"process {pid}")
+    finally:
+        os.kill(pid, signal.SIGKILL)
+    wait_for(lambda: not is_alive(pid))
+    box("start").ok()
+
+
+def test_second_registry_on_the_disk_of_a_running_distro(box):
+    """Adopted while it was stopped: then the disk says who has it."""
+    disk = disk_of(box)
+    other = {"XDG_DATA_HOME": str(box.path / "other")}
+    box("import-in-place", "second", disk, env=other).ok()
+    box("start").ok()
+    box("start", "second", env=other).failed(1, "disk.busy", str(disk), str(box.info("box")["keeper_pid"]))
+    box("terminate", "box").ok()
+    box("start", "second", env=other).ok()
+    assert box.info("box")["state"] == "busy"
+    box("start").failed(1, "disk.busy", str(disk))
+    box("terminate", "second", env=other).ok()
