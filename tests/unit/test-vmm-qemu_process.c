@@ -58,7 +58,7 @@ static void set_up(Fixture *fixture, gconstpointer data)
     fixture->machine =
         berth_machine_from_text("[machine]\nname=debian\ntype=microvm\nmac=52:54:00:00:00:01\n"
                                 "accel=tcg\ndevices-max=12\nmtu=16384\nmemory=128M\n"
-                                "options=acpi=on;rtc=on;x-option-roms=off\n"
+                                "options=acpi=on;rtc=on;firmware=qboot.rom\n"
                                 "globals=virtio-mmio.force-legacy=false\n",
                                 &error);
     g_assert_no_error(error);
