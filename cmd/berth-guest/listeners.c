@@ -23,7 +23,7 @@
 
 struct Listeners {
     Loop *loop;
-    int diag;
+    Netlink diag;
     Doors *doors;  /* or NULL */
     NatPorts *nat; /* or NULL */
     Source trace;
@@ -88,7 +88,7 @@ static size_t without_doors(const Doors *doors, ListeningSocket *sockets, size_t
 
 static void take_snapshot(Listeners *listeners)
 {
-    int found = sockdiag_dump(listeners->diag, listeners->next, WIRE_LISTENERS_MAX);
+    int found = sockdiag_dump(&listeners->diag, listeners->next, WIRE_LISTENERS_MAX);
     if (found < 0) {
         log_line("cannot list the listening sockets: %s", strerror(-found));
         return;
@@ -158,8 +158,8 @@ void listeners_free(Listeners *listeners)
     loop_close(listeners->loop, &listeners->timer);
     doors_free(listeners->doors);
     natports_free(listeners->nat);
-    if (listeners->diag >= 0)
-        close(listeners->diag);
+    if (listeners->diag.fd >= 0)
+        close(listeners->diag.fd);
     free(listeners->sockets);
     free(listeners->next);
     free(listeners);
@@ -179,7 +179,7 @@ Listeners *listeners_new(Loop *loop, bool use_events, const char *device,
         return NULL;
     *listeners = (Listeners){
         .loop = loop,
-        .diag = sockdiag_open(),
+        .diag = {.fd = -1},
         .doors = device != NULL ? doors_new(loop, device) : NULL,
         .changed = changed,
         .data = data,
@@ -187,7 +187,8 @@ Listeners *listeners_new(Loop *loop, bool use_events, const char *device,
         .next = calloc(WIRE_LISTENERS_MAX, sizeof(ListeningSocket)),
     };
     int timer = timerfd_create(CLOCK_MONOTONIC, TFD_NONBLOCK | TFD_CLOEXEC);
-    if (listeners->diag < 0 || timer < 0 || listeners->sockets == NULL || listeners->next == NULL) {
+    int problem = netlink_open(&listeners->diag, NETLINK_SOCK_DIAG, 0);
+    if (problem < 0 || timer < 0 || listeners->sockets == NULL || listeners->next == NULL) {
         log_line("cannot watch for listening sockets: %s", strerror(errno));
         if (timer >= 0)
             close(timer);
@@ -196,7 +197,9 @@ Listeners *listeners_new(Loop *loop, bool use_events, const char *device,
     }
     loop_add(loop, &listeners->timer, timer, EPOLLIN, on_timer);
 
-    listeners->nat = use_events ? natports_new(loop, tick, listeners) : NULL;
+    NatPortsSockets rules;
+    if (use_events && natports_open(&rules))
+        listeners->nat = natports_new(loop, &rules, tick, listeners);
     int trace = use_events ? trace_open_listen_events() : -1;
     if (trace >= 0)
         loop_add(loop, &listeners->trace, trace, EPOLLIN, on_trace);

@@ -9,10 +9,8 @@
 #include <linux/netfilter/nf_tables.h>
 #include <linux/netfilter/nf_tables_compat.h>
 #include <linux/netfilter/nfnetlink.h>
-#include <linux/netlink.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/socket.h>
 #include <unistd.h>
 
 #define PORTS_MAX  256
@@ -35,8 +33,8 @@ typedef struct {
 struct NatPorts {
     Loop *loop;
     Source events;
-    int dump;   /* for questions; the events come on their own */
-    bool stale; /* what is below is of older rules */
+    Netlink questions; /* the events come on their own */
+    bool stale;        /* what is below is of older rules */
     NatPort ports[PORTS_MAX];
     size_t count;
     Chain chains[CHAINS_MAX];
@@ -47,35 +45,7 @@ struct NatPorts {
 
 /* ---- attributes ---- */
 
-typedef struct {
-    const uint8_t *next;
-    size_t left;
-    uint16_t type;
-    const uint8_t *value;
-    size_t size;
-} Attributes;
-
-static Attributes attributes(const void *bytes, size_t size)
-{
-    return (Attributes){.next = bytes, .left = size};
-}
-
-static bool attribute(Attributes *in)
-{
-    struct nlattr header;
-    if (in->left < sizeof(header))
-        return false;
-    memcpy(&header, in->next, sizeof(header));
-    if (header.nla_len < NLA_HDRLEN || header.nla_len > in->left)
-        return false;
-    in->type = header.nla_type & NLA_TYPE_MASK;
-    in->value = in->next + NLA_HDRLEN;
-    in->size = header.nla_len - NLA_HDRLEN;
-    size_t step = NLA_ALIGN(header.nla_len);
-    in->next += step < in->left ? step : in->left;
-    in->left -= step < in->left ? step : in->left;
-    return true;
-}
+typedef NetlinkAttributes Attributes;
 
 static uint32_t be32(const Attributes *at)
 {
@@ -121,7 +91,7 @@ static void take_payload(Rule *rule, Attributes data)
         {NFT_PAYLOAD_TRANSPORT_HEADER, 2, 2, LOAD_PORT},
     };
     uint32_t base = ~0u, offset = ~0u, size = 0;
-    while (attribute(&data)) {
+    while (netlink_attribute(&data)) {
         if (data.type == NFTA_PAYLOAD_BASE)
             base = be32(&data);
         else if (data.type == NFTA_PAYLOAD_OFFSET)
@@ -136,7 +106,7 @@ static void take_payload(Rule *rule, Attributes data)
 
 static void take_meta(Rule *rule, Attributes data)
 {
-    while (attribute(&data)) {
+    while (netlink_attribute(&data)) {
         if (data.type == NFTA_META_KEY && be32(&data) == NFT_META_L4PROTO)
             rule->load = LOAD_PROTOCOL;
         else if (data.type == NFTA_META_KEY && be32(&data) == NFT_META_IIFNAME)
@@ -160,13 +130,13 @@ static void compare(Rule *rule, Load load, const uint8_t *value, size_t size)
 static void take_compare(Rule *rule, Load load, Attributes data)
 {
     bool equal = true;
-    while (attribute(&data)) {
+    while (netlink_attribute(&data)) {
         if (data.type == NFTA_CMP_OP)
             equal = be32(&data) == NFT_CMP_EQ;
         if (data.type != NFTA_CMP_DATA || !equal)
             continue;
-        Attributes inner = attributes(data.value, data.size);
-        if (attribute(&inner) && inner.type == NFTA_DATA_VALUE)
+        Attributes inner = netlink_attributes(data.value, data.size);
+        if (netlink_attribute(&inner) && inner.type == NFTA_DATA_VALUE)
             compare(rule, load, inner.value, inner.size);
     }
 }
@@ -177,7 +147,7 @@ static void take_match(Rule *rule, Attributes data)
 {
     bool known = false;
     uint16_t ports[4];
-    while (attribute(&data)) {
+    while (netlink_attribute(&data)) {
         if (data.type == NFTA_MATCH_NAME)
             known = is_text(&data, "tcp") || is_text(&data, "udp");
         if (data.type != NFTA_MATCH_INFO || !known || data.size < sizeof(ports))
@@ -190,14 +160,14 @@ static void take_match(Rule *rule, Attributes data)
 
 static void take_target(Rule *rule, Attributes data)
 {
-    while (attribute(&data))
+    while (netlink_attribute(&data))
         if (data.type == NFTA_TARGET_NAME)
             rule->hands_on = is_text(&data, "DNAT") || is_text(&data, "REDIRECT");
 }
 
 static void take_nat(Rule *rule, Attributes data)
 {
-    while (attribute(&data))
+    while (netlink_attribute(&data))
         if (data.type == NFTA_NAT_TYPE)
             rule->hands_on = be32(&data) == NFT_NAT_DNAT;
 }
@@ -206,11 +176,11 @@ static void take_expression(Rule *rule, Attributes expression)
 {
     Attributes name = {0};
     Attributes data = {0};
-    while (attribute(&expression)) {
+    while (netlink_attribute(&expression)) {
         if (expression.type == NFTA_EXPR_NAME)
             name = expression;
         else if (expression.type == NFTA_EXPR_DATA)
-            data = attributes(expression.value, expression.size);
+            data = netlink_attributes(expression.value, expression.size);
     }
     Load before = rule->load;
     rule->load = LOAD_OTHER;
@@ -244,7 +214,7 @@ static void add_port(NatPorts *ports, const Rule *rule)
 
 static bool is_at_prerouting(Attributes hook)
 {
-    while (attribute(&hook))
+    while (netlink_attribute(&hook))
         if (hook.type == NFTA_HOOK_HOOKNUM)
             return be32(&hook) == NF_INET_PRE_ROUTING;
     return false;
@@ -256,7 +226,7 @@ static void take_chain(NatPorts *ports, uint8_t family, Attributes fields)
     bool has_hook = false;
     bool at_prerouting = false;
     bool is_nat = false;
-    while (attribute(&fields)) {
+    while (netlink_attribute(&fields)) {
         if (fields.type == NFTA_CHAIN_TABLE)
             copy_name(chain.table, &fields);
         else if (fields.type == NFTA_CHAIN_NAME)
@@ -265,7 +235,7 @@ static void take_chain(NatPorts *ports, uint8_t family, Attributes fields)
             is_nat = is_text(&fields, "nat");
         else if (fields.type == NFTA_CHAIN_HOOK) {
             has_hook = true;
-            at_prerouting = is_at_prerouting(attributes(fields.value, fields.size));
+            at_prerouting = is_at_prerouting(netlink_attributes(fields.value, fields.size));
         }
     }
     chain.counts = is_nat && at_prerouting;
@@ -294,16 +264,16 @@ static void take_rule(NatPorts *ports, uint8_t family, Attributes fields)
     Rule rule = {0};
     char table[NAME_MAX_] = "";
     char chain[NAME_MAX_] = "";
-    while (attribute(&fields)) {
+    while (netlink_attribute(&fields)) {
         if (fields.type == NFTA_RULE_TABLE)
             copy_name(table, &fields);
         else if (fields.type == NFTA_RULE_CHAIN)
             copy_name(chain, &fields);
         if (fields.type != NFTA_RULE_EXPRESSIONS)
             continue;
-        Attributes list = attributes(fields.value, fields.size);
-        while (attribute(&list))
-            take_expression(&rule, attributes(list.value, list.size));
+        Attributes list = netlink_attributes(fields.value, fields.size);
+        while (netlink_attribute(&list))
+            take_expression(&rule, netlink_attributes(list.value, list.size));
     }
     if (is_reached(ports, family, table, chain))
         add_port(ports, &rule);
@@ -311,70 +281,74 @@ static void take_rule(NatPorts *ports, uint8_t family, Attributes fields)
 
 /* ---- dumps ---- */
 
-typedef void (*Take)(NatPorts *ports, uint8_t family, Attributes fields);
-
-/* One datagram's messages. 1: more will follow; 0: that was all; or -errno. */
-static int take_messages(NatPorts *ports, const struct nlmsghdr *header, size_t size, Take take)
+static void forget_chains(void *data)
 {
-    const size_t fixed = NLMSG_ALIGN(sizeof(struct nfgenmsg));
-    while (NLMSG_OK(header, size)) {
-        if (header->nlmsg_type == NLMSG_DONE)
-            return 0;
-        if (header->nlmsg_type == NLMSG_ERROR)
-            return -EIO;
-        const struct nfgenmsg *message = NLMSG_DATA(header);
-        if (header->nlmsg_len >= NLMSG_LENGTH(fixed))
-            take(ports, message->nfgen_family,
-                 attributes((const char *)message + fixed, NLMSG_PAYLOAD(header, fixed)));
-        size_t step = NLMSG_ALIGN(header->nlmsg_len);
-        if (step >= size)
-            break;
-        header = (const void *)((const char *)header + step);
-        size -= step;
-    }
-    return 1;
+    NatPorts *ports = data;
+    ports->chain_count = 0;
 }
 
-static int dump(NatPorts *ports, uint16_t type, Take take)
+static void forget_ports(void *data)
 {
-    union {
-        struct nlmsghdr header;
-        char bytes[32768];
-    } answer;
+    NatPorts *ports = data;
+    ports->count = 0;
+}
+
+static void on_chain(void *data, const struct nlmsghdr *header)
+{
+    const struct nfgenmsg *message = NLMSG_DATA(header);
+    if (header->nlmsg_len >= NLMSG_LENGTH(sizeof(*message)))
+        take_chain(data, message->nfgen_family,
+                   netlink_message_attributes(header, sizeof(*message)));
+}
+
+static void on_rule(void *data, const struct nlmsghdr *header)
+{
+    const struct nfgenmsg *message = NLMSG_DATA(header);
+    if (header->nlmsg_len >= NLMSG_LENGTH(sizeof(*message)))
+        take_rule(data, message->nfgen_family,
+                  netlink_message_attributes(header, sizeof(*message)));
+}
+
+static const NetlinkDump chains_dump = {forget_chains, on_chain};
+static const NetlinkDump rules_dump = {forget_ports, on_rule};
+
+static int dump(NatPorts *ports, unsigned type, const NetlinkDump *dump)
+{
     struct {
         struct nlmsghdr header;
         struct nfgenmsg message;
     } question = {
         .header = {.nlmsg_len = sizeof(question),
-                   .nlmsg_type = (uint16_t)(NFNL_SUBSYS_NFTABLES << 8 | type),
-                   .nlmsg_flags = NLM_F_REQUEST | NLM_F_DUMP},
+                   .nlmsg_type = (uint16_t)(NFNL_SUBSYS_NFTABLES << 8 | type)},
         .message = {.nfgen_family = NFPROTO_UNSPEC, .version = NFNETLINK_V0},
     };
-    if (send(ports->dump, &question, sizeof(question), 0) < 0)
-        return -errno;
-    int result;
-    do {
-        ssize_t size = recv(ports->dump, &answer, sizeof(answer), 0);
-        if (size < 0 && errno == EINTR)
-            continue;
-        if (size <= 0)
-            return size < 0 ? -errno : -EIO;
-        result = take_messages(ports, &answer.header, (size_t)size, take);
-    } while (result > 0);
-    return result;
+    return netlink_dump(&ports->questions, &question.header, dump, ports);
 }
 
-static void refresh(NatPorts *ports)
+static int dump_rules(NatPorts *ports)
 {
-    ports->stale = false;
-    ports->chain_count = 0;
-    ports->count = 0;
-    int result = dump(ports, NFT_MSG_GETCHAIN, take_chain);
+    int result = dump(ports, NFT_MSG_GETCHAIN, &chains_dump);
     bool any = false;
     for (size_t i = 0; i < ports->chain_count; i++)
         any = any || ports->chains[i].counts;
     if (result == 0 && any)
-        dump(ports, NFT_MSG_GETRULE, take_rule);
+        return dump(ports, NFT_MSG_GETRULE, &rules_dump);
+    ports->count = 0;
+    return result;
+}
+
+/* Rules that are changed again and again leave the ports as they were, until the next time. A
+ * kernel without nftables has none. */
+static void refresh(NatPorts *ports)
+{
+    NatPort former[PORTS_MAX];
+    size_t former_count = ports->count;
+    memcpy(former, ports->ports, sizeof(former));
+    ports->stale = dump_rules(ports) == -EINTR;
+    if (!ports->stale)
+        return;
+    memcpy(ports->ports, former, sizeof(former));
+    ports->count = former_count;
 }
 
 static bool is_reserved(const NatPorts *ports, const WireListener *listener)
@@ -410,43 +384,40 @@ size_t natports_merge(NatPorts *ports, ListeningSocket *sockets, size_t count, s
 static void on_event(Source *source, uint32_t events)
 {
     NatPorts *ports = container_of(source, NatPorts, events);
-    char bytes[4096];
-    while (recv(source->fd, bytes, sizeof(bytes), MSG_DONTWAIT) > 0 || errno == ENOBUFS ||
-           errno == EINTR)
-        continue;
+    netlink_drain(source->fd);
     ports->stale = true;
     ports->changed(ports->data);
 }
 
-static int open_socket(uint32_t groups)
-{
-    const struct sockaddr_nl address = {.nl_family = AF_NETLINK, .nl_groups = groups};
-    int fd = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_NETFILTER);
-    if (fd >= 0 && bind(fd, (const struct sockaddr *)&address, sizeof(address)) == 0)
-        return fd;
-    if (fd >= 0)
-        close(fd);
-    return -1;
-}
-
-NatPorts *natports_new(Loop *loop, void (*changed)(void *data), void *data)
+NatPorts *natports_new(Loop *loop, const NatPortsSockets *sockets, void (*changed)(void *data),
+                       void *data)
 {
     NatPorts *ports = calloc(1, sizeof(*ports));
-    int events = ports != NULL ? open_socket(1u << (NFNLGRP_NFTABLES - 1)) : -1;
-    int questions = events >= 0 ? open_socket(0) : -1;
-    if (questions < 0) {
-        if (events >= 0)
-            close(events);
-        free(ports);
+    if (ports == NULL) {
+        close(sockets->questions.fd);
+        close(sockets->events);
         return NULL;
     }
     ports->loop = loop;
-    ports->dump = questions;
+    ports->questions = sockets->questions;
     ports->stale = true;
     ports->changed = changed;
     ports->data = data;
-    loop_add(loop, &ports->events, events, EPOLLIN, on_event);
+    loop_add(loop, &ports->events, sockets->events, EPOLLIN, on_event);
     return ports;
+}
+
+bool natports_open(NatPortsSockets *ret_sockets)
+{
+    Netlink events;
+    if (netlink_open(&ret_sockets->questions, NETLINK_NETFILTER, 0) < 0)
+        return false;
+    if (netlink_open(&events, NETLINK_NETFILTER, 1u << (NFNLGRP_NFTABLES - 1)) < 0) {
+        close(ret_sockets->questions.fd);
+        return false;
+    }
+    ret_sockets->events = events.fd;
+    return true;
 }
 
 void natports_free(NatPorts *ports)
@@ -454,6 +425,6 @@ void natports_free(NatPorts *ports)
     if (ports == NULL)
         return;
     loop_close(ports->loop, &ports->events);
-    close(ports->dump);
+    close(ports->questions.fd);
     free(ports);
 }

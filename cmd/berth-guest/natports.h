@@ -10,13 +10,23 @@
 #pragma once
 
 #include "loop.h"
+#include "netlink/netlink.h"
 #include "sockdiag.h"
 
 typedef struct NatPorts NatPorts;
 
-/* @changed is called when the rules may have become others. NULL where the kernel has none, or does
- * not tell us. */
-NatPorts *natports_new(Loop *loop, void (*changed)(void *data), void *data);
+typedef struct {
+    Netlink questions;
+    int events; /* readable when the rules may have changed */
+} NatPortsSockets;
+
+/* Open the kernel's. False where it has no packet filter, or does not tell us. */
+bool natports_open(NatPortsSockets *ret_sockets);
+
+/* Takes @sockets. @changed is called when the rules may have become others. NULL when there is no
+ * memory. */
+NatPorts *natports_new(Loop *loop, const NatPortsSockets *sockets, void (*changed)(void *data),
+                       void *data);
 /* NULL is nothing. */
 void natports_free(NatPorts *ports);
 

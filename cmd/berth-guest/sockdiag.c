@@ -7,7 +7,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/inet_diag.h>
-#include <linux/netlink.h>
 #include <linux/sock_diag.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
@@ -25,30 +24,10 @@ typedef struct {
     ListeningSocket *sockets;
     size_t max;
     size_t count;
+    size_t part; /* where the part that is being dumped begins */
     uint8_t protocol;
     unsigned clients_first, clients_last; /* ports of UDP that are nobody's in particular */
 } Dump;
-
-int sockdiag_open(void)
-{
-    return socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_SOCK_DIAG);
-}
-
-static int ask(int fd, uint8_t family, uint8_t protocol)
-{
-    struct {
-        struct nlmsghdr header;
-        struct inet_diag_req_v2 request;
-    } message = {
-        .header = {.nlmsg_len = sizeof(message),
-                   .nlmsg_type = SOCK_DIAG_BY_FAMILY,
-                   .nlmsg_flags = NLM_F_REQUEST | NLM_F_DUMP},
-        .request = {.sdiag_family = family,
-                    .sdiag_protocol = protocol,
-                    .idiag_states = 1u << (protocol == IPPROTO_TCP ? TCP_LISTEN : TCP_CLOSE)},
-    };
-    return send(fd, &message, sizeof(message), 0) < 0 ? -errno : 0;
-}
 
 static const uint8_t any[16];
 static const uint8_t mapped[12] = {[10] = 0xff, [11] = 0xff}; /* RFC 4291, 2.5.5.2 */
@@ -80,20 +59,10 @@ static bool serves(const Dump *dump, const struct inet_diag_msg *found)
 /* The kernel tells of each that takes no address or not yet whether it is IPv6 and nothing else. */
 static bool is_v6only(const struct nlmsghdr *header)
 {
-    const size_t fixed = NLMSG_LENGTH(sizeof(struct inet_diag_msg));
-    const char *next = (const char *)header + NLMSG_ALIGN(fixed);
-    size_t left =
-        header->nlmsg_len > NLMSG_ALIGN(fixed) ? header->nlmsg_len - NLMSG_ALIGN(fixed) : 0;
-    while (left >= sizeof(struct nlattr)) {
-        const struct nlattr *attribute = (const void *)next;
-        size_t step = NLA_ALIGN(attribute->nla_len);
-        if (attribute->nla_len < NLA_HDRLEN || step > left)
-            break;
-        if (attribute->nla_type == INET_DIAG_SKV6ONLY && attribute->nla_len > NLA_HDRLEN)
-            return next[NLA_HDRLEN] != 0;
-        next += step;
-        left -= step;
-    }
+    NetlinkAttributes attributes = netlink_message_attributes(header, sizeof(struct inet_diag_msg));
+    while (netlink_attribute(&attributes))
+        if (attributes.type == INET_DIAG_SKV6ONLY && attributes.size > 0)
+            return attributes.value[0] != 0;
     return false;
 }
 
@@ -114,47 +83,33 @@ static void add_socket(Dump *dump, const struct nlmsghdr *header)
     }
 }
 
-/* One datagram's messages. 1: more will follow; 0: that was all; or -errno. */
-static int take(Dump *dump, const struct nlmsghdr *header, size_t size)
+static void begin_part(void *data)
 {
-    while (NLMSG_OK(header, size)) {
-        if (header->nlmsg_type == NLMSG_DONE)
-            return 0;
-        if (header->nlmsg_type == NLMSG_ERROR) {
-            const struct nlmsgerr *problem = NLMSG_DATA(header);
-            return problem->error < 0 ? problem->error : -EIO;
-        }
-        if (header->nlmsg_type == SOCK_DIAG_BY_FAMILY &&
-            header->nlmsg_len >= NLMSG_LENGTH(sizeof(struct inet_diag_msg)))
-            add_socket(dump, header);
-
-        size_t step = NLMSG_ALIGN(header->nlmsg_len);
-        if (step >= size)
-            break;
-        header = (const void *)((const char *)header + step);
-        size -= step;
-    }
-    return 1;
+    Dump *dump = data;
+    dump->count = dump->part;
 }
 
-static int dump_family(int fd, uint8_t family, Dump *dump)
+static void on_message(void *data, const struct nlmsghdr *header)
 {
-    union {
+    if (header->nlmsg_type == SOCK_DIAG_BY_FAMILY &&
+        header->nlmsg_len >= NLMSG_LENGTH(sizeof(struct inet_diag_msg)))
+        add_socket(data, header);
+}
+
+static int dump_family(Netlink *diag, uint8_t family, Dump *dump)
+{
+    static const NetlinkDump reader = {begin_part, on_message};
+    struct {
         struct nlmsghdr header;
-        char bytes[16384];
-    } answer;
-    int result = ask(fd, family, dump->protocol);
-    if (result < 0)
-        return result;
-    do {
-        ssize_t size = recv(fd, &answer, sizeof(answer), 0);
-        if (size < 0 && errno == EINTR)
-            continue;
-        if (size <= 0)
-            return size < 0 ? -errno : -EIO;
-        result = take(dump, &answer.header, (size_t)size);
-    } while (result > 0);
-    return result;
+        struct inet_diag_req_v2 request;
+    } question = {
+        .header = {.nlmsg_len = sizeof(question), .nlmsg_type = SOCK_DIAG_BY_FAMILY},
+        .request = {.sdiag_family = family,
+                    .sdiag_protocol = dump->protocol,
+                    .idiag_states = 1u << (dump->protocol == IPPROTO_TCP ? TCP_LISTEN : TCP_CLOSE)},
+    };
+    dump->part = dump->count;
+    return netlink_dump(diag, &question.header, &reader, dump);
 }
 
 /* By port, protocol, family, address; the same address is in the order the sockets were made in. */
@@ -205,7 +160,7 @@ static void read_clients_range(Dump *dump)
     }
 }
 
-int sockdiag_dump(int fd, ListeningSocket *sockets, size_t max)
+int sockdiag_dump(Netlink *diag, ListeningSocket *sockets, size_t max)
 {
     static const struct {
         uint8_t protocol;
@@ -221,7 +176,7 @@ int sockdiag_dump(int fd, ListeningSocket *sockets, size_t max)
     read_clients_range(&dump);
     for (size_t i = 0; i < sizeof(parts) / sizeof(parts[0]); i++) {
         dump.protocol = parts[i].protocol;
-        int result = dump_family(fd, parts[i].family, &dump);
+        int result = dump_family(diag, parts[i].family, &dump);
         if (result < 0 && !(parts[i].may_lack && result == -ENOENT))
             return result;
     }

@@ -8,6 +8,7 @@
  */
 #pragma once
 
+#include "netlink/netlink.h"
 #include "wire/wire.h"
 
 #include <stddef.h>
@@ -19,12 +20,9 @@ typedef struct {
     char owner[16];        /* the process's name; "" when nobody who can be seen has it open */
 } ListeningSocket;
 
-/* A socket for questions; -1 with errno. */
-int sockdiag_open(void);
-
 /* All of them, at most @max, sorted by port, protocol, family and address, one for each address.
- * The number of them, or -errno. */
-int sockdiag_dump(int fd, ListeningSocket *sockets, size_t max);
+ * @diag is a socket of NETLINK_SOCK_DIAG. The number of them, or -errno. */
+int sockdiag_dump(Netlink *diag, ListeningSocket *sockets, size_t max);
 
 /* Sort @sockets and leave repeats out; returns how many are left. */
 size_t sockdiag_sort(ListeningSocket *sockets, size_t count);

@@ -3,6 +3,7 @@
 
 #include "base/error.h"
 #include "base/fd.h"
+#include "netlink/netlink.h"
 
 #include <errno.h>
 #include <glib-unix.h>
@@ -10,8 +11,6 @@
 #include <linux/rtnetlink.h>
 #include <string.h>
 #include <sys/socket.h>
-
-#define BUFFER_SIZE (64u * 1024)
 
 struct BerthHostAddresses {
     int fd;
@@ -53,53 +52,47 @@ static void put_route(BerthAccess *access, const struct rtmsg *route, size_t siz
     }
 }
 
-/* Whether there is more to come; *@ok is cleared by an error of the kernel's. */
-static bool put_messages(BerthAccess *access, const guint8 *bytes, size_t size, bool *ok)
+/* One family's routes, and what @access had before them. */
+typedef struct {
+    BerthAccess *access;
+    guint n_own;
+    guint8 incomplete;
+} Dump;
+
+static void begin(void *data)
 {
-    unsigned left = (unsigned)size;
-    for (const struct nlmsghdr *message = (const void *)bytes; NLMSG_OK(message, left);
-         message = NLMSG_NEXT(message, left)) {
-        if (message->nlmsg_type == NLMSG_ERROR || (message->nlmsg_flags & NLM_F_DUMP_INTR) != 0)
-            *ok = false;
-        if (message->nlmsg_type == NLMSG_DONE || message->nlmsg_type == NLMSG_ERROR)
-            return false;
-        if (message->nlmsg_type == RTM_NEWROUTE &&
-            message->nlmsg_len >= NLMSG_LENGTH(sizeof(struct rtmsg)))
-            put_route(access, NLMSG_DATA(message),
-                      message->nlmsg_len - NLMSG_LENGTH(sizeof(struct rtmsg)));
-    }
-    return true;
+    Dump *dump = data;
+    dump->access->n_own = dump->n_own;
+    dump->access->own_incomplete = dump->incomplete;
 }
 
-static bool dump(BerthAccess *access, int fd, guint8 family)
+static void on_message(void *data, const struct nlmsghdr *header)
 {
-    const struct {
+    Dump *dump = data;
+    if (header->nlmsg_type == RTM_NEWROUTE &&
+        header->nlmsg_len >= NLMSG_LENGTH(sizeof(struct rtmsg)))
+        put_route(dump->access, NLMSG_DATA(header),
+                  header->nlmsg_len - NLMSG_LENGTH(sizeof(struct rtmsg)));
+}
+
+static bool dump(BerthAccess *access, Netlink *netlink, guint8 family)
+{
+    static const NetlinkDump reader = {begin, on_message};
+    struct {
         struct nlmsghdr head;
         struct rtmsg route;
-    } request = {.head = {.nlmsg_len = sizeof(request),
-                          .nlmsg_type = RTM_GETROUTE,
-                          .nlmsg_flags = NLM_F_REQUEST | NLM_F_DUMP},
+    } request = {.head = {.nlmsg_len = sizeof(request), .nlmsg_type = RTM_GETROUTE},
                  .route = {.rtm_family = family}};
-    if (send(fd, &request, sizeof(request), 0) != (ssize_t)sizeof(request))
-        return false;
-
-    g_autofree guint8 *bytes = g_malloc(BUFFER_SIZE);
-    bool ok = true, more = true;
-    while (ok && more) {
-        ssize_t size = recv(fd, bytes, BUFFER_SIZE, MSG_TRUNC);
-        if (size < 0 && errno == EINTR)
-            continue;
-        if (size <= 0 || (size_t)size > BUFFER_SIZE)
-            return false;
-        more = put_messages(access, bytes, (size_t)size, &ok);
-    }
-    return ok;
+    Dump data = {access, access->n_own, access->own_incomplete};
+    return netlink_dump(netlink, &request.head, &reader, &data) == 0;
 }
 
 bool berth_host_addresses_put(BerthAccess *access)
 {
-    berth_autofd int fd = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_ROUTE);
-    bool ok = fd >= 0 && dump(access, fd, AF_INET) && dump(access, fd, AF_INET6);
+    Netlink netlink;
+    int opened = netlink_open(&netlink, NETLINK_ROUTE, 0);
+    berth_autofd int fd = netlink.fd;
+    bool ok = opened == 0 && dump(access, &netlink, AF_INET) && dump(access, &netlink, AF_INET6);
     if (!ok)
         access->own_incomplete = 1;
     return ok;
@@ -129,10 +122,7 @@ static bool listen_for_changes(int fd)
 static gboolean on_change(gint fd, GIOCondition condition, gpointer user_data)
 {
     BerthHostAddresses *addresses = user_data;
-    guint8 byte;
-    while (recv(fd, &byte, sizeof(byte), MSG_DONTWAIT | MSG_TRUNC) >= 0 || errno == ENOBUFS ||
-           errno == EINTR)
-        ;
+    netlink_drain(fd);
     addresses->changed(addresses->user_data);
     return G_SOURCE_CONTINUE;
 }

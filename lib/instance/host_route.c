@@ -2,6 +2,7 @@
 #include "host_route.h"
 
 #include "base/fd.h"
+#include "netlink/netlink.h"
 
 #include <errno.h>
 #include <glib-unix.h>
@@ -49,20 +50,10 @@ static bool look(const BerthHostRoute *route)
     return g_file_get_contents(route->table, &text, NULL, NULL) && berth_host_route_parse(text);
 }
 
-/* What the messages say does not matter, nor that some were lost: each is a reason to look. */
-static void drain(int fd)
-{
-    char bytes[8192];
-    ssize_t size;
-    do
-        size = recv(fd, bytes, sizeof(bytes), MSG_DONTWAIT);
-    while (size > 0 || (size < 0 && (errno == EINTR || errno == ENOBUFS)));
-}
-
 static gboolean on_message(gint fd, GIOCondition condition, gpointer user_data)
 {
     BerthHostRoute *route = user_data;
-    drain(fd);
+    netlink_drain(fd); /* whatever they say, and though some were lost: a reason to look */
     bool leads_out = look(route);
     if (leads_out != route->leads_out) {
         route->leads_out = leads_out;

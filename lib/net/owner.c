@@ -54,6 +54,7 @@ static bool make_request(int fd, Request *request)
     id->idiag_dport = own.v4.sin_port;
     put_address(id->idiag_src, &peer);
     put_address(id->idiag_dst, &own);
+    request->head.nlmsg_seq = (guint32)id->idiag_sport << 16 | id->idiag_dport;
     id->idiag_cookie[0] = id->idiag_cookie[1] = INET_DIAG_NOCOOKIE;
     return true;
 }
@@ -71,12 +72,9 @@ static BerthOwnerAnswer read_socket(const struct inet_diag_msg *found, const Req
     return BERTH_OWNER_FOUND;
 }
 
-static BerthOwnerAnswer read_answer(const void *answer, size_t size, const Request *request,
+static BerthOwnerAnswer read_answer(const struct nlmsghdr *head, const Request *request,
                                     uid_t *ret_uid)
 {
-    const struct nlmsghdr *head = answer;
-    if (!NLMSG_OK(head, size))
-        return BERTH_OWNER_UNKNOWN;
     if (head->nlmsg_type == NLMSG_ERROR && head->nlmsg_len >= NLMSG_LENGTH(sizeof(struct nlmsgerr)))
         return ((const struct nlmsgerr *)NLMSG_DATA(head))->error == -ENOENT ? BERTH_OWNER_ELSEWHERE
                                                                              : BERTH_OWNER_UNKNOWN;
@@ -84,6 +82,22 @@ static BerthOwnerAnswer read_answer(const void *answer, size_t size, const Reque
         head->nlmsg_len < NLMSG_LENGTH(sizeof(struct inet_diag_msg)))
         return BERTH_OWNER_UNKNOWN;
     return read_socket(NLMSG_DATA(head), request, ret_uid);
+}
+
+/* The kernel has answered before send returned. Left-over answers to former questions are skipped.
+ */
+static const struct nlmsghdr *receive(int diag_fd, void *bytes, size_t space, guint32 sequence)
+{
+    const struct nlmsghdr *head = bytes;
+    for (;;) {
+        ssize_t size = recv(diag_fd, bytes, space, MSG_DONTWAIT);
+        if (size < 0 && errno == EINTR)
+            continue;
+        if (size < (ssize_t)sizeof(*head))
+            return NULL;
+        if (head->nlmsg_seq == sequence)
+            return NLMSG_OK(head, (size_t)size) ? head : NULL;
+    }
 }
 
 BerthOwnerAnswer berth_owner_find(int diag_fd, int fd, uid_t *ret_uid)
@@ -96,7 +110,6 @@ BerthOwnerAnswer berth_owner_find(int diag_fd, int fd, uid_t *ret_uid)
     if (!make_request(fd, &request) ||
         send(diag_fd, &request, sizeof(request), 0) != (ssize_t)sizeof(request))
         return BERTH_OWNER_UNKNOWN;
-    /* The kernel has answered before send returned. */
-    ssize_t size = recv(diag_fd, &answer, sizeof(answer), MSG_DONTWAIT);
-    return size > 0 ? read_answer(&answer, (size_t)size, &request, ret_uid) : BERTH_OWNER_UNKNOWN;
+    const struct nlmsghdr *head = receive(diag_fd, &answer, sizeof(answer), request.head.nlmsg_seq);
+    return head != NULL ? read_answer(head, &request, ret_uid) : BERTH_OWNER_UNKNOWN;
 }
