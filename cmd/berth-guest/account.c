@@ -44,17 +44,17 @@ static bool is_name(const char *name)
     return name[0] != '\0' && strchr(letters, name[0]) != NULL && strspn(name, all) == strlen(name);
 }
 
-static Account plan(const Config *config)
+static Account plan(int root, const Config *config)
 {
     static const char *const admins[] = {"sudo", "wheel", "admin"};
-    Account account = {.id = account_files_free_id(config->account_uid)};
+    Account account = {.id = account_files_free_id(root, config->account_uid)};
     strcpy(account.name, config->account);
     snprintf(account.home, sizeof(account.home), "/home/%s", config->account);
-    account_files_shell(account.shell, sizeof(account.shell));
+    account_files_shell(root, account.shell, sizeof(account.shell));
     for (size_t i = 0; i < sizeof(admins) / sizeof(admins[0]) && account.admin[0] == '\0'; i++)
-        if (account_files_have("/etc/group", admins[i]))
+        if (account_files_have(root, "etc/group", admins[i]))
             strcpy(account.admin, admins[i]);
-    account.group_is_there = account_files_have("/etc/group", account.name);
+    account.group_is_there = account_files_have(root, "etc/group", account.name);
     return account;
 }
 
@@ -104,7 +104,7 @@ static int run_adduser(const char *program, const Account *account, char *said, 
     return result;
 }
 
-static int make(const Account *account, char *said, size_t size)
+static int make(int root, const Account *account, char *said, size_t size)
 {
     char program[64];
     said[0] = '\0';
@@ -112,7 +112,7 @@ static int make(const Account *account, char *said, size_t size)
         return run_useradd(program, account, said, size);
     if (program_find("adduser", program, sizeof(program)) && is_busybox(program))
         return run_adduser(program, account, said, size);
-    return account_files_add(account);
+    return account_files_add(root, account);
 }
 
 /* An account that nobody can give a password to would have no way to root. */
@@ -125,11 +125,13 @@ static int allow_sudo(const char *name)
     return file_replace(SUDOERS_FILE, line, 0440);
 }
 
-static void make_new(const Config *config, char *problem, size_t size)
+static void make_new(int root, const Config *config, char *problem, size_t size)
 {
     char said[160] = "";
-    const Account account = plan(config);
-    int result = make(&account, said, sizeof(said));
+    int result = account_files_prepare(root);
+    const Account account = plan(root, config);
+    if (result == 0)
+        result = make(root, &account, said, sizeof(said));
     if (result != 0) {
         const char *why = result < 0 ? strerror(-result) : said[0] != '\0' ? said : "it failed";
         snprintf(problem, size, "cannot make the account %s: %s", account.name, why);
@@ -142,7 +144,8 @@ static void make_new(const Config *config, char *problem, size_t size)
         snprintf(problem, size, "the account %s: %s", account.name, strerror(-result));
 }
 
-void account_make(const Config *config, const Settings *settings, char *problem, size_t size)
+void account_make(int root, const Config *config, const Settings *settings, char *problem,
+                  size_t size)
 {
     char person[33] = "";
     User user;
@@ -154,7 +157,7 @@ void account_make(const Config *config, const Settings *settings, char *problem,
         snprintf(problem, size, "\"%s\" cannot be the name of an account", config->account);
         return;
     }
-    if (account_files_person(person, sizeof(person))) {
+    if (account_files_person(root, person, sizeof(person))) {
         int result = account_mark(person);
         if (result < 0)
             snprintf(problem, size, "%s: %s", MARK, strerror(-result));
@@ -162,7 +165,7 @@ void account_make(const Config *config, const Settings *settings, char *problem,
         snprintf(problem, size, "%s is an account of the system's: no user was made",
                  config->account);
     } else {
-        make_new(config, problem, size);
+        make_new(root, config, problem, size);
     }
 }
 

@@ -15,9 +15,11 @@
 
 #include <stddef.h>
 
-/* Make the account @config asks for, unless that is done or the distro has a user: one that
+/* Make in @root, the distro's /, the account @config asks for, unless that is done or the distro
+ * has a user: one that
  * @settings or the host name, or a person's account. What went wrong is in @problem. */
-void account_make(const Config *config, const Settings *settings, char *problem, size_t size);
+void account_make(int root, const Config *config, const Settings *settings, char *problem,
+                  size_t size);
 
 /* The default user of sessions: that of the distro's owner, the host's, the one that was made; ""
  * is root. One that the distro does not have is named in @problem and passed over. */

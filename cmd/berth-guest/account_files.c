@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "account_files.h"
 
+#include "edit.h"
 #include "file.h"
 
 #include <dirent.h>
@@ -10,109 +11,141 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/sendfile.h>
 #include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
+#define PASSWD     "etc/passwd"
+#define GROUP      "etc/group"
+#define SHADOW     "etc/shadow"
+#define GSHADOW    "etc/gshadow"
+#define SKEL       "etc/skel"
 #define FIELDS_MAX 7 /* of passwd */
 
 enum { NAME, PASSWORD, ID, MEMBERS, HOME = 5, SHELL };
 
-/* Each line of a file of fields in turn. */
+/* Each line of a file of fields in turn, however many there are. */
 typedef struct {
-    char *text; /* free() it */
-    char *rest;
+    FILE *file;
+    char *line;
+    size_t room;
+    EditRange range;          /* of the line without its end, in the file */
+    char last;                /* of the line */
     char *fields[FIELDS_MAX]; /* those that a line lacks are "" */
 } Lines;
 
-static void lines_begin(Lines *lines, const char *path)
+/* 0, or -errno, and then there are none. */
+static int lines_begin(Lines *lines, int root, const char *path)
 {
-    lines->text = lines->rest = file_read(path);
+    int fd = edit_open(root, path);
+    *lines = (Lines){.file = fd >= 0 ? fdopen(fd, "r") : NULL};
+    if (fd >= 0 && lines->file == NULL)
+        close(fd);
+    return fd < 0 ? fd : lines->file != NULL ? 0 : -ENOMEM;
 }
 
 static bool lines_next(Lines *lines)
 {
-    char *line = lines->rest != NULL ? strsep(&lines->rest, "\n") : NULL;
-    if (line == NULL)
+    if (lines->file == NULL)
         return false;
+    off_t begin = ftello(lines->file);
+    ssize_t length = getline(&lines->line, &lines->room, lines->file);
+    if (length <= 0)
+        return false;
+    if (lines->line[length - 1] == '\n')
+        lines->line[--length] = '\0';
+    lines->range = (EditRange){begin, begin + length};
+    lines->last = length > 0 ? lines->line[length - 1] : '\0';
+    char *rest = lines->line;
     for (size_t i = 0; i < FIELDS_MAX; i++) {
-        char *field = line != NULL ? strsep(&line, ":") : NULL;
+        char *field = rest != NULL ? strsep(&rest, ":") : NULL;
         lines->fields[i] = field != NULL ? field : (char *)"";
     }
     return true;
 }
 
-bool account_files_have(const char *path, const char *name)
+static void lines_end(Lines *lines)
+{
+    if (lines->file != NULL)
+        fclose(lines->file);
+    free(lines->line);
+}
+
+bool account_files_have(int root, const char *path, const char *name)
 {
     Lines lines;
     bool found = false;
-    lines_begin(&lines, path);
+    lines_begin(&lines, root, path);
     while (!found && lines_next(&lines))
         found = strcmp(lines.fields[NAME], name) == 0;
-    free(lines.text);
+    lines_end(&lines);
     return found;
 }
 
-static bool has_id(const char *path, uid_t id)
+static bool has_id(int root, const char *path, uid_t id)
 {
     Lines lines;
     bool found = false;
-    lines_begin(&lines, path);
+    lines_begin(&lines, root, path);
     while (!found && lines_next(&lines))
         found = lines.fields[ID][0] != '\0' && strtoul(lines.fields[ID], NULL, 10) == id;
-    free(lines.text);
+    lines_end(&lines);
     return found;
 }
 
-static bool is_usable_shell(const char *path)
+/* Whether the program with the absolute path @path is there. */
+static bool can_run(int root, const char *path)
+{
+    return path[0] == '/' && faccessat(root, path + 1, X_OK, 0) == 0;
+}
+
+static bool is_usable_shell(int root, const char *path)
 {
     const char *slash = strrchr(path, '/');
     const char *name = slash != NULL ? slash + 1 : path;
-    return path[0] == '/' && strcmp(name, "nologin") != 0 && strcmp(name, "false") != 0 &&
-           access(path, X_OK) == 0;
+    return strcmp(name, "nologin") != 0 && strcmp(name, "false") != 0 && can_run(root, path);
 }
 
-bool account_files_person(char *name, size_t size)
+bool account_files_person(int root, char *name, size_t size)
 {
     Lines lines;
     bool found = false;
-    lines_begin(&lines, "/etc/passwd");
+    lines_begin(&lines, root, PASSWD);
     while (!found && lines_next(&lines)) {
         unsigned long id = strtoul(lines.fields[ID], NULL, 10);
         found = id >= ACCOUNT_FIRST_ID && id <= ACCOUNT_LAST_ID &&
-                is_usable_shell(lines.fields[SHELL]) && strlen(lines.fields[NAME]) < size;
+                is_usable_shell(root, lines.fields[SHELL]) && strlen(lines.fields[NAME]) < size;
         if (found)
             strcpy(name, lines.fields[NAME]);
     }
-    free(lines.text);
+    lines_end(&lines);
     return found;
 }
 
-uid_t account_files_free_id(uid_t wanted)
+uid_t account_files_free_id(int root, uid_t wanted)
 {
     uid_t id = wanted;
-    for (uid_t next = ACCOUNT_FIRST_ID; has_id("/etc/passwd", id) || has_id("/etc/group", id);)
+    for (uid_t next = ACCOUNT_FIRST_ID; has_id(root, PASSWD, id) || has_id(root, GROUP, id);)
         id = next++;
     return id;
 }
 
-void account_files_shell(char *shell, size_t size)
+void account_files_shell(int root, char *shell, size_t size)
 {
     static const char *const usual[] = {"/bin/bash", "/usr/bin/bash", "/bin/ash"};
     Lines lines;
     snprintf(shell, size, "/bin/sh");
     for (size_t i = sizeof(usual) / sizeof(usual[0]); i > 0; i--)
-        if (access(usual[i - 1], X_OK) == 0)
+        if (can_run(root, usual[i - 1]))
             snprintf(shell, size, "%s", usual[i - 1]);
-    lines_begin(&lines, "/etc/passwd");
+    lines_begin(&lines, root, PASSWD);
     while (lines_next(&lines))
-        if (strcmp(lines.fields[ID], "0") == 0 && is_usable_shell(lines.fields[SHELL]) &&
+        if (strcmp(lines.fields[ID], "0") == 0 && is_usable_shell(root, lines.fields[SHELL]) &&
             strlen(lines.fields[SHELL]) < size) {
             strcpy(shell, lines.fields[SHELL]);
             break;
         }
-    free(lines.text);
+    lines_end(&lines);
 }
 
 /* ---- the home ---- */
@@ -125,14 +158,10 @@ static int copy_file(int source, const struct stat *info, int into, const char *
     int target = openat(into, name, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
     if (target < 0)
         return errno == EEXIST ? 0 : -errno;
-    off_t left = info->st_size;
-    ssize_t sent = 1;
-    while (left > 0 && sent > 0 && (sent = sendfile(target, source, NULL, (size_t)left)) > 0)
-        left -= sent;
-    int result = sent < 0 || fchown(target, account->id, account->id) < 0 ||
-                         fchmod(target, info->st_mode & 07777) < 0
-                     ? -errno
-                     : 0;
+    int result = file_copy_bytes(source, target);
+    if (result == 0 &&
+        (fchown(target, account->id, account->id) < 0 || fchmod(target, info->st_mode & 07777) < 0))
+        result = -errno;
     close(target);
     return result;
 }
@@ -185,90 +214,101 @@ static int copy_into(int from, const char *name, int into, const Account *accoun
     return result;
 }
 
-static int make_home(const Account *account)
+static int make_home(int root, const Account *account)
 {
+    const char *path = account->home + 1; /* relative to @root */
     char parent[sizeof(account->home)];
-    snprintf(parent, sizeof(parent), "%s", account->home);
-    *strrchr(parent, '/') = '\0';
-    int result = file_make_directories(parent, 0755);
-    if (result < 0)
-        return result;
-    if (mkdir(account->home, 0700) < 0)
+    snprintf(parent, sizeof(parent), "%s", path);
+    char *slash = strrchr(parent, '/');
+    if (slash != NULL) {
+        *slash = '\0';
+        int made = file_make_directories_at(root, parent, 0755);
+        if (made < 0)
+            return made;
+    }
+    if (mkdirat(root, path, 0700) < 0)
         return errno == EEXIST ? 0 : -errno; /* somebody's: left as it is */
-    int home = open(account->home, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+    int home = openat(root, path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
     if (home < 0)
         return -errno;
-    if (fchown(home, account->id, account->id) < 0)
-        result = -errno;
-    if (result == 0 && access("/etc/skel", R_OK) == 0)
-        result = copy_into(AT_FDCWD, "/etc/skel", home, account, true);
+    int result = fchown(home, account->id, account->id) < 0 ? -errno : 0;
+    if (result == 0 && faccessat(root, SKEL, R_OK, 0) == 0)
+        result = copy_into(root, SKEL, home, account, true);
     close(home);
     return result;
 }
 
 /* ---- the files ---- */
 
-/* Add @line to @path. One that is not there stays so, unless it @must be. */
-static int add_line(const char *path, const char *line, bool must)
+static bool is_there(int root, const char *path)
 {
-    char *text = NULL;
-    char *old = file_read(path);
-    if (old == NULL && (errno != ENOENT || !must))
-        return errno == ENOENT ? 0 : -errno;
-    size_t length = old != NULL ? strlen(old) : 0;
-    const char *newline = length > 0 && old[length - 1] != '\n' ? "\n" : "";
-    int result = asprintf(&text, "%s%s%s", old != NULL ? old : "", newline, line) < 0
-                     ? -ENOMEM
-                     : file_rewrite(path, text);
-    free(text);
-    free(old);
-    return result;
+    struct stat info;
+    return fstatat(root, path, &info, AT_SYMLINK_NOFOLLOW) == 0;
 }
 
-/* Make @name a member of the group @group. */
-static int join(const char *path, const char *group, const char *name)
+/* Add @line to @path where that is there. */
+static int add_line(int root, const char *path, const char *line)
 {
-    char *old = file_read(path);
-    char *text = NULL;
-    int result = old == NULL ? (errno == ENOENT ? 0 : -errno) : 0;
-    size_t length = strlen(group);
-    char *line = old;
-    while (line != NULL && (strncmp(line, group, length) != 0 || line[length] != ':'))
-        line = (line = strchr(line, '\n')) != NULL ? line + 1 : NULL;
-    if (line != NULL) {
-        char *end = line + strcspn(line, "\n");
-        const char *comma = end[-1] == ':' ? "" : ",";
-        result = asprintf(&text, "%.*s%s%s%s", (int)(end - old), old, comma, name, end) < 0
-                     ? -ENOMEM
-                     : file_rewrite(path, text);
-        free(text);
+    return is_there(root, path) ? edit_append(root, path, line) : 0;
+}
+
+/* Make @name a member of the group @group where there is one. */
+static int join(int root, const char *path, const char *group, const char *name)
+{
+    Lines lines;
+    char member[40];
+    int result = lines_begin(&lines, root, path);
+    if (result == -ENOENT)
+        result = 0;
+    while (lines_next(&lines)) {
+        if (strcmp(lines.fields[NAME], group) != 0)
+            continue;
+        const EditRange end = {lines.range.end, lines.range.end};
+        snprintf(member, sizeof(member), "%s%s", lines.last == ':' ? "" : ",", name);
+        result = edit_splice(root, path, end, member);
+        break;
     }
-    free(old);
+    lines_end(&lines);
     return result;
 }
 
-int account_files_add(const Account *account)
+int account_files_prepare(int root)
+{
+    char shell[256];
+    char passwd[300];
+    if (!is_there(root, PASSWD)) {
+        account_files_shell(root, shell, sizeof(shell));
+        snprintf(passwd, sizeof(passwd), "root:%s:0:0:root:/root:%s\n",
+                 is_there(root, SHADOW) ? "x" : "!", shell);
+        int result = file_replace_at(root, PASSWD, passwd, 0644);
+        if (result < 0)
+            return result;
+    }
+    return is_there(root, GROUP) ? 0 : file_replace_at(root, GROUP, "root:x:0:\n", 0644);
+}
+
+int account_files_add(int root, const Account *account)
 {
     char passwd[512], group[64], shadow[128], gshadow[64];
     const char *name = account->name;
     long days = time(NULL) / (24L * 60 * 60);
-    bool has_shadow = access("/etc/shadow", F_OK) == 0;
-    snprintf(passwd, sizeof(passwd), "%s:%s:%u:%u::%s:%s\n", name, has_shadow ? "x" : "!",
-             account->id, account->id, account->home, account->shell);
+    snprintf(passwd, sizeof(passwd), "%s:%s:%u:%u::%s:%s\n", name,
+             is_there(root, SHADOW) ? "x" : "!", account->id, account->id, account->home,
+             account->shell);
     snprintf(group, sizeof(group), "%s:x:%u:\n", name, account->id);
     snprintf(shadow, sizeof(shadow), "%s:!:%ld:0:99999:7:::\n", name, days);
     snprintf(gshadow, sizeof(gshadow), "%s:!::\n", name);
 
-    int result = make_home(account);
+    int result = make_home(root, account);
     if (result == 0 && !account->group_is_there)
-        result = add_line("/etc/group", group, true);
+        result = add_line(root, GROUP, group);
     if (result == 0 && !account->group_is_there)
-        result = add_line("/etc/gshadow", gshadow, false);
+        result = add_line(root, GSHADOW, gshadow);
     if (result == 0 && account->admin[0] != '\0')
-        result = join("/etc/group", account->admin, name);
+        result = join(root, GROUP, account->admin, name);
     if (result == 0 && account->admin[0] != '\0')
-        result = join("/etc/gshadow", account->admin, name);
-    if (result == 0 && !account_files_have("/etc/shadow", name))
-        result = add_line("/etc/shadow", shadow, false);
-    return result == 0 ? add_line("/etc/passwd", passwd, true) : result;
+        result = join(root, GSHADOW, account->admin, name);
+    if (result == 0 && !account_files_have(root, SHADOW, name))
+        result = add_line(root, SHADOW, shadow);
+    return result == 0 ? add_line(root, PASSWD, passwd) : result;
 }

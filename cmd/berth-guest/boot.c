@@ -99,6 +99,7 @@ static void stage_root(Boot *boot, char *problem, size_t size)
     int user_data = cloud_open();
     int result = boot->has_disk ? mounts_switch_root(&what) : mounts_stay(&what);
     explain(problem, size, what, result);
+    boot->root = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
     if (result == 0)
         explain(problem, size, RESCUE_DIRECTORY, rescue_install(program));
     if (result == 0)
@@ -157,12 +158,17 @@ static void stage_name(Boot *boot, char *problem, size_t size)
     explain(problem, size, "host name", identity_set_hostname(&boot->config));
 }
 
-static int renew(const Config *config, const Settings *settings)
+static int renew(int root, const Config *config, const Settings *settings)
 {
     return renew_identity(config);
 }
 
-static int seed_cloud(const Config *config, const Settings *settings)
+static int prepare_oobe(int root, const Config *config, const Settings *settings)
+{
+    return oobe_prepare(config, settings);
+}
+
+static int seed_cloud(int root, const Config *config, const Settings *settings)
 {
     return cloud_describe(config->hostname);
 }
@@ -171,19 +177,20 @@ static void stage_identity(Boot *boot, char *problem, size_t size)
 {
     static const struct {
         const char *what;
-        int (*function)(const Config *config, const Settings *settings);
+        int (*function)(int root, const Config *config, const Settings *settings);
     } parts[] = {
         {"/etc/hostname", identity_hostname},
         {"/etc/hosts", identity_hosts},
         {"/etc/resolv.conf", identity_resolver},
         {"time zone", identity_time_zone},
         {"new identity", renew},
-        {"first-run command", oobe_prepare},
+        {"first-run command", prepare_oobe},
         {CLOUD_SEED, seed_cloud},
     };
     mkdir("/etc", 0755); /* a shell alone is a distro, too */
     for (size_t i = 0; i < sizeof(parts) / sizeof(parts[0]); i++)
-        explain(problem, size, parts[i].what, parts[i].function(&boot->config, &boot->settings));
+        explain(problem, size, parts[i].what,
+                parts[i].function(boot->root, &boot->config, &boot->settings));
     const char *obstacle = cloud_obstacle(boot->init.kind);
     if (obstacle != NULL)
         note(boot, obstacle);
@@ -191,7 +198,7 @@ static void stage_identity(Boot *boot, char *problem, size_t size)
 
 static void stage_user(Boot *boot, char *problem, size_t size)
 {
-    account_make(&boot->config, &boot->settings, problem, size);
+    account_make(boot->root, &boot->config, &boot->settings, problem, size);
     account_default(&boot->config, &boot->settings, boot->user, problem, size);
 }
 
@@ -389,8 +396,11 @@ static void hand_over(Boot *boot)
 
 void boot(char **argv)
 {
-    static Boot state = {
-        .config = CONFIG_DEFAULT, .init = {.kind = INIT_BERTH}, .notify = -1, .handover = -1};
+    static Boot state = {.config = CONFIG_DEFAULT,
+                         .init = {.kind = INIT_BERTH},
+                         .notify = -1,
+                         .handover = -1,
+                         .root = -1};
     const char *what = "";
     state.argv = argv;
     state.entered_usec = clock_boottime_usec();

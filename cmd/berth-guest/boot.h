@@ -21,6 +21,7 @@ typedef struct {
     Config config;
     Settings settings;
     bool has_disk;
+    int root;      /* the distro's /, or -1 */
     char user[65]; /* the default one of sessions */
     Init init;     /* what PID 1 will become */
     int notify;    /* systemd's notifications, or -1 */

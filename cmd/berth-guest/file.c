@@ -11,7 +11,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define FILE_MAX (1024 * 1024)
+#define FILE_MAX   (1024 * 1024)
+#define COPY_CHUNK (1024 * 1024)
 
 /* Read until the end or @size bytes. Bytes, or -1 with errno. */
 static ssize_t read_all(int fd, char *bytes, size_t size)
@@ -30,9 +31,9 @@ static ssize_t read_all(int fd, char *bytes, size_t size)
     return (ssize_t)total;
 }
 
-bool file_read_line(const char *path, char *line, size_t size)
+bool file_read_line_at(int directory, const char *path, char *line, size_t size)
 {
-    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    int fd = openat(directory, path, O_RDONLY | O_CLOEXEC);
     if (fd < 0)
         return false;
     ssize_t length = read_all(fd, line, size - 1);
@@ -44,19 +45,25 @@ bool file_read_line(const char *path, char *line, size_t size)
     return true;
 }
 
-char *file_read(const char *path)
+bool file_read_line(const char *path, char *line, size_t size)
 {
-    int fd = open(path, O_RDONLY | O_CLOEXEC);
-    if (fd < 0)
-        return NULL;
+    return file_read_line_at(AT_FDCWD, path, line, size);
+}
 
+/* What the kernel makes as it is read has no size. One byte more than fits tells a file that is
+ * too large. */
+static char *read_whole(int fd)
+{
     struct stat info;
-    size_t size = fstat(fd, &info) == 0 && info.st_size > 0 ? (size_t)info.st_size : 65536;
-    if (size > FILE_MAX)
-        size = FILE_MAX;
+    if (fstat(fd, &info) < 0)
+        return NULL;
+    size_t size = info.st_size > 0 && info.st_size < FILE_MAX ? (size_t)info.st_size : FILE_MAX;
     char *text = malloc(size + 1);
-    ssize_t length = text != NULL ? read_all(fd, text, size) : -1;
-    close(fd);
+    ssize_t length = text != NULL ? read_all(fd, text, size + 1) : -1;
+    if (length > (ssize_t)size) {
+        errno = EFBIG;
+        length = -1;
+    }
     if (length < 0) {
         free(text);
         return NULL;
@@ -65,7 +72,23 @@ char *file_read(const char *path)
     return text;
 }
 
-static int write_all(int fd, const char *text, size_t size)
+char *file_read_at(int directory, const char *path)
+{
+    int fd = openat(directory, path, O_RDONLY | O_CLOEXEC);
+    char *text = fd >= 0 ? read_whole(fd) : NULL;
+    int error = errno;
+    if (fd >= 0)
+        close(fd);
+    errno = error;
+    return text;
+}
+
+char *file_read(const char *path)
+{
+    return file_read_at(AT_FDCWD, path);
+}
+
+int file_write_all(int fd, const char *text, size_t size)
 {
     while (size > 0) {
         ssize_t written = write(fd, text, size);
@@ -84,7 +107,7 @@ int file_write_at(int directory, const char *path, const char *text)
     int fd = openat(directory, path, O_WRONLY | O_CLOEXEC);
     if (fd < 0)
         return -errno;
-    int result = write_all(fd, text, strlen(text));
+    int result = file_write_all(fd, text, strlen(text));
     close(fd);
     return result;
 }
@@ -94,63 +117,60 @@ int file_write(const char *path, const char *text)
     return file_write_at(AT_FDCWD, path, text);
 }
 
-static bool is_already(const char *path, const char *text)
+static bool is_already(int directory, const char *path, const char *text)
 {
     struct stat info;
-    if (lstat(path, &info) < 0 || !S_ISREG(info.st_mode))
+    if (fstatat(directory, path, &info, AT_SYMLINK_NOFOLLOW) < 0 || !S_ISREG(info.st_mode))
         return false;
-    char *now = file_read(path);
+    char *now = file_read_at(directory, path);
     bool same = now != NULL && strcmp(now, text) == 0;
     free(now);
     return same;
 }
 
-/* @like: whose owner it is to have. */
-static int replace(const char *path, const char *text, mode_t mode, const struct stat *like)
+int file_replace_at(int directory, const char *path, const char *text, mode_t mode)
 {
     char temporary[PATH_MAX];
+    if (is_already(directory, path, text))
+        return 0;
     snprintf(temporary, sizeof(temporary), "%s.berth-new", path);
-    unlink(temporary);
-    int fd = open(temporary, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, mode);
+    unlinkat(directory, temporary, 0);
+    int fd = openat(directory, temporary, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, mode);
     if (fd < 0)
         return -errno;
 
-    int result = write_all(fd, text, strlen(text));
-    if (result == 0 && like != NULL && fchown(fd, like->st_uid, like->st_gid) < 0)
-        result = -errno;
-    if (result == 0 && fchmod(fd, mode) < 0)
+    int result = file_write_all(fd, text, strlen(text));
+    if (result == 0 && (fchmod(fd, mode) < 0 || fsync(fd) < 0))
         result = -errno;
     close(fd);
-    if (result == 0 && rename(temporary, path) < 0)
+    if (result == 0 && renameat(directory, temporary, directory, path) < 0)
         result = -errno;
     if (result < 0)
-        unlink(temporary);
+        unlinkat(directory, temporary, 0);
     return result;
 }
 
 int file_replace(const char *path, const char *text, mode_t mode)
 {
-    return is_already(path, text) ? 0 : replace(path, text, mode, NULL);
+    return file_replace_at(AT_FDCWD, path, text, mode);
 }
 
-int file_rewrite(const char *path, const char *text)
-{
-    struct stat like;
-    bool there = stat(path, &like) == 0;
-    return replace(path, text, there ? like.st_mode & 07777 : 0600, there ? &like : NULL);
-}
-
-int file_make_directories(const char *path, mode_t mode)
+int file_make_directories_at(int directory, const char *path, mode_t mode)
 {
     char part[PATH_MAX];
     snprintf(part, sizeof(part), "%s", path);
     for (char *slash = strchr(part + 1, '/'); slash != NULL; slash = strchr(slash + 1, '/')) {
         *slash = '\0';
-        if (mkdir(part, mode) < 0 && errno != EEXIST)
+        if (mkdirat(directory, part, mode) < 0 && errno != EEXIST)
             return -errno;
         *slash = '/';
     }
-    return mkdir(part, mode) < 0 && errno != EEXIST ? -errno : 0;
+    return mkdirat(directory, part, mode) < 0 && errno != EEXIST ? -errno : 0;
+}
+
+int file_make_directories(const char *path, mode_t mode)
+{
+    return file_make_directories_at(AT_FDCWD, path, mode);
 }
 
 int file_mark(const char *directory, const char *name, const char *text)
@@ -167,17 +187,20 @@ int file_mark(const char *directory, const char *name, const char *text)
     return result;
 }
 
+int file_copy_bytes(int from, int to)
+{
+    ssize_t sent = 1;
+    while (sent > 0 || (sent < 0 && errno == EINTR))
+        sent = sendfile(to, from, NULL, COPY_CHUNK);
+    return sent < 0 ? -errno : 0;
+}
+
 int file_copy(int from, const char *path, mode_t mode)
 {
-    struct stat info;
     int target = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, mode);
     if (target < 0)
         return -errno;
-    int result = fstat(from, &info) < 0 ? -errno : 0;
-    ssize_t sent = 1;
-    for (off_t left = info.st_size; result == 0 && left > 0 && sent > 0; left -= sent)
-        if ((sent = sendfile(target, from, NULL, (size_t)left)) < 0)
-            result = -errno;
+    int result = file_copy_bytes(from, target);
     close(target);
     return result;
 }

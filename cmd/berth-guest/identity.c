@@ -1,10 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 #include "identity.h"
 
+#include "edit.h"
 #include "file.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <limits.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -13,6 +16,11 @@
 
 #define HOSTS_BEGIN "# berth: written at every start; network.generateHosts=false stops that\n"
 #define HOSTS_END   "# berth: end\n"
+
+#define HOSTS    "etc/hosts"
+#define RESOLVER "etc/resolv.conf"
+#define ZONE     "etc/localtime"
+#define NEW_ZONE ZONE ".berth-new"
 
 #define RESOLVER_MARK                                                                              \
     "# berth: written at every start; network.generateResolvConf=false in /etc/wsl.conf\n"
@@ -30,71 +38,100 @@ int identity_set_hostname(const Config *config)
     return sethostname(config->hostname, strlen(config->hostname)) < 0 ? -errno : 0;
 }
 
-int identity_hostname(const Config *config, const Settings *settings)
+int identity_hostname(int root, const Config *config, const Settings *settings)
 {
     if (config->hostname[0] == '\0')
         return 0;
     char line[sizeof(config->hostname) + 1];
     snprintf(line, sizeof(line), "%s\n", config->hostname);
-    return file_replace("/etc/hostname", line, 0644);
+    return edit_set(root, "etc/hostname", line);
 }
 
-/* Cut our block out of @text; returns where it was, or the end. */
-static char *cut_block(char *text)
+/* Where our block is in @file, as @range; one without an end is its first line. False: there is
+ * none. */
+static bool find_block(FILE *file, EditRange *range)
 {
-    char *begin = strstr(text, HOSTS_BEGIN);
-    if (begin == NULL)
-        return text + strlen(text);
-    char *end = strstr(begin, HOSTS_END);
-    char *rest = end != NULL ? end + strlen(HOSTS_END) : begin + strlen(HOSTS_BEGIN);
-    memmove(begin, rest, strlen(rest) + 1);
-    return begin;
+    char *line = NULL;
+    size_t room = 0;
+    ssize_t length;
+    bool found = false;
+    bool ended = false;
+    for (off_t at = 0; !ended && (length = getline(&line, &room, file)) > 0; at += length) {
+        if (!found && strcmp(line, HOSTS_BEGIN) == 0) {
+            *range = (EditRange){at, at + length};
+            found = true;
+        } else if (found && strcmp(line, HOSTS_END) == 0) {
+            range->end = at + length;
+            ended = true;
+        }
+    }
+    free(line);
+    return found;
 }
 
-int identity_hosts(const Config *config, const Settings *settings)
+/* Whether what is at @range of @file is @text. */
+static bool has_block(FILE *file, EditRange range, const char *text)
 {
+    size_t length = strlen(text);
+    char *now = (size_t)(range.end - range.begin) == length ? malloc(length + 1) : NULL;
+    bool same = now != NULL && pread(fileno(file), now, length, range.begin) == (ssize_t)length &&
+                memcmp(now, text, length) == 0;
+    free(now);
+    return same;
+}
+
+static int put_block(int root, const char *text)
+{
+    EditRange range;
+    int fd = edit_open(root, HOSTS);
+    FILE *file = fd >= 0 ? fdopen(fd, "r") : NULL;
+    if (file == NULL)
+        return fd == -ENOENT ? edit_set(root, HOSTS, text) : fd < 0 ? fd : -ENOMEM;
+    bool found = find_block(file, &range);
+    bool same = found && has_block(file, range, text);
+    fclose(file);
+    if (same)
+        return 0;
+    return found ? edit_splice(root, HOSTS, range, text) : edit_append(root, HOSTS, text);
+}
+
+int identity_hosts(int root, const Config *config, const Settings *settings)
+{
+    char *text = NULL;
     if (config->hostname[0] == '\0' || !settings->generate_hosts)
         return 0;
-
-    char *old = file_read("/etc/hosts");
-    if (old == NULL)
-        old = strdup("");
-    char *after = cut_block(old);
-    bool needs_newline = after > old && after[-1] != '\n';
-    char *text = NULL;
     int size = asprintf(&text,
-                        "%.*s%s" HOSTS_BEGIN "127.0.0.1 localhost\n"
-                        "127.0.1.1 %s\n"
-                        "%s%s"
-                        "::1 localhost ip6-localhost ip6-loopback\n" HOSTS_END "%s",
-                        (int)(after - old), old, needs_newline ? "\n" : "", config->hostname,
-                        config->gateway, config->gateway[0] != '\0' ? " host.berth.internal\n" : "",
-                        after);
-    int result = size < 0 ? -ENOMEM : file_replace("/etc/hosts", text, 0644);
-    if (size >= 0)
-        free(text);
-    free(old);
+                        HOSTS_BEGIN "127.0.0.1 localhost\n"
+                                    "127.0.1.1 %s\n"
+                                    "%s%s"
+                                    "::1 localhost ip6-localhost ip6-loopback\n" HOSTS_END,
+                        config->hostname, config->gateway,
+                        config->gateway[0] != '\0' ? " host.berth.internal\n" : "");
+    if (size < 0)
+        return -ENOMEM;
+    int result = put_block(root, text);
+    free(text);
     return result;
 }
 
 /* What an earlier start wrote would keep the distro's own from being used. */
-static int remove_our_resolver(void)
+static int remove_our_resolver(int root)
 {
     char line[sizeof(RESOLVER_MARK)] = "";
-    bool ours = file_read_line("/etc/resolv.conf", line, sizeof(line)) &&
+    bool ours = file_read_line_at(root, RESOLVER, line, sizeof(line)) &&
                 strncmp(line, RESOLVER_MARK, sizeof(RESOLVER_MARK) - 2) == 0;
-    return ours && unlink("/etc/resolv.conf") < 0 ? -errno : 0;
+    return ours && unlinkat(root, RESOLVER, 0) < 0 ? -errno : 0;
 }
 
-int identity_resolver(const Config *config, const Settings *settings)
+int identity_resolver(int root, const Config *config, const Settings *settings)
 {
     if (!settings->generate_resolv_conf)
-        return remove_our_resolver();
+        return remove_our_resolver(root);
     if (config->nameserver[0] == '\0')
         return 0;
     char text[256];
     snprintf(text, sizeof(text), RESOLVER_MARK "# stops that\nnameserver %s\n", config->nameserver);
-    return file_replace("/etc/resolv.conf", text, 0644);
+    return file_replace_at(root, RESOLVER, text, 0644);
 }
 
 /* An Olson name and nothing that leads elsewhere. */
@@ -105,31 +142,40 @@ static bool is_zone(const char *name)
                strlen(name);
 }
 
-int identity_time_zone(const Config *config, const Settings *settings)
+static int set_zone(int root, const char *zone)
 {
-    return settings->follow_zone ? identity_set_zone(config->zone) : 0;
+    char target[PATH_MAX];
+    char now[PATH_MAX];
+    struct stat info;
+    if (!is_zone(zone))
+        return 0;
+    snprintf(target, sizeof(target), "/usr/share/zoneinfo/%s", zone);
+    if (faccessat(root, target + 1, R_OK, 0) < 0)
+        return 0; /* a small image: UTC it is */
+
+    ssize_t size = readlinkat(root, ZONE, now, sizeof(now) - 1);
+    now[size > 0 ? size : 0] = '\0';
+    if (strcmp(now, target) == 0)
+        return 0;
+    unlinkat(root, NEW_ZONE, 0);
+    if (symlinkat(target, root, NEW_ZONE) < 0 || renameat(root, NEW_ZONE, root, ZONE) < 0)
+        return -errno;
+    if (fstatat(root, "etc/timezone", &info, 0) < 0) /* only Debian's family has it */
+        return 0;
+    snprintf(target, sizeof(target), "%s\n", zone);
+    return edit_set(root, "etc/timezone", target);
+}
+
+int identity_time_zone(int root, const Config *config, const Settings *settings)
+{
+    return settings->follow_zone ? set_zone(root, config->zone) : 0;
 }
 
 int identity_set_zone(const char *zone)
 {
-    char target[PATH_MAX];
-    char now[PATH_MAX];
-    if (!is_zone(zone))
-        return 0;
-    snprintf(target, sizeof(target), "/usr/share/zoneinfo/%s", zone);
-    if (access(target, R_OK) < 0)
-        return 0; /* a small image: UTC it is */
-
-    ssize_t size = readlink("/etc/localtime", now, sizeof(now) - 1);
-    now[size > 0 ? size : 0] = '\0';
-    if (strcmp(now, target) == 0)
-        return 0;
-    unlink("/etc/localtime.berth-new");
-    if (symlink(target, "/etc/localtime.berth-new") < 0 ||
-        rename("/etc/localtime.berth-new", "/etc/localtime") < 0)
-        return -errno;
-    if (access("/etc/timezone", F_OK) < 0) /* only Debian's family has it */
-        return 0;
-    snprintf(target, sizeof(target), "%s\n", zone);
-    return file_replace("/etc/timezone", target, 0644);
+    int root = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
+    int result = root < 0 ? -errno : set_zone(root, zone);
+    if (root >= 0)
+        close(root);
+    return result;
 }

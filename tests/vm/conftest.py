@@ -5,6 +5,7 @@ since nothing of it may need more on the host. BERTH_TEST_TRIXIE may name a mini
 """
 import os
 import shlex
+import sqlite3
 import subprocess
 import tarfile
 
@@ -12,6 +13,7 @@ import odd_archive
 import pytest
 from host import Host
 
+DEBUGFS = "/usr/sbin/debugfs"
 ODD = "srv/odd/"  # in debian: what odd_archive has
 
 
@@ -24,6 +26,29 @@ def required(name):
     if not value:
         pytest.skip(f"{name} is not set: run tests/run")
     return value
+
+
+def put(host, name, path, text, mode=0o100644):
+    """Write a file into the stopped distro @name, whose directory is there."""
+    disk = host.info(name)["disk"]
+    source = host.root / "put"
+    source.write_text(text)
+    requests = f"rm {path}\nwrite {source} {path}\nsif {path} mode 0{mode:o}\n"
+    subprocess.run([DEBUGFS, "-w", "-f", "-", disk], input=requests, check=True, text=True, capture_output=True)
+
+
+def link(host, name, path, target):
+    """The same for a symbolic link."""
+    subprocess.run([DEBUGFS, "-w", "-R", f"symlink {path} {target}", host.info(name)["disk"]],
+                   check=True, capture_output=True)
+
+
+def set_row(host, name, **columns):
+    """Change the row of @name: what only another user, or an earlier berth, would have written."""
+    with sqlite3.connect(host.root / "data/berth/registry.db") as registry:
+        for column, value in columns.items():
+            registry.execute(f"UPDATE distro SET {column} = ? WHERE name = ?", (value, name))
+    registry.close()
 
 
 class Machine:

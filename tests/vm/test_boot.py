@@ -2,40 +2,14 @@
 import io
 import os
 import signal
-import sqlite3
 import subprocess
 import tarfile
 import time
 
 import pytest
 
-from conftest import required
+from conftest import link, put, required, set_row
 from host import eventually
-
-DEBUGFS = "/usr/sbin/debugfs"
-
-
-def put(host, name, path, text, mode=0o100644):
-    """Write a file into the stopped distro @name, whose directory is there."""
-    disk = host.info(name)["disk"]
-    source = host.root / "put"
-    source.write_text(text)
-    requests = f"rm {path}\nwrite {source} {path}\nsif {path} mode 0{mode:o}\n"
-    subprocess.run([DEBUGFS, "-w", "-f", "-", disk], input=requests, check=True, text=True, capture_output=True)
-
-
-def link(host, name, path, target):
-    """The same for a symbolic link."""
-    subprocess.run([DEBUGFS, "-w", "-R", f"symlink {path} {target}", host.info(name)["disk"]],
-                   check=True, capture_output=True)
-
-
-def set_row(host, name, **columns):
-    """Change the row of @name: what only another user, or an earlier berth, would have written."""
-    with sqlite3.connect(host.root / "data/berth/registry.db") as registry:
-        for column, value in columns.items():
-            registry.execute(f"UPDATE distro SET {column} = ? WHERE name = ?", (value, name))
-    registry.close()
 
 
 def console(host, name, script, **options):

@@ -1,0 +1,84 @@
+"""The distro's own files that berth changes at a start: nothing of them is lost, and they stay what they are."""
+import hashlib
+
+import pytest
+
+from conftest import link, put, required, set_row
+
+MIB = 1 << 20
+
+
+@pytest.fixture(autouse=True, scope="module")
+def proven(host, busybox):
+    """The accelerator: its notice belongs to the first start of all."""
+    host.run(busybox, "true")
+
+
+def lines_of(size, line):
+    """At least @size bytes of lines that differ."""
+    return "".join(line % i for i in range(size // len(line % 0) + 1))
+
+
+def as_root(host, name, script):
+    return host("run", "-d", name, "-u", "root", "--", "sh", "-c", script).stdout
+
+
+def test_large_hosts_file_is_kept(host, scratch):
+    """As block lists are."""
+    blocked = lines_of(3 * MIB, "0.0.0.0 ads%d.example.net\n")
+    put(host, scratch, "/etc/hosts", blocked + "10.1.2.3 last")
+    for start in range(2):
+        result = host.run(scratch, "cat", "/etc/hosts")
+        assert result.stderr == ""
+        assert result.stdout.startswith(blocked + "10.1.2.3 last\n# berth: ")
+        assert result.stdout.count(" scratch\n") == 1
+        host("terminate", scratch)
+
+
+def test_large_account_files_are_kept(host, scratch):
+    set_row(host, scratch, account="alice", account_uid=4242)
+    passwd = "root:x:0:0::/root:/bin/sh\n" + lines_of(3 * MIB, "s%06d:x:5:5::/:/bin/false\n")
+    group = "root:x:0:\n" + lines_of(3 * MIB, "g%06d:x:5:\n") + "wheel:x:10:root\n"
+    shadow = "root:!:1::::::\n" + lines_of(3 * MIB, "s%06d:!:1::::::\n")
+    for name, text in {"passwd": passwd, "group": group, "shadow": shadow}.items():
+        put(host, scratch, f"/etc/{name}", text)
+    assert host.run(scratch, "id", "-un").stdout == "alice\n"
+    wanted = {"passwd": passwd + "alice:x:4242:4242::/home/alice:/bin/sh\n",
+              "group": group.replace("wheel:x:10:root", "wheel:x:10:root,alice") + "alice:x:4242:\n"}
+    for name, text in wanted.items():
+        digest = as_root(host, scratch, f"sha256sum </etc/{name}").split()[0]
+        assert digest == hashlib.sha256(text.encode()).hexdigest(), name
+    assert as_root(host, scratch, "wc -l </etc/shadow; tail -n 1 /etc/shadow | cut -d: -f1,2") == (
+        f"{shadow.count(chr(10)) + 1}\nalice:!\n")
+
+
+def test_hosts_file_stays_a_link_of_its_mode(host, scratch):
+    host.run(scratch, "sh", "-c", "mkdir /etc/site; echo 1.2.3.4 mine >/etc/site/hosts; chmod 600 /etc/site/hosts; "
+             "chown 7:8 /etc/site/hosts; ln -sf site/hosts /etc/hosts; sync")
+    host("terminate", scratch)
+    told = host.run(scratch, "sh", "-c", "readlink /etc/hosts; stat -c '%a %u:%g' /etc/site/hosts; head -n 2 /etc/hosts; "
+                    "ls /etc /etc/site | grep -c berth-new; true")
+    lines = told.stdout.splitlines()
+    assert lines[:3] == ["site/hosts", "600 7:8", "1.2.3.4 mine"] and lines[3].startswith("# berth: ") and lines[4] == "0"
+
+
+def test_hosts_file_that_leads_nowhere_is_left_alone(host, scratch):
+    host.run(scratch, "sh", "-c", "ln -sf /run/later/hosts /etc/hosts; sync")
+    host("terminate", scratch)
+    result = host.run(scratch, "readlink", "/etc/hosts")
+    assert result.stdout == "/run/later/hosts\n"
+    assert result.stderr.startswith("berth: identity: /etc/hosts: ") and result.stderr.count("\n") == 1
+
+
+def test_account_in_an_image_without_account_files(host, scratch):
+    """An image made from scratch: its files become as a distro has them."""
+    host.run(scratch, "sh", "-c", "rm -f /etc/passwd /etc/group /etc/shadow /etc/gshadow; sync")
+    host("terminate", scratch)
+    set_row(host, scratch, account="alice", account_uid=4242)
+    result = host.run(scratch, "cat", "/etc/passwd", "/etc/group")
+    assert result.stderr == ""
+    assert result.stdout == ("root:!:0:0:root:/root:/bin/ash\nalice:!:4242:4242::/home/alice:/bin/ash\n"
+                             "root:x:0:\nalice:x:4242:\n")
+    assert as_root(host, scratch, "stat -c '%a %u:%g' /etc/passwd /etc/group; ls /etc/shadow 2>&1 | wc -l") == (
+        "644 0:0\n644 0:0\n1\n")
+    assert host.run(scratch, "id", "-un").stdout == "alice\n"
