@@ -5,7 +5,8 @@
  * The control socket (unix, stream) carries the frames of wire/wire.h. On stream 0 the client sends
  * one request at a time and gets one answer; a session uses stream 1 with the types of the agent,
  * which the keeper passes on under another stream number. A connection is one client's; closing it
- * hangs its session up.
+ * hangs its session up. It has one request or one session at a time: the keeper closes the
+ * connection of a client that begins another one before the end of the first.
  *
  *     client                          keeper
  *     CONTROL_WAIT                    CONTROL_DONE when the guest is up
@@ -113,7 +114,8 @@ bool berth_control_stop(int fd, BerthStopHow how, guint grace_sec, GError **erro
 
 /* Make the disk of a guest that is up @size bytes large; returns when its file system has followed.
  * Errors: BERTH_ERROR_NOT_RUNNING, "instance.stopped"; BERTH_ERROR_FAILED, "qmp.command"; once the
- * disk has the size, BERTH_ERROR_GUEST, "resize.guest". */
+ * disk has the size, BERTH_ERROR_GUEST, "resize.guest"; BERTH_ERROR_BUSY, "resize.busy", while
+ * another client's has not ended. */
 bool berth_control_grow(int fd, guint64 size, GError **error);
 
 /* The ports of the host that the guest may reach by the registry, from now on (model/access.h).

@@ -17,27 +17,31 @@
 #define FINISH_DRAIN_MSEC 1000u
 #define NOTICE_MAX        4096u /* bytes of a line */
 
-typedef enum {
-    CLIENT_IDLE,
-    CLIENT_WAITING,
-    CLIENT_OPENING,
-    CLIENT_IN_SESSION,
-    CLIENT_STOPPING,
-    CLIENT_GROWING,
-    CLIENT_WATCHING
-} ClientState;
+typedef enum { NOT_ASKED, ASKED_WAIT, ASKED_STOP, ASKED_GROW, ASKED_WATCH } Asked;
 
+typedef enum {
+    NO_SESSION,
+    EARLY_SESSION, /* kept until the guest can take it */
+    GUEST_SESSION, /* the guest was asked for it: in BerthServer.sessions by its stream */
+} SessionState;
+
+/* A client has a session or a request that is not answered yet or neither, never both: each has its
+ * own member, and what would begin a second one is refused (is_busy). */
 typedef struct {
     BerthServer *server;
     BerthLink *link;
-    ClientState state;
-    guint32 stream;                   /* of the session in the guest; 0 before it has one */
-    guint32 local;                    /* the client's own number for it */
-    bool opened;                      /* the guest has begun the session */
-    bool bare;                        /* it waits for nothing of the distro */
-    bool tty;                         /* it has a terminal */
-    WireCredit credit[WIRE_CHANNELS]; /* what the guest may still send */
-    WireBuffer early;                 /* the session's frames from before the guest was up */
+    Asked asked;
+    SessionState session;
+    guint32 stream;                      /* of GUEST_SESSION in the guest */
+    guint32 local;                       /* the client's own number for it */
+    bool opened;                         /* the guest has begun the session */
+    bool bare;                           /* it waits for nothing of the distro */
+    bool tty;                            /* it has a terminal */
+    bool more;                           /* OPEN goes on */
+    guint32 open_size;                   /* bytes of it so far */
+    WireCredit to_guest;                 /* what the client may still send */
+    WireCredit to_client[WIRE_CHANNELS]; /* what the guest may still send */
+    WireBuffer early;                    /* the frames of EARLY_SESSION */
 } Client;
 
 struct BerthServer {
@@ -49,6 +53,7 @@ struct BerthServer {
     GHashTable *sessions; /* stream -> Client*, borrowed */
     bool ready;           /* for bare sessions */
     bool up;              /* for all */
+    bool growing;         /* whether or not the client that asked is still there */
 };
 
 static void client_free(gpointer data)
@@ -63,58 +68,63 @@ static void client_free(gpointer data)
 static void drop_client(Client *client)
 {
     BerthServer *server = client->server;
-    if (client->state == CLIENT_IN_SESSION) {
+    if (client->session == GUEST_SESSION) {
         g_hash_table_remove(server->sessions, GUINT_TO_POINTER(client->stream));
         server->ops->hang_up(client->stream, server->user_data);
     }
     g_ptr_array_remove_fast(server->clients, client);
 }
 
+static bool is_busy(const Client *client)
+{
+    return client->asked != NOT_ASKED || client->session != NO_SESSION;
+}
+
 static void answer_done(Client *client)
 {
-    client->state = CLIENT_IDLE;
+    client->asked = NOT_ASKED;
     wire_frame_put(berth_link_output(client->link), (WireType)CONTROL_DONE, 0, 0, NULL, 0);
     berth_link_flush(client->link);
 }
 
+/* The end of the client's request, or of its session: each client has one of them at most. */
 static void answer_error(Client *client, const GError *error)
 {
-    client->state = CLIENT_IDLE;
+    client->asked = NOT_ASKED;
     berth_control_put_error(berth_link_output(client->link), error);
     berth_link_flush(client->link);
 }
 
 /* --- sessions ------------------------------------------------------------------------------- */
 
+static void end_session(Client *client)
+{
+    if (client->session == GUEST_SESSION)
+        g_hash_table_remove(client->server->sessions, GUINT_TO_POINTER(client->stream));
+    client->session = NO_SESSION;
+    wire_buffer_consume(&client->early, wire_buffer_size(&client->early));
+}
+
+/* The guest is asked for the session, and gets what its client has sent so far. */
 static void start_session(Client *client)
 {
     BerthServer *server = client->server;
-    client->state = CLIENT_IN_SESSION;
-    client->opened = false;
+    client->session = GUEST_SESSION;
     client->stream = server->ops->new_stream(server->user_data);
-    for (guint i = 0; i < WIRE_CHANNELS; i++)
-        client->credit[i] = (WireCredit)WIRE_CREDIT_INIT;
     g_hash_table_insert(server->sessions, GUINT_TO_POINTER(client->stream), client);
 
     WireFrame frame;
-    while (wire_frame_peek(&client->early, &frame) == 1) {
+    while (client->session == GUEST_SESSION && wire_frame_peek(&client->early, &frame) == 1) {
         server->ops->send(&frame, client->stream, server->user_data);
         wire_buffer_consume(&client->early, WIRE_HEADER_SIZE + frame.size);
     }
-}
-
-static void end_session(Client *client)
-{
-    g_hash_table_remove(client->server->sessions, GUINT_TO_POINTER(client->stream));
-    client->state = CLIENT_IDLE;
-    client->stream = 0;
 }
 
 static bool keep_early(Client *client, const WireFrame *frame)
 {
     wire_frame_put(&client->early, frame->type, frame->channel, frame->stream, frame->payload,
                    frame->size);
-    return wire_buffer_size(&client->early) <= CLIENT_EARLY_MAX;
+    return !client->early.failed && wire_buffer_size(&client->early) <= CLIENT_EARLY_MAX;
 }
 
 static guint32 open_flags(const WireFrame *frame)
@@ -129,34 +139,77 @@ static bool can_start(const Client *client)
     return client->bare ? client->server->ready : client->server->up;
 }
 
-static bool note_credit(Client *client, const WireFrame *frame)
+static bool open_session(Client *client, const WireFrame *frame)
+{
+    if (is_busy(client))
+        return false;
+    client->session = EARLY_SESSION;
+    client->local = frame->stream;
+    client->opened = false;
+    client->bare = (open_flags(frame) & WIRE_OPEN_BARE) != 0;
+    client->tty = (open_flags(frame) & WIRE_OPEN_TTY) != 0;
+    client->more = (open_flags(frame) & WIRE_OPEN_MORE) != 0;
+    client->open_size = frame->size;
+    client->to_guest = (WireCredit)WIRE_CREDIT_INIT;
+    for (guint i = 0; i < WIRE_CHANNELS; i++)
+        client->to_client[i] = (WireCredit)WIRE_CREDIT_INIT;
+    if (!keep_early(client, frame))
+        return false;
+    if (can_start(client))
+        start_session(client);
+    return true;
+}
+
+/* Grant @credit what the CREDIT @frame gives. */
+static bool note_credit(WireCredit *credit, const WireFrame *frame)
 {
     WireReader reader;
     wire_reader_init(&reader, frame);
     guint32 bytes = wire_get_u32(&reader);
-    return wire_reader_done(&reader) && wire_credit_grant(&client->credit[frame->channel], bytes);
+    return wire_reader_done(&reader) && wire_credit_grant(credit, bytes);
+}
+
+static bool take_more(Client *client, const WireFrame *frame)
+{
+    client->open_size += frame->size;
+    bool wanted = client->more && client->open_size <= WIRE_OPEN_MAX;
+    client->more = frame->size == WIRE_PAYLOAD_MAX;
+    return wanted;
+}
+
+/* Whether a client may send this within a session. The guest looks closer. */
+static bool may_send(Client *client, const WireFrame *frame)
+{
+    if (client->more && frame->type != WIRE_MORE && frame->type != WIRE_CLOSE)
+        return false;
+    switch ((guint)frame->type) {
+    case WIRE_DATA:
+        return wire_credit_spend(&client->to_guest, frame->size);
+    case WIRE_CREDIT:
+        return note_credit(&client->to_client[frame->channel], frame);
+    case WIRE_MORE:
+        return take_more(client, frame);
+    case WIRE_SIGNAL:
+    case WIRE_RESIZE:
+    case WIRE_CLOSE:
+    case WIRE_EOF:
+        return true;
+    default:
+        return false;
+    }
 }
 
 static bool take_session_frame(Client *client, const WireFrame *frame)
 {
     BerthServer *server = client->server;
-    if (client->state == CLIENT_IDLE && frame->type == WIRE_OPEN) {
-        client->state = CLIENT_OPENING;
-        client->local = frame->stream;
-        client->bare = (open_flags(frame) & WIRE_OPEN_BARE) != 0;
-        client->tty = (open_flags(frame) & WIRE_OPEN_TTY) != 0;
-        if (!keep_early(client, frame))
-            return false;
-        if (can_start(client))
-            start_session(client);
-        return true;
-    }
-    if (client->state == CLIENT_OPENING)
-        return keep_early(client, frame);
-    if (client->state != CLIENT_IN_SESSION)
+    if (frame->type == WIRE_OPEN)
+        return open_session(client, frame);
+    if (client->session == NO_SESSION)
         return true; /* it has ended; the client may not know yet */
-    if (frame->type == WIRE_CREDIT && !note_credit(client, frame))
+    if (frame->stream != client->local || !may_send(client, frame))
         return false;
+    if (client->session == EARLY_SESSION)
+        return keep_early(client, frame);
     server->ops->send(frame, client->stream, server->user_data);
     return true;
 }
@@ -168,7 +221,9 @@ bool berth_server_deliver(BerthServer *server, const WireFrame *frame)
         return true; /* its client has gone */
 
     bool excess = frame->type == WIRE_DATA &&
-                  !wire_credit_spend(&client->credit[frame->channel], frame->size);
+                  !wire_credit_spend(&client->to_client[frame->channel], frame->size);
+    if (frame->type == WIRE_CREDIT && frame->channel == WIRE_STDIN)
+        note_credit(&client->to_guest, frame); /* the client hears of a lie, and says so */
     if (excess || berth_link_pending(client->link) > CLIENT_BACKLOG_MAX) {
         g_autoptr(GError) error = NULL;
         berth_error_set(&error, BERTH_ERROR_PROTOCOL, "session.flood", NULL,
@@ -190,7 +245,7 @@ bool berth_server_deliver(BerthServer *server, const WireFrame *frame)
 
 static bool take_wait(Client *client, const WireFrame *frame)
 {
-    client->state = CLIENT_WAITING;
+    client->asked = ASKED_WAIT;
     if (client->server->up)
         answer_done(client);
     return true;
@@ -217,7 +272,7 @@ static bool take_ports(Client *client, const WireFrame *frame)
 
 static bool take_watch(Client *client, const WireFrame *frame)
 {
-    client->state = CLIENT_WATCHING;
+    client->asked = ASKED_WATCH;
     return take_ports(client, frame);
 }
 
@@ -257,7 +312,7 @@ static bool take_stop(Client *client, const WireFrame *frame)
     guint32 grace_sec = wire_get_u32(&reader);
     if (!wire_reader_done(&reader) || how > BERTH_STOP_FORCE)
         return false;
-    client->state = CLIENT_STOPPING;
+    client->asked = ASKED_STOP;
     server->ops->stop((BerthStopHow)how, grace_sec, server->user_data);
     return true;
 }
@@ -270,10 +325,15 @@ static bool take_grow(Client *client, const WireFrame *frame)
     guint64 size = wire_get_u64(&reader);
     if (!wire_reader_done(&reader))
         return false;
-    for (guint i = 0; i < server->clients->len; i++)
-        if (((const Client *)g_ptr_array_index(server->clients, i))->state == CLIENT_GROWING)
-            return false; /* a claim keeps `berth` from asking twice */
-    client->state = CLIENT_GROWING;
+    if (server->growing) {
+        g_autoptr(GError) error = NULL;
+        berth_error_set(&error, BERTH_ERROR_BUSY, "resize.busy", NULL,
+                        "the disk is already being made larger");
+        answer_error(client, error);
+        return true;
+    }
+    client->asked = ASKED_GROW;
+    server->growing = true;
     server->ops->grow(size, server->user_data);
     return true;
 }
@@ -315,24 +375,32 @@ static bool take_host_port(Client *client, const WireFrame *frame)
 
 static const struct {
     ControlType type;
+    bool has_fields; /* which take checks */
     bool (*take)(Client *client, const WireFrame *frame);
 } requests[] = {
-    {CONTROL_WAIT, take_wait},        {CONTROL_STATUS, take_status},
-    {CONTROL_PORTS, take_ports},      {CONTROL_STOP, take_stop},
-    {CONTROL_GROW, take_grow},        {CONTROL_BOOT, take_boot},
-    {CONTROL_WATCH, take_watch},      {CONTROL_FORWARD, take_forward},
-    {CONTROL_REACH, take_host_ports}, {CONTROL_REACH_ONE, take_host_port},
+    {CONTROL_WAIT, false, take_wait},       {CONTROL_STATUS, false, take_status},
+    {CONTROL_PORTS, false, take_ports},     {CONTROL_STOP, true, take_stop},
+    {CONTROL_GROW, true, take_grow},        {CONTROL_BOOT, false, take_boot},
+    {CONTROL_WATCH, false, take_watch},     {CONTROL_FORWARD, true, take_forward},
+    {CONTROL_REACH, true, take_host_ports}, {CONTROL_REACH_ONE, true, take_host_port},
 };
 
-static bool on_frame(BerthLink *link, const WireFrame *frame, gpointer user_data)
+/* A client that asks and does not read the answers is refused, too. */
+static bool take_request(Client *client, const WireFrame *frame)
 {
-    Client *client = user_data;
-    if (frame->stream != 0)
-        return take_session_frame(client, frame);
+    if (is_busy(client) || berth_link_pending(client->link) > CLIENT_BACKLOG_MAX)
+        return false;
     for (gsize i = 0; i < G_N_ELEMENTS(requests); i++)
         if (requests[i].type == frame->type)
-            return requests[i].take(client, frame);
+            return (requests[i].has_fields || frame->size == 0) && requests[i].take(client, frame);
     return false;
+}
+
+/* False refuses the client: its connection is closed, and its session hung up. */
+static bool on_frame(BerthLink *link, const WireFrame *frame, gpointer user_data)
+{
+    return frame->stream != 0 ? take_session_frame(user_data, frame)
+                              : take_request(user_data, frame);
 }
 
 static void on_closed(BerthLink *link, const GError *error, gpointer user_data)
@@ -388,18 +456,19 @@ static void answer_waiting(BerthServer *server)
 {
     for (guint i = 0; i < server->clients->len; i++) {
         Client *client = g_ptr_array_index(server->clients, i);
-        if (client->state == CLIENT_WAITING && server->up)
+        if (client->asked == ASKED_WAIT && server->up)
             answer_done(client);
-        else if (client->state == CLIENT_OPENING && can_start(client))
+        else if (client->session == EARLY_SESSION && can_start(client))
             start_session(client);
     }
 }
 
 void berth_server_grown(BerthServer *server, const GError *error)
 {
+    server->growing = false;
     for (guint i = 0; i < server->clients->len; i++) {
         Client *client = g_ptr_array_index(server->clients, i);
-        if (client->state != CLIENT_GROWING)
+        if (client->asked != ASKED_GROW)
             continue;
         if (error == NULL)
             answer_done(client);
@@ -422,13 +491,14 @@ void berth_server_set_ready(BerthServer *server)
 
 void berth_server_fail(BerthServer *server, const GError *error, bool keep_waiting)
 {
+    server->growing = false;
     for (guint i = 0; i < server->clients->len; i++) {
         Client *client = g_ptr_array_index(server->clients, i);
-        bool waits = client->state == CLIENT_WAITING || client->state == CLIENT_OPENING;
-        if (client->state == CLIENT_IN_SESSION)
-            end_session(client);
-        else if (client->state != CLIENT_GROWING && (!waits || keep_waiting))
+        bool waits = client->asked == ASKED_WAIT || client->session == EARLY_SESSION;
+        bool lost = client->asked == ASKED_GROW || client->session == GUEST_SESSION;
+        if (!lost && (!waits || keep_waiting))
             continue;
+        end_session(client);
         answer_error(client, error);
     }
 }
@@ -437,11 +507,11 @@ void berth_server_release(BerthServer *server, const GError *error, bool asked)
 {
     for (guint i = 0; i < server->clients->len; i++) {
         Client *client = g_ptr_array_index(server->clients, i);
-        bool unopened = asked && client->state == CLIENT_IN_SESSION && !client->opened;
-        if (unopened)
-            end_session(client);
-        if (unopened || client->state == CLIENT_OPENING)
-            answer_error(client, error);
+        bool unopened = asked && client->session == GUEST_SESSION && !client->opened;
+        if (!unopened && client->session != EARLY_SESSION)
+            continue;
+        end_session(client);
+        answer_error(client, error);
     }
 }
 
@@ -450,7 +520,7 @@ void berth_server_finish(BerthServer *server, const GError *error)
     berth_server_fail(server, error, false);
     for (guint i = 0; i < server->clients->len; i++) {
         Client *client = g_ptr_array_index(server->clients, i);
-        if (client->state == CLIENT_STOPPING || client->state == CLIENT_WATCHING)
+        if (client->asked == ASKED_STOP || client->asked == ASKED_WATCH)
             answer_done(client);
         berth_link_drain(client->link, FINISH_DRAIN_MSEC);
     }
@@ -459,7 +529,7 @@ void berth_server_finish(BerthServer *server, const GError *error)
 /* One that does not read does without. */
 static bool takes_notices(const Client *client)
 {
-    return client->state == CLIENT_IN_SESSION && client->opened && client->tty &&
+    return client->session == GUEST_SESSION && client->opened && client->tty &&
            berth_link_pending(client->link) < CLIENT_BACKLOG_MAX / 2;
 }
 
@@ -482,7 +552,7 @@ void berth_server_ports_changed(BerthServer *server, const GPtrArray *forwards)
 {
     for (guint i = server->clients->len; i > 0; i--) {
         Client *client = g_ptr_array_index(server->clients, i - 1);
-        if (client->state != CLIENT_WATCHING)
+        if (client->asked != ASKED_WATCH)
             continue;
         if (berth_link_pending(client->link) > CLIENT_BACKLOG_MAX) {
             drop_client(client);

@@ -7,7 +7,9 @@
  * instance gives it what it needs to ask (BerthServerOps) and tells it what happened.
  *
  * Guards the keeper's memory: a guest that sends more than a client gave credit for, or floods a
- * client that does not read, loses that session.
+ * client that does not read, loses that session. A client that breaks the protocol of
+ * control.h, sends more than the guest gave credit for, or asks without reading the answers is
+ * disconnected.
  *
  * On the thread-default GMainContext.
  */

@@ -1,0 +1,353 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Clients that do not keep to the protocol of instance/control.h: out of order, twice, half, while
+ * another request is pending. Each is refused, and no other client notices.
+ */
+#include "../lib/control_fixture.h"
+
+#include <errno.h>
+
+static guint32 guest_stream; /* of the session that was opened last */
+static int to_guest;         /* frames of sessions but for OPEN */
+static int opens;
+
+/* Begins each session, and is silent then. */
+static void silent_guest(BerthServer *server, const WireFrame *frame, guint32 stream)
+{
+    static const guint8 opened[9] = {1}; /* a pid, and no warning */
+    if (frame->type != WIRE_OPEN) {
+        g_atomic_int_inc(&to_guest);
+        return;
+    }
+    g_atomic_int_inc(&opens);
+    guest_stream = stream;
+    say(server, WIRE_OPENED, 0, stream, opened, sizeof(opened));
+}
+
+static gboolean speak(gpointer data)
+{
+    Fixture *fixture = data;
+    say(fixture->server, WIRE_DATA, WIRE_STDOUT, guest_stream, "hello", 5);
+    return G_SOURCE_REMOVE;
+}
+
+static gboolean end_session(gpointer data)
+{
+    Fixture *fixture = data;
+    say(fixture->server, WIRE_EXIT, 0, guest_stream, "\0\3", 2);
+    return G_SOURCE_REMOVE;
+}
+
+static gboolean end_grow(gpointer data)
+{
+    Fixture *fixture = data;
+    berth_server_grown(fixture->server, NULL);
+    return G_SOURCE_REMOVE;
+}
+
+static void send_frame(int fd, guint type, guint32 stream, const void *payload, gsize size)
+{
+    WireBuffer buffer = {0};
+    wire_frame_put(&buffer, (WireType)type, 0, stream, payload, size);
+    g_assert_cmpint(berth_fd_write_all(fd, wire_buffer_head(&buffer), wire_buffer_size(&buffer)),
+                    ==, 0);
+    wire_buffer_clear(&buffer);
+}
+
+static void expect(int fd, guint type)
+{
+    g_auto(BerthChannel) channel = {.fd = fd};
+    g_autoptr(GError) error = NULL;
+    WireFrame frame;
+    g_assert_true(berth_channel_receive(&channel, &frame, &error));
+    g_assert_no_error(error);
+    g_assert_cmpuint(frame.type, ==, type);
+    g_assert_cmpuint(wire_buffer_size(&channel.input), ==, WIRE_HEADER_SIZE + frame.size);
+}
+
+static void expect_refused(int fd)
+{
+    char bytes[65536];
+    ssize_t size;
+    while ((size = recv(fd, bytes, sizeof(bytes), 0)) > 0)
+        continue;
+    g_assert_true(size == 0 || errno == ECONNRESET);
+}
+
+/* The server has done all that was asked of it before. */
+static void settle(Fixture *fixture)
+{
+    berth_autofd int fd = client(fixture);
+    g_autoptr(GError) error = NULL;
+    g_autoptr(BerthInstanceStatus) is = berth_control_status(fd, &error);
+    g_assert_no_error(error);
+}
+
+/* Call @func in the server's thread, and wait for it. */
+static void call(Fixture *fixture, GSourceFunc func)
+{
+    g_main_context_invoke(fixture->context, func, fixture);
+    settle(fixture);
+}
+
+static int session_of(Fixture *fixture)
+{
+    int fd = client(fixture);
+    send_frame(fd, WIRE_OPEN, 1, "\0\0\0\0", 4);
+    expect(fd, WIRE_OPENED);
+    return fd;
+}
+
+static const struct {
+    guint type;
+    const char *payload;
+    gsize size;
+} requests[] = {
+    {CONTROL_WAIT, "", 0},
+    {CONTROL_STATUS, "", 0},
+    {CONTROL_PORTS, "", 0},
+    {CONTROL_STOP, "\1\7\0\0\0", 5},
+    {CONTROL_GROW, "\0\0\0\1\0\0\0\0", 8},
+    {CONTROL_BOOT, "", 0},
+    {CONTROL_WATCH, "", 0},
+    {CONTROL_FORWARD,
+     "\1\2\0\0\0"
+     "80",
+     8},
+    {CONTROL_REACH, "\0\0\0\0", 5},
+    {CONTROL_REACH_ONE, "\x38\x0c", 2},
+};
+
+/* The guest's next frame finds no session of this client, and none that is freed. */
+static void test_request_in_a_session(void)
+{
+    for (gsize i = 0; i < G_N_ELEMENTS(requests); i++) {
+        Fixture fixture = {.up = true, .guest = silent_guest};
+        start(&fixture);
+        berth_autofd int fd = session_of(&fixture);
+        send_frame(fd, requests[i].type, 0, requests[i].payload, requests[i].size);
+        expect_refused(fd);
+        settle(&fixture);
+        g_assert_cmpint(g_atomic_int_get(&fixture.hung_up), ==, 1);
+        call(&fixture, speak);
+        g_assert_cmpint(fixture.stops, ==, 0);
+        finish(&fixture);
+    }
+}
+
+static void test_request_while_another_is_pending(void)
+{
+    for (gsize i = 0; i < G_N_ELEMENTS(requests); i++) {
+        Fixture fixture = {0};
+        start(&fixture);
+        berth_autofd int fd = client(&fixture);
+        send_frame(fd, CONTROL_WAIT, 0, NULL, 0);
+        send_frame(fd, requests[i].type, 0, requests[i].payload, requests[i].size);
+        expect_refused(fd);
+        settle(&fixture);
+        g_assert_cmpint(fixture.stops, ==, 0);
+        finish(&fixture);
+    }
+}
+
+static void test_session_while_a_request_is_pending(void)
+{
+    Fixture fixture = {.guest = silent_guest};
+    start(&fixture);
+    berth_autofd int fd = client(&fixture);
+    send_frame(fd, CONTROL_WAIT, 0, NULL, 0);
+    send_frame(fd, WIRE_OPEN, 1, "\0\0\0\0", 4);
+    expect_refused(fd);
+    call(&fixture, come_up);
+    finish(&fixture);
+}
+
+/* A request that has no fields, with one; each other one, cut short. */
+static void test_half_requests(void)
+{
+    for (gsize i = 0; i < G_N_ELEMENTS(requests); i++) {
+        Fixture fixture = {.up = true};
+        start(&fixture);
+        berth_autofd int fd = client(&fixture);
+        gsize size = requests[i].size == 0 ? 1 : requests[i].size - 1;
+        send_frame(fd, requests[i].type, 0, "\1\1\1\1\1\1\1\1", size);
+        expect_refused(fd);
+        settle(&fixture);
+        g_assert_cmpint(fixture.stops, ==, 0);
+        finish(&fixture);
+    }
+}
+
+/* What only the guest says, what nobody says, a second OPEN, and frames of another stream. */
+static void test_frames_that_are_not_of_the_session(void)
+{
+    static const struct {
+        guint type;
+        guint32 stream;
+    } frames[] = {
+        {WIRE_OPEN, 1},   {WIRE_CONNECT, 1}, {WIRE_OPENED, 1}, {WIRE_EXIT, 1},
+        {WIRE_FAILED, 1}, {WIRE_CONFIG, 1},  {WIRE_POWER, 1},  {200, 1},
+        {WIRE_OPEN, 2},   {WIRE_DATA, 2},    {WIRE_CLOSE, 2},
+    };
+    for (gsize i = 0; i < G_N_ELEMENTS(frames); i++)
+        for (int early = 0; early < 2; early++) {
+            Fixture fixture = {.up = early == 0, .guest = silent_guest};
+            start(&fixture);
+            to_guest = opens = 0;
+            berth_autofd int fd = client(&fixture);
+            send_frame(fd, WIRE_OPEN, 1, "\0\0\0\0", 4);
+            send_frame(fd, frames[i].type, frames[i].stream, "\0\0\0\0", 4);
+            expect_refused(fd);
+            call(&fixture, come_up);
+            g_assert_cmpint(g_atomic_int_get(&to_guest), ==, 0);
+            g_assert_cmpint(g_atomic_int_get(&opens), ==, early == 0);
+            finish(&fixture);
+        }
+}
+
+/* MORE without OPEN's promise, after its end, without an end, and something else between them. */
+static void test_open_in_several_frames(void)
+{
+    static const char begins[] = "\0\1\0\0"; /* WIRE_OPEN_MORE */
+    static const char payload[WIRE_PAYLOAD_MAX];
+    static const struct {
+        const char *flags;
+        guint type;
+        guint whole; /* MORE frames before that one */
+        bool end;    /* and a short one */
+        bool refused;
+    } rows[] = {
+        {begins, WIRE_DATA, 2, true, false},     {begins, WIRE_DATA, 2, false, true},
+        {begins, WIRE_CLOSE, 2, false, false},   {begins, WIRE_MORE, 1, true, true},
+        {"\0\0\0\0", WIRE_MORE, 0, false, true}, {begins, WIRE_MORE, 127, false, true},
+    };
+    for (gsize i = 0; i < G_N_ELEMENTS(rows); i++)
+        for (int early = 0; early < 2; early++) {
+            Fixture fixture = {.up = early == 0, .guest = silent_guest};
+            start(&fixture);
+            berth_autofd int fd = client(&fixture);
+            send_frame(fd, WIRE_OPEN, 1, rows[i].flags, 4);
+            for (guint j = 0; j < rows[i].whole; j++)
+                send_frame(fd, WIRE_MORE, 1, payload, sizeof(payload));
+            if (rows[i].end)
+                send_frame(fd, WIRE_MORE, 1, payload, 1);
+            send_frame(fd, rows[i].type, 1, payload, rows[i].whole > 100 ? sizeof(payload) : 0);
+            if (rows[i].refused)
+                expect_refused(fd);
+            settle(&fixture);
+            g_assert_cmpuint(berth_server_sessions(fixture.server), ==,
+                             !rows[i].refused && early == 0);
+            finish(&fixture);
+        }
+}
+
+static void test_more_input_than_credit(void)
+{
+    for (int early = 0; early < 2; early++) {
+        static const guint8 zeros[WIRE_DATA_MAX];
+        Fixture fixture = {.up = early == 0, .guest = silent_guest};
+        start(&fixture);
+        to_guest = 0;
+        berth_autofd int fd = client(&fixture);
+        send_frame(fd, WIRE_OPEN, 1, "\0\0\0\0", 4);
+        for (guint i = 0; i < WIRE_WINDOW / WIRE_DATA_MAX; i++)
+            send_frame(fd, WIRE_DATA, 1, zeros, sizeof(zeros));
+        settle(&fixture);
+        send_frame(fd, WIRE_DATA, 1, zeros, 1);
+        expect_refused(fd);
+        settle(&fixture);
+        g_assert_cmpint(g_atomic_int_get(&to_guest), ==, early ? 0 : WIRE_WINDOW / WIRE_DATA_MAX);
+        finish(&fixture);
+    }
+}
+
+/* One after the other on one connection is in order. */
+static void test_one_after_the_other(void)
+{
+    Fixture fixture = {.guest = silent_guest};
+    start(&fixture);
+    to_guest = opens = 0;
+    berth_autofd int fd = client(&fixture);
+    send_frame(fd, WIRE_OPEN, 1, "\0\0\0\0", 4);
+    settle(&fixture);
+    call(&fixture, fail_boot);
+    expect(fd, CONTROL_ERROR);
+    call(&fixture, come_up);
+    send_frame(fd, WIRE_DATA, 1, "late", 4); /* it could not know */
+    for (int i = 0; i < 3; i++) {
+        send_frame(fd, WIRE_OPEN, 1, "\0\0\0\0", 4);
+        expect(fd, WIRE_OPENED);
+        call(&fixture, end_session);
+        expect(fd, WIRE_EXIT);
+        g_assert_true(berth_control_wait(fd, NULL));
+    }
+    g_assert_cmpint(g_atomic_int_get(&opens), ==, 3);
+    g_assert_cmpint(g_atomic_int_get(&to_guest), ==, 0);
+    g_assert_cmpint(g_atomic_int_get(&fixture.hung_up), ==, 0);
+    finish(&fixture);
+}
+
+/* Until the first has ended, whether or not its client waits for it. */
+static void test_grow_while_another_grows(void)
+{
+    Fixture fixture = {.up = true, .slow_grow = true};
+    start(&fixture);
+    const guint64 size = 1 << 30;
+    berth_autofd int first = client(&fixture);
+    berth_autofd int second = client(&fixture);
+    g_autoptr(GError) error = NULL;
+    send_frame(first, CONTROL_GROW, 0, &size, sizeof(size));
+    settle(&fixture);
+    g_assert_false(berth_control_grow(second, size, &error));
+    g_assert_cmpstr(berth_error_id(error), ==, "resize.busy");
+    g_clear_error(&error);
+    shutdown(first, SHUT_RDWR);
+    settle(&fixture);
+    g_assert_false(berth_control_grow(second, size, &error));
+    g_assert_cmpstr(berth_error_id(error), ==, "resize.busy");
+    call(&fixture, end_grow);
+    send_frame(second, CONTROL_GROW, 0, &size, sizeof(size));
+    settle(&fixture);
+    call(&fixture, end_grow);
+    expect(second, CONTROL_DONE);
+    finish(&fixture);
+}
+
+static void test_client_that_asks_and_does_not_read(void)
+{
+    Fixture fixture = {.ports = 2000};
+    start(&fixture);
+    berth_autofd int fd = client(&fixture);
+    WireBuffer asked = {0};
+    for (int i = 0; i < 1000; i++)
+        wire_frame_put(&asked, (WireType)CONTROL_PORTS, 0, 0, NULL, 0);
+    send(fd, wire_buffer_head(&asked), wire_buffer_size(&asked), MSG_NOSIGNAL);
+    wire_buffer_clear(&asked);
+    settle(&fixture);
+    static char bytes[65536];
+    gsize total = 0;
+    for (ssize_t size; (size = recv(fd, bytes, sizeof(bytes), 0)) > 0;)
+        total += (gsize)size;
+    g_assert_cmpuint(total, <, 8u * 1024 * 1024);
+    finish(&fixture);
+}
+
+int main(int argc, char **argv)
+{
+    g_test_init(&argc, &argv, NULL);
+    g_test_add_func("/instance/server/request-in-a-session", test_request_in_a_session);
+    g_test_add_func("/instance/server/request-while-another-is-pending",
+                    test_request_while_another_is_pending);
+    g_test_add_func("/instance/server/session-while-a-request-is-pending",
+                    test_session_while_a_request_is_pending);
+    g_test_add_func("/instance/server/half-requests", test_half_requests);
+    g_test_add_func("/instance/server/frames-that-are-not-of-the-session",
+                    test_frames_that_are_not_of_the_session);
+    g_test_add_func("/instance/server/open-in-several-frames", test_open_in_several_frames);
+    g_test_add_func("/instance/server/more-input-than-credit", test_more_input_than_credit);
+    g_test_add_func("/instance/server/one-after-the-other", test_one_after_the_other);
+    g_test_add_func("/instance/server/grow-while-another-grows", test_grow_while_another_grows);
+    g_test_add_func("/instance/server/client-that-asks-and-does-not-read",
+                    test_client_that_asks_and_does_not_read);
+    return g_test_run();
+}
