@@ -30,6 +30,12 @@ Berth *berth_new(const char *const *environment, GError **error)
     return berth;
 }
 
+void berth_set_waiting(Berth *berth, void (*line)(const char *line, gpointer user_data),
+                       gpointer user_data)
+{
+    berth->waiting = (BerthWaiting){line, user_data};
+}
+
 void berth_free(Berth *berth)
 {
     if (berth == NULL)
@@ -180,7 +186,7 @@ static bool stop_connected(const Job *job, int fd, guint grace, GError **error)
 {
     berth_private_limit_waiting(fd, (job->stop->force ? 0 : grace) + STOP_MARGIN_SEC);
     return berth_control_stop(fd, job->stop->force ? BERTH_STOP_FORCE : BERTH_STOP_ORDERLY, grace,
-                              error);
+                              &job->berth->waiting, error);
 }
 
 static gpointer stop_one(gpointer data)

@@ -28,6 +28,11 @@ Berth *berth_new(const char *const *environment, GError **error);
 void berth_free(Berth *berth);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(Berth, berth_free)
 
+/* Call @line with a line for the user when a call waits for a distro that stands still, since the
+ * host refuses what it writes, and when that goes on. From any thread in which a call waits. */
+void berth_set_waiting(Berth *berth, void (*line)(const char *line, gpointer user_data),
+                       gpointer user_data);
+
 /* "0.1.0" */
 const char *berth_version(void);
 
@@ -149,9 +154,10 @@ typedef struct {
     guint64 disk_used; /* on the host */
     gint64 created_usec;
 
-    char *state;      /* "stopped", "starting", "running", "stopping" or "unresponsive"; or what a
-                         command is doing with it: "importing", "exporting", "cloning", "renaming",
-                         "moving", "resizing", "compacting", "removing", "busy" */
+    char *state;      /* "stopped", "starting", "running", "paused", "stopping" or "unresponsive";
+                         or what a command is doing with it: "importing", "exporting", "cloning",
+                         "renaming", "moving", "resizing", "compacting", "removing", "busy" */
+    char *reason;     /* why it is paused; else NULL */
     guint holder_pid; /* of that command, or 0 */
     gint64 started_usec; /* 0 when stopped; also of all below */
     char *accel;         /* "kvm", "tcg", or "" */

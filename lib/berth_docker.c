@@ -12,7 +12,7 @@
 #include <fcntl.h>
 
 /* Docker's own client would say that there is no daemon, but not that it can be installed. */
-static bool check_daemon(int connection, const char *name, GError **error)
+static bool check_daemon(const Berth *berth, int connection, const char *name, GError **error)
 {
     static const char *const argv[] = {"test", "-S", BERTH_SOCKET_DOCKER_GUEST, NULL};
     berth_autofd int nowhere = open("/dev/null", O_RDWR | O_CLOEXEC);
@@ -22,7 +22,9 @@ static bool check_daemon(int connection, const char *name, GError **error)
                                   .input = -1,
                                   .output = nowhere,
                                   .errors = nowhere,
-                                  .signals = -1};
+                                  .signals = -1,
+                                  .warn = berth->waiting.line,
+                                  .user_data = berth->waiting.user_data};
     g_autoptr(GError) problem = NULL;
     int status = berth_session_run(connection, &command, &problem);
     if (status == 0)
@@ -44,7 +46,7 @@ char *berth_docker_socket(Berth *berth, const char *name, char **ret_notice, GEr
     if (distro == NULL)
         return NULL;
     berth_autofd int connection = berth_connect(berth, distro->name, ret_notice, error);
-    if (connection < 0 || !check_daemon(connection, distro->name, error))
+    if (connection < 0 || !check_daemon(berth, connection, distro->name, error))
         return NULL;
     g_autofree char *directory = berth_private_directory(berth, distro);
     return g_build_filename(directory, BERTH_RUNTIME_DOCKER, NULL);

@@ -21,6 +21,7 @@ void berth_info_free(BerthInfo *info)
     g_free(info->address);
     g_free(info->disk);
     g_free(info->state);
+    g_free(info->reason);
     g_free(info->accel);
     g_free(info->kernel);
     g_free(info->init);
@@ -79,6 +80,7 @@ static void fill_running(BerthInfo *info, const Job *job, int fd)
         return;
     }
     info->state = g_steal_pointer(&status->state);
+    info->reason = *status->reason != '\0' ? g_steal_pointer(&status->reason) : NULL;
     info->accel = g_steal_pointer(&status->accel);
     info->kernel = g_steal_pointer(&status->kernel);
     info->init = g_steal_pointer(&status->init);

@@ -199,9 +199,11 @@ typedef enum { NOT_RUNNING, GROWN, NOT_GROWN } Growth;
  */
 static Growth grow_running(Berth *berth, BerthDistro *distro, guint64 size, GError **error)
 {
+    const BerthWaiting *waiting = &berth->waiting;
     g_autoptr(GError) problem = NULL;
     berth_autofd int fd = berth_private_connect(berth, distro, &problem);
-    bool ok = fd >= 0 && berth_control_wait(fd, &problem) && berth_control_grow(fd, size, &problem);
+    bool ok = fd >= 0 && berth_control_wait(fd, waiting, &problem) &&
+              berth_control_grow(fd, size, waiting, &problem);
     if (!ok && berth_runtime_is_gone(problem))
         return NOT_RUNNING;
     if (!ok) {

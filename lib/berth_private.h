@@ -7,6 +7,7 @@
 
 #include "berth.h"
 
+#include "instance/control.h"
 #include "manage/claim.h"
 #include "manage/hold.h"
 #include "store/layout.h"
@@ -16,6 +17,7 @@ struct Berth {
     char **environment;
     BerthLayout *layout;
     BerthRegistry *registry; /* NULL until it is needed */
+    BerthWaiting waiting;
 };
 
 static inline const char *const *environment_of(const Berth *berth)

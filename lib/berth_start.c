@@ -97,7 +97,7 @@ static int connect_running(const Start *start, GError **error)
         berth_error_set(error, BERTH_ERROR_BUSY, "instance.running", hint, "it is running");
         return -1;
     }
-    if (fd >= 0 && (start->how->early || berth_control_wait(fd, &problem)))
+    if (fd >= 0 && (start->how->early || berth_control_wait(fd, &start->berth->waiting, &problem)))
         return berth_steal_fd(&fd);
     if (!berth_runtime_is_gone(problem))
         g_propagate_error(error, g_steal_pointer(&problem));
@@ -147,7 +147,8 @@ static int bring_up(Start *start, const BerthMachine *machine, const char *runti
         return berth_runtime_start(machine, runtime, support, &gate, error);
 
     g_autoptr(GError) problem = NULL;
-    int fd = berth_runtime_bring_up(machine, runtime, support, &gate, &problem);
+    int fd =
+        berth_runtime_bring_up(machine, runtime, support, &gate, &start->berth->waiting, &problem);
     if (fd >= 0)
         return fd;
     if (start->how->rescue || !g_str_equal(berth_error_id(problem), "instance.disk")) {
@@ -155,7 +156,7 @@ static int bring_up(Start *start, const BerthMachine *machine, const char *runti
         return -1;
     }
     start->check_disk = true;
-    return berth_runtime_bring_up(machine, runtime, support, &gate, error);
+    return berth_runtime_bring_up(machine, runtime, support, &gate, &start->berth->waiting, error);
 }
 
 /* What the guest and its keeper have to say of the start. It is no failure when they do not. */

@@ -36,6 +36,12 @@ static void print_names(const GPtrArray *infos)
         printf("%s\n", ((const BerthInfo *)infos->pdata[i])->name);
 }
 
+static char *state_text(const BerthInfo *info)
+{
+    return info->reason != NULL ? g_strdup_printf("%s (%s)", info->state, info->reason)
+                                : g_strdup(info->state);
+}
+
 static char *marked_name(const BerthInfo *info)
 {
     return g_strdup_printf("%c %s", info->is_default ? '*' : ' ', info->name);
@@ -48,7 +54,7 @@ static void print_short(const GPtrArray *infos)
     for (guint i = 0; i < infos->len; i++) {
         const BerthInfo *info = infos->pdata[i];
         table_add_take(table, marked_name(info));
-        table_add(table, info->state);
+        table_add_take(table, state_text(info));
     }
     table_print(table);
 }
@@ -77,7 +83,7 @@ static char *disk_text(const BerthInfo *info)
 static void add_details(Table *table, const BerthInfo *info)
 {
     table_add_take(table, marked_name(info));
-    table_add(table, info->state);
+    table_add_take(table, state_text(info));
     table_add_take(table, info->started_usec == 0
                               ? g_strdup("-")
                               : print_duration(g_get_real_time() - info->started_usec));
@@ -125,6 +131,8 @@ static void add_distro(Json *json, const BerthInfo *info)
     json_add_string(json, "address", info->address);
     json_add_bool(json, "default", info->is_default);
     json_add_string(json, "state", info->state);
+    if (info->reason != NULL)
+        json_add_string(json, "reason", info->reason);
     if (info->holder_pid != 0)
         json_add_number(json, "holder_pid", info->holder_pid);
     json_add_time(json, "created", info->created_usec);

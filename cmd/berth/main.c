@@ -39,6 +39,11 @@ static void print_line(const char *before, const char *text)
     fprintf(stderr, "%s\n", line);
 }
 
+static void print_waiting(const char *line, gpointer unused)
+{
+    print_line("berth: ", line);
+}
+
 static void print_error(const Invocation *invocation, const GError *error)
 {
     g_autoptr(GString) where = g_string_new("berth: ");
@@ -71,7 +76,10 @@ static int run(int argc, char **argv, Invocation *invocation, GError **error)
         return 0;
     }
     invocation->berth = berth_new((const char *const *)environ, error);
-    return invocation->berth != NULL ? invocation->command->run(invocation, error) : -1;
+    if (invocation->berth == NULL)
+        return -1;
+    berth_set_waiting(invocation->berth, print_waiting, NULL);
+    return invocation->command->run(invocation, error);
 }
 
 /* Results that could not be written are no results: a full disk must not look like success. */

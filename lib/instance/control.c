@@ -31,6 +31,7 @@ void berth_instance_status_free(BerthInstanceStatus *status)
     g_free(status->init);
     g_free(status->init_status);
     g_free(status->host_ports);
+    g_free(status->reason);
     g_free(status);
 }
 
@@ -68,6 +69,7 @@ void berth_control_put_status(WireBuffer *buffer, const BerthInstanceStatus *sta
     wire_put_text(buffer, status->init, STATUS_TEXT_MAX);
     wire_put_text(buffer, status->init_status, STATUS_TEXT_MAX);
     wire_put_text(buffer, status->host_ports, STATUS_PORTS_MAX);
+    wire_put_text(buffer, status->reason, STATUS_TEXT_MAX);
     wire_frame_end(buffer, begin);
 }
 
@@ -84,6 +86,7 @@ static BerthInstanceStatus *get_status(WireReader *reader)
     status->init = g_strdup(wire_get_string(reader));
     status->init_status = g_strdup(wire_get_string(reader));
     status->host_ports = g_strdup(wire_get_string(reader));
+    status->reason = g_strdup(wire_get_string(reader));
     return status;
 }
 
@@ -237,23 +240,51 @@ static bool ask_done(int fd, ControlType request, const void *payload, size_t si
     return ask(&channel, CONTROL_DONE, &answer, error);
 }
 
-bool berth_control_wait(int fd, GError **error)
+static void give_line(const WireFrame *frame, const BerthWaiting *waiting)
 {
-    return ask_done(fd, CONTROL_WAIT, NULL, 0, error);
+    WireReader reader;
+    wire_reader_init(&reader, frame);
+    const char *line = wire_get_string(&reader);
+    if (wire_reader_done(&reader) && waiting != NULL && waiting->line != NULL)
+        waiting->line(line, waiting->user_data);
 }
 
-bool berth_control_stop(int fd, BerthStopHow how, guint grace_sec, GError **error)
+/* As ask_done, for what the distro itself has to do. */
+static bool ask_and_wait(int fd, ControlType request, const void *payload, size_t size,
+                         const BerthWaiting *waiting, GError **error)
+{
+    g_auto(BerthChannel) channel = {.fd = fd};
+    wire_frame_put(&channel.output, (WireType)request, 0, 0, payload, size);
+    if (!berth_channel_send(&channel, error))
+        return false;
+    WireFrame answer;
+    for (;;) {
+        if (!berth_channel_receive(&channel, &answer, error))
+            return false;
+        if (answer.type != CONTROL_PAUSED)
+            return check_answer(&answer, CONTROL_DONE, error);
+        give_line(&answer, waiting);
+    }
+}
+
+bool berth_control_wait(int fd, const BerthWaiting *waiting, GError **error)
+{
+    return ask_and_wait(fd, CONTROL_WAIT, NULL, 0, waiting, error);
+}
+
+bool berth_control_stop(int fd, BerthStopHow how, guint grace_sec, const BerthWaiting *waiting,
+                        GError **error)
 {
     guint32 grace = GUINT32_TO_LE(grace_sec);
     guint8 payload[5] = {(guint8)how};
     memcpy(payload + 1, &grace, sizeof(grace));
-    return ask_done(fd, CONTROL_STOP, payload, sizeof(payload), error);
+    return ask_and_wait(fd, CONTROL_STOP, payload, sizeof(payload), waiting, error);
 }
 
-bool berth_control_grow(int fd, guint64 size, GError **error)
+bool berth_control_grow(int fd, guint64 size, const BerthWaiting *waiting, GError **error)
 {
     const guint64 payload = GUINT64_TO_LE(size);
-    return ask_done(fd, CONTROL_GROW, &payload, sizeof(payload), error);
+    return ask_and_wait(fd, CONTROL_GROW, &payload, sizeof(payload), waiting, error);
 }
 
 bool berth_control_set_host_ports(int fd, const char *ports, GError **error)

@@ -24,6 +24,8 @@
  *                                     WIRE_OPEN_BARE as soon as its agent answers
  *     any of them                     CONTROL_ERROR when it fails
  *                                     CONTROL_NOTICE unasked, to sessions with a terminal
+ *                                     CONTROL_PAUSED unasked, to sessions and to who waits for
+ *                                     WAIT, STOP or GROW
  *
  * The client's functions block. @fd is a connection of lib/instance/runtime.h and stays the
  * caller's. Lost connections are BERTH_ERROR_GUEST, "instance.lost".
@@ -48,12 +50,13 @@ typedef enum {
     CONTROL_WATCH = 70,     /* nothing */
     CONTROL_FORWARD = 71,   /* wanted:u8 rule:string */
     CONTROL_NOTICE = 72,    /* line:string; from the keeper, about the distro, for its user */
+    CONTROL_PAUSED = 73,    /* line:string; the distro stands still, or goes on: for its user */
     CONTROL_REACH = 75,     /* ports:string, that the registry allows from now on */
     CONTROL_REACH_ONE = 77, /* port:u16, to be allowed until it stops */
     CONTROL_DONE = 80,      /* nothing */
     CONTROL_STATUS_IS = 81, /* state:string accel:string keeper_pid:u32 qemu_pid:u32
                                started_usec:u64 (real time) sessions:u32 kernel:string init:string
-                               init_status:string host_ports:string */
+                               init_status:string host_ports:string reason:string */
     CONTROL_PORTS_ARE = 82, /* (1:u8 rule:string host_port:u16 origin:u8 state:u8 owner:string
                                reason:string addresses:list, of the legs that are open)* more:u8, 2
                                when another frame goes on with it, else 0 */
@@ -67,7 +70,7 @@ typedef enum {
 } BerthStopHow;
 
 typedef struct {
-    char *state; /* "starting", "running", "stopping" */
+    char *state; /* "starting", "running", "stopping", "paused" */
     char *accel; /* "kvm" or "tcg" */
     guint keeper_pid;
     guint qemu_pid;
@@ -77,14 +80,21 @@ typedef struct {
     char *init;        /* "systemd", "berth", ... or "" */
     char *init_status; /* "running", "degraded", ... or "" */
     char *host_ports;  /* of the host, allowed until it stops: numbers and commas, or "" */
+    char *reason;      /* why it is paused, or "" */
 } BerthInstanceStatus;
 
 void berth_instance_status_free(BerthInstanceStatus *status);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(BerthInstanceStatus, berth_instance_status_free)
 
+/* Hears why the distro stands still while a call waits for it, a line each time. */
+typedef struct {
+    void (*line)(const char *line, gpointer user_data); /* may be NULL */
+    gpointer user_data;
+} BerthWaiting;
+
 /* Return when sessions can be opened and the init has finished starting (or init-timeout is over).
  * Errors: whatever kept the guest from coming up, as the keeper knows it. */
-bool berth_control_wait(int fd, GError **error);
+bool berth_control_wait(int fd, const BerthWaiting *waiting, GError **error);
 
 /* Answers at once, in any state. NULL on error. */
 BerthInstanceStatus *berth_control_status(int fd, GError **error);
@@ -110,13 +120,14 @@ bool berth_control_set_rule(int fd, const BerthRule *rule, bool wanted, GError *
 BerthBootReport *berth_control_boot(int fd, GError **error);
 
 /* Power the guest off; returns when QEMU and the keeper's runtime files are gone. */
-bool berth_control_stop(int fd, BerthStopHow how, guint grace_sec, GError **error);
+bool berth_control_stop(int fd, BerthStopHow how, guint grace_sec, const BerthWaiting *waiting,
+                        GError **error);
 
 /* Make the disk of a guest that is up @size bytes large; returns when its file system has followed.
  * Errors: BERTH_ERROR_NOT_RUNNING, "instance.stopped"; BERTH_ERROR_FAILED, "qmp.command"; once the
  * disk has the size, BERTH_ERROR_GUEST, "resize.guest"; BERTH_ERROR_BUSY, "resize.busy", while
  * another client's has not ended. */
-bool berth_control_grow(int fd, guint64 size, GError **error);
+bool berth_control_grow(int fd, guint64 size, const BerthWaiting *waiting, GError **error);
 
 /* The ports of the host that the guest may reach by the registry, from now on (model/access.h).
  * Errors: "access.*". */

@@ -40,8 +40,8 @@ static gboolean on_finish(gpointer user_data)
     return G_SOURCE_REMOVE;
 }
 
-/* End the instance because of @failure (taken). QEMU is killed; the rest follows its end. */
-static void fail(BerthInstance *instance, GError *failure)
+/* QEMU is killed; the rest follows its end. */
+void berth_instance_fail(BerthInstance *instance, GError *failure)
 {
     if (instance->failure == NULL)
         instance->failure = failure;
@@ -151,6 +151,8 @@ static void drop_qemu(BerthInstance *instance)
     g_clear_pointer(&instance->agent, berth_agent_free);
     g_clear_pointer(&instance->qmp, berth_qmp_free);
     g_clear_pointer(&instance->qemu, berth_qemu_free);
+    g_clear_pointer(&instance->pause, berth_pause_free);
+    berth_server_set_paused(instance->server, false, NULL);
 }
 
 static void reboot(BerthInstance *instance)
@@ -197,13 +199,15 @@ static void on_qemu_exit(BerthQemu *qemu, int wait_status, gpointer user_data)
 static gboolean on_agent_timeout(gpointer user_data)
 {
     BerthInstance *instance = user_data;
+    if (berth_instance_is_paused(instance))
+        return G_SOURCE_CONTINUE; /* the whole time again */
     GError *error = NULL;
     g_autofree char *hint =
         g_strdup_printf("the next command starts %s anew", instance->machine->name);
     berth_error_set(&error, BERTH_ERROR_GUEST, "instance.agent", hint,
                     "berth's agent in the guest was ended");
     berth_instance_clear_timer(&instance->timer);
-    fail(instance, error);
+    berth_instance_fail(instance, error);
     return G_SOURCE_REMOVE;
 }
 
@@ -229,7 +233,7 @@ static void on_qmp_event(BerthQmp *qmp, const char *event, const char *reason, g
         lose_agent(instance);
     if (g_strcmp0(event, "RESUME") == 0)
         send_clock(instance);
-    if (g_strcmp0(event, "SHUTDOWN") != 0)
+    if (berth_instance_pause_event(instance, event, reason) || g_strcmp0(event, "SHUTDOWN") != 0)
         return;
     bool reset = g_strcmp0(reason, "guest-reset") == 0;
     bool off = g_strcmp0(reason, "guest-shutdown") == 0;
@@ -241,7 +245,7 @@ static void on_qmp_closed(BerthQmp *qmp, const GError *error, gpointer user_data
     BerthInstance *instance = user_data;
     g_clear_pointer(&instance->qmp, berth_qmp_free);
     if (berth_error_is(error, BERTH_ERROR_PROTOCOL))
-        fail(instance, g_error_copy(error));
+        berth_instance_fail(instance, g_error_copy(error));
     advance_end(instance);
 }
 
@@ -250,6 +254,8 @@ static void on_qmp_closed(BerthQmp *qmp, const GError *error, gpointer user_data
 static gboolean on_boot_timeout(gpointer user_data)
 {
     BerthInstance *instance = user_data;
+    if (berth_instance_is_paused(instance))
+        return G_SOURCE_CONTINUE;
     GError *error = NULL;
     g_autofree char *hint =
         g_strdup_printf("\"berth logs %s\" shows the console", instance->machine->name);
@@ -258,7 +264,7 @@ static gboolean on_boot_timeout(gpointer user_data)
                     instance->problem != NULL ? ": " : "",
                     instance->problem != NULL ? instance->problem : "");
     berth_instance_clear_timer(&instance->timer);
-    fail(instance, error);
+    berth_instance_fail(instance, error);
     return G_SOURCE_REMOVE;
 }
 
@@ -288,6 +294,8 @@ static void tell(BerthInstance *instance, const char *text)
 static gboolean on_init_timeout(gpointer user_data)
 {
     BerthInstance *instance = user_data;
+    if (berth_instance_is_paused(instance))
+        return G_SOURCE_CONTINUE;
     g_autofree char *text = g_strdup_printf("%s has not finished starting within %u s",
                                             instance->init, instance->init_timeout_msec / 1000);
     tell(instance, text);
@@ -390,7 +398,7 @@ static void on_agent_lost(const GError *error, gpointer user_data)
     BerthInstance *instance = user_data;
     g_clear_pointer(&instance->agent, berth_agent_free);
     if (error != NULL)
-        fail(instance, g_error_copy(error));
+        berth_instance_fail(instance, g_error_copy(error));
 }
 
 static const BerthAgentEvents agent_events = {
@@ -412,6 +420,7 @@ static bool spawn_qemu(BerthInstance *instance, GError **error)
                                       on_qemu_exit, instance, &channels, error);
     if (instance->qemu == NULL)
         return false;
+    berth_instance_watch_pauses(instance);
     instance->qmp = berth_qmp_new(channels.qmp, on_qmp_event, on_qmp_closed, instance);
     instance->agent =
         berth_agent_new(channels.agent, instance->machine,
@@ -438,7 +447,7 @@ static void launch(BerthInstance *instance)
 
     g_autoptr(GError) error = NULL;
     if (!spawn_qemu(instance, &error)) {
-        fail(instance, g_steal_pointer(&error));
+        berth_instance_fail(instance, g_steal_pointer(&error));
         return;
     }
     berth_instance_set_timer(instance, instance->machine->boot_timeout_sec * 1000, on_boot_timeout);
@@ -461,7 +470,7 @@ static void on_network_refused(const char *text, gpointer user_data)
 
 static void on_network_failed(const GError *error, gpointer user_data)
 {
-    fail(user_data, g_error_copy(error));
+    berth_instance_fail(user_data, g_error_copy(error));
 }
 
 static void on_ports_changed(const GPtrArray *forwards, gpointer user_data)
@@ -507,7 +516,7 @@ BerthInstance *berth_instance_new(BerthMachine *machine, const char *dir, const 
     if (instance->network != NULL)
         launch(instance);
     else
-        fail(instance, g_steal_pointer(&error));
+        berth_instance_fail(instance, g_steal_pointer(&error));
     return instance;
 }
 
@@ -523,6 +532,7 @@ void berth_instance_free(BerthInstance *instance)
     berth_agent_free(instance->agent);
     berth_qmp_free(instance->qmp);
     berth_qemu_free(instance->qemu);
+    berth_pause_free(instance->pause);
     berth_console_free(instance->console);
     berth_host_clock_free(instance->clock);
     berth_host_route_free(instance->route);

@@ -12,7 +12,11 @@
  *               started anew -> STARTING. CONTROL_STOP -> STOPPING. QEMU's end -> GONE.
  *     STOPPING  The guest was asked to power off; a timer forces it. New clients wait, and are told
  *               "instance.stopped" at the end, so that they can start it anew. QEMU's end -> GONE.
- *     GONE      Everybody has been told. on_gone was called; free it.
+ *     PAUSED    Within each of the three above, which goes on where it was: QEMU stands still,
+ * since the host refused a write to the disk (full, a quota, EIO; pause.h). STATUS says "paused"
+ * and why; who waits is told, and told when it goes on, which it does by itself. The time limits of
+ * STARTING begin anew; that of STOPPING does not. GONE      Everybody has been told. on_gone was
+ * called; free it.
  *
  * Opens neither registry nor images. On the thread-default GMainContext.
  */

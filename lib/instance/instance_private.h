@@ -4,6 +4,7 @@
  *
  *     instance.c           its states, from QEMU's start to its end
  *     instance_requests.c  what clients ask of it
+ *     instance_pause.c     when the host refuses what it writes
  */
 #pragma once
 
@@ -16,6 +17,7 @@
 #include "host_clock.h"
 #include "host_route.h"
 #include "network.h"
+#include "pause.h"
 #include "server.h"
 #include "sockets.h"
 #include "vmm/qemu_process.h"
@@ -52,6 +54,7 @@ struct BerthInstance {
     BerthQemu *qemu;
     BerthQmp *qmp;
     BerthAgent *agent;
+    BerthPause *pause;
     EndReason end_reason;
     bool qemu_ended;
     bool was_killed; /* by somebody else */
@@ -80,6 +83,17 @@ extern const BerthSocketsOps berth_instance_sockets_ops;
 /* The timer of the present state, in the place of the one before. */
 void berth_instance_clear_timer(GSource **timer);
 void berth_instance_set_timer(BerthInstance *instance, guint msec, GSourceFunc func);
+
+/* End the instance because of @failure (taken). */
+void berth_instance_fail(BerthInstance *instance, GError *failure);
+
+/* Pauses of the QEMU that was just started. */
+void berth_instance_watch_pauses(BerthInstance *instance);
+bool berth_instance_is_paused(const BerthInstance *instance);
+/* False when @event, of QMP, is none of a pause. */
+bool berth_instance_pause_event(BerthInstance *instance, const char *event, const char *reason);
+/* It is about to be ended in a pause, if it is in one: say what that means. */
+void berth_instance_tell_lost_writes(BerthInstance *instance);
 
 /* That it has stopped: for those who only waited for it. */
 void berth_instance_set_stopped_error(GError **error);

@@ -41,6 +41,7 @@ static gboolean on_stop_timeout(gpointer user_data)
 {
     BerthInstance *instance = user_data;
     berth_console_note(instance->console, "did not power off in time: forced");
+    berth_instance_tell_lost_writes(instance);
     if (instance->qemu != NULL)
         berth_qemu_kill(instance->qemu);
     return G_SOURCE_REMOVE;
@@ -66,6 +67,7 @@ static void stop(BerthStopHow how, guint grace_sec, gpointer user_data)
     berth_server_set_up(instance->server, false);
     berth_sockets_set_up(instance->sockets, false);
     berth_agent_power(instance->agent, WIRE_POWER_OFF);
+    berth_pause_retry(instance->pause);
     berth_instance_set_timer(instance, grace_sec * 1000, on_stop_timeout);
 }
 
@@ -95,7 +97,10 @@ static BerthInstanceStatus *get_status(gpointer user_data)
 {
     BerthInstance *instance = user_data;
     BerthInstanceStatus *status = g_new0(BerthInstanceStatus, 1);
-    status->state = g_strdup(berth_table_to_string(state_words, instance->state));
+    const char *pause = berth_pause_reason(instance->pause);
+    status->state =
+        g_strdup(pause != NULL ? "paused" : berth_table_to_string(state_words, instance->state));
+    status->reason = g_strdup(pause != NULL ? pause : "");
     status->accel = g_strdup(berth_accel_word((BerthAccel)instance->machine->accel));
     status->keeper_pid = (guint)getpid();
     status->qemu_pid = instance->qemu != NULL ? (guint)berth_qemu_pid(instance->qemu) : 0;

@@ -311,14 +311,15 @@ bool berth_runtime_is_gone(const GError *error)
 }
 
 int berth_runtime_bring_up(const BerthMachine *machine, const char *runtime_dir,
-                           const char *support_dir, const BerthRuntimeGate *gate, GError **error)
+                           const char *support_dir, const BerthRuntimeGate *gate,
+                           const BerthWaiting *waiting, GError **error)
 {
     const int attempts = 3; /* somebody may power it off, or kill it, again and again */
     for (int attempt = 1;; attempt++) {
         g_autoptr(GError) problem = NULL;
         berth_autofd int fd =
             berth_runtime_start(machine, runtime_dir, support_dir, gate, &problem);
-        if (fd >= 0 && berth_control_wait(fd, &problem))
+        if (fd >= 0 && berth_control_wait(fd, waiting, &problem))
             return berth_steal_fd(&fd);
 
         if (!berth_runtime_is_gone(problem) || attempt == attempts) {

@@ -23,6 +23,7 @@
  */
 #pragma once
 
+#include "control.h"
 #include "model/machine.h"
 
 #include <sys/types.h>
@@ -54,7 +55,8 @@ int berth_runtime_start(const BerthMachine *machine, const char *runtime_dir,
 /* As berth_runtime_start, and waits until the guest is up. A distro that is just powering off is
  * started again once it has gone. Errors: also those of berth_control_wait. */
 int berth_runtime_bring_up(const BerthMachine *machine, const char *runtime_dir,
-                           const char *support_dir, const BerthRuntimeGate *gate, GError **error);
+                           const char *support_dir, const BerthRuntimeGate *gate,
+                           const BerthWaiting *waiting, GError **error);
 
 /* Whether distro @id has no keeper and nobody is starting one; waits for one that is on its way in
  * or out. Whoever closes the gate before has it to itself then. @name is what messages call it.

@@ -53,6 +53,7 @@ struct BerthServer {
     GHashTable *sessions; /* stream -> Client*, borrowed */
     bool ready;           /* for bare sessions */
     bool up;              /* for all */
+    char *paused;         /* why the distro stands still, a line; or NULL */
     bool growing;         /* whether or not the client that asked is still there */
 };
 
@@ -93,6 +94,49 @@ static void answer_error(Client *client, const GError *error)
     client->asked = NOT_ASKED;
     berth_control_put_error(berth_link_output(client->link), error);
     berth_link_flush(client->link);
+}
+
+static bool answer_result(Client *client, bool ok, const GError *error)
+{
+    if (ok)
+        answer_done(client);
+    else
+        answer_error(client, error);
+    return true;
+}
+
+/* --- a distro that stands still ------------------------------------------------------------- */
+
+static void put_line(Client *client, ControlType type, const char *line)
+{
+    WireBuffer *output = berth_link_output(client->link);
+    size_t begin = wire_frame_begin(output, (WireType)type, 0, 0);
+    wire_put_text(output, line, NOTICE_MAX);
+    wire_frame_end(output, begin);
+    berth_link_flush(client->link);
+}
+
+static bool takes_lines(const Client *client)
+{
+    return berth_link_pending(client->link) < CLIENT_BACKLOG_MAX / 2;
+}
+
+/* The client begins to wait for the distro. */
+static void tell_pause(Client *client)
+{
+    if (client->server->paused != NULL)
+        put_line(client, CONTROL_PAUSED, client->server->paused);
+}
+
+void berth_server_set_paused(BerthServer *server, bool paused, const char *line)
+{
+    g_free(server->paused);
+    server->paused = paused ? g_strdup(line) : NULL;
+    for (guint i = 0; i < server->clients->len && line != NULL; i++) {
+        Client *client = g_ptr_array_index(server->clients, i);
+        if (is_busy(client) && client->asked != ASKED_WATCH && takes_lines(client))
+            put_line(client, CONTROL_PAUSED, line);
+    }
 }
 
 /* --- sessions ------------------------------------------------------------------------------- */
@@ -141,20 +185,22 @@ static bool can_start(const Client *client)
 
 static bool open_session(Client *client, const WireFrame *frame)
 {
+    guint32 flags = open_flags(frame);
     if (is_busy(client))
         return false;
     client->session = EARLY_SESSION;
     client->local = frame->stream;
     client->opened = false;
-    client->bare = (open_flags(frame) & WIRE_OPEN_BARE) != 0;
-    client->tty = (open_flags(frame) & WIRE_OPEN_TTY) != 0;
-    client->more = (open_flags(frame) & WIRE_OPEN_MORE) != 0;
+    client->bare = (flags & WIRE_OPEN_BARE) != 0;
+    client->tty = (flags & WIRE_OPEN_TTY) != 0;
+    client->more = (flags & WIRE_OPEN_MORE) != 0;
     client->open_size = frame->size;
     client->to_guest = (WireCredit)WIRE_CREDIT_INIT;
     for (guint i = 0; i < WIRE_CHANNELS; i++)
         client->to_client[i] = (WireCredit)WIRE_CREDIT_INIT;
     if (!keep_early(client, frame))
         return false;
+    tell_pause(client);
     if (can_start(client))
         start_session(client);
     return true;
@@ -248,6 +294,8 @@ static bool take_wait(Client *client, const WireFrame *frame)
     client->asked = ASKED_WAIT;
     if (client->server->up)
         answer_done(client);
+    else
+        tell_pause(client);
     return true;
 }
 
@@ -287,12 +335,9 @@ static bool take_forward(Client *client, const WireFrame *frame)
         return false;
     g_autoptr(GError) error = NULL;
     BerthRule rule;
-    if (berth_rule_parse(text, &rule, &error) &&
-        server->ops->set_rule(&rule, wanted, server->user_data, &error))
-        answer_done(client);
-    else
-        answer_error(client, error);
-    return true;
+    bool ok = berth_rule_parse(text, &rule, &error) &&
+              server->ops->set_rule(&rule, wanted, server->user_data, &error);
+    return answer_result(client, ok, error);
 }
 
 static bool take_boot(Client *client, const WireFrame *frame)
@@ -313,6 +358,8 @@ static bool take_stop(Client *client, const WireFrame *frame)
     if (!wire_reader_done(&reader) || how > BERTH_STOP_FORCE)
         return false;
     client->asked = ASKED_STOP;
+    if (how == BERTH_STOP_ORDERLY)
+        tell_pause(client);
     server->ops->stop((BerthStopHow)how, grace_sec, server->user_data);
     return true;
 }
@@ -329,21 +376,12 @@ static bool take_grow(Client *client, const WireFrame *frame)
         g_autoptr(GError) error = NULL;
         berth_error_set(&error, BERTH_ERROR_BUSY, "resize.busy", NULL,
                         "the disk is already being made larger");
-        answer_error(client, error);
-        return true;
+        return answer_result(client, false, error);
     }
     client->asked = ASKED_GROW;
+    tell_pause(client);
     server->growing = true;
     server->ops->grow(size, server->user_data);
-    return true;
-}
-
-static bool answer_result(Client *client, bool ok, const GError *error)
-{
-    if (ok)
-        answer_done(client);
-    else
-        answer_error(client, error);
     return true;
 }
 
@@ -449,6 +487,7 @@ void berth_server_free(BerthServer *server)
     berth_fd_close(&server->listen_fd);
     g_hash_table_unref(server->sessions);
     g_ptr_array_unref(server->clients);
+    g_free(server->paused);
     g_free(server);
 }
 
@@ -468,12 +507,8 @@ void berth_server_grown(BerthServer *server, const GError *error)
     server->growing = false;
     for (guint i = 0; i < server->clients->len; i++) {
         Client *client = g_ptr_array_index(server->clients, i);
-        if (client->asked != ASKED_GROW)
-            continue;
-        if (error == NULL)
-            answer_done(client);
-        else
-            answer_error(client, error);
+        if (client->asked == ASKED_GROW)
+            answer_result(client, error == NULL, error);
     }
 }
 
@@ -529,21 +564,15 @@ void berth_server_finish(BerthServer *server, const GError *error)
 /* One that does not read does without. */
 static bool takes_notices(const Client *client)
 {
-    return client->session == GUEST_SESSION && client->opened && client->tty &&
-           berth_link_pending(client->link) < CLIENT_BACKLOG_MAX / 2;
+    return client->session == GUEST_SESSION && client->opened && client->tty && takes_lines(client);
 }
 
 void berth_server_notice(BerthServer *server, const char *line)
 {
     for (guint i = 0; i < server->clients->len; i++) {
         Client *client = g_ptr_array_index(server->clients, i);
-        if (!takes_notices(client))
-            continue;
-        WireBuffer *output = berth_link_output(client->link);
-        size_t begin = wire_frame_begin(output, (WireType)CONTROL_NOTICE, 0, 0);
-        wire_put_text(output, line, NOTICE_MAX);
-        wire_frame_end(output, begin);
-        berth_link_flush(client->link);
+        if (takes_notices(client))
+            put_line(client, CONTROL_NOTICE, line);
     }
 }
 

@@ -73,6 +73,11 @@ void berth_server_finish(BerthServer *server, const GError *error);
 /* Show @line, of no control codes, to whoever has a session with a terminal. */
 void berth_server_notice(BerthServer *server, const char *line);
 
+/* The distro stands still, or with @paused false goes on: @line, of no control codes, says why to
+ * whoever has a session or waits for it; those who come while it is paused hear it too. @line may
+ * be NULL where it goes on. */
+void berth_server_set_paused(BerthServer *server, bool paused, const char *line);
+
 /* Tell who watches of the @forwards (BerthForward*) there are now. */
 void berth_server_ports_changed(BerthServer *server, const GPtrArray *forwards);
 

@@ -256,14 +256,14 @@ static bool take_opened(Session *session, WireReader *reader)
     return true;
 }
 
-static bool take_notice(const Session *session, WireReader *reader)
+static bool take_notice(WireReader *reader, void (*hear)(const char *line, gpointer user_data),
+                        const BerthCommand *command)
 {
-    const BerthCommand *command = session->command;
     const char *line = wire_get_string(reader);
     if (!wire_reader_done(reader))
         return false;
-    if (command->notice != NULL)
-        command->notice(line, command->user_data);
+    if (hear != NULL)
+        hear(line, command->user_data);
     return true;
 }
 
@@ -323,7 +323,9 @@ static bool take_frame(Session *session, const WireFrame *frame, GError **error)
         return wire_reader_done(&reader) && wire_credit_grant(&session->credit, bytes);
     }
     case CONTROL_NOTICE:
-        return take_notice(session, &reader);
+        return take_notice(&reader, session->command->notice, session->command);
+    case CONTROL_PAUSED:
+        return take_notice(&reader, session->command->warn, session->command);
     case CONTROL_ERROR:
         berth_control_get_error(frame, error);
         session->status = 125;

@@ -275,7 +275,9 @@ static void write_console(Writer *writer)
 
 /* The host's page cache is the disk's write cache: the guest is told that there is one
  * (write-cache=on), so it flushes at its fsync, which QEMU makes an fdatasync of the image
- * (cache.no-flush=off). Blocks that the guest discards or fills with zeroes become holes again. */
+ * (cache.no-flush=off). Blocks that the guest discards or fills with zeroes become holes again. A
+ * write that the host refuses, for whatever reason (a quota is not ENOSPC), stops the guest until
+ * the host takes it (werror=stop): told of it, the guest would give up its file system. */
 static void write_root_disk(Writer *writer, const char *path)
 {
     option(writer, "-blockdev", NULL);
@@ -292,6 +294,7 @@ static void write_root_disk(Writer *writer, const char *path)
     option(writer, "-device", "virtio-blk-device");
     property(writer, "drive", BERTH_QEMU_ROOT_NODE);
     property(writer, "write-cache", "on");
+    property(writer, "werror", "stop");
 }
 
 static void write_further_disk(Writer *writer, guint number, const char *path)

@@ -362,6 +362,13 @@ void berth_qmp_resize(BerthQmp *qmp, const char *node, guint64 size, BerthQmpDon
     json_object_unref(arguments);
 }
 
+const char *berth_qmp_status(JsonNode *result)
+{
+    JsonObject *object = JSON_NODE_HOLDS_OBJECT(result) ? json_node_get_object(result) : NULL;
+    const char *status = string_member(object, "status");
+    return status != NULL ? status : "";
+}
+
 BerthQmp *berth_qmp_new(int fd, BerthQmpEventFunc on_event, BerthQmpClosedFunc on_closed,
                         gpointer user_data)
 {

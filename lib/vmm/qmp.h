@@ -28,7 +28,8 @@ typedef struct BerthQmp BerthQmp;
 
 /* QEMU's @event, such as "SHUTDOWN", with its data's "reason": "guest-shutdown" after a power-off,
  * "guest-reset" after a reboot (QEMU runs with -no-reboot), "host-qmp-quit". Of data that has
- * "open" instead, as "VSERPORT_CHANGE" has, it is "open" or "closed"; else "". */
+ * "open" instead, as "VSERPORT_CHANGE" has, it is "open" or "closed"; else "". "BLOCK_IO_ERROR" has
+ * the host's words for the error: "No space left on device". */
 typedef void (*BerthQmpEventFunc)(BerthQmp *qmp, const char *event, const char *reason,
                                   gpointer user_data);
 
@@ -55,6 +56,10 @@ void berth_qmp_execute(BerthQmp *qmp, const char *command, JsonObject *arguments
  * berth_qmp_execute. Source: QEMU's QAPI, block_resize. */
 void berth_qmp_resize(BerthQmp *qmp, const char *node, guint64 size, BerthQmpDoneFunc done,
                       gpointer user_data);
+
+/* QEMU's run state, from the result of "query-status": "running", "io-error", "internal-error" ...;
+ * "" when there is none. Borrowed from @result. */
+const char *berth_qmp_status(JsonNode *result);
 
 /* Closes the connection; no callback is called any more. Accepts NULL. */
 void berth_qmp_free(BerthQmp *qmp);

@@ -77,6 +77,7 @@ static inline BerthInstanceStatus *status(gpointer data)
     is->init = g_strdup("systemd");
     is->init_status = g_strdup("running");
     is->host_ports = g_strdup("3128,8080");
+    is->reason = g_strdup("");
     return is;
 }
 

@@ -91,7 +91,7 @@ static void test_watch(void)
     g_assert_false(berth_control_set_rule(other, &rule, true, &error));
     g_assert_cmpstr(berth_error_id(error), ==, "instance.stopped");
 
-    g_assert_true(berth_control_stop(other, BERTH_STOP_FORCE, 7, NULL));
+    g_assert_true(berth_control_stop(other, BERTH_STOP_FORCE, 7, NULL, NULL));
     g_assert_null(next_list(&channel, &partial)); /* it has stopped */
     finish(&fixture);
 }
@@ -149,9 +149,9 @@ static void test_wait_until_up(void)
     berth_autofd int fd = client(&fixture);
     after_a_moment(&fixture, come_up);
     g_autoptr(GError) error = NULL;
-    g_assert_true(berth_control_wait(fd, &error));
+    g_assert_true(berth_control_wait(fd, NULL, &error));
     g_assert_no_error(error);
-    g_assert_true(berth_control_wait(fd, &error)); /* and at once, the second time */
+    g_assert_true(berth_control_wait(fd, NULL, &error)); /* and at once, the second time */
     finish(&fixture);
 }
 
@@ -162,7 +162,7 @@ static void test_errors_cross_whole(void)
     berth_autofd int fd = client(&fixture);
     after_a_moment(&fixture, fail_boot);
     g_autoptr(GError) error = NULL;
-    g_assert_false(berth_control_wait(fd, &error));
+    g_assert_false(berth_control_wait(fd, NULL, &error));
     g_assert_error(error, BERTH_ERROR, BERTH_ERROR_GUEST);
     g_assert_cmpstr(error->message, ==, "the guest did not answer");
     g_assert_cmpstr(berth_error_id(error), ==, "instance.boot-timeout");
@@ -176,7 +176,7 @@ static void test_stop(void)
     start(&fixture);
     berth_autofd int fd = client(&fixture);
     g_autoptr(GError) error = NULL;
-    g_assert_true(berth_control_stop(fd, BERTH_STOP_FORCE, 7, &error));
+    g_assert_true(berth_control_stop(fd, BERTH_STOP_FORCE, 7, NULL, &error));
     g_assert_no_error(error);
     g_assert_cmpint(fixture.stops, ==, 1);
     finish(&fixture);
@@ -188,11 +188,11 @@ static void test_grow(void)
     start(&fixture);
     berth_autofd int fd = client(&fixture);
     g_autoptr(GError) error = NULL;
-    g_assert_true(berth_control_grow(fd, G_GUINT64_CONSTANT(1) << 40, &error));
+    g_assert_true(berth_control_grow(fd, G_GUINT64_CONSTANT(1) << 40, NULL, &error));
     g_assert_no_error(error);
-    g_assert_false(berth_control_grow(fd, G_GUINT64_CONSTANT(1) << 41, &error));
+    g_assert_false(berth_control_grow(fd, G_GUINT64_CONSTANT(1) << 41, NULL, &error));
     g_assert_cmpstr(berth_error_id(error), ==, "qmp.command");
-    g_assert_true(berth_control_wait(fd, NULL));
+    g_assert_true(berth_control_wait(fd, NULL, NULL));
     finish(&fixture);
 }
 
@@ -223,7 +223,7 @@ static void test_lost_keeper(void)
     close(pair[1]);
     berth_autofd int fd = pair[0];
     g_autoptr(GError) error = NULL;
-    g_assert_false(berth_control_wait(fd, &error));
+    g_assert_false(berth_control_wait(fd, NULL, &error));
     g_assert_cmpstr(berth_error_id(error), ==, "instance.lost");
 }
 
@@ -238,7 +238,7 @@ static void test_client_that_talks_nonsense_is_dropped(void)
     g_assert_true(size == 0 || (size < 0 && errno == ECONNRESET));
 
     berth_autofd int next = client(&fixture); /* the others are served as before */
-    g_assert_true(berth_control_wait(next, NULL));
+    g_assert_true(berth_control_wait(next, NULL, NULL));
     finish(&fixture);
 }
 

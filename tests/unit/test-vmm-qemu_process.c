@@ -425,7 +425,7 @@ static void test_real_disk_in_use(Fixture *fixture, gconstpointer data)
     spawn(&second);
     expect_exit(
         &second, 1,
-        "-device virtio-blk-device,drive=root,write-cache=on: Failed to get \"write\" lock");
+        "-device virtio-blk-device,drive=root,write-cache=on,werror=stop: Failed to get \"write\" lock");
     g_free(second.last_words);
     berth_fd_close(&second.channels.qmp);
     berth_fd_close(&second.channels.agent);
