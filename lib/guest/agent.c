@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "agent.h"
 
+#include "base/text.h"
 #include "link.h"
 #include "model/forward.h"
 
@@ -14,6 +15,12 @@
 #define GUEST_HOST6      0x15 /* with the instance's prefix */
 #define GATEWAY_HOST6    0x02
 
+/* Of what the guest says of itself, whatever it sends: bytes, and the longest that an init may be
+ * waited for, which is what a setting of the host's may be. */
+#define NAME_MAX_SIZE    64u
+#define LINE_MAX_SIZE    512u
+#define TIMEOUT_MAX_MSEC 3600000u
+
 struct BerthAgent {
     BerthLink *link;
     const BerthAgentEvents *events;
@@ -21,10 +28,16 @@ struct BerthAgent {
     guint8 prefix6[16];
 };
 
+/* Free with g_free. */
+static char *get_text(WireReader *reader, gsize max)
+{
+    return berth_text_clean(wire_get_string(reader), max);
+}
+
 static void take_hello(BerthAgent *agent, WireReader *reader)
 {
     guint32 version = wire_get_u32(reader);
-    const char *kernel = wire_get_string(reader);
+    g_autofree char *kernel = get_text(reader, NAME_MAX_SIZE);
     if (version != WIRE_VERSION)
         reader->failed = true;
     if (wire_reader_done(reader))
@@ -33,31 +46,31 @@ static void take_hello(BerthAgent *agent, WireReader *reader)
 
 static void take_stage(BerthAgent *agent, WireReader *reader)
 {
-    const char *name = wire_get_string(reader);
+    g_autofree char *name = get_text(reader, NAME_MAX_SIZE);
     guint64 usec = wire_get_u64(reader);
-    const char *problem = wire_get_string(reader);
+    g_autofree char *problem = get_text(reader, LINE_MAX_SIZE);
     if (wire_reader_done(reader))
         agent->events->stage(name, usec, *problem != '\0' ? problem : NULL, agent->user_data);
 }
 
 static void take_ready(BerthAgent *agent, WireReader *reader)
 {
-    const char *init = wire_get_string(reader);
+    g_autofree char *init = get_text(reader, NAME_MAX_SIZE);
     guint32 timeout_msec = wire_get_u32(reader);
     if (wire_reader_done(reader))
-        agent->events->ready(init, timeout_msec, agent->user_data);
+        agent->events->ready(init, MIN(timeout_msec, TIMEOUT_MAX_MSEC), agent->user_data);
 }
 
 static void take_note(BerthAgent *agent, WireReader *reader)
 {
-    const char *text = wire_get_string(reader);
+    g_autofree char *text = get_text(reader, LINE_MAX_SIZE);
     if (wire_reader_done(reader))
         agent->events->note(text, agent->user_data);
 }
 
 static void take_booted(BerthAgent *agent, WireReader *reader)
 {
-    const char *status = wire_get_string(reader);
+    g_autofree char *status = get_text(reader, NAME_MAX_SIZE);
     if (wire_reader_done(reader))
         agent->events->booted(status, agent->user_data);
 }
@@ -78,7 +91,7 @@ static void take_listeners(BerthAgent *agent, WireReader *reader)
         listener->port = wire.port;
         listener->relay = wire.relay;
         memcpy(listener->address, wire.address, sizeof(listener->address));
-        listener->owner = g_utf8_make_valid(wire.owner, -1);
+        listener->owner = berth_text_clean(wire.owner, NAME_MAX_SIZE);
         g_ptr_array_add(listeners, listener);
     }
     if (wire_reader_done(reader))
@@ -87,7 +100,7 @@ static void take_listeners(BerthAgent *agent, WireReader *reader)
 
 static void take_grown(BerthAgent *agent, WireReader *reader)
 {
-    const char *problem = wire_get_string(reader);
+    g_autofree char *problem = get_text(reader, LINE_MAX_SIZE);
     if (wire_reader_done(reader))
         agent->events->grown(*problem != '\0' ? problem : NULL, agent->user_data);
 }

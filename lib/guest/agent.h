@@ -6,7 +6,8 @@
  * says of the machine into calls and passes the frames of sessions on as they are. Nothing the
  * guest sends is believed further than its own sessions: what breaks the grammar ends the channel.
  *
- * On the thread-default GMainContext. All arguments of callbacks are borrowed.
+ * On the thread-default GMainContext. All arguments of callbacks are borrowed; texts are cut and
+ * cleaned (base/text.h), names to 64 bytes and lines to 512.
  */
 #pragma once
 
@@ -22,7 +23,8 @@ typedef struct {
     /* A boot stage ended @boottime_usec after the kernel started; @problem is NULL when it went
      * well. */
     void (*stage)(const char *name, guint64 boottime_usec, const char *problem, gpointer user_data);
-    /* @init_timeout_msec is how long the distro wants its init to be waited for, or 0. */
+    /* @init_timeout_msec is how long the distro wants its init to be waited for, at most an hour;
+     * or 0. */
     void (*ready)(const char *init, guint init_timeout_msec, gpointer user_data);
     /* A line about the start for who started it. */
     void (*note)(const char *text, gpointer user_data);

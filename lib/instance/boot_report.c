@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 #include "boot_report.h"
 
+#include "base/text.h"
+
 #define STAGES_MAX 64
 #define NOTES_MAX  64
-#define TEXT_MAX   512
+#define TEXT_MAX   512 /* bytes */
 
 static void stage_free(gpointer data)
 {
@@ -32,22 +34,10 @@ void berth_boot_report_free(BerthBootReport *report)
     g_free(report);
 }
 
-/* The guest's words, for a terminal: text, on one line, not too long. */
-static char *clean(const char *text)
-{
-    g_autofree char *valid = g_utf8_make_valid(text, -1);
-    char *cut = g_utf8_substring(valid, 0, MIN(g_utf8_strlen(valid, -1), TEXT_MAX));
-    for (char *at = cut; *at != '\0'; at = g_utf8_next_char(at))
-        if (g_unichar_iscntrl(g_utf8_get_char(at)))
-            for (char *byte = at; byte < g_utf8_next_char(at); byte++)
-                *byte = ' ';
-    return cut;
-}
-
 void berth_boot_report_note(BerthBootReport *report, const char *text)
 {
     if (report->notes->len < NOTES_MAX)
-        g_ptr_array_add(report->notes, clean(text));
+        g_ptr_array_add(report->notes, berth_text_clean(text, TEXT_MAX));
 }
 
 void berth_boot_report_add(BerthBootReport *report, const char *name, gint64 end_usec,
@@ -56,9 +46,10 @@ void berth_boot_report_add(BerthBootReport *report, const char *name, gint64 end
     if (report->stages->len >= STAGES_MAX)
         return;
     BerthBootStage *stage = g_new0(BerthBootStage, 1);
-    stage->name = clean(name);
+    stage->name = berth_text_clean(name, TEXT_MAX);
     stage->end_usec = end_usec;
-    stage->problem = problem != NULL && *problem != '\0' ? clean(problem) : NULL;
+    stage->problem =
+        problem != NULL && *problem != '\0' ? berth_text_clean(problem, TEXT_MAX) : NULL;
     g_ptr_array_add(report->stages, stage);
 }
 

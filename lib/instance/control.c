@@ -45,6 +45,13 @@ void berth_control_put_error(WireBuffer *buffer, const GError *error)
     wire_frame_end(buffer, begin);
 }
 
+static void set_nonsense(const WireFrame *answer, GError **error)
+{
+    berth_error_set(error, BERTH_ERROR_PROTOCOL, "instance.answer",
+                    "the keeper may be of another version of berth: terminate the distro",
+                    "the keeper gave an answer of type %u that makes no sense", answer->type);
+}
+
 void berth_control_get_error(const WireFrame *frame, GError **error)
 {
     WireReader reader;
@@ -53,7 +60,10 @@ void berth_control_get_error(const WireFrame *frame, GError **error)
     const char *id = wire_get_string(&reader);
     const char *hint = wire_get_string(&reader);
     const char *message = wire_get_string(&reader);
-    berth_error_set_remote(error, code, id, hint, message);
+    if (wire_reader_done(&reader))
+        berth_error_set_remote(error, code, id, hint, message);
+    else
+        set_nonsense(frame, error);
 }
 
 void berth_control_put_status(WireBuffer *buffer, const BerthInstanceStatus *status)
@@ -144,32 +154,36 @@ static BerthForward *get_forward(WireReader *reader)
     g_autoptr(BerthForward) forward = g_new0(BerthForward, 1);
     const char *rule = wire_get_string(reader);
     forward->host_port = wire_get_u16(reader);
-    forward->origin = (BerthOrigin)wire_get_u8(reader);
-    forward->state = (BerthForwardState)wire_get_u8(reader);
+    guint8 origin = wire_get_u8(reader);
+    guint8 state = wire_get_u8(reader);
+    forward->origin = (BerthOrigin)origin;
+    forward->state = (BerthForwardState)state;
     forward->owner = g_strdup(wire_get_string(reader));
     const char *reason = wire_get_string(reader);
     forward->reason = *reason != '\0' ? g_strdup(reason) : NULL;
     char **addresses = wire_get_list(reader);
-    bool sound = !reader->failed && berth_rule_parse(rule, &forward->rule, NULL);
+    bool sound = !reader->failed && origin <= BERTH_ORIGIN_PUBLISH &&
+                 state <= BERTH_FORWARD_IGNORED && berth_rule_parse(rule, &forward->rule, NULL);
     if (sound)
         read_addresses(forward, addresses);
     free(addresses);
     return sound ? g_steal_pointer(&forward) : NULL;
 }
 
-/* Add what @frame has of them. Whether more come in another one. */
-static bool get_ports(const WireFrame *frame, GPtrArray *forwards)
+/* Add what @frame has of them. *@ret_more: more come in another one. */
+static bool get_ports(const WireFrame *frame, GPtrArray *forwards, bool *ret_more, GError **error)
 {
     WireReader reader;
     wire_reader_init(&reader, frame);
+    BerthForward *forward = NULL;
     guint8 tag;
-    while ((tag = wire_get_u8(&reader)) == PORTS_ENTRY) {
-        BerthForward *forward = get_forward(&reader);
-        if (forward == NULL)
-            return false;
+    while ((tag = wire_get_u8(&reader)) == PORTS_ENTRY && (forward = get_forward(&reader)) != NULL)
         g_ptr_array_add(forwards, forward);
-    }
-    return tag == PORTS_MORE && !reader.failed;
+    *ret_more = tag == PORTS_MORE;
+    if ((tag == PORTS_MORE || tag == PORTS_END) && wire_reader_done(&reader))
+        return true;
+    set_nonsense(frame, error);
+    return false;
 }
 
 void berth_control_put_boot(WireBuffer *buffer, const BerthBootReport *report)
@@ -212,9 +226,7 @@ static bool check_answer(const WireFrame *answer, ControlType wanted, GError **e
     }
     if (answer->type == wanted)
         return true;
-    berth_error_set(error, BERTH_ERROR_PROTOCOL, "instance.answer",
-                    "the keeper may be of another version of berth: terminate the distro",
-                    "the keeper gave an answer of type %u", answer->type);
+    set_nonsense(answer, error);
     return false;
 }
 
@@ -319,7 +331,11 @@ BerthInstanceStatus *berth_control_status(int fd, GError **error)
 
     WireReader reader;
     wire_reader_init(&reader, &answer);
-    return get_status(&reader);
+    g_autoptr(BerthInstanceStatus) status = get_status(&reader);
+    if (wire_reader_done(&reader))
+        return g_steal_pointer(&status);
+    set_nonsense(&answer, error);
+    return NULL;
 }
 
 /* All of them, of which @answer is the first frame. */
@@ -327,10 +343,12 @@ static GPtrArray *receive_ports(BerthChannel *channel, WireFrame *answer, GError
 {
     g_autoptr(GPtrArray) forwards =
         g_ptr_array_new_with_free_func((GDestroyNotify)berth_forward_free);
-    while (get_ports(answer, forwards))
-        if (!receive(channel, CONTROL_PORTS_ARE, answer, error))
+    bool more;
+    do
+        if (!get_ports(answer, forwards, &more, error))
             return NULL;
-    return g_steal_pointer(&forwards);
+    while (more && receive(channel, CONTROL_PORTS_ARE, answer, error));
+    return more ? NULL : g_steal_pointer(&forwards);
 }
 
 GPtrArray *berth_control_ports(int fd, GError **error)
@@ -363,7 +381,10 @@ GPtrArray *berth_control_watched(BerthChannel *channel, GPtrArray **partial, boo
             return NULL;
         if (*partial == NULL)
             *partial = g_ptr_array_new_with_free_func((GDestroyNotify)berth_forward_free);
-        if (!get_ports(&frame, *partial))
+        bool more;
+        if (!get_ports(&frame, *partial, &more, error))
+            return NULL;
+        if (!more)
             return g_steal_pointer(partial);
     }
     return NULL;
@@ -391,5 +412,9 @@ BerthBootReport *berth_control_boot(int fd, GError **error)
 
     WireReader reader;
     wire_reader_init(&reader, &answer);
-    return get_boot(&reader);
+    g_autoptr(BerthBootReport) report = get_boot(&reader);
+    if (wire_reader_done(&reader))
+        return g_steal_pointer(&report);
+    set_nonsense(&answer, error);
+    return NULL;
 }

@@ -306,7 +306,7 @@ static gboolean on_init_timeout(gpointer user_data)
 static void assign(char **member, const char *text)
 {
     g_free(*member);
-    *member = g_utf8_make_valid(text, -1);
+    *member = g_strdup(text);
 }
 
 static void on_hello(const char *kernel, gpointer user_data)
@@ -319,16 +319,14 @@ static void on_stage(const char *name, guint64 boottime_usec, const char *proble
                      gpointer user_data)
 {
     BerthInstance *instance = user_data;
-    g_autofree char *safe_name = g_utf8_make_valid(name, -1);
-    g_autofree char *safe_problem = problem != NULL ? g_utf8_make_valid(problem, -1) : NULL;
-    berth_console_note(instance->console, "%8.3f s  %s%s%s", (double)boottime_usec / 1e6, safe_name,
-                       safe_problem != NULL ? ": " : "", safe_problem != NULL ? safe_problem : "");
+    berth_console_note(instance->console, "%8.3f s  %s%s%s", (double)boottime_usec / 1e6, name,
+                       problem != NULL ? ": " : "", problem != NULL ? problem : "");
     berth_boot_report_guest(instance->report, name, boottime_usec, problem);
-    if (safe_problem == NULL)
+    if (problem == NULL)
         return;
-    instance->no_disk = g_str_equal(safe_name, "disk");
+    instance->no_disk = g_str_equal(name, "disk");
     g_free(instance->problem);
-    instance->problem = g_strdup_printf("%s: %s", safe_name, safe_problem);
+    instance->problem = g_strdup_printf("%s: %s", name, problem);
 }
 
 static void on_ready(const char *init, guint init_timeout_msec, gpointer user_data)
@@ -348,8 +346,7 @@ static void on_ready(const char *init, guint init_timeout_msec, gpointer user_da
 static void on_note(const char *text, gpointer user_data)
 {
     BerthInstance *instance = user_data;
-    g_autofree char *safe = g_utf8_make_valid(text, -1);
-    berth_console_note(instance->console, "%s", safe);
+    berth_console_note(instance->console, "%s", text);
     berth_boot_report_note(instance->report, text);
 }
 
@@ -376,11 +373,10 @@ static void on_grown(const char *problem, gpointer user_data)
 {
     BerthInstance *instance = user_data;
     g_autoptr(GError) error = NULL;
-    g_autofree char *safe = problem != NULL ? g_utf8_make_valid(problem, -1) : NULL;
-    if (safe != NULL)
+    if (problem != NULL)
         berth_error_set(&error, BERTH_ERROR_GUEST, "resize.guest",
                         "it grows when the distro is started the next time",
-                        "the disk has grown, but not the file system in it: %s", safe);
+                        "the disk has grown, but not the file system in it: %s", problem);
     berth_server_grown(instance->server, error);
 }
 

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #include "pause.h"
 
+#include "base/text.h"
+
 #include <stdbool.h>
 #include <sys/statvfs.h>
 
@@ -33,12 +35,8 @@ static char *describe(const char *words)
         return g_strdup("the host's disk is full");
     if (g_str_equal(words, "Disk quota exceeded"))
         return g_strdup("the quota on the host's disk is used up");
-    g_autofree char *begin = g_strndup(words, WORDS_MAX);
-    g_autofree char *valid = g_utf8_make_valid(begin, -1);
-    for (char *c = valid; *c != '\0'; c++)
-        if (g_ascii_iscntrl(*c))
-            *c = '?';
-    return g_strdup_printf("the host cannot write the distro's disk: %s", valid);
+    g_autofree char *clean = berth_text_clean(words, WORDS_MAX);
+    return g_strdup_printf("the host cannot write the distro's disk: %s", clean);
 }
 
 /* 0 where that cannot be told. */

@@ -2,10 +2,13 @@
 #include "relay.h"
 
 #include "base/fd.h"
+#include "base/text.h"
 
 #include <errno.h>
 #include <glib-unix.h>
 #include <sys/socket.h>
+
+#define PROBLEM_MAX 512u /* bytes */
 
 struct BerthRelay {
     int fd;
@@ -215,7 +218,7 @@ static const struct {
 static void take_failed(BerthRelay *relay, WireReader *reader)
 {
     wire_get_u8(reader);
-    g_autofree char *problem = g_utf8_make_valid(wire_get_string(reader), -1);
+    g_autofree char *problem = berth_text_clean(wire_get_string(reader), PROBLEM_MAX);
     relay->exited = true;
     end(relay, wire_reader_done(reader) ? problem : "the guest's FAILED makes no sense");
 }

@@ -2,6 +2,7 @@
 #include "wire.h"
 
 #include <errno.h>
+#include <netinet/in.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -323,7 +324,8 @@ bool wire_get_listener(WireReader *reader, WireListener *ret_listener)
     const uint8_t *address = take(reader, sizeof(listener.address));
     listener.owner = wire_get_string(reader);
     listener.relay = wire_get_u16(reader);
-    if ((listener.family != 4 && listener.family != 6) || listener.port == 0)
+    if ((listener.family != 4 && listener.family != 6) || listener.port == 0 ||
+        (listener.protocol != IPPROTO_TCP && listener.protocol != IPPROTO_UDP))
         reader->failed = true;
     if (reader->failed)
         return false;

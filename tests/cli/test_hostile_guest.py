@@ -100,6 +100,14 @@ def test_a_guest_that_stops_reading(small):
     wait_for(lambda: small.info("box")["sessions"] == 0)
 
 
+def test_long_words_of_itself(small):
+    start(small, "long-words")
+    info = small.info("box")
+    assert info["state"] == "running" and info["qemu_pid"]
+    assert all(len(info[key]) <= 64 for key in ("kernel", "init", "init_status"))
+    assert "1, 1 running" in small("status").ok()
+
+
 @pytest.mark.parametrize("kind", ["credit-without-end", "bad-exit"])
 def test_a_lie_to_a_session_ends_it(small, kind):
     result = small("run", "cat", env=mode(kind))

@@ -116,6 +116,14 @@ def dead_streams(sock):
         sock.sendall(wire.frame(wire.DATA, b"late", stream, wire.STDOUT) + wire.frame(wire.EXIT, b"\0\0", stream))
 
 
+def long_words(sock):
+    """In place of each name and each line about itself."""
+    words = wire.string("w" * 60000)
+    sock.sendall(wire.frame(wire.HELLO, struct.pack("<I", wire.VERSION) + words)
+                 + wire.frame(wire.STAGE, wire.string("s" * 30000) + struct.pack("<Q", 2**64 - 1) + wire.string("p" * 30000))
+                 + wire.frame(wire.READY, words + struct.pack("<I", 2**32 - 1)) + wire.frame(wire.BOOTED, words))
+
+
 def bad_exit(sock):
     boot(sock)
     for stream in opened(sock):

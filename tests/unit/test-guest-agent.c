@@ -197,6 +197,56 @@ static void test_what_the_guest_says_becomes_calls(Fixture *fixture, gconstpoint
                     "listens 80 ng\xef\xbf\xbdinx;session 7 EOF;");
 }
 
+/* Nothing of the guest's is kept longer than it may be, whichever frame it comes in. */
+static void test_long_words_are_cut(Fixture *fixture, gconstpointer data)
+{
+    static const WireType types[] = {WIRE_HELLO, WIRE_STAGE,  WIRE_READY,
+                                     WIRE_NOTE,  WIRE_BOOTED, WIRE_GROWN};
+    g_autofree char *words = g_strnfill(30000, 'x');
+    words[1] = '\n';
+    for (gsize i = 0; i < G_N_ELEMENTS(types); i++) {
+        WireBuffer buffer = {0};
+        size_t begin = wire_frame_begin(&buffer, types[i], 0, 0);
+        if (types[i] == WIRE_HELLO)
+            wire_put_u32(&buffer, WIRE_VERSION);
+        wire_put_string(&buffer, words);
+        if (types[i] == WIRE_READY)
+            wire_put_u32(&buffer, G_MAXUINT32);
+        if (types[i] == WIRE_STAGE) {
+            wire_put_u64(&buffer, G_MAXUINT64);
+            wire_put_string(&buffer, words);
+        }
+        wire_frame_end(&buffer, begin);
+        send_all(fixture, &buffer);
+        g_assert_nonnull(strstr(fixture->said->str, " x xxx"));
+        g_assert_cmpuint(fixture->said->len, <, 1200);
+        if (types[i] == WIRE_READY)
+            g_assert_true(g_str_has_suffix(fixture->said->str, " 3600000;")); /* an hour */
+        g_string_truncate(fixture->said, 0);
+    }
+
+    WireBuffer buffer = {0};
+    size_t begin = wire_frame_begin(&buffer, WIRE_LISTENERS, 0, 0);
+    wire_put_u32(&buffer, 1);
+    wire_put_listener(
+        &buffer, &(WireListener){.family = 4, .protocol = IPPROTO_TCP, .port = 80, .owner = words});
+    wire_frame_end(&buffer, begin);
+    send_all(fixture, &buffer);
+    g_assert_cmpuint(fixture->said->len, <, 100);
+}
+
+static void test_a_protocol_that_is_neither(Fixture *fixture, gconstpointer data)
+{
+    WireBuffer buffer = {0};
+    size_t begin = wire_frame_begin(&buffer, WIRE_LISTENERS, 0, 0);
+    wire_put_u32(&buffer, 1);
+    wire_put_listener(&buffer, &(WireListener){.family = 4, .protocol = 132, .port = 80});
+    wire_frame_end(&buffer, begin);
+    send_all(fixture, &buffer);
+    g_assert_null(strstr(fixture->said->str, "listens"));
+    g_assert_nonnull(strstr(fixture->said->str, "lost the other side sent something"));
+}
+
 static void test_the_disk_grows(Fixture *fixture, gconstpointer data)
 {
     char config[4096];
@@ -342,6 +392,8 @@ int main(int argc, char **argv)
     g_test_init(&argc, &argv, NULL);
     ADD("config-comes-first-unasked", 0, test_config_comes_first_unasked);
     ADD("what-the-guest-says-becomes-calls", 0, test_what_the_guest_says_becomes_calls);
+    ADD("long-words-are-cut", 0, test_long_words_are_cut);
+    ADD("a-protocol-that-is-neither", 0, test_a_protocol_that_is_neither);
     ADD("the-disk-grows", 0, test_the_disk_grows);
     ADD("the-clock-is-told", 0, test_the_clock_is_told);
     ADD("the-way-out-comes-and-goes", 0, test_the_way_out_comes_and_goes);

@@ -292,6 +292,59 @@ static void test_more_ports_of_the_host_than_fit(void)
     g_assert_cmpstr(berth_error_id(error), ==, "access.ports");
 }
 
+static bool reads_status(int fd, GError **error)
+{
+    g_autoptr(BerthInstanceStatus) is = berth_control_status(fd, error);
+    return is != NULL;
+}
+
+static bool reads_ports(int fd, GError **error)
+{
+    g_autoptr(GPtrArray) forwards = berth_control_ports(fd, error);
+    return forwards != NULL;
+}
+
+static bool reads_boot(int fd, GError **error)
+{
+    g_autoptr(BerthBootReport) report = berth_control_boot(fd, error);
+    return report != NULL;
+}
+
+/* Of a keeper of another version, perhaps: cut at each byte, and with one too many. */
+static void test_answers_that_make_no_sense(void)
+{
+    static const struct {
+        bool (*reads)(int fd, GError **error);
+        ControlType type;
+        gsize fewest; /* bytes of the payload when there is nothing to tell */
+    } rows[] = {
+        {reads_status, CONTROL_STATUS_IS, 7 * 5 + 3 * 4 + 8},
+        {reads_ports, CONTROL_PORTS_ARE, 1},
+        {reads_boot, CONTROL_BOOT_IS, 8},
+        {reads_boot, CONTROL_ERROR, 4 + 3 * 5},
+    };
+    static const guint8 zeros[100];
+    for (gsize i = 0; i < G_N_ELEMENTS(rows); i++)
+        for (gsize size = 0; size <= rows[i].fewest + 1; size++) {
+            int pair[2];
+            g_autoptr(GError) error = NULL;
+            WireBuffer answer = {0};
+            g_assert_cmpint(berth_fd_socketpair(SOCK_STREAM, pair), ==, 0);
+            wire_frame_put(&answer, (WireType)rows[i].type, 0, 0, zeros, size);
+            g_assert_cmpint(
+                berth_fd_write_all(pair[1], wire_buffer_head(&answer), wire_buffer_size(&answer)),
+                ==, 0);
+            bool whole = size == rows[i].fewest;
+            bool is_error = rows[i].type == CONTROL_ERROR;
+            g_assert_cmpint(rows[i].reads(pair[0], &error), ==, whole && !is_error);
+            g_assert_cmpint(error == NULL || !g_str_equal(berth_error_id(error), "instance.answer"),
+                            ==, whole);
+            wire_buffer_clear(&answer);
+            close(pair[0]);
+            close(pair[1]);
+        }
+}
+
 int main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
@@ -311,6 +364,8 @@ int main(int argc, char **argv)
     g_test_add_func("/instance/control/more-ports-of-the-host-than-fit",
                     test_more_ports_of_the_host_than_fit);
     g_test_add_func("/instance/control/lost-keeper", test_lost_keeper);
+    g_test_add_func("/instance/control/answers-that-make-no-sense",
+                    test_answers_that_make_no_sense);
     g_test_add_func("/instance/control/client-that-talks-nonsense-is-dropped",
                     test_client_that_talks_nonsense_is_dropped);
     return g_test_run();
