@@ -88,9 +88,12 @@ GPtrArray *berth_private_find_all(Berth *berth, const char *const *names, GError
         BerthDistro *distro = berth_registry_find(registry, names[i], error);
         if (distro == NULL)
             return NULL;
+        if (g_hash_table_contains(seen, distro->id)) {
+            berth_distro_free(distro);
+            continue;
+        }
         g_ptr_array_add(distros, distro);
-        if (!g_hash_table_add(seen, distro->id))
-            g_ptr_array_set_size(distros, (int)distros->len - 1);
+        g_hash_table_add(seen, distro->id);
     }
     return g_steal_pointer(&distros);
 }
