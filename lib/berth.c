@@ -33,7 +33,7 @@ Berth *berth_new(const char *const *environment, GError **error)
 void berth_set_waiting(Berth *berth, void (*line)(const char *line, gpointer user_data),
                        gpointer user_data)
 {
-    berth->waiting = (BerthWaiting){line, user_data};
+    berth->waiting = (BerthWaiting){.line = line, .user_data = user_data};
 }
 
 void berth_free(Berth *berth)
@@ -166,7 +166,8 @@ int berth_run(int connection, const BerthRun *run, GError **error)
                                   .output = run->output,
                                   .errors = run->errors,
                                   .terminal = run->terminal,
-                                  .signals = run->signals,
+                                  .begun = run->begun,
+                                  .interrupted = run->interrupted,
                                   .get_size = run->get_size,
                                   .resumed = run->resumed,
                                   .warn = run->warn,

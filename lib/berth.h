@@ -257,7 +257,11 @@ typedef struct {
 
     int input, output, errors; /* input may be -1: nothing to read */
     int terminal; /* what a terminal shows that is only the command's input; -1: nobody sees it */
-    int signals;  /* a signalfd of what to pass on, or -1; SIGWINCH: a new size */
+    /* The command has begun: returns a signalfd of what to pass on, which is closed, or -1;
+     * SIGWINCH is a new size. Until then signals do what they do to any program. May be NULL. */
+    int (*begun)(gpointer user_data);
+    /* A signal that the distro could not be given is why there will be an error; may be NULL. */
+    void (*interrupted)(int number, gpointer user_data);
     void (*get_size)(guint *ret_rows, guint *ret_columns, gpointer user_data);
     void (*resumed)(gpointer user_data); /* SIGCONT, or in the foreground again; may be NULL */
     void (*warn)(const char *text, gpointer user_data); /* a line for the user; may be NULL */

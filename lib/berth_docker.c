@@ -22,7 +22,6 @@ static bool check_daemon(const Berth *berth, int connection, const char *name, G
                                   .input = -1,
                                   .output = nowhere,
                                   .errors = nowhere,
-                                  .signals = -1,
                                   .warn = berth->waiting.line,
                                   .user_data = berth->waiting.user_data};
     g_autoptr(GError) problem = NULL;

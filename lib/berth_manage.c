@@ -195,15 +195,24 @@ bool berth_move(Berth *berth, const char *name, const char *directory, BerthWork
 
 typedef enum { NOT_RUNNING, GROWN, NOT_GROWN } Growth;
 
+static bool goes_on(gpointer user_data)
+{
+    const BerthWatch *watch = user_data;
+    return watch->tell == NULL || watch->tell(0, 0, watch->user_data);
+}
+
 /* The disk under a running guest, by its keeper; the claim keeps others from starting it meanwhile.
  */
-static Growth grow_running(Berth *berth, BerthDistro *distro, guint64 size, GError **error)
+static Growth grow_running(Berth *berth, BerthDistro *distro, guint64 size, BerthWatch *watch,
+                           GError **error)
 {
-    const BerthWaiting *waiting = &berth->waiting;
+    BerthWaiting waiting = berth->waiting;
+    waiting.goes_on = goes_on;
+    waiting.goes_on_data = watch;
     g_autoptr(GError) problem = NULL;
     berth_autofd int fd = berth_private_connect(berth, distro, &problem);
-    bool ok = fd >= 0 && berth_control_wait(fd, waiting, &problem) &&
-              berth_control_grow(fd, size, waiting, &problem);
+    bool ok = fd >= 0 && berth_control_wait(fd, &waiting, &problem) &&
+              berth_control_grow(fd, size, &waiting, &problem);
     if (!ok && berth_runtime_is_gone(problem))
         return NOT_RUNNING;
     if (!ok) {
@@ -219,7 +228,7 @@ static Growth grow_running(Berth *berth, BerthDistro *distro, guint64 size, GErr
 bool berth_resize(Berth *berth, const char *name, guint64 size, BerthWorkFunc progress,
                   gpointer user_data, GError **error)
 {
-    const BerthWatch watch = {progress, user_data};
+    BerthWatch watch = {progress, user_data};
     g_autoptr(BerthDistro) distro = NULL;
     g_autoptr(BerthClaim) claim = NULL;
     guint64 now;
@@ -228,7 +237,7 @@ bool berth_resize(Berth *berth, const char *name, guint64 size, BerthWorkFunc pr
     claim = berth_private_claim(berth, name, BERTH_WORK_RESIZE, &distro, error);
     if (claim == NULL || !berth_manage_disk_size(distro, &now, error))
         return false;
-    Growth growth = size > now ? grow_running(berth, distro, size, error) : NOT_RUNNING;
+    Growth growth = size > now ? grow_running(berth, distro, size, &watch, error) : NOT_RUNNING;
     if (growth != NOT_RUNNING)
         return growth == GROWN;
     if (!berth_runtime_require_stopped(berth->layout->runtime, distro->id, distro->name, error))

@@ -38,6 +38,15 @@ static void put_opened(Session *session)
     wire_frame_end(session->host->out, begin);
 }
 
+static void put_answer(Session *session, uint32_t number)
+{
+    if (session->abandoned || !session->answers)
+        return;
+    size_t begin = wire_frame_begin(session->host->out, WIRE_SIGNAL, 0, session->stream);
+    wire_put_u32(session->host->out, number);
+    wire_frame_end(session->host->out, begin);
+}
+
 static void put_exit(Session *session)
 {
     int status = session->wait_status;
@@ -83,6 +92,7 @@ static void start_running(Session *session)
     loop_close(session->host->loop, &session->status);
     session->running = true;
     put_opened(session);
+    put_answer(session, 0);
     for (int number = 1; session->pending_signals != 0; number++, session->pending_signals >>= 1) {
         if ((session->pending_signals & 1) != 0)
             signal_group(session, number);
@@ -238,6 +248,8 @@ Session *session_open(SessionHost *host, const WireFrame *frame)
         session = open_request(host, frame, &request, user, (flags & WIRE_OPEN_BARE) != 0);
     else
         session_refuse(host, frame->stream);
+    if (session != NULL)
+        session->answers = (flags & WIRE_OPEN_ANSWERS) != 0;
     for (size_t i = 0; i < 3; i++)
         free(lists[i]);
     return session;
@@ -329,6 +341,7 @@ static bool on_signal(Session *session, const WireFrame *frame, WireReader *read
     if (reader->failed || number < 1 || number > (uint32_t)SIGRTMAX)
         return false;
     signal_group(session, (int)number);
+    put_answer(session, number);
     return true;
 }
 

@@ -40,6 +40,7 @@ struct Session {
     bool finished;  /* EXIT or FAILED was put */
     bool abandoned; /* put nothing more */
     int wait_status;
+    bool answers;             /* SIGNAL goes back when it was taken */
     uint64_t pending_signals; /* bit n-1: signal n came while starting */
     char *warning;            /* for the user, or NULL */
     Source status;

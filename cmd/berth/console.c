@@ -60,8 +60,7 @@ static int try_shell(Invocation *invocation, const BerthStart *how, GError **err
                           .bare = true,
                           .input = -1,
                           .output = null_fd,
-                          .errors = null_fd,
-                          .signals = -1};
+                          .errors = null_fd};
     return connection >= 0 ? berth_run(connection, &run, error) : -1;
 }
 

@@ -10,6 +10,7 @@
 
 #include "base/fd.h"
 #include "progress.h"
+#include "stop.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -19,33 +20,20 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-static volatile sig_atomic_t stopped;
 static int output_fd = -1;
 static int null_fd = -1;
 
-static void on_stop(int number)
+/* In a handler: what waits for a reader of the output goes on. */
+static void drop_output(void)
 {
-    int saved = errno;
-    stopped = 1;
     if (output_fd >= 0)
         dup2(null_fd, output_fd);
-    errno = saved;
-}
-
-static void catch_signals(void)
-{
-    const struct sigaction stop = {.sa_handler = on_stop};
-    const int numbers[] = {SIGINT, SIGTERM, SIGHUP, SIGQUIT};
-    for (gsize i = 0; i < G_N_ELEMENTS(numbers); i++)
-        sigaction(numbers[i], &stop, NULL);
-    signal(SIGXFSZ, SIG_IGN); /* a write beyond the limit fails with EFBIG instead */
-    signal(SIGPIPE, SIG_IGN); /* and one nobody reads with EPIPE */
 }
 
 static bool on_progress(guint64 done, guint64 total, guint64 entries, gpointer user_data)
 {
     progress_update(user_data, done, total);
-    return !stopped;
+    return !stop_asked();
 }
 
 static bool is_stream(const char *path)
@@ -88,7 +76,8 @@ static int run(Invocation *invocation, GError **error)
     berth_autofd int nothing = open("/dev/null", O_WRONLY | O_CLOEXEC);
     berth_autofd int stream = -1;
     null_fd = nothing;
-    catch_signals();
+    stop_catch(drop_output);
+    signal(SIGPIPE, SIG_IGN); /* a write that nobody reads fails with EPIPE instead */
     if (!open_stream(path, &stream, error))
         return -1;
     output_fd = stream;

@@ -10,10 +10,10 @@
 #include "base/size.h"
 #include "print.h"
 #include "progress.h"
+#include "stop.h"
 
 #include <errno.h>
 #include <fcntl.h>
-#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -32,26 +32,10 @@ static const Option options[] = {
     {NULL},
 };
 
-static volatile sig_atomic_t stopped;
-
-static void on_stop(int number)
-{
-    stopped = 1;
-}
-
-static void catch_signals(void)
-{
-    const struct sigaction stop = {.sa_handler = on_stop};
-    const int numbers[] = {SIGINT, SIGTERM, SIGHUP, SIGQUIT};
-    for (gsize i = 0; i < G_N_ELEMENTS(numbers); i++)
-        sigaction(numbers[i], &stop, NULL);
-    signal(SIGXFSZ, SIG_IGN); /* a write beyond the limit fails with EFBIG instead */
-}
-
 static bool on_progress(guint64 done, guint64 total, guint64 entries, gpointer user_data)
 {
     progress_update(user_data, done, total);
-    return !stopped;
+    return !stop_asked();
 }
 
 static void on_note(const char *text, gpointer user_data)
@@ -153,7 +137,7 @@ static bool import(Invocation *invocation, BerthImport *request, const char *fil
     berth_autofd int archive = open_archive(file, error);
     if (archive < 0)
         return false;
-    catch_signals();
+    stop_catch(NULL);
 
     Progress progress;
     BerthImported imported;

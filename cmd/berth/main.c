@@ -4,6 +4,7 @@
  */
 #include "command.h"
 #include "help.h"
+#include "stop.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -103,5 +104,7 @@ int main(int argc, char **argv)
 
     if (error != NULL)
         print_error(&invocation, error);
+    if (status < 0)
+        stop_finish();
     return status >= 0 ? status : failure_status(&invocation, error);
 }

@@ -4,8 +4,8 @@
 #include "base/fd.h"
 #include "passing.h"
 #include "print.h"
+#include "stop.h"
 
-#include <errno.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -30,15 +30,27 @@ static void print_news(const char *text, gpointer unused)
         terminal_print("\rberth: ", text);
 }
 
+/* Signals and keys are the command's from now on. */
+static int begin(gpointer user_data)
+{
+    const TerminalPlan *plan = user_data;
+    int signals = terminal_take_signals();
+    if (plan->raw)
+        terminal_make_raw();
+    return signals;
+}
+
+static void interrupted(int number, gpointer unused)
+{
+    stop_note(number);
+}
+
 /* Lend it our terminal, as far as there is one. */
 int session_run_on_terminal(int connection, BerthRun *run, const TerminalPlan *plan, GError **error)
 {
-    berth_autofd int signals = terminal_take_signals();
-    if (signals < 0) {
-        berth_error_set_errno(error, errno, "session", "signalfd");
-        return -1;
-    }
-    run->signals = signals;
+    run->begun = begin;
+    run->interrupted = interrupted;
+    run->user_data = (gpointer)plan;
     run->get_size = terminal_get_size;
     run->resumed = terminal_resume;
     run->tty = plan->tty;
@@ -49,8 +61,6 @@ int session_run_on_terminal(int connection, BerthRun *run, const TerminalPlan *p
     run->terminal = plan->fd;
     if (plan->tty)
         terminal_get_size(&run->rows, &run->columns, NULL);
-    if (plan->raw)
-        terminal_make_raw();
     int status = berth_run(connection, run, error);
     terminal_restore();
     return status;

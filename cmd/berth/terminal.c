@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #include "terminal.h"
 
+#include "stop.h"
+
 #include <errno.h>
 #include <signal.h>
 #include <stdio.h>
@@ -171,7 +173,8 @@ int terminal_take_signals(void)
     sigset_t set;
     sigemptyset(&set);
     for (gsize i = 0; i < G_N_ELEMENTS(taken_signals); i++)
-        sigaddset(&set, taken_signals[i]);
+        if (!stop_is_ignored(taken_signals[i]))
+            sigaddset(&set, taken_signals[i]);
     sigprocmask(SIG_BLOCK, &set, NULL);
     signal(SIGPIPE, SIG_IGN); /* when nobody reads our output any more, the command is told */
     return signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);

@@ -40,5 +40,5 @@ void terminal_resume(gpointer unused);
 void terminal_get_size(guint *ret_rows, guint *ret_columns, gpointer unused);
 
 /* A signalfd with the signals a command should get instead of us, and SIGWINCH and SIGCONT, which
- * are blocked from now on; or -1 with errno. */
+ * are blocked from now on; or -1 with errno. One that is ignored stays so. */
 int terminal_take_signals(void);

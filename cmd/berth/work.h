@@ -14,8 +14,9 @@ typedef struct {
     Progress progress;
 } Work;
 
-/* Begin work on @what (borrowed). From now on SIGINT, SIGTERM, SIGHUP and SIGQUIT only make
- * work_goes_on return false, and a write beyond the limit of file sizes fails with EFBIG. */
+/* Begin work on @what (borrowed). From now on a signal that is to end us makes
+ * work_goes_on return false (stop.h), and a write beyond the limit of file sizes fails with EFBIG.
+ */
 void work_begin(Work *work, const char *what);
 
 /* A BerthWorkFunc for a Work. */

@@ -4,10 +4,12 @@
 #include "base/error.h"
 
 #include <errno.h>
+#include <poll.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
 #define READ_SIZE 65536u
+#define TICK_MSEC 100
 
 void berth_channel_clear(BerthChannel *channel)
 {
@@ -22,13 +24,15 @@ static void set_lost(GError **error)
                     "the connection to the instance was lost");
 }
 
-bool berth_channel_send(BerthChannel *channel, GError **error)
+static bool write_output(BerthChannel *channel, int flags, GError **error)
 {
     while (wire_buffer_size(&channel->output) > 0) {
         ssize_t size = send(channel->fd, wire_buffer_head(&channel->output),
-                            wire_buffer_size(&channel->output), MSG_NOSIGNAL);
+                            wire_buffer_size(&channel->output), MSG_NOSIGNAL | flags);
         if (size < 0 && errno == EINTR)
             continue;
+        if (size < 0 && errno == EAGAIN && (flags & MSG_DONTWAIT) != 0)
+            return true;
         if (size < 0) {
             set_lost(error);
             return false;
@@ -38,8 +42,33 @@ bool berth_channel_send(BerthChannel *channel, GError **error)
     return true;
 }
 
+bool berth_channel_send(BerthChannel *channel, GError **error)
+{
+    return write_output(channel, 0, error);
+}
+
+bool berth_channel_flush(BerthChannel *channel, GError **error)
+{
+    return write_output(channel, MSG_DONTWAIT, error);
+}
+
+/* Until there is something to read, an end included. */
+static bool wait_readable(const BerthChannel *channel, GError **error)
+{
+    struct pollfd readable = {.fd = channel->fd, .events = POLLIN};
+    while (channel->goes_on != NULL && poll(&readable, 1, TICK_MSEC) <= 0) {
+        if (channel->goes_on(channel->user_data))
+            continue;
+        berth_error_set(error, BERTH_ERROR_CANCELLED, "instance.cancelled", NULL, "cancelled");
+        return false;
+    }
+    return true;
+}
+
 bool berth_channel_fill(BerthChannel *channel, GError **error)
 {
+    if (!wait_readable(channel, error))
+        return false;
     wire_buffer_consume(&channel->input, channel->consumed);
     channel->consumed = 0;
 

@@ -17,16 +17,23 @@ typedef struct {
     WireBuffer input;
     WireBuffer output;
     size_t consumed; /* bytes of the frame that was handed out last */
+
+    /* Asked several times a second while nothing comes; false ends the wait. May be NULL. */
+    bool (*goes_on)(gpointer user_data);
+    gpointer user_data;
 } BerthChannel;
 
 void berth_channel_clear(BerthChannel *channel);
 G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(BerthChannel, berth_channel_clear)
 
-/* Write all of the output. Errors: BERTH_ERROR_GUEST, "instance.lost". */
+/* Write all of the output, or what can be written now. Errors: BERTH_ERROR_GUEST, "instance.lost".
+ */
 bool berth_channel_send(BerthChannel *channel, GError **error);
+bool berth_channel_flush(BerthChannel *channel, GError **error);
 
 /* The next frame, waiting for it; valid until the next call.
- * Errors: BERTH_ERROR_GUEST, "instance.lost"; BERTH_ERROR_PROTOCOL, "wire.frame". */
+ * Errors: BERTH_ERROR_GUEST, "instance.lost"; BERTH_ERROR_PROTOCOL, "wire.frame";
+ * BERTH_ERROR_CANCELLED, "instance.cancelled" by goes_on. */
 bool berth_channel_receive(BerthChannel *channel, WireFrame *ret_frame, GError **error);
 
 /* The two halves of receive, for callers with a poll loop of their own: read once what is there (to

@@ -266,6 +266,10 @@ static bool ask_and_wait(int fd, ControlType request, const void *payload, size_
                          const BerthWaiting *waiting, GError **error)
 {
     g_auto(BerthChannel) channel = {.fd = fd};
+    if (waiting != NULL) {
+        channel.goes_on = waiting->goes_on;
+        channel.user_data = waiting->goes_on_data;
+    }
     wire_frame_put(&channel.output, (WireType)request, 0, 0, payload, size);
     if (!berth_channel_send(&channel, error))
         return false;

@@ -90,6 +90,8 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(BerthInstanceStatus, berth_instance_status_free)
 typedef struct {
     void (*line)(const char *line, gpointer user_data); /* may be NULL */
     gpointer user_data;
+    bool (*goes_on)(gpointer user_data); /* as in channel.h */
+    gpointer goes_on_data;
 } BerthWaiting;
 
 /* Return when sessions can be opened and the init has finished starting (or init-timeout is over).

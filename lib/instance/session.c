@@ -15,6 +15,8 @@
 #include <unistd.h>
 
 #define STREAM 1u /* our number for the session; the keeper has its own */
+/* What a guest may take to say that it has got a signal, whatever the command makes of it. */
+#define ANSWER_USEC (10 * G_USEC_PER_SEC)
 
 /* A channel's output that the descriptor has not taken yet. */
 typedef struct {
@@ -34,12 +36,17 @@ typedef struct {
     Output outputs[WIRE_CHANNELS]; /* WIRE_STDIN's is what a terminal shows */
     bool opened;                   /* the command has begun; before, no input is taken */
     bool split;                    /* OPEN took several frames */
+    int signals;                   /* a signalfd, or -1 */
+    bool answers;                  /* the guest says when it has taken a signal */
+    int unanswered;                /* one that is to end the command and that it has not taken */
+    gint64 deadline_usec;          /* until when it may (monotonic) */
     int status;                    /* of the command, or -1 while it runs */
 } Session;
 
 static void session_clear(Session *session)
 {
     berth_channel_clear(&session->channel);
+    berth_fd_close(&session->signals);
     for (guint i = 0; i < WIRE_CHANNELS; i++)
         wire_buffer_clear(&session->outputs[i].waiting);
 }
@@ -91,7 +98,7 @@ static void set_too_long(GError **error, const char *message)
 static bool put_open(Session *session, GError **error)
 {
     g_auto(WireBuffer) payload = {0};
-    guint32 flags = open_flags(session->command);
+    guint32 flags = open_flags(session->command) | WIRE_OPEN_ANSWERS;
     build_open(session->command, flags, &payload);
     session->split = wire_buffer_size(&payload) > WIRE_PAYLOAD_MAX;
     if (session->split) {
@@ -171,17 +178,51 @@ static void resume(Session *session)
         put_resize(session);
 }
 
-static void read_signals(Session *session)
+static bool is_fatal(guint32 number)
+{
+    return number == SIGINT || number == SIGTERM || number == SIGHUP || number == SIGQUIT;
+}
+
+/* False when there is nobody to pass it on to. */
+static bool pass_signal(Session *session, int number)
+{
+    if (session->status >= 0)
+        return !is_fatal((guint32)number);
+    put_number(session, WIRE_SIGNAL, 0, (guint32)number);
+    if (session->answers && session->unanswered == 0 && is_fatal((guint32)number)) {
+        session->unanswered = number;
+        session->deadline_usec = g_get_monotonic_time() + ANSWER_USEC;
+    }
+    return true;
+}
+
+static bool set_interrupted(const Session *session, int number, GError **error)
+{
+    const BerthCommand *command = session->command;
+    if (session->status >= 0)
+        berth_error_set(error, BERTH_ERROR_CANCELLED, "session.interrupted", NULL,
+                        "interrupted while what the command wrote was waiting to be read");
+    else
+        berth_error_set(error, BERTH_ERROR_GUEST, "session.unanswered",
+                        "\"berth list\" shows its state, \"berth terminate --force\" ends it",
+                        "the distro does not answer");
+    if (command->interrupted != NULL)
+        command->interrupted(number, command->user_data);
+    return false;
+}
+
+static bool read_signals(Session *session, GError **error)
 {
     struct signalfd_siginfo info;
-    if (read(session->command->signals, &info, sizeof(info)) != sizeof(info))
-        return;
+    if (read(session->signals, &info, sizeof(info)) != sizeof(info))
+        return true;
     if (info.ssi_signo == SIGWINCH)
         put_resize(session);
     else if (info.ssi_signo == SIGCONT)
         session->background = true; /* or was: whether it is now is seen before the next wait */
-    else
-        put_number(session, WIRE_SIGNAL, 0, info.ssi_signo);
+    else if (!pass_signal(session, (int)info.ssi_signo))
+        return set_interrupted(session, (int)info.ssi_signo, error);
+    return true;
 }
 
 /* --- from the guest to our descriptors -------------------------------------------------------- */
@@ -251,9 +292,24 @@ static bool take_opened(Session *session, WireReader *reader)
     if (!wire_reader_done(reader))
         return false;
     session->opened = true;
+    if (command->begun != NULL) {
+        session->signals = command->begun(command->user_data);
+        if (command->tty)
+            put_resize(session); /* it may have changed meanwhile */
+    }
     if (*warning != '\0' && command->warn != NULL)
         command->warn(warning, command->user_data);
     return true;
+}
+
+/* It comes back for each signal that was taken, and once at the beginning, as 0. */
+static bool take_answer(Session *session, WireReader *reader)
+{
+    guint32 number = wire_get_u32(reader);
+    session->answers = true;
+    if (number == (guint32)session->unanswered)
+        session->unanswered = 0;
+    return wire_reader_done(reader);
 }
 
 static bool take_notice(WireReader *reader, void (*hear)(const char *line, gpointer user_data),
@@ -322,6 +378,8 @@ static bool take_frame(Session *session, const WireFrame *frame, GError **error)
         guint32 bytes = wire_get_u32(&reader);
         return wire_reader_done(&reader) && wire_credit_grant(&session->credit, bytes);
     }
+    case WIRE_SIGNAL:
+        return take_answer(session, &reader);
     case CONTROL_NOTICE:
         return take_notice(&reader, session->command->notice, session->command);
     case CONTROL_PAUSED:
@@ -393,7 +451,7 @@ static void prepare(const Session *session, bool background, struct pollfd polls
         prepare_output(session, (WireChannel)i, &polls[i]);
     polls[POLL_KEEPER] = (struct pollfd){running ? session->channel.fd : -1, keeper, 0};
     polls[POLL_INPUT] = (struct pollfd){running && can_send ? session->input : -1, POLLIN, 0};
-    polls[POLL_SIGNALS] = (struct pollfd){running ? session->command->signals : -1, POLLIN, 0};
+    polls[POLL_SIGNALS] = (struct pollfd){session->signals, POLLIN, 0};
 }
 
 static bool finished(const Session *session)
@@ -404,6 +462,24 @@ static bool finished(const Session *session)
     return session->status >= 0;
 }
 
+/* How long a wait may last, in milliseconds; -1: for ever. */
+static int patience(const Session *session)
+{
+    gint64 most = session->background ? BACKGROUND_MSEC : -1;
+    if (session->unanswered == 0)
+        return (int)most;
+    gint64 left = MAX(session->deadline_usec - g_get_monotonic_time(), 0) / 1000 + 1;
+    return (int)(most >= 0 ? MIN(most, left) : left);
+}
+
+static bool serve_keeper(Session *session, short revents, GError **error)
+{
+    if ((revents & (POLLIN | POLLHUP | POLLERR)) != 0 &&
+        (!berth_channel_fill(&session->channel, error) || !take_frames(session, error)))
+        return false;
+    return session->status >= 0 || berth_channel_flush(&session->channel, error);
+}
+
 static bool step(Session *session, GError **error)
 {
     struct pollfd polls[POLL_COUNT];
@@ -412,7 +488,7 @@ static bool step(Session *session, GError **error)
         resume(session);
     session->background = background;
     prepare(session, background, polls);
-    if (poll(polls, POLL_COUNT, background ? BACKGROUND_MSEC : -1) < 0) {
+    if (poll(polls, POLL_COUNT, patience(session)) < 0) {
         if (errno == EINTR)
             return true;
         berth_error_set_errno(error, errno, "session", "poll");
@@ -422,14 +498,15 @@ static bool step(Session *session, GError **error)
     for (guint i = 0; i < WIRE_CHANNELS; i++)
         serve_output(session, (WireChannel)i, polls[i].revents);
     /* After SIGCONT what there was to read may be a shell's, or read by it: look again. */
-    if (polls[POLL_SIGNALS].revents != 0)
-        read_signals(session);
-    else if (polls[POLL_INPUT].revents != 0)
-        read_input(session);
-    if ((polls[POLL_KEEPER].revents & (POLLIN | POLLHUP | POLLERR)) != 0 &&
-        (!berth_channel_fill(&session->channel, error) || !take_frames(session, error)))
+    if (polls[POLL_SIGNALS].revents != 0 && !read_signals(session, error))
         return false;
-    return session->status >= 0 || berth_channel_send(&session->channel, error);
+    if (polls[POLL_SIGNALS].revents == 0 && polls[POLL_INPUT].revents != 0)
+        read_input(session);
+    if (!serve_keeper(session, polls[POLL_KEEPER].revents, error))
+        return false;
+    bool deaf = session->unanswered != 0 && session->status < 0 &&
+                g_get_monotonic_time() >= session->deadline_usec;
+    return !deaf || set_interrupted(session, session->unanswered, error);
 }
 
 /* Where what the terminal shows goes when it is only the command's input. */
@@ -473,6 +550,7 @@ int berth_session_run(int fd, const BerthCommand *command, GError **error)
         .outputs = {[WIRE_STDIN] = {.fd = terminal_of(command), .credit = WIRE_CREDIT_INIT},
                     [WIRE_STDOUT] = {.fd = command->output, .credit = WIRE_CREDIT_INIT},
                     [WIRE_STDERR] = {.fd = command->errors, .credit = WIRE_CREDIT_INIT}},
+        .signals = -1,
         .status = -1,
     };
     if (!put_open(&session, error))

@@ -37,10 +37,16 @@ typedef struct {
     /* The same of what happens in the distro meanwhile: a port was opened. May be NULL. */
     void (*notice)(const char *text, gpointer user_data);
 
-    /* A signalfd of the signals to pass on, or -1. SIGWINCH becomes a resize: @get_size is asked.
-     * So does SIGCONT, after @resumed (may be NULL) was called: a shell may have had the terminal
-     * meanwhile. That also happens when we come from its background to the front. */
-    int signals;
+    /* Called when the command has begun; may be NULL. Until then signals do to us what they do to
+     * any program. It returns a signalfd of those to pass on from then on, which is closed here,
+     * or -1. SIGWINCH becomes a resize: @get_size is asked. So does SIGCONT, after @resumed (may be
+     * NULL) was called: a shell may have had the terminal meanwhile. That also happens when we come
+     * from its background to the front. */
+    int (*begun)(gpointer user_data);
+    /* Called before an error is returned because of a signal (SIGINT, SIGTERM, SIGHUP, SIGQUIT)
+     * that the guest could not be given: it does not answer, or its command has ended. May be NULL.
+     */
+    void (*interrupted)(int number, gpointer user_data);
     void (*get_size)(guint *ret_rows, guint *ret_columns, gpointer user_data);
     void (*resumed)(gpointer user_data);
     gpointer user_data;

@@ -103,9 +103,8 @@ static bool punch_free(const BerthLayout *layout, int fd, const char *what, cons
 }
 
 static bool shrink_image(const BerthLayout *layout, const BerthE2Image *image, guint64 size,
-                         GError **error)
+                         const BerthWatch *watch, GError **error)
 {
-    const BerthWatch unwatched = {0};
     if (!berth_e2tools_check(image, true, error) || !check_minimum(image, size, error) ||
         !berth_e2tools_resize(image, size, error))
         return false;
@@ -114,7 +113,7 @@ static bool shrink_image(const BerthLayout *layout, const BerthE2Image *image, g
         return false;
     }
     return berth_e2tools_check(image, false, error) &&
-           punch_free(layout, image->fd, image->what, &unwatched, error);
+           punch_free(layout, image->fd, image->what, watch, error);
 }
 
 static bool shrink_copy(const BerthLayout *layout, const BerthDistro *distro, int fd, guint64 size,
@@ -127,7 +126,7 @@ static bool shrink_copy(const BerthLayout *layout, const BerthDistro *distro, in
         return false;
     const BerthE2Image image = {berth_temp_fd(temp), distro->disk, berth_watch_tell,
                                 (gpointer)watch};
-    return shrink_image(layout, &image, size, error) && berth_temp_commit(temp, error);
+    return shrink_image(layout, &image, size, watch, error) && berth_temp_commit(temp, error);
 }
 
 bool berth_manage_shrink(const BerthLayout *layout, BerthRegistry *registry, BerthDistro *distro,

@@ -24,7 +24,7 @@
  * A session's life, as seen on its stream:
  *
  *     host   OPEN MORE* (DATA in | EOF in | CREDIT out/err | SIGNAL | RESIZE)*  [CLOSE]
- *     guest  OPENED (DATA out/err | EOF out/err | CREDIT in)* EXIT         or just  FAILED
+ *     guest  OPENED (DATA out/err | EOF out/err | CREDIT in | SIGNAL)* EXIT  or just  FAILED
  *
  * EXIT and FAILED end the stream; EXIT comes after the last DATA of all channels. After CLOSE the
  * guest hangs the session up (SIGHUP) and still sends EXIT. EOF on out or err from the host says
@@ -100,7 +100,8 @@ typedef enum {
                           rows:u16 columns:u16 argv:list ([] the user's shell) environment:list
                           offered:list (of the client's terminal and locale: each is taken where the
                           distro knows it) */
-    WIRE_SIGNAL = 33,  /* number:u32, Linux's */
+    WIRE_SIGNAL = 33,  /* number:u32, Linux's. With WIRE_OPEN_ANSWERS it comes back once it was
+                          taken, and once after OPENED with the number 0 */
     WIRE_RESIZE = 34,  /* rows:u16 columns:u16 */
     WIRE_CLOSE = 35,   /* nothing; the client is gone */
     WIRE_CONNECT = 36, /* path:string, absolute, of a stream socket */
@@ -137,8 +138,9 @@ typedef enum {
     WIRE_OPEN_PIPE_STDIN = 1 << 4, /* with a terminal: this stream is a pipe nevertheless */
     WIRE_OPEN_PIPE_STDOUT = 1 << 5,
     WIRE_OPEN_PIPE_STDERR = 1 << 6,
-    WIRE_OPEN_COOKED = 1 << 7, /* the client's own terminal edits lines: no echo, no returns */
-    WIRE_OPEN_MORE = 1 << 8,   /* MORE frames follow */
+    WIRE_OPEN_COOKED = 1 << 7,  /* the client's own terminal edits lines: no echo, no returns */
+    WIRE_OPEN_MORE = 1 << 8,    /* MORE frames follow */
+    WIRE_OPEN_ANSWERS = 1 << 9, /* the host wants to know that a SIGNAL was taken */
 } WireOpenFlags;
 
 /* Bytes in order, consumed at the front, appended at the end. Zero-initialise; wire_buffer_clear

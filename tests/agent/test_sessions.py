@@ -66,6 +66,22 @@ def test_arguments_arrive_as_they_are(host):
     assert got.stdout.decode() == "".join(f"<{word}>" for word in argv)
 
 
+def test_a_signal_that_was_taken_is_answered(host):
+    """For a host that asked for it, whatever the command makes of it."""
+    session = host.open("sh", "-c", "trap '' TERM; echo ready; read line", flags=wire.ANSWERS)
+    host.until(lambda: session.stdout == b"ready\n" and session.answers == [0])
+    for number in (signal.SIGTERM, signal.SIGWINCH, signal.SIGTERM):
+        session.signal(number)
+    host.until(lambda: session.answers == [0, signal.SIGTERM, signal.SIGWINCH, signal.SIGTERM])
+    session.close_input()
+    assert host.wait(session).exit == (wire.EXITED, 1)
+
+    session = host.open("sleep", "1000")  # who did not ask gets none: the Session would refuse it
+    host.until(lambda: session.pid)
+    session.signal(signal.SIGTERM)
+    assert host.wait(session).exit == (wire.SIGNALED, signal.SIGTERM)
+
+
 def test_stdin_end_reaches_the_command(host):
     session = host.open("cat")
     session.write(b"x")

@@ -284,7 +284,7 @@ def test_case_52_stopping_it(noise, place, number):
     with (place / "pipe").open("rb") as reader:
         reader.read(1)
         process.send_signal(number)
-        noise.finish(process).failed(1, "export.cancelled", "cancelled", hint=False)
+        noise.finish(process).failed(-number, "export.cancelled", "cancelled", hint=False)
     noise("unregister", "noise").ok()
 
 

@@ -118,7 +118,7 @@ def test_stopping_it_leaves_nothing(berth, number):
     process.send_signal(number)
     process.wait(timeout=20)
     result = berth.finish(process)
-    result.failed(1, "import.cancelled", "import x: cancelled", hint=False)
+    result.failed(-number, "import.cancelled", "import x: cancelled", hint=False)
     assert berth.names() == [] and berth.left_over() == []
 
 

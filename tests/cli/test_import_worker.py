@@ -85,7 +85,7 @@ def test_case_52_stopping_one_that_does_nothing(berth, rootfs, number):
     process = berth.start("import", "x", rootfs)
     wait_for(lambda: list(berth.data.glob("distros/*")))
     process.send_signal(number)
-    berth.finish(process, timeout=20).failed(1, "import.cancelled", "cancelled", hint=False)
+    berth.finish(process, timeout=20).failed(-number, "import.cancelled", "cancelled", hint=False)
     nothing_left(berth)
 
 
@@ -96,7 +96,7 @@ def test_case_52_ctrl_c_reaches_both(berth):
     process.stdin.flush()
     wait_for(lambda: workers(berth))
     os.killpg(process.pid, signal.SIGINT)
-    berth.finish(process, timeout=20).failed(1, "import.cancelled", "cancelled", hint=False)
+    berth.finish(process, timeout=20).failed(-signal.SIGINT, "import.cancelled", "cancelled", hint=False)
     assert workers(berth) == []
     nothing_left(berth)
 

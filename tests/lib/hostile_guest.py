@@ -99,6 +99,21 @@ def stops_reading(sock):
     next(opened(sock))
 
 
+def never_opens(sock):
+    """Takes every frame and says nothing about any."""
+    boot(sock)
+    for _ in frames(sock):
+        pass
+
+
+def deaf(sock):
+    """Begins a session as a good one does, and then does not hear its signals."""
+    boot(sock)
+    for stream in opened(sock):
+        sock.sendall(wire.frame(wire.SIGNAL, struct.pack("<I", 0), stream)
+                     + wire.frame(wire.DATA, b"ready\n", stream, wire.STDOUT))
+
+
 def credit_without_end(sock):
     boot(sock)
     for stream in opened(sock):

@@ -27,7 +27,7 @@ STDIN, STDOUT, STDERR = 0, 1, 2
 POWER_OFF, POWER_REBOOT = 0, 1
 EXITED, SIGNALED = 0, 1
 TTY, LOGIN, SHELL, BARE = 1, 2, 4, 8
-PIPE_STDIN, PIPE_STDOUT, PIPE_STDERR, COOKED, MORE_FOLLOW = 16, 32, 64, 128, 256
+PIPE_STDIN, PIPE_STDOUT, PIPE_STDERR, COOKED, MORE_FOLLOW, ANSWERS = 16, 32, 64, 128, 256, 512
 TOO_LONG = 7                        # FAILED's status
 
 Frame = collections.namedtuple("Frame", "type channel stream payload")
@@ -125,6 +125,8 @@ class Session:
         self.granted = {STDIN: WINDOW, STDOUT: WINDOW, STDERR: WINDOW}
         self.waiting = bytearray()  # for stdin, beyond the credit
         self.waiting_eof = False
+        self.answers = []           # the numbers of signals that were taken
+        self.wants_answers = bool(flags & ANSWERS)
         self.sink = None            # called with (channel, bytes) instead of keeping them
 
     @property
@@ -191,6 +193,8 @@ class Session:
             if self.credit > WINDOW or got.channel != STDIN:
                 raise ProtocolError("credit out of bounds")
             self.pump()
+        elif got.type == SIGNAL and self.pid is not None and self.wants_answers:
+            self.answers.append(fields.number("I"))
         elif got.type == EXIT:
             self.exit = (fields.number("B"), fields.number("B"))
         else:

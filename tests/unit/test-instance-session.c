@@ -54,8 +54,7 @@ static void test_session(void)
         BerthCommand command = {.argv = (const char *const[]){"cat", NULL},
                                 .input = input,
                                 .output = output[1],
-                                .errors = errors[1],
-                                .signals = -1};
+                                .errors = errors[1]};
         if (late)
             after_a_moment(&fixture, come_up);
 
@@ -86,7 +85,6 @@ static void test_notice_reaches_sessions_with_a_terminal(void)
                                 .input = -1,
                                 .output = null_fd,
                                 .errors = null_fd,
-                                .signals = -1,
                                 .notice = keep_notice,
                                 .user_data = heard};
         g_autoptr(GError) error = NULL;
@@ -111,8 +109,7 @@ static void test_words_beyond_any_kernel(void)
     Fixture fixture = {.guest = echo_guest, .up = true};
     start(&fixture);
     berth_autofd int fd = client(&fixture);
-    BerthCommand command = {
-        .argv = (const char *const[]){"echo", word, NULL}, .input = -1, .signals = -1};
+    BerthCommand command = {.argv = (const char *const[]){"echo", word, NULL}, .input = -1};
     g_autoptr(GError) error = NULL;
     g_assert_cmpint(berth_session_run(fd, &command, &error), ==, -1);
     g_assert_cmpstr(berth_error_id(error), ==, "session.too-long");
@@ -133,8 +130,7 @@ static void test_words_for_an_old_agent(void)
     Fixture fixture = {.guest = old_guest, .up = true};
     start(&fixture);
     berth_autofd int fd = client(&fixture);
-    BerthCommand command = {
-        .argv = (const char *const[]){"echo", word, NULL}, .input = -1, .signals = -1};
+    BerthCommand command = {.argv = (const char *const[]){"echo", word, NULL}, .input = -1};
     g_autoptr(GError) error = NULL;
     g_assert_cmpint(berth_session_run(fd, &command, &error), ==, -1);
     g_assert_cmpstr(berth_error_id(error), ==, "session.refused");
@@ -157,8 +153,7 @@ static void test_bare_session_waits_for_the_agent_only(void)
     berth_autofd int fd = client(&fixture);
     berth_autofd int input = pipe_with("");
     berth_autofd int null_fd = open("/dev/null", O_WRONLY | O_CLOEXEC);
-    BerthCommand command = {
-        .bare = true, .input = input, .output = null_fd, .errors = null_fd, .signals = -1};
+    BerthCommand command = {.bare = true, .input = input, .output = null_fd, .errors = null_fd};
     after_a_moment(&fixture, become_ready);
     g_autoptr(GError) error = NULL;
     g_assert_cmpint(berth_session_run(fd, &command, &error), ==, 3);
@@ -176,7 +171,7 @@ static void test_session_that_never_starts(void)
     Fixture fixture = {.guest = refusing_guest, .up = true};
     start(&fixture);
     berth_autofd int fd = client(&fixture);
-    BerthCommand command = {.input = -1, .output = 1, .errors = 2, .signals = -1};
+    BerthCommand command = {.input = -1, .output = 1, .errors = 2};
     g_autoptr(GError) error = NULL;
     g_assert_cmpint(berth_session_run(fd, &command, &error), ==, 127);
     g_assert_cmpstr(error->message, ==, "nosuch: not found");
@@ -214,7 +209,7 @@ static void test_guest_that_dies_around_the_beginning(void)
         start(&fixture);
         berth_autofd int fd = client(&fixture);
         berth_autofd int input = pipe_with("some bytes");
-        BerthCommand command = {.input = input, .output = 1, .errors = 2, .signals = -1};
+        BerthCommand command = {.input = input, .output = 1, .errors = 2};
         g_autoptr(GError) error = NULL;
         char rest[32];
         g_assert_cmpint(berth_session_run(fd, &command, &error), ==, -1);
@@ -240,7 +235,7 @@ static void test_guest_that_floods_loses_its_session(void)
     start(&fixture);
     berth_autofd int fd = client(&fixture);
     berth_autofd int null_fd = open("/dev/null", O_WRONLY | O_CLOEXEC);
-    BerthCommand command = {.input = -1, .output = null_fd, .errors = null_fd, .signals = -1};
+    BerthCommand command = {.input = -1, .output = null_fd, .errors = null_fd};
     g_autoptr(GError) error = NULL;
     g_assert_cmpint(berth_session_run(fd, &command, &error), ==, -1);
     g_assert_cmpstr(berth_error_id(error), ==, "session.flood");

@@ -1,0 +1,138 @@
+# SPDX-License-Identifier: MIT
+"""SIGINT, SIGTERM, SIGHUP and SIGQUIT end the client by that signal, in whatever it waits for."""
+import os
+import signal
+import subprocess
+
+import pytest
+
+from conftest import Terminal, wait_for
+
+FATAL = [signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT]
+each_signal = pytest.mark.parametrize("number", FATAL)
+
+
+def ended_by(home, process, number):
+    result = home.finish(process, timeout=40)
+    assert result.status == -number, result
+    return result
+
+
+def guest(home, mode):
+    home.environment["FAKE_QEMU_MODE"] = mode
+
+
+@each_signal
+@pytest.mark.parametrize("words", [["run", "true"], ["start"], ["console"], ["shell"]], ids=lambda words: words[0])
+def test_while_it_starts(box, words, number):
+    guest(box, "silent")
+    process = box.start(*words)
+    wait_for(box.qemus)
+    process.send_signal(number)
+    assert ended_by(box, process, number).err == ""
+    assert box.names() == ["box"]
+
+
+@each_signal
+def test_before_the_command_has_begun(box, number):
+    guest(box, "hostile-never-opens")
+    box("start").ok()
+    process = box.start("run", "true", stdin=subprocess.PIPE)
+    wait_for(lambda: box.info("box")["sessions"] == 1)
+    process.send_signal(number)
+    assert ended_by(box, process, number).err == ""
+    wait_for(lambda: box.info("box")["sessions"] == 0)
+
+
+def test_a_key_before_the_command_has_begun(box):
+    guest(box, "hostile-never-opens")
+    box("start").ok()
+    terminal = Terminal(box, "run", "cat")
+    wait_for(lambda: box.info("box")["sessions"] == 1)
+    terminal.type(b"\x03")
+    terminal.end(-signal.SIGINT)
+    terminal.close()
+
+
+@each_signal
+def test_a_guest_that_hears_no_signal(box, number):
+    guest(box, "hostile-deaf")
+    process = box.start("run", "cat", stdin=subprocess.PIPE)
+    assert process.stdout.readline() == b"ready\n"
+    process.send_signal(number)
+    assert ended_by(box, process, number).code == "session.unanswered"
+
+
+def test_a_command_that_ignores_it_goes_on(box):
+    """The guest says that it has taken the signal, whatever the command makes of it."""
+    process = box.start("run", "sh", "-c", "trap '' TERM INT; echo ready; read line; echo $line", stdin=subprocess.PIPE)
+    assert process.stdout.readline() == b"ready\n"
+    for _ in range(20):
+        process.send_signal(signal.SIGTERM)
+        process.send_signal(signal.SIGINT)
+    result = box.finish(process, b"still here\n")
+    assert (result.status, result.out, result.err) == (0, "still here\n", "")
+
+
+@each_signal
+def test_after_the_command_has_ended(box, number):
+    """What it wrote waits for a reader that does not read."""
+    box("start").ok()
+    process = box.start("run", "sh", "-c", "echo begun >&2; head -c 200000 /dev/zero")
+    assert process.stderr.readline() == b"begun\n"
+    wait_for(lambda: box.info("box")["sessions"] == 0)
+    process.send_signal(number)
+    process.wait(timeout=20)
+    assert process.returncode == -number
+    assert b"session.interrupted" in process.stderr.read()
+    process.stdout.close()
+    process.stderr.close()
+
+
+@pytest.mark.parametrize("number", [signal.SIGHUP, signal.SIGINT])
+def test_one_that_is_ignored_stays_so(box, number):
+    """As with nohup(1), and in the background of a shell script."""
+    def ignore():
+        signal.signal(number, signal.SIG_IGN)
+    process = box.start("run", "sh", "-c", "echo ready; read line; echo $line", stdin=subprocess.PIPE, preexec_fn=ignore)
+    assert process.stdout.readline() == b"ready\n"
+    process.send_signal(number)
+    assert box.finish(process, b"done\n").out == "done\n"
+
+
+@each_signal
+def test_a_keeper_that_is_stopped(box, number):
+    box("start").ok()
+    keeper = box.info("box")["keeper_pid"]
+    os.kill(keeper, signal.SIGSTOP)
+    try:
+        process = box.start("run", "true")
+        wait_for(lambda: open(f"/proc/{process.pid}/stat").read().rpartition(")")[2].split()[0] == "S")
+        process.send_signal(number)
+        ended_by(box, process, number)
+    finally:
+        os.kill(keeper, signal.SIGCONT)
+    assert box("run", "true").status == 0
+
+
+@each_signal
+@pytest.mark.parametrize("words", [["terminate", "box"], ["shutdown"], ["ports", "-w"], ["logs", "-f"]],
+                         ids=lambda words: words[0])
+def test_other_waits(box, words, number):
+    guest(box, "ignore-power")
+    box("start").ok()
+    process = box.start(*words, stdout=subprocess.DEVNULL)
+    wait_for(lambda: open(f"/proc/{process.pid}/stat").read().rpartition(")")[2].split()[0] == "S")
+    process.send_signal(number)
+    ended_by(box, process, number)
+
+
+@each_signal
+def test_a_resize_the_guest_does_not_follow(box, number):
+    guest(box, "hostile-never-opens")
+    box("start").ok()
+    process = box.start("resize", "box", "2T")
+    wait_for(lambda: box.info("box")["disk_size"] == 2 << 40)
+    process.send_signal(number)
+    ended_by(box, process, number)
+    assert box.info("box")["state"] == "running" and box.left_over() == []
