@@ -1,13 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 #include "server.h"
 
+#include "acceptor.h"
 #include "base/error.h"
 #include "base/fd.h"
 #include "guest/link.h"
-
-#include <errno.h>
-#include <glib-unix.h>
-#include <sys/socket.h>
 
 /* What may wait for a client that does not read: a window for each output, and room for the rest.
  */
@@ -48,7 +45,7 @@ struct BerthServer {
     const BerthServerOps *ops;
     gpointer user_data;
     int listen_fd;
-    GSource *acceptor;
+    BerthAcceptor *acceptor;
     GPtrArray *clients;   /* Client*, owned */
     GHashTable *sessions; /* stream -> Client*, borrowed */
     bool ready;           /* for bare sessions */
@@ -446,18 +443,13 @@ static void on_closed(BerthLink *link, const GError *error, gpointer user_data)
     drop_client(user_data);
 }
 
-static gboolean on_acceptable(gint fd, GIOCondition condition, gpointer user_data)
+static void on_client(int client_fd, gpointer user_data)
 {
     BerthServer *server = user_data;
-    int client_fd = accept4(fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
-    if (client_fd < 0)
-        return G_SOURCE_CONTINUE;
-
     Client *client = g_new0(Client, 1);
     client->server = server;
     client->link = berth_link_new(client_fd, on_frame, on_closed, client);
     g_ptr_array_add(server->clients, client);
-    return G_SOURCE_CONTINUE;
 }
 
 /* --- what the instance says ------------------------------------------------------------------ */
@@ -471,10 +463,7 @@ BerthServer *berth_server_new(int listen_fd, const BerthServerOps *ops, gpointer
     server->clients = g_ptr_array_new_with_free_func(client_free);
     server->sessions = g_hash_table_new(NULL, NULL);
 
-    berth_fd_set_nonblocking(listen_fd, true);
-    server->acceptor = g_unix_fd_source_new(listen_fd, G_IO_IN);
-    g_source_set_callback(server->acceptor, G_SOURCE_FUNC(on_acceptable), server, NULL);
-    g_source_attach(server->acceptor, g_main_context_get_thread_default());
+    server->acceptor = berth_acceptor_new(listen_fd, on_client, server);
     return server;
 }
 
@@ -482,8 +471,7 @@ void berth_server_free(BerthServer *server)
 {
     if (server == NULL)
         return;
-    g_source_destroy(server->acceptor);
-    g_source_unref(server->acceptor);
+    berth_acceptor_free(server->acceptor);
     berth_fd_close(&server->listen_fd);
     g_hash_table_unref(server->sessions);
     g_ptr_array_unref(server->clients);

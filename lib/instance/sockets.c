@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 #include "sockets.h"
 
+#include "acceptor.h"
 #include "base/error.h"
 #include "base/fd.h"
 #include "relay.h"
 #include "runtime_files.h"
 
 #include <errno.h>
-#include <glib-unix.h>
 #include <stdio.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -28,7 +28,7 @@ typedef struct {
     const char *name;
     const char *guest;
     int fd;
-    GSource *acceptor; /* only while the guest is up */
+    BerthAcceptor *acceptor; /* only while the guest is up */
 } Listener;
 
 struct BerthSockets {
@@ -57,17 +57,13 @@ static void on_over(BerthRelay *relay, const char *problem, gpointer user_data)
 
 static const BerthRelayOps relay_ops = {on_send, on_over};
 
-static gboolean on_acceptable(gint fd, GIOCondition condition, gpointer user_data)
+static void on_client(int client, gpointer user_data)
 {
     Listener *listener = user_data;
     BerthSockets *sockets = listener->sockets;
-    int client = accept4(fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
-    if (client < 0)
-        return G_SOURCE_CONTINUE;
     guint32 stream = sockets->ops->new_stream(sockets->user_data);
     g_hash_table_insert(sockets->relays, GUINT_TO_POINTER(stream),
                         berth_relay_new(client, stream, listener->guest, &relay_ops, sockets));
-    return G_SOURCE_CONTINUE;
 }
 
 bool berth_sockets_deliver(BerthSockets *sockets, const WireFrame *frame)
@@ -85,30 +81,14 @@ void berth_sockets_reset(BerthSockets *sockets)
 
 /* --- the sockets ------------------------------------------------------------------------------ */
 
-static void stop_accepting(Listener *listener)
-{
-    if (listener->acceptor == NULL)
-        return;
-    g_source_destroy(listener->acceptor);
-    g_clear_pointer(&listener->acceptor, g_source_unref);
-}
-
-static void start_accepting(Listener *listener)
-{
-    if (listener->acceptor != NULL)
-        return;
-    listener->acceptor = g_unix_fd_source_new(listener->fd, G_IO_IN);
-    g_source_set_callback(listener->acceptor, G_SOURCE_FUNC(on_acceptable), listener, NULL);
-    g_source_attach(listener->acceptor, g_main_context_get_thread_default());
-}
-
 void berth_sockets_set_up(BerthSockets *sockets, bool up)
 {
     for (gsize i = 0; i < G_N_ELEMENTS(rows); i++) {
-        if (up)
-            start_accepting(&sockets->listeners[i]);
-        else
-            stop_accepting(&sockets->listeners[i]);
+        Listener *listener = &sockets->listeners[i];
+        if (!up)
+            g_clear_pointer(&listener->acceptor, berth_acceptor_free);
+        else if (listener->acceptor == NULL)
+            listener->acceptor = berth_acceptor_new(listener->fd, on_client, listener);
     }
 }
 
@@ -160,7 +140,7 @@ void berth_sockets_free(BerthSockets *sockets)
         return;
     for (gsize i = 0; i < G_N_ELEMENTS(rows); i++) {
         Listener *listener = &sockets->listeners[i];
-        stop_accepting(listener);
+        berth_acceptor_free(listener->acceptor);
         if (listener->fd >= 0)
             unlinkat(sockets->dir_fd, listener->name, 0);
         berth_fd_close(&listener->fd);

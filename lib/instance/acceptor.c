@@ -1,0 +1,78 @@
+/* SPDX-License-Identifier: MIT */
+#include "acceptor.h"
+
+#include "base/fd.h"
+
+#include <errno.h>
+#include <glib-unix.h>
+#include <stdbool.h>
+#include <sys/socket.h>
+
+struct BerthAcceptor {
+    int fd;
+    BerthAcceptorFunc func;
+    gpointer user_data;
+    GSource *source; /* of the socket, or of the rest */
+};
+
+static void set_source(BerthAcceptor *acceptor, GSource *source, GSourceFunc func)
+{
+    if (acceptor->source != NULL) {
+        g_source_destroy(acceptor->source);
+        g_clear_pointer(&acceptor->source, g_source_unref);
+    }
+    if (source == NULL)
+        return;
+    g_source_set_callback(source, func, acceptor, NULL);
+    g_source_attach(source, g_main_context_get_thread_default());
+    acceptor->source = source;
+}
+
+static gboolean on_acceptable(gint fd, GIOCondition condition, gpointer user_data);
+
+static void ask(BerthAcceptor *acceptor)
+{
+    set_source(acceptor, g_unix_fd_source_new(acceptor->fd, G_IO_IN), G_SOURCE_FUNC(on_acceptable));
+}
+
+static gboolean on_rested(gpointer user_data)
+{
+    ask(user_data);
+    return G_SOURCE_REMOVE;
+}
+
+/* Whether the client is still there, and would be at the next try. */
+static bool must_rest(int errnum)
+{
+    return errnum == EMFILE || errnum == ENFILE || errnum == ENOBUFS || errnum == ENOMEM;
+}
+
+static gboolean on_acceptable(gint fd, GIOCondition condition, gpointer user_data)
+{
+    BerthAcceptor *acceptor = user_data;
+    int client_fd = accept4(fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
+    if (client_fd >= 0)
+        acceptor->func(client_fd, acceptor->user_data);
+    else if (must_rest(errno))
+        set_source(acceptor, g_timeout_source_new(BERTH_ACCEPTOR_REST_MSEC), on_rested);
+    return G_SOURCE_CONTINUE; /* harmless once the source is destroyed */
+}
+
+BerthAcceptor *berth_acceptor_new(int listen_fd, BerthAcceptorFunc func, gpointer user_data)
+{
+    BerthAcceptor *acceptor = g_new0(BerthAcceptor, 1);
+    acceptor->fd = listen_fd;
+    acceptor->func = func;
+    acceptor->user_data = user_data;
+    berth_fd_set_nonblocking(listen_fd, true);
+    ask(acceptor);
+    return acceptor;
+}
+
+void berth_acceptor_free(BerthAcceptor *acceptor)
+{
+    if (acceptor == NULL)
+        return;
+    set_source(acceptor, NULL, NULL);
+    g_free(acceptor);
+}
