@@ -17,6 +17,8 @@
 #define MAP_AT         386U /* GNU: four pieces of offset and length, 12 bytes each */
 #define MAP_GOES_ON_AT 482U
 #define REALSIZE_AT    483U
+#define REALSIZE_SIZE  12U
+#define STAR_MAGIC_AT  508U
 #define BLOCK_GOES_ON  504U /* of a block with 21 pieces more */
 
 static const struct {
@@ -31,6 +33,8 @@ static const struct {
     [BERTH_HEADER_MTIME] = {136, 12, "time"},
     [BERTH_HEADER_MAJOR] = {329, 8, "device number"},
     [BERTH_HEADER_MINOR] = {337, 8, "device number"},
+    [BERTH_HEADER_ACCESSED] = {PREFIX_AT, 12, "access time"},
+    [BERTH_HEADER_CHANGED] = {357, 12, "change time"},
 };
 
 bool berth_header_is_zero(const guint8 *header)
@@ -42,7 +46,7 @@ bool berth_header_is_zero(const guint8 *header)
 static bool parse_octal(const guint8 *field, gsize size, gint64 *ret_value)
 {
     gsize at = 0;
-    while (at < size && field[at] == ' ')
+    while (at < size && (field[at] == ' ' || field[at] == '\t'))
         at++;
     bool negative = at < size && field[at] == '-';
     at += negative ? 1 : 0;
@@ -50,7 +54,7 @@ static bool parse_octal(const guint8 *field, gsize size, gint64 *ret_value)
     gint64 value = 0;
     for (; at < size && field[at] >= '0' && field[at] <= '7'; at++)
         value = value << 3 | (field[at] - '0'); /* 12 digits at most */
-    if (at < size && field[at] != ' ' && field[at] != '\0')
+    if (at < size && field[at] != '\0' && !g_ascii_isspace(field[at]))
         return false;
     *ret_value = negative ? -value : value;
     return at > first || !negative;
@@ -117,10 +121,41 @@ char berth_header_type(const guint8 *header)
     return (char)header[TYPE_AT];
 }
 
+static bool is_zero(const guint8 *bytes, gsize size)
+{
+    for (gsize i = 0; i < size; i++) {
+        if (bytes[i] != 0)
+            return false;
+    }
+    return true;
+}
+
+static bool has_gnu_times(const guint8 *header)
+{
+    gint64 unused = 0;
+    return berth_header_number(header, BERTH_HEADER_ACCESSED, &unused) &&
+           berth_header_number(header, BERTH_HEADER_CHANGED, &unused);
+}
+
+/* A prefix of Go's under GNU's magic: printable ASCII, nothing behind it, no GNU times in its
+ * place, and written because the whole is too long for a name. Source: the reader of Go's
+ * archive/tar. */
+static bool has_go_prefix(const guint8 *header, gsize name_size)
+{
+    gsize size = 0;
+    while (size < PREFIX_SIZE && g_ascii_isprint(header[PREFIX_AT + size]))
+        size++;
+    return berth_header_is_gnu(header) && berth_header_type(header) != 'S' &&
+           !has_gnu_times(header) && size + 1 + name_size > NAME_SIZE &&
+           is_zero(header + PREFIX_AT + size, BERTH_HEADER_SIZE - PREFIX_AT - size);
+}
+
 char *berth_header_path(const guint8 *header)
 {
     g_autofree char *name = g_strndup((const char *)header + NAME_AT, NAME_SIZE);
-    if (!berth_header_is_ustar(header) || header[PREFIX_AT] == '\0')
+    bool prefixed = header[PREFIX_AT] != '\0' &&
+                    (berth_header_is_ustar(header) || has_go_prefix(header, strlen(name)));
+    if (!prefixed)
         return g_steal_pointer(&name);
     g_autofree char *prefix = g_strndup((const char *)header + PREFIX_AT, PREFIX_SIZE);
     return g_strconcat(prefix, "/", name, NULL);
@@ -131,9 +166,23 @@ char *berth_header_target(const guint8 *header)
     return g_strndup((const char *)header + TARGET_AT, NAME_SIZE);
 }
 
-bool berth_header_has_map(const guint8 *header)
+bool berth_header_has_stray_tail(const guint8 *header)
 {
-    return berth_header_is_gnu(header) && (header[MAP_AT] != 0 || header[REALSIZE_AT] != 0);
+    if (!berth_header_is_gnu(header) || berth_header_type(header) == 'S')
+        return false;
+    return !is_zero(header + MAP_AT, REALSIZE_AT + REALSIZE_SIZE - MAP_AT) ||
+           !has_gnu_times(header);
+}
+
+bool berth_header_is_gnu_sparse(const guint8 *header)
+{
+    return berth_header_is_gnu(header) && berth_header_type(header) == 'S';
+}
+
+bool berth_header_is_star_sparse(const guint8 *header)
+{
+    return berth_header_is_ustar(header) && berth_header_type(header) == 'S' &&
+           memcmp(header + STAR_MAGIC_AT, "tar", 4) == 0;
 }
 
 bool berth_header_map_goes_on(const guint8 *header)
@@ -152,6 +201,24 @@ static void put_octal(guint8 *field, gsize size, guint64 value)
         field[i - 1] = (guint8)('0' + (value & 7));
 }
 
+static void put_checksum(guint8 *header)
+{
+    memset(header + CHECKSUM_AT, ' ', CHECKSUM_SIZE);
+    guint sum = 0;
+    for (guint i = 0; i < BERTH_HEADER_SIZE; i++)
+        sum += header[i];
+    put_octal(header + CHECKSUM_AT, CHECKSUM_SIZE - 1, sum);
+    header[CHECKSUM_AT + CHECKSUM_SIZE - 2] = '\0';
+}
+
+void berth_header_append_clean(GByteArray *bytes, const guint8 *header)
+{
+    guint8 clean[BERTH_HEADER_SIZE] = {0};
+    memcpy(clean, header, PREFIX_AT);
+    put_checksum(clean);
+    g_byte_array_append(bytes, clean, BERTH_HEADER_SIZE);
+}
+
 void berth_header_append_pax(GByteArray *bytes, gsize size)
 {
     guint8 header[BERTH_HEADER_SIZE] = {'p', 'a', 'x'};
@@ -159,12 +226,6 @@ void berth_header_append_pax(GByteArray *bytes, gsize size)
         put_octal(header + fields[i].at, fields[i].size, i == BERTH_HEADER_LENGTH ? size : 0);
     header[TYPE_AT] = 'x';
     memcpy(header + MAGIC_AT, "ustar\00000", 8);
-
-    memset(header + CHECKSUM_AT, ' ', CHECKSUM_SIZE);
-    guint sum = 0;
-    for (guint i = 0; i < BERTH_HEADER_SIZE; i++)
-        sum += header[i];
-    put_octal(header + CHECKSUM_AT, CHECKSUM_SIZE - 1, sum);
-    header[CHECKSUM_AT + CHECKSUM_SIZE - 2] = '\0';
+    put_checksum(header);
     g_byte_array_append(bytes, header, BERTH_HEADER_SIZE);
 }

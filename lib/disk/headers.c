@@ -182,7 +182,10 @@ static bool begin_entry(BerthHeaders *headers, const guint8 *header, guint64 pos
     if (facts->is_of_unknown_kind && !headers->warned_of_kinds)
         warn(headers, "entries of an unknown kind were read as files");
     headers->warned_of_kinds = headers->warned_of_kinds || facts->is_of_unknown_kind;
-    headers->header = BERTH_HEADER_SIZE;
+    bool stray = berth_header_has_stray_tail(header);
+    if (stray)
+        berth_header_append_clean(headers->made, header);
+    headers->header = stray ? 0 : BERTH_HEADER_SIZE;
     headers->blocks = facts->has_map_in_blocks ? BERTH_HEADER_SIZE : 0;
     headers->data = padded((guint64)facts->data_size);
     headers->map = (MapWalk){.active = facts->has_map_in_data};
@@ -214,7 +217,8 @@ static bool end_stream(BerthHeaders *headers)
 static bool is_kept_back(const BerthHeaders *headers, const guint8 *block)
 {
     return headers->blocks == 0 &&
-           (berth_header_is_zero(block) || berth_preface_is_special(berth_header_type(block)));
+           (berth_header_is_zero(block) || berth_preface_is_special(berth_header_type(block)) ||
+            berth_header_has_stray_tail(block));
 }
 
 static bool walk_map_block(BerthHeaders *headers, const guint8 *block)
@@ -228,7 +232,8 @@ static bool walk_map_block(BerthHeaders *headers, const guint8 *block)
     return true;
 }
 
-/* A whole block where a header may stand. After an entry's header, headers->header is its size. */
+/* A whole block where a header may stand. headers->header is then what of it is handed on as it
+ * is: all of an entry's, but for one that is replaced. */
 static bool walk_block(BerthHeaders *headers, const guint8 *block)
 {
     if (headers->blocks > 0)

@@ -53,36 +53,40 @@ static bool parse_number(const char *text, gsize size, gint64 *ret_value)
     return true;
 }
 
-/* The digits behind the point in nanoseconds, and whether there was more than those hold. */
-static bool parse_fraction(const char *text, gsize size, guint32 *ret_nsec, bool *ret_more)
+/* The @size digits behind the point in nanoseconds, and whether there was more than those hold. */
+static guint32 parse_fraction(const char *digits, gsize size, bool *ret_more)
 {
     guint32 nsec = 0;
     *ret_more = false;
-    for (gsize i = 0; i < MAX(size, NSEC_DIGITS); i++) {
-        char digit = i < size ? text[i] : '0';
-        if (!g_ascii_isdigit(digit))
-            return false;
-        if (i < NSEC_DIGITS)
-            nsec = nsec * 10 + (guint32)(digit - '0');
-        else
-            *ret_more = *ret_more || digit != '0';
-    }
-    *ret_nsec = nsec;
-    return true;
+    for (gsize i = 0; i < NSEC_DIGITS; i++)
+        nsec = nsec * 10 + (i < size ? (guint32)(digits[i] - '0') : 0);
+    for (gsize i = NSEC_DIGITS; i < size; i++)
+        *ret_more = *ret_more || digits[i] != '0';
+    return nsec;
 }
 
-/* "-1.5" is half a second before "-1": {-2, 500000000}. Rounded down, as GNU tar does. */
+static gsize count_digits(const char *text, gsize size)
+{
+    gsize count = 0;
+    while (count < size && g_ascii_isdigit(text[count]))
+        count++;
+    return count;
+}
+
+/* "-1.5" is half a second before "-1": {-2, 500000000}. Rounded down, and what follows the number
+ * is ignored, as GNU tar does. */
 static bool parse_time(const char *text, gsize size, BerthTime *ret_time)
 {
-    const char *point = memchr(text, '.', size);
-    gsize whole = point == NULL ? size : (gsize)(point - text);
+    gsize sign = size > 0 && text[0] == '-' ? 1 : 0;
+    gsize whole = sign + count_digits(text + sign, size - sign);
     gint64 sec = 0;
-    guint32 nsec = 0;
-    bool more = false;
-    if (!parse_number(text, whole, &sec) ||
-        (point != NULL && !parse_fraction(point + 1, size - whole - 1, &nsec, &more)))
+    if (!parse_number(text, whole, &sec))
         return false;
 
+    bool more = false;
+    bool point = whole < size && text[whole] == '.';
+    gsize digits = point ? count_digits(text + whole + 1, size - whole - 1) : 0;
+    guint32 nsec = parse_fraction(text + whole + 1, digits, &more);
     guint32 down = nsec + (more ? 1 : 0);
     bool negative = text[0] == '-' && sec > G_MININT64;
     if (negative && down > 0)
@@ -182,8 +186,8 @@ static const struct {
     {"SCHILY.acl.default", take_text, BERTH_PAX_ACL_DEFAULT},
     {"SCHILY.acl.ace", take_text, BERTH_PAX_ACL_NFS4},
     {"SCHILY.fflags", take_text, BERTH_PAX_FLAGS},
-    {"SCHILY.devmajor", take_digits, BERTH_PAX_MAJOR},
-    {"SCHILY.devminor", take_digits, BERTH_PAX_MINOR},
+    {"SCHILY.devmajor", take_text, BERTH_PAX_MAJOR},
+    {"SCHILY.devminor", take_text, BERTH_PAX_MINOR},
     {"GNU.sparse.name", take_text, BERTH_PAX_SPARSE_PATH},
     {"GNU.sparse.offset", take_sparse_pair, 0},
     {"GNU.sparse.numbytes", take_sparse_pair, 0},
@@ -296,6 +300,21 @@ bool berth_pax_is_sparse(const BerthPax *pax)
             return true;
     }
     return pax->sparse_pairs != NULL;
+}
+
+bool berth_pax_settle_device(BerthPax *pax, bool is_device, GError **error)
+{
+    for (guint which = BERTH_PAX_MAJOR; which <= BERTH_PAX_MINOR; which++) {
+        char **text = &pax->texts[which];
+        if (!is_device)
+            g_clear_pointer(text, g_free);
+        if (*text == NULL || strspn(*text, "0123456789") == strlen(*text))
+            continue;
+        berth_error_set(error, BERTH_ERROR_INVALID, "import.read.damaged", FETCH_AGAIN,
+                        "the archive is damaged here (the device number is no number)");
+        return false;
+    }
+    return true;
 }
 
 static bool damaged_holes(GError **error)

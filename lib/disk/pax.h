@@ -68,6 +68,9 @@ bool berth_pax_add(BerthPax *pax, const guint8 *body, gsize size, GError **error
 /* Whether it describes holes. */
 bool berth_pax_is_sparse(const BerthPax *pax);
 
+/* The numbers of a device: digits, or an error; of what is no device they are dropped, unread. */
+bool berth_pax_settle_device(BerthPax *pax, bool is_device, GError **error);
+
 /* Sun's list of holes in GNU's form: "[ OFFSET]..." where data and holes begin in turn, the size of
  * the file at the end. @data_size: of what is in the archive, which may also be the whole file with
  * its zeros. */

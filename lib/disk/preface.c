@@ -116,11 +116,9 @@ static bool check_kind(const guint8 *header, GError **error)
     if (type == 'M')
         return unsupported(error, "pack it again as one archive",
                            "a file continues from another volume");
-    if (type == 'N' || (type == 'S' && !berth_header_is_gnu(header)))
+    if (type == 'N' || berth_header_is_star_sparse(header))
         return unsupported(error, "pack it again with GNU tar or bsdtar",
                            "this kind of entry can only be read by the tar that wrote it");
-    if (type != 'S' && berth_header_has_map(header))
-        return damaged(error, "a sparse map where none may be");
     return true;
 }
 
@@ -195,15 +193,17 @@ static void fill_facts(BerthPreface *preface, const guint8 *header, const gint64
     facts->gid = choose_number(pax, BERTH_PAX_GID, numbers[BERTH_HEADER_GID]);
     memcpy(facts->times, pax->times, sizeof(facts->times));
     memcpy(facts->has_time, pax->has_time, sizeof(facts->has_time));
-    facts->is_sparse = type == 'S' || berth_pax_is_sparse(pax);
+    facts->is_sparse = berth_header_is_gnu_sparse(header) || berth_pax_is_sparse(pax);
     facts->is_socket =
         is_file_kind(type) && facts->data_size == 0 && S_ISSOCK(numbers[BERTH_HEADER_MODE]);
     facts->acl = g_strdup(pax->texts[BERTH_PAX_ACL_ACCESS]);
     facts->default_acl = g_strdup(pax->texts[BERTH_PAX_ACL_DEFAULT]);
     facts->lost_acls = preface->lost_acls + (pax->texts[BERTH_PAX_ACL_NFS4] != NULL ? 1 : 0);
     facts->has_map_in_data = g_strcmp0(pax->texts[BERTH_PAX_SPARSE_MAJOR], "1") == 0;
-    facts->has_map_in_blocks = type == 'S' && berth_header_map_goes_on(header);
-    facts->is_of_unknown_kind = type != '\0' && !is_one_of(type, "01234567DS");
+    facts->has_map_in_blocks =
+        berth_header_is_gnu_sparse(header) && berth_header_map_goes_on(header);
+    facts->is_of_unknown_kind =
+        type != '\0' && !is_one_of(type, "01234567D") && !berth_header_is_gnu_sparse(header);
     read_flags(pax->texts[BERTH_PAX_FLAGS], facts);
 }
 
@@ -232,6 +232,7 @@ bool berth_preface_finish(BerthPreface *preface, const guint8 *header, BerthFact
     begin_pax(preface);
     if (!check_kind(header, error) || !read_numbers(header, numbers, error) ||
         !choose_size(preface, type, numbers[BERTH_HEADER_LENGTH], &ret_facts->data_size, error) ||
+        !berth_pax_settle_device(&preface->pax, is_one_of(type, "34"), error) ||
         !berth_pax_convert_holes(&preface->pax, ret_facts->data_size, error))
         return false;
 

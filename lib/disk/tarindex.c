@@ -200,7 +200,7 @@ static void add_member(BerthTarIndex *index, const guint8 *header, guint64 size)
     g_hash_table_add(index->tops, g_strndup(path, strcspn(path, "/")));
     Member *member = g_new0(Member, 1);
     member->range = (BerthTarRange){.offset = index->at + BLOCK, .size = size};
-    member->sparse = type == 'S' || berth_pax_is_sparse(&index->pending.pax);
+    member->sparse = berth_header_is_gnu_sparse(header) || berth_pax_is_sparse(&index->pending.pax);
     if (type == '1' || type == '2')
         member->target = member_target(&index->pending, header, path);
     bool file = type == '0' || type == '\0' || type == '7' || type == 'S';
@@ -257,7 +257,7 @@ static bool take_header(BerthTarIndex *index, const guint8 *header, GError **err
         return fail_damaged(index, error);
     if (size > index->end - index->at - BLOCK && index->head == NULL)
         return fail_truncated(error);
-    if (type == 'S' && !skip_sparse_map(index, header, error))
+    if (berth_header_is_gnu_sparse(header) && !skip_sparse_map(index, header, error))
         return false;
 
     if (is_extended(type)) {

@@ -13,6 +13,7 @@
 
 #define SIZE_AT    124
 #define MAGIC_AT   257
+#define TAIL_AT    345
 #define MAP_AT     386
 #define GOES_ON_AT 482
 
@@ -141,12 +142,53 @@ static void test_maps_that_do_not_fit(void)
     g_autoptr(GByteArray) tarball = g_byte_array_new();
     TARBALL_ADD(tarball, .path = "d", .type = '5', .pax = directory);
     reading_refused(tarball, READING_DAMAGED, "");
+}
 
-    g_byte_array_set_size(tarball, 0);
-    TARBALL_ADD(tarball, .path = "no-sparse");
-    tarball_patch(tarball, 0, MAGIC_AT, "ustar  ", 8);
-    tarball_patch(tarball, 0, MAP_AT, "00000000000", 11);
-    reading_refused(tarball, READING_DAMAGED, "a sparse map where none may be");
+/* Where GNU's header has times and a sparse map, other writers put what they like: it counts in
+ * sparse files only. */
+static void test_stray_tails(void)
+{
+    g_autofree char *text = g_strnfill(167, 'x');
+    g_autoptr(GByteArray) tarball = g_byte_array_new();
+    for (guint i = 0; i < 3; i++) {
+        gsize header = tarball->len;
+        TARBALL_ADD(tarball, .path = "stray", .data = "data", .uid = 5, .gid = i);
+        tarball_patch(tarball, header, MAGIC_AT, "ustar  ", 8);
+        tarball_patch(tarball, header, i == 1 ? MAP_AT : TAIL_AT, text, i == 1 ? 1 : 167);
+        TARBALL_ADD(tarball, .path = "plain", .data = "more");
+    }
+    reading_expect(tarball, "f stray u5:0=data\nf plain=more\n"
+                            "f stray u5:1=data\nf plain=more\n"
+                            "f stray u5:2=data\nf plain=more\n");
+}
+
+/* Go's prefix under GNU's magic is one where nothing else can be meant. */
+static void test_go_prefix(void)
+{
+    g_autofree char *name = g_strnfill(60, 'n');
+    g_autofree char *prefix = g_strnfill(60, 'p');
+    g_autofree char *prefixed = g_strdup_printf("f %s/%s=x\n", prefix, name);
+    g_autofree char *bare = g_strdup_printf("f %s=x\n", name);
+    const struct {
+        const char *name;
+        const char *tail;
+        gsize more_at;
+        const char *text;
+    } cases[] = {
+        {name, prefix, 0, prefixed},
+        {name, "00000000000", 0, bare},      /* a time */
+        {name, prefix, TAIL_AT + 100, bare}, /* something else is behind it */
+        {"f", prefix, 0, "f f=x\n"},         /* there was room for both in the name */
+    };
+    for (gsize i = 0; i < G_N_ELEMENTS(cases); i++) {
+        g_autoptr(GByteArray) tarball = g_byte_array_new();
+        TARBALL_ADD(tarball, .path = cases[i].name, .data = "x");
+        tarball_patch(tarball, 0, MAGIC_AT, "ustar  ", 8);
+        tarball_patch(tarball, 0, TAIL_AT, cases[i].tail, strlen(cases[i].tail));
+        if (cases[i].more_at > 0)
+            tarball_patch(tarball, 0, cases[i].more_at, "more", 4);
+        reading_expect(tarball, cases[i].text);
+    }
 }
 
 /* What GNU tar makes of one file with many holes, in all its ways: the map goes on in more blocks.
@@ -342,8 +384,11 @@ static void test_split_anywhere(void)
     TARBALL_ADD(tarball, .path = "a", .data = "1");
     TARBALL_ADD(tarball, .path = "b", .pax = pax, .data = data);
     TARBALL_ADD(tarball, .path = "gnu", .type = 'L', .data = "long", .size = 5);
-    TARBALL_ADD(tarball, .path = "c", .data = "2");
     gsize header = tarball->len;
+    TARBALL_ADD(tarball, .path = "c", .data = "2");
+    tarball_patch(tarball, header, MAGIC_AT, "ustar  ", 8);
+    tarball_patch(tarball, header, TAIL_AT, "stray", 5);
+    header = tarball->len;
     TARBALL_ADD(tarball, .path = "s", .type = 'S', .data = "x");
     tarball_patch(tarball, header, MAGIC_AT, "ustar  ", 8);
     tarball_patch(tarball, header, MAP_AT, "00000000000", 12);
@@ -382,6 +427,8 @@ int main(int argc, char **argv)
     ADD("case-34-maps", test_maps);
     ADD("case-34-maps-that-do-not-fit", test_maps_that_do_not_fit);
     ADD("case-34-gnu-tar-holes", test_gnu_tar_holes);
+    ADD("stray-tails", test_stray_tails);
+    ADD("go-prefix", test_go_prefix);
     ADD("case-38-41-42-ends", test_ends);
     ADD("case-39-cut-anywhere", test_cut_anywhere);
     ADD("case-40-bad-checksums", test_bad_checksums);

@@ -12,6 +12,7 @@
 #define MTIME_AT 136
 #define TYPE_AT  156
 #define MAGIC_AT 257
+#define STAR_AT  508
 
 /* --- 9: who has the last word --- */
 
@@ -151,7 +152,10 @@ static void test_kinds_that_are_refused(void)
     for (gsize i = 0; i < G_N_ELEMENTS(cases); i++) {
         g_autoptr(GByteArray) tarball = g_byte_array_new();
         TARBALL_ADD(tarball, .path = "a");
+        gsize header = tarball->len;
         TARBALL_ADD(tarball, .path = "x", .type = cases[i].type, .data = "data");
+        if (cases[i].type == 'S')
+            tarball_patch(tarball, header, STAR_AT, "tar", 4);
         reading_refused(tarball, "import.read.unsupported", cases[i].message);
     }
 }
