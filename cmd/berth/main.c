@@ -8,6 +8,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -96,6 +97,7 @@ static bool flush_results(GError **error)
 int main(int argc, char **argv)
 {
     open_standard_descriptors();
+    signal(SIGCHLD, SIG_DFL); /* ignored, it would take our children's status away */
     g_auto(Invocation) invocation = {NULL};
     g_autoptr(GError) error = NULL;
     int status = run(argc, argv, &invocation, &error);

@@ -5,6 +5,7 @@
 #include "base/fd.h"
 #include "base/process.h"
 #include "control.h"
+#include "detach.h"
 #include "runtime_files.h"
 
 #include <errno.h>
@@ -18,7 +19,6 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 /* How long a keeper that no longer listens may take to go. */
@@ -151,68 +151,26 @@ static bool write_machine(const BerthMachine *machine, const char *dir, GError *
     return false;
 }
 
-/* What a keeper inherits, beside its standard streams: cmd/berth-keeper. */
-typedef struct {
-    int lock;
-    int listen;
-    int disk; /* -1: none */
-} KeeperFds;
-
-/* In the child: become a process of its own with the descriptors in their places, and the keeper.
- * Only async-signal-safe calls; the reason of a failure goes through @report_fd. */
-static void become_keeper(char *const *argv, const KeeperFds *fds, int log_fd, int report_fd)
-{
-    setsid();
-    pid_t child = fork();
-    if (child != 0)
-        _exit(child > 0 ? 0 : 1);
-
-    int null_fd = open("/dev/null", O_RDWR);
-    /* above the targets first, so that none overwrites another */
-    int lock_high = fcntl(fds->lock, F_DUPFD, 16);
-    int listen_high = fcntl(fds->listen, F_DUPFD, 16);
-    int disk_high = fcntl(fds->disk >= 0 ? fds->disk : null_fd, F_DUPFD, 16);
-    int report_high = fcntl(report_fd, F_DUPFD_CLOEXEC, 16);
-    if (chdir("/") == 0 && dup2(null_fd, 0) >= 0 && dup2(null_fd, 1) >= 0 && dup2(log_fd, 2) >= 0 &&
-        dup2(lock_high, 3) >= 0 && dup2(listen_high, 4) >= 0 && dup2(disk_high, 5) >= 0) {
-        close(lock_high);
-        close(listen_high);
-        close(disk_high);
-        execv(argv[0], argv);
-    }
-    int errnum = errno;
-    ssize_t ignored = write(report_high, &errnum, sizeof(errnum));
-    (void)ignored;
-    _exit(1);
-}
-
-static bool spawn_keeper(const char *dir, const char *support_dir, const KeeperFds *fds,
-                         GError **error)
+static bool spawn_keeper(const char *dir, const char *support_dir, int lock_fd, int listen_fd,
+                         int disk_fd, GError **error)
 {
     g_autofree char *program = g_build_filename(support_dir, "berth-keeper", NULL);
     g_autofree char *log_path = g_build_filename(dir, BERTH_RUNTIME_LOG, NULL);
     char *const argv[] = {program, (char *)dir, (char *)support_dir, NULL};
     berth_autofd int log_fd = open(log_path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
-    int report[2];
-    if (log_fd < 0 || pipe2(report, O_CLOEXEC) < 0) {
+    if (log_fd < 0) {
         berth_error_set_errno(error, errno, "instance.start", "%s", log_path);
         return false;
     }
-    berth_autofd int report_read = report[0];
-    berth_autofd int report_write = report[1];
-
-    pid_t child = fork();
-    if (child == 0)
-        become_keeper(argv, fds, log_fd, report_write);
-    berth_fd_close(&report_write);
-    int errnum = child < 0 ? errno : 0;
-    if (child > 0) {
-        waitpid(child, NULL, 0); /* the one between, which ends at once */
-        if (read(report_read, &errnum, sizeof(errnum)) != sizeof(errnum))
-            return true; /* closed by the exec */
-    }
-    berth_error_set_errno(error, errnum, "instance.start", "%s", program);
-    return false;
+    struct stat disk = {0};
+    if (disk_fd >= 0)
+        fstat(disk_fd, &disk);
+    const BerthDetach keeper = {.argv = argv,
+                                .log_fd = log_fd,
+                                .fds = {lock_fd, listen_fd, disk_fd},
+                                .n_fds = 3, /* cmd/berth-keeper */
+                                .file_size = (guint64)disk.st_size};
+    return berth_detach(&keeper, error);
 }
 
 /* The former keeper has gone when the gate is asked: what it had open is free, and what is in the
@@ -226,8 +184,7 @@ static bool start_keeper(const BerthMachine *machine, const char *dir, const cha
         !write_machine(machine, dir, error))
         return false;
     berth_autofd int listen_fd = listen_in(dir, error);
-    const KeeperFds fds = {lock_fd, listen_fd, disk_fd};
-    return listen_fd >= 0 && spawn_keeper(dir, support_dir, &fds, error);
+    return listen_fd >= 0 && spawn_keeper(dir, support_dir, lock_fd, listen_fd, disk_fd, error);
 }
 
 int berth_runtime_start(const BerthMachine *machine, const char *runtime_dir,

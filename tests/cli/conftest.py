@@ -6,6 +6,7 @@ import os
 import pty
 import re
 import select
+import shlex
 import shutil
 import struct
 import subprocess
@@ -75,7 +76,7 @@ class Home:
         self.program = BUILD / "cmd/berth"
         self.support = self.make_support()
         self.qemu_log = path / "qemu.log"
-        (self.bin / "qemu-system-x86_64").symlink_to(SOURCE / "tests/lib/fake-qemu")
+        self.make_emulator(self.bin, FAKE_QEMU_GUEST=BUILD / "cmd/berth-guest", FAKE_QEMU_LOG=self.qemu_log)
         self.environment = {
             "HOME": str(path),
             "XDG_RUNTIME_DIR": str(runtime),
@@ -83,8 +84,6 @@ class Home:
             "LC_ALL": "C.UTF-8",
             "BERTH_ACCEL": "tcg",
             "BERTH_SUPPORT_DIR": str(self.support),
-            "FAKE_QEMU_GUEST": str(BUILD / "cmd/berth-guest"),
-            "FAKE_QEMU_LOG": str(self.qemu_log),
         }
         for name in ("ASAN_OPTIONS", "UBSAN_OPTIONS", "LSAN_OPTIONS"):
             if name in os.environ:
@@ -101,6 +100,26 @@ class Home:
             (support / name).write_text("fake-qemu does not look\n")
         return support
 
+    @staticmethod
+    def make_emulator(directory, **settings):
+        """A QEMU in @directory: the fake one with @settings, which a keeper would not pass on to it."""
+        lines = [f"export {name}={shlex.quote(str(value))}\n" for name, value in settings.items()]
+        emulator = directory / "qemu-system-x86_64"
+        emulator.write_text("".join(["#!/bin/sh\n", *lines, f'exec {SOURCE}/tests/lib/fake-qemu "$@"\n']))
+        emulator.chmod(0o755)
+
+    def fake_qemu(self, environment):
+        """@environment with its FAKE_QEMU_ variables made an emulator that comes first in PATH."""
+        settings = {name: environment.pop(name) for name in sorted(environment) if name.startswith("FAKE_QEMU_")}
+        if settings:
+            directory = self.path / "emulators" / re.sub(r"\W", "-", str(settings))
+            if not directory.exists():
+                directory.mkdir(parents=True)
+                self.make_emulator(directory, FAKE_QEMU_GUEST=BUILD / "cmd/berth-guest",
+                                   FAKE_QEMU_LOG=self.qemu_log, **settings)
+            environment["PATH"] = f"{directory}:{environment['PATH']}"
+        return environment
+
     def start(self, *arguments, env=None, **options):
         """A process that runs berth, or @program."""
         options.setdefault("stdin", subprocess.DEVNULL)
@@ -108,7 +127,7 @@ class Home:
         options.setdefault("stderr", subprocess.PIPE)
         program = options.pop("program", self.program)
         return subprocess.Popen([program, *map(str, arguments)],
-                                env={**self.environment, **(env or {})}, **options)
+                                env=self.fake_qemu({**self.environment, **(env or {})}), **options)
 
     def finish(self, process, data=None, timeout=60):
         out, err = process.communicate(data, timeout=timeout)
