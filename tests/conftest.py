@@ -1,4 +1,8 @@
-"""What all pytest suites share: a skip is a failure where BERTH_TEST_STRICT is set."""
+"""What all pytest suites share.
+
+A skip is a failure where BERTH_TEST_STRICT is set. A test marked as_root needs root itself, not one who behaves like
+it: for other users it is left out rather than skipped, since it says nothing about them.
+"""
 import os
 import sys
 from pathlib import Path
@@ -6,6 +10,13 @@ from pathlib import Path
 import pytest
 
 sys.path.insert(0, str(Path(__file__).parent / "lib"))
+
+
+def pytest_collection_modifyitems(config, items):
+    if os.getuid() != 0:
+        left_out = [item for item in items if item.get_closest_marker("as_root")]
+        items[:] = [item for item in items if item not in left_out]
+        config.hook.pytest_deselected(items=left_out)
 
 
 @pytest.hookimpl(hookwrapper=True)

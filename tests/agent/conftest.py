@@ -13,18 +13,6 @@ import wire
 GUEST = os.environ.get("BERTH_GUEST")
 
 
-def pytest_configure(config):
-    config.addinivalue_line("markers", "as_root: asks for another user than the one who runs it")
-
-
-def pytest_collection_modifyitems(config, items):
-    """What only root can ask for is no test for others, rather than one that is skipped."""
-    if os.getuid() != 0:
-        left_out = [item for item in items if item.get_closest_marker("as_root")]
-        items[:] = [item for item in items if item not in left_out]
-        config.hook.pytest_deselected(items=left_out)
-
-
 def assert_ends(pid):
     """@pid has gone, or is dead and only waits for its parent, within a few seconds."""
     for _ in range(500):

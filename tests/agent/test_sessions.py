@@ -270,7 +270,8 @@ def test_close_wakes_a_stopped_command(host):
 
 
 def test_close_leaves_a_daemon_alive(host):
-    session = host.open("sh", "-c", "setsid sleep 1000 </dev/null >/dev/null 2>&1 & echo $!; cat")
+    daemon = "echo $$; exec sleep 1000 </dev/null >/dev/null 2>&1"  # speaks once setsid has made it one
+    session = host.open("sh", "-c", f"setsid sh -c '{daemon}' & cat")
     host.until(lambda: session.stdout.endswith(b"\n"))
     session.close()
     host.wait(session)

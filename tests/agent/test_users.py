@@ -37,8 +37,8 @@ def test_unknown_user(host, who):
 def test_environment_is_made_from_nothing(host, me):
     got = environment(host.run("env"))
     known = {"PATH", "HOME", "USER", "LOGNAME", "SHELL"}
-    if os.path.exists("/etc/environment"):
-        with open("/etc/environment", encoding="utf-8") as lines:
+    for path in filter(os.path.exists, ("/etc/environment", "/etc/default/locale")):
+        with open(path, encoding="utf-8") as lines:
             known |= {line.split("=")[0].strip() for line in lines if "=" in line}
     assert set(got) <= known | {"PWD", "SHLVL", "_"}
     assert got["USER"] == got["LOGNAME"] == me.pw_name

@@ -21,6 +21,8 @@ import pytest
 BUILD = Path(os.environ["BERTH_TEST_BUILD"])
 SOURCE = Path(__file__).resolve().parents[2]
 GOLDEN = SOURCE / "tests" / "golden" / "cli"
+USERS_PATH = os.environ["PATH"]
+os.environ["PATH"] += ":/usr/sbin"  # the tests' own e2fsck and debugfs; berth has to find them by itself
 
 
 class Result:
@@ -80,7 +82,7 @@ class Home:
         self.environment = {
             "HOME": str(path),
             "XDG_RUNTIME_DIR": str(runtime),
-            "PATH": f"{self.bin}:{os.environ['PATH']}",
+            "PATH": f"{self.bin}:{USERS_PATH}",
             "LC_ALL": "C.UTF-8",
             "BERTH_ACCEL": "tcg",
             "BERTH_SUPPORT_DIR": str(self.support),

@@ -77,7 +77,7 @@ def expected_from(tool, tree):
     return tree
 
 
-@pytest.mark.skipif(os.geteuid() != 0, reason="owners, devices and attributes need root")
+@pytest.mark.as_root  # owners, devices and attributes
 @pytest.mark.parametrize("tool", TOOLS)
 def test_other_tars_extract_the_same(berth, archive, tmp_path, tool):
     target = tmp_path / "target"

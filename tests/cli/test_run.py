@@ -397,8 +397,8 @@ def test_client_that_is_stopped_slows_no_other(box):
 
 def test_daemon_survives_its_client(box, tmp_path):
     mark = tmp_path / "pid"
-    process = box.start("run", "sh", "-c", f"setsid sleep 60 </dev/null >/dev/null 2>&1 & echo $! >{mark}; echo on; "
-                                           "exec sleep 60")
+    daemon = f"echo $$ >{mark}; echo on; exec sleep 60 </dev/null >/dev/null 2>&1"  # once setsid has made it one
+    process = box.start("run", "sh", "-c", f"setsid sh -c '{daemon}' & exec sleep 60")
     assert process.stdout.readline() == b"on\n"
     process.kill()
     process.wait()

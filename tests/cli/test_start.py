@@ -100,11 +100,13 @@ def test_the_account_goes_to_the_guest_and_into_a_clone(box):
 
 # --- broken distros ---
 
+@pytest.mark.as_root  # a session of root's, with the agent on the host
 def test_console_is_a_session_without_an_init(box):
     result = box("console", "box", data=b"echo here; exit 7\n")
     assert (result.status, result.out, result.err) == (7, "here\n", "")
 
 
+@pytest.mark.as_root  # a session of root's, with the agent on the host
 def test_console_starts_a_distro_for_a_rescue_when_it_does_not_come_up(box):
     debugfs(disk(box), "clri <2>")
     debugfs(disk(box), "ssv state 2")
