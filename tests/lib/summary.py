@@ -1,13 +1,19 @@
 """summary.py LOG... — add up what the suites' logs say and print "N passed, N failed".
 
 A log is meson's testlog.json (TAP programs count their subtests, pytest runs their cases) or the
-plain output of pytest. A skip is a failure when BERTH_TEST_STRICT is set. A test program that ran
-nothing has failed. Tests that passed only when they were run again are named.
+plain output of pytest. A test program that ran nothing has failed, and so has a log that is not there.
+
+When BERTH_TEST_STRICT is set a skip is a failure, and so is a test that passed only when it was run again, unless
+reruns.txt beside tests/run lists it. An entry there that has expired is a failure, too.
 """
+import datetime
 import json
 import os
 import re
 import sys
+from pathlib import Path
+
+ALLOWED = Path(__file__).parents[1] / "reruns.txt"
 
 
 def count_pytest(text):
@@ -30,26 +36,66 @@ def count_meson_test(row):
     return counts if any(counts) else (0, 1, 0)
 
 
-def run_again(path):
-    with open(path, encoding="utf-8", errors="replace") as log:
-        return re.findall(r'RERUN [^\s\\"]+', log.read())
+def count_plain(text):
+    counts = count_pytest(text)
+    return counts if any(counts) else (0, 1, 0)
 
 
-def count_log(path):
-    with open(path, encoding="utf-8", errors="replace") as log:
-        if not path.endswith(".json"):
-            counts = count_pytest(log.read())
-            return [counts if any(counts) else (0, 1, 0)]
-        return [count_meson_test(json.loads(line)) for line in log if line.strip()]
+def passed_when_run_again(text):
+    """Tests that failed and then passed, by the lines pytest's -ra and -rR write: those name a test from the root
+    directory on, those of a failure from the working directory on, with the reason behind it."""
+    failed = re.findall(r"^(?:FAILED|ERROR) (.+)$", text, re.M)
+    again = dict.fromkeys(re.findall(r"^RERUN (.+)$", text, re.M))
+    return [name for name in again if not any(re.search(rf"(^|/){re.escape(name)}( - |$)", line) for line in failed)]
 
 
-def main(paths):
-    rows = [counts for path in paths for counts in count_log(path)]
-    for line in (line for path in paths for line in run_again(path)):
-        print(line)
+def read_log(path):
+    """(counts of each test program, names of tests that were run again) of one log."""
+    try:
+        text = Path(path).read_text(encoding="utf-8", errors="replace")
+    except OSError as error:
+        print(f"no log: {error}")
+        return [(0, 1, 0)], []
+    if not path.endswith(".json"):
+        return [count_plain(text)], passed_when_run_again(text)
+    rows = [json.loads(line) for line in text.splitlines() if line.strip()]
+    again = [name for row in rows for name in passed_when_run_again(row.get("stdout", ""))]
+    return [count_meson_test(row) for row in rows], again
+
+
+def read_allowed(path, today):
+    """({test}, [fault]) of the list: "DATE TEST REASON" a line, the last day on which TEST may be run again."""
+    allowed, faults = set(), []
+    for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1):
+        words = line.split(None, 2)
+        if not words or words[0].startswith("#"):
+            continue
+        try:
+            last_day = datetime.date.fromisoformat(words[0])
+            _, test, _ = words
+        except ValueError:
+            faults.append(f"{path.name}:{number}: not DATE TEST REASON: {line}")
+            continue
+        if last_day < today:
+            faults.append(f"{path.name}:{number}: expired on {last_day}: {test}")
+        else:
+            allowed.add(test)
+    return allowed, faults
+
+
+def main(paths, allowed_path=ALLOWED, today=None):
+    logs = [read_log(path) for path in paths]
+    rows = [counts for counted, _ in logs for counts in counted]
     passed, failed, skipped = (sum(column) for column in zip(*rows)) if rows else (0, 1, 0)
+    allowed, faults = read_allowed(allowed_path, today or datetime.date.today())
+    for name in (name for _, again in logs for name in again):
+        print(f"RERUN {name}" + (f" (allowed by {allowed_path.name})" if name in allowed else ""))
+        if name not in allowed:
+            faults.append(f"{name}: passed only when it was run again, and {allowed_path.name} does not list it")
     if os.environ.get("BERTH_TEST_STRICT"):
-        failed, skipped = failed + skipped, 0
+        for fault in faults:
+            print(fault)
+        failed, skipped = failed + skipped + len(faults), 0
     print(f"{passed} passed, {failed} failed" + (f", {skipped} skipped" if skipped else ""))
     return 1 if failed or not passed else 0
 
