@@ -118,7 +118,7 @@ class TestDebian:
     def test_help_names_every_option(self):
         result = run(DEBIAN, "--help")
         assert (result.returncode, result.stderr) == (0, b"")
-        assert all(word in result.stdout for word in (b"--init", b"--with docker", b"--with podman", b"--with dev", b"--include"))
+        assert all(word in result.stdout for word in (b"--init", b"--with docker", b"--with podman", b"--with dev", b"--include", b"--allow-expired"))
 
     def test_without_mmdebstrap(self, tmp_path):
         result = run(DEBIAN, PATH=only(tmp_path, "bash", "env", "id"))
@@ -151,6 +151,17 @@ class TestDebian:
                      BERTH_DEBIAN_MIRROR="http://mirror.invalid/debian/")
         packages = next(a for a in result.stdout.decode().splitlines() if a.startswith("--include=")).split(",")
         assert "sysvinit-core" in packages and not {"systemd", "systemd-sysv", "libpam-systemd"} & set(packages)
+
+    @pytest.mark.parametrize("options, allowed", [([], False), (["--allow-expired"], True)])
+    def test_an_archive_that_has_expired_is_refused_unless_allowed(self, tmp_path, options, allowed):
+        path = acting_as(tmp_path, 0, "root")
+        mmdebstrap = tmp_path / "bin" / "mmdebstrap"
+        mmdebstrap.write_text('#!/bin/sh\nprintf "%s\\n" "$@"\n')
+        mmdebstrap.chmod(0o755)
+        result = run(DEBIAN, "sid", *options, PATH=path, SOURCE_DATE_EPOCH="1",
+                     BERTH_DEBIAN_MIRROR="http://mirror.invalid/debian/")
+        assert result.returncode == 0, result.stderr
+        assert ('--aptopt=Acquire::Check-Valid-Until "false"' in result.stdout.decode().splitlines()) == allowed
 
     def test_a_user_without_a_range_of_ids(self, tmp_path):
         result = run(DEBIAN, PATH=acting_as(tmp_path, 4711, "nobody-of-that-name"))
