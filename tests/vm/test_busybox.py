@@ -11,6 +11,7 @@ import pytest
 from host import eventually
 
 
+@pytest.mark.smoke
 def test_small_init_is_pid_1(host, busybox):
     assert host.info(busybox)["state"] in ("stopped", "running")
     assert host.run(busybox, "true").returncode == 0
@@ -32,6 +33,7 @@ def test_signals_and_missing_commands(host, busybox):
     assert host.run(busybox, "/etc/passwd", check=False).returncode == 126
 
 
+@pytest.mark.smoke
 def test_arguments_are_a_vector(host, busybox):
     arguments = ["", " ", "a b", "$HOME", "*", "'\"", "\\n", "-x", "--", "ä\n€"]
     out = host.run(busybox, "sh", "-c", 'for a; do printf "%s\\0" "$a"; done', "sh", *arguments).stdout
@@ -57,6 +59,7 @@ def test_background_child_does_not_hold_the_command(host, busybox):
     assert host.shell(busybox, "sleep 1000 & echo started", timeout=20).stdout == "started\n"
 
 
+@pytest.mark.smoke
 def test_terminal(host, busybox):
     leader, follower = pty.openpty()
     import fcntl, struct, termios
@@ -121,6 +124,7 @@ def test_starts_on_demand_and_terminates_twice(host, scratch):
     host("terminate", scratch)
 
 
+@pytest.mark.smoke
 def test_what_was_written_is_there_after_a_restart(host, scratch):
     host.shell(scratch, "echo kept >/root/file; sync")
     host("terminate", scratch)
@@ -152,6 +156,7 @@ def test_stuck_keeper_is_ended_by_force(host, scratch):
     assert host.run(scratch, "echo", "again").stdout == "again\n"
 
 
+@pytest.mark.smoke
 def test_kernel_panic_is_named_and_the_next_run_works(host, scratch):
     result = host.shell(scratch, "sync; echo c >/proc/sysrq-trigger; sleep 60", check=False)
     assert result.returncode == 125
@@ -160,6 +165,7 @@ def test_kernel_panic_is_named_and_the_next_run_works(host, scratch):
     assert host.run(scratch, "echo", "again").stdout == "again\n"
 
 
+@pytest.mark.smoke
 def test_poweroff_and_reboot_typed_inside(host, scratch):
     before = host.run(scratch, "cat", "/proc/sys/kernel/random/boot_id").stdout
     host.run(scratch, "reboot", check=False)
@@ -189,6 +195,7 @@ def test_unregister_removes_all_of_it(host, scratch):
     assert scratch not in host("list", "-q").stdout.split()
 
 
+@pytest.mark.smoke
 def test_web_server_of_busybox(host, busybox):
     import socket
     with socket.socket() as probe:
@@ -212,6 +219,7 @@ def test_kernel_log_is_kept(host, busybox):
     eventually(lambda: "a-line-on-the-console" in host("logs", busybox).stdout, what="the line")
 
 
+@pytest.mark.smoke
 def test_accel_kvm_fails_clearly_where_it_does_not_work(host, scratch):
     host.environment["BERTH_ACCEL"] = "kvm"
     try:

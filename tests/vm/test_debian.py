@@ -19,12 +19,14 @@ def sh(host, debian):
     return run
 
 
+@pytest.mark.smoke
 def test_runs_our_kernel_and_its_own_systemd(sh, host):
     assert sh("cat /proc/1/comm").stdout == "systemd\n"
     assert sh("uname -r").stdout.startswith("6.12")
     assert host.info("debian")["init"] == "systemd"
 
 
+@pytest.mark.smoke
 def test_no_unit_failed(sh):
     assert sh("systemctl --failed --no-legend --plain").stdout == ""
     assert sh("systemctl is-system-running").stdout == "running\n"
@@ -69,6 +71,7 @@ def test_clock_is_right(sh):
     assert abs(float(sh("date +%s").stdout) - time.time()) < 5
 
 
+@pytest.mark.smoke
 def test_network(sh):
     assert "inet 10.0.2.15/24" in sh("ip -4 addr show eth0").stdout
     assert "default via 10.0.2.2" in sh("ip route").stdout
@@ -234,6 +237,7 @@ def test_poweroff_inside_ends_it(sh, host, debian):
     assert "power" in host("logs", debian).stdout.lower()
 
 
+@pytest.mark.smoke
 def test_disk_is_clean_after_all_this(host, debian):
     host("terminate", debian)
     disk = host.info(debian)["disk"]

@@ -130,6 +130,7 @@ def test_sizes_are_seen_inside(host, scratch):
     check(disk)
 
 
+@pytest.mark.smoke
 def test_a_running_distro_grows(host, scratch):
     host("resize", scratch, "2G")
     host.shell(scratch, "head -c 30000000 /dev/urandom > /root/noise; md5sum /root/noise > /root/sum")

@@ -99,6 +99,7 @@ def test_a_terminal_is_told_nothing_unasked(host, settled):
         assert b"localhost" not in terminal.says()
 
 
+@pytest.mark.smoke
 def test_who_watches_sees_ports_come_and_go(host, scratch):
     port = free_port()
     host.run(scratch, "true")
