@@ -198,14 +198,29 @@ void berth_link_forward(BerthLink *link, const WireFrame *frame, guint32 stream)
     berth_link_flush(link);
 }
 
-void berth_link_drain(BerthLink *link, guint timeout_msec)
+/* Those that have something left to write, as poll is told. */
+static guint fill_polls(BerthLink *const *links, guint count, struct pollfd *polls)
 {
+    guint waiting = 0;
+    for (guint i = 0; i < count; i++) {
+        bool waits = berth_link_pending(links[i]) > 0;
+        polls[i] = (struct pollfd){.fd = waits ? links[i]->fd : -1, .events = POLLOUT};
+        waiting += waits ? 1 : 0;
+    }
+    return waiting;
+}
+
+void berth_link_drain_all(BerthLink *const *links, guint count, guint timeout_msec)
+{
+    g_autofree struct pollfd *polls = g_new(struct pollfd, count);
     gint64 deadline = g_get_monotonic_time() + (gint64)timeout_msec * 1000;
-    while (berth_link_pending(link) > 0) {
+    while (fill_polls(links, count, polls) > 0) {
         gint64 left = (deadline - g_get_monotonic_time()) / 1000;
-        struct pollfd poller = {.fd = link->fd, .events = POLLOUT};
-        if (left <= 0 || poll(&poller, 1, (int)left) <= 0)
+        int ready = left > 0 ? poll(polls, count, (int)left) : 0;
+        if (ready == 0 || (ready < 0 && errno != EINTR))
             break;
-        berth_link_flush(link);
+        for (guint i = 0; i < count; i++)
+            if (ready > 0 && polls[i].revents != 0)
+                berth_link_flush(links[i]);
     }
 }

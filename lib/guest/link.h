@@ -37,7 +37,8 @@ void berth_link_flush(BerthLink *link);
 void berth_link_forward(BerthLink *link, const WireFrame *frame, guint32 stream);
 /* Bytes that wait to be written. */
 gsize berth_link_pending(const BerthLink *link);
-/* Write what waits, for at most @timeout_msec, blocking. For the last words before exit. */
-void berth_link_drain(BerthLink *link, guint timeout_msec);
+/* Write what waits at all of @links, for at most @timeout_msec together, blocking: none waits for
+ * another. For the last words before exit. */
+void berth_link_drain_all(BerthLink *const *links, guint count, guint timeout_msec);
 
 G_END_DECLS

@@ -540,13 +540,15 @@ void berth_server_release(BerthServer *server, const GError *error, bool asked)
 
 void berth_server_finish(BerthServer *server, const GError *error)
 {
+    g_autofree BerthLink **links = g_new(BerthLink *, server->clients->len);
     berth_server_fail(server, error, false);
     for (guint i = 0; i < server->clients->len; i++) {
         Client *client = g_ptr_array_index(server->clients, i);
         if (client->asked == ASKED_STOP || client->asked == ASKED_WATCH)
             answer_done(client);
-        berth_link_drain(client->link, FINISH_DRAIN_MSEC);
+        links[i] = client->link;
     }
+    berth_link_drain_all(links, server->clients->len, FINISH_DRAIN_MSEC);
 }
 
 /* One that does not read does without. */

@@ -1,0 +1,95 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * The last words of several links: the other ends are read by a thread, in an order of its own.
+ */
+#include "base/fd.h"
+#include "guest/link.h"
+
+#include <sys/socket.h>
+#include <unistd.h>
+
+#define LINKS 4
+#define BYTES (4u * 1024 * 1024) /* more than a socket holds */
+#define LONG  60000u             /* msec: a test that needs it fails */
+
+static bool on_frame(BerthLink *link, const WireFrame *frame, gpointer data)
+{
+    return true;
+}
+
+static void on_closed(BerthLink *link, const GError *error, gpointer data)
+{
+}
+
+typedef struct {
+    BerthLink *links[LINKS];
+    int others[LINKS];
+} Fixture;
+
+static void set_up(Fixture *fixture, gconstpointer data)
+{
+    g_autofree guint8 *bytes = g_malloc0(BYTES);
+    for (guint i = 0; i < LINKS; i++) {
+        int pair[2];
+        g_assert_cmpint(berth_fd_socketpair(SOCK_STREAM, pair), ==, 0);
+        fixture->links[i] = berth_link_new(pair[0], on_frame, on_closed, NULL);
+        fixture->others[i] = pair[1];
+        wire_buffer_append(berth_link_output(fixture->links[i]), bytes, BYTES);
+    }
+}
+
+static void tear_down(Fixture *fixture, gconstpointer data)
+{
+    for (guint i = 0; i < LINKS; i++) {
+        berth_link_free(fixture->links[i]);
+        berth_fd_close(&fixture->others[i]);
+    }
+}
+
+static void read_all(int fd)
+{
+    static char bytes[65536];
+    for (gsize total = 0; total < BYTES;) {
+        ssize_t size = read(fd, bytes, sizeof(bytes));
+        g_assert_cmpint(size, >, 0);
+        total += (gsize)size;
+    }
+}
+
+static gpointer read_last_first(gpointer data)
+{
+    const Fixture *fixture = data;
+    for (guint i = LINKS; i > 0; i--)
+        read_all(fixture->others[i - 1]);
+    return NULL;
+}
+
+/* The first is read only when all others have got everything: none waits for another. */
+static void test_in_any_order(Fixture *fixture, gconstpointer data)
+{
+    GThread *reader = g_thread_new("reader", read_last_first, fixture);
+    berth_link_drain_all(fixture->links, LINKS, LONG);
+    for (guint i = 0; i < LINKS; i++)
+        g_assert_cmpuint(berth_link_pending(fixture->links[i]), ==, 0);
+    g_thread_join(reader);
+}
+
+/* Those that are gone hold up nobody; those that do not read, no longer than they may. */
+static void test_gone_and_deaf(Fixture *fixture, gconstpointer data)
+{
+    for (guint i = 0; i < LINKS / 2; i++)
+        berth_fd_close(&fixture->others[i]);
+    berth_link_drain_all(fixture->links, LINKS / 2, LONG);
+    berth_link_drain_all(fixture->links, LINKS, 1);
+    for (guint i = 0; i < LINKS; i++)
+        g_assert_cmpint(berth_link_pending(fixture->links[i]) == 0, ==, i < LINKS / 2);
+    berth_link_drain_all(fixture->links, 0, LONG);
+}
+
+int main(int argc, char **argv)
+{
+    g_test_init(&argc, &argv, NULL);
+    g_test_add("/guest/link/in-any-order", Fixture, NULL, set_up, test_in_any_order, tear_down);
+    g_test_add("/guest/link/gone-and-deaf", Fixture, NULL, set_up, test_gone_and_deaf, tear_down);
+    return g_test_run();
+}
