@@ -32,11 +32,15 @@ class Agent:
         ours, theirs = socket.socketpair()
         # What a sanitizer keeps of freed memory is not what the agent uses.
         sanitizer = os.environ.get("ASAN_OPTIONS", "") + ":quarantine_size_mb=0:thread_local_quarantine_size_kb=0"
+        program = os.open(GUEST, os.O_RDONLY)  # @user may be one who cannot enter the tree
         self.process = subprocess.Popen(
-            [GUEST, "--agent", str(theirs.fileno()), *options], pass_fds=[theirs.fileno()],
+            [GUEST, "--agent", str(theirs.fileno()), *options],
+            executable=f"/proc/self/fd/{program}" if user else GUEST,
+            pass_fds=[theirs.fileno(), *([program] if user else [])],
             env={**os.environ, "ASAN_OPTIONS": sanitizer},
             stdin=subprocess.DEVNULL, cwd="/", user=user, extra_groups=[] if user else None)
         theirs.close()
+        os.close(program)
         self.pid = self.process.pid
         self.host = wire.Host(ours)
 
