@@ -1,0 +1,69 @@
+# SPDX-License-Identifier: MIT
+"""quickstart: with builders that never end in place of the real ones."""
+import os
+import shutil
+import signal
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from conftest import wait_for
+
+QUICKSTART = Path(__file__).resolve().parents[2] / "quickstart"
+BUILDER = """\
+#!/bin/sh
+echo unfinished
+sleep 1000 &
+echo $$ $! >"$PIDS/{name}.new" && mv "$PIDS/{name}.new" "$PIDS/{name}"
+wait
+sleep 1000
+"""
+
+
+@pytest.fixture
+def tree(tmp_path):
+    """A source tree of builders, the environment to run its quickstart in, and where each builder tells its pids."""
+    pids, tools = tmp_path / "pids", tmp_path / "bin"
+    pids.mkdir()
+    tools.mkdir()
+    (tools / "dpkg-query").write_text("#!/bin/sh\necho installed\n")
+    (tools / "dpkg-query").chmod(0o755)
+    shutil.copy(QUICKSTART, tmp_path / "quickstart")
+    for name in ("kernel", "rootfs-builders/debian"):
+        directory = tmp_path / name
+        directory.mkdir(parents=True)
+        (directory / "build").write_text(BUILDER.format(name=directory.name))
+        (directory / "build").chmod(0o755)
+    environment = {**os.environ, "PATH": f"{tools}:{os.environ['PATH']}", "PIDS": str(pids),
+                   "XDG_CACHE_HOME": str(tmp_path / "cache")}
+    return tmp_path, environment, pids
+
+
+def is_alive(pid):
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] not in "ZX"
+    except OSError:
+        return False
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP, signal.SIGINT])
+def test_a_signal_ends_it_with_all_it_has_started(tree, number):
+    root, environment, pids = tree
+    process = subprocess.Popen([root / "quickstart"], env=environment, stdin=subprocess.DEVNULL,
+                               stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+                               preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL))
+    started = []
+    try:
+        wait_for(lambda: len(list(pids.glob("*[!w]"))) == 2)
+        started = [int(pid) for path in pids.iterdir() for pid in path.read_text().split()]
+        assert len(started) == 4 and all(map(is_alive, started))
+        process.send_signal(number)
+        assert process.wait(timeout=30) == (130 if number == signal.SIGINT else 143)
+        wait_for(lambda: not any(map(is_alive, started)))
+        assert list((root / "cache/berth/rootfs").glob("*/*")) == []
+    finally:
+        process.kill()
+        process.wait()
+        for pid in filter(is_alive, started):
+            os.kill(pid, signal.SIGKILL)
