@@ -7,6 +7,7 @@
  * for the user's shell there, except after -e or --exec.
  */
 #include "commands.h"
+#include "line.h"
 #include "session.h"
 
 #include <string.h>
@@ -48,28 +49,6 @@ static bool read_shell_type(const Invocation *invocation, ShellType *ret_type, G
     return false;
 }
 
-/* The words as one line, as they would be typed there: one with blanks in it stays one. */
-static char *make_line(char **words)
-{
-    g_autoptr(GString) line = g_string_new(words[0]);
-    if (words[1] == NULL) /* it is the line */
-        return g_string_free(g_steal_pointer(&line), FALSE);
-
-    g_string_truncate(line, 0);
-    for (gsize i = 0; words[i] != NULL; i++) {
-        bool whole = words[i][0] != '\0' && strpbrk(words[i], " \t\n") == NULL;
-        g_string_append(line, i > 0 ? " " : "");
-        g_string_append(line, whole ? "" : "\"");
-        for (const char *c = words[i]; *c != '\0'; c++) {
-            if (!whole && *c == '"')
-                g_string_append_c(line, '\\');
-            g_string_append_c(line, *c);
-        }
-        g_string_append(line, whole ? "" : "\"");
-    }
-    return g_string_free(g_steal_pointer(&line), FALSE);
-}
-
 static TerminalWish read_wish(const Invocation *invocation)
 {
     if (invocation_flag(invocation, "no-tty"))
@@ -96,7 +75,7 @@ static int run(Invocation *invocation, GError **error)
 
     bool words = invocation->n_arguments > 0;
     bool shell = words && type != SHELL_NONE;
-    g_autofree char *line = shell ? make_line(invocation->arguments) : NULL;
+    g_autofree char *line = shell ? line_from_words(invocation->arguments) : NULL;
     const char *const line_only[] = {line, NULL};
     const SessionCommand command = {
         .distro = invocation_value(invocation, "distribution"),
