@@ -9,6 +9,13 @@
 
 static const char *const terminal_names[] = {"TERM", "COLORTERM", NULL};
 
+/* Those of locale(7): other names that begin so (LANGCHAIN_API_KEY) are nothing to a guest. */
+static const char *const locale_names[] = {
+    "LANG",     "LANGUAGE",          "LC_ALL",         "LC_ADDRESS",   "LC_COLLATE",
+    "LC_CTYPE", "LC_IDENTIFICATION", "LC_MEASUREMENT", "LC_MESSAGES",  "LC_MONETARY",
+    "LC_NAME",  "LC_NUMERIC",        "LC_PAPER",       "LC_TELEPHONE", "LC_TIME",
+    NULL};
+
 void passing_clear(Passing *passing)
 {
     g_clear_pointer(&passing->environment, g_ptr_array_unref);
@@ -30,10 +37,8 @@ static void pass_on(GPtrArray *pairs, const char *name)
 
 static void offer_locale(GPtrArray *pairs)
 {
-    g_auto(GStrv) names = g_listenv();
-    for (gsize i = 0; names[i] != NULL; i++)
-        if (g_str_has_prefix(names[i], "LC_") || g_str_has_prefix(names[i], "LANG"))
-            pass_on(pairs, names[i]);
+    for (gsize i = 0; locale_names[i] != NULL; i++)
+        pass_on(pairs, locale_names[i]);
 }
 
 static void pass_proxies(Passing *passing)

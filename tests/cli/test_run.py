@@ -119,6 +119,18 @@ def test_environment(box):
     assert "TERM=vt100" not in lines and "SECRET=x" not in lines
 
 
+def test_only_the_locale_is_passed_on(box):
+    """Not whatever has a name that begins like its."""
+    names = ("LANG LANGUAGE LC_ALL LC_ADDRESS LC_COLLATE LC_CTYPE LC_IDENTIFICATION LC_MEASUREMENT LC_MESSAGES"
+             " LC_MONETARY LC_NAME LC_NUMERIC LC_PAPER LC_TELEPHONE LC_TIME").split()
+    others = ["LANGCHAIN_API_KEY", "LANGFUSE_SECRET_KEY", "LANGUAGES", "LANG_X", "LC_", "LC_SECRET", "LC_ALL_X",
+              "TERM_PROGRAM", "COLORTERM_X", "TZ_TOKEN", "http_proxy_password", "BERTH_TOKEN"]
+    given = {**{name: "C" for name in names}, **{name: "secret" for name in others}}
+    lines = box("run", "env", env=given).ok().splitlines()
+    assert {line.split("=")[0] for line in lines if line.endswith("=C")} == set(names)
+    assert not [line for line in lines if "secret" in line]
+
+
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT, signal.SIGUSR1,
                                     signal.SIGUSR2])
 def test_signals_are_passed_on(box, number):
