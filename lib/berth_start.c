@@ -167,6 +167,19 @@ static void ask_notes(Start *start, int fd)
         add_notice(start, report->notes->pdata[i]);
 }
 
+/* One that was registered before the name was reserved. */
+static void warn_of_name(Start *start)
+{
+    const char *name = start->distro->name;
+    const char *reserved = berth_distro_reserved(name);
+    if (reserved == NULL)
+        return;
+    g_autofree char *text =
+        g_strdup_printf("the name \"%s\" is reserved: %s; rename it: berth rename %s NEW-NAME",
+                        name, reserved, name);
+    add_notice(start, text);
+}
+
 static int connect_or_start(Start *start, const char *runtime, GError **error)
 {
     g_autoptr(GError) problem = NULL;
@@ -194,6 +207,7 @@ static int connect_or_start(Start *start, const char *runtime, GError **error)
     if (start->how->rescue)
         equip(start, runtime, machine);
     add_notice(start, notice);
+    warn_of_name(start);
     start->machine = machine;
     fd = bring_up(start, machine, runtime, error);
     if (fd >= 0 && !start->how->early)

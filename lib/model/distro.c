@@ -46,12 +46,34 @@ char *berth_distro_address(guint number)
     return number != 0 ? g_strdup_printf("127.0.%u.1", number) : NULL;
 }
 
+const char *berth_distro_reserved(const char *name)
+{
+    static const struct {
+        const char *hostname;
+        const char *reason;
+    } rows[] = {
+        {"host", "host.berth.internal is this host"},
+        {"localhost", "each distro calls itself so"},
+    };
+    g_autofree char *hostname = berth_distro_hostname(name);
+    for (gsize i = 0; i < G_N_ELEMENTS(rows); i++)
+        if (g_str_equal(hostname, rows[i].hostname))
+            return rows[i].reason;
+    return NULL;
+}
+
 bool berth_distro_check_name(const char *name, GError **error)
 {
     gsize length = strlen(name);
     bool valid = length >= 1 && length <= BERTH_DISTRO_NAME_LENGTH && g_ascii_isalnum(name[0]);
     for (gsize i = 0; valid && i < length; i++)
         valid = g_ascii_isalnum(name[i]) || strchr("._-", name[i]) != NULL;
+    const char *reserved = valid ? berth_distro_reserved(name) : NULL;
+    if (reserved != NULL) {
+        berth_error_set(error, BERTH_ERROR_INVALID, "name.reserved", "choose another name",
+                        "\"%s\" cannot be a distro's name: %s", name, reserved);
+        return false;
+    }
     if (valid)
         return true;
 

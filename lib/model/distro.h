@@ -46,9 +46,13 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(BerthDistro, berth_distro_free)
  * NULL for 0. Free with g_free. */
 char *berth_distro_address(guint number);
 
-/* Whether @name is [A-Za-z0-9][A-Za-z0-9._-]{0,63}.
- * Errors: BERTH_ERROR_INVALID, "name.invalid". */
+/* Whether @name is [A-Za-z0-9][A-Za-z0-9._-]{0,63} and not reserved.
+ * Errors: BERTH_ERROR_INVALID, "name.invalid", "name.reserved". */
 bool berth_distro_check_name(const char *name, GError **error);
+
+/* Why no distro may have this name, since its host name means something else: a text for messages;
+ * or NULL. An old registry may have one nevertheless. */
+const char *berth_distro_reserved(const char *name);
 
 /* The name of the account in a distro for who is called @user here: [a-z_][a-z0-9_-]{0,31}, which
  * every distro takes. Free with g_free. */

@@ -31,7 +31,7 @@ static char *user_directory(const char *const *environment, const char *variable
 static const char *find_home(const char *const *environment)
 {
     const char *home = g_environ_getenv((char **)environment, "HOME");
-    return is_absolute(home) ? home : g_get_home_dir();
+    return home != NULL && home[0] != '\0' ? home : g_get_home_dir();
 }
 
 static bool is_mine(const char *path)
@@ -99,8 +99,13 @@ BerthLayout *berth_layout_new(const char *const *environment, const BerthLayoutS
 {
     const char *home = find_home(environment);
     if (!is_absolute(home)) {
-        berth_error_set(error, BERTH_ERROR_NOT_FOUND, "layout.home", "set HOME",
-                        "this user has no home directory");
+        if (home == NULL || home[0] == '\0')
+            berth_error_set(error, BERTH_ERROR_NOT_FOUND, "layout.home", "set HOME",
+                            "this user has no home directory");
+        else
+            berth_error_set(error, BERTH_ERROR_INVALID, "layout.home",
+                            "set HOME to a path that begins with /",
+                            "HOME is \"%.200s\", which is no absolute path", home);
         return NULL;
     }
 

@@ -22,6 +22,21 @@ static void test_names(void)
     }
 }
 
+static void test_reserved_names(void)
+{
+    static const char *const reserved[] = {"host",  "HOST",  "localhost", "LocalHost",
+                                           "host-", "host_", "host."};
+    static const char *const free_names[] = {"hosts", "my-host", "localhost2", "local-host",
+                                             "host.x"};
+    for (gsize i = 0; i < G_N_ELEMENTS(reserved); i++) {
+        g_autoptr(GError) error = NULL;
+        g_assert_false(berth_distro_check_name(reserved[i], &error));
+        g_assert_cmpstr(berth_error_id(error), ==, "name.reserved");
+    }
+    for (gsize i = 0; i < G_N_ELEMENTS(free_names); i++)
+        g_assert_true(berth_distro_check_name(free_names[i], NULL));
+}
+
 static void test_hostnames(void)
 {
     static const char *const cases[][2] = {
@@ -70,6 +85,7 @@ static void test_address(void)
 int main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
+    g_test_add_func("/model/distro/reserved-names", test_reserved_names);
     g_test_add_func("/model/distro/names", test_names);
     g_test_add_func("/model/distro/hostnames", test_hostnames);
     g_test_add_func("/model/distro/accounts", test_accounts);
