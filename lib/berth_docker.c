@@ -11,10 +11,41 @@
 
 #include <fcntl.h>
 
+/* Ways to have one, by the program that is there. */
+static const struct {
+    const char *manager;
+    const char *command;
+} ways[] = {
+    {"apt-get", "apt-get install docker.io"},
+    {"dnf", "dnf install moby-engine"},
+    {"pacman", "pacman -S docker"},
+    {"zypper", "zypper install docker"},
+    {"apk", "apk add docker"},
+};
+
+/* Ends with 0 when the socket $0 is there, and otherwise with FIRST_WAY and more: how it can be
+ * had.
+ */
+#define FIRST_WAY 10
+static const char find_way[] = "test -S \"$0\" && exit 0; n=10\n"
+                               "for p in \"$@\"; do\n"
+                               "command -v \"$p\" >/dev/null 2>&1 && exit $n; n=$((n+1))\n"
+                               "done; exit 1";
+
+static char *make_hint(const char *name, int status)
+{
+    int way = status - FIRST_WAY;
+    if (way < 0 || way >= (int)G_N_ELEMENTS(ways))
+        return g_strdup("it has no package manager that berth knows: use a distro that has one");
+    return g_strdup_printf("install one: berth run -d %s -u root -- %s", name, ways[way].command);
+}
+
 /* Docker's own client would say that there is no daemon, but not that it can be installed. */
 static bool check_daemon(const Berth *berth, int connection, const char *name, GError **error)
 {
-    static const char *const argv[] = {"test", "-S", BERTH_SOCKET_DOCKER_GUEST, NULL};
+    const char *argv[5 + G_N_ELEMENTS(ways)] = {"sh", "-c", find_way, BERTH_SOCKET_DOCKER_GUEST};
+    for (gsize i = 0; i < G_N_ELEMENTS(ways); i++)
+        argv[4 + i] = ways[i].manager;
     berth_autofd int nowhere = open("/dev/null", O_RDWR | O_CLOEXEC);
     const BerthCommand command = {.argv = argv,
                                   .user = "root",
@@ -32,8 +63,7 @@ static bool check_daemon(const Berth *berth, int connection, const char *name, G
         g_propagate_error(error, g_steal_pointer(&problem));
         return false;
     }
-    g_autofree char *hint =
-        g_strdup_printf("install one: berth run -d %s -u root -- apt-get install docker.io", name);
+    g_autofree char *hint = make_hint(name, status);
     berth_error_set(error, BERTH_ERROR_NOT_FOUND, "docker.none", hint,
                     "there is no Docker daemon at " BERTH_SOCKET_DOCKER_GUEST " in %s", name);
     return false;

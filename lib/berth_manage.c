@@ -247,6 +247,19 @@ bool berth_resize(Berth *berth, const char *name, guint64 size, BerthWorkFunc pr
                : berth_manage_shrink(berth->layout, berth->registry, distro, size, &watch, error);
 }
 
+/* berth-image knows the disk, not the distro. */
+static void name_distro(const BerthDistro *distro, GError **error)
+{
+    if (!g_str_equal(berth_error_id(*error), "compact.unclean"))
+        return;
+    g_autofree char *message = g_strdup((*error)->message);
+    g_autofree char *hint = g_strdup_printf("have its kernel and e2fsck put it in order: berth "
+                                            "start %s; berth terminate %s; then try again",
+                                            distro->name, distro->name);
+    g_clear_error(error);
+    berth_error_set(error, BERTH_ERROR_INVALID, "compact.unclean", hint, "%s", message);
+}
+
 bool berth_compact(Berth *berth, const char *name, BerthWorkFunc progress, gpointer user_data,
                    guint64 *ret_before, guint64 *ret_after, GError **error)
 {
@@ -254,8 +267,14 @@ bool berth_compact(Berth *berth, const char *name, BerthWorkFunc progress, gpoin
     g_autoptr(BerthDistro) distro = NULL;
     g_autoptr(BerthClaim) claim =
         berth_private_claim_stopped(berth, name, BERTH_WORK_COMPACT, &distro, error);
-    return claim != NULL &&
-           berth_manage_compact(berth->layout, distro, &watch, ret_before, ret_after, error);
+    g_autoptr(GError) problem = NULL;
+    if (claim == NULL)
+        return false;
+    if (berth_manage_compact(berth->layout, distro, &watch, ret_before, ret_after, &problem))
+        return true;
+    name_distro(distro, &problem);
+    g_propagate_error(error, g_steal_pointer(&problem));
+    return false;
 }
 
 bool berth_set_default(Berth *berth, const char *name, GError **error)

@@ -15,8 +15,11 @@ static void print_overview(void)
         "the default distro.\n"
         "\n"
         "Commands:\n");
+    int width = 0;
     for (gsize i = 0; commands[i] != NULL; i++)
-        printf("  %-12s %s\n", commands[i]->name, commands[i]->summary);
+        width = MAX(width, (int)strlen(commands[i]->name));
+    for (gsize i = 0; commands[i] != NULL; i++)
+        printf("  %-*s  %s\n", width, commands[i]->name, commands[i]->summary);
     printf(
         "\n"
         "\"berth help COMMAND\" or \"berth COMMAND --help\" tells more. The spellings of wsl.exe "

@@ -331,6 +331,15 @@ static const char *refusal_hint(const Session *session)
                           : NULL;
 }
 
+/* The user's shell is what could not be found. */
+static const char *shell_hint(const BerthCommand *command)
+{
+    bool shell = command->shell || command->argv == NULL || command->argv[0] == NULL;
+    return shell ? "it is the shell of the user's account there: run another program, as in "
+                   "\"berth run -u root /bin/sh\", or \"berth console\""
+                 : NULL;
+}
+
 static bool take_failed(Session *session, WireReader *reader, GError **error)
 {
     guint8 status = wire_get_u8(reader);
@@ -348,7 +357,10 @@ static bool take_failed(Session *session, WireReader *reader, GError **error)
                     status == 127   ? "session.command-not-found"
                     : status == 126 ? "session.command-not-executable"
                                     : "session.refused",
-                    command ? NULL : refusal_hint(session), "%s", message);
+                    !command        ? refusal_hint(session)
+                    : status == 127 ? shell_hint(session->command)
+                                    : NULL,
+                    "%s", message);
     session->status = command ? status : 125;
     return true;
 }

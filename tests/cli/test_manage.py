@@ -304,7 +304,8 @@ def test_compact_refusals(small):
     small("compact", "none").failed(1, "distro.not-found")
     subprocess.run(["/usr/sbin/debugfs", "-w", "-R", "feature needs_recovery", path], check=True,
                    capture_output=True)
-    small("compact", "box").failed(1, "compact.unclean", str(path))
+    refused = small("compact", "box").failed(1, "compact.unclean", str(path))
+    assert "berth start box; berth terminate box" in refused.hint
 
 
 # --- who works on it ------------------------------------------------------------------------------

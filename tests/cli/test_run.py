@@ -2,6 +2,7 @@
 import hashlib
 import os
 import pwd
+import shutil
 import signal
 import subprocess
 import termios
@@ -424,3 +425,10 @@ def test_a_shell_on_a_terminal(on_terminal):
     terminal.type(b"echo $((6*7)); exit 9\r")
     terminal.expect(b"42\r\n")
     terminal.end(9)
+
+
+def test_the_hint_without_docker_names_what_the_distro_has(box):
+    managers = ("apt-get", "dnf", "pacman", "zypper", "apk")
+    there = next((name for name in managers if shutil.which(name)), None)
+    result = box("docker-env").failed(1, "docker.none")
+    assert (f"-- {there} " if there else "no package manager") in result.hint

@@ -102,6 +102,22 @@ static void refusing_guest(BerthServer *server, const WireFrame *frame, guint32 
         say(server, WIRE_FAILED, 0, stream, payload, sizeof(payload));
 }
 
+/* A shell that is gone is not a word the user has typed: a hint says whose it is. */
+static void test_shell_that_is_gone(void)
+{
+    static const char *const words[] = {"nosuch", NULL};
+    for (int i = 0; i < 2; i++) {
+        Fixture fixture = {.guest = refusing_guest, .up = true};
+        start(&fixture);
+        berth_autofd int fd = client(&fixture);
+        BerthCommand command = {.argv = i == 0 ? NULL : words, .input = -1};
+        g_autoptr(GError) error = NULL;
+        g_assert_cmpint(berth_session_run(fd, &command, &error), ==, 127);
+        g_assert_cmpint(berth_error_hint(error) != NULL, ==, i == 0);
+        finish(&fixture);
+    }
+}
+
 /* What no guest can take is not sent. */
 static void test_words_beyond_any_kernel(void)
 {
@@ -249,6 +265,7 @@ int main(int argc, char **argv)
     g_test_add_func("/instance/session/bare-session-waits-for-the-agent-only",
                     test_bare_session_waits_for_the_agent_only);
     g_test_add_func("/instance/session/session", test_session);
+    g_test_add_func("/instance/session/shell-that-is-gone", test_shell_that_is_gone);
     g_test_add_func("/instance/session/words-beyond-any-kernel", test_words_beyond_any_kernel);
     g_test_add_func("/instance/session/words-for-an-old-agent", test_words_for_an_old_agent);
     g_test_add_func("/instance/session/notice-reaches-sessions-with-a-terminal",
