@@ -349,10 +349,14 @@ static void normalise_acl(BerthEntry *entry, bool is_default, BerthDropped *drop
         remove_xattr(entry, acl);
 }
 
-/* Whether ext4 can carry the attribute on this kind of file. The kernel gives user.* meaning on
+/* Whether Linux can have the attribute on this kind of file. The kernel gives user.* meaning on
  * files and directories only. */
 static bool xattr_fits(const BerthEntry *entry, const BerthXattr *xattr)
 {
+    const char *point = strchr(xattr->name, '.');
+    gsize length = point == NULL ? 0 : strlen(point + 1);
+    if (length == 0 || length > NAME_LIMIT || g_bytes_get_size(xattr->value) > XATTR_VALUE_LIMIT)
+        return false;
     bool directory = entry->type == BERTH_ENTRY_DIRECTORY;
     if (g_str_has_prefix(xattr->name, "user."))
         return directory || entry->type == BERTH_ENTRY_FILE;
@@ -366,29 +370,21 @@ static int compare_xattrs(gconstpointer a, gconstpointer b)
     return strcmp(((const BerthXattr *)a)->name, ((const BerthXattr *)b)->name);
 }
 
-static bool normalise_xattrs(BerthEntry *entry, BerthDropped *dropped, GError **error)
+static void normalise_xattrs(BerthEntry *entry, BerthDropped *dropped)
 {
     normalise_acl(entry, false, dropped);
     normalise_acl(entry, true, dropped);
     for (guint i = 0; entry->xattrs != NULL && i < entry->xattrs->len;) {
         const BerthXattr *xattr = &g_array_index(entry->xattrs, BerthXattr, i);
-        if (!xattr_fits(entry, xattr)) {
+        if (xattr_fits(entry, xattr)) {
+            i++;
+        } else {
             dropped->xattrs++;
             g_array_remove_index(entry->xattrs, i);
-            continue;
         }
-        const char *suffix = strchr(xattr->name, '.') + 1;
-        if (suffix[0] == '\0' || strlen(suffix) > NAME_LIMIT)
-            return refuse(error, "import.entry.bad-xattr",
-                          "an extended attribute's name is empty or longer than 255 bytes");
-        if (g_bytes_get_size(xattr->value) > XATTR_VALUE_LIMIT)
-            return refuse(error, "import.entry.bad-xattr",
-                          "an extended attribute is larger than 64 KiB");
-        i++;
     }
     if (entry->xattrs != NULL)
         g_array_sort(entry->xattrs, compare_xattrs);
-    return true;
 }
 
 bool berth_entry_normalise(BerthEntry *entry, BerthDropped *dropped, GError **error)
@@ -400,9 +396,9 @@ bool berth_entry_normalise(BerthEntry *entry, BerthDropped *dropped, GError **er
     if (entry->type == BERTH_ENTRY_HARDLINK)
         return check_size(entry, error); /* the rest belongs to the file it names */
 
-    if (!check_ids(entry, error) || !check_device(entry, error) || !check_size(entry, error) ||
-        !normalise_xattrs(entry, dropped, error))
+    if (!check_ids(entry, error) || !check_device(entry, error) || !check_size(entry, error))
         return false;
+    normalise_xattrs(entry, dropped);
     if (entry->type != BERTH_ENTRY_FILE)
         entry->size = 0;
     entry->mode = entry->type == BERTH_ENTRY_SYMLINK ? 0777 : entry->mode & 07777;

@@ -74,7 +74,7 @@ typedef struct {
 
 /* What normalising and reading had to leave behind; counts over a whole archive. */
 typedef struct {
-    guint xattrs; /* attributes of a namespace, or on a kind of file, that ext4 cannot carry */
+    guint xattrs; /* attributes that Linux cannot have there, or that ext4 has no room for */
     guint acls;   /* ACLs that are none, lines for nobody known, NFSv4 ACLs */
     guint times;  /* times outside ext4's 1901..2446, clamped */
     guint flags;  /* file flags other than nodump: an immutable file would break upgrades */

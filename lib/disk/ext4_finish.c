@@ -131,17 +131,6 @@ static bool write_directory(BerthExt4 *ext4, BerthInode *inode, GError **error)
 
 /* --- inodes --- */
 
-static bool fail_xattrs(const BerthExt4 *ext4, const BerthInode *inode, GError **error)
-{
-    g_autofree char *path = berth_tree_path(ext4->tree, inode);
-    g_autofree char *shown = berth_entry_printable(path);
-    berth_error_set(error, BERTH_ERROR_INVALID, "import.unpack.xattrs-too-big",
-                    "pack the tree without them, or with shorter ones",
-                    "unpack %s: its extended attributes do not fit the 4 KiB ext4 has for them",
-                    shown);
-    return false;
-}
-
 /* Give @raw the block that its set of attributes shares, a new one when that has no share left. */
 static errcode_t share_block(BerthExt4 *ext4, const BerthInode *inode, guint8 *block,
                              struct ext2_inode_large *raw)
@@ -170,8 +159,7 @@ static bool put_xattrs(BerthExt4 *ext4, const BerthInode *inode, BerthRawInode *
     guint8 block[BERTH_BLOCK_SIZE] __attribute__((aligned(8)));
     bool needs_block = false;
     guint8 *body = raw->bytes + sizeof(raw->fields);
-    if (!berth_xattr_encode(inode->xattrs, body, block, &needs_block))
-        return fail_xattrs(ext4, inode, error);
+    ext4->tree->xattrs_dropped += berth_xattr_encode(inode->xattrs, body, block, &needs_block);
     errcode_t code = needs_block ? share_block(ext4, inode, block, &raw->fields) : 0;
     *blocks += needs_block;
     return code == 0 || berth_ext4_fail(ext4, code, error);

@@ -19,9 +19,10 @@ G_BEGIN_DECLS
 #define BERTH_XATTR_SHARES_MAX 1024U
 
 /* Encode @xattrs (BerthXattr) into @body, and into @block what does not fit; *ret_block: that was
- * something. Both are written as a whole. False when there is too much for both. */
-bool berth_xattr_encode(const GArray *xattrs, guint8 body[BERTH_XATTR_BODY_SIZE], guint8 *block,
-                        bool *ret_block);
+ * something. Both are written as a whole. Returns how many there was no room for: the user's before
+ * "trusted.", that before what the system needs (ACLs, capabilities), and large ones first. */
+guint berth_xattr_encode(const GArray *xattrs, guint8 body[BERTH_XATTR_BODY_SIZE], guint8 *block,
+                         bool *ret_block);
 
 /* Finish @block, which lies at @number and has @shares inodes. */
 void berth_xattr_seal(ext2_filsys fs, guint8 *block, guint64 number, guint32 shares);

@@ -218,6 +218,7 @@ static bool run(Import *import, int output, const BerthImageOptions *options, gu
         !berth_ext4_finish(import->ext4, import->tree, error))
         return false;
     import->dropped.acls += import->tree->acls_dropped;
+    import->dropped.xattrs += import->tree->xattrs_dropped;
     return report(import, true, error);
 }
 

@@ -71,10 +71,11 @@ struct BerthInode {
 
 struct BerthTree {
     BerthInode *root;
-    GPtrArray *inodes;  /* BerthInode, in order of appearance; the root first */
-    guint32 live;       /* of them, in the tree */
-    guint32 files_max;  /* what `live` may become */
-    guint acls_dropped; /* ACL lines for somebody the tree's passwd and group do not know */
+    GPtrArray *inodes;    /* BerthInode, in order of appearance; the root first */
+    guint32 live;         /* of them, in the tree */
+    guint32 files_max;    /* what `live` may become */
+    guint acls_dropped;   /* ACL lines for somebody the tree's passwd and group do not know */
+    guint xattrs_dropped; /* attributes the writer had no room for */
 
     /* The rest is the tree's own. */
     BerthArena *arena;
