@@ -211,7 +211,8 @@ static void stage_network(Boot *boot, char *problem, size_t size)
 
 static void stage_mounts(Boot *boot, char *problem, size_t size)
 {
-    startup_mount(boot->init.kind, &boot->settings, problem, size);
+    const StartupMount startup = {boot->root, boot->init.kind, &boot->settings, note, boot};
+    startup_mount(&startup, problem, size);
 }
 
 static int prepare_logins(const Boot *boot, const char **ret_what)

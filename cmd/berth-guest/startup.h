@@ -10,9 +10,20 @@
 
 #include <stddef.h>
 
-/* Mount what /etc/fstab says where berth's own init is PID 1, or keep the distro's init from it.
- * @problem is what mount said. */
-void startup_mount(InitKind init, const Settings *settings, char *problem, size_t size);
+typedef void (*StartupNote)(void *data, const char *text);
+
+typedef struct {
+    int root; /* the distro's / */
+    InitKind init;
+    const Settings *settings;
+    StartupNote note; /* called for each line whose device is not in this machine, up to a bound */
+    void *data;
+} StartupMount;
+
+/* Mount what /etc/fstab says where berth's own init is PID 1, or keep the distro's init from it
+ * where that is asked for. Lines of devices that this machine cannot have are left out under every
+ * init, as if they said nofail, and nobody waits for them. @problem is what mount said. */
+void startup_mount(const StartupMount *startup, char *problem, size_t size);
 
 /* Start boot.command, which goes on by itself; what it says is in the console's log. 0, or -errno.
  */

@@ -119,3 +119,13 @@ def scratch(host):
     host("import", "--no-user", "scratch", required("BERTH_TEST_BUSYBOX"))
     yield "scratch"
     host("unregister", "scratch", check=False)
+
+
+@pytest.fixture
+def patient(host, debian):
+    """A Debian for one test to break: a clone."""
+    host("terminate", debian)
+    host("clone", debian, "patient")
+    yield "patient"
+    host("terminate", "--force", "patient", check=False)
+    host("unregister", "patient", check=False)

@@ -82,3 +82,59 @@ def test_account_in_an_image_without_account_files(host, scratch):
     assert as_root(host, scratch, "stat -c '%a %u:%g' /etc/passwd /etc/group; ls /etc/shadow 2>&1 | wc -l") == (
         "644 0:0\n644 0:0\n1\n")
     assert host.run(scratch, "id", "-un").stdout == "alice\n"
+
+
+# --- images of other machines ---
+
+FSTAB = """\
+# <file system> <mount point> <type> <options> <dump> <pass>
+UUID=11111111-2222-3333-4444-555555555555 / ext4 errors=remount-ro,noatime 0 1
+PARTUUID=deadbeef-0f /boot/efi vfat umask=0077 0 1
+LABEL=data /srv/the\\040data ext4 defaults 0 2
+/dev/disk/by-id/ata-DISK_1 /srv/extra ext4 defaults,nofail 0 2
+/dev/mapper/vg-var /var/lib/systemd ext4 defaults 0 2
+share /srv/share virtiofs defaults 0 0
+UUID=99999999-2222-3333-4444-555555555555 none swap sw 0 0
+/dev/sda5 none swap sw 0 0
+tmpfs /mnt tmpfs size=1m 0 0
+"""
+LEFT_OUT = [f"berth: /etc/fstab:{number}: {source} is not in this machine: left out{rest}" for number, source, rest in (
+    (3, "PARTUUID=deadbeef-0f", ", nothing is mounted on /boot/efi"),
+    (4, "LABEL=data", ", nothing is mounted on /srv/the data"),
+    (6, "/dev/mapper/vg-var", ", nothing is mounted on /var/lib/systemd"),
+    (7, "share", ", nothing is mounted on /srv/share"),
+    (8, "UUID=99999999-2222-3333-4444-555555555555", ""),
+    (9, "/dev/sda5", ""))]
+
+
+def test_former_machine_with_systemd(host, patient):
+    """Its disks, its consoles: nobody waits for them, and nothing fails."""
+    put(host, patient, "/etc/fstab", FSTAB)
+    for name in ("serial-getty@ttyS1.service", "serial-getty@ttyAMA0.service"):
+        link(host, patient, f"/etc/systemd/system/getty.target.wants/{name}", "/lib/systemd/system/serial-getty@.service")
+    result = host("start", patient)
+    assert result.stderr.splitlines() == LEFT_OUT
+    told = as_root(host, patient, "systemctl is-system-running --wait; systemctl --failed --no-legend --plain; "
+                   "systemctl list-jobs --no-legend; cat /etc/fstab; grep -c ' /mnt ' /proc/mounts; "
+                   "findmnt -nro OPTIONS / | tr , '\\n' | grep noatime; systemctl is-active local-fs.target swap.target")
+    assert told == "running\n" + FSTAB + "1\nnoatime\nactive\nactive\n"
+
+
+def test_former_machine_without_an_init(host, scratch):
+    put(host, scratch, "/etc/fstab", FSTAB)
+    result = host.shell(scratch, "cat /etc/fstab; grep -c ' /mnt ' /proc/mounts")
+    assert result.stderr.splitlines() == LEFT_OUT
+    assert result.stdout == FSTAB + "1\n"
+
+
+def test_former_machine_with_another_init(host, scratch):
+    """Which checks and mounts all that it finds: it finds what is there, and cannot change it by mistake."""
+    put(host, scratch, "/sbin/init", "#!/bin/sh\ntrap 'sync; poweroff -f' USR2\n"
+        "while :; do sleep 1000 & wait; done\n", mode=0o100755)
+    put(host, scratch, "/etc/fstab", FSTAB)
+    result = host.shell(scratch, "grep -v '^#' /etc/fstab; echo x 2>/dev/null >>/etc/fstab || echo kept; umount /etc/fstab; "
+                        "cat /etc/fstab")
+    assert result.stderr.splitlines() == LEFT_OUT
+    lines = FSTAB.splitlines(keepends=True)
+    assert result.stdout == lines[1] + lines[-1] + "kept\n" + FSTAB
+    host("terminate", scratch, timeout=60)
