@@ -13,6 +13,8 @@
 /* Abstract: it needs no directory and leaves nothing behind. */
 #define NOTIFY_NAME "berth-notify"
 
+#define DOCKER_MARK "/.dockerenv"
+
 static const char *const candidates[] = {"/sbin/init", "/usr/sbin/init", "/lib/systemd/systemd",
                                          "/usr/lib/systemd/systemd"};
 
@@ -68,8 +70,14 @@ int handover_exec(const Init *init)
     sigemptyset(&none);
     sigprocmask(SIG_SETMASK, &none, NULL);
     dup2(STDOUT_FILENO, STDERR_FILENO); /* the console again, as the kernel would have it */
-    if (init->kind == INIT_SYSTEMD)
+    if (init->kind == INIT_SYSTEMD) {
         setenv("NOTIFY_SOCKET", "@" NOTIFY_NAME, 1);
+        /* Empty, it says that this is no container, and systemd goes by it rather than by the file,
+         * which images of containers are left with. Not set elsewhere: to some programs a variable
+         * of that name alone means a container. */
+        if (access(DOCKER_MARK, F_OK) == 0)
+            setenv("container", "", 1);
+    }
     char *const argv[] = {(char *)init->path, NULL};
     execve(init->path, argv, environ);
     return -errno;

@@ -138,3 +138,12 @@ def test_former_machine_with_another_init(host, scratch):
     lines = FSTAB.splitlines(keepends=True)
     assert result.stdout == lines[1] + lines[-1] + "kept\n" + FSTAB
     host("terminate", scratch, timeout=60)
+
+
+def test_former_container(host, patient):
+    """docker export leaves /.dockerenv, for which systemd would skip what a machine needs."""
+    put(host, patient, "/.dockerenv", "", mode=0o100755)
+    host("start", patient)
+    told = as_root(host, patient, "ls /.dockerenv; systemctl is-active fstrim.timer; "
+                   "systemctl is-system-running --wait; systemctl show-environment | grep -c ^container; true")
+    assert told == "/.dockerenv\nactive\nrunning\n0\n"
