@@ -13,6 +13,7 @@
 #include "oobe.h"
 #include "opening.h"
 #include "relay.h"
+#include "resolver.h"
 #include "report.h"
 #include "session.h"
 
@@ -295,6 +296,17 @@ static void take_clock(Agent *agent, const WireFrame *frame)
         log_line("cannot set the time zone: %s", strerror(-result));
 }
 
+static void take_names(Agent *agent, const WireFrame *frame)
+{
+    const AgentOptions *options = agent->options;
+    if (options->config == NULL || !config_read_names(frame, options->config))
+        return;
+    int hosts = identity_hosts(options->root, options->config, options->settings);
+    int resolver = resolver_update(options->root, options->config, options->settings);
+    if (hosts < 0 || resolver < 0)
+        log_line("cannot follow the host's names: %s", strerror(hosts < 0 ? -hosts : -resolver));
+}
+
 static void take_route(Agent *agent, const WireFrame *frame)
 {
     WireReader reader;
@@ -342,6 +354,8 @@ static void take_frame(Agent *agent, const WireFrame *frame)
         take_grow(agent, frame);
     else if (frame->type == WIRE_CLOCK)
         take_clock(agent, frame);
+    else if (frame->type == WIRE_NAMES)
+        take_names(agent, frame);
     else if (frame->type == WIRE_ROUTE)
         take_route(agent, frame);
 }

@@ -10,23 +10,28 @@
 #pragma once
 
 #include "channel.h"
+#include "config.h"
 #include "power.h"
+#include "settings.h"
 
 #include <sys/types.h>
 
 typedef struct {
     Channel *channel;
     InitKind init;
-    const char *user;   /* the default user; "" is root, or whoever runs the agent */
-    bool hello_sent;    /* PID 1 has said hello on this connection */
-    bool listeners;     /* report listening sockets */
-    const char *device; /* doors to them are on it (doors.h), or NULL: there are none */
-    bool in_machine;    /* whether the clock, tracefs and PID 1 are ours to touch */
-    int handover;       /* see handover.h; or -1: the init has finished starting */
-    int notify;         /* systemd's notifications arrive here, or -1 */
-    mode_t umask;       /* of sessions */
-    bool oobe;          /* a session may change the default user: oobe.h */
-    bool follow_zone;   /* the host's time zone, as it changes */
+    const char *user;         /* the default user; "" is root, or whoever runs the agent */
+    bool hello_sent;          /* PID 1 has said hello on this connection */
+    bool listeners;           /* report listening sockets */
+    const char *device;       /* doors to them are on it (doors.h), or NULL: there are none */
+    bool in_machine;          /* whether the clock, tracefs and PID 1 are ours to touch */
+    int handover;             /* see handover.h; or -1: the init has finished starting */
+    int notify;               /* systemd's notifications arrive here, or -1 */
+    mode_t umask;             /* of sessions */
+    bool oobe;                /* a session may change the default user: oobe.h */
+    bool follow_zone;         /* the host's time zone, as it changes */
+    Config *config;           /* the host's names in it follow the host's; NULL: they do not */
+    const Settings *settings; /* beside it */
+    int root;                 /* the distro's /, for the files that they are in */
     uint32_t
         init_timeout_msec; /* what the distro wants the host to wait for its init; 0: nothing */
 } AgentOptions;

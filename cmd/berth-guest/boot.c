@@ -17,6 +17,7 @@
 #include "renew.h"
 #include "report.h"
 #include "rescue.h"
+#include "resolver.h"
 #include "small_init.h"
 #include "startup.h"
 #include "systemd.h"
@@ -118,6 +119,18 @@ static void stage_size(Boot *boot, char *problem, size_t size)
         explain(problem, size, what, result);
 }
 
+/* The host sends them right behind CONFIG. */
+static void read_names(Boot *boot)
+{
+    WireFrame frame;
+    if (channel_wait_frame(&boot->channel, CONFIG_WAIT_MSEC, &frame) < 0 ||
+        frame.type != WIRE_NAMES)
+        return;
+    if (!config_read_names(&frame, &boot->config))
+        log_line("the host's names cannot be read");
+    wire_buffer_consume(&boot->channel.in, WIRE_HEADER_SIZE + frame.size);
+}
+
 static void stage_config(Boot *boot, char *problem, size_t size)
 {
     WireFrame frame;
@@ -137,6 +150,7 @@ static void stage_config(Boot *boot, char *problem, size_t size)
     else
         clock_follow(boot->config.realtime_nsec, clock_boottime_usec());
     wire_buffer_consume(&boot->channel.in, WIRE_HEADER_SIZE + frame.size);
+    read_names(boot);
 }
 
 static void note(void *data, const char *text)
@@ -181,7 +195,7 @@ static void stage_identity(Boot *boot, char *problem, size_t size)
     } parts[] = {
         {"/etc/hostname", identity_hostname},
         {"/etc/hosts", identity_hosts},
-        {"/etc/resolv.conf", identity_resolver},
+        {"/etc/resolv.conf", resolver_prepare},
         {"time zone", identity_time_zone},
         {"new identity", renew},
         {"first-run command", prepare_oobe},
@@ -282,6 +296,9 @@ __attribute__((noreturn)) static void become_agent(Boot *boot, int handover, con
         .umask = boot->settings.umask,
         .oobe = oobe_is_wanted(),
         .follow_zone = boot->settings.follow_zone && !is_rescue(boot),
+        .config = is_rescue(boot) ? NULL : &boot->config,
+        .settings = &boot->settings,
+        .root = boot->root,
         .init_timeout_msec = boot->settings.init_timeout_msec,
     };
     _exit(agent_run(&options));

@@ -13,6 +13,20 @@ static void get_string(WireReader *reader, char *to, size_t size)
     strcpy(to, text);
 }
 
+bool config_read_names(const WireFrame *frame, Config *config)
+{
+    WireReader reader;
+    wire_reader_init(&reader, frame);
+    const char *search = wire_get_string(&reader);
+    const char *hosts = wire_get_string(&reader);
+    if (!wire_reader_done(&reader) || strlen(search) > WIRE_SEARCH_MAX ||
+        strlen(hosts) > WIRE_NAMES_MAX)
+        return false;
+    strcpy(config->search, search);
+    strcpy(config->hosts, hosts);
+    return true;
+}
+
 bool config_read(const WireFrame *frame, Config *ret_config)
 {
     Config config = {0};

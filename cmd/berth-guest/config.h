@@ -23,8 +23,10 @@ typedef struct {
     uint32_t flags;         /* WireConfigFlags */
     char account[33];       /* whose account the distro is to have, or "" (account.h) */
     uint32_t account_uid;
-    char address6[64]; /* "fd00::15/64", or "": no IPv6 */
-    char gateway6[46]; /* "", while IPv6 has no way out of the host */
+    char address6[64];                /* "fd00::15/64", or "": no IPv6 */
+    char gateway6[46];                /* "", while IPv6 has no way out of the host */
+    char search[WIRE_SEARCH_MAX + 1]; /* domains, from NAMES like the next */
+    char hosts[WIRE_NAMES_MAX + 1];   /* lines of hosts(5) */
 } Config;
 
 /* What a machine has when no host says anything: the addresses of user-mode networking. */
@@ -35,3 +37,7 @@ typedef struct {
 
 /* Decode a WIRE_CONFIG frame. False when it is malformed or of another protocol version. */
 bool config_read(const WireFrame *frame, Config *ret_config);
+
+/* Take what a WIRE_NAMES frame says into @config. False, and nothing changed, when it is malformed.
+ */
+bool config_read_names(const WireFrame *frame, Config *config);

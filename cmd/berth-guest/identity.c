@@ -18,12 +18,8 @@
 #define HOSTS_END   "# berth: end\n"
 
 #define HOSTS    "etc/hosts"
-#define RESOLVER "etc/resolv.conf"
 #define ZONE     "etc/localtime"
 #define NEW_ZONE ZONE ".berth-new"
-
-#define RESOLVER_MARK                                                                              \
-    "# berth: written at every start; network.generateResolvConf=false in /etc/wsl.conf\n"
 
 void identity_choose_hostname(Config *config, const Settings *settings)
 {
@@ -104,34 +100,14 @@ int identity_hosts(int root, const Config *config, const Settings *settings)
                         HOSTS_BEGIN "127.0.0.1 localhost\n"
                                     "127.0.1.1 %s\n"
                                     "%s%s"
-                                    "::1 localhost ip6-localhost ip6-loopback\n" HOSTS_END,
+                                    "::1 localhost ip6-localhost ip6-loopback\n%s" HOSTS_END,
                         config->hostname, config->gateway,
-                        config->gateway[0] != '\0' ? " host.berth.internal\n" : "");
+                        config->gateway[0] != '\0' ? " host.berth.internal\n" : "", config->hosts);
     if (size < 0)
         return -ENOMEM;
     int result = put_block(root, text);
     free(text);
     return result;
-}
-
-/* What an earlier start wrote would keep the distro's own from being used. */
-static int remove_our_resolver(int root)
-{
-    char line[sizeof(RESOLVER_MARK)] = "";
-    bool ours = file_read_line_at(root, RESOLVER, line, sizeof(line)) &&
-                strncmp(line, RESOLVER_MARK, sizeof(RESOLVER_MARK) - 2) == 0;
-    return ours && unlinkat(root, RESOLVER, 0) < 0 ? -errno : 0;
-}
-
-int identity_resolver(int root, const Config *config, const Settings *settings)
-{
-    if (!settings->generate_resolv_conf)
-        return remove_our_resolver(root);
-    if (config->nameserver[0] == '\0')
-        return 0;
-    char text[256];
-    snprintf(text, sizeof(text), RESOLVER_MARK "# stops that\nnameserver %s\n", config->nameserver);
-    return file_replace_at(root, RESOLVER, text, 0644);
 }
 
 /* An Olson name and nothing that leads elsewhere. */

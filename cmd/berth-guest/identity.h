@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  *
- * identity — who the distro believes it is: host name, /etc/hosts, DNS, time and time zone.
+ * identity — who the distro believes it is: host name, /etc/hosts, time zone.
  *
  * Each function returns 0, or -errno; none is worth stopping a boot for. Files are written only
  * when they change, and in one step; those of the distro's keep what is not berth's, their owner,
@@ -20,13 +20,9 @@ int identity_set_hostname(const Config *config);
 /* /etc/hostname, since every init sets the kernel's from it. */
 int identity_hostname(int root, const Config *config, const Settings *settings);
 
-/* Our block in /etc/hosts, between two marks; what others wrote there stays. Left alone where
- * network.generateHosts is false. */
+/* Our block in /etc/hosts, between two marks: the distro, the host, the host's own names. What
+ * others wrote there stays. Left alone where network.generateHosts is false. */
 int identity_hosts(int root, const Config *config, const Settings *settings);
-
-/* /etc/resolv.conf, as a file of its own: a link into the distro's resolver would lead to nothing.
- * Where network.generateResolvConf is false it is left alone, but ours goes. */
-int identity_resolver(int root, const Config *config, const Settings *settings);
 
 /* /etc/localtime, where the distro has the zone and time.useWindowsTimezone is not false. */
 int identity_time_zone(int root, const Config *config, const Settings *settings);

@@ -230,6 +230,16 @@ void berth_agent_set_route6(BerthAgent *agent, bool route6)
     berth_link_flush(agent->link);
 }
 
+void berth_agent_set_names(BerthAgent *agent, const char *search, const char *hosts)
+{
+    WireBuffer *output = berth_link_output(agent->link);
+    size_t begin = wire_frame_begin(output, WIRE_NAMES, 0, 0);
+    wire_put_string(output, search);
+    wire_put_string(output, hosts);
+    wire_frame_end(output, begin);
+    berth_link_flush(agent->link);
+}
+
 void berth_agent_send(BerthAgent *agent, const WireFrame *frame, guint32 stream)
 {
     berth_link_forward(agent->link, frame, stream);

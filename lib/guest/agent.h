@@ -55,6 +55,10 @@ void berth_agent_set_clock(BerthAgent *agent, const char *zone);
 /* Tell the guest whether IPv6 leads out of the host. */
 void berth_agent_set_route6(BerthAgent *agent, bool route6);
 
+/* Tell the guest the host's search domains and the lines of its hosts file, "" for none
+ * (WIRE_NAMES). The first time is right after the agent was made: the guest waits for it. */
+void berth_agent_set_names(BerthAgent *agent, const char *search, const char *hosts);
+
 /* Pass a session's frame to the guest as @stream. */
 void berth_agent_send(BerthAgent *agent, const WireFrame *frame, guint32 stream);
 /* The same for a frame without payload. */

@@ -2,12 +2,10 @@
  *
  * host_resolver — the name servers of the host, followed as networks and VPNs come and go.
  *
- * resolv.conf is replaced, rewritten, or a link whose target is; every directory on the way to it
- * is watched, or the nearest one that exists, and so is the file itself. It is the keeper that
- * reads it: berth-net, which parses what a hostile guest sends, then needs no file at all.
+ * It is the keeper that reads resolv.conf (host_file): berth-net, which parses what a hostile guest
+ * sends, then needs no file at all.
  *
- * On the thread-default GMainContext. A file that cannot be read has no servers. Where inotify is
- * not to be had the list stays what it was at first.
+ * On the thread-default GMainContext. A file that cannot be read has no servers.
  */
 #pragma once
 

@@ -127,6 +127,19 @@ static void on_host_route(gpointer user_data)
         berth_agent_set_route6(instance->agent, berth_host_route_leads_out(instance->route));
 }
 
+static void send_names(BerthInstance *instance)
+{
+    berth_agent_set_names(instance->agent, berth_host_names_search(instance->names),
+                          berth_host_names_hosts(instance->names));
+}
+
+static void on_host_names(gpointer user_data)
+{
+    BerthInstance *instance = user_data;
+    if (instance->agent != NULL && *instance->init != '\0')
+        send_names(instance);
+}
+
 /* QEMU ended and nobody had asked it to. */
 static GError *crash_error(BerthInstance *instance)
 {
@@ -421,6 +434,7 @@ static bool spawn_qemu(BerthInstance *instance, GError **error)
     instance->agent =
         berth_agent_new(channels.agent, instance->machine,
                         berth_host_route_leads_out(instance->route), &agent_events, instance);
+    send_names(instance);
     berth_console_attach(instance->console, channels.console);
     return true;
 }
@@ -500,6 +514,10 @@ BerthInstance *berth_instance_new(BerthMachine *machine, const char *dir, const 
     instance->console = berth_console_new(machine->log, machine->log_size);
     instance->report = berth_boot_report_new();
     instance->route = berth_host_route_new(BERTH_HOST_ROUTE_TABLE, on_host_route, instance);
+    /* One that is isolated is told nothing of the host. */
+    instance->names = berth_host_names_new(machine->isolated ? NULL : machine->resolv_conf,
+                                           machine->isolated ? NULL : BERTH_HOST_NAMES_HOSTS,
+                                           on_host_names, instance);
     instance->announce = berth_announce_new(machine->name);
     instance->clock = berth_host_clock_new(BERTH_ZONE_LINK, on_host_clock, instance);
     instance->server = berth_server_new(listen_fd, &berth_instance_server_ops, instance);
@@ -531,6 +549,7 @@ void berth_instance_free(BerthInstance *instance)
     berth_pause_free(instance->pause);
     berth_console_free(instance->console);
     berth_host_clock_free(instance->clock);
+    berth_host_names_free(instance->names);
     berth_host_route_free(instance->route);
     berth_boot_report_free(instance->report);
     berth_announce_free(instance->announce);

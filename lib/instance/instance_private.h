@@ -15,6 +15,7 @@
 #include "console.h"
 #include "guest/agent.h"
 #include "host_clock.h"
+#include "host_names.h"
 #include "host_route.h"
 #include "network.h"
 #include "pause.h"
@@ -73,6 +74,7 @@ struct BerthInstance {
     BerthBootReport *report;
     BerthAnnounce *announce;
 
+    BerthHostNames *names;
     BerthHostRoute *route;
     BerthHostClock *clock;
 };

@@ -66,6 +66,8 @@
 #define WIRE_OPEN_MAX      8388608u /* OPEN and its MORE; Linux takes 6 MiB at most for a program */
 #define WIRE_DATA_MAX      32768u   /* senders cut DATA at this, so that streams take turns */
 #define WIRE_WINDOW        262144u  /* initial credit of a channel, bytes */
+#define WIRE_SEARCH_MAX    1024u    /* bytes of NAMES' search */
+#define WIRE_NAMES_MAX     32768u   /* bytes of its hosts */
 #define WIRE_LISTENERS_MAX 1024u    /* listeners in one LISTENERS frame; more are left out */
 
 typedef enum {
@@ -83,6 +85,8 @@ typedef enum {
     WIRE_CLOCK = 4,  /* realtime_nsec:u64 zone:string; the host's clock, which was set, or stood
                         still, and its time zone (or ""), which may have changed */
     WIRE_ROUTE = 5,  /* gateway6:string; IPv6's way out of the host has come, or gone ("") */
+    WIRE_NAMES = 6,  /* search:string (domains with blanks between) hosts:string (lines "ADDRESS
+                        NAME..."); what the host calls others by. Behind CONFIG, and on changes */
 
     /* stream 0, guest to host */
     WIRE_HELLO = 16, /* version:u32 kernel:string (uname -r); the guest's first frame */

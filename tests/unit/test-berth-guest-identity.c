@@ -14,8 +14,7 @@
     BEGIN "127.0.0.1 localhost\n127.0.1.1 box\n10.0.2.2 host.berth.internal\n"                     \
           "::1 localhost ip6-localhost ip6-loopback\n# berth: end\n"
 
-static const Config config = {
-    .hostname = "box", .gateway = "10.0.2.2", .nameserver = "10.0.2.3", .zone = "Asia/Tokyo"};
+static const Config config = {.hostname = "box", .gateway = "10.0.2.2", .zone = "Asia/Tokyo"};
 
 static Settings defaults(void)
 {
@@ -77,6 +76,21 @@ static void test_hosts_of_any_size(DistroTree *tree, gconstpointer data)
     g_assert_cmpuint(distro_tree_mode(tree, "etc/hosts"), ==, S_IFREG | 0640);
 }
 
+/* The host's names are in the block, and go with it. */
+static void test_names_of_the_host(DistroTree *tree, gconstpointer data)
+{
+    Config named = config;
+    const Settings settings = defaults();
+    distro_tree_put(tree, "etc/hosts", "1.2.3.4 mine\n", 0644);
+    strcpy(named.hosts, "192.168.1.5 nas nas.home\n10.0.0.3 last\n");
+    g_assert_cmpint(identity_hosts(tree->fd, &named, &settings), ==, 0);
+    g_autofree char *text = distro_tree_get(tree, "etc/hosts");
+    g_assert_nonnull(
+        strstr(text, "ip6-loopback\n192.168.1.5 nas nas.home\n10.0.0.3 last\n# berth: end\n"));
+    g_assert_cmpint(identity_hosts(tree->fd, &config, &settings), ==, 0);
+    assert_text(tree, "etc/hosts", "1.2.3.4 mine\n" BLOCK);
+}
+
 static void test_hosts_left_alone(DistroTree *tree, gconstpointer data)
 {
     Settings settings = defaults();
@@ -96,23 +110,6 @@ static void test_hostname(DistroTree *tree, gconstpointer data)
     g_assert_cmpint(identity_hostname(tree->fd, &config, &settings), ==, 0);
     assert_text(tree, "etc/hostname", "box\n");
     g_assert_cmpuint(distro_tree_mode(tree, "etc/hostname"), ==, S_IFREG | 0600);
-}
-
-static void test_resolver(DistroTree *tree, gconstpointer data)
-{
-    Settings settings = defaults();
-    distro_tree_link(tree, "etc/resolv.conf", "../run/systemd/resolve/stub-resolv.conf");
-    g_assert_cmpint(identity_resolver(tree->fd, &config, &settings), ==, 0);
-    g_assert_cmpuint(distro_tree_mode(tree, "etc/resolv.conf"), ==, S_IFREG | 0644);
-    g_autofree char *text = distro_tree_get(tree, "etc/resolv.conf");
-    g_assert_true(g_str_has_suffix(text, "\nnameserver 10.0.2.3\n"));
-
-    settings.generate_resolv_conf = false; /* ours goes, the distro's stays */
-    g_assert_cmpint(identity_resolver(tree->fd, &config, &settings), ==, 0);
-    g_assert_cmpuint(distro_tree_mode(tree, "etc/resolv.conf"), ==, 0);
-    distro_tree_put(tree, "etc/resolv.conf", "nameserver 1.1.1.1\n", 0644);
-    g_assert_cmpint(identity_resolver(tree->fd, &config, &settings), ==, 0);
-    assert_text(tree, "etc/resolv.conf", "nameserver 1.1.1.1\n");
 }
 
 static void test_time_zone(DistroTree *tree, gconstpointer data)
@@ -142,9 +139,9 @@ int main(int argc, char **argv)
                distro_tree_tear_down)
     TEST("hosts", test_hosts);
     TEST("hosts-size", test_hosts_of_any_size);
+    TEST("hosts-of-host", test_names_of_the_host);
     TEST("hosts-left-alone", test_hosts_left_alone);
     TEST("hostname", test_hostname);
-    TEST("resolver", test_resolver);
     TEST("time-zone", test_time_zone);
     return g_test_run();
 }

@@ -1,9 +1,12 @@
 """The distro's own files that berth changes at a start: nothing of them is lost, and they stay what they are."""
 import hashlib
+import os
+import subprocess
 
 import pytest
 
-from conftest import link, put, required, set_row
+from conftest import link, put, set_row
+from host import eventually
 
 MIB = 1 << 20
 
@@ -147,3 +150,49 @@ def test_former_container(host, patient):
     told = as_root(host, patient, "ls /.dockerenv; systemctl is-active fstrim.timer; "
                    "systemctl is-system-running --wait; systemctl show-environment | grep -c ^container; true")
     assert told == "/.dockerenv\nactive\nrunning\n0\n"
+
+
+def test_programs_that_take_resolv_conf_over_find_the_server(host, patient):
+    """Also those that are installed while the distro runs."""
+    server = as_root(host, patient, "sed -n 's/^nameserver //p' /etc/resolv.conf").strip()
+    told = as_root(host, patient, "cat /run/systemd/resolved.conf.d/10-berth.conf /run/resolvconf/interface/eth0.berth")
+    assert server and told == f"[Resolve]\nDNS={server}\nnameserver {server}\n"
+
+
+# --- what the host calls others by ---
+
+def test_names_of_the_host(host, scratch):
+    """In a mount namespace of its own the keeper has an /etc that can be changed."""
+    if os.getuid() != 0:
+        return
+    etc = host.root / "etc-names"
+    etc.mkdir()
+
+    def write(name, text):
+        (etc / "new").write_text(text)
+        (etc / "new").rename(etc / name)
+
+    def start(*options):
+        host("terminate", scratch)
+        subprocess.run(["unshare", "-m", "sh", "-c", f"mount --bind {etc} /etc && exec {host.program} start {scratch} $0",
+                        " ".join(options)], env=host.environment, check=True, timeout=180)
+
+    def told():
+        return host.run(scratch, "cat", "/etc/hosts", "/etc/resolv.conf").stdout
+
+    write("hosts", "127.0.0.1 localhost\n192.0.2.5 nas nas.home\n")
+    write("resolv.conf", "nameserver 192.0.2.1\nsearch corp.example\n")
+    start()
+    assert "\n192.0.2.5 nas nas.home\n" in told() and told().endswith("\nsearch corp.example\n")
+    write("hosts", "192.0.2.6 printer\n")
+    write("resolv.conf", "nameserver 192.0.2.1\nsearch home.example\n")
+    eventually(lambda: "\n192.0.2.6 printer\n" in told() and told().endswith("\nsearch home.example\n"),
+               what="the host's new names")
+    assert "nas" not in told() and told().count(" scratch\n") == 1
+    start("--isolated")
+    assert "printer" not in told() and "search" not in told()
+    host.shell(scratch, "printf '[network]\\ngenerateHosts=false\\ngenerateResolvConf=false\\n' >/etc/wsl.conf; "
+               "echo 1.2.3.4 mine >/etc/hosts; sync")
+    start()
+    assert host.run(scratch, "cat", "/etc/hosts").stdout == "1.2.3.4 mine\n"
+    assert host.shell(scratch, "ls /etc/resolv.conf", check=False).stdout == ""

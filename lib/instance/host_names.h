@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * host_names — what the host calls others by, for its guests: the search domains of its resolv.conf
+ * and the names in its /etc/hosts, followed as both change.
+ *
+ * Of hosts only the lines count whose address means the same in a guest: not those of loopback, of
+ * link-local and multicast addresses, and of 0.0.0.0 and ::, by which a name is blocked.
+ *
+ * On the thread-default GMainContext.
+ */
+#pragma once
+
+#include <glib.h>
+
+G_BEGIN_DECLS
+
+#define BERTH_HOST_NAMES_HOSTS "/etc/hosts"
+
+typedef struct BerthHostNames BerthHostNames;
+
+/* Either path may be NULL: nothing of it. @on_change is called when something is another than
+ * before; never from within this. */
+BerthHostNames *berth_host_names_new(const char *resolv_conf, const char *hosts,
+                                     void (*on_change)(gpointer user_data), gpointer user_data);
+void berth_host_names_free(BerthHostNames *names);
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(BerthHostNames, berth_host_names_free)
+
+/* Domains with a blank between, or "". Borrowed, until it changes. */
+const char *berth_host_names_search(const BerthHostNames *names);
+
+/* Lines "ADDRESS NAME...", as many as fit WIRE_NAMES_MAX, or "". Borrowed, until it changes. */
+const char *berth_host_names_hosts(const BerthHostNames *names);
+
+G_END_DECLS
