@@ -258,6 +258,22 @@ void berth_listeners_admit(BerthListeners *listeners, int listener_fd, int fd)
         reset(fd);
 }
 
+static bool is_any(const Address *address)
+{
+    return address->any.sa_family == AF_INET ? address->v4.sin_addr.s_addr == INADDR_ANY
+                                             : IN6_IS_ADDR_UNSPECIFIED(&address->v6.sin6_addr);
+}
+
+/* Whether a connection that has @local on this side came in at the listener @host. */
+static bool leads_to(const Address *host, const Address *local)
+{
+    if (host->any.sa_family != local->any.sa_family || host->v4.sin_port != local->v4.sin_port)
+        return false;
+    return is_any(host) || (host->any.sa_family == AF_INET
+                                ? host->v4.sin_addr.s_addr == local->v4.sin_addr.s_addr
+                                : IN6_ARE_ADDR_EQUAL(&host->v6.sin6_addr, &local->v6.sin6_addr));
+}
+
 /* The guest's port behind @local, an address of the host; 0 when it is no forward's. */
 static guint16 guest_port(const BerthListeners *listeners, const Address *local)
 {
@@ -265,7 +281,7 @@ static guint16 guest_port(const BerthListeners *listeners, const Address *local)
         const BerthStackRule *rule = &g_array_index(listeners->forwards, Forward, i).rule;
         Address host;
         if (rule->protocol == BERTH_TCP && to_address(&rule->host, &host) != 0 &&
-            host.any.sa_family == local->any.sa_family && host.v4.sin_port == local->v4.sin_port)
+            leads_to(&host, local))
             return rule->guest.port;
     }
     return 0;

@@ -166,13 +166,19 @@ static inline guint16 free_port(void)
     return port;
 }
 
-static inline int start_connect(guint16 port)
+static inline int start_connect_to(guint32 to, guint16 port)
 {
     int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
     struct sockaddr_in address = localhost(port);
+    address.sin_addr.s_addr = htonl(to);
     if (connect(fd, (struct sockaddr *)&address, sizeof(address)) < 0)
         g_assert_cmpint(errno, ==, EINPROGRESS);
     return fd;
+}
+
+static inline int start_connect(guint16 port)
+{
+    return start_connect_to(INADDR_LOOPBACK, port);
 }
 
 /* 0 when connected, the errno otherwise; ETIMEDOUT after @msec. */

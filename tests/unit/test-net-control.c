@@ -18,11 +18,9 @@ static void test_forward_reaches_the_guest(World *world, gconstpointer data)
     check_echo(world, port, BERTH_ADDRESS_GUEST);
 }
 
-static void test_a_reset_of_the_guest_is_the_clients(World *world, gconstpointer data)
+/* @client's connection, which the guest takes and then resets. */
+static void expect_reset(World *world, int client)
 {
-    guint16 port = free_port();
-    g_assert_cmpint(add(world, port), ==, 0);
-    berth_autofd int client = start_connect(port);
     g_assert_cmpint(connect_result(client, WAIT_MSEC), ==, 0);
     Frame frame;
     Segment got;
@@ -38,6 +36,29 @@ static void test_a_reset_of_the_guest_is_the_clients(World *world, gconstpointer
     char byte;
     g_assert_cmpint(read(client, &byte, 1), ==, -1);
     g_assert_cmpint(errno, ==, ECONNRESET);
+}
+
+static void test_a_reset_of_the_guest_is_the_clients(World *world, gconstpointer data)
+{
+    guint16 port = free_port();
+    g_assert_cmpint(add(world, port), ==, 0);
+    berth_autofd int client = start_connect(port);
+    expect_reset(world, client);
+}
+
+/* One port of the host leads to two of the guest, by its addresses. */
+static void test_a_reset_by_the_right_rule(World *world, gconstpointer data)
+{
+    const guint32 other = INADDR_LOOPBACK + (9 << 8); /* 127.0.9.1 */
+    BerthLeg leg = leg_of(free_port());
+    g_assert_cmpint(add_leg(world, &leg), ==, 0);
+    leg.guest_port++;
+    leg.host[2] = 9;
+    g_assert_cmpint(add_leg(world, &leg), ==, 0);
+    berth_autofd int second = start_connect_to(other, leg.host_port);
+    expect_reset(world, second);
+    berth_autofd int first = start_connect(leg.host_port);
+    expect_reset(world, first);
 }
 
 static void test_forward_to_another_port_of_another_address(World *world, gconstpointer data)
@@ -185,6 +206,7 @@ int main(int argc, char **argv)
 #define ADD(name, function) g_test_add("/net/control/" name, World, NULL, setup, function, teardown)
     ADD("forward-reaches-the-guest", test_forward_reaches_the_guest);
     ADD("a-reset-of-the-guest-is-the-clients", test_a_reset_of_the_guest_is_the_clients);
+    ADD("a-reset-by-the-right-rule", test_a_reset_by_the_right_rule);
     ADD("forward-to-another-port-of-another-address",
         test_forward_to_another_port_of_another_address);
     ADD("many-clients-at-once-are-taken", test_many_clients_at_once_are_taken);
