@@ -55,9 +55,8 @@ static void explain(char *problem, size_t size, const char *what, int result)
 
 __attribute__((noreturn)) static void power_off(Boot *boot)
 {
-    WireFrame frame;
-    if (boot->has_channel && wire_buffer_size(&boot->channel.out) > 0)
-        channel_wait_frame(&boot->channel, FLUSH_WAIT_MSEC, &frame); /* flushes as it waits */
+    if (boot->has_channel)
+        channel_drain(&boot->channel, FLUSH_WAIT_MSEC);
     sync();
     reboot(RB_POWER_OFF);
     for (;;)

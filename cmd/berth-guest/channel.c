@@ -160,16 +160,47 @@ int channel_flush(Channel *channel)
     return channel->out.failed ? -ENOMEM : 0;
 }
 
+/* An epoll that watches the channel, or -errno. Edge-triggered: while the host has not connected
+ * the port is hung up, always readable. */
+static int watch_channel(const Channel *channel, uint32_t events)
+{
+    int epoll = epoll_create1(EPOLL_CLOEXEC);
+    struct epoll_event event = {.events = events | EPOLLET};
+    if (epoll < 0)
+        return -errno;
+    if (epoll_ctl(epoll, EPOLL_CTL_ADD, channel->fd, &event) == 0)
+        return epoll;
+    int problem = errno;
+    close(epoll);
+    return -problem;
+}
+
+int channel_drain(Channel *channel, int timeout_msec)
+{
+    uint64_t deadline = clock_boottime_usec() + (uint64_t)timeout_msec * 1000;
+    int epoll = watch_channel(channel, EPOLLOUT);
+    if (epoll < 0)
+        return epoll;
+    int result;
+    struct epoll_event event;
+    while ((result = channel_flush(channel)) == 0 && wire_buffer_size(&channel->out) > 0)
+        if (epoll_wait(epoll, &event, 1, msec_left(deadline)) == 0) {
+            result = -ETIMEDOUT;
+            break;
+        }
+    close(epoll);
+    return result;
+}
+
 int channel_wait_frame(Channel *channel, int timeout_msec, WireFrame *ret_frame)
 {
     uint64_t deadline = clock_boottime_usec() + (uint64_t)timeout_msec * 1000;
-    int epoll = epoll_create1(EPOLL_CLOEXEC);
-    /* Edge-triggered: while the host has not connected the port is hung up, always readable. */
-    struct epoll_event event = {.events = EPOLLIN | EPOLLOUT | EPOLLET};
-    if (epoll < 0 || epoll_ctl(epoll, EPOLL_CTL_ADD, channel->fd, &event) < 0)
-        return -errno;
+    int epoll = watch_channel(channel, EPOLLIN | EPOLLOUT);
+    if (epoll < 0)
+        return epoll;
 
     int result;
+    struct epoll_event event;
     while ((result = wire_frame_peek(&channel->in, ret_frame)) == 0) {
         channel_flush(channel);
         if (channel_fill(channel) > 0)

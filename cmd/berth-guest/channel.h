@@ -33,6 +33,10 @@ int channel_fill(Channel *channel);
 /* Write what the host takes. 0, or -errno; never -EAGAIN: see what is left in `out`. */
 int channel_flush(Channel *channel);
 
+/* Write all that waits, whatever has come in. 0; -ETIMEDOUT when the host did not take it in time;
+ * -errno. */
+int channel_drain(Channel *channel, int timeout_msec);
+
 /* The next frame, read within @timeout_msec. As wire_frame_peek, or -ETIMEDOUT. For PID 1, which
  * has no loop. */
 int channel_wait_frame(Channel *channel, int timeout_msec, WireFrame *ret_frame);
