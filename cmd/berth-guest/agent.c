@@ -155,8 +155,10 @@ static void open_session(Agent *agent, const WireFrame *frame)
 {
     follow_oobe(agent);
     Session **grown = realloc(agent->sessions, (agent->session_count + 1) * sizeof(*grown));
-    if (grown == NULL)
+    if (grown == NULL) {
+        session_refuse(&agent->host, frame->stream, strerror(ENOMEM));
         return;
+    }
     agent->sessions = grown;
     Session *session = session_open(&agent->host, frame);
     if (session != NULL)
@@ -321,7 +323,7 @@ static void take_opening(Agent *agent, const WireFrame *frame)
     WireFrame open;
     OpeningResult result = openings_take(&agent->openings, frame, &open);
     if (result == OPENING_BROKEN)
-        session_refuse(&agent->host, frame->stream);
+        session_refuse(&agent->host, frame->stream, SESSION_MALFORMED);
     if (result == OPENING_WHOLE) {
         open_session(agent, &open);
         openings_forget(&agent->openings, frame->stream);

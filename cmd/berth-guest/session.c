@@ -133,39 +133,34 @@ static void on_status(Source *source, uint32_t events)
         session->warning = strdup(report + 1);
 }
 
-static Session *session_new(SessionHost *host, uint32_t stream, const Spawned *spawned)
+/* Take over what was spawned. */
+static void attach(Session *session, const Spawned *spawned)
 {
-    Session *session = calloc(1, sizeof(*session));
-    if (session == NULL)
-        return NULL;
-    session->host = host;
-    session->stream = stream;
     session->pid = spawned->pid;
     session->gate = spawned->gate;
     session->terminal = spawned->terminal;
-    loop_add(host->loop, &session->status, spawned->status, EPOLLIN, on_status);
+    loop_add(session->host->loop, &session->status, spawned->status, EPOLLIN, on_status);
     for (int i = 0; i < WIRE_CHANNELS; i++)
         output_init(&session->outputs[i], session, (WireChannel)i, spawned->outputs[i],
                     i == spawned->terminal);
-    return session;
 }
 
+/* Nothing can fail once there is a process: it and its descriptors always have a session. */
 static Session *start_command(SessionHost *host, uint32_t stream, const SpawnRequest *request)
 {
     Spawned spawned;
     char message[128];
-    int result = spawn(request, &spawned);
+    Session *session = calloc(1, sizeof(*session));
+    int result = session != NULL ? spawn(request, &spawned) : -ENOMEM;
     if (result < 0) {
         snprintf(message, sizeof(message), "cannot start a process: %s", strerror(-result));
         put_failed(host->out, stream, 125, message);
+        free(session);
         return NULL;
     }
-    Session *session = session_new(host, stream, &spawned);
-    if (session == NULL) {
-        kill(spawned.pid, SIGKILL);
-        put_failed(host->out, stream, 125, "cannot start a process: out of memory");
-        return NULL;
-    }
+    session->host = host;
+    session->stream = stream;
+    attach(session, &spawned);
     session->uid = request->user->uid;
     bool keys = request->tty && !request->pipes[WIRE_STDIN];
     input_init(&session->input, session, spawned.input, keys);
@@ -247,7 +242,7 @@ Session *session_open(SessionHost *host, const WireFrame *frame)
     if (wire_reader_done(&reader))
         session = open_request(host, frame, &request, user, (flags & WIRE_OPEN_BARE) != 0);
     else
-        session_refuse(host, frame->stream);
+        session_refuse(host, frame->stream, SESSION_MALFORMED);
     if (session != NULL)
         session->answers = (flags & WIRE_OPEN_ANSWERS) != 0;
     for (size_t i = 0; i < 3; i++)
@@ -255,9 +250,9 @@ Session *session_open(SessionHost *host, const WireFrame *frame)
     return session;
 }
 
-void session_refuse(SessionHost *host, uint32_t stream)
+void session_refuse(SessionHost *host, uint32_t stream, const char *message)
 {
-    put_failed(host->out, stream, 125, "malformed request to start a command");
+    put_failed(host->out, stream, 125, message);
 }
 
 void session_login(Session *session, uid_t uid, const Login *login)

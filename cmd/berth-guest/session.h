@@ -42,8 +42,9 @@ typedef struct {
  * there is nothing to keep: FAILED was put. */
 Session *session_open(SessionHost *host, const WireFrame *frame);
 
-/* FAILED for an OPEN that breaks the protocol. */
-void session_refuse(SessionHost *host, uint32_t stream);
+/* FAILED for an OPEN: SESSION_MALFORMED when it breaks the protocol. */
+#define SESSION_MALFORMED "malformed request to start a command"
+void session_refuse(SessionHost *host, uint32_t stream, const char *message);
 
 /* A frame on the session's stream other than OPEN. One that breaks the protocol kills the command.
  */
