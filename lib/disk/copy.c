@@ -121,7 +121,11 @@ static int copy_data(Copy *copy, off_t size)
     for (off_t offset = 0; errnum == 0 && next_extent(copy->input, size, &offset, &end, &errnum);
          offset = end)
         errnum = copy_extent(copy, offset, end);
-    return errnum;
+    /* Beyond the end of a file that became shorter there is no more data, as in a hole. */
+    struct stat now;
+    if (errnum == 0 && fstat(copy->input, &now) < 0)
+        return errno;
+    return errnum == 0 && now.st_size < size ? EIO : errnum;
 }
 
 bool berth_copy(int input, int output, const char *work, const char *what,

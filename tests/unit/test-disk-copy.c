@@ -139,6 +139,33 @@ static void test_cancelled(Fixture *fixture, gconstpointer data)
     g_assert_cmpstr(berth_error_id(error), ==, "move.cancelled");
 }
 
+typedef struct {
+    int input;
+    off_t size; /* that it shall have */
+} Shortening;
+
+static bool shorten(const BerthProgress *progress, gpointer user_data)
+{
+    const Shortening *shortening = user_data;
+    return ftruncate(shortening->input, shortening->size) == 0;
+}
+
+/* Within a piece of data, and between two, where what is left looks like a hole. */
+static void test_it_becomes_shorter(Fixture *fixture, gconstpointer data)
+{
+    const off_t sizes[] = {10 * MIB, 50 * MIB, 0};
+    for (gsize i = 0; i < G_N_ELEMENTS(sizes); i++) {
+        berth_autofd int input = new_file(fixture->directory);
+        berth_autofd int output = new_file("/dev/shm"); /* never shared */
+        g_assert_true(berth_copy(fixture->input, input, "clone", "disk", NULL, NULL, NULL, NULL));
+        Shortening shortening = {input, sizes[i]};
+        g_autoptr(GError) error = NULL;
+        g_assert_false(
+            berth_copy(input, output, "move", "disk", shorten, &shortening, NULL, &error));
+        g_assert_true(g_str_has_prefix(berth_error_id(error), "move.copy."));
+    }
+}
+
 /* A limit of file sizes stands for a full disk. In a child, as it cannot be raised again. */
 static void test_no_room(Fixture *fixture, gconstpointer data)
 {
@@ -185,6 +212,7 @@ int main(int argc, char **argv)
         {"/disk/copy/an-empty-file", test_an_empty_file},
         {"/disk/copy/progress-reaches-its-total", test_progress_reaches_its_total},
         {"/disk/copy/cancelled", test_cancelled},
+        {"/disk/copy/it-becomes-shorter", test_it_becomes_shorter},
         {"/disk/copy/no-room", test_no_room},
         {"/disk/copy/what-cannot-be-read", test_what_cannot_be_read},
     };
