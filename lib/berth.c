@@ -176,14 +176,17 @@ int berth_run(int connection, const BerthRun *run, GError **error)
     return berth_session_run(connection, &command, error);
 }
 
-/* How long a machine may take to power off; -1 with @error. */
-static int find_grace(const Job *job, GError **error)
+/* How long a machine may take to power off. Settings that cannot be read are no reason to let it
+ * run. */
+static int find_grace(const Job *job)
 {
     if (job->stop->grace_sec >= 0)
         return job->stop->grace_sec;
     g_autoptr(BerthSettings) settings = berth_compose_settings(
-        job->berth->layout, job->distro->name, environment_of(job->berth), error);
-    return settings != NULL ? (int)settings->stop_timeout_sec : -1;
+        job->berth->layout, job->distro->name, environment_of(job->berth), NULL);
+    if (settings == NULL)
+        settings = berth_settings_new(NULL, NULL, NULL, NULL, NULL);
+    return (int)settings->stop_timeout_sec;
 }
 
 static bool stop_connected(const Job *job, int fd, guint grace, GError **error)
@@ -197,10 +200,9 @@ static gpointer stop_one(gpointer data)
 {
     Job *job = data;
     g_autoptr(GError) problem = NULL;
-    int grace = find_grace(job, &job->error);
-    berth_autofd int fd =
-        grace >= 0 ? berth_private_connect(job->berth, job->distro, &problem) : -1;
-    if (grace < 0 || (fd >= 0 && stop_connected(job, fd, (guint)grace, &problem)))
+    int grace = find_grace(job);
+    berth_autofd int fd = berth_private_connect(job->berth, job->distro, &problem);
+    if (fd >= 0 && stop_connected(job, fd, (guint)grace, &problem))
         return NULL;
 
     /* It cannot be asked: its directory was removed, or it is on its way out. */
@@ -217,8 +219,10 @@ static gpointer stop_one(gpointer data)
 
 bool berth_stop(Berth *berth, const char *const *names, const BerthStop *stop, GError **error)
 {
-    g_autoptr(GPtrArray) distros = berth_private_find_all(berth, names, error);
-    if (distros == NULL || berth_private_runtime(berth, error) == NULL)
+    g_autoptr(GPtrArray) distros = berth_private_runtime(berth, error) != NULL
+                                       ? berth_private_find_stoppable(berth, names, error)
+                                       : NULL;
+    if (distros == NULL)
         return false;
 
     g_autoptr(GPtrArray) jobs = berth_private_for_each(berth, distros, stop_one, stop, NULL);

@@ -115,13 +115,30 @@ BerthClaim *berth_private_claim_stopped(Berth *berth, const char *name, BerthWor
     return g_steal_pointer(&claim);
 }
 
+/* Claim @name to read it. Where claims cannot be written nobody else works on it, and the lock of
+ * its disk is enough: then *@ret_claim is NULL. */
+static bool claim_to_read(Berth *berth, const char *name, BerthWork work, BerthClaim **ret_claim,
+                          BerthDistro **ret_distro, GError **error)
+{
+    g_autoptr(GError) problem = NULL;
+    *ret_claim = berth_private_claim_stopped(berth, name, work, ret_distro, &problem);
+    if (*ret_claim != NULL)
+        return true;
+    const char *id = berth_error_id(problem);
+    if (!g_str_equal(id, "claim.denied") && !g_str_equal(id, "claim.read-only")) {
+        g_propagate_error(error, g_steal_pointer(&problem));
+        return false;
+    }
+    *ret_distro = berth_private_find(berth, name, error);
+    return *ret_distro != NULL;
+}
+
 bool berth_export(Berth *berth, const char *name, const BerthExport *export,
                   BerthExportFunc progress, gpointer user_data, char **ret_notice, GError **error)
 {
     g_autoptr(BerthDistro) distro = NULL;
-    g_autoptr(BerthClaim) claim =
-        berth_private_claim_stopped(berth, name, BERTH_WORK_EXPORT, &distro, error);
-    if (claim == NULL)
+    g_autoptr(BerthClaim) claim = NULL;
+    if (!claim_to_read(berth, name, BERTH_WORK_EXPORT, &claim, &distro, error))
         return false;
     const BerthExportRequest request = {.path = export->path,
                                         .fd = export->fd,

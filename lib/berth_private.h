@@ -52,6 +52,10 @@ int berth_private_connect(const Berth *berth, const BerthDistro *distro, GError 
 char *berth_private_directory(const Berth *berth, const BerthDistro *distro);
 bool berth_private_is_unreachable(const GError *error);
 
+/* As berth_private_find_all; but where the registry cannot be read, those that a keeper's directory
+ * names: it must be possible to end them. Their rows have a name, an id and a disk only. */
+GPtrArray *berth_private_find_stoppable(Berth *berth, const char *const *names, GError **error);
+
 /* End the keeper of @distro without asking it: by signals, as berth_runtime_end. No error when
  * there is none. */
 bool berth_private_end(const Berth *berth, const BerthDistro *distro, int grace_sec,

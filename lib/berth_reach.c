@@ -6,6 +6,8 @@
 
 #include "base/fd.h"
 #include "instance/runtime.h"
+#include "instance/runtime_files.h"
+#include "model/machine.h"
 
 #include <string.h>
 
@@ -55,6 +57,58 @@ char *berth_private_directory(const Berth *berth, const BerthDistro *distro)
 bool berth_private_is_unreachable(const GError *error)
 {
     return error != NULL && strcmp(berth_error_id(error), UNREACHABLE) == 0;
+}
+
+/* The distro whose keeper has the directory @id; NULL when nothing there tells. */
+static BerthDistro *read_distro(const Berth *berth, const char *id)
+{
+    g_autofree char *path =
+        g_build_filename(berth->layout->runtime, id, BERTH_RUNTIME_MACHINE, NULL);
+    g_autofree char *text = NULL;
+    g_autoptr(BerthMachine) machine =
+        g_file_get_contents(path, &text, NULL, NULL) ? berth_machine_from_text(text, NULL) : NULL;
+    if (machine == NULL)
+        return NULL;
+    BerthDistro *distro = berth_distro_new(machine->name);
+    g_free(distro->id);
+    distro->id = g_strdup(id);
+    distro->disk = berth_layout_disk(berth->layout, id);
+    return distro;
+}
+
+static bool is_wanted(const BerthDistro *distro, const char *const *names)
+{
+    for (gsize i = 0; names != NULL && names[i] != NULL; i++)
+        if (g_ascii_strcasecmp(names[i], distro->name) == 0)
+            return true;
+    return names == NULL;
+}
+
+static GPtrArray *find_kept(const Berth *berth, const char *const *names)
+{
+    GPtrArray *distros = g_ptr_array_new_with_free_func((GDestroyNotify)berth_distro_free);
+    g_autoptr(GDir) listing = g_dir_open(berth->layout->runtime, 0, NULL);
+    const char *id;
+    while (listing != NULL && (id = g_dir_read_name(listing)) != NULL) {
+        g_autoptr(BerthDistro) distro = read_distro(berth, id);
+        if (distro != NULL && is_wanted(distro, names))
+            g_ptr_array_add(distros, g_steal_pointer(&distro));
+    }
+    return distros;
+}
+
+GPtrArray *berth_private_find_stoppable(Berth *berth, const char *const *names, GError **error)
+{
+    g_autoptr(GError) problem = NULL;
+    g_autoptr(GPtrArray) distros = berth_private_find_all(berth, names, &problem);
+    if (distros == NULL && berth->registry == NULL) {
+        distros = find_kept(berth, names);
+        if (distros->len == 0)
+            g_clear_pointer(&distros, g_ptr_array_unref);
+    }
+    if (distros == NULL)
+        g_propagate_error(error, g_steal_pointer(&problem));
+    return g_steal_pointer(&distros);
 }
 
 bool berth_private_end(const Berth *berth, const BerthDistro *distro, int grace_sec, GError **error)

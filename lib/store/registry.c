@@ -3,6 +3,8 @@
 
 #include "base/error.h"
 
+#include <unistd.h>
+
 #define BUSY_TIMEOUT_MSEC 10000
 #define APPLICATION_ID    0x62727468 /* "brth", in the header of the file */
 #define WAL_ATTEMPTS      100
@@ -82,6 +84,7 @@ G_STATIC_ASSERT(APPLICATION_ID == 1651668072);
 struct BerthRegistry {
     sqlite3 *db;
     char *path;
+    bool read_only;
 };
 
 static const struct {
@@ -271,6 +274,11 @@ static bool bring_up_to_date(BerthRegistry *registry, GError **error)
     Identity identity;
     if (!read_identity(registry, &identity, error) || !check_identity(registry, &identity, error))
         return false;
+    bool current = identity.version == (gint64)G_N_ELEMENTS(migrations);
+    if (registry->read_only && !current)
+        set_result(error, registry, SQLITE_READONLY);
+    if (registry->read_only)
+        return current;
     if (!identity.wal && !switch_to_wal(registry, error))
         return false;
 
@@ -280,12 +288,33 @@ static bool bring_up_to_date(BerthRegistry *registry, GError **error)
     return true;
 }
 
+/* Whether a registry is there and files beside it cannot be made, which a journal needs. */
+static bool is_read_only(const char *path)
+{
+    g_autofree char *directory = g_path_get_dirname(path);
+    return access(path, R_OK) == 0 && access(directory, W_OK) < 0;
+}
+
+/* Where nobody can write, nobody does: so no journal is needed to read ("immutable"). One that is
+ * there is another's, who may write. */
+static int open_read_only(BerthRegistry *registry)
+{
+    g_autofree char *journal = g_strconcat(registry->path, "-shm", NULL);
+    g_autofree char *uri = g_filename_to_uri(registry->path, NULL, NULL);
+    bool shared = access(journal, R_OK) == 0;
+    g_autofree char *named = g_strconcat(uri, shared ? "?mode=ro" : "?immutable=1", NULL);
+    registry->read_only = true;
+    return sqlite3_open_v2(named, &registry->db,
+                           SQLITE_OPEN_READONLY | SQLITE_OPEN_URI | SQLITE_OPEN_NOMUTEX, NULL);
+}
+
 BerthRegistry *berth_registry_open(const char *path, GError **error)
 {
     g_autoptr(BerthRegistry) registry = g_new0(BerthRegistry, 1);
     registry->path = g_strdup(path);
     int flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX;
-    int result = sqlite3_open_v2(path, &registry->db, flags, NULL);
+    int result = is_read_only(path) ? open_read_only(registry)
+                                    : sqlite3_open_v2(path, &registry->db, flags, NULL);
     if (result != SQLITE_OK) {
         set_result(error, registry, result);
         return NULL;

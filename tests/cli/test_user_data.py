@@ -1,6 +1,9 @@
 """User-data for a distro's cloud-init: kept with it, and given to every start of it. fake-qemu is the machine."""
 import hashlib
+import os
 import re
+import select
+import signal
 import subprocess
 
 import pytest
@@ -142,3 +145,20 @@ def test_kept_data_that_cannot_be_read(box):
     box("start", "box").failed(1, "user-data.kept", "user-data", hint=False)
     box("clone", "box", "twin").failed(1, "user-data.kept", "user-data", hint=False)
     assert box.names() == ["box"]
+
+
+@pytest.mark.parametrize("which", ["keeper", "all"])
+def test_nothing_is_left_after_a_kill(box, which):
+    """It may have passwords, and the runtime directory outlives the distro."""
+    box("start", "box").ok()
+    info = box.info("box")
+    directory = box.runtime / info["id"]
+    (directory / "cloud.cpio.A1B2C3").write_bytes(CONFIG)  # of one killed while it wrote
+    keeper = os.pidfd_open(info["keeper_pid"])
+    for pid in [info["keeper_pid"], info["qemu_pid"]][:1 if which == "keeper" else 2]:
+        os.kill(pid, signal.SIGKILL)
+    assert select.select([keeper], [], [], 20)[0]
+    os.close(keeper)
+    assert (directory / "cloud.cpio").exists()  # what is to go
+    box("unregister", "box").ok()
+    assert list(box.runtime.iterdir()) == [] and box.left_over() == []

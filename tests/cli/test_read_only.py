@@ -1,0 +1,96 @@
+"""Directories that cannot be written, read or found: what only reads works, and a machine can be ended."""
+import ctypes
+import os
+import select
+import stat
+
+import pytest
+
+PR_CAPBSET_DROP = 24
+CAP_DAC_OVERRIDE, CAP_DAC_READ_SEARCH = 1, 2
+
+
+def as_plain_user():
+    """Before exec: modes count for root's program, too."""
+    if os.geteuid() == 0:
+        for capability in (CAP_DAC_OVERRIDE, CAP_DAC_READ_SEARCH):
+            assert ctypes.CDLL(None).prctl(PR_CAPBSET_DROP, capability, 0, 0, 0) == 0
+
+
+@pytest.fixture
+def plain(box):
+    """Box, with commands that modes are for."""
+    box.modes = {}
+
+    def protect(path, mode):
+        box.modes.setdefault(path, stat.S_IMODE(path.stat().st_mode))
+        path.chmod(mode)
+
+    def run(*arguments, **options):
+        return box(*arguments, preexec_fn=as_plain_user, **options)
+
+    box.protect, box.plain = protect, run
+    yield box
+    for path, mode in box.modes.items():
+        path.chmod(mode)
+
+
+def make_read_only(box):
+    for path in [box.data, *box.data.rglob("*")]:
+        if not path.is_symlink():
+            box.protect(path, 0o500 if path.is_dir() else 0o400)
+
+
+READING = [["list"], ["list", "--json"], ["status"], ["ports"], ["host", "list"], ["forward", "list"],
+           ["config"], ["logs", "box"], ["export", "box", "-"]]
+
+
+@pytest.mark.parametrize("words", READING, ids=" ".join)
+def test_reading_needs_no_writing(plain, words):
+    plain("start").ok()
+    plain("terminate", "box").ok()
+    make_read_only(plain)
+    plain.plain(*words).ok()
+
+
+def test_running_distro_is_used_and_ended(plain):
+    plain("start").ok()
+    make_read_only(plain)
+    assert plain.plain("run", "echo", "said").ok() == "said\n"
+    assert "running" in plain.plain("list").ok()
+    plain.plain("terminate", "box").ok()
+    assert "running" not in plain.plain("list").ok()
+
+
+WRITING = [["clone", "box", "twin"], ["rename", "box", "other"], ["unregister", "box"],
+           ["import", "second", "{rootfs}"], ["host", "allow", "box", "80"], ["forward", "add", "box", "8080:80"]]
+
+
+@pytest.mark.parametrize("words", WRITING, ids=lambda words: words[0])
+def test_writing_says_why_not(plain, rootfs, words):
+    make_read_only(plain)
+    result = plain.plain(*[word.format(rootfs=rootfs) for word in words])
+    assert result.status == 1 and result.code.endswith((".denied", ".read-only")), result
+    assert plain.plain("list", "-q").ok() == "box\n"
+
+
+@pytest.mark.parametrize("verb", [["terminate", "box"], ["shutdown"], ["terminate", "--force", "BOX"]], ids=" ".join)
+@pytest.mark.parametrize("fault", ["garbage", "unreadable", "settings"])
+def test_a_machine_can_always_be_ended(plain, verb, fault):
+    plain("start").ok()
+    keeper = os.pidfd_open(plain.info("box")["keeper_pid"])
+    if fault == "garbage":
+        (plain.data / "registry.db").write_bytes(b"garbage" * 1000)
+        for name in ("registry.db-wal", "registry.db-shm"):
+            (plain.data / name).unlink(missing_ok=True)
+    elif fault == "unreadable":
+        plain.protect(plain.data, 0)
+    else:
+        plain.configure("[berth]\nstop-timeout = soon\n")
+    plain.plain(*verb).ok()
+    assert select.select([keeper], [], [], 20)[0]
+    os.close(keeper)
+
+
+def test_name_that_is_not_there_is_said_all_the_same(plain):
+    plain("terminate", "none").failed(1, "distro.not-found", "none")
