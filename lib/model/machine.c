@@ -12,6 +12,8 @@
 
 static const char *const accel_words[] = {"auto", "kvm", "tcg", NULL};
 
+static const char *const monitor_words[] = {"mon", "monitor-qmp", NULL};
+
 #define MEMBER(member) offsetof(BerthMachine, member)
 static const BerthField machine_fields[] = {
     {"id", BERTH_FIELD_STRING, MEMBER(id)},
@@ -29,6 +31,9 @@ static const BerthField machine_fields[] = {
     {"emulator", BERTH_FIELD_STRING, MEMBER(emulator)},
     {"type", BERTH_FIELD_STRING, MEMBER(type)},
     {"options", BERTH_FIELD_LIST, MEMBER(options)},
+    {"options-fallback", BERTH_FIELD_STRING, MEMBER(options_fallback)},
+    {"monitor", BERTH_FIELD_WORD, MEMBER(monitor), .words = monitor_words},
+    {"monitor-fallback", BERTH_FIELD_STRING, MEMBER(monitor_fallback)},
     {"globals", BERTH_FIELD_LIST, MEMBER(globals)},
     {"accel", BERTH_FIELD_WORD, MEMBER(accel), .words = accel_words},
     {"cpu-kvm", BERTH_FIELD_STRING, MEMBER(cpu_kvm), "host"},
@@ -63,6 +68,16 @@ static const BerthField machine_fields[] = {
     {"init-timeout", BERTH_FIELD_UINT, MEMBER(init_timeout_sec), "60"},
     {"stop-timeout", BERTH_FIELD_UINT, MEMBER(stop_timeout_sec), "30"},
     {NULL},
+};
+
+/* The keys with an alternative. Bit N of a variant's index tells whether the Nth of those that have
+ * one takes it; the last decides what boots (machine.h). */
+static const struct {
+    const char *key;
+    size_t fallback; /* member, a string */
+} alternatives[] = {
+    {"monitor", MEMBER(monitor_fallback)},
+    {"options", MEMBER(options_fallback)},
 };
 
 void berth_machine_free(BerthMachine *machine)
@@ -238,6 +253,41 @@ BerthForwardPolicy *berth_machine_forward_policy(const BerthMachine *machine)
     take_array(&policy->rules, berth_rule_parse_list(machine->forwards, NULL));
     take_array(&policy->publish, berth_rule_parse_list(machine->publish, NULL));
     return policy;
+}
+
+guint berth_machine_variants(const BerthMachine *machine)
+{
+    guint variants = 1;
+    for (gsize i = 0; i < G_N_ELEMENTS(alternatives); i++) {
+        if (G_STRUCT_MEMBER(char *, machine, alternatives[i].fallback) != NULL)
+            variants *= 2;
+    }
+    return variants;
+}
+
+bool berth_machine_settle(BerthMachine *machine, guint index, GError **error)
+{
+    for (gsize i = 0; i < G_N_ELEMENTS(alternatives); i++) {
+        char **fallback = &G_STRUCT_MEMBER(char *, machine, alternatives[i].fallback);
+        if (*fallback == NULL)
+            continue;
+        if (index % 2 != 0 &&
+            !berth_field_parse(berth_field_find(machine_fields, alternatives[i].key), machine,
+                               *fallback, error))
+            return false;
+        g_clear_pointer(fallback, g_free);
+        index /= 2;
+    }
+    return true;
+}
+
+BerthMachine *berth_machine_variant(const BerthMachine *machine, guint index, GError **error)
+{
+    g_autofree char *text = berth_machine_to_text(machine);
+    g_autoptr(BerthMachine) variant = berth_machine_from_text(text, error);
+    if (variant == NULL || !berth_machine_settle(variant, index, error))
+        return NULL;
+    return g_steal_pointer(&variant);
 }
 
 char *berth_machine_to_text(const BerthMachine *machine)

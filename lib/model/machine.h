@@ -29,6 +29,12 @@ typedef struct {
     const char *time_zone; /* Olson name, or "" */
 } BerthHost;
 
+/* How QEMU is told to speak QMP. */
+typedef enum {
+    BERTH_MONITOR_MON,    /* -mon, which QEMU 11 calls deprecated */
+    BERTH_MONITOR_OBJECT, /* -object monitor-qmp, which QEMU before 11 does not know */
+} BerthMonitor;
+
 typedef struct {
     /* who */
     char *id;       /* of the distro */
@@ -48,12 +54,18 @@ typedef struct {
     char *emulator;    /* name on PATH or path */
     char *type;        /* "microvm" */
     char **options;    /* of -machine, "key=value" */
+    guint monitor;     /* BerthMonitor */
     char **globals;    /* of -global */
     guint accel;       /* BerthAccel; AUTO until vmm/accel has decided */
     char *cpu_kvm;     /* -cpu under KVM */
     char *cpu_tcg;     /* -cpu under TCG */
     char *tcg_options; /* after "-accel tcg", or NULL */
     guint devices_max; /* virtio-mmio slots the machine type has */
+
+    /* what to take instead, as text, where the emulator cannot do with the preferred; NULL: nothing
+     * else, or decided */
+    char *options_fallback;
+    char *monitor_fallback;
 
     /* what runs */
     char *kernel;
@@ -94,6 +106,18 @@ BerthMachine *berth_machine_new(const BerthDistro *distro, const BerthSettings *
                                 const BerthHost *host, const char *template_text, GError **error);
 void berth_machine_free(BerthMachine *machine);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(BerthMachine, berth_machine_free)
+
+/* The ways in which the alternatives of @machine (x and x_fallback) can be combined, at least 1.
+ * Variant 0 has all that is preferred. In the second half of the variants the machine's options are
+ * the fallback; within each half the variants differ in what QEMU accepts, not in what boots. */
+guint berth_machine_variants(const BerthMachine *machine);
+
+/* Decide the alternatives: from now on @machine is variant @index and has no other.
+ * Errors: BERTH_ERROR_INVALID, "config.value". */
+bool berth_machine_settle(BerthMachine *machine, guint index, GError **error);
+
+/* A copy of @machine, settled. Errors: as berth_machine_settle. */
+BerthMachine *berth_machine_variant(const BerthMachine *machine, guint index, GError **error);
 
 /* The virtio-mmio slots the machine takes: disk, agent channel, network, balloon, entropy, further
  * disks. */

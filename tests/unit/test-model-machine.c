@@ -182,6 +182,41 @@ static void test_resolv_conf(void)
     check_resolv_conf("", NULL); /* nobody is asked */
 }
 
+/* Every combination of preferred and fallback, in the order in which they are to be tried. */
+static void test_variants(void)
+{
+    static const struct {
+        const char *text;
+        guint variants;
+        const char *options[4];
+        guint monitors[4];
+    } rows[] = {
+        {"options=a=b\nmonitor=monitor-qmp\n", 1, {"a=b"}, {BERTH_MONITOR_OBJECT}},
+        {"monitor=monitor-qmp\nmonitor-fallback=mon\noptions=a=b\n",
+         2,
+         {"a=b", "a=b"},
+         {BERTH_MONITOR_OBJECT, BERTH_MONITOR_MON}},
+        {"options=a=b;c=d\noptions-fallback=c=d\n", 2, {"a=b;c=d", "c=d"}, {0, 0}},
+        {"options=a=b\noptions-fallback=c=d\nmonitor=monitor-qmp\nmonitor-fallback=mon\n",
+         4,
+         {"a=b", "a=b", "c=d", "c=d"},
+         {BERTH_MONITOR_OBJECT, BERTH_MONITOR_MON, BERTH_MONITOR_OBJECT, BERTH_MONITOR_MON}},
+    };
+    for (gsize i = 0; i < G_N_ELEMENTS(rows); i++) {
+        g_autofree char *text = g_strconcat("[machine]\n", rows[i].text, NULL);
+        g_autoptr(BerthMachine) machine = berth_machine_from_text(text, NULL);
+        g_assert_cmpuint(berth_machine_variants(machine), ==, rows[i].variants);
+        for (guint index = 0; index < rows[i].variants; index++) {
+            g_autoptr(BerthMachine) variant = berth_machine_variant(machine, index, NULL);
+            g_autofree char *options = g_strjoinv(";", variant->options);
+            g_assert_cmpstr(options, ==, rows[i].options[index]);
+            g_assert_cmpuint(variant->monitor, ==, rows[i].monitors[index]);
+            g_assert_cmpuint(berth_machine_variants(variant), ==, 1);
+        }
+        g_assert_cmpuint(berth_machine_variants(machine), ==, rows[i].variants);
+    }
+}
+
 int main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
@@ -199,5 +234,6 @@ int main(int argc, char **argv)
     g_test_add_func("/model/machine/network-of-its-own", test_network_of_its_own);
     g_test_add_func("/model/machine/policy-of-forwards", test_policy_of_forwards);
     g_test_add_func("/model/machine/resolv-conf", test_resolv_conf);
+    g_test_add_func("/model/machine/variants", test_variants);
     return g_test_run();
 }
