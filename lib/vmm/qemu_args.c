@@ -129,10 +129,10 @@ static void socket_chardev(Writer *writer, const char *id, BerthQemuFd fd)
     property_uint(writer, "fd", fd);
 }
 
-static void write_name(Writer *writer, const BerthMachine *machine)
+static void write_name(Writer *writer, const char *name)
 {
     option(writer, "-name", NULL);
-    property(writer, "guest", machine->name);
+    property(writer, "guest", name);
     property(writer, "debug-threads", "on");
 }
 
@@ -259,9 +259,15 @@ static void write_kernel(Writer *writer, const BerthMachine *machine, BerthAccel
     g_ptr_array_add(writer->argv, g_strdup(line->str));
 }
 
-static void write_qmp(Writer *writer)
+static void write_qmp(Writer *writer, BerthMonitor monitor)
 {
     socket_chardev(writer, "qmp", BERTH_QEMU_FD_QMP);
+    if (monitor == BERTH_MONITOR_OBJECT) {
+        option(writer, "-object", "monitor-qmp");
+        property(writer, "id", "monitor");
+        property(writer, "chardev", "qmp");
+        return;
+    }
     option(writer, "-mon", NULL);
     property(writer, "chardev", "qmp");
     property(writer, "mode", "control");
@@ -278,7 +284,7 @@ static void write_console(Writer *writer)
  * (cache.no-flush=off). Blocks that the guest discards or fills with zeroes become holes again. A
  * write that the host refuses, for whatever reason (a quota is not ENOSPC), stops the guest until
  * the host takes it (werror=stop): told of it, the guest would give up its file system. */
-static void write_root_disk(Writer *writer, const char *path)
+static void begin_root_disk(Writer *writer, const char *file_driver)
 {
     option(writer, "-blockdev", NULL);
     property(writer, "driver", "raw");
@@ -287,14 +293,30 @@ static void write_root_disk(Writer *writer, const char *path)
     property(writer, "detect-zeroes", "unmap");
     property(writer, "cache.direct", "off");
     property(writer, "cache.no-flush", "off");
-    property(writer, "file.driver", "file");
-    property(writer, "file.discard", "unmap");
-    property(writer, "file.filename", path);
+    property(writer, "file.driver", file_driver);
+}
 
+static void write_root_device(Writer *writer)
+{
     option(writer, "-device", "virtio-blk-device");
     property(writer, "drive", BERTH_QEMU_ROOT_NODE);
     property(writer, "write-cache", "on");
     property(writer, "werror", "stop");
+}
+
+static void write_root_disk(Writer *writer, const char *path)
+{
+    begin_root_disk(writer, "file");
+    property(writer, "file.discard", "unmap");
+    property(writer, "file.filename", path);
+    write_root_device(writer);
+}
+
+/* In its place for the probe: empty, and no file. */
+static void write_null_disk(Writer *writer)
+{
+    begin_root_disk(writer, "null-co");
+    write_root_device(writer);
 }
 
 static void write_further_disk(Writer *writer, guint number, const char *path)
@@ -332,7 +354,7 @@ static void write_agent(Writer *writer)
     property(writer, "name", "org.berth.agent");
 }
 
-static void write_network(Writer *writer, const BerthMachine *machine)
+static void write_network(Writer *writer, const char *mac, guint mtu)
 {
     option(writer, "-netdev", "dgram");
     property(writer, "id", "net0");
@@ -341,8 +363,8 @@ static void write_network(Writer *writer, const BerthMachine *machine)
 
     option(writer, "-device", "virtio-net-device");
     property(writer, "netdev", "net0");
-    property(writer, "mac", machine->mac);
-    property_uint(writer, "host_mtu", machine->mtu);
+    property(writer, "mac", mac);
+    property_uint(writer, "host_mtu", mtu);
 }
 
 /* Memory that the guest frees goes back to the host; entropy comes from it. */
@@ -380,37 +402,43 @@ char **berth_qemu_args(const BerthMachine *machine, GError **error)
 
     Writer writer;
     begin(&writer, machine);
-    write_name(&writer, machine);
+    write_name(&writer, machine->name);
     write_base(&writer);
     write_machine(&writer, machine);
     write_processor(&writer, machine, machine->accel, machine->cpus);
     write_memory(&writer, machine->memory);
     write_sandbox(&writer);
     write_kernel(&writer, machine, machine->accel, NULL);
-    write_qmp(&writer);
+    write_qmp(&writer, machine->monitor);
     write_console(&writer);
     write_disks(&writer, machine);
     write_agent(&writer);
-    write_network(&writer, machine);
+    write_network(&writer, machine->mac, machine->mtu);
     write_helpers(&writer);
     return finish(&writer, error);
 }
 
 char **berth_qemu_probe_args(const BerthMachine *machine, GError **error)
 {
+    g_assert(machine->accel == BERTH_ACCEL_KVM || machine->accel == BERTH_ACCEL_TCG);
     const guint cpus = 2; /* starting a second processor is one of the things that can fail */
     const guint64 memory = 256 * MIB;
 
     Writer writer;
     begin(&writer, machine);
-    write_name(&writer, machine);
+    write_name(&writer, "probe");
     write_base(&writer);
     write_machine(&writer, machine);
-    write_processor(&writer, machine, BERTH_ACCEL_KVM, cpus);
+    write_processor(&writer, machine, machine->accel, cpus);
     write_memory(&writer, memory);
     write_sandbox(&writer);
-    write_kernel(&writer, machine, BERTH_ACCEL_KVM, BERTH_QEMU_PROBE_ARGUMENT);
+    write_kernel(&writer, machine, machine->accel, BERTH_QEMU_PROBE_ARGUMENT);
+    write_qmp(&writer, machine->monitor);
     write_console(&writer);
+    write_null_disk(&writer);
+    write_agent(&writer);
+    write_network(&writer, "52:54:00:00:00:00", machine->mtu);
+    write_helpers(&writer);
     return finish(&writer, error);
 }
 

@@ -34,12 +34,14 @@ typedef enum {
 #define BERTH_QEMU_PROBE_ARGUMENT "berth.probe"
 #define BERTH_QEMU_PROBE_MARKER   "BERTH-PROBE-OK"
 
-/* The command line of @machine, whose accelerator has been decided (lib/vmm/accel.h). Free with
+/* The command line of @machine, whose accelerator and alternatives have been decided
+ * (lib/vmm/accel.h). Free with
  * g_strfreev. NULL on error. */
 char **berth_qemu_args(const BerthMachine *machine, GError **error);
 
-/* The command line that only proves that KVM runs @machine's kernel: its processor, kernel and
- * initramfs, a console on BERTH_QEMU_FD_CONSOLE and no other device. Free with g_strfreev. */
+/* The command line that only proves that @machine's kernel reaches user space: all that
+ * berth_qemu_args has but the disks, in whose place is an empty one. No distro's name,
+ * address or size is in it, so the proof of one holds for all. Free with g_strfreev. */
 char **berth_qemu_probe_args(const BerthMachine *machine, GError **error);
 
 /* @argv for a shell and a reader: quoted where needed, an option a line. Ends without a line break.

@@ -56,3 +56,17 @@ guint berth_tsc_khz(void)
 }
 
 #endif
+
+void berth_tsc_add_argument(BerthMachine *machine)
+{
+    guint khz = berth_tsc_khz();
+    if (khz == 0)
+        return;
+    g_autoptr(GStrvBuilder) arguments = g_strv_builder_new();
+    if (machine->tcg_kernel_arguments != NULL)
+        g_strv_builder_addv(arguments, (const char **)machine->tcg_kernel_arguments);
+    g_autofree char *argument = g_strdup_printf("tsc_early_khz=%u", khz);
+    g_strv_builder_add(arguments, argument);
+    g_strfreev(machine->tcg_kernel_arguments);
+    machine->tcg_kernel_arguments = g_strv_builder_end(arguments);
+}

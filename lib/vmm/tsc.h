@@ -8,11 +8,14 @@
  */
 #pragma once
 
-#include <glib.h>
+#include "model/machine.h"
 
 G_BEGIN_DECLS
 
 /* In kHz, exact to a few millionths; 0 where there is no such counter. Takes about 5 ms. */
 guint berth_tsc_khz(void);
+
+/* Add that frequency to what @machine's kernel is told under TCG. */
+void berth_tsc_add_argument(BerthMachine *machine);
 
 G_END_DECLS

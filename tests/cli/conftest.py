@@ -159,10 +159,10 @@ class Home:
         distros = json.loads(self("list", "--json").ok())["distros"]
         return next(distro for distro in distros if distro["name"] == name)
 
-    def qemus(self):
-        """Every start of QEMU so far, the proofs of an accelerator left out."""
+    def qemus(self, probe=False):
+        """Every start of QEMU so far: those of machines, or those that only probed."""
         lines = self.qemu_log.read_text().splitlines() if self.qemu_log.exists() else []
-        return [start for start in map(json.loads, lines) if not start["probe"]]
+        return [start for start in map(json.loads, lines) if start["probe"] == probe]
 
     def left_over(self):
         """What imports have left on the disk, apart from the distros there are."""

@@ -31,15 +31,22 @@ static char *machine_file(Fixture *fixture, const char *name)
     return path;
 }
 
-/* Every start of the script adds a byte to "starts". */
-static void set_qemu(Fixture *fixture, const char *script)
+/* A QEMU that does @emulated with -accel tcg and @script otherwise. Each start of the latter adds a
+ * byte to "starts". */
+static void set_qemus(Fixture *fixture, const char *script, const char *emulated)
 {
-    g_autofree char *text =
-        g_strdup_printf("#!/bin/sh\nprintf x >>%s/starts\n%s\n", fixture->dir, script);
+    g_autofree char *text = g_strdup_printf("#!/bin/sh\ncase \"$*\" in *'-accel tcg'*)\n%s\nexit;; "
+                                            "esac\nprintf x >>%s/starts\n%s\n",
+                                            emulated, fixture->dir, script);
     g_free(fixture->machine->emulator);
     fixture->machine->emulator = g_build_filename(fixture->dir, "qemu", NULL);
     write_file(fixture->machine->emulator, text);
     g_assert_cmpint(g_chmod(fixture->machine->emulator, 0755), ==, 0);
+}
+
+static void set_qemu(Fixture *fixture, const char *script)
+{
+    set_qemus(fixture, script, "echo BERTH-PROBE-OK >&6");
 }
 
 static gsize starts(Fixture *fixture)
@@ -61,7 +68,8 @@ static void set_up(Fixture *fixture, gconstpointer data)
     fixture->host = (BerthAccelHost){.kvm = fixture->device,
                                      .processor = fixture->processor,
                                      .boot_id = fixture->boot_id,
-                                     .limit_msec = 5000};
+                                     .limit_msec = 5000,
+                                     .emulation_limit_msec = 5000};
 
     g_autoptr(GError) error = NULL;
     fixture->machine = berth_machine_from_text("[machine]\nname=debian\ntype=microvm\n", &error);
@@ -301,9 +309,19 @@ static void test_verdict_belongs_to_its_parts(Fixture *fixture, gconstpointer da
 static void test_corrupt_cache_is_ignored(Fixture *fixture, gconstpointer data)
 {
     static const char *const texts[] = {
-        "",          "works",       "works\n",           "works\nbut not\n",
-        "fails\n\n", "perhaps\n\n", "fails\nno\nmore\n", "fails\n\xff\n",
-        "closed\nx",
+        "",
+        "works",
+        "works\n",
+        "works\n0\n",
+        "works\n1\n\n",
+        "works\n\n\n",
+        "works\n-1\n\n",
+        "works\n0\nbut not\n",
+        "fails\n0\n\n",
+        "perhaps\n0\n\n",
+        "fails\n0\nno\nmore\n",
+        "fails\n0\n\xff\n",
+        "closed\n0\nx",
     };
     g_autofree char *directory = g_build_filename(fixture->cache, "accel", NULL);
     expect_quiet(fixture, BERTH_ACCEL_KVM);
@@ -345,25 +363,123 @@ static void test_real_guest_is_heard(Fixture *fixture, gconstpointer data)
     fixture->machine->kernel = g_strdup(g_getenv("BERTH_TEST_TINY_KERNEL"));
     set_qemu(fixture, "for word do shift; case $word in kvm) word=tcg;; host) word=max;; esac\n"
                       "set -- \"$@\" \"$word\"; done; exec qemu-system-x86_64 \"$@\"");
+    g_strfreev(fixture->machine->options);
+    fixture->machine->options = g_strsplit("acpi=on;firmware=qboot.rom", ";", -1);
     fixture->host.limit_msec = 30000;
     expect_quiet(fixture, BERTH_ACCEL_KVM);
 }
 
-/* The real host and QEMU. The kernel is no kernel, so KVM cannot be proven, whatever the device is.
- */
-static void test_this_host_arrives_at_tcg(Fixture *fixture, gconstpointer data)
+/* The real host and QEMU, which cannot load a kernel that is none. KVM is not blamed for it. */
+static void test_this_host_refuses(Fixture *fixture, gconstpointer data)
 {
     g_autofree char *notice = NULL;
     g_autoptr(GError) error = NULL;
     g_free(fixture->machine->emulator);
     fixture->machine->emulator = g_strdup("qemu-system-x86_64");
-    gint64 start = g_get_monotonic_time();
+    fixture->host.limit_msec = fixture->host.emulation_limit_msec = 30000;
+    g_assert_false(
+        berth_accel_resolve_on(&fixture->host, fixture->machine, fixture->cache, &notice, &error));
+    g_assert_cmpstr(berth_error_id(error), ==, "vmm.qemu-refused");
+    g_assert_nonnull(strstr(error->message, "kernel"));
+    g_assert_null(notice);
+}
+
+/* The real host, whatever its device is: what is decided starts the guest. */
+static void test_this_host_decides(Fixture *fixture, gconstpointer data)
+{
+    g_autofree char *notice = NULL;
+    g_autoptr(GError) error = NULL;
+    g_free(fixture->machine->kernel);
+    fixture->machine->kernel = g_strdup(g_getenv("BERTH_TEST_TINY_KERNEL"));
+    g_free(fixture->machine->emulator);
+    fixture->machine->emulator = g_strdup("qemu-system-x86_64");
     berth_accel_resolve(fixture->machine, fixture->cache, &notice, &error);
     g_assert_no_error(error);
-    g_assert_cmpuint(fixture->machine->accel, ==, BERTH_ACCEL_TCG);
-    g_assert_true(g_str_has_prefix(notice, "KVM does not work here ("));
-    g_test_message("%s", notice);
-    g_assert_cmpint(g_get_monotonic_time() - start, <, 10 * G_USEC_PER_SEC);
+    g_assert_cmpuint(fixture->machine->accel, !=, BERTH_ACCEL_AUTO);
+    g_assert_cmpint(fixture->machine->accel == BERTH_ACCEL_TCG, ==, notice != NULL);
+    g_test_message("%s", notice != NULL ? notice : "KVM works here");
+}
+
+/* --- alternatives --- */
+
+static void add_alternatives(Fixture *fixture)
+{
+    BerthMachine *machine = fixture->machine;
+    g_strfreev(machine->options);
+    machine->options = g_strsplit("firmware=good", ";", -1);
+    machine->options_fallback = g_strdup("firmware=plain");
+    machine->monitor = BERTH_MONITOR_OBJECT;
+    machine->monitor_fallback = g_strdup("mon");
+}
+
+static void expect_settled(Fixture *fixture, const char *options, BerthMonitor monitor)
+{
+    g_assert_cmpuint(berth_machine_variants(fixture->machine), ==, 1);
+    g_assert_cmpstr(fixture->machine->options[0], ==, options);
+    g_assert_cmpuint(fixture->machine->monitor, ==, monitor);
+}
+
+#define REFUSE(word) "case \"$*\" in *" word "*) echo \"qemu: bad " word "\" >&2; exit 1;; esac\n"
+#define BREAK(word)  "case \"$*\" in *" word "*) echo booting >&6; exit 1;; esac\n"
+#define WORK         "echo BERTH-PROBE-OK >&6"
+
+/* What KVM's QEMU refuses is left out, and the proof goes on; found once. */
+static void test_kvm_with_fallbacks(Fixture *fixture, gconstpointer data)
+{
+    set_qemus(fixture, REFUSE("monitor-qmp") REFUSE("firmware=good") WORK, "exit 1");
+    for (guint i = 0; i < 2; i++) {
+        add_alternatives(fixture);
+        expect_quiet(fixture, BERTH_ACCEL_KVM);
+        expect_settled(fixture, "firmware=plain", BERTH_MONITOR_MON);
+        g_assert_cmpuint(starts(fixture), ==, 4);
+    }
+}
+
+/* With the preferred options nothing boots, as on Debian 13: emulation shows which do. */
+static void test_kvm_is_tried_with_what_boots(Fixture *fixture, gconstpointer data)
+{
+    set_qemus(fixture, BREAK("firmware=good") WORK, BREAK("firmware=good") WORK);
+    add_alternatives(fixture);
+    expect_quiet(fixture, BERTH_ACCEL_KVM);
+    expect_settled(fixture, "firmware=plain", BERTH_MONITOR_OBJECT);
+    g_assert_cmpuint(starts(fixture), ==, 2);
+}
+
+/* KVM fails where emulation works with the same: KVM is to blame, and emulation goes on. */
+static void test_kvm_fails_with_what_boots(Fixture *fixture, gconstpointer data)
+{
+    set_qemus(fixture, REFUSE("monitor-qmp") "kill -ABRT $$", REFUSE("monitor-qmp") WORK);
+    for (guint i = 0; i < 2; i++) {
+        add_alternatives(fixture);
+        g_autofree char *notice = resolve(fixture, BERTH_ACCEL_TCG);
+        g_assert_cmpint(notice != NULL, ==, i == 0);
+        expect_settled(fixture, "firmware=good", BERTH_MONITOR_MON);
+        g_assert_cmpuint(starts(fixture), ==, 2);
+    }
+}
+
+/* An option that QEMU refuses with either accelerator is named, and nothing is held against KVM. */
+static void test_refusal_does_not_condemn_kvm(Fixture *fixture, gconstpointer data)
+{
+    set_qemus(fixture, REFUSE("virtio-rng"), REFUSE("virtio-rng"));
+    const BerthAccel wanted[] = {BERTH_ACCEL_AUTO, BERTH_ACCEL_KVM, BERTH_ACCEL_TCG};
+    for (gsize i = 0; i < G_N_ELEMENTS(wanted); i++) {
+        g_autofree char *notice = NULL;
+        g_autoptr(GError) error = NULL;
+        if (fixture->machine->options_fallback == NULL)
+            add_alternatives(fixture);
+        fixture->machine->accel = wanted[i];
+        g_assert_false(berth_accel_resolve_on(&fixture->host, fixture->machine, fixture->cache,
+                                              &notice, &error));
+        g_assert_true(berth_error_is(error, BERTH_ERROR_FAILED));
+        g_assert_cmpstr(berth_error_id(error), ==, "vmm.qemu-refused");
+        g_assert_nonnull(berth_error_hint(error));
+        g_assert_nonnull(strstr(error->message, "refuses the machine's options"));
+        g_assert_nonnull(strstr(error->message, "bad virtio-rng"));
+        g_assert_null(notice);
+    }
+    set_qemu(fixture, WORK); /* it was upgraded */
+    expect_quiet(fixture, BERTH_ACCEL_KVM);
 }
 
 #define ADD(name, data, function)                                                                  \
@@ -393,6 +509,11 @@ int main(int argc, char **argv)
     ADD("cache-that-cannot-be-written", NULL, test_cache_that_cannot_be_written);
     ADD("nothing-to-try-with", NULL, test_nothing_to_try_with);
     ADD("real-guest-is-heard", NULL, test_real_guest_is_heard);
-    ADD("this-host-arrives-at-tcg", NULL, test_this_host_arrives_at_tcg);
+    ADD("this-host-refuses", NULL, test_this_host_refuses);
+    ADD("this-host-decides", NULL, test_this_host_decides);
+    ADD("kvm-with-fallbacks", NULL, test_kvm_with_fallbacks);
+    ADD("kvm-is-tried-with-what-boots", NULL, test_kvm_is_tried_with_what_boots);
+    ADD("kvm-fails-with-what-boots", NULL, test_kvm_fails_with_what_boots);
+    ADD("refusal-does-not-condemn-kvm", NULL, test_refusal_does_not_condemn_kvm);
     return g_test_run();
 }

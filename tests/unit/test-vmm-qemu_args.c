@@ -42,6 +42,7 @@ static BerthMachine *debian(void)
     BerthMachine *machine = berth_machine_new(distro, settings, &host, template, &error);
     g_assert_no_error(error);
     machine->accel = BERTH_ACCEL_TCG;
+    g_assert_cmpuint(berth_machine_variants(machine), ==, 4);
     return machine;
 }
 
@@ -70,6 +71,11 @@ static void with_little(BerthMachine *machine)
     machine->mtu = 1500;
     set(&machine->tcg_options, NULL);
     set(&machine->emulator, "qemu-system-x86_64");
+}
+
+static void with_fallbacks(BerthMachine *machine)
+{
+    g_assert_true(berth_machine_settle(machine, 3, NULL));
 }
 
 static void with_spaced_kernel_argument(BerthMachine *machine)
@@ -101,7 +107,8 @@ static const Golden goldens[] = {
     {"small", with_little, berth_qemu_args},
     {"kernel-arguments", with_spaced_kernel_argument, berth_qemu_args},
     {"user-data", with_user_data, berth_qemu_args},
-    {"probe", nothing, berth_qemu_probe_args},
+    {"fallbacks", with_fallbacks, berth_qemu_args},
+    {"probe", with_kvm, berth_qemu_probe_args},
 };
 
 static void test_golden(gconstpointer data)

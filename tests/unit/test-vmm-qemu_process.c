@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "base/error.h"
 #include "base/fd.h"
+#include "vmm/emulator.h"
 #include "vmm/qemu_process.h"
 #include "vmm/qmp.h"
 
@@ -59,6 +60,8 @@ static void set_up(Fixture *fixture, gconstpointer data)
         berth_machine_from_text("[machine]\nname=debian\ntype=microvm\nmac=52:54:00:00:00:01\n"
                                 "accel=tcg\ndevices-max=12\nmtu=16384\nmemory=128M\n"
                                 "options=acpi=on;rtc=on;firmware=qboot.rom\n"
+                                "options-fallback=acpi=on;rtc=on\n"
+                                "monitor=monitor-qmp\nmonitor-fallback=mon\n"
                                 "globals=virtio-mmio.force-legacy=false\n",
                                 &error);
     g_assert_no_error(error);
@@ -349,7 +352,8 @@ static void on_event(BerthQmp *qmp, const char *event, const char *reason, gpoin
     g_string_append_printf(fixture->events, "%s %s\n", event, reason);
 }
 
-/* The real QEMU with the tiny guest, whose command line is @word. */
+/* The real QEMU with the tiny guest, whose command line is @word, told in the way it likes best: it
+ * warns of nothing. */
 static BerthQmp *boot(Fixture *fixture, const char *word)
 {
     BerthMachine *machine = fixture->machine;
@@ -369,6 +373,11 @@ static BerthQmp *boot(Fixture *fixture, const char *word)
     machine->disks[1] = machine_file(fixture, "{\"a\": \"b\"}");
     g_assert_cmpint(truncate(machine->disk, 1 << 20), ==, 0);
 
+    guint variant = 0;
+    g_autoptr(GError) error = NULL;
+    berth_emulator_find(machine, 60000, NULL, &variant, &error);
+    g_assert_no_error(error);
+    g_assert_true(berth_machine_settle(machine, variant, NULL));
     spawn(fixture);
     return berth_qmp_new(berth_steal_fd(&fixture->channels.qmp), on_event, NULL, fixture);
 }

@@ -1,0 +1,86 @@
+/* SPDX-License-Identifier: MIT */
+#include "emulator.h"
+
+#include "base/error.h"
+#include "probe.h"
+
+#include <glib/gstdio.h>
+
+static const char hint_refused[] =
+    "name another QEMU with emulator= in berth.conf; 7.2 to 11.1 are known to work";
+
+static char *cache_path(const BerthMachine *machine, const char *cache_dir, GError **error)
+{
+    g_autoptr(GChecksum) digest = berth_probe_digest(machine, BERTH_ACCEL_TCG, error);
+    if (digest == NULL)
+        return NULL;
+    return g_build_filename(cache_dir, "emulator", g_checksum_get_string(digest), NULL);
+}
+
+/* False when there is no answer, or none that can be read. */
+static bool load_answer(const char *path, guint variants, guint *ret_variant)
+{
+    g_autofree char *text = NULL;
+    guint64 variant = 0;
+    if (!g_file_get_contents(path, &text, NULL, NULL) || !g_str_has_suffix(text, "\n"))
+        return false;
+    g_strchomp(text);
+    if (!g_ascii_string_to_unsigned(text, 10, 0, variants - 1, &variant, NULL))
+        return false;
+    *ret_variant = (guint)variant;
+    return true;
+}
+
+/* An answer that cannot be kept is found again the next time. */
+static void save_answer(const char *path, guint variant)
+{
+    g_autofree char *directory = g_path_get_dirname(path);
+    g_autofree char *text = g_strdup_printf("%u\n", variant);
+    if (g_mkdir_with_parents(directory, 0700) == 0)
+        g_file_set_contents(path, text, -1, NULL); /* by rename */
+}
+
+/* The first variant whose guest reaches user space, or else the first that QEMU takes. What QEMU
+ * has taken it accepts: after that only the machine's options are still in question. */
+static bool probe_variants(const BerthMachine *machine, guint limit_msec, guint *ret_variant,
+                           bool *ret_proven, GError **error)
+{
+    const guint variants = berth_machine_variants(machine);
+    guint taken = variants;
+    g_auto(BerthProbe) probe = {0};
+    for (guint index = 0; index < variants;) {
+        berth_probe_clear(&probe);
+        if (!berth_probe_run(machine, index, BERTH_ACCEL_TCG, limit_msec, &probe, error))
+            return false;
+        *ret_proven = probe.kind == BERTH_PROBE_WORKS;
+        *ret_variant = index;
+        if (*ret_proven)
+            return true;
+        if (probe.kind == BERTH_PROBE_FAILED && taken == variants)
+            taken = index;
+        index += probe.kind == BERTH_PROBE_REFUSED ? 1 : MAX(variants / 2, 1);
+    }
+    *ret_variant = taken;
+    if (taken < variants)
+        return true;
+    berth_error_set(error, BERTH_ERROR_FAILED, "vmm.qemu-refused", hint_refused,
+                    "%s refuses the machine's options: %s", machine->emulator, probe.reason);
+    return false;
+}
+
+bool berth_emulator_find(const BerthMachine *machine, guint limit_msec, const char *cache_dir,
+                         guint *ret_variant, GError **error)
+{
+    g_autofree char *path = cache_dir != NULL ? cache_path(machine, cache_dir, error) : NULL;
+    if (cache_dir != NULL && path == NULL)
+        return false;
+    if (path != NULL && load_answer(path, berth_machine_variants(machine), ret_variant))
+        return true;
+
+    bool proven = false;
+    if (!probe_variants(machine, limit_msec, ret_variant, &proven, error))
+        return false;
+    if (proven && path != NULL)
+        save_answer(path, *ret_variant);
+    return true;
+}

@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * emulator — which of a machine's alternatives (model/machine.h) its emulator can do with.
+ *
+ * No table says what a version can, since distributions build and package QEMU as they like: the
+ * variants are probed under TCG in order of preference, and the first whose kernel reaches user
+ * space is it. The answer is kept for as long as emulator, kernel and template stay the same, in
+ *
+ *     <cache_dir>/emulator/<digest>      the variant's index, one line
+ *
+ * Blocking: a second for the first answer, more on a busy host.
+ */
+#pragma once
+
+#include "model/machine.h"
+
+G_BEGIN_DECLS
+
+#define BERTH_EMULATOR_LIMIT_MSEC 15000u /* for an emulated kernel to reach user space */
+
+/* The variant to start @machine with. When none reaches user space within @limit_msec, but QEMU
+ * takes one, it is the first of those, and the answer is not kept: the start will show more.
+ * @cache_dir NULL: nothing is kept.
+ * Errors: BERTH_ERROR_FAILED, "vmm.qemu-refused": QEMU takes none of them; the message has its
+ * words. Those of probe.h. */
+bool berth_emulator_find(const BerthMachine *machine, guint limit_msec, const char *cache_dir,
+                         guint *ret_variant, GError **error);
+
+G_END_DECLS

@@ -1,0 +1,51 @@
+"""What is asked of an emulator before it runs a distro, and what is done where it refuses. fake-qemu is the machine."""
+import pytest
+
+PREFERRED, FALLBACK = "type=microvm,acpi=on,rtc=on,firmware=qboot.rom", "type=microvm,acpi=on,rtc=on"
+
+
+def choices(start):
+    """The -machine of a start, and the option that opens QMP."""
+    argv = start["argv"]
+    return argv[argv.index("-machine") + 1], "-object" if "-object" in argv else "-mon"
+
+
+def restart(box, **environment):
+    """The box is started anew; how QEMU was told to, and how many probes went before."""
+    probes = len(box.qemus(probe=True))
+    box("terminate", "box").ok()
+    box("start", env=environment).ok()
+    return choices(box.qemus()[-1]), len(box.qemus(probe=True)) - probes
+
+
+@pytest.mark.parametrize("refused, machine, monitor, probes", [
+    ("", PREFERRED, "-object", 1),
+    ("monitor-qmp", PREFERRED, "-mon", 2),
+    ("qboot.rom", FALLBACK, "-object", 3),
+    ("monitor-qmp qboot.rom", FALLBACK, "-mon", 4),
+])
+def test_the_first_that_is_taken_is_used(box, refused, machine, monitor, probes):
+    """Found before the first start, and not again: not for the next start, nor for another distro."""
+    assert restart(box, FAKE_QEMU_REFUSE=refused) == ((machine, monitor), probes)
+    assert restart(box, FAKE_QEMU_REFUSE=refused) == ((machine, monitor), 0)
+    box("terminate", "box").ok()
+    box("clone", "box", "second").ok()
+    box("start", "second", env={"FAKE_QEMU_REFUSE": refused}).ok()
+    assert len(box.qemus(probe=True)) == probes
+
+
+def test_another_version_is_asked_anew(box):
+    assert restart(box) == ((PREFERRED, "-object"), 1)
+    emulator = box.bin / "qemu-system-x86_64"
+    emulator.write_text(emulator.read_text().replace("exec ", "export FAKE_QEMU_REFUSE=monitor-qmp\nexec ", 1))
+    assert restart(box) == ((PREFERRED, "-mon"), 2)
+    assert restart(box) == ((PREFERRED, "-mon"), 0)
+
+
+@pytest.mark.parametrize("command, status", [(["start"], 1), (["run", "true"], 125), (["start", "--dry-run"], 1)])
+def test_an_option_that_has_no_alternative_is_refused(box, command, status):
+    """An error of its own name with QEMU's words, at once."""
+    result = box(*command, env={"FAKE_QEMU_REFUSE": "virtio-rng-device", "BERTH_BOOT_TIMEOUT": "600"}, timeout=60)
+    result.failed(status, "vmm.qemu-refused", "-device: Parameter 'virtio-rng-device' is unexpected", hint=True)
+    assert box.info("box")["state"] == "stopped" and box.qemus() == []
+    box("start").ok()

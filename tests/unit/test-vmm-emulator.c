@@ -1,0 +1,282 @@
+/* SPDX-License-Identifier: MIT */
+#include "base/error.h"
+#include "vmm/emulator.h"
+
+#include <glib/gstdio.h>
+#include <string.h>
+
+/* A machine with alternatives, and a QEMU that is a shell script. */
+typedef struct {
+    char *dir;
+    char *cache;
+    BerthMachine *machine;
+    guint limit_msec;
+} Fixture;
+
+static void write_file(const char *path, const char *text)
+{
+    g_autoptr(GError) error = NULL;
+    g_file_set_contents(path, text, -1, &error);
+    g_assert_no_error(error);
+}
+
+static char *machine_file(Fixture *fixture, const char *name)
+{
+    char *path = g_build_filename(fixture->dir, name, NULL);
+    write_file(path, name);
+    return path;
+}
+
+/* Each start adds a byte to "starts". */
+static void set_qemu(Fixture *fixture, const char *script)
+{
+    g_autofree char *text =
+        g_strdup_printf("#!/bin/sh\nprintf x >>%s/starts\n%s\n", fixture->dir, script);
+    g_free(fixture->machine->emulator);
+    fixture->machine->emulator = g_build_filename(fixture->dir, "qemu", NULL);
+    write_file(fixture->machine->emulator, text);
+    g_assert_cmpint(g_chmod(fixture->machine->emulator, 0755), ==, 0);
+}
+
+#define REFUSE(word) "case \"$*\" in *" word "*) echo \"qemu: bad " word "\" >&2; exit 1;; esac\n"
+#define IGNORE(word) "case \"$*\" in *" word "*) exec sleep 60;; esac\n"
+#define CRASH(word)  "case \"$*\" in *" word "*) kill -SEGV $$;; esac\n"
+#define WORK         "echo BERTH-PROBE-OK >&6"
+
+static void set_up(Fixture *fixture, gconstpointer data)
+{
+    g_autoptr(GError) error = NULL;
+    fixture->dir = g_dir_make_tmp("berth-emulator-XXXXXX", &error);
+    g_assert_no_error(error);
+    fixture->cache = g_build_filename(fixture->dir, "cache", NULL);
+    fixture->machine = berth_machine_from_text(
+        "[machine]\nname=debian\ntype=microvm\n"
+        "options=acpi=on;firmware=good\noptions-fallback=acpi=on;firmware=plain\n"
+        "monitor=monitor-qmp\nmonitor-fallback=mon\n",
+        &error);
+    g_assert_no_error(error);
+    fixture->machine->kernel = machine_file(fixture, "vmlinux");
+    fixture->machine->initramfs = machine_file(fixture, "initramfs");
+    fixture->limit_msec = 30000;
+    set_qemu(fixture, WORK);
+}
+
+static void remove_tree(const char *path)
+{
+    g_autoptr(GDir) dir = g_dir_open(path, 0, NULL);
+    const char *name;
+    while (dir != NULL && (name = g_dir_read_name(dir)) != NULL) {
+        g_autofree char *below = g_build_filename(path, name, NULL);
+        remove_tree(below);
+    }
+    g_remove(path);
+}
+
+static void tear_down(Fixture *fixture, gconstpointer data)
+{
+    remove_tree(fixture->dir);
+    g_free(fixture->dir);
+    g_free(fixture->cache);
+    berth_machine_free(fixture->machine);
+}
+
+/* The variant found is @variant, and QEMU was started @starts times for it. */
+static void expect_variant(Fixture *fixture, guint variant, gsize starts)
+{
+    g_autofree char *path = g_build_filename(fixture->dir, "starts", NULL);
+    g_remove(path);
+    guint found = G_MAXUINT;
+    g_autoptr(GError) error = NULL;
+    berth_emulator_find(fixture->machine, fixture->limit_msec, fixture->cache, &found, &error);
+    g_assert_no_error(error);
+    g_assert_cmpuint(found, ==, variant);
+    GStatBuf info;
+    g_assert_cmpuint(g_stat(path, &info) == 0 ? (gsize)info.st_size : 0, ==, starts);
+}
+
+static void test_preferred(Fixture *fixture, gconstpointer data)
+{
+    expect_variant(fixture, 0, 1);
+    expect_variant(fixture, 0, 0);
+}
+
+/* What QEMU refuses, and which variant it takes after how many starts. */
+static const struct {
+    const char *name, *script;
+    guint variant;
+    gsize starts;
+} refusals[] = {
+    {"monitor", REFUSE("monitor-qmp") WORK, 1, 2},
+    {"options", REFUSE("firmware=good") WORK, 2, 3},
+    {"both", REFUSE("monitor-qmp") REFUSE("firmware=good") WORK, 3, 4},
+};
+
+static void test_refused(Fixture *fixture, gconstpointer data)
+{
+    gsize row = GPOINTER_TO_SIZE(data);
+    set_qemu(fixture, refusals[row].script);
+    expect_variant(fixture, refusals[row].variant, refusals[row].starts);
+    expect_variant(fixture, refusals[row].variant, 0);
+}
+
+/* A guest that does not run shows that QEMU takes the monitor: only the options are in question. */
+static void test_crash(Fixture *fixture, gconstpointer data)
+{
+    set_qemu(fixture, REFUSE("monitor-qmp") CRASH("firmware=good") WORK);
+    expect_variant(fixture, 3, 3);
+    expect_variant(fixture, 3, 0);
+}
+
+static void test_silence(Fixture *fixture, gconstpointer data)
+{
+    set_qemu(fixture, IGNORE("firmware=good") WORK);
+    fixture->limit_msec = 3000; /* time enough for the other */
+    expect_variant(fixture, 2, 2);
+    expect_variant(fixture, 2, 0);
+}
+
+/* No variant runs: the start is to show it. Nothing is kept, since the host may just be busy. */
+static void test_none_runs(Fixture *fixture, gconstpointer data)
+{
+    set_qemu(fixture, REFUSE("monitor-qmp") "kill -SEGV $$");
+    expect_variant(fixture, 1, 3);
+    expect_variant(fixture, 1, 3);
+}
+
+/* A guest that spoke and then ended with an error was not refused. */
+static void test_guest_that_breaks(Fixture *fixture, gconstpointer data)
+{
+    set_qemu(fixture, "echo 'Linux version' >&6; exit 1");
+    expect_variant(fixture, 0, 2);
+}
+
+static void expect_refusal(Fixture *fixture, const char *words)
+{
+    guint variant = 0;
+    g_autoptr(GError) error = NULL;
+    g_assert_false(berth_emulator_find(fixture->machine, fixture->limit_msec, fixture->cache,
+                                       &variant, &error));
+    g_assert_true(berth_error_is(error, BERTH_ERROR_FAILED));
+    g_assert_cmpstr(berth_error_id(error), ==, "vmm.qemu-refused");
+    g_assert_nonnull(berth_error_hint(error));
+    g_autofree char *message = g_strdup_printf("%s refuses the machine's options: QEMU stopped%s",
+                                               fixture->machine->emulator, words);
+    g_assert_cmpstr(error->message, ==, message);
+}
+
+static void test_all_refused(Fixture *fixture, gconstpointer data)
+{
+    set_qemu(fixture, REFUSE("monitor-qmp") REFUSE("virtio-rng"));
+    expect_refusal(fixture, ": bad virtio-rng");
+    set_qemu(fixture, "exit 3");
+    expect_refusal(fixture, " with status 3");
+    set_qemu(fixture, WORK); /* it was mended */
+    expect_variant(fixture, 0, 1);
+}
+
+/* The answer holds for one emulator, kernel and template, and for every distro. */
+static void test_answer_belongs_to_its_parts(Fixture *fixture, gconstpointer data)
+{
+    BerthMachine *machine = fixture->machine;
+    expect_variant(fixture, 0, 1);
+    g_free(machine->name);
+    machine->name = g_strdup("another");
+    machine->cpus = 3;
+    machine->memory *= 2;
+    expect_variant(fixture, 0, 0);
+
+    set_qemu(fixture, REFUSE("monitor-qmp") WORK);
+    expect_variant(fixture, 1, 2);
+    write_file(machine->kernel, "another kernel");
+    expect_variant(fixture, 1, 2);
+    g_strfreev(machine->globals);
+    machine->globals = g_strsplit("a.b=c", ";", -1);
+    expect_variant(fixture, 1, 2);
+    g_free(machine->options_fallback);
+    machine->options_fallback = g_strdup("acpi=off");
+    expect_variant(fixture, 1, 2);
+    g_clear_pointer(&machine->options_fallback, g_free);
+    expect_variant(fixture, 1, 2);
+    expect_variant(fixture, 1, 0);
+}
+
+static void test_corrupt_cache_is_ignored(Fixture *fixture, gconstpointer data)
+{
+    static const char *const texts[] = {"", "0", "4\n", "-1\n", "one\n", "0\n0\n", "\xff\n"};
+    g_autofree char *directory = g_build_filename(fixture->cache, "emulator", NULL);
+    expect_variant(fixture, 0, 1);
+    g_autoptr(GDir) dir = g_dir_open(directory, 0, NULL);
+    g_autofree char *path = g_build_filename(directory, g_dir_read_name(dir), NULL);
+    g_assert_null(g_dir_read_name(dir)); /* no temporary file is left */
+    for (gsize i = 0; i < G_N_ELEMENTS(texts); i++) {
+        write_file(path, texts[i]);
+        expect_variant(fixture, 0, 1);
+    }
+}
+
+static void test_without_a_cache(Fixture *fixture, gconstpointer data)
+{
+    write_file(fixture->cache, "a file, not a directory");
+    expect_variant(fixture, 0, 1);
+    expect_variant(fixture, 0, 1);
+    g_clear_pointer(&fixture->cache, g_free);
+    expect_variant(fixture, 0, 1);
+}
+
+/* A fallback that no key can hold is an error of the template's. */
+static void test_bad_fallback(Fixture *fixture, gconstpointer data)
+{
+    g_free(fixture->machine->monitor_fallback);
+    fixture->machine->monitor_fallback = g_strdup("smoke signals");
+    guint variant = 0;
+    g_autoptr(GError) error = NULL;
+    g_assert_false(berth_emulator_find(fixture->machine, 1000, fixture->cache, &variant, &error));
+    g_assert_cmpstr(berth_error_id(error), ==, "config.value");
+}
+
+/* The real QEMU, whichever it is, and the template in the tree. */
+static void test_real(Fixture *fixture, gconstpointer data)
+{
+    g_autofree char *path =
+        g_build_filename(g_getenv("BERTH_TEST_SOURCE"), "templates/machines/x86_64.conf", NULL);
+    g_autofree char *text = NULL;
+    g_assert_true(g_file_get_contents(path, &text, NULL, NULL));
+    berth_machine_free(fixture->machine);
+    g_autoptr(GError) error = NULL;
+    BerthMachine *machine = fixture->machine = berth_machine_from_text(text, &error);
+    g_assert_no_error(error);
+    machine->kernel = g_strdup(g_getenv("BERTH_TEST_TINY_KERNEL"));
+    machine->initramfs = machine_file(fixture, "initramfs");
+
+    guint variant = 0;
+    berth_emulator_find(machine, fixture->limit_msec, fixture->cache, &variant, &error);
+    g_assert_no_error(error);
+    g_test_message("variant %u", variant);
+    machine->accel = BERTH_ACCEL_TCG;
+    g_assert_true(berth_machine_settle(machine, variant, &error));
+    g_assert_cmpuint(berth_machine_variants(machine), ==, 1);
+}
+
+#define ADD(name, data, function)                                                                  \
+    g_test_add("/vmm/emulator/" name, Fixture, data, set_up, function, tear_down)
+
+int main(int argc, char **argv)
+{
+    g_test_init(&argc, &argv, NULL);
+    ADD("preferred", NULL, test_preferred);
+    for (gsize row = 0; row < G_N_ELEMENTS(refusals); row++) {
+        g_autofree char *name = g_strdup_printf("/vmm/emulator/refused/%s", refusals[row].name);
+        g_test_add(name, Fixture, GSIZE_TO_POINTER(row), set_up, test_refused, tear_down);
+    }
+    ADD("crash", NULL, test_crash);
+    ADD("silence", NULL, test_silence);
+    ADD("none-runs", NULL, test_none_runs);
+    ADD("guest-that-breaks", NULL, test_guest_that_breaks);
+    ADD("all-refused", NULL, test_all_refused);
+    ADD("answer-belongs-to-its-parts", NULL, test_answer_belongs_to_its_parts);
+    ADD("corrupt-cache-is-ignored", NULL, test_corrupt_cache_is_ignored);
+    ADD("without-a-cache", NULL, test_without_a_cache);
+    ADD("bad-fallback", NULL, test_bad_fallback);
+    ADD("real", NULL, test_real);
+    return g_test_run();
+}
