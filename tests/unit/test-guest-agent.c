@@ -323,6 +323,30 @@ static void test_the_way_out_comes_and_goes(Fixture *fixture, gconstpointer data
     wire_buffer_clear(&buffer);
 }
 
+/* Right behind CONFIG, for which the guest waits. */
+static void test_names_of_the_host(Fixture *fixture, gconstpointer data)
+{
+    WireBuffer buffer = {0};
+    WireFrame frame;
+    WireReader reader;
+    berth_agent_set_names(fixture->agent, "a.example b.example", "192.0.2.1 nas\n");
+    uint8_t *room = wire_buffer_reserve(&buffer, 4096);
+    ssize_t size = read(fixture->guest, room, 4096);
+    g_assert_cmpint(size, >, 0);
+    wire_buffer_added(&buffer, (size_t)size);
+
+    g_assert_cmpint(wire_frame_peek(&buffer, &frame), ==, 1);
+    g_assert_cmpuint(frame.type, ==, WIRE_CONFIG);
+    wire_buffer_consume(&buffer, WIRE_HEADER_SIZE + frame.size);
+    g_assert_cmpint(wire_frame_peek(&buffer, &frame), ==, 1);
+    g_assert_cmpuint(frame.type, ==, WIRE_NAMES);
+    wire_reader_init(&reader, &frame);
+    g_assert_cmpstr(wire_get_string(&reader), ==, "a.example b.example");
+    g_assert_cmpstr(wire_get_string(&reader), ==, "192.0.2.1 nas\n");
+    g_assert_true(wire_reader_done(&reader));
+    wire_buffer_clear(&buffer);
+}
+
 static void test_nonsense_ends_the_channel(Fixture *fixture, gconstpointer data)
 {
     WireBuffer buffer = {0};
@@ -397,6 +421,7 @@ int main(int argc, char **argv)
     ADD("the-disk-grows", 0, test_the_disk_grows);
     ADD("the-clock-is-told", 0, test_the_clock_is_told);
     ADD("the-way-out-comes-and-goes", 0, test_the_way_out_comes_and_goes);
+    ADD("names-of-the-host", 0, test_names_of_the_host);
     ADD("another-version-ends-the-channel", 0, test_nonsense_ends_the_channel);
     ADD("bad-payload-ends-the-channel", 1, test_nonsense_ends_the_channel);
     ADD("bad-frame-ends-the-channel", 2, test_nonsense_ends_the_channel);
