@@ -50,6 +50,12 @@ static void put_answer(Session *session, uint32_t number)
 static void put_exit(Session *session)
 {
     int status = session->wait_status;
+    uint64_t taken;
+    if (session->answers && !session->abandoned && input_taken(&session->input, &taken)) {
+        size_t begin = wire_frame_begin(session->host->out, WIRE_TAKEN, 0, session->stream);
+        wire_put_u64(session->host->out, taken);
+        wire_frame_end(session->host->out, begin);
+    }
     bool signaled = WIFSIGNALED(status);
     uint8_t payload[2] = {signaled ? WIRE_SIGNALED : WIRE_EXITED,
                           (uint8_t)(signaled ? WTERMSIG(status) : WEXITSTATUS(status))};
@@ -68,7 +74,7 @@ int session_terminal(const Session *session)
 static void finish(Session *session)
 {
     session->finished = true;
-    input_close(&session->input);
+    input_free(&session->input);
     loop_close(session->host->loop, &session->status);
 }
 
@@ -286,6 +292,7 @@ static bool on_data(Session *session, const WireFrame *frame, WireReader *reader
         return false;
 
     reader->next = reader->end;
+    input->received += frame->size;
     wire_buffer_append(&input->queue, frame->payload, frame->size);
     if (!source_is_open(&input->source))
         input_drop(input);
@@ -442,10 +449,9 @@ void session_free(Session *session)
     if (session->gate >= 0)
         close(session->gate);
     loop_close(loop, &session->status);
-    loop_close(loop, &session->input.source);
+    input_free(&session->input);
     for (int i = 0; i < WIRE_CHANNELS; i++)
         loop_close(loop, &session->outputs[i].source);
-    wire_buffer_clear(&session->input.queue);
     free(session->warning);
     free(session);
 }

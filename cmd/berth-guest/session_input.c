@@ -2,6 +2,9 @@
 #include "session_private.h"
 
 #include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <sys/ioctl.h>
 #include <termios.h>
 #include <unistd.h>
 
@@ -14,8 +17,34 @@ static void put_credit(Session *session, uint32_t size)
     wire_frame_end(session->host->out, begin);
 }
 
+/* What is in the pipe at @fd. */
+static uint64_t pending(int fd)
+{
+    int size = 0;
+    return fd >= 0 && ioctl(fd, FIONREAD, &size) == 0 && size > 0 ? (uint64_t)size : 0;
+}
+
+bool input_taken(const Input *input, uint64_t *ret_taken)
+{
+    uint64_t left = input->dropped + wire_buffer_size(&input->queue) + pending(input->probe) +
+                    pending(source_is_open(&input->source) ? input->source.fd : -1);
+    *ret_taken = input->received > left ? input->received - left : 0;
+    return !input->terminal && !input->unknown;
+}
+
+void input_free(Input *input)
+{
+    input_close(input);
+    if (input->probe >= 0)
+        close(input->probe);
+    input->probe = -1;
+}
+
 void input_close(Input *input)
 {
+    input->dropped += wire_buffer_size(&input->queue);
+    if (source_is_open(&input->source) && input->probe < 0)
+        input->dropped += pending(input->source.fd);
     loop_close(input->session->host->loop, &input->source);
     wire_buffer_clear(&input->queue);
 }
@@ -29,8 +58,14 @@ static void input_end(Input *input)
         ssize_t written = write(input->source.fd, &modes.c_cc[VEOF], 1);
         (void)written; /* a full terminal is being read by nobody */
     }
-    if (!input->terminal)
-        input_close(input);
+    if (input->terminal || !source_is_open(&input->source))
+        return;
+    /* The command reads on after our end is closed; a pipe can only be asked at an end. */
+    char path[32];
+    snprintf(path, sizeof(path), "/proc/self/fd/%d", input->source.fd);
+    input->probe = open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
+    input->unknown = input->probe < 0;
+    input_close(input);
 }
 
 void input_drop(Input *input)
@@ -70,6 +105,7 @@ static void on_input(Source *source, uint32_t events)
 
 void input_init(Input *input, Session *session, int fd, bool terminal)
 {
-    *input = (Input){.session = session, .credit = WIRE_CREDIT_INIT, .terminal = terminal};
+    *input =
+        (Input){.session = session, .credit = WIRE_CREDIT_INIT, .terminal = terminal, .probe = -1};
     loop_add(session->host->loop, &input->source, fd, 0, on_input);
 }

@@ -27,6 +27,10 @@ typedef struct {
     WireCredit credit; /* the host's to spend */
     bool terminal;     /* keys, not a pipe */
     bool eof;          /* nothing follows the queue */
+    uint64_t received; /* bytes of the host */
+    uint64_t dropped;  /* of these, which the command can no longer read */
+    int probe;         /* the command's end of a pipe of which ours is closed; or -1 */
+    bool unknown;      /* what it left in that pipe cannot be asked */
 } Input;
 
 struct Session {
@@ -83,3 +87,9 @@ void input_flush(Input *input);
 /* The command takes no more input: drop it, but keep the client's credit going. */
 void input_drop(Input *input);
 void input_close(Input *input);
+
+/* How many bytes the command has read; false when that is not known. */
+bool input_taken(const Input *input, uint64_t *ret_taken);
+
+/* Close what is left open after input_close. */
+void input_free(Input *input);

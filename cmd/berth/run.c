@@ -17,6 +17,7 @@ static const Option options[] = {
     SESSION_OPTIONS,
     {"shell-type", 0, "TYPE", "Let the user's shell read the words: standard, login or none"},
     {"login", 0, NULL, "The same as --shell-type login"},
+    {"no-stdin", 'n', NULL, "Give the command no input: ours is left to others"},
     {"tty", 0, NULL, "Give the command a terminal even when this is none"},
     {"no-tty", 0, NULL, "Give the command plain streams even on a terminal"},
     {NULL},
@@ -83,6 +84,7 @@ static int run(Invocation *invocation, GError **error)
         .login = type == SHELL_LOGIN || (!words && type == SHELL_NONE),
         .shell = shell,
         .terminal = read_wish(invocation),
+        .no_input = invocation_flag(invocation, "no-stdin"),
     };
     return session_run(invocation, &command, error);
 }
@@ -97,7 +99,8 @@ const Command command_run = {
         "for the user's shell, except after -e. Variables: TERM, the locale, TZ, proxies, and\n"
         "those BERTH_ENV names, as WSLENV does for WSL. The exit status is the command's own;\n"
         "128+N when signal N ended it, 127 when it was not found, 126 when it could not be\n"
-        "executed, 125 when berth failed.",
+        "executed, 125 when berth failed. Input from a pipe is read ahead, and what the command\n"
+        "does not take is lost: in a loop that reads the same pipe, use -n. A file loses nothing.",
     .max_arguments = -1,
     .strict = true,
     .failure = SESSION_FAILURE,

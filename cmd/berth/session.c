@@ -111,6 +111,10 @@ int session_run(Invocation *invocation, const SessionCommand *command, GError **
     g_auto(Passing) passing = {NULL, NULL, NULL};
     invocation->subject = command->distro;
     terminal_plan(command->terminal, &plan);
+    if (command->no_input) {
+        plan.pipes[STDIN_FILENO] = true;
+        plan.raw = false;
+    }
     if (!passing_build(invocation, plan.tty, &passing, error))
         return -1;
     g_autofree char *distro = berth_resolve(invocation->berth, command->distro, error);
@@ -125,7 +129,7 @@ int session_run(Invocation *invocation, const SessionCommand *command, GError **
                     .cwd = invocation_value(invocation, "cd"),
                     .login = command->login,
                     .shell = command->shell,
-                    .input = STDIN_FILENO,
+                    .input = command->no_input ? -1 : STDIN_FILENO,
                     .output = STDOUT_FILENO,
                     .errors = STDERR_FILENO,
                     .warn = print_warning,

@@ -19,6 +19,7 @@
     }
 
 typedef struct {
+    bool no_input;           /* the command's input is empty; ours is not touched */
     const char *distro;      /* NULL: the default one */
     const char *const *argv; /* NULL or empty: the user's shell */
     bool login;              /* it is a login shell; without argv, or with @shell */

@@ -5,6 +5,7 @@
 #include "base/fd.h"
 #include "channel.h"
 #include "control.h"
+#include "read_ahead.h"
 
 #include <errno.h>
 #include <limits.h>
@@ -33,6 +34,7 @@ typedef struct {
     bool input_is_terminal;
     bool background;               /* of that terminal, as far as we know */
     WireCredit credit;             /* what we may still send */
+    BerthReadAhead ahead;          /* what we have sent, and the command has taken */
     Output outputs[WIRE_CHANNELS]; /* WIRE_STDIN's is what a terminal shows */
     bool opened;                   /* the command has begun; before, no input is taken */
     bool split;                    /* OPEN took several frames */
@@ -149,6 +151,7 @@ static void read_input(Session *session)
         end_input(session);
         return;
     }
+    session->ahead.read += (guint64)size;
     wire_credit_spend(&session->credit, (guint32)size);
     wire_frame_put(&session->channel.output, WIRE_DATA, WIRE_STDIN, STREAM, bytes, (gsize)size);
 }
@@ -390,6 +393,10 @@ static bool take_frame(Session *session, const WireFrame *frame, GError **error)
         guint32 bytes = wire_get_u32(&reader);
         return wire_reader_done(&reader) && wire_credit_grant(&session->credit, bytes);
     }
+    case WIRE_TAKEN:
+        session->ahead.taken = wire_get_u64(&reader);
+        session->ahead.known = wire_reader_done(&reader);
+        return session->ahead.known;
     case WIRE_SIGNAL:
         return take_answer(session, &reader);
     case CONTROL_NOTICE:
@@ -567,10 +574,12 @@ int berth_session_run(int fd, const BerthCommand *command, GError **error)
     };
     if (!put_open(&session, error))
         return -1;
+    berth_read_ahead_init(&session.ahead, session.input);
     if (session.input < 0)
         end_input(&session);
     g_autoptr(GError) problem = NULL;
     bool ended = run(&session, &problem);
+    berth_read_ahead_restore(&session.ahead);
     if (problem == NULL)
         return session.status;
     int status = ended && session.status != 125 ? session.status : -1;

@@ -27,7 +27,7 @@ typedef struct {
     bool bare;           /* no login session, whatever state the guest is in */
     guint rows, columns; /* of the terminal, with tty */
 
-    int input;    /* read until EOF; -1: the command's stdin is empty */
+    int input;    /* read until EOF, of a file no more than the command takes; -1: it is empty */
     int output;   /* the command's stdout */
     int errors;   /* the command's stderr */
     int terminal; /* what a terminal shows that is only the command's stdin; -1: nobody sees it */

@@ -15,7 +15,7 @@ static const char *const type_names[] = {
     [WIRE_EXIT] = "EXIT",     [WIRE_DATA] = "DATA",     [WIRE_EOF] = "EOF",
     [WIRE_CREDIT] = "CREDIT", [WIRE_CLOCK] = "CLOCK",   [WIRE_NOTE] = "NOTE",
     [WIRE_ROUTE] = "ROUTE",   [WIRE_NAMES] = "NAMES",   [WIRE_CONNECT] = "CONNECT",
-    [WIRE_MORE] = "MORE",
+    [WIRE_MORE] = "MORE",     [WIRE_TAKEN] = "TAKEN",
 };
 
 const char *wire_type_name(uint8_t type)

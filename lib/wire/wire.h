@@ -24,7 +24,7 @@
  * A session's life, as seen on its stream:
  *
  *     host   OPEN MORE* (DATA in | EOF in | CREDIT out/err | SIGNAL | RESIZE)*  [CLOSE]
- *     guest  OPENED (DATA out/err | EOF out/err | CREDIT in | SIGNAL)* EXIT  or just  FAILED
+ *     guest  OPENED (DATA out/err | EOF out/err | CREDIT in | SIGNAL)* [TAKEN] EXIT  or just FAILED
  *
  * EXIT and FAILED end the stream; EXIT comes after the last DATA of all channels. After CLOSE the
  * guest hangs the session up (SIGHUP) and still sends EXIT. EOF on out or err from the host says
@@ -115,6 +115,8 @@ typedef enum {
     WIRE_OPENED =
         40, /* pid:u32 in the guest, 0 for CONNECT  warning:string (a line for the user, or "") */
     WIRE_FAILED = 41, /* status:u8 (125, 126, 127, WIRE_FAILED_TOO_LONG) message:string */
+    WIRE_TAKEN = 43,  /* bytes:u64 of DATA in that the command has read, where its input is a pipe
+                         and that is known; before EXIT, with WIRE_OPEN_ANSWERS */
     WIRE_EXIT = 42,   /* kind:u8 (WireExit) code:u8 exit status or signal number */
 
     /* a session's stream, both ways */
@@ -142,9 +144,10 @@ typedef enum {
     WIRE_OPEN_PIPE_STDIN = 1 << 4, /* with a terminal: this stream is a pipe nevertheless */
     WIRE_OPEN_PIPE_STDOUT = 1 << 5,
     WIRE_OPEN_PIPE_STDERR = 1 << 6,
-    WIRE_OPEN_COOKED = 1 << 7,  /* the client's own terminal edits lines: no echo, no returns */
-    WIRE_OPEN_MORE = 1 << 8,    /* MORE frames follow */
-    WIRE_OPEN_ANSWERS = 1 << 9, /* the host wants to know that a SIGNAL was taken */
+    WIRE_OPEN_COOKED = 1 << 7, /* the client's own terminal edits lines: no echo, no returns */
+    WIRE_OPEN_MORE = 1 << 8,   /* MORE frames follow */
+    WIRE_OPEN_ANSWERS =
+        1 << 9, /* the host wants to know of the signals and the input that were taken */
 } WireOpenFlags;
 
 /* Bytes in order, consumed at the front, appended at the end. Zero-initialise; wire_buffer_clear

@@ -21,7 +21,7 @@ WINDOW = 262144
 CONFIG, POWER, GROW, CLOCK = 1, 2, 3, 4
 HELLO, STAGE, READY, BOOTED, LISTENERS, GROWN, NOTE = 16, 17, 18, 19, 20, 21, 22
 OPEN, SIGNAL, RESIZE, CLOSE, CONNECT, MORE = 32, 33, 34, 35, 36, 37
-OPENED, FAILED, EXIT = 40, 41, 42
+OPENED, FAILED, EXIT, TAKEN = 40, 41, 42, 43
 DATA, EOF, CREDIT = 48, 49, 50
 STDIN, STDOUT, STDERR = 0, 1, 2
 POWER_OFF, POWER_REBOOT = 0, 1
@@ -126,6 +126,7 @@ class Session:
         self.waiting = bytearray()  # for stdin, beyond the credit
         self.waiting_eof = False
         self.answers = []           # the numbers of signals that were taken
+        self.taken = None           # bytes of input that the command has read
         self.wants_answers = bool(flags & ANSWERS)
         self.sink = None            # called with (channel, bytes) instead of keeping them
 
@@ -195,6 +196,8 @@ class Session:
             self.pump()
         elif got.type == SIGNAL and self.pid is not None and self.wants_answers:
             self.answers.append(fields.number("I"))
+        elif got.type == TAKEN and self.pid is not None and self.wants_answers and self.taken is None:
+            self.taken = fields.number("Q")
         elif got.type == EXIT:
             self.exit = (fields.number("B"), fields.number("B"))
         else:
