@@ -202,8 +202,10 @@ static gpointer stop_one(gpointer data)
     g_autoptr(GError) problem = NULL;
     int grace = find_grace(job);
     berth_autofd int fd = berth_private_connect(job->berth, job->distro, &problem);
-    if (fd >= 0 && stop_connected(job, fd, (guint)grace, &problem))
+    if (fd >= 0 && stop_connected(job, fd, (guint)grace, &problem)) {
+        berth_private_wait_for_leaver(job->distro);
         return NULL;
+    }
 
     /* It cannot be asked: its directory was removed, or it is on its way out. */
     int patience = job->stop->force ? 0 : grace + STOP_MARGIN_SEC;

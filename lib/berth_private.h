@@ -56,6 +56,9 @@ bool berth_private_is_unreachable(const GError *error);
  * names: it must be possible to end them. Their rows have a name, an id and a disk only. */
 GPtrArray *berth_private_find_stoppable(Berth *berth, const char *const *names, GError **error);
 
+/* Wait until a keeper of @distro that no longer listens has let go of the disk. */
+void berth_private_wait_for_leaver(const BerthDistro *distro);
+
 /* End the keeper of @distro without asking it: by signals, as berth_runtime_end. No error when
  * there is none. */
 bool berth_private_end(const Berth *berth, const BerthDistro *distro, int grace_sec,

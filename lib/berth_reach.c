@@ -9,9 +9,12 @@
 #include "instance/runtime_files.h"
 #include "model/machine.h"
 
+#include <poll.h>
 #include <string.h>
 
 #define UNREACHABLE "instance.unreachable"
+/* Between a keeper's last answer and its end. */
+#define LEAVE_TIMEOUT_MSEC 10000
 
 static int set_unreachable(const BerthDistro *distro, const BerthDiskUser *user, GError **error)
 {
@@ -57,6 +60,16 @@ char *berth_private_directory(const Berth *berth, const BerthDistro *distro)
 bool berth_private_is_unreachable(const GError *error)
 {
     return error != NULL && strcmp(berth_error_id(error), UNREACHABLE) == 0;
+}
+
+void berth_private_wait_for_leaver(const BerthDistro *distro)
+{
+    g_autoptr(BerthDiskUser) keeper = find_keeper(distro);
+    berth_autofd int fd = keeper != NULL ? berth_runtime_connect_in(keeper->directory, NULL) : -1;
+    if (keeper == NULL || fd >= 0)
+        return;
+    struct pollfd poller = {.fd = keeper->pidfd, .events = POLLIN};
+    poll(&poller, 1, LEAVE_TIMEOUT_MSEC);
 }
 
 /* The distro whose keeper has the directory @id; NULL when nothing there tells. */
