@@ -530,8 +530,9 @@ static int start(Agent *agent)
     if (agent->options->init == INIT_SYSTEMD)
         agent->host.logins = logins_new(&agent->loop, on_login, agent);
     if (agent->options->listeners)
-        agent->listeners = listeners_new(&agent->loop, agent->options->in_machine,
-                                         agent->options->device, on_listeners, agent);
+        agent->listeners =
+            listeners_new(&agent->loop, agent->options->in_machine, agent->options->device,
+                          agent->options->config, on_listeners, agent);
     return agent->boot != NULL ? 0 : -ENOMEM;
 }
 

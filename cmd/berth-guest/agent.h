@@ -23,6 +23,7 @@ typedef struct {
     bool hello_sent;          /* PID 1 has said hello on this connection */
     bool listeners;           /* report listening sockets */
     const char *device;       /* doors to them are on it (doors.h), or NULL: there are none */
+    const Config *addresses;  /* its own, for doors next to it; or NULL */
     bool in_machine;          /* whether the clock, tracefs and PID 1 are ours to touch */
     int handover;             /* see handover.h; or -1: the init has finished starting */
     int notify;               /* systemd's notifications arrive here, or -1 */

@@ -290,6 +290,7 @@ __attribute__((noreturn)) static void become_agent(Boot *boot, int handover, con
         .listeners = true,
         .in_machine = true,
         .device = boot->config.address[0] != '\0' ? NETWORK_DEVICE : NULL,
+        .addresses = &boot->config,
         .handover = handover,
         .notify = boot->notify,
         .umask = boot->settings.umask,

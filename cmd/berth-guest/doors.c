@@ -3,9 +3,11 @@
 
 #include "log.h"
 #include "network.h"
+#include "proxynet.h"
 #include "pump.h"
 
 #include <errno.h>
+#include <net/if.h>
 #include <netinet/in.h>
 #include <stdlib.h>
 #include <string.h>
@@ -30,6 +32,9 @@ typedef struct {
 struct Doors {
     Loop *loop;
     const char *device;
+    const Config *config;   /* NULL: doors are on the device itself */
+    unsigned index;         /* the device's, whatever it may be called later */
+    Proxynet proxynet;      /* where doors are, once there was one */
     Door *doors[DOORS_MAX]; /* the first count */
     size_t count;
     Pump *pumps[PUMPS_MAX]; /* the first pump_count */
@@ -88,17 +93,41 @@ static void on_client(Source *source, uint32_t events)
 
 /* ---- opening and closing ---- */
 
-static int open_listener(const Doors *doors, int family)
+static bool has_network(Doors *doors)
 {
+    const char *what;
+    if (doors->proxynet.own >= 0)
+        return true;
+    int result = proxynet_open(&doors->proxynet, doors->config, doors->index, &what);
+    if (result == 0)
+        return true;
+    log_line("no network for the proxies: %s: %s", what, strerror(-result));
+    errno = -result;
+    return false;
+}
+
+static int open_socket(Doors *doors, int family)
+{
+    if (doors->config != NULL)
+        return has_network(doors) ? proxynet_socket(&doors->proxynet, family) : -1;
     int fd = socket(family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    if (fd >= 0)
+        setsockopt(fd, SOL_SOCKET, SO_BINDTODEVICE, doors->device, strlen(doors->device));
+    return fd;
+}
+
+/* On all addresses of a network of its own, at @port; or of the device, at one that is free. */
+static int open_listener(Doors *doors, int family, uint16_t port)
+{
+    int fd = open_socket(doors, family);
     if (fd < 0)
         return -1;
     setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &(int){0}, sizeof(int));
-    /* no address and no port: all of the device's, and one that is free */
-    struct sockaddr_storage address = {.ss_family = (sa_family_t)family};
+    setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &(int){1}, sizeof(int));
+    struct sockaddr_in6 address = {.sin6_family = (sa_family_t)family}; /* IPv4's begins the same */
+    address.sin6_port = doors->config != NULL ? htons(port) : 0;
     socklen_t size = family == AF_INET ? sizeof(struct sockaddr_in) : sizeof(struct sockaddr_in6);
-    if (setsockopt(fd, SOL_SOCKET, SO_BINDTODEVICE, doors->device, strlen(doors->device)) == 0 &&
-        bind(fd, (struct sockaddr *)&address, size) == 0 && listen(fd, BACKLOG) == 0)
+    if (bind(fd, (struct sockaddr *)&address, size) == 0 && listen(fd, BACKLOG) == 0)
         return fd;
     int problem = errno;
     close(fd);
@@ -109,9 +138,9 @@ static int open_listener(const Doors *doors, int family)
 static Door *open_door(Doors *doors, uint16_t port)
 {
     Door *door = doors->count < DOORS_MAX ? calloc(1, sizeof(*door)) : NULL;
-    int fd = door != NULL ? open_listener(doors, AF_INET6) : -1;
+    int fd = door != NULL ? open_listener(doors, AF_INET6, port) : -1;
     if (fd < 0 && errno == EAFNOSUPPORT)
-        fd = open_listener(doors, AF_INET);
+        fd = open_listener(doors, AF_INET, port);
     if (fd < 0) {
         log_line("port %u cannot be handed on: %s", port, strerror(errno));
         free(door);
@@ -250,13 +279,16 @@ bool doors_own(const Doors *doors, uint32_t inode)
     return false;
 }
 
-Doors *doors_new(Loop *loop, const char *device)
+Doors *doors_new(Loop *loop, const char *device, const Config *config)
 {
     Doors *doors = calloc(1, sizeof(*doors));
     if (doors == NULL)
         return NULL;
     doors->loop = loop;
     doors->device = device;
+    doors->config = config;
+    doors->index = if_nametoindex(device);
+    doors->proxynet = (Proxynet){-1, -1};
     return doors;
 }
 
@@ -271,5 +303,6 @@ void doors_free(Doors *doors)
     doors_sweep(doors);
     close_unwanted(doors);
     doors_sweep(doors);
+    proxynet_close(&doors->proxynet);
     free(doors);
 }

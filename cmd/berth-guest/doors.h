@@ -2,22 +2,26 @@
  *
  * doors — ways in for services that cannot be reached on eth0.
  *
- * A service bound to 127.0.0.1 or ::1, or to one family only, gets a door: a port of the agent's
- * own on eth0, of both families, whose connections are carried (pump.h) to the service's own
- * address. So the service sees a client on its loopback, as it would without a machine in between.
+ * A service bound to 127.0.0.1 or ::1, or to one family only, gets a door: a listener of the
+ * agent's, of both families, whose connections are carried (pump.h) to the service's own address.
+ * So the service sees a client on its loopback, as it would without a machine in between.
  *
- * A door belongs to the device, not to an address: the rest of the guest, and its containers, find
- * nothing there. It stays the same for as long as the service needs it.
+ * In a machine doors are in a network of their own (proxynet.h), made with the first of them, at
+ * the port of their service: they take nothing of the guest's, and neither its services nor its
+ * containers find them. Elsewhere, for tests, they are on a device, at any port that is free. A
+ * door stays the same for as long as the service needs it.
  */
 #pragma once
 
+#include "config.h"
 #include "loop.h"
 #include "sockdiag.h"
 
 typedef struct Doors Doors;
 
-/* Doors are on @device (borrowed). NULL when there is no memory. */
-Doors *doors_new(Loop *loop, const char *device);
+/* Doors are next to @device, which has the addresses of @config, in a network of their own; without
+ * @config on @device itself. Both are borrowed. NULL when there is no memory. */
+Doors *doors_new(Loop *loop, const char *device, const Config *config);
 /* NULL is nothing. */
 void doors_free(Doors *doors);
 

@@ -171,7 +171,7 @@ void listeners_sweep(Listeners *listeners)
         doors_sweep(listeners->doors);
 }
 
-Listeners *listeners_new(Loop *loop, bool use_events, const char *device,
+Listeners *listeners_new(Loop *loop, bool use_events, const char *device, const Config *config,
                          void (*changed)(void *data), void *data)
 {
     Listeners *listeners = calloc(1, sizeof(*listeners));
@@ -180,7 +180,7 @@ Listeners *listeners_new(Loop *loop, bool use_events, const char *device,
     *listeners = (Listeners){
         .loop = loop,
         .diag = {.fd = -1},
-        .doors = device != NULL ? doors_new(loop, device) : NULL,
+        .doors = device != NULL ? doors_new(loop, device, config) : NULL,
         .changed = changed,
         .data = data,
         .sockets = calloc(WIRE_LISTENERS_MAX, sizeof(ListeningSocket)),

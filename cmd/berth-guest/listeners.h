@@ -13,6 +13,7 @@
  */
 #pragma once
 
+#include "config.h"
 #include "loop.h"
 #include "wire/wire.h"
 
@@ -21,9 +22,9 @@
 typedef struct Listeners Listeners;
 
 /* Start watching; @changed is called after each change and for the first snapshot. @use_events: try
- * the tracepoint. @device (borrowed) gets the doors; NULL: there are none. NULL when the kernel
- * cannot be asked for its sockets at all. */
-Listeners *listeners_new(Loop *loop, bool use_events, const char *device,
+ * the tracepoint. @device and @config (borrowed) are doors_new's; without a device there are no
+ * doors. NULL when the kernel cannot be asked for its sockets at all. */
+Listeners *listeners_new(Loop *loop, bool use_events, const char *device, const Config *config,
                          void (*changed)(void *data), void *data);
 /* NULL is nothing. */
 void listeners_free(Listeners *listeners);

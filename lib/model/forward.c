@@ -99,6 +99,7 @@ gint berth_forward_compare(gconstpointer left, gconstpointer right)
 
 static const guint8 any[16];
 static const guint8 ethernet_v4[16] = {10, 0, 2, 15};
+static const guint8 proxies_v4[16] = {10, 0, 2, 14};
 static const guint8 loopback_v4[16] = {127, 0, 0, 1};
 static const guint8 loopback_v6[16] = {[15] = 1};
 static const guint8 mapped_v6[12] = {[10] = 0xff, [11] = 0xff}; /* RFC 4291, 2.5.5.2 */
@@ -112,10 +113,13 @@ typedef struct {
     const char *owner;
 } Reach;
 
-static void ethernet_v6(const BerthForwardPolicy *policy, guint8 address[16])
+#define ETHERNET_V6 0x15 /* the last bytes of the guest's addresses */
+#define PROXIES_V6  0x14
+
+static void guest_v6(const BerthForwardPolicy *policy, guint8 last, guint8 address[16])
 {
     memcpy(address, policy->prefix, 16);
-    address[15] = 0x15;
+    address[15] = last;
 }
 
 static void reach_v4(const guint8 *address, Reach *reach)
@@ -127,7 +131,7 @@ static void reach_v4(const guint8 *address, Reach *reach)
 static void reach_v6(const guint8 *address, const BerthForwardPolicy *policy, Reach *reach)
 {
     guint8 ours[16];
-    ethernet_v6(policy, ours);
+    guest_v6(policy, ETHERNET_V6, ours);
     reach->direct[6] |= memcmp(address, any, 16) == 0 || memcmp(address, ours, 16) == 0;
     reach->loopback[6] |= memcmp(address, loopback_v6, 16) == 0;
 }
@@ -168,15 +172,16 @@ static GHashTable *reaches_of(const GPtrArray *listeners, const BerthForwardPoli
     return reaches;
 }
 
-/* The guest's port behind which the service is over @family, or 0. Of what does not listen, or only
- * where nobody can tell, the port itself: that is for those who asked for it. */
-static guint16 target(const Reach *reach, guint8 family, guint16 port, bool asked)
+/* Where in the guest the service is over @family: at its own port, or at that of its proxy. What
+ * does not listen, or only where nobody can tell, is at the port itself for those who asked for it.
+ * Port 0: nowhere. */
+static guint16 target(const Reach *reach, guint8 family, guint16 port, bool asked, bool *ret_proxy)
 {
-    if (reach != NULL && reach->direct[family])
-        return port;
-    if (reach != NULL && reach->relay != 0)
+    bool direct = reach != NULL && reach->direct[family];
+    *ret_proxy = !direct && reach != NULL && reach->relay != 0;
+    if (*ret_proxy)
         return reach->relay;
-    return asked ? port : 0;
+    return direct || asked ? port : 0;
 }
 
 /* --- legs --- */
@@ -187,7 +192,8 @@ static void set_leg(BerthForward *forward, BerthLegKind kind, const guint8 host[
     const BerthRule *rule = &forward->rule;
     guint8 family = kind == BERTH_LEG_V6 ? 6 : 4;
     bool asked = forward->origin != BERTH_ORIGIN_LISTENER;
-    guint16 guest_port = target(reach, family, rule->guest_port, asked);
+    bool proxy;
+    guint16 guest_port = target(reach, family, rule->guest_port, asked, &proxy);
     if (guest_port == 0)
         return;
     BerthLeg *leg = &forward->legs[kind];
@@ -198,9 +204,9 @@ static void set_leg(BerthForward *forward, BerthLegKind kind, const guint8 host[
                       .guest_port = guest_port};
     memcpy(leg->host, host, 16);
     if (family == 6)
-        ethernet_v6(policy, leg->guest);
+        guest_v6(policy, proxy ? PROXIES_V6 : ETHERNET_V6, leg->guest);
     else
-        memcpy(leg->guest, ethernet_v4, 16);
+        memcpy(leg->guest, proxy ? proxies_v4 : ethernet_v4, 16);
 }
 
 static void set_legs(BerthForward *forward, const Reach *reach, const BerthForwardPolicy *policy)

@@ -10,7 +10,7 @@
  * The host's network and the guest's are not translated into each other, so that each leg stays in
  * its family: an IPv4 address of the host leads to the guest's 10.0.2.15, an IPv6 one to its
  * prefix::15. Where the service cannot be reached there, the guest's agent listens in its place
- * (`relay`) and carries each connection on.
+ * (`relay`), at addresses of its own, 10.0.2.14 and prefix::14, and carries each connection on.
  */
 #pragma once
 
@@ -25,7 +25,7 @@ typedef struct {
     guint16 port;
     guint8 address[16]; /* network order; IPv4 in the first four */
     char *owner;        /* the process that listens, or "" */
-    guint16 relay;      /* port of the guest's addresses of both families that leads to it, where it
+    guint16 relay;      /* port of the agent's addresses of both families that leads to it, where it
                            cannot be reached directly; or 0 */
 } BerthListener;
 

@@ -13,11 +13,14 @@
 #define BERTH_ADDRESS_HOST     0x0a000202u /* 10.0.2.2: the gateway; forwarded clients come from it */
 #define BERTH_ADDRESS_DNS      0x0a000203u /* 10.0.2.3 */
 #define BERTH_ADDRESS_GUEST    0x0a00020fu /* 10.0.2.15 */
+#define BERTH_ADDRESS_PROXIES  0x0a00020eu /* 10.0.2.14: the agent's, for loopback services */
 #define BERTH_ADDRESS_LOOPBACK 0x7f000001u /* 127.0.0.1, on either side */
 
-#define BERTH_ADDRESS6_HOST  0x02
-#define BERTH_ADDRESS6_DNS   0x03
-#define BERTH_ADDRESS6_GUEST 0x15
+#define BERTH_ADDRESS6_HOST    0x02
+#define BERTH_ADDRESS6_DNS     0x03
+#define BERTH_ADDRESS6_GUEST   0x15
+#define BERTH_ADDRESS6_PROXIES 0x14
+
 /* 198.19.255.N is the distro with number N, in 1 to BERTH_NUMBER_MAX; its forwards are on
  * 127.0.N.1. */
 #define BERTH_ADDRESS_NEIGHBOURS 0xc613ff00u

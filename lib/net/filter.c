@@ -102,7 +102,15 @@ static BerthFilterVerdict check_arp(const guint8 *arp, gsize size, const guint8 
     guint32 sender = berth_get_u32(arp + 14);
     if (is_host(sender))
         return BERTH_FILTER_SPOOF;
-    return sender == BERTH_ADDRESS_GUEST ? BERTH_FILTER_PASS : BERTH_FILTER_SOURCE;
+    bool guest = sender == BERTH_ADDRESS_GUEST || sender == BERTH_ADDRESS_PROXIES;
+    return guest ? BERTH_FILTER_PASS : BERTH_FILTER_SOURCE;
+}
+
+/* The proxies only ever answer. */
+static bool is_tcp_answer(const BerthPacket *packet)
+{
+    return packet->protocol == IPPROTO_TCP && packet->size >= TCP_SIZE &&
+           (packet->payload[13] & (TH_SYN | TH_ACK)) != TH_SYN;
 }
 
 static BerthFilterVerdict check_addresses_v4(const BerthPacket *packet)
@@ -111,7 +119,8 @@ static BerthFilterVerdict check_addresses_v4(const BerthPacket *packet)
     guint32 destination = berth_get_u32(packet->destination);
     if (is_host(source))
         return BERTH_FILTER_SPOOF;
-    if (source != BERTH_ADDRESS_GUEST)
+    bool proxy = source == BERTH_ADDRESS_PROXIES && is_tcp_answer(packet);
+    if (source != BERTH_ADDRESS_GUEST && !proxy)
         return BERTH_FILTER_SOURCE;
 
     for (gsize i = 0; i < G_N_ELEMENTS(closed_v4); i++)
@@ -149,10 +158,14 @@ static BerthFilterVerdict check_source_v6(const BerthFilter *filter, const Berth
     const guint8 *source = packet->source;
     if (is_host6(filter->prefix6, source) || is_host6(link_local, source))
         return BERTH_FILTER_SPOOF;
-    if (number_in(filter->prefix6, source) == BERTH_ADDRESS6_GUEST)
+    guint8 number = number_in(filter->prefix6, source);
+    bool proxy = number == BERTH_ADDRESS6_PROXIES;
+    if (number == BERTH_ADDRESS6_GUEST || (proxy && is_tcp_answer(packet)))
         return BERTH_FILTER_PASS;
     if (!is_neighbour_discovery(packet))
         return BERTH_FILTER_SOURCE;
+    if (proxy)
+        return BERTH_FILTER_PASS;
     if (berth_access_same_network(source, link_local, 10))
         return BERTH_FILTER_PASS;
     /* Who looks whether an address is free has none yet. */

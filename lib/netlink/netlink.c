@@ -208,3 +208,18 @@ bool netlink_put(struct nlmsghdr *header, size_t capacity, uint16_t type, const 
     header->nlmsg_len = (uint32_t)(start + NLA_ALIGN(length));
     return true;
 }
+
+size_t netlink_nest(struct nlmsghdr *header, size_t capacity, uint16_t type)
+{
+    size_t start = NLMSG_ALIGN(header->nlmsg_len);
+    return netlink_put(header, capacity, type, NULL, 0) ? start : 0;
+}
+
+void netlink_nest_end(struct nlmsghdr *header, size_t nest)
+{
+    struct nlattr attribute;
+    char *at = (char *)header + nest;
+    memcpy(&attribute, at, sizeof(attribute));
+    attribute.nla_len = (uint16_t)(header->nlmsg_len - nest);
+    memcpy(at, &attribute, sizeof(attribute));
+}

@@ -68,3 +68,8 @@ bool netlink_attribute(NetlinkAttributes *attributes);
  * there is no room. */
 bool netlink_put(struct nlmsghdr *header, size_t capacity, uint16_t type, const void *value,
                  size_t size);
+
+/* Append an attribute that holds those put until netlink_nest_end, which wants what this returns: 0
+ * when there is no room. */
+size_t netlink_nest(struct nlmsghdr *header, size_t capacity, uint16_t type);
+void netlink_nest_end(struct nlmsghdr *header, size_t nest);

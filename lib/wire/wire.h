@@ -242,8 +242,8 @@ typedef struct {
     uint16_t port;
     uint8_t address[16];
     const char *owner; /* borrowed */
-    uint16_t relay; /* the port of eth0, both families, at which the agent hands connections on to
-                       it, where it cannot be reached directly; or 0 */
+    uint16_t relay; /* the port of 10.0.2.14 and prefix::14 at which the agent hands connections on
+                       to it, where it cannot be reached directly; or 0 */
 } WireListener;
 
 void wire_put_listener(WireBuffer *buffer, const WireListener *listener);

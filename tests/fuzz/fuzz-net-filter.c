@@ -121,6 +121,8 @@ static void put_right_v4(Input *input, uint8_t what, guint8 *ip, gsize size)
     }
     if ((what & PUT_SOURCE) != 0)
         memcpy(ip + 12, guest_v4, 4);
+    if ((what & PUT_SOURCE) != 0 && take(input) % 4 == 0)
+        ip[15] = 14;
     if ((what & PUT_TARGET) != 0 && take_address(input, address) == 4)
         memcpy(ip + 16, address, 4);
     if ((what & PUT_PROTOCOL) != 0)
@@ -137,7 +139,7 @@ static void put_right_v6(Input *input, uint8_t what, guint8 *ip, gsize size)
     }
     if ((what & PUT_SOURCE) != 0) {
         memcpy(ip + 8, prefix, 16);
-        ip[23] = 0x15;
+        ip[23] = take(input) % 4 == 0 ? 0x14 : 0x15;
     }
     if ((what & PUT_TARGET) != 0 && take_address(input, address) == 6)
         memcpy(ip + 24, address, 16);
@@ -232,6 +234,7 @@ static const char *const gateway[] = {"10.0.2.2/32", PREFIX_TEXT "2/128", NULL};
 static const char *const server[] = {"10.0.2.3/32", PREFIX_TEXT "3/128", NULL};
 static const char *const network[] = {"10.0.2.0/24", PREFIX_TEXT "/64", NULL};
 static const char *const guest[] = {"10.0.2.15/32", PREFIX_TEXT "15/128", NULL};
+static const char *const proxies[] = {"10.0.2.14/32", PREFIX_TEXT "14/128", NULL};
 static const char *const metadata[] = {"169.254.169.254/32", "100.100.100.200/32",
                                        "fd00:ec2::254/128", "fd20:ce::254/128", NULL};
 static const char *const links[] = {"169.254.0.0/16", NULL};
@@ -302,7 +305,9 @@ static void check_packet(const BerthAccess *access, const guint8 *frame, gsize s
     bool discovery = v6 && protocol == 58 && (payload[0] == 135 || payload[0] == 136);
     g_assert_true(payload <= frame + size);
     g_assert_true(protocol == 6 || protocol == 17 || protocol == (v6 ? 58 : 1));
-    g_assert_true(matches_any(family, from, guest) || discovery);
+    bool answers = protocol == 6 && (payload[13] & 0x12) != 0x02;
+    g_assert_true(matches_any(family, from, guest) || discovery ||
+                  (matches_any(family, from, proxies) && answers));
     g_assert_false(matches_any(family, to, never));
     if (matches_any(family, to, on_link))
         g_assert_true(discovery && matches_any(family, to, neighbours));

@@ -150,6 +150,16 @@ static const Case cases[] = {
     {"vlan", BASE(tcp_syn), BERTH_FILTER_TYPE, {{12, 2, {0x81, 0x00}}}},
     {"length for a type", BASE(tcp_syn), BERTH_FILTER_TYPE, {{12, 2, {0, 40}}}},
 
+    {"a proxy's answer", BASE(tcp_syn), BERTH_FILTER_PASS, {{29, 1, {14}}, {47, 1, {0x12}}}},
+    {"a proxy's reset", BASE(tcp_syn), BERTH_FILTER_PASS, {{29, 1, {14}}, {47, 1, {0x04}}}},
+    {"a proxy that begins", BASE(tcp_syn), BERTH_FILTER_SOURCE, {{29, 1, {14}}}},
+    {"a proxy's datagram", BASE(udp_query), BERTH_FILTER_SOURCE, {{29, 1, {14}}}},
+    {"a proxy's ping", BASE(icmp_echo), BERTH_FILTER_SOURCE, {{29, 1, {14}}}},
+    {"a proxy's arp", BASE(arp_request), BERTH_FILTER_PASS, {{31, 1, {14}}}},
+    {"a proxy's answer6", BASE(tcp6_syn), BERTH_FILTER_PASS, {{37, 1, {0x14}}, {67, 1, {0x12}}}},
+    {"a proxy that begins6", BASE(tcp6_syn), BERTH_FILTER_SOURCE, {{37, 1, {0x14}}}},
+    {"a proxy's datagram6", BASE(udp6_query), BERTH_FILTER_SOURCE, {{37, 1, {0x14}}}},
+    {"a proxy's question", BASE(neighbour_question), BERTH_FILTER_PASS, {{37, 1, {0x14}}}},
     {"a neighbour's address", BASE(tcp_syn), BERTH_FILTER_SOURCE, {{26, 4, {10, 0, 2, 16}}}},
     {"an outside address", BASE(tcp_syn), BERTH_FILTER_SOURCE, {{26, 4, {8, 8, 8, 8}}}},
     {"no address", BASE(udp_query), BERTH_FILTER_SOURCE, {{26, 4, {0, 0, 0, 0}}}},
@@ -342,7 +352,9 @@ static void assert_harmless_v6(const guint8 *frame, gsize size)
     static const guint8 prefix[16] = {PREFIX}, zero[16];
     const guint8 *source = frame + 22, *destination = frame + 38;
     bool discovery = frame[20] == 58 && (frame[54] == 135 || frame[54] == 136);
-    bool guest = memcmp(source, prefix, 15) == 0 && source[15] == 0x15;
+    bool ours = memcmp(source, prefix, 15) == 0;
+    bool answers = frame[20] == 6 && (frame[54 + 13] & 0x12) != 0x02;
+    bool guest = ours && (source[15] == 0x15 || (source[15] == 0x14 && answers));
     g_assert_cmpuint(size, >=, 54 + 8);
     g_assert_true(frame[20] == 6 || frame[20] == 17 || frame[20] == 58);
     g_assert_true(guest || discovery);
@@ -358,7 +370,7 @@ static void assert_harmless_v6(const guint8 *frame, gsize size)
 
 static void assert_harmless(const guint8 *frame, gsize size)
 {
-    static const guint8 guest[] = {10, 0, 2, 15};
+    static const guint8 guest[] = {10, 0, 2, 15}, proxies[] = {10, 0, 2, 14};
     if (frame[12] == 0x86) {
         assert_harmless_v6(frame, size);
         return;
@@ -370,7 +382,8 @@ static void assert_harmless(const guint8 *frame, gsize size)
     }
 
     gsize header = (gsize)(frame[14] & 15) * 4;
-    g_assert_cmpmem(frame + 26, 4, guest, 4);
+    bool answers = frame[23] == 6 && (frame[14 + header + 13] & 0x12) != 0x02;
+    g_assert_cmpmem(frame + 26, 4, answers && frame[29] == 14 ? proxies : guest, 4);
     g_assert_true(frame[30] != 0 && frame[30] != 127);
     g_assert_cmpuint(14 + header, <=, size);
     if (frame[23] == 6) {

@@ -197,6 +197,49 @@ def test_port_the_host_uses_is_listed_with_the_reason(sh, host, debian):
     sh(f"systemctl stop busy-{port}")
 
 
+MANY = """
+import socket
+servers = [socket.create_server(("127.0.0.1", 20000 + number)) for number in range({count})]
+while True:
+    with servers[0].accept()[0] as client:
+        client.sendall(b"a word")
+"""
+
+EVERY = """
+import socket
+refused = []
+for port in [*range(1024, 20000), *range(32768, 61000)]:
+    for family, address in ((socket.AF_INET, "0.0.0.0"), (socket.AF_INET6, "::")):
+        with socket.socket(family) as server:
+            server.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            try:
+                server.bind((address, port))
+                server.listen()
+            except OSError:
+                refused.append(port)
+print(refused)
+"""
+
+
+def test_proxies_take_no_port_of_the_guest(sh, host, debian):
+    """Services on the guest's loopback are reached through proxies; every other port is free for a service's own bind."""
+    count = 100
+    taken = sh("python3 -", input=EVERY, timeout=300).stdout
+    sh("cat >/run/many.py && systemd-run -q --collect --unit many python3 /run/many.py", input=MANY.format(count=count))
+
+    def proxied():
+        rows = [row for row in host.json("ports", debian)["ports"] if 20000 <= row["port"] < 20000 + count]
+        return len(rows) == count and all(row["state"] != "wanted" for row in rows)
+    eventually(proxied, timeout=120, what="the ports")
+    first = next(row for row in host.json("ports", debian)["ports"] if row["port"] == 20000)
+    assert first["state"] == "open"
+    for address in ("127.0.0.1", "::1"):
+        with socket.create_connection((address, 20000), timeout=20) as client:
+            assert client.recv(100) == b"a word"
+    assert sh("python3 -", input=EVERY, timeout=300).stdout == taken
+    sh("systemctl stop many")
+
+
 def test_page_of_a_megabyte_arrives_whole(sh):
     port = free_port()
     sh(f"mkdir -p /srv/big && head -c 1048576 /dev/urandom >/srv/big/data && "
