@@ -15,7 +15,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define DOORS_MAX 512u
+#define DOORS_MAX WIRE_LISTENERS_MAX /* as many as there can be services that need one */
 #define PUMPS_MAX 2048u /* connections through all doors; further ones wait in the backlog */
 #define BACKLOG   128
 
@@ -43,6 +43,7 @@ struct Doors {
     size_t gone_count;
     Door *closed[DOORS_MAX]; /* in this turn */
     size_t closed_count;
+    int told; /* the errno of the last door that could not be opened, until one could */
 };
 
 static const uint8_t any[16];
@@ -101,7 +102,8 @@ static bool has_network(Doors *doors)
     int result = proxynet_open(&doors->proxynet, doors->config, doors->index, &what);
     if (result == 0)
         return true;
-    log_line("no network for the proxies: %s: %s", what, strerror(-result));
+    if (doors->told != -result)
+        log_line("no network for the proxies: %s: %s", what, strerror(-result));
     errno = -result;
     return false;
 }
@@ -135,15 +137,35 @@ static int open_listener(Doors *doors, int family, uint16_t port)
     return -1;
 }
 
+static int open_any_listener(Doors *doors, uint16_t port)
+{
+    if (doors->count == DOORS_MAX) {
+        errno = ENOSPC;
+        return -1;
+    }
+    int fd = open_listener(doors, AF_INET6, port);
+    return fd < 0 && errno == EAFNOSUPPORT ? open_listener(doors, AF_INET, port) : fd;
+}
+
+/* Say it once, not for each service and at each look. */
+static void tell(Doors *doors, uint16_t port, int problem)
+{
+    if (doors->told != problem)
+        log_line("port %u has no proxy: %s", port, strerror(problem));
+    doors->told = problem;
+}
+
+/* NULL with errno. */
 static Door *open_door(Doors *doors, uint16_t port)
 {
-    Door *door = doors->count < DOORS_MAX ? calloc(1, sizeof(*door)) : NULL;
-    int fd = door != NULL ? open_listener(doors, AF_INET6, port) : -1;
-    if (fd < 0 && errno == EAFNOSUPPORT)
-        fd = open_listener(doors, AF_INET, port);
-    if (fd < 0) {
-        log_line("port %u cannot be handed on: %s", port, strerror(errno));
-        free(door);
+    int fd = open_any_listener(doors, port);
+    Door *door = fd >= 0 ? calloc(1, sizeof(*door)) : NULL;
+    if (door == NULL) {
+        int problem = errno;
+        if (fd >= 0)
+            close(fd);
+        tell(doors, port, problem);
+        errno = problem;
         return NULL;
     }
     struct sockaddr_in6 address; /* the port is where IPv4 has it */
@@ -155,6 +177,7 @@ static Door *open_door(Doors *doors, uint16_t port)
     door->inode = fstat(fd, &st) == 0 ? (uint32_t)st.st_ino : 0;
     loop_add(doors->loop, &door->source, fd, EPOLLIN, on_client);
     doors->doors[doors->count++] = door;
+    doors->told = 0;
     return door;
 }
 
@@ -235,45 +258,74 @@ static size_t collect(const ListeningSocket *sockets, size_t count, Service *ret
     return i;
 }
 
-/* The relay's number, or 0 where none is needed or possible. */
-static uint16_t follow_service(Doors *doors, const Service *service, uint16_t port)
+/* Whether the service needs a door. */
+static bool needs_door(const Service *service)
+{
+    bool reached = service->open[0] != NULL && service->open[1] != NULL;
+    bool there = service->open[0] != NULL || service->open[1] != NULL ||
+                 service->local[0] != NULL || service->local[1] != NULL;
+    return there && !reached;
+}
+
+static void set_targets(Door *door, const Service *service)
 {
     const WireListener *best[2];
     for (size_t v6 = 0; v6 < 2; v6++)
         best[v6] = service->open[v6] != NULL ? service->open[v6] : service->local[v6];
-    bool reached = service->open[0] != NULL && service->open[1] != NULL;
-    if (reached || (best[0] == NULL && best[1] == NULL))
-        return 0;
-
-    Door *door = find_door(doors, port);
-    if (door == NULL)
-        door = open_door(doors, port);
-    if (door == NULL)
-        return 0;
-    door->wanted = true;
     for (size_t v6 = 0; v6 < 2; v6++)
         set_target(&door->targets[v6], best[v6] != NULL ? best[v6] : best[1 - v6]);
-    return door->relay;
 }
 
-void doors_follow(Doors *doors, ListeningSocket *sockets, size_t count)
+static void mark_wanted(Doors *doors, const ListeningSocket *sockets, size_t count)
 {
     for (size_t i = 0; i < doors->count; i++)
         doors->doors[i]->wanted = false;
     for (size_t i = 0; i < count;) {
         Service service;
-        size_t same = collect(sockets + i, count - i, &service);
-        uint16_t relay = follow_service(doors, &service, sockets[i].listener.port);
-        for (size_t end = i + same; i < end; i++)
-            if (sockets[i].listener.protocol == IPPROTO_TCP)
-                sockets[i].listener.relay = relay;
+        Door *door = find_door(doors, sockets[i].listener.port);
+        i += collect(sockets + i, count - i, &service);
+        if (door != NULL)
+            door->wanted = needs_door(&service);
     }
-    close_unwanted(doors);
+}
+
+/* The door of a service that needs one; NULL with errno. */
+static Door *get_door(Doors *doors, const Service *service, uint16_t port)
+{
+    Door *door = find_door(doors, port);
+    if (door == NULL)
+        door = open_door(doors, port);
+    if (door != NULL)
+        set_targets(door, service);
+    return door;
+}
+
+void doors_follow(Doors *doors, ListeningSocket *sockets, size_t count)
+{
+    mark_wanted(doors, sockets, count);
+    close_unwanted(doors); /* first, so that there is room for others */
+    for (size_t i = 0; i < count;) {
+        Service service;
+        uint16_t port = sockets[i].listener.port;
+        size_t end = i + collect(sockets + i, count - i, &service);
+        const Door *door = NULL;
+        int problem = 0;
+        if (needs_door(&service)) {
+            door = get_door(doors, &service, port);
+            problem = door == NULL ? errno : 0;
+        }
+        for (; i < end; i++) {
+            if (sockets[i].listener.protocol != IPPROTO_TCP)
+                continue;
+            sockets[i].listener.relay = door != NULL ? door->relay : 0;
+            sockets[i].listener.problem = (uint16_t)problem;
+        }
+    }
 }
 
 bool doors_own(const Doors *doors, uint32_t inode)
 {
-    for (size_t i = 0; i < doors->count; i++)
+    for (size_t i = 0; i < doors->count && doors->config == NULL; i++)
         if (doors->doors[i]->inode == inode)
             return true;
     return false;

@@ -31,6 +31,7 @@ bool doors_own(const Doors *doors, uint32_t inode);
 /* Free what was closed in the last turn of the loop. Call in between turns. */
 void doors_sweep(Doors *doors);
 
-/* Open and close doors so that each of @sockets, sorted by port, that needs one has one; its number
- * is put into listener.relay. */
+/* Open and close doors so that each of @sockets, sorted by port and at most WIRE_LISTENERS_MAX,
+ * that needs one has one; its port is put into listener.relay, or why there is none into
+ * listener.problem. That is logged once, not at each call. */
 void doors_follow(Doors *doors, ListeningSocket *sockets, size_t count);

@@ -7,6 +7,7 @@
 #include "sockdiag.h"
 #include "trace.h"
 
+#include <endian.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -21,6 +22,15 @@
 #define SWEEP_WITHOUT_EVENTS_NSEC 200000000L
 #define NSEC_PER_SEC              1000000000L
 
+#define SOCKETS_MAX 8192 /* that are known of; more are not reported at all */
+
+/* The first `followed` of all have owners and doors; they are sorted as sockdiag_sort does it. */
+typedef struct {
+    ListeningSocket *sockets; /* room for SOCKETS_MAX */
+    size_t count;
+    size_t followed;
+} Snapshot;
+
 struct Listeners {
     Loop *loop;
     Netlink diag;
@@ -30,9 +40,9 @@ struct Listeners {
     Source timer;
     long tick_nsec; /* what the timer is set to after an event; 0: for a sweep */
     bool known;
-    size_t count;
-    ListeningSocket *sockets; /* the last snapshot */
-    ListeningSocket *next;    /* room for the one being taken */
+    bool told; /* that there are more sockets than fit */
+    Snapshot now;
+    Snapshot next; /* the one being taken */
     void (*changed)(void *data);
     void *data;
 };
@@ -52,26 +62,32 @@ static void set_sweep(Listeners *listeners)
 }
 
 /* A socket seen before keeps its owner: looking it up is the expensive part. */
-static void keep_owners(Listeners *listeners, size_t count)
+static void keep_owners(Listeners *listeners)
 {
-    for (size_t i = 0; i < count; i++) {
-        for (size_t k = 0; k < listeners->count; k++) {
-            if (listeners->sockets[k].inode == listeners->next[i].inode)
-                memcpy(listeners->next[i].owner, listeners->sockets[k].owner,
-                       sizeof(listeners->next[i].owner));
+    const Snapshot *now = &listeners->now;
+    Snapshot *next = &listeners->next;
+    for (size_t i = 0; i < next->followed; i++) {
+        for (size_t k = 0; k < now->followed; k++) {
+            if (now->sockets[k].inode == next->sockets[i].inode)
+                memcpy(next->sockets[i].owner, now->sockets[k].owner,
+                       sizeof(next->sockets[i].owner));
         }
     }
 }
 
-static bool same(const ListeningSocket *a, const ListeningSocket *b, size_t count)
+static bool same(const Snapshot *left, const Snapshot *right)
 {
-    for (size_t i = 0; i < count; i++) {
-        if (a[i].listener.port != b[i].listener.port ||
-            a[i].listener.relay != b[i].listener.relay ||
-            a[i].listener.protocol != b[i].listener.protocol ||
-            a[i].listener.family != b[i].listener.family ||
-            memcmp(a[i].listener.address, b[i].listener.address, 16) != 0 ||
-            strcmp(a[i].owner, b[i].owner) != 0)
+    if (left->count != right->count || left->followed != right->followed)
+        return false;
+    for (size_t i = 0; i < left->count; i++) {
+        const ListeningSocket *a = &left->sockets[i];
+        const ListeningSocket *b = &right->sockets[i];
+        if (a->listener.port != b->listener.port || a->listener.relay != b->listener.relay ||
+            a->listener.problem != b->listener.problem ||
+            a->listener.protocol != b->listener.protocol ||
+            a->listener.family != b->listener.family ||
+            memcmp(a->listener.address, b->listener.address, 16) != 0 ||
+            strcmp(a->owner, b->owner) != 0)
             return false;
     }
     return true;
@@ -86,29 +102,45 @@ static size_t without_doors(const Doors *doors, ListeningSocket *sockets, size_t
     return kept;
 }
 
-static void take_snapshot(Listeners *listeners)
+static void tell_of_more(Listeners *listeners, size_t found)
 {
-    int found = sockdiag_dump(&listeners->diag, listeners->next, WIRE_LISTENERS_MAX);
+    if (found == SOCKETS_MAX && !listeners->told)
+        log_line("more than %d sockets listen: the rest is not reported", SOCKETS_MAX);
+    listeners->told = found == SOCKETS_MAX;
+}
+
+/* All sockets there are, as far as there is room. False when the kernel does not tell. */
+static bool fill_snapshot(Listeners *listeners, Snapshot *next)
+{
+    int found = sockdiag_dump(&listeners->diag, next->sockets, SOCKETS_MAX);
     if (found < 0) {
         log_line("cannot list the listening sockets: %s", strerror(-found));
-        return;
+        return false;
     }
-    size_t count = without_doors(listeners->doors, listeners->next, (size_t)found);
+    tell_of_more(listeners, (size_t)found);
+    next->count = without_doors(listeners->doors, next->sockets, (size_t)found);
     if (listeners->nat != NULL) {
-        count = natports_merge(listeners->nat, listeners->next, count, WIRE_LISTENERS_MAX);
-        count = sockdiag_sort(listeners->next, count);
+        next->count = natports_merge(listeners->nat, next->sockets, next->count, SOCKETS_MAX);
+        next->count = sockdiag_sort(next->sockets, next->count);
     }
-    keep_owners(listeners, count);
-    sockdiag_find_owners(listeners->next, count);
-    if (listeners->doors != NULL)
-        doors_follow(listeners->doors, listeners->next, count);
+    next->followed = sockdiag_choose(next->sockets, next->count, WIRE_LISTENERS_MAX);
+    return true;
+}
 
-    bool changed = !listeners->known || listeners->count != count ||
-                   !same(listeners->sockets, listeners->next, count);
-    ListeningSocket *old = listeners->sockets;
-    listeners->sockets = listeners->next;
-    listeners->next = old;
-    listeners->count = count;
+static void take_snapshot(Listeners *listeners)
+{
+    Snapshot *next = &listeners->next;
+    if (!fill_snapshot(listeners, next))
+        return;
+    keep_owners(listeners);
+    sockdiag_find_owners(next->sockets, next->followed);
+    if (listeners->doors != NULL)
+        doors_follow(listeners->doors, next->sockets, next->followed);
+
+    bool changed = !listeners->known || !same(&listeners->now, next);
+    Snapshot old = listeners->now;
+    listeners->now = *next;
+    *next = old;
     listeners->known = true;
     if (changed)
         listeners->changed(listeners->data);
@@ -160,8 +192,8 @@ void listeners_free(Listeners *listeners)
     natports_free(listeners->nat);
     if (listeners->diag.fd >= 0)
         close(listeners->diag.fd);
-    free(listeners->sockets);
-    free(listeners->next);
+    free(listeners->now.sockets);
+    free(listeners->next.sockets);
     free(listeners);
 }
 
@@ -183,12 +215,13 @@ Listeners *listeners_new(Loop *loop, bool use_events, const char *device, const 
         .doors = device != NULL ? doors_new(loop, device, config) : NULL,
         .changed = changed,
         .data = data,
-        .sockets = calloc(WIRE_LISTENERS_MAX, sizeof(ListeningSocket)),
-        .next = calloc(WIRE_LISTENERS_MAX, sizeof(ListeningSocket)),
+        .now = {.sockets = calloc(SOCKETS_MAX, sizeof(ListeningSocket))},
+        .next = {.sockets = calloc(SOCKETS_MAX, sizeof(ListeningSocket))},
     };
     int timer = timerfd_create(CLOCK_MONOTONIC, TFD_NONBLOCK | TFD_CLOEXEC);
     int problem = netlink_open(&listeners->diag, NETLINK_SOCK_DIAG, 0);
-    if (problem < 0 || timer < 0 || listeners->sockets == NULL || listeners->next == NULL) {
+    if (problem < 0 || timer < 0 || listeners->now.sockets == NULL ||
+        listeners->next.sockets == NULL) {
         log_line("cannot watch for listening sockets: %s", strerror(errno));
         if (timer >= 0)
             close(timer);
@@ -215,14 +248,38 @@ bool listeners_known(const Listeners *listeners)
     return listeners->known;
 }
 
+static bool is_service(const ListeningSocket *socket, uint8_t protocol, uint16_t port)
+{
+    return socket->listener.protocol == protocol && socket->listener.port == port;
+}
+
+/* Each service once: those of one are next to each other. */
+static void put_others(const Snapshot *now, WireBuffer *buffer)
+{
+    uint32_t count = 0;
+    size_t i = now->followed;
+    uint8_t services[WIRE_OTHERS_MAX][3];
+    for (; i < now->count && count < WIRE_OTHERS_MAX; i++) {
+        const WireListener *listener = &now->sockets[i].listener;
+        if (i > 0 && is_service(&now->sockets[i - 1], listener->protocol, listener->port))
+            continue;
+        services[count][0] = listener->protocol;
+        memcpy(&services[count++][1], &(uint16_t){htole16(listener->port)}, 2);
+    }
+    wire_put_u32(buffer, count);
+    wire_buffer_append(buffer, services, 3 * (size_t)count);
+}
+
 void listeners_put(const Listeners *listeners, WireBuffer *buffer)
 {
+    const Snapshot *now = &listeners->now;
     size_t begin = wire_frame_begin(buffer, WIRE_LISTENERS, 0, 0);
-    wire_put_u32(buffer, (uint32_t)listeners->count);
-    for (size_t i = 0; i < listeners->count; i++) {
-        WireListener listener = listeners->sockets[i].listener;
-        listener.owner = listeners->sockets[i].owner;
+    wire_put_u32(buffer, (uint32_t)now->followed);
+    for (size_t i = 0; i < now->followed; i++) {
+        WireListener listener = now->sockets[i].listener;
+        listener.owner = now->sockets[i].owner;
         wire_put_listener(buffer, &listener);
     }
+    put_others(now, buffer);
     wire_frame_end(buffer, begin);
 }

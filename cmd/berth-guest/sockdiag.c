@@ -150,6 +150,22 @@ size_t sockdiag_sort(ListeningSocket *sockets, size_t count)
     return without_repeats(sockets, count);
 }
 
+static int compare_worth(const void *left, const void *right)
+{
+    bool a = ((const ListeningSocket *)left)->listener.protocol == IPPROTO_TCP;
+    bool b = ((const ListeningSocket *)right)->listener.protocol == IPPROTO_TCP;
+    return a != b ? (a ? -1 : 1) : compare(left, right);
+}
+
+size_t sockdiag_choose(ListeningSocket *sockets, size_t count, size_t max)
+{
+    if (count <= max)
+        return count;
+    qsort(sockets, count, sizeof(*sockets), compare_worth);
+    qsort(sockets, max, sizeof(*sockets), compare);
+    return max;
+}
+
 static void read_clients_range(Dump *dump)
 {
     char line[64];

@@ -27,5 +27,9 @@ int sockdiag_dump(Netlink *diag, ListeningSocket *sockets, size_t max);
 /* Sort @sockets and leave repeats out; returns how many are left. */
 size_t sockdiag_sort(ListeningSocket *sockets, size_t count);
 
+/* Move those that are worth most to the front, at most @max: TCP before UDP, by port. Both parts
+ * are sorted. Returns how many are in the first. */
+size_t sockdiag_choose(ListeningSocket *sockets, size_t count, size_t max);
+
 /* Fill in the owner of those sockets that have none, by one bounded walk through /proc. */
 void sockdiag_find_owners(ListeningSocket *sockets, size_t count);

@@ -75,24 +75,40 @@ static void take_booted(BerthAgent *agent, WireReader *reader)
         agent->events->booted(status, agent->user_data);
 }
 
+static void add_listener(GPtrArray *listeners, const WireListener *wire)
+{
+    BerthListener *listener = g_new0(BerthListener, 1);
+    listener->family = wire->family;
+    listener->protocol = wire->protocol;
+    listener->port = wire->port;
+    listener->relay = wire->relay;
+    listener->problem = wire->problem;
+    memcpy(listener->address, wire->address, sizeof(listener->address));
+    listener->owner = berth_text_clean(wire->owner, NAME_MAX_SIZE);
+    g_ptr_array_add(listeners, listener);
+}
+
 static void take_listeners(BerthAgent *agent, WireReader *reader)
 {
-    guint32 count = wire_get_u32(reader);
-    if (count > WIRE_LISTENERS_MAX)
-        reader->failed = true;
-
     g_autoptr(GPtrArray) listeners =
         g_ptr_array_new_with_free_func((GDestroyNotify)berth_listener_free);
     WireListener wire;
-    for (guint32 i = 0; i < count && wire_get_listener(reader, &wire); i++) {
-        BerthListener *listener = g_new0(BerthListener, 1);
-        listener->family = wire.family;
-        listener->protocol = wire.protocol;
-        listener->port = wire.port;
-        listener->relay = wire.relay;
-        memcpy(listener->address, wire.address, sizeof(listener->address));
-        listener->owner = berth_text_clean(wire.owner, NAME_MAX_SIZE);
-        g_ptr_array_add(listeners, listener);
+    guint32 count = wire_get_u32(reader);
+    if (count > WIRE_LISTENERS_MAX)
+        reader->failed = true;
+    for (guint32 i = 0; i < count && wire_get_listener(reader, &wire); i++)
+        add_listener(listeners, &wire);
+
+    guint32 others = wire_get_u32(reader);
+    if (others > WIRE_OTHERS_MAX)
+        reader->failed = true;
+    for (guint32 i = 0; i < others && !reader->failed; i++) {
+        WireListener other = {.owner = ""};
+        other.protocol = wire_get_u8(reader);
+        other.port = wire_get_u16(reader);
+        if (other.port == 0 || (other.protocol != IPPROTO_TCP && other.protocol != IPPROTO_UDP))
+            reader->failed = true;
+        add_listener(listeners, &other);
     }
     if (wire_reader_done(reader))
         agent->events->listeners(listeners, agent->user_data);

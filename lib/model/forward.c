@@ -109,7 +109,9 @@ typedef struct {
     bool any;         /* something listens */
     bool direct[7];   /* by family: on the guest's address itself */
     bool loopback[7]; /* on its 127.0.0.1 or ::1 */
+    bool too_many;
     guint16 relay;
+    guint16 problem;
     const char *owner;
 } Reach;
 
@@ -144,7 +146,11 @@ static void add_to_reach(const BerthListener *listener, const BerthForwardPolicy
     reach->any = true;
     if (reach->relay == 0)
         reach->relay = listener->relay;
-    if (listener->family == 4)
+    if (reach->problem == 0)
+        reach->problem = listener->problem;
+    if (listener->family == 0)
+        reach->too_many = true;
+    else if (listener->family == 4)
         reach_v4(listener->address, reach);
     else if (memcmp(listener->address, mapped_v6, sizeof(mapped_v6)) == 0)
         reach_v4(listener->address + sizeof(mapped_v6), reach);
@@ -238,6 +244,12 @@ static bool has_port(const GArray *ports, guint16 port)
 
 static char *why_unreachable(const Reach *reach)
 {
+    if (reach->too_many)
+        return g_strdup("too many sockets listen in the guest: this one is not followed");
+    if (reach->problem != 0)
+        return g_strdup_printf(
+            "listens on the guest's %s only, and the guest has no proxy for it: %s",
+            reach->loopback[4] ? "127.0.0.1" : "::1", g_strerror(reach->problem));
     if (reach->loopback[4] || reach->loopback[6])
         return g_strdup_printf("listens on the guest's %s only, where it cannot be reached",
                                reach->loopback[4] ? "127.0.0.1" : "::1");

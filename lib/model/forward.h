@@ -20,13 +20,14 @@ G_BEGIN_DECLS
 
 /* A listening socket in the guest; one that takes both families is two. */
 typedef struct {
-    guint8 family; /* 4 or 6 */
+    guint8 family; /* 4 or 6; 0: the guest has more than it follows, and this is one too many */
     BerthProtocol protocol;
     guint16 port;
     guint8 address[16]; /* network order; IPv4 in the first four */
     char *owner;        /* the process that listens, or "" */
     guint16 relay;      /* port of the agent's addresses of both families that leads to it, where it
                            cannot be reached directly; or 0 */
+    guint16 problem;    /* Linux's errno: why there is no such port; or 0 */
 } BerthListener;
 
 typedef enum {

@@ -314,6 +314,7 @@ void wire_put_listener(WireBuffer *buffer, const WireListener *listener)
     wire_buffer_append(buffer, listener->address, sizeof(listener->address));
     wire_put_string(buffer, listener->owner);
     wire_put_u16(buffer, listener->relay);
+    wire_put_u16(buffer, listener->problem);
 }
 
 bool wire_get_listener(WireReader *reader, WireListener *ret_listener)
@@ -325,6 +326,7 @@ bool wire_get_listener(WireReader *reader, WireListener *ret_listener)
     const uint8_t *address = take(reader, sizeof(listener.address));
     listener.owner = wire_get_string(reader);
     listener.relay = wire_get_u16(reader);
+    listener.problem = wire_get_u16(reader);
     if ((listener.family != 4 && listener.family != 6) || listener.port == 0 ||
         (listener.protocol != IPPROTO_TCP && listener.protocol != IPPROTO_UDP))
         reader->failed = true;

@@ -16,7 +16,8 @@
  *     list       = count:u32  string*
  *     listener   = family:u8 (4, 6)  protocol:u8 (6 TCP, 17 UDP)  port:u16  address:16 bytes
  *                  (IPv4 in the first four, the rest zero)  owner:string (the process's name or "")
- *                  relay:u16 (0: none)
+ *                  relay:u16 (0: none)  problem:u16 (Linux's errno, 0: none)
+ *     service    = protocol:u8  port:u16
  *
  * size is at most WIRE_PAYLOAD_MAX. Stream 0 is the machine itself; a session has a stream number
  * of its own, chosen by the host, never used again on that connection.
@@ -68,7 +69,8 @@
 #define WIRE_WINDOW        262144u  /* initial credit of a channel, bytes */
 #define WIRE_SEARCH_MAX    1024u    /* bytes of NAMES' search */
 #define WIRE_NAMES_MAX     32768u   /* bytes of its hosts */
-#define WIRE_LISTENERS_MAX 1024u    /* listeners in one LISTENERS frame; more are left out */
+#define WIRE_LISTENERS_MAX 1024u    /* listeners in one LISTENERS frame; more are others there */
+#define WIRE_OTHERS_MAX    6144u    /* others in one */
 
 typedef enum {
     /* stream 0, host to guest */
@@ -95,7 +97,9 @@ typedef enum {
                         wants the host to wait for BOOTED, or 0); sessions are accepted */
     WIRE_BOOTED =
         19, /* status:string ("running", "degraded", ...); the init has finished starting */
-    WIRE_LISTENERS = 20, /* count:u32 listener*; all listening sockets now, on every change */
+    WIRE_LISTENERS = 20, /* count:u32 listener* others:u32 service*; all listening sockets now, on
+                            every change; others are those that nothing is done about, since they
+                            are too many */
     WIRE_GROWN = 21,     /* problem:string ("" when it went well); the answer to GROW */
     WIRE_NOTE = 22,      /* text:string; a line about the start for whoever started it */
 
@@ -244,6 +248,7 @@ typedef struct {
     const char *owner; /* borrowed */
     uint16_t relay; /* the port of 10.0.2.14 and prefix::14 at which the agent hands connections on
                        to it, where it cannot be reached directly; or 0 */
+    uint16_t problem; /* why there is no such port though there should be: an errno; or 0 */
 } WireListener;
 
 void wire_put_listener(WireBuffer *buffer, const WireListener *listener);

@@ -1,7 +1,9 @@
 # SPDX-License-Identifier: MIT
 """Listening sockets, as the agent finds them without the machine's trace events."""
 
+import contextlib
 import os
+import resource
 import socket
 
 import pytest
@@ -115,3 +117,17 @@ def test_nothing_is_reported_when_it_is_not_wanted(start_agent):
     with socket.create_server(("127.0.0.1", 0)):
         host.run("sleep", "0.5")
     assert host.listeners is None
+
+
+def test_more_than_are_followed_are_named(start_agent):
+    """Of the many each is known of, if only by its port; what is followed is followed."""
+    resource.setrlimit(resource.RLIMIT_NOFILE, (resource.getrlimit(resource.RLIMIT_NOFILE)[1],) * 2)
+    with contextlib.ExitStack() as stack:
+        ports = {stack.enter_context(socket.create_server(("127.0.0.1", 0))).getsockname()[1] for _ in range(1100)}
+        host = start_agent("--device", "lo").host
+        host.until(lambda: host.listeners is not None)
+        listed, others = {one.port for one in host.listeners}, {port for _, port in host.others}
+        assert len(host.listeners) == 1024 and ports <= listed | others
+        assert not listed & others and all(protocol in (6, 17) for protocol, _ in host.others)
+        assert all(one.relay != 0 for one in host.listeners if one.port in ports)
+    host.until(lambda: not host.others and not ports & {one.port for one in host.listeners})

@@ -89,9 +89,9 @@ def listeners_flood(sock):
     boot(sock)
     chance = random.Random(2)
     while True:
-        rows = [struct.pack("<BBH", 4, 6, chance.randrange(20000, 60000)) + bytes(16) + wire.string("x") + bytes(2)
+        rows = [struct.pack("<BBH", 4, 6, chance.randrange(20000, 60000)) + bytes(16) + wire.string("x") + bytes(4)
                 for _ in range(1024)]
-        sock.sendall(wire.frame(wire.LISTENERS, struct.pack("<I", len(rows)) + b"".join(rows)))
+        sock.sendall(wire.frame(wire.LISTENERS, struct.pack("<I", len(rows)) + b"".join(rows) + bytes(4)))
 
 
 def stops_reading(sock):

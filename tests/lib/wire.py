@@ -31,7 +31,7 @@ PIPE_STDIN, PIPE_STDOUT, PIPE_STDERR, COOKED, MORE_FOLLOW, ANSWERS = 16, 32, 64,
 TOO_LONG = 7                        # FAILED's status
 
 Frame = collections.namedtuple("Frame", "type channel stream payload")
-Listener = collections.namedtuple("Listener", "family protocol port address owner relay")
+Listener = collections.namedtuple("Listener", "family protocol port address owner relay problem")
 
 
 class ProtocolError(Exception):
@@ -88,7 +88,7 @@ class Fields:
         raw = self.take(16)
         address = (socket.inet_ntop(socket.AF_INET, raw[:4]) if family == 4
                    else socket.inet_ntop(socket.AF_INET6, raw))
-        return Listener(family, protocol, port, address, self.string(), self.number("H"))
+        return Listener(family, protocol, port, address, self.string(), self.number("H"), self.number("H"))
 
     def end(self):
         if self.rest:
@@ -247,6 +247,7 @@ class Host:
         self.next_stream = 1
         self.machine = []           # frames on stream 0, in order
         self.listeners = None
+        self.others = None  # protocol and port of what listens and is too much
         self.closed = False
         self.paused = False         # read nothing
 
@@ -329,6 +330,7 @@ class Host:
         if got.type == LISTENERS:
             fields = Fields(got.payload)
             self.listeners = [fields.listener() for _ in range(fields.number("I"))]
+            self.others = [(fields.number("B"), fields.number("H")) for _ in range(fields.number("I"))]
             fields.end()
 
     def until(self, condition, timeout=20, what="the condition"):

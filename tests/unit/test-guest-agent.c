@@ -187,6 +187,9 @@ static void test_what_the_guest_says_becomes_calls(Fixture *fixture, gconstpoint
     wire_put_listener(
         &buffer,
         &(WireListener){.family = 4, .protocol = IPPROTO_TCP, .port = 80, .owner = "ng\xffinx"});
+    wire_put_u32(&buffer, 1);
+    wire_put_u8(&buffer, IPPROTO_TCP);
+    wire_put_u16(&buffer, 81);
     wire_frame_end(&buffer, begin);
     wire_frame_put(&buffer, WIRE_EOF, WIRE_STDOUT, 7, NULL, 0);
     send_all(fixture, &buffer);
@@ -194,7 +197,7 @@ static void test_what_the_guest_says_becomes_calls(Fixture *fixture, gconstpoint
     g_assert_cmpstr(fixture->said->str, ==,
                     "hello 6.12.1;stage disk 250000 no such device;ready systemd 10000;"
                     "note /etc/wsl.conf:1: oh;"
-                    "listens 80 ng\xef\xbf\xbdinx;session 7 EOF;");
+                    "listens 80 ng\xef\xbf\xbdinx;listens 81 ;session 7 EOF;");
 }
 
 /* Nothing of the guest's is kept longer than it may be, whichever frame it comes in. */

@@ -3,6 +3,7 @@
 
 #include "../lib/listening.h"
 
+#include <errno.h>
 #include <string.h>
 
 /* "80:80 127.0.0.1>80 ::1>~40000 127.0.7.1>80; 53:53/udp ignored" */
@@ -196,6 +197,36 @@ static void test_origin_and_owner(void)
     }
 }
 
+/* What the guest says of a service that it does not, or cannot, lead to. */
+static void test_why_the_guest_does_not_lead_there(void)
+{
+    static const struct {
+        BerthListener listener;
+        const char *reason;
+    } cases[] = {
+        {{.family = 0, .protocol = BERTH_TCP, .port = 80}, "too many sockets listen in the guest*"},
+        {{.family = 4,
+          .protocol = BERTH_TCP,
+          .port = 80,
+          .address = {127, 0, 0, 1},
+          .problem = ENFILE},
+         "listens on the guest's 127.0.0.1 only, and the guest has no proxy for it: Too many*"},
+        {{.family = 6, .protocol = BERTH_TCP, .port = 80, .address = {[15] = 1}, .problem = ENOMEM},
+         "listens on the guest's ::1 only, and the guest has no proxy for it: Cannot allocate*"},
+        {{.family = 0, .protocol = BERTH_UDP, .port = 80}, "UDP is forwarded when asked for*"},
+    };
+    g_autoptr(BerthForwardPolicy) policy = listening_policy("");
+    for (gsize i = 0; i < G_N_ELEMENTS(cases); i++) {
+        g_autoptr(GPtrArray) list = g_ptr_array_new();
+        g_ptr_array_add(list, (gpointer)&cases[i].listener);
+        g_autoptr(GPtrArray) plan = berth_forward_plan(list, policy);
+        g_assert_cmpuint(plan->len, ==, 1);
+        const BerthForward *forward = plan->pdata[0];
+        g_assert_cmpint(forward->state, ==, BERTH_FORWARD_IGNORED);
+        g_assert_true(g_pattern_match_simple(cases[i].reason, forward->reason));
+    }
+}
+
 int main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
@@ -205,5 +236,6 @@ int main(int argc, char **argv)
     g_test_add_func("/model/forward/rules-need-no-listener", test_rules_need_no_listener);
     g_test_add_func("/model/forward/rules-before-listeners", test_rules_before_listeners);
     g_test_add_func("/model/forward/origin-and-owner", test_origin_and_owner);
+    g_test_add_func("/model/forward/why-not", test_why_the_guest_does_not_lead_there);
     return g_test_run();
 }

@@ -118,7 +118,8 @@ static void test_listeners(void)
                              .port = 8080,
                              .address = {127, 0, 0, 1},
                              .owner = "python3",
-                             .relay = 40000};
+                             .relay = 40000,
+                             .problem = 24};
     WireBuffer buffer = {0};
     size_t begin = wire_frame_begin(&buffer, WIRE_LISTENERS, 0, 0);
     wire_put_listener(&buffer, &listener);
@@ -135,6 +136,7 @@ static void test_listeners(void)
     g_assert_cmpuint(back.port, ==, 8080);
     g_assert_cmpstr(back.owner, ==, "python3");
     g_assert_cmpuint(back.relay, ==, 40000);
+    g_assert_cmpuint(back.problem, ==, 24);
     g_assert_false(wire_get_listener(&reader, &back));
     wire_buffer_clear(&buffer);
 }
