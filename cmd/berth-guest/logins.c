@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "logins.h"
 
+#include "clock.h"
 #include "file.h"
 #include "log.h"
 
@@ -25,8 +26,8 @@
 #define UNIT      "berth-session@"
 
 /* Commands wait no longer for a session; and one that failed is tried again after so long. */
-#define START_SEC 30
-#define RETRY_SEC 60
+#define START_SEC  30
+#define RETRY_USEC 60000000ull
 
 #define ENDED_EARLY "its unit ended early (\"journalctl -b\" says why)"
 
@@ -63,9 +64,9 @@ typedef struct {
     Source reports;   /* the user's FIFO */
     Source holder;    /* its pidfd */
     Source limit;
-    pid_t starter; /* systemctl, or 0 */
-    bool ended;    /* the unit has, since systemctl was asked */
-    time_t failed_at;
+    pid_t starter;        /* systemctl, or 0 */
+    bool ended;           /* the unit has, since systemctl was asked */
+    uint64_t failed_usec; /* of clock_boottime_usec: the time of day is set now and then */
 } Entry;
 
 struct Logins {
@@ -160,7 +161,7 @@ static void settle(Entry *entry, State state)
 static void fail(Entry *entry, const char *why)
 {
     log_line("no login session for UID %u: %s", entry->uid, why);
-    entry->failed_at = time(NULL);
+    entry->failed_usec = clock_boottime_usec();
     settle(entry, FAILED);
 }
 
@@ -334,7 +335,7 @@ bool logins_get(Logins *logins, uid_t uid, Login *ret_login)
         return true;
     if (entry->state == OPEN && !is_alive(entry))
         forget(entry);
-    if (entry->state == FAILED && time(NULL) - entry->failed_at >= RETRY_SEC)
+    if (entry->state == FAILED && clock_boottime_usec() - entry->failed_usec >= RETRY_USEC)
         forget(entry);
     if (entry->state == NONE && !start(entry))
         return true;
