@@ -144,11 +144,25 @@ def test_who_is_full_is_not_read_from_and_nothing_is_lost(host):
     assert sent.digest() == received.digest()
 
 
+def carried(agent, relay):
+    """What the agent has for connections: pipes, and its sockets at @relay. Other programs of this host have doors, too,
+    which come and go."""
+    pipes = 0
+    for name in os.listdir(f"/proc/{agent.pid}/fd"):
+        try:
+            pipes += os.readlink(f"/proc/{agent.pid}/fd/{name}").startswith("pipe:")
+        except FileNotFoundError:
+            pass
+    rows = [line.split() for path in ("tcp", "tcp6") for line in open(f"/proc/net/{path}", encoding="ascii").readlines()[1:]]
+    sockets = sum(int(row[1].rpartition(":")[2], 16) == relay and row[3] != "0A" and row[9] != "0" for row in rows)
+    return pipes + sockets
+
+
 def test_a_crowd_leaves_nothing_behind(agent):
     host = agent.host
     with serve("127.0.0.1") as server:
         relay = door_of(host, server)
-        before = agent.fds()
+        before = carried(agent, relay)
         for _ in range(5):
             clients = [socket.create_connection(("127.0.0.1", relay)) for _ in range(64)]
             services = [server.accept()[0] for _ in clients]
@@ -157,4 +171,4 @@ def test_a_crowd_leaves_nothing_behind(agent):
             assert sorted(client.recv(2) for client in clients) == [b"%02d" % n for n in range(64)]
             for one in clients + services:
                 one.close()
-        host.until(lambda: agent.fds() <= before)
+        host.until(lambda: carried(agent, relay) <= before)
