@@ -55,12 +55,9 @@ static void add_inode(GChecksum *sum, const BerthInode *inode)
     add_xattrs(sum, inode->xattrs);
 }
 
-void berth_ext4_digest(const BerthTree *tree, guint64 size, guint32 inodes,
-                       guint8 ret_digest[BERTH_EXT4_DIGEST_SIZE])
+void berth_ext4_digest(const BerthTree *tree, guint8 ret_digest[BERTH_EXT4_DIGEST_SIZE])
 {
     g_autoptr(GChecksum) sum = g_checksum_new(G_CHECKSUM_SHA256);
-    add_number(sum, size);
-    add_number(sum, inodes);
     for (guint i = 0; i < tree->inodes->len; i++) {
         const BerthInode *inode = g_ptr_array_index(tree->inodes, i);
         if (inode->links > 0)

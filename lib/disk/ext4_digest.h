@@ -15,8 +15,7 @@ G_BEGIN_DECLS
 
 #define BERTH_EXT4_DIGEST_SIZE 32U /* SHA-256 */
 
-/* @size and @inodes are those of the file system. */
-void berth_ext4_digest(const BerthTree *tree, guint64 size, guint32 inodes,
-                       guint8 ret_digest[BERTH_EXT4_DIGEST_SIZE]);
+/* The same for all sizes of the disk and its inode table: manage/twin.h knows a copy by it. */
+void berth_ext4_digest(const BerthTree *tree, guint8 ret_digest[BERTH_EXT4_DIGEST_SIZE]);
 
 G_END_DECLS

@@ -278,10 +278,8 @@ static bool for_each(BerthExt4 *ext4, mode_t type, InodeFunc func, GError **erro
 static bool identify(BerthExt4 *ext4, BerthRawInode *ret_resize, BerthRawInode *ret_journal,
                      GError **error)
 {
-    struct ext2_super_block *super = ext4->fs->super;
     guint8 digest[BERTH_EXT4_DIGEST_SIZE];
-    berth_ext4_digest(ext4->tree, ext2fs_blocks_count(super) * BERTH_BLOCK_SIZE,
-                      super->s_inodes_count, digest);
+    berth_ext4_digest(ext4->tree, digest);
     errcode_t code = berth_ext4_identify(ext4->fs, digest, ret_resize, ret_journal);
     return code == 0 || berth_ext4_fail(ext4, code, error);
 }

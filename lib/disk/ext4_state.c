@@ -5,6 +5,7 @@
 
 #include <errno.h>
 #include <ext2fs/ext2fs.h>
+#include <string.h>
 #include <unistd.h>
 
 bool berth_ext4_read_state(int fd, const char *what, BerthExt4State *ret_state, GError **error)
@@ -30,5 +31,6 @@ bool berth_ext4_read_state(int fd, const char *what, BerthExt4State *ret_state, 
     ret_state->size = blocks * ret_state->block_size;
     ret_state->needs_recovery = (features & EXT3_FEATURE_INCOMPAT_RECOVER) != 0;
     ret_state->has_errors = (GUINT16_FROM_LE(super.s_state) & EXT2_ERROR_FS) != 0;
+    memcpy(ret_state->uuid, super.s_uuid, sizeof(ret_state->uuid));
     return true;
 }

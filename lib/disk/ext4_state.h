@@ -15,6 +15,7 @@ typedef struct {
     guint64 size;        /* of the file system, bytes; the file may be larger */
     bool needs_recovery; /* the journal holds changes that are not in their places yet */
     bool has_errors;     /* the kernel found damage */
+    guint8 uuid[16];
 } BerthExt4State;
 
 /* Read the superblock of the image @fd, called @what in messages.

@@ -6,6 +6,7 @@
 #include "claim.h"
 #include "cloud.h"
 #include "hold.h"
+#include "twin.h"
 #include "worker.h"
 
 #include <errno.h>
@@ -87,7 +88,8 @@ bool berth_manage_adopt(const BerthLayout *layout, BerthRegistry *registry,
     berth_autofd int fd = claim != NULL ? open_image(distro, &st, error) : -1;
     if (fd < 0 || !check_unused(registry, request->path, &st, error) ||
         !check_image(layout, request, fd, error) ||
-        !berth_cloud_keep(layout, distro->id, request->cloud, error))
+        !berth_cloud_keep(layout, distro->id, request->cloud, error) ||
+        !berth_twin_mark(registry, distro, error))
         return false;
     distro->disk_size = (guint64)st.st_size;
     return berth_registry_insert(registry, distro, error);

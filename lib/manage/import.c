@@ -9,6 +9,7 @@
 #include "disk/copy.h"
 #include "disk/temp.h"
 #include "hold.h"
+#include "twin.h"
 #include "worker.h"
 
 #include <errno.h>
@@ -299,6 +300,7 @@ bool berth_manage_import(const BerthLayout *layout, BerthRegistry *registry,
 
     if (!begin(&import, registry, error) || !make_disk(&import, error) ||
         !berth_cloud_keep(layout, import.distro->id, request->cloud, error) ||
+        !berth_twin_mark(registry, import.distro, error) ||
         !berth_registry_insert(registry, import.distro, error))
         return false;
     g_clear_pointer(&import.made_directory, g_free);

@@ -82,6 +82,36 @@ def test_a_clone_is_told_whose_identity_it_has(box):
     assert "identity=\n" in machines["box"] or "identity" not in machines["box"]
 
 
+def identity_of(box, name):
+    """Whose identity the guest of @name is told to have."""
+    box("start", name).ok()
+    machine = (box.runtime / box.info(name)["id"] / "machine.conf").read_text()
+    return next((line.partition("=")[2] for line in machine.splitlines() if line.startswith("identity=")), "")
+
+
+def test_two_imports_of_one_export_have_two_identities(box, tmp_path):
+    box("export", "box", tmp_path / "box.tar").ok()
+    box("unregister", "box").ok()
+    box("import", "moved", tmp_path / "box.tar").ok()
+    box("import", "second", tmp_path / "box.tar", "--size", "2T").ok()
+    assert identity_of(box, "moved") == ""  # the machine has moved: it stays what it was
+    assert identity_of(box, "second") == box.info("second")["id"]
+    box("import", "third", "-", data=(tmp_path / "box.tar").read_bytes()).ok()
+    assert identity_of(box, "third") == box.info("third")["id"]
+    for name in ("moved", "second", "third"):
+        box("terminate", name).ok()
+        box("unregister", name).ok()
+    box("import", "again", tmp_path / "box.tar").ok()
+    assert identity_of(box, "again") == ""
+
+
+def test_a_copied_image_has_an_identity_of_its_own(box, tmp_path):
+    image = tmp_path / "copy.ext4"
+    subprocess.run(["cp", "--sparse=always", box.info("box")["disk"], image], check=True)
+    box("import", "copy", "--in-place", image).ok()
+    assert identity_of(box, "copy") == box.info("copy")["id"]
+
+
 def test_clone_keeps_what_the_row_says(box):
     with sqlite3.connect(box.data / "registry.db") as registry:
         registry.execute("UPDATE distro SET user = 'me', memory = 123456, cpus = 3")
