@@ -172,6 +172,11 @@ bool berth_source_read(BerthSource *source, guint8 *data, gsize size, gsize *ret
     return true;
 }
 
+bool berth_source_is_file(const BerthSource *source)
+{
+    return source->is_file;
+}
+
 guint64 berth_source_position(const BerthSource *source)
 {
     return source->position;

@@ -45,6 +45,9 @@ void berth_source_consume(BerthSource *source, gsize size);
 bool berth_source_read(BerthSource *source, guint8 *data, gsize size, gsize *ret_size,
                        GError **error);
 
+/* Whether it is a file: a read never waits for somebody to write. */
+bool berth_source_is_file(const BerthSource *source);
+
 /* Bytes consumed so far. */
 guint64 berth_source_position(const BerthSource *source);
 

@@ -11,7 +11,8 @@
 #include <sys/eventfd.h>
 #include <unistd.h>
 
-#define SLOTS       4U
+#define SLOTS       8U
+#define BATCH       (SLOTS / 2) /* slots handed over for one wake-up */
 #define HEAD_SIZE   (64U << 10)
 #define MAGIC_SIZE  6U
 #define FETCH_AGAIN "fetch or copy the file again"
@@ -29,6 +30,7 @@ struct BerthStream {
     BerthSourceTap tap;
     gpointer tap_data;
     GThread *thread; /* NULL until the first read */
+    bool may_block;  /* the input may come at any time: each slot counts at once */
     int cancel_fd;   /* an eventfd: readable when the thread shall end */
 
     /* The thread's own. */
@@ -197,7 +199,8 @@ static void publish(BerthStream *stream, bool filled, GError *failure)
     stream->filled += filled ? 1 : 0;
     stream->done = !filled;
     stream->failure = failure;
-    g_cond_signal(&stream->changed);
+    if (stream->may_block || stream->filled >= BATCH || stream->done)
+        g_cond_signal(&stream->changed);
     g_mutex_unlock(&stream->lock);
 }
 
@@ -228,6 +231,7 @@ BerthStream *berth_stream_open(BerthSource *source_take, const char *name, GErro
 
     BerthStream *stream = g_new0(BerthStream, 1);
     stream->compression = berth_magic_compression(head, size);
+    stream->may_block = !berth_source_is_file(source);
     stream->source = g_steal_pointer(&source);
     stream->name = g_strdup(name);
     stream->warnings = g_ptr_array_new_with_free_func(g_free);
@@ -286,7 +290,8 @@ static Slot *take_slot(BerthStream *stream)
     if (stream->lent) {
         stream->first = (stream->first + 1) % SLOTS;
         stream->filled--;
-        g_cond_signal(&stream->changed);
+        if (stream->filled <= SLOTS - BATCH)
+            g_cond_signal(&stream->changed);
     }
     while (stream->filled == 0 && !stream->done)
         g_cond_wait(&stream->changed, &stream->lock);
