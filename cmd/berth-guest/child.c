@@ -162,6 +162,7 @@ static void try_exec(const char *path, char *const *argv, char *const *environme
     for (size_t i = 1; i < count; i++)
         script[i + 1] = argv[i];
     execve(script[0], script, environment);
+    free(script);
     errno = ENOEXEC;
 }
 

@@ -20,17 +20,23 @@ static void set_pair(Environment *environment, const char *pair)
     if (equals == NULL || equals == pair)
         return;
 
+    char *copy = strdup(pair);
+    if (copy == NULL)
+        return;
     size_t name_size = (size_t)(equals - pair) + 1;
     for (size_t i = 0; i < environment->count; i++) {
         if (strncmp(environment->strings[i], pair, name_size) == 0) {
-            environment->strings[i] = strdup(pair);
+            free(environment->strings[i]);
+            environment->strings[i] = copy;
             return;
         }
     }
     char **grown = realloc(environment->strings, (environment->count + 2) * sizeof(char *));
-    if (grown == NULL)
+    if (grown == NULL) {
+        free(copy);
         return;
-    grown[environment->count++] = strdup(pair);
+    }
+    grown[environment->count++] = copy;
     grown[environment->count] = NULL;
     environment->strings = grown;
 }

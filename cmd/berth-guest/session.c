@@ -211,6 +211,7 @@ static Session *open_request(SessionHost *host, const WireFrame *frame, SpawnReq
     if (session != NULL && message[0] != '\0' &&
         asprintf(&session->warning, "%s; it runs as \"%s\"", message, user.name) < 0)
         session->warning = NULL;
+    request->user = NULL;
     user_clear(&user);
     return session;
 }

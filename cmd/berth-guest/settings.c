@@ -149,8 +149,10 @@ static void set_value(Parse *parse, const Key *key, const char *value, unsigned 
     if (key->type == KEY_NUMBER && !set_number(member, value, key->max))
         warn(parse, line, "%s.%s is a number up to %u, not \"%.80s\"", key->section, key->name,
              key->max, value);
-    if (key->type == KEY_STRING && value[0] != '\0')
+    if (key->type == KEY_STRING && value[0] != '\0') {
+        free(*(char **)member); /* the last of several counts */
         *(char **)member = strdup(value);
+    }
 }
 
 /* ---- entries ---- */

@@ -25,6 +25,7 @@ static BerthInode *follow(BerthWalk *state, BerthInode *directory, const BerthNa
     BerthInode *found = berth_walk(state, start, to, strlen(to), false, &failure);
     if (found != NULL)
         return found;
+    g_assert(failure != NULL);
     if (strstr(failure->message, " -> ") == NULL) {
         g_autofree char *shown = berth_entry_printable(name->text);
         g_autofree char *target = berth_entry_printable(to);

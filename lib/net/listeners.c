@@ -247,7 +247,7 @@ static void reset(int fd)
 
 void berth_listeners_admit(BerthListeners *listeners, int listener_fd, int fd)
 {
-    Address listening, local;
+    Address listening = {0}, local = {0};
     socklen_t size = sizeof(listening), local_size = sizeof(local);
     if (fd < 0 || getsockname(fd, &local.any, &local_size) < 0 ||
         getsockname(listener_fd, &listening.any, &size) < 0 ||
@@ -289,7 +289,7 @@ static guint16 guest_port(const BerthListeners *listeners, const Address *local)
 
 bool berth_listeners_reset(BerthListeners *listeners, int fd, const BerthPacket *packet)
 {
-    Address local, peer;
+    Address local = {0}, peer = {0};
     socklen_t local_size = sizeof(local), peer_size = sizeof(peer);
     int family = packet->family == 4 ? AF_INET : AF_INET6;
     if (getpeername(fd, &peer.any, &peer_size) < 0 || peer.any.sa_family != family ||
