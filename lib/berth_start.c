@@ -238,7 +238,13 @@ static int connect_once(Berth *berth, const char *name, const BerthStart *how, G
     if (runtime == NULL)
         return -1;
     Start start = {.berth = berth, .how = how, .distro = distro, .notice = notice};
-    return connect_or_explain(&start, runtime, error);
+    g_autoptr(GError) problem = NULL;
+    int fd = connect_or_explain(&start, runtime, &problem);
+    if (problem != NULL) {
+        berth_launch_failed(problem, berth->layout->cache);
+        g_propagate_error(error, g_steal_pointer(&problem));
+    }
+    return fd;
 }
 
 int berth_connect_with(Berth *berth, const char *name, const BerthStart *how, char **ret_notice,

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "launch.h"
 
+#include "base/error.h"
 #include "vmm/accel.h"
 #include "vmm/qemu_args.h"
 #include "vmm/qemu_process.h"
@@ -10,6 +11,15 @@ bool berth_launch_prepare(BerthMachine *machine, const char *cache_dir, char **r
 {
     return berth_qemu_check(machine, error) &&
            berth_accel_resolve(machine, cache_dir, ret_notice, error);
+}
+
+void berth_launch_failed(const GError *problem, const char *cache_dir)
+{
+    static const char *const ids[] = {"instance.qemu", "instance.boot", "instance.boot-timeout",
+                                      NULL};
+    const char *id = berth_error_id(problem);
+    if (id != NULL && g_strv_contains(ids, id))
+        berth_accel_forget(cache_dir);
 }
 
 char *berth_launch_command_line(const BerthMachine *machine, GError **error)

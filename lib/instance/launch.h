@@ -14,6 +14,11 @@ G_BEGIN_DECLS
 bool berth_launch_prepare(BerthMachine *machine, const char *cache_dir, char **ret_notice,
                           GError **error);
 
+/* After a start that failed with @problem: when QEMU or its guest ended or hung before the guest
+ * was up, remove the results in @cache_dir. They name neither QEMU's firmware nor its modules,
+ * which may have changed since; the next start proves anew. */
+void berth_launch_failed(const GError *problem, const char *cache_dir);
+
 /* The command line QEMU is started with, for a shell and a reader; free with g_free.
  * Errors: those of vmm/qemu_args.h. */
 char *berth_launch_command_line(const BerthMachine *machine, GError **error);

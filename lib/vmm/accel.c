@@ -264,3 +264,9 @@ bool berth_accel_resolve(BerthMachine *machine, const char *cache_dir, char **re
 {
     return berth_accel_resolve_on(&berth_accel_host, machine, cache_dir, ret_notice, error);
 }
+
+void berth_accel_forget(const char *cache_dir)
+{
+    berth_probe_forget(cache_dir, "accel");
+    berth_emulator_forget(cache_dir);
+}

@@ -43,4 +43,7 @@ bool berth_accel_resolve(BerthMachine *machine, const char *cache_dir, char **re
 bool berth_accel_resolve_on(const BerthAccelHost *host, BerthMachine *machine,
                             const char *cache_dir, char **ret_notice, GError **error);
 
+/* Remove the verdicts in @cache_dir, and the answers of emulator.h: the next start proves anew. */
+void berth_accel_forget(const char *cache_dir);
+
 G_END_DECLS

@@ -84,3 +84,8 @@ bool berth_emulator_find(const BerthMachine *machine, guint limit_msec, const ch
         save_answer(path, *ret_variant);
     return true;
 }
+
+void berth_emulator_forget(const char *cache_dir)
+{
+    berth_probe_forget(cache_dir, "emulator");
+}

@@ -26,4 +26,7 @@ G_BEGIN_DECLS
 bool berth_emulator_find(const BerthMachine *machine, guint limit_msec, const char *cache_dir,
                          guint *ret_variant, GError **error);
 
+/* Remove the answers in @cache_dir: something they hang on may have changed unseen. */
+void berth_emulator_forget(const char *cache_dir);
+
 G_END_DECLS

@@ -216,3 +216,14 @@ GChecksum *berth_probe_digest(const BerthMachine *machine, BerthAccel accel, GEr
     }
     return g_steal_pointer(&digest);
 }
+
+void berth_probe_forget(const char *cache_dir, const char *name)
+{
+    g_autofree char *directory = g_build_filename(cache_dir, name, NULL);
+    g_autoptr(GDir) dir = g_dir_open(directory, 0, NULL);
+    const char *entry;
+    while (dir != NULL && (entry = g_dir_read_name(dir)) != NULL) {
+        g_autofree char *path = g_build_filename(directory, entry, NULL);
+        g_unlink(path);
+    }
+}

@@ -36,4 +36,7 @@ bool berth_probe_run(const BerthMachine *machine, guint index, BerthAccel accel,
  * Free with g_checksum_free. NULL on error, as berth_probe_run. */
 GChecksum *berth_probe_digest(const BerthMachine *machine, BerthAccel accel, GError **error);
 
+/* Remove all results kept in <cache_dir>/@name. One that cannot be removed stays. */
+void berth_probe_forget(const char *cache_dir, const char *name);
+
 G_END_DECLS

@@ -42,6 +42,21 @@ def test_another_version_is_asked_anew(box):
     assert restart(box) == ((PREFERRED, "-mon"), 0)
 
 
+def test_what_fails_is_asked_anew(box, tmp_path):
+    """QEMU's firmware is gone, which the kept answer does not name: one start fails, the next asks again."""
+    firmware, emulator = tmp_path / "qboot.rom", box.bin / "qemu-system-x86_64"
+    firmware.touch()
+    emulator.write_text(emulator.read_text().replace(
+        "exec ", f"[ -e '{firmware}' ] || export FAKE_QEMU_REFUSE=qboot.rom\nexec ", 1))
+    assert restart(box) == ((PREFERRED, "-object"), 1)
+    box("terminate", "box").ok()
+    firmware.unlink()
+    box("start").failed(1, "instance.qemu", "qboot.rom")
+    box("start").ok()
+    assert choices(box.qemus()[-1]) == (FALLBACK, "-object")
+    assert restart(box) == ((FALLBACK, "-object"), 0)
+
+
 @pytest.mark.parametrize("command, status", [(["start"], 1), (["run", "true"], 125), (["start", "--dry-run"], 1)])
 def test_an_option_that_has_no_alternative_is_refused(box, command, status):
     """An error of its own name with QEMU's words, at once."""
