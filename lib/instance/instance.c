@@ -497,6 +497,19 @@ static const BerthNetworkEvents network_events = {.note = on_host_note,
                                                   .failed = on_network_failed,
                                                   .changed = on_ports_changed};
 
+/* User-data may hold passwords. A reboot of the guest needs it again, so only its name goes. */
+static void hold_user_data(BerthInstance *instance)
+{
+    BerthMachine *machine = instance->machine;
+    g_autofree char *path = NULL;
+    instance->user_data_fd = -1;
+    if (machine->cloud == NULL)
+        return;
+    instance->user_data_fd = berth_runtime_files_hold(instance->dir_fd, BERTH_RUNTIME_CLOUD, &path);
+    if (instance->user_data_fd >= 0)
+        assign(&machine->initramfs, path);
+}
+
 /* --- the public part -------------------------------------------------------------------------- */
 
 BerthInstance *berth_instance_new(BerthMachine *machine, const char *dir, const char *support_dir,
@@ -505,6 +518,7 @@ BerthInstance *berth_instance_new(BerthMachine *machine, const char *dir, const 
     BerthInstance *instance = g_new0(BerthInstance, 1);
     instance->machine = machine;
     instance->dir_fd = berth_runtime_files_open(dir);
+    hold_user_data(instance);
     instance->on_gone = on_gone;
     instance->user_data = user_data;
     instance->started_usec = g_get_real_time();
@@ -555,6 +569,7 @@ void berth_instance_free(BerthInstance *instance)
     berth_announce_free(instance->announce);
     g_clear_error(&instance->failure);
     berth_machine_free(instance->machine);
+    berth_fd_close(&instance->user_data_fd);
     berth_fd_close(&instance->dir_fd);
     g_free(instance->kernel);
     g_free(instance->init);

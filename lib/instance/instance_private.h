@@ -36,7 +36,8 @@ typedef enum { END_UNKNOWN, END_POWERED_OFF, END_REBOOT } EndReason;
 
 struct BerthInstance {
     BerthMachine *machine;
-    int dir_fd; /* its runtime directory, or -1 */
+    int dir_fd;       /* its runtime directory, or -1 */
+    int user_data_fd; /* the initramfs that has the user-data, which has no name any more; or -1 */
     BerthInstanceGoneFunc on_gone;
     gpointer user_data;
 

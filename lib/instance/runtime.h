@@ -13,7 +13,8 @@
  *     <runtime>/<id>/ports          what it has open on the host (neighbours.h)
  *     <runtime>/<id>/keeper.log     its standard error
  *     <runtime>/<id>/rescue.cpio    the initramfs of a start for a rescue
- *     <runtime>/<id>/cloud.cpio     that of a distro whose cloud-init is given user-data
+ *     <runtime>/<id>/cloud.cpio     that of a distro whose cloud-init is given user-data, until its
+ *                                   keeper has opened it
  *
  * The lock is the truth: whoever holds it is the keeper; a directory whose lock is free is
  * left over from a crash and is taken over. Two callers that start the same distro at once meet at

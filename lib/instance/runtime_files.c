@@ -21,6 +21,15 @@ int berth_runtime_files_open(const char *dir)
     return open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 }
 
+int berth_runtime_files_hold(int dir_fd, const char *name, char **ret_path)
+{
+    berth_autofd int fd = openat(dir_fd, name, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
+    if (fd < 0 || unlinkat(dir_fd, name, 0) < 0)
+        return -1;
+    *ret_path = g_strdup_printf("/proc/%d/fd/%d", (int)getpid(), fd);
+    return berth_steal_fd(&fd);
+}
+
 void berth_runtime_files_end(int dir_fd)
 {
     for (gsize i = 0; dir_fd >= 0 && i < G_N_ELEMENTS(files); i++)

@@ -25,6 +25,11 @@ G_BEGIN_DECLS
 /* A descriptor of the directory @dir, close-on-exec; -1 with errno. */
 int berth_runtime_files_open(const char *dir);
 
+/* Open the file @name to read it, close-on-exec, and remove its name: nothing of it is left when
+ * this process ends, however it ends. *@ret_path, to be freed with g_free, leads this process and
+ * its children to the open file. -1 with errno. */
+int berth_runtime_files_hold(int dir_fd, const char *name, char **ret_path);
+
 /* Remove what an instance leaves that has ended: all but its locks and its log, which the next
  * start takes over. Does nothing for -1. */
 void berth_runtime_files_end(int dir_fd);

@@ -1,12 +1,15 @@
 """User-data for a distro's cloud-init: kept with it, and given to every start of it. fake-qemu is the machine."""
 import hashlib
 import os
+import pathlib
 import re
 import select
 import signal
 import subprocess
 
 import pytest
+
+from conftest import wait_for
 
 CONFIG = b"#cloud-config\nruncmd: [[touch, /done]]\n"
 
@@ -26,6 +29,14 @@ def box(berth, rootfs, config):
 
 def kept(berth, name="box"):
     return berth.data / "distros" / berth.info(name)["id"] / "user-data"
+
+
+def held(box):
+    """The initramfs that QEMU was given: the keeper has it open."""
+    argv = box.qemus()[-1]["argv"]
+    path = argv[argv.index("-initrd") + 1]
+    assert path.startswith(f"/proc/{box.info('box')['keeper_pid']}/fd/")
+    return pathlib.Path(path)
 
 
 def command_line(berth, name="box"):
@@ -52,9 +63,7 @@ def test_with_it_cloud_init_is_on(box):
 
 def test_it_is_in_the_initramfs_of_a_start(box, tmp_path):
     box("start", "box").ok()
-    initramfs = box.runtime / box.info("box")["id"] / "cloud.cpio"
-    argv = box.qemus()[-1]["argv"]
-    assert argv[argv.index("-initrd") + 1] == str(initramfs)
+    initramfs = held(box)
     assert initramfs.stat().st_mode & 0o777 == 0o600
     data = initramfs.read_bytes()
     archive = data[data.rindex(b"070701", 0, data.index(b"cloud\0")):]  # the one behind berth's own
@@ -66,7 +75,17 @@ def test_it_is_in_the_initramfs_of_a_start(box, tmp_path):
     box("terminate", "box").ok()
     assert not initramfs.exists()
     box("start", "box").ok()
-    assert initramfs.exists()
+    assert held(box).exists()
+
+
+def test_it_has_no_name_once_the_keeper_runs(box):
+    """A reboot of the guest needs it again, and finds it."""
+    box("start", "box").ok()
+    assert not (box.runtime / box.info("box")["id"] / "cloud.cpio").exists()
+    first = held(box).read_bytes()
+    os.kill(box.qemus()[0]["pid"], signal.SIGUSR1)  # the guest reboots
+    wait_for(lambda: len(box.qemus()) == 2)
+    assert held(box).read_bytes() == first
 
 
 def test_a_rescue_goes_without(box):
@@ -159,6 +178,6 @@ def test_nothing_is_left_after_a_kill(box, which):
         os.kill(pid, signal.SIGKILL)
     assert select.select([keeper], [], [], 20)[0]
     os.close(keeper)
-    assert (directory / "cloud.cpio").exists()  # what is to go
+    assert [each.name for each in directory.glob("cloud.*")] == ["cloud.cpio.A1B2C3"]
     box("unregister", "box").ok()
     assert list(box.runtime.iterdir()) == [] and box.left_over() == []
