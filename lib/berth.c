@@ -36,6 +36,13 @@ void berth_set_waiting(Berth *berth, void (*line)(const char *line, gpointer use
     berth->waiting = (BerthWaiting){.line = line, .user_data = user_data};
 }
 
+void berth_set_warning(Berth *berth, void (*line)(const char *line, gpointer user_data),
+                       gpointer user_data)
+{
+    berth->warn = line;
+    berth->warn_data = user_data;
+}
+
 void berth_free(Berth *berth)
 {
     if (berth == NULL)
@@ -65,6 +72,36 @@ BerthRegistry *berth_private_registry(Berth *berth, GError **error)
         berth->registry = berth_registry_open(path, error);
     }
     return berth->registry;
+}
+
+/* Once a handle: @warn is forgotten. */
+static void warn_of_settings(Berth *berth)
+{
+    void (*warn)(const char *line, gpointer user_data) = berth->warn;
+    berth->warn = NULL;
+    if (warn == NULL)
+        return;
+    g_auto(GStrv) lines = berth_compose_warnings(berth->layout);
+    for (gsize i = 0; lines[i] != NULL; i++)
+        warn(lines[i], berth->warn_data);
+}
+
+BerthSettings *berth_private_settings(Berth *berth, const char *distro, GError **error)
+{
+    BerthSettings *settings =
+        berth_compose_settings(berth->layout, distro, environment_of(berth), error);
+    if (settings != NULL)
+        warn_of_settings(berth);
+    return settings;
+}
+
+BerthMachine *berth_private_machine(Berth *berth, const BerthDistro *distro, GError **error)
+{
+    BerthMachine *machine =
+        berth_compose_machine(berth->layout, distro, environment_of(berth), error);
+    if (machine != NULL)
+        warn_of_settings(berth);
+    return machine;
 }
 
 BerthDistro *berth_private_find(Berth *berth, const char *name, GError **error)
@@ -280,8 +317,8 @@ GPtrArray *berth_settings(Berth *berth, const char *name, GError **error)
     g_autoptr(BerthDistro) distro = name != NULL ? berth_private_find(berth, name, error) : NULL;
     if (name != NULL && distro == NULL)
         return NULL;
-    g_autoptr(BerthSettings) settings = berth_compose_settings(
-        berth->layout, distro != NULL ? distro->name : NULL, environment_of(berth), error);
+    g_autoptr(BerthSettings) settings =
+        berth_private_settings(berth, distro != NULL ? distro->name : NULL, error);
     if (settings == NULL)
         return NULL;
 
@@ -326,8 +363,7 @@ BerthStatus *berth_status(Berth *berth, GError **error)
     g_autoptr(GPtrArray) infos = berth_list(berth, error);
     g_autoptr(BerthDistro) any = berth_distro_new("any");
     g_autoptr(BerthMachine) machine =
-        infos != NULL ? berth_compose_machine(berth->layout, any, environment_of(berth), error)
-                      : NULL;
+        infos != NULL ? berth_private_machine(berth, any, error) : NULL;
     if (machine == NULL)
         return NULL;
 

@@ -33,6 +33,11 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(Berth, berth_free)
 void berth_set_waiting(Berth *berth, void (*line)(const char *line, gpointer user_data),
                        gpointer user_data);
 
+/* Call @line once, with each line of berth.conf that has no effect, when a call reads the settings
+ * and they are good otherwise. In the caller's thread. */
+void berth_set_warning(Berth *berth, void (*line)(const char *line, gpointer user_data),
+                       gpointer user_data);
+
 /* "0.1.0" */
 const char *berth_version(void);
 

@@ -18,8 +18,7 @@ void berth_cached_free(BerthCached *cached)
 
 static bool open_cache(Berth *berth, char **ret_directory, guint64 *ret_limit, GError **error)
 {
-    g_autoptr(BerthSettings) settings =
-        berth_compose_settings(berth->layout, NULL, environment_of(berth), error);
+    g_autoptr(BerthSettings) settings = berth_private_settings(berth, NULL, error);
     if (settings == NULL)
         return false;
     *ret_directory = berth_layout_images(berth->layout);

@@ -63,8 +63,7 @@ static char *apply(Berth *berth, const BerthDistro *distro, const char *ports)
 /* What berth.conf has to say that makes the change look as if it did nothing; or NULL. */
 static char *objection(Berth *berth, const BerthDistro *distro, const BerthAccess *denied)
 {
-    g_autoptr(BerthSettings) settings =
-        berth_compose_settings(berth->layout, distro->name, environment_of(berth), NULL);
+    g_autoptr(BerthSettings) settings = berth_private_settings(berth, distro->name, NULL);
     if (settings == NULL)
         return NULL;
     if (denied == NULL)
@@ -209,8 +208,7 @@ static gint compare_ports(gconstpointer left, gconstpointer right)
 
 static BerthHostAccess *access_of(Berth *berth, const BerthDistro *distro, GError **error)
 {
-    g_autoptr(BerthSettings) settings =
-        berth_compose_settings(berth->layout, distro->name, environment_of(berth), error);
+    g_autoptr(BerthSettings) settings = berth_private_settings(berth, distro->name, error);
     g_autofree char *allowed =
         settings != NULL ? berth_registry_host_ports(berth->registry, distro, error) : NULL;
     if (allowed == NULL)

@@ -41,8 +41,7 @@ static bool read_cloud(const char *path, GBytes **ret_cloud, GError **error)
 bool berth_import(Berth *berth, const BerthImport *import, BerthImported *ret_imported,
                   GError **error)
 {
-    g_autoptr(BerthSettings) settings =
-        berth_compose_settings(berth->layout, import->name, environment_of(berth), error);
+    g_autoptr(BerthSettings) settings = berth_private_settings(berth, import->name, error);
     BerthRegistry *registry = settings != NULL ? berth_private_registry(berth, error) : NULL;
     g_autoptr(GBytes) cloud = NULL;
     if (registry == NULL || !read_cloud(import->cloud, &cloud, error))

@@ -9,6 +9,7 @@
 
 #include "instance/control.h"
 #include "manage/claim.h"
+#include "manage/compose.h"
 #include "manage/hold.h"
 #include "store/layout.h"
 #include "store/registry.h"
@@ -18,12 +19,21 @@ struct Berth {
     BerthLayout *layout;
     BerthRegistry *registry; /* NULL until it is needed */
     BerthWaiting waiting;
+    void (*warn)(const char *line, gpointer user_data); /* NULL: nobody listens, or it was called */
+    gpointer warn_data;
 };
 
 static inline const char *const *environment_of(const Berth *berth)
 {
     return (const char *const *)berth->environment;
 }
+
+/* As berth_compose_settings; the first call that succeeds also warns of berth.conf's lines that
+ * have no effect. Not for threads of berth_private_for_each. */
+BerthSettings *berth_private_settings(Berth *berth, const char *distro, GError **error);
+
+/* As berth_compose_machine, with the same warnings. */
+BerthMachine *berth_private_machine(Berth *berth, const BerthDistro *distro, GError **error);
 
 /* The open registry. */
 BerthRegistry *berth_private_registry(Berth *berth, GError **error);

@@ -51,8 +51,7 @@ static BerthDistro *find(Berth *berth, const char *name, GError **error)
 static BerthMachine *prepare(Berth *berth, const BerthDistro *distro, bool rescue,
                              char **ret_notice, GError **error)
 {
-    g_autoptr(BerthMachine) machine =
-        berth_compose_machine(berth->layout, distro, environment_of(berth), error);
+    g_autoptr(BerthMachine) machine = berth_private_machine(berth, distro, error);
     const char *runtime = machine != NULL ? berth_private_runtime(berth, error) : NULL;
     if (runtime == NULL || !berth_layout_make(berth->layout->cache, error) ||
         !berth_launch_prepare(machine, berth->layout->cache, ret_notice, error) ||

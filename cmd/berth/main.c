@@ -46,6 +46,11 @@ static void print_waiting(const char *line, gpointer unused)
     print_line("berth: ", line);
 }
 
+static void print_warning(const char *line, gpointer unused)
+{
+    print_line("berth: warning: ", line);
+}
+
 static void print_error(const Invocation *invocation, const GError *error)
 {
     g_autoptr(GString) where = g_string_new("berth: ");
@@ -81,6 +86,7 @@ static int run(int argc, char **argv, Invocation *invocation, GError **error)
     if (invocation->berth == NULL)
         return -1;
     berth_set_waiting(invocation->berth, print_waiting, NULL);
+    berth_set_warning(invocation->berth, print_warning, NULL);
     return invocation->command->run(invocation, error);
 }
 

@@ -2,6 +2,7 @@
 #include "compose.h"
 
 #include "base/zone.h"
+#include "model/settings_check.h"
 #include "store/template.h"
 
 #include <sched.h>
@@ -16,6 +17,15 @@ BerthSettings *berth_compose_settings(const BerthLayout *layout, const char *dis
     if (!berth_template_read_settings(layout, &text, &path, error))
         return NULL;
     return berth_settings_new(distro, text, path, environment, error);
+}
+
+char **berth_compose_warnings(const BerthLayout *layout)
+{
+    g_autofree char *text = NULL;
+    g_autofree char *path = NULL;
+    if (!berth_template_read_settings(layout, &text, &path, NULL) || text == NULL)
+        return g_new0(char *, 1);
+    return berth_settings_check(text, path);
 }
 
 static guint64 physical_memory(void)

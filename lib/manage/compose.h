@@ -15,6 +15,10 @@ G_BEGIN_DECLS
 BerthSettings *berth_compose_settings(const BerthLayout *layout, const char *distro,
                                       const char *const *environment, GError **error);
 
+/* What to warn the user about in berth.conf: lines as of model/settings_check.h, none when it
+ * cannot be read. Free with g_strfreev. */
+char **berth_compose_warnings(const BerthLayout *layout);
+
 /* The machine of @distro on this host.
  * Errors: also those of store/template.h and model/machine.h. */
 BerthMachine *berth_compose_machine(const BerthLayout *layout, const BerthDistro *distro,

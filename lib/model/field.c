@@ -194,25 +194,30 @@ char *berth_field_format(const BerthField *field, gconstpointer object)
     return g_strdup("");
 }
 
+bool berth_fields_load_key(const BerthField *fields, gpointer object, GKeyFile *file,
+                           const char *group, const char *key, const char *origin, GError **error)
+{
+    const BerthField *field = berth_field_find(fields, key);
+    if (field == NULL) {
+        berth_error_set(error, BERTH_ERROR_INVALID, "config.key", "\"berth config\" lists the keys",
+                        "%s: [%s] has no key \"%s\"", origin, group, key);
+        return false;
+    }
+
+    g_autofree char *text = g_key_file_get_string(file, group, key, NULL);
+    if (berth_field_parse(field, object, text != NULL ? text : "", error))
+        return true;
+    g_prefix_error(error, "%s: ", origin);
+    return false;
+}
+
 bool berth_fields_load(const BerthField *fields, gpointer object, GKeyFile *file, const char *group,
                        const char *origin, GError **error)
 {
     g_auto(GStrv) keys = g_key_file_get_keys(file, group, NULL, NULL);
-    for (gsize i = 0; keys != NULL && keys[i] != NULL; i++) {
-        const BerthField *field = berth_field_find(fields, keys[i]);
-        if (field == NULL) {
-            berth_error_set(error, BERTH_ERROR_INVALID, "config.key",
-                            "\"berth config\" lists the keys", "%s: [%s] has no key \"%s\"", origin,
-                            group, keys[i]);
+    for (gsize i = 0; keys != NULL && keys[i] != NULL; i++)
+        if (!berth_fields_load_key(fields, object, file, group, keys[i], origin, error))
             return false;
-        }
-
-        g_autofree char *text = g_key_file_get_string(file, group, keys[i], NULL);
-        if (!berth_field_parse(field, object, text != NULL ? text : "", error)) {
-            g_prefix_error(error, "%s: ", origin);
-            return false;
-        }
-    }
     return true;
 }
 

@@ -56,6 +56,10 @@ char *berth_field_format(const BerthField *field, gconstpointer object);
 bool berth_fields_load(const BerthField *fields, gpointer object, GKeyFile *file, const char *group,
                        const char *origin, GError **error);
 
+/* The same for one key of @group. */
+bool berth_fields_load_key(const BerthField *fields, gpointer object, GKeyFile *file,
+                           const char *group, const char *key, const char *origin, GError **error);
+
 /* Write every member into @group. */
 void berth_fields_save(const BerthField *fields, gconstpointer object, GKeyFile *file,
                        const char *group);

@@ -4,6 +4,7 @@
 #include "access.h"
 #include "base/error.h"
 #include "rule.h"
+#include "settings_check.h"
 
 #include <string.h>
 
@@ -100,6 +101,26 @@ void berth_settings_free(BerthSettings *settings)
     g_free(settings);
 }
 
+/* Read every key of the groups that are @distro's (NULL: [berth]); errors name the line. */
+static bool load_groups(BerthSettings *settings, GKeyFile *file, const char *distro,
+                        const char *text, const char *origin, GError **error)
+{
+    g_auto(GStrv) groups = g_key_file_get_groups(file, NULL);
+    for (gsize i = 0; groups[i] != NULL; i++) {
+        if (!berth_settings_is_group(groups[i], distro))
+            continue;
+        g_auto(GStrv) keys = g_key_file_get_keys(file, groups[i], NULL, NULL);
+        for (gsize k = 0; keys != NULL && keys[k] != NULL; k++) {
+            guint line = berth_settings_line(text, groups[i], keys[k]);
+            g_autofree char *place = g_strdup_printf("%s:%u", origin, line);
+            if (!berth_fields_load_key(berth_settings_fields, settings, file, groups[i], keys[k],
+                                       place, error))
+                return false;
+        }
+    }
+    return true;
+}
+
 static bool load_file(BerthSettings *settings, const char *distro, const char *text,
                       const char *origin, GError **error)
 {
@@ -112,12 +133,8 @@ static bool load_file(BerthSettings *settings, const char *distro, const char *t
         return false;
     }
 
-    if (!berth_fields_load(berth_settings_fields, settings, file, "berth", origin, error))
-        return false;
-    if (distro == NULL)
-        return true;
-    g_autofree char *group = g_strdup_printf("distro %s", distro);
-    return berth_fields_load(berth_settings_fields, settings, file, group, origin, error);
+    return load_groups(settings, file, NULL, text, origin, error) &&
+           (distro == NULL || load_groups(settings, file, distro, text, origin, error));
 }
 
 static char *environment_name(const char *key)

@@ -9,7 +9,8 @@
  *
  * One table (berth_settings_fields) names every key, its type, range, default and help; parsing,
  * checking and listing all read it. Order of strength: environment (BERTH_MEMORY for "memory",
- * hyphens as underscores), then [distro NAME], then [berth], then the default.
+ * hyphens as underscores), then [distro NAME], then [berth], then the default. Groups are compared
+ * without case, as names are; settings_check.h names the lines that have no effect.
  */
 #pragma once
 

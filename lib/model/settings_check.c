@@ -1,0 +1,140 @@
+/* SPDX-License-Identifier: MIT */
+#include "settings_check.h"
+
+#include "base/error.h"
+#include "distro.h"
+#include "settings.h"
+
+#include <string.h>
+
+#define DISTRO "distro "
+
+typedef struct {
+    const char *next; /* the rest of the text */
+    guint line;       /* of the entry */
+    char *group;      /* it is in, or begins */
+    char *key;        /* NULL: the entry begins a group */
+    char *value;
+} Scan;
+
+static void scan_clear(Scan *scan)
+{
+    g_free(scan->group);
+    g_free(scan->key);
+    g_free(scan->value);
+}
+G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(Scan, scan_clear)
+
+/* Read the entry in @line, if one is there: no comment and not empty. */
+static bool scan_line(Scan *scan, char *line)
+{
+    g_strstrip(line);
+    g_clear_pointer(&scan->key, g_free);
+    g_clear_pointer(&scan->value, g_free);
+    char *end = line[0] == '[' ? strrchr(line, ']') : strchr(line, '=');
+    if (line[0] == '#' || end == NULL)
+        return false;
+
+    *end = '\0';
+    if (line[0] == '[') {
+        g_free(scan->group);
+        scan->group = g_strdup(line + 1);
+        return true;
+    }
+    scan->key = g_strdup(g_strchomp(line));
+    scan->value = g_strdup(g_strchug(end + 1));
+    return true;
+}
+
+/* The next entry; false at the end of the text. */
+static bool scan_next(Scan *scan)
+{
+    while (*scan->next != '\0') {
+        size_t length = strcspn(scan->next, "\n");
+        g_autofree char *line = g_strndup(scan->next, length);
+        scan->next += length + (scan->next[length] == '\n');
+        scan->line++;
+        if (scan_line(scan, line))
+            return true;
+    }
+    return false;
+}
+
+bool berth_settings_is_group(const char *group, const char *distro)
+{
+    if (distro == NULL)
+        return g_ascii_strcasecmp(group, "berth") == 0;
+    return g_ascii_strncasecmp(group, DISTRO, strlen(DISTRO)) == 0 &&
+           g_ascii_strcasecmp(group + strlen(DISTRO), distro) == 0;
+}
+
+guint berth_settings_line(const char *text, const char *group, const char *key)
+{
+    g_auto(Scan) scan = {.next = text};
+    guint line = 0;
+    while (scan_next(&scan))
+        if (scan.key != NULL && g_strcmp0(scan.group, group) == 0 && strcmp(scan.key, key) == 0)
+            line = scan.line;
+    return line;
+}
+
+/* A reserved name is a known group: a distro of an old registry may have one. */
+static bool is_known_group(const char *group)
+{
+    if (berth_settings_is_group(group, NULL))
+        return true;
+    if (g_ascii_strncasecmp(group, DISTRO, strlen(DISTRO)) != 0)
+        return false;
+    g_autoptr(GError) problem = NULL;
+    return berth_distro_check_name(group + strlen(DISTRO), &problem) ||
+           strcmp(berth_error_id(problem), "name.reserved") == 0;
+}
+
+/* The fault of a key's line, or NULL. */
+static char *describe_key(const Scan *scan, BerthSettings *scratch, GHashTable *lines)
+{
+    const BerthField *field = berth_field_find(berth_settings_fields, scan->key);
+    if (field == NULL)
+        return g_strdup_printf("unknown key \"%.80s\" in [%.80s]: \"berth config\" lists the keys",
+                               scan->key, scan->group);
+
+    g_autoptr(GError) problem = NULL;
+    bool escaped = strchr(scan->value, '\\') != NULL; /* GKeyFile alone knows the value */
+    if (!escaped && !berth_field_parse(field, scratch, scan->value, &problem))
+        return g_strdup(problem->message);
+
+    g_autofree char *lower = g_ascii_strdown(scan->group, -1);
+    char *place = g_strdup_printf("%s]%s", lower, field->name);
+    guint before = GPOINTER_TO_UINT(g_hash_table_lookup(lines, place));
+    g_hash_table_replace(lines, place, GUINT_TO_POINTER(scan->line));
+    if (before == 0)
+        return NULL;
+    return g_strdup_printf("\"%s\" replaces the value of line %u in the same group", field->name,
+                           before);
+}
+
+char **berth_settings_check(const char *text, const char *origin)
+{
+    g_autoptr(GStrvBuilder) warnings = g_strv_builder_new();
+    g_autoptr(GHashTable) lines = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
+    g_autoptr(BerthSettings) scratch = berth_settings_new(NULL, NULL, NULL, NULL, NULL);
+    g_auto(Scan) scan = {.next = text};
+    bool known = false;
+    while (scan_next(&scan)) {
+        g_autofree char *fault = NULL;
+        if (scan.key != NULL) {
+            fault = known ? describe_key(&scan, scratch, lines) : NULL;
+        } else {
+            known = is_known_group(scan.group);
+            if (!known)
+                fault = g_strdup_printf("unknown group \"%.80s\": groups are [berth] and "
+                                        "[distro NAME]",
+                                        scan.group);
+        }
+        if (fault == NULL)
+            continue;
+        g_autofree char *warning = g_strdup_printf("%s:%u: %s", origin, scan.line, fault);
+        g_strv_builder_add(warnings, warning);
+    }
+    return g_strv_builder_end(warnings);
+}

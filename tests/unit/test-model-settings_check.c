@@ -1,0 +1,70 @@
+/* SPDX-License-Identifier: MIT */
+#include "model/settings.h"
+#include "model/settings_check.h"
+
+static const struct {
+    const char *text;
+    const char *warnings; /* beginnings, parted by "|" */
+} cases[] = {
+    {"", ""},
+    {"[berth]\ncpus = 2\n[distro debian]\ncpus=3\n", ""},
+    {"[BERTH]\ncpus = 2\n[Distro Debian]\ncpus=3\n", ""},
+    {"[distro wsl.localhost]\n[distro later]\n", ""},
+    {"# [distros a]\n\n  # x = 1\n[berth]\n", ""},
+    {"[distros a]\ncpus = 2\nfoo = 3\n", "f:1: unknown group \"distros a\": "},
+    {"\n\n[berth]\n[distro]\n", "f:4: unknown group \"distro\": "},
+    {"[distro ]\n", "f:1: unknown group \"distro \": "},
+    {"[distro a b]\n", "f:1: unknown group \"distro a b\": "},
+    {"[distro a]\r\ncpsu = 2\r\n", "f:2: unknown key \"cpsu\" in [distro a]: "},
+    {"[distro a]\ncpus = 1000\n", "f:2: cpus: \"1000\" is not allowed"},
+    {"[distro a]\ncpus = 2\n[distro b]\ncpus = 3\n[distro A]\ncpus = 4\n",
+     "f:6: \"cpus\" replaces the value of line 2 in the same group"},
+    {"[x]\n[berth]\nfoo=1\n[y]",
+     "f:1: unknown group \"x\": |f:3: unknown key \"foo\" in [berth]: |f:4: unknown group \"y\": "},
+};
+
+static void test_lines_without_effect_are_named(void)
+{
+    for (gsize i = 0; i < G_N_ELEMENTS(cases); i++) {
+        g_test_message("%s", cases[i].text);
+        g_auto(GStrv) found = berth_settings_check(cases[i].text, "f");
+        g_auto(GStrv) wanted = g_strsplit(cases[i].warnings, "|", -1);
+        g_assert_cmpuint(g_strv_length(found), ==, g_strv_length(wanted));
+        for (gsize k = 0; wanted[k] != NULL; k++)
+            if (!g_str_has_prefix(found[k], wanted[k]))
+                g_assert_cmpstr(found[k], ==, wanted[k]);
+    }
+}
+
+static void test_groups_are_compared_without_case(void)
+{
+    g_assert_true(berth_settings_is_group("Berth", NULL));
+    g_assert_true(berth_settings_is_group("distro BOX", "box"));
+    g_assert_false(berth_settings_is_group("distro boxes", "box"));
+    g_assert_false(berth_settings_is_group("distros box", "box"));
+    g_autoptr(GError) error = NULL;
+    g_autoptr(BerthSettings) settings = berth_settings_new(
+        "box", "[distro BOX]\ncpus = 2\nmtu = 2000\n[distro Box]\ncpus = 3\n", "f", NULL, &error);
+    g_assert_no_error(error);
+    g_assert_cmpuint(settings->cpus, ==, 3);
+    g_assert_cmpuint(settings->mtu, ==, 2000);
+}
+
+static void test_the_line_of_a_key(void)
+{
+    const char *text = "[berth]\ncpus=1\n[distro a]\ncpus=2\n\n[berth]\ncpus = 3\n";
+    g_assert_cmpuint(berth_settings_line(text, "berth", "cpus"), ==, 7);
+    g_assert_cmpuint(berth_settings_line(text, "distro a", "cpus"), ==, 4);
+    g_assert_cmpuint(berth_settings_line(text, "distro a", "mtu"), ==, 0);
+}
+
+int main(int argc, char **argv)
+{
+    g_test_init(&argc, &argv, NULL);
+    g_test_add_func("/model/settings_check/lines-without-effect-are-named",
+                    test_lines_without_effect_are_named);
+    g_test_add_func("/model/settings_check/groups-are-compared-without-case",
+                    test_groups_are_compared_without_case);
+    g_test_add_func("/model/settings_check/the-line-of-a-key", test_the_line_of_a_key);
+    return g_test_run();
+}
