@@ -8,7 +8,7 @@
 
 G_BEGIN_DECLS
 
-/* Check that what @machine names is there and decide its accelerator. *@ret_notice is a line for
+/* Check that what @machine names is there and decide its accelerator. *@ret_notice is text for
  * the user about that decision, or NULL; free with g_free. Results of the proof are kept in
  * @cache_dir. Errors: those of vmm/qemu_process.h (check) and vmm/accel.h. */
 bool berth_launch_prepare(BerthMachine *machine, const char *cache_dir, char **ret_notice,

@@ -32,6 +32,7 @@ static const char *const verdict_words[VERDICTS] = {"works", "closed", "fails"};
 
 typedef struct {
     VerdictKind kind;
+    bool unsure;   /* emulation failed too: KVM need not be to blame, and nothing is kept */
     guint variant; /* of the machine, which it was tried with */
     char *reason;  /* one line; NULL when it works */
     const char *hint;
@@ -163,7 +164,8 @@ static bool probe_kvm(const BerthAccelHost *host, const BerthMachine *machine, g
 static bool prove(const BerthAccelHost *host, const BerthMachine *machine, const char *cache_dir,
                   Verdict *ret_verdict, GError **error)
 {
-    guint index = 0, control = 0;
+    guint index = 0;
+    BerthEmulatorAnswer control = {.proven = true};
     g_auto(BerthProbe) probe = {0};
     if (!probe_kvm(host, machine, &index, &probe, error))
         return false;
@@ -172,8 +174,8 @@ static bool prove(const BerthAccelHost *host, const BerthMachine *machine, const
             g_prefix_error(error, "KVM does not work here (%s), and ", probe.reason);
             return false;
         }
-        if (index < control) { /* else KVM has been tried with it */
-            index = control;
+        if (index < control.variant) { /* else KVM has been tried with it */
+            index = control.variant;
             berth_probe_clear(&probe);
             if (!berth_probe_run(machine, index, BERTH_ACCEL_KVM, host->limit_msec, &probe, error))
                 return false;
@@ -181,7 +183,8 @@ static bool prove(const BerthAccelHost *host, const BerthMachine *machine, const
     }
     bool works = probe.kind == BERTH_PROBE_WORKS;
     *ret_verdict = (Verdict){.kind = works ? VERDICT_WORKS : VERDICT_FAILS,
-                             .variant = works ? index : control,
+                             .unsure = !works && !control.proven,
+                             .variant = works ? index : control.variant,
                              .reason = g_steal_pointer(&probe.reason),
                              .hint = hint_fails};
     return true;
@@ -210,22 +213,25 @@ static bool judge(const BerthAccelHost *host, const BerthMachine *machine, const
         return false;
     }
 
-    if (*ret_fresh && path != NULL)
+    if (*ret_fresh && path != NULL && !ret_verdict->unsure)
         save_verdict(path, ret_verdict);
     return true;
 }
 
 /* TCG, with what its emulator can do with. A machine without alternatives needs no probe. */
 static bool use_tcg(const BerthAccelHost *host, BerthMachine *machine, const char *cache_dir,
-                    GError **error)
+                    char **ret_notice, GError **error)
 {
-    guint variant = 0;
+    BerthEmulatorAnswer answer = {.proven = true};
     if (berth_machine_variants(machine) > 1 &&
-        !berth_emulator_find(machine, host->emulation_limit_msec, cache_dir, &variant, error))
+        !berth_emulator_find(machine, host->emulation_limit_msec, cache_dir, &answer, error))
         return false;
+    if (answer.fresh && !answer.proven)
+        *ret_notice = g_strdup("a trial of the kernel under software emulation did not reach user "
+                               "space; starting the distro all the same");
     machine->accel = BERTH_ACCEL_TCG;
     berth_tsc_add_argument(machine);
-    return berth_machine_settle(machine, variant, error);
+    return berth_machine_settle(machine, answer.variant, error);
 }
 
 bool berth_accel_resolve_on(const BerthAccelHost *host, BerthMachine *machine,
@@ -233,7 +239,7 @@ bool berth_accel_resolve_on(const BerthAccelHost *host, BerthMachine *machine,
 {
     *ret_notice = NULL;
     if (machine->accel == BERTH_ACCEL_TCG)
-        return use_tcg(host, machine, cache_dir, error);
+        return use_tcg(host, machine, cache_dir, ret_notice, error);
     if (!berth_qemu_check(machine, error))
         return false;
 
@@ -251,11 +257,15 @@ bool berth_accel_resolve_on(const BerthAccelHost *host, BerthMachine *machine,
                         "KVM does not work here: %s", verdict.reason);
         return false;
     }
-    if (!use_tcg(host, machine, cache_dir, error))
+    g_autofree char *trial = NULL;
+    if (!use_tcg(host, machine, cache_dir, &trial, error))
         return false;
     if (fresh)
-        *ret_notice = g_strdup_printf(
-            "KVM does not work here (%s); using slower software emulation", verdict.reason);
+        *ret_notice =
+            g_strdup_printf("KVM does not work here (%s); using slower software emulation%s%s",
+                            verdict.reason, trial != NULL ? "\n" : "", trial != NULL ? trial : "");
+    else
+        *ret_notice = g_steal_pointer(&trial);
     return true;
 }
 

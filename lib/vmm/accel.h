@@ -7,7 +7,8 @@
  * hangs. So the machine's kernel is booted under KVM until its user space says that it runs, once
  * for each (QEMU, kernel, template, processor, start of the host), within a limit. Of the machine's
  * alternatives (model/machine.h) the first that QEMU takes is tried. KVM is found not to work only
- * when the same guest runs under TCG. The verdict is kept in
+ * when the same guest runs under TCG; where it runs under neither, nothing is kept. The verdict is
+ * kept in
  *
  *     <cache_dir>/accel/<digest of those>      verdict, variant and reason, three lines
  *
@@ -32,9 +33,9 @@ typedef struct {
 extern const BerthAccelHost berth_accel_host;
 
 /* Make machine->accel KVM or TCG and decide the machine's alternatives. Under TCG the kernel is
- * also told how fast the host's counter runs (lib/vmm/tsc.h), so call it once for each start. With
- * AUTO, when it has just been found that KVM does not work, @ret_notice is a line that says so and
- * why, and NULL otherwise; free with g_free.
+ * also told how fast the host's counter runs (lib/vmm/tsc.h), so call it once for each start. When
+ * it has just been found that KVM does not work, with AUTO, or that no trial under TCG came up,
+ * @ret_notice is one or two lines that say so, and NULL otherwise; free with g_free.
  * @cache_dir NULL: nothing is kept.
  * Errors: with KVM, BERTH_ERROR_NO_KVM "accel.kvm-unusable"; those of emulator.h; and whatever
  * keeps the machine from being started with either (lib/vmm/qemu_process.h, berth_qemu_check). */

@@ -17,33 +17,51 @@ static char *cache_path(const BerthMachine *machine, const char *cache_dir, GErr
     return g_build_filename(cache_dir, "emulator", g_checksum_get_string(digest), NULL);
 }
 
-/* False when there is no answer, or none that can be read. */
-static bool load_answer(const char *path, guint variants, guint *ret_variant)
+/* The host's boot; NULL when it cannot be told. */
+static char *read_boot_id(void)
+{
+    char *text = NULL;
+    if (g_file_get_contents("/proc/sys/kernel/random/boot_id", &text, NULL, NULL))
+        g_strchomp(text);
+    return text;
+}
+
+/* False when there is no answer, or none that can be read, or an unproven one of another boot. */
+static bool load_answer(const char *path, guint variants, BerthEmulatorAnswer *ret_answer)
 {
     g_autofree char *text = NULL;
+    if (!g_file_get_contents(path, &text, NULL, NULL))
+        return false;
+    g_auto(GStrv) lines = g_strsplit(text, "\n", 4);
+    const guint count = g_strv_length(lines);
     guint64 variant = 0;
-    if (!g_file_get_contents(path, &text, NULL, NULL) || !g_str_has_suffix(text, "\n"))
+    if (count < 2 || count > 3 || lines[count - 1][0] != '\0' ||
+        !g_ascii_string_to_unsigned(lines[0], 10, 0, variants - 1, &variant, NULL))
         return false;
-    g_strchomp(text);
-    if (!g_ascii_string_to_unsigned(text, 10, 0, variants - 1, &variant, NULL))
+    g_autofree char *boot_id = read_boot_id();
+    if (count == 3 && g_strcmp0(lines[1], boot_id) != 0)
         return false;
-    *ret_variant = (guint)variant;
+    *ret_answer = (BerthEmulatorAnswer){.variant = (guint)variant, .proven = count == 2};
     return true;
 }
 
 /* An answer that cannot be kept is found again the next time. */
-static void save_answer(const char *path, guint variant)
+static void save_answer(const char *path, const BerthEmulatorAnswer *answer)
 {
     g_autofree char *directory = g_path_get_dirname(path);
-    g_autofree char *text = g_strdup_printf("%u\n", variant);
+    g_autofree char *boot_id = answer->proven ? NULL : read_boot_id();
+    if (!answer->proven && boot_id == NULL)
+        return;
+    g_autofree char *text = boot_id != NULL ? g_strdup_printf("%u\n%s\n", answer->variant, boot_id)
+                                            : g_strdup_printf("%u\n", answer->variant);
     if (g_mkdir_with_parents(directory, 0700) == 0)
         g_file_set_contents(path, text, -1, NULL); /* by rename */
 }
 
 /* The first variant whose guest reaches user space, or else the first that QEMU takes. What QEMU
  * has taken it accepts: after that only the machine's options are still in question. */
-static bool probe_variants(const BerthMachine *machine, guint limit_msec, guint *ret_variant,
-                           bool *ret_proven, GError **error)
+static bool probe_variants(const BerthMachine *machine, guint limit_msec,
+                           BerthEmulatorAnswer *ret_answer, GError **error)
 {
     const guint variants = berth_machine_variants(machine);
     guint taken = variants;
@@ -52,15 +70,15 @@ static bool probe_variants(const BerthMachine *machine, guint limit_msec, guint 
         berth_probe_clear(&probe);
         if (!berth_probe_run(machine, index, BERTH_ACCEL_TCG, limit_msec, &probe, error))
             return false;
-        *ret_proven = probe.kind == BERTH_PROBE_WORKS;
-        *ret_variant = index;
-        if (*ret_proven)
+        bool works = probe.kind == BERTH_PROBE_WORKS;
+        *ret_answer = (BerthEmulatorAnswer){.variant = index, .proven = works, .fresh = true};
+        if (works)
             return true;
         if (probe.kind == BERTH_PROBE_FAILED && taken == variants)
             taken = index;
         index += probe.kind == BERTH_PROBE_REFUSED ? 1 : MAX(variants / 2, 1);
     }
-    *ret_variant = taken;
+    ret_answer->variant = taken;
     if (taken < variants)
         return true;
     berth_error_set(error, BERTH_ERROR_FAILED, "vmm.qemu-refused", hint_refused,
@@ -69,19 +87,17 @@ static bool probe_variants(const BerthMachine *machine, guint limit_msec, guint 
 }
 
 bool berth_emulator_find(const BerthMachine *machine, guint limit_msec, const char *cache_dir,
-                         guint *ret_variant, GError **error)
+                         BerthEmulatorAnswer *ret_answer, GError **error)
 {
     g_autofree char *path = cache_dir != NULL ? cache_path(machine, cache_dir, error) : NULL;
     if (cache_dir != NULL && path == NULL)
         return false;
-    if (path != NULL && load_answer(path, berth_machine_variants(machine), ret_variant))
+    if (path != NULL && load_answer(path, berth_machine_variants(machine), ret_answer))
         return true;
-
-    bool proven = false;
-    if (!probe_variants(machine, limit_msec, ret_variant, &proven, error))
+    if (!probe_variants(machine, limit_msec, ret_answer, error))
         return false;
-    if (proven && path != NULL)
-        save_answer(path, *ret_variant);
+    if (path != NULL)
+        save_answer(path, ret_answer);
     return true;
 }
 

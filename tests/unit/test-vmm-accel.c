@@ -402,14 +402,19 @@ static void test_this_host_decides(Fixture *fixture, gconstpointer data)
 
 /* --- alternatives --- */
 
+/* As of a new start: the last one has settled them and added the counter's speed. */
 static void add_alternatives(Fixture *fixture)
 {
     BerthMachine *machine = fixture->machine;
     g_strfreev(machine->options);
     machine->options = g_strsplit("firmware=good", ";", -1);
+    g_free(machine->options_fallback);
     machine->options_fallback = g_strdup("firmware=plain");
     machine->monitor = BERTH_MONITOR_OBJECT;
+    g_free(machine->monitor_fallback);
     machine->monitor_fallback = g_strdup("mon");
+    g_strfreev(machine->tcg_kernel_arguments);
+    machine->tcg_kernel_arguments = g_new0(char *, 1);
 }
 
 static void expect_settled(Fixture *fixture, const char *options, BerthMonitor monitor)
@@ -456,6 +461,54 @@ static void test_kvm_fails_with_what_boots(Fixture *fixture, gconstpointer data)
         expect_settled(fixture, "firmware=good", BERTH_MONITOR_MON);
         g_assert_cmpuint(starts(fixture), ==, 2);
     }
+}
+
+#define BREAK_UNTIL_READY(dir) "[ -e " dir "/ready ] || { echo booting >&6; exit 1; }\n"
+
+/* The guest runs with neither: KVM need not be to blame, and is tried again the next time. */
+static void test_failure_of_both_is_not_kept(Fixture *fixture, gconstpointer data)
+{
+    g_autofree char *script = g_strdup_printf(BREAK_UNTIL_READY("%s") WORK, fixture->dir);
+    set_qemus(fixture, script, BREAK("."));
+    for (guint i = 1; i <= 2; i++) {
+        add_alternatives(fixture);
+        expect_notice(fixture, "the guest stopped before it reached user space");
+        g_assert_cmpuint(starts(fixture), ==, i);
+    }
+    g_autofree char *ready = machine_file(fixture, "ready");
+    add_alternatives(fixture);
+    expect_quiet(fixture, BERTH_ACCEL_KVM);
+}
+
+/* That no trial came up is said once. */
+static void test_failed_trial_is_told_once(Fixture *fixture, gconstpointer data)
+{
+    set_qemus(fixture, WORK, BREAK("."));
+    for (guint i = 0; i < 2; i++) {
+        g_autofree char *notice = NULL;
+        g_autoptr(GError) error = NULL;
+        add_alternatives(fixture);
+        fixture->machine->accel = BERTH_ACCEL_TCG;
+        berth_accel_resolve_on(&fixture->host, fixture->machine, fixture->cache, &notice, &error);
+        g_assert_no_error(error);
+        g_assert_cmpint(notice != NULL, ==, i == 0);
+        expect_settled(fixture, "firmware=good", BERTH_MONITOR_OBJECT);
+    }
+}
+
+/* So is a closed device, in a line of its own. */
+static void test_failed_trial_without_kvm(Fixture *fixture, gconstpointer data)
+{
+    g_assert_cmpint(g_remove(fixture->device), ==, 0);
+    set_qemus(fixture, WORK, BREAK("."));
+    add_alternatives(fixture);
+    g_autofree char *notice = resolve(fixture, BERTH_ACCEL_TCG);
+    g_auto(GStrv) lines = g_strsplit(notice, "\n", -1);
+    g_assert_cmpuint(g_strv_length(lines), ==, 2);
+    g_assert_nonnull(strstr(lines[0], "does not exist"));
+    g_assert_nonnull(strstr(lines[1], "did not reach user space"));
+    add_alternatives(fixture);
+    expect_quiet(fixture, BERTH_ACCEL_TCG);
 }
 
 /* An option that QEMU refuses with either accelerator is named, and nothing is held against KVM. */
@@ -514,6 +567,9 @@ int main(int argc, char **argv)
     ADD("kvm-with-fallbacks", NULL, test_kvm_with_fallbacks);
     ADD("kvm-is-tried-with-what-boots", NULL, test_kvm_is_tried_with_what_boots);
     ADD("kvm-fails-with-what-boots", NULL, test_kvm_fails_with_what_boots);
+    ADD("failure-of-both-is-not-kept", NULL, test_failure_of_both_is_not_kept);
+    ADD("failed-trial-is-told-once", NULL, test_failed_trial_is_told_once);
+    ADD("failed-trial-without-kvm", NULL, test_failed_trial_without_kvm);
     ADD("refusal-does-not-condemn-kvm", NULL, test_refusal_does_not_condemn_kvm);
     return g_test_run();
 }

@@ -92,11 +92,12 @@ static void expect_variant(Fixture *fixture, guint variant, gsize starts)
 {
     g_autofree char *path = g_build_filename(fixture->dir, "starts", NULL);
     g_remove(path);
-    guint found = G_MAXUINT;
+    BerthEmulatorAnswer found = {.variant = G_MAXUINT};
     g_autoptr(GError) error = NULL;
     berth_emulator_find(fixture->machine, fixture->limit_msec, fixture->cache, &found, &error);
     g_assert_no_error(error);
-    g_assert_cmpuint(found, ==, variant);
+    g_assert_cmpuint(found.variant, ==, variant);
+    g_assert_cmpint(found.fresh, ==, starts > 0);
     expect_starts(fixture, starts);
 }
 
@@ -137,8 +138,8 @@ static void test_crash(Fixture *fixture, gconstpointer data)
 static void test_silence(Fixture *fixture, gconstpointer data)
 {
     set_qemu(fixture, IGNORE("firmware=good") WORK);
-    guint found = 0;
-    for (fixture->limit_msec = 500; found != 2; fixture->limit_msec *= 2) {
+    BerthEmulatorAnswer found = {0};
+    for (fixture->limit_msec = 500; !found.proven; fixture->limit_msec *= 2) {
         g_autoptr(GError) error = NULL;
         g_assert_cmpuint(fixture->limit_msec, <, 60000);
         berth_emulator_forget(fixture->cache);
@@ -162,12 +163,29 @@ static void test_forgotten(Fixture *fixture, gconstpointer data)
     expect_variant(fixture, 1, 0);
 }
 
-/* No variant runs: the start is to show it. Nothing is kept, since the host may just be busy. */
+static char *answer_path(Fixture *fixture)
+{
+    g_autofree char *directory = g_build_filename(fixture->cache, "emulator", NULL);
+    g_autoptr(GDir) dir = g_dir_open(directory, 0, NULL);
+    g_assert_nonnull(dir);
+    char *path = g_build_filename(directory, g_dir_read_name(dir), NULL);
+    g_assert_null(g_dir_read_name(dir)); /* no temporary file is left */
+    return path;
+}
+
+/* No variant runs: the start is to show it. That is kept until the host is started anew. */
 static void test_none_runs(Fixture *fixture, gconstpointer data)
 {
     set_qemu(fixture, REFUSE("monitor-qmp") "kill -SEGV $$");
     expect_variant(fixture, 1, 3);
+    expect_variant(fixture, 1, 0);
+    g_autofree char *path = answer_path(fixture);
+    write_file(path, "1\nanother boot\n");
     expect_variant(fixture, 1, 3);
+
+    BerthEmulatorAnswer answer = {.proven = true};
+    g_assert_true(berth_emulator_find(fixture->machine, 1000, fixture->cache, &answer, NULL));
+    g_assert_false(answer.proven);
 }
 
 /* A guest that spoke and then ended with an error was not refused. */
@@ -179,10 +197,10 @@ static void test_guest_that_breaks(Fixture *fixture, gconstpointer data)
 
 static void expect_refusal(Fixture *fixture, const char *words)
 {
-    guint variant = 0;
+    BerthEmulatorAnswer answer = {0};
     g_autoptr(GError) error = NULL;
     g_assert_false(berth_emulator_find(fixture->machine, fixture->limit_msec, fixture->cache,
-                                       &variant, &error));
+                                       &answer, &error));
     g_assert_true(berth_error_is(error, BERTH_ERROR_FAILED));
     g_assert_cmpstr(berth_error_id(error), ==, "vmm.qemu-refused");
     g_assert_nonnull(berth_error_hint(error));
@@ -230,11 +248,8 @@ static void test_answer_belongs_to_its_parts(Fixture *fixture, gconstpointer dat
 static void test_corrupt_cache_is_ignored(Fixture *fixture, gconstpointer data)
 {
     static const char *const texts[] = {"", "0", "4\n", "-1\n", "one\n", "0\n0\n", "\xff\n"};
-    g_autofree char *directory = g_build_filename(fixture->cache, "emulator", NULL);
     expect_variant(fixture, 0, 1);
-    g_autoptr(GDir) dir = g_dir_open(directory, 0, NULL);
-    g_autofree char *path = g_build_filename(directory, g_dir_read_name(dir), NULL);
-    g_assert_null(g_dir_read_name(dir)); /* no temporary file is left */
+    g_autofree char *path = answer_path(fixture);
     for (gsize i = 0; i < G_N_ELEMENTS(texts); i++) {
         write_file(path, texts[i]);
         expect_variant(fixture, 0, 1);
@@ -255,9 +270,9 @@ static void test_bad_fallback(Fixture *fixture, gconstpointer data)
 {
     g_free(fixture->machine->monitor_fallback);
     fixture->machine->monitor_fallback = g_strdup("smoke signals");
-    guint variant = 0;
+    BerthEmulatorAnswer answer = {0};
     g_autoptr(GError) error = NULL;
-    g_assert_false(berth_emulator_find(fixture->machine, 1000, fixture->cache, &variant, &error));
+    g_assert_false(berth_emulator_find(fixture->machine, 1000, fixture->cache, &answer, &error));
     g_assert_cmpstr(berth_error_id(error), ==, "config.value");
 }
 
@@ -275,12 +290,12 @@ static void test_real(Fixture *fixture, gconstpointer data)
     machine->kernel = g_strdup(g_getenv("BERTH_TEST_TINY_KERNEL"));
     machine->initramfs = machine_file(fixture, "initramfs");
 
-    guint variant = 0;
-    berth_emulator_find(machine, fixture->limit_msec, fixture->cache, &variant, &error);
+    BerthEmulatorAnswer answer = {0};
+    berth_emulator_find(machine, fixture->limit_msec, fixture->cache, &answer, &error);
     g_assert_no_error(error);
-    g_test_message("variant %u", variant);
+    g_test_message("variant %u", answer.variant);
     machine->accel = BERTH_ACCEL_TCG;
-    g_assert_true(berth_machine_settle(machine, variant, &error));
+    g_assert_true(berth_machine_settle(machine, answer.variant, &error));
     g_assert_cmpuint(berth_machine_variants(machine), ==, 1);
 }
 

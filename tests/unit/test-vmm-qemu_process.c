@@ -373,11 +373,11 @@ static BerthQmp *boot(Fixture *fixture, const char *word)
     machine->disks[1] = machine_file(fixture, "{\"a\": \"b\"}");
     g_assert_cmpint(truncate(machine->disk, 1 << 20), ==, 0);
 
-    guint variant = 0;
+    BerthEmulatorAnswer answer = {0};
     g_autoptr(GError) error = NULL;
-    berth_emulator_find(machine, 60000, NULL, &variant, &error);
+    berth_emulator_find(machine, 60000, NULL, &answer, &error);
     g_assert_no_error(error);
-    g_assert_true(berth_machine_settle(machine, variant, NULL));
+    g_assert_true(berth_machine_settle(machine, answer.variant, NULL));
     spawn(fixture);
     return berth_qmp_new(berth_steal_fd(&fixture->channels.qmp), on_event, NULL, fixture);
 }
@@ -432,9 +432,9 @@ static void test_real_disk_in_use(Fixture *fixture, gconstpointer data)
     second.last_words = NULL;
     second.channels = (BerthQemuChannels){-1, -1, -1};
     spawn(&second);
-    expect_exit(
-        &second, 1,
-        "-device virtio-blk-device,drive=root,write-cache=on,werror=stop: Failed to get \"write\" lock");
+    expect_exit(&second, 1,
+                "-device virtio-blk-device,drive=root,write-cache=on,werror=stop: Failed to get "
+                "\"write\" lock");
     g_free(second.last_words);
     berth_fd_close(&second.channels.qmp);
     berth_fd_close(&second.channels.agent);
