@@ -32,7 +32,8 @@ class SmallHost(Host):
         return subprocess.run([*self.entered, *map(str, command)], check=True, capture_output=True, text=True).stdout
 
     def limit(self, size):
-        self.inside("mount", "-o", f"remount,size={size}", self.data)
+        """With a source, or mount would repeat the options there are: a uid that this namespace does not have."""
+        self.inside("mount", "-t", "tmpfs", "-o", f"remount,size={size}", "tmpfs", self.data)
 
     def used(self):
         return int(self.inside("df", "--output=used", "-B1", self.data).split()[-1])
