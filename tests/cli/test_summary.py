@@ -79,3 +79,9 @@ def test_a_log_that_is_not_there_is_a_failure(tmp_path, capsys):
 
 def test_the_list_in_the_tree_can_be_read():
     assert summary.read_allowed(summary.ALLOWED, datetime.date.min)[1] == []
+
+
+def test_a_rerun_of_any_test_may_be_allowed_for_a_time(judge):
+    line = f"RERUN {NAME} (allowed by reruns.txt)"
+    assert judge(LISTED, "2026-11-28 * it is new\n") == (0, [line, "3 passed, 0 failed"])
+    assert judge(LISTED, "2026-11-27 * it is new\n")[0] == 1

@@ -14,6 +14,7 @@ import sys
 from pathlib import Path
 
 ALLOWED = Path(__file__).parents[1] / "reruns.txt"
+ANY = "*"  # in the place of a test
 
 
 def count_pytest(text):
@@ -64,7 +65,8 @@ def read_log(path):
 
 
 def read_allowed(path, today):
-    """({test}, [fault]) of the list: "DATE TEST REASON" a line, the last day on which TEST may be run again."""
+    """({test}, [fault]) of the list: "DATE TEST REASON" a line, the last day on which TEST, * for any, may be run
+    again."""
     allowed, faults = set(), []
     for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1):
         words = line.split(None, 2)
@@ -89,8 +91,9 @@ def main(paths, allowed_path=ALLOWED, today=None):
     passed, failed, skipped = (sum(column) for column in zip(*rows)) if rows else (0, 1, 0)
     allowed, faults = read_allowed(allowed_path, today or datetime.date.today())
     for name in (name for _, again in logs for name in again):
-        print(f"RERUN {name}" + (f" (allowed by {allowed_path.name})" if name in allowed else ""))
-        if name not in allowed:
+        is_allowed = name in allowed or ANY in allowed
+        print(f"RERUN {name}" + (f" (allowed by {allowed_path.name})" if is_allowed else ""))
+        if not is_allowed:
             faults.append(f"{name}: passed only when it was run again, and {allowed_path.name} does not list it")
     if os.environ.get("BERTH_TEST_STRICT"):
         for fault in faults:
