@@ -171,7 +171,7 @@ def test_what_the_tars_read(berth, tmp_path, name):
     if row.names:
         assert sorted(ours) == sorted({b"etc", b"etc/os-release", b"after", *row.names})
     else:
-        assert ours == gnu
+        assert ours == (bsd if gnu is None else gnu)  # GNU tar 1.35 complains of times that 1.34 takes
 
 
 @pytest.mark.parametrize("name", [name for name, row in READ.items() if row.names])
