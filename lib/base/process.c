@@ -27,6 +27,18 @@ guint64 berth_process_started(pid_t pid)
     return started;
 }
 
+char *berth_process_name(const char *process)
+{
+    g_autofree char *path = g_build_filename(process, "comm", NULL);
+    char *name = NULL;
+    if (!g_file_get_contents(path, &name, NULL, NULL))
+        return g_strdup("a process");
+    for (char *each = g_strchomp(name); *each != '\0'; each++)
+        if (!g_ascii_isprint(*each))
+            *each = '?';
+    return name;
+}
+
 char *berth_process_words(void)
 {
     return g_strdup_printf("%d %" G_GUINT64_FORMAT "\n", (int)getpid(),

@@ -17,6 +17,11 @@ G_BEGIN_DECLS
 /* When @pid was started, in clock ticks since the host's boot; 0 when there is no such process. */
 guint64 berth_process_started(pid_t pid);
 
+/* The program name of the process whose directory is @process ("/proc/4711"), with ? for all that
+ * is not printable ASCII, since a process chooses its own; "a process" when it cannot be read. Free
+ * with g_free. */
+char *berth_process_name(const char *process);
+
 /* This process as the words of a file, with a newline; free with g_free. */
 char *berth_process_words(void);
 

@@ -3,6 +3,7 @@
 
 #include "base/error.h"
 #include "base/fd.h"
+#include "base/process.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -51,19 +52,6 @@ static bool has_open(const char *process, const struct stat *disk)
     return false;
 }
 
-/* A process's name is its own to choose, also control characters. */
-static char *program_of(const char *process)
-{
-    g_autofree char *path = g_build_filename(process, "comm", NULL);
-    char *name = NULL;
-    if (!g_file_get_contents(path, &name, NULL, NULL))
-        return g_strdup("a process");
-    for (char *each = g_strchomp(name); *each != '\0'; each++)
-        if (!g_ascii_isprint(*each))
-            *each = '?';
-    return name;
-}
-
 /* Keepers are told their directory: it is the first argument. */
 static void read_keeper(BerthDiskUser *user, const char *process)
 {
@@ -92,7 +80,7 @@ static BerthDiskUser *look_at(const char *pid, const struct stat *disk)
     BerthDiskUser *user = g_new0(BerthDiskUser, 1);
     user->pid = (pid_t)atoi(pid);
     user->pidfd = berth_steal_fd(&pidfd);
-    user->program = program_of(process);
+    user->program = berth_process_name(process);
     read_keeper(user, process);
     return user;
 }

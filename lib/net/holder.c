@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #include "holder.h"
 
+#include "base/process.h"
+
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -121,19 +123,6 @@ static bool process_has(const char *process, const char *wanted)
     return false;
 }
 
-/* A process's name is its own to choose, also control characters. */
-static char *process_name(const char *process)
-{
-    g_autofree char *path = g_build_filename(process, "comm", NULL);
-    char *name = NULL;
-    if (!g_file_get_contents(path, &name, NULL, NULL))
-        return g_strdup("a process");
-    for (char *each = g_strchomp(name); *each != '\0'; each++)
-        if (!g_ascii_isprint(*each))
-            *each = '?';
-    return name;
-}
-
 char *berth_holder_describe(const char *proc, const BerthHolder *holder)
 {
     g_autofree char *wanted = g_strdup_printf("socket:[%" G_GUINT64_FORMAT "]", holder->inode);
@@ -145,7 +134,7 @@ char *berth_holder_describe(const char *proc, const BerthHolder *holder)
         g_autofree char *process = g_build_filename(proc, pid, NULL);
         if (!process_has(process, wanted))
             continue;
-        g_autofree char *name = process_name(process);
+        g_autofree char *name = berth_process_name(process);
         return g_strdup_printf("%s (pid %s)", name, pid);
     }
     return holder->uid == getuid() ? g_strdup("another process")
