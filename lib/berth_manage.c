@@ -114,8 +114,8 @@ BerthClaim *berth_private_claim_stopped(Berth *berth, const char *name, BerthWor
     return g_steal_pointer(&claim);
 }
 
-/* Claim @name to read it. Where claims cannot be written nobody else works on it, and the lock of
- * its disk is enough: then *@ret_claim is NULL. */
+/* Claim @name to read it. In a data directory that is read-only no other command can claim it, so
+ * the lock of its disk is enough: *@ret_claim is NULL then. */
 static bool claim_to_read(Berth *berth, const char *name, BerthWork work, BerthClaim **ret_claim,
                           BerthDistro **ret_distro, GError **error)
 {

@@ -19,7 +19,7 @@ struct Berth {
     BerthLayout *layout;
     BerthRegistry *registry; /* NULL until it is needed */
     BerthWaiting waiting;
-    void (*warn)(const char *line, gpointer user_data); /* NULL: nobody listens, or it was called */
+    void (*warn)(const char *line, gpointer user_data); /* NULL: not wanted, or called already */
     gpointer warn_data;
 };
 

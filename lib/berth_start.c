@@ -166,7 +166,7 @@ static void ask_notes(Start *start, int fd)
         add_notice(start, report->notes->pdata[i]);
 }
 
-/* One that was registered before the name was reserved. */
+/* Warn of a distro that was registered before its name was reserved. */
 static void warn_of_name(Start *start)
 {
     const char *name = start->distro->name;

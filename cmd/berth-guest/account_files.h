@@ -40,5 +40,5 @@ void account_files_shell(int root, char *shell, size_t size);
 int account_files_prepare(int root);
 
 /* Write @account into the files and make its home of /etc/skel. The line in passwd comes last: a
- * crash before leaves nobody. The files are prepared. 0, or -errno. */
+ * crash before it leaves no account. The files are prepared. 0, or -errno. */
 int account_files_add(int root, const Account *account);

@@ -6,8 +6,8 @@
  *
  * Paths are relative to the directory @root, in which symbolic links are followed. Owner, mode and
  * extended attributes (SELinux labels, ACLs) stay. The functions that change it return 0, or
- * -errno, and then the file is what it was. -ENOLINK: a link that leads to nothing, or to a file
- * that nobody may write, as a read-only store has them; it is left alone.
+ * -errno, and then the file is what it was. -ENOLINK: the path is a link to
+ * nothing, or to a file without write permission (a read-only store); it stays as it is.
  */
 #pragma once
 

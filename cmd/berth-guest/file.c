@@ -50,8 +50,8 @@ bool file_read_line(const char *path, char *line, size_t size)
     return file_read_line_at(AT_FDCWD, path, line, size);
 }
 
-/* What the kernel makes as it is read has no size. One byte more than fits tells a file that is
- * too large. */
+/* Files in /proc and /sys have no size. Reading one byte more than fits detects a file that is too
+ * large. */
 static char *read_whole(int fd)
 {
     struct stat info;

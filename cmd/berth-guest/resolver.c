@@ -18,8 +18,8 @@
 #define TEXT_MAX (WIRE_SEARCH_MAX + 256)
 #define MARK     "# berth: written at every start; network.generateResolvConf=false in /etc/wsl.conf\n"
 
-/* What each program reads: words in front of the name server, and of the search domains; NULL where
- * it is told neither. */
+/* The file each program reads, with the words in front of the name server and of the search
+ * domains; NULL where the file takes neither. */
 static const struct {
     const char *path;
     const char *head;

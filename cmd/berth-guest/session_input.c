@@ -17,7 +17,7 @@ static void put_credit(Session *session, uint32_t size)
     wire_frame_end(session->host->out, begin);
 }
 
-/* What is in the pipe at @fd. */
+/* How many bytes the pipe at @fd holds. */
 static uint64_t pending(int fd)
 {
     int size = 0;

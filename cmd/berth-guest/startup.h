@@ -22,7 +22,7 @@ typedef struct {
 
 /* Mount what /etc/fstab says where berth's own init is PID 1, or keep the distro's init from it
  * where that is asked for. Lines of devices that this machine cannot have are left out under every
- * init, as if they said nofail, and nobody waits for them. @problem is what mount said. */
+ * init, as if they said nofail, without a wait. @problem receives the words of mount. */
 void startup_mount(const StartupMount *startup, char *problem, size_t size);
 
 /* Start boot.command, which goes on by itself; what it says is in the console's log. 0, or -errno.

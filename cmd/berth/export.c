@@ -77,7 +77,7 @@ static int run(Invocation *invocation, GError **error)
     berth_autofd int stream = -1;
     null_fd = nothing;
     stop_catch(drop_output);
-    signal(SIGPIPE, SIG_IGN); /* a write that nobody reads fails with EPIPE instead */
+    signal(SIGPIPE, SIG_IGN); /* a write to a closed pipe fails with EPIPE instead */
     if (!open_stream(path, &stream, error))
         return -1;
     output_fd = stream;

@@ -7,7 +7,7 @@
 #include <signal.h>
 #include <unistd.h>
 
-/* What a worker, a lock or a guest may take to let go. */
+/* How long an interrupted worker, lock or guest may take to end. */
 #define PATIENCE_SEC 5
 
 static volatile sig_atomic_t asked; /* the signal, or 0 */
