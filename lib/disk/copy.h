@@ -12,7 +12,7 @@
  */
 #pragma once
 
-#include "image.h"
+#include "base/progress.h"
 
 G_BEGIN_DECLS
 

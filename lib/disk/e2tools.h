@@ -11,7 +11,7 @@
  */
 #pragma once
 
-#include "image.h"
+#include "base/progress.h"
 
 G_BEGIN_DECLS
 

@@ -14,7 +14,7 @@
 #pragma once
 
 #include "export_format.h"
-#include "image.h"
+#include "base/progress.h"
 
 G_BEGIN_DECLS
 

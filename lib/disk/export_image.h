@@ -9,7 +9,7 @@
  */
 #pragma once
 
-#include "image.h"
+#include "base/progress.h"
 
 G_BEGIN_DECLS
 

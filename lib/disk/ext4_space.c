@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #include "ext4_space.h"
 
+#include "ext4_state.h"
+
 #include "base/error.h"
 #include "base/fd.h"
 

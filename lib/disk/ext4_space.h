@@ -6,8 +6,7 @@
  */
 #pragma once
 
-#include "ext4_state.h"
-#include "image.h"
+#include "base/progress.h"
 
 G_BEGIN_DECLS
 

@@ -19,21 +19,14 @@
 #include "entry.h"
 #include "layers.h"
 
+#include "base/progress.h"
+
 #include <glib.h>
 #include <stdbool.h>
 
 G_BEGIN_DECLS
 
 #define BERTH_IMAGE_SIZE_DEFAULT (G_GUINT64_CONSTANT(1) << 40)
-
-typedef struct {
-    guint64 bytes_done;  /* of the input, as it is compressed; see archive.h */
-    guint64 bytes_total; /* 0: unknown, the input is a pipe */
-    guint64 entries;
-} BerthProgress;
-
-/* Called about ten times a second, and once at the end. False: cancel. */
-typedef bool (*BerthProgressFunc)(const BerthProgress *progress, gpointer user_data);
 
 typedef struct {
     const char *name; /* what messages call the archive */

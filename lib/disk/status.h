@@ -13,7 +13,7 @@
  */
 #pragma once
 
-#include "image.h"
+#include "base/progress.h"
 
 #include <glib.h>
 #include <stdbool.h>

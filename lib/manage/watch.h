@@ -4,7 +4,7 @@
  */
 #pragma once
 
-#include "disk/image.h"
+#include "base/progress.h"
 #include "work.h"
 
 /* A BerthProgressFunc; @watch is a const BerthWatch *. */

@@ -8,6 +8,7 @@
 #include "disk/copy.h"
 #include "disk/e2tools.h"
 #include "disk/ext4_space.h"
+#include "disk/ext4_state.h"
 
 #include <fcntl.h>
 #include <string.h>
