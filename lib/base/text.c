@@ -1,7 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 #include "text.h"
 
+#include <stdbool.h>
 #include <string.h>
+
+#define ESCAPED_MAX 200 /* a message is one line */
 
 /* Cut @text at @max bytes or before, where a character begins. */
 static void cut(char *text, gsize max)
@@ -30,4 +33,40 @@ char *berth_text_clean(const char *text, gsize max)
             for (char *byte = at, *next = g_utf8_next_char(at); byte < next; byte++)
                 *byte = ' ';
     return valid;
+}
+
+/* True of nearly every path: an import escapes one for each entry and shows next to none. */
+static bool is_plain_text(const char *path)
+{
+    gsize length = 0;
+    while (path[length] >= ' ' && path[length] < '\177')
+        length++;
+    return path[length] == '\0' && length > 0 && length < ESCAPED_MAX;
+}
+
+char *berth_text_escape(const char *path)
+{
+    if (is_plain_text(path))
+        return g_strdup(path);
+    GString *text = g_string_new(NULL);
+    for (const char *next = path; *next != '\0';) {
+        if (text->len >= ESCAPED_MAX) {
+            g_string_append(text, "...");
+            break;
+        }
+        gunichar c = g_utf8_get_char_validated(next, -1);
+        if (c == (gunichar)-1 || c == (gunichar)-2) {
+            g_string_append_printf(text, "\\%03o", (guint)(guchar)*next++);
+            continue;
+        }
+        if (g_unichar_iscntrl(c) || !g_unichar_isdefined(c))
+            for (gint i = 0; i < g_utf8_next_char(next) - next; i++)
+                g_string_append_printf(text, "\\%03o", (guint)(guchar)next[i]);
+        else
+            g_string_append_unichar(text, c);
+        next = g_utf8_next_char(next);
+    }
+    if (text->len == 0)
+        g_string_append_c(text, '/');
+    return g_string_free(text, false);
 }

@@ -4,6 +4,7 @@
 #include "entry.h"
 
 #include "base/error.h"
+#include "base/text.h"
 
 #include <string.h>
 
@@ -45,7 +46,7 @@ static void fail_platform(const BerthChoice *choice, GError **error)
     for (guint i = 0; i < choice->offers->len && i < OFFERS_SHOWN; i++)
         g_string_append_printf(list, "%s%s", i == 0 ? "" : ", ",
                                (const char *)choice->offers->pdata[i]);
-    g_autofree char *shown = berth_entry_printable(list->len > 0 ? list->str : "none at all");
+    g_autofree char *shown = berth_text_escape(list->len > 0 ? list->str : "none at all");
     berth_error_set(error, BERTH_ERROR_INVALID, "import.image.platform",
                     "fetch or save the image for this machine's platform",
                     "there is no image for linux/%s in it, but: %s", choice->architecture, shown);
@@ -61,7 +62,7 @@ static void fail_several(const BerthChoice *choice, guint rank, GError **error)
         if (candidate->rank == rank)
             g_string_append_printf(list, "%s%s", list->len == 0 ? "" : ", ", name);
     }
-    g_autofree char *shown = berth_entry_printable(list->str);
+    g_autofree char *shown = berth_text_escape(list->str);
     berth_error_set(error, BERTH_ERROR_INVALID, "import.image.several",
                     "save one image into an archive of its own",
                     "there are several images in it: %s", shown);

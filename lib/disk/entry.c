@@ -6,7 +6,6 @@
 #include <string.h>
 
 #define NAME_LIMIT        255
-#define PRINTABLE_LIMIT   200   /* a message is one line */
 #define PATH_LIMIT        65535 /* sixteen times what the kernel takes in one call */
 #define DEPTH_LIMIT       4096  /* nothing here recurses, but tools in the distro do */
 #define SYMLINK_LIMIT     4095  /* one block with its NUL */
@@ -404,40 +403,4 @@ bool berth_entry_normalise(BerthEntry *entry, BerthDropped *dropped, GError **er
     entry->mode = entry->type == BERTH_ENTRY_SYMLINK ? 0777 : entry->mode & 07777;
     normalise_times(entry, dropped);
     return true;
-}
-
-/* What nearly every path is: there is one for each entry, and none of it is ever shown. */
-static bool is_plain_text(const char *path)
-{
-    gsize length = 0;
-    while (path[length] >= ' ' && path[length] < '\177')
-        length++;
-    return path[length] == '\0' && length > 0 && length < PRINTABLE_LIMIT;
-}
-
-char *berth_entry_printable(const char *path)
-{
-    if (is_plain_text(path))
-        return g_strdup(path);
-    GString *text = g_string_new(NULL);
-    for (const char *next = path; *next != '\0';) {
-        if (text->len >= PRINTABLE_LIMIT) {
-            g_string_append(text, "...");
-            break;
-        }
-        gunichar c = g_utf8_get_char_validated(next, -1);
-        if (c == (gunichar)-1 || c == (gunichar)-2) {
-            g_string_append_printf(text, "\\%03o", (guint)(guchar)*next++);
-            continue;
-        }
-        if (g_unichar_iscntrl(c) || !g_unichar_isdefined(c))
-            for (gint i = 0; i < g_utf8_next_char(next) - next; i++)
-                g_string_append_printf(text, "\\%03o", (guint)(guchar)next[i]);
-        else
-            g_string_append_unichar(text, c);
-        next = g_utf8_next_char(next);
-    }
-    if (text->len == 0)
-        g_string_append_c(text, '/');
-    return g_string_free(text, false);
 }

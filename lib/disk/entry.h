@@ -11,7 +11,7 @@
  * 1970 with nanoseconds. An entry owns everything it points to.
  *
  * Errors: BERTH_ERROR_INVALID with ids "import.entry.*". The messages do not name the entry;
- * callers prefix it (berth_entry_printable).
+ * callers prefix it (berth_text_escape).
  */
 #pragma once
 
@@ -102,9 +102,5 @@ void berth_entry_add_acl_name(BerthEntry *entry, const char *name, const BerthAc
 
 /* Make @entry fit, or refuse it. What had to be left behind is added to @dropped. */
 bool berth_entry_normalise(BerthEntry *entry, BerthDropped *dropped, GError **error);
-
-/* @path as it can stand in a message: control characters and what is not UTF-8 as \ooo. Free with
- * g_free. */
-char *berth_entry_printable(const char *path);
 
 G_END_DECLS

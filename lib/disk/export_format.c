@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #include "export_format.h"
 
-#include "entry.h"
-
 #include "base/error.h"
+#include "base/text.h"
 
 #include <string.h>
 
@@ -28,7 +27,7 @@ bool berth_export_format_parse(const char *word, BerthExportFormat *ret_format, 
         return true;
     }
     bool vhd = g_str_has_prefix(word, "vhd");
-    g_autofree char *shown = berth_entry_printable(word);
+    g_autofree char *shown = berth_text_escape(word);
     berth_error_set(error, BERTH_ERROR_INVALID, "usage.value",
                     vhd ? "export as ext4, then: qemu-img convert -O vhdx FILE.ext4 FILE.vhdx"
                         : "one of tar, tar.gz, tar.xz, tar.zst and ext4",

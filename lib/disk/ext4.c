@@ -7,6 +7,7 @@
 
 #include "base/error.h"
 #include "base/size.h"
+#include "base/text.h"
 
 #include <errno.h>
 #include <string.h>
@@ -220,7 +221,7 @@ void berth_ext4_begin_data(BerthExt4 *ext4, BerthInode *inode)
 bool berth_ext4_begin_file(BerthExt4 *ext4, BerthInode *file, const char *path, guint64 size,
                            bool sparse, GError **error)
 {
-    g_autofree char *shown = berth_entry_printable(path);
+    g_autofree char *shown = berth_text_escape(path);
     g_free(ext4->label);
     ext4->label = g_strdup_printf("unpack %s", shown);
 

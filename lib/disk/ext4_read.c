@@ -7,6 +7,7 @@
 #include "ext4_read_xattr.h"
 
 #include "base/error.h"
+#include "base/text.h"
 
 #include <errno.h>
 #include <string.h>
@@ -55,7 +56,7 @@ static const struct {
 
 static bool fail(const BerthExt4Reader *reader, errcode_t code, GError **error)
 {
-    g_autofree char *shown = berth_entry_printable(reader->path->str);
+    g_autofree char *shown = berth_text_escape(reader->path->str);
     if (code > 0 && code < 256)
         berth_error_set_errno(error, (int)code, "export.read", "%s", shown);
     else if (code == EXT2_ET_INODE_NOT_EXTENT)
@@ -70,7 +71,7 @@ static bool fail(const BerthExt4Reader *reader, errcode_t code, GError **error)
 
 static bool fail_damaged(const BerthExt4Reader *reader, const char *what, GError **error)
 {
-    g_autofree char *shown = berth_entry_printable(reader->path->str);
+    g_autofree char *shown = berth_text_escape(reader->path->str);
     berth_error_set(error, BERTH_ERROR_INVALID, "export.read.damaged", DAMAGED_HINT,
                     "%s: the file system is damaged: %s", shown, what);
     return false;

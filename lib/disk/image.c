@@ -9,6 +9,7 @@
 
 #include "base/error.h"
 #include "base/size.h"
+#include "base/text.h"
 
 #include <errno.h>
 #include <signal.h>
@@ -108,7 +109,7 @@ static bool place_entry(Import *import, BerthEntry *entry, BerthInode **ret_file
 static bool unpack_entry(Import *import, BerthEntry *entry, GError **error)
 {
     BerthInode *file = NULL;
-    g_autofree char *path = entry->path != NULL ? berth_entry_printable(entry->path) : NULL;
+    g_autofree char *path = entry->path != NULL ? berth_text_escape(entry->path) : NULL;
     if (!place_entry(import, entry, &file, error)) {
         if (path != NULL)
             g_prefix_error(error, "unpack %s: ", path);
@@ -190,7 +191,7 @@ static bool check_rootfs(const Import *import, const char *name, GError **error)
          child = berth_tree_next(child)) {
         if (!S_ISDIR(child->inode->mode) || !has_any(child->inode, root_names))
             continue;
-        g_autofree char *shown = berth_entry_printable(child->text);
+        g_autofree char *shown = berth_text_escape(child->text);
         g_free(hint);
         hint = g_strdup_printf("the root is below %s/ in the archive: import it with --strip-root",
                                shown);
@@ -279,7 +280,7 @@ static GPtrArray *list_warnings(const Import *import)
                 "times were moved into ext4's 1901 to 2446");
     if (import->strip.left_out > 0) {
         g_autofree char *directory =
-            berth_entry_printable(import->strip.directory != NULL ? import->strip.directory : "");
+            berth_text_escape(import->strip.directory != NULL ? import->strip.directory : "");
         g_ptr_array_add(warnings,
                         g_strdup_printf("%u %s beside %s/ in the archive %s left out",
                                         import->strip.left_out,

@@ -9,6 +9,7 @@
 #include "tree.h"
 
 #include "base/error.h"
+#include "base/text.h"
 
 #include <string.h>
 
@@ -61,7 +62,7 @@ char *berth_image_origin_words(const BerthImageOrigin *origin)
         g_strdup_printf("container image%s%.150s (%.60s, %u layer%s%s%.10s)", name[0] ? " " : "",
                         name, origin->platform, origin->layers, origin->layers == 1 ? "" : "s",
                         created[0] ? ", " : "", created);
-    return berth_entry_printable(text);
+    return berth_text_escape(text);
 }
 
 void berth_layers_free(BerthLayers *layers)
@@ -348,7 +349,7 @@ static BerthOciConfig *read_saved_config(const BerthLayers *layers, const BerthO
 {
     gsize size = 0;
     g_autofree char *digest = digest_of_name(saved->config);
-    g_autofree char *shown = berth_entry_printable(saved->config);
+    g_autofree char *shown = berth_text_escape(saved->config);
     g_autofree char *json =
         berth_blobs_read_member(&layers->blobs, saved->config, digest, &size, error);
     return json == NULL ? NULL : prefix(berth_oci_parse_config(json, size, error), shown, error);

@@ -2,6 +2,7 @@
 #include "pax.h"
 
 #include "base/error.h"
+#include "base/text.h"
 
 #include <string.h>
 
@@ -20,7 +21,7 @@ typedef bool (*Take)(BerthPax *pax, const Record *record, guint which, GError **
 static bool damaged(GError **error, const char *format, const Record *record)
 {
     g_autofree char *key = g_strndup(record->key, record->key_size);
-    g_autofree char *shown = berth_entry_printable(key);
+    g_autofree char *shown = berth_text_escape(key);
     berth_error_set(error, BERTH_ERROR_INVALID, "import.read.damaged", FETCH_AGAIN,
                     "the archive is damaged here (%s %s)", format, shown);
     return false;

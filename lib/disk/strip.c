@@ -2,6 +2,7 @@
 #include "strip.h"
 
 #include "base/error.h"
+#include "base/text.h"
 
 #include <string.h>
 
@@ -24,9 +25,9 @@ static const char *below(const BerthStrip *strip, const char *path)
 
 static bool set_several(const BerthStrip *strip, const char *path, GError **error)
 {
-    g_autofree char *first = berth_entry_printable(strip->directory);
+    g_autofree char *first = berth_text_escape(strip->directory);
     g_autofree char *other = g_strndup(path, strcspn(path, "/"));
-    g_autofree char *second = berth_entry_printable(other);
+    g_autofree char *second = berth_text_escape(other);
     berth_error_set(error, BERTH_ERROR_INVALID, "import.strip-root.several",
                     "if the archive's own top is the root, leave out --strip-root",
                     "the archive has the directories %s and %s at its top, not one", first, second);
@@ -37,8 +38,8 @@ static bool strip_target(const BerthStrip *strip, BerthEntry *entry, GError **er
 {
     const char *rest = below(strip, entry->target);
     if (rest == NULL || rest[0] == '\0') {
-        g_autofree char *target = berth_entry_printable(entry->target);
-        g_autofree char *directory = berth_entry_printable(strip->directory);
+        g_autofree char *target = berth_text_escape(entry->target);
+        g_autofree char *directory = berth_text_escape(strip->directory);
         berth_error_set(error, BERTH_ERROR_INVALID, "import.strip-root.link", NULL,
                         "it is a hard link to %s, which is not below %s", target, directory);
         return false;

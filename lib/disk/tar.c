@@ -6,6 +6,7 @@
 #include "magic.h"
 
 #include "base/error.h"
+#include "base/text.h"
 
 #include <archive.h>
 #include <archive_entry.h>
@@ -288,7 +289,7 @@ static bool take_entry(BerthTar *tar, struct archive_entry *in, BerthEntry *ret_
     convert(in, &facts, ret_entry);
     expect_data(tar, in, &facts);
     g_free(tar->last);
-    tar->last = ret_entry->path != NULL ? berth_entry_printable(ret_entry->path) : NULL;
+    tar->last = ret_entry->path != NULL ? berth_text_escape(ret_entry->path) : NULL;
     return true;
 }
 

@@ -9,6 +9,7 @@
 #include "pax.h"
 
 #include "base/error.h"
+#include "base/text.h"
 
 #include <errno.h>
 #include <string.h>
@@ -335,7 +336,7 @@ bool berth_tarindex_has(const BerthTarIndex *index, const char *path)
 bool berth_tarindex_find(const BerthTarIndex *index, const char *path, BerthTarRange *ret_range,
                          GError **error)
 {
-    g_autofree char *shown = berth_entry_printable(path);
+    g_autofree char *shown = berth_text_escape(path);
     const Member *member = resolve(index, path);
     if (member == NULL) {
         berth_error_set(error, BERTH_ERROR_NOT_FOUND, "import.image.missing",

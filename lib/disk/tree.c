@@ -6,6 +6,7 @@
 #include "tree_xattrs.h"
 
 #include "base/error.h"
+#include "base/text.h"
 
 #include <string.h>
 #include <sys/stat.h>
@@ -298,7 +299,7 @@ static bool settle_link(BerthTree *tree, const DeferredLink *link, bool *ret_don
     BerthInode *target = NULL;
     if (!find_link_target(tree, link->target, &target, error) ||
         (target != NULL && !add_link(tree, link->parent, link->name, target, error))) {
-        g_autofree char *path = berth_entry_printable(link->path);
+        g_autofree char *path = berth_text_escape(link->path);
         g_prefix_error(error, "%s: ", path);
         return false;
     }
@@ -332,8 +333,8 @@ static bool settle_links(BerthTree *tree, GError **error)
         return true;
 
     const DeferredLink *link = g_ptr_array_index(tree->deferred, 0);
-    g_autofree char *path = berth_entry_printable(link->path);
-    g_autofree char *target = berth_entry_printable(link->target);
+    g_autofree char *path = berth_text_escape(link->path);
+    g_autofree char *target = berth_text_escape(link->target);
     berth_error_set(error, BERTH_ERROR_INVALID, "import.tree.link-missing", NULL,
                     "%s: it is a hard link to %s, which is not in the archive", path, target);
     return false;

@@ -4,6 +4,7 @@
 #include "tree_node.h"
 
 #include "base/error.h"
+#include "base/text.h"
 
 #include <string.h>
 #include <sys/stat.h>
@@ -13,8 +14,8 @@ static BerthInode *follow(BerthWalk *state, BerthInode *directory, const BerthNa
 {
     const char *to = name->inode->target;
     if (++state->hops > BERTH_WALK_HOPS_MAX) {
-        g_autofree char *shown = berth_entry_printable(name->text);
-        g_autofree char *target = berth_entry_printable(to);
+        g_autofree char *shown = berth_text_escape(name->text);
+        g_autofree char *target = berth_text_escape(to);
         berth_error_set(error, BERTH_ERROR_INVALID, "import.tree.link-loop", NULL,
                         "too many symbolic links on the way, at %s -> %s", shown, target);
         return NULL;
@@ -27,8 +28,8 @@ static BerthInode *follow(BerthWalk *state, BerthInode *directory, const BerthNa
         return found;
     g_assert(failure != NULL);
     if (strstr(failure->message, " -> ") == NULL) {
-        g_autofree char *shown = berth_entry_printable(name->text);
-        g_autofree char *target = berth_entry_printable(to);
+        g_autofree char *shown = berth_text_escape(name->text);
+        g_autofree char *target = berth_text_escape(to);
         g_prefix_error(&failure, "%s -> %s: ", shown, target);
     }
     g_propagate_error(error, g_steal_pointer(&failure));
@@ -39,7 +40,7 @@ static BerthInode *refuse_step(const char *text, gsize length, const char *id, c
                                GError **error)
 {
     g_autofree char *name = g_strndup(text, length);
-    g_autofree char *shown = berth_entry_printable(name);
+    g_autofree char *shown = berth_text_escape(name);
     berth_error_set(error, BERTH_ERROR_INVALID, id, NULL, "%s %s", shown, what);
     return NULL;
 }

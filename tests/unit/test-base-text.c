@@ -48,10 +48,26 @@ static void test_any_bytes(void)
     }
 }
 
+static void test_escape(void)
+{
+    static const char *const cases[][2] = {
+        {"usr/bin/sudo", "usr/bin/sudo"}, {"", "/"},         {"a\nb\033", "a\\012b\\033"},
+        {"caf\xe9", "caf\\351"},          {"\xc3\xa9", "é"}, {"\xc2\x85", "\\302\\205"},
+    };
+    for (gsize i = 0; i < G_N_ELEMENTS(cases); i++) {
+        g_autofree char *text = berth_text_escape(cases[i][0]);
+        g_assert_cmpstr(text, ==, cases[i][1]);
+    }
+    g_autofree char *endless = g_strnfill(5000, 'x');
+    g_autofree char *text = berth_text_escape(endless);
+    g_assert_cmpuint(strlen(text), ==, 203);
+}
+
 int main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
     g_test_add_func("/base/text/clean", test_clean);
     g_test_add_func("/base/text/any-bytes", test_any_bytes);
+    g_test_add_func("/base/text/escape", test_escape);
     return g_test_run();
 }

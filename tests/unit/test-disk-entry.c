@@ -2,6 +2,7 @@
 #include "disk/entry.h"
 
 #include "base/error.h"
+#include "base/text.h"
 
 #include <string.h>
 
@@ -276,21 +277,6 @@ static void test_ids(void)
     g_assert_true(normalise(&last, NULL));
 }
 
-static void test_printable(void)
-{
-    static const char *const cases[][2] = {
-        {"usr/bin/sudo", "usr/bin/sudo"}, {"", "/"},         {"a\nb\033", "a\\012b\\033"},
-        {"caf\xe9", "caf\\351"},          {"\xc3\xa9", "é"}, {"\xc2\x85", "\\302\\205"},
-    };
-    for (gsize i = 0; i < G_N_ELEMENTS(cases); i++) {
-        g_autofree char *text = berth_entry_printable(cases[i][0]);
-        g_assert_cmpstr(text, ==, cases[i][1]);
-    }
-    g_autofree char *endless = g_strnfill(5000, 'x');
-    g_autofree char *text = berth_entry_printable(endless);
-    g_assert_cmpuint(strlen(text), ==, 203);
-}
-
 int main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
@@ -306,6 +292,5 @@ int main(int argc, char **argv)
     g_test_add_func("/disk/entry/case-30-acls-without-numbers", test_acls_without_numbers);
     g_test_add_func("/disk/entry/case-50-depth", test_depth);
     g_test_add_func("/disk/entry/case-26-ids", test_ids);
-    g_test_add_func("/disk/entry/printable", test_printable);
     return g_test_run();
 }
