@@ -9,9 +9,9 @@
  */
 #include "base/error.h"
 #include "disk/export.h"
-#include "disk/ext4_check.h"
 #include "disk/ext4_space.h"
 #include "disk/image.h"
+#include "disk/in_place.h"
 #include "disk/lock.h"
 #include "disk/status.h"
 #include "model/field.h"
@@ -107,7 +107,7 @@ static bool export(const Options *options, GError **error)
 static bool check(const Options *options, GError **error)
 {
     BerthExt4Facts facts;
-    if (!berth_ext4_check(BERTH_STATUS_INPUT_FD, options->name, &facts, error))
+    if (!berth_in_place_check(BERTH_STATUS_INPUT_FD, options->name, &facts, error))
         return false;
     const guint64 numbers[] = {facts.size, facts.needs_recovery};
     return send_result(NULL, numbers, G_N_ELEMENTS(numbers));

@@ -1,8 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "ext4_check.h"
 
-#include "magic.h"
-
 #include "base/error.h"
 #include "base/size.h"
 
@@ -15,7 +13,6 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define HEAD_SIZE 65536
 #define FSCK_HINT "let e2fsck look after it: e2fsck -f FILE"
 
 typedef struct {
@@ -36,30 +33,6 @@ static bool refuse(const Check *check, const char *id, const char *hint, const c
 {
     berth_error_set(error, BERTH_ERROR_INVALID, id, hint, "%s: %s", check->name, text);
     return false;
-}
-
-/* Something else is named for what it is. */
-static bool check_magic(const Check *check, GError **error)
-{
-    g_autofree guint8 *head = g_malloc0(HEAD_SIZE);
-    ssize_t size = pread(check->fd, head, HEAD_SIZE, 0);
-    if (size < 0) {
-        berth_error_set_errno(error, errno, "import.in-place", "%s", check->name);
-        return false;
-    }
-    const struct ext2_super_block *super =
-        (const struct ext2_super_block *)(head + SUPERBLOCK_OFFSET);
-    if (size >= SUPERBLOCK_OFFSET + SUPERBLOCK_SIZE &&
-        GUINT16_FROM_LE(super->s_magic) == EXT2_SUPER_MAGIC)
-        return true;
-
-    const char *hint = "import an archive without --in-place: that makes an image";
-    bool is_compressed = berth_magic_compression(head, (gsize)size) != BERTH_COMPRESSION_NONE;
-    const char *words =
-        is_compressed ? "compressed" : berth_magic_describe(head, (gsize)size, &hint);
-    g_autofree char *text = words != NULL ? g_strdup_printf("not an ext4 image: it is %s", words)
-                                          : g_strdup("not an ext4 image");
-    return refuse(check, "import.in-place.not-ext4", hint, text, error);
 }
 
 static const struct {
@@ -154,11 +127,19 @@ static bool check_root(const Check *check, GError **error)
                   "not a root file system: it has no /etc, /bin or /usr", error);
 }
 
+bool berth_ext4_has_magic(const guint8 *head, gsize size)
+{
+    const struct ext2_super_block *super =
+        (const struct ext2_super_block *)(head + SUPERBLOCK_OFFSET);
+    return size >= SUPERBLOCK_OFFSET + SUPERBLOCK_SIZE &&
+           GUINT16_FROM_LE(super->s_magic) == EXT2_SUPER_MAGIC;
+}
+
 bool berth_ext4_check(int fd, const char *name, BerthExt4Facts *ret_facts, GError **error)
 {
     g_auto(Check) check = {.fd = fd, .name = name};
     guint64 size = 0;
-    if (!check_magic(&check, error) || !open_image(&check, error) || !check_super(&check, error) ||
+    if (!open_image(&check, error) || !check_super(&check, error) ||
         !check_size(&check, &size, error) || !check_groups(&check, error) ||
         !check_root(&check, error))
         return false;

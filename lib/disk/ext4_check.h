@@ -7,8 +7,8 @@
  * accepted when its file system is whole and says of itself that it is in order; a journal that has
  * to be replayed is in order, the guest's kernel does so.
  *
- * Errors: BERTH_ERROR_INVALID, "import.in-place." and not-ext4, features, journal-elsewhere,
- * has-errors, not-clean, truncated, damaged, not-a-rootfs; errno's, "import.in-place.*".
+ * Errors: BERTH_ERROR_INVALID, "import.in-place." and features, journal-elsewhere, has-errors,
+ * not-clean, truncated, damaged, not-a-rootfs; errno's, "import.in-place.*".
  */
 #pragma once
 
@@ -21,6 +21,9 @@ typedef struct {
     guint64 size; /* of the file system, bytes; the file may be larger */
     bool needs_recovery;
 } BerthExt4Facts;
+
+/* Whether the first @size bytes of a file, @head, hold the superblock of an ext4 image. */
+bool berth_ext4_has_magic(const guint8 *head, gsize size);
 
 /* Look at the image @fd, which is called @name in messages. Nothing is written, no path opened. */
 bool berth_ext4_check(int fd, const char *name, BerthExt4Facts *ret_facts, GError **error);
