@@ -3,7 +3,7 @@
  * adopt — an ext4 image that the user has becomes a distro's disk where it lies.
  *
  * Nothing of it is copied or changed until the distro is started, and it stays when the distro is
- * unregistered: it is the user's. It is looked at by berth-image (disk/ext4_check.h).
+ * unregistered: it is the user's. It is looked at by berth-image (disk/image/in_place.h).
  */
 #pragma once
 
@@ -23,7 +23,7 @@ typedef struct {
 } BerthAdoptRequest;
 
 /* Errors: "name.invalid", "registry.exists", "distro.busy"; BERTH_ERROR_EXISTS,
- * "import.in-place.registered"; those of disk/ext4_check.h, cloud.h and worker.h. */
+ * "import.in-place.registered"; those of disk/image/in_place.h, cloud.h and worker.h. */
 bool berth_manage_adopt(const BerthLayout *layout, BerthRegistry *registry,
                         const BerthAdoptRequest *request, GError **error);
 

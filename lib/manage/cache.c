@@ -4,7 +4,7 @@
 #include "base/error.h"
 #include "base/fd.h"
 #include "cache_entry.h"
-#include "disk/copy.h"
+#include "disk/file/copy.h"
 
 #include <dirent.h>
 #include <errno.h>

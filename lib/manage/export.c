@@ -3,9 +3,9 @@
 
 #include "base/error.h"
 #include "base/fd.h"
-#include "disk/export_format.h"
-#include "disk/export_image.h"
-#include "disk/temp.h"
+#include "disk/file/export_format.h"
+#include "disk/file/export_image.h"
+#include "disk/file/temp.h"
 #include "hold.h"
 #include "worker.h"
 

@@ -20,7 +20,7 @@ typedef struct {
     const char *path;    /* its absolute path, or NULL */
     guint64 disk_size;   /* apparent size of the disk, bytes */
     guint64 inodes;      /* how many files the disk is to have room for; 0: by its size */
-    bool strip_root;     /* the root lies below the archive's one directory (disk/strip.h) */
+    bool strip_root;     /* the root lies below the archive's one directory (disk/tree/strip.h) */
     const char *account; /* of the user it is to have, or NULL (model/distro.h) */
     guint account_uid;
     bool oobe;
@@ -50,7 +50,7 @@ typedef struct {
 
 /* Errors: BERTH_ERROR_INVALID, "name.invalid"; BERTH_ERROR_EXISTS, "registry.exists";
  * BERTH_ERROR_CANCELLED, "import.cancelled"; errno's, "import.location.*"; those of the registry,
- * of disk/image.h, disk/temp.h, cloud.h and worker.h. */
+ * of disk/image/image.h, disk/file/temp.h, cloud.h and worker.h. */
 bool berth_manage_import(const BerthLayout *layout, BerthRegistry *registry,
                          const BerthImportRequest *request, const BerthImportWatch *watch,
                          BerthImportReport *ret_report, GError **error);

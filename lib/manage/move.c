@@ -3,8 +3,8 @@
 
 #include "base/error.h"
 #include "base/fd.h"
-#include "disk/copy.h"
-#include "disk/temp.h"
+#include "disk/file/copy.h"
+#include "disk/file/temp.h"
 #include "hold.h"
 #include "watch.h"
 

@@ -17,7 +17,8 @@ G_BEGIN_DECLS
  * @directory (made when only its last part is missing), where it is called NAME.ext4; or with NULL
  * back to its place below the data directory. That it lies there already is no error. @distro is
  * brought up to date.
- * Errors: BERTH_ERROR_EXISTS, "move.create.exists"; errno's, "move.*"; those of disk/copy.h. */
+ * Errors: BERTH_ERROR_EXISTS, "move.create.exists"; errno's, "move.*"; those of disk/file/copy.h.
+ */
 bool berth_manage_move(const BerthLayout *layout, BerthRegistry *registry, BerthClaim *claim,
                        BerthDistro *distro, const char *directory, const BerthWatch *watch,
                        GError **error);

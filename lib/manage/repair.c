@@ -2,8 +2,8 @@
 #include "repair.h"
 
 #include "base/error.h"
-#include "disk/e2tools.h"
-#include "disk/ext4_state.h"
+#include "disk/file/e2tools.h"
+#include "disk/file/ext4_state.h"
 
 static bool set_failed(GError **error, const BerthDistro *distro, const GError *problem)
 {

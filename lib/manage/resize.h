@@ -38,13 +38,13 @@ bool berth_manage_note_size(BerthRegistry *registry, BerthDistro *distro, guint6
 
 /* Make the file system and the file smaller; the caller has claimed the distro and found it
  * stopped. Errors: BERTH_ERROR_INVALID, "resize.too-small" with the least size; those of
- * disk/e2tools.h, disk/copy.h and disk/temp.h, "resize.*". */
+ * disk/file/e2tools.h, disk/file/copy.h and disk/file/temp.h, "resize.*". */
 bool berth_manage_shrink(const BerthLayout *layout, BerthRegistry *registry, BerthDistro *distro,
                          guint64 size, const BerthWatch *watch, GError **error);
 
 /* Give what @distro's file system does not use back to the host; it must be stopped. The space it
- * takes before and after goes to *@ret_before and *@ret_after. Errors: those of disk/ext4_space.h
- * and worker.h.
+ * takes before and after goes to *@ret_before and *@ret_after. Errors: those of
+ * disk/ext4/ext4_space.h and worker.h.
  */
 bool berth_manage_compact(const BerthLayout *layout, const BerthDistro *distro,
                           const BerthWatch *watch, guint64 *ret_before, guint64 *ret_after,

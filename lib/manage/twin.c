@@ -2,7 +2,7 @@
 #include "twin.h"
 
 #include "base/fd.h"
-#include "disk/ext4_state.h"
+#include "disk/file/ext4_state.h"
 
 #include <fcntl.h>
 #include <string.h>

@@ -13,7 +13,7 @@
  */
 #pragma once
 
-#include "disk/status.h"
+#include "disk/file/status.h"
 
 #include <glib.h>
 #include <stdbool.h>

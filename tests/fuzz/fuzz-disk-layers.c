@@ -11,8 +11,8 @@
 #include "../lib/container.h"
 #include "base/error.h"
 #include "base/fd.h"
-#include "disk/layers.h"
-#include "disk/whiteout.h"
+#include "disk/layers/layers.h"
+#include "disk/tree/whiteout.h"
 #include "fuzz.h"
 
 #include <string.h>

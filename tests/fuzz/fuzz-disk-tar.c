@@ -9,7 +9,7 @@
  */
 #include "../lib/tarball.h"
 #include "base/error.h"
-#include "disk/tar.h"
+#include "disk/archive/tar.h"
 #include "fuzz.h"
 
 #include <string.h>

@@ -8,8 +8,8 @@
  */
 #include "fuzz.h"
 
-#include "disk/ext4.h"
-#include "disk/tree.h"
+#include "disk/ext4/ext4.h"
+#include "disk/tree/tree.h"
 
 #include <errno.h>
 #include <fcntl.h>

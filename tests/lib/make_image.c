@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "make_image.h"
 
-#include "disk/temp.h"
+#include "disk/file/temp.h"
 
 bool make_image_report(int fd, const char *name, const char *path, guint64 size,
                        BerthProgressFunc progress, gpointer user_data, BerthImageReport *ret_report,

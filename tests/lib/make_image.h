@@ -5,7 +5,7 @@
  */
 #pragma once
 
-#include "disk/image.h"
+#include "disk/image/image.h"
 
 /* Make the image at @path, which must not exist, from the archive @name read from @fd; the rest as
  * for berth_image_write. */

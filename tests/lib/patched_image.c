@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "patched_image.h"
 
-#include "disk/image.h"
+#include "disk/image/image.h"
 #include "tarball.h"
 
 #include <string.h>

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "reading.h"
 
-#include "disk/tar.h"
+#include "disk/archive/tar.h"
 
 #include "tarball.h"
 

@@ -4,7 +4,7 @@
  */
 #include "../lib/tarball.h"
 #include "base/error.h"
-#include "disk/compress.h"
+#include "disk/archive/compress.h"
 
 #include <fcntl.h>
 #include <signal.h>

@@ -2,7 +2,7 @@
 #include "../lib/oracle.h"
 #include "base/error.h"
 #include "base/fd.h"
-#include "disk/copy.h"
+#include "disk/file/copy.h"
 
 #include <fcntl.h>
 #include <signal.h>

@@ -2,7 +2,7 @@
  *
  * What e2fsck cannot see of a directory's form: see test-disk-ext4.c for what it can.
  */
-#include "disk/dirblock.h"
+#include "disk/ext4/dirblock.h"
 
 #include <string.h>
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "disk/entry.h"
+#include "disk/tree/entry.h"
 
 #include "base/error.h"
 #include "base/text.h"

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "disk/ext4.h"
+#include "disk/ext4/ext4.h"
 
 #include "../lib/oracle.h"
 

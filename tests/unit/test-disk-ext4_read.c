@@ -3,8 +3,8 @@
  * Reading images: what a sound one holds, and what becomes of those that are not.
  */
 #include "base/error.h"
-#include "disk/ext4_read.h"
-#include "disk/export.h"
+#include "disk/ext4/ext4_read.h"
+#include "disk/image/export.h"
 #include "../lib/patched_image.h"
 
 #include <fcntl.h>

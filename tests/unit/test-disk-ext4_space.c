@@ -5,10 +5,10 @@
 #include "../lib/oracle.h"
 #include "base/error.h"
 #include "base/fd.h"
-#include "disk/copy.h"
-#include "disk/e2tools.h"
-#include "disk/ext4_space.h"
-#include "disk/ext4_state.h"
+#include "disk/ext4/ext4_space.h"
+#include "disk/file/copy.h"
+#include "disk/file/e2tools.h"
+#include "disk/file/ext4_state.h"
 
 #include <fcntl.h>
 #include <string.h>

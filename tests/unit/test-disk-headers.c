@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-#include "disk/headers.h"
-#include "disk/tar.h"
+#include "disk/archive/headers.h"
+#include "disk/archive/tar.h"
 
 #include "../lib/reading.h"
 #include "../lib/tarball.h"

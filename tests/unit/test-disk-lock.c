@@ -2,7 +2,7 @@
  *
  * Each wall is tried from inside, by a child that has locked itself in.
  */
-#include "disk/lock.h"
+#include "disk/image/lock.h"
 
 #include <errno.h>
 #include <fcntl.h>

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "disk/oci.h"
+#include "disk/layers/oci.h"
 
 #include "base/error.h"
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "disk/pax.h"
+#include "disk/archive/pax.h"
 
 #include "base/error.h"
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "disk/preface.h"
+#include "disk/archive/preface.h"
 
 #include "../lib/reading.h"
 #include "../lib/tarball.h"

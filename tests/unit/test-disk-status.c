@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "disk/status.h"
+#include "disk/file/status.h"
 
 #include "base/error.h"
 

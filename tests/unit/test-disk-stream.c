@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "disk/stream.h"
+#include "disk/archive/stream.h"
 
 #include "../lib/tarball.h"
 

@@ -3,8 +3,8 @@
 
 #include "base/error.h"
 #include "base/fd.h"
-#include "disk/strip.h"
-#include "disk/temp.h"
+#include "disk/file/temp.h"
+#include "disk/tree/strip.h"
 
 static bool apply(BerthStrip *strip, BerthEntryType type, const char *path, const char *target,
                   char **ret_path, char **ret_target, bool *ret_skip, GError **error)

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "disk/tar.h"
+#include "disk/archive/tar.h"
 
 #include "../lib/tarball.h"
 

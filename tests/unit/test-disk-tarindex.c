@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT */
-#include "disk/tarindex.h"
+#include "disk/archive/tarindex.h"
 
 #include "../lib/tarball.h"
 
 #include "base/error.h"
 #include "base/fd.h"
-#include "disk/layers.h"
+#include "disk/layers/layers.h"
 
 #include <string.h>
 #include <unistd.h>

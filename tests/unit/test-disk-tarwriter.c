@@ -2,8 +2,8 @@
  *
  * Writing archives: what the bytes say, read by hand; and by the project's own reader.
  */
-#include "disk/tar.h"
-#include "disk/tarwriter.h"
+#include "disk/archive/tar.h"
+#include "disk/archive/tarwriter.h"
 
 #include <fcntl.h>
 #include <string.h>

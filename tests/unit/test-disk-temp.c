@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "disk/temp.h"
+#include "disk/file/temp.h"
 
 #include "../lib/oracle.h"
 

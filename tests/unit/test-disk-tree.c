@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "disk/tree.h"
+#include "disk/tree/tree.h"
 
 #include "base/error.h"
 

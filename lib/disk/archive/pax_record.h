@@ -1,0 +1,19 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * pax_record — the records of a pax extended header: "LENGTH KEY=VALUE\n".
+ *
+ * Appended to a GByteArray of the caller's. Pure.
+ */
+#pragma once
+
+#include "disk/tree/entry.h"
+
+G_BEGIN_DECLS
+
+void berth_pax_record_add(GByteArray *records, const char *key, const void *value, gsize size);
+void berth_pax_record_add_number(GByteArray *records, const char *key, gint64 value);
+
+/* What the ustar header cannot say of @entry's owner, times and attributes. */
+void berth_pax_record_add_entry(GByteArray *records, const BerthEntry *entry);
+
+G_END_DECLS

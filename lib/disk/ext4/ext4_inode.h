@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * ext4_inode — the fields of one finished inode of the tree as ext4 keeps them. Private to ext4*.c.
+ *
+ * Everything but what points to blocks: the extent tree, the attributes and the count of blocks are
+ * the writer's (ext4.c).
+ */
+#pragma once
+
+#include "disk/tree/tree.h"
+
+#include <ext2fs/ext2_fs.h>
+#include <glib.h>
+#include <stdbool.h>
+
+G_BEGIN_DECLS
+
+#define BERTH_EXT4_INODE_SIZE       256U
+#define BERTH_EXT4_FAST_SYMLINK_MAX 59U /* longer targets take a block */
+
+/* An inode with its fields and the room behind them, where attributes go. */
+typedef union {
+    struct ext2_inode_large fields;
+    guint8 bytes[BERTH_EXT4_INODE_SIZE];
+} BerthRawInode;
+
+void berth_ext4_inode_fill(const BerthInode *inode, BerthRawInode *raw);
+
+/* Whether the inode's blocks are listed in an extent tree. */
+bool berth_ext4_inode_has_extents(const BerthInode *inode);
+
+G_END_DECLS

@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * ext4_map — where a file's data is: its extent tree, read and checked.
+ *
+ * The image is a guest's work and may say anything. Each node must match its checksum and its depth
+ * and name nothing outside the range its parent gave it, so a tree can neither loop nor be larger
+ * than the image. Private to ext4_read.c and its parts.
+ */
+#pragma once
+
+#include "ext4_io.h"
+
+#include "disk/tree/run.h"
+
+G_BEGIN_DECLS
+
+/* The runs of inode @number, in order, cut at its @size. *ret_runs is a GArray of BerthRun. */
+errcode_t berth_ext4_map(ext2_filsys fs, guint32 number, const struct ext2_inode *inode,
+                         guint64 size, GArray **ret_runs);
+
+/* The first @size bytes of a file with @runs; holes read as zeros. */
+errcode_t berth_ext4_map_read(ext2_filsys fs, const GArray *runs, void *buffer, gsize size);
+
+G_END_DECLS

@@ -1,0 +1,59 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * image — makes a distro's disk: a sparse ext4 image from the tar of a root file system.
+ *
+ *     archive -> tar (entries) -> entry (normalised) -> tree -> ext4
+ *
+ * A container image is several tars, unpacked one over the other; archive.h tells.
+ *
+ * Unprivileged, nothing mounted, and no path is opened: everything goes through the two
+ * descriptors, so that it can run where there is nothing else (cmd/berth-image). Blocking; on a
+ * thread of its own it touches nothing shared. The caller makes the file and gives it its name
+ * when all went well (temp.h), so that a failed, cancelled or killed import leaves nothing.
+ *
+ * Errors, all under "import.": create.* (the image's size), open.* and read.* (the archive),
+ * entry.* and tree.* (what is in it), unpack.* (writing), not-a-rootfs, cancelled.
+ */
+#pragma once
+
+#include "base/progress.h"
+#include "disk/layers/layers.h"
+#include "disk/tree/entry.h"
+
+#include <glib.h>
+#include <stdbool.h>
+
+G_BEGIN_DECLS
+
+#define BERTH_IMAGE_SIZE_DEFAULT (G_GUINT64_CONSTANT(1) << 40)
+
+typedef struct {
+    const char *name; /* what messages call the archive */
+    guint64 size;     /* apparent bytes, at least 64 MiB; halved, down to 64 GiB, where the host
+                         cannot have a file so large */
+    bool strip_root;  /* the root lies below the one directory of the archive: strip.h */
+    guint64 inodes;   /* how many files to have room for; 0: by the size */
+    const char *architecture; /* of a container image, as OCI calls it; NULL: the host's */
+    int spool;                /* an empty file, open for both, for container images that are
+                                 compressed or come through a pipe; -1: there is none */
+} BerthImageOptions;
+
+typedef struct {
+    guint64 size; /* of the image: less than asked for where the host's file system has a limit */
+    guint64 entries;
+    guint64 bytes; /* of the input, as it is compressed */
+    BerthDropped dropped;
+    GPtrArray *warnings;      /* char *, one line each, printable, each said once */
+    BerthImageOrigin *origin; /* NULL: the archive was no container image */
+} BerthImageReport;
+
+void berth_image_report_clear(BerthImageReport *report);
+G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(BerthImageReport, berth_image_report_clear)
+
+/* Make an image in the empty file @output, open for reading and writing, from the archive read
+ * from @input to its end. Not synced. @progress and @ret_report may be NULL. */
+bool berth_image_write(int input, int output, const BerthImageOptions *options,
+                       BerthProgressFunc progress, gpointer user_data, BerthImageReport *ret_report,
+                       GError **error);
+
+G_END_DECLS

@@ -1,0 +1,190 @@
+/* SPDX-License-Identifier: MIT */
+#include "archive.h"
+
+#include "base/error.h"
+#include "disk/archive/magic.h"
+#include "disk/archive/spool.h"
+#include "disk/archive/stream.h"
+
+#include <sys/stat.h>
+#include <unistd.h>
+
+#define MAGIC_SIZE 6U
+
+struct BerthArchive {
+    char *name;
+    char *architecture;
+    int input;
+    guint64 start; /* where the input stood */
+    guint64 size;  /* of the input from there; 0: not known */
+
+    BerthStream *stream; /* until a tar has it */
+    BerthSpool *spool;   /* NULL: not needed */
+    BerthLayers *layers; /* NULL: a root file system */
+    BerthTar *tar;
+    bool started;
+
+    guint64 spooled; /* bytes of the input that went into the spool */
+    guint64 before;  /* bytes of the tars before @tar */
+};
+
+void berth_archive_free(BerthArchive *archive)
+{
+    if (archive == NULL)
+        return;
+    berth_tar_free(archive->tar);
+    berth_stream_free(archive->stream);
+    berth_layers_free(archive->layers);
+    berth_spool_free(archive->spool);
+    g_free(archive->architecture);
+    g_free(archive->name);
+    g_free(archive);
+}
+
+static void find_size(BerthArchive *archive)
+{
+    struct stat status;
+    if (fstat(archive->input, &status) < 0 || !S_ISREG(status.st_mode))
+        return;
+    off_t at = lseek(archive->input, 0, SEEK_CUR);
+    archive->start = at > 0 ? (guint64)at : 0;
+    archive->size = at < status.st_size ? (guint64)(status.st_size - at) : 0;
+}
+
+/* Whether parts of the input can be read in any order. */
+static bool is_random_access(const BerthArchive *archive)
+{
+    guint8 head[MAGIC_SIZE];
+    return archive->size > 0 &&
+           pread(archive->input, head, sizeof(head), (off_t)archive->start) == sizeof(head) &&
+           berth_magic_compression(head, sizeof(head)) == BERTH_COMPRESSION_NONE;
+}
+
+/* Look for an image in the plain tar at @offset of @fd; what is none is a root file system. */
+static bool open_layers(BerthArchive *archive, int fd, guint64 offset, guint64 length,
+                        GError **error)
+{
+    g_clear_pointer(&archive->stream, berth_stream_free);
+    const BerthLayersInput input = {.name = archive->name,
+                                    .architecture = archive->architecture,
+                                    .fd = fd,
+                                    .offset = offset,
+                                    .length = length};
+    if (!berth_layers_open(&input, &archive->layers, error))
+        return false;
+    if (archive->layers != NULL)
+        return true;
+    archive->stream =
+        berth_stream_open(berth_source_new_range(fd, offset, length), archive->name, error);
+    return archive->stream != NULL;
+}
+
+static bool look_at(BerthArchive *archive, const BerthArchiveOptions *options, GError **error)
+{
+    const guint8 *head = NULL;
+    gsize size = 0;
+    if (!berth_stream_peek(archive->stream, &head, &size, error)) {
+        g_prefix_error(error, "%s: ", archive->name);
+        return false;
+    }
+    if (!berth_layers_suspect(head, size))
+        return true;
+    if (is_random_access(archive))
+        return open_layers(archive, archive->input, archive->start, archive->size, error);
+    archive->spool = berth_spool_new(options->spool, options->spool_max, error);
+    return archive->spool != NULL;
+}
+
+BerthArchive *berth_archive_open(int input, const BerthArchiveOptions *options, GError **error)
+{
+    g_autoptr(BerthArchive) archive = g_new0(BerthArchive, 1);
+    archive->name = g_strdup(options->name);
+    archive->architecture = g_strdup(options->architecture);
+    archive->input = input;
+    find_size(archive);
+    archive->stream = berth_stream_open(berth_source_new(input), options->name, error);
+    if (archive->stream == NULL) {
+        g_prefix_error(error, "%s: ", options->name);
+        return NULL;
+    }
+    return look_at(archive, options, error) ? g_steal_pointer(&archive) : NULL;
+}
+
+bool berth_archive_prepare(BerthArchive *archive, bool *ret_ready, GError **error)
+{
+    *ret_ready = archive->spool == NULL || berth_spool_is_whole(archive->spool);
+    if (*ret_ready)
+        return true;
+
+    const guint8 *data = NULL;
+    gsize size = 0;
+    if (!berth_stream_read(archive->stream, &data, &size, error) ||
+        !berth_spool_append(archive->spool, data, size, error)) {
+        g_prefix_error(error, "%s: ", archive->name);
+        return false;
+    }
+    archive->spooled = berth_stream_position(archive->stream);
+    return !berth_spool_is_whole(archive->spool) ||
+           open_layers(archive, berth_spool_fd(archive->spool), 0, berth_spool_size(archive->spool),
+                       error);
+}
+
+bool berth_archive_next(BerthArchive *archive, BerthTar **ret_tar, GError **error)
+{
+    *ret_tar = NULL;
+    if (archive->tar != NULL)
+        archive->before += berth_tar_position(archive->tar);
+    g_clear_pointer(&archive->tar, berth_tar_free);
+    if (archive->layers != NULL) {
+        if (!berth_layers_next(archive->layers, &archive->tar, error))
+            return false;
+    } else if (!archive->started) {
+        archive->tar =
+            berth_tar_open_stream(g_steal_pointer(&archive->stream), archive->name, error);
+        if (archive->tar == NULL)
+            return false;
+    }
+    archive->started = true;
+    *ret_tar = archive->tar;
+    return true;
+}
+
+const BerthImageOrigin *berth_archive_origin(const BerthArchive *archive)
+{
+    return archive->layers != NULL ? berth_layers_origin(archive->layers) : NULL;
+}
+
+/* Of what can be read in any order, or of a root file system: bytes read, and all of them. */
+static guint64 unpacked(const BerthArchive *archive)
+{
+    return archive->before + (archive->tar != NULL ? berth_tar_position(archive->tar) : 0);
+}
+
+static guint64 to_unpack(const BerthArchive *archive)
+{
+    if (archive->layers != NULL)
+        return berth_layers_size(archive->layers);
+    return archive->spool != NULL ? berth_spool_size(archive->spool) : archive->size;
+}
+
+guint64 berth_archive_position(const BerthArchive *archive)
+{
+    if (archive->spool == NULL)
+        return unpacked(archive);
+    if (!berth_spool_is_whole(archive->spool))
+        return archive->spooled;
+    double share = (double)unpacked(archive) / (double)MAX(to_unpack(archive), 1);
+    return archive->spooled + (guint64)(share * (double)archive->spooled);
+}
+
+guint64 berth_archive_total(const BerthArchive *archive)
+{
+    if (archive->size == 0 || archive->spool == NULL)
+        return archive->size == 0 ? 0 : to_unpack(archive);
+    return berth_spool_is_whole(archive->spool) ? 2 * archive->spooled : 2 * archive->size;
+}
+
+guint64 berth_archive_bytes(const BerthArchive *archive)
+{
+    return archive->spool != NULL ? archive->spooled : unpacked(archive);
+}

@@ -1,0 +1,45 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * blobs — what a container image in a plain tar is made of, found by digest and checked.
+ *
+ * Blobs are members called blobs/sha256/DIGITS, as the OCI image layout has it, and are looked for
+ * nowhere else. Documents, the small ones that say what the others are, are read whole.
+ *
+ * Ownership: fd and index are borrowed. Errors: BERTH_ERROR_INVALID, "import.image.size",
+ * "import.image.digest", "import.image.too-large"; those of berth_tarindex_find(). Messages begin
+ * with the member's name.
+ */
+#pragma once
+
+#include "oci.h"
+
+#include "disk/archive/tarindex.h"
+
+#include <glib.h>
+#include <stdbool.h>
+
+G_BEGIN_DECLS
+
+#define BERTH_BLOBS "blobs/sha256/"
+
+typedef struct {
+    int fd;
+    const BerthTarIndex *index;
+} BerthBlobs;
+
+/* The member of the blob with the digits @digest. Free with g_free. */
+char *berth_blobs_path(const char *digest);
+
+/* Where the blob of @descriptor is; it has the size that was stated. */
+bool berth_blobs_find(const BerthBlobs *blobs, const BerthOciDescriptor *descriptor,
+                      BerthTarRange *ret_range, GError **error);
+
+/* The document of @descriptor. Free with g_free. */
+char *berth_blobs_read(const BerthBlobs *blobs, const BerthOciDescriptor *descriptor,
+                       gsize *ret_size, GError **error);
+
+/* The document @path, whose SHA-256 has the digits @digest (NULL: not stated). Free with g_free. */
+char *berth_blobs_read_member(const BerthBlobs *blobs, const char *path, const char *digest,
+                              gsize *ret_size, GError **error);
+
+G_END_DECLS

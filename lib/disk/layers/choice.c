@@ -1,0 +1,91 @@
+/* SPDX-License-Identifier: MIT */
+#include "choice.h"
+
+#include "base/error.h"
+#include "base/text.h"
+#include "disk/tree/entry.h"
+
+#include <string.h>
+
+#define OFFERS_SHOWN 20U
+
+void berth_choice_init(BerthChoice *choice, const char *architecture)
+{
+    choice->architecture = architecture;
+    choice->candidates = g_array_new(false, false, sizeof(BerthCandidate));
+    choice->offers = g_ptr_array_new_with_free_func(g_free);
+}
+
+void berth_choice_clear(BerthChoice *choice)
+{
+    g_array_unref(choice->candidates);
+    g_ptr_array_unref(choice->offers);
+}
+
+void berth_choice_offer_other(BerthChoice *choice, const char *words)
+{
+    if (!g_ptr_array_find_with_equal_func(choice->offers, words, g_str_equal, NULL))
+        g_ptr_array_add(choice->offers, g_strdup(words));
+}
+
+void berth_choice_offer(BerthChoice *choice, const BerthOciPlatform *platform,
+                        const BerthCandidate *candidate)
+{
+    g_autofree char *words = berth_oci_platform_words(platform);
+    berth_choice_offer_other(choice, words);
+    BerthCandidate ranked = *candidate;
+    ranked.rank = berth_oci_platform_rank(platform, choice->architecture);
+    if (ranked.rank > 0)
+        g_array_append_val(choice->candidates, ranked);
+}
+
+static void fail_platform(const BerthChoice *choice, GError **error)
+{
+    g_autoptr(GString) list = g_string_new(NULL);
+    for (guint i = 0; i < choice->offers->len && i < OFFERS_SHOWN; i++)
+        g_string_append_printf(list, "%s%s", i == 0 ? "" : ", ",
+                               (const char *)choice->offers->pdata[i]);
+    g_autofree char *shown = berth_text_escape(list->len > 0 ? list->str : "none at all");
+    berth_error_set(error, BERTH_ERROR_INVALID, "import.image.platform",
+                    "fetch or save the image for this machine's platform",
+                    "there is no image for linux/%s in it, but: %s", choice->architecture, shown);
+}
+
+static void fail_several(const BerthChoice *choice, guint rank, GError **error)
+{
+    g_autoptr(GString) list = g_string_new(NULL);
+    for (guint i = 0; i < choice->candidates->len; i++) {
+        const BerthCandidate *candidate = &g_array_index(choice->candidates, BerthCandidate, i);
+        const char *name =
+            candidate->reference != NULL ? candidate->reference : "one without a name";
+        if (candidate->rank == rank)
+            g_string_append_printf(list, "%s%s", list->len == 0 ? "" : ", ", name);
+    }
+    g_autofree char *shown = berth_text_escape(list->str);
+    berth_error_set(error, BERTH_ERROR_INVALID, "import.image.several",
+                    "save one image into an archive of its own",
+                    "there are several images in it: %s", shown);
+}
+
+const BerthCandidate *berth_choice_make(const BerthChoice *choice, GError **error)
+{
+    const BerthCandidate *best = NULL;
+    for (guint i = 0; i < choice->candidates->len; i++) {
+        const BerthCandidate *candidate = &g_array_index(choice->candidates, BerthCandidate, i);
+        if (best == NULL || candidate->rank > best->rank)
+            best = candidate;
+    }
+    if (best == NULL) {
+        fail_platform(choice, error);
+        return NULL;
+    }
+    for (guint i = 0; i < choice->candidates->len; i++) {
+        const BerthCandidate *other = &g_array_index(choice->candidates, BerthCandidate, i);
+        if (other->rank != best->rank || other->top == best->top ||
+            strcmp(other->key, best->key) == 0)
+            continue;
+        fail_several(choice, best->rank, error);
+        return NULL;
+    }
+    return best;
+}
