@@ -7,7 +7,6 @@
 #include "base/fd.h"
 #include "instance/runtime_files.h"
 #include "instance/session.h"
-#include "instance/sockets.h"
 
 #include <fcntl.h>
 
@@ -43,7 +42,7 @@ static char *make_hint(const char *name, int status)
 /* Docker's own client would say that there is no daemon, but not that it can be installed. */
 static bool check_daemon(const Berth *berth, int connection, const char *name, GError **error)
 {
-    const char *argv[5 + G_N_ELEMENTS(ways)] = {"sh", "-c", find_way, BERTH_SOCKET_DOCKER_GUEST};
+    const char *argv[5 + G_N_ELEMENTS(ways)] = {"sh", "-c", find_way, BERTH_GUEST_DOCKER_SOCKET};
     for (gsize i = 0; i < G_N_ELEMENTS(ways); i++)
         argv[4 + i] = ways[i].manager;
     berth_autofd int nowhere = open("/dev/null", O_RDWR | O_CLOEXEC);
@@ -65,7 +64,7 @@ static bool check_daemon(const Berth *berth, int connection, const char *name, G
     }
     g_autofree char *hint = make_hint(name, status);
     berth_error_set(error, BERTH_ERROR_NOT_FOUND, "docker.none", hint,
-                    "there is no Docker daemon at " BERTH_SOCKET_DOCKER_GUEST " in %s", name);
+                    "there is no Docker daemon at " BERTH_GUEST_DOCKER_SOCKET " in %s", name);
     return false;
 }
 

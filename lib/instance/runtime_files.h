@@ -22,6 +22,9 @@ G_BEGIN_DECLS
 #define BERTH_RUNTIME_START   "start"
 #define BERTH_RUNTIME_DOCKER  "docker.sock" /* the longest name there is */
 
+/* The socket of the guest that BERTH_RUNTIME_DOCKER leads to. */
+#define BERTH_GUEST_DOCKER_SOCKET "/run/docker.sock"
+
 /* A descriptor of the directory @dir, close-on-exec; -1 with errno. */
 int berth_runtime_files_open(const char *dir);
 

@@ -20,7 +20,7 @@ static const struct {
     const char *name;  /* in the runtime directory */
     const char *guest; /* in the distro */
 } rows[] = {
-    {BERTH_RUNTIME_DOCKER, BERTH_SOCKET_DOCKER_GUEST},
+    {BERTH_RUNTIME_DOCKER, BERTH_GUEST_DOCKER_SOCKET},
 };
 
 typedef struct {

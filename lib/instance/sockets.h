@@ -16,9 +16,6 @@
 
 G_BEGIN_DECLS
 
-/* Docker's in the guest; in the runtime directory it is BERTH_RUNTIME_DOCKER. */
-#define BERTH_SOCKET_DOCKER_GUEST "/run/docker.sock"
-
 typedef struct BerthSockets BerthSockets;
 
 typedef struct {
