@@ -2,9 +2,9 @@
 #include "berth_private.h"
 
 #include "base/fd.h"
-#include "instance/control.h"
-#include "instance/runtime.h"
-#include "instance/session.h"
+#include "instance/client/runtime.h"
+#include "instance/client/session.h"
+#include "instance/control/control.h"
 #include "manage/compose.h"
 
 #include <stdio.h>

@@ -5,8 +5,8 @@
 #include "berth_private.h"
 
 #include "base/fd.h"
-#include "instance/runtime_files.h"
-#include "instance/session.h"
+#include "instance/client/session.h"
+#include "instance/control/runtime_files.h"
 
 #include <fcntl.h>
 

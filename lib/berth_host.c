@@ -5,8 +5,8 @@
 #include "berth_private.h"
 
 #include "base/fd.h"
-#include "instance/control.h"
-#include "instance/runtime.h"
+#include "instance/client/runtime.h"
+#include "instance/control/control.h"
 #include "manage/compose.h"
 #include "model/access.h"
 

@@ -7,7 +7,7 @@
 
 #include "berth.h"
 
-#include "instance/control.h"
+#include "instance/control/control.h"
 #include "manage/claim.h"
 #include "manage/compose.h"
 #include "manage/hold.h"

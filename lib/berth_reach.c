@@ -5,8 +5,8 @@
 #include "berth_private.h"
 
 #include "base/fd.h"
-#include "instance/runtime.h"
-#include "instance/runtime_files.h"
+#include "instance/client/runtime.h"
+#include "instance/control/runtime_files.h"
 #include "model/machine.h"
 
 #include <poll.h>

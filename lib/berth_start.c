@@ -5,10 +5,10 @@
 #include "berth_private.h"
 
 #include "base/fd.h"
-#include "instance/control.h"
-#include "instance/launch.h"
-#include "instance/runtime.h"
-#include "instance/runtime_files.h"
+#include "instance/client/launch.h"
+#include "instance/client/runtime.h"
+#include "instance/control/control.h"
+#include "instance/control/runtime_files.h"
 #include "manage/cloud.h"
 #include "manage/compose.h"
 #include "manage/repair.h"
@@ -118,8 +118,9 @@ static bool is_unchanged(const BerthDistro *distro, Berth *berth, GError **error
     return false;
 }
 
-/* The gate of lib/instance/runtime.h: nobody works on the distro, it is what it was, its disk is
- * ours and sound, and its initramfs is there: nobody else can start it while that is seen to. */
+/* The gate of lib/instance/client/runtime.h: nobody works on the distro, it is what it was, its
+ * disk is ours and sound, and its initramfs is there: nobody else can start it while that is seen
+ * to. */
 static bool may_start(gpointer user_data, int *ret_disk_fd, GError **error)
 {
     Start *start = user_data;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
  * berth logs — what a distro wrote on its console: kernel, boot, power-off. The log is two files,
- * PATH.old and then PATH (lib/instance/console.h); when PATH is full it becomes PATH.old.
+ * PATH.old and then PATH (lib/instance/keeper/console.h); when PATH is full it becomes PATH.old.
  */
 #include "commands.h"
 

@@ -18,7 +18,7 @@
  * The order of locks, from the outside in; nobody takes one while holding one further in:
  *
  *     claims            never waited for: whoever finds one held is refused
- *     <runtime>/start   of lib/instance/runtime.h; waited for, held for a moment
+ *     <runtime>/start   of lib/instance/client/runtime.h; waited for, held for a moment
  *     <runtime>/lock    the keeper's; waited for only when the keeper is on its way out
  *     the disk          of hold.h; waited for only when its holder is ending
  *     claims/.lock, the registry's transactions   held for a moment, nothing is waited for inside

@@ -11,7 +11,7 @@
 
 G_BEGIN_DECLS
 
-#define BERTH_CLOUD_INITRAMFS "cloud.cpio" /* as in instance/runtime.h */
+#define BERTH_CLOUD_INITRAMFS "cloud.cpio" /* as in instance/client/runtime.h */
 
 /* The user-data in the file @path, at most 1 MiB. Free with g_bytes_unref.
  * Errors: errno's, "user-data.read"; BERTH_ERROR_INVALID, "user-data.size", "user-data.empty". */
@@ -32,7 +32,7 @@ bool berth_cloud_plan(const BerthLayout *layout, const char *runtime, BerthMachi
                       GError **error);
 
 /* Write that initramfs, where it was planned. For the gate of a start: the keeper before removes it
- * as it goes (lib/instance/runtime.h). Errors: also those of initramfs.h. */
+ * as it goes (lib/instance/client/runtime.h). Errors: also those of initramfs.h. */
 bool berth_cloud_write(const BerthLayout *layout, const BerthMachine *machine, GError **error);
 
 G_END_DECLS

@@ -6,7 +6,7 @@
  *                              distros/<id>/user-data, runtime (a link)
  *     $XDG_CONFIG_HOME/berth   berth.conf
  *     $XDG_CACHE_HOME/berth    what can be made again
- *     $XDG_RUNTIME_DIR/berth   <id>/{lock,control,...}: lib/instance/runtime.h
+ *     $XDG_RUNTIME_DIR/berth   <id>/{lock,control,...}: lib/instance/client/runtime.h
  *     the support directory    berth-keeper, berth-net, berth-image, vmlinux, initramfs.cpio,
  * templates/
  *

@@ -4,8 +4,8 @@
  *
  * One virtio-serial port (org.berth.agent) carries one sequence of frames each way. Both sides
  * compile this file; it needs libc only. The control socket between `berth` and its keeper carries
- * the same frames (lib/instance/control.h adds a few types from 64 up), so that a session's frames
- * pass through the keeper with no more than another stream number.
+ * the same frames (lib/instance/control/control.h adds a few types from 64 up), so that a session's
+ * frames pass through the keeper with no more than another stream number.
  *
  * Grammar. All integers are little-endian; `*` repeats.
  *

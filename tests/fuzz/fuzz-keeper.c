@@ -9,9 +9,9 @@
 #include "base/fd.h"
 #include "fuzz.h"
 #include "guest/agent.h"
-#include "instance/runtime_files.h"
-#include "instance/server.h"
-#include "instance/sockets.h"
+#include "instance/control/runtime_files.h"
+#include "instance/keeper/server.h"
+#include "instance/keeper/sockets.h"
 
 #include <glib/gstdio.h>
 #include <sys/socket.h>

@@ -6,7 +6,7 @@
  */
 #include "base/error.h"
 #include "fuzz.h"
-#include "instance/server.h"
+#include "instance/keeper/server.h"
 
 #include <sys/socket.h>
 #include <sys/un.h>

@@ -8,8 +8,8 @@
 
 #include "base/error.h"
 #include "base/fd.h"
-#include "instance/control.h"
-#include "instance/server.h"
+#include "instance/control/control.h"
+#include "instance/keeper/server.h"
 
 #include <string.h>
 #include <sys/socket.h>

@@ -3,7 +3,7 @@
  * Connections when there is no descriptor left for them.
  */
 #include "base/fd.h"
-#include "instance/acceptor.h"
+#include "instance/keeper/acceptor.h"
 
 #include <fcntl.h>
 #include <stdbool.h>

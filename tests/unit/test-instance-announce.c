@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "instance/announce.h"
+#include "instance/keeper/announce.h"
 
 #include <string.h>
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "base/fd.h"
-#include "instance/console.h"
+#include "instance/keeper/console.h"
 
 #include <string.h>
 #include <sys/socket.h>

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "instance/control.h"
+#include "instance/control/control.h"
 
 #include "../lib/control_fixture.h"
 

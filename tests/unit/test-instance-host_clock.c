@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "instance/host_clock.h"
+#include "instance/host/host_clock.h"
 
 #include "base/zone.h"
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "instance/host_names.h"
+#include "instance/host/host_names.h"
 
 #include <glib/gstdio.h>
 #include <string.h>

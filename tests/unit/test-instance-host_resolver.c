@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "instance/host_resolver.h"
+#include "instance/host/host_resolver.h"
 
 #include <glib/gstdio.h>
 #include <string.h>

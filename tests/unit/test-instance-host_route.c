@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "instance/host_route.h"
+#include "instance/host/host_route.h"
 
 #define ANY "00000000000000000000000000000000 "
 #define HOP "fe800000000000000000000000000001 "

@@ -2,8 +2,8 @@
  *
  * Two distros of one user. This process is the keeper of the first, as far as its name goes.
  */
-#include "instance/neighbours.h"
-#include "instance/runtime_files.h"
+#include "instance/control/runtime_files.h"
+#include "instance/keeper/neighbours.h"
 
 #include <glib/gstdio.h>
 #include <string.h>

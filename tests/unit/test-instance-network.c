@@ -2,7 +2,7 @@
  *
  * The keeper's side of a berth-net that is killed.
  */
-#include "instance/network.h"
+#include "instance/keeper/network.h"
 
 #include "base/error.h"
 #include "base/fd.h"

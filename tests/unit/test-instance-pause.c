@@ -3,7 +3,7 @@
  * When a QEMU that the host has stopped is told to go on: with a QEMU written by hand, which may
  * stop again at once.
  */
-#include "instance/pause.h"
+#include "instance/keeper/pause.h"
 
 #include <glib/gstdio.h>
 #include <stdbool.h>

@@ -3,7 +3,7 @@
  * Keepers are played by cat, which reads a FIFO whose name is the distro's id, so that it has the
  * second argument of a keeper.
  */
-#include "instance/running.h"
+#include "instance/keeper/running.h"
 
 #include <glib/gstdio.h>
 #include <signal.h>

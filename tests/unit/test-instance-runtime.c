@@ -6,7 +6,7 @@
 #include "base/error.h"
 #include "base/fd.h"
 #include "base/process.h"
-#include "instance/runtime.h"
+#include "instance/client/runtime.h"
 
 #include <fcntl.h>
 #include <poll.h>

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * Clients that do not keep to the protocol of instance/control.h: out of order, twice, half, while
- * another request is pending. Each is refused, and no other client notices.
+ * Clients that do not keep to the protocol of instance/control/control.h: out of order, twice,
+ * half, while another request is pending. Each is refused, and no other client notices.
  */
 #include "../lib/control_fixture.h"
 

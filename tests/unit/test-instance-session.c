@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "instance/session.h"
+#include "instance/client/session.h"
 
 #include "../lib/control_fixture.h"
 

@@ -5,7 +5,7 @@
  */
 #include "base/error.h"
 #include "base/fd.h"
-#include "instance/sockets.h"
+#include "instance/keeper/sockets.h"
 
 #include <errno.h>
 #include <glib/gstdio.h>

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
-#include "instance/walls.h"
+#include "instance/keeper/walls.h"
 
 #include "base/error.h"
 #include "base/fd.h"
-#include "instance/host_addresses.h"
+#include "instance/host/host_addresses.h"
 
 #include <net/if.h>
 #include <netinet/in.h>

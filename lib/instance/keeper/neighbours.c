@@ -2,8 +2,8 @@
 #include "neighbours.h"
 
 #include "base/fd.h"
+#include "instance/control/runtime_files.h"
 #include "model/machine.h"
-#include "runtime_files.h"
 
 #include <arpa/inet.h>
 #include <glib-unix.h>

@@ -2,7 +2,7 @@
 #include "walls.h"
 
 #include "base/error.h"
-#include "host_addresses.h"
+#include "instance/host/host_addresses.h"
 
 #include <stdio.h>
 #include <unistd.h>

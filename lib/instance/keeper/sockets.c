@@ -4,8 +4,8 @@
 #include "acceptor.h"
 #include "base/error.h"
 #include "base/fd.h"
+#include "instance/control/runtime_files.h"
 #include "relay.h"
-#include "runtime_files.h"
 
 #include <errno.h>
 #include <stdio.h>

@@ -27,7 +27,7 @@
  *                                     CONTROL_PAUSED unasked, to sessions and to who waits for
  *                                     WAIT, STOP or GROW
  *
- * The client's functions block. @fd is a connection of lib/instance/runtime.h and stays the
+ * The client's functions block. @fd is a connection of lib/instance/client/runtime.h and stays the
  * caller's. Lost connections are BERTH_ERROR_GUEST, "instance.lost".
  */
 #pragma once

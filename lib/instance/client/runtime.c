@@ -4,9 +4,9 @@
 #include "base/error.h"
 #include "base/fd.h"
 #include "base/process.h"
-#include "control.h"
+#include "instance/control/control.h"
+#include "instance/control/runtime_files.h"
 #include "detach.h"
-#include "runtime_files.h"
 
 #include <errno.h>
 #include <fcntl.h>

@@ -15,9 +15,10 @@
 
 G_BEGIN_DECLS
 
-#define BERTH_ANNOUNCE_SETTLE_USEC (G_GINT64_CONSTANT(1000) * 1000)      /* of a start */
-#define BERTH_ANNOUNCE_FLAP_USEC   (G_GINT64_CONSTANT(10) * 1000 * 1000) /* until it is news again \
-                                                                          */
+#define BERTH_ANNOUNCE_SETTLE_USEC (G_GINT64_CONSTANT(1000) * 1000) /* of a start */
+#define BERTH_ANNOUNCE_FLAP_USEC                                                                   \
+    (G_GINT64_CONSTANT(10) * 1000 * 1000) /* until it is news again                                \
+                                           */
 
 typedef struct BerthAnnounce BerthAnnounce;
 

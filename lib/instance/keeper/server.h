@@ -15,7 +15,7 @@
  */
 #pragma once
 
-#include "control.h"
+#include "instance/control/control.h"
 
 G_BEGIN_DECLS
 

@@ -7,8 +7,8 @@
  *     <runtime>/<id>/start          flock'ed by whoever is starting the keeper, for a moment
  *     <runtime>/<id>/lock           flock'ed by the keeper for as long as it lives; holds
  *                                   its pid and start time (base/process.h)
- *     <runtime>/<id>/control        its listening socket (lib/instance/control.h)
- *     <runtime>/<id>/docker.sock    Docker's socket in the guest (lib/instance/sockets.h)
+ *     <runtime>/<id>/control        its listening socket (lib/instance/control/control.h)
+ *     <runtime>/<id>/docker.sock    Docker's socket in the guest (lib/instance/keeper/sockets.h)
  *     <runtime>/<id>/machine.conf   what it was told to run
  *     <runtime>/<id>/ports          what it has open on the host (neighbours.h)
  *     <runtime>/<id>/keeper.log     its standard error
@@ -24,7 +24,7 @@
  */
 #pragma once
 
-#include "control.h"
+#include "instance/control/control.h"
 #include "model/machine.h"
 
 #include <sys/types.h>

@@ -3,7 +3,7 @@
 
 #include "base/error.h"
 #include "base/fd.h"
-#include "host_resolver.h"
+#include "instance/host/host_resolver.h"
 #include "neighbours.h"
 #include "net/control.h"
 #include "net/ports.h"

@@ -4,9 +4,9 @@
 #include "base/error.h"
 #include "base/fd.h"
 #include "base/zone.h"
-#include "control.h"
+#include "instance/control/control.h"
+#include "instance/control/runtime_files.h"
 #include "crash.h"
-#include "runtime_files.h"
 
 #include <sys/wait.h>
 #include <unistd.h>
