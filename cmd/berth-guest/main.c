@@ -4,9 +4,9 @@
  * hands PID 1 to the distro's init; `--agent FD` is the agent alone, as an ordinary process over a
  * socket.
  */
-#include "agent.h"
-#include "boot.h"
-#include "log.h"
+#include "agent/agent.h"
+#include "boot/boot.h"
+#include "os/log.h"
 
 #include <errno.h>
 #include <linux/close_range.h>

@@ -4,8 +4,8 @@
  * the host does, with all of its sessions. The commands it is told to run are not run: their
  * processes end at once.
  */
-#include "../../cmd/berth-guest/agent.h"
-#include "../../cmd/berth-guest/spawn.h"
+#include "agent/agent.h"
+#include "agent/spawn.h"
 #include "../lib/wire_input.h"
 #include "fuzz.h"
 

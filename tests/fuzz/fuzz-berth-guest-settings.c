@@ -3,7 +3,7 @@
  * wsl.conf is whatever the distro's owner or maker has written: reading it ends, and says nothing
  * but lines with their place.
  */
-#include "../../cmd/berth-guest/settings.h"
+#include "distro/settings.h"
 #include "fuzz.h"
 
 #include <glib.h>

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "../../cmd/berth-guest/account_files.h"
+#include "distro/account_files.h"
 
 #include "../lib/distro_tree.h"
 

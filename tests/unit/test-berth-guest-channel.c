@@ -2,7 +2,7 @@
  *
  * The guest's end of the channel, over a socket whose other end is the test's.
  */
-#include "../../cmd/berth-guest/channel.h"
+#include "agent/channel.h"
 
 #include <errno.h>
 #include <glib.h>

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "../../cmd/berth-guest/conf.h"
+#include "distro/conf.h"
 
 #include <glib.h>
 

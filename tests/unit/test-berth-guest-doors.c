@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
  * Doors on the loopback of whoever runs this. */
-#include "../../cmd/berth-guest/doors.h"
+#include "ports/doors.h"
 
 #include <errno.h>
 #include <glib.h>

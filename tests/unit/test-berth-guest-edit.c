@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "../../cmd/berth-guest/edit.h"
+#include "distro/edit.h"
 
 #include "../lib/distro_tree.h"
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-#include "../../cmd/berth-guest/fstab.h"
+#include "boot/fstab.h"
 
-#include "../../cmd/berth-guest/systemd_fstab.h"
+#include "boot/systemd_fstab.h"
 #include "../lib/distro_tree.h"
 
 #include <glib.h>

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "../../cmd/berth-guest/identity.h"
+#include "distro/identity.h"
 
 #include "../lib/distro_tree.h"
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
  * Rules as the kernel dumps them lie in a socket beforehand: the chains first, then the rules. */
-#include "../../cmd/berth-guest/natports.h"
+#include "ports/natports.h"
 
 #include <arpa/inet.h>
 #include <glib.h>

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "../../cmd/berth-guest/resolver.h"
+#include "distro/resolver.h"
 
 #include "../lib/distro_tree.h"
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "../../cmd/berth-guest/settings.h"
+#include "distro/settings.h"
 
 #include <glib.h>
 #include <string.h>

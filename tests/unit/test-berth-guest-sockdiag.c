@@ -2,7 +2,7 @@
  *
  * The kernel's answers lie in a socket beforehand, one after the other: TCP and UDP, each of IPv4
  * and of IPv6. */
-#include "../../cmd/berth-guest/sockdiag.h"
+#include "ports/sockdiag.h"
 
 #include <errno.h>
 #include <glib.h>

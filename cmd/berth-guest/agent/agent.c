@@ -1,0 +1,588 @@
+/* SPDX-License-Identifier: MIT */
+#include "agent.h"
+
+#include "boot_watch.h"
+#include "opening.h"
+#include "relay.h"
+#include "session.h"
+
+#include "distro/account.h"
+#include "distro/identity.h"
+#include "distro/oobe.h"
+#include "distro/resolver.h"
+#include "os/clock.h"
+#include "os/config.h"
+#include "os/grow.h"
+#include "os/log.h"
+#include "os/network.h"
+#include "os/report.h"
+#include "ports/listeners.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/signalfd.h>
+#include <sys/timerfd.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+/* The host is not read while this much waits for it: only a host that asks and does not listen
+ * gets that far. */
+#define QUEUE_MAX (1024u * 1024u)
+/* How long sessions have to end before they are killed when the agent itself is to end. */
+#define CLOSING_SEC      2
+#define POWER_RETRY_NSEC 100000000L
+
+typedef struct {
+    const AgentOptions *options;
+    Loop loop;
+    Channel *channel;
+    Source port;
+    Source children;
+    Source timer; /* one at a time: a power request to repeat, or the end of closing */
+    SessionHost host;
+    char *user;
+    char marked_user[65];
+    bool oobe; /* the first-run command is still to be run */
+    Session **sessions;
+    size_t session_count;
+    Openings openings;
+    Relays relays;
+    Listeners *listeners;
+    BootWatch *boot;
+    WirePower power;
+    bool power_pending;
+    pid_t grower; /* at work on the file system, or 0 */
+    bool connected;
+    bool deaf; /* the host broke the framing: nothing more can be understood until it reconnects */
+    bool closing;
+    bool done;
+    int status;
+} Agent;
+
+/* ---- what is put on stream 0 ---- */
+
+static void on_listeners(void *data)
+{
+    Agent *agent = data;
+    if (agent->connected)
+        listeners_put(agent->listeners, &agent->channel->out);
+}
+
+static void on_boot_stage(void *data, const char *stage, const char *problem)
+{
+    Agent *agent = data;
+    if (agent->connected)
+        report_stage(&agent->channel->out, stage, problem);
+}
+
+static void on_booted(void *data, const char *status)
+{
+    Agent *agent = data;
+    if (agent->connected)
+        report_text(&agent->channel->out, WIRE_BOOTED, status);
+}
+
+/* All the host must know of a guest it meets now. */
+static void greet(Agent *agent)
+{
+    WireBuffer *out = &agent->channel->out;
+    const char *status = boot_watch_status(agent->boot);
+    report_ready(out, power_init_name(boot_watch_init(agent->boot)),
+                 agent->options->init_timeout_msec);
+    if (status != NULL)
+        report_text(out, WIRE_BOOTED, status);
+    if (agent->listeners != NULL && listeners_known(agent->listeners))
+        listeners_put(agent->listeners, out);
+}
+
+/* ---- a larger disk ---- */
+
+static void put_grown(Agent *agent, int problem)
+{
+    if (agent->connected)
+        report_text(&agent->channel->out, WIRE_GROWN, problem == 0 ? "" : strerror(problem));
+}
+
+static void take_grow(Agent *agent, const WireFrame *frame)
+{
+    WireReader reader;
+    wire_reader_init(&reader, frame);
+    uint64_t size = wire_get_u64(&reader);
+    if (!wire_reader_done(&reader))
+        return;
+    if (agent->grower != 0 || !agent->options->in_machine) {
+        put_grown(agent, agent->grower != 0 ? EBUSY : 0); /* no machine, no disk to follow */
+        return;
+    }
+    pid_t pid = grow_start(size);
+    if (pid < 0)
+        put_grown(agent, -pid);
+    else
+        agent->grower = pid;
+}
+
+static void on_grown(Agent *agent, int wait_status)
+{
+    agent->grower = 0;
+    put_grown(agent, WIFEXITED(wait_status) ? WEXITSTATUS(wait_status) : EINTR);
+}
+
+/* ---- sessions ---- */
+
+static Session *find_session(Agent *agent, uint32_t stream)
+{
+    for (size_t i = 0; i < agent->session_count; i++) {
+        if (session_is_open(agent->sessions[i]) && session_stream(agent->sessions[i]) == stream)
+            return agent->sessions[i];
+    }
+    return NULL;
+}
+
+/* The first-run command has been run in a session, and with it there may be another default. */
+static void follow_oobe(Agent *agent)
+{
+    if (!agent->oobe || oobe_is_wanted())
+        return;
+    agent->oobe = false;
+    account_marked(agent->marked_user);
+    agent->host.user = agent->marked_user;
+}
+
+static void open_session(Agent *agent, const WireFrame *frame)
+{
+    follow_oobe(agent);
+    Session **grown = realloc(agent->sessions, (agent->session_count + 1) * sizeof(*grown));
+    if (grown == NULL) {
+        session_refuse(&agent->host, frame->stream, strerror(ENOMEM));
+        return;
+    }
+    agent->sessions = grown;
+    Session *session = session_open(&agent->host, frame);
+    if (session != NULL)
+        agent->sessions[agent->session_count++] = session;
+}
+
+static void sweep_sessions(Agent *agent)
+{
+    size_t kept = 0;
+    for (size_t i = 0; i < agent->session_count; i++) {
+        if (session_is_gone(agent->sessions[i]))
+            session_free(agent->sessions[i]);
+        else
+            agent->sessions[kept++] = agent->sessions[i];
+    }
+    agent->session_count = kept;
+}
+
+static void each_session(Agent *agent, void (*function)(Session *session))
+{
+    for (size_t i = 0; i < agent->session_count; i++)
+        function(agent->sessions[i]);
+}
+
+/* The login session of @uid has opened, or will not. */
+static void on_login(void *data, uid_t uid, const Login *login)
+{
+    Agent *agent = data;
+    for (size_t i = 0; i < agent->session_count; i++)
+        session_login(agent->sessions[i], uid, login);
+}
+
+static void on_children(Source *source, uint32_t events)
+{
+    Agent *agent = container_of(source, Agent, children);
+    struct signalfd_siginfo info;
+    while (read(source->fd, &info, sizeof(info)) > 0)
+        continue;
+
+    int status;
+    pid_t pid;
+    while ((pid = waitpid(-1, &status, WNOHANG)) > 0) {
+        if (pid == agent->grower)
+            on_grown(agent, status);
+        logins_reaped(agent->host.logins, pid, status);
+        for (size_t i = 0; i < agent->session_count; i++) {
+            if (session_pid(agent->sessions[i]) == pid)
+                session_exited(agent->sessions[i], status);
+        }
+    }
+}
+
+/* ---- power ---- */
+
+static void set_timer(Agent *agent, time_t sec, long nsec)
+{
+    struct itimerspec when = {.it_value = {.tv_sec = sec, .tv_nsec = nsec}};
+    timerfd_settime(agent->timer.fd, 0, &when, NULL);
+}
+
+static void try_power(Agent *agent)
+{
+    agent->power_pending = !power_request(boot_watch_init(agent->boot), agent->power);
+    if (agent->power_pending)
+        set_timer(agent, 0, POWER_RETRY_NSEC);
+}
+
+/* The agent itself is to end: hang up, wait for the EXITs, for a while. */
+static void start_closing(Agent *agent)
+{
+    agent->closing = true;
+    each_session(agent, session_hang_up);
+    set_timer(agent, CLOSING_SEC, 0);
+}
+
+static void on_timer(Source *source, uint32_t events)
+{
+    Agent *agent = container_of(source, Agent, timer);
+    uint64_t count;
+    if (read(source->fd, &count, sizeof(count)) < 0)
+        return;
+    if (agent->power_pending)
+        try_power(agent);
+    if (agent->closing) {
+        each_session(agent, session_kill);
+        agent->done = true;
+    }
+}
+
+static void take_power(Agent *agent, const WireFrame *frame)
+{
+    WireReader reader;
+    wire_reader_init(&reader, frame);
+    uint8_t action = wire_get_u8(&reader);
+    if (!wire_reader_done(&reader) || action > WIRE_POWER_REBOOT)
+        return;
+
+    agent->power = action;
+    if (agent->options->in_machine) {
+        each_session(agent, session_hang_up);
+        try_power(agent);
+    } else {
+        start_closing(agent);
+    }
+}
+
+/* ---- frames from the host ---- */
+
+static void take_config(Agent *agent, const WireFrame *frame)
+{
+    Config config;
+    if (!config_read(frame, &config)) {
+        log_line("the host's configuration cannot be read");
+        return;
+    }
+    char *user = strdup(config.user);
+    if (user != NULL) {
+        free(agent->user);
+        agent->user = user;
+        agent->host.user = user;
+    }
+    if (agent->options->in_machine)
+        clock_follow(config.realtime_nsec, 0);
+}
+
+static void take_clock(Agent *agent, const WireFrame *frame)
+{
+    WireReader reader;
+    wire_reader_init(&reader, frame);
+    uint64_t realtime_nsec = wire_get_u64(&reader);
+    const char *zone = wire_get_string(&reader);
+    if (!wire_reader_done(&reader) || !agent->options->in_machine)
+        return;
+    clock_set(realtime_nsec);
+    int result = agent->options->follow_zone ? identity_set_zone(zone) : 0;
+    if (result < 0)
+        log_line("cannot set the time zone: %s", strerror(-result));
+}
+
+static void take_names(Agent *agent, const WireFrame *frame)
+{
+    const AgentOptions *options = agent->options;
+    if (options->config == NULL || !config_read_names(frame, options->config))
+        return;
+    int hosts = identity_hosts(options->root, options->config, options->settings);
+    int resolver = resolver_update(options->root, options->config, options->settings);
+    if (hosts < 0 || resolver < 0)
+        log_line("cannot follow the host's names: %s", strerror(hosts < 0 ? -hosts : -resolver));
+}
+
+static void take_route(Agent *agent, const WireFrame *frame)
+{
+    WireReader reader;
+    wire_reader_init(&reader, frame);
+    const char *gateway6 = wire_get_string(&reader);
+    if (wire_reader_done(&reader) && agent->options->in_machine)
+        network_route6(gateway6);
+}
+
+static void take_opening(Agent *agent, const WireFrame *frame)
+{
+    WireFrame open;
+    OpeningResult result = openings_take(&agent->openings, frame, &open);
+    if (result == OPENING_BROKEN)
+        session_refuse(&agent->host, frame->stream, SESSION_MALFORMED);
+    if (result == OPENING_WHOLE) {
+        open_session(agent, &open);
+        openings_forget(&agent->openings, frame->stream);
+    }
+}
+
+/* An OPEN for a stream that is in use is the host's mistake about both. */
+static void take_session_frame(Agent *agent, const WireFrame *frame)
+{
+    Session *session = find_session(agent, frame->stream);
+    if (session == NULL && relays_frame(&agent->relays, frame))
+        return;
+    if (session == NULL && !agent->closing)
+        take_opening(agent, frame);
+    else if (session != NULL && frame->type == WIRE_OPEN)
+        session_kill(session);
+    else if (session != NULL)
+        session_frame(session, frame);
+}
+
+static void take_frame(Agent *agent, const WireFrame *frame)
+{
+    if (frame->stream != 0)
+        take_session_frame(agent, frame);
+    else if (frame->type == WIRE_CONFIG)
+        take_config(agent, frame);
+    else if (frame->type == WIRE_POWER)
+        take_power(agent, frame);
+    else if (frame->type == WIRE_GROW)
+        take_grow(agent, frame);
+    else if (frame->type == WIRE_CLOCK)
+        take_clock(agent, frame);
+    else if (frame->type == WIRE_NAMES)
+        take_names(agent, frame);
+    else if (frame->type == WIRE_ROUTE)
+        take_route(agent, frame);
+}
+
+static bool must_pause(const Agent *agent)
+{
+    return wire_buffer_size(&agent->channel->out) >= QUEUE_MAX;
+}
+
+static void disconnect(Agent *agent);
+
+/* What follows cannot be told apart any more. A port is read on, to nowhere, until its other end
+ * has been closed and opened again. */
+static void turn_deaf(Agent *agent)
+{
+    log_line("the host sent what is no frame; its sessions end here");
+    agent->deaf = true;
+    each_session(agent, session_abandon);
+    openings_clear(&agent->openings);
+    relays_abandon(&agent->relays);
+    if (!agent->channel->is_port)
+        disconnect(agent);
+}
+
+static void take_frames(Agent *agent)
+{
+    WireFrame frame;
+    int result = 0;
+    while (!must_pause(agent) && (result = wire_frame_peek(&agent->channel->in, &frame)) > 0) {
+        take_frame(agent, &frame);
+        wire_buffer_consume(&agent->channel->in, WIRE_HEADER_SIZE + frame.size);
+    }
+    if (result < 0)
+        turn_deaf(agent);
+}
+
+/* ---- the connection ---- */
+
+static void watch_port(Agent *agent)
+{
+    if (!agent->connected) {
+        /* Hung up, which is reported without being asked for: once, by the edge, and again when
+         * the host is back. */
+        loop_watch(&agent->loop, &agent->port, EPOLLIN | EPOLLOUT | EPOLLET);
+        return;
+    }
+    bool writes = wire_buffer_size(&agent->channel->out) > 0;
+    bool reads = !must_pause(agent);
+    loop_watch(&agent->loop, &agent->port,
+               (reads ? (uint32_t)EPOLLIN : 0) | (writes ? (uint32_t)EPOLLOUT : 0));
+}
+
+static void disconnect(Agent *agent)
+{
+    agent->connected = false;
+    each_session(agent, session_abandon);
+    openings_clear(&agent->openings);
+    relays_abandon(&agent->relays);
+    channel_reset(agent->channel);
+    if (!agent->channel->is_port) {
+        loop_close(&agent->loop, &agent->port);
+        agent->status = agent->deaf ? EXIT_FAILURE : EXIT_SUCCESS;
+        start_closing(agent);
+    }
+}
+
+static void connect_again(Agent *agent)
+{
+    agent->connected = true;
+    agent->deaf = false;
+    report_hello(&agent->channel->out);
+    greet(agent);
+}
+
+static void receive(Agent *agent)
+{
+    int result = channel_fill(agent->channel);
+    if (result == 0 || (result < 0 && result != -EAGAIN)) {
+        disconnect(agent);
+        return;
+    }
+    if (agent->deaf)
+        wire_buffer_consume(&agent->channel->in, wire_buffer_size(&agent->channel->in));
+    else
+        take_frames(agent);
+}
+
+static void on_port(Source *source, uint32_t events)
+{
+    Agent *agent = container_of(source, Agent, port);
+    if (!agent->connected) {
+        if ((events & (EPOLLHUP | EPOLLERR)) == 0)
+            connect_again(agent);
+        return;
+    }
+    if ((events & (EPOLLIN | EPOLLHUP | EPOLLERR)) != 0)
+        receive(agent);
+}
+
+/* After each turn: write what the turn has put, let sessions go on when there is room again. */
+static void settle(Agent *agent)
+{
+    if (agent->connected && channel_flush(agent->channel) < 0)
+        disconnect(agent);
+    if (agent->host.waiting && wire_buffer_size(&agent->channel->out) < SESSION_QUEUE_MAX) {
+        agent->host.waiting = false;
+        each_session(agent, session_resume);
+    }
+    if (agent->relays.waiting && wire_buffer_size(&agent->channel->out) < SESSION_QUEUE_MAX)
+        relays_resume(&agent->relays);
+
+    if (agent->connected && !agent->deaf && !must_pause(agent))
+        take_frames(agent); /* those that had to wait */
+    sweep_sessions(agent);
+    relays_sweep(&agent->relays);
+    listeners_sweep(agent->listeners);
+    if (source_is_open(&agent->port))
+        watch_port(agent);
+    bool flushed = !agent->connected || wire_buffer_size(&agent->channel->out) == 0;
+    if (agent->closing && agent->session_count == 0 && flushed)
+        agent->done = true;
+}
+
+/* ---- start ---- */
+
+/* Sessions get the usual limits; the agent needs five descriptors for each of them. */
+static void raise_limits(Agent *agent)
+{
+    getrlimit(RLIMIT_NOFILE, &agent->host.files);
+    struct rlimit high = agent->host.files;
+    if (agent->options->in_machine) {
+        agent->host.files = (struct rlimit){.rlim_cur = 1024, .rlim_max = 524288};
+        high.rlim_max = 524288;
+    }
+    high.rlim_cur = high.rlim_max;
+    setrlimit(RLIMIT_NOFILE, &high);
+}
+
+static int take_signals(void)
+{
+    static const int ignored[] = {SIGPIPE, SIGHUP,  SIGINT,  SIGQUIT, SIGTERM,
+                                  SIGUSR1, SIGUSR2, SIGTTOU, SIGTTIN};
+    for (size_t i = 0; i < sizeof(ignored) / sizeof(ignored[0]); i++)
+        signal(ignored[i], SIG_IGN);
+    sigset_t children;
+    sigemptyset(&children);
+    sigaddset(&children, SIGCHLD);
+    sigprocmask(SIG_SETMASK, &children, NULL);
+    return signalfd(-1, &children, SFD_NONBLOCK | SFD_CLOEXEC);
+}
+
+static int start(Agent *agent)
+{
+    int result = loop_init(&agent->loop);
+    if (result < 0)
+        return result;
+    int children = take_signals();
+    int timer = timerfd_create(CLOCK_MONOTONIC, TFD_NONBLOCK | TFD_CLOEXEC);
+    if (children < 0 || timer < 0)
+        return -errno;
+
+    raise_limits(agent);
+    loop_add(&agent->loop, &agent->children, children, EPOLLIN, on_children);
+    loop_add(&agent->loop, &agent->timer, timer, EPOLLIN, on_timer);
+    loop_add(&agent->loop, &agent->port, agent->channel->fd, EPOLLIN, on_port);
+
+    static const BootWatchEvents boot_events = {on_boot_stage, on_booted};
+    agent->boot = boot_watch_new(&agent->loop, agent->options->init, agent->options->handover,
+                                 agent->options->notify, &boot_events, agent);
+    if (agent->options->init == INIT_SYSTEMD)
+        agent->host.logins = logins_new(&agent->loop, on_login, agent);
+    if (agent->options->listeners)
+        agent->listeners =
+            listeners_new(&agent->loop, agent->options->in_machine, agent->options->device,
+                          agent->options->config, on_listeners, agent);
+    return agent->boot != NULL ? 0 : -ENOMEM;
+}
+
+static void stop(Agent *agent)
+{
+    for (size_t i = 0; i < agent->session_count; i++)
+        session_free(agent->sessions[i]);
+    free(agent->sessions);
+    logins_free(agent->host.logins);
+    openings_clear(&agent->openings);
+    relays_clear(&agent->relays);
+    listeners_free(agent->listeners);
+    boot_watch_free(agent->boot);
+    loop_close(&agent->loop, &agent->port);
+    loop_close(&agent->loop, &agent->timer);
+    loop_close(&agent->loop, &agent->children);
+    close(agent->loop.epoll);
+    channel_reset(agent->channel);
+    free(agent->user);
+}
+
+int agent_run(const AgentOptions *options)
+{
+    Agent agent = {
+        .options = options,
+        .channel = options->channel,
+        .connected = true,
+        .host = {.user = options->user, .umask = options->umask},
+        .oobe = options->oobe,
+    };
+    agent.host.loop = &agent.loop;
+    agent.host.out = &agent.channel->out;
+    agent.relays = (Relays){.loop = &agent.loop, .out = &agent.channel->out};
+
+    int result = start(&agent);
+    if (result < 0) {
+        log_line("the agent cannot start: %s", strerror(-result));
+        return EXIT_FAILURE;
+    }
+    if (!options->hello_sent)
+        report_hello(&agent.channel->out);
+    greet(&agent);
+    take_frames(&agent);
+    settle(&agent);
+
+    while (!agent.done && result == 0) {
+        result = loop_turn(&agent.loop);
+        settle(&agent);
+    }
+    stop(&agent);
+    return result == 0 ? agent.status : EXIT_FAILURE;
+}

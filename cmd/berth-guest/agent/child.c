@@ -1,0 +1,292 @@
+/* SPDX-License-Identifier: MIT */
+#include "environment.h"
+#include "spawn.h"
+
+#include "distro/oobe.h"
+#include "os/file.h"
+#include "wire/wire.h"
+
+#include <errno.h>
+#include <grp.h>
+#include <limits.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+enum { STATUS_BERTH = 125, STATUS_NOT_EXECUTABLE = 126, STATUS_NOT_FOUND = 127 };
+
+/* One packet to the agent. */
+__attribute__((format(printf, 3, 0))) static bool tell(int status_fd, uint8_t status,
+                                                       const char *format, va_list arguments)
+{
+    char report[SPAWN_STATUS_MAX];
+    int length = vsnprintf(report + 1, sizeof(report) - 1, format, arguments);
+    report[0] = (char)status;
+    size_t size = 1 + (length < (int)sizeof(report) - 2 ? (size_t)length : sizeof(report) - 2);
+    ssize_t written = write(status_fd, report, size);
+    if (written < 0) /* closed for a first-run command: the user is looking at its terminal */
+        dprintf(STDERR_FILENO, "berth: %s\n", report + 1);
+    return written == (ssize_t)size;
+}
+
+/* Say why there will be no command, and end. */
+__attribute__((noreturn, format(printf, 3, 4))) static void give_up(int status_fd, uint8_t status,
+                                                                    const char *format, ...)
+{
+    va_list arguments;
+    va_start(arguments, format);
+    bool told = tell(status_fd, status, format, arguments);
+    va_end(arguments);
+    _exit(told ? status : STATUS_BERTH);
+}
+
+__attribute__((format(printf, 2, 3))) static void warn(int status_fd, const char *format, ...)
+{
+    va_list arguments;
+    va_start(arguments, format);
+    tell(status_fd, 0, format, arguments);
+    va_end(arguments);
+}
+
+/* As a program started by a login finds them: nothing ignored, nothing blocked. */
+static void reset_signals(void)
+{
+    for (int number = 1; number <= SIGRTMAX; number++)
+        signal(number, SIG_DFL);
+    sigset_t none;
+    sigemptyset(&none);
+    sigprocmask(SIG_SETMASK, &none, NULL);
+}
+
+static void take_streams(const ChildEnds *ends)
+{
+    if (ends->terminal >= 0 && ioctl(ends->terminal, TIOCSCTTY, 0) < 0)
+        give_up(ends->status, STATUS_BERTH, "cannot take the terminal: %s", strerror(errno));
+    for (int i = 0; i < SPAWN_STREAMS; i++) {
+        if (dup2(ends->standard[i], i) < 0)
+            give_up(ends->status, STATUS_BERTH, "cannot set up stream %d: %s", i, strerror(errno));
+    }
+}
+
+/* Until the user's login session has opened, or will not. */
+static pid_t wait_for_login(const SpawnRequest *request, const ChildEnds *ends)
+{
+    pid_t holder;
+    if (ends->gate < 0)
+        return request->session.holder;
+    if (read(ends->gate, &holder, sizeof(holder)) != (ssize_t)sizeof(holder))
+        _exit(STATUS_BERTH); /* the agent has gone */
+    return holder;
+}
+
+/* Into the control group of @holder, unless born there. */
+static void join_group(pid_t holder)
+{
+    char path[32], wanted[PATH_MAX], own[PATH_MAX], procs[PATH_MAX + 64];
+    snprintf(path, sizeof(path), "/proc/%d/cgroup", holder);
+    if (!file_read_line(path, wanted, sizeof(wanted)) || strncmp(wanted, "0::/", 4) != 0 ||
+        !file_read_line("/proc/self/cgroup", own, sizeof(own)) || strcmp(own, wanted) == 0)
+        return;
+    snprintf(procs, sizeof(procs), "/sys/fs/cgroup%s/cgroup.procs", wanted + 3);
+    file_write(procs, "0");
+}
+
+/* The limits of the login session, or those every service has. */
+static void take_limits(const SpawnRequest *request, pid_t holder)
+{
+    struct rlimit limit;
+    setrlimit(RLIMIT_NOFILE, &request->files);
+    for (int which = 0; holder > 0 && which < (int)RLIM_NLIMITS; which++)
+        if (prlimit(holder, which, NULL, &limit) == 0)
+            setrlimit(which, &limit);
+}
+
+/* Everything that needs root comes before; after this the process is the user. */
+static void become(const User *user, int status)
+{
+    if (geteuid() != 0)
+        return;
+    if (setgroups((size_t)user->group_count, user->groups) < 0 || setgid(user->gid) < 0 ||
+        setuid(user->uid) < 0)
+        give_up(status, STATUS_BERTH, "cannot become \"%s\": %s", user->name, strerror(errno));
+}
+
+/* As login does: the terminal is the user's, others may only write through group tty's programs. */
+static void own_terminal(int terminal, const User *user)
+{
+    if (terminal < 0 || geteuid() != 0)
+        return;
+    if (fchown(terminal, user->uid, user_group("tty", 5)) == 0)
+        fchmod(terminal, 0620);
+}
+
+/* A directory that is not there is no reason to refuse a command. */
+static void enter_directory(const char *cwd, const User *user, int status)
+{
+    const char *home = user->home;
+    if (chdir(home) < 0) {
+        home = "/";
+        if (chdir(home) < 0)
+            give_up(status, STATUS_BERTH, "cannot change to \"/\": %s", strerror(errno));
+    }
+    const char *wanted = cwd;
+    if (cwd[0] == '~' && (cwd[1] == '\0' || cwd[1] == '/')) {
+        wanted += cwd[1] == '/' ? 2 : 1;
+        wanted += strspn(wanted, "/");
+    }
+    if (wanted[0] != '\0' && chdir(wanted) < 0)
+        warn(status, "cannot change to \"%s\": %s; it starts in \"%s\"", cwd, strerror(errno),
+             home);
+}
+
+/* A script without #! belongs to the shell, as with every shell and execvp. */
+static void try_exec(const char *path, char *const *argv, char *const *environment)
+{
+    execve(path, argv, environment);
+    if (errno != ENOEXEC)
+        return;
+
+    size_t count = 0;
+    while (argv[count] != NULL)
+        count++;
+    char **script = calloc(count + 2, sizeof(char *));
+    if (script == NULL)
+        return;
+    script[0] = (char *)"/bin/sh";
+    script[1] = (char *)path;
+    for (size_t i = 1; i < count; i++)
+        script[i + 1] = argv[i];
+    execve(script[0], script, environment);
+    free(script);
+    errno = ENOEXEC;
+}
+
+/* Try @name in each directory of the command's own PATH. Returns, with errno, only on failure. */
+static void exec_on_path(const char *name, char *const *argv, const Environment *environment)
+{
+    const char *path = environment_get(environment, "PATH");
+    int problem = ENOENT;
+    for (const char *entry = path != NULL ? path : ""; *entry != '\0';) {
+        size_t length = strcspn(entry, ":");
+        char candidate[PATH_MAX];
+        int size = length == 0 ? snprintf(candidate, sizeof(candidate), "./%s", name)
+                               : snprintf(candidate, sizeof(candidate), "%.*s/%s", (int)length,
+                                          entry, name);
+        struct stat info;
+        if (size < (int)sizeof(candidate)) {
+            try_exec(candidate, argv, environment->strings);
+            if (errno == EACCES && stat(candidate, &info) == 0 && !S_ISDIR(info.st_mode))
+                problem = EACCES;
+            else if (errno != ENOENT && errno != ENOTDIR && errno != EACCES)
+                return;
+        }
+        entry += length + (entry[length] == ':');
+    }
+    errno = problem;
+}
+
+__attribute__((noreturn)) static void report_exec(const char *name, int status)
+{
+    int problem = errno;
+    struct stat info;
+    bool is_path = strchr(name, '/') != NULL;
+    bool is_there = is_path && stat(name, &info) == 0;
+
+    if (problem == E2BIG)
+        give_up(status, WIRE_FAILED_TOO_LONG,
+                "%.200s: the command's words and environment are longer than the kernel takes",
+                name);
+    if (is_there && S_ISDIR(info.st_mode))
+        give_up(status, STATUS_NOT_EXECUTABLE, "%s: is a directory", name);
+    if (problem == ENOENT && is_there)
+        give_up(status, STATUS_NOT_FOUND, "%s: its interpreter is not there", name);
+    if (problem == ENOENT && !is_path)
+        give_up(status, STATUS_NOT_FOUND, "%s: command not found", name);
+    if (problem == ENOENT || problem == ENOTDIR)
+        give_up(status, STATUS_NOT_FOUND, "%s: no such file or directory", name);
+    give_up(status, STATUS_NOT_EXECUTABLE, "%s: %s", name,
+            problem == EACCES ? "permission denied" : strerror(problem));
+}
+
+/* The user's shell, told by a dash before its name that it is a login shell; for a line, as for
+ * every shell, after -c. */
+static char **shell_arguments(const SpawnRequest *request)
+{
+    size_t count = 0;
+    while (request->argv != NULL && request->argv[count] != NULL)
+        count++;
+    const char *slash = strrchr(request->user->shell, '/');
+    const char *base = slash != NULL ? slash + 1 : request->user->shell;
+    char **argv = calloc(count + 3, sizeof(char *));
+    if (argv == NULL || asprintf(&argv[0], "%s%s", request->login ? "-" : "", base) < 0)
+        return NULL;
+    if (count > 0) {
+        argv[1] = (char *)"-c";
+        memcpy(argv + 2, request->argv, count * sizeof(char *));
+    }
+    return argv;
+}
+
+__attribute__((noreturn)) static void run_command(const SpawnRequest *request,
+                                                  const Environment *environment, int status)
+{
+    bool shell = request->shell || request->argv == NULL || request->argv[0] == NULL;
+    char *const *argv = shell ? shell_arguments(request) : request->argv;
+    if (argv == NULL)
+        give_up(status, STATUS_BERTH, "out of memory");
+    const char *name = shell ? request->user->shell : argv[0];
+    if (strchr(name, '/') != NULL)
+        try_exec(name, argv, environment->strings);
+    else
+        exec_on_path(name, argv, environment);
+    report_exec(name, status);
+}
+
+/* The distro's first-run command, on the terminal; the user it has made is the default one. */
+static void run_first(SpawnRequest *request, User *first)
+{
+    char name[65];
+    if (!oobe_run(name))
+        _exit(EXIT_FAILURE);
+    if (request->by_default && user_find(name, first))
+        request->user = first;
+}
+
+void child_run(const SpawnRequest *asked, const ChildEnds *ends)
+{
+    SpawnRequest own = *asked;
+    const SpawnRequest *request = &own;
+    User first;
+    setsid();
+    reset_signals();
+    pid_t holder = wait_for_login(request, ends);
+    if (holder > 0)
+        join_group(holder);
+    take_streams(ends);
+    if (own.first_run) {
+        close(ends->status); /* the agent passes input on from here */
+        run_first(&own, &first);
+    }
+    const User *user = request->user;
+    own_terminal(ends->terminal, user);
+    file_write("/proc/self/oom_score_adj", "0");
+    take_limits(request, holder);
+    umask(request->umask);
+
+    const EnvironmentSources sources = {
+        .user = user,
+        .login = holder,
+        .tty = ends->terminal >= 0,
+        .offered = request->offered,
+        .given = request->environment,
+    };
+    Environment environment = environment_build(&sources); /* root may see the login's own */
+    become(user, ends->status);
+    enter_directory(request->cwd, user, ends->status);
+    run_command(request, &environment, ends->status);
+}

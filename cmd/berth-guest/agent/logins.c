@@ -1,0 +1,383 @@
+/* SPDX-License-Identifier: MIT */
+#include "logins.h"
+
+#include "os/clock.h"
+#include "os/file.h"
+#include "os/log.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/timerfd.h>
+#include <time.h>
+#include <unistd.h>
+
+#define DIRECTORY "/run/berth/logins"
+#define UNITS     "/run/systemd/system"
+#define WANTS     UNITS "/multi-user.target.wants"
+#define UNIT      "berth-session@"
+
+/* Commands wait no longer for a session; and one that failed is tried again after so long. */
+#define START_SEC  30
+#define RETRY_USEC 60000000ull
+
+#define ENDED_EARLY "its unit ended early (\"journalctl -b\" says why)"
+
+#define ID_SIZE 33 /* of a unit's invocation: 128 bits in hexadecimal */
+
+/* user@ comes by itself, so that there is a user manager even where logind or PAM is not whole; and
+ * beside the session, which waits for it in logind, rather than before it. Not Type=exec: before
+ * version 256 that and PAMName= do not work together. ExecStart begins with a dash, so that no unit
+ * has failed however its holder ends. 1<> opens a FIFO without waiting. */
+static const char unit[] =
+    "[Unit]\n"
+    "Description=Login session of berth for UID %i\n"
+    "Wants=user@%i.service\n"
+    "After=systemd-user-sessions.service systemd-logind.service dbus.service\n"
+    "IgnoreOnIsolate=yes\n"
+    "CollectMode=inactive-or-failed\n"
+    "[Service]\n"
+    "User=%i\n"
+    "PAMName=login\n"
+    "Environment=XDG_SESSION_TYPE=tty XDG_SESSION_CLASS=user\n"
+    "StandardInput=null\n"
+    "StandardOutput=null\n"
+    "ExecStart=-/bin/sh -c 'echo $$$$ $$INVOCATION_ID 1<>" DIRECTORY "/%i; exec sleep infinity'\n"
+    "ExecStopPost=-+/bin/sh -c 'echo 0 $$INVOCATION_ID 1<>" DIRECTORY "/%i'\n";
+
+typedef enum { NONE, STARTING, OPEN, FAILED } State;
+
+typedef struct {
+    Logins *logins;
+    uid_t uid;
+    State state;
+    Login login;
+    char id[ID_SIZE]; /* of the unit's invocation that was reported last */
+    Source reports;   /* the user's FIFO */
+    Source holder;    /* its pidfd */
+    Source limit;
+    pid_t starter;        /* systemctl, or 0 */
+    bool ended;           /* the unit has, since systemctl was asked */
+    uint64_t failed_usec; /* of clock_boottime_usec: the time of day is set now and then */
+} Entry;
+
+struct Logins {
+    Loop *loop;
+    LoginsReady ready;
+    void *data;
+    Entry **entries; /* one for every user who ever ran a command */
+    size_t count;
+};
+
+/* ---- files ---- */
+
+/* The user's own, so that whoever writes to it speaks for himself only. */
+static int make_fifo(const char *path, uid_t uid)
+{
+    if (mkfifo(path, 0600) < 0 && errno != EEXIST)
+        return -errno;
+    return chown(path, uid, (gid_t)-1) < 0 ? -errno : 0;
+}
+
+static void name_fifo(char path[64], uid_t uid)
+{
+    snprintf(path, 64, DIRECTORY "/%u", uid);
+}
+
+static int want(uid_t uid)
+{
+    char link[sizeof(WANTS) + sizeof(UNIT) + 32];
+    char fifo[64];
+    snprintf(link, sizeof(link), WANTS "/" UNIT "%u.service", uid);
+    name_fifo(fifo, uid);
+    int result = make_fifo(fifo, uid);
+    if (result == 0)
+        result = file_make_directories(WANTS, 0755);
+    if (result < 0)
+        return result;
+    return symlink(UNITS "/" UNIT ".service", link) < 0 && errno != EEXIST ? -errno : 0;
+}
+
+int logins_prepare(const DefaultUsers *defaults, const char **ret_what)
+{
+    User user;
+    char warning[128];
+    *ret_what = DIRECTORY;
+    int result = file_make_directories(DIRECTORY, 0755);
+    if (result < 0)
+        return result;
+
+    *ret_what = UNITS "/" UNIT ".service";
+    result = file_make_directories(UNITS, 0755);
+    if (result == 0)
+        result = file_replace(*ret_what, unit, 0644);
+    if (result < 0 || !user_choose("", defaults, &user, warning, sizeof(warning)))
+        return result; /* the first command says that there is no such user */
+
+    *ret_what = WANTS;
+    result = want(user.uid);
+    user_clear(&user);
+    return result;
+}
+
+/* ---- one user's ---- */
+
+static int open_cgroup(pid_t pid)
+{
+    char path[128];
+    char line[PATH_MAX];
+    char directory[PATH_MAX + 32];
+    snprintf(path, sizeof(path), "/proc/%d/cgroup", pid);
+    if (!file_read_line(path, line, sizeof(line)) || strncmp(line, "0::/", 4) != 0)
+        return -1;
+    snprintf(directory, sizeof(directory), "/sys/fs/cgroup%s", line + 3);
+    return open(directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+}
+
+static void forget(Entry *entry)
+{
+    loop_close(entry->logins->loop, &entry->holder);
+    if (entry->login.cgroup >= 0)
+        close(entry->login.cgroup);
+    entry->login = (Login)LOGIN_NONE;
+    entry->state = NONE;
+}
+
+static void settle(Entry *entry, State state)
+{
+    entry->state = state;
+    loop_close(entry->logins->loop, &entry->limit);
+    entry->logins->ready(entry->logins->data, entry->uid, &entry->login);
+}
+
+static void fail(Entry *entry, const char *why)
+{
+    log_line("no login session for UID %u: %s", entry->uid, why);
+    entry->failed_usec = clock_boottime_usec();
+    settle(entry, FAILED);
+}
+
+static void on_holder_gone(Source *source, uint32_t events)
+{
+    forget(container_of(source, Entry, holder));
+}
+
+/* Root's eyes see more than the user's: what is not his is not looked into. */
+static bool is_users(pid_t pid, uid_t uid)
+{
+    char path[32];
+    struct stat info;
+    snprintf(path, sizeof(path), "/proc/%d", pid);
+    return stat(path, &info) == 0 && info.st_uid == uid;
+}
+
+static void take_holder(Entry *entry, pid_t pid)
+{
+    int pidfd = is_users(pid, entry->uid) ? (int)syscall(SYS_pidfd_open, pid, 0) : -1;
+    if (pidfd < 0)
+        return; /* it has gone already */
+    forget(entry);
+    loop_add(entry->logins->loop, &entry->holder, pidfd, EPOLLIN, on_holder_gone);
+    entry->login = (Login){pid, open_cgroup(pid)};
+    settle(entry, OPEN);
+}
+
+static bool is_alive(const Entry *entry)
+{
+    struct pollfd holder = {.fd = entry->holder.fd, .events = POLLIN};
+    return poll(&holder, 1, 0) == 0 && is_users(entry->login.holder, entry->uid);
+}
+
+/* ---- what its unit reports ---- */
+
+/* "PID ID", or "0 ID" at the unit's end: of an invocation that had reported, nobody waits for it
+ * any more. */
+static void take_report(Entry *entry, const char *line)
+{
+    int pid;
+    char id[ID_SIZE];
+    if (sscanf(line, "%d %32s", &pid, id) != 2)
+        return;
+    bool known = strcmp(id, entry->id) == 0;
+    strcpy(entry->id, id);
+    if (pid > 0)
+        take_holder(entry, pid);
+    else if (!known)
+        entry->ended = true;
+    if (entry->state == STARTING && entry->ended && entry->starter == 0)
+        fail(entry, ENDED_EARLY); /* or when the user manager is there, at least */
+}
+
+/* Each report was written at once, so what is read is whole lines. */
+static void on_reports(Source *source, uint32_t events)
+{
+    char text[PIPE_BUF + 1];
+    Entry *entry = container_of(source, Entry, reports);
+    ssize_t size = read(source->fd, text, sizeof(text) - 1);
+    text[size > 0 ? size : 0] = '\0';
+    char *rest = text;
+    const char *line;
+    while ((line = strsep(&rest, "\n")) != NULL)
+        take_report(entry, line);
+}
+
+static bool open_reports(Entry *entry)
+{
+    char path[64];
+    name_fifo(path, entry->uid);
+    int result = make_fifo(path, entry->uid);
+    int fifo = result == 0 ? open(path, O_RDWR | O_NONBLOCK | O_NOFOLLOW | O_CLOEXEC) : -1;
+    if (fifo >= 0) /* for reading and writing: it is never at its end */
+        loop_add(entry->logins->loop, &entry->reports, fifo, EPOLLIN, on_reports);
+    return fifo >= 0;
+}
+
+static Entry *find_entry(Logins *logins, uid_t uid)
+{
+    for (size_t i = 0; i < logins->count; i++)
+        if (logins->entries[i]->uid == uid)
+            return logins->entries[i];
+
+    Entry **grown = realloc(logins->entries, (logins->count + 1) * sizeof(*grown));
+    if (grown == NULL)
+        return NULL;
+    logins->entries = grown;
+    Entry *entry = calloc(1, sizeof(*entry));
+    if (entry == NULL)
+        return NULL;
+    *entry = (Entry){.logins = logins, .uid = uid, .login = LOGIN_NONE};
+    if (!open_reports(entry)) {
+        free(entry);
+        return NULL;
+    }
+    logins->entries[logins->count++] = entry;
+    return entry;
+}
+
+/* ---- starting one ---- */
+
+/* Both units want sysinit.target, and that would end the emergency mode. */
+static const char starting[] = "systemctl --quiet is-active sysinit.target && "
+                               "exec systemctl --quiet --no-ask-password start \"$@\"";
+
+__attribute__((noreturn)) static void run_systemctl(uid_t uid)
+{
+    char name[sizeof(UNIT) + 32], manager[32];
+    snprintf(name, sizeof(name), UNIT "%u.service", uid);
+    snprintf(manager, sizeof(manager), "user@%u.service", uid);
+    sigset_t none;
+    sigemptyset(&none);
+    sigprocmask(SIG_SETMASK, &none, NULL);
+    setenv("PATH", "/usr/bin:/bin", 1);
+    execl("/bin/sh", "sh", "-c", starting, "sh", manager, name, (char *)NULL);
+    _exit(127);
+}
+
+static void on_limit(Source *source, uint32_t events)
+{
+    Entry *entry = container_of(source, Entry, limit);
+    if (entry->state == STARTING)
+        fail(entry, "its unit takes too long");
+}
+
+static bool start_limit(Entry *entry)
+{
+    const struct itimerspec when = {.it_value = {.tv_sec = START_SEC}};
+    int timer = timerfd_create(CLOCK_MONOTONIC, TFD_NONBLOCK | TFD_CLOEXEC);
+    if (timer < 0)
+        return false;
+    timerfd_settime(timer, 0, &when, NULL);
+    loop_close(entry->logins->loop, &entry->limit); /* of an earlier attempt */
+    loop_add(entry->logins->loop, &entry->limit, timer, EPOLLIN, on_limit);
+    return true;
+}
+
+static bool start(Entry *entry)
+{
+    if (!start_limit(entry))
+        return false;
+    pid_t pid = fork();
+    if (pid == 0)
+        run_systemctl(entry->uid);
+    if (pid < 0)
+        return false;
+    entry->starter = pid;
+    entry->ended = false;
+    entry->state = STARTING;
+    return true;
+}
+
+void logins_reaped(Logins *logins, pid_t pid, int wait_status)
+{
+    for (size_t i = 0; logins != NULL && i < logins->count; i++) {
+        Entry *entry = logins->entries[i];
+        if (entry->starter != pid)
+            continue;
+        entry->starter = 0;
+        if (entry->state == STARTING && (entry->ended || wait_status != 0))
+            fail(entry, entry->ended ? ENDED_EARLY : "systemctl cannot start its unit");
+    }
+}
+
+bool logins_get(Logins *logins, uid_t uid, Login *ret_login)
+{
+    *ret_login = (Login)LOGIN_NONE;
+    Entry *entry = find_entry(logins, uid);
+    if (entry == NULL)
+        return true;
+    if (entry->state == OPEN && !is_alive(entry))
+        forget(entry);
+    if (entry->state == FAILED && clock_boottime_usec() - entry->failed_usec >= RETRY_USEC)
+        forget(entry);
+    if (entry->state == NONE && !start(entry))
+        return true;
+    *ret_login = entry->login;
+    return entry->state != STARTING;
+}
+
+/* ---- all of them ---- */
+
+/* Whose session opens as a part of the boot. */
+static void expect_wanted(Logins *logins, DIR *fifos)
+{
+    const struct dirent *entry;
+    while ((entry = readdir(fifos)) != NULL)
+        if (entry->d_name[0] != '.')
+            find_entry(logins, (uid_t)strtoul(entry->d_name, NULL, 10));
+}
+
+Logins *logins_new(Loop *loop, LoginsReady ready, void *data)
+{
+    DIR *fifos = opendir(DIRECTORY);
+    Logins *logins = fifos != NULL ? calloc(1, sizeof(*logins)) : NULL;
+    if (logins != NULL) {
+        *logins = (Logins){.loop = loop, .ready = ready, .data = data};
+        expect_wanted(logins, fifos);
+    }
+    if (fifos != NULL)
+        closedir(fifos);
+    return logins;
+}
+
+void logins_free(Logins *logins)
+{
+    if (logins == NULL)
+        return;
+    for (size_t i = 0; i < logins->count; i++) {
+        Entry *entry = logins->entries[i];
+        forget(entry);
+        loop_close(logins->loop, &entry->limit);
+        loop_close(logins->loop, &entry->reports);
+        free(entry);
+    }
+    free(logins->entries);
+    free(logins);
+}

@@ -1,0 +1,440 @@
+/* SPDX-License-Identifier: MIT */
+#include "boot.h"
+
+#include "cloud.h"
+#include "defaults.h"
+#include "mounts.h"
+#include "renew.h"
+#include "small_init.h"
+#include "startup.h"
+#include "systemd.h"
+
+#include "agent/agent.h"
+#include "agent/logins.h"
+#include "distro/account.h"
+#include "distro/identity.h"
+#include "distro/oobe.h"
+#include "distro/resolver.h"
+#include "os/clock.h"
+#include "os/file.h"
+#include "os/grow.h"
+#include "os/log.h"
+#include "os/network.h"
+#include "os/report.h"
+#include "os/rescue.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/reboot.h>
+#include <sys/stat.h>
+#include <termios.h>
+#include <unistd.h>
+
+/* The port's name comes a moment after the driver; the configuration is there before it is asked
+ * for. Both limits are only reached where there is no host. */
+#define PORT_WAIT_MSEC   1000
+#define CONFIG_WAIT_MSEC 2000
+#define FLUSH_WAIT_MSEC  1000
+/* A terabyte takes this long under emulation, and the host does not wait for ever. */
+#define GROW_SEC 20
+
+#define AGENT_TITLE "@berth-agent"
+#define SPARED      "/run/sendsigs.omit.d"
+
+/* ---- what goes wrong ---- */
+
+static void explain(char *problem, size_t size, const char *what, int result)
+{
+    if (result < 0)
+        snprintf(problem, size, "%s: %s", what, strerror(-result));
+}
+
+__attribute__((noreturn)) static void power_off(Boot *boot)
+{
+    if (boot->has_channel)
+        channel_drain(&boot->channel, FLUSH_WAIT_MSEC);
+    sync();
+    reboot(RB_POWER_OFF);
+    for (;;)
+        pause();
+}
+
+/* ---- stages ---- */
+
+static void stage_channel(Boot *boot, char *problem, size_t size)
+{
+    int result = access("/sys/bus/virtio/drivers/virtio_console", F_OK) == 0
+                     ? channel_open_port(&boot->channel, PORT_WAIT_MSEC)
+                     : -ENOENT;
+    explain(problem, size, WIRE_PORT_NAME, result);
+    if (result < 0)
+        return;
+
+    report_hello(&boot->channel.out);
+    report_stage_at(&boot->channel.out, "kernel", boot->entered_usec, "");
+    boot->has_channel = true;
+}
+
+static bool is_rescue(const Boot *boot)
+{
+    return (boot->config.flags & WIRE_CONFIG_RESCUE) != 0;
+}
+
+static void stage_disk(Boot *boot, char *problem, size_t size)
+{
+    const char *what = "";
+    int result = is_rescue(boot) ? mounts_damaged_disk(&what) : mounts_disk(&what);
+    boot->has_disk = result == 0;
+    explain(problem, size, "/dev/vda", result);
+}
+
+static void stage_root(Boot *boot, char *problem, size_t size)
+{
+    const char *what = "";
+    int program = rescue_open();
+    int user_data = cloud_open();
+    int result = boot->has_disk ? mounts_switch_root(&what) : mounts_stay(&what);
+    explain(problem, size, what, result);
+    boot->root = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
+    if (result == 0)
+        explain(problem, size, RESCUE_DIRECTORY, rescue_install(program));
+    if (result == 0)
+        explain(problem, size, CLOUD_SEED, cloud_keep(user_data));
+    if (result == 0)
+        defaults_apply();
+}
+
+static void stage_size(Boot *boot, char *problem, size_t size)
+{
+    const char *what = "";
+    int result = grow_to_disk(GROW_SEC, &what);
+    if (result == -EAGAIN)
+        snprintf(problem, size, "the rest of the disk's growth follows at the next start");
+    else
+        explain(problem, size, what, result);
+}
+
+/* The host sends them right behind CONFIG. */
+static void read_names(Boot *boot)
+{
+    WireFrame frame;
+    if (channel_wait_frame(&boot->channel, CONFIG_WAIT_MSEC, &frame) < 0 ||
+        frame.type != WIRE_NAMES)
+        return;
+    if (!config_read_names(&frame, &boot->config))
+        log_line("the host's names cannot be read");
+    wire_buffer_consume(&boot->channel.in, WIRE_HEADER_SIZE + frame.size);
+}
+
+static void stage_config(Boot *boot, char *problem, size_t size)
+{
+    WireFrame frame;
+    if (!boot->has_channel)
+        return;
+    int result = channel_wait_frame(&boot->channel, CONFIG_WAIT_MSEC, &frame);
+    if (result < 0) {
+        explain(problem, size, "no configuration from the host", result);
+        return;
+    }
+    if (frame.type != WIRE_CONFIG) {
+        snprintf(problem, size, "the host began with %s", wire_type_name(frame.type));
+        return; /* the agent reads it */
+    }
+    if (!config_read(&frame, &boot->config))
+        snprintf(problem, size, "the host's configuration cannot be read");
+    else
+        clock_follow(boot->config.realtime_nsec, clock_boottime_usec());
+    wire_buffer_consume(&boot->channel.in, WIRE_HEADER_SIZE + frame.size);
+    read_names(boot);
+}
+
+static void note(void *data, const char *text)
+{
+    Boot *boot = data;
+    log_line("%s", text);
+    report_text(&boot->channel.out, WIRE_NOTE, text);
+}
+
+static void stage_settings(Boot *boot, char *problem, size_t size)
+{
+    settings_load(&boot->settings, note, boot);
+    boot->init = handover_find(boot->settings.systemd);
+    identity_choose_hostname(&boot->config, &boot->settings);
+}
+
+static void stage_name(Boot *boot, char *problem, size_t size)
+{
+    explain(problem, size, "host name", identity_set_hostname(&boot->config));
+}
+
+static int renew(int root, const Config *config, const Settings *settings)
+{
+    return renew_identity(config);
+}
+
+static int prepare_oobe(int root, const Config *config, const Settings *settings)
+{
+    return oobe_prepare(config, settings);
+}
+
+static int seed_cloud(int root, const Config *config, const Settings *settings)
+{
+    return cloud_describe(config->hostname);
+}
+
+static void stage_identity(Boot *boot, char *problem, size_t size)
+{
+    static const struct {
+        const char *what;
+        int (*function)(int root, const Config *config, const Settings *settings);
+    } parts[] = {
+        {"/etc/hostname", identity_hostname},
+        {"/etc/hosts", identity_hosts},
+        {"/etc/resolv.conf", resolver_prepare},
+        {"time zone", identity_time_zone},
+        {"new identity", renew},
+        {"first-run command", prepare_oobe},
+        {CLOUD_SEED, seed_cloud},
+    };
+    mkdir("/etc", 0755); /* a shell alone is a distro, too */
+    for (size_t i = 0; i < sizeof(parts) / sizeof(parts[0]); i++)
+        explain(problem, size, parts[i].what,
+                parts[i].function(boot->root, &boot->config, &boot->settings));
+    const char *obstacle = cloud_obstacle(boot->init.kind);
+    if (obstacle != NULL)
+        note(boot, obstacle);
+}
+
+static void stage_user(Boot *boot, char *problem, size_t size)
+{
+    account_make(boot->root, &boot->config, &boot->settings, problem, size);
+    account_default(&boot->config, &boot->settings, boot->user, problem, size);
+}
+
+static void stage_network(Boot *boot, char *problem, size_t size)
+{
+    const char *what = "";
+    int result = network_up(&boot->config, &what);
+    explain(problem, size, what, result);
+}
+
+static void stage_mounts(Boot *boot, char *problem, size_t size)
+{
+    const StartupMount startup = {boot->root, boot->init.kind, &boot->settings, note, boot};
+    startup_mount(&startup, problem, size);
+}
+
+static int prepare_logins(const Boot *boot, const char **ret_what)
+{
+    const DefaultUsers defaults = {"", boot->user};
+    return logins_prepare(&defaults, ret_what);
+}
+
+static void prepare_init(Boot *boot, char *problem, size_t size)
+{
+    const char *what = "";
+    int result = 0;
+    if (boot->init.kind == INIT_BERTH)
+        result = mounts_cgroup(&what);
+    if (boot->init.kind == INIT_SYSTEMD) {
+        mounts_for_systemd();
+        result = systemd_prepare(&boot->settings, &what);
+        if (result == 0)
+            result = prepare_logins(boot, &what);
+        boot->notify = handover_open_notify();
+    }
+    explain(problem, size, what, result);
+    explain(problem, size, "boot.command", startup_command(boot->init.kind, &boot->settings));
+}
+
+/* ---- the agent ---- */
+
+/* Overwrite argv and, after it, the environment, which the kernel shows as the process's title
+ * then; the environment moves away first. */
+static void set_title(char **argv, const char *title)
+{
+    char *end = argv[0] + strlen(argv[0]) + 1;
+    size_t count = 0;
+    for (char **string = argv + 1; *string != NULL; string++)
+        end = *string + strlen(*string) + 1;
+    while (environ[count] != NULL) {
+        end = environ[count] + strlen(environ[count]) + 1;
+        environ[count] = strdup(environ[count]);
+        count++;
+    }
+    size_t room = (size_t)(end - argv[0]);
+    memset(argv[0], 0, room);
+    strncpy(argv[0], title, room - 1);
+    prctl(PR_SET_NAME, "berth-agent");
+}
+
+__attribute__((noreturn)) static void become_agent(Boot *boot, int handover, const char *problem)
+{
+    report_stage(&boot->channel.out, "agent", problem);
+    setsid();
+    set_title(boot->argv, AGENT_TITLE);
+    int null = open("/dev/null", O_RDWR | O_CLOEXEC);
+    dup2(null, STDIN_FILENO);
+    dup2(null, STDOUT_FILENO);
+    file_write("/proc/self/oom_score_adj", "-1000");
+
+    AgentOptions options = {
+        .channel = &boot->channel,
+        .init = boot->init.kind,
+        .user = boot->user,
+        .hello_sent = true,
+        .listeners = true,
+        .in_machine = true,
+        .device = boot->config.address[0] != '\0' ? NETWORK_DEVICE : NULL,
+        .addresses = &boot->config,
+        .handover = handover,
+        .notify = boot->notify,
+        .umask = boot->settings.umask,
+        .oobe = oobe_is_wanted(),
+        .follow_zone = boot->settings.follow_zone && !is_rescue(boot),
+        .config = is_rescue(boot) ? NULL : &boot->config,
+        .settings = &boot->settings,
+        .root = boot->root,
+        .init_timeout_msec = boot->settings.init_timeout_msec,
+    };
+    _exit(agent_run(&options));
+}
+
+/* sysvinit kills all but those on its list when the machine goes down, and the agent is to be the
+ * last. Others go by the @. Source: /etc/init.d/sendsigs of Debian's initscripts. */
+static int spare_agent(pid_t pid)
+{
+    char line[16];
+    snprintf(line, sizeof(line), "%d\n", pid);
+    int result = file_make_directories(SPARED, 0755);
+    return result == 0 ? file_replace(SPARED "/berth", line, 0644) : result;
+}
+
+static void stage_agent(Boot *boot, char *problem, size_t size)
+{
+    int pair[2];
+    prepare_init(boot, problem, size);
+    if (!boot->has_channel)
+        return;
+    if (pipe2(pair, O_CLOEXEC) < 0) {
+        explain(problem, size, "pipe", -errno);
+        return;
+    }
+    small_init_hold_signals();
+    pid_t pid = fork();
+    if (pid < 0)
+        explain(problem, size, "fork", -errno);
+    if (pid == 0) {
+        close(pair[1]);
+        become_agent(boot, pair[0], problem);
+    }
+    if (boot->init.kind == INIT_OTHER && pid > 0)
+        explain(problem, size, SPARED, spare_agent(pid));
+    close(pair[0]);
+    boot->handover = pair[1];
+    close(boot->channel.fd);
+    boot->has_channel = false; /* the agent's now, and it reports this stage */
+    if (boot->notify >= 0)
+        close(boot->notify);
+}
+
+/* ---- the table ---- */
+
+static const Stage stages[] = {
+    {.name = "channel", stage_channel, .rescue = true},
+    {.name = "config", stage_config, .rescue = true},
+    {.name = "disk", stage_disk, .fatal = true, .rescue = true},
+    {.name = "root", stage_root, .fatal = true, .rescue = true},
+    {.name = "size", stage_size},
+    {.name = "settings", stage_settings},
+    {.name = "name", stage_name, .rescue = true},
+    {.name = "identity", stage_identity},
+    {.name = "user", stage_user},
+    {.name = "network", stage_network, .rescue = true},
+    {.name = "mounts", stage_mounts},
+    {.name = "agent", stage_agent, .rescue = true},
+};
+
+static void run_stage(Boot *boot, const Stage *stage)
+{
+    char problem[256] = "";
+    stage->function(boot, problem, sizeof(problem));
+    if (problem[0] != '\0')
+        log_line("%s: %s", stage->name, problem);
+    report_stage(&boot->channel.out, stage->name, problem);
+    if (boot->has_channel)
+        channel_flush(&boot->channel);
+    if (problem[0] != '\0' && stage->fatal && !is_rescue(boot))
+        power_off(boot);
+}
+
+static void run_stages(Boot *boot)
+{
+    for (size_t i = 0; i < sizeof(stages) / sizeof(stages[0]); i++)
+        if (stages[i].rescue || !is_rescue(boot))
+            run_stage(boot, &stages[i]);
+}
+
+/* ---- the accelerator's proof ---- */
+
+/* `berth.probe`: say that user space was reached, and go. */
+static void answer_probe(Boot *boot)
+{
+    static const char answer[] = "BERTH-PROBE-OK\n";
+    char *command_line = file_read("/proc/cmdline");
+    char *rest = command_line;
+    const char *word;
+    while ((word = strsep(&rest, " \n")) != NULL) {
+        if (strcmp(word, "berth.probe") != 0)
+            continue;
+        ssize_t written = write(STDOUT_FILENO, answer, sizeof(answer) - 1);
+        (void)written;
+        tcdrain(STDOUT_FILENO);
+        power_off(boot);
+    }
+    free(command_line);
+}
+
+/* Become the distro's init. Returns only when that fails, after telling the agent why. */
+static void hand_over(Boot *boot)
+{
+    int result = handover_exec(&boot->init);
+    char problem[256];
+    snprintf(problem, sizeof(problem), "%.200s: %s", boot->init.path, strerror(-result));
+    small_init_hold_signals();
+    log_to_kernel();
+    log_line("%s", problem);
+    ssize_t written = write(boot->handover, problem, strlen(problem));
+    (void)written; /* there may be no agent */
+}
+
+void boot(char **argv)
+{
+    static Boot state = {.config = CONFIG_DEFAULT,
+                         .init = {.kind = INIT_BERTH},
+                         .notify = -1,
+                         .handover = -1,
+                         .root = -1};
+    const char *what = "";
+    state.argv = argv;
+    state.entered_usec = clock_boottime_usec();
+    settings_init(&state.settings);
+    umask(022);
+    int result = mounts_kernel(&what);
+    answer_probe(&state);
+    log_to_kernel();
+    if (result < 0)
+        log_line("cannot mount %s: %s", what, strerror(-result));
+
+    run_stages(&state);
+
+    if (state.init.kind != INIT_BERTH)
+        hand_over(&state);
+    close(state.handover); /* the agent sees that the hand-over is done */
+    small_init_run();
+}

@@ -1,0 +1,102 @@
+/* SPDX-License-Identifier: MIT */
+#include "systemd.h"
+
+#include "os/file.h"
+
+#include <errno.h>
+#include <libgen.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#define UNITS      "/run/systemd/system/"
+#define GENERATORS "/run/systemd/system-generators/"
+
+/* A file below /run; without a text it is a mask. */
+typedef struct {
+    const char *path;
+    const char *text;
+} Row;
+
+static const Row rows[] = {
+    /* The console is the kernel's log. A getty on it would wait 90 s for a device unit that only
+     * udev makes; so would those on other ports that an image of a machine enables. */
+    {UNITS "serial-getty@.service", NULL},
+    {UNITS "serial-getty@ttyS0.service", NULL},
+    {UNITS "console-getty.service", NULL},
+    /* Looks for partitions of the root disk, which has none, and fails. */
+    {GENERATORS "systemd-gpt-auto-generator", NULL},
+    /* The kernel has everything built in, and libkmod may not even be there. */
+    {UNITS "systemd-modules-load.service", NULL},
+    {UNITS "modprobe@.service", NULL},
+    /* Looks for LVM snapshots under the root disk, which has none, for a tenth of the boot. */
+    {UNITS "e2scrub_reap.service", NULL},
+    /* eth0 is up with its address: managers keep their hands off, and nobody waits for them. */
+    {"/run/systemd/network/10-berth.network", "[Match]\nName=eth0\n[Link]\nUnmanaged=yes\n"},
+    {"/run/NetworkManager/conf.d/10-berth.conf",
+     "[keyfile]\nunmanaged-devices=interface-name:eth0\n"},
+    {"/run/network/ifstate", "lo=lo\neth0=eth0\n"},
+    {UNITS "systemd-networkd-wait-online.service", NULL},
+    {UNITS "NetworkManager-wait-online.service", NULL},
+};
+
+/* boot.command. What it leaves running stays when it has ended; its failure is seen by who looks
+ * for failed units, and stops nothing. */
+#define COMMAND "/run/berth/boot-command"
+static const Row command_unit = {
+    UNITS "berth-boot-command.service",
+    "[Unit]\nDescription=boot.command of /etc/wsl.conf\n"
+    "[Service]\nType=exec\nKillMode=process\nExecStart=/bin/sh " COMMAND "\n"
+    "StandardOutput=journal+console\nStandardError=inherit\nEnvironment=HOME=/root\n"};
+static const char command_want[] = UNITS "multi-user.target.wants/berth-boot-command.service";
+
+/* automount.mountFsTab=false */
+static const Row no_fstab = {GENERATORS "systemd-fstab-generator", NULL};
+
+static int write_row(const Row *row)
+{
+    char directory[PATH_MAX];
+    snprintf(directory, sizeof(directory), "%s", row->path);
+    int result = file_make_directories(dirname(directory), 0755);
+    if (result < 0)
+        return result;
+    if (row->text != NULL)
+        return file_replace(row->path, row->text, 0644);
+    return symlink("/dev/null", row->path) < 0 && errno != EEXIST ? -errno : 0;
+}
+
+static int write_command(const char *command)
+{
+    char *script = NULL;
+    if (asprintf(&script, "%s\n", command) < 0)
+        return -ENOMEM;
+    const Row row = {COMMAND, script};
+    int result = write_row(&row);
+    free(script);
+    if (result == 0)
+        result = write_row(&command_unit);
+    if (result == 0)
+        result = file_make_directories(UNITS "multi-user.target.wants", 0755);
+    if (result == 0 && symlink(command_unit.path, command_want) < 0 && errno != EEXIST)
+        result = -errno;
+    return result;
+}
+
+int systemd_prepare(const Settings *settings, const char **ret_what)
+{
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        int result = write_row(&rows[i]);
+        if (result < 0) {
+            *ret_what = rows[i].path;
+            return result;
+        }
+    }
+    *ret_what = no_fstab.path;
+    int result = settings->mount_fstab ? 0 : write_row(&no_fstab);
+    if (result < 0 || settings->command == NULL)
+        return result;
+    *ret_what = "boot.command";
+    return write_command(settings->command);
+}

@@ -1,0 +1,99 @@
+/* SPDX-License-Identifier: MIT */
+#include "resolver.h"
+
+#include "os/file.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <libgen.h>
+#include <limits.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#define RESOLVER "etc/resolv.conf"
+#define TEXT_MAX (WIRE_SEARCH_MAX + 256)
+#define MARK     "# berth: written at every start; network.generateResolvConf=false in /etc/wsl.conf\n"
+
+/* The file each program reads, with the words in front of the name server and of the search
+ * domains; NULL where the file takes neither. */
+static const struct {
+    const char *path;
+    const char *head;
+    const char *server;
+    const char *search;
+} takers[] = {
+    /* Its stub knows no server of a link, since no manager of networks has told it of eth0. */
+    {"run/systemd/resolved.conf.d/10-berth.conf", "[Resolve]\n", "DNS=", "Domains="},
+    /* It would write what it knows of its own connections, of which eth0 is none. */
+    {"run/NetworkManager/conf.d/11-berth-dns.conf", "[main]\nrc-manager=unmanaged\n"},
+    /* Debian's resolvconf, and openresolv before and since 3.13: what an interface's manager would
+     * tell it. dnsmasq listens to both. */
+    {"run/resolvconf/interface/eth0.berth", "", "nameserver ", "search "},
+    {"run/resolvconf/interfaces/eth0", "", "nameserver ", "search "},
+    {"run/resolvconf/keys/eth0", "", "nameserver ", "search "},
+};
+
+/* A line of @word and @value, or nothing where one of them is missing. */
+#define LINE(word, value)                                                                          \
+    (word) != NULL &&*(value) != '\0' ? (word) : "", (word) != NULL ? (value) : "",                \
+        (word) != NULL &&*(value) != '\0' ? "\n" : ""
+
+static bool is_ours(int root)
+{
+    char line[sizeof(MARK)] = "";
+    struct stat info;
+    return fstatat(root, RESOLVER, &info, AT_SYMLINK_NOFOLLOW) == 0 && S_ISREG(info.st_mode) &&
+           file_read_line_at(root, RESOLVER, line, sizeof(line)) &&
+           strncmp(line, MARK, sizeof(MARK) - 2) == 0;
+}
+
+static int write_taker(int root, const char *path, const char *text)
+{
+    char directory[PATH_MAX];
+    snprintf(directory, sizeof(directory), "%s", path);
+    int result = file_make_directories_at(root, dirname(directory), 0755);
+    return result == 0 ? file_replace_at(root, path, text, 0644) : result;
+}
+
+static int write_takers(int root, const Config *config)
+{
+    char text[TEXT_MAX];
+    int result = 0;
+    for (size_t i = 0; i < sizeof(takers) / sizeof(takers[0]) && result == 0; i++) {
+        snprintf(text, sizeof(text), "%s%s%s%s%s%s%s", takers[i].head,
+                 LINE(takers[i].server, config->nameserver),
+                 LINE(takers[i].search, config->search));
+        result = write_taker(root, takers[i].path, text);
+    }
+    return result;
+}
+
+static int write_file(int root, const Config *config)
+{
+    char text[TEXT_MAX];
+    snprintf(text, sizeof(text), MARK "# stops that\nnameserver %s\n%s%s%s", config->nameserver,
+             LINE("search ", config->search));
+    return file_replace_at(root, RESOLVER, text, 0644);
+}
+
+int resolver_prepare(int root, const Config *config, const Settings *settings)
+{
+    if (!settings->generate_resolv_conf) /* what an earlier start wrote would stay in the way */
+        return is_ours(root) && unlinkat(root, RESOLVER, 0) < 0 ? -errno : 0;
+    if (config->nameserver[0] == '\0')
+        return 0;
+    int result = write_file(root, config);
+    return result == 0 ? write_takers(root, config) : result;
+}
+
+int resolver_update(int root, const Config *config, const Settings *settings)
+{
+    if (!settings->generate_resolv_conf || config->nameserver[0] == '\0')
+        return 0;
+    int result = is_ours(root) ? write_file(root, config) : 0;
+    return result == 0 ? write_takers(root, config) : result;
+}

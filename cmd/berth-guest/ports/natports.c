@@ -1,0 +1,430 @@
+/* SPDX-License-Identifier: MIT */
+#include "natports.h"
+
+#include "os/network.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <linux/netfilter.h>
+#include <linux/netfilter/nf_tables.h>
+#include <linux/netfilter/nf_tables_compat.h>
+#include <linux/netfilter/nfnetlink.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#define PORTS_MAX  256
+#define CHAINS_MAX 64
+#define NAME_MAX_  64 /* of tables and chains that are told apart */
+
+typedef struct {
+    uint8_t protocol;
+    uint16_t port;
+} NatPort;
+
+/* A chain that a hook leads to. */
+typedef struct {
+    uint8_t family;
+    bool counts; /* of type nat, at prerouting */
+    char table[NAME_MAX_];
+    char name[NAME_MAX_];
+} Chain;
+
+struct NatPorts {
+    Loop *loop;
+    Source events;
+    Netlink questions; /* the events come on their own */
+    bool stale;        /* what is below is of older rules */
+    NatPort ports[PORTS_MAX];
+    size_t count;
+    Chain chains[CHAINS_MAX];
+    size_t chain_count;
+    void (*changed)(void *data);
+    void *data;
+};
+
+/* ---- attributes ---- */
+
+typedef NetlinkAttributes Attributes;
+
+static uint32_t be32(const Attributes *at)
+{
+    uint32_t value = 0;
+    if (at->size >= sizeof(value))
+        memcpy(&value, at->value, sizeof(value));
+    return ntohl(value);
+}
+
+static void copy_name(char *to, const Attributes *at)
+{
+    size_t size = at->size < NAME_MAX_ ? at->size : NAME_MAX_ - 1;
+    memcpy(to, at->value, size);
+    to[size] = '\0';
+}
+
+static bool is_text(const Attributes *at, const char *text)
+{
+    return at->size == strlen(text) + 1 && memcmp(at->value, text, at->size) == 0;
+}
+
+/* ---- one rule ---- */
+
+/* What the last expression has put into a register, as far as it matters. */
+typedef enum { LOAD_OTHER, LOAD_PROTOCOL, LOAD_PORT, LOAD_DESTINATION, LOAD_DEVICE } Load;
+
+typedef struct {
+    Load load;
+    uint8_t protocol;
+    uint16_t port;
+    bool hands_on;  /* it has a DNAT */
+    bool elsewhere; /* it is not for what arrives on eth0 */
+} Rule;
+
+static void take_payload(Rule *rule, Attributes data)
+{
+    static const struct {
+        uint32_t base, offset, size;
+        Load load;
+    } fields[] = {
+        {NFT_PAYLOAD_NETWORK_HEADER, 9, 1, LOAD_PROTOCOL}, /* of IPv4 */
+        {NFT_PAYLOAD_NETWORK_HEADER, 16, 4, LOAD_DESTINATION},
+        {NFT_PAYLOAD_TRANSPORT_HEADER, 2, 2, LOAD_PORT},
+    };
+    uint32_t base = ~0u, offset = ~0u, size = 0;
+    while (netlink_attribute(&data)) {
+        if (data.type == NFTA_PAYLOAD_BASE)
+            base = be32(&data);
+        else if (data.type == NFTA_PAYLOAD_OFFSET)
+            offset = be32(&data);
+        else if (data.type == NFTA_PAYLOAD_LEN)
+            size = be32(&data);
+    }
+    for (size_t i = 0; i < sizeof(fields) / sizeof(fields[0]); i++)
+        if (fields[i].base == base && fields[i].offset == offset && fields[i].size == size)
+            rule->load = fields[i].load;
+}
+
+static void take_meta(Rule *rule, Attributes data)
+{
+    while (netlink_attribute(&data)) {
+        if (data.type == NFTA_META_KEY && be32(&data) == NFT_META_L4PROTO)
+            rule->load = LOAD_PROTOCOL;
+        else if (data.type == NFTA_META_KEY && be32(&data) == NFT_META_IIFNAME)
+            rule->load = LOAD_DEVICE;
+    }
+}
+
+static void compare(Rule *rule, Load load, const uint8_t *value, size_t size)
+{
+    static const uint8_t own[4] = NETWORK_ADDRESS;
+    if (load == LOAD_PROTOCOL && size >= 1)
+        rule->protocol = value[0];
+    else if (load == LOAD_PORT && size >= 2)
+        rule->port = (uint16_t)(value[0] << 8 | value[1]);
+    else if (load == LOAD_DESTINATION && size >= 4)
+        rule->elsewhere = rule->elsewhere || memcmp(value, own, 4) != 0;
+    else if (load == LOAD_DEVICE && size >= 4)
+        rule->elsewhere = rule->elsewhere || memcmp(value, NETWORK_DEVICE, 4) != 0;
+}
+
+static void take_compare(Rule *rule, Load load, Attributes data)
+{
+    bool equal = true;
+    while (netlink_attribute(&data)) {
+        if (data.type == NFTA_CMP_OP)
+            equal = be32(&data) == NFT_CMP_EQ;
+        if (data.type != NFTA_CMP_DATA || !equal)
+            continue;
+        Attributes inner = netlink_attributes(data.value, data.size);
+        if (netlink_attribute(&inner) && inner.type == NFTA_DATA_VALUE)
+            compare(rule, load, inner.value, inner.size);
+    }
+}
+
+/* iptables' match on the ports of TCP and UDP. Source: struct xt_tcp and xt_udp of
+ * linux/netfilter/xt_tcpudp.h, whose first eight bytes are the same. */
+static void take_match(Rule *rule, Attributes data)
+{
+    bool known = false;
+    uint16_t ports[4];
+    while (netlink_attribute(&data)) {
+        if (data.type == NFTA_MATCH_NAME)
+            known = is_text(&data, "tcp") || is_text(&data, "udp");
+        if (data.type != NFTA_MATCH_INFO || !known || data.size < sizeof(ports))
+            continue;
+        memcpy(ports, data.value, sizeof(ports));
+        if (ports[2] == ports[3])
+            rule->port = ports[2];
+    }
+}
+
+static void take_target(Rule *rule, Attributes data)
+{
+    while (netlink_attribute(&data))
+        if (data.type == NFTA_TARGET_NAME)
+            rule->hands_on = is_text(&data, "DNAT") || is_text(&data, "REDIRECT");
+}
+
+static void take_nat(Rule *rule, Attributes data)
+{
+    while (netlink_attribute(&data))
+        if (data.type == NFTA_NAT_TYPE)
+            rule->hands_on = be32(&data) == NFT_NAT_DNAT;
+}
+
+static void take_expression(Rule *rule, Attributes expression)
+{
+    Attributes name = {0};
+    Attributes data = {0};
+    while (netlink_attribute(&expression)) {
+        if (expression.type == NFTA_EXPR_NAME)
+            name = expression;
+        else if (expression.type == NFTA_EXPR_DATA)
+            data = netlink_attributes(expression.value, expression.size);
+    }
+    Load before = rule->load;
+    rule->load = LOAD_OTHER;
+    if (is_text(&name, "payload"))
+        take_payload(rule, data);
+    else if (is_text(&name, "meta"))
+        take_meta(rule, data);
+    else if (is_text(&name, "cmp"))
+        take_compare(rule, before, data);
+    else if (is_text(&name, "match"))
+        take_match(rule, data);
+    else if (is_text(&name, "target"))
+        take_target(rule, data);
+    else if (is_text(&name, "nat"))
+        take_nat(rule, data);
+    else if (is_text(&name, "redir"))
+        rule->hands_on = true;
+}
+
+/* ---- what a dump says ---- */
+
+static void add_port(NatPorts *ports, const Rule *rule)
+{
+    bool whole = rule->hands_on && !rule->elsewhere && rule->port != 0 &&
+                 (rule->protocol == IPPROTO_TCP || rule->protocol == IPPROTO_UDP);
+    for (size_t i = 0; whole && i < ports->count; i++)
+        whole = ports->ports[i].port != rule->port || ports->ports[i].protocol != rule->protocol;
+    if (whole && ports->count < PORTS_MAX)
+        ports->ports[ports->count++] = (NatPort){rule->protocol, rule->port};
+}
+
+static bool is_at_prerouting(Attributes hook)
+{
+    while (netlink_attribute(&hook))
+        if (hook.type == NFTA_HOOK_HOOKNUM)
+            return be32(&hook) == NF_INET_PRE_ROUTING;
+    return false;
+}
+
+static void take_chain(NatPorts *ports, uint8_t family, Attributes fields)
+{
+    Chain chain = {.family = family};
+    bool has_hook = false;
+    bool at_prerouting = false;
+    bool is_nat = false;
+    while (netlink_attribute(&fields)) {
+        if (fields.type == NFTA_CHAIN_TABLE)
+            copy_name(chain.table, &fields);
+        else if (fields.type == NFTA_CHAIN_NAME)
+            copy_name(chain.name, &fields);
+        else if (fields.type == NFTA_CHAIN_TYPE)
+            is_nat = is_text(&fields, "nat");
+        else if (fields.type == NFTA_CHAIN_HOOK) {
+            has_hook = true;
+            at_prerouting = is_at_prerouting(netlink_attributes(fields.value, fields.size));
+        }
+    }
+    chain.counts = is_nat && at_prerouting;
+    if (has_hook && ports->chain_count < CHAINS_MAX)
+        ports->chains[ports->chain_count++] = chain;
+}
+
+/* Whether packets from eth0 may come to a rule: its table has a chain at prerouting, and it is in
+ * that one or in one that no hook leads to. */
+static bool is_reached(const NatPorts *ports, uint8_t family, const char *table, const char *name)
+{
+    bool reached = false;
+    for (size_t i = 0; i < ports->chain_count; i++) {
+        const Chain *chain = &ports->chains[i];
+        if (chain->family != family || strcmp(chain->table, table) != 0)
+            continue;
+        if (strcmp(chain->name, name) == 0)
+            return chain->counts;
+        reached = reached || chain->counts;
+    }
+    return reached;
+}
+
+static void take_rule(NatPorts *ports, uint8_t family, Attributes fields)
+{
+    Rule rule = {0};
+    char table[NAME_MAX_] = "";
+    char chain[NAME_MAX_] = "";
+    while (netlink_attribute(&fields)) {
+        if (fields.type == NFTA_RULE_TABLE)
+            copy_name(table, &fields);
+        else if (fields.type == NFTA_RULE_CHAIN)
+            copy_name(chain, &fields);
+        if (fields.type != NFTA_RULE_EXPRESSIONS)
+            continue;
+        Attributes list = netlink_attributes(fields.value, fields.size);
+        while (netlink_attribute(&list))
+            take_expression(&rule, netlink_attributes(list.value, list.size));
+    }
+    if (is_reached(ports, family, table, chain))
+        add_port(ports, &rule);
+}
+
+/* ---- dumps ---- */
+
+static void forget_chains(void *data)
+{
+    NatPorts *ports = data;
+    ports->chain_count = 0;
+}
+
+static void forget_ports(void *data)
+{
+    NatPorts *ports = data;
+    ports->count = 0;
+}
+
+static void on_chain(void *data, const struct nlmsghdr *header)
+{
+    const struct nfgenmsg *message = NLMSG_DATA(header);
+    if (header->nlmsg_len >= NLMSG_LENGTH(sizeof(*message)))
+        take_chain(data, message->nfgen_family,
+                   netlink_message_attributes(header, sizeof(*message)));
+}
+
+static void on_rule(void *data, const struct nlmsghdr *header)
+{
+    const struct nfgenmsg *message = NLMSG_DATA(header);
+    if (header->nlmsg_len >= NLMSG_LENGTH(sizeof(*message)))
+        take_rule(data, message->nfgen_family,
+                  netlink_message_attributes(header, sizeof(*message)));
+}
+
+static const NetlinkDump chains_dump = {forget_chains, on_chain};
+static const NetlinkDump rules_dump = {forget_ports, on_rule};
+
+static int dump(NatPorts *ports, unsigned type, const NetlinkDump *dump)
+{
+    struct {
+        struct nlmsghdr header;
+        struct nfgenmsg message;
+    } question = {
+        .header = {.nlmsg_len = sizeof(question),
+                   .nlmsg_type = (uint16_t)(NFNL_SUBSYS_NFTABLES << 8 | type)},
+        .message = {.nfgen_family = NFPROTO_UNSPEC, .version = NFNETLINK_V0},
+    };
+    return netlink_dump(&ports->questions, &question.header, dump, ports);
+}
+
+static int dump_rules(NatPorts *ports)
+{
+    int result = dump(ports, NFT_MSG_GETCHAIN, &chains_dump);
+    bool any = false;
+    for (size_t i = 0; i < ports->chain_count; i++)
+        any = any || ports->chains[i].counts;
+    if (result == 0 && any)
+        return dump(ports, NFT_MSG_GETRULE, &rules_dump);
+    ports->count = 0;
+    return result;
+}
+
+/* Rules that are changed again and again leave the ports as they were, until the next time. A
+ * kernel without nftables has none. */
+static void refresh(NatPorts *ports)
+{
+    NatPort former[PORTS_MAX];
+    size_t former_count = ports->count;
+    memcpy(former, ports->ports, sizeof(former));
+    ports->stale = dump_rules(ports) == -EINTR;
+    if (!ports->stale)
+        return;
+    memcpy(ports->ports, former, sizeof(former));
+    ports->count = former_count;
+}
+
+static bool is_reserved(const NatPorts *ports, const WireListener *listener)
+{
+    static const uint8_t any[16];
+    if (listener->family != 6 || memcmp(listener->address, any, sizeof(any)) != 0)
+        return false;
+    for (size_t i = 0; i < ports->count; i++)
+        if (ports->ports[i].port == listener->port &&
+            ports->ports[i].protocol == listener->protocol)
+            return true;
+    return false;
+}
+
+size_t natports_merge(NatPorts *ports, ListeningSocket *sockets, size_t count, size_t max)
+{
+    if (ports->stale)
+        refresh(ports);
+    size_t kept = 0;
+    for (size_t i = 0; i < count; i++)
+        if (!is_reserved(ports, &sockets[i].listener))
+            sockets[kept++] = sockets[i];
+    for (size_t i = 0; i < ports->count && kept < max; i++)
+        sockets[kept++] = (ListeningSocket){.listener = {.family = 4,
+                                                         .protocol = ports->ports[i].protocol,
+                                                         .port = ports->ports[i].port,
+                                                         .address = NETWORK_ADDRESS}};
+    return kept;
+}
+
+/* ---- events ---- */
+
+static void on_event(Source *source, uint32_t events)
+{
+    NatPorts *ports = container_of(source, NatPorts, events);
+    netlink_drain(source->fd);
+    ports->stale = true;
+    ports->changed(ports->data);
+}
+
+NatPorts *natports_new(Loop *loop, const NatPortsSockets *sockets, void (*changed)(void *data),
+                       void *data)
+{
+    NatPorts *ports = calloc(1, sizeof(*ports));
+    if (ports == NULL) {
+        close(sockets->questions.fd);
+        close(sockets->events);
+        return NULL;
+    }
+    ports->loop = loop;
+    ports->questions = sockets->questions;
+    ports->stale = true;
+    ports->changed = changed;
+    ports->data = data;
+    loop_add(loop, &ports->events, sockets->events, EPOLLIN, on_event);
+    return ports;
+}
+
+bool natports_open(NatPortsSockets *ret_sockets)
+{
+    Netlink events;
+    if (netlink_open(&ret_sockets->questions, NETLINK_NETFILTER, 0) < 0)
+        return false;
+    if (netlink_open(&events, NETLINK_NETFILTER, 1u << (NFNLGRP_NFTABLES - 1)) < 0) {
+        close(ret_sockets->questions.fd);
+        return false;
+    }
+    ret_sockets->events = events.fd;
+    return true;
+}
+
+void natports_free(NatPorts *ports)
+{
+    if (ports == NULL)
+        return;
+    loop_close(ports->loop, &ports->events);
+    close(ports->questions.fd);
+    free(ports);
+}
