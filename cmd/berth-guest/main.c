@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  *
- * berth-guest — the only file in the initramfs. As PID 1 it brings the machine up (boot.c) and
+ * berth-guest — the only file in the initramfs. As PID 1 it brings the machine up (boot/boot.c) and
  * hands PID 1 to the distro's init; `--agent FD` is the agent alone, as an ordinary process over a
  * socket.
  */

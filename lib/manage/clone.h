@@ -5,7 +5,7 @@
  * A clone's row is a copy of its source's with an id and a name of its own. Its disk shares the
  * source's blocks where the host can do that (disk/file/copy.h). The guest gives itself a
  * machine-id and host keys of its own at its first start, as the row says
- * (cmd/berth-guest/renew.h).
+ * (cmd/berth-guest/boot/renew.h).
  *
  * A rename changes the row alone: everything on the disk goes by the id. The host name follows at
  * the next start. So a running distro may be renamed.

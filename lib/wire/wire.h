@@ -76,9 +76,9 @@ typedef enum {
     /* stream 0, host to guest */
     WIRE_CONFIG = 1, /* version:u32 hostname:string user:string address:string ("10.0.2.15/24")
                         gateway:string nameserver:string mtu:u32 realtime_nsec:u64 zone:string
-                        (an Olson name or "") identity:string (cmd/berth-guest/renew.h, or "")
+                        (an Olson name or "") identity:string (cmd/berth-guest/boot/renew.h, or "")
                         flags:u32 (WireConfigFlags) account:string account_uid:u32
-                        (cmd/berth-guest/account.h, or "" and 0)
+                        (cmd/berth-guest/distro/account.h, or "" and 0)
                         address6:string ("fd00::15/64", or "") gateway6:string (or "");
                         the first frame, sent before the guest asks */
     WIRE_POWER = 2,  /* action:u8 (WirePower); the guest starts its orderly way down */
