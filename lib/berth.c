@@ -244,11 +244,12 @@ static gpointer stop_one(gpointer data)
         return NULL;
     }
 
-    /* It cannot be asked: its directory was removed, or it is on its way out. */
+    /* It cannot be asked: its directory was removed, it is on its way out, or it answers in words
+     * of another version. */
     int patience = job->stop->force ? 0 : grace + STOP_MARGIN_SEC;
     /* It died under the request, or does not answer any more: then by force. */
     bool gone = fd >= 0 && berth_runtime_is_gone(problem);
-    if (fd < 0 || gone) {
+    if (fd < 0 || gone || berth_error_is(problem, BERTH_ERROR_PROTOCOL)) {
         g_clear_error(&problem);
         berth_private_end(job->berth, job->distro, gone ? 0 : patience, &problem);
     }

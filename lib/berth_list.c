@@ -7,6 +7,7 @@
 #include "base/fd.h"
 #include "instance/client/runtime.h"
 #include "instance/control/control.h"
+#include "instance/control/hello.h"
 
 #include <stdio.h>
 #include <sys/stat.h>
@@ -72,9 +73,24 @@ static bool still_listens(const Job *job)
     return fd >= 0;
 }
 
+/* A keeper of another version of berth: nothing is known but that it keeps the distro. */
+static void fill_mismatch(BerthInfo *info, const BerthDistro *distro, const char *remark)
+{
+    g_autoptr(BerthDiskUser) user = berth_hold_find(distro->disk);
+    info->state = g_strdup("running");
+    info->reason = g_strdup(remark);
+    if (user != NULL && berth_disk_user_keeps(user, distro->id))
+        info->keeper_pid = (guint)user->pid;
+}
+
 static void fill_running(BerthInfo *info, const Job *job, int fd)
 {
-    g_autoptr(BerthInstanceStatus) status = berth_control_status(fd, NULL);
+    g_autoptr(GError) problem = NULL;
+    g_autoptr(BerthInstanceStatus) status = berth_control_status(fd, &problem);
+    if (berth_hello_is_mismatch(problem)) {
+        fill_mismatch(info, job->distro, problem->message);
+        return;
+    }
     if (status == NULL) {
         info->state = g_strdup(still_listens(job) ? "unresponsive" : "stopped");
         return;

@@ -7,6 +7,7 @@
 #include "base/fd.h"
 #include "instance/client/runtime.h"
 #include "instance/control/control.h"
+#include "instance/control/hello.h"
 
 #include <errno.h>
 #include <poll.h>
@@ -171,6 +172,13 @@ static GPtrArray *watch_all(Berth *berth, const GPtrArray *distros, GError **err
     return NULL;
 }
 
+static void end_watch(Watched *watched)
+{
+    watched->ended = true;
+    g_clear_pointer(&watched->forwards, g_ptr_array_unref);
+    watched->forwards = g_ptr_array_new();
+}
+
 /* Take what has come. Whether there is another list, or an end. */
 static bool take_lists(Watched *watched, GError **error)
 {
@@ -182,10 +190,8 @@ static bool take_lists(Watched *watched, GError **error)
         watched->forwards = list;
         news = true;
     }
-    if (watched->ended) {
-        g_clear_pointer(&watched->forwards, g_ptr_array_unref);
-        watched->forwards = g_ptr_array_new();
-    }
+    if (watched->ended)
+        end_watch(watched);
     return news || watched->ended;
 }
 
@@ -211,6 +217,11 @@ static bool wait_for_news(const GPtrArray *all, GError **error)
                 news = take_lists(watched, &problem) || news;
             if (problem == NULL)
                 continue;
+            if (all->len > 1 && berth_hello_is_mismatch(problem)) {
+                end_watch(watched);
+                news = true;
+                continue;
+            }
             g_propagate_error(error, g_steal_pointer(&problem));
             return false;
         }

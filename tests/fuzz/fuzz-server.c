@@ -6,6 +6,7 @@
  */
 #include "base/error.h"
 #include "fuzz.h"
+#include "instance/control/hello.h"
 #include "instance/keeper/server.h"
 
 #include <sys/socket.h>
@@ -166,6 +167,10 @@ static void connect_client(World *world, guint at)
     g_assert_cmpint(getsockname(listener, (struct sockaddr *)&address, &size), ==, 0);
     world->clients[at] = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
     g_assert_cmpint(connect(world->clients[at], (struct sockaddr *)&address, size), ==, 0);
+    WireBuffer hello = {0};
+    berth_hello_put(&hello);
+    send(world->clients[at], wire_buffer_head(&hello), wire_buffer_size(&hello), MSG_NOSIGNAL);
+    wire_buffer_clear(&hello);
     turn();
 }
 
@@ -203,6 +208,9 @@ static void put_fields(WireBuffer *buffer, guint type, Input *input)
     case WIRE_OPEN:
         wire_put_u32(buffer, (guint32)take(input) << take(input) % 8u);
         break;
+    case BERTH_HELLO_TYPE:
+        wire_put_u32(buffer, BERTH_CONTROL_VERSION + (take(input) % 4 == 0));
+        break;
     case WIRE_SIGNAL:
         wire_put_u32(buffer, take(input));
         break;
@@ -223,12 +231,12 @@ static void put_fields(WireBuffer *buffer, guint type, Input *input)
 static void send_from_client(World *world, Input *input)
 {
     static const guint8 types[] = {
-        CONTROL_WAIT,   CONTROL_STATUS, CONTROL_PORTS, CONTROL_STOP,  CONTROL_GROW,
-        CONTROL_BOOT,   CONTROL_WATCH,  WIRE_OPEN,     WIRE_OPEN,     CONTROL_FORWARD,
-        CONTROL_REACH,  WIRE_DATA,      WIRE_EOF,      WIRE_CREDIT,   CONTROL_REACH_ONE,
-        WIRE_SIGNAL,    WIRE_RESIZE,    WIRE_CLOSE,    WIRE_CONNECT,  WIRE_EXIT,
-        WIRE_OPENED,    WIRE_POWER,     CONTROL_DONE,  CONTROL_ERROR, 0,
-        CONTROL_NOTICE, WIRE_MORE,      255,
+        CONTROL_WAIT,   CONTROL_STATUS, CONTROL_PORTS, CONTROL_STOP,     CONTROL_GROW,
+        CONTROL_BOOT,   CONTROL_WATCH,  WIRE_OPEN,     WIRE_OPEN,        CONTROL_FORWARD,
+        CONTROL_REACH,  WIRE_DATA,      WIRE_EOF,      WIRE_CREDIT,      CONTROL_REACH_ONE,
+        WIRE_SIGNAL,    WIRE_RESIZE,    WIRE_CLOSE,    WIRE_CONNECT,     WIRE_EXIT,
+        WIRE_OPENED,    WIRE_POWER,     CONTROL_DONE,  CONTROL_ERROR,    0,
+        CONTROL_NOTICE, WIRE_MORE,      255,           BERTH_HELLO_TYPE,
     };
     WireBuffer buffer = {0};
     guint type = types[take(input) % G_N_ELEMENTS(types)];

@@ -9,6 +9,7 @@
 #include "base/error.h"
 #include "base/fd.h"
 #include "instance/control/control.h"
+#include "instance/control/hello.h"
 #include "instance/keeper/server.h"
 
 #include <string.h>
@@ -211,11 +212,35 @@ static inline void finish(Fixture *fixture)
     g_free(fixture->dir);
 }
 
-static inline int client(Fixture *fixture)
+/* A connection on which nothing was said. */
+static inline int connection(Fixture *fixture)
 {
     int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
     g_assert_cmpint(connect(fd, (struct sockaddr *)&fixture->address, sizeof(fixture->address)), ==,
                     0);
+    return fd;
+}
+
+static inline void send_frame(int fd, guint type, guint32 stream, const void *payload, gsize size)
+{
+    WireBuffer buffer = {0};
+    wire_frame_put(&buffer, (WireType)type, 0, stream, payload, size);
+    g_assert_cmpint(berth_fd_write_all(fd, wire_buffer_head(&buffer), wire_buffer_size(&buffer)),
+                    ==, 0);
+    wire_buffer_clear(&buffer);
+}
+
+/* One on which the versions are known to be the same. */
+static inline int client(Fixture *fixture)
+{
+    int fd = connection(fixture);
+    guint8 answer[WIRE_HEADER_SIZE + 4];
+    WireBuffer hello = {0};
+    berth_hello_put(&hello);
+    g_assert_cmpint(berth_fd_write_all(fd, wire_buffer_head(&hello), wire_buffer_size(&hello)), ==,
+                    0);
+    g_assert_cmpint(recv(fd, answer, sizeof(answer), MSG_WAITALL), ==, sizeof(answer));
+    wire_buffer_clear(&hello);
     return fd;
 }
 

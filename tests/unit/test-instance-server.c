@@ -45,15 +45,6 @@ static gboolean end_grow(gpointer data)
     return G_SOURCE_REMOVE;
 }
 
-static void send_frame(int fd, guint type, guint32 stream, const void *payload, gsize size)
-{
-    WireBuffer buffer = {0};
-    wire_frame_put(&buffer, (WireType)type, 0, stream, payload, size);
-    g_assert_cmpint(berth_fd_write_all(fd, wire_buffer_head(&buffer), wire_buffer_size(&buffer)),
-                    ==, 0);
-    wire_buffer_clear(&buffer);
-}
-
 static void expect(int fd, guint type)
 {
     g_auto(BerthChannel) channel = {.fd = fd};

@@ -572,6 +572,7 @@ int berth_session_run(int fd, const BerthCommand *command, GError **error)
         .signals = -1,
         .status = -1,
     };
+    berth_channel_begin(&session.channel);
     if (!put_open(&session, error))
         return -1;
     berth_read_ahead_init(&session.ahead, session.input);

@@ -2,6 +2,7 @@
 #include "channel.h"
 
 #include "base/error.h"
+#include "hello.h"
 
 #include <errno.h>
 #include <poll.h>
@@ -15,6 +16,12 @@ void berth_channel_clear(BerthChannel *channel)
 {
     wire_buffer_clear(&channel->input);
     wire_buffer_clear(&channel->output);
+}
+
+void berth_channel_begin(BerthChannel *channel)
+{
+    berth_hello_put(&channel->output);
+    channel->expects_hello = true;
 }
 
 static void set_lost(GError **error)
@@ -85,7 +92,7 @@ bool berth_channel_fill(BerthChannel *channel, GError **error)
     return true;
 }
 
-int berth_channel_next(BerthChannel *channel, WireFrame *ret_frame, GError **error)
+static int next_frame(BerthChannel *channel, WireFrame *ret_frame, GError **error)
 {
     wire_buffer_consume(&channel->input, channel->consumed);
     channel->consumed = 0;
@@ -97,6 +104,15 @@ int berth_channel_next(BerthChannel *channel, WireFrame *ret_frame, GError **err
         berth_error_set(error, BERTH_ERROR_PROTOCOL, "wire.frame", NULL,
                         "the keeper sent something that is not of the protocol");
     return found < 0 ? -1 : found;
+}
+
+int berth_channel_next(BerthChannel *channel, WireFrame *ret_frame, GError **error)
+{
+    int found = next_frame(channel, ret_frame, error);
+    if (found != 1 || !channel->expects_hello)
+        return found;
+    channel->expects_hello = false;
+    return berth_hello_check_keeper(ret_frame, error) ? next_frame(channel, ret_frame, error) : -1;
 }
 
 bool berth_channel_receive(BerthChannel *channel, WireFrame *ret_frame, GError **error)

@@ -16,7 +16,8 @@ typedef struct {
     int fd;
     WireBuffer input;
     WireBuffer output;
-    size_t consumed; /* bytes of the frame that was handed out last */
+    size_t consumed;    /* bytes of the frame that was handed out last */
+    bool expects_hello; /* the next frame must be the keeper's HELLO_IS */
 
     /* Asked several times a second while nothing comes; false ends the wait. May be NULL. */
     bool (*goes_on)(gpointer user_data);
@@ -25,6 +26,12 @@ typedef struct {
 
 void berth_channel_clear(BerthChannel *channel);
 G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(BerthChannel, berth_channel_clear)
+
+/* Begin a call: put HELLO (hello.h) into the output. The first frame that comes is checked to be
+ * the keeper's answer, and not handed out; next and receive fail with "instance.version" if it is
+ * not.
+ */
+void berth_channel_begin(BerthChannel *channel);
 
 /* Write all of the output, or what can be written now. Errors: BERTH_ERROR_GUEST, "instance.lost".
  */

@@ -48,7 +48,7 @@ void berth_control_put_error(WireBuffer *buffer, const GError *error)
 static void set_nonsense(const WireFrame *answer, GError **error)
 {
     berth_error_set(error, BERTH_ERROR_PROTOCOL, "instance.answer",
-                    "the keeper may be of another version of berth: terminate the distro",
+                    "end the distro, then try again: berth terminate NAME",
                     "the keeper gave an answer of type %u that makes no sense", answer->type);
 }
 
@@ -247,6 +247,7 @@ static bool ask(BerthChannel *channel, ControlType wanted, WireFrame *ret_answer
 static bool ask_done(int fd, ControlType request, const void *payload, size_t size, GError **error)
 {
     g_auto(BerthChannel) channel = {.fd = fd};
+    berth_channel_begin(&channel);
     wire_frame_put(&channel.output, (WireType)request, 0, 0, payload, size);
     WireFrame answer;
     return ask(&channel, CONTROL_DONE, &answer, error);
@@ -266,6 +267,8 @@ static bool ask_and_wait(int fd, ControlType request, const void *payload, size_
                          const BerthWaiting *waiting, GError **error)
 {
     g_auto(BerthChannel) channel = {.fd = fd};
+    if (request != CONTROL_STOP) /* which every keeper takes from every client: hello.h */
+        berth_channel_begin(&channel);
     if (waiting != NULL) {
         channel.goes_on = waiting->goes_on;
         channel.user_data = waiting->goes_on_data;
@@ -306,6 +309,7 @@ bool berth_control_grow(int fd, guint64 size, const BerthWaiting *waiting, GErro
 bool berth_control_set_host_ports(int fd, const char *ports, GError **error)
 {
     g_auto(BerthChannel) channel = {.fd = fd};
+    berth_channel_begin(&channel);
     size_t begin = wire_frame_begin(&channel.output, (WireType)CONTROL_REACH, 0, 0);
     wire_put_string(&channel.output, ports);
     if (!wire_frame_end(&channel.output, begin)) {
@@ -328,6 +332,7 @@ bool berth_control_allow_host_port(int fd, guint16 port, GError **error)
 BerthInstanceStatus *berth_control_status(int fd, GError **error)
 {
     g_auto(BerthChannel) channel = {.fd = fd};
+    berth_channel_begin(&channel);
     wire_frame_put(&channel.output, (WireType)CONTROL_STATUS, 0, 0, NULL, 0);
     WireFrame answer;
     if (!ask(&channel, CONTROL_STATUS_IS, &answer, error))
@@ -358,6 +363,7 @@ static GPtrArray *receive_ports(BerthChannel *channel, WireFrame *answer, GError
 GPtrArray *berth_control_ports(int fd, GError **error)
 {
     g_auto(BerthChannel) channel = {.fd = fd};
+    berth_channel_begin(&channel);
     wire_frame_put(&channel.output, (WireType)CONTROL_PORTS, 0, 0, NULL, 0);
     WireFrame answer;
     return ask(&channel, CONTROL_PORTS_ARE, &answer, error)
@@ -367,6 +373,7 @@ GPtrArray *berth_control_ports(int fd, GError **error)
 
 bool berth_control_watch(BerthChannel *channel, GError **error)
 {
+    berth_channel_begin(channel);
     wire_frame_put(&channel->output, (WireType)CONTROL_WATCH, 0, 0, NULL, 0);
     return berth_channel_send(channel, error);
 }
@@ -397,6 +404,7 @@ GPtrArray *berth_control_watched(BerthChannel *channel, GPtrArray **partial, boo
 bool berth_control_set_rule(int fd, const BerthRule *rule, bool wanted, GError **error)
 {
     g_auto(BerthChannel) channel = {.fd = fd};
+    berth_channel_begin(&channel);
     g_autofree char *text = berth_rule_format(rule);
     size_t begin = wire_frame_begin(&channel.output, (WireType)CONTROL_FORWARD, 0, 0);
     wire_put_u8(&channel.output, wanted);
@@ -409,6 +417,7 @@ bool berth_control_set_rule(int fd, const BerthRule *rule, bool wanted, GError *
 BerthBootReport *berth_control_boot(int fd, GError **error)
 {
     g_auto(BerthChannel) channel = {.fd = fd};
+    berth_channel_begin(&channel);
     wire_frame_put(&channel.output, (WireType)CONTROL_BOOT, 0, 0, NULL, 0);
     WireFrame answer;
     if (!ask(&channel, CONTROL_BOOT_IS, &answer, error))

@@ -9,6 +9,8 @@
  * connection of a client that begins another one before the end of the first.
  *
  *     client                          keeper
+ *     HELLO (hello.h), before each    HELLO_IS
+ *     but STOP
  *     CONTROL_WAIT                    CONTROL_DONE when the guest is up
  *     CONTROL_STATUS                  CONTROL_STATUS_IS
  *     CONTROL_PORTS                   CONTROL_PORTS_ARE
@@ -28,7 +30,8 @@
  *                                     WAIT, STOP or GROW
  *
  * The client's functions block. @fd is a connection of lib/instance/client/runtime.h and stays the
- * caller's. Lost connections are BERTH_ERROR_GUEST, "instance.lost".
+ * caller's. Lost connections are BERTH_ERROR_GUEST, "instance.lost"; a keeper of another version of
+ * berth is BERTH_ERROR_PROTOCOL, "instance.version" (but for berth_control_stop).
  */
 #pragma once
 
@@ -40,11 +43,12 @@
 
 G_BEGIN_DECLS
 
+/* 85 and 86 are those of hello.h. */
 typedef enum {
     CONTROL_WAIT = 64,      /* nothing */
     CONTROL_STATUS = 65,    /* nothing */
     CONTROL_PORTS = 66,     /* nothing */
-    CONTROL_STOP = 67,      /* how:u8 (BerthStopHow) grace_sec:u32 */
+    CONTROL_STOP = 67,      /* how:u8 (BerthStopHow) grace_sec:u32; never changes */
     CONTROL_GROW = 68,      /* size:u64, of the disk */
     CONTROL_BOOT = 69,      /* nothing */
     CONTROL_WATCH = 70,     /* nothing */

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 #include "server.h"
 
-#include "acceptor.h"
 #include "base/error.h"
 #include "base/fd.h"
-#include "guest/link.h"
+#include "instance/control/hello.h"
+#include "server_private.h"
 
 /* What may wait for a client that does not read: a window for each output, and room for the rest.
  */
@@ -13,46 +13,6 @@
 #define CLIENT_EARLY_MAX  (WIRE_OPEN_MAX + CLIENT_BACKLOG_MAX)
 #define FINISH_DRAIN_MSEC 1000u
 #define NOTICE_MAX        4096u /* bytes of a line */
-
-typedef enum { NOT_ASKED, ASKED_WAIT, ASKED_STOP, ASKED_GROW, ASKED_WATCH } Asked;
-
-typedef enum {
-    NO_SESSION,
-    EARLY_SESSION, /* kept until the guest can take it */
-    GUEST_SESSION, /* the guest was asked for it: in BerthServer.sessions by its stream */
-} SessionState;
-
-/* A client has a session or a request that is not answered yet or neither, never both: each has its
- * own member, and what would begin a second one is refused (is_busy). */
-typedef struct {
-    BerthServer *server;
-    BerthLink *link;
-    Asked asked;
-    SessionState session;
-    guint32 stream;                      /* of GUEST_SESSION in the guest */
-    guint32 local;                       /* the client's own number for it */
-    bool opened;                         /* the guest has begun the session */
-    bool bare;                           /* it waits for nothing of the distro */
-    bool tty;                            /* it has a terminal */
-    bool more;                           /* OPEN goes on */
-    guint32 open_size;                   /* bytes of it so far */
-    WireCredit to_guest;                 /* what the client may still send */
-    WireCredit to_client[WIRE_CHANNELS]; /* what the guest may still send */
-    WireBuffer early;                    /* the frames of EARLY_SESSION */
-} Client;
-
-struct BerthServer {
-    const BerthServerOps *ops;
-    gpointer user_data;
-    int listen_fd;
-    BerthAcceptor *acceptor;
-    GPtrArray *clients;   /* Client*, owned */
-    GHashTable *sessions; /* stream -> Client*, borrowed */
-    bool ready;           /* for bare sessions */
-    bool up;              /* for all */
-    char *paused;         /* why the distro stands still, a line; or NULL */
-    bool growing;         /* whether or not the client that asked is still there */
-};
 
 static void client_free(gpointer data)
 {
@@ -73,32 +33,31 @@ static void drop_client(Client *client)
     g_ptr_array_remove_fast(server->clients, client);
 }
 
-static bool is_busy(const Client *client)
+bool berth_client_is_busy(const Client *client)
 {
     return client->asked != NOT_ASKED || client->session != NO_SESSION;
 }
 
-static void answer_done(Client *client)
+void berth_client_answer_done(Client *client)
 {
     client->asked = NOT_ASKED;
     wire_frame_put(berth_link_output(client->link), (WireType)CONTROL_DONE, 0, 0, NULL, 0);
     berth_link_flush(client->link);
 }
 
-/* The end of the client's request, or of its session: each client has one of them at most. */
-static void answer_error(Client *client, const GError *error)
+void berth_client_answer_error(Client *client, const GError *error)
 {
     client->asked = NOT_ASKED;
     berth_control_put_error(berth_link_output(client->link), error);
     berth_link_flush(client->link);
 }
 
-static bool answer_result(Client *client, bool ok, const GError *error)
+bool berth_client_answer_result(Client *client, bool ok, const GError *error)
 {
     if (ok)
-        answer_done(client);
+        berth_client_answer_done(client);
     else
-        answer_error(client, error);
+        berth_client_answer_error(client, error);
     return true;
 }
 
@@ -118,8 +77,7 @@ static bool takes_lines(const Client *client)
     return berth_link_pending(client->link) < CLIENT_BACKLOG_MAX / 2;
 }
 
-/* The client begins to wait for the distro. */
-static void tell_pause(Client *client)
+void berth_client_tell_pause(Client *client)
 {
     if (client->server->paused != NULL)
         put_line(client, CONTROL_PAUSED, client->server->paused);
@@ -131,7 +89,7 @@ void berth_server_set_paused(BerthServer *server, bool paused, const char *line)
     server->paused = paused ? g_strdup(line) : NULL;
     for (guint i = 0; i < server->clients->len && line != NULL; i++) {
         Client *client = g_ptr_array_index(server->clients, i);
-        if (is_busy(client) && client->asked != ASKED_WATCH && takes_lines(client))
+        if (berth_client_is_busy(client) && client->asked != ASKED_WATCH && takes_lines(client))
             put_line(client, CONTROL_PAUSED, line);
     }
 }
@@ -183,7 +141,7 @@ static bool can_start(const Client *client)
 static bool open_session(Client *client, const WireFrame *frame)
 {
     guint32 flags = open_flags(frame);
-    if (is_busy(client))
+    if (berth_client_is_busy(client))
         return false;
     client->session = EARLY_SESSION;
     client->local = frame->stream;
@@ -197,7 +155,7 @@ static bool open_session(Client *client, const WireFrame *frame)
         client->to_client[i] = (WireCredit)WIRE_CREDIT_INIT;
     if (!keep_early(client, frame))
         return false;
-    tell_pause(client);
+    berth_client_tell_pause(client);
     if (can_start(client))
         start_session(client);
     return true;
@@ -273,7 +231,7 @@ bool berth_server_deliver(BerthServer *server, const WireFrame *frame)
                         "the guest sent more than it was allowed to");
         server->ops->hang_up(client->stream, server->user_data);
         end_session(client);
-        answer_error(client, error);
+        berth_client_answer_error(client, error);
         return true;
     }
 
@@ -284,158 +242,48 @@ bool berth_server_deliver(BerthServer *server, const WireFrame *frame)
     return true;
 }
 
-/* --- requests ------------------------------------------------------------------------------- */
+/* --- versions ------------------------------------------------------------------------------- */
 
-static bool take_wait(Client *client, const WireFrame *frame)
+static bool take_hello(Client *client, const WireFrame *frame)
 {
-    client->asked = ASKED_WAIT;
-    if (client->server->up)
-        answer_done(client);
-    else
-        tell_pause(client);
-    return true;
-}
-
-static bool take_status(Client *client, const WireFrame *frame)
-{
-    BerthServer *server = client->server;
-    g_autoptr(BerthInstanceStatus) status = server->ops->status(server->user_data);
-    status->sessions = berth_server_sessions(server);
-    berth_control_put_status(berth_link_output(client->link), status);
+    if (berth_client_is_busy(client))
+        return false;
+    client->version = berth_hello_version(frame);
+    berth_hello_put_answer(berth_link_output(client->link));
     berth_link_flush(client->link);
     return true;
 }
 
-static bool take_ports(Client *client, const WireFrame *frame)
+/* Whether @frame asks for something in words that may have changed since its client was made. */
+static bool needs_version(const WireFrame *frame)
 {
-    BerthServer *server = client->server;
-    g_autoptr(GPtrArray) forwards = server->ops->ports(server->user_data);
-    berth_control_put_ports(berth_link_output(client->link), forwards);
-    berth_link_flush(client->link);
-    return true;
+    return frame->type == WIRE_OPEN || (frame->stream == 0 && frame->type != CONTROL_STOP);
 }
 
-static bool take_watch(Client *client, const WireFrame *frame)
+static bool refuse_version(Client *client)
 {
-    client->asked = ASKED_WATCH;
-    return take_ports(client, frame);
-}
-
-static bool take_forward(Client *client, const WireFrame *frame)
-{
-    BerthServer *server = client->server;
-    WireReader reader;
-    wire_reader_init(&reader, frame);
-    bool wanted = wire_get_u8(&reader) != 0;
-    const char *text = wire_get_string(&reader);
-    if (!wire_reader_done(&reader))
-        return false;
     g_autoptr(GError) error = NULL;
-    BerthRule rule;
-    bool ok = berth_rule_parse(text, &rule, &error) &&
-              server->ops->set_rule(&rule, wanted, server->user_data, &error);
-    return answer_result(client, ok, error);
-}
-
-static bool take_boot(Client *client, const WireFrame *frame)
-{
-    BerthServer *server = client->server;
-    berth_control_put_boot(berth_link_output(client->link), server->ops->boot(server->user_data));
-    berth_link_flush(client->link);
+    if (berth_client_is_busy(client) || berth_hello_check_client(client->version, &error))
+        return false;
+    berth_client_answer_error(client, error);
     return true;
 }
 
-static bool take_stop(Client *client, const WireFrame *frame)
-{
-    BerthServer *server = client->server;
-    WireReader reader;
-    wire_reader_init(&reader, frame);
-    guint8 how = wire_get_u8(&reader);
-    guint32 grace_sec = wire_get_u32(&reader);
-    if (!wire_reader_done(&reader) || how > BERTH_STOP_FORCE)
-        return false;
-    client->asked = ASKED_STOP;
-    if (how == BERTH_STOP_ORDERLY)
-        tell_pause(client);
-    server->ops->stop((BerthStopHow)how, grace_sec, server->user_data);
-    return true;
-}
-
-static bool take_grow(Client *client, const WireFrame *frame)
-{
-    BerthServer *server = client->server;
-    WireReader reader;
-    wire_reader_init(&reader, frame);
-    guint64 size = wire_get_u64(&reader);
-    if (!wire_reader_done(&reader))
-        return false;
-    if (server->growing) {
-        g_autoptr(GError) error = NULL;
-        berth_error_set(&error, BERTH_ERROR_BUSY, "resize.busy", NULL,
-                        "the disk is already being made larger");
-        return answer_result(client, false, error);
-    }
-    client->asked = ASKED_GROW;
-    tell_pause(client);
-    server->growing = true;
-    server->ops->grow(size, server->user_data);
-    return true;
-}
-
-static bool take_host_ports(Client *client, const WireFrame *frame)
-{
-    BerthServer *server = client->server;
-    WireReader reader;
-    wire_reader_init(&reader, frame);
-    const char *ports = wire_get_string(&reader);
-    if (!wire_reader_done(&reader))
-        return false;
-    g_autoptr(GError) error = NULL;
-    bool ok = server->ops->set_host_ports(ports, server->user_data, &error);
-    return answer_result(client, ok, error);
-}
-
-static bool take_host_port(Client *client, const WireFrame *frame)
-{
-    BerthServer *server = client->server;
-    WireReader reader;
-    wire_reader_init(&reader, frame);
-    guint16 port = wire_get_u16(&reader);
-    if (!wire_reader_done(&reader) || port == 0)
-        return false;
-    g_autoptr(GError) error = NULL;
-    bool ok = server->ops->allow_host_port(port, server->user_data, &error);
-    return answer_result(client, ok, error);
-}
-
-static const struct {
-    ControlType type;
-    bool has_fields; /* which take checks */
-    bool (*take)(Client *client, const WireFrame *frame);
-} requests[] = {
-    {CONTROL_WAIT, false, take_wait},       {CONTROL_STATUS, false, take_status},
-    {CONTROL_PORTS, false, take_ports},     {CONTROL_STOP, true, take_stop},
-    {CONTROL_GROW, true, take_grow},        {CONTROL_BOOT, false, take_boot},
-    {CONTROL_WATCH, false, take_watch},     {CONTROL_FORWARD, true, take_forward},
-    {CONTROL_REACH, true, take_host_ports}, {CONTROL_REACH_ONE, true, take_host_port},
-};
-
-/* A client that asks and does not read the answers is refused, too. */
-static bool take_request(Client *client, const WireFrame *frame)
-{
-    if (is_busy(client) || berth_link_pending(client->link) > CLIENT_BACKLOG_MAX)
-        return false;
-    for (gsize i = 0; i < G_N_ELEMENTS(requests); i++)
-        if (requests[i].type == frame->type)
-            return (requests[i].has_fields || frame->size == 0) && requests[i].take(client, frame);
-    return false;
-}
-
-/* False refuses the client: its connection is closed, and its session hung up. */
+/* False refuses the client, as one that asks and does not read the answers: its connection is
+ * closed, and its session hung up. */
 static bool on_frame(BerthLink *link, const WireFrame *frame, gpointer user_data)
 {
-    return frame->stream != 0 ? take_session_frame(user_data, frame)
-                              : take_request(user_data, frame);
+    Client *client = user_data;
+    bool hello = frame->type == BERTH_HELLO_TYPE;
+    bool asks = hello || frame->stream == 0 || frame->type == WIRE_OPEN;
+    if (asks && berth_link_pending(link) > CLIENT_BACKLOG_MAX)
+        return false;
+    if (hello)
+        return take_hello(client, frame);
+    if (needs_version(frame) && refuse_version(client))
+        return true;
+    return frame->stream != 0 ? take_session_frame(client, frame)
+                              : berth_client_take_request(client, frame);
 }
 
 static void on_closed(BerthLink *link, const GError *error, gpointer user_data)
@@ -484,7 +332,7 @@ static void answer_waiting(BerthServer *server)
     for (guint i = 0; i < server->clients->len; i++) {
         Client *client = g_ptr_array_index(server->clients, i);
         if (client->asked == ASKED_WAIT && server->up)
-            answer_done(client);
+            berth_client_answer_done(client);
         else if (client->session == EARLY_SESSION && can_start(client))
             start_session(client);
     }
@@ -496,7 +344,7 @@ void berth_server_grown(BerthServer *server, const GError *error)
     for (guint i = 0; i < server->clients->len; i++) {
         Client *client = g_ptr_array_index(server->clients, i);
         if (client->asked == ASKED_GROW)
-            answer_result(client, error == NULL, error);
+            berth_client_answer_result(client, error == NULL, error);
     }
 }
 
@@ -522,7 +370,7 @@ void berth_server_fail(BerthServer *server, const GError *error, bool keep_waiti
         if (!lost && (!waits || keep_waiting))
             continue;
         end_session(client);
-        answer_error(client, error);
+        berth_client_answer_error(client, error);
     }
 }
 
@@ -534,7 +382,7 @@ void berth_server_release(BerthServer *server, const GError *error, bool asked)
         if (!unopened && client->session != EARLY_SESSION)
             continue;
         end_session(client);
-        answer_error(client, error);
+        berth_client_answer_error(client, error);
     }
 }
 
@@ -545,7 +393,7 @@ void berth_server_finish(BerthServer *server, const GError *error)
     for (guint i = 0; i < server->clients->len; i++) {
         Client *client = g_ptr_array_index(server->clients, i);
         if (client->asked == ASKED_STOP || client->asked == ASKED_WATCH)
-            answer_done(client);
+            berth_client_answer_done(client);
         links[i] = client->link;
     }
     berth_link_drain_all(links, server->clients->len, FINISH_DRAIN_MSEC);

@@ -1,0 +1,148 @@
+/* SPDX-License-Identifier: MIT */
+#include "server_private.h"
+
+#include "base/error.h"
+
+static bool take_wait(Client *client, const WireFrame *frame)
+{
+    client->asked = ASKED_WAIT;
+    if (client->server->up)
+        berth_client_answer_done(client);
+    else
+        berth_client_tell_pause(client);
+    return true;
+}
+
+static bool take_status(Client *client, const WireFrame *frame)
+{
+    BerthServer *server = client->server;
+    g_autoptr(BerthInstanceStatus) status = server->ops->status(server->user_data);
+    status->sessions = berth_server_sessions(server);
+    berth_control_put_status(berth_link_output(client->link), status);
+    berth_link_flush(client->link);
+    return true;
+}
+
+static bool take_ports(Client *client, const WireFrame *frame)
+{
+    BerthServer *server = client->server;
+    g_autoptr(GPtrArray) forwards = server->ops->ports(server->user_data);
+    berth_control_put_ports(berth_link_output(client->link), forwards);
+    berth_link_flush(client->link);
+    return true;
+}
+
+static bool take_watch(Client *client, const WireFrame *frame)
+{
+    client->asked = ASKED_WATCH;
+    return take_ports(client, frame);
+}
+
+static bool take_forward(Client *client, const WireFrame *frame)
+{
+    BerthServer *server = client->server;
+    WireReader reader;
+    wire_reader_init(&reader, frame);
+    bool wanted = wire_get_u8(&reader) != 0;
+    const char *text = wire_get_string(&reader);
+    if (!wire_reader_done(&reader))
+        return false;
+    g_autoptr(GError) error = NULL;
+    BerthRule rule;
+    bool ok = berth_rule_parse(text, &rule, &error) &&
+              server->ops->set_rule(&rule, wanted, server->user_data, &error);
+    return berth_client_answer_result(client, ok, error);
+}
+
+static bool take_boot(Client *client, const WireFrame *frame)
+{
+    BerthServer *server = client->server;
+    berth_control_put_boot(berth_link_output(client->link), server->ops->boot(server->user_data));
+    berth_link_flush(client->link);
+    return true;
+}
+
+static bool take_stop(Client *client, const WireFrame *frame)
+{
+    BerthServer *server = client->server;
+    WireReader reader;
+    wire_reader_init(&reader, frame);
+    guint8 how = wire_get_u8(&reader);
+    guint32 grace_sec = wire_get_u32(&reader);
+    if (!wire_reader_done(&reader) || how > BERTH_STOP_FORCE)
+        return false;
+    client->asked = ASKED_STOP;
+    if (how == BERTH_STOP_ORDERLY)
+        berth_client_tell_pause(client);
+    server->ops->stop((BerthStopHow)how, grace_sec, server->user_data);
+    return true;
+}
+
+static bool take_grow(Client *client, const WireFrame *frame)
+{
+    BerthServer *server = client->server;
+    WireReader reader;
+    wire_reader_init(&reader, frame);
+    guint64 size = wire_get_u64(&reader);
+    if (!wire_reader_done(&reader))
+        return false;
+    if (server->growing) {
+        g_autoptr(GError) error = NULL;
+        berth_error_set(&error, BERTH_ERROR_BUSY, "resize.busy", NULL,
+                        "the disk is already being made larger");
+        return berth_client_answer_result(client, false, error);
+    }
+    client->asked = ASKED_GROW;
+    berth_client_tell_pause(client);
+    server->growing = true;
+    server->ops->grow(size, server->user_data);
+    return true;
+}
+
+static bool take_host_ports(Client *client, const WireFrame *frame)
+{
+    BerthServer *server = client->server;
+    WireReader reader;
+    wire_reader_init(&reader, frame);
+    const char *ports = wire_get_string(&reader);
+    if (!wire_reader_done(&reader))
+        return false;
+    g_autoptr(GError) error = NULL;
+    bool ok = server->ops->set_host_ports(ports, server->user_data, &error);
+    return berth_client_answer_result(client, ok, error);
+}
+
+static bool take_host_port(Client *client, const WireFrame *frame)
+{
+    BerthServer *server = client->server;
+    WireReader reader;
+    wire_reader_init(&reader, frame);
+    guint16 port = wire_get_u16(&reader);
+    if (!wire_reader_done(&reader) || port == 0)
+        return false;
+    g_autoptr(GError) error = NULL;
+    bool ok = server->ops->allow_host_port(port, server->user_data, &error);
+    return berth_client_answer_result(client, ok, error);
+}
+
+static const struct {
+    ControlType type;
+    bool has_fields; /* which take checks */
+    bool (*take)(Client *client, const WireFrame *frame);
+} requests[] = {
+    {CONTROL_WAIT, false, take_wait},       {CONTROL_STATUS, false, take_status},
+    {CONTROL_PORTS, false, take_ports},     {CONTROL_STOP, true, take_stop},
+    {CONTROL_GROW, true, take_grow},        {CONTROL_BOOT, false, take_boot},
+    {CONTROL_WATCH, false, take_watch},     {CONTROL_FORWARD, true, take_forward},
+    {CONTROL_REACH, true, take_host_ports}, {CONTROL_REACH_ONE, true, take_host_port},
+};
+
+bool berth_client_take_request(Client *client, const WireFrame *frame)
+{
+    if (berth_client_is_busy(client))
+        return false;
+    for (gsize i = 0; i < G_N_ELEMENTS(requests); i++)
+        if (requests[i].type == frame->type)
+            return (requests[i].has_fields || frame->size == 0) && requests[i].take(client, frame);
+    return false;
+}

@@ -1,0 +1,169 @@
+"""A berth and a keeper of different versions: the keeper of before an upgrade goes on, and can be looked at and ended.
+
+In place of an old keeper stands a proxy before a real one, which changes what the two say of their versions.
+"""
+import json
+import socket
+import struct
+import threading
+
+import pytest
+
+import wire
+from conftest import wait_for
+
+STATUS, STOP, DONE, ERROR, HELLO, HELLO_IS = 65, 67, 80, 83, 85, 86  # lib/instance/control.h, hello.h
+
+
+def read_frames(sock):
+    with sock.makefile("rb") as stream:
+        while len(header := stream.read(wire.HEADER.size)) == wire.HEADER.size:
+            size, type_, channel, _, number = wire.HEADER.unpack(header)
+            yield wire.Frame(type_, channel, number, stream.read(size))
+
+
+class OtherKeeper:
+    """Before the keeper of box: @change maps each frame of its answers to bytes; a STOP that it is not to hear is
+    answered with @stopped."""
+
+    def __init__(self, box, change, stopped=None):
+        self.path = box.runtime / box.info("box")["id"] / "control"
+        self.real = self.path.with_name("control.real")
+        self.change, self.stopped = change, stopped
+        self.path.rename(self.real)
+        self.listener = socket.socket(socket.AF_UNIX)
+        self.listener.bind(str(self.path))
+        self.listener.listen()
+        threading.Thread(target=self.serve, daemon=True).start()
+
+    def serve(self):
+        while True:
+            try:
+                client, _ = self.listener.accept()
+            except OSError:
+                return
+            keeper = socket.socket(socket.AF_UNIX)
+            try:
+                keeper.connect(str(self.real))
+            except OSError:  # it has ended
+                client.close()
+                self.listener.close()
+                return
+            threading.Thread(target=self.to_keeper, args=(client, keeper), daemon=True).start()
+            threading.Thread(target=self.to_client, args=(client, keeper), daemon=True).start()
+
+    def to_keeper(self, client, keeper):
+        try:
+            for got in read_frames(client):
+                if got.type == STOP and self.stopped is not None:
+                    client.sendall(self.stopped)
+                else:
+                    keeper.sendall(wire.frame(got.type, got.payload, got.stream, got.channel))
+            keeper.shutdown(socket.SHUT_RDWR)
+        except OSError:
+            pass
+
+    def to_client(self, client, keeper):
+        try:
+            for got in read_frames(keeper):
+                client.sendall(self.change(got))
+            client.shutdown(socket.SHUT_RDWR)
+        except OSError:
+            pass
+
+
+def same(got):
+    return wire.frame(got.type, got.payload, got.stream, got.channel)
+
+
+def from_before_versions(got):
+    return b"" if got.type == HELLO_IS else same(got)
+
+
+def newer(got):
+    return wire.frame(HELLO_IS, struct.pack("<I", 9) + b"and more") if got.type == HELLO_IS else same(got)
+
+
+def garbage(got):
+    return b"\xff" * 64 if got.type == HELLO_IS else same(got)
+
+
+@pytest.fixture
+def running(box):
+    box("start").ok()
+    return box
+
+
+@pytest.mark.parametrize("change, age, version, hint", [
+    (from_before_versions, "an older berth", "version 0 ", "end the distro, then try again: berth terminate NAME"),
+    (newer, "a newer berth", "version 9 ", "use the newer berth, or end the distro: berth terminate NAME"),
+])
+def test_a_keeper_of_another_version(running, change, age, version, hint):
+    pid = running.info("box")["keeper_pid"]
+    OtherKeeper(running, change)
+    for status, words in [(125, ("run", "true")), (1, ("start",)), (1, ("ports", "box")), (1, ("ports", "--watch")),
+                          (1, ("resize", "box", "2T")), (1, ("forward", "add", "box", "8080")),
+                          (125, ("console", "box"))]:
+        result = running(*words)
+        result.failed(status, "instance.version", age, version)
+        assert result.hint == hint
+    info = running.info("box")
+    assert info["state"] == "running" and info["keeper_pid"] == pid and age in info["reason"]
+    assert f"running (the distro was started by {age}" in running("list").ok()
+    assert "1, 1 running" in running("status").ok()
+    running("ports").ok()
+    assert [start for start in running.qemus()] == running.qemus()[:1]  # nothing was started anew
+
+    running("terminate", "box").ok()
+    assert running.info("box")["state"] == "stopped"
+    assert running("run", "echo", "fine").ok() == "fine\n"
+
+
+def test_a_keeper_that_says_garbage(running):
+    OtherKeeper(running, garbage)
+    running("run", "true").failed(125, "wire.frame", hint=False)
+    running("terminate", "box").ok()
+    assert running("run", "echo", "fine").ok() == "fine\n"
+
+
+@pytest.mark.parametrize("force", [(), ("--force",)])
+@pytest.mark.parametrize("stopped", [wire.frame(99, b"x"), b"\xff" * 64], ids=["unknown", "garbage"])
+def test_a_keeper_whose_answer_to_a_stop_is_not_understood(running, stopped, force):
+    """It is ended by signals; in good order unless forced."""
+    OtherKeeper(running, newer, stopped)
+    running("terminate", *force, "box").ok()
+    assert running.info("box")["state"] == "stopped"
+    log = running("logs", "box").ok()
+    assert ("power down" in log) == (force == ())
+    assert running("run", "echo", "fine").ok() == "fine\n"
+
+
+def talk(running, *frames):
+    """What the keeper answers to a client that sends @frames."""
+    with socket.socket(socket.AF_UNIX) as sock:
+        sock.settimeout(30)
+        sock.connect(str(running.runtime / running.info("box")["id"] / "control"))
+        sock.sendall(b"".join(frames))
+        yield from read_frames(sock)
+
+
+@pytest.mark.parametrize("hello, age", [
+    ((), "a newer berth"),
+    ((wire.frame(HELLO, struct.pack("<I", 9) + b"and more", 1),), "an older berth"),
+])
+def test_a_client_of_another_version(running, hello, age):
+    answers = talk(running, *hello, wire.frame(STATUS), wire.frame(wire.OPEN, bytes(4), 1))
+    if hello:
+        got = next(answers)
+        assert (got.type, got.payload) == (HELLO_IS, struct.pack("<I", 1))
+    for _ in range(2):
+        got = next(answers)
+        fields = wire.Fields(got.payload)
+        assert got.type == ERROR and fields.number("I") is not None
+        assert fields.string() == "instance.version" and "berth terminate" in fields.string()
+        assert age in fields.string()
+    assert running.info("box")["state"] == "running"
+
+    assert [got.type for got in talk(running, *hello, wire.frame(STOP, struct.pack("<BI", 0, 10)))][-1] == DONE
+    wait_for(lambda: running.info("box")["state"] == "stopped")
+    assert json.loads(running("ports", "--json").ok())["ports"] == []
