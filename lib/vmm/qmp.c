@@ -141,11 +141,17 @@ static const char *event_reason(JsonObject *data)
 
 static bool take_event(BerthQmp *qmp, JsonObject *message, GError **error)
 {
-    const char *event = string_member(message, "event");
-    if (event == NULL)
+    JsonObject *data = object_member(message, "data");
+    const char *action = string_member(data, "action");
+    const BerthQmpEvent event = {
+        .name = string_member(message, "event"),
+        .reason = event_reason(data),
+        .action = action != NULL ? action : "",
+    };
+    if (event.name == NULL)
         return fail_message(error, "an event without a name");
     if (qmp->on_event != NULL)
-        qmp->on_event(qmp, event, event_reason(object_member(message, "data")), qmp->user_data);
+        qmp->on_event(qmp, &event, qmp->user_data);
     return true;
 }
 

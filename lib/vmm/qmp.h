@@ -26,12 +26,20 @@ typedef struct _JsonNode JsonNode;
 
 typedef struct BerthQmp BerthQmp;
 
-/* QEMU's @event, such as "SHUTDOWN", with its data's "reason": "guest-shutdown" after a power-off,
- * "guest-reset" after a reboot (QEMU runs with -no-reboot), "host-qmp-quit". Of data that has
- * "open" instead, as "VSERPORT_CHANGE" has, it is "open" or "closed"; else "". "BLOCK_IO_ERROR" has
- * the host's words for the error: "No space left on device". */
-typedef void (*BerthQmpEventFunc)(BerthQmp *qmp, const char *event, const char *reason,
-                                  gpointer user_data);
+/* QEMU's event @name, such as "SHUTDOWN", with its data's "reason": "guest-shutdown" after a
+ * power-off, "guest-reset" after a reboot (QEMU runs with -no-reboot), "host-qmp-quit". Of data
+ * that has "open" instead, as "VSERPORT_CHANGE" has, it is "open" or "closed"; else "".
+ * "BLOCK_IO_ERROR" has the host's words for the error, "No space left on device", and an @action:
+ * "stop" where QEMU keeps the request and stops, "report" where the guest gets the error; of other
+ * events it is "". */
+typedef struct {
+    const char *name;
+    const char *reason;
+    const char *action;
+} BerthQmpEvent;
+
+/* @event is borrowed. */
+typedef void (*BerthQmpEventFunc)(BerthQmp *qmp, const BerthQmpEvent *event, gpointer user_data);
 
 /* A command's end. @result is borrowed; on failure it is NULL and @error says why. */
 typedef void (*BerthQmpDoneFunc)(BerthQmp *qmp, JsonNode *result, const GError *error,

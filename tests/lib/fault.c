@@ -6,6 +6,8 @@
  *     BERTH_FAULT_AT       the how manieth call it hits, from 1: those that write, size, sync or
  *                          name files on a disk, and where it is killed also those that take away
  *     BERTH_FAULT_ERROR    the errno that call and all after it return; 0: the program is killed
+ *     BERTH_FAULT_WHILE    instead of AT and ERROR, the path of a file: while it is there, the
+ * calls that its lines name fail. "write 5": each write fails with errno 5; also "read" and "sync"
  *
  * A disk that is full stays full: later calls fail too, but for those that only take away.
  */
@@ -19,11 +21,16 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/uio.h>
 #include <unistd.h>
 
+typedef enum { READ, WRITE, SYNC, OTHER } Kind;
+
+static const char *const kind_names[] = {"read", "write", "sync", "other"};
 static bool wanted;
 static long hit_at;
 static int fault;
+static const char *while_path;
 static atomic_long calls;
 
 __attribute__((constructor)) static void read_environment(void)
@@ -31,16 +38,38 @@ __attribute__((constructor)) static void read_environment(void)
     const char *program = getenv("BERTH_FAULT_PROGRAM");
     const char *at = getenv("BERTH_FAULT_AT");
     const char *number = getenv("BERTH_FAULT_ERROR");
-    wanted = program != NULL && at != NULL && number != NULL &&
-             strcmp(program, program_invocation_short_name) == 0;
-    hit_at = wanted ? atol(at) : 0;
-    fault = wanted ? atoi(number) : 0;
+    while_path = getenv("BERTH_FAULT_WHILE");
+    wanted = program != NULL && strcmp(program, program_invocation_short_name) == 0 &&
+             ((at != NULL && number != NULL) || while_path != NULL);
+    hit_at = wanted && at != NULL ? atol(at) : 0;
+    fault = wanted && number != NULL ? atoi(number) : 0;
+}
+
+/* The errno that the file at while_path has for calls of @kind; 0 where there is none. */
+static int switched_on(Kind kind)
+{
+    FILE *file = fopen(while_path, "re");
+    if (file == NULL)
+        return 0;
+    char name[16];
+    int number = 0;
+    int found = 0;
+    while (found == 0 && fscanf(file, "%15s %d", name, &number) == 2)
+        found = strcmp(name, kind_names[kind]) == 0 ? number : 0;
+    fclose(file);
+    return found;
 }
 
 /* Whether this call fails; errno is set then. */
-static bool fails(void)
+static bool fails(Kind kind)
 {
-    if (!wanted || atomic_fetch_add(&calls, 1) + 1 < hit_at)
+    if (wanted && while_path != NULL) {
+        int saved = errno;
+        int number = switched_on(kind);
+        errno = number != 0 ? number : saved;
+        return number != 0;
+    }
+    if (!wanted || kind == READ || atomic_fetch_add(&calls, 1) + 1 < hit_at)
         return false;
     if (fault == 0) {
         kill(getpid(), SIGKILL);
@@ -65,31 +94,39 @@ static bool is_file(int fd)
     return regular;
 }
 
-#define WRAP(result, name, parameters, arguments, applies)                                         \
+#define WRAP(result, name, parameters, arguments, kind, applies)                                   \
     result name parameters                                                                         \
     {                                                                                              \
         __typeof__(&name) real = NULL;                                                             \
         void *symbol = dlsym(RTLD_NEXT, #name);                                                    \
         memcpy(&real, &symbol, sizeof(real));                                                      \
-        return (applies) && fails() ? (result)-1 : real arguments;                                 \
+        return (applies) && fails(kind) ? (result)-1 : real arguments;                             \
     }
 
-WRAP(ssize_t, write, (int fd, const void *data, size_t size), (fd, data, size), is_file(fd))
-WRAP(ssize_t, pwrite64, (int fd, const void *data, size_t size, off64_t at), (fd, data, size, at),
+WRAP(ssize_t, write, (int fd, const void *data, size_t size), (fd, data, size), WRITE, is_file(fd))
+WRAP(ssize_t, pwrite64, (int fd, const void *data, size_t size, off_t at), (fd, data, size, at),
+     WRITE, true)
+WRAP(ssize_t, pwritev64, (int fd, const struct iovec *data, int count, off_t at),
+     (fd, data, count, at), WRITE, true)
+WRAP(ssize_t, pread64, (int fd, void *data, size_t size, off_t at), (fd, data, size, at), READ,
      true)
-WRAP(int, ftruncate64, (int fd, off64_t size), (fd, size), true)
-WRAP(int, fdatasync, (int fd), (fd), true)
-WRAP(int, fsync, (int fd), (fd), true)
-WRAP(int, mkdir, (const char *path, mode_t mode), (path, mode), true)
+WRAP(ssize_t, preadv64, (int fd, const struct iovec *data, int count, off_t at),
+     (fd, data, count, at), READ, true)
+WRAP(int, ftruncate64, (int fd, off_t size), (fd, size), WRITE, true)
+WRAP(int, fdatasync, (int fd), (fd), SYNC, true)
+WRAP(int, fsync, (int fd), (fd), SYNC, true)
+WRAP(int, sync_file_range, (int fd, off_t at, off_t size, unsigned flags), (fd, at, size, flags),
+     SYNC, true)
+WRAP(int, mkdir, (const char *path, mode_t mode), (path, mode), OTHER, true)
 WRAP(int, linkat, (int from, const char *old, int to, const char *path, int flags),
-     (from, old, to, path, flags), true)
-WRAP(int, fallocate64, (int fd, int mode, off64_t at, off64_t size), (fd, mode, at, size),
+     (from, old, to, path, flags), OTHER, true)
+WRAP(int, fallocate64, (int fd, int mode, off_t at, off_t size), (fd, mode, at, size), WRITE,
      (mode & FALLOC_FL_PUNCH_HOLE) == 0)
 WRAP(ssize_t, copy_file_range,
-     (int from, off64_t *at, int to, off64_t *offset, size_t size, unsigned flags),
-     (from, at, to, offset, size, flags), true)
-WRAP(int, rename, (const char *old, const char *path), (old, path), true)
-WRAP(int, unlink, (const char *path), (path), may_be_killed())
-WRAP(int, unlinkat, (int directory, const char *path, int flags), (directory, path, flags),
+     (int from, off_t *at, int to, off_t *offset, size_t size, unsigned flags),
+     (from, at, to, offset, size, flags), WRITE, true)
+WRAP(int, rename, (const char *old, const char *path), (old, path), OTHER, true)
+WRAP(int, unlink, (const char *path), (path), OTHER, may_be_killed())
+WRAP(int, unlinkat, (int directory, const char *path, int flags), (directory, path, flags), OTHER,
      may_be_killed())
-WRAP(int, rmdir, (const char *path), (path), may_be_killed())
+WRAP(int, rmdir, (const char *path), (path), OTHER, may_be_killed())

@@ -1,11 +1,14 @@
 /* SPDX-License-Identifier: MIT
  *
  * When a QEMU that the host has stopped is told to go on: with a QEMU written by hand, which may
- * stop again at once.
+ * stop again at once, and a kernel that may have lost what was written.
  */
 #include "instance/keeper/pause.h"
 
+#include <errno.h>
+#include <fcntl.h>
 #include <glib/gstdio.h>
+#include <sys/statvfs.h>
 #include <stdbool.h>
 
 #define TURN_MSEC 5
@@ -15,16 +18,54 @@ typedef struct {
     char *disk;
     guint tries;
     guint refused; /* of them, that stop again */
+    guint late;    /* turns after which they do */
+    GSource *stopper;
     GString *said;
 } Fixture;
+
+static int loss; /* what the kernel has to say of the file, once */
+
+int sync_file_range(int fd, off64_t offset, off64_t size, unsigned flags)
+{
+    errno = loss;
+    loss = 0;
+    return errno != 0 ? -1 : 0;
+}
+
+static guint64 room; /* bytes of the host's disk */
+
+int fstatvfs(int fd, struct statvfs *info)
+{
+    *info = (struct statvfs){.f_bavail = room, .f_frsize = 1};
+    return 0;
+}
+
+static gboolean on_stop(gpointer data)
+{
+    Fixture *fixture = data;
+    g_clear_pointer(&fixture->stopper, g_source_unref);
+    berth_pause_stopped(fixture->pause);
+    return G_SOURCE_REMOVE;
+}
+
+/* Before a turn that ends in the same moment. */
+static void stop_later(Fixture *fixture)
+{
+    fixture->stopper = g_timeout_source_new(fixture->late * TURN_MSEC);
+    g_source_set_priority(fixture->stopper, G_PRIORITY_HIGH);
+    g_source_set_callback(fixture->stopper, on_stop, fixture, NULL);
+    g_source_attach(fixture->stopper, NULL);
+}
 
 static void on_resume(gpointer data)
 {
     Fixture *fixture = data;
     fixture->tries++;
     berth_pause_resumed(fixture->pause);
-    if (fixture->tries <= fixture->refused)
+    if (fixture->tries <= fixture->refused && fixture->late == 0)
         berth_pause_stopped(fixture->pause);
+    else if (fixture->tries <= fixture->refused)
+        stop_later(fixture);
 }
 
 static void on_changed(const char *reason, gpointer data)
@@ -33,7 +74,13 @@ static void on_changed(const char *reason, gpointer data)
     g_string_append_printf(fixture->said, "%s;", reason != NULL ? reason : "over");
 }
 
-static const BerthPauseOps ops = {on_resume, on_changed};
+static void on_lost(const char *reason, gpointer data)
+{
+    Fixture *fixture = data;
+    g_string_append_printf(fixture->said, "lost: %s;", reason);
+}
+
+static const BerthPauseOps ops = {on_resume, on_changed, on_lost};
 
 static void set_up(Fixture *fixture, gconstpointer data)
 {
@@ -116,6 +163,54 @@ static void test_reason_comes_late(Fixture *fixture, gconstpointer data)
     g_assert_cmpuint(fixture->said->len, <, 200);
 }
 
+/* It is tried after 1 turn, 2, 4, 8 and no more than 32, or as soon as there is room. */
+static void test_fails_for_good(Fixture *fixture, gconstpointer data)
+{
+    fixture->refused = G_MAXUINT;
+    gint64 begun = g_get_monotonic_time();
+    stop(fixture, "Input/output error");
+    while (fixture->tries < 7)
+        g_main_context_iteration(NULL, TRUE);
+    g_assert_cmpint(g_get_monotonic_time() - begun, >=, (1 + 2 + 4 + 8 + 16 + 32 + 32) * 4000);
+
+    room += 1 << 20;
+    guint turns = 0;
+    for (; fixture->tries < 8; turns++)
+        g_main_context_iteration(NULL, TRUE);
+    g_assert_cmpuint(turns, <, 16);
+}
+
+/* A device takes its time to fail: that it goes on is believed wrongly once, and not each time. */
+static void test_fails_late(Fixture *fixture, gconstpointer data)
+{
+    fixture->refused = 4;
+    fixture->late = 5;
+    stop(fixture, "Input/output error");
+    while (fixture->tries <= fixture->refused || berth_pause_reason(fixture->pause) != NULL)
+        g_main_context_iteration(NULL, TRUE);
+    guint over = 0;
+    for (const char *at = fixture->said->str; (at = strstr(at, "over;")) != NULL; at++)
+        over++;
+    g_assert_cmpuint(over, <=, 2);
+    g_assert_cmpuint(fixture->tries, ==, 5);
+}
+
+/* What the kernel could not store it tells once; QEMU, which has heard it too, flushes no more. */
+static void test_lost_writes(Fixture *fixture, gconstpointer data)
+{
+    loss = EIO;
+    stop(fixture, "Input/output error");
+    g_assert_true(g_str_has_suffix(fixture->said->str, "lost: Input/output error;"));
+    g_string_truncate(fixture->said, 0);
+
+    fixture->refused = 1;
+    loss = ENOSYS; /* no answer is no loss */
+    berth_pause_retry(fixture->pause);
+    g_assert_cmpuint(fixture->tries, ==, 1);
+    run_until_over(fixture);
+    g_assert_cmpstr(fixture->said->str, ==, "over;");
+}
+
 int main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
@@ -125,5 +220,8 @@ int main(int argc, char **argv)
     ADD("not-paused", test_not_paused);
     ADD("retry-does-not-wait", test_retry_does_not_wait);
     ADD("reason-comes-late", test_reason_comes_late);
+    ADD("fails-for-good", test_fails_for_good);
+    ADD("fails-late", test_fails_late);
+    ADD("lost-writes", test_lost_writes);
     return g_test_run();
 }

@@ -346,10 +346,10 @@ static void test_program_that_cannot_run(Fixture *fixture, gconstpointer data)
     g_assert_cmpstr(berth_error_id(error), ==, "machine.no-qemu");
 }
 
-static void on_event(BerthQmp *qmp, const char *event, const char *reason, gpointer user_data)
+static void on_event(BerthQmp *qmp, const BerthQmpEvent *event, gpointer user_data)
 {
     Fixture *fixture = user_data;
-    g_string_append_printf(fixture->events, "%s %s\n", event, reason);
+    g_string_append_printf(fixture->events, "%s %s\n", event->name, event->reason);
 }
 
 /* The real QEMU with the tiny guest, whose command line is @word, told in the way it likes best: it

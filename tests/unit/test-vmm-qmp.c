@@ -20,10 +20,11 @@ typedef struct {
     bool free_at_event;
 } Fixture;
 
-static void on_event(BerthQmp *qmp, const char *event, const char *reason, gpointer user_data)
+static void on_event(BerthQmp *qmp, const BerthQmpEvent *event, gpointer user_data)
 {
     Fixture *fixture = user_data;
-    g_string_append_printf(fixture->log, "event %s %s\n", event, reason);
+    g_string_append_printf(fixture->log, "event %s %s%s%s\n", event->name, event->reason,
+                           *event->action != '\0' ? " " : "", event->action);
     if (fixture->free_at_event)
         g_clear_pointer(&fixture->qmp, berth_qmp_free);
 }
@@ -240,6 +241,9 @@ static const struct {
     {"{\"event\": 7}\n", "closed qmp.message\n"},
     {"{\"event\": null}\n", "closed qmp.message\n"},
     {"{\"event\": \"A\", \"data\": []}\n", "event A \n"},
+    {"{\"event\": \"A\", \"data\": {\"reason\": \"no room\", \"action\": \"stop\"}}\n",
+     "event A no room stop\n"},
+    {"{\"event\": \"A\", \"data\": {\"action\": 1}}\n", "event A \n"},
     {"{\"event\": \"A\", \"data\": {\"reason\": {}}}\n", "event A \n"},
 };
 

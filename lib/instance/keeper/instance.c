@@ -239,17 +239,17 @@ static void lose_agent(BerthInstance *instance)
         berth_instance_set_timer(instance, AGENT_GRACE_SEC * 1000, on_agent_timeout);
 }
 
-static void on_qmp_event(BerthQmp *qmp, const char *event, const char *reason, gpointer user_data)
+static void on_qmp_event(BerthQmp *qmp, const BerthQmpEvent *event, gpointer user_data)
 {
     BerthInstance *instance = user_data;
-    if (g_strcmp0(event, "VSERPORT_CHANGE") == 0 && g_strcmp0(reason, "closed") == 0)
+    if (g_str_equal(event->name, "VSERPORT_CHANGE") && g_str_equal(event->reason, "closed"))
         lose_agent(instance);
-    if (g_strcmp0(event, "RESUME") == 0)
+    if (g_str_equal(event->name, "RESUME"))
         send_clock(instance);
-    if (berth_instance_pause_event(instance, event, reason) || g_strcmp0(event, "SHUTDOWN") != 0)
+    if (berth_instance_pause_event(instance, event) || !g_str_equal(event->name, "SHUTDOWN"))
         return;
-    bool reset = g_strcmp0(reason, "guest-reset") == 0;
-    bool off = g_strcmp0(reason, "guest-shutdown") == 0;
+    bool reset = g_str_equal(event->reason, "guest-reset");
+    bool off = g_str_equal(event->reason, "guest-shutdown");
     instance->end_reason = reset ? END_REBOOT : off ? END_POWERED_OFF : END_UNKNOWN;
 }
 

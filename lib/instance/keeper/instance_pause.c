@@ -2,6 +2,9 @@
 #include "instance_private.h"
 
 #include "base/error.h"
+#include "base/text.h"
+
+#define WORDS_MAX 100u
 
 static void on_cont(BerthQmp *qmp, JsonNode *result, const GError *error, gpointer user_data)
 {
@@ -35,19 +38,6 @@ static void on_changed(const char *reason, gpointer user_data)
     tell(instance, line);
 }
 
-static const BerthPauseOps pause_ops = {.resume = on_resume, .changed = on_changed};
-
-void berth_instance_watch_pauses(BerthInstance *instance)
-{
-    instance->pause =
-        berth_pause_new(instance->machine->disk, BERTH_PAUSE_TURN_MSEC, &pause_ops, instance);
-}
-
-bool berth_instance_is_paused(const BerthInstance *instance)
-{
-    return berth_pause_reason(instance->pause) != NULL;
-}
-
 void berth_instance_tell_lost_writes(BerthInstance *instance)
 {
     const char *reason = berth_pause_reason(instance->pause);
@@ -58,6 +48,38 @@ void berth_instance_tell_lost_writes(BerthInstance *instance)
                         "is lost",
                         instance->machine->name, reason);
     tell(instance, line);
+}
+
+static void on_lost(const char *reason, gpointer user_data)
+{
+    BerthInstance *instance = user_data;
+    const char *name = instance->machine->name;
+    if (instance->state == STOPPING)
+        berth_instance_tell_lost_writes(instance);
+    g_autofree char *hint = g_strdup_printf(
+        "look for errors of the host's disk in dmesg; the next command starts %s anew", name);
+    GError *failure = NULL;
+    berth_error_set(&failure, BERTH_ERROR_FAILED, "instance.writes-lost", hint,
+                    "the host has lost what %s wrote last: %s", name, reason);
+    berth_instance_fail(instance, failure);
+}
+
+static const BerthPauseOps pause_ops = {
+    .resume = on_resume,
+    .changed = on_changed,
+    .lost = on_lost,
+};
+
+void berth_instance_watch_pauses(BerthInstance *instance)
+{
+    instance->told_read_error = false;
+    instance->pause =
+        berth_pause_new(instance->machine->disk, BERTH_PAUSE_TURN_MSEC, &pause_ops, instance);
+}
+
+bool berth_instance_is_paused(const BerthInstance *instance)
+{
+    return berth_pause_reason(instance->pause) != NULL;
 }
 
 /* QEMU cannot go on with this guest, and says so only when it is asked. */
@@ -77,13 +99,29 @@ static void on_status(BerthQmp *qmp, JsonNode *result, const GError *error, gpoi
     }
 }
 
-bool berth_instance_pause_event(BerthInstance *instance, const char *event, const char *reason)
+/* Only reads are reported to the guest. Once for each start: a damaged region has many blocks. */
+static void tell_read_error(BerthInstance *instance, const char *words)
 {
-    if (g_str_equal(event, "BLOCK_IO_ERROR"))
-        berth_pause_failed(instance->pause, reason);
-    else if (g_str_equal(event, "STOP"))
+    if (instance->told_read_error)
+        return;
+    instance->told_read_error = true;
+    g_autofree char *clean = berth_text_clean(words, WORDS_MAX);
+    g_autofree char *line = g_strdup_printf(
+        "%s gets read errors: the host cannot read its disk: %s", instance->machine->name, clean);
+    berth_console_note(instance->console, "%s", line);
+    berth_server_tell(instance->server, line);
+}
+
+bool berth_instance_pause_event(BerthInstance *instance, const BerthQmpEvent *event)
+{
+    bool failure = g_str_equal(event->name, "BLOCK_IO_ERROR");
+    if (failure && g_str_equal(event->action, "stop"))
+        berth_pause_failed(instance->pause, event->reason);
+    else if (failure)
+        tell_read_error(instance, event->reason);
+    else if (g_str_equal(event->name, "STOP"))
         berth_qmp_execute(instance->qmp, "query-status", NULL, on_status, instance);
-    else if (g_str_equal(event, "RESUME"))
+    else if (g_str_equal(event->name, "RESUME"))
         berth_pause_resumed(instance->pause);
     else
         return false;

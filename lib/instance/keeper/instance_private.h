@@ -57,6 +57,7 @@ struct BerthInstance {
     BerthQmp *qmp;
     BerthAgent *agent;
     BerthPause *pause;
+    bool told_read_error;
     EndReason end_reason;
     bool qemu_ended;
     bool was_killed; /* by somebody else */
@@ -94,7 +95,7 @@ void berth_instance_fail(BerthInstance *instance, GError *failure);
 void berth_instance_watch_pauses(BerthInstance *instance);
 bool berth_instance_is_paused(const BerthInstance *instance);
 /* False when @event, of QMP, is none of a pause. */
-bool berth_instance_pause_event(BerthInstance *instance, const char *event, const char *reason);
+bool berth_instance_pause_event(BerthInstance *instance, const BerthQmpEvent *event);
 /* It is about to be ended in a pause, if it is in one: say what that means. */
 void berth_instance_tell_lost_writes(BerthInstance *instance);
 

@@ -1,13 +1,17 @@
 /* SPDX-License-Identifier: MIT */
 #include "pause.h"
 
+#include "base/fd.h"
 #include "base/text.h"
 
+#include <errno.h>
+#include <fcntl.h>
 #include <stdbool.h>
 #include <sys/statvfs.h>
 
-#define ROOM_STEP (G_GUINT64_CONSTANT(1) << 20) /* bytes more than before are worth a try */
-#define WORDS_MAX 100u
+#define ROOM_STEP     (G_GUINT64_CONSTANT(1) << 20) /* bytes more than before are worth a try */
+#define WORDS_MAX     100u
+#define RELAPSE_TURNS 64u /* a stop within so many after a try belongs to the same pause */
 
 typedef enum {
     RUNNING,
@@ -16,34 +20,39 @@ typedef enum {
 } State;
 
 struct BerthPause {
-    char *disk;
+    int disk; /* a descriptor, or -1 */
     guint turn_msec;
     const BerthPauseOps *ops;
     gpointer user_data;
     State state;
     char *reason;  /* of the last failure; NULL before there was one */
+    bool device;   /* it is the device's, so no limit that shows at once */
     GSource *turn; /* each turn while it is not RUNNING */
     guint wait;    /* turns until the next try */
     guint waited;  /* turns since the last one */
     guint64 room;  /* bytes, at the last try */
+    gint64 tried;  /* monotonic usec, when QEMU last went on; 0: never */
+    guint quiet;   /* turns without a stop that end the pause */
 };
 
-/* As strerror of the C library has them in the C locale, which is QEMU's. */
-static char *describe(const char *words)
+/* @words are strerror's in the C locale, which is QEMU's. */
+static void set_reason(BerthPause *pause, const char *words)
 {
-    if (g_str_equal(words, "No space left on device"))
-        return g_strdup("the host's disk is full");
-    if (g_str_equal(words, "Disk quota exceeded"))
-        return g_strdup("the quota on the host's disk is used up");
+    bool full = g_str_equal(words, "No space left on device");
+    bool quota = g_str_equal(words, "Disk quota exceeded");
     g_autofree char *clean = berth_text_clean(words, WORDS_MAX);
-    return g_strdup_printf("the host cannot write the distro's disk: %s", clean);
+    pause->device = !full && !quota;
+    g_free(pause->reason);
+    pause->reason = full    ? g_strdup("the host's disk is full")
+                    : quota ? g_strdup("the quota on the host's disk is used up")
+                            : g_strdup_printf("the host cannot write the distro's disk: %s", clean);
 }
 
 /* 0 where that cannot be told. */
 static guint64 free_room(const BerthPause *pause)
 {
     struct statvfs info;
-    return statvfs(pause->disk, &info) == 0 ? (guint64)info.f_bavail * info.f_frsize : 0;
+    return fstatvfs(pause->disk, &info) == 0 ? (guint64)info.f_bavail * info.f_frsize : 0;
 }
 
 static void set_turn(BerthPause *pause, GSourceFunc func)
@@ -69,9 +78,17 @@ void berth_pause_retry(BerthPause *pause)
     pause->ops->resume(pause->user_data);
 }
 
+static guint turns_since_try(const BerthPause *pause)
+{
+    gint64 turns = (g_get_monotonic_time() - pause->tried) / 1000 / pause->turn_msec;
+    return (guint)MIN(turns, G_MAXUINT / 4);
+}
+
 static gboolean on_turn(gpointer user_data)
 {
     BerthPause *pause = user_data;
+    if (pause->state == TRYING && turns_since_try(pause) < pause->quiet)
+        return G_SOURCE_CONTINUE;
     if (pause->state == TRYING) {
         pause->state = RUNNING;
         set_turn(pause, NULL);
@@ -84,12 +101,30 @@ static gboolean on_turn(gpointer user_data)
     return G_SOURCE_CONTINUE;
 }
 
+/* The intervals go on growing where the last try has failed after all, and begin anew otherwise. */
 static void begin(BerthPause *pause)
 {
-    pause->wait = 1;
+    guint turns = turns_since_try(pause);
+    bool relapse = pause->device && pause->tried != 0 && turns < RELAPSE_TURNS;
+    pause->quiet = relapse ? 2 * turns + 1 : 1;
+    pause->wait = relapse ? pause->wait : 1;
     pause->waited = 0;
     pause->room = free_room(pause);
     pause->ops->changed(berth_pause_reason(pause), pause->user_data);
+}
+
+/* What the kernel has to say of the file since this descriptor was asked last: it starts no write
+ * and waits for none, since there is nothing that far behind the file's end. */
+static int find_loss(const BerthPause *pause)
+{
+    return sync_file_range(pause->disk, G_MAXINT64 / 2, 1, SYNC_FILE_RANGE_WAIT_BEFORE) == 0
+               ? 0
+               : errno;
+}
+
+static bool is_loss(int errnum)
+{
+    return errnum == EIO || errnum == ENOSPC || errnum == EDQUOT;
 }
 
 void berth_pause_stopped(BerthPause *pause)
@@ -101,6 +136,9 @@ void berth_pause_stopped(BerthPause *pause)
     set_turn(pause, on_turn);
     if (first)
         begin(pause);
+    int errnum = find_loss(pause);
+    if (is_loss(errnum))
+        pause->ops->lost(g_strerror(errnum), pause->user_data);
 }
 
 void berth_pause_resumed(BerthPause *pause)
@@ -108,13 +146,14 @@ void berth_pause_resumed(BerthPause *pause)
     if (pause->state != STOPPED)
         return;
     pause->state = TRYING;
+    pause->tried = g_get_monotonic_time();
     set_turn(pause, on_turn);
 }
 
 void berth_pause_failed(BerthPause *pause, const char *words)
 {
-    g_autofree char *before = pause->reason;
-    pause->reason = describe(words);
+    g_autofree char *before = g_strdup(pause->reason);
+    set_reason(pause, words);
     if (pause->state != RUNNING && g_strcmp0(before, pause->reason) != 0)
         pause->ops->changed(pause->reason, pause->user_data);
 }
@@ -130,7 +169,7 @@ BerthPause *berth_pause_new(const char *disk, guint turn_msec, const BerthPauseO
                             gpointer user_data)
 {
     BerthPause *pause = g_new0(BerthPause, 1);
-    pause->disk = g_strdup(disk);
+    pause->disk = open(disk, O_RDONLY | O_CLOEXEC);
     pause->turn_msec = turn_msec;
     pause->ops = ops;
     pause->user_data = user_data;
@@ -142,7 +181,7 @@ void berth_pause_free(BerthPause *pause)
     if (pause == NULL)
         return;
     set_turn(pause, NULL);
-    g_free(pause->disk);
+    berth_fd_close(&pause->disk);
     g_free(pause->reason);
     g_free(pause);
 }

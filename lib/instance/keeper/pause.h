@@ -6,7 +6,12 @@
  * repeats it. It is told so as soon as the disk's file system has more room than at the last try,
  * and otherwise after one turn of the timer, two, four, at most BERTH_PAUSE_TURNS_MAX: a quota, or
  * a network's disk that does not answer, cannot be seen from here. The pause is over when a whole
- * turn has passed without another stop.
+ * turn has passed without another stop. A device may take half a minute to fail, so a try that
+ * failed later than that makes the next one count as good only after twice the time.
+ *
+ * A host that takes a write and then fails to store it (fdatasync says so, once) has lost it. QEMU
+ * fails every flush from then on, so this guest can never go on. The kernel tells each descriptor
+ * of the file of such a loss; a BerthPause has one of its own.
  *
  * On the thread-default GMainContext; callbacks may come from within every function but _new and
  * _free.
@@ -27,6 +32,8 @@ typedef struct {
     void (*resume)(gpointer user_data);
     /* It is paused, or for another @reason than before; NULL: it is over. */
     void (*changed)(const char *reason, gpointer user_data);
+    /* The host has lost what the guest wrote, for @reason, the host's words. */
+    void (*lost)(const char *reason, gpointer user_data);
 } BerthPauseOps;
 
 /* @disk is the path of the image, @ops must outlive it. */

@@ -83,15 +83,21 @@ void berth_client_tell_pause(Client *client)
         put_line(client, CONTROL_PAUSED, client->server->paused);
 }
 
-void berth_server_set_paused(BerthServer *server, bool paused, const char *line)
+void berth_server_tell(BerthServer *server, const char *line)
 {
-    g_free(server->paused);
-    server->paused = paused ? g_strdup(line) : NULL;
-    for (guint i = 0; i < server->clients->len && line != NULL; i++) {
+    for (guint i = 0; i < server->clients->len; i++) {
         Client *client = g_ptr_array_index(server->clients, i);
         if (berth_client_is_busy(client) && client->asked != ASKED_WATCH && takes_lines(client))
             put_line(client, CONTROL_PAUSED, line);
     }
+}
+
+void berth_server_set_paused(BerthServer *server, bool paused, const char *line)
+{
+    g_free(server->paused);
+    server->paused = paused ? g_strdup(line) : NULL;
+    if (line != NULL)
+        berth_server_tell(server, line);
 }
 
 /* --- sessions ------------------------------------------------------------------------------- */

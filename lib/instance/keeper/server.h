@@ -73,6 +73,9 @@ void berth_server_finish(BerthServer *server, const GError *error);
 /* Show @line, of no control codes, to whoever has a session with a terminal. */
 void berth_server_notice(BerthServer *server, const char *line);
 
+/* Show @line, of no control codes, to whoever has a session or waits for the distro. */
+void berth_server_tell(BerthServer *server, const char *line);
+
 /* The distro stands still, or with @paused false goes on: @line, of no control codes, says why to
  * whoever has a session or waits for it; those who come while it is paused hear it too. @line may
  * be NULL where it goes on. */
