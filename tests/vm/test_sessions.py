@@ -2,6 +2,7 @@
 import hashlib
 import os
 import re
+import shlex
 import signal
 import struct
 import subprocess
@@ -124,10 +125,41 @@ def test_without_pam_there_is_a_command_all_the_same(host, debian, sh):
     assert sh("systemctl --failed --no-legend --plain").stdout == ""
 
 
-def test_no_unit_failed_and_the_holder_is_cheap(sh):
+def test_no_unit_failed(sh):
     assert sh("systemctl --failed --no-legend --plain").stdout == ""
     assert sh("systemctl is-system-running").stdout == "running\n"
-    assert sh("ps -o comm= -p $(systemctl show -p MainPID --value berth-session@0)").stdout == "sleep\n"
+
+
+# The count of its switches shows whether it was woken in between. (sd-pam) is systemd's, which closes the session.
+HOLDER = """\
+pid=$(systemctl show -p MainPID --value berth-session@$0)
+until grep -q '^State:.S' /proc/$pid/status; do :; done
+ps -o user=,comm=,args= -p $pid; ps -o comm= --ppid $pid; grep ctxt_switches /proc/$pid/status
+"""
+
+
+def holder(sh, user):
+    return sh(f"sh -c {shlex.quote(HOLDER)} $(id -u {user})").stdout
+
+
+@pytest.mark.parametrize("user", ["root", "alice"])
+def test_holder_says_what_it_is_and_waits(sh, user):
+    sh("true", user)
+    first = holder(sh, user)
+    assert first.split()[:6] == [user, "berth-session", "/bin/sh", "/run/berth/berth-session", uid_of(sh, user), "(sd-pam)"]
+    sh("systemctl daemon-reload; systemctl daemon-reexec; loginctl list-sessions; true")
+    sh("true", user)
+    assert holder(sh, user) == first
+    assert "sleep" not in sh("ps -eo comm").stdout.split()
+
+
+def test_holder_lets_the_machine_go(host, debian, sh):
+    sh("true", "alice")
+    since, uid = sh("date +%s; id -u alice").stdout.split()
+    host("terminate", debian, timeout=60)
+    told = sh(f"journalctl -b -1 --since @{since} --no-pager -o cat | grep 'berth-session@'").stdout
+    assert {"0", uid} <= set(re.findall(r"^Stopped berth-session@(\d+)\.service", told, re.M))
+    assert not re.search("timed out|Killing|Failed|SIGKILL", told)
 
 
 def test_terminal_is_the_users(sh, host, debian):

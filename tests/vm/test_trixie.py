@@ -16,3 +16,4 @@ def test_debian_13_comes_up_whole(host, trixie):
     assert host.shell(trixie, "systemctl --failed --no-legend --plain").stdout == ""
     assert host.shell(trixie, "systemctl is-system-running").stdout == "running\n"
     assert host.shell(trixie, "systemd-run -q --wait --pipe echo from-a-unit").stdout == "from-a-unit\n"
+    assert host.shell(trixie, "cat /proc/[0-9]*/comm | grep -cx berth-session").stdout == "1\n"

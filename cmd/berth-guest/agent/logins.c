@@ -24,6 +24,8 @@
 #define UNITS     "/run/systemd/system"
 #define WANTS     UNITS "/multi-user.target.wants"
 #define UNIT      "berth-session@"
+#define SCRIPT    "/run/berth/berth-session"
+#define HOLD      "/run/berth/hold"
 
 /* Commands wait no longer for a session; and one that failed is tried again after so long. */
 #define START_SEC  30
@@ -36,7 +38,7 @@
 /* user@ comes by itself, so that there is a user manager even where logind or PAM is not whole; and
  * beside the session, which waits for it in logind, rather than before it. Not Type=exec: before
  * version 256 that and PAMName= do not work together. ExecStart begins with a dash, so that no unit
- * has failed however its holder ends. 1<> opens a FIFO without waiting. */
+ * has failed however its holder ends. */
 static const char unit[] =
     "[Unit]\n"
     "Description=Login session of berth for UID %i\n"
@@ -50,8 +52,16 @@ static const char unit[] =
     "Environment=XDG_SESSION_TYPE=tty XDG_SESSION_CLASS=user\n"
     "StandardInput=null\n"
     "StandardOutput=null\n"
-    "ExecStart=-/bin/sh -c 'echo $$$$ $$INVOCATION_ID 1<>" DIRECTORY "/%i; exec sleep infinity'\n"
+    "ExecStart=-/bin/sh " SCRIPT " %i\n"
     "ExecStopPost=-+/bin/sh -c 'echo 0 $$INVOCATION_ID 1<>" DIRECTORY "/%i'\n";
+
+/* The holder. `ps` shows the path above, `top` and `pstree` the name that the first line gives. The
+ * unit sets no argv[0], by which a busybox would look for an applet. 1<> opens a FIFO without
+ * waiting; the last line waits in open(2), since nobody writes to HOLD and only root could. */
+static const char script[] = "# Holds a login session of berth open.\n"
+                             "printf berth-session >/proc/$$/comm\n"
+                             "echo $$ $INVOCATION_ID 1<>" DIRECTORY "/$1\n"
+                             ": <" HOLD "\n";
 
 typedef enum { NONE, STARTING, OPEN, FAILED } State;
 
@@ -79,12 +89,17 @@ struct Logins {
 
 /* ---- files ---- */
 
-/* The user's own, so that whoever writes to it speaks for himself only. */
-static int make_fifo(const char *path, uid_t uid)
+static int make_fifo(const char *path, mode_t mode, uid_t owner)
 {
-    if (mkfifo(path, 0600) < 0 && errno != EEXIST)
+    if (mkfifo(path, mode) < 0 && errno != EEXIST)
         return -errno;
-    return chown(path, uid, (gid_t)-1) < 0 ? -errno : 0;
+    return chown(path, owner, (gid_t)-1) < 0 ? -errno : 0;
+}
+
+/* The user's own, so that whoever writes to it speaks for himself only. */
+static int make_reports(const char *path, uid_t uid)
+{
+    return make_fifo(path, 0600, uid);
 }
 
 static void name_fifo(char path[64], uid_t uid)
@@ -98,12 +113,27 @@ static int want(uid_t uid)
     char fifo[64];
     snprintf(link, sizeof(link), WANTS "/" UNIT "%u.service", uid);
     name_fifo(fifo, uid);
-    int result = make_fifo(fifo, uid);
+    int result = make_reports(fifo, uid);
     if (result == 0)
         result = file_make_directories(WANTS, 0755);
     if (result < 0)
         return result;
     return symlink(UNITS "/" UNIT ".service", link) < 0 && errno != EEXIST ? -errno : 0;
+}
+
+static int write_unit(const char **ret_what)
+{
+    *ret_what = HOLD;
+    int result = make_fifo(HOLD, 0444, 0);
+    if (result < 0)
+        return result;
+    *ret_what = SCRIPT;
+    result = file_replace(SCRIPT, script, 0644);
+    if (result < 0)
+        return result;
+    *ret_what = UNITS "/" UNIT ".service";
+    result = file_make_directories(UNITS, 0755);
+    return result == 0 ? file_replace(*ret_what, unit, 0644) : result;
 }
 
 int logins_prepare(const DefaultUsers *defaults, const char **ret_what)
@@ -112,13 +142,8 @@ int logins_prepare(const DefaultUsers *defaults, const char **ret_what)
     char warning[128];
     *ret_what = DIRECTORY;
     int result = file_make_directories(DIRECTORY, 0755);
-    if (result < 0)
-        return result;
-
-    *ret_what = UNITS "/" UNIT ".service";
-    result = file_make_directories(UNITS, 0755);
     if (result == 0)
-        result = file_replace(*ret_what, unit, 0644);
+        result = write_unit(ret_what);
     if (result < 0 || !user_choose("", defaults, &user, warning, sizeof(warning)))
         return result; /* the first command says that there is no such user */
 
@@ -233,7 +258,7 @@ static bool open_reports(Entry *entry)
 {
     char path[64];
     name_fifo(path, entry->uid);
-    int result = make_fifo(path, entry->uid);
+    int result = make_reports(path, entry->uid);
     int fifo = result == 0 ? open(path, O_RDWR | O_NONBLOCK | O_NOFOLLOW | O_CLOEXEC) : -1;
     if (fifo >= 0) /* for reading and writing: it is never at its end */
         loop_add(entry->logins->loop, &entry->reports, fifo, EPOLLIN, on_reports);

@@ -5,8 +5,9 @@
  *
  * PAM's modules cannot be loaded into this static program, and nothing is installed into the
  * distro. So a unit of /run, berth-session@UID.service, opens the session (PAMName=login) and holds
- * it with a process that sleeps. The holder reports itself through a FIFO of the user's; commands
- * are then born in its control group, with its environment and limits, without PAM or D-Bus.
+ * it with a shell that waits, which `ps` shows as "/bin/sh /run/berth/berth-session UID". The holder
+ * reports itself through a FIFO of the user's; commands are then born in its control group, with
+ * its environment and limits, without PAM or D-Bus.
  *
  *     none      nobody has asked, or the holder has gone (loginctl terminate-session ...)
  *     starting  systemctl was asked to start the unit; commands wait
