@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "agent.h"
 
+#include "base/error.h"
 #include "base/text.h"
 #include "link.h"
 #include "model/forward.h"
@@ -26,6 +27,7 @@ struct BerthAgent {
     const BerthAgentEvents *events;
     gpointer user_data;
     guint8 prefix6[16];
+    GError *mismatch; /* the guest is of another version */
 };
 
 /* Free with g_free. */
@@ -34,12 +36,26 @@ static char *get_text(WireReader *reader, gsize max)
     return berth_text_clean(wire_get_string(reader), max);
 }
 
+static void set_mismatch(guint32 version, GError **error)
+{
+    berth_error_set(error, BERTH_ERROR_NOT_RUNNING, "instance.guest-version",
+                    "try again; if that fails, install berth again: berth-keeper and "
+                    "initramfs.cpio are of different versions",
+                    "the guest's agent is %s than its keeper: it has version %u of their protocol, "
+                    "the keeper has %u",
+                    version < WIRE_VERSION ? "older" : "newer", version, WIRE_VERSION);
+}
+
 static void take_hello(BerthAgent *agent, WireReader *reader)
 {
     guint32 version = wire_get_u32(reader);
-    g_autofree char *kernel = get_text(reader, NAME_MAX_SIZE);
-    if (version != WIRE_VERSION)
+    if (!reader->failed && version != WIRE_VERSION) {
+        g_clear_error(&agent->mismatch);
+        set_mismatch(version, &agent->mismatch);
         reader->failed = true;
+        return;
+    }
+    g_autofree char *kernel = get_text(reader, NAME_MAX_SIZE);
     if (wire_reader_done(reader))
         agent->events->hello(kernel, agent->user_data);
 }
@@ -150,7 +166,8 @@ static bool on_frame(BerthLink *link, const WireFrame *frame, gpointer user_data
 static void on_closed(BerthLink *link, const GError *error, gpointer user_data)
 {
     BerthAgent *agent = user_data;
-    agent->events->lost(error, agent->user_data);
+    g_autoptr(GError) mismatch = g_steal_pointer(&agent->mismatch);
+    agent->events->lost(mismatch != NULL ? mismatch : error, agent->user_data);
 }
 
 /* Free with g_free. */
@@ -207,6 +224,7 @@ void berth_agent_free(BerthAgent *agent)
     if (agent == NULL)
         return;
     berth_link_free(agent->link);
+    g_clear_error(&agent->mismatch);
     g_free(agent);
 }
 

@@ -34,7 +34,9 @@ typedef struct {
     void (*grown)(const char *problem, gpointer user_data);
     /* A frame of a session's stream. False: it makes no sense, end the channel. */
     bool (*session)(const WireFrame *frame, gpointer user_data);
-    /* The channel is closed; @error is NULL when the guest closed it. */
+    /* The channel is closed; @error is NULL when the guest closed it. A guest of another version of
+     * berth is BERTH_ERROR_NOT_RUNNING, "instance.guest-version": a new keeper may be of its
+     * version. */
     void (*lost)(const GError *error, gpointer user_data);
 } BerthAgentEvents;
 

@@ -51,6 +51,12 @@
  * DATA than credit is a protocol error. EOF and all else cost nothing, so that a stalled stream
  * never holds up another, and nobody buffers more than WIRE_WINDOW bytes a channel.
  *
+ * Versions. The two sides may be of different versions of berth: a keeper lives on when berth is
+ * upgraded, and its guest reboots from the initramfs that was put in the place of the old one. So
+ * CONFIG and HELLO begin with the sender's WIRE_VERSION in all versions, and of a side with another
+ * version nothing more is read. The host ends the machine with an error that says which side is
+ * older; the guest powers off before it mounts the disk.
+ *
  * Nothing here trusts its input: a frame that breaks the grammar is -EPROTO and the connection (or,
  * for a bad payload, the session) ends.
  */
@@ -60,7 +66,9 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define WIRE_VERSION       4u
+/* Raise it with each change that the other side would misread or not know; and the version in
+ * instance/control/hello.h too if it is of a session's frames, which `berth` makes and reads. */
+#define WIRE_VERSION       5u
 #define WIRE_PORT_NAME     "org.berth.agent"
 #define WIRE_HEADER_SIZE   12u
 #define WIRE_PAYLOAD_MAX   65536u

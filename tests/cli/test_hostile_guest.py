@@ -46,13 +46,29 @@ def start(box, kind):
 
 
 @pytest.mark.parametrize("kind, code", [
-    ("garbage", "wire.frame"), ("late-garbage", "wire.frame"), ("wrong-version", "wire.frame"),
-    ("half-a-frame", "instance.boot-timeout"),
+    ("garbage", "wire.frame"), ("late-garbage", "wire.frame"), ("half-a-frame", "instance.boot-timeout"),
 ])
 def test_nonsense_ends_the_instance(box, kind, code):
     box("run", "true", env=mode(kind)).failed(125, code, hint=code != "wire.frame")
     wait_for(lambda: box.info("box")["state"] == "stopped")
     assert_gone_and_good_again(box)
+
+
+@pytest.mark.parametrize("kind", ["newer", "older"])
+def test_a_guest_of_another_version(box, kind):
+    for status, words in [(125, ("run", "true")), (1, ("start",))]:
+        result = box(*words, env=mode(kind))
+        result.failed(status, "instance.guest-version", f"the guest's agent is {kind} than its keeper")
+        assert "install berth again" in result.hint
+    wait_for(lambda: box.info("box")["state"] == "stopped")
+    assert_gone_and_good_again(box)
+
+
+@pytest.mark.parametrize("kind", ["newer-once", "older-once"])
+def test_a_guest_of_another_version_than_the_keeper_of_before_an_upgrade(box, kind):
+    """The start is tried again, with a keeper of the guest's version."""
+    assert box("run", "true", env=mode(kind)).status == 7
+    assert len(box.qemus()) == 2
 
 
 def test_a_frame_that_is_too_large(box):

@@ -1,5 +1,7 @@
 # SPDX-License-Identifier: MIT
 """hostile_guest — what a guest could send that means harm, for fake-qemu: one function a kind, over the socket."""
+import json
+import os
 import random
 import struct
 import threading
@@ -39,8 +41,31 @@ def late_garbage(sock):
         garbage(sock)
 
 
-def wrong_version(sock):
-    sock.sendall(wire.frame(wire.HELLO, struct.pack("<I", wire.VERSION + 1) + wire.string("x")))
+def newer(sock):
+    """One of a later berth, whose HELLO says more."""
+    sock.sendall(wire.frame(wire.HELLO, struct.pack("<I", wire.VERSION + 1) + b"and more"))
+
+
+def older(sock):
+    sock.sendall(wire.frame(wire.HELLO, struct.pack("<I", wire.VERSION - 1) + wire.string("x")))
+
+
+def other_once(sock, other):
+    """@other at the first start; then a good one, as if the next keeper were of its version."""
+    with open(os.environ["FAKE_QEMU_LOG"], encoding="utf-8") as log:
+        starts = [start for start in map(json.loads, log) if not start["probe"]]
+    if len(starts) == 1:
+        other(sock)
+    else:
+        dead_streams(sock)
+
+
+def newer_once(sock):
+    other_once(sock, newer)
+
+
+def older_once(sock):
+    other_once(sock, older)
 
 
 def oversized(sock):

@@ -354,7 +354,7 @@ static void test_nonsense_ends_the_channel(Fixture *fixture, gconstpointer data)
 {
     WireBuffer buffer = {0};
     if (GPOINTER_TO_INT(data) == 0)
-        put_hello(&buffer, WIRE_VERSION + 1);
+        wire_frame_put(&buffer, WIRE_HELLO, 0, 0, "\5\0\0", 3);
     else if (GPOINTER_TO_INT(data) == 1)
         wire_frame_put(&buffer, WIRE_READY, 0, 0, "\377\377\377\377", 4);
     else
@@ -362,6 +362,25 @@ static void test_nonsense_ends_the_channel(Fixture *fixture, gconstpointer data)
     send_all(fixture, &buffer);
     g_assert_nonnull(strstr(fixture->said->str, "lost the other side sent something"));
     g_assert_null(strstr(fixture->said->str, "hello"));
+}
+
+/* Whatever else its HELLO says, it is told apart; and nothing after it is taken. */
+static void test_another_version(Fixture *fixture, gconstpointer data)
+{
+    bool older = GPOINTER_TO_INT(data) == 0;
+    WireBuffer buffer = {0};
+    size_t begin = wire_frame_begin(&buffer, WIRE_HELLO, 0, 0);
+    wire_put_u32(&buffer, older ? WIRE_VERSION - 1 : WIRE_VERSION + 1);
+    if (!older)
+        wire_put_u64(&buffer, G_MAXUINT64);
+    wire_frame_end(&buffer, begin);
+    put_hello(&buffer, WIRE_VERSION);
+    send_all(fixture, &buffer);
+    g_autofree char *expected = g_strdup_printf(
+        "lost the guest's agent is %s than its keeper: it has version %u of their protocol, the "
+        "keeper has %u;",
+        older ? "older" : "newer", older ? WIRE_VERSION - 1 : WIRE_VERSION + 1, WIRE_VERSION);
+    g_assert_cmpstr(fixture->said->str, ==, expected);
 }
 
 static void test_end_of_the_guest(Fixture *fixture, gconstpointer data)
@@ -425,7 +444,9 @@ int main(int argc, char **argv)
     ADD("the-clock-is-told", 0, test_the_clock_is_told);
     ADD("the-way-out-comes-and-goes", 0, test_the_way_out_comes_and_goes);
     ADD("names-of-the-host", 0, test_names_of_the_host);
-    ADD("another-version-ends-the-channel", 0, test_nonsense_ends_the_channel);
+    ADD("an-older-guest", 0, test_another_version);
+    ADD("a-newer-guest", 1, test_another_version);
+    ADD("half-a-hello-ends-the-channel", 0, test_nonsense_ends_the_channel);
     ADD("bad-payload-ends-the-channel", 1, test_nonsense_ends_the_channel);
     ADD("bad-frame-ends-the-channel", 2, test_nonsense_ends_the_channel);
     ADD("end-of-the-guest", 0, test_end_of_the_guest);

@@ -145,7 +145,12 @@ static void stage_config(Boot *boot, char *problem, size_t size)
         snprintf(problem, size, "the host began with %s", wire_type_name(frame.type));
         return; /* the agent reads it */
     }
-    if (!config_read(&frame, &boot->config))
+    uint32_t version = config_version(&frame);
+    boot->mismatch = version != WIRE_VERSION;
+    if (boot->mismatch)
+        snprintf(problem, size, "the keeper has version %u of the protocol, this guest has %u",
+                 version, WIRE_VERSION);
+    else if (!config_read(&frame, &boot->config))
         snprintf(problem, size, "the host's configuration cannot be read");
     else
         clock_follow(boot->config.realtime_nsec, clock_boottime_usec());
@@ -369,7 +374,7 @@ static void run_stage(Boot *boot, const Stage *stage)
     report_stage(&boot->channel.out, stage->name, problem);
     if (boot->has_channel)
         channel_flush(&boot->channel);
-    if (problem[0] != '\0' && stage->fatal && !is_rescue(boot))
+    if (boot->mismatch || (problem[0] != '\0' && stage->fatal && !is_rescue(boot)))
         power_off(boot);
 }
 

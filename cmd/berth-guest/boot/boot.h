@@ -20,6 +20,7 @@ typedef struct {
     Channel channel;
     bool has_channel;
     Config config;
+    bool mismatch; /* the host is of another version of berth */
     Settings settings;
     bool has_disk;
     int root;      /* the distro's /, or -1 */

@@ -27,6 +27,13 @@ bool config_read_names(const WireFrame *frame, Config *config)
     return true;
 }
 
+uint32_t config_version(const WireFrame *frame)
+{
+    WireReader reader;
+    wire_reader_init(&reader, frame);
+    return wire_get_u32(&reader);
+}
+
 bool config_read(const WireFrame *frame, Config *ret_config)
 {
     Config config = {0};

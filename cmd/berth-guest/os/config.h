@@ -35,6 +35,9 @@ typedef struct {
         .address = "10.0.2.15/24", .gateway = "10.0.2.2", .nameserver = "10.0.2.3"                 \
     }
 
+/* The version of the host that sent this WIRE_CONFIG; 0 when there is none. */
+uint32_t config_version(const WireFrame *frame);
+
 /* Decode a WIRE_CONFIG frame. False when it is malformed or of another protocol version. */
 bool config_read(const WireFrame *frame, Config *ret_config);
 
