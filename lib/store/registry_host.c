@@ -27,7 +27,7 @@ bool berth_registry_deny_port(BerthRegistry *registry, const BerthDistro *distro
     if (!change(registry, "DELETE FROM host_port WHERE distro = ?1 AND port = ?2", distro, port,
                 error))
         return false;
-    if (berth_registry_changes(registry) == 1)
+    if (sqlite3_changes(registry->db) == 1)
         return true;
     g_autofree char *hint =
         g_strdup_printf("\"berth host list %s\" shows those that are", distro->name);

@@ -2,8 +2,10 @@
  *
  * registry_private — what the files of the registry share. Not for others.
  *
- *     registry.c       the file, its schema, and the distros
- *     registry_host.c  the ports of the host that distros may reach
+ *     registry_file.c     the file: opening it, its schema and its history, statements, errors
+ *     registry.c          the distros
+ *     registry_forward.c  their forwards
+ *     registry_host.c     the ports of the host that distros may reach
  */
 #pragma once
 
@@ -13,6 +15,20 @@
 
 G_BEGIN_DECLS
 
+struct BerthRegistry {
+    sqlite3 *db;
+    char *path;
+    bool read_only;
+};
+
+/* Set @error from @result of SQLite's. */
+void berth_registry_set_result(GError **error, const BerthRegistry *registry, int result);
+
+/* Set @error to "distro.not-found" for @name. Always false. */
+bool berth_registry_set_not_found(GError **error, const char *name);
+
+bool berth_registry_execute(BerthRegistry *registry, const char *sql, GError **error);
+
 /* A statement whose first parameters are @first and @second, as far as they are not NULL. */
 sqlite3_stmt *berth_registry_prepare(BerthRegistry *registry, const char *sql, const char *first,
                                      const char *second, GError **error);
@@ -20,8 +36,15 @@ sqlite3_stmt *berth_registry_prepare(BerthRegistry *registry, const char *sql, c
 /* SQLITE_ROW or SQLITE_DONE; anything else is an error and @error is set. */
 int berth_registry_step(BerthRegistry *registry, sqlite3_stmt *statement, GError **error);
 
-/* How many rows the last statement changed. */
-int berth_registry_changes(const BerthRegistry *registry);
+/* A transaction that is undone at the end of the scope unless it was committed. */
+typedef struct {
+    BerthRegistry *registry; /* NULL when there is nothing to undo */
+} BerthTransaction;
+
+bool berth_registry_begin(BerthTransaction *transaction, BerthRegistry *registry, GError **error);
+bool berth_registry_commit(BerthTransaction *transaction, GError **error);
+void berth_registry_roll_back(BerthTransaction *transaction);
+G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(BerthTransaction, berth_registry_roll_back)
 
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(sqlite3_stmt, sqlite3_finalize)
 

@@ -1,0 +1,302 @@
+/* SPDX-License-Identifier: MIT */
+#include "registry_private.h"
+
+#include "base/error.h"
+
+#include <unistd.h>
+
+#define BUSY_TIMEOUT_MSEC 10000
+#define APPLICATION_ID    0x62727468 /* "brth", in the header of the file */
+#define WAL_ATTEMPTS      100
+
+/* The schema's history: entry N leads from version N (PRAGMA user_version) to N + 1. Entries are
+ * never changed once released; append. */
+static const char *const migrations[] = {
+    "PRAGMA application_id = 1651668072;"
+    "CREATE TABLE distro ("
+    "  id TEXT PRIMARY KEY,"
+    "  name TEXT NOT NULL UNIQUE COLLATE NOCASE,"
+    "  disk TEXT NOT NULL,"
+    "  disk_size INTEGER NOT NULL," /* bytes */
+    "  user TEXT,"                  /* NULL: root */
+    "  memory INTEGER NOT NULL,"    /* bytes, 0: the setting */
+    "  cpus INTEGER NOT NULL,"      /* 0: the setting */
+    "  created_usec INTEGER NOT NULL,"
+    "  is_default INTEGER NOT NULL CHECK (is_default IN (0, 1))"
+    ") STRICT;"
+    "CREATE UNIQUE INDEX distro_default ON distro (is_default) WHERE is_default;",
+
+    "ALTER TABLE distro ADD COLUMN own_identity INTEGER NOT NULL DEFAULT 0"
+    "  CHECK (own_identity IN (0, 1));",
+
+    "ALTER TABLE distro ADD COLUMN keep_disk INTEGER NOT NULL DEFAULT 0"
+    "  CHECK (keep_disk IN (0, 1));",
+
+    "ALTER TABLE distro ADD COLUMN account TEXT;" /* NULL: none is to be made */
+    "ALTER TABLE distro ADD COLUMN account_uid INTEGER NOT NULL DEFAULT 0;"
+    "ALTER TABLE distro ADD COLUMN oobe INTEGER NOT NULL DEFAULT 0 CHECK (oobe IN (0, 1));",
+
+    "ALTER TABLE distro ADD COLUMN number INTEGER NOT NULL DEFAULT 0" /* 0: there was none left */
+    "  CHECK (number BETWEEN 0 AND 254);"
+    "UPDATE distro SET number = (SELECT count(*) FROM distro AS o WHERE o.rowid <= distro.rowid)"
+    "  WHERE (SELECT count(*) FROM distro AS o WHERE o.rowid <= distro.rowid) <= 254;"
+    "CREATE UNIQUE INDEX distro_number ON distro (number) WHERE number > 0;"
+    "CREATE TABLE forward ("
+    "  distro TEXT NOT NULL REFERENCES distro (id) ON DELETE CASCADE,"
+    "  protocol TEXT NOT NULL CHECK (protocol IN ('tcp', 'udp')),"
+    "  host_address TEXT NOT NULL," /* '': localhost */
+    "  host_port INTEGER NOT NULL CHECK (host_port BETWEEN 1 AND 65535),"
+    "  guest_port INTEGER NOT NULL CHECK (guest_port BETWEEN 1 AND 65535),"
+    "  PRIMARY KEY (distro, protocol, host_address, host_port)"
+    ") STRICT, WITHOUT ROWID;",
+
+    "CREATE TABLE host_port (" /* of the host, that distros may reach; 0: all of them */
+    "  distro TEXT NOT NULL REFERENCES distro (id) ON DELETE CASCADE,"
+    "  port INTEGER NOT NULL CHECK (port BETWEEN 0 AND 65535),"
+    "  PRIMARY KEY (distro, port)"
+    ") STRICT, WITHOUT ROWID;",
+};
+G_STATIC_ASSERT(APPLICATION_ID == 1651668072);
+
+static const struct {
+    int result; /* primary result code */
+    BerthErrorCode code;
+    const char *id;
+    const char *words;
+    const char *hint;
+} result_table[] = {
+    {SQLITE_BUSY, BERTH_ERROR_BUSY, "registry.busy", "another berth is holding it", "try again"},
+    {SQLITE_LOCKED, BERTH_ERROR_BUSY, "registry.busy", "another berth is holding it", "try again"},
+    {SQLITE_FULL, BERTH_ERROR_NO_SPACE, "registry.no-space", "no space left on device",
+     "free some space"},
+    {SQLITE_PERM, BERTH_ERROR_DENIED, "registry.denied", "permission denied", NULL},
+    {SQLITE_READONLY, BERTH_ERROR_DENIED, "registry.denied", "it cannot be written", NULL},
+    {SQLITE_NOTADB, BERTH_ERROR_INVALID, "registry.corrupt", "damaged, or not a registry",
+     "move it away and import the distros again; their disks are in distros/ beside it"},
+    {SQLITE_CORRUPT, BERTH_ERROR_INVALID, "registry.corrupt", "damaged, or not a registry",
+     "move it away and import the distros again; their disks are in distros/ beside it"},
+};
+
+void berth_registry_set_result(GError **error, const BerthRegistry *registry, int result)
+{
+    for (gsize i = 0; i < G_N_ELEMENTS(result_table); i++) {
+        if (result_table[i].result != (result & 0xff))
+            continue;
+        berth_error_set(error, result_table[i].code, result_table[i].id, result_table[i].hint,
+                        "%s: %s", registry->path, result_table[i].words);
+        return;
+    }
+
+    int errnum = registry->db != NULL ? sqlite3_system_errno(registry->db) : 0;
+    bool system = (result & 0xff) == SQLITE_IOERR || (result & 0xff) == SQLITE_CANTOPEN;
+    if (system && errnum != 0)
+        berth_error_set_errno(error, errnum, "registry", "%s", registry->path);
+    else
+        berth_error_set(error, BERTH_ERROR_FAILED, "registry.failed", NULL, "%s: %s",
+                        registry->path, sqlite3_errstr(result));
+}
+
+bool berth_registry_execute(BerthRegistry *registry, const char *sql, GError **error)
+{
+    int result = sqlite3_exec(registry->db, sql, NULL, NULL, NULL);
+    if (result == SQLITE_OK)
+        return true;
+    berth_registry_set_result(error, registry, result);
+    return false;
+}
+
+sqlite3_stmt *berth_registry_prepare(BerthRegistry *registry, const char *sql, const char *first,
+                                     const char *second, GError **error)
+{
+    sqlite3_stmt *statement = NULL;
+    int result = sqlite3_prepare_v2(registry->db, sql, -1, &statement, NULL);
+    if (result != SQLITE_OK) {
+        berth_registry_set_result(error, registry, result);
+        return NULL;
+    }
+    if (first != NULL)
+        sqlite3_bind_text(statement, 1, first, -1, SQLITE_TRANSIENT);
+    if (second != NULL)
+        sqlite3_bind_text(statement, 2, second, -1, SQLITE_TRANSIENT);
+    return statement;
+}
+
+int berth_registry_step(BerthRegistry *registry, sqlite3_stmt *statement, GError **error)
+{
+    int result = sqlite3_step(statement);
+    if (result != SQLITE_ROW && result != SQLITE_DONE)
+        berth_registry_set_result(error, registry, result);
+    return result;
+}
+
+bool berth_registry_begin(BerthTransaction *transaction, BerthRegistry *registry, GError **error)
+{
+    if (!berth_registry_execute(registry, "BEGIN IMMEDIATE", error))
+        return false;
+    transaction->registry = registry;
+    return true;
+}
+
+bool berth_registry_commit(BerthTransaction *transaction, GError **error)
+{
+    if (!berth_registry_execute(transaction->registry, "COMMIT", error))
+        return false;
+    transaction->registry = NULL;
+    return true;
+}
+
+void berth_registry_roll_back(BerthTransaction *transaction)
+{
+    if (transaction->registry != NULL)
+        sqlite3_exec(transaction->registry->db, "ROLLBACK", NULL, NULL, NULL);
+}
+
+/* --- opening --- */
+
+typedef struct {
+    gint64 version;
+    gint64 application;
+    gint64 objects; /* tables and indexes */
+    bool wal;
+} Identity;
+
+/* What the file says it is, in one snapshot. */
+static bool read_identity(BerthRegistry *registry, Identity *ret_identity, GError **error)
+{
+    g_autoptr(sqlite3_stmt) statement = berth_registry_prepare(
+        registry,
+        "SELECT user_version, application_id, (SELECT count(*) FROM sqlite_schema),"
+        " journal_mode = 'wal'"
+        " FROM pragma_user_version, pragma_application_id, pragma_journal_mode",
+        NULL, NULL, error);
+    if (statement == NULL || berth_registry_step(registry, statement, error) != SQLITE_ROW)
+        return false;
+
+    ret_identity->version = sqlite3_column_int64(statement, 0);
+    ret_identity->application = sqlite3_column_int64(statement, 1);
+    ret_identity->objects = sqlite3_column_int64(statement, 2);
+    ret_identity->wal = sqlite3_column_int(statement, 3) != 0;
+    return true;
+}
+
+static bool check_identity(const BerthRegistry *registry, const Identity *identity, GError **error)
+{
+    bool fresh = identity->objects == 0 && identity->version == 0;
+    if (!fresh && identity->application != APPLICATION_ID) {
+        berth_registry_set_result(error, registry, SQLITE_NOTADB);
+        return false;
+    }
+    if (identity->version <= (gint64)G_N_ELEMENTS(migrations))
+        return true;
+    berth_error_set(
+        error, BERTH_ERROR_INVALID, "registry.newer", "use the berth that wrote it, or a newer one",
+        "%s: written by a newer berth (version %" G_GINT64_FORMAT ", this one knows %u)",
+        registry->path, identity->version, (guint)G_N_ELEMENTS(migrations));
+    return false;
+}
+
+/* Two processes that switch the journal of a fresh file at once would deadlock, so SQLite tells one
+ * of them at once that it is busy. An empty transaction then waits for the other's end. */
+static bool switch_to_wal(BerthRegistry *registry, GError **error)
+{
+    int result = SQLITE_BUSY;
+    for (guint i = 0; i < WAL_ATTEMPTS && result == SQLITE_BUSY; i++) {
+        result = sqlite3_exec(registry->db, "PRAGMA journal_mode = WAL", NULL, NULL, NULL);
+        if (result == SQLITE_BUSY &&
+            !berth_registry_execute(registry, "BEGIN IMMEDIATE; COMMIT", error))
+            return false;
+    }
+    if (result == SQLITE_OK)
+        return true;
+    berth_registry_set_result(error, registry, result);
+    return false;
+}
+
+static bool migrate_once(BerthRegistry *registry, gint64 *version, GError **error)
+{
+    g_auto(BerthTransaction) transaction = {NULL};
+    Identity now;
+    if (!berth_registry_begin(&transaction, registry, error) ||
+        !read_identity(registry, &now, error) || !check_identity(registry, &now, error))
+        return false;
+
+    *version = now.version;
+    if (now.version == (gint64)G_N_ELEMENTS(migrations))
+        return true;
+
+    g_autofree char *stamp =
+        g_strdup_printf("PRAGMA user_version = %" G_GINT64_FORMAT, now.version + 1);
+    if (!berth_registry_execute(registry, migrations[now.version], error) ||
+        !berth_registry_execute(registry, stamp, error) ||
+        !berth_registry_commit(&transaction, error))
+        return false;
+    *version = now.version + 1;
+    return true;
+}
+
+static bool bring_up_to_date(BerthRegistry *registry, GError **error)
+{
+    Identity identity;
+    if (!read_identity(registry, &identity, error) || !check_identity(registry, &identity, error))
+        return false;
+    bool current = identity.version == (gint64)G_N_ELEMENTS(migrations);
+    if (registry->read_only && !current)
+        berth_registry_set_result(error, registry, SQLITE_READONLY);
+    if (registry->read_only)
+        return current;
+    if (!identity.wal && !switch_to_wal(registry, error))
+        return false;
+
+    while (identity.version < (gint64)G_N_ELEMENTS(migrations))
+        if (!migrate_once(registry, &identity.version, error))
+            return false;
+    return true;
+}
+
+/* Whether a registry is there and files beside it cannot be made, which a journal needs. */
+static bool is_read_only(const char *path)
+{
+    g_autofree char *directory = g_path_get_dirname(path);
+    return access(path, R_OK) == 0 && access(directory, W_OK) < 0;
+}
+
+/* Where nobody can write, nobody does: so no journal is needed to read ("immutable"). One that is
+ * there is another's, who may write. */
+static int open_read_only(BerthRegistry *registry)
+{
+    g_autofree char *journal = g_strconcat(registry->path, "-shm", NULL);
+    g_autofree char *uri = g_filename_to_uri(registry->path, NULL, NULL);
+    bool shared = access(journal, R_OK) == 0;
+    g_autofree char *named = g_strconcat(uri, shared ? "?mode=ro" : "?immutable=1", NULL);
+    registry->read_only = true;
+    return sqlite3_open_v2(named, &registry->db,
+                           SQLITE_OPEN_READONLY | SQLITE_OPEN_URI | SQLITE_OPEN_NOMUTEX, NULL);
+}
+
+BerthRegistry *berth_registry_open(const char *path, GError **error)
+{
+    g_autoptr(BerthRegistry) registry = g_new0(BerthRegistry, 1);
+    registry->path = g_strdup(path);
+    int flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX;
+    int result = is_read_only(path) ? open_read_only(registry)
+                                    : sqlite3_open_v2(path, &registry->db, flags, NULL);
+    if (result != SQLITE_OK) {
+        berth_registry_set_result(error, registry, result);
+        return NULL;
+    }
+
+    sqlite3_busy_timeout(registry->db, BUSY_TIMEOUT_MSEC);
+    if (!berth_registry_execute(registry, "PRAGMA foreign_keys = ON", error) ||
+        !bring_up_to_date(registry, error))
+        return NULL;
+    return g_steal_pointer(&registry);
+}
+
+void berth_registry_close(BerthRegistry *registry)
+{
+    if (registry == NULL)
+        return;
+    sqlite3_close(registry->db);
+    g_free(registry->path);
+    g_free(registry);
+}
