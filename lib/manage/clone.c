@@ -14,12 +14,9 @@ static BerthDistro *make_row(const BerthLayout *layout, const BerthDistro *sourc
     BerthDistro *distro = berth_distro_new(name);
     distro->disk = berth_layout_disk(layout, distro->id);
     distro->disk_size = source->disk_size;
-    distro->user = g_strdup(source->user);
     distro->account = g_strdup(source->account);
     distro->account_uid = source->account_uid;
     distro->oobe = source->oobe;
-    distro->memory = source->memory;
-    distro->cpus = source->cpus;
     distro->own_identity = true;
     return distro;
 }

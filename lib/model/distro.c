@@ -20,7 +20,6 @@ BerthDistro *berth_distro_copy(const BerthDistro *distro)
     copy->id = g_strdup(distro->id);
     copy->name = g_strdup(distro->name);
     copy->disk = g_strdup(distro->disk);
-    copy->user = g_strdup(distro->user);
     copy->account = g_strdup(distro->account);
     copy->forwards = g_strdup(distro->forwards);
     copy->host_ports = g_strdup(distro->host_ports);
@@ -34,7 +33,6 @@ void berth_distro_free(BerthDistro *distro)
     g_free(distro->id);
     g_free(distro->name);
     g_free(distro->disk);
-    g_free(distro->user);
     g_free(distro->account);
     g_free(distro->forwards);
     g_free(distro->host_ports);

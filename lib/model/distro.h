@@ -22,13 +22,10 @@ typedef struct {
     guint number; /* from 1 to BERTH_DISTRO_NUMBER_MAX, no other's; or 0: there was none left */
     char *disk;   /* absolute path of the raw ext4 image */
     guint64 disk_size; /* apparent size of the image */
-    char *user;        /* default user, or NULL for root */
     char *account;     /* of a user to be made in it at its first start, if it has none; or NULL */
     guint account_uid; /* wanted for that */
     bool oobe;         /* its own first-run command is to be run, and makes the user */
     char *forwards;    /* rules (rule.h) of its own, parted by ";"; or NULL */
-    guint64 memory;    /* limit, or 0: the setting */
-    guint cpus;        /* limit, or 0: the setting */
     gint64 created_usec; /* real time */
     bool own_identity;   /* a clone: the guest gives itself a machine-id and host keys of its own */
     bool keep_disk;      /* the disk is the user's own file: it stays when the distro goes */

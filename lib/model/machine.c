@@ -177,7 +177,6 @@ BerthMachine *berth_machine_new(const BerthDistro *distro, const BerthSettings *
     replace(&machine->name, distro->name);
     g_free(machine->hostname);
     machine->hostname = berth_distro_hostname(distro->name);
-    replace(&machine->user, distro->user);
     replace(&machine->time_zone, host->time_zone);
     replace(&machine->identity, distro->own_identity ? distro->id : NULL);
     replace(&machine->account, distro->account);
@@ -190,9 +189,8 @@ BerthMachine *berth_machine_new(const BerthDistro *distro, const BerthSettings *
     replace(&machine->kernel, settings->kernel != NULL ? settings->kernel : host->kernel);
     replace(&machine->initramfs, host->initramfs);
 
-    guint cpus = distro->cpus != 0 ? distro->cpus : settings->cpus;
-    machine->cpus = CLAMP(cpus != 0 ? cpus : host->cpus, 1, 255);
-    machine->memory = memory_of(distro->memory != 0 ? distro->memory : settings->memory, host);
+    machine->cpus = CLAMP(settings->cpus != 0 ? settings->cpus : host->cpus, 1, 255);
+    machine->memory = memory_of(settings->memory, host);
     replace(&machine->disk, distro->disk);
     g_free(machine->mac);
     machine->mac = mac_of(distro->id);

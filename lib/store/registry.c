@@ -5,7 +5,7 @@
 
 /* The order read_row and bind_row know. */
 #define COLUMNS                                                                                    \
-    "id, name, disk, disk_size, user, memory, cpus, created_usec, is_default, own_identity, "      \
+    "id, name, disk, disk_size, created_usec, is_default, own_identity, "                          \
     "keep_disk, account, account_uid, oobe, number"
 
 /* A row of forward as model/rule.h writes it. */
@@ -33,18 +33,15 @@ static BerthDistro *read_row(sqlite3_stmt *row)
     distro->name = g_strdup((const char *)sqlite3_column_text(row, 1));
     distro->disk = g_strdup((const char *)sqlite3_column_text(row, 2));
     distro->disk_size = (guint64)sqlite3_column_int64(row, 3);
-    distro->user = g_strdup((const char *)sqlite3_column_text(row, 4));
-    distro->memory = (guint64)sqlite3_column_int64(row, 5);
-    distro->cpus = (guint)sqlite3_column_int64(row, 6);
-    distro->created_usec = sqlite3_column_int64(row, 7);
-    distro->is_default = sqlite3_column_int(row, 8) != 0;
-    distro->own_identity = sqlite3_column_int(row, 9) != 0;
-    distro->keep_disk = sqlite3_column_int(row, 10) != 0;
-    distro->account = g_strdup((const char *)sqlite3_column_text(row, 11));
-    distro->account_uid = (guint)sqlite3_column_int64(row, 12);
-    distro->oobe = sqlite3_column_int(row, 13) != 0;
-    distro->number = (guint)sqlite3_column_int(row, 14);
-    distro->forwards = g_strdup((const char *)sqlite3_column_text(row, 15));
+    distro->created_usec = sqlite3_column_int64(row, 4);
+    distro->is_default = sqlite3_column_int(row, 5) != 0;
+    distro->own_identity = sqlite3_column_int(row, 6) != 0;
+    distro->keep_disk = sqlite3_column_int(row, 7) != 0;
+    distro->account = g_strdup((const char *)sqlite3_column_text(row, 8));
+    distro->account_uid = (guint)sqlite3_column_int64(row, 9);
+    distro->oobe = sqlite3_column_int(row, 10) != 0;
+    distro->number = (guint)sqlite3_column_int(row, 11);
+    distro->forwards = g_strdup((const char *)sqlite3_column_text(row, 12));
     return distro;
 }
 
@@ -54,15 +51,12 @@ static void bind_row(sqlite3_stmt *statement, const BerthDistro *distro)
     sqlite3_bind_text(statement, 2, distro->name, -1, SQLITE_STATIC);
     sqlite3_bind_text(statement, 3, distro->disk, -1, SQLITE_STATIC);
     sqlite3_bind_int64(statement, 4, (gint64)distro->disk_size);
-    sqlite3_bind_text(statement, 5, distro->user, -1, SQLITE_STATIC);
-    sqlite3_bind_int64(statement, 6, (gint64)distro->memory);
-    sqlite3_bind_int64(statement, 7, distro->cpus);
-    sqlite3_bind_int64(statement, 8, distro->created_usec);
-    sqlite3_bind_int(statement, 9, distro->own_identity);
-    sqlite3_bind_int(statement, 10, distro->keep_disk);
-    sqlite3_bind_text(statement, 11, distro->account, -1, SQLITE_STATIC);
-    sqlite3_bind_int64(statement, 12, distro->account_uid);
-    sqlite3_bind_int(statement, 13, distro->oobe);
+    sqlite3_bind_int64(statement, 5, distro->created_usec);
+    sqlite3_bind_int(statement, 6, distro->own_identity);
+    sqlite3_bind_int(statement, 7, distro->keep_disk);
+    sqlite3_bind_text(statement, 8, distro->account, -1, SQLITE_STATIC);
+    sqlite3_bind_int64(statement, 9, distro->account_uid);
+    sqlite3_bind_int(statement, 10, distro->oobe);
 }
 
 static bool set_exists(GError **error, const char *name)
@@ -87,8 +81,8 @@ bool berth_registry_insert(BerthRegistry *registry, const BerthDistro *distro, G
     g_autoptr(sqlite3_stmt) statement = berth_registry_prepare(
         registry,
         "INSERT INTO distro (" COLUMNS ")"
-        " SELECT ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, NOT EXISTS (SELECT 1 FROM distro), ?9, ?10,"
-        " ?11, ?12, ?13, " FREE_NUMBER,
+        " SELECT ?1, ?2, ?3, ?4, ?5, NOT EXISTS (SELECT 1 FROM distro), ?6, ?7,"
+        " ?8, ?9, ?10, " FREE_NUMBER,
         NULL, NULL, error);
     if (statement == NULL)
         return false;

@@ -55,6 +55,10 @@ static const char *const migrations[] = {
     "  port INTEGER NOT NULL CHECK (port BETWEEN 0 AND 65535),"
     "  PRIMARY KEY (distro, port)"
     ") STRICT, WITHOUT ROWID;",
+
+    "ALTER TABLE distro DROP COLUMN user;" /* which no berth has ever written */
+    "ALTER TABLE distro DROP COLUMN memory;"
+    "ALTER TABLE distro DROP COLUMN cpus;",
 };
 G_STATIC_ASSERT(APPLICATION_ID == 1651668072);
 

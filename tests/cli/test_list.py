@@ -204,12 +204,67 @@ def test_numbers_and_addresses(three, rootfs):
     assert numbers(three) == {"omega": 1, "delta": 2, "gamma": 3, "epsilon": 4}
 
 
-def test_distros_of_an_older_registry_get_numbers(three):
-    with sqlite3.connect(three.data / "registry.db") as db:
-        db.execute("DROP INDEX distro_number")
-        db.execute("ALTER TABLE distro DROP COLUMN number")
-        db.execute("DROP TABLE IF EXISTS forward")
-        db.execute("DROP TABLE IF EXISTS host_port")
-        db.execute("PRAGMA user_version = 4")
+# As the berths before version 7 of the registry made it.
+REGISTRY_6 = """
+PRAGMA application_id = 1651668072;
+PRAGMA user_version = 6;
+CREATE TABLE distro (id TEXT PRIMARY KEY, name TEXT NOT NULL UNIQUE COLLATE NOCASE, disk TEXT NOT NULL,
+  disk_size INTEGER NOT NULL, user TEXT, memory INTEGER NOT NULL, cpus INTEGER NOT NULL,
+  created_usec INTEGER NOT NULL, is_default INTEGER NOT NULL CHECK (is_default IN (0, 1)),
+  own_identity INTEGER NOT NULL DEFAULT 0 CHECK (own_identity IN (0, 1)),
+  keep_disk INTEGER NOT NULL DEFAULT 0 CHECK (keep_disk IN (0, 1)),
+  account TEXT, account_uid INTEGER NOT NULL DEFAULT 0, oobe INTEGER NOT NULL DEFAULT 0 CHECK (oobe IN (0, 1)),
+  number INTEGER NOT NULL DEFAULT 0 CHECK (number BETWEEN 0 AND 254)) STRICT;
+CREATE UNIQUE INDEX distro_default ON distro (is_default) WHERE is_default;
+CREATE UNIQUE INDEX distro_number ON distro (number) WHERE number > 0;
+CREATE TABLE forward (distro TEXT NOT NULL REFERENCES distro (id) ON DELETE CASCADE,
+  protocol TEXT NOT NULL CHECK (protocol IN ('tcp', 'udp')), host_address TEXT NOT NULL,
+  host_port INTEGER NOT NULL CHECK (host_port BETWEEN 1 AND 65535),
+  guest_port INTEGER NOT NULL CHECK (guest_port BETWEEN 1 AND 65535),
+  PRIMARY KEY (distro, protocol, host_address, host_port)) STRICT, WITHOUT ROWID;
+CREATE TABLE host_port (distro TEXT NOT NULL REFERENCES distro (id) ON DELETE CASCADE,
+  port INTEGER NOT NULL CHECK (port BETWEEN 0 AND 65535), PRIMARY KEY (distro, port)) STRICT, WITHOUT ROWID;
+"""
+KEPT = "id, name, disk, disk_size, created_usec, is_default, own_identity, keep_disk, account, account_uid, oobe, number"
+
+
+def sql(berth, *statements):
+    """The rows of the last of them."""
+    with sqlite3.connect(berth.data / "registry.db") as db:
+        rows = [db.execute(statement).fetchall() for statement in statements][-1]
     db.close()
+    return rows
+
+
+def make_old(berth):
+    """The registry as it was before the last berth."""
+    rows = sql(berth, f"SELECT {KEPT} FROM distro")
+    for path in berth.data.glob("registry.db*"):
+        path.unlink()
+    with sqlite3.connect(berth.data / "registry.db") as db:
+        db.executescript(REGISTRY_6)
+        db.executemany(f"INSERT INTO distro ({KEPT}, user, memory, cpus) VALUES ({'?, ' * 12} 'me', 1, 2)", rows)
+    db.close()
+    return rows
+
+
+def test_an_older_registry_loses_what_nothing_used(three):
+    rows = make_old(three)
+    sql(three, f"INSERT INTO forward VALUES ('{rows[0][0]}', 'tcp', '', 8080, 80)",
+        f"INSERT INTO host_port VALUES ('{rows[1][0]}', 3128)")
+    assert numbers(three) == {"alpha": 1, "beta": 2, "gamma": 3}
+    assert sorted(sql(three, f"SELECT {KEPT} FROM distro")) == sorted(rows)
+    columns = {row[1] for row in sql(three, "PRAGMA table_info (distro)")}
+    assert columns == set(KEPT.split(", "))
+    assert sql(three, "PRAGMA user_version") == [(7,)]
+    assert "8080:80" in three("forward", "list", "alpha").ok() and "3128" in three("host", "list", "beta").ok()
+    three("unregister", "alpha").ok()
+    assert sql(three, "SELECT count(*) FROM forward") == [(0,)]
+    three("run", "-d", "beta", "true").ok()
+
+
+def test_distros_of_an_older_registry_get_numbers(three):
+    make_old(three)
+    sql(three, "DROP INDEX distro_number", "ALTER TABLE distro DROP COLUMN number", "DROP TABLE forward",
+        "DROP TABLE host_port", "PRAGMA user_version = 4")
     assert numbers(three) == {"alpha": 1, "beta": 2, "gamma": 3}

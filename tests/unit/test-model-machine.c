@@ -32,7 +32,7 @@ static void test_limits_come_from_the_strongest(void)
     g_assert_cmpstr(machine->hostname, ==, "debian");
 
     settings->memory = 2 * GIB;
-    distro->cpus = 1;
+    settings->cpus = 1;
     g_autoptr(BerthMachine) limited =
         berth_machine_new(distro, settings, &host, "[machine]\ntype=microvm\n", NULL);
     g_assert_cmpuint(limited->memory, ==, 2 * GIB);
