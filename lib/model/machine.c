@@ -39,7 +39,6 @@ static const BerthField machine_fields[] = {
     {"cpu-kvm", BERTH_FIELD_STRING, MEMBER(cpu_kvm), "host"},
     {"cpu-tcg", BERTH_FIELD_STRING, MEMBER(cpu_tcg), "max"},
     {"tcg-options", BERTH_FIELD_STRING, MEMBER(tcg_options)},
-    {"devices-max", BERTH_FIELD_UINT, MEMBER(devices_max), "8", 1, 64},
     {"kernel", BERTH_FIELD_STRING, MEMBER(kernel)},
     {"initramfs", BERTH_FIELD_STRING, MEMBER(initramfs)},
     {"kernel-arguments", BERTH_FIELD_LIST, MEMBER(kernel_arguments)},
@@ -47,7 +46,6 @@ static const BerthField machine_fields[] = {
     {"cpus", BERTH_FIELD_UINT, MEMBER(cpus), "1", 1, 255},
     {"memory", BERTH_FIELD_SIZE, MEMBER(memory), "512M", 64 * MIB},
     {"disk", BERTH_FIELD_STRING, MEMBER(disk)},
-    {"disks", BERTH_FIELD_LIST, MEMBER(disks)},
     {"mac", BERTH_FIELD_STRING, MEMBER(mac)},
     {"mtu", BERTH_FIELD_UINT, MEMBER(mtu), "1500", 1280, 65520},
     {"ports", BERTH_FIELD_BOOL, MEMBER(ports)},
@@ -86,24 +84,6 @@ void berth_machine_free(BerthMachine *machine)
         return;
     berth_fields_clear(machine_fields, machine);
     g_free(machine);
-}
-
-guint berth_machine_devices(const BerthMachine *machine)
-{
-    const guint built_in = 5; /* disk, agent channel, network, balloon, entropy */
-    return built_in + g_strv_length(machine->disks);
-}
-
-static bool check_budget(const BerthMachine *machine, GError **error)
-{
-    guint devices = berth_machine_devices(machine);
-    if (devices <= machine->devices_max)
-        return true;
-    berth_error_set(error, BERTH_ERROR_INVALID, "machine.budget",
-                    "attach fewer disks; a microvm cannot be given more slots",
-                    "%s needs %u devices, a %s machine has room for %u", machine->name, devices,
-                    machine->type, machine->devices_max);
-    return false;
 }
 
 static BerthMachine *load(const char *text, const char *origin, const char *id, GError **error)
@@ -215,8 +195,7 @@ BerthMachine *berth_machine_new(const BerthDistro *distro, const BerthSettings *
     machine->stop_timeout_sec = settings->stop_timeout_sec;
 
     BerthAccess access = {0};
-    if (!check_budget(machine, error) ||
-        !berth_machine_access(machine, machine->host_allowed, &access, error))
+    if (!berth_machine_access(machine, machine->host_allowed, &access, error))
         return NULL;
     return g_steal_pointer(&machine);
 }

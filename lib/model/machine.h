@@ -60,7 +60,6 @@ typedef struct {
     char *cpu_kvm;     /* -cpu under KVM */
     char *cpu_tcg;     /* -cpu under TCG */
     char *tcg_options; /* after "-accel tcg", or NULL */
-    guint devices_max; /* virtio-mmio slots the machine type has */
 
     /* what to take instead, as text, where the emulator cannot do with the preferred; NULL: nothing
      * else, or decided */
@@ -74,9 +73,8 @@ typedef struct {
     char **tcg_kernel_arguments; /* more of them, under TCG */
     guint cpus;
     guint64 memory;
-    char *disk;   /* raw image, the root file system */
-    char **disks; /* further raw images, read-only; each takes a device */
-    char *mac;    /* of eth0 */
+    char *disk; /* raw image, the root file system */
+    char *mac;  /* of eth0 */
     guint mtu;
     bool ports;
     char *ports_ignore; /* as in BerthSettings; also these */
@@ -101,7 +99,7 @@ typedef struct {
 
 /* The machine of @distro. @template_text is templates/machines/<arch>.conf.
  * Errors: BERTH_ERROR_INVALID, "machine.template" for a template that cannot be read,
- * "machine.budget" when there are more devices than slots; those of access.h. */
+ * those of access.h. */
 BerthMachine *berth_machine_new(const BerthDistro *distro, const BerthSettings *settings,
                                 const BerthHost *host, const char *template_text, GError **error);
 void berth_machine_free(BerthMachine *machine);
@@ -118,10 +116,6 @@ bool berth_machine_settle(BerthMachine *machine, guint index, GError **error);
 
 /* A copy of @machine, settled. Errors: as berth_machine_settle. */
 BerthMachine *berth_machine_variant(const BerthMachine *machine, guint index, GError **error);
-
-/* The virtio-mmio slots the machine takes: disk, agent channel, network, balloon, entropy, further
- * disks. */
-guint berth_machine_devices(const BerthMachine *machine);
 
 /* The instance's own IPv6 network, a /64: fd, then the first ten digits of @id, which is a
  * distro's. The rest of @ret_prefix, whose last byte is the host part, is zero. Source: RFC

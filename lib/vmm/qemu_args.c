@@ -319,29 +319,6 @@ static void write_null_disk(Writer *writer)
     write_root_device(writer);
 }
 
-static void write_further_disk(Writer *writer, guint number, const char *path)
-{
-    g_autofree char *node = g_strdup_printf("disk%u", number);
-    option(writer, "-blockdev", NULL);
-    property(writer, "driver", "raw");
-    property(writer, "node-name", node);
-    property(writer, "read-only", "on");
-    property(writer, "file.driver", "file");
-    property(writer, "file.filename", path);
-
-    option(writer, "-device", "virtio-blk-device");
-    property(writer, "drive", node);
-}
-
-/* The order counts: the first block device is the guest's /dev/vda, and so on. */
-static void write_disks(Writer *writer, const BerthMachine *machine)
-{
-    write_root_disk(writer, machine->disk);
-    guint number = 1;
-    for (char **path = machine->disks; path != NULL && *path != NULL; path++)
-        write_further_disk(writer, number++, *path);
-}
-
 /* Port 0 is kept for a console by the driver, so the one port of ours makes two. */
 static void write_agent(Writer *writer)
 {
@@ -411,7 +388,7 @@ char **berth_qemu_args(const BerthMachine *machine, GError **error)
     write_kernel(&writer, machine, machine->accel, NULL);
     write_qmp(&writer, machine->monitor);
     write_console(&writer);
-    write_disks(&writer, machine);
+    write_root_disk(&writer, machine->disk);
     write_agent(&writer);
     write_network(&writer, machine->mac, machine->mtu);
     write_helpers(&writer);

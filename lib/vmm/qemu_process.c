@@ -83,10 +83,6 @@ bool berth_qemu_check(const BerthMachine *machine, GError **error)
                         machine_files[i].hint, error))
             return false;
     }
-    for (char **path = machine->disks; path != NULL && *path != NULL; path++) {
-        if (!check_file(*path, R_OK, "disk", "machine.no-disk", "put the file back", error))
-            return false;
-    }
     return true;
 }
 

@@ -51,17 +51,6 @@ static void test_memory_of_a_big_host_is_not_all_taken(void)
     g_assert_cmpuint(machine->memory, ==, 8 * GIB);
 }
 
-static void test_budget(void)
-{
-    g_autoptr(BerthDistro) distro = debian();
-    g_autoptr(BerthSettings) settings = berth_settings_new(NULL, NULL, NULL, NULL, NULL);
-    g_autoptr(GError) error = NULL;
-    g_assert_null(berth_machine_new(
-        distro, settings, &host, "[machine]\ntype=microvm\ndevices-max=6\ndisks=/a;/b\n", &error));
-    g_assert_cmpstr(berth_error_id(error), ==, "machine.budget");
-    g_assert_cmpstr(error->message, ==, "Debian needs 7 devices, a microvm machine has room for 6");
-}
-
 static void test_network_of_its_own(void)
 {
     static const guint8 expected[16] = {0xfd, 0x01, 0x23, 0xab, 0xcd, 0xef};
@@ -228,7 +217,6 @@ int main(int argc, char **argv)
                     test_a_clone_is_told_its_identity);
     g_test_add_func("/model/machine/a-guest-is-told-whose-account-it-is-to-have",
                     test_a_guest_is_told_whose_account_it_is_to_have);
-    g_test_add_func("/model/machine/budget", test_budget);
     g_test_add_func("/model/machine/bad-template", test_bad_template);
     g_test_add_func("/model/machine/text-and-back", test_text_and_back);
     g_test_add_func("/model/machine/network-of-its-own", test_network_of_its_own);

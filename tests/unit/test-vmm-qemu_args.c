@@ -59,11 +59,6 @@ static void with_odd_paths(BerthMachine *machine)
     set(&machine->disk, "/srv/a, b,readonly=on,/\"debian\" $HOME.ext4");
 }
 
-static void with_further_disks(BerthMachine *machine)
-{
-    set_list(&machine->disks, "/srv/one.ext4;/srv/two,three.ext4");
-}
-
 static void with_little(BerthMachine *machine)
 {
     machine->cpus = 1;
@@ -103,7 +98,6 @@ static const Golden goldens[] = {
     {"tcg", nothing, berth_qemu_args},
     {"kvm", with_kvm, berth_qemu_args},
     {"odd-paths", with_odd_paths, berth_qemu_args},
-    {"further-disks", with_further_disks, berth_qemu_args},
     {"small", with_little, berth_qemu_args},
     {"kernel-arguments", with_spaced_kernel_argument, berth_qemu_args},
     {"user-data", with_user_data, berth_qemu_args},
@@ -244,7 +238,6 @@ static const struct {
     {MEMBER(kernel_arguments), "a=\"b", "-append: \"a=\\\"b\" has a quotation mark"},
     {MEMBER(kernel_arguments), "a\nb", "-append: \"a\\nb\" has a control character"},
     {MEMBER(kernel_arguments), "quiet;;ro", "-append: \"\" is empty"},
-    {MEMBER(disks), "/a;/b\n", "-blockdev file.filename: \"/b\\n\" has a control character"},
 };
 
 static void test_lists_no_option_can_carry(void)

@@ -58,7 +58,7 @@ static void set_up(Fixture *fixture, gconstpointer data)
     g_assert_no_error(error);
     fixture->machine =
         berth_machine_from_text("[machine]\nname=debian\ntype=microvm\nmac=52:54:00:00:00:01\n"
-                                "accel=tcg\ndevices-max=12\nmtu=16384\nmemory=128M\n"
+                                "accel=tcg\nmtu=16384\nmemory=128M\n"
                                 "options=acpi=on;rtc=on;firmware=qboot.rom\n"
                                 "options-fallback=acpi=on;rtc=on\n"
                                 "monitor=monitor-qmp\nmonitor-fallback=mon\n"
@@ -311,18 +311,15 @@ static void test_missing_files(Fixture *fixture, gconstpointer data)
 {
     set_qemu(fixture, "exit 0");
     BerthMachine *machine = fixture->machine;
-    char *disks[] = {NULL, NULL};
-    machine->disks[0] == NULL ? g_free(machine->disks) : g_strfreev(machine->disks);
-    disks[0] = machine_file(fixture, "second");
-    machine->disks = g_strdupv(disks);
     g_assert_true(berth_qemu_check(machine, NULL));
     const struct {
         char **member;
         const char *id;
     } rows[] = {
-        {&machine->emulator, "machine.no-qemu"},       {&machine->kernel, "machine.no-kernel"},
-        {&machine->initramfs, "machine.no-initramfs"}, {&machine->disk, "machine.no-disk"},
-        {&machine->disks[0], "machine.no-disk"},
+        {&machine->emulator, "machine.no-qemu"},
+        {&machine->kernel, "machine.no-kernel"},
+        {&machine->initramfs, "machine.no-initramfs"},
+        {&machine->disk, "machine.no-disk"},
     };
     for (gsize i = 0; i < G_N_ELEMENTS(rows); i++) {
         char *there = *rows[i].member;
@@ -332,7 +329,6 @@ static void test_missing_files(Fixture *fixture, gconstpointer data)
         expect_refusal(fixture, i == 0 ? BERTH_ERROR_NOT_FOUND : BERTH_ERROR_DENIED, rows[i].id);
         *rows[i].member = there;
     }
-    g_free(disks[0]);
 }
 
 static void test_program_that_cannot_run(Fixture *fixture, gconstpointer data)
@@ -367,10 +363,8 @@ static BerthQmp *boot(Fixture *fixture, const char *word)
     machine->emulator = g_strdup("qemu-system-x86_64");
     g_strfreev(machine->kernel_arguments);
     machine->kernel_arguments = g_strsplit(word, ";", -1);
-    g_strfreev(machine->disks);
-    machine->disks = g_new0(char *, 3);
-    machine->disks[0] = machine_file(fixture, "read-only,=on");
-    machine->disks[1] = machine_file(fixture, "{\"a\": \"b\"}");
+    g_free(machine->disk);
+    machine->disk = machine_file(fixture, "{\"a\": \"b\"},read-only,=on");
     g_assert_cmpint(truncate(machine->disk, 1 << 20), ==, 0);
 
     BerthEmulatorAnswer answer = {0};
