@@ -77,12 +77,10 @@ static BerthDistro *read_distro(const Berth *berth, const char *id)
 {
     g_autofree char *path =
         g_build_filename(berth->layout->runtime, id, BERTH_RUNTIME_MACHINE, NULL);
-    g_autofree char *text = NULL;
-    g_autoptr(BerthMachine) machine =
-        g_file_get_contents(path, &text, NULL, NULL) ? berth_machine_from_text(text, NULL) : NULL;
-    if (machine == NULL)
+    g_autofree char *name = berth_machine_read_name(path, NULL);
+    if (name == NULL)
         return NULL;
-    BerthDistro *distro = berth_distro_new(machine->name);
+    BerthDistro *distro = berth_distro_new(name);
     g_free(distro->id);
     distro->id = g_strdup(id);
     distro->disk = berth_layout_disk(berth->layout, id);

@@ -278,3 +278,14 @@ BerthMachine *berth_machine_from_text(const char *text, GError **error)
 {
     return load(text, "machine.conf", "config.syntax", error);
 }
+
+char *berth_machine_read_name(const char *path, guint *ret_number)
+{
+    g_autoptr(GKeyFile) file = g_key_file_new();
+    if (!g_key_file_load_from_file(file, path, G_KEY_FILE_NONE, NULL))
+        return NULL;
+    gint number = g_key_file_get_integer(file, GROUP, "number", NULL);
+    if (ret_number != NULL)
+        *ret_number = (guint)MAX(number, 0);
+    return g_key_file_get_string(file, GROUP, "name", NULL);
+}

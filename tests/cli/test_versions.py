@@ -167,3 +167,20 @@ def test_a_client_of_another_version(running, hello, age):
     assert [got.type for got in talk(running, *hello, wire.frame(STOP, struct.pack("<BI", 0, 10)))][-1] == DONE
     wait_for(lambda: running.info("box")["state"] == "stopped")
     assert json.loads(running("ports", "--json").ok())["ports"] == []
+
+
+def test_a_keeper_of_another_version_that_the_registry_does_not_tell_of(running):
+    """Its name is in its directory, among settings that this berth does not know."""
+    directory = running.runtime / running.info("box")["id"]
+    machine = directory / "machine.conf"
+    machine.write_text(machine.read_text().replace("[machine]", "[machine]\nlater=than this"))
+    (running.data / "registry.db").rename(running.data / "away")
+    (running.data / "registry.db").write_text("no registry\n" * 1000)
+    for path in running.data.glob("registry.db-*"):
+        path.unlink()
+    running("list").failed(1, "registry.corrupt")
+    running("terminate", "other").failed(1, "registry.corrupt")
+    running("terminate", "BOX").ok()
+    assert not (directory / "control").exists()
+    (running.data / "away").rename(running.data / "registry.db")
+    assert running.info("box")["state"] == "stopped"

@@ -37,7 +37,7 @@ static void setup(World *world, gconstpointer data)
     world->second_dir = g_build_filename(world->runtime, "bb", NULL);
     g_assert_cmpint(g_mkdir(world->first_dir, 0700) | g_mkdir(world->second_dir, 0700), ==, 0);
     put(world->first_dir, "lock", pid);
-    put(world->first_dir, "machine.conf", "[machine]\nname=debian\n");
+    put(world->first_dir, "machine.conf", "[machine]\nlater=than this\nname=debian\n");
     world->first = berth_neighbours_new(world->first_dir, on_released, world);
     world->second = berth_neighbours_new(world->second_dir, on_released, world);
 }

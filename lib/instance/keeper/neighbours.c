@@ -127,11 +127,7 @@ static bool is_kept(const char *dir)
 static char *name_in(const char *dir)
 {
     g_autofree char *path = g_build_filename(dir, "machine.conf", NULL);
-    g_autofree char *text = NULL;
-    if (!g_file_get_contents(path, &text, NULL, NULL))
-        return NULL;
-    g_autoptr(BerthMachine) machine = berth_machine_from_text(text, NULL);
-    return machine != NULL ? g_strdup(machine->name) : NULL;
+    return berth_machine_read_name(path, NULL);
 }
 
 /* Events about our file's likes; all others are of no interest. */

@@ -2,6 +2,7 @@
 #include "running.h"
 
 #include "base/fd.h"
+#include "model/machine.h"
 
 #include <glib-unix.h>
 #include <stdbool.h>
@@ -13,7 +14,6 @@
 
 #define LOCK    "lock"
 #define MACHINE "machine.conf"
-#define GROUP   "machine"
 
 /* One distro. */
 typedef struct {
@@ -116,20 +116,17 @@ static gboolean on_exit_of_keeper(gint fd, GIOCondition condition, gpointer user
 static void look_at(Member *member)
 {
     g_autofree char *path = path_of(member, MACHINE);
-    g_autoptr(GKeyFile) file = g_key_file_new();
+    guint number = 0;
     berth_autofd int pidfd = open_keeper(member);
-    if (pidfd < 0 || !g_key_file_load_from_file(file, path, G_KEY_FILE_NONE, NULL))
-        return;
-    g_autofree char *name = g_key_file_get_string(file, GROUP, "name", NULL);
-    gint number = g_key_file_get_integer(file, GROUP, "number", NULL);
-    if (name == NULL || number <= 0)
+    g_autofree char *name = pidfd >= 0 ? berth_machine_read_name(path, &number) : NULL;
+    if (name == NULL || number == 0)
         return;
 
     if (member->number != 0)
         stop(member); /* its former keeper */
     member->pidfd = berth_steal_fd(&pidfd);
     member->exit = add_source(member->pidfd, on_exit_of_keeper, member);
-    member->number = (guint)number;
+    member->number = number;
     member->all->on_change(member->number, name, member->all->user_data);
 }
 
