@@ -45,7 +45,7 @@ char *berth_process_words(void)
                            berth_process_started(getpid()));
 }
 
-int berth_process_open(const char *words, pid_t *ret_pid)
+static int open_process(const char *words, pid_t *ret_pid)
 {
     int pid = 0;
     guint64 started = 0;
@@ -66,5 +66,5 @@ int berth_process_open_from(int fd, pid_t *ret_pid)
     char words[WORDS_MAX] = "";
     if (pread(fd, words, sizeof(words) - 1, 0) < 0)
         words[0] = '\0';
-    return berth_process_open(words, ret_pid);
+    return open_process(words, ret_pid);
 }

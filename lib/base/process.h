@@ -25,11 +25,8 @@ char *berth_process_name(const char *process);
 /* This process as the words of a file, with a newline; free with g_free. */
 char *berth_process_words(void);
 
-/* The process of @words, as a pidfd, close-on-exec; -1 when it has ended, or for other words.
- * *@ret_pid, which may be NULL, is 0 then. */
-int berth_process_open(const char *words, pid_t *ret_pid);
-
-/* As berth_process_open, with the beginning of the file @fd. */
+/* The process of the words at the beginning of the file @fd, as a pidfd, close-on-exec; -1 when it
+ * has ended, or for other words. *@ret_pid, which may be NULL, is 0 then. */
 int berth_process_open_from(int fd, pid_t *ret_pid);
 
 G_END_DECLS

@@ -2,7 +2,6 @@
 #include "filter.h"
 
 #include "address.h"
-#include "base/table.h"
 #include "packet.h"
 
 #include <net/ethernet.h>
@@ -23,16 +22,6 @@
 #define PORT_DHCPV6  547u
 #define PORT_DNS     53u
 #define PREFIX6_BITS 64u
-
-static const char *const verdict_words[BERTH_FILTER_VERDICTS] = {
-    [BERTH_FILTER_PASS] = "pass",         [BERTH_FILTER_MALFORMED] = "malformed",
-    [BERTH_FILTER_TYPE] = "type",         [BERTH_FILTER_SOURCE] = "source",
-    [BERTH_FILTER_SPOOF] = "spoof",       [BERTH_FILTER_DESTINATION] = "destination",
-    [BERTH_FILTER_PROTOCOL] = "protocol", [BERTH_FILTER_FRAGMENT] = "fragment",
-    [BERTH_FILTER_URGENT] = "urgent",     [BERTH_FILTER_SERVICE] = "service",
-    [BERTH_FILTER_EARLY] = "early",       [BERTH_FILTER_PORT] = "port",
-    [BERTH_FILTER_CLOSED] = "closed",
-};
 
 /* Where nothing may be sent. 10.0.2/24 less its two servers is handled apart: nobody else is there,
  * and libslirp would ask the host's own network for the address. */
@@ -67,11 +56,6 @@ static const guint8 solicited[16] = {0xff, 0x02, [11] = 1, [12] = 0xff};
 
 /* libslirp's own stations: 52:55 and their IPv4 address. */
 static const guint8 host_station[4] = {0x52, 0x55, 10, 0};
-
-const char *berth_filter_verdict_word(BerthFilterVerdict verdict)
-{
-    return berth_table_to_string(verdict_words, verdict);
-}
 
 static BerthFilterVerdict check_station(const guint8 *station)
 {

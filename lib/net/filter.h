@@ -54,7 +54,4 @@ BerthFilterVerdict berth_filter_policy(const BerthFilter *filter, guint8 family,
 /* Whether @address is the gateway's, behind which is the host's loopback. */
 bool berth_filter_is_gateway(const BerthFilter *filter, guint8 family, const guint8 *address);
 
-/* "pass", "malformed", ... for counters. Static. */
-const char *berth_filter_verdict_word(BerthFilterVerdict verdict);
-
 G_END_DECLS

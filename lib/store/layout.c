@@ -141,11 +141,6 @@ char *berth_layout_claims(const BerthLayout *layout)
     return g_build_filename(layout->data, "claims", NULL);
 }
 
-char *berth_layout_distros(const BerthLayout *layout)
-{
-    return g_build_filename(layout->data, "distros", NULL);
-}
-
 char *berth_layout_distro(const BerthLayout *layout, const char *id)
 {
     return g_build_filename(layout->data, "distros", id, NULL);

@@ -49,7 +49,6 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(BerthLayout, berth_layout_free)
 
 char *berth_layout_registry(const BerthLayout *layout);
 char *berth_layout_claims(const BerthLayout *layout);
-char *berth_layout_distros(const BerthLayout *layout);
 char *berth_layout_distro(const BerthLayout *layout, const char *id);
 char *berth_layout_disk(const BerthLayout *layout, const char *id);
 /* The disk of the distro called @name in a directory that the user chose. */

@@ -13,7 +13,7 @@
 #include <glib/gstdio.h>
 #include <string.h>
 
-const BerthAccelHost berth_accel_host = {
+static const BerthAccelHost this_host = {
     .kvm = "/dev/kvm",
     .processor = "/proc/cpuinfo",
     .boot_id = "/proc/sys/kernel/random/boot_id",
@@ -272,7 +272,7 @@ bool berth_accel_resolve_on(const BerthAccelHost *host, BerthMachine *machine,
 bool berth_accel_resolve(BerthMachine *machine, const char *cache_dir, char **ret_notice,
                          GError **error)
 {
-    return berth_accel_resolve_on(&berth_accel_host, machine, cache_dir, ret_notice, error);
+    return berth_accel_resolve_on(&this_host, machine, cache_dir, ret_notice, error);
 }
 
 void berth_accel_forget(const char *cache_dir)

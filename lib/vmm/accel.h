@@ -29,9 +29,6 @@ typedef struct {
     guint emulation_limit_msec; /* and under TCG */
 } BerthAccelHost;
 
-/* This host. */
-extern const BerthAccelHost berth_accel_host;
-
 /* Make machine->accel KVM or TCG and decide the machine's alternatives. Under TCG the kernel is
  * also told how fast the host's counter runs (lib/vmm/tsc.h), so call it once for each start. When
  * it has just been found that KVM does not work, with AUTO, or that no trial under TCG came up,

@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "reading.h"
 
-#include "disk/archive/tar.h"
-
+#include "open_tar.h"
 #include "tarball.h"
 
 #include "base/error.h"
@@ -63,7 +62,7 @@ char *reading_text(const GByteArray *bytes, GError **error)
     berth_autofd int fd = tarball_open(bytes);
     GError *failure = NULL;
     g_autoptr(GString) text = g_string_new(NULL);
-    g_autoptr(BerthTar) tar = berth_tar_open(fd, "x.tar", &failure);
+    g_autoptr(BerthTar) tar = open_tar(fd, "x.tar", &failure);
     for (bool end = tar == NULL; !end && failure == NULL;) {
         g_auto(BerthEntry) entry = {0};
         if (!berth_tar_next(tar, &entry, &end, &failure) || end)

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "disk/archive/tar.h"
 
+#include "../lib/open_tar.h"
 #include "../lib/tarball.h"
 
 #include "base/error.h"
@@ -13,7 +14,7 @@
 static char *read_all(const GByteArray *bytes, GError **error)
 {
     berth_autofd int fd = tarball_open(bytes);
-    g_autoptr(BerthTar) tar = berth_tar_open(fd, "x.tar", error);
+    g_autoptr(BerthTar) tar = open_tar(fd, "x.tar", error);
     g_autoptr(GString) text = g_string_new(NULL);
     for (bool end = tar == NULL; !end;) {
         g_auto(BerthEntry) entry = {0};
@@ -164,7 +165,7 @@ static void test_gzip_padding_is_silent(void)
     g_byte_array_append(packed, zeros, sizeof(zeros));
     berth_autofd int fd = tarball_open(packed);
     g_autoptr(GError) error = NULL;
-    g_autoptr(BerthTar) tar = berth_tar_open(fd, "x.tar", &error);
+    g_autoptr(BerthTar) tar = open_tar(fd, "x.tar", &error);
     for (bool end = false; !end;) {
         g_auto(BerthEntry) entry = {0};
         g_assert_true(berth_tar_next(tar, &entry, &end, &error));

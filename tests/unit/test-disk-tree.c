@@ -24,16 +24,6 @@ static BerthInode *find(const BerthTree *tree, const char *path)
     return inode;
 }
 
-static void test_paths_of_inodes(void)
-{
-    g_autoptr(BerthTree) tree = berth_tree_new();
-    BerthInode *file = add(tree, BERTH_ENTRY_FILE, "a/b/c", NULL, NULL);
-    g_autofree char *path = berth_tree_path(tree, file);
-    g_assert_cmpstr(path, ==, "a/b/c");
-    g_autofree char *parent = berth_tree_path(tree, find(tree, "a/b"));
-    g_assert_cmpstr(parent, ==, "a/b");
-}
-
 static void test_replaced_inodes_stay_for_the_writer(void)
 {
     g_autoptr(BerthTree) tree = berth_tree_new();
@@ -138,8 +128,6 @@ static void test_case_50_depth(void)
     g_autoptr(GError) error = NULL;
     g_assert_nonnull(add_deep(tree, 4095, &error));
     g_assert_cmpuint(tree->inodes->len, ==, 1 + 4095 + 1);
-    g_autofree char *path = berth_tree_path(tree, g_ptr_array_index(tree->inodes, 4096));
-    g_assert_cmpuint(strlen(path), ==, 4095 * 2 + 1);
     g_assert_true(berth_tree_finish(tree, &error));
     add_deep(tree, 4096, &error);
     g_assert_cmpstr(berth_error_id(error), ==, "import.tree.too-deep");
@@ -322,7 +310,6 @@ static void test_deep_whiteouts(void)
 int main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
-    g_test_add_func("/disk/tree/paths-of-inodes", test_paths_of_inodes);
     g_test_add_func("/disk/tree/replaced-inodes-stay-for-the-writer",
                     test_replaced_inodes_stay_for_the_writer);
     g_test_add_func("/disk/tree/early-links-yield-to-later-entries",

@@ -64,7 +64,8 @@ static void put_exit(Session *session)
 
 /* ---- the session's life ---- */
 
-int session_terminal(const Session *session)
+/* The terminal's descriptor, or -1. */
+static int terminal_of(const Session *session)
 {
     if (session->terminal < 0 || !source_is_open(&session->outputs[session->terminal].source))
         return -1;
@@ -281,7 +282,7 @@ static void signal_group(Session *session, int number)
         session->pending_signals |= 1ull << (number - 1); /* the child would not notice it yet */
         return;
     }
-    pid_t foreground = session_terminal(session) >= 0 ? tcgetpgrp(session_terminal(session)) : -1;
+    pid_t foreground = terminal_of(session) >= 0 ? tcgetpgrp(terminal_of(session)) : -1;
     kill(-(foreground > 0 ? foreground : session->pid), number);
 }
 
@@ -351,8 +352,8 @@ static bool on_signal(Session *session, const WireFrame *frame, WireReader *read
 static bool on_resize(Session *session, const WireFrame *frame, WireReader *reader)
 {
     struct winsize size = {.ws_row = wire_get_u16(reader), .ws_col = wire_get_u16(reader)};
-    if (!reader->failed && session_terminal(session) >= 0)
-        ioctl(session_terminal(session), TIOCSWINSZ, &size);
+    if (!reader->failed && terminal_of(session) >= 0)
+        ioctl(terminal_of(session), TIOCSWINSZ, &size);
     return true;
 }
 

@@ -60,9 +60,6 @@ void session_put(Session *session, WireType type, WireChannel channel, const voi
 /* Go on to whatever state the facts allow. */
 void session_advance(Session *session);
 
-/* The terminal's descriptor, or -1. */
-int session_terminal(const Session *session);
-
 /* Take @fd, which may be -1: then the command has no such output. */
 void output_init(Output *output, Session *session, WireChannel channel, int fd, bool terminal);
 

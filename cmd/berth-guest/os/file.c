@@ -72,7 +72,7 @@ static char *read_whole(int fd)
     return text;
 }
 
-char *file_read_at(int directory, const char *path)
+static char *read_at(int directory, const char *path)
 {
     int fd = openat(directory, path, O_RDONLY | O_CLOEXEC);
     char *text = fd >= 0 ? read_whole(fd) : NULL;
@@ -85,7 +85,7 @@ char *file_read_at(int directory, const char *path)
 
 char *file_read(const char *path)
 {
-    return file_read_at(AT_FDCWD, path);
+    return read_at(AT_FDCWD, path);
 }
 
 int file_write_all(int fd, const char *text, size_t size)
@@ -122,7 +122,7 @@ static bool is_already(int directory, const char *path, const char *text)
     struct stat info;
     if (fstatat(directory, path, &info, AT_SYMLINK_NOFOLLOW) < 0 || !S_ISREG(info.st_mode))
         return false;
-    char *now = file_read_at(directory, path);
+    char *now = read_at(directory, path);
     bool same = now != NULL && strcmp(now, text) == 0;
     free(now);
     return same;

@@ -16,7 +16,6 @@ bool file_read_line_at(int directory, const char *path, char *line, size_t size)
 
 /* All of @path, NUL-terminated; free() it. NULL with errno: EFBIG beyond 1 MiB. */
 char *file_read(const char *path);
-char *file_read_at(int directory, const char *path);
 
 /* Write @text into the existing file @path (sysctl, cgroup, trace files). 0, or -errno. */
 int file_write(const char *path, const char *text);

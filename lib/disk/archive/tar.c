@@ -97,7 +97,7 @@ static bool open_reader(BerthTar *tar, GError **error)
            fail_reader(tar, error);
 }
 
-BerthTar *berth_tar_open_stream(BerthStream *stream_take, const char *name, GError **error)
+BerthTar *berth_tar_open(BerthStream *stream_take, const char *name, GError **error)
 {
     g_autoptr(BerthTar) tar = g_new0(BerthTar, 1);
     tar->name = g_strdup(name);
@@ -116,15 +116,6 @@ BerthTar *berth_tar_open_stream(BerthStream *stream_take, const char *name, GErr
     }
     tar->headers = berth_headers_new(tar->stream, name, head, size);
     return open_reader(tar, error) ? g_steal_pointer(&tar) : NULL;
-}
-
-BerthTar *berth_tar_open(int fd, const char *name, GError **error)
-{
-    BerthStream *stream = berth_stream_open(berth_source_new(fd), name, error);
-    if (stream != NULL)
-        return berth_tar_open_stream(stream, name, error);
-    g_prefix_error(error, "%s: ", name);
-    return NULL;
 }
 
 void berth_tar_free(BerthTar *tar)

@@ -30,10 +30,7 @@ G_BEGIN_DECLS
 typedef struct BerthTar BerthTar;
 
 /* @stream is taken, also when this fails. */
-BerthTar *berth_tar_open_stream(BerthStream *stream, const char *name, GError **error);
-
-/* The same on a descriptor, which is borrowed. */
-BerthTar *berth_tar_open(int fd, const char *name, GError **error);
+BerthTar *berth_tar_open(BerthStream *stream, const char *name, GError **error);
 
 void berth_tar_free(BerthTar *tar);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(BerthTar, berth_tar_free)

@@ -10,7 +10,7 @@
 
 #define SYNC_STEP (G_GUINT64_CONSTANT(64) << 20)
 
-bool berth_output_fail(int errnum, GError **error)
+static bool fail(int errnum, GError **error)
 {
     if (errnum == EPIPE)
         berth_error_set(error, BERTH_ERROR_FAILED, "export.write.closed", NULL,
@@ -33,7 +33,7 @@ bool berth_output_write(BerthOutput *output, const void *data, gsize size, GErro
             continue;
         }
         if (done < 0)
-            return berth_output_fail(errno, error);
+            return fail(errno, error);
         next += done;
         size -= (gsize)done;
         output->written += (guint64)done;

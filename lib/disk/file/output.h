@@ -18,7 +18,4 @@ typedef struct {
 
 bool berth_output_write(BerthOutput *output, const void *data, gsize size, GError **error);
 
-/* Set @error from an errno of writing. Returns false. */
-bool berth_output_fail(int errnum, GError **error);
-
 G_END_DECLS

@@ -139,8 +139,7 @@ bool berth_archive_next(BerthArchive *archive, BerthTar **ret_tar, GError **erro
         if (!berth_layers_next(archive->layers, &archive->tar, error))
             return false;
     } else if (!archive->started) {
-        archive->tar =
-            berth_tar_open_stream(g_steal_pointer(&archive->stream), archive->name, error);
+        archive->tar = berth_tar_open(g_steal_pointer(&archive->stream), archive->name, error);
         if (archive->tar == NULL)
             return false;
     }

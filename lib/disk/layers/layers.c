@@ -512,7 +512,7 @@ static BerthTar *open_layer(BerthLayers *layers, const Layer *layer, const char 
         layers->plain = g_checksum_new(G_CHECKSUM_SHA256);
         berth_stream_set_tap(stream, add_to_checksum, layers->plain);
     }
-    return berth_tar_open_stream(stream, name, error);
+    return berth_tar_open(stream, name, error);
 }
 
 bool berth_layers_next(BerthLayers *layers, BerthTar **ret_tar, GError **error)

@@ -133,7 +133,4 @@ bool berth_tree_has_acl_names(const BerthTree *tree);
  * counted. The texts are those of passwd(5) and group(5); either may be NULL. */
 void berth_tree_settle_acl_names(BerthTree *tree, GBytes *passwd, GBytes *group);
 
-/* A path of @inode, found by search: for messages. Free with g_free. */
-char *berth_tree_path(const BerthTree *tree, const BerthInode *inode);
-
 G_END_DECLS

@@ -45,7 +45,7 @@ void berth_client_answer_done(Client *client)
     berth_link_flush(client->link);
 }
 
-void berth_client_answer_error(Client *client, const GError *error)
+static void answer_error(Client *client, const GError *error)
 {
     client->asked = NOT_ASKED;
     berth_control_put_error(berth_link_output(client->link), error);
@@ -57,7 +57,7 @@ bool berth_client_answer_result(Client *client, bool ok, const GError *error)
     if (ok)
         berth_client_answer_done(client);
     else
-        berth_client_answer_error(client, error);
+        answer_error(client, error);
     return true;
 }
 
@@ -237,7 +237,7 @@ bool berth_server_deliver(BerthServer *server, const WireFrame *frame)
                         "the guest sent more than it was allowed to");
         server->ops->hang_up(client->stream, server->user_data);
         end_session(client);
-        berth_client_answer_error(client, error);
+        answer_error(client, error);
         return true;
     }
 
@@ -271,7 +271,7 @@ static bool refuse_version(Client *client)
     g_autoptr(GError) error = NULL;
     if (berth_client_is_busy(client) || berth_hello_check_client(client->version, &error))
         return false;
-    berth_client_answer_error(client, error);
+    answer_error(client, error);
     return true;
 }
 
@@ -376,7 +376,7 @@ void berth_server_fail(BerthServer *server, const GError *error, bool keep_waiti
         if (!lost && (!waits || keep_waiting))
             continue;
         end_session(client);
-        berth_client_answer_error(client, error);
+        answer_error(client, error);
     }
 }
 
@@ -388,7 +388,7 @@ void berth_server_release(BerthServer *server, const GError *error, bool asked)
         if (!unopened && client->session != EARLY_SESSION)
             continue;
         end_session(client);
-        berth_client_answer_error(client, error);
+        answer_error(client, error);
     }
 }
 

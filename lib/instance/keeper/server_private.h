@@ -55,10 +55,9 @@ struct BerthServer {
 /* Whether it has a session, or a request that is not answered yet. */
 bool berth_client_is_busy(const Client *client);
 
-/* The end of the client's request, or of its session: each client has one of them at most. */
+/* The end of the client's request, or of its session: each client has one of them at most. The
+ * second is done, or with @ok false fails with @error; always true. */
 void berth_client_answer_done(Client *client);
-void berth_client_answer_error(Client *client, const GError *error);
-/* One of the two; always true. */
 bool berth_client_answer_result(Client *client, bool ok, const GError *error);
 
 /* The client begins to wait for the distro: tell it if that is paused. */
