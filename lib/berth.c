@@ -146,10 +146,10 @@ static void job_free(Job *job)
     g_free(job);
 }
 
-static const BerthHolder *holder_of(const GPtrArray *holders, const char *id)
+static const BerthClaimHolder *holder_of(const GPtrArray *holders, const char *id)
 {
     for (guint i = 0; holders != NULL && i < holders->len; i++)
-        if (g_str_equal(((const BerthHolder *)holders->pdata[i])->id, id))
+        if (g_str_equal(((const BerthClaimHolder *)holders->pdata[i])->id, id))
             return holders->pdata[i];
     return NULL;
 }

@@ -123,7 +123,7 @@ static void fill_unreached(BerthInfo *info, const BerthDistro *distro, bool kept
 }
 
 /* A distro somebody works on is in the state of that work, running or not. */
-static void note_holder(BerthInfo *info, const BerthHolder *holder)
+static void note_holder(BerthInfo *info, const BerthClaimHolder *holder)
 {
     if (holder == NULL)
         return;
@@ -166,7 +166,7 @@ static bool is_registered(const GPtrArray *distros, const char *id)
 }
 
 /* A distro that is only being made. */
-static BerthInfo *unborn(const BerthHolder *holder)
+static BerthInfo *unborn(const BerthClaimHolder *holder)
 {
     BerthInfo *info = g_new0(BerthInfo, 1);
     info->name = g_strdup(holder->name);
@@ -192,7 +192,7 @@ GPtrArray *berth_list(Berth *berth, GError **error)
     for (guint i = 0; i < jobs->len; i++)
         g_ptr_array_add(infos, ((Job *)jobs->pdata[i])->result);
     for (guint i = 0; i < holders->len; i++)
-        if (!is_registered(distros, ((const BerthHolder *)holders->pdata[i])->id))
+        if (!is_registered(distros, ((const BerthClaimHolder *)holders->pdata[i])->id))
             g_ptr_array_add(infos, unborn(holders->pdata[i]));
     return infos;
 }

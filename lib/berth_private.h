@@ -80,7 +80,7 @@ typedef struct {
     Berth *berth; /* the environment and layout only */
     const BerthDistro *distro;
     const BerthStop *stop;
-    const BerthHolder *holder; /* who works on it, or NULL */
+    const BerthClaimHolder *holder; /* who works on it, or NULL */
     gpointer result;
     GError *error;
 } Job;

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT
  *
  * berth-image VERB [KEY=VALUE]... — the work on archives and images that reads what strangers made,
- * in a process that has nothing but its descriptors (lib/disk/image/lock.h). Started by berth with those
- * of lib/disk/file/status.h; what it has to say goes to the status descriptor.
+ * in a process that has nothing but its descriptors (lib/disk/image/lock.h). Started by berth with
+ * those of lib/disk/file/status.h; what it has to say goes to the status descriptor.
  *
  *     berth-image import name=x.tar size=1T 3<x.tar 4<>x.ext4 5>&1
  *     berth-image export format=tar.gz 3<x.ext4 4>x.tar.gz 5>&1
@@ -51,20 +51,20 @@ static const BerthField check_fields[] = {
 
 static bool on_progress(const BerthProgress *progress, gpointer user_data)
 {
-    return berth_status_send_progress(BERTH_STATUS_FD, progress);
+    return berth_image_status_send_progress(BERTH_IMAGE_STATUS_FD, progress);
 }
 
 static bool send_result(const GPtrArray *warnings, const guint64 *numbers, guint count)
 {
     for (guint i = 0; warnings != NULL && i < warnings->len; i++)
-        if (!berth_status_send_warning(BERTH_STATUS_FD, warnings->pdata[i]))
+        if (!berth_image_status_send_warning(BERTH_IMAGE_STATUS_FD, warnings->pdata[i]))
             return false;
-    return berth_status_send_report(BERTH_STATUS_FD, numbers, count);
+    return berth_image_status_send_report(BERTH_IMAGE_STATUS_FD, numbers, count);
 }
 
 static int spool_fd(void)
 {
-    return fcntl(BERTH_STATUS_SPOOL_FD, F_GETFD) >= 0 ? BERTH_STATUS_SPOOL_FD : -1;
+    return fcntl(BERTH_IMAGE_STATUS_SPOOL_FD, F_GETFD) >= 0 ? BERTH_IMAGE_STATUS_SPOOL_FD : -1;
 }
 
 static bool send_origin(const BerthImageOrigin *origin)
@@ -72,7 +72,7 @@ static bool send_origin(const BerthImageOrigin *origin)
     if (origin == NULL)
         return true;
     g_autofree char *words = berth_image_origin_words(origin);
-    return berth_status_send_warning(BERTH_STATUS_FD, words);
+    return berth_image_status_send_warning(BERTH_IMAGE_STATUS_FD, words);
 }
 
 static bool import(const Options *options, GError **error)
@@ -84,8 +84,8 @@ static bool import(const Options *options, GError **error)
                                      .architecture = options->architecture,
                                      .spool = spool_fd()};
     g_auto(BerthImageReport) report = {0};
-    if (!berth_image_write(BERTH_STATUS_INPUT_FD, BERTH_STATUS_OUTPUT_FD, &image, on_progress, NULL,
-                           &report, error))
+    if (!berth_image_write(BERTH_IMAGE_STATUS_INPUT_FD, BERTH_IMAGE_STATUS_OUTPUT_FD, &image,
+                           on_progress, NULL, &report, error))
         return false;
     const guint64 numbers[] = {report.entries, report.bytes};
     return send_origin(report.origin) &&
@@ -97,8 +97,8 @@ static bool export(const Options *options, GError **error)
     BerthExportOptions how = {0};
     BerthExportReport report = {0};
     if (!berth_export_format_parse(options->format, &how.format, error) ||
-        !berth_export_write(BERTH_STATUS_INPUT_FD, BERTH_STATUS_OUTPUT_FD, &how, on_progress, NULL,
-                            &report, error))
+        !berth_export_write(BERTH_IMAGE_STATUS_INPUT_FD, BERTH_IMAGE_STATUS_OUTPUT_FD, &how,
+                            on_progress, NULL, &report, error))
         return false;
     const guint64 numbers[] = {report.entries, report.bytes, report.sockets, report.xattrs};
     return send_result(NULL, numbers, G_N_ELEMENTS(numbers));
@@ -107,7 +107,7 @@ static bool export(const Options *options, GError **error)
 static bool check(const Options *options, GError **error)
 {
     BerthExt4Facts facts;
-    if (!berth_in_place_check(BERTH_STATUS_INPUT_FD, options->name, &facts, error))
+    if (!berth_in_place_check(BERTH_IMAGE_STATUS_INPUT_FD, options->name, &facts, error))
         return false;
     const guint64 numbers[] = {facts.size, facts.needs_recovery};
     return send_result(NULL, numbers, G_N_ELEMENTS(numbers));
@@ -116,7 +116,8 @@ static bool check(const Options *options, GError **error)
 static bool compact(const Options *options, GError **error)
 {
     const guint64 nothing = 0;
-    return berth_ext4_punch_free(BERTH_STATUS_INPUT_FD, options->name, on_progress, NULL, error) &&
+    return berth_ext4_punch_free(BERTH_IMAGE_STATUS_INPUT_FD, options->name, on_progress, NULL,
+                                 error) &&
            send_result(NULL, &nothing, 1);
 }
 
@@ -153,7 +154,8 @@ static bool run(int argc, char **argv, GError **error)
             continue;
         Options options = {0};
         return read_options(verbs[i].fields, argv + 2, &options, error) &&
-               berth_disk_lock_in(BERTH_STATUS_SPOOL_FD, error) && verbs[i].run(&options, error);
+               berth_disk_lock_in(BERTH_IMAGE_STATUS_SPOOL_FD, error) &&
+               verbs[i].run(&options, error);
     }
     berth_error_set(
         error, BERTH_ERROR_INVALID, "import.worker.usage", NULL,
@@ -164,7 +166,7 @@ static bool run(int argc, char **argv, GError **error)
 /* The one that started us may have died before our death was tied to it. */
 static bool is_alone(void)
 {
-    struct pollfd status = {.fd = BERTH_STATUS_FD};
+    struct pollfd status = {.fd = BERTH_IMAGE_STATUS_FD};
     return poll(&status, 1, 0) == 1 && (status.revents & (POLLERR | POLLNVAL)) != 0;
 }
 
@@ -198,6 +200,6 @@ int main(int argc, char **argv)
     if (run(argc, argv, &error))
         return 0;
     if (error != NULL)
-        berth_status_send_error(BERTH_STATUS_FD, error);
+        berth_image_status_send_error(BERTH_IMAGE_STATUS_FD, error);
     return 1;
 }

@@ -62,7 +62,7 @@ static bool check_image(const BerthLayout *layout, const BerthAdoptRequest *requ
                                 .input = fd,
                                 .output = -1,
                                 .spool = -1};
-    g_auto(BerthStatus) status = {0};
+    g_auto(BerthImageStatus) status = {0};
     if (!berth_worker_run(program, &job, NULL, NULL, &status, error))
         return false;
     bool needs_recovery = status.report[1] != 0;

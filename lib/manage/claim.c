@@ -51,7 +51,7 @@ static BerthWork work_of(const char *state)
     return BERTH_WORK_OTHER;
 }
 
-void berth_holder_free(BerthHolder *holder)
+void berth_claim_holder_free(BerthClaimHolder *holder)
 {
     if (holder == NULL)
         return;
@@ -60,7 +60,7 @@ void berth_holder_free(BerthHolder *holder)
     g_free(holder);
 }
 
-static bool set_busy(GError **error, const BerthHolder *holder)
+static bool set_busy(GError **error, const BerthClaimHolder *holder)
 {
     berth_error_set(error, BERTH_ERROR_BUSY, "distro.busy", "wait for it to end, then try again",
                     "%s is being %s by process %d", holder->name, works[holder->work].done,
@@ -115,13 +115,13 @@ static bool is_id(const char *text)
 }
 
 /* NULL for what is no claim's first line. */
-static BerthHolder *parse_holder(const char *line)
+static BerthClaimHolder *parse_holder(const char *line)
 {
     g_auto(GStrv) words = g_strsplit(line != NULL ? line : "", " ", 4);
     guint count = g_strv_length(words);
     if (count == 0 || !is_id(words[0]))
         return NULL;
-    BerthHolder *holder = g_new0(BerthHolder, 1);
+    BerthClaimHolder *holder = g_new0(BerthClaimHolder, 1);
     holder->id = g_strdup(words[0]);
     holder->work = count > 1 ? work_of(words[1]) : BERTH_WORK_OTHER;
     holder->pid = count > 2 ? atoi(words[2]) : 0;
@@ -129,7 +129,7 @@ static BerthHolder *parse_holder(const char *line)
     return holder;
 }
 
-static BerthHolder *read_holder(int fd)
+static BerthClaimHolder *read_holder(int fd)
 {
     g_auto(GStrv) lines = read_lines(fd);
     return parse_holder(lines[0]);
@@ -168,7 +168,7 @@ static void remove_noted(BerthRegistry *registry, const char *line)
 static void clear_up(const BerthLayout *layout, BerthRegistry *registry, int fd)
 {
     g_auto(GStrv) lines = read_lines(fd);
-    g_autoptr(BerthHolder) holder = parse_holder(lines[0]);
+    g_autoptr(BerthClaimHolder) holder = parse_holder(lines[0]);
     if (holder == NULL)
         return;
     for (guint i = 1; lines[i] != NULL; i++)
@@ -212,7 +212,7 @@ static void sweep(const BerthLayout *layout, BerthRegistry *registry, const char
 /* --- looking -------------------------------------------------------------------------------- */
 
 /* Who holds the claim at @path, or NULL. */
-static BerthHolder *find_holder(const char *path)
+static BerthClaimHolder *find_holder(const char *path)
 {
     berth_autofd int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
     return fd >= 0 && is_held(fd) ? read_holder(fd) : NULL;
@@ -220,11 +220,11 @@ static BerthHolder *find_holder(const char *path)
 
 GPtrArray *berth_claim_list(const BerthLayout *layout)
 {
-    GPtrArray *holders = g_ptr_array_new_with_free_func((GDestroyNotify)berth_holder_free);
+    GPtrArray *holders = g_ptr_array_new_with_free_func((GDestroyNotify)berth_claim_holder_free);
     g_autofree char *claims = berth_layout_claims(layout);
     g_autoptr(GPtrArray) paths = list_paths(claims);
     for (guint i = 0; i < paths->len; i++) {
-        BerthHolder *holder = find_holder(paths->pdata[i]);
+        BerthClaimHolder *holder = find_holder(paths->pdata[i]);
         if (holder != NULL)
             g_ptr_array_add(holders, holder);
     }
@@ -235,7 +235,7 @@ bool berth_claim_check(const BerthLayout *layout, const char *id, GError **error
 {
     g_autoptr(GPtrArray) holders = berth_claim_list(layout);
     for (guint i = 0; i < holders->len; i++) {
-        const BerthHolder *holder = holders->pdata[i];
+        const BerthClaimHolder *holder = holders->pdata[i];
         if (strcmp(holder->id, id) == 0)
             return set_busy(error, holder);
     }
@@ -272,7 +272,7 @@ BerthClaim *berth_claim_take(const BerthLayout *layout, BerthRegistry *registry,
 
     g_autofree char *lower = g_ascii_strdown(name, -1);
     g_autofree char *path = g_build_filename(claims, lower, NULL);
-    g_autoptr(BerthHolder) holder = find_holder(path);
+    g_autoptr(BerthClaimHolder) holder = find_holder(path);
     if (holder != NULL) {
         set_busy(error, holder);
         return NULL;

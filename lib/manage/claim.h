@@ -89,12 +89,12 @@ typedef struct {
     char *name; /* as the holder wrote it */
     BerthWork work;
     pid_t pid;
-} BerthHolder;
+} BerthClaimHolder;
 
-void berth_holder_free(BerthHolder *holder);
-G_DEFINE_AUTOPTR_CLEANUP_FUNC(BerthHolder, berth_holder_free)
+void berth_claim_holder_free(BerthClaimHolder *holder);
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(BerthClaimHolder, berth_claim_holder_free)
 
-/* All claims that are held, BerthHolder *; free with g_ptr_array_unref. Waits for nobody. */
+/* All claims that are held, BerthClaimHolder *; free with g_ptr_array_unref. Waits for nobody. */
 GPtrArray *berth_claim_list(const BerthLayout *layout);
 
 /* Whether nobody holds the distro @id, by whatever name. Waits for nobody.

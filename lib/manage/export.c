@@ -88,7 +88,7 @@ static bool run_worker(Export *export, int output, GError **error)
                                 .input = export->image,
                                 .output = output,
                                 .spool = -1};
-    g_auto(BerthStatus) status = {0};
+    g_auto(BerthImageStatus) status = {0};
     if (!berth_worker_run(export->program, &job, on_progress, &export->watch, &status, error))
         return false;
     /* The first two are entries and bytes (cmd/berth-image). */

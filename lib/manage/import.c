@@ -133,7 +133,7 @@ static int make_spool(const Import *import)
     return fd >= 0 ? fd : memfd_create("berth-spool", MFD_CLOEXEC);
 }
 
-static void note_warnings(const Import *import, const BerthStatus *status)
+static void note_warnings(const Import *import, const BerthImageStatus *status)
 {
     for (guint i = 0; i < status->warnings->len; i++)
         note(import, status->warnings->pdata[i]);
@@ -161,7 +161,7 @@ static bool run_worker(Import *import, int fd, GError **error)
                                 .output = fd,
                                 .spool = spool};
 
-    g_auto(BerthStatus) status = {0};
+    g_auto(BerthImageStatus) status = {0};
     if (!berth_worker_run(program, &job, on_progress, import, &status, error))
         return false;
     note_warnings(import, &status);

@@ -98,7 +98,7 @@ static bool punch_free(const BerthLayout *layout, int fd, const char *what, cons
                                 .input = fd,
                                 .output = -1,
                                 .spool = -1};
-    g_auto(BerthStatus) status = {0};
+    g_auto(BerthImageStatus) status = {0};
     return berth_worker_run(program, &job, berth_watch_tell, (gpointer)watch, &status, error);
 }
 

@@ -21,7 +21,7 @@ typedef struct {
     const BerthWorkerJob *job;
     GPid pid; /* 0: reaped, or never started */
     int fd;   /* its words */
-    BerthStatus status;
+    BerthImageStatus status;
 } Worker;
 
 static void reap(Worker *worker, int *ret_wait_status)
@@ -42,7 +42,7 @@ static void worker_clear(Worker *worker)
         reap(worker, NULL);
     }
     berth_fd_close(&worker->fd);
-    berth_status_clear(&worker->status);
+    berth_image_status_clear(&worker->status);
 }
 G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(Worker, worker_clear)
 
@@ -71,10 +71,10 @@ static bool start(Worker *worker, const char *program, const BerthWorkerJob *job
     /* What a parser of hostile input prints is not for the terminal. */
     const GSpawnFlags flags =
         G_SPAWN_DO_NOT_REAP_CHILD | G_SPAWN_STDOUT_TO_DEV_NULL | G_SPAWN_STDERR_TO_DEV_NULL;
-    const int given[][2] = {{job->input, BERTH_STATUS_INPUT_FD},
-                            {job->output, BERTH_STATUS_OUTPUT_FD},
-                            {words, BERTH_STATUS_FD},
-                            {job->spool, BERTH_STATUS_SPOOL_FD}};
+    const int given[][2] = {{job->input, BERTH_IMAGE_STATUS_INPUT_FD},
+                            {job->output, BERTH_IMAGE_STATUS_OUTPUT_FD},
+                            {words, BERTH_IMAGE_STATUS_FD},
+                            {job->spool, BERTH_IMAGE_STATUS_SPOOL_FD}};
     int sources[G_N_ELEMENTS(given)];
     int targets[G_N_ELEMENTS(given)];
     gsize count = 0;
@@ -130,7 +130,7 @@ static bool listen_to(Worker *worker, BerthProgressFunc progress, gpointer user_
         ssize_t size = ready ? read(worker->fd, buffer, sizeof(buffer)) : -1;
         if (size == 0)
             return true;
-        if (size > 0 && !berth_status_feed(&worker->status, buffer, (gsize)size, error))
+        if (size > 0 && !berth_image_status_feed(&worker->status, buffer, (gsize)size, error))
             return false;
     }
 }
@@ -167,10 +167,10 @@ static bool set_ended(const Worker *worker, int wait_status, GError **error)
 }
 
 bool berth_worker_run(const char *program, const BerthWorkerJob *job, BerthProgressFunc progress,
-                      gpointer user_data, BerthStatus *ret_status, GError **error)
+                      gpointer user_data, BerthImageStatus *ret_status, GError **error)
 {
     g_auto(Worker) worker = {.job = job, .fd = -1};
-    berth_status_init(&worker.status);
+    berth_image_status_init(&worker.status);
     if (!start(&worker, program, job, error) || !listen_to(&worker, progress, user_data, error))
         return false;
 
@@ -186,6 +186,6 @@ bool berth_worker_run(const char *program, const BerthWorkerJob *job, BerthProgr
     if (!worker.status.has_report || !WIFEXITED(wait_status) || WEXITSTATUS(wait_status) != 0)
         return set_ended(&worker, wait_status, error);
     *ret_status = worker.status;
-    worker.status = (BerthStatus){0};
+    worker.status = (BerthImageStatus){0};
     return true;
 }

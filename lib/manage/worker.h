@@ -32,6 +32,6 @@ typedef struct {
  * when nothing happens; when it returns false the work is cancelled. May be NULL. What the worker
  * said is in *@ret_status. */
 bool berth_worker_run(const char *program, const BerthWorkerJob *job, BerthProgressFunc progress,
-                      gpointer user_data, BerthStatus *ret_status, GError **error);
+                      gpointer user_data, BerthImageStatus *ret_status, GError **error);
 
 G_END_DECLS

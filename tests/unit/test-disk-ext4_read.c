@@ -70,7 +70,7 @@ static void test_runs(void)
             continue;
         g_assert_cmpint(entry.size, ==, 64 << 10);
         g_assert_cmpuint(runs->len, ==, 2);
-        const BerthRun *last = &g_array_index(runs, BerthRun, 1);
+        const BerthDataRun *last = &g_array_index(runs, BerthDataRun, 1);
         g_assert_cmpuint(last->offset, ==, 60 << 10);
         guint8 data[4096];
         g_assert_true(berth_ext4_reader_read(reader, last->position, data, sizeof(data), &error));

@@ -7,10 +7,10 @@
 #include <unistd.h>
 
 /* Feed @text in pieces of @step bytes. */
-static bool feed(BerthStatus *status, const char *text, gsize size, gsize step, GError **error)
+static bool feed(BerthImageStatus *status, const char *text, gsize size, gsize step, GError **error)
 {
     for (gsize at = 0; at < size; at += step)
-        if (!berth_status_feed(status, text + at, MIN(step, size - at), error))
+        if (!berth_image_status_feed(status, text + at, MIN(step, size - at), error))
             return false;
     return true;
 }
@@ -24,10 +24,10 @@ static void test_round_trip(void)
                     "unpack usr/b\tin\n: no space");
     const BerthProgress progress = {.bytes_done = 5, .bytes_total = G_MAXUINT64, .entries = 7};
     const guint64 numbers[] = {1, 0, G_MAXUINT64};
-    g_assert_true(berth_status_send_progress(ends[1], &progress));
-    g_assert_true(berth_status_send_warning(ends[1], "two\nlines \xff and \x1b[31m red"));
-    g_assert_true(berth_status_send_report(ends[1], numbers, 3));
-    g_assert_true(berth_status_send_error(ends[1], problem));
+    g_assert_true(berth_image_status_send_progress(ends[1], &progress));
+    g_assert_true(berth_image_status_send_warning(ends[1], "two\nlines \xff and \x1b[31m red"));
+    g_assert_true(berth_image_status_send_report(ends[1], numbers, 3));
+    g_assert_true(berth_image_status_send_error(ends[1], problem));
     close(ends[1]);
     char text[4096];
     ssize_t size = read(ends[0], text, sizeof(text));
@@ -35,9 +35,9 @@ static void test_round_trip(void)
     close(ends[0]);
 
     for (gsize step = 1; step <= (gsize)size; step += step) {
-        g_auto(BerthStatus) status = {0};
+        g_auto(BerthImageStatus) status = {0};
         g_autoptr(GError) error = NULL;
-        berth_status_init(&status);
+        berth_image_status_init(&status);
         g_assert_true(feed(&status, text, (gsize)size, step, &error));
         g_assert_no_error(error);
         g_assert_cmpuint(status.progress.bytes_done, ==, 5);
@@ -79,9 +79,9 @@ static void test_refuses(void)
         "WARNING x\n",
     };
     for (gsize i = 0; i < G_N_ELEMENTS(lines); i++) {
-        g_auto(BerthStatus) status = {0};
+        g_auto(BerthImageStatus) status = {0};
         g_autoptr(GError) error = NULL;
-        berth_status_init(&status);
+        berth_image_status_init(&status);
         g_assert_false(feed(&status, lines[i], strlen(lines[i]), 3, &error));
         g_assert_error(error, BERTH_ERROR, BERTH_ERROR_PROTOCOL);
         g_assert_cmpstr(berth_error_id(error), ==, "import.worker.protocol");
@@ -90,23 +90,24 @@ static void test_refuses(void)
 
 static void test_refuses_nul(void)
 {
-    g_auto(BerthStatus) status = {0};
-    berth_status_init(&status);
-    g_assert_false(berth_status_feed(&status, "warning a\0b\n", 12, NULL));
+    g_auto(BerthImageStatus) status = {0};
+    berth_image_status_init(&status);
+    g_assert_false(berth_image_status_feed(&status, "warning a\0b\n", 12, NULL));
 }
 
 static void test_bounds(void)
 {
-    g_auto(BerthStatus) status = {0};
-    berth_status_init(&status);
-    for (guint i = 0; i < BERTH_STATUS_WARNINGS + 50; i++)
-        g_assert_true(berth_status_feed(&status, "warning again\n", 14, NULL));
-    g_assert_cmpuint(status.warnings->len, ==, BERTH_STATUS_WARNINGS);
+    g_auto(BerthImageStatus) status = {0};
+    berth_image_status_init(&status);
+    for (guint i = 0; i < BERTH_IMAGE_STATUS_WARNINGS + 50; i++)
+        g_assert_true(berth_image_status_feed(&status, "warning again\n", 14, NULL));
+    g_assert_cmpuint(status.warnings->len, ==, BERTH_IMAGE_STATUS_WARNINGS);
     g_assert_cmpuint(status.warnings_left_out, ==, 50);
 
-    g_autofree char *endless = g_strnfill(BERTH_STATUS_LINE_MAX + 1, 'w');
-    g_assert_false(berth_status_feed(&status, endless, BERTH_STATUS_LINE_MAX + 1, NULL));
-    g_assert_cmpuint(status.partial->len, <=, BERTH_STATUS_LINE_MAX);
+    g_autofree char *endless = g_strnfill(BERTH_IMAGE_STATUS_LINE_MAX + 1, 'w');
+    g_assert_false(
+        berth_image_status_feed(&status, endless, BERTH_IMAGE_STATUS_LINE_MAX + 1, NULL));
+    g_assert_cmpuint(status.partial->len, <=, BERTH_IMAGE_STATUS_LINE_MAX);
 }
 
 static void test_text_is_printable(void)
@@ -114,9 +115,9 @@ static void test_text_is_printable(void)
     const char *line = "error 99\tid\t\t\xff\x1b]0;x\a \xe2\x80\xae"
                        "dlrow \xc2\x9b"
                        "31m\n";
-    g_auto(BerthStatus) status = {0};
-    berth_status_init(&status);
-    g_assert_true(berth_status_feed(&status, line, strlen(line), NULL));
+    g_auto(BerthImageStatus) status = {0};
+    berth_image_status_init(&status);
+    g_assert_true(berth_image_status_feed(&status, line, strlen(line), NULL));
     g_assert_error(status.error, BERTH_ERROR, BERTH_ERROR_FAILED); /* there is no code 99 */
     g_assert_null(berth_error_hint(status.error));
     g_assert_cmpstr(status.error->message, ==, "\xef\xbf\xbd?]0;x? ???dlrow ??31m");
@@ -128,7 +129,7 @@ static void test_noise(void)
     static const char *const words[] = {"progress ", "warning ", "report ", "error ", "\n", "\t",
                                         " ",         "1",        "18",      "-",      "id", "\xc3"};
     for (guint round = 0; round < 20000; round++) {
-        g_auto(BerthStatus) status = {0};
+        g_auto(BerthImageStatus) status = {0};
         g_autoptr(GError) error = NULL;
         g_autoptr(GString) text = g_string_new(NULL);
         for (int i = g_test_rand_int_range(1, 30); i > 0; i--) {
@@ -137,7 +138,7 @@ static void test_noise(void)
             else
                 g_string_append(text, words[g_test_rand_int_range(0, G_N_ELEMENTS(words))]);
         }
-        berth_status_init(&status);
+        berth_image_status_init(&status);
         bool ok = feed(&status, text->str, text->len, (gsize)g_test_rand_int_range(1, 40), &error);
         g_assert_true(ok == (error == NULL));
         for (guint i = 0; i < status.warnings->len; i++)

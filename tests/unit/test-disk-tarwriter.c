@@ -49,10 +49,10 @@ static bool read_nothing(guint64 position, guint8 *buffer, gsize size, gpointer 
     return true;
 }
 
-static void add(Archive *archive, BerthEntry *entry, const BerthRun *runs, guint count)
+static void add(Archive *archive, BerthEntry *entry, const BerthDataRun *runs, guint count)
 {
     g_autoptr(GError) error = NULL;
-    g_autoptr(GArray) list = g_array_new(false, false, sizeof(BerthRun));
+    g_autoptr(GArray) list = g_array_new(false, false, sizeof(BerthDataRun));
     if (count > 0)
         g_array_append_vals(list, runs, count);
     if (entry->type == BERTH_ENTRY_FILE)
@@ -83,7 +83,7 @@ static void test_plain(void)
     Archive archive = begin();
     BerthEntry entry = {.path = (char *)"etc/passwd", .mode = 0644, .size = 3, .uid = 8, .gid = 9};
     entry.times[BERTH_TIME_MODIFIED].sec = 0777;
-    add(&archive, &entry, &(BerthRun){0, 'x', 3}, 1);
+    add(&archive, &entry, &(BerthDataRun){0, 'x', 3}, 1);
     BerthEntry root = {.path = (char *)"", .type = BERTH_ENTRY_DIRECTORY, .mode = 0755};
     add(&archive, &root, NULL, 0);
     g_autoptr(GBytes) bytes = end(&archive);
@@ -193,7 +193,7 @@ static void test_case_29_attribute_names(void)
 }
 
 /* Sparse files of every shape come back from the reader as they were. */
-static void check_sparse(guint64 size, const BerthRun *runs, guint count, bool sparse)
+static void check_sparse(guint64 size, const BerthDataRun *runs, guint count, bool sparse)
 {
     g_autoptr(GError) error = NULL;
     Archive archive = begin();
@@ -237,21 +237,21 @@ static void test_case_34_holes(void)
     const guint64 mib = 1 << 20;
     check_sparse(0, NULL, 0, false);
     check_sparse(100, NULL, 0, false);
-    check_sparse(100, &(BerthRun){0, 'a', 100}, 1, false);
+    check_sparse(100, &(BerthDataRun){0, 'a', 100}, 1, false);
     check_sparse(mib, NULL, 0, true);
-    check_sparse(mib, &(BerthRun){0, 'a', 4096}, 1, true);
-    check_sparse(mib, &(BerthRun){mib - 4096, 'a', 4096}, 1, true);
-    check_sparse(mib + 5, &(BerthRun){mib, 'a', 5}, 1, true);
-    const BerthRun near[] = {{0, 'a', 4096}, {8192, 'b', 4096}};
+    check_sparse(mib, &(BerthDataRun){0, 'a', 4096}, 1, true);
+    check_sparse(mib, &(BerthDataRun){mib - 4096, 'a', 4096}, 1, true);
+    check_sparse(mib + 5, &(BerthDataRun){mib, 'a', 5}, 1, true);
+    const BerthDataRun near[] = {{0, 'a', 4096}, {8192, 'b', 4096}};
     check_sparse(12288, near, 2, false);
-    const BerthRun far[] = {{0, 'a', 4096}, {8192, 'b', 4096}, {mib, 'c', 100}};
+    const BerthDataRun far[] = {{0, 'a', 4096}, {8192, 'b', 4096}, {mib, 'c', 100}};
     check_sparse(mib + 100, far, 3, true);
     check_sparse(4 * mib, far, 3, true);
 }
 
 static void test_case_35_large(void)
 {
-    const BerthRun runs[] = {{G_GUINT64_CONSTANT(9) << 30, 'a', 4096}};
+    const BerthDataRun runs[] = {{G_GUINT64_CONSTANT(9) << 30, 'a', 4096}};
     check_sparse(G_GUINT64_CONSTANT(15) << 40, runs, 1, true);
 }
 

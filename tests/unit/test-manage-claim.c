@@ -152,7 +152,7 @@ static void test_holders_are_listed(Place *place, gconstpointer data)
     be_killed_holding(place, "dead", ID_B, true);
     g_autoptr(GPtrArray) holders = berth_claim_list(place->layout);
     g_assert_cmpuint(holders->len, ==, 1);
-    const BerthHolder *holder = holders->pdata[0];
+    const BerthClaimHolder *holder = holders->pdata[0];
     g_assert_cmpstr(holder->name, ==, "Debian");
     g_assert_cmpstr(holder->id, ==, ID_A);
     g_assert_cmpstr(berth_work_state(holder->work), ==, "exporting");

@@ -171,7 +171,7 @@ static bool write_zeros(const File *file, guint64 size, GError **error)
     return true;
 }
 
-static bool write_run(const File *file, const BerthRun *run, GError **error)
+static bool write_run(const File *file, const BerthDataRun *run, GError **error)
 {
     for (guint64 done = 0; done < run->length;) {
         guint8 *buffer = NULL;
@@ -190,7 +190,7 @@ static bool write_run(const File *file, const BerthRun *run, GError **error)
 /* The gap before run @index, or behind the last one. */
 static guint64 gap_before(const File *file, guint index)
 {
-    const BerthRun *runs = (const BerthRun *)(const void *)file->runs->data;
+    const BerthDataRun *runs = (const BerthDataRun *)(const void *)file->runs->data;
     guint64 from = index > 0 ? runs[index - 1].offset + runs[index - 1].length : 0;
     guint64 to = index < file->runs->len ? runs[index].offset : file->size;
     return to - from;
@@ -211,7 +211,8 @@ static bool write_data(const File *file, GError **error)
         guint64 gap = gap_before(file, i);
         if (gap < HOLE_MIN && !write_zeros(file, gap, error))
             return false;
-        if (i < file->runs->len && !write_run(file, &g_array_index(file->runs, BerthRun, i), error))
+        if (i < file->runs->len &&
+            !write_run(file, &g_array_index(file->runs, BerthDataRun, i), error))
             return false;
     }
     return true;
@@ -224,7 +225,8 @@ static GString *make_map(const File *file, guint64 *ret_data)
     g_autoptr(GString) list = g_string_new(NULL);
     guint64 start = 0, at = 0, data = 0, count = 0;
     for (guint i = 0; i <= file->runs->len; i++) {
-        const BerthRun *run = i < file->runs->len ? &g_array_index(file->runs, BerthRun, i) : NULL;
+        const BerthDataRun *run =
+            i < file->runs->len ? &g_array_index(file->runs, BerthDataRun, i) : NULL;
         guint64 gap = gap_before(file, i);
         if (gap >= HOLE_MIN) {
             if (at > start) {

@@ -32,7 +32,7 @@ typedef bool (*BerthReadFunc)(guint64 position, guint8 *buffer, gsize size, gpoi
 /* Append an entry that has no data. */
 bool berth_tarwriter_add(BerthCompress *output, const BerthEntry *entry, GError **error);
 
-/* Append a regular file of entry->size bytes with its @runs (BerthRun, in order). */
+/* Append a regular file of entry->size bytes with its @runs (BerthDataRun, in order). */
 bool berth_tarwriter_add_file(BerthCompress *output, const BerthEntry *entry, const GArray *runs,
                               BerthReadFunc read, gpointer user_data, GError **error);
 

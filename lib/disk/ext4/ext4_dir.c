@@ -58,7 +58,7 @@ static errcode_t read_block(ext2_filsys fs, guint8 *block, BerthDirListing *list
     return 0;
 }
 
-static errcode_t read_run(ext2_filsys fs, guint32 number, const BerthRun *run, guint8 *block,
+static errcode_t read_run(ext2_filsys fs, guint32 number, const BerthDataRun *run, guint8 *block,
                           BerthDirListing *listing)
 {
     for (guint64 at = 0; at < run->length; at += fs->blocksize) {
@@ -106,7 +106,7 @@ errcode_t berth_dir_listing_read(ext2_filsys fs, guint32 number, const struct ex
     g_autofree guint8 *block = g_malloc(fs->blocksize);
     guint64 next = 0;
     for (guint i = 0; code == 0 && i < runs->len; i++) {
-        const BerthRun *run = &g_array_index(runs, BerthRun, i);
+        const BerthDataRun *run = &g_array_index(runs, BerthDataRun, i);
         code =
             run->offset == next ? read_run(fs, number, run, block, listing) : EXT2_ET_DIR_CORRUPTED;
         next = run->offset + run->length;

@@ -30,13 +30,13 @@ static bool is_inside(const Map *map, guint64 block, guint64 count)
 static void add_run(Map *map, guint64 logical, guint64 physical, guint64 count)
 {
     guint block_size = map->fs->blocksize;
-    BerthRun run = {logical * block_size, physical * block_size, count * block_size};
+    BerthDataRun run = {logical * block_size, physical * block_size, count * block_size};
     if (run.offset >= map->size)
         return; /* reserved behind the end */
     run.length = MIN(run.length, map->size - run.offset);
 
-    BerthRun *last =
-        map->runs->len == 0 ? NULL : &g_array_index(map->runs, BerthRun, map->runs->len - 1);
+    BerthDataRun *last =
+        map->runs->len == 0 ? NULL : &g_array_index(map->runs, BerthDataRun, map->runs->len - 1);
     if (last != NULL && last->offset + last->length == run.offset &&
         last->position + last->length == run.position)
         last->length += run.length;
@@ -132,7 +132,7 @@ errcode_t berth_ext4_map(ext2_filsys fs, guint32 number, const struct ext2_inode
     if (depth > DEPTH_MAX || !is_sound(header, sizeof(inode->i_block), depth))
         return EXT2_ET_EXTENT_HEADER_BAD;
 
-    g_autoptr(GArray) runs = g_array_new(false, false, sizeof(BerthRun));
+    g_autoptr(GArray) runs = g_array_new(false, false, sizeof(BerthDataRun));
     Map map = {.fs = fs, .number = number, .size = size, .runs = runs};
     errcode_t code = map_node(&map, header, (Range){depth, 0, G_GUINT64_CONSTANT(1) << 32});
     if (code == 0)
@@ -144,7 +144,7 @@ errcode_t berth_ext4_map_read(ext2_filsys fs, const GArray *runs, void *buffer, 
 {
     memset(buffer, 0, size);
     for (guint i = 0; i < runs->len; i++) {
-        const BerthRun *run = &g_array_index(runs, BerthRun, i);
+        const BerthDataRun *run = &g_array_index(runs, BerthDataRun, i);
         if (run->offset >= size)
             break;
         errcode_t code = berth_ext4_io_read(fs, run->position, (guint8 *)buffer + run->offset,

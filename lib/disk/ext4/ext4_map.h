@@ -14,7 +14,7 @@
 
 G_BEGIN_DECLS
 
-/* The runs of inode @number, in order, cut at its @size. *ret_runs is a GArray of BerthRun. */
+/* The runs of inode @number, in order, cut at its @size. *ret_runs is a GArray of BerthDataRun. */
 errcode_t berth_ext4_map(ext2_filsys fs, guint32 number, const struct ext2_inode *inode,
                          guint64 size, GArray **ret_runs);
 

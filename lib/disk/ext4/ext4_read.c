@@ -178,7 +178,7 @@ BerthExt4Reader *berth_ext4_reader_new(int fd, GError **error)
     reader->levels = g_array_new(false, true, sizeof(Level));
     reader->path = g_string_new(NULL);
     reader->links = g_hash_table_new_full(NULL, NULL, NULL, g_free);
-    reader->runs = g_array_new(false, false, sizeof(BerthRun));
+    reader->runs = g_array_new(false, false, sizeof(BerthDataRun));
     if (!check_features(fs->super, error))
         return NULL;
     if (EXT2_INODE_SIZE(fs->super) > INODE_SIZE_MAX)
@@ -311,11 +311,11 @@ static bool get_data(BerthExt4Reader *reader, guint32 number, BerthEntry *entry,
     g_clear_pointer(&reader->runs, g_array_unref);
     errcode_t code = berth_ext4_map(fs, number, plain(reader), size, &reader->runs);
     if (code != 0) {
-        reader->runs = g_array_new(false, false, sizeof(BerthRun));
+        reader->runs = g_array_new(false, false, sizeof(BerthDataRun));
         return fail(reader, code, error);
     }
     for (guint i = 0; i < reader->runs->len; i++)
-        reader->data += g_array_index(reader->runs, BerthRun, i).length;
+        reader->data += g_array_index(reader->runs, BerthDataRun, i).length;
     if (reader->data > ext2fs_blocks_count(fs->super) * fs->blocksize)
         return fail_damaged(reader, "files have more data than there are blocks", error);
     entry->size = (gint64)size;

@@ -36,8 +36,8 @@ BerthExt4Reader *berth_ext4_reader_new(int fd, GError **error);
 void berth_ext4_reader_free(BerthExt4Reader *reader);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(BerthExt4Reader, berth_ext4_reader_free)
 
-/* The next entry into the empty *ret_entry; *ret_end: there is none. *ret_runs (BerthRun) is the
- * data of a regular file, NULL for everything else; good until the next call. */
+/* The next entry into the empty *ret_entry; *ret_end: there is none. *ret_runs (BerthDataRun) is
+ * the data of a regular file, NULL for everything else; good until the next call. */
 bool berth_ext4_reader_next(BerthExt4Reader *reader, BerthEntry *ret_entry, const GArray **ret_runs,
                             bool *ret_end, GError **error);
 

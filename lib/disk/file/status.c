@@ -35,7 +35,7 @@ static bool send_line(int fd, char *line_take)
     return berth_fd_write_all(fd, line, strlen(line)) == 0;
 }
 
-bool berth_status_send_progress(int fd, const BerthProgress *progress)
+bool berth_image_status_send_progress(int fd, const BerthProgress *progress)
 {
     return send_line(fd, g_strdup_printf("progress %" G_GUINT64_FORMAT " %" G_GUINT64_FORMAT
                                          " %" G_GUINT64_FORMAT "\n",
@@ -43,22 +43,22 @@ bool berth_status_send_progress(int fd, const BerthProgress *progress)
                                          progress->entries));
 }
 
-bool berth_status_send_warning(int fd, const char *text)
+bool berth_image_status_send_warning(int fd, const char *text)
 {
     g_autofree char *clean = clean_text(text);
     return send_line(fd, g_strdup_printf("warning %s\n", clean));
 }
 
-bool berth_status_send_report(int fd, const guint64 *numbers, guint count)
+bool berth_image_status_send_report(int fd, const guint64 *numbers, guint count)
 {
     GString *line = g_string_new("report");
-    for (guint i = 0; i < MIN(count, BERTH_STATUS_NUMBERS); i++)
+    for (guint i = 0; i < MIN(count, BERTH_IMAGE_STATUS_NUMBERS); i++)
         g_string_append_printf(line, " %" G_GUINT64_FORMAT, numbers[i]);
     g_string_append_c(line, '\n');
     return send_line(fd, g_string_free(line, FALSE));
 }
 
-bool berth_status_send_error(int fd, const GError *error)
+bool berth_image_status_send_error(int fd, const GError *error)
 {
     g_autofree char *hint = clean_text(berth_error_hint(error));
     g_autofree char *message = clean_text(error->message);
@@ -69,13 +69,13 @@ bool berth_status_send_error(int fd, const GError *error)
 
 /* --- reading --- */
 
-void berth_status_init(BerthStatus *status)
+void berth_image_status_init(BerthImageStatus *status)
 {
-    *status = (BerthStatus){.warnings = g_ptr_array_new_with_free_func(g_free),
-                            .partial = g_byte_array_new()};
+    *status = (BerthImageStatus){.warnings = g_ptr_array_new_with_free_func(g_free),
+                                 .partial = g_byte_array_new()};
 }
 
-void berth_status_clear(BerthStatus *status)
+void berth_image_status_clear(BerthImageStatus *status)
 {
     g_clear_pointer(&status->warnings, g_ptr_array_unref);
     g_clear_pointer(&status->partial, g_byte_array_unref);
@@ -95,7 +95,7 @@ static bool read_numbers(const char *text, guint least, guint most, guint64 *ret
     return true;
 }
 
-static bool read_progress(BerthStatus *status, const char *text)
+static bool read_progress(BerthImageStatus *status, const char *text)
 {
     guint64 numbers[3];
     if (!read_numbers(text, 3, 3, numbers))
@@ -105,19 +105,19 @@ static bool read_progress(BerthStatus *status, const char *text)
     return true;
 }
 
-static bool read_warning(BerthStatus *status, const char *text)
+static bool read_warning(BerthImageStatus *status, const char *text)
 {
-    if (status->warnings->len < BERTH_STATUS_WARNINGS)
+    if (status->warnings->len < BERTH_IMAGE_STATUS_WARNINGS)
         g_ptr_array_add(status->warnings, clean_text(text));
     else
         status->warnings_left_out++;
     return true;
 }
 
-static bool read_report(BerthStatus *status, const char *text)
+static bool read_report(BerthImageStatus *status, const char *text)
 {
-    guint64 numbers[BERTH_STATUS_NUMBERS] = {0};
-    if (status->has_report || !read_numbers(text, 1, BERTH_STATUS_NUMBERS, numbers))
+    guint64 numbers[BERTH_IMAGE_STATUS_NUMBERS] = {0};
+    if (status->has_report || !read_numbers(text, 1, BERTH_IMAGE_STATUS_NUMBERS, numbers))
         return false;
     memcpy(status->report, numbers, sizeof(numbers));
     status->has_report = true;
@@ -131,7 +131,7 @@ static bool is_id(const char *text)
            strspn(text, "abcdefghijklmnopqrstuvwxyz0123456789.-") == length;
 }
 
-static bool read_error(BerthStatus *status, const char *text)
+static bool read_error(BerthImageStatus *status, const char *text)
 {
     g_auto(GStrv) fields = g_strsplit(text, "\t", 5);
     guint64 code = 0;
@@ -144,11 +144,11 @@ static bool read_error(BerthStatus *status, const char *text)
     return true;
 }
 
-static bool read_line(BerthStatus *status, const char *line)
+static bool read_line(BerthImageStatus *status, const char *line)
 {
     static const struct {
         const char *word;
-        bool (*read)(BerthStatus *status, const char *text);
+        bool (*read)(BerthImageStatus *status, const char *text);
     } kinds[] = {{"progress ", read_progress},
                  {"warning ", read_warning},
                  {"report ", read_report},
@@ -159,7 +159,7 @@ static bool read_line(BerthStatus *status, const char *line)
     return false;
 }
 
-static bool end_line(BerthStatus *status)
+static bool end_line(BerthImageStatus *status)
 {
     const guint8 end = '\0';
     g_byte_array_append(status->partial, &end, 1);
@@ -169,14 +169,14 @@ static bool end_line(BerthStatus *status)
     return ok;
 }
 
-bool berth_status_feed(BerthStatus *status, const void *data, gsize size, GError **error)
+bool berth_image_status_feed(BerthImageStatus *status, const void *data, gsize size, GError **error)
 {
     const guint8 *next = data;
     bool ok = true;
     while (ok && size > 0) {
         const guint8 *end = memchr(next, '\n', size);
         gsize length = end != NULL ? (gsize)(end - next) : size;
-        ok = status->partial->len + length <= BERTH_STATUS_LINE_MAX;
+        ok = status->partial->len + length <= BERTH_IMAGE_STATUS_LINE_MAX;
         if (!ok)
             break;
         g_byte_array_append(status->partial, next, (guint)length);

@@ -4,12 +4,12 @@
  *
  *     progress DONE TOTAL ENTRIES
  *     warning TEXT
- *     report N N N ...                  up to BERTH_STATUS_NUMBERS; what they mean is the verb's
- *     error CODE <tab>ID<tab>HINT<tab>MESSAGE
+ *     report N N N ...                  up to BERTH_IMAGE_STATUS_NUMBERS; what they mean is the
+ * verb's error CODE <tab>ID<tab>HINT<tab>MESSAGE
  *
  * The writer parses hostile input, so the reader of the lines trusts none: lines and their number
- * are bounded, text is made printable, ids are checked. Whatever the bytes are, berth_status_feed
- * ends with true or with an error.
+ * are bounded, text is made printable, ids are checked. Whatever the bytes are,
+ * berth_image_status_feed ends with true or with an error.
  */
 #pragma once
 
@@ -22,15 +22,15 @@ G_BEGIN_DECLS
 
 /* The descriptors of a berth-image. */
 enum {
-    BERTH_STATUS_INPUT_FD = 3,
-    BERTH_STATUS_OUTPUT_FD = 4,
-    BERTH_STATUS_FD = 5,
-    BERTH_STATUS_SPOOL_FD = 6, /* an empty file to put things aside in; may be missing */
+    BERTH_IMAGE_STATUS_INPUT_FD = 3,
+    BERTH_IMAGE_STATUS_OUTPUT_FD = 4,
+    BERTH_IMAGE_STATUS_FD = 5,
+    BERTH_IMAGE_STATUS_SPOOL_FD = 6, /* an empty file to put things aside in; may be missing */
 };
 
-#define BERTH_STATUS_NUMBERS  8
-#define BERTH_STATUS_WARNINGS 100 /* more are counted, not kept */
-#define BERTH_STATUS_LINE_MAX 4096
+#define BERTH_IMAGE_STATUS_NUMBERS  8
+#define BERTH_IMAGE_STATUS_WARNINGS 100 /* more are counted, not kept */
+#define BERTH_IMAGE_STATUS_LINE_MAX 4096
 
 /* What has been said so far. */
 typedef struct {
@@ -38,23 +38,24 @@ typedef struct {
     GPtrArray *warnings; /* char * */
     guint warnings_left_out;
     bool has_report;
-    guint64 report[BERTH_STATUS_NUMBERS];
+    guint64 report[BERTH_IMAGE_STATUS_NUMBERS];
     GError *error; /* what went wrong, in the words of the other side */
 
     GByteArray *partial; /* a line that has not ended yet */
-} BerthStatus;
+} BerthImageStatus;
 
-void berth_status_init(BerthStatus *status);
-void berth_status_clear(BerthStatus *status);
-G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(BerthStatus, berth_status_clear)
+void berth_image_status_init(BerthImageStatus *status);
+void berth_image_status_clear(BerthImageStatus *status);
+G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(BerthImageStatus, berth_image_status_clear)
 
 /* Read @size bytes more. Errors: BERTH_ERROR_PROTOCOL, "import.worker.protocol". */
-bool berth_status_feed(BerthStatus *status, const void *data, gsize size, GError **error);
+bool berth_image_status_feed(BerthImageStatus *status, const void *data, gsize size,
+                             GError **error);
 
 /* Write one line to @fd. False when nobody reads any more. */
-bool berth_status_send_progress(int fd, const BerthProgress *progress);
-bool berth_status_send_warning(int fd, const char *text);
-bool berth_status_send_report(int fd, const guint64 *numbers, guint count);
-bool berth_status_send_error(int fd, const GError *error);
+bool berth_image_status_send_progress(int fd, const BerthProgress *progress);
+bool berth_image_status_send_warning(int fd, const char *text);
+bool berth_image_status_send_report(int fd, const guint64 *numbers, guint count);
+bool berth_image_status_send_error(int fd, const GError *error);
 
 G_END_DECLS

@@ -12,4 +12,4 @@ typedef struct {
     guint64 offset;   /* in the file */
     guint64 position; /* in the image */
     guint64 length;   /* never 0 */
-} BerthRun;
+} BerthDataRun;
