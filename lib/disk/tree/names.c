@@ -9,7 +9,7 @@
 
 __extension__ typedef unsigned __int128 Wide;
 
-struct BerthNames {
+struct BerthTreeNames {
     BerthArena *arena;
     guint64 key;
     BerthName **slots; /* linear probing; a power of two, at most three quarters full */
@@ -17,9 +17,9 @@ struct BerthNames {
     guint32 count;
 };
 
-BerthNames *berth_names_new(BerthArena *arena)
+BerthTreeNames *berth_tree_names_new(BerthArena *arena)
 {
-    BerthNames *names = g_new0(BerthNames, 1);
+    BerthTreeNames *names = g_new0(BerthTreeNames, 1);
     names->arena = arena;
     names->key = (guint64)g_random_int() << 32 | g_random_int();
     names->capacity = FIRST_CAPACITY;
@@ -27,7 +27,7 @@ BerthNames *berth_names_new(BerthArena *arena)
     return names;
 }
 
-void berth_names_free(BerthNames *names)
+void berth_tree_names_free(BerthTreeNames *names)
 {
     if (names == NULL)
         return;
@@ -42,7 +42,7 @@ static guint64 mix(guint64 a, guint64 b)
     return (guint64)product ^ (guint64)(product >> 64);
 }
 
-static guint32 hash(const BerthNames *names, const BerthNameList *list, const char *text,
+static guint32 hash(const BerthTreeNames *names, const BerthNameList *list, const char *text,
                     gsize length)
 {
     guint64 state = mix((guint64)(guintptr)list ^ names->key, 0x9e3779b97f4a7c15 ^ length);
@@ -62,7 +62,7 @@ static bool is(const BerthName *name, const BerthNameList *list, guint32 hashed,
 }
 
 /* The slot that holds the name, or the free one where it belongs. */
-static BerthName **probe(const BerthNames *names, const BerthNameList *list, guint32 hashed,
+static BerthName **probe(const BerthTreeNames *names, const BerthNameList *list, guint32 hashed,
                          const char *text, gsize length)
 {
     guint32 mask = names->capacity - 1;
@@ -72,13 +72,13 @@ static BerthName **probe(const BerthNames *names, const BerthNameList *list, gui
     return &names->slots[at];
 }
 
-BerthName *berth_names_find(const BerthNames *names, const BerthNameList *list, const char *text,
-                            gsize length)
+BerthName *berth_tree_names_find(const BerthTreeNames *names, const BerthNameList *list,
+                                 const char *text, gsize length)
 {
     return *probe(names, list, hash(names, list, text, length), text, length);
 }
 
-static void grow(BerthNames *names)
+static void grow(BerthTreeNames *names)
 {
     g_autofree BerthName **old = names->slots;
     guint32 old_capacity = names->capacity;
@@ -96,7 +96,8 @@ static void grow(BerthNames *names)
     }
 }
 
-BerthName *berth_names_add(BerthNames *names, BerthNameList *list, const char *text, gsize length)
+BerthName *berth_tree_names_add(BerthTreeNames *names, BerthNameList *list, const char *text,
+                                gsize length)
 {
     guint32 hashed = hash(names, list, text, length);
     BerthName **slot = probe(names, list, hashed, text, length);

@@ -17,7 +17,7 @@
 
 G_BEGIN_DECLS
 
-typedef struct BerthNames BerthNames;
+typedef struct BerthTreeNames BerthTreeNames;
 typedef struct BerthName BerthName;
 
 typedef struct {
@@ -35,15 +35,16 @@ struct BerthName {
     char text[]; /* with a NUL */
 };
 
-BerthNames *berth_names_new(BerthArena *arena);
-void berth_names_free(BerthNames *names);
-G_DEFINE_AUTOPTR_CLEANUP_FUNC(BerthNames, berth_names_free)
+BerthTreeNames *berth_tree_names_new(BerthArena *arena);
+void berth_tree_names_free(BerthTreeNames *names);
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(BerthTreeNames, berth_tree_names_free)
 
 /* The record of @text in @list, or NULL. */
-BerthName *berth_names_find(const BerthNames *names, const BerthNameList *list, const char *text,
-                            gsize length);
+BerthName *berth_tree_names_find(const BerthTreeNames *names, const BerthNameList *list,
+                                 const char *text, gsize length);
 
 /* The same, made when there is none. */
-BerthName *berth_names_add(BerthNames *names, BerthNameList *list, const char *text, gsize length);
+BerthName *berth_tree_names_add(BerthTreeNames *names, BerthNameList *list, const char *text,
+                                gsize length);
 
 G_END_DECLS

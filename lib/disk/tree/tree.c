@@ -45,7 +45,7 @@ BerthTree *berth_tree_new(void)
     BerthTree *tree = g_new0(BerthTree, 1);
     tree->files_max = BERTH_TREE_FILES_MAX;
     tree->arena = berth_arena_new();
-    tree->names = berth_names_new(tree->arena);
+    tree->names = berth_tree_names_new(tree->arena);
     tree->inodes = g_ptr_array_new();
     tree->deferred = g_ptr_array_new_with_free_func(deferred_link_free);
     berth_tree_init_xattrs(tree);
@@ -64,7 +64,7 @@ void berth_tree_free(BerthTree *tree)
     g_ptr_array_unref(tree->deferred);
     berth_tree_clear_xattrs(tree);
     g_string_free(tree->parent_path, true);
-    berth_names_free(tree->names);
+    berth_tree_names_free(tree->names);
     berth_arena_free(tree->arena);
     g_free(tree);
 }

@@ -79,7 +79,7 @@ struct BerthTree {
 
     /* The rest is the tree's own. */
     BerthArena *arena;
-    BerthNames *names;
+    BerthTreeNames *names;
     GHashTable *xattr_sets;
     guint64 xattr_bytes;
     GArray *acl_names;

@@ -46,7 +46,7 @@ const BerthName *berth_tree_next(const BerthName *name)
 BerthName *berth_node_find(const BerthInode *directory, const char *text, gsize length)
 {
     BerthDirectory *in = directory->directory;
-    BerthName *name = berth_names_find(in->tree->names, &in->names, text, length);
+    BerthName *name = berth_tree_names_find(in->tree->names, &in->names, text, length);
     return name != NULL && name->inode != NULL ? name : NULL;
 }
 
@@ -59,7 +59,7 @@ BerthInode *berth_tree_child(const BerthInode *directory, const char *text)
 void berth_node_link(BerthInode *directory, const char *text, gsize length, BerthInode *inode)
 {
     BerthDirectory *in = directory->directory;
-    BerthName *name = berth_names_add(in->tree->names, &in->names, text, length);
+    BerthName *name = berth_tree_names_add(in->tree->names, &in->names, text, length);
     name->inode = inode;
     name->layer = in->tree->layer;
     in->tree->live += inode->links++ == 0;
