@@ -60,33 +60,16 @@ static BerthClaim *claim_name(const BerthLayout *layout, BerthRegistry *registry
 {
     g_autoptr(GError) problem = NULL;
     g_autoptr(BerthClaim) claim =
-        berth_claim_take(layout, registry, distro->name, distro->id, BERTH_WORK_IMPORT, &problem);
+        berth_claim_name(layout, registry, distro->name, distro->id, BERTH_WORK_IMPORT, &problem);
     if (claim != NULL)
         return g_steal_pointer(&claim);
 
-    if (berth_error_is(problem, BERTH_ERROR_BUSY))
+    if (g_str_equal(berth_error_id(problem), "distro.busy"))
         berth_error_set(error, BERTH_ERROR_EXISTS, "registry.exists", berth_error_hint(problem),
                         "%s", problem->message);
     else
         g_propagate_error(error, g_steal_pointer(&problem));
     return NULL;
-}
-
-/* The insert decides; this only says it before the archive is read. */
-static bool check_free(BerthRegistry *registry, const char *name, GError **error)
-{
-    g_autoptr(GError) problem = NULL;
-    g_autoptr(BerthDistro) other = berth_registry_find(registry, name, &problem);
-    if (other != NULL) {
-        berth_error_set(error, BERTH_ERROR_EXISTS, "registry.exists",
-                        "choose another name, or remove the other first: berth unregister NAME",
-                        "there is a distro called %s already", other->name);
-        return false;
-    }
-    if (berth_error_is(problem, BERTH_ERROR_NOT_FOUND))
-        return true;
-    g_propagate_error(error, g_steal_pointer(&problem));
-    return false;
 }
 
 /* Where the disk goes is there; a directory of the user's choice is made at its last level. */
@@ -269,8 +252,7 @@ static bool make_disk(Import *import, GError **error)
 static bool begin(Import *import, BerthRegistry *registry, GError **error)
 {
     const BerthImportRequest *request = import->request;
-    if (!berth_distro_check_name(request->name, error) ||
-        !check_free(registry, request->name, error))
+    if (!berth_distro_check_name(request->name, error))
         return false;
 
     BerthDistro *distro = import->distro = berth_distro_new(request->name);
@@ -281,7 +263,7 @@ static bool begin(Import *import, BerthRegistry *registry, GError **error)
     distro->account_uid = request->account_uid;
     distro->oobe = request->oobe;
     import->claim = claim_name(import->layout, registry, distro, error);
-    return import->claim != NULL && check_free(registry, request->name, error);
+    return import->claim != NULL;
 }
 
 bool berth_manage_import(const BerthLayout *layout, BerthRegistry *registry,
