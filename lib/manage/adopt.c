@@ -53,17 +53,8 @@ static bool check_unused(BerthRegistry *registry, const char *path, const struct
 static bool check_image(const BerthLayout *layout, const BerthAdoptRequest *request, int fd,
                         GError **error)
 {
-    g_autofree char *program = berth_layout_image_program(layout);
-    g_autofree char *name = g_strdup_printf("name=%s", request->path);
-    const char *const options[] = {name, NULL};
-    const BerthWorkerJob job = {.verb = "check",
-                                .what = "disk",
-                                .options = options,
-                                .input = fd,
-                                .output = -1,
-                                .spool = -1};
     g_auto(BerthImageStatus) status = {0};
-    if (!berth_worker_run(program, &job, NULL, NULL, &status, error))
+    if (!berth_worker_run_on_disk(layout, "check", fd, request->path, NULL, NULL, &status, error))
         return false;
     bool needs_recovery = status.report[1] != 0;
     if (needs_recovery && request->note != NULL)

@@ -89,17 +89,9 @@ static bool check_minimum(const BerthE2Image *image, guint64 size, GError **erro
 static bool punch_free(const BerthLayout *layout, int fd, const char *what, const BerthWatch *watch,
                        GError **error)
 {
-    g_autofree char *program = berth_layout_image_program(layout);
-    g_autofree char *name = g_strconcat("name=", what, NULL);
-    const char *const options[] = {name, NULL};
-    const BerthWorkerJob job = {.verb = "compact",
-                                .what = "disk",
-                                .options = options,
-                                .input = fd,
-                                .output = -1,
-                                .spool = -1};
     g_auto(BerthImageStatus) status = {0};
-    return berth_worker_run(program, &job, berth_watch_tell, (gpointer)watch, &status, error);
+    return berth_worker_run_on_disk(layout, "compact", fd, what, berth_watch_tell, (gpointer)watch,
+                                    &status, error);
 }
 
 static bool shrink_image(const BerthLayout *layout, const BerthE2Image *image, guint64 size,

@@ -189,3 +189,15 @@ bool berth_worker_run(const char *program, const BerthWorkerJob *job, BerthProgr
     worker.status = (BerthImageStatus){0};
     return true;
 }
+
+bool berth_worker_run_on_disk(const BerthLayout *layout, const char *verb, int fd, const char *name,
+                              BerthProgressFunc progress, gpointer user_data,
+                              BerthImageStatus *ret_status, GError **error)
+{
+    g_autofree char *program = berth_layout_image_program(layout);
+    g_autofree char *named = g_strconcat("name=", name, NULL);
+    const char *const options[] = {named, NULL};
+    const BerthWorkerJob job = {
+        .verb = verb, .what = "disk", .options = options, .input = fd, .output = -1, .spool = -1};
+    return berth_worker_run(program, &job, progress, user_data, ret_status, error);
+}

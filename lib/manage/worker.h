@@ -14,6 +14,7 @@
 #pragma once
 
 #include "disk/file/status.h"
+#include "store/layout.h"
 
 #include <glib.h>
 #include <stdbool.h>
@@ -33,5 +34,10 @@ typedef struct {
  * said is in *@ret_status. */
 bool berth_worker_run(const char *program, const BerthWorkerJob *job, BerthProgressFunc progress,
                       gpointer user_data, BerthImageStatus *ret_status, GError **error);
+
+/* The same for a @verb that works on the disk @fd alone, which messages call @name. */
+bool berth_worker_run_on_disk(const BerthLayout *layout, const char *verb, int fd, const char *name,
+                              BerthProgressFunc progress, gpointer user_data,
+                              BerthImageStatus *ret_status, GError **error);
 
 G_END_DECLS

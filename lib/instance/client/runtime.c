@@ -26,21 +26,17 @@
 /* How long a killed one may take: it has sockets and memory to give back, nothing to wait for. */
 #define KILL_TIMEOUT_MSEC 10000
 
-static bool socket_address(const char *dir, struct sockaddr_un *ret_address, GError **error)
+/* A socket, and the address of the one in @dir. */
+static int new_socket(const char *dir, struct sockaddr_un *ret_address, GError **error)
 {
     struct sockaddr_un address = {.sun_family = AF_UNIX};
     int length = snprintf(address.sun_path, sizeof(address.sun_path), "%s/control", dir);
     if (length < 0 || (gsize)length >= sizeof(address.sun_path)) {
         berth_error_set(error, BERTH_ERROR_INVALID, "instance.path",
                         "set XDG_RUNTIME_DIR to a shorter path", "%s: too long for a socket", dir);
-        return false;
+        return -1;
     }
     *ret_address = address;
-    return true;
-}
-
-static int new_socket(GError **error)
-{
     int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
     if (fd < 0)
         berth_error_set_errno(error, errno, "instance.start", "socket");
@@ -50,9 +46,7 @@ static int new_socket(GError **error)
 static int connect_to(const char *dir, GError **error)
 {
     struct sockaddr_un address;
-    if (!socket_address(dir, &address, error))
-        return -1;
-    berth_autofd int fd = new_socket(error);
+    berth_autofd int fd = new_socket(dir, &address, error);
     if (fd < 0)
         return -1;
     if (connect(fd, (const struct sockaddr *)&address, sizeof(address)) < 0) {
@@ -126,9 +120,7 @@ static int take_lock(const char *dir, GError **error)
 static int listen_in(const char *dir, GError **error)
 {
     struct sockaddr_un address;
-    if (!socket_address(dir, &address, error))
-        return -1;
-    berth_autofd int fd = new_socket(error);
+    berth_autofd int fd = new_socket(dir, &address, error);
     if (fd < 0)
         return -1;
 
