@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #include "distro_tree.h"
 
+#include "files.h"
+
 #include <fcntl.h>
 #include <glib/gstdio.h>
 #include <sys/stat.h>
@@ -20,21 +22,9 @@ void distro_tree_set_up(DistroTree *tree, gconstpointer data)
     g_assert_cmpint(tree->fd, >=, 0);
 }
 
-static void remove_tree(const char *path)
-{
-    g_autoptr(GDir) directory =
-        g_file_test(path, G_FILE_TEST_IS_SYMLINK) ? NULL : g_dir_open(path, 0, NULL);
-    const char *name;
-    while (directory != NULL && (name = g_dir_read_name(directory)) != NULL) {
-        g_autofree char *below = g_build_filename(path, name, NULL);
-        remove_tree(below);
-    }
-    g_remove(path);
-}
-
 void distro_tree_tear_down(DistroTree *tree, gconstpointer data)
 {
-    remove_tree(tree->path);
+    files_remove(tree->path);
     close(tree->fd);
     g_free(tree->path);
 }
@@ -58,6 +48,12 @@ char *distro_tree_get(DistroTree *tree, const char *name)
     g_file_get_contents(path, &text, NULL, &error);
     g_assert_no_error(error);
     return text;
+}
+
+void distro_tree_assert_text(DistroTree *tree, const char *name, const char *wanted)
+{
+    g_autofree char *text = distro_tree_get(tree, name);
+    g_assert_cmpstr(text, ==, wanted);
 }
 
 void distro_tree_link(DistroTree *tree, const char *name, const char *target)

@@ -21,6 +21,9 @@ void distro_tree_put(DistroTree *tree, const char *name, const char *text, unsig
 /* The content of @name; g_free() it. */
 char *distro_tree_get(DistroTree *tree, const char *name);
 
+/* Assert that this is the content of @name. */
+void distro_tree_assert_text(DistroTree *tree, const char *name, const char *wanted);
+
 void distro_tree_link(DistroTree *tree, const char *name, const char *target);
 
 /* The mode of @name's file or link itself, its type included; 0: there is none. */

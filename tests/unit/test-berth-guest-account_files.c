@@ -21,18 +21,12 @@ static Account alice(void)
     return account;
 }
 
-static void assert_text(DistroTree *tree, const char *name, const char *wanted)
-{
-    g_autofree char *text = distro_tree_get(tree, name);
-    g_assert_cmpstr(text, ==, wanted);
-}
-
 static void test_image_without_files(DistroTree *tree, gconstpointer data)
 {
     distro_tree_put(tree, "etc/keep", "", 0644);
     g_assert_cmpint(account_files_prepare(tree->fd), ==, 0);
-    assert_text(tree, "etc/passwd", "root:!:0:0:root:/root:/bin/sh\n");
-    assert_text(tree, "etc/group", "root:x:0:\n");
+    distro_tree_assert_text(tree, "etc/passwd", "root:!:0:0:root:/root:/bin/sh\n");
+    distro_tree_assert_text(tree, "etc/group", "root:x:0:\n");
     g_assert_cmpuint(distro_tree_mode(tree, "etc/passwd"), ==, S_IFREG | 0644);
     g_assert_cmpuint(distro_tree_mode(tree, "etc/group"), ==, S_IFREG | 0644);
     g_autofree char *names = distro_tree_list(tree, "etc");
@@ -44,7 +38,7 @@ static void test_files_that_are_there_stay(DistroTree *tree, gconstpointer data)
     distro_tree_put(tree, "etc/passwd", "", 0600);
     distro_tree_link(tree, "etc/group", "nowhere");
     g_assert_cmpint(account_files_prepare(tree->fd), ==, 0);
-    assert_text(tree, "etc/passwd", "");
+    distro_tree_assert_text(tree, "etc/passwd", "");
     g_assert_true(S_ISLNK(distro_tree_mode(tree, "etc/group")));
 }
 
@@ -86,10 +80,10 @@ static void test_account(DistroTree *tree, gconstpointer data)
     g_autofree char *line = g_strdup_printf("root:x:0:0:root:/root:/bin/sh\n"
                                             "alice:x:%u:%u::/home/alice:/bin/sh\n",
                                             account.id, account.id);
-    assert_text(tree, "etc/passwd", line);
+    distro_tree_assert_text(tree, "etc/passwd", line);
     g_autofree char *groups = g_strdup_printf(
         "root:x:0:\nsudo:x:27:alice\nwheel:x:10:root\nsudoers:x:28:\nalice:x:%u:\n", account.id);
-    assert_text(tree, "etc/group", groups);
+    distro_tree_assert_text(tree, "etc/group", groups);
     g_autofree char *shadow = distro_tree_get(tree, "etc/shadow");
     g_assert_true(g_str_has_prefix(shadow, "root:!:1::::::\nalice:!:"));
     g_assert_cmpuint(distro_tree_mode(tree, "etc/shadow"), ==, S_IFREG | 0640);
@@ -97,7 +91,7 @@ static void test_account(DistroTree *tree, gconstpointer data)
     g_assert_cmpuint(distro_tree_mode(tree, "home/alice"), ==, S_IFDIR | 0700);
     g_assert_cmpuint(distro_tree_mode(tree, "home/alice/.config/deep/file"), ==, S_IFREG | 0600);
     g_assert_true(S_ISLNK(distro_tree_mode(tree, "home/alice/link")));
-    assert_text(tree, "home/alice/.profile", "x\n");
+    distro_tree_assert_text(tree, "home/alice/.profile", "x\n");
 }
 
 static void test_home_that_is_there_stays(DistroTree *tree, gconstpointer data)
@@ -108,7 +102,7 @@ static void test_home_that_is_there_stays(DistroTree *tree, gconstpointer data)
     distro_tree_put(tree, "etc/passwd", PASSWD, 0644);
     distro_tree_put(tree, "etc/group", GROUP, 0644);
     g_assert_cmpint(account_files_add(tree->fd, &account), ==, 0);
-    assert_text(tree, "home/alice/.profile", "mine\n");
+    distro_tree_assert_text(tree, "home/alice/.profile", "mine\n");
 }
 
 /* Of 3 MB each: what is looked for and what is changed lies behind the first one. */

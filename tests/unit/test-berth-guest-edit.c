@@ -10,12 +10,6 @@
 #include <sys/xattr.h>
 #include <unistd.h>
 
-static void assert_text(DistroTree *tree, const char *name, const char *wanted)
-{
-    g_autofree char *text = distro_tree_get(tree, name);
-    g_assert_cmpstr(text, ==, wanted);
-}
-
 /* No temporary file is left. */
 static void assert_names(DistroTree *tree, const char *wanted)
 {
@@ -27,11 +21,11 @@ static void test_splice(DistroTree *tree, gconstpointer data)
 {
     distro_tree_put(tree, "etc/f", "one two three", 0640);
     g_assert_cmpint(edit_splice(tree->fd, "etc/f", (EditRange){4, 7}, "2"), ==, 0);
-    assert_text(tree, "etc/f", "one 2 three");
+    distro_tree_assert_text(tree, "etc/f", "one 2 three");
     g_assert_cmpint(edit_splice(tree->fd, "etc/f", (EditRange){0, 4}, ""), ==, 0);
-    assert_text(tree, "etc/f", "2 three");
+    distro_tree_assert_text(tree, "etc/f", "2 three");
     g_assert_cmpint(edit_splice(tree->fd, "etc/f", (EditRange){7, 7}, "!"), ==, 0);
-    assert_text(tree, "etc/f", "2 three!");
+    distro_tree_assert_text(tree, "etc/f", "2 three!");
     g_assert_cmpuint(distro_tree_mode(tree, "etc/f"), ==, S_IFREG | 0640);
     assert_names(tree, "f ");
 }
@@ -61,11 +55,11 @@ static void test_append(DistroTree *tree, gconstpointer data)
     distro_tree_put(tree, "etc/f", "", 0600);
     for (size_t i = 0; i < G_N_ELEMENTS(wanted); i++) {
         g_assert_cmpint(edit_append(tree->fd, "etc/f", "a\n"), ==, 0);
-        assert_text(tree, "etc/f", wanted[i]);
+        distro_tree_assert_text(tree, "etc/f", wanted[i]);
     }
     distro_tree_put(tree, "etc/f", "no end", 0600);
     g_assert_cmpint(edit_append(tree->fd, "etc/f", "a\n"), ==, 0);
-    assert_text(tree, "etc/f", "no end\na\n");
+    distro_tree_assert_text(tree, "etc/f", "no end\na\n");
 }
 
 static void test_set(DistroTree *tree, gconstpointer data)
@@ -76,7 +70,7 @@ static void test_set(DistroTree *tree, gconstpointer data)
     distro_tree_put(tree, "etc/other", "", 0644);
     g_assert_cmpint(edit_set(tree->fd, "etc/f", "one\n"), ==, 0);
     g_assert_cmpuint(distro_tree_mode(tree, "etc/f"), ==, S_IFREG | 0644);
-    assert_text(tree, "etc/f", "one\n");
+    distro_tree_assert_text(tree, "etc/f", "one\n");
 
     g_assert_cmpint(stat(path, &before), ==, 0);
     g_assert_cmpint(edit_set(tree->fd, "etc/f", "one\n"), ==, 0);
@@ -85,7 +79,7 @@ static void test_set(DistroTree *tree, gconstpointer data)
 
     distro_tree_put(tree, "etc/f", "one\n and more", 0600);
     g_assert_cmpint(edit_set(tree->fd, "etc/f", "one\n"), ==, 0);
-    assert_text(tree, "etc/f", "one\n");
+    distro_tree_assert_text(tree, "etc/f", "one\n");
     g_assert_cmpuint(distro_tree_mode(tree, "etc/f"), ==, S_IFREG | 0600);
     assert_names(tree, "f other ");
 }
@@ -102,7 +96,7 @@ static void test_links(DistroTree *tree, gconstpointer data)
         g_assert_cmpint(edit_append(tree->fd, names[i], "y\n"), ==, 0);
         g_assert_true(S_ISLNK(distro_tree_mode(tree, names[i])));
     }
-    assert_text(tree, "etc/site/hosts", "x\ny\ny\ny\n");
+    distro_tree_assert_text(tree, "etc/site/hosts", "x\ny\ny\ny\n");
     g_assert_cmpuint(distro_tree_mode(tree, "etc/site/hosts"), ==, S_IFREG | 0600);
     assert_names(tree, "absolute relative site upward ");
 }
@@ -126,7 +120,7 @@ static void test_what_is_left_alone(DistroTree *tree, gconstpointer data)
         g_assert_true(S_ISLNK(distro_tree_mode(tree, rows[i].name)));
     }
     g_assert_cmpint(edit_append(tree->fd, "etc/none", "new\n"), ==, -ENOENT);
-    assert_text(tree, "store/f", "kept\n");
+    distro_tree_assert_text(tree, "store/f", "kept\n");
     assert_names(tree, "circle directory nowhere store ");
 }
 
@@ -142,7 +136,7 @@ static void test_attributes_stay(DistroTree *tree, gconstpointer data)
     g_assert_cmpint(edit_append(tree->fd, "etc/f", "two\n"), ==, 0);
     g_assert_cmpint(getxattr(path, "user.label", value, sizeof(value)), ==, 4);
     g_assert_cmpstr(value, ==, "mine");
-    assert_text(tree, "etc/f", "one\ntwo\n");
+    distro_tree_assert_text(tree, "etc/f", "one\ntwo\n");
 }
 
 int main(int argc, char **argv)

@@ -23,12 +23,6 @@ static Settings defaults(void)
     return settings;
 }
 
-static void assert_text(DistroTree *tree, const char *name, const char *wanted)
-{
-    g_autofree char *text = distro_tree_get(tree, name);
-    g_assert_cmpstr(text, ==, wanted);
-}
-
 static void test_hosts(DistroTree *tree, gconstpointer data)
 {
     static const struct {
@@ -53,7 +47,7 @@ static void test_hosts(DistroTree *tree, gconstpointer data)
             distro_tree_put(tree, "etc/hosts", rows[i].before, 0644);
         for (int start = 0; start < 2; start++) {
             g_assert_cmpint(identity_hosts(tree->fd, &config, &settings), ==, 0);
-            assert_text(tree, "etc/hosts", rows[i].after);
+            distro_tree_assert_text(tree, "etc/hosts", rows[i].after);
         }
     }
     g_autofree char *names = distro_tree_list(tree, "etc");
@@ -88,7 +82,7 @@ static void test_names_of_the_host(DistroTree *tree, gconstpointer data)
     g_assert_nonnull(
         strstr(text, "ip6-loopback\n192.168.1.5 nas nas.home\n10.0.0.3 last\n# berth: end\n"));
     g_assert_cmpint(identity_hosts(tree->fd, &config, &settings), ==, 0);
-    assert_text(tree, "etc/hosts", "1.2.3.4 mine\n" BLOCK);
+    distro_tree_assert_text(tree, "etc/hosts", "1.2.3.4 mine\n" BLOCK);
 }
 
 static void test_hosts_left_alone(DistroTree *tree, gconstpointer data)
@@ -100,7 +94,7 @@ static void test_hosts_left_alone(DistroTree *tree, gconstpointer data)
     distro_tree_put(tree, "run/hosts", "mine\n", 0600);
     settings.generate_hosts = false;
     g_assert_cmpint(identity_hosts(tree->fd, &config, &settings), ==, 0);
-    assert_text(tree, "run/hosts", "mine\n");
+    distro_tree_assert_text(tree, "run/hosts", "mine\n");
 }
 
 static void test_hostname(DistroTree *tree, gconstpointer data)
@@ -108,7 +102,7 @@ static void test_hostname(DistroTree *tree, gconstpointer data)
     const Settings settings = defaults();
     distro_tree_put(tree, "etc/hostname", "old\n", 0600);
     g_assert_cmpint(identity_hostname(tree->fd, &config, &settings), ==, 0);
-    assert_text(tree, "etc/hostname", "box\n");
+    distro_tree_assert_text(tree, "etc/hostname", "box\n");
     g_assert_cmpuint(distro_tree_mode(tree, "etc/hostname"), ==, S_IFREG | 0600);
 }
 
@@ -128,7 +122,7 @@ static void test_time_zone(DistroTree *tree, gconstpointer data)
     g_assert_cmpint(identity_time_zone(tree->fd, &config, &settings), ==, 0);
     g_autofree char *target = g_file_read_link(path, NULL);
     g_assert_cmpstr(target, ==, "/usr/share/zoneinfo/Asia/Tokyo");
-    assert_text(tree, "etc/timezone", "Asia/Tokyo\n");
+    distro_tree_assert_text(tree, "etc/timezone", "Asia/Tokyo\n");
 }
 
 int main(int argc, char **argv)

@@ -17,12 +17,6 @@ static Settings defaults(void)
     return settings;
 }
 
-static void assert_text(DistroTree *tree, const char *name, const char *wanted)
-{
-    g_autofree char *text = distro_tree_get(tree, name);
-    g_assert_cmpstr(text, ==, wanted);
-}
-
 static void test_file(DistroTree *tree, gconstpointer data)
 {
     const Settings settings = defaults();
@@ -39,11 +33,12 @@ static void test_takers(DistroTree *tree, gconstpointer data)
     const Settings settings = defaults();
     distro_tree_put(tree, "etc/hostname", "", 0644);
     g_assert_cmpint(resolver_prepare(tree->fd, &config, &settings), ==, 0);
-    assert_text(tree, "run/systemd/resolved.conf.d/10-berth.conf", "[Resolve]\nDNS=10.0.2.3\n");
-    assert_text(tree, "run/NetworkManager/conf.d/11-berth-dns.conf",
-                "[main]\nrc-manager=unmanaged\n");
-    assert_text(tree, "run/resolvconf/interface/eth0.berth", "nameserver 10.0.2.3\n");
-    assert_text(tree, "run/resolvconf/interfaces/eth0", "nameserver 10.0.2.3\n");
+    distro_tree_assert_text(tree, "run/systemd/resolved.conf.d/10-berth.conf",
+                            "[Resolve]\nDNS=10.0.2.3\n");
+    distro_tree_assert_text(tree, "run/NetworkManager/conf.d/11-berth-dns.conf",
+                            "[main]\nrc-manager=unmanaged\n");
+    distro_tree_assert_text(tree, "run/resolvconf/interface/eth0.berth", "nameserver 10.0.2.3\n");
+    distro_tree_assert_text(tree, "run/resolvconf/interfaces/eth0", "nameserver 10.0.2.3\n");
 }
 
 static void test_search(DistroTree *tree, gconstpointer data)
@@ -54,10 +49,10 @@ static void test_search(DistroTree *tree, gconstpointer data)
     g_assert_cmpint(resolver_prepare(tree->fd, &named, &settings), ==, 0);
     g_autofree char *text = distro_tree_get(tree, "etc/resolv.conf");
     g_assert_true(g_str_has_suffix(text, "\nnameserver 10.0.2.3\nsearch a.example b.example\n"));
-    assert_text(tree, "run/systemd/resolved.conf.d/10-berth.conf",
-                "[Resolve]\nDNS=10.0.2.3\nDomains=a.example b.example\n");
-    assert_text(tree, "run/resolvconf/interface/eth0.berth",
-                "nameserver 10.0.2.3\nsearch a.example b.example\n");
+    distro_tree_assert_text(tree, "run/systemd/resolved.conf.d/10-berth.conf",
+                            "[Resolve]\nDNS=10.0.2.3\nDomains=a.example b.example\n");
+    distro_tree_assert_text(tree, "run/resolvconf/interface/eth0.berth",
+                            "nameserver 10.0.2.3\nsearch a.example b.example\n");
 }
 
 /* While the distro runs its own resolv.conf stays what it is. */
@@ -77,11 +72,13 @@ static void test_update(DistroTree *tree, gconstpointer data)
     distro_tree_link(tree, "etc/resolv.conf", "../run/stub");
     g_assert_cmpint(resolver_update(tree->fd, &config, &settings), ==, 0);
     g_assert_true(S_ISLNK(distro_tree_mode(tree, "etc/resolv.conf")));
-    assert_text(tree, "run/systemd/resolved.conf.d/10-berth.conf", "[Resolve]\nDNS=10.0.2.3\n");
+    distro_tree_assert_text(tree, "run/systemd/resolved.conf.d/10-berth.conf",
+                            "[Resolve]\nDNS=10.0.2.3\n");
 
     settings.generate_resolv_conf = false;
     g_assert_cmpint(resolver_update(tree->fd, &named, &settings), ==, 0);
-    assert_text(tree, "run/systemd/resolved.conf.d/10-berth.conf", "[Resolve]\nDNS=10.0.2.3\n");
+    distro_tree_assert_text(tree, "run/systemd/resolved.conf.d/10-berth.conf",
+                            "[Resolve]\nDNS=10.0.2.3\n");
 }
 
 static void test_switched_off(DistroTree *tree, gconstpointer data)
@@ -94,7 +91,7 @@ static void test_switched_off(DistroTree *tree, gconstpointer data)
     g_assert_cmpuint(distro_tree_mode(tree, "etc/resolv.conf"), ==, 0);
     distro_tree_put(tree, "etc/resolv.conf", "nameserver 1.1.1.1\n", 0644);
     g_assert_cmpint(resolver_prepare(tree->fd, &config, &settings), ==, 0);
-    assert_text(tree, "etc/resolv.conf", "nameserver 1.1.1.1\n");
+    distro_tree_assert_text(tree, "etc/resolv.conf", "nameserver 1.1.1.1\n");
 }
 
 /* No network, no server: what the distro has stays, and nothing is said to anybody. */
@@ -104,7 +101,7 @@ static void test_no_server(DistroTree *tree, gconstpointer data)
     const Config none = {.hostname = "box"};
     distro_tree_put(tree, "etc/resolv.conf", "nameserver 1.1.1.1\n", 0644);
     g_assert_cmpint(resolver_prepare(tree->fd, &none, &settings), ==, 0);
-    assert_text(tree, "etc/resolv.conf", "nameserver 1.1.1.1\n");
+    distro_tree_assert_text(tree, "etc/resolv.conf", "nameserver 1.1.1.1\n");
     g_assert_cmpuint(distro_tree_mode(tree, "run"), ==, 0);
 }
 

@@ -4,6 +4,8 @@
  */
 #include "disk/image/lock.h"
 
+#include "../lib/attempts.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
@@ -22,13 +24,6 @@
 #include <unistd.h>
 
 enum { LAST_FD = 4 };
-
-/* Each attempt returns 0, or the errno that stopped it. */
-
-static int result(long value)
-{
-    return value < 0 ? errno : 0;
-}
 
 static int open_file(void)
 {
@@ -57,24 +52,9 @@ static int look_at_file(void)
     return result(fstatat(AT_FDCWD, "/etc/passwd", &st, 0));
 }
 
-static int remove_file(void)
-{
-    return result(unlink("/tmp/berth-lock-test-that-is-not-there"));
-}
-
 static int name_descriptor(void)
 {
     return result(linkat(LAST_FD, "", AT_FDCWD, "/tmp/berth-lock-test", AT_EMPTY_PATH));
-}
-
-static int run_program(void)
-{
-    return result(execl("/bin/true", "true", NULL));
-}
-
-static int make_process(void)
-{
-    return result(fork());
 }
 
 static int make_process_new_way(void)
@@ -115,12 +95,6 @@ static int trace_another(void)
     return result(ptrace(PTRACE_ATTACH, 1, NULL, NULL));
 }
 
-static int make_code(void)
-{
-    void *memory = mmap(NULL, 4096, PROT_READ | PROT_EXEC, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-    return memory == MAP_FAILED ? errno : 0;
-}
-
 static int take_memory(void)
 {
     void *memory = mmap(NULL, G_GUINT64_CONSTANT(9) << 30, PROT_READ | PROT_WRITE,
@@ -133,25 +107,10 @@ static int internet_socket(void)
     return result(socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
 }
 
-static int unix_socket(void)
-{
-    return result(socket(AF_UNIX, SOCK_STREAM, 0));
-}
-
 static int socket_pair(void)
 {
     int pair[2];
     return result(socketpair(AF_UNIX, SOCK_STREAM, 0, pair));
-}
-
-static int type_for_the_user(void)
-{
-    return result(ioctl(0, TIOCSTI, "x"));
-}
-
-static int become_another(void)
-{
-    return result(setuid(0));
 }
 
 static int use_file(void)

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #include "net/holder.h"
 
+#include "../lib/files.h"
+
 #include <errno.h>
 #include <glib/gstdio.h>
 #include <unistd.h>
@@ -37,22 +39,9 @@ static void setup(Proc *proc, gconstpointer data)
     g_assert_nonnull(proc->root);
 }
 
-static void remove_tree(const char *path)
-{
-    GDir *directory = g_file_test(path, G_FILE_TEST_IS_SYMLINK) ? NULL : g_dir_open(path, 0, NULL);
-    const char *name;
-    while (directory != NULL && (name = g_dir_read_name(directory)) != NULL) {
-        g_autofree char *below = g_build_filename(path, name, NULL);
-        remove_tree(below);
-    }
-    if (directory != NULL)
-        g_dir_close(directory);
-    g_remove(path);
-}
-
 static void teardown(Proc *proc, gconstpointer data)
 {
-    remove_tree(proc->root);
+    files_remove(proc->root);
     g_free(proc->root);
 }
 

@@ -4,6 +4,8 @@
  */
 #include "net/lock.h"
 
+#include "../lib/attempts.h"
+
 #include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -21,13 +23,6 @@
 #include <sys/un.h>
 #include <sys/wait.h>
 #include <unistd.h>
-
-/* Each attempt returns 0, or the errno that stopped it. */
-
-static int result(long value)
-{
-    return value < 0 ? errno : 0;
-}
 
 static int read_file(void)
 {
@@ -49,21 +44,6 @@ static int change_file(void)
 static int create_file(void)
 {
     return result(open("/tmp/berth-lock-test", O_RDONLY | O_CREAT | O_CLOEXEC, 0600));
-}
-
-static int remove_file(void)
-{
-    return result(unlink("/tmp/berth-lock-test-that-is-not-there"));
-}
-
-static int run_program(void)
-{
-    return result(execl("/bin/true", "true", NULL));
-}
-
-static int make_process(void)
-{
-    return result(fork());
 }
 
 static int send_signal(void)
@@ -92,12 +72,6 @@ static int trace_parent(void)
     return result(ptrace(PTRACE_ATTACH, getppid(), NULL, NULL));
 }
 
-static int make_code(void)
-{
-    void *memory = mmap(NULL, 4096, PROT_READ | PROT_EXEC, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-    return memory == MAP_FAILED ? errno : 0;
-}
-
 static int make_memory(void)
 {
     void *memory = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
@@ -119,11 +93,6 @@ static int raw_socket(void)
     return result(socket(AF_INET, SOCK_RAW, IPPROTO_ICMP));
 }
 
-static int unix_socket(void)
-{
-    return result(socket(AF_UNIX, SOCK_STREAM, 0));
-}
-
 static int netlink_socket(void)
 {
     return result(socket(AF_NETLINK, SOCK_DGRAM, 0));
@@ -140,20 +109,10 @@ static int count_waiting_bytes(void)
     return result(ioctl(fd, FIONREAD, &count));
 }
 
-static int type_for_the_user(void)
-{
-    return result(ioctl(0, TIOCSTI, "x"));
-}
-
 static int raise_limit(void)
 {
     struct rlimit limit = {8192, 8192};
     return result(setrlimit(RLIMIT_NOFILE, &limit));
-}
-
-static int become_another(void)
-{
-    return result(setuid(0));
 }
 
 static int take_privileged_port(void)

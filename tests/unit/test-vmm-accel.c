@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: MIT */
+#include "../lib/files.h"
 #include "base/error.h"
 #include "vmm/accel.h"
 
@@ -17,20 +18,6 @@ typedef struct {
     BerthMachine *machine;
 } Fixture;
 
-static void write_file(const char *path, const char *text)
-{
-    g_autoptr(GError) error = NULL;
-    g_file_set_contents(path, text, -1, &error);
-    g_assert_no_error(error);
-}
-
-static char *machine_file(Fixture *fixture, const char *name)
-{
-    char *path = g_build_filename(fixture->dir, name, NULL);
-    write_file(path, name);
-    return path;
-}
-
 /* A QEMU that does @emulated with -accel tcg and @script otherwise. Each start of the latter adds a
  * byte to "starts". */
 static void set_qemus(Fixture *fixture, const char *script, const char *emulated)
@@ -39,9 +26,7 @@ static void set_qemus(Fixture *fixture, const char *script, const char *emulated
                                             "esac\nprintf x >>%s/starts\n%s\n",
                                             emulated, fixture->dir, script);
     g_free(fixture->machine->emulator);
-    fixture->machine->emulator = g_build_filename(fixture->dir, "qemu", NULL);
-    write_file(fixture->machine->emulator, text);
-    g_assert_cmpint(g_chmod(fixture->machine->emulator, 0755), ==, 0);
+    fixture->machine->emulator = files_make_script(fixture->dir, "qemu", text);
 }
 
 static void set_qemu(Fixture *fixture, const char *script)
@@ -61,10 +46,10 @@ static void set_up(Fixture *fixture, gconstpointer data)
     fixture->dir = g_dir_make_tmp("berth-accel-XXXXXX", NULL);
     g_assert_nonnull(fixture->dir);
     fixture->cache = g_build_filename(fixture->dir, "cache", NULL);
-    fixture->device = machine_file(fixture, "kvm");
-    fixture->processor = machine_file(fixture, "cpuinfo");
-    write_file(fixture->processor, "processor : 0\nmodel name : Test CPU\ncpu MHz : 1\n");
-    fixture->boot_id = machine_file(fixture, "boot_id");
+    fixture->device = files_make(fixture->dir, "kvm");
+    fixture->processor = files_make(fixture->dir, "cpuinfo");
+    files_write(fixture->processor, "processor : 0\nmodel name : Test CPU\ncpu MHz : 1\n");
+    fixture->boot_id = files_make(fixture->dir, "boot_id");
     fixture->host = (BerthAccelHost){.kvm = fixture->device,
                                      .processor = fixture->processor,
                                      .boot_id = fixture->boot_id,
@@ -74,26 +59,15 @@ static void set_up(Fixture *fixture, gconstpointer data)
     g_autoptr(GError) error = NULL;
     fixture->machine = berth_machine_from_text("[machine]\nname=debian\ntype=microvm\n", &error);
     g_assert_no_error(error);
-    fixture->machine->kernel = machine_file(fixture, "vmlinux");
-    fixture->machine->initramfs = machine_file(fixture, "initramfs");
-    fixture->machine->disk = machine_file(fixture, "disk");
+    fixture->machine->kernel = files_make(fixture->dir, "vmlinux");
+    fixture->machine->initramfs = files_make(fixture->dir, "initramfs");
+    fixture->machine->disk = files_make(fixture->dir, "disk");
     set_qemu(fixture, "echo BERTH-PROBE-OK >&6");
-}
-
-static void remove_tree(const char *path)
-{
-    g_autoptr(GDir) dir = g_dir_open(path, 0, NULL);
-    const char *name;
-    while (dir != NULL && (name = g_dir_read_name(dir)) != NULL) {
-        g_autofree char *below = g_build_filename(path, name, NULL);
-        remove_tree(below);
-    }
-    g_remove(path);
 }
 
 static void tear_down(Fixture *fixture, gconstpointer data)
 {
-    remove_tree(fixture->dir);
+    files_remove(fixture->dir);
     g_free(fixture->dir);
     g_free(fixture->cache);
     g_free(fixture->device);
@@ -201,7 +175,7 @@ static void test_no_device(Fixture *fixture, gconstpointer data)
     expect_quiet(fixture, BERTH_ACCEL_TCG);
     g_assert_cmpuint(starts(fixture), ==, 0);
 
-    write_file(fixture->device, ""); /* the module was loaded */
+    files_write(fixture->device, ""); /* the module was loaded */
     expect_quiet(fixture, BERTH_ACCEL_KVM);
     g_assert_cmpuint(starts(fixture), ==, 1);
 }
@@ -294,11 +268,11 @@ static void test_verdict_belongs_to_its_parts(Fixture *fixture, gconstpointer da
     const char *parts[] = {fixture->machine->kernel, fixture->processor, fixture->boot_id};
     expect_quiet(fixture, BERTH_ACCEL_KVM);
     for (gsize i = 0; i < G_N_ELEMENTS(parts); i++) {
-        write_file(parts[i], "model name : another\n");
+        files_write(parts[i], "model name : another\n");
         expect_quiet(fixture, BERTH_ACCEL_KVM);
         g_assert_cmpuint(starts(fixture), ==, i + 2);
     }
-    write_file(fixture->processor, "cpu MHz : 2\nmodel name : another\n");
+    files_write(fixture->processor, "cpu MHz : 2\nmodel name : another\n");
     expect_quiet(fixture, BERTH_ACCEL_KVM);
     g_assert_cmpuint(starts(fixture), ==, 4);
 
@@ -330,7 +304,7 @@ static void test_corrupt_cache_is_ignored(Fixture *fixture, gconstpointer data)
     g_assert_null(g_dir_read_name(dir)); /* no temporary file is left */
 
     for (gsize i = 0; i < G_N_ELEMENTS(texts); i++) {
-        write_file(path, texts[i]);
+        files_write(path, texts[i]);
         expect_quiet(fixture, BERTH_ACCEL_KVM);
         g_assert_cmpuint(starts(fixture), ==, i + 2);
     }
@@ -338,7 +312,7 @@ static void test_corrupt_cache_is_ignored(Fixture *fixture, gconstpointer data)
 
 static void test_cache_that_cannot_be_written(Fixture *fixture, gconstpointer data)
 {
-    write_file(fixture->cache, "a file, not a directory");
+    files_write(fixture->cache, "a file, not a directory");
     expect_quiet(fixture, BERTH_ACCEL_KVM);
     expect_quiet(fixture, BERTH_ACCEL_KVM);
     g_assert_cmpuint(starts(fixture), ==, 2);
@@ -475,7 +449,7 @@ static void test_failure_of_both_is_not_kept(Fixture *fixture, gconstpointer dat
         expect_notice(fixture, "the guest stopped before it reached user space");
         g_assert_cmpuint(starts(fixture), ==, i);
     }
-    g_autofree char *ready = machine_file(fixture, "ready");
+    g_autofree char *ready = files_make(fixture->dir, "ready");
     add_alternatives(fixture);
     expect_quiet(fixture, BERTH_ACCEL_KVM);
 }

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: MIT */
+#include "../lib/files.h"
 #include "base/error.h"
 #include "vmm/emulator.h"
 
@@ -13,29 +14,13 @@ typedef struct {
     guint limit_msec;
 } Fixture;
 
-static void write_file(const char *path, const char *text)
-{
-    g_autoptr(GError) error = NULL;
-    g_file_set_contents(path, text, -1, &error);
-    g_assert_no_error(error);
-}
-
-static char *machine_file(Fixture *fixture, const char *name)
-{
-    char *path = g_build_filename(fixture->dir, name, NULL);
-    write_file(path, name);
-    return path;
-}
-
 /* Each start adds a byte to "starts". */
 static void set_qemu(Fixture *fixture, const char *script)
 {
     g_autofree char *text =
         g_strdup_printf("#!/bin/sh\nprintf x >>%s/starts\n%s\n", fixture->dir, script);
     g_free(fixture->machine->emulator);
-    fixture->machine->emulator = g_build_filename(fixture->dir, "qemu", NULL);
-    write_file(fixture->machine->emulator, text);
-    g_assert_cmpint(g_chmod(fixture->machine->emulator, 0755), ==, 0);
+    fixture->machine->emulator = files_make_script(fixture->dir, "qemu", text);
 }
 
 #define REFUSE(word) "case \"$*\" in *" word "*) echo \"qemu: bad " word "\" >&2; exit 1;; esac\n"
@@ -55,26 +40,15 @@ static void set_up(Fixture *fixture, gconstpointer data)
         "monitor=monitor-qmp\nmonitor-fallback=mon\n",
         &error);
     g_assert_no_error(error);
-    fixture->machine->kernel = machine_file(fixture, "vmlinux");
-    fixture->machine->initramfs = machine_file(fixture, "initramfs");
+    fixture->machine->kernel = files_make(fixture->dir, "vmlinux");
+    fixture->machine->initramfs = files_make(fixture->dir, "initramfs");
     fixture->limit_msec = 30000;
     set_qemu(fixture, WORK);
 }
 
-static void remove_tree(const char *path)
-{
-    g_autoptr(GDir) dir = g_dir_open(path, 0, NULL);
-    const char *name;
-    while (dir != NULL && (name = g_dir_read_name(dir)) != NULL) {
-        g_autofree char *below = g_build_filename(path, name, NULL);
-        remove_tree(below);
-    }
-    g_remove(path);
-}
-
 static void tear_down(Fixture *fixture, gconstpointer data)
 {
-    remove_tree(fixture->dir);
+    files_remove(fixture->dir);
     g_free(fixture->dir);
     g_free(fixture->cache);
     berth_machine_free(fixture->machine);
@@ -180,7 +154,7 @@ static void test_none_runs(Fixture *fixture, gconstpointer data)
     expect_variant(fixture, 1, 3);
     expect_variant(fixture, 1, 0);
     g_autofree char *path = answer_path(fixture);
-    write_file(path, "1\nanother boot\n");
+    files_write(path, "1\nanother boot\n");
     expect_variant(fixture, 1, 3);
 
     BerthEmulatorAnswer answer = {.proven = true};
@@ -232,7 +206,7 @@ static void test_answer_belongs_to_its_parts(Fixture *fixture, gconstpointer dat
 
     set_qemu(fixture, REFUSE("monitor-qmp") WORK);
     expect_variant(fixture, 1, 2);
-    write_file(machine->kernel, "another kernel");
+    files_write(machine->kernel, "another kernel");
     expect_variant(fixture, 1, 2);
     g_strfreev(machine->globals);
     machine->globals = g_strsplit("a.b=c", ";", -1);
@@ -251,14 +225,14 @@ static void test_corrupt_cache_is_ignored(Fixture *fixture, gconstpointer data)
     expect_variant(fixture, 0, 1);
     g_autofree char *path = answer_path(fixture);
     for (gsize i = 0; i < G_N_ELEMENTS(texts); i++) {
-        write_file(path, texts[i]);
+        files_write(path, texts[i]);
         expect_variant(fixture, 0, 1);
     }
 }
 
 static void test_without_a_cache(Fixture *fixture, gconstpointer data)
 {
-    write_file(fixture->cache, "a file, not a directory");
+    files_write(fixture->cache, "a file, not a directory");
     expect_variant(fixture, 0, 1);
     expect_variant(fixture, 0, 1);
     g_clear_pointer(&fixture->cache, g_free);
@@ -288,7 +262,7 @@ static void test_real(Fixture *fixture, gconstpointer data)
     BerthMachine *machine = fixture->machine = berth_machine_from_text(text, &error);
     g_assert_no_error(error);
     machine->kernel = g_strdup(g_getenv("BERTH_TEST_TINY_KERNEL"));
-    machine->initramfs = machine_file(fixture, "initramfs");
+    machine->initramfs = files_make(fixture->dir, "initramfs");
 
     BerthEmulatorAnswer answer = {0};
     berth_emulator_find(machine, fixture->limit_msec, fixture->cache, &answer, &error);

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: MIT */
+#include "../lib/files.h"
 #include "base/error.h"
 #include "base/fd.h"
 #include "vmm/emulator.h"
@@ -27,28 +28,12 @@ typedef struct {
     GString *events;
 } Fixture;
 
-static void write_file(const char *path, const char *text)
-{
-    g_autoptr(GError) error = NULL;
-    g_file_set_contents(path, text, -1, &error);
-    g_assert_no_error(error);
-}
-
-static char *machine_file(Fixture *fixture, const char *name)
-{
-    char *path = g_build_filename(fixture->dir, name, NULL);
-    write_file(path, name);
-    return path;
-}
-
 /* A QEMU that is a shell script. */
 static void set_qemu(Fixture *fixture, const char *script)
 {
     g_autofree char *text = g_strdup_printf("#!/bin/sh\ncd %s\n%s\n", fixture->dir, script);
     g_free(fixture->machine->emulator);
-    fixture->machine->emulator = g_build_filename(fixture->dir, "qemu", NULL);
-    write_file(fixture->machine->emulator, text);
-    g_assert_cmpint(g_chmod(fixture->machine->emulator, 0755), ==, 0);
+    fixture->machine->emulator = files_make_script(fixture->dir, "qemu", text);
 }
 
 static void set_up(Fixture *fixture, gconstpointer data)
@@ -65,23 +50,12 @@ static void set_up(Fixture *fixture, gconstpointer data)
                                 "globals=virtio-mmio.force-legacy=false\n",
                                 &error);
     g_assert_no_error(error);
-    fixture->machine->kernel = machine_file(fixture, "vmlinux");
-    fixture->machine->initramfs = machine_file(fixture, "initramfs");
-    fixture->machine->disk = machine_file(fixture, "disk, with a comma");
+    fixture->machine->kernel = files_make(fixture->dir, "vmlinux");
+    fixture->machine->initramfs = files_make(fixture->dir, "initramfs");
+    fixture->machine->disk = files_make(fixture->dir, "disk, with a comma");
     g_assert_cmpint(berth_fd_socketpair(SOCK_DGRAM, fixture->net), ==, 0);
     fixture->channels = (BerthQemuChannels){-1, -1, -1};
     fixture->events = g_string_new(NULL);
-}
-
-static void remove_tree(const char *path)
-{
-    g_autoptr(GDir) dir = g_dir_open(path, 0, NULL);
-    const char *name;
-    while (dir != NULL && (name = g_dir_read_name(dir)) != NULL) {
-        g_autofree char *below = g_build_filename(path, name, NULL);
-        remove_tree(below);
-    }
-    g_remove(path);
 }
 
 static void tear_down(Fixture *fixture, gconstpointer data)
@@ -93,7 +67,7 @@ static void tear_down(Fixture *fixture, gconstpointer data)
     berth_fd_close(&fixture->channels.qmp);
     berth_fd_close(&fixture->channels.agent);
     berth_fd_close(&fixture->channels.console);
-    remove_tree(fixture->dir);
+    files_remove(fixture->dir);
     g_free(fixture->dir);
     g_free(fixture->last_words);
     g_string_free(fixture->events, TRUE);
@@ -334,7 +308,7 @@ static void test_missing_files(Fixture *fixture, gconstpointer data)
 static void test_program_that_cannot_run(Fixture *fixture, gconstpointer data)
 {
     set_qemu(fixture, "exit 0");
-    write_file(fixture->machine->emulator, "#!/nowhere/interpreter\n");
+    files_write(fixture->machine->emulator, "#!/nowhere/interpreter\n");
     g_assert_cmpint(g_chmod(fixture->machine->emulator, 0755), ==, 0);
     g_autoptr(GError) error = NULL;
     g_assert_null(berth_qemu_spawn(fixture->machine, fixture->net[1], on_qemu_exit, fixture,
@@ -364,7 +338,7 @@ static BerthQmp *boot(Fixture *fixture, const char *word)
     g_strfreev(machine->kernel_arguments);
     machine->kernel_arguments = g_strsplit(word, ";", -1);
     g_free(machine->disk);
-    machine->disk = machine_file(fixture, "{\"a\": \"b\"},read-only,=on");
+    machine->disk = files_make(fixture->dir, "{\"a\": \"b\"},read-only,=on");
     g_assert_cmpint(truncate(machine->disk, 1 << 20), ==, 0);
 
     BerthEmulatorAnswer answer = {0};
