@@ -70,6 +70,20 @@ static inline gsize make_frame(guint8 *frame, const Flow *flow, const void *data
     return 34 + header + size;
 }
 
+/* Make of @frame, an ARP request for it, the answer of a guest with @address. Returns its size. */
+static inline gsize make_arp_answer(guint8 *frame, guint32 address)
+{
+    guint32 asker = get_u32(frame + 28);
+    memcpy(frame + 32, frame + 22, 6);
+    put_u32(frame + 38, asker);
+    put_u16(frame + 20, 2);
+    memcpy(frame + 22, guest_station, 6);
+    put_u32(frame + 28, address);
+    memcpy(frame, frame + 6, 6);
+    memcpy(frame + 6, guest_station, 6);
+    return 42;
+}
+
 static inline bool checksums_are_right(const guint8 *frame)
 {
     const guint8 *ip = frame + 14;

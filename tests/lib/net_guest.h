@@ -10,6 +10,7 @@
 #include "base/fd.h"
 #include "net/address.h"
 #include "frames.h"
+#include "free_port.h"
 
 #include <arpa/inet.h>
 #include <errno.h>
@@ -157,13 +158,6 @@ static inline int listen_somewhere(guint16 *ret_port)
     g_assert_cmpint(getsockname(fd, (struct sockaddr *)&address, &size), ==, 0);
     *ret_port = ntohs(address.sin_port);
     return fd;
-}
-
-static inline guint16 free_port(void)
-{
-    guint16 port;
-    close(listen_somewhere(&port));
-    return port;
 }
 
 static inline int start_connect_to(guint32 to, guint16 port)

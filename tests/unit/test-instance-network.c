@@ -4,6 +4,8 @@
  */
 #include "instance/keeper/network.h"
 
+#include "../lib/free_port.h"
+
 #include "base/error.h"
 #include "base/fd.h"
 #include "model/forward.h"
@@ -44,16 +46,6 @@ static void on_changed(const GPtrArray *forwards, gpointer user_data)
 
 static const BerthNetworkEvents events = {
     .note = on_note, .failed = on_failed, .changed = on_changed};
-
-static guint16 free_port(void)
-{
-    berth_autofd int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    struct sockaddr_in name = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
-    socklen_t size = sizeof(name);
-    g_assert_cmpint(bind(fd, (struct sockaddr *)&name, size), ==, 0);
-    g_assert_cmpint(getsockname(fd, (struct sockaddr *)&name, &size), ==, 0);
-    return ntohs(name.sin_port);
-}
 
 static bool can_connect(guint16 port)
 {

@@ -130,17 +130,6 @@ static void answer(World *world, gsize extra)
                     >, 0);
 }
 
-static void tell_station(World *world)
-{
-    guint8 *frame = world->frame;
-    memmove(frame + 38, frame + 28, 4);
-    memcpy(frame + 22, guest_station, 6);
-    put_u32(frame + 28, BERTH_ADDRESS_GUEST);
-    frame[21] = 2;
-    memcpy(frame + 6, guest_station, 6);
-    g_assert_cmpint(send(world->guest_fd, frame, 42, 0), ==, 42);
-}
-
 /* The next frame with IP; who asks for the guest's station is told. */
 static void receive_ip(World *world)
 {
@@ -151,7 +140,8 @@ static void receive_ip(World *world)
         if (get_u16(world->frame + 12) == 0x0800)
             return;
         if (get_u16(world->frame + 12) == 0x0806)
-            tell_station(world);
+            send(world->guest_fd, world->frame, make_arp_answer(world->frame, BERTH_ADDRESS_GUEST),
+                 0);
     }
 }
 

@@ -310,15 +310,8 @@ static gsize receive_segment(int guest_fd, guint8 *frame, gsize size)
             return (gsize)got;
         if (get_u16(frame + 12) != 0x0806)
             continue;
-        guint32 asker = get_u32(frame + 28);
-        put_u16(frame + 20, 2);
-        memcpy(frame + 32, frame + 22, 6);
-        put_u32(frame + 28, BERTH_ADDRESS_GUEST);
-        put_u32(frame + 38, asker);
-        memcpy(frame + 22, guest_station, 6);
-        memcpy(frame, gateway_station, 6);
-        memcpy(frame + 6, guest_station, 6);
-        g_assert_cmpint(send(guest_fd, frame, 42, 0), ==, 42);
+        gsize answer = make_arp_answer(frame, BERTH_ADDRESS_GUEST);
+        g_assert_cmpint(send(guest_fd, frame, answer, 0), ==, answer);
     }
 }
 

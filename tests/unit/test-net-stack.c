@@ -8,6 +8,7 @@
 #include "net/address.h"
 #include "sandbox/sandbox.h"
 #include "../lib/frames.h"
+#include "../lib/free_port.h"
 #include "../lib/net_process.h"
 
 #include <arpa/inet.h>
@@ -28,16 +29,6 @@ typedef struct {
     BerthNet *net;
     guint clients; /* told of */
 } World;
-
-static guint16 free_port(void)
-{
-    berth_autofd int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    struct sockaddr_in name = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
-    socklen_t size = sizeof(name);
-    g_assert_cmpint(bind(fd, (struct sockaddr *)&name, size), ==, 0);
-    g_assert_cmpint(getsockname(fd, (struct sockaddr *)&name, &size), ==, 0);
-    return ntohs(name.sin_port);
-}
 
 static void on_done(int errnum, gpointer user_data)
 {
@@ -105,16 +96,6 @@ static gsize memory_of(pid_t pid)
     return kib * 1024;
 }
 
-static void tell_station(World *world, guint8 *frame)
-{
-    memmove(frame + 38, frame + 28, 4);
-    memcpy(frame + 22, guest_station, 6);
-    put_u32(frame + 28, BERTH_ADDRESS_GUEST);
-    frame[21] = 2;
-    memcpy(frame + 6, guest_station, 6);
-    g_assert_cmpint(send(world->guest_fd, frame, 42, 0), ==, 42);
-}
-
 /* The guest takes the connection that comes next. */
 static void accept_in_guest(World *world)
 {
@@ -124,7 +105,7 @@ static void accept_in_guest(World *world)
         g_assert_cmpint(poll(&entry, 1, WAIT_MSEC), ==, 1);
         recv(world->guest_fd, frame, sizeof(frame), 0);
         if (get_u16(frame + 12) == 0x0806 && frame[21] == 1)
-            tell_station(world, frame);
+            send(world->guest_fd, frame, make_arp_answer(frame, BERTH_ADDRESS_GUEST), 0);
     } while (get_u16(frame + 12) != 0x0800 || frame[23] != IPPROTO_TCP || frame[47] != SYN);
 
     Flow answer = {IPPROTO_TCP,
