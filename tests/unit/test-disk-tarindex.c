@@ -70,6 +70,26 @@ static void test_names(void)
     g_assert_false(berth_tarindex_has_top(index, "c"));
 }
 
+/* Headers that belong to what follows them are no members, whoever wrote them. */
+static void test_special_headers(void)
+{
+    g_autoptr(GByteArray) tarball = g_byte_array_new();
+    TARBALL_ADD(tarball, .path = "label", .type = 'V');
+    TARBALL_ADD(tarball, .path = "globals", .type = 'g', .data = "14 path=every\n");
+    TARBALL_ADD(tarball, .path = "acl", .type = 'A', .data = "user::rw-");
+    TARBALL_ADD(tarball, .path = "solaris", .type = 'X', .data = "12 path=sun\n");
+    TARBALL_ADD(tarball, .path = "x", .data = "one");
+    TARBALL_ADD(tarball, .path = "y", .data = "two");
+    tarball_end(tarball);
+    berth_autofd int fd = tarball_open(tarball);
+    g_autoptr(BerthTarIndex) index = make_index(fd, tarball);
+    static const char *const none[] = {"label", "globals", "acl", "solaris", "x", "y"};
+    for (gsize i = 0; i < G_N_ELEMENTS(none); i++)
+        g_assert_false(berth_tarindex_has_top(index, none[i]));
+    expect_content(fd, index, "sun", "one");
+    expect_content(fd, index, "every", "two");
+}
+
 static void test_links(void)
 {
     g_autoptr(GByteArray) tarball = g_byte_array_new();
@@ -208,6 +228,7 @@ int main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
     g_test_add_func("/disk/tarindex/names", test_names);
+    g_test_add_func("/disk/tarindex/special-headers", test_special_headers);
     g_test_add_func("/disk/tarindex/links", test_links);
     g_test_add_func("/disk/tarindex/gnu-tar", test_gnu_tar);
     g_test_add_func("/disk/tarindex/damage", test_damage);

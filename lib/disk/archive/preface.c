@@ -239,7 +239,8 @@ bool berth_preface_finish(BerthPreface *preface, const guint8 *header, BerthFact
     fill_facts(preface, header, numbers, ret_facts);
     if (is_file_kind(type) && ret_facts->data_size > 0 && g_str_has_suffix(ret_facts->path, "/"))
         return damaged(error, "a directory with the data of a file");
-    build_records(&preface->pax, header, ret_facts, records);
+    if (records != NULL)
+        build_records(&preface->pax, header, ret_facts, records);
     forget_entry(preface);
     return true;
 }

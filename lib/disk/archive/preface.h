@@ -69,7 +69,7 @@ bool berth_preface_add(BerthPreface *preface, char type, const guint8 *body, gsi
 bool berth_preface_is_pending(const BerthPreface *preface);
 
 /* The entry's own @header: everything about it in the empty *ret_facts, and @records (may stay
- * empty) for libarchive. What was added before is used up. */
+ * empty; NULL: not wanted) for libarchive. What was added before is used up. */
 bool berth_preface_finish(BerthPreface *preface, const guint8 *header, BerthFacts *ret_facts,
                           GByteArray *records, GError **error);
 

@@ -1,15 +1,11 @@
-/* SPDX-License-Identifier: MIT
- *
- * Formats: POSIX pax (ustar and extended headers), GNU tar's manual (types L, K and S).
- */
+/* SPDX-License-Identifier: MIT */
 #include "tarindex.h"
 
 #include "header.h"
-#include "pax.h"
+#include "preface.h"
 
 #include "base/error.h"
 #include "base/text.h"
-#include "disk/tree/entry.h"
 
 #include <errno.h>
 #include <string.h>
@@ -28,13 +24,6 @@ typedef struct {
     bool sparse;
 } Member;
 
-/* What headers before a member's own said of it: PAX beats GNU's long names. */
-typedef struct {
-    BerthPax pax;
-    char *path;
-    char *target;
-} Pending;
-
 struct BerthTarIndex {
     GHashTable *members; /* path -> Member */
     GHashTable *tops;    /* first components */
@@ -45,7 +34,7 @@ struct BerthTarIndex {
     guint64 at;         /* of the next header */
     guint64 end;
     guint headers;
-    Pending pending;
+    BerthPreface preface;
 };
 
 static void member_free(gpointer data)
@@ -55,19 +44,11 @@ static void member_free(gpointer data)
     g_free(member);
 }
 
-static void pending_clear(Pending *pending)
-{
-    berth_pax_clear(&pending->pax);
-    g_free(pending->path);
-    g_free(pending->target);
-    *pending = (Pending){0};
-}
-
 void berth_tarindex_free(BerthTarIndex *index)
 {
     if (index == NULL)
         return;
-    pending_clear(&index->pending);
+    berth_preface_clear(&index->preface);
     g_hash_table_unref(index->members);
     g_hash_table_unref(index->tops);
     g_free(index);
@@ -146,64 +127,28 @@ static guint64 padded(guint64 size)
     return (size + BLOCK - 1) / BLOCK * BLOCK;
 }
 
-/* --- headers before a header --- */
-
-static bool take_extended(BerthTarIndex *index, char type, guint64 size, GError **error)
-{
-    if (size > EXTENDED_LIMIT)
-        return fail_damaged(index, error);
-    g_autofree char *text = g_malloc0(size + 1);
-    if (!read_at(index, index->at + BLOCK, text, size, error))
-        return false;
-
-    Pending *pending = &index->pending;
-    if (type == 'x')
-        return berth_pax_add(&pending->pax, (const guint8 *)text, size, error);
-    char **place = type == 'L' ? &pending->path : &pending->target;
-    g_free(*place);
-    *place = g_steal_pointer(&text);
-    return true;
-}
-
 /* --- members --- */
 
-static char *member_path(const Pending *pending, const guint8 *header)
-{
-    const char *named = pending->pax.texts[BERTH_PAX_SPARSE_PATH];
-    if (named == NULL)
-        named = pending->pax.texts[BERTH_PAX_PATH];
-    if (named == NULL)
-        named = pending->path;
-    g_autofree char *own = berth_header_path(header);
-    return clean("", named != NULL ? named : own);
-}
-
 /* Where a link leads: NULL if to nowhere in the archive. */
-static char *member_target(const Pending *pending, const guint8 *header, const char *path)
+static char *member_target(const BerthFacts *facts, char type, const char *path)
 {
-    const char *named = pending->pax.texts[BERTH_PAX_TARGET];
-    if (named == NULL)
-        named = pending->target;
-    g_autofree char *own = berth_header_target(header);
-    const char *target = named != NULL ? named : own;
-    bool relative = berth_header_type(header) == '2' && target[0] != '/';
+    bool relative = type == '2' && facts->target[0] != '/';
     g_autofree char *from = relative ? directory_of(path) : g_strdup("");
-    return clean(from, target);
+    return clean(from, facts->target);
 }
 
-static void add_member(BerthTarIndex *index, const guint8 *header, guint64 size)
+static void add_member(BerthTarIndex *index, char type, const BerthFacts *facts)
 {
-    char type = berth_header_type(header);
-    char *path = member_path(&index->pending, header);
+    char *path = clean("", facts->path);
     if (path == NULL)
         return;
 
     g_hash_table_add(index->tops, g_strndup(path, strcspn(path, "/")));
     Member *member = g_new0(Member, 1);
-    member->range = (BerthTarRange){.offset = index->at + BLOCK, .size = size};
-    member->sparse = berth_header_is_gnu_sparse(header) || berth_pax_is_sparse(&index->pending.pax);
+    member->range = (BerthTarRange){.offset = index->at + BLOCK, .size = (guint64)facts->data_size};
+    member->sparse = facts->is_sparse;
     if (type == '1' || type == '2')
-        member->target = member_target(&index->pending, header, path);
+        member->target = member_target(facts, type, path);
     bool file = type == '0' || type == '\0' || type == '7' || type == 'S';
     if (file || member->target != NULL) {
         g_hash_table_replace(index->members, path, member);
@@ -214,63 +159,66 @@ static void add_member(BerthTarIndex *index, const guint8 *header, guint64 size)
     member_free(member);
 }
 
+/* --- headers --- */
+
 /* GNU's old sparse files have more of their map in blocks before the data. */
-static bool skip_sparse_map(BerthTarIndex *index, const guint8 *header, GError **error)
+static bool skip_sparse_map(BerthTarIndex *index, GError **error)
 {
     guint8 block[BLOCK];
-    bool more = berth_header_map_goes_on(header);
-    while (more) {
+    do {
         index->at += BLOCK;
         if (!read_at(index, index->at, block, BLOCK, error))
             return false;
-        more = berth_header_map_block_goes_on(block);
-    }
+    } while (berth_header_map_block_goes_on(block));
     return true;
 }
 
-static bool is_extended(char type)
+/* The last one's padding may be missing. */
+static void skip_data(BerthTarIndex *index, guint64 size)
 {
-    return type == 'x' || type == 'g' || type == 'L' || type == 'K';
+    guint64 next = index->at + BLOCK + padded(size);
+    index->at = MIN(next, index->end);
 }
 
-/* Bytes of data behind the header. */
-static bool data_size(const BerthTarIndex *index, const guint8 *header, guint64 *ret_size)
+static bool check_end(const BerthTarIndex *index, guint64 size, GError **error)
 {
-    const BerthPax *pax = &index->pending.pax;
-    char type = berth_header_type(header);
+    return index->head != NULL || size <= index->end - index->at - BLOCK || fail_truncated(error);
+}
+
+/* One that belongs to what follows it. */
+static bool take_special(BerthTarIndex *index, const guint8 *header, GError **error)
+{
     gint64 size = 0;
-    if (!berth_header_checksum_is_right(header) ||
-        !berth_header_number(header, BERTH_HEADER_LENGTH, &size))
+    if (!berth_header_number(header, BERTH_HEADER_LENGTH, &size) || size < 0 ||
+        size > EXTENDED_LIMIT)
+        return fail_damaged(index, error);
+    g_autofree guint8 *body = g_malloc((gsize)size + 1);
+    if (!check_end(index, (guint64)size, error) ||
+        !read_at(index, index->at + BLOCK, body, (gsize)size, error) ||
+        !berth_preface_add(&index->preface, berth_header_type(header), body, (gsize)size, error))
         return false;
-    if (!is_extended(type) && pax->has_number[BERTH_PAX_SIZE])
-        size = pax->numbers[BERTH_PAX_SIZE];
-    if (type >= '1' && type <= '6')
-        size = 0; /* whatever is stated, these have no data */
-    *ret_size = (guint64)size;
-    return size >= 0;
+    skip_data(index, (guint64)size);
+    return true;
+}
+
+static bool take_member(BerthTarIndex *index, const guint8 *header, GError **error)
+{
+    g_auto(BerthFacts) facts = {0};
+    if (!berth_preface_finish(&index->preface, header, &facts, NULL, error) ||
+        !check_end(index, (guint64)facts.data_size, error) ||
+        (facts.has_map_in_blocks && !skip_sparse_map(index, error)))
+        return false;
+    add_member(index, berth_header_type(header), &facts);
+    skip_data(index, (guint64)facts.data_size);
+    return true;
 }
 
 static bool take_header(BerthTarIndex *index, const guint8 *header, GError **error)
 {
-    char type = berth_header_type(header);
-    guint64 size = 0;
-    if (!data_size(index, header, &size))
+    if (!berth_header_checksum_is_right(header))
         return fail_damaged(index, error);
-    if (size > index->end - index->at - BLOCK && index->head == NULL)
-        return fail_truncated(error);
-    if (berth_header_is_gnu_sparse(header) && !skip_sparse_map(index, header, error))
-        return false;
-
-    if (is_extended(type)) {
-        if (type != 'g' && !take_extended(index, type, size, error))
-            return false;
-    } else {
-        add_member(index, header, size);
-        pending_clear(&index->pending);
-    }
-    guint64 next = index->at + BLOCK + padded(size);
-    index->at = MIN(next, index->end); /* the last member's padding may be missing */
-    return true;
+    return berth_preface_is_special(berth_header_type(header)) ? take_special(index, header, error)
+                                                               : take_member(index, header, error);
 }
 
 static BerthTarIndex *index_new(guint64 offset, guint64 length)

@@ -7,9 +7,8 @@
  * normalised ("./a//b" is "a/b"); of several members of one name the last counts. Symbolic and hard
  * links to other members are followed by name, never beyond the archive.
  *
- * This reads less than tar.h on purpose: what such archives are written with (ustar, GNU's long
- * names, PAX paths and sizes). A member stored as a sparse file is known, and refused when asked
- * for.
+ * What a header says is read as for tar.h (preface.h). A member stored as a sparse file is known,
+ * and refused when asked for.
  *
  * Ownership: the fd is borrowed. Offsets are from the beginning of the fd, in bytes.
  *
