@@ -1,33 +1,31 @@
-/* SPDX-License-Identifier: MIT */
-#include "berth_private.h"
+/* SPDX-License-Identifier: MIT
+ *
+ * The public functions over lib/lifecycle: structs of one interface made into those of the other,
+ * and nothing else.
+ */
+#include "berth.h"
 
-#include "base/fd.h"
-#include "instance/client/runtime.h"
 #include "instance/client/session.h"
-#include "instance/control/control.h"
-#include "manage/compose.h"
-
-#include <stdio.h>
-#include <sys/socket.h>
-#include <sys/stat.h>
-#include <sys/time.h>
-#include <unistd.h>
-
-/* On top of a stop's grace, for QEMU and the keeper to go. */
-#define STOP_MARGIN_SEC 10
+#include "lifecycle/distros.h"
+#include "lifecycle/docker.h"
+#include "lifecycle/forwards.h"
+#include "lifecycle/handle.h"
+#include "lifecycle/host_access.h"
+#include "lifecycle/list.h"
+#include "lifecycle/ports.h"
+#include "lifecycle/start.h"
+#include "lifecycle/stop.h"
+#include "lifecycle/summary.h"
+#include "manage/cache.h"
 
 Berth *berth_new(const char *const *environment, GError **error)
 {
-    g_autofree char *program = g_file_read_link("/proc/self/exe", NULL);
-    const BerthLayoutSupport support = {.program = program, .installed = BERTH_SUPPORT_DIR};
-    BerthLayout *layout = berth_layout_new(environment, &support, error);
-    if (layout == NULL)
-        return NULL;
+    return berth_handle_new(environment, BERTH_SUPPORT_DIR, error);
+}
 
-    Berth *berth = g_new0(Berth, 1);
-    berth->environment = g_strdupv((char **)environment);
-    berth->layout = layout;
-    return berth;
+void berth_free(Berth *berth)
+{
+    berth_handle_free(berth);
 }
 
 void berth_set_waiting(Berth *berth, void (*line)(const char *line, gpointer user_data),
@@ -43,16 +41,6 @@ void berth_set_warning(Berth *berth, void (*line)(const char *line, gpointer use
     berth->warn_data = user_data;
 }
 
-void berth_free(Berth *berth)
-{
-    if (berth == NULL)
-        return;
-    berth_registry_close(berth->registry);
-    berth_layout_free(berth->layout);
-    g_strfreev(berth->environment);
-    g_free(berth);
-}
-
 const char *berth_version(void)
 {
     return BERTH_VERSION;
@@ -63,124 +51,247 @@ guint berth_protocol_version(void)
     return WIRE_VERSION;
 }
 
-/* --- what the parts share --- */
+/* --- distros --- */
 
-BerthRegistry *berth_private_registry(Berth *berth, GError **error)
+bool berth_check_name(const char *name, GError **error)
 {
-    if (berth->registry == NULL && berth_layout_make(berth->layout->data, error)) {
-        g_autofree char *path = berth_layout_registry(berth->layout);
-        berth->registry = berth_registry_open(path, error);
+    return berth_distro_check_name(name, error);
+}
+
+static BerthImportOptions import_options(const BerthImport *import)
+{
+    return (BerthImportOptions){.name = import->name,
+                                .fd = import->fd,
+                                .origin = import->origin,
+                                .path = import->path,
+                                .size = import->size,
+                                .inodes = import->inodes,
+                                .strip_root = import->strip_root,
+                                .no_user = import->no_user,
+                                .oobe = import->oobe,
+                                .location = import->location,
+                                .cloud = import->cloud,
+                                .progress = import->progress,
+                                .note = import->note,
+                                .user_data = import->user_data};
+}
+
+bool berth_import(Berth *berth, const BerthImport *import, BerthImported *ret_imported,
+                  GError **error)
+{
+    const BerthImportOptions options = import_options(import);
+    BerthImportReport report;
+    if (!berth_distros_import(berth, &options, &report, error))
+        return false;
+    *ret_imported = (BerthImported){.entries = report.entries,
+                                    .bytes = report.bytes,
+                                    .disk_used = report.disk_used,
+                                    .from_cache = report.from_cache};
+    return true;
+}
+
+bool berth_import_in_place(Berth *berth, const BerthImport *import, GError **error)
+{
+    const BerthImportOptions options = import_options(import);
+    return berth_distros_import_in_place(berth, &options, error);
+}
+
+bool berth_export(Berth *berth, const char *name, const BerthExport *export,
+                  BerthExportFunc progress, gpointer user_data, char **ret_notice, GError **error)
+{
+    const BerthExportRequest request = {.path = export->path,
+                                        .fd = export->fd,
+                                        .format = export->format,
+                                        .replace = export->replace};
+    return berth_distros_export(berth, name, &request, progress, user_data, ret_notice, error);
+}
+
+bool berth_unregister(Berth *berth, const char *name, GError **error)
+{
+    return berth_distros_unregister(berth, name, error);
+}
+
+bool berth_clone(Berth *berth, const char *source, const char *name, BerthWorkFunc progress,
+                 gpointer user_data, GError **error)
+{
+    return berth_distros_clone(berth, source, name, progress, user_data, error);
+}
+
+bool berth_rename(Berth *berth, const char *name, const char *new_name, GError **error)
+{
+    return berth_distros_rename(berth, name, new_name, error);
+}
+
+bool berth_move(Berth *berth, const char *name, const char *directory, BerthWorkFunc progress,
+                gpointer user_data, GError **error)
+{
+    return berth_distros_move(berth, name, directory, progress, user_data, error);
+}
+
+bool berth_resize(Berth *berth, const char *name, guint64 size, BerthWorkFunc progress,
+                  gpointer user_data, GError **error)
+{
+    return berth_distros_resize(berth, name, size, progress, user_data, error);
+}
+
+bool berth_compact(Berth *berth, const char *name, BerthWorkFunc progress, gpointer user_data,
+                   guint64 *ret_before, guint64 *ret_after, GError **error)
+{
+    return berth_distros_compact(berth, name, progress, user_data, ret_before, ret_after, error);
+}
+
+bool berth_set_default(Berth *berth, const char *name, GError **error)
+{
+    BerthRegistry *registry = berth_handle_registry(berth, error);
+    return registry != NULL && berth_registry_set_default(registry, name, error);
+}
+
+char *berth_resolve(Berth *berth, const char *name, GError **error)
+{
+    g_autoptr(BerthDistro) distro = berth_handle_find(berth, name, error);
+    return distro != NULL ? g_steal_pointer(&distro->name) : NULL;
+}
+
+static void set_open_ports(BerthInfo *info, const GPtrArray *forwards)
+{
+    info->ports = g_new0(guint16, forwards->len);
+    for (guint i = 0; i < forwards->len; i++) {
+        const BerthForward *forward = forwards->pdata[i];
+        if (forward->state == BERTH_FORWARD_OPEN)
+            info->ports[info->n_ports++] = forward->host_port;
     }
-    return berth->registry;
 }
 
-/* Once a handle: @warn is forgotten. */
-static void warn_of_settings(Berth *berth)
+static void set_status(BerthInfo *info, BerthInstanceStatus *status)
 {
-    void (*warn)(const char *line, gpointer user_data) = berth->warn;
-    berth->warn = NULL;
-    if (warn == NULL)
-        return;
-    g_auto(GStrv) lines = berth_compose_warnings(berth->layout);
-    for (gsize i = 0; lines[i] != NULL; i++)
-        warn(lines[i], berth->warn_data);
+    info->accel = g_steal_pointer(&status->accel);
+    info->kernel = g_steal_pointer(&status->kernel);
+    info->init = g_steal_pointer(&status->init);
+    info->init_status = g_steal_pointer(&status->init_status);
+    info->started_usec = status->started_usec;
+    info->sessions = status->sessions;
+    info->qemu_pid = status->qemu_pid;
 }
 
-BerthSettings *berth_private_settings(Berth *berth, const char *distro, GError **error)
+static BerthInfo *public_info(BerthListing *listing)
 {
-    BerthSettings *settings =
-        berth_compose_settings(berth->layout, distro, environment_of(berth), error);
-    if (settings != NULL)
-        warn_of_settings(berth);
-    return settings;
+    BerthInfo *info = g_new0(BerthInfo, 1);
+    info->name = g_steal_pointer(&listing->name);
+    info->id = g_steal_pointer(&listing->id);
+    info->number = listing->number;
+    info->address = berth_distro_address(listing->number);
+    info->is_default = listing->is_default;
+    info->disk = g_steal_pointer(&listing->disk);
+    info->disk_size = listing->disk_size;
+    info->disk_used = listing->disk_used;
+    info->created_usec = listing->created_usec;
+    info->state = g_steal_pointer(&listing->state);
+    info->reason = g_steal_pointer(&listing->reason);
+    info->holder_pid = listing->holder_pid;
+    info->keeper_pid = listing->keeper_pid;
+    info->memory_used = listing->memory_used;
+    if (listing->status != NULL)
+        set_status(info, listing->status);
+    if (listing->forwards != NULL)
+        set_open_ports(info, listing->forwards);
+    return info;
 }
 
-BerthMachine *berth_private_machine(Berth *berth, const BerthDistro *distro, GError **error)
+GPtrArray *berth_list(Berth *berth, GError **error)
 {
-    BerthMachine *machine =
-        berth_compose_machine(berth->layout, distro, environment_of(berth), error);
-    if (machine != NULL)
-        warn_of_settings(berth);
-    return machine;
-}
-
-BerthDistro *berth_private_find(Berth *berth, const char *name, GError **error)
-{
-    BerthRegistry *registry = berth_private_registry(berth, error);
-    return registry != NULL ? berth_registry_find(registry, name, error) : NULL;
-}
-
-GPtrArray *berth_private_find_all(Berth *berth, const char *const *names, GError **error)
-{
-    BerthRegistry *registry = berth_private_registry(berth, error);
-    if (registry == NULL)
+    g_autoptr(GPtrArray) listings = berth_list_distros(berth, error);
+    if (listings == NULL)
         return NULL;
-    if (names == NULL)
-        return berth_registry_list(registry, error);
+    GPtrArray *infos = g_ptr_array_new_with_free_func((GDestroyNotify)berth_info_free);
+    for (guint i = 0; i < listings->len; i++)
+        g_ptr_array_add(infos, public_info(listings->pdata[i]));
+    return infos;
+}
 
-    g_autoptr(GHashTable) seen = g_hash_table_new(g_str_hash, g_str_equal);
-    g_autoptr(GPtrArray) distros =
-        g_ptr_array_new_with_free_func((GDestroyNotify)berth_distro_free);
-    for (gsize i = 0; names[i] != NULL; i++) {
-        BerthDistro *distro = berth_registry_find(registry, names[i], error);
-        if (distro == NULL)
-            return NULL;
-        if (g_hash_table_contains(seen, distro->id)) {
-            berth_distro_free(distro);
-            continue;
-        }
-        g_ptr_array_add(distros, distro);
-        g_hash_table_add(seen, distro->id);
+/* --- the cache of images --- */
+
+static bool open_cache(Berth *berth, char **ret_directory, guint64 *ret_limit, GError **error)
+{
+    g_autoptr(BerthSettings) settings = berth_handle_settings(berth, NULL, error);
+    if (settings == NULL)
+        return false;
+    *ret_directory = berth_layout_images(berth->layout);
+    *ret_limit = settings->cache_size;
+    return true;
+}
+
+GPtrArray *berth_cache_images(Berth *berth, char **ret_directory, guint64 *ret_limit,
+                              GError **error)
+{
+    if (!open_cache(berth, ret_directory, ret_limit, error))
+        return NULL;
+    const BerthCache cache = {.directory = *ret_directory, .limit = *ret_limit};
+    g_autoptr(GPtrArray) entries = berth_cache_list(&cache);
+    GPtrArray *images = g_ptr_array_new_with_free_func((GDestroyNotify)berth_cached_free);
+    for (guint i = 0; i < entries->len; i++) {
+        BerthCacheEntry *entry = entries->pdata[i];
+        BerthCached *cached = g_new0(BerthCached, 1);
+        cached->key = g_steal_pointer(&entry->key);
+        cached->origin = g_steal_pointer(&entry->origin);
+        cached->archive_size = entry->archive_size;
+        cached->disk_size = entry->disk_size;
+        cached->disk_used = entry->disk_used;
+        cached->used_usec = entry->used_usec;
+        g_ptr_array_add(images, cached);
     }
-    return g_steal_pointer(&distros);
+    return images;
 }
 
-const char *berth_private_runtime(Berth *berth, GError **error)
+bool berth_cache_clean(Berth *berth, bool all, guint *ret_count, guint64 *ret_freed, GError **error)
 {
-    return berth_layout_make_private(berth->layout->runtime, error) ? berth->layout->runtime : NULL;
-}
-
-static void job_free(Job *job)
-{
-    g_clear_error(&job->error);
-    g_free(job);
-}
-
-static const BerthClaimHolder *holder_of(const GPtrArray *holders, const char *id)
-{
-    for (guint i = 0; holders != NULL && i < holders->len; i++)
-        if (g_str_equal(((const BerthClaimHolder *)holders->pdata[i])->id, id))
-            return holders->pdata[i];
-    return NULL;
-}
-
-GPtrArray *berth_private_for_each(Berth *berth, GPtrArray *distros, GThreadFunc work,
-                                  const BerthStop *stop, const GPtrArray *holders)
-{
-    GPtrArray *jobs = g_ptr_array_new_with_free_func((GDestroyNotify)job_free);
-    g_autoptr(GPtrArray) threads = g_ptr_array_new();
-    for (guint i = 0; i < distros->len; i++) {
-        Job *job = g_new0(Job, 1);
-        job->berth = berth;
-        job->distro = distros->pdata[i];
-        job->stop = stop;
-        job->holder = holder_of(holders, job->distro->id);
-        g_ptr_array_add(jobs, job);
-        g_ptr_array_add(threads, g_thread_new("berth", work, job));
-    }
-    for (guint i = 0; i < threads->len; i++)
-        g_thread_join(threads->pdata[i]);
-    return jobs;
-}
-
-void berth_private_limit_waiting(int fd, guint seconds)
-{
-    const struct timeval limit = {.tv_sec = seconds};
-    setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof(limit));
-    setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &limit, sizeof(limit));
+    g_autofree char *directory = NULL;
+    guint64 limit = 0;
+    if (!open_cache(berth, &directory, &limit, error))
+        return false;
+    const BerthCache cache = {.directory = directory, .limit = limit};
+    return berth_cache_prune(&cache, all, ret_count, ret_freed, error);
 }
 
 /* --- running --- */
+
+int berth_connect(Berth *berth, const char *name, char **ret_notice, GError **error)
+{
+    const BerthStartOptions plain = {0};
+    return berth_start_connect(berth, name, &plain, ret_notice, error);
+}
+
+int berth_connect_with(Berth *berth, const char *name, const BerthStart *start, char **ret_notice,
+                       GError **error)
+{
+    const BerthStartOptions options = {
+        .rescue = start->rescue, .isolated = start->isolated, .early = start->early};
+    return berth_start_connect(berth, name, &options, ret_notice, error);
+}
+
+GPtrArray *berth_stages(int connection, GError **error)
+{
+    g_autoptr(BerthBootReport) report = berth_control_boot(connection, error);
+    if (report == NULL)
+        return NULL;
+    GPtrArray *stages = g_ptr_array_new_with_free_func((GDestroyNotify)berth_stage_free);
+    gint64 before_usec = 0;
+    for (guint i = 0; i < report->stages->len; i++) {
+        BerthBootStage *from = report->stages->pdata[i];
+        BerthStage *stage = g_new0(BerthStage, 1);
+        stage->name = g_steal_pointer(&from->name);
+        stage->problem = g_steal_pointer(&from->problem);
+        stage->end_usec = from->end_usec;
+        stage->took_usec = MAX(from->end_usec - before_usec, 0);
+        before_usec = from->end_usec;
+        g_ptr_array_add(stages, stage);
+    }
+    return stages;
+}
+
+char *berth_command_line(Berth *berth, const char *name, char **ret_notice, GError **error)
+{
+    return berth_start_command_line(berth, name, ret_notice, error);
+}
 
 int berth_run(int connection, const BerthRun *run, GError **error)
 {
@@ -213,88 +324,144 @@ int berth_run(int connection, const BerthRun *run, GError **error)
     return berth_session_run(connection, &command, error);
 }
 
-/* How long a machine may take to power off. Settings that cannot be read are no reason to let it
- * run. */
-static int find_grace(const Job *job)
-{
-    if (job->stop->grace_sec >= 0)
-        return job->stop->grace_sec;
-    g_autoptr(BerthSettings) settings = berth_compose_settings(
-        job->berth->layout, job->distro->name, environment_of(job->berth), NULL);
-    if (settings == NULL)
-        settings = berth_settings_new(NULL, NULL, NULL, NULL, NULL);
-    return (int)settings->stop_timeout_sec;
-}
-
-static bool stop_connected(const Job *job, int fd, guint grace, GError **error)
-{
-    berth_private_limit_waiting(fd, (job->stop->force ? 0 : grace) + STOP_MARGIN_SEC);
-    return berth_control_stop(fd, job->stop->force ? BERTH_STOP_FORCE : BERTH_STOP_ORDERLY, grace,
-                              &job->berth->waiting, error);
-}
-
-static gpointer stop_one(gpointer data)
-{
-    Job *job = data;
-    g_autoptr(GError) problem = NULL;
-    int grace = find_grace(job);
-    berth_autofd int fd = berth_private_connect(job->berth, job->distro, &problem);
-    if (fd >= 0 && stop_connected(job, fd, (guint)grace, &problem)) {
-        berth_private_wait_for_leaver(job->distro);
-        return NULL;
-    }
-
-    /* It cannot be asked: its directory was removed, it is on its way out, or it answers in words
-     * of another version. */
-    int patience = job->stop->force ? 0 : grace + STOP_MARGIN_SEC;
-    /* It died under the request, or does not answer any more: then by force. */
-    bool gone = fd >= 0 && berth_runtime_is_gone(problem);
-    if (fd < 0 || gone || berth_error_is(problem, BERTH_ERROR_PROTOCOL)) {
-        g_clear_error(&problem);
-        berth_private_end(job->berth, job->distro, gone ? 0 : patience, &problem);
-    }
-    job->error = g_steal_pointer(&problem);
-    return NULL;
-}
-
 bool berth_stop(Berth *berth, const char *const *names, const BerthStop *stop, GError **error)
 {
-    g_autoptr(GPtrArray) distros = berth_private_runtime(berth, error) != NULL
-                                       ? berth_private_find_stoppable(berth, names, error)
-                                       : NULL;
-    if (distros == NULL)
-        return false;
-
-    g_autoptr(GPtrArray) jobs = berth_private_for_each(berth, distros, stop_one, stop, NULL);
-    for (guint i = 0; i < jobs->len; i++) {
-        Job *job = jobs->pdata[i];
-        if (job->error == NULL)
-            continue;
-        if (distros->len > 1)
-            g_prefix_error(&job->error, "%s: ", job->distro->name);
-        g_propagate_error(error, g_steal_pointer(&job->error));
-        return false;
-    }
-    return true;
+    const BerthStopOptions options = {.force = stop->force, .grace_sec = stop->grace_sec};
+    return berth_stop_distros(berth, names, &options, error);
 }
 
 char *berth_log_path(Berth *berth, const char *name, GError **error)
 {
-    g_autoptr(BerthDistro) distro = berth_private_find(berth, name, error);
+    g_autoptr(BerthDistro) distro = berth_handle_find(berth, name, error);
     return distro != NULL ? berth_layout_log(berth->layout, distro->id) : NULL;
 }
 
-/* --- the host --- */
-
-void berth_setting_free(BerthSetting *setting)
+char *berth_docker_socket(Berth *berth, const char *name, char **ret_notice, GError **error)
 {
-    if (setting == NULL)
-        return;
-    g_free(setting->name);
-    g_free(setting->value);
-    g_free(setting->initial);
-    g_free(setting);
+    return berth_docker_path(berth, name, ret_notice, error);
 }
+
+/* --- ports --- */
+
+static char **open_addresses(const BerthForward *forward)
+{
+    GPtrArray *list = g_ptr_array_new();
+    for (guint i = 0; i < BERTH_LEGS; i++) {
+        const BerthLeg *leg = &forward->legs[i];
+        if (leg->state == BERTH_FORWARD_OPEN)
+            g_ptr_array_add(list, berth_rule_address_text(leg->family, leg->host));
+    }
+    g_ptr_array_add(list, NULL);
+    return (char **)g_ptr_array_free(list, FALSE);
+}
+
+/* Where it is on the host, if that is not the guest's port of localhost. */
+static char *host_of(const BerthForward *forward)
+{
+    BerthRule rule = forward->rule;
+    rule.host_port = forward->host_port;
+    bool same = rule.family == 0 && rule.host_port == rule.guest_port;
+    return same ? NULL : berth_rule_host(&rule);
+}
+
+static BerthPort *public_port(const char *distro, const BerthForward *forward)
+{
+    BerthPort *port = g_new0(BerthPort, 1);
+    port->distro = g_strdup(distro);
+    port->protocol = g_strdup(berth_protocol_word(forward->rule.protocol));
+    port->port = forward->rule.guest_port;
+    port->host_port = forward->host_port;
+    port->origin = g_strdup(berth_origin_word(forward->origin));
+    port->addresses = open_addresses(forward);
+    port->host = host_of(forward);
+    port->state = g_strdup(berth_forward_state_word(forward->state));
+    port->owner = g_strdup(forward->owner);
+    port->reason = g_strdup(forward->reason);
+    return port;
+}
+
+/* @list is lib/lifecycle/ports.h's. */
+static GPtrArray *public_ports(const GPtrArray *list)
+{
+    GPtrArray *ports = g_ptr_array_new_with_free_func((GDestroyNotify)berth_port_free);
+    for (guint i = 0; i < list->len; i++) {
+        const BerthDistroPorts *of = list->pdata[i];
+        for (guint j = 0; j < of->forwards->len; j++)
+            g_ptr_array_add(ports, public_port(of->distro, of->forwards->pdata[j]));
+    }
+    return ports;
+}
+
+GPtrArray *berth_ports(Berth *berth, const char *name, GError **error)
+{
+    g_autoptr(GPtrArray) list = berth_ports_list(berth, name, error);
+    return list != NULL ? public_ports(list) : NULL;
+}
+
+typedef struct {
+    bool (*func)(const GPtrArray *ports, gpointer user_data);
+    gpointer user_data;
+} PortsWatch;
+
+static bool on_ports(const GPtrArray *list, gpointer user_data)
+{
+    const PortsWatch *watch = user_data;
+    g_autoptr(GPtrArray) ports = public_ports(list);
+    return watch->func(ports, watch->user_data);
+}
+
+bool berth_ports_watch(Berth *berth, const char *name,
+                       bool (*func)(const GPtrArray *ports, gpointer user_data), gpointer user_data,
+                       GError **error)
+{
+    PortsWatch watch = {func, user_data};
+    return berth_ports_follow(berth, name, on_ports, &watch, error);
+}
+
+static BerthForwardRule *public_rule(const BerthDistro *distro, const BerthRule *rule)
+{
+    BerthForwardRule *made = g_new0(BerthForwardRule, 1);
+    made->distro = g_strdup(distro->name);
+    made->rule = berth_rule_format(rule);
+    made->protocol = g_strdup(berth_protocol_word(rule->protocol));
+    if (rule->family != 0)
+        made->host_address = berth_rule_address_text(rule->family, rule->address);
+    made->host_port = rule->host_port;
+    made->guest_port = rule->guest_port;
+    return made;
+}
+
+GPtrArray *berth_forward_list(Berth *berth, const char *name, GError **error)
+{
+    const char *const names[] = {name, NULL};
+    g_autoptr(GPtrArray) distros = berth_handle_find_all(berth, name != NULL ? names : NULL, error);
+    if (distros == NULL)
+        return NULL;
+    g_autoptr(GPtrArray) list =
+        g_ptr_array_new_with_free_func((GDestroyNotify)berth_forward_rule_free);
+    for (guint i = 0; i < distros->len; i++) {
+        const BerthDistro *distro = distros->pdata[i];
+        g_autoptr(GArray) rules = berth_rule_parse_list(distro->forwards, error);
+        if (rules == NULL)
+            return NULL;
+        for (guint j = 0; j < rules->len; j++)
+            g_ptr_array_add(list, public_rule(distro, &g_array_index(rules, BerthRule, j)));
+    }
+    return g_steal_pointer(&list);
+}
+
+bool berth_forward_add(Berth *berth, const char *name, const char *rule, char **ret_notice,
+                       GError **error)
+{
+    return berth_forwards_add(berth, name, rule, ret_notice, error);
+}
+
+bool berth_forward_remove(Berth *berth, const char *name, const char *rule, GError **error)
+{
+    return berth_forwards_remove(berth, name, rule, error);
+}
+
+/* --- the host --- */
 
 static BerthSetting *public_setting(const BerthField *field, const BerthSettings *settings,
                                     const BerthSettings *initial)
@@ -315,11 +482,11 @@ static BerthSetting *public_setting(const BerthField *field, const BerthSettings
 
 GPtrArray *berth_settings(Berth *berth, const char *name, GError **error)
 {
-    g_autoptr(BerthDistro) distro = name != NULL ? berth_private_find(berth, name, error) : NULL;
+    g_autoptr(BerthDistro) distro = name != NULL ? berth_handle_find(berth, name, error) : NULL;
     if (name != NULL && distro == NULL)
         return NULL;
     g_autoptr(BerthSettings) settings =
-        berth_private_settings(berth, distro != NULL ? distro->name : NULL, error);
+        berth_handle_settings(berth, distro != NULL ? distro->name : NULL, error);
     if (settings == NULL)
         return NULL;
 
@@ -330,47 +497,19 @@ GPtrArray *berth_settings(Berth *berth, const char *name, GError **error)
     return list;
 }
 
-void berth_status_free(BerthStatus *status)
-{
-    if (status == NULL)
-        return;
-    g_free(status->default_distro);
-    g_free(status->emulator);
-    g_free(status->kernel);
-    g_free(status->accel);
-    g_free(status->data);
-    g_free(status->config);
-    g_free(status->cache);
-    g_free(status->runtime);
-    g_free(status->support);
-    g_free(status);
-}
-
-static void add_up(BerthStatus *status, const GPtrArray *infos)
-{
-    for (guint i = 0; i < infos->len; i++) {
-        const BerthInfo *info = infos->pdata[i];
-        status->distros += info->disk != NULL;
-        if (info->is_default || infos->len == 1)
-            status->default_distro = g_strdup(info->name);
-        status->running += info->keeper_pid != 0 || g_str_equal(info->state, "unresponsive");
-        status->disk_used += info->disk_used;
-        status->memory_used += info->memory_used;
-    }
-}
-
 BerthStatus *berth_status(Berth *berth, GError **error)
 {
-    g_autoptr(GPtrArray) infos = berth_list(berth, error);
-    g_autoptr(BerthDistro) any = berth_distro_new("any");
-    g_autoptr(BerthMachine) machine =
-        infos != NULL ? berth_private_machine(berth, any, error) : NULL;
-    if (machine == NULL)
+    g_auto(BerthSummary) summary = {0};
+    if (!berth_summary_make(berth, &summary, error))
         return NULL;
-
     const BerthLayout *layout = berth->layout;
+    const BerthMachine *machine = summary.machine;
     BerthStatus *status = g_new0(BerthStatus, 1);
-    add_up(status, infos);
+    status->default_distro = g_steal_pointer(&summary.default_distro);
+    status->distros = summary.distros;
+    status->running = summary.running;
+    status->disk_used = summary.disk_used;
+    status->memory_used = summary.memory_used;
     status->emulator = g_find_program_in_path(machine->emulator);
     if (g_file_test(machine->kernel, G_FILE_TEST_IS_REGULAR))
         status->kernel = g_strdup(machine->kernel);
@@ -383,4 +522,55 @@ BerthStatus *berth_status(Berth *berth, GError **error)
     status->runtime = g_strdup(layout->runtime);
     status->support = g_strdup(layout->support);
     return status;
+}
+
+bool berth_host_allow(Berth *berth, const char *name, const char *const *ports, char **ret_notice,
+                      GError **error)
+{
+    return berth_host_access_change(berth, name, ports, false, ret_notice, error);
+}
+
+bool berth_host_deny(Berth *berth, const char *name, const char *const *ports, char **ret_notice,
+                     GError **error)
+{
+    return berth_host_access_change(berth, name, ports, true, ret_notice, error);
+}
+
+bool berth_host_allow_once(int connection, guint16 port, GError **error)
+{
+    return berth_control_allow_host_port(connection, port, error);
+}
+
+static BerthHostAccess *public_access(BerthHostGrants *grants)
+{
+    static const char *const origins[] = {
+        [BERTH_GRANT_CONFIG] = "berth.conf",
+        [BERTH_GRANT_USER] = "berth host",
+        [BERTH_GRANT_SESSION] = "session",
+    };
+    BerthHostAccess *access = g_new0(BerthHostAccess, 1);
+    access->distro = g_steal_pointer(&grants->distro);
+    access->isolated = grants->isolated;
+    access->outbound = g_steal_pointer(&grants->outbound);
+    access->ports = g_ptr_array_new_with_free_func(g_free);
+    for (guint i = 0; i < grants->ports->len; i++) {
+        const BerthHostGrant *grant = &g_array_index(grants->ports, BerthHostGrant, i);
+        BerthHostPort *port = g_new(BerthHostPort, 1);
+        *port = (BerthHostPort){.port = grant->port,
+                                .origin = origins[grant->origin],
+                                .temporary = grant->origin == BERTH_GRANT_SESSION};
+        g_ptr_array_add(access->ports, port);
+    }
+    return access;
+}
+
+GPtrArray *berth_host_list(Berth *berth, const char *name, GError **error)
+{
+    g_autoptr(GPtrArray) all = berth_host_access_list(berth, name, error);
+    if (all == NULL)
+        return NULL;
+    GPtrArray *list = g_ptr_array_new_with_free_func((GDestroyNotify)berth_host_access_free);
+    for (guint i = 0; i < all->len; i++)
+        g_ptr_array_add(list, public_access(all->pdata[i]));
+    return list;
 }

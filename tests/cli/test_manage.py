@@ -114,12 +114,12 @@ def test_a_copied_image_has_an_identity_of_its_own(box, tmp_path):
 
 def test_clone_keeps_what_the_row_says(box):
     with sqlite3.connect(box.data / "registry.db") as registry:
-        registry.execute("UPDATE distro SET user = 'me', memory = 123456, cpus = 3")
+        registry.execute("UPDATE distro SET account = 'me', account_uid = 4711, oobe = 1")
     registry.close()
     box("clone", "box", "twin").ok()
     registry = sqlite3.connect(box.data / "registry.db")
-    row = registry.execute("SELECT user, memory, cpus, is_default, own_identity FROM distro WHERE name = 'twin'")
-    assert row.fetchall() == [("me", 123456, 3, 0, 1)]
+    row = registry.execute("SELECT account, account_uid, oobe, is_default, own_identity FROM distro WHERE name = 'twin'")
+    assert row.fetchall() == [("me", 4711, 1, 0, 1)]
     registry.close()
 
 

@@ -1,9 +1,10 @@
-/* SPDX-License-Identifier: MIT
- *
- * The part of the facade that lends a distro's Docker daemon to the host.
- */
-#include "berth_private.h"
+/* SPDX-License-Identifier: MIT */
+#include "docker.h"
 
+#include "reach.h"
+#include "start.h"
+
+#include "base/error.h"
 #include "base/fd.h"
 #include "instance/client/session.h"
 #include "instance/control/runtime_files.h"
@@ -68,14 +69,16 @@ static bool check_daemon(const Berth *berth, int connection, const char *name, G
     return false;
 }
 
-char *berth_docker_socket(Berth *berth, const char *name, char **ret_notice, GError **error)
+char *berth_docker_path(Berth *berth, const char *name, char **ret_notice, GError **error)
 {
-    g_autoptr(BerthDistro) distro = berth_private_find(berth, name, error);
+    g_autoptr(BerthDistro) distro = berth_handle_find(berth, name, error);
     if (distro == NULL)
         return NULL;
-    berth_autofd int connection = berth_connect(berth, distro->name, ret_notice, error);
+    const BerthStartOptions plain = {0};
+    berth_autofd int connection =
+        berth_start_connect(berth, distro->name, &plain, ret_notice, error);
     if (connection < 0 || !check_daemon(berth, connection, distro->name, error))
         return NULL;
-    g_autofree char *directory = berth_private_directory(berth, distro);
+    g_autofree char *directory = berth_reach_directory(berth, distro);
     return g_build_filename(directory, BERTH_RUNTIME_DOCKER, NULL);
 }

@@ -1,24 +1,12 @@
-/* SPDX-License-Identifier: MIT
- *
- * The part of the facade about the ports of the host that distros may reach.
- */
-#include "berth_private.h"
+/* SPDX-License-Identifier: MIT */
+#include "host_access.h"
 
+#include "reach.h"
+
+#include "base/error.h"
 #include "base/fd.h"
-#include "instance/client/runtime.h"
 #include "instance/control/control.h"
-#include "manage/compose.h"
 #include "model/access.h"
-
-void berth_host_access_free(BerthHostAccess *access)
-{
-    if (access == NULL)
-        return;
-    g_free(access->distro);
-    g_free(access->outbound);
-    g_ptr_array_unref(access->ports);
-    g_free(access);
-}
 
 /* --- changing --- */
 
@@ -50,20 +38,20 @@ static char *read_allowed(Berth *berth, const BerthDistro *distro, GError **erro
 static char *apply(Berth *berth, const BerthDistro *distro, const char *ports)
 {
     g_autoptr(GError) error = NULL;
-    berth_autofd int fd = berth_private_connect(berth, distro, &error);
-    if (fd < 0 && !berth_private_is_unreachable(error))
+    berth_autofd int fd = berth_reach_connect(berth, distro, &error);
+    if (fd < 0 && !berth_reach_is_unreachable(error))
         return NULL;
-    berth_private_limit_waiting(fd, ANSWER_TIMEOUT_SEC);
+    berth_reach_limit_waiting(fd, BERTH_REACH_ANSWER_SEC);
     if (fd >= 0 && berth_control_set_host_ports(fd, ports, &error))
         return NULL;
     return g_strdup_printf("%s: it takes effect when it is started the next time: %s", distro->name,
                            error->message);
 }
 
-/* What berth.conf has to say that makes the change look as if it did nothing; or NULL. */
-static char *objection(Berth *berth, const BerthDistro *distro, const BerthAccess *denied)
+/* A line about what in berth.conf keeps the change from having an effect; or NULL. */
+static char *find_override(Berth *berth, const BerthDistro *distro, const BerthAccess *denied)
 {
-    g_autoptr(BerthSettings) settings = berth_private_settings(berth, distro->name, NULL);
+    g_autoptr(BerthSettings) settings = berth_handle_settings(berth, distro->name, NULL);
     if (settings == NULL)
         return NULL;
     if (denied == NULL)
@@ -99,8 +87,8 @@ static bool allow(Berth *berth, const BerthDistro *distro, const BerthAccess *po
     return true;
 }
 
-/* One of them would go on to be reached. */
-static bool set_all_allowed(const BerthDistro *distro, guint16 port, GError **error)
+/* Denying one port leaves it reachable while all are allowed. */
+static bool refuse_deny(const BerthDistro *distro, guint16 port, GError **error)
 {
     g_autofree char *hint =
         g_strdup_printf("begin anew: berth host deny %s all, then allow some", distro->name);
@@ -118,21 +106,21 @@ static bool deny(Berth *berth, const BerthDistro *distro, const BerthAccess *por
     if (before == NULL || !berth_access_add_ports(&allowed, before, error))
         return false;
     if (allowed.host_all)
-        return set_all_allowed(distro, ports->ports[0], error);
+        return refuse_deny(distro, ports->ports[0], error);
     for (guint i = 0; i < ports->n_ports; i++)
         if (!berth_registry_deny_port(berth->registry, distro, ports->ports[i], error))
             return false;
     return true;
 }
 
-static bool change(Berth *berth, const char *name, const char *const *words, bool denies,
-                   char **ret_notice, GError **error)
+bool berth_host_access_change(Berth *berth, const char *name, const char *const *words, bool denies,
+                              char **ret_notice, GError **error)
 {
     BerthAccess ports;
     if (!read_ports(words, &ports, error))
         return false;
-    g_autoptr(BerthDistro) distro = berth_private_find(berth, name, error);
-    if (distro == NULL || berth_private_runtime(berth, error) == NULL ||
+    g_autoptr(BerthDistro) distro = berth_handle_find(berth, name, error);
+    if (distro == NULL || berth_handle_runtime(berth, error) == NULL ||
         !(denies ? deny : allow)(berth, distro, &ports, error))
         return false;
     g_autofree char *allowed = read_allowed(berth, distro, error);
@@ -140,40 +128,30 @@ static bool change(Berth *berth, const char *name, const char *const *words, boo
         return false;
     *ret_notice = apply(berth, distro, allowed);
     if (*ret_notice == NULL)
-        *ret_notice = objection(berth, distro, denies ? &ports : NULL);
+        *ret_notice = find_override(berth, distro, denies ? &ports : NULL);
     return true;
 }
 
-bool berth_host_allow(Berth *berth, const char *name, const char *const *ports, char **ret_notice,
+/* --- listing --- */
+
+void berth_host_grants_free(BerthHostGrants *grants)
+{
+    if (grants == NULL)
+        return;
+    g_free(grants->distro);
+    g_free(grants->outbound);
+    g_clear_pointer(&grants->ports, g_array_unref);
+    g_free(grants);
+}
+
+static void add_port(BerthHostGrants *grants, guint port, BerthGrantOrigin origin)
+{
+    const BerthHostGrant grant = {.port = port, .origin = origin};
+    g_array_append_val(grants->ports, grant);
+}
+
+static bool add_ports(BerthHostGrants *grants, const char *text, BerthGrantOrigin origin,
                       GError **error)
-{
-    return change(berth, name, ports, false, ret_notice, error);
-}
-
-bool berth_host_deny(Berth *berth, const char *name, const char *const *ports, char **ret_notice,
-                     GError **error)
-{
-    return change(berth, name, ports, true, ret_notice, error);
-}
-
-bool berth_host_allow_once(int connection, guint16 port, GError **error)
-{
-    return berth_control_allow_host_port(connection, port, error);
-}
-
-/* --- looking --- */
-
-/* Such as that of a proxy which a command of it was told of. */
-static const char by_session[] = "session";
-
-static void add_port(BerthHostAccess *access, guint port, const char *origin)
-{
-    BerthHostPort *row = g_new(BerthHostPort, 1);
-    *row = (BerthHostPort){.port = port, .origin = origin, .temporary = origin == by_session};
-    g_ptr_array_add(access->ports, row);
-}
-
-static bool add_ports(BerthHostAccess *access, const char *text, const char *origin, GError **error)
 {
     BerthAccess ports = {.known = 1};
     if (text == NULL)
@@ -181,76 +159,67 @@ static bool add_ports(BerthHostAccess *access, const char *text, const char *ori
     if (!berth_access_add_ports(&ports, text, error))
         return false;
     if (ports.host_all)
-        add_port(access, 0, origin);
+        add_port(grants, 0, origin);
     for (guint i = 0; i < ports.n_ports; i++)
-        add_port(access, ports.ports[i], origin);
+        add_port(grants, ports.ports[i], origin);
     return true;
 }
 
-/* What its keeper allowed beside that, if it runs and answers. */
-static bool add_temporary(BerthHostAccess *access, const Berth *berth, const BerthDistro *distro,
+/* What its keeper allows until it stops, such as the port of a proxy that a session was told of. */
+static bool add_temporary(BerthHostGrants *grants, const Berth *berth, const BerthDistro *distro,
                           GError **error)
 {
-    berth_autofd int fd = berth_private_connect(berth, distro, NULL);
+    berth_autofd int fd = berth_reach_connect(berth, distro, NULL);
     if (fd < 0)
         return true;
-    berth_private_limit_waiting(fd, ANSWER_TIMEOUT_SEC);
+    berth_reach_limit_waiting(fd, BERTH_REACH_ANSWER_SEC);
     g_autoptr(BerthInstanceStatus) status = berth_control_status(fd, NULL);
-    return status == NULL || add_ports(access, status->host_ports, by_session, error);
+    return status == NULL || add_ports(grants, status->host_ports, BERTH_GRANT_SESSION, error);
 }
 
-static gint compare_ports(gconstpointer left, gconstpointer right)
+static gint compare_grants(gconstpointer left, gconstpointer right)
 {
-    const BerthHostPort *a = *(BerthHostPort *const *)left;
-    const BerthHostPort *b = *(BerthHostPort *const *)right;
-    return a->port != b->port ? (gint)a->port - (gint)b->port : g_strcmp0(a->origin, b->origin);
+    const BerthHostGrant *a = left;
+    const BerthHostGrant *b = right;
+    return a->port != b->port ? (gint)a->port - (gint)b->port : (gint)a->origin - (gint)b->origin;
 }
 
-static BerthHostAccess *access_of(Berth *berth, const BerthDistro *distro, GError **error)
+static BerthHostGrants *grants_of(Berth *berth, const BerthDistro *distro, GError **error)
 {
-    g_autoptr(BerthSettings) settings = berth_private_settings(berth, distro->name, error);
+    g_autoptr(BerthSettings) settings = berth_handle_settings(berth, distro->name, error);
     g_autofree char *allowed =
         settings != NULL ? berth_registry_host_ports(berth->registry, distro, error) : NULL;
     if (allowed == NULL)
         return NULL;
-    g_autoptr(BerthHostAccess) access = g_new0(BerthHostAccess, 1);
-    access->distro = g_strdup(distro->name);
-    access->isolated = settings->isolated;
-    access->outbound = g_strdup(settings->outbound != NULL ? settings->outbound : "");
-    access->ports = g_ptr_array_new_with_free_func(g_free);
-    if (!add_ports(access, settings->host_ports, "berth.conf", error)) {
+    g_autoptr(BerthHostGrants) grants = g_new0(BerthHostGrants, 1);
+    grants->distro = g_strdup(distro->name);
+    grants->isolated = settings->isolated;
+    grants->outbound = g_strdup(settings->outbound != NULL ? settings->outbound : "");
+    grants->ports = g_array_new(false, false, sizeof(BerthHostGrant));
+    if (!add_ports(grants, settings->host_ports, BERTH_GRANT_CONFIG, error)) {
         g_prefix_error(error, "host-ports: ");
         return NULL;
     }
-    if (!add_ports(access, allowed, "berth host", error) ||
-        !add_temporary(access, berth, distro, error))
+    if (!add_ports(grants, allowed, BERTH_GRANT_USER, error) ||
+        !add_temporary(grants, berth, distro, error))
         return NULL;
-    g_ptr_array_sort(access->ports, compare_ports);
-    return g_steal_pointer(&access);
+    g_array_sort(grants->ports, compare_grants);
+    return g_steal_pointer(&grants);
 }
 
-GPtrArray *berth_host_list(Berth *berth, const char *name, GError **error)
+GPtrArray *berth_host_access_list(Berth *berth, const char *name, GError **error)
 {
-    g_autoptr(GPtrArray) list =
-        g_ptr_array_new_with_free_func((GDestroyNotify)berth_host_access_free);
-    BerthRegistry *registry = berth_private_registry(berth, error);
-    g_autoptr(GPtrArray) distros =
-        registry == NULL || berth_private_runtime(berth, error) == NULL ? NULL
-        : name == NULL ? berth_registry_list(registry, error)
-                       : g_ptr_array_new_with_free_func((GDestroyNotify)berth_distro_free);
-    if (distros == NULL)
+    const char *const names[] = {name, NULL};
+    g_autoptr(GPtrArray) distros = berth_handle_find_all(berth, name != NULL ? names : NULL, error);
+    if (distros == NULL || berth_handle_runtime(berth, error) == NULL)
         return NULL;
-    if (name != NULL) {
-        BerthDistro *distro = berth_registry_find(registry, name, error);
-        if (distro == NULL)
-            return NULL;
-        g_ptr_array_add(distros, distro);
-    }
+    g_autoptr(GPtrArray) list =
+        g_ptr_array_new_with_free_func((GDestroyNotify)berth_host_grants_free);
     for (guint i = 0; i < distros->len; i++) {
-        BerthHostAccess *access = access_of(berth, distros->pdata[i], error);
-        if (access == NULL)
+        BerthHostGrants *grants = grants_of(berth, distros->pdata[i], error);
+        if (grants == NULL)
             return NULL;
-        g_ptr_array_add(list, access);
+        g_ptr_array_add(list, grants);
     }
     return g_steal_pointer(&list);
 }

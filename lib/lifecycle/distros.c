@@ -1,10 +1,10 @@
-/* SPDX-License-Identifier: MIT
- *
- * The part of the facade that makes, changes and removes distros. Each verb claims what it works on
- * and, where it must, finds it stopped: lib/manage/claim.h has the order.
- */
-#include "berth_private.h"
+/* SPDX-License-Identifier: MIT */
+#include "distros.h"
 
+#include "reach.h"
+#include "stop.h"
+
+#include "base/error.h"
 #include "base/fd.h"
 #include "instance/client/runtime.h"
 #include "instance/control/control.h"
@@ -20,11 +20,6 @@
 
 #include <unistd.h>
 
-bool berth_check_name(const char *name, GError **error)
-{
-    return berth_distro_check_name(name, error);
-}
-
 /* Whose account a new distro is to have: this user's, unless that is root. NULL: nobody's. */
 static char *wanted_account(bool no_user)
 {
@@ -38,11 +33,11 @@ static bool read_cloud(const char *path, GBytes **ret_cloud, GError **error)
     return path == NULL || *ret_cloud != NULL;
 }
 
-bool berth_import(Berth *berth, const BerthImport *import, BerthImported *ret_imported,
-                  GError **error)
+bool berth_distros_import(Berth *berth, const BerthImportOptions *import,
+                          BerthImportReport *ret_report, GError **error)
 {
-    g_autoptr(BerthSettings) settings = berth_private_settings(berth, import->name, error);
-    BerthRegistry *registry = settings != NULL ? berth_private_registry(berth, error) : NULL;
+    g_autoptr(BerthSettings) settings = berth_handle_settings(berth, import->name, error);
+    BerthRegistry *registry = settings != NULL ? berth_handle_registry(berth, error) : NULL;
     g_autoptr(GBytes) cloud = NULL;
     if (registry == NULL || !read_cloud(import->cloud, &cloud, error))
         return false;
@@ -66,19 +61,12 @@ bool berth_import(Berth *berth, const BerthImport *import, BerthImported *ret_im
                                         .cache = &cache};
     const BerthImportWatch watch = {
         .progress = import->progress, .note = import->note, .user_data = import->user_data};
-    BerthImportReport report;
-    if (!berth_manage_import(berth->layout, registry, &request, &watch, &report, error))
-        return false;
-    *ret_imported = (BerthImported){.entries = report.entries,
-                                    .bytes = report.bytes,
-                                    .disk_used = report.disk_used,
-                                    .from_cache = report.from_cache};
-    return true;
+    return berth_manage_import(berth->layout, registry, &request, &watch, ret_report, error);
 }
 
-bool berth_import_in_place(Berth *berth, const BerthImport *import, GError **error)
+bool berth_distros_import_in_place(Berth *berth, const BerthImportOptions *import, GError **error)
 {
-    BerthRegistry *registry = berth_private_registry(berth, error);
+    BerthRegistry *registry = berth_handle_registry(berth, error);
     g_autofree char *account = wanted_account(import->no_user);
     g_autoptr(GBytes) cloud = NULL;
     if (registry == NULL || !read_cloud(import->cloud, &cloud, error))
@@ -93,34 +81,13 @@ bool berth_import_in_place(Berth *berth, const BerthImport *import, GError **err
     return berth_manage_adopt(berth->layout, registry, &request, error);
 }
 
-BerthClaim *berth_private_claim(Berth *berth, const char *name, BerthWork work,
-                                BerthDistro **ret_distro, GError **error)
-{
-    BerthRegistry *registry = berth_private_registry(berth, error);
-    if (registry == NULL || berth_private_runtime(berth, error) == NULL)
-        return NULL;
-    return berth_claim_distro(berth->layout, registry, name, work, ret_distro, error);
-}
-
-BerthClaim *berth_private_claim_stopped(Berth *berth, const char *name, BerthWork work,
-                                        BerthDistro **ret_distro, GError **error)
-{
-    g_autoptr(BerthDistro) distro = NULL;
-    g_autoptr(BerthClaim) claim = berth_private_claim(berth, name, work, &distro, error);
-    if (claim == NULL ||
-        !berth_runtime_require_stopped(berth->layout->runtime, distro->id, distro->name, error))
-        return NULL;
-    *ret_distro = g_steal_pointer(&distro);
-    return g_steal_pointer(&claim);
-}
-
 /* Claim @name to read it. In a data directory that is read-only no other command can claim it, so
  * the lock of its disk is enough: *@ret_claim is NULL then. */
 static bool claim_to_read(Berth *berth, const char *name, BerthWork work, BerthClaim **ret_claim,
                           BerthDistro **ret_distro, GError **error)
 {
     g_autoptr(GError) problem = NULL;
-    *ret_claim = berth_private_claim_stopped(berth, name, work, ret_distro, &problem);
+    *ret_claim = berth_handle_claim_stopped(berth, name, work, ret_distro, &problem);
     if (*ret_claim != NULL)
         return true;
     const char *id = berth_error_id(problem);
@@ -128,22 +95,19 @@ static bool claim_to_read(Berth *berth, const char *name, BerthWork work, BerthC
         g_propagate_error(error, g_steal_pointer(&problem));
         return false;
     }
-    *ret_distro = berth_private_find(berth, name, error);
+    *ret_distro = berth_handle_find(berth, name, error);
     return *ret_distro != NULL;
 }
 
-bool berth_export(Berth *berth, const char *name, const BerthExport *export,
-                  BerthExportFunc progress, gpointer user_data, char **ret_notice, GError **error)
+bool berth_distros_export(Berth *berth, const char *name, const BerthExportRequest *request,
+                          BerthExportFunc progress, gpointer user_data, char **ret_notice,
+                          GError **error)
 {
     g_autoptr(BerthDistro) distro = NULL;
     g_autoptr(BerthClaim) claim = NULL;
     if (!claim_to_read(berth, name, BERTH_WORK_EXPORT, &claim, &distro, error))
         return false;
-    const BerthExportRequest request = {.path = export->path,
-                                        .fd = export->fd,
-                                        .format = export->format,
-                                        .replace = export->replace};
-    return berth_manage_export(berth->layout, distro, &request, progress, user_data, ret_notice,
+    return berth_manage_export(berth->layout, distro, request, progress, user_data, ret_notice,
                                error);
 }
 
@@ -151,10 +115,10 @@ static bool force_off(Berth *berth, const BerthDistro *distro, GError **error)
 {
     const int attempts = 2; /* somebody may have been starting it when it was claimed */
     const char *const names[] = {distro->name, NULL};
-    const BerthStop at_once = {.force = true};
+    const BerthStopOptions at_once = {.force = true};
     for (int attempt = 1;; attempt++) {
         g_autoptr(GError) problem = NULL;
-        if (!berth_stop(berth, names, &at_once, error))
+        if (!berth_stop_distros(berth, names, &at_once, error))
             return false;
         if (berth_runtime_require_stopped(berth->layout->runtime, distro->id, distro->name,
                                           &problem))
@@ -166,11 +130,11 @@ static bool force_off(Berth *berth, const BerthDistro *distro, GError **error)
     }
 }
 
-bool berth_unregister(Berth *berth, const char *name, GError **error)
+bool berth_distros_unregister(Berth *berth, const char *name, GError **error)
 {
     g_autoptr(BerthDistro) distro = NULL;
     g_autoptr(BerthClaim) claim =
-        berth_private_claim(berth, name, BERTH_WORK_REMOVE, &distro, error);
+        berth_handle_claim(berth, name, BERTH_WORK_REMOVE, &distro, error);
     if (claim == NULL || !force_off(berth, distro, error) ||
         !berth_manage_remove(berth->registry, claim, distro, error))
         return false;
@@ -178,33 +142,33 @@ bool berth_unregister(Berth *berth, const char *name, GError **error)
     return true;
 }
 
-bool berth_clone(Berth *berth, const char *source, const char *name, BerthWorkFunc progress,
-                 gpointer user_data, GError **error)
+bool berth_distros_clone(Berth *berth, const char *source, const char *name, BerthWorkFunc progress,
+                         gpointer user_data, GError **error)
 {
     const BerthWatch watch = {progress, user_data};
     g_autoptr(BerthDistro) distro = NULL;
     g_autoptr(BerthClaim) claim =
-        berth_private_claim_stopped(berth, source, BERTH_WORK_CLONE, &distro, error);
+        berth_handle_claim_stopped(berth, source, BERTH_WORK_CLONE, &distro, error);
     return claim != NULL &&
            berth_manage_clone(berth->layout, berth->registry, distro, name, &watch, error);
 }
 
-bool berth_rename(Berth *berth, const char *name, const char *new_name, GError **error)
+bool berth_distros_rename(Berth *berth, const char *name, const char *new_name, GError **error)
 {
     g_autoptr(BerthDistro) distro = NULL;
     g_autoptr(BerthClaim) claim =
-        berth_private_claim(berth, name, BERTH_WORK_RENAME, &distro, error);
+        berth_handle_claim(berth, name, BERTH_WORK_RENAME, &distro, error);
     return claim != NULL &&
            berth_manage_rename(berth->layout, berth->registry, distro, new_name, error);
 }
 
-bool berth_move(Berth *berth, const char *name, const char *directory, BerthWorkFunc progress,
-                gpointer user_data, GError **error)
+bool berth_distros_move(Berth *berth, const char *name, const char *directory,
+                        BerthWorkFunc progress, gpointer user_data, GError **error)
 {
     const BerthWatch watch = {progress, user_data};
     g_autoptr(BerthDistro) distro = NULL;
     g_autoptr(BerthClaim) claim =
-        berth_private_claim_stopped(berth, name, BERTH_WORK_MOVE, &distro, error);
+        berth_handle_claim_stopped(berth, name, BERTH_WORK_MOVE, &distro, error);
     return claim != NULL && berth_manage_move(berth->layout, berth->registry, claim, distro,
                                               directory, &watch, error);
 }
@@ -226,7 +190,7 @@ static Growth grow_running(Berth *berth, BerthDistro *distro, guint64 size, Bert
     waiting.goes_on = goes_on;
     waiting.goes_on_data = watch;
     g_autoptr(GError) problem = NULL;
-    berth_autofd int fd = berth_private_connect(berth, distro, &problem);
+    berth_autofd int fd = berth_reach_connect(berth, distro, &problem);
     bool ok = fd >= 0 && berth_control_wait(fd, &waiting, &problem) &&
               berth_control_grow(fd, size, &waiting, &problem);
     if (!ok && berth_runtime_is_gone(problem))
@@ -241,8 +205,8 @@ static Growth grow_running(Berth *berth, BerthDistro *distro, guint64 size, Bert
     return berth_manage_note_size(berth->registry, distro, size, error) ? GROWN : NOT_GROWN;
 }
 
-bool berth_resize(Berth *berth, const char *name, guint64 size, BerthWorkFunc progress,
-                  gpointer user_data, GError **error)
+bool berth_distros_resize(Berth *berth, const char *name, guint64 size, BerthWorkFunc progress,
+                          gpointer user_data, GError **error)
 {
     BerthWatch watch = {progress, user_data};
     g_autoptr(BerthDistro) distro = NULL;
@@ -250,7 +214,7 @@ bool berth_resize(Berth *berth, const char *name, guint64 size, BerthWorkFunc pr
     guint64 now;
     if (!berth_manage_check_size(&size, error))
         return false;
-    claim = berth_private_claim(berth, name, BERTH_WORK_RESIZE, &distro, error);
+    claim = berth_handle_claim(berth, name, BERTH_WORK_RESIZE, &distro, error);
     if (claim == NULL || !berth_manage_disk_size(distro, &now, error))
         return false;
     Growth growth = size > now ? grow_running(berth, distro, size, &watch, error) : NOT_RUNNING;
@@ -263,7 +227,7 @@ bool berth_resize(Berth *berth, const char *name, guint64 size, BerthWorkFunc pr
                : berth_manage_shrink(berth->layout, berth->registry, distro, size, &watch, error);
 }
 
-/* berth-image knows the disk, not the distro. */
+/* Replace the hint of berth-image, which knows the disk and not the distro. */
 static void name_distro(const BerthDistro *distro, GError **error)
 {
     if (!g_str_equal(berth_error_id(*error), "compact.unclean"))
@@ -276,13 +240,14 @@ static void name_distro(const BerthDistro *distro, GError **error)
     berth_error_set(error, BERTH_ERROR_INVALID, "compact.unclean", hint, "%s", message);
 }
 
-bool berth_compact(Berth *berth, const char *name, BerthWorkFunc progress, gpointer user_data,
-                   guint64 *ret_before, guint64 *ret_after, GError **error)
+bool berth_distros_compact(Berth *berth, const char *name, BerthWorkFunc progress,
+                           gpointer user_data, guint64 *ret_before, guint64 *ret_after,
+                           GError **error)
 {
     const BerthWatch watch = {progress, user_data};
     g_autoptr(BerthDistro) distro = NULL;
     g_autoptr(BerthClaim) claim =
-        berth_private_claim_stopped(berth, name, BERTH_WORK_COMPACT, &distro, error);
+        berth_handle_claim_stopped(berth, name, BERTH_WORK_COMPACT, &distro, error);
     g_autoptr(GError) problem = NULL;
     if (claim == NULL)
         return false;
@@ -291,16 +256,4 @@ bool berth_compact(Berth *berth, const char *name, BerthWorkFunc progress, gpoin
     name_distro(distro, &problem);
     g_propagate_error(error, g_steal_pointer(&problem));
     return false;
-}
-
-bool berth_set_default(Berth *berth, const char *name, GError **error)
-{
-    BerthRegistry *registry = berth_private_registry(berth, error);
-    return registry != NULL && berth_registry_set_default(registry, name, error);
-}
-
-char *berth_resolve(Berth *berth, const char *name, GError **error)
-{
-    g_autoptr(BerthDistro) distro = berth_private_find(berth, name, error);
-    return distro != NULL ? g_steal_pointer(&distro->name) : NULL;
 }

@@ -1,16 +1,17 @@
-/* SPDX-License-Identifier: MIT
- *
- * The part of the facade that reaches keepers, and ends those that cannot be reached.
- */
-#include "berth_private.h"
+/* SPDX-License-Identifier: MIT */
+#include "reach.h"
 
+#include "base/error.h"
 #include "base/fd.h"
 #include "instance/client/runtime.h"
 #include "instance/control/runtime_files.h"
+#include "manage/hold.h"
 #include "model/machine.h"
 
 #include <poll.h>
 #include <string.h>
+#include <sys/socket.h>
+#include <sys/time.h>
 
 #define UNREACHABLE "instance.unreachable"
 /* Between a keeper's last answer and its end. */
@@ -34,7 +35,7 @@ static BerthDiskUser *find_keeper(const BerthDistro *distro)
     return user != NULL && berth_disk_user_keeps(user, distro->id) ? g_steal_pointer(&user) : NULL;
 }
 
-int berth_private_connect(const Berth *berth, const BerthDistro *distro, GError **error)
+int berth_reach_connect(const Berth *berth, const BerthDistro *distro, GError **error)
 {
     g_autoptr(GError) problem = NULL;
     int fd = berth_runtime_connect(berth->layout->runtime, distro->id, &problem);
@@ -50,19 +51,19 @@ int berth_private_connect(const Berth *berth, const BerthDistro *distro, GError 
     return -1;
 }
 
-char *berth_private_directory(const Berth *berth, const BerthDistro *distro)
+char *berth_reach_directory(const Berth *berth, const BerthDistro *distro)
 {
     g_autoptr(BerthDiskUser) keeper = find_keeper(distro);
     return keeper != NULL ? g_strdup(keeper->directory)
                           : g_build_filename(berth->layout->runtime, distro->id, NULL);
 }
 
-bool berth_private_is_unreachable(const GError *error)
+bool berth_reach_is_unreachable(const GError *error)
 {
     return error != NULL && strcmp(berth_error_id(error), UNREACHABLE) == 0;
 }
 
-void berth_private_wait_for_leaver(const BerthDistro *distro)
+void berth_reach_wait_for_leaver(const BerthDistro *distro)
 {
     g_autoptr(BerthDiskUser) keeper = find_keeper(distro);
     berth_autofd int fd = keeper != NULL ? berth_runtime_connect_in(keeper->directory, NULL) : -1;
@@ -108,10 +109,10 @@ static GPtrArray *find_kept(const Berth *berth, const char *const *names)
     return distros;
 }
 
-GPtrArray *berth_private_find_stoppable(Berth *berth, const char *const *names, GError **error)
+GPtrArray *berth_reach_find_stoppable(Berth *berth, const char *const *names, GError **error)
 {
     g_autoptr(GError) problem = NULL;
-    g_autoptr(GPtrArray) distros = berth_private_find_all(berth, names, &problem);
+    g_autoptr(GPtrArray) distros = berth_handle_find_all(berth, names, &problem);
     if (distros == NULL && berth->registry == NULL) {
         distros = find_kept(berth, names);
         if (distros->len == 0)
@@ -122,9 +123,16 @@ GPtrArray *berth_private_find_stoppable(Berth *berth, const char *const *names, 
     return g_steal_pointer(&distros);
 }
 
-bool berth_private_end(const Berth *berth, const BerthDistro *distro, int grace_sec, GError **error)
+bool berth_reach_end(const Berth *berth, const BerthDistro *distro, int grace_sec, GError **error)
 {
     g_autoptr(BerthDiskUser) keeper = find_keeper(distro);
     return keeper != NULL ? berth_runtime_end(keeper->pidfd, keeper->pid, grace_sec, error)
                           : berth_runtime_kill(berth->layout->runtime, distro->id, error);
+}
+
+void berth_reach_limit_waiting(int fd, guint seconds)
+{
+    const struct timeval limit = {.tv_sec = seconds};
+    setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof(limit));
+    setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &limit, sizeof(limit));
 }

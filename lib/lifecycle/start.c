@@ -1,16 +1,16 @@
-/* SPDX-License-Identifier: MIT
- *
- * The part of the facade that starts distros and finds those that run.
- */
-#include "berth_private.h"
+/* SPDX-License-Identifier: MIT */
+#include "start.h"
 
+#include "reach.h"
+
+#include "base/error.h"
 #include "base/fd.h"
 #include "instance/client/launch.h"
 #include "instance/client/runtime.h"
 #include "instance/control/control.h"
 #include "instance/control/runtime_files.h"
 #include "manage/cloud.h"
-#include "manage/compose.h"
+#include "manage/hold.h"
 #include "manage/repair.h"
 #include "manage/rescue.h"
 
@@ -23,7 +23,7 @@
 /* One start, as far as it has come. */
 typedef struct {
     Berth *berth;
-    const BerthStart *how;
+    const BerthStartOptions *how;
     const BerthDistro *distro; /* as the machine is made of */
     const BerthMachine *machine;
     char *busybox;   /* for a rescue; NULL when there is none */
@@ -41,7 +41,7 @@ static void add_notice(Start *start, const char *text)
 
 static BerthDistro *find(Berth *berth, const char *name, GError **error)
 {
-    g_autoptr(BerthDistro) distro = berth_private_find(berth, name, error);
+    g_autoptr(BerthDistro) distro = berth_handle_find(berth, name, error);
     if (distro == NULL)
         return NULL;
     distro->host_ports = berth_registry_host_ports(berth->registry, distro, error);
@@ -51,8 +51,8 @@ static BerthDistro *find(Berth *berth, const char *name, GError **error)
 static BerthMachine *prepare(Berth *berth, const BerthDistro *distro, bool rescue,
                              char **ret_notice, GError **error)
 {
-    g_autoptr(BerthMachine) machine = berth_private_machine(berth, distro, error);
-    const char *runtime = machine != NULL ? berth_private_runtime(berth, error) : NULL;
+    g_autoptr(BerthMachine) machine = berth_handle_machine(berth, distro, error);
+    const char *runtime = machine != NULL ? berth_handle_runtime(berth, error) : NULL;
     if (runtime == NULL || !berth_layout_make(berth->layout->cache, error) ||
         !berth_launch_prepare(machine, berth->layout->cache, ret_notice, error) ||
         (!rescue && !berth_cloud_plan(berth->layout, runtime, machine, error)))
@@ -90,7 +90,7 @@ static int connect_running(const Start *start, GError **error)
 {
     const BerthDistro *distro = start->distro;
     g_autoptr(GError) problem = NULL;
-    berth_autofd int fd = berth_private_connect(start->berth, distro, &problem);
+    berth_autofd int fd = berth_reach_connect(start->berth, distro, &problem);
     if (fd >= 0 && (start->how->rescue || start->how->isolated)) {
         g_autofree char *hint = g_strdup_printf("stop it first: berth terminate %s", distro->name);
         berth_error_set(error, BERTH_ERROR_BUSY, "instance.running", hint, "it is running");
@@ -230,11 +230,11 @@ static int connect_or_explain(Start *start, const char *runtime, GError **error)
     return -1;
 }
 
-static int connect_once(Berth *berth, const char *name, const BerthStart *how, GString *notice,
-                        GError **error)
+static int connect_once(Berth *berth, const char *name, const BerthStartOptions *how,
+                        GString *notice, GError **error)
 {
     g_autoptr(BerthDistro) distro = find(berth, name, error);
-    const char *runtime = distro != NULL ? berth_private_runtime(berth, error) : NULL;
+    const char *runtime = distro != NULL ? berth_handle_runtime(berth, error) : NULL;
     if (runtime == NULL)
         return -1;
     Start start = {.berth = berth, .how = how, .distro = distro, .notice = notice};
@@ -247,8 +247,8 @@ static int connect_once(Berth *berth, const char *name, const BerthStart *how, G
     return fd;
 }
 
-int berth_connect_with(Berth *berth, const char *name, const BerthStart *how, char **ret_notice,
-                       GError **error)
+int berth_start_connect(Berth *berth, const char *name, const BerthStartOptions *how,
+                        char **ret_notice, GError **error)
 {
     const int attempts = 3; /* somebody may move or rename it just then */
     g_autoptr(GString) notice = g_string_new(NULL);
@@ -266,47 +266,10 @@ int berth_connect_with(Berth *berth, const char *name, const BerthStart *how, ch
     }
 }
 
-int berth_connect(Berth *berth, const char *name, char **ret_notice, GError **error)
-{
-    const BerthStart plain = {0};
-    return berth_connect_with(berth, name, &plain, ret_notice, error);
-}
-
-char *berth_command_line(Berth *berth, const char *name, char **ret_notice, GError **error)
+char *berth_start_command_line(Berth *berth, const char *name, char **ret_notice, GError **error)
 {
     g_autoptr(BerthDistro) distro = find(berth, name, error);
     g_autoptr(BerthMachine) machine =
         distro != NULL ? prepare(berth, distro, false, ret_notice, error) : NULL;
     return machine != NULL ? berth_launch_command_line(machine, error) : NULL;
-}
-
-/* --- how it went --- */
-
-void berth_stage_free(BerthStage *stage)
-{
-    if (stage == NULL)
-        return;
-    g_free(stage->name);
-    g_free(stage->problem);
-    g_free(stage);
-}
-
-GPtrArray *berth_stages(int connection, GError **error)
-{
-    g_autoptr(BerthBootReport) report = berth_control_boot(connection, error);
-    if (report == NULL)
-        return NULL;
-    GPtrArray *stages = g_ptr_array_new_with_free_func((GDestroyNotify)berth_stage_free);
-    gint64 before_usec = 0;
-    for (guint i = 0; i < report->stages->len; i++) {
-        BerthBootStage *from = report->stages->pdata[i];
-        BerthStage *stage = g_new0(BerthStage, 1);
-        stage->name = g_steal_pointer(&from->name);
-        stage->problem = g_steal_pointer(&from->problem);
-        stage->end_usec = from->end_usec;
-        stage->took_usec = MAX(from->end_usec - before_usec, 0);
-        before_usec = from->end_usec;
-        g_ptr_array_add(stages, stage);
-    }
-    return stages;
 }

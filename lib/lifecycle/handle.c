@@ -1,0 +1,149 @@
+/* SPDX-License-Identifier: MIT */
+#include "handle.h"
+
+#include "instance/client/runtime.h"
+#include "manage/compose.h"
+
+Berth *berth_handle_new(const char *const *environment, const char *installed, GError **error)
+{
+    g_autofree char *program = g_file_read_link("/proc/self/exe", NULL);
+    const BerthLayoutSupport support = {.program = program, .installed = installed};
+    BerthLayout *layout = berth_layout_new(environment, &support, error);
+    if (layout == NULL)
+        return NULL;
+
+    Berth *berth = g_new0(Berth, 1);
+    berth->environment = g_strdupv((char **)environment);
+    berth->layout = layout;
+    return berth;
+}
+
+void berth_handle_free(Berth *berth)
+{
+    if (berth == NULL)
+        return;
+    berth_registry_close(berth->registry);
+    berth_layout_free(berth->layout);
+    g_strfreev(berth->environment);
+    g_free(berth);
+}
+
+BerthRegistry *berth_handle_registry(Berth *berth, GError **error)
+{
+    if (berth->registry == NULL && berth_layout_make(berth->layout->data, error)) {
+        g_autofree char *path = berth_layout_registry(berth->layout);
+        berth->registry = berth_registry_open(path, error);
+    }
+    return berth->registry;
+}
+
+/* Once a handle: @warn is forgotten. */
+static void warn_of_settings(Berth *berth)
+{
+    void (*warn)(const char *line, gpointer user_data) = berth->warn;
+    berth->warn = NULL;
+    if (warn == NULL)
+        return;
+    g_auto(GStrv) lines = berth_compose_warnings(berth->layout);
+    for (gsize i = 0; lines[i] != NULL; i++)
+        warn(lines[i], berth->warn_data);
+}
+
+BerthSettings *berth_handle_settings(Berth *berth, const char *distro, GError **error)
+{
+    BerthSettings *settings =
+        berth_compose_settings(berth->layout, distro, berth_handle_environment(berth), error);
+    if (settings != NULL)
+        warn_of_settings(berth);
+    return settings;
+}
+
+BerthMachine *berth_handle_machine(Berth *berth, const BerthDistro *distro, GError **error)
+{
+    BerthMachine *machine =
+        berth_compose_machine(berth->layout, distro, berth_handle_environment(berth), error);
+    if (machine != NULL)
+        warn_of_settings(berth);
+    return machine;
+}
+
+BerthDistro *berth_handle_find(Berth *berth, const char *name, GError **error)
+{
+    BerthRegistry *registry = berth_handle_registry(berth, error);
+    return registry != NULL ? berth_registry_find(registry, name, error) : NULL;
+}
+
+GPtrArray *berth_handle_find_all(Berth *berth, const char *const *names, GError **error)
+{
+    BerthRegistry *registry = berth_handle_registry(berth, error);
+    if (registry == NULL)
+        return NULL;
+    if (names == NULL)
+        return berth_registry_list(registry, error);
+
+    g_autoptr(GHashTable) seen = g_hash_table_new(g_str_hash, g_str_equal);
+    g_autoptr(GPtrArray) distros =
+        g_ptr_array_new_with_free_func((GDestroyNotify)berth_distro_free);
+    for (gsize i = 0; names[i] != NULL; i++) {
+        BerthDistro *distro = berth_registry_find(registry, names[i], error);
+        if (distro == NULL)
+            return NULL;
+        if (g_hash_table_contains(seen, distro->id)) {
+            berth_distro_free(distro);
+            continue;
+        }
+        g_ptr_array_add(distros, distro);
+        g_hash_table_add(seen, distro->id);
+    }
+    return g_steal_pointer(&distros);
+}
+
+const char *berth_handle_runtime(Berth *berth, GError **error)
+{
+    return berth_layout_make_private(berth->layout->runtime, error) ? berth->layout->runtime : NULL;
+}
+
+BerthClaim *berth_handle_claim(Berth *berth, const char *name, BerthWork work,
+                               BerthDistro **ret_distro, GError **error)
+{
+    BerthRegistry *registry = berth_handle_registry(berth, error);
+    if (registry == NULL || berth_handle_runtime(berth, error) == NULL)
+        return NULL;
+    return berth_claim_distro(berth->layout, registry, name, work, ret_distro, error);
+}
+
+BerthClaim *berth_handle_claim_stopped(Berth *berth, const char *name, BerthWork work,
+                                       BerthDistro **ret_distro, GError **error)
+{
+    g_autoptr(BerthDistro) distro = NULL;
+    g_autoptr(BerthClaim) claim = berth_handle_claim(berth, name, work, &distro, error);
+    if (claim == NULL ||
+        !berth_runtime_require_stopped(berth->layout->runtime, distro->id, distro->name, error))
+        return NULL;
+    *ret_distro = g_steal_pointer(&distro);
+    return g_steal_pointer(&claim);
+}
+
+static void job_free(BerthJob *job)
+{
+    g_clear_error(&job->error);
+    g_free(job);
+}
+
+GPtrArray *berth_handle_for_each(Berth *berth, GPtrArray *distros, GThreadFunc work,
+                                 gconstpointer data)
+{
+    GPtrArray *jobs = g_ptr_array_new_with_free_func((GDestroyNotify)job_free);
+    g_autoptr(GPtrArray) threads = g_ptr_array_new();
+    for (guint i = 0; i < distros->len; i++) {
+        BerthJob *job = g_new0(BerthJob, 1);
+        job->berth = berth;
+        job->distro = distros->pdata[i];
+        job->data = data;
+        g_ptr_array_add(jobs, job);
+        g_ptr_array_add(threads, g_thread_new("berth", work, job));
+    }
+    for (guint i = 0; i < threads->len; i++)
+        g_thread_join(threads->pdata[i]);
+    return jobs;
+}

@@ -1,0 +1,180 @@
+/* SPDX-License-Identifier: MIT */
+#include "list.h"
+
+#include "reach.h"
+
+#include "base/fd.h"
+#include "instance/control/hello.h"
+#include "manage/hold.h"
+
+#include <stdio.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+void berth_listing_free(BerthListing *listing)
+{
+    if (listing == NULL)
+        return;
+    g_free(listing->name);
+    g_free(listing->id);
+    g_free(listing->disk);
+    g_free(listing->state);
+    g_free(listing->reason);
+    berth_instance_status_free(listing->status);
+    g_clear_pointer(&listing->forwards, g_ptr_array_unref);
+    g_free(listing);
+}
+
+/* The file knows better than the row, which a killed resize may have left behind. */
+static void fill_disk(BerthListing *listing, const BerthDistro *distro)
+{
+    const guint64 block = 512; /* of st_blocks, whatever the file system's */
+    struct stat st;
+    bool found = stat(distro->disk, &st) == 0;
+    listing->disk = g_strdup(distro->disk);
+    listing->disk_size = found ? (guint64)st.st_size : distro->disk_size;
+    listing->disk_used = found ? (guint64)st.st_blocks * block : 0;
+}
+
+static guint64 memory_used(guint pid)
+{
+    g_autofree char *path = g_strdup_printf("/proc/%u/statm", pid);
+    g_autofree char *text = NULL;
+    guint64 resident = 0;
+    if (pid == 0 || !g_file_get_contents(path, &text, NULL, NULL) ||
+        sscanf(text, "%*u %" G_GUINT64_FORMAT, &resident) != 1)
+        return 0;
+    return resident * (guint64)sysconf(_SC_PAGE_SIZE);
+}
+
+/* Whether its keeper still listens, which one that was just killed did a moment ago. */
+static bool still_listens(const BerthJob *job)
+{
+    berth_autofd int fd = berth_reach_connect(job->berth, job->distro, NULL);
+    return fd >= 0;
+}
+
+/* A keeper of another version of berth: nothing is known but that it keeps the distro. */
+static void fill_mismatch(BerthListing *listing, const BerthDistro *distro, const char *remark)
+{
+    g_autoptr(BerthDiskUser) user = berth_hold_find(distro->disk);
+    listing->state = g_strdup("running");
+    listing->reason = g_strdup(remark);
+    if (user != NULL && berth_disk_user_keeps(user, distro->id))
+        listing->keeper_pid = (guint)user->pid;
+}
+
+static void fill_running(BerthListing *listing, const BerthJob *job, int fd)
+{
+    g_autoptr(GError) problem = NULL;
+    g_autoptr(BerthInstanceStatus) status = berth_control_status(fd, &problem);
+    if (berth_hello_is_mismatch(problem)) {
+        fill_mismatch(listing, job->distro, problem->message);
+        return;
+    }
+    if (status == NULL) {
+        listing->state = g_strdup(still_listens(job) ? "unresponsive" : "stopped");
+        return;
+    }
+    listing->state = g_strdup(status->state);
+    listing->reason = *status->reason != '\0' ? g_strdup(status->reason) : NULL;
+    listing->keeper_pid = status->keeper_pid;
+    listing->memory_used = memory_used(status->qemu_pid);
+    listing->status = g_steal_pointer(&status);
+    listing->forwards = berth_control_ports(fd, NULL);
+}
+
+/* A distro without a keeper that listens; its disk may be in use all the same. */
+static void fill_unreached(BerthListing *listing, const BerthDistro *distro, bool kept)
+{
+    g_autoptr(BerthDiskUser) user = berth_hold_find(distro->disk);
+    bool leaves = user != NULL && !kept && berth_disk_user_keeps(user, distro->id);
+    if (user == NULL || leaves) {
+        listing->state = g_strdup("stopped");
+        return;
+    }
+    listing->state = g_strdup(kept ? "unresponsive" : berth_work_state(BERTH_WORK_OTHER));
+    *(kept ? &listing->keeper_pid : &listing->holder_pid) = (guint)user->pid;
+}
+
+/* A distro somebody works on is in the state of that work, running or not. */
+static void note_holder(BerthListing *listing, const BerthClaimHolder *holder)
+{
+    if (holder == NULL)
+        return;
+    g_free(listing->state);
+    listing->state = g_strdup(berth_work_state(holder->work));
+    listing->holder_pid = (guint)holder->pid;
+}
+
+static const BerthClaimHolder *holder_of(const GPtrArray *holders, const char *id)
+{
+    for (guint i = 0; i < holders->len; i++)
+        if (g_str_equal(((const BerthClaimHolder *)holders->pdata[i])->id, id))
+            return holders->pdata[i];
+    return NULL;
+}
+
+static gpointer describe(gpointer data)
+{
+    BerthJob *job = data;
+    BerthListing *listing = g_new0(BerthListing, 1);
+    listing->name = g_strdup(job->distro->name);
+    listing->id = g_strdup(job->distro->id);
+    listing->number = job->distro->number;
+    listing->is_default = job->distro->is_default;
+    fill_disk(listing, job->distro);
+    listing->created_usec = job->distro->created_usec;
+    job->result = listing;
+
+    g_autoptr(GError) problem = NULL;
+    berth_autofd int fd = berth_reach_connect(job->berth, job->distro, &problem);
+    if (fd < 0) {
+        fill_unreached(listing, job->distro, berth_reach_is_unreachable(problem));
+    } else {
+        berth_reach_limit_waiting(fd, BERTH_REACH_ANSWER_SEC);
+        fill_running(listing, job, fd);
+    }
+    note_holder(listing, holder_of(job->data, job->distro->id));
+    return NULL;
+}
+
+static bool is_registered(const GPtrArray *distros, const char *id)
+{
+    for (guint i = 0; i < distros->len; i++)
+        if (g_str_equal(((const BerthDistro *)distros->pdata[i])->id, id))
+            return true;
+    return false;
+}
+
+/* A distro whose import has not registered it yet. */
+static BerthListing *list_unregistered(const BerthClaimHolder *holder)
+{
+    BerthListing *listing = g_new0(BerthListing, 1);
+    listing->name = g_strdup(holder->name);
+    listing->id = g_strdup(holder->id);
+    listing->state = g_strdup("");
+    note_holder(listing, holder);
+    return listing;
+}
+
+GPtrArray *berth_list_distros(Berth *berth, GError **error)
+{
+    BerthRegistry *registry = berth_handle_registry(berth, error);
+    if (registry == NULL || berth_handle_runtime(berth, error) == NULL)
+        return NULL;
+    /* Claims first: what was just being made then is in the registry now. */
+    g_autoptr(GPtrArray) holders = berth_claim_list(berth->layout);
+    g_autoptr(GPtrArray) distros = berth_registry_list(registry, error);
+    if (distros == NULL)
+        return NULL;
+
+    g_autoptr(GPtrArray) jobs = berth_handle_for_each(berth, distros, describe, holders);
+    GPtrArray *listings = g_ptr_array_new_with_free_func((GDestroyNotify)berth_listing_free);
+    for (guint i = 0; i < jobs->len; i++)
+        g_ptr_array_add(listings, ((BerthJob *)jobs->pdata[i])->result);
+    for (guint i = 0; i < holders->len; i++)
+        if (!is_registered(distros, ((const BerthClaimHolder *)holders->pdata[i])->id))
+            g_ptr_array_add(listings, list_unregistered(holders->pdata[i]));
+    return listings;
+}
