@@ -31,9 +31,10 @@ typedef struct {
     GString *notice; /* lines for the user */
 } Start;
 
+/* Add @text, once: another attempt may say the same. */
 static void add_notice(Start *start, const char *text)
 {
-    if (text != NULL)
+    if (text != NULL && strstr(start->notice->str, text) == NULL)
         g_string_append_printf(start->notice, "%s%s", start->notice->len > 0 ? "\n" : "", text);
 }
 
@@ -141,22 +142,12 @@ static bool may_start(gpointer user_data, int *ret_disk_fd, GError **error)
 
 static int bring_up(Start *start, const BerthMachine *machine, const char *runtime, GError **error)
 {
-    const char *support = start->berth->layout->support;
     const BerthRuntimeGate gate = {may_start, start};
-    if (start->how->early)
-        return berth_runtime_start(machine, runtime, support, &gate, error);
-
-    g_autoptr(GError) problem = NULL;
-    int fd =
-        berth_runtime_bring_up(machine, runtime, support, &gate, &start->berth->waiting, &problem);
-    if (fd >= 0)
-        return fd;
-    if (start->how->rescue || !g_str_equal(berth_error_id(problem), "instance.disk")) {
-        g_propagate_error(error, g_steal_pointer(&problem));
-        return -1;
-    }
-    start->check_disk = true;
-    return berth_runtime_bring_up(machine, runtime, support, &gate, &start->berth->waiting, error);
+    berth_autofd int fd =
+        berth_runtime_start(machine, runtime, start->berth->layout->support, &gate, error);
+    if (fd < 0 || start->how->early || berth_control_wait(fd, &start->berth->waiting, error))
+        return berth_steal_fd(&fd);
+    return -1;
 }
 
 /* What the guest and its keeper have to say of the start. It is no failure when they do not. */
@@ -230,40 +221,55 @@ static int connect_or_explain(Start *start, const char *runtime, GError **error)
     return -1;
 }
 
-static int connect_once(Berth *berth, const char *name, const BerthStartOptions *how,
-                        GString *notice, GError **error)
+static int connect_once(Berth *berth, const char *name, const Start *start, GError **error)
 {
     g_autoptr(BerthDistro) distro = find(berth, name, error);
     const char *runtime = distro != NULL ? berth_handle_runtime(berth, error) : NULL;
     if (runtime == NULL)
         return -1;
-    Start start = {.berth = berth, .how = how, .distro = distro, .notice = notice};
-    g_autoptr(GError) problem = NULL;
-    int fd = connect_or_explain(&start, runtime, &problem);
-    if (problem != NULL) {
-        berth_launch_failed(problem, berth->layout->cache);
-        g_propagate_error(error, g_steal_pointer(&problem));
-    }
-    return fd;
+    Start once = *start;
+    once.distro = distro;
+    return connect_or_explain(&once, runtime, error);
+}
+
+/* How often each kind of failure was met. */
+typedef struct {
+    guint changed; /* somebody moved or renamed the distro meanwhile */
+    guint gone;    /* it was powered off, or its keeper was killed, while it came up */
+    guint no_disk; /* the guest could not mount it */
+} Failures;
+
+/* Whether another attempt may succeed after @problem. */
+static bool may_retry(Failures *failures, const GError *problem, const BerthStartOptions *how)
+{
+    const guint retries_max = 2;
+    if (g_str_equal(berth_error_id(problem), DISTRO_CHANGED))
+        return failures->changed++ < retries_max;
+    if (g_str_equal(berth_error_id(problem), "instance.disk"))
+        return !how->rescue && failures->no_disk++ == 0;
+    return berth_runtime_is_gone(problem) && failures->gone++ < retries_max;
 }
 
 int berth_start_connect(Berth *berth, const char *name, const BerthStartOptions *how,
                         char **ret_notice, GError **error)
 {
-    const int attempts = 3; /* somebody may move or rename it just then */
     g_autoptr(GString) notice = g_string_new(NULL);
-    for (int attempt = 1;; attempt++) {
-        g_autoptr(GError) problem = NULL;
-        g_string_truncate(notice, 0);
-        int fd = connect_once(berth, name, how, notice, &problem);
-        bool changed = problem != NULL && g_str_equal(berth_error_id(problem), DISTRO_CHANGED);
-        if (changed && attempt < attempts)
-            continue;
-        *ret_notice = notice->len > 0 ? g_strdup(notice->str) : NULL;
-        if (fd < 0)
-            g_propagate_error(error, g_steal_pointer(&problem));
-        return fd;
+    g_autoptr(GError) problem = NULL;
+    Failures failures = {0};
+    int fd = -1;
+    do {
+        g_clear_error(&problem);
+        const Start start = {
+            .berth = berth, .how = how, .check_disk = failures.no_disk > 0, .notice = notice};
+        fd = connect_once(berth, name, &start, &problem);
+    } while (fd < 0 && may_retry(&failures, problem, how));
+
+    *ret_notice = notice->len > 0 ? g_strdup(notice->str) : NULL;
+    if (fd < 0) {
+        berth_launch_failed(problem, berth->layout->cache);
+        g_propagate_error(error, g_steal_pointer(&problem));
     }
+    return fd;
 }
 
 char *berth_start_command_line(Berth *berth, const char *name, char **ret_notice, GError **error)

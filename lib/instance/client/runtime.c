@@ -259,25 +259,6 @@ bool berth_runtime_is_gone(const GError *error)
            strcmp(berth_error_id(error), "instance.lost") == 0;
 }
 
-int berth_runtime_bring_up(const BerthMachine *machine, const char *runtime_dir,
-                           const char *support_dir, const BerthRuntimeGate *gate,
-                           const BerthWaiting *waiting, GError **error)
-{
-    const int attempts = 3; /* somebody may power it off, or kill it, again and again */
-    for (int attempt = 1;; attempt++) {
-        g_autoptr(GError) problem = NULL;
-        berth_autofd int fd =
-            berth_runtime_start(machine, runtime_dir, support_dir, gate, &problem);
-        if (fd >= 0 && berth_control_wait(fd, waiting, &problem))
-            return berth_steal_fd(&fd);
-
-        if (!berth_runtime_is_gone(problem) || attempt == attempts) {
-            g_propagate_error(error, g_steal_pointer(&problem));
-            return -1;
-        }
-    }
-}
-
 /* False when it has not ended within @timeout_msec, and with @error when it cannot be told to. */
 static bool signal_and_wait(int pidfd, pid_t pid, int number, int timeout_msec, GError **error)
 {

@@ -24,7 +24,6 @@
  */
 #pragma once
 
-#include "instance/control/control.h"
 #include "model/machine.h"
 
 #include <sys/types.h>
@@ -52,12 +51,6 @@ typedef struct {
  * Errors: also BERTH_ERROR_FAILED and errno's, "instance.start.*"; the gate's. */
 int berth_runtime_start(const BerthMachine *machine, const char *runtime_dir,
                         const char *support_dir, const BerthRuntimeGate *gate, GError **error);
-
-/* As berth_runtime_start, and waits until the guest is up. A distro that is just powering off is
- * started again once it has gone. Errors: also those of berth_control_wait. */
-int berth_runtime_bring_up(const BerthMachine *machine, const char *runtime_dir,
-                           const char *support_dir, const BerthRuntimeGate *gate,
-                           const BerthWaiting *waiting, GError **error);
 
 /* Whether distro @id has no keeper and nobody is starting one; waits for one that is on its way in
  * or out. Whoever closes the gate before has it to itself then. @name is what messages call it.
