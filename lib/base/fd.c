@@ -42,3 +42,8 @@ int berth_fd_socketpair(int type, int ret_pair[2])
 {
     return socketpair(AF_UNIX, type | SOCK_CLOEXEC, 0, ret_pair);
 }
+
+char *berth_fd_path(int fd)
+{
+    return g_strdup_printf("/proc/%d/fd/%d", (int)getpid(), fd);
+}

@@ -35,4 +35,7 @@ int berth_fd_set_nonblocking(int fd, bool nonblocking);
  * SOCK_SEQPACKET). 0, or -1 with errno. */
 int berth_fd_socketpair(int type, int ret_pair[2]);
 
+/* The path by which this process and its children open the file that @fd is. Free with g_free. */
+char *berth_fd_path(int fd);
+
 G_END_DECLS

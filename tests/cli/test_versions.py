@@ -3,9 +3,12 @@
 In place of an old keeper stands a proxy before a real one, which changes what the two say of their versions.
 """
 import json
+import os
+import signal
 import socket
 import struct
 import threading
+from pathlib import Path
 
 import pytest
 
@@ -45,9 +48,9 @@ class OtherKeeper:
             keeper = socket.socket(socket.AF_UNIX)
             try:
                 keeper.connect(str(self.real))
-            except OSError:  # it has ended
-                client.close()
+            except OSError:  # it has ended: nobody listens here either, before this client knows
                 self.listener.close()
+                client.close()
                 return
             threading.Thread(target=self.to_keeper, args=(client, keeper), daemon=True).start()
             threading.Thread(target=self.to_client, args=(client, keeper), daemon=True).start()
@@ -184,3 +187,20 @@ def test_a_keeper_of_another_version_that_the_registry_does_not_tell_of(running)
     assert not (directory / "control").exists()
     (running.data / "away").rename(running.data / "registry.db")
     assert running.info("box")["state"] == "stopped"
+
+
+def test_a_guest_that_reboots_after_an_upgrade(running):
+    """It boots what its keeper came with, not what has taken the names of those files."""
+    for name in "vmlinux", "initramfs.cpio":
+        (running.support / "new").write_text("of another version\n")
+        (running.support / "new").rename(running.support / name)
+    first = running.qemus()[0]
+    os.kill(first["pid"], signal.SIGUSR1)
+    wait_for(lambda: len(running.qemus()) == 2 and running.info("box")["state"] == "running")
+    argv = running.qemus()[1]["argv"]
+    for option in "-kernel", "-initrd":
+        assert Path(argv[argv.index(option) + 1]).read_text() == "fake-qemu does not look\n"
+    running("terminate", "box").ok()
+    running("start").ok()
+    argv = running.qemus()[2]["argv"]
+    assert Path(argv[argv.index("-initrd") + 1]).read_text() == "of another version\n"

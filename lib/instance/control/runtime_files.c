@@ -26,7 +26,7 @@ int berth_runtime_files_hold(int dir_fd, const char *name, char **ret_path)
     berth_autofd int fd = openat(dir_fd, name, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
     if (fd < 0 || unlinkat(dir_fd, name, 0) < 0)
         return -1;
-    *ret_path = g_strdup_printf("/proc/%d/fd/%d", (int)getpid(), fd);
+    *ret_path = berth_fd_path(fd);
     return berth_steal_fd(&fd);
 }
 

@@ -177,6 +177,7 @@ static void reboot(BerthInstance *instance)
     berth_server_set_up(instance->server, false);
     berth_server_fail(instance->server, error, true);
     drop_qemu(instance);
+    berth_instance_use_boot_files(instance);
     launch(instance);
 }
 
@@ -497,19 +498,6 @@ static const BerthNetworkEvents network_events = {.note = on_host_note,
                                                   .failed = on_network_failed,
                                                   .changed = on_ports_changed};
 
-/* User-data may hold passwords. A reboot of the guest needs it again, so only its name goes. */
-static void hold_user_data(BerthInstance *instance)
-{
-    BerthMachine *machine = instance->machine;
-    g_autofree char *path = NULL;
-    instance->user_data_fd = -1;
-    if (machine->cloud == NULL)
-        return;
-    instance->user_data_fd = berth_runtime_files_hold(instance->dir_fd, BERTH_RUNTIME_CLOUD, &path);
-    if (instance->user_data_fd >= 0)
-        assign(&machine->initramfs, path);
-}
-
 /* --- the public part -------------------------------------------------------------------------- */
 
 BerthInstance *berth_instance_new(BerthMachine *machine, const char *dir, const char *support_dir,
@@ -518,7 +506,7 @@ BerthInstance *berth_instance_new(BerthMachine *machine, const char *dir, const 
     BerthInstance *instance = g_new0(BerthInstance, 1);
     instance->machine = machine;
     instance->dir_fd = berth_runtime_files_open(dir);
-    hold_user_data(instance);
+    berth_instance_hold_boot_files(instance);
     instance->on_gone = on_gone;
     instance->user_data = user_data;
     instance->started_usec = g_get_real_time();
@@ -569,7 +557,8 @@ void berth_instance_free(BerthInstance *instance)
     berth_announce_free(instance->announce);
     g_clear_error(&instance->failure);
     berth_machine_free(instance->machine);
-    berth_fd_close(&instance->user_data_fd);
+    berth_fd_close(&instance->kernel_fd);
+    berth_fd_close(&instance->initramfs_fd);
     berth_fd_close(&instance->dir_fd);
     g_free(instance->kernel);
     g_free(instance->init);

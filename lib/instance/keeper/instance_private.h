@@ -5,6 +5,7 @@
  *     instance.c           its states, from QEMU's start to its end
  *     instance_requests.c  what clients ask of it
  *     instance_pause.c     when the host refuses what it writes
+ *     instance_files.c     what it boots
  */
 #pragma once
 
@@ -37,7 +38,8 @@ typedef enum { END_UNKNOWN, END_POWERED_OFF, END_REBOOT } EndReason;
 struct BerthInstance {
     BerthMachine *machine;
     int dir_fd;       /* its runtime directory, or -1 */
-    int user_data_fd; /* the initramfs that has the user-data, which has no name any more; or -1 */
+    int kernel_fd;    /* what it boots at each start, or -1; one with user-data has no name */
+    int initramfs_fd; /* any more */
     BerthInstanceGoneFunc on_gone;
     gpointer user_data;
 
@@ -101,5 +103,11 @@ void berth_instance_tell_lost_writes(BerthInstance *instance);
 
 /* That it has stopped: for those who only waited for it. */
 void berth_instance_set_stopped_error(GError **error);
+
+/* An upgrade of berth replaces kernel and initramfs while the distro runs, and its guest is to
+ * reboot into those of this keeper's version. So they are kept open, and used from the second start
+ * of QEMU on; the first has the names that `berth start --dry-run` prints. */
+void berth_instance_hold_boot_files(BerthInstance *instance);
+void berth_instance_use_boot_files(BerthInstance *instance);
 
 G_END_DECLS

@@ -1,0 +1,52 @@
+/* SPDX-License-Identifier: MIT */
+#include "instance_private.h"
+
+#include "base/fd.h"
+#include "instance/control/runtime_files.h"
+
+#include <fcntl.h>
+
+static void take_path(char **member, char **path)
+{
+    g_free(*member);
+    *member = g_steal_pointer(path);
+}
+
+/* User-data may hold passwords. A reboot of the guest needs it again, so only its name goes. */
+static int hold_user_data(BerthInstance *instance)
+{
+    g_autofree char *path = NULL;
+    if (instance->machine->cloud == NULL)
+        return -1;
+    int fd = berth_runtime_files_hold(instance->dir_fd, BERTH_RUNTIME_CLOUD, &path);
+    if (fd >= 0)
+        take_path(&instance->machine->initramfs, &path);
+    return fd;
+}
+
+/* -1: it is not there, and QEMU's start says so. */
+static int hold(const char *path)
+{
+    return path != NULL ? open(path, O_RDONLY | O_CLOEXEC) : -1;
+}
+
+void berth_instance_hold_boot_files(BerthInstance *instance)
+{
+    instance->kernel_fd = hold(instance->machine->kernel);
+    instance->initramfs_fd = hold_user_data(instance);
+    if (instance->initramfs_fd < 0)
+        instance->initramfs_fd = hold(instance->machine->initramfs);
+}
+
+static void use_held(char **member, int fd)
+{
+    g_autofree char *path = fd >= 0 ? berth_fd_path(fd) : NULL;
+    if (path != NULL)
+        take_path(member, &path);
+}
+
+void berth_instance_use_boot_files(BerthInstance *instance)
+{
+    use_held(&instance->machine->kernel, instance->kernel_fd);
+    use_held(&instance->machine->initramfs, instance->initramfs_fd);
+}
