@@ -2,6 +2,7 @@
 #include "fstab.h"
 
 #include "distro/edit.h"
+#include "os/file.h"
 
 #include <fcntl.h>
 #include <stdio.h>
@@ -155,8 +156,7 @@ typedef void (*Fill)(FstabLine *line, char *fields[4]);
 
 static void each_line(int root, const char *path, Fill fill, FstabEach each, void *data)
 {
-    int fd = edit_open(root, path);
-    FILE *file = fd >= 0 ? fdopen(fd, "r") : NULL;
+    FILE *file = file_stream(edit_open(root, path));
     char *text = NULL;
     size_t room = 0;
     for (unsigned number = 1; file != NULL && getline(&text, &room, file) > 0; number++) {

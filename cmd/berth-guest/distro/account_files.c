@@ -39,9 +39,7 @@ typedef struct {
 static int lines_begin(Lines *lines, int root, const char *path)
 {
     int fd = edit_open(root, path);
-    *lines = (Lines){.file = fd >= 0 ? fdopen(fd, "r") : NULL};
-    if (fd >= 0 && lines->file == NULL)
-        close(fd);
+    *lines = (Lines){.file = file_stream(fd)};
     return fd < 0 ? fd : lines->file != NULL ? 0 : -ENOMEM;
 }
 
@@ -183,13 +181,15 @@ static int copy_link(int from, const char *name, int into, const Account *accoun
 static int copy_entries(int source, int target, const Account *account)
 {
     DIR *directory = fdopendir(source);
-    int result = 0;
+    int result = directory != NULL ? 0 : -errno;
     struct dirent *entry;
     while (directory != NULL && result == 0 && (entry = readdir(directory)) != NULL)
         if (strcmp(entry->d_name, ".") != 0 && strcmp(entry->d_name, "..") != 0)
             result = copy_into(source, entry->d_name, target, account, false);
     if (directory != NULL)
         closedir(directory);
+    else
+        close(source);
     close(target);
     return result;
 }
@@ -207,7 +207,9 @@ static int copy_into(int from, const char *name, int into, const Account *accoun
         if (!top && mkdirat(into, name, info.st_mode & 07777) == 0)
             fchownat(into, name, account->id, account->id, AT_SYMLINK_NOFOLLOW);
         int target = openat(into, top ? "." : name, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-        return target < 0 ? -errno : copy_entries(source, target, account);
+        if (target >= 0)
+            return copy_entries(source, target, account);
+        result = -errno;
     }
     if (result == 0 && S_ISREG(info.st_mode))
         result = copy_file(source, &info, into, name, account);

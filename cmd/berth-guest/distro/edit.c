@@ -180,9 +180,9 @@ int edit_append(int root, const char *path, const char *text)
     if (result < 0)
         return result;
     const EditRange end = {target.info.st_size, target.info.st_size};
-    result = asprintf(&lines, "%s%s", lacks_line_end(&target) ? "\n" : "", text) < 0
-                 ? -ENOMEM
-                 : splice_target(&target, end, lines);
+    if (asprintf(&lines, "%s%s", lacks_line_end(&target) ? "\n" : "", text) < 0)
+        lines = NULL; /* it may be anything */
+    result = lines != NULL ? splice_target(&target, end, lines) : -ENOMEM;
     free(lines);
     close(target.fd);
     return result;

@@ -44,9 +44,9 @@ int identity_hostname(int root, const Config *config, const Settings *settings)
     return edit_set(root, "etc/hostname", line);
 }
 
-/* Where our block is in @file, as @range; one without an end is its first line. False: there is
- * none. */
-static bool find_block(FILE *file, EditRange *range)
+/* Where our block is in @file, as @range; one without an end is its first line. 1; 0: there is
+ * none; -EIO: the file cannot be read to its end. */
+static int find_block(FILE *file, EditRange *range)
 {
     char *line = NULL;
     size_t room = 0;
@@ -62,8 +62,9 @@ static bool find_block(FILE *file, EditRange *range)
             ended = true;
         }
     }
+    bool whole = ended || feof(file);
     free(line);
-    return found;
+    return whole ? found : -EIO;
 }
 
 /* Whether what is at @range of @file is @text. */
@@ -81,15 +82,15 @@ static int put_block(int root, const char *text)
 {
     EditRange range;
     int fd = edit_open(root, HOSTS);
-    FILE *file = fd >= 0 ? fdopen(fd, "r") : NULL;
+    FILE *file = file_stream(fd);
     if (file == NULL)
         return fd == -ENOENT ? edit_set(root, HOSTS, text) : fd < 0 ? fd : -ENOMEM;
-    bool found = find_block(file, &range);
-    bool same = found && has_block(file, range, text);
+    int found = find_block(file, &range);
+    bool same = found > 0 && has_block(file, range, text);
     fclose(file);
-    if (same)
-        return 0;
-    return found ? edit_splice(root, HOSTS, range, text) : edit_append(root, HOSTS, text);
+    if (found < 0 || same)
+        return found < 0 ? found : 0;
+    return found > 0 ? edit_splice(root, HOSTS, range, text) : edit_append(root, HOSTS, text);
 }
 
 int identity_hosts(int root, const Config *config, const Settings *settings)

@@ -31,6 +31,16 @@ static ssize_t read_all(int fd, char *bytes, size_t size)
     return (ssize_t)total;
 }
 
+FILE *file_stream(int fd)
+{
+    FILE *file = fd >= 0 ? fdopen(fd, "r") : NULL;
+    int problem = errno;
+    if (fd >= 0 && file == NULL)
+        close(fd);
+    errno = problem;
+    return file;
+}
+
 bool file_read_line_at(int directory, const char *path, char *line, size_t size)
 {
     int fd = openat(directory, path, O_RDONLY | O_CLOEXEC);

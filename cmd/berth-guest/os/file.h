@@ -8,11 +8,15 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdio.h>
 #include <sys/types.h>
 
 /* The first line of @path without its end, cut at @size. False when it cannot be read. */
 bool file_read_line(const char *path, char *line, size_t size);
 bool file_read_line_at(int directory, const char *path, char *line, size_t size);
+
+/* @fd (taken, also on failure; negative: nothing) for reading. NULL with errno. */
+FILE *file_stream(int fd);
 
 /* All of @path, NUL-terminated; free() it. NULL with errno: EFBIG beyond 1 MiB. */
 char *file_read(const char *path);
