@@ -164,6 +164,17 @@ def test_wsl_spelling(box, tmp_path):
     assert tarfile.open(tmp_path / "x.tar.gz", "r:").getnames()[0] == "."
 
 
+@pytest.mark.parametrize("names", [{".dockerenv": b"docker"}, {".dockerenv.berth": b"docker"}])
+def test_a_containers_mark_has_its_own_name(berth, tmp_path, names):
+    """Before the first start as after it, when the machine has hidden it."""
+    (tmp_path / "in.tar").write_bytes(tar_bytes(names))
+    berth("import", "box", tmp_path / "in.tar").ok()
+    berth("export", "box", tmp_path / "out.tar").ok()
+    with tarfile.open(tmp_path / "out.tar") as archive:
+        assert [name for name in archive.getnames() if "docker" in name] == [".dockerenv"]
+        assert archive.extractfile(".dockerenv").read() == b"docker"
+
+
 # --- what is refused, and that nothing is left of it ---
 
 def nothing_left(directory, *names):

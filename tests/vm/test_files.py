@@ -2,6 +2,7 @@
 import hashlib
 import os
 import subprocess
+import tarfile
 
 import pytest
 
@@ -143,13 +144,59 @@ def test_former_machine_with_another_init(host, scratch):
     host("terminate", scratch, timeout=60)
 
 
-def test_former_container(host, patient):
-    """docker export leaves /.dockerenv, for which systemd would skip what a machine needs."""
-    put(host, patient, "/.dockerenv", "", mode=0o100755)
+CONTAINER = ("ls -A / | grep '^\\.docker'; systemd-detect-virt --vm; systemd-detect-virt --container; "
+             "systemctl is-active fstrim.timer; systemctl is-system-running --wait; "
+             "systemctl show-environment | grep -c ^container; true")
+
+
+def member(archive, name):
+    with tarfile.open(archive) as opened:
+        found = opened.getmember(name)
+        return opened.extractfile(found).read(), found.mode, found.uid, found.gid, found.mtime
+
+
+@pytest.fixture
+def former(host, patient):
+    """A Debian from the archive that docker export made of it."""
+    put(host, patient, "/.dockerenv", "a file of docker's\n", mode=0o100751)
+    host("export", patient, host.root / "former.tar")
+    host("import", "--no-user", "former", host.root / "former.tar")
+    yield "former"
+    host("terminate", "--force", "former", check=False)
+    host("unregister", "former")
+    (host.root / "former.tar").unlink()
+
+
+def test_former_container(host, former):
+    """It is a machine, for systemd and for programs that look for /.dockerenv; an export has the file again."""
+    for _ in range(2):
+        hidden, machine, *rest = as_root(host, former, CONTAINER).splitlines()
+        assert hidden == ".dockerenv.berth" and machine != "none"
+        assert rest == ["none", "active", "running", "0"]
+        host("terminate", former)
+    exported = host.root / "again.tar"
+    host("export", former, exported)
+    assert member(exported, ".dockerenv") == member(host.root / "former.tar", ".dockerenv")
+    with tarfile.open(exported) as archive:
+        assert ".dockerenv.berth" not in archive.getnames()
+    exported.unlink()
+
+
+def test_former_container_whose_mark_cannot_be_hidden(host, patient):
+    """systemd starts what a machine needs all the same, and no file is lost."""
+    put(host, patient, "/.dockerenv", "new\n", mode=0o100755)
+    put(host, patient, "/.dockerenv.berth", "old\n", mode=0o100755)
     host("start", patient)
-    told = as_root(host, patient, "ls /.dockerenv; systemctl is-active fstrim.timer; "
+    told = as_root(host, patient, "cat /.dockerenv /.dockerenv.berth; systemctl is-active fstrim.timer; "
                    "systemctl is-system-running --wait; systemctl show-environment | grep -c ^container; true")
-    assert told == "/.dockerenv\nactive\nrunning\n0\n"
+    assert told == "new\nold\nactive\nrunning\n0\n"
+    assert "cannot hide /.dockerenv: File exists" in host("logs", patient).stdout
+
+
+def test_former_container_without_an_init(host, scratch):
+    put(host, scratch, "/.dockerenv", "mine\n", mode=0o100755)
+    result = host.shell(scratch, "ls -A / | grep '^\\.docker'; cat /.dockerenv.berth")
+    assert result.stdout == ".dockerenv.berth\nmine\n" and result.stderr == ""
 
 
 def test_programs_that_take_resolv_conf_over_find_the_server(host, patient):

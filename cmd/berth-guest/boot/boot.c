@@ -12,6 +12,7 @@
 #include "agent/agent.h"
 #include "agent/logins.h"
 #include "distro/account.h"
+#include "distro/container.h"
 #include "distro/identity.h"
 #include "distro/oobe.h"
 #include "distro/resolver.h"
@@ -206,6 +207,7 @@ static void stage_identity(Boot *boot, char *problem, size_t size)
         {"first-run command", prepare_oobe},
         {CLOUD_SEED, seed_cloud},
     };
+    container_hide_marks(boot->root);
     mkdir("/etc", 0755); /* a shell alone is a distro, too */
     for (size_t i = 0; i < sizeof(parts) / sizeof(parts[0]); i++)
         explain(problem, size, parts[i].what,

@@ -72,9 +72,9 @@ int handover_exec(const Init *init)
     dup2(STDOUT_FILENO, STDERR_FILENO); /* the console again, as the kernel would have it */
     if (init->kind == INIT_SYSTEMD) {
         setenv("NOTIFY_SOCKET", "@" NOTIFY_NAME, 1);
-        /* Empty, it says that this is no container, and systemd goes by it rather than by the file,
-         * which images of containers are left with. Not set elsewhere: to some programs a variable
-         * of that name alone means a container. */
+        /* Of a mark that could not be hidden: empty, the variable says that this is no container,
+         * and systemd goes by it rather than by the file. Not set elsewhere: to some programs a
+         * variable of that name alone means a container. */
         if (access(DOCKER_MARK, F_OK) == 0)
             setenv("container", "", 1);
     }

@@ -6,6 +6,7 @@
 #include "disk/archive/tarwriter.h"
 #include "disk/ext4/ext4_read.h"
 #include "disk/file/export_image.h"
+#include "disk/tree/marks.h"
 
 #define PROGRESS_INTERVAL_USEC 100000
 
@@ -48,6 +49,7 @@ static bool read_data(guint64 position, guint8 *buffer, gsize size, gpointer use
 
 static bool write_entries(Export *export, BerthCompress *output, GError **error)
 {
+    BerthMarks marks = {0};
     for (;;) {
         g_auto(BerthEntry) entry = {0};
         const GArray *runs = NULL;
@@ -58,6 +60,7 @@ static bool write_entries(Export *export, BerthCompress *output, GError **error)
         if (end)
             return true;
         export->progress.entries++;
+        berth_marks_restore(&marks, &entry);
         bool done = runs != NULL
                         ? berth_tarwriter_add_file(output, &entry, runs, read_data, export, error)
                         : berth_tarwriter_add(output, &entry, error);

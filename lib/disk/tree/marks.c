@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: MIT */
+#include "marks.h"
+
+#include <string.h>
+
+/* Those of cmd/berth-guest/distro/container.c. The own name is the beginning of the hidden one, so
+ * that it comes first. */
+static const struct {
+    const char *own;
+    const char *hidden;
+} names[] = {
+    {".dockerenv", ".dockerenv.berth"},
+    {".dockerinit", ".dockerinit.berth"},
+};
+G_STATIC_ASSERT(G_N_ELEMENTS(names) == BERTH_MARKS);
+
+static void restore(char *path, gsize mark)
+{
+    if (path != NULL && strcmp(path, names[mark].hidden) == 0)
+        strcpy(path, names[mark].own); /* shorter */
+}
+
+void berth_marks_restore(BerthMarks *marks, BerthEntry *entry)
+{
+    for (gsize i = 0; i < BERTH_MARKS; i++) {
+        if (strcmp(entry->path, names[i].own) == 0)
+            marks->taken[i] = true;
+        if (marks->taken[i])
+            continue;
+        restore(entry->path, i);
+        if (entry->type == BERTH_ENTRY_HARDLINK)
+            restore(entry->target, i);
+    }
+}
