@@ -16,6 +16,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <unistd.h>
 
 static int fail(const char *text)
@@ -53,7 +54,8 @@ int main(int argc, char **argv)
                              .user_data = GINT_TO_POINTER(BERTH_NET_CONTROL_FD)};
     if (!read_arguments(argc, argv, &setup))
         return fail("usage: berth-net MTU PREFIX [owner-only] (started by berth-keeper)");
-    signal(SIGPIPE, SIG_IGN); /* libslirp writes to whoever may have gone */
+    prctl(PR_SET_NAME, "berth-net"); /* by a descriptor's path it would be called a number */
+    signal(SIGPIPE, SIG_IGN);        /* libslirp writes to whoever may have gone */
 
     keep_small();
     close_range(BERTH_NET_CONTROL_FD + 1, ~0u, 0); /* so that what is above is ours */

@@ -204,3 +204,24 @@ def test_a_guest_that_reboots_after_an_upgrade(running):
     running("start").ok()
     argv = running.qemus()[2]["argv"]
     assert Path(argv[argv.index("-initrd") + 1]).read_text() == "of another version\n"
+
+
+def test_a_berth_net_that_ends_after_an_upgrade(running):
+    """The next one is of the keeper's version, and goes by its name."""
+    keeper = running.info("box")["keeper_pid"]
+
+    def net():
+        with open(f"/proc/{keeper}/task/{keeper}/children", encoding="ascii") as children:
+            for pid in map(int, children.read().split()):
+                if Path(f"/proc/{pid}/comm").read_text(encoding="utf-8") == "berth-net\n":
+                    return pid
+
+    (running.support / "new").write_text("#!/bin/sh\nexit 1\n")
+    (running.support / "new").chmod(0o755)
+    (running.support / "new").rename(running.support / "berth-net")
+    first = net()
+    os.kill(first, signal.SIGKILL)
+    wait_for(lambda: net() not in (None, first))
+    assert running("forward", "add", "box", "8080").status == 0
+    assert running.info("box")["state"] == "running"
+    assert "ended unexpectedly; there is a new one" in running("logs", "box").ok()

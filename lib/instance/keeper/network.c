@@ -11,6 +11,7 @@
 #include "walls.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <sys/socket.h>
 
 /* So many ends of berth-net in so short a time, and it is not started again. */
@@ -20,6 +21,7 @@
 struct BerthNetwork {
     const BerthMachine *machine;
     char *program;
+    int program_fd; /* the same file, whatever has its name by now; or -1 */
     const BerthNetworkEvents *events;
     gpointer user_data;
     int net_fd;                  /* berth-net's end of the frames */
@@ -139,10 +141,21 @@ static bool count_end(BerthNetwork *network)
     return often;
 }
 
+/* The two speak in structs of one build (net/control.h), and an upgrade of berth may have replaced
+ * the file since. */
+static void use_held_program(BerthNetwork *network)
+{
+    if (network->program_fd < 0)
+        return;
+    g_free(network->program);
+    network->program = berth_fd_path(network->program_fd);
+}
+
 static void on_net_exit(BerthNet *net, gpointer user_data)
 {
     BerthNetwork *network = user_data;
     g_clear_pointer(&network->net, berth_net_free);
+    use_held_program(network);
 
     g_autoptr(GError) error = NULL;
     if (count_end(network))
@@ -207,6 +220,7 @@ BerthNetwork *berth_network_new(const BerthMachine *machine, const char *dir,
     g_autoptr(BerthNetwork) network = g_new0(BerthNetwork, 1);
     network->machine = machine;
     network->program = g_build_filename(support_dir, "berth-net", NULL);
+    network->program_fd = open(network->program, O_PATH | O_CLOEXEC);
     network->events = events;
     network->user_data = user_data;
     network->net_fd = pair[0];
@@ -249,6 +263,7 @@ void berth_network_free(BerthNetwork *network)
     berth_walls_free(network->walls);
     berth_fd_close(&network->net_fd);
     berth_fd_close(&network->guest_fd);
+    berth_fd_close(&network->program_fd);
     g_free(network->program);
     g_free(network);
 }
