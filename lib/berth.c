@@ -6,6 +6,7 @@
 #include "berth.h"
 
 #include "instance/client/session.h"
+#include "instance/control/hello.h"
 #include "lifecycle/distros.h"
 #include "lifecycle/docker.h"
 #include "lifecycle/forwards.h"
@@ -49,6 +50,11 @@ const char *berth_version(void)
 guint berth_protocol_version(void)
 {
     return WIRE_VERSION;
+}
+
+guint berth_control_version(void)
+{
+    return BERTH_CONTROL_VERSION;
 }
 
 /* --- distros --- */

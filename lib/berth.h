@@ -41,8 +41,9 @@ void berth_set_warning(Berth *berth, void (*line)(const char *line, gpointer use
 /* "0.1.0" */
 const char *berth_version(void);
 
-/* Of the protocol between host and guest. */
+/* Of the protocol between host and guest, and of that between berth and a distro's keeper. */
 guint berth_protocol_version(void);
+guint berth_control_version(void);
 
 /* --- distros --- */
 

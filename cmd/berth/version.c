@@ -19,6 +19,7 @@ static int run(Invocation *invocation, GError **error)
     Json *json = json_begin(false);
     json_add_string(json, "version", berth_version());
     json_add_number(json, "protocol", berth_protocol_version());
+    json_add_number(json, "control_protocol", berth_control_version());
     json_print(json);
     return 0;
 }
