@@ -8,6 +8,7 @@
 #include "base/fd.h"
 #include "instance/client/runtime.h"
 #include "instance/control/control.h"
+#include "instance/control/hello.h"
 #include "manage/adopt.h"
 #include "manage/clone.h"
 #include "manage/cloud.h"
@@ -199,6 +200,7 @@ static Growth grow_running(Berth *berth, BerthDistro *distro, guint64 size, Bert
         guint64 now; /* the disk may have the size although the guest does not see it yet */
         if (berth_manage_disk_size(distro, &now, NULL) && now == size)
             berth_manage_note_size(berth->registry, distro, size, NULL);
+        berth_hello_name_distro(&problem, distro->name);
         g_propagate_error(error, g_steal_pointer(&problem));
         return NOT_GROWN;
     }

@@ -5,6 +5,7 @@
 
 #include "base/fd.h"
 #include "instance/client/runtime.h"
+#include "instance/control/hello.h"
 
 /* The keeper of @distro, if there is one, does as the registry says. */
 static bool apply_rule(Berth *berth, const BerthDistro *distro, const BerthRule *rule, bool wanted,
@@ -19,6 +20,7 @@ static bool apply_rule(Berth *berth, const BerthDistro *distro, const BerthRule 
     if ((fd >= 0 && berth_control_set_rule(fd, rule, wanted, &problem)) ||
         berth_runtime_is_gone(problem))
         return true;
+    berth_hello_name_distro(&problem, distro->name);
     g_propagate_prefixed_error(error, g_steal_pointer(&problem),
                                "noted, but not for the running distro: ");
     return false;

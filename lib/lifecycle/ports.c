@@ -20,6 +20,7 @@ static gpointer ask_ports(gpointer data)
         return NULL;
     berth_reach_limit_waiting(fd, BERTH_REACH_ANSWER_SEC);
     job->result = berth_control_ports(fd, &job->error);
+    berth_hello_name_distro(&job->error, job->distro->name);
     return NULL;
 }
 
@@ -180,6 +181,7 @@ static bool wait_for_news(const GPtrArray *all, GError **error)
                 news = true;
                 continue;
             }
+            berth_hello_name_distro(&problem, watched->name);
             g_propagate_error(error, g_steal_pointer(&problem));
             return false;
         }

@@ -8,6 +8,7 @@
 #include "instance/client/launch.h"
 #include "instance/client/runtime.h"
 #include "instance/control/control.h"
+#include "instance/control/hello.h"
 #include "instance/control/runtime_files.h"
 #include "manage/cloud.h"
 #include "manage/hold.h"
@@ -229,7 +230,9 @@ static int connect_once(Berth *berth, const char *name, const Start *start, GErr
         return -1;
     Start once = *start;
     once.distro = distro;
-    return connect_or_explain(&once, runtime, error);
+    int fd = connect_or_explain(&once, runtime, error);
+    berth_hello_name_distro(error, distro->name);
+    return fd;
 }
 
 /* How often each kind of failure was met. */

@@ -61,3 +61,14 @@ bool berth_hello_is_mismatch(const GError *error)
 {
     return error != NULL && strcmp(berth_error_id(error), MISMATCH) == 0;
 }
+
+void berth_hello_name_distro(GError **error, const char *name)
+{
+    if (!berth_hello_is_mismatch(*error))
+        return;
+    g_autofree char *message = g_strdup((*error)->message);
+    g_autoptr(GString) hint = g_string_new(berth_error_hint(*error));
+    g_string_replace(hint, "NAME", name, 1);
+    g_clear_error(error);
+    berth_error_set(error, BERTH_ERROR_PROTOCOL, MISMATCH, hint->str, "%s", message);
+}

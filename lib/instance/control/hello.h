@@ -51,4 +51,7 @@ bool berth_hello_check_client(guint32 version, GError **error);
 /* Whether @error says that the two ends are of different versions. */
 bool berth_hello_is_mismatch(const GError *error);
 
+/* Put the distro's name into the hint of *@error if it says that; the two ends do not know it. */
+void berth_hello_name_distro(GError **error, const char *name);
+
 G_END_DECLS
