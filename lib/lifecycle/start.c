@@ -157,6 +157,12 @@ static void ask_notes(Start *start, int fd)
     g_autoptr(BerthBootReport) report = berth_control_boot(fd, NULL);
     for (guint i = 0; report != NULL && i < report->notes->len; i++)
         add_notice(start, report->notes->pdata[i]);
+    if (report == NULL || report->notes_left_out == 0)
+        return;
+    g_autofree char *more =
+        g_strdup_printf("%u more lines about this start: \"berth logs %s\" shows them",
+                        report->notes_left_out, start->distro->name);
+    add_notice(start, more);
 }
 
 /* Warn of a distro that was registered before its name was reserved. */

@@ -281,6 +281,29 @@ static void test_answers_fit_their_frames(void)
     assert_one_frame(&buffer, CONTROL_BOOT_IS);
 }
 
+/* Notes beyond what a terminal has room for are counted, and problems are never among them. */
+static void test_more_notes_than_are_shown(void)
+{
+    Fixture fixture = {.report = berth_boot_report_new()};
+    for (guint i = 0; i < 100; i++) {
+        g_autofree char *text = g_strdup_printf("note %u", i);
+        berth_boot_report_note(fixture.report, text);
+    }
+    berth_boot_report_guest(fixture.report, "mounts", 1, "no such device");
+    berth_boot_report_problem(fixture.report, "init: too slow");
+    start(&fixture);
+    berth_autofd int fd = client(&fixture);
+    g_autoptr(GError) error = NULL;
+    g_autoptr(BerthBootReport) report = berth_control_boot(fd, &error);
+    g_assert_no_error(error);
+    g_assert_cmpuint(report->notes->len, ==, 18);
+    g_assert_cmpstr(report->notes->pdata[15], ==, "note 15");
+    g_assert_cmpstr(report->notes->pdata[16], ==, "mounts: no such device");
+    g_assert_cmpstr(report->notes->pdata[17], ==, "init: too slow");
+    g_assert_cmpuint(report->notes_left_out, ==, 84);
+    finish(&fixture);
+}
+
 static void test_more_ports_of_the_host_than_fit(void)
 {
     g_autoptr(GString) ports = g_string_new("1");
@@ -320,7 +343,7 @@ static void test_answers_that_make_no_sense(void)
     } rows[] = {
         {reads_status, CONTROL_STATUS_IS, 7 * 5 + 3 * 4 + 8},
         {reads_ports, CONTROL_PORTS_ARE, 1},
-        {reads_boot, CONTROL_BOOT_IS, 8},
+        {reads_boot, CONTROL_BOOT_IS, 12},
         {reads_boot, CONTROL_ERROR, 4 + 3 * 5},
     };
     static const guint8 zeros[100];
@@ -356,6 +379,7 @@ int main(int argc, char **argv)
     g_test_add_func("/instance/control/watcher-that-does-not-read-is-let-go",
                     test_watcher_that_does_not_read_is_let_go);
     g_test_add_func("/instance/control/boot-report", test_boot_report);
+    g_test_add_func("/instance/control/more-notes-than-are-shown", test_more_notes_than_are_shown);
     g_test_add_func("/instance/control/wait-until-up", test_wait_until_up);
     g_test_add_func("/instance/control/errors-cross-whole", test_errors_cross_whole);
     g_test_add_func("/instance/control/stop", test_stop);

@@ -131,6 +131,19 @@ def test_former_machine_without_an_init(host, scratch):
     assert result.stdout == FSTAB + "1\n"
 
 
+def test_more_of_a_former_machine_than_a_terminal_shows(host, scratch):
+    """The terminal gets a screen's worth and where the others are: in the log."""
+    put(host, scratch, "/etc/fstab", "".join(f"UUID={number} /srv/{number} ext4 defaults 0 0\n" for number in range(1, 301)))
+    lines = [f"/etc/fstab:{number}: UUID={number} is not in this machine: left out, nothing is mounted on /srv/{number}"
+             for number in range(1, 301)]
+    told = host("start", scratch).stderr.splitlines()
+    assert told == [f"berth: {line}" for line in lines[:16]] + [
+        f'berth: 241 more lines about this start: "berth logs {scratch}" shows them']
+    logged = host("logs", scratch).stdout
+    assert [line for line in lines if line not in logged] == lines[256:]
+    assert "/etc/fstab and /etc/crypttab: 44 more lines name devices that are not in this machine" in logged
+
+
 def test_former_machine_with_another_init(host, scratch):
     """Which checks and mounts all that it finds: it finds what is there, and cannot change it by mistake."""
     put(host, scratch, "/sbin/init", "#!/bin/sh\ntrap 'sync; poweroff -f' USR2\n"

@@ -17,11 +17,12 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define FSTAB     "/etc/fstab"
-#define CRYPTTAB  "/etc/crypttab"
-#define DISK      "/dev/vda"
-#define COPY      "/run/berth/fstab"
-#define NOTES_MAX 8
+#define FSTAB    "/etc/fstab"
+#define CRYPTTAB "/etc/crypttab"
+#define DISK     "/dev/vda"
+#define COPY     "/run/berth/fstab"
+/* The host shows the first ones and has the others in its log. */
+#define NOTES_MAX 256
 /* A server that does not answer must not hold the boot up. */
 #define MOUNT_SEC 20
 
@@ -48,6 +49,16 @@ static void tell(Scan *scan, const char *file, const FstabLine *line)
     snprintf(text, sizeof(text), "%s:%u: %.200s is not in this machine: left out%s%.200s", file,
              line->number, line->source, is_mount ? ", nothing is mounted on " : "",
              is_mount ? line->target : "");
+    scan->note(scan->data, text);
+}
+
+static void tell_rest(const Scan *scan)
+{
+    char text[128];
+    if (scan->told <= NOTES_MAX)
+        return;
+    snprintf(text, sizeof(text), "%s: %u more lines name devices that are not in this machine",
+             FSTAB " and " CRYPTTAB, scan->told - NOTES_MAX);
     scan->note(scan->data, text);
 }
 
@@ -161,6 +172,7 @@ void startup_mount(const StartupMount *startup, char *problem, size_t size)
         result = mount_for_other(wanted, &scan);
     else if (wanted)
         result = scan_and_copy(&scan);
+    tell_rest(&scan);
     if (result < 0)
         snprintf(problem, size, "%s: %s", FSTAB, strerror(-result));
     else if (startup->init == INIT_BERTH && scan.entries > scan.left_out)

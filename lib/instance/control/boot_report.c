@@ -3,9 +3,10 @@
 
 #include "base/text.h"
 
-#define STAGES_MAX 64
-#define NOTES_MAX  64
-#define TEXT_MAX   512 /* bytes */
+#define STAGES_MAX   64
+#define NOTES_MAX    16 /* lines on a terminal */
+#define PROBLEMS_MAX (NOTES_MAX + STAGES_MAX)
+#define TEXT_MAX     512 /* bytes */
 
 static void stage_free(gpointer data)
 {
@@ -34,10 +35,22 @@ void berth_boot_report_free(BerthBootReport *report)
     g_free(report);
 }
 
+static void add_note(BerthBootReport *report, const char *text, guint max)
+{
+    if (report->notes->len < max)
+        g_ptr_array_add(report->notes, berth_text_clean(text, TEXT_MAX));
+    else
+        report->notes_left_out++;
+}
+
 void berth_boot_report_note(BerthBootReport *report, const char *text)
 {
-    if (report->notes->len < NOTES_MAX)
-        g_ptr_array_add(report->notes, berth_text_clean(text, TEXT_MAX));
+    add_note(report, text, NOTES_MAX);
+}
+
+void berth_boot_report_problem(BerthBootReport *report, const char *text)
+{
+    add_note(report, text, PROBLEMS_MAX);
 }
 
 void berth_boot_report_add(BerthBootReport *report, const char *name, gint64 end_usec,
@@ -78,5 +91,5 @@ void berth_boot_report_guest(BerthBootReport *report, const char *name, guint64 
     if (problem == NULL)
         return;
     g_autofree char *text = g_strdup_printf("%s: %s", name, problem);
-    berth_boot_report_note(report, text);
+    berth_boot_report_problem(report, text);
 }

@@ -199,6 +199,7 @@ void berth_control_put_boot(WireBuffer *buffer, const BerthBootReport *report)
     wire_put_u32(buffer, report->notes->len);
     for (guint i = 0; i < report->notes->len; i++)
         wire_put_text(buffer, report->notes->pdata[i], BOOT_TEXT_MAX);
+    wire_put_u32(buffer, report->notes_left_out);
     wire_frame_end(buffer, begin);
 }
 
@@ -213,8 +214,9 @@ static BerthBootReport *get_boot(WireReader *reader)
     }
     char **notes = wire_get_list(reader);
     for (gsize i = 0; notes != NULL && notes[i] != NULL; i++)
-        berth_boot_report_note(report, notes[i]);
+        berth_boot_report_problem(report, notes[i]);
     free(notes);
+    report->notes_left_out += wire_get_u32(reader);
     return report;
 }
 

@@ -65,7 +65,8 @@ typedef enum {
                                reason:string addresses:list, of the legs that are open)* more:u8, 2
                                when another frame goes on with it, else 0 */
     CONTROL_ERROR = 83,     /* code:u32 id:string hint:string message:string */
-    CONTROL_BOOT_IS = 84,   /* count:u32 (name:string end_usec:u64 problem:string)* notes:list */
+    CONTROL_BOOT_IS = 84,   /* count:u32 (name:string end_usec:u64 problem:string)* notes:list
+                             left_out:u32 */
 } ControlType;
 
 typedef enum {

@@ -302,7 +302,7 @@ static void tell(BerthInstance *instance, const char *text)
         "%s: \"berth logs %s\" shows the console, \"berth console %s\" gives a shell", text, name,
         name);
     berth_console_note(instance->console, "%s", text);
-    berth_boot_report_note(instance->report, with_places);
+    berth_boot_report_problem(instance->report, with_places);
 }
 
 static gboolean on_init_timeout(gpointer user_data)
