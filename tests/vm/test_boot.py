@@ -103,6 +103,18 @@ def test_another_init(host, scratch):
     assert "did not power off in time" not in host("logs", scratch).stdout
 
 
+def test_openrc_init(host, scratch):
+    """It hears its own command and no other. This one is a script, too, and the command writes what it was given."""
+    put(host, scratch, "/sbin/init", "#!/bin/sh\nmkdir /run/openrc; mkfifo /run/openrc/init.ctl\n"
+        "read asked </run/openrc/init.ctl\necho $asked >/root/asked\nsync; poweroff -f\n", mode=0o100755)
+    put(host, scratch, "/sbin/openrc-shutdown", "#!/bin/sh\necho $* >/run/openrc/init.ctl\n", mode=0o100755)
+    host.shell(scratch, "until [ -p /run/openrc/init.ctl ]; do :; done")
+    host("terminate", scratch, timeout=60)
+    assert "did not power off in time" not in host("logs", scratch).stdout
+    put(host, scratch, "/sbin/init", "")
+    assert host.run(scratch, "cat", "/root/asked").stdout == "--poweroff now\n"
+
+
 def test_first_boot_in_stages(host, scratch):
     stages = host.json("start", scratch)["stages"]
     names = [stage["name"] for stage in stages]

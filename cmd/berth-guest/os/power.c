@@ -28,8 +28,17 @@ static const Init inits[] = {
     [INIT_OTHER] = {.name = "init"},
 };
 
-static const char *const commands[] = {
-    [WIRE_POWER_OFF] = "poweroff", [WIRE_POWER_REBOOT] = "reboot"};
+/* openrc-init reads this FIFO, and its own command alone writes there: a poweroff that the distro
+ * has besides may be sysvinit's. */
+#define OPENRC_CONTROL "/run/openrc/init.ctl"
+
+typedef const char *Command[4];
+
+static const Command commands[] = {
+    [WIRE_POWER_OFF] = {"poweroff"}, [WIRE_POWER_REBOOT] = {"reboot"}};
+static const Command openrc_commands[] = {
+    [WIRE_POWER_OFF] = {"openrc-shutdown", "--poweroff", "now"},
+    [WIRE_POWER_REBOOT] = {"openrc-shutdown", "--reboot", "now"}};
 
 const char *power_init_name(InitKind kind)
 {
@@ -52,7 +61,7 @@ static bool init_hears(int number)
     return hears;
 }
 
-static void run_command(const char *command)
+static void run_command(const Command command)
 {
     pid_t pid = fork();
     if (pid != 0)
@@ -61,8 +70,8 @@ static void run_command(const char *command)
     sigemptyset(&none);
     sigprocmask(SIG_SETMASK, &none, NULL);
     setenv("PATH", "/usr/sbin:/usr/bin:/sbin:/bin", 1);
-    execlp(command, command, (char *)NULL);
-    log_line("cannot run %s: %s", command, strerror(errno));
+    execvp(command[0], (char *const *)command);
+    log_line("cannot run %s: %s", command[0], strerror(errno));
     _exit(127);
 }
 
@@ -72,7 +81,8 @@ bool power_request(InitKind kind, WirePower action)
     int number =
         init->realtime[action] != 0 ? SIGRTMIN + init->realtime[action] : init->plain[action];
     if (number == 0) {
-        run_command(commands[action]);
+        bool openrc = access(OPENRC_CONTROL, F_OK) == 0;
+        run_command(openrc ? openrc_commands[action] : commands[action]);
         return true;
     }
     bool hears = init_hears(number);
