@@ -6,11 +6,12 @@
 #include <string.h>
 #include <sys/stat.h>
 
-#define ALIGNMENT 4 /* of what is in an archive, and of one behind another */
+#define ALIGNMENT 4    /* of what is in an archive, and of one behind another */
+#define PAGE      4096 /* of the whole, so that QEMU leaves the last page of memory free */
 
-static void pad(GString *archive)
+static void pad(GString *archive, gsize alignment)
 {
-    while (archive->len % ALIGNMENT != 0)
+    while (archive->len % alignment != 0)
         g_string_append_c(archive, '\0');
 }
 
@@ -23,10 +24,10 @@ static void add_entry(GString *archive, const char *name, guint mode, const char
                            inode, mode, 0u, 0u, 1u, 0u, (guint)size, 0u, 0u, 0u, 0u,
                            (guint)strlen(name) + 1, 0u);
     g_string_append_len(archive, name, (gssize)strlen(name) + 1);
-    pad(archive);
+    pad(archive, ALIGNMENT);
     if (size > 0)
         g_string_append_len(archive, data, (gssize)size);
-    pad(archive);
+    pad(archive, ALIGNMENT);
 }
 
 bool berth_initramfs_write(const BerthLayout *layout, const BerthInitramfsFile *file,
@@ -42,10 +43,11 @@ bool berth_initramfs_write(const BerthLayout *layout, const BerthInitramfsFile *
     }
     g_autoptr(GString) archive = g_string_new_len(own, (gssize)own_size);
     g_autofree char *name = g_build_filename(file->directory, file->name, NULL);
-    pad(archive);
+    pad(archive, ALIGNMENT);
     add_entry(archive, file->directory, S_IFDIR | file->directory_mode, NULL, 0);
     add_entry(archive, name, S_IFREG | file->mode, file->data, file->size);
     add_entry(archive, "TRAILER!!!", 0, NULL, 0);
+    pad(archive, PAGE);
     if (g_file_set_contents_full(path, archive->str, (gssize)archive->len,
                                  G_FILE_SET_CONTENTS_CONSISTENT, 0600, &problem))
         return true;
