@@ -82,8 +82,8 @@ bool berth_distros_import_in_place(Berth *berth, const BerthImportOptions *impor
     return berth_manage_adopt(berth->layout, registry, &request, error);
 }
 
-/* Claim @name to read it. In a data directory that is read-only no other command can claim it, so
- * the lock of its disk is enough: *@ret_claim is NULL then. */
+/* Claim @name to read it. In a data directory that is read-only or full no other command can claim
+ * it, so the lock of its disk is enough: *@ret_claim is NULL then. */
 static bool claim_to_read(Berth *berth, const char *name, BerthWork work, BerthClaim **ret_claim,
                           BerthDistro **ret_distro, GError **error)
 {
@@ -91,8 +91,9 @@ static bool claim_to_read(Berth *berth, const char *name, BerthWork work, BerthC
     *ret_claim = berth_handle_claim_stopped(berth, name, work, ret_distro, &problem);
     if (*ret_claim != NULL)
         return true;
-    const char *id = berth_error_id(problem);
-    if (!g_str_equal(id, "claim.denied") && !g_str_equal(id, "claim.read-only")) {
+    static const char *const unwritable[] = {"claim.denied", "claim.read-only", "claim.no-space",
+                                             NULL};
+    if (!g_strv_contains(unwritable, berth_error_id(problem))) {
         g_propagate_error(error, g_steal_pointer(&problem));
         return false;
     }

@@ -1,8 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 #include "handle.h"
 
+#include "base/error.h"
 #include "instance/client/runtime.h"
 #include "manage/compose.h"
+
+#include <errno.h>
+#include <sys/stat.h>
 
 Berth *berth_handle_new(const char *const *environment, const char *installed, GError **error)
 {
@@ -28,12 +32,29 @@ void berth_handle_free(Berth *berth)
     g_free(berth);
 }
 
+/* Whether there is no registry, and @problem is why none can be made. */
+static bool cannot_be_made(const char *path, const GError *problem)
+{
+    struct stat st;
+    bool denied = berth_error_is(problem, BERTH_ERROR_DENIED) ||
+                  berth_error_is(problem, BERTH_ERROR_NO_SPACE);
+    return denied && lstat(path, &st) < 0 && errno == ENOENT;
+}
+
 BerthRegistry *berth_handle_registry(Berth *berth, GError **error)
 {
-    if (berth->registry == NULL && berth_layout_make(berth->layout->data, error)) {
-        g_autofree char *path = berth_layout_registry(berth->layout);
-        berth->registry = berth_registry_open(path, error);
+    if (berth->registry != NULL)
+        return berth->registry;
+    g_autofree char *path = berth_layout_registry(berth->layout);
+    g_autoptr(GError) problem = NULL;
+    if (berth_layout_make(berth->layout->data, &problem))
+        berth->registry = berth_registry_open(path, &problem);
+    if (berth->registry == NULL && cannot_be_made(path, problem)) {
+        g_clear_error(&problem);
+        berth->registry = berth_registry_open_empty(path, &problem);
     }
+    if (berth->registry == NULL)
+        g_propagate_error(error, g_steal_pointer(&problem));
     return berth->registry;
 }
 
@@ -100,7 +121,14 @@ GPtrArray *berth_handle_find_all(Berth *berth, const char *const *names, GError 
 
 const char *berth_handle_runtime(Berth *berth, GError **error)
 {
-    return berth_layout_make_private(berth->layout->runtime, error) ? berth->layout->runtime : NULL;
+    const char *runtime = berth->layout->runtime;
+    return berth_layout_check_private(runtime, error) ? runtime : NULL;
+}
+
+const char *berth_handle_make_runtime(Berth *berth, GError **error)
+{
+    const char *runtime = berth->layout->runtime;
+    return berth_layout_make_private(runtime, error) ? runtime : NULL;
 }
 
 BerthClaim *berth_handle_claim(Berth *berth, const char *name, BerthWork work,

@@ -41,11 +41,15 @@ BerthSettings *berth_handle_settings(Berth *berth, const char *distro, GError **
 /* As berth_compose_machine, with the same warnings. */
 BerthMachine *berth_handle_machine(Berth *berth, const BerthDistro *distro, GError **error);
 
-/* The open registry, the handle's. */
+/* The open registry, the handle's. Where there is none and none can be made, one without distros.
+ */
 BerthRegistry *berth_handle_registry(Berth *berth, GError **error);
 
-/* The runtime directory, which must be nobody else's before anything in it is trusted. */
+/* The runtime directory, which must be nobody else's before anything in it is trusted; it need not
+ * be there, and nothing runs then. Errors: "layout.*". */
 const char *berth_handle_runtime(Berth *berth, GError **error);
+/* The same, made if it is not there. */
+const char *berth_handle_make_runtime(Berth *berth, GError **error);
 
 /* With NULL the default distro. Errors: those of berth_registry_find. */
 BerthDistro *berth_handle_find(Berth *berth, const char *name, GError **error);

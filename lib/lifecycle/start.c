@@ -54,7 +54,7 @@ static BerthMachine *prepare(Berth *berth, const BerthDistro *distro, bool rescu
                              char **ret_notice, GError **error)
 {
     g_autoptr(BerthMachine) machine = berth_handle_machine(berth, distro, error);
-    const char *runtime = machine != NULL ? berth_handle_runtime(berth, error) : NULL;
+    const char *runtime = machine != NULL ? berth_handle_make_runtime(berth, error) : NULL;
     if (runtime == NULL || !berth_layout_make(berth->layout->cache, error) ||
         !berth_launch_prepare(machine, berth->layout->cache, ret_notice, error) ||
         (!rescue && !berth_cloud_plan(berth->layout, runtime, machine, error)))

@@ -198,9 +198,9 @@ char *berth_layout_machine_template(const BerthLayout *layout, const char *archi
     return g_build_filename(layout->support, "templates", "machines", name, NULL);
 }
 
-static bool make(const char *path, struct stat *ret_stat, GError **error)
+static bool check_owner(const char *path, struct stat *ret_stat, GError **error)
 {
-    if (g_mkdir_with_parents(path, 0700) != 0 || lstat(path, ret_stat) != 0) {
+    if (lstat(path, ret_stat) != 0) {
         berth_error_set_errno(error, errno, "layout", "%s", path);
         return false;
     }
@@ -214,10 +214,18 @@ static bool make(const char *path, struct stat *ret_stat, GError **error)
     return false;
 }
 
+static bool make(const char *path, GError **error)
+{
+    if (g_mkdir_with_parents(path, 0700) == 0)
+        return true;
+    berth_error_set_errno(error, errno, "layout", "%s", path);
+    return false;
+}
+
 bool berth_layout_make(const char *path, GError **error)
 {
     struct stat st;
-    return make(path, &st, error);
+    return make(path, error) && check_owner(path, &st, error);
 }
 
 void berth_layout_record_runtime(const BerthLayout *layout)
@@ -231,14 +239,25 @@ void berth_layout_record_runtime(const BerthLayout *layout)
         unlink(fresh);
 }
 
-bool berth_layout_make_private(const char *path, GError **error)
+static bool check_private(const char *path, GError **error)
 {
     struct stat st;
-    if (!make(path, &st, error))
+    if (!check_owner(path, &st, error))
         return false;
     if (S_ISDIR(st.st_mode) && (st.st_mode & 077) == 0)
         return true;
     berth_error_set(error, BERTH_ERROR_DENIED, "layout.mode", "make it yours alone: chmod 700",
                     "%s: others may enter this directory", path);
     return false;
+}
+
+bool berth_layout_make_private(const char *path, GError **error)
+{
+    return make(path, error) && check_private(path, error);
+}
+
+bool berth_layout_check_private(const char *path, GError **error)
+{
+    struct stat st;
+    return (lstat(path, &st) < 0 && errno == ENOENT) || check_private(path, error);
 }

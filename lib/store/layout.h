@@ -77,4 +77,7 @@ void berth_layout_record_runtime(const BerthLayout *layout);
  * in a directory that all can write to. Errors: also BERTH_ERROR_DENIED, "layout.mode". */
 bool berth_layout_make_private(const char *path, GError **error);
 
+/* The same for one that is only looked into: that it is not there is no error. */
+bool berth_layout_check_private(const char *path, GError **error);
+
 G_END_DECLS

@@ -28,6 +28,10 @@ typedef struct BerthRegistry BerthRegistry;
 
 /* Open the registry at @path, in a directory that exists; made when it is not there. */
 BerthRegistry *berth_registry_open(const char *path, GError **error);
+
+/* One without distros, for where no registry can be made: writing to it fails with
+ * "registry.denied" as for a file at @path, which is not looked at. */
+BerthRegistry *berth_registry_open_empty(const char *path, GError **error);
 void berth_registry_close(BerthRegistry *registry);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(BerthRegistry, berth_registry_close)
 

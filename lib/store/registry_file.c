@@ -2,7 +2,11 @@
 #include "registry_private.h"
 
 #include "base/error.h"
+#include "base/fd.h"
 
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
 #include <unistd.h>
 
 #define BUSY_TIMEOUT_MSEC 10000
@@ -81,8 +85,41 @@ static const struct {
      "move it away and import the distros again; their disks are in distros/ beside it"},
 };
 
+/* The errno with which files beside the registry cannot be made or grow at this moment, or 0.
+ * SQLite tries other ways when it cannot make a journal, and tells the errno of the last one. */
+static int probe_room(const char *path)
+{
+    const off_t journal_size = 32768;
+    g_autofree char *name = g_strconcat(path, ".XXXXXX", NULL);
+    berth_autofd int fd = g_mkstemp_full(name, O_RDWR | O_CLOEXEC, 0600);
+    if (fd < 0)
+        return errno;
+    unlink(name);
+    return posix_fallocate(fd, 0, journal_size);
+}
+
+/* Whether an operation failed with @result because the file system is full. */
+static bool is_full(const BerthRegistry *registry, int result)
+{
+    switch (result & 0xff) {
+    case SQLITE_FULL:
+        return true;
+    case SQLITE_READONLY:
+        return registry->no_space;
+    case SQLITE_IOERR:
+    case SQLITE_CANTOPEN: {
+        int errnum = probe_room(registry->path);
+        return errnum == ENOSPC || errnum == EDQUOT;
+    }
+    default:
+        return false;
+    }
+}
+
 void berth_registry_set_result(GError **error, const BerthRegistry *registry, int result)
 {
+    if (is_full(registry, result))
+        result = SQLITE_FULL;
     for (gsize i = 0; i < G_N_ELEMENTS(result_table); i++) {
         if (result_table[i].result != (result & 0xff))
             continue;
@@ -277,6 +314,17 @@ static int open_read_only(BerthRegistry *registry)
                            SQLITE_OPEN_READONLY | SQLITE_OPEN_URI | SQLITE_OPEN_NOMUTEX, NULL);
 }
 
+static bool prepare(BerthRegistry *registry, int result, GError **error)
+{
+    if (result != SQLITE_OK) {
+        berth_registry_set_result(error, registry, result);
+        return false;
+    }
+    sqlite3_busy_timeout(registry->db, BUSY_TIMEOUT_MSEC);
+    return berth_registry_execute(registry, "PRAGMA foreign_keys = ON", error) &&
+           bring_up_to_date(registry, error);
+}
+
 BerthRegistry *berth_registry_open(const char *path, GError **error)
 {
     g_autoptr(BerthRegistry) registry = g_new0(BerthRegistry, 1);
@@ -284,16 +332,32 @@ BerthRegistry *berth_registry_open(const char *path, GError **error)
     int flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX;
     int result = is_read_only(path) ? open_read_only(registry)
                                     : sqlite3_open_v2(path, &registry->db, flags, NULL);
-    if (result != SQLITE_OK) {
-        berth_registry_set_result(error, registry, result);
-        return NULL;
-    }
+    g_autoptr(GError) problem = NULL;
+    if (prepare(registry, result, &problem))
+        return g_steal_pointer(&registry);
 
-    sqlite3_busy_timeout(registry->db, BUSY_TIMEOUT_MSEC);
-    if (!berth_registry_execute(registry, "PRAGMA foreign_keys = ON", error) ||
-        !bring_up_to_date(registry, error))
-        return NULL;
-    return g_steal_pointer(&registry);
+    /* A full file system has no room for a journal: nobody can write, and reading needs none. */
+    if (!registry->read_only && berth_error_is(problem, BERTH_ERROR_NO_SPACE) &&
+        access(path, R_OK) == 0) {
+        g_clear_pointer(&registry->db, sqlite3_close);
+        registry->no_space = true;
+        if (prepare(registry, open_read_only(registry), NULL))
+            return g_steal_pointer(&registry);
+    }
+    g_propagate_error(error, g_steal_pointer(&problem));
+    return NULL;
+}
+
+BerthRegistry *berth_registry_open_empty(const char *path, GError **error)
+{
+    g_autoptr(BerthRegistry) registry = g_new0(BerthRegistry, 1);
+    registry->path = g_strdup(path);
+    int flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_MEMORY | SQLITE_OPEN_NOMUTEX;
+    int result = sqlite3_open_v2(":memory:", &registry->db, flags, NULL);
+    return prepare(registry, result, error) &&
+                   berth_registry_execute(registry, "PRAGMA query_only = ON", error)
+               ? g_steal_pointer(&registry)
+               : NULL;
 }
 
 void berth_registry_close(BerthRegistry *registry)

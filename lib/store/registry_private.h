@@ -19,6 +19,7 @@ struct BerthRegistry {
     sqlite3 *db;
     char *path;
     bool read_only;
+    bool no_space; /* that is why */
 };
 
 /* Set @error from @result of SQLite's. */

@@ -94,3 +94,45 @@ def test_a_machine_can_always_be_ended(plain, verb, fault):
 
 def test_name_that_is_not_there_is_said_all_the_same(plain):
     plain("terminate", "none").failed(1, "distro.not-found", "none")
+
+
+EMPTY = [["list"], ["list", "--json"], ["status"], ["ports"], ["host", "list"], ["forward", "list"], ["config"],
+         ["cache", "ls"], ["shutdown"]]
+
+
+@pytest.mark.parametrize("words", EMPTY, ids=" ".join)
+def test_home_that_cannot_have_directories_has_no_distros(berth, words):
+    berth.path.joinpath(".local").mkdir(exist_ok=True)
+    for path in (berth.path / ".local", berth.path):
+        path.chmod(0o500)
+    try:
+        assert berth(*words, preexec_fn=as_plain_user).status == 0
+        result = berth("run", "true", preexec_fn=as_plain_user)
+        assert (result.status, result.code) == (125, "distro.none")
+    finally:
+        for path in (berth.path, berth.path / ".local"):
+            path.chmod(0o700)
+
+
+@pytest.mark.parametrize("verb", [["terminate", "box"], ["shutdown"], ["list"], ["status"], ["ports"],
+                                  ["run", "echo", "said"]], ids=" ".join)
+def test_runtime_directory_that_cannot_be_made_hides_no_machine(plain, tmp_path, verb):
+    plain("start").ok()
+    keeper = os.pidfd_open(plain.info("box")["keeper_pid"])
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    plain.protect(elsewhere, 0o500)
+    result = plain.plain(*verb, env={"XDG_RUNTIME_DIR": str(elsewhere)})
+    result.ok()
+    if verb[0] in ("terminate", "shutdown"):
+        assert select.select([keeper], [], [], 20)[0]
+    os.close(keeper)
+
+
+def test_runtime_directory_that_cannot_be_made_is_said_at_a_start(plain, tmp_path):
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    plain.protect(elsewhere, 0o500)
+    result = plain.plain("run", "true", env={"XDG_RUNTIME_DIR": str(elsewhere)})
+    assert result.status == 125 and result.code == "layout.denied", result
+    plain.plain("list", env={"XDG_RUNTIME_DIR": str(elsewhere)}).ok()

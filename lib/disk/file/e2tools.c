@@ -10,6 +10,7 @@
 #include <signal.h>
 #include <string.h>
 #include <sys/prctl.h>
+#include <sys/statvfs.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -120,12 +121,28 @@ static int run(const BerthE2Image *image, const char *program, const char *const
     return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
 }
 
-/* The last line of @text that is not empty, for a message. Cut in place. */
-static const char *last_line(char *text)
+/* Why @program failed, of all it has said: its last line, or the last that it began with its name,
+ * which standard output may have overtaken. Cuts @text. */
+static const char *find_reason(char *text, const char *program)
 {
+    g_autofree char *mark = g_strconcat(program, ": ", NULL);
     g_strchomp(text);
-    const char *newline = strrchr(text, '\n');
+    char *marked = g_strrstr(text, mark);
+    char *newline = marked != NULL ? strchr(marked, '\n') : NULL;
+    if (newline != NULL)
+        *newline = '\0';
+    if (marked != NULL)
+        return marked + strlen(mark);
+    newline = strrchr(text, '\n');
     return newline != NULL ? newline + 1 : text;
+}
+
+/* The programs tell of a short write at most. */
+static bool is_full(const BerthE2Image *image)
+{
+    const guint64 needed = 1 << 20;
+    struct statvfs room;
+    return fstatvfs(image->fd, &room) == 0 && (guint64)room.f_bavail * room.f_frsize < needed;
 }
 
 static bool check(const BerthE2Image *image, const char *const *arguments, bool repair,
@@ -139,14 +156,17 @@ static bool check(const BerthE2Image *image, const char *const *arguments, bool 
         return true;
     berth_error_set(error, BERTH_ERROR_INVALID, "resize.check",
                     "repair it first: e2fsck -f on the distro's disk", "%s: e2fsck: %s",
-                    image->what, last_line(text));
+                    image->what, find_reason(text, "e2fsck"));
     return false;
 }
 
 static bool set_failed(GError **error, const BerthE2Image *image, char *text)
 {
-    berth_error_set(error, BERTH_ERROR_FAILED, "resize.failed", NULL, "%s: resize2fs: %s",
-                    image->what, last_line(text));
+    if (is_full(image))
+        berth_error_set_errno(error, ENOSPC, "resize", "%s", image->what);
+    else
+        berth_error_set(error, BERTH_ERROR_FAILED, "resize.failed", NULL, "%s: resize2fs: %s",
+                        image->what, find_reason(text, "resize2fs"));
     return false;
 }
 

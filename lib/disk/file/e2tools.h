@@ -7,7 +7,8 @@
  *
  * Errors: BERTH_ERROR_NOT_FOUND, "resize.tool" when a program is not installed;
  * BERTH_ERROR_INVALID, "resize.check" for a disk e2fsck cannot repair by itself;
- * BERTH_ERROR_FAILED, "resize.failed"; BERTH_ERROR_CANCELLED, "resize.cancelled". Blocking.
+ * BERTH_ERROR_NO_SPACE, "resize.no-space"; BERTH_ERROR_FAILED, "resize.failed";
+ * BERTH_ERROR_CANCELLED, "resize.cancelled". Blocking.
  */
 #pragma once
 
