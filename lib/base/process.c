@@ -39,6 +39,29 @@ char *berth_process_name(const char *process)
     return name;
 }
 
+const char *berth_process_next(GDir *proc)
+{
+    const char *name;
+    while (proc != NULL && (name = g_dir_read_name(proc)) != NULL)
+        if (g_ascii_isdigit(name[0]))
+            return name;
+    return NULL;
+}
+
+bool berth_process_any_fd(const char *process,
+                          bool (*matches)(const char *link, gconstpointer data), gconstpointer data)
+{
+    g_autofree char *path = g_build_filename(process, "fd", NULL);
+    g_autoptr(GDir) directory = g_dir_open(path, 0, NULL);
+    const char *name;
+    while (directory != NULL && (name = g_dir_read_name(directory)) != NULL) {
+        g_autofree char *link = g_build_filename(path, name, NULL);
+        if (matches(link, data))
+            return true;
+    }
+    return false;
+}
+
 char *berth_process_words(void)
 {
     return g_strdup_printf("%d %" G_GUINT64_FORMAT "\n", (int)getpid(),

@@ -38,18 +38,10 @@ static bool is_same_file(const struct stat *a, const struct stat *b)
     return a->st_dev == b->st_dev && a->st_ino == b->st_ino;
 }
 
-static bool has_open(const char *process, const struct stat *disk)
+static bool leads_to(const char *link, gconstpointer disk)
 {
-    g_autofree char *path = g_build_filename(process, "fd", NULL);
-    g_autoptr(GDir) directory = g_dir_open(path, 0, NULL);
-    const char *name;
-    while (directory != NULL && (name = g_dir_read_name(directory)) != NULL) {
-        g_autofree char *link = g_build_filename(path, name, NULL);
-        struct stat st;
-        if (stat(link, &st) == 0 && is_same_file(&st, disk))
-            return true;
-    }
-    return false;
+    struct stat st;
+    return stat(link, &st) == 0 && is_same_file(&st, disk);
 }
 
 /* Keepers are told their directory: it is the first argument. */
@@ -75,7 +67,8 @@ static BerthDiskUser *look_at(const char *pid, const struct stat *disk)
     g_autofree char *process = g_build_filename("/proc", pid, NULL);
     struct stat st;
     berth_autofd int pidfd = pidfd_open((pid_t)atoi(pid), 0);
-    if (pidfd < 0 || stat(process, &st) < 0 || st.st_uid != geteuid() || !has_open(process, disk))
+    if (pidfd < 0 || stat(process, &st) < 0 || st.st_uid != geteuid() ||
+        !berth_process_any_fd(process, leads_to, disk))
         return NULL;
     BerthDiskUser *user = g_new0(BerthDiskUser, 1);
     user->pid = (pid_t)atoi(pid);
@@ -91,8 +84,8 @@ static BerthDiskUser *find_user(const struct stat *disk)
     g_autoptr(BerthDiskUser) found = NULL;
     g_autoptr(GDir) directory = g_dir_open("/proc", 0, NULL);
     const char *pid;
-    while (directory != NULL && (pid = g_dir_read_name(directory)) != NULL) {
-        if (!g_ascii_isdigit(pid[0]) || atoi(pid) == getpid())
+    while ((pid = berth_process_next(directory)) != NULL) {
+        if (atoi(pid) == getpid())
             continue;
         g_autoptr(BerthDiskUser) user = look_at(pid, disk);
         if (user != NULL && user->directory != NULL)

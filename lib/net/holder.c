@@ -105,22 +105,10 @@ bool berth_holder_find(const char *proc, const BerthLeg *leg, BerthHolder *ret_h
     return true;
 }
 
-static bool process_has(const char *process, const char *wanted)
+static bool says(const char *link, gconstpointer wanted)
 {
-    g_autofree char *path = g_build_filename(process, "fd", NULL);
-    g_autoptr(GDir) directory = g_dir_open(path, 0, NULL);
-    const char *name;
-    while (directory != NULL && (name = g_dir_read_name(directory)) != NULL) {
-        g_autofree char *link = g_build_filename(path, name, NULL);
-        char target[64];
-        ssize_t size = readlink(link, target, sizeof(target) - 1);
-        if (size < 0)
-            continue;
-        target[size] = '\0';
-        if (strcmp(target, wanted) == 0)
-            return true;
-    }
-    return false;
+    char target[64] = "";
+    return readlink(link, target, sizeof(target) - 1) > 0 && strcmp(target, wanted) == 0;
 }
 
 char *berth_holder_describe(const char *proc, const BerthHolder *holder)
@@ -128,11 +116,9 @@ char *berth_holder_describe(const char *proc, const BerthHolder *holder)
     g_autofree char *wanted = g_strdup_printf("socket:[%" G_GUINT64_FORMAT "]", holder->inode);
     g_autoptr(GDir) directory = g_dir_open(proc, 0, NULL);
     const char *pid;
-    while (directory != NULL && (pid = g_dir_read_name(directory)) != NULL) {
-        if (!g_ascii_isdigit(pid[0]))
-            continue;
+    while ((pid = berth_process_next(directory)) != NULL) {
         g_autofree char *process = g_build_filename(proc, pid, NULL);
-        if (!process_has(process, wanted))
+        if (!berth_process_any_fd(process, says, wanted))
             continue;
         g_autofree char *name = berth_process_name(process);
         return g_strdup_printf("%s (pid %s)", name, pid);
