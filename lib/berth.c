@@ -174,7 +174,8 @@ static void set_status(BerthInfo *info, BerthInstanceStatus *status)
     info->kernel = g_steal_pointer(&status->kernel);
     info->init = g_steal_pointer(&status->init);
     info->init_status = g_steal_pointer(&status->init_status);
-    info->started_usec = status->started_usec;
+    info->uptime_usec = status->uptime_usec;
+    info->started_usec = g_get_real_time() - status->uptime_usec;
     info->sessions = status->sessions;
     info->qemu_pid = status->qemu_pid;
 }
@@ -332,7 +333,10 @@ int berth_run(int connection, const BerthRun *run, GError **error)
 
 bool berth_stop(Berth *berth, const char *const *names, const BerthStop *stop, GError **error)
 {
-    const BerthStopOptions options = {.force = stop->force, .grace_sec = stop->grace_sec};
+    const BerthStopOptions options = {.force = stop->force,
+                                      .grace_sec = stop->grace_sec,
+                                      .not_running = stop->not_running,
+                                      .user_data = stop->user_data};
     return berth_stop_distros(berth, names, &options, error);
 }
 

@@ -166,6 +166,7 @@ typedef struct {
     char *reason;     /* why it is paused; else NULL */
     guint holder_pid; /* of that command, or 0 */
     gint64 started_usec; /* 0 when stopped; also of all below */
+    gint64 uptime_usec;  /* counts what the host slept, and no step of its clock */
     char *accel;         /* "kvm", "tcg", or "" */
     guint64 memory_used; /* of the host, by QEMU */
     guint sessions;
@@ -284,6 +285,9 @@ int berth_run(int connection, const BerthRun *run, GError **error);
 typedef struct {
     bool force;    /* do not ask the guest */
     int grace_sec; /* seconds until it is forced; -1: the setting */
+    /* called for each one that was not running; may be NULL */
+    void (*not_running)(const char *name, gpointer user_data);
+    gpointer user_data;
 } BerthStop;
 
 /* Stop @names (NULL: all there are), all at once; returns when every one has stopped. One that is

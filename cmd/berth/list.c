@@ -84,9 +84,8 @@ static void add_details(Table *table, const BerthInfo *info)
 {
     table_add_take(table, marked_name(info));
     table_add_take(table, state_text(info));
-    table_add_take(table, info->started_usec == 0
-                              ? g_strdup("-")
-                              : print_duration(g_get_real_time() - info->started_usec));
+    table_add_take(table,
+                   info->started_usec == 0 ? g_strdup("-") : print_duration(info->uptime_usec));
     table_add_take(table,
                    info->memory_used == 0 ? g_strdup("-") : berth_size_format(info->memory_used));
     table_add_take(table, disk_text(info));

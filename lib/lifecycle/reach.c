@@ -123,6 +123,12 @@ GPtrArray *berth_reach_find_stoppable(Berth *berth, const char *const *names, GE
     return g_steal_pointer(&distros);
 }
 
+bool berth_reach_is_kept(const BerthDistro *distro)
+{
+    g_autoptr(BerthDiskUser) keeper = find_keeper(distro);
+    return keeper != NULL;
+}
+
 bool berth_reach_end(const Berth *berth, const BerthDistro *distro, int grace_sec, GError **error)
 {
     g_autoptr(BerthDiskUser) keeper = find_keeper(distro);

@@ -34,6 +34,9 @@ GPtrArray *berth_reach_find_stoppable(Berth *berth, const char *const *names, GE
 /* Wait until a keeper of @distro that no longer listens has let go of the disk. */
 void berth_reach_wait_for_leaver(const BerthDistro *distro);
 
+/* Whether a keeper holds the disk of @distro. */
+bool berth_reach_is_kept(const BerthDistro *distro);
+
 /* End the keeper of @distro without asking it: by signals, as berth_runtime_end. No error when
  * there is none. */
 bool berth_reach_end(const Berth *berth, const BerthDistro *distro, int grace_sec, GError **error);

@@ -32,6 +32,7 @@ static bool stop_connected(const BerthJob *job, int fd, guint grace, GError **er
                               &job->berth->waiting, error);
 }
 
+/* The job's result is not NULL when the distro ran. */
 static gpointer stop_one(gpointer data)
 {
     BerthJob *job = data;
@@ -41,9 +42,11 @@ static gpointer stop_one(gpointer data)
     berth_autofd int fd = berth_reach_connect(job->berth, job->distro, &problem);
     if (fd >= 0 && stop_connected(job, fd, (guint)grace, &problem)) {
         berth_reach_wait_for_leaver(job->distro);
+        job->result = job;
         return NULL;
     }
 
+    job->result = fd >= 0 || berth_reach_is_kept(job->distro) ? job : NULL;
     /* It cannot be asked: its directory was removed, it is on its way out, or it answers in words
      * of another version. */
     int patience = stop->force ? 0 : grace + STOP_MARGIN_SEC;
@@ -67,14 +70,18 @@ bool berth_stop_distros(Berth *berth, const char *const *names, const BerthStopO
         return false;
 
     g_autoptr(GPtrArray) jobs = berth_handle_for_each(berth, distros, stop_one, stop);
+    const BerthJob *failed = NULL;
     for (guint i = 0; i < jobs->len; i++) {
-        BerthJob *job = jobs->pdata[i];
-        if (job->error == NULL)
-            continue;
-        if (distros->len > 1)
-            g_prefix_error(&job->error, "%s: ", job->distro->name);
-        g_propagate_error(error, g_steal_pointer(&job->error));
-        return false;
+        const BerthJob *job = jobs->pdata[i];
+        if (failed == NULL && job->error != NULL)
+            failed = job;
+        if (job->error == NULL && job->result == NULL && stop->not_running != NULL)
+            stop->not_running(job->distro->name, stop->user_data);
     }
-    return true;
+    if (failed == NULL)
+        return true;
+    g_propagate_error(error, g_error_copy(failed->error));
+    if (distros->len > 1)
+        g_prefix_error(error, "%s: ", failed->distro->name);
+    return false;
 }

@@ -12,6 +12,9 @@ G_BEGIN_DECLS
 typedef struct {
     bool force;    /* do not ask the guest */
     int grace_sec; /* seconds until it is forced; -1: the setting */
+    /* Called for each distro that did not run, once all are done with; may be NULL. */
+    void (*not_running)(const char *name, gpointer user_data);
+    gpointer user_data;
 } BerthStopOptions;
 
 /* Stop @names (NULL: all there are); returns when every one has stopped. One that is not running is

@@ -13,7 +13,7 @@ def choices(start):
 def restart(box, **environment):
     """The box is started anew; how QEMU was told to, and how many probes went before."""
     probes = len(box.qemus(probe=True))
-    box("terminate", "box").ok()
+    box("shutdown").ok()
     box("start", env=environment).ok()
     return choices(box.qemus()[-1]), len(box.qemus(probe=True)) - probes
 

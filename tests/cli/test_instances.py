@@ -131,7 +131,8 @@ def test_terminate(box):
     assert box.info("box")["state"] == "stopped"
     assert not is_alive(info["qemu_pid"])
     wait_for(lambda: not is_alive(info["keeper_pid"]))  # which has said so, and is on its way out
-    box("terminate", "box").ok()  # again is no error
+    again = box("terminate", "box")  # no error
+    assert (again.status, again.err) == (0, "berth: box was not running\n")
     box("terminate", "box", "none").failed(1, "distro.not-found", "none")
 
 

@@ -75,7 +75,8 @@ def test_a_keeper_that_does_not_answer_holds_nothing_up(three):
     stuck = []
     for distro in json.loads(three("list", "--json").ok())["distros"][:2]:
         directory = three.runtime / distro["id"]
-        directory.mkdir(parents=True)
+        three.runtime.mkdir(mode=0o700, exist_ok=True)
+        directory.mkdir()
         listener = socket.socket(socket.AF_UNIX)
         listener.bind(str(directory / "control"))
         listener.listen()
@@ -93,7 +94,8 @@ def test_a_keeper_that_does_not_answer_holds_nothing_up(three):
 def test_a_keeper_that_dies_when_asked_has_stopped(three):
     """As one killed a moment ago: its socket still takes the connection, and then goes."""
     directory = three.runtime / three.ids()[0]
-    directory.mkdir(parents=True)
+    three.runtime.mkdir(mode=0o700, exist_ok=True)
+    directory.mkdir()
     listener = socket.socket(socket.AF_UNIX)
     listener.bind(str(directory / "control"))
     listener.listen()
@@ -111,13 +113,14 @@ def test_a_keeper_that_dies_when_asked_has_stopped(three):
 
 def test_a_socket_that_was_left_over_is_nobody(three):
     directory = three.runtime / three.ids()[0]
-    directory.mkdir(parents=True)
+    three.runtime.mkdir(mode=0o700, exist_ok=True)
+    directory.mkdir()
     listener = socket.socket(socket.AF_UNIX)
     listener.bind(str(directory / "control"))
     listener.close()
     assert three("list").ok().count("stopped") == 3
     assert three("ports").ok().count("\n") == 1
-    three("terminate", "alpha").ok()
+    assert three("terminate", "alpha").err == "berth: alpha was not running\n"
 
 
 def test_a_runtime_directory_others_may_enter_is_refused(three):

@@ -73,7 +73,7 @@ static inline BerthInstanceStatus *status(gpointer data)
     is->accel = g_strdup("tcg");
     is->keeper_pid = 12;
     is->qemu_pid = 34;
-    is->started_usec = G_GINT64_CONSTANT(1790000000000000);
+    is->uptime_usec = G_GINT64_CONSTANT(1790000000000000);
     is->kernel = g_strdup("6.12.1");
     is->init = g_strdup("systemd");
     is->init_status = g_strdup("running");

@@ -16,7 +16,7 @@ static void test_status_and_ports(void)
     g_assert_no_error(error);
     g_assert_cmpstr(is->state, ==, "running");
     g_assert_cmpuint(is->qemu_pid, ==, 34);
-    g_assert_cmpint(is->started_usec, ==, G_GINT64_CONSTANT(1790000000000000));
+    g_assert_cmpint(is->uptime_usec, ==, G_GINT64_CONSTANT(1790000000000000));
     g_assert_cmpuint(is->sessions, ==, 0);
     g_assert_cmpstr(is->host_ports, ==, "3128,8080");
 

@@ -73,7 +73,7 @@ void berth_control_put_status(WireBuffer *buffer, const BerthInstanceStatus *sta
     wire_put_string(buffer, status->accel);
     wire_put_u32(buffer, status->keeper_pid);
     wire_put_u32(buffer, status->qemu_pid);
-    wire_put_u64(buffer, (guint64)status->started_usec);
+    wire_put_u64(buffer, (guint64)status->uptime_usec);
     wire_put_u32(buffer, status->sessions);
     wire_put_text(buffer, status->kernel, STATUS_TEXT_MAX);
     wire_put_text(buffer, status->init, STATUS_TEXT_MAX);
@@ -90,7 +90,7 @@ static BerthInstanceStatus *get_status(WireReader *reader)
     status->accel = g_strdup(wire_get_string(reader));
     status->keeper_pid = wire_get_u32(reader);
     status->qemu_pid = wire_get_u32(reader);
-    status->started_usec = (gint64)wire_get_u64(reader);
+    status->uptime_usec = (gint64)wire_get_u64(reader);
     status->sessions = wire_get_u32(reader);
     status->kernel = g_strdup(wire_get_string(reader));
     status->init = g_strdup(wire_get_string(reader));

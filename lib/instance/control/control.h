@@ -59,7 +59,7 @@ typedef enum {
     CONTROL_REACH_ONE = 77, /* port:u16, to be allowed until it stops */
     CONTROL_DONE = 80,      /* nothing */
     CONTROL_STATUS_IS = 81, /* state:string accel:string keeper_pid:u32 qemu_pid:u32
-                               started_usec:u64 (real time) sessions:u32 kernel:string init:string
+                               uptime_usec:u64 sessions:u32 kernel:string init:string
                                init_status:string host_ports:string reason:string */
     CONTROL_PORTS_ARE = 82, /* (1:u8 rule:string host_port:u16 origin:u8 state:u8 owner:string
                                reason:string addresses:list, of the legs that are open)* more:u8, 2
@@ -79,7 +79,7 @@ typedef struct {
     char *accel; /* "kvm" or "tcg" */
     guint keeper_pid;
     guint qemu_pid;
-    gint64 started_usec; /* real time */
+    gint64 uptime_usec; /* since the start, with what the host slept */
     guint sessions;
     char *kernel;      /* uname -r, or "" before the guest said hello */
     char *init;        /* "systemd", "berth", ... or "" */

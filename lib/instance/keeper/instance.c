@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "instance_private.h"
 
+#include "base/clock.h"
 #include "base/error.h"
 #include "base/fd.h"
 #include "base/zone.h"
@@ -509,7 +510,7 @@ BerthInstance *berth_instance_new(BerthMachine *machine, const char *dir, const 
     berth_instance_hold_boot_files(instance);
     instance->on_gone = on_gone;
     instance->user_data = user_data;
-    instance->started_usec = g_get_real_time();
+    instance->started_usec = berth_clock_boottime();
     assign(&instance->kernel, "");
     assign(&instance->init, "");
     assign(&instance->init_status, "");

@@ -45,7 +45,7 @@ struct BerthInstance {
 
     State state;
     bool was_up;         /* this QEMU's guest has been up */
-    gint64 started_usec; /* real time */
+    gint64 started_usec; /* berth_clock_boottime */
     GError *failure;     /* why it is ending, if not because it was asked to */
     GSource *timer;      /* of the present state */
     GSource *finisher;   /* queued when there is no QEMU to wait for */

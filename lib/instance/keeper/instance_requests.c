@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "instance_private.h"
 
+#include "base/clock.h"
 #include "base/table.h"
 #include "vmm/qemu_args.h"
 
@@ -104,7 +105,7 @@ static BerthInstanceStatus *get_status(gpointer user_data)
     status->accel = g_strdup(berth_accel_word((BerthAccel)instance->machine->accel));
     status->keeper_pid = (guint)getpid();
     status->qemu_pid = instance->qemu != NULL ? (guint)berth_qemu_pid(instance->qemu) : 0;
-    status->started_usec = instance->started_usec;
+    status->uptime_usec = berth_clock_boottime() - instance->started_usec;
     status->kernel = g_strdup(instance->kernel);
     status->init = g_strdup(instance->init);
     status->init_status = g_strdup(instance->init_status);
