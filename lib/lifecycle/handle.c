@@ -65,7 +65,7 @@ static void warn_of_settings(Berth *berth)
     berth->warn = NULL;
     if (warn == NULL)
         return;
-    g_auto(GStrv) lines = berth_compose_warnings(berth->layout);
+    g_auto(GStrv) lines = berth_compose_warnings(berth->layout, berth_handle_environment(berth));
     for (gsize i = 0; lines[i] != NULL; i++)
         warn(lines[i], berth->warn_data);
 }

@@ -19,13 +19,17 @@ BerthSettings *berth_compose_settings(const BerthLayout *layout, const char *dis
     return berth_settings_new(distro, text, path, environment, error);
 }
 
-char **berth_compose_warnings(const BerthLayout *layout)
+char **berth_compose_warnings(const BerthLayout *layout, const char *const *environment)
 {
     g_autofree char *text = NULL;
     g_autofree char *path = NULL;
-    if (!berth_template_read_settings(layout, &text, &path, NULL) || text == NULL)
-        return g_new0(char *, 1);
-    return berth_settings_check(text, path);
+    bool found = berth_template_read_settings(layout, &text, &path, NULL) && text != NULL;
+    g_auto(GStrv) in_file = found ? berth_settings_check(text, path) : g_new0(char *, 1);
+    g_auto(GStrv) in_environment = berth_settings_check_environment(environment);
+    g_autoptr(GStrvBuilder) all = g_strv_builder_new();
+    g_strv_builder_addv(all, (const char **)in_file);
+    g_strv_builder_addv(all, (const char **)in_environment);
+    return g_strv_builder_end(all);
 }
 
 static guint64 physical_memory(void)

@@ -15,9 +15,9 @@ G_BEGIN_DECLS
 BerthSettings *berth_compose_settings(const BerthLayout *layout, const char *distro,
                                       const char *const *environment, GError **error);
 
-/* What to warn the user about in berth.conf: lines as of model/settings_check.h, none when it
- * cannot be read. Free with g_strfreev. */
-char **berth_compose_warnings(const BerthLayout *layout);
+/* What to warn the user about in berth.conf and @environment: lines as of model/settings_check.h,
+ * none of a file that cannot be read. Free with g_strfreev. */
+char **berth_compose_warnings(const BerthLayout *layout, const char *const *environment);
 
 /* The machine of @distro on this host.
  * Errors: also those of store/template.h and model/machine.h. */

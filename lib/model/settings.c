@@ -88,6 +88,11 @@ const BerthField berth_settings_fields[] = {
     {NULL},
 };
 
+bool berth_settings_is_shared(const BerthField *field)
+{
+    return field->offset == offsetof(BerthSettings, cache_size);
+}
+
 const char *berth_accel_word(BerthAccel accel)
 {
     return accel_words[accel];
@@ -111,6 +116,9 @@ static bool load_groups(BerthSettings *settings, GKeyFile *file, const char *dis
             continue;
         g_auto(GStrv) keys = g_key_file_get_keys(file, groups[i], NULL, NULL);
         for (gsize k = 0; keys != NULL && keys[k] != NULL; k++) {
+            const BerthField *field = berth_field_find(berth_settings_fields, keys[k]);
+            if (distro != NULL && field != NULL && berth_settings_is_shared(field))
+                continue;
             guint line = berth_settings_line(text, groups[i], keys[k]);
             g_autofree char *place = g_strdup_printf("%s:%u", origin, line);
             if (!berth_fields_load_key(berth_settings_fields, settings, file, groups[i], keys[k],
@@ -137,7 +145,7 @@ static bool load_file(BerthSettings *settings, const char *distro, const char *t
            (distro == NULL || load_groups(settings, file, distro, text, origin, error));
 }
 
-static char *environment_name(const char *key)
+char *berth_settings_variable(const char *key)
 {
     g_autofree char *upper = g_ascii_strup(key, -1);
     return g_strdup_printf("BERTH_%s", g_strdelimit(upper, "-", '_'));
@@ -147,7 +155,7 @@ static bool load_environment(BerthSettings *settings, const char *const *environ
                              GError **error)
 {
     for (const BerthField *field = berth_settings_fields; field->name != NULL; field++) {
-        g_autofree char *name = environment_name(field->name);
+        g_autofree char *name = berth_settings_variable(field->name);
         const char *text = g_environ_getenv((char **)environment, name);
         if (text == NULL || berth_field_parse(field, settings, text, error))
             continue;

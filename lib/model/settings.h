@@ -47,6 +47,13 @@ typedef struct {
 
 extern const BerthField berth_settings_fields[];
 
+/* Whether a setting is one for all distros together, such as the size of a cache that they share:
+ * in the group of a distro it has no effect. */
+bool berth_settings_is_shared(const BerthField *field);
+
+/* The variable of the environment for the setting @key; free with g_free. */
+char *berth_settings_variable(const char *key);
+
 /* Settings for @distro (NULL: for none in particular) from the text of berth.conf (NULL: there is
  * none) and @environment ("K=V" strings, may be NULL). @origin names the file in messages.
  * Errors: BERTH_ERROR_INVALID, "config.syntax", "config.key", "config.value". */

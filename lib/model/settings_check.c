@@ -98,6 +98,10 @@ static char *describe_key(const Scan *scan, BerthSettings *scratch, GHashTable *
         return g_strdup_printf("unknown key \"%.80s\" in [%.80s]: \"berth config\" lists the keys",
                                scan->key, scan->group);
 
+    if (!berth_settings_is_group(scan->group, NULL) && berth_settings_is_shared(field))
+        return g_strdup_printf("\"%s\" counts for all distros: it belongs into [berth]",
+                               field->name);
+
     g_autoptr(GError) problem = NULL;
     bool escaped = strchr(scan->value, '\\') != NULL; /* GKeyFile alone knows the value */
     if (!escaped && !berth_field_parse(field, scratch, scan->value, &problem))
@@ -135,6 +139,38 @@ char **berth_settings_check(const char *text, const char *origin)
             continue;
         g_autofree char *warning = g_strdup_printf("%s:%u: %s", origin, scan.line, fault);
         g_strv_builder_add(warnings, warning);
+    }
+    return g_strv_builder_end(warnings);
+}
+
+static bool is_setting(const char *variable)
+{
+    for (const BerthField *field = berth_settings_fields; field->name != NULL; field++) {
+        g_autofree char *name = berth_settings_variable(field->name);
+        if (g_str_equal(name, variable))
+            return true;
+    }
+    return false;
+}
+
+/* Of berth's, but no setting: where its programs are, what a session is given and passes on. */
+static bool is_known(const char *variable)
+{
+    static const char *const names[] = {"BERTH_SUPPORT_DIR", "BERTH_ENV", "BERTH_DISTRO", NULL};
+    return g_strv_contains(names, variable) || g_str_has_prefix(variable, "BERTH_TEST_") ||
+           g_str_has_prefix(variable, "BERTH_FAULT_");
+}
+
+char **berth_settings_check_environment(const char *const *environment)
+{
+    g_autoptr(GStrvBuilder) warnings = g_strv_builder_new();
+    for (; *environment != NULL; environment++) {
+        g_autofree char *name = g_strndup(*environment, strcspn(*environment, "="));
+        if (!g_str_has_prefix(name, "BERTH_") || is_known(name) || is_setting(name))
+            continue;
+        g_autofree char *line = g_strdup_printf(
+            "environment: %.80s is no setting: \"berth config\" lists the keys", name);
+        g_strv_builder_add(warnings, line);
     }
     return g_strv_builder_end(warnings);
 }

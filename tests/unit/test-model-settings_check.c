@@ -19,6 +19,8 @@ static const struct {
     {"[distro a]\ncpus = 1000\n", "f:2: cpus: \"1000\" is not allowed"},
     {"[distro a]\ncpus = 2\n[distro b]\ncpus = 3\n[distro A]\ncpus = 4\n",
      "f:6: \"cpus\" replaces the value of line 2 in the same group"},
+    {"[distro a]\ncache-size = 1G\n[berth]\ncache-size = 2G\n",
+     "f:2: \"cache-size\" counts for all distros"},
     {"[x]\n[berth]\nfoo=1\n[y]",
      "f:1: unknown group \"x\": |f:3: unknown key \"foo\" in [berth]: |f:4: unknown group \"y\": "},
 };
@@ -34,6 +36,31 @@ static void test_lines_without_effect_are_named(void)
             if (!g_str_has_prefix(found[k], wanted[k]))
                 g_assert_cmpstr(found[k], ==, wanted[k]);
     }
+}
+
+static void test_variables_without_effect_are_named(void)
+{
+    static const char *const environment[] = {"BERTH_MEMORY=1G",
+                                              "BERTH_MEMROY=1G",
+                                              "BERTH_SUPPORT_DIR=/x",
+                                              "BERTH_ENV=A:B",
+                                              "BERTH_TEST_X=1",
+                                              "BERTHING=1",
+                                              "BERTH_=",
+                                              "BERTH_CACHE_SIZE",
+                                              "BERTH_DISTRO=a",
+                                              NULL};
+    g_auto(GStrv) found = berth_settings_check_environment(environment);
+    g_assert_cmpuint(g_strv_length(found), ==, 2);
+    g_assert_true(g_str_has_prefix(found[0], "environment: BERTH_MEMROY is no setting"));
+    g_assert_true(g_str_has_prefix(found[1], "environment: BERTH_ is no setting"));
+}
+
+static void test_a_distro_has_no_cache_of_its_own(void)
+{
+    g_autoptr(BerthSettings) settings = berth_settings_new(
+        "a", "[distro a]\ncache-size = 1G\n[berth]\ncache-size = 2G\n", "f", NULL, NULL);
+    g_assert_cmpuint(settings->cache_size, ==, G_GUINT64_CONSTANT(2) << 30);
 }
 
 static void test_groups_are_compared_without_case(void)
@@ -61,6 +88,8 @@ static void test_the_line_of_a_key(void)
 int main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
+    g_test_add_func("/model/settings_check/environment", test_variables_without_effect_are_named);
+    g_test_add_func("/model/settings_check/shared", test_a_distro_has_no_cache_of_its_own);
     g_test_add_func("/model/settings_check/lines-without-effect-are-named",
                     test_lines_without_effect_are_named);
     g_test_add_func("/model/settings_check/groups-are-compared-without-case",
