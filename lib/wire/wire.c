@@ -203,7 +203,7 @@ void wire_put_string(WireBuffer *buffer, const char *text)
 void wire_put_text(WireBuffer *buffer, const char *text, size_t max)
 {
     size_t length = text != NULL ? strnlen(text, max) : 0;
-    if (length == max && text[length] != '\0')
+    if (text != NULL && length == max && text[length] != '\0')
         while (length > 0 && ((uint8_t)text[length] & 0xc0) == 0x80)
             length--;
     put_bytes(buffer, text, length);

@@ -3,6 +3,7 @@
 
 import os
 import pwd
+import select
 import socket
 import subprocess
 import time
@@ -11,19 +12,19 @@ import pytest
 import wire
 
 GUEST = os.environ.get("BERTH_GUEST")
+PATIENCE = 60  # seconds; only a test that fails waits so long
 
 
 def assert_ends(pid):
-    """@pid has gone, or is dead and only waits for its parent, within a few seconds."""
-    for _ in range(500):
-        try:
-            with open(f"/proc/{pid}/stat", encoding="ascii") as stat:
-                if stat.read().rpartition(")")[2].split()[0] in "ZX":
-                    return
-        except (FileNotFoundError, ProcessLookupError):
-            return
-        time.sleep(0.01)
-    raise AssertionError(f"process {pid} lives on")
+    """@pid has gone, or is dead and only waits for its parent, before our patience ends."""
+    try:
+        pidfd = os.pidfd_open(pid)
+    except ProcessLookupError:
+        return
+    try:
+        assert select.select([pidfd], [], [], PATIENCE)[0], f"process {pid} lives on"
+    finally:
+        os.close(pidfd)
 
 
 class Agent:
@@ -56,9 +57,26 @@ class Agent:
             fields = stat.read().rpartition(")")[2].split()
         return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
+    def sleeps_for(self, seconds):
+        """Whether it neither ran nor woke up in that time."""
+        def watch():
+            with open(f"/proc/{self.pid}/status", encoding="ascii") as status:
+                fields = dict(line.split(":", 1) for line in status)
+            return fields["State"].split()[0], fields["voluntary_ctxt_switches"], self.cpu()
+        before = watch()
+        time.sleep(seconds)
+        return before[0] == "S" and watch() == before
+
+    def expect_sleep(self, seconds):
+        """It comes to rest, and stays there for @seconds, before our patience ends."""
+        deadline = time.monotonic() + PATIENCE
+        while not self.sleeps_for(seconds):
+            assert time.monotonic() < deadline, "the agent is busy"
+            self.host.step(0)
+
     def stop(self):
         self.host.close()
-        return self.process.wait(timeout=10)
+        return self.process.wait(timeout=PATIENCE)
 
 
 @pytest.fixture

@@ -193,7 +193,7 @@ def test_search_uses_the_sessions_path(host, tmp_path):
 
 
 def test_child_left_behind_does_not_hold_the_end_up(host):
-    got = host.run("sh", "-c", "echo first; sleep 1000 & echo $!", timeout=5)
+    got = host.run("sh", "-c", "echo first; sleep 1000 & echo $!")
     assert got.exit == (wire.EXITED, 0)
     first, pid = got.stdout.split()
     assert first == b"first"
@@ -209,17 +209,13 @@ def test_child_left_behind_may_go_on_printing(agent, host, tmp_path):
              f"touch {mark}) & echo $!"
     got = host.run("sh", "-c", script)
     (tmp_path / "mark.go").touch()
-    for _ in range(200):
-        if mark.exists() and agent.fds() <= before:
-            break
-        host.step(0.05)
-    assert mark.exists(), "the child died of printing"
-    assert agent.fds() <= before
+    host.until(mark.exists, what="the end of what the child prints")
+    host.until(lambda: agent.fds() <= before, what="the descriptors' return")
     assert got.exit == (wire.EXITED, 0)
 
 
 def test_output_of_a_child_left_behind_cannot_keep_the_session_busy(host):
-    got = host.run("sh", "-c", "yes & echo $! >&2; sleep 0.3", timeout=10)
+    got = host.run("sh", "-c", "yes & echo $! >&2; sleep 0.3")
     os.kill(int(got.stderr), signal.SIGKILL)
     assert got.exit == (wire.EXITED, 0)
 

@@ -116,10 +116,9 @@ def test_a_machine_that_cannot_be_set_up(box):
 
 
 def test_a_guest_that_never_answers(box):
-    started = time.monotonic()
     result = box("start", env={"FAKE_QEMU_MODE": "silent", "BERTH_BOOT_TIMEOUT": "1"})
     assert result.status == 1 and result.code.startswith("instance."), result
-    assert time.monotonic() - started < 15
+    assert "within 1 s" in result.err, result
     assert box.info("box")["state"] == "stopped"
     assert all(not is_alive(start["pid"]) for start in box.qemus())
 
@@ -145,25 +144,28 @@ def test_terminate_with_sessions(box):
     assert box.info("box")["state"] == "stopped"
 
 
-@pytest.mark.parametrize("options, least, most", [(["--force"], 0, 4), (["--grace", "1"], 1, 10)])
-def test_a_guest_that_does_not_want_to(box, options, least, most):
+@pytest.mark.parametrize("options, least", [(["--force"], 0), (["--grace", "1"], 1)])
+def test_a_guest_that_does_not_want_to(box, options, least):
+    box.configure("[berth]\nstop-timeout = 600\n")
     box("start", env={"FAKE_QEMU_MODE": "ignore-power"}).ok()
     started = time.monotonic()
     box("terminate", "box", *options).ok()
-    assert least <= time.monotonic() - started < most
+    assert time.monotonic() - started >= least
     assert box.info("box")["state"] == "stopped"
 
 
 def test_many_are_stopped_at_once(box, rootfs):
-    """Each needs its whole grace, one after the other they would need all of them together."""
+    """None of them does as it is told, and yet all of them have been told."""
     names = ["box", "two", "three", "four"]
     for name in names[1:]:
         box("import", name, rootfs).ok()
     for name in names:
         box("start", name, env={"FAKE_QEMU_MODE": "ignore-power"}).ok()
-    started = time.monotonic()
-    box("shutdown", "--grace", "3").ok()
-    assert time.monotonic() - started < 9
+    shutdown = box.start("shutdown", "--grace", "600")
+    wait_for(lambda: {box.info(name)["state"] for name in names} == {"stopping"})
+    for name in names:
+        os.kill(box.info(name)["qemu_pid"], signal.SIGKILL)
+    box.finish(shutdown).ok()
     assert box("list", "--running", "-q").ok() == ""
     box("shutdown").ok()
 

@@ -14,12 +14,13 @@
 
 #include <fcntl.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 #define BLOCK_SIZE  4096U
 #define CHANGE_SIZE 5U
 #define CHANGES_MAX 64U
-#define SECONDS_MAX 20
+#define SECONDS_MAX 20 /* of the processor */
 
 typedef struct {
     guint8 *at;
@@ -45,14 +46,14 @@ static void export(void)
 {
     g_autoptr(GError) error = NULL;
     const BerthExportOptions options = {.format = BERTH_EXPORT_TAR};
-    gint64 started = g_get_monotonic_time();
+    clock_t started = clock();
     int output = open("/dev/null", O_WRONLY | O_CLOEXEC);
     bool done = berth_export_write(image->fd, output, &options, NULL, NULL, NULL, &error);
     close(output);
     g_assert_cmpint(done, ==, error == NULL);
     g_assert_true(done || strchr(error->message, '\n') == NULL);
     g_assert_true(done || g_str_has_prefix(berth_error_id(error), "export.read."));
-    g_assert_cmpint(g_get_monotonic_time() - started, <, SECONDS_MAX * G_USEC_PER_SEC);
+    g_assert_cmpint(clock() - started, <, SECONDS_MAX * CLOCKS_PER_SEC);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)

@@ -13,11 +13,12 @@
 #include "fuzz.h"
 
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 #define CHANGE_SIZE 3U
 #define BLOCK       512U
-#define SECONDS_MAX 20
+#define SECONDS_MAX 20 /* of the processor */
 
 static GByteArray *archive;
 static GArray *headers; /* guint: where they begin */
@@ -197,7 +198,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     g_autoptr(GByteArray) bytes =
         data[0] == 0 ? g_byte_array_append(g_byte_array_new(), data + 1, (guint)size - 1)
                      : change(data + 1, size - 1);
-    gint64 started = g_get_monotonic_time();
+    clock_t started = clock();
     g_autoptr(GError) error = NULL;
     int fd = tarball_open(bytes);
     bool done = read_archive(fd, &error);
@@ -205,6 +206,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     g_assert_cmpint(done, ==, error == NULL);
     g_assert_true(done || strchr(error->message, '\n') == NULL);
     g_assert_true(done || g_str_has_prefix(berth_error_id(error), "import."));
-    g_assert_cmpint(g_get_monotonic_time() - started, <, SECONDS_MAX * G_USEC_PER_SEC);
+    g_assert_cmpint(clock() - started, <, SECONDS_MAX * CLOCKS_PER_SEC);
     return 0;
 }

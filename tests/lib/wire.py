@@ -333,7 +333,7 @@ class Host:
             self.others = [(fields.number("B"), fields.number("H")) for _ in range(fields.number("I"))]
             fields.end()
 
-    def until(self, condition, timeout=20, what="the condition"):
+    def until(self, condition, timeout=60, what="the condition"):
         deadline = time.monotonic() + timeout
         while not condition():
             left = deadline - time.monotonic()
@@ -341,13 +341,13 @@ class Host:
                 raise TimeoutError(f"{what} did not come in {timeout} s")
             if self.closed:
                 raise ConnectionError(f"the guest has gone while waiting for {what}")
-            self.step(left)
+            self.step(min(left, 0.1))  # not every condition comes with a frame
 
-    def wait(self, session, timeout=20):
+    def wait(self, session, timeout=60):
         self.until(lambda: session.over, timeout, f"the end of stream {session.stream}")
         return session
 
-    def run(self, *argv, stdin=b"", timeout=20, **options):
+    def run(self, *argv, stdin=b"", timeout=60, **options):
         session = self.open(*argv, **options)
         session.write(stdin)
         session.close_input()
@@ -356,7 +356,7 @@ class Host:
     def find(self, type_):
         return [got for got in self.machine if got.type == type_]
 
-    def until_machine(self, type_, timeout=20):
+    def until_machine(self, type_, timeout=60):
         self.until(lambda: self.find(type_), timeout, f"frame {type_}")
         return Fields(self.find(type_)[-1].payload)
 

@@ -226,16 +226,16 @@ static void test_blocked_port_is_tried_again(void)
     world_init(&world);
     listens(&world, "0.0.0.0:82 0.0.0.0:83");
     g_assert_false(timer_runs());
+    gint64 start = g_get_monotonic_time();
     answer(&world, EACCES);
     answer(&world, 0);
     g_assert_true(timer_runs());
     assert_asked(&world, "+82 +83 ");
 
-    gint64 start = g_get_monotonic_time();
     while (world.asked->len == 0)
         g_main_context_iteration(NULL, TRUE);
     gint64 took = g_get_monotonic_time() - start;
-    g_assert_cmpint(took, >, BERTH_PORTS_RETRY_MSEC * 1000 - 100000);
+    g_assert_cmpint(took, >=, BERTH_PORTS_RETRY_MSEC * 1000);
     assert_asked(&world, "+82 ");
     assert_states(&world, "82 blocked, 83 open"); /* no flicker while it is being tried */
     answer(&world, 0);

@@ -254,27 +254,11 @@ static void test_landlock_scope(void)
     close(fd);
 }
 
-/* Printed, not judged: it is on the way of every start. */
-static void test_how_long_it_takes(void)
-{
-    gint64 start = g_get_monotonic_time();
-    for (int i = 0; i < 20; i++)
-        status_of(&(Walls){true, false}, be_who_one_was);
-    gint64 without = g_get_monotonic_time() - start;
-    start = g_get_monotonic_time();
-    for (int i = 0; i < 20; i++)
-        status_of(&(Walls){true, true}, be_who_one_was);
-    gint64 with = g_get_monotonic_time() - start;
-    g_test_message("%.2f ms without namespaces, %.2f ms with", (double)without / 20000,
-                   (double)with / 20000);
-}
-
 int main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
     g_test_add_func("/sandbox/namespaces", test_namespaces);
     g_test_add_func("/sandbox/landlock", test_landlock);
     g_test_add_func("/sandbox/landlock-scope", test_landlock_scope);
-    g_test_add_func("/sandbox/how-long-it-takes", test_how_long_it_takes);
     return g_test_run();
 }

@@ -169,7 +169,7 @@ static Door *open_door(Doors *doors, uint16_t port)
         errno = problem;
         return NULL;
     }
-    struct sockaddr_in6 address; /* the port is where IPv4 has it */
+    struct sockaddr_in6 address = {0}; /* the port is where IPv4 has it */
     struct stat st;
     getsockname(fd, (struct sockaddr *)&address, &(socklen_t){sizeof(address)});
     door->doors = doors;
