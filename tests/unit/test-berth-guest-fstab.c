@@ -123,6 +123,28 @@ static void test_units(DistroTree *tree, gconstpointer data)
     g_assert_null(strstr(unit, "UUID"));
 }
 
+/* systemd's generator names a unit by the path behind links. */
+static void test_units_behind_links(DistroTree *tree, gconstpointer data)
+{
+    distro_tree_put(tree, "run/keep", "", 0644);
+    distro_tree_put(tree, "srv/data/keep", "", 0644);
+    distro_tree_put(tree, "var/keep", "", 0644);
+    distro_tree_link(tree, "var/run", "/run");
+    distro_tree_link(tree, "srv/up", "../../../srv/data");
+    distro_tree_link(tree, "srv/loop", "loop");
+    distro_tree_put(tree, "etc/fstab",
+                    "UUID=1 /var/run/x/y ext4\nUUID=2 /srv/up/ ext4\nUUID=3 /srv/loop/a ext4\n"
+                    "UUID=4 /var/run ext4\n",
+                    0644);
+    g_assert_cmpint(systemd_fstab_prepare(tree->fd), ==, 0);
+    g_autofree char *units = distro_tree_list(tree, "run/systemd/system");
+    g_assert_cmpstr(units, ==,
+                    "run-x-y.mount srv-data.mount srv-loop-a.mount srv-up.mount "
+                    "var-run-x-y.mount var-run.mount ");
+    g_autofree char *unit = distro_tree_get(tree, "run/systemd/system/run-x-y.mount");
+    g_assert_nonnull(strstr(unit, "\nWhere=/run/x/y\n"));
+}
+
 int main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
@@ -135,5 +157,6 @@ int main(int argc, char **argv)
     TEST("devices", test_devices);
     TEST("options", test_options);
     TEST("units", test_units);
+    TEST("units-behind-links", test_units_behind_links);
     return g_test_run();
 }

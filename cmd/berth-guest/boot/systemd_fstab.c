@@ -6,10 +6,13 @@
 #include "os/file.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <limits.h>
+#include <linux/openat2.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #define UNITS            "run/systemd/system"
@@ -58,13 +61,61 @@ static bool quote(const char *text, char quoted[PATH_MAX])
     return true;
 }
 
-static int replace_mount(int root, const FstabLine *line)
+static bool read_path(int fd, char path[PATH_MAX])
+{
+    char self[32];
+    snprintf(self, sizeof(self), "/proc/self/fd/%d", fd);
+    ssize_t length = readlink(self, path, PATH_MAX - 1);
+    path[length > 0 ? length : 0] = '\0';
+    return length > 0;
+}
+
+/* The mount point that systemd's generator makes of @target: its links followed below @root, as far
+ * as it exists. False: too long, or it cannot be told. */
+static bool resolve_target(int root, const char *target, char resolved[PATH_MAX])
+{
+    const struct open_how how = {.flags = O_PATH | O_CLOEXEC, .resolve = RESOLVE_IN_ROOT};
+    char path[PATH_MAX];
+    char base[PATH_MAX];
+    size_t length = strlen(target);
+    if (length >= sizeof(path) || !read_path(root, base))
+        return false;
+    int fd = -1;
+    do {
+        memcpy(path, target, length);
+        path[length] = '\0';
+        fd = (int)syscall(SYS_openat2, root, length > 0 ? path : "/", &how, sizeof(how));
+        const char *slash = fd < 0 ? strrchr(path, '/') : NULL;
+        length = slash != NULL ? (size_t)(slash - path) : length;
+    } while (fd < 0 && errno == ENOENT && length < strlen(path));
+
+    bool found = fd >= 0 && read_path(fd, path);
+    if (fd >= 0)
+        close(fd);
+    size_t prefix = strcmp(base, "/") == 0 ? 0 : strlen(base);
+    const char *below = found ? path + prefix : "";
+    int size =
+        snprintf(resolved, PATH_MAX, "%s%s", strcmp(below, "/") == 0 ? "" : below, target + length);
+    return found && size > 0 && size < PATH_MAX;
+}
+
+/* What systemd mounts itself and its generator ignores. */
+static bool is_systemds(const char *target)
+{
+    static const char *const mounted[] = {"/", "/run", "/dev", "/proc", "/sys"};
+    for (size_t i = 0; i < sizeof(mounted) / sizeof(mounted[0]); i++)
+        if (strcmp(target, mounted[i]) == 0)
+            return true;
+    return false;
+}
+
+static int write_unit(int root, const FstabLine *line, const char *target)
 {
     char name[NAME_MAX_ESCAPED];
     char where[PATH_MAX];
     char path[sizeof(UNITS) + NAME_MAX_ESCAPED + 8];
     char *text = NULL;
-    if (line->target[0] != '/' || !escape(line->target, true, name) || !quote(line->target, where))
+    if (is_systemds(target) || !escape(target, true, name) || !quote(target, where))
         return 0;
     snprintf(path, sizeof(path), UNITS "/%s.mount", name);
     if (asprintf(&text,
@@ -77,6 +128,19 @@ static int replace_mount(int root, const FstabLine *line)
     if (result == 0)
         result = file_replace_at(root, path, text, 0644);
     free(text);
+    return result;
+}
+
+/* Under the name of the mount point behind links, which is the generator's, and under the one that
+ * the line gives, which other units may name. */
+static int replace_mount(int root, const FstabLine *line)
+{
+    char resolved[PATH_MAX];
+    if (line->target[0] != '/')
+        return 0;
+    int result = write_unit(root, line, line->target);
+    if (result == 0 && resolve_target(root, line->target, resolved))
+        result = write_unit(root, line, resolved);
     return result;
 }
 
