@@ -2,6 +2,7 @@
 #include "startup.h"
 
 #include "fstab.h"
+#include "interfaces.h"
 #include "systemd_fstab.h"
 
 #include "os/file.h"
@@ -17,10 +18,11 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define FSTAB    "/etc/fstab"
-#define CRYPTTAB "/etc/crypttab"
-#define DISK     "/dev/vda"
-#define COPY     "/run/berth/fstab"
+#define FSTAB      "/etc/fstab"
+#define CRYPTTAB   "/etc/crypttab"
+#define INTERFACES "/etc/network/interfaces"
+#define DISK       "/dev/vda"
+#define COPY       SYSTEMD_FSTAB_COPY
 /* The host shows the first ones and has the others in its log. */
 #define NOTES_MAX 256
 /* A server that does not answer must not hold the boot up. */
@@ -57,8 +59,8 @@ static void tell_rest(const Scan *scan)
     char text[128];
     if (scan->told <= NOTES_MAX)
         return;
-    snprintf(text, sizeof(text), "%s: %u more lines name devices that are not in this machine",
-             FSTAB " and " CRYPTTAB, scan->told - NOTES_MAX);
+    snprintf(text, sizeof(text), "%u more lines name devices that are not in this machine",
+             scan->told - NOTES_MAX);
     scan->note(scan->data, text);
 }
 
@@ -98,6 +100,17 @@ static void handle_crypt_line(void *data, const FstabLine *line)
 {
     if (line->is_absent)
         tell(data, CRYPTTAB, line);
+}
+
+static void handle_interface(void *data, unsigned line, const char *name)
+{
+    Scan *scan = data;
+    char text[160];
+    if (scan->told++ >= NOTES_MAX)
+        return;
+    snprintf(text, sizeof(text), INTERFACES ":%u: %s is not in this machine: not brought up", line,
+             name);
+    scan->note(scan->data, text);
 }
 
 /* Make COPY of the lines that are about this machine. 0, or -errno. */
@@ -143,10 +156,10 @@ static int show_instead(const char *table)
 
 static int mount_for_systemd(Scan *scan)
 {
-    fstab_each(scan->root, handle_line, scan);
+    int result = access(FSTAB, F_OK) == 0 ? scan_and_copy(scan) : 0;
     fstab_each_crypt(scan->root, handle_crypt_line, scan);
-    int result = systemd_fstab_prepare(scan->root);
-    return scan->result < 0 ? scan->result : result;
+    int prepared = systemd_fstab_prepare(scan->root);
+    return result < 0 ? result : prepared;
 }
 
 /* Other inits would wait for all, or fall into a shell for repairs. */
@@ -166,12 +179,14 @@ void startup_mount(const StartupMount *startup, char *problem, size_t size)
                  .without_root = startup->init == INIT_BERTH};
     bool wanted = startup->settings->mount_fstab;
     int result = 0;
-    if (startup->init == INIT_SYSTEMD)
+    if (startup->init == INIT_SYSTEMD) {
         result = wanted ? mount_for_systemd(&scan) : 0;
-    else if (startup->init != INIT_BERTH)
+        interfaces_each_absent(scan.root, handle_interface, &scan);
+    } else if (startup->init != INIT_BERTH) {
         result = mount_for_other(wanted, &scan);
-    else if (wanted)
+    } else if (wanted) {
         result = scan_and_copy(&scan);
+    }
     tell_rest(&scan);
     if (result < 0)
         snprintf(problem, size, "%s: %s", FSTAB, strerror(-result));

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #include "systemd.h"
 
+#include "interfaces.h"
+
 #include "os/file.h"
 
 #include <errno.h>
@@ -38,6 +40,9 @@ static const Row rows[] = {
     {"/run/NetworkManager/conf.d/10-berth.conf",
      "[keyfile]\nunmanaged-devices=interface-name:eth0\n"},
     {"/run/network/ifstate", "lo=lo\neth0=eth0\n"},
+    /* ifupdown fails as a whole where it is to bring up an interface of another machine. */
+    {UNITS "networking.service.d/10-berth.conf",
+     "[Service]\nEnvironment=\"EXCLUDE_INTERFACES=" INTERFACES_ABSENT "\"\n"},
     {UNITS "systemd-networkd-wait-online.service", NULL},
     {UNITS "NetworkManager-wait-online.service", NULL},
 };

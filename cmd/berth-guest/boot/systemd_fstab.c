@@ -21,6 +21,7 @@
 typedef struct {
     int root;
     int result; /* the first failure */
+    bool lacks; /* a mount's device is not in this machine */
 } Work;
 
 /* Source: systemd.unit(5), "String escaping for inclusion in unit names". False: too long. */
@@ -176,6 +177,7 @@ static void handle_mount(void *data, const FstabLine *line)
 {
     Work *work = data;
     int result = 0;
+    work->lacks = work->lacks || line->is_absent;
     if (line->is_absent && strcmp(line->type, "swap") == 0)
         result = leave_swap_out(work->root, line);
     else if (line->is_absent)
@@ -197,10 +199,25 @@ static void handle_crypt(void *data, const FstabLine *line)
         work->result = result;
 }
 
+/* systemd-remount-fs fails for a line of /usr whose device is not there, mounted or not. */
+static int replace_table(int root)
+{
+    static const char directory[] = UNITS "/systemd-remount-fs.service.d";
+    int result = file_make_directories_at(root, directory, 0755);
+    return result < 0 ? result
+                      : file_replace_at(root, UNITS "/systemd-remount-fs.service.d/10-berth.conf",
+                                        "[Service]\nEnvironment=SYSTEMD_FSTAB=" SYSTEMD_FSTAB_COPY
+                                        " LIBMOUNT_FSTAB=" SYSTEMD_FSTAB_COPY "\n",
+                                        0644);
+}
+
 int systemd_fstab_prepare(int root)
 {
     Work work = {.root = root};
     fstab_each(root, handle_mount, &work);
     fstab_each_crypt(root, handle_crypt, &work);
+    int result = work.lacks ? replace_table(root) : 0;
+    if (work.result == 0)
+        work.result = result;
     return work.result;
 }

@@ -9,6 +9,10 @@
  */
 #pragma once
 
+/* The lines of /etc/fstab whose devices are in this machine, which startup.c writes: for the
+ * service that remounts / and /usr by their lines. */
+#define SYSTEMD_FSTAB_COPY "/run/berth/fstab"
+
 /* Write all that below @root, a distro's /, whose run/ is there. 0, or the first -errno.
  */
 int systemd_fstab_prepare(int root);
