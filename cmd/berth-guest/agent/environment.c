@@ -102,17 +102,37 @@ static void set_from_file(Environment *environment, const char *path, bool only_
 
 /* ---- the login session ---- */
 
-/* What a process of systemd's has for itself, or the user has from elsewhere. */
+/* Whether @pair is what the manager sets for the holder's process alone, or the session has from
+ * elsewhere. By whole names: SYSTEMD_EDITOR or MANAGERPIDFILE are the user's. Source:
+ * systemd.exec(5), "Environment Variables Set or Propagated by the Service Manager". */
 static bool is_the_logins_own(const char *pair)
 {
     static const char *const names[] = {
-        "PATH=",          "HOME=",           "USER=",           "LOGNAME=", "SHELL=",
-        "INVOCATION_ID=", "JOURNAL_STREAM=", "MEMORY_PRESSURE", "PWD=",     "OLDPWD=",
-        "NOTIFY_SOCKET=", "SYSTEMD_",        "MANAGERPID",      "SHLVL=",   "_=",
-        "MAINPID=",       "TERM=",
+        "PATH",
+        "HOME",
+        "USER",
+        "LOGNAME",
+        "SHELL",
+        "TERM",
+        "PWD",
+        "OLDPWD",
+        "SHLVL",
+        "_",
+        "INVOCATION_ID",
+        "JOURNAL_STREAM",
+        "LOG_NAMESPACE",
+        "SYSTEMD_EXEC_PID",
+        "DEBUG_INVOCATION",
+        "MAINPID",
+        "MANAGERPID",
+        "MANAGERPIDFDID",
+        "MEMORY_PRESSURE_WATCH",
+        "MEMORY_PRESSURE_WRITE",
+        "NOTIFY_SOCKET",
     };
+    size_t length = strcspn(pair, "=");
     for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
-        if (strncmp(pair, names[i], strlen(names[i])) == 0)
+        if (strlen(names[i]) == length && strncmp(pair, names[i], length) == 0)
             return true;
     return false;
 }
