@@ -77,6 +77,7 @@ static void test_hosts(World *world, gconstpointer data)
     g_autoptr(BerthHostNames) names = start(world);
     g_assert_cmpstr(berth_host_names_hosts(names), ==,
                     "192.168.1.5 nas nas.home\n2001:db8::5 nas\n10.0.0.1 good\n10.0.0.3 last\n");
+    g_assert_cmpuint(berth_host_names_left_out(names), ==, 0);
     g_assert_cmpstr(berth_host_names_search(names), ==, ""); /* no file */
 }
 
@@ -95,6 +96,10 @@ static void test_bounds(World *world, gconstpointer data)
     g_assert_cmpuint(strlen(got), <=, 32768);
     g_assert_cmpuint(strlen(got), >, 32000);
     g_assert_true(g_str_has_prefix(hosts->str, got) && g_str_has_suffix(got, "\n"));
+    guint lines = 0;
+    for (const char *at = got; (at = strchr(at, '\n')) != NULL; at++)
+        lines++;
+    g_assert_cmpuint(lines + berth_host_names_left_out(names), ==, 4000);
     g_assert_cmpuint(strlen(berth_host_names_search(names)), <=, 1024);
     g_assert_cmpuint(strlen(berth_host_names_search(names)), >, 1000);
 }

@@ -17,6 +17,7 @@ struct BerthHostNames {
     BerthHostFile *hosts_file;
     char *search;
     char *hosts;
+    guint left_out; /* lines of the hosts file that did not fit */
     void (*on_change)(gpointer user_data);
     gpointer user_data;
 };
@@ -72,8 +73,10 @@ static bool is_shared_address(const char *text)
            !IN6_IS_ADDR_LOOPBACK(&v6) && !IN6_IS_ADDR_LINKLOCAL(&v6) && !IN6_IS_ADDR_MULTICAST(&v6);
 }
 
-static char *parse_hosts(const char *text)
+/* *@ret_left_out lines are missing at the end. */
+static char *parse_hosts(const char *text, guint *ret_left_out)
 {
+    guint left_out = 0;
     g_autoptr(GString) list = g_string_new(NULL);
     g_auto(GStrv) lines = g_strsplit(text, "\n", -1);
     for (char **line = lines; *line != NULL; line++) {
@@ -82,9 +85,15 @@ static char *parse_hosts(const char *text)
         if (words[0] == NULL || !is_shared_address(words[0]))
             continue;
         append_names(names, words + 1, G_MAXSIZE);
-        if (names->len > 0 && list->len + strlen(words[0]) + names->len + 2 <= WIRE_NAMES_MAX)
+        if (names->len == 0)
+            continue;
+        bool fits = list->len + strlen(words[0]) + names->len + 2 <= WIRE_NAMES_MAX;
+        if (left_out > 0 || !fits)
+            left_out++;
+        else
             g_string_append_printf(list, "%s %s\n", words[0], names->str);
     }
+    *ret_left_out = left_out;
     return g_string_free(g_steal_pointer(&list), FALSE);
 }
 
@@ -100,7 +109,8 @@ static bool assign(char **to, char *text)
 static bool read_both(BerthHostNames *names)
 {
     bool search = assign(&names->search, parse_search(berth_host_file_text(names->resolv_conf)));
-    bool hosts = assign(&names->hosts, parse_hosts(berth_host_file_text(names->hosts_file)));
+    bool hosts = assign(&names->hosts,
+                        parse_hosts(berth_host_file_text(names->hosts_file), &names->left_out));
     return search || hosts;
 }
 
@@ -142,4 +152,9 @@ const char *berth_host_names_search(const BerthHostNames *names)
 const char *berth_host_names_hosts(const BerthHostNames *names)
 {
     return names->hosts;
+}
+
+guint berth_host_names_left_out(const BerthHostNames *names)
+{
+    return names->left_out;
 }

@@ -28,7 +28,11 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(BerthHostNames, berth_host_names_free)
 /* Domains with a blank between, or "". Borrowed, until it changes. */
 const char *berth_host_names_search(const BerthHostNames *names);
 
-/* Lines "ADDRESS NAME...", as many as fit WIRE_NAMES_MAX, or "". Borrowed, until it changes. */
+/* Lines "ADDRESS NAME...", the first ones that fit WIRE_NAMES_MAX, or "". Borrowed, until it
+ * changes. */
 const char *berth_host_names_hosts(const BerthHostNames *names);
+
+/* How many lines more there are. */
+guint berth_host_names_left_out(const BerthHostNames *names);
 
 G_END_DECLS

@@ -132,6 +132,15 @@ static void send_names(BerthInstance *instance)
 {
     berth_agent_set_names(instance->agent, berth_host_names_search(instance->names),
                           berth_host_names_hosts(instance->names));
+    guint left_out = berth_host_names_left_out(instance->names);
+    if (left_out == 0)
+        return;
+    g_autofree char *text =
+        g_strdup_printf("the last %u lines of this host's " BERTH_HOST_NAMES_HOSTS
+                        " are not passed on: the names would take more than %u KiB",
+                        left_out, (guint)WIRE_NAMES_MAX / 1024);
+    berth_console_note(instance->console, "%s", text);
+    berth_boot_report_note(instance->report, text);
 }
 
 static void on_host_names(gpointer user_data)
