@@ -4,6 +4,7 @@
 #include "ports/natports.h"
 
 #include <arpa/inet.h>
+#include <fcntl.h>
 #include <glib.h>
 #include <linux/netfilter.h>
 #include <linux/netfilter/nf_tables.h>
@@ -19,6 +20,7 @@
 typedef struct {
     Loop loop;
     NatPorts *ports;
+    int asked;  /* the questions' end of natports */
     int kernel; /* its end of the questions */
     int events; /* and of the events */
     guint32 sequence;
@@ -40,6 +42,7 @@ static void set_up(Fixture *fixture, gconstpointer data)
     g_assert_cmpint(loop_init(&fixture->loop), ==, 0);
     const NatPortsSockets sockets = {.questions.fd = questions[0], .events = events[0]};
     fixture->ports = natports_new(&fixture->loop, &sockets, on_changed, &fixture->changes);
+    fixture->asked = questions[0];
     fixture->kernel = questions[1];
     fixture->events = events[1];
     fixture->sequence = 1;
@@ -325,12 +328,57 @@ static void test_a_port_that_is_reserved_is_one(Fixture *fixture, gconstpointer 
 
 #define CASE(path, function) g_test_add(path, Fixture, NULL, set_up, function, tear_down)
 
+static void test_what_there_is_no_room_for_is_counted(Fixture *fixture, gconstpointer data)
+{
+    const guint chains = 70, chains_max = 64, rules = 10;
+    for (guint i = 0; i < chains; i++) {
+        g_autofree char *name = g_strdup_printf("CHAIN%u", i);
+        say_chain(fixture, name, "nat", i < 3 ? NF_INET_LOCAL_OUT : NF_INET_PRE_ROUTING);
+    }
+    done(fixture, 0);
+    for (guint i = 0; i < rules; i++)
+        say_rule(fixture, "CHAIN5", (guint16)(80 + i), NFT_CMP_EQ);
+    done(fixture, 0);
+    check(fixture, "tcp 80 tcp 81 tcp 82 tcp 83 tcp 84 tcp 85 tcp 86 tcp 87 tcp 88 tcp 89");
+    g_assert_cmpuint(natports_left_out(fixture->ports), ==, chains - chains_max);
+
+    say_chains(fixture);
+    done(fixture, 0);
+    tell_of_a_change(fixture);
+    check(fixture, "");
+    g_assert_cmpuint(natports_left_out(fixture->ports), ==, 0);
+}
+
+/* More rules than lie in a socket at a time: the kernel answers from a thread of its own. */
+static gpointer answer_with_many(gpointer data)
+{
+    Fixture *fixture = data;
+    const guint rules = 300;
+    say_chains(fixture);
+    for (guint i = 0; i < rules; i++)
+        say_rule(fixture, "PREROUTING", (guint16)(1000 + i), NFT_CMP_EQ);
+    done(fixture, 0);
+    return NULL;
+}
+
+static void test_more_ports_than_there_is_room_for(Fixture *fixture, gconstpointer data)
+{
+    g_assert_cmpint(fcntl(fixture->kernel, F_SETFL, 0), ==, 0); /* waits for room, */
+    g_assert_cmpint(fcntl(fixture->asked, F_SETFL, 0), ==, 0);  /* and that for an answer */
+    GThread *kernel = g_thread_new("kernel", answer_with_many, fixture);
+    g_assert_cmpuint(natports_merge(fixture->ports, fixture->sockets, 0, ROOM), ==, ROOM);
+    g_thread_join(kernel);
+    g_assert_cmpuint(natports_left_out(fixture->ports), ==, 300 - 256);
+}
+
 int main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
     CASE("/berth-guest/natports/rules", test_rules_of_nft_and_iptables);
     CASE("/berth-guest/natports/no-chain", test_without_a_chain_nobody_asks_for_rules);
     CASE("/berth-guest/natports/changes", test_rules_change);
+    CASE("/berth-guest/natports/chains-left-out", test_what_there_is_no_room_for_is_counted);
+    CASE("/berth-guest/natports/ports-left-out", test_more_ports_than_there_is_room_for);
     CASE("/berth-guest/natports/interrupted", test_a_dump_that_is_interrupted);
     CASE("/berth-guest/natports/never-whole", test_dumps_that_are_never_whole);
     CASE("/berth-guest/natports/reserved", test_a_port_that_is_reserved_is_one);

@@ -42,6 +42,7 @@ struct Listeners {
     long tick_nsec; /* what the timer is set to after an event; 0: for a sweep */
     bool known;
     bool told; /* that there are more sockets than fit */
+    bool told_of_rules;
     Snapshot now;
     Snapshot next; /* the one being taken */
     void (*changed)(void *data);
@@ -110,6 +111,16 @@ static void tell_of_more(Listeners *listeners, size_t found)
     listeners->told = found == SOCKETS_MAX;
 }
 
+static void tell_of_rules(Listeners *listeners)
+{
+    size_t left_out = natports_left_out(listeners->nat);
+    if (left_out > 0 && !listeners->told_of_rules)
+        log_line(
+            "the packet filter hands on more ports than there is room for: %zu are not reported",
+            left_out);
+    listeners->told_of_rules = left_out > 0;
+}
+
 /* All sockets there are, as far as there is room. False when the kernel does not tell. */
 static bool fill_snapshot(Listeners *listeners, Snapshot *next)
 {
@@ -123,6 +134,7 @@ static bool fill_snapshot(Listeners *listeners, Snapshot *next)
     if (listeners->nat != NULL) {
         next->count = natports_merge(listeners->nat, next->sockets, next->count, SOCKETS_MAX);
         next->count = sockdiag_sort(next->sockets, next->count);
+        tell_of_rules(listeners);
     }
     next->followed = sockdiag_choose(next->sockets, next->count, WIRE_LISTENERS_MAX);
     return true;

@@ -37,8 +37,10 @@ struct NatPorts {
     bool stale;        /* what is below is of older rules */
     NatPort ports[PORTS_MAX];
     size_t count;
+    size_t left_out; /* ports for which there was no room */
     Chain chains[CHAINS_MAX];
     size_t chain_count;
+    size_t chains_left_out;
     void (*changed)(void *data);
     void *data;
 };
@@ -210,6 +212,8 @@ static void add_port(NatPorts *ports, const Rule *rule)
         whole = ports->ports[i].port != rule->port || ports->ports[i].protocol != rule->protocol;
     if (whole && ports->count < PORTS_MAX)
         ports->ports[ports->count++] = (NatPort){rule->protocol, rule->port};
+    else
+        ports->left_out += whole;
 }
 
 static bool is_at_prerouting(Attributes hook)
@@ -241,6 +245,8 @@ static void take_chain(NatPorts *ports, uint8_t family, Attributes fields)
     chain.counts = is_nat && at_prerouting;
     if (has_hook && ports->chain_count < CHAINS_MAX)
         ports->chains[ports->chain_count++] = chain;
+    else
+        ports->chains_left_out += chain.counts;
 }
 
 /* Whether packets from eth0 may come to a rule: its table has a chain at prerouting, and it is in
@@ -285,12 +291,14 @@ static void forget_chains(void *data)
 {
     NatPorts *ports = data;
     ports->chain_count = 0;
+    ports->chains_left_out = 0;
 }
 
 static void forget_ports(void *data)
 {
     NatPorts *ports = data;
     ports->count = 0;
+    ports->left_out = 0;
 }
 
 static void on_chain(void *data, const struct nlmsghdr *header)
@@ -333,7 +341,7 @@ static int dump_rules(NatPorts *ports)
         any = any || ports->chains[i].counts;
     if (result == 0 && any)
         return dump(ports, NFT_MSG_GETRULE, &rules_dump);
-    ports->count = 0;
+    forget_ports(ports);
     return result;
 }
 
@@ -377,6 +385,11 @@ size_t natports_merge(NatPorts *ports, ListeningSocket *sockets, size_t count, s
                                                          .port = ports->ports[i].port,
                                                          .address = NETWORK_ADDRESS}};
     return kept;
+}
+
+size_t natports_left_out(const NatPorts *ports)
+{
+    return ports->left_out + ports->chains_left_out;
 }
 
 /* ---- events ---- */

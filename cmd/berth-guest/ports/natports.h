@@ -35,3 +35,7 @@ void natports_free(NatPorts *ports);
  * are on the address of eth0 and have no inode and no owner. What listens on one of them on all
  * addresses of IPv6 is left out: dockerd does without ever taking a connection. */
 size_t natports_merge(NatPorts *ports, ListeningSocket *sockets, size_t count, size_t max);
+
+/* How many ports and chains of the rules were left out for want of room, a port that several rules
+ * hand on once for each. */
+size_t natports_left_out(const NatPorts *ports);
