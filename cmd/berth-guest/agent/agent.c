@@ -302,12 +302,17 @@ static void take_clock(Agent *agent, const WireFrame *frame)
 static void take_names(Agent *agent, const WireFrame *frame)
 {
     const AgentOptions *options = agent->options;
+    char former[sizeof(options->config->search)] = "";
+    if (options->config != NULL)
+        memcpy(former, options->config->search, sizeof(former));
     if (options->config == NULL || !config_read_names(frame, options->config))
         return;
     int hosts = identity_hosts(options->root, options->config, options->settings);
     int resolver = resolver_update(options->root, options->config, options->settings);
     if (hosts < 0 || resolver < 0)
         log_line("cannot follow the host's names: %s", strerror(hosts < 0 ? -hosts : -resolver));
+    else if (options->in_machine && strcmp(former, options->config->search) != 0)
+        resolver_reload();
 }
 
 static void take_route(Agent *agent, const WireFrame *frame)

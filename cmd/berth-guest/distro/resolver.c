@@ -2,6 +2,7 @@
 #include "resolver.h"
 
 #include "os/file.h"
+#include "os/program.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -96,4 +97,17 @@ int resolver_update(int root, const Config *config, const Settings *settings)
         return 0;
     int result = is_ours(root) ? write_file(root, config) : 0;
     return result == 0 ? write_takers(root, config) : result;
+}
+
+/* On SIGHUP it reads its configuration, since systemd 256; before that it ends, which its unit
+ * counts as no failure, and is started again. */
+void resolver_reload(void)
+{
+    char program[64];
+    if (access("/run/systemd/resolve", F_OK) < 0 ||
+        !program_find("systemctl", program, sizeof(program)) || fork() != 0)
+        return;
+    program_become(-1);
+    execl(program, "systemctl", "kill", "--signal=HUP", "systemd-resolved.service", (char *)NULL);
+    _exit(127);
 }

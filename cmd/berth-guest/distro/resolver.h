@@ -21,3 +21,6 @@ int resolver_prepare(int root, const Config *config, const Settings *settings);
 /* The search domains are others: the same while the distro runs, where resolv.conf is ours still.
  */
 int resolver_update(int root, const Config *config, const Settings *settings);
+
+/* Have a systemd-resolved that runs read its configuration again; returns at once. */
+void resolver_reload(void);
