@@ -1,5 +1,8 @@
 """What changes a distro as a whole, seen from inside it: whose identity a clone has, how large the disk is."""
+import os
+import re
 import shutil
+import signal
 import subprocess
 from pathlib import Path
 
@@ -156,6 +159,22 @@ def test_compact_gives_back_what_was_deleted(host, scratch):
     assert full - disk.stat().st_blocks * 512 > 200 * MIB
     check(disk)
     assert host.run(scratch, "ls", "/bin/busybox").stdout == "/bin/busybox\n"
+
+
+def test_compact_after_a_kill_once_its_hint_was_followed(host, scratch):
+    """The journal of a guest that was killed has to be replayed; the hint's commands have that done."""
+    host.shell(scratch, "echo kept > /root/file; sync; echo x > /root/late")
+    info = host.info(scratch)
+    os.kill(info["keeper_pid"], signal.SIGKILL)
+    eventually(lambda: host.info(scratch)["state"] == "stopped", what="the end")
+    refused = host("compact", scratch, check=False)
+    assert refused.returncode == 1 and "code: compact.unclean" in refused.stderr, refused.stderr
+    commands = re.search(r"^hint: .*: (berth start \S+); (berth terminate \S+); then try again$", refused.stderr, re.M)
+    for command in commands.groups():
+        host(*command.split()[1:])
+    host("compact", scratch)
+    check(Path(info["disk"]))
+    assert host.run(scratch, "cat", "/root/file").stdout == "kept\n"
 
 
 def test_a_live_disk_is_not_moved_from_another_login(host, scratch):
