@@ -295,6 +295,11 @@ GPtrArray *berth_stages(int connection, GError **error)
     return stages;
 }
 
+void berth_start_failed(Berth *berth, const GError *problem)
+{
+    berth_start_forget(berth, problem);
+}
+
 char *berth_command_line(Berth *berth, const char *name, char **ret_notice, GError **error)
 {
     return berth_start_command_line(berth, name, ret_notice, error);

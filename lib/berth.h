@@ -230,6 +230,10 @@ typedef struct {
 int berth_connect_with(Berth *berth, const char *name, const BerthStart *start, char **ret_notice,
                        GError **error);
 
+/* After berth_run has failed with @problem over a connection that was made early: the next start
+ * finds out anew what it remembers of the emulator and of KVM, where that may be why. */
+void berth_start_failed(Berth *berth, const GError *problem);
+
 typedef struct {
     char *name;       /* "qemu", "kernel", "disk", ... "booted" */
     gint64 end_usec;  /* since QEMU was started */

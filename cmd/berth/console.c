@@ -90,6 +90,8 @@ static bool prepare(Invocation *invocation, GError **error)
     g_autoptr(GError) problem = NULL;
     g_autofree char *notice = NULL;
     int status = try_shell(invocation, &early, &problem);
+    if (problem != NULL)
+        berth_start_failed(invocation->berth, problem);
     if (!is_distros_fault(status, problem)) {
         if (status < 0)
             g_propagate_error(error, g_steal_pointer(&problem));

@@ -259,6 +259,11 @@ static bool may_retry(Failures *failures, const GError *problem, const BerthStar
     return berth_runtime_is_gone(problem) && failures->gone++ < retries_max;
 }
 
+void berth_start_forget(Berth *berth, const GError *problem)
+{
+    berth_launch_failed(problem, berth->layout->cache);
+}
+
 int berth_start_connect(Berth *berth, const char *name, const BerthStartOptions *how,
                         char **ret_notice, GError **error)
 {
@@ -275,7 +280,7 @@ int berth_start_connect(Berth *berth, const char *name, const BerthStartOptions 
 
     *ret_notice = notice->len > 0 ? g_strdup(notice->str) : NULL;
     if (fd < 0) {
-        berth_launch_failed(problem, berth->layout->cache);
+        berth_start_forget(berth, problem);
         g_propagate_error(error, g_steal_pointer(&problem));
     }
     return fd;

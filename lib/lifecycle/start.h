@@ -23,6 +23,10 @@ typedef struct {
 int berth_start_connect(Berth *berth, const char *name, const BerthStartOptions *how,
                         char **ret_notice, GError **error);
 
+/* Forget what is remembered of the emulator and of KVM where @problem, of a start, may come from
+ * it. berth_start_connect does; a caller that connects early learns of the problem later. */
+void berth_start_forget(Berth *berth, const GError *problem);
+
 /* The command line with which QEMU would be started; nothing is. Free with g_free. */
 char *berth_start_command_line(Berth *berth, const char *name, char **ret_notice, GError **error);
 

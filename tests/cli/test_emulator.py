@@ -42,7 +42,8 @@ def test_another_version_is_asked_anew(box):
     assert restart(box) == ((PREFERRED, "-mon"), 0)
 
 
-def test_what_fails_is_asked_anew(box, tmp_path):
+@pytest.mark.parametrize("verb, status", [("start", 1), ("console", 125)])
+def test_what_fails_is_asked_anew(box, tmp_path, verb, status):
     """QEMU's firmware is gone, which the kept answer does not name: one start fails, the next asks again."""
     firmware, emulator = tmp_path / "qboot.rom", box.bin / "qemu-system-x86_64"
     firmware.touch()
@@ -51,7 +52,7 @@ def test_what_fails_is_asked_anew(box, tmp_path):
     assert restart(box) == ((PREFERRED, "-object"), 1)
     box("terminate", "box").ok()
     firmware.unlink()
-    box("start").failed(1, "instance.qemu", "qboot.rom")
+    box(verb).failed(status, "instance.qemu", "qboot.rom")
     box("start").ok()
     assert choices(box.qemus()[-1]) == (FALLBACK, "-object")
     assert restart(box) == ((FALLBACK, "-object"), 0)

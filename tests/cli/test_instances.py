@@ -130,8 +130,10 @@ def test_terminate(box):
     assert box.info("box")["state"] == "stopped"
     assert not is_alive(info["qemu_pid"])
     wait_for(lambda: not is_alive(info["keeper_pid"]))  # which has said so, and is on its way out
-    again = box("terminate", "box")  # no error
-    assert (again.status, again.err) == (0, "berth: box was not running\n")
+    for words in (["box"], ["--force", "Box"]):  # again is no error
+        again = box("terminate", *words)
+        assert (again.status, again.err) == (0, "berth: box was not running\n")
+    assert box("shutdown").ok() == ""
     box("terminate", "box", "none").failed(1, "distro.not-found", "none")
 
 
