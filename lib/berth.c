@@ -5,7 +5,7 @@
  */
 #include "berth.h"
 
-#include "instance/client/session.h"
+#include "instance/client/session_client.h"
 #include "instance/control/hello.h"
 #include "lifecycle/distros.h"
 #include "lifecycle/docker.h"
@@ -13,7 +13,7 @@
 #include "lifecycle/handle.h"
 #include "lifecycle/host_access.h"
 #include "lifecycle/list.h"
-#include "lifecycle/ports.h"
+#include "lifecycle/port_lists.h"
 #include "lifecycle/start.h"
 #include "lifecycle/stop.h"
 #include "lifecycle/summary.h"
@@ -395,7 +395,7 @@ static BerthPort *public_port(const char *distro, const BerthForward *forward)
     return port;
 }
 
-/* @list is lib/lifecycle/ports.h's. */
+/* @list is lib/lifecycle/port_lists.h's. */
 static GPtrArray *public_ports(const GPtrArray *list)
 {
     GPtrArray *ports = g_ptr_array_new_with_free_func((GDestroyNotify)berth_port_free);

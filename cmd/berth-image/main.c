@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT
  *
  * berth-image VERB [KEY=VALUE]... — the work on archives and images that reads what strangers made,
- * in a process that has nothing but its descriptors (lib/disk/image/lock.h). Started by berth with
- * those of lib/disk/file/status.h; what it has to say goes to the status descriptor.
+ * in a process that has nothing but its descriptors (lib/disk/image/confine_image.h). Started by
+ * berth with those of lib/disk/file/status.h; what it has to say goes to the status descriptor.
  *
  *     berth-image import name=x.tar size=1T 3<x.tar 4<>x.ext4 5>&1
  *     berth-image export format=tar.gz 3<x.ext4 4>x.tar.gz 5>&1
@@ -10,10 +10,10 @@
 #include "base/error.h"
 #include "disk/ext4/ext4_space.h"
 #include "disk/file/status.h"
-#include "disk/image/export.h"
+#include "disk/image/confine_image.h"
+#include "disk/image/export_archive.h"
 #include "disk/image/image.h"
 #include "disk/image/in_place.h"
-#include "disk/image/lock.h"
 #include "model/field.h"
 
 #include <fcntl.h>

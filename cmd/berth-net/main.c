@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: MIT
  *
  * berth-net — the network of one instance, started by its keeper as
- * `berth-net MTU PREFIX [owner-only]` with the descriptors of lib/net/control.h. PREFIX is that of
+ * `berth-net MTU PREFIX [owner-only]` with the descriptors of lib/net/client.h. PREFIX is that of
  * its IPv6 addresses, as an address whose last half is zero. Ends when the keeper closes the
  * control socket.
  */
-#include "net/control.h"
-#include "net/lock.h"
+#include "net/client.h"
+#include "net/confine_net.h"
 #include "net/owner.h"
 #include "net/serve.h"
 #include "net/stack.h"

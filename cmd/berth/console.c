@@ -8,7 +8,7 @@
 
 #include "base/fd.h"
 #include "print.h"
-#include "session.h"
+#include "session_terminal.h"
 
 #include <errno.h>
 #include <fcntl.h>

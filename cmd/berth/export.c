@@ -9,8 +9,8 @@
 #include "commands.h"
 
 #include "base/fd.h"
-#include "progress.h"
-#include "stop.h"
+#include "progress_bar.h"
+#include "signals.h"
 
 #include <errno.h>
 #include <fcntl.h>

@@ -9,8 +9,8 @@
 #include "base/fd.h"
 #include "base/size.h"
 #include "print.h"
-#include "progress.h"
-#include "stop.h"
+#include "progress_bar.h"
+#include "signals.h"
 
 #include <errno.h>
 #include <fcntl.h>

@@ -4,7 +4,7 @@
  */
 #include "command.h"
 #include "help.h"
-#include "stop.h"
+#include "signals.h"
 
 #include <errno.h>
 #include <fcntl.h>

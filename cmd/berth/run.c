@@ -8,7 +8,7 @@
  */
 #include "commands.h"
 #include "line.h"
-#include "session.h"
+#include "session_terminal.h"
 
 #include <string.h>
 

@@ -3,7 +3,7 @@
  * berth shell — the user's login shell in a distro; plain `berth` is the default distro's.
  */
 #include "commands.h"
-#include "session.h"
+#include "session_terminal.h"
 
 static const Option options[] = {SESSION_OPTIONS, {NULL}};
 

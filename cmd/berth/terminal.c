@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "terminal.h"
 
-#include "stop.h"
+#include "signals.h"
 
 #include <errno.h>
 #include <signal.h>

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "work.h"
 
-#include "stop.h"
+#include "signals.h"
 
 void work_begin(Work *work, const char *what)
 {

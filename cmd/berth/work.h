@@ -5,7 +5,7 @@
  */
 #pragma once
 
-#include "progress.h"
+#include "progress_bar.h"
 
 #include <glib.h>
 #include <stdbool.h>
@@ -15,7 +15,8 @@ typedef struct {
 } Work;
 
 /* Begin work on @what (borrowed). From now on a signal that is to end us makes
- * work_goes_on return false (stop.h), and a write beyond the limit of file sizes fails with EFBIG.
+ * work_goes_on return false (signals.h), and a write beyond the limit of file sizes fails with
+ * EFBIG.
  */
 void work_begin(Work *work, const char *what);
 

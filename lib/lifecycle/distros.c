@@ -11,7 +11,7 @@
 #include "instance/control/hello.h"
 #include "manage/adopt.h"
 #include "manage/clone.h"
-#include "manage/cloud.h"
+#include "manage/cloud_seed.h"
 #include "manage/compose.h"
 #include "manage/export.h"
 #include "manage/import.h"

@@ -6,7 +6,7 @@
 
 #include "base/error.h"
 #include "base/fd.h"
-#include "instance/client/session.h"
+#include "instance/client/session_client.h"
 #include "instance/control/runtime_files.h"
 
 #include <fcntl.h>

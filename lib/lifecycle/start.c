@@ -10,10 +10,10 @@
 #include "instance/control/control.h"
 #include "instance/control/hello.h"
 #include "instance/control/runtime_files.h"
-#include "manage/cloud.h"
+#include "manage/cloud_seed.h"
 #include "manage/hold.h"
 #include "manage/repair.h"
-#include "manage/rescue.h"
+#include "manage/rescue_initramfs.h"
 
 #include <string.h>
 #include <unistd.h>

@@ -4,7 +4,7 @@
 #include "base/error.h"
 #include "base/fd.h"
 #include "claim.h"
-#include "cloud.h"
+#include "cloud_seed.h"
 #include "hold.h"
 #include "twin.h"
 #include "worker.h"

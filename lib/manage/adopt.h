@@ -17,13 +17,13 @@ typedef struct {
     const char *path;    /* absolute, of the image */
     const char *account; /* of the user it is to have, or NULL (model/distro.h) */
     guint account_uid;
-    GBytes *cloud; /* user-data for its cloud-init (cloud.h), or NULL; borrowed */
+    GBytes *cloud; /* user-data for its cloud-init (cloud_seed.h), or NULL; borrowed */
     void (*note)(const char *text, gpointer user_data); /* a line for the user; may be NULL */
     gpointer user_data;
 } BerthAdoptRequest;
 
 /* Errors: "name.invalid", "registry.exists", "distro.busy"; BERTH_ERROR_EXISTS,
- * "import.in-place.registered"; those of disk/image/in_place.h, cloud.h and worker.h. */
+ * "import.in-place.registered"; those of disk/image/in_place.h, cloud_seed.h and worker.h. */
 bool berth_manage_adopt(const BerthLayout *layout, BerthRegistry *registry,
                         const BerthAdoptRequest *request, GError **error);
 

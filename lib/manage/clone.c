@@ -3,7 +3,7 @@
 
 #include "base/error.h"
 #include "base/fd.h"
-#include "cloud.h"
+#include "cloud_seed.h"
 #include "disk/file/copy.h"
 #include "disk/file/temp.h"
 #include "hold.h"

@@ -29,7 +29,7 @@ typedef bool (*BerthExportFunc)(guint64 bytes_done, guint64 bytes_total, guint64
 /* @progress may be NULL. *ret_notice is a line for the user about what was left out, or NULL; free
  * with g_free. Errors: BERTH_ERROR_INVALID, "usage.value" for the format and "export.create.same"
  * for the distro's own disk; BERTH_ERROR_EXISTS, "export.create.exists"; BERTH_ERROR_CANCELLED,
- * "export.cancelled"; those of disk/file/temp.h, disk/image/export.h and worker.h. */
+ * "export.cancelled"; those of disk/file/temp.h, disk/image/export_archive.h and worker.h. */
 bool berth_manage_export(const BerthLayout *layout, const BerthDistro *distro,
                          const BerthExportRequest *request, BerthExportFunc progress,
                          gpointer user_data, char **ret_notice, GError **error);

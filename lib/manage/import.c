@@ -5,7 +5,7 @@
 #include "claim.h"
 #include "base/fd.h"
 #include "base/size.h"
-#include "cloud.h"
+#include "cloud_seed.h"
 #include "disk/file/copy.h"
 #include "disk/file/temp.h"
 #include "hold.h"

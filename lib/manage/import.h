@@ -26,7 +26,7 @@ typedef struct {
     bool oobe;
     const char *location; /* absolute: a directory to hold the disk; made when it is not there, but
                              not what is above it. NULL: the distro's own */
-    GBytes *cloud;        /* user-data for its cloud-init (cloud.h), or NULL; borrowed */
+    GBytes *cloud;        /* user-data for its cloud-init (cloud_seed.h), or NULL; borrowed */
     const BerthCache *cache; /* or NULL */
 } BerthImportRequest;
 
@@ -50,7 +50,7 @@ typedef struct {
 
 /* Errors: BERTH_ERROR_INVALID, "name.invalid"; BERTH_ERROR_EXISTS, "registry.exists";
  * BERTH_ERROR_CANCELLED, "import.cancelled"; errno's, "import.location.*"; those of the registry,
- * of disk/image/image.h, disk/file/temp.h, cloud.h and worker.h. */
+ * of disk/image/image.h, disk/file/temp.h, cloud_seed.h and worker.h. */
 bool berth_manage_import(const BerthLayout *layout, BerthRegistry *registry,
                          const BerthImportRequest *request, const BerthImportWatch *watch,
                          BerthImportReport *ret_report, GError **error);

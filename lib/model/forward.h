@@ -5,7 +5,7 @@
  *     listeners + policy (rules, numbers) -> plan: forwards, each of up to three legs
  *
  * Pure: the plan says which addresses of the host to open, where in the guest each leads and, for
- * each port that stays closed, why. lib/net/ports carries a plan out.
+ * each port that stays closed, why. lib/net/port_policy carries a plan out.
  *
  * The host's network and the guest's are not translated into each other, so that each leg stays in
  * its family: an IPv4 address of the host leads to the guest's 10.0.2.15, an IPv6 one to its

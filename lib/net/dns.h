@@ -7,8 +7,8 @@
  * the next when one has not answered in time, cannot be reached, or says that it failed. An answer
  * must come from the server that was asked, to the very socket it was asked from (whose port the
  * kernel chose), with the same id (of chance, not the guest's) and question; anything else is
- * counted and ignored. What names.h knows is answered at once. Without servers every question gets
- * SERVFAIL at once.
+ * counted and ignored. What internal_names.h knows is answered at once. Without servers every
+ * question gets SERVFAIL at once.
  *
  * At most BERTH_DNS_PENDING_MAX sockets are open; the oldest question gives way.
  *
@@ -18,7 +18,7 @@
 #pragma once
 
 #include "datagram.h"
-#include "names.h"
+#include "internal_names.h"
 #include "resolv.h"
 
 #include <glib.h>
@@ -31,7 +31,7 @@ G_BEGIN_DECLS
 
 typedef struct {
     guint64 queries;   /* of the guest, well-formed */
-    guint64 local;     /* answered by names.h */
+    guint64 local;     /* answered by internal_names.h */
     guint64 answered;  /* by a server */
     guint64 failed;    /* no server has answered, or all of them say they failed */
     guint64 no_server; /* there was none to ask */

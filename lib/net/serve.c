@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "serve.h"
 
-#include "control.h"
+#include "client.h"
 
 #include <errno.h>
 #include <string.h>

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  *
- * serve — berth-net's end of the control socket (control.h): carries requests out on the stack.
+ * serve — berth-net's end of the control socket (client.h): carries requests out on the stack.
  */
 #pragma once
 

@@ -10,7 +10,7 @@
  * the distro's policy (model/access.h). What is refused is answered (reject.h). Of DNS libslirp
  * sees nothing: nameserver.h takes it by UDP, and nat.h sends TCP to the host's server.
  *
- * Forwards open a listener on the host and hand each connection on to the guest (listeners.h).
+ * Forwards open a listener on the host and hand each connection on to the guest (hostfwd.h).
  *
  * Frames the guest does not take at once wait in a bounded queue (outbox.h).
  *
@@ -21,7 +21,7 @@
 
 #include "dns.h"
 #include "filter.h"
-#include "listeners.h"
+#include "hostfwd.h"
 #include "outbox.h"
 
 #include <glib.h>

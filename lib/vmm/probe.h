@@ -27,7 +27,7 @@ G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(BerthProbe, berth_probe_clear)
 
 /* Boot variant @index of @machine (model/machine.h) under @accel, KVM or TCG. @ret_probe is to be
  * zero or cleared. False with @error when it could not even be tried.
- * Errors: those of qemu_args.h and child.h; "vmm.probe.*". */
+ * Errors: those of qemu_args.h and qemu_child.h; "vmm.probe.*". */
 bool berth_probe_run(const BerthMachine *machine, guint index, BerthAccel accel, guint limit_msec,
                      BerthProbe *ret_probe, GError **error);
 

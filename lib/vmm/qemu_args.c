@@ -9,7 +9,7 @@
 
 /* Linux, x86: COMMAND_LINE_SIZE, with its NUL. More is cut off without a word. */
 #define KERNEL_COMMAND_LINE_MAX 2048
-#define CLOUD_SEED              "/run/berth/cloud" /* as in cmd/berth-guest/boot/cloud.h */
+#define CLOUD_SEED              "/run/berth/cloud" /* as in cmd/berth-guest/boot/cloud_init.h */
 
 /* Appends arguments; keeps the first refusal, after which it does nothing. */
 typedef struct {

@@ -3,7 +3,7 @@
 
 #include "base/error.h"
 #include "base/fd.h"
-#include "child.h"
+#include "qemu_child.h"
 #include "qemu_args.h"
 
 #include <errno.h>

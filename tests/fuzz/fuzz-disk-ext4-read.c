@@ -9,7 +9,7 @@
  */
 #include "../lib/patched_image.h"
 #include "base/error.h"
-#include "disk/image/export.h"
+#include "disk/image/export_archive.h"
 #include "fuzz.h"
 
 #include <fcntl.h>

@@ -8,7 +8,7 @@
 #include "base/error.h"
 #include "base/fd.h"
 #include "fuzz.h"
-#include "guest/agent.h"
+#include "guest/agent_client.h"
 #include "instance/control/runtime_files.h"
 #include "instance/keeper/server.h"
 #include "instance/keeper/sockets.h"

@@ -7,7 +7,7 @@
 #include "fuzz.h"
 #include "net/datagram.h"
 #include "net/dns_message.h"
-#include "net/names.h"
+#include "net/internal_names.h"
 
 #include <glib.h>
 #include <resolv.h>

@@ -5,7 +5,7 @@
  */
 #pragma once
 
-#include "net/ports.h"
+#include "net/port_policy.h"
 
 #include "listening.h"
 

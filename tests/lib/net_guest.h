@@ -5,7 +5,7 @@
  */
 #pragma once
 
-#include "net/control.h"
+#include "net/client.h"
 
 #include "base/fd.h"
 #include "net/address.h"

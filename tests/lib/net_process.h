@@ -4,7 +4,7 @@
  */
 #pragma once
 
-#include "net/control.h"
+#include "net/client.h"
 
 static inline BerthNet *start_net(int frames_fd, guint mtu)
 {

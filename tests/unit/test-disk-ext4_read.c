@@ -4,7 +4,7 @@
  */
 #include "base/error.h"
 #include "disk/ext4/ext4_read.h"
-#include "disk/image/export.h"
+#include "disk/image/export_archive.h"
 #include "../lib/patched_image.h"
 
 #include <fcntl.h>

@@ -5,13 +5,13 @@
  */
 #include "../lib/failing.h"
 #include "base/fd.h"
-#include "instance/keeper/acceptor.h"
 #include "instance/host/host_addresses.h"
 #include "instance/host/host_clock.h"
 #include "instance/host/host_names.h"
 #include "instance/host/host_route.h"
+#include "instance/keeper/acceptor.h"
 #include "instance/keeper/sockets.h"
-#include "net/control.h"
+#include "net/client.h"
 #include "net/dns.h"
 #include "net/owner.h"
 

@@ -5,7 +5,7 @@
  */
 #include "instance/control/hello.h"
 
-#include "instance/client/session.h"
+#include "instance/client/session_client.h"
 
 #include "../lib/control_fixture.h"
 

@@ -3,7 +3,7 @@
  * The walls of a real berth-net, from the side of a guest that makes its frames by hand: what it
  * reaches of this host, by every address libslirp takes for it, and what it is answered.
  */
-#include "net/control.h"
+#include "net/client.h"
 
 #include "base/fd.h"
 #include "net/packet.h"

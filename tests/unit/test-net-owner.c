@@ -2,7 +2,7 @@
 #include "net/owner.h"
 
 #include "base/fd.h"
-#include "net/control.h"
+#include "net/client.h"
 
 #include <arpa/inet.h>
 #include <errno.h>

@@ -2,7 +2,7 @@
  *
  * A real berth-net whose control socket is in the test's hands.
  */
-#include "net/control.h"
+#include "net/client.h"
 
 #include "base/fd.h"
 #include "../lib/packets.h"

@@ -3,7 +3,7 @@
 
 #include "boot_watch.h"
 #include "opening.h"
-#include "relay.h"
+#include "unix_relay.h"
 #include "session.h"
 
 #include "distro/account.h"
@@ -13,8 +13,8 @@
 #include "os/clock.h"
 #include "os/config.h"
 #include "os/grow.h"
+#include "os/interface.h"
 #include "os/log.h"
-#include "os/network.h"
 #include "os/report.h"
 #include "ports/listeners.h"
 

@@ -9,9 +9,9 @@
  */
 #pragma once
 
-#include "channel.h"
+#include "host_channel.h"
 
-#include "distro/settings.h"
+#include "distro/wsl_settings.h"
 #include "os/config.h"
 #include "os/power.h"
 
@@ -20,10 +20,10 @@
 typedef struct {
     Channel *channel;
     InitKind init;
-    const char *user;         /* the default user; "" is root, or whoever runs the agent */
-    bool hello_sent;          /* PID 1 has said hello on this connection */
-    bool listeners;           /* report listening sockets */
-    const char *device;       /* doors to them are on it (doors.h), or NULL: there are none */
+    const char *user;   /* the default user; "" is root, or whoever runs the agent */
+    bool hello_sent;    /* PID 1 has said hello on this connection */
+    bool listeners;     /* report listening sockets */
+    const char *device; /* doors to them are on it (loopback_proxies.h), or NULL: there are none */
     const Config *addresses;  /* its own, for doors next to it; or NULL */
     bool in_machine;          /* whether the clock, tracefs and PID 1 are ours to touch */
     int handover;             /* see handover.h; or -1: the init has finished starting */

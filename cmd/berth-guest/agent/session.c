@@ -2,7 +2,7 @@
 #include "session_private.h"
 
 #include "distro/oobe.h"
-#include "os/rescue.h"
+#include "os/rescue_shell.h"
 
 #include <errno.h>
 #include <signal.h>

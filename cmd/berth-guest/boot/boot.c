@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "boot.h"
 
-#include "cloud.h"
+#include "cloud_init.h"
 #include "defaults.h"
 #include "mounts.h"
 #include "renew.h"
@@ -19,10 +19,10 @@
 #include "os/clock.h"
 #include "os/file.h"
 #include "os/grow.h"
+#include "os/interface.h"
 #include "os/log.h"
-#include "os/network.h"
 #include "os/report.h"
-#include "os/rescue.h"
+#include "os/rescue_shell.h"
 
 #include <errno.h>
 #include <fcntl.h>

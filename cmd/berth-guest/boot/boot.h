@@ -7,8 +7,8 @@
 
 #include "handover.h"
 
-#include "agent/channel.h"
-#include "distro/settings.h"
+#include "agent/host_channel.h"
+#include "distro/wsl_settings.h"
 #include "os/config.h"
 
 #include <stdbool.h>

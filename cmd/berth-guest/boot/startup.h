@@ -5,7 +5,7 @@
  */
 #pragma once
 
-#include "distro/settings.h"
+#include "distro/wsl_settings.h"
 #include "os/power.h"
 
 #include <stddef.h>

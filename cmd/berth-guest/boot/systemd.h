@@ -5,7 +5,7 @@
  */
 #pragma once
 
-#include "distro/settings.h"
+#include "distro/wsl_settings.h"
 
 /* 0, or -errno with the path in *ret_what (a constant). */
 int systemd_prepare(const Settings *settings, const char **ret_what);

@@ -10,7 +10,7 @@
  */
 #pragma once
 
-#include "settings.h"
+#include "wsl_settings.h"
 
 #include "os/config.h"
 

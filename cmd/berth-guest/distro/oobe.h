@@ -6,7 +6,7 @@
  */
 #pragma once
 
-#include "settings.h"
+#include "wsl_settings.h"
 
 #include "os/config.h"
 

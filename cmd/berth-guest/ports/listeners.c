@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "listeners.h"
 
-#include "doors.h"
+#include "loopback_proxies.h"
 #include "natports.h"
 #include "sockdiag.h"
 #include "trace.h"

@@ -9,7 +9,7 @@
  * without tracefs a fast sweep is all there is.
  *
  * Nothing is left out but the agent's own: which of them the host cares for is the host's policy.
- * Those that cannot be reached on @device get a door there (doors.h).
+ * Those that cannot be reached on @device get a door there (loopback_proxies.h).
  */
 #pragma once
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "natports.h"
 
-#include "os/network.h"
+#include "os/interface.h"
 
 #include <arpa/inet.h>
 #include <errno.h>

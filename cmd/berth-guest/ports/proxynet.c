@@ -2,7 +2,7 @@
 #include "proxynet.h"
 
 #include "netlink/netlink.h"
-#include "os/network.h"
+#include "os/interface.h"
 
 #include <arpa/inet.h>
 #include <errno.h>

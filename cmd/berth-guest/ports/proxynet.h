@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * proxynet — a network of their own for the loopback proxies (doors.h), so that they take no port
- * the guest's services may want.
+ * proxynet — a network of their own for the loopback proxies (loopback_proxies.h), so that they
+ * take no port the guest's services may want.
  *
  * It is a network namespace with a macvlan of eth0, which has addresses of its own, 10.0.2.14 and
  * prefix::14. The host's forwards lead there. No process lives in it and it has no name, so that

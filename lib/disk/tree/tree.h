@@ -23,7 +23,7 @@
 #pragma once
 
 #include "entry.h"
-#include "names.h"
+#include "tree_names.h"
 
 #include <glib.h>
 #include <stdbool.h>

@@ -36,7 +36,7 @@
 #pragma once
 
 #include "boot_report.h"
-#include "channel.h"
+#include "control_channel.h"
 #include "model/forward.h"
 #include "model/machine.h"
 #include "wire/wire.h"
@@ -95,7 +95,7 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(BerthInstanceStatus, berth_instance_status_free)
 typedef struct {
     void (*line)(const char *line, gpointer user_data); /* may be NULL */
     gpointer user_data;
-    bool (*goes_on)(gpointer user_data); /* as in channel.h */
+    bool (*goes_on)(gpointer user_data); /* as in control_channel.h */
     gpointer goes_on_data;
 } BerthWaiting;
 

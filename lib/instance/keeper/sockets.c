@@ -5,7 +5,7 @@
 #include "base/error.h"
 #include "base/fd.h"
 #include "instance/control/runtime_files.h"
-#include "relay.h"
+#include "socket_relay.h"
 
 #include <errno.h>
 #include <stdio.h>

@@ -1,0 +1,138 @@
+/* SPDX-License-Identifier: MIT */
+#include "session_terminal.h"
+
+#include "base/fd.h"
+#include "passing.h"
+#include "print.h"
+#include "signals.h"
+
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+static int connect_to(Invocation *invocation, const char *distro, GError **error)
+{
+    g_autofree char *notice = NULL;
+    int fd = berth_connect(invocation->berth, distro, &notice, error);
+    print_notice(notice);
+    return fd;
+}
+
+static void print_warning(const char *text, gpointer unused)
+{
+    terminal_print("berth: ", text);
+}
+
+/* From the beginning of the line, which may have a prompt on it. */
+static void print_news(const char *text, gpointer unused)
+{
+    if (isatty(STDERR_FILENO))
+        terminal_print("\rberth: ", text);
+}
+
+/* Signals and keys are the command's from now on. */
+static int begin(gpointer user_data)
+{
+    const TerminalPlan *plan = user_data;
+    int signals = terminal_take_signals();
+    if (plan->raw)
+        terminal_make_raw();
+    return signals;
+}
+
+static void interrupted(int number, gpointer unused)
+{
+    stop_note(number);
+}
+
+/* Lend it our terminal, as far as there is one. */
+int session_run_on_terminal(int connection, BerthRun *run, const TerminalPlan *plan, GError **error)
+{
+    run->begun = begin;
+    run->interrupted = interrupted;
+    run->user_data = (gpointer)plan;
+    run->get_size = terminal_get_size;
+    run->resumed = terminal_resume;
+    run->tty = plan->tty;
+    run->pipe_input = plan->pipes[STDIN_FILENO];
+    run->pipe_output = plan->pipes[STDOUT_FILENO];
+    run->pipe_errors = plan->pipes[STDERR_FILENO];
+    run->cooked = plan->tty && !plan->raw;
+    run->terminal = plan->fd;
+    if (plan->tty)
+        terminal_get_size(&run->rows, &run->columns, NULL);
+    int status = berth_run(connection, run, error);
+    terminal_restore();
+    return status;
+}
+
+/* Let the guest reach the proxies of this host that its commands are told of. */
+static void open_ports(int connection, const GArray *ports)
+{
+    for (guint i = 0; i < ports->len; i++) {
+        g_autoptr(GError) error = NULL;
+        guint16 port = g_array_index(ports, guint16, i);
+        bool again = false; /* one proxy serves for several schemes */
+        for (guint j = 0; j < i; j++)
+            again = again || g_array_index(ports, guint16, j) == port;
+        if (again || berth_host_allow_once(connection, port, &error))
+            continue;
+        g_autofree char *notice =
+            g_strdup_printf("the proxy on port %u of this host cannot be reached from there: %s",
+                            port, error->message);
+        print_notice(notice);
+    }
+}
+
+/* In the instance there is, or in a new one where that one dies before the command has begun. */
+static int run_somewhere(Invocation *invocation, const char *distro, BerthRun *run,
+                         const TerminalPlan *plan, const GArray *ports, GError **error)
+{
+    const int attempts = 2;
+    for (int attempt = 1;; attempt++) {
+        g_autoptr(GError) problem = NULL;
+        berth_autofd int connection = connect_to(invocation, distro, error);
+        if (connection < 0)
+            return -1;
+        open_ports(connection, ports);
+        int status = session_run_on_terminal(connection, run, plan, &problem);
+        if (problem != NULL && attempt < attempts &&
+            strcmp(berth_error_id(problem), "session.not-begun") == 0)
+            continue;
+        if (problem != NULL)
+            g_propagate_error(error, g_steal_pointer(&problem));
+        return status;
+    }
+}
+
+int session_run(Invocation *invocation, const SessionCommand *command, GError **error)
+{
+    TerminalPlan plan;
+    g_auto(Passing) passing = {NULL, NULL, NULL};
+    invocation->subject = command->distro;
+    terminal_plan(command->terminal, &plan);
+    if (command->no_input) {
+        plan.pipes[STDIN_FILENO] = true;
+        plan.raw = false;
+    }
+    if (!passing_build(invocation, plan.tty, &passing, error))
+        return -1;
+    g_autofree char *distro = berth_resolve(invocation->berth, command->distro, error);
+    if (distro == NULL)
+        return -1;
+    passing_set_distro(&passing, distro);
+
+    BerthRun run = {.argv = command->argv,
+                    .environment = (const char *const *)passing.environment->pdata,
+                    .offered = (const char *const *)passing.offered->pdata,
+                    .user = invocation_value(invocation, "user"),
+                    .cwd = invocation_value(invocation, "cd"),
+                    .login = command->login,
+                    .shell = command->shell,
+                    .input = command->no_input ? -1 : STDIN_FILENO,
+                    .output = STDOUT_FILENO,
+                    .errors = STDERR_FILENO,
+                    .warn = print_warning,
+                    .notice = print_news};
+    return run_somewhere(invocation, distro, &run, &plan, passing.ports, error);
+}

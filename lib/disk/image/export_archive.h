@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * export_archive — a distro's disk as an archive of its files, or as a copy of the image.
+ *
+ *     image -> ext4_read (entries) -> tarwriter -> compress -> descriptor
+ *
+ * Descriptors only, no path is opened: it runs where there is nothing else (cmd/berth-image). The
+ * image must not be in use. The same file system gives the same bytes. Blocking; its threads are
+ * its own. The caller makes the output and removes it when this fails.
+ *
+ * Errors: "export.read.*" (the image), "export.write.*" (the output), "export.copy.*" (one to the
+ * other), BERTH_ERROR_CANCELLED, "export.cancelled".
+ */
+#pragma once
+
+#include "base/progress.h"
+#include "disk/file/export_format.h"
+
+G_BEGIN_DECLS
+
+typedef struct {
+    BerthExportFormat format;
+    guint threads; /* to compress with; 0: one for each processor */
+} BerthExportOptions;
+
+typedef struct {
+    guint64 entries;
+    guint64 bytes;   /* written */
+    guint64 sockets; /* left out: they mean nothing without their process */
+    guint xattrs;    /* left out: of namespaces archives do not carry */
+} BerthExportReport;
+
+/* Write @image to @output from where it stands. @progress counts the bytes of files; it and
+ * @ret_report may be NULL. */
+bool berth_export_write(int image, int output, const BerthExportOptions *options,
+                        BerthProgressFunc progress, gpointer user_data,
+                        BerthExportReport *ret_report, GError **error);
+
+G_END_DECLS

@@ -1,0 +1,50 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * tree_names — all names of a tree: per directory a list in order of appearance, over all of them
+ * one hash table.
+ *
+ * A record is never freed: a name that was taken away leads to NULL until it is added again. That
+ * keeps the lists single and the order of a tree's names the archive's. The hash is keyed by
+ * chance, so that no archive can be made of names that collide.
+ *
+ * Ownership: records are in the arena, which must live longer. Names are bytes, 1..255 of them.
+ */
+#pragma once
+
+#include "arena.h"
+
+#include <glib.h>
+
+G_BEGIN_DECLS
+
+typedef struct BerthTreeNames BerthTreeNames;
+typedef struct BerthName BerthName;
+
+typedef struct {
+    BerthName *first;
+    BerthName *last;
+} BerthNameList;
+
+struct BerthName {
+    BerthName *next;
+    const BerthNameList *list;
+    struct BerthInode *inode; /* NULL: taken away */
+    guint32 hash;
+    guint16 layer; /* the last one that had something to do with it */
+    guint8 length;
+    char text[]; /* with a NUL */
+};
+
+BerthTreeNames *berth_tree_names_new(BerthArena *arena);
+void berth_tree_names_free(BerthTreeNames *names);
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(BerthTreeNames, berth_tree_names_free)
+
+/* The record of @text in @list, or NULL. */
+BerthName *berth_tree_names_find(const BerthTreeNames *names, const BerthNameList *list,
+                                 const char *text, gsize length);
+
+/* The same, made when there is none. */
+BerthName *berth_tree_names_add(BerthTreeNames *names, BerthNameList *list, const char *text,
+                                gsize length);
+
+G_END_DECLS

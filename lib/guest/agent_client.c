@@ -1,0 +1,286 @@
+/* SPDX-License-Identifier: MIT */
+#include "agent_client.h"
+
+#include "base/error.h"
+#include "base/text.h"
+#include "link.h"
+#include "model/forward.h"
+
+#include <arpa/inet.h>
+#include <string.h>
+
+/* libslirp's network, of which the guest has a fixed address: lib/net/stack.c. */
+#define GUEST_ADDRESS    "10.0.2.15/24"
+#define GUEST_GATEWAY    "10.0.2.2"
+#define GUEST_NAMESERVER "10.0.2.3"
+#define GUEST_HOST6      0x15 /* with the instance's prefix */
+#define GATEWAY_HOST6    0x02
+
+/* Of what the guest says of itself, whatever it sends: bytes, and the longest that an init may be
+ * waited for, which is what a setting of the host's may be. */
+#define NAME_MAX_SIZE    64u
+#define LINE_MAX_SIZE    512u
+#define TIMEOUT_MAX_MSEC 3600000u
+
+struct BerthAgent {
+    BerthLink *link;
+    const BerthAgentEvents *events;
+    gpointer user_data;
+    guint8 prefix6[16];
+    GError *mismatch; /* the guest is of another version */
+};
+
+/* Free with g_free. */
+static char *get_text(WireReader *reader, gsize max)
+{
+    return berth_text_clean(wire_get_string(reader), max);
+}
+
+static void set_mismatch(guint32 version, GError **error)
+{
+    berth_error_set(error, BERTH_ERROR_NOT_RUNNING, "instance.guest-version",
+                    "try again; if that fails, install berth again: berth-keeper and "
+                    "initramfs.cpio are of different versions",
+                    "the guest's agent is %s than its keeper: it has version %u of their protocol, "
+                    "the keeper has %u",
+                    version < WIRE_VERSION ? "older" : "newer", version, WIRE_VERSION);
+}
+
+static void take_hello(BerthAgent *agent, WireReader *reader)
+{
+    guint32 version = wire_get_u32(reader);
+    if (!reader->failed && version != WIRE_VERSION) {
+        g_clear_error(&agent->mismatch);
+        set_mismatch(version, &agent->mismatch);
+        reader->failed = true;
+        return;
+    }
+    g_autofree char *kernel = get_text(reader, NAME_MAX_SIZE);
+    if (wire_reader_done(reader))
+        agent->events->hello(kernel, agent->user_data);
+}
+
+static void take_stage(BerthAgent *agent, WireReader *reader)
+{
+    g_autofree char *name = get_text(reader, NAME_MAX_SIZE);
+    guint64 usec = wire_get_u64(reader);
+    g_autofree char *problem = get_text(reader, LINE_MAX_SIZE);
+    if (wire_reader_done(reader))
+        agent->events->stage(name, usec, *problem != '\0' ? problem : NULL, agent->user_data);
+}
+
+static void take_ready(BerthAgent *agent, WireReader *reader)
+{
+    g_autofree char *init = get_text(reader, NAME_MAX_SIZE);
+    guint32 timeout_msec = wire_get_u32(reader);
+    if (wire_reader_done(reader))
+        agent->events->ready(init, MIN(timeout_msec, TIMEOUT_MAX_MSEC), agent->user_data);
+}
+
+static void take_note(BerthAgent *agent, WireReader *reader)
+{
+    g_autofree char *text = get_text(reader, LINE_MAX_SIZE);
+    if (wire_reader_done(reader))
+        agent->events->note(text, agent->user_data);
+}
+
+static void take_booted(BerthAgent *agent, WireReader *reader)
+{
+    g_autofree char *status = get_text(reader, NAME_MAX_SIZE);
+    if (wire_reader_done(reader))
+        agent->events->booted(status, agent->user_data);
+}
+
+static void add_listener(GPtrArray *listeners, const WireListener *wire)
+{
+    BerthListener *listener = g_new0(BerthListener, 1);
+    listener->family = wire->family;
+    listener->protocol = wire->protocol;
+    listener->port = wire->port;
+    listener->relay = wire->relay;
+    listener->problem = wire->problem;
+    memcpy(listener->address, wire->address, sizeof(listener->address));
+    listener->owner = berth_text_clean(wire->owner, NAME_MAX_SIZE);
+    g_ptr_array_add(listeners, listener);
+}
+
+static void take_listeners(BerthAgent *agent, WireReader *reader)
+{
+    g_autoptr(GPtrArray) listeners =
+        g_ptr_array_new_with_free_func((GDestroyNotify)berth_listener_free);
+    WireListener wire;
+    guint32 count = wire_get_u32(reader);
+    if (count > WIRE_LISTENERS_MAX)
+        reader->failed = true;
+    for (guint32 i = 0; i < count && wire_get_listener(reader, &wire); i++)
+        add_listener(listeners, &wire);
+
+    guint32 others = wire_get_u32(reader);
+    if (others > WIRE_OTHERS_MAX)
+        reader->failed = true;
+    for (guint32 i = 0; i < others && !reader->failed; i++) {
+        WireListener other = {.owner = ""};
+        other.protocol = wire_get_u8(reader);
+        other.port = wire_get_u16(reader);
+        if (other.port == 0 || (other.protocol != IPPROTO_TCP && other.protocol != IPPROTO_UDP))
+            reader->failed = true;
+        add_listener(listeners, &other);
+    }
+    if (wire_reader_done(reader))
+        agent->events->listeners(listeners, agent->user_data);
+}
+
+static void take_grown(BerthAgent *agent, WireReader *reader)
+{
+    g_autofree char *problem = get_text(reader, LINE_MAX_SIZE);
+    if (wire_reader_done(reader))
+        agent->events->grown(*problem != '\0' ? problem : NULL, agent->user_data);
+}
+
+static const struct {
+    WireType type;
+    void (*take)(BerthAgent *agent, WireReader *reader);
+} takers[] = {
+    {WIRE_HELLO, take_hello},   {WIRE_STAGE, take_stage},         {WIRE_READY, take_ready},
+    {WIRE_BOOTED, take_booted}, {WIRE_LISTENERS, take_listeners}, {WIRE_GROWN, take_grown},
+    {WIRE_NOTE, take_note},
+};
+
+static bool on_frame(BerthLink *link, const WireFrame *frame, gpointer user_data)
+{
+    BerthAgent *agent = user_data;
+    if (frame->stream != 0)
+        return agent->events->session(frame, agent->user_data);
+
+    for (gsize i = 0; i < G_N_ELEMENTS(takers); i++) {
+        if (takers[i].type != frame->type)
+            continue;
+        WireReader reader;
+        wire_reader_init(&reader, frame);
+        takers[i].take(agent, &reader);
+        return wire_reader_done(&reader);
+    }
+    return true; /* a newer guest may say more */
+}
+
+static void on_closed(BerthLink *link, const GError *error, gpointer user_data)
+{
+    BerthAgent *agent = user_data;
+    g_autoptr(GError) mismatch = g_steal_pointer(&agent->mismatch);
+    agent->events->lost(mismatch != NULL ? mismatch : error, agent->user_data);
+}
+
+/* Free with g_free. */
+static char *address6(const BerthAgent *agent, guint8 host)
+{
+    guint8 address[16];
+    char text[INET6_ADDRSTRLEN];
+    memcpy(address, agent->prefix6, sizeof(address));
+    address[15] = host;
+    return g_strdup(inet_ntop(AF_INET6, address, text, sizeof(text)));
+}
+
+static void send_config(BerthAgent *agent, const BerthMachine *machine, bool route6)
+{
+    WireBuffer *output = berth_link_output(agent->link);
+    g_autofree char *guest6 = address6(agent, GUEST_HOST6);
+    g_autofree char *with_bits = g_strconcat(guest6, "/64", NULL);
+    g_autofree char *gateway6 = address6(agent, GATEWAY_HOST6);
+    size_t begin = wire_frame_begin(output, WIRE_CONFIG, 0, 0);
+    wire_put_u32(output, WIRE_VERSION);
+    wire_put_string(output, machine->hostname);
+    wire_put_string(output, machine->user);
+    wire_put_string(output, GUEST_ADDRESS);
+    wire_put_string(output, GUEST_GATEWAY);
+    wire_put_string(output, GUEST_NAMESERVER);
+    wire_put_u32(output, machine->mtu);
+    wire_put_u64(output, (guint64)g_get_real_time() * 1000);
+    wire_put_string(output, machine->time_zone);
+    wire_put_string(output, machine->identity);
+    wire_put_u32(output, (machine->rescue ? WIRE_CONFIG_RESCUE : 0) |
+                             (machine->oobe ? WIRE_CONFIG_OOBE : 0));
+    wire_put_string(output, machine->account);
+    wire_put_u32(output, machine->account_uid);
+    wire_put_string(output, with_bits);
+    wire_put_string(output, route6 ? gateway6 : "");
+    wire_frame_end(output, begin);
+    berth_link_flush(agent->link);
+}
+
+BerthAgent *berth_agent_new(int fd, const BerthMachine *machine, bool route6,
+                            const BerthAgentEvents *events, gpointer user_data)
+{
+    BerthAgent *agent = g_new0(BerthAgent, 1);
+    berth_address_prefix6(machine->id != NULL ? machine->id : "", agent->prefix6);
+    agent->events = events;
+    agent->user_data = user_data;
+    agent->link = berth_link_new(fd, on_frame, on_closed, agent);
+    send_config(agent, machine, route6);
+    return agent;
+}
+
+void berth_agent_free(BerthAgent *agent)
+{
+    if (agent == NULL)
+        return;
+    berth_link_free(agent->link);
+    g_clear_error(&agent->mismatch);
+    g_free(agent);
+}
+
+void berth_agent_power(BerthAgent *agent, WirePower action)
+{
+    guint8 value = (guint8)action;
+    wire_frame_put(berth_link_output(agent->link), WIRE_POWER, 0, 0, &value, 1);
+    berth_link_flush(agent->link);
+}
+
+void berth_agent_grow(BerthAgent *agent, guint64 size)
+{
+    WireBuffer *output = berth_link_output(agent->link);
+    size_t begin = wire_frame_begin(output, WIRE_GROW, 0, 0);
+    wire_put_u64(output, size);
+    wire_frame_end(output, begin);
+    berth_link_flush(agent->link);
+}
+
+void berth_agent_set_clock(BerthAgent *agent, const char *zone)
+{
+    WireBuffer *output = berth_link_output(agent->link);
+    size_t begin = wire_frame_begin(output, WIRE_CLOCK, 0, 0);
+    wire_put_u64(output, (guint64)g_get_real_time() * 1000);
+    wire_put_string(output, zone);
+    wire_frame_end(output, begin);
+    berth_link_flush(agent->link);
+}
+
+void berth_agent_set_route6(BerthAgent *agent, bool route6)
+{
+    g_autofree char *gateway6 = address6(agent, GATEWAY_HOST6);
+    WireBuffer *output = berth_link_output(agent->link);
+    size_t begin = wire_frame_begin(output, WIRE_ROUTE, 0, 0);
+    wire_put_string(output, route6 ? gateway6 : "");
+    wire_frame_end(output, begin);
+    berth_link_flush(agent->link);
+}
+
+void berth_agent_set_names(BerthAgent *agent, const char *search, const char *hosts)
+{
+    WireBuffer *output = berth_link_output(agent->link);
+    size_t begin = wire_frame_begin(output, WIRE_NAMES, 0, 0);
+    wire_put_string(output, search);
+    wire_put_string(output, hosts);
+    wire_frame_end(output, begin);
+    berth_link_flush(agent->link);
+}
+
+void berth_agent_send(BerthAgent *agent, const WireFrame *frame, guint32 stream)
+{
+    berth_link_forward(agent->link, frame, stream);
+}
+
+void berth_agent_send_empty(BerthAgent *agent, WireType type, guint32 stream)
+{
+    wire_frame_put(berth_link_output(agent->link), type, 0, stream, NULL, 0);
+    berth_link_flush(agent->link);
+}

@@ -1,0 +1,589 @@
+/* SPDX-License-Identifier: MIT */
+#include "session_client.h"
+
+#include "base/error.h"
+#include "base/fd.h"
+#include "instance/control/control.h"
+#include "instance/control/control_channel.h"
+#include "read_ahead.h"
+
+#include <errno.h>
+#include <limits.h>
+#include <poll.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/signalfd.h>
+#include <unistd.h>
+
+#define STREAM 1u /* our number for the session; the keeper has its own */
+/* What a guest may take to say that it has got a signal, whatever the command makes of it. */
+#define ANSWER_USEC (10 * G_USEC_PER_SEC)
+
+/* A channel's output that the descriptor has not taken yet. */
+typedef struct {
+    int fd;
+    WireBuffer waiting;
+    WireCredit credit; /* what the guest may still send */
+    bool broken;       /* nobody reads any more: EPIPE was seen */
+} Output;
+
+typedef struct {
+    const BerthCommand *command;
+    BerthChannel channel;
+    int input; /* -1 once it has ended */
+    bool input_is_terminal;
+    bool background;               /* of that terminal, as far as we know */
+    WireCredit credit;             /* what we may still send */
+    BerthReadAhead ahead;          /* what we have sent, and the command has taken */
+    Output outputs[WIRE_CHANNELS]; /* WIRE_STDIN's is what a terminal shows */
+    bool opened;                   /* the command has begun; before, no input is taken */
+    bool split;                    /* OPEN took several frames */
+    int signals;                   /* a signalfd, or -1 */
+    bool answers;                  /* the guest says when it has taken a signal */
+    int unanswered;                /* one that is to end the command and that it has not taken */
+    gint64 deadline_usec;          /* until when it may (monotonic) */
+    int status;                    /* of the command, or -1 while it runs */
+} Session;
+
+static void session_clear(Session *session)
+{
+    berth_channel_clear(&session->channel);
+    berth_fd_close(&session->signals);
+    for (guint i = 0; i < WIRE_CHANNELS; i++)
+        wire_buffer_clear(&session->outputs[i].waiting);
+}
+G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(Session, session_clear)
+G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(WireBuffer, wire_buffer_clear)
+
+static guint32 open_flags(const BerthCommand *command)
+{
+    const struct {
+        bool on;
+        WireOpenFlags flag;
+    } rows[] = {
+        {command->tty, WIRE_OPEN_TTY},
+        {command->login, WIRE_OPEN_LOGIN},
+        {command->shell, WIRE_OPEN_SHELL},
+        {command->bare, WIRE_OPEN_BARE},
+        {command->pipe_input, WIRE_OPEN_PIPE_STDIN},
+        {command->pipe_output, WIRE_OPEN_PIPE_STDOUT},
+        {command->pipe_errors, WIRE_OPEN_PIPE_STDERR},
+        {command->cooked, WIRE_OPEN_COOKED},
+    };
+    guint32 flags = 0;
+    for (gsize i = 0; i < G_N_ELEMENTS(rows); i++)
+        flags |= rows[i].on ? (guint32)rows[i].flag : 0;
+    return flags;
+}
+
+static void build_open(const BerthCommand *command, guint32 flags, WireBuffer *payload)
+{
+    wire_put_u32(payload, flags);
+    wire_put_string(payload, command->user);
+    wire_put_string(payload, command->cwd);
+    wire_put_u16(payload, (guint16)command->rows);
+    wire_put_u16(payload, (guint16)command->columns);
+    wire_put_list(payload, command->argv);
+    wire_put_list(payload, command->environment);
+    wire_put_list(payload, command->offered);
+}
+
+static void set_too_long(GError **error, const char *message)
+{
+    berth_error_set(
+        error, BERTH_ERROR_GUEST, "session.too-long",
+        "pass less at once (xargs -s 100000), or pass it on standard input or in a file", "%s",
+        message);
+}
+
+/* False with @error when no guest could take it. */
+static bool put_open(Session *session, GError **error)
+{
+    g_auto(WireBuffer) payload = {0};
+    guint32 flags = open_flags(session->command) | WIRE_OPEN_ANSWERS;
+    build_open(session->command, flags, &payload);
+    session->split = wire_buffer_size(&payload) > WIRE_PAYLOAD_MAX;
+    if (session->split) {
+        wire_buffer_consume(&payload, wire_buffer_size(&payload));
+        build_open(session->command, flags | WIRE_OPEN_MORE, &payload);
+    }
+    if (payload.failed || wire_buffer_size(&payload) > WIRE_OPEN_MAX) {
+        set_too_long(error, "the command's words and environment are longer than any kernel takes");
+        return false;
+    }
+    if (session->split)
+        wire_frames_put(&session->channel.output, WIRE_OPEN, STREAM, wire_buffer_head(&payload),
+                        wire_buffer_size(&payload));
+    else
+        wire_frame_put(&session->channel.output, WIRE_OPEN, 0, STREAM, wire_buffer_head(&payload),
+                       wire_buffer_size(&payload));
+    return true;
+}
+
+static void put_empty(Session *session, WireType type, WireChannel channel)
+{
+    wire_frame_put(&session->channel.output, type, (guint8)channel, STREAM, NULL, 0);
+}
+
+static void put_number(Session *session, WireType type, WireChannel channel, guint32 number)
+{
+    WireBuffer *output = &session->channel.output;
+    size_t begin = wire_frame_begin(output, type, (guint8)channel, STREAM);
+    wire_put_u32(output, number);
+    wire_frame_end(output, begin);
+}
+
+/* --- from our descriptors to the guest -------------------------------------------------------- */
+
+static void end_input(Session *session)
+{
+    session->input = -1;
+    put_empty(session, WIRE_EOF, WIRE_STDIN);
+}
+
+static void read_input(Session *session)
+{
+    char bytes[WIRE_DATA_MAX];
+    ssize_t size = read(session->input, bytes, MIN(sizeof(bytes), session->credit.available));
+    if (size < 0 && (errno == EINTR || errno == EAGAIN))
+        return;
+    if (size <= 0) {
+        end_input(session);
+        return;
+    }
+    session->ahead.read += (guint64)size;
+    wire_credit_spend(&session->credit, (guint32)size);
+    wire_frame_put(&session->channel.output, WIRE_DATA, WIRE_STDIN, STREAM, bytes, (gsize)size);
+}
+
+static void put_resize(Session *session)
+{
+    const BerthCommand *command = session->command;
+    guint rows = 0, columns = 0;
+    if (command->get_size == NULL)
+        return;
+    command->get_size(&rows, &columns, command->user_data);
+    WireBuffer *output = &session->channel.output;
+    size_t begin = wire_frame_begin(output, WIRE_RESIZE, 0, STREAM);
+    wire_put_u16(output, (guint16)rows);
+    wire_put_u16(output, (guint16)columns);
+    wire_frame_end(output, begin);
+}
+
+/* We may have been stopped, or in the background: the terminal had another, and told that one of a
+ * new size. */
+static void resume(Session *session)
+{
+    const BerthCommand *command = session->command;
+    if (command->resumed != NULL)
+        command->resumed(command->user_data);
+    if (command->tty)
+        put_resize(session);
+}
+
+static bool is_fatal(guint32 number)
+{
+    return number == SIGINT || number == SIGTERM || number == SIGHUP || number == SIGQUIT;
+}
+
+/* False when there is nobody to pass it on to. */
+static bool pass_signal(Session *session, int number)
+{
+    if (session->status >= 0)
+        return !is_fatal((guint32)number);
+    put_number(session, WIRE_SIGNAL, 0, (guint32)number);
+    if (session->answers && session->unanswered == 0 && is_fatal((guint32)number)) {
+        session->unanswered = number;
+        session->deadline_usec = g_get_monotonic_time() + ANSWER_USEC;
+    }
+    return true;
+}
+
+static bool set_interrupted(const Session *session, int number, GError **error)
+{
+    const BerthCommand *command = session->command;
+    if (session->status >= 0)
+        berth_error_set(error, BERTH_ERROR_CANCELLED, "session.interrupted", NULL,
+                        "interrupted while what the command wrote was waiting to be read");
+    else
+        berth_error_set(error, BERTH_ERROR_GUEST, "session.unanswered",
+                        "\"berth list\" shows its state, \"berth terminate --force\" ends it",
+                        "the distro does not answer");
+    if (command->interrupted != NULL)
+        command->interrupted(number, command->user_data);
+    return false;
+}
+
+static bool read_signals(Session *session, GError **error)
+{
+    struct signalfd_siginfo info;
+    if (read(session->signals, &info, sizeof(info)) != sizeof(info))
+        return true;
+    if (info.ssi_signo == SIGWINCH)
+        put_resize(session);
+    else if (info.ssi_signo == SIGCONT)
+        session->background = true; /* or was: whether it is now is seen before the next wait */
+    else if (!pass_signal(session, (int)info.ssi_signo))
+        return set_interrupted(session, (int)info.ssi_signo, error);
+    return true;
+}
+
+/* --- from the guest to our descriptors -------------------------------------------------------- */
+
+static void give_credit(Session *session, WireChannel channel, gsize size)
+{
+    guint32 credit = wire_credit_return(&session->outputs[channel].credit, (guint32)size);
+    if (credit > 0)
+        put_number(session, WIRE_CREDIT, channel, credit);
+}
+
+/* Nobody reads this output any more: the command is to find that out as with any pipe. Of what a
+ * terminal shows the guest is not told: there the channel is the input's. */
+static void break_output(Session *session, WireChannel channel)
+{
+    Output *output = &session->outputs[channel];
+    gsize size = wire_buffer_size(&output->waiting);
+    output->broken = true;
+    wire_buffer_consume(&output->waiting, size);
+    give_credit(session, channel, size);
+    if (channel != WIRE_STDIN)
+        put_empty(session, WIRE_EOF, channel);
+}
+
+/* Write once what waits. The descriptor may be blocking: only called when it takes something, and
+ * then no more than a pipe is sure to take at once. */
+static void write_output(Session *session, WireChannel channel)
+{
+    Output *output = &session->outputs[channel];
+    gsize size = MIN(wire_buffer_size(&output->waiting), (gsize)PIPE_BUF);
+    ssize_t written = write(output->fd, wire_buffer_head(&output->waiting), size);
+    if (written < 0 && (errno == EINTR || errno == EAGAIN))
+        return;
+    if (written < 0) {
+        break_output(session, channel);
+        return;
+    }
+    wire_buffer_consume(&output->waiting, (gsize)written);
+    give_credit(session, channel, (gsize)written);
+}
+
+static void serve_output(Session *session, WireChannel channel, short revents)
+{
+    if ((revents & POLLOUT) != 0)
+        write_output(session, channel);
+    else if (revents != 0)
+        break_output(session, channel);
+}
+
+static bool take_data(Session *session, const WireFrame *frame)
+{
+    Output *output = &session->outputs[frame->channel];
+    if (!wire_credit_spend(&output->credit, frame->size))
+        return false;
+    if (output->broken || output->fd < 0)
+        give_credit(session, (WireChannel)frame->channel, frame->size);
+    else
+        wire_buffer_append(&output->waiting, frame->payload, frame->size);
+    return true;
+}
+
+static bool take_opened(Session *session, WireReader *reader)
+{
+    const BerthCommand *command = session->command;
+    wire_get_u32(reader); /* its process */
+    const char *warning = wire_get_string(reader);
+    if (!wire_reader_done(reader))
+        return false;
+    session->opened = true;
+    if (command->begun != NULL) {
+        session->signals = command->begun(command->user_data);
+        if (command->tty)
+            put_resize(session); /* it may have changed meanwhile */
+    }
+    if (*warning != '\0' && command->warn != NULL)
+        command->warn(warning, command->user_data);
+    return true;
+}
+
+/* It comes back for each signal that was taken, and once at the beginning, as 0. */
+static bool take_answer(Session *session, WireReader *reader)
+{
+    guint32 number = wire_get_u32(reader);
+    session->answers = true;
+    if (number == (guint32)session->unanswered)
+        session->unanswered = 0;
+    return wire_reader_done(reader);
+}
+
+static bool take_notice(WireReader *reader, void (*hear)(const char *line, gpointer user_data),
+                        const BerthCommand *command)
+{
+    const char *line = wire_get_string(reader);
+    if (!wire_reader_done(reader))
+        return false;
+    if (hear != NULL)
+        hear(line, command->user_data);
+    return true;
+}
+
+/* An agent from before an upgrade knows no OPEN of several frames. */
+static const char *refusal_hint(const Session *session)
+{
+    return session->split ? "it may run an agent from before berth was upgraded: restart it with "
+                            "\"berth terminate\", then try again"
+                          : NULL;
+}
+
+/* The user's shell is what could not be found. */
+static const char *shell_hint(const BerthCommand *command)
+{
+    bool shell = command->shell || command->argv == NULL || command->argv[0] == NULL;
+    return shell ? "it is the shell of the user's account there: run another program, as in "
+                   "\"berth run -u root /bin/sh\", or \"berth console\""
+                 : NULL;
+}
+
+static bool take_failed(Session *session, WireReader *reader, GError **error)
+{
+    guint8 status = wire_get_u8(reader);
+    const char *message = wire_get_string(reader);
+    if (!wire_reader_done(reader))
+        return false;
+
+    if (status == WIRE_FAILED_TOO_LONG) {
+        session->status = 126; /* as a shell has it */
+        set_too_long(error, message);
+        return true;
+    }
+    bool command = status == 126 || status == 127;
+    berth_error_set(error, BERTH_ERROR_GUEST,
+                    status == 127   ? "session.command-not-found"
+                    : status == 126 ? "session.command-not-executable"
+                                    : "session.refused",
+                    !command        ? refusal_hint(session)
+                    : status == 127 ? shell_hint(session->command)
+                                    : NULL,
+                    "%s", message);
+    session->status = command ? status : 125;
+    return true;
+}
+
+static bool take_exit(Session *session, WireReader *reader)
+{
+    guint8 kind = wire_get_u8(reader);
+    guint8 code = wire_get_u8(reader);
+    session->status = kind == WIRE_SIGNALED ? 128 + code : code;
+    return wire_reader_done(reader);
+}
+
+static bool take_frame(Session *session, const WireFrame *frame, GError **error)
+{
+    WireReader reader;
+    wire_reader_init(&reader, frame);
+    switch ((guint)frame->type) {
+    case WIRE_DATA:
+        return take_data(session, frame);
+    case WIRE_OPENED:
+        return take_opened(session, &reader);
+    case WIRE_EXIT:
+        return take_exit(session, &reader);
+    case WIRE_FAILED:
+        return take_failed(session, &reader, error);
+    case WIRE_CREDIT: {
+        guint32 bytes = wire_get_u32(&reader);
+        return wire_reader_done(&reader) && wire_credit_grant(&session->credit, bytes);
+    }
+    case WIRE_TAKEN:
+        session->ahead.taken = wire_get_u64(&reader);
+        session->ahead.known = wire_reader_done(&reader);
+        return session->ahead.known;
+    case WIRE_SIGNAL:
+        return take_answer(session, &reader);
+    case CONTROL_NOTICE:
+        return take_notice(&reader, session->command->notice, session->command);
+    case CONTROL_PAUSED:
+        return take_notice(&reader, session->command->warn, session->command);
+    case CONTROL_ERROR:
+        berth_control_get_error(frame, error);
+        session->status = 125;
+        return true;
+    default:
+        return true; /* EOF: nothing to do */
+    }
+}
+
+static bool take_frames(Session *session, GError **error)
+{
+    WireFrame frame;
+    int found;
+    while (session->status < 0 &&
+           (found = berth_channel_next(&session->channel, &frame, error)) != 0) {
+        if (found < 0)
+            return false;
+        if (take_frame(session, &frame, error))
+            continue;
+        berth_error_set(error, BERTH_ERROR_PROTOCOL, "session.frame", NULL,
+                        "the guest's %s makes no sense", wire_type_name(frame.type));
+        return false;
+    }
+    return true;
+}
+
+/* --- the loop --------------------------------------------------------------------------------- */
+
+/* One for each output, by channel, then the others. */
+enum { POLL_KEEPER = WIRE_CHANNELS, POLL_INPUT, POLL_SIGNALS, POLL_COUNT };
+
+/* A terminal is not read by who is in its background: that would stop us, and what is typed is not
+ * for us. Nobody says when it changes, so it is looked at now and then. */
+#define BACKGROUND_MSEC 500
+
+static bool in_background(const Session *session)
+{
+    return session->input >= 0 && session->input_is_terminal &&
+           tcgetpgrp(session->input) != getpgrp();
+}
+
+static bool waits(const Session *session, WireChannel channel)
+{
+    return wire_buffer_size(&session->outputs[channel].waiting) > 0;
+}
+
+/* An output with nothing to write is watched all the same, for the end of its reader. A negative fd
+ * is skipped by poll. */
+static void prepare_output(const Session *session, WireChannel channel, struct pollfd *ret_poll)
+{
+    const Output *output = &session->outputs[channel];
+    bool wanted = !output->broken && (session->status < 0 || waits(session, channel));
+    short events = waits(session, channel) ? POLLOUT : 0;
+    *ret_poll = (struct pollfd){wanted ? output->fd : -1, events, 0};
+}
+
+static void prepare(const Session *session, bool background, struct pollfd polls[POLL_COUNT])
+{
+    bool running = session->status < 0;
+    bool can_send = !background && session->opened && session->credit.available > 0 &&
+                    wire_buffer_size(&session->channel.output) < WIRE_WINDOW;
+    short keeper = wire_buffer_size(&session->channel.output) > 0 ? POLLIN | POLLOUT : POLLIN;
+
+    for (guint i = 0; i < WIRE_CHANNELS; i++)
+        prepare_output(session, (WireChannel)i, &polls[i]);
+    polls[POLL_KEEPER] = (struct pollfd){running ? session->channel.fd : -1, keeper, 0};
+    polls[POLL_INPUT] = (struct pollfd){running && can_send ? session->input : -1, POLLIN, 0};
+    polls[POLL_SIGNALS] = (struct pollfd){session->signals, POLLIN, 0};
+}
+
+static bool finished(const Session *session)
+{
+    for (guint i = 0; i < WIRE_CHANNELS; i++)
+        if (waits(session, (WireChannel)i))
+            return false;
+    return session->status >= 0;
+}
+
+/* How long a wait may last, in milliseconds; -1: for ever. */
+static int patience(const Session *session)
+{
+    gint64 most = session->background ? BACKGROUND_MSEC : -1;
+    if (session->unanswered == 0)
+        return (int)most;
+    gint64 left = MAX(session->deadline_usec - g_get_monotonic_time(), 0) / 1000 + 1;
+    return (int)(most >= 0 ? MIN(most, left) : left);
+}
+
+static bool serve_keeper(Session *session, short revents, GError **error)
+{
+    if ((revents & (POLLIN | POLLHUP | POLLERR)) != 0 &&
+        (!berth_channel_fill(&session->channel, error) || !take_frames(session, error)))
+        return false;
+    return session->status >= 0 || berth_channel_flush(&session->channel, error);
+}
+
+static bool step(Session *session, GError **error)
+{
+    struct pollfd polls[POLL_COUNT];
+    bool background = in_background(session);
+    if (session->background && !background)
+        resume(session);
+    session->background = background;
+    prepare(session, background, polls);
+    if (poll(polls, POLL_COUNT, patience(session)) < 0) {
+        if (errno == EINTR)
+            return true;
+        berth_error_set_errno(error, errno, "session", "poll");
+        return false;
+    }
+
+    for (guint i = 0; i < WIRE_CHANNELS; i++)
+        serve_output(session, (WireChannel)i, polls[i].revents);
+    /* After SIGCONT what there was to read may be a shell's, or read by it: look again. */
+    if (polls[POLL_SIGNALS].revents != 0 && !read_signals(session, error))
+        return false;
+    if (polls[POLL_SIGNALS].revents == 0 && polls[POLL_INPUT].revents != 0)
+        read_input(session);
+    if (!serve_keeper(session, polls[POLL_KEEPER].revents, error))
+        return false;
+    bool deaf = session->unanswered != 0 && session->status < 0 &&
+                g_get_monotonic_time() >= session->deadline_usec;
+    return !deaf || set_interrupted(session, session->unanswered, error);
+}
+
+/* Where what the terminal shows goes when it is only the command's input. */
+static int terminal_of(const BerthCommand *command)
+{
+    bool only_input =
+        command->tty && !command->pipe_input && command->pipe_output && command->pipe_errors;
+    return only_input ? command->terminal : -1;
+}
+
+static bool run(Session *session, GError **error)
+{
+    if (!berth_channel_send(&session->channel, error))
+        return false;
+    while (!finished(session))
+        if (!step(session, error))
+            return false;
+    return true;
+}
+
+/* @problem (taken) as the caller shall see it. */
+static void give_error(const Session *session, GError *problem, GError **error)
+{
+    if (!session->opened && strcmp(berth_error_id(problem), "instance.lost") == 0) {
+        berth_error_set(error, BERTH_ERROR_NOT_RUNNING, "session.not-begun", "try again",
+                        "%s before the command began", problem->message);
+        g_error_free(problem);
+        return;
+    }
+    g_propagate_error(error, problem);
+}
+
+int berth_session_run(int fd, const BerthCommand *command, GError **error)
+{
+    g_auto(Session) session = {
+        .command = command,
+        .channel = {.fd = fd},
+        .input = command->input,
+        .input_is_terminal = command->input >= 0 && isatty(command->input),
+        .credit = WIRE_CREDIT_INIT,
+        .outputs = {[WIRE_STDIN] = {.fd = terminal_of(command), .credit = WIRE_CREDIT_INIT},
+                    [WIRE_STDOUT] = {.fd = command->output, .credit = WIRE_CREDIT_INIT},
+                    [WIRE_STDERR] = {.fd = command->errors, .credit = WIRE_CREDIT_INIT}},
+        .signals = -1,
+        .status = -1,
+    };
+    berth_channel_begin(&session.channel);
+    if (!put_open(&session, error))
+        return -1;
+    berth_read_ahead_init(&session.ahead, session.input);
+    if (session.input < 0)
+        end_input(&session);
+    g_autoptr(GError) problem = NULL;
+    bool ended = run(&session, &problem);
+    berth_read_ahead_restore(&session.ahead);
+    if (problem == NULL)
+        return session.status;
+    int status = ended && session.status != 125 ? session.status : -1;
+    give_error(&session, g_steal_pointer(&problem), error);
+    return status;
+}

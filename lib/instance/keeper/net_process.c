@@ -1,0 +1,310 @@
+/* SPDX-License-Identifier: MIT */
+#include "net_process.h"
+
+#include "base/error.h"
+#include "base/fd.h"
+#include "instance/host/host_resolver.h"
+#include "neighbours.h"
+#include "net/client.h"
+#include "net/port_policy.h"
+#include "running.h"
+#include "walls.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <sys/socket.h>
+
+/* So many ends of berth-net in so short a time, and it is not started again. */
+#define ENDS_MAX    5u
+#define WINDOW_USEC (10 * G_USEC_PER_SEC)
+
+struct BerthNetwork {
+    const BerthMachine *machine;
+    char *program;
+    int program_fd; /* the same file, whatever has its name by now; or -1 */
+    const BerthNetworkEvents *events;
+    gpointer user_data;
+    int net_fd;                  /* berth-net's end of the frames */
+    int guest_fd;                /* QEMU's */
+    BerthNet *net;               /* this and ports: NULL once it is given up */
+    gint64 ended_usec[ENDS_MAX]; /* monotonic, of those before; a ring */
+    guint ends;
+    BerthPorts *ports;
+    BerthForwardPolicy *policy;
+    GPtrArray *listeners; /* of the guest, newest; BerthListener* */
+    BerthNeighbours *neighbours;
+    guint closing; /* legs that are being closed */
+    GSource *news; /* queued while the list may be another than was told */
+    BerthWalls *walls;
+    BerthHostResolver *resolver;
+    BerthRunning *running;
+    BerthNames names; /* as running says, for a new berth-net */
+};
+
+static void on_net_exit(BerthNet *net, gpointer user_data);
+
+/* --- whom the guest can ask and reach by name --- */
+
+static void on_resolvers(gpointer user_data)
+{
+    BerthNetwork *network = user_data;
+    if (network->net != NULL)
+        berth_net_set_resolvers(network->net, berth_host_resolver_list(network->resolver));
+}
+
+static void on_distro(guint number, const char *name, gpointer user_data)
+{
+    BerthNetwork *network = user_data;
+    if (berth_names_set(&network->names, number, name) && network->net != NULL)
+        berth_net_set_name(network->net, number, name);
+}
+
+static void tell_names(BerthNetwork *network)
+{
+    on_resolvers(network);
+    for (guint i = 1; i <= BERTH_NUMBER_MAX; i++)
+        if (*network->names.distros[i] != '\0')
+            berth_net_set_name(network->net, i, network->names.distros[i]);
+}
+
+/* --- telling others --- */
+
+static gboolean on_news(gpointer user_data)
+{
+    BerthNetwork *network = user_data;
+    g_clear_pointer(&network->news, g_source_unref);
+    g_autoptr(GPtrArray) forwards = berth_network_forwards(network);
+    if (network->closing == 0) /* what was let go is free for them */
+        berth_neighbours_tell(network->neighbours, forwards);
+    network->events->changed(forwards, network->user_data);
+    return G_SOURCE_REMOVE;
+}
+
+/* Once for all that happens at the same time. */
+static void queue_news(gpointer user_data)
+{
+    BerthNetwork *network = user_data;
+    if (network->news != NULL || network->ports == NULL)
+        return;
+    network->news = g_idle_source_new();
+    g_source_set_priority(network->news, G_PRIORITY_DEFAULT);
+    g_source_set_callback(network->news, on_news, network, NULL);
+    g_source_attach(network->news, g_main_context_get_thread_default());
+}
+
+static void on_released(gpointer user_data)
+{
+    BerthNetwork *network = user_data;
+    if (network->ports == NULL || !berth_ports_retry(network->ports))
+        berth_neighbours_unwatch(network->neighbours);
+}
+
+/* --- the process --- */
+
+static void on_refused(guint16 port, gpointer user_data)
+{
+    BerthNetwork *network = user_data;
+    g_autofree char *line = berth_walls_refused(network->walls, port);
+    if (line != NULL)
+        network->events->refused(line, network->user_data);
+}
+
+static const BerthNetEvents net_events = {on_net_exit, on_refused};
+
+static void send_access(gpointer user_data)
+{
+    BerthNetwork *network = user_data;
+    if (network->net != NULL)
+        berth_net_set_access(network->net, berth_walls_access(network->walls));
+}
+
+static bool start(BerthNetwork *network, GError **error)
+{
+    BerthNetSetup setup = {.mtu = network->machine->mtu,
+                           .owner_only = network->machine->owner_only};
+    berth_address_prefix6(network->machine->id, setup.prefix6);
+    network->net =
+        berth_net_new(network->program, network->net_fd, &setup, &net_events, network, error);
+    send_access(network);
+    if (network->net != NULL)
+        tell_names(network);
+    return network->net != NULL;
+}
+
+/* Whether berth-net has ended too often by now. */
+static bool count_end(BerthNetwork *network)
+{
+    gint64 now = g_get_monotonic_time();
+    gint64 *oldest = &network->ended_usec[network->ends++ % ENDS_MAX];
+    bool often = network->ends > ENDS_MAX && now - *oldest < WINDOW_USEC;
+    *oldest = now;
+    return often;
+}
+
+/* The two speak in structs of one build (net/client.h), and an upgrade of berth may have replaced
+ * the file since. */
+static void use_held_program(BerthNetwork *network)
+{
+    if (network->program_fd < 0)
+        return;
+    g_free(network->program);
+    network->program = berth_fd_path(network->program_fd);
+}
+
+static void on_net_exit(BerthNet *net, gpointer user_data)
+{
+    BerthNetwork *network = user_data;
+    g_clear_pointer(&network->net, berth_net_free);
+    use_held_program(network);
+
+    g_autoptr(GError) error = NULL;
+    if (count_end(network))
+        berth_error_set(&error, BERTH_ERROR_FAILED, "net.ended", NULL,
+                        "berth-net ended %u times in %u seconds", ENDS_MAX + 1,
+                        (guint)(WINDOW_USEC / G_USEC_PER_SEC));
+    if (error != NULL || !start(network, &error)) {
+        g_clear_pointer(&network->ports, berth_ports_free); /* or it would go on trying */
+        network->events->failed(error, network->user_data);
+        return;
+    }
+    network->events->note("berth-net ended unexpectedly; there is a new one", network->user_data);
+    berth_ports_reopen(network->ports);
+}
+
+static void add_leg(const BerthLeg *leg, BerthNetDone done, gpointer call, gpointer user_data)
+{
+    BerthNetwork *network = user_data;
+    berth_net_add(network->net, leg, done, call);
+}
+
+static void on_closed(int errnum, gpointer user_data)
+{
+    BerthNetwork *network = user_data;
+    network->closing--;
+    queue_news(network);
+}
+
+static void remove_leg(const BerthLeg *leg, gpointer user_data)
+{
+    BerthNetwork *network = user_data;
+    network->closing++;
+    berth_net_remove(network->net, leg, on_closed, network);
+}
+
+static char *find_distro(const BerthLeg *leg, gpointer user_data)
+{
+    BerthNetwork *network = user_data;
+    g_autofree char *name = berth_neighbours_find(network->neighbours, leg);
+    return name != NULL ? g_strdup_printf("the distro %s", name) : NULL;
+}
+
+static const BerthPortsOps ports_ops = {
+    .add = add_leg, .remove = remove_leg, .find_distro = find_distro, .changed = queue_news};
+
+static void follow(BerthNetwork *network)
+{
+    if (network->ports != NULL)
+        berth_ports_update(network->ports, berth_forward_plan(network->listeners, network->policy));
+}
+
+BerthNetwork *berth_network_new(const BerthMachine *machine, const char *dir,
+                                const char *support_dir, const BerthNetworkEvents *events,
+                                gpointer user_data, GError **error)
+{
+    int pair[2];
+    if (berth_fd_socketpair(SOCK_DGRAM, pair) < 0) {
+        berth_error_set_errno(error, errno, "instance.start", "socketpair");
+        return NULL;
+    }
+
+    g_autoptr(BerthNetwork) network = g_new0(BerthNetwork, 1);
+    network->machine = machine;
+    network->program = g_build_filename(support_dir, "berth-net", NULL);
+    network->program_fd = open(network->program, O_PATH | O_CLOEXEC);
+    network->events = events;
+    network->user_data = user_data;
+    network->net_fd = pair[0];
+    network->guest_fd = pair[1];
+    network->ports = berth_ports_new(&ports_ops, network);
+    network->neighbours = berth_neighbours_new(dir, on_released, network);
+    network->policy = berth_machine_forward_policy(machine);
+    network->listeners = g_ptr_array_new();
+    network->resolver = berth_host_resolver_new(machine->resolv_conf, on_resolvers, network);
+    network->walls = berth_walls_new(machine, send_access, network, error);
+    if (network->walls == NULL || !start(network, error))
+        return NULL;
+    follow(network); /* what was asked for needs nobody to listen */
+    if (berth_walls_access(network->walls)->own_incomplete)
+        events->note("this host has more addresses than can be closed: it reaches only what "
+                     "\"outbound\" names",
+                     user_data);
+    if (berth_walls_access(network->walls)->no_ping)
+        events->note("pings end at this host, whose net.ipv4.ping_group_range leaves you out",
+                     user_data);
+    g_autofree char *runtime_dir = g_path_get_dirname(dir);
+    network->running = berth_running_new(runtime_dir, on_distro, network);
+    return g_steal_pointer(&network);
+}
+
+void berth_network_free(BerthNetwork *network)
+{
+    if (network == NULL)
+        return;
+    g_clear_pointer(&network->ports, berth_ports_free);
+    berth_running_free(network->running);
+    berth_host_resolver_free(network->resolver);
+    berth_net_free(network->net);
+    if (network->news != NULL)
+        g_source_destroy(network->news);
+    g_clear_pointer(&network->news, g_source_unref);
+    berth_neighbours_free(network->neighbours); /* after berth-net: what it had is free now */
+    berth_forward_policy_free(network->policy);
+    g_clear_pointer(&network->listeners, g_ptr_array_unref);
+    berth_walls_free(network->walls);
+    berth_fd_close(&network->net_fd);
+    berth_fd_close(&network->guest_fd);
+    berth_fd_close(&network->program_fd);
+    g_free(network->program);
+    g_free(network);
+}
+
+int berth_network_guest_fd(const BerthNetwork *network)
+{
+    return network->guest_fd;
+}
+
+BerthWalls *berth_network_walls(BerthNetwork *network)
+{
+    return network->walls;
+}
+
+void berth_network_update(BerthNetwork *network, GPtrArray *listeners)
+{
+    g_ptr_array_unref(network->listeners);
+    network->listeners = listeners != NULL ? g_ptr_array_ref(listeners) : g_ptr_array_new();
+    follow(network);
+}
+
+static guint find_rule(const GArray *rules, const BerthRule *rule)
+{
+    guint i = 0;
+    while (i < rules->len && !berth_rule_equal(&g_array_index(rules, BerthRule, i), rule))
+        i++;
+    return i;
+}
+
+void berth_network_set_rule(BerthNetwork *network, const BerthRule *rule, bool wanted)
+{
+    GArray *rules = network->policy->rules;
+    guint index = find_rule(rules, rule);
+    if (wanted && index == rules->len)
+        g_array_append_val(rules, *rule);
+    if (!wanted && index < rules->len)
+        g_array_remove_index(rules, index);
+    follow(network);
+}
+
+GPtrArray *berth_network_forwards(const BerthNetwork *network)
+{
+    return network->ports != NULL ? berth_ports_list(network->ports) : g_ptr_array_new();
+}

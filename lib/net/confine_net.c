@@ -1,0 +1,148 @@
+/* SPDX-License-Identifier: MIT */
+#include "confine_net.h"
+
+#include "sandbox/sandbox.h"
+
+#include <fcntl.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <sys/ioctl.h>
+#include <sys/mman.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#define DESCRIPTORS_MAX 4096
+#define SOCKET_TYPE     0xfu /* of socket()'s second argument; the rest are flags */
+
+/* What libslirp, GLib's allocator, our loop and the name server call, whatever the arguments. None
+ * takes a path. */
+static const int allowed[] = {
+    SCMP_SYS(accept),
+    SCMP_SYS(accept4),
+    SCMP_SYS(brk),
+    SCMP_SYS(clock_gettime),
+    SCMP_SYS(close),
+    SCMP_SYS(epoll_ctl),
+    SCMP_SYS(epoll_pwait),
+    SCMP_SYS(epoll_wait),
+    SCMP_SYS(exit),
+    SCMP_SYS(exit_group),
+    SCMP_SYS(fstat),
+    SCMP_SYS(futex),
+    SCMP_SYS(getpeername),
+    SCMP_SYS(getpid),
+    SCMP_SYS(getrandom),
+    SCMP_SYS(getrlimit),
+    SCMP_SYS(getsockname),
+    SCMP_SYS(getsockopt),
+    SCMP_SYS(gettid),
+    SCMP_SYS(listen),
+    SCMP_SYS(madvise),
+    SCMP_SYS(mremap),
+    SCMP_SYS(munmap),
+    SCMP_SYS(poll),
+    SCMP_SYS(ppoll),
+    SCMP_SYS(read),
+    SCMP_SYS(recvfrom),
+    SCMP_SYS(recvmsg),
+    SCMP_SYS(restart_syscall),
+    SCMP_SYS(rt_sigprocmask),
+    SCMP_SYS(rt_sigreturn),
+    SCMP_SYS(shutdown),
+    SCMP_SYS(timerfd_settime),
+    SCMP_SYS(write),
+    SCMP_SYS(writev),
+#ifdef BERTH_SANITIZED
+    SCMP_SYS(sigaltstack),
+#endif
+};
+
+#define WORD G_MAXUINT32 /* of an argument that is an int */
+
+/* TCP, UDP and unprivileged echo; no other protocol that the kernel would load for us. */
+#define SOCKET(family, type, protocol)                                                             \
+    {                                                                                              \
+        SCMP_SYS(socket),                                                                          \
+        {                                                                                          \
+            {0, WORD, family}, {1, SOCKET_TYPE, type}, {2, WORD, protocol},                        \
+        }                                                                                          \
+    }
+
+/* Also keeps it from giving the kernel programs to run. */
+#define OPTION(level, name)                                                                        \
+    {                                                                                              \
+        SCMP_SYS(setsockopt),                                                                      \
+        {                                                                                          \
+            {1, WORD, level}, {2, WORD, name},                                                     \
+        }                                                                                          \
+    }
+
+/* The frames are unix datagrams, and such a socket can be sent to any other on the host that has a
+ * name. So addresses are given to descriptors from SOCKETS_FROM on only, which are those opened
+ * here: to numbers in which one of the bits above is set. */
+#define SOCKETS_FROM 8
+#define WITH_BIT(call, bit)                                                                        \
+    {                                                                                              \
+        SCMP_SYS(call),                                                                            \
+        {                                                                                          \
+            {0, 1u << (bit), 1u << (bit)},                                                         \
+        }                                                                                          \
+    }
+#define ON_OUR_SOCKETS(call)                                                                       \
+    WITH_BIT(call, 3), WITH_BIT(call, 4), WITH_BIT(call, 5), WITH_BIT(call, 6), WITH_BIT(call, 7), \
+        WITH_BIT(call, 8), WITH_BIT(call, 9), WITH_BIT(call, 10), WITH_BIT(call, 11)
+G_STATIC_ASSERT(SOCKETS_FROM == 1 << 3 && DESCRIPTORS_MAX == 1 << 12);
+
+static const BerthSandboxRule restricted[] = {
+    ON_OUR_SOCKETS(bind),
+    ON_OUR_SOCKETS(connect),
+    ON_OUR_SOCKETS(sendto),
+    {SCMP_SYS(sendto), {{4, G_MAXUINT64, 0}}}, /* to nobody in particular */
+    SOCKET(AF_INET, SOCK_STREAM, 0),
+    SOCKET(AF_INET, SOCK_DGRAM, 0),
+    SOCKET(AF_INET, SOCK_DGRAM, IPPROTO_ICMP),
+    SOCKET(AF_INET6, SOCK_STREAM, 0),
+    SOCKET(AF_INET6, SOCK_DGRAM, 0),
+    SOCKET(AF_INET6, SOCK_DGRAM, IPPROTO_ICMPV6),
+    OPTION(SOL_SOCKET, SO_REUSEADDR),
+    OPTION(SOL_SOCKET, SO_OOBINLINE),
+    OPTION(SOL_SOCKET, SO_KEEPALIVE),
+    OPTION(SOL_SOCKET, SO_LINGER),
+    OPTION(IPPROTO_TCP, TCP_NODELAY),
+    OPTION(IPPROTO_IP, IP_TTL),
+    OPTION(IPPROTO_IP, IP_TOS),
+    OPTION(IPPROTO_IP, IP_RECVERR),
+    OPTION(IPPROTO_IP, IP_MTU_DISCOVER),
+    OPTION(IPPROTO_IPV6, IPV6_V6ONLY),
+    OPTION(IPPROTO_IPV6, IPV6_RECVERR),
+    OPTION(IPPROTO_IPV6, IPV6_UNICAST_HOPS),
+    OPTION(IPPROTO_IPV6, IPV6_MTU_DISCOVER),
+    {SCMP_SYS(mmap), {{2, PROT_EXEC, 0}}},
+    {SCMP_SYS(mprotect), {{2, PROT_EXEC, 0}}},
+    {SCMP_SYS(fcntl), {{1, WORD, F_GETFD}}}, /* not F_SETOWN, which sends signals */
+    {SCMP_SYS(fcntl), {{1, WORD, F_SETFD}}},
+    {SCMP_SYS(fcntl), {{1, WORD, F_GETFL}}},
+    {SCMP_SYS(fcntl), {{1, WORD, F_SETFL}}},
+    {SCMP_SYS(prlimit64), {{0, WORD, 0}}}, /* its own */
+    {SCMP_SYS(ioctl), {{1, WORD, FIONREAD}}},
+    {SCMP_SYS(ioctl), {{1, WORD, FIONBIO}}},
+};
+
+bool berth_lock_in(int last_fd, GError **error)
+{
+    for (int fd = last_fd + 1; fd < SOCKETS_FROM; fd++)
+        dup2(last_fd, fd); /* is in nobody's way, and no socket gets its number */
+    const BerthSandbox sandbox = {
+        .step = "net.lock",
+        .what = "lock the network of the guest in",
+        .last_fd = MAX(last_fd, SOCKETS_FROM - 1),
+        .descriptors_max = DESCRIPTORS_MAX,
+        .no_paths = true,
+        .leave_host = true,
+        .allowed = allowed,
+        .n_allowed = G_N_ELEMENTS(allowed),
+        .restricted = restricted,
+        .n_restricted = G_N_ELEMENTS(restricted),
+    };
+    return berth_sandbox_enter(&sandbox, error);
+}

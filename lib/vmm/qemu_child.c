@@ -1,0 +1,163 @@
+/* SPDX-License-Identifier: MIT */
+#include "qemu_child.h"
+
+#include "base/error.h"
+#include "base/fd.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#define SAID_MAX 8192u
+#define HEAR_MAX                                                                                   \
+    64u /* reads in a row, which empty a pipe: one that never stops must not hold us               \
+         */
+
+/* Between fork and exec: async-signal-safe calls only. */
+static void set_up_child(gpointer user_data)
+{
+    const pid_t *parent = user_data;
+    prctl(PR_SET_PDEATHSIG, SIGKILL);
+    if (getppid() != *parent) /* it died before the line above */
+        _exit(127);
+
+    sigset_t none;
+    sigemptyset(&none);
+    sigprocmask(SIG_SETMASK, &none, NULL);
+    signal(SIGPIPE, SIG_DFL);
+}
+
+static void set_spawn_error(GError **error, const GError *problem, const char *emulator)
+{
+    if (g_error_matches(problem, G_SPAWN_ERROR, G_SPAWN_ERROR_NOENT))
+        berth_error_set(error, BERTH_ERROR_NOT_FOUND, "machine.no-qemu", "install qemu-system-x86",
+                        "%s: not found", emulator);
+    else
+        berth_error_set(error, BERTH_ERROR_FAILED, "machine.qemu.start", NULL, "%s: %s", emulator,
+                        problem->message);
+}
+
+bool berth_child_spawn(BerthChild *child, char **argv, const int *sources, const int *targets,
+                       gsize count, GError **error)
+{
+    pid_t parent = getpid();
+    GPid pid = 0;
+    berth_autofd int errors = -1;
+    g_autoptr(GError) problem = NULL;
+    if (!g_spawn_async_with_pipes_and_fds(NULL, (const char *const *)argv, NULL,
+                                          G_SPAWN_SEARCH_PATH | G_SPAWN_DO_NOT_REAP_CHILD |
+                                              G_SPAWN_STDOUT_TO_DEV_NULL | G_SPAWN_CLOEXEC_PIPES,
+                                          set_up_child, &parent, -1, -1, -1, sources, targets,
+                                          count, &pid, NULL, NULL, &errors, &problem)) {
+        set_spawn_error(error, problem, argv[0]);
+        return false;
+    }
+
+    child->pid = pid;
+    child->said = g_string_new(NULL);
+    child->emulator = g_path_get_basename(argv[0]);
+    child->pidfd = (int)syscall(SYS_pidfd_open, pid, 0);
+    if (child->pidfd < 0 || berth_fd_set_nonblocking(errors, true) < 0) {
+        berth_error_set_errno(error, errno, "machine.qemu", "%s", argv[0]);
+        berth_child_clear(child);
+        return false;
+    }
+    child->errors = berth_steal_fd(&errors);
+    return true;
+}
+
+bool berth_child_hear(BerthChild *child)
+{
+    char bytes[1024];
+    for (guint reads = 0; child->errors >= 0; reads++) {
+        if (reads == HEAR_MAX)
+            return true;
+        ssize_t size = read(child->errors, bytes, sizeof(bytes));
+        if (size < 0 && errno == EINTR)
+            continue;
+        if (size < 0 && errno == EAGAIN)
+            return true;
+        if (size <= 0) {
+            berth_fd_close(&child->errors);
+            break;
+        }
+        g_string_append_len(child->said, bytes, size);
+        if (child->said->len > SAID_MAX)
+            g_string_erase(child->said, 0, (gssize)(child->said->len - SAID_MAX));
+    }
+    return false;
+}
+
+static const char *skip_prefix(const char *text, const char *prefix)
+{
+    return g_str_has_prefix(text, prefix) ? text + strlen(prefix) : text;
+}
+
+/* How much a line tells. QEMU's own errors begin with its name; advice below them does not. */
+static int telling(const char *line, const char *speaker)
+{
+    if (line[0] == '\0')
+        return 0;
+    if (strstr(line, "warning: ") != NULL)
+        return 1;
+    if (strstr(line, "Assertion `") != NULL || strstr(line, "assertion failed") != NULL ||
+        g_str_has_prefix(line, "Bail out!"))
+        return 2;
+    return g_str_has_prefix(line, speaker) ? 4 : 3;
+}
+
+char *berth_child_last_words(const BerthChild *child)
+{
+    if (child->said == NULL)
+        return g_strdup("");
+
+    g_autofree char *speaker = g_strconcat(child->emulator, ": ", NULL);
+    g_autofree char *text = g_utf8_make_valid(child->said->str, (gssize)child->said->len);
+    g_auto(GStrv) lines = g_strsplit(text, "\n", -1);
+    const char *best = "";
+    for (char **line = lines; *line != NULL; line++) {
+        g_strstrip(*line);
+        if (telling(*line, speaker) >= telling(best, speaker))
+            best = *line;
+    }
+
+    char *words = g_strdup(skip_prefix(skip_prefix(best, speaker), "error: "));
+    for (char *at = words; *at != '\0'; at++) {
+        if (g_ascii_iscntrl(*at))
+            *at = ' ';
+    }
+    return words;
+}
+
+void berth_child_kill(BerthChild *child)
+{
+    if (child->pid > 0)
+        kill(child->pid, SIGKILL);
+}
+
+int berth_child_reap(BerthChild *child)
+{
+    int status = 0;
+    while (waitpid(child->pid, &status, 0) < 0 && errno == EINTR)
+        ;
+    child->pid = 0;
+    berth_child_hear(child);
+    return status;
+}
+
+void berth_child_clear(BerthChild *child)
+{
+    if (child->pid > 0) {
+        berth_child_kill(child);
+        berth_child_reap(child);
+    }
+    berth_fd_close(&child->pidfd);
+    berth_fd_close(&child->errors);
+    if (child->said != NULL)
+        g_string_free(g_steal_pointer(&child->said), TRUE);
+    g_clear_pointer(&child->emulator, g_free);
+}

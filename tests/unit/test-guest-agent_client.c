@@ -1,0 +1,456 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * The host's side of the agent's channel, with the guest's words written by hand on the other end
+ * of a socketpair.
+ */
+#include "base/fd.h"
+#include "guest/agent_client.h"
+#include "model/forward.h"
+
+#include <errno.h>
+#include <netinet/in.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+typedef struct {
+    BerthMachine *machine;
+    BerthAgent *agent;
+    int guest;
+    GString *said; /* what the events said, in order */
+    bool free_in_callback;
+} Fixture;
+
+static void say(Fixture *fixture, const char *format, ...) G_GNUC_PRINTF(2, 3);
+static void say(Fixture *fixture, const char *format, ...)
+{
+    va_list args;
+    va_start(args, format);
+    g_string_append_vprintf(fixture->said, format, args);
+    va_end(args);
+    if (fixture->free_in_callback)
+        g_clear_pointer(&fixture->agent, berth_agent_free);
+}
+
+static void on_hello(const char *kernel, gpointer data)
+{
+    say(data, "hello %s;", kernel);
+}
+
+static void on_stage(const char *name, guint64 usec, const char *problem, gpointer data)
+{
+    say(data, "stage %s %u %s;", name, (guint)usec, problem != NULL ? problem : "well");
+}
+
+static void on_ready(const char *init, guint init_timeout_msec, gpointer data)
+{
+    say(data, "ready %s %u;", init, init_timeout_msec);
+}
+
+static void on_note(const char *text, gpointer data)
+{
+    say(data, "note %s;", text);
+}
+
+static void on_booted(const char *status, gpointer data)
+{
+    say(data, "booted %s;", status);
+}
+
+static void on_listeners(GPtrArray *listeners, gpointer data)
+{
+    for (guint i = 0; i < listeners->len; i++) {
+        const BerthListener *listener = g_ptr_array_index(listeners, i);
+        say(data, "listens %u %s;", listener->port, listener->owner);
+    }
+}
+
+static bool on_session(const WireFrame *frame, gpointer data)
+{
+    say(data, "session %u %s;", frame->stream, wire_type_name(frame->type));
+    return true;
+}
+
+static void on_lost(const GError *error, gpointer data)
+{
+    say(data, "lost %s;", error != NULL ? error->message : "in good order");
+}
+
+static void on_grown(const char *problem, gpointer data)
+{
+    Fixture *fixture = data;
+    g_string_append_printf(fixture->said, "grown %s;", problem != NULL ? problem : "well");
+}
+
+static const BerthAgentEvents events = {
+    .hello = on_hello,
+    .stage = on_stage,
+    .ready = on_ready,
+    .booted = on_booted,
+    .listeners = on_listeners,
+    .grown = on_grown,
+    .note = on_note,
+    .session = on_session,
+    .lost = on_lost,
+};
+
+static void set_up(Fixture *fixture, gconstpointer data)
+{
+    int pair[2];
+    g_assert_cmpint(berth_fd_socketpair(SOCK_STREAM, pair), ==, 0);
+    fixture->machine = berth_machine_from_text(
+        "[machine]\nid=0123456789abcdef\nhostname=box\nmtu=9000\nidentity=0123456789abcdef\n"
+        "account=alice\naccount-uid=1001\noobe=true\n",
+        NULL);
+    fixture->said = g_string_new(NULL);
+    fixture->guest = pair[1];
+    fixture->agent = berth_agent_new(pair[0], fixture->machine, true, &events, fixture);
+}
+
+static void tear_down(Fixture *fixture, gconstpointer data)
+{
+    berth_agent_free(fixture->agent);
+    berth_machine_free(fixture->machine);
+    berth_fd_close(&fixture->guest);
+    g_string_free(fixture->said, TRUE);
+}
+
+static void send_all(Fixture *fixture, WireBuffer *buffer)
+{
+    g_assert_false(buffer->failed);
+    gsize size = wire_buffer_size(buffer);
+    g_assert_cmpint(send(fixture->guest, wire_buffer_head(buffer), size, MSG_NOSIGNAL), ==, size);
+    wire_buffer_clear(buffer);
+    while (g_main_context_iteration(NULL, FALSE))
+        ;
+}
+
+static void put_hello(WireBuffer *buffer, guint32 version)
+{
+    size_t begin = wire_frame_begin(buffer, WIRE_HELLO, 0, 0);
+    wire_put_u32(buffer, version);
+    wire_put_string(buffer, "6.12.1");
+    wire_frame_end(buffer, begin);
+}
+
+static void test_config_comes_first_unasked(Fixture *fixture, gconstpointer data)
+{
+    WireBuffer buffer = {0};
+    uint8_t *room = wire_buffer_reserve(&buffer, 4096);
+    ssize_t size = read(fixture->guest, room, 4096);
+    g_assert_cmpint(size, >, 0);
+    wire_buffer_added(&buffer, (size_t)size);
+
+    WireFrame frame;
+    WireReader reader;
+    g_assert_cmpint(wire_frame_peek(&buffer, &frame), ==, 1);
+    g_assert_cmpuint(frame.type, ==, WIRE_CONFIG);
+    wire_reader_init(&reader, &frame);
+    g_assert_cmpuint(wire_get_u32(&reader), ==, WIRE_VERSION);
+    g_assert_cmpstr(wire_get_string(&reader), ==, "box");
+    g_assert_cmpstr(wire_get_string(&reader), ==, "");
+    g_assert_cmpstr(wire_get_string(&reader), ==, "10.0.2.15/24");
+    g_assert_cmpstr(wire_get_string(&reader), ==, "10.0.2.2");
+    g_assert_cmpstr(wire_get_string(&reader), ==, "10.0.2.3");
+    g_assert_cmpuint(wire_get_u32(&reader), ==, 9000);
+    g_assert_cmpuint(wire_get_u64(&reader), >, G_GUINT64_CONSTANT(1700000000) * 1000000000);
+    g_assert_cmpstr(wire_get_string(&reader), ==, "");
+    g_assert_cmpstr(wire_get_string(&reader), ==, "0123456789abcdef");
+    g_assert_cmpuint(wire_get_u32(&reader), ==, WIRE_CONFIG_OOBE);
+    g_assert_cmpstr(wire_get_string(&reader), ==, "alice");
+    g_assert_cmpuint(wire_get_u32(&reader), ==, 1001);
+    g_assert_cmpstr(wire_get_string(&reader), ==, "fd01:2345:6789::15/64");
+    g_assert_cmpstr(wire_get_string(&reader), ==, "fd01:2345:6789::2");
+    g_assert_true(wire_reader_done(&reader));
+    wire_buffer_clear(&buffer);
+}
+
+static void test_what_the_guest_says_becomes_calls(Fixture *fixture, gconstpointer data)
+{
+    WireBuffer buffer = {0};
+    put_hello(&buffer, WIRE_VERSION);
+    size_t begin = wire_frame_begin(&buffer, WIRE_STAGE, 0, 0);
+    wire_put_string(&buffer, "disk");
+    wire_put_u64(&buffer, 250000);
+    wire_put_string(&buffer, "no such device");
+    wire_frame_end(&buffer, begin);
+    wire_frame_put(&buffer, (WireType)200, 0, 0, "from the future", 15);
+    begin = wire_frame_begin(&buffer, WIRE_READY, 0, 0);
+    wire_put_string(&buffer, "systemd");
+    wire_put_u32(&buffer, 10000);
+    wire_frame_end(&buffer, begin);
+    begin = wire_frame_begin(&buffer, WIRE_NOTE, 0, 0);
+    wire_put_string(&buffer, "/etc/wsl.conf:1: oh");
+    wire_frame_end(&buffer, begin);
+    begin = wire_frame_begin(&buffer, WIRE_LISTENERS, 0, 0);
+    wire_put_u32(&buffer, 1);
+    wire_put_listener(
+        &buffer,
+        &(WireListener){.family = 4, .protocol = IPPROTO_TCP, .port = 80, .owner = "ng\xffinx"});
+    wire_put_u32(&buffer, 1);
+    wire_put_u8(&buffer, IPPROTO_TCP);
+    wire_put_u16(&buffer, 81);
+    wire_frame_end(&buffer, begin);
+    wire_frame_put(&buffer, WIRE_EOF, WIRE_STDOUT, 7, NULL, 0);
+    send_all(fixture, &buffer);
+
+    g_assert_cmpstr(fixture->said->str, ==,
+                    "hello 6.12.1;stage disk 250000 no such device;ready systemd 10000;"
+                    "note /etc/wsl.conf:1: oh;"
+                    "listens 80 ng\xef\xbf\xbdinx;listens 81 ;session 7 EOF;");
+}
+
+/* Nothing of the guest's is kept longer than it may be, whichever frame it comes in. */
+static void test_long_words_are_cut(Fixture *fixture, gconstpointer data)
+{
+    static const WireType types[] = {WIRE_HELLO, WIRE_STAGE,  WIRE_READY,
+                                     WIRE_NOTE,  WIRE_BOOTED, WIRE_GROWN};
+    g_autofree char *words = g_strnfill(30000, 'x');
+    words[1] = '\n';
+    for (gsize i = 0; i < G_N_ELEMENTS(types); i++) {
+        WireBuffer buffer = {0};
+        size_t begin = wire_frame_begin(&buffer, types[i], 0, 0);
+        if (types[i] == WIRE_HELLO)
+            wire_put_u32(&buffer, WIRE_VERSION);
+        wire_put_string(&buffer, words);
+        if (types[i] == WIRE_READY)
+            wire_put_u32(&buffer, G_MAXUINT32);
+        if (types[i] == WIRE_STAGE) {
+            wire_put_u64(&buffer, G_MAXUINT64);
+            wire_put_string(&buffer, words);
+        }
+        wire_frame_end(&buffer, begin);
+        send_all(fixture, &buffer);
+        g_assert_nonnull(strstr(fixture->said->str, " x xxx"));
+        g_assert_cmpuint(fixture->said->len, <, 1200);
+        if (types[i] == WIRE_READY)
+            g_assert_true(g_str_has_suffix(fixture->said->str, " 3600000;")); /* an hour */
+        g_string_truncate(fixture->said, 0);
+    }
+
+    WireBuffer buffer = {0};
+    size_t begin = wire_frame_begin(&buffer, WIRE_LISTENERS, 0, 0);
+    wire_put_u32(&buffer, 1);
+    wire_put_listener(
+        &buffer, &(WireListener){.family = 4, .protocol = IPPROTO_TCP, .port = 80, .owner = words});
+    wire_frame_end(&buffer, begin);
+    send_all(fixture, &buffer);
+    g_assert_cmpuint(fixture->said->len, <, 100);
+}
+
+static void test_a_protocol_that_is_neither(Fixture *fixture, gconstpointer data)
+{
+    WireBuffer buffer = {0};
+    size_t begin = wire_frame_begin(&buffer, WIRE_LISTENERS, 0, 0);
+    wire_put_u32(&buffer, 1);
+    wire_put_listener(&buffer, &(WireListener){.family = 4, .protocol = 132, .port = 80});
+    wire_frame_end(&buffer, begin);
+    send_all(fixture, &buffer);
+    g_assert_null(strstr(fixture->said->str, "listens"));
+    g_assert_nonnull(strstr(fixture->said->str, "lost the other side sent something"));
+}
+
+static void test_the_disk_grows(Fixture *fixture, gconstpointer data)
+{
+    char config[4096];
+    g_assert_cmpint(read(fixture->guest, config, sizeof(config)), >, 0);
+    berth_agent_grow(fixture->agent, G_GUINT64_CONSTANT(1) << 40);
+
+    WireBuffer buffer = {0};
+    ssize_t size = read(fixture->guest, wire_buffer_reserve(&buffer, 4096), 4096);
+    wire_buffer_added(&buffer, (size_t)MAX(size, 0));
+    WireFrame frame;
+    WireReader reader;
+    g_assert_cmpint(wire_frame_peek(&buffer, &frame), ==, 1);
+    g_assert_cmpuint(frame.type, ==, WIRE_GROW);
+    wire_reader_init(&reader, &frame);
+    g_assert_cmpuint(wire_get_u64(&reader), ==, G_GUINT64_CONSTANT(1) << 40);
+    g_assert_true(wire_reader_done(&reader));
+    wire_buffer_clear(&buffer);
+
+    const char *const answers[] = {"", "no space left on device"};
+    for (gsize i = 0; i < G_N_ELEMENTS(answers); i++) {
+        size_t begin = wire_frame_begin(&buffer, WIRE_GROWN, 0, 0);
+        wire_put_string(&buffer, answers[i]);
+        wire_frame_end(&buffer, begin);
+    }
+    send_all(fixture, &buffer);
+    g_assert_cmpstr(fixture->said->str, ==, "grown well;grown no space left on device;");
+}
+
+static void test_the_clock_is_told(Fixture *fixture, gconstpointer data)
+{
+    WireBuffer buffer = {0};
+    WireFrame frame;
+    WireReader reader;
+    guint64 before = (guint64)g_get_real_time() * 1000;
+    berth_agent_set_clock(fixture->agent, "Europe/Berlin");
+    uint8_t *room = wire_buffer_reserve(&buffer, 4096);
+    ssize_t size = read(fixture->guest, room, 4096);
+    g_assert_cmpint(size, >, 0);
+    wire_buffer_added(&buffer, (size_t)size);
+
+    g_assert_cmpint(wire_frame_peek(&buffer, &frame), ==, 1); /* CONFIG */
+    wire_buffer_consume(&buffer, WIRE_HEADER_SIZE + frame.size);
+    g_assert_cmpint(wire_frame_peek(&buffer, &frame), ==, 1);
+    g_assert_cmpuint(frame.type, ==, WIRE_CLOCK);
+    wire_reader_init(&reader, &frame);
+    g_assert_cmpuint(wire_get_u64(&reader), >=, before);
+    g_assert_cmpstr(wire_get_string(&reader), ==, "Europe/Berlin");
+    g_assert_true(wire_reader_done(&reader));
+    wire_buffer_clear(&buffer);
+}
+
+static void test_the_way_out_comes_and_goes(Fixture *fixture, gconstpointer data)
+{
+    static const char *const gateways[] = {"", "fd01:2345:6789::2"};
+    WireBuffer buffer = {0};
+    WireFrame frame;
+    WireReader reader;
+    berth_agent_set_route6(fixture->agent, false);
+    berth_agent_set_route6(fixture->agent, true);
+    uint8_t *room = wire_buffer_reserve(&buffer, 4096);
+    ssize_t size = read(fixture->guest, room, 4096);
+    g_assert_cmpint(size, >, 0);
+    wire_buffer_added(&buffer, (size_t)size);
+
+    g_assert_cmpint(wire_frame_peek(&buffer, &frame), ==, 1); /* CONFIG */
+    for (gsize i = 0; i < G_N_ELEMENTS(gateways); i++) {
+        wire_buffer_consume(&buffer, WIRE_HEADER_SIZE + frame.size);
+        g_assert_cmpint(wire_frame_peek(&buffer, &frame), ==, 1);
+        g_assert_cmpuint(frame.type, ==, WIRE_ROUTE);
+        wire_reader_init(&reader, &frame);
+        g_assert_cmpstr(wire_get_string(&reader), ==, gateways[i]);
+        g_assert_true(wire_reader_done(&reader));
+    }
+    wire_buffer_clear(&buffer);
+}
+
+/* Right behind CONFIG, for which the guest waits. */
+static void test_names_of_the_host(Fixture *fixture, gconstpointer data)
+{
+    WireBuffer buffer = {0};
+    WireFrame frame;
+    WireReader reader;
+    berth_agent_set_names(fixture->agent, "a.example b.example", "192.0.2.1 nas\n");
+    uint8_t *room = wire_buffer_reserve(&buffer, 4096);
+    ssize_t size = read(fixture->guest, room, 4096);
+    g_assert_cmpint(size, >, 0);
+    wire_buffer_added(&buffer, (size_t)size);
+
+    g_assert_cmpint(wire_frame_peek(&buffer, &frame), ==, 1);
+    g_assert_cmpuint(frame.type, ==, WIRE_CONFIG);
+    wire_buffer_consume(&buffer, WIRE_HEADER_SIZE + frame.size);
+    g_assert_cmpint(wire_frame_peek(&buffer, &frame), ==, 1);
+    g_assert_cmpuint(frame.type, ==, WIRE_NAMES);
+    wire_reader_init(&reader, &frame);
+    g_assert_cmpstr(wire_get_string(&reader), ==, "a.example b.example");
+    g_assert_cmpstr(wire_get_string(&reader), ==, "192.0.2.1 nas\n");
+    g_assert_true(wire_reader_done(&reader));
+    wire_buffer_clear(&buffer);
+}
+
+static void test_nonsense_ends_the_channel(Fixture *fixture, gconstpointer data)
+{
+    WireBuffer buffer = {0};
+    if (GPOINTER_TO_INT(data) == 0)
+        wire_frame_put(&buffer, WIRE_HELLO, 0, 0, "\5\0\0", 3);
+    else if (GPOINTER_TO_INT(data) == 1)
+        wire_frame_put(&buffer, WIRE_READY, 0, 0, "\377\377\377\377", 4);
+    else
+        wire_buffer_append(&buffer, "\377\377\377\377 not a frame", 16);
+    send_all(fixture, &buffer);
+    g_assert_nonnull(strstr(fixture->said->str, "lost the other side sent something"));
+    g_assert_null(strstr(fixture->said->str, "hello"));
+}
+
+/* Whatever else its HELLO says, it is told apart; and nothing after it is taken. */
+static void test_another_version(Fixture *fixture, gconstpointer data)
+{
+    bool older = GPOINTER_TO_INT(data) == 0;
+    WireBuffer buffer = {0};
+    size_t begin = wire_frame_begin(&buffer, WIRE_HELLO, 0, 0);
+    wire_put_u32(&buffer, older ? WIRE_VERSION - 1 : WIRE_VERSION + 1);
+    if (!older)
+        wire_put_u64(&buffer, G_MAXUINT64);
+    wire_frame_end(&buffer, begin);
+    put_hello(&buffer, WIRE_VERSION);
+    send_all(fixture, &buffer);
+    g_autofree char *expected = g_strdup_printf(
+        "lost the guest's agent is %s than its keeper: it has version %u of their protocol, the "
+        "keeper has %u;",
+        older ? "older" : "newer", older ? WIRE_VERSION - 1 : WIRE_VERSION + 1, WIRE_VERSION);
+    g_assert_cmpstr(fixture->said->str, ==, expected);
+}
+
+static void test_end_of_the_guest(Fixture *fixture, gconstpointer data)
+{
+    berth_fd_close(&fixture->guest);
+    while (g_main_context_iteration(NULL, FALSE))
+        ;
+    g_assert_cmpstr(fixture->said->str, ==, "lost in good order;");
+}
+
+static void test_may_be_freed_by_what_it_calls(Fixture *fixture, gconstpointer data)
+{
+    fixture->free_in_callback = true;
+    WireBuffer buffer = {0};
+    put_hello(&buffer, WIRE_VERSION);
+    put_hello(&buffer, WIRE_VERSION);
+    send_all(fixture, &buffer);
+    g_assert_cmpstr(fixture->said->str, ==, "hello 6.12.1;");
+}
+
+/* Nobody reads on the other side: what is written waits, and goes out in order later. */
+static void test_writing_never_blocks(Fixture *fixture, gconstpointer data)
+{
+    static const guint8 payload[WIRE_DATA_MAX];
+    const guint frames = 64;
+    for (guint i = 0; i < frames; i++) {
+        WireFrame frame = {.type = WIRE_DATA, .payload = payload, .size = sizeof(payload)};
+        berth_agent_send(fixture->agent, &frame, i + 1);
+    }
+
+    WireBuffer buffer = {0};
+    WireFrame frame;
+    guint32 last = 0;
+    while (last < frames) {
+        uint8_t *room = wire_buffer_reserve(&buffer, 65536);
+        ssize_t size = recv(fixture->guest, room, 65536, MSG_DONTWAIT);
+        if (size > 0)
+            wire_buffer_added(&buffer, (size_t)size);
+        else
+            g_main_context_iteration(NULL, FALSE);
+        while (wire_frame_peek(&buffer, &frame) == 1) {
+            if (frame.type == WIRE_DATA)
+                g_assert_cmpuint(frame.stream, ==, ++last);
+            wire_buffer_consume(&buffer, WIRE_HEADER_SIZE + frame.size);
+        }
+    }
+    wire_buffer_clear(&buffer);
+}
+
+#define ADD(path, data, func)                                                                      \
+    g_test_add("/guest/agent/" path, Fixture, GINT_TO_POINTER(data), set_up, func, tear_down)
+
+int main(int argc, char **argv)
+{
+    g_test_init(&argc, &argv, NULL);
+    ADD("config-comes-first-unasked", 0, test_config_comes_first_unasked);
+    ADD("what-the-guest-says-becomes-calls", 0, test_what_the_guest_says_becomes_calls);
+    ADD("long-words-are-cut", 0, test_long_words_are_cut);
+    ADD("a-protocol-that-is-neither", 0, test_a_protocol_that_is_neither);
+    ADD("the-disk-grows", 0, test_the_disk_grows);
+    ADD("the-clock-is-told", 0, test_the_clock_is_told);
+    ADD("the-way-out-comes-and-goes", 0, test_the_way_out_comes_and_goes);
+    ADD("names-of-the-host", 0, test_names_of_the_host);
+    ADD("an-older-guest", 0, test_another_version);
+    ADD("a-newer-guest", 1, test_another_version);
+    ADD("half-a-hello-ends-the-channel", 0, test_nonsense_ends_the_channel);
+    ADD("bad-payload-ends-the-channel", 1, test_nonsense_ends_the_channel);
+    ADD("bad-frame-ends-the-channel", 2, test_nonsense_ends_the_channel);
+    ADD("end-of-the-guest", 0, test_end_of_the_guest);
+    ADD("may-be-freed-by-what-it-calls", 0, test_may_be_freed_by_what_it_calls);
+    ADD("writing-never-blocks", 0, test_writing_never_blocks);
+    return g_test_run();
+}

@@ -1,0 +1,288 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Forwards that cannot be where they should: why, where else, and when they are tried again.
+ */
+#include "net/port_policy.h"
+
+#include "../lib/asking.h"
+
+#include <arpa/inet.h>
+#include <unistd.h>
+
+static int bind_any_port(guint16 *ret_port)
+{
+    int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    struct sockaddr_in address = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    socklen_t size = sizeof(address);
+    g_assert_cmpint(bind(fd, (struct sockaddr *)&address, sizeof(address)), ==, 0);
+    g_assert_cmpint(listen(fd, 1), ==, 0);
+    g_assert_cmpint(getsockname(fd, (struct sockaddr *)&address, &size), ==, 0);
+    *ret_port = ntohs(address.sin_port);
+    return fd;
+}
+
+static void test_address_of_a_rule_that_is_none_of_the_hosts(void)
+{
+    World world;
+    world_init(&world);
+    berth_forward_policy_free(world.policy);
+    world.policy = listening_policy("192.0.2.1:8080:80");
+    listens(&world, "");
+    assert_asked(&world, "+192.0.2.1:8080>80 ");
+    answer(&world, EADDRNOTAVAIL);
+    assert_states(&world, "8080 blocked");
+    g_autofree char *reason = reason_of(&world, 0);
+    g_assert_cmpstr(reason, ==, "192.0.2.1 is no address of this host");
+    g_assert_true(timer_runs()); /* it may become one */
+    world_clear(&world);
+}
+
+static void test_second_distro_has_its_own_address(void)
+{
+    World world;
+    world_init(&world);
+    world.policy->number = 7;
+    listens(&world, "*:7777");
+    answer(&world, EADDRINUSE);
+    answer(&world, EADDRINUSE);
+    answer(&world, 0);
+    assert_states(&world, "7777 blocked");
+    g_autofree char *reason = reason_of(&world, 0);
+    g_assert_cmpstr(reason, ==,
+                    "port 7777 is in use on this host by the distro debian; it is on "
+                    "127.0.7.1:7777");
+    world_clear(&world);
+}
+
+static void test_own_rule_has_the_port(void)
+{
+    World world;
+    world_init(&world);
+    berth_forward_policy_free(world.policy);
+    world.policy = listening_policy("0.0.0.0:9000:90, 127.0.0.1:9000:91");
+    listens(&world, "");
+    answer(&world, 0);
+    answer(&world, EADDRINUSE);
+    g_autofree char *reason = reason_of(&world, 1);
+    g_assert_cmpstr(reason, ==,
+                    "port 9000 is in use on this host by its own forward 0.0.0.0:9000:90");
+    world_clear(&world);
+}
+
+/* Refuse what privileges are needed for: 80 and its kind. */
+static void refuse_all(World *world)
+{
+    for (guint left = g_queue_get_length(&world->calls); left > 0; left--)
+        answer(world, EACCES);
+}
+
+static void test_privileged_port_is_offered_elsewhere(void)
+{
+    World world;
+    world_init(&world);
+    world.policy->number = 7;
+    listens(&world, "*:80 *:443 *:81");
+    g_string_truncate(world.asked, 0);
+    refuse_all(&world);
+    assert_asked(&world, "-::1:80 -127.0.7.1:80 +8080>80 +::1:8080>80 +127.0.7.1:8080>80 "
+                         "-::1:443 -127.0.7.1:443 +8443>443 +::1:8443>443 +127.0.7.1:8443>443 ");
+    assert_states(&world, "8080 wanted, 81 blocked, 8443 wanted");
+    for (guint i = 0; i < 6; i++)
+        answer(&world, i == 1 ? EMFILE : 0);
+    assert_states(&world, "8080 open, 81 blocked, 8443 open");
+    g_autofree char *reason = reason_of(&world, 0);
+    g_assert_true(g_str_has_prefix(reason, "it is port 8080 of this host: port 80 needs"));
+    g_assert_nonnull(strstr(reason, "sudo sysctl net.ipv4.ip_unprivileged_port_start=80"));
+    g_assert_nonnull(strstr(reason, "; not on ::1: port 8080 cannot be opened"));
+
+    g_string_truncate(world.asked, 0);
+    listens(&world, "*:443"); /* what is offered goes with it */
+    assert_asked(&world, "-8080>80 -127.0.7.1:8080>80 ");
+    berth_ports_reopen(world.ports); /* privileges may be there now */
+    assert_asked(&world, "+443 +::1:443 +127.0.7.1:443 ");
+    answer(&world, 0);
+    answer(&world, 0);
+    assert_states(&world, "443 open");
+    world_clear(&world);
+}
+
+static void test_offered_port_is_wanted_by_a_service(void)
+{
+    World world;
+    world_init(&world);
+    listens(&world, "0.0.0.0:80 0.0.0.0:8080");
+    answer(&world, EACCES);
+    answer(&world, 0);
+    assert_asked(&world, "+80 +8080 ");
+    assert_states(&world, "80 blocked, 8080 open");
+
+    listens(&world, "0.0.0.0:80"); /* now it is free */
+    assert_asked(&world, "-8080 ");
+    berth_ports_retry(world.ports);
+    answer(&world, EACCES);
+    assert_asked(&world, "+80 +8080>80 ");
+    answer(&world, 0);
+    assert_states(&world, "8080 open");
+
+    listens(&world, "0.0.0.0:80 0.0.0.0:8080"); /* and not any more */
+    assert_asked(&world, "-8080>80 +8080 ");
+    assert_states(&world, "80 blocked, 8080 wanted");
+    answer(&world, 0);
+    g_autofree char *reason = reason_of(&world, 0);
+    g_assert_true(g_str_has_prefix(reason, "port 80 needs permission"));
+    world_clear(&world);
+}
+
+static void test_offered_port_is_busy(void)
+{
+    World world;
+    world_init(&world);
+    listens(&world, "0.0.0.0:443");
+    answer(&world, EACCES);
+    answer(&world, EADDRINUSE);
+    assert_states(&world, "8443 blocked");
+    g_autofree char *reason = reason_of(&world, 0);
+    g_assert_nonnull(strstr(reason, "port 443 needs permission"));
+    g_assert_nonnull(strstr(reason, "; port 8443 is in use on this host by another process"));
+    world_clear(&world);
+}
+
+static void test_privileged_port_of_a_rule_stays_there(void)
+{
+    static const char *const rules[] = {"0.0.0.0:80", "80:8000", "udp:80"};
+    for (gsize i = 0; i < G_N_ELEMENTS(rules); i++) {
+        World world;
+        world_init(&world);
+        berth_forward_policy_free(world.policy);
+        world.policy = listening_policy(rules[i]);
+        listens(&world, "");
+        refuse_all(&world);
+        assert_states(&world, "80 blocked");
+        world_clear(&world);
+    }
+}
+
+static void test_unreachable_service_is_ignored(void)
+{
+    World world;
+    world_init(&world);
+    listens(&world, "172.17.0.1:53");
+    assert_asked(&world, "");
+    assert_states(&world, "53 ignored");
+    listens(&world, "172.17.0.1:53 0.0.0.0:53");
+    assert_asked(&world, "+53 ");
+    answer(&world, 0);
+    listens(&world, "172.17.0.1:53");
+    assert_asked(&world, "-53 ");
+    assert_states(&world, "53 ignored");
+    world_clear(&world);
+}
+
+static void test_busy_port_names_its_holder(void)
+{
+    World world;
+    world_init(&world);
+    guint16 port;
+    int fd = bind_any_port(&port);
+    g_autofree char *wanted = g_strdup_printf("0.0.0.0:%u", port);
+    listens(&world, wanted);
+    answer(&world, EADDRINUSE);
+
+    g_autofree char *reason = reason_of(&world, 0);
+    g_autofree char *expected = /* of a name the kernel keeps 15 characters */
+        g_strdup_printf("port %u is in use on this host by test-net-port_p (pid %d)", port,
+                        (int)getpid());
+    g_assert_cmpstr(reason, ==, expected);
+    close(fd);
+    world_clear(&world);
+}
+
+static void test_privileged_port_names_the_sysctl(void)
+{
+    World world;
+    world_init(&world);
+    listens(&world, "0.0.0.0:82");
+    answer(&world, EACCES);
+    g_autofree char *reason = reason_of(&world, 0);
+    g_assert_nonnull(strstr(reason, "port 82 needs permission"));
+    g_assert_nonnull(strstr(reason, "net.ipv4.ip_unprivileged_port_start is "));
+    world_clear(&world);
+}
+
+static void test_other_errors_say_what_the_system_says(void)
+{
+    World world;
+    world_init(&world);
+    listens(&world, "0.0.0.0:80");
+    answer(&world, EMFILE);
+    g_autofree char *reason = reason_of(&world, 0);
+    g_assert_nonnull(strstr(reason, g_strerror(EMFILE)));
+    world_clear(&world);
+}
+
+static void test_blocked_port_is_tried_again(void)
+{
+    World world;
+    world_init(&world);
+    listens(&world, "0.0.0.0:82 0.0.0.0:83");
+    g_assert_false(timer_runs());
+    gint64 start = g_get_monotonic_time();
+    answer(&world, EACCES);
+    answer(&world, 0);
+    g_assert_true(timer_runs());
+    assert_asked(&world, "+82 +83 ");
+
+    while (world.asked->len == 0)
+        g_main_context_iteration(NULL, TRUE);
+    gint64 took = g_get_monotonic_time() - start;
+    g_assert_cmpint(took, >=, BERTH_PORTS_RETRY_MSEC * 1000);
+    assert_asked(&world, "+82 ");
+    assert_states(&world, "82 blocked, 83 open"); /* no flicker while it is being tried */
+    answer(&world, 0);
+    assert_states(&world, "82 open, 83 open");
+    g_assert_false(timer_runs());
+    world_clear(&world);
+}
+
+static void test_timer_ends_with_the_last_blocked_port(void)
+{
+    World world;
+    world_init(&world);
+    listens(&world, "0.0.0.0:82");
+    answer(&world, EACCES);
+    g_assert_true(timer_runs());
+    listens(&world, "");
+    g_assert_false(timer_runs());
+    assert_asked(&world, "+82 ");
+    world_clear(&world);
+}
+
+int main(int argc, char **argv)
+{
+    g_test_init(&argc, &argv, NULL);
+    g_test_add_func("/net/ports-blocked/address-of-a-rule-that-is-none-of-the-hosts",
+                    test_address_of_a_rule_that_is_none_of_the_hosts);
+    g_test_add_func("/net/ports-blocked/second-distro-has-its-own-address",
+                    test_second_distro_has_its_own_address);
+    g_test_add_func("/net/ports-blocked/own-rule-has-the-port", test_own_rule_has_the_port);
+    g_test_add_func("/net/ports-blocked/privileged-port-is-offered-elsewhere",
+                    test_privileged_port_is_offered_elsewhere);
+    g_test_add_func("/net/ports-blocked/offered-port-is-wanted-by-a-service",
+                    test_offered_port_is_wanted_by_a_service);
+    g_test_add_func("/net/ports-blocked/offered-port-is-busy", test_offered_port_is_busy);
+    g_test_add_func("/net/ports-blocked/privileged-port-of-a-rule-stays-there",
+                    test_privileged_port_of_a_rule_stays_there);
+    g_test_add_func("/net/ports-blocked/unreachable-service-is-ignored",
+                    test_unreachable_service_is_ignored);
+    g_test_add_func("/net/ports-blocked/busy-port-names-its-holder",
+                    test_busy_port_names_its_holder);
+    g_test_add_func("/net/ports-blocked/privileged-port-names-the-sysctl",
+                    test_privileged_port_names_the_sysctl);
+    g_test_add_func("/net/ports-blocked/other-errors-say-what-the-system-says",
+                    test_other_errors_say_what_the_system_says);
+    g_test_add_func("/net/ports-blocked/blocked-port-is-tried-again",
+                    test_blocked_port_is_tried_again);
+    g_test_add_func("/net/ports-blocked/timer-ends-with-the-last-blocked-port",
+                    test_timer_ends_with_the_last_blocked_port);
+    return g_test_run();
+}
