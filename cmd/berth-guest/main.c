@@ -55,8 +55,8 @@ int main(int argc, char **argv)
     if (getpid() == 1)
         boot(argv);
     bool quiet = argc == 4 && strcmp(argv[3], "--no-listeners") == 0;
-    bool doors = argc == 5 && strcmp(argv[3], "--device") == 0;
-    if (argc < 3 || strcmp(argv[1], "--agent") != 0 || (argc > 3 && !quiet && !doors))
+    bool proxies = argc == 5 && strcmp(argv[3], "--device") == 0;
+    if (argc < 3 || strcmp(argv[1], "--agent") != 0 || (argc > 3 && !quiet && !proxies))
         return usage();
-    return run_agent(argv[2], !quiet, doors ? argv[4] : NULL);
+    return run_agent(argv[2], !quiet, proxies ? argv[4] : NULL);
 }

@@ -279,7 +279,7 @@ static void test_netlink(void)
     close(listener);
 }
 
-/* A service on 127.0.0.1, whose door a client uses. */
+/* A service on 127.0.0.1, whose proxy a client uses. */
 typedef struct {
     int service;
     ListeningSocket socket;
@@ -295,29 +295,29 @@ static int connect_to(guint16 port)
     return fd;
 }
 
-static void run_doors(gpointer data)
+static void run_proxies(gpointer data)
 {
     Proxied *proxied = data;
     Loop loop;
     if (loop_init(&loop) < 0)
         return;
-    Doors *doors = doors_new(&loop, "lo", NULL);
+    LoopbackProxies *proxies = loopback_proxies_new(&loop, "lo", NULL);
     ListeningSocket socket = proxied->socket;
-    if (doors != NULL)
-        doors_follow(doors, &socket, 1);
+    if (proxies != NULL)
+        loopback_proxies_follow(proxies, &socket, 1);
     guint16 port = socket.listener.relay;
     int client = port != 0 ? connect_to(port) : -1;
     if (client >= 0)
         loop_turn(&loop);
-    if (doors != NULL)
-        doors_sweep(doors);
-    doors_free(doors);
+    if (proxies != NULL)
+        loopback_proxies_sweep(proxies);
+    loopback_proxies_free(proxies);
     if (client >= 0)
         close(client);
     close(loop.epoll);
 }
 
-static void test_doors(void)
+static void test_loopback_proxies(void)
 {
     Proxied proxied = {.service = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0)};
     struct sockaddr_in address = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
@@ -329,7 +329,7 @@ static void test_doors(void)
                                              .protocol = IPPROTO_TCP,
                                              .port = ntohs(address.sin_port),
                                              .address = {127, 0, 0, 1}};
-    g_assert_cmpuint(failing_each(run_doors, &proxied), >=, 8);
+    g_assert_cmpuint(failing_each(run_proxies, &proxied), >=, 8);
     close(proxied.service);
 }
 
@@ -345,7 +345,7 @@ int main(int argc, char **argv)
     ADD("channel", test_channel);
     ADD("openings", test_openings);
     ADD("netlink", test_netlink);
-    ADD("doors", test_doors);
+    ADD("loopback_proxies", test_loopback_proxies);
     ADD_IN_TREE("fstab", test_fstab);
     ADD_IN_TREE("resolver", test_resolver);
     ADD_IN_TREE("identity", test_identity);

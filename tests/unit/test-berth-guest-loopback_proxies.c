@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  *
- * Doors on the loopback of whoever runs this. */
+ * Loopback proxies on the loopback of the user who runs the test. */
 #include "ports/loopback_proxies.h"
 
 #include <errno.h>
@@ -14,8 +14,8 @@
 
 typedef struct {
     Loop loop;
-    Doors *doors;
-    int log; /* what is said meanwhile */
+    LoopbackProxies *proxies;
+    int log; /* standard error goes here */
     int stderr_fd;
     struct rlimit limit;
 } Fixture;
@@ -23,7 +23,7 @@ typedef struct {
 static void set_up(Fixture *fixture, gconstpointer data)
 {
     g_assert_cmpint(loop_init(&fixture->loop), ==, 0);
-    fixture->doors = doors_new(&fixture->loop, "lo", NULL);
+    fixture->proxies = loopback_proxies_new(&fixture->loop, "lo", NULL);
     fixture->log = memfd_create("log", MFD_CLOEXEC);
     fixture->stderr_fd = dup(STDERR_FILENO);
     g_assert_cmpint(dup2(fixture->log, STDERR_FILENO), ==, STDERR_FILENO);
@@ -34,7 +34,7 @@ static void set_up(Fixture *fixture, gconstpointer data)
 static void tear_down(Fixture *fixture, gconstpointer data)
 {
     setrlimit(RLIMIT_NOFILE, &fixture->limit);
-    doors_free(fixture->doors);
+    loopback_proxies_free(fixture->proxies);
     close(fixture->loop.epoll);
     dup2(fixture->stderr_fd, STDERR_FILENO);
     close(fixture->stderr_fd);
@@ -63,7 +63,7 @@ static ListeningSocket *services(guint16 first, gsize count)
     return sockets;
 }
 
-static gsize with_door(const ListeningSocket *sockets, gsize count)
+static gsize count_proxied(const ListeningSocket *sockets, gsize count)
 {
     gsize found = 0;
     for (gsize i = 0; i < count; i++) {
@@ -76,13 +76,13 @@ static gsize with_door(const ListeningSocket *sockets, gsize count)
 static void test_as_many_as_there_can_be(Fixture *fixture, gconstpointer data)
 {
     g_autofree ListeningSocket *sockets = services(1, WIRE_LISTENERS_MAX);
-    doors_follow(fixture->doors, sockets, WIRE_LISTENERS_MAX);
-    g_assert_cmpuint(with_door(sockets, WIRE_LISTENERS_MAX), ==, WIRE_LISTENERS_MAX);
+    loopback_proxies_follow(fixture->proxies, sockets, WIRE_LISTENERS_MAX);
+    g_assert_cmpuint(count_proxied(sockets, WIRE_LISTENERS_MAX), ==, WIRE_LISTENERS_MAX);
 
     /* others in their place, at once */
     g_autofree ListeningSocket *next = services(20000, WIRE_LISTENERS_MAX);
-    doors_follow(fixture->doors, next, WIRE_LISTENERS_MAX);
-    g_assert_cmpuint(with_door(next, WIRE_LISTENERS_MAX), ==, WIRE_LISTENERS_MAX);
+    loopback_proxies_follow(fixture->proxies, next, WIRE_LISTENERS_MAX);
+    g_assert_cmpuint(count_proxied(next, WIRE_LISTENERS_MAX), ==, WIRE_LISTENERS_MAX);
     g_assert_cmpuint(lines_said(fixture), ==, 0);
 }
 
@@ -91,8 +91,8 @@ static void test_one_too_many_is_said_once(Fixture *fixture, gconstpointer data)
     const gsize count = WIRE_LISTENERS_MAX + 2;
     g_autofree ListeningSocket *sockets = services(1, count);
     for (guint i = 0; i < 3; i++) {
-        doors_follow(fixture->doors, sockets, count);
-        g_assert_cmpuint(with_door(sockets, count), ==, WIRE_LISTENERS_MAX);
+        loopback_proxies_follow(fixture->proxies, sockets, count);
+        g_assert_cmpuint(count_proxied(sockets, count), ==, WIRE_LISTENERS_MAX);
         g_assert_cmpint(sockets[count - 1].listener.problem, ==, ENOSPC);
     }
     g_assert_cmpuint(lines_said(fixture), ==, 1);
@@ -105,15 +105,15 @@ static void test_out_of_descriptors(Fixture *fixture, gconstpointer data)
     close(next);
     setrlimit(RLIMIT_NOFILE, &(struct rlimit){(rlim_t)next + 3, fixture->limit.rlim_max});
     for (guint i = 0; i < 3; i++) {
-        doors_follow(fixture->doors, sockets, 8);
-        g_assert_cmpuint(with_door(sockets, 8), ==, 3);
+        loopback_proxies_follow(fixture->proxies, sockets, 8);
+        g_assert_cmpuint(count_proxied(sockets, 8), ==, 3);
         g_assert_cmpint(sockets[7].listener.problem, ==, EMFILE);
     }
     g_assert_cmpuint(lines_said(fixture), ==, 1);
 
     setrlimit(RLIMIT_NOFILE, &(struct rlimit){(rlim_t)next + 64, fixture->limit.rlim_max});
-    doors_follow(fixture->doors, sockets, 8);
-    g_assert_cmpuint(with_door(sockets, 8), ==, 8);
+    loopback_proxies_follow(fixture->proxies, sockets, 8);
+    g_assert_cmpuint(count_proxied(sockets, 8), ==, 8);
 }
 
 static void test_what_needs_none(Fixture *fixture, gconstpointer data)
@@ -124,25 +124,25 @@ static void test_what_needs_none(Fixture *fixture, gconstpointer data)
         {.listener = {.family = 4, .protocol = IPPROTO_UDP, .port = 81, .address = {127, 0, 0, 1}}},
         {.listener = {.family = 4, .protocol = IPPROTO_TCP, .port = 82, .address = {192, 0, 2, 1}}},
     };
-    doors_follow(fixture->doors, sockets, G_N_ELEMENTS(sockets));
+    loopback_proxies_follow(fixture->proxies, sockets, G_N_ELEMENTS(sockets));
     for (gsize i = 0; i < G_N_ELEMENTS(sockets); i++) {
         g_assert_cmpuint(sockets[i].listener.relay, ==, 0);
         g_assert_cmpint(sockets[i].listener.problem, ==, 0);
     }
 }
 
-/* A door closes with its service, and is another one when that comes back. */
+/* A proxy keeps its port, and closes with its service. */
 static void test_one_comes_and_goes(Fixture *fixture, gconstpointer data)
 {
     g_autofree ListeningSocket *sockets = services(80, 1);
-    doors_follow(fixture->doors, sockets, 1);
+    loopback_proxies_follow(fixture->proxies, sockets, 1);
     uint16_t relay = sockets[0].listener.relay;
     g_assert_cmpuint(relay, !=, 0);
-    doors_follow(fixture->doors, sockets, 1);
+    loopback_proxies_follow(fixture->proxies, sockets, 1);
     g_assert_cmpuint(sockets[0].listener.relay, ==, relay);
 
-    doors_follow(fixture->doors, NULL, 0);
-    doors_sweep(fixture->doors);
+    loopback_proxies_follow(fixture->proxies, NULL, 0);
+    loopback_proxies_sweep(fixture->proxies);
     struct sockaddr_in there = {
         .sin_family = AF_INET, .sin_port = htons(relay), .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
     int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
@@ -156,10 +156,10 @@ static void test_one_comes_and_goes(Fixture *fixture, gconstpointer data)
 int main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
-    CASE("/berth-guest/doors/as-many-as-there-can-be", test_as_many_as_there_can_be);
-    CASE("/berth-guest/doors/one-too-many", test_one_too_many_is_said_once);
-    CASE("/berth-guest/doors/descriptors", test_out_of_descriptors);
-    CASE("/berth-guest/doors/none-needed", test_what_needs_none);
-    CASE("/berth-guest/doors/comes-and-goes", test_one_comes_and_goes);
+    CASE("/berth-guest/loopback_proxies/as-many-as-there-can-be", test_as_many_as_there_can_be);
+    CASE("/berth-guest/loopback_proxies/one-too-many", test_one_too_many_is_said_once);
+    CASE("/berth-guest/loopback_proxies/descriptors", test_out_of_descriptors);
+    CASE("/berth-guest/loopback_proxies/none-needed", test_what_needs_none);
+    CASE("/berth-guest/loopback_proxies/comes-and-goes", test_one_comes_and_goes);
     return g_test_run();
 }

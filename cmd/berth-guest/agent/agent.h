@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT
  *
- * agent — serves the host over a Channel: sessions, power, the listening sockets, and word of how
- * the boot goes on after PID 1 was handed over.
+ * agent — serves the host over a Channel: sessions, power, listening sockets, and the progress of
+ * the boot after PID 1 is handed over.
  *
- * One thread, one loop. It is forked by PID 1 before the hand-over and outlives everything in the
- * distro; or it is an ordinary process on a socket (--agent), for tests, where it ends when the
- * other side closes or says POWER.
+ * One thread, one loop. PID 1 forks it before the hand-over, and it outlives every other process of
+ * the distro. For tests it is an ordinary process on a socket (--agent), which exits when the peer
+ * closes the socket or sends POWER.
  */
 #pragma once
 
@@ -20,22 +20,21 @@
 typedef struct {
     Channel *channel;
     InitKind init;
-    const char *user;   /* the default user; "" is root, or whoever runs the agent */
-    bool hello_sent;    /* PID 1 has said hello on this connection */
-    bool listeners;     /* report listening sockets */
-    const char *device; /* doors to them are on it (loopback_proxies.h), or NULL: there are none */
-    const Config *addresses;  /* its own, for doors next to it; or NULL */
-    bool in_machine;          /* whether the clock, tracefs and PID 1 are ours to touch */
-    int handover;             /* see handover.h; or -1: the init has finished starting */
-    int notify;               /* systemd's notifications arrive here, or -1 */
+    const char *user;         /* the default user; "": root, or the agent's own user */
+    bool hello_sent;          /* PID 1 has sent HELLO on this connection */
+    bool listeners;           /* report listening sockets */
+    const char *device;       /* of loopback_proxies_new; NULL: no proxies */
+    const Config *addresses;  /* of @device, for loopback_proxies_new; or NULL */
+    bool in_machine;          /* the agent controls the clock, tracefs and PID 1 */
+    int handover;             /* pipe of handover.h; -1: the init has finished starting */
+    int notify;               /* socket of systemd's notifications, or -1 */
     mode_t umask;             /* of sessions */
-    bool oobe;                /* a session may change the default user: oobe.h */
-    bool follow_zone;         /* the host's time zone, as it changes */
-    Config *config;           /* the host's names in it follow the host's; NULL: they do not */
-    const Settings *settings; /* beside it */
-    int root;                 /* the distro's /, for the files that they are in */
-    uint32_t
-        init_timeout_msec; /* what the distro wants the host to wait for its init; 0: nothing */
+    bool oobe;                /* the first-run command, which may change the user, is due: oobe.h */
+    bool follow_zone;         /* follow the host's time zone */
+    Config *config;           /* NAMES frames update its names; NULL: they are ignored */
+    const Settings *settings; /* with @config */
+    int root;                 /* with @config: the distro's / */
+    uint32_t init_timeout_msec; /* how long the host shall wait for the init; 0: it decides */
 } AgentOptions;
 
 /* Returns the exit status of the process; the channel is closed then. */

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT
  *
- * boot_watch — the agent's view of how the boot goes on after the fork: the hand-over of PID 1,
- * then systemd's word that it has finished, then what systemd thinks of the result.
+ * boot_watch — follows the boot from the agent: the hand-over of PID 1, systemd's notification that
+ * it has started, then the state that systemd reports.
  *
- * The hand-over pipe is close-on-exec in PID 1: its end without a word is the distro's init
- * running; a line in it is why that failed, and PID 1 is small_init.c then. Nothing here has a
- * timeout: the host has one.
+ * PID 1 has the hand-over pipe close-on-exec: EOF without data means that the distro's init runs; a
+ * line is the error for which small_init.c stayed PID 1 instead. There are no timeouts: the host
+ * has one.
  */
 #pragma once
 
@@ -19,14 +19,13 @@ typedef struct {
     void (*booted)(void *data, const char *status);
 } BootWatchEvents;
 
-/* Takes both descriptors; @handover -1 means that there is nothing to wait for. NULL without
- * memory. */
+/* Takes both descriptors. @handover -1: the init has started. NULL: out of memory. */
 BootWatch *boot_watch_new(Loop *loop, InitKind init, int handover, int notify,
                           const BootWatchEvents *events, void *data);
 /* NULL is nothing. */
 void boot_watch_free(BootWatch *watch);
 
-/* The init that PID 1 is. */
+/* The kind of init that is PID 1. */
 InitKind boot_watch_init(const BootWatch *watch);
 
 /* "running", "degraded", ...; NULL until the init has finished starting. */

@@ -35,14 +35,14 @@ typedef struct {
 struct Listeners {
     Loop *loop;
     Netlink diag;
-    Doors *doors;  /* or NULL */
-    NatPorts *nat; /* or NULL */
+    LoopbackProxies *proxies; /* or NULL */
+    NatPorts *nat;            /* or NULL */
     Source trace;
     Source timer;
     long tick_nsec; /* what the timer is set to after an event; 0: for a sweep */
     bool known;
-    bool told; /* that there are more sockets than fit */
-    bool told_of_rules;
+    bool overflow_logged; /* that there are more sockets than fit */
+    bool rules_overflow_logged;
     Snapshot now;
     Snapshot next; /* the one being taken */
     void (*changed)(void *data);
@@ -95,30 +95,31 @@ static bool same(const Snapshot *left, const Snapshot *right)
     return true;
 }
 
-static size_t without_doors(const Doors *doors, ListeningSocket *sockets, size_t count)
+static size_t drop_own_proxies(const LoopbackProxies *proxies, ListeningSocket *sockets,
+                               size_t count)
 {
     size_t kept = 0;
     for (size_t i = 0; i < count; i++)
-        if (doors == NULL || !doors_own(doors, sockets[i].inode))
+        if (proxies == NULL || !loopback_proxies_own(proxies, sockets[i].inode))
             sockets[kept++] = sockets[i];
     return kept;
 }
 
-static void tell_of_more(Listeners *listeners, size_t found)
+static void log_overflow(Listeners *listeners, size_t found)
 {
-    if (found == SOCKETS_MAX && !listeners->told)
+    if (found == SOCKETS_MAX && !listeners->overflow_logged)
         log_line("more than %d sockets listen: the rest is not reported", SOCKETS_MAX);
-    listeners->told = found == SOCKETS_MAX;
+    listeners->overflow_logged = found == SOCKETS_MAX;
 }
 
-static void tell_of_rules(Listeners *listeners)
+static void log_rules_overflow(Listeners *listeners)
 {
     size_t left_out = natports_left_out(listeners->nat);
-    if (left_out > 0 && !listeners->told_of_rules)
+    if (left_out > 0 && !listeners->rules_overflow_logged)
         log_line(
             "the packet filter hands on more ports than there is room for: %zu are not reported",
             left_out);
-    listeners->told_of_rules = left_out > 0;
+    listeners->rules_overflow_logged = left_out > 0;
 }
 
 /* All sockets there are, as far as there is room. False when the kernel does not tell. */
@@ -129,12 +130,12 @@ static bool fill_snapshot(Listeners *listeners, Snapshot *next)
         log_line("cannot list the listening sockets: %s", strerror(-found));
         return false;
     }
-    tell_of_more(listeners, (size_t)found);
-    next->count = without_doors(listeners->doors, next->sockets, (size_t)found);
+    log_overflow(listeners, (size_t)found);
+    next->count = drop_own_proxies(listeners->proxies, next->sockets, (size_t)found);
     if (listeners->nat != NULL) {
         next->count = natports_merge(listeners->nat, next->sockets, next->count, SOCKETS_MAX);
         next->count = sockdiag_sort(next->sockets, next->count);
-        tell_of_rules(listeners);
+        log_rules_overflow(listeners);
     }
     next->followed = sockdiag_choose(next->sockets, next->count, WIRE_LISTENERS_MAX);
     return true;
@@ -147,8 +148,8 @@ static void take_snapshot(Listeners *listeners)
         return;
     keep_owners(listeners);
     sockdiag_find_owners(next->sockets, next->followed);
-    if (listeners->doors != NULL)
-        doors_follow(listeners->doors, next->sockets, next->followed);
+    if (listeners->proxies != NULL)
+        loopback_proxies_follow(listeners->proxies, next->sockets, next->followed);
 
     bool changed = !listeners->known || !same(&listeners->now, next);
     Snapshot old = listeners->now;
@@ -201,7 +202,7 @@ void listeners_free(Listeners *listeners)
         return;
     loop_close(listeners->loop, &listeners->trace);
     loop_close(listeners->loop, &listeners->timer);
-    doors_free(listeners->doors);
+    loopback_proxies_free(listeners->proxies);
     natports_free(listeners->nat);
     if (listeners->diag.fd >= 0)
         close(listeners->diag.fd);
@@ -212,8 +213,8 @@ void listeners_free(Listeners *listeners)
 
 void listeners_sweep(Listeners *listeners)
 {
-    if (listeners != NULL && listeners->doors != NULL)
-        doors_sweep(listeners->doors);
+    if (listeners != NULL && listeners->proxies != NULL)
+        loopback_proxies_sweep(listeners->proxies);
 }
 
 Listeners *listeners_new(Loop *loop, bool use_events, const char *device, const Config *config,
@@ -225,7 +226,7 @@ Listeners *listeners_new(Loop *loop, bool use_events, const char *device, const 
     *listeners = (Listeners){
         .loop = loop,
         .diag = {.fd = -1},
-        .doors = device != NULL ? doors_new(loop, device, config) : NULL,
+        .proxies = device != NULL ? loopback_proxies_new(loop, device, config) : NULL,
         .changed = changed,
         .data = data,
         .now = {.sockets = calloc(SOCKETS_MAX, sizeof(ListeningSocket))},

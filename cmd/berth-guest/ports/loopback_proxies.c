@@ -4,8 +4,8 @@
 #include "proxynet.h"
 #include "splice.h"
 
-#include "os/interface.h"
 #include "os/log.h"
+#include "os/interface.h"
 
 #include <errno.h>
 #include <net/if.h>
@@ -16,35 +16,35 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define DOORS_MAX WIRE_LISTENERS_MAX /* as many as there can be services that need one */
-#define PUMPS_MAX 2048u /* connections through all doors; further ones wait in the backlog */
-#define BACKLOG   128
+#define PROXIES_MAX WIRE_LISTENERS_MAX /* one for each service that is followed */
+#define SPLICES_MAX 2048u /* connections of all proxies; more wait in the listen backlog */
+#define BACKLOG     128
 
 typedef struct {
-    Doors *doors;
+    LoopbackProxies *proxies;
     Source source;
     uint16_t port;                      /* the service's; 0: unused */
     uint16_t relay;                     /* ours */
     uint32_t inode;                     /* of our socket */
     bool wanted;                        /* by the snapshot that is being followed */
     struct sockaddr_storage targets[2]; /* for clients of IPv4, of IPv6 */
-} Door;
+} LoopbackProxy;
 
-struct Doors {
+struct LoopbackProxies {
     Loop *loop;
     const char *device;
-    const Config *config;   /* NULL: doors are on the device itself */
-    unsigned index;         /* the device's, whatever it may be called later */
-    Proxynet proxynet;      /* where doors are, once there was one */
-    Door *doors[DOORS_MAX]; /* the first count */
+    const Config *config;             /* NULL: proxies are on the device itself */
+    unsigned index;                   /* the device's, whatever it may be called later */
+    Proxynet proxynet;                /* where proxies are, once there was one */
+    LoopbackProxy *list[PROXIES_MAX]; /* the first count */
     size_t count;
-    Pump *pumps[PUMPS_MAX]; /* the first pump_count */
-    size_t pump_count;
-    Pump *gone[PUMPS_MAX]; /* ended in this turn of the loop */
+    Splice *splices[SPLICES_MAX]; /* the first splice_count */
+    size_t splice_count;
+    Splice *gone[SPLICES_MAX]; /* ended in this turn of the loop */
     size_t gone_count;
-    Door *closed[DOORS_MAX]; /* in this turn */
+    LoopbackProxy *closed[PROXIES_MAX]; /* in this turn */
     size_t closed_count;
-    int told; /* the errno of the last door that could not be opened, until one could */
+    int logged_errno; /* the errno of the last proxy that could not be opened, until one could */
 };
 
 static const uint8_t any[16];
@@ -54,81 +54,82 @@ static const uint8_t loopback_v6[16] = {[15] = 1};
 
 /* ---- connections ---- */
 
-static void watch_doors(Doors *doors)
+static void watch_proxies(LoopbackProxies *proxies)
 {
-    bool room = doors->pump_count < PUMPS_MAX;
-    for (size_t i = 0; i < doors->count; i++)
-        loop_watch(doors->loop, &doors->doors[i]->source, room ? EPOLLIN : 0);
+    bool room = proxies->splice_count < SPLICES_MAX;
+    for (size_t i = 0; i < proxies->count; i++)
+        loop_watch(proxies->loop, &proxies->list[i]->source, room ? EPOLLIN : 0);
 }
 
-static void on_ended(Pump *pump, void *data)
+static void on_splice_ended(Splice *splice, void *data)
 {
-    Doors *doors = data;
-    for (size_t i = 0; i < doors->pump_count; i++) {
-        if (doors->pumps[i] != pump)
+    LoopbackProxies *proxies = data;
+    for (size_t i = 0; i < proxies->splice_count; i++) {
+        if (proxies->splices[i] != splice)
             continue;
-        doors->pumps[i] = doors->pumps[--doors->pump_count];
-        doors->gone[doors->gone_count++] = pump;
+        proxies->splices[i] = proxies->splices[--proxies->splice_count];
+        proxies->gone[proxies->gone_count++] = splice;
         break;
     }
-    if (doors->pump_count == PUMPS_MAX - 1)
-        watch_doors(doors);
+    if (proxies->splice_count == SPLICES_MAX - 1)
+        watch_proxies(proxies);
 }
 
 static void on_client(Source *source, uint32_t events)
 {
-    Door *door = container_of(source, Door, source);
-    Doors *doors = door->doors;
+    LoopbackProxy *proxy = container_of(source, LoopbackProxy, source);
+    LoopbackProxies *proxies = proxy->proxies;
     struct sockaddr_in6 peer = {0};
     int client = accept4(source->fd, (struct sockaddr *)&peer, &(socklen_t){sizeof(peer)},
                          SOCK_NONBLOCK | SOCK_CLOEXEC);
     if (client < 0)
         return;
     bool v6 = peer.sin6_family == AF_INET6 && !IN6_IS_ADDR_V4MAPPED(&peer.sin6_addr);
-    Pump *pump = pump_new(doors->loop, client, &door->targets[v6], on_ended, doors);
-    if (pump == NULL)
+    Splice *splice =
+        splice_new(proxies->loop, client, &proxy->targets[v6], on_splice_ended, proxies);
+    if (splice == NULL)
         return;
-    doors->pumps[doors->pump_count++] = pump;
-    if (doors->pump_count == PUMPS_MAX)
-        watch_doors(doors);
+    proxies->splices[proxies->splice_count++] = splice;
+    if (proxies->splice_count == SPLICES_MAX)
+        watch_proxies(proxies);
 }
 
 /* ---- opening and closing ---- */
 
-static bool has_network(Doors *doors)
+static bool ensure_network(LoopbackProxies *proxies)
 {
     const char *what;
-    if (doors->proxynet.own >= 0)
+    if (proxies->proxynet.own >= 0)
         return true;
-    int result = proxynet_open(&doors->proxynet, doors->config, doors->index, &what);
+    int result = proxynet_open(&proxies->proxynet, proxies->config, proxies->index, &what);
     if (result == 0)
         return true;
-    if (doors->told != -result)
+    if (proxies->logged_errno != -result)
         log_line("no network for the proxies: %s: %s", what, strerror(-result));
     errno = -result;
     return false;
 }
 
-static int open_socket(Doors *doors, int family)
+static int open_socket(LoopbackProxies *proxies, int family)
 {
-    if (doors->config != NULL)
-        return has_network(doors) ? proxynet_socket(&doors->proxynet, family) : -1;
+    if (proxies->config != NULL)
+        return ensure_network(proxies) ? proxynet_socket(&proxies->proxynet, family) : -1;
     int fd = socket(family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
     if (fd >= 0)
-        setsockopt(fd, SOL_SOCKET, SO_BINDTODEVICE, doors->device, strlen(doors->device));
+        setsockopt(fd, SOL_SOCKET, SO_BINDTODEVICE, proxies->device, strlen(proxies->device));
     return fd;
 }
 
-/* On all addresses of a network of its own, at @port; or of the device, at one that is free. */
-static int open_listener(Doors *doors, int family, uint16_t port)
+/* Listen on @port of the proxies' namespace, or on a free port of the device. -1 with errno. */
+static int open_listener(LoopbackProxies *proxies, int family, uint16_t port)
 {
-    int fd = open_socket(doors, family);
+    int fd = open_socket(proxies, family);
     if (fd < 0)
         return -1;
     setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &(int){0}, sizeof(int));
     setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &(int){1}, sizeof(int));
     struct sockaddr_in6 address = {.sin6_family = (sa_family_t)family}; /* IPv4's begins the same */
-    address.sin6_port = doors->config != NULL ? htons(port) : 0;
+    address.sin6_port = proxies->config != NULL ? htons(port) : 0;
     socklen_t size = family == AF_INET ? sizeof(struct sockaddr_in) : sizeof(struct sockaddr_in6);
     if (bind(fd, (struct sockaddr *)&address, size) == 0 && listen(fd, BACKLOG) == 0)
         return fd;
@@ -138,82 +139,82 @@ static int open_listener(Doors *doors, int family, uint16_t port)
     return -1;
 }
 
-static int open_any_listener(Doors *doors, uint16_t port)
+static int open_any_listener(LoopbackProxies *proxies, uint16_t port)
 {
-    if (doors->count == DOORS_MAX) {
+    if (proxies->count == PROXIES_MAX) {
         errno = ENOSPC;
         return -1;
     }
-    int fd = open_listener(doors, AF_INET6, port);
-    return fd < 0 && errno == EAFNOSUPPORT ? open_listener(doors, AF_INET, port) : fd;
+    int fd = open_listener(proxies, AF_INET6, port);
+    return fd < 0 && errno == EAFNOSUPPORT ? open_listener(proxies, AF_INET, port) : fd;
 }
 
-/* Say it once, not for each service and at each look. */
-static void tell(Doors *doors, uint16_t port, int problem)
+/* Log a problem once, not for each service at each dump. */
+static void log_failure(LoopbackProxies *proxies, uint16_t port, int problem)
 {
-    if (doors->told != problem)
+    if (proxies->logged_errno != problem)
         log_line("port %u has no proxy: %s", port, strerror(problem));
-    doors->told = problem;
+    proxies->logged_errno = problem;
 }
 
 /* NULL with errno. */
-static Door *open_door(Doors *doors, uint16_t port)
+static LoopbackProxy *open_proxy(LoopbackProxies *proxies, uint16_t port)
 {
-    int fd = open_any_listener(doors, port);
-    Door *door = fd >= 0 ? calloc(1, sizeof(*door)) : NULL;
-    if (door == NULL) {
+    int fd = open_any_listener(proxies, port);
+    LoopbackProxy *proxy = fd >= 0 ? calloc(1, sizeof(*proxy)) : NULL;
+    if (proxy == NULL) {
         int problem = errno;
         if (fd >= 0)
             close(fd);
-        tell(doors, port, problem);
+        log_failure(proxies, port, problem);
         errno = problem;
         return NULL;
     }
     struct sockaddr_in6 address = {0}; /* the port is where IPv4 has it */
     struct stat st;
     getsockname(fd, (struct sockaddr *)&address, &(socklen_t){sizeof(address)});
-    door->doors = doors;
-    door->port = port;
-    door->relay = ntohs(address.sin6_port);
-    door->inode = fstat(fd, &st) == 0 ? (uint32_t)st.st_ino : 0;
-    loop_add(doors->loop, &door->source, fd, EPOLLIN, on_client);
-    doors->doors[doors->count++] = door;
-    doors->told = 0;
-    return door;
+    proxy->proxies = proxies;
+    proxy->port = port;
+    proxy->relay = ntohs(address.sin6_port);
+    proxy->inode = fstat(fd, &st) == 0 ? (uint32_t)st.st_ino : 0;
+    loop_add(proxies->loop, &proxy->source, fd, EPOLLIN, on_client);
+    proxies->list[proxies->count++] = proxy;
+    proxies->logged_errno = 0;
+    return proxy;
 }
 
-static Door *find_door(const Doors *doors, uint16_t port)
+static LoopbackProxy *find_proxy(const LoopbackProxies *proxies, uint16_t port)
 {
-    for (size_t i = 0; i < doors->count; i++)
-        if (doors->doors[i]->port == port)
-            return doors->doors[i];
+    for (size_t i = 0; i < proxies->count; i++)
+        if (proxies->list[i]->port == port)
+            return proxies->list[i];
     return NULL;
 }
 
-static void close_unwanted(Doors *doors)
+static void close_unwanted(LoopbackProxies *proxies)
 {
     size_t kept = 0;
-    for (size_t i = 0; i < doors->count; i++) {
-        Door *door = doors->doors[i];
-        if (door->wanted) {
-            doors->doors[kept++] = door;
+    for (size_t i = 0; i < proxies->count; i++) {
+        LoopbackProxy *proxy = proxies->list[i];
+        if (proxy->wanted) {
+            proxies->list[kept++] = proxy;
             continue;
         }
-        loop_close(doors->loop, &door->source);
-        doors->closed[doors->closed_count++] = door;
+        loop_close(proxies->loop, &proxy->source);
+        proxies->closed[proxies->closed_count++] = proxy;
     }
-    doors->count = kept;
+    proxies->count = kept;
 }
 
-void doors_sweep(Doors *doors)
+void loopback_proxies_sweep(LoopbackProxies *proxies)
 {
-    while (doors->gone_count > 0)
-        pump_free(doors->gone[--doors->gone_count]);
-    while (doors->closed_count > 0)
-        free(doors->closed[--doors->closed_count]);
+    while (proxies->gone_count > 0)
+        splice_free(proxies->gone[--proxies->gone_count]);
+    while (proxies->closed_count > 0)
+        free(proxies->closed[--proxies->closed_count]);
 }
 
-/* ---- who needs one ---- */
+/* ---- which services need a proxy ---- */
 
 static void set_target(struct sockaddr_storage *target, const WireListener *listener)
 {
@@ -237,7 +238,7 @@ typedef struct {
     const WireListener *local[2]; /* on the loopback */
 } Service;
 
-/* What listens on the port of sockets[0]; returns how many of them there are. */
+/* Collect the leading @sockets of one port. Returns their number. */
 static size_t collect(const ListeningSocket *sockets, size_t count, Service *ret_service)
 {
     *ret_service = (Service){0};
@@ -259,8 +260,7 @@ static size_t collect(const ListeningSocket *sockets, size_t count, Service *ret
     return i;
 }
 
-/* Whether the service needs a door. */
-static bool needs_door(const Service *service)
+static bool needs_proxy(const Service *service)
 {
     bool reached = service->open[0] != NULL && service->open[1] != NULL;
     bool there = service->open[0] != NULL || service->open[1] != NULL ||
@@ -268,94 +268,94 @@ static bool needs_door(const Service *service)
     return there && !reached;
 }
 
-static void set_targets(Door *door, const Service *service)
+static void set_targets(LoopbackProxy *proxy, const Service *service)
 {
     const WireListener *best[2];
     for (size_t v6 = 0; v6 < 2; v6++)
         best[v6] = service->open[v6] != NULL ? service->open[v6] : service->local[v6];
     for (size_t v6 = 0; v6 < 2; v6++)
-        set_target(&door->targets[v6], best[v6] != NULL ? best[v6] : best[1 - v6]);
+        set_target(&proxy->targets[v6], best[v6] != NULL ? best[v6] : best[1 - v6]);
 }
 
-static void mark_wanted(Doors *doors, const ListeningSocket *sockets, size_t count)
+static void mark_wanted(LoopbackProxies *proxies, const ListeningSocket *sockets, size_t count)
 {
-    for (size_t i = 0; i < doors->count; i++)
-        doors->doors[i]->wanted = false;
+    for (size_t i = 0; i < proxies->count; i++)
+        proxies->list[i]->wanted = false;
     for (size_t i = 0; i < count;) {
         Service service;
-        Door *door = find_door(doors, sockets[i].listener.port);
+        LoopbackProxy *proxy = find_proxy(proxies, sockets[i].listener.port);
         i += collect(sockets + i, count - i, &service);
-        if (door != NULL)
-            door->wanted = needs_door(&service);
+        if (proxy != NULL)
+            proxy->wanted = needs_proxy(&service);
     }
 }
 
-/* The door of a service that needs one; NULL with errno. */
-static Door *get_door(Doors *doors, const Service *service, uint16_t port)
+/* Find or open the proxy of @service and set its targets. NULL with errno. */
+static LoopbackProxy *get_proxy(LoopbackProxies *proxies, const Service *service, uint16_t port)
 {
-    Door *door = find_door(doors, port);
-    if (door == NULL)
-        door = open_door(doors, port);
-    if (door != NULL)
-        set_targets(door, service);
-    return door;
+    LoopbackProxy *proxy = find_proxy(proxies, port);
+    if (proxy == NULL)
+        proxy = open_proxy(proxies, port);
+    if (proxy != NULL)
+        set_targets(proxy, service);
+    return proxy;
 }
 
-void doors_follow(Doors *doors, ListeningSocket *sockets, size_t count)
+void loopback_proxies_follow(LoopbackProxies *proxies, ListeningSocket *sockets, size_t count)
 {
-    mark_wanted(doors, sockets, count);
-    close_unwanted(doors); /* first, so that there is room for others */
+    mark_wanted(proxies, sockets, count);
+    close_unwanted(proxies); /* first, so that there is room for others */
     for (size_t i = 0; i < count;) {
         Service service;
         uint16_t port = sockets[i].listener.port;
         size_t end = i + collect(sockets + i, count - i, &service);
-        const Door *door = NULL;
+        const LoopbackProxy *proxy = NULL;
         int problem = 0;
-        if (needs_door(&service)) {
-            door = get_door(doors, &service, port);
-            problem = door == NULL ? errno : 0;
+        if (needs_proxy(&service)) {
+            proxy = get_proxy(proxies, &service, port);
+            problem = proxy == NULL ? errno : 0;
         }
         for (; i < end; i++) {
             if (sockets[i].listener.protocol != IPPROTO_TCP)
                 continue;
-            sockets[i].listener.relay = door != NULL ? door->relay : 0;
+            sockets[i].listener.relay = proxy != NULL ? proxy->relay : 0;
             sockets[i].listener.problem = (uint16_t)problem;
         }
     }
 }
 
-bool doors_own(const Doors *doors, uint32_t inode)
+bool loopback_proxies_own(const LoopbackProxies *proxies, uint32_t inode)
 {
-    for (size_t i = 0; i < doors->count && doors->config == NULL; i++)
-        if (doors->doors[i]->inode == inode)
+    for (size_t i = 0; i < proxies->count && proxies->config == NULL; i++)
+        if (proxies->list[i]->inode == inode)
             return true;
     return false;
 }
 
-Doors *doors_new(Loop *loop, const char *device, const Config *config)
+LoopbackProxies *loopback_proxies_new(Loop *loop, const char *device, const Config *config)
 {
-    Doors *doors = calloc(1, sizeof(*doors));
-    if (doors == NULL)
+    LoopbackProxies *proxies = calloc(1, sizeof(*proxies));
+    if (proxies == NULL)
         return NULL;
-    doors->loop = loop;
-    doors->device = device;
-    doors->config = config;
-    doors->index = if_nametoindex(device);
-    doors->proxynet = (Proxynet){-1, -1};
-    return doors;
+    proxies->loop = loop;
+    proxies->device = device;
+    proxies->config = config;
+    proxies->index = if_nametoindex(device);
+    proxies->proxynet = (Proxynet){-1, -1};
+    return proxies;
 }
 
-void doors_free(Doors *doors)
+void loopback_proxies_free(LoopbackProxies *proxies)
 {
-    if (doors == NULL)
+    if (proxies == NULL)
         return;
-    while (doors->pump_count > 0)
-        pump_free(doors->pumps[--doors->pump_count]);
-    for (size_t i = 0; i < doors->count; i++)
-        doors->doors[i]->wanted = false;
-    doors_sweep(doors);
-    close_unwanted(doors);
-    doors_sweep(doors);
-    proxynet_close(&doors->proxynet);
-    free(doors);
+    while (proxies->splice_count > 0)
+        splice_free(proxies->splices[--proxies->splice_count]);
+    for (size_t i = 0; i < proxies->count; i++)
+        proxies->list[i]->wanted = false;
+    loopback_proxies_sweep(proxies);
+    close_unwanted(proxies);
+    loopback_proxies_sweep(proxies);
+    proxynet_close(&proxies->proxynet);
+    free(proxies);
 }

@@ -78,11 +78,11 @@ typedef struct {
     Load load;
     uint8_t protocol;
     uint16_t port;
-    bool hands_on;  /* it has a DNAT */
+    bool has_dnat;  /* it has a DNAT */
     bool elsewhere; /* it is not for what arrives on eth0 */
 } Rule;
 
-static void take_payload(Rule *rule, Attributes data)
+static void handle_payload(Rule *rule, Attributes data)
 {
     static const struct {
         uint32_t base, offset, size;
@@ -106,7 +106,7 @@ static void take_payload(Rule *rule, Attributes data)
             rule->load = fields[i].load;
 }
 
-static void take_meta(Rule *rule, Attributes data)
+static void handle_meta(Rule *rule, Attributes data)
 {
     while (netlink_attribute(&data)) {
         if (data.type == NFTA_META_KEY && be32(&data) == NFT_META_L4PROTO)
@@ -129,7 +129,7 @@ static void compare(Rule *rule, Load load, const uint8_t *value, size_t size)
         rule->elsewhere = rule->elsewhere || memcmp(value, NETWORK_DEVICE, 4) != 0;
 }
 
-static void take_compare(Rule *rule, Load load, Attributes data)
+static void handle_compare(Rule *rule, Load load, Attributes data)
 {
     bool equal = true;
     while (netlink_attribute(&data)) {
@@ -145,7 +145,7 @@ static void take_compare(Rule *rule, Load load, Attributes data)
 
 /* iptables' match on the ports of TCP and UDP. Source: struct xt_tcp and xt_udp of
  * linux/netfilter/xt_tcpudp.h, whose first eight bytes are the same. */
-static void take_match(Rule *rule, Attributes data)
+static void handle_match(Rule *rule, Attributes data)
 {
     bool known = false;
     uint16_t ports[4];
@@ -160,21 +160,21 @@ static void take_match(Rule *rule, Attributes data)
     }
 }
 
-static void take_target(Rule *rule, Attributes data)
+static void handle_target(Rule *rule, Attributes data)
 {
     while (netlink_attribute(&data))
         if (data.type == NFTA_TARGET_NAME)
-            rule->hands_on = is_text(&data, "DNAT") || is_text(&data, "REDIRECT");
+            rule->has_dnat = is_text(&data, "DNAT") || is_text(&data, "REDIRECT");
 }
 
-static void take_nat(Rule *rule, Attributes data)
+static void handle_nat(Rule *rule, Attributes data)
 {
     while (netlink_attribute(&data))
         if (data.type == NFTA_NAT_TYPE)
-            rule->hands_on = be32(&data) == NFT_NAT_DNAT;
+            rule->has_dnat = be32(&data) == NFT_NAT_DNAT;
 }
 
-static void take_expression(Rule *rule, Attributes expression)
+static void handle_expression(Rule *rule, Attributes expression)
 {
     Attributes name = {0};
     Attributes data = {0};
@@ -187,26 +187,26 @@ static void take_expression(Rule *rule, Attributes expression)
     Load before = rule->load;
     rule->load = LOAD_OTHER;
     if (is_text(&name, "payload"))
-        take_payload(rule, data);
+        handle_payload(rule, data);
     else if (is_text(&name, "meta"))
-        take_meta(rule, data);
+        handle_meta(rule, data);
     else if (is_text(&name, "cmp"))
-        take_compare(rule, before, data);
+        handle_compare(rule, before, data);
     else if (is_text(&name, "match"))
-        take_match(rule, data);
+        handle_match(rule, data);
     else if (is_text(&name, "target"))
-        take_target(rule, data);
+        handle_target(rule, data);
     else if (is_text(&name, "nat"))
-        take_nat(rule, data);
+        handle_nat(rule, data);
     else if (is_text(&name, "redir"))
-        rule->hands_on = true;
+        rule->has_dnat = true;
 }
 
 /* ---- what a dump says ---- */
 
 static void add_port(NatPorts *ports, const Rule *rule)
 {
-    bool whole = rule->hands_on && !rule->elsewhere && rule->port != 0 &&
+    bool whole = rule->has_dnat && !rule->elsewhere && rule->port != 0 &&
                  (rule->protocol == IPPROTO_TCP || rule->protocol == IPPROTO_UDP);
     for (size_t i = 0; whole && i < ports->count; i++)
         whole = ports->ports[i].port != rule->port || ports->ports[i].protocol != rule->protocol;
@@ -224,7 +224,7 @@ static bool is_at_prerouting(Attributes hook)
     return false;
 }
 
-static void take_chain(NatPorts *ports, uint8_t family, Attributes fields)
+static void handle_chain(NatPorts *ports, uint8_t family, Attributes fields)
 {
     Chain chain = {.family = family};
     bool has_hook = false;
@@ -265,7 +265,7 @@ static bool is_reached(const NatPorts *ports, uint8_t family, const char *table,
     return reached;
 }
 
-static void take_rule(NatPorts *ports, uint8_t family, Attributes fields)
+static void handle_rule(NatPorts *ports, uint8_t family, Attributes fields)
 {
     Rule rule = {0};
     char table[NAME_MAX_] = "";
@@ -279,7 +279,7 @@ static void take_rule(NatPorts *ports, uint8_t family, Attributes fields)
             continue;
         Attributes list = netlink_attributes(fields.value, fields.size);
         while (netlink_attribute(&list))
-            take_expression(&rule, netlink_attributes(list.value, list.size));
+            handle_expression(&rule, netlink_attributes(list.value, list.size));
     }
     if (is_reached(ports, family, table, chain))
         add_port(ports, &rule);
@@ -305,16 +305,16 @@ static void on_chain(void *data, const struct nlmsghdr *header)
 {
     const struct nfgenmsg *message = NLMSG_DATA(header);
     if (header->nlmsg_len >= NLMSG_LENGTH(sizeof(*message)))
-        take_chain(data, message->nfgen_family,
-                   netlink_message_attributes(header, sizeof(*message)));
+        handle_chain(data, message->nfgen_family,
+                     netlink_message_attributes(header, sizeof(*message)));
 }
 
 static void on_rule(void *data, const struct nlmsghdr *header)
 {
     const struct nfgenmsg *message = NLMSG_DATA(header);
     if (header->nlmsg_len >= NLMSG_LENGTH(sizeof(*message)))
-        take_rule(data, message->nfgen_family,
-                  netlink_message_attributes(header, sizeof(*message)));
+        handle_rule(data, message->nfgen_family,
+                    netlink_message_attributes(header, sizeof(*message)));
 }
 
 static const NetlinkDump chains_dump = {forget_chains, on_chain};

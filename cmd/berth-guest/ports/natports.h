@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT
  *
- * natports — ports that the guest's own packet filter hands on, to a container most likely.
+ * natports — ports that the guest's own packet filter redirects by DNAT, usually to a container.
  *
- * CNI's portmap, a NodePort and many a script publish a port by a DNAT rule alone: no socket
- * listens. The kernel tells when its rules change (nfnetlink), a dump of them is the truth. Rules
- * for one port of TCP or UDP count, of the tables that have a chain of type nat at prerouting,
- * written by nft or by iptables-nft. Sets, maps and ranges of ports are not looked into.
+ * CNI's portmap, a NodePort and many scripts publish a port by a DNAT rule alone: no socket
+ * listens. nfnetlink notifies of changed rules, a dump then reads them. Rules count that match one
+ * port of TCP or UDP, in tables with a chain of type nat at prerouting, written by nft or
+ * iptables-nft. Sets, maps and port ranges are ignored.
  */
 #pragma once
 
@@ -21,21 +21,20 @@ typedef struct {
     int events; /* readable when the rules may have changed */
 } NatPortsSockets;
 
-/* Open the kernel's. False where it has no packet filter, or does not tell us. */
+/* False where the kernel has no packet filter or refuses access to it. */
 bool natports_open(NatPortsSockets *ret_sockets);
 
-/* Takes @sockets. @changed is called when the rules may have become others. NULL when there is no
+/* Takes @sockets, also on failure. Calls @changed when the rules may have changed. NULL: out of
  * memory. */
 NatPorts *natports_new(Loop *loop, const NatPortsSockets *sockets, void (*changed)(void *data),
                        void *data);
-/* NULL is nothing. */
+/* NULL is allowed. */
 void natports_free(NatPorts *ports);
 
-/* Add the ports to @sockets, of which @count are there and @max fit; returns their new number. They
- * are on the address of eth0 and have no inode and no owner. What listens on one of them on all
- * addresses of IPv6 is left out: dockerd does without ever taking a connection. */
+/* Append the ports to the @count @sockets, of which @max fit. Returns the new count. They have the
+ * address of eth0, no inode and no owner. Sockets on :: with one of these ports are dropped:
+ * dockerd holds such sockets without ever accepting on them. */
 size_t natports_merge(NatPorts *ports, ListeningSocket *sockets, size_t count, size_t max);
 
-/* How many ports and chains of the rules were left out for want of room, a port that several rules
- * hand on once for each. */
+/* How many ports and chains did not fit; a port counts once for each of its rules. */
 size_t natports_left_out(const NatPorts *ports);

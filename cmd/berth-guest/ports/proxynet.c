@@ -19,18 +19,18 @@
 #include <unistd.h>
 
 #define NAMESPACE "/proc/self/ns/net"
-#define GATEWAY6  2 /* the last byte of its address */
+#define GATEWAY6  2 /* last byte of the IPv6 gateway's address */
 
 #define FIRST_NAME "berth-proxies"
 
-/* An agent that cannot come back would start sessions there. */
+/* Return to the agent's namespace. An agent left in the other would start sessions there. */
 static void go_home(const Proxynet *proxynet)
 {
     if (setns(proxynet->home, CLONE_NEWNET) < 0)
         abort();
 }
 
-/* @address ("fd00::15/64") with another last byte; "" when it is none. */
+/* @address ("fd00::15/64") with @last as its last byte; "" when it does not parse. */
 static void neighbour6(const char *address, uint8_t last, const char *suffix, char *to, size_t size)
 {
     char plain[INET6_ADDRSTRLEN];
@@ -43,7 +43,7 @@ static void neighbour6(const char *address, uint8_t last, const char *suffix, ch
     snprintf(to, size, "%s%s", plain, suffix);
 }
 
-/* Its way out is always there: what comes from outside of the host wants an answer. */
+/* It always has both gateways: clients from outside the host need their answers. */
 static Config addresses(const Config *config)
 {
     Config own = {.address = PROXYNET_ADDRESS, .mtu = config->mtu};
@@ -53,7 +53,8 @@ static Config addresses(const Config *config)
     return own;
 }
 
-/* A macvlan of @device in @proxynet's namespace. The kernel looks its name up in ours, too. */
+/* Create a macvlan of @device in the proxies' namespace. Its name must be free in the agent's
+ * namespace, too. */
 static int add_device(Netlink *route, const Proxynet *proxynet, unsigned device)
 {
     union {
@@ -80,7 +81,7 @@ static int add_device(Netlink *route, const Proxynet *proxynet, unsigned device)
     return netlink_request(route, header);
 }
 
-/* It is set up as eth0 is, and so called. */
+/* network_up configures NETWORK_DEVICE, so the macvlan gets that name. */
 static int rename_device(void)
 {
     struct ifreq names = {.ifr_name = FIRST_NAME, .ifr_newname = NETWORK_DEVICE};

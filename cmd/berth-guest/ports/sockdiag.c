@@ -17,16 +17,16 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-/* A guest with more open files than this has owners that stay unnamed. */
+/* Descriptors examined in one search for owners; owners beyond stay unknown. */
 #define LINKS_MAX 20000
 
 typedef struct {
     ListeningSocket *sockets;
     size_t max;
     size_t count;
-    size_t part; /* where the part that is being dumped begins */
+    size_t part; /* index at which the dump in progress begins */
     uint8_t protocol;
-    unsigned clients_first, clients_last; /* ports of UDP that are nobody's in particular */
+    unsigned clients_first, clients_last; /* ip_local_port_range */
 } Dump;
 
 static const uint8_t any[16];
@@ -56,7 +56,7 @@ static bool serves(const Dump *dump, const struct inet_diag_msg *found)
             (port < dump->clients_first || port > dump->clients_last));
 }
 
-/* The kernel tells of each that takes no address or not yet whether it is IPv6 and nothing else. */
+/* The kernel sends this attribute for each socket that is listening or unconnected. */
 static bool is_v6only(const struct nlmsghdr *header)
 {
     NetlinkAttributes attributes = netlink_message_attributes(header, sizeof(struct inet_diag_msg));
@@ -112,7 +112,7 @@ static int dump_family(Netlink *diag, uint8_t family, Dump *dump)
     return netlink_dump(diag, &question.header, &reader, dump);
 }
 
-/* By port, protocol, family, address; the same address is in the order the sockets were made in. */
+/* By port, protocol, family, address, then inode: the order of creation. */
 static int compare(const void *left, const void *right)
 {
     const ListeningSocket *a = left;
@@ -181,7 +181,7 @@ int sockdiag_dump(Netlink *diag, ListeningSocket *sockets, size_t max)
     static const struct {
         uint8_t protocol;
         uint8_t family;
-        bool may_lack; /* in a kernel that was not made by us */
+        bool may_lack; /* kernels other than berth's may answer ENOENT */
     } parts[] = {
         {IPPROTO_TCP, AF_INET, false},
         {IPPROTO_TCP, AF_INET6, true},
@@ -213,7 +213,7 @@ static bool is_number(const char *name)
     return name[0] >= '0' && name[0] <= '9';
 }
 
-/* What /proc calls socket 123 is "socket:[123]". */
+/* Descriptors of sockets link to "socket:[INODE]". */
 static void match_link(Search *search, int directory, const char *name, const char *pid)
 {
     char target[64];

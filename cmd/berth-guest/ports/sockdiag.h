@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT
  *
- * sockdiag — the kernel's listening TCP sockets and its UDP servers, and who has them open.
+ * sockdiag — listening TCP sockets and UDP servers with the processes that own them.
  *
- * What is bound to all addresses of both families (dual-stack) is two listeners, 0.0.0.0 and ::, so
- * that nobody need know which :: takes IPv4, too. A UDP socket serves if it has no peer and a port
- * outside the range the kernel gives to clients.
+ * A dual-stack socket on all addresses is reported as two listeners, 0.0.0.0 and ::, so that
+ * readers need not know IPV6_V6ONLY. A UDP socket is a server if it has no peer and its port is
+ * outside ip_local_port_range.
  */
 #pragma once
 
@@ -15,21 +15,21 @@
 #include <stdint.h>
 
 typedef struct {
-    WireListener listener; /* its owner is the field below */
-    uint32_t inode;        /* the socket's */
-    char owner[16];        /* the process's name; "" when nobody who can be seen has it open */
+    WireListener listener; /* listener.owner is not used: see owner */
+    uint32_t inode;
+    char owner[16]; /* process name; "": no visible process has the socket open */
 } ListeningSocket;
 
-/* All of them, at most @max, sorted by port, protocol, family and address, one for each address.
- * @diag is a socket of NETLINK_SOCK_DIAG. The number of them, or -errno. */
+/* Dump at most @max sockets through @diag (NETLINK_SOCK_DIAG), sorted by port, protocol, family and
+ * address, one for each address, without owners. Returns their number, or -errno. */
 int sockdiag_dump(Netlink *diag, ListeningSocket *sockets, size_t max);
 
-/* Sort @sockets and leave repeats out; returns how many are left. */
+/* Sort @sockets and drop duplicates. Returns the new count. */
 size_t sockdiag_sort(ListeningSocket *sockets, size_t count);
 
-/* Move those that are worth most to the front, at most @max: TCP before UDP, by port. Both parts
- * are sorted. Returns how many are in the first. */
+/* Move the at most @max sockets of highest priority to the front: TCP before UDP, then by port.
+ * Both parts stay sorted. Returns the size of the first. */
 size_t sockdiag_choose(ListeningSocket *sockets, size_t count, size_t max);
 
-/* Fill in the owner of those sockets that have none, by one bounded walk through /proc. */
+/* Fill in missing owners by one bounded walk of /proc. */
 void sockdiag_find_owners(ListeningSocket *sockets, size_t count);

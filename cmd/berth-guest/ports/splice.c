@@ -12,53 +12,53 @@
 
 enum { READ_END, WRITE_END };
 
-/* One way: from one source through a pipe to the other. */
+/* One direction: from one socket through a pipe to the other. */
 typedef struct {
     int pipe[2];
     size_t held; /* bytes in the pipe */
-    bool ended;  /* nothing follows them */
-    bool shut;   /* and the reader knows that */
+    bool ended;  /* the sender closed its half */
+    bool shut;   /* and so did we towards the receiver */
 } Way;
 
-struct Pump {
+struct Splice {
     Loop *loop;
     Source ends[2]; /* the client, the service */
-    Way ways[2];    /* from ends[i] to the other */
+    Way ways[2];    /* ways[i] leads from ends[i] to the other */
     bool connecting;
-    bool over;
-    void (*ended)(Pump *pump, void *data);
+    bool finished;
+    void (*ended)(Splice *pair, void *data);
     void *data;
 };
 
-static void reset(int fd)
+static void set_reset_on_close(int fd)
 {
     setsockopt(fd, SOL_SOCKET, SO_LINGER, &(struct linger){.l_onoff = 1}, sizeof(struct linger));
 }
 
-static void close_ends(Pump *pump, bool by_reset)
+static void close_ends(Splice *pair, bool by_reset)
 {
     for (size_t i = 0; i < 2; i++) {
-        if (by_reset && source_is_open(&pump->ends[i]))
-            reset(pump->ends[i].fd);
-        loop_close(pump->loop, &pump->ends[i]);
+        if (by_reset && source_is_open(&pair->ends[i]))
+            set_reset_on_close(pair->ends[i].fd);
+        loop_close(pair->loop, &pair->ends[i]);
     }
 }
 
-static void finish(Pump *pump, bool by_reset)
+static void finish(Splice *pair, bool by_reset)
 {
-    if (pump->over)
+    if (pair->finished)
         return;
-    pump->over = true;
-    close_ends(pump, by_reset);
-    pump->ended(pump, pump->data);
+    pair->finished = true;
+    close_ends(pair, by_reset);
+    pair->ended(pair, pair->data);
 }
 
-/* Move what can be moved one way. False when the connection is broken. */
-static bool move(Pump *pump, size_t from)
+/* Move bytes in one direction until a socket would block. False when the connection broke. */
+static bool move(Splice *pair, size_t from)
 {
-    Way *way = &pump->ways[from];
-    int in = pump->ends[from].fd;
-    int out = pump->ends[1 - from].fd;
+    Way *way = &pair->ways[from];
+    int in = pair->ends[from].fd;
+    int out = pair->ends[1 - from].fd;
     const unsigned flags = SPLICE_F_MOVE | SPLICE_F_NONBLOCK;
     for (;;) {
         if (way->held == 0 && !way->ended) {
@@ -82,51 +82,51 @@ static bool move(Pump *pump, size_t from)
     return true;
 }
 
-/* Read where the pipe is empty, write where it is not. */
-static void watch(Pump *pump)
+/* Wait to read where the pipe is empty, and to write where it is not. */
+static void watch(Splice *pair)
 {
     for (size_t i = 0; i < 2; i++) {
-        const Way *leaving = &pump->ways[i];
-        const Way *arriving = &pump->ways[1 - i];
+        const Way *leaving = &pair->ways[i];
+        const Way *arriving = &pair->ways[1 - i];
         bool reads = leaving->held == 0 && !leaving->ended;
         bool writes = arriving->held > 0;
-        loop_watch(pump->loop, &pump->ends[i],
+        loop_watch(pair->loop, &pair->ends[i],
                    (reads ? (uint32_t)EPOLLIN : 0) | (writes ? (uint32_t)EPOLLOUT : 0));
     }
 }
 
-static void advance(Pump *pump)
+static void advance(Splice *pair)
 {
     for (size_t from = 0; from < 2; from++) {
-        if (!move(pump, from)) {
-            finish(pump, true);
+        if (!move(pair, from)) {
+            finish(pair, true);
             return;
         }
     }
-    if (pump->ways[0].shut && pump->ways[1].shut)
-        finish(pump, false);
+    if (pair->ways[0].shut && pair->ways[1].shut)
+        finish(pair, false);
     else
-        watch(pump);
+        watch(pair);
 }
 
 static void on_client(Source *source, uint32_t events)
 {
-    advance(container_of(source, Pump, ends[0]));
+    advance(container_of(source, Splice, ends[0]));
 }
 
 static void on_service(Source *source, uint32_t events)
 {
-    Pump *pump = container_of(source, Pump, ends[1]);
-    if (pump->connecting) {
+    Splice *pair = container_of(source, Splice, ends[1]);
+    if (pair->connecting) {
         int problem = 0;
         getsockopt(source->fd, SOL_SOCKET, SO_ERROR, &problem, &(socklen_t){sizeof(problem)});
-        pump->connecting = false;
+        pair->connecting = false;
         if (problem != 0) {
-            finish(pump, true);
+            finish(pair, true);
             return;
         }
     }
-    advance(pump);
+    advance(pair);
 }
 
 static int dial(const struct sockaddr_storage *target)
@@ -143,56 +143,56 @@ static int dial(const struct sockaddr_storage *target)
     return -1;
 }
 
-static bool open_pipes(Pump *pump)
+static bool open_pipes(Splice *pair)
 {
     bool whole = true;
     for (size_t i = 0; i < 2; i++) {
-        if (pipe2(pump->ways[i].pipe, O_CLOEXEC | O_NONBLOCK) < 0) {
-            pump->ways[i].pipe[READ_END] = pump->ways[i].pipe[WRITE_END] = -1;
+        if (pipe2(pair->ways[i].pipe, O_CLOEXEC | O_NONBLOCK) < 0) {
+            pair->ways[i].pipe[READ_END] = pair->ways[i].pipe[WRITE_END] = -1;
             whole = false;
         }
     }
     return whole;
 }
 
-static void close_pipes(Pump *pump)
+static void close_pipes(Splice *pair)
 {
     for (size_t i = 0; i < 4; i++) {
-        if (pump->ways[i / 2].pipe[i % 2] >= 0)
-            close(pump->ways[i / 2].pipe[i % 2]);
+        if (pair->ways[i / 2].pipe[i % 2] >= 0)
+            close(pair->ways[i / 2].pipe[i % 2]);
     }
 }
 
-Pump *pump_new(Loop *loop, int client, const struct sockaddr_storage *target,
-               void (*ended)(Pump *pump, void *data), void *data)
+Splice *splice_new(Loop *loop, int client, const struct sockaddr_storage *target,
+                   void (*ended)(Splice *pair, void *data), void *data)
 {
-    Pump *pump = calloc(1, sizeof(*pump));
-    int service = pump != NULL ? dial(target) : -1;
-    if (service < 0 || !open_pipes(pump)) {
-        reset(client);
+    Splice *pair = calloc(1, sizeof(*pair));
+    int service = pair != NULL ? dial(target) : -1;
+    if (service < 0 || !open_pipes(pair)) {
+        set_reset_on_close(client);
         close(client);
         if (service >= 0) {
             close(service);
-            close_pipes(pump);
+            close_pipes(pair);
         }
-        free(pump);
+        free(pair);
         return NULL;
     }
-    pump->loop = loop;
-    pump->connecting = true;
-    pump->ended = ended;
-    pump->data = data;
+    pair->loop = loop;
+    pair->connecting = true;
+    pair->ended = ended;
+    pair->data = data;
     setsockopt(client, IPPROTO_TCP, TCP_NODELAY, &(int){1}, sizeof(int));
-    loop_add(loop, &pump->ends[0], client, 0, on_client);
-    loop_add(loop, &pump->ends[1], service, EPOLLOUT, on_service);
-    return pump;
+    loop_add(loop, &pair->ends[0], client, 0, on_client);
+    loop_add(loop, &pair->ends[1], service, EPOLLOUT, on_service);
+    return pair;
 }
 
-void pump_free(Pump *pump)
+void splice_free(Splice *pair)
 {
-    if (pump == NULL)
+    if (pair == NULL)
         return;
-    close_ends(pump, true);
-    close_pipes(pump);
-    free(pump);
+    close_ends(pair, true);
+    close_pipes(pair);
+    free(pair);
 }

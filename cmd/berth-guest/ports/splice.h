@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT
  *
- * splice — two stream sockets joined: what one says the other hears.
+ * splice — two stream sockets joined into one connection.
  *
- * Bytes go through a pipe each way and are never copied into the agent (splice). The end of one
- * half is passed on as the end of that half, a reset as a reset. A socket whose other side does
- * not read is not read from.
+ * splice(2) moves the bytes through a pipe each way without copying them into the agent. A
+ * half-close and a reset of one side are passed on to the other. Reading from a socket stops while
+ * its peer does not read.
  */
 #pragma once
 
@@ -12,13 +12,13 @@
 
 #include <sys/socket.h>
 
-typedef struct Pump Pump;
+typedef struct Splice Splice;
 
-/* Join @client (taken) to what listens at @target; if nobody does the client is reset. @ended is
- * called once, from a later turn of the loop, when the pump has closed both; free it then, after
- * that turn. NULL when there is no room: the client is reset then, too. */
-Pump *pump_new(Loop *loop, int client, const struct sockaddr_storage *target,
-               void (*ended)(Pump *pump, void *data), void *data);
+/* Connect to @target and join @client (taken) to it; resets the client when the connection is
+ * refused. Calls @ended once, from a later turn of the loop, when both sockets are closed; free the
+ * splice after that turn. NULL, with the client reset, when resources run out. */
+Splice *splice_new(Loop *loop, int client, const struct sockaddr_storage *target,
+                   void (*ended)(Splice *splice, void *data), void *data);
 
-/* Reset both ends where they are still open. NULL is nothing. */
-void pump_free(Pump *pump);
+/* Resets the sockets that are still open. NULL is allowed. */
+void splice_free(Splice *splice);

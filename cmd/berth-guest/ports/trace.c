@@ -13,7 +13,7 @@
 #define EVENT    INSTANCE "/events/sock/inet_sock_set_state"
 #define LISTEN   "newstate == 10 || oldstate == 10" /* TCP_LISTEN */
 
-/* A mount that belongs to a descriptor, not to a place. -1 with errno. */
+/* Mount a new @type without attaching it to a path. Its descriptor, or -1 with errno. */
 static int mount_detached(const char *type)
 {
     int context = fsopen(type, FSOPEN_CLOEXEC);
@@ -28,7 +28,8 @@ static int mount_detached(const char *type)
     return mount;
 }
 
-/* A small buffer, woken by the first event rather than by a half-full one, for one event. */
+/* Enable one event in a small buffer that wakes its reader at the first event, not when half full.
+ */
 static int set_up(int tracefs)
 {
     static const struct {

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Doors: services that cannot be reached on the device are reached through a port of the agent's."""
+"""Loopback proxies: clients reach services that do not listen on the device through a port of the agent."""
 
 import hashlib
 import os
@@ -28,8 +28,8 @@ def listeners_of(host, port):
     return [one for one in host.listeners or [] if one.port == port]
 
 
-def door_of(host, server):
-    """The number of the door to @server; 0: there is none."""
+def proxy_port(host, server):
+    """The port of the proxy to @server; 0: there is none."""
     port = server.getsockname()[1]
     host.until(lambda: listeners_of(host, port))
     relays = {one.relay for one in listeners_of(host, port)}
@@ -42,9 +42,9 @@ def door_of(host, server):
     (socket.AF_INET6, "::1", "127.0.0.1"), (socket.AF_INET6, "::1", "::1"),
     (socket.AF_INET, "0.0.0.0", "::1"), (socket.AF_INET6, "::", "127.0.0.1"),
 ])
-def test_the_way_through(host, family, address, through):
+def test_connection_through_a_proxy(host, family, address, through):
     with serve(address, family) as server:
-        relay = door_of(host, server)
+        relay = proxy_port(host, server)
         with socket.create_connection((through, relay)) as client:
             service, peer = server.accept()
             assert peer[0] in ("127.0.0.1", "::1")  # a client on its loopback
@@ -55,39 +55,39 @@ def test_the_way_through(host, family, address, through):
             service.close()
 
 
-def test_none_is_needed_by_who_takes_both(host):
+def test_a_dual_stack_service_gets_no_proxy(host):
     with serve("::", socket.AF_INET6, v6only=0) as server:
-        assert door_of(host, server) == 0
+        assert proxy_port(host, server) == 0
 
 
-def test_each_family_goes_to_its_own(host):
+def test_each_family_reaches_its_own_service(host):
     with serve("127.0.0.1") as v4, socket.socket(socket.AF_INET6) as v6:
         v6.bind(("::1", v4.getsockname()[1]))
         v6.listen()
         host.until(lambda: len(listeners_of(host, v4.getsockname()[1])) == 2)
-        relay = door_of(host, v4)
+        relay = proxy_port(host, v4)
         for through, server in (("127.0.0.1", v4), ("::1", v6)):
             with socket.create_connection((through, relay)):
                 server.accept()[0].close()
 
 
-def test_a_door_closes_with_its_service(host):
+def test_a_proxy_closes_with_its_service(host):
     server = serve("127.0.0.1")
-    port, relay = server.getsockname()[1], door_of(host, server)
+    port, relay = server.getsockname()[1], proxy_port(host, server)
     server.close()
     host.until(lambda: not listeners_of(host, port))
     with pytest.raises(ConnectionRefusedError):
         socket.create_connection(("127.0.0.1", relay))
 
 
-def test_a_door_is_no_listener_of_the_guest(host):
+def test_a_proxy_is_no_listener_of_the_guest(host):
     with serve("127.0.0.1") as server:
-        assert not listeners_of(host, door_of(host, server))
+        assert not listeners_of(host, proxy_port(host, server))
 
 
-def test_half_of_a_connection_ends(host):
+def test_half_close(host):
     with serve("127.0.0.1") as server, \
-            socket.create_connection(("127.0.0.1", door_of(host, server))) as client:
+            socket.create_connection(("127.0.0.1", proxy_port(host, server))) as client:
         service = server.accept()[0]
         client.sendall(b"all of the question")
         client.shutdown(socket.SHUT_WR)
@@ -101,9 +101,9 @@ def test_half_of_a_connection_ends(host):
 
 
 @pytest.mark.parametrize("who", ["client", "service"])
-def test_a_reset_is_a_reset(host, who):
+def test_a_reset_is_passed_on(host, who):
     with serve("127.0.0.1") as server:
-        client = socket.create_connection(("127.0.0.1", door_of(host, server)))
+        client = socket.create_connection(("127.0.0.1", proxy_port(host, server)))
         service = server.accept()[0]
         client.sendall(b"x")
         assert service.recv(1) == b"x"
@@ -115,10 +115,10 @@ def test_a_reset_is_a_reset(host, who):
         other.close()
 
 
-def test_who_is_full_is_not_read_from_and_nothing_is_lost(host):
+def test_backpressure_loses_nothing(host):
     sent, received = hashlib.sha256(), hashlib.sha256()
     with serve("127.0.0.1") as server, \
-            socket.create_connection(("127.0.0.1", door_of(host, server))) as client:
+            socket.create_connection(("127.0.0.1", proxy_port(host, server))) as client:
         service = server.accept()[0]
         client.settimeout(0.5)
         block = os.urandom(65536)
@@ -145,8 +145,8 @@ def test_who_is_full_is_not_read_from_and_nothing_is_lost(host):
 
 
 def carried(agent, relay):
-    """What the agent has for connections: pipes, and its sockets at @relay. Other programs of this host have doors, too,
-    which come and go."""
+    """How many descriptors the agent has for connections: its pipes and its sockets at @relay. Other programs of this host
+    have sockets that come and go."""
     pipes = 0
     for name in os.listdir(f"/proc/{agent.pid}/fd"):
         try:
@@ -158,10 +158,10 @@ def carried(agent, relay):
     return pipes + sockets
 
 
-def test_a_crowd_leaves_nothing_behind(agent):
+def test_many_connections_leak_no_descriptor(agent):
     host = agent.host
     with serve("127.0.0.1") as server:
-        relay = door_of(host, server)
+        relay = proxy_port(host, server)
         before = carried(agent, relay)
         for _ in range(5):
             clients = [socket.create_connection(("127.0.0.1", relay)) for _ in range(64)]
