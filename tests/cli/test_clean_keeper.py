@@ -144,7 +144,7 @@ def test_session_directory_and_mask_are_its_own(kept, tmp_path):
 
 @pytest.mark.as_root  # berth-net hides its environment from its own user
 def test_environment_has_no_secret(kept):
-    secrets = {"AWS_SECRET_ACCESS_KEY": "s3cret", "SSH_AUTH_SOCK": "/tmp/s3cret", "BERTH_X": "s3cret",
+    secrets = {"AWS_SECRET_ACCESS_KEY": "s3cret", "SSH_AUTH_SOCK": "/tmp/s3cret", "BERTH_TEST_X": "s3cret",
                "LANGCHAIN_API_KEY": "s3cret", "http_proxy": "http://me:s3cret@proxy"}
     for pid in kept(env=secrets):
         assert b"s3cret" not in Path(f"/proc/{pid}/environ").read_bytes()

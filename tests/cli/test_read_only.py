@@ -3,6 +3,8 @@ import ctypes
 import os
 import select
 import stat
+import tempfile
+from pathlib import Path
 
 import pytest
 
@@ -114,25 +116,29 @@ def test_home_that_cannot_have_directories_has_no_distros(berth, words):
             path.chmod(0o700)
 
 
+@pytest.fixture
+def elsewhere(plain):
+    """A runtime directory that cannot be made. Its path is short: where sockets do not fit, another place is taken."""
+    directory = Path(tempfile.mkdtemp(prefix="berth-cli-", dir="/tmp"))
+    plain.protect(directory, 0o500)
+    yield str(directory)
+    del plain.modes[directory]
+    directory.rmdir()
+
+
 @pytest.mark.parametrize("verb", [["terminate", "box"], ["shutdown"], ["list"], ["status"], ["ports"],
                                   ["run", "echo", "said"]], ids=" ".join)
-def test_runtime_directory_that_cannot_be_made_hides_no_machine(plain, tmp_path, verb):
+def test_runtime_directory_that_cannot_be_made_hides_no_machine(plain, elsewhere, verb):
     plain("start").ok()
     keeper = os.pidfd_open(plain.info("box")["keeper_pid"])
-    elsewhere = tmp_path / "elsewhere"
-    elsewhere.mkdir()
-    plain.protect(elsewhere, 0o500)
-    result = plain.plain(*verb, env={"XDG_RUNTIME_DIR": str(elsewhere)})
+    result = plain.plain(*verb, env={"XDG_RUNTIME_DIR": elsewhere})
     result.ok()
     if verb[0] in ("terminate", "shutdown"):
         assert select.select([keeper], [], [], 20)[0]
     os.close(keeper)
 
 
-def test_runtime_directory_that_cannot_be_made_is_said_at_a_start(plain, tmp_path):
-    elsewhere = tmp_path / "elsewhere"
-    elsewhere.mkdir()
-    plain.protect(elsewhere, 0o500)
-    result = plain.plain("run", "true", env={"XDG_RUNTIME_DIR": str(elsewhere)})
+def test_runtime_directory_that_cannot_be_made_is_said_at_a_start(plain, elsewhere):
+    result = plain.plain("run", "true", env={"XDG_RUNTIME_DIR": elsewhere})
     assert result.status == 125 and result.code == "layout.denied", result
-    plain.plain("list", env={"XDG_RUNTIME_DIR": str(elsewhere)}).ok()
+    plain.plain("list", env={"XDG_RUNTIME_DIR": elsewhere}).ok()
