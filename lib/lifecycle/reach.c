@@ -5,7 +5,6 @@
 #include "base/fd.h"
 #include "instance/client/runtime.h"
 #include "instance/control/runtime_files.h"
-#include "manage/hold.h"
 #include "model/machine.h"
 
 #include <poll.h>
@@ -16,6 +15,12 @@
 #define UNREACHABLE "instance.unreachable"
 /* Between a keeper's last answer and its end. */
 #define LEAVE_TIMEOUT_MSEC 10000
+
+BerthDiskUser *berth_reach_keeper(const BerthDistro *distro)
+{
+    g_autoptr(BerthDiskUser) user = berth_hold_find(distro->disk);
+    return user != NULL && berth_disk_user_keeps(user, distro->id) ? g_steal_pointer(&user) : NULL;
+}
 
 static int set_unreachable(const BerthDistro *distro, const BerthDiskUser *user, GError **error)
 {
@@ -28,20 +33,13 @@ static int set_unreachable(const BerthDistro *distro, const BerthDiskUser *user,
     return -1;
 }
 
-/* Its keeper, as the disk tells; NULL when there is none. */
-static BerthDiskUser *find_keeper(const BerthDistro *distro)
-{
-    g_autoptr(BerthDiskUser) user = berth_hold_find(distro->disk);
-    return user != NULL && berth_disk_user_keeps(user, distro->id) ? g_steal_pointer(&user) : NULL;
-}
-
 int berth_reach_connect(const Berth *berth, const BerthDistro *distro, GError **error)
 {
     g_autoptr(GError) problem = NULL;
     int fd = berth_runtime_connect(berth->layout->runtime, distro->id, &problem);
     if (fd >= 0)
         return fd;
-    g_autoptr(BerthDiskUser) keeper = find_keeper(distro);
+    g_autoptr(BerthDiskUser) keeper = berth_reach_keeper(distro);
     fd = keeper != NULL ? berth_runtime_connect_in(keeper->directory, NULL) : -1;
     if (fd >= 0)
         return fd;
@@ -53,7 +51,7 @@ int berth_reach_connect(const Berth *berth, const BerthDistro *distro, GError **
 
 char *berth_reach_directory(const Berth *berth, const BerthDistro *distro)
 {
-    g_autoptr(BerthDiskUser) keeper = find_keeper(distro);
+    g_autoptr(BerthDiskUser) keeper = berth_reach_keeper(distro);
     return keeper != NULL ? g_strdup(keeper->directory)
                           : g_build_filename(berth->layout->runtime, distro->id, NULL);
 }
@@ -63,14 +61,11 @@ bool berth_reach_is_unreachable(const GError *error)
     return error != NULL && strcmp(berth_error_id(error), UNREACHABLE) == 0;
 }
 
-void berth_reach_wait_for_leaver(const BerthDistro *distro)
+void berth_reach_wait_gone(const BerthDiskUser *keeper)
 {
-    g_autoptr(BerthDiskUser) keeper = find_keeper(distro);
-    berth_autofd int fd = keeper != NULL ? berth_runtime_connect_in(keeper->directory, NULL) : -1;
-    if (keeper == NULL || fd >= 0)
-        return;
-    struct pollfd poller = {.fd = keeper->pidfd, .events = POLLIN};
-    poll(&poller, 1, LEAVE_TIMEOUT_MSEC);
+    struct pollfd poller = {.fd = keeper != NULL ? keeper->pidfd : -1, .events = POLLIN};
+    if (keeper != NULL)
+        poll(&poller, 1, LEAVE_TIMEOUT_MSEC);
 }
 
 /* The distro whose keeper has the directory @id; NULL when nothing there tells. */
@@ -123,15 +118,9 @@ GPtrArray *berth_reach_find_stoppable(Berth *berth, const char *const *names, GE
     return g_steal_pointer(&distros);
 }
 
-bool berth_reach_is_kept(const BerthDistro *distro)
-{
-    g_autoptr(BerthDiskUser) keeper = find_keeper(distro);
-    return keeper != NULL;
-}
-
 bool berth_reach_end(const Berth *berth, const BerthDistro *distro, int grace_sec, GError **error)
 {
-    g_autoptr(BerthDiskUser) keeper = find_keeper(distro);
+    g_autoptr(BerthDiskUser) keeper = berth_reach_keeper(distro);
     return keeper != NULL ? berth_runtime_end(keeper->pidfd, keeper->pid, grace_sec, error)
                           : berth_runtime_kill(berth->layout->runtime, distro->id, error);
 }

@@ -9,6 +9,8 @@
 
 #include "handle.h"
 
+#include "manage/hold.h"
+
 G_BEGIN_DECLS
 
 /* Until a keeper that should answer at once counts as stuck. */
@@ -31,11 +33,13 @@ void berth_reach_limit_waiting(int fd, guint seconds);
  */
 GPtrArray *berth_reach_find_stoppable(Berth *berth, const char *const *names, GError **error);
 
-/* Wait until a keeper of @distro that no longer listens has let go of the disk. */
-void berth_reach_wait_for_leaver(const BerthDistro *distro);
+/* The keeper that holds the disk of @distro, whether it listens or not; NULL when there is none.
+ * Free with berth_disk_user_free. */
+BerthDiskUser *berth_reach_keeper(const BerthDistro *distro);
 
-/* Whether a keeper holds the disk of @distro. */
-bool berth_reach_is_kept(const BerthDistro *distro);
+/* Wait, for seconds at most, until @keeper, which has said that it ends, has let go of the disk. It
+ * may be NULL. */
+void berth_reach_wait_gone(const BerthDiskUser *keeper);
 
 /* End the keeper of @distro without asking it: by signals, as berth_runtime_end. No error when
  * there is none. */

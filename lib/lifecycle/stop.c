@@ -40,13 +40,13 @@ static gpointer stop_one(gpointer data)
     g_autoptr(GError) problem = NULL;
     int grace = find_grace(job, stop);
     berth_autofd int fd = berth_reach_connect(job->berth, job->distro, &problem);
+    g_autoptr(BerthDiskUser) keeper = berth_reach_keeper(job->distro);
+    job->result = fd >= 0 || keeper != NULL ? job : NULL;
     if (fd >= 0 && stop_connected(job, fd, (guint)grace, &problem)) {
-        berth_reach_wait_for_leaver(job->distro);
-        job->result = job;
+        berth_reach_wait_gone(keeper);
         return NULL;
     }
 
-    job->result = fd >= 0 || berth_reach_is_kept(job->distro) ? job : NULL;
     /* It cannot be asked: its directory was removed, it is on its way out, or it answers in words
      * of another version. */
     int patience = stop->force ? 0 : grace + STOP_MARGIN_SEC;
