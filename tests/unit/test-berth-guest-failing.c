@@ -210,11 +210,11 @@ static void run_openings(gpointer data)
         WireFrame frame = {
             .type = WIRE_OPEN, .stream = stream, .payload = first, .size = sizeof(first)};
         WireFrame open;
-        OpeningResult result = openings_take(&openings, &frame, &open);
+        OpeningResult result = openings_handle(&openings, &frame, &open);
         g_assert_true(result == OPENING_PART || result == OPENING_BROKEN);
         frame.type = WIRE_MORE;
         if (stream == 2 && result == OPENING_PART)
-            openings_take(&openings, &frame, &open);
+            openings_handle(&openings, &frame, &open);
         if (stream == 2)
             openings_forget(&openings, stream);
     }

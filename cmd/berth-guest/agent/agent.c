@@ -29,10 +29,10 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-/* The host is not read while this much waits for it: only a host that asks and does not listen
- * gets that far. */
+/* Stop reading from the host while this many bytes are queued for it: only a host that sends
+ * requests without reading answers gets that far. */
 #define QUEUE_MAX (1024u * 1024u)
-/* How long sessions have to end before they are killed when the agent itself is to end. */
+/* Grace period of sessions when the agent exits; then they are killed. */
 #define CLOSING_SEC      2
 #define POWER_RETRY_NSEC 100000000L
 
@@ -42,11 +42,11 @@ typedef struct {
     Channel *channel;
     Source port;
     Source children;
-    Source timer; /* one at a time: a power request to repeat, or the end of closing */
+    Source timer; /* retries a power request, or ends the grace period; one at a time */
     SessionHost host;
     char *user;
     char marked_user[65];
-    bool oobe; /* the first-run command is still to be run */
+    bool oobe; /* the first-run command has not succeeded yet */
     Session **sessions;
     size_t session_count;
     Openings openings;
@@ -55,15 +55,15 @@ typedef struct {
     BootWatch *boot;
     WirePower power;
     bool power_pending;
-    pid_t grower; /* at work on the file system, or 0 */
+    pid_t grower; /* the process that grows the file system, or 0 */
     bool connected;
-    bool deaf; /* the host broke the framing: nothing more can be understood until it reconnects */
+    bool framing_lost; /* malformed input: ignore all until the host reconnects */
     bool closing;
     bool done;
     int status;
 } Agent;
 
-/* ---- what is put on stream 0 ---- */
+/* ---- reports on stream 0 ---- */
 
 static void on_listeners(void *data)
 {
@@ -86,8 +86,8 @@ static void on_booted(void *data, const char *status)
         report_text(&agent->channel->out, WIRE_BOOTED, status);
 }
 
-/* All the host must know of a guest it meets now. */
-static void greet(Agent *agent)
+/* Send READY, BOOTED and LISTENERS to a host that has just connected. */
+static void report_state(Agent *agent)
 {
     WireBuffer *out = &agent->channel->out;
     const char *status = boot_watch_status(agent->boot);
@@ -107,7 +107,7 @@ static void put_grown(Agent *agent, int problem)
         report_text(&agent->channel->out, WIRE_GROWN, problem == 0 ? "" : strerror(problem));
 }
 
-static void take_grow(Agent *agent, const WireFrame *frame)
+static void handle_grow(Agent *agent, const WireFrame *frame)
 {
     WireReader reader;
     wire_reader_init(&reader, frame);
@@ -115,7 +115,7 @@ static void take_grow(Agent *agent, const WireFrame *frame)
     if (!wire_reader_done(&reader))
         return;
     if (agent->grower != 0 || !agent->options->in_machine) {
-        put_grown(agent, agent->grower != 0 ? EBUSY : 0); /* no machine, no disk to follow */
+        put_grown(agent, agent->grower != 0 ? EBUSY : 0); /* in tests there is no disk */
         return;
     }
     pid_t pid = grow_start(size);
@@ -142,7 +142,7 @@ static Session *find_session(Agent *agent, uint32_t stream)
     return NULL;
 }
 
-/* The first-run command has been run in a session, and with it there may be another default. */
+/* Adopt the default user of a first-run command that has succeeded. */
 static void follow_oobe(Agent *agent)
 {
     if (!agent->oobe || oobe_is_wanted())
@@ -184,7 +184,7 @@ static void each_session(Agent *agent, void (*function)(Session *session))
         function(agent->sessions[i]);
 }
 
-/* The login session of @uid has opened, or will not. */
+/* LoginsReady: let commands that wait for the login session of @uid start. */
 static void on_login(void *data, uid_t uid, const Login *login)
 {
     Agent *agent = data;
@@ -227,7 +227,7 @@ static void try_power(Agent *agent)
         set_timer(agent, 0, POWER_RETRY_NSEC);
 }
 
-/* The agent itself is to end: hang up, wait for the EXITs, for a while. */
+/* Begin to exit: hang up all sessions and give them CLOSING_SEC to end. */
 static void start_closing(Agent *agent)
 {
     agent->closing = true;
@@ -249,7 +249,7 @@ static void on_timer(Source *source, uint32_t events)
     }
 }
 
-static void take_power(Agent *agent, const WireFrame *frame)
+static void handle_power(Agent *agent, const WireFrame *frame)
 {
     WireReader reader;
     wire_reader_init(&reader, frame);
@@ -268,7 +268,7 @@ static void take_power(Agent *agent, const WireFrame *frame)
 
 /* ---- frames from the host ---- */
 
-static void take_config(Agent *agent, const WireFrame *frame)
+static void handle_config(Agent *agent, const WireFrame *frame)
 {
     Config config;
     if (!config_read(frame, &config)) {
@@ -285,7 +285,7 @@ static void take_config(Agent *agent, const WireFrame *frame)
         clock_follow(config.realtime_nsec, 0);
 }
 
-static void take_clock(Agent *agent, const WireFrame *frame)
+static void handle_clock(Agent *agent, const WireFrame *frame)
 {
     WireReader reader;
     wire_reader_init(&reader, frame);
@@ -299,7 +299,7 @@ static void take_clock(Agent *agent, const WireFrame *frame)
         log_line("cannot set the time zone: %s", strerror(-result));
 }
 
-static void take_names(Agent *agent, const WireFrame *frame)
+static void handle_names(Agent *agent, const WireFrame *frame)
 {
     const AgentOptions *options = agent->options;
     char former[sizeof(options->config->search)] = "";
@@ -315,7 +315,7 @@ static void take_names(Agent *agent, const WireFrame *frame)
         resolver_reload();
 }
 
-static void take_route(Agent *agent, const WireFrame *frame)
+static void handle_route(Agent *agent, const WireFrame *frame)
 {
     WireReader reader;
     wire_reader_init(&reader, frame);
@@ -324,10 +324,10 @@ static void take_route(Agent *agent, const WireFrame *frame)
         network_route6(gateway6);
 }
 
-static void take_opening(Agent *agent, const WireFrame *frame)
+static void handle_opening(Agent *agent, const WireFrame *frame)
 {
     WireFrame open;
-    OpeningResult result = openings_take(&agent->openings, frame, &open);
+    OpeningResult result = openings_handle(&agent->openings, frame, &open);
     if (result == OPENING_BROKEN)
         session_refuse(&agent->host, frame->stream, SESSION_MALFORMED);
     if (result == OPENING_WHOLE) {
@@ -336,36 +336,36 @@ static void take_opening(Agent *agent, const WireFrame *frame)
     }
 }
 
-/* An OPEN for a stream that is in use is the host's mistake about both. */
-static void take_session_frame(Agent *agent, const WireFrame *frame)
+/* An OPEN for a stream in use is a protocol error: kill its session. */
+static void handle_session_frame(Agent *agent, const WireFrame *frame)
 {
     Session *session = find_session(agent, frame->stream);
     if (session == NULL && relays_frame(&agent->relays, frame))
         return;
     if (session == NULL && !agent->closing)
-        take_opening(agent, frame);
+        handle_opening(agent, frame);
     else if (session != NULL && frame->type == WIRE_OPEN)
         session_kill(session);
     else if (session != NULL)
         session_frame(session, frame);
 }
 
-static void take_frame(Agent *agent, const WireFrame *frame)
+static void handle_frame(Agent *agent, const WireFrame *frame)
 {
     if (frame->stream != 0)
-        take_session_frame(agent, frame);
+        handle_session_frame(agent, frame);
     else if (frame->type == WIRE_CONFIG)
-        take_config(agent, frame);
+        handle_config(agent, frame);
     else if (frame->type == WIRE_POWER)
-        take_power(agent, frame);
+        handle_power(agent, frame);
     else if (frame->type == WIRE_GROW)
-        take_grow(agent, frame);
+        handle_grow(agent, frame);
     else if (frame->type == WIRE_CLOCK)
-        take_clock(agent, frame);
+        handle_clock(agent, frame);
     else if (frame->type == WIRE_NAMES)
-        take_names(agent, frame);
+        handle_names(agent, frame);
     else if (frame->type == WIRE_ROUTE)
-        take_route(agent, frame);
+        handle_route(agent, frame);
 }
 
 static bool must_pause(const Agent *agent)
@@ -375,12 +375,12 @@ static bool must_pause(const Agent *agent)
 
 static void disconnect(Agent *agent);
 
-/* What follows cannot be told apart any more. A port is read on, to nowhere, until its other end
- * has been closed and opened again. */
-static void turn_deaf(Agent *agent)
+/* The frame boundary is lost. Discard all input of a port until the host reconnects; close a
+ * socket. */
+static void lose_framing(Agent *agent)
 {
     log_line("the host sent what is no frame; its sessions end here");
-    agent->deaf = true;
+    agent->framing_lost = true;
     each_session(agent, session_abandon);
     openings_clear(&agent->openings);
     relays_abandon(&agent->relays);
@@ -388,16 +388,16 @@ static void turn_deaf(Agent *agent)
         disconnect(agent);
 }
 
-static void take_frames(Agent *agent)
+static void handle_frames(Agent *agent)
 {
     WireFrame frame;
     int result = 0;
     while (!must_pause(agent) && (result = wire_frame_peek(&agent->channel->in, &frame)) > 0) {
-        take_frame(agent, &frame);
+        handle_frame(agent, &frame);
         wire_buffer_consume(&agent->channel->in, WIRE_HEADER_SIZE + frame.size);
     }
     if (result < 0)
-        turn_deaf(agent);
+        lose_framing(agent);
 }
 
 /* ---- the connection ---- */
@@ -405,8 +405,8 @@ static void take_frames(Agent *agent)
 static void watch_port(Agent *agent)
 {
     if (!agent->connected) {
-        /* Hung up, which is reported without being asked for: once, by the edge, and again when
-         * the host is back. */
+        /* EPOLLHUP is always reported: edge-triggered, once now and once when the host
+         * reconnects. */
         loop_watch(&agent->loop, &agent->port, EPOLLIN | EPOLLOUT | EPOLLET);
         return;
     }
@@ -425,17 +425,17 @@ static void disconnect(Agent *agent)
     channel_reset(agent->channel);
     if (!agent->channel->is_port) {
         loop_close(&agent->loop, &agent->port);
-        agent->status = agent->deaf ? EXIT_FAILURE : EXIT_SUCCESS;
+        agent->status = agent->framing_lost ? EXIT_FAILURE : EXIT_SUCCESS;
         start_closing(agent);
     }
 }
 
-static void connect_again(Agent *agent)
+static void reconnect(Agent *agent)
 {
     agent->connected = true;
-    agent->deaf = false;
+    agent->framing_lost = false;
     report_hello(&agent->channel->out);
-    greet(agent);
+    report_state(agent);
 }
 
 static void receive(Agent *agent)
@@ -445,10 +445,10 @@ static void receive(Agent *agent)
         disconnect(agent);
         return;
     }
-    if (agent->deaf)
+    if (agent->framing_lost)
         wire_buffer_consume(&agent->channel->in, wire_buffer_size(&agent->channel->in));
     else
-        take_frames(agent);
+        handle_frames(agent);
 }
 
 static void on_port(Source *source, uint32_t events)
@@ -456,14 +456,14 @@ static void on_port(Source *source, uint32_t events)
     Agent *agent = container_of(source, Agent, port);
     if (!agent->connected) {
         if ((events & (EPOLLHUP | EPOLLERR)) == 0)
-            connect_again(agent);
+            reconnect(agent);
         return;
     }
     if ((events & (EPOLLIN | EPOLLHUP | EPOLLERR)) != 0)
         receive(agent);
 }
 
-/* After each turn: write what the turn has put, let sessions go on when there is room again. */
+/* After each turn: flush the output, and resume what waited for room in it. */
 static void settle(Agent *agent)
 {
     if (agent->connected && channel_flush(agent->channel) < 0)
@@ -475,8 +475,8 @@ static void settle(Agent *agent)
     if (agent->relays.waiting && wire_buffer_size(&agent->channel->out) < SESSION_QUEUE_MAX)
         relays_resume(&agent->relays);
 
-    if (agent->connected && !agent->deaf && !must_pause(agent))
-        take_frames(agent); /* those that had to wait */
+    if (agent->connected && !agent->framing_lost && !must_pause(agent))
+        handle_frames(agent); /* frames deferred by must_pause */
     sweep_sessions(agent);
     relays_sweep(&agent->relays);
     listeners_sweep(agent->listeners);
@@ -489,7 +489,7 @@ static void settle(Agent *agent)
 
 /* ---- start ---- */
 
-/* Sessions get the usual limits; the agent needs five descriptors for each of them. */
+/* Commands get the usual limits; the agent itself needs five descriptors for each session. */
 static void raise_limits(Agent *agent)
 {
     getrlimit(RLIMIT_NOFILE, &agent->host.files);
@@ -502,7 +502,7 @@ static void raise_limits(Agent *agent)
     setrlimit(RLIMIT_NOFILE, &high);
 }
 
-static int take_signals(void)
+static int block_signals(void)
 {
     static const int ignored[] = {SIGPIPE, SIGHUP,  SIGINT,  SIGQUIT, SIGTERM,
                                   SIGUSR1, SIGUSR2, SIGTTOU, SIGTTIN};
@@ -520,7 +520,7 @@ static int start(Agent *agent)
     int result = loop_init(&agent->loop);
     if (result < 0)
         return result;
-    int children = take_signals();
+    int children = block_signals();
     int timer = timerfd_create(CLOCK_MONOTONIC, TFD_NONBLOCK | TFD_CLOEXEC);
     if (children < 0 || timer < 0)
         return -errno;
@@ -580,8 +580,8 @@ int agent_run(const AgentOptions *options)
     }
     if (!options->hello_sent)
         report_hello(&agent.channel->out);
-    greet(&agent);
-    take_frames(&agent);
+    report_state(&agent);
+    handle_frames(&agent);
     settle(&agent);
 
     while (!agent.done && result == 0) {

@@ -17,7 +17,7 @@ struct BootWatch {
     InitKind init;
     Source handover;
     Source notify;
-    Source answer; /* of systemctl */
+    Source answer; /* output of systemctl is-system-running */
     const BootWatchEvents *events;
     void *data;
     char status[32]; /* "" until booted */
@@ -45,7 +45,7 @@ static void on_handover(Source *source, uint32_t events)
         booted(watch, problem[0] != '\0' ? "degraded" : "running");
 }
 
-/* systemctl's one word, or what its silence means. */
+/* Read systemctl's state; without an answer it counts as running. */
 static void on_answer(Source *source, uint32_t events)
 {
     BootWatch *watch = container_of(source, BootWatch, answer);
@@ -85,7 +85,7 @@ static void ask_systemd(BootWatch *watch)
     loop_add(watch->loop, &watch->answer, pair[0], EPOLLIN, on_answer);
 }
 
-/* Datagrams of "NAME=value" lines; systemd says READY=1 once its start-up job queue is empty. */
+/* Datagrams of "NAME=value" lines; systemd sends READY=1 once its start-up job queue is empty. */
 static void on_notify(Source *source, uint32_t events)
 {
     BootWatch *watch = container_of(source, BootWatch, notify);

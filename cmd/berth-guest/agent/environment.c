@@ -13,7 +13,7 @@
 #define ROOT_PATH "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 #define USER_PATH "/usr/local/bin:/usr/bin:/bin:/usr/local/games:/usr/games"
 
-/* "NAME=value" replaces one of the same name; what is no such thing is left out. */
+/* Set "NAME=value", replacing an older value. Ignores malformed strings. */
 static void set_pair(Environment *environment, const char *pair)
 {
     const char *equals = strchr(pair, '=');
@@ -61,8 +61,8 @@ static bool is_locale(const char *pair)
 
 /* ---- files ---- */
 
-/* One line as pam_env reads it: NAME=value or export NAME="value", # starts a comment line. The
- * pair, or NULL. */
+/* Parse a line as pam_env does: NAME=value or export NAME="value", # starts a comment line. Returns
+ * the pair, or NULL. */
 static char *parse_line(char *line)
 {
     line += strspn(line, " \t");
@@ -102,8 +102,8 @@ static void set_from_file(Environment *environment, const char *path, bool only_
 
 /* ---- the login session ---- */
 
-/* Whether @pair is what the manager sets for the holder's process alone, or the session has from
- * elsewhere. By whole names: SYSTEMD_EDITOR or MANAGERPIDFILE are the user's. Source:
+/* Whether the service manager set @pair for the holder's process only, or another source sets it.
+ * Compares whole names: SYSTEMD_EDITOR or MANAGERPIDFILE are the user's. Source:
  * systemd.exec(5), "Environment Variables Set or Propagated by the Service Manager". */
 static bool is_the_logins_own(const char *pair)
 {
@@ -154,7 +154,7 @@ static void set_from_login(Environment *environment, pid_t login)
     fclose(file);
 }
 
-/* A user manager may run without a login session: where logind or its PAM module are missing. */
+/* Without logind or its PAM module, a user manager may run without a login session. */
 static void set_runtime_directory(Environment *environment, const User *user)
 {
     char directory[64], bus[80];
@@ -174,7 +174,7 @@ static void set_runtime_directory(Environment *environment, const User *user)
 
 /* ---- the client ---- */
 
-/* A client whose language the distro does not have still speaks UTF-8. */
+/* Fall back to C.UTF-8 when the distro lacks the client's locale: its terminal is UTF-8. */
 static void set_offered(Environment *environment, char *const *offered)
 {
     bool speaks_utf8 = false;

@@ -1,26 +1,26 @@
 /* SPDX-License-Identifier: MIT
  *
- * environment — what a new command finds in its environment, built from nothing. In this order,
- * later ones win: the user's own variables, the distro's locale, /etc/environment, what PAM gave to
- * the user's login session, what the client offers and the distro knows, what the client insists
- * on. Never freed: this is for the moment between fork and exec.
+ * environment — builds the environment of a new command from scratch. Sources in this order, later
+ * ones win: defaults for the user, the distro's locale, /etc/environment, variables of the user's
+ * login session (PAM), offered variables the distro supports (offer.h), variables the client sets.
+ * Never freed: the child builds it between fork and exec.
  */
 #pragma once
 
 #include "distro/user.h"
 
 typedef struct {
-    char **strings; /* "NAME=value", NULL-terminated: fit for execve */
+    char **strings; /* "NAME=value", NULL-terminated, for execve */
     size_t count;
 } Environment;
 
-/* Lists are of "NAME=value", NULL-terminated or NULL; anything else in them is left out. */
+/* Lists hold "NAME=value", NULL-terminated, or are NULL; malformed strings are ignored. */
 typedef struct {
     const User *user;
-    pid_t login;          /* a process of the user's login session, or 0 (logins.h) */
-    bool tty;             /* there is a terminal, so TERM must have some value */
-    char *const *offered; /* by the client: see offer.h */
-    char *const *given;   /* by the client */
+    pid_t login;          /* a process of the user's login session (logins.h); 0: none */
+    bool tty;             /* the command has a terminal: TERM is always set */
+    char *const *offered; /* by the client, subject to offer.h */
+    char *const *given;   /* by the client, set in any case */
 } EnvironmentSources;
 
 Environment environment_build(const EnvironmentSources *sources);

@@ -21,7 +21,7 @@
 #define PORTS     "/sys/class/virtio-ports"
 #define FILL_SIZE 65536u
 
-/* Whether sysfs says that port @entry ("vport1p1") is ours. */
+/* Whether sysfs names port @entry ("vport1p1") WIRE_PORT_NAME. */
 static bool port_is_ours(const char *entry)
 {
     char path[300];
@@ -30,7 +30,7 @@ static bool port_is_ours(const char *entry)
     return file_read_line(path, name, sizeof(name)) && strcmp(name, WIRE_PORT_NAME) == 0;
 }
 
-/* devtmpfs makes the node; where it did not, sysfs knows its number. */
+/* devtmpfs creates the node; without it, create one from the device number in sysfs. */
 static int open_node(const char *entry)
 {
     char node[300];
@@ -54,7 +54,7 @@ static int open_node(const char *entry)
     return open(node, O_RDWR | O_NONBLOCK | O_CLOEXEC);
 }
 
-/* The port's descriptor; -1 with errno, ENOENT when it is not there (yet). */
+/* The port's descriptor, or -1 with errno; ENOENT: the port is not there (yet). */
 static int scan_ports(void)
 {
     DIR *directory = opendir(PORTS);
@@ -75,7 +75,7 @@ static int scan_ports(void)
     return fd;
 }
 
-/* The kernel's announcements of devices: a port gets its name a moment after the driver starts. */
+/* A socket of kernel uevents: a port gets its name shortly after the driver starts. */
 static int listen_for_devices(void)
 {
     int fd = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC | SOCK_NONBLOCK, NETLINK_KOBJECT_UEVENT);
@@ -96,7 +96,7 @@ static int msec_left(uint64_t deadline_usec)
 int channel_open_port(Channel *channel, int timeout_msec)
 {
     uint64_t deadline = clock_boottime_usec() + (uint64_t)timeout_msec * 1000;
-    int devices = listen_for_devices(); /* before the first look, so that nothing falls between */
+    int devices = listen_for_devices(); /* before the first look, so that no uevent is missed */
     int fd = scan_ports();
 
     while (fd < 0 && errno == ENOENT && devices >= 0 && msec_left(deadline) > 0) {
@@ -130,7 +130,7 @@ int channel_use_socket(Channel *channel, int fd)
 int channel_fill(Channel *channel)
 {
     size_t total = 0;
-    while (total < FILL_SIZE) { /* a virtio port gives no more than a page at a time */
+    while (total < FILL_SIZE) { /* a virtio port returns at most a page per read */
         uint8_t *room = wire_buffer_reserve(&channel->in, FILL_SIZE);
         if (room == NULL)
             return -ENOMEM;
@@ -160,8 +160,8 @@ int channel_flush(Channel *channel)
     return channel->out.failed ? -ENOMEM : 0;
 }
 
-/* An epoll that watches the channel, or -errno. Edge-triggered: while the host has not connected
- * the port is hung up, always readable. */
+/* An epoll descriptor that watches the channel, or -errno. Edge-triggered: until the host connects,
+ * the port reports a hang-up at each look. */
 static int watch_channel(const Channel *channel, uint32_t events)
 {
     int epoll = epoll_create1(EPOLL_CLOEXEC);

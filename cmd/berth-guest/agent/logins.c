@@ -27,18 +27,18 @@
 #define SCRIPT    "/run/berth/berth-session"
 #define HOLD      "/run/berth/hold"
 
-/* Commands wait no longer for a session; and one that failed is tried again after so long. */
+/* How long commands wait for a session, and the delay before a failed one is retried. */
 #define START_SEC  30
 #define RETRY_USEC 60000000ull
 
 #define ENDED_EARLY "its unit ended early (\"journalctl -b\" says why)"
 
-#define ID_SIZE 33 /* of a unit's invocation: 128 bits in hexadecimal */
+#define ID_SIZE 33 /* an invocation id: 128 bits in hexadecimal */
 
-/* user@ comes by itself, so that there is a user manager even where logind or PAM is not whole; and
- * beside the session, which waits for it in logind, rather than before it. Not Type=exec: before
- * version 256 that and PAMName= do not work together. ExecStart begins with a dash, so that no unit
- * has failed however its holder ends. */
+/* Wants=user@ gives a user manager even where logind or PAM is incomplete, and starts it in
+ * parallel with the session, which waits for it in logind. Not Type=exec: before version 256 it
+ * does not work with PAMName=. The dash of ExecStart keeps the unit from failing, however the
+ * holder ends. */
 static const char unit[] =
     "[Unit]\n"
     "Description=Login session of berth for UID %i\n"
@@ -55,9 +55,10 @@ static const char unit[] =
     "ExecStart=-/bin/sh " SCRIPT " %i\n"
     "ExecStopPost=-+/bin/sh -c 'echo 0 $$INVOCATION_ID 1<>" DIRECTORY "/%i'\n";
 
-/* The holder. `ps` shows the path above, `top` and `pstree` the name that the first line gives. The
- * unit sets no argv[0], by which a busybox would look for an applet. 1<> opens a FIFO without
- * waiting; the last line waits in open(2), since nobody writes to HOLD and only root could. */
+/* The holder. `ps` shows the path above, `top` and `pstree` the name that the first command sets.
+ * The unit does not set argv[0]: busybox would look for an applet of that name. 1<> opens a FIFO
+ * without blocking; the last line blocks in open(2): only root could write to HOLD, and nothing
+ * does. */
 static const char script[] = "# Holds a login session of berth open.\n"
                              "printf berth-session >/proc/$$/comm\n"
                              "echo $$ $INVOCATION_ID 1<>" DIRECTORY "/$1\n"
@@ -70,20 +71,20 @@ typedef struct {
     uid_t uid;
     State state;
     Login login;
-    char id[ID_SIZE]; /* of the unit's invocation that was reported last */
-    Source reports;   /* the user's FIFO */
-    Source holder;    /* its pidfd */
-    Source limit;
+    char id[ID_SIZE];     /* invocation id of the last report */
+    Source reports;       /* the user's FIFO */
+    Source holder;        /* pidfd of the holder */
+    Source limit;         /* timer of START_SEC */
     pid_t starter;        /* systemctl, or 0 */
-    bool ended;           /* the unit has, since systemctl was asked */
-    uint64_t failed_usec; /* of clock_boottime_usec: the time of day is set now and then */
+    bool ended;           /* the unit ended after `starter` was forked */
+    uint64_t failed_usec; /* clock_boottime_usec of the failure */
 } Entry;
 
 struct Logins {
     Loop *loop;
     LoginsReady ready;
     void *data;
-    Entry **entries; /* one for every user who ever ran a command */
+    Entry **entries; /* one for each user who ran a command or is a default user */
     size_t count;
 };
 
@@ -96,7 +97,7 @@ static int make_fifo(const char *path, mode_t mode, uid_t owner)
     return chown(path, owner, (gid_t)-1) < 0 ? -errno : 0;
 }
 
-/* The user's own, so that whoever writes to it speaks for himself only. */
+/* The FIFO belongs to the user, so that users can report for themselves only. */
 static int make_reports(const char *path, uid_t uid)
 {
     return make_fifo(path, 0600, uid);
@@ -107,7 +108,7 @@ static void name_fifo(char path[64], uid_t uid)
     snprintf(path, 64, DIRECTORY "/%u", uid);
 }
 
-static int want(uid_t uid)
+static int enable_for(uid_t uid)
 {
     char link[sizeof(WANTS) + sizeof(UNIT) + 32];
     char fifo[64];
@@ -145,15 +146,15 @@ int logins_prepare(const DefaultUsers *defaults, const char **ret_what)
     if (result == 0)
         result = write_unit(ret_what);
     if (result < 0 || !user_choose("", defaults, &user, warning, sizeof(warning)))
-        return result; /* the first command says that there is no such user */
+        return result; /* the first command reports the missing user */
 
     *ret_what = WANTS;
-    result = want(user.uid);
+    result = enable_for(user.uid);
     user_clear(&user);
     return result;
 }
 
-/* ---- one user's ---- */
+/* ---- the session of one user ---- */
 
 static int open_cgroup(pid_t pid)
 {
@@ -195,7 +196,7 @@ static void on_holder_gone(Source *source, uint32_t events)
     forget(container_of(source, Entry, holder));
 }
 
-/* Root's eyes see more than the user's: what is not his is not looked into. */
+/* The user writes the reported pid, and the agent is root: accept only the user's own processes. */
 static bool is_users(pid_t pid, uid_t uid)
 {
     char path[32];
@@ -204,11 +205,11 @@ static bool is_users(pid_t pid, uid_t uid)
     return stat(path, &info) == 0 && info.st_uid == uid;
 }
 
-static void take_holder(Entry *entry, pid_t pid)
+static void adopt_holder(Entry *entry, pid_t pid)
 {
     int pidfd = is_users(pid, entry->uid) ? (int)syscall(SYS_pidfd_open, pid, 0) : -1;
     if (pidfd < 0)
-        return; /* it has gone already */
+        return; /* it has ended already, or is not the user's */
     forget(entry);
     loop_add(entry->logins->loop, &entry->holder, pidfd, EPOLLIN, on_holder_gone);
     entry->login = (Login){pid, open_cgroup(pid)};
@@ -221,11 +222,11 @@ static bool is_alive(const Entry *entry)
     return poll(&holder, 1, 0) == 0 && is_users(entry->login.holder, entry->uid);
 }
 
-/* ---- what its unit reports ---- */
+/* ---- reports of the unit ---- */
 
-/* "PID ID", or "0 ID" at the unit's end: of an invocation that had reported, nobody waits for it
- * any more. */
-static void take_report(Entry *entry, const char *line)
+/* Handle "PID ID", or "0 ID" at the unit's end, which matters only if the invocation has not
+ * reported a pid. */
+static void handle_report(Entry *entry, const char *line)
 {
     int pid;
     char id[ID_SIZE];
@@ -234,14 +235,14 @@ static void take_report(Entry *entry, const char *line)
     bool known = strcmp(id, entry->id) == 0;
     strcpy(entry->id, id);
     if (pid > 0)
-        take_holder(entry, pid);
+        adopt_holder(entry, pid);
     else if (!known)
         entry->ended = true;
     if (entry->state == STARTING && entry->ended && entry->starter == 0)
-        fail(entry, ENDED_EARLY); /* or when the user manager is there, at least */
+        fail(entry, ENDED_EARLY); /* while systemctl runs, logins_reaped does this */
 }
 
-/* Each report was written at once, so what is read is whole lines. */
+/* Reports are single writes to a FIFO, so that a read returns whole lines. */
 static void on_reports(Source *source, uint32_t events)
 {
     char text[PIPE_BUF + 1];
@@ -251,7 +252,7 @@ static void on_reports(Source *source, uint32_t events)
     char *rest = text;
     const char *line;
     while ((line = strsep(&rest, "\n")) != NULL)
-        take_report(entry, line);
+        handle_report(entry, line);
 }
 
 static bool open_reports(Entry *entry)
@@ -260,7 +261,7 @@ static bool open_reports(Entry *entry)
     name_fifo(path, entry->uid);
     int result = make_reports(path, entry->uid);
     int fifo = result == 0 ? open(path, O_RDWR | O_NONBLOCK | O_NOFOLLOW | O_CLOEXEC) : -1;
-    if (fifo >= 0) /* for reading and writing: it is never at its end */
+    if (fifo >= 0) /* O_RDWR: it never reaches EOF */
         loop_add(entry->logins->loop, &entry->reports, fifo, EPOLLIN, on_reports);
     return fifo >= 0;
 }
@@ -287,9 +288,9 @@ static Entry *find_entry(Logins *logins, uid_t uid)
     return entry;
 }
 
-/* ---- starting one ---- */
+/* ---- starting a session ---- */
 
-/* Both units want sysinit.target, and that would end the emergency mode. */
+/* Both units pull in sysinit.target, which would end the emergency mode: check it first. */
 static const char starting[] = "systemctl --quiet is-active sysinit.target && "
                                "exec systemctl --quiet --no-ask-password start \"$@\"";
 
@@ -320,7 +321,7 @@ static bool start_limit(Entry *entry)
     if (timer < 0)
         return false;
     timerfd_settime(timer, 0, &when, NULL);
-    loop_close(entry->logins->loop, &entry->limit); /* of an earlier attempt */
+    loop_close(entry->logins->loop, &entry->limit); /* from an earlier attempt */
     loop_add(entry->logins->loop, &entry->limit, timer, EPOLLIN, on_limit);
     return true;
 }
@@ -368,10 +369,10 @@ bool logins_get(Logins *logins, uid_t uid, Login *ret_login)
     return entry->state != STARTING;
 }
 
-/* ---- all of them ---- */
+/* ---- all sessions ---- */
 
-/* Whose session opens as a part of the boot. */
-static void expect_wanted(Logins *logins, DIR *fifos)
+/* Open the FIFOs of users whose sessions open during the boot. */
+static void open_enabled(Logins *logins, DIR *fifos)
 {
     const struct dirent *entry;
     while ((entry = readdir(fifos)) != NULL)
@@ -385,7 +386,7 @@ Logins *logins_new(Loop *loop, LoginsReady ready, void *data)
     Logins *logins = fifos != NULL ? calloc(1, sizeof(*logins)) : NULL;
     if (logins != NULL) {
         *logins = (Logins){.loop = loop, .ready = ready, .data = data};
-        expect_wanted(logins, fifos);
+        open_enabled(logins, fifos);
     }
     if (fifos != NULL)
         closedir(fifos);

@@ -1,22 +1,22 @@
 /* SPDX-License-Identifier: MIT
  *
- * logins — the login sessions of a distro with systemd: one PAM session for each user who runs
- * commands, as everything from `loginctl` to `systemctl --user` expects.
+ * logins — login sessions in a distro with systemd: one PAM session for each user who runs
+ * commands, as `loginctl`, `systemctl --user` and others expect.
  *
- * PAM's modules cannot be loaded into this static program, and nothing is installed into the
- * distro. So a unit of /run, berth-session@UID.service, opens the session (PAMName=login) and holds
- * it with a shell that waits, which `ps` shows as "/bin/sh /run/berth/berth-session UID". The holder
- * reports itself through a FIFO of the user's; commands are then born in its control group, with
- * its environment and limits, without PAM or D-Bus.
+ * This static program cannot load PAM modules, and nothing is installed into the distro. So a unit
+ * in /run, berth-session@UID.service, opens the session (PAMName=login) and holds it with a blocked
+ * shell, the holder, which `ps` shows as "/bin/sh /run/berth/berth-session UID". The holder reports
+ * its pid through a FIFO owned by the user; commands then start in its control group, with its
+ * environment and limits, without PAM or D-Bus.
  *
- *     none      nobody has asked, or the holder has gone (loginctl terminate-session ...)
- *     starting  systemctl was asked to start the unit; commands wait
+ *     none      no command has asked, or the holder ended (loginctl terminate-session ...)
+ *     starting  systemctl is starting the unit; commands wait
  *     open      the holder's pid, pidfd and control group are known
- *     failed    no PAM, no systemctl, or not in time: commands run without a session; tried again
- *               after a while
+ *     failed    no PAM, no systemctl, or a timeout: commands run without a session; the next one
+ *               after a delay retries
  *
- * The default user's unit is wanted by multi-user.target, so that its session opens as a part of
- * the boot. A Login is valid until the loop turns.
+ * multi-user.target wants the default user's unit, so that this session opens during the boot. A
+ * Login is valid until the next turn of the loop.
  */
 #pragma once
 
@@ -28,7 +28,7 @@
 
 typedef struct {
     pid_t holder; /* 0: no login session */
-    int cgroup;   /* the directory of its control group; -1: none */
+    int cgroup;   /* descriptor of its control group's directory; -1: none */
 } Login;
 
 #define LOGIN_NONE                                                                                 \
@@ -36,21 +36,21 @@ typedef struct {
         0, -1                                                                                      \
     }
 
-/* The session of @uid has opened, or will not: for who waits. */
+/* Called when the session of @uid has opened, or has failed (@login is LOGIN_NONE). */
 typedef void (*LoginsReady)(void *data, uid_t uid, const Login *login);
 
-/* PID 1, before systemd: write the unit, and want it for the default user. 0, or -errno with
- * the path in *ret_what. */
+/* Write the unit and enable it for the default user. PID 1 calls this before systemd starts. 0, or
+ * -errno with the path in *ret_what. */
 int logins_prepare(const DefaultUsers *defaults, const char **ret_what);
 
 typedef struct Logins Logins;
 
-/* NULL when there is no memory, or logins_prepare has not been called. */
+/* NULL when out of memory, or when logins_prepare was not called. */
 Logins *logins_new(Loop *loop, LoginsReady ready, void *data);
-void logins_free(Logins *logins); /* NULL is fine */
+void logins_free(Logins *logins); /* NULL is allowed */
 
-/* True: *ret_login is how a command of @uid starts. False: it has to wait. */
+/* Get the session in which a command of @uid starts. False: it must wait for LoginsReady. */
 bool logins_get(Logins *logins, uid_t uid, Login *ret_login);
 
-/* A child has ended; it may have been one of ours. */
+/* Report the end of a child, which may be this module's systemctl. */
 void logins_reaped(Logins *logins, pid_t pid, int wait_status);

@@ -11,8 +11,8 @@
 #include <unistd.h>
 
 #define LOCALES "/usr/lib/locale/"
-/* The head of glibc's locale-archive: its magic, and where the names are. Source: the glibc
- * manual's localedef and the file itself; a file that is anything else has no names. */
+/* Header of glibc's locale-archive, as 32-bit words: its magic number and the range of the names.
+ * Source: the glibc manual's localedef and the file itself. Other files have no names. */
 #define ARCHIVE_MAGIC 0xde020109u
 enum { WORD_MAGIC = 0, WORD_NAMES = 5, WORD_NAMES_SIZE = 6, WORDS = 14 };
 #define NAMES_MAX (1u << 20)
@@ -35,12 +35,12 @@ static bool terminal_is_known(const char *name)
             return true;
         any = any || access(databases[i], F_OK) == 0;
     }
-    return !any; /* then nobody looks it up */
+    return !any; /* no terminfo at all: no program looks TERM up */
 }
 
 /* ---- locales ---- */
 
-/* "de_DE.UTF-8@x" as localedef writes it: "de_DE.utf8@x". False when it does not fit. */
+/* Normalize "de_DE.UTF-8@x" as localedef does: "de_DE.utf8@x". False when it does not fit. */
 static bool normalize(const char *name, char *text, size_t size)
 {
     size_t length = strcspn(name, ".");
@@ -95,7 +95,7 @@ static bool locale_is_known(const char *value)
     if (strchr(value, '/') != NULL || !normalize(value, name, sizeof(name)))
         return false;
     if (strcmp(name, "C.utf8") == 0)
-        return true; /* a part of the C library, in all but old ones */
+        return true; /* built into all but old C libraries */
 
     snprintf(path, sizeof(path), LOCALES "%s", name);
     if (access(path, F_OK) == 0)

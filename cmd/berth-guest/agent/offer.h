@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: MIT
  *
- * offer — which of the client's variables mean something in this distro. A TERM without an entry in
- * the distro's terminfo breaks every program on the screen, a LANG without its locale makes them
- * complain: both are better left as the distro has them.
+ * offer — which of the client's variables this distro supports. A TERM without a terminfo entry
+ * breaks full-screen programs, and a LANG without its locale causes warnings: such values are not
+ * passed on.
  */
 #pragma once
 
 #include <stdbool.h>
 
-/* Whether the distro can do with @pair, "NAME=value": TERM, LANG and LC_*. Of others it is true. */
+/* Whether the distro supports @pair ("NAME=value") of TERM, LANG or LC_*. True for other names. */
 bool offer_is_known(const char *pair);

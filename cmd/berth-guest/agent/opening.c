@@ -38,7 +38,7 @@ void openings_clear(Openings *openings)
     *openings = (Openings){0};
 }
 
-/* Whether there was room for it. */
+/* Buffer the payload. False: it exceeds WIRE_OPEN_MAX. */
 static bool keep(Opening *opening, const WireFrame *frame)
 {
     if (opening == NULL || wire_buffer_size(&opening->payload) + frame->size > WIRE_OPEN_MAX)
@@ -71,7 +71,7 @@ static OpeningResult go_on(Opening *opening, const WireFrame *frame, WireFrame *
     return OPENING_WHOLE;
 }
 
-OpeningResult openings_take(Openings *openings, const WireFrame *frame, WireFrame *ret_open)
+OpeningResult openings_handle(Openings *openings, const WireFrame *frame, WireFrame *ret_open)
 {
     Opening *opening = find(openings, frame->stream);
     if (opening == NULL && frame->type != WIRE_OPEN)

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT
  *
- * opening — puts an OPEN that takes several frames together (WIRE_OPEN_MORE in lib/wire/wire.h).
+ * opening — reassembles an OPEN that spans several frames (WIRE_OPEN_MORE in lib/wire/wire.h).
  *
- * Keeps the parts of each stream until the last has come, WIRE_OPEN_MAX bytes at most.
+ * Buffers the parts of each stream until the last arrives, at most WIRE_OPEN_MAX bytes.
  * Zero-initialise; openings_clear frees.
  */
 #pragma once
@@ -20,15 +20,14 @@ typedef struct {
 } Openings;
 
 typedef enum {
-    OPENING_NOT,    /* the frame is for somebody else */
-    OPENING_PART,   /* it was kept, or ended what was kept */
+    OPENING_NOT,    /* the frame belongs to no OPEN */
+    OPENING_PART,   /* buffered, or CLOSE dropped the buffered parts */
     OPENING_WHOLE,  /* the OPEN is complete */
-    OPENING_BROKEN, /* it breaks the protocol, or is too much: what was kept of the stream is gone
-                     */
+    OPENING_BROKEN, /* protocol error or too large: the buffered parts are dropped */
 } OpeningResult;
 
-/* A frame of a stream that has no session. WHOLE sets @ret_open, whose payload may be larger than
- * that of a frame; it is borrowed until the next call or openings_forget, which is due then. */
-OpeningResult openings_take(Openings *openings, const WireFrame *frame, WireFrame *ret_open);
+/* Handle a frame of a stream that has no session. WHOLE sets @ret_open, whose payload may be larger
+ * than a frame's and is borrowed until openings_forget, which the caller owes then. */
+OpeningResult openings_handle(Openings *openings, const WireFrame *frame, WireFrame *ret_open);
 void openings_forget(Openings *openings, uint32_t stream);
 void openings_clear(Openings *openings);

@@ -62,7 +62,7 @@ static void put_exit(Session *session)
     session_put(session, WIRE_EXIT, WIRE_STDIN, payload, sizeof(payload));
 }
 
-/* ---- the session's life ---- */
+/* ---- states ---- */
 
 /* The terminal's descriptor, or -1. */
 static int terminal_of(const Session *session)
@@ -121,7 +121,7 @@ static void fail(Session *session, uint8_t status, const char *message)
     finish(session);
 }
 
-/* The status pipe: a report when the child gave up, its end when the command runs. */
+/* Status pipe: a packet is a warning or the failure of the child; EOF means the command runs. */
 static void on_status(Source *source, uint32_t events)
 {
     Session *session = container_of(source, Session, status);
@@ -140,11 +140,11 @@ static void on_status(Source *source, uint32_t events)
         session->warning = strdup(report + 1);
 }
 
-/* Take over what was spawned. */
+/* Take ownership of the descriptors of @spawned. */
 static void attach(Session *session, const Spawned *spawned)
 {
     session->pid = spawned->pid;
-    session->gate = spawned->gate;
+    session->barrier = spawned->barrier;
     session->terminal = spawned->terminal;
     loop_add(session->host->loop, &session->status, spawned->status, EPOLLIN, on_status);
     for (int i = 0; i < WIRE_CHANNELS; i++)
@@ -152,7 +152,7 @@ static void attach(Session *session, const Spawned *spawned)
                     i == spawned->terminal);
 }
 
-/* Nothing can fail once there is a process: it and its descriptors always have a session. */
+/* Nothing can fail after the fork, so that each process and its descriptors have a session. */
 static Session *start_command(SessionHost *host, uint32_t stream, const SpawnRequest *request)
 {
     Spawned spawned;
@@ -174,7 +174,7 @@ static Session *start_command(SessionHost *host, uint32_t stream, const SpawnReq
     return session;
 }
 
-/* Where a rescue has brought one along, the distro's own may not work. */
+/* In a rescue the distro's shell may not work: use the host's if it brought one. */
 static void use_rescue_shell(User *user)
 {
     char *shell = access(RESCUE_SHELL, X_OK) == 0 ? strdup(RESCUE_SHELL) : NULL;
@@ -190,7 +190,7 @@ static bool is_first_run(const SpawnRequest *request, bool bare)
     return interactive && !bare && oobe_is_wanted();
 }
 
-/* Whom it is for decides how it starts. */
+/* Choose the user and, by that, login session, first-run command and shell, then start. */
 static Session *open_request(SessionHost *host, const WireFrame *frame, SpawnRequest *request,
                              const char *asked, bool bare)
 {
@@ -265,11 +265,11 @@ void session_refuse(SessionHost *host, uint32_t stream, const char *message)
 
 void session_login(Session *session, uid_t uid, const Login *login)
 {
-    if (session->gate < 0 || session->uid != uid)
+    if (session->barrier < 0 || session->uid != uid)
         return;
-    spawn_admit(session->gate, login);
-    close(session->gate);
-    session->gate = -1;
+    spawn_admit(session->barrier, login);
+    close(session->barrier);
+    session->barrier = -1;
 }
 
 /* ---- frames ---- */
@@ -277,9 +277,10 @@ void session_login(Session *session, uid_t uid, const Login *login)
 static void signal_group(Session *session, int number)
 {
     if (session->reaped)
-        return; /* the number may be another's by now */
+        return; /* the pid may have been reused */
     if (!session->running) {
-        session->pending_signals |= 1ull << (number - 1); /* the child would not notice it yet */
+        session->pending_signals |= 1ull
+                                    << (number - 1); /* the child resets signals before it runs */
         return;
     }
     pid_t foreground = terminal_of(session) >= 0 ? tcgetpgrp(terminal_of(session)) : -1;
@@ -303,7 +304,7 @@ static bool on_data(Session *session, const WireFrame *frame, WireReader *reader
     return !input->queue.failed;
 }
 
-/* Nobody reads what the command writes: as with any pipe, or as when a terminal has gone. */
+/* The client closed an output: close the pipe, or hang up the terminal. */
 static void refuse_output(Session *session, Output *output)
 {
     if (output->terminal && !output->ended)
@@ -402,7 +403,7 @@ void session_resume(Session *session)
 void session_hang_up(Session *session)
 {
     signal_group(session, SIGHUP);
-    signal_group(session, SIGCONT); /* a stopped one would never notice */
+    signal_group(session, SIGCONT); /* a stopped process would not handle SIGHUP */
     input_close(&session->input);
     for (int i = 0; i < WIRE_CHANNELS; i++)
         output_close(&session->outputs[i]);
@@ -417,7 +418,7 @@ void session_abandon(Session *session)
 
 void session_kill(Session *session)
 {
-    /* until its setsid the child has no group of its own */
+    /* before its setsid the child has no process group of its own */
     if (!session->reaped && kill(-session->pid, SIGKILL) < 0)
         kill(session->pid, SIGKILL);
 }
@@ -448,8 +449,8 @@ bool session_is_gone(const Session *session)
 void session_free(Session *session)
 {
     Loop *loop = session->host->loop;
-    if (session->gate >= 0)
-        close(session->gate);
+    if (session->barrier >= 0)
+        close(session->barrier);
     loop_close(loop, &session->status);
     input_free(&session->input);
     for (int i = 0; i < WIRE_CHANNELS; i++)

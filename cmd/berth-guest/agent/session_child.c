@@ -20,40 +20,40 @@
 
 enum { STATUS_BERTH = 125, STATUS_NOT_EXECUTABLE = 126, STATUS_NOT_FOUND = 127 };
 
-/* One packet to the agent. */
-__attribute__((format(printf, 3, 0))) static bool tell(int status_fd, uint8_t status,
-                                                       const char *format, va_list arguments)
+/* Send one packet through the status pipe. False when that failed. */
+__attribute__((format(printf, 3, 0))) static bool
+report_status(int status_fd, uint8_t status, const char *format, va_list arguments)
 {
     char report[SPAWN_STATUS_MAX];
     int length = vsnprintf(report + 1, sizeof(report) - 1, format, arguments);
     report[0] = (char)status;
     size_t size = 1 + (length < (int)sizeof(report) - 2 ? (size_t)length : sizeof(report) - 2);
     ssize_t written = write(status_fd, report, size);
-    if (written < 0) /* closed for a first-run command: the user is looking at its terminal */
+    if (written < 0) /* closed after a first-run command: use its terminal */
         dprintf(STDERR_FILENO, "berth: %s\n", report + 1);
     return written == (ssize_t)size;
 }
 
-/* Say why there will be no command, and end. */
+/* Report why the command cannot start, and exit. */
 __attribute__((noreturn, format(printf, 3, 4))) static void give_up(int status_fd, uint8_t status,
                                                                     const char *format, ...)
 {
     va_list arguments;
     va_start(arguments, format);
-    bool told = tell(status_fd, status, format, arguments);
+    bool sent = report_status(status_fd, status, format, arguments);
     va_end(arguments);
-    _exit(told ? status : STATUS_BERTH);
+    _exit(sent ? status : STATUS_BERTH);
 }
 
 __attribute__((format(printf, 2, 3))) static void warn(int status_fd, const char *format, ...)
 {
     va_list arguments;
     va_start(arguments, format);
-    tell(status_fd, 0, format, arguments);
+    report_status(status_fd, 0, format, arguments);
     va_end(arguments);
 }
 
-/* As a program started by a login finds them: nothing ignored, nothing blocked. */
+/* Default action for all signals and none blocked, as after a login. */
 static void reset_signals(void)
 {
     for (int number = 1; number <= SIGRTMAX; number++)
@@ -63,7 +63,7 @@ static void reset_signals(void)
     sigprocmask(SIG_SETMASK, &none, NULL);
 }
 
-static void take_streams(const ChildEnds *ends)
+static void attach_streams(const ChildEnds *ends)
 {
     if (ends->terminal >= 0 && ioctl(ends->terminal, TIOCSCTTY, 0) < 0)
         give_up(ends->status, STATUS_BERTH, "cannot take the terminal: %s", strerror(errno));
@@ -73,19 +73,19 @@ static void take_streams(const ChildEnds *ends)
     }
 }
 
-/* Until the user's login session has opened, or will not. */
+/* Block until the login session has opened or failed. Returns its holder; 0: no session. */
 static pid_t wait_for_login(const SpawnRequest *request, const ChildEnds *ends)
 {
     pid_t holder;
-    if (ends->gate < 0)
+    if (ends->barrier < 0)
         return request->session.holder;
-    if (read(ends->gate, &holder, sizeof(holder)) != (ssize_t)sizeof(holder))
-        _exit(STATUS_BERTH); /* the agent has gone */
+    if (read(ends->barrier, &holder, sizeof(holder)) != (ssize_t)sizeof(holder))
+        _exit(STATUS_BERTH); /* the agent has ended */
     return holder;
 }
 
-/* Into the control group of @holder, unless born there. */
-static void join_group(pid_t holder)
+/* Move into the control group of @holder, unless the process was created there. */
+static void join_cgroup(pid_t holder)
 {
     char path[32], wanted[PATH_MAX], own[PATH_MAX], procs[PATH_MAX + 64];
     snprintf(path, sizeof(path), "/proc/%d/cgroup", holder);
@@ -96,8 +96,8 @@ static void join_group(pid_t holder)
     file_write(procs, "0");
 }
 
-/* The limits of the login session, or those every service has. */
-static void take_limits(const SpawnRequest *request, pid_t holder)
+/* Apply the limits of the login session; without one, RLIMIT_NOFILE of @request. */
+static void apply_limits(const SpawnRequest *request, pid_t holder)
 {
     struct rlimit limit;
     setrlimit(RLIMIT_NOFILE, &request->files);
@@ -106,8 +106,8 @@ static void take_limits(const SpawnRequest *request, pid_t holder)
             setrlimit(which, &limit);
 }
 
-/* Everything that needs root comes before; after this the process is the user. */
-static void become(const User *user, int status)
+/* Become @user for good: do all that needs root before. */
+static void drop_privileges(const User *user, int status)
 {
     if (geteuid() != 0)
         return;
@@ -116,7 +116,7 @@ static void become(const User *user, int status)
         give_up(status, STATUS_BERTH, "cannot become \"%s\": %s", user->name, strerror(errno));
 }
 
-/* As login does: the terminal is the user's, others may only write through group tty's programs. */
+/* As login(1) does: the user owns the terminal, and group tty may write to it. */
 static void own_terminal(int terminal, const User *user)
 {
     if (terminal < 0 || geteuid() != 0)
@@ -125,7 +125,7 @@ static void own_terminal(int terminal, const User *user)
         fchmod(terminal, 0620);
 }
 
-/* A directory that is not there is no reason to refuse a command. */
+/* A missing directory is a warning: the command starts elsewhere. */
 static void enter_directory(const char *cwd, const User *user, int status)
 {
     const char *home = user->home;
@@ -144,7 +144,7 @@ static void enter_directory(const char *cwd, const User *user, int status)
              home);
 }
 
-/* A script without #! belongs to the shell, as with every shell and execvp. */
+/* Run a script without #! by /bin/sh, as shells and execvp do. */
 static void try_exec(const char *path, char *const *argv, char *const *environment)
 {
     execve(path, argv, environment);
@@ -166,7 +166,7 @@ static void try_exec(const char *path, char *const *argv, char *const *environme
     errno = ENOEXEC;
 }
 
-/* Try @name in each directory of the command's own PATH. Returns, with errno, only on failure. */
+/* Try @name in each directory of the command's PATH. Returns, with errno, only on failure. */
 static void exec_on_path(const char *name, char *const *argv, const Environment *environment)
 {
     const char *path = environment_get(environment, "PATH");
@@ -213,8 +213,8 @@ __attribute__((noreturn)) static void report_exec(const char *name, int status)
             problem == EACCES ? "permission denied" : strerror(problem));
 }
 
-/* The user's shell, told by a dash before its name that it is a login shell; for a line, as for
- * every shell, after -c. */
+/* argv of the user's shell: a dash before its name makes it a login shell; a command line follows
+ * -c. */
 static char **shell_arguments(const SpawnRequest *request)
 {
     size_t count = 0;
@@ -247,7 +247,7 @@ __attribute__((noreturn)) static void run_command(const SpawnRequest *request,
     report_exec(name, status);
 }
 
-/* The distro's first-run command, on the terminal; the user it has made is the default one. */
+/* Run the distro's first-run command on the terminal; the user it created becomes the default. */
 static void run_first(SpawnRequest *request, User *first)
 {
     char name[65];
@@ -266,16 +266,16 @@ void child_run(const SpawnRequest *asked, const ChildEnds *ends)
     reset_signals();
     pid_t holder = wait_for_login(request, ends);
     if (holder > 0)
-        join_group(holder);
-    take_streams(ends);
+        join_cgroup(holder);
+    attach_streams(ends);
     if (own.first_run) {
-        close(ends->status); /* the agent passes input on from here */
+        close(ends->status); /* EOF: the agent starts to forward input */
         run_first(&own, &first);
     }
     const User *user = request->user;
     own_terminal(ends->terminal, user);
     file_write("/proc/self/oom_score_adj", "0");
-    take_limits(request, holder);
+    apply_limits(request, holder);
     umask(request->umask);
 
     const EnvironmentSources sources = {
@@ -285,8 +285,9 @@ void child_run(const SpawnRequest *asked, const ChildEnds *ends)
         .offered = request->offered,
         .given = request->environment,
     };
-    Environment environment = environment_build(&sources); /* root may see the login's own */
-    become(user, ends->status);
+    Environment environment =
+        environment_build(&sources); /* as root, to read the holder's environment */
+    drop_privileges(user, ends->status);
     enter_directory(request->cwd, user, ends->status);
     run_command(request, &environment, ends->status);
 }

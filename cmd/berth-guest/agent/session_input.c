@@ -17,7 +17,7 @@ static void put_credit(Session *session, uint32_t size)
     wire_frame_end(session->host->out, begin);
 }
 
-/* How many bytes the pipe at @fd holds. */
+/* The number of bytes in the pipe at @fd. */
 static uint64_t pending(int fd)
 {
     int size = 0;
@@ -49,18 +49,18 @@ void input_close(Input *input)
     wire_buffer_clear(&input->queue);
 }
 
-/* A terminal has no end of its own: say it as a user would, with the end-of-file character. */
+/* End the input: write the end-of-file character to a terminal in canonical mode, close a pipe. */
 static void input_end(Input *input)
 {
     struct termios modes;
     if (input->terminal && tcgetattr(input->source.fd, &modes) == 0 &&
         (modes.c_lflag & ICANON) != 0) {
         ssize_t written = write(input->source.fd, &modes.c_cc[VEOF], 1);
-        (void)written; /* a full terminal is being read by nobody */
+        (void)written; /* EAGAIN: the terminal is full because no process reads it */
     }
     if (input->terminal || !source_is_open(&input->source))
         return;
-    /* The command reads on after our end is closed; a pipe can only be asked at an end. */
+    /* Keep a read end: the command reads on after the close, and FIONREAD needs a descriptor. */
     char path[32];
     snprintf(path, sizeof(path), "/proc/self/fd/%d", input->source.fd);
     input->probe = open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC);

@@ -6,7 +6,7 @@
 #include <unistd.h>
 
 #define TAIL_UNKNOWN SIZE_MAX
-/* More than a terminal holds, which is 64 KiB and what its line discipline has. */
+/* More than a terminal buffers: 64 KiB and the buffer of its line discipline. */
 #define TERMINAL_HOLDS 131072
 
 static bool queue_has_room(const Session *session)
@@ -37,11 +37,11 @@ void output_close(Output *output)
     loop_close(output->session->host->loop, &output->source);
 }
 
-/* How much may be read now; 0 is nothing. */
+/* How many bytes may be read now. */
 static size_t output_room(const Output *output)
 {
     if (output->ended)
-        return WIRE_DATA_MAX; /* to be dropped */
+        return WIRE_DATA_MAX; /* output_send drops them */
     if (!queue_has_room(output->session))
         return 0;
     size_t room = WIRE_DATA_MAX;
@@ -62,7 +62,7 @@ static void output_send(Output *output, const uint8_t *bytes, size_t size)
         output_end(output);
 }
 
-/* Read once. False when there is nothing (more) to read now. */
+/* Read once. False when nothing more can be read now. */
 static bool output_read(Output *output)
 {
     uint8_t bytes[WIRE_DATA_MAX];
@@ -74,14 +74,13 @@ static bool output_read(Output *output)
     if (size > 0)
         output_send(output, bytes, (size_t)size);
     else if (size == 0 || (errno != EAGAIN && errno != EINTR))
-        output_close(output); /* EIO is how a terminal ends */
+        output_close(output); /* a terminal ends with EIO */
     else if (output->tail != TAIL_UNKNOWN)
-        output_end(output); /* all that was there is delivered */
+        output_end(output); /* the tail is delivered */
     return size > 0;
 }
 
-/* The tail is not waited for, but read: of a
- * terminal nobody knows how much there is until a read says that it is empty. */
+/* Read the tail without waiting for events: only a read shows that a terminal is empty. */
 void output_continue(Output *output)
 {
     if (output->tail != TAIL_UNKNOWN && !output->ended)
@@ -121,7 +120,7 @@ void output_init(Output *output, Session *session, WireChannel channel, int fd, 
         .credit = WIRE_CREDIT_INIT,
         .tail = TAIL_UNKNOWN,
         .terminal = terminal,
-        .ended = fd < 0, /* and no EOF for what there is not */
+        .ended = fd < 0, /* a stream that does not exist gets no EOF */
     };
     if (fd >= 0)
         loop_add(session->host->loop, &output->source, fd, 0, on_output);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * session_private — what the parts of a session share: its life (session.c), what its command
- * writes (session_output.c) and reads (session_input.c).
+ * session_private — shared by the parts of a session: states (session.c), output of the command
+ * (session_output.c) and its input (session_input.c).
  */
 #pragma once
 
@@ -14,23 +14,23 @@ typedef struct {
     Session *session;
     Source source;
     WireChannel channel;
-    WireCredit credit; /* ours to spend */
-    size_t tail;       /* bytes still to send once the command has ended */
-    bool terminal;     /* what a terminal shows, not a pipe */
-    bool ended;        /* EOF was put; what comes is dropped */
+    WireCredit credit; /* granted by the host */
+    size_t tail;       /* bytes still to send after the command's end */
+    bool terminal;     /* a terminal, not a pipe */
+    bool ended;        /* EOF was sent; further bytes are dropped */
 } Output;
 
 typedef struct {
     Session *session;
     Source source;
-    WireBuffer queue;  /* from the host, not yet taken by the command */
-    WireCredit credit; /* the host's to spend */
-    bool terminal;     /* keys, not a pipe */
+    WireBuffer queue;  /* from the host, not yet written to the command */
+    WireCredit credit; /* granted to the host */
+    bool terminal;     /* a terminal, not a pipe */
     bool eof;          /* nothing follows the queue */
-    uint64_t received; /* bytes of the host */
-    uint64_t dropped;  /* of these, which the command can no longer read */
-    int probe;         /* the command's end of a pipe of which ours is closed; or -1 */
-    bool unknown;      /* what it left in that pipe cannot be asked */
+    uint64_t received; /* bytes from the host */
+    uint64_t dropped;  /* of these, bytes the command can no longer read */
+    int probe;         /* read end of the pipe, open after its write end is closed; or -1 */
+    bool unknown;      /* the number of unread bytes in the pipe is not known */
 } Input;
 
 struct Session {
@@ -38,55 +38,54 @@ struct Session {
     uint32_t stream;
     pid_t pid;
     uid_t uid;
-    int gate;       /* the command waits for its login session: spawn_admit; or -1 */
-    bool running;   /* OPENED was put */
-    bool reaped;    /* wait_status is known and pid is no longer ours */
-    bool finished;  /* EXIT or FAILED was put */
-    bool abandoned; /* put nothing more */
+    int barrier;    /* the command waits for its login session: spawn_admit; or -1 */
+    bool running;   /* OPENED was sent */
+    bool reaped;    /* wait_status is valid; pid may be reused */
+    bool finished;  /* EXIT or FAILED was sent */
+    bool abandoned; /* send no further frame */
     int wait_status;
-    bool answers;             /* SIGNAL goes back when it was taken */
-    uint64_t pending_signals; /* bit n-1: signal n came while starting */
+    bool answers;             /* acknowledge SIGNAL frames */
+    uint64_t pending_signals; /* bit n-1: signal n arrived while starting */
     char *warning;            /* for the user, or NULL */
     Source status;
     Input input;
-    int terminal; /* which output is the terminal's, or -1 */
+    int terminal; /* index of the terminal's output, or -1 */
     Output outputs[WIRE_CHANNELS];
 };
 
-/* Put a frame on the session's stream, unless nobody is there. */
+/* Queue a frame on the session's stream, unless the session is abandoned. */
 void session_put(Session *session, WireType type, WireChannel channel, const void *payload,
                  size_t size);
 
-/* Go on to whatever state the facts allow. */
+/* Advance the state as far as possible. */
 void session_advance(Session *session);
 
-/* Take @fd, which may be -1: then the command has no such output. */
+/* Takes @fd; -1: the command has no such output. */
 void output_init(Output *output, Session *session, WireChannel channel, int fd, bool terminal);
 
-/* Read as credit and the queue to the host allow. */
+/* Watch for output while credit and the queue to the host allow. */
 void output_watch(Output *output);
 
-/* The same after credit, room or the end of the command. */
+/* Resume after new credit, new room, or the end of the command. */
 void output_continue(Output *output);
 
-/* The command has ended: what its pipe or terminal holds now is its own, what comes later is not.
- */
+/* The command has ended: set the tail to the bytes its pipe or terminal holds now. */
 void output_measure_tail(Output *output);
 
-/* EOF is put; the command finds that nobody reads. */
+/* Send EOF and close the descriptor: the command gets SIGPIPE, or EIO from a terminal. */
 void output_close(Output *output);
 
 void input_init(Input *input, Session *session, int fd, bool terminal);
 
-/* Give the command what it takes of the queue. */
+/* Write the queue to the command as far as it does not block. */
 void input_flush(Input *input);
 
-/* The command takes no more input: drop it, but keep the client's credit going. */
+/* The command closed its input: drop the queue, but return its credit to the client. */
 void input_drop(Input *input);
 void input_close(Input *input);
 
-/* How many bytes the command has read; false when that is not known. */
+/* How many bytes the command has read. False: not known. */
 bool input_taken(const Input *input, uint64_t *ret_taken);
 
-/* Close what is left open after input_close. */
+/* Close the probe, which input_close leaves open. */
 void input_free(Input *input);

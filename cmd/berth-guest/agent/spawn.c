@@ -11,7 +11,7 @@
 #include <termios.h>
 #include <unistd.h>
 
-/* The descriptors of the agent and those of the child while both are open; -1 is none. */
+/* The descriptors of both sides while both are open; -1: none. */
 typedef struct {
     Spawned agent;
     ChildEnds child;
@@ -30,7 +30,7 @@ static void close_child(const ChildEnds *ends)
             close_one(ends->standard[i]);
     close_one(ends->terminal);
     close_one(ends->status);
-    close_one(ends->gate);
+    close_one(ends->barrier);
 }
 
 static void close_agent(const Spawned *spawned)
@@ -39,10 +39,10 @@ static void close_agent(const Spawned *spawned)
     for (int i = 0; i < SPAWN_STREAMS; i++)
         close_one(spawned->outputs[i]);
     close_one(spawned->status);
-    close_one(spawned->gate);
+    close_one(spawned->barrier);
 }
 
-/* A pipe to write into (@agent_writes) or to read from. */
+/* Make a pipe whose agent's end is the write end (@agent_writes) or the read end. */
 static int make_pipe(int flags, bool agent_writes, int *ret_agent, int *ret_child)
 {
     int pair[2];
@@ -75,7 +75,7 @@ static void set_modes(int terminal, bool cooked)
     struct termios modes;
     if (tcgetattr(terminal, &modes) < 0)
         return;
-    modes.c_iflag |= IUTF8; /* erasing takes away a whole character */
+    modes.c_iflag |= IUTF8; /* erase whole UTF-8 characters */
     if (cooked) {
         modes.c_lflag &= ~(tcflag_t)ECHO;
         modes.c_oflag &= ~(tcflag_t)ONLCR;
@@ -83,7 +83,7 @@ static void set_modes(int terminal, bool cooked)
     tcsetattr(terminal, TCSANOW, &modes);
 }
 
-/* The stream on whose channel the terminal's output is: see lib/wire/wire.h. */
+/* The stream whose channel carries the terminal's output: see lib/wire/wire.h. */
 static int terminal_stream(const SpawnRequest *request)
 {
     static const int order[SPAWN_STREAMS] = {STDOUT_FILENO, STDERR_FILENO, STDIN_FILENO};
@@ -93,8 +93,7 @@ static int terminal_stream(const SpawnRequest *request)
     return -1;
 }
 
-/* The master is the agent's output, and once more its input, so that each has an event source of
- * its own. */
+/* Duplicate the master, so that input and output each have an event source. */
 static int make_terminal(const SpawnRequest *request, Ends *ends)
 {
     int unlock = 0;
@@ -123,8 +122,8 @@ static int make_terminal(const SpawnRequest *request, Ends *ends)
     return ends->agent.input < 0 ? -errno : 0;
 }
 
-/* Being born in a control group is free; moving into it later takes the kernel an RCU grace period,
- * which is longer than all the rest. */
+/* CLONE_INTO_CGROUP costs nothing; moving a process later takes an RCU grace period, longer than
+ * the whole rest of a start. */
 static pid_t fork_into(int cgroup)
 {
     struct clone_args arguments = {
@@ -141,7 +140,7 @@ static int start(const SpawnRequest *request, Ends *ends)
     if (result == 0)
         result = make_pipe(O_DIRECT, false, &ends->agent.status, &ends->child.status);
     if (result == 0 && request->wait)
-        result = make_pipe(0, true, &ends->agent.gate, &ends->child.gate);
+        result = make_pipe(0, true, &ends->agent.barrier, &ends->child.barrier);
     if (result < 0)
         return result;
 
@@ -154,8 +153,9 @@ static int start(const SpawnRequest *request, Ends *ends)
 int spawn(const SpawnRequest *request, Spawned *ret_spawned)
 {
     Ends ends = {
-        .agent = {.input = -1, .outputs = {-1, -1, -1}, .terminal = -1, .status = -1, .gate = -1},
-        .child = {.standard = {-1, -1, -1}, .terminal = -1, .status = -1, .gate = -1},
+        .agent =
+            {.input = -1, .outputs = {-1, -1, -1}, .terminal = -1, .status = -1, .barrier = -1},
+        .child = {.standard = {-1, -1, -1}, .terminal = -1, .status = -1, .barrier = -1},
     };
     int result = start(request, &ends);
     close_child(&ends.child);
@@ -166,8 +166,8 @@ int spawn(const SpawnRequest *request, Spawned *ret_spawned)
     return result;
 }
 
-void spawn_admit(int gate, const Login *session)
+void spawn_admit(int barrier, const Login *session)
 {
-    ssize_t written = write(gate, &session->holder, sizeof(session->holder));
-    (void)written; /* a child that has died is reaped like any other */
+    ssize_t written = write(barrier, &session->holder, sizeof(session->holder));
+    (void)written; /* fails when the child has died: on_children reaps it */
 }

@@ -9,21 +9,21 @@
 #include <sys/un.h>
 #include <unistd.h>
 
-/* Sockets are not read while this much waits for the host. */
+/* Stop reading sockets while this many bytes are queued for the host. */
 #define QUEUE_MAX (256u * 1024u)
 
 struct Relay {
     Relays *host;
     uint32_t stream;
     Source source;
-    WireBuffer queue; /* from the host, not yet taken by the socket */
-    WireCredit in;    /* the host's to spend */
-    WireCredit out;   /* ours to spend */
-    bool in_ended;    /* nothing follows the queue */
-    bool shut;        /* the socket knows that */
-    bool out_ended;   /* EOF was put */
-    bool closing;     /* the client is gone: only the queue is still passed on */
-    bool over;        /* EXIT was put; the stream number means nothing any more */
+    WireBuffer queue; /* from the host, not yet written to the socket */
+    WireCredit in;    /* granted to the host */
+    WireCredit out;   /* granted by the host */
+    bool in_ended;    /* the client half-closed: nothing follows the queue */
+    bool shut;        /* the socket is half-closed accordingly */
+    bool out_ended;   /* EOF was sent */
+    bool closing;     /* the client closed: only flush the queue */
+    bool over;        /* EXIT was sent; the stream number is free */
 };
 
 static void put(const Relay *relay, WireType type, const void *payload, size_t size)
@@ -48,7 +48,7 @@ static void put_number(const Relay *relay, WireType type, uint32_t number)
     wire_frame_end(relay->host->out, begin);
 }
 
-/* No process, and nothing to warn of. */
+/* OPENED, with pid 0 and no warning. */
 static void put_opened(Relay *relay)
 {
     size_t begin = wire_frame_begin(relay->host->out, WIRE_OPENED, 0, relay->stream);
@@ -68,7 +68,7 @@ static void finish(Relay *relay, uint8_t status)
     wire_buffer_clear(&relay->queue);
 }
 
-/* How much may be read now; 0 is nothing. */
+/* How many bytes may be read now. */
 static size_t readable(Relay *relay)
 {
     if (relay->out_ended || relay->closing || relay->out.available == 0)
@@ -80,7 +80,7 @@ static size_t readable(Relay *relay)
     return relay->out.available < WIRE_DATA_MAX ? relay->out.available : WIRE_DATA_MAX;
 }
 
-/* Go on to whatever state the facts allow. */
+/* Move bytes and advance the state as far as possible. */
 static void advance(Relay *relay)
 {
     bool empty = wire_buffer_size(&relay->queue) == 0;
@@ -188,11 +188,11 @@ static const struct {
     {WIRE_CLOSE, on_close},
 };
 
-static void take_frame(Relay *relay, const WireFrame *frame)
+static void handle_frame(Relay *relay, const WireFrame *frame)
 {
     WireReader reader;
     wire_reader_init(&reader, frame);
-    bool good = frame->type != WIRE_OPEN && frame->type != WIRE_CONNECT; /* the number is in use */
+    bool good = frame->type != WIRE_OPEN && frame->type != WIRE_CONNECT; /* the stream is in use */
     for (size_t i = 0; i < sizeof(frame_functions) / sizeof(frame_functions[0]); i++) {
         if (frame_functions[i].type == frame->type)
             good = frame_functions[i].function(relay, frame, &reader) && wire_reader_done(&reader);
@@ -202,9 +202,9 @@ static void take_frame(Relay *relay, const WireFrame *frame)
     advance(relay);
 }
 
-/* ---- the beginning ---- */
+/* ---- connecting ---- */
 
-/* A descriptor, or -errno. Connecting to a unix socket waits for nobody. */
+/* A connected descriptor, or -errno; does not block. */
 static int connect_to(const char *path)
 {
     struct sockaddr_un address = {.sun_family = AF_UNIX};
@@ -259,14 +259,14 @@ static void open_relay(Relays *relays, const WireFrame *frame)
     advance(relay);
 }
 
-/* ---- all of them ---- */
+/* ---- all relays ---- */
 
 bool relays_frame(Relays *relays, const WireFrame *frame)
 {
     for (size_t i = 0; i < relays->count; i++) {
         if (relays->list[i]->over || relays->list[i]->stream != frame->stream)
             continue;
-        take_frame(relays->list[i], frame);
+        handle_frame(relays->list[i], frame);
         return true;
     }
     if (frame->type == WIRE_CONNECT)

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT
  *
- * unix_relay — streams of the host that end at a unix socket of the distro, rather than at a
- * command: a client of the host's speaks to a daemon in the guest as if it were there.
+ * unix_relay — streams that connect a client on the host to a unix socket in the distro, such as a
+ * daemon's.
  *
- * From CONNECT to EXIT or FAILED (lib/wire/wire.h). Both directions end on their own, as those of a
- * socket do; the stream is over when both have, or when the socket breaks. The agent connects as
- * root, so that no group of the distro decides who may.
+ * From CONNECT to EXIT or FAILED (lib/wire/wire.h). Each direction half-closes on its own; the
+ * stream ends when both have closed, or when the socket fails. The agent connects as root: the
+ * distro's groups do not restrict access.
  */
 #pragma once
 
@@ -14,25 +14,25 @@
 
 typedef struct Relay Relay;
 
-/* All there are. Initialise loop and out, which are borrowed. */
+/* All relays. Initialise loop and out, which are borrowed. */
 typedef struct {
     Loop *loop;
     WireBuffer *out; /* to the host */
-    bool waiting;    /* some socket has more, and there was no room for it: relays_resume */
+    bool waiting;    /* a relay stopped reading because `out` is full: call relays_resume */
     Relay **list;
     size_t count;
 } Relays;
 
-/* Whether @frame, of a stream that is no session's, was for a relay: CONNECT makes one. A frame
- * that breaks the protocol ends its stream. */
+/* Handle @frame of a stream without a session; CONNECT creates a relay. False: the frame is for no
+ * relay. A protocol error ends its stream. */
 bool relays_frame(Relays *relays, const WireFrame *frame);
 
-/* The queue to the host has room again. */
+/* Resume reading: `out` has room again. */
 void relays_resume(Relays *relays);
 
-/* The host is gone: close everything, put nothing. */
+/* The host disconnected: close all relays without a frame. */
 void relays_abandon(Relays *relays);
 
-/* Free those that are over; between turns of the loop. */
+/* Free relays that have ended. Call between turns of the loop. */
 void relays_sweep(Relays *relays);
 void relays_clear(Relays *relays);
