@@ -14,7 +14,7 @@
  */
 #pragma once
 
-#include "magic.h"
+#include "probe.h"
 
 G_BEGIN_DECLS
 

@@ -11,7 +11,7 @@
  */
 #pragma once
 
-#include "magic.h"
+#include "probe.h"
 
 #include <glib.h>
 #include <stdbool.h>

@@ -23,7 +23,7 @@
  */
 #pragma once
 
-#include "preface.h"
+#include "ext_headers.h"
 #include "stream.h"
 
 #include <glib.h>

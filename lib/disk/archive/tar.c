@@ -2,7 +2,7 @@
 #include "tar.h"
 
 #include "headers.h"
-#include "magic.h"
+#include "probe.h"
 
 #include "base/error.h"
 #include "base/text.h"

@@ -2,7 +2,7 @@
 #include "tarindex.h"
 
 #include "header.h"
-#include "preface.h"
+#include "ext_headers.h"
 
 #include "base/error.h"
 #include "base/text.h"

@@ -7,8 +7,8 @@
  * normalised ("./a//b" is "a/b"); of several members of one name the last counts. Symbolic and hard
  * links to other members are followed by name, never beyond the archive.
  *
- * What a header says is read as for tar.h (preface.h). A member stored as a sparse file is known,
- * and refused when asked for.
+ * What a header says is read as for tar.h (ext_headers.h). A member stored as a sparse file is
+ * known, and refused when asked for.
  *
  * Ownership: the fd is borrowed. Offsets are from the beginning of the fd, in bytes.
  *

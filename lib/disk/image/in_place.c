@@ -2,7 +2,7 @@
 #include "in_place.h"
 
 #include "base/error.h"
-#include "disk/archive/magic.h"
+#include "disk/archive/probe.h"
 
 #include <errno.h>
 #include <unistd.h>

@@ -2,7 +2,7 @@
 #include "archive.h"
 
 #include "base/error.h"
-#include "disk/archive/magic.h"
+#include "disk/archive/probe.h"
 #include "disk/archive/spool.h"
 #include "disk/archive/stream.h"
 

@@ -2,11 +2,11 @@
 #include "layers.h"
 
 #include "blobs.h"
-#include "choice.h"
+#include "platform.h"
 
 #include "base/error.h"
 #include "base/text.h"
-#include "disk/archive/magic.h"
+#include "disk/archive/probe.h"
 #include "disk/archive/source.h"
 #include "disk/archive/stream.h"
 #include "disk/tree/tree.h"

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "preface.h"
+#include "ext_headers.h"
 
 #include "header.h"
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "choice.h"
+#include "platform.h"
 
 #include "base/error.h"
 #include "base/text.h"

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "disk/archive/preface.h"
+#include "disk/archive/ext_headers.h"
 
 #include "../lib/reading.h"
 #include "../lib/tarball.h"

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "magic.h"
+#include "probe.h"
 
 #include "header.h"
 
