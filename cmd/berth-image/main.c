@@ -154,7 +154,7 @@ static bool run(int argc, char **argv, GError **error)
             continue;
         Options options = {0};
         return read_options(verbs[i].fields, argv + 2, &options, error) &&
-               berth_disk_lock_in(BERTH_IMAGE_STATUS_SPOOL_FD, error) &&
+               berth_disk_confine(BERTH_IMAGE_STATUS_SPOOL_FD, error) &&
                verbs[i].run(&options, error);
     }
     berth_error_set(
@@ -164,7 +164,7 @@ static bool run(int argc, char **argv, GError **error)
 }
 
 /* The one that started us may have died before our death was tied to it. */
-static bool is_alone(void)
+static bool is_orphan(void)
 {
     struct pollfd status = {.fd = BERTH_IMAGE_STATUS_FD};
     return poll(&status, 1, 0) == 1 && (status.revents & (POLLERR | POLLNVAL)) != 0;
@@ -179,7 +179,7 @@ static void ignore_signals(void)
 }
 
 /* What libc and GLib open files for the first time they are asked. */
-static void warm_up(void)
+static void preload_lazy_files(void)
 {
     const int errnum_last = 133;
     (void)g_random_int();
@@ -191,10 +191,10 @@ static void warm_up(void)
 
 int main(int argc, char **argv)
 {
-    if (is_alone())
+    if (is_orphan())
         return 1;
     ignore_signals();
-    warm_up();
+    preload_lazy_files();
 
     g_autoptr(GError) error = NULL;
     if (run(argc, argv, &error))

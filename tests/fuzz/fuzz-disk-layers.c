@@ -118,7 +118,7 @@ static void import(const GByteArray *bytes)
     berth_autofd int fd = tarball_open(bytes);
     const BerthLayersInput input = {
         .name = "x", .architecture = "amd64", .fd = fd, .length = bytes->len};
-    (void)berth_layers_suspect(bytes->data, bytes->len);
+    (void)berth_layers_probe(bytes->data, bytes->len);
     bool done = berth_layers_open(&input, &layers, &error) &&
                 (layers == NULL || unpack_all(layers, &error));
     g_assert_cmpint(done, ==, error == NULL);

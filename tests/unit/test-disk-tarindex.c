@@ -194,7 +194,7 @@ static void expect_suspect(const TarballItem *item, bool suspect)
     g_autoptr(GByteArray) tarball = g_byte_array_new();
     TARBALL_ADD(tarball, .path = "./", .type = '5');
     tarball_add(tarball, item);
-    g_assert_cmpint(berth_layers_suspect(tarball->data, tarball->len), ==, suspect);
+    g_assert_cmpint(berth_layers_probe(tarball->data, tarball->len), ==, suspect);
 }
 
 static void test_case_48_detection(void)
@@ -219,9 +219,9 @@ static void test_case_48_detection(void)
     g_autoptr(GByteArray) tarball = g_byte_array_new();
     tarball_add_pax(tarball, "path", "oci-layout", 10);
     TARBALL_ADD(tarball, .path = "x", .data = large);
-    g_assert_true(berth_layers_suspect(tarball->data, 3000));
-    g_assert_false(berth_layers_suspect(tarball->data, 1000));
-    g_assert_false(berth_layers_suspect(tarball->data, 0));
+    g_assert_true(berth_layers_probe(tarball->data, 3000));
+    g_assert_false(berth_layers_probe(tarball->data, 1000));
+    g_assert_false(berth_layers_probe(tarball->data, 0));
 }
 
 int main(int argc, char **argv)

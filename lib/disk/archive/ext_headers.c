@@ -17,19 +17,19 @@ void berth_facts_clear(BerthFacts *facts)
     *facts = (BerthFacts){0};
 }
 
-static void forget_entry(BerthPreface *preface)
+static void forget_entry(BerthExtHeaders *ext_headers)
 {
-    berth_pax_clear(&preface->pax);
-    g_clear_pointer(&preface->path, g_free);
-    g_clear_pointer(&preface->target, g_free);
-    preface->has_pax = false;
-    preface->lost_acls = 0;
+    berth_pax_clear(&ext_headers->pax);
+    g_clear_pointer(&ext_headers->path, g_free);
+    g_clear_pointer(&ext_headers->target, g_free);
+    ext_headers->has_pax = false;
+    ext_headers->lost_acls = 0;
 }
 
-void berth_preface_clear(BerthPreface *preface)
+void berth_ext_headers_clear(BerthExtHeaders *ext_headers)
 {
-    forget_entry(preface);
-    berth_pax_clear(&preface->globals);
+    forget_entry(ext_headers);
+    berth_pax_clear(&ext_headers->globals);
 }
 
 static bool damaged(GError **error, const char *what)
@@ -47,20 +47,20 @@ static bool unsupported(GError **error, const char *hint, const char *message)
 
 /* --- special headers --- */
 
-bool berth_preface_is_special(char type)
+bool berth_ext_headers_is_special(char type)
 {
     return type != '\0' && strchr("xXgLKVA", type) != NULL;
 }
 
-static void begin_pax(BerthPreface *preface)
+static void begin_pax(BerthExtHeaders *ext_headers)
 {
-    if (!preface->has_pax)
-        berth_pax_copy(&preface->globals, &preface->pax);
-    preface->has_pax = true;
+    if (!ext_headers->has_pax)
+        berth_pax_copy(&ext_headers->globals, &ext_headers->pax);
+    ext_headers->has_pax = true;
 }
 
 /* GNU's long names end in a NUL. */
-static bool take_long_name(char **name, const guint8 *body, gsize size, GError **error)
+static bool read_long_name(char **name, const guint8 *body, gsize size, GError **error)
 {
     if (size == 0 || body[0] == '\0')
         return damaged(error, "a long name is empty");
@@ -69,32 +69,32 @@ static bool take_long_name(char **name, const guint8 *body, gsize size, GError *
     return true;
 }
 
-bool berth_preface_add(BerthPreface *preface, char type, const guint8 *body, gsize size,
-                       GError **error)
+bool berth_ext_headers_add(BerthExtHeaders *ext_headers, char type, const guint8 *body, gsize size,
+                           GError **error)
 {
     switch (type) {
     case 'L':
-        return take_long_name(&preface->path, body, size, error);
+        return read_long_name(&ext_headers->path, body, size, error);
     case 'K':
-        return take_long_name(&preface->target, body, size, error);
+        return read_long_name(&ext_headers->target, body, size, error);
     case 'A': /* Solaris: an access control list, in a form of its own */
-        preface->lost_acls++;
+        ext_headers->lost_acls++;
         return true;
     case 'V': /* a label for people */
         return true;
     case 'g':
-        preface->is_pax = true;
-        return berth_pax_add(&preface->globals, body, size, error);
+        ext_headers->is_pax = true;
+        return berth_pax_add(&ext_headers->globals, body, size, error);
     default:
-        preface->is_pax = true;
-        begin_pax(preface);
-        return berth_pax_add(&preface->pax, body, size, error);
+        ext_headers->is_pax = true;
+        begin_pax(ext_headers);
+        return berth_pax_add(&ext_headers->pax, body, size, error);
     }
 }
 
-bool berth_preface_is_pending(const BerthPreface *preface)
+bool berth_ext_headers_is_pending(const BerthExtHeaders *ext_headers)
 {
-    return preface->has_pax || preface->path != NULL || preface->target != NULL;
+    return ext_headers->has_pax || ext_headers->path != NULL || ext_headers->target != NULL;
 }
 
 /* --- the entry's own header --- */
@@ -139,13 +139,13 @@ static bool read_numbers(const guint8 *header, gint64 *ret_numbers, GError **err
 
 /* How many bytes follow the header, as libarchive sees it: what is no file has none, a link only in
  * pax archives; a record in front overrules that. */
-static bool choose_size(const BerthPreface *preface, char type, gint64 stated, gint64 *ret_size,
-                        GError **error)
+static bool choose_size(const BerthExtHeaders *ext_headers, char type, gint64 stated,
+                        gint64 *ret_size, GError **error)
 {
-    bool none = is_one_of(type, "23456") || (type == '1' && !preface->is_pax);
+    bool none = is_one_of(type, "23456") || (type == '1' && !ext_headers->is_pax);
     gint64 size = none ? 0 : stated;
-    if (preface->pax.has_number[BERTH_PAX_SIZE])
-        size = preface->pax.numbers[BERTH_PAX_SIZE];
+    if (ext_headers->pax.has_number[BERTH_PAX_SIZE])
+        size = ext_headers->pax.numbers[BERTH_PAX_SIZE];
     if (size < 0)
         return damaged(error, "the size is negative");
     if (size > G_MAXINT64 - BERTH_HEADER_SIZE)
@@ -179,16 +179,16 @@ static gint64 choose_number(const BerthPax *pax, BerthPaxNumber number, gint64 o
     return pax->has_number[number] ? pax->numbers[number] : own;
 }
 
-static void fill_facts(BerthPreface *preface, const guint8 *header, const gint64 *numbers,
+static void fill_facts(BerthExtHeaders *ext_headers, const guint8 *header, const gint64 *numbers,
                        BerthFacts *facts)
 {
-    const BerthPax *pax = &preface->pax;
+    const BerthPax *pax = &ext_headers->pax;
     const char *const sparse_path = pax->texts[BERTH_PAX_SPARSE_PATH];
     char type = berth_header_type(header);
     facts->path = choose_name(sparse_path != NULL ? sparse_path : pax->texts[BERTH_PAX_PATH],
-                              &preface->path, berth_header_path, header);
-    facts->target =
-        choose_name(pax->texts[BERTH_PAX_TARGET], &preface->target, berth_header_target, header);
+                              &ext_headers->path, berth_header_path, header);
+    facts->target = choose_name(pax->texts[BERTH_PAX_TARGET], &ext_headers->target,
+                                berth_header_target, header);
     facts->uid = choose_number(pax, BERTH_PAX_UID, numbers[BERTH_HEADER_UID]);
     facts->gid = choose_number(pax, BERTH_PAX_GID, numbers[BERTH_HEADER_GID]);
     memcpy(facts->times, pax->times, sizeof(facts->times));
@@ -198,10 +198,10 @@ static void fill_facts(BerthPreface *preface, const guint8 *header, const gint64
         is_file_kind(type) && facts->data_size == 0 && S_ISSOCK(numbers[BERTH_HEADER_MODE]);
     facts->acl = g_strdup(pax->texts[BERTH_PAX_ACL_ACCESS]);
     facts->default_acl = g_strdup(pax->texts[BERTH_PAX_ACL_DEFAULT]);
-    facts->lost_acls = preface->lost_acls + (pax->texts[BERTH_PAX_ACL_NFS4] != NULL ? 1 : 0);
+    facts->lost_acls = ext_headers->lost_acls + (pax->texts[BERTH_PAX_ACL_NFS4] != NULL ? 1 : 0);
     facts->has_map_in_data = g_strcmp0(pax->texts[BERTH_PAX_SPARSE_MAJOR], "1") == 0;
     facts->has_map_in_blocks =
-        berth_header_is_gnu_sparse(header) && berth_header_map_goes_on(header);
+        berth_header_is_gnu_sparse(header) && berth_header_map_is_extended(header);
     facts->is_of_unknown_kind =
         type != '\0' && !is_one_of(type, "01234567D") && !berth_header_is_gnu_sparse(header);
     read_flags(pax->texts[BERTH_PAX_FLAGS], facts);
@@ -223,24 +223,25 @@ static void build_records(const BerthPax *pax, const guint8 *header, const Berth
     berth_pax_build(pax, records);
 }
 
-bool berth_preface_finish(BerthPreface *preface, const guint8 *header, BerthFacts *ret_facts,
-                          GByteArray *records, GError **error)
+bool berth_ext_headers_resolve(BerthExtHeaders *ext_headers, const guint8 *header,
+                               BerthFacts *ret_facts, GByteArray *records, GError **error)
 {
     gint64 numbers[BERTH_HEADER_MINOR + 1] = {0};
     char type = berth_header_type(header);
-    preface->is_pax = preface->is_pax && berth_header_is_ustar(header);
-    begin_pax(preface);
+    ext_headers->is_pax = ext_headers->is_pax && berth_header_is_ustar(header);
+    begin_pax(ext_headers);
     if (!check_kind(header, error) || !read_numbers(header, numbers, error) ||
-        !choose_size(preface, type, numbers[BERTH_HEADER_LENGTH], &ret_facts->data_size, error) ||
-        !berth_pax_settle_device(&preface->pax, is_one_of(type, "34"), error) ||
-        !berth_pax_convert_holes(&preface->pax, ret_facts->data_size, error))
+        !choose_size(ext_headers, type, numbers[BERTH_HEADER_LENGTH], &ret_facts->data_size,
+                     error) ||
+        !berth_pax_settle_device(&ext_headers->pax, is_one_of(type, "34"), error) ||
+        !berth_pax_convert_holes(&ext_headers->pax, ret_facts->data_size, error))
         return false;
 
-    fill_facts(preface, header, numbers, ret_facts);
+    fill_facts(ext_headers, header, numbers, ret_facts);
     if (is_file_kind(type) && ret_facts->data_size > 0 && g_str_has_suffix(ret_facts->path, "/"))
         return damaged(error, "a directory with the data of a file");
     if (records != NULL)
-        build_records(&preface->pax, header, ret_facts, records);
-    forget_entry(preface);
+        build_records(&ext_headers->pax, header, ret_facts, records);
+    forget_entry(ext_headers);
     return true;
 }

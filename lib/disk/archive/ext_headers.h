@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: MIT
  *
- * preface — what stands in front of an entry's data in a tar: its own header, and the special ones
- * before it (PAX, global PAX, GNU's long names), as one set of facts.
+ * ext_headers — what stands in front of an entry's data in a tar: its own header, and the special
+ * ones before it (PAX, global PAX, GNU's long names), as one set of facts.
  *
  * PAX beats GNU beats the header; an entry's PAX beats the global one. What libarchive has to know
  * of it comes out as PAX records for it. Bad headers are refused: see the errors of header.h's and
  * pax.h's callers, "import.read.damaged" and "import.read.unsupported".
  *
- * Pure. A preface owns what it holds.
+ * Pure. A ext_headers owns what it holds.
  */
 #pragma once
 
@@ -53,24 +53,24 @@ typedef struct {
     char *target;
     guint lost_acls;
     bool is_pax; /* what libarchive takes the format for, which decides about links with data */
-} BerthPreface;
+} BerthExtHeaders;
 
-void berth_preface_clear(BerthPreface *preface);
-G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(BerthPreface, berth_preface_clear)
+void berth_ext_headers_clear(BerthExtHeaders *ext_headers);
+G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(BerthExtHeaders, berth_ext_headers_clear)
 
 /* Whether a header of this type belongs to what follows it. */
-bool berth_preface_is_special(char type);
+bool berth_ext_headers_is_special(char type);
 
 /* Add a special header's body. */
-bool berth_preface_add(BerthPreface *preface, char type, const guint8 *body, gsize size,
-                       GError **error);
+bool berth_ext_headers_add(BerthExtHeaders *ext_headers, char type, const guint8 *body, gsize size,
+                           GError **error);
 
 /* Whether something was added that still waits for its entry. */
-bool berth_preface_is_pending(const BerthPreface *preface);
+bool berth_ext_headers_is_pending(const BerthExtHeaders *ext_headers);
 
 /* The entry's own @header: everything about it in the empty *ret_facts, and @records (may stay
  * empty; NULL: not wanted) for libarchive. What was added before is used up. */
-bool berth_preface_finish(BerthPreface *preface, const guint8 *header, BerthFacts *ret_facts,
-                          GByteArray *records, GError **error);
+bool berth_ext_headers_resolve(BerthExtHeaders *ext_headers, const guint8 *header,
+                               BerthFacts *ret_facts, GByteArray *records, GError **error);
 
 G_END_DECLS

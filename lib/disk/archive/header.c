@@ -3,23 +3,23 @@
 
 #include <string.h>
 
-#define NAME_AT        0U
-#define NAME_SIZE      100U
-#define LENGTH_AT      124U
-#define LENGTH_SIZE    12U
-#define CHECKSUM_AT    148U
-#define CHECKSUM_SIZE  8U
-#define TYPE_AT        156U
-#define TARGET_AT      157U
-#define MAGIC_AT       257U
-#define PREFIX_AT      345U
-#define PREFIX_SIZE    155U
-#define MAP_AT         386U /* GNU: four pieces of offset and length, 12 bytes each */
-#define MAP_GOES_ON_AT 482U
-#define REALSIZE_AT    483U
-#define REALSIZE_SIZE  12U
-#define STAR_MAGIC_AT  508U
-#define BLOCK_GOES_ON  504U /* of a block with 21 pieces more */
+#define NAME_AT              0U
+#define NAME_SIZE            100U
+#define LENGTH_AT            124U
+#define LENGTH_SIZE          12U
+#define CHECKSUM_AT          148U
+#define CHECKSUM_SIZE        8U
+#define TYPE_AT              156U
+#define TARGET_AT            157U
+#define MAGIC_AT             257U
+#define PREFIX_AT            345U
+#define PREFIX_SIZE          155U
+#define MAP_AT               386U /* GNU: four pieces of offset and length, 12 bytes each */
+#define MAP_IS_EXTENDED_AT   482U
+#define REALSIZE_AT          483U
+#define REALSIZE_SIZE        12U
+#define STAR_MAGIC_AT        508U
+#define BLOCK_IS_EXTENDED_AT 504U /* of a block with 21 pieces more */
 
 static const struct {
     guint at;
@@ -185,14 +185,14 @@ bool berth_header_is_star_sparse(const guint8 *header)
            memcmp(header + STAR_MAGIC_AT, "tar", 4) == 0;
 }
 
-bool berth_header_map_goes_on(const guint8 *header)
+bool berth_header_map_is_extended(const guint8 *header)
 {
-    return header[MAP_AT] != 0 && header[MAP_GOES_ON_AT] != 0;
+    return header[MAP_AT] != 0 && header[MAP_IS_EXTENDED_AT] != 0;
 }
 
-bool berth_header_map_block_goes_on(const guint8 *block)
+bool berth_header_map_block_is_extended(const guint8 *block)
 {
-    return block[BLOCK_GOES_ON] != 0;
+    return block[BLOCK_IS_EXTENDED_AT] != 0;
 }
 
 static void put_octal(guint8 *field, gsize size, guint64 value)

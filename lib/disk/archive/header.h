@@ -61,8 +61,8 @@ bool berth_header_is_star_sparse(const guint8 *header);
 
 /* Of GNU's old sparse files: whether more of the map follows the header, in blocks of their own. */
 bool berth_header_is_gnu_sparse(const guint8 *header);
-bool berth_header_map_goes_on(const guint8 *header);
-bool berth_header_map_block_goes_on(const guint8 *block);
+bool berth_header_map_is_extended(const guint8 *header);
+bool berth_header_map_block_is_extended(const guint8 *block);
 
 /* Append the header of a PAX body of @size bytes. */
 void berth_header_append_pax(GByteArray *bytes, gsize size);

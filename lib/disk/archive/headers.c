@@ -27,7 +27,7 @@ struct BerthHeaders {
     guint64 entries_limit;
     bool warned_of_kinds;
     GQueue facts; /* BerthFacts */
-    BerthPreface preface;
+    BerthExtHeaders ext_headers;
 
     /* What is handed on: first @run bytes of the block, then @made, then the block again. */
     const guint8 *block;
@@ -35,7 +35,7 @@ struct BerthHeaders {
     gsize run;
     GByteArray *made;
     GByteArray *lent; /* what was made and is in the reader's hands */
-    guint64 handed_on;
+    guint64 forwarded;
 
     /* What comes next in the archive, the first that is not 0; then a header. */
     gsize header; /* bytes of an entry's header, looked at already */
@@ -80,7 +80,7 @@ void berth_headers_free(BerthHeaders *headers)
     if (headers == NULL)
         return;
     g_queue_clear_full(&headers->facts, facts_free);
-    berth_preface_clear(&headers->preface);
+    berth_ext_headers_clear(&headers->ext_headers);
     g_byte_array_unref(headers->made);
     g_byte_array_unref(headers->lent);
     g_byte_array_unref(headers->split);
@@ -134,8 +134,8 @@ static void append_zeros(GByteArray *bytes, gsize size)
 
 static bool finish_special(BerthHeaders *headers)
 {
-    return berth_preface_add(&headers->preface, headers->special_type, headers->special->data,
-                             headers->special_size, &headers->failure);
+    return berth_ext_headers_add(&headers->ext_headers, headers->special_type,
+                                 headers->special->data, headers->special_size, &headers->failure);
 }
 
 static bool begin_special(BerthHeaders *headers, const guint8 *header)
@@ -169,7 +169,8 @@ static bool begin_entry(BerthHeaders *headers, const guint8 *header, guint64 pos
     g_queue_push_tail(&headers->facts, facts);
     facts->position = position;
     g_autoptr(GByteArray) records = g_byte_array_new();
-    if (!berth_preface_finish(&headers->preface, header, facts, records, &headers->failure)) {
+    if (!berth_ext_headers_resolve(&headers->ext_headers, header, facts, records,
+                                   &headers->failure)) {
         facts_free(g_queue_pop_tail(&headers->facts));
         return false;
     }
@@ -195,7 +196,7 @@ static bool begin_entry(BerthHeaders *headers, const guint8 *header, guint64 pos
 /* A block of zeros. A lone one ends the archive too, as it does for GNU tar and libarchive. */
 static bool end_archive(BerthHeaders *headers)
 {
-    if (berth_preface_is_pending(&headers->preface))
+    if (berth_ext_headers_is_pending(&headers->ext_headers))
         return damaged(headers, "a header belongs to no entry");
     headers->ended = true;
     append_zeros(headers->made, (gsize)2 * BERTH_HEADER_SIZE);
@@ -206,7 +207,7 @@ static bool end_archive(BerthHeaders *headers)
 static bool end_stream(BerthHeaders *headers)
 {
     if (headers->header > 0 || headers->blocks > 0 || headers->data > 0 || headers->body > 0 ||
-        headers->split->len > 0 || berth_preface_is_pending(&headers->preface))
+        headers->split->len > 0 || berth_ext_headers_is_pending(&headers->ext_headers))
         return fail(headers, "import.read.truncated", FETCH_AGAIN, "the archive ends too early");
     headers->ended = true;
     warn(headers, "the end mark is missing: the archive may have been cut");
@@ -214,10 +215,10 @@ static bool end_stream(BerthHeaders *headers)
 }
 
 /* Whether @block ends what is handed on in one piece: it is not handed on itself. */
-static bool is_kept_back(const BerthHeaders *headers, const guint8 *block)
+static bool is_withheld(const BerthHeaders *headers, const guint8 *block)
 {
     return headers->blocks == 0 &&
-           (berth_header_is_zero(block) || berth_preface_is_special(berth_header_type(block)) ||
+           (berth_header_is_zero(block) || berth_ext_headers_is_special(berth_header_type(block)) ||
             berth_header_has_stray_tail(block));
 }
 
@@ -226,7 +227,7 @@ static bool walk_map_block(BerthHeaders *headers, const guint8 *block)
     headers->blocks += BERTH_HEADER_SIZE;
     if (headers->blocks > BERTH_HEADERS_MAP_LIMIT)
         return too_large(headers, "a sparse file has a map of more than 8 MiB");
-    if (!berth_header_map_block_goes_on(block))
+    if (!berth_header_map_block_is_extended(block))
         headers->blocks = 0;
     headers->header = BERTH_HEADER_SIZE;
     return true;
@@ -240,9 +241,9 @@ static bool walk_block(BerthHeaders *headers, const guint8 *block)
         return walk_map_block(headers, block);
     if (berth_header_is_zero(block))
         return end_archive(headers);
-    if (berth_preface_is_special(berth_header_type(block)))
+    if (berth_ext_headers_is_special(berth_header_type(block)))
         return begin_special(headers, block);
-    return begin_entry(headers, block, headers->handed_on + headers->run);
+    return begin_entry(headers, block, headers->forwarded + headers->run);
 }
 
 /* --- bytes --- */
@@ -313,7 +314,7 @@ static bool walk(BerthHeaders *headers)
         walk_map(headers, here, size);
         headers->data -= size;
         headers->run += size;
-    } else if (headers->run > 0 && (left < BERTH_HEADER_SIZE || is_kept_back(headers, here))) {
+    } else if (headers->run > 0 && (left < BERTH_HEADER_SIZE || is_withheld(headers, here))) {
         return false;
     } else if (headers->body > 0) {
         walk_body(headers);
@@ -330,7 +331,7 @@ static void hand_on(BerthHeaders *headers, const guint8 *data, gsize size, const
 {
     *ret_data = data;
     *ret_size = size;
-    headers->handed_on += size;
+    headers->forwarded += size;
 }
 
 static bool read_block(BerthHeaders *headers, GError **error)

@@ -11,7 +11,7 @@ typedef struct {
     gsize size;
     const char *words;
     const char *hint;
-} Magic;
+} Signature;
 
 #define MAGIC(offset, literal, words, hint)                                                        \
     {                                                                                              \
@@ -23,7 +23,7 @@ typedef struct {
 #define TWICE   "decompress it once by hand"
 
 static const struct {
-    Magic magic;
+    Signature signature;
     BerthCompression compression;
 } compressions[] = {
     {MAGIC(0, "\x1f\x8b", "gzip inside another compression", TWICE), BERTH_COMPRESSION_GZIP},
@@ -38,7 +38,7 @@ static const struct {
     {MAGIC(0, "\x04\x22\x4d\x18", "lz4 inside another compression", TWICE), BERTH_COMPRESSION_LZ4},
 };
 
-static const Magic others[] = {
+static const Signature others[] = {
     MAGIC(0, "PK\x03\x04", "a zip archive", UNPACK),
     MAGIC(0, "PK\x05\x06", "an empty zip archive", NULL),
     MAGIC(0, "7z\xbc\xaf\x27\x1c", "a 7z archive", UNPACK),
@@ -83,10 +83,10 @@ static const Magic others[] = {
     MAGIC(510, "\x55\xaa", "a whole disk with a boot sector", CONVERT),
 };
 
-static bool matches(const Magic *magic, const guint8 *head, gsize size)
+static bool matches(const Signature *signature, const guint8 *head, gsize size)
 {
-    return size >= magic->offset + magic->size &&
-           memcmp(head + magic->offset, magic->bytes, magic->size) == 0;
+    return size >= signature->offset + signature->size &&
+           memcmp(head + signature->offset, signature->bytes, signature->size) == 0;
 }
 
 /* zstd and lz4 streams may begin with a skippable frame, which does not say whose it is. */
@@ -95,27 +95,27 @@ static bool is_skippable_frame(const guint8 *head, gsize size)
     return size >= 4 && (head[0] & 0xf0) == 0x50 && memcmp(head + 1, "\x2a\x4d\x18", 3) == 0;
 }
 
-BerthCompression berth_magic_compression(const guint8 *head, gsize size)
+BerthCompression berth_probe_compression(const guint8 *head, gsize size)
 {
     for (gsize i = 0; i < G_N_ELEMENTS(compressions); i++) {
-        if (matches(&compressions[i].magic, head, size))
+        if (matches(&compressions[i].signature, head, size))
             return compressions[i].compression;
     }
     return is_skippable_frame(head, size) ? BERTH_COMPRESSION_ZSTD : BERTH_COMPRESSION_NONE;
 }
 
-BerthMagic berth_magic_check_tar(const guint8 *head, gsize size)
+BerthProbe berth_probe_check_tar(const guint8 *head, gsize size)
 {
     if (size < BERTH_HEADER_SIZE)
-        return BERTH_MAGIC_OTHER;
+        return BERTH_PROBE_OTHER;
     if (berth_header_is_zero(head)) {
         const char *hint = NULL;
-        return berth_magic_describe(head, size, &hint) == NULL ? BERTH_MAGIC_TAR
-                                                               : BERTH_MAGIC_OTHER;
+        return berth_probe_describe(head, size, &hint) == NULL ? BERTH_PROBE_TAR
+                                                               : BERTH_PROBE_OTHER;
     }
     if (berth_header_checksum_is_right(head))
-        return BERTH_MAGIC_TAR;
-    return memcmp(head + 257, "ustar", 5) == 0 ? BERTH_MAGIC_DAMAGED_TAR : BERTH_MAGIC_OTHER;
+        return BERTH_PROBE_TAR;
+    return memcmp(head + 257, "ustar", 5) == 0 ? BERTH_PROBE_DAMAGED_TAR : BERTH_PROBE_OTHER;
 }
 
 static bool is_html(const guint8 *head, gsize size)
@@ -129,16 +129,16 @@ static bool is_html(const guint8 *head, gsize size)
            (left >= 5 && g_ascii_strncasecmp(text, "<html", 5) == 0);
 }
 
-const char *berth_magic_describe(const guint8 *head, gsize size, const char **ret_hint)
+const char *berth_probe_describe(const guint8 *head, gsize size, const char **ret_hint)
 {
     for (gsize i = 0; i < G_N_ELEMENTS(compressions) + G_N_ELEMENTS(others); i++) {
-        const Magic *magic = i < G_N_ELEMENTS(compressions)
-                                 ? &compressions[i].magic
-                                 : &others[i - G_N_ELEMENTS(compressions)];
-        if (!matches(magic, head, size))
+        const Signature *signature = i < G_N_ELEMENTS(compressions)
+                                         ? &compressions[i].signature
+                                         : &others[i - G_N_ELEMENTS(compressions)];
+        if (!matches(signature, head, size))
             continue;
-        *ret_hint = magic->hint;
-        return magic->words;
+        *ret_hint = signature->hint;
+        return signature->words;
     }
     if (!is_html(head, size))
         return NULL;

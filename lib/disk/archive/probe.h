@@ -22,18 +22,18 @@ typedef enum {
 } BerthCompression;
 
 /* The compression @head begins with. */
-BerthCompression berth_magic_compression(const guint8 *head, gsize size);
+BerthCompression berth_probe_compression(const guint8 *head, gsize size);
 
 typedef enum {
-    BERTH_MAGIC_TAR,         /* a tar header, or the zeros of an empty archive */
-    BERTH_MAGIC_DAMAGED_TAR, /* says it is a tar, but its first header is broken */
-    BERTH_MAGIC_OTHER,
-} BerthMagic;
+    BERTH_PROBE_TAR,         /* a tar header, or the zeros of an empty archive */
+    BERTH_PROBE_DAMAGED_TAR, /* says it is a tar, but its first header is broken */
+    BERTH_PROBE_OTHER,
+} BerthProbe;
 
 /* Whether uncompressed bytes are a tar. */
-BerthMagic berth_magic_check_tar(const guint8 *head, gsize size);
+BerthProbe berth_probe_check_tar(const guint8 *head, gsize size);
 
 /* What the bytes are, as in "it is %s", and what to do about it: both static, NULL when unknown. */
-const char *berth_magic_describe(const guint8 *head, gsize size, const char **ret_hint);
+const char *berth_probe_describe(const guint8 *head, gsize size, const char **ret_hint);
 
 G_END_DECLS

@@ -102,7 +102,7 @@ static bool discard_rest(BerthStream *stream, GError **error)
 /* Whether another part of the same kind begins here. lz4's skippable frames look like zstd's. */
 static bool is_part(const BerthStream *stream, const guint8 *data, gsize size)
 {
-    BerthCompression next = berth_magic_compression(data, size);
+    BerthCompression next = berth_probe_compression(data, size);
     return next == stream->compression ||
            (next == BERTH_COMPRESSION_ZSTD && stream->compression == BERTH_COMPRESSION_LZ4);
 }
@@ -230,7 +230,7 @@ BerthStream *berth_stream_open(BerthSource *source_take, const char *name, GErro
         return NULL;
 
     BerthStream *stream = g_new0(BerthStream, 1);
-    stream->compression = berth_magic_compression(head, size);
+    stream->compression = berth_probe_compression(head, size);
     stream->may_block = !berth_source_is_file(source);
     stream->source = g_steal_pointer(&source);
     stream->name = g_strdup(name);
@@ -284,7 +284,7 @@ void berth_stream_set_tap(BerthStream *stream, BerthSourceTap tap, gpointer user
 }
 
 /* Give the slot of the last read back, and wait for the next. */
-static Slot *take_slot(BerthStream *stream)
+static Slot *acquire_slot(BerthStream *stream)
 {
     g_mutex_lock(&stream->lock);
     if (stream->lent) {
@@ -307,7 +307,7 @@ bool berth_stream_read(BerthStream *stream, const guint8 **ret_data, gsize *ret_
     if (stream->thread == NULL)
         stream->thread = g_thread_new("berth-stream", run, stream);
 
-    const Slot *slot = stream->peeked ? &stream->slots[stream->first] : take_slot(stream);
+    const Slot *slot = stream->peeked ? &stream->slots[stream->first] : acquire_slot(stream);
     if (slot != NULL && !stream->peeked && stream->tap != NULL)
         stream->tap(slot->data, slot->size, stream->tap_data);
     stream->peeked = false;

@@ -71,16 +71,16 @@ static bool check_head(const guint8 *head, gsize size, GError **error)
         return false;
     }
 
-    BerthMagic magic = berth_magic_check_tar(head, size);
-    if (magic == BERTH_MAGIC_TAR)
+    BerthProbe magic = berth_probe_check_tar(head, size);
+    if (magic == BERTH_PROBE_TAR)
         return true;
-    if (magic == BERTH_MAGIC_DAMAGED_TAR) {
+    if (magic == BERTH_PROBE_DAMAGED_TAR) {
         berth_error_set(error, BERTH_ERROR_INVALID, "import.read.damaged", FETCH_AGAIN,
                         "the first header of the archive is damaged");
         return false;
     }
     const char *hint = "give a tar of a root file system: .tar, .tar.gz, .tar.xz, .tar.zst, .wsl";
-    const char *words = berth_magic_describe(head, size, &hint);
+    const char *words = berth_probe_describe(head, size, &hint);
     berth_error_set(error, BERTH_ERROR_INVALID, "import.open.not-a-tar", hint,
                     "not a tar archive%s%s", words != NULL ? ": it is " : "",
                     words != NULL ? words : "");
@@ -266,8 +266,8 @@ static bool finish(BerthTar *tar, GError **error)
 }
 
 /* Give @ret_entry what libarchive and the walk before it say, if they speak of the same. */
-static bool take_entry(BerthTar *tar, struct archive_entry *in, BerthEntry *ret_entry,
-                       GError **error)
+static bool convert_entry(BerthTar *tar, struct archive_entry *in, BerthEntry *ret_entry,
+                          GError **error)
 {
     g_auto(BerthFacts) facts = {0};
     if (!berth_headers_next(tar->headers, &facts) ||
@@ -296,7 +296,7 @@ bool berth_tar_next(BerthTar *tar, BerthEntry *ret_entry, bool *ret_end, GError 
     /* The warning that a name is not of the locale's charset is what the C locale is for. */
     if (result == ARCHIVE_WARN && mentions(tar->reader, "can't be converted"))
         result = ARCHIVE_OK;
-    bool taken = result == ARCHIVE_OK && take_entry(tar, entry, ret_entry, error);
+    bool taken = result == ARCHIVE_OK && convert_entry(tar, entry, ret_entry, error);
     uselocale(before);
 
     if (result == ARCHIVE_EOF)

@@ -34,7 +34,7 @@ struct BerthTarIndex {
     guint64 at;         /* of the next header */
     guint64 end;
     guint headers;
-    BerthPreface preface;
+    BerthExtHeaders ext_headers;
 };
 
 static void member_free(gpointer data)
@@ -48,7 +48,7 @@ void berth_tarindex_free(BerthTarIndex *index)
 {
     if (index == NULL)
         return;
-    berth_preface_clear(&index->preface);
+    berth_ext_headers_clear(&index->ext_headers);
     g_hash_table_unref(index->members);
     g_hash_table_unref(index->tops);
     g_free(index);
@@ -169,7 +169,7 @@ static bool skip_sparse_map(BerthTarIndex *index, GError **error)
         index->at += BLOCK;
         if (!read_at(index, index->at, block, BLOCK, error))
             return false;
-    } while (berth_header_map_block_goes_on(block));
+    } while (berth_header_map_block_is_extended(block));
     return true;
 }
 
@@ -186,7 +186,7 @@ static bool check_end(const BerthTarIndex *index, guint64 size, GError **error)
 }
 
 /* One that belongs to what follows it. */
-static bool take_special(BerthTarIndex *index, const guint8 *header, GError **error)
+static bool handle_special(BerthTarIndex *index, const guint8 *header, GError **error)
 {
     gint64 size = 0;
     if (!berth_header_number(header, BERTH_HEADER_LENGTH, &size) || size < 0 ||
@@ -195,7 +195,8 @@ static bool take_special(BerthTarIndex *index, const guint8 *header, GError **er
     g_autofree guint8 *body = g_malloc((gsize)size + 1);
     if (!check_end(index, (guint64)size, error) ||
         !read_at(index, index->at + BLOCK, body, (gsize)size, error) ||
-        !berth_preface_add(&index->preface, berth_header_type(header), body, (gsize)size, error))
+        !berth_ext_headers_add(&index->ext_headers, berth_header_type(header), body, (gsize)size,
+                               error))
         return false;
     skip_data(index, (guint64)size);
     return true;
@@ -204,7 +205,7 @@ static bool take_special(BerthTarIndex *index, const guint8 *header, GError **er
 static bool take_member(BerthTarIndex *index, const guint8 *header, GError **error)
 {
     g_auto(BerthFacts) facts = {0};
-    if (!berth_preface_finish(&index->preface, header, &facts, NULL, error) ||
+    if (!berth_ext_headers_resolve(&index->ext_headers, header, &facts, NULL, error) ||
         !check_end(index, (guint64)facts.data_size, error) ||
         (facts.has_map_in_blocks && !skip_sparse_map(index, error)))
         return false;
@@ -217,8 +218,9 @@ static bool take_header(BerthTarIndex *index, const guint8 *header, GError **err
 {
     if (!berth_header_checksum_is_right(header))
         return fail_damaged(index, error);
-    return berth_preface_is_special(berth_header_type(header)) ? take_special(index, header, error)
-                                                               : take_member(index, header, error);
+    return berth_ext_headers_is_special(berth_header_type(header))
+               ? handle_special(index, header, error)
+               : take_member(index, header, error);
 }
 
 static BerthTarIndex *index_new(guint64 offset, guint64 length)

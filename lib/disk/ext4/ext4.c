@@ -128,7 +128,7 @@ guint32 berth_ext4_files_max(const BerthExt4 *ext4)
 
 guint64 berth_ext4_free_space(const BerthExt4 *ext4)
 {
-    return berth_blocks_left(ext4->blocks) * BERTH_BLOCK_SIZE;
+    return berth_blocks_available(ext4->blocks) * BERTH_BLOCK_SIZE;
 }
 
 /* --- data --- */
@@ -159,7 +159,7 @@ static bool append_block(BerthExt4 *ext4, guint64 logical, const guint8 *data, G
 {
     guint8 *place = NULL;
     guint64 physical = 0;
-    errcode_t code = berth_blocks_take(ext4->blocks, &place, &physical);
+    errcode_t code = berth_blocks_allocate(ext4->blocks, &place, &physical);
     if (code != 0)
         return berth_ext4_fail(ext4, code, error);
     if (data != NULL)

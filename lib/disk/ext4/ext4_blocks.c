@@ -52,7 +52,7 @@ void berth_blocks_free(BerthBlocks *blocks)
     g_free(blocks);
 }
 
-guint64 berth_blocks_left(const BerthBlocks *blocks)
+guint64 berth_blocks_available(const BerthBlocks *blocks)
 {
     guint64 reserved = blocks->reserved_end - blocks->reserved;
     return ext2fs_free_blocks_count(blocks->fs->super) + reserved;
@@ -117,7 +117,7 @@ static bool reserve(BerthBlocks *blocks)
     return true;
 }
 
-errcode_t berth_blocks_take(BerthBlocks *blocks, guint8 **ret_data, guint64 *ret_number)
+errcode_t berth_blocks_allocate(BerthBlocks *blocks, guint8 **ret_data, guint64 *ret_number)
 {
     if (blocks->reserved == blocks->reserved_end && !reserve(blocks))
         return EXT2_ET_BLOCK_ALLOC_FAIL;

@@ -25,11 +25,11 @@ void berth_blocks_free(BerthBlocks *blocks);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(BerthBlocks, berth_blocks_free)
 
 /* How many can still be taken. */
-guint64 berth_blocks_left(const BerthBlocks *blocks);
+guint64 berth_blocks_available(const BerthBlocks *blocks);
 
 /* The next block: its number, and where to put its 4096 bytes, all of them and before the next call
  * of any function here. */
-errcode_t berth_blocks_take(BerthBlocks *blocks, guint8 **ret_data, guint64 *ret_number);
+errcode_t berth_blocks_allocate(BerthBlocks *blocks, guint8 **ret_data, guint64 *ret_number);
 
 /* Write out what was taken, so that it can be read back. */
 errcode_t berth_blocks_flush(BerthBlocks *blocks);

@@ -67,7 +67,7 @@ static errcode_t build_level(ext2_filsys fs, BerthBlocks *blocks, guint32 inode,
     for (guint first = 0, i = 0; first < count; first += BLOCK_ENTRIES, i++) {
         guint8 *data = NULL;
         guint64 number = 0;
-        errcode_t code = berth_blocks_take(blocks, &data, &number);
+        errcode_t code = berth_blocks_allocate(blocks, &data, &number);
         if (code != 0)
             return code;
         guint length = MIN(BLOCK_ENTRIES, count - first);

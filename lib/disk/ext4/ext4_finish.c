@@ -138,7 +138,7 @@ static errcode_t share_block(BerthExt4 *ext4, const BerthInode *inode, guint8 *b
     Sharing *sharing = g_hash_table_lookup(ext4->sharings, inode->xattrs);
     if (sharing->shares == 0) {
         guint8 *place = NULL;
-        errcode_t code = berth_blocks_take(ext4->blocks, &place, &sharing->block);
+        errcode_t code = berth_blocks_allocate(ext4->blocks, &place, &sharing->block);
         if (code != 0)
             return code;
         sharing->shares = MIN(sharing->inodes, BERTH_XATTR_SHARES_MAX);

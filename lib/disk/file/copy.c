@@ -20,8 +20,8 @@ typedef struct {
     BerthProgressFunc progress;
     gpointer user_data;
     BerthProgress done;
-    bool by_hand; /* copy_file_range does not work between these two */
-    char *buffer; /* for that */
+    bool read_write; /* copy_file_range does not work between these two */
+    char *buffer;    /* for that */
 } Copy;
 
 static void copy_clear(Copy *copy)
@@ -37,7 +37,7 @@ static bool is_refusal(int errnum)
     return errnum == EXDEV || errnum == EOPNOTSUPP || errnum == ENOSYS || errnum == EINVAL;
 }
 
-static ssize_t copy_by_hand(Copy *copy, off_t offset, gsize size)
+static ssize_t copy_read_write(Copy *copy, off_t offset, gsize size)
 {
     if (copy->buffer == NULL)
         copy->buffer = g_malloc(BUFFER_SIZE);
@@ -55,15 +55,15 @@ static ssize_t copy_by_hand(Copy *copy, off_t offset, gsize size)
 /* Copy up to @size bytes; how many were, 0 at the end of the file, or -1 with errno. */
 static ssize_t copy_some(Copy *copy, off_t offset, gsize size)
 {
-    if (!copy->by_hand) {
+    if (!copy->read_write) {
         off_t from = offset;
         off_t to = offset;
         ssize_t copied = copy_file_range(copy->input, &from, copy->output, &to, size, 0);
         if (copied > 0 || (copied < 0 && !is_refusal(errno)))
             return copied;
-        copy->by_hand = true; /* or the file is at its end, which reading will tell */
+        copy->read_write = true; /* or the file is at its end, which reading will tell */
     }
-    return copy_by_hand(copy, offset, size);
+    return copy_read_write(copy, offset, size);
 }
 
 static int copy_extent(Copy *copy, off_t offset, off_t end)

@@ -21,8 +21,8 @@ typedef struct {
     gint64 reported_usec;
 } Stream;
 
-/* The next stretch of @image from *offset on: whether it is data, and where it ends. */
-static bool next_stretch(int image, off_t size, off_t offset, off_t *ret_end)
+/* The next extent of @image from *offset on: whether it is data, and where it ends. */
+static bool next_extent(int image, off_t size, off_t offset, off_t *ret_end)
 {
     off_t data = lseek(image, offset, SEEK_DATA);
     bool is_data = data == offset || (data < 0 && errno != ENXIO);
@@ -69,7 +69,7 @@ static bool stream_image(Stream *stream, int image, off_t size, GError **error)
     bool data = false;
     for (off_t offset = 0; offset < size;) {
         if (offset == end)
-            data = next_stretch(image, size, offset, &end);
+            data = next_extent(image, size, offset, &end);
         gsize part = (gsize)MIN(end - offset, (off_t)BUFFER_SIZE);
         if (!data)
             memset(buffer, 0, part);

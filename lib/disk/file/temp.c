@@ -165,7 +165,7 @@ static int link_unnamed(const BerthTemp *temp, const char *name)
 
 /* Nothing takes a place in one step without having had a name before. The lock keeps others from
  * sweeping it away. */
-static int take_place(BerthTemp *temp)
+static int replace(BerthTemp *temp)
 {
     if (temp->temporary == NULL) {
         g_autofree char *name = temporary_name(temp);
@@ -180,10 +180,10 @@ static int take_place(BerthTemp *temp)
 }
 
 /* Give the file its name. */
-static int give_name(BerthTemp *temp)
+static int publish(BerthTemp *temp)
 {
     if (temp->flags == BERTH_TEMP_REPLACE)
-        return take_place(temp);
+        return replace(temp);
     if (temp->temporary == NULL)
         return link_unnamed(temp, temp->name);
 
@@ -197,7 +197,7 @@ static int give_name(BerthTemp *temp)
 
 bool berth_temp_commit(BerthTemp *temp, GError **error)
 {
-    if (fdatasync(temp->fd) < 0 || give_name(temp) < 0)
+    if (fdatasync(temp->fd) < 0 || publish(temp) < 0)
         return fail(temp, errno, error);
     if (temp->temporary != NULL)
         unlinkat(temp->directory, temp->temporary, 0);

@@ -89,7 +89,7 @@ static const BerthSandboxRule restricted_calls[] = {
 /* How libc starts threads if it can: with flags in memory, where a filter cannot look. */
 static const int absent[] = {SCMP_SYS(clone3)};
 
-bool berth_disk_lock_in(int last_fd, GError **error)
+bool berth_disk_confine(int last_fd, GError **error)
 {
     /* The last row is its own process, for abort(). */
     BerthSandboxRule restricted[G_N_ELEMENTS(restricted_calls) + 1];

@@ -18,6 +18,6 @@ G_BEGIN_DECLS
 
 /* Descriptors above @last_fd are closed. False when a wall could not be put up; then the process
  * must not go on. */
-bool berth_disk_lock_in(int last_fd, GError **error);
+bool berth_disk_confine(int last_fd, GError **error);
 
 G_END_DECLS

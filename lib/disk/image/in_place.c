@@ -13,8 +13,8 @@
 static void refuse(const char *name, const guint8 *head, gsize size, GError **error)
 {
     const char *hint = "import an archive without --in-place: that makes an image";
-    bool is_compressed = berth_magic_compression(head, size) != BERTH_COMPRESSION_NONE;
-    const char *kind = is_compressed ? "compressed" : berth_magic_describe(head, size, &hint);
+    bool is_compressed = berth_probe_compression(head, size) != BERTH_COMPRESSION_NONE;
+    const char *kind = is_compressed ? "compressed" : berth_probe_describe(head, size, &hint);
     berth_error_set(error, BERTH_ERROR_INVALID, "import.in-place.not-ext4", hint,
                     "%s: not an ext4 image%s%s", name, kind != NULL ? ": it is " : "",
                     kind != NULL ? kind : "");
@@ -28,7 +28,7 @@ bool berth_in_place_check(int fd, const char *name, BerthExt4Facts *ret_facts, G
         berth_error_set_errno(error, errno, "import.in-place", "%s", name);
         return false;
     }
-    if (!berth_ext4_has_magic(head, (gsize)size)) {
+    if (!berth_ext4_probe(head, (gsize)size)) {
         refuse(name, head, (gsize)size, error);
         return false;
     }

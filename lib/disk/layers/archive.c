@@ -57,7 +57,7 @@ static bool is_random_access(const BerthArchive *archive)
     guint8 head[MAGIC_SIZE];
     return archive->size > 0 &&
            pread(archive->input, head, sizeof(head), (off_t)archive->start) == sizeof(head) &&
-           berth_magic_compression(head, sizeof(head)) == BERTH_COMPRESSION_NONE;
+           berth_probe_compression(head, sizeof(head)) == BERTH_COMPRESSION_NONE;
 }
 
 /* Look for an image in the plain tar at @offset of @fd; what is none is a root file system. */
@@ -87,7 +87,7 @@ static bool look_at(BerthArchive *archive, const BerthArchiveOptions *options, G
         g_prefix_error(error, "%s: ", archive->name);
         return false;
     }
-    if (!berth_layers_suspect(head, size))
+    if (!berth_layers_probe(head, size))
         return true;
     if (is_random_access(archive))
         return open_layers(archive, archive->input, archive->start, archive->size, error);

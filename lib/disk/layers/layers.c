@@ -86,7 +86,7 @@ static bool is_hex(const char *text, gsize size)
     return strspn(text, "0123456789abcdef") >= size;
 }
 
-bool berth_layers_suspect(const guint8 *head, gsize size)
+bool berth_layers_probe(const guint8 *head, gsize size)
 {
     static const char *const markers[] = {"oci-layout",   "index.json", "manifest.json",
                                           "repositories", "blobs",      NULL};
@@ -145,7 +145,7 @@ static BerthOciConfig *read_config(const BerthLayers *layers, const BerthOciMani
 /* Looking for images. */
 typedef struct {
     BerthLayers *layers;
-    BerthChoice choice;
+    BerthPlatformChoice choice;
     GHashTable *seen;     /* digests of the indexes and manifests looked at */
     GPtrArray *documents; /* what the candidates point into */
 } Search;
@@ -153,14 +153,14 @@ typedef struct {
 static void search_init(Search *search, BerthLayers *layers)
 {
     search->layers = layers;
-    berth_choice_init(&search->choice, layers->architecture);
+    berth_platform_init(&search->choice, layers->architecture);
     search->seen = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
     search->documents = g_ptr_array_new_with_free_func((GDestroyNotify)g_ptr_array_unref);
 }
 
 static void search_clear(Search *search)
 {
-    berth_choice_clear(&search->choice);
+    berth_platform_clear(&search->choice);
     g_hash_table_unref(search->seen);
     g_ptr_array_unref(search->documents);
 }
@@ -258,19 +258,19 @@ static bool visit_manifest(Search *search, const BerthOciDescriptor *descriptor,
                            const BerthCandidate *as, GError **error)
 {
     if (descriptor->platform.architecture != NULL) {
-        berth_choice_offer(&search->choice, &descriptor->platform, as);
+        berth_platform_offer(&search->choice, &descriptor->platform, as);
         return true;
     }
     g_autoptr(BerthOciManifest) manifest = read_manifest(search->layers, descriptor, error);
     if (manifest == NULL)
         return false;
     if (berth_oci_kind(manifest->config->media_type) != BERTH_OCI_CONFIG) {
-        berth_choice_offer_other(&search->choice, manifest->config->media_type);
+        berth_platform_offer_other(&search->choice, manifest->config->media_type);
         return true; /* a signature, a chart: beside an image it does no harm */
     }
     g_autoptr(BerthOciConfig) config = read_config(search->layers, manifest, error);
     if (config != NULL)
-        berth_choice_offer(&search->choice, &config->platform, as);
+        berth_platform_offer(&search->choice, &config->platform, as);
     return config != NULL;
 }
 
@@ -324,7 +324,7 @@ static bool open_layout(BerthLayers *layers, GError **error)
     const BerthCandidate nothing = {0};
     if (!visit_index(&search, outermost, 0, &nothing, error))
         return false;
-    const BerthCandidate *chosen = berth_choice_make(&search.choice, error);
+    const BerthCandidate *chosen = berth_platform_choose(&search.choice, error);
     return chosen != NULL && add_blobs(layers, chosen, error);
 }
 
@@ -398,9 +398,9 @@ static bool open_saved(BerthLayers *layers, GError **error)
             return false;
         const BerthCandidate as = {
             .top = i, .key = saved->config, .reference = saved->reference, .source = saved};
-        berth_choice_offer(&search.choice, &config->platform, &as);
+        berth_platform_offer(&search.choice, &config->platform, &as);
     }
-    const BerthCandidate *chosen = berth_choice_make(&search.choice, error);
+    const BerthCandidate *chosen = berth_platform_choose(&search.choice, error);
     return chosen != NULL && add_saved(layers, chosen, error);
 }
 
@@ -504,7 +504,7 @@ static BerthTar *open_layer(BerthLayers *layers, const Layer *layer, const char 
     gsize size = 0;
     if (!berth_source_peek(source, MAGIC_SIZE, &head, &size, error))
         return prefix(NULL, name, error);
-    bool compressed = berth_magic_compression(head, size) != BERTH_COMPRESSION_NONE;
+    bool compressed = berth_probe_compression(head, size) != BERTH_COMPRESSION_NONE;
     BerthStream *stream = berth_stream_open(g_steal_pointer(&source), name, error);
     if (stream == NULL)
         return prefix(NULL, name, error);

@@ -41,7 +41,7 @@ char *berth_image_origin_words(const BerthImageOrigin *origin);
 
 /* Whether a tar that begins with @head is to be looked at by berth_layers_open(): says no for next
  * to every root file system. Pure. */
-bool berth_layers_suspect(const guint8 *head, gsize size);
+bool berth_layers_probe(const guint8 *head, gsize size);
 
 typedef struct BerthLayers BerthLayers;
 

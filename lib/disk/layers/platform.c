@@ -9,37 +9,37 @@
 
 #define OFFERS_SHOWN 20U
 
-void berth_choice_init(BerthChoice *choice, const char *architecture)
+void berth_platform_init(BerthPlatformChoice *choice, const char *architecture)
 {
     choice->architecture = architecture;
     choice->candidates = g_array_new(false, false, sizeof(BerthCandidate));
     choice->offers = g_ptr_array_new_with_free_func(g_free);
 }
 
-void berth_choice_clear(BerthChoice *choice)
+void berth_platform_clear(BerthPlatformChoice *choice)
 {
     g_array_unref(choice->candidates);
     g_ptr_array_unref(choice->offers);
 }
 
-void berth_choice_offer_other(BerthChoice *choice, const char *words)
+void berth_platform_offer_other(BerthPlatformChoice *choice, const char *words)
 {
     if (!g_ptr_array_find_with_equal_func(choice->offers, words, g_str_equal, NULL))
         g_ptr_array_add(choice->offers, g_strdup(words));
 }
 
-void berth_choice_offer(BerthChoice *choice, const BerthOciPlatform *platform,
-                        const BerthCandidate *candidate)
+void berth_platform_offer(BerthPlatformChoice *choice, const BerthOciPlatform *platform,
+                          const BerthCandidate *candidate)
 {
     g_autofree char *words = berth_oci_platform_words(platform);
-    berth_choice_offer_other(choice, words);
+    berth_platform_offer_other(choice, words);
     BerthCandidate ranked = *candidate;
     ranked.rank = berth_oci_platform_rank(platform, choice->architecture);
     if (ranked.rank > 0)
         g_array_append_val(choice->candidates, ranked);
 }
 
-static void fail_platform(const BerthChoice *choice, GError **error)
+static void fail_platform(const BerthPlatformChoice *choice, GError **error)
 {
     g_autoptr(GString) list = g_string_new(NULL);
     for (guint i = 0; i < choice->offers->len && i < OFFERS_SHOWN; i++)
@@ -51,7 +51,7 @@ static void fail_platform(const BerthChoice *choice, GError **error)
                     "there is no image for linux/%s in it, but: %s", choice->architecture, shown);
 }
 
-static void fail_several(const BerthChoice *choice, guint rank, GError **error)
+static void fail_several(const BerthPlatformChoice *choice, guint rank, GError **error)
 {
     g_autoptr(GString) list = g_string_new(NULL);
     for (guint i = 0; i < choice->candidates->len; i++) {
@@ -67,7 +67,7 @@ static void fail_several(const BerthChoice *choice, guint rank, GError **error)
                     "there are several images in it: %s", shown);
 }
 
-const BerthCandidate *berth_choice_make(const BerthChoice *choice, GError **error)
+const BerthCandidate *berth_platform_choose(const BerthPlatformChoice *choice, GError **error)
 {
     const BerthCandidate *best = NULL;
     for (guint i = 0; i < choice->candidates->len; i++) {

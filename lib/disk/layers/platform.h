@@ -28,21 +28,21 @@ typedef struct {
     const char *architecture; /* wanted */
     GArray *candidates;       /* BerthCandidate */
     GPtrArray *offers;        /* char *, the platforms there are, and what else */
-} BerthChoice;
+} BerthPlatformChoice;
 
 /* @architecture is borrowed. */
-void berth_choice_init(BerthChoice *choice, const char *architecture);
-void berth_choice_clear(BerthChoice *choice);
-G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(BerthChoice, berth_choice_clear)
+void berth_platform_init(BerthPlatformChoice *choice, const char *architecture);
+void berth_platform_clear(BerthPlatformChoice *choice);
+G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(BerthPlatformChoice, berth_platform_clear)
 
-void berth_choice_offer(BerthChoice *choice, const BerthOciPlatform *platform,
-                        const BerthCandidate *candidate);
+void berth_platform_offer(BerthPlatformChoice *choice, const BerthOciPlatform *platform,
+                          const BerthCandidate *candidate);
 
 /* There is also something that is no image of a container: @words, printable or not. */
-void berth_choice_offer_other(BerthChoice *choice, const char *words);
+void berth_platform_offer_other(BerthPlatformChoice *choice, const char *words);
 
 /* The best of what was offered. Within one index the first of equals counts, as registries have it;
  * equals of different images are for the user to tell apart: an error. */
-const BerthCandidate *berth_choice_make(const BerthChoice *choice, GError **error);
+const BerthCandidate *berth_platform_choose(const BerthPlatformChoice *choice, GError **error);
 
 G_END_DECLS

@@ -24,8 +24,8 @@ void berth_marks_restore(BerthMarks *marks, BerthEntry *entry)
 {
     for (gsize i = 0; i < BERTH_MARKS; i++) {
         if (strcmp(entry->path, names[i].own) == 0)
-            marks->taken[i] = true;
-        if (marks->taken[i])
+            marks->conflicts[i] = true;
+        if (marks->conflicts[i])
             continue;
         restore(entry->path, i);
         if (entry->type == BERTH_ENTRY_HARDLINK)

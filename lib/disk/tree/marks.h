@@ -18,10 +18,10 @@ enum { BERTH_MARKS = 2 };
 
 /* All zero at the beginning. */
 typedef struct {
-    bool taken[BERTH_MARKS]; /* the tree has the mark by its own name as well */
+    bool conflicts[BERTH_MARKS]; /* the tree has the mark by its own name as well */
 } BerthMarks;
 
-/* Give a hidden mark, and hard links to it, its own name, unless that is taken: then both files
+/* Give a hidden mark, and hard links to it, its own name, unless that is conflicts: then both files
  * keep the names they have. */
 void berth_marks_restore(BerthMarks *marks, BerthEntry *entry);
 
