@@ -46,7 +46,7 @@ static void set_mismatch(guint32 version, GError **error)
                     version < WIRE_VERSION ? "older" : "newer", version, WIRE_VERSION);
 }
 
-static void take_hello(BerthAgent *agent, WireReader *reader)
+static void handle_hello(BerthAgent *agent, WireReader *reader)
 {
     guint32 version = wire_get_u32(reader);
     if (!reader->failed && version != WIRE_VERSION) {
@@ -60,7 +60,7 @@ static void take_hello(BerthAgent *agent, WireReader *reader)
         agent->events->hello(kernel, agent->user_data);
 }
 
-static void take_stage(BerthAgent *agent, WireReader *reader)
+static void handle_stage(BerthAgent *agent, WireReader *reader)
 {
     g_autofree char *name = get_text(reader, NAME_MAX_SIZE);
     guint64 usec = wire_get_u64(reader);
@@ -69,7 +69,7 @@ static void take_stage(BerthAgent *agent, WireReader *reader)
         agent->events->stage(name, usec, *problem != '\0' ? problem : NULL, agent->user_data);
 }
 
-static void take_ready(BerthAgent *agent, WireReader *reader)
+static void handle_ready(BerthAgent *agent, WireReader *reader)
 {
     g_autofree char *init = get_text(reader, NAME_MAX_SIZE);
     guint32 timeout_msec = wire_get_u32(reader);
@@ -77,14 +77,14 @@ static void take_ready(BerthAgent *agent, WireReader *reader)
         agent->events->ready(init, MIN(timeout_msec, TIMEOUT_MAX_MSEC), agent->user_data);
 }
 
-static void take_note(BerthAgent *agent, WireReader *reader)
+static void handle_note(BerthAgent *agent, WireReader *reader)
 {
     g_autofree char *text = get_text(reader, LINE_MAX_SIZE);
     if (wire_reader_done(reader))
         agent->events->note(text, agent->user_data);
 }
 
-static void take_booted(BerthAgent *agent, WireReader *reader)
+static void handle_booted(BerthAgent *agent, WireReader *reader)
 {
     g_autofree char *status = get_text(reader, NAME_MAX_SIZE);
     if (wire_reader_done(reader))
@@ -104,7 +104,7 @@ static void add_listener(GPtrArray *listeners, const WireListener *wire)
     g_ptr_array_add(listeners, listener);
 }
 
-static void take_listeners(BerthAgent *agent, WireReader *reader)
+static void handle_listeners(BerthAgent *agent, WireReader *reader)
 {
     g_autoptr(GPtrArray) listeners =
         g_ptr_array_new_with_free_func((GDestroyNotify)berth_listener_free);
@@ -130,7 +130,7 @@ static void take_listeners(BerthAgent *agent, WireReader *reader)
         agent->events->listeners(listeners, agent->user_data);
 }
 
-static void take_grown(BerthAgent *agent, WireReader *reader)
+static void handle_grown(BerthAgent *agent, WireReader *reader)
 {
     g_autofree char *problem = get_text(reader, LINE_MAX_SIZE);
     if (wire_reader_done(reader))
@@ -141,9 +141,9 @@ static const struct {
     WireType type;
     void (*take)(BerthAgent *agent, WireReader *reader);
 } takers[] = {
-    {WIRE_HELLO, take_hello},   {WIRE_STAGE, take_stage},         {WIRE_READY, take_ready},
-    {WIRE_BOOTED, take_booted}, {WIRE_LISTENERS, take_listeners}, {WIRE_GROWN, take_grown},
-    {WIRE_NOTE, take_note},
+    {WIRE_HELLO, handle_hello},   {WIRE_STAGE, handle_stage},         {WIRE_READY, handle_ready},
+    {WIRE_BOOTED, handle_booted}, {WIRE_LISTENERS, handle_listeners}, {WIRE_GROWN, handle_grown},
+    {WIRE_NOTE, handle_note},
 };
 
 static bool on_frame(BerthLink *link, const WireFrame *frame, gpointer user_data)

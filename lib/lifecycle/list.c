@@ -121,7 +121,7 @@ static gpointer describe(gpointer data)
     BerthListing *listing = g_new0(BerthListing, 1);
     listing->name = g_strdup(job->distro->name);
     listing->id = g_strdup(job->distro->id);
-    listing->number = job->distro->number;
+    listing->number = job->distro->slot;
     listing->is_default = job->distro->is_default;
     fill_disk(listing, job->distro);
     listing->created_usec = job->distro->created_usec;

@@ -22,7 +22,7 @@ static const BerthAccessRange link_local = {4, 16, 0, {169, 254}};
 /* Beside the host's own addresses these lead to the host or its other distros. */
 static const BerthAccessRange near[] = {
     {4, 24, 0, {198, 19, 255, 0}}, /* other distros, by their names */
-    {4, 4, 0, {224}},          /* groups, of which the host may be a member */
+    {4, 4, 0, {224}},              /* groups, of which the host may be a member */
 };
 
 /* IPv4 addresses in those of IPv6 (RFC 6052, 2.1). */
@@ -86,7 +86,7 @@ bool berth_access_add_ports(BerthAccess *access, const char *text, GError **erro
 }
 
 /* Cut @word at its last @mark and read the number behind it. True when there is none, too. */
-static bool take_number(char *word, char mark, guint min, guint max, guint *ret_number)
+static bool cut_number(char *word, char mark, guint min, guint max, guint *ret_number)
 {
     char *at = strrchr(word, mark);
     guint64 number;
@@ -100,10 +100,10 @@ static bool take_number(char *word, char mark, guint min, guint max, guint *ret_
 }
 
 /* Of "[...]" or "[...]:PORT" leave what is between the brackets. */
-static bool take_brackets(char **word, guint *port)
+static bool strip_brackets(char **word, guint *port)
 {
     char *end = strchr(*word, ']');
-    if (end == NULL || (end[1] != '\0' && !take_number(end, ':', 1, G_MAXUINT16, port)) ||
+    if (end == NULL || (end[1] != '\0' && !cut_number(end, ':', 1, G_MAXUINT16, port)) ||
         end[1] != '\0')
         return false;
     *end = '\0';
@@ -118,10 +118,10 @@ static bool parse_range(const char *text, BerthAccessRange *range)
     guint port = 0, bits = G_MAXUINT;
     bool bracketed = word[0] == '[';
     bool v6 = bracketed || (strchr(word, ':') != NULL && strchr(word, ':') != strrchr(word, ':'));
-    if (bracketed ? !take_brackets(&word, &port)
-                  : (!v6 && !take_number(word, ':', 1, G_MAXUINT16, &port)))
+    if (bracketed ? !strip_brackets(&word, &port)
+                  : (!v6 && !cut_number(word, ':', 1, G_MAXUINT16, &port)))
         return false;
-    if (!take_number(word, '/', 0, v6 ? 128 : 32, &bits))
+    if (!cut_number(word, '/', 0, v6 ? 128 : 32, &bits))
         return false;
 
     *range = (BerthAccessRange){

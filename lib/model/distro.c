@@ -39,9 +39,9 @@ void berth_distro_free(BerthDistro *distro)
     g_free(distro);
 }
 
-char *berth_distro_address(guint number)
+char *berth_distro_address(guint slot)
 {
-    return number != 0 ? g_strdup_printf("127.0.%u.1", number) : NULL;
+    return slot != 0 ? g_strdup_printf("127.0.%u.1", slot) : NULL;
 }
 
 const char *berth_distro_reserved(const char *name)

@@ -14,13 +14,13 @@ G_BEGIN_DECLS
 
 #define BERTH_DISTRO_ID_LENGTH   16 /* lower-case hexadecimal digits */
 #define BERTH_DISTRO_NAME_LENGTH 64 /* at most, characters */
-#define BERTH_DISTRO_NUMBER_MAX  254
+#define BERTH_DISTRO_SLOT_MAX    254
 
 typedef struct {
-    char *id;     /* names its directories; never changes, never reused */
-    char *name;   /* as the user wrote it; compared without case */
-    guint number; /* from 1 to BERTH_DISTRO_NUMBER_MAX, no other's; or 0: there was none left */
-    char *disk;   /* absolute path of the raw ext4 image */
+    char *id;          /* names its directories; never changes, never reused */
+    char *name;        /* as the user wrote it; compared without case */
+    guint slot;        /* from 1 to BERTH_DISTRO_SLOT_MAX, no other's; or 0: there was none left */
+    char *disk;        /* absolute path of the raw ext4 image */
     guint64 disk_size; /* apparent size of the image */
     char *account;     /* of a user to be made in it at its first start, if it has none; or NULL */
     guint account_uid; /* wanted for that */
@@ -39,9 +39,9 @@ BerthDistro *berth_distro_copy(const BerthDistro *distro);
 void berth_distro_free(BerthDistro *distro);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(BerthDistro, berth_distro_free)
 
-/* The loopback address of the host that is the distro's with this number alone, 127.0.@number.1;
+/* The loopback address of the host that is the distro's with this slot alone, 127.0.@slot.1;
  * NULL for 0. Free with g_free. */
-char *berth_distro_address(guint number);
+char *berth_distro_address(guint slot);
 
 /* Whether @name is [A-Za-z0-9][A-Za-z0-9._-]{0,63} and not reserved.
  * Errors: BERTH_ERROR_INVALID, "name.invalid", "name.reserved". */

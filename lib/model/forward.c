@@ -218,7 +218,7 @@ static void set_leg(BerthForward *forward, BerthLegKind kind, const guint8 host[
 static void set_legs(BerthForward *forward, const Reach *reach, const BerthForwardPolicy *policy)
 {
     const BerthRule *rule = &forward->rule;
-    const guint8 own[16] = {127, 0, (guint8)policy->number, 1};
+    const guint8 own[16] = {127, 0, (guint8)policy->slot, 1};
     for (guint i = 0; i < BERTH_LEGS; i++)
         forward->legs[i] = (BerthLeg){.state = BERTH_FORWARD_IGNORED};
     if (rule->family != 0) {
@@ -228,7 +228,7 @@ static void set_legs(BerthForward *forward, const Reach *reach, const BerthForwa
     }
     set_leg(forward, BERTH_LEG_V4, loopback_v4, reach, policy);
     set_leg(forward, BERTH_LEG_V6, loopback_v6, reach, policy);
-    if (policy->number != 0)
+    if (policy->slot != 0)
         set_leg(forward, BERTH_LEG_OWN, own, reach, policy);
 }
 

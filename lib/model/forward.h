@@ -76,7 +76,7 @@ typedef struct {
 /* What decides about forwards besides the listeners. Owned by the struct. */
 typedef struct {
     bool automatic;    /* what listens is forwarded */
-    guint number;      /* of the distro, or 0 */
+    guint slot;        /* of the distro, or 0 */
     guint8 prefix[16]; /* IPv6, of the guest's network */
     GArray *ignore;    /* guint16: TCP ports that are not forwarded by themselves */
     GArray *udp;       /* guint16: UDP ports that are */

@@ -17,7 +17,7 @@ static const char *const monitor_words[] = {"mon", "monitor-qmp", NULL};
 #define MEMBER(member) offsetof(BerthMachine, member)
 static const BerthField machine_fields[] = {
     {"id", BERTH_FIELD_STRING, MEMBER(id)},
-    {"number", BERTH_FIELD_UINT, MEMBER(number), "0", 0, BERTH_DISTRO_NUMBER_MAX},
+    {"number", BERTH_FIELD_UINT, MEMBER(slot), "0", 0, BERTH_DISTRO_SLOT_MAX},
     {"name", BERTH_FIELD_STRING, MEMBER(name)},
     {"hostname", BERTH_FIELD_STRING, MEMBER(hostname)},
     {"user", BERTH_FIELD_STRING, MEMBER(user)},
@@ -153,7 +153,7 @@ BerthMachine *berth_machine_new(const BerthDistro *distro, const BerthSettings *
         return NULL;
 
     replace(&machine->id, distro->id);
-    machine->number = distro->number;
+    machine->slot = distro->slot;
     replace(&machine->name, distro->name);
     g_free(machine->hostname);
     machine->hostname = berth_distro_hostname(distro->name);
@@ -211,7 +211,7 @@ void berth_address_prefix6(const char *id, guint8 ret_prefix[16])
 
 /* In the place of an array of the policy, unless it cannot be read: whoever wrote it has
  * checked it. */
-static void take_array(GArray **array, GArray *read)
+static void replace_array(GArray **array, GArray *read)
 {
     if (read == NULL)
         return;
@@ -223,12 +223,12 @@ BerthForwardPolicy *berth_machine_forward_policy(const BerthMachine *machine)
 {
     BerthForwardPolicy *policy = berth_forward_policy_new();
     policy->automatic = machine->ports;
-    policy->number = machine->number;
+    policy->slot = machine->slot;
     berth_address_prefix6(machine->id != NULL ? machine->id : "", policy->prefix);
-    take_array(&policy->ignore, berth_rule_parse_ports(machine->ports_ignore, NULL));
-    take_array(&policy->udp, berth_rule_parse_ports(machine->ports_udp, NULL));
-    take_array(&policy->rules, berth_rule_parse_list(machine->forwards, NULL));
-    take_array(&policy->publish, berth_rule_parse_list(machine->publish, NULL));
+    replace_array(&policy->ignore, berth_rule_parse_ports(machine->ports_ignore, NULL));
+    replace_array(&policy->udp, berth_rule_parse_ports(machine->ports_udp, NULL));
+    replace_array(&policy->rules, berth_rule_parse_list(machine->forwards, NULL));
+    replace_array(&policy->publish, berth_rule_parse_list(machine->publish, NULL));
     return policy;
 }
 
@@ -279,13 +279,13 @@ BerthMachine *berth_machine_from_text(const char *text, GError **error)
     return load(text, "machine.conf", "config.syntax", error);
 }
 
-char *berth_machine_read_name(const char *path, guint *ret_number)
+char *berth_machine_read_name(const char *path, guint *ret_slot)
 {
     g_autoptr(GKeyFile) file = g_key_file_new();
     if (!g_key_file_load_from_file(file, path, G_KEY_FILE_NONE, NULL))
         return NULL;
-    gint number = g_key_file_get_integer(file, GROUP, "number", NULL);
-    if (ret_number != NULL)
-        *ret_number = (guint)MAX(number, 0);
+    gint slot = g_key_file_get_integer(file, GROUP, "number", NULL);
+    if (ret_slot != NULL)
+        *ret_slot = (guint)MAX(slot, 0);
     return g_key_file_get_string(file, GROUP, "name", NULL);
 }

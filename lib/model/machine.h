@@ -38,7 +38,7 @@ typedef enum {
 typedef struct {
     /* who */
     char *id;       /* of the distro */
-    guint number;   /* of the distro, or 0 */
+    guint slot;     /* of the distro, or 0 */
     char *name;     /* of the distro */
     char *hostname; /* in the guest */
     char *user;     /* default user, or NULL for root */
@@ -135,9 +135,9 @@ bool berth_machine_access(const BerthMachine *machine, const char *allowed, Bert
 char *berth_machine_to_text(const BerthMachine *machine);
 BerthMachine *berth_machine_from_text(const char *text, GError **error);
 
-/* The name, and in @ret_number unless that is NULL the number (0: none), in the file @path of such
+/* The name, and in @ret_slot unless that is NULL the number (0: none), in the file @path of such
  * a text. Nothing else is read, so that one of another version of berth is understood. NULL when it
  * names none. Free with g_free. */
-char *berth_machine_read_name(const char *path, guint *ret_number);
+char *berth_machine_read_name(const char *path, guint *ret_slot);
 
 G_END_DECLS

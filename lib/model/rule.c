@@ -31,25 +31,25 @@ static bool refuse(GError **error, const char *text, const char *why)
 
 /* "udp:" before or "/udp" after, taken off @text; @ret_protocol is left alone without. False when
  * it is said twice, or is another word. */
-static bool take_protocol(char **text, BerthProtocol *ret_protocol)
+static bool cut_protocol(char **text, BerthProtocol *ret_protocol)
 {
-    guint said = 0;
+    guint count = 0;
     char *slash = strrchr(*text, '/');
     for (gsize i = 0; i < G_N_ELEMENTS(protocols); i++) {
         gsize length = strlen(protocols[i].word);
         if (g_ascii_strncasecmp(*text, protocols[i].word, length) == 0 && (*text)[length] == ':') {
             *ret_protocol = protocols[i].protocol;
             *text += length + 1;
-            said++;
+            count++;
         }
         if (slash != NULL && g_ascii_strcasecmp(slash + 1, protocols[i].word) == 0) {
             *ret_protocol = protocols[i].protocol;
             *slash = '\0';
             slash = NULL;
-            said++;
+            count++;
         }
     }
-    return said < 2 && slash == NULL;
+    return count < 2 && slash == NULL;
 }
 
 static bool parse_port(const char *text, guint16 *ret_port)
@@ -75,7 +75,7 @@ static bool parse_address(const char *text, BerthRule *rule)
 
 /* Take the address of the host off @text, if it begins with one. Of two words before the last the
  * first is one; of one word it is, when it is no number. */
-static bool take_address(char **text, BerthRule *rule)
+static bool cut_address(char **text, BerthRule *rule)
 {
     char *end;
     if (**text == '[') {
@@ -103,9 +103,9 @@ bool berth_rule_parse(const char *text, BerthRule *ret_rule, GError **error)
     BerthRule rule = {.protocol = BERTH_TCP};
     if (*rest == '\0')
         return refuse(error, text, "there is nothing in it");
-    if (!take_protocol(&rest, &rule.protocol))
+    if (!cut_protocol(&rest, &rule.protocol))
         return refuse(error, text, "the protocol is tcp or udp, said once");
-    if (!take_address(&rest, &rule))
+    if (!cut_address(&rest, &rule))
         return refuse(error, text,
                       "the address is no IPv4 address of a host, nor an IPv6 one in brackets");
 

@@ -21,10 +21,10 @@
 #define BERTH_ADDRESS6_GUEST   0x15
 #define BERTH_ADDRESS6_PROXIES 0x14
 
-/* 198.19.255.N is the distro with number N, in 1 to BERTH_NUMBER_MAX; its forwards are on
+/* 198.19.255.N is the distro with number N, in 1 to BERTH_SLOT_MAX; its forwards are on
  * 127.0.N.1. */
 #define BERTH_ADDRESS_NEIGHBOURS 0xc613ff00u
-#define BERTH_NUMBER_MAX         254u
+#define BERTH_SLOT_MAX           254u
 
 /* What an instance's interface may be told to carry, bytes of an IP packet. */
 #define BERTH_MTU_MIN 576u

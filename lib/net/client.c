@@ -143,14 +143,14 @@ static void start_call(BerthNet *net, Call *call)
 
 /* --- answers and the end --- */
 
-static void stop_talking(BerthNet *net)
+static void close_control(BerthNet *net)
 {
     drop_source(&net->readable);
     drop_source(&net->writable);
     berth_fd_close(&net->fd);
 }
 
-static void take_notice(BerthNet *net, const BerthNetReply *notice)
+static void handle_notice(BerthNet *net, const BerthNetReply *notice)
 {
     void (*on_client)(gpointer user_data) = net->on_client;
     if (!notice->client_waits) {
@@ -172,7 +172,7 @@ static gboolean on_readable(gint fd, GIOCondition condition, gpointer user_data)
         return G_SOURCE_CONTINUE;
 
     if (size == (ssize_t)sizeof(reply) && reply.id == 0) {
-        take_notice(net, &reply);
+        handle_notice(net, &reply);
         return G_SOURCE_CONTINUE;
     }
     gpointer call = NULL;
@@ -191,7 +191,7 @@ static void on_child_exit(GPid pid, gint status, gpointer user_data)
 {
     BerthNet *net = user_data;
     net->pid = 0;
-    stop_talking(net);
+    close_control(net);
     finish_all(net, ECONNRESET);
     if (net->events->exited != NULL)
         net->events->exited(net, net->user_data);
@@ -254,7 +254,7 @@ void berth_net_free(BerthNet *net)
 {
     if (net == NULL)
         return;
-    stop_talking(net);
+    close_control(net);
     drop_source(&net->child);
     if (net->pid != 0) {
         /* It holds nothing that must be put in order, so there is no reason to wait for it. */
@@ -319,12 +319,12 @@ void berth_net_set_resolvers(BerthNet *net, const BerthResolvers *resolvers)
     start_call(net, call);
 }
 
-void berth_net_set_name(BerthNet *net, guint number, const char *name)
+void berth_net_set_name(BerthNet *net, guint slot, const char *name)
 {
     if (strlen(name) >= BERTH_NAME_SIZE)
         return;
     Call *call = new_call(net, BERTH_NET_NAME, sizeof(BerthNetRequest));
-    call->request->entry.number = number;
+    call->request->entry.slot = slot;
     g_strlcpy(call->request->entry.name, name, BERTH_NAME_SIZE);
     start_call(net, call);
 }

@@ -46,7 +46,7 @@ typedef struct {
     union {     /* by op */
         BerthStackRule rule;
         struct {
-            guint32 number;
+            guint32 slot;
             char name[BERTH_NAME_SIZE]; /* with its end; "": none */
         } entry;
         BerthResolvers resolvers;
@@ -111,9 +111,9 @@ void berth_net_set_access(BerthNet *net, const BerthAccess *access);
 /* The name servers that the guest's questions go to from now on; there are none at first. */
 void berth_net_set_resolvers(BerthNet *net, const BerthResolvers *resolvers);
 
-/* @name is the distro with @number, from 1 to BERTH_NUMBER_MAX; "": it has stopped. Names too long
+/* @name is the distro with @slot, from 1 to BERTH_SLOT_MAX; "": it has stopped. Names too long
  * for one are ignored. */
-void berth_net_set_name(BerthNet *net, guint number, const char *name);
+void berth_net_set_name(BerthNet *net, guint slot, const char *name);
 
 /* Call @on_client once, when the next client connects to a forward or sends it a datagram; the seam
  * for a guest that is suspended while its berth-net is not: the client has been accepted, the frame

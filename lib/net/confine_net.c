@@ -128,7 +128,7 @@ static const BerthSandboxRule restricted[] = {
     {SCMP_SYS(ioctl), {{1, WORD, FIONBIO}}},
 };
 
-bool berth_lock_in(int last_fd, GError **error)
+bool berth_net_confine(int last_fd, GError **error)
 {
     for (int fd = last_fd + 1; fd < SOCKETS_FROM; fd++)
         dup2(last_fd, fd); /* is in nobody's way, and no socket gets its number */

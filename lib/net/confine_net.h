@@ -20,6 +20,6 @@ G_BEGIN_DECLS
 /* Descriptors above @last_fd, which is open, are closed, and so are sockets at up to 7 from then on
  * confined to whom they are connected to. False when a wall could not be put up; then the process
  * must not go on. Errors: "net.lock.*". */
-bool berth_lock_in(int last_fd, GError **error);
+bool berth_net_confine(int last_fd, GError **error);
 
 G_END_DECLS

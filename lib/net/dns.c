@@ -172,14 +172,14 @@ static bool is_answer(const Query *query, const guint8 *bytes, const BerthDnsMes
     return berth_dns_same_question(query->message, &query->parsed, bytes, message);
 }
 
-static bool says_it_failed(const BerthDnsMessage *message)
+static bool is_failure(const BerthDnsMessage *message)
 {
     return message->code == BERTH_DNS_SERVFAIL || message->code == BERTH_DNS_NOTIMP ||
            message->code == BERTH_DNS_REFUSED;
 }
 
 /* True when @attempt is no more. */
-static bool take_answer(BerthDns *dns, Attempt *attempt, gsize size)
+static bool handle_answer(BerthDns *dns, Attempt *attempt, gsize size)
 {
     Query *query = attempt->query;
     BerthDnsMessage message;
@@ -188,7 +188,7 @@ static bool take_answer(BerthDns *dns, Attempt *attempt, gsize size)
         return false;
     }
     memcpy(dns->buffer, query->guest_id, sizeof(query->guest_id));
-    if (says_it_failed(&message)) {
+    if (is_failure(&message)) {
         g_clear_pointer(&query->failure, g_bytes_unref);
         query->failure = g_bytes_new(dns->buffer, size);
         fail_attempt(dns, attempt);
@@ -206,7 +206,7 @@ static void on_readable(BerthDns *dns, Attempt *attempt)
 {
     ssize_t size = recv(attempt->fd, dns->buffer, sizeof(dns->buffer), MSG_DONTWAIT);
     if (size >= 0)
-        take_answer(dns, attempt, (gsize)size);
+        handle_answer(dns, attempt, (gsize)size);
     else if (errno != EAGAIN && errno != EINTR)
         fail_attempt(dns, attempt); /* nobody there, says an ICMP message */
 }

@@ -114,8 +114,8 @@ static BerthFilterVerdict check_addresses_v4(const BerthPacket *packet)
     return near && !is_host(destination) ? BERTH_FILTER_DESTINATION : BERTH_FILTER_PASS;
 }
 
-/* The number of @address in the network of @prefix, or 0 when it is not one of the few. */
-static guint8 number_in(const guint8 *prefix, const guint8 *address)
+/* The host_part of @address in the network of @prefix, or 0 when it is not one of the few. */
+static guint8 host_part_in(const guint8 *prefix, const guint8 *address)
 {
     static const guint8 none[7];
     bool in = memcmp(address, prefix, PREFIX6_BITS / 8) == 0 &&
@@ -125,8 +125,8 @@ static guint8 number_in(const guint8 *prefix, const guint8 *address)
 
 static bool is_host6(const guint8 *prefix, const guint8 *address)
 {
-    guint8 number = number_in(prefix, address);
-    return number == BERTH_ADDRESS6_HOST || number == BERTH_ADDRESS6_DNS;
+    guint8 host_part = host_part_in(prefix, address);
+    return host_part == BERTH_ADDRESS6_HOST || host_part == BERTH_ADDRESS6_DNS;
 }
 
 /* Whether it asks for a neighbour or answers for itself: all of neighbour discovery a guest needs
@@ -142,9 +142,9 @@ static BerthFilterVerdict check_source_v6(const BerthFilter *filter, const Berth
     const guint8 *source = packet->source;
     if (is_host6(filter->prefix6, source) || is_host6(link_local, source))
         return BERTH_FILTER_SPOOF;
-    guint8 number = number_in(filter->prefix6, source);
-    bool proxy = number == BERTH_ADDRESS6_PROXIES;
-    if (number == BERTH_ADDRESS6_GUEST || (proxy && is_tcp_answer(packet)))
+    guint8 host_part = host_part_in(filter->prefix6, source);
+    bool proxy = host_part == BERTH_ADDRESS6_PROXIES;
+    if (host_part == BERTH_ADDRESS6_GUEST || (proxy && is_tcp_answer(packet)))
         return BERTH_FILTER_PASS;
     if (!is_neighbour_discovery(packet))
         return BERTH_FILTER_SOURCE;
@@ -184,13 +184,13 @@ static BerthFilterVerdict check_addresses_v6(const BerthFilter *filter, const Be
 static bool is_dns(const BerthFilter *filter, guint8 family, const guint8 *address)
 {
     return family == 4 ? berth_get_u32(address) == BERTH_ADDRESS_DNS
-                       : number_in(filter->prefix6, address) == BERTH_ADDRESS6_DNS;
+                       : host_part_in(filter->prefix6, address) == BERTH_ADDRESS6_DNS;
 }
 
 bool berth_filter_is_gateway(const BerthFilter *filter, guint8 family, const guint8 *address)
 {
     return family == 4 ? berth_get_u32(address) == BERTH_ADDRESS_HOST
-                       : number_in(filter->prefix6, address) == BERTH_ADDRESS6_HOST;
+                       : host_part_in(filter->prefix6, address) == BERTH_ADDRESS6_HOST;
 }
 
 BerthFilterVerdict berth_filter_policy(const BerthFilter *filter, guint8 family,

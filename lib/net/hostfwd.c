@@ -202,7 +202,7 @@ int berth_listeners_remove(BerthListeners *listeners, const BerthStackRule *rule
 
 /* --- who connects --- */
 
-bool berth_listeners_look(const BerthListeners *listeners)
+bool berth_listeners_must_check(const BerthListeners *listeners)
 {
     return listeners->diag_fd >= 0;
 }

@@ -53,7 +53,7 @@ guint berth_listeners_count(const BerthListeners *listeners);
 guint berth_listeners_fd_limit(void);
 
 /* Whether connections have to be looked at before anything of them passes. */
-bool berth_listeners_look(const BerthListeners *listeners);
+bool berth_listeners_must_check(const BerthListeners *listeners);
 
 /* The descriptor the next connection gets, and afterwards: reset it if it was somebody else's. */
 int berth_listeners_next_fd(void);

@@ -19,11 +19,11 @@ typedef struct {
     const char *target_of; /* of a reverse name: the name before the domain, or NULL */
 } Entry;
 
-bool berth_names_set(BerthNames *names, guint number, const char *name)
+bool berth_names_set(BerthNames *names, guint slot, const char *name)
 {
-    if (number < 1 || number > BERTH_NUMBER_MAX || strlen(name) >= BERTH_NAME_SIZE)
+    if (slot < 1 || slot > BERTH_SLOT_MAX || strlen(name) >= BERTH_NAME_SIZE)
         return false;
-    g_strlcpy(names->distros[number], name, BERTH_NAME_SIZE);
+    g_strlcpy(names->distros[slot], name, BERTH_NAME_SIZE);
     return true;
 }
 
@@ -34,9 +34,9 @@ static bool has_prefix6(const BerthNames *names)
 }
 
 /* 0: no such distro. */
-static guint number_of(const BerthNames *names, const char *name, gsize length)
+static guint slot_of(const BerthNames *names, const char *name, gsize length)
 {
-    for (guint i = 1; i <= BERTH_NUMBER_MAX; i++)
+    for (guint i = 1; i <= BERTH_SLOT_MAX; i++)
         if (strlen(names->distros[i]) == length && length > 0 &&
             g_ascii_strncasecmp(names->distros[i], name, length) == 0)
             return i;
@@ -55,9 +55,9 @@ static bool look_up_forward(const BerthNames *names, const char *name, Entry *re
 
     gsize length = strlen(name) - strlen("." DOMAIN);
     bool host = length == strlen(HOST) && strncmp(name, HOST, length) == 0;
-    guint number = host ? 0 : number_of(names, name, length);
-    ret_entry->exists = host || number != 0;
-    ret_entry->v4 = host ? BERTH_ADDRESS_HOST : number != 0 ? BERTH_ADDRESS_NEIGHBOURS + number : 0;
+    guint slot = host ? 0 : slot_of(names, name, length);
+    ret_entry->exists = host || slot != 0;
+    ret_entry->v4 = host ? BERTH_ADDRESS_HOST : slot != 0 ? BERTH_ADDRESS_NEIGHBOURS + slot : 0;
     ret_entry->v6 = host && has_prefix6(names);
     return true;
 }
@@ -89,7 +89,7 @@ static bool look_up_reverse(const BerthNames *names, const char *name, Entry *re
         ret_entry->target_of = HOST;
     } else if ((address & BERTH_ADDRESS_MASK) == BERTH_ADDRESS_NEIGHBOURS) {
         const char *distro =
-            (address & 0xff) <= BERTH_NUMBER_MAX ? names->distros[address & 0xff] : "";
+            (address & 0xff) <= BERTH_SLOT_MAX ? names->distros[address & 0xff] : "";
         ret_entry->target_of = *distro != '\0' ? distro : NULL;
     } else {
         return false;

@@ -4,7 +4,7 @@
  * distros.
  *
  *     host.berth.internal   10.0.2.2, and prefix::2 where there is IPv6
- *     NAME.berth.internal   198.19.255.N, the distro with number N (nat.h)
+ *     NAME.berth.internal   198.19.255.N, the distro with slot N (nat.h)
  *
  * and their addresses in reverse. Nothing else exists below berth.internal, and nobody else is
  * asked about it. A distro called "host" is not to be found under that name.
@@ -24,11 +24,11 @@ G_BEGIN_DECLS
 
 typedef struct {
     guint8 prefix[16]; /* of the guest's IPv6 network; all zero: there is none */
-    char distros[BERTH_NUMBER_MAX + 1][BERTH_NAME_SIZE]; /* by number; "" where none runs */
+    char distros[BERTH_SLOT_MAX + 1][BERTH_NAME_SIZE]; /* by slot; "" where none runs */
 } BerthNames;
 
-/* "" forgets the distro. False for a number or a name that cannot be one. */
-bool berth_names_set(BerthNames *names, guint number, const char *name);
+/* "" forgets the distro. False for a slot or a name that cannot be one. */
+bool berth_names_set(BerthNames *names, guint slot, const char *name);
 
 /* The answer to @query, @size bytes, and its size; 0 when somebody else has to be asked.
  * @ret_bytes has room for BERTH_DNS_MADE_MAX. */

@@ -78,16 +78,16 @@ static bool is_ours(const BerthNameserver *server, const guint8 *frame, gsize si
            is_our_address6(server, ip + 24) && ip[6] != IPPROTO_ICMPV6;
 }
 
-BerthNameserverVerdict berth_nameserver_take(BerthNameserver *server, const guint8 *frame,
-                                             gsize size)
+BerthNameserverVerdict berth_nameserver_handle(BerthNameserver *server, const guint8 *frame,
+                                               gsize size)
 {
     BerthDatagram datagram;
     if (!is_ours(server, frame, size))
         return BERTH_NAMESERVER_OTHER;
     if (!berth_datagram_parse(frame, size, &datagram) || datagram.ends.our_port != PORT_DNS)
-        return BERTH_NAMESERVER_NOBODY;
+        return BERTH_NAMESERVER_UNREACHABLE;
     berth_dns_ask(server->dns, &datagram.ends, datagram.data, datagram.size);
-    return BERTH_NAMESERVER_TAKEN;
+    return BERTH_NAMESERVER_HANDLED;
 }
 
 BerthNatServer berth_nameserver_by_tcp(const BerthNameserver *server)

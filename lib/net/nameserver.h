@@ -21,7 +21,7 @@ G_BEGIN_DECLS
 
 typedef struct BerthNameserver BerthNameserver;
 
-/* @send is given the frames for the guest, also from within berth_nameserver_take. NULL, with
+/* @send is given the frames for the guest, also from within berth_nameserver_handle. NULL, with
  * errno, as berth_dns_new. */
 BerthNameserver *
 berth_nameserver_new(guint mtu, void (*send)(const guint8 *frame, gsize size, gpointer user_data),
@@ -30,15 +30,15 @@ void berth_nameserver_free(BerthNameserver *server);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(BerthNameserver, berth_nameserver_free)
 
 typedef enum {
-    BERTH_NAMESERVER_OTHER,  /* somebody else's */
-    BERTH_NAMESERVER_TAKEN,  /* a question, dealt with */
-    BERTH_NAMESERVER_NOBODY, /* for our address, where nobody else is; TCP among it when there is no
-                                server that it could have been translated to */
+    BERTH_NAMESERVER_OTHER,       /* somebody else's */
+    BERTH_NAMESERVER_HANDLED,     /* a question, dealt with */
+    BERTH_NAMESERVER_UNREACHABLE, /* for our address, where nobody else is; TCP among it when there
+                                is no server that it could have been translated to */
 } BerthNameserverVerdict;
 
 /* What becomes of the guest's @frame. After nat.h has looked at it. */
-BerthNameserverVerdict berth_nameserver_take(BerthNameserver *server, const guint8 *frame,
-                                             gsize size);
+BerthNameserverVerdict berth_nameserver_handle(BerthNameserver *server, const guint8 *frame,
+                                               gsize size);
 
 /* Where TCP to it is to go. */
 BerthNatServer berth_nameserver_by_tcp(const BerthNameserver *server);

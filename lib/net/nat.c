@@ -97,9 +97,9 @@ static void replace_tcp_port(Packet *packet, gsize at, guint16 port)
 
 static bool is_neighbour(guint32 address)
 {
-    guint number = address & 0xff;
-    return (address & BERTH_ADDRESS_MASK) == BERTH_ADDRESS_NEIGHBOURS && number >= 1 &&
-           number <= BERTH_NUMBER_MAX;
+    guint slot = address & 0xff;
+    return (address & BERTH_ADDRESS_MASK) == BERTH_ADDRESS_NEIGHBOURS && slot >= 1 &&
+           slot <= BERTH_SLOT_MAX;
 }
 
 static guint32 loopback_of(guint32 neighbour)

@@ -67,7 +67,7 @@ void berth_ports_free(BerthPorts *ports)
     g_rc_box_release_full(ports, clear);
 }
 
-static void tell_changed(const BerthPorts *ports)
+static void notify_changed(const BerthPorts *ports)
 {
     if (ports->ops != NULL && ports->ops->changed != NULL)
         ports->ops->changed(ports->user_data);
@@ -171,7 +171,7 @@ static void block_for(const BerthPorts *ports, Entry *entry, BerthLegKind kind, 
 
 static void retry_if_blocked(BerthPorts *ports);
 static void apply(BerthPorts *ports, GPtrArray *plan_take);
-static void take_answer(BerthPorts *ports, Entry *entry, BerthLegKind kind, int errnum);
+static void handle_answer(BerthPorts *ports, Entry *entry, BerthLegKind kind, int errnum);
 
 static void on_added(int errnum, gpointer user_data)
 {
@@ -181,9 +181,9 @@ static void on_added(int errnum, gpointer user_data)
     Entry *entry = g_hash_table_lookup(ports->entries, call->key);
     if (entry != NULL && entry->slots[call->kind].serial == call->serial) {
         entry->slots[call->kind].serial = 0;
-        take_answer(ports, entry, call->kind, errnum);
+        handle_answer(ports, entry, call->kind, errnum);
         retry_if_blocked(ports);
-        tell_changed(ports);
+        notify_changed(ports);
     }
     if (ports->pending == 0 && ports->later != NULL && ports->ops != NULL)
         apply(ports, g_steal_pointer(&ports->later));
@@ -302,7 +302,7 @@ static bool is_absent(const Entry *entry, BerthLegKind kind, int errnum)
            (errnum == EAFNOSUPPORT || errnum == EADDRNOTAVAIL);
 }
 
-static void take_answer(BerthPorts *ports, Entry *entry, BerthLegKind kind, int errnum)
+static void handle_answer(BerthPorts *ports, Entry *entry, BerthLegKind kind, int errnum)
 {
     BerthLeg *leg = &entry->forward->legs[kind];
     if (errnum == EACCES && offer(ports, entry)) {
@@ -459,7 +459,7 @@ static void apply(BerthPorts *ports, GPtrArray *plan_take)
     for (guint i = 0; i < plan->len; i++)
         follow(ports, g_ptr_array_index(plan, i));
     retry_if_blocked(ports);
-    tell_changed(ports);
+    notify_changed(ports);
 }
 
 void berth_ports_update(BerthPorts *ports, GPtrArray *plan)
@@ -493,7 +493,7 @@ void berth_ports_reopen(BerthPorts *ports)
         berth_port_entry_summarise(entry);
     }
     retry_if_blocked(ports);
-    tell_changed(ports);
+    notify_changed(ports);
 }
 
 /* --- listing --- */

@@ -19,7 +19,7 @@ static bool has_ports(const BerthPacket *packet)
     return packet->protocol == IPPROTO_UDP && packet->first && packet->size >= UDP_SIZE;
 }
 
-void berth_replies_note(BerthReplies *replies, const BerthPacket *packet, gint64 now_usec)
+void berth_replies_record(BerthReplies *replies, const BerthPacket *packet, gint64 now_usec)
 {
     if (!has_ports(packet))
         return;

@@ -30,7 +30,7 @@ typedef struct {
 } BerthReplies;
 
 /* @packet, of UDP, goes to the guest. */
-void berth_replies_note(BerthReplies *replies, const BerthPacket *packet, gint64 now_usec);
+void berth_replies_record(BerthReplies *replies, const BerthPacket *packet, gint64 now_usec);
 
 /* Whether @packet, from the guest, answers such a one. */
 bool berth_replies_expect(const BerthReplies *replies, const BerthPacket *packet, gint64 now_usec);

@@ -46,7 +46,7 @@ static void set_name(BerthStack *stack, int fd, const Message *message, BerthNet
     const char *name = message->request.entry.name;
     BerthNames *names = berth_dns_names(berth_stack_dns(stack));
     if (memchr(name, '\0', BERTH_NAME_SIZE) == NULL ||
-        !berth_names_set(names, message->request.entry.number, name))
+        !berth_names_set(names, message->request.entry.slot, name))
         reply->errnum = EINVAL;
 }
 

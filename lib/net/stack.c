@@ -48,11 +48,11 @@ struct BerthStack {
     BerthFilter filter;
     BerthAccess access;
     BerthReplies replies;
-    guint16 told[BERTH_STACK_TOLD_MAX]; /* ports of the host */
-    guint n_told;
+    guint16 refused[BERTH_STACK_REFUSED_MAX]; /* ports of the host */
+    guint n_refused;
     void (*on_refused)(guint16 port, gpointer user_data);
     gpointer user_data;
-    bool taking; /* frames of the guest: what acknowledges them may wait */
+    bool handling_frames; /* frames of the guest: what acknowledges them may wait */
     BerthOutbox outbox;
     gint64 last_frame_usec;
     BerthStackCounters counters;
@@ -67,7 +67,7 @@ struct BerthStack {
 /* --- frames to the guest --- */
 
 /* A datagram from where the guest may not go by itself: a forward's client, who may be answered. */
-static void note_sender(BerthStack *stack, const guint8 *frame, gsize size)
+static void record_sender(BerthStack *stack, const guint8 *frame, gsize size)
 {
     BerthPacket packet;
     if (!berth_packet_read(frame, size, &packet) || packet.protocol != IPPROTO_UDP ||
@@ -76,7 +76,7 @@ static void note_sender(BerthStack *stack, const guint8 *frame, gsize size)
     guint16 port = berth_get_u16(packet.payload);
     if (berth_filter_policy(&stack->filter, packet.family, packet.source, port) !=
         BERTH_FILTER_PASS)
-        berth_replies_note(&stack->replies, &packet, stack->last_frame_usec);
+        berth_replies_record(&stack->replies, &packet, stack->last_frame_usec);
 }
 
 static ssize_t on_send_packet(const void *frame, size_t length, void *opaque)
@@ -86,8 +86,8 @@ static ssize_t on_send_packet(const void *frame, size_t length, void *opaque)
     stack->last_frame_usec = g_get_monotonic_time();
     if (size <= FRAME_MAX)
         frame = berth_nat_to_guest(&stack->nat, frame, &size, stack->translated);
-    note_sender(stack, frame, size);
-    berth_outbox_pass(&stack->outbox, frame, size, stack->taking);
+    record_sender(stack, frame, size);
+    berth_outbox_pass(&stack->outbox, frame, size, stack->handling_frames);
     return (ssize_t)length;
 }
 
@@ -110,18 +110,18 @@ static gsize receive_frame(BerthStack *stack)
 }
 
 /* Say once for each port of the host that it is not open to the guest. */
-static void tell_refused(BerthStack *stack, const BerthPacket *packet)
+static void report_refused(BerthStack *stack, const BerthPacket *packet)
 {
     if (packet->protocol == IPPROTO_ICMP || packet->protocol == IPPROTO_ICMPV6 ||
         !berth_filter_is_gateway(&stack->filter, packet->family, packet->destination))
         return;
     guint16 port = berth_get_u16(packet->payload + 2);
-    for (guint i = 0; i < stack->n_told; i++)
-        if (stack->told[i] == port)
+    for (guint i = 0; i < stack->n_refused; i++)
+        if (stack->refused[i] == port)
             return;
-    if (stack->n_told == BERTH_STACK_TOLD_MAX || stack->on_refused == NULL)
+    if (stack->n_refused == BERTH_STACK_REFUSED_MAX || stack->on_refused == NULL)
         return;
-    stack->told[stack->n_told++] = port;
+    stack->refused[stack->n_refused++] = port;
     stack->on_refused(port, stack->user_data);
 }
 
@@ -146,7 +146,7 @@ static BerthFilterVerdict refuse(BerthStack *stack, BerthFilterVerdict verdict, 
 
     reject(stack, verdict == BERTH_FILTER_PORT ? BERTH_REJECT_PORT : BERTH_REJECT_POLICY, size);
     if (verdict == BERTH_FILTER_PORT)
-        tell_refused(stack, &packet);
+        report_refused(stack, &packet);
     return verdict;
 }
 
@@ -170,7 +170,7 @@ static bool reset_client(BerthStack *stack, const BerthPacket *packet)
 }
 
 /* A client of a forward hears of a reset as of a reset. */
-static void pass_reset_on(BerthStack *stack, gsize size)
+static void forward_reset(BerthStack *stack, gsize size)
 {
     BerthPacket packet;
     if (!berth_packet_read(stack->frame, size, &packet) || packet.protocol != IPPROTO_TCP ||
@@ -183,7 +183,7 @@ static void pass_reset_on(BerthStack *stack, gsize size)
 }
 
 /* Whether libslirp was given it. */
-static bool take_frame(BerthStack *stack, gsize size)
+static bool handle_frame(BerthStack *stack, gsize size)
 {
     BerthFilterVerdict verdict = judge(stack, size);
     stack->counters.verdicts[verdict]++;
@@ -191,25 +191,25 @@ static bool take_frame(BerthStack *stack, gsize size)
         return false;
     stack->counters.bytes_in += size;
     size = berth_nat_from_guest(&stack->nat, stack->frame, size);
-    BerthNameserverVerdict name = berth_nameserver_take(stack->nameserver, stack->frame, size);
-    if (name == BERTH_NAMESERVER_NOBODY)
+    BerthNameserverVerdict name = berth_nameserver_handle(stack->nameserver, stack->frame, size);
+    if (name == BERTH_NAMESERVER_UNREACHABLE)
         reject(stack, BERTH_REJECT_PORT, size);
     if (name != BERTH_NAMESERVER_OTHER)
         return false;
-    pass_reset_on(stack, size);
+    forward_reset(stack, size);
     slirp_input(stack->slirp, stack->frame, (int)size);
     return true;
 }
 
-static void take_frames(BerthStack *stack)
+static void handle_frames(BerthStack *stack)
 {
     stack->nat.server = berth_nameserver_by_tcp(stack->nameserver);
     bool passed = false;
     gsize size;
-    stack->taking = true;
+    stack->handling_frames = true;
     for (guint taken = 0; taken < FRAMES_A_TURN && (size = receive_frame(stack)) > 0; taken++)
-        passed = take_frame(stack, size) || passed;
-    stack->taking = false;
+        passed = handle_frame(stack, size) || passed;
+    stack->handling_frames = false;
     if (!passed)
         return;
 
@@ -231,8 +231,8 @@ static int64_t on_clock_get_ns(void *opaque)
     return (stack->frozen_usec != 0 ? stack->frozen_usec : g_get_monotonic_time()) * 1000;
 }
 
-/* libslirp's one timer advertises a router every few minutes, to a guest that has been told of it
- * and does not listen. It never runs. */
+/* libslirp's one timer advertises a router every few minutes, to a guest that has been refused of
+ * it and does not listen. It never runs. */
 static void *on_timer_new(SlirpTimerId id, void *cb_opaque, void *opaque)
 {
     return opaque;
@@ -275,11 +275,11 @@ static const SlirpCb callbacks = {
 
 /* --- making and ending --- */
 
-static struct in6_addr address6(const guint8 *prefix, guint8 number)
+static struct in6_addr address6(const guint8 *prefix, guint8 host_part)
 {
     struct in6_addr address;
     memcpy(&address, prefix, sizeof(address));
-    address.s6_addr[15] = number;
+    address.s6_addr[15] = host_part;
     return address;
 }
 
@@ -418,7 +418,7 @@ void berth_stack_watch(BerthStack *stack, void (*on_client)(gpointer user_data),
     stack->client_user_data = user_data;
 }
 
-static void tell_client(BerthStack *stack, int fd)
+static void report_client(BerthStack *stack, int fd)
 {
     if (!berth_listeners_forward(stack->listeners, fd))
         return;
@@ -434,7 +434,7 @@ static int on_get_revents(int index, void *opaque)
         return 0;
     short got = g_array_index(stack->polls, struct pollfd, index).revents;
     if (got != 0 && stack->on_client != NULL)
-        tell_client(stack, g_array_index(stack->polls, struct pollfd, index).fd);
+        report_client(stack, g_array_index(stack->polls, struct pollfd, index).fd);
     int events = 0;
     for (gsize i = 0; i < G_N_ELEMENTS(event_bits); i++)
         if ((got & event_bits[i].poll) != 0)
@@ -479,7 +479,7 @@ static int wait_for_events(BerthStack *stack)
 /* Let libslirp accept the connections that wait, one after the other, and look at each before
  * anything of it can pass. Its clock stands still, so that it does nothing else in between and
  * closes nothing: then each connection gets the descriptor that is free now. */
-static void accept_and_look(BerthStack *stack)
+static void accept_and_check(BerthStack *stack)
 {
     stack->frozen_usec = g_get_monotonic_time();
     slirp_pollfds_poll(stack->slirp, 1, on_get_revents, stack); /* what is due is done here */
@@ -512,8 +512,8 @@ int berth_stack_run(BerthStack *stack, int fd,
         if (ready < 0 && errno != EINTR)
             return errno;
 
-        if (ready > 0 && berth_listeners_look(stack->listeners))
-            accept_and_look(stack);
+        if (ready > 0 && berth_listeners_must_check(stack->listeners))
+            accept_and_check(stack);
         slirp_pollfds_poll(stack->slirp, ready < 0, on_get_revents, stack);
         berth_outbox_send_acks(&stack->outbox);
         if (ready <= 0)
@@ -529,7 +529,7 @@ int berth_stack_run(BerthStack *stack, int fd,
         if ((frames & POLLOUT) != 0)
             berth_outbox_send_waiting(&stack->outbox);
         if ((frames & (POLLIN | POLLERR | POLLHUP)) != 0)
-            take_frames(stack);
+            handle_frames(stack);
         if (names != 0)
             berth_dns_run(berth_stack_dns(stack));
     }

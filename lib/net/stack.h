@@ -32,7 +32,7 @@ G_BEGIN_DECLS
 
 typedef struct BerthStack BerthStack;
 
-#define BERTH_STACK_TOLD_MAX 16
+#define BERTH_STACK_REFUSED_MAX 16
 
 typedef struct {
     guint64 verdicts[BERTH_FILTER_VERDICTS]; /* frames from the guest, by what became of them */
@@ -48,7 +48,7 @@ typedef struct {
     bool owner_only;    /* other users of this host may not connect to forwards; then */
     int diag_fd;        /* borrowed: a socket of owner.h */
     /* The guest tried a port of the host that it may not reach: once for each, of the first
-     * BERTH_STACK_TOLD_MAX. */
+     * BERTH_STACK_REFUSED_MAX. */
     void (*on_refused)(guint16 port, gpointer user_data);
     gpointer user_data;
 } BerthStackSetup;

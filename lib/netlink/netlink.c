@@ -118,7 +118,7 @@ static int handle_answer(const Netlink *netlink, const Answer *answer, size_t si
     return NETLINK_GOES_ON;
 }
 
-static int hear(const Netlink *netlink, const NetlinkDump *dump, void *data)
+static int receive_answer(const Netlink *netlink, const NetlinkDump *dump, void *data)
 {
     Answer answer;
     int result;
@@ -136,7 +136,7 @@ int netlink_dump(Netlink *netlink, struct nlmsghdr *question, const NetlinkDump 
         dump->begin(data);
         result = ask(netlink, question, NLM_F_DUMP);
         if (result == 0)
-            result = hear(netlink, dump, data);
+            result = receive_answer(netlink, dump, data);
         if (result == -EBUSY) /* the dump before goes on */
             result = -EINTR;
     }
@@ -146,7 +146,7 @@ int netlink_dump(Netlink *netlink, struct nlmsghdr *question, const NetlinkDump 
 int netlink_request(Netlink *netlink, struct nlmsghdr *question)
 {
     int result = ask(netlink, question, NLM_F_ACK);
-    return result < 0 ? result : hear(netlink, NULL, NULL);
+    return result < 0 ? result : receive_answer(netlink, NULL, NULL);
 }
 
 void netlink_drain(int fd)

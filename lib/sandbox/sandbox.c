@@ -16,7 +16,7 @@
 
 #ifdef BERTH_SANITIZED
 /* In a build for finding mistakes: a search for leaks at the end would have to trace the process,
- * which these walls forbid. */
+ * which these layers forbid. */
 const char *__asan_default_options(void);
 const char *__asan_default_options(void)
 {
@@ -53,7 +53,7 @@ static int set_limits(const BerthSandbox *sandbox)
     return errnum;
 }
 
-/* A host that refuses is not left; the other walls stand without this one. */
+/* A host that refuses is not left; the other layers stand without this one. */
 static int leave_host(const BerthSandbox *sandbox)
 {
     int errnum = sandbox->leave_host ? berth_namespaces_leave() : 0;
@@ -160,8 +160,8 @@ static int filter_calls(const BerthSandbox *sandbox)
 
 static const struct {
     const char *name;
-    int (*put_up)(const BerthSandbox *sandbox);
-} walls[] = {
+    int (*apply)(const BerthSandbox *sandbox);
+} layers[] = {
     {"close descriptors", close_descriptors},
     {"set limits", set_limits},
     {"leave the host", leave_host}, /* while it may still be looked into: it writes its own maps */
@@ -175,11 +175,12 @@ static const struct {
 
 bool berth_sandbox_enter(const BerthSandbox *sandbox, GError **error)
 {
-    for (gsize i = 0; i < G_N_ELEMENTS(walls); i++) {
-        int errnum = walls[i].put_up(sandbox);
+    for (gsize i = 0; i < G_N_ELEMENTS(layers); i++) {
+        int errnum = layers[i].apply(sandbox);
         if (errnum == 0)
             continue;
-        berth_error_set_errno(error, errnum, sandbox->step, "%s: %s", sandbox->what, walls[i].name);
+        berth_error_set_errno(error, errnum, sandbox->step, "%s: %s", sandbox->what,
+                              layers[i].name);
         return false;
     }
     return true;

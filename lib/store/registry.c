@@ -40,7 +40,7 @@ static BerthDistro *read_row(sqlite3_stmt *row)
     distro->account = g_strdup((const char *)sqlite3_column_text(row, 8));
     distro->account_uid = (guint)sqlite3_column_int64(row, 9);
     distro->oobe = sqlite3_column_int(row, 10) != 0;
-    distro->number = (guint)sqlite3_column_int(row, 11);
+    distro->slot = (guint)sqlite3_column_int(row, 11);
     distro->forwards = g_strdup((const char *)sqlite3_column_text(row, 12));
     return distro;
 }

@@ -32,9 +32,9 @@ static const char *const verdict_words[VERDICTS] = {"works", "closed", "fails"};
 
 typedef struct {
     VerdictKind kind;
-    bool unsure;   /* emulation failed too: KVM need not be to blame, and nothing is kept */
-    guint variant; /* of the machine, which it was tried with */
-    char *reason;  /* one line; NULL when it works */
+    bool inconclusive; /* emulation failed too: KVM need not be to blame, and nothing is kept */
+    guint variant;     /* of the machine, which it was tried with */
+    char *reason;      /* one line; NULL when it works */
     const char *hint;
 } Verdict;
 
@@ -161,8 +161,8 @@ static bool probe_kvm(const BerthAccelHost *host, const BerthMachine *machine, g
 /* Boot the kernel under KVM for a moment. Where that fails, the same is done under TCG: only when
  * the guest runs there KVM is to blame, and not the machine's options. False with @error when it
  * could not be tried, or fails with either. */
-static bool prove(const BerthAccelHost *host, const BerthMachine *machine, const char *cache_dir,
-                  Verdict *ret_verdict, GError **error)
+static bool probe_accel(const BerthAccelHost *host, const BerthMachine *machine,
+                        const char *cache_dir, Verdict *ret_verdict, GError **error)
 {
     guint index = 0;
     BerthEmulatorAnswer control = {.proven = true};
@@ -183,7 +183,7 @@ static bool prove(const BerthAccelHost *host, const BerthMachine *machine, const
     }
     bool works = probe.kind == BERTH_PROBE_WORKS;
     *ret_verdict = (Verdict){.kind = works ? VERDICT_WORKS : VERDICT_FAILS,
-                             .unsure = !works && !control.proven,
+                             .inconclusive = !works && !control.proven,
                              .variant = works ? index : control.variant,
                              .reason = g_steal_pointer(&probe.reason),
                              .hint = hint_fails};
@@ -191,8 +191,9 @@ static bool prove(const BerthAccelHost *host, const BerthMachine *machine, const
 }
 
 /* The verdict on @machine, from the cache where it still holds. */
-static bool judge(const BerthAccelHost *host, const BerthMachine *machine, const char *cache_dir,
-                  Verdict *ret_verdict, bool *ret_fresh, GError **error)
+static bool find_verdict(const BerthAccelHost *host, const BerthMachine *machine,
+                         const char *cache_dir, Verdict *ret_verdict, bool *ret_fresh,
+                         GError **error)
 {
     g_autofree char *path = cache_dir != NULL ? cache_path(host, machine, cache_dir, error) : NULL;
     if (cache_dir != NULL && path == NULL)
@@ -209,11 +210,11 @@ static bool judge(const BerthAccelHost *host, const BerthMachine *machine, const
         *ret_verdict = known;
         known.reason = NULL;
         *ret_fresh = false;
-    } else if (!prove(host, machine, cache_dir, ret_verdict, error)) {
+    } else if (!probe_accel(host, machine, cache_dir, ret_verdict, error)) {
         return false;
     }
 
-    if (*ret_fresh && path != NULL && !ret_verdict->unsure)
+    if (*ret_fresh && path != NULL && !ret_verdict->inconclusive)
         save_verdict(path, ret_verdict);
     return true;
 }
@@ -245,7 +246,7 @@ bool berth_accel_resolve_on(const BerthAccelHost *host, BerthMachine *machine,
 
     g_auto(Verdict) verdict = {.kind = VERDICTS};
     bool fresh = false;
-    if (!judge(host, machine, cache_dir, &verdict, &fresh, error))
+    if (!find_verdict(host, machine, cache_dir, &verdict, &fresh, error))
         return false;
 
     if (verdict.kind == VERDICT_WORKS) {

@@ -62,8 +62,8 @@ static bool make_channels(Ends *ours, Ends *theirs, GError **error)
 /* The output of a console until the marker. */
 typedef struct {
     int fd;
-    GString *tail; /* what may be the marker's beginning */
-    bool any;      /* something has been said */
+    GString *tail;   /* what may be the marker's beginning */
+    bool has_output; /* something has been said */
 } Console;
 
 /* Take in some of it. False when there is none just now, or no more. */
@@ -74,7 +74,7 @@ static bool read_console(Console *console)
     if (size <= 0)
         return false;
     g_string_append_len(console->tail, bytes, size);
-    console->any = true;
+    console->has_output = true;
     return true;
 }
 
@@ -112,15 +112,15 @@ static End watch_child(BerthChild *child, Console *console, guint limit_msec)
         if (!more && fds[0].revents != 0)
             console->fd = -1;
         if (fds[1].revents != 0)
-            berth_child_hear(child);
+            berth_child_read_errors(child);
     }
 }
 
 /* What the end of a QEMU that has exited by itself means. */
-static void judge_exit(BerthChild *child, int status, bool guest_spoke, BerthProbe *probe)
+static void classify_exit(BerthChild *child, int status, bool guest_started, BerthProbe *probe)
 {
     g_autofree char *words = berth_child_last_words(child);
-    bool refused = WIFEXITED(status) && WEXITSTATUS(status) != 0 && !guest_spoke;
+    bool refused = WIFEXITED(status) && WEXITSTATUS(status) != 0 && !guest_started;
     probe->kind = refused ? BERTH_PROBE_REFUSED : BERTH_PROBE_FAILED;
     if (words[0] != '\0')
         probe->reason = g_strdup_printf("QEMU stopped: %s", words);
@@ -157,7 +157,7 @@ static bool run(char **argv, guint limit_msec, BerthProbe *probe, GError **error
         probe->reason =
             g_strdup_printf("the guest did not start within %g seconds", limit_msec / 1000.0);
     else if (end == END_EXIT)
-        judge_exit(&child, status, console.any, probe);
+        classify_exit(&child, status, console.has_output, probe);
     return true;
 }
 

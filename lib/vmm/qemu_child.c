@@ -12,7 +12,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#define SAID_MAX 8192u
+#define ERRORS_TAIL_MAX 8192u
 #define HEAR_MAX                                                                                   \
     64u /* reads in a row, which empty a pipe: one that never stops must not hold us               \
          */
@@ -58,7 +58,7 @@ bool berth_child_spawn(BerthChild *child, char **argv, const int *sources, const
     }
 
     child->pid = pid;
-    child->said = g_string_new(NULL);
+    child->errors_tail = g_string_new(NULL);
     child->emulator = g_path_get_basename(argv[0]);
     child->pidfd = (int)syscall(SYS_pidfd_open, pid, 0);
     if (child->pidfd < 0 || berth_fd_set_nonblocking(errors, true) < 0) {
@@ -70,7 +70,7 @@ bool berth_child_spawn(BerthChild *child, char **argv, const int *sources, const
     return true;
 }
 
-bool berth_child_hear(BerthChild *child)
+bool berth_child_read_errors(BerthChild *child)
 {
     char bytes[1024];
     for (guint reads = 0; child->errors >= 0; reads++) {
@@ -85,9 +85,10 @@ bool berth_child_hear(BerthChild *child)
             berth_fd_close(&child->errors);
             break;
         }
-        g_string_append_len(child->said, bytes, size);
-        if (child->said->len > SAID_MAX)
-            g_string_erase(child->said, 0, (gssize)(child->said->len - SAID_MAX));
+        g_string_append_len(child->errors_tail, bytes, size);
+        if (child->errors_tail->len > ERRORS_TAIL_MAX)
+            g_string_erase(child->errors_tail, 0,
+                           (gssize)(child->errors_tail->len - ERRORS_TAIL_MAX));
     }
     return false;
 }
@@ -98,7 +99,7 @@ static const char *skip_prefix(const char *text, const char *prefix)
 }
 
 /* How much a line tells. QEMU's own errors begin with its name; advice below them does not. */
-static int telling(const char *line, const char *speaker)
+static int rank_line(const char *line, const char *speaker)
 {
     if (line[0] == '\0')
         return 0;
@@ -112,16 +113,17 @@ static int telling(const char *line, const char *speaker)
 
 char *berth_child_last_words(const BerthChild *child)
 {
-    if (child->said == NULL)
+    if (child->errors_tail == NULL)
         return g_strdup("");
 
     g_autofree char *speaker = g_strconcat(child->emulator, ": ", NULL);
-    g_autofree char *text = g_utf8_make_valid(child->said->str, (gssize)child->said->len);
+    g_autofree char *text =
+        g_utf8_make_valid(child->errors_tail->str, (gssize)child->errors_tail->len);
     g_auto(GStrv) lines = g_strsplit(text, "\n", -1);
     const char *best = "";
     for (char **line = lines; *line != NULL; line++) {
         g_strstrip(*line);
-        if (telling(*line, speaker) >= telling(best, speaker))
+        if (rank_line(*line, speaker) >= rank_line(best, speaker))
             best = *line;
     }
 
@@ -145,7 +147,7 @@ int berth_child_reap(BerthChild *child)
     while (waitpid(child->pid, &status, 0) < 0 && errno == EINTR)
         ;
     child->pid = 0;
-    berth_child_hear(child);
+    berth_child_read_errors(child);
     return status;
 }
 
@@ -157,7 +159,7 @@ void berth_child_clear(BerthChild *child)
     }
     berth_fd_close(&child->pidfd);
     berth_fd_close(&child->errors);
-    if (child->said != NULL)
-        g_string_free(g_steal_pointer(&child->said), TRUE);
+    if (child->errors_tail != NULL)
+        g_string_free(g_steal_pointer(&child->errors_tail), TRUE);
     g_clear_pointer(&child->emulator, g_free);
 }

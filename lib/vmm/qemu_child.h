@@ -15,11 +15,11 @@
 G_BEGIN_DECLS
 
 typedef struct {
-    pid_t pid;      /* 0: none, or reaped */
-    int pidfd;      /* readable when it has ended */
-    int errors;     /* our end of its standard error, non-blocking; -1 after its end */
-    GString *said;  /* the end of what it wrote there, bounded */
-    char *emulator; /* as it calls itself in messages */
+    pid_t pid;            /* 0: none, or reaped */
+    int pidfd;            /* readable when it has ended */
+    int errors;           /* our end of its standard error, non-blocking; -1 after its end */
+    GString *errors_tail; /* the end of what it wrote there, bounded */
+    char *emulator;       /* as it calls itself in messages */
 } BerthChild;
 
 #define BERTH_CHILD_INIT                                                                           \
@@ -34,11 +34,11 @@ bool berth_child_spawn(BerthChild *child, char **argv, const int *sources, const
                        gsize count, GError **error);
 
 /* Take in what it has written on standard error. False once there will be no more. */
-bool berth_child_hear(BerthChild *child);
+bool berth_child_read_errors(BerthChild *child);
 
 /* The line that best says why it stopped: the last error in QEMU's name rather than the advice
- * below it, an assertion or a warning. One line of valid UTF-8, "" if it said nothing. Free with
- * g_free. */
+ * below it, an assertion or a warning. One line of valid UTF-8, "" if it errors_tail nothing. Free
+ * with g_free. */
 char *berth_child_last_words(const BerthChild *child);
 
 void berth_child_kill(BerthChild *child);

@@ -15,7 +15,7 @@
 struct BerthQemu {
     BerthChild child;
     GSource *ended;
-    GSource *heard;
+    GSource *errors_readable;
     BerthQemuExitFunc on_exit;
     gpointer user_data;
     char *last_words;
@@ -95,15 +95,15 @@ static void drop_source(GSource **source)
     *source = NULL;
 }
 
-static gboolean on_heard(int fd, GIOCondition condition, gpointer user_data)
+static gboolean on_errors_readable(int fd, GIOCondition condition, gpointer user_data)
 {
     BerthQemu *qemu = user_data;
-    bool more = berth_child_hear(&qemu->child);
+    bool more = berth_child_read_errors(&qemu->child);
     g_free(qemu->last_words);
     qemu->last_words = berth_child_last_words(&qemu->child);
     if (more)
         return G_SOURCE_CONTINUE;
-    drop_source(&qemu->heard);
+    drop_source(&qemu->errors_readable);
     return G_SOURCE_REMOVE;
 }
 
@@ -111,7 +111,7 @@ static gboolean on_ended(int fd, GIOCondition condition, gpointer user_data)
 {
     BerthQemu *qemu = user_data;
     drop_source(&qemu->ended);
-    drop_source(&qemu->heard);
+    drop_source(&qemu->errors_readable);
     int status = berth_child_reap(&qemu->child);
     g_free(qemu->last_words);
     qemu->last_words = berth_child_last_words(&qemu->child);
@@ -172,7 +172,7 @@ BerthQemu *berth_qemu_spawn(const BerthMachine *machine, int net_fd, BerthQemuEx
 
     /* after all that is still to be read from its channels, the SHUTDOWN event above all */
     qemu->ended = watch(qemu->child.pidfd, G_PRIORITY_DEFAULT + 1, on_ended, qemu);
-    qemu->heard = watch(qemu->child.errors, G_PRIORITY_DEFAULT, on_heard, qemu);
+    qemu->errors_readable = watch(qemu->child.errors, G_PRIORITY_DEFAULT, on_errors_readable, qemu);
     ret_channels->qmp = berth_steal_fd(&qmp);
     ret_channels->agent = berth_steal_fd(&agent);
     ret_channels->console = berth_steal_fd(&console);
@@ -199,7 +199,7 @@ void berth_qemu_free(BerthQemu *qemu)
     if (qemu == NULL)
         return;
     drop_source(&qemu->ended);
-    drop_source(&qemu->heard);
+    drop_source(&qemu->errors_readable);
     berth_child_clear(&qemu->child);
     g_free(qemu->last_words);
     g_free(qemu);

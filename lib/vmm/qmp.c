@@ -119,7 +119,7 @@ static bool fail_message(GError **error, const char *what)
     return false;
 }
 
-static bool take_greeting(BerthQmp *qmp, GError **error)
+static bool handle_greeting(BerthQmp *qmp, GError **error)
 {
     if (qmp->greeted)
         return fail_message(error, "a second greeting");
@@ -139,7 +139,7 @@ static const char *event_reason(JsonObject *data)
     return json_node_get_boolean(open) ? "open" : "closed";
 }
 
-static bool take_event(BerthQmp *qmp, JsonObject *message, GError **error)
+static bool handle_event(BerthQmp *qmp, JsonObject *message, GError **error)
 {
     JsonObject *data = object_member(message, "data");
     const char *action = string_member(data, "action");
@@ -155,7 +155,7 @@ static bool take_event(BerthQmp *qmp, JsonObject *message, GError **error)
     return true;
 }
 
-static bool take_answer(BerthQmp *qmp, JsonObject *message, GError **error)
+static bool handle_answer(BerthQmp *qmp, JsonObject *message, GError **error)
 {
     Command *head = g_queue_peek_head(&qmp->pending);
     JsonNode *id = json_object_get_member(message, "id");
@@ -180,14 +180,14 @@ static bool take_answer(BerthQmp *qmp, JsonObject *message, GError **error)
     return true;
 }
 
-static bool take_message(BerthQmp *qmp, JsonObject *message, GError **error)
+static bool handle_message(BerthQmp *qmp, JsonObject *message, GError **error)
 {
     if (json_object_has_member(message, "QMP"))
-        return take_greeting(qmp, error);
+        return handle_greeting(qmp, error);
     if (json_object_has_member(message, "event"))
-        return take_event(qmp, message, error);
+        return handle_event(qmp, message, error);
     if (json_object_has_member(message, "return") || json_object_has_member(message, "error"))
-        return take_answer(qmp, message, error);
+        return handle_answer(qmp, message, error);
     return fail_message(error, "what is neither answer nor event");
 }
 
@@ -211,7 +211,7 @@ static bool is_too_deep(const char *line, gsize length)
     return false;
 }
 
-static bool take_line(BerthQmp *qmp, const char *line, gsize length, GError **error)
+static bool handle_line(BerthQmp *qmp, const char *line, gsize length, GError **error)
 {
     if (is_too_deep(line, length)) {
         berth_error_set(error, BERTH_ERROR_PROTOCOL, "qmp.syntax", NULL,
@@ -229,18 +229,18 @@ static bool take_line(BerthQmp *qmp, const char *line, gsize length, GError **er
     JsonNode *root = json_parser_get_root(parser);
     if (root == NULL || !JSON_NODE_HOLDS_OBJECT(root))
         return fail_message(error, "JSON that is not an object");
-    return take_message(qmp, json_node_get_object(root), error);
+    return handle_message(qmp, json_node_get_object(root), error);
 }
 
 /* Take every whole line of what came in. */
-static bool take_lines(BerthQmp *qmp, GError **error)
+static bool handle_lines(BerthQmp *qmp, GError **error)
 {
     const char *newline;
     while (!qmp->freed && (newline = memchr(qmp->in->str, '\n', qmp->in->len)) != NULL) {
         gsize length = (gsize)(newline - qmp->in->str);
         g_autofree char *line = g_strndup(qmp->in->str, length);
         g_string_erase(qmp->in, 0, (gssize)length + 1);
-        if (!take_line(qmp, line, length, error))
+        if (!handle_line(qmp, line, length, error))
             return false;
     }
     if (qmp->freed || qmp->in->len <= BERTH_QMP_LINE_MAX)
@@ -266,7 +266,7 @@ static bool receive(BerthQmp *qmp, GError **error)
         return false;
     }
     g_string_append_len(qmp->in, bytes, size);
-    return take_lines(qmp, error);
+    return handle_lines(qmp, error);
 }
 
 static void update_writable(BerthQmp *qmp);

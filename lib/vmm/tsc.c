@@ -22,7 +22,7 @@ static gint64 clock_nsec(void)
 }
 
 /* Of several readings the one that was interrupted least. */
-static Moment take_moment(void)
+static Moment read_moment(void)
 {
     Moment best = {0};
     guint64 least = G_MAXUINT64;
@@ -40,10 +40,10 @@ static Moment take_moment(void)
 
 guint berth_tsc_khz(void)
 {
-    Moment start = take_moment();
+    Moment start = read_moment();
     Moment end = start;
     while (end.nsec - start.nsec < SPAN_NSEC)
-        end = take_moment();
+        end = read_moment();
     gint64 span = end.nsec - start.nsec;
     return (guint)(((end.ticks - start.ticks) * 1000000 + (guint64)span / 2) / (guint64)span);
 }

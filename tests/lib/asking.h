@@ -81,7 +81,7 @@ static inline void world_init(World *world)
     g_queue_init(&world->calls);
     world->ports = berth_ports_new(&ops, world);
     world->policy = listening_policy(NULL);
-    world->policy->number = 0;
+    world->policy->slot = 0;
     world->changes = 0;
 }
 

@@ -60,7 +60,7 @@ BerthForwardPolicy *listening_policy(const char *rules)
     static const guint8 prefix[16] = {0xfd, 1, 2, 3, 4, 5};
     BerthForwardPolicy *policy = berth_forward_policy_new();
     policy->automatic = true;
-    policy->number = 7;
+    policy->slot = 7;
     memcpy(policy->prefix, prefix, sizeof(prefix));
     g_array_unref(policy->rules);
     policy->rules = berth_rule_parse_list(rules, NULL);

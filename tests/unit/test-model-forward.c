@@ -82,7 +82,7 @@ static void test_legs_of_a_listener(void)
     g_autoptr(BerthForwardPolicy) policy = listening_policy(NULL);
     for (gsize i = 0; i < G_N_ELEMENTS(cases); i++)
         check(cases[i].listeners, policy, cases[i].plan);
-    policy->number = 0;
+    policy->slot = 0;
     check("*:80", policy, "80:80 127.0.0.1>80 ::1>80");
 }
 

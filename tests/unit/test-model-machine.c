@@ -65,7 +65,7 @@ static void test_network_of_its_own(void)
 static void test_policy_of_forwards(void)
 {
     g_autoptr(BerthDistro) distro = debian();
-    distro->number = 3;
+    distro->slot = 3;
     distro->forwards = g_strdup("3000:80;5353:5353/udp");
     g_autoptr(BerthSettings) settings = berth_settings_new(
         NULL, "[berth]\nports-udp = 53, 54\npublish = \"0.0.0.0:80\", [::]:80\n", "c", NULL, NULL);
@@ -75,7 +75,7 @@ static void test_policy_of_forwards(void)
     g_autoptr(BerthMachine) machine = berth_machine_from_text(text, NULL);
     g_autoptr(BerthForwardPolicy) policy = berth_machine_forward_policy(machine);
     g_assert_true(policy->automatic);
-    g_assert_cmpuint(policy->number, ==, 3);
+    g_assert_cmpuint(policy->slot, ==, 3);
     g_assert_cmphex(policy->prefix[0], ==, 0xfd);
     g_assert_cmpuint(policy->ignore->len, ==, 6);
     g_assert_cmpuint(policy->udp->len, ==, 2);

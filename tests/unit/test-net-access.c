@@ -380,15 +380,15 @@ static void test_refusals_are_told_once(World *world, gconstpointer data)
 {
     set_access(world, "", "");
     for (guint round = 0; round < 3; round++)
-        for (guint16 port = 1; port <= BERTH_STACK_TOLD_MAX + 5; port++) {
+        for (guint16 port = 1; port <= BERTH_STACK_REFUSED_MAX + 5; port++) {
             send_syn(world, "10.0.2.2", port);
             send_datagram(world, HOST_V6, 40001, port);
             send_syn(world, "10.0.2.3", (guint16)(1000 + port)); /* not the host's */
             send_syn(world, "169.254.169.254", (guint16)(2000 + port));
         }
-    while (count(world).verdicts[BERTH_FILTER_CLOSED] < 3 * (BERTH_STACK_TOLD_MAX + 5))
+    while (count(world).verdicts[BERTH_FILTER_CLOSED] < 3 * (BERTH_STACK_REFUSED_MAX + 5))
         ;
-    g_assert_cmpuint(world->refused->len, ==, BERTH_STACK_TOLD_MAX);
+    g_assert_cmpuint(world->refused->len, ==, BERTH_STACK_REFUSED_MAX);
     for (guint i = 0; i < world->refused->len; i++)
         g_assert_cmpuint(g_array_index(world->refused, guint16, i), ==, i + 1);
 }

@@ -265,7 +265,7 @@ static pid_t start_child(void (*act)(int (*attempt)(void)), int (*attempt)(void)
         dup2(frames[0], 3);
         dup2(kept, 4); /* so that the other end is open */
         dup2(1, 10);
-        if (!berth_lock_in(4, NULL))
+        if (!berth_net_confine(4, NULL))
             _exit(255);
         act(attempt);
     }
@@ -430,7 +430,7 @@ static void test_process_state(void)
     pid_t child = fork();
     if (child == 0) {
         dup2(pair[0], 4);
-        _exit(berth_lock_in(4, NULL) ? (say_and_wait(NULL), 0) : 255);
+        _exit(berth_net_confine(4, NULL) ? (say_and_wait(NULL), 0) : 255);
     }
     close(pair[0]);
     g_assert_cmpint(read(pair[1], &byte, 1), ==, 1);
@@ -456,10 +456,10 @@ int main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
     for (gsize i = 0; i < G_N_ELEMENTS(attempts); i++) {
-        g_autofree char *path = g_strconcat("/net/lock/", attempts[i].name, NULL);
+        g_autofree char *path = g_strconcat("/net/confine/", attempts[i].name, NULL);
         g_test_add_data_func(path, GSIZE_TO_POINTER(i), test_attempt);
     }
-    g_test_add_func("/net/lock/refused-calls", test_refused_calls);
-    g_test_add_func("/net/lock/process-state", test_process_state);
+    g_test_add_func("/net/confine/refused-calls", test_refused_calls);
+    g_test_add_func("/net/confine/process-state", test_process_state);
     return g_test_run();
 }

@@ -366,8 +366,8 @@ static void test_ipv6_question(void)
     guint8 frame[500];
     g_autoptr(BerthNameserver) server = berth_nameserver_new(1500, on_frame, &sent);
     memcpy(berth_dns_names(berth_nameserver_dns(server))->prefix, prefix, sizeof(prefix));
-    g_assert_cmpint(berth_nameserver_take(server, frame, make_question6(frame, 3, 17, 53)), ==,
-                    BERTH_NAMESERVER_TAKEN);
+    g_assert_cmpint(berth_nameserver_handle(server, frame, make_question6(frame, 3, 17, 53)), ==,
+                    BERTH_NAMESERVER_HANDLED);
     g_assert_cmpuint(sent.size, >, 62);
     g_assert_cmpuint(get_u16(sent.bytes + 62), ==, 77);
     g_assert_cmpuint(sent.bytes[14 + 23], ==, 3); /* from prefix::3 */
@@ -386,9 +386,9 @@ static void test_what_is_not_ours_passes(void)
         {3, 17, 53, false, BERTH_NAMESERVER_OTHER}, /* there is no IPv6 */
         {2, 17, 53, true, BERTH_NAMESERVER_OTHER},
         {3, 58, 53, true, BERTH_NAMESERVER_OTHER}, /* an echo request, or one for its station */
-        {3, 17, 54, true, BERTH_NAMESERVER_NOBODY},
-        {3, 6, 53, true, BERTH_NAMESERVER_NOBODY},
-        {3, 0, 53, true, BERTH_NAMESERVER_NOBODY},
+        {3, 17, 54, true, BERTH_NAMESERVER_UNREACHABLE},
+        {3, 6, 53, true, BERTH_NAMESERVER_UNREACHABLE},
+        {3, 0, 53, true, BERTH_NAMESERVER_UNREACHABLE},
     };
     for (gsize i = 0; i < G_N_ELEMENTS(cases); i++) {
         Sent sent = {.size = 0};
@@ -397,7 +397,7 @@ static void test_what_is_not_ours_passes(void)
         if (cases[i].prefix)
             memcpy(berth_dns_names(berth_nameserver_dns(server))->prefix, prefix, sizeof(prefix));
         gsize size = make_question6(frame, cases[i].last, cases[i].next_header, cases[i].port);
-        g_assert_cmpint(berth_nameserver_take(server, frame, size), ==, cases[i].verdict);
+        g_assert_cmpint(berth_nameserver_handle(server, frame, size), ==, cases[i].verdict);
         g_assert_cmpuint(sent.size, ==, 0);
     }
 }
@@ -411,7 +411,7 @@ static void test_every_cut(void)
     gsize size = make_question6(frame, 3, 17, 53);
     for (gsize cut = 0; cut < size; cut++) {
         g_autofree guint8 *part = g_memdup2(frame, cut);
-        berth_nameserver_take(server, part, cut);
+        berth_nameserver_handle(server, part, cut);
         g_assert_cmpuint(sent.size, ==, 0);
     }
 }

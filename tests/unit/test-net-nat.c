@@ -52,7 +52,7 @@ static void check_neighbour(guint8 protocol, guint number, guint data_size)
 
 static void test_neighbours_there_and_back(void)
 {
-    for (guint number = 1; number <= BERTH_NUMBER_MAX; number++)
+    for (guint number = 1; number <= BERTH_SLOT_MAX; number++)
         for (guint size = 0; size < 64; size += 7) {
             check_neighbour(IPPROTO_TCP, number, size);
             check_neighbour(IPPROTO_UDP, number, size);

@@ -41,7 +41,7 @@ static void test_second_distro_has_its_own_address(void)
 {
     World world;
     world_init(&world);
-    world.policy->number = 7;
+    world.policy->slot = 7;
     listens(&world, "*:7777");
     answer(&world, EADDRINUSE);
     answer(&world, EADDRINUSE);
@@ -80,7 +80,7 @@ static void test_privileged_port_is_offered_elsewhere(void)
 {
     World world;
     world_init(&world);
-    world.policy->number = 7;
+    world.policy->slot = 7;
     listens(&world, "*:80 *:443 *:81");
     g_string_truncate(world.asked, 0);
     refuse_all(&world);

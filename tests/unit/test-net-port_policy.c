@@ -47,7 +47,7 @@ static void test_each_leg_goes_its_own_way(void)
 {
     World world;
     world_init(&world);
-    world.policy->number = 7;
+    world.policy->slot = 7;
     listens(&world, "127.0.0.1:80~4");
     assert_asked(&world, "+80>4 +::1:80>4 +127.0.7.1:80>4 ");
     answer(&world, 0);

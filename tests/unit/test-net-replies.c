@@ -31,7 +31,7 @@ static void test_only_the_sender_is_answered(void)
 {
     BerthReplies replies = {0};
     Datagram each;
-    berth_replies_note(&replies, make(&each, gateway, 5000, guest, 5353), 1000);
+    berth_replies_record(&replies, make(&each, gateway, 5000, guest, 5353), 1000);
     g_assert_true(berth_replies_expect(&replies, make(&each, guest, 5353, gateway, 5000), 1000));
     g_assert_false(berth_replies_expect(&replies, make(&each, guest, 5353, gateway, 5001), 1000));
     g_assert_false(berth_replies_expect(&replies, make(&each, guest, 5354, gateway, 5000), 1000));
@@ -49,7 +49,7 @@ static void test_not_for_ever(void)
 {
     BerthReplies replies = {0};
     Datagram each;
-    berth_replies_note(&replies, make(&each, gateway, 5000, guest, 5353), 1);
+    berth_replies_record(&replies, make(&each, gateway, 5000, guest, 5353), 1);
     make(&each, guest, 5353, gateway, 5000);
     g_assert_true(berth_replies_expect(&replies, &each.packet, BERTH_REPLIES_LIFE_USEC));
     g_assert_false(berth_replies_expect(&replies, &each.packet, BERTH_REPLIES_LIFE_USEC + 1));
@@ -60,9 +60,9 @@ static void test_the_oldest_makes_room(void)
     BerthReplies replies = {0};
     Datagram each;
     for (guint16 i = 0; i < BERTH_REPLIES_MAX; i++)
-        berth_replies_note(&replies, make(&each, gateway, 5000 + i, guest, 5353), 10 + i);
-    berth_replies_note(&replies, make(&each, gateway, 5000, guest, 5353), 1000);
-    berth_replies_note(&replies, make(&each, gateway, 9000, guest, 5353), 1001);
+        berth_replies_record(&replies, make(&each, gateway, 5000 + i, guest, 5353), 10 + i);
+    berth_replies_record(&replies, make(&each, gateway, 5000, guest, 5353), 1000);
+    berth_replies_record(&replies, make(&each, gateway, 9000, guest, 5353), 1001);
     g_assert_true(berth_replies_expect(&replies, make(&each, guest, 5353, gateway, 5000), 1001));
     g_assert_false(berth_replies_expect(&replies, make(&each, guest, 5353, gateway, 5001), 1001));
     g_assert_true(berth_replies_expect(&replies, make(&each, guest, 5353, gateway, 5002), 1001));

@@ -103,8 +103,8 @@ static void test_unusable_requests_are_refused(void)
         {BERTH_NET_ADD, {BERTH_TCP, {0}, good, anywhere}, EINVAL},
         {BERTH_NET_REMOVE, {BERTH_TCP, {0}, good, good}, ENOENT},
     };
-    BerthNetRequest unending = {.op = BERTH_NET_NAME, .entry = {.number = 1}};
-    BerthNetRequest nobody = {.op = BERTH_NET_NAME, .entry = {.number = 255, .name = "a"}};
+    BerthNetRequest unending = {.op = BERTH_NET_NAME, .entry = {.slot = 1}};
+    BerthNetRequest nobody = {.op = BERTH_NET_NAME, .entry = {.slot = 255, .name = "a"}};
     BerthNetRequest many = {.op = BERTH_NET_RESOLVERS, .resolvers.count = BERTH_RESOLVERS_MAX + 1};
     memset(unending.entry.name, 'a', sizeof(unending.entry.name));
     const BerthNetRequest others[] = {unending, nobody, many};

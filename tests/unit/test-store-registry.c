@@ -114,16 +114,16 @@ static void test_the_disk_is_changed_by_id(Place *place, gconstpointer data)
 static guint number_of(BerthRegistry *registry, const char *name)
 {
     g_autoptr(BerthDistro) distro = berth_registry_find(registry, name, NULL);
-    return distro->number;
+    return distro->slot;
 }
 
 static void test_numbers_are_the_smallest_that_are_free(Place *place, gconstpointer data)
 {
     g_autoptr(BerthRegistry) registry = open_registry(place);
-    for (guint i = 1; i <= BERTH_DISTRO_NUMBER_MAX + 1; i++) {
+    for (guint i = 1; i <= BERTH_DISTRO_SLOT_MAX + 1; i++) {
         g_autofree char *name = g_strdup_printf("d%u", i);
         insert(registry, name);
-        g_assert_cmpuint(number_of(registry, name), ==, i > BERTH_DISTRO_NUMBER_MAX ? 0 : i);
+        g_assert_cmpuint(number_of(registry, name), ==, i > BERTH_DISTRO_SLOT_MAX ? 0 : i);
     }
     insert(registry, "another"); /* any number of them may be without */
     g_assert_cmpuint(number_of(registry, "another"), ==, 0);

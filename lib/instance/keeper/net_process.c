@@ -62,7 +62,7 @@ static void on_distro(guint number, const char *name, gpointer user_data)
 static void tell_names(BerthNetwork *network)
 {
     on_resolvers(network);
-    for (guint i = 1; i <= BERTH_NUMBER_MAX; i++)
+    for (guint i = 1; i <= BERTH_SLOT_MAX; i++)
         if (*network->names.distros[i] != '\0')
             berth_net_set_name(network->net, i, network->names.distros[i]);
 }
