@@ -16,7 +16,7 @@ static bool is_segment(const guint8 *frame, gsize size, BerthPacket *ret_packet)
            !ret_packet->fragment && ret_packet->size >= TCP_SIZE;
 }
 
-/* Neither data nor options nor any other flag. */
+/* A bare acknowledgement: no data, no options, no other flag. */
 static bool is_plain(const BerthPacket *packet)
 {
     return packet->size == TCP_SIZE && packet->payload[12] >> 4 == TCP_SIZE / 4 &&
@@ -30,7 +30,7 @@ static bool same_connection(const BerthPacket *a, const BerthPacket *b)
            memcmp(a->destination, b->destination, a->address_size) == 0;
 }
 
-/* Its place among those kept, or their number. */
+/* The index of the held ACK of the same connection, or their count. */
 static guint find(const BerthAcks *acks, const BerthPacket *packet, BerthPacket *ret_kept)
 {
     guint i;
@@ -41,7 +41,7 @@ static guint find(const BerthAcks *acks, const BerthPacket *packet, BerthPacket 
     return i;
 }
 
-/* By how many bytes it acknowledges more than @than. */
+/* How many more bytes @packet acknowledges than @than. */
 static gint32 further(const BerthPacket *packet, const BerthPacket *than)
 {
     return (gint32)(berth_get_u32(packet->payload + 8) - berth_get_u32(than->payload + 8));

@@ -1,17 +1,14 @@
 /* SPDX-License-Identifier: MIT
  *
- * acks — segments to the guest that acknowledge and do nothing else, kept back while more of what
- * they acknowledge is being taken.
+ * acks — coalesces plain TCP acknowledgements to the guest within one turn of the loop.
  *
- * libslirp acknowledges each segment of the guest's. Each such answer is an interrupt and a walk
- * through the guest's stack, about as dear to an emulated processor as a segment of 16 KiB; and one
- * that says less than the next has nothing to say (RFC 9293, 3.10.7.4: acknowledgements are
- * cumulative). So of the answers to frames that are taken in one turn only a connection's last is
- * sent, and not even that if what follows in the next carries it along: the first bytes of a client
- * that was waiting for the handshake. What is not a plain acknowledgement, or acknowledges nothing
- * new (RFC 5681: the sender counts those), is not kept.
+ * libslirp acknowledges each segment. Each ACK costs an interrupt and a pass through the guest's
+ * stack, about as much as a 16 KiB segment on an emulated processor, and ACKs are cumulative (RFC
+ * 9293, 3.10.7.4). So of the ACKs for the frames of one turn only the last of each connection is
+ * sent, and not even that one when a data segment of the next turn carries it. Segments that are
+ * not bare ACKs, and duplicate ACKs, which the sender counts (RFC 5681), are never held back.
  *
- * A plain value, zeroed at first. Pure.
+ * A plain value, zero-initialised. Pure.
  */
 #pragma once
 
@@ -33,12 +30,12 @@ typedef struct {
     guint count;
 } BerthAcks;
 
-/* Whether the frame is kept, in the place of an older one of its connection or beside the others.
- */
+/* Hold the frame back if it is a bare ACK, replacing an older one of its connection. False when it
+ * is not held. */
 bool berth_acks_keep(BerthAcks *acks, const guint8 *frame, gsize size);
 
-/* Forget the one that the frame, which is about to be sent, makes superfluous. Those that remain
- * are to be sent before it. */
+/* Drop the held ACK that the frame, about to be sent, makes redundant. The caller sends the
+ * remaining ones before the frame. */
 void berth_acks_carry(BerthAcks *acks, const guint8 *frame, gsize size);
 
 G_END_DECLS

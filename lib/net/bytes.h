@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * bytes — the integers of network packets, which lie anywhere and are big-endian, and the Internet
- * checksum (RFC 1071, RFC 1624). Nothing here knows where a packet ends.
+ * bytes — unaligned big-endian integers of network packets, and the Internet checksum (RFC 1071,
+ * RFC 1624). Callers check the bounds.
  */
 #pragma once
 
@@ -31,7 +31,7 @@ static inline void berth_put_u32(guint8 *bytes, guint32 value)
     berth_put_u16(bytes + 2, value & 0xffff);
 }
 
-/* The one's complement sum of up to 64 KiB, to be folded. */
+/* The one's complement sum of up to 64 KiB, not folded. */
 static inline guint32 berth_sum(guint32 start, const guint8 *bytes, gsize size)
 {
     for (gsize i = 0; i + 1 < size; i += 2)
@@ -46,7 +46,7 @@ static inline guint16 berth_fold(guint32 sum)
     return (guint16)sum;
 }
 
-/* The checksum at @checksum after 32 bits it covers went from @before to @after. */
+/* Update @checksum for 32 covered bits that changed from @before to @after. */
 static inline void berth_adjust_checksum(guint8 *checksum, guint32 before, guint32 after)
 {
     guint32 sum = (guint16)~berth_get_u16(checksum);

@@ -13,11 +13,11 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-/* A request until its answer came. */
+/* A request that has no reply yet. */
 typedef struct {
     guint32 id;
     gsize size;               /* of the request */
-    BerthNetRequest *request; /* owned; as long as it says */
+    BerthNetRequest *request; /* owned; @size bytes */
     BerthNetDone done;        /* or NULL */
     void (*counters_done)(int errnum, const BerthStackCounters *counters, gpointer user_data);
     gpointer user_data;
@@ -27,14 +27,14 @@ struct BerthNet {
     int fd;
     GPid pid; /* 0 once reaped */
     guint32 last_id;
-    GHashTable *calls; /* id -> Call*, owned: sent or to be sent */
+    GHashTable *calls; /* id -> Call*, owned: sent or queued */
     GQueue unsent;     /* Call*, borrowed from calls */
     GSource *readable;
-    GSource *writable; /* while there are unsent calls */
+    GSource *writable; /* while calls are unsent */
     GSource *child;
     const BerthNetEvents *events;
     gpointer user_data;
-    void (*on_client)(gpointer user_data); /* NULL unless it is waited for */
+    void (*on_client)(gpointer user_data); /* NULL unless a watch is pending */
     gpointer client_user_data;
 };
 
@@ -70,7 +70,7 @@ static gint compare_calls(gconstpointer left, gconstpointer right)
     return a < b ? -1 : a > b;
 }
 
-/* Every call that has no answer gets this one, in the order they were made. */
+/* Complete every pending call with @errnum, in the order of the requests. */
 static void finish_all(BerthNet *net, int errnum)
 {
     g_queue_clear(&net->unsent);
@@ -80,7 +80,8 @@ static void finish_all(BerthNet *net, int errnum)
         finish_call(each->data, errnum, NULL);
 }
 
-/* Whether all of them are on their way. A socket that broke is noticed by its reader. */
+/* Send queued calls. True when none is left; a broken socket counts too, since on_readable reports
+ * it. */
 static bool send_calls(BerthNet *net)
 {
     const Call *call;
@@ -103,7 +104,7 @@ static gboolean on_writable(gint fd, GIOCondition condition, gpointer user_data)
     return G_SOURCE_CONTINUE;
 }
 
-/* The process ended before the call was made. */
+/* Complete calls made after the process ended. */
 static gboolean on_gone(gpointer user_data)
 {
     BerthNet *net = user_data;
@@ -112,7 +113,7 @@ static gboolean on_gone(gpointer user_data)
     return G_SOURCE_REMOVE;
 }
 
-/* Of a request of @op, @size bytes, all zero but its head. */
+/* A request of @op, @size bytes, zero but for its header. */
 static Call *new_call(BerthNet *net, BerthNetOp op, gsize size)
 {
     Call *call = g_new0(Call, 1);
@@ -162,7 +163,7 @@ static void handle_notice(BerthNet *net, const BerthNetReply *notice)
     }
 }
 
-/* One answer a turn, and nothing touches @net after the callback. */
+/* Handle one reply per dispatch: the callback may free @net. */
 static gboolean on_readable(gint fd, GIOCondition condition, gpointer user_data)
 {
     BerthNet *net = user_data;
@@ -178,7 +179,7 @@ static gboolean on_readable(gint fd, GIOCondition condition, gpointer user_data)
     gpointer call = NULL;
     if (size != (ssize_t)sizeof(reply) ||
         !g_hash_table_steal_extended(net->calls, GUINT_TO_POINTER(reply.id), NULL, &call)) {
-        /* Over, or no berth-net of this build: on_child_exit tells the rest. */
+        /* EOF, or not berth-net of this build; on_child_exit reports the end. */
         drop_source(&net->readable);
         kill(net->pid, SIGKILL);
         return G_SOURCE_CONTINUE;
@@ -257,7 +258,7 @@ void berth_net_free(BerthNet *net)
     close_control(net);
     drop_source(&net->child);
     if (net->pid != 0) {
-        /* It holds nothing that must be put in order, so there is no reason to wait for it. */
+        /* It has no state to save, so kill it at once. */
         kill(net->pid, SIGKILL);
         while (waitpid(net->pid, NULL, 0) < 0 && errno == EINTR)
             ;

@@ -12,10 +12,10 @@
 #include <unistd.h>
 
 #define DESCRIPTORS_MAX 4096
-#define SOCKET_TYPE     0xfu /* of socket()'s second argument; the rest are flags */
+#define SOCKET_TYPE     0xfu /* of socket()'s second argument; the other bits are flags */
 
-/* What libslirp, GLib's allocator, our loop and the name server call, whatever the arguments. None
- * takes a path. */
+/* Allowed with any argument: calls of libslirp, GLib's allocator, the loop and the name server.
+ * None takes a path. */
 static const int allowed[] = {
     SCMP_SYS(accept),
     SCMP_SYS(accept4),
@@ -57,9 +57,9 @@ static const int allowed[] = {
 #endif
 };
 
-#define WORD G_MAXUINT32 /* of an argument that is an int */
+#define WORD G_MAXUINT32 /* mask of an int argument */
 
-/* TCP, UDP and unprivileged echo; no other protocol that the kernel would load for us. */
+/* TCP, UDP and unprivileged ping sockets only: no protocol that makes the kernel load a module. */
 #define SOCKET(family, type, protocol)                                                             \
     {                                                                                              \
         SCMP_SYS(socket),                                                                          \
@@ -68,7 +68,7 @@ static const int allowed[] = {
         }                                                                                          \
     }
 
-/* Also keeps it from giving the kernel programs to run. */
+/* An allow list also keeps BPF programs out of the kernel. */
 #define OPTION(level, name)                                                                        \
     {                                                                                              \
         SCMP_SYS(setsockopt),                                                                      \
@@ -77,9 +77,9 @@ static const int allowed[] = {
         }                                                                                          \
     }
 
-/* The frames are unix datagrams, and such a socket can be sent to any other on the host that has a
- * name. So addresses are given to descriptors from SOCKETS_FROM on only, which are those opened
- * here: to numbers in which one of the bits above is set. */
+/* Frames use a unix datagram socket, which could send to any named socket on the host. So calls
+ * that take an address are allowed only on descriptors from SOCKETS_FROM up, which are opened here.
+ * Rules compare under a mask, so "at least 8" is one rule for each higher bit. */
 #define SOCKETS_FROM 8
 #define WITH_BIT(call, bit)                                                                        \
     {                                                                                              \
@@ -97,7 +97,7 @@ static const BerthSandboxRule restricted[] = {
     ON_OUR_SOCKETS(bind),
     ON_OUR_SOCKETS(connect),
     ON_OUR_SOCKETS(sendto),
-    {SCMP_SYS(sendto), {{4, G_MAXUINT64, 0}}}, /* to nobody in particular */
+    {SCMP_SYS(sendto), {{4, G_MAXUINT64, 0}}}, /* without an address */
     SOCKET(AF_INET, SOCK_STREAM, 0),
     SOCKET(AF_INET, SOCK_DGRAM, 0),
     SOCKET(AF_INET, SOCK_DGRAM, IPPROTO_ICMP),
@@ -123,7 +123,7 @@ static const BerthSandboxRule restricted[] = {
     {SCMP_SYS(fcntl), {{1, WORD, F_SETFD}}},
     {SCMP_SYS(fcntl), {{1, WORD, F_GETFL}}},
     {SCMP_SYS(fcntl), {{1, WORD, F_SETFL}}},
-    {SCMP_SYS(prlimit64), {{0, WORD, 0}}}, /* its own */
+    {SCMP_SYS(prlimit64), {{0, WORD, 0}}}, /* this process only */
     {SCMP_SYS(ioctl), {{1, WORD, FIONREAD}}},
     {SCMP_SYS(ioctl), {{1, WORD, FIONBIO}}},
 };
@@ -131,7 +131,7 @@ static const BerthSandboxRule restricted[] = {
 bool berth_net_confine(int last_fd, GError **error)
 {
     for (int fd = last_fd + 1; fd < SOCKETS_FROM; fd++)
-        dup2(last_fd, fd); /* is in nobody's way, and no socket gets its number */
+        dup2(last_fd, fd); /* no new socket gets such a number */
     const BerthSandbox sandbox = {
         .step = "net.lock",
         .what = "lock the network of the guest in",

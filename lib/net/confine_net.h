@@ -1,14 +1,13 @@
 /* SPDX-License-Identifier: MIT
  *
- * confine_net — berth-net gives up everything it will not need, before the first frame.
+ * confine_net — berth-net drops every privilege it will not need, before the first frame.
  *
- * libslirp parses what a hostile guest sends. Afterwards a mistake in it can still talk to the
- * network by TCP, UDP and echo requests, as it must; it can no longer read, write or run any file,
- * gain a privilege, look at, start or signal another process, speak to one by a unix socket, or
- * leave a core file with what it saw. Most of that is refused twice: by the filter of system calls,
- * and by Landlock or a root directory without anything in it, where the host has those.
+ * libslirp parses input from a hostile guest. Once confined, an exploit in it can still use TCP,
+ * UDP and echo requests, which the job requires. It cannot open, write or execute files, gain
+ * privileges, inspect, start or signal processes, connect to unix sockets, or dump core. Two layers
+ * enforce most of this: seccomp, and Landlock or an empty root where the host offers them.
  *
- * For good, for the whole process. Must come before any thread is started.
+ * Irreversible, for the whole process. Call before any thread starts.
  */
 #pragma once
 
@@ -17,9 +16,8 @@
 
 G_BEGIN_DECLS
 
-/* Descriptors above @last_fd, which is open, are closed, and so are sockets at up to 7 from then on
- * confined to whom they are connected to. False when a wall could not be put up; then the process
- * must not go on. Errors: "net.lock.*". */
+/* Close descriptors above @last_fd (which must be open) and allow sockets up to 7 to send only to
+ * their connected peer. On failure the process must exit. Errors: "net.lock.*". */
 bool berth_net_confine(int last_fd, GError **error);
 
 G_END_DECLS

@@ -13,7 +13,7 @@
 #define UDP_SIZE      8u
 #define TTL           64u
 
-/* @udp is what follows the IP header. */
+/* @udp follows the IP header. */
 static bool parse_udp(const guint8 *udp, gsize size, BerthDatagram *datagram)
 {
     if (size < UDP_SIZE)
@@ -90,7 +90,7 @@ static void put_ipv4(const BerthDatagramEnds *ends, gsize payload, guint8 *ip)
 {
     ip[0] = 0x45;
     berth_put_u16(ip + 2, (guint)(IPV4_SIZE + payload));
-    berth_put_u16(ip + 6, 0x4000); /* in one piece */
+    berth_put_u16(ip + 6, 0x4000); /* DF, offset 0 */
     ip[8] = TTL;
     ip[9] = IPPROTO_UDP;
     memcpy(ip + 12, ends->ours, 4);
@@ -108,7 +108,7 @@ static void put_ipv6(const BerthDatagramEnds *ends, gsize payload, guint8 *ip)
     memcpy(ip + 24, ends->guest, 16);
 }
 
-/* The header; its checksum also covers the addresses and the data behind it. */
+/* The checksum also covers addresses and payload, which must be in place. */
 static void put_udp(const BerthDatagramEnds *ends, gsize length, guint8 *udp)
 {
     gsize address = ends->family == 4 ? 4 : 16;

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT
  *
- * datagram — a UDP datagram of the guest's to one of our addresses, taken out of its frame, and the
- * frame of an answer. IPv4 and IPv6.
+ * datagram — parses a UDP datagram from the guest to one of our addresses, and builds the frame of
+ * its answer. IPv4 and IPv6.
  *
- * Pure. Lengths are not taken on trust; no fragments and no IPv6 extension headers. Checksums of
- * the guest's are not looked at: between it and us there is only memory.
+ * Pure. All lengths are checked; fragments and IPv6 extension headers are refused. The guest's
+ * checksums are not verified: frames only cross shared memory.
  */
 #pragma once
 
@@ -15,7 +15,7 @@ G_BEGIN_DECLS
 
 #define BERTH_DATAGRAM_HEADERS_MAX (14u + 40u + 8u)
 
-/* Both ends; what an answer needs. Addresses in network order, of IPv4 the first four bytes. */
+/* Both ends of an exchange. Addresses in network order, IPv4 in the first four bytes. */
 typedef struct {
     guint8 guest_station[6];
     guint8 our_station[6];
@@ -29,18 +29,18 @@ typedef struct {
 
 typedef struct {
     BerthDatagramEnds ends;
-    const guint8 *data; /* in the frame */
+    const guint8 *data; /* points into the frame */
     gsize size;
 } BerthDatagram;
 
-/* False when @frame is no UDP datagram, or one in pieces. */
+/* False when @frame is not a whole UDP datagram. */
 bool berth_datagram_parse(const guint8 *frame, gsize size, BerthDatagram *ret_datagram);
 
-/* How large an answer may be that fits an interface with @mtu. */
+/* The largest payload of an answer that fits @mtu. */
 gsize berth_datagram_room(const BerthDatagramEnds *ends, guint mtu);
 
-/* The frame of an answer, its size. @ret_frame has room for @size and BERTH_DATAGRAM_HEADERS_MAX.
- */
+/* Build an answer's frame; returns its size. @ret_frame has room for @size +
+ * BERTH_DATAGRAM_HEADERS_MAX. */
 gsize berth_datagram_answer(const BerthDatagramEnds *ends, const guint8 *data, gsize size,
                             guint8 *ret_frame);
 

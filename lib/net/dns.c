@@ -18,25 +18,25 @@
 
 typedef struct Query Query;
 
-/* A question put to one server. */
+/* A query sent to one server. */
 typedef struct {
     Query *query;
     int fd;     /* connected */
-    int server; /* index into the list, or -1 when that has changed since */
+    int server; /* index into the list, or -1 when the list has changed since */
 } Attempt;
 
 struct Query {
     BerthDatagramEnds ends;
-    guint8 *message; /* with an id of ours */
+    guint8 *message; /* with our own id */
     gsize size;
     guint8 guest_id[2];
     BerthDnsMessage parsed; /* of message */
     GPtrArray *attempts;    /* Attempt*, owned; the last is the latest */
-    guint asked;            /* servers of the list */
-    guint first;            /* of them */
-    gint64 next_usec;       /* when the next one's turn has come */
+    guint asked;            /* servers tried so far */
+    guint first;            /* index of the first server tried */
+    gint64 next_usec;       /* when to try the next server */
     gint64 over_usec;
-    GBytes *failure; /* a server's answer that says it failed, or NULL */
+    GBytes *failure; /* a server's error response, or NULL */
 };
 
 struct BerthDns {
@@ -48,7 +48,7 @@ struct BerthDns {
     GQueue queries; /* Query*, oldest first */
     guint sockets;  /* of all attempts */
     BerthResolvers servers;
-    guint current; /* the server that answered last */
+    guint current; /* index of the server that answered last */
     BerthNames names;
     BerthDnsCounters counters;
     guint8 buffer[MESSAGE_MAX];
@@ -59,7 +59,7 @@ struct BerthDns {
 static void close_attempt(BerthDns *dns, Attempt *attempt)
 {
     g_ptr_array_remove(attempt->query->attempts, attempt); /* keeps the order */
-    berth_fd_close(&attempt->fd);                          /* leaves the epoll by that */
+    berth_fd_close(&attempt->fd);                          /* also removes it from the epoll set */
     dns->sockets--;
     g_free(attempt);
 }
@@ -78,7 +78,7 @@ static void free_query(BerthDns *dns, Query *query)
 static bool send_message(const Query *query, int fd)
 {
     return send(fd, query->message, query->size, MSG_DONTWAIT | MSG_NOSIGNAL) >= 0 ||
-           errno == EAGAIN || errno == ENOBUFS; /* lost, as on any network */
+           errno == EAGAIN || errno == ENOBUFS; /* treat as packet loss */
 }
 
 static int open_socket(const BerthResolver *server)
@@ -111,7 +111,7 @@ static bool start_attempt(BerthDns *dns, Query *query, guint index)
     return true;
 }
 
-/* False when every server has been asked. */
+/* False when every server has been tried. */
 static bool ask_next(BerthDns *dns, Query *query)
 {
     while (query->asked < dns->servers.count) {
@@ -149,7 +149,7 @@ static void give_up(BerthDns *dns, Query *query)
     free_query(dns, query);
 }
 
-/* What @attempt was to bring will not come. Frees it, and perhaps the query. */
+/* @attempt will get no answer: free it, and the query if no attempt is left. */
 static void fail_attempt(BerthDns *dns, Attempt *attempt)
 {
     Query *query = attempt->query;
@@ -161,7 +161,7 @@ static void fail_attempt(BerthDns *dns, Attempt *attempt)
         give_up(dns, query);
 }
 
-/* Whether @bytes answer @query. One that has failed need not repeat the question. */
+/* Whether @bytes answer @query. An error response need not repeat the question. */
 static bool is_answer(const Query *query, const guint8 *bytes, const BerthDnsMessage *message)
 {
     if (!message->response || message->id != query->parsed.id ||
@@ -178,7 +178,7 @@ static bool is_failure(const BerthDnsMessage *message)
            message->code == BERTH_DNS_REFUSED;
 }
 
-/* True when @attempt is no more. */
+/* True when @attempt has been freed. */
 static bool handle_answer(BerthDns *dns, Attempt *attempt, gsize size)
 {
     Query *query = attempt->query;
@@ -208,7 +208,7 @@ static void on_readable(BerthDns *dns, Attempt *attempt)
     if (size >= 0)
         handle_answer(dns, attempt, (gsize)size);
     else if (errno != EAGAIN && errno != EINTR)
-        fail_attempt(dns, attempt); /* nobody there, says an ICMP message */
+        fail_attempt(dns, attempt); /* ICMP error: nothing listens there */
 }
 
 /* --- time --- */
@@ -246,7 +246,7 @@ static void on_time(BerthDns *dns)
 
 void berth_dns_run(BerthDns *dns)
 {
-    struct epoll_event event; /* one at a time: what it leads to may end other attempts */
+    struct epoll_event event; /* one at a time: handling it may free other attempts */
     for (guint i = 0; i < EVENTS_A_TURN && epoll_wait(dns->epoll_fd, &event, 1, 0) == 1; i++)
         if (event.data.ptr == dns)
             on_time(dns);
@@ -257,7 +257,7 @@ void berth_dns_run(BerthDns *dns)
 
 /* --- questions --- */
 
-/* A guest repeats what got no answer: the same id from the same port. */
+/* The pending query that the guest retransmits: same id from the same port. */
 static Query *find_repeated(BerthDns *dns, const BerthDatagramEnds *ends, const guint8 *message,
                             gsize size)
 {
@@ -288,7 +288,7 @@ static void start_query(BerthDns *dns, const BerthDatagramEnds *ends, const guin
     query->size = size;
     memcpy(query->guest_id, message, 2);
     ssize_t got = getrandom(query->message, 2, 0);
-    g_assert(got == 2); /* so few bytes never fail */
+    g_assert(got == 2); /* getrandom never fails for so few bytes */
     berth_dns_parse(query->message, size, &query->parsed);
     query->attempts = g_ptr_array_new();
     query->first = dns->current;

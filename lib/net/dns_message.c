@@ -10,8 +10,8 @@
 #define TYPE_OPT      41u
 #define CLASS_IN      1u
 #define OPT_SIZE      11u
-#define OPT_PAYLOAD   1232u /* what is taken by UDP, as said in OPT */
-#define TTL_SEC       1u    /* distros come and go */
+#define OPT_PAYLOAD   1232u /* largest UDP payload we announce in OPT */
+#define TTL_SEC       1u    /* short, since distros come and go */
 
 #define FLAG_RESPONSE  0x8000u
 #define FLAG_OPCODE    0x7800u
@@ -27,7 +27,7 @@ static char letter(guint8 byte)
     return g_ascii_isalnum(lower) || lower == '-' || lower == '_' ? lower : '?';
 }
 
-/* The bytes a name takes, or 0 for none that stands for itself. @ret_text is its text. */
+/* Parse an uncompressed name; returns its wire size, or 0 when it is not one. Sets @ret_text. */
 static gsize parse_name(const guint8 *bytes, gsize size, char ret_text[BERTH_DNS_NAME_MAX])
 {
     gsize at = 0, length = 0;
@@ -93,7 +93,7 @@ bool berth_dns_same_question(const guint8 *left, const BerthDnsMessage *left_mes
 
 /* --- making --- */
 
-/* Header and question; the size. */
+/* Write header and question; returns the size. */
 static gsize start_answer(const guint8 *query, const BerthDnsMessage *message, guint flags,
                           guint8 *bytes)
 {
@@ -108,8 +108,8 @@ static gsize start_answer(const guint8 *query, const BerthDnsMessage *message, g
     return BERTH_DNS_HEADER_SIZE + message->question_size;
 }
 
-/* Who asks with OPT takes an answer without for one of an old server, and asks it less from then
- * on. */
+/* Add an OPT record if the query has one: clients take an answer without OPT for one of an old
+ * server and cache that. */
 static gsize end_answer(const BerthDnsMessage *message, guint8 *bytes, gsize size)
 {
     if (!message->extended)
@@ -136,7 +136,8 @@ gsize berth_dns_truncate(const guint8 *answer, const BerthDnsMessage *message, g
 
 static gsize add_record(guint8 *bytes, gsize at, guint type, const guint8 *data, gsize size)
 {
-    berth_put_u16(bytes + at, 0xc000 | BERTH_DNS_HEADER_SIZE); /* the name in the question */
+    berth_put_u16(bytes + at, 0xc000 | BERTH_DNS_HEADER_SIZE); /* pointer to the name in the
+                                                                * question */
     berth_put_u16(bytes + at + 2, type);
     berth_put_u16(bytes + at + 4, CLASS_IN);
     berth_put_u32(bytes + at + 6, TTL_SEC);
@@ -154,7 +155,7 @@ gsize berth_dns_answer_address(const guint8 *query, const BerthDnsMessage *messa
     return end_answer(message, ret_bytes, at);
 }
 
-/* Text as a name in a message; its size. What is too long for one is cut. */
+/* Encode @text as a name, truncated if too long; returns the size. */
 static gsize put_name(guint8 bytes[BERTH_DNS_NAME_MAX], const char *text)
 {
     gsize at = 0;

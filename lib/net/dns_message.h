@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT
  *
- * dns_message — as much of a DNS message (RFC 1035) as a forwarder must understand: its header and
- * its question; and answers made of a question.
+ * dns_message — parses header and question of a DNS message (RFC 1035), as far as a forwarder
+ * needs, and builds simple answers.
  *
- * Messages come from a guest or from the network and may hold anything. Pure: no allocation, no
- * I/O; nothing is read beyond the size given or written beyond BERTH_DNS_MADE_MAX.
+ * Messages are untrusted. Pure: no allocation, no I/O; never reads beyond the given size nor writes
+ * beyond BERTH_DNS_MADE_MAX.
  */
 #pragma once
 
@@ -14,8 +14,8 @@
 G_BEGIN_DECLS
 
 #define BERTH_DNS_HEADER_SIZE 12u
-#define BERTH_DNS_NAME_MAX    256u /* as text, with its end */
-#define BERTH_DNS_MADE_MAX    640u /* size of an answer made here */
+#define BERTH_DNS_NAME_MAX    256u /* as text, with NUL */
+#define BERTH_DNS_MADE_MAX    640u /* size of an answer built here */
 
 typedef enum {
     BERTH_DNS_A = 1,
@@ -40,35 +40,35 @@ typedef struct {
     guint8 code; /* BerthDnsCode, or another */
     guint16 questions;
 
-    /* The question, when there is exactly one that can be read; else question_size is 0. */
-    gsize question_size; /* bytes behind the header */
+    /* Set only when there is exactly one question and it parses; otherwise question_size is 0. */
+    gsize question_size; /* bytes after the header */
     guint16 type;
     guint16 class;
-    bool extended;                 /* an OPT record follows it (RFC 6891) */
-    char name[BERTH_DNS_NAME_MAX]; /* lower case, no dot at its end; what is neither letter, digit,
-                                      '-' nor '_' is '?' */
+    bool extended;                 /* has an OPT record (RFC 6891) */
+    char name[BERTH_DNS_NAME_MAX]; /* lower case, no trailing dot; bytes other than letters, digits,
+                                    * '-' and '_' become '?' */
 } BerthDnsMessage;
 
-/* False when there is not even a header. */
+/* False when the header is incomplete. */
 bool berth_dns_parse(const guint8 *bytes, gsize size, BerthDnsMessage *ret_message);
 
-/* Whether the two messages, as parsed, ask the same: names are compared without case. */
+/* Whether two parsed messages have the same question; names are compared without case. */
 bool berth_dns_same_question(const guint8 *left, const BerthDnsMessage *left_message,
                              const guint8 *right, const BerthDnsMessage *right_message);
 
-/* An answer to @query that says @code and no more; its size. @ret_bytes has room for
+/* Build an answer to @query with @code and no records; returns its size. @ret_bytes has room for
  * BERTH_DNS_MADE_MAX. */
 gsize berth_dns_refuse(const guint8 *query, const BerthDnsMessage *message, BerthDnsCode code,
                        guint8 *ret_bytes);
 
-/* As above, with one record: @data is 4 bytes for A, 16 for AAAA, and @target the name for PTR. */
+/* Build an answer with one record: @data is 4 bytes for A, 16 for AAAA; @target is the name for
+ * PTR. */
 gsize berth_dns_answer_address(const guint8 *query, const BerthDnsMessage *message,
                                const guint8 *data, gsize size, guint8 *ret_bytes);
 gsize berth_dns_answer_name(const guint8 *query, const BerthDnsMessage *message, const char *target,
                             guint8 *ret_bytes);
 
-/* What is left of @answer for a guest it is too large for: header and question, with the bit that
- * tells it to ask by TCP. */
+/* Truncate @answer to header and question and set TC, so that the guest retries by TCP. */
 gsize berth_dns_truncate(const guint8 *answer, const BerthDnsMessage *message, guint8 *ret_bytes);
 
 G_END_DECLS

@@ -23,28 +23,28 @@
 #define PORT_DNS     53u
 #define PREFIX6_BITS 64u
 
-/* Where nothing may be sent. 10.0.2/24 less its two servers is handled apart: nobody else is there,
- * and libslirp would ask the host's own network for the address. */
+/* Refused destinations. 10.0.2/24 is handled separately: only its two servers exist, and libslirp
+ * would forward other addresses to the host's network. */
 static const struct {
     guint8 network[4];
     guint8 bits;
 } closed_v4[] = {
     {{0, 0, 0, 0}, 8},          /* connects to the host itself */
     {{127, 0, 0, 0}, 8},        /* the host's loopback */
-    {{198, 19, 255, 0}, 32},    /* 198.19.255/24 is the distros', */
-    {{198, 19, 255, 255}, 32},  /* these two nobody's */
-    {{255, 255, 255, 255}, 32}, /* which libslirp takes for the host's loopback */
+    {{198, 19, 255, 0}, 32},    /* 198.19.255/24 is for distros; */
+    {{198, 19, 255, 255}, 32},  /* these two are unassigned */
+    {{255, 255, 255, 255}, 32}, /* libslirp maps it to the host's loopback */
 };
 
-/* The same for IPv6; multicast and link-local addresses are handled apart, too. */
+/* Refused IPv6 destinations; multicast and link-local addresses are handled separately. */
 static const struct {
     guint8 network[16];
     guint8 bits;
 } closed_v6[] = {
     {{0}, 96},                        /* ::, ::1, and IPv4-compatible addresses */
-    {{[10] = 0xff, [11] = 0xff}, 96}, /* IPv4-mapped: 127.0.0.1 and all the rest once more */
+    {{[10] = 0xff, [11] = 0xff}, 96}, /* IPv4-mapped: aliases 127.0.0.1 and all of IPv4 */
     {{[8] = 0xff, [9] = 0xff}, 96},   /* IPv4-translated (RFC 7915) */
-    {{0xfe, 0xc0}, 10},               /* site-local, which QEMU and libslirp use by default */
+    {{0xfe, 0xc0}, 10},               /* site-local, the default of QEMU and libslirp */
 };
 
 static const guint8 link_local[16] = {0xfe, 0x80};  /* /10 */
@@ -54,14 +54,14 @@ static const guint8 unspecified[16];
 /* Solicited-node multicast addresses, /104 (RFC 4291, 2.7.1). */
 static const guint8 solicited[16] = {0xff, 0x02, [11] = 1, [12] = 0xff};
 
-/* libslirp's own stations: 52:55 and their IPv4 address. */
+/* libslirp's own MAC addresses: 52:55 and the IPv4 address. */
 static const guint8 host_station[4] = {0x52, 0x55, 10, 0};
 
 static BerthFilterVerdict check_station(const guint8 *station)
 {
     static const guint8 none[6];
     if ((station[0] & 1) != 0 || memcmp(station, none, sizeof(none)) == 0)
-        return BERTH_FILTER_MALFORMED; /* a group or nobody cannot send */
+        return BERTH_FILTER_MALFORMED; /* multicast or all-zero source */
     if (memcmp(station, host_station, sizeof(host_station)) == 0)
         return BERTH_FILTER_SPOOF;
     return BERTH_FILTER_PASS;
@@ -90,7 +90,7 @@ static BerthFilterVerdict check_arp(const guint8 *arp, gsize size, const guint8 
     return guest ? BERTH_FILTER_PASS : BERTH_FILTER_SOURCE;
 }
 
-/* The proxies only ever answer. */
+/* The agent's proxies never open connections. */
 static bool is_tcp_answer(const BerthPacket *packet)
 {
     return packet->protocol == IPPROTO_TCP && packet->size >= TCP_SIZE &&
@@ -114,7 +114,7 @@ static BerthFilterVerdict check_addresses_v4(const BerthPacket *packet)
     return near && !is_host(destination) ? BERTH_FILTER_DESTINATION : BERTH_FILTER_PASS;
 }
 
-/* The host_part of @address in the network of @prefix, or 0 when it is not one of the few. */
+/* The host part of @address in the network of @prefix, or 0 when it is not a single byte. */
 static guint8 host_part_in(const guint8 *prefix, const guint8 *address)
 {
     static const guint8 none[7];
@@ -129,8 +129,8 @@ static bool is_host6(const guint8 *prefix, const guint8 *address)
     return host_part == BERTH_ADDRESS6_HOST || host_part == BERTH_ADDRESS6_DNS;
 }
 
-/* Whether it asks for a neighbour or answers for itself: all of neighbour discovery a guest needs
- * here, where it is told its address and its router. */
+/* Whether it is a neighbour solicitation or advertisement. The guest needs no other neighbour
+ * discovery: berth configures its address and router. */
 static bool is_neighbour_discovery(const BerthPacket *packet)
 {
     return packet->protocol == IPPROTO_ICMPV6 && packet->size >= NDP_SIZE &&
@@ -152,7 +152,7 @@ static BerthFilterVerdict check_source_v6(const BerthFilter *filter, const Berth
         return BERTH_FILTER_PASS;
     if (berth_access_same_network(source, link_local, 10))
         return BERTH_FILTER_PASS;
-    /* Who looks whether an address is free has none yet. */
+    /* Duplicate address detection uses the unspecified source. */
     bool looks = packet->payload[0] == ND_NEIGHBOR_SOLICIT &&
                  memcmp(source, unspecified, sizeof(unspecified)) == 0 &&
                  berth_access_same_network(packet->destination, solicited, 104);
@@ -208,7 +208,7 @@ BerthFilterVerdict berth_filter_policy(const BerthFilter *filter, guint8 family,
     return host ? BERTH_FILTER_PORT : BERTH_FILTER_CLOSED;
 }
 
-/* Pings of libslirp's own addresses are answered by itself. */
+/* libslirp answers pings of its own addresses. */
 static BerthFilterVerdict check_ping(const BerthFilter *filter, const BerthPacket *packet)
 {
     const guint8 *to = packet->destination;
@@ -241,7 +241,7 @@ static BerthFilterVerdict check_tcp(const BerthFilter *filter, const BerthPacket
 static BerthFilterVerdict check_udp(const BerthFilter *filter, const BerthPacket *packet)
 {
     if (!packet->first)
-        return BERTH_FILTER_PASS; /* comes to nothing without the first, which has the port */
+        return BERTH_FILTER_PASS; /* harmless without the first fragment, which has the port */
     if (packet->size < UDP_SIZE)
         return BERTH_FILTER_MALFORMED;
     gsize length = berth_get_u16(packet->payload + 4);
@@ -265,7 +265,7 @@ static BerthFilterVerdict check_icmp(const BerthFilter *filter, const BerthPacke
     return check_ping(filter, packet);
 }
 
-/* Not: solicitations and advertisements of routers, redirects, groups, names. */
+/* Excluded: router solicitations and advertisements, redirects, MLD, node information. */
 static BerthFilterVerdict check_icmpv6(const BerthFilter *filter, const BerthPacket *packet)
 {
     if (packet->size < ICMP_SIZE)
@@ -288,7 +288,7 @@ static BerthFilterVerdict check_payload(const BerthFilter *filter, const BerthPa
         return check_icmp(filter, packet);
     if (packet->family == 6 && packet->protocol == IPPROTO_ICMPV6)
         return check_icmpv6(filter, packet);
-    return BERTH_FILTER_PROTOCOL; /* extension headers and fragments of IPv6, too */
+    return BERTH_FILTER_PROTOCOL; /* also IPv6 extension headers and fragments */
 }
 
 static BerthFilterVerdict check_packet(const BerthFilter *filter, const guint8 *frame, gsize size)

@@ -11,7 +11,8 @@
 
 #define STATE_LISTEN 0x0au
 
-/* A row of /proc/net/tcp or tcp6: addresses as the kernel's words, %08X of each in host order. */
+/* A row of /proc/net/tcp or tcp6. The kernel prints each word of the address with %08X, in host
+ * order. */
 typedef struct {
     guint words;
     guint32 address[4];
@@ -43,7 +44,7 @@ static bool parse_row(const char *line, Row *ret_row)
     return inode != 0;
 }
 
-/* The address of a row as the network has it. The kernel prints whole words of it. */
+/* The row's address in network order; returns the family. */
 static guint row_address(const Row *row, guint8 address[16])
 {
     memset(address, 0, 16);
@@ -51,9 +52,9 @@ static guint row_address(const Row *row, guint8 address[16])
     return row->words == 1 ? 4 : 6;
 }
 
-/* Whether a socket bound there collides with @leg: the same address or any, on either side. Sockets
- * of IPv6 can be those of IPv4, too, which cannot be seen; ours of IPv6 never are. */
-static bool is_in_the_way(const Row *row, const BerthLeg *leg)
+/* Whether a socket bound there conflicts with @leg: the same address, or a wildcard on either side.
+ * /proc does not show whether an IPv6 socket is dual-stack; ours never are. */
+static bool conflicts(const Row *row, const BerthLeg *leg)
 {
     static const guint8 any[16];
     static const guint8 mapped[12] = {[10] = 0xff, [11] = 0xff}; /* RFC 4291, 2.5.5.2 */
@@ -78,7 +79,7 @@ static void search_table(const char *proc, const char *name, const BerthLeg *leg
     if (!g_file_get_contents(path, &text, NULL, NULL))
         return;
 
-    char port[8]; /* there may be many rows, of which few have it */
+    char port[8]; /* cheap check first: few of many rows have the port */
     g_snprintf(port, sizeof(port), ":%04X ", leg->host_port);
     for (const char *hit = text; (hit = strstr(hit, port)) != NULL; hit++) {
         const char *start = hit;
@@ -86,7 +87,7 @@ static void search_table(const char *proc, const char *name, const BerthLeg *leg
             start--;
         g_autofree char *line = g_strndup(start, strcspn(start, "\n"));
         Row row;
-        if (!parse_row(line, &row) || row.port != leg->host_port || !is_in_the_way(&row, leg))
+        if (!parse_row(line, &row) || row.port != leg->host_port || !conflicts(&row, leg))
             continue;
         if (best->holder.inode == 0 || (row.state == STATE_LISTEN && best->state != STATE_LISTEN))
             *best = row;

@@ -1,11 +1,10 @@
 /* SPDX-License-Identifier: MIT
  *
- * holder — who has a port of an address of the host, for messages.
+ * holder — finds the process that holds a port of the host, for messages.
  *
- * Read from /proc: the kernel's socket tables name an owner and an inode, the descriptors of
- * processes the same inode. Other users' processes cannot be looked into, nor those that hide, as
- * berth-net does. Blocking, but only on /proc; walks all processes, so ask again only when the
- * inode has changed.
+ * The socket tables in /proc give owner and inode; a process with a descriptor of that inode is the
+ * holder. Processes of other users, and non-dumpable ones such as berth-net, cannot be inspected.
+ * Blocks on /proc only, but walks all processes: cache the result by inode.
  */
 #pragma once
 
@@ -17,11 +16,11 @@ G_BEGIN_DECLS
 
 typedef struct {
     guint64 inode; /* of the socket; never 0 */
-    uid_t uid;     /* that opened it */
+    uid_t uid;     /* owner of the socket */
 } BerthHolder;
 
-/* The socket that keeps the host's side of @leg from being bound: a listener if there is one. @proc
- * is "/proc", or a tree like it in tests. False when there is none. */
+/* Find the socket that keeps the host's side of @leg from being bound, preferring a listener. @proc
+ * is "/proc", or a tree of that shape in tests. False when there is none. */
 bool berth_holder_find(const char *proc, const BerthLeg *leg, BerthHolder *ret_holder);
 
 /* "node (pid 4121)", "a process of user 33" or "another process". Free with g_free. */

@@ -22,9 +22,9 @@ typedef struct {
 struct BerthListeners {
     Slirp *slirp;
     int diag_fd;      /* -1: everybody may connect */
-    uid_t uid;        /* ours */
+    uid_t uid;        /* our own */
     GArray *forwards; /* Forward */
-    GHashTable *fds;  /* of TCP's listeners, a set */
+    GHashTable *fds;  /* set of the TCP listeners */
 };
 
 BerthListeners *berth_listeners_new(Slirp *slirp, int diag_fd)
@@ -72,7 +72,7 @@ typedef union {
     struct sockaddr_storage storage;
 } Address;
 
-/* Its length, or 0 when it is none. */
+/* Returns the length of the address, 0 when @endpoint is invalid. */
 static socklen_t to_address(const BerthEndpoint *endpoint, Address *ret_address)
 {
     *ret_address = (Address){0};
@@ -103,7 +103,8 @@ static bool rule_is_sound(const BerthStackRule *rule)
 {
     static const guint8 any[16];
     return (rule->protocol == BERTH_TCP || rule->protocol == BERTH_UDP) &&
-           rule->host.family == rule->guest.family && /* libslirp does not translate */
+           rule->host.family == rule->guest.family && /* libslirp does not translate between
+                                                       * families */
            memcmp(rule->guest.address, any, sizeof(any)) != 0;
 }
 
@@ -113,7 +114,7 @@ guint berth_listeners_fd_limit(void)
     return getrlimit(RLIMIT_NOFILE, &limit) < 0 ? 1024 : (guint)MIN(limit.rlim_cur, 65536);
 }
 
-/* Of what kind @fd is, if it is a socket that takes what comes to it: 0 when it is another. */
+/* The type of @fd if it is a datagram or a listening socket; else 0. */
 static int type_of(int fd)
 {
     int type = 0, listening = 0;
@@ -131,7 +132,7 @@ static bool is_bound_to(int fd, const Address *address, socklen_t size)
            memcmp(&bound, address, size) == 0;
 }
 
-/* libslirp does not tell which descriptor it opened. */
+/* libslirp does not return the descriptor it opened, so search for it. */
 static int find_socket(int type, const Address *address, socklen_t size)
 {
     int limit = (int)berth_listeners_fd_limit();
@@ -141,7 +142,7 @@ static int find_socket(int type, const Address *address, socklen_t size)
     return -1;
 }
 
-/* The listener also becomes non-blocking, should a client leave before accept. */
+/* Also makes the listener non-blocking, in case a client leaves before accept. */
 static bool raise_backlog(int fd)
 {
     return listen(fd, BACKLOG) == 0 && berth_fd_set_nonblocking(fd, true) == 0;
@@ -167,7 +168,7 @@ int berth_listeners_add(BerthListeners *listeners, const BerthStackRule *rule)
     if (host_size == 0 || guest_size == 0 || !rule_is_sound(rule))
         return EINVAL;
     if (listeners->diag_fd >= 0 && rule->protocol == BERTH_UDP)
-        return EPERM; /* nobody can tell who sends a datagram */
+        return EPERM; /* the sender of a datagram cannot be identified */
     if (slirp_add_hostxfwd(listeners->slirp, &host.any, host_size, &guest.any, guest_size,
                            rule_flags(rule)) < 0)
         return errno != 0 ? errno : EIO;
@@ -222,8 +223,8 @@ static bool is_loopback(const Address *address)
                : IN6_IS_ADDR_LOOPBACK(&address->v6.sin6_addr);
 }
 
-/* Whether the other end of @fd may stay. Who is not on this host is no other user of it: such a one
- * can only come by a listener that was opened to the network on purpose. */
+/* Whether the peer of @fd may connect. A peer outside this host is no other local user: it can only
+ * come through a listener deliberately opened to the network. */
 static bool is_welcome(const BerthListeners *listeners, int fd, const Address *local)
 {
     uid_t uid;
@@ -237,8 +238,8 @@ static bool is_welcome(const BerthListeners *listeners, int fd, const Address *l
     }
 }
 
-/* Resets the connection and leaves libslirp its descriptor, which it closes when it finds that
- * there is nobody. */
+/* Reset the connection but leave the descriptor to libslirp, which closes it once
+ * it finds no peer. */
 static void reset(int fd)
 {
     const struct sockaddr nobody = {.sa_family = AF_UNSPEC};
@@ -252,8 +253,8 @@ void berth_listeners_admit(BerthListeners *listeners, int listener_fd, int fd)
     if (fd < 0 || getsockname(fd, &local.any, &local_size) < 0 ||
         getsockname(listener_fd, &listening.any, &size) < 0 ||
         local.any.sa_family != listening.any.sa_family ||
-        local.v4.sin_port != listening.v4.sin_port) /* at the same place in both */
-        return;                                     /* nobody was accepted */
+        local.v4.sin_port != listening.v4.sin_port) /* same offset in both families */
+        return;                                     /* nothing was accepted */
     if (!is_welcome(listeners, fd, &local))
         reset(fd);
 }
@@ -264,7 +265,7 @@ static bool is_any(const Address *address)
                                              : IN6_IS_ADDR_UNSPECIFIED(&address->v6.sin6_addr);
 }
 
-/* Whether a connection that has @local on this side came in at the listener @host. */
+/* Whether a connection with local address @local was accepted by the listener @host. */
 static bool leads_to(const Address *host, const Address *local)
 {
     if (host->any.sa_family != local->any.sa_family || host->v4.sin_port != local->v4.sin_port)
@@ -274,7 +275,8 @@ static bool leads_to(const Address *host, const Address *local)
                                 : IN6_ARE_ADDR_EQUAL(&host->v6.sin6_addr, &local->v6.sin6_addr));
 }
 
-/* The guest's port behind @local, an address of the host; 0 when it is no forward's. */
+/* The guest's port that @local, an address of the host, forwards to; 0 when there is no such
+ * forward. */
 static guint16 guest_port(const BerthListeners *listeners, const Address *local)
 {
     for (guint i = 0; i < listeners->forwards->len; i++) {
@@ -293,7 +295,8 @@ bool berth_listeners_reset(BerthListeners *listeners, int fd, const BerthPacket 
     socklen_t local_size = sizeof(local), peer_size = sizeof(peer);
     int family = packet->family == 4 ? AF_INET : AF_INET6;
     if (getpeername(fd, &peer.any, &peer_size) < 0 || peer.any.sa_family != family ||
-        ntohs(peer.v4.sin_port) != berth_get_u16(packet->payload + 2) || /* libslirp keeps it */
+        ntohs(peer.v4.sin_port) != berth_get_u16(packet->payload + 2) || /* libslirp keeps the
+                                                                          * client's port */
         getsockname(fd, &local.any, &local_size) < 0 ||
         guest_port(listeners, &local) != berth_get_u16(packet->payload))
         return false;

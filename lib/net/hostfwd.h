@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: MIT
  *
- * hostfwd — the forwards of a stack: libslirp's listeners on the host, and who may use them.
+ * hostfwd — libslirp's listeners on the host for the forwards of a stack, and their access
+ * checks.
  *
- * libslirp listens with a backlog of 1, with which eight connections at once take seconds; it is
- * raised here. It also tells neither which descriptor it opened nor which it got by accepting;
- * the first is found by its address, the second because it is the next that is free.
+ * libslirp listens with a backlog of 1, which delays eight simultaneous connections for seconds;
+ * this module raises it. libslirp returns neither the descriptors it opens nor those it accepts:
+ * the former are found by address, the latter are predicted as the lowest free descriptor.
  *
  * Ports are in host byte order. One thread.
  */
@@ -35,8 +36,8 @@ typedef struct {
 typedef struct BerthListeners BerthListeners;
 struct Slirp;
 
-/* @slirp is borrowed. With @diag_fd, a socket of owner.h (borrowed), only our own user and root may
- * connect; -1: everybody may. */
+/* @slirp is borrowed. With @diag_fd, a borrowed socket of owner.h, only our own user and root may
+ * connect; -1 admits everybody. */
 BerthListeners *berth_listeners_new(struct Slirp *slirp, int diag_fd);
 void berth_listeners_free(BerthListeners *listeners);
 
@@ -44,23 +45,24 @@ void berth_listeners_free(BerthListeners *listeners);
 int berth_listeners_add(BerthListeners *listeners, const BerthStackRule *rule);
 int berth_listeners_remove(BerthListeners *listeners, const BerthStackRule *rule);
 
-/* Whether @fd is one of them, and whether it is one of theirs or a forward's for UDP. */
+/* Whether @fd is a TCP listener; whether @fd is a connection of one, or a forward's UDP socket. */
 bool berth_listeners_have(const BerthListeners *listeners, int fd);
 bool berth_listeners_forward(const BerthListeners *listeners, int fd);
 guint berth_listeners_count(const BerthListeners *listeners);
 
-/* Of the process. */
+/* The process's limit of descriptors. */
 guint berth_listeners_fd_limit(void);
 
-/* Whether connections have to be looked at before anything of them passes. */
+/* Whether each connection must pass berth_listeners_admit before libslirp reads from it. */
 bool berth_listeners_must_check(const BerthListeners *listeners);
 
-/* The descriptor the next connection gets, and afterwards: reset it if it was somebody else's. */
+/* The descriptor that the next accept will return; and, after it, reset the connection if its peer
+ * is not allowed. */
 int berth_listeners_next_fd(void);
 void berth_listeners_admit(BerthListeners *listeners, int listener_fd, int fd);
 
-/* Reset the client @fd of a forward if @packet, by which the guest resets a connection, is of that
- * one; else false. libslirp would tell the client no more than that it is over. */
+/* If @packet, a reset from the guest, belongs to the client @fd of a forward, reset that
+ * connection; otherwise false. libslirp would only close it. */
 bool berth_listeners_reset(BerthListeners *listeners, int fd, const BerthPacket *packet);
 
 G_END_DECLS

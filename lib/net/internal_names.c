@@ -11,12 +11,12 @@
 #define HOST     "host"
 #define CLASS_IN 1u
 
-/* What is known of a name. */
+/* Result of a lookup. */
 typedef struct {
     bool exists;
-    guint32 v4;            /* 0: none */
+    guint32 v4;            /* 0: no A record */
     bool v6;               /* prefix::2 */
-    const char *target_of; /* of a reverse name: the name before the domain, or NULL */
+    const char *target_of; /* for a reverse name: the target without the domain, or NULL */
 } Entry;
 
 bool berth_names_set(BerthNames *names, guint slot, const char *name)
@@ -43,7 +43,7 @@ static guint slot_of(const BerthNames *names, const char *name, gsize length)
     return 0;
 }
 
-/* False for a name that is not ours. */
+/* False for a name outside berth.internal. */
 static bool look_up_forward(const BerthNames *names, const char *name, Entry *ret_entry)
 {
     if (strcmp(name, DOMAIN) == 0) {
@@ -62,7 +62,7 @@ static bool look_up_forward(const BerthNames *names, const char *name, Entry *re
     return true;
 }
 
-/* D.C.B.A.in-addr.arpa, written as such names always are. */
+/* D.C.B.A.in-addr.arpa, in canonical decimal only. */
 static bool parse_reverse(const char *name, guint32 *ret_address)
 {
     guint bytes[4];

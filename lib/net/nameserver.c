@@ -66,7 +66,7 @@ static bool is_our_address6(const BerthNameserver *server, const guint8 *address
            address[15] == BERTH_ADDRESS6_DNS;
 }
 
-/* Whether it is for us in any way but ICMP. */
+/* Whether the frame is for the name server's address and not ICMP. */
 static bool is_ours(const BerthNameserver *server, const guint8 *frame, gsize size)
 {
     const guint8 *ip = frame + ETHERNET_SIZE;

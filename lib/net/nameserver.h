@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: MIT
  *
- * nameserver — the guest's name server as it sees it: UDP frames to port 53 of 10.0.2.3, and of
- * prefix::3 where there is IPv6, and the frames of the answers. dns.h does the work.
+ * nameserver — the frame side of the guest's name server: UDP to port 53 of 10.0.2.3, and of
+ * prefix::3 where there is IPv6. dns.h does the forwarding.
  *
- * Nothing else is there. libslirp would take the rest of what is sent to such an address for the
- * host's loopback, so it does not get to see it; all but echo requests, which it answers itself.
+ * No other service exists at these addresses. libslirp would map other packets for them to the
+ * host's loopback, so it receives none of them except echo requests, which it answers itself.
  *
- * An answer that does not fit the guest's interface is cut, upon which the guest asks by TCP; that
- * goes to the host's name server itself, by nat.h.
+ * Answers larger than the guest's MTU are truncated; the guest then retries by TCP, which nat.h
+ * directs to the host's name server.
  */
 #pragma once
 
@@ -21,7 +21,7 @@ G_BEGIN_DECLS
 
 typedef struct BerthNameserver BerthNameserver;
 
-/* @send is given the frames for the guest, also from within berth_nameserver_handle. NULL, with
+/* @send receives frames for the guest, possibly from within berth_nameserver_handle. NULL with
  * errno, as berth_dns_new. */
 BerthNameserver *
 berth_nameserver_new(guint mtu, void (*send)(const guint8 *frame, gsize size, gpointer user_data),
@@ -30,20 +30,20 @@ void berth_nameserver_free(BerthNameserver *server);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(BerthNameserver, berth_nameserver_free)
 
 typedef enum {
-    BERTH_NAMESERVER_OTHER,       /* somebody else's */
-    BERTH_NAMESERVER_HANDLED,     /* a question, dealt with */
-    BERTH_NAMESERVER_UNREACHABLE, /* for our address, where nobody else is; TCP among it when there
-                                is no server that it could have been translated to */
+    BERTH_NAMESERVER_OTHER,       /* not for the name server */
+    BERTH_NAMESERVER_HANDLED,     /* a query, consumed */
+    BERTH_NAMESERVER_UNREACHABLE, /* for our address, but no service there; includes TCP when no
+                                   * server can take it */
 } BerthNameserverVerdict;
 
-/* What becomes of the guest's @frame. After nat.h has looked at it. */
+/* Handle a frame from the guest. Call after nat.h has translated it. */
 BerthNameserverVerdict berth_nameserver_handle(BerthNameserver *server, const guint8 *frame,
                                                gsize size);
 
-/* Where TCP to it is to go. */
+/* The server that TCP connections are translated to. */
 BerthNatServer berth_nameserver_by_tcp(const BerthNameserver *server);
 
-/* Borrowed: its descriptor, servers, names and counters. */
+/* Borrowed: the descriptor, servers, names and counters. */
 BerthDns *berth_nameserver_dns(BerthNameserver *server);
 
 G_END_DECLS

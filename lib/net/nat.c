@@ -16,14 +16,14 @@
 #define UDP_SIZE      8u
 #define ICMP_SIZE     8u
 
-#define AT_CHECKSUM    10u /* in an IPv4 header */
+#define AT_CHECKSUM    10u /* offsets in an IPv4 header */
 #define AT_SOURCE      12u
 #define AT_DESTINATION 16u
 
 #define TCP_SYN  0x02u
 #define PORT_DNS 53u
 
-/* An IPv4 packet and the header in it, as far as they are there. */
+/* An IPv4 packet and its payload, possibly truncated. */
 typedef struct {
     guint8 *ip;
     guint8 *payload;
@@ -65,7 +65,7 @@ static bool has_udp(const Packet *packet)
     return packet->protocol == IPPROTO_UDP && packet->first && packet->size >= UDP_SIZE;
 }
 
-/* In a checksum of UDP zero means that there is none. */
+/* A UDP checksum of zero means none. */
 static void adjust_udp(guint8 *checksum, guint32 before, guint32 after)
 {
     if (berth_get_u16(checksum) == 0)
@@ -107,7 +107,7 @@ static guint32 loopback_of(guint32 neighbour)
     return BERTH_ADDRESS_LOOPBACK | (neighbour & 0xff) << 8;
 }
 
-/* The neighbour that answers from @loopback, or 0. */
+/* The neighbour whose loopback address is @loopback, or 0. */
 static guint32 neighbour_of(guint32 loopback)
 {
     guint32 neighbour = BERTH_ADDRESS_NEIGHBOURS | (loopback >> 8 & 0xff);
@@ -136,7 +136,7 @@ static gint add_flow(BerthNat *nat, guint16 guest_port)
     return index;
 }
 
-/* The server @packet is to go to, NULL for what is no question to one. */
+/* The server that @packet must be sent to; NULL when it is not part of a query. */
 static const BerthNatServer *find_server(BerthNat *nat, const Packet *packet)
 {
     guint16 guest_port = berth_get_u16(packet->payload);
@@ -148,7 +148,7 @@ static const BerthNatServer *find_server(BerthNat *nat, const Packet *packet)
     gint index = find_flow(nat, guest_port);
     if (!asks) {
         if (index >= 0)
-            nat->flows[index].guest_port = 0; /* the port has a new use */
+            nat->flows[index].guest_port = 0; /* the guest reuses the port */
         return NULL;
     }
     if (starts && nat->server.port != 0)
@@ -178,7 +178,7 @@ static bool is_from_server(const BerthNat *nat, const Packet *packet)
            berth_get_u16(packet->payload) == nat->flows[index].server.port;
 }
 
-/* The flow of the guest's @guest_port with this server, or -1. */
+/* The index of the flow from @guest_port to this server, or -1. */
 static gint find_flow6(const BerthNat *nat, guint16 guest_port, const guint8 *address, guint16 port)
 {
     gint index = find_flow(nat, guest_port);
@@ -190,7 +190,8 @@ static gint find_flow6(const BerthNat *nat, guint16 guest_port, const guint8 *ad
     return same ? index : -1;
 }
 
-/* The guest begins to speak by IPv6, perhaps to a server under its own address. */
+/* The guest opens an IPv6 connection, perhaps directly to a server: end the translation of that
+ * flow. */
 static void forget_flow6(BerthNat *nat, const BerthPacket *packet)
 {
     if (packet->protocol != IPPROTO_TCP || packet->size < TCP_SIZE ||
@@ -202,8 +203,8 @@ static void forget_flow6(BerthNat *nat, const BerthPacket *packet)
         nat->flows[index].guest_port = 0;
 }
 
-/* What a server with an IPv6 address says to the guest, in @copy; 0 when @frame is something else.
- */
+/* Translate a segment from an IPv6 server into @copy; returns its size, or 0 when @frame is
+ * something else. */
 static gsize from_server6(const BerthNat *nat, const guint8 *frame, gsize size, guint8 *copy)
 {
     BerthPacket packet;
@@ -240,8 +241,8 @@ gsize berth_nat_from_guest(BerthNat *nat, guint8 *frame, gsize size)
     return size;
 }
 
-/* The packet an error is about, when that was one to a neighbour. Its address and the checksum of
- * its header change by opposite amounts, so the checksum of the error stays right. */
+/* Parse the packet quoted by an ICMP error if it was sent to a neighbour. Rewriting its address
+ * changes its header checksum by the opposite amount, so the checksum of the error stays valid. */
 static bool parse_quoted(const Packet *packet, Packet *ret_quoted)
 {
     static const guint8 errors[] = {3, 11, 12}; /* unreachable, time exceeded, bad parameter */
@@ -249,7 +250,7 @@ static bool parse_quoted(const Packet *packet, Packet *ret_quoted)
         memchr(errors, packet->payload[0], sizeof(errors)) == NULL ||
         !parse_ipv4(packet->payload + ICMP_SIZE, packet->size - ICMP_SIZE, ret_quoted))
         return false;
-    ret_quoted->size = 0; /* what is quoted of its payload stays */
+    ret_quoted->size = 0; /* do not adjust checksums in the quoted payload */
     return neighbour_of(berth_get_u32(ret_quoted->ip + AT_DESTINATION)) != 0;
 }
 
@@ -257,7 +258,7 @@ const guint8 *berth_nat_to_guest(const BerthNat *nat, const guint8 *frame, gsize
                                  guint8 *copy)
 {
     Packet packet, quoted;
-    if (!parse_frame((guint8 *)frame, *size, &packet)) { /* only looked at, so far */
+    if (!parse_frame((guint8 *)frame, *size, &packet)) { /* read only so far */
         gsize copy_size = from_server6(nat, frame, *size, copy);
         *size = copy_size > 0 ? copy_size : *size;
         return copy_size > 0 ? copy : frame;

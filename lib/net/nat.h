@@ -1,19 +1,18 @@
 /* SPDX-License-Identifier: MIT
  *
- * nat — addresses of the guest's network that stand for others on the host, exchanged in frames.
+ * nat — translates virtual addresses of the guest's network to addresses of the host, in frames.
  *
- *     198.19.255.N            the distro with number N, whose forwards are on the host's 127.0.N.1
- *     10.0.2.3, TCP port 53   the name server that is in use (UDP is dns.h's)
+ *     198.19.255.N            the distro in slot N, whose forwards are on the host's 127.0.N.1
+ *     10.0.2.3, TCP port 53   the current upstream name server (dns.h handles UDP)
  *
- * On the way in the destination is replaced, on the way out the source, and the checksums follow
- * (RFC 1624). The neighbours need no memory: nothing else comes from 127/8. A name server may be
- * spoken to under its own address as well, so of connections to 10.0.2.3 the guest's port is
- * remembered, for the last BERTH_NAT_FLOWS of them; an answer from a server to another port is left
- * as it is. To a server with an IPv6 address the frames go as such, from the guest's own
- * (nat46.h). An ICMP error of libslirp's that quotes a packet to a neighbour is put right, too.
+ * Rewrites destinations towards the host and sources towards the guest, with checksums updated (RFC
+ * 1624). Neighbours need no state: nothing else comes from 127/8. The guest may also talk to a name
+ * server by its real address, so flows to 10.0.2.3 are tracked by guest port, the last
+ * BERTH_NAT_FLOWS of them; segments of other ports are left alone. Flows to an IPv6 server are
+ * translated to IPv6 (nat46.h). Packets quoted in libslirp's ICMP errors are translated too.
  *
- * Frames come from the filter or from libslirp, but lengths are not taken on trust: whatever does
- * not fit is left as it is. No allocation, no I/O. Addresses and ports in host byte order.
+ * Frames have passed the filter or come from libslirp, but lengths are checked again; a frame that
+ * does not parse is left alone. No allocation, no I/O. Addresses and ports in host byte order.
  */
 #pragma once
 
@@ -26,7 +25,7 @@ G_BEGIN_DECLS
 #define BERTH_NAT_FLOWS 64u
 
 typedef struct {
-    guint32 address;     /* 0: it has IPv6 */
+    guint32 address;     /* 0: it has an IPv6 address */
     guint8 address6[16]; /* network order */
     guint16 port;        /* 0: none */
 } BerthNatServer;
@@ -37,18 +36,18 @@ typedef struct {
     guint8 guest6[16];     /* the guest's address, network order */
     guint next;
     struct {
-        guint16 guest_port; /* 0: not in use */
+        guint16 guest_port; /* 0: unused */
         BerthNatServer server;
     } flows[BERTH_NAT_FLOWS];
 } BerthNat;
 
-/* Change @frame, on its way from the guest to libslirp; returns its size. It has room for
- * BERTH_NAT_GROWTH more. */
+/* Translate @frame from the guest in place; returns its size. The buffer has room for
+ * BERTH_NAT_GROWTH more bytes. */
 #define BERTH_NAT_GROWTH BERTH_NAT46_GROWTH
 gsize berth_nat_from_guest(BerthNat *nat, guint8 *frame, gsize size);
 
-/* @frame, on its way from libslirp to the guest, or @copy, which has room for as much, when
- * something in it had to be changed, and then its size. */
+/* Translate @frame from libslirp to the guest. Returns @frame if nothing changes; otherwise @copy,
+ * which has room for as much, with @size updated. */
 const guint8 *berth_nat_to_guest(const BerthNat *nat, const guint8 *frame, gsize *size,
                                  guint8 *copy);
 

@@ -10,7 +10,7 @@
 
 #define ETHERNET_SIZE   BERTH_ETHERNET_SIZE
 #define IPV4_SIZE       20u
-#define IPV4_ADDRESSES  12u /* both, one after the other */
+#define IPV4_ADDRESSES  12u /* source and destination */
 #define IPV4_SUM        10u
 #define IPV6_SIZE       40u
 #define IPV6_ADDRESSES  8u
@@ -21,7 +21,7 @@
 
 G_STATIC_ASSERT(BERTH_NAT46_GROWTH == IPV6_SIZE - IPV4_SIZE);
 
-/* The rest of what the checksum covers, protocol and length, is the same in both. */
+/* Only the addresses differ in the pseudo header: protocol and length are the same. */
 static void exchange_addresses(guint8 *tcp, guint32 before, guint32 after)
 {
     guint32 sum = (guint16)~berth_get_u16(tcp + TCP_SUM);
@@ -30,7 +30,7 @@ static void exchange_addresses(guint8 *tcp, guint32 before, guint32 after)
     berth_put_u16(tcp + TCP_SUM, (guint16)~berth_fold(sum));
 }
 
-/* How long the segment is, 0 when @frame holds none as a whole. */
+/* The size of the TCP segment, 0 when @frame does not hold a whole one. */
 static gsize segment_size(const guint8 *frame, gsize size, guint family, BerthPacket *ret_packet)
 {
     if (!berth_packet_read(frame, size, ret_packet) || ret_packet->family != family ||

@@ -4,14 +4,14 @@
 #include <errno.h>
 #include <sys/socket.h>
 
-#define SEND_BUFFER (4 * 1024 * 1024) /* asked for; the host's wmem_max decides */
-#define FRAME_COST  128u              /* of a frame that waits, beside its bytes */
+#define SEND_BUFFER (4 * 1024 * 1024) /* requested; the host's wmem_max limits it */
+#define FRAME_COST  128u              /* overhead of a queued frame, bytes */
 
 void berth_outbox_init(BerthOutbox *outbox, int fd)
 {
     *outbox = (BerthOutbox){.fd = fd};
     g_queue_init(&outbox->waiting);
-    /* A full socket only makes frames wait here instead, so a refusal does not matter. */
+    /* May fail: with a smaller buffer frames queue here earlier. */
     setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &(int){SEND_BUFFER}, sizeof(int));
 }
 
@@ -25,7 +25,7 @@ static bool guest_is_full(int errnum)
     return errnum == EAGAIN || errnum == ENOBUFS || errnum == EINTR;
 }
 
-/* Whether the guest took it or never will; false when it should be tried again later. */
+/* True when the frame was sent or dropped for good; false when it should be retried. */
 static bool try_send(BerthOutbox *outbox, const void *frame, gsize size)
 {
     if (send(outbox->fd, frame, size, MSG_DONTWAIT | MSG_NOSIGNAL) >= 0) {

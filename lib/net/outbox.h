@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: MIT
  *
- * outbox — frames on their way to the guest.
+ * outbox — the send queue of frames for the guest.
  *
- * Those it does not take at once wait in a bounded queue: libslirp recovers a lost one only after
- * half a second, and a guest that is stopped must not make this process grow. Acknowledgements may
- * be kept back for one turn of the loop (acks.h).
+ * Frames the socket does not accept wait in a bounded queue: libslirp needs half a second to
+ * recover a lost one, and a stopped guest must not make this process grow. Bare acknowledgements
+ * may be held back for one turn of the loop (acks.h).
  *
- * Sizes are bytes. The order of frames is kept, but for acknowledgements of other connections.
+ * Sizes are bytes. Frames keep their order, except acknowledgements of other connections.
  */
 #pragma once
 
@@ -14,16 +14,16 @@
 
 G_BEGIN_DECLS
 
-#define BERTH_OUTBOX_MAX (8u * 1024 * 1024) /* memory for frames the guest has not taken */
+#define BERTH_OUTBOX_MAX (8u * 1024 * 1024) /* memory for queued frames */
 
 typedef struct {
     guint64 frames, bytes; /* sent */
-    guint64 waited;        /* frames that had to wait for the guest */
-    guint64 dropped;       /* frames that found the queue full or no guest */
+    guint64 waited;        /* frames that were queued */
+    guint64 dropped;       /* queue full, or QEMU gone */
 } BerthOutboxCounters;
 
 typedef struct {
-    int fd;         /* borrowed: a datagram socket, the guest's network device at its other end */
+    int fd;         /* borrowed: a datagram socket to the guest's network device */
     GQueue waiting; /* GBytes*, oldest first */
     gsize waiting_size;
     BerthAcks acks;
@@ -35,15 +35,14 @@ void berth_outbox_clear(BerthOutbox *outbox);
 
 void berth_outbox_send(BerthOutbox *outbox, const void *frame, gsize size);
 
-/* The same for a frame that libslirp made: it may carry an acknowledgement that is kept back, and
- * if
- * @may_wait it may be one that is kept back itself. */
+/* Send a frame of libslirp. It may supersede a held acknowledgement; with @may_wait it may be held
+ * back itself. */
 void berth_outbox_pass(BerthOutbox *outbox, const guint8 *frame, gsize size, bool may_wait);
 
-/* What was kept back. */
+/* Send the acknowledgements held back. */
 void berth_outbox_send_acks(BerthOutbox *outbox);
 
-/* What the guest takes by now of what waits. */
+/* Send queued frames until the socket is full. */
 void berth_outbox_send_waiting(BerthOutbox *outbox);
 
 bool berth_outbox_is_waiting(const BerthOutbox *outbox);

@@ -35,7 +35,7 @@ static void put_address(__be32 *to, const Address *address)
         memcpy(to, &address->v6.sin6_addr, sizeof(address->v6.sin6_addr));
 }
 
-/* For the socket whose own address is the peer's of @fd. */
+/* Asks for the socket whose local address is the peer of @fd. */
 static bool make_request(int fd, Request *request)
 {
     Address own = {0}, peer = {0};
@@ -50,7 +50,7 @@ static bool make_request(int fd, Request *request)
                                   .sdiag_protocol = IPPROTO_TCP,
                                   .idiag_states = G_MAXUINT32}};
     struct inet_diag_sockid *id = &request->body.id;
-    id->idiag_sport = peer.v4.sin_port; /* at the same place in both families */
+    id->idiag_sport = peer.v4.sin_port; /* same offset in both families */
     id->idiag_dport = own.v4.sin_port;
     put_address(id->idiag_src, &peer);
     put_address(id->idiag_dst, &own);
@@ -59,7 +59,7 @@ static bool make_request(int fd, Request *request)
     return true;
 }
 
-/* A listener is what the kernel gives when the connection's own socket is no more. */
+/* The kernel returns a listener when the connection's own socket is gone. */
 static BerthOwnerAnswer read_socket(const struct inet_diag_msg *found, const Request *request,
                                     uid_t *ret_uid)
 {
@@ -84,8 +84,7 @@ static BerthOwnerAnswer read_answer(const struct nlmsghdr *head, const Request *
     return read_socket(NLMSG_DATA(head), request, ret_uid);
 }
 
-/* The kernel has answered before send returned. Left-over answers to former questions are skipped.
- */
+/* The kernel answers before send returns. Skip stale answers to earlier requests. */
 static const struct nlmsghdr *receive(int diag_fd, void *bytes, size_t space, guint32 sequence)
 {
     const struct nlmsghdr *head = bytes;

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT
  *
- * owner — which user of this host has the other end of a TCP connection.
+ * owner — finds the local user at the other end of a TCP connection.
  *
- * The kernel is asked by netlink for the one socket that has the connection's addresses the other
- * way round. A socket its process has closed has no owner any more, and the kernel then says root:
- * it is told by having no inode. Source: sock_diag(7).
+ * Asks the kernel by netlink for the socket with the connection's addresses swapped. A socket that
+ * its process has closed has no inode, and the kernel reports root as its owner: treated as
+ * unknown. Source: sock_diag(7).
  */
 #pragma once
 
@@ -15,14 +15,14 @@ G_BEGIN_DECLS
 
 typedef enum {
     BERTH_OWNER_FOUND,
-    BERTH_OWNER_UNKNOWN,   /* it is closed already, or the kernel did not say */
-    BERTH_OWNER_ELSEWHERE, /* no socket of this host is the other end */
+    BERTH_OWNER_UNKNOWN,   /* closed already, or the kernel gave no answer */
+    BERTH_OWNER_ELSEWHERE, /* the peer is not a socket of this host */
 } BerthOwnerAnswer;
 
-/* A socket to ask with, or -1 with errno. */
+/* A netlink socket for the queries, or -1 with errno. */
 int berth_owner_open(void);
 
-/* @ret_uid is set only when it is FOUND. */
+/* @ret_uid is set only for FOUND. */
 BerthOwnerAnswer berth_owner_find(int diag_fd, int fd, uid_t *ret_uid);
 
 G_END_DECLS

@@ -26,7 +26,7 @@ static bool read_ipv4(const guint8 *ip, gsize size, BerthPacket *ret_packet)
         .header = ip,
         .header_size = header,
         .offset = (gsize)(fragment & 0x1fff) * 8,
-        .fragment = (fragment & 0x3fff) != 0, /* an offset, or more to come */
+        .fragment = (fragment & 0x3fff) != 0, /* an offset, or more fragments follow */
         .first = (fragment & 0x1fff) == 0,
         .payload = ip + header,
         .size = total - header,

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT
  *
- * packet — an IPv4 or IPv6 packet in a frame, as far as others have to look at it.
+ * packet — parses the IPv4 or IPv6 packet in an Ethernet frame.
  *
- * Pure: no state, no allocation, never reads outside the frame. What is returned points into it.
+ * Pure: no state, no allocation, never reads outside the frame. Results point into the frame.
  */
 #pragma once
 
@@ -17,20 +17,20 @@ G_BEGIN_DECLS
 
 typedef struct {
     guint8 family;             /* 4 or 6 */
-    guint8 protocol;           /* of IPv6: its next header, whatever that is */
+    guint8 protocol;           /* for IPv6: the next header, whatever it is */
     gsize address_size;        /* 4 or 16 */
     const guint8 *source;      /* network order */
     const guint8 *destination; /* network order */
-    const guint8 *header;      /* of IP */
+    const guint8 *header;      /* IP header */
     gsize header_size;
-    gsize offset;  /* of a fragment in the whole packet's payload */
-    bool fragment; /* of IPv4; those of IPv6 are a next header */
-    bool first;    /* fragment or not: holds the start of the payload */
+    gsize offset;  /* of a fragment in the whole payload */
+    bool fragment; /* IPv4 only; an IPv6 fragment is a next header */
+    bool first;    /* holds the start of the payload, fragment or not */
     const guint8 *payload;
     gsize size; /* of payload, bytes */
 } BerthPacket;
 
-/* The packet in an Ethernet frame; false when there is none whose lengths fit. */
+/* False when the lengths are inconsistent or it is not IP. */
 bool berth_packet_read(const guint8 *frame, gsize size, BerthPacket *ret_packet);
 
 G_END_DECLS

@@ -22,7 +22,7 @@ static void append_part(GString *text, const char *part)
     g_string_append_printf(text, "%s%s", text->len > 0 ? "; " : "", part);
 }
 
-/* Of localhost's legs the address of the distro's own is only named where they are open. */
+/* The distro's own address is only mentioned when a localhost leg is not blocked too. */
 static char *reason_of_open(const BerthPortEntry *entry)
 {
     const BerthForward *forward = entry->forward;
@@ -62,7 +62,8 @@ static char *reason_of_blocked(const BerthPortEntry *entry)
     return g_strdup(text->str);
 }
 
-/* Whether @leg counts: of localhost those of every distro, the own one only where it is all. */
+/* Whether the leg decides the forward's state: the localhost legs, or the distro's own when it is
+ * the only one. */
 static bool is_main(const BerthForward *forward, guint kind)
 {
     bool others =
@@ -82,7 +83,7 @@ void berth_port_entry_summarise(BerthPortEntry *entry)
         open = open || forward->legs[i].state == BERTH_FORWARD_OPEN;
         waiting = waiting || forward->legs[i].state == BERTH_FORWARD_WANTED;
     }
-    /* It is not told in bits: a new one waits for the answers of both families. */
+    /* Do not report a partial state: wait for both families. */
     if (waiting && open && forward->state != BERTH_FORWARD_OPEN)
         open = false;
     forward->state = open      ? BERTH_FORWARD_OPEN

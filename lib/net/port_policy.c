@@ -11,17 +11,19 @@
 #define PROC          "/proc"
 #define LOWEST_SYSCTL "net.ipv4.ip_unprivileged_port_start"
 #define LOWEST_PATH   PROC "/sys/net/ipv4/ip_unprivileged_port_start"
-#define PENDING_MAX   1024u /* adds without an answer; a guest could change its mind without end */
+#define PENDING_MAX                                                                                \
+    1024u /* adds in flight; bounds what a guest that keeps changing its ports can                 \
+           * queue */
 
-/* Counted: calls that have no answer yet refer to it, also when its owner has let go. */
+/* Reference-counted: pending calls hold a reference beyond berth_ports_free. */
 struct BerthPorts {
-    const BerthPortsOps *ops; /* NULL: let go */
+    const BerthPortsOps *ops; /* NULL after berth_ports_free */
     gpointer user_data;
     GHashTable *entries; /* key -> Entry*, both owned */
     guint64 last_serial;
-    guint pending;    /* adds that have no answer yet */
-    GPtrArray *later; /* the newest plan, while too many are pending; or NULL */
-    GSource *retry;   /* while a port is blocked */
+    guint pending;    /* adds in flight */
+    GPtrArray *later; /* the newest plan, deferred while too many adds are pending; or NULL */
+    GSource *retry;   /* runs while a port is blocked */
 };
 
 typedef BerthPortEntry Entry;
@@ -87,7 +89,7 @@ static void block(Entry *entry, BerthLegKind kind, char *why_take)
     replace(&entry->slots[kind].why, why_take);
 }
 
-/* One of our own forwards that has the place of @leg; or NULL. */
+/* One of our own forwards that occupies the place of @leg, as text; or NULL. */
 static char *find_own(const BerthPorts *ports, const BerthLeg *leg)
 {
     static const guint8 any[16];
@@ -130,7 +132,7 @@ static void block_as_busy(const BerthPorts *ports, Entry *entry, BerthLegKind ki
     BerthHolder holder = {0};
     bool found = berth_holder_find(PROC, leg, &holder);
     if (leg->state == BERTH_FORWARD_BLOCKED && found && holder.inode == slot->holder_inode)
-        return; /* still the same one */
+        return; /* same holder as before */
 
     slot->holder_inode = holder.inode;
     g_autofree char *who = who_has(ports, leg, found, &holder);
@@ -204,7 +206,7 @@ static void open_leg(BerthPorts *ports, Entry *entry, BerthLegKind kind)
     ports->ops->add(&entry->forward->legs[kind], on_added, call, ports->user_data);
 }
 
-/* Also an add without an answer is taken back: the operations keep their order. */
+/* Also removes a leg whose add is in flight: operations keep their order. */
 static void close_leg(BerthPorts *ports, Entry *entry, BerthLegKind kind)
 {
     BerthLeg *leg = &entry->forward->legs[kind];
@@ -217,7 +219,7 @@ static void close_leg(BerthPorts *ports, Entry *entry, BerthLegKind kind)
     leg->state = leg->family != 0 ? BERTH_FORWARD_WANTED : BERTH_FORWARD_IGNORED;
 }
 
-/* Where it was on another port of the host: @port, with all its legs. */
+/* Reopen all legs of a forward on host port @port. */
 static void move(BerthPorts *ports, Entry *entry, guint16 port)
 {
     for (guint i = 0; i < BERTH_LEGS; i++)
@@ -248,7 +250,7 @@ static bool is_wanted_by_another(const BerthPorts *ports, const Entry *entry, gu
     return false;
 }
 
-/* Go to the port that is offered instead. False: there is none. */
+/* Move to the alternative port. False when there is none. */
 static bool offer(BerthPorts *ports, Entry *entry)
 {
     const BerthRule *rule = &entry->forward->rule;
@@ -264,7 +266,7 @@ static bool offer(BerthPorts *ports, Entry *entry)
     return false;
 }
 
-/* Back to the port that takes privileges. */
+/* Move back to the privileged port, as BLOCKED. */
 static void withdraw(BerthPorts *ports, Entry *entry)
 {
     BerthForward *forward = entry->forward;
@@ -278,7 +280,7 @@ static void withdraw(BerthPorts *ports, Entry *entry)
     berth_port_entry_summarise(entry);
 }
 
-/* What was offered and is wanted by @plan for itself is not offered any more. */
+/* Withdraw alternatives whose port @plan wants for another forward. */
 static void withdraw_offers(BerthPorts *ports, const GPtrArray *plan)
 {
     GHashTableIter iter;
@@ -295,7 +297,7 @@ static void withdraw_offers(BerthPorts *ports, const GPtrArray *plan)
     }
 }
 
-/* A host without IPv6 is no reason to complain. */
+/* A host without IPv6 is not an error. */
 static bool is_absent(const Entry *entry, BerthLegKind kind, int errnum)
 {
     return entry->forward->rule.family == 0 && kind != BERTH_LEG_V4 &&
@@ -326,7 +328,7 @@ static void handle_answer(BerthPorts *ports, Entry *entry, BerthLegKind kind, in
 
 /* --- trying again --- */
 
-/* With @open each that is BLOCKED and not being tried is. */
+/* Whether any leg is BLOCKED; with @open, also retry those not in flight. */
 static bool find_blocked(BerthPorts *ports, bool open)
 {
     GHashTableIter iter;
@@ -484,7 +486,7 @@ void berth_ports_reopen(BerthPorts *ports)
         g_clear_pointer(&entry->privileged, g_free);
         berth_forward_set_host_port(forward, forward->rule.host_port);
         for (guint i = 0; i < BERTH_LEGS; i++) {
-            forward->legs[i].state = BERTH_FORWARD_IGNORED; /* nothing to take back */
+            forward->legs[i].state = BERTH_FORWARD_IGNORED; /* nothing to remove */
             entry->slots[i].serial = 0;
             close_leg(ports, entry, i);
             if (forward->legs[i].family != 0)

@@ -11,7 +11,7 @@
 
 #define TCP_SIZE   20u
 #define ICMP_SIZE  8u
-#define QUOTE_SIZE 8u /* of the payload, which has the ports */
+#define QUOTE_SIZE 8u /* of the payload, enough for the ports */
 #define HOPS       64u
 
 static const struct {
@@ -26,8 +26,8 @@ static guint16 checksum(guint32 sum)
     return (guint16)~berth_fold(sum);
 }
 
-/* Ethernet and IP headers back to where @packet came from, for @size bytes of payload, which are
- * to be put where it returns. */
+/* Write Ethernet and IP headers of a reply to @packet with @size bytes of payload; returns where
+ * the payload goes. */
 static guint8 *put_headers(guint8 *answer, const guint8 *frame, const BerthPacket *packet,
                            guint8 protocol, gsize size)
 {
@@ -54,7 +54,7 @@ static guint8 *put_headers(guint8 *answer, const guint8 *frame, const BerthPacke
     return ip + 20;
 }
 
-/* Of the addresses, which are symmetric, the protocol and the length. */
+/* Sum of addresses, protocol and length; source and destination may be swapped. */
 static guint32 pseudo_header(const BerthPacket *packet, guint8 protocol, gsize size)
 {
     guint32 total = berth_sum(protocol + (guint32)size, packet->source, packet->address_size);
@@ -83,11 +83,11 @@ static gsize reset(const guint8 *frame, const BerthPacket *packet, guint8 *answe
     return (gsize)(tcp - answer) + TCP_SIZE;
 }
 
-/* "Unreachable", with the start of what could not be delivered. */
+/* ICMP "unreachable", quoting the start of the packet. */
 static gsize unreachable(const guint8 *frame, const BerthPacket *packet, BerthRejectReason reason,
                          guint8 *answer)
 {
-    gsize header = packet->family == 4 ? 20 : 40; /* options of IPv4 are left out */
+    gsize header = packet->family == 4 ? 20 : 40; /* without IPv4 options */
     gsize quote = MIN(packet->size, QUOTE_SIZE);
     gsize size = ICMP_SIZE + header + quote;
     guint8 protocol = packet->family == 4 ? IPPROTO_ICMP : IPPROTO_ICMPV6;

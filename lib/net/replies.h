@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: MIT
  *
- * replies — who sent the guest a datagram that it could not have asked for, and may be answered.
+ * replies — tracks UDP clients that sent datagrams to the guest, so that it may answer them.
  *
- * UDP does not tell a question from an answer. A client of a forwarded UDP port comes from the
- * gateway's address, or from one the guest may not go to; what the guest sends back to just that
- * port is let through, for as long as libslirp remembers the client.
+ * UDP has no connections, and a client of a forwarded port has the gateway's address or one closed
+ * to the guest. The guest's datagrams back to exactly that address and port pass while libslirp
+ * remembers the client.
  *
- * No allocation, a fixed size; times are usec of one monotonic clock.
+ * No allocation, fixed size; times are usec of a monotonic clock.
  */
 #pragma once
 
@@ -18,7 +18,7 @@ G_BEGIN_DECLS
 #define BERTH_REPLIES_LIFE_USEC (240 * G_USEC_PER_SEC)
 
 typedef struct {
-    guint8 family; /* 4 or 6; 0: nobody */
+    guint8 family; /* 4 or 6; 0: unused */
     guint16 guest_port;
     guint16 port;
     guint8 address[16];
@@ -26,13 +26,13 @@ typedef struct {
 } BerthReply;
 
 typedef struct {
-    BerthReply senders[BERTH_REPLIES_MAX]; /* the one not seen for longest makes room */
+    BerthReply senders[BERTH_REPLIES_MAX]; /* the least recently seen is replaced */
 } BerthReplies;
 
-/* @packet, of UDP, goes to the guest. */
+/* Record the sender of @packet, a datagram to the guest. */
 void berth_replies_record(BerthReplies *replies, const BerthPacket *packet, gint64 now_usec);
 
-/* Whether @packet, from the guest, answers such a one. */
+/* Whether @packet, from the guest, answers a recorded sender. */
 bool berth_replies_expect(const BerthReplies *replies, const BerthPacket *packet, gint64 now_usec);
 
 G_END_DECLS

@@ -8,8 +8,8 @@
 
 #define PORT_DNS 53u
 
-/* "ADDRESS", "ADDRESS:PORT" of IPv4 and "[ADDRESS]:PORT": @text is cut at the address's end, and
- * what is left is the port's digits or NULL. */
+/* Split "ADDRESS", "ADDRESS:PORT" (IPv4) or "[ADDRESS]:PORT": cuts @text at the address's end and
+ * returns the port's digits or NULL. */
 static const char *split_port(char *text, char **ret_address)
 {
     *ret_address = text;
@@ -81,7 +81,7 @@ BerthResolvers berth_resolv_parse(const char *text)
         if (parse_line(*line, &resolvers.list[resolvers.count]))
             resolvers.count++;
     for (guint i = resolvers.count; i < BERTH_RESOLVERS_MAX; i++)
-        resolvers.list[i] = (BerthResolver){0}; /* of a line that was passed over */
+        resolvers.list[i] = (BerthResolver){0}; /* remains of a skipped line */
     return resolvers;
 }
 

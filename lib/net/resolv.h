@@ -1,12 +1,11 @@
 /* SPDX-License-Identifier: MIT
  *
- * resolv — the name servers in a resolv.conf, as a value of fixed size.
+ * resolv — parses the name servers of a resolv.conf into a value of fixed size.
  *
- * Of the file only the lines "nameserver ADDRESS" matter; a guest has search domains of its own.
- * What resolv.conf(5) allows is understood, and besides a port: 192.0.2.1:5353, [2001:db8::1]:5353.
- * Lines that cannot be understood are passed over, as the C library does.
+ * Reads "nameserver ADDRESS" lines as resolv.conf(5) defines them, and accepts a port:
+ * 192.0.2.1:5353, [2001:db8::1]:5353. Skips invalid lines, as the C library does.
  *
- * Pure, but for the number of an interface that a link-local address names.
+ * Pure, except for looking up the interface index of a link-local address.
  */
 #pragma once
 
@@ -16,17 +15,17 @@
 
 G_BEGIN_DECLS
 
-#define BERTH_RESOLVERS_MAX 4u /* more than the C library asks */
+#define BERTH_RESOLVERS_MAX 4u /* more than the C library uses */
 
 typedef struct {
     guint8 family; /* 4 or 6 */
     guint8 zero;
     guint16 port;
-    guint32 scope;      /* the interface of a link-local address, or 0 */
+    guint32 scope;      /* interface index of a link-local address, or 0 */
     guint8 address[16]; /* network order; IPv4 in the first four, the rest zero */
 } BerthResolver;
 
-/* Without padding, so that two can be compared as memory. */
+/* Without padding, so that memcmp works. */
 typedef struct {
     guint32 count;
     BerthResolver list[BERTH_RESOLVERS_MAX];
@@ -34,7 +33,7 @@ typedef struct {
 
 BerthResolvers berth_resolv_parse(const char *text);
 
-/* The address of a socket, and its length; 0 for no such family. */
+/* Fill the socket address; returns its length, 0 for an unknown family. */
 socklen_t berth_resolver_address(const BerthResolver *resolver,
                                  struct sockaddr_storage *ret_address);
 

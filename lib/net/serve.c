@@ -56,7 +56,7 @@ static void set_resolvers(BerthStack *stack, int fd, const Message *message, Ber
     berth_dns_set_servers(berth_stack_dns(stack), &message->request.resolvers);
 }
 
-/* Blocking, as answers are: the keeper always reads. */
+/* Blocks, as replies do: the keeper always reads. */
 static void on_client(gpointer user_data)
 {
     const BerthNetReply notice = {.client_waits = true};
@@ -82,7 +82,7 @@ static const struct {
     {BERTH_NET_RESOLVERS, sizeof(BerthNetRequest), set_resolvers},
 };
 
-/* False when the request has a size that is not its own. */
+/* False when the request does not have the size of its op. */
 static bool carry_out(BerthStack *stack, int fd, const Message *message, gsize size,
                       BerthNetReply *reply)
 {

@@ -14,7 +14,7 @@
 #include <poll.h>
 #include <string.h>
 
-/* libslirp grew a poll interface of its own in 4.9; before it, descriptors were plain ints. */
+/* libslirp 4.9 introduced a type for descriptors in polls; before, they were int. */
 #if SLIRP_CONFIG_VERSION_MAX >= 6
 #define CONFIG_VERSION 6
 #define POLLFDS_FILL   slirp_pollfds_fill_socket
@@ -24,16 +24,16 @@
 typedef int slirp_os_socket;
 #endif
 
-#define FRAME_MAX     (BERTH_MTU_MAX + 14u + 4u) /* with an Ethernet header and some slack */
-#define FRAMES_A_TURN 64u                        /* so that sockets get their turn under a flood */
-#define TCP_RST       0x04u                      /* of a segment's flags */
-#define SPARE_FDS     (64u + BERTH_DNS_PENDING_MAX) /* kept for connections going out */
+#define FRAME_MAX     (BERTH_MTU_MAX + 14u + 4u)    /* with an Ethernet header and slack */
+#define FRAMES_A_TURN 64u                           /* so a flood does not starve sockets */
+#define TCP_RST       0x04u                         /* TCP flag */
+#define SPARE_FDS     (64u + BERTH_DNS_PENDING_MAX) /* reserved for outgoing connections */
 
-/* Without frames to or from libslirp for so long, no retransmission is due (the longest gap is 64
- * s) and no flow is left to age but those that own a descriptor. */
+/* After this long without frames no retransmission is due (the longest interval is 64 s) and only
+ * flows that own a descriptor still have timers. */
 #define QUIET_USEC (75 * G_USEC_PER_SEC)
 
-/* The first descriptors of a poll are ours. */
+/* Our own descriptors come first in the poll set. */
 enum { POLL_FRAMES, POLL_CALLER, POLL_DNS, POLL_OURS };
 
 struct BerthStack {
@@ -41,22 +41,22 @@ struct BerthStack {
     int caller_fd;  /* while the loop runs */
     guint fd_limit; /* of the process, when the loop started */
     GArray *polls;  /* struct pollfd */
-    guint flows;    /* of them, neither ours nor listeners */
+    guint flows;    /* of libslirp in polls, without listeners */
     BerthListeners *listeners;
-    gint64 frozen_usec; /* the time libslirp is told, while that is not 0 */
-    int only_poll;      /* the one descriptor libslirp hears of, while that is not 0 */
+    gint64 frozen_usec; /* libslirp's clock while it is stopped, else 0 */
+    int only_poll;      /* if not 0: index of the only descriptor reported to libslirp */
     BerthFilter filter;
     BerthAccess access;
     BerthReplies replies;
-    guint16 refused[BERTH_STACK_REFUSED_MAX]; /* ports of the host */
+    guint16 refused[BERTH_STACK_REFUSED_MAX]; /* ports of the host already reported */
     guint n_refused;
     void (*on_refused)(guint16 port, gpointer user_data);
     gpointer user_data;
-    bool handling_frames; /* frames of the guest: what acknowledges them may wait */
+    bool handling_frames; /* acknowledgements may be held back */
     BerthOutbox outbox;
     gint64 last_frame_usec;
     BerthStackCounters counters;
-    void (*on_client)(gpointer user_data); /* NULL unless somebody wants to know */
+    void (*on_client)(gpointer user_data); /* NULL unless watched */
     gpointer client_user_data;
     BerthNameserver *nameserver;
     BerthNat nat;
@@ -66,7 +66,8 @@ struct BerthStack {
 
 /* --- frames to the guest --- */
 
-/* A datagram from where the guest may not go by itself: a forward's client, who may be answered. */
+/* Record the sender of a datagram from an address closed to the guest: a forward's client, whom the
+ * guest may answer. */
 static void record_sender(BerthStack *stack, const guint8 *frame, gsize size)
 {
     BerthPacket packet;
@@ -109,7 +110,7 @@ static gsize receive_frame(BerthStack *stack)
     return size > 0 ? (gsize)size : 0;
 }
 
-/* Say once for each port of the host that it is not open to the guest. */
+/* Report each refused port of the host once. */
 static void report_refused(BerthStack *stack, const BerthPacket *packet)
 {
     if (packet->protocol == IPPROTO_ICMP || packet->protocol == IPPROTO_ICMPV6 ||
@@ -133,12 +134,12 @@ static void reject(BerthStack *stack, BerthRejectReason reason, gsize size)
         berth_outbox_send(&stack->outbox, answer, answer_size);
 }
 
-/* What the policy refuses and yet answers a forward's client passes; the rest is answered. */
+/* Pass a refused packet if it answers a forward's client; otherwise reject it. */
 static BerthFilterVerdict refuse(BerthStack *stack, BerthFilterVerdict verdict, gsize size)
 {
     BerthPacket packet;
     bool read = berth_packet_read(stack->frame, size, &packet);
-    g_assert(read); /* the filter has */
+    g_assert(read); /* the filter has parsed it already */
     if (berth_replies_expect(&stack->replies, &packet, g_get_monotonic_time()))
         return BERTH_FILTER_PASS;
     if (verdict == BERTH_FILTER_EARLY)
@@ -169,7 +170,7 @@ static bool reset_client(BerthStack *stack, const BerthPacket *packet)
     return false;
 }
 
-/* A client of a forward hears of a reset as of a reset. */
+/* Forward the guest's reset to the client of a forward, where libslirp would only close. */
 static void forward_reset(BerthStack *stack, gsize size)
 {
     BerthPacket packet;
@@ -182,7 +183,7 @@ static void forward_reset(BerthStack *stack, gsize size)
     reset_client(stack, &packet);
 }
 
-/* Whether libslirp was given it. */
+/* Whether the frame was given to libslirp. */
 static bool handle_frame(BerthStack *stack, gsize size)
 {
     BerthFilterVerdict verdict = judge(stack, size);
@@ -214,7 +215,7 @@ static void handle_frames(BerthStack *stack)
         return;
 
     stack->last_frame_usec = g_get_monotonic_time();
-    /* What was held back for an ARP answer leaves only from here; no descriptors are looked at. */
+    /* Sends packets that waited for an ARP reply; NULL: no descriptors are polled. */
     slirp_pollfds_poll(stack->slirp, 1, NULL, stack);
 }
 
@@ -231,8 +232,8 @@ static int64_t on_clock_get_ns(void *opaque)
     return (stack->frozen_usec != 0 ? stack->frozen_usec : g_get_monotonic_time()) * 1000;
 }
 
-/* libslirp's one timer advertises a router every few minutes, to a guest that has been refused of
- * it and does not listen. It never runs. */
+/* libslirp's only timer sends router advertisements, which berth's guests do not need. Never runs.
+ */
 static void *on_timer_new(SlirpTimerId id, void *cb_opaque, void *opaque)
 {
     return opaque;
@@ -248,12 +249,12 @@ static void on_timer_mod(void *timer, int64_t expire_msec, void *opaque)
 
 static void on_notify(void *opaque)
 {
-    /* Wakes a loop in another thread; ours is this one. */
+    /* Wakes a loop in another thread; there is none. */
 }
 
 static void on_poll_socket(slirp_os_socket fd, void *opaque)
 {
-    /* For systems whose poll must know descriptors beforehand. */
+    /* For event loops that register descriptors in advance. */
 }
 
 static const SlirpCb callbacks = {
@@ -392,8 +393,8 @@ static void add_poll(BerthStack *stack, int fd, short events)
     g_array_append_val(stack->polls, entry);
 }
 
-/* A listener is not asked while descriptors run out: a connection that cannot be accepted would
- * keep it readable and the loop spinning. Its clients wait in the backlog. */
+/* Do not poll listeners when descriptors run out: a connection that cannot be accepted would keep
+ * the listener readable and the loop spinning. Clients wait in the backlog. */
 static int on_add_poll(slirp_os_socket fd, int events, void *opaque)
 {
     BerthStack *stack = opaque;
@@ -442,8 +443,7 @@ static int on_get_revents(int index, void *opaque)
     return events;
 }
 
-/* How long to sleep at most, or -1. libslirp alone would wake up twice a second for each listener.
- */
+/* The longest sleep, usec, or -1. libslirp alone would wake up twice a second for each listener. */
 static gint64 wait_usec(const BerthStack *stack, guint32 slirp_msec)
 {
     bool quiet = g_get_monotonic_time() - stack->last_frame_usec > QUIET_USEC;
@@ -451,7 +451,7 @@ static gint64 wait_usec(const BerthStack *stack, guint32 slirp_msec)
                                                                      : (gint64)slirp_msec * 1000;
 }
 
-/* All descriptors there are now. Returns how long libslirp wants to sleep at most. */
+/* Fill the poll set. Returns libslirp's longest sleep. */
 static guint32 fill_polls(BerthStack *stack)
 {
     guint32 slirp_msec = G_MAXUINT32;
@@ -465,7 +465,7 @@ static guint32 fill_polls(BerthStack *stack)
     return slirp_msec;
 }
 
-/* As ppoll. */
+/* Returns as ppoll. */
 static int wait_for_events(BerthStack *stack)
 {
     guint32 slirp_msec = fill_polls(stack);
@@ -476,13 +476,13 @@ static int wait_for_events(BerthStack *stack)
                  wait < 0 ? NULL : &timeout, NULL);
 }
 
-/* Let libslirp accept the connections that wait, one after the other, and look at each before
- * anything of it can pass. Its clock stands still, so that it does nothing else in between and
- * closes nothing: then each connection gets the descriptor that is free now. */
+/* Have libslirp accept the waiting connections one at a time, and check each before libslirp reads
+ * from it. libslirp's clock is stopped meanwhile, so that it runs no timers and closes nothing:
+ * each accepted connection gets the predicted descriptor. */
 static void accept_and_check(BerthStack *stack)
 {
     stack->frozen_usec = g_get_monotonic_time();
-    slirp_pollfds_poll(stack->slirp, 1, on_get_revents, stack); /* what is due is done here */
+    slirp_pollfds_poll(stack->slirp, 1, on_get_revents, stack); /* runs what is due first */
     for (guint i = POLL_OURS; i < stack->polls->len; i++) {
         struct pollfd *entry = &g_array_index(stack->polls, struct pollfd, i);
         if (entry->revents == 0 || !berth_listeners_have(stack->listeners, entry->fd))
@@ -490,7 +490,7 @@ static void accept_and_check(BerthStack *stack)
         entry->revents = 0;
         int next = berth_listeners_next_fd();
         if (next < 0)
-            continue; /* it waits until it can be looked at */
+            continue; /* stays in the backlog until it can be checked */
         entry->revents = POLLIN;
         stack->only_poll = (int)i;
         slirp_pollfds_poll(stack->slirp, 0, on_get_revents, stack);
@@ -523,7 +523,7 @@ int berth_stack_run(BerthStack *stack, int fd,
         short frames = ours[POLL_FRAMES].revents;
         short caller = ours[POLL_CALLER].revents;
         short names = ours[POLL_DNS].revents;
-        /* Before the frames, which are to find what was asked for before they were sent. */
+        /* Before the frames: a request sent earlier must apply to them. */
         if (caller != 0 && !on_readable(stack, fd, user_data))
             return 0;
         if ((frames & POLLOUT) != 0)
