@@ -12,7 +12,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-/* A directory that is everywhere, to lay the empty one over. */
+/* A mount point that exists everywhere, for the empty root. */
 #define PLACE "/proc"
 
 static int write_text(const char *path, const char *text)
@@ -21,7 +21,7 @@ static int write_text(const char *path, const char *text)
     return fd < 0 || berth_fd_write_all(fd, text, strlen(text)) < 0 ? errno : 0;
 }
 
-/* The user and the group stay who they are; there is nobody else. */
+/* Map only our own user and group, to themselves. */
 static int map_ids(uid_t uid, gid_t gid)
 {
     char users[32], groups[32];
@@ -39,10 +39,10 @@ static int empty_root(void)
     if (mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0 ||
         mount("none", PLACE, "tmpfs", flags, "size=4k,mode=0555") < 0 || chdir(PLACE) < 0)
         return errno;
-    /* The old root ends up above the new one, and is let go. Source: pivot_root(2). */
+    /* pivot_root stacks the old root above the new one; unmount it. Source: pivot_root(2). */
     if (syscall(SYS_pivot_root, ".", ".") == 0)
         return umount2(".", MNT_DETACH) < 0 || chdir("/") < 0 ? errno : 0;
-    return chroot(".") < 0 ? errno : 0; /* the root is none that could be left */
+    return chroot(".") < 0 ? errno : 0; /* the root (initramfs) cannot be pivoted */
 }
 
 int berth_namespaces_leave(void)

@@ -1,15 +1,14 @@
 /* SPDX-License-Identifier: MIT
  *
- * namespaces — a process takes leave of the host's users, files, IPC and host name, unprivileged.
+ * namespaces — moves a process into user, mount, IPC and UTS namespaces of its own, unprivileged.
  *
- * What is left of the file system is an empty directory that cannot be written. The network stays:
- * it is what berth-net is for. So do the process ids: a namespace of those begins with the next
- * child, and a process that is not allowed to have children, nor to signal or trace anybody, nor
- * has a /proc, sees as little without.
+ * Its file system is then an empty, read-only directory. The network namespace stays, since
+ * berth-net needs it. The PID namespace stays too: a new one would only hold children, and a
+ * process that can neither fork, signal nor ptrace and has no /proc sees no more of the host
+ * without it.
  *
- * Many hosts do not allow it (Ubuntu's AppArmor, containers, sysctls), which is no reason not to
- * go on: it is a wall behind others. Must come before any thread is started, and before the process
- * gives up being looked into.
+ * Many hosts forbid this (Ubuntu's AppArmor, containers, sysctls). Callers carry on then: other
+ * layers remain. Call before any thread starts and while the process is still dumpable.
  */
 #pragma once
 
@@ -17,7 +16,7 @@
 
 G_BEGIN_DECLS
 
-/* 0, or the errno of the step that the host refused; those before it hold. */
+/* 0, or the errno of the step that the host refused; earlier steps stay in effect. */
 int berth_namespaces_leave(void);
 
 G_END_DECLS

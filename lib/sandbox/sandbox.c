@@ -15,8 +15,7 @@
 #include <unistd.h>
 
 #ifdef BERTH_SANITIZED
-/* In a build for finding mistakes: a search for leaks at the end would have to trace the process,
- * which these layers forbid. */
+/* The leak check at exit would ptrace this process, which the sandbox forbids. */
 const char *__asan_default_options(void);
 const char *__asan_default_options(void)
 {
@@ -24,7 +23,7 @@ const char *__asan_default_options(void)
 }
 #endif
 
-/* Each wall returns 0 or an errno. */
+/* Each layer returns 0 or an errno. */
 
 static int close_descriptors(const BerthSandbox *sandbox)
 {
@@ -53,7 +52,7 @@ static int set_limits(const BerthSandbox *sandbox)
     return errnum;
 }
 
-/* A host that refuses is not left; the other layers stand without this one. */
+/* Optional: many hosts refuse, and the other layers remain. */
 static int leave_host(const BerthSandbox *sandbox)
 {
     int errnum = sandbox->leave_host ? berth_namespaces_leave() : 0;
@@ -64,7 +63,7 @@ static int leave_host(const BerthSandbox *sandbox)
 
 static int drop_capabilities(const BerthSandbox *sandbox)
 {
-    /* Fails where there are none to drop from, and then is not needed. */
+    /* Fails without CAP_SETPCAP, and then there is nothing to drop. */
     for (int capability = 0; prctl(PR_CAPBSET_READ, capability, 0, 0, 0) >= 0; capability++)
         prctl(PR_CAPBSET_DROP, capability, 0, 0, 0);
 
@@ -83,22 +82,22 @@ static int hide_memory(const BerthSandbox *sandbox)
     return prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) < 0 ? errno : 0;
 }
 
-/* After the capabilities: a change of those may forget the signal. */
+/* After the capabilities: changing them may clear the signal. */
 static int die_with_parent(const BerthSandbox *sandbox)
 {
     return prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0) < 0 ? errno : 0;
 }
 
-/* Every right that the version of Landlock knows is handled, and none is granted. The numbers are
- * the kernel's (Documentation/userspace-api/landlock.rst); headers may be older than it. */
+/* Handle every right that this Landlock version knows, and grant none. The counts are the kernel's
+ * (Documentation/userspace-api/landlock.rst), since headers may be older. */
 static guint64 landlock_rights(int version)
 {
-    static const guint rights[] = {0, 13, 14, 15, 15, 16}; /* their number, by version */
+    static const guint rights[] = {0, 13, 14, 15, 15, 16}; /* count of rights, by version */
     return (G_GUINT64_CONSTANT(1) << rights[MIN((gsize)version, G_N_ELEMENTS(rights) - 1)]) - 1;
 }
 
-/* The ruleset as version 6 has it; an older header ends before that, and an older kernel is told a
- * shorter size. */
+/* The ruleset attributes of version 6: older headers lack the last ones, and older kernels get a
+ * smaller size. */
 typedef struct {
     guint64 handled_access_fs;
     guint64 handled_access_net; /* none: the network stays */
@@ -114,7 +113,7 @@ static int close_paths(const BerthSandbox *sandbox)
         return 0;
     long version = syscall(SYS_landlock_create_ruleset, NULL, 0, LANDLOCK_CREATE_RULESET_VERSION);
     if (version <= 0)
-        return 0; /* a kernel without it: the filter of system calls has to do */
+        return 0; /* no Landlock in this kernel: seccomp alone has to do */
 
     const Ruleset attributes = {.handled_access_fs = landlock_rights((int)version),
                                 .scoped = SCOPED_ALL};
@@ -145,7 +144,7 @@ static int allow_calls(const BerthSandbox *sandbox, scmp_filter_ctx filter)
     return -result;
 }
 
-/* All other calls fail with EPERM: libraries try this and that in passing. */
+/* Other calls fail with EPERM instead of killing: libraries probe for features. */
 static int filter_calls(const BerthSandbox *sandbox)
 {
     scmp_filter_ctx filter = seccomp_init(SCMP_ACT_ERRNO(EPERM));
@@ -164,7 +163,7 @@ static const struct {
 } layers[] = {
     {"close descriptors", close_descriptors},
     {"set limits", set_limits},
-    {"leave the host", leave_host}, /* while it may still be looked into: it writes its own maps */
+    {"leave the host", leave_host}, /* while still dumpable: it writes its own id maps */
     {"refuse privileges", refuse_privileges},
     {"drop capabilities", drop_capabilities},
     {"hide memory", hide_memory},

@@ -1,15 +1,15 @@
 /* SPDX-License-Identifier: MIT
  *
- * sandbox — a process that parses what others made gives up everything it will not need.
+ * sandbox — confines a process that parses untrusted input.
  *
- * Whatever the rules say: only the descriptors up to `last_fd` stay open; no privilege can be
- * gained and none is kept; no core file; no other process of the user may look into this one; it
- * dies with the thread that started it. Where the kernel has Landlock for it, no process outside
- * can be signalled and no abstract unix socket be reached. All system calls but those of the rules
- * fail with EPERM.
+ * Unconditionally: closes descriptors above `last_fd`, drops all capabilities for good
+ * (no_new_privs), forbids core dumps and inspection by other processes of the user, and kills the
+ * process when the thread that started it ends. Landlock, where the kernel has it, forbids signals
+ * and abstract unix sockets to outside processes. System calls that the rules do not allow fail
+ * with EPERM.
  *
- * For good, for the whole process. Must come before any thread is started. Errors: errno's, with
- * the id prefix of the rules.
+ * Irreversible, for the whole process. Call before any thread starts. Errors: errno's, with the id
+ * prefix `step`.
  */
 #pragma once
 
@@ -19,7 +19,7 @@
 
 G_BEGIN_DECLS
 
-/* In a build with a sanitizer its runtime needs a little more. */
+/* Sanitizer runtimes need a few more calls. */
 #if defined(__SANITIZE_ADDRESS__)
 #define BERTH_SANITIZED 1
 #elif defined(__has_feature)
@@ -28,8 +28,8 @@ G_BEGIN_DECLS
 #endif
 #endif
 
-/* A call that is allowed with these arguments only: (argument & mask) == value, for each that has a
- * mask. Rows of one call are alternatives. */
+/* Allows a call if, for each entry with a mask, (argument & mask) == value. Several rules for one
+ * call are alternatives. */
 typedef struct {
     int call;
     struct {
@@ -44,18 +44,18 @@ typedef struct {
     int last_fd;
     guint descriptors_max;
     guint64 memory_max; /* private writable memory, bytes; 0: no limit. Not with a sanitizer */
-    bool no_paths;      /* nothing can be reached by a path, also where a call were to allow it */
-    bool leave_host;    /* namespaces of its own (namespaces.h), where the host allows it */
+    bool no_paths;      /* Landlock denies all paths, even to calls that are allowed */
+    bool leave_host;    /* enter new namespaces (namespaces.h), where the host allows it */
 
-    const int *allowed; /* calls, whatever their arguments */
+    const int *allowed; /* calls allowed with any argument */
     gsize n_allowed;
     const BerthSandboxRule *restricted;
     gsize n_restricted;
-    const int *absent; /* calls that fail with ENOSYS, so that libc takes an older one */
+    const int *absent; /* calls that fail with ENOSYS, so that libc falls back to an older one */
     gsize n_absent;
 } BerthSandbox;
 
-/* False when a wall could not be put up; then the process must not go on. */
+/* False when a layer failed; the process must exit then. */
 bool berth_sandbox_enter(const BerthSandbox *sandbox, GError **error);
 
 G_END_DECLS
