@@ -23,7 +23,7 @@ static const BerthAccelHost this_host = {
 
 typedef enum {
     VERDICT_WORKS,
-    VERDICT_CLOSED, /* the device cannot be opened; looked at every time, since that may change */
+    VERDICT_CLOSED, /* the device cannot be opened; checked at every start, never cached */
     VERDICT_FAILS,  /* tried, and it did not work */
     VERDICTS,
 } VerdictKind;
@@ -32,8 +32,8 @@ static const char *const verdict_words[VERDICTS] = {"works", "closed", "fails"};
 
 typedef struct {
     VerdictKind kind;
-    bool inconclusive; /* emulation failed too: KVM need not be to blame, and nothing is kept */
-    guint variant;     /* of the machine, which it was tried with */
+    bool inconclusive; /* TCG failed too, so KVM may be fine: do not cache */
+    guint variant;     /* of the machine, that the probe used */
     char *reason;      /* one line; NULL when it works */
     const char *hint;
 } Verdict;
@@ -47,7 +47,7 @@ G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(Verdict, verdict_clear)
 static const char hint_fails[] = "use accel=auto or accel=tcg; the host's hypervisor may have to "
                                  "allow nested virtualisation";
 
-/* What a failed open of the device means to a user. */
+/* The user's way out of each error of opening the device. */
 static const struct {
     int errnum;
     const char *hint;
@@ -59,7 +59,7 @@ static const struct {
     {EPERM, "join the group kvm (sudo usermod -aG kvm $USER) and log in again"},
 };
 
-/* Whether the device opens. False with @ret_verdict set when not. */
+/* Whether the device opens. Sets @ret_verdict when it does not. */
 static bool open_device(const char *path, Verdict *ret_verdict)
 {
     berth_autofd int fd = open(path, O_RDWR | O_CLOEXEC);
@@ -104,7 +104,7 @@ static char *cache_path(const BerthAccelHost *host, const BerthMachine *machine,
     return g_build_filename(cache_dir, "accel", g_checksum_get_string(digest), NULL);
 }
 
-/* False when there is none, or none that can be read. */
+/* False when no valid verdict is cached. */
 static bool load_verdict(const char *path, guint variants, Verdict *ret_verdict)
 {
     g_autofree char *text = NULL;
@@ -129,7 +129,7 @@ static bool load_verdict(const char *path, guint variants, Verdict *ret_verdict)
     return false;
 }
 
-/* A verdict that cannot be kept is found again the next time. */
+/* Best effort: a verdict that is not cached is probed again. */
 static void save_verdict(const char *path, const Verdict *verdict)
 {
     g_autofree char *directory = g_path_get_dirname(path);
@@ -137,10 +137,10 @@ static void save_verdict(const char *path, const Verdict *verdict)
         g_strdup_printf("%s\n%u\n%s\n", verdict_words[verdict->kind], verdict->variant,
                         verdict->reason != NULL ? verdict->reason : "");
     if (g_mkdir_with_parents(directory, 0700) == 0)
-        g_file_set_contents(path, text, -1, NULL); /* by rename */
+        g_file_set_contents(path, text, -1, NULL); /* atomic: by rename */
 }
 
-/* Probe KVM with each variant until QEMU takes one. @ret_index is that one, or the number of
+/* Probe KVM with each variant until QEMU accepts one. @ret_index is that variant, or the number of
  * variants when QEMU refuses all. */
 static bool probe_kvm(const BerthAccelHost *host, const BerthMachine *machine, guint *ret_index,
                       BerthProbe *probe, GError **error)
@@ -158,9 +158,9 @@ static bool probe_kvm(const BerthAccelHost *host, const BerthMachine *machine, g
     return true;
 }
 
-/* Boot the kernel under KVM for a moment. Where that fails, the same is done under TCG: only when
- * the guest runs there KVM is to blame, and not the machine's options. False with @error when it
- * could not be tried, or fails with either. */
+/* Boot the kernel briefly under KVM. If that fails, boot it under TCG as the control: KVM is to
+ * blame only if the guest runs there. False with @error when the probe could not run or QEMU
+ * refuses both. */
 static bool probe_accel(const BerthAccelHost *host, const BerthMachine *machine,
                         const char *cache_dir, Verdict *ret_verdict, GError **error)
 {
@@ -174,7 +174,7 @@ static bool probe_accel(const BerthAccelHost *host, const BerthMachine *machine,
             g_prefix_error(error, "KVM does not work here (%s), and ", probe.reason);
             return false;
         }
-        if (index < control.variant) { /* else KVM has been tried with it */
+        if (index < control.variant) { /* otherwise KVM has been tried with this variant */
             index = control.variant;
             berth_probe_clear(&probe);
             if (!berth_probe_run(machine, index, BERTH_ACCEL_KVM, host->limit_msec, &probe, error))
@@ -190,7 +190,7 @@ static bool probe_accel(const BerthAccelHost *host, const BerthMachine *machine,
     return true;
 }
 
-/* The verdict on @machine, from the cache where it still holds. */
+/* The verdict for @machine, from the cache if valid. */
 static bool find_verdict(const BerthAccelHost *host, const BerthMachine *machine,
                          const char *cache_dir, Verdict *ret_verdict, bool *ret_fresh,
                          GError **error)
@@ -219,7 +219,8 @@ static bool find_verdict(const BerthAccelHost *host, const BerthMachine *machine
     return true;
 }
 
-/* TCG, with what its emulator can do with. A machine without alternatives needs no probe. */
+/* Select TCG and a variant that its emulator accepts. A machine without alternatives needs no
+ * probe. */
 static bool use_tcg(const BerthAccelHost *host, BerthMachine *machine, const char *cache_dir,
                     char **ret_notice, GError **error)
 {

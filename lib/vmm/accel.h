@@ -1,18 +1,17 @@
 /* SPDX-License-Identifier: MIT
  *
- * accel — which accelerator runs a machine: KVM where it is proven to, software emulation
- * otherwise.
+ * accel — selects a machine's accelerator: KVM where a probe proves that it works, TCG otherwise.
  *
- * That /dev/kvm opens proves nothing: under some nested hypervisors QEMU then aborts or the guest
- * hangs. So the machine's kernel is booted under KVM until its user space says that it runs, once
- * for each (QEMU, kernel, template, processor, start of the host), within a limit. Of the machine's
- * alternatives (model/machine.h) the first that QEMU takes is tried. KVM is found not to work only
- * when the same guest runs under TCG; where it runs under neither, nothing is kept. The verdict is
- * kept in
+ * An openable /dev/kvm proves nothing: under some nested hypervisors QEMU aborts or the guest
+ * hangs. So the probe boots the machine's kernel under KVM until its user space reports, once for
+ * each (QEMU, kernel, template, processor, boot of the host), within a time limit. It uses the
+ * first of the machine's alternatives (model/machine.h) that QEMU accepts. KVM is judged broken
+ * only when the same guest runs under TCG; if it runs under neither, nothing is cached. The verdict
+ * is cached in
  *
  *     <cache_dir>/accel/<digest of those>      verdict, variant and reason, three lines
  *
- * Blocking, a few seconds at most; see also emulator.h. No global state.
+ * Blocks for a few seconds at most; see also emulator.h. No global state.
  */
 #pragma once
 
@@ -20,7 +19,7 @@
 
 G_BEGIN_DECLS
 
-/* Where to look and how long to wait. */
+/* Paths and limits of the probe. */
 typedef struct {
     const char *kvm;            /* "/dev/kvm" */
     const char *processor;      /* "/proc/cpuinfo" */
@@ -29,19 +28,18 @@ typedef struct {
     guint emulation_limit_msec; /* and under TCG */
 } BerthAccelHost;
 
-/* Make machine->accel KVM or TCG and decide the machine's alternatives. Under TCG the kernel is
- * also told how fast the host's counter runs (lib/vmm/tsc.h), so call it once for each start. When
- * it has just been found that KVM does not work, with AUTO, or that no trial under TCG came up,
- * @ret_notice is one or two lines that say so, and NULL otherwise; free with g_free.
- * @cache_dir NULL: nothing is kept.
- * Errors: with KVM, BERTH_ERROR_NO_KVM "accel.kvm-unusable"; those of emulator.h; and whatever
- * keeps the machine from being started with either (lib/vmm/qemu_process.h, berth_qemu_check). */
+/* Set machine->accel to KVM or TCG and settle the machine's alternatives. Under TCG also add the
+ * TSC frequency to the kernel's arguments (lib/vmm/tsc.h), so call once for each start. @ret_notice
+ * is one or two lines when, with AUTO, KVM was just found broken, or when no probe under TCG
+ * reached user space; otherwise NULL. Free with g_free. @cache_dir NULL: no cache. Errors: with
+ * KVM, BERTH_ERROR_NO_KVM "accel.kvm-unusable"; those of emulator.h; and errors that prevent a
+ * start with either (lib/vmm/qemu_process.h, berth_qemu_check). */
 bool berth_accel_resolve(BerthMachine *machine, const char *cache_dir, char **ret_notice,
                          GError **error);
 bool berth_accel_resolve_on(const BerthAccelHost *host, BerthMachine *machine,
                             const char *cache_dir, char **ret_notice, GError **error);
 
-/* Remove the verdicts in @cache_dir, and the answers of emulator.h: the next start proves anew. */
+/* Delete the cached verdicts in @cache_dir and those of emulator.h: the next start probes again. */
 void berth_accel_forget(const char *cache_dir);
 
 G_END_DECLS

@@ -17,7 +17,7 @@ static char *cache_path(const BerthMachine *machine, const char *cache_dir, GErr
     return g_build_filename(cache_dir, "emulator", g_checksum_get_string(digest), NULL);
 }
 
-/* The host's boot; NULL when it cannot be told. */
+/* The boot id of the host, NULL when unknown. */
 static char *read_boot_id(void)
 {
     char *text = NULL;
@@ -26,7 +26,7 @@ static char *read_boot_id(void)
     return text;
 }
 
-/* False when there is no answer, or none that can be read, or an unproven one of another boot. */
+/* False when no valid answer is cached; an unproven one is valid for the same boot only. */
 static bool load_answer(const char *path, guint variants, BerthEmulatorAnswer *ret_answer)
 {
     g_autofree char *text = NULL;
@@ -45,7 +45,7 @@ static bool load_answer(const char *path, guint variants, BerthEmulatorAnswer *r
     return true;
 }
 
-/* An answer that cannot be kept is found again the next time. */
+/* Best effort: an answer that is not cached is probed again. */
 static void save_answer(const char *path, const BerthEmulatorAnswer *answer)
 {
     g_autofree char *directory = g_path_get_dirname(path);
@@ -55,11 +55,11 @@ static void save_answer(const char *path, const BerthEmulatorAnswer *answer)
     g_autofree char *text = boot_id != NULL ? g_strdup_printf("%u\n%s\n", answer->variant, boot_id)
                                             : g_strdup_printf("%u\n", answer->variant);
     if (g_mkdir_with_parents(directory, 0700) == 0)
-        g_file_set_contents(path, text, -1, NULL); /* by rename */
+        g_file_set_contents(path, text, -1, NULL); /* atomic: by rename */
 }
 
-/* The first variant whose guest reaches user space, or else the first that QEMU takes. What QEMU
- * has taken it accepts: after that only the machine's options are still in question. */
+/* Find the first variant whose guest reaches user space, otherwise the first that QEMU accepts.
+ * Once QEMU has accepted a variant, the later ones differ in machine options only. */
 static bool probe_variants(const BerthMachine *machine, guint limit_msec,
                            BerthEmulatorAnswer *ret_answer, GError **error)
 {

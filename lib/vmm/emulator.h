@@ -1,17 +1,17 @@
 /* SPDX-License-Identifier: MIT
  *
- * emulator — which of a machine's alternatives (model/machine.h) its emulator can do with.
+ * emulator — finds out which of a machine's alternatives (model/machine.h) its QEMU supports.
  *
- * No table says what a version can, since distributions build and package QEMU as they like: the
- * variants are probed under TCG in order of preference, and the first whose kernel reaches user
- * space is it. The answer is kept for as long as emulator, kernel and template stay the same, in
+ * Distributions build and package QEMU differently, so versions do not tell. The variants are
+ * probed under TCG in order of preference; the first whose kernel reaches user space wins. The
+ * answer is cached while emulator, kernel and template stay the same, in
  *
  *     <cache_dir>/emulator/<digest>      the variant's index, one line
  *
- * Where none got there the answer is unproven. It is kept too, so that not every start waits for
- * the limits again, but with the host's boot id as a second line, and for that boot only.
+ * If no variant reaches user space the answer is unproven. It is cached too, to spare later starts
+ * the time limits, with the host's boot id as a second line, and expires at the next boot.
  *
- * Blocking: a second for the first answer, more on a busy host.
+ * Blocks: a second for the first answer, more on a busy host.
  */
 #pragma once
 
@@ -23,19 +23,18 @@ G_BEGIN_DECLS
 
 typedef struct {
     guint variant; /* to start the machine with */
-    bool proven;   /* its kernel has reached user space; else no variant's has */
-    bool fresh;    /* found by this call, and not by an earlier one */
+    bool proven;   /* its kernel reached user space; false: no variant's did */
+    bool fresh;    /* from this call, not from the cache */
 } BerthEmulatorAnswer;
 
-/* Find the variant to start @machine with. When none reaches user space within @limit_msec, but
- * QEMU takes one, it is the first of those: the start will show more.
- * @cache_dir NULL: nothing is kept.
- * Errors: BERTH_ERROR_FAILED, "vmm.qemu-refused": QEMU takes none of them; the message has its
- * words. Those of probe.h. */
+/* Find the variant to start @machine with: the first that reaches user space within @limit_msec,
+ * otherwise the first that QEMU accepts, whose start will then show the error. @cache_dir NULL: no
+ * cache. Errors: BERTH_ERROR_FAILED, "vmm.qemu-refused" when QEMU accepts none, with QEMU's own
+ * message; those of probe.h. */
 bool berth_emulator_find(const BerthMachine *machine, guint limit_msec, const char *cache_dir,
                          BerthEmulatorAnswer *ret_answer, GError **error);
 
-/* Remove the answers in @cache_dir: something they hang on may have changed unseen. */
+/* Delete the cached answers in @cache_dir, for inputs that changed without changing the digest. */
 void berth_emulator_forget(const char *cache_dir);
 
 G_END_DECLS

@@ -14,7 +14,7 @@
 #include <sys/socket.h>
 #include <sys/wait.h>
 
-/* The descriptors QEMU inherits, and the kind of socket each is. */
+/* The descriptors QEMU inherits, and their socket types. */
 static const struct {
     int target;
     int type;
@@ -26,7 +26,7 @@ static const struct {
 };
 #define CHANNELS G_N_ELEMENTS(channels)
 
-/* Our ends of them; all but the console's stay silent. */
+/* Our ends of the channels; only the console carries data. */
 typedef struct {
     int fds[CHANNELS];
 } Ends;
@@ -59,14 +59,14 @@ static bool make_channels(Ends *ours, Ends *theirs, GError **error)
     return true;
 }
 
-/* The output of a console until the marker. */
+/* Console output, searched for the marker. */
 typedef struct {
     int fd;
-    GString *tail;   /* what may be the marker's beginning */
-    bool has_output; /* something has been said */
+    GString *tail;   /* possible beginning of the marker */
+    bool has_output; /* the guest has written something */
 } Console;
 
-/* Take in some of it. False when there is none just now, or no more. */
+/* Read once. False when nothing is available or at EOF. */
 static bool read_console(Console *console)
 {
     char bytes[1024];
@@ -78,7 +78,7 @@ static bool read_console(Console *console)
     return true;
 }
 
-/* Whether the marker has come; all that cannot be its beginning is dropped. */
+/* Whether the marker has arrived; drops what cannot be its beginning. */
 static bool find_marker(GString *tail)
 {
     const gsize length = strlen(BERTH_QEMU_PROBE_MARKER);
@@ -90,7 +90,7 @@ static bool find_marker(GString *tail)
 
 typedef enum { END_MARKER, END_EXIT, END_LATE } End;
 
-/* Watch the probe until it has said the marker, has ended or is late. */
+/* Wait until the probe prints the marker, exits or times out. */
 static End watch_child(BerthChild *child, Console *console, guint limit_msec)
 {
     const gint64 deadline = g_get_monotonic_time() + (gint64)limit_msec * 1000;
@@ -103,7 +103,7 @@ static End watch_child(BerthChild *child, Console *console, guint limit_msec)
             {console->fd, POLLIN, 0}, {child->errors, POLLIN, 0}, {child->pidfd, POLLIN, 0}};
         if (poll(fds, G_N_ELEMENTS(fds), (int)(left / 1000) + 1) < 0)
             continue;
-        bool ended = fds[2].revents != 0; /* then the rest of its output is there already */
+        bool ended = fds[2].revents != 0; /* then the rest of its output is available already */
         bool more = fds[0].revents != 0 && read_console(console);
         if (more && find_marker(console->tail))
             return END_MARKER;
@@ -116,7 +116,7 @@ static End watch_child(BerthChild *child, Console *console, guint limit_msec)
     }
 }
 
-/* What the end of a QEMU that has exited by itself means. */
+/* Classify the exit of a QEMU that was not killed by us. */
 static void classify_exit(BerthChild *child, int status, bool guest_started, BerthProbe *probe)
 {
     g_autofree char *words = berth_child_last_words(child);
@@ -181,7 +181,7 @@ static void add_text(GChecksum *digest, const char *text)
     g_checksum_update(digest, (const guchar *)text, (gssize)strlen(text) + 1);
 }
 
-/* Another build of the same program is another program. */
+/* Identify a program by path, size and time, so that a rebuilt one is another. */
 static void add_file(GChecksum *digest, const char *path)
 {
     GStatBuf info = {0};

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT
  *
- * probe — boots a machine's kernel for a moment, to see whether it reaches user space.
+ * probe — boots a machine's kernel briefly, to see whether it reaches user space.
  *
- * Blocking, up to the given limit; the QEMU is gone afterwards. A probe proves one emulator, kernel
- * and set of options; its result can be kept in a file whose name is a digest of those.
+ * Blocks for at most the given limit; QEMU has exited on return. The result holds for one emulator,
+ * kernel and set of options; callers cache it in a file named by their digest.
  */
 #pragma once
 
@@ -12,9 +12,9 @@
 G_BEGIN_DECLS
 
 typedef enum {
-    BERTH_PROBE_WORKS,   /* the initramfs has said its marker */
-    BERTH_PROBE_REFUSED, /* QEMU exited with an error before the guest had said anything */
-    BERTH_PROBE_FAILED,  /* the guest did not get there in time, or ended; or QEMU was killed */
+    BERTH_PROBE_WORKS,   /* the initramfs printed its marker */
+    BERTH_PROBE_REFUSED, /* QEMU exited with an error before the guest wrote anything */
+    BERTH_PROBE_FAILED,  /* the guest timed out or ended early, or QEMU was killed */
 } BerthProbeKind;
 
 typedef struct {
@@ -25,18 +25,18 @@ typedef struct {
 void berth_probe_clear(BerthProbe *probe);
 G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(BerthProbe, berth_probe_clear)
 
-/* Boot variant @index of @machine (model/machine.h) under @accel, KVM or TCG. @ret_probe is to be
- * zero or cleared. False with @error when it could not even be tried.
- * Errors: those of qemu_args.h and qemu_child.h; "vmm.probe.*". */
+/* Boot variant @index of @machine (model/machine.h) under @accel, KVM or TCG. @ret_probe must be
+ * zeroed or cleared. False with @error when the probe could not run. Errors: those of qemu_args.h
+ * and qemu_child.h; "vmm.probe.*". */
 bool berth_probe_run(const BerthMachine *machine, guint index, BerthAccel accel, guint limit_msec,
                      BerthProbe *ret_probe, GError **error);
 
-/* A digest of all that the result of a probe of @machine under @accel hangs on: emulator and kernel
- * as files, and the options with their alternatives. To be continued with what else counts.
- * Free with g_checksum_free. NULL on error, as berth_probe_run. */
+/* A digest of everything a probe of @machine under @accel depends on: emulator and kernel as files,
+ * and the options with their alternatives. The caller may update it further. Free with
+ * g_checksum_free. NULL on error, as berth_probe_run. */
 GChecksum *berth_probe_digest(const BerthMachine *machine, BerthAccel accel, GError **error);
 
-/* Remove all results kept in <cache_dir>/@name. One that cannot be removed stays. */
+/* Delete the cached results in <cache_dir>/@name, best effort. */
 void berth_probe_forget(const char *cache_dir, const char *name);
 
 G_END_DECLS

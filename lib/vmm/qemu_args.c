@@ -7,11 +7,11 @@
 
 #define MIB (G_GUINT64_CONSTANT(1) << 20)
 
-/* Linux, x86: COMMAND_LINE_SIZE, with its NUL. More is cut off without a word. */
+/* Linux, x86: COMMAND_LINE_SIZE, including NUL. The kernel truncates silently. */
 #define KERNEL_COMMAND_LINE_MAX 2048
 #define CLOUD_SEED              "/run/berth/cloud" /* as in cmd/berth-guest/boot/cloud_init.h */
 
-/* Appends arguments; keeps the first refusal, after which it does nothing. */
+/* Appends arguments; the first error is sticky. */
 typedef struct {
     GPtrArray *argv;
     GString *option;  /* the value under construction: "head,key=value,..." */
@@ -29,7 +29,7 @@ static void refuse(Writer *writer, const char *key, const char *value, const cha
                     writer->name, key != NULL ? " " : "", key != NULL ? key : "", shown, why);
 }
 
-/* Whether @value can stand on a command line and in the messages made of it. */
+/* Whether @value is fit for a command line and for messages. */
 static bool check(Writer *writer, const char *key, const char *value)
 {
     if (value == NULL || value[0] == '\0') {
@@ -45,7 +45,7 @@ static bool check(Writer *writer, const char *key, const char *value)
     return true;
 }
 
-/* Close the option under construction. */
+/* Finish the option under construction. */
 static void flush(Writer *writer)
 {
     if (writer->option == NULL)
@@ -61,7 +61,7 @@ static void flag(Writer *writer, const char *name)
     g_ptr_array_add(writer->argv, g_strdup(name));
 }
 
-/* An option whose value QEMU takes as it is. */
+/* Append an option with a verbatim value. */
 static void literal(Writer *writer, const char *name, const char *value)
 {
     flag(writer, name);
@@ -69,7 +69,7 @@ static void literal(Writer *writer, const char *name, const char *value)
         g_ptr_array_add(writer->argv, g_strdup(value));
 }
 
-/* QEMU ends a value at a comma, and reads two as one. */
+/* QEMU splits values at commas; a doubled one is literal. */
 static void append_escaped(GString *option, const char *value)
 {
     for (const char *at = value; *at != '\0'; at++) {
@@ -79,7 +79,7 @@ static void append_escaped(GString *option, const char *value)
     }
 }
 
-/* Add "key=value" to the option begun last. */
+/* Append "key=value" to the current option. */
 static void property(Writer *writer, const char *key, const char *value)
 {
     if (!check(writer, key, value))
@@ -102,7 +102,7 @@ static bool is_key(const char *text, gsize length)
                                       "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_.") >= length;
 }
 
-/* Add @pair, a "key=value" of the machine template. */
+/* Append @pair, a "key=value" of the machine template. */
 static void property_pair(Writer *writer, const char *pair)
 {
     const char *equals = strchr(pair, '=');
@@ -114,8 +114,8 @@ static void property_pair(Writer *writer, const char *pair)
     property(writer, key, equals + 1);
 }
 
-/* Begin an option of properties; @head (may be NULL) is the value of its implied first key, always
- * a word of ours. */
+/* Start an option with properties; @head (may be NULL) is the value of its implied first key,
+ * always a constant. */
 static void option(Writer *writer, const char *name, const char *head)
 {
     flag(writer, name);
@@ -136,9 +136,9 @@ static void write_name(Writer *writer, const char *name)
     property(writer, "debug-threads", "on");
 }
 
-/* No configuration of the host's QEMU, no default device, no window. A reset ends QEMU: its
- * SHUTDOWN event says so, and the keeper starts a new one, so that a reboot meets fresh host state.
- */
+/* No QEMU configuration of the host, no default devices, no window. -no-reboot: a reset exits with
+ * a SHUTDOWN event, and the keeper starts a new QEMU, so that a reboot picks up changes of the
+ * host. */
 static void write_base(Writer *writer)
 {
     flag(writer, "-nodefaults");
@@ -147,7 +147,7 @@ static void write_base(Writer *writer)
     literal(writer, "-display", "none");
 }
 
-/* QEMU takes all after the equals sign as it is. */
+/* QEMU takes everything after the equals sign literally. */
 static void write_global(Writer *writer, const char *global)
 {
     const char *equals = strchr(global, '=');
@@ -186,7 +186,8 @@ static void write_processor(Writer *writer, const BerthMachine *machine, BerthAc
 {
     bool kvm = accel == BERTH_ACCEL_KVM;
     write_accel(writer, accel, kvm ? NULL : machine->tcg_options);
-    literal(writer, "-cpu", kvm ? machine->cpu_kvm : machine->cpu_tcg); /* commas are its own */
+    literal(writer, "-cpu", kvm ? machine->cpu_kvm : machine->cpu_tcg); /* commas separate its flags
+                                                                         */
 
     g_autofree char *count = g_strdup_printf("%u", cpus);
     literal(writer, "-smp", count);
@@ -198,7 +199,7 @@ static void write_memory(Writer *writer, guint64 memory)
     literal(writer, "-m", size);
 }
 
-/* A guest that has broken into QEMU still cannot start programs or gain rights. */
+/* Limits a guest that has compromised QEMU: no new processes, no privilege changes. */
 static void write_sandbox(Writer *writer)
 {
     option(writer, "-sandbox", "on");
@@ -208,8 +209,8 @@ static void write_sandbox(Writer *writer)
     property(writer, "resourcecontrol", "deny");
 }
 
-/* Add @argument to the kernel's command line. One with a space goes in quotes, as
- * Documentation/admin-guide/kernel-parameters.rst has it; a quote itself cannot be written. */
+/* Append @argument to the kernel's command line, quoted if it has a space
+ * (Documentation/admin-guide/kernel-parameters.rst); a quote cannot be represented. */
 static void append_kernel_argument(Writer *writer, GString *line, const char *argument)
 {
     if (!check(writer, NULL, argument))
@@ -226,9 +227,9 @@ static void append_kernel_arguments(Writer *writer, GString *line, char **argume
         append_kernel_argument(writer, line, *argument);
 }
 
-/* Where nothing is given to cloud-init, it would wait for a data source that is not there.
- * Otherwise it reads files that the guest has put where only this line names them; its NoCloud
- * takes a directory besides those on the disk. The network is berth's. */
+/* Without user-data cloud-init is disabled, or it would wait for a data source. With it, NoCloud
+ * reads the seed directory that the guest has written and this line names, besides those on the
+ * disk. berth configures the network itself. */
 static void append_cloud(Writer *writer, GString *line, const char *id)
 {
     if (id == NULL) {
@@ -279,11 +280,11 @@ static void write_console(Writer *writer)
     literal(writer, "-serial", "chardev:console");
 }
 
-/* The host's page cache is the disk's write cache: the guest is told that there is one
- * (write-cache=on), so it flushes at its fsync, which QEMU makes an fdatasync of the image
- * (cache.no-flush=off). Blocks that the guest discards or fills with zeroes become holes again. A
- * write that the host refuses, for whatever reason (a quota is not ENOSPC), stops the guest until
- * the host takes it (werror=stop): told of it, the guest would give up its file system. */
+/* The host's page cache is the write cache: write-cache=on makes the guest flush on fsync, which
+ * QEMU turns into fdatasync of the image (cache.no-flush=off). Discards and zero writes punch
+ * holes. werror=stop pauses the guest on any write error of the host (quota included, not only
+ * ENOSPC) until the host accepts the write; a reported error would make the guest give up its file
+ * system. */
 static void begin_root_disk(Writer *writer, const char *file_driver)
 {
     option(writer, "-blockdev", NULL);
@@ -312,21 +313,21 @@ static void write_root_disk(Writer *writer, const char *path)
     write_root_device(writer);
 }
 
-/* In its place for the probe: empty, and no file. */
+/* The probe's root disk: empty, without a file. */
 static void write_null_disk(Writer *writer)
 {
     begin_root_disk(writer, "null-co");
     write_root_device(writer);
 }
 
-/* Port 0 is kept for a console by the driver, so the one port of ours makes two. */
+/* The driver reserves port 0 for a console, so our one port needs two. */
 static void write_agent(Writer *writer)
 {
     socket_chardev(writer, "agent", BERTH_QEMU_FD_AGENT);
     option(writer, "-device", "virtio-serial-device");
     property(writer, "max_ports", "2");
     option(writer, "-device", "virtserialport");
-    property(writer, "id", "agent"); /* or its being opened and closed would be no event */
+    property(writer, "id", "agent"); /* without an id QEMU sends no VSERPORT_CHANGE events for it */
     property(writer, "chardev", "agent");
     property(writer, "name", "org.berth.agent");
 }
@@ -344,7 +345,8 @@ static void write_network(Writer *writer, const char *mac, guint mtu)
     property_uint(writer, "host_mtu", mtu);
 }
 
-/* Memory that the guest frees goes back to the host; entropy comes from it. */
+/* Balloon with free page reporting: freed memory returns to the host. RNG: entropy from the host.
+ */
 static void write_helpers(Writer *writer)
 {
     option(writer, "-device", "virtio-balloon-device");
@@ -398,7 +400,7 @@ char **berth_qemu_args(const BerthMachine *machine, GError **error)
 char **berth_qemu_probe_args(const BerthMachine *machine, GError **error)
 {
     g_assert(machine->accel == BERTH_ACCEL_KVM || machine->accel == BERTH_ACCEL_TCG);
-    const guint cpus = 2; /* starting a second processor is one of the things that can fail */
+    const guint cpus = 2; /* two, since bringing up a second processor can fail too */
     const guint64 memory = 256 * MIB;
 
     Writer writer;

@@ -13,16 +13,14 @@
 #include <unistd.h>
 
 #define ERRORS_TAIL_MAX 8192u
-#define HEAR_MAX                                                                                   \
-    64u /* reads in a row, which empty a pipe: one that never stops must not hold us               \
-         */
+#define HEAR_MAX        64u /* bounds the reads of one call, in case the child never stops writing */
 
-/* Between fork and exec: async-signal-safe calls only. */
+/* Runs between fork and exec: async-signal-safe calls only. */
 static void set_up_child(gpointer user_data)
 {
     const pid_t *parent = user_data;
     prctl(PR_SET_PDEATHSIG, SIGKILL);
-    if (getppid() != *parent) /* it died before the line above */
+    if (getppid() != *parent) /* the parent died before prctl took effect */
         _exit(127);
 
     sigset_t none;
@@ -98,7 +96,8 @@ static const char *skip_prefix(const char *text, const char *prefix)
     return g_str_has_prefix(text, prefix) ? text + strlen(prefix) : text;
 }
 
-/* How much a line tells. QEMU's own errors begin with its name; advice below them does not. */
+/* How informative a line is. QEMU's own errors begin with its name; hints that follow them do not.
+ */
 static int rank_line(const char *line, const char *speaker)
 {
     if (line[0] == '\0')

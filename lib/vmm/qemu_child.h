@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT
  *
- * qemu_child — a QEMU as a child process: started with its descriptors in place, tied to our life,
- * heard out and reaped. What qemu_process (on an event loop) and accel (blocking) have in common.
+ * qemu_child — starts QEMU as a child process with given descriptors, collects its standard error
+ * and reaps it. Shared by qemu_process (on an event loop) and probe (blocking).
  *
- * Initialise with BERTH_CHILD_INIT; berth_child_clear kills and reaps what still lives. The child
- * dies with the thread that started it (PR_SET_PDEATHSIG), so that is to be the main one.
+ * Initialise with BERTH_CHILD_INIT; berth_child_clear kills and reaps a running child. The child
+ * dies with the thread that started it (PR_SET_PDEATHSIG): start it from the main thread.
  */
 #pragma once
 
@@ -16,10 +16,10 @@ G_BEGIN_DECLS
 
 typedef struct {
     pid_t pid;            /* 0: none, or reaped */
-    int pidfd;            /* readable when it has ended */
-    int errors;           /* our end of its standard error, non-blocking; -1 after its end */
-    GString *errors_tail; /* the end of what it wrote there, bounded */
-    char *emulator;       /* as it calls itself in messages */
+    int pidfd;            /* readable when it has exited */
+    int errors;           /* our end of its standard error, non-blocking; -1 after EOF */
+    GString *errors_tail; /* the last bytes of its standard error, bounded */
+    char *emulator;       /* its name in messages */
 } BerthChild;
 
 #define BERTH_CHILD_INIT                                                                           \
@@ -27,23 +27,23 @@ typedef struct {
         .pidfd = -1, .errors = -1                                                                  \
     }
 
-/* Start @argv with each of @sources as the descriptor of the same place in @targets; no other is
- * inherited but an empty standard input, a discarded output and the errors. The sources stay ours.
- * Errors: BERTH_ERROR_NOT_FOUND, "machine.no-qemu"; others, "machine.qemu.*". */
+/* Start @argv with each descriptor of @sources dup'ed to that of @targets. The child also gets an
+ * empty standard input, a discarded output and standard error to `errors`; it inherits nothing
+ * else. The sources stay the caller's. Errors: BERTH_ERROR_NOT_FOUND, "machine.no-qemu"; others,
+ * "machine.qemu.*". */
 bool berth_child_spawn(BerthChild *child, char **argv, const int *sources, const int *targets,
                        gsize count, GError **error);
 
-/* Take in what it has written on standard error. False once there will be no more. */
+/* Read what is available of its standard error. False at EOF. */
 bool berth_child_read_errors(BerthChild *child);
 
-/* The line that best says why it stopped: the last error in QEMU's name rather than the advice
- * below it, an assertion or a warning. One line of valid UTF-8, "" if it errors_tail nothing. Free
- * with g_free. */
+/* The line that best explains its exit: the last error with QEMU's name, otherwise an assertion,
+ * other line or warning. One line of valid UTF-8, "" if it wrote nothing. Free with g_free. */
 char *berth_child_last_words(const BerthChild *child);
 
 void berth_child_kill(BerthChild *child);
 
-/* Wait for it to end; its status as waitpid gives it. All it had written has been heard then. */
+/* Wait for its exit and read the rest of its standard error. Returns the status as waitpid. */
 int berth_child_reap(BerthChild *child);
 
 void berth_child_clear(BerthChild *child);

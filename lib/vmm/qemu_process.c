@@ -21,7 +21,7 @@ struct BerthQemu {
     char *last_words;
 };
 
-/* The files of a machine, and what to do about one that is not there. */
+/* The files a machine needs, and the error when one is missing. */
 static const struct {
     size_t offset;
     int mode;
@@ -115,7 +115,7 @@ static gboolean on_ended(int fd, GIOCondition condition, gpointer user_data)
     int status = berth_child_reap(&qemu->child);
     g_free(qemu->last_words);
     qemu->last_words = berth_child_last_words(&qemu->child);
-    qemu->on_exit(qemu, status, qemu->user_data); /* qemu may be gone after this */
+    qemu->on_exit(qemu, status, qemu->user_data); /* the callback may have freed qemu */
     return G_SOURCE_REMOVE;
 }
 
@@ -128,7 +128,7 @@ static GSource *watch(int fd, int priority, GUnixFDSourceFunc function, gpointer
     return source;
 }
 
-/* A pair of stream sockets; ours does not block. */
+/* A pair of stream sockets; our end is non-blocking. */
 static bool make_channel(int *ret_ours, int *ret_theirs, GError **error)
 {
     int pair[2];
@@ -170,7 +170,7 @@ BerthQemu *berth_qemu_spawn(const BerthMachine *machine, int net_fd, BerthQemuEx
     if (!berth_child_spawn(&qemu->child, argv, sources, targets, G_N_ELEMENTS(sources), error))
         return NULL;
 
-    /* after all that is still to be read from its channels, the SHUTDOWN event above all */
+    /* lower priority than the channels, so that their last data, above all SHUTDOWN, comes first */
     qemu->ended = watch(qemu->child.pidfd, G_PRIORITY_DEFAULT + 1, on_ended, qemu);
     qemu->errors_readable = watch(qemu->child.errors, G_PRIORITY_DEFAULT, on_errors_readable, qemu);
     ret_channels->qmp = berth_steal_fd(&qmp);

@@ -13,8 +13,8 @@
 
 #define DEPTH_MAX 32u
 
-/* The first command; without it QEMU takes no other. QEMU answers in order, so those behind it need
- * not wait for its answer. */
+/* The first command; QEMU accepts no other before it. QEMU answers in order, so later commands need
+ * not wait. */
 #define CAPABILITIES_ID 0
 
 typedef struct {
@@ -23,18 +23,18 @@ typedef struct {
     gpointer user_data;
 } Command;
 
-/* Counted, since a callback may free the client that is calling it. */
+/* Reference-counted, since a callback may free the client that called it. */
 struct BerthQmp {
     int fd;
     bool freed;
     bool greeted;
-    GError *closed; /* why the connection has ended, or NULL */
+    GError *closed; /* why the connection ended, or NULL */
 
-    GString *in;  /* up to the next line end */
-    GString *out; /* goes out once greeted */
+    GString *in;  /* up to the next newline */
+    GString *out; /* sent once QEMU has greeted */
     GSource *readable;
     GSource *writable;
-    GSource *failing; /* reports to commands given after the end */
+    GSource *failing; /* fails commands issued after the end */
 
     GQueue pending; /* Command*, in the order of their answers */
     gint64 next_id;
@@ -78,7 +78,7 @@ static void release(BerthQmpRef *qmp)
 }
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(BerthQmpRef, release)
 
-/* Tell every pending command why there will be no answer. */
+/* Fail every pending command with the connection's error. */
 static void fail_pending(BerthQmp *qmp)
 {
     while (!qmp->freed && !g_queue_is_empty(&qmp->pending)) {
@@ -88,7 +88,7 @@ static void fail_pending(BerthQmp *qmp)
     }
 }
 
-/* End the connection because of @problem, which is taken. */
+/* End the connection with @problem; takes ownership. */
 static void end(BerthQmp *qmp, GError *problem)
 {
     disconnect(qmp);
@@ -191,7 +191,7 @@ static bool handle_message(BerthQmp *qmp, JsonObject *message, GError **error)
     return fail_message(error, "what is neither answer nor event");
 }
 
-/* The parser recurses, so its input's depth is bounded first. */
+/* The JSON parser recurses, so bound the nesting first. */
 static bool is_too_deep(const char *line, gsize length)
 {
     guint depth = 0;
@@ -232,7 +232,7 @@ static bool handle_line(BerthQmp *qmp, const char *line, gsize length, GError **
     return handle_message(qmp, json_node_get_object(root), error);
 }
 
-/* Take every whole line of what came in. */
+/* Handle every complete line received. */
 static bool handle_lines(BerthQmp *qmp, GError **error)
 {
     const char *newline;
@@ -249,7 +249,7 @@ static bool handle_lines(BerthQmp *qmp, GError **error)
     return false;
 }
 
-/* Read once; the loop calls again while there is more. */
+/* Read once; the loop dispatches again while there is more. */
 static bool receive(BerthQmp *qmp, GError **error)
 {
     char bytes[16384];
@@ -279,7 +279,7 @@ static gboolean on_readable(int fd, GIOCondition condition, gpointer user_data)
         end(qmp, error);
     else if (!qmp->freed)
         update_writable(qmp);
-    return G_SOURCE_CONTINUE; /* destroyed where it ends */
+    return G_SOURCE_CONTINUE; /* end() destroys the source */
 }
 
 static gboolean on_writable(int fd, GIOCondition condition, gpointer user_data)
@@ -289,7 +289,7 @@ static gboolean on_writable(int fd, GIOCondition condition, gpointer user_data)
     if (size > 0)
         g_string_erase(qmp->out, 0, size);
     else if (size < 0 && errno != EINTR && errno != EAGAIN)
-        g_string_truncate(qmp->out, 0); /* the reading end finds out why */
+        g_string_truncate(qmp->out, 0); /* the reading side reports the error */
     update_writable(qmp);
     return G_SOURCE_CONTINUE;
 }
@@ -302,7 +302,7 @@ static GSource *watch(BerthQmp *qmp, GIOCondition condition, GUnixFDSourceFunc f
     return source;
 }
 
-/* Wait for room to write exactly while there is something that may be written. */
+/* Watch for writability only while something may be written. */
 static void update_writable(BerthQmp *qmp)
 {
     bool wanted = qmp->greeted && qmp->out->len > 0;

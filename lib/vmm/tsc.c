@@ -8,7 +8,7 @@
 
 #define SPAN_NSEC 5000000
 
-/* The counter and the clock at one moment. */
+/* Counter and clock, read at the same moment. */
 typedef struct {
     guint64 ticks;
     gint64 nsec;
@@ -21,7 +21,7 @@ static gint64 clock_nsec(void)
     return now.tv_sec * G_GINT64_CONSTANT(1000000000) + now.tv_nsec;
 }
 
-/* Of several readings the one that was interrupted least. */
+/* Of several readings, the one with the shortest interruption. */
 static Moment read_moment(void)
 {
     Moment best = {0};

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT
  *
- * tsc — how fast the processor's time-stamp counter runs.
+ * tsc — measures the frequency of the processor's time-stamp counter.
  *
- * A guest under software emulation reads the host's counter. It would measure the frequency against
- * the emulated timer chip, which fails when the host is busy, and then it has no clock at all and
- * hangs. The host knows better: it compares the counter with its own clock.
+ * A guest under TCG reads the host's counter. It would calibrate it against the emulated timer
+ * chip, which fails on a busy host and leaves the guest without a clock: it hangs. So the host
+ * measures the counter against its own clock and passes the frequency on.
  */
 #pragma once
 
@@ -12,10 +12,10 @@
 
 G_BEGIN_DECLS
 
-/* In kHz, exact to a few millionths; 0 where there is no such counter. Takes about 5 ms. */
+/* In kHz, accurate to a few millionths; 0 where there is no such counter. Takes about 5 ms. */
 guint berth_tsc_khz(void);
 
-/* Add that frequency to what @machine's kernel is told under TCG. */
+/* Add the frequency to @machine's kernel arguments under TCG. */
 void berth_tsc_add_argument(BerthMachine *machine);
 
 G_END_DECLS
