@@ -9,15 +9,15 @@
 #include <arpa/inet.h>
 #include <string.h>
 
-/* libslirp's network, of which the guest has a fixed address: lib/net/stack.c. */
+/* The guest's fixed address on libslirp's network: lib/net/stack.c. */
 #define GUEST_ADDRESS    "10.0.2.15/24"
 #define GUEST_GATEWAY    "10.0.2.2"
 #define GUEST_NAMESERVER "10.0.2.3"
-#define GUEST_HOST6      0x15 /* with the instance's prefix */
+#define GUEST_HOST6      0x15 /* appended to the instance's prefix */
 #define GATEWAY_HOST6    0x02
 
-/* Of what the guest says of itself, whatever it sends: bytes, and the longest that an init may be
- * waited for, which is what a setting of the host's may be. */
+/* Limits on what the guest reports: bytes, and the longest init timeout, that of the host's own
+ * setting. */
 #define NAME_MAX_SIZE    64u
 #define LINE_MAX_SIZE    512u
 #define TIMEOUT_MAX_MSEC 3600000u
@@ -27,7 +27,7 @@ struct BerthAgent {
     const BerthAgentEvents *events;
     gpointer user_data;
     guint8 prefix6[16];
-    GError *mismatch; /* the guest is of another version */
+    GError *mismatch; /* the guest speaks another version */
 };
 
 /* Free with g_free. */
@@ -160,7 +160,7 @@ static bool on_frame(BerthLink *link, const WireFrame *frame, gpointer user_data
         takers[i].take(agent, &reader);
         return wire_reader_done(&reader);
     }
-    return true; /* a newer guest may say more */
+    return true; /* ignore fields of a newer guest */
 }
 
 static void on_closed(BerthLink *link, const GError *error, gpointer user_data)

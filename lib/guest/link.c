@@ -21,12 +21,12 @@ struct BerthLink {
     WireBuffer input;
     WireBuffer output;
     GSource *readable;
-    GSource *writable; /* only while output waits */
+    GSource *writable; /* only while output is pending */
 
-    bool broken;      /* a write failed: what is written is lost */
+    bool broken;      /* a write failed: further output is discarded */
     bool closed;      /* on_closed was called */
-    bool dispatching; /* a callback is on the stack: the memory must live on */
-    bool freed;       /* berth_link_free was called meanwhile */
+    bool dispatching; /* in a callback: defer freeing the memory */
+    bool freed;       /* berth_link_free was called in that callback */
 };
 
 static GSource *watch(BerthLink *link, GIOCondition condition, GUnixFDSourceFunc func)
@@ -159,8 +159,8 @@ gsize berth_link_pending(const BerthLink *link)
     return wire_buffer_size(&link->output);
 }
 
-/* One write. False when no more can be written now or ever. A broken connection is not reported
- * from here, so that writing never calls back: reading finds it too, from the main loop. */
+/* Write once. False when the socket is full or broken. Never reports an error, so that writing
+ * never calls back: the reading side finds it from the main loop. */
 static bool write_some(BerthLink *link)
 {
     ssize_t size = send(link->fd, wire_buffer_head(&link->output), wire_buffer_size(&link->output),
@@ -198,7 +198,7 @@ void berth_link_forward(BerthLink *link, const WireFrame *frame, guint32 stream)
     berth_link_flush(link);
 }
 
-/* Those that have something left to write, as poll is told. */
+/* Fill @polls with the links that have pending output; returns their count. */
 static guint fill_polls(BerthLink *const *links, guint count, struct pollfd *polls)
 {
     guint waiting = 0;
