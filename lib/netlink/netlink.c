@@ -7,7 +7,7 @@
 #include <sys/time.h>
 #include <unistd.h>
 
-/* The kernel fits a dump's datagrams to the reader's buffer, up to 32 KiB (netlink(7)). */
+/* The kernel sizes a dump's datagrams to the reader's buffer, up to 32 KiB (netlink(7)). */
 #define ANSWER_MAX 32768u
 
 typedef union {
@@ -15,7 +15,7 @@ typedef union {
     char bytes[ANSWER_MAX];
 } Answer;
 
-/* What a message comes to, beside -errno. */
+/* Results of a message, besides -errno. */
 enum { NETLINK_ENDS, NETLINK_GOES_ON };
 
 static bool set_up(Netlink *netlink, uint32_t groups)
@@ -55,7 +55,7 @@ static int ask(Netlink *netlink, struct nlmsghdr *question, unsigned flags)
     return size < 0 ? -errno : 0;
 }
 
-/* Receive one datagram of the kernel's: its size, or -errno; -EINTR when some have been lost. */
+/* Receive one datagram from the kernel: its size, or -errno; -EINTR when datagrams were lost. */
 static ssize_t receive(const Netlink *netlink, Answer *answer)
 {
     for (;;) {
@@ -71,12 +71,12 @@ static ssize_t receive(const Netlink *netlink, Answer *answer)
         if (size == 0)
             return -EIO;
         if (message.msg_namelen >= sizeof(sender) && sender.nl_pid != 0)
-            continue; /* another process's */
+            continue; /* not from the kernel */
         return (message.msg_flags & MSG_TRUNC) != 0 ? -EMSGSIZE : size;
     }
 }
 
-/* What an ERROR or a DONE says: 0 or -errno. A DONE need not say anything. */
+/* The result in an ERROR or a DONE: 0 or -errno. A DONE may be empty. */
 static int end_of(const struct nlmsghdr *header)
 {
     int error = header->nlmsg_type == NLMSG_DONE ? 0 : -EPROTO;
@@ -96,7 +96,7 @@ static int handle_message(const struct nlmsghdr *header, const NetlinkDump *dump
     return NETLINK_GOES_ON;
 }
 
-/* One datagram's messages. */
+/* Handle the messages of one datagram. */
 static int handle_answer(const Netlink *netlink, const Answer *answer, size_t size,
                          const NetlinkDump *dump, void *data)
 {
@@ -137,7 +137,7 @@ int netlink_dump(Netlink *netlink, struct nlmsghdr *question, const NetlinkDump 
         result = ask(netlink, question, NLM_F_DUMP);
         if (result == 0)
             result = receive_answer(netlink, dump, data);
-        if (result == -EBUSY) /* the dump before goes on */
+        if (result == -EBUSY) /* the previous dump is still running */
             result = -EINTR;
     }
     return result;
