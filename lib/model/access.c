@@ -9,9 +9,9 @@
 #define PORT_SEPARATORS    ", \t"
 #define ADDRESS_SEPARATORS ",; \t"
 
-/* Services that tell a machine in a cloud who it is, secrets included. */
+/* Metadata services of clouds, which hand out secrets. */
 static const BerthAccessRange metadata[] = {
-    {4, 32, 0, {169, 254, 169, 254}},                                /* nearly all of them */
+    {4, 32, 0, {169, 254, 169, 254}},                                /* nearly all clouds */
     {4, 32, 0, {100, 100, 100, 200}},                                /* Alibaba Cloud */
     {6, 128, 0, {0xfd, 0x00, 0x0e, 0xc2, [14] = 0x02, [15] = 0x54}}, /* Amazon */
     {6, 128, 0, {0xfd, 0x20, 0x00, 0xce, [14] = 0x02, [15] = 0x54}}, /* Google */
@@ -19,13 +19,13 @@ static const BerthAccessRange metadata[] = {
 
 static const BerthAccessRange link_local = {4, 16, 0, {169, 254}};
 
-/* Beside the host's own addresses these lead to the host or its other distros. */
+/* Besides the host's own addresses, these lead to the host or its other distros. */
 static const BerthAccessRange near[] = {
-    {4, 24, 0, {198, 19, 255, 0}}, /* other distros, by their names */
-    {4, 4, 0, {224}},              /* groups, of which the host may be a member */
+    {4, 24, 0, {198, 19, 255, 0}}, /* other distros by name */
+    {4, 4, 0, {224}},              /* multicast, which the host may have joined */
 };
 
-/* IPv4 addresses in those of IPv6 (RFC 6052, 2.1). */
+/* IPv4 addresses embedded in IPv6 (RFC 6052, 2.1). */
 static const guint8 nat64[16] = {0x00, 0x64, 0xff, 0x9b};
 
 bool berth_access_same_network(const guint8 *left, const guint8 *right, guint bits)
@@ -85,7 +85,8 @@ bool berth_access_add_ports(BerthAccess *access, const char *text, GError **erro
     return true;
 }
 
-/* Cut @word at its last @mark and read the number behind it. True when there is none, too. */
+/* Cut @word at its last @mark and parse the number after it into @ret_number. Also true without
+ * @mark. */
 static bool cut_number(char *word, char mark, guint min, guint max, guint *ret_number)
 {
     char *at = strrchr(word, mark);
@@ -99,7 +100,7 @@ static bool cut_number(char *word, char mark, guint min, guint max, guint *ret_n
     return true;
 }
 
-/* Of "[...]" or "[...]:PORT" leave what is between the brackets. */
+/* Reduce "[...]" or "[...]:PORT" to the text between the brackets. */
 static bool strip_brackets(char **word, guint *port)
 {
     char *end = strchr(*word, ']');
@@ -216,7 +217,7 @@ static bool in_any(const BerthAccessRange *ranges, guint count, guint8 family,
     return false;
 }
 
-/* Whether the list names it; of 169.254/16 only what lies in there does. */
+/* Whether the list covers the address; for 169.254/16 only ranges inside it do. */
 static bool is_listed(const BerthAccess *access, guint8 family, const guint8 *address, guint16 port)
 {
     guint8 bits_min = in_range(&link_local, family, address, 0) ? link_local.bits : 0;

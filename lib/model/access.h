@@ -1,18 +1,17 @@
 /* SPDX-License-Identifier: MIT
  *
- * access — where a distro may go: which ports of the host, and which addresses beyond it.
+ * access — a distro's network access policy: reachable ports of the host, and addresses beyond it.
  *
- *     the host's loopback  none of its ports, some, or all; from 10.0.2.2 and its like
- *     outbound             a list, when there is one, is all that can be reached
+ *     the host's loopback  no port, some, or all; by 10.0.2.2 and its IPv6 counterpart
+ *     outbound             if set, an allow list of all reachable addresses
  *     isolated             no port of the host and none of its own addresses
  *
- * Metadata services of clouds, which hand out the host's credentials, are always refused; so are
- * the other addresses of 169.254/16, unless the list names them. Names are resolved by the host in
+ * Cloud metadata services, which hand out the host's credentials, are always refused; the other
+ * addresses of 169.254/16 are refused unless the list names them. Names are resolved by the host in
  * any case.
  *
- * A pure value without pointers, so that a keeper can hand it to berth-net as it is. All zero says
- * that nobody has said anything yet, and then nothing new may go anywhere. Ports are in host order,
- * addresses in network order.
+ * A plain value without pointers, so that a keeper can send it to berth-net. All zero means not set
+ * yet: nothing new is allowed. Ports are in host order, addresses in network order.
  */
 #pragma once
 
@@ -27,13 +26,13 @@ G_BEGIN_DECLS
 
 typedef struct {
     guint8 family;      /* 4 or 6 */
-    guint8 bits;        /* of the address that count */
+    guint8 bits;        /* prefix length */
     guint16 port;       /* 0: all, and ping */
     guint8 address[16]; /* IPv4 in the first four, the rest zero */
 } BerthAccessRange;
 
 typedef struct {
-    guint8 known; /* 0: nobody has said anything yet */
+    guint8 known; /* 0: policy not set yet */
     guint8 host_all;
     guint8 isolated;
     guint8 own_incomplete; /* the host has more addresses than fit here */
@@ -41,47 +40,48 @@ typedef struct {
     guint16 n_outbound;
     guint16 n_own;
     guint8
-        no_ping; /* the kernel sends no echo requests for us: guests are told, not left waiting */
+        no_ping; /* the kernel refuses us ping sockets: reject at once, so that guests do not wait
+                  */
     guint8 zero;
     guint16 ports[BERTH_ACCESS_PORTS_MAX];
     BerthAccessRange outbound[BERTH_ACCESS_OUTBOUND_MAX];
-    BerthAccessRange own[BERTH_ACCESS_OWN_MAX]; /* the host's, as far as they count */
+    BerthAccessRange own[BERTH_ACCESS_OWN_MAX]; /* the host's addresses, as far as they matter */
 } BerthAccess;
 
 typedef enum {
     BERTH_ACCESS_OPEN,
-    BERTH_ACCESS_UNKNOWN, /* nobody has said anything yet */
+    BERTH_ACCESS_UNKNOWN, /* policy not set yet */
     BERTH_ACCESS_REFUSED,
 } BerthAccessAnswer;
 
-/* Allow the ports of @text: numbers separated by commas or blanks, or "all".
- * Errors: BERTH_ERROR_INVALID, "access.port", "access.ports" (too many). */
+/* Allow the ports of @text: numbers separated by commas or blanks, or "all". Errors:
+ * BERTH_ERROR_INVALID, "access.port", "access.ports" (too many). */
 bool berth_access_add_ports(BerthAccess *access, const char *text, GError **error);
 
-/* Allow one port more. False when there is no room for it, or the distro is isolated. */
+/* Allow one more port. False when the table is full or the distro isolated. */
 bool berth_access_allow(BerthAccess *access, guint16 port);
 
-/* Put what @text names on the list of what can be reached: ADDRESS[/BITS][:PORT] or, of IPv6 with a
- * port, [ADDRESS[/BITS]]:PORT; separated by commas, semicolons or blanks.
- * Errors: BERTH_ERROR_INVALID, "access.address", "access.outbound" (too many). */
+/* Add @text to the outbound allow list: ADDRESS[/BITS][:PORT] or, for IPv6 with a port,
+ * [ADDRESS[/BITS]]:PORT; separated by commas, semicolons or blanks. Errors: BERTH_ERROR_INVALID,
+ * "access.address", "access.outbound" (too many). */
 bool berth_access_add_outbound(BerthAccess *access, const char *text, GError **error);
 
-/* An address of the host's, or a network that it takes for itself. When there are too many, an
- * isolated distro reaches only what is on its list. */
+/* Add an address of the host, or a network routed to it. When they do not fit, an isolated distro
+ * reaches only its outbound list. */
 void berth_access_add_own(BerthAccess *access, guint8 family, const guint8 *address, guint8 bits);
 
-/* Whether the numbers in it can be believed. */
+/* Whether counts and lengths are in range. */
 bool berth_access_is_sound(const BerthAccess *access);
 
-/* Whether a new connection may go to this port of the host's loopback, by the gateway's address. */
+/* The answer for a new connection to @port of the host's loopback, by the gateway's address. */
 BerthAccessAnswer berth_access_host(const BerthAccess *access, guint16 port);
 
-/* Whether one may go to this address beyond the instance's own network; 0 is the port of what has
- * none. */
+/* The answer for a new flow to an address beyond the instance's network; port 0 for protocols
+ * without ports. */
 BerthAccessAnswer berth_access_outside(const BerthAccess *access, guint8 family,
                                        const guint8 *address, guint16 port);
 
-/* Whether the first @bits of two addresses are the same. */
+/* Whether the first @bits of two addresses are equal. */
 bool berth_access_same_network(const guint8 *left, const guint8 *right, guint bits);
 
 G_END_DECLS

@@ -30,7 +30,7 @@ void berth_fields_init(const BerthField *fields, gpointer object)
         clear_member(field, object);
         if (field->initial != NULL) {
             bool ok = berth_field_parse(field, object, field->initial, NULL);
-            g_assert(ok); /* the table itself is wrong */
+            g_assert(ok); /* otherwise the table is wrong */
         } else if (field->type == BERTH_FIELD_LIST) {
             *MEMBER(char **, object, field) = g_new0(char *, 1);
         }
@@ -148,7 +148,7 @@ static bool parse_value(const BerthField *field, gpointer object, const char *te
     return false;
 }
 
-/* What the field's own check has against @text, with its hint. */
+/* Run the field's own check; adds its hint to the error. */
 static bool check_text(const BerthField *field, const char *text, GError **error)
 {
     g_autoptr(GError) problem = NULL;

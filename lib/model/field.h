@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT
  *
- * field — a struct described by a table, so that reading, checking, writing, copying and listing it
- * are written once.
+ * field — table-driven access to a struct's members: reading, checking, writing, copying and
+ * listing.
  *
- * A row says how one member is called in text, what it may hold and where it lies. Settings and
- * Machine are such structs; their text form is a GKeyFile group. Tables end with a row whose name
- * is NULL. Sizes in text take the suffixes of base/size.h.
+ * A row gives a member's name in text, its type and range, and its offset. Settings and Machine are
+ * such structs; their text form is a GKeyFile group. Tables end with a row whose name is NULL.
+ * Sizes in text take the suffixes of base/size.h.
  */
 #pragma once
 
@@ -17,7 +17,7 @@ G_BEGIN_DECLS
 
 typedef enum {
     BERTH_FIELD_STRING, /* char *, owned; "" is read as NULL */
-    BERTH_FIELD_LIST,   /* char **, owned, never NULL after defaults; separated by ";" in text */
+    BERTH_FIELD_LIST,   /* char **, owned, never NULL after init; separated by ";" in text */
     BERTH_FIELD_SIZE,   /* guint64, bytes */
     BERTH_FIELD_UINT,   /* guint */
     BERTH_FIELD_BOOL,   /* bool; "true", "false", "yes", "no", "on", "off" */
@@ -28,14 +28,15 @@ typedef struct {
     const char *name;
     BerthFieldType type;
     size_t offset;
-    const char *initial;                             /* as text; NULL is nothing, 0 or false */
+    const char *initial;                             /* default, as text; NULL is NULL, 0 or false
+                                                      */
     guint64 min, max;                                /* SIZE and UINT; max 0: no limit */
     const char *const *words;                        /* WORD: NULL-terminated, index = value */
     const char *help;                                /* one line for users, or NULL */
-    bool (*check)(const char *text, GError **error); /* STRING: whether it is allowed; or NULL */
+    bool (*check)(const char *text, GError **error); /* STRING: validates the text; or NULL */
 } BerthField;
 
-/* Give every member its initial value. @object's members must be zero or owned by it. */
+/* Set every member to its default. @object's members must be zero or owned by it. */
 void berth_fields_init(const BerthField *fields, gpointer object);
 
 /* Free what the members own and zero them. */
@@ -44,19 +45,19 @@ void berth_fields_clear(const BerthField *fields, gpointer object);
 /* The row called @name, or NULL. */
 const BerthField *berth_field_find(const BerthField *fields, const char *name);
 
-/* Read @text into the member. On failure the member keeps its value.
- * Errors: BERTH_ERROR_INVALID, "config.value": what is allowed is in the hint. */
+/* Parse @text into the member. On failure the member keeps its value. Errors: BERTH_ERROR_INVALID,
+ * "config.value"; the hint lists what is allowed. */
 bool berth_field_parse(const BerthField *field, gpointer object, const char *text, GError **error);
 
-/* The member as text that berth_field_parse reads back. Free with g_free. */
+/* Format the member as berth_field_parse reads it. Free with g_free. */
 char *berth_field_format(const BerthField *field, gconstpointer object);
 
-/* Read every key of @group; a missing group is empty. @origin names the file in messages.
- * Errors: as berth_field_parse; BERTH_ERROR_INVALID, "config.key" for a key without a row. */
+/* Parse every key of @group; a missing group is empty. @origin names the file in messages. Errors:
+ * as berth_field_parse; BERTH_ERROR_INVALID, "config.key" for a key without a row. */
 bool berth_fields_load(const BerthField *fields, gpointer object, GKeyFile *file, const char *group,
                        const char *origin, GError **error);
 
-/* The same for one key of @group. */
+/* Parse one key of @group. */
 bool berth_fields_load_key(const BerthField *fields, gpointer object, GKeyFile *file,
                            const char *group, const char *key, const char *origin, GError **error);
 

@@ -104,7 +104,7 @@ static const guint8 loopback_v4[16] = {127, 0, 0, 1};
 static const guint8 loopback_v6[16] = {[15] = 1};
 static const guint8 mapped_v6[12] = {[10] = 0xff, [11] = 0xff}; /* RFC 4291, 2.5.5.2 */
 
-/* What the listeners of one port come to. */
+/* The combined listeners of one port. */
 typedef struct {
     bool any;         /* something listens */
     bool direct[7];   /* by family: on the guest's address itself */
@@ -115,7 +115,7 @@ typedef struct {
     const char *owner;
 } Reach;
 
-#define ETHERNET_V6 0x15 /* the last bytes of the guest's addresses */
+#define ETHERNET_V6 0x15 /* last bytes of the guest's addresses */
 #define PROXIES_V6  0x14
 
 static void guest_v6(const BerthForwardPolicy *policy, guint8 last, guint8 address[16])
@@ -178,9 +178,8 @@ static GHashTable *reaches_of(const GPtrArray *listeners, const BerthForwardPoli
     return reaches;
 }
 
-/* Where in the guest the service is over @family: at its own port, or at that of its proxy. What
- * does not listen, or only where nobody can tell, is at the port itself for those who asked for it.
- * Port 0: nowhere. */
+/* The port in the guest at which @family reaches the service: its own, or its proxy's. For explicit
+ * rules (@asked) a port without a known listener is used as it is. 0: unreachable. */
 static guint16 target(const Reach *reach, guint8 family, guint16 port, bool asked, bool *ret_proxy)
 {
     bool direct = reach != NULL && reach->direct[family];
@@ -256,7 +255,7 @@ static char *why_unreachable(const Reach *reach)
     return g_strdup("listens on another address of the guest only");
 }
 
-/* Why a listener is not forwarded by itself, or NULL. */
+/* Why a listener gets no automatic forward, or NULL. */
 static char *why_ignored(const BerthRule *rule, const Reach *reach,
                          const BerthForwardPolicy *policy)
 {
@@ -309,7 +308,7 @@ static void add_rules(GPtrArray *plan, const GArray *rules, BerthOrigin origin, 
     }
 }
 
-/* Whether @rule has the place of @leg on the host, at least. */
+/* Whether @rule occupies at least the place of @leg on the host. */
 static bool covers(const BerthRule *rule, const BerthLeg *leg)
 {
     if (rule->protocol != leg->protocol || rule->host_port != leg->host_port || leg->family == 0)
@@ -319,8 +318,8 @@ static bool covers(const BerthRule *rule, const BerthLeg *leg)
            (rule->family == leg->family && (all || memcmp(rule->address, leg->host, 16) == 0));
 }
 
-/* What was asked for has the first choice of places. A listener's forward does without those legs,
- * or is not made where none is left; false then. */
+/* Explicit rules take precedence. Drop the legs of an automatic forward that they occupy; false
+ * when none is left. */
 static bool give_way(BerthForward *forward, const GPtrArray *asked)
 {
     bool left = false;
@@ -341,7 +340,7 @@ static bool give_way(BerthForward *forward, const GPtrArray *asked)
         left = left || leg->family != 0;
     }
     if (!left && forward->reason == NULL)
-        return false; /* the service is reached through the rule */
+        return false; /* a rule reaches the service already */
     if (!left)
         ignore(forward, g_steal_pointer(&forward->reason));
     else
@@ -349,7 +348,7 @@ static bool give_way(BerthForward *forward, const GPtrArray *asked)
     return true;
 }
 
-/* A family over which the service cannot be reached at all, in words; or NULL. */
+/* The family by which the service cannot be reached, as text; or NULL. */
 static char *missing_family(const BerthForward *forward)
 {
     bool v4 = forward->legs[BERTH_LEG_V4].family != 0;
@@ -360,7 +359,7 @@ static char *missing_family(const BerthForward *forward)
                        : "not on 127.0.0.1: the service listens on IPv6 only");
 }
 
-/* The listener's forward, or NULL when rules do as much. */
+/* The automatic forward of a listener, or NULL when rules cover it. */
 static BerthForward *plan_listener(const BerthListener *listener, const Reach *reach,
                                    const GPtrArray *asked, const BerthForwardPolicy *policy)
 {

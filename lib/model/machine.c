@@ -68,8 +68,8 @@ static const BerthField machine_fields[] = {
     {NULL},
 };
 
-/* The keys with an alternative. Bit N of a variant's index tells whether the Nth of those that have
- * one takes it; the last decides what boots (machine.h). */
+/* Keys that have an alternative. Bit N of a variant's index selects the fallback of the Nth of
+ * them; the last key decides what boots (machine.h). */
 static const struct {
     const char *key;
     size_t fallback; /* member, a string */
@@ -108,8 +108,8 @@ static void replace(char **member, const char *value)
     *member = g_strdup(value);
 }
 
-/* Locally administered (the second-lowest bit of the first octet), the rest from the distro's id,
- * so that a distro keeps its address. Source: IEEE 802, 8.2. */
+/* Locally administered (second-lowest bit of the first octet), the rest from the distro's id, so
+ * that a distro keeps its address. Source: IEEE 802, 8.2. */
 static char *mac_of(const char *id)
 {
     guint64 bits = g_ascii_strtoull(id, NULL, 16);
@@ -118,8 +118,8 @@ static char *mac_of(const char *id)
                            (guint)bits & 0xff);
 }
 
-/* The guest gives back what it does not use, so the limit can be generous; but its kernel takes 1.6
- * % of it for the descriptions of pages from the start. */
+/* The guest returns unused memory, so the default is generous; but its kernel uses 1.6 % of the
+ * size for page descriptors from the start. */
 static guint64 memory_of(guint64 wanted, const BerthHost *host)
 {
     guint64 memory = wanted != 0 ? wanted : MIN(host->memory / 2, MEMORY_AUTO_MAX);
@@ -209,8 +209,8 @@ void berth_address_prefix6(const char *id, guint8 ret_prefix[16])
             (guint8)((g_ascii_xdigit_value(id[i]) & 0xf) << (i % 2 == 0 ? 4 : 0));
 }
 
-/* In the place of an array of the policy, unless it cannot be read: whoever wrote it has
- * checked it. */
+/* Replace *@array by @read, taking ownership, unless it is NULL: the text was checked when it was
+ * written. */
 static void replace_array(GArray **array, GArray *read)
 {
     if (read == NULL)

@@ -9,7 +9,7 @@
 #define RULE_HINT                                                                                  \
     "write [HOSTADDRESS:][HOSTPORT:]GUESTPORT[/udp], as in 8080, 3000:80, 0.0.0.0:8080:80 or "     \
     "udp:5353"
-#define MULTICAST_V4 0xe0u /* 224.0.0.0 and all above are no host's. Source: RFC 5771 */
+#define MULTICAST_V4 0xe0u /* 224.0.0.0 and above belong to no host. Source: RFC 5771 */
 
 static const struct {
     const char *word;
@@ -29,8 +29,8 @@ static bool refuse(GError **error, const char *text, const char *why)
     return false;
 }
 
-/* "udp:" before or "/udp" after, taken off @text; @ret_protocol is left alone without. False when
- * it is said twice, or is another word. */
+/* Cut "udp:" before or "/udp" after @text; @ret_protocol is unchanged without. False for two
+ * protocols or an unknown one. */
 static bool cut_protocol(char **text, BerthProtocol *ret_protocol)
 {
     guint count = 0;
@@ -73,8 +73,8 @@ static bool parse_address(const char *text, BerthRule *rule)
     return rule->address[0] < MULTICAST_V4;
 }
 
-/* Take the address of the host off @text, if it begins with one. Of two words before the last the
- * first is one; of one word it is, when it is no number. */
+/* Cut the address of the host from @text if it begins with one: the first of two fields before the
+ * last, or a single one that is not a number. */
 static bool cut_address(char **text, BerthRule *rule)
 {
     char *end;
@@ -150,7 +150,7 @@ bool berth_rule_equal(const BerthRule *a, const BerthRule *b)
 
 /* --- lists --- */
 
-/* Quotation marks are no part of anything: some write them around a value. */
+/* Ignore quotation marks: some users put them around a value. */
 static char **split(const char *text)
 {
     g_autofree char *plain = g_strdelimit(g_strdup(text != NULL ? text : ""), "\"'", ' ');

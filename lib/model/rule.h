@@ -1,16 +1,15 @@
 /* SPDX-License-Identifier: MIT
  *
- * rule — a forward somebody asked for, in a word: which port of the host leads to which of the
- * guest.
+ * rule — one requested forward as text: a port of the host and its target in the guest.
  *
- *     8080                      the guest's port 8080 as the same of localhost
- *     3000:80                   its port 80 as 3000 of localhost
- *     127.0.0.2:3000:80         of that address of the host only
+ *     8080                      the guest's port 8080 on the same port of localhost
+ *     3000:80                   its port 80 on port 3000 of localhost
+ *     127.0.0.2:3000:80         on that address of the host only
  *     [::1]:3000:80
- *     0.0.0.0:80                of every address, for the network the host is in
- *     5353/udp, udp:5353        UDP; TCP can be said, too
+ *     0.0.0.0:80                on every address, for the host's network
+ *     5353/udp, udp:5353        UDP; TCP may be written the same way
  *
- * A value without pointers. Ports are in host order, addresses in the network's.
+ * A value without pointers. Ports are in host order, addresses in network order.
  */
 #pragma once
 
@@ -19,7 +18,7 @@
 
 G_BEGIN_DECLS
 
-typedef enum { BERTH_TCP = 6, BERTH_UDP = 17 } BerthProtocol; /* the numbers of IP */
+typedef enum { BERTH_TCP = 6, BERTH_UDP = 17 } BerthProtocol; /* IP protocol numbers */
 
 typedef struct {
     BerthProtocol protocol;
@@ -32,14 +31,14 @@ typedef struct {
 /* Errors: BERTH_ERROR_INVALID, "forward.rule". */
 bool berth_rule_parse(const char *text, BerthRule *ret_rule, GError **error);
 
-/* In the one way of several in which equal rules are equal text: "3000:80", "[::1]:80:80/udp". Free
- * with g_free. */
+/* The canonical text: equal rules have equal text. "3000:80", "[::1]:80:80/udp". Free with g_free.
+ */
 char *berth_rule_format(const BerthRule *rule);
 
 bool berth_rule_equal(const BerthRule *a, const BerthRule *b);
 
-/* The host's side as people write it: "0.0.0.0:8080", "[::1]:8080", "8080" of localhost. Free with
- * g_free. */
+/* The host's side for users: "0.0.0.0:8080", "[::1]:8080", "8080" for localhost. Free with g_free.
+ */
 char *berth_rule_host(const BerthRule *rule);
 
 /* "tcp" or "udp". */
@@ -48,12 +47,12 @@ const char *berth_protocol_word(BerthProtocol protocol);
 /* @address of @family as text: "127.0.0.1", "::1". Free with g_free. */
 char *berth_rule_address_text(guint8 family, const guint8 address[16]);
 
-/* Rules in a list: the text is valid, and "" is an empty one. Elements are parted by ";" or ",".
- * Free with g_array_unref; BerthRule. NULL on error. */
+/* Parse a list of rules separated by ";" or ","; "" is an empty list. Free with g_array_unref;
+ * BerthRule. NULL on error. */
 GArray *berth_rule_parse_list(const char *text, GError **error);
 
-/* Ports in a list, "22,25": guint16, free with g_array_unref.
- * Errors: BERTH_ERROR_INVALID, "forward.port". */
+/* Parse a list of ports, "22,25": guint16, free with g_array_unref. Errors: BERTH_ERROR_INVALID,
+ * "forward.port". */
 GArray *berth_rule_parse_ports(const char *text, GError **error);
 
 G_END_DECLS

@@ -106,7 +106,7 @@ void berth_settings_free(BerthSettings *settings)
     g_free(settings);
 }
 
-/* Read every key of the groups that are @distro's (NULL: [berth]); errors name the line. */
+/* Read every key of the groups of @distro (NULL: [berth]); errors name the line. */
 static bool load_groups(BerthSettings *settings, GKeyFile *file, const char *distro,
                         const char *text, const char *origin, GError **error)
 {

@@ -10,10 +10,10 @@
 #define DISTRO "distro "
 
 typedef struct {
-    const char *next; /* the rest of the text */
+    const char *next; /* unread text */
     guint line;       /* of the entry */
-    char *group;      /* it is in, or begins */
-    char *key;        /* NULL: the entry begins a group */
+    char *group;      /* current group */
+    char *key;        /* NULL: the entry is a group header */
     char *value;
 } Scan;
 
@@ -25,7 +25,7 @@ static void scan_clear(Scan *scan)
 }
 G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(Scan, scan_clear)
 
-/* Read the entry in @line, if one is there: no comment and not empty. */
+/* Read the entry in @line; false for comments and empty lines. */
 static bool scan_line(Scan *scan, char *line)
 {
     g_strstrip(line);
@@ -78,7 +78,7 @@ guint berth_settings_line(const char *text, const char *group, const char *key)
     return line;
 }
 
-/* A reserved name is a known group: a distro of an old registry may have one. */
+/* A reserved name is a known group: distros of old registries may have one. */
 static bool is_known_group(const char *group)
 {
     if (berth_settings_is_group(group, NULL))
@@ -90,7 +90,7 @@ static bool is_known_group(const char *group)
            strcmp(berth_error_id(problem), "name.reserved") == 0;
 }
 
-/* The fault of a key's line, or NULL. */
+/* What is wrong with a key's line, or NULL. */
 static char *describe_key(const Scan *scan, BerthSettings *scratch, GHashTable *lines)
 {
     const BerthField *field = berth_field_find(berth_settings_fields, scan->key);
@@ -103,7 +103,7 @@ static char *describe_key(const Scan *scan, BerthSettings *scratch, GHashTable *
                                field->name);
 
     g_autoptr(GError) problem = NULL;
-    bool escaped = strchr(scan->value, '\\') != NULL; /* GKeyFile alone knows the value */
+    bool escaped = strchr(scan->value, '\\') != NULL; /* only GKeyFile can unescape the value */
     if (!escaped && !berth_field_parse(field, scratch, scan->value, &problem))
         return g_strdup(problem->message);
 
@@ -153,7 +153,7 @@ static bool is_setting(const char *variable)
     return false;
 }
 
-/* Of berth's, but no setting: where its programs are, what a session is given and passes on. */
+/* Variables of berth that are no settings: paths of its programs, and variables of sessions. */
 static bool is_known(const char *variable)
 {
     static const char *const names[] = {"BERTH_SUPPORT_DIR", "BERTH_ENV", "BERTH_DISTRO", NULL};
