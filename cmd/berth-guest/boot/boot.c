@@ -36,18 +36,18 @@
 #include <termios.h>
 #include <unistd.h>
 
-/* The port's name comes a moment after the driver; the configuration is there before it is asked
- * for. Both limits are only reached where there is no host. */
+/* Limits that are reached only without a host: the port gets its name shortly after its driver
+ * starts, and the host writes CONFIG before it is read. */
 #define PORT_WAIT_MSEC   1000
 #define CONFIG_WAIT_MSEC 2000
 #define FLUSH_WAIT_MSEC  1000
-/* A terabyte takes this long under emulation, and the host does not wait for ever. */
+/* Growing by a terabyte takes this long under emulation; the host has a timeout, too. */
 #define GROW_SEC 20
 
 #define AGENT_TITLE "@berth-agent"
 #define SPARED      "/run/sendsigs.omit.d"
 
-/* ---- what goes wrong ---- */
+/* ---- failures ---- */
 
 static void explain(char *problem, size_t size, const char *what, int result)
 {
@@ -120,7 +120,7 @@ static void stage_size(Boot *boot, char *problem, size_t size)
         explain(problem, size, what, result);
 }
 
-/* The host sends them right behind CONFIG. */
+/* Read NAMES, which the host sends right after CONFIG. */
 static void read_names(Boot *boot)
 {
     WireFrame frame;
@@ -144,7 +144,7 @@ static void stage_config(Boot *boot, char *problem, size_t size)
     }
     if (frame.type != WIRE_CONFIG) {
         snprintf(problem, size, "the host began with %s", wire_type_name(frame.type));
-        return; /* the agent reads it */
+        return; /* the agent handles the frame */
     }
     uint32_t version = config_version(&frame);
     boot->mismatch = version != WIRE_VERSION;
@@ -208,7 +208,7 @@ static void stage_identity(Boot *boot, char *problem, size_t size)
         {CLOUD_SEED, seed_cloud},
     };
     container_hide_marks(boot->root);
-    mkdir("/etc", 0755); /* a shell alone is a distro, too */
+    mkdir("/etc", 0755); /* a distro may be just a shell */
     for (size_t i = 0; i < sizeof(parts) / sizeof(parts[0]); i++)
         explain(problem, size, parts[i].what,
                 parts[i].function(boot->root, &boot->config, &boot->settings));
@@ -261,8 +261,8 @@ static void prepare_init(Boot *boot, char *problem, size_t size)
 
 /* ---- the agent ---- */
 
-/* Overwrite argv and, after it, the environment, which the kernel shows as the process's title
- * then; the environment moves away first. */
+/* Overwrite argv and the environment after it, which the kernel shows as the title of the process;
+ * the environment is moved first. */
 static void set_title(char **argv, const char *title)
 {
     char *end = argv[0] + strlen(argv[0]) + 1;
@@ -312,8 +312,8 @@ __attribute__((noreturn)) static void become_agent(Boot *boot, int handover, con
     _exit(agent_run(&options));
 }
 
-/* sysvinit kills all but those on its list when the machine goes down, and the agent is to be the
- * last. Others go by the @. Source: /etc/init.d/sendsigs of Debian's initscripts. */
+/* Exempt the agent from sysvinit's killing at shutdown; other inits exempt it by the @ of its argv.
+ * Source: /etc/init.d/sendsigs of Debian's initscripts. */
 static int spare_agent(pid_t pid)
 {
     char line[16];
@@ -345,12 +345,12 @@ static void stage_agent(Boot *boot, char *problem, size_t size)
     close(pair[0]);
     boot->handover = pair[1];
     close(boot->channel.fd);
-    boot->has_channel = false; /* the agent's now, and it reports this stage */
+    boot->has_channel = false; /* the agent owns it and reports this stage */
     if (boot->notify >= 0)
         close(boot->notify);
 }
 
-/* ---- the table ---- */
+/* ---- table of stages ---- */
 
 static const Stage stages[] = {
     {.name = "channel", stage_channel, .rescue = true},
@@ -387,9 +387,9 @@ static void run_stages(Boot *boot)
             run_stage(boot, &stages[i]);
 }
 
-/* ---- the accelerator's proof ---- */
+/* ---- accelerator probe ---- */
 
-/* `berth.probe`: say that user space was reached, and go. */
+/* `berth.probe`: report that user space was reached, and power off. */
 static void answer_probe(Boot *boot)
 {
     static const char answer[] = "BERTH-PROBE-OK\n";
@@ -407,7 +407,7 @@ static void answer_probe(Boot *boot)
     free(command_line);
 }
 
-/* Become the distro's init. Returns only when that fails, after telling the agent why. */
+/* Exec the distro's init. Returns only on failure, after reporting it to the agent. */
 static void hand_over(Boot *boot)
 {
     int result = handover_exec(&boot->init);
@@ -442,6 +442,6 @@ void boot(char **argv)
 
     if (state.init.kind != INIT_BERTH)
         hand_over(&state);
-    close(state.handover); /* the agent sees that the hand-over is done */
+    close(state.handover); /* EOF: the agent reports the end of the hand-over */
     small_init_run();
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * boot — PID 1 from the kernel to the distro's init: a table of stages, run in order, each timed
- * and reported to the host.
+ * boot — PID 1 from the kernel to the distro's init: runs a table of stages in order, times each
+ * and reports it to the host.
  */
 #pragma once
 
@@ -14,9 +14,9 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-/* What the stages hand on to each other. */
+/* State shared by the stages. */
 typedef struct {
-    uint64_t entered_usec; /* when the kernel was done */
+    uint64_t entered_usec; /* clock_boottime_usec at the start of PID 1 */
     Channel channel;
     bool has_channel;
     Config config;
@@ -24,23 +24,23 @@ typedef struct {
     Settings settings;
     bool has_disk;
     int root;      /* the distro's /, or -1 */
-    char user[65]; /* the default one of sessions */
+    char user[65]; /* the default user of sessions */
     Init init;     /* what PID 1 will become */
-    int notify;    /* systemd's notifications, or -1 */
+    int notify;    /* socket of systemd's notifications, or -1 */
     int handover;  /* our end of the pipe to the agent, or -1 */
-    char **argv;   /* main's, to be renamed in */
+    char **argv;   /* main's; set_title overwrites it */
 } Boot;
 
-/* A stage says in @problem what went wrong, or leaves it empty. */
+/* A stage stores its failure in @problem, or leaves it empty. */
 typedef void (*StageFunction)(Boot *boot, char *problem, size_t size);
 
 typedef struct {
-    const char *name; /* in the host's time line */
+    const char *name; /* shown in the host's boot timeline */
     StageFunction function;
-    bool fatal;  /* without it there is nothing to go on with: power off, unless for a rescue */
-    bool rescue; /* also at a start for a rescue, which touches nothing of the distro's */
+    bool fatal;  /* on failure power off, except in a rescue */
+    bool rescue; /* also runs in a rescue, which changes nothing of the distro */
 } Stage;
 
-/* Never returns: becomes the distro's init, or stays as the small one, or powers the machine off
- * when a fatal stage has failed. @argv is main's. */
+/* Never returns: execs the distro's init, or runs small_init, or powers off after a fatal stage
+ * failed. @argv is main's. */
 __attribute__((noreturn)) void boot(char **argv);

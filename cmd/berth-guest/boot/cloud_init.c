@@ -19,7 +19,7 @@ int cloud_open(void)
 {
     int data = open(SOURCE, O_RDONLY | O_CLOEXEC);
     if (data >= 0)
-        unlink(SOURCE); /* the initramfs's memory stays in use */
+        unlink(SOURCE); /* frees its memory: the initramfs stays in RAM */
     return data;
 }
 
@@ -27,7 +27,7 @@ int cloud_keep(int data)
 {
     if (data < 0)
         return 0;
-    int result = file_make_directories(BERTH, 0755); /* others' files are in it, too */
+    int result = file_make_directories(BERTH, 0755); /* 0755: other modules keep files here */
     if (result == 0)
         result = file_make_directories(CLOUD_SEED, 0700);
     if (result == 0)
@@ -41,7 +41,7 @@ static bool is_given(void)
     return access(USER_DATA, F_OK) == 0;
 }
 
-/* The instance's id is on the kernel's command line. */
+/* The instance id is on the kernel's command line. */
 int cloud_describe(const char *hostname)
 {
     char text[128];

@@ -10,14 +10,14 @@
 
 #define CLOUD_SEED "/run/berth/cloud"
 
-/* The user-data in the initramfs, to be opened before that is left. -1 when there is none. */
+/* Open the user-data in the initramfs; call before the switch of the root. -1: there is none. */
 int cloud_open(void);
 
-/* Put it into the seed, for root only. @data is closed; -1 is none. 0, or -errno. */
+/* Copy it into the seed, readable by root only. Closes @data; -1: nothing to do. 0, or -errno. */
 int cloud_keep(int data);
 
-/* Complete the seed, if there is user-data: the instance is called @hostname. 0, or -errno. */
+/* Complete the seed, if there is user-data, for an instance named @hostname. 0, or -errno. */
 int cloud_describe(const char *hostname);
 
-/* Why @init will make no use of the user-data there is; NULL: it will, or there is none. Static. */
+/* Why @init will ignore the user-data, a static string; NULL: it will use it, or there is none. */
 const char *cloud_obstacle(InitKind init);

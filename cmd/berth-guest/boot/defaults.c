@@ -14,7 +14,7 @@ static const struct {
     const char *path;
     mode_t mode;
 } nodes[] = {
-    {"/dev/fuse", 0666},    /* sshfs, rclone, fuse-overlayfs by anybody */
+    {"/dev/fuse", 0666},    /* sshfs, rclone, fuse-overlayfs without root */
     {"/dev/net/tun", 0666}, /* the network of rootless containers */
 };
 
@@ -23,10 +23,11 @@ static const struct {
     const char *path;
     unsigned long least;
 } limits[] = {
-    {"/proc/sys/fs/inotify/max_user_watches", 524288}, /* an editor watches whole trees */
-    {"/proc/sys/fs/inotify/max_user_instances", 1024}, /* each container's systemd has some */
-    /* With rules of Docker's each connection is tracked, for two minutes after its end; the default
-     * goes by memory, and 8192 are full after as many short ones. Memory is taken as they come. */
+    {"/proc/sys/fs/inotify/max_user_watches", 524288}, /* editors watch whole trees */
+    {"/proc/sys/fs/inotify/max_user_instances", 1024}, /* the systemd of each container uses some */
+    /* With Docker's rules the kernel tracks each connection until two minutes after its end. The
+     * default depends on memory; 8192 short connections fill it. Entries are allocated on demand.
+     */
     {"/proc/sys/net/netfilter/nf_conntrack_max", 65536},
 };
 

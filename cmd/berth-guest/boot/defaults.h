@@ -1,10 +1,9 @@
 /* SPDX-License-Identifier: MIT
  *
- * defaults — what udev's rules and a distribution's sysctl files set on other machines, for images
- * that come without: device nodes everybody may use, limits that editors and containers run into.
- * The distro's own files come after it and win.
+ * defaults — modes of device nodes and kernel limits that udev rules and sysctl files set
+ * elsewhere, for images without them. The distro's own files are applied later and win.
  */
 #pragma once
 
-/* Whatever cannot be set is logged. */
+/* Failures are logged. */
 void defaults_apply(void);

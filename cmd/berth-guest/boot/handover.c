@@ -10,7 +10,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 
-/* Abstract: it needs no directory and leaves nothing behind. */
+/* An abstract socket: it needs no directory and leaves no file. */
 #define NOTIFY_NAME "berth-notify"
 
 #define DOCKER_MARK "/.dockerenv"
@@ -69,12 +69,12 @@ int handover_exec(const Init *init)
     sigset_t none;
     sigemptyset(&none);
     sigprocmask(SIG_SETMASK, &none, NULL);
-    dup2(STDOUT_FILENO, STDERR_FILENO); /* the console again, as the kernel would have it */
+    dup2(STDOUT_FILENO, STDERR_FILENO); /* back to the console, as the kernel starts an init */
     if (init->kind == INIT_SYSTEMD) {
         setenv("NOTIFY_SOCKET", "@" NOTIFY_NAME, 1);
-        /* Of a mark that could not be hidden: empty, the variable says that this is no container,
-         * and systemd goes by it rather than by the file. Not set elsewhere: to some programs a
-         * variable of that name alone means a container. */
+        /* For a mark that could not be hidden: an empty variable means "no container", and systemd
+         * prefers it to the file. Only for systemd: some programs take any variable of that name
+         * for a container. */
         if (access(DOCKER_MARK, F_OK) == 0)
             setenv("container", "", 1);
     }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  *
- * handover — which init the distro has, and becoming it.
+ * handover — finds the distro's init and execs it.
  */
 #pragma once
 
@@ -10,16 +10,16 @@
 
 typedef struct {
     InitKind kind;
-    char path[PATH_MAX]; /* "" for our own */
+    char path[PATH_MAX]; /* "": small_init */
 } Init;
 
-/* Look for the distro's init; what it really is tells where its links end. Without @systemd that
- * one is passed over, and berth's own takes its place. */
+/* Find the distro's init; the target of its links gives its kind. Without @systemd, small_init is
+ * used in place of systemd. */
 Init handover_find(bool systemd);
 
-/* Where systemd's notifications are to go: a socket for the agent, its name for systemd's
- * environment. -1 with errno. */
+/* Open the socket on which the agent receives systemd's notifications; handover_exec passes its
+ * name to systemd. -1 with errno. */
 int handover_open_notify(void);
 
-/* Become @init; returns -errno. */
+/* Exec @init. Returns only on failure: -errno. */
 int handover_exec(const Init *init);

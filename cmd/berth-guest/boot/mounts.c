@@ -31,7 +31,7 @@ static const Mount kernel_mounts[] = {
     {"devtmpfs", "/dev", "devtmpfs", MS_NOSUID, "mode=0755"},
 };
 
-/* The options systemd would use: it leaves alone what is mounted already. */
+/* With systemd's options: it leaves existing mounts alone. */
 static const Mount root_mounts[] = {
     {"tmpfs", "/run", "tmpfs", MS_NOSUID | MS_NODEV, "mode=0755,size=20%,nr_inodes=800k"},
     {"devpts", "/dev/pts", "devpts", MS_NOSUID | MS_NOEXEC, "gid=5,mode=0620,ptmxmode=0666"},
@@ -41,7 +41,7 @@ static const Mount root_mounts[] = {
 static const Mount cgroup_mount = {"cgroup2", "/sys/fs/cgroup", "cgroup2",
                                    MS_NOSUID | MS_NODEV | MS_NOEXEC, "nsdelegate"};
 
-/* What systemd has a unit for each, with its options. */
+/* File systems that systemd mounts by units, with their options. */
 static const struct {
     const char *unit;
     Mount mount;
@@ -86,7 +86,7 @@ static int mount_all(const Mount *mounts, size_t count, const char **ret_what)
     return 0;
 }
 
-/* A unit that is there in the distro and neither masked nor changed. */
+/* Whether the distro has @unit, neither masked nor changed. */
 static bool is_as_shipped(const char *unit)
 {
     static const char *const shipped[] = {"/usr/lib/systemd/system", "/lib/systemd/system"};
@@ -107,7 +107,7 @@ void mounts_for_systemd(void)
 {
     for (size_t i = 0; i < sizeof(unit_mounts) / sizeof(unit_mounts[0]); i++)
         if (is_as_shipped(unit_mounts[i].unit))
-            mount_one(&unit_mounts[i].mount); /* or else systemd does, and says why it cannot */
+            mount_one(&unit_mounts[i].mount); /* on failure systemd tries and logs why it cannot */
 }
 
 int mounts_kernel(const char **ret_what)
@@ -132,7 +132,7 @@ int mounts_cgroup(const char **ret_what)
     return mount_all(&cgroup_mount, 1, ret_what);
 }
 
-/* Without the links every script with a <(...) in it fails; devtmpfs does not make them. */
+/* Create /dev/fd and its kin, which devtmpfs lacks and <(...) of shells needs. */
 static void link_streams(void)
 {
     static const char *const links[][2] = {
@@ -175,7 +175,7 @@ int mounts_stay(const char **ret_what)
 
 #define TARGETS_MAX 1024
 
-/* Where things are mounted, in the order they were. */
+/* List the mount points in the order of mounting. */
 static size_t list_targets(char *targets[TARGETS_MAX])
 {
     FILE *file = setmntent("/proc/self/mounts", "re");
@@ -189,7 +189,7 @@ static size_t list_targets(char *targets[TARGETS_MAX])
     return count;
 }
 
-/* The kernel's own file systems hold nothing, and are needed until the end. */
+/* The kernel's file systems hold no data and are needed to the end: leave them mounted. */
 static bool is_kernels(const char *target)
 {
     static const char *const kept[] = {"/proc", "/sys", "/dev"};

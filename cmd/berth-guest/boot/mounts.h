@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT
  *
- * mounts — the kernel's file systems, the distro's disk, and making that the root.
+ * mounts — mounts the kernel's file systems and the distro's disk, and switches the root to it.
  *
- * Functions return 0, or -errno with what failed in *ret_what (a constant).
+ * Functions return 0, or -errno with the failed step in *ret_what (a constant).
  */
 #pragma once
 
@@ -12,24 +12,23 @@ int mounts_kernel(const char **ret_what);
 /* The disk on /newroot. */
 int mounts_disk(const char **ret_what);
 
-/* The same for a rescue: only to be read, without its journal, where no more is possible. */
+/* The same for a rescue; falls back to read-only, and then to no journal replay. */
 int mounts_damaged_disk(const char **ret_what);
 
-/* Move what is mounted into the disk, make it the root, and mount there what every init expects to
- * find or makes do with: /run, /dev/pts, /dev/shm. */
+/* Move the mounts onto the disk, switch the root to it, and mount what every init expects or
+ * accepts: /run, /dev/pts, /dev/shm. */
 int mounts_switch_root(const char **ret_what);
 
-/* The same without a disk: the initramfs is the root. */
+/* The same without a disk: the initramfs stays the root. */
 int mounts_stay(const char **ret_what);
 
-/* cgroup v2 where nothing else will mount it. */
+/* Mount cgroup v2, for distros whose init does not. */
 int mounts_cgroup(const char **ret_what);
 
-/* Those systemd would make by a process each, as its units say: six times the start of a dynamic
- * program, all of them in the way of sysinit.target. It takes what is mounted as its own. Units the
- * distro's owner has changed or masked are left to it. */
+/* Mount what systemd's units would mount, by a process each and all before sysinit.target; systemd
+ * adopts existing mounts. Skips units that the distro's owner has changed or masked. */
 void mounts_for_systemd(void);
 
-/* At power-off: unmount everything below the root, and make the root read-only, so that the disk is
- * clean. Nothing may be running that writes. */
+/* At power-off: unmount everything below the root and remount the root read-only, so that the disk
+ * is clean. No process may still write. */
 void mounts_leave(void);

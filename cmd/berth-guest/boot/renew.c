@@ -17,15 +17,15 @@
 
 #define STATE   "/var/lib/berth"
 #define MARK    STATE "/identity"
-#define STAGING STATE "/new-keys" /* ssh-keygen's idea of / */
+#define STAGING STATE "/new-keys" /* root directory passed to ssh-keygen -f */
 #define SSH     "/etc/ssh"
 #define KEYGEN  "/usr/bin/ssh-keygen"
-/* RSA keys take seconds under emulation; a program that never ends must not hold the boot up. */
+/* RSA keys take seconds under emulation; a hanging program must not block the boot. */
 #define KEYGEN_CPU_SEC 60
 
 /* ---- machine-id ---- */
 
-/* Of 128 random bits as a version 4 UUID. Source: machine-id(5), RFC 9562 section 5.4. */
+/* 128 random bits as a version 4 UUID. Source: machine-id(5), RFC 9562 section 5.4. */
 static int make_machine_id(char text[34])
 {
     unsigned char bytes[16];
@@ -39,8 +39,7 @@ static int make_machine_id(char text[34])
     return 0;
 }
 
-/* Whether there is an id of its own in @path: an empty file, or systemd's "uninitialized", is
- * filled by the distro itself. */
+/* Whether @path holds an id. The distro itself fills an empty file or systemd's "uninitialized". */
 static bool has_id(const char *path)
 {
     struct stat info;
@@ -120,8 +119,8 @@ static int run_keygen(void)
     return WIFEXITED(status) && WEXITSTATUS(status) == 0 ? 0 : -EIO;
 }
 
-/* All new ones first, then each in the place of its old one: sshd never finds none. Those of kinds
- * that are no longer made go. */
+/* Generate all keys first, then replace each old one, so that sshd always finds one. Remove keys of
+ * types that are no longer generated. */
 static int renew_host_keys(void)
 {
     if (access(SSH "/sshd_config", F_OK) < 0) /* no server */

@@ -1,16 +1,16 @@
 /* SPDX-License-Identifier: MIT
  *
- * renew — a clone becomes somebody of its own: another machine-id, other ssh host keys, no saved
- * random seed. Before the init starts, so that nobody has seen the old ones.
+ * renew — gives a clone its own identity: new machine-id, new ssh host keys, no saved random seed.
+ * It runs before the init, so that no process uses the old ones.
  *
- * The host says whose identity the distro is to have; /var/lib/berth/identity says whose it has.
- * While they differ the work is done, as a whole, again; the file is written last and after a sync.
- * So a crash repeats it and nothing loses it, and the host need not be told.
+ * CONFIG names the identity the distro shall have; /var/lib/berth/identity names the present one.
+ * While they differ the whole renewal runs; the file is written last, after a sync. So a crash
+ * repeats the renewal, and the host need not be informed.
  */
 #pragma once
 
 #include "os/config.h"
 
-/* 0, also when nothing is to be done; or -errno. A distro whose `ssh-keygen -A` fails keeps its
- * keys and tries again at the next start. */
+/* 0, also when there is nothing to do; or -errno. When `ssh-keygen -A` fails the old keys stay, and
+ * the next start retries. */
 int renew_identity(const Config *config);

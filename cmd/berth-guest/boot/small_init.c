@@ -22,14 +22,14 @@
 #include <unistd.h>
 
 #define GRACE_USEC    5000000u /* between SIGTERM and SIGKILL */
-#define KILL_USEC     2000000u /* for the kernel to carry SIGKILL out */
+#define KILL_USEC     2000000u /* for the kernel to end processes after SIGKILL */
 #define PROCESSES_MAX 4096
 
 static const struct {
     int number;
     int command; /* of reboot(2) */
 } actions[] = {
-    {SIGUSR1, RB_POWER_OFF}, /* halt: a machine that only halts is never given back */
+    {SIGUSR1, RB_POWER_OFF}, /* halt powers off: a halted machine would run on */
     {SIGUSR2, RB_POWER_OFF},
     {SIGTERM, RB_AUTOBOOT},
     {SIGINT, RB_AUTOBOOT},
@@ -57,8 +57,8 @@ static void reap(void)
         continue;
 }
 
-/* A process of the distro: not us, not the kernel's own or a dead one (no command line), not one
- * that is to stay. */
+/* Whether to end the process: not PID 1, kernel threads and zombies (no command line), or exempt
+ * ones ('@'). */
 static bool must_end(const char *entry)
 {
     char path[64];
@@ -74,7 +74,7 @@ static bool must_end(const char *entry)
     return has_name && first != '@';
 }
 
-/* Send @number to all that must end. Their pidfds, which tell when they have; at most @max. */
+/* Send signal @number to all processes to end. Stores at most @max of their pidfds to poll. */
 static size_t signal_all(int number, struct pollfd *waits, size_t max)
 {
     DIR *directory = opendir("/proc");
@@ -88,12 +88,12 @@ static size_t signal_all(int number, struct pollfd *waits, size_t max)
         int pid = atoi(entry->d_name);
         int pidfd = (int)syscall(SYS_pidfd_open, pid, 0);
         if (pidfd < 0) {
-            kill(pid, number); /* not waited for, then */
+            kill(pid, number); /* without waiting for its end */
             continue;
         }
         syscall(SYS_pidfd_send_signal, pidfd, number, NULL, 0);
         if (number == SIGTERM) {
-            /* shells with a terminal end at this only, and stopped ones at nothing else */
+            /* interactive shells end at SIGHUP only, stopped processes after SIGCONT only */
             syscall(SYS_pidfd_send_signal, pidfd, SIGHUP, NULL, 0);
             syscall(SYS_pidfd_send_signal, pidfd, SIGCONT, NULL, 0);
         }
@@ -103,7 +103,7 @@ static size_t signal_all(int number, struct pollfd *waits, size_t max)
     return count;
 }
 
-/* Wait for those processes, as events, until all have ended or @limit_usec is over. */
+/* Poll until all processes have ended or @limit_usec has passed. */
 static void wait_for(struct pollfd *waits, size_t count, uint64_t limit_usec)
 {
     uint64_t deadline = clock_boottime_usec() + limit_usec;
@@ -115,7 +115,7 @@ static void wait_for(struct pollfd *waits, size_t count, uint64_t limit_usec)
         for (size_t i = 0; i < count; i++) {
             if (waits[i].fd >= 0 && waits[i].revents != 0) {
                 close(waits[i].fd);
-                waits[i].fd = -1; /* which poll leaves out */
+                waits[i].fd = -1; /* poll ignores it */
                 left--;
             }
         }
@@ -131,7 +131,7 @@ static void end_processes(void)
 {
     static struct pollfd waits[PROCESSES_MAX];
     wait_for(waits, signal_all(SIGTERM, waits, PROCESSES_MAX), GRACE_USEC);
-    /* again and again: what is killed may have started more meanwhile */
+    /* several rounds: processes may fork before they are killed */
     for (int round = 0; round < 10; round++) {
         size_t count = signal_all(SIGKILL, waits, PROCESSES_MAX);
         if (count == 0)
@@ -155,8 +155,8 @@ void small_init_run(void)
     struct rlimit files = {.rlim_cur = 2 * PROCESSES_MAX, .rlim_max = 2 * PROCESSES_MAX};
     setrlimit(RLIMIT_NOFILE, &files);
     sigset_t set = handled();
-    /* Not sigwaitinfo, which unblocks what it waits for: /proc/1/status would not show any more
-     * that the signals are heard (power.c). */
+    /* Not sigwaitinfo: it unblocks the signals while it waits, and power.c reads from
+     * /proc/1/status whether they are blocked. */
     int signals = signalfd(-1, &set, SFD_CLOEXEC);
     for (;;) {
         struct signalfd_siginfo info;

@@ -38,14 +38,14 @@ typedef struct {
     int result;        /* the first failure */
     unsigned entries;  /* there are */
     unsigned left_out; /* of the copy */
-    unsigned told;
+    unsigned noted;
     FILE *copy; /* of the other lines, or NULL */
 } Scan;
 
 static void tell(Scan *scan, const char *file, const FstabLine *line)
 {
     char text[512];
-    if (line->may_fail || scan->told++ >= NOTES_MAX)
+    if (line->may_fail || scan->noted++ >= NOTES_MAX)
         return;
     bool is_mount = line->target[0] == '/';
     snprintf(text, sizeof(text), "%s:%u: %.200s is not in this machine: left out%s%.200s", file,
@@ -57,10 +57,10 @@ static void tell(Scan *scan, const char *file, const FstabLine *line)
 static void tell_rest(const Scan *scan)
 {
     char text[128];
-    if (scan->told <= NOTES_MAX)
+    if (scan->noted <= NOTES_MAX)
         return;
     snprintf(text, sizeof(text), "%u more lines name devices that are not in this machine",
-             scan->told - NOTES_MAX);
+             scan->noted - NOTES_MAX);
     scan->note(scan->data, text);
 }
 
@@ -106,7 +106,7 @@ static void handle_interface(void *data, unsigned line, const char *name)
 {
     Scan *scan = data;
     char text[160];
-    if (scan->told++ >= NOTES_MAX)
+    if (scan->noted++ >= NOTES_MAX)
         return;
     snprintf(text, sizeof(text), INTERFACES ":%u: %s is not in this machine: not brought up", line,
              name);

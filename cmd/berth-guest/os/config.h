@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  *
- * config — what the host tells a starting guest about itself (WIRE_CONFIG).
+ * config — the host's configuration of a starting guest (WIRE_CONFIG).
  */
 #pragma once
 
@@ -9,7 +9,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-/* Strings are cut at nothing: one that does not fit makes the frame unreadable. */
+/* Strings are never truncated: one that does not fit makes the frame malformed. */
 typedef struct {
     char hostname[65];
     char user[65];    /* default user of sessions, or "" */
@@ -19,17 +19,17 @@ typedef struct {
     uint32_t mtu;           /* 0: the device's own */
     uint64_t realtime_nsec; /* when the host wrote the frame; 0: not known */
     char zone[65];          /* "Europe/Berlin", or "" to leave the distro's */
-    char identity[65];      /* whose identity the distro is to have, or "": its own (renew.h) */
+    char identity[65];      /* the identity the distro shall have; "": keep its own (renew.h) */
     uint32_t flags;         /* WireConfigFlags */
-    char account[33];       /* whose account the distro is to have, or "" (account.h) */
+    char account[33];       /* name of the account to create, or "" (account.h) */
     uint32_t account_uid;
     char address6[64];                /* "fd00::15/64", or "": no IPv6 */
-    char gateway6[46];                /* "", while IPv6 has no way out of the host */
-    char search[WIRE_SEARCH_MAX + 1]; /* domains, from NAMES like the next */
+    char gateway6[46];                /* "": the host has no IPv6 route */
+    char search[WIRE_SEARCH_MAX + 1]; /* search domains; set by NAMES, as hosts is */
     char hosts[WIRE_NAMES_MAX + 1];   /* lines of hosts(5) */
 } Config;
 
-/* What a machine has when no host says anything: the addresses of user-mode networking. */
+/* Used when no CONFIG arrives: the addresses of QEMU's user-mode network. */
 #define CONFIG_DEFAULT                                                                             \
     {                                                                                              \
         .address = "10.0.2.15/24", .gateway = "10.0.2.2", .nameserver = "10.0.2.3"                 \
@@ -41,6 +41,5 @@ uint32_t config_version(const WireFrame *frame);
 /* Decode a WIRE_CONFIG frame. False when it is malformed or of another protocol version. */
 bool config_read(const WireFrame *frame, Config *ret_config);
 
-/* Take what a WIRE_NAMES frame says into @config. False, and nothing changed, when it is malformed.
- */
+/* Store the names of a WIRE_NAMES frame in @config. False, and nothing changed: it is malformed. */
 bool config_read_names(const WireFrame *frame, Config *config);

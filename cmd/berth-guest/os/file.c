@@ -189,7 +189,7 @@ int file_mark(const char *directory, const char *name, const char *text)
     char line[128];
     snprintf(path, sizeof(path), "%s/%s", directory, name);
     snprintf(line, sizeof(line), "%s\n", text);
-    sync(); /* the mark must not be on the disk before what it stands for */
+    sync(); /* the marked work must be on disk first */
     int result = file_make_directories(directory, 0755);
     if (result == 0)
         result = file_replace(path, line, 0644);

@@ -14,10 +14,10 @@
 #include <unistd.h>
 
 #define DISK "/dev/vda"
-/* Until the kernel has noticed what the host did to the disk. */
+/* How long the kernel may take to notice the new size of the disk. */
 #define NOTICE_MSEC 10000
 
-/* Of the superblock. Source: the kernel's documentation of ext4's disk layout. */
+/* Offsets of ext4's superblock. Source: the kernel's documentation of ext4's disk layout. */
 #define SUPERBLOCK_OFFSET 1024
 #define BLOCKS_LOW        0x4
 #define LOG_BLOCK_SIZE    0x18
@@ -25,7 +25,7 @@
 
 #define GROW_STEP (UINT64_C(1) << 24) /* blocks: 64 GiB, for most */
 
-/* linux/ext4.h, which older headers do not have */
+/* from linux/ext4.h, which older kernel headers lack */
 #define EXT4_IOC_RESIZE_FS _IOW('f', 16, uint64_t)
 
 static uint32_t get_u32(const uint8_t *bytes)
@@ -34,7 +34,7 @@ static uint32_t get_u32(const uint8_t *bytes)
            (uint32_t)bytes[3] << 24;
 }
 
-/* How many blocks the file system has, and the disk has room for. 0, or -errno. */
+/* Get the blocks of the file system and those that fit the disk. 0, or -errno. */
 static int read_room(uint64_t *ret_now, uint64_t *ret_room)
 {
     uint8_t super[1024];
@@ -81,7 +81,7 @@ int grow_to_disk(int seconds, const char **ret_what)
 
 /* ---- while it runs ---- */
 
-/* The kernel says so when the disk has another size. */
+/* A socket of uevents, one of which reports a resized disk. */
 static int open_events(void)
 {
     const struct sockaddr_nl kernel = {.nl_family = AF_NETLINK, .nl_groups = 1};

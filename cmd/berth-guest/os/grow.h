@@ -1,18 +1,18 @@
 /* SPDX-License-Identifier: MIT
  *
- * grow — let the root's file system follow a disk that the host has made larger.
+ * grow — grows the root file system to the size of its disk.
  *
- * Journaled step by step: a crash leaves it somewhere in between, and the next start goes on.
+ * Each step is journaled: after a crash the next start resumes at the size reached.
  */
 #pragma once
 
 #include <stdint.h>
 #include <sys/types.h>
 
-/* As far as the disk is now. Stops on the way with -EAGAIN after @seconds, unless these are 0.
- * Returns 0, or -errno with what failed in *ret_what (a constant). */
+/* Grow to the present size of the disk. After @seconds, unless 0, it stops with -EAGAIN. Returns 0,
+ * or -errno with the failed step in *ret_what (a constant). */
 int grow_to_disk(int seconds, const char **ret_what);
 
-/* The same in a process of its own, once the disk has @size bytes. Returns its pid, or -errno; its
- * exit status is 0 or an errno. */
+/* Fork a process that waits until the disk has @size bytes, then grows to it. Returns its pid, or
+ * -errno; its exit status is 0 or an errno. */
 pid_t grow_start(uint64_t size);

@@ -100,7 +100,7 @@ static int set_gateway(int fd, const char *text)
 
 /* ---- IPv6 ---- */
 
-/* All is told by the host: nothing is to be learnt, nor to be waited for. */
+/* Disable autoconfiguration and DAD: the host configures all, and delays are pointless. */
 static void quiet_ipv6(void)
 {
     static const char *const settings[][2] = {
@@ -149,7 +149,7 @@ void network_route6(const char *gateway)
     close(fd);
 }
 
-/* A guest without it works as well as a host without it. */
+/* Failures are not fatal: IPv6 is optional. */
 static void configure_ipv6(const Config *config)
 {
     int fd = config->address6[0] != '\0' ? socket(AF_INET6, SOCK_DGRAM | SOCK_CLOEXEC, 0) : -1;

@@ -2,11 +2,10 @@
  *
  * interface — lo and eth0 with the addresses the host gave, before anything of the distro runs.
  *
- * eth0 always has an IPv6 address, so that forwards reach what speaks nothing else; a way out it
- * has for as long as the host has one.
+ * eth0 always has an IPv6 address, so that forwards reach IPv6-only services; it has a default
+ * route while the host has one.
  *
- * No DHCP: the host knows the answers, and published images have their network managers switched
- * off.
+ * No DHCP: the host configures all, and berth's images have their network managers disabled.
  */
 #pragma once
 
@@ -16,10 +15,10 @@
 #define NETWORK_ADDRESS                                                                            \
     {                                                                                              \
         10, 0, 2, 15                                                                               \
-    } /* its, on every host; network order */
+    } /* IPv4 address of eth0 on every host; network order */
 
-/* 0, or -errno with what failed in *ret_what (a constant). No eth0 at all is -ENODEV. */
+/* 0, or -errno with the failed step in *ret_what (a constant). -ENODEV: there is no eth0. */
 int network_up(const Config *config, const char **ret_what);
 
-/* IPv6's way out of the host, or "": there is none. Failures are logged. */
+/* Set the IPv6 default route to @gateway; "": remove it. Failures are logged. */
 void network_route6(const char *gateway);

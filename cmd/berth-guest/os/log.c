@@ -35,6 +35,6 @@ void log_line(const char *format, ...)
 
     strcat(line, "\n");
     ssize_t written = write(STDERR_FILENO, line, strlen(line));
-    (void)written; /* nobody is left to be told */
+    (void)written; /* there is nowhere to report it */
     errno = saved;
 }

@@ -35,7 +35,7 @@ void loop_close(Loop *loop, Source *source)
 {
     if (!source_is_open(source))
         return;
-    loop_watch(loop, source, 0); /* a duplicate elsewhere would keep a closed one reported */
+    loop_watch(loop, source, 0); /* epoll would go on to report it while a duplicate is open */
     close(source->fd);
     source->fd = -1;
 }

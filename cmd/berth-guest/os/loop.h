@@ -1,11 +1,10 @@
 /* SPDX-License-Identifier: MIT
  *
- * loop — the agent's event loop: sources are descriptors with a function, epoll says which is
- * ready.
+ * loop — the agent's event loop, on epoll: a source is a descriptor with a callback.
  *
- * A Source lives inside what it belongs to and owns its descriptor; zero-initialise it and add it.
- * Its memory must outlive the loop_turn in which it is closed (events of the same turn may still
- * point at it; they are dropped): free in between turns.
+ * A Source is embedded in its owner and owns its descriptor; zero-initialise it and add it. Its
+ * memory must outlive the loop_turn in which it is closed, since events of that turn may still
+ * point at it; they are dropped. Free it between turns.
  */
 #pragma once
 
@@ -33,14 +32,14 @@ typedef struct {
 /* 0, or -errno. */
 int loop_init(Loop *loop);
 
-/* Take @fd and watch it for @events (EPOLLIN, ...; 0 is nothing yet). */
+/* Takes @fd and watches it for @events (EPOLLIN, ...; 0: none yet). */
 void loop_add(Loop *loop, Source *source, int fd, uint32_t events, SourceReady ready);
 
-/* Watch for other events; 0 is nothing at all, not even a hang-up, which would else be reported for
- * ever. On a source that is not open: nothing. */
+/* Change the watched events; 0 also masks hang-ups, which epoll would report for ever. A closed
+ * source is ignored. */
 void loop_watch(Loop *loop, Source *source, uint32_t events);
 
-/* Close the descriptor. On a source that is not open: nothing. */
+/* Close the descriptor. A closed source is ignored. */
 void loop_close(Loop *loop, Source *source);
 
 static inline bool source_is_open(const Source *source)
@@ -48,5 +47,5 @@ static inline bool source_is_open(const Source *source)
     return source->ready != NULL && source->fd >= 0;
 }
 
-/* Wait for events and call the functions of the ready sources, each once. 0, or -errno. */
+/* Wait for events and call the callback of each ready source once. 0, or -errno. */
 int loop_turn(Loop *loop);

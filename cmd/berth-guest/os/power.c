@@ -11,13 +11,13 @@
 #include <string.h>
 #include <unistd.h>
 
-/* systemd counts real-time signals as the C library does, from SIGRTMIN; ours and busybox's are
- * those that busybox's own poweroff and reboot send to PID 1. 0: by command. */
+/* systemd's real-time signals count from the C library's SIGRTMIN; berth's and busybox's inits use
+ * the signals that busybox's poweroff and reboot send to PID 1. 0: run a command. */
 typedef struct {
     const char *name;
     int realtime[2]; /* over SIGRTMIN, by WirePower */
     int plain[2];
-    bool repeat; /* nobody can see whether it hears: it waits with sigwaitinfo, which unblocks */
+    bool repeat; /* always retry: sigwaitinfo unblocks, so that /proc does not show readiness */
 } Init;
 
 static const Init inits[] = {
@@ -28,8 +28,8 @@ static const Init inits[] = {
     [INIT_OTHER] = {.name = "init"},
 };
 
-/* openrc-init reads this FIFO, and its own command alone writes there: a poweroff that the distro
- * has besides may be sysvinit's. */
+/* openrc-init reads this FIFO, which only its own command writes: the distro's poweroff may be
+ * sysvinit's. */
 #define OPENRC_CONTROL "/run/openrc/init.ctl"
 
 typedef const char *Command[4];
@@ -47,7 +47,7 @@ const char *power_init_name(InitKind kind)
 
 /* Whether PID 1 has blocked (for a signalfd) or handles @number: until it does, the kernel drops
  * the signal, since an init has no default actions. */
-static bool init_hears(int number)
+static bool init_handles(int number)
 {
     static const char *const fields[] = {"\nSigBlk:", "\nSigCgt:"};
     char *status = file_read("/proc/1/status");
@@ -85,7 +85,7 @@ bool power_request(InitKind kind, WirePower action)
         run_command(openrc ? openrc_commands[action] : commands[action]);
         return true;
     }
-    bool hears = init_hears(number);
+    bool hears = init_handles(number);
     if (hears || init->repeat)
         kill(1, number);
     return hears && !init->repeat;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  *
- * power — how each kind of init is asked to take the machine down.
+ * power — asks an init of any kind to power off or reboot the machine.
  */
 #pragma once
 
@@ -9,15 +9,15 @@
 #include <stdbool.h>
 
 typedef enum {
-    INIT_NONE,  /* the agent is an ordinary process: nothing is taken down but itself */
+    INIT_NONE,  /* the agent is an ordinary process and only ends itself */
     INIT_BERTH, /* small_init.c */
     INIT_SYSTEMD,
     INIT_BUSYBOX,
     INIT_OTHER, /* sysvinit, OpenRC, ...: by its own poweroff and reboot commands */
 } InitKind;
 
-/* "systemd", "berth", ...: for READY and people. */
+/* "systemd", "berth", ...: sent in READY and shown to users. */
 const char *power_init_name(InitKind kind);
 
-/* Ask for @action. False when the init may not have heard it yet: ask again in a moment. */
+/* Request @action. False: the init may not handle requests yet; retry shortly. */
 bool power_request(InitKind kind, WirePower action);

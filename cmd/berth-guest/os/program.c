@@ -45,8 +45,8 @@ void program_become(int output)
     setenv("PATH", PROGRAM_PATH, 1);
 }
 
-/* Keep the last line that is not empty of what comes from @fd. False at the end. */
-static bool take_output(int fd, char *said, size_t size)
+/* Read from @fd and store the last non-empty line. False at EOF. */
+static bool read_output(int fd, char *last_line, size_t size)
 {
     char bytes[1024];
     ssize_t got = read(fd, bytes, sizeof(bytes) - 1);
@@ -57,12 +57,12 @@ static bool take_output(int fd, char *said, size_t size)
     const char *line;
     while ((line = strsep(&rest, "\r\n")) != NULL)
         if (line[0] != '\0')
-            snprintf(said, size, "%s", line);
+            snprintf(last_line, size, "%s", line);
     return true;
 }
 
-/* Wait for the end of @pid, as an event. 0, or -ETIMEDOUT. */
-static int wait_for(int pidfd, int output, int limit_sec, char *said, size_t size)
+/* Wait until the process of @pidfd ends. 0, or -ETIMEDOUT. */
+static int wait_for(int pidfd, int output, int limit_sec, char *last_line, size_t size)
 {
     enum { END, OUTPUT };
     struct pollfd waits[] = {{.fd = pidfd, .events = POLLIN}, {.fd = output, .events = POLLIN}};
@@ -73,7 +73,7 @@ static int wait_for(int pidfd, int output, int limit_sec, char *said, size_t siz
             return -ETIMEDOUT;
         if (poll(waits, 2, (int)((deadline - now) / 1000 + 1)) <= 0)
             continue;
-        if (waits[OUTPUT].revents != 0 && !take_output(output, said, size))
+        if (waits[OUTPUT].revents != 0 && !read_output(output, last_line, size))
             waits[OUTPUT].fd = -1;
         else if (waits[OUTPUT].revents == 0 && waits[END].revents != 0)
             return 0;
@@ -91,10 +91,10 @@ static int start(const char *const argv[], int output)
     _exit(127);
 }
 
-int program_run(const char *const argv[], int limit_sec, char *said, size_t size)
+int program_run(const char *const argv[], int limit_sec, char *last_line, size_t size)
 {
     int pair[2];
-    said[0] = '\0';
+    last_line[0] = '\0';
     if (pipe2(pair, O_CLOEXEC) < 0)
         return -errno;
     pid_t pid = start(argv, pair[1]);
@@ -104,12 +104,12 @@ int program_run(const char *const argv[], int limit_sec, char *said, size_t size
     if (result == 0 && pidfd < 0)
         result = -errno;
     if (result == 0)
-        result = wait_for(pidfd, pair[0], limit_sec, said, size);
+        result = wait_for(pidfd, pair[0], limit_sec, last_line, size);
     close(pair[0]);
 
     int status = 0;
     if (result < 0 && pid > 0)
-        kill(pid, SIGKILL); /* not waited for: it may hang in the kernel */
+        kill(pid, SIGKILL); /* without waitpid: it may hang in the kernel */
     else if (pid > 0 && waitpid(pid, &status, 0) == pid)
         result = WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
     if (pidfd >= 0)

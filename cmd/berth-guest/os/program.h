@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  *
- * program — run one of the distro's programs to its end while the machine comes up.
+ * program — runs a program of the distro synchronously during the boot.
  */
 #pragma once
 
@@ -9,14 +9,13 @@
 
 #define PROGRAM_PATH "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
-/* Where @name is on PROGRAM_PATH, in @path. */
+/* Find @name on PROGRAM_PATH and store its path. False: not found. */
 bool program_find(const char *name, char *path, size_t size);
 
-/* Run @argv, whose first is a path, with an empty input, for at most @limit_sec: then it is killed.
- * @said gets the last line it wrote. Its exit status (128+n for signal n), or -errno; -ETIMEDOUT.
- */
-int program_run(const char *const argv[], int limit_sec, char *said, size_t size);
+/* Run @argv (argv[0] is a path) with empty input; kill it after @limit_sec. Stores the last line of
+ * its output. Returns its exit status (128+n for signal n), or -errno; -ETIMEDOUT: killed. */
+int program_run(const char *const argv[], int limit_sec, char *last_line, size_t size);
 
-/* In a child: plain signals, a session of its own, an empty input, and @output (if not -1) as both
- * outputs. */
+/* In a child: reset signals, start a new process session, and set empty input and @output, unless
+ * -1, as standard output and error. */
 void program_become(int output);

@@ -5,7 +5,7 @@
 
 #include <sys/utsname.h>
 
-#define TEXT_MAX 4096 /* a line of somebody's file may be in it */
+#define TEXT_MAX 4096 /* it may quote a line of a distro's file */
 
 void report_hello(WireBuffer *out)
 {

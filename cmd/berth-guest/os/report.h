@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  *
- * report — what both PID 1 and the agent tell the host of the machine: frames on stream 0.
+ * report — frames on stream 0 that both PID 1 and the agent send to the host.
  */
 #pragma once
 
@@ -9,10 +9,10 @@
 /* HELLO, with the kernel's release. */
 void report_hello(WireBuffer *out);
 
-/* STAGE @name ended now; @problem is "" when it went well. */
+/* STAGE: @name ended now; an empty @problem means success. */
 void report_stage(WireBuffer *out, const char *name, const char *problem);
 
-/* The same for one that ended @usec after the start. */
+/* As report_stage, for a stage that ended @usec after boot. */
 void report_stage_at(WireBuffer *out, const char *name, uint64_t usec, const char *problem);
 
 /* READY, of @init. */

@@ -30,6 +30,7 @@ int rescue_install(int program)
     if (result == 0 && symlink("busybox", RESCUE_SHELL) < 0 && errno != EEXIST)
         result = -errno;
     if (result == 0)
-        program_run(argv, INSTALL_SEC, said, sizeof(said)); /* without it there is the shell */
+        program_run(argv, INSTALL_SEC, said,
+                    sizeof(said)); /* on failure there is still the shell */
     return result < 0 ? result : 0;
 }

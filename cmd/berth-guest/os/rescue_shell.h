@@ -8,8 +8,8 @@
 #define RESCUE_DIRECTORY "/run/rescue"
 #define RESCUE_SHELL     RESCUE_DIRECTORY "/sh"
 
-/* The program in the initramfs, to be opened before that is left. -1 when there is none. */
+/* Open the program in the initramfs; call before the switch of the root. -1: there is none. */
 int rescue_open(void);
 
-/* Put it, and links for all it can do, into RESCUE_DIRECTORY. @program is closed. 0, or -errno. */
+/* Install it with links for all its applets in RESCUE_DIRECTORY. Closes @program. 0, or -errno. */
 int rescue_install(int program);
