@@ -60,8 +60,8 @@ GBytes *berth_acl_to_disk(GBytes *acl)
     return g_byte_array_free_to_bytes(g_steal_pointer(&disk));
 }
 
-/* "name:password:number:...": the number of the line at @line, when it is @name's. */
-static bool match(const char *line, gsize length, const char *name, guint32 *ret_id)
+/* Parse "name:password:id:..."; false unless the line is @name's and its id is valid. */
+static bool parse_account(const char *line, gsize length, const char *name, guint32 *ret_id)
 {
     g_autofree char *copy = g_strndup(line, length);
     g_auto(GStrv) fields = g_strsplit(copy, ":", 4);
@@ -80,7 +80,7 @@ bool berth_acl_find_account(GBytes *accounts, const char *name, guint32 *ret_id)
     for (const char *end = next + size; next < end;) {
         const char *stop = memchr(next, '\n', (gsize)(end - next));
         gsize length = (gsize)((stop != NULL ? stop : end) - next);
-        if (match(next, length, name, ret_id))
+        if (parse_account(next, length, name, ret_id))
             return true;
         next += length + 1;
     }

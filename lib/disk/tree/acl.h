@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  *
- * acl — POSIX ACLs as Linux hands them out and as ext4 keeps them.
+ * acl — POSIX ACLs in the kernel's xattr form and in ext4's on-disk form.
  *
  * Linux's form, that of the attribute system.posix_acl_access: a version, 2, in four bytes, then
  * lines of eight: tag and permissions in two bytes each, id in four. ext4's form: a version, 1, in
@@ -23,13 +23,13 @@ G_BEGIN_DECLS
 #define BERTH_ACL_TAG_USER  0x02
 #define BERTH_ACL_TAG_GROUP 0x08
 
-/* Linux's form with one more line. */
+/* Insert @line into an ACL in Linux's form. */
 GBytes *berth_acl_insert(GBytes *acl, const BerthAclEntry *line);
 
-/* Linux's form as ext4's. */
+/* Convert Linux's form to ext4's. */
 GBytes *berth_acl_to_disk(GBytes *acl);
 
-/* The number that @name has in @accounts, the text of passwd(5) or group(5). */
+/* Look up the id of @name in @accounts, the text of passwd(5) or group(5). */
 bool berth_acl_find_account(GBytes *accounts, const char *name, guint32 *ret_id);
 
 G_END_DECLS

@@ -36,7 +36,8 @@ static bool parse_permissions(const char *text, guint16 *ret_permissions)
     return true;
 }
 
-/* The number of a named line: its own field, or a name that is one. *ret_id: G_MAXUINT32 for none.
+/* Parse the id of a named line: the id field, or a numeric name. *ret_id is G_MAXUINT32 without
+ * one.
  */
 static bool parse_id(const char *name, const char *number, guint32 *ret_id)
 {

@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: MIT
  *
- * arena — memory for many small things that live and die together.
+ * arena — a bump allocator: many small allocations, freed together.
  *
- * Allocations are zeroed, aligned for pointers and 64-bit numbers, and cost no bytes of their own.
- * Nothing is freed before the whole.
+ * Allocations are zeroed, aligned for pointers and 64-bit integers, and have no header.
  */
 #pragma once
 

@@ -6,8 +6,8 @@
 #include <string.h>
 
 #define NAME_LIMIT        255
-#define PATH_LIMIT        65535 /* sixteen times what the kernel takes in one call */
-#define DEPTH_LIMIT       4096  /* nothing here recurses, but tools in the distro do */
+#define PATH_LIMIT        65535 /* 16 times PATH_MAX */
+#define DEPTH_LIMIT       4096  /* for the distro's recursive tools; this code does not recurse */
 #define SYMLINK_LIMIT     4095  /* one block with its NUL */
 #define XATTR_VALUE_LIMIT 65536
 #define FILE_SIZE_LIMIT   ((G_GINT64_CONSTANT(1) << 44) - 4096) /* 32-bit block numbers of 4 KiB */
@@ -118,7 +118,7 @@ static bool refuse(GError **error, const char *id, const char *message)
     return false;
 }
 
-/* "./a//b/", "/a/./b" -> "a/b". ".." is refused, never clamped: no honest archive has it. */
+/* "./a//b/", "/a/./b" -> "a/b". Rejects "..": no honest archive has it. */
 static char *clean_path(const char *path, GError **error)
 {
     if (strlen(path) > PATH_LIMIT)
@@ -152,7 +152,7 @@ static bool normalise_path(BerthEntry *entry, GError **error)
     if (entry->path == NULL || entry->path[0] == '\0')
         return refuse(error, "import.entry.empty-name", "the entry has no name");
 
-    /* Old writers mark a directory by the slash alone. */
+    /* Pre-POSIX writers mark a directory by a trailing slash only. */
     if (entry->type == BERTH_ENTRY_FILE && g_str_has_suffix(entry->path, "/"))
         entry->type = BERTH_ENTRY_DIRECTORY;
 
@@ -191,7 +191,7 @@ static bool normalise_target(BerthEntry *entry, GError **error)
     return true;
 }
 
-/* 2^32-1 is "no user" to the kernel; anything above would be cut to another user's number. */
+/* 2^32-1 is the kernel's invalid id; larger ids would be truncated to another user's. */
 static bool check_ids(const BerthEntry *entry, GError **error)
 {
     const gint64 ids[] = {entry->uid, entry->gid};
@@ -246,13 +246,14 @@ static void normalise_times(BerthEntry *entry, BerthDropped *dropped)
     }
 }
 
-/* What an ACL says of each tag, by the number of its bit. */
+/* The permissions of each ACL tag, indexed by the tag's bit number. */
 typedef struct {
     guint lines[ACL_TAGS];
     guint8 permissions[ACL_TAGS]; /* of the last line */
 } AclShape;
 
-/* One line behind @before, the key of the last one: ACLs are sorted and nobody stands there twice.
+/* Parse one line. Its key must exceed @before, the previous key: ACLs are sorted, without
+ * duplicates.
  */
 static bool read_acl_line(const guint8 *line, guint64 *before, AclShape *shape)
 {
@@ -273,8 +274,8 @@ static bool read_acl_line(const guint8 *line, guint64 *before, AclShape *shape)
     return true;
 }
 
-/* Read the kernel's form. False when it is no sound ACL: it would make the file unreadable later.
- * @named: lines for names will join it. */
+/* Parse the kernel's form. False for an invalid ACL, which would make the file inaccessible.
+ * @named: lines for unresolved names will be added. */
 static bool read_acl(GBytes *bytes, bool named, AclShape *ret_shape)
 {
     gsize size;
@@ -318,7 +319,7 @@ static void remove_xattr(BerthEntry *entry, const BerthXattr *xattr)
     g_array_remove_index(entry->xattrs, (guint)(xattr - (const BerthXattr *)entry->xattrs->data));
 }
 
-/* With an ACL the mode says what it does: owner, mask (or group), others, as chmod and ls show. */
+/* The mode that matches an ACL: owner, mask (or group), others, as chmod and ls show it. */
 static guint32 acl_mode(guint32 mode, const AclShape *shape)
 {
     guint32 group = shape->permissions[shape->lines[4] > 0 ? 4 : 2];
@@ -326,7 +327,7 @@ static guint32 acl_mode(guint32 mode, const AclShape *shape)
            shape->permissions[5];
 }
 
-/* Keep an ACL that is sound and in its place, and leave none that says no more than the mode. */
+/* Keep a valid ACL on a file type that may have one; drop an ACL equivalent to the mode. */
 static void normalise_acl(BerthEntry *entry, bool is_default, BerthDropped *dropped)
 {
     const BerthXattr *acl = find_xattr(entry, is_default ? ACL_DEFAULT : ACL_ACCESS);
@@ -348,8 +349,7 @@ static void normalise_acl(BerthEntry *entry, bool is_default, BerthDropped *drop
         remove_xattr(entry, acl);
 }
 
-/* Whether Linux can have the attribute on this kind of file. The kernel gives user.* meaning on
- * files and directories only. */
+/* Whether Linux allows the xattr on this file type: user.* on files and directories only. */
 static bool xattr_fits(const BerthEntry *entry, const BerthXattr *xattr)
 {
     const char *point = strchr(xattr->name, '.');
@@ -360,7 +360,7 @@ static bool xattr_fits(const BerthEntry *entry, const BerthXattr *xattr)
     if (g_str_has_prefix(xattr->name, "user."))
         return directory || entry->type == BERTH_ENTRY_FILE;
     if (strcmp(xattr->name, ACL_ACCESS) == 0 || strcmp(xattr->name, ACL_DEFAULT) == 0)
-        return true; /* judged before */
+        return true; /* normalise_acl() has checked it */
     return g_str_has_prefix(xattr->name, "trusted.") || g_str_has_prefix(xattr->name, "security.");
 }
 
@@ -393,7 +393,7 @@ bool berth_entry_normalise(BerthEntry *entry, BerthDropped *dropped, GError **er
     dropped->acls += entry->dropped_acls;
     dropped->flags += entry->dropped_flags;
     if (entry->type == BERTH_ENTRY_HARDLINK)
-        return check_size(entry, error); /* the rest belongs to the file it names */
+        return check_size(entry, error); /* the other fields belong to the link's target */
 
     if (!check_ids(entry, error) || !check_device(entry, error) || !check_size(entry, error))
         return false;

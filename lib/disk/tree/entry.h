@@ -1,11 +1,10 @@
 /* SPDX-License-Identifier: MIT
  *
- * entry — one entry of an archive, and what of it is fit to become a file.
+ * entry — one entry of an archive, and its normalisation.
  *
- * The reader (tar.h) fills a BerthEntry with what the archive says, untouched.
- * berth_entry_normalise() then turns it into what a root file system may hold, or refuses it: this
- * is where a hostile or broken archive stops. The tree and the writer only ever see normalised
- * entries.
+ * The reader (tar.h) fills a BerthEntry with the archive's raw values. berth_entry_normalise()
+ * makes it valid for a root file system or rejects it: here hostile and broken archives stop. The
+ * tree and the writer see normalised entries only.
  *
  * Names are bytes: any but NUL, in no particular encoding. Sizes are bytes, times seconds since
  * 1970 with nanoseconds. An entry owns everything it points to.
@@ -44,7 +43,7 @@ typedef struct {
     GBytes *value;
 } BerthXattr;
 
-/* A line of an ACL that names somebody the archive has no number for. */
+/* An ACL line for a user or group whose id the archive does not give. */
 typedef struct {
     char *name;
     guint16 tag; /* as in BerthAclEntry */
@@ -55,13 +54,13 @@ typedef struct {
 typedef struct {
     BerthEntryType type;
     char *path;   /* normalised: no leading, double or trailing slash; "" is the root */
-    char *target; /* of symbolic links as it is, of hard links normalised like a path; else NULL */
+    char *target; /* symlinks: verbatim; hard links: normalised like path; else NULL */
     guint32 mode; /* normalised: permission bits only */
     gint64 uid;
     gint64 gid;
     gint64 size;
-    bool sparse; /* the archive names holes: the data may be much less than the size */
-    bool nodump; /* the one file flag that is kept */
+    bool sparse; /* the archive stores holes: data may be much smaller than size */
+    bool nodump; /* the only file flag kept */
     gint64 major;
     gint64 minor;
     BerthTime times[BERTH_TIMES];
@@ -72,10 +71,10 @@ typedef struct {
     guint dropped_flags;        /* file flags other than nodump */
 } BerthEntry;
 
-/* What normalising and reading had to leave behind; counts over a whole archive. */
+/* Counts, over a whole archive, of metadata dropped by reader and normalisation. */
 typedef struct {
-    guint xattrs; /* attributes that Linux cannot have there, or that ext4 has no room for */
-    guint acls;   /* ACLs that are none, lines for nobody known, NFSv4 ACLs */
+    guint xattrs; /* xattrs invalid on that file type, or without room in ext4 */
+    guint acls;   /* invalid ACLs, lines for unknown names, NFSv4 ACLs */
     guint times;  /* times outside ext4's 1901..2446, clamped */
     guint flags;  /* file flags other than nodump: an immutable file would break upgrades */
 } BerthDropped;
@@ -96,11 +95,11 @@ void berth_entry_add_xattr(BerthEntry *entry, const char *name, const void *valu
 /* Add a POSIX ACL as the attribute Linux keeps it in. @acl is sorted in place. */
 void berth_entry_add_acl(BerthEntry *entry, bool is_default, GArray *acl);
 
-/* Add a line for @name, without its number yet. */
+/* Add an ACL line for @name, whose id is resolved later. */
 void berth_entry_add_acl_name(BerthEntry *entry, const char *name, const BerthAclEntry *line,
                               bool is_default);
 
-/* Make @entry fit, or refuse it. What had to be left behind is added to @dropped. */
+/* Normalise @entry or reject it. Adds what was dropped to @dropped. */
 bool berth_entry_normalise(BerthEntry *entry, BerthDropped *dropped, GError **error);
 
 G_END_DECLS

@@ -3,8 +3,8 @@
 
 #include <string.h>
 
-/* Those of cmd/berth-guest/distro/container.c. The own name is the beginning of the hidden one, so
- * that it comes first. */
+/* As in cmd/berth-guest/distro/container.c. The own name is a prefix of the hidden one and so sorts
+ * first. */
 static const struct {
     const char *own;
     const char *hidden;

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT
  *
- * marks — files by which programs believe that they are in a container, as docker export leaves
- * /.dockerenv. A machine hides them at its start by another name (cmd/berth-guest/distro,
- * container.h); an archive of it has them by their own.
+ * marks — files that make programs detect a container, such as the /.dockerenv that docker export
+ * leaves. The guest renames them at boot (cmd/berth-guest/distro, container.h); an export restores
+ * their names.
  *
  * Works on the entries of a distro's tree in the order of their names. Nothing fails.
  */
@@ -16,13 +16,13 @@ G_BEGIN_DECLS
 
 enum { BERTH_MARKS = 2 };
 
-/* All zero at the beginning. */
+/* Zero-initialise. */
 typedef struct {
-    bool conflicts[BERTH_MARKS]; /* the tree has the mark by its own name as well */
+    bool conflicts[BERTH_MARKS]; /* the tree also has a file of the mark's own name */
 } BerthMarks;
 
-/* Give a hidden mark, and hard links to it, its own name, unless that is conflicts: then both files
- * keep the names they have. */
+/* Restore the own name of a hidden mark and of hard links to it. If that name exists, both files
+ * keep their current names. */
 void berth_marks_restore(BerthMarks *marks, BerthEntry *entry);
 
 G_END_DECLS

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT
  *
- * run — a stretch of a file's data and where in the image it is; all in bytes.
+ * run — an extent of a file's data and its place in the image, in bytes.
  *
- * What lies between the runs of a file, and behind the last up to its size, is a hole.
+ * Gaps between a file's runs, and from the last run to the file's size, are holes.
  */
 #pragma once
 

@@ -11,8 +11,7 @@ void berth_strip_clear(BerthStrip *strip)
     g_clear_pointer(&strip->directory, g_free);
 }
 
-/* What of @path lies below the directory: "" for the directory itself, NULL when it is elsewhere.
- */
+/* The part of @path below the directory: "" for the directory itself, NULL when outside it. */
 static const char *below(const BerthStrip *strip, const char *path)
 {
     gsize length = strlen(strip->directory);

@@ -1,14 +1,13 @@
 /* SPDX-License-Identifier: MIT
  *
- * strip — an archive whose root file system lies below one directory, taken as if it did not.
+ * strip — strips the top directory from an archive whose root file system lies below one.
  *
- * The first directory at the archive's top, named or implied, is the one. Entries below it lose it
- * from their path, and hard links from their target. Files beside it (lists, signatures) are left
- * out and counted; a second directory beside it is refused, since nothing says which is meant.
+ * The first top-level directory, named or implied, is stripped from the paths below it and from
+ * hard link targets. Top-level files (lists, signatures) are left out and counted; a second
+ * top-level directory is an error, since the choice is ambiguous.
  *
- * Works on normalised entries, one at a time: nothing has to be known of what follows. Errors:
- * BERTH_ERROR_INVALID, "import.strip-root.several", "import.strip-root.link"; the messages do not
- * name the entry.
+ * Works on normalised entries, one at a time, without lookahead. Errors: BERTH_ERROR_INVALID,
+ * "import.strip-root.several", "import.strip-root.link"; the messages do not name the entry.
  */
 #pragma once
 
@@ -26,7 +25,7 @@ typedef struct {
 
 void berth_strip_clear(BerthStrip *strip);
 
-/* Give @entry the path it is to have. *ret_skip: it is to have none. */
+/* Rewrite the path of @entry. *ret_skip: leave the entry out. */
 bool berth_strip_apply(BerthStrip *strip, BerthEntry *entry, bool *ret_skip, GError **error);
 
 G_END_DECLS

@@ -12,7 +12,7 @@
 #include <sys/stat.h>
 
 #define LINKS_LIMIT 65000 /* ext4's */
-#define ROUNDS_MAX  40    /* of links that wait for links */
+#define ROUNDS_MAX  40    /* for hard links to unresolved hard links */
 #define NSEC_BITS   30
 
 typedef struct {
@@ -69,7 +69,7 @@ void berth_tree_free(BerthTree *tree)
     g_free(tree);
 }
 
-/* Cut @path behind its last slash: the length of what is before it. */
+/* Split @path at its last slash: return the length of the parent part. */
 static gsize split(const char *path, const char **ret_name)
 {
     const char *slash = strrchr(path, '/');
@@ -77,8 +77,8 @@ static gsize split(const char *path, const char **ret_name)
     return slash == NULL ? 0 : (gsize)(slash - path);
 }
 
-/* The directory that holds @path's last component, which *ret_name points at; NULL when it is not
- * there. */
+/* Look up the parent directory of @path; *ret_name is the last component. NULL when it does not
+ * exist. */
 static BerthInode *look_up_parent(BerthTree *tree, const char *path, const char **ret_name,
                                   GError **error)
 {
@@ -86,8 +86,7 @@ static BerthInode *look_up_parent(BerthTree *tree, const char *path, const char 
     return berth_walk(&state, tree->root, path, split(path, ret_name), false, error);
 }
 
-/* The same for an entry of the archive: missing directories are made. Most entries are beside the
- * one before. */
+/* Look up the parent of an archive entry and create missing directories. Caches the last parent. */
 static BerthInode *reach_parent(BerthTree *tree, const char *path, const char **ret_name,
                                 GError **error)
 {
@@ -128,7 +127,7 @@ BerthInode *berth_tree_find(BerthTree *tree, const char *path)
 
 /* --- adding --- */
 
-/* Of the seconds only the 34 bits that ext4 has remain. */
+/* Keeps the 34 bits of seconds that ext4 stores. */
 static gint64 pack_time(BerthTime time)
 {
     return (gint64)((guint64)time.sec << NSEC_BITS | time.nsec);
@@ -160,7 +159,7 @@ static bool set_metadata(BerthTree *tree, BerthInode *inode, const BerthEntry *e
     return berth_tree_set_xattrs(tree, inode, entry->xattrs, error);
 }
 
-/* Make @text free in @directory, as an extraction would. */
+/* Remove @text from @directory, as an extraction would. */
 static bool make_room(BerthTree *tree, BerthInode *directory, const char *text, GError **error)
 {
     BerthName *old = berth_node_find(directory, text, strlen(text));
@@ -179,7 +178,7 @@ static bool make_room(BerthTree *tree, BerthInode *directory, const char *text, 
     return true;
 }
 
-/* Give @target another name. @text is free or leads to @target itself. */
+/* Add a name to @target. @text is free or names @target already. */
 static bool add_link(BerthTree *tree, BerthInode *directory, const char *text, BerthInode *target,
                      GError **error)
 {
@@ -194,7 +193,7 @@ static bool add_link(BerthTree *tree, BerthInode *directory, const char *text, B
     return true;
 }
 
-/* The file a hard link names, NULL without an error when it is not (yet) there. */
+/* Find the target of a hard link; NULL without an error when it does not exist (yet). */
 static bool find_link_target(BerthTree *tree, const char *path, BerthInode **ret_target,
                              GError **error)
 {
@@ -279,7 +278,7 @@ bool berth_tree_add(BerthTree *tree, const BerthEntry *entry, BerthInode **ret_f
 
 /* --- finishing --- */
 
-/* Whether the directory is still in the tree, that is, was not replaced after the link was read. */
+/* Whether the directory is still in the tree: a later entry may have replaced it. */
 static bool is_reachable(const BerthTree *tree, const BerthInode *directory)
 {
     while (directory != tree->root && directory->links > 0)
@@ -287,8 +286,7 @@ static bool is_reachable(const BerthTree *tree, const BerthInode *directory)
     return directory == tree->root;
 }
 
-/* Make the name @link stands for, if its target is there by now. *ret_done: nothing is left to do.
- */
+/* Resolve @link if its target exists by now. *ret_done: @link needs no further round. */
 static bool settle_link(BerthTree *tree, const DeferredLink *link, bool *ret_done, GError **error)
 {
     *ret_done = !is_reachable(tree, link->parent) ||
@@ -307,7 +305,7 @@ static bool settle_link(BerthTree *tree, const DeferredLink *link, bool *ret_don
     return true;
 }
 
-/* One round over the links whose target was missing; those that are settled leave the list. */
+/* Try all deferred links once; remove the resolved ones from the list. */
 static bool settle_round(BerthTree *tree, GError **error)
 {
     g_autoptr(GPtrArray) round = tree->deferred;
@@ -322,7 +320,7 @@ static bool settle_round(BerthTree *tree, GError **error)
     return true;
 }
 
-/* A link may name another early link, so in rounds. */
+/* Repeat, because a link may name another deferred link. */
 static bool settle_links(BerthTree *tree, GError **error)
 {
     for (guint round = 0; round < ROUNDS_MAX && tree->deferred->len > 0; round++) {

@@ -1,16 +1,17 @@
 /* SPDX-License-Identifier: MIT
  *
- * tree — the file system to be, in memory: names, inodes, links. No data, no blocks.
+ * tree — the file system under construction, in memory: names, inodes and links, without data or
+ * blocks.
  *
- * Entries are added in archive order with the meaning an extraction would give them: a later entry
- * replaces an earlier one, missing parents appear, symbolic links on the way are followed inside
- * the tree (an absolute target starts at the tree's root, ".." stops there), the last component
- * never is. A hard link may come before the file it names; berth_tree_finish() settles those.
+ * Entries are added in archive order with the semantics of an extraction: a later entry replaces an
+ * earlier one, missing parents are created, symbolic links in parent components are followed inside
+ * the tree (an absolute target starts at the tree's root, ".." stops there), and the last component
+ * is not followed. A hard link may precede its target; berth_tree_finish() resolves those.
  *
  * The layers of a container image are added one after the other, each begun with
- * berth_tree_begin_layer(). A name then is lower until an entry of the current layer has made,
- * changed or passed through it; whiteouts remove lower names only, so that it makes no difference
- * where in its layer one stands.
+ * berth_tree_begin_layer(). A name counts as lower until an entry of the current layer creates,
+ * changes or traverses it. Whiteouts remove lower names only, so their position within a layer does
+ * not matter.
  *
  * Ownership: the tree owns its inodes, also those that lost their last name (links is 0): they stay
  * in `inodes` until the tree is freed, so that the writer can give their blocks back. An entry with
@@ -58,9 +59,9 @@ struct BerthInode {
     GArray *xattrs; /* BerthXattr, sorted by name, or NULL; equal sets are one array */
     guint32 uid;
     guint32 gid;
-    guint32 links; /* names that lead here; for a directory 1. 0: replaced, not in the tree */
+    guint32 links; /* names of this inode; 1 for a directory; 0: replaced, not in the tree */
 
-    /* The writer's notes. */
+    /* Used by the writer. */
     guint32 number;
     guint32 extent_first;
     guint32 extent_count;
@@ -73,8 +74,8 @@ struct BerthTree {
     BerthInode *root;
     GPtrArray *inodes;    /* BerthInode, in order of appearance; the root first */
     guint32 live;         /* of them, in the tree */
-    guint32 files_max;    /* what `live` may become */
-    guint acls_dropped;   /* ACL lines for somebody the tree's passwd and group do not know */
+    guint32 files_max;    /* maximum of `live` */
+    guint acls_dropped;   /* ACL lines whose name is not in the tree's passwd or group */
     guint xattrs_dropped; /* attributes the writer had no room for */
 
     /* The rest is the tree's own. */
@@ -84,7 +85,7 @@ struct BerthTree {
     guint64 xattr_bytes;
     GArray *acl_names;
     GPtrArray *deferred;
-    GString *parent_path; /* where the last entry went, since the next is mostly beside it */
+    GString *parent_path; /* cache: parent of the last entry */
     BerthInode *parent;
     guint16 layer; /* the current one; 0: not a layered image */
 };
@@ -100,24 +101,24 @@ bool berth_tree_add(BerthTree *tree, const BerthEntry *entry, BerthInode **ret_f
 
 #define BERTH_TREE_LAYERS_MAX 1000
 
-/* What is added from here on is a layer of its own, and everything so far is lower; at most
- * BERTH_TREE_LAYERS_MAX times. From the first call on a directory with content may be replaced.
- * Settles the hard links of the layer before. */
+/* Begin a layer; everything added so far becomes lower. At most BERTH_TREE_LAYERS_MAX times. From
+ * the first call on, an entry may replace a directory with content. Resolves the hard links of the
+ * previous layer. */
 bool berth_tree_begin_layer(BerthTree *tree, GError **error);
 
-/* Remove what lower layers have at @path, with all that is below it; nothing there is fine. */
+/* Remove @path of lower layers and everything below it. Not an error if it does not exist. */
 bool berth_tree_whiteout(BerthTree *tree, const char *path, GError **error);
 
-/* Remove what lower layers have in the directory @path. */
+/* Remove the lower layers' content of the directory @path. */
 bool berth_tree_opaque(BerthTree *tree, const char *path, GError **error);
 
-/* Settle hard links that came before their target and make sure of lost+found. */
+/* Resolve hard links that preceded their target and create lost+found if missing. */
 bool berth_tree_finish(BerthTree *tree, GError **error);
 
 /* The child @name of @directory, or NULL. */
 BerthInode *berth_tree_child(const BerthInode *directory, const char *name);
 
-/* What @path leads to, its last component's link followed too; NULL when there is nothing. */
+/* Resolve @path, following symbolic links in every component; NULL when it does not exist. */
 BerthInode *berth_tree_find(BerthTree *tree, const char *path);
 
 /* The names in @directory in order of appearance: NULL at the end. */
@@ -126,11 +127,11 @@ const BerthName *berth_tree_next(const BerthName *name);
 
 BerthTime berth_inode_time(const BerthInode *inode, guint which);
 
-/* Whether some ACL names somebody without a number. */
+/* Whether an ACL line still has a name without an id. */
 bool berth_tree_has_acl_names(const BerthTree *tree);
 
-/* Give them the numbers that the tree's own files have for them; without one they are dropped and
- * counted. The texts are those of passwd(5) and group(5); either may be NULL. */
+/* Resolve those names by the tree's own account files; drop and count unknown ones. The texts are
+ * those of passwd(5) and group(5); either may be NULL. */
 void berth_tree_settle_acl_names(BerthTree *tree, GBytes *passwd, GBytes *group);
 
 G_END_DECLS

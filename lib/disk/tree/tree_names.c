@@ -35,7 +35,7 @@ void berth_tree_names_free(BerthTreeNames *names)
     g_free(names);
 }
 
-/* Both halves of a product: every bit of the input reaches every bit of the result. */
+/* Folded multiply: every input bit affects every bit of the result. */
 static guint64 mix(guint64 a, guint64 b)
 {
     Wide product = (Wide)a * b;
@@ -61,7 +61,7 @@ static bool is(const BerthName *name, const BerthNameList *list, guint32 hashed,
            memcmp(name->text, text, length) == 0;
 }
 
-/* The slot that holds the name, or the free one where it belongs. */
+/* The slot of the name, or the free slot to insert it in. */
 static BerthName **probe(const BerthTreeNames *names, const BerthNameList *list, guint32 hashed,
                          const char *text, gsize length)
 {

@@ -3,9 +3,9 @@
  * tree_names — all names of a tree: per directory a list in order of appearance, over all of them
  * one hash table.
  *
- * A record is never freed: a name that was taken away leads to NULL until it is added again. That
- * keeps the lists single and the order of a tree's names the archive's. The hash is keyed by
- * chance, so that no archive can be made of names that collide.
+ * Records are never freed: a removed name has inode NULL until it is added again. Lists can thus be
+ * singly linked and keep the archive's order. The hash has a random key, so an archive cannot force
+ * collisions.
  *
  * Ownership: records are in the arena, which must live longer. Names are bytes, 1..255 of them.
  */
@@ -28,9 +28,9 @@ typedef struct {
 struct BerthName {
     BerthName *next;
     const BerthNameList *list;
-    struct BerthInode *inode; /* NULL: taken away */
+    struct BerthInode *inode; /* NULL: removed */
     guint32 hash;
-    guint16 layer; /* the last one that had something to do with it */
+    guint16 layer; /* the last layer that touched it */
     guint8 length;
     char text[]; /* with a NUL */
 };
@@ -43,7 +43,7 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(BerthTreeNames, berth_tree_names_free)
 BerthName *berth_tree_names_find(const BerthTreeNames *names, const BerthNameList *list,
                                  const char *text, gsize length);
 
-/* The same, made when there is none. */
+/* Find or create the record. */
 BerthName *berth_tree_names_add(BerthTreeNames *names, BerthNameList *list, const char *text,
                                 gsize length);
 

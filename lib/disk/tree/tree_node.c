@@ -77,7 +77,7 @@ void berth_node_unlink(BerthInode *directory, BerthName *name)
     name->inode = NULL;
     tree->live -= --inode->links == 0;
     directory->directory->subdirectories -= S_ISDIR(inode->mode);
-    tree->parent = NULL; /* the way there may have led through it */
+    tree->parent = NULL; /* the cached path may have led through it */
 }
 
 void berth_node_remove_below(BerthInode *directory, guint16 layer)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * tree_walk — from a path to a directory of the tree, through symbolic links that never lead out of
- * it. Private to tree*.c.
+ * tree_walk — resolves a path to a directory; symbolic links cannot escape the tree. Private to
+ * tree*.c.
  */
 #pragma once
 
@@ -17,11 +17,11 @@ G_BEGIN_DECLS
 typedef struct {
     BerthTree *tree;
     guint hops; /* symbolic links followed so far */
-    bool touch; /* what is passed through belongs to the current layer */
+    bool touch; /* traversed names join the current layer */
 } BerthWalk;
 
-/* The directory that the @length bytes at @path name, from @from. @create: what is missing is made,
- * though never what a link's target names. Recursion is only through links, so never deep. */
+/* Resolve @length bytes of @path from @from. @create makes missing directories, except in a link's
+ * target. Recurses once per symbolic link, at most BERTH_WALK_HOPS_MAX deep. */
 BerthInode *berth_walk(BerthWalk *state, BerthInode *from, const char *path, gsize length,
                        bool create, GError **error);
 

@@ -9,7 +9,7 @@
 
 #define XATTR_BYTES_MAX (G_GUINT64_CONSTANT(256) << 20)
 
-/* A line of an ACL whose number is not known yet. */
+/* An ACL line whose id is not resolved yet. */
 typedef struct {
     BerthInode *inode;
     const char *name;

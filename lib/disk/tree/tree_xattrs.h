@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * tree_xattrs — the extended attributes of a tree's inodes: equal sets are kept once, and lines of
- * ACLs that give a name wait for its number. Private to tree*.c.
+ * tree_xattrs — the extended attributes of a tree's inodes: interns equal sets and keeps ACL lines
+ * whose name has no id yet. Private to tree*.c.
  */
 #pragma once
 
@@ -15,12 +15,11 @@ G_BEGIN_DECLS
 void berth_tree_init_xattrs(BerthTree *tree);
 void berth_tree_clear_xattrs(BerthTree *tree);
 
-/* Give @inode these attributes, in the array that all with the same ones share. @xattrs may be
- * NULL. */
+/* Set the attributes of @inode to the interned copy of @xattrs. @xattrs may be NULL. */
 bool berth_tree_set_xattrs(BerthTree *tree, BerthInode *inode, GArray *xattrs, GError **error);
 
-/* Keep @names (BerthAclName, or NULL) until berth_tree_settle_acl_names(); or no longer, since a
- * later entry describes the same directory. */
+/* Keep @names (BerthAclName, or NULL) until berth_tree_settle_acl_names(), or drop those of @inode
+ * because a later entry describes the same directory. */
 void berth_tree_remember_acl_names(BerthTree *tree, BerthInode *inode, const GArray *names);
 void berth_tree_forget_acl_names(BerthTree *tree, const BerthInode *inode);
 

@@ -15,7 +15,7 @@ static bool refuse(GError **error, const char *message)
     return false;
 }
 
-/* A directory on the way to @name that begins with @prefix. */
+/* Whether a parent component of @path, before @name, begins with @prefix. */
 static bool is_below(const char *path, const char *name, const char *prefix)
 {
     for (const char *next = path; next < name; next = strchr(next, '/') + 1) {

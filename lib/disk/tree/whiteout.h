@@ -1,11 +1,10 @@
 /* SPDX-License-Identifier: MIT
  *
- * whiteout — entries of an image's layer that stand for what is not there.
+ * whiteout — applies the whiteout entries of an image layer.
  *
  * OCI image specification, "whiteouts": ".wh.NAME" removes NAME of the layers below, and
  * ".wh..wh..opq" all that its directory has below. Other names that begin with ".wh..wh." are
- * leftovers of aufs and mean nothing. Outside layers these are ordinary names: never call this
- * there.
+ * leftovers of aufs and mean nothing. Call for layers only: elsewhere these are ordinary names.
  *
  * Errors: BERTH_ERROR_INVALID, "import.layer.bad-whiteout"; those of tree.h.
  */
@@ -18,8 +17,8 @@
 
 G_BEGIN_DECLS
 
-/* Do to @tree what the entry at the normalised @path asks for. *ret_applied: it was a whiteout or a
- * leftover, and nothing of that name belongs in the tree. */
+/* Apply the whiteout at the normalised @path to @tree. *ret_applied: @path was a whiteout or a
+ * leftover of aufs; do not add it. */
 bool berth_whiteout_apply(BerthTree *tree, const char *path, bool *ret_applied, GError **error);
 
 G_END_DECLS
