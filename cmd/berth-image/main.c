@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT
  *
- * berth-image VERB [KEY=VALUE]... — the work on archives and images that reads what strangers made,
- * in a process that has nothing but its descriptors (lib/disk/image/confine_image.h). Started by
- * berth with those of lib/disk/file/status.h; what it has to say goes to the status descriptor.
+ * berth-image VERB [KEY=VALUE]... — parses untrusted archives and images in a confined process that
+ * has only its descriptors (lib/disk/image/confine_image.h). berth starts it with the descriptors
+ * of lib/disk/file/status.h and reads its results from the status descriptor.
  *
  *     berth-image import name=x.tar size=1T 3<x.tar 4<>x.ext4 5>&1
  *     berth-image export format=tar.gz 3<x.ext4 4>x.tar.gz 5>&1
@@ -163,14 +163,14 @@ static bool run(int argc, char **argv, GError **error)
     return false;
 }
 
-/* The one that started us may have died before our death was tied to it. */
+/* The parent may have died before the parent-death signal was set. */
 static bool is_orphan(void)
 {
     struct pollfd status = {.fd = BERTH_IMAGE_STATUS_FD};
     return poll(&status, 1, 0) == 1 && (status.revents & (POLLERR | POLLNVAL)) != 0;
 }
 
-/* Whoever started us decides when to stop, and ends us then. */
+/* The parent decides when to stop and kills this process then. */
 static void ignore_signals(void)
 {
     static const int numbers[] = {SIGINT, SIGQUIT, SIGHUP, SIGTERM, SIGPIPE, SIGXFSZ};
@@ -178,7 +178,7 @@ static void ignore_signals(void)
         signal(numbers[i], SIG_IGN);
 }
 
-/* What libc and GLib open files for the first time they are asked. */
+/* Make libc and GLib open now the files they open on first use: confinement forbids it later. */
 static void preload_lazy_files(void)
 {
     const int errnum_last = 133;

@@ -10,9 +10,9 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-/* Between two looks at the caller's progress function. */
+/* Bytes between two calls of the progress function. */
 #define STEP_SIZE ((gsize)16 << 20)
-/* Of the buffer where the kernel does not copy by itself; fits the caches of most machines. */
+/* Buffer of the read/write fallback; fits the caches of most machines. */
 #define BUFFER_SIZE ((gsize)1 << 20)
 
 typedef struct {
@@ -20,8 +20,8 @@ typedef struct {
     BerthProgressFunc progress;
     gpointer user_data;
     BerthProgress done;
-    bool read_write; /* copy_file_range does not work between these two */
-    char *buffer;    /* for that */
+    bool read_write; /* fall back: copy_file_range refused these two files */
+    char *buffer;    /* of the fallback */
 } Copy;
 
 static void copy_clear(Copy *copy)
@@ -30,8 +30,7 @@ static void copy_clear(Copy *copy)
 }
 G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(Copy, copy_clear)
 
-/* What the kernel says where it cannot copy from this file to that one; reading and writing may
- * still go well. */
+/* Errors by which copy_file_range refuses a pair of files; read and write may still work. */
 static bool is_refusal(int errnum)
 {
     return errnum == EXDEV || errnum == EOPNOTSUPP || errnum == ENOSYS || errnum == EINVAL;
@@ -52,7 +51,7 @@ static ssize_t copy_read_write(Copy *copy, off_t offset, gsize size)
     return got;
 }
 
-/* Copy up to @size bytes; how many were, 0 at the end of the file, or -1 with errno. */
+/* Copy up to @size bytes. Return the number copied, 0 at the end of the file, or -1 with errno. */
 static ssize_t copy_some(Copy *copy, off_t offset, gsize size)
 {
     if (!copy->read_write) {
@@ -61,7 +60,7 @@ static ssize_t copy_some(Copy *copy, off_t offset, gsize size)
         ssize_t copied = copy_file_range(copy->input, &from, copy->output, &to, size, 0);
         if (copied > 0 || (copied < 0 && !is_refusal(errno)))
             return copied;
-        copy->read_write = true; /* or the file is at its end, which reading will tell */
+        copy->read_write = true; /* or this is the end of the file: pread() decides */
     }
     return copy_read_write(copy, offset, size);
 }
@@ -75,7 +74,7 @@ static int copy_extent(Copy *copy, off_t offset, off_t end)
         if (copied < 0)
             return errno;
         if (copied == 0)
-            return EIO; /* it became shorter under our hands */
+            return EIO; /* the file was truncated meanwhile */
         offset += copied;
         copy->done.bytes_done += (guint64)copied;
         if (copy->progress != NULL && !copy->progress(&copy->done, copy->user_data))
@@ -84,14 +83,13 @@ static int copy_extent(Copy *copy, off_t offset, off_t end)
     return 0;
 }
 
-/* The next piece of data from *@offset on. False at the end, with 0 or what went wrong in *@errnum.
- */
+/* Find the next data extent at or after *@offset. False at the end (*errnum 0) or on error. */
 static bool next_extent(int fd, off_t size, off_t *offset, off_t *ret_end, int *errnum)
 {
     if (*offset >= size)
         return false;
     off_t data = lseek(fd, *offset, SEEK_DATA);
-    if (data < 0 && errno == EINVAL) { /* a file system that knows no holes */
+    if (data < 0 && errno == EINVAL) { /* a file system without SEEK_DATA */
         *ret_end = size;
         return true;
     }
@@ -121,7 +119,7 @@ static int copy_data(Copy *copy, off_t size)
     for (off_t offset = 0; errnum == 0 && next_extent(copy->input, size, &offset, &end, &errnum);
          offset = end)
         errnum = copy_extent(copy, offset, end);
-    /* Beyond the end of a file that became shorter there is no more data, as in a hole. */
+    /* A truncated file looks like a hole to SEEK_DATA: compare the size again. */
     struct stat now;
     if (errnum == 0 && fstat(copy->input, &now) < 0)
         return errno;

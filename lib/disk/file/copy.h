@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: MIT
  *
- * copy — a disk's content into another file.
+ * copy — copies a disk's content into another file.
  *
- * Where both lie on a file system that can (btrfs, XFS, bcachefs), the copy shares its blocks with
- * the original until one of them changes (FICLONE): it takes no time and no space. Elsewhere only
- * the data is copied, in the kernel where it can do that; holes stay holes.
+ * On a file system with reflinks (btrfs, XFS, bcachefs) the copy shares its blocks with the
+ * original until one of them changes (FICLONE). Elsewhere berth_copy() copies the data only, in the
+ * kernel where possible, and preserves holes.
  *
- * Descriptors only, nothing is synced. Blocking.
+ * Takes descriptors only and syncs nothing. Blocking.
  *
  * Errors: errno's, "<work>.copy.*"; BERTH_ERROR_CANCELLED, "<work>.cancelled".
  */
@@ -18,11 +18,11 @@ G_BEGIN_DECLS
 
 typedef struct {
     bool shared;   /* by FICLONE */
-    guint64 bytes; /* of data that was copied */
+    guint64 bytes; /* of data copied, holes not counted */
 } BerthCopyReport;
 
-/* Make the empty file @output what @input is, its size included. @work begins the ids of errors,
- * @what is the input in messages. @progress and @ret_report may be NULL. */
+/* Copy @input, size included, into the empty file @output. @work is the prefix of error ids, @what
+ * names the input in messages. @progress and @ret_report may be NULL. */
 bool berth_copy(int input, int output, const char *work, const char *what,
                 BerthProgressFunc progress, gpointer user_data, BerthCopyReport *ret_report,
                 GError **error);

@@ -14,14 +14,14 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-enum { IMAGE_FD = 3 }; /* in the program */
+enum { IMAGE_FD = 3 }; /* in the child */
 #define IMAGE_PATH "/proc/self/fd/3"
 #define OUTPUT_MAX ((gsize)1 << 20)
 
 /* Exit status of e2fsck: errors were corrected. Source: e2fsck(8). */
 #define E2FSCK_CORRECTED 1
 
-/* Debian's users have no sbin on their PATH. */
+/* Debian leaves sbin out of an ordinary user's PATH. */
 static char *find_program(const char *name, GError **error)
 {
     static const char *const directories[] = {"/usr/sbin", "/sbin", "/usr/local/sbin"};
@@ -37,15 +37,15 @@ static char *find_program(const char *name, GError **error)
     return found;
 }
 
-/* In the child. */
-static void end_with_parent(gpointer data)
+/* Runs in the child. */
+static void die_with_parent(gpointer data)
 {
     prctl(PR_SET_PDEATHSIG, SIGKILL);
     if (getppid() != GPOINTER_TO_INT(data))
         _exit(127);
 }
 
-/* A pipe's other end is what the program says; it runs when this returns. */
+/* Start the program with a pipe from its standard output and error. */
 static bool spawn(const BerthE2Image *image, const char *const *argv, GPid *ret_pid,
                   int *ret_output, GError **error)
 {
@@ -60,7 +60,7 @@ static bool spawn(const BerthE2Image *image, const char *const *argv, GPid *ret_
     const int target_fd = IMAGE_FD;
     g_autoptr(GError) problem = NULL;
     if (!g_spawn_async_with_pipes_and_fds(
-            "/", argv, (const char *const *)environment, G_SPAWN_DO_NOT_REAP_CHILD, end_with_parent,
+            "/", argv, (const char *const *)environment, G_SPAWN_DO_NOT_REAP_CHILD, die_with_parent,
             GINT_TO_POINTER(getpid()), -1, other_end, other_end, &image->fd, &target_fd, 1, ret_pid,
             NULL, NULL, NULL, &problem)) {
         berth_error_set(error, BERTH_ERROR_FAILED, "resize.failed", NULL, "%s", problem->message);
@@ -76,7 +76,7 @@ static bool is_cancelled(const BerthE2Image *image)
     return image->progress != NULL && !image->progress(&nothing, image->user_data);
 }
 
-/* All the program says; it is ended when the user cancels. */
+/* Read the program's output to its end; send SIGTERM when the user cancels. */
 static char *read_output(const BerthE2Image *image, int fd, GPid pid)
 {
     GString *text = g_string_new(NULL);
@@ -93,7 +93,7 @@ static char *read_output(const BerthE2Image *image, int fd, GPid pid)
     return g_string_free(text, FALSE);
 }
 
-/* Run the program. Its exit status, or -1 with @error; *@ret_text is what it said. */
+/* Run the program. Return its exit status, or -1 with @error; *@ret_text is its output. */
 static int run(const BerthE2Image *image, const char *program, const char *const *arguments,
                char **ret_text, GError **error)
 {
@@ -121,8 +121,8 @@ static int run(const BerthE2Image *image, const char *program, const char *const
     return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
 }
 
-/* Why @program failed, of all it has said: its last line, or the last that it began with its name,
- * which standard output may have overtaken. Cuts @text. */
+/* The reason for a failure in the output @text: the last line that begins with the program's name,
+ * else the last line (stderr and stdout may be interleaved). Modifies @text. */
 static const char *find_reason(char *text, const char *program)
 {
     g_autofree char *mark = g_strconcat(program, ": ", NULL);
@@ -137,7 +137,7 @@ static const char *find_reason(char *text, const char *program)
     return newline != NULL ? newline + 1 : text;
 }
 
-/* The programs tell of a short write at most. */
+/* The programs report ENOSPC as a short write at most, so look at the file system. */
 static bool is_full(const BerthE2Image *image)
 {
     const guint64 needed = 1 << 20;
@@ -204,7 +204,7 @@ bool berth_e2tools_minimum(const BerthE2Image *image, guint64 *ret_size, GError 
 bool berth_e2tools_resize(const BerthE2Image *image, guint64 size, GError **error)
 {
     g_autofree char *kibibytes = g_strdup_printf("%" G_GUINT64_FORMAT "K", size / 1024);
-    /* -f: we have just had it checked, whatever the guest's clock has written into it */
+    /* -f: e2fsck has just checked it; resize2fs would distrust a time from the guest's clock */
     const char *const arguments[] = {"-f", IMAGE_PATH, kibibytes, NULL};
     g_autofree char *text = NULL;
     int status = run(image, "resize2fs", arguments, &text, error);

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT
  *
- * e2tools — e2fsck and resize2fs of the host's e2fsprogs on an image, where libext2fs offers no
- * function of its own. They get a descriptor and end with us.
+ * e2tools — runs the host's e2fsck and resize2fs on an image, for work that libext2fs has no
+ * function for. The programs get a descriptor and die with their parent.
  *
- * Neither survives a crash in the middle of its work, so callers give them copies of what is sound.
+ * A crash in the middle of either corrupts the image, so callers pass copies of sound images.
  *
  * Errors: BERTH_ERROR_NOT_FOUND, "resize.tool" when a program is not installed;
  * BERTH_ERROR_INVALID, "resize.check" for a disk e2fsck cannot repair by itself;
@@ -18,22 +18,22 @@ G_BEGIN_DECLS
 
 typedef struct {
     int fd;                     /* the image, open for reading and writing */
-    const char *what;           /* what messages call it */
-    BerthProgressFunc progress; /* asked when a signal has come, may be NULL */
+    const char *what;           /* its name in messages */
+    BerthProgressFunc progress; /* polled for cancellation after a signal; may be NULL */
     gpointer user_data;
 } BerthE2Image;
 
-/* Check the whole file system; with @repair what can be repaired without asking is. */
+/* Check the whole file system; with @repair, fix what e2fsck fixes without asking (-p). */
 bool berth_e2tools_check(const BerthE2Image *image, bool repair, GError **error);
 
-/* The same, with repair, for an image whose superblock is lost: from its first copy, where images
- * with blocks of 4096 bytes have it. */
+/* Check and repair an image whose superblock is lost, from the first backup superblock of a file
+ * system with 4096-byte blocks. */
 bool berth_e2tools_restore(const BerthE2Image *image, GError **error);
 
-/* The least size it can be made, bytes. */
+/* The minimum size resize2fs can shrink it to, bytes. */
 bool berth_e2tools_minimum(const BerthE2Image *image, guint64 *ret_size, GError **error);
 
-/* Make the file system @size bytes, a multiple of 1024; the file's size is the caller's. */
+/* Resize the file system to @size bytes, a multiple of 1024. The caller sets the file's size. */
 bool berth_e2tools_resize(const BerthE2Image *image, guint64 size, GError **error);
 
 G_END_DECLS

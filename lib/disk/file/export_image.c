@@ -21,7 +21,7 @@ typedef struct {
     gint64 reported_usec;
 } Stream;
 
-/* The next extent of @image from *offset on: whether it is data, and where it ends. */
+/* Whether @image has data at @offset, and where that data or hole ends. */
 static bool next_extent(int image, off_t size, off_t offset, off_t *ret_end)
 {
     off_t data = lseek(image, offset, SEEK_DATA);
@@ -60,7 +60,7 @@ static bool report(Stream *stream, const BerthProgress *progress, GError **error
     return false;
 }
 
-/* The image to something that knows no holes: they go out as zeros. */
+/* Write the whole image to a stream, holes as zeros. */
 static bool stream_image(Stream *stream, int image, off_t size, GError **error)
 {
     g_autofree guint8 *buffer = g_malloc(BUFFER_SIZE);

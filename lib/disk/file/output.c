@@ -39,7 +39,7 @@ bool berth_output_write(BerthOutput *output, const void *data, gsize size, GErro
         output->written += (guint64)done;
         output->unsynced += (guint64)done;
     }
-    /* Only a hint, and only files take it: the sync at the end is short then. */
+    /* Start writeback so that the final sync is short. Fails harmlessly on pipes. */
     if (output->unsynced >= SYNC_STEP) {
         sync_file_range(output->fd, 0, 0, SYNC_FILE_RANGE_WRITE);
         output->unsynced = 0;

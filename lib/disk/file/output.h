@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * output — the descriptor an export goes to: whole writes, counted, and started on their way to the
- * disk early. Borrowed; may be non-blocking. Errors: "export.write.*".
+ * output — the descriptor that an export writes to. Completes short writes, counts bytes and starts
+ * writeback early. The descriptor is borrowed and may be non-blocking. Errors: "export.write.*".
  */
 #pragma once
 

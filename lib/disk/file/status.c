@@ -11,7 +11,7 @@
 
 /* --- writing --- */
 
-/* As it can stand in a line: valid UTF-8, no control characters, not too long. */
+/* Make @text fit for a line: valid UTF-8, no control characters, at most TEXT_MAX bytes. */
 static char *clean_text(const char *text)
 {
     char *clean = g_utf8_make_valid(text != NULL ? text : "", -1);
@@ -19,7 +19,7 @@ static char *clean_text(const char *text)
         gunichar c = g_utf8_get_char(at);
         if (g_ascii_iscntrl(*at))
             *at = '?';
-        /* the C1 controls, and what turns the direction of a line around */
+        /* C1 controls and bidirectional overrides */
         else if ((c >= 0x80 && c < 0xa0) || (c >= 0x202a && c <= 0x202e) ||
                  (c >= 0x2066 && c <= 0x2069))
             memset(at, '?', (gsize)(g_utf8_next_char(at) - at));
@@ -82,7 +82,7 @@ void berth_image_status_clear(BerthImageStatus *status)
     g_clear_error(&status->error);
 }
 
-/* Exactly @least to @most numbers, one space before each. */
+/* Parse @least to @most numbers, separated by single spaces. */
 static bool read_numbers(const char *text, guint least, guint most, guint64 *ret_numbers)
 {
     g_auto(GStrv) words = g_strsplit(text, " ", (int)most + 2);

@@ -1,15 +1,14 @@
 /* SPDX-License-Identifier: MIT
  *
- * status — what a berth-image says about its work, as lines on a pipe, and how they are read.
+ * status — the status protocol of berth-image: lines on a pipe, their writer and their reader.
  *
  *     progress DONE TOTAL ENTRIES
  *     warning TEXT
  *     report N N N ...                  up to BERTH_IMAGE_STATUS_NUMBERS; what they mean is the
  * verb's error CODE <tab>ID<tab>HINT<tab>MESSAGE
  *
- * The writer parses hostile input, so the reader of the lines trusts none: lines and their number
- * are bounded, text is made printable, ids are checked. Whatever the bytes are,
- * berth_image_status_feed ends with true or with an error.
+ * The writer parses hostile input and may be compromised, so the reader trusts no line: it bounds
+ * their length and number, makes text printable and checks ids.
  */
 #pragma once
 
@@ -25,34 +24,34 @@ enum {
     BERTH_IMAGE_STATUS_INPUT_FD = 3,
     BERTH_IMAGE_STATUS_OUTPUT_FD = 4,
     BERTH_IMAGE_STATUS_FD = 5,
-    BERTH_IMAGE_STATUS_SPOOL_FD = 6, /* an empty file to put things aside in; may be missing */
+    BERTH_IMAGE_STATUS_SPOOL_FD = 6, /* an empty file for spooled data; may be missing */
 };
 
 #define BERTH_IMAGE_STATUS_NUMBERS  8
-#define BERTH_IMAGE_STATUS_WARNINGS 100 /* more are counted, not kept */
+#define BERTH_IMAGE_STATUS_WARNINGS 100 /* further ones are only counted */
 #define BERTH_IMAGE_STATUS_LINE_MAX 4096
 
-/* What has been said so far. */
+/* The state decoded so far. */
 typedef struct {
     BerthProgress progress;
     GPtrArray *warnings; /* char * */
     guint warnings_left_out;
     bool has_report;
     guint64 report[BERTH_IMAGE_STATUS_NUMBERS];
-    GError *error; /* what went wrong, in the words of the other side */
+    GError *error; /* the worker's error */
 
-    GByteArray *partial; /* a line that has not ended yet */
+    GByteArray *partial; /* an incomplete line */
 } BerthImageStatus;
 
 void berth_image_status_init(BerthImageStatus *status);
 void berth_image_status_clear(BerthImageStatus *status);
 G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(BerthImageStatus, berth_image_status_clear)
 
-/* Read @size bytes more. Errors: BERTH_ERROR_PROTOCOL, "import.worker.protocol". */
+/* Decode @size more bytes. Errors: BERTH_ERROR_PROTOCOL, "import.worker.protocol". */
 bool berth_image_status_feed(BerthImageStatus *status, const void *data, gsize size,
                              GError **error);
 
-/* Write one line to @fd. False when nobody reads any more. */
+/* Write one line to @fd. False when the reader has closed the pipe. */
 bool berth_image_status_send_progress(int fd, const BerthProgress *progress);
 bool berth_image_status_send_warning(int fd, const char *text);
 bool berth_image_status_send_report(int fd, const guint64 *numbers, guint count);

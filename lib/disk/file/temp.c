@@ -19,10 +19,10 @@ struct BerthTemp {
     int directory;
     int fd;
     BerthTempFlags flags;
-    const char *step; /* of the ids of errors: "import.create" */
-    char *path;       /* what it is to be called, for messages */
+    const char *step; /* prefix of error ids: "import.create" */
+    char *path;       /* the final path, for messages */
     char *name;       /* its last component */
-    char *temporary;  /* the name it has until then, or NULL */
+    char *temporary;  /* its name before the commit, or NULL: unnamed */
 };
 
 static bool fail(const BerthTemp *temp, int errnum, GError **error)
@@ -41,7 +41,7 @@ static bool is_temporary_name(const char *name)
     return *pid != '\0' && strspn(pid, "0123456789") == strlen(pid);
 }
 
-/* Remove what killed imports left; a living one holds the lock. */
+/* Remove the files of killed imports; a live import holds the lock on its own. */
 static void sweep(int directory)
 {
     berth_autofd int listing = openat(directory, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
@@ -66,8 +66,7 @@ static char *temporary_name(const BerthTemp *temp)
     return g_strdup_printf(".%s" MARK "%d", temp->name, (int)getpid());
 }
 
-/* The lock comes a moment after the name; a sweep between the two takes the file away, so look
- * again. */
+/* A sweep may unlink the file between its creation and the lock, so check the link count. */
 static bool create_named(BerthTemp *temp)
 {
     temp->temporary = temporary_name(temp);
@@ -156,15 +155,15 @@ int berth_temp_fd(const BerthTemp *temp)
     return temp->fd;
 }
 
-/* Link a file without any name as @name. */
+/* Link the unnamed file as @name. */
 static int link_unnamed(const BerthTemp *temp, const char *name)
 {
     g_autofree char *self = g_strdup_printf("/proc/self/fd/%d", temp->fd);
     return linkat(AT_FDCWD, self, temp->directory, name, AT_SYMLINK_FOLLOW);
 }
 
-/* Nothing takes a place in one step without having had a name before. The lock keeps others from
- * sweeping it away. */
+/* rename() replaces atomically but needs a name, so link the unnamed file under the temporary one
+ * first. The lock keeps a sweep off it. */
 static int replace(BerthTemp *temp)
 {
     if (temp->temporary == NULL) {
@@ -179,7 +178,6 @@ static int replace(BerthTemp *temp)
     return result;
 }
 
-/* Give the file its name. */
 static int publish(BerthTemp *temp)
 {
     if (temp->flags == BERTH_TEMP_REPLACE)
@@ -189,7 +187,7 @@ static int publish(BerthTemp *temp)
 
     int result =
         renameat2(temp->directory, temp->temporary, temp->directory, temp->name, RENAME_NOREPLACE);
-    /* Some network file systems know no flags for rename; a second name is as safe. */
+    /* Some network file systems lack RENAME_NOREPLACE; link() does not replace either. */
     if (result < 0 && errno == EINVAL)
         result = linkat(temp->directory, temp->temporary, temp->directory, temp->name, 0);
     return result;
@@ -203,8 +201,7 @@ bool berth_temp_commit(BerthTemp *temp, GError **error)
         unlinkat(temp->directory, temp->temporary, 0);
     g_clear_pointer(&temp->temporary, g_free);
 
-    /* The name itself must survive a power cut; where a directory cannot be synced, it does anyway.
-     */
+    /* Make the name durable. File systems that cannot sync a directory (EINVAL) need no sync. */
     if (fsync(temp->directory) < 0 && errno != EINVAL) {
         int errnum = errno;
         if (temp->flags != BERTH_TEMP_REPLACE)

@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: MIT
  *
- * temp — a new file that appears under its name only when it is complete.
+ * temp — a new file that gets its name only when it is complete.
  *
- * Until berth_temp_commit() the file has no name at all (O_TMPFILE): a crash, a kill or a power cut
- * leaves nothing. On file systems that cannot do that it is called ".NAME.import-PID" and locked;
- * such files that nobody holds are removed by the next berth_temp_new() in the directory.
+ * Until berth_temp_commit() the file is unnamed (O_TMPFILE), so a crash or power cut leaves
+ * nothing. On file systems without O_TMPFILE it is ".NAME.import-PID" and locked; the next
+ * berth_temp_new() in the directory removes such files that nobody has locked.
  *
- * Ownership: freeing a file that was not committed deletes it. Errors: "import.create.*", or
- * another work's; BERTH_ERROR_EXISTS when the name is taken, at the beginning or at the end.
+ * Freeing an uncommitted file deletes it. Errors: "<work>.create.*"; BERTH_ERROR_EXISTS when the
+ * name exists, checked at creation and at commit.
  */
 #pragma once
 
@@ -20,19 +20,19 @@ typedef struct BerthTemp BerthTemp;
 
 typedef enum {
     BERTH_TEMP_DEFAULT,
-    BERTH_TEMP_NAMED,   /* do not try O_TMPFILE: for tests of the other way */
-    BERTH_TEMP_REPLACE, /* take the place of the file that has the name, in one step */
+    BERTH_TEMP_NAMED,   /* do not use O_TMPFILE, for tests of the fallback */
+    BERTH_TEMP_REPLACE, /* atomically replace an existing file */
 } BerthTempFlags;
 
 BerthTemp *berth_temp_new(const char *path, BerthTempFlags flags, GError **error);
 
-/* For another @work than "import", with whose name the ids of errors begin. */
+/* With another prefix of error ids, @work, than "import". */
 BerthTemp *berth_temp_new_for(const char *work, const char *path, BerthTempFlags flags,
                               GError **error);
 void berth_temp_free(BerthTemp *temp);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(BerthTemp, berth_temp_free)
 
-/* Open for reading and writing; borrowed. */
+/* Open read-write; borrowed. */
 int berth_temp_fd(const BerthTemp *temp);
 
 /* Sync the content, give the file its name, sync the directory. */
