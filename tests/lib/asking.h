@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * asking — a table of forwards whose berth-net is the test: what it asks for is noted, and answered
- * when the test says so.
+ * asking — a port table whose berth-net is the test: it records requests, and answers them on
+ * command.
  */
 #pragma once
 
@@ -12,11 +12,11 @@
 #include <errno.h>
 #include <string.h>
 
-/* Somebody to ask: remembers what was asked for and answers when told to. */
+/* The fake berth-net. */
 typedef struct {
     BerthPorts *ports;
     BerthForwardPolicy *policy;
-    GString *asked; /* "+80 -80 " of 127.0.0.1, "+::1:80 " of others, "+80>40000 " */
+    GString *asked; /* requests: "+80 -80 " on 127.0.0.1, "+::1:80 " elsewhere, "+80>40000 " */
     GQueue calls;   /* Call* */
     guint changes;
 } World;
@@ -100,7 +100,7 @@ static inline void world_clear(World *world)
         g_string_truncate((world)->asked, 0);                                                      \
     } while (0)
 
-/* The guest listens there: lib/listening.h. */
+/* Update the plan for listeners as text: lib/listening.h. */
 static inline void listens(World *world, const char *text)
 {
     g_autoptr(GPtrArray) listeners = listening(text);
@@ -135,7 +135,7 @@ static inline char *reason_of(World *world, guint index)
     return g_strdup(((const BerthForward *)g_ptr_array_index(list, index))->reason);
 }
 
-/* Whether some source of the main context is waiting for a time. */
+/* Whether a timer runs in the main context. */
 static inline bool timer_runs(void)
 {
     gint timeout = -1, priority;

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT
  *
- * attempts — what a process in a sandbox may try, whichever sandbox it is. Each returns 0, or the
- * errno that stopped it.
+ * attempts — actions that a sandbox must prevent. Each returns 0, or the errno that stopped it.
  */
 #pragma once
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  *
- * dns_query — DNS messages that a test makes.
+ * dns_query — builds DNS queries.
  */
 #pragma once
 
@@ -10,7 +10,7 @@
 
 #define DNS_QUERY_MAX 400
 
-/* A question for @name, labels separated by dots; its size. */
+/* Build a query for @name, labels separated by dots; returns its size. */
 static inline gsize make_query(guint8 *bytes, guint id, const char *name, guint type)
 {
     gsize at = 12;
@@ -32,7 +32,7 @@ static inline gsize make_query(guint8 *bytes, guint id, const char *name, guint 
     return at + 4;
 }
 
-/* The same with an OPT record behind it. */
+/* The same with an OPT record appended. */
 static inline gsize make_extended_query(guint8 *bytes, guint id, const char *name, guint type)
 {
     gsize at = make_query(bytes, id, name, type);

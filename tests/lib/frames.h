@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT
  *
- * frames — Ethernet frames with IPv4 packets that a test makes, and whether the checksums of one
- * it got are right.
+ * frames — builds Ethernet frames with IPv4 packets, and verifies checksums of received ones.
  */
 #pragma once
 
@@ -65,12 +64,12 @@ static inline gsize make_frame(guint8 *frame, const Flow *flow, const void *data
     }
     guint16 checksum = transport_sum(frame + 14, payload, header + size);
     if (flow->protocol == IPPROTO_UDP && checksum == 0)
-        checksum = 0xffff; /* zero says that there is none: RFC 768 */
+        checksum = 0xffff; /* zero means no checksum: RFC 768 */
     put_u16(payload + (flow->protocol == IPPROTO_TCP ? 16 : 6), checksum);
     return 34 + header + size;
 }
 
-/* Make of @frame, an ARP request for it, the answer of a guest with @address. Returns its size. */
+/* Turn @frame, an ARP request, into the reply of a guest with @address. Returns its size. */
 static inline gsize make_arp_answer(guint8 *frame, guint32 address)
 {
     guint32 asker = get_u32(frame + 28);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  *
- * free_port — a TCP port of localhost that nobody has just now.
+ * free_port — an unused TCP port of localhost.
  */
 #pragma once
 

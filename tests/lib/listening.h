@@ -1,15 +1,15 @@
 /* SPDX-License-Identifier: MIT
  *
- * listening — listeners and policies for tests, made of text.
+ * listening — builds listeners and policies from text.
  */
 #pragma once
 
 #include "model/forward.h"
 
-/* "127.0.0.1:80 [::]:8080~40000 0.0.0.0:53/udp": where they listen, ~ their relay. BerthListener*,
- * free with g_ptr_array_unref. */
+/* "127.0.0.1:80 [::]:8080~40000 0.0.0.0:53/udp": listening addresses, ~ their proxy's port.
+ * BerthListener*, free with g_ptr_array_unref. */
 GPtrArray *listening(const char *text);
 
-/* A policy that forwards what listens, with the rules of @rules (or NULL), for distro 7 whose
- * network is fd01:203:405::/64. */
+/* A policy that forwards listeners, with @rules (or NULL), for the distro in slot 7, whose network
+ * is fd01:203:405::/64. */
 BerthForwardPolicy *listening_policy(const char *rules);

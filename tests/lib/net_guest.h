@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * net_guest — a real berth-net between the test as its keeper and the test as its guest: a guest of
- * a few functions that speaks just enough ARP and TCP to answer a forwarded connection.
+ * net_guest — a real berth-net; the test is its keeper and its guest, which speaks just enough ARP
+ * and TCP to answer a forwarded connection.
  */
 #pragma once
 
@@ -80,13 +80,13 @@ static inline void on_done(int errnum, gpointer user_data)
 
 static inline int wait_for(int *result)
 {
-    g_assert_cmpint(*result, ==, -1); /* never before the call has returned */
+    g_assert_cmpint(*result, ==, -1); /* never before the call returns */
     while (*result < 0)
         g_main_context_iteration(NULL, TRUE);
     return *result;
 }
 
-/* 127.0.0.1:@port and the guest's port of that number. */
+/* 127.0.0.1:@port to the same port of the guest. */
 static inline BerthLeg leg_of(guint16 port)
 {
     return (BerthLeg){.protocol = BERTH_TCP,
@@ -147,7 +147,7 @@ static inline struct sockaddr_in localhost(guint16 port)
         .sin_family = AF_INET, .sin_port = htons(port), .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
 }
 
-/* A listener on a port of the system's choice. */
+/* A listener on a free port. */
 static inline int listen_somewhere(guint16 *ret_port)
 {
     int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
@@ -248,7 +248,7 @@ static inline void guest_send_segment(World *world, const Segment *segment)
     guest_send(world, frame, make_frame(frame, &flow, segment->data, segment->size));
 }
 
-/* False when none came in time. */
+/* False on timeout. */
 static inline bool guest_receive(World *world, Frame *frame, int msec)
 {
     struct pollfd entry = {.fd = world->guest_fd, .events = POLLIN};
@@ -260,7 +260,7 @@ static inline bool guest_receive(World *world, Frame *frame, int msec)
     return true;
 }
 
-/* The next TCP segment to the guest; questions for its addresses are answered on the way. */
+/* The next TCP segment to the guest; answers ARP and neighbour requests meanwhile. */
 static inline bool guest_receive_segment(World *world, Frame *frame, Segment *ret_segment, int msec)
 {
     while (guest_receive(world, frame, msec)) {
@@ -287,7 +287,7 @@ static inline bool guest_receive_segment(World *world, Frame *frame, Segment *re
     return false;
 }
 
-/* What answers @got, from @sequence on. */
+/* A reply to @got with @sequence. */
 static inline Segment answer_to(const Segment *got, guint32 sequence, guint8 flags)
 {
     return (Segment){.source = got->destination,
@@ -300,7 +300,7 @@ static inline Segment answer_to(const Segment *got, guint32 sequence, guint8 fla
                      .flags = flags};
 }
 
-/* One connection to @port: what the client writes is sent back to it. */
+/* One connection to @port: the guest echoes the client's data. */
 static inline void check_echo(World *world, guint16 port, guint32 guest_address)
 {
     berth_autofd int client = start_connect(port);

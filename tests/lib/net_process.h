@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  *
- * net_process — a real berth-net of the test's, from which a guest may go wherever it likes.
+ * net_process — a real berth-net whose guest has unrestricted access.
  */
 #pragma once
 
@@ -25,7 +25,7 @@ static inline void on_net_counters(int errnum, const BerthStackCounters *counter
     *(int *)user_data = errnum;
 }
 
-/* Until all that it was told before has been heard. */
+/* A barrier: wait until earlier requests are done. */
 static inline void settle_net(BerthNet *net)
 {
     int result = -1;

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT
  *
- * The host's side of the agent's channel, with the guest's words written by hand on the other end
- * of a socketpair.
+ * The host's side of the agent's channel; the test writes the guest's frames by hand.
  */
 #include "base/fd.h"
 #include "guest/agent_client.h"
@@ -17,7 +16,7 @@ typedef struct {
     BerthMachine *machine;
     BerthAgent *agent;
     int guest;
-    GString *said; /* what the events said, in order */
+    GString *log; /* the events, in order */
     bool free_in_callback;
 } Fixture;
 
@@ -26,7 +25,7 @@ static void say(Fixture *fixture, const char *format, ...)
 {
     va_list args;
     va_start(args, format);
-    g_string_append_vprintf(fixture->said, format, args);
+    g_string_append_vprintf(fixture->log, format, args);
     va_end(args);
     if (fixture->free_in_callback)
         g_clear_pointer(&fixture->agent, berth_agent_free);
@@ -79,7 +78,7 @@ static void on_lost(const GError *error, gpointer data)
 static void on_grown(const char *problem, gpointer data)
 {
     Fixture *fixture = data;
-    g_string_append_printf(fixture->said, "grown %s;", problem != NULL ? problem : "well");
+    g_string_append_printf(fixture->log, "grown %s;", problem != NULL ? problem : "well");
 }
 
 static const BerthAgentEvents events = {
@@ -102,7 +101,7 @@ static void set_up(Fixture *fixture, gconstpointer data)
         "[machine]\nid=0123456789abcdef\nhostname=box\nmtu=9000\nidentity=0123456789abcdef\n"
         "account=alice\naccount-uid=1001\noobe=true\n",
         NULL);
-    fixture->said = g_string_new(NULL);
+    fixture->log = g_string_new(NULL);
     fixture->guest = pair[1];
     fixture->agent = berth_agent_new(pair[0], fixture->machine, true, &events, fixture);
 }
@@ -112,7 +111,7 @@ static void tear_down(Fixture *fixture, gconstpointer data)
     berth_agent_free(fixture->agent);
     berth_machine_free(fixture->machine);
     berth_fd_close(&fixture->guest);
-    g_string_free(fixture->said, TRUE);
+    g_string_free(fixture->log, TRUE);
 }
 
 static void send_all(Fixture *fixture, WireBuffer *buffer)
@@ -194,13 +193,13 @@ static void test_what_the_guest_says_becomes_calls(Fixture *fixture, gconstpoint
     wire_frame_put(&buffer, WIRE_EOF, WIRE_STDOUT, 7, NULL, 0);
     send_all(fixture, &buffer);
 
-    g_assert_cmpstr(fixture->said->str, ==,
+    g_assert_cmpstr(fixture->log->str, ==,
                     "hello 6.12.1;stage disk 250000 no such device;ready systemd 10000;"
                     "note /etc/wsl.conf:1: oh;"
                     "listens 80 ng\xef\xbf\xbdinx;listens 81 ;session 7 EOF;");
 }
 
-/* Nothing of the guest's is kept longer than it may be, whichever frame it comes in. */
+/* Strings of the guest are truncated, in every frame. */
 static void test_long_words_are_cut(Fixture *fixture, gconstpointer data)
 {
     static const WireType types[] = {WIRE_HELLO, WIRE_STAGE,  WIRE_READY,
@@ -221,11 +220,11 @@ static void test_long_words_are_cut(Fixture *fixture, gconstpointer data)
         }
         wire_frame_end(&buffer, begin);
         send_all(fixture, &buffer);
-        g_assert_nonnull(strstr(fixture->said->str, " x xxx"));
-        g_assert_cmpuint(fixture->said->len, <, 1200);
+        g_assert_nonnull(strstr(fixture->log->str, " x xxx"));
+        g_assert_cmpuint(fixture->log->len, <, 1200);
         if (types[i] == WIRE_READY)
-            g_assert_true(g_str_has_suffix(fixture->said->str, " 3600000;")); /* an hour */
-        g_string_truncate(fixture->said, 0);
+            g_assert_true(g_str_has_suffix(fixture->log->str, " 3600000;")); /* an hour */
+        g_string_truncate(fixture->log, 0);
     }
 
     WireBuffer buffer = {0};
@@ -235,7 +234,7 @@ static void test_long_words_are_cut(Fixture *fixture, gconstpointer data)
         &buffer, &(WireListener){.family = 4, .protocol = IPPROTO_TCP, .port = 80, .owner = words});
     wire_frame_end(&buffer, begin);
     send_all(fixture, &buffer);
-    g_assert_cmpuint(fixture->said->len, <, 100);
+    g_assert_cmpuint(fixture->log->len, <, 100);
 }
 
 static void test_a_protocol_that_is_neither(Fixture *fixture, gconstpointer data)
@@ -246,8 +245,8 @@ static void test_a_protocol_that_is_neither(Fixture *fixture, gconstpointer data
     wire_put_listener(&buffer, &(WireListener){.family = 4, .protocol = 132, .port = 80});
     wire_frame_end(&buffer, begin);
     send_all(fixture, &buffer);
-    g_assert_null(strstr(fixture->said->str, "listens"));
-    g_assert_nonnull(strstr(fixture->said->str, "lost the other side sent something"));
+    g_assert_null(strstr(fixture->log->str, "listens"));
+    g_assert_nonnull(strstr(fixture->log->str, "lost the other side sent something"));
 }
 
 static void test_the_disk_grows(Fixture *fixture, gconstpointer data)
@@ -275,7 +274,7 @@ static void test_the_disk_grows(Fixture *fixture, gconstpointer data)
         wire_frame_end(&buffer, begin);
     }
     send_all(fixture, &buffer);
-    g_assert_cmpstr(fixture->said->str, ==, "grown well;grown no space left on device;");
+    g_assert_cmpstr(fixture->log->str, ==, "grown well;grown no space left on device;");
 }
 
 static void test_the_clock_is_told(Fixture *fixture, gconstpointer data)
@@ -326,7 +325,7 @@ static void test_the_way_out_comes_and_goes(Fixture *fixture, gconstpointer data
     wire_buffer_clear(&buffer);
 }
 
-/* Right behind CONFIG, for which the guest waits. */
+/* Sent right after CONFIG, since the guest waits for it. */
 static void test_names_of_the_host(Fixture *fixture, gconstpointer data)
 {
     WireBuffer buffer = {0};
@@ -360,11 +359,11 @@ static void test_nonsense_ends_the_channel(Fixture *fixture, gconstpointer data)
     else
         wire_buffer_append(&buffer, "\377\377\377\377 not a frame", 16);
     send_all(fixture, &buffer);
-    g_assert_nonnull(strstr(fixture->said->str, "lost the other side sent something"));
-    g_assert_null(strstr(fixture->said->str, "hello"));
+    g_assert_nonnull(strstr(fixture->log->str, "lost the other side sent something"));
+    g_assert_null(strstr(fixture->log->str, "hello"));
 }
 
-/* Whatever else its HELLO says, it is told apart; and nothing after it is taken. */
+/* Recognised by its version, whatever else HELLO has; later frames are ignored. */
 static void test_another_version(Fixture *fixture, gconstpointer data)
 {
     bool older = GPOINTER_TO_INT(data) == 0;
@@ -380,7 +379,7 @@ static void test_another_version(Fixture *fixture, gconstpointer data)
         "lost the guest's agent is %s than its keeper: it has version %u of their protocol, the "
         "keeper has %u;",
         older ? "older" : "newer", older ? WIRE_VERSION - 1 : WIRE_VERSION + 1, WIRE_VERSION);
-    g_assert_cmpstr(fixture->said->str, ==, expected);
+    g_assert_cmpstr(fixture->log->str, ==, expected);
 }
 
 static void test_end_of_the_guest(Fixture *fixture, gconstpointer data)
@@ -388,7 +387,7 @@ static void test_end_of_the_guest(Fixture *fixture, gconstpointer data)
     berth_fd_close(&fixture->guest);
     while (g_main_context_iteration(NULL, FALSE))
         ;
-    g_assert_cmpstr(fixture->said->str, ==, "lost in good order;");
+    g_assert_cmpstr(fixture->log->str, ==, "lost in good order;");
 }
 
 static void test_may_be_freed_by_what_it_calls(Fixture *fixture, gconstpointer data)
@@ -398,10 +397,10 @@ static void test_may_be_freed_by_what_it_calls(Fixture *fixture, gconstpointer d
     put_hello(&buffer, WIRE_VERSION);
     put_hello(&buffer, WIRE_VERSION);
     send_all(fixture, &buffer);
-    g_assert_cmpstr(fixture->said->str, ==, "hello 6.12.1;");
+    g_assert_cmpstr(fixture->log->str, ==, "hello 6.12.1;");
 }
 
-/* Nobody reads on the other side: what is written waits, and goes out in order later. */
+/* The peer does not read: output is queued, and sent in order later. */
 static void test_writing_never_blocks(Fixture *fixture, gconstpointer data)
 {
     static const guint8 payload[WIRE_DATA_MAX];

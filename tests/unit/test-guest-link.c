@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  *
- * The last words of several links: the other ends are read by a thread, in an order of its own.
+ * Draining several links, whose other ends a thread reads in its own order.
  */
 #include "base/fd.h"
 #include "guest/link.h"
@@ -64,7 +64,7 @@ static gpointer read_last_first(gpointer data)
     return NULL;
 }
 
-/* The first is read only when all others have got everything: none waits for another. */
+/* The first is read only after all others have everything: no link waits for another. */
 static void test_in_any_order(Fixture *fixture, gconstpointer data)
 {
     GThread *reader = g_thread_new("reader", read_last_first, fixture);
@@ -74,7 +74,7 @@ static void test_in_any_order(Fixture *fixture, gconstpointer data)
     g_thread_join(reader);
 }
 
-/* Those that are gone hold up nobody; those that do not read, no longer than they may. */
+/* Closed links delay nobody; links that are not read delay for the timeout at most. */
 static void test_gone_and_deaf(Fixture *fixture, gconstpointer data)
 {
     for (guint i = 0; i < LINKS / 2; i++)

@@ -193,7 +193,7 @@ static void test_isolated(void)
         g_assert_cmpint(ask(&access, open[i], 80), ==, BERTH_ACCESS_OPEN);
         g_assert_cmpint(ask(&listed, open[i], 80), ==, BERTH_ACCESS_OPEN);
     }
-    access.isolated = 0; /* and without it they are as any other */
+    access.isolated = 0; /* without isolation they are ordinary addresses */
     g_assert_cmpint(ask(&access, "192.168.1.5", 80), ==, BERTH_ACCESS_OPEN);
 }
 

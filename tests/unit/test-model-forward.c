@@ -51,7 +51,7 @@ static void test_legs_of_a_listener(void)
         const char *plan;
     } cases[] = {
         {"", ""},
-        /* without a relay: only what is direct */
+        /* without proxy: only direct addresses */
         {"0.0.0.0:80", "80:80 127.0.0.1>80 127.0.7.1>80"},
         {"10.0.2.15:80", "80:80 127.0.0.1>80 127.0.7.1>80"},
         {"*:80", "80:80 127.0.0.1>80 ::1>80 127.0.7.1>80"},
@@ -60,7 +60,7 @@ static void test_legs_of_a_listener(void)
         {"127.0.0.1:80", "80:80 ignored"},
         {"[::ffff:127.0.0.1]:80", "80:80 ignored"},
         {"[::1]:80", "80:80 ignored"},
-        /* with one */
+        /* with proxy */
         {"0.0.0.0:80~40000", "80:80 127.0.0.1>80 ::1>~40000 127.0.7.1>80"},
         {"[::]:80~40000", "80:80 127.0.0.1>~40000 ::1>80 127.0.7.1>~40000"},
         {"127.0.0.1:80~40000", "80:80 127.0.0.1>~40000 ::1>~40000 127.0.7.1>~40000"},
@@ -160,11 +160,11 @@ static void test_rules_before_listeners(void)
         /* beside it */
         {"81:80", "*:80",
          "80:80 127.0.0.1>80 ::1>80 127.0.7.1>80; 81:80 127.0.0.1>80 ::1>80 127.0.7.1>80"},
-        /* the host's port is taken by another of the guest's */
+        /* another forward of the guest has the host's port */
         {"80:8080", "*:80", "80:80 ignored; 80:8080 127.0.0.1>8080 ::1>8080 127.0.7.1>8080"},
         {"127.0.0.1:80:8080", "*:80",
          "80:80 ::1>80 127.0.7.1>80; 127.0.0.1:80:8080 127.0.0.1>8080"},
-        /* or by the same, for more than localhost */
+        /* the same port, on more than localhost */
         {"0.0.0.0:80", "*:80", "80:80 ::1>80; 0.0.0.0:80:80 0.0.0.0>80"},
         {"0.0.0.0:80,[::]:80", "*:80", "0.0.0.0:80:80 0.0.0.0>80; [::]:80:80 ::>80"},
         {"10.0.0.1:80", "*:80",
@@ -197,7 +197,7 @@ static void test_origin_and_owner(void)
     }
 }
 
-/* What the guest says of a service that it does not, or cannot, lead to. */
+/* Services that the guest cannot or does not proxy. */
 static void test_why_the_guest_does_not_lead_there(void)
 {
     static const struct {

@@ -168,10 +168,10 @@ static void test_resolv_conf(void)
 {
     check_resolv_conf(NULL, "/etc/resolv.conf");
     check_resolv_conf("/run/vpn/resolv.conf", "/run/vpn/resolv.conf");
-    check_resolv_conf("", NULL); /* nobody is asked */
+    check_resolv_conf("", NULL); /* no servers */
 }
 
-/* Every combination of preferred and fallback, in the order in which they are to be tried. */
+/* Every combination of preferred and fallback, in the order of the probes. */
 static void test_variants(void)
 {
     static const struct {

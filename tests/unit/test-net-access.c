@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT
  *
- * The walls of a real berth-net, from the side of a guest that makes its frames by hand: what it
- * reaches of this host, by every address libslirp takes for it, and what it is answered.
+ * The access policy of a real berth-net, from a guest that builds its frames by hand: which
+ * addresses and ports of this host it reaches, by every alias of libslirp, and which replies it
+ * gets.
  */
 #include "net/client.h"
 
@@ -72,7 +73,7 @@ static void on_counters(int errnum, const BerthStackCounters *counters, gpointer
     counted->result = 0;
 }
 
-/* Also: all that was asked for before has been done. */
+/* Also a barrier: earlier requests have been carried out. */
 static BerthStackCounters count(World *world)
 {
     Counted counted = {.result = -1};
@@ -111,7 +112,7 @@ static int serve(int family, int type, guint16 *ret_port)
     if (type == SOCK_STREAM)
         g_assert_cmpint(listen(fd, 8), ==, 0);
     g_assert_cmpint(getsockname(fd, &address.any, &size), ==, 0);
-    *ret_port = ntohs(address.v4.sin_port); /* at the same place in both */
+    *ret_port = ntohs(address.v4.sin_port); /* same offset in both */
     return fd;
 }
 
@@ -188,7 +189,7 @@ static void send_datagram(World *world, const char *to, guint16 from_port, guint
     finish(world, frame, udp, 12, 6);
 }
 
-/* Answer who asks for the guest's station. */
+/* Answer a neighbour or ARP request for the guest's address. */
 static bool answer_question(World *world, const guint8 *frame, const BerthPacket *packet)
 {
     static const guint8 arp_head[8] = {0, 1, 8, 0, 6, 4, 0, 2};
@@ -232,7 +233,7 @@ static bool receive(World *world, guint8 *frame, gsize capacity, BerthPacket *pa
     return false;
 }
 
-/* The flags of the segment that answers a connection to there, or 0. */
+/* The flags of the reply to a SYN sent there, or 0. */
 static guint8 try_tcp(World *world, const char *to, guint16 port, int msec)
 {
     guint8 frame[2000];
@@ -274,14 +275,14 @@ static void test_allowed_port_is_open(World *world, gconstpointer data)
     g_assert_cmphex(try_tcp(world, HOST_V6, port6, WAIT_MSEC), ==, SYN | ACK);
     g_assert_true(has_client(service6, WAIT_MSEC));
 
-    set_access(world, "", ""); /* taken back */
+    set_access(world, "", ""); /* revoked */
     guint16 other;
     berth_autofd int later = serve(AF_INET, SOCK_STREAM, &other);
     g_assert_cmphex(try_tcp(world, "10.0.2.2", other, WAIT_MSEC), ==, RST | ACK);
     g_assert_false(has_client(later, 0));
 }
 
-/* With all ports open, so that nothing but the gateway's own address leads there. */
+/* All ports are open, so that only the gateway's own address may lead to them. */
 static void test_no_other_address_is_the_host(World *world, gconstpointer data)
 {
     static const char *const ways[] = {"127.0.0.1",

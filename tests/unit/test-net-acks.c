@@ -56,7 +56,7 @@ static void test_numbers_wrap(void)
     g_assert_false(keep(&acks, flow));
 }
 
-/* The sender counts those that acknowledge nothing new; a larger window comes in one as well. */
+/* Senders count duplicate ACKs; window updates look the same. */
 static void test_one_that_says_no_more_is_not_kept(void)
 {
     BerthAcks acks = {0};
@@ -144,7 +144,7 @@ static void test_what_says_less_does_not_carry_it(void)
     other.source_port++;
     g_assert_true(keep(&acks, plain));
     carry(&acks, further(plain, (guint32)-1), 4);
-    carry(&acks, plain, 0); /* the second of two that are counted */
+    carry(&acks, plain, 0); /* the second of two duplicates */
     carry(&acks, reset, 0);
     carry(&acks, other, 4);
     g_assert_cmpuint(acks.count, ==, 1);
@@ -184,8 +184,7 @@ static void test_cut_frames(void)
     gsize size = make_frame(frame, &plain, NULL, 0);
     for (gsize cut = 0; cut < size; cut++) {
         BerthAcks acks = {0};
-        g_autofree guint8 *copy =
-            g_memdup2(frame, cut); /* a sanitizer sees what is read beyond it */
+        g_autofree guint8 *copy = g_memdup2(frame, cut); /* a sanitizer detects reads beyond it */
         g_assert_false(berth_acks_keep(&acks, copy, cut));
         g_assert_true(keep(&acks, plain));
         berth_acks_carry(&acks, copy, cut);

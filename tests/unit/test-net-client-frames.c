@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  *
- * Guests that read slowly or never, and what is no frame at all.
+ * Guests that read slowly or never, and malformed frames.
  */
 #include "net/client.h"
 
@@ -34,7 +34,7 @@ static void test_guest_that_never_reads_costs_a_bounded_amount(World *world, gco
     BerthStackCounters counters = count(world);
     g_assert_cmpuint(counters.out.waited * 64, <=, BERTH_OUTBOX_MAX);
 
-    Frame frame; /* and it is as before once the guest reads again */
+    Frame frame; /* works again once the guest reads */
     while (guest_receive(world, &frame, 1000))
         ;
     guint16 port = free_port();

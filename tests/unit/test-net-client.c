@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  *
- * What a keeper asks of its berth-net, and the end of one.
+ * The requests of a keeper to its berth-net, and the end of one.
  */
 #include "net/client.h"
 
@@ -18,7 +18,7 @@ static void test_forward_reaches_the_guest(World *world, gconstpointer data)
     check_echo(world, port, BERTH_ADDRESS_GUEST);
 }
 
-/* @client's connection, which the guest takes and then resets. */
+/* The guest accepts @client's connection and resets it. */
 static void expect_reset(World *world, int client)
 {
     g_assert_cmpint(connect_result(client, WAIT_MSEC), ==, 0);
@@ -82,7 +82,7 @@ static void test_many_clients_at_once_are_taken(World *world, gconstpointer data
     guint16 port = free_port();
     g_assert_cmpint(add(world, port), ==, 0);
 
-    /* Nobody accepts now, so the backlog is all there is. */
+    /* Stopped, so nobody accepts and only the backlog is left. */
     kill(berth_net_pid(world->net), SIGSTOP);
     int clients[100];
     for (gsize i = 0; i < G_N_ELEMENTS(clients); i++)

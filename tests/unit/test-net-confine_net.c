@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  *
- * Each wall is tried from inside, by a child that has locked itself in.
+ * A confined child attempts each forbidden action.
  */
 #include "net/confine_net.h"
 
@@ -150,7 +150,8 @@ static int set_option(void)
     return result(setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &(int){1}, sizeof(int)));
 }
 
-/* Descriptor 3 is a datagram socket, as the frames are, and this is a name of somebody else's. */
+/* Descriptor 3 is a datagram socket, as the frames' is; this is the name of another process's
+ * socket. */
 static const struct sockaddr_un elsewhere = {AF_UNIX, "\0berth-test-lock"};
 
 static int connect_frames_elsewhere(void)
@@ -253,7 +254,7 @@ static const struct {
     {"use-last-descriptor", use_descriptor_4, 0},
 };
 
-/* A child that has made the descriptors it needs and locks itself in; then it does @act. */
+/* Fork a child that opens the descriptors it needs, confines itself and calls @act. */
 static pid_t start_child(void (*act)(int (*attempt)(void)), int (*attempt)(void))
 {
     int frames[2];
@@ -263,7 +264,7 @@ static pid_t start_child(void (*act)(int (*attempt)(void)), int (*attempt)(void)
     if (child == 0) {
         int kept = fcntl(frames[1], F_DUPFD, 100);
         dup2(frames[0], 3);
-        dup2(kept, 4); /* so that the other end is open */
+        dup2(kept, 4); /* keeps the other end open */
         dup2(1, 10);
         if (!berth_net_confine(4, NULL))
             _exit(255);
@@ -279,7 +280,8 @@ static void exit_with(int (*attempt)(void))
     _exit(attempt());
 }
 
-/* The exit status of a child that locks itself in and does this; 255 when the lock fails. */
+/* The exit status of a child that confines itself and makes the attempt; 255 when confining fails.
+ */
 static int status_of(int (*attempt)(void))
 {
     int status;
@@ -383,7 +385,7 @@ static const struct {
     CALL(landlock_create_ruleset),
 };
 
-/* The first that was not refused, from 1 on, or 0. */
+/* The first call that was not refused, from 1 on, or 0. */
 static int try_refused(void)
 {
     for (gsize i = 0; i < G_N_ELEMENTS(refused); i++)
@@ -446,7 +448,7 @@ static void test_process_state(void)
     g_assert_nonnull(strstr(limits, "Max core file size        0                    0 "));
     g_assert_nonnull(strstr(limits, "Max open files            4096                 4096 "));
 
-    close(pair[1]); /* lets it go */
+    close(pair[1]); /* releases it */
     int result_status;
     g_assert_cmpint(waitpid(child, &result_status, 0), ==, child);
     g_assert_true(WIFEXITED(result_status) && WEXITSTATUS(result_status) == 0);

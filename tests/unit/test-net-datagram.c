@@ -7,7 +7,7 @@ enum { GUEST = 0x0a00020f, DNS = 0x0a000203 };
 
 static const Flow flow = {IPPROTO_UDP, 0, GUEST, DNS, 40000, 53, 0, 0};
 
-/* As make_frame, with IPv6. */
+/* As make_frame, for IPv6. */
 static gsize make_frame6(guint8 *frame, const char *text)
 {
     gsize size = 8 + strlen(text);
@@ -101,7 +101,7 @@ static void test_what_is_none(void)
     g_assert_false(berth_datagram_parse(frame, size, &got));
 
     size = make_frame(frame, &flow, "query", 5);
-    put_u16(frame + 20, 0x2000); /* the first of several */
+    put_u16(frame + 20, 0x2000); /* the first of several fragments */
     g_assert_false(berth_datagram_parse(frame, size, &got));
     put_u16(frame + 20, 1);
     g_assert_false(berth_datagram_parse(frame, size, &got));
@@ -138,7 +138,7 @@ static void test_empty_datagram_of_any_size_of_header(void)
     gsize size = make_frame(frame, &flow, "", 0);
     g_assert_true(berth_datagram_parse(frame, size, &got));
     g_assert_cmpuint(got.size, ==, 0);
-    frame[14] = 0x47; /* options: the datagram begins later, and is not there */
+    frame[14] = 0x47; /* options: the datagram would begin after the frame's end */
     g_assert_false(berth_datagram_parse(frame, size, &got));
 }
 

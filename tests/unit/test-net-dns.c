@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT
  *
- * The forwarder between a guest that is this program and name servers that are sockets of this
- * program.
+ * The forwarder between this program as the guest and sockets of this program as name servers.
  */
 #include "net/dns.h"
 
@@ -14,7 +13,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#define WAIT_MSEC     100 /* of the forwarder, for a server */
+#define WAIT_MSEC     100 /* of the forwarder, for each server */
 #define PATIENCE_MSEC 10000
 
 typedef struct {
@@ -75,7 +74,7 @@ static int new_server(int family, BerthResolver *ret_resolver)
     return fd;
 }
 
-/* Makes @count servers with IPv4 and has the forwarder ask them. */
+/* Create @count IPv4 servers and set them. */
 static void use_servers(World *world, guint count, int *ret_fds)
 {
     BerthResolvers list = {.count = count};
@@ -84,7 +83,7 @@ static void use_servers(World *world, guint count, int *ret_fds)
     berth_dns_set_servers(world->dns, &list);
 }
 
-/* Until @fd is readable or an answer has come; false when it took too long. */
+/* Run until @fd is readable or the answers have come; false on timeout. */
 static bool run(World *world, int fd, guint answers)
 {
     while (world->answers < answers) {
@@ -124,7 +123,7 @@ static void reply(int fd, const Question *question, const guint8 *bytes, gsize s
         ==, (gssize)size);
 }
 
-/* The question itself with @code, and @extra bytes. */
+/* Reply with the query itself, @code and @extra bytes. */
 static void reply_code(int fd, const Question *question, guint code, gsize extra)
 {
     g_autofree guint8 *bytes = g_malloc0(question->size + extra);
@@ -136,7 +135,7 @@ static void reply_code(int fd, const Question *question, guint code, gsize extra
 
 static void refuse_to_answer(int fd)
 {
-    close(fd); /* now an ICMP message answers */
+    close(fd); /* the kernel now replies with an ICMP error */
 }
 
 static void ask(World *world, guint id, const char *name)
@@ -215,12 +214,12 @@ static void test_next_server_after_a_while(World *world, gconstpointer data)
     reply_code(servers[1], &second, 0, 0);
     expect(world, 1, 5, 0);
 
-    ask(world, 6, "example.com"); /* begins with the one that has answered */
+    ask(world, 6, "example.com"); /* starts with the server that answered last */
     second = receive(world, servers[1]);
     reply_code(servers[1], &second, 0, 0);
     expect(world, 2, 6, 0);
 
-    /* what was asked too late is of no use any more */
+    /* too late to count */
     reply_code(servers[0], &first, 0, 0);
     g_assert_cmpuint(berth_dns_pending(world->dns), ==, 0);
     for (guint i = 0; i < 3; i++)
@@ -279,7 +278,7 @@ static void test_failure_of_all_is_passed_on(World *world, gconstpointer data)
         Question question = receive(world, servers[i]);
         reply_code(servers[i], &question, i == 0 ? 2 : 5, 9);
     }
-    expect(world, 1, 5, 5); /* the last server's own words */
+    expect(world, 1, 5, 5); /* the last server's own response */
     g_assert_cmpuint(berth_dns_counters(world->dns)->failed, ==, 1);
     close(servers[0]);
     close(servers[1]);
@@ -334,7 +333,7 @@ static void test_spoofed_answers_are_ignored(World *world, gconstpointer data)
     ask(world, 5, "example.com");
     Question question = receive(world, server), wrong;
 
-    reply_code(stranger, &question, 0, 0); /* does not even arrive */
+    reply_code(stranger, &question, 0, 0); /* dropped by the connected socket */
     wrong = question;
     wrong.bytes[0] ^= 1; /* id */
     reply_code(server, &wrong, 0, 0);
@@ -345,16 +344,17 @@ static void test_spoofed_answers_are_ignored(World *world, gconstpointer data)
     wrong.bytes[question.size - 3] ^= 1; /* type */
     reply_code(server, &wrong, 0, 0);
     wrong = question;
-    wrong.bytes[5] = 0; /* no question, yet no failure */
+    wrong.bytes[5] = 0; /* no question, though not an error response */
     reply_code(server, &wrong, 0, 0);
-    reply(server, &question, question.bytes, question.size); /* a question */
+    reply(server, &question, question.bytes, question.size); /* a query instead of a response */
     reply(server, &question, question.bytes, 11);
     reply(server, &question, question.bytes, 0);
     while (berth_dns_counters(world->dns)->ignored < 7)
         berth_dns_run(world->dns);
     g_assert_cmpuint(world->answers, ==, 0);
 
-    question.bytes[14] = (guint8)g_ascii_toupper((gchar)question.bytes[14]); /* as some do */
+    question.bytes[14] = (guint8)g_ascii_toupper((gchar)question.bytes[14]); /* some servers change
+                                                                              * case */
     reply_code(server, &question, 0, 0);
     expect(world, 1, 5, 0);
     close(server);
@@ -366,7 +366,7 @@ static void test_other_servers_at_any_time(World *world, gconstpointer data)
     use_servers(world, 1, before);
     ask(world, 5, "example.com");
     receive(world, before[0]);
-    use_servers(world, 1, after); /* what has no answer is asked anew */
+    use_servers(world, 1, after); /* pending queries are sent to the new servers */
     Question question = receive(world, after[0]);
     reply_code(after[0], &question, 0, 0);
     expect(world, 1, 5, 0);
@@ -374,7 +374,7 @@ static void test_other_servers_at_any_time(World *world, gconstpointer data)
     ask(world, 6, "example.com");
     question = receive(world, after[0]);
     berth_dns_set_servers(world->dns, &(BerthResolvers){0});
-    reply_code(after[0], &question, 0, 0); /* is still welcome */
+    reply_code(after[0], &question, 0, 0); /* still accepted */
     expect(world, 2, 6, 0);
     ask(world, 7, "example.com");
     expect(world, 3, 7, 2);
@@ -396,7 +396,7 @@ static void test_ipv6_server(World *world, gconstpointer data)
     reply_code(server, &question, 0, 0);
     expect(world, 1, 5, 0);
     g_assert_cmpuint(berth_dns_server_by_tcp(world->dns)->family, ==, 6);
-    list.list[0].scope = 1; /* where libslirp cannot go by TCP */
+    list.list[0].scope = 1; /* link-local: libslirp cannot connect to it */
     berth_dns_set_servers(world->dns, &list);
     g_assert_null(berth_dns_server_by_tcp(world->dns));
     close(server);
@@ -456,7 +456,7 @@ static void test_flood_is_bounded(World *world, gconstpointer data)
     g_assert_cmpuint(berth_dns_counters(world->dns)->overtaken, ==, FLOOD - BERTH_DNS_PENDING_MAX);
 
     guint most = 0;
-    while (berth_dns_pending(world->dns) > 0) { /* all turn to the next servers, then fail */
+    while (berth_dns_pending(world->dns) > 0) { /* all move to the next servers, then fail */
         struct pollfd entry = {.fd = berth_dns_fd(world->dns), .events = POLLIN};
         g_assert_cmpint(poll(&entry, 1, PATIENCE_MSEC), ==, 1);
         berth_dns_run(world->dns);
@@ -482,7 +482,7 @@ static void test_nonsense_is_not_passed_on(World *world, gconstpointer data)
     g_assert_cmpuint(berth_dns_counters(world->dns)->malformed, ==, 3);
     g_assert_cmpuint(berth_dns_pending(world->dns), ==, 0);
 
-    /* while what only looks odd is the server's to judge */
+    /* odd but well-formed queries are left to the server */
     berth_dns_ask(world->dns, &guest, (const guint8[12]){0, 9, 0x28}, 12);
     Question question = receive(world, server);
     g_assert_cmpuint(question.size, ==, 12);

@@ -4,7 +4,7 @@
 #include <stdbool.h>
 #include <string.h>
 
-/* A frame the guest may send, as bytes; tests change some. */
+/* A frame the guest may send; tests patch it. */
 static const guint8 tcp_syn[] = {
     0x52, 0x55, 0x0a, 0x00, 0x02, 0x02, 0x52, 0x54, 0x00, 0x12, 0x34, 0x56, 0x08, 0x00, /* eth */
     0x45, 0x00, 0x00, 0x2c, 0x12, 0x34, 0x40, 0x00, 0x40, 0x06, 0x00, 0x00,             /* ip */
@@ -54,7 +54,7 @@ static const guint8 udp6_query[] = {
     0x9c,   0x40, 0x00, 0x35, 0x00, 0x0c, 0x00, 0x00, 'q',  'u',  'r',  'y',              /* udp */
 };
 
-/* Asks for the gateway's station; whoever asks is at 22, whom at 38, and the type at 54. */
+/* A neighbour solicitation for the gateway; source at 22, target address at 38, type at 54. */
 static const guint8 neighbour_question[] = {
     0x33,   0x33, 0xff, 0x00, 0x00, 0x02, 0x52, 0x54, 0x00, 0x12, 0x34, 0x56, 0x86, 0xdd, /* eth */
     0x60,   0,    0,    0,    0,    24,   58,   255,                                      /* ip */
@@ -314,7 +314,7 @@ static const Case cases[] = {
     {"tftp outside", BASE(udp_query), BERTH_FILTER_PASS, {{30, 4, {9, 9, 9, 9}}, {36, 2, {0, 69}}}},
 };
 
-/* The frame in a block of exactly its size, so that a read outside is noticed. */
+/* The frame in a block of exactly its size, so that a sanitizer detects reads outside. */
 static BerthFilterVerdict check(const guint8 *bytes, gsize size)
 {
     g_autofree guint8 *frame = g_memdup2(bytes, size);
@@ -346,7 +346,7 @@ static void test_every_cut_is_refused(void)
         g_assert_cmpint(check(arp_request, size), ==, BERTH_FILTER_MALFORMED);
 }
 
-/* What libslirp must never see, said in another way than the filter does. */
+/* The packets libslirp must never see, checked independently of the filter's code. */
 static void assert_harmless_v6(const guint8 *frame, gsize size)
 {
     static const guint8 prefix[16] = {PREFIX}, zero[16];
@@ -425,7 +425,7 @@ static void test_random_changes_of_good_frames(void)
         passed++;
         assert_harmless(frame, size);
     }
-    g_assert_cmpuint(passed, >, 1000); /* or the check above has seen nothing */
+    g_assert_cmpuint(passed, >, 1000); /* otherwise the check above was vacuous */
 }
 
 /* --- where the distro may go ------------------------------------------------------------------ */
@@ -543,11 +543,11 @@ static void test_pings_that_the_host_does_not_send(void)
     memcpy(frame, icmp_echo, sizeof(frame));
     memcpy(frame + 30, (const guint8[]){93, 184, 216, 34}, 4);
     g_assert_cmpint(berth_filter_frame(&by, frame, sizeof(frame)), ==, BERTH_FILTER_CLOSED);
-    memcpy(frame + 30, to_gateway, 4); /* libslirp answers that one */
+    memcpy(frame + 30, to_gateway, 4); /* libslirp answers that one itself */
     g_assert_cmpint(berth_filter_frame(&by, frame, sizeof(frame)), ==, BERTH_FILTER_PASS);
 }
 
-/* libslirp takes more addresses for the host's loopback than the gateway's: none of them is one. */
+/* libslirp maps more addresses than the gateway's to the host's loopback: none of them passes. */
 static void test_no_other_way_to_the_host(void)
 {
     for (guint number = 0; number < 256; number++) {

@@ -7,7 +7,7 @@
 #include <glib/gstdio.h>
 #include <unistd.h>
 
-/* A /proc of our own. */
+/* A fake /proc. */
 typedef struct {
     char *root;
 } Proc;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * A real berth-net, asked for names by this program as its guest; this program is also the name
- * server of the host.
+ * A real berth-net; this program is both its guest, which sends queries, and the host's name
+ * server.
  */
 #include "net/nameserver.h"
 
@@ -23,15 +23,15 @@ enum { SYN = 2, RST = 4, ACK = 16 };
 typedef struct {
     int frames_fd;
     int guest_fd;
-    int server_fd; /* UDP and, with the same number, TCP */
+    int server_fd; /* UDP and, on the same port, TCP */
     int stream_fd;
     guint16 server_port;
     BerthNet *net;
-    guint8 frame[20000]; /* that came last */
+    guint8 frame[20000]; /* the last one received */
     gsize size;
 } World;
 
-/* At *@port, or one of the system's choice for 0; -1 when it is in use. */
+/* Bind to *@port, or a free one for 0; -1 when it is in use. */
 static int open_server(int type, guint16 *port)
 {
     int fd = socket(AF_INET, type | SOCK_CLOEXEC, 0);
@@ -74,7 +74,7 @@ static void on_counters(int errnum, const BerthStackCounters *counters, gpointer
     ((BerthStackCounters *)user_data)->out.dropped = 12345;
 }
 
-/* Requests are answered in their order, so what was told before is known after this. */
+/* A barrier: requests are answered in order, so earlier ones are done. */
 static BerthStackCounters count(World *world)
 {
     BerthStackCounters counters = {0};
@@ -113,7 +113,7 @@ static void ask(World *world, guint id, const char *name)
     g_assert_cmpint(send(world->guest_fd, frame, size, 0), ==, (gssize)size);
 }
 
-/* The server's answer to the next question: itself and @extra bytes. */
+/* Answer the next query with itself and @extra bytes. */
 static void answer(World *world, gsize extra)
 {
     struct pollfd entry = {.fd = world->server_fd, .events = POLLIN};
@@ -130,7 +130,7 @@ static void answer(World *world, gsize extra)
                     >, 0);
 }
 
-/* The next frame with IP; who asks for the guest's station is told. */
+/* The next IP frame; answers ARP requests meanwhile. */
 static void receive_ip(World *world)
 {
     struct pollfd entry = {.fd = world->guest_fd, .events = POLLIN};
@@ -152,7 +152,7 @@ static void receive(World *world)
     g_assert_cmphex(get_u32(world->frame + 30), ==, BERTH_ADDRESS_GUEST);
 }
 
-/* Returns the answer's code. */
+/* Returns the response code. */
 static guint receive_answer(World *world, guint id)
 {
     receive(world);
@@ -222,7 +222,7 @@ static void test_tcp_goes_to_the_server(World *world, gconstpointer data)
     g_assert_cmpint(connection, >=, 0);
 }
 
-/* Until berth-net has looked at so many frames, and answered what it may have to. */
+/* Wait until berth-net has handled that many frames and replied. */
 static void wait_for_frames(World *world, guint64 frames)
 {
     guint64 seen;
@@ -235,7 +235,7 @@ static void wait_for_frames(World *world, guint64 frames)
     count(world);
 }
 
-/* Without a server there is nowhere to go, and least of all to the host's loopback. */
+/* Without a server TCP must go nowhere, least of all to the host's loopback. */
 static void test_tcp_goes_nowhere_else(World *world, gconstpointer data)
 {
     guint8 frame[64];
@@ -274,7 +274,7 @@ static void test_echo_is_answered(World *world, gconstpointer data)
     g_assert_cmpuint(world->frame[34], ==, 0);
 }
 
-/* Neither other ports of its address nor pieces of questions get libslirp to ask anybody. */
+/* Neither other ports nor fragments make libslirp forward a query. */
 static void test_libslirp_asks_nobody(World *world, gconstpointer data)
 {
     guint8 query[DNS_QUERY_MAX], frame[DNS_QUERY_MAX + 64];
@@ -291,7 +291,7 @@ static void test_libslirp_asks_nobody(World *world, gconstpointer data)
                      0,
                      0};
         gsize size = make_frame(frame, &flow, query, query_size);
-        if (i == 1) { /* the last piece is the whole of it */
+        if (i == 1) { /* the last fragment completes it */
             put_u16(frame + 20, 0x2000);
             put_u16(frame + 24, 0);
             put_u16(frame + 24, fold(sum(0, frame + 14, 20)));
@@ -338,7 +338,7 @@ static void on_frame(const guint8 *frame, gsize size, gpointer user_data)
     sent->size = size;
 }
 
-/* A question for host.berth.internal from prefix::15 to prefix::LAST. */
+/* A query for host.berth.internal from prefix::15 to prefix::LAST. */
 static gsize make_question6(guint8 *frame, guint last, guint next_header, guint port)
 {
     guint8 *ip = frame + 14, *udp = ip + 40;

@@ -47,7 +47,7 @@ static void check_neighbour(guint8 protocol, guint number, guint data_size)
     g_assert_true(berth_nat_to_guest(&nat, frame, &size, copy) == copy);
     g_assert_cmphex(source_of(copy), ==, neighbour);
     g_assert_true(checksums_are_right(copy));
-    g_assert_cmphex(source_of(frame), ==, loopback); /* is libslirp's */
+    g_assert_cmphex(source_of(frame), ==, loopback); /* belongs to libslirp */
 }
 
 static void test_neighbours_there_and_back(void)
@@ -117,7 +117,7 @@ static void test_later_fragment_changes_in_its_header_only(void)
     g_assert_cmpmem(frame + 34, size - 34, before + 34, size - 34);
 }
 
-/* What libslirp says when nobody listens there: an ICMP error that quotes the guest's datagram. */
+/* libslirp's reply when nothing listens there: an ICMP error quoting the guest's datagram. */
 static void test_error_about_a_neighbour(void)
 {
     BerthNat nat = {0};
@@ -173,7 +173,7 @@ static void test_name_server_by_tcp(void)
     g_assert_cmpuint(port, ==, 5353);
     g_assert_cmphex(answer(&nat, nat.server, 40000), ==, BERTH_ADDRESS_DNS);
 
-    /* another server from now on; the connection stays where it is */
+    /* another server from now on; the connection keeps its own */
     nat.server = (BerthNatServer){.address = OTHER_SERVER, .port = 53};
     g_assert_cmphex(ask(&nat, BERTH_ADDRESS_DNS, 40000, ACK, &port), ==, SERVER);
     g_assert_cmphex(ask(&nat, BERTH_ADDRESS_DNS, 40001, SYN, &port), ==, OTHER_SERVER);
@@ -195,7 +195,7 @@ static void test_name_server_under_its_own_address(void)
     g_assert_cmphex(answer(&nat, nat.server, 40001), ==, SERVER);
 }
 
-/* The frame of a segment by IPv6 between the guest and a server; its size. */
+/* Build the frame of an IPv6 segment between the guest and a server; returns its size. */
 static gsize make_frame6(guint8 *frame, const guint8 *source, const guint8 *destination,
                          guint16 source_port, guint16 destination_port)
 {
@@ -217,7 +217,7 @@ static void test_name_server_with_ipv6(void)
     guint32 total = sum(IPPROTO_TCP + 24, frame + 22, 32);
     g_assert_cmphex(fold(sum(total, frame + 54, 24)), ==, 0);
 
-    nat.server = (BerthNatServer){0}; /* the connection stays where it is */
+    nat.server = (BerthNatServer){0}; /* the connection keeps its server */
     gsize size6 = make_frame6(frame, server.address6, nat.guest6, 5353, 40000);
     gsize got = size6;
     g_assert_true(berth_nat_to_guest(&nat, frame, &got, copy) == copy);
@@ -227,7 +227,7 @@ static void test_name_server_with_ipv6(void)
     g_assert_cmpuint(get_u16(copy + 34), ==, 53);
     g_assert_true(checksums_are_right(copy));
 
-    for (guint i = 0; i < 4; i++) { /* of something else in one way each */
+    for (guint i = 0; i < 4; i++) { /* each differs from the flow in one way */
         size6 = make_frame6(frame, i == 0 ? other : server.address6, i == 1 ? other : nat.guest6,
                             i == 2 ? 53 : 5353, i == 3 ? 40001 : 40000);
         got = size6;
@@ -235,7 +235,7 @@ static void test_name_server_with_ipv6(void)
         g_assert_cmpuint(got, ==, size6);
     }
 
-    /* now it is spoken to under its own address, from the same port */
+    /* now the guest talks to it directly, from the same port */
     size6 = make_frame6(frame, nat.guest6, server.address6, 40000, 5353);
     g_assert_cmpuint(berth_nat_from_guest(&nat, frame, size6), ==, size6);
     make_frame6(frame, server.address6, nat.guest6, 5353, 40000);
@@ -263,7 +263,7 @@ static void test_flows_are_bounded(void)
 
 /* --- anything --- */
 
-/* In blocks of exactly their size, so that a sanitizer sees an access outside. */
+/* In blocks of exactly their size, so that a sanitizer detects accesses outside. */
 static void test_random_bytes(void)
 {
     BerthNat nat = {.server = {.address = SERVER, .port = 53}};
@@ -298,7 +298,7 @@ static int listen_at(guint32 address, guint16 *ret_port)
     return fd;
 }
 
-/* The first TCP segment to the guest; who asks for its station is told. */
+/* The next TCP segment to the guest; answers ARP requests meanwhile. */
 static gsize receive_segment(int guest_fd, guint8 *frame, gsize size)
 {
     struct pollfd entry = {.fd = guest_fd, .events = POLLIN};

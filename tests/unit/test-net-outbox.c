@@ -29,7 +29,7 @@ static void teardown(World *world, gconstpointer data)
         close(world->pair[1]);
 }
 
-/* Frames are told apart by their first number. */
+/* Frames are identified by their first number. */
 static void send_numbered(World *world, guint number)
 {
     guint8 frame[FRAME] = {0};
@@ -37,7 +37,7 @@ static void send_numbered(World *world, guint number)
     berth_outbox_send(&world->outbox, frame, sizeof(frame));
 }
 
-/* What the guest reads next into @frame; 0 when there is nothing. */
+/* The next frame the guest reads, into @frame; 0 when there is none. */
 static gsize guest_reads(World *world, guint8 *frame)
 {
     ssize_t size = recv(world->pair[1], frame, FRAME, MSG_DONTWAIT);
@@ -111,11 +111,11 @@ static void test_acknowledgements_wait_for_one_that_says_more(World *world, gcon
 static void test_acknowledgements_stay_before_what_follows(World *world, gconstpointer data)
 {
     pass(world, 30, 0, true);
-    pass(world, 20, 4, false); /* made before, sent again */
+    pass(world, 20, 4, false); /* held earlier, sent anyway */
     guest_gets(world, 30, 0);
     guest_gets(world, 20, 4);
     pass(world, 40, 0, true);
-    pass(world, 40, 4, false); /* carries it */
+    pass(world, 40, 4, false); /* supersedes it */
     guest_gets(world, 40, 4);
     guint8 frame[FRAME];
     g_assert_cmpuint(guest_reads(world, frame), ==, 0);

@@ -55,7 +55,7 @@ static int connect_to(int family, guint16 port)
     return fd;
 }
 
-/* A process of another user, or 0 where we cannot make one. */
+/* Run a process as another user; 0 where that is not permitted. */
 static pid_t start_as_nobody(int (*run)(guint16 port), guint16 port)
 {
     pid_t pid = fork();
@@ -88,7 +88,7 @@ static void test_own_connections(void)
     }
 }
 
-/* By a socket of IPv6, as many programs do. */
+/* By a dual-stack IPv6 socket, as many programs do. */
 static void test_mapped_client(void)
 {
     berth_autofd int diag = berth_owner_open();
@@ -104,7 +104,7 @@ static void test_mapped_client(void)
     g_assert_cmpuint(uid, ==, getuid());
 }
 
-/* The kernel would say that it is root's. */
+/* The kernel would report root. */
 static void test_who_has_closed_is_unknown(void)
 {
     berth_autofd int diag = berth_owner_open();
@@ -163,7 +163,7 @@ static int add(BerthNet *net, BerthProtocol protocol, guint16 port)
     return result;
 }
 
-/* How a connection ends that says something at once: its errno, or 0 when it stays. */
+/* The errno with which a connection ends, or 0 when it stays. */
 static int try_connection(guint16 port)
 {
     int fd = connect_to(AF_INET, port);
@@ -203,7 +203,7 @@ int main(int argc, char **argv)
     g_test_add_func("/net/owner/own-connections", test_own_connections);
     g_test_add_func("/net/owner/mapped-client", test_mapped_client);
     g_test_add_func("/net/owner/who-has-closed-is-unknown", test_who_has_closed_is_unknown);
-    if (getuid() == 0) { /* only root can be another user */
+    if (getuid() == 0) { /* only root can become another user */
         g_test_add_func("/net/owner/another-user", test_another_user);
         g_test_add_func("/net/owner/other-users-are-reset", test_other_users_are_reset);
     } else {

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  *
- * Forwards that cannot be where they should: why, where else, and when they are tried again.
+ * Forwards that cannot have their port: the reason, the alternative, and the retry.
  */
 #include "net/port_policy.h"
 
@@ -33,7 +33,7 @@ static void test_address_of_a_rule_that_is_none_of_the_hosts(void)
     assert_states(&world, "8080 blocked");
     g_autofree char *reason = reason_of(&world, 0);
     g_assert_cmpstr(reason, ==, "192.0.2.1 is no address of this host");
-    g_assert_true(timer_runs()); /* it may become one */
+    g_assert_true(timer_runs()); /* it may become blocked again */
     world_clear(&world);
 }
 
@@ -69,7 +69,7 @@ static void test_own_rule_has_the_port(void)
     world_clear(&world);
 }
 
-/* Refuse what privileges are needed for: 80 and its kind. */
+/* Refuse privileged ports. */
 static void refuse_all(World *world)
 {
     for (guint left = g_queue_get_length(&world->calls); left > 0; left--)
@@ -96,9 +96,9 @@ static void test_privileged_port_is_offered_elsewhere(void)
     g_assert_nonnull(strstr(reason, "; not on ::1: port 8080 cannot be opened"));
 
     g_string_truncate(world.asked, 0);
-    listens(&world, "*:443"); /* what is offered goes with it */
+    listens(&world, "*:443"); /* the alternative goes with it */
     assert_asked(&world, "-8080>80 -127.0.7.1:8080>80 ");
-    berth_ports_reopen(world.ports); /* privileges may be there now */
+    berth_ports_reopen(world.ports); /* privileges may have changed */
     assert_asked(&world, "+443 +::1:443 +127.0.7.1:443 ");
     answer(&world, 0);
     answer(&world, 0);
@@ -116,7 +116,7 @@ static void test_offered_port_is_wanted_by_a_service(void)
     assert_asked(&world, "+80 +8080 ");
     assert_states(&world, "80 blocked, 8080 open");
 
-    listens(&world, "0.0.0.0:80"); /* now it is free */
+    listens(&world, "0.0.0.0:80"); /* 8080 is free now */
     assert_asked(&world, "-8080 ");
     berth_ports_retry(world.ports);
     answer(&world, EACCES);
@@ -124,7 +124,7 @@ static void test_offered_port_is_wanted_by_a_service(void)
     answer(&world, 0);
     assert_states(&world, "8080 open");
 
-    listens(&world, "0.0.0.0:80 0.0.0.0:8080"); /* and not any more */
+    listens(&world, "0.0.0.0:80 0.0.0.0:8080"); /* and wanted again */
     assert_asked(&world, "-8080>80 +8080 ");
     assert_states(&world, "80 blocked, 8080 wanted");
     answer(&world, 0);
@@ -189,7 +189,7 @@ static void test_busy_port_names_its_holder(void)
     answer(&world, EADDRINUSE);
 
     g_autofree char *reason = reason_of(&world, 0);
-    g_autofree char *expected = /* of a name the kernel keeps 15 characters */
+    g_autofree char *expected = /* the kernel truncates names to 15 characters */
         g_strdup_printf("port %u is in use on this host by test-net-port_p (pid %d)", port,
                         (int)getpid());
     g_assert_cmpstr(reason, ==, expected);
@@ -237,7 +237,7 @@ static void test_blocked_port_is_tried_again(void)
     gint64 took = g_get_monotonic_time() - start;
     g_assert_cmpint(took, >=, BERTH_PORTS_RETRY_MSEC * 1000);
     assert_asked(&world, "+82 ");
-    assert_states(&world, "82 blocked, 83 open"); /* no flicker while it is being tried */
+    assert_states(&world, "82 blocked, 83 open"); /* unchanged while the retry is in flight */
     answer(&world, 0);
     assert_states(&world, "82 open, 83 open");
     g_assert_false(timer_runs());

@@ -51,14 +51,14 @@ static void test_each_leg_goes_its_own_way(void)
     listens(&world, "127.0.0.1:80~4");
     assert_asked(&world, "+80>4 +::1:80>4 +127.0.7.1:80>4 ");
     answer(&world, 0);
-    assert_states(&world, "80 wanted"); /* until both families are known */
+    assert_states(&world, "80 wanted"); /* until both families have answers */
     answer(&world, 0);
     assert_states(&world, "80 open");
     answer(&world, 0);
 
-    listens(&world, "0.0.0.0:80~4"); /* what was relayed over IPv4 is direct now */
+    listens(&world, "0.0.0.0:80~4"); /* the IPv4 proxy is no longer needed */
     assert_asked(&world, "-80>4 +80 -127.0.7.1:80>4 +127.0.7.1:80 ");
-    assert_states(&world, "80 open"); /* on ::1 all the time */
+    assert_states(&world, "80 open"); /* on ::1 throughout */
     answer(&world, 0);
     answer(&world, 0);
     listens(&world, "*:80");
@@ -86,9 +86,9 @@ static void test_one_family_is_enough(void)
     g_assert_true(g_str_has_prefix(reason, "not on 127.0.0.1: port 81 cannot be opened"));
     g_assert_true(timer_runs());
     g_string_truncate(world.asked, 0);
-    g_assert_true(berth_ports_retry(world.ports)); /* the other one, alone */
+    g_assert_true(berth_ports_retry(world.ports)); /* only the blocked leg */
     assert_asked(&world, "+81 ");
-    g_assert_true(berth_ports_retry(world.ports)); /* it has no answer yet */
+    g_assert_true(berth_ports_retry(world.ports)); /* in flight */
     assert_asked(&world, "");
     answer(&world, 0);
     g_assert_null(reason_of(&world, 0));
@@ -109,12 +109,12 @@ static void test_host_without_ipv6(void)
         assert_states(&world, "80 open");
         g_assert_null(reason_of(&world, 0));
         g_assert_false(timer_runs());
-        listens(&world, "*:80"); /* and is not asked again */
+        listens(&world, "*:80"); /* not requested again */
         assert_asked(&world, "+80 +::1:80 ");
         listens(&world, "");
         assert_asked(&world, "-80 ");
 
-        listens(&world, "[fd01:203:405::15]:80"); /* where it is all there is */
+        listens(&world, "[fd01:203:405::15]:80"); /* IPv6 only */
         answer(&world, errnums[i]);
         assert_states(&world, "80 blocked");
         world_clear(&world);
@@ -157,7 +157,7 @@ static void test_reopens_after_a_restart(void)
     world_clear(&world);
 }
 
-/* More than can be asked for at once, from @first on. */
+/* More ports than may be in flight, from @first on. */
 static void listens_to_many(World *world, guint first)
 {
     g_autoptr(GString) text = g_string_new(NULL);
@@ -175,7 +175,7 @@ static void test_a_guest_that_changes_its_mind_without_end(void)
     g_assert_cmpuint(g_queue_get_length(&world.calls), ==, 1100);
     g_string_truncate(world.asked, 0);
 
-    listens(&world, "0.0.0.0:80"); /* the last word counts */
+    listens(&world, "0.0.0.0:80"); /* only the newest plan counts */
     assert_asked(&world, "");
     while (g_queue_get_length(&world.calls) > 1)
         answer(&world, 0);
@@ -189,7 +189,7 @@ static void test_a_guest_that_changes_its_mind_without_end(void)
     listens_to_many(&world, 2000);
     listens_to_many(&world, 5000);
     g_string_truncate(world.asked, 0);
-    listens(&world, ""); /* nothing at all is at once */
+    listens(&world, ""); /* an empty plan is applied at once */
     g_assert_true(g_str_has_prefix(world.asked->str, "-"));
     while (!g_queue_is_empty(&world.calls))
         answer(&world, 0);

@@ -10,7 +10,7 @@
 static const guint8 guest_v4[4] = {10, 0, 2, 15}, other_v4[4] = {10, 0, 2, 2};
 static const guint8 guest_v6[16] = {0xfd, 1, [15] = 0x15}, other_v6[16] = {0xfd, 1, [15] = 2};
 
-/* A frame of the guest with @size bytes of @payload; returns its size. */
+/* Build a frame of the guest with @size bytes of @payload; returns its size. */
 static gsize make(guint8 *frame, guint family, guint8 protocol, const guint8 *payload, gsize size)
 {
     static const guint8 ethernet[12] = {0x52, 0x55, 10, 0, 2, 2, 0x52, 0x54, 0, 1, 2, 3};
@@ -36,7 +36,7 @@ static gsize make(guint8 *frame, guint family, guint8 protocol, const guint8 *pa
     return 14 + header + size;
 }
 
-/* From whom it should be, to whom, and with sums that are right. */
+/* Check source, destination and checksums. */
 static BerthPacket check_answer(const guint8 *answer, gsize size, guint family)
 {
     BerthPacket packet;
@@ -44,7 +44,7 @@ static BerthPacket check_answer(const guint8 *answer, gsize size, guint family)
     g_assert_true(berth_packet_read(answer, size, &packet));
     g_assert_cmpuint(packet.family, ==, family);
     g_assert_cmpuint(14 + packet.header_size + packet.size, ==, size);
-    g_assert_cmpuint(answer[5], ==, 3); /* the guest's station, and then the gateway's */
+    g_assert_cmpuint(answer[5], ==, 3); /* to the guest's MAC address, from the gateway's */
     g_assert_cmpuint(answer[11], ==, 2);
     g_assert_cmpmem(packet.source, packet.address_size, family == 4 ? other_v4 : other_v6,
                     family == 4 ? 4 : 16);
@@ -74,7 +74,7 @@ static void test_syn_is_reset(void)
         g_assert_cmphex(get_u16(packet.payload), ==, 0x1538);
         g_assert_cmphex(get_u16(packet.payload + 2), ==, 0x9c40);
         g_assert_cmphex(get_u32(packet.payload + 4), ==, 0);
-        g_assert_cmphex(get_u32(packet.payload + 8), ==, 0); /* one after what it began with */
+        g_assert_cmphex(get_u32(packet.payload + 8), ==, 0); /* its sequence number plus one */
         g_assert_cmphex(packet.payload[13], ==, 0x14);
     }
 }

@@ -5,7 +5,7 @@
 #include <netinet/in.h>
 #include <string.h>
 
-/* "v4 address:port, ..." of what is in @text. */
+/* The servers in @text as "v4 address:port, ...". */
 static char *servers_in(const char *text)
 {
     BerthResolvers resolvers = berth_resolv_parse(text);
@@ -62,7 +62,7 @@ static void test_files(void)
     }
 }
 
-/* What is passed over must leave nothing behind, or equal lists would compare as different. */
+/* Skipped lines must leave no bytes behind, or equal lists would compare as different. */
 static void test_equal_lists_are_equal_bytes(void)
 {
     BerthResolvers plain = berth_resolv_parse("nameserver 192.0.2.1\n");

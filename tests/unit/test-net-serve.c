@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  *
- * A real berth-net whose control socket is in the test's hands.
+ * A real berth-net; the test holds its control socket.
  */
 #include "net/client.h"
 
@@ -16,7 +16,7 @@
 
 #define PREFIX "fd00:1:2::"
 
-/* Returns the pid, and the keeper's and the guest's end. */
+/* Returns the pid and the other ends of its control and frame sockets. */
 static GPid spawn_with_guest(const char *mtu, const char *prefix, int *ret_control, int *ret_guest)
 {
     int frames[2], control[2];
@@ -143,7 +143,7 @@ static void test_unusable_arguments_are_refused(void)
 static const guint8 guest_address[16] = {0xfd, 0, 0, 1, 0, 2, [15] = 0x15};
 static const guint8 host_address[16] = {0xfd, 0, 0, 1, 0, 2, [15] = 2};
 
-/* The next frame of IPv6 to the guest. */
+/* The next IPv6 frame to the guest. */
 static void receive_v6(int guest, guint8 *frame, gsize size)
 {
     struct pollfd entry = {.fd = guest, .events = POLLIN};

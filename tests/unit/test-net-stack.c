@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  *
- * A real berth-net whose guest is this program, and is stopped or suspended at times.
+ * A real berth-net; this program is its guest, stopped or suspended at times.
  */
 #include "net/stack.h"
 
@@ -27,7 +27,7 @@ typedef struct {
     int guest_fd;
     guint16 port; /* forwarded */
     BerthNet *net;
-    guint clients; /* told of */
+    guint clients; /* reported */
 } World;
 
 static void on_done(int errnum, gpointer user_data)
@@ -96,7 +96,7 @@ static gsize memory_of(pid_t pid)
     return kib * 1024;
 }
 
-/* The guest takes the connection that comes next. */
+/* The guest accepts the next connection. */
 static void accept_in_guest(World *world)
 {
     guint8 frame[20000];
@@ -120,7 +120,7 @@ static void accept_in_guest(World *world)
     g_assert_cmpint(send(world->guest_fd, frame, size, 0), ==, (gssize)size);
 }
 
-/* Pour in until nobody takes more for a while. */
+/* Write until no socket accepts more for a while. */
 static gsize pour(const int *clients, guint count, int quiet_msec)
 {
     static const guint8 block[65536];
@@ -135,8 +135,8 @@ static gsize pour(const int *clients, guint count, int quiet_msec)
     return poured;
 }
 
-/* QEMU has been stopped: it holds the socket and reads nothing. Each connection may keep what
- * libslirp's buffers hold, and all of them together what may wait for the guest. */
+/* A stopped QEMU holds the socket and reads nothing. Each connection may use libslirp's buffers,
+ * and all together the bounded queue. */
 static void test_stopped_guest_costs_a_bounded_amount(World *world, gconstpointer data)
 {
     enum { CLIENTS = 40, BUFFERS = 512 * 1024 };
@@ -152,7 +152,7 @@ static void test_stopped_guest_costs_a_bounded_amount(World *world, gconstpointe
     gsize later = memory_of(berth_net_pid(world->net));
     g_test_message("%zu KiB before, %zu KiB after %zu KiB, %zu KiB later", before / 1024,
                    full / 1024, poured / 1024, later / 1024);
-#ifndef BERTH_SANITIZED /* whose shadow is memory, too */
+#ifndef BERTH_SANITIZED /* whose shadow memory counts too */
     g_assert_cmpuint(later, <, before + BERTH_OUTBOX_MAX + CLIENTS * BUFFERS);
     g_assert_cmpuint(later, <, BERTH_OUTBOX_MAX + CLIENTS * BUFFERS + 6 * MIB);
 #endif
@@ -194,7 +194,7 @@ static void test_client_of_a_suspended_guest_is_told_once(World *world, gconstpo
     settle_net(world->net);
     g_assert_cmpuint(world->clients, ==, 1);
 
-    watch(world); /* once for two requests */
+    watch(world); /* one notice for two requests */
     watch(world);
     settle_net(world->net);
     berth_autofd int third = connect_client(world);
@@ -202,7 +202,7 @@ static void test_client_of_a_suspended_guest_is_told_once(World *world, gconstpo
     berth_autofd int fourth = connect_client(world);
     settle_net(world->net);
     g_assert_cmpuint(world->clients, ==, 2);
-    accept_in_guest(world); /* the frame is there for it when it wakes */
+    accept_in_guest(world); /* its frame waits until it wakes */
 }
 
 static void test_data_does_not_wake(World *world, gconstpointer data)

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT
  *
- * Answers lie in a socket before they are asked for, as the sequence numbers of the questions are
- * known beforehand; then the real kernel's. */
+ * Answers are put into the socket before the requests, whose sequence numbers are predictable; then
+ * the real kernel answers.
+ */
 #include "netlink/netlink.h"
 
 #include <errno.h>
@@ -20,7 +21,7 @@ enum { DATA_MESSAGE = 100 }; /* not one of netlink's own types */
 typedef struct {
     Netlink netlink;
     int kernel;
-    GString *heard; /* a letter a message; "|" where a try begins */
+    GString *received; /* a letter for each message; "|" where a try begins */
 } Fixture;
 
 static void set_up(Fixture *fixture, gconstpointer data)
@@ -30,14 +31,14 @@ static void set_up(Fixture *fixture, gconstpointer data)
                     0);
     fixture->netlink = (Netlink){.fd = fds[0], .port = PORT};
     fixture->kernel = fds[1];
-    fixture->heard = g_string_new(NULL);
+    fixture->received = g_string_new(NULL);
 }
 
 static void tear_down(Fixture *fixture, gconstpointer data)
 {
     close(fixture->netlink.fd);
     close(fixture->kernel);
-    g_string_free(fixture->heard, TRUE);
+    g_string_free(fixture->received, TRUE);
 }
 
 static void begin(void *data)
@@ -85,8 +86,8 @@ static void answer(Fixture *fixture, const Message *messages, gsize count)
     g_assert_cmpint(send(fixture->kernel, bytes, size, 0), ==, (gssize)size);
 }
 
-/* One datagram for each letter: "abc" of one dump, "." its end, "i" marks, "e" is an error of EIO,
- * "E" a DONE with it, "o" an overrun, "n" a NOOP. */
+/* One datagram for each letter: "abc" are messages of a dump, "." is its end, "i" marks it
+ * interrupted, "e" is an ERROR with EIO, "E" a DONE with it, "o" an overrun, "n" a NOOP. */
 static void answer_dump(Fixture *fixture, guint32 sequence, const char *letters)
 {
     static const int problem = -EIO, good = 0;
@@ -111,7 +112,7 @@ static void answer_dump(Fixture *fixture, guint32 sequence, const char *letters)
 static int ask(Fixture *fixture)
 {
     struct nlmsghdr question = {.nlmsg_len = sizeof(question), .nlmsg_type = DATA_MESSAGE};
-    return netlink_dump(&fixture->netlink, &question, &dump, fixture->heard);
+    return netlink_dump(&fixture->netlink, &question, &dump, fixture->received);
 }
 
 /* --- dumps --- */
@@ -120,7 +121,7 @@ static void test_a_whole_dump(Fixture *fixture, gconstpointer data)
 {
     answer_dump(fixture, 1, "anbc.");
     g_assert_cmpint(ask(fixture), ==, 0);
-    g_assert_cmpstr(fixture->heard->str, ==, "|abc");
+    g_assert_cmpstr(fixture->received->str, ==, "|abc");
 
     struct nlmsghdr asked;
     g_assert_cmpint(recv(fixture->kernel, &asked, sizeof(asked), 0), ==, sizeof(asked));
@@ -135,7 +136,7 @@ static void test_many_messages_in_a_datagram(Fixture *fixture, gconstpointer dat
                                 {NLMSG_DONE, NLM_F_MULTI, 1, PORT, NULL, 0}};
     answer(fixture, messages, G_N_ELEMENTS(messages));
     g_assert_cmpint(ask(fixture), ==, 0);
-    g_assert_cmpstr(fixture->heard->str, ==, "|ab");
+    g_assert_cmpstr(fixture->received->str, ==, "|ab");
 }
 
 static void test_an_interrupted_dump_is_asked_for_again(Fixture *fixture, gconstpointer data)
@@ -145,7 +146,7 @@ static void test_an_interrupted_dump_is_asked_for_again(Fixture *fixture, gconst
     answer_dump(fixture, 2, "bo");
     answer_dump(fixture, 3, "cd.");
     g_assert_cmpint(ask(fixture), ==, 0);
-    g_assert_cmpstr(fixture->heard->str, ==, "|a|b|cd");
+    g_assert_cmpstr(fixture->received->str, ==, "|a|b|cd");
 }
 
 static void test_a_done_that_is_marked_is_not_whole(Fixture *fixture, gconstpointer data)
@@ -155,7 +156,7 @@ static void test_a_done_that_is_marked_is_not_whole(Fixture *fixture, gconstpoin
     answer(fixture, &marked, 1);
     answer_dump(fixture, 2, "b.");
     g_assert_cmpint(ask(fixture), ==, 0);
-    g_assert_cmpstr(fixture->heard->str, ==, "|a|b");
+    g_assert_cmpstr(fixture->received->str, ==, "|a|b");
 }
 
 static void test_it_is_given_up(Fixture *fixture, gconstpointer data)
@@ -163,10 +164,10 @@ static void test_it_is_given_up(Fixture *fixture, gconstpointer data)
     for (guint32 i = 1; i <= NETLINK_TRIES; i++)
         answer_dump(fixture, i, "i");
     g_assert_cmpint(ask(fixture), ==, -EINTR);
-    g_assert_cmpstr(fixture->heard->str, ==, "||||||||");
+    g_assert_cmpstr(fixture->received->str, ==, "||||||||");
 }
 
-/* The socket does not block here: that nothing comes is what SO_RCVTIMEO makes of it. */
+/* The socket is non-blocking here: an empty one fails as SO_RCVTIMEO would make it. */
 static void test_a_dump_without_an_end(Fixture *fixture, gconstpointer data)
 {
     answer_dump(fixture, 1, "ab");
@@ -194,7 +195,7 @@ static void test_other_answers_are_skipped(Fixture *fixture, gconstpointer data)
     answer(fixture, others, G_N_ELEMENTS(others));
     answer_dump(fixture, 1, "a.");
     g_assert_cmpint(ask(fixture), ==, 0);
-    g_assert_cmpstr(fixture->heard->str, ==, "|a");
+    g_assert_cmpstr(fixture->received->str, ==, "|a");
 }
 
 static void test_lengths_that_lie(Fixture *fixture, gconstpointer data)
@@ -211,7 +212,7 @@ static void test_lengths_that_lie(Fixture *fixture, gconstpointer data)
     }
     g_assert_cmpint(send(fixture->kernel, "short", 5, 0), ==, 5);
     g_assert_cmpint(ask(fixture), ==, -EPROTO);
-    g_assert_cmpstr(fixture->heard->str, ==, "||||||");
+    g_assert_cmpstr(fixture->received->str, ==, "||||||");
 }
 
 static void test_a_datagram_that_is_cut(Fixture *fixture, gconstpointer data)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * The walls that stand behind the filter of system calls, each tried alone: here the filter lets
- * calls through.
+ * Each layer of the sandbox but seccomp, which allows the calls here so that the others must stop
+ * them.
  */
 #include "sandbox/namespaces.h"
 #include "sandbox/sandbox.h"
@@ -34,12 +34,12 @@ static const int allowed[] = {
 typedef struct {
     bool no_paths;
     bool leave_host;
-} Walls;
+} Layers;
 
-static const Walls landlock = {.no_paths = true}, namespaces = {.leave_host = true};
+static const Layers landlock = {.no_paths = true}, namespaces = {.leave_host = true};
 
-/* The exit status of a child behind @walls; 255 when they cannot be put up. */
-static int status_of(const Walls *walls, int (*attempt)(void))
+/* The exit status of a child confined by @layers; 255 when confining fails. */
+static int status_of(const Layers *layers, int (*attempt)(void))
 {
     pid_t child = fork();
     g_assert_cmpint(child, >=, 0);
@@ -49,8 +49,8 @@ static int status_of(const Walls *walls, int (*attempt)(void))
             .what = "lock the test in",
             .last_fd = 2,
             .descriptors_max = 64,
-            .no_paths = walls->no_paths,
-            .leave_host = walls->leave_host,
+            .no_paths = layers->no_paths,
+            .leave_host = layers->leave_host,
             .allowed = allowed,
             .n_allowed = G_N_ELEMENTS(allowed),
         };
@@ -72,7 +72,7 @@ static int leave(void)
     return berth_namespaces_leave();
 }
 
-/* Whether this host lets a process leave; asked of a process without walls. */
+/* Whether this host permits the namespaces, tried in an unconfined process. */
 static bool can_leave(void)
 {
     pid_t child = fork();

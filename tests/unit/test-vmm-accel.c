@@ -11,7 +11,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-/* A host of files in a directory of its own, with a QEMU that is a shell script. */
+/* A fake host in a directory, with a shell script as QEMU. */
 typedef struct {
     char *dir;
     char *cache;
@@ -22,8 +22,8 @@ typedef struct {
     BerthMachine *machine;
 } Fixture;
 
-/* A QEMU that does @emulated with -accel tcg and @script otherwise. Each start of the latter adds a
- * byte to "starts". */
+/* A QEMU that runs @emulated with -accel tcg and @script otherwise. Each start of the latter
+ * appends a byte to "starts". */
 static void set_qemus(Fixture *fixture, const char *script, const char *emulated)
 {
     g_autofree char *text = g_strdup_printf("#!/bin/sh\ncase \"$*\" in *'-accel tcg'*)\n%s\nexit;; "
@@ -80,7 +80,7 @@ static void tear_down(Fixture *fixture, gconstpointer data)
     berth_machine_free(fixture->machine);
 }
 
-/* Resolve AUTO; the notice, or NULL. */
+/* Resolve AUTO; returns the notice, or NULL. */
 static char *resolve(Fixture *fixture, BerthAccel expected)
 {
     char *notice = NULL;
@@ -143,8 +143,7 @@ static void test_end_without_marker(Fixture *fixture, gconstpointer data)
     expect_notice(fixture, "the guest stopped before it reached user space");
 }
 
-/* The limit holds against a guest that says nothing and against one that never stops talking, and
- * the QEMU is gone afterwards. */
+/* The limit holds for a silent guest and for one that never stops writing, and kills QEMU. */
 static void test_hang_is_cut_off(Fixture *fixture, gconstpointer data)
 {
     set_qemu(fixture, data);
@@ -154,7 +153,7 @@ static void test_hang_is_cut_off(Fixture *fixture, gconstpointer data)
     g_assert_cmpint(errno, ==, ECHILD);
 }
 
-/* A process that outlives QEMU and holds its console must not hold us. */
+/* A process that outlives QEMU and holds its console open must not block us. */
 static void test_left_over_child(Fixture *fixture, gconstpointer data)
 {
     g_autofree char *fifo = g_build_filename(fixture->dir, "fifo", NULL);
@@ -239,8 +238,7 @@ static void test_tcg_is_not_questioned(Fixture *fixture, gconstpointer data)
     g_assert_cmpuint(starts(fixture), ==, 0);
 }
 
-/* Software emulation needs the frequency of the host's counter; KVM gives it to the guest itself.
- */
+/* TCG guests need the TSC frequency; KVM provides it itself. */
 static void test_tcg_is_told_the_time(Fixture *fixture, gconstpointer data)
 {
     expect_quiet(fixture, BERTH_ACCEL_KVM);
@@ -260,7 +258,7 @@ static void test_tcg_is_told_the_time(Fixture *fixture, gconstpointer data)
     g_assert_cmpuint(khz, <, 10000000);
 }
 
-/* What it was found with has changed: found again. */
+/* An input of the verdict changed: probe again. */
 static void test_verdict_belongs_to_its_parts(Fixture *fixture, gconstpointer data)
 {
     const char *parts[] = {fixture->machine->kernel, fixture->processor, fixture->boot_id};
@@ -299,7 +297,7 @@ static void test_corrupt_cache_is_ignored(Fixture *fixture, gconstpointer data)
     expect_quiet(fixture, BERTH_ACCEL_KVM);
     g_autoptr(GDir) dir = g_dir_open(directory, 0, NULL);
     g_autofree char *path = g_build_filename(directory, g_dir_read_name(dir), NULL);
-    g_assert_null(g_dir_read_name(dir)); /* no temporary file is left */
+    g_assert_null(g_dir_read_name(dir)); /* no temporary file left */
 
     for (gsize i = 0; i < G_N_ELEMENTS(texts); i++) {
         files_write(path, texts[i]);
@@ -327,8 +325,8 @@ static void test_nothing_to_try_with(Fixture *fixture, gconstpointer data)
     g_assert_cmpstr(berth_error_id(error), ==, "machine.no-qemu");
 }
 
-/* The real QEMU takes the probe's command line and its guest's marker is seen. It is told to
- * emulate, since KVM may not be there. */
+/* The real QEMU accepts the probe's command line, and the marker arrives. Under TCG, since KVM may
+ * be missing. */
 static void test_real_guest_is_heard(Fixture *fixture, gconstpointer data)
 {
     g_free(fixture->machine->kernel);
@@ -341,7 +339,7 @@ static void test_real_guest_is_heard(Fixture *fixture, gconstpointer data)
     expect_quiet(fixture, BERTH_ACCEL_KVM);
 }
 
-/* The real host and QEMU, which cannot load a kernel that is none. KVM is not blamed for it. */
+/* The real host and QEMU with an invalid kernel: KVM is not blamed. */
 static void test_this_host_refuses(Fixture *fixture, gconstpointer data)
 {
     g_autofree char *notice = NULL;
@@ -356,7 +354,7 @@ static void test_this_host_refuses(Fixture *fixture, gconstpointer data)
     g_assert_null(notice);
 }
 
-/* The real host, whatever its device is: what is decided starts the guest. */
+/* The real host, whatever its device: the decision starts the guest. */
 static void test_this_host_decides(Fixture *fixture, gconstpointer data)
 {
     g_autofree char *notice = NULL;
@@ -374,7 +372,7 @@ static void test_this_host_decides(Fixture *fixture, gconstpointer data)
 
 /* --- alternatives --- */
 
-/* As of a new start: the last one has settled them and added the counter's speed. */
+/* Fresh alternatives for another start: the last one settled them and added the TSC frequency. */
 static void add_alternatives(Fixture *fixture)
 {
     BerthMachine *machine = fixture->machine;
@@ -400,7 +398,7 @@ static void expect_settled(Fixture *fixture, const char *options, BerthMonitor m
 #define BREAK(word)  "case \"$*\" in *" word "*) echo booting >&6; exit 1;; esac\n"
 #define WORK         "echo BERTH-PROBE-OK >&6"
 
-/* What KVM's QEMU refuses is left out, and the proof goes on; found once. */
+/* Options that QEMU refuses under KVM are skipped, and the probe goes on; cached. */
 static void test_kvm_with_fallbacks(Fixture *fixture, gconstpointer data)
 {
     set_qemus(fixture, REFUSE("monitor-qmp") REFUSE("firmware=good") WORK, "exit 1");
@@ -412,7 +410,7 @@ static void test_kvm_with_fallbacks(Fixture *fixture, gconstpointer data)
     }
 }
 
-/* With the preferred options nothing boots, as on Debian 13: emulation shows which do. */
+/* Nothing boots with the preferred options, as on Debian 13: TCG finds those that do. */
 static void test_kvm_is_tried_with_what_boots(Fixture *fixture, gconstpointer data)
 {
     set_qemus(fixture, BREAK("firmware=good") WORK, BREAK("firmware=good") WORK);
@@ -422,7 +420,7 @@ static void test_kvm_is_tried_with_what_boots(Fixture *fixture, gconstpointer da
     g_assert_cmpuint(starts(fixture), ==, 2);
 }
 
-/* KVM fails where emulation works with the same: KVM is to blame, and emulation goes on. */
+/* KVM fails with options that work under TCG: KVM is to blame, and TCG is used. */
 static void test_kvm_fails_with_what_boots(Fixture *fixture, gconstpointer data)
 {
     set_qemus(fixture, REFUSE("monitor-qmp") "kill -ABRT $$", REFUSE("monitor-qmp") WORK);
@@ -437,7 +435,7 @@ static void test_kvm_fails_with_what_boots(Fixture *fixture, gconstpointer data)
 
 #define BREAK_UNTIL_READY(dir) "[ -e " dir "/ready ] || { echo booting >&6; exit 1; }\n"
 
-/* The guest runs with neither: KVM need not be to blame, and is tried again the next time. */
+/* The guest runs under neither: KVM may be fine, and is probed again next time. */
 static void test_failure_of_both_is_not_kept(Fixture *fixture, gconstpointer data)
 {
     g_autofree char *script = g_strdup_printf(BREAK_UNTIL_READY("%s") WORK, fixture->dir);
@@ -452,7 +450,7 @@ static void test_failure_of_both_is_not_kept(Fixture *fixture, gconstpointer dat
     expect_quiet(fixture, BERTH_ACCEL_KVM);
 }
 
-/* That no trial came up is said once. */
+/* The notice about failed probes comes once. */
 static void test_failed_trial_is_told_once(Fixture *fixture, gconstpointer data)
 {
     set_qemus(fixture, WORK, BREAK("."));
@@ -468,7 +466,7 @@ static void test_failed_trial_is_told_once(Fixture *fixture, gconstpointer data)
     }
 }
 
-/* So is a closed device, in a line of its own. */
+/* A closed device adds a line of its own. */
 static void test_failed_trial_without_kvm(Fixture *fixture, gconstpointer data)
 {
     g_assert_cmpint(g_remove(fixture->device), ==, 0);
@@ -483,7 +481,7 @@ static void test_failed_trial_without_kvm(Fixture *fixture, gconstpointer data)
     expect_quiet(fixture, BERTH_ACCEL_TCG);
 }
 
-/* An option that QEMU refuses with either accelerator is named, and nothing is held against KVM. */
+/* An option that QEMU refuses with either accelerator is named, and no verdict on KVM is cached. */
 static void test_refusal_does_not_condemn_kvm(Fixture *fixture, gconstpointer data)
 {
     set_qemus(fixture, REFUSE("virtio-rng"), REFUSE("virtio-rng"));
@@ -503,7 +501,7 @@ static void test_refusal_does_not_condemn_kvm(Fixture *fixture, gconstpointer da
         g_assert_nonnull(strstr(error->message, "bad virtio-rng"));
         g_assert_null(notice);
     }
-    set_qemu(fixture, WORK); /* it was upgraded */
+    set_qemu(fixture, WORK); /* upgraded */
     expect_quiet(fixture, BERTH_ACCEL_KVM);
 }
 

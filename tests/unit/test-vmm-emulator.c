@@ -6,7 +6,7 @@
 #include <glib/gstdio.h>
 #include <string.h>
 
-/* A machine with alternatives, and a QEMU that is a shell script. */
+/* A machine with alternatives, and a shell script as QEMU. */
 typedef struct {
     char *dir;
     char *cache;
@@ -14,7 +14,7 @@ typedef struct {
     guint limit_msec;
 } Fixture;
 
-/* Each start adds a byte to "starts". */
+/* Each start appends a byte to "starts". */
 static void set_qemu(Fixture *fixture, const char *script)
 {
     g_autofree char *text =
@@ -61,7 +61,7 @@ static void expect_starts(Fixture *fixture, gsize starts)
     g_assert_cmpuint(g_stat(path, &info) == 0 ? (gsize)info.st_size : 0, ==, starts);
 }
 
-/* The variant found is @variant, and QEMU was started @starts times for it. */
+/* Expect @variant after @starts starts of QEMU. */
 static void expect_variant(Fixture *fixture, guint variant, gsize starts)
 {
     g_autofree char *path = g_build_filename(fixture->dir, "starts", NULL);
@@ -81,7 +81,7 @@ static void test_preferred(Fixture *fixture, gconstpointer data)
     expect_variant(fixture, 0, 0);
 }
 
-/* What QEMU refuses, and which variant it takes after how many starts. */
+/* Options QEMU refuses, the accepted variant, and the starts needed. */
 static const struct {
     const char *name, *script;
     guint variant;
@@ -100,7 +100,7 @@ static void test_refused(Fixture *fixture, gconstpointer data)
     expect_variant(fixture, refusals[row].variant, 0);
 }
 
-/* A guest that does not run shows that QEMU takes the monitor: only the options are in question. */
+/* A guest that crashes shows that QEMU accepts the monitor: only the machine's options remain. */
 static void test_crash(Fixture *fixture, gconstpointer data)
 {
     set_qemu(fixture, REFUSE("monitor-qmp") CRASH("firmware=good") WORK);
@@ -108,7 +108,7 @@ static void test_crash(Fixture *fixture, gconstpointer data)
     expect_variant(fixture, 3, 0);
 }
 
-/* The limit cuts the silent one off; on a busy host the other needs more of it. */
+/* The limit must end the silent one, and leave the other enough time on a busy host. */
 static void test_silence(Fixture *fixture, gconstpointer data)
 {
     set_qemu(fixture, IGNORE("firmware=good") WORK);
@@ -128,7 +128,7 @@ static void test_silence(Fixture *fixture, gconstpointer data)
 
 static void test_forgotten(Fixture *fixture, gconstpointer data)
 {
-    berth_emulator_forget(fixture->cache); /* there is none yet */
+    berth_emulator_forget(fixture->cache); /* no cache yet */
     expect_variant(fixture, 0, 1);
     set_qemu(fixture, REFUSE("monitor-qmp") WORK);
     expect_variant(fixture, 1, 2);
@@ -143,11 +143,11 @@ static char *answer_path(Fixture *fixture)
     g_autoptr(GDir) dir = g_dir_open(directory, 0, NULL);
     g_assert_nonnull(dir);
     char *path = g_build_filename(directory, g_dir_read_name(dir), NULL);
-    g_assert_null(g_dir_read_name(dir)); /* no temporary file is left */
+    g_assert_null(g_dir_read_name(dir)); /* no temporary file left */
     return path;
 }
 
-/* No variant runs: the start is to show it. That is kept until the host is started anew. */
+/* No variant runs, so the start will show the error. Cached until the next boot of the host. */
 static void test_none_runs(Fixture *fixture, gconstpointer data)
 {
     set_qemu(fixture, REFUSE("monitor-qmp") "kill -SEGV $$");
@@ -162,7 +162,7 @@ static void test_none_runs(Fixture *fixture, gconstpointer data)
     g_assert_false(answer.proven);
 }
 
-/* A guest that spoke and then ended with an error was not refused. */
+/* A guest that wrote output before QEMU failed was not refused. */
 static void test_guest_that_breaks(Fixture *fixture, gconstpointer data)
 {
     set_qemu(fixture, "echo 'Linux version' >&6; exit 1");
@@ -189,11 +189,11 @@ static void test_all_refused(Fixture *fixture, gconstpointer data)
     expect_refusal(fixture, ": bad virtio-rng");
     set_qemu(fixture, "exit 3");
     expect_refusal(fixture, " with status 3");
-    set_qemu(fixture, WORK); /* it was mended */
+    set_qemu(fixture, WORK); /* repaired */
     expect_variant(fixture, 0, 1);
 }
 
-/* The answer holds for one emulator, kernel and template, and for every distro. */
+/* The answer depends on emulator, kernel and template only, not on the distro. */
 static void test_answer_belongs_to_its_parts(Fixture *fixture, gconstpointer data)
 {
     BerthMachine *machine = fixture->machine;
@@ -239,7 +239,7 @@ static void test_without_a_cache(Fixture *fixture, gconstpointer data)
     expect_variant(fixture, 0, 1);
 }
 
-/* A fallback that no key can hold is an error of the template's. */
+/* An invalid fallback is an error of the template. */
 static void test_bad_fallback(Fixture *fixture, gconstpointer data)
 {
     g_free(fixture->machine->monitor_fallback);
@@ -250,7 +250,7 @@ static void test_bad_fallback(Fixture *fixture, gconstpointer data)
     g_assert_cmpstr(berth_error_id(error), ==, "config.value");
 }
 
-/* The real QEMU, whichever it is, and the template in the tree. */
+/* The real QEMU, of any version, and the template of the tree. */
 static void test_real(Fixture *fixture, gconstpointer data)
 {
     g_autofree char *path =

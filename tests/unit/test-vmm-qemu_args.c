@@ -19,7 +19,7 @@ static void set_list(char ***member, const char *list)
     *member = g_strsplit(list, ";", -1);
 }
 
-/* As the template in the tree makes it, on a fixed host. */
+/* A machine from the template of the tree, on a fixed host. */
 static BerthMachine *debian(void)
 {
     g_autofree char *path =
@@ -83,7 +83,7 @@ static void with_user_data(BerthMachine *machine)
     set(&machine->cloud, "berth-0123456789abcdef");
 }
 
-/* The probe's command line instead of the machine's. */
+/* Selects the probe's command line instead of the machine's. */
 static void nothing(BerthMachine *machine)
 {
 }
@@ -130,7 +130,7 @@ static void test_golden(gconstpointer data)
     g_assert_cmpstr(is, ==, expected);
 }
 
-/* The text must mean to a shell what the vector means to exec. */
+/* A shell must parse the text back into the same vector. */
 static void test_text_reads_back(gconstpointer data)
 {
     const Golden *golden = data;
@@ -156,7 +156,7 @@ static const char *value_of(char **argv, const char *option, const char *prefix)
     g_assert_not_reached();
 }
 
-/* No value can end its property and begin another one. */
+/* No value can end its property and start another. */
 static void test_commas_are_doubled(void)
 {
     static const struct {

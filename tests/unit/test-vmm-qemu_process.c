@@ -15,7 +15,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-/* A machine of files in a directory of its own, and what became of its QEMU. */
+/* A machine of files in a directory, and the exit of its QEMU. */
 typedef struct {
     char *dir;
     BerthMachine *machine;
@@ -28,7 +28,7 @@ typedef struct {
     GString *events;
 } Fixture;
 
-/* A QEMU that is a shell script. */
+/* A shell script as QEMU. */
 static void set_qemu(Fixture *fixture, const char *script)
 {
     g_autofree char *text = g_strdup_printf("#!/bin/sh\ncd %s\n%s\n", fixture->dir, script);
@@ -73,7 +73,7 @@ static void tear_down(Fixture *fixture, gconstpointer data)
     g_string_free(fixture->events, TRUE);
 }
 
-/* Frees the QEMU, as its callback may. */
+/* Frees the QEMU, as the callback may. */
 static void on_qemu_exit(BerthQemu *qemu, int status, gpointer user_data)
 {
     Fixture *fixture = user_data;
@@ -108,7 +108,7 @@ static void expect_exit(Fixture *fixture, int status, const char *last_words)
     g_assert_cmpstr(fixture->last_words, ==, last_words);
 }
 
-/* All that is said on @fd, which does not block, until its end. */
+/* Read @fd, which is non-blocking, until EOF. */
 static char *read_all(int fd)
 {
     g_assert_cmpint(berth_fd_set_nonblocking(fd, false), ==, 0);
@@ -131,7 +131,7 @@ static void test_channels_are_in_place(Fixture *fixture, gconstpointer data)
     set_qemu(fixture,
              "echo qmp >&3; echo agent >&4; echo net >&5; echo console >&6\n"
              "read line; echo \"stdin $?\" >&6; out=$(readlink /proc/$$/fd/1); echo $out >&6\n"
-             "ls /proc/$$/fd >&6\n" /* no pipeline, which has descriptors of its own for a moment */
+             "ls /proc/$$/fd >&6\n" /* no pipeline, which would add descriptors */
              "true");
     spawn(fixture);
     expect_exit(fixture, 0, "");
@@ -161,7 +161,7 @@ static void test_channels_do_not_block(Fixture *fixture, gconstpointer data)
     }
 }
 
-/* What QEMU says, and which line of it is kept. */
+/* QEMU's output, and the line that is kept. */
 static const struct {
     const char *script, *words;
 } sayings[] = {
@@ -191,7 +191,7 @@ static void test_last_words(Fixture *fixture, gconstpointer data)
     expect_exit(fixture, 3, sayings[row].words);
 }
 
-/* Bounded: the end is kept. */
+/* Bounded: the tail is kept. */
 static void test_last_words_are_bounded(Fixture *fixture, gconstpointer data)
 {
     set_qemu(fixture, "head -c 1000000 /dev/zero | tr '\\0' 'x' >&2; exit 1");
@@ -205,7 +205,7 @@ static void test_killed(Fixture *fixture, gconstpointer data)
     set_qemu(fixture, "exec sleep 60");
     spawn(fixture);
     berth_qemu_kill(fixture->qemu);
-    g_assert_false(fixture->exited); /* not from within */
+    g_assert_false(fixture->exited); /* not from within the call */
     wait_exit(fixture);
     g_assert_true(WIFSIGNALED(fixture->status));
     g_assert_cmpint(WTERMSIG(fixture->status), ==, SIGKILL);
@@ -224,7 +224,7 @@ static void test_free_kills_and_reaps(Fixture *fixture, gconstpointer data)
     g_assert_false(fixture->exited);
 }
 
-/* A keeper that is killed takes its QEMU along: the console's end is the proof. */
+/* Killing a keeper kills its QEMU: the console reaches EOF. */
 static void test_dies_with_its_keeper(Fixture *fixture, gconstpointer data)
 {
     set_qemu(fixture, "exec sleep 60");
@@ -246,7 +246,7 @@ static void test_dies_with_its_keeper(Fixture *fixture, gconstpointer data)
     berth_fd_close(&pair[0]);
 }
 
-/* Blocked and ignored signals of ours are not QEMU's. */
+/* QEMU does not inherit our blocked and ignored signals. */
 static void test_signals_are_as_for_any_program(Fixture *fixture, gconstpointer data)
 {
     sigset_t set, before;
@@ -280,7 +280,7 @@ static void expect_refusal(Fixture *fixture, BerthErrorCode code, const char *id
     g_assert_cmpint(channels.qmp, ==, -1);
 }
 
-/* Each path of the machine in turn names nothing, or a directory. */
+/* Each path of the machine in turn is missing, or a directory. */
 static void test_missing_files(Fixture *fixture, gconstpointer data)
 {
     set_qemu(fixture, "exit 0");
@@ -322,8 +322,8 @@ static void on_event(BerthQmp *qmp, const BerthQmpEvent *event, gpointer user_da
     g_string_append_printf(fixture->events, "%s %s\n", event->name, event->reason);
 }
 
-/* The real QEMU with the tiny guest, whose command line is @word, told in the way it likes best: it
- * warns of nothing. */
+/* The real QEMU with the tiny guest, whose command line is @word, and the monitor option that QEMU
+ * does not warn about. */
 static BerthQmp *boot(Fixture *fixture, const char *word)
 {
     BerthMachine *machine = fixture->machine;
@@ -355,10 +355,10 @@ static void on_status(BerthQmp *qmp, JsonNode *result, const GError *error, gpoi
     Fixture *fixture = user_data;
     g_assert_no_error(error);
     g_string_append(fixture->events, "answer\n");
-    g_assert_cmpint(write(fixture->channels.console, "\n", 1), ==, 1); /* the guest may go on */
+    g_assert_cmpint(write(fixture->channels.console, "\n", 1), ==, 1); /* lets the guest continue */
 }
 
-/* QEMU tells nothing of what happens before its first command, so the guest waits for us. */
+/* QEMU sends no events before the first command, so the guest waits for us. */
 static void expect_end(Fixture *fixture, BerthQmp *qmp, const char *events)
 {
     berth_qmp_execute(qmp, "query-status", NULL, on_status, fixture);
@@ -387,7 +387,7 @@ static void test_real_quit(Fixture *fixture, gconstpointer data)
     g_assert_cmpstr(fixture->events->str, ==, "SHUTDOWN host-qmp-quit\n");
 }
 
-/* One image in two machines would be destroyed: QEMU's lock says no, and its words say why. */
+/* Two machines would destroy a shared image: QEMU's lock refuses, and its message says why. */
 static void test_real_disk_in_use(Fixture *fixture, gconstpointer data)
 {
     g_autoptr(BerthQmp) qmp = boot(fixture, "off");

@@ -12,7 +12,7 @@
 #define GREETING "{\"QMP\": {\"version\": {}, \"capabilities\": [\"oob\"]}}\r\n"
 #define READY    GREETING "{\"return\": {}, \"id\": 0}\r\n"
 
-/* A client and, at @qemu, the other end of its socket. @log is what the callbacks were told. */
+/* A client and, at @qemu, the other end of its socket. @log records the callbacks. */
 typedef struct {
     BerthQmp *qmp;
     int qemu;
@@ -75,13 +75,13 @@ static void run(void)
         ;
 }
 
-/* QEMU says @text, of @size bytes, as the client takes it in. */
+/* QEMU sends @size bytes of @text, as fast as the client reads. */
 static void say_bytes(Fixture *fixture, const char *text, gsize size)
 {
     for (gsize done = 0; done < size && fixture->qmp != NULL;) {
         ssize_t sent = send(fixture->qemu, text + done, size - done, MSG_DONTWAIT | MSG_NOSIGNAL);
         if (sent < 0 && errno == EPIPE)
-            break; /* it has had enough */
+            break; /* the client closed */
         done += sent > 0 ? (gsize)sent : 0;
         run();
     }
@@ -99,8 +99,8 @@ static void expect_log(Fixture *fixture, const char *log)
     g_string_truncate(fixture->log, 0);
 }
 
-/* What QEMU has heard since the last time. */
-static void expect_heard(Fixture *fixture, const char *text)
+/* Compare the commands received since the last call. */
+static void expect_sent(Fixture *fixture, const char *text)
 {
     run();
     char heard[4096] = "";
@@ -113,10 +113,10 @@ static void expect_heard(Fixture *fixture, const char *text)
 static void test_waits_for_greeting(Fixture *fixture, gconstpointer data)
 {
     berth_qmp_execute(fixture->qmp, "query-status", NULL, on_done, fixture);
-    expect_heard(fixture, "");
+    expect_sent(fixture, "");
     say(fixture, GREETING);
-    expect_heard(fixture, "{\"execute\":\"qmp_capabilities\",\"id\":0}\n"
-                          "{\"execute\":\"query-status\",\"id\":1}\n");
+    expect_sent(fixture, "{\"execute\":\"qmp_capabilities\",\"id\":0}\n"
+                         "{\"execute\":\"query-status\",\"id\":1}\n");
     say(fixture, "{\"return\": {}, \"id\": 0}\r\n{\"return\": {\"running\": true}, \"id\": 1}\r\n");
     expect_log(fixture, "done {\"running\":true}\n");
 }
@@ -124,15 +124,15 @@ static void test_waits_for_greeting(Fixture *fixture, gconstpointer data)
 static void test_arguments(Fixture *fixture, gconstpointer data)
 {
     say(fixture, READY);
-    expect_heard(fixture, "{\"execute\":\"qmp_capabilities\",\"id\":0}\n");
+    expect_sent(fixture, "{\"execute\":\"qmp_capabilities\",\"id\":0}\n");
 
     g_autoptr(JsonObject) arguments = json_object_new();
     json_object_set_string_member(arguments, "a", "line\nbreak \"quote\"");
     json_object_set_int_member(arguments, "value", 1 << 30);
     berth_qmp_execute(fixture->qmp, "balloon", arguments, NULL, NULL);
-    expect_heard(fixture,
-                 "{\"execute\":\"balloon\",\"arguments\":{\"a\":\"line\\nbreak \\\"quote\\\"\","
-                 "\"value\":1073741824},\"id\":1}\n");
+    expect_sent(fixture,
+                "{\"execute\":\"balloon\",\"arguments\":{\"a\":\"line\\nbreak \\\"quote\\\"\","
+                "\"value\":1073741824},\"id\":1}\n");
     say(fixture, "{\"return\": {}, \"id\": 1}\n");
     expect_log(fixture, "");
 }
@@ -167,12 +167,12 @@ static void test_close_fails_what_is_pending(Fixture *fixture, gconstpointer dat
     expect_log(fixture, "done qmp.closed\ndone qmp.closed\nclosed qmp.closed\n");
 
     berth_qmp_execute(fixture->qmp, "three", NULL, on_done, fixture);
-    expect_log(fixture, ""); /* not from within */
+    expect_log(fixture, ""); /* not from within the call */
     run();
     expect_log(fixture, "done qmp.closed\n");
 }
 
-/* The last words before the end count: QEMU says SHUTDOWN and leaves. */
+/* Data before EOF counts: QEMU sends SHUTDOWN and exits. */
 static void test_event_of_a_port(Fixture *fixture, gconstpointer data)
 {
     const char *talk =
@@ -260,7 +260,7 @@ static void test_nul_in_line(Fixture *fixture, gconstpointer data)
     expect_log(fixture, "closed qmp.syntax\n");
 }
 
-/* A megabyte of brackets would have the parser recurse until the stack is full. */
+/* A megabyte of brackets would overflow a recursive parser's stack. */
 static void test_deep_line(Fixture *fixture, gconstpointer data)
 {
     g_autofree char *deep = g_strnfill(200000, '[');

@@ -3,7 +3,7 @@
 
 #include <stdlib.h>
 
-/* Two measurements of the same counter differ by no more than the guest's clock may be wrong. */
+/* Two measurements of a counter differ by no more than a guest's clock may be off. */
 static void test_measurements_agree(void)
 {
     guint first = berth_tsc_khz();
