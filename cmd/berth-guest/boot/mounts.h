@@ -12,7 +12,7 @@ int mounts_kernel(const char **ret_what);
 /* The disk on /newroot. */
 int mounts_disk(const char **ret_what);
 
-/* The same for a rescue; falls back to read-only, and then to no journal replay. */
+/* The same for a rescue; falls back to read-only without journal replay. */
 int mounts_damaged_disk(const char **ret_what);
 
 /* Move the mounts onto the disk, switch the root to it, and mount what every init expects or

@@ -37,7 +37,7 @@ void account_marked(char user[65])
 
 /* ---- which account ---- */
 
-/* What passwd and sudoers can hold and every useradd takes. */
+/* Names that are valid in passwd and sudoers and for every useradd. */
 static bool is_name(const char *name)
 {
     static const char letters[] = "abcdefghijklmnopqrstuvwxyz_";
@@ -59,7 +59,7 @@ static Account plan(int root, const Config *config)
     return account;
 }
 
-/* ---- making it ---- */
+/* ---- creating it ---- */
 
 static bool is_busybox(const char *path)
 {
@@ -116,7 +116,7 @@ static int make(int root, const Account *account, char *said, size_t size)
     return account_files_add(root, account);
 }
 
-/* An account that nobody can give a password to would have no way to root. */
+/* Without it the account, which has no password, could not become root. */
 static int allow_sudo(const char *name)
 {
     char line[80];
@@ -170,7 +170,7 @@ void account_make(int root, const Config *config, const Settings *settings, char
     }
 }
 
-/* ---- the default ---- */
+/* ---- default user ---- */
 
 void account_default(const Config *config, const Settings *settings, char user[65], char *problem,
                      size_t size)

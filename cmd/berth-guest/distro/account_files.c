@@ -25,7 +25,7 @@
 
 enum { NAME, PASSWORD, ID, MEMBERS, HOME = 5, SHELL };
 
-/* Each line of a file of fields in turn, however many there are. */
+/* Iterator over the lines of a file of colon-separated fields. */
 typedef struct {
     FILE *file;
     char *line;
@@ -35,7 +35,7 @@ typedef struct {
     char *fields[FIELDS_MAX]; /* those that a line lacks are "" */
 } Lines;
 
-/* 0, or -errno, and then there are none. */
+/* 0, or -errno; then the iterator is empty. */
 static int lines_begin(Lines *lines, int root, const char *path)
 {
     int fd = edit_open(root, path);
@@ -92,7 +92,7 @@ static bool has_id(int root, const char *path, uid_t id)
     return found;
 }
 
-/* Whether the program with the absolute path @path is there. */
+/* Whether the program at the absolute path @path exists below @root. */
 static bool can_run(int root, const char *path)
 {
     return path[0] == '/' && faccessat(root, path + 1, X_OK, 0) == 0;
@@ -147,7 +147,7 @@ void account_files_shell(int root, char *shell, size_t size)
     lines_end(&lines);
 }
 
-/* ---- the home ---- */
+/* ---- home directory ---- */
 
 static int copy_into(int from, const char *name, int into, const Account *account, bool top);
 
@@ -177,7 +177,7 @@ static int copy_link(int from, const char *name, int into, const Account *accoun
     return fchownat(into, name, account->id, account->id, AT_SYMLINK_NOFOLLOW) < 0 ? -errno : 0;
 }
 
-/* What is in the directory @source, into @target; both are closed. */
+/* Copy the content of @source into @target. Closes both. */
 static int copy_entries(int source, int target, const Account *account)
 {
     DIR *directory = fdopendir(source);
@@ -194,8 +194,7 @@ static int copy_entries(int source, int target, const Account *account)
     return result;
 }
 
-/* @name of the directory @from becomes the same in @into; what is there already stays. At the @top
- * @into is the home itself. */
+/* Copy @name from @from into @into, keeping what exists there. @top: @into is the home itself. */
 static int copy_into(int from, const char *name, int into, const Account *account, bool top)
 {
     int source = openat(from, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
@@ -230,7 +229,7 @@ static int make_home(int root, const Account *account)
             return made;
     }
     if (mkdirat(root, path, 0700) < 0)
-        return errno == EEXIST ? 0 : -errno; /* somebody's: left as it is */
+        return errno == EEXIST ? 0 : -errno; /* an existing home is left alone */
     int home = openat(root, path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
     if (home < 0)
         return -errno;
@@ -249,13 +248,13 @@ static bool is_there(int root, const char *path)
     return fstatat(root, path, &info, AT_SYMLINK_NOFOLLOW) == 0;
 }
 
-/* Add @line to @path where that is there. */
+/* Append @line to @path if the file exists. */
 static int add_line(int root, const char *path, const char *line)
 {
     return is_there(root, path) ? edit_append(root, path, line) : 0;
 }
 
-/* Make @name a member of the group @group where there is one. */
+/* Add @name to the group @group if it exists. */
 static int join(int root, const char *path, const char *group, const char *name)
 {
     Lines lines;

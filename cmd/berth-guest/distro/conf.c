@@ -5,7 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
-/* Not ctype.h's, which go by the locale and take no negative char. */
+/* ctype.h depends on the locale and does not accept a negative char. */
 static bool is_letter(char c)
 {
     return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
@@ -21,7 +21,7 @@ static bool is_space(char c)
     return c == ' ' || c == '\t';
 }
 
-/* The length of the line end at @at: 0 when there is none. */
+/* The length of the line end at @at; 0: none. */
 static size_t line_end(const char *at)
 {
     if (at[0] == '\n')
@@ -53,7 +53,7 @@ static void set_bad(ConfReader *reader, ConfEntry *entry, const char *problem)
     skip_line(reader);
 }
 
-/* A name at reader->next, which moves on. NULL: there is none. Its end is set in *ret_end. */
+/* Read a name at reader->next and advance. NULL: there is none. Sets *ret_end to its end. */
 static char *read_name(ConfReader *reader, char **ret_end)
 {
     char *name = reader->next;
@@ -93,7 +93,7 @@ static void read_section(ConfReader *reader, ConfEntry *entry)
     *end = '\0';
 }
 
-/* One escaped character at reader->next, just after the backslash, to *to. False: not known. */
+/* Unescape the character at reader->next, after a backslash, to *to. False: unknown escape. */
 static bool read_escape(ConfReader *reader, char **to)
 {
     static const char from[] = "\"\\ntb";
@@ -112,13 +112,13 @@ static bool read_escape(ConfReader *reader, char **to)
     return true;
 }
 
-/* The value at reader->next, unescaped where it lies: it only becomes shorter. NULL with a problem
- * when it breaks the grammar; reader->next is in the line then. */
+/* Read the value at reader->next, unescaped in place. NULL with *ret_problem on a syntax error;
+ * reader->next is within the line then. */
 static const char *read_value(ConfReader *reader, const char **ret_problem)
 {
     char *value = reader->next;
     char *to = value;
-    char *kept = value; /* the end without the spaces that nobody quoted */
+    char *kept = value; /* end without unquoted trailing spaces */
     bool quoted = false;
     while (*reader->next != '\0' && line_end(reader->next) == 0) {
         char c = *reader->next;

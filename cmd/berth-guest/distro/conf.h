@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  *
- * conf — the grammar of wsl.conf and its kin, line by line. Pure: text in, entries out.
+ * conf — parser of wsl.conf's grammar, entry by entry. Pure: text in, entries out.
  *
  *     file    = line*
  *     line    = [section] [comment] | [key = value] [comment]     lines end with LF or CRLF
@@ -10,7 +10,7 @@
  *               the end of a line goes on in the next one
  *     comment = # ...
  *
- * What breaks it is one entry that says so, and reading goes on with the next line.
+ * A syntax error is one entry of kind CONF_BAD; parsing continues with the next line.
  */
 #pragma once
 
@@ -18,12 +18,12 @@
 
 typedef enum { CONF_SECTION, CONF_VALUE, CONF_BAD } ConfKind;
 
-/* All text is borrowed from the reader's, until the next entry is read. */
+/* All strings are borrowed from the reader's text, until the next entry is read. */
 typedef struct {
     ConfKind kind;
-    unsigned line;     /* where it begins, from 1 */
-    const char *name;  /* of the section or key; NULL: bad */
-    const char *value; /* the key's, or what is wrong */
+    unsigned line;     /* first line, from 1 */
+    const char *name;  /* of the section or key; NULL for CONF_BAD */
+    const char *value; /* of the key, or the error */
 } ConfEntry;
 
 typedef struct {
@@ -32,7 +32,7 @@ typedef struct {
     char problem[64];
 } ConfReader;
 
-/* Read @text, which is NUL-terminated and changed as it is read. */
+/* Begin to parse @text, which is NUL-terminated and modified in place. */
 void conf_begin(ConfReader *reader, char *text);
 
 /* False at the end. */

@@ -9,7 +9,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
-/* The second one is of Docker before 1.11. */
+/* The second mark is from Docker before 1.11. */
 static const struct {
     const char *name;
     const char *hidden;

@@ -1,14 +1,13 @@
 /* SPDX-License-Identifier: MIT
  *
- * container — marks that an image of a container comes with, and by which programs believe that
- * they are in one: docker export leaves /.dockerenv.
+ * container — hides marker files of container images, from which programs conclude that they run in
+ * a container: docker export leaves /.dockerenv.
  *
- * They are renamed in their directory: /.dockerenv becomes /.dockerenv.berth. An export gives them
- * their names back (lib/disk/tree/marks.h). Marks below /run need nothing: a tmpfs is mounted
- * there.
+ * Marks are renamed in place: /.dockerenv becomes /.dockerenv.berth. An export restores their names
+ * (lib/disk/tree/marks.h). Marks below /run are hidden by its tmpfs.
  */
 #pragma once
 
-/* Hide the marks that are regular files in the directory @root, a distro's /. A mark stays where it
- * is if its new name is taken or the disk cannot be written; the log says so. */
+/* Hide the marks that are regular files in @root, the distro's /. Logs when a mark cannot be
+ * renamed: its new name exists, or the disk is not writable. */
 void container_hide_marks(int root);

@@ -19,11 +19,11 @@
 
 #define CHUNK   (1 << 20)
 #define NEW     ".berth-new"
-#define TO_LAST ((off_t)1 << 62) /* as a range's end: that of the file */
+#define TO_LAST ((off_t)1 << 62) /* as end of a range: end of the file */
 
-/* ---- finding it ---- */
+/* ---- target ---- */
 
-/* A file that is to be changed, by the path that it has without links. */
+/* A file to change, by its path without links. */
 typedef struct {
     char path[PATH_MAX];
     struct stat info;
@@ -55,7 +55,7 @@ static int find_path(int fd, char path[PATH_MAX])
     return length < 0 ? -errno : 0;
 }
 
-/* Open @path for a change; the caller closes target->fd where this succeeds. */
+/* Resolve and open @path. 0, and the caller closes target->fd; or -errno. */
 static int open_target(int root, const char *path, Target *target)
 {
     target->fd = edit_open(root, path);
@@ -72,7 +72,7 @@ static int open_target(int root, const char *path, Target *target)
     return result;
 }
 
-/* ---- the new one ---- */
+/* ---- new file ---- */
 
 static int copy_range(int from, EditRange range, int to)
 {
@@ -117,7 +117,7 @@ static int copy_attributes(int from, int to)
     return result;
 }
 
-/* The attributes come before the mode, since an owner's change clears some of its bits. */
+/* Set the mode last: a change of owner clears some of its bits. */
 static int fill(int fd, const Target *target, EditRange range, const char *text)
 {
     const struct stat *info = &target->info;
@@ -163,7 +163,7 @@ int edit_splice(int root, const char *path, EditRange range, const char *text)
     return result;
 }
 
-/* ---- the whole ---- */
+/* ---- edits ---- */
 
 static bool lacks_line_end(const Target *target)
 {
@@ -181,14 +181,14 @@ int edit_append(int root, const char *path, const char *text)
         return result;
     const EditRange end = {target.info.st_size, target.info.st_size};
     if (asprintf(&lines, "%s%s", lacks_line_end(&target) ? "\n" : "", text) < 0)
-        lines = NULL; /* it may be anything */
+        lines = NULL; /* asprintf leaves it undefined */
     result = lines != NULL ? splice_target(&target, end, lines) : -ENOMEM;
     free(lines);
     close(target.fd);
     return result;
 }
 
-/* Whether @target is no more and no less than @text. */
+/* Whether the content of @target equals @text. */
 static bool is_already(const Target *target, const char *text)
 {
     size_t length = strlen(text);

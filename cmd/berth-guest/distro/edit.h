@@ -1,19 +1,19 @@
 /* SPDX-License-Identifier: MIT
  *
- * edit — change a few bytes of the distro's own text files (/etc/hosts, passwd, ...), of whatever
- * size and content, in one step: readers see the old file or the new one. The rest is copied as it
- * is, and never held in memory.
+ * edit — atomically changes parts of the distro's text files (/etc/hosts, passwd, ...) of any size
+ * and content: readers see the old file or the new one. The rest is copied unchanged, and not
+ * through memory.
  *
- * Paths are relative to the directory @root, in which symbolic links are followed. Owner, mode and
- * extended attributes (SELinux labels, ACLs) stay. The functions that change it return 0, or
- * -errno, and then the file is what it was. -ENOLINK: the path is a link to
- * nothing, or to a file without write permission (a read-only store); it stays as it is.
+ * Paths are relative to the directory @root, within which symbolic links are resolved. Owner, mode
+ * and extended attributes (SELinux labels, ACLs) are kept. The functions return 0, or -errno with
+ * the file unchanged. -ENOLINK: the path is a dangling link, or a link to a file without write
+ * permission (a read-only store).
  */
 #pragma once
 
 #include <sys/types.h>
 
-/* Open the file to be read. Its descriptor, or -errno. */
+/* Open the file for reading. Its descriptor, or -errno. */
 int edit_open(int root, const char *path);
 
 /* The bytes from @begin up to @end. */
@@ -22,12 +22,12 @@ typedef struct {
     off_t end;
 } EditRange;
 
-/* Put @text in the place of @range. */
+/* Replace @range by @text. */
 int edit_splice(int root, const char *path, EditRange range, const char *text);
 
-/* Add @text, which is lines, at the end; a last line without an end gets one before. */
+/* Append @text, whole lines, after completing an unterminated last line. */
 int edit_append(int root, const char *path, const char *text);
 
-/* Make @text all there is in the file; one that is not there is made, root's and 0644. Nothing is
- * done when it is that already. */
+/* Replace the whole content by @text; creates a missing file, owned by root, 0644. Does nothing
+ * when the content is the same already. */
 int edit_set(int root, const char *path, const char *text);

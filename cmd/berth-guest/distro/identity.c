@@ -44,8 +44,8 @@ int identity_hostname(int root, const Config *config, const Settings *settings)
     return edit_set(root, "etc/hostname", line);
 }
 
-/* Where our block is in @file, as @range; one without an end is its first line. 1; 0: there is
- * none; -EIO: the file cannot be read to its end. */
+/* Find berth's block in @file; a block without end marker is its first line only. 1: found; 0:
+ * none; -EIO: read error. */
 static int find_block(FILE *file, EditRange *range)
 {
     char *line = NULL;
@@ -67,7 +67,7 @@ static int find_block(FILE *file, EditRange *range)
     return whole ? found : -EIO;
 }
 
-/* Whether what is at @range of @file is @text. */
+/* Whether @range of @file equals @text. */
 static bool has_block(FILE *file, EditRange range, const char *text)
 {
     size_t length = strlen(text);
@@ -112,7 +112,7 @@ int identity_hosts(int root, const Config *config, const Settings *settings)
     return result;
 }
 
-/* An Olson name and nothing that leads elsewhere. */
+/* Whether @name is an Olson name that cannot escape the directory of zones. */
 static bool is_zone(const char *name)
 {
     return name[0] != '\0' && name[0] != '/' && strstr(name, "..") == NULL &&
@@ -129,7 +129,7 @@ static int set_zone(int root, const char *zone)
         return 0;
     snprintf(target, sizeof(target), "/usr/share/zoneinfo/%s", zone);
     if (faccessat(root, target + 1, R_OK, 0) < 0)
-        return 0; /* a small image: UTC it is */
+        return 0; /* a small image without zones stays in UTC */
 
     ssize_t size = readlinkat(root, ZONE, now, sizeof(now) - 1);
     now[size > 0 ? size : 0] = '\0';
@@ -138,7 +138,7 @@ static int set_zone(int root, const char *zone)
     unlinkat(root, NEW_ZONE, 0);
     if (symlinkat(target, root, NEW_ZONE) < 0 || renameat(root, NEW_ZONE, root, ZONE) < 0)
         return -errno;
-    if (fstatat(root, "etc/timezone", &info, 0) < 0) /* only Debian's family has it */
+    if (fstatat(root, "etc/timezone", &info, 0) < 0) /* only Debian and its derivatives have it */
         return 0;
     snprintf(target, sizeof(target), "%s\n", zone);
     return edit_set(root, "etc/timezone", target);

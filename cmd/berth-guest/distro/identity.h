@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT
  *
- * identity — who the distro believes it is: host name, /etc/hosts, time zone.
+ * identity — sets the distro's host name, /etc/hosts and time zone.
  *
- * Each function returns 0, or -errno; none is worth stopping a boot for. Files are written only
- * when they change, and in one step; those of the distro's keep what is not berth's, their owner,
- * mode and links (edit.h). @root is the directory they are below, a distro's /.
+ * Functions return 0, or -errno; failures are not fatal to a boot. Files are written only if they
+ * change, and atomically; content that is not berth's, owner, mode and links are kept (edit.h).
+ * @root is the distro's /.
  */
 #pragma once
 
@@ -12,21 +12,21 @@
 
 #include "os/config.h"
 
-/* Set @config's host name by network.hostname. */
+/* Set the host name in @config from network.hostname, if that is set. */
 void identity_choose_hostname(Config *config, const Settings *settings);
 
-/* The kernel's host name. */
+/* Set the kernel's host name. */
 int identity_set_hostname(const Config *config);
 
-/* /etc/hostname, since every init sets the kernel's from it. */
+/* Write /etc/hostname, from which every init sets the kernel's host name. */
 int identity_hostname(int root, const Config *config, const Settings *settings);
 
-/* Our block in /etc/hosts, between two marks: the distro, the host, the host's own names. What
- * others wrote there stays. Left alone where network.generateHosts is false. */
+/* Write berth's block in /etc/hosts, between two marker lines: the distro, the host and the host's
+ * own names. Other lines are kept. Does nothing if network.generateHosts is false. */
 int identity_hosts(int root, const Config *config, const Settings *settings);
 
-/* /etc/localtime, where the distro has the zone and time.useWindowsTimezone is not false. */
+/* Set /etc/localtime if the distro has the zone and time.useWindowsTimezone is not false. */
 int identity_time_zone(int root, const Config *config, const Settings *settings);
 
-/* The same for the Olson name @zone, in the process's own root. */
+/* The same for the Olson name @zone, in the root of the process. */
 int identity_set_zone(const char *zone);

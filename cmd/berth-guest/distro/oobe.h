@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT
  *
- * oobe — the distro's own first-run command (/etc/wsl-distribution.conf), for who asked for it at
- * the import: run as root on the terminal of the first interactive shell. While it fails it is run
- * again at the next one; when it succeeds, oobe.defaultUid is the default user, of that shell too.
+ * oobe — the distro's first-run command (/etc/wsl-distribution.conf), if the import requested it.
+ * It runs as root on the terminal of the first interactive shell, and again in the next one after a
+ * failure. After success oobe.defaultUid is the default user, including that shell's.
  */
 #pragma once
 
@@ -10,10 +10,10 @@
 
 #include "os/config.h"
 
-/* At boot: keep the command for later, if it is wanted, there is one and it has not been run. */
+/* At boot: store the command for later, if it was requested, exists, and has not succeeded yet. */
 int oobe_prepare(const Config *config, const Settings *settings);
 
-/* Whether it is still to be run. */
+/* Whether it is still to run. */
 bool oobe_is_wanted(void);
 
 /* Run it on the standard streams. True when it succeeded: @user is the default user then. */

@@ -42,7 +42,7 @@ static void keep(User *user, const struct passwd *entry)
     };
 }
 
-/* A name wins over a number: there are users called "1000". */
+/* Names take precedence over UIDs: a user may be called "1000". */
 static bool find_entry(const char *who, User *user)
 {
     FILE *file = fopen("/etc/passwd", "re");
@@ -110,7 +110,7 @@ bool user_find(const char *who, User *ret_user)
     return true;
 }
 
-/* A default that is no user is passed over, with a warning. */
+/* Skip a default user that does not exist, with a warning. */
 static bool find_default(const DefaultUsers *defaults, User *ret_user, char *warning, size_t size)
 {
     char self[16];

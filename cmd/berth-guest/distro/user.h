@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * user — who is in the distro's /etc/passwd and /etc/group. The files are read directly: the
- * distro's NSS modules cannot be loaded into this program, and are not needed for its own users.
+ * user — look-ups in the distro's /etc/passwd and /etc/group. It parses the files: this static
+ * program cannot load the distro's NSS modules, and local users do not need them.
  */
 #pragma once
 
@@ -17,26 +17,25 @@ typedef struct {
     char *name;
     char *home;
     char *shell;                   /* never "" */
-    gid_t groups[USER_GROUPS_MAX]; /* supplementary ones and gid */
+    gid_t groups[USER_GROUPS_MAX]; /* supplementary groups and gid */
     int group_count;
 } User;
 
-/* Find @who, a name or a number. Root is known even without /etc/passwd. user_clear frees. */
+/* Find @who, a name or UID. Root is found even without /etc/passwd. user_clear frees. */
 bool user_find(const char *who, User *ret_user);
 void user_clear(User *user);
 
-/* Whose a command is that is nobody's in particular, in this order, either may be "": what the
- * distro's owner has configured (user.default), and what the host has registered. */
+/* Default users of commands, in order of precedence; either may be "": the one the distro's owner
+ * has configured (user.default), and the one the host has registered. */
 typedef struct {
     const char *configured;
     const char *registered;
 } DefaultUsers;
 
-/* Whom a command is for: @asked; when that is "", one of @defaults; or else root, or whoever runs
- * the agent. Of those only @asked must be there. False: @message says why not; true: it is a
- * warning, or "". */
+/* Choose the user of a command: @asked; if that is "", one of @defaults, else root, or the agent's
+ * own user. Only @asked must exist. False: @message is the error; true: it is a warning or "". */
 bool user_choose(const char *asked, const DefaultUsers *defaults, User *ret_user, char *message,
                  size_t size);
 
-/* The group @name's number, or @otherwise. */
+/* The GID of group @name, or @otherwise. */
 gid_t user_group(const char *name, gid_t otherwise);

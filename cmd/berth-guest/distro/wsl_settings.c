@@ -13,7 +13,7 @@
 #include <string.h>
 #include <strings.h>
 
-/* In the order of their strength. */
+/* In order of precedence. */
 static const char *const files[] = {"/etc/berth.conf", "/etc/wsl.conf",
                                     "/etc/wsl-distribution.conf"};
 
@@ -29,8 +29,8 @@ typedef struct {
 
 #define MEMBER(member) offsetof(Settings, member)
 
-/* Where each is used is said by its member in wsl_settings.h. The ignored ones are WSL's: images
- * have them, and there is nothing here they could be about. */
+/* Members of wsl_settings.h document the keys. The ignored ones are keys of WSL that images contain
+ * and that have no meaning here. */
 static const Key keys[] = {
     {"automount", "mountFsTab", KEY_BOOL, MEMBER(mount_fstab)},
     {"boot", "command", KEY_STRING, MEMBER(command)},
@@ -71,14 +71,14 @@ static const Key keys[] = {
 #define KEY_COUNT (sizeof(keys) / sizeof(keys[0]))
 _Static_assert(KEY_COUNT <= 64, "Settings.given has a bit for each");
 
-/* One file that is being read. */
+/* State of parsing one file. */
 typedef struct {
     Settings *settings;
     const char *path;
     SettingsWarn warn;
     void *data;
     const char *section;       /* the table's name for it, or NULL: not known */
-    unsigned lines[KEY_COUNT]; /* where this file gives a key, or 0 */
+    unsigned lines[KEY_COUNT]; /* line of each key in this file, or 0 */
 } Parse;
 
 void settings_init(Settings *settings)
@@ -151,7 +151,7 @@ static void set_value(Parse *parse, const Key *key, const char *value, unsigned 
         warn(parse, line, "%s.%s is a number up to %u, not \"%.80s\"", key->section, key->name,
              key->max, value);
     if (key->type == KEY_STRING && value[0] != '\0') {
-        free(*(char **)member); /* the last of several counts */
+        free(*(char **)member); /* the last value wins */
         *(char **)member = strdup(value);
     }
 }
@@ -180,7 +180,7 @@ static void take_section(Parse *parse, const ConfEntry *entry)
 static void take_value(Parse *parse, const ConfEntry *entry)
 {
     if (parse->section == NULL)
-        return; /* which the section's own line has said */
+        return; /* the section's line has caused the warning */
     if (parse->section[0] == '\0') {
         warn(parse, entry->line, "%.80s is in no section", entry->name);
         return;
@@ -238,7 +238,7 @@ void settings_clean_hostname(const char *text, char clean[SETTINGS_HOSTNAME_MAX 
         bool plain = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9');
         bool after_plain = length > 0 && clean[length - 1] != '-' && clean[length - 1] != '.';
         if (c == '.' && length > 0 && clean[length - 1] == '-')
-            clean[length - 1] = '.'; /* no hyphen ends a label */
+            clean[length - 1] = '.'; /* a label must not end in a hyphen */
         else if (plain || (c == '-' && length > 0 && clean[length - 1] != '.') ||
                  (c == '.' && after_plain))
             clean[length++] = c;

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT
  *
- * wsl_settings — what the distro's owner has asked for in /etc/berth.conf and /etc/wsl.conf, which
- * share a grammar (conf.h) and their keys: key by key the first of the two that has it wins. And
- * what the distro's maker says in /etc/wsl-distribution.conf.
+ * wsl_settings — settings of the distro's owner in /etc/berth.conf and /etc/wsl.conf, which share
+ * grammar (conf.h) and keys: for each key the first file that has it wins. Also those of the
+ * distro's maker in /etc/wsl-distribution.conf.
  *
- * Read once at boot. Names are compared without case. What is not understood is a warning with its
- * file and line, leaves the default in place, and stops nothing.
+ * Read once at boot. Names are case-insensitive. An invalid or unknown entry causes a warning with
+ * file and line and leaves the default; it is never fatal.
  */
 #pragma once
 
@@ -21,14 +21,14 @@ typedef struct {
     bool generate_hosts;        /* write /etc/hosts */
     bool generate_resolv_conf;  /* write /etc/resolv.conf */
     bool follow_zone;           /* the time zone is the host's */
-    uint32_t init_timeout_msec; /* how long sessions wait for the init; 0: the host decides */
+    uint32_t init_timeout_msec; /* how long sessions wait for the init; 0: the host's default */
     uint32_t umask;             /* of sessions */
-    char *hostname;             /* as it was written; settings_clean_hostname */
+    char *hostname;             /* as written; see settings_clean_hostname */
     char *command;              /* for /bin/sh, run as root at every boot */
-    char *user;                 /* default one of sessions, name or number */
+    char *user;                 /* default user of sessions, name or UID */
     char *oobe_command;         /* for /bin/sh, run at the first interactive shell */
-    uint32_t oobe_uid;          /* default user after that; 0: root */
-    uint64_t given;             /* a bit for each row of the table that has been set */
+    uint32_t oobe_uid;          /* default user after it; 0: root */
+    uint64_t given;             /* bit n: row n of the table of keys has been set */
 } Settings;
 
 typedef void (*SettingsWarn)(void *data, const char *text);
@@ -37,12 +37,12 @@ typedef void (*SettingsWarn)(void *data, const char *text);
 void settings_init(Settings *settings);
 void settings_clear(Settings *settings);
 
-/* Take the file @path with the content @text, which is changed. What was given by an earlier file
- * stays. Pure but for the calls of @warn. */
+/* Parse @text, the content of @path, which is modified in place. Settings of earlier files are
+ * kept. Pure but for the calls of @warn. */
 void settings_parse(Settings *settings, const char *path, char *text, SettingsWarn warn,
                     void *data);
 
-/* Take all the files there are. */
+/* Parse all files that exist. */
 void settings_load(Settings *settings, SettingsWarn warn, void *data);
 
 /* WSL's rules for a host name: letters, digits, - and . stay; - and . neither begin nor end it or a
