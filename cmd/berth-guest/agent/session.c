@@ -279,8 +279,7 @@ static void signal_group(Session *session, int number)
     if (session->reaped)
         return; /* the pid may have been reused */
     if (!session->running) {
-        session->pending_signals |= 1ull
-                                    << (number - 1); /* the child resets signals before it runs */
+        session->pending_signals |= 1ull << (number - 1); /* the child still ignores it */
         return;
     }
     pid_t foreground = terminal_of(session) >= 0 ? tcgetpgrp(terminal_of(session)) : -1;

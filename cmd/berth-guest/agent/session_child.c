@@ -29,7 +29,7 @@ report_status(int status_fd, uint8_t status, const char *format, va_list argumen
     report[0] = (char)status;
     size_t size = 1 + (length < (int)sizeof(report) - 2 ? (size_t)length : sizeof(report) - 2);
     ssize_t written = write(status_fd, report, size);
-    if (written < 0) /* closed after a first-run command: use its terminal */
+    if (written < 0) /* closed before a first-run command: use its terminal */
         dprintf(STDERR_FILENO, "berth: %s\n", report + 1);
     return written == (ssize_t)size;
 }
