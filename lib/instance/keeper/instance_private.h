@@ -11,7 +11,7 @@
 
 #include "instance.h"
 
-#include "announce.h"
+#include "port_notices.h"
 #include "console.h"
 #include "guest/agent_client.h"
 #include "instance/control/boot_report.h"

@@ -8,7 +8,7 @@
 #include "net/client.h"
 #include "net/port_policy.h"
 #include "running.h"
-#include "walls.h"
+#include "guest_access.h"
 
 #include <errno.h>
 #include <fcntl.h>

@@ -12,7 +12,7 @@
 #pragma once
 
 #include "model/machine.h"
-#include "walls.h"
+#include "guest_access.h"
 
 G_BEGIN_DECLS
 
@@ -31,7 +31,7 @@ typedef struct {
 
 /* @machine and @events are borrowed and outlive the network. @dir is the instance's directory,
  * whose siblings are the other distros; @support_dir holds berth-net. Errors: errno's,
- * "instance.start.*"; those of net/client.h and walls.h. */
+ * "instance.start.*"; those of net/client.h and guest_access.h. */
 BerthNetwork *berth_network_new(const BerthMachine *machine, const char *dir,
                                 const char *support_dir, const BerthNetworkEvents *events,
                                 gpointer user_data, GError **error);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "instance/keeper/walls.h"
+#include "instance/keeper/guest_access.h"
 
 #include "base/error.h"
 #include "base/fd.h"

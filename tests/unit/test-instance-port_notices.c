@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "instance/keeper/announce.h"
+#include "instance/keeper/port_notices.h"
 
 #include <string.h>
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "announce.h"
+#include "port_notices.h"
 
 /* What is known of a forward. */
 typedef struct {

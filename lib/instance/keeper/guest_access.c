@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "walls.h"
+#include "guest_access.h"
 
 #include "base/error.h"
 #include "instance/host/host_addresses.h"
