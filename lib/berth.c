@@ -78,7 +78,7 @@ static BerthImportOptions import_options(const BerthImport *import)
                                 .location = import->location,
                                 .cloud = import->cloud,
                                 .progress = import->progress,
-                                .note = import->note,
+                                .notice = import->notice,
                                 .user_data = import->user_data};
 }
 
@@ -185,8 +185,8 @@ static BerthInfo *public_info(BerthListing *listing)
     BerthInfo *info = g_new0(BerthInfo, 1);
     info->name = g_steal_pointer(&listing->name);
     info->id = g_steal_pointer(&listing->id);
-    info->number = listing->number;
-    info->address = berth_distro_address(listing->number);
+    info->slot = listing->slot;
+    info->address = berth_distro_address(listing->slot);
     info->is_default = listing->is_default;
     info->disk = g_steal_pointer(&listing->disk);
     info->disk_size = listing->disk_size;

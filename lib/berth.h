@@ -68,7 +68,7 @@ typedef struct {
     const char *location; /* absolute: the directory for the disk; NULL: with berth's data */
     const char *cloud;    /* path of the user-data for its cloud-init; NULL: that does not run */
     BerthImportFunc progress;
-    void (*note)(const char *text, gpointer user_data); /* a line for the user */
+    void (*notice)(const char *text, gpointer user_data); /* a line for the user */
     gpointer user_data;
 } BerthImport;
 
@@ -152,7 +152,7 @@ char *berth_resolve(Berth *berth, const char *name, GError **error);
 typedef struct {
     char *name;
     char *id;
-    guint number;  /* no other distro's; 0: there was none left */
+    guint slot;    /* no other distro's; 0: there was none left */
     char *address; /* of the host's loopback, for its ports alone; or NULL */
     bool is_default;
     char *disk;        /* path of the image; NULL while it is being imported */

@@ -43,7 +43,7 @@ static BerthMachine *read_machine(const char *dir, GError **error)
 
 static void write_pid(void)
 {
-    g_autofree char *words = berth_process_words();
+    g_autofree char *words = berth_process_format();
     if (ftruncate(LOCK_FD, 0) == 0)
         dprintf(LOCK_FD, "%s", words);
     for (int fd = LOCK_FD; fd <= DISK_FD; fd++)

@@ -38,7 +38,7 @@ static bool on_progress(guint64 done, guint64 total, guint64 entries, gpointer u
     return !stop_asked();
 }
 
-static void on_note(const char *text, gpointer user_data)
+static void on_notice(const char *text, gpointer user_data)
 {
     const Progress *progress = user_data;
     progress_clear(progress);
@@ -149,7 +149,7 @@ static bool import(Invocation *invocation, BerthImport *request, const char *fil
     request->origin = is_input ? "standard input" : file;
     request->path = path;
     request->progress = on_progress;
-    request->note = on_note;
+    request->notice = on_notice;
     request->user_data = &progress;
     bool ok = berth_import(invocation->berth, request, &imported, error);
     progress_end(&progress);
@@ -181,7 +181,7 @@ static bool import_in_place(Invocation *invocation, const char *image, GError **
                                  .path = path,
                                  .no_user = invocation_flag(invocation, "no-user"),
                                  .cloud = invocation_value(invocation, "user-data"),
-                                 .note = on_note,
+                                 .notice = on_notice,
                                  .user_data = &progress};
     return check_in_place(invocation, error) &&
            berth_import_in_place(invocation->berth, &request, error);

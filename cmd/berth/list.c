@@ -126,7 +126,7 @@ static void add_distro(Json *json, const BerthInfo *info)
     json_begin_object(json, NULL);
     json_add_string(json, "name", info->name);
     json_add_string(json, "id", info->id);
-    json_add_number(json, "number", info->number);
+    json_add_number(json, "number", info->slot);
     json_add_string(json, "address", info->address);
     json_add_bool(json, "default", info->is_default);
     json_add_string(json, "state", info->state);

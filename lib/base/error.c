@@ -69,7 +69,7 @@ void berth_error_set(GError **error, BerthErrorCode code, const char *id, const 
     va_end(args);
 }
 
-static char *errno_words(int errnum)
+static char *errno_text(int errnum)
 {
     char *words = g_strdup(g_strerror(errnum));
     if (g_ascii_isupper(words[0]) && g_ascii_islower(words[1]))
@@ -97,7 +97,7 @@ void berth_error_set_errno(GError **error, int errnum, const char *step, const c
     }
 
     g_autofree char *id = g_strdup_printf("%s.%s", step, kind);
-    g_autofree char *words = errno_words(errnum);
+    g_autofree char *words = errno_text(errnum);
     set_full(error, code, g_intern_string(id), hint, g_strdup_printf("%s: %s", what, words));
 }
 

@@ -62,7 +62,7 @@ bool berth_process_any_fd(const char *process,
     return false;
 }
 
-char *berth_process_words(void)
+char *berth_process_format(void)
 {
     return g_strdup_printf("%d %" G_GUINT64_FORMAT "\n", (int)getpid(),
                            berth_process_started(getpid()));

@@ -34,7 +34,7 @@ bool berth_process_any_fd(const char *process,
                           gconstpointer data);
 
 /* This process as the words of a file, with a newline; free with g_free. */
-char *berth_process_words(void);
+char *berth_process_format(void);
 
 /* The process of the words at the beginning of the file @fd, as a pidfd, close-on-exec; -1 when it
  * has ended, or for other words. *@ret_pid, which may be NULL, is 0 then. */

@@ -61,7 +61,7 @@ bool berth_distros_import(Berth *berth, const BerthImportOptions *import,
                                         .cloud = cloud,
                                         .cache = &cache};
     const BerthImportWatch watch = {
-        .progress = import->progress, .note = import->note, .user_data = import->user_data};
+        .progress = import->progress, .notice = import->notice, .user_data = import->user_data};
     return berth_manage_import(berth->layout, registry, &request, &watch, ret_report, error);
 }
 
@@ -77,7 +77,7 @@ bool berth_distros_import_in_place(Berth *berth, const BerthImportOptions *impor
                                        .account = account,
                                        .account_uid = geteuid(),
                                        .cloud = cloud,
-                                       .note = import->note,
+                                       .notice = import->notice,
                                        .user_data = import->user_data};
     return berth_manage_adopt(berth->layout, registry, &request, error);
 }
@@ -180,7 +180,7 @@ typedef enum { NOT_RUNNING, GROWN, NOT_GROWN } Growth;
 static bool goes_on(gpointer user_data)
 {
     const BerthWatch *watch = user_data;
-    return watch->tell == NULL || watch->tell(0, 0, watch->user_data);
+    return watch->progress == NULL || watch->progress(0, 0, watch->user_data);
 }
 
 /* The disk under a running guest, by its keeper; the claim keeps others from starting it meanwhile.
@@ -200,12 +200,12 @@ static Growth grow_running(Berth *berth, BerthDistro *distro, guint64 size, Bert
     if (!ok) {
         guint64 now; /* the disk may have the size although the guest does not see it yet */
         if (berth_manage_disk_size(distro, &now, NULL) && now == size)
-            berth_manage_note_size(berth->registry, distro, size, NULL);
+            berth_manage_record_size(berth->registry, distro, size, NULL);
         berth_hello_name_distro(&problem, distro->name);
         g_propagate_error(error, g_steal_pointer(&problem));
         return NOT_GROWN;
     }
-    return berth_manage_note_size(berth->registry, distro, size, error) ? GROWN : NOT_GROWN;
+    return berth_manage_record_size(berth->registry, distro, size, error) ? GROWN : NOT_GROWN;
 }
 
 bool berth_distros_resize(Berth *berth, const char *name, guint64 size, BerthWorkFunc progress,

@@ -28,7 +28,7 @@ typedef struct {
     const char *location; /* absolute: the directory for the disk; NULL: with berth's data */
     const char *cloud;    /* path of the user-data for its cloud-init; NULL: that does not run */
     BerthImportFunc progress;
-    void (*note)(const char *text, gpointer user_data); /* a line for the user */
+    void (*notice)(const char *text, gpointer user_data); /* a line for the user */
     gpointer user_data;
 } BerthImportOptions;
 
@@ -38,7 +38,8 @@ bool berth_distros_import(Berth *berth, const BerthImportOptions *import,
                           BerthImportReport *ret_report, GError **error);
 
 /* Make a distro of the ext4 image @import->path where it lies. Only name, path, no_user, cloud and
- * note are used. Errors: "name.invalid", "registry.exists", "import.in-place.*", "user-data.*". */
+ * notice are used. Errors: "name.invalid", "registry.exists", "import.in-place.*", "user-data.*".
+ */
 bool berth_distros_import_in_place(Berth *berth, const BerthImportOptions *import, GError **error);
 
 /* Write the files or the disk of @name, which is stopped, and cannot be started meanwhile. Errors:

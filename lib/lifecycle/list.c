@@ -98,7 +98,7 @@ static void fill_unreached(BerthListing *listing, const BerthDistro *distro, boo
 }
 
 /* A distro somebody works on is in the state of that work, running or not. */
-static void note_holder(BerthListing *listing, const BerthClaimHolder *holder)
+static void apply_holder(BerthListing *listing, const BerthClaimHolder *holder)
 {
     if (holder == NULL)
         return;
@@ -121,7 +121,7 @@ static gpointer describe(gpointer data)
     BerthListing *listing = g_new0(BerthListing, 1);
     listing->name = g_strdup(job->distro->name);
     listing->id = g_strdup(job->distro->id);
-    listing->number = job->distro->slot;
+    listing->slot = job->distro->slot;
     listing->is_default = job->distro->is_default;
     fill_disk(listing, job->distro);
     listing->created_usec = job->distro->created_usec;
@@ -135,7 +135,7 @@ static gpointer describe(gpointer data)
         berth_reach_limit_waiting(fd, BERTH_REACH_ANSWER_SEC);
         fill_running(listing, job, fd);
     }
-    note_holder(listing, holder_of(job->data, job->distro->id));
+    apply_holder(listing, holder_of(job->data, job->distro->id));
     return NULL;
 }
 
@@ -154,7 +154,7 @@ static BerthListing *list_unregistered(const BerthClaimHolder *holder)
     listing->name = g_strdup(holder->name);
     listing->id = g_strdup(holder->id);
     listing->state = g_strdup("");
-    note_holder(listing, holder);
+    apply_holder(listing, holder);
     return listing;
 }
 

@@ -11,7 +11,7 @@ G_BEGIN_DECLS
 typedef struct {
     char *name;
     char *id;
-    guint number; /* no other distro's; 0: there was none left */
+    guint slot; /* no other distro's; 0: there was none left */
     bool is_default;
     char *disk;        /* path of the image; NULL while it is being imported */
     guint64 disk_size; /* bytes, as the guest sees it */

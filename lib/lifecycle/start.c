@@ -63,7 +63,7 @@ static BerthMachine *prepare(Berth *berth, const BerthDistro *distro, bool rescu
 }
 
 /* Have @machine be given an initramfs with a shell in it. */
-static void equip(Start *start, const char *runtime, BerthMachine *machine)
+static void plan_rescue(Start *start, const char *runtime, BerthMachine *machine)
 {
     machine->rescue = true;
     if (start->busybox == NULL) {
@@ -120,7 +120,7 @@ static bool is_unchanged(const BerthDistro *distro, Berth *berth, GError **error
     return false;
 }
 
-/* The gate of lib/instance/client/runtime.h: nobody works on the distro, it is what it was, its
+/* The check of lib/instance/client/runtime.h: nobody works on the distro, it is what it was, its
  * disk is ours and sound, and its initramfs is there: nobody else can start it while that is seen
  * to. */
 static bool may_start(gpointer user_data, int *ret_disk_fd, GError **error)
@@ -143,25 +143,25 @@ static bool may_start(gpointer user_data, int *ret_disk_fd, GError **error)
 
 static int bring_up(Start *start, const BerthMachine *machine, const char *runtime, GError **error)
 {
-    const BerthRuntimeGate gate = {may_start, start};
+    const BerthRuntimeCheck check = {may_start, start};
     berth_autofd int fd =
-        berth_runtime_start(machine, runtime, start->berth->layout->support, &gate, error);
+        berth_runtime_start(machine, runtime, start->berth->layout->support, &check, error);
     if (fd < 0 || start->how->early || berth_control_wait(fd, &start->berth->waiting, error))
         return berth_steal_fd(&fd);
     return -1;
 }
 
 /* What the guest and its keeper have to say of the start. It is no failure when they do not. */
-static void ask_notes(Start *start, int fd)
+static void collect_notices(Start *start, int fd)
 {
     g_autoptr(BerthBootReport) report = berth_control_boot(fd, NULL);
-    for (guint i = 0; report != NULL && i < report->notes->len; i++)
-        add_notice(start, report->notes->pdata[i]);
-    if (report == NULL || report->notes_left_out == 0)
+    for (guint i = 0; report != NULL && i < report->notices->len; i++)
+        add_notice(start, report->notices->pdata[i]);
+    if (report == NULL || report->notices_left_out == 0)
         return;
     g_autofree char *more =
         g_strdup_printf("%u more lines about this start: \"berth logs %s\" shows them",
-                        report->notes_left_out, start->distro->name);
+                        report->notices_left_out, start->distro->name);
     add_notice(start, more);
 }
 
@@ -188,7 +188,7 @@ static int connect_or_start(Start *start, const char *runtime, GError **error)
         g_propagate_error(error, g_steal_pointer(&problem));
         return -1;
     }
-    /* The gate decides; this only says it before the accelerator is proven. */
+    /* The check decides; this only says it before the accelerator is proven. */
     if (!berth_claim_check(start->berth->layout, start->distro->id, error))
         return -1;
 
@@ -203,13 +203,13 @@ static int connect_or_start(Start *start, const char *runtime, GError **error)
         start->how->rescue ? berth_rescue_busybox(start->berth->layout) : NULL;
     start->busybox = busybox;
     if (start->how->rescue)
-        equip(start, runtime, machine);
+        plan_rescue(start, runtime, machine);
     add_notice(start, notice);
     warn_of_name(start);
     start->machine = machine;
     fd = bring_up(start, machine, runtime, error);
     if (fd >= 0 && !start->how->early)
-        ask_notes(start, fd);
+        collect_notices(start, fd);
     return berth_steal_fd(&fd);
 }
 

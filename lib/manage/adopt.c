@@ -57,9 +57,9 @@ static bool check_image(const BerthLayout *layout, const BerthAdoptRequest *requ
     if (!berth_worker_run_on_disk(layout, "check", fd, request->path, NULL, NULL, &status, error))
         return false;
     bool needs_recovery = status.report[1] != 0;
-    if (needs_recovery && request->note != NULL)
-        request->note("it was not unmounted; its journal is replayed at the first start",
-                      request->user_data);
+    if (needs_recovery && request->notice != NULL)
+        request->notice("it was not unmounted; its journal is replayed at the first start",
+                        request->user_data);
     return true;
 }
 

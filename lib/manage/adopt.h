@@ -18,7 +18,7 @@ typedef struct {
     const char *account; /* of the user it is to have, or NULL (model/distro.h) */
     guint account_uid;
     GBytes *cloud; /* user-data for its cloud-init (cloud_seed.h), or NULL; borrowed */
-    void (*note)(const char *text, gpointer user_data); /* a line for the user; may be NULL */
+    void (*notice)(const char *text, gpointer user_data); /* a line for the user; may be NULL */
     gpointer user_data;
 } BerthAdoptRequest;
 

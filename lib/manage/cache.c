@@ -142,7 +142,7 @@ static bool same_bytes(int a, int b, guint64 size, const BerthWatch *watch)
     g_autofree guint8 *buffer = g_malloc(2 * COMPARE_BLOCK);
     for (guint64 at = 0; at < size;) {
         int length = compare_block(a, b, buffer, at, size);
-        if (length < 0 || (watch->tell != NULL && !watch->tell(at, size, watch->user_data)))
+        if (length < 0 || (watch->progress != NULL && !watch->progress(at, size, watch->user_data)))
             return false;
         at += (guint64)length;
     }

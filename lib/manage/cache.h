@@ -9,7 +9,7 @@
  * go when all of them take more than the limit.
  *
  * Nothing here may fail an import: what cannot be found is not there, and what cannot be kept is a
- * note. Where the host's file system can share blocks, keeping and copying take no time and no
+ * notice. Where the host's file system can share blocks, keeping and copying take no time and no
  * space. Where it cannot, an image is kept only if making it took much longer than a copy takes:
  * it takes its size on the disk a second time.
  *

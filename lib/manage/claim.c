@@ -18,7 +18,7 @@
 
 static const struct {
     const char *state;
-    const char *done; /* "is being ..." */
+    const char *participle; /* "is being ..." */
 } works[] = {
     [BERTH_WORK_IMPORT] = {"importing", "imported"},
     [BERTH_WORK_EXPORT] = {"exporting", "exported"},
@@ -63,7 +63,7 @@ void berth_claim_holder_free(BerthClaimHolder *holder)
 static bool set_busy(GError **error, const BerthClaimHolder *holder)
 {
     berth_error_set(error, BERTH_ERROR_BUSY, "distro.busy", "wait for it to end, then try again",
-                    "%s is being %s by process %d", holder->name, works[holder->work].done,
+                    "%s is being %s by process %d", holder->name, works[holder->work].participle,
                     (int)holder->pid);
     return false;
 }
@@ -149,7 +149,7 @@ static void remove_tree(const char *path)
 }
 
 /* Remove the file of the line "INODE PATH" unless it is a distro's disk. */
-static void remove_noted(BerthRegistry *registry, const char *line)
+static void remove_claimed_file(BerthRegistry *registry, const char *line)
 {
     char *escaped = NULL;
     guint64 inode = g_ascii_strtoull(line, &escaped, 10);
@@ -172,7 +172,7 @@ static void clear_up(const BerthLayout *layout, BerthRegistry *registry, int fd)
     if (holder == NULL)
         return;
     for (guint i = 1; lines[i] != NULL; i++)
-        remove_noted(registry, lines[i]);
+        remove_claimed_file(registry, lines[i]);
 
     g_autoptr(GError) error = NULL;
     if (berth_registry_has_id(registry, holder->id, &error) || error != NULL)
@@ -259,8 +259,8 @@ static int make_file(const char *claims, const char *path, const char *words, GE
     return -1;
 }
 
-BerthClaim *berth_claim_take(const BerthLayout *layout, BerthRegistry *registry, const char *name,
-                             const char *id, BerthWork work, GError **error)
+BerthClaim *berth_claim_id(const BerthLayout *layout, BerthRegistry *registry, const char *name,
+                           const char *id, BerthWork work, GError **error)
 {
     g_autofree char *claims = berth_layout_claims(layout);
     if (!berth_layout_make(claims, error))
@@ -313,7 +313,7 @@ BerthClaim *berth_claim_name(const BerthLayout *layout, BerthRegistry *registry,
 {
     if (!check_free(registry, name, error))
         return NULL;
-    g_autoptr(BerthClaim) claim = berth_claim_take(layout, registry, name, id, work, error);
+    g_autoptr(BerthClaim) claim = berth_claim_id(layout, registry, name, id, work, error);
     return claim != NULL && check_free(registry, name, error) ? g_steal_pointer(&claim) : NULL;
 }
 
@@ -324,7 +324,7 @@ BerthClaim *berth_claim_distro(const BerthLayout *layout, BerthRegistry *registr
     if (found == NULL)
         return NULL;
     g_autoptr(BerthClaim) claim =
-        berth_claim_take(layout, registry, found->name, found->id, work, error);
+        berth_claim_id(layout, registry, found->name, found->id, work, error);
     if (claim == NULL)
         return NULL;
 
@@ -343,7 +343,7 @@ BerthClaim *berth_claim_distro(const BerthLayout *layout, BerthRegistry *registr
 
 /* --- holding -------------------------------------------------------------------------------- */
 
-/* The note must outlive a power cut if the file it is about does. */
+/* The notice must outlive a power cut if the file it is about does. */
 static bool sync_claim(const BerthClaim *claim)
 {
     g_autofree char *claims = g_path_get_dirname(claim->path);
@@ -351,7 +351,7 @@ static bool sync_claim(const BerthClaim *claim)
     return fdatasync(claim->fd) == 0 && (directory < 0 || fsync(directory) == 0 || errno == EINVAL);
 }
 
-bool berth_claim_note(BerthClaim *claim, const char *path, int fd, GError **error)
+bool berth_claim_add_file(BerthClaim *claim, const char *path, int fd, GError **error)
 {
     struct stat st;
     int result = fd >= 0 ? fstat(fd, &st) : lstat(path, &st);

@@ -60,8 +60,8 @@ typedef struct BerthClaim BerthClaim;
  * the call only, @layout and @registry for the life of the claim. Errors: BERTH_ERROR_BUSY,
  * "distro.busy" when another command holds the name: "debian is being exported by process 4711";
  * errno's, "claim.*". */
-BerthClaim *berth_claim_take(const BerthLayout *layout, BerthRegistry *registry, const char *name,
-                             const char *id, BerthWork work, GError **error);
+BerthClaim *berth_claim_id(const BerthLayout *layout, BerthRegistry *registry, const char *name,
+                           const char *id, BerthWork work, GError **error);
 
 /* Claim @name for the distro @id that is to be registered or to get this name.
  * Errors: also BERTH_ERROR_EXISTS, "registry.exists". */
@@ -76,7 +76,7 @@ BerthClaim *berth_claim_distro(const BerthLayout *layout, BerthRegistry *registr
 /* Say that the file @path belongs to the work, before it gets this name: @fd is open on it. With -1
  * it is what is there now, if anything. At the end of the claim, however that comes, the file is
  * removed unless it is the disk in some row. Errors: errno's, "claim.*". */
-bool berth_claim_note(BerthClaim *claim, const char *path, int fd, GError **error);
+bool berth_claim_add_file(BerthClaim *claim, const char *path, int fd, GError **error);
 
 /* End the claim: noted files that are no distro's disk are removed, and the directory of an id that
  * is in no row. That is how a failed import and a finished removal both end. Accepts NULL. */

@@ -31,7 +31,7 @@ static bool copy_disk(const BerthLayout *layout, const BerthDistro *source,
     g_autoptr(BerthTemp) temp =
         input >= 0 ? berth_temp_new_for("clone", distro->disk, BERTH_TEMP_DEFAULT, error) : NULL;
     return temp != NULL &&
-           berth_copy(input, berth_temp_fd(temp), "clone", source->disk, berth_watch_tell,
+           berth_copy(input, berth_temp_fd(temp), "clone", source->disk, berth_watch_progress,
                       (gpointer)watch, NULL, error) &&
            berth_temp_commit(temp, error);
 }

@@ -62,7 +62,7 @@ static void read_keeper(BerthDiskUser *user, const char *process)
         stat(lock_link, &held) == 0 && stat(lock_path, &named) == 0 && is_same_file(&held, &named);
 }
 
-static BerthDiskUser *look_at(const char *pid, const struct stat *disk)
+static BerthDiskUser *describe_user(const char *pid, const struct stat *disk)
 {
     g_autofree char *process = g_build_filename("/proc", pid, NULL);
     struct stat st;
@@ -87,7 +87,7 @@ static BerthDiskUser *find_user(const struct stat *disk)
     while ((pid = berth_process_next(directory)) != NULL) {
         if (atoi(pid) == getpid())
             continue;
-        g_autoptr(BerthDiskUser) user = look_at(pid, disk);
+        g_autoptr(BerthDiskUser) user = describe_user(pid, disk);
         if (user != NULL && user->directory != NULL)
             return g_steal_pointer(&user);
         if (user != NULL && found == NULL)

@@ -49,10 +49,10 @@ static bool on_progress(const BerthProgress *progress, gpointer user_data)
                                                       progress->entries, watch->user_data);
 }
 
-static void note(const Import *import, const char *text)
+static void notice(const Import *import, const char *text)
 {
-    if (import->watch->note != NULL)
-        import->watch->note(text, import->watch->user_data);
+    if (import->watch->notice != NULL)
+        import->watch->notice(text, import->watch->user_data);
 }
 
 static BerthClaim *claim_name(const BerthLayout *layout, BerthRegistry *registry,
@@ -91,7 +91,7 @@ static bool make_directory(Import *import, GError **error)
 }
 
 /* Only a hint: what is compressed needs more, what is full of holes less. */
-static void note_free_space(const Import *import, int fd)
+static void warn_free_space(const Import *import, int fd)
 {
     struct stat archive;
     struct statvfs place;
@@ -105,7 +105,7 @@ static void note_free_space(const Import *import, int fd)
     g_autofree char *needs = berth_size_format((guint64)archive.st_size);
     g_autofree char *text = g_strdup_printf(
         "only %s are free where the disk goes, and the archive alone has %s", has, needs);
-    note(import, text);
+    notice(import, text);
 }
 
 /* A file without a name beside the disk, or in memory where there are none. */
@@ -116,13 +116,13 @@ static int make_spool(const Import *import)
     return fd >= 0 ? fd : memfd_create("berth-spool", MFD_CLOEXEC);
 }
 
-static void note_warnings(const Import *import, const BerthImageStatus *status)
+static void forward_warnings(const Import *import, const BerthImageStatus *status)
 {
     for (guint i = 0; i < status->warnings->len; i++)
-        note(import, status->warnings->pdata[i]);
+        notice(import, status->warnings->pdata[i]);
     if (status->warnings_left_out > 0) {
         g_autofree char *text = g_strdup_printf("and %u notes more", status->warnings_left_out);
-        note(import, text);
+        notice(import, text);
     }
 }
 
@@ -147,7 +147,7 @@ static bool run_worker(Import *import, int fd, GError **error)
     g_auto(BerthImageStatus) status = {0};
     if (!berth_worker_run(program, &job, on_progress, import, &status, error))
         return false;
-    note_warnings(import, &status);
+    forward_warnings(import, &status);
     import->report.entries = status.report[0];
     import->report.bytes = status.report[1];
     return true;
@@ -190,7 +190,7 @@ static bool copy_cached(Import *import, int fd, bool *ret_done, GError **error)
 {
     g_autoptr(BerthCacheEntry) entry = NULL;
     g_autoptr(GError) problem = NULL;
-    const BerthWatch watch = {.tell = on_comparison, .user_data = import};
+    const BerthWatch watch = {.progress = on_comparison, .user_data = import};
     berth_autofd int image =
         berth_cache_find(import->request->cache, &import->archive, &watch, &entry);
     *ret_done = image >= 0 && berth_copy(image, fd, "import", "the cached image", on_progress,
@@ -224,7 +224,7 @@ static void keep_in_cache(const Import *import, gint64 made_usec)
         return;
     g_autofree char *text =
         g_strdup_printf("the image is not kept for a next time: %s", problem->message);
-    note(import, text);
+    notice(import, text);
 }
 
 static bool fill_disk(Import *import, int fd, GError **error)
@@ -243,8 +243,8 @@ static bool make_disk(Import *import, GError **error)
     if (temp == NULL)
         return false;
     int fd = berth_temp_fd(temp);
-    note_free_space(import, fd);
-    return berth_claim_note(import->claim, import->distro->disk, fd, error) &&
+    warn_free_space(import, fd);
+    return berth_claim_add_file(import->claim, import->distro->disk, fd, error) &&
            fill_disk(import, fd, error) && berth_temp_commit(temp, error) &&
            measure(import, fd, error);
 }

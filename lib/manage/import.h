@@ -37,7 +37,7 @@ typedef bool (*BerthImportFunc)(guint64 bytes_done, guint64 bytes_total, guint64
 /* How the caller is told. Functions may be NULL. */
 typedef struct {
     BerthImportFunc progress;
-    void (*note)(const char *text, gpointer user_data); /* a line for the user; each comes once */
+    void (*notice)(const char *text, gpointer user_data); /* a line for the user; each comes once */
     gpointer user_data;
 } BerthImportWatch;
 

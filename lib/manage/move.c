@@ -57,8 +57,8 @@ static bool copy_disk(BerthClaim *claim, int input, const BerthDistro *distro, c
                       const BerthWatch *watch, GError **error)
 {
     g_autoptr(BerthTemp) temp = berth_temp_new_for("move", target, BERTH_TEMP_DEFAULT, error);
-    return temp != NULL && berth_claim_note(claim, target, berth_temp_fd(temp), error) &&
-           berth_copy(input, berth_temp_fd(temp), "move", distro->disk, berth_watch_tell,
+    return temp != NULL && berth_claim_add_file(claim, target, berth_temp_fd(temp), error) &&
+           berth_copy(input, berth_temp_fd(temp), "move", distro->disk, berth_watch_progress,
                       (gpointer)watch, NULL, error) &&
            berth_temp_commit(temp, error);
 }
@@ -67,8 +67,8 @@ static bool copy_disk(BerthClaim *claim, int input, const BerthDistro *distro, c
 static bool bring_disk(BerthClaim *claim, int input, const BerthDistro *distro, const char *target,
                        const BerthWatch *watch, GError **error)
 {
-    if (!berth_claim_note(claim, distro->disk, input, error) ||
-        !berth_claim_note(claim, target, input, error))
+    if (!berth_claim_add_file(claim, distro->disk, input, error) ||
+        !berth_claim_add_file(claim, target, input, error))
         return false;
     if (linkat(AT_FDCWD, distro->disk, AT_FDCWD, target, AT_SYMLINK_FOLLOW) == 0)
         return sync_directory_of(target) || set_errno(error, "move.create", target);

@@ -27,6 +27,6 @@ bool berth_manage_remove(BerthRegistry *registry, BerthClaim *claim, const Berth
         g_propagate_error(error, g_steal_pointer(&problem));
         return false;
     }
-    return berth_claim_note(claim, distro->disk, -1, error) &&
+    return berth_claim_add_file(claim, distro->disk, -1, error) &&
            berth_registry_remove(registry, distro->name, error);
 }

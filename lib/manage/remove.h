@@ -11,7 +11,7 @@
 
 G_BEGIN_DECLS
 
-/* Errors: those of the registry and of berth_claim_note. */
+/* Errors: those of the registry and of berth_claim_add_file. */
 bool berth_manage_remove(BerthRegistry *registry, BerthClaim *claim, const BerthDistro *distro,
                          GError **error);
 

@@ -21,7 +21,7 @@ static bool set_failed(GError **error, const BerthDistro *distro, const GError *
     return false;
 }
 
-bool berth_manage_repair(const BerthDistro *distro, int fd, bool force, char **ret_note,
+bool berth_manage_repair(const BerthDistro *distro, int fd, bool force, char **ret_notice,
                          GError **error)
 {
     BerthExt4State state;
@@ -34,6 +34,7 @@ bool berth_manage_repair(const BerthDistro *distro, int fd, bool force, char **r
     if (!(readable ? berth_e2tools_check(&image, true, &problem)
                    : berth_e2tools_restore(&image, &problem)))
         return set_failed(error, distro, problem);
-    *ret_note = g_strdup_printf("the disk of %s was damaged; e2fsck has repaired it", distro->name);
+    *ret_notice =
+        g_strdup_printf("the disk of %s was damaged; e2fsck has repaired it", distro->name);
     return true;
 }

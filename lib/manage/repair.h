@@ -11,10 +11,10 @@
 G_BEGIN_DECLS
 
 /* @fd is the disk of @distro, of berth_hold_open for writing. With @force it is checked whatever
- * its superblock says. *@ret_note is a line for the user, or NULL when there was nothing to do;
+ * its superblock says. *@ret_notice is a line for the user, or NULL when there was nothing to do;
  * free with g_free. Errors: BERTH_ERROR_INVALID, "disk.damaged" when e2fsck would have to ask;
  * BERTH_ERROR_NOT_FOUND, "disk.tool" without e2fsck; errno's, "disk.*". */
-bool berth_manage_repair(const BerthDistro *distro, int fd, bool force, char **ret_note,
+bool berth_manage_repair(const BerthDistro *distro, int fd, bool force, char **ret_notice,
                          GError **error);
 
 G_END_DECLS

@@ -47,8 +47,8 @@ bool berth_manage_disk_size(const BerthDistro *distro, guint64 *ret_size, GError
     return true;
 }
 
-bool berth_manage_note_size(BerthRegistry *registry, BerthDistro *distro, guint64 size,
-                            GError **error)
+bool berth_manage_record_size(BerthRegistry *registry, BerthDistro *distro, guint64 size,
+                              GError **error)
 {
     distro->disk_size = size;
     return berth_registry_set_disk(registry, distro, error);
@@ -60,7 +60,7 @@ static bool set_length(BerthRegistry *registry, BerthDistro *distro, int fd, gui
 {
     if (ftruncate(fd, (off_t)size) < 0 || fsync(fd) < 0)
         return set_errno(error, "resize", distro);
-    return berth_manage_note_size(registry, distro, size, error);
+    return berth_manage_record_size(registry, distro, size, error);
 }
 
 bool berth_manage_grow(BerthRegistry *registry, BerthDistro *distro, guint64 size, GError **error)
@@ -90,8 +90,8 @@ static bool punch_free(const BerthLayout *layout, int fd, const char *what, cons
                        GError **error)
 {
     g_auto(BerthImageStatus) status = {0};
-    return berth_worker_run_on_disk(layout, "compact", fd, what, berth_watch_tell, (gpointer)watch,
-                                    &status, error);
+    return berth_worker_run_on_disk(layout, "compact", fd, what, berth_watch_progress,
+                                    (gpointer)watch, &status, error);
 }
 
 static bool shrink_image(const BerthLayout *layout, const BerthE2Image *image, guint64 size,
@@ -114,9 +114,9 @@ static bool shrink_copy(const BerthLayout *layout, const BerthDistro *distro, in
     g_autoptr(BerthTemp) temp =
         berth_temp_new_for("resize", distro->disk, BERTH_TEMP_REPLACE, error);
     if (temp == NULL || !berth_copy(fd, berth_temp_fd(temp), "resize", distro->disk,
-                                    berth_watch_tell, (gpointer)watch, NULL, error))
+                                    berth_watch_progress, (gpointer)watch, NULL, error))
         return false;
-    const BerthE2Image image = {berth_temp_fd(temp), distro->disk, berth_watch_tell,
+    const BerthE2Image image = {berth_temp_fd(temp), distro->disk, berth_watch_progress,
                                 (gpointer)watch};
     return shrink_image(layout, &image, size, watch, error) && berth_temp_commit(temp, error);
 }
@@ -131,7 +131,7 @@ bool berth_manage_shrink(const BerthLayout *layout, BerthRegistry *registry, Ber
     if (size >= state.size) /* it has not grown into the file yet */
         return set_length(registry, distro, fd, size, error);
     return shrink_copy(layout, distro, fd, size, watch, error) &&
-           berth_manage_note_size(registry, distro, size, error);
+           berth_manage_record_size(registry, distro, size, error);
 }
 
 static bool measure(const BerthDistro *distro, int fd, guint64 *ret_used, GError **error)

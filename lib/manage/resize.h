@@ -33,8 +33,8 @@ bool berth_manage_disk_size(const BerthDistro *distro, guint64 *ret_size, GError
 bool berth_manage_grow(BerthRegistry *registry, BerthDistro *distro, guint64 size, GError **error);
 
 /* Have the row say what the file is: QEMU has made it @size bytes long. */
-bool berth_manage_note_size(BerthRegistry *registry, BerthDistro *distro, guint64 size,
-                            GError **error);
+bool berth_manage_record_size(BerthRegistry *registry, BerthDistro *distro, guint64 size,
+                              GError **error);
 
 /* Make the file system and the file smaller; the caller has claimed the distro and found it
  * stopped. Errors: BERTH_ERROR_INVALID, "resize.too-small" with the least size; those of

@@ -8,4 +8,4 @@
 #include "work.h"
 
 /* A BerthProgressFunc; @watch is a const BerthWatch *. */
-bool berth_watch_tell(const BerthProgress *progress, gpointer watch);
+bool berth_watch_progress(const BerthProgress *progress, gpointer watch);

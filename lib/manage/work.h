@@ -13,7 +13,7 @@ G_BEGIN_DECLS
 typedef bool (*BerthWorkFunc)(guint64 bytes_done, guint64 bytes_total, gpointer user_data);
 
 typedef struct {
-    BerthWorkFunc tell; /* may be NULL */
+    BerthWorkFunc progress; /* may be NULL */
     gpointer user_data;
 } BerthWatch;
 

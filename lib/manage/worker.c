@@ -109,8 +109,8 @@ static bool set_cancelled(const Worker *worker, GError **error)
 }
 
 /* Wait for words, a tick or a signal. False: cancelled. */
-static bool wait_for_words(Worker *worker, BerthProgressFunc progress, gpointer user_data,
-                           bool *ret_ready, GError **error)
+static bool wait_for_status(Worker *worker, BerthProgressFunc progress, gpointer user_data,
+                            bool *ret_ready, GError **error)
 {
     struct pollfd words = {.fd = worker->fd, .events = POLLIN};
     *ret_ready = poll(&words, 1, TICK_MSEC) > 0;
@@ -119,13 +119,13 @@ static bool wait_for_words(Worker *worker, BerthProgressFunc progress, gpointer 
 }
 
 /* Read what the worker says until it has nothing more to say. */
-static bool listen_to(Worker *worker, BerthProgressFunc progress, gpointer user_data,
-                      GError **error)
+static bool read_status(Worker *worker, BerthProgressFunc progress, gpointer user_data,
+                        GError **error)
 {
     for (;;) {
         char buffer[4096];
         bool ready = false;
-        if (!wait_for_words(worker, progress, user_data, &ready, error))
+        if (!wait_for_status(worker, progress, user_data, &ready, error))
             return false;
         ssize_t size = ready ? read(worker->fd, buffer, sizeof(buffer)) : -1;
         if (size == 0)
@@ -171,7 +171,7 @@ bool berth_worker_run(const char *program, const BerthWorkerJob *job, BerthProgr
 {
     g_auto(Worker) worker = {.job = job, .fd = -1};
     berth_image_status_init(&worker.status);
-    if (!start(&worker, program, job, error) || !listen_to(&worker, progress, user_data, error))
+    if (!start(&worker, program, job, error) || !read_status(&worker, progress, user_data, error))
         return false;
 
     int wait_status = end(&worker);

@@ -21,7 +21,7 @@
     " ORDER BY guest_port, protocol, host_port, host_address)) FROM distro "
 
 /* The smallest number no distro has, or 0. */
-#define FREE_NUMBER                                                                                \
+#define FREE_SLOT                                                                                  \
     "(SELECT coalesce(min(n), 0) FROM"                                                             \
     " (SELECT 1 AS n UNION SELECT number + 1 FROM distro WHERE number BETWEEN 1 AND 253)"          \
     " WHERE n NOT IN (SELECT number FROM distro))"
@@ -82,7 +82,7 @@ bool berth_registry_insert(BerthRegistry *registry, const BerthDistro *distro, G
         registry,
         "INSERT INTO distro (" COLUMNS ")"
         " SELECT ?1, ?2, ?3, ?4, ?5, NOT EXISTS (SELECT 1 FROM distro), ?6, ?7,"
-        " ?8, ?9, ?10, " FREE_NUMBER,
+        " ?8, ?9, ?10, " FREE_SLOT,
         NULL, NULL, error);
     if (statement == NULL)
         return false;

@@ -225,7 +225,7 @@ void wire_reader_init(WireReader *reader, const WireFrame *frame)
 }
 
 /* The next @size bytes, or NULL after setting failed. */
-static const uint8_t *take(WireReader *reader, size_t size)
+static const uint8_t *read_bytes(WireReader *reader, size_t size)
 {
     if (reader->failed || (size_t)(reader->end - reader->next) < size) {
         reader->failed = true;
@@ -238,7 +238,7 @@ static const uint8_t *take(WireReader *reader, size_t size)
 
 static uint64_t get_le(WireReader *reader, unsigned bytes)
 {
-    const uint8_t *raw = take(reader, bytes);
+    const uint8_t *raw = read_bytes(reader, bytes);
     return raw != NULL ? load_le(raw, bytes) : 0;
 }
 
@@ -268,7 +268,7 @@ const char *wire_get_string(WireReader *reader)
     if (length > WIRE_OPEN_MAX)
         reader->failed = true;
 
-    const char *text = (const char *)take(reader, (size_t)length + 1);
+    const char *text = (const char *)read_bytes(reader, (size_t)length + 1);
     if (text == NULL)
         return "";
     if (memchr(text, '\0', (size_t)length + 1) != text + length) {
@@ -323,7 +323,7 @@ bool wire_get_listener(WireReader *reader, WireListener *ret_listener)
     listener.family = wire_get_u8(reader);
     listener.protocol = wire_get_u8(reader);
     listener.port = wire_get_u16(reader);
-    const uint8_t *address = take(reader, sizeof(listener.address));
+    const uint8_t *address = read_bytes(reader, sizeof(listener.address));
     listener.owner = wire_get_string(reader);
     listener.relay = wire_get_u16(reader);
     listener.problem = wire_get_u16(reader);

@@ -348,7 +348,7 @@ static void notify(World *world, Input *input)
     if (take(input) % 2)
         change_ports(world);
     else
-        berth_server_notice(world->server, "a line");
+        berth_server_notify_terminals(world->server, "a line");
 }
 
 static void set_sync(World *world, Input *input)

@@ -137,7 +137,7 @@ static inline const BerthBootReport *boot(gpointer data)
         fixture->report = berth_boot_report_new();
         berth_boot_report_guest(fixture->report, "disk", 0, "no such\adevice");
         berth_boot_report_mark(fixture->report, "ready");
-        berth_boot_report_note(fixture->report, "a note");
+        berth_boot_report_notice(fixture->report, "a note");
     }
     return fixture->report;
 }

@@ -21,7 +21,7 @@ static void test_log_is_bounded_and_keeps_the_end(void)
 
     BerthConsole *console = berth_console_new(path, 1000);
     for (int i = 0; i < 500; i++)
-        berth_console_note(console, "line %d", i);
+        berth_console_log(console, "line %d", i);
     berth_console_free(console);
 
     g_assert_cmpint(size_of(path), <=, 500);
@@ -86,7 +86,7 @@ static void test_panic_is_told_from_other_lines(void)
 static void test_log_that_cannot_be_written_is_no_error(void)
 {
     BerthConsole *console = berth_console_new("/nonexistent/console.log", 4096);
-    berth_console_note(console, "lost");
+    berth_console_log(console, "lost");
     berth_console_free(console);
 }
 

@@ -136,9 +136,9 @@ static void test_boot_report(void)
         g_assert_cmpstr(stage->problem, ==, i == 1 ? "no such device" : NULL);
         last = stage->end_usec;
     }
-    g_assert_cmpuint(report->notes->len, ==, 2);
-    g_assert_cmpstr(report->notes->pdata[0], ==, "disk: no such device");
-    g_assert_cmpstr(report->notes->pdata[1], ==, "a note");
+    g_assert_cmpuint(report->notices->len, ==, 2);
+    g_assert_cmpstr(report->notices->pdata[0], ==, "disk: no such device");
+    g_assert_cmpstr(report->notices->pdata[1], ==, "a note");
     finish(&fixture);
 }
 
@@ -275,7 +275,7 @@ static void test_answers_fit_their_frames(void)
     g_autoptr(BerthBootReport) report = berth_boot_report_new();
     for (guint i = 0; i < 1000; i++) {
         berth_boot_report_add(report, wide, i, wide);
-        berth_boot_report_note(report, wide);
+        berth_boot_report_notice(report, wide);
     }
     berth_control_put_boot(&buffer, report);
     assert_one_frame(&buffer, CONTROL_BOOT_IS);
@@ -287,7 +287,7 @@ static void test_more_notes_than_are_shown(void)
     Fixture fixture = {.report = berth_boot_report_new()};
     for (guint i = 0; i < 100; i++) {
         g_autofree char *text = g_strdup_printf("note %u", i);
-        berth_boot_report_note(fixture.report, text);
+        berth_boot_report_notice(fixture.report, text);
     }
     berth_boot_report_guest(fixture.report, "mounts", 1, "no such device");
     berth_boot_report_problem(fixture.report, "init: too slow");
@@ -296,11 +296,11 @@ static void test_more_notes_than_are_shown(void)
     g_autoptr(GError) error = NULL;
     g_autoptr(BerthBootReport) report = berth_control_boot(fd, &error);
     g_assert_no_error(error);
-    g_assert_cmpuint(report->notes->len, ==, 18);
-    g_assert_cmpstr(report->notes->pdata[15], ==, "note 15");
-    g_assert_cmpstr(report->notes->pdata[16], ==, "mounts: no such device");
-    g_assert_cmpstr(report->notes->pdata[17], ==, "init: too slow");
-    g_assert_cmpuint(report->notes_left_out, ==, 84);
+    g_assert_cmpuint(report->notices->len, ==, 18);
+    g_assert_cmpstr(report->notices->pdata[15], ==, "note 15");
+    g_assert_cmpstr(report->notices->pdata[16], ==, "mounts: no such device");
+    g_assert_cmpstr(report->notices->pdata[17], ==, "init: too slow");
+    g_assert_cmpuint(report->notices_left_out, ==, 84);
     finish(&fixture);
 }
 
@@ -379,7 +379,8 @@ int main(int argc, char **argv)
     g_test_add_func("/instance/control/watcher-that-does-not-read-is-let-go",
                     test_watcher_that_does_not_read_is_let_go);
     g_test_add_func("/instance/control/boot-report", test_boot_report);
-    g_test_add_func("/instance/control/more-notes-than-are-shown", test_more_notes_than_are_shown);
+    g_test_add_func("/instance/control/more-notices-than-are-shown",
+                    test_more_notes_than_are_shown);
     g_test_add_func("/instance/control/wait-until-up", test_wait_until_up);
     g_test_add_func("/instance/control/errors-cross-whole", test_errors_cross_whole);
     g_test_add_func("/instance/control/stop", test_stop);

@@ -28,36 +28,36 @@ static void on_changed(gpointer user_data)
     ++*(guint *)user_data;
 }
 
-static bool open_now(const BerthWalls *walls, guint16 port)
+static bool open_now(const BerthGuestAccess *guest, guint16 port)
 {
-    return berth_access_host(berth_walls_access(walls), port) == BERTH_ACCESS_OPEN;
+    return berth_access_host(berth_guest_access_get(guest), port) == BERTH_ACCESS_OPEN;
 }
 
 static void test_ports_come_from_everywhere(void)
 {
     g_autoptr(BerthMachine) machine = machine_of("host-ports=80\nhost-allowed=5432\n");
     guint changes = 0;
-    g_autoptr(BerthWalls) walls = berth_walls_new(machine, on_changed, &changes, NULL);
-    g_assert_true(open_now(walls, 80) && open_now(walls, 5432) && !open_now(walls, 3128));
+    g_autoptr(BerthGuestAccess) guest = berth_guest_access_new(machine, on_changed, &changes, NULL);
+    g_assert_true(open_now(guest, 80) && open_now(guest, 5432) && !open_now(guest, 3128));
 
-    g_autofree char *none = berth_walls_temporary(walls);
+    g_autofree char *none = berth_guest_access_temporary(guest);
     g_assert_cmpstr(none, ==, "");
-    g_assert_true(berth_walls_allow(walls, 3128, NULL));
-    g_assert_true(berth_walls_allow(walls, 3128, NULL));
-    g_assert_true(berth_walls_allow(walls, 5432, NULL)); /* is allowed anyhow */
+    g_assert_true(berth_guest_access_allow(guest, 3128, NULL));
+    g_assert_true(berth_guest_access_allow(guest, 3128, NULL));
+    g_assert_true(berth_guest_access_allow(guest, 5432, NULL)); /* is allowed anyhow */
     g_assert_cmpuint(changes, ==, 1);
-    g_autofree char *one = berth_walls_temporary(walls);
+    g_autofree char *one = berth_guest_access_temporary(guest);
     g_assert_cmpstr(one, ==, "3128");
-    g_assert_true(open_now(walls, 3128));
+    g_assert_true(open_now(guest, 3128));
 
-    g_assert_true(berth_walls_set_allowed(walls, "6000", NULL));
+    g_assert_true(berth_guest_access_set_allowed(guest, "6000", NULL));
     g_assert_cmpuint(changes, ==, 2);
-    g_assert_true(open_now(walls, 80) && open_now(walls, 6000) && open_now(walls, 3128));
-    g_assert_false(open_now(walls, 5432));
-    g_assert_true(berth_walls_set_allowed(walls, "", NULL));
-    g_assert_true(open_now(walls, 80) && !open_now(walls, 6000));
-    g_assert_true(berth_walls_allow(walls, 8080, NULL));
-    g_autofree char *two = berth_walls_temporary(walls);
+    g_assert_true(open_now(guest, 80) && open_now(guest, 6000) && open_now(guest, 3128));
+    g_assert_false(open_now(guest, 5432));
+    g_assert_true(berth_guest_access_set_allowed(guest, "", NULL));
+    g_assert_true(open_now(guest, 80) && !open_now(guest, 6000));
+    g_assert_true(berth_guest_access_allow(guest, 8080, NULL));
+    g_autofree char *two = berth_guest_access_temporary(guest);
     g_assert_cmpstr(two, ==, "3128,8080");
 }
 
@@ -75,10 +75,10 @@ static void test_who_may_ping(void)
         {"1\t0\n", false}, {"0\t2147483647\n", true}, {others, false}, {ours, true}, {"?", true}};
     for (gsize i = 0; i < G_N_ELEMENTS(cases); i++) {
         g_assert_true(g_file_set_contents(path, cases[i].text, -1, NULL));
-        g_assert_cmpint(berth_walls_may_ping(path), ==, cases[i].may);
+        g_assert_cmpint(berth_guest_access_may_ping(path), ==, cases[i].may);
     }
     unlink(path);
-    g_assert_true(berth_walls_may_ping(path));
+    g_assert_true(berth_guest_access_may_ping(path));
 }
 
 static void test_bad_ports_change_nothing(void)
@@ -86,10 +86,10 @@ static void test_bad_ports_change_nothing(void)
     g_autoptr(BerthMachine) machine = machine_of("host-allowed=5432\n");
     guint changes = 0;
     g_autoptr(GError) error = NULL;
-    g_autoptr(BerthWalls) walls = berth_walls_new(machine, on_changed, &changes, NULL);
-    g_assert_false(berth_walls_set_allowed(walls, "5432,x", &error));
+    g_autoptr(BerthGuestAccess) guest = berth_guest_access_new(machine, on_changed, &changes, NULL);
+    g_assert_false(berth_guest_access_set_allowed(guest, "5432,x", &error));
     g_assert_cmpstr(berth_error_id(error), ==, "access.port");
-    g_assert_true(open_now(walls, 5432));
+    g_assert_true(open_now(guest, 5432));
     g_assert_cmpuint(changes, ==, 0);
 }
 
@@ -98,31 +98,32 @@ static void test_isolated_allows_none(void)
     g_autoptr(BerthMachine) machine = machine_of("host-ports=all\nisolated=true\n");
     guint changes = 0;
     g_autoptr(GError) error = NULL;
-    g_autoptr(BerthWalls) walls = berth_walls_new(machine, on_changed, &changes, &error);
+    g_autoptr(BerthGuestAccess) guest =
+        berth_guest_access_new(machine, on_changed, &changes, &error);
     g_assert_no_error(error);
-    g_assert_false(open_now(walls, 80));
-    g_assert_false(berth_walls_allow(walls, 3128, &error));
+    g_assert_false(open_now(guest, 80));
+    g_assert_false(berth_guest_access_allow(guest, 3128, &error));
     g_assert_cmpstr(berth_error_id(error), ==, "instance.isolated");
-    g_autofree char *line = berth_walls_refused(walls, 80);
+    g_autofree char *line = berth_guest_access_refused_line(guest, 80);
     g_assert_cmpstr(line, ==, "x tried port 80 of this host, but is isolated");
 }
 
 static void test_refusals_are_told_once(void)
 {
     g_autoptr(BerthMachine) machine = machine_of("");
-    g_autoptr(BerthWalls) walls = berth_walls_new(machine, on_changed, NULL, NULL);
-    g_autofree char *first = berth_walls_refused(walls, 5432);
-    g_autofree char *again = berth_walls_refused(walls, 5432);
-    g_autofree char *other = berth_walls_refused(walls, 5433);
+    g_autoptr(BerthGuestAccess) guest = berth_guest_access_new(machine, on_changed, NULL, NULL);
+    g_autofree char *first = berth_guest_access_refused_line(guest, 5432);
+    g_autofree char *again = berth_guest_access_refused_line(guest, 5432);
+    g_autofree char *other = berth_guest_access_refused_line(guest, 5433);
     g_assert_cmpstr(first, ==,
                     "x tried port 5432 of this host: allow it with \"berth host allow x 5432\"");
     g_assert_null(again);
     g_assert_nonnull(other);
     for (guint16 port = 1; port <= 62; port++) {
-        g_autofree char *line = berth_walls_refused(walls, port);
+        g_autofree char *line = berth_guest_access_refused_line(guest, port);
         g_assert_nonnull(line);
     }
-    g_assert_null(berth_walls_refused(walls, 63)); /* enough is enough */
+    g_assert_null(berth_guest_access_refused_line(guest, 63)); /* enough is enough */
 }
 
 /* --- the host's addresses, in a network of the test's own ---------------------------------------
@@ -144,9 +145,10 @@ static bool give_address(const char *device, const guint8 *address)
 
 static const guint8 first_address[4] = {192, 0, 2, 1}, second_address[4] = {198, 51, 100, 9};
 
-static bool closed_now(const BerthWalls *walls, const guint8 *address)
+static bool closed_now(const BerthGuestAccess *guest, const guint8 *address)
 {
-    return berth_access_outside(berth_walls_access(walls), 4, address, 80) == BERTH_ACCESS_REFUSED;
+    return berth_access_outside(berth_guest_access_get(guest), 4, address, 80) ==
+           BERTH_ACCESS_REFUSED;
 }
 
 /* 0 good, 77 cannot be tried here, else where it went wrong. */
@@ -156,18 +158,18 @@ static int follow_addresses(void)
         return 77;
     guint changes = 0;
     g_autoptr(BerthMachine) machine = machine_of("isolated=true\n");
-    BerthWalls *walls = berth_walls_new(machine, on_changed, &changes, NULL);
-    if (walls == NULL)
+    BerthGuestAccess *guest = berth_guest_access_new(machine, on_changed, &changes, NULL);
+    if (guest == NULL)
         return 1;
-    if (!closed_now(walls, first_address) || closed_now(walls, second_address))
+    if (!closed_now(guest, first_address) || closed_now(guest, second_address))
         return 2;
     if (!give_address("lo:1", second_address))
         return 77;
     while (changes == 0)
         g_main_context_iteration(NULL, TRUE);
-    if (!closed_now(walls, first_address) || !closed_now(walls, second_address))
+    if (!closed_now(guest, first_address) || !closed_now(guest, second_address))
         return 3;
-    berth_walls_free(walls);
+    berth_guest_access_free(guest);
     return 0;
 }
 
@@ -206,13 +208,15 @@ static void test_the_hosts_own_address_is_known(void)
 int main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
-    g_test_add_func("/instance/walls/ports-come-from-everywhere", test_ports_come_from_everywhere);
-    g_test_add_func("/instance/walls/who-may-ping", test_who_may_ping);
-    g_test_add_func("/instance/walls/bad-ports-change-nothing", test_bad_ports_change_nothing);
-    g_test_add_func("/instance/walls/isolated-allows-none", test_isolated_allows_none);
-    g_test_add_func("/instance/walls/refusals-are-told-once", test_refusals_are_told_once);
-    g_test_add_func("/instance/walls/addresses-are-followed", test_addresses_are_followed);
-    g_test_add_func("/instance/walls/the-hosts-own-address-is-known",
+    g_test_add_func("/instance/guest_access/ports-come-from-everywhere",
+                    test_ports_come_from_everywhere);
+    g_test_add_func("/instance/guest_access/who-may-ping", test_who_may_ping);
+    g_test_add_func("/instance/guest_access/bad-ports-change-nothing",
+                    test_bad_ports_change_nothing);
+    g_test_add_func("/instance/guest_access/isolated-allows-none", test_isolated_allows_none);
+    g_test_add_func("/instance/guest_access/refusals-are-told-once", test_refusals_are_told_once);
+    g_test_add_func("/instance/guest_access/addresses-are-followed", test_addresses_are_followed);
+    g_test_add_func("/instance/guest_access/the-hosts-own-address-is-known",
                     test_the_hosts_own_address_is_known);
     return g_test_run();
 }

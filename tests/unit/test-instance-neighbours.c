@@ -86,7 +86,7 @@ static void tell(World *world, const char *legs)
         forward->legs[1].state = BERTH_FORWARD_BLOCKED;
         g_ptr_array_add(forwards, forward);
     }
-    berth_neighbours_tell(world->first, forwards);
+    berth_neighbours_publish(world->first, forwards);
 }
 
 static void check(World *world, const char *rule, const char *expected)

@@ -45,7 +45,7 @@ static void on_changed(const GPtrArray *forwards, gpointer user_data)
 }
 
 static const BerthNetworkEvents events = {
-    .note = on_note, .failed = on_failed, .changed = on_changed};
+    .log = on_note, .failed = on_failed, .changed = on_changed};
 
 static bool can_connect(guint16 port)
 {

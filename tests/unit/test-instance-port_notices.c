@@ -28,92 +28,93 @@ static void add(GPtrArray *forwards, const char *word)
 }
 
 /* What is said at @second when @words are there, joined by "|". */
-static char *take(BerthAnnounce *announce, gint64 second, const char *words)
+static char *update(BerthPortNotices *notices, gint64 second, const char *words)
 {
     g_autoptr(GPtrArray) forwards =
         g_ptr_array_new_with_free_func((GDestroyNotify)berth_forward_free);
     g_auto(GStrv) list = g_strsplit(words, ",", -1);
     for (char **word = list; *word != NULL; word++)
         add(forwards, g_strstrip(*word));
-    g_auto(GStrv) lines = berth_announce_take(announce, forwards, second * SECOND);
+    g_auto(GStrv) lines = berth_port_notices_update(notices, forwards, second * SECOND);
     return g_strjoinv("|", lines);
 }
 
-#define assert_said(announce, second, words, expected)                                             \
+#define assert_lines(notices, second, words, expected)                                             \
     do {                                                                                           \
-        g_autofree char *said = take((announce), (second), (words));                               \
-        g_assert_cmpstr(said, ==, (expected));                                                     \
+        g_autofree char *lines = update((notices), (second), (words));                             \
+        g_assert_cmpstr(lines, ==, (expected));                                                    \
     } while (0)
 
-static BerthAnnounce *up_since_zero(void)
+static BerthPortNotices *up_since_zero(void)
 {
-    BerthAnnounce *announce = berth_announce_new("debian");
-    berth_announce_set_up(announce, 0);
-    return announce;
+    BerthPortNotices *notices = berth_port_notices_new("debian");
+    berth_port_notices_set_up(notices, 0);
+    return notices;
 }
 
 static void test_words(void)
 {
-    g_autoptr(BerthAnnounce) announce = up_since_zero();
-    assert_said(announce, 10, "3000 open",
-                "port 3000 of debian (no?de) is on http://localhost:3000");
-    assert_said(announce, 10, "3000 open, 80=8080 open",
-                "port 80 of debian (no?de) is on http://localhost:8080");
-    assert_said(announce, 10, "3000 open, 80=8080 open, 53/udp open, 53 blocked",
-                "UDP port 53 of debian (no?de) is on localhost:53|"
-                "port 53 of debian (no?de) is not on localhost: it is taken");
-    assert_said(announce, 10, "1 open", "port 1 of debian is on http://localhost:1");
+    g_autoptr(BerthPortNotices) notices = up_since_zero();
+    assert_lines(notices, 10, "3000 open",
+                 "port 3000 of debian (no?de) is on http://localhost:3000");
+    assert_lines(notices, 10, "3000 open, 80=8080 open",
+                 "port 80 of debian (no?de) is on http://localhost:8080");
+    assert_lines(notices, 10, "3000 open, 80=8080 open, 53/udp open, 53 blocked",
+                 "UDP port 53 of debian (no?de) is on localhost:53|"
+                 "port 53 of debian (no?de) is not on localhost: it is taken");
+    assert_lines(notices, 10, "1 open", "port 1 of debian is on http://localhost:1");
 }
 
 static void test_what_is_no_news(void)
 {
-    g_autoptr(BerthAnnounce) announce = berth_announce_new("debian");
-    assert_said(announce, 1, "22 open", ""); /* not up */
-    berth_announce_set_up(announce, 2 * SECOND);
-    assert_said(announce, 2, "22 open, 5355 open", ""); /* just now */
-    assert_said(announce, 9, "22 open, 5355 open, 90 wanted, 91 ignored, rule 92 open", "");
-    assert_said(announce, 9, "22 open, 90 open",
-                "port 90 of debian (no?de) is on http://localhost:90");
-    assert_said(announce, 10, "22 open, 90 open", "");
+    g_autoptr(BerthPortNotices) notices = berth_port_notices_new("debian");
+    assert_lines(notices, 1, "22 open", ""); /* not up */
+    berth_port_notices_set_up(notices, 2 * SECOND);
+    assert_lines(notices, 2, "22 open, 5355 open", ""); /* just now */
+    assert_lines(notices, 9, "22 open, 5355 open, 90 wanted, 91 ignored, rule 92 open", "");
+    assert_lines(notices, 9, "22 open, 90 open",
+                 "port 90 of debian (no?de) is on http://localhost:90");
+    assert_lines(notices, 10, "22 open, 90 open", "");
 
-    berth_announce_set_up(announce, -1); /* a reboot */
-    assert_said(announce, 11, "", "");
-    berth_announce_set_up(announce, 40 * SECOND);
-    assert_said(announce, 40, "22 open, 90 open", "");
+    berth_port_notices_set_up(notices, -1); /* a reboot */
+    assert_lines(notices, 11, "", "");
+    berth_port_notices_set_up(notices, 40 * SECOND);
+    assert_lines(notices, 40, "22 open, 90 open", "");
 }
 
 static void test_what_comes_back(void)
 {
-    g_autoptr(BerthAnnounce) announce = up_since_zero();
+    g_autoptr(BerthPortNotices) notices = up_since_zero();
     static const char news[] = "port 3000 of debian (no?de) is on http://localhost:3000";
-    assert_said(announce, 10, "3000 open", news);
-    assert_said(announce, 100, "", "");
-    assert_said(announce, 109, "3000 wanted", "");
-    assert_said(announce, 109, "3000 open", "");
-    assert_said(announce, 200, "", "");
-    assert_said(announce, 211, "3000 open", news);
+    assert_lines(notices, 10, "3000 open", news);
+    assert_lines(notices, 100, "", "");
+    assert_lines(notices, 109, "3000 wanted", "");
+    assert_lines(notices, 109, "3000 open", "");
+    assert_lines(notices, 200, "", "");
+    assert_lines(notices, 211, "3000 open", news);
 
-    assert_said(announce, 212, "3000 blocked",
-                "port 3000 of debian (no?de) is not on localhost: it is taken");
-    assert_said(announce, 213, "3000 open", news);
+    assert_lines(notices, 212, "3000 blocked",
+                 "port 3000 of debian (no?de) is not on localhost: it is taken");
+    assert_lines(notices, 213, "3000 open", news);
 }
 
 static void test_many_at_once(void)
 {
-    g_autoptr(BerthAnnounce) announce = up_since_zero();
-    g_autofree char *said =
-        take(announce, 10, "1 open,2 open,3 open,4 open,5 open,6 open,7 open,8 open");
-    g_assert_true(g_str_has_suffix(said, ":5|and 3 more ports: \"berth ports debian\" lists them"));
-    g_autofree char *next = take(announce, 10, "6 open");
+    g_autoptr(BerthPortNotices) notices = up_since_zero();
+    g_autofree char *lines =
+        update(notices, 10, "1 open,2 open,3 open,4 open,5 open,6 open,7 open,8 open");
+    g_assert_true(
+        g_str_has_suffix(lines, ":5|and 3 more ports: \"berth ports debian\" lists them"));
+    g_autofree char *next = update(notices, 10, "6 open");
     g_assert_cmpstr(next, ==, "");
 }
 
 int main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
-    g_test_add_func("/instance/announce/words", test_words);
-    g_test_add_func("/instance/announce/what-is-no-news", test_what_is_no_news);
-    g_test_add_func("/instance/announce/what-comes-back", test_what_comes_back);
-    g_test_add_func("/instance/announce/many-at-once", test_many_at_once);
+    g_test_add_func("/instance/port_notices/words", test_words);
+    g_test_add_func("/instance/port_notices/what-is-no-news", test_what_is_no_news);
+    g_test_add_func("/instance/port_notices/what-comes-back", test_what_comes_back);
+    g_test_add_func("/instance/port_notices/many-at-once", test_many_at_once);
     return g_test_run();
 }

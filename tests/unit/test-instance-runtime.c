@@ -26,7 +26,7 @@ enum { ASK_DIE = 'd', ASK_LEAVE = 'l' };
 
 static int keep(const char *dir)
 {
-    g_autofree char *words = berth_process_words();
+    g_autofree char *words = berth_process_format();
     dprintf(3, "%s", words);
     for (;;) {
         int client = accept(4, NULL, NULL);
@@ -230,7 +230,7 @@ static bool read_lock(gpointer user_data, int *ret_disk_fd, GError **error)
 static void test_taken_lock_is_empty(Fixture *fixture, gconstpointer data)
 {
     end(start(fixture, NULL));
-    const BerthRuntimeGate gate = {read_lock, fixture};
+    const BerthRuntimeCheck gate = {read_lock, fixture};
     g_autoptr(GError) error = NULL;
     g_assert_cmpint(
         berth_runtime_start(fixture->machine, fixture->root, fixture->support, &gate, &error), ==,

@@ -22,10 +22,10 @@ static void echo_guest(BerthServer *server, const WireFrame *frame, guint32 stre
 /* A port is opened in the guest while the session runs. */
 static void noticing_guest(BerthServer *server, const WireFrame *frame, guint32 stream)
 {
-    berth_server_notice(server, "a port"); /* nobody's before the command has begun */
+    berth_server_notify_terminals(server, "a port"); /* nobody's before the command has begun */
     echo_guest(server, frame, stream);
     if (frame->type == WIRE_OPEN)
-        berth_server_notice(server, "port 3000 is on http://localhost:3000");
+        berth_server_notify_terminals(server, "port 3000 is on http://localhost:3000");
 }
 
 static void keep_notice(const char *text, gpointer user_data)

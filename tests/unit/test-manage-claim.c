@@ -44,7 +44,7 @@ static BerthClaim *take(const Place *place, const char *name, const char *id)
 {
     g_autoptr(GError) error = NULL;
     BerthClaim *claim =
-        berth_claim_take(place->layout, place->registry, name, id, BERTH_WORK_EXPORT, &error);
+        berth_claim_id(place->layout, place->registry, name, id, BERTH_WORK_EXPORT, &error);
     g_assert_no_error(error);
     g_assert_nonnull(claim);
     return claim;
@@ -80,8 +80,8 @@ static void test_a_name_is_claimed_once(Place *place, gconstpointer data)
     g_autoptr(BerthClaim) claim = take(place, "Debian", ID_A);
     g_autoptr(BerthClaim) other = take(place, "other", ID_B);
     g_autoptr(GError) error = NULL;
-    g_assert_null(berth_claim_take(place->layout, place->registry, "dEBIAN", ID_B,
-                                   BERTH_WORK_IMPORT, &error));
+    g_assert_null(
+        berth_claim_id(place->layout, place->registry, "dEBIAN", ID_B, BERTH_WORK_IMPORT, &error));
     g_assert_error(error, BERTH_ERROR, BERTH_ERROR_BUSY);
     g_assert_cmpstr(berth_error_id(error), ==, "distro.busy");
     g_autofree char *words =
@@ -207,11 +207,11 @@ static void test_noted_files_go_unless_they_are_a_disk(Place *place, gconstpoint
     g_autofree char *replaced = make_file(place, "replaced", "x");
     g_autofree char *missing = g_build_filename(place->home, "missing", NULL);
     BerthClaim *claim = take(place, "moving", ID_A);
-    g_assert_true(berth_claim_note(claim, loose, -1, NULL));
-    g_assert_true(berth_claim_note(claim, disk, -1, NULL));
-    g_assert_true(berth_claim_note(claim, missing, -1, NULL));
+    g_assert_true(berth_claim_add_file(claim, loose, -1, NULL));
+    g_assert_true(berth_claim_add_file(claim, disk, -1, NULL));
+    g_assert_true(berth_claim_add_file(claim, missing, -1, NULL));
     int fd = g_open(replaced, O_RDONLY);
-    g_assert_true(berth_claim_note(claim, replaced, fd, NULL));
+    g_assert_true(berth_claim_add_file(claim, replaced, fd, NULL));
     g_autofree char *another = make_file(place, "another", "y");
     g_assert_cmpint(rename(another, replaced), ==, 0); /* while the noted one is still open */
 
@@ -235,7 +235,7 @@ static void contend(const Place *place)
     g_autofree char *mark = g_build_filename(place->home, "mark", NULL);
     for (guint done = 0; done < 20;) {
         BerthClaim *claim =
-            berth_claim_take(place->layout, registry, "one", ID_A, BERTH_WORK_MOVE, NULL);
+            berth_claim_id(place->layout, registry, "one", ID_A, BERTH_WORK_MOVE, NULL);
         if (claim == NULL)
             continue;
         int fd = open(mark, O_WRONLY | O_CREAT | O_EXCL, 0600);

@@ -104,7 +104,7 @@ static bool wait_for_leaver(int lock_fd, GError **error)
 
 /* The keeper's lock, held: there is no keeper now, and none but ours comes. It is emptied, so that
  * it does not name the former one until ours has written. */
-static int take_lock(const char *dir, GError **error)
+static int acquire_lock(const char *dir, GError **error)
 {
     berth_autofd int fd = open_lock(dir, BERTH_RUNTIME_LOCK, error);
     if (fd < 0)
@@ -165,14 +165,14 @@ static bool spawn_keeper(const char *dir, const char *support_dir, int lock_fd, 
     return berth_detach(&keeper, error);
 }
 
-/* The former keeper has gone when the gate is asked: what it had open is free, and what is in the
+/* The former keeper has gone when the check is asked: what it had open is free, and what is in the
  * directory is nobody's. */
 static bool start_keeper(const BerthMachine *machine, const char *dir, const char *support_dir,
-                         const BerthRuntimeGate *gate, GError **error)
+                         const BerthRuntimeCheck *check, GError **error)
 {
-    berth_autofd int lock_fd = take_lock(dir, error);
+    berth_autofd int lock_fd = acquire_lock(dir, error);
     berth_autofd int disk_fd = -1;
-    if (lock_fd < 0 || (gate != NULL && !gate->may_start(gate->user_data, &disk_fd, error)) ||
+    if (lock_fd < 0 || (check != NULL && !check->may_start(check->user_data, &disk_fd, error)) ||
         !write_machine(machine, dir, error))
         return false;
     berth_autofd int listen_fd = listen_in(dir, error);
@@ -180,7 +180,7 @@ static bool start_keeper(const BerthMachine *machine, const char *dir, const cha
 }
 
 int berth_runtime_start(const BerthMachine *machine, const char *runtime_dir,
-                        const char *support_dir, const BerthRuntimeGate *gate, GError **error)
+                        const char *support_dir, const BerthRuntimeCheck *check, GError **error)
 {
     g_autofree char *dir = g_build_filename(runtime_dir, machine->id, NULL);
     int fd = connect_to(dir, NULL);
@@ -202,7 +202,7 @@ int berth_runtime_start(const BerthMachine *machine, const char *runtime_dir,
     fd = connect_to(dir, NULL); /* another starter may have been quicker */
     if (fd >= 0)
         return fd;
-    if (!start_keeper(machine, dir, support_dir, gate, error))
+    if (!start_keeper(machine, dir, support_dir, check, error))
         return -1;
     return connect_to(dir, error);
 }

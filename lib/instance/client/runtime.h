@@ -43,14 +43,14 @@ int berth_runtime_connect_in(const char *dir, GError **error);
 typedef struct {
     bool (*may_start)(gpointer user_data, int *ret_disk_fd, GError **error);
     gpointer user_data;
-} BerthRuntimeGate;
+} BerthRuntimeCheck;
 
 /* As berth_runtime_connect, but starts a keeper when there is none: @support_dir holds
  * berth-keeper and berth-net. Returns as soon as the keeper listens; it answers when the guest
  * does. @gate may be NULL.
  * Errors: also BERTH_ERROR_FAILED and errno's, "instance.start.*"; the gate's. */
 int berth_runtime_start(const BerthMachine *machine, const char *runtime_dir,
-                        const char *support_dir, const BerthRuntimeGate *gate, GError **error);
+                        const char *support_dir, const BerthRuntimeCheck *gate, GError **error);
 
 /* Whether distro @id has no keeper and nobody is starting one; waits for one that is on its way in
  * or out. Whoever closes the gate before has it to itself then. @name is what messages call it.

@@ -125,7 +125,7 @@ static void put_empty(Session *session, WireType type, WireChannel channel)
     wire_frame_put(&session->channel.output, type, (guint8)channel, STREAM, NULL, 0);
 }
 
-static void put_number(Session *session, WireType type, WireChannel channel, guint32 number)
+static void put_u32_frame(Session *session, WireType type, WireChannel channel, guint32 number)
 {
     WireBuffer *output = &session->channel.output;
     size_t begin = wire_frame_begin(output, type, (guint8)channel, STREAM);
@@ -191,7 +191,7 @@ static bool pass_signal(Session *session, int number)
 {
     if (session->status >= 0)
         return !is_fatal((guint32)number);
-    put_number(session, WIRE_SIGNAL, 0, (guint32)number);
+    put_u32_frame(session, WIRE_SIGNAL, 0, (guint32)number);
     if (session->answers && session->unanswered == 0 && is_fatal((guint32)number)) {
         session->unanswered = number;
         session->deadline_usec = g_get_monotonic_time() + ANSWER_USEC;
@@ -234,7 +234,7 @@ static void give_credit(Session *session, WireChannel channel, gsize size)
 {
     guint32 credit = wire_credit_return(&session->outputs[channel].credit, (guint32)size);
     if (credit > 0)
-        put_number(session, WIRE_CREDIT, channel, credit);
+        put_u32_frame(session, WIRE_CREDIT, channel, credit);
 }
 
 /* Nobody reads this output any more: the command is to find that out as with any pipe. Of what a
@@ -275,7 +275,7 @@ static void serve_output(Session *session, WireChannel channel, short revents)
         break_output(session, channel);
 }
 
-static bool take_data(Session *session, const WireFrame *frame)
+static bool handle_data(Session *session, const WireFrame *frame)
 {
     Output *output = &session->outputs[frame->channel];
     if (!wire_credit_spend(&output->credit, frame->size))
@@ -287,7 +287,7 @@ static bool take_data(Session *session, const WireFrame *frame)
     return true;
 }
 
-static bool take_opened(Session *session, WireReader *reader)
+static bool handle_opened(Session *session, WireReader *reader)
 {
     const BerthCommand *command = session->command;
     wire_get_u32(reader); /* its process */
@@ -306,7 +306,7 @@ static bool take_opened(Session *session, WireReader *reader)
 }
 
 /* It comes back for each signal that was taken, and once at the beginning, as 0. */
-static bool take_answer(Session *session, WireReader *reader)
+static bool handle_answer(Session *session, WireReader *reader)
 {
     guint32 number = wire_get_u32(reader);
     session->answers = true;
@@ -315,14 +315,14 @@ static bool take_answer(Session *session, WireReader *reader)
     return wire_reader_done(reader);
 }
 
-static bool take_notice(WireReader *reader, void (*hear)(const char *line, gpointer user_data),
-                        const BerthCommand *command)
+static bool handle_notice(WireReader *reader, void (*notify)(const char *line, gpointer user_data),
+                          const BerthCommand *command)
 {
     const char *line = wire_get_string(reader);
     if (!wire_reader_done(reader))
         return false;
-    if (hear != NULL)
-        hear(line, command->user_data);
+    if (notify != NULL)
+        notify(line, command->user_data);
     return true;
 }
 
@@ -343,7 +343,7 @@ static const char *shell_hint(const BerthCommand *command)
                  : NULL;
 }
 
-static bool take_failed(Session *session, WireReader *reader, GError **error)
+static bool handle_failed(Session *session, WireReader *reader, GError **error)
 {
     guint8 status = wire_get_u8(reader);
     const char *message = wire_get_string(reader);
@@ -368,7 +368,7 @@ static bool take_failed(Session *session, WireReader *reader, GError **error)
     return true;
 }
 
-static bool take_exit(Session *session, WireReader *reader)
+static bool handle_exit(Session *session, WireReader *reader)
 {
     guint8 kind = wire_get_u8(reader);
     guint8 code = wire_get_u8(reader);
@@ -376,19 +376,19 @@ static bool take_exit(Session *session, WireReader *reader)
     return wire_reader_done(reader);
 }
 
-static bool take_frame(Session *session, const WireFrame *frame, GError **error)
+static bool handle_frame(Session *session, const WireFrame *frame, GError **error)
 {
     WireReader reader;
     wire_reader_init(&reader, frame);
     switch ((guint)frame->type) {
     case WIRE_DATA:
-        return take_data(session, frame);
+        return handle_data(session, frame);
     case WIRE_OPENED:
-        return take_opened(session, &reader);
+        return handle_opened(session, &reader);
     case WIRE_EXIT:
-        return take_exit(session, &reader);
+        return handle_exit(session, &reader);
     case WIRE_FAILED:
-        return take_failed(session, &reader, error);
+        return handle_failed(session, &reader, error);
     case WIRE_CREDIT: {
         guint32 bytes = wire_get_u32(&reader);
         return wire_reader_done(&reader) && wire_credit_grant(&session->credit, bytes);
@@ -398,11 +398,11 @@ static bool take_frame(Session *session, const WireFrame *frame, GError **error)
         session->ahead.known = wire_reader_done(&reader);
         return session->ahead.known;
     case WIRE_SIGNAL:
-        return take_answer(session, &reader);
+        return handle_answer(session, &reader);
     case CONTROL_NOTICE:
-        return take_notice(&reader, session->command->notice, session->command);
+        return handle_notice(&reader, session->command->notice, session->command);
     case CONTROL_PAUSED:
-        return take_notice(&reader, session->command->warn, session->command);
+        return handle_notice(&reader, session->command->warn, session->command);
     case CONTROL_ERROR:
         berth_control_get_error(frame, error);
         session->status = 125;
@@ -412,7 +412,7 @@ static bool take_frame(Session *session, const WireFrame *frame, GError **error)
     }
 }
 
-static bool take_frames(Session *session, GError **error)
+static bool handle_frames(Session *session, GError **error)
 {
     WireFrame frame;
     int found;
@@ -420,7 +420,7 @@ static bool take_frames(Session *session, GError **error)
            (found = berth_channel_next(&session->channel, &frame, error)) != 0) {
         if (found < 0)
             return false;
-        if (take_frame(session, &frame, error))
+        if (handle_frame(session, &frame, error))
             continue;
         berth_error_set(error, BERTH_ERROR_PROTOCOL, "session.frame", NULL,
                         "the guest's %s makes no sense", wire_type_name(frame.type));
@@ -482,7 +482,7 @@ static bool finished(const Session *session)
 }
 
 /* How long a wait may last, in milliseconds; -1: for ever. */
-static int patience(const Session *session)
+static int poll_timeout(const Session *session)
 {
     gint64 most = session->background ? BACKGROUND_MSEC : -1;
     if (session->unanswered == 0)
@@ -494,7 +494,7 @@ static int patience(const Session *session)
 static bool serve_keeper(Session *session, short revents, GError **error)
 {
     if ((revents & (POLLIN | POLLHUP | POLLERR)) != 0 &&
-        (!berth_channel_fill(&session->channel, error) || !take_frames(session, error)))
+        (!berth_channel_fill(&session->channel, error) || !handle_frames(session, error)))
         return false;
     return session->status >= 0 || berth_channel_flush(&session->channel, error);
 }
@@ -507,7 +507,7 @@ static bool step(Session *session, GError **error)
         resume(session);
     session->background = background;
     prepare(session, background, polls);
-    if (poll(polls, POLL_COUNT, patience(session)) < 0) {
+    if (poll(polls, POLL_COUNT, poll_timeout(session)) < 0) {
         if (errno == EINTR)
             return true;
         berth_error_set_errno(error, errno, "session", "poll");
@@ -547,7 +547,7 @@ static bool run(Session *session, GError **error)
 }
 
 /* @problem (taken) as the caller shall see it. */
-static void give_error(const Session *session, GError *problem, GError **error)
+static void set_session_error(const Session *session, GError *problem, GError **error)
 {
     if (!session->opened && strcmp(berth_error_id(problem), "instance.lost") == 0) {
         berth_error_set(error, BERTH_ERROR_NOT_RUNNING, "session.not-begun", "try again",
@@ -584,6 +584,6 @@ int berth_session_run(int fd, const BerthCommand *command, GError **error)
     if (problem == NULL)
         return session.status;
     int status = ended && session.status != 125 ? session.status : -1;
-    give_error(&session, g_steal_pointer(&problem), error);
+    set_session_error(&session, g_steal_pointer(&problem), error);
     return status;
 }

@@ -22,7 +22,7 @@ BerthBootReport *berth_boot_report_new(void)
     report->started_usec = g_get_monotonic_time();
     report->kernel_usec = -1;
     report->stages = g_ptr_array_new_with_free_func(stage_free);
-    report->notes = g_ptr_array_new_with_free_func(g_free);
+    report->notices = g_ptr_array_new_with_free_func(g_free);
     return report;
 }
 
@@ -31,26 +31,26 @@ void berth_boot_report_free(BerthBootReport *report)
     if (report == NULL)
         return;
     g_ptr_array_unref(report->stages);
-    g_ptr_array_unref(report->notes);
+    g_ptr_array_unref(report->notices);
     g_free(report);
 }
 
-static void add_note(BerthBootReport *report, const char *text, guint max)
+static void add_notice(BerthBootReport *report, const char *text, guint max)
 {
-    if (report->notes->len < max)
-        g_ptr_array_add(report->notes, berth_text_clean(text, TEXT_MAX));
+    if (report->notices->len < max)
+        g_ptr_array_add(report->notices, berth_text_clean(text, TEXT_MAX));
     else
-        report->notes_left_out++;
+        report->notices_left_out++;
 }
 
-void berth_boot_report_note(BerthBootReport *report, const char *text)
+void berth_boot_report_notice(BerthBootReport *report, const char *text)
 {
-    add_note(report, text, NOTES_MAX);
+    add_notice(report, text, NOTES_MAX);
 }
 
 void berth_boot_report_problem(BerthBootReport *report, const char *text)
 {
-    add_note(report, text, PROBLEMS_MAX);
+    add_notice(report, text, PROBLEMS_MAX);
 }
 
 void berth_boot_report_add(BerthBootReport *report, const char *name, gint64 end_usec,

@@ -19,11 +19,11 @@ typedef struct {
 } BerthBootStage;
 
 typedef struct {
-    gint64 started_usec;  /* monotonic time; 0 at who only reads */
-    gint64 kernel_usec;   /* when the guest's clock began; -1: not known yet */
-    GPtrArray *stages;    /* BerthBootStage *, in order */
-    GPtrArray *notes;     /* char *, lines for the user */
-    guint notes_left_out; /* there were more, which only the log has */
+    gint64 started_usec;    /* monotonic time; 0 at who only reads */
+    gint64 kernel_usec;     /* when the guest's clock began; -1: not known yet */
+    GPtrArray *stages;      /* BerthBootStage *, in order */
+    GPtrArray *notices;     /* char *, lines for the user */
+    guint notices_left_out; /* there were more, which only the log has */
 } BerthBootReport;
 
 /* Begins now. */
@@ -40,9 +40,9 @@ void berth_boot_report_guest(BerthBootReport *report, const char *name, guint64 
 void berth_boot_report_mark(BerthBootReport *report, const char *name);
 
 /* Keep @text, or count it as left out: as many are kept as are read on a terminal. */
-void berth_boot_report_note(BerthBootReport *report, const char *text);
+void berth_boot_report_notice(BerthBootReport *report, const char *text);
 
-/* The same for a line that matters more: it is kept behind notes that were left out. */
+/* The same for a line that matters more: it is kept behind notices that were left out. */
 void berth_boot_report_problem(BerthBootReport *report, const char *text);
 
 /* For the reader of another's: at @end_usec as that says. @problem "" is none. */

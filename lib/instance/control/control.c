@@ -18,7 +18,7 @@ enum { PORTS_END = 0, PORTS_ENTRY = 1, PORTS_MORE = 2 };
 #define ERROR_TEXT_MAX   16384u
 #define STATUS_TEXT_MAX  1024u
 #define STATUS_PORTS_MAX 32768u
-#define BOOT_NAME_MAX    64u /* of 64 stages and 64 notes: boot_report.c */
+#define BOOT_NAME_MAX    64u /* of 64 stages and 64 notices: boot_report.c */
 #define BOOT_TEXT_MAX    384u
 
 void berth_instance_status_free(BerthInstanceStatus *status)
@@ -45,7 +45,7 @@ void berth_control_put_error(WireBuffer *buffer, const GError *error)
     wire_frame_end(buffer, begin);
 }
 
-static void set_nonsense(const WireFrame *answer, GError **error)
+static void set_malformed(const WireFrame *answer, GError **error)
 {
     berth_error_set(error, BERTH_ERROR_PROTOCOL, "instance.answer",
                     "end the distro, then try again: berth terminate NAME",
@@ -63,7 +63,7 @@ void berth_control_get_error(const WireFrame *frame, GError **error)
     if (wire_reader_done(&reader))
         berth_error_set_remote(error, code, id, hint, message);
     else
-        set_nonsense(frame, error);
+        set_malformed(frame, error);
 }
 
 void berth_control_put_status(WireBuffer *buffer, const BerthInstanceStatus *status)
@@ -182,7 +182,7 @@ static bool get_ports(const WireFrame *frame, GPtrArray *forwards, bool *ret_mor
     *ret_more = tag == PORTS_MORE;
     if ((tag == PORTS_MORE || tag == PORTS_END) && wire_reader_done(&reader))
         return true;
-    set_nonsense(frame, error);
+    set_malformed(frame, error);
     return false;
 }
 
@@ -196,10 +196,10 @@ void berth_control_put_boot(WireBuffer *buffer, const BerthBootReport *report)
         wire_put_u64(buffer, (guint64)stage->end_usec);
         wire_put_text(buffer, stage->problem, BOOT_TEXT_MAX);
     }
-    wire_put_u32(buffer, report->notes->len);
-    for (guint i = 0; i < report->notes->len; i++)
-        wire_put_text(buffer, report->notes->pdata[i], BOOT_TEXT_MAX);
-    wire_put_u32(buffer, report->notes_left_out);
+    wire_put_u32(buffer, report->notices->len);
+    for (guint i = 0; i < report->notices->len; i++)
+        wire_put_text(buffer, report->notices->pdata[i], BOOT_TEXT_MAX);
+    wire_put_u32(buffer, report->notices_left_out);
     wire_frame_end(buffer, begin);
 }
 
@@ -212,11 +212,11 @@ static BerthBootReport *get_boot(WireReader *reader)
         gint64 end_usec = (gint64)wire_get_u64(reader);
         berth_boot_report_add(report, name, end_usec, wire_get_string(reader));
     }
-    char **notes = wire_get_list(reader);
-    for (gsize i = 0; notes != NULL && notes[i] != NULL; i++)
-        berth_boot_report_problem(report, notes[i]);
-    free(notes);
-    report->notes_left_out += wire_get_u32(reader);
+    char **notices = wire_get_list(reader);
+    for (gsize i = 0; notices != NULL && notices[i] != NULL; i++)
+        berth_boot_report_problem(report, notices[i]);
+    free(notices);
+    report->notices_left_out += wire_get_u32(reader);
     return report;
 }
 
@@ -228,7 +228,7 @@ static bool check_answer(const WireFrame *answer, ControlType wanted, GError **e
     }
     if (answer->type == wanted)
         return true;
-    set_nonsense(answer, error);
+    set_malformed(answer, error);
     return false;
 }
 
@@ -255,7 +255,7 @@ static bool ask_done(int fd, ControlType request, const void *payload, size_t si
     return ask(&channel, CONTROL_DONE, &answer, error);
 }
 
-static void give_line(const WireFrame *frame, const BerthWaiting *waiting)
+static void pass_line(const WireFrame *frame, const BerthWaiting *waiting)
 {
     WireReader reader;
     wire_reader_init(&reader, frame);
@@ -284,7 +284,7 @@ static bool ask_and_wait(int fd, ControlType request, const void *payload, size_
             return false;
         if (answer.type != CONTROL_PAUSED)
             return check_answer(&answer, CONTROL_DONE, error);
-        give_line(&answer, waiting);
+        pass_line(&answer, waiting);
     }
 }
 
@@ -345,7 +345,7 @@ BerthInstanceStatus *berth_control_status(int fd, GError **error)
     g_autoptr(BerthInstanceStatus) status = get_status(&reader);
     if (wire_reader_done(&reader))
         return g_steal_pointer(&status);
-    set_nonsense(&answer, error);
+    set_malformed(&answer, error);
     return NULL;
 }
 
@@ -430,6 +430,6 @@ BerthBootReport *berth_control_boot(int fd, GError **error)
     g_autoptr(BerthBootReport) report = get_boot(&reader);
     if (wire_reader_done(&reader))
         return g_steal_pointer(&report);
-    set_nonsense(&answer, error);
+    set_malformed(&answer, error);
     return NULL;
 }

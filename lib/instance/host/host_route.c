@@ -44,7 +44,7 @@ bool berth_host_route_parse(const char *text)
     return false;
 }
 
-static bool look(const BerthHostRoute *route)
+static bool read_table(const BerthHostRoute *route)
 {
     g_autofree char *text = NULL;
     return g_file_get_contents(route->table, &text, NULL, NULL) && berth_host_route_parse(text);
@@ -53,8 +53,8 @@ static bool look(const BerthHostRoute *route)
 static gboolean on_message(gint fd, GIOCondition condition, gpointer user_data)
 {
     BerthHostRoute *route = user_data;
-    netlink_drain(fd); /* whatever they say, and though some were lost: a reason to look */
-    bool leads_out = look(route);
+    netlink_drain(fd); /* whatever they say, and though some were lost: a reason to read_table */
+    bool leads_out = read_table(route);
     if (leads_out != route->leads_out) {
         route->leads_out = leads_out;
         route->on_change(route->user_data);
@@ -79,7 +79,7 @@ BerthHostRoute *berth_host_route_new(const char *table, void (*on_change)(gpoint
     route->on_change = on_change;
     route->user_data = user_data;
     route->fd = open_messages();
-    route->leads_out = look(route);
+    route->leads_out = read_table(route);
     if (route->fd < 0)
         return route;
     route->source = g_unix_fd_source_new(route->fd, G_IO_IN);

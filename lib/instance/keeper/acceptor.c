@@ -30,19 +30,19 @@ static void set_source(BerthAcceptor *acceptor, GSource *source, GSourceFunc fun
 
 static gboolean on_acceptable(gint fd, GIOCondition condition, gpointer user_data);
 
-static void ask(BerthAcceptor *acceptor)
+static void start_accepting(BerthAcceptor *acceptor)
 {
     set_source(acceptor, g_unix_fd_source_new(acceptor->fd, G_IO_IN), G_SOURCE_FUNC(on_acceptable));
 }
 
-static gboolean on_rested(gpointer user_data)
+static gboolean on_backoff_over(gpointer user_data)
 {
-    ask(user_data);
+    start_accepting(user_data);
     return G_SOURCE_REMOVE;
 }
 
 /* Whether the client is still there, and would be at the next try. */
-static bool must_rest(int errnum)
+static bool is_out_of_resources(int errnum)
 {
     return errnum == EMFILE || errnum == ENFILE || errnum == ENOBUFS || errnum == ENOMEM;
 }
@@ -53,8 +53,8 @@ static gboolean on_acceptable(gint fd, GIOCondition condition, gpointer user_dat
     int client_fd = accept4(fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
     if (client_fd >= 0)
         acceptor->func(client_fd, acceptor->user_data);
-    else if (must_rest(errno))
-        set_source(acceptor, g_timeout_source_new(BERTH_ACCEPTOR_REST_MSEC), on_rested);
+    else if (is_out_of_resources(errno))
+        set_source(acceptor, g_timeout_source_new(BERTH_ACCEPTOR_BACKOFF_MSEC), on_backoff_over);
     return G_SOURCE_CONTINUE; /* harmless once the source is destroyed */
 }
 
@@ -65,7 +65,7 @@ BerthAcceptor *berth_acceptor_new(int listen_fd, BerthAcceptorFunc func, gpointe
     acceptor->func = func;
     acceptor->user_data = user_data;
     berth_fd_set_nonblocking(listen_fd, true);
-    ask(acceptor);
+    start_accepting(acceptor);
     return acceptor;
 }
 

@@ -14,7 +14,7 @@
 
 G_BEGIN_DECLS
 
-#define BERTH_ACCEPTOR_REST_MSEC 100u
+#define BERTH_ACCEPTOR_BACKOFF_MSEC 100u
 
 typedef struct BerthAcceptor BerthAcceptor;
 

@@ -72,7 +72,7 @@ static void append(BerthConsole *console, const char *bytes, gsize size)
         console->size += size;
 }
 
-static void take(BerthConsole *console, const char *bytes, gsize size)
+static void log_output(BerthConsole *console, const char *bytes, gsize size)
 {
     watch(console, bytes, size);
     append(console, bytes, size);
@@ -93,7 +93,7 @@ static gboolean on_readable(gint fd, GIOCondition condition, gpointer user_data)
     char bytes[4096];
     ssize_t size = read(fd, bytes, sizeof(bytes));
     if (size > 0)
-        take(console, bytes, (gsize)size);
+        log_output(console, bytes, (gsize)size);
     else if (size == 0 || (errno != EAGAIN && errno != EINTR))
         detach(console);
     return G_SOURCE_CONTINUE;
@@ -118,7 +118,7 @@ static void drain(BerthConsole *console)
     char bytes[4096];
     ssize_t size;
     while (console->input_fd >= 0 && (size = read(console->input_fd, bytes, sizeof(bytes))) > 0)
-        take(console, bytes, (gsize)size);
+        log_output(console, bytes, (gsize)size);
 }
 
 void berth_console_free(BerthConsole *console)
@@ -155,7 +155,7 @@ const char *berth_console_panic(BerthConsole *console)
     return console->panic;
 }
 
-void berth_console_note(BerthConsole *console, const char *format, ...)
+void berth_console_log(BerthConsole *console, const char *format, ...)
 {
     va_list args;
     va_start(args, format);

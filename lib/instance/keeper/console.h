@@ -26,6 +26,6 @@ void berth_console_attach(BerthConsole *console, int fd);
 const char *berth_console_panic(BerthConsole *console);
 
 /* Log a line of our own. */
-void berth_console_note(BerthConsole *console, const char *format, ...) G_GNUC_PRINTF(2, 3);
+void berth_console_log(BerthConsole *console, const char *format, ...) G_GNUC_PRINTF(2, 3);
 
 G_END_DECLS

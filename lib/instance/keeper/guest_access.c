@@ -8,13 +8,13 @@
 #include <unistd.h>
 
 /* Of ports the user hears of: a guest may try them all. */
-#define TOLD_MAX 64u
+#define REPORTED_MAX 64u
 
-struct BerthWalls {
+struct BerthGuestAccess {
     const BerthMachine *machine;
     char *allowed;                 /* by the registry */
     GArray *temporary;             /* guint16: ports allowed until the distro stops */
-    GHashTable *told;              /* ports the user has heard of, a set */
+    GHashTable *reported;          /* ports the user has heard of, a set */
     BerthAccess access;            /* what all that comes to */
     BerthHostAddresses *addresses; /* while isolated, or NULL */
     void (*changed)(gpointer user_data);
@@ -22,7 +22,7 @@ struct BerthWalls {
 };
 
 /* By the first and the last group that may. Source: icmp(7). */
-bool berth_walls_may_ping(const char *path)
+bool berth_guest_access_may_ping(const char *path)
 {
     g_autofree char *text = NULL;
     guint first, last;
@@ -40,107 +40,108 @@ bool berth_walls_may_ping(const char *path)
 }
 
 /* Change nothing unless all of it can be had. */
-static bool rebuild(BerthWalls *walls, const char *allowed, GError **error)
+static bool rebuild(BerthGuestAccess *guest, const char *allowed, GError **error)
 {
     BerthAccess access = {0};
-    if (!berth_machine_access(walls->machine, allowed, &access, error))
+    if (!berth_machine_access(guest->machine, allowed, &access, error))
         return false;
-    for (guint i = 0; i < walls->temporary->len; i++)
-        berth_access_allow(&access, g_array_index(walls->temporary, guint16, i));
+    for (guint i = 0; i < guest->temporary->len; i++)
+        berth_access_allow(&access, g_array_index(guest->temporary, guint16, i));
     if (access.isolated)
         berth_host_addresses_put(&access);
-    access.no_ping = !berth_walls_may_ping(BERTH_WALLS_PING);
-    walls->access = access;
+    access.no_ping = !berth_guest_access_may_ping(BERTH_GUEST_ACCESS_PING);
+    guest->access = access;
     return true;
 }
 
 static void on_addresses_changed(gpointer user_data)
 {
-    BerthWalls *walls = user_data;
-    if (rebuild(walls, walls->allowed, NULL))
-        walls->changed(walls->user_data);
+    BerthGuestAccess *guest = user_data;
+    if (rebuild(guest, guest->allowed, NULL))
+        guest->changed(guest->user_data);
 }
 
-BerthWalls *berth_walls_new(const BerthMachine *machine, void (*changed)(gpointer user_data),
-                            gpointer user_data, GError **error)
+BerthGuestAccess *berth_guest_access_new(const BerthMachine *machine,
+                                         void (*changed)(gpointer user_data), gpointer user_data,
+                                         GError **error)
 {
-    g_autoptr(BerthWalls) walls = g_new0(BerthWalls, 1);
-    walls->machine = machine;
-    walls->allowed = g_strdup(machine->host_allowed);
-    walls->temporary = g_array_new(FALSE, FALSE, sizeof(guint16));
-    walls->told = g_hash_table_new(NULL, NULL);
-    walls->changed = changed;
-    walls->user_data = user_data;
+    g_autoptr(BerthGuestAccess) guest = g_new0(BerthGuestAccess, 1);
+    guest->machine = machine;
+    guest->allowed = g_strdup(machine->host_allowed);
+    guest->temporary = g_array_new(FALSE, FALSE, sizeof(guint16));
+    guest->reported = g_hash_table_new(NULL, NULL);
+    guest->changed = changed;
+    guest->user_data = user_data;
     /* Watched before they are read, so that no change is missed. */
     if (machine->isolated) {
-        walls->addresses = berth_host_addresses_new(on_addresses_changed, walls, error);
-        if (walls->addresses == NULL)
+        guest->addresses = berth_host_addresses_new(on_addresses_changed, guest, error);
+        if (guest->addresses == NULL)
             return NULL;
     }
-    return rebuild(walls, walls->allowed, error) ? g_steal_pointer(&walls) : NULL;
+    return rebuild(guest, guest->allowed, error) ? g_steal_pointer(&guest) : NULL;
 }
 
-void berth_walls_free(BerthWalls *walls)
+void berth_guest_access_free(BerthGuestAccess *guest)
 {
-    if (walls == NULL)
+    if (guest == NULL)
         return;
-    berth_host_addresses_free(walls->addresses);
-    g_array_unref(walls->temporary);
-    g_hash_table_unref(walls->told);
-    g_free(walls->allowed);
-    g_free(walls);
+    berth_host_addresses_free(guest->addresses);
+    g_array_unref(guest->temporary);
+    g_hash_table_unref(guest->reported);
+    g_free(guest->allowed);
+    g_free(guest);
 }
 
-const BerthAccess *berth_walls_access(const BerthWalls *walls)
+const BerthAccess *berth_guest_access_get(const BerthGuestAccess *guest)
 {
-    return &walls->access;
+    return &guest->access;
 }
 
-bool berth_walls_set_allowed(BerthWalls *walls, const char *ports, GError **error)
+bool berth_guest_access_set_allowed(BerthGuestAccess *guest, const char *ports, GError **error)
 {
-    if (!rebuild(walls, ports, error))
+    if (!rebuild(guest, ports, error))
         return false;
-    g_free(walls->allowed);
-    walls->allowed = g_strdup(ports);
-    walls->changed(walls->user_data);
+    g_free(guest->allowed);
+    guest->allowed = g_strdup(ports);
+    guest->changed(guest->user_data);
     return true;
 }
 
-bool berth_walls_allow(BerthWalls *walls, guint16 port, GError **error)
+bool berth_guest_access_allow(BerthGuestAccess *guest, guint16 port, GError **error)
 {
-    if (berth_access_host(&walls->access, port) == BERTH_ACCESS_OPEN)
+    if (berth_access_host(&guest->access, port) == BERTH_ACCESS_OPEN)
         return true;
-    if (walls->access.isolated) {
+    if (guest->access.isolated) {
         berth_error_set(error, BERTH_ERROR_DENIED, "instance.isolated", NULL,
-                        "%s is isolated: it reaches no port of this host", walls->machine->name);
+                        "%s is isolated: it reaches no port of this host", guest->machine->name);
         return false;
     }
-    if (!berth_access_allow(&walls->access, port)) {
+    if (!berth_access_allow(&guest->access, port)) {
         berth_error_set(error, BERTH_ERROR_INVALID, "access.ports", "allow all of them: \"all\"",
                         "more than %d ports of the host", BERTH_ACCESS_PORTS_MAX);
         return false;
     }
-    g_array_append_val(walls->temporary, port);
-    walls->changed(walls->user_data);
+    g_array_append_val(guest->temporary, port);
+    guest->changed(guest->user_data);
     return true;
 }
 
-char *berth_walls_temporary(const BerthWalls *walls)
+char *berth_guest_access_temporary(const BerthGuestAccess *guest)
 {
     GString *text = g_string_new(NULL);
-    for (guint i = 0; i < walls->temporary->len; i++)
+    for (guint i = 0; i < guest->temporary->len; i++)
         g_string_append_printf(text, "%s%u", i > 0 ? "," : "",
-                               g_array_index(walls->temporary, guint16, i));
+                               g_array_index(guest->temporary, guint16, i));
     return g_string_free(text, FALSE);
 }
 
-char *berth_walls_refused(BerthWalls *walls, guint16 port)
+char *berth_guest_access_refused_line(BerthGuestAccess *guest, guint16 port)
 {
-    const char *name = walls->machine->name;
-    if (g_hash_table_size(walls->told) == TOLD_MAX ||
-        !g_hash_table_add(walls->told, GUINT_TO_POINTER(port)))
+    const char *name = guest->machine->name;
+    if (g_hash_table_size(guest->reported) == REPORTED_MAX ||
+        !g_hash_table_add(guest->reported, GUINT_TO_POINTER(port)))
         return NULL;
-    if (walls->access.isolated)
+    if (guest->access.isolated)
         return g_strdup_printf("%s tried port %u of this host, but is isolated", name, port);
     return g_strdup_printf(
         "%s tried port %u of this host: allow it with \"berth host allow %s %u\"", name, port, name,

@@ -16,35 +16,37 @@
 
 G_BEGIN_DECLS
 
-typedef struct BerthWalls BerthWalls;
+typedef struct BerthGuestAccess BerthGuestAccess;
 
 /* @machine is borrowed. @changed is called when the answers have become others, not before this
  * returned. Errors: those of model/access.h and host_addresses.h. */
-BerthWalls *berth_walls_new(const BerthMachine *machine, void (*changed)(gpointer user_data),
-                            gpointer user_data, GError **error);
-/* Whether this host's kernel, whose setting @path is (BERTH_WALLS_PING), sends pings for us. */
-#define BERTH_WALLS_PING "/proc/sys/net/ipv4/ping_group_range"
-bool berth_walls_may_ping(const char *path);
+BerthGuestAccess *berth_guest_access_new(const BerthMachine *machine,
+                                         void (*changed)(gpointer user_data), gpointer user_data,
+                                         GError **error);
+/* Whether this host's kernel, whose setting @path is (BERTH_GUEST_ACCESS_PING), sends pings for us.
+ */
+#define BERTH_GUEST_ACCESS_PING "/proc/sys/net/ipv4/ping_group_range"
+bool berth_guest_access_may_ping(const char *path);
 
-void berth_walls_free(BerthWalls *walls);
-G_DEFINE_AUTOPTR_CLEANUP_FUNC(BerthWalls, berth_walls_free)
+void berth_guest_access_free(BerthGuestAccess *walls);
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(BerthGuestAccess, berth_guest_access_free)
 
 /* Borrowed, until the next change. */
-const BerthAccess *berth_walls_access(const BerthWalls *walls);
+const BerthAccess *berth_guest_access_get(const BerthGuestAccess *walls);
 
 /* What the registry allows from now on: ports, or "all". Errors: those of model/access.h. */
-bool berth_walls_set_allowed(BerthWalls *walls, const char *ports, GError **error);
+bool berth_guest_access_set_allowed(BerthGuestAccess *walls, const char *ports, GError **error);
 
 /* Allow one port more until the distro stops.
  * Errors: BERTH_ERROR_DENIED, "instance.isolated"; BERTH_ERROR_INVALID, "access.ports". */
-bool berth_walls_allow(BerthWalls *walls, guint16 port, GError **error);
+bool berth_guest_access_allow(BerthGuestAccess *walls, guint16 port, GError **error);
 
 /* Those that were allowed so, numbers and commas, or "". Free with g_free. */
-char *berth_walls_temporary(const BerthWalls *walls);
+char *berth_guest_access_temporary(const BerthGuestAccess *walls);
 
 /* The guest tried this port in vain: a line for the user, or NULL when it was said before
  * or too much was said. Free
  * with g_free. */
-char *berth_walls_refused(BerthWalls *walls, guint16 port);
+char *berth_guest_access_refused_line(BerthGuestAccess *walls, guint16 port);
 
 G_END_DECLS

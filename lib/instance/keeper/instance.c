@@ -80,7 +80,7 @@ static void release_sessions(BerthInstance *instance)
 /* Tell everybody. Sessions hear what ended them, unless they had not begun. Who only waits hears of
  * a failure to start; an instance that was up has simply gone for them, and they may start it anew.
  */
-static void tell_clients(BerthInstance *instance)
+static void fail_clients(BerthInstance *instance)
 {
     g_autoptr(GError) stopped = NULL;
     berth_instance_set_stopped_error(&stopped);
@@ -97,11 +97,11 @@ static void finish(BerthInstance *instance)
     instance->state = GONE;
     g_clear_pointer(&instance->network, berth_network_free);
     g_clear_pointer(&instance->sockets, berth_sockets_free);
-    berth_console_note(instance->console, "%s %s", instance->machine->name,
-                       instance->failure != NULL ? instance->failure->message : "was powered off");
+    berth_console_log(instance->console, "%s %s", instance->machine->name,
+                      instance->failure != NULL ? instance->failure->message : "was powered off");
     g_clear_pointer(&instance->console, berth_console_free);
     berth_runtime_files_end(instance->dir_fd);
-    tell_clients(instance);
+    fail_clients(instance);
     instance->on_gone(instance, instance->user_data);
 }
 
@@ -139,8 +139,8 @@ static void send_names(BerthInstance *instance)
         g_strdup_printf("the last %u lines of this host's " BERTH_HOST_NAMES_HOSTS
                         " are not passed on: the names would take more than %u KiB",
                         left_out, (guint)WIRE_NAMES_MAX / 1024);
-    berth_console_note(instance->console, "%s", text);
-    berth_boot_report_note(instance->report, text);
+    berth_console_log(instance->console, "%s", text);
+    berth_boot_report_notice(instance->report, text);
 }
 
 static void on_host_names(gpointer user_data)
@@ -183,7 +183,7 @@ static void reboot(BerthInstance *instance)
     g_autoptr(GError) error = NULL;
     berth_error_set(&error, BERTH_ERROR_NOT_RUNNING, "instance.rebooted", NULL, "%s was rebooted",
                     instance->machine->name);
-    berth_console_note(instance->console, "%s reboots", instance->machine->name);
+    berth_console_log(instance->console, "%s reboots", instance->machine->name);
     berth_server_set_up(instance->server, false);
     berth_server_fail(instance->server, error, true);
     drop_qemu(instance);
@@ -243,7 +243,7 @@ static void lose_agent(BerthInstance *instance)
     if (instance->agent == NULL)
         return;
     g_clear_pointer(&instance->agent, berth_agent_free);
-    berth_console_note(instance->console, "the agent in the guest was ended");
+    berth_console_log(instance->console, "the agent in the guest was ended");
     berth_server_set_up(instance->server, false);
     berth_sockets_set_up(instance->sockets, false);
     if (instance->state != STOPPING)
@@ -299,19 +299,19 @@ static void come_up(BerthInstance *instance)
     berth_instance_clear_timer(&instance->timer);
     instance->state = UP;
     instance->was_up = true;
-    berth_announce_set_up(instance->announce, g_get_monotonic_time());
+    berth_port_notices_set_up(instance->port_notices, g_get_monotonic_time());
     berth_server_set_up(instance->server, true);
     berth_sockets_set_up(instance->sockets, true);
 }
 
 /* What went wrong and yet lets the guest start: into the log, and to who starts it. */
-static void tell(BerthInstance *instance, const char *text)
+static void log_and_report(BerthInstance *instance, const char *text)
 {
     const char *name = instance->machine->name;
     g_autofree char *with_places = g_strdup_printf(
         "%s: \"berth logs %s\" shows the console, \"berth console %s\" gives a shell", text, name,
         name);
-    berth_console_note(instance->console, "%s", text);
+    berth_console_log(instance->console, "%s", text);
     berth_boot_report_problem(instance->report, with_places);
 }
 
@@ -322,7 +322,7 @@ static gboolean on_init_timeout(gpointer user_data)
         return G_SOURCE_CONTINUE;
     g_autofree char *text = g_strdup_printf("%s has not finished starting within %u s",
                                             instance->init, instance->init_timeout_msec / 1000);
-    tell(instance, text);
+    log_and_report(instance, text);
     come_up(instance);
     return G_SOURCE_REMOVE;
 }
@@ -343,8 +343,8 @@ static void on_stage(const char *name, guint64 boottime_usec, const char *proble
                      gpointer user_data)
 {
     BerthInstance *instance = user_data;
-    berth_console_note(instance->console, "%8.3f s  %s%s%s", (double)boottime_usec / 1e6, name,
-                       problem != NULL ? ": " : "", problem != NULL ? problem : "");
+    berth_console_log(instance->console, "%8.3f s  %s%s%s", (double)boottime_usec / 1e6, name,
+                      problem != NULL ? ": " : "", problem != NULL ? problem : "");
     berth_boot_report_guest(instance->report, name, boottime_usec, problem);
     if (problem == NULL)
         return;
@@ -370,19 +370,19 @@ static void on_ready(const char *init, guint init_timeout_msec, gpointer user_da
 static void on_note(const char *text, gpointer user_data)
 {
     BerthInstance *instance = user_data;
-    berth_console_note(instance->console, "%s", text);
-    berth_boot_report_note(instance->report, text);
+    berth_console_log(instance->console, "%s", text);
+    berth_boot_report_notice(instance->report, text);
 }
 
 static void on_booted(const char *status, gpointer user_data)
 {
     BerthInstance *instance = user_data;
     assign(&instance->init_status, status);
-    berth_console_note(instance->console, "%s: %s", instance->init, instance->init_status);
+    berth_console_log(instance->console, "%s: %s", instance->init, instance->init_status);
     if (instance->state == STARTING)
         berth_boot_report_mark(instance->report, "booted");
     if (g_str_equal(status, "maintenance"))
-        tell(instance, "the distro has come up in maintenance mode");
+        log_and_report(instance, "the distro has come up in maintenance mode");
     come_up(instance);
 }
 
@@ -455,7 +455,7 @@ static void launch(BerthInstance *instance)
 {
     instance->state = STARTING;
     instance->was_up = false;
-    berth_announce_set_up(instance->announce, -1);
+    berth_port_notices_set_up(instance->port_notices, -1);
     instance->end_reason = END_UNKNOWN;
     instance->qemu_ended = false;
     instance->no_disk = false;
@@ -464,7 +464,7 @@ static void launch(BerthInstance *instance)
     instance->report = berth_boot_report_new();
     assign(&instance->init, "");
     assign(&instance->init_status, "");
-    berth_console_note(instance->console, "%s starts", instance->machine->name);
+    berth_console_log(instance->console, "%s starts", instance->machine->name);
 
     g_autoptr(GError) error = NULL;
     if (!spawn_qemu(instance, &error)) {
@@ -476,17 +476,17 @@ static void launch(BerthInstance *instance)
 
 /* --- the network ------------------------------------------------------------------------------ */
 
-static void on_host_note(const char *text, gpointer user_data)
+static void log_network_line(const char *text, gpointer user_data)
 {
     BerthInstance *instance = user_data;
-    berth_console_note(instance->console, "%s", text);
+    berth_console_log(instance->console, "%s", text);
 }
 
 static void on_network_refused(const char *text, gpointer user_data)
 {
     BerthInstance *instance = user_data;
-    berth_console_note(instance->console, "%s", text);
-    berth_server_notice(instance->server, text);
+    berth_console_log(instance->console, "%s", text);
+    berth_server_notify_terminals(instance->server, text);
 }
 
 static void on_network_failed(const GError *error, gpointer user_data)
@@ -498,12 +498,13 @@ static void on_ports_changed(const GPtrArray *forwards, gpointer user_data)
 {
     BerthInstance *instance = user_data;
     berth_server_ports_changed(instance->server, forwards);
-    g_auto(GStrv) lines = berth_announce_take(instance->announce, forwards, g_get_monotonic_time());
+    g_auto(GStrv) lines =
+        berth_port_notices_update(instance->port_notices, forwards, g_get_monotonic_time());
     for (char **line = lines; *line != NULL && instance->machine->ports_notify; line++)
-        berth_server_notice(instance->server, *line);
+        berth_server_notify_terminals(instance->server, *line);
 }
 
-static const BerthNetworkEvents network_events = {.note = on_host_note,
+static const BerthNetworkEvents network_events = {.log = log_network_line,
                                                   .refused = on_network_refused,
                                                   .failed = on_network_failed,
                                                   .changed = on_ports_changed};
@@ -530,7 +531,7 @@ BerthInstance *berth_instance_new(BerthMachine *machine, const char *dir, const 
     instance->names = berth_host_names_new(machine->isolated ? NULL : machine->resolv_conf,
                                            machine->isolated ? NULL : BERTH_HOST_NAMES_HOSTS,
                                            on_host_names, instance);
-    instance->announce = berth_announce_new(machine->name);
+    instance->port_notices = berth_port_notices_new(machine->name);
     instance->clock = berth_host_clock_new(BERTH_ZONE_LINK, on_host_clock, instance);
     instance->server = berth_server_new(listen_fd, &berth_instance_server_ops, instance);
 
@@ -564,7 +565,7 @@ void berth_instance_free(BerthInstance *instance)
     berth_host_names_free(instance->names);
     berth_host_route_free(instance->route);
     berth_boot_report_free(instance->report);
-    berth_announce_free(instance->announce);
+    berth_port_notices_free(instance->port_notices);
     g_clear_error(&instance->failure);
     berth_machine_free(instance->machine);
     berth_fd_close(&instance->kernel_fd);

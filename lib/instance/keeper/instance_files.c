@@ -6,7 +6,7 @@
 
 #include <fcntl.h>
 
-static void take_path(char **member, char **path)
+static void replace_path(char **member, char **path)
 {
     g_free(*member);
     *member = g_steal_pointer(path);
@@ -20,7 +20,7 @@ static int hold_user_data(BerthInstance *instance)
         return -1;
     int fd = berth_runtime_files_hold(instance->dir_fd, BERTH_RUNTIME_CLOUD, &path);
     if (fd >= 0)
-        take_path(&instance->machine->initramfs, &path);
+        replace_path(&instance->machine->initramfs, &path);
     return fd;
 }
 
@@ -38,15 +38,15 @@ void berth_instance_hold_boot_files(BerthInstance *instance)
         instance->initramfs_fd = hold(instance->machine->initramfs);
 }
 
-static void use_held(char **member, int fd)
+static void use_open_file(char **member, int fd)
 {
     g_autofree char *path = fd >= 0 ? berth_fd_path(fd) : NULL;
     if (path != NULL)
-        take_path(member, &path);
+        replace_path(member, &path);
 }
 
 void berth_instance_use_boot_files(BerthInstance *instance)
 {
-    use_held(&instance->machine->kernel, instance->kernel_fd);
-    use_held(&instance->machine->initramfs, instance->initramfs_fd);
+    use_open_file(&instance->machine->kernel, instance->kernel_fd);
+    use_open_file(&instance->machine->initramfs, instance->initramfs_fd);
 }

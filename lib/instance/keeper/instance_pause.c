@@ -10,7 +10,7 @@ static void on_cont(BerthQmp *qmp, JsonNode *result, const GError *error, gpoint
 {
     BerthInstance *instance = user_data;
     if (error != NULL && !berth_error_is(error, BERTH_ERROR_GUEST))
-        berth_console_note(instance->console, "%s", error->message);
+        berth_console_log(instance->console, "%s", error->message);
 }
 
 static void on_resume(gpointer user_data)
@@ -20,9 +20,9 @@ static void on_resume(gpointer user_data)
         berth_qmp_execute(instance->qmp, "cont", NULL, on_cont, instance);
 }
 
-static void tell(BerthInstance *instance, const char *line)
+static void notify(BerthInstance *instance, const char *line)
 {
-    berth_console_note(instance->console, "%s", line);
+    berth_console_log(instance->console, "%s", line);
     berth_server_set_paused(instance->server, berth_pause_reason(instance->pause) != NULL, line);
 }
 
@@ -35,10 +35,10 @@ static void on_changed(const char *reason, gpointer user_data)
                                                   "write again",
                                                   name, reason)
                                 : g_strdup_printf("%s goes on", name);
-    tell(instance, line);
+    notify(instance, line);
 }
 
-void berth_instance_tell_lost_writes(BerthInstance *instance)
+void berth_instance_notify_lost_writes(BerthInstance *instance)
 {
     const char *reason = berth_pause_reason(instance->pause);
     if (reason == NULL)
@@ -47,7 +47,7 @@ void berth_instance_tell_lost_writes(BerthInstance *instance)
         g_strdup_printf("%s was ended without powering off: %s, and what it had not written yet "
                         "is lost",
                         instance->machine->name, reason);
-    tell(instance, line);
+    notify(instance, line);
 }
 
 static void on_lost(const char *reason, gpointer user_data)
@@ -55,7 +55,7 @@ static void on_lost(const char *reason, gpointer user_data)
     BerthInstance *instance = user_data;
     const char *name = instance->machine->name;
     if (instance->state == STOPPING)
-        berth_instance_tell_lost_writes(instance);
+        berth_instance_notify_lost_writes(instance);
     g_autofree char *hint = g_strdup_printf(
         "look for errors of the host's disk in dmesg; the next command starts %s anew", name);
     GError *failure = NULL;
@@ -72,7 +72,7 @@ static const BerthPauseOps pause_ops = {
 
 void berth_instance_watch_pauses(BerthInstance *instance)
 {
-    instance->told_read_error = false;
+    instance->read_error_reported = false;
     instance->pause =
         berth_pause_new(instance->machine->disk, BERTH_PAUSE_TURN_MSEC, &pause_ops, instance);
 }
@@ -100,16 +100,16 @@ static void on_status(BerthQmp *qmp, JsonNode *result, const GError *error, gpoi
 }
 
 /* Only reads are reported to the guest. Once for each start: a damaged region has many blocks. */
-static void tell_read_error(BerthInstance *instance, const char *words)
+static void report_read_error(BerthInstance *instance, const char *words)
 {
-    if (instance->told_read_error)
+    if (instance->read_error_reported)
         return;
-    instance->told_read_error = true;
+    instance->read_error_reported = true;
     g_autofree char *clean = berth_text_clean(words, WORDS_MAX);
     g_autofree char *line = g_strdup_printf(
         "%s gets read errors: the host cannot read its disk: %s", instance->machine->name, clean);
-    berth_console_note(instance->console, "%s", line);
-    berth_server_tell(instance->server, line);
+    berth_console_log(instance->console, "%s", line);
+    berth_server_notify_clients(instance->server, line);
 }
 
 bool berth_instance_pause_event(BerthInstance *instance, const BerthQmpEvent *event)
@@ -118,7 +118,7 @@ bool berth_instance_pause_event(BerthInstance *instance, const BerthQmpEvent *ev
     if (failure && g_str_equal(event->action, "stop"))
         berth_pause_failed(instance->pause, event->reason);
     else if (failure)
-        tell_read_error(instance, event->reason);
+        report_read_error(instance, event->reason);
     else if (g_str_equal(event->name, "STOP"))
         berth_qmp_execute(instance->qmp, "query-status", NULL, on_status, instance);
     else if (g_str_equal(event->name, "RESUME"))

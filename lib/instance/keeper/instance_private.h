@@ -59,7 +59,7 @@ struct BerthInstance {
     BerthQmp *qmp;
     BerthAgent *agent;
     BerthPause *pause;
-    bool told_read_error;
+    bool read_error_reported;
     EndReason end_reason;
     bool qemu_ended;
     bool was_killed; /* by somebody else */
@@ -76,7 +76,7 @@ struct BerthInstance {
     char *problem;           /* the boot stage that failed, or NULL */
     bool no_disk;            /* that was the one which mounts it */
     BerthBootReport *report;
-    BerthAnnounce *announce;
+    BerthPortNotices *port_notices;
 
     BerthHostNames *names;
     BerthHostRoute *route;
@@ -99,7 +99,7 @@ bool berth_instance_is_paused(const BerthInstance *instance);
 /* False when @event, of QMP, is none of a pause. */
 bool berth_instance_pause_event(BerthInstance *instance, const BerthQmpEvent *event);
 /* It is about to be ended in a pause, if it is in one: say what that means. */
-void berth_instance_tell_lost_writes(BerthInstance *instance);
+void berth_instance_notify_lost_writes(BerthInstance *instance);
 
 /* That it has stopped: for those who only waited for it. */
 void berth_instance_set_stopped_error(GError **error);

@@ -23,10 +23,10 @@ static void send_to_guest(const WireFrame *frame, guint32 stream, gpointer user_
         berth_agent_send(instance->agent, frame, stream);
 }
 
-static void on_socket_note(const char *text, gpointer user_data)
+static void log_socket_line(const char *text, gpointer user_data)
 {
     BerthInstance *instance = user_data;
-    berth_console_note(instance->console, "%s", text);
+    berth_console_log(instance->console, "%s", text);
 }
 
 static void hang_up(guint32 stream, gpointer user_data)
@@ -36,13 +36,13 @@ static void hang_up(guint32 stream, gpointer user_data)
         berth_agent_send_empty(instance->agent, WIRE_CLOSE, stream);
 }
 
-const BerthSocketsOps berth_instance_sockets_ops = {new_stream, send_to_guest, on_socket_note};
+const BerthSocketsOps berth_instance_sockets_ops = {new_stream, send_to_guest, log_socket_line};
 
 static gboolean on_stop_timeout(gpointer user_data)
 {
     BerthInstance *instance = user_data;
-    berth_console_note(instance->console, "did not power off in time: forced");
-    berth_instance_tell_lost_writes(instance);
+    berth_console_log(instance->console, "did not power off in time: forced");
+    berth_instance_notify_lost_writes(instance);
     if (instance->qemu != NULL)
         berth_qemu_kill(instance->qemu);
     return G_SOURCE_REMOVE;
@@ -110,7 +110,7 @@ static BerthInstanceStatus *get_status(gpointer user_data)
     status->init = g_strdup(instance->init);
     status->init_status = g_strdup(instance->init_status);
     status->host_ports = instance->network != NULL
-                             ? berth_walls_temporary(berth_network_walls(instance->network))
+                             ? berth_guest_access_temporary(berth_network_access(instance->network))
                              : g_strdup("");
     return status;
 }
@@ -140,24 +140,24 @@ static const BerthBootReport *get_boot(gpointer user_data)
 }
 
 /* NULL when there is no network any more. */
-static BerthWalls *get_walls(BerthInstance *instance, GError **error)
+static BerthGuestAccess *get_access(BerthInstance *instance, GError **error)
 {
     if (instance->network != NULL)
-        return berth_network_walls(instance->network);
+        return berth_network_access(instance->network);
     berth_instance_set_stopped_error(error);
     return NULL;
 }
 
 static bool set_host_ports(const char *ports, gpointer user_data, GError **error)
 {
-    BerthWalls *walls = get_walls(user_data, error);
-    return walls != NULL && berth_walls_set_allowed(walls, ports, error);
+    BerthGuestAccess *access = get_access(user_data, error);
+    return access != NULL && berth_guest_access_set_allowed(access, ports, error);
 }
 
 static bool allow_host_port(guint16 port, gpointer user_data, GError **error)
 {
-    BerthWalls *walls = get_walls(user_data, error);
-    return walls != NULL && berth_walls_allow(walls, port, error);
+    BerthGuestAccess *access = get_access(user_data, error);
+    return access != NULL && berth_guest_access_allow(access, port, error);
 }
 
 const BerthServerOps berth_instance_server_ops = {

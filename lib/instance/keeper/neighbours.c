@@ -16,9 +16,9 @@
 
 struct BerthNeighbours {
     char *dir;
-    int dir_fd; /* of it, whatever path it has by now, or -1 */
-    char *path; /* of our file, by way of that */
-    char *told; /* what is in it, or NULL */
+    int dir_fd;      /* of it, whatever path it has by now, or -1 */
+    char *path;      /* of our file, by way of that */
+    char *published; /* what is in it, or NULL */
     void (*released)(gpointer user_data);
     gpointer user_data;
     int watch_fd; /* -1 while nobody is watched */
@@ -50,7 +50,7 @@ void berth_neighbours_free(BerthNeighbours *neighbours)
     berth_fd_close(&neighbours->dir_fd);
     g_free(neighbours->dir);
     g_free(neighbours->path);
-    g_free(neighbours->told);
+    g_free(neighbours->published);
     g_free(neighbours);
 }
 
@@ -66,15 +66,15 @@ static void append_legs(GString *text, const BerthForward *forward)
     }
 }
 
-void berth_neighbours_tell(BerthNeighbours *neighbours, const GPtrArray *forwards)
+void berth_neighbours_publish(BerthNeighbours *neighbours, const GPtrArray *forwards)
 {
     g_autoptr(GString) text = g_string_new(NULL);
     for (guint i = 0; i < forwards->len; i++)
         append_legs(text, g_ptr_array_index(forwards, i));
-    if (g_strcmp0(neighbours->told, text->str) == 0)
+    if (g_strcmp0(neighbours->published, text->str) == 0)
         return;
-    g_free(neighbours->told);
-    neighbours->told = g_strdup(text->str);
+    g_free(neighbours->published);
+    neighbours->published = g_strdup(text->str);
     g_autofree char *new_path = g_strconcat(neighbours->path, ".new", NULL);
     if (g_file_set_contents_full(new_path, text->str, (gssize)text->len, G_FILE_SET_CONTENTS_NONE,
                                  0600, NULL))
@@ -84,7 +84,7 @@ void berth_neighbours_tell(BerthNeighbours *neighbours, const GPtrArray *forward
 /* --- theirs --- */
 
 /* Whether @line is of a leg that collides with @leg: the same address, or any on either side. */
-static bool is_of(const char *line, const BerthLeg *leg)
+static bool collides(const char *line, const BerthLeg *leg)
 {
     static const guint8 any[16];
     char protocol[4], text[INET6_ADDRSTRLEN];
@@ -106,7 +106,7 @@ static bool has_leg(const char *dir, const BerthLeg *leg)
         return false;
     g_auto(GStrv) lines = g_strsplit(text, "\n", -1);
     for (char **line = lines; *line != NULL; line++)
-        if (is_of(*line, leg))
+        if (collides(*line, leg))
             return true;
     return false;
 }

@@ -28,7 +28,7 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(BerthNeighbours, berth_neighbours_free)
 
 /* Tell what of @forwards (BerthForward*) is open. Failing to is no error: the others find out by
  * trying. */
-void berth_neighbours_tell(BerthNeighbours *neighbours, const GPtrArray *forwards);
+void berth_neighbours_publish(BerthNeighbours *neighbours, const GPtrArray *forwards);
 
 /* The name of the distro that has the host's side of @leg, watched from now on; or NULL. Free with
  * g_free. */

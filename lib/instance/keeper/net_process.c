@@ -33,9 +33,9 @@ struct BerthNetwork {
     BerthForwardPolicy *policy;
     GPtrArray *listeners; /* of the guest, newest; BerthListener* */
     BerthNeighbours *neighbours;
-    guint closing; /* legs that are being closed */
-    GSource *news; /* queued while the list may be another than was told */
-    BerthWalls *walls;
+    guint closing;   /* legs that are being closed */
+    GSource *update; /* queued while the list may be another than was told */
+    BerthGuestAccess *access;
     BerthHostResolver *resolver;
     BerthRunning *running;
     BerthNames names; /* as running says, for a new berth-net */
@@ -52,14 +52,14 @@ static void on_resolvers(gpointer user_data)
         berth_net_set_resolvers(network->net, berth_host_resolver_list(network->resolver));
 }
 
-static void on_distro(guint number, const char *name, gpointer user_data)
+static void on_distro(guint slot, const char *name, gpointer user_data)
 {
     BerthNetwork *network = user_data;
-    if (berth_names_set(&network->names, number, name) && network->net != NULL)
-        berth_net_set_name(network->net, number, name);
+    if (berth_names_set(&network->names, slot, name) && network->net != NULL)
+        berth_net_set_name(network->net, slot, name);
 }
 
-static void tell_names(BerthNetwork *network)
+static void send_names(BerthNetwork *network)
 {
     on_resolvers(network);
     for (guint i = 1; i <= BERTH_SLOT_MAX; i++)
@@ -69,27 +69,27 @@ static void tell_names(BerthNetwork *network)
 
 /* --- telling others --- */
 
-static gboolean on_news(gpointer user_data)
+static gboolean on_update(gpointer user_data)
 {
     BerthNetwork *network = user_data;
-    g_clear_pointer(&network->news, g_source_unref);
+    g_clear_pointer(&network->update, g_source_unref);
     g_autoptr(GPtrArray) forwards = berth_network_forwards(network);
     if (network->closing == 0) /* what was let go is free for them */
-        berth_neighbours_tell(network->neighbours, forwards);
+        berth_neighbours_publish(network->neighbours, forwards);
     network->events->changed(forwards, network->user_data);
     return G_SOURCE_REMOVE;
 }
 
 /* Once for all that happens at the same time. */
-static void queue_news(gpointer user_data)
+static void queue_update(gpointer user_data)
 {
     BerthNetwork *network = user_data;
-    if (network->news != NULL || network->ports == NULL)
+    if (network->update != NULL || network->ports == NULL)
         return;
-    network->news = g_idle_source_new();
-    g_source_set_priority(network->news, G_PRIORITY_DEFAULT);
-    g_source_set_callback(network->news, on_news, network, NULL);
-    g_source_attach(network->news, g_main_context_get_thread_default());
+    network->update = g_idle_source_new();
+    g_source_set_priority(network->update, G_PRIORITY_DEFAULT);
+    g_source_set_callback(network->update, on_update, network, NULL);
+    g_source_attach(network->update, g_main_context_get_thread_default());
 }
 
 static void on_released(gpointer user_data)
@@ -104,7 +104,7 @@ static void on_released(gpointer user_data)
 static void on_refused(guint16 port, gpointer user_data)
 {
     BerthNetwork *network = user_data;
-    g_autofree char *line = berth_walls_refused(network->walls, port);
+    g_autofree char *line = berth_guest_access_refused_line(network->access, port);
     if (line != NULL)
         network->events->refused(line, network->user_data);
 }
@@ -115,7 +115,7 @@ static void send_access(gpointer user_data)
 {
     BerthNetwork *network = user_data;
     if (network->net != NULL)
-        berth_net_set_access(network->net, berth_walls_access(network->walls));
+        berth_net_set_access(network->net, berth_guest_access_get(network->access));
 }
 
 static bool start(BerthNetwork *network, GError **error)
@@ -127,7 +127,7 @@ static bool start(BerthNetwork *network, GError **error)
         berth_net_new(network->program, network->net_fd, &setup, &net_events, network, error);
     send_access(network);
     if (network->net != NULL)
-        tell_names(network);
+        send_names(network);
     return network->net != NULL;
 }
 
@@ -167,7 +167,7 @@ static void on_net_exit(BerthNet *net, gpointer user_data)
         network->events->failed(error, network->user_data);
         return;
     }
-    network->events->note("berth-net ended unexpectedly; there is a new one", network->user_data);
+    network->events->log("berth-net ended unexpectedly; there is a new one", network->user_data);
     berth_ports_reopen(network->ports);
 }
 
@@ -181,7 +181,7 @@ static void on_closed(int errnum, gpointer user_data)
 {
     BerthNetwork *network = user_data;
     network->closing--;
-    queue_news(network);
+    queue_update(network);
 }
 
 static void remove_leg(const BerthLeg *leg, gpointer user_data)
@@ -199,7 +199,7 @@ static char *find_distro(const BerthLeg *leg, gpointer user_data)
 }
 
 static const BerthPortsOps ports_ops = {
-    .add = add_leg, .remove = remove_leg, .find_distro = find_distro, .changed = queue_news};
+    .add = add_leg, .remove = remove_leg, .find_distro = find_distro, .changed = queue_update};
 
 static void follow(BerthNetwork *network)
 {
@@ -230,17 +230,17 @@ BerthNetwork *berth_network_new(const BerthMachine *machine, const char *dir,
     network->policy = berth_machine_forward_policy(machine);
     network->listeners = g_ptr_array_new();
     network->resolver = berth_host_resolver_new(machine->resolv_conf, on_resolvers, network);
-    network->walls = berth_walls_new(machine, send_access, network, error);
-    if (network->walls == NULL || !start(network, error))
+    network->access = berth_guest_access_new(machine, send_access, network, error);
+    if (network->access == NULL || !start(network, error))
         return NULL;
     follow(network); /* what was asked for needs nobody to listen */
-    if (berth_walls_access(network->walls)->own_incomplete)
-        events->note("this host has more addresses than can be closed: it reaches only what "
-                     "\"outbound\" names",
-                     user_data);
-    if (berth_walls_access(network->walls)->no_ping)
-        events->note("pings end at this host, whose net.ipv4.ping_group_range leaves you out",
-                     user_data);
+    if (berth_guest_access_get(network->access)->own_incomplete)
+        events->log("this host has more addresses than can be closed: it reaches only what "
+                    "\"outbound\" names",
+                    user_data);
+    if (berth_guest_access_get(network->access)->no_ping)
+        events->log("pings end at this host, whose net.ipv4.ping_group_range leaves you out",
+                    user_data);
     g_autofree char *runtime_dir = g_path_get_dirname(dir);
     network->running = berth_running_new(runtime_dir, on_distro, network);
     return g_steal_pointer(&network);
@@ -254,13 +254,13 @@ void berth_network_free(BerthNetwork *network)
     berth_running_free(network->running);
     berth_host_resolver_free(network->resolver);
     berth_net_free(network->net);
-    if (network->news != NULL)
-        g_source_destroy(network->news);
-    g_clear_pointer(&network->news, g_source_unref);
+    if (network->update != NULL)
+        g_source_destroy(network->update);
+    g_clear_pointer(&network->update, g_source_unref);
     berth_neighbours_free(network->neighbours); /* after berth-net: what it had is free now */
     berth_forward_policy_free(network->policy);
     g_clear_pointer(&network->listeners, g_ptr_array_unref);
-    berth_walls_free(network->walls);
+    berth_guest_access_free(network->access);
     berth_fd_close(&network->net_fd);
     berth_fd_close(&network->guest_fd);
     berth_fd_close(&network->program_fd);
@@ -273,9 +273,9 @@ int berth_network_guest_fd(const BerthNetwork *network)
     return network->guest_fd;
 }
 
-BerthWalls *berth_network_walls(BerthNetwork *network)
+BerthGuestAccess *berth_network_access(BerthNetwork *network)
 {
-    return network->walls;
+    return network->access;
 }
 
 void berth_network_update(BerthNetwork *network, GPtrArray *listeners)

@@ -20,7 +20,7 @@ typedef struct BerthNetwork BerthNetwork;
 
 typedef struct {
     /* A line for the distro's log. */
-    void (*note)(const char *text, gpointer user_data);
+    void (*log)(const char *text, gpointer user_data);
     /* A line for the distro's log and for who works in it: the guest was refused something. */
     void (*refused)(const char *text, gpointer user_data);
     /* There is no network any more; @error is borrowed. */
@@ -42,7 +42,7 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(BerthNetwork, berth_network_free)
 int berth_network_guest_fd(const BerthNetwork *network);
 
 /* Where the guest may go; borrowed. What is changed there takes effect at once. */
-BerthWalls *berth_network_walls(BerthNetwork *network);
+BerthGuestAccess *berth_network_access(BerthNetwork *network);
 
 /* What listens in the guest now (BerthListener*, kept); NULL: nothing, the guest is gone. */
 void berth_network_update(BerthNetwork *network, GPtrArray *listeners);

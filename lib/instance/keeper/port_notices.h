@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  *
- * announce — what a user is told of a distro's ports as they come, a line each.
+ * notices — what a user is told of a distro's ports as they come, a line each.
  *
  *     port 3000 of debian (node) is on http://localhost:3000
  *     port 3000 of debian (node) is not on localhost: port 3000 is in use on this host by ...
@@ -15,22 +15,23 @@
 
 G_BEGIN_DECLS
 
-#define BERTH_ANNOUNCE_SETTLE_USEC (G_GINT64_CONSTANT(1000) * 1000) /* of a start */
-#define BERTH_ANNOUNCE_FLAP_USEC                                                                   \
+#define BERTH_PORT_NOTICES_SETTLE_USEC (G_GINT64_CONSTANT(1000) * 1000) /* of a start */
+#define BERTH_PORT_NOTICES_FLAP_USEC                                                               \
     (G_GINT64_CONSTANT(10) * 1000 * 1000) /* until it is news again                                \
                                            */
 
-typedef struct BerthAnnounce BerthAnnounce;
+typedef struct BerthPortNotices BerthPortNotices;
 
 /* For the distro called @name. */
-BerthAnnounce *berth_announce_new(const char *name);
-void berth_announce_free(BerthAnnounce *announce);
-G_DEFINE_AUTOPTR_CLEANUP_FUNC(BerthAnnounce, berth_announce_free)
+BerthPortNotices *berth_port_notices_new(const char *name);
+void berth_port_notices_free(BerthPortNotices *notices);
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(BerthPortNotices, berth_port_notices_free)
 
 /* The guest is up since @now_usec, or with -1 not any more. */
-void berth_announce_set_up(BerthAnnounce *announce, gint64 now_usec);
+void berth_port_notices_set_up(BerthPortNotices *notices, gint64 now_usec);
 
 /* The lines @forwards (BerthForward*, all there are) are worth. Free with g_strfreev. */
-char **berth_announce_take(BerthAnnounce *announce, const GPtrArray *forwards, gint64 now_usec);
+char **berth_port_notices_update(BerthPortNotices *notices, const GPtrArray *forwards,
+                                 gint64 now_usec);
 
 G_END_DECLS

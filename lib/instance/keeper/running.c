@@ -21,7 +21,7 @@ typedef struct {
     char *id;      /* of the distro, the name of its directory */
     int directory; /* watch of it, for the lock to be made */
     int lock;      /* watch of the lock, for the pid to be written; -1: there is none */
-    guint number;  /* while it runs, else 0 */
+    guint slot;    /* while it runs, else 0 */
     int pidfd;
     GSource *exit;
 } Member;
@@ -58,10 +58,10 @@ static void stop(Member *member)
 {
     drop_source(&member->exit);
     berth_fd_close(&member->pidfd);
-    guint number = member->number;
-    member->number = 0;
-    if (number != 0)
-        member->all->on_change(number, "", member->all->user_data);
+    guint slot = member->slot;
+    member->slot = 0;
+    if (slot != 0)
+        member->all->on_change(slot, "", member->all->user_data);
 }
 
 static void free_member(gpointer data)
@@ -113,28 +113,28 @@ static gboolean on_exit_of_keeper(gint fd, GIOCondition condition, gpointer user
     return G_SOURCE_REMOVE;
 }
 
-static void look_at(Member *member)
+static void refresh(Member *member)
 {
     g_autofree char *path = path_of(member, MACHINE);
-    guint number = 0;
+    guint slot = 0;
     berth_autofd int pidfd = open_keeper(member);
-    g_autofree char *name = pidfd >= 0 ? berth_machine_read_name(path, &number) : NULL;
-    if (name == NULL || number == 0)
+    g_autofree char *name = pidfd >= 0 ? berth_machine_read_name(path, &slot) : NULL;
+    if (name == NULL || slot == 0)
         return;
 
-    if (member->number != 0)
+    if (member->slot != 0)
         stop(member); /* its former keeper */
     member->pidfd = berth_steal_fd(&pidfd);
     member->exit = add_source(member->pidfd, on_exit_of_keeper, member);
-    member->number = number;
-    member->all->on_change(member->number, name, member->all->user_data);
+    member->slot = slot;
+    member->all->on_change(member->slot, name, member->all->user_data);
 }
 
 static void watch_lock(Member *member)
 {
     g_autofree char *path = path_of(member, LOCK);
     member->lock = inotify_add_watch(member->all->watch_fd, path, IN_MODIFY);
-    look_at(member);
+    refresh(member);
 }
 
 static void add_member(BerthRunning *all, const char *id)
@@ -152,7 +152,7 @@ static void add_member(BerthRunning *all, const char *id)
 
 /* --- all of them --- */
 
-static void look_around(BerthRunning *all)
+static void scan(BerthRunning *all)
 {
     g_autoptr(GDir) directory = g_dir_open(all->runtime_dir, 0, NULL);
     const char *id;
@@ -171,11 +171,11 @@ static Member *find_by_watch(const BerthRunning *all, int watch)
     return NULL;
 }
 
-static void take_event(BerthRunning *all, const struct inotify_event *event)
+static void handle_event(BerthRunning *all, const struct inotify_event *event)
 {
     if ((event->mask & IN_Q_OVERFLOW) != 0) {
         g_hash_table_remove_all(all->members);
-        look_around(all);
+        scan(all);
         return;
     }
     if (event->wd == all->root) {
@@ -189,7 +189,7 @@ static void take_event(BerthRunning *all, const struct inotify_event *event)
     if ((event->mask & IN_IGNORED) != 0 && event->wd == member->directory)
         g_hash_table_remove(all->members, member->id);
     else if (event->wd == member->lock && (event->mask & IN_MODIFY) != 0)
-        look_at(member);
+        refresh(member);
     else if (event->len > 0 && strcmp(event->name, LOCK) == 0)
         watch_lock(member);
 }
@@ -203,7 +203,7 @@ static gboolean on_events(gint fd, GIOCondition condition, gpointer user_data)
     ssize_t size = read(fd, buffer.bytes, sizeof(buffer.bytes));
     for (ssize_t at = 0; at + (ssize_t)sizeof(struct inotify_event) <= size;) {
         const struct inotify_event *event = (const void *)(buffer.bytes + at);
-        take_event(user_data, event);
+        handle_event(user_data, event);
         at += (ssize_t)(sizeof(*event) + event->len);
     }
     return G_SOURCE_CONTINUE;
@@ -222,11 +222,11 @@ BerthRunning *berth_running_new(const char *runtime_dir, BerthRunningChange on_c
         return all; /* then nobody is known by name */
     all->root = inotify_add_watch(all->watch_fd, runtime_dir, IN_CREATE | IN_MOVED_TO | IN_ONLYDIR);
     all->watch = add_source(all->watch_fd, on_events, all);
-    look_around(all);
+    scan(all);
     return all;
 }
 
-static void ignore_change(guint number, const char *name, gpointer user_data)
+static void ignore_change(guint slot, const char *name, gpointer user_data)
 {
 }
 

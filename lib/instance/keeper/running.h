@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT
  *
- * running — which distros of this user run, by name and number, as they come and go.
+ * running — which distros of this user run, by name and slot, as they come and go.
  *
  * Every keeper has a directory below the runtime directory (runtime.h): it is running once its pid
  * is in the lock there, and for as long as that process lives. Both are events, of inotify and of a
  * pidfd; nobody is asked and nothing is polled. Of machine.conf only what is needed is read, so
- * that one of another version is understood. A distro without a number is passed over.
+ * that one of another version is understood. A distro without a slot is passed over.
  *
  * On the thread-default GMainContext.
  */
@@ -17,8 +17,8 @@ G_BEGIN_DECLS
 
 typedef struct BerthRunning BerthRunning;
 
-/* @number is from 1 on, @name "" when that distro has stopped. */
-typedef void (*BerthRunningChange)(guint number, const char *name, gpointer user_data);
+/* @slot is from 1 on, @name "" when that distro has stopped. */
+typedef void (*BerthRunningChange)(guint slot, const char *name, gpointer user_data);
 
 /* @on_change is called for each distro that runs already, from within this, and later for each that
  * starts or stops. The caller's own is one of them. */

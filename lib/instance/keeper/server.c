@@ -63,7 +63,7 @@ bool berth_client_answer_result(Client *client, bool ok, const GError *error)
 
 /* --- a distro that stands still ------------------------------------------------------------- */
 
-static void put_line(Client *client, ControlType type, const char *line)
+static void send_line(Client *client, ControlType type, const char *line)
 {
     WireBuffer *output = berth_link_output(client->link);
     size_t begin = wire_frame_begin(output, (WireType)type, 0, 0);
@@ -72,23 +72,24 @@ static void put_line(Client *client, ControlType type, const char *line)
     berth_link_flush(client->link);
 }
 
-static bool takes_lines(const Client *client)
+static bool has_room_for_notice(const Client *client)
 {
     return berth_link_pending(client->link) < CLIENT_BACKLOG_MAX / 2;
 }
 
-void berth_client_tell_pause(Client *client)
+void berth_client_notify_pause(Client *client)
 {
     if (client->server->paused != NULL)
-        put_line(client, CONTROL_PAUSED, client->server->paused);
+        send_line(client, CONTROL_PAUSED, client->server->paused);
 }
 
-void berth_server_tell(BerthServer *server, const char *line)
+void berth_server_notify_clients(BerthServer *server, const char *line)
 {
     for (guint i = 0; i < server->clients->len; i++) {
         Client *client = g_ptr_array_index(server->clients, i);
-        if (berth_client_is_busy(client) && client->asked != ASKED_WATCH && takes_lines(client))
-            put_line(client, CONTROL_PAUSED, line);
+        if (berth_client_is_busy(client) && client->asked != ASKED_WATCH &&
+            has_room_for_notice(client))
+            send_line(client, CONTROL_PAUSED, line);
     }
 }
 
@@ -97,7 +98,7 @@ void berth_server_set_paused(BerthServer *server, bool paused, const char *line)
     g_free(server->paused);
     server->paused = paused ? g_strdup(line) : NULL;
     if (line != NULL)
-        berth_server_tell(server, line);
+        berth_server_notify_clients(server, line);
 }
 
 /* --- sessions ------------------------------------------------------------------------------- */
@@ -161,14 +162,14 @@ static bool open_session(Client *client, const WireFrame *frame)
         client->to_client[i] = (WireCredit)WIRE_CREDIT_INIT;
     if (!keep_early(client, frame))
         return false;
-    berth_client_tell_pause(client);
+    berth_client_notify_pause(client);
     if (can_start(client))
         start_session(client);
     return true;
 }
 
 /* Grant @credit what the CREDIT @frame gives. */
-static bool note_credit(WireCredit *credit, const WireFrame *frame)
+static bool grant_credit(WireCredit *credit, const WireFrame *frame)
 {
     WireReader reader;
     wire_reader_init(&reader, frame);
@@ -176,7 +177,7 @@ static bool note_credit(WireCredit *credit, const WireFrame *frame)
     return wire_reader_done(&reader) && wire_credit_grant(credit, bytes);
 }
 
-static bool take_more(Client *client, const WireFrame *frame)
+static bool handle_more(Client *client, const WireFrame *frame)
 {
     client->open_size += frame->size;
     bool wanted = client->more && client->open_size <= WIRE_OPEN_MAX;
@@ -193,9 +194,9 @@ static bool may_send(Client *client, const WireFrame *frame)
     case WIRE_DATA:
         return wire_credit_spend(&client->to_guest, frame->size);
     case WIRE_CREDIT:
-        return note_credit(&client->to_client[frame->channel], frame);
+        return grant_credit(&client->to_client[frame->channel], frame);
     case WIRE_MORE:
-        return take_more(client, frame);
+        return handle_more(client, frame);
     case WIRE_SIGNAL:
     case WIRE_RESIZE:
     case WIRE_CLOSE:
@@ -206,7 +207,7 @@ static bool may_send(Client *client, const WireFrame *frame)
     }
 }
 
-static bool take_session_frame(Client *client, const WireFrame *frame)
+static bool handle_session_frame(Client *client, const WireFrame *frame)
 {
     BerthServer *server = client->server;
     if (frame->type == WIRE_OPEN)
@@ -230,7 +231,7 @@ bool berth_server_deliver(BerthServer *server, const WireFrame *frame)
     bool excess = frame->type == WIRE_DATA &&
                   !wire_credit_spend(&client->to_client[frame->channel], frame->size);
     if (frame->type == WIRE_CREDIT && frame->channel == WIRE_STDIN)
-        note_credit(&client->to_guest, frame); /* the client hears of a lie, and says so */
+        grant_credit(&client->to_guest, frame); /* the client hears of a lie, and says so */
     if (excess || berth_link_pending(client->link) > CLIENT_BACKLOG_MAX) {
         g_autoptr(GError) error = NULL;
         berth_error_set(&error, BERTH_ERROR_PROTOCOL, "session.flood", NULL,
@@ -250,7 +251,7 @@ bool berth_server_deliver(BerthServer *server, const WireFrame *frame)
 
 /* --- versions ------------------------------------------------------------------------------- */
 
-static bool take_hello(Client *client, const WireFrame *frame)
+static bool handle_hello(Client *client, const WireFrame *frame)
 {
     if (berth_client_is_busy(client))
         return false;
@@ -285,11 +286,11 @@ static bool on_frame(BerthLink *link, const WireFrame *frame, gpointer user_data
     if (asks && berth_link_pending(link) > CLIENT_BACKLOG_MAX)
         return false;
     if (hello)
-        return take_hello(client, frame);
+        return handle_hello(client, frame);
     if (needs_version(frame) && refuse_version(client))
         return true;
-    return frame->stream != 0 ? take_session_frame(client, frame)
-                              : berth_client_take_request(client, frame);
+    return frame->stream != 0 ? handle_session_frame(client, frame)
+                              : berth_client_handle_request(client, frame);
 }
 
 static void on_closed(BerthLink *link, const GError *error, gpointer user_data)
@@ -406,17 +407,18 @@ void berth_server_finish(BerthServer *server, const GError *error)
 }
 
 /* One that does not read does without. */
-static bool takes_notices(const Client *client)
+static bool wants_notices(const Client *client)
 {
-    return client->session == GUEST_SESSION && client->opened && client->tty && takes_lines(client);
+    return client->session == GUEST_SESSION && client->opened && client->tty &&
+           has_room_for_notice(client);
 }
 
-void berth_server_notice(BerthServer *server, const char *line)
+void berth_server_notify_terminals(BerthServer *server, const char *line)
 {
     for (guint i = 0; i < server->clients->len; i++) {
         Client *client = g_ptr_array_index(server->clients, i);
-        if (takes_notices(client))
-            put_line(client, CONTROL_NOTICE, line);
+        if (wants_notices(client))
+            send_line(client, CONTROL_NOTICE, line);
     }
 }
 

@@ -71,10 +71,10 @@ void berth_server_release(BerthServer *server, const GError *error, bool asked);
 void berth_server_finish(BerthServer *server, const GError *error);
 
 /* Show @line, of no control codes, to whoever has a session with a terminal. */
-void berth_server_notice(BerthServer *server, const char *line);
+void berth_server_notify_terminals(BerthServer *server, const char *line);
 
 /* Show @line, of no control codes, to whoever has a session or waits for the distro. */
-void berth_server_tell(BerthServer *server, const char *line);
+void berth_server_notify_clients(BerthServer *server, const char *line);
 
 /* The distro stands still, or with @paused false goes on: @line, of no control codes, says why to
  * whoever has a session or waits for it; those who come while it is paused hear it too. @line may

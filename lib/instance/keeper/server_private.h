@@ -61,9 +61,9 @@ void berth_client_answer_done(Client *client);
 bool berth_client_answer_result(Client *client, bool ok, const GError *error);
 
 /* The client begins to wait for the distro: tell it if that is paused. */
-void berth_client_tell_pause(Client *client);
+void berth_client_notify_pause(Client *client);
 
 /* Do what @frame, on stream 0, asks for. False refuses the client. */
-bool berth_client_take_request(Client *client, const WireFrame *frame);
+bool berth_client_handle_request(Client *client, const WireFrame *frame);
 
 G_END_DECLS

@@ -3,17 +3,17 @@
 
 #include "base/error.h"
 
-static bool take_wait(Client *client, const WireFrame *frame)
+static bool handle_wait(Client *client, const WireFrame *frame)
 {
     client->asked = ASKED_WAIT;
     if (client->server->up)
         berth_client_answer_done(client);
     else
-        berth_client_tell_pause(client);
+        berth_client_notify_pause(client);
     return true;
 }
 
-static bool take_status(Client *client, const WireFrame *frame)
+static bool handle_status(Client *client, const WireFrame *frame)
 {
     BerthServer *server = client->server;
     g_autoptr(BerthInstanceStatus) status = server->ops->status(server->user_data);
@@ -23,7 +23,7 @@ static bool take_status(Client *client, const WireFrame *frame)
     return true;
 }
 
-static bool take_ports(Client *client, const WireFrame *frame)
+static bool handle_ports(Client *client, const WireFrame *frame)
 {
     BerthServer *server = client->server;
     g_autoptr(GPtrArray) forwards = server->ops->ports(server->user_data);
@@ -32,13 +32,13 @@ static bool take_ports(Client *client, const WireFrame *frame)
     return true;
 }
 
-static bool take_watch(Client *client, const WireFrame *frame)
+static bool handle_watch(Client *client, const WireFrame *frame)
 {
     client->asked = ASKED_WATCH;
-    return take_ports(client, frame);
+    return handle_ports(client, frame);
 }
 
-static bool take_forward(Client *client, const WireFrame *frame)
+static bool handle_forward(Client *client, const WireFrame *frame)
 {
     BerthServer *server = client->server;
     WireReader reader;
@@ -54,7 +54,7 @@ static bool take_forward(Client *client, const WireFrame *frame)
     return berth_client_answer_result(client, ok, error);
 }
 
-static bool take_boot(Client *client, const WireFrame *frame)
+static bool handle_boot(Client *client, const WireFrame *frame)
 {
     BerthServer *server = client->server;
     berth_control_put_boot(berth_link_output(client->link), server->ops->boot(server->user_data));
@@ -62,7 +62,7 @@ static bool take_boot(Client *client, const WireFrame *frame)
     return true;
 }
 
-static bool take_stop(Client *client, const WireFrame *frame)
+static bool handle_stop(Client *client, const WireFrame *frame)
 {
     BerthServer *server = client->server;
     WireReader reader;
@@ -73,12 +73,12 @@ static bool take_stop(Client *client, const WireFrame *frame)
         return false;
     client->asked = ASKED_STOP;
     if (how == BERTH_STOP_ORDERLY)
-        berth_client_tell_pause(client);
+        berth_client_notify_pause(client);
     server->ops->stop((BerthStopHow)how, grace_sec, server->user_data);
     return true;
 }
 
-static bool take_grow(Client *client, const WireFrame *frame)
+static bool handle_grow(Client *client, const WireFrame *frame)
 {
     BerthServer *server = client->server;
     WireReader reader;
@@ -93,13 +93,13 @@ static bool take_grow(Client *client, const WireFrame *frame)
         return berth_client_answer_result(client, false, error);
     }
     client->asked = ASKED_GROW;
-    berth_client_tell_pause(client);
+    berth_client_notify_pause(client);
     server->growing = true;
     server->ops->grow(size, server->user_data);
     return true;
 }
 
-static bool take_host_ports(Client *client, const WireFrame *frame)
+static bool handle_host_ports(Client *client, const WireFrame *frame)
 {
     BerthServer *server = client->server;
     WireReader reader;
@@ -112,7 +112,7 @@ static bool take_host_ports(Client *client, const WireFrame *frame)
     return berth_client_answer_result(client, ok, error);
 }
 
-static bool take_host_port(Client *client, const WireFrame *frame)
+static bool handle_host_port(Client *client, const WireFrame *frame)
 {
     BerthServer *server = client->server;
     WireReader reader;
@@ -127,22 +127,23 @@ static bool take_host_port(Client *client, const WireFrame *frame)
 
 static const struct {
     ControlType type;
-    bool has_fields; /* which take checks */
-    bool (*take)(Client *client, const WireFrame *frame);
+    bool has_fields; /* which handle checks */
+    bool (*handle)(Client *client, const WireFrame *frame);
 } requests[] = {
-    {CONTROL_WAIT, false, take_wait},       {CONTROL_STATUS, false, take_status},
-    {CONTROL_PORTS, false, take_ports},     {CONTROL_STOP, true, take_stop},
-    {CONTROL_GROW, true, take_grow},        {CONTROL_BOOT, false, take_boot},
-    {CONTROL_WATCH, false, take_watch},     {CONTROL_FORWARD, true, take_forward},
-    {CONTROL_REACH, true, take_host_ports}, {CONTROL_REACH_ONE, true, take_host_port},
+    {CONTROL_WAIT, false, handle_wait},       {CONTROL_STATUS, false, handle_status},
+    {CONTROL_PORTS, false, handle_ports},     {CONTROL_STOP, true, handle_stop},
+    {CONTROL_GROW, true, handle_grow},        {CONTROL_BOOT, false, handle_boot},
+    {CONTROL_WATCH, false, handle_watch},     {CONTROL_FORWARD, true, handle_forward},
+    {CONTROL_REACH, true, handle_host_ports}, {CONTROL_REACH_ONE, true, handle_host_port},
 };
 
-bool berth_client_take_request(Client *client, const WireFrame *frame)
+bool berth_client_handle_request(Client *client, const WireFrame *frame)
 {
     if (berth_client_is_busy(client))
         return false;
     for (gsize i = 0; i < G_N_ELEMENTS(requests); i++)
         if (requests[i].type == frame->type)
-            return (requests[i].has_fields || frame->size == 0) && requests[i].take(client, frame);
+            return (requests[i].has_fields || frame->size == 0) &&
+                   requests[i].handle(client, frame);
     return false;
 }

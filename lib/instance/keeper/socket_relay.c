@@ -164,7 +164,7 @@ static gboolean on_ready(gint fd, GIOCondition condition, gpointer user_data)
 
 /* --- frames of the guest ---------------------------------------------------------------------- */
 
-static bool take_data(BerthRelay *relay, const WireFrame *frame, WireReader *reader)
+static bool handle_data(BerthRelay *relay, const WireFrame *frame, WireReader *reader)
 {
     reader->next = reader->end;
     if (frame->channel != WIRE_STDOUT || relay->output_ended ||
@@ -179,26 +179,26 @@ static bool take_data(BerthRelay *relay, const WireFrame *frame, WireReader *rea
     return true;
 }
 
-static bool take_eof(BerthRelay *relay, const WireFrame *frame, WireReader *reader)
+static bool handle_eof(BerthRelay *relay, const WireFrame *frame, WireReader *reader)
 {
     relay->output_ended = true;
     return frame->channel == WIRE_STDOUT;
 }
 
-static bool take_credit(BerthRelay *relay, const WireFrame *frame, WireReader *reader)
+static bool handle_credit(BerthRelay *relay, const WireFrame *frame, WireReader *reader)
 {
     guint32 bytes = wire_get_u32(reader);
     return frame->channel == WIRE_STDIN && wire_credit_grant(&relay->to_guest, bytes);
 }
 
-static bool take_opened(BerthRelay *relay, const WireFrame *frame, WireReader *reader)
+static bool handle_opened(BerthRelay *relay, const WireFrame *frame, WireReader *reader)
 {
     wire_get_u32(reader);
     wire_get_string(reader); /* both are for sessions */
     return true;
 }
 
-static bool take_exit(BerthRelay *relay, const WireFrame *frame, WireReader *reader)
+static bool handle_exit(BerthRelay *relay, const WireFrame *frame, WireReader *reader)
 {
     wire_get_u8(reader);
     wire_get_u8(reader);
@@ -209,13 +209,13 @@ static bool take_exit(BerthRelay *relay, const WireFrame *frame, WireReader *rea
 
 static const struct {
     WireType type;
-    bool (*take)(BerthRelay *relay, const WireFrame *frame, WireReader *reader);
-} takers[] = {
-    {WIRE_DATA, take_data},     {WIRE_EOF, take_eof},   {WIRE_CREDIT, take_credit},
-    {WIRE_OPENED, take_opened}, {WIRE_EXIT, take_exit},
+    bool (*handle)(BerthRelay *relay, const WireFrame *frame, WireReader *reader);
+} handlers[] = {
+    {WIRE_DATA, handle_data},     {WIRE_EOF, handle_eof},   {WIRE_CREDIT, handle_credit},
+    {WIRE_OPENED, handle_opened}, {WIRE_EXIT, handle_exit},
 };
 
-static void take_failed(BerthRelay *relay, WireReader *reader)
+static void handle_failed(BerthRelay *relay, WireReader *reader)
 {
     wire_get_u8(reader);
     g_autofree char *problem = berth_text_clean(wire_get_string(reader), PROBLEM_MAX);
@@ -223,18 +223,18 @@ static void take_failed(BerthRelay *relay, WireReader *reader)
     end(relay, wire_reader_done(reader) ? problem : "the guest's FAILED makes no sense");
 }
 
-void berth_relay_take(BerthRelay *relay, const WireFrame *frame)
+void berth_relay_handle(BerthRelay *relay, const WireFrame *frame)
 {
     WireReader reader;
     wire_reader_init(&reader, frame);
     if (frame->type == WIRE_FAILED) {
-        take_failed(relay, &reader);
+        handle_failed(relay, &reader);
         return;
     }
     bool good = false;
-    for (gsize i = 0; i < G_N_ELEMENTS(takers); i++)
-        if (takers[i].type == frame->type)
-            good = takers[i].take(relay, frame, &reader) && wire_reader_done(&reader);
+    for (gsize i = 0; i < G_N_ELEMENTS(handlers); i++)
+        if (handlers[i].type == frame->type)
+            good = handlers[i].handle(relay, frame, &reader) && wire_reader_done(&reader);
     if (good)
         advance(relay);
     else

@@ -36,6 +36,6 @@ void berth_relay_free(BerthRelay *relay);
 guint32 berth_relay_stream(const BerthRelay *relay);
 
 /* A frame of its stream from the guest. May call over. */
-void berth_relay_take(BerthRelay *relay, const WireFrame *frame);
+void berth_relay_handle(BerthRelay *relay, const WireFrame *frame);
 
 G_END_DECLS

@@ -19,7 +19,7 @@
 static const struct {
     const char *name;  /* in the runtime directory */
     const char *guest; /* in the distro */
-} rows[] = {
+} forwarded[] = {
     {BERTH_RUNTIME_DOCKER, BERTH_GUEST_DOCKER_SOCKET},
 };
 
@@ -35,7 +35,7 @@ struct BerthSockets {
     const BerthSocketsOps *ops;
     gpointer user_data;
     int dir_fd; /* where they are, or -1 */
-    Listener listeners[G_N_ELEMENTS(rows)];
+    Listener listeners[G_N_ELEMENTS(forwarded)];
     GHashTable *relays; /* stream -> BerthRelay*, owned */
 };
 
@@ -51,7 +51,7 @@ static void on_over(BerthRelay *relay, const char *problem, gpointer user_data)
 {
     BerthSockets *sockets = user_data;
     if (problem != NULL)
-        sockets->ops->note(problem, sockets->user_data);
+        sockets->ops->log(problem, sockets->user_data);
     g_hash_table_remove(sockets->relays, GUINT_TO_POINTER(berth_relay_stream(relay)));
 }
 
@@ -70,7 +70,7 @@ bool berth_sockets_deliver(BerthSockets *sockets, const WireFrame *frame)
 {
     BerthRelay *relay = g_hash_table_lookup(sockets->relays, GUINT_TO_POINTER(frame->stream));
     if (relay != NULL)
-        berth_relay_take(relay, frame);
+        berth_relay_handle(relay, frame);
     return relay != NULL;
 }
 
@@ -83,7 +83,7 @@ void berth_sockets_reset(BerthSockets *sockets)
 
 void berth_sockets_set_up(BerthSockets *sockets, bool up)
 {
-    for (gsize i = 0; i < G_N_ELEMENTS(rows); i++) {
+    for (gsize i = 0; i < G_N_ELEMENTS(forwarded); i++) {
         Listener *listener = &sockets->listeners[i];
         if (!up)
             g_clear_pointer(&listener->acceptor, berth_acceptor_free);
@@ -120,11 +120,11 @@ BerthSockets *berth_sockets_new(const char *dir, const BerthSocketsOps *ops, gpo
     sockets->user_data = user_data;
     sockets->relays = g_hash_table_new_full(NULL, NULL, NULL, (GDestroyNotify)berth_relay_free);
     bool ok = true;
-    for (gsize i = 0; i < G_N_ELEMENTS(rows); i++) {
+    for (gsize i = 0; i < G_N_ELEMENTS(forwarded); i++) {
         Listener *listener = &sockets->listeners[i];
         listener->sockets = sockets;
-        listener->guest = rows[i].guest;
-        listener->name = rows[i].name;
+        listener->guest = forwarded[i].guest;
+        listener->name = forwarded[i].name;
         g_autofree char *path = g_build_filename(dir, listener->name, NULL);
         listener->fd = ok ? listen_at(path, error) : -1;
         ok = listener->fd >= 0;
@@ -138,7 +138,7 @@ void berth_sockets_free(BerthSockets *sockets)
 {
     if (sockets == NULL)
         return;
-    for (gsize i = 0; i < G_N_ELEMENTS(rows); i++) {
+    for (gsize i = 0; i < G_N_ELEMENTS(forwarded); i++) {
         Listener *listener = &sockets->listeners[i];
         berth_acceptor_free(listener->acceptor);
         if (listener->fd >= 0)

@@ -24,7 +24,7 @@ typedef struct {
     /* Pass a frame on to the guest. */
     void (*send)(const WireFrame *frame, guint32 stream, gpointer user_data);
     /* A line for the distro's log. */
-    void (*note)(const char *text, gpointer user_data);
+    void (*log)(const char *text, gpointer user_data);
 } BerthSocketsOps;
 
 /* Make the sockets in @dir. @ops must outlive them. Errors: errno's, "instance.start.*";
