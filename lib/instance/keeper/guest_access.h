@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  *
- * walls — where a running distro may go, as it is now (model/access.h).
+ * guest_access — where a running distro may go, as it is now (model/access.h).
  *
  *     berth.conf                        as it was when the distro started
  *     `berth host allow` and `deny`     at once
@@ -28,25 +28,25 @@ BerthGuestAccess *berth_guest_access_new(const BerthMachine *machine,
 #define BERTH_GUEST_ACCESS_PING "/proc/sys/net/ipv4/ping_group_range"
 bool berth_guest_access_may_ping(const char *path);
 
-void berth_guest_access_free(BerthGuestAccess *walls);
+void berth_guest_access_free(BerthGuestAccess *access);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(BerthGuestAccess, berth_guest_access_free)
 
 /* Borrowed, until the next change. */
-const BerthAccess *berth_guest_access_get(const BerthGuestAccess *walls);
+const BerthAccess *berth_guest_access_get(const BerthGuestAccess *access);
 
 /* What the registry allows from now on: ports, or "all". Errors: those of model/access.h. */
-bool berth_guest_access_set_allowed(BerthGuestAccess *walls, const char *ports, GError **error);
+bool berth_guest_access_set_allowed(BerthGuestAccess *access, const char *ports, GError **error);
 
 /* Allow one port more until the distro stops.
  * Errors: BERTH_ERROR_DENIED, "instance.isolated"; BERTH_ERROR_INVALID, "access.ports". */
-bool berth_guest_access_allow(BerthGuestAccess *walls, guint16 port, GError **error);
+bool berth_guest_access_allow(BerthGuestAccess *access, guint16 port, GError **error);
 
 /* Those that were allowed so, numbers and commas, or "". Free with g_free. */
-char *berth_guest_access_temporary(const BerthGuestAccess *walls);
+char *berth_guest_access_temporary(const BerthGuestAccess *access);
 
 /* The guest tried this port in vain: a line for the user, or NULL when it was said before
  * or too much was said. Free
  * with g_free. */
-char *berth_guest_access_refused_line(BerthGuestAccess *walls, guint16 port);
+char *berth_guest_access_refused_line(BerthGuestAccess *access, guint16 port);
 
 G_END_DECLS
