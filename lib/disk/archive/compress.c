@@ -18,7 +18,7 @@
 #define XZ_PRESET   6U
 #define ZSTD_LEVEL  3
 
-/* A method: what is done with a stage full of bytes. */
+/* A compression method: operations on a full staging buffer. */
 typedef struct {
     BerthCompression method;
     bool (*open)(BerthCompress *compress, guint threads, GError **error);
@@ -73,8 +73,7 @@ static void close_gzip(BerthCompress *compress)
 
 /* --- xz --- */
 
-/* A thread of xz takes well over 100 MB: no more of them than fit a quarter of the memory, or of
- * what this process may have. */
+/* Memory for xz threads, over 100 MB each: a quarter of the RAM or of the process's limit. */
 static guint64 memory_for_xz(void)
 {
     guint64 memory = (guint64)sysconf(_SC_PHYS_PAGES) * (guint64)sysconf(_SC_PAGESIZE);
@@ -127,7 +126,7 @@ static bool open_zstd(BerthCompress *compress, guint threads, GError **error)
         return fail("not enough memory for zstd", error);
     ZSTD_CCtx_setParameter(compress->zstd, ZSTD_c_compressionLevel, ZSTD_LEVEL);
     ZSTD_CCtx_setParameter(compress->zstd, ZSTD_c_checksumFlag, 1);
-    /* A library without threads refuses this one, and works without. */
+    /* A single-threaded build of libzstd rejects this; it then uses no workers. */
     ZSTD_CCtx_setParameter(compress->zstd, ZSTD_c_nbWorkers, (int)threads);
     return true;
 }

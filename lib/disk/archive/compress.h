@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT
  *
- * compress — bytes to a descriptor, compressed on all processors on the way.
+ * compress — compresses a byte stream to a descriptor on all processors.
  *
- * The result depends on the bytes alone, not on the number of threads or how they came: gzip is
- * made of independent blocks of a fixed size joined into one stream, xz and zstd have modes for it.
- * All can be read by the programs of those names.
+ * The output depends on the input bytes alone, not on threads or write sizes: gzip joins
+ * independent blocks of a fixed size into one stream; xz and zstd have deterministic modes. The
+ * programs of those names can read it.
  *
  *     reserve -> buffer of ours -> [commit] -> compressor -> descriptor
  *
@@ -36,7 +36,7 @@ bool berth_compress_write(BerthCompress *compress, const void *data, gsize size,
 /* End the stream. Nothing may be written after this. */
 bool berth_compress_finish(BerthCompress *compress, GError **error);
 
-/* Bytes that went to the descriptor so far. */
+/* Bytes written to the descriptor so far. */
 guint64 berth_compress_written(const BerthCompress *compress);
 
 G_END_DECLS

@@ -11,7 +11,7 @@
 #define LEVEL           6
 #define MEMORY_LEVEL    8
 
-/* A block on its way through a thread. The caller fills, a thread works, the caller writes. */
+/* A block in flight: the caller fills it, a thread compresses it, the caller writes it. */
 typedef struct {
     guint8 *input; /* the dictionary, then the block */
     gsize dictionary;
@@ -19,7 +19,7 @@ typedef struct {
     bool last;
 
     guint8 *output;
-    gsize output_size; /* 0: the deflating failed */
+    gsize output_size; /* 0: deflate failed */
     guint32 crc;
     bool done; /* under the lock */
 } Job;
@@ -83,7 +83,7 @@ BerthGzipWriter *berth_gzip_writer_new(BerthOutput *output, guint threads)
     writer->output = output;
     g_mutex_init(&writer->lock);
     g_cond_init(&writer->changed);
-    writer->output_limit = compressBound(BLOCK_SIZE) + 64; /* the flush takes a few bytes more */
+    writer->output_limit = compressBound(BLOCK_SIZE) + 64; /* the sync flush adds a few bytes */
     writer->count = threads + 2;
     writer->jobs = g_new0(Job, writer->count);
     for (guint i = 0; i < writer->count; i++) {
@@ -121,7 +121,7 @@ static bool write_header(BerthGzipWriter *writer, GError **error)
     return berth_output_write(writer->output, header, sizeof(header), error);
 }
 
-/* Wait for the oldest block and write it. */
+/* Wait for the oldest block in flight and write it. */
 static bool write_oldest(BerthGzipWriter *writer, GError **error)
 {
     Job *job = &writer->jobs[writer->oldest];
@@ -142,7 +142,7 @@ static bool write_oldest(BerthGzipWriter *writer, GError **error)
     return berth_output_write(writer->output, job->output, job->output_size, error);
 }
 
-/* Hand the block that is filled to a thread, and find room for the next. */
+/* Queue the filled block and get a free one, writing the oldest if the ring is full. */
 static bool submit(BerthGzipWriter *writer, bool last, GError **error)
 {
     Job *job = writer->current;
@@ -154,8 +154,8 @@ static bool submit(BerthGzipWriter *writer, bool last, GError **error)
     if (writer->busy == writer->count - 1 && !write_oldest(writer, error))
         return false;
 
-    /* What a thread reads may be read by another too, but the ring comes round only when it has
-     * been written: the dictionary is copied before that. */
+    /* Copy the dictionary now: the ring reuses this block's buffer only after the block is
+     * written. */
     Job *next = &writer->jobs[(gsize)(job - writer->jobs + 1) % writer->count];
     next->dictionary = MIN(job->dictionary + job->size, DICTIONARY_SIZE);
     memcpy(next->input, job->input + job->dictionary + job->size - next->dictionary,

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  *
- * compress_gzip — one gzip stream made by many threads.
+ * compress_gzip — a multi-threaded gzip writer.
  *
  * Blocks of 512 KiB are deflated each for itself, with the 32 KiB before as its dictionary, and end
  * on a byte ("sync flush"), so that they can be joined; their CRCs are combined. Private to

@@ -9,14 +9,14 @@
 #include <zstd.h>
 #include <zstd_errors.h>
 
-/* Four times what `xz -9` needs. Blocks are decoded side by side as far as they fit in here (each
- * needs its dictionary and its whole output), one after the other where they do not. */
+/* Four times what `xz -9` needs. Blocks are decoded in parallel as far as the limit allows (each
+ * needs its dictionary and its whole output), else sequentially. */
 #define XZ_MEMORY_LIMIT (G_GUINT64_CONSTANT(256) << 20)
 
-/* 128 MiB: what `zstd --long` writes and what `zstd -d` reads without being asked to. */
+/* 128 MiB: the window of `zstd --long`, and the default limit of `zstd -d`. */
 #define ZSTD_WINDOW_LOG 27
 
-/* One row each of the table below; @state is theirs. */
+/* One codec of the table below; @state is private to it. */
 typedef struct {
     const char *name;
     const char *size_hint;
@@ -37,7 +37,7 @@ struct BerthDecoder {
     } state;
 };
 
-/* What the libraries count in 32 bits. */
+/* Clamp to the 32-bit sizes of the libraries. */
 static guint room(gsize size)
 {
     return (guint)MIN(size, G_MAXINT32);
@@ -117,7 +117,7 @@ static BerthDecodeResult xz_step(gpointer state, BerthDecodeIo *io)
         [LZMA_MEMLIMIT_ERROR] = BERTH_DECODE_TOO_LARGE,
         [LZMA_FORMAT_ERROR] = BERTH_DECODE_DAMAGED,
         [LZMA_OPTIONS_ERROR] = BERTH_DECODE_UNSUPPORTED,
-        [LZMA_DATA_ERROR] = BERTH_DECODE_DAMAGED, /* a wrong checksum is this too */
+        [LZMA_DATA_ERROR] = BERTH_DECODE_DAMAGED, /* covers wrong checksums too */
         [LZMA_BUF_ERROR] = BERTH_DECODE_MORE,
         [LZMA_PROG_ERROR] = BERTH_DECODE_DAMAGED,
     };

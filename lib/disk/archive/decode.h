@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: MIT
  *
- * decode — the decompressors, all in one shape: bytes in, bytes out, until one part is complete.
+ * decode — a common streaming interface to the decompressors: bytes in, bytes out, one part at a
+ * time.
  *
- * A part is what the format can repeat: a gzip member, an xz stream, a zstd or lz4 frame, a bzip2
- * stream. A part is complete only when every checksum and length it carries was right. What lies
- * between parts is the caller's matter (stream.h).
+ * A part is the unit that a format can repeat: a gzip member, an xz stream, a zstd or lz4 frame, a
+ * bzip2 stream. COMPLETE means that all its checksums and lengths matched. The caller handles the
+ * bytes between parts (stream.h).
  *
- * Memory is bounded here, not by what the input asks for: see the limits in decode.c. The decoder
- * does no I/O; the xz decoder has threads of its own, which rest between calls.
+ * The limits in decode.c bound memory whatever the input requests. No I/O. The xz decoder has
+ * worker threads, idle between calls.
  */
 #pragma once
 
@@ -19,19 +20,19 @@
 G_BEGIN_DECLS
 
 typedef enum {
-    BERTH_DECODE_MORE,        /* go on: with more input when it is used up, or more room */
-    BERTH_DECODE_COMPLETE,    /* the part is complete and right */
-    BERTH_DECODE_DAMAGED,     /* it cannot be decoded */
-    BERTH_DECODE_CHECKSUM,    /* it can, but is not what was packed */
-    BERTH_DECODE_TOO_LARGE,   /* it asks for more memory than we give */
-    BERTH_DECODE_UNSUPPORTED, /* a feature or checksum the library does not know */
+    BERTH_DECODE_MORE,        /* call again with more input or more room */
+    BERTH_DECODE_COMPLETE,    /* the part is complete and verified */
+    BERTH_DECODE_DAMAGED,     /* malformed */
+    BERTH_DECODE_CHECKSUM,    /* decoded, but the checksum differs */
+    BERTH_DECODE_TOO_LARGE,   /* needs more memory than the limit */
+    BERTH_DECODE_UNSUPPORTED, /* a feature or checksum that the library lacks */
 } BerthDecodeResult;
 
 typedef struct {
-    const guint8 *in; /* moves on with what was used */
+    const guint8 *in; /* advanced past consumed input */
     gsize in_size;
-    bool in_ends; /* nothing comes after @in */
-    guint8 *out;  /* moves on with what was made */
+    bool in_ends; /* @in is the last input */
+    guint8 *out;  /* advanced past produced output */
     gsize out_size;
 } BerthDecodeIo;
 
@@ -42,16 +43,16 @@ BerthDecoder *berth_decoder_new(BerthCompression compression);
 void berth_decoder_free(BerthDecoder *decoder);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(BerthDecoder, berth_decoder_free)
 
-/* Decode as far as input and room go. */
+/* Decode until the input or the room is used up, or the part ends. */
 BerthDecodeResult berth_decoder_step(BerthDecoder *decoder, BerthDecodeIo *io);
 
-/* After COMPLETE: be ready for the next part. */
+/* After COMPLETE: prepare for the next part. */
 void berth_decoder_restart(BerthDecoder *decoder);
 
-/* What users call it: "gzip". */
+/* The format's name in messages: "gzip". */
 const char *berth_decoder_name(const BerthDecoder *decoder);
 
-/* What to do about TOO_LARGE. */
+/* The hint of a TOO_LARGE error. */
 const char *berth_decoder_size_hint(const BerthDecoder *decoder);
 
 G_END_DECLS

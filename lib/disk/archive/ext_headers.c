@@ -59,7 +59,7 @@ static void begin_pax(BerthExtHeaders *ext_headers)
     ext_headers->has_pax = true;
 }
 
-/* GNU's long names end in a NUL. */
+/* GNU's long names are NUL-terminated. */
 static bool read_long_name(char **name, const guint8 *body, gsize size, GError **error)
 {
     if (size == 0 || body[0] == '\0')
@@ -77,10 +77,10 @@ bool berth_ext_headers_add(BerthExtHeaders *ext_headers, char type, const guint8
         return read_long_name(&ext_headers->path, body, size, error);
     case 'K':
         return read_long_name(&ext_headers->target, body, size, error);
-    case 'A': /* Solaris: an access control list, in a form of its own */
+    case 'A': /* Solaris: an ACL in its own format */
         ext_headers->lost_acls++;
         return true;
-    case 'V': /* a label for people */
+    case 'V': /* GNU: a volume label */
         return true;
     case 'g':
         ext_headers->is_pax = true;
@@ -104,7 +104,7 @@ static bool is_one_of(char type, const char *types)
     return type != '\0' && strchr(types, type) != NULL;
 }
 
-/* What is read as a file: POSIX wants that of kinds nobody knows. */
+/* Types read as regular files: POSIX requires it of unknown types. */
 static bool is_file_kind(char type)
 {
     return !is_one_of(type, "123456D");
@@ -137,8 +137,8 @@ static bool read_numbers(const guint8 *header, gint64 *ret_numbers, GError **err
     return true;
 }
 
-/* How many bytes follow the header, as libarchive sees it: what is no file has none, a link only in
- * pax archives; a record in front overrules that. */
+/* Bytes that follow the header, by libarchive's rules: 0 unless it is a file, or a link in a pax
+ * archive; a size record overrides both. */
 static bool choose_size(const BerthExtHeaders *ext_headers, char type, gint64 stated,
                         gint64 *ret_size, GError **error)
 {
@@ -165,7 +165,7 @@ static void read_flags(const char *text, BerthFacts *facts)
     }
 }
 
-/* PAX beats GNU beats the header. */
+/* PAX overrides GNU, GNU the header. */
 static char *choose_name(const char *pax, char **gnu, char *(*own)(const guint8 *),
                          const guint8 *header)
 {
@@ -207,8 +207,8 @@ static void fill_facts(BerthExtHeaders *ext_headers, const guint8 *header, const
     read_flags(pax->texts[BERTH_PAX_FLAGS], facts);
 }
 
-/* libarchive is shown the header's own name only, which may be the first hundred bytes of a longer
- * one, and takes a file whose name ends in a slash for a directory. */
+/* libarchive sees only the header's own name, possibly truncated to 100 bytes, and treats a file
+ * whose name ends in a slash as a directory. */
 static void build_records(const BerthPax *pax, const guint8 *header, const BerthFacts *facts,
                           GByteArray *records)
 {

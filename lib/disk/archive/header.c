@@ -53,21 +53,21 @@ static bool parse_octal(const guint8 *field, gsize size, gint64 *ret_value)
     gsize first = at;
     gint64 value = 0;
     for (; at < size && field[at] >= '0' && field[at] <= '7'; at++)
-        value = value << 3 | (field[at] - '0'); /* 12 digits at most */
+        value = value << 3 | (field[at] - '0'); /* at most 12 digits */
     if (at < size && field[at] != '\0' && !g_ascii_isspace(field[at]))
         return false;
     *ret_value = negative ? -value : value;
     return at > first || !negative;
 }
 
-/* Two's complement, the first bit used up as the mark. */
+/* Two's complement; the first bit is the base-256 flag. */
 static bool parse_binary(const guint8 *field, gsize size, gint64 *ret_value)
 {
     bool negative = (field[0] & 0x40) != 0;
     guint64 value = negative ? G_MAXUINT64 << 6 : 0;
     value |= field[0] & 0x3f;
     for (gsize i = 1; i < size; i++) {
-        guint64 top = value >> 55; /* becomes the sign and what is above it */
+        guint64 top = value >> 55; /* the sign extension */
         if (top != (negative ? G_MAXUINT64 >> 55 : 0))
             return false;
         value = value << 8 | field[i];
@@ -91,7 +91,7 @@ const char *berth_header_field_name(BerthHeaderField field)
 bool berth_header_checksum_is_right(const guint8 *header)
 {
     guint32 sum = 0;
-    guint32 high = 0; /* bytes that are negative to a signed sum */
+    guint32 high = 0; /* count of bytes >= 0x80, negative as signed char */
     for (guint i = 0; i < BERTH_HEADER_SIZE; i++) {
         sum += header[i];
         high += header[i] >> 7;
@@ -137,8 +137,8 @@ static bool has_gnu_times(const guint8 *header)
            berth_header_number(header, BERTH_HEADER_CHANGED, &unused);
 }
 
-/* A prefix of Go's under GNU's magic: printable ASCII, nothing behind it, no GNU times in its
- * place, and written because the whole is too long for a name. Source: the reader of Go's
+/* A prefix written by Go under GNU's magic: printable ASCII, zeros after it, no GNU times in its
+ * place, and name and prefix together too long for the name field. Source: the reader of Go's
  * archive/tar. */
 static bool has_go_prefix(const guint8 *header, gsize name_size)
 {

@@ -27,39 +27,41 @@ typedef enum {
 
 bool berth_header_is_zero(const guint8 *header);
 
-/* The sum of the bytes, its own field read as blanks; old writers summed signed bytes. */
+/* Verify the checksum: the sum of all bytes, its own field as blanks. Accepts sums of signed bytes,
+ * which old writers made. */
 bool berth_header_checksum_is_right(const guint8 *header);
 
 bool berth_header_is_gnu(const guint8 *header);
 bool berth_header_is_ustar(const guint8 *header); /* POSIX's, not GNU's */
 
-/* The letter that says what kind of entry it is. */
+/* The typeflag. */
 char berth_header_type(const guint8 *header);
 
-/* Octal, with white space around it, or binary with the first bit set; empty is 0, as old writers
- * leave it. False when it is neither or does not fit. */
+/* Parse a number: octal with optional white space, or base-256 (first bit set); empty is 0, as old
+ * writers leave it. False when malformed or out of range. */
 bool berth_header_number(const guint8 *header, BerthHeaderField field, gint64 *ret_value);
 
-/* What users call the field. */
+/* The field's name in messages. */
 const char *berth_header_field_name(BerthHeaderField field);
 
 /* The name with its prefix, and the link's target; free with g_free. GNU's header has no prefix;
- * Go's archive/tar before 1.8 wrote one there all the same, and is believed where nothing else can
- * be meant: the place of GNU's times holds text, and name and prefix are too long for a name. */
+ * Go's archive/tar before 1.8 wrote one all the same; it is accepted when unambiguous: GNU's time
+ * fields hold text, and name and prefix together exceed the name field. */
 char *berth_header_path(const guint8 *header);
 char *berth_header_target(const guint8 *header);
 
-/* Whether a GNU header of another kind than sparse files has something where GNU's own fields for
- * those and for incremental archives are. GNU tar ignores it; libarchive reads a map from it. */
+/* Whether a non-sparse GNU header has bytes in the fields of sparse and incremental entries. GNU
+ * tar ignores them; libarchive would read a sparse map. */
 bool berth_header_has_stray_tail(const guint8 *header);
 
 /* Append @header without its tail. */
 void berth_header_append_clean(GByteArray *bytes, const guint8 *header);
 
-/* A sparse file of star's, which only star and GNU tar can read. */
+/* A sparse file in star's format, which only star and GNU tar can read. */
 bool berth_header_is_star_sparse(const guint8 *header);
 
-/* Of GNU's old sparse files: whether more of the map follows the header, in blocks of their own. */
+/* Old GNU sparse format: whether blocks with more of the map follow the header, or follow
+ * @block. */
 bool berth_header_is_gnu_sparse(const guint8 *header);
 bool berth_header_map_is_extended(const guint8 *header);
 bool berth_header_map_block_is_extended(const guint8 *block);

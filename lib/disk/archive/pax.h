@@ -3,11 +3,12 @@
  * pax — the records that may stand before an entry of a tar (POSIX pax, "Extended Header"; the keys
  * of GNU, star, libarchive and Sun beside them).
  *
- * A record is "LENGTH KEY=VALUE\n". The last of a key wins; an empty value takes back what was said
- * before, except for attributes, which may be empty. What is not a record, a number or a time, or
- * has a NUL in a name, is refused, where other readers see 0 (and so root) or half a name.
+ * A record is "LENGTH KEY=VALUE\n". The last record of a key wins; an empty value resets the key,
+ * except for attributes, which may be empty. Rejects malformed records, numbers and times and names
+ * with a NUL, where other readers see 0 (and so root) or half a name.
  *
- * What libarchive gets right it is given again, as records of berth_pax_build(); the rest is here.
+ * berth_pax_build() returns the records that libarchive handles correctly; this module handles the
+ * rest.
  *
  * Pure. Errors: BERTH_ERROR_INVALID "import.read.damaged" and "import.read.unsupported"; the
  * messages say what is wrong, not where.
@@ -21,7 +22,7 @@
 
 G_BEGIN_DECLS
 
-/* Texts that are handed on, or looked at by the caller: one per key. */
+/* Text values for the caller or libarchive, one per key. */
 typedef enum {
     BERTH_PAX_PATH,
     BERTH_PAX_TARGET,
@@ -30,7 +31,7 @@ typedef enum {
     BERTH_PAX_ACL_ACCESS, /* in words (acl_text.h) */
     BERTH_PAX_ACL_DEFAULT,
     BERTH_PAX_ACL_NFS4,
-    BERTH_PAX_MAJOR, /* from here on libarchive is told too */
+    BERTH_PAX_MAJOR, /* from here on passed to libarchive too */
     BERTH_PAX_MINOR,
     BERTH_PAX_SPARSE_BLOCKS,
     BERTH_PAX_SPARSE_SIZE,
@@ -59,7 +60,7 @@ typedef struct {
 void berth_pax_clear(BerthPax *pax);
 G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(BerthPax, berth_pax_clear)
 
-/* A copy of its own in the empty @ret_pax. */
+/* Deep-copy @pax into the empty @ret_pax. */
 void berth_pax_copy(const BerthPax *pax, BerthPax *ret_pax);
 
 /* Add the records of one header's body. */
@@ -79,7 +80,7 @@ bool berth_pax_convert_holes(BerthPax *pax, gint64 data_size, GError **error);
 /* Append "LENGTH KEY=VALUE\n". */
 void berth_pax_append(GByteArray *body, const char *key, const void *value, gsize size);
 
-/* Append what libarchive is to know: everything but names, owners, times and flags. */
+/* Append the records for libarchive: everything but names, owners, times and flags. */
 void berth_pax_build(const BerthPax *pax, GByteArray *body);
 
 G_END_DECLS

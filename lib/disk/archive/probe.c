@@ -89,7 +89,7 @@ static bool matches(const Signature *signature, const guint8 *head, gsize size)
            memcmp(head + signature->offset, signature->bytes, signature->size) == 0;
 }
 
-/* zstd and lz4 streams may begin with a skippable frame, which does not say whose it is. */
+/* zstd and lz4 streams may begin with a skippable frame, which has the same signature in both. */
 static bool is_skippable_frame(const guint8 *head, gsize size)
 {
     return size >= 4 && (head[0] & 0xf0) == 0x50 && memcmp(head + 1, "\x2a\x4d\x18", 3) == 0;

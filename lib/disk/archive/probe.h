@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT
  *
- * magic — what a stream of bytes is, from its beginning: 128 KiB are enough.
+ * probe — identifies a stream's format from its first bytes; 128 KiB suffice.
  *
- * Compression is told by content, never by a file's name; what is no tar is named for what it is,
- * so that the message can say "this is a VHDX disk image" rather than "unrecognized format". Pure.
+ * Detects compression by content, never by file name. Names foreign formats, so that a message can
+ * say "this is a VHDX disk image" rather than "unrecognized format". Pure.
  */
 #pragma once
 
@@ -21,19 +21,20 @@ typedef enum {
     BERTH_COMPRESSION_LZ4,
 } BerthCompression;
 
-/* The compression @head begins with. */
+/* The compression format of @head. */
 BerthCompression berth_probe_compression(const guint8 *head, gsize size);
 
 typedef enum {
     BERTH_PROBE_TAR,         /* a tar header, or the zeros of an empty archive */
-    BERTH_PROBE_DAMAGED_TAR, /* says it is a tar, but its first header is broken */
+    BERTH_PROBE_DAMAGED_TAR, /* has a tar signature, but a damaged first header */
     BERTH_PROBE_OTHER,
 } BerthProbe;
 
-/* Whether uncompressed bytes are a tar. */
+/* Probe uncompressed bytes for a tar. */
 BerthProbe berth_probe_check_tar(const guint8 *head, gsize size);
 
-/* What the bytes are, as in "it is %s", and what to do about it: both static, NULL when unknown. */
+/* The format's name, to fill "it is %s", and a hint for the user. Both static, NULL when
+ * unknown. */
 const char *berth_probe_describe(const guint8 *head, gsize size, const char **ret_hint);
 
 G_END_DECLS

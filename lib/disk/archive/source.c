@@ -72,7 +72,7 @@ void berth_source_set_cancel(BerthSource *source, int fd)
     source->cancel_fd = fd;
 }
 
-/* Until there is something to read, or no more need to. poll() skips a negative fd. */
+/* Wait until the input is readable or the read is cancelled. poll() ignores a negative fd. */
 static bool wait_for_input(BerthSource *source, GError **error)
 {
     struct pollfd fds[] = {{.fd = source->fd, .events = POLLIN},
@@ -101,7 +101,7 @@ static ssize_t read_some(BerthSource *source, guint8 *data, gsize size)
     return got;
 }
 
-/* One read into @data. *ret_size is 0 at the end, and also when it is only worth another try. */
+/* One read into @data. *ret_size is 0 at the end and when the caller must retry. */
 static bool fetch(BerthSource *source, guint8 *data, gsize size, gsize *ret_size, GError **error)
 {
     *ret_size = 0;

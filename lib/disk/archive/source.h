@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT
  *
- * source — the bytes of an archive as they come from a descriptor, in large blocks and counted.
+ * source — buffered, counted reads of an archive from a descriptor.
  *
- * Works on files, pipes and sockets, blocking or not, or on a range of a file that others read too.
- * The fd is borrowed; blocks belong to the source and are good until the next call. One thread at a
- * time, except that berth_source_position() may be asked from any. Errors: "import.read.*", and
- * BERTH_ERROR_CANCELLED "import.cancelled".
+ * Works on files, pipes and sockets, blocking or not, or on a range of a shared file. The fd is
+ * borrowed; returned blocks are valid until the next call. One thread at a time; only
+ * berth_source_position() is thread-safe. Errors: "import.read.*", and BERTH_ERROR_CANCELLED
+ * "import.cancelled".
  */
 #pragma once
 
@@ -16,11 +16,11 @@ G_BEGIN_DECLS
 
 typedef struct BerthSource BerthSource;
 
-/* From where @fd stands to its end. */
+/* Read @fd from its current offset to its end. */
 BerthSource *berth_source_new(int fd);
 
-/* @length bytes of the file @fd from @offset on, wherever it stands: several ranges of one fd can
- * be read at once. A file that ends earlier is an error, "import.read.truncated". */
+/* @length bytes of the file @fd from @offset on, with pread(): several ranges of one fd can be read
+ * concurrently. A shorter file is an error, "import.read.truncated". */
 BerthSource *berth_source_new_range(int fd, guint64 offset, guint64 length);
 
 void berth_source_free(BerthSource *source);
@@ -33,19 +33,19 @@ void berth_source_set_tap(BerthSource *source, BerthSourceTap tap, gpointer user
 /* A wait for input ends with "import.cancelled" as soon as @fd is readable. */
 void berth_source_set_cancel(BerthSource *source, int fd);
 
-/* What comes next without consuming it: at least @wanted bytes (no more than 64 KiB) unless the
- * input is shorter. *ret_size is 0 at the end of the input. */
+/* Look ahead without consuming: at least @wanted bytes (no more than 64 KiB) unless the input is
+ * shorter. *ret_size is 0 at the end of the input. */
 bool berth_source_peek(BerthSource *source, gsize wanted, const guint8 **ret_data, gsize *ret_size,
                        GError **error);
 
-/* Consume @size bytes of what peek showed. */
+/* Consume @size peeked bytes. */
 void berth_source_consume(BerthSource *source, gsize size);
 
 /* Copy up to @size bytes to @data; fewer only at the end of the input. */
 bool berth_source_read(BerthSource *source, guint8 *data, gsize size, gsize *ret_size,
                        GError **error);
 
-/* Whether it is a file: a read never waits for somebody to write. */
+/* Whether it is a regular file: reads never wait for a writer. */
 bool berth_source_is_file(const BerthSource *source);
 
 /* Bytes consumed so far. */

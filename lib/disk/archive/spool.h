@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT
  *
- * spool — bytes set aside, to be read again in any order.
+ * spool — stores a byte stream for random access.
  *
- * Zeros become holes, so that an archive cannot make much of a disk out of nothing.
+ * Zeros become holes, so a small archive cannot fill the disk with them.
  *
  * Ownership: a file given by the caller is borrowed. Errors: "import.spool.too-large", and
  * "import.spool.no-space" and so on.

@@ -24,29 +24,29 @@ typedef struct {
 
 struct BerthStream {
     BerthSource *source;
-    BerthDecoder *decoder; /* NULL: the input is plain */
+    BerthDecoder *decoder; /* NULL: uncompressed input */
     BerthCompression compression;
     char *name;
     BerthSourceTap tap;
     gpointer tap_data;
     GThread *thread; /* NULL until the first read */
-    bool may_block;  /* the input may come at any time: each slot counts at once */
-    int cancel_fd;   /* an eventfd: readable when the thread shall end */
+    bool may_block;  /* pipe or socket input: hand over each slot at once */
+    int cancel_fd;   /* an eventfd: readable when the worker must end */
 
-    /* The thread's own. */
+    /* Worker's. */
     bool between_parts;
     bool at_end;
 
-    /* Under the lock. A slot belongs to the thread until it is counted in @filled, and to the
-     * reader until the next read. */
+    /* Under the lock. The worker owns a slot until it is counted in @filled; then the reader owns
+     * it until the next read. */
     GMutex lock;
     GCond changed;
     Slot slots[SLOTS];
-    guint first; /* filled, to be read next */
+    guint first; /* the next slot to read */
     guint filled;
-    bool lent;   /* @first is in the reader's hands */
-    bool peeked; /* the reader's: and shall be given once more */
-    bool done;   /* the thread makes no more */
+    bool lent;   /* the reader holds @first */
+    bool peeked; /* reader's: the next read returns @first again */
+    bool done;   /* the worker has finished */
     bool cancelled;
     GError *failure;
     GPtrArray *warnings;
@@ -87,7 +87,7 @@ static void warn(BerthStream *stream, const char *text)
     g_mutex_unlock(&stream->lock);
 }
 
-/* Take in what is left of the input: who writes into our pipe shall get rid of it. */
+/* Drain the input, so that its writer does not block or get SIGPIPE. */
 static bool discard_rest(BerthStream *stream, GError **error)
 {
     const guint8 *data;
@@ -99,7 +99,7 @@ static bool discard_rest(BerthStream *stream, GError **error)
     return true;
 }
 
-/* Whether another part of the same kind begins here. lz4's skippable frames look like zstd's. */
+/* Whether another part of the same format begins here. lz4's skippable frames look like zstd's. */
 static bool is_part(const BerthStream *stream, const guint8 *data, gsize size)
 {
     BerthCompression next = berth_probe_compression(data, size);
@@ -107,7 +107,7 @@ static bool is_part(const BerthStream *stream, const guint8 *data, gsize size)
            (next == BERTH_COMPRESSION_ZSTD && stream->compression == BERTH_COMPRESSION_LZ4);
 }
 
-/* After a part: begin the next, or find that there is none. */
+/* After a part: start the next, or detect the end. */
 static bool start_part(BerthStream *stream, GError **error)
 {
     const guint8 *data;
@@ -156,13 +156,13 @@ static bool decode_step(BerthStream *stream, BerthDecodeIo *io, GError **error)
         return true;
     if (result == BERTH_DECODE_MORE && (used > 0 || io->out_size < room))
         return true;
-    /* It got all there is and did nothing: only at the end is that what a cut looks like. */
+    /* No progress with all input given: at the end of the input it is truncated. */
     if (result == BERTH_DECODE_MORE && size > 0)
         result = BERTH_DECODE_DAMAGED;
     return fail_decode(stream, result, error);
 }
 
-/* Fill @slot to the brim, or to the end of the stream. */
+/* Fill @slot completely, or up to the end of the stream. */
 static bool fill_slot(BerthStream *stream, Slot *slot, GError **error)
 {
     slot->size = 0;
@@ -179,7 +179,7 @@ static bool fill_slot(BerthStream *stream, Slot *slot, GError **error)
     return true;
 }
 
-/* The next slot to fill, or NULL when there is no more need. */
+/* Wait for the next free slot; NULL when cancelled. */
 static Slot *wait_for_slot(BerthStream *stream)
 {
     g_mutex_lock(&stream->lock);
@@ -283,7 +283,7 @@ void berth_stream_set_tap(BerthStream *stream, BerthSourceTap tap, gpointer user
     stream->tap_data = user_data;
 }
 
-/* Give the slot of the last read back, and wait for the next. */
+/* Return the slot of the last read and wait for the next. */
 static Slot *acquire_slot(BerthStream *stream)
 {
     g_mutex_lock(&stream->lock);

@@ -26,7 +26,7 @@ struct BerthTar {
     BerthStream *stream;
     BerthHeaders *headers;
     struct archive *reader;
-    GError *failure; /* what went wrong below the reader */
+    GError *failure; /* an error of the stream, set in libarchive's callback */
     GPtrArray *warnings;
     bool at_end;
 
@@ -61,8 +61,7 @@ static bool mentions(struct archive *archive, const char *word)
 
 /* --- opening --- */
 
-/* Look at the first plain bytes before libarchive does, to say what they are when they are no tar.
- */
+/* Probe the first uncompressed bytes before libarchive, to name a format that is not tar. */
 static bool check_head(const guint8 *head, gsize size, GError **error)
 {
     if (size == 0) {
@@ -179,7 +178,7 @@ static void set_time(BerthEntry *out, guint which, bool is_set, time_t sec)
     out->times[which] = (BerthTime){.sec = is_set ? sec : 0};
 }
 
-/* What the header says; what PAX says comes over it. */
+/* Times of the header, overridden by PAX. */
 static void convert_times(struct archive_entry *in, const BerthFacts *facts, BerthEntry *out)
 {
     set_time(out, BERTH_TIME_MODIFIED, archive_entry_mtime_is_set(in), archive_entry_mtime(in));
@@ -231,7 +230,7 @@ static void convert(struct archive_entry *in, BerthFacts *facts, BerthEntry *out
     convert_xattrs(in, facts, out);
 }
 
-/* How much data is to come for the entry: of a sparse file the sum of its pieces. */
+/* Set the expected amount of data: for a sparse file the sum of its extents. */
 static void expect_data(BerthTar *tar, struct archive_entry *in, const BerthFacts *facts)
 {
     tar->size = (guint64)MAX(archive_entry_size(in), 0);
@@ -252,7 +251,7 @@ static void copy_warnings(BerthTar *tar, const GPtrArray *from)
         g_ptr_array_add(tar->warnings, g_strdup(g_ptr_array_index(from, i)));
 }
 
-/* Read what is left, so that the decompressor gets to see its last checksum. */
+/* Read the rest, so that the decompressor verifies its last checksum. */
 static bool finish(BerthTar *tar, GError **error)
 {
     if (!berth_headers_drain(tar->headers, error)) {
@@ -265,7 +264,8 @@ static bool finish(BerthTar *tar, GError **error)
     return true;
 }
 
-/* Give @ret_entry what libarchive and the walk before it say, if they speak of the same. */
+/* Fill @ret_entry from libarchive and BerthFacts, after checking that both describe the same
+ * entry. */
 static bool convert_entry(BerthTar *tar, struct archive_entry *in, BerthEntry *ret_entry,
                           GError **error)
 {
@@ -318,7 +318,7 @@ bool berth_tar_read(BerthTar *tar, const void **ret_data, gsize *ret_size, guint
 {
     la_int64_t offset = 0;
     *ret_size = 0;
-    /* A block of no bytes is no end: it stands for a hole at the end of a sparse file. */
+    /* An empty block is not the end: it represents a trailing hole. */
     for (int result = ARCHIVE_OK; *ret_size == 0 && result != ARCHIVE_EOF;) {
         result = archive_read_data_block(tar->reader, ret_data, ret_size, &offset);
         if (result != ARCHIVE_OK && result != ARCHIVE_EOF)

@@ -2,10 +2,9 @@
  *
  * tar — reads the entries of a tar archive. The only user of libarchive.
  *
- * Only tar is read, in all its dialects, whatever it is compressed with (stream.h); everything else
- * is refused by the name of what it is. Names come out byte for byte as
- * they are in the archive, whatever the locale. Entries are raw: berth_entry_normalise() judges
- * them.
+ * Reads all tar dialects in any compression of stream.h; rejects other formats and names them.
+ * Entry names are the archive's bytes, whatever the locale. Entries are raw: validate with
+ * berth_entry_normalise().
  *
  * The input is read to its very end, so that a stream cut or changed after the last entry is found
  * too. What stands behind the end mark of the archive is ignored, as tar(1) does.
@@ -29,14 +28,14 @@ G_BEGIN_DECLS
 
 typedef struct BerthTar BerthTar;
 
-/* @stream is taken, also when this fails. */
+/* Takes @stream, also on failure. */
 BerthTar *berth_tar_open(BerthStream *stream, const char *name, GError **error);
 
 void berth_tar_free(BerthTar *tar);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(BerthTar, berth_tar_free)
 
-/* The next entry into the empty *ret_entry; what was not read of the last one's data is skipped.
- * *ret_end: there is none, and the input was read to its end. */
+/* Read the next entry into the empty *ret_entry; skips unread data of the previous one. *ret_end:
+ * no more entries; the input was read to its end. */
 bool berth_tar_next(BerthTar *tar, BerthEntry *ret_entry, bool *ret_end, GError **error);
 
 /* The next block of the entry's data and its offset in the file. Holes are left out. *ret_size is 0
@@ -44,11 +43,11 @@ bool berth_tar_next(BerthTar *tar, BerthEntry *ret_entry, bool *ret_end, GError 
 bool berth_tar_read(BerthTar *tar, const void **ret_data, gsize *ret_size, guint64 *ret_offset,
                     GError **error);
 
-/* Bytes of the input, still compressed, used so far: some of them ahead of the entries. */
+/* Compressed input bytes consumed so far, including read-ahead. */
 guint64 berth_tar_position(const BerthTar *tar);
 
-/* What is worth telling though it is no error: strings that begin with the archive's name. Complete
- * once the end was read; borrowed. */
+/* Warnings (char *) that begin with the archive's name. Complete once the end was read;
+ * borrowed. */
 const GPtrArray *berth_tar_warnings(const BerthTar *tar);
 
 G_END_DECLS

@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: MIT
  *
- * tarindex — where in a plain tar its files are: name -> offset and length.
+ * tarindex — an index of a plain tar: name -> offset and length.
  *
- * For archives of archives, whose members are read in another order than they stand in. Only the
- * headers are read, with pread(), so the descriptor's own position stays where it is. Names are
- * normalised ("./a//b" is "a/b"); of several members of one name the last counts. Symbolic and hard
- * links to other members are followed by name, never beyond the archive.
+ * For nested archives, whose members are read out of order. Reads only headers, with pread(), and
+ * leaves the descriptor's offset unchanged. Names are normalised ("./a//b" is "a/b"); of duplicate
+ * names the last wins. Symbolic and hard links to other members are followed by name, never beyond
+ * the archive.
  *
- * What a header says is read as for tar.h (ext_headers.h). A member stored as a sparse file is
- * known, and refused when asked for.
+ * Headers are parsed as for tar.h (ext_headers.h). A sparse member is indexed, but looking it up is
+ * an error.
  *
  * Ownership: the fd is borrowed. Offsets are from the beginning of the fd, in bytes.
  *
@@ -34,7 +34,7 @@ BerthTarIndex *berth_tarindex_new(int fd, guint64 offset, guint64 length, GError
 void berth_tarindex_free(BerthTarIndex *index);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(BerthTarIndex, berth_tarindex_free)
 
-/* Whether the whole archive was looked at: one with very many members is not. */
+/* Whether the whole archive was indexed; false beyond the member limit. */
 bool berth_tarindex_is_complete(const BerthTarIndex *index);
 
 /* Whether anything is called @name, or is below a directory of that name, at the top. */

@@ -40,7 +40,7 @@ static const char type_letters[] = {
 
 /* --- headers --- */
 
-/* Values that do not fit stand in a record; who cannot read that shall not take them for small. */
+/* Values that do not fit go into a record; keep readers without PAX from seeing a small value. */
 static void put_octal(char *field, gsize size, gint64 value)
 {
     gint64 most = ((gint64)1 << 3 * (size - 1)) - 1;
