@@ -15,7 +15,7 @@ struct BerthArchive {
     char *name;
     char *architecture;
     int input;
-    guint64 start; /* where the input stood */
+    guint64 start; /* the input's initial offset */
     guint64 size;  /* of the input from there; 0: not known */
 
     BerthStream *stream; /* until a tar has it */
@@ -51,7 +51,7 @@ static void find_size(BerthArchive *archive)
     archive->size = at < status.st_size ? (guint64)(status.st_size - at) : 0;
 }
 
-/* Whether parts of the input can be read in any order. */
+/* Whether the input can be read in any order: an uncompressed regular file. */
 static bool is_random_access(const BerthArchive *archive)
 {
     guint8 head[MAGIC_SIZE];
@@ -60,7 +60,7 @@ static bool is_random_access(const BerthArchive *archive)
            berth_probe_compression(head, sizeof(head)) == BERTH_COMPRESSION_NONE;
 }
 
-/* Look for an image in the plain tar at @offset of @fd; what is none is a root file system. */
+/* Look for an image in the plain tar at @offset of @fd; without one it is a root file system. */
 static bool open_layers(BerthArchive *archive, int fd, guint64 offset, guint64 length,
                         GError **error)
 {

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT
  *
- * blobs — what a container image in a plain tar is made of, found by digest and checked.
+ * blobs — finds the blobs of a container image in a plain tar by digest, and verifies them.
  *
- * Blobs are members called blobs/sha256/DIGITS, as the OCI image layout has it, and are looked for
- * nowhere else. Documents, the small ones that say what the others are, are read whole.
+ * Blobs are the members blobs/sha256/DIGITS of an OCI image layout. Documents (the JSON blobs) are
+ * read whole.
  *
  * Ownership: fd and index are borrowed. Errors: BERTH_ERROR_INVALID, "import.image.size",
  * "import.image.digest", "import.image.too-large"; those of berth_tarindex_find(). Messages begin
@@ -30,7 +30,7 @@ typedef struct {
 /* The member of the blob with the digits @digest. Free with g_free. */
 char *berth_blobs_path(const char *digest);
 
-/* Where the blob of @descriptor is; it has the size that was stated. */
+/* Find the blob of @descriptor and check its size. */
 bool berth_blobs_find(const BerthBlobs *blobs, const BerthOciDescriptor *descriptor,
                       BerthTarRange *ret_range, GError **error);
 

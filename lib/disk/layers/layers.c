@@ -20,7 +20,7 @@
 
 typedef struct {
     BerthTarRange range;
-    char *digest; /* digits, or NULL: nobody stated it */
+    char *digest; /* digits, or NULL: not stated */
     char *diff_id;
 } Layer;
 
@@ -34,8 +34,8 @@ struct BerthLayers {
     guint64 size;
 
     guint next;
-    GChecksum *blob;  /* of the layer before next: of its bytes, */
-    GChecksum *plain; /* and of them uncompressed; NULL when that is the same */
+    GChecksum *blob;  /* digests of the last layer: its stored bytes */
+    GChecksum *plain; /* its uncompressed bytes; NULL if the same */
 };
 
 static void layer_free(gpointer data)
@@ -108,7 +108,7 @@ static bool fail(GError **error, const char *id, const char *message)
     return false;
 }
 
-/* Put the name of a document before what its parser says. */
+/* Prefix a parser's error with the document's name. */
 static gpointer prefix(gpointer result, const char *path, GError **error)
 {
     if (result == NULL)
@@ -147,7 +147,7 @@ typedef struct {
     BerthLayers *layers;
     BerthPlatformChoice choice;
     GHashTable *seen;     /* digests of the indexes and manifests looked at */
-    GPtrArray *documents; /* what the candidates point into */
+    GPtrArray *documents; /* owns the documents that candidates point into */
 } Search;
 
 static void search_init(Search *search, BerthLayers *layers)
@@ -274,9 +274,8 @@ static bool visit_manifest(Search *search, const BerthOciDescriptor *descriptor,
     return config != NULL;
 }
 
-/* Look at all images an index leads to. No digest is followed twice, so that an index cannot be
- * made to look larger than it is; in circles it cannot lead, as its own digest would have to be in
- * it. */
+/* Visit all images below an index. Visits each digest once, which bounds the work. Cycles are
+ * impossible: an index would have to contain its own digest. */
 static bool visit_index(Search *search, const GPtrArray *descriptors, guint depth,
                         const BerthCandidate *from, GError **error)
 {
@@ -330,7 +329,7 @@ static bool open_layout(BerthLayers *layers, GError **error)
 
 /* --- docker save --- */
 
-/* The digest a member's name says it has: "DIGITS.json", "sha256:DIGITS", "blobs/sha256/DIGITS". */
+/* The digest in a member's name: "DIGITS.json", "sha256:DIGITS", "blobs/sha256/DIGITS". */
 static char *digest_of_name(const char *path)
 {
     const char *digits = berth_oci_digits(path);
@@ -416,8 +415,8 @@ static bool open_old(BerthLayers *layers, GError **error)
 
 typedef bool (*OpenFunc)(BerthLayers *layers, GError **error);
 
-/* How to read what the archive holds, or NULL: no image. The markers are names that a root file
- * system may have too, if not as the only ones. */
+/* The function that opens this archive's format, or NULL: no image. A root file system may also
+ * contain the marker names, but not only those. */
 static OpenFunc find_format(const BerthTarIndex *index)
 {
     static const char *const root_names[] = {"etc", "usr", "bin"};
@@ -474,7 +473,7 @@ static void add_to_checksum(const guint8 *data, gsize size, gpointer user_data)
     g_checksum_update(user_data, data, (gssize)size);
 }
 
-/* Of the layer that was read last. */
+/* Verify the layer read last. */
 static bool check_digests(BerthLayers *layers, GError **error)
 {
     if (layers->next == 0)

@@ -1,18 +1,17 @@
 /* SPDX-License-Identifier: MIT
  *
- * layers — the layers of a container image that lies in a plain tar, each as a tar of its own.
+ * layers — the layers of a container image in a plain tar, each opened as a tar.
  *
  *     index -> oci (index.json -> index -> manifest -> config; or manifest.json -> config)
  *           -> layers, the lowest first -> tar
  *
- * Known are OCI image layouts, and what `docker save` writes: since Docker 25 that is a layout too,
- * and read as one. An archive of several platforms gives the one asked for; of several images none.
+ * Supports OCI image layouts and `docker save` archives, which are layouts too since Docker 25. Of
+ * several platforms it opens the requested one; several images are an error.
  *
- * Nothing is believed: documents and layers have the size and the SHA-256 their descriptor states,
- * layers also the one of their uncompressed bytes that the image's config states. Blobs are looked
- * for at blobs/sha256/DIGITS and nowhere else.
+ * Verifies the size and SHA-256 of documents and layers against their descriptors, and the SHA-256
+ * of uncompressed layers against the config. Reads blobs from blobs/sha256/DIGITS only.
  *
- * Ownership: the fd is borrowed, its position is left alone. One thread.
+ * Ownership: the fd is borrowed and its offset unchanged. One thread.
  *
  * Errors: BERTH_ERROR_INVALID with ids "import.image.*": bad-json, bad-digest, size, digest,
  * diff-id, media-type, platform, several, too-large, too-many, too-old; BERTH_ERROR_NOT_FOUND,
@@ -39,8 +38,8 @@ void berth_image_origin_clear(BerthImageOrigin *origin);
 /* "container image debian:12 (linux/amd64, 3 layers, 2023-11-14)", printable. Free with g_free. */
 char *berth_image_origin_words(const BerthImageOrigin *origin);
 
-/* Whether a tar that begins with @head is to be looked at by berth_layers_open(): says no for next
- * to every root file system. Pure. */
+/* Whether a tar that begins with @head may hold an image, to be checked by berth_layers_open().
+ * False for almost every root file system. Pure. */
 bool berth_layers_probe(const guint8 *head, gsize size);
 
 typedef struct BerthLayers BerthLayers;
@@ -54,7 +53,7 @@ typedef struct {
     guint64 length;
 } BerthLayersInput;
 
-/* *ret_layers is NULL when the tar is none of an image. */
+/* *ret_layers is NULL when the tar holds no image. */
 bool berth_layers_open(const BerthLayersInput *input, BerthLayers **ret_layers, GError **error);
 void berth_layers_free(BerthLayers *layers);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(BerthLayers, berth_layers_free)

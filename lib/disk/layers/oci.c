@@ -89,7 +89,7 @@ const char *berth_oci_host_architecture(void)
 #endif
 }
 
-/* The variant that every machine of an architecture runs: stating it says nothing. */
+/* Whether every machine of the architecture runs this variant; equal to no variant. */
 static bool is_base_variant(const char *architecture, const char *variant)
 {
     return (strcmp(architecture, "arm64") == 0 && strcmp(variant, "v8") == 0) ||
@@ -110,7 +110,7 @@ guint berth_oci_platform_rank(const BerthOciPlatform *platform, const char *want
         return 3;
     if (variant[0] == '\0' || is_base_variant(platform->architecture, variant))
         return 2;
-    return asked[0] == '\0' ? 1 : 0; /* it may want more of the machine than this one has */
+    return asked[0] == '\0' ? 1 : 0; /* it may need CPU features that this machine lacks */
 }
 
 char *berth_oci_platform_words(const BerthOciPlatform *platform)
@@ -130,8 +130,8 @@ static bool fail(GError **error, const char *message)
     return false;
 }
 
-/* The parser recurses, and knows comments that hide brackets from a count: so allow outside strings
- * only what JSON has there, and count. */
+/* Bound the nesting, because the parser recurses. It also accepts comments, which could hide
+ * brackets: allow only JSON's own characters outside strings. */
 static bool is_shallow(const char *json, gsize size)
 {
     guint depth = 0;
@@ -196,7 +196,7 @@ static JsonObject *get_element(JsonArray *array, guint i)
     return JSON_NODE_HOLDS_OBJECT(node) ? json_node_get_object(node) : NULL;
 }
 
-/* The strings of a list, each of them non-empty; NULL if it is anything else. */
+/* A list of non-empty strings; NULL if the member is anything else. */
 static GPtrArray *get_strings(JsonObject *object, const char *name)
 {
     JsonArray *array = get_array(object, name);
@@ -214,7 +214,7 @@ static GPtrArray *get_strings(JsonObject *object, const char *name)
     return g_steal_pointer(&strings);
 }
 
-/* What is stated as nothing is not stated. */
+/* An empty string counts as absent. */
 static char *get_word(JsonObject *object, const char *name)
 {
     const char *word = get_string(object, name);
@@ -311,7 +311,7 @@ static GPtrArray *take_descriptors(JsonArray *array, GError **error)
 
 /* --- documents --- */
 
-/* A document that could be read as two kinds is nobody's honest work. */
+/* Reject a document that parses as two kinds: no honest writer makes one. */
 static bool check_kind(JsonObject *object, BerthOciKind kind, const char *other, GError **error)
 {
     const char *type = get_string(object, "mediaType");

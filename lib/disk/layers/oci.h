@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: MIT
  *
- * oci — what the JSON documents of a container image say. Pure: bytes in, values out.
+ * oci — parses the JSON documents of a container image. Pure: bytes in, values out.
  *
  * Formats: the OCI image specification 1.1 (index, manifest, config), Docker's image manifest
  * version 2 schema 2, which differs in media types only, and the manifest.json of `docker save`.
- * What is not needed to find and check the layers is not looked at.
+ * Ignores what is not needed to find and verify the layers.
  *
  * Digests are "sha256:" and 64 lower-case hex digits, nothing else; here they are the digits alone,
- * so that a path made of one cannot lead anywhere. Media types that a document leaves out are "".
+ * so a path built from one cannot escape. Media types that a document leaves out are "".
  *
  * Errors: BERTH_ERROR_INVALID, "import.image.bad-json" (with what is wrong) and
  * "import.image.bad-digest". The messages do not name the document; callers prefix it.
@@ -37,7 +37,7 @@ BerthOciKind berth_oci_kind(const char *media_type);
 /* As a document states it: any may be NULL. */
 typedef struct {
     char *os;
-    char *architecture; /* Go's words, other spellings of them replaced: amd64, arm64 */
+    char *architecture; /* Go's names, with aliases replaced: amd64, arm64 */
     char *variant;
 } BerthOciPlatform;
 
@@ -58,7 +58,7 @@ typedef struct {
     guint64 size;
     BerthOciPlatform platform;
     char *reference;  /* the name its archive gives it, or NULL */
-    bool attestation; /* is about another image: a signature, a list of packages */
+    bool attestation; /* describes another image: a signature, an SBOM */
 } BerthOciDescriptor;
 
 void berth_oci_descriptor_free(BerthOciDescriptor *descriptor);

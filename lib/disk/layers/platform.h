@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT
  *
- * choice — which image of an archive that holds several is the one to take.
+ * platform — chooses the image for a platform from an archive with several.
  *
- * Images of other platforms are offered too, so that an error can say what there is.
+ * Offer images of other platforms too, so that an error can list them.
  *
  * Errors: BERTH_ERROR_INVALID, "import.image.platform" and "import.image.several".
  */
@@ -15,19 +15,19 @@
 
 G_BEGIN_DECLS
 
-/* An image: all borrowed, and good as long as the choice. */
+/* An image. Pointers are borrowed and must outlive the choice. */
 typedef struct {
-    guint top;             /* the entry of the outermost index it was found through */
+    guint top;             /* its entry in the outermost index */
     const char *key;       /* equal for equal images */
     const char *reference; /* its name, or NULL */
     gconstpointer source;  /* the caller's own */
-    guint rank;            /* set by the choice */
+    guint rank;            /* set by the callee */
 } BerthCandidate;
 
 typedef struct {
     const char *architecture; /* wanted */
     GArray *candidates;       /* BerthCandidate */
-    GPtrArray *offers;        /* char *, the platforms there are, and what else */
+    GPtrArray *offers;        /* char *, descriptions of everything offered */
 } BerthPlatformChoice;
 
 /* @architecture is borrowed. */
@@ -38,11 +38,11 @@ G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(BerthPlatformChoice, berth_platform_clear)
 void berth_platform_offer(BerthPlatformChoice *choice, const BerthOciPlatform *platform,
                           const BerthCandidate *candidate);
 
-/* There is also something that is no image of a container: @words, printable or not. */
+/* Record content that is not a container image, as @words, for the error. May be unprintable. */
 void berth_platform_offer_other(BerthPlatformChoice *choice, const char *words);
 
-/* The best of what was offered. Within one index the first of equals counts, as registries have it;
- * equals of different images are for the user to tell apart: an error. */
+/* The best match. Of equal ranks within one index the first wins, as in registries; equal ranks of
+ * different images are an error. */
 const BerthCandidate *berth_platform_choose(const BerthPlatformChoice *choice, GError **error);
 
 G_END_DECLS
