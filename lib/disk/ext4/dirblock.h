@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT
  *
- * dirblock — a directory as ext4 keeps it, made in one go from all its entries.
+ * dirblock — encodes a directory in ext4's format from all its entries.
  *
- * What fits one block becomes a plain ("linear") block; anything larger an indexed directory
- * (htree), because the kernel indexes a directory only while it grows out of its first block: a
- * larger plain one would stay slow for ever.
+ * One block of entries becomes a linear directory; more become an indexed one (htree), because the
+ * kernel builds an index only when a directory outgrows its first block: a larger linear one would
+ * stay slow.
  *
  *     linear             indexed
  *     +-----------+      +------------------+     +------------+     +-----------+
@@ -12,8 +12,8 @@
  *     +-----------+      +------------------+     +------------+     +-----------+
  *                              block 0        only if > 507 leaves    entries of one hash range
  *
- * Pure: no device, no library. Checksums are left zero, with their places reserved; the writer
- * knows the seed. Blocks are 4096 bytes, as everywhere in this module.
+ * Pure: no device, no library. Reserves checksums and leaves them zero: the writer knows the seed.
+ * Blocks are 4096 bytes, as everywhere in this module.
  */
 #pragma once
 

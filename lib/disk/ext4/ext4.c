@@ -32,7 +32,7 @@ static bool fail_full(const BerthExt4 *ext4, GError **error)
     return false;
 }
 
-/* Errors of libext2fs are an errno or a number of its own. */
+/* libext2fs returns an errno or a code of its own. */
 bool berth_ext4_fail(const BerthExt4 *ext4, errcode_t code, GError **error)
 {
     if (code == EXT2_ET_SHORT_WRITE)
@@ -61,11 +61,11 @@ static bool check_size(guint64 size, GError **error)
 }
 
 /* By default one for 16 KiB, in a small image, which is filled to the brim more often, for 4 KiB;
- * there is never a use for more than one a block. */
+ * more than one per block are of no use. */
 static bool choose_inodes(const BerthExt4Options *options, guint32 *ret_inodes, GError **error)
 {
     guint64 blocks = options->size / BERTH_BLOCK_SIZE;
-    guint64 rest = blocks % GROUP_BLOCKS; /* too small a last group is left away */
+    guint64 rest = blocks % GROUP_BLOCKS; /* a last group that is too small is dropped */
     guint64 most = blocks >= GROUP_BLOCKS && rest < LAST_GROUP_MIN ? blocks - rest : blocks;
     most = MIN(most, G_MAXUINT32 - GROUP_BLOCKS);
     bool small = options->size < (G_GUINT64_CONSTANT(16) << 30);
@@ -170,7 +170,7 @@ static bool append_block(BerthExt4 *ext4, guint64 logical, const guint8 *data, G
     return true;
 }
 
-/* In a file of very many pieces, write the short hole before @logical out. */
+/* In a file with very many extents, write the short hole before @logical as zeros. */
 static bool fill_hole(BerthExt4 *ext4, guint64 logical, GError **error)
 {
     if (ext4->file->extent_count < EXTENTS_SOFT_MAX)
@@ -240,7 +240,7 @@ bool berth_ext4_begin_file(BerthExt4 *ext4, BerthInode *file, const char *path, 
     return true;
 }
 
-/* Bytes that are less than a block. */
+/* Add bytes of a partial block. */
 static void put_part(BerthExt4 *ext4, guint64 block, guint start, const guint8 *data, guint length)
 {
     if (ext4->partial_size == 0)

@@ -7,8 +7,8 @@
  * finish with the whole tree. Data goes out at once, packed end to end in order of arrival, from
  * one staging buffer in large writes; all-zero blocks become holes. Inodes, directories and links
  * are written once, in finish(), from the tree, so that replacing and linking cost nothing before.
- * A file of very many pieces has its short holes written out, so that memory stays in bounds.
- * The superblock comes last: what a crash leaves behind never mounts.
+ * In a file with very many extents short holes are written as zeros, to bound memory. The
+ * superblock comes last: what a crash leaves behind never mounts.
  *
  * The same archive and options make the same bytes: UUID and hash seed come from the tree. Two
  * distros of one archive thus share a UUID, as a clone and its original do; ext4 mounts both beside
@@ -21,7 +21,7 @@
  * Ownership: the image fd is borrowed and must stay open until berth_ext4_free(). Freeing an
  * unfinished writer leaves an image without a superblock.
  *
- * Errors: ids "import.unpack.*". Messages begin with what was being done ("unpack usr/bin/sudo:
+ * Errors: ids "import.unpack.*". Messages begin with the failed operation ("unpack usr/bin/sudo:
  * ...").
  */
 #pragma once
@@ -53,12 +53,12 @@ guint32 berth_ext4_files_max(const BerthExt4 *ext4);
 /* Bytes of data that still fit. */
 guint64 berth_ext4_free_space(const BerthExt4 *ext4);
 
-/* Begin the data of @file, @size bytes, in place of what it had; @path is for messages. Unless
- * @sparse, refused at once when @size does not fit. */
+/* Begin the data of @file, @size bytes, replacing earlier data; @path is for messages. Unless
+ * @sparse, fails at once when @size does not fit. */
 bool berth_ext4_begin_file(BerthExt4 *ext4, BerthInode *file, const char *path, guint64 size,
                            bool sparse, GError **error);
 
-/* Bytes at @offset. Offsets only go forward, not beyond the size; what is skipped is a hole. */
+/* Bytes at @offset. Offsets increase and stay within the size; gaps are holes. */
 bool berth_ext4_write(BerthExt4 *ext4, guint64 offset, const void *data, gsize size,
                       GError **error);
 bool berth_ext4_end_file(BerthExt4 *ext4, GError **error);

@@ -98,7 +98,7 @@ static bool find_free(const BerthBlocks *blocks, guint64 from, guint64 end, guin
     return true;
 }
 
-/* Take the next free run out of the bitmap. */
+/* Reserve the next free run in the bitmap. */
 static bool reserve(BerthBlocks *blocks)
 {
     guint64 end = ext2fs_blocks_count(blocks->fs->super);
@@ -154,7 +154,7 @@ errcode_t berth_blocks_finish(BerthBlocks *blocks)
     for (guint i = 0; i < blocks->released->len; i++) {
         const Run *run = &g_array_index(blocks->released, Run, i);
         ext2fs_block_alloc_stats_range(blocks->fs, run->number, run->count, -1);
-        /* Saves host space only; a host that cannot do it loses nothing else. */
+        /* Only saves host space, so failure is harmless. */
         fallocate(blocks->fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE,
                   (off_t)(run->number * BERTH_BLOCK_SIZE),
                   (off_t)run->count * (off_t)BERTH_BLOCK_SIZE);

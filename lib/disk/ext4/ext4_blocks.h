@@ -1,11 +1,10 @@
 /* SPDX-License-Identifier: MIT
  *
- * ext4_blocks — the blocks of a file system that is being filled: hands them out end to end and
- * writes them in large pieces. Private to ext4*.c.
+ * ext4_blocks — the block allocator of the writer: allocates sequentially and writes in large
+ * pieces. Private to ext4*.c.
  *
- * A block that was taken lies in one staging buffer until that is full or blocks no longer follow
- * each other. Runs of blocks are taken out of the bitmap many at a time; what was not used of the
- * last one goes back at the end.
+ * Allocated blocks stay in one staging buffer until it is full or blocks are not contiguous.
+ * Reserves runs of blocks in the bitmap and returns the unused rest of the last run at the end.
  *
  * Errors are an errno or libext2fs's EXT2_ET_BLOCK_ALLOC_FAIL when no block is left. The file
  * system and the fd are borrowed.
@@ -24,20 +23,20 @@ BerthBlocks *berth_blocks_new(ext2_filsys fs, int fd);
 void berth_blocks_free(BerthBlocks *blocks);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(BerthBlocks, berth_blocks_free)
 
-/* How many can still be taken. */
+/* Blocks that can still be allocated. */
 guint64 berth_blocks_available(const BerthBlocks *blocks);
 
-/* The next block: its number, and where to put its 4096 bytes, all of them and before the next call
- * of any function here. */
+/* Allocate the next block: its number, and a buffer for its 4096 bytes, to be filled completely
+ * before the next call of any function here. */
 errcode_t berth_blocks_allocate(BerthBlocks *blocks, guint8 **ret_data, guint64 *ret_number);
 
-/* Write out what was taken, so that it can be read back. */
+/* Write the staging buffer, so that its blocks can be read back. */
 errcode_t berth_blocks_flush(BerthBlocks *blocks);
 
-/* Give back @count blocks at @number. They are not taken again before the end. */
+/* Release @count blocks at @number. They are not reused before berth_blocks_finish(). */
 void berth_blocks_release(BerthBlocks *blocks, guint64 number, guint32 count);
 
-/* Write out everything, and make what was given back free, on the host too. */
+/* Flush, and free the released blocks, also on the host (punch holes). */
 errcode_t berth_blocks_finish(BerthBlocks *blocks);
 
 G_END_DECLS

@@ -1,11 +1,10 @@
 /* SPDX-License-Identifier: MIT
  *
- * ext4_check — whether an image that somebody else made can be a distro's disk.
+ * ext4_check — checks whether a foreign image can be a distro's disk.
  *
- * Looks at the superblock, the checksums and places of the block groups, and the root directory; it
- * reads no file and repairs nothing: that is e2fsck's work, which the errors ask for. An image is
- * accepted when its file system is whole and says of itself that it is in order; a journal that has
- * to be replayed is in order, the guest's kernel does so.
+ * Looks at the superblock, the checksums and places of the block groups, and the root directory;
+ * reads no file and repairs nothing: errors point to e2fsck. Accepts a file system that is complete
+ * and marked clean, or needs journal replay, which the guest's kernel does.
  *
  * Errors: BERTH_ERROR_INVALID, "import.in-place." and features, journal-elsewhere, has-errors,
  * not-clean, truncated, damaged, not-a-rootfs; errno's, "import.in-place.*".
@@ -25,7 +24,7 @@ typedef struct {
 /* Whether the first @size bytes of a file, @head, hold the superblock of an ext4 image. */
 bool berth_ext4_probe(const guint8 *head, gsize size);
 
-/* Look at the image @fd, which is called @name in messages. Nothing is written, no path opened. */
+/* Check the image @fd; @name names it in messages. Nothing is written, no path opened. */
 bool berth_ext4_check(int fd, const char *name, BerthExt4Facts *ret_facts, GError **error);
 
 G_END_DECLS

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  *
- * ext4_digest — a number for a tree, from which its file system gets UUID and hash seed.
+ * ext4_digest — a digest of a tree, from which UUID and hash seed are derived.
  *
  * It covers everything but the files' bytes: reading 700 MB once more would cost more than the rest
  * of an import. Inodes must have their numbers. Private to ext4*.c.

@@ -2,8 +2,8 @@
  *
  * ext4_extent — the extent tree of a finished inode, built bottom up in one go. Private to ext4*.c.
  *
- * Up to four extents lie in the inode. More go to blocks of 340, those blocks' numbers again, until
- * four entries are enough; each block ends in a checksum. Format: "Extent Tree" in the kernel's
+ * The inode holds up to four entries. More extents go to leaf blocks of 340, indexed level by level
+ * until four entries suffice; each block ends in a checksum. Format: "Extent Tree" in the kernel's
  * ext4 documentation.
  */
 #pragma once
@@ -23,8 +23,8 @@ typedef struct {
     guint32 count; /* at most BERTH_EXTENT_BLOCKS_MAX */
 } BerthExtent;
 
-/* Put the tree of @count @extents, in order, into @root, and what does not fit there into blocks;
- * *ret_blocks is how many that took. */
+/* Build the tree of @count sorted @extents into @root and allocated blocks; *ret_blocks is the
+ * number of blocks. */
 errcode_t berth_extent_build(ext2_filsys fs, BerthBlocks *blocks, guint32 inode,
                              const BerthExtent *extents, guint count,
                              guint8 root[BERTH_EXTENT_ROOT_SIZE], guint64 *ret_blocks);

@@ -16,10 +16,10 @@
 #define FIRST_INODE          12U
 #define ACCOUNTS_SIZE_MAX    (G_GUINT64_CONSTANT(4) << 20)
 
-/* Inodes whose attributes are one set, and the block they share. */
+/* An attribute block shared by the inodes with an equal set. */
 typedef struct {
-    guint32 inodes; /* that have no block yet */
-    guint32 shares; /* that the block is still good for */
+    guint32 inodes; /* inodes without a block yet */
+    guint32 shares; /* further inodes that may share the block */
     guint64 block;
 } Sharing;
 
@@ -35,7 +35,7 @@ static bool read_extent(const BerthExt4 *ext4, const BerthExtent *extent, GByteA
     return pread(ext4->fd, content->data + offset, size, from) == (ssize_t)size;
 }
 
-/* What is in the file @path of the tree; NULL when there is none, or none of a sane size. */
+/* Read the file @path of the tree; NULL when missing or too large. */
 static GBytes *read_accounts(const BerthExt4 *ext4, const char *path)
 {
     const BerthInode *file = berth_tree_find(ext4->tree, path);
@@ -131,7 +131,8 @@ static bool write_directory(BerthExt4 *ext4, BerthInode *inode, GError **error)
 
 /* --- inodes --- */
 
-/* Give @raw the block that its set of attributes shares, a new one when that has no share left. */
+/* Point @raw to the shared block of its attribute set; write a new block when that has no share
+ * left. */
 static errcode_t share_block(BerthExt4 *ext4, const BerthInode *inode, guint8 *block,
                              struct ext2_inode_large *raw)
 {
@@ -199,7 +200,7 @@ static bool write_inode(BerthExt4 *ext4, BerthInode *inode, GError **error)
     return code == 0 || berth_ext4_fail(ext4, code, error);
 }
 
-/* The numbers go up: the root, what the file system has for itself, lost+found, the rest. */
+/* In order of inode numbers: root, reserved inodes, lost+found, the rest. */
 static bool write_inodes(BerthExt4 *ext4, BerthRawInode *resize, BerthRawInode *journal,
                          GError **error)
 {
@@ -235,7 +236,7 @@ static void count_sharing(BerthExt4 *ext4, GArray *xattrs)
     sharing->inodes++;
 }
 
-/* Number what is in the tree, give back what is not any more. */
+/* Number the live inodes and release the extents of replaced ones. */
 static bool number_inodes(BerthExt4 *ext4, GError **error)
 {
     const BerthTree *tree = ext4->tree;

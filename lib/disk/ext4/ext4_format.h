@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT
  *
- * ext4_format — an empty ext4 file system, in memory, for ext4.c alone to fill: the part of mkfs.
+ * ext4_format — lays out an empty ext4 file system in memory, as mkfs does. Private to ext4.c.
  *
- * Nothing in it is by chance or by the clock: equal archives make equal images. UUID and hash seed
- * come from what is in the file system, dates are that of an image that was always there.
+ * Deterministic: no randomness, no clock. UUID and hash seed are derived from the content; dates
+ * are constant.
  *
  * Nothing but the journal's and the resize inode's few blocks is written to the file here; the
  * rest, superblock last, goes out when the file system is closed. Private to ext4.c: with it the

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT
  *
- * ext4_io — the image as libext2fs reads it: one descriptor, read only, no path.
+ * ext4_io — libext2fs's I/O manager for the reader: one descriptor, read-only, no path.
  *
- * Private to ext4_read.c and its parts. The descriptor is borrowed. What lies beyond the end of the
- * file is EXT2_ET_SHORT_READ; other failures are an errno.
+ * Private to ext4_read.c and its parts. The descriptor is borrowed. Reads beyond the end fail with
+ * EXT2_ET_SHORT_READ, others with an errno.
  */
 #pragma once
 

@@ -13,7 +13,7 @@ typedef struct {
     GArray *runs;
 } Map;
 
-/* What a node may speak of: blocks [first, end) of the file. */
+/* The range of a node: blocks [first, end) of the file. */
 typedef struct {
     guint depth;
     guint64 first;

@@ -1,10 +1,9 @@
 /* SPDX-License-Identifier: MIT
  *
- * ext4_map — where a file's data is: its extent tree, read and checked.
+ * ext4_map — reads and validates a file's extent tree.
  *
- * The image is a guest's work and may say anything. Each node must match its checksum and its depth
- * and name nothing outside the range its parent gave it, so a tree can neither loop nor be larger
- * than the image. Private to ext4_read.c and its parts.
+ * The image is untrusted. Each node must match its checksum and depth and stay within its parent's
+ * range, so a tree can neither loop nor exceed the image. Private to ext4_read.c and its parts.
  */
 #pragma once
 

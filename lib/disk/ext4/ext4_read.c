@@ -95,7 +95,7 @@ static bool fail_open(errcode_t code, GError **error)
 
 /* --- opening --- */
 
-/* What this reader would misread. */
+/* Name a feature that this reader does not support. */
 static const char *unsupported_feature(const struct ext2_super_block *super)
 {
     static const struct {
@@ -135,7 +135,7 @@ static bool check_features(const struct ext2_super_block *super, GError **error)
     return true;
 }
 
-/* The superblock by itself, before the library allocates anything by what it says. */
+/* Check the superblock before libext2fs allocates memory by its fields. */
 static bool check_size(int fd, GError **error)
 {
     struct ext2_super_block super;
@@ -234,7 +234,7 @@ static bool read_inode(BerthExt4Reader *reader, guint32 number, GError **error)
     return true;
 }
 
-/* Each inode is met once; the names of a file that has several are links to the first. */
+/* Mark an inode as seen; further names of it become hard links to the first. */
 static bool mark_seen(BerthExt4Reader *reader, guint32 number)
 {
     guint8 bit = (guint8)(1U << (number % 8));
@@ -300,7 +300,7 @@ static bool get_target(BerthExt4Reader *reader, guint32 number, BerthEntry *entr
     return true;
 }
 
-/* No file system has more data than blocks: a file that claims so shares them with others. */
+/* Total data cannot exceed the file system's blocks, else files share blocks. */
 static bool get_data(BerthExt4Reader *reader, guint32 number, BerthEntry *entry, GError **error)
 {
     ext2_filsys fs = reader->fs;
@@ -333,7 +333,7 @@ static bool set_type(const BerthExt4Reader *reader, BerthEntry *entry)
     return false;
 }
 
-/* Everything of the inode that stands in its fields. */
+/* Read the metadata in the inode's fields. */
 static bool get_fields(BerthExt4Reader *reader, BerthEntry *entry, GError **error)
 {
     const struct ext2_inode_large *inode = reader->inode;
@@ -367,7 +367,7 @@ static bool enter_directory(BerthExt4Reader *reader, guint32 number, GError **er
     return true;
 }
 
-/* Another name of a file we have met. */
+/* A further name of a file already seen: a hard link. */
 static bool make_link(BerthExt4Reader *reader, guint32 number, BerthEntry *entry, GError **error)
 {
     const char *first = g_hash_table_lookup(reader->links, GUINT_TO_POINTER(number));
@@ -471,7 +471,7 @@ bool berth_ext4_reader_read(BerthExt4Reader *reader, guint64 position, void *buf
     return code == 0 || fail(reader, code, error);
 }
 
-/* Blocks in use less those of the file system itself; directories are counted as data. */
+/* Used blocks without metadata overhead; directories count as data. */
 guint64 berth_ext4_reader_used(const BerthExt4Reader *reader)
 {
     ext2_filsys fs = reader->fs;

@@ -7,8 +7,8 @@
  * several stands for it, the others are hard links to that one. lost+found, and what has no name,
  * is left out; so are sockets, which mean nothing without their process.
  *
- * The image is a guest's work: nothing in it is trusted. Everything is checked against its
- * checksum, no loop is followed, nothing is allocated by what the image claims about itself.
+ * The image is untrusted: verifies all checksums, follows no loop and bounds allocations
+ * independently of the image's claims.
  *
  * With ext4_io, ext4_map, ext4_dir and ext4_read_xattr it uses libext2fs for the superblock, the
  * inodes and the checksums. Ownership: the descriptor is borrowed, only ever read, and no path is

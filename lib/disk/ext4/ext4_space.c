@@ -12,7 +12,7 @@
 #include <unistd.h>
 
 #define JOURNAL_MAGIC 0xc03b3998u
-/* Between two looks at the caller's progress function. */
+/* Bytes between two calls of the progress function. */
 #define PUNCH_MAX (G_GUINT64_CONSTANT(1) << 30)
 
 static void close_fs(ext2_filsys fs)
@@ -43,8 +43,8 @@ static bool next_free(ext2_filsys fs, blk64_t from, blk64_t *ret_first, blk64_t 
     return true;
 }
 
-/* What is punched cannot be brought back, so the bitmaps are believed only when the descriptors
- * that lead to them are whole and the free blocks are as many as the superblock says. */
+/* Punching is irreversible, so trust the bitmaps only when the group descriptors are valid and the
+ * free blocks match the superblock's count. */
 static errcode_t verify(ext2_filsys fs)
 {
     for (dgrp_t group = 0; group < fs->group_desc_count; group++)
@@ -64,7 +64,7 @@ static errcode_t verify(ext2_filsys fs)
     return code;
 }
 
-/* The handle closes its descriptor in the end, so it gets one of its own. */
+/* The handle closes its descriptor, so pass a duplicate. */
 static ext2_filsys open_fs(int fd, const char *what, GError **error)
 {
     berth_autofd int own = fcntl(fd, F_DUPFD_CLOEXEC, 3);
@@ -136,7 +136,7 @@ static int punch_runs(const Puncher *puncher)
     return errnum;
 }
 
-/* Take up the next block of the journal. The first holds its superblock and stays. */
+/* Add the next block of the journal to the run. Skips the first, its superblock. */
 static int on_journal_block(ext2_filsys fs, blk64_t *block, e2_blkcnt_t index, blk64_t parent,
                             int offset, void *user_data)
 {
@@ -166,7 +166,7 @@ static bool is_log_empty(const Puncher *puncher, ext2_ino_t inode)
            GUINT32_FROM_BE(super[0]) == JOURNAL_MAGIC && super[7] == 0;
 }
 
-/* 0 or an errno. A journal that cannot be made out is left alone. */
+/* 0 or an errno. Leaves an unreadable journal alone. */
 static int punch_journal(Puncher *puncher)
 {
     ext2_ino_t inode = puncher->fs->super->s_journal_inum;

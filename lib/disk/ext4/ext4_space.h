@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT
  *
- * ext4_space — giving back to the host what an ext4 image does not use.
+ * ext4_space — returns unused blocks of an ext4 image to the host.
  *
- * For images nobody has mounted; descriptors only. Blocking.
+ * For unmounted images; descriptors only. Blocking.
  */
 #pragma once
 
@@ -10,11 +10,11 @@
 
 G_BEGIN_DECLS
 
-/* Punch holes into the image @fd (open for writing) where its file system has nothing, and where
- * its journal has only what was done long ago: whatever moment it is stopped at, no file has
- * changed. Progress is in bytes of the image. Errors: BERTH_ERROR_INVALID, "compact.unclean" when
- * the journal has to be replayed or there are errors, "compact.damaged"; errno's, "compact.*";
- * BERTH_ERROR_CANCELLED, "compact.cancelled". */
+/* Punch holes into the image @fd (open for writing) for its free blocks and for the journal's
+ * completed transactions. Interrupting it at any moment is safe: no file changes. Progress is in
+ * bytes of the image. Errors: BERTH_ERROR_INVALID, "compact.unclean" when the journal has to be
+ * replayed or there are errors, "compact.damaged"; errno's, "compact.*"; BERTH_ERROR_CANCELLED,
+ * "compact.cancelled". */
 bool berth_ext4_punch_free(int fd, const char *what, BerthProgressFunc progress, gpointer user_data,
                            GError **error);
 

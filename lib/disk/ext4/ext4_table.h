@@ -2,7 +2,7 @@
  *
  * ext4_table — writes the inode tables in order, many inodes at a time. Private to ext4*.c.
  *
- * Numbers must not go down. What was not put reads as zeros: an inode that is not in use.
+ * Numbers must ascend. Skipped inodes read as zeros: unused.
  */
 #pragma once
 
@@ -23,7 +23,7 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(BerthTable, berth_table_free)
 /* Put inode @number, and give @raw its checksum. 0, an errno or an error of libext2fs. */
 errcode_t berth_table_put(BerthTable *table, guint32 number, BerthRawInode *raw);
 
-/* Write out the last ones. */
+/* Flush the last inodes. */
 errcode_t berth_table_finish(BerthTable *table);
 
 G_END_DECLS
