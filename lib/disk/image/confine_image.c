@@ -14,8 +14,8 @@
 #define MEMORY_MAX      (G_GUINT64_CONSTANT(8) << 30)
 #define THREAD_FLAGS    (CLONE_VM | CLONE_FS | CLONE_FILES | CLONE_SIGHAND | CLONE_THREAD)
 
-/* What reading, decompressing and writing call, whatever the arguments: nothing here takes a path
- * but newfstatat, which libc asks about descriptors. */
+/* Allowed with any arguments, for reading, decompressing and writing. None takes a path but
+ * newfstatat, which libc uses on descriptors. */
 static const int allowed[] = {
     SCMP_SYS(brk),
     SCMP_SYS(clock_gettime),
@@ -86,12 +86,13 @@ static const BerthSandboxRule restricted_calls[] = {
     {SCMP_SYS(prlimit64), {{0, G_MAXUINT32, 0}, {2, G_MAXUINT64, 0}}}, /* its own, to read */
 };
 
-/* How libc starts threads if it can: with flags in memory, where a filter cannot look. */
+/* clone3 passes its flags in memory, out of the filter's reach; as it seems absent, libc falls back
+ * to clone. */
 static const int absent[] = {SCMP_SYS(clone3)};
 
 bool berth_disk_confine(int last_fd, GError **error)
 {
-    /* The last row is its own process, for abort(). */
+    /* The last rule allows tgkill of this process, for abort(). */
     BerthSandboxRule restricted[G_N_ELEMENTS(restricted_calls) + 1];
     memcpy(restricted, restricted_calls, sizeof(restricted_calls));
     restricted[G_N_ELEMENTS(restricted_calls)] =

@@ -1,13 +1,12 @@
 /* SPDX-License-Identifier: MIT
  *
- * confine_image — berth-image gives up everything but its descriptors, before the first byte of an
- * archive or an image is read.
+ * confine_image — confines berth-image to its descriptors before it reads an archive or an image.
  *
- * Decompressors and parsers of file systems read what strangers made. Afterwards a mistake in them
- * can still read the input, write the output and say something; it can open no path, make no
- * socket, run no program, start no process, and take no more than a bounded amount of memory.
+ * Decompressors and file system parsers read untrusted input. A confined, compromised process can
+ * still read the input, write the output and send status lines; it cannot open paths, create
+ * sockets, run programs or start processes, and its memory is bounded.
  *
- * For good, for the whole process. Must come before any thread is started. Errors: "import.lock.*".
+ * Irreversible, for the whole process. Call before any thread is started. Errors: "import.lock.*".
  */
 #pragma once
 
@@ -16,8 +15,7 @@
 
 G_BEGIN_DECLS
 
-/* Descriptors above @last_fd are closed. False when a wall could not be put up; then the process
- * must not go on. */
+/* Close descriptors above @last_fd and confine the process. On failure the process must exit. */
 bool berth_disk_confine(int last_fd, GError **error);
 
 G_END_DECLS

@@ -4,9 +4,8 @@
  *
  *     image -> ext4_read (entries) -> tarwriter -> compress -> descriptor
  *
- * Descriptors only, no path is opened: it runs where there is nothing else (cmd/berth-image). The
- * image must not be in use. The same file system gives the same bytes. Blocking; its threads are
- * its own. The caller makes the output and removes it when this fails.
+ * Uses descriptors only, so it runs confined (cmd/berth-image). The image must not be in use. Equal
+ * file systems give equal bytes. Blocking. The caller creates the output and removes it on failure.
  *
  * Errors: "export.read.*" (the image), "export.write.*" (the output), "export.copy.*" (one to the
  * other), BERTH_ERROR_CANCELLED, "export.cancelled".
@@ -30,7 +29,7 @@ typedef struct {
     guint xattrs;    /* left out: of namespaces archives do not carry */
 } BerthExportReport;
 
-/* Write @image to @output from where it stands. @progress counts the bytes of files; it and
+/* Write @image to @output at its current offset. @progress counts the bytes of files; it and
  * @ret_report may be NULL. */
 bool berth_export_write(int image, int output, const BerthExportOptions *options,
                         BerthProgressFunc progress, gpointer user_data,

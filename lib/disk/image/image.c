@@ -60,7 +60,7 @@ static bool report(Import *import, bool now, GError **error)
     return false;
 }
 
-/* Give the file its apparent size; where the host has a limit, half as much until it fits. */
+/* Set the file's apparent size; halve it until the host's file system accepts it. */
 static bool set_size(int fd, guint64 *size, GError **error)
 {
     *size -= *size % 4096;
@@ -93,7 +93,7 @@ static bool unpack_data(Import *import, const BerthEntry *entry, BerthInode *fil
     }
 }
 
-/* Give the entry its place. *ret_file is NULL where it has no data, or no place. */
+/* Add the entry to the tree. *ret_file is NULL when it has no data or is left out. */
 static bool place_entry(Import *import, BerthEntry *entry, BerthInode **ret_file, GError **error)
 {
     bool skip = false;
@@ -176,7 +176,7 @@ static bool has_any(const BerthInode *directory, const char *const *names)
     return false;
 }
 
-/* Something that is no root file system makes a distro that never starts; say so now. */
+/* Reject an archive that is not a root file system: its distro would never start. */
 static bool check_rootfs(const Import *import, const char *name, GError **error)
 {
     static const char *const root_names[] = {"etc", "bin", "usr", NULL};
@@ -222,8 +222,7 @@ static bool run(Import *import, int output, const BerthImageOptions *options, gu
     return report(import, true, error);
 }
 
-/* A write beyond the file size limit is an error to us, not a reason to die: hold SIGXFSZ back, and
- * drop the one we caused. */
+/* Turn SIGXFSZ into EFBIG: block the signal and discard the one that a write here raised. */
 typedef struct {
     sigset_t before;
     bool was_pending;

@@ -4,12 +4,11 @@
  *
  *     archive -> tar (entries) -> entry (normalised) -> tree -> ext4
  *
- * A container image is several tars, unpacked one over the other; archive.h tells.
+ * A container image is several tars, unpacked over each other (archive.h).
  *
- * Unprivileged, nothing mounted, and no path is opened: everything goes through the two
- * descriptors, so that it can run where there is nothing else (cmd/berth-image). Blocking; on a
- * thread of its own it touches nothing shared. The caller makes the file and gives it its name
- * when all went well (temp.h), so that a failed, cancelled or killed import leaves nothing.
+ * Needs no privileges, mounts nothing and opens no path, so it runs confined (cmd/berth-image).
+ * Blocking; shares no state between threads. The caller creates the file and names it on success
+ * (temp.h), so a failed, cancelled or killed import leaves nothing.
  *
  * Errors, all under "import.": create.* (the image's size), open.* and read.* (the archive),
  * entry.* and tree.* (what is in it), unpack.* (writing), not-a-rootfs, cancelled.

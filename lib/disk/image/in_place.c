@@ -9,7 +9,7 @@
 
 #define HEAD_SIZE 65536
 
-/* Set @error: @head begins something that is no ext4 image, named as well as its bytes allow. */
+/* Set @error: not an ext4 image, with the format's name if @head identifies it. */
 static void refuse(const char *name, const guint8 *head, gsize size, GError **error)
 {
     const char *hint = "import an archive without --in-place: that makes an image";

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * in_place — whether a file that somebody else made can be a distro's disk as it is: ext4_check,
- * and for any other file the name of what it is instead.
+ * in_place — checks whether a foreign file can be used as a distro's disk in place (ext4_check); an
+ * error names its actual format.
  *
  * Errors: those of ext4_check; BERTH_ERROR_INVALID, "import.in-place.not-ext4".
  */
@@ -11,7 +11,7 @@
 
 G_BEGIN_DECLS
 
-/* Check the image @fd, which is called @name in messages. Nothing is written, no path opened. */
+/* Check the image @fd; @name names it in messages. Writes nothing and opens no path. */
 bool berth_in_place_check(int fd, const char *name, BerthExt4Facts *ret_facts, GError **error);
 
 G_END_DECLS
