@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * container — writes archives of container images, right ones and wrong ones: OCI layouts, and what
- * `docker save` wrote before Docker 25. Blobs stand in them from the last layer to the first.
+ * container — writes valid and malformed archives of container images: OCI layouts, and the `docker
+ * save` format before Docker 25. Blobs come in reverse layer order.
  */
 #pragma once
 
@@ -25,7 +25,7 @@ typedef struct {
     guint nesting;    /* indexes around the manifest */
     bool no_platform; /* the manifest's descriptor does not state it */
 
-    /* What is wrong with the uppermost layer. */
+    /* Defects of the uppermost layer. */
     const char *digest;  /* stated, instead of its own */
     const char *diff_id; /* stated, instead of its own */
     gint size_added;     /* to the stated size */

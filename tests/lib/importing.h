@@ -2,8 +2,8 @@
  *
  * importing — the fixture of tests that import an archive they wrote and ask e2fsprogs about it.
  *
- * The archive in `tarball` begins as a small root file system; a test adds to it. Every image made
- * is put before e2fsck; after every failure the directory must be empty.
+ * The archive in `tarball` begins as a small root file system; a test adds to it. Runs e2fsck on
+ * every image; after every failure the directory must be empty.
  */
 #pragma once
 
@@ -32,14 +32,15 @@ void importing_tear_down(Importing *fixture, gconstpointer data);
 /* Import @bytes as they are. */
 bool importing_try(Importing *fixture, const GByteArray *bytes, GError **error);
 
-/* End the archive and import it; it works. */
+/* End the archive and import it successfully. */
 void importing_ok(Importing *fixture);
 
-/* @bytes are refused with this id, and with a one-line message that contains @message. */
+/* Expect the import of @bytes to fail with this id and a one-line message that contains
+ * @message. */
 void importing_fails(Importing *fixture, const GByteArray *bytes, const char *id,
                      const char *message);
 
-/* The archive so far is. */
+/* Expect the import of the archive so far to fail. */
 void importing_refused(Importing *fixture, const char *id, const char *message);
 
 void importing_expect_nothing_left(const Importing *fixture);

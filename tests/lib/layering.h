@@ -14,7 +14,7 @@ typedef struct {
     GPtrArray *layers; /* GByteArray */
 } Layering;
 
-/* The lowest layer is a root file system, the second takes from it and adds to it, the third adds.
+/* The lowest layer is a root file system, the second removes and adds files, the third adds files.
  */
 void layering_set_up(Layering *fixture, gconstpointer data);
 void layering_tear_down(Layering *fixture, gconstpointer data);
@@ -22,16 +22,16 @@ void layering_tear_down(Layering *fixture, gconstpointer data);
 #define LAYERING_ADD(name, func)                                                                   \
     g_test_add("/disk/layers/" name, Layering, NULL, layering_set_up, (func), layering_tear_down)
 
-/* Another layer on top: to be filled, and ended. */
+/* Add a layer on top; the caller fills and ends it. */
 GByteArray *layering_begin(Layering *fixture);
 
-/* The image @bytes imports. */
+/* Import the image @bytes successfully. */
 void layering_ok(Layering *fixture, const GByteArray *bytes);
 
-/* What was imported is what the three layers make. */
+/* Expect the merged content of the three layers. */
 void layering_expect_merged(const Layering *fixture);
 
-/* The layers as a layout are refused. */
+/* Expect the import of the layers as an OCI layout to fail. */
 void layering_fails(Layering *fixture, const Container *options, const char *id,
                     const char *message);
 

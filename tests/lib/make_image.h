@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * make_image — an archive becomes an image under a name, in this process: what lib/manage does,
- * without a distro.
+ * make_image — imports an archive into a named image in this process, as lib/manage does, without a
+ * distro.
  */
 #pragma once
 

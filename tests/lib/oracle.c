@@ -137,7 +137,7 @@ void oracle_expect_time(const char *image, const char *path, const char *which, 
     g_assert_cmpuint(extra >> 2, ==, nsec);
 }
 
-/* Blocks of zeros count as holes: whether a host has them is chance. */
+/* Treat zero blocks as holes: whether they are allocated depends on the host. */
 static void add_blocks(GChecksum *sum, int fd, off_t from, off_t end)
 {
     guint8 block[4096];

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  *
- * oracle — what e2fsprogs' own programs say about an image. Asserts; never returns an error.
+ * oracle — checks an image with e2fsprogs' programs. Asserts; never returns an error.
  */
 #pragma once
 
@@ -12,7 +12,7 @@ void oracle_remove_directory(char *path);
 
 void oracle_remove_file(const char *path);
 
-/* e2fsck -fn finds nothing. */
+/* Expect e2fsck -fn to find no error. */
 void oracle_check(const char *image);
 
 /* What debugfs prints for @request. Free with g_free. */
@@ -21,10 +21,10 @@ char *oracle_ask(const char *image, const char *request);
 /* "stat" of @path contains @text. */
 void oracle_expect_stat(const char *image, const char *path, const char *text);
 
-/* The file's bytes are these. */
+/* Expect the file to have these bytes. */
 void oracle_expect_content(const char *image, const char *path, const void *data, gsize size);
 
-/* The attribute's bytes are these. */
+/* Expect the attribute to have these bytes. */
 void oracle_expect_xattr(const char *image, const char *path, const char *name, const void *data,
                          gsize size);
 
@@ -32,7 +32,7 @@ void oracle_expect_xattr(const char *image, const char *path, const char *name, 
 void oracle_expect_time(const char *image, const char *path, const char *which, gint64 sec,
                         guint32 nsec);
 
-/* Nothing is called @path. */
+/* Expect @path not to exist. */
 void oracle_expect_missing(const char *image, const char *path);
 
 /* SHA-256 of the file's bytes and where they stand; holes cost nothing. Free with g_free. */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * tarball — writes tar archives byte by byte, right ones and wrong ones, with no library that the
- * code under test uses.
+ * tarball — writes valid and malformed tar archives byte by byte, without the libraries of the code
+ * under test.
  */
 #pragma once
 
