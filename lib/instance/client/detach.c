@@ -16,10 +16,10 @@
 #include <unistd.h>
 
 #define FIRST_FD  3
-#define HIGH_FD   16 /* above all that become a keeper's */
+#define HIGH_FD   16 /* above every descriptor number the keeper gets */
 #define FILES_MIN 256
 
-/* For its programs to be found and to run; those of sanitizers are for builds with them. */
+/* Needed to find and run the keeper's programs; the sanitizers' are for builds with them. */
 static const char *const variables[] = {"PATH",         "HOME",         "USER",
                                         "LOGNAME",      "TMPDIR",       "LD_LIBRARY_PATH",
                                         "ASAN_OPTIONS", "LSAN_OPTIONS", "UBSAN_OPTIONS"};
@@ -28,18 +28,18 @@ typedef struct {
     int resource;
     const char *name;
     const char *flag; /* of the shell's ulimit */
-    rlim_t least;     /* to keep a distro on */
+    rlim_t least;     /* that a keeper needs */
 } Limit;
 
 #define LIMITS 5
 
-/* What a failure is about. */
+/* The child's report of a failure, over a pipe. */
 typedef struct {
     int errnum; /* 0: the limit */
     int limit;  /* an index */
 } Report;
 
-/* All the child needs, made before the fork. */
+/* Everything the child needs; allocated before the fork. */
 typedef struct {
     const BerthDetach *detach;
     char **environment;
@@ -96,7 +96,7 @@ static void reset_signals(void)
     sigprocmask(SIG_SETMASK, &none, NULL);
 }
 
-/* What may fail for want of privileges stays as it is. */
+/* Best effort: without privileges values stay as they are. */
 static void reset_priority(void)
 {
     const int process = 1; /* IOPRIO_WHO_PROCESS of linux/ioprio.h */
@@ -110,8 +110,8 @@ static void reset_priority(void)
     close(fd);
 }
 
-/* Out of the way first, so that none overwrites another. Those that stay are without close-on-exec.
- */
+/* Move the descriptors above HIGH_FD first, so that no dup2 overwrites one still needed. dup2
+ * clears close-on-exec. */
 static void place_descriptors(Plan *plan)
 {
     const BerthDetach *detach = plan->detach;
@@ -180,7 +180,7 @@ static bool run(Plan *plan, int report_read, int *report_write, GError **error)
         return set_error(error, plan, &report);
     }
     berth_fd_close(report_write);
-    while (waitpid(child, NULL, 0) < 0 && errno == EINTR) /* the one between, which ends at once */
+    while (waitpid(child, NULL, 0) < 0 && errno == EINTR) /* of the double fork; ends at once */
         continue;
     ssize_t size;
     do

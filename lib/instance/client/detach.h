@@ -1,21 +1,20 @@
 /* SPDX-License-Identifier: MIT
  *
- * detach — starting a process that owes nothing to the one that starts it.
+ * detach — starts a daemon that inherits nothing from the caller.
  *
- * A keeper lives longer than the command that happened to be the first, and serves others. So it
- * begins clean, whatever that command was given:
+ * A keeper outlives the command that started it and serves others, so it starts clean:
  *
- *     descriptors    those it is given, no other: a pipe's end or a flock would be held for ever
- *     limits         soft ones as far as the hard ones, those too where privileges allow it; what
- *                    is too little to keep a distro on is an error now, not a damaged disk later
- *     priority       nice 0, the default scheduler, I/O class and OOM score, where it may have them
+ *     descriptors    only those listed: an inherited pipe or flock would be held for ever
+ *     limits         soft limits raised to the hard ones, and those where privileges allow; a limit
+ *                    too low for a distro is an error now, not a damaged disk later
+ *     priority       nice 0, default scheduler, I/O class and OOM score, where privileges allow
  *     signals        none blocked, none ignored
- *     environment    only what is named in detach.c
+ *     environment    only the variables listed in detach.c
  *     else           a session of its own, umask 077, "/" as its directory
  *
- * Its control group stays the starter's: leaving that takes a service manager's help. Where one
- * ends a group with its service or its login (systemd's KillMode=, KillUserProcesses=), the keeper
- * ends.
+ * It stays in the caller's control group: leaving that takes a service manager's help. A service
+ * manager that kills the group with its service or login (systemd's KillMode=, KillUserProcesses=)
+ * ends the keeper.
  */
 #pragma once
 
@@ -31,7 +30,7 @@ typedef struct {
     int log_fd;                    /* becomes its standard error */
     int fds[BERTH_DETACH_FDS_MAX]; /* become 3, 4, ...; -1: /dev/null */
     guint n_fds;
-    guint64 file_size; /* of the largest file it is to write */
+    guint64 file_size; /* bytes of the largest file it will write */
 } BerthDetach;
 
 /* Start it. True once the program runs; the caller's descriptors stay the caller's.

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  *
- * launch — what a Machine needs before a keeper may be given it, for those above lib/instance.
+ * launch — checks and completes a Machine before a keeper starts it; for the rooms above.
  */
 #pragma once
 
@@ -8,9 +8,9 @@
 
 G_BEGIN_DECLS
 
-/* Check that what @machine names is there and decide its accelerator. *@ret_notice is text for
- * the user about that decision, or NULL; free with g_free. Results of the proof are kept in
- * @cache_dir. Errors: those of vmm/qemu_process.h (check) and vmm/accel.h. */
+/* Check that the files @machine names exist and decide its accelerator. *@ret_notice explains the
+ * decision to the user, or is NULL; free with g_free. @cache_dir caches the accelerator's proof.
+ * Errors: those of vmm/qemu_process.h (check) and vmm/accel.h. */
 bool berth_launch_prepare(BerthMachine *machine, const char *cache_dir, char **ret_notice,
                           GError **error);
 
@@ -19,7 +19,7 @@ bool berth_launch_prepare(BerthMachine *machine, const char *cache_dir, char **r
  * which may have changed since; the next start proves anew. */
 void berth_launch_failed(const GError *problem, const char *cache_dir);
 
-/* The command line QEMU is started with, for a shell and a reader; free with g_free.
+/* QEMU's command line, quoted for a shell; free with g_free.
  * Errors: those of vmm/qemu_args.h. */
 char *berth_launch_command_line(const BerthMachine *machine, GError **error);
 

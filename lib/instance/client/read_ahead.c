@@ -17,5 +17,5 @@ void berth_read_ahead_restore(const BerthReadAhead *ahead)
     if (ahead->fd < 0 || !ahead->known || ahead->taken >= ahead->read)
         return;
     off_t back = (off_t)(ahead->read - ahead->taken);
-    lseek(ahead->fd, -back, SEEK_CUR); /* a file that cannot be sought is left as it is */
+    lseek(ahead->fd, -back, SEEK_CUR); /* fails harmlessly on a pipe */
 }

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT
  *
- * read_ahead — what was read of an input for a command that did not want it goes back: the offset
- * of a file is set to the first byte that the command has not taken. Whoever shares the file, a
- * loop of a shell, goes on there. A pipe cannot be given anything back.
+ * read_ahead — gives back input that was read ahead: seeks a file to the first byte the command has
+ * not read, so that another reader of the open file (a shell's loop) continues there. Bytes of a
+ * pipe are lost.
  */
 #pragma once
 
@@ -14,14 +14,14 @@ G_BEGIN_DECLS
 typedef struct {
     int fd;        /* borrowed; -1: no file */
     guint64 read;  /* bytes */
-    guint64 taken; /* of these, by the command */
-    bool known;    /* whether that is so */
+    guint64 taken; /* of these, read by the command */
+    bool known;    /* whether taken is known */
 } BerthReadAhead;
 
 /* @fd may be -1. */
 void berth_read_ahead_init(BerthReadAhead *ahead, int fd);
 
-/* The command has ended. Nothing happens while it is not known what it has taken. */
+/* Call when the command has ended. No-op unless taken is known. */
 void berth_read_ahead_restore(const BerthReadAhead *ahead);
 
 G_END_DECLS

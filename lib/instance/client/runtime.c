@@ -21,12 +21,12 @@
 #include <sys/un.h>
 #include <unistd.h>
 
-/* How long a keeper that no longer listens may take to go. */
+/* For a keeper that no longer listens to end. */
 #define LEAVE_TIMEOUT_MSEC 60000
-/* How long a killed one may take: it has sockets and memory to give back, nothing to wait for. */
+/* For a killed keeper to end: the kernel only frees its memory and sockets. */
 #define KILL_TIMEOUT_MSEC 10000
 
-/* A socket, and the address of the one in @dir. */
+/* A new socket, and the address of the control socket in @dir. */
 static int new_socket(const char *dir, struct sockaddr_un *ret_address, GError **error)
 {
     struct sockaddr_un address = {.sun_family = AF_UNIX};
@@ -86,8 +86,8 @@ static int flock_eintr(int fd, int operation)
     return result;
 }
 
-/* Wait until the keeper that holds the lock has gone. It no longer listens, so it is on its way
- * out, or died before it came to listen. */
+/* Wait until the keeper that holds the lock has ended. It does not listen, so it is ending or died
+ * before it listened. */
 static bool wait_for_leaver(int lock_fd, GError **error)
 {
     pid_t pid;
@@ -102,8 +102,8 @@ static bool wait_for_leaver(int lock_fd, GError **error)
     return false;
 }
 
-/* The keeper's lock, held: there is no keeper now, and none but ours comes. It is emptied, so that
- * it does not name the former one until ours has written. */
+/* Acquire the keeper's lock: no keeper runs, and no other can start. Truncates it, so that it does
+ * not name the former keeper until the new one writes its pid. */
 static int acquire_lock(const char *dir, GError **error)
 {
     berth_autofd int fd = open_lock(dir, BERTH_RUNTIME_LOCK, error);
@@ -165,8 +165,8 @@ static bool spawn_keeper(const char *dir, const char *support_dir, int lock_fd, 
     return berth_detach(&keeper, error);
 }
 
-/* The former keeper has gone when the check is asked: what it had open is free, and what is in the
- * directory is nobody's. */
+/* The check runs after the former keeper has ended: its files are closed, and the directory has no
+ * owner. */
 static bool start_keeper(const BerthMachine *machine, const char *dir, const char *support_dir,
                          const BerthRuntimeCheck *check, GError **error)
 {
@@ -199,7 +199,7 @@ int berth_runtime_start(const BerthMachine *machine, const char *runtime_dir,
         return -1;
     }
 
-    fd = connect_to(dir, NULL); /* another starter may have been quicker */
+    fd = connect_to(dir, NULL); /* another command may have started it meanwhile */
     if (fd >= 0)
         return fd;
     if (!start_keeper(machine, dir, support_dir, check, error))
@@ -207,8 +207,7 @@ int berth_runtime_start(const BerthMachine *machine, const char *runtime_dir,
     return connect_to(dir, error);
 }
 
-/* Open @name in @dir and lock it. -1 without @error when it is not there: nobody has ever held it.
- */
+/* Open @name in @dir and lock it. -1 without @error when the file does not exist. */
 static int lock_existing(const char *dir, const char *name, GError **error)
 {
     g_autofree char *path = g_build_filename(dir, name, NULL);
@@ -226,7 +225,7 @@ static bool is_running(const char *dir)
     return fd >= 0;
 }
 
-/* The keeper's lock is free, or becomes so soon. */
+/* Wait until the keeper's lock is free. */
 static bool wait_until_unlocked(const char *dir, GError **error)
 {
     g_autofree char *path = g_build_filename(dir, BERTH_RUNTIME_LOCK, NULL);
@@ -259,7 +258,9 @@ bool berth_runtime_is_gone(const GError *error)
            strcmp(berth_error_id(error), "instance.lost") == 0;
 }
 
-/* False when it has not ended within @timeout_msec, and with @error when it cannot be told to. */
+/* False when the process has not ended within @timeout_msec; with @error when it cannot be
+ * signalled.
+ */
 static bool signal_and_wait(int pidfd, pid_t pid, int number, int timeout_msec, GError **error)
 {
     if (pidfd_send_signal(pidfd, number, NULL, 0) < 0 && errno != ESRCH) {
@@ -289,7 +290,7 @@ bool berth_runtime_kill(const char *runtime_dir, const char *id, GError **error)
     g_autofree char *path = g_build_filename(runtime_dir, id, BERTH_RUNTIME_LOCK, NULL);
     berth_autofd int lock_fd = open(path, O_RDWR | O_CLOEXEC);
     if (lock_fd < 0 || flock_eintr(lock_fd, LOCK_EX | LOCK_NB) == 0)
-        return true; /* nobody holds it */
+        return true; /* the lock is free: no keeper */
 
     pid_t pid;
     berth_autofd int pidfd = berth_process_open_from(lock_fd, &pid);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  *
- * runtime — finding the keeper of a distro, and starting one.
+ * runtime — finds the keeper of a distro, and starts one.
  *
  * Every running distro has a directory of its own below the runtime directory:
  *
@@ -16,9 +16,9 @@
  *     <runtime>/<id>/cloud.cpio     that of a distro whose cloud-init is given user-data, until its
  *                                   keeper has opened it
  *
- * The lock is the truth: whoever holds it is the keeper; a directory whose lock is free is
- * left over from a crash and is taken over. Two callers that start the same distro at once meet at
- * the lock: one makes the keeper, both are connected to it.
+ * The lock decides: its holder is the keeper; a directory with a free lock is left over from a
+ * crash and is reused. Two callers that start the same distro at once serialise at the lock: one
+ * starts the keeper, both connect to it.
  *
  * Blocking. No global state.
  */
@@ -37,42 +37,42 @@ int berth_runtime_connect(const char *runtime_dir, const char *id, GError **erro
 /* The same for a keeper whose directory is @dir, wherever that is. */
 int berth_runtime_connect_in(const char *dir, GError **error);
 
-/* Asked before a keeper is started, while nobody else can start one and the former one has gone:
- * whether it may. False with an error refuses. *@ret_disk_fd, -1 before, is a descriptor that the
- * keeper is to hold for as long as it lives. */
+/* Called before a keeper is started, while no other can start and the former one has ended. False
+ * with an error refuses. *@ret_disk_fd, initially -1, is a descriptor that the keeper holds for its
+ * whole life. */
 typedef struct {
     bool (*may_start)(gpointer user_data, int *ret_disk_fd, GError **error);
     gpointer user_data;
 } BerthRuntimeCheck;
 
 /* As berth_runtime_connect, but starts a keeper when there is none: @support_dir holds
- * berth-keeper and berth-net. Returns as soon as the keeper listens; it answers when the guest
- * does. @gate may be NULL.
- * Errors: also BERTH_ERROR_FAILED and errno's, "instance.start.*"; the gate's. */
+ * berth-keeper and berth-net. Returns as soon as the keeper listens; the guest may not be up yet.
+ * @check may be NULL.
+ * Errors: also BERTH_ERROR_FAILED and errno's, "instance.start.*"; the check's. */
 int berth_runtime_start(const BerthMachine *machine, const char *runtime_dir,
                         const char *support_dir, const BerthRuntimeCheck *gate, GError **error);
 
-/* Whether distro @id has no keeper and nobody is starting one; waits for one that is on its way in
- * or out. Whoever closes the gate before has it to itself then. @name is what messages call it.
- * Errors: BERTH_ERROR_BUSY, "instance.running"; those of waiting for a keeper to go. */
+/* Whether distro @id has no keeper and none is being started; waits for one that is starting or
+ * ending. A caller whose claim makes the start's check fail then has the distro for itself. @name
+ * is for messages. Errors: BERTH_ERROR_BUSY, "instance.running"; those of waiting for a keeper to
+ * go. */
 bool berth_runtime_require_stopped(const char *runtime_dir, const char *id, const char *name,
                                    GError **error);
 
-/* Whether @error, of a connection or of berth_control_wait, says that the keeper is not there or
- * was just going: starting the distro may succeed. */
+/* Whether @error, of a connection or of berth_control_wait, means that there was no keeper or that
+ * it was ending: starting the distro may succeed. */
 bool berth_runtime_is_gone(const GError *error);
 
-/* End the keeper @pid: in good order within @grace_sec, then, or with 0, by force with all it
- * keeps; and wait until it has gone. Errors: those of berth_runtime_kill. */
+/* End the keeper @pid and wait for its end: orderly within @grace_sec, then (with 0 at once) by
+ * force together with its QEMU. Errors: those of berth_runtime_kill. */
 bool berth_runtime_end(int pidfd, pid_t pid, int grace_sec, GError **error);
 
-/* End the keeper of distro @id by force, with all it keeps, and wait until it has gone: for one
- * that does not answer. No error when there is none. Errors: BERTH_ERROR_BUSY, "instance.stuck";
+/* Kill the keeper of distro @id together with its QEMU and wait for its end; for one that does not
+ * answer. No error when there is none. Errors: BERTH_ERROR_BUSY, "instance.stuck";
  * errno's, "instance.kill.*". */
 bool berth_runtime_kill(const char *runtime_dir, const char *id, GError **error);
 
-/* Remove what is left in the directory of distro @id, which is not running and being unregistered.
- */
+/* Remove the runtime directory of distro @id, which is stopped and being unregistered. */
 void berth_runtime_forget(const char *runtime_dir, const char *id);
 
 G_END_DECLS

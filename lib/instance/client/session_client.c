@@ -16,15 +16,15 @@
 #include <unistd.h>
 
 #define STREAM 1u /* our number for the session; the keeper has its own */
-/* What a guest may take to say that it has got a signal, whatever the command makes of it. */
+/* For the guest to acknowledge a signal, whatever the command does with it. */
 #define ANSWER_USEC (10 * G_USEC_PER_SEC)
 
-/* A channel's output that the descriptor has not taken yet. */
+/* A channel's output. */
 typedef struct {
     int fd;
     WireBuffer waiting;
     WireCredit credit; /* what the guest may still send */
-    bool broken;       /* nobody reads any more: EPIPE was seen */
+    bool broken;       /* EPIPE: the reader has gone */
 } Output;
 
 typedef struct {
@@ -32,16 +32,16 @@ typedef struct {
     BerthChannel channel;
     int input; /* -1 once it has ended */
     bool input_is_terminal;
-    bool background;               /* of that terminal, as far as we know */
+    bool background;               /* last known: we are in the terminal's background */
     WireCredit credit;             /* what we may still send */
     BerthReadAhead ahead;          /* what we have sent, and the command has taken */
     Output outputs[WIRE_CHANNELS]; /* WIRE_STDIN's is what a terminal shows */
-    bool opened;                   /* the command has begun; before, no input is taken */
+    bool opened;                   /* the command has begun; no input is read before */
     bool split;                    /* OPEN took several frames */
     int signals;                   /* a signalfd, or -1 */
-    bool answers;                  /* the guest says when it has taken a signal */
-    int unanswered;                /* one that is to end the command and that it has not taken */
-    gint64 deadline_usec;          /* until when it may (monotonic) */
+    bool answers;                  /* the guest acknowledges signals */
+    int unanswered;                /* a fatal signal not acknowledged yet, or 0 */
+    gint64 deadline_usec;          /* for that (monotonic) */
     int status;                    /* of the command, or -1 while it runs */
 } Session;
 
@@ -96,7 +96,7 @@ static void set_too_long(GError **error, const char *message)
         message);
 }
 
-/* False with @error when no guest could take it. */
+/* False with @error when the command exceeds WIRE_OPEN_MAX. */
 static bool put_open(Session *session, GError **error)
 {
     g_auto(WireBuffer) payload = {0};
@@ -170,8 +170,7 @@ static void put_resize(Session *session)
     wire_frame_end(output, begin);
 }
 
-/* We may have been stopped, or in the background: the terminal had another, and told that one of a
- * new size. */
+/* After a stop or from the background: another process had the terminal and got its SIGWINCH. */
 static void resume(Session *session)
 {
     const BerthCommand *command = session->command;
@@ -186,7 +185,7 @@ static bool is_fatal(guint32 number)
     return number == SIGINT || number == SIGTERM || number == SIGHUP || number == SIGQUIT;
 }
 
-/* False when there is nobody to pass it on to. */
+/* False when a fatal signal cannot be delivered to the guest. */
 static bool pass_signal(Session *session, int number)
 {
     if (session->status >= 0)
@@ -237,8 +236,8 @@ static void give_credit(Session *session, WireChannel channel, gsize size)
         put_u32_frame(session, WIRE_CREDIT, channel, credit);
 }
 
-/* Nobody reads this output any more: the command is to find that out as with any pipe. Of what a
- * terminal shows the guest is not told: there the channel is the input's. */
+/* The reader of this output has gone: send EOF, so that the command gets EPIPE as with any pipe.
+ * Not for WIRE_STDIN's, a terminal's output: EOF on that channel would end the input. */
 static void break_output(Session *session, WireChannel channel)
 {
     Output *output = &session->outputs[channel];
@@ -250,8 +249,8 @@ static void break_output(Session *session, WireChannel channel)
         put_empty(session, WIRE_EOF, channel);
 }
 
-/* Write once what waits. The descriptor may be blocking: only called when it takes something, and
- * then no more than a pipe is sure to take at once. */
+/* Write once. The descriptor may be blocking: call only when it polls writable; writes at most
+ * PIPE_BUF bytes, which then do not block. */
 static void write_output(Session *session, WireChannel channel)
 {
     Output *output = &session->outputs[channel];
@@ -298,14 +297,14 @@ static bool handle_opened(Session *session, WireReader *reader)
     if (command->begun != NULL) {
         session->signals = command->begun(command->user_data);
         if (command->tty)
-            put_resize(session); /* it may have changed meanwhile */
+            put_resize(session); /* the size may have changed meanwhile */
     }
     if (*warning != '\0' && command->warn != NULL)
         command->warn(warning, command->user_data);
     return true;
 }
 
-/* It comes back for each signal that was taken, and once at the beginning, as 0. */
+/* The guest acknowledges each signal with its number, and sends 0 once at the beginning. */
 static bool handle_answer(Session *session, WireReader *reader)
 {
     guint32 number = wire_get_u32(reader);
@@ -326,7 +325,7 @@ static bool handle_notice(WireReader *reader, void (*notify)(const char *line, g
     return true;
 }
 
-/* An agent from before an upgrade knows no OPEN of several frames. */
+/* An agent of a former version does not know an OPEN of several frames. */
 static const char *refusal_hint(const Session *session)
 {
     return session->split ? "it may run an agent from before berth was upgraded: restart it with "
@@ -334,7 +333,7 @@ static const char *refusal_hint(const Session *session)
                           : NULL;
 }
 
-/* The user's shell is what could not be found. */
+/* The hint when the user's shell could not be found. */
 static const char *shell_hint(const BerthCommand *command)
 {
     bool shell = command->shell || command->argv == NULL || command->argv[0] == NULL;
@@ -431,11 +430,11 @@ static bool handle_frames(Session *session, GError **error)
 
 /* --- the loop --------------------------------------------------------------------------------- */
 
-/* One for each output, by channel, then the others. */
+/* The outputs, by channel, then the others. */
 enum { POLL_KEEPER = WIRE_CHANNELS, POLL_INPUT, POLL_SIGNALS, POLL_COUNT };
 
-/* A terminal is not read by who is in its background: that would stop us, and what is typed is not
- * for us. Nobody says when it changes, so it is looked at now and then. */
+/* Do not read a terminal from its background: SIGTTIN would stop us, and the input is for another
+ * process. No event reports a change, so it is polled. */
 #define BACKGROUND_MSEC 500
 
 static bool in_background(const Session *session)
@@ -449,8 +448,7 @@ static bool waits(const Session *session, WireChannel channel)
     return wire_buffer_size(&session->outputs[channel].waiting) > 0;
 }
 
-/* An output with nothing to write is watched all the same, for the end of its reader. A negative fd
- * is skipped by poll. */
+/* Idle outputs are polled too, to see POLLERR when the reader goes. poll skips a negative fd. */
 static void prepare_output(const Session *session, WireChannel channel, struct pollfd *ret_poll)
 {
     const Output *output = &session->outputs[channel];
@@ -481,7 +479,7 @@ static bool finished(const Session *session)
     return session->status >= 0;
 }
 
-/* How long a wait may last, in milliseconds; -1: for ever. */
+/* In milliseconds; -1: no limit. */
 static int poll_timeout(const Session *session)
 {
     gint64 most = session->background ? BACKGROUND_MSEC : -1;
@@ -516,7 +514,7 @@ static bool step(Session *session, GError **error)
 
     for (guint i = 0; i < WIRE_CHANNELS; i++)
         serve_output(session, (WireChannel)i, polls[i].revents);
-    /* After SIGCONT what there was to read may be a shell's, or read by it: look again. */
+    /* After SIGCONT the polled input may belong to a shell, or be read already: poll again. */
     if (polls[POLL_SIGNALS].revents != 0 && !read_signals(session, error))
         return false;
     if (polls[POLL_SIGNALS].revents == 0 && polls[POLL_INPUT].revents != 0)
@@ -528,7 +526,7 @@ static bool step(Session *session, GError **error)
     return !deaf || set_interrupted(session, session->unanswered, error);
 }
 
-/* Where what the terminal shows goes when it is only the command's input. */
+/* Where the pseudo-terminal's output goes when only the command's stdin is a terminal. */
 static int terminal_of(const BerthCommand *command)
 {
     bool only_input =
@@ -546,7 +544,8 @@ static bool run(Session *session, GError **error)
     return true;
 }
 
-/* @problem (taken) as the caller shall see it. */
+/* Set @error from @problem (taken): a connection lost before the command began is
+ * "session.not-begun". */
 static void set_session_error(const Session *session, GError *problem, GError **error)
 {
     if (!session->opened && strcmp(berth_error_id(problem), "instance.lost") == 0) {

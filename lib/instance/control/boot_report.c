@@ -71,7 +71,7 @@ static gint64 now(const BerthBootReport *report)
     return g_get_monotonic_time() - report->started_usec;
 }
 
-/* A message is under way for a moment, and the guest's clock is known as well as that. */
+/* Clamped: the clock offset is only as exact as a message's latency. */
 void berth_boot_report_mark(BerthBootReport *report, const char *name)
 {
     const GPtrArray *stages = report->stages;

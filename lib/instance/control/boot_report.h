@@ -1,10 +1,9 @@
 /* SPDX-License-Identifier: MIT
  *
- * boot_report — how a start went: when each of its stages ended, and what whoever started it is to
- * be told.
+ * boot_report — a start's stages with the time each ended, and the notices for whoever started it.
  *
- * Times are microseconds since QEMU was started. The guest counts from the start of its kernel; its
- * first stage to arrive says how far apart the two beginnings are.
+ * Times are microseconds since QEMU's start. The guest counts from its kernel's start; the first
+ * stage that arrives fixes the offset between the two.
  */
 #pragma once
 
@@ -19,8 +18,8 @@ typedef struct {
 } BerthBootStage;
 
 typedef struct {
-    gint64 started_usec;    /* monotonic time; 0 at who only reads */
-    gint64 kernel_usec;     /* when the guest's clock began; -1: not known yet */
+    gint64 started_usec;    /* monotonic; 0 in a decoded report */
+    gint64 kernel_usec;     /* start of the guest's clock; -1: not known yet */
     GPtrArray *stages;      /* BerthBootStage *, in order */
     GPtrArray *notices;     /* char *, lines for the user */
     guint notices_left_out; /* there were more, which only the log has */
@@ -39,7 +38,7 @@ void berth_boot_report_guest(BerthBootReport *report, const char *name, guint64 
 /* A stage that ends now. */
 void berth_boot_report_mark(BerthBootReport *report, const char *name);
 
-/* Keep @text, or count it as left out: as many are kept as are read on a terminal. */
+/* Add a notice. Beyond NOTES_MAX it is only counted. */
 void berth_boot_report_notice(BerthBootReport *report, const char *text);
 
 /* The same for a line that matters more: it is kept behind notices that were left out. */

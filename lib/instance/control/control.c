@@ -8,13 +8,12 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* A guest chooses names, and how many of them there are: the list is of as many frames as it takes.
- */
+/* The guest chooses the number and length of names, so a list may take several frames. */
 enum { PORTS_END = 0, PORTS_ENTRY = 1, PORTS_MORE = 2 };
-#define PORTS_FRAME_SIZE (WIRE_PAYLOAD_MAX - 4096u) /* from which on the next one begins */
+#define PORTS_FRAME_SIZE (WIRE_PAYLOAD_MAX - 4096u) /* start the next frame beyond this */
 #define OWNER_MAX        64u
 #define REASON_MAX       1024u
-/* Of words from elsewhere, so that each answer fits a frame whatever they are. */
+/* Limits of foreign strings, so that each answer fits a frame. */
 #define ERROR_TEXT_MAX   16384u
 #define STATUS_TEXT_MAX  1024u
 #define STATUS_PORTS_MAX 32768u
@@ -170,7 +169,7 @@ static BerthForward *get_forward(WireReader *reader)
     return sound ? g_steal_pointer(&forward) : NULL;
 }
 
-/* Add what @frame has of them. *@ret_more: more come in another one. */
+/* Append the forwards in @frame. *@ret_more: another frame follows. */
 static bool get_ports(const WireFrame *frame, GPtrArray *forwards, bool *ret_more, GError **error)
 {
     WireReader reader;
@@ -264,12 +263,12 @@ static void pass_line(const WireFrame *frame, const BerthWaiting *waiting)
         waiting->line(line, waiting->user_data);
 }
 
-/* As ask_done, for what the distro itself has to do. */
+/* As ask_done, for requests that the guest has to fulfil: passes notices to @waiting. */
 static bool ask_and_wait(int fd, ControlType request, const void *payload, size_t size,
                          const BerthWaiting *waiting, GError **error)
 {
     g_auto(BerthChannel) channel = {.fd = fd};
-    if (request != CONTROL_STOP) /* which every keeper takes from every client: hello.h */
+    if (request != CONTROL_STOP) /* works between all versions, without HELLO: hello.h */
         berth_channel_begin(&channel);
     if (waiting != NULL) {
         channel.goes_on = waiting->goes_on;
@@ -349,7 +348,7 @@ BerthInstanceStatus *berth_control_status(int fd, GError **error)
     return NULL;
 }
 
-/* All of them, of which @answer is the first frame. */
+/* Receive the rest of the list whose first frame is @answer. */
 static GPtrArray *receive_ports(BerthChannel *channel, WireFrame *answer, GError **error)
 {
     g_autoptr(GPtrArray) forwards =

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: MIT
  *
- * control — what `berth` and a keeper say to each other, and the client's end of it.
+ * control — the protocol between `berth` and a keeper, and the client's end of it.
  *
  * The control socket (unix, stream) carries the frames of wire/wire.h. On stream 0 the client sends
  * one request at a time and gets one answer; a session uses stream 1 with the types of the agent,
- * which the keeper passes on under another stream number. A connection is one client's; closing it
- * hangs its session up. It has one request or one session at a time: the keeper closes the
- * connection of a client that begins another one before the end of the first.
+ * which the keeper passes on under another stream number. Closing the connection hangs its session
+ * up. A connection has one request or one session at a time: the keeper closes it when the client
+ * begins another one before the end of the first.
  *
  *     client                          keeper
  *     HELLO (hello.h), before each    HELLO_IS
@@ -26,8 +26,8 @@
  *                                     WIRE_OPEN_BARE as soon as its agent answers
  *     any of them                     CONTROL_ERROR when it fails
  *                                     CONTROL_NOTICE unasked, to sessions with a terminal
- *                                     CONTROL_PAUSED unasked, to sessions and to who waits for
- *                                     WAIT, STOP or GROW
+ *                                     CONTROL_PAUSED unasked, to sessions and to clients waiting
+ *                                     for WAIT, STOP or GROW
  *
  * The client's functions block. @fd is a connection of lib/instance/client/runtime.h and stays the
  * caller's. Lost connections are BERTH_ERROR_GUEST, "instance.lost"; a keeper of another version of
@@ -54,7 +54,7 @@ typedef enum {
     CONTROL_WATCH = 70,     /* nothing */
     CONTROL_FORWARD = 71,   /* wanted:u8 rule:string */
     CONTROL_NOTICE = 72,    /* line:string; from the keeper, about the distro, for its user */
-    CONTROL_PAUSED = 73,    /* line:string; the distro stands still, or goes on: for its user */
+    CONTROL_PAUSED = 73,    /* line:string; the distro was paused or resumed: for its user */
     CONTROL_REACH = 75,     /* ports:string, that the registry allows from now on */
     CONTROL_REACH_ONE = 77, /* port:u16, to be allowed until it stops */
     CONTROL_DONE = 80,      /* nothing */
@@ -91,7 +91,7 @@ typedef struct {
 void berth_instance_status_free(BerthInstanceStatus *status);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(BerthInstanceStatus, berth_instance_status_free)
 
-/* Hears why the distro stands still while a call waits for it, a line each time. */
+/* Callbacks of a call that waits for the distro: line gets each notice of a pause. */
 typedef struct {
     void (*line)(const char *line, gpointer user_data); /* may be NULL */
     gpointer user_data;
@@ -100,7 +100,7 @@ typedef struct {
 } BerthWaiting;
 
 /* Return when sessions can be opened and the init has finished starting (or init-timeout is over).
- * Errors: whatever kept the guest from coming up, as the keeper knows it. */
+ * Errors: the keeper's reason why the guest did not come up. */
 bool berth_control_wait(int fd, const BerthWaiting *waiting, GError **error);
 
 /* Answers at once, in any state. NULL on error. */
@@ -109,38 +109,37 @@ BerthInstanceStatus *berth_control_status(int fd, GError **error);
 /* The forwards, BerthForward*, sorted by port; free with g_ptr_array_unref. NULL on error. */
 GPtrArray *berth_control_ports(int fd, GError **error);
 
-/* Ask for the forwards now and at each change: berth_control_watched takes what comes. */
+/* Ask for the forwards now and at each change; read them with berth_control_watched. */
 bool berth_control_watch(BerthChannel *channel, GError **error);
 
-/* The next list that has come in whole over @channel, as berth_control_ports gives it; NULL without
- * @error when there is none yet (fill the channel then), or with *@ret_ended when the distro has
- * stopped. @partial is where what has come of a list is kept: NULL at first, the caller's to free.
- */
+/* The next complete list in @channel, as of berth_control_ports; NULL without @error when there is
+ * none yet (fill the channel then), or with *@ret_ended when the distro has stopped. *@partial
+ * holds an incomplete list: NULL at first, the caller frees it. */
 GPtrArray *berth_control_watched(BerthChannel *channel, GPtrArray **partial, bool *ret_ended,
                                  GError **error);
 
-/* Forward by @rule, or do not any more, until it stops.
+/* Add or remove the forward by @rule until the distro stops.
  * Errors: BERTH_ERROR_NOT_RUNNING, "instance.stopped". */
 bool berth_control_set_rule(int fd, const BerthRule *rule, bool wanted, GError **error);
 
-/* How the present start went, so far. NULL on error. */
+/* The report of the present start so far. NULL on error. */
 BerthBootReport *berth_control_boot(int fd, GError **error);
 
 /* Power the guest off; returns when QEMU and the keeper's runtime files are gone. */
 bool berth_control_stop(int fd, BerthStopHow how, guint grace_sec, const BerthWaiting *waiting,
                         GError **error);
 
-/* Make the disk of a guest that is up @size bytes large; returns when its file system has followed.
+/* Grow the disk of a guest that is up to @size bytes; returns when its file system has grown.
  * Errors: BERTH_ERROR_NOT_RUNNING, "instance.stopped"; BERTH_ERROR_FAILED, "qmp.command"; once the
  * disk has the size, BERTH_ERROR_GUEST, "resize.guest"; BERTH_ERROR_BUSY, "resize.busy", while
  * another client's has not ended. */
 bool berth_control_grow(int fd, guint64 size, const BerthWaiting *waiting, GError **error);
 
-/* The ports of the host that the guest may reach by the registry, from now on (model/access.h).
+/* Replace the registry's list of host ports that the guest may reach (model/access.h).
  * Errors: "access.*". */
 bool berth_control_set_host_ports(int fd, const char *ports, GError **error);
 
-/* Let the guest reach one port of the host more until it stops; in any state.
+/* Let the guest reach one more port of the host until it stops; in any state.
  * Errors: "instance.isolated", "access.ports". */
 bool berth_control_allow_host_port(int fd, guint16 port, GError **error);
 

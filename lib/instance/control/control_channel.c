@@ -59,7 +59,7 @@ bool berth_channel_flush(BerthChannel *channel, GError **error)
     return write_output(channel, MSG_DONTWAIT, error);
 }
 
-/* Until there is something to read, an end included. */
+/* Wait for input or EOF. */
 static bool wait_readable(const BerthChannel *channel, GError **error)
 {
     struct pollfd readable = {.fd = channel->fd, .events = POLLIN};

@@ -16,10 +16,10 @@ typedef struct {
     int fd;
     WireBuffer input;
     WireBuffer output;
-    size_t consumed;    /* bytes of the frame that was handed out last */
+    size_t consumed;    /* bytes of the frame returned last */
     bool expects_hello; /* the next frame must be the keeper's HELLO_IS */
 
-    /* Asked several times a second while nothing comes; false ends the wait. May be NULL. */
+    /* Polled several times a second during a wait; false ends it. May be NULL. */
     bool (*goes_on)(gpointer user_data);
     gpointer user_data;
 } BerthChannel;
@@ -27,10 +27,8 @@ typedef struct {
 void berth_channel_clear(BerthChannel *channel);
 G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(BerthChannel, berth_channel_clear)
 
-/* Begin a call: put HELLO (hello.h) into the output. The first frame that comes is checked to be
- * the keeper's answer, and not handed out; next and receive fail with "instance.version" if it is
- * not.
- */
+/* Begin a call: put HELLO (hello.h) into the output. The first frame received must be the keeper's
+ * HELLO_IS and is not returned; next and receive fail with "instance.version" otherwise. */
 void berth_channel_begin(BerthChannel *channel);
 
 /* Write all of the output, or what can be written now. Errors: BERTH_ERROR_GUEST, "instance.lost".
@@ -43,9 +41,8 @@ bool berth_channel_flush(BerthChannel *channel, GError **error);
  * BERTH_ERROR_CANCELLED, "instance.cancelled" by goes_on. */
 bool berth_channel_receive(BerthChannel *channel, WireFrame *ret_frame, GError **error);
 
-/* The two halves of receive, for callers with a poll loop of their own: read once what is there (to
- * be called when the fd is readable), and take a frame that is complete. next returns 1, 0 or sets
- * @error and returns -1. */
+/* The two halves of receive, for callers with their own poll loop: fill reads once (call it when
+ * the fd is readable); next returns 1 with a complete frame, 0 without one, or -1 with @error. */
 bool berth_channel_fill(BerthChannel *channel, GError **error);
 int berth_channel_next(BerthChannel *channel, WireFrame *ret_frame, GError **error);
 

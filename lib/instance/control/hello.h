@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  *
- * hello — which version of the control protocol the two ends speak.
+ * hello — negotiates the version of the control protocol.
  *
  * A keeper lives as long as its distro runs, so `berth` may have been upgraded since it was
  * started, or downgraded. Each call of the client's (control.h) begins with HELLO, in one write
@@ -15,8 +15,8 @@
  *   - CONTROL_STOP, which needs no HELLO, and its answers CONTROL_DONE, CONTROL_ERROR and
  *     CONTROL_PAUSED.
  *
- * Version 0 is that of before there were versions. Such a keeper ignores HELLO, because it is on a
- * stream without a session, and answers the request; such a client does not send it.
+ * Version 0 predates HELLO. Such a keeper ignores HELLO, because it is on a stream without a
+ * session, and answers the request; such a client does not send it.
  */
 #pragma once
 

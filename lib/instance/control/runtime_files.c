@@ -9,7 +9,7 @@
 
 static const struct {
     const char *name;
-    bool stays; /* when the instance ends */
+    bool stays; /* kept when the instance ends */
 } files[] = {
     {BERTH_RUNTIME_CONTROL, false}, {BERTH_RUNTIME_DOCKER, false}, {BERTH_RUNTIME_MACHINE, false},
     {BERTH_RUNTIME_PORTS, false},   {BERTH_RUNTIME_RESCUE, false}, {BERTH_RUNTIME_CLOUD, false},

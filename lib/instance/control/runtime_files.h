@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT
  *
- * runtime_files — the files of an instance's runtime directory, for all that remove them.
+ * runtime_files — names the files of an instance's runtime directory, and removes them.
  *
- * The table in runtime_files.c has every name that a keeper, or a berth that starts one, gives to a
- * file there. A directory is named by a descriptor: what is removed is in that directory, not in
- * another that got its path meanwhile.
+ * The table in runtime_files.c has every file that a keeper, or a berth that starts one, creates
+ * there. Functions take a descriptor of the directory, so that they never remove files of another
+ * directory that got its path meanwhile.
  */
 #pragma once
 
@@ -28,17 +28,17 @@ G_BEGIN_DECLS
 /* A descriptor of the directory @dir, close-on-exec; -1 with errno. */
 int berth_runtime_files_open(const char *dir);
 
-/* Open the file @name to read it, close-on-exec, and remove its name: nothing of it is left when
- * this process ends, however it ends. *@ret_path, to be freed with g_free, leads this process and
- * its children to the open file. -1 with errno. */
+/* Open the file @name for reading, close-on-exec, and unlink it: nothing is left when this process
+ * ends, however it ends. *@ret_path (free with g_free) is a path by which this process and its
+ * children can open the file. -1 with errno. */
 int berth_runtime_files_hold(int dir_fd, const char *name, char **ret_path);
 
-/* Remove what an instance leaves that has ended: all but its locks and its log, which the next
- * start takes over. Does nothing for -1. */
+/* Remove the files of an instance that has ended, but its locks and its log, which the next start
+ * reuses. No-op for -1. */
 void berth_runtime_files_end(int dir_fd);
 
-/* Remove the directory @dir with all that is in it. What else lies there is removed too, but for
- * directories: it may be of another version, or half written. */
+/* Remove the directory @dir and every file in it, unknown ones too (of another version, or half
+ * written), but no directories. */
 void berth_runtime_files_forget(const char *dir);
 
 G_END_DECLS

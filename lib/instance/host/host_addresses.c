@@ -24,7 +24,7 @@ static bool is_own(guint8 type)
     return type == RTN_LOCAL || type == RTN_ANYCAST || type == RTN_BROADCAST;
 }
 
-/* Loopback and links: the filter of frames never lets anything go there. */
+/* Loopback and link-local addresses: the frame filter drops everything to them. */
 static bool is_out_of_reach(guint8 family, const guint8 *address)
 {
     static const guint8 loopback[16] = {[15] = 1};
@@ -52,7 +52,7 @@ static void put_route(BerthAccess *access, const struct rtmsg *route, size_t siz
     }
 }
 
-/* One family's routes, and what @access had before them. */
+/* State of the dump of one family: the routes, and @access's counts before them for a retry. */
 typedef struct {
     BerthAccess *access;
     guint n_own;
@@ -100,7 +100,7 @@ bool berth_host_addresses_put(BerthAccess *access)
 
 /* --- changes ---------------------------------------------------------------------------------- */
 
-/* Only messages about routes of those types wake us up: a router may change others all day. */
+/* Filter the socket to routes of those types: a router may change others all day. */
 static bool listen_for_changes(int fd)
 {
     struct sock_filter code[] = {
@@ -118,7 +118,7 @@ static bool listen_for_changes(int fd)
            bind(fd, (const struct sockaddr *)&address, sizeof(address)) == 0;
 }
 
-/* What has changed is asked for anew, so that nothing is lost with a message. */
+/* The dump is repeated, so that lost messages do not matter. */
 static gboolean on_change(gint fd, GIOCondition condition, gpointer user_data)
 {
     BerthHostAddresses *addresses = user_data;

@@ -1,12 +1,11 @@
 /* SPDX-License-Identifier: MIT
  *
- * host_addresses — what the host takes for itself, and when that changes: what an isolated distro
- * must not reach.
+ * host_addresses — follows the host's own addresses, which an isolated distro must not reach.
  *
- * The kernel's routes of type local, anycast and broadcast say it, and cover whole networks where
- * somebody has routed one to the host. A netlink socket, filtered to those types, says when they
- * change; nothing is polled. Addresses that nobody can reach through berth-net are left out: those
- * of loopback and of links. On the thread-default GMainContext.
+ * They are the kernel's routes of type local, anycast and broadcast, which also cover networks
+ * routed to the host. A netlink socket filtered to those types reports changes; nothing is polled.
+ * Loopback and link-local addresses are left out: berth-net never reaches them. On the
+ * thread-default GMainContext.
  */
 #pragma once
 
@@ -23,8 +22,8 @@ BerthHostAddresses *berth_host_addresses_new(void (*changed)(gpointer user_data)
 void berth_host_addresses_free(BerthHostAddresses *addresses);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(BerthHostAddresses, berth_host_addresses_free)
 
-/* Put them into @access as they are now. False when the kernel does not say: then @access says that
- * they are not all there. */
+/* Write the present addresses to @access. False when the dump failed: @access is marked incomplete.
+ */
 bool berth_host_addresses_put(BerthAccess *access);
 
 G_END_DECLS

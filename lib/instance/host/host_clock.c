@@ -20,7 +20,7 @@ struct BerthHostClock {
     GSource *watch;
 };
 
-/* At the end of time: what counts is that a jump cancels it. Source: timerfd_create(2). */
+/* The timer never expires; a clock jump cancels it (TFD_TIMER_CANCEL_ON_SET). */
 static bool arm(int fd)
 {
     const struct itimerspec never = {.it_value = {.tv_sec = G_MAXINT32}};

@@ -1,12 +1,11 @@
 /* SPDX-License-Identifier: MIT
  *
- * host_clock — tells when a guest's clock has to be set: the host's was set, or stood still because
- * the host slept, or its time zone became another.
+ * host_clock — reports when a guest's clock has to be set: the host's clock jumped, the host
+ * suspended, or its time zone changed.
  *
- * The kernel says the first two (a timerfd that a jump of the clock cancels), inotify the third.
- * What it cannot see is QEMU being stopped and continued by somebody: then the guest's clock goes
- * on with the processor's counter by itself, or QMP says RESUME. On the thread-default
- * GMainContext.
+ * A timerfd that a clock jump cancels reports the first two, inotify the third. It does not see
+ * QEMU being stopped and continued: then the guest's clock follows the processor's counter, or QMP
+ * sends RESUME. On the thread-default GMainContext.
  */
 #pragma once
 
@@ -16,7 +15,8 @@ G_BEGIN_DECLS
 
 typedef struct BerthHostClock BerthHostClock;
 
-/* @link is BERTH_ZONE_LINK (base/zone.h). Never fails: what cannot be watched is not. */
+/* @link is BERTH_ZONE_LINK (base/zone.h). Never fails: sources that are unavailable are left out.
+ */
 BerthHostClock *berth_host_clock_new(const char *link, void (*on_change)(gpointer user_data),
                                      gpointer user_data);
 void berth_host_clock_free(BerthHostClock *clock);

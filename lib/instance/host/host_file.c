@@ -66,7 +66,7 @@ static void stop_watching(BerthHostFile *file)
     g_hash_table_remove_all(file->names);
 }
 
-/* Everything anew, since any link may lead elsewhere now. */
+/* Rebuild all watches, since any link may have a new target. */
 static void start_watching(BerthHostFile *file)
 {
     stop_watching(file);
@@ -89,7 +89,7 @@ static char *read_text(const BerthHostFile *file)
     return text;
 }
 
-/* Whether one of the events that wait matters. */
+/* Read pending events. True when one concerns the file or a link to it. */
 static bool read_events(const BerthHostFile *file)
 {
     union {
@@ -113,14 +113,14 @@ static gboolean on_event(gint fd, GIOCondition condition, gpointer user_data)
     if (!read_events(file))
         return G_SOURCE_CONTINUE;
 
-    start_watching(file); /* first, so that no change is lost between the two */
+    start_watching(file); /* before the read, so that no change is lost */
     g_autofree char *text = read_text(file);
     if (strcmp(text, file->text) != 0) {
         g_free(file->text);
         file->text = g_steal_pointer(&text);
         file->on_change(file->user_data);
     }
-    return G_SOURCE_REMOVE; /* there is another */
+    return G_SOURCE_REMOVE; /* start_watching made a new source */
 }
 
 BerthHostFile *berth_host_file_new(const char *path, void (*on_change)(gpointer user_data),

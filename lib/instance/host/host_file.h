@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: MIT
  *
- * host_file — a small text file of the host's, followed as it changes: resolv.conf, /etc/hosts.
+ * host_file — follows a small text file of the host: resolv.conf, /etc/hosts.
  *
- * It may be replaced, rewritten, or be a link whose target is; every directory on the way to it is
- * watched, or the nearest one that exists, and so is the file itself.
+ * Sees the file rewritten or replaced, also behind symbolic links: inotify watches the file and
+ * every directory on the way to it, or the nearest one that exists.
  *
- * On the thread-default GMainContext. A file that cannot be read is empty. Where inotify is not to
- * be had the text stays what it was at first.
+ * On the thread-default GMainContext. A file that cannot be read is empty. Without inotify the text
+ * keeps its first value.
  */
 #pragma once
 
@@ -16,8 +16,8 @@ G_BEGIN_DECLS
 
 typedef struct BerthHostFile BerthHostFile;
 
-/* @path may be NULL: then it is empty for ever. @on_change is called when the text is another than
- * before; never from within this. */
+/* @path may be NULL: always empty. @on_change is called when the text changes, never from within
+ * this function. */
 BerthHostFile *berth_host_file_new(const char *path, void (*on_change)(gpointer user_data),
                                    gpointer user_data);
 void berth_host_file_free(BerthHostFile *file);

@@ -44,7 +44,7 @@ static void append_names(GString *list, const GStrv words, gsize max)
             g_string_append_printf(list, "%s%s", list->len > 0 ? " " : "", *word);
 }
 
-/* The last of the lines "search" and "domain" counts. Source: resolv.conf(5). */
+/* The last "search" or "domain" line wins: resolv.conf(5). */
 static char *parse_search(const char *text)
 {
     g_autoptr(GString) list = g_string_new(NULL);
@@ -59,7 +59,7 @@ static char *parse_search(const char *text)
     return g_string_free(g_steal_pointer(&list), FALSE);
 }
 
-/* Whether @text is an address that is the same machine's for a guest. */
+/* Whether the address @text means the same machine for a guest. */
 static bool is_shared_address(const char *text)
 {
     struct in_addr v4;
@@ -97,7 +97,7 @@ static char *parse_hosts(const char *text, guint *ret_left_out)
     return g_string_free(g_steal_pointer(&list), FALSE);
 }
 
-/* Whether it is another than before. */
+/* True when the value changed. */
 static bool assign(char **to, char *text)
 {
     bool changed = g_strcmp0(*to, text) != 0;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * host_names — what the host calls others by, for its guests: the search domains of its resolv.conf
- * and the names in its /etc/hosts, followed as both change.
+ * host_names — the host's search domains (resolv.conf) and names (/etc/hosts) for its guests,
+ * followed as both change.
  *
  * Of hosts only the lines count whose address means the same in a guest: not those of loopback, of
  * link-local and multicast addresses, and of 0.0.0.0 and ::, by which a name is blocked.

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT
  *
- * host_resolver — the name servers of the host, followed as networks and VPNs come and go.
+ * host_resolver — follows the host's name servers as networks and VPNs change.
  *
- * It is the keeper that reads resolv.conf (host_file): berth-net, which parses what a hostile guest
- * sends, then needs no file at all.
+ * The keeper reads resolv.conf (host_file), so that berth-net, which parses a hostile guest's
+ * packets, needs no file access.
  *
  * On the thread-default GMainContext. A file that cannot be read has no servers.
  */
@@ -15,8 +15,8 @@ G_BEGIN_DECLS
 
 typedef struct BerthHostResolver BerthHostResolver;
 
-/* @path may be NULL: then there are no servers. @on_change is called when the list is another than
- * before; never from within this. */
+/* @path may be NULL: no servers. @on_change is called when the list changes, never from within this
+ * function. */
 BerthHostResolver *berth_host_resolver_new(const char *path, void (*on_change)(gpointer user_data),
                                            gpointer user_data);
 void berth_host_resolver_free(BerthHostResolver *resolver);

@@ -53,7 +53,7 @@ static bool read_table(const BerthHostRoute *route)
 static gboolean on_message(gint fd, GIOCondition condition, gpointer user_data)
 {
     BerthHostRoute *route = user_data;
-    netlink_drain(fd); /* whatever they say, and though some were lost: a reason to read_table */
+    netlink_drain(fd); /* any message, or a loss of some: read the table again */
     bool leads_out = read_table(route);
     if (leads_out != route->leads_out) {
         route->leads_out = leads_out;

@@ -1,11 +1,10 @@
 /* SPDX-License-Identifier: MIT
  *
- * host_route — whether IPv6 leads out of this host, and word when that changes: a VPN, another
- * network, a cable.
+ * host_route — whether this host has a default IPv6 route, followed as it changes.
  *
- * A guest that has a way out which leads nowhere waits for every name with an AAAA record; so it
- * has one only while its host has. The kernel tells of changes (rtnetlink), its table in /proc is
- * the truth. On the thread-default GMainContext.
+ * A guest with a default route that leads nowhere waits for a timeout with each AAAA record, so it
+ * has one only while the host has. rtnetlink reports changes; the table in /proc decides. On the
+ * thread-default GMainContext.
  */
 #pragma once
 
@@ -18,16 +17,16 @@ G_BEGIN_DECLS
 
 typedef struct BerthHostRoute BerthHostRoute;
 
-/* @on_change is called after the answer has become another. Never fails: what cannot be watched is
- * as it was found. */
+/* @on_change is called after the answer has changed. Never fails: without netlink the first answer
+ * stays. */
 BerthHostRoute *berth_host_route_new(const char *table, void (*on_change)(gpointer user_data),
                                      gpointer user_data);
-/* NULL is fine. */
+/* Accepts NULL. */
 void berth_host_route_free(BerthHostRoute *route);
 
 bool berth_host_route_leads_out(const BerthHostRoute *route);
 
-/* Whether @text, in the format of /proc/net/ipv6_route, has a default route of use. */
+/* Whether @text, in the format of /proc/net/ipv6_route, has a usable default route. */
 bool berth_host_route_parse(const char *text);
 
 G_END_DECLS

@@ -12,7 +12,7 @@ struct BerthAcceptor {
     int fd;
     BerthAcceptorFunc func;
     gpointer user_data;
-    GSource *source; /* of the socket, or of the rest */
+    GSource *source; /* on the socket, or the back-off timer */
 };
 
 static void set_source(BerthAcceptor *acceptor, GSource *source, GSourceFunc func)
@@ -41,7 +41,7 @@ static gboolean on_backoff_over(gpointer user_data)
     return G_SOURCE_REMOVE;
 }
 
-/* Whether the client is still there, and would be at the next try. */
+/* Errors that leave the connection in the backlog, so that the socket stays readable. */
 static bool is_out_of_resources(int errnum)
 {
     return errnum == EMFILE || errnum == ENFILE || errnum == ENOBUFS || errnum == ENOMEM;

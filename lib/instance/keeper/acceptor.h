@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT
  *
- * acceptor — accepts the connections of a listening socket, and rests while that cannot be done.
+ * acceptor — accepts connections from a listening socket; backs off when accept() lacks resources.
  *
- * A connection that cannot be accepted, for want of descriptors or memory, keeps its socket
- * readable: a loop that went on asking would spin. So the socket is left alone for a moment, and
- * then asked again; the clients wait in its backlog.
+ * Without descriptors or memory accept() fails and the socket stays readable, so a level-triggered
+ * source would spin. The acceptor stops polling for BERTH_ACCEPTOR_BACKOFF_MSEC and then retries;
+ * clients wait in the socket's backlog.
  *
  * On the thread-default GMainContext.
  */

@@ -14,8 +14,8 @@
 struct BerthConsole {
     char *path;
     char *old_path;
-    guint64 half; /* of the limit, bytes */
-    guint64 size; /* of <path> */
+    guint64 half; /* half of the limit, bytes */
+    guint64 size; /* of <path>, bytes */
     int log_fd;
     int input_fd;
     GSource *readable;
@@ -25,8 +25,8 @@ struct BerthConsole {
 
 enum { LINE_LENGTH_MAX = 512 };
 
-/* Look for the line the kernel ends with (panic() in kernel/panic.c). Written by the guest, so it
- * is made printable. */
+/* Keep the message of the kernel's "Kernel panic" line (panic() in kernel/panic.c), made printable:
+ * the guest wrote it. */
 static void end_line(BerthConsole *console)
 {
     static const char marker[] = "Kernel panic - not syncing: ";
@@ -112,7 +112,7 @@ BerthConsole *berth_console_new(const char *path, guint64 limit)
     return console;
 }
 
-/* What QEMU wrote before it ended may still lie in the socket. */
+/* Read what is left in the socket: QEMU may have written it just before it ended. */
 static void drain(BerthConsole *console)
 {
     char bytes[4096];

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT
  *
- * console — a distro's console output, kept in a bounded log.
+ * console — a distro's console output in a log of bounded size.
  *
- * The log is two files: <path>, and <path>.old with what came before it. Each holds at most half of
- * the limit; when <path> is full it becomes <path>.old. On the thread-default GMainContext.
+ * The log is <path> and <path>.old, each at most half of the limit: a full <path> is renamed to
+ * <path>.old. On the thread-default GMainContext.
  */
 #pragma once
 
@@ -13,19 +13,19 @@ G_BEGIN_DECLS
 
 typedef struct BerthConsole BerthConsole;
 
-/* @limit is bytes for both files together. A log that cannot be written is not kept, and that is
- * no error: the instance is worth more. */
+/* @limit is the bytes of both files together. Write errors are ignored: they must not end the
+ * instance. */
 BerthConsole *berth_console_new(const char *path, guint64 limit);
 void berth_console_free(BerthConsole *console);
 
-/* Log what comes from @fd, which is taken, until it ends. Replaces an earlier one. */
+/* Log what @fd (taken) delivers until EOF. Replaces an earlier fd. */
 void berth_console_attach(BerthConsole *console, int fd);
 
-/* Why the guest's kernel gave up, in its own words, or NULL if it did not. Of the present fd: what
- * was written to it before it ended counts. Borrowed until the next call. */
+/* The guest kernel's panic message, or NULL. Drains the present fd first. Borrowed until the next
+ * call. */
 const char *berth_console_panic(BerthConsole *console);
 
-/* Log a line of our own. */
+/* Append a line of the keeper's own. */
 void berth_console_log(BerthConsole *console, const char *format, ...) G_GNUC_PRINTF(2, 3);
 
 G_END_DECLS

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  *
- * crash — why a QEMU that nobody had asked to end has ended, in words.
+ * crash — the error for a QEMU that ended without being asked to.
  */
 #pragma once
 
@@ -12,12 +12,12 @@ G_BEGIN_DECLS
 /* All borrowed. */
 typedef struct {
     const char *name;       /* of the distro */
-    const char *stage;      /* the boot stage that failed and why, or NULL */
-    bool no_disk;           /* that was the one which mounts the disk */
+    const char *stage;      /* the boot stage that failed, and why; or NULL */
+    bool no_disk;           /* the failed stage is the one that mounts the disk */
     const char *qemu_words; /* the last line QEMU wrote, or "" */
-    const char *panic;      /* the guest's kernel's, or NULL */
+    const char *panic;      /* the guest kernel's panic message, or NULL */
     bool guest_ended;       /* the guest powered off or rebooted */
-    int wait_status;        /* of QEMU */
+    int wait_status;        /* QEMU's, as of waitpid() */
 } BerthCrash;
 
 /* BERTH_ERROR_GUEST, "instance.panic", "instance.disk", "instance.boot-stage", "instance.boot";

@@ -7,7 +7,7 @@
 #include <stdio.h>
 #include <unistd.h>
 
-/* Of ports the user hears of: a guest may try them all. */
+/* Refused ports that are reported: a guest may scan all of them. */
 #define REPORTED_MAX 64u
 
 struct BerthGuestAccess {
@@ -21,13 +21,13 @@ struct BerthGuestAccess {
     gpointer user_data;
 };
 
-/* By the first and the last group that may. Source: icmp(7). */
+/* The file has the first and the last group that may open ping sockets: icmp(7). */
 bool berth_guest_access_may_ping(const char *path)
 {
     g_autofree char *text = NULL;
     guint first, last;
     if (!g_file_get_contents(path, &text, NULL, NULL) || sscanf(text, "%u %u", &first, &last) != 2)
-        return true; /* another kernel: let it say so */
+        return true; /* unknown: let socket() decide */
 
     int count = getgroups(0, NULL);
     g_autofree gid_t *groups = g_new(gid_t, MAX(count, 0) + 1);
@@ -39,7 +39,7 @@ bool berth_guest_access_may_ping(const char *path)
     return false;
 }
 
-/* Change nothing unless all of it can be had. */
+/* Recompute ->access. On failure it keeps its value. */
 static bool rebuild(BerthGuestAccess *guest, const char *allowed, GError **error)
 {
     BerthAccess access = {0};
@@ -72,7 +72,7 @@ BerthGuestAccess *berth_guest_access_new(const BerthMachine *machine,
     guest->reported = g_hash_table_new(NULL, NULL);
     guest->changed = changed;
     guest->user_data = user_data;
-    /* Watched before they are read, so that no change is missed. */
+    /* Watch before the first read, so that no change is missed. */
     if (machine->isolated) {
         guest->addresses = berth_host_addresses_new(on_addresses_changed, guest, error);
         if (guest->addresses == NULL)

@@ -41,7 +41,7 @@ static gboolean on_finish(gpointer user_data)
     return G_SOURCE_REMOVE;
 }
 
-/* QEMU is killed; the rest follows its end. */
+/* Kills QEMU; on_qemu_exit does the rest. */
 void berth_instance_fail(BerthInstance *instance, GError *failure)
 {
     if (instance->failure == NULL)
@@ -66,9 +66,9 @@ void berth_instance_set_stopped_error(GError **error)
     berth_error_set(error, BERTH_ERROR_NOT_RUNNING, "instance.stopped", NULL, "it has stopped");
 }
 
-/* What the guest has not begun can be had from the next one. A command may be what ended its
- * machine, and must not end the next one, too: so those that the guest was asked for are only let
- * go where somebody has killed QEMU. */
+/* Let clients retry, on the next start, the sessions that the guest has not begun. A command may
+ * have ended the machine and must not end the next one too: sessions already sent to the guest are
+ * released only when a signal from outside killed QEMU. */
 static void release_sessions(BerthInstance *instance)
 {
     g_autoptr(GError) error = NULL;
@@ -77,9 +77,8 @@ static void release_sessions(BerthInstance *instance)
     berth_server_release(instance->server, error, instance->was_killed);
 }
 
-/* Tell everybody. Sessions hear what ended them, unless they had not begun. Who only waits hears of
- * a failure to start; an instance that was up has simply gone for them, and they may start it anew.
- */
+/* Answer every client. Open sessions get the error that ended them. Waiting clients get a failure
+ * to start; after an instance that was up they get "instance.stopped" and may start it again. */
 static void fail_clients(BerthInstance *instance)
 {
     g_autoptr(GError) stopped = NULL;
@@ -105,7 +104,7 @@ static void finish(BerthInstance *instance)
     instance->on_gone(instance, instance->user_data);
 }
 
-/* The guest keeps time by itself until its host's makes a jump. */
+/* Needed only after the host's clock jumped: between jumps the guest's own clock is right. */
 static void send_clock(BerthInstance *instance)
 {
     const char *zone = instance->machine->time_zone;
@@ -150,7 +149,7 @@ static void on_host_names(gpointer user_data)
         send_names(instance);
 }
 
-/* QEMU ended and nobody had asked it to. */
+/* The error for a QEMU that ended unasked. */
 static GError *crash_error(BerthInstance *instance)
 {
     const BerthCrash crash = {
@@ -191,7 +190,7 @@ static void reboot(BerthInstance *instance)
     launch(instance);
 }
 
-/* Go on when QEMU has ended and QMP, which says why, has been read to its end. */
+/* Proceed once QEMU has been reaped and QMP, which carries the reason, is at EOF. */
 static void advance_end(BerthInstance *instance)
 {
     if (!instance->qemu_ended || instance->qmp != NULL)
@@ -224,7 +223,7 @@ static gboolean on_agent_timeout(gpointer user_data)
 {
     BerthInstance *instance = user_data;
     if (berth_instance_is_paused(instance))
-        return G_SOURCE_CONTINUE; /* the whole time again */
+        return G_SOURCE_CONTINUE; /* restart the time limit */
     GError *error = NULL;
     g_autofree char *hint =
         g_strdup_printf("the next command starts %s anew", instance->machine->name);
@@ -235,9 +234,9 @@ static gboolean on_agent_timeout(gpointer user_data)
     return G_SOURCE_REMOVE;
 }
 
-/* The guest closed its end: the agent was killed, by somebody or as the last act of an init on its
- * way down. Without it no session can be: QEMU's end follows by itself or is brought about, and
- * says to the sessions which of the two it was. */
+/* The guest closed the channel: somebody killed the agent, or an init did at the end of a shutdown.
+ * No session works without it. QEMU ends by itself, or is killed after AGENT_GRACE_SEC; how it ends
+ * decides the error that sessions get. */
 static void lose_agent(BerthInstance *instance)
 {
     if (instance->agent == NULL)
@@ -304,7 +303,7 @@ static void come_up(BerthInstance *instance)
     berth_sockets_set_up(instance->sockets, true);
 }
 
-/* What went wrong and yet lets the guest start: into the log, and to who starts it. */
+/* Add a problem that does not stop the start to the log and to the boot report. */
 static void log_and_report(BerthInstance *instance, const char *text)
 {
     const char *name = instance->machine->name;
@@ -411,8 +410,8 @@ static bool on_session(const WireFrame *frame, gpointer user_data)
            berth_server_deliver(instance->server, frame);
 }
 
-/* The agent is gone, or never to be believed again. Without it the instance is of no use; QEMU's
- * end usually follows by itself. */
+/* The channel closed or the agent broke the protocol. The instance is of no use without it; QEMU
+ * usually ends by itself. */
 static void on_agent_lost(const GError *error, gpointer user_data)
 {
     BerthInstance *instance = user_data;
@@ -450,7 +449,7 @@ static bool spawn_qemu(BerthInstance *instance, GError **error)
     return true;
 }
 
-/* Start QEMU, for the first time or again. */
+/* Start QEMU: the first time, or after a reboot of the guest. */
 static void launch(BerthInstance *instance)
 {
     instance->state = STARTING;
@@ -527,7 +526,7 @@ BerthInstance *berth_instance_new(BerthMachine *machine, const char *dir, const 
     instance->console = berth_console_new(machine->log, machine->log_size);
     instance->report = berth_boot_report_new();
     instance->route = berth_host_route_new(BERTH_HOST_ROUTE_TABLE, on_host_route, instance);
-    /* One that is isolated is told nothing of the host. */
+    /* An isolated guest gets no names of the host. */
     instance->names = berth_host_names_new(machine->isolated ? NULL : machine->resolv_conf,
                                            machine->isolated ? NULL : BERTH_HOST_NAMES_HOSTS,
                                            on_host_names, instance);

@@ -1,22 +1,23 @@
 /* SPDX-License-Identifier: MIT
  *
- * instance — one running distro: QEMU, its network process, the agent's channel and the control
- * socket, and what happens between them. The heart of berth-keeper.
+ * instance — one running distro: the state machine that ties together QEMU, berth-net, the agent's
+ * channel and the control socket. The core of berth-keeper.
  *
- * States, what is valid in each, and what moves it on:
+ * States, what is valid in each, and the events that leave it:
  *
  *     STARTING  QEMU and berth-net run; the guest may have said hello. Clients wait, STATUS is
  *               answered. BOOTED (or READY and init-timeout) -> UP. boot-timeout, a stage that
  *               failed, QEMU's end -> GONE. CONTROL_STOP -> STOPPING.
- *     UP        Sessions run, ports are forwarded. The guest reboots: its sessions end, QEMU is
- *               started anew -> STARTING. CONTROL_STOP -> STOPPING. QEMU's end -> GONE.
- *     STOPPING  The guest was asked to power off; a timer forces it. New clients wait, and are told
- *               "instance.stopped" at the end, so that they can start it anew. QEMU's end -> GONE.
- *     PAUSED    Within each of the three above, which goes on where it was: QEMU stands still,
- * since the host refused a write to the disk (full, a quota, EIO; pause.h). STATUS says "paused"
- * and why; who waits is told, and told when it goes on, which it does by itself. The time limits of
- * STARTING begin anew; that of STOPPING does not. GONE      Everybody has been told. on_gone was
- * called; free it.
+ *     UP        Sessions run, ports are forwarded. A reboot of the guest ends its sessions and
+ *               starts QEMU again -> STARTING. CONTROL_STOP -> STOPPING. QEMU's end -> GONE.
+ *     STOPPING  The guest was asked to power off; a timer forces it. New clients wait and get
+ *               "instance.stopped" at the end, so that they can start it again. QEMU's end -> GONE.
+ *     GONE      Every client has its answer. on_gone was called; free it.
+ *
+ * Each of the first three may be paused: QEMU stopped the guest because the host refused a write to
+ * the disk (full, quota, EIO; pause.h). STATUS says "paused" and the reason, waiting clients get a
+ * notice then and when the guest resumes, which needs no request. The resume restarts the time
+ * limits of STARTING, not that of STOPPING.
  *
  * Opens neither registry nor images. On the thread-default GMainContext.
  */
@@ -31,15 +32,15 @@ typedef struct BerthInstance BerthInstance;
 /* Called once, when the instance is GONE; may free it. */
 typedef void (*BerthInstanceGoneFunc)(BerthInstance *instance, gpointer user_data);
 
-/* Make the instance of @machine (taken) and start it. Clients come in at @listen_fd (taken), a
- * listening unix socket; a start that fails is told to them, and then to @on_gone, from the loop.
- * @dir is its runtime directory (runtime.h), whose files it removes at the end; @support_dir holds
- * berth-net. */
+/* Make the instance of @machine (taken) and start it. @listen_fd (taken) is a listening unix socket
+ * for clients. If the start fails, clients get the error and then @on_gone is called, from the
+ * loop. @dir is the runtime directory (runtime.h), whose files the instance removes at the end;
+ * @support_dir holds berth-net. */
 BerthInstance *berth_instance_new(BerthMachine *machine, const char *dir, const char *support_dir,
                                   int listen_fd, BerthInstanceGoneFunc on_gone, gpointer user_data);
 void berth_instance_free(BerthInstance *instance);
 
-/* As a client's CONTROL_STOP: for signals to the keeper. */
+/* The same as a client's CONTROL_STOP; for the keeper's signal handlers. */
 void berth_instance_stop(BerthInstance *instance);
 
 G_END_DECLS

@@ -12,7 +12,7 @@ static void replace_path(char **member, char **path)
     *member = g_steal_pointer(path);
 }
 
-/* User-data may hold passwords. A reboot of the guest needs it again, so only its name goes. */
+/* Unlink the user-data, which may hold passwords; the open file serves reboots of the guest. */
 static int hold_user_data(BerthInstance *instance)
 {
     g_autofree char *path = NULL;
@@ -24,7 +24,7 @@ static int hold_user_data(BerthInstance *instance)
     return fd;
 }
 
-/* -1: it is not there, and QEMU's start says so. */
+/* -1 when the file does not exist: QEMU's start reports that. */
 static int hold(const char *path)
 {
     return path != NULL ? open(path, O_RDONLY | O_CLOEXEC) : -1;

@@ -82,7 +82,7 @@ bool berth_instance_is_paused(const BerthInstance *instance)
     return berth_pause_reason(instance->pause) != NULL;
 }
 
-/* QEMU cannot go on with this guest, and says so only when it is asked. */
+/* QEMU does not report by itself that it cannot resume this guest. */
 static void on_status(BerthQmp *qmp, JsonNode *result, const GError *error, gpointer user_data)
 {
     BerthInstance *instance = user_data;
@@ -99,7 +99,8 @@ static void on_status(BerthQmp *qmp, JsonNode *result, const GError *error, gpoi
     }
 }
 
-/* Only reads are reported to the guest. Once for each start: a damaged region has many blocks. */
+/* QEMU passes only read errors on to the guest. Log once per start: a damaged region has many
+ * blocks. */
 static void report_read_error(BerthInstance *instance, const char *words)
 {
     if (instance->read_error_reported)

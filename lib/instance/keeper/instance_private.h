@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT
  *
- * instance_private — what the files of the instance share. Not for others.
+ * instance_private — shared by the files of the instance only.
  *
  *     instance.c           its states, from QEMU's start to its end
- *     instance_requests.c  what clients ask of it
- *     instance_pause.c     when the host refuses what it writes
- *     instance_files.c     what it boots
+ *     instance_requests.c  clients' requests
+ *     instance_pause.c     pauses: the host refuses a write to the disk
+ *     instance_files.c     the kernel and initramfs, kept open
  */
 #pragma once
 
@@ -29,7 +29,7 @@ G_BEGIN_DECLS
 
 typedef enum { STARTING, UP, STOPPING, GONE } State;
 
-/* Why QEMU said it is ending, from QMP's SHUTDOWN event. */
+/* The reason in QMP's SHUTDOWN event. */
 typedef enum { END_UNKNOWN, END_POWERED_OFF, END_REBOOT } EndReason;
 
 /* How long a guest may take to power off once its agent has gone. */
@@ -38,15 +38,15 @@ typedef enum { END_UNKNOWN, END_POWERED_OFF, END_REBOOT } EndReason;
 struct BerthInstance {
     BerthMachine *machine;
     int dir_fd;       /* its runtime directory, or -1 */
-    int kernel_fd;    /* what it boots at each start, or -1; one with user-data has no name */
-    int initramfs_fd; /* any more */
+    int kernel_fd;    /* both or -1; for the second start of QEMU on. An initramfs with */
+    int initramfs_fd; /* user-data is unlinked */
     BerthInstanceGoneFunc on_gone;
     gpointer user_data;
 
     State state;
     bool was_up;         /* this QEMU's guest has been up */
     gint64 started_usec; /* berth_clock_boottime */
-    GError *failure;     /* why it is ending, if not because it was asked to */
+    GError *failure;     /* why it ends; NULL after a request to stop */
     GSource *timer;      /* of the present state */
     GSource *finisher;   /* queued when there is no QEMU to wait for */
 
@@ -54,7 +54,7 @@ struct BerthInstance {
     BerthSockets *sockets; /* NULL once it is GONE */
     BerthConsole *console;
 
-    /* of the present QEMU; the instance is in the middle of ending while one of both is left */
+    /* Of the present QEMU. While only one of qemu and qmp is left, QEMU is ending. */
     BerthQemu *qemu;
     BerthQmp *qmp;
     BerthAgent *agent;
@@ -62,19 +62,19 @@ struct BerthInstance {
     bool read_error_reported;
     EndReason end_reason;
     bool qemu_ended;
-    bool was_killed; /* by somebody else */
+    bool was_killed; /* by a signal that the keeper did not send */
     int wait_status;
 
     BerthNetwork *network; /* survives a reboot of the guest */
 
     guint32 last_stream;
-    guint64 disk_size;       /* asked for */
-    char *kernel;            /* as the guest says */
+    guint64 disk_size;       /* of the grow in progress, bytes */
+    char *kernel;            /* reported by the guest */
     char *init;              /* "" before READY */
     char *init_status;       /* "" before BOOTED */
     guint init_timeout_msec; /* of this start */
     char *problem;           /* the boot stage that failed, or NULL */
-    bool no_disk;            /* that was the one which mounts it */
+    bool no_disk;            /* that stage mounts the disk */
     BerthBootReport *report;
     BerthPortNotices *port_notices;
 
@@ -86,27 +86,28 @@ struct BerthInstance {
 extern const BerthServerOps berth_instance_server_ops;
 extern const BerthSocketsOps berth_instance_sockets_ops;
 
-/* The timer of the present state, in the place of the one before. */
+/* Clear, or replace, the timer of the present state. */
 void berth_instance_clear_timer(GSource **timer);
 void berth_instance_set_timer(BerthInstance *instance, guint msec, GSourceFunc func);
 
 /* End the instance because of @failure (taken). */
 void berth_instance_fail(BerthInstance *instance, GError *failure);
 
-/* Pauses of the QEMU that was just started. */
+/* Begin to track the pauses of a QEMU that was just started. */
 void berth_instance_watch_pauses(BerthInstance *instance);
 bool berth_instance_is_paused(const BerthInstance *instance);
-/* False when @event, of QMP, is none of a pause. */
+/* Handle @event of QMP; false when it does not concern pauses. */
 bool berth_instance_pause_event(BerthInstance *instance, const BerthQmpEvent *event);
-/* It is about to be ended in a pause, if it is in one: say what that means. */
+/* Before a forced end: if the guest is paused, notify clients that its pending writes are lost. */
 void berth_instance_notify_lost_writes(BerthInstance *instance);
 
-/* That it has stopped: for those who only waited for it. */
+/* Set "instance.stopped", for clients that only waited. */
 void berth_instance_set_stopped_error(GError **error);
 
-/* An upgrade of berth replaces kernel and initramfs while the distro runs, and its guest is to
- * reboot into those of this keeper's version. So they are kept open, and used from the second start
- * of QEMU on; the first has the names that `berth start --dry-run` prints. */
+/* An upgrade of berth may replace kernel and initramfs while the distro runs; a reboot of the guest
+ * must boot those of this keeper's version. So the keeper keeps them open and uses the descriptors
+ * from the second start of QEMU on; the first start uses the paths `berth start --dry-run` prints.
+ */
 void berth_instance_hold_boot_files(BerthInstance *instance);
 void berth_instance_use_boot_files(BerthInstance *instance);
 

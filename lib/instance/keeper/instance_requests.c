@@ -139,7 +139,7 @@ static const BerthBootReport *get_boot(gpointer user_data)
     return instance->report;
 }
 
-/* NULL when there is no network any more. */
+/* NULL with @error once the network was given up. */
 static BerthGuestAccess *get_access(BerthInstance *instance, GError **error)
 {
     if (instance->network != NULL)

@@ -16,12 +16,12 @@
 
 struct BerthNeighbours {
     char *dir;
-    int dir_fd;      /* of it, whatever path it has by now, or -1 */
-    char *path;      /* of our file, by way of that */
+    int dir_fd;      /* of the runtime directory, even if it was moved; or -1 */
+    char *path;      /* of our file, through dir_fd */
     char *published; /* what is in it, or NULL */
     void (*released)(gpointer user_data);
     gpointer user_data;
-    int watch_fd; /* -1 while nobody is watched */
+    int watch_fd; /* inotify; -1: no watch */
     GSource *watch;
 };
 
@@ -37,7 +37,7 @@ BerthNeighbours *berth_neighbours_new(const char *dir, void (*released)(gpointer
     neighbours->released = released;
     neighbours->user_data = user_data;
     neighbours->watch_fd = -1;
-    unlink(neighbours->path); /* of a keeper that crashed */
+    unlink(neighbours->path); /* left by a keeper that crashed */
     return neighbours;
 }
 
@@ -78,12 +78,13 @@ void berth_neighbours_publish(BerthNeighbours *neighbours, const GPtrArray *forw
     g_autofree char *new_path = g_strconcat(neighbours->path, ".new", NULL);
     if (g_file_set_contents_full(new_path, text->str, (gssize)text->len, G_FILE_SET_CONTENTS_NONE,
                                  0600, NULL))
-        g_rename(new_path, neighbours->path); /* nobody sees half of it */
+        g_rename(new_path, neighbours->path); /* atomic for readers */
 }
 
 /* --- theirs --- */
 
-/* Whether @line is of a leg that collides with @leg: the same address, or any on either side. */
+/* Whether the leg in @line collides with @leg: the same address, or the any address on either side.
+ */
 static bool collides(const char *line, const BerthLeg *leg)
 {
     static const guint8 any[16];
@@ -111,7 +112,7 @@ static bool has_leg(const char *dir, const BerthLeg *leg)
     return false;
 }
 
-/* Whether there is a keeper: the process its lock names is one. */
+/* Whether the process that the lock names is a live keeper. */
 static bool is_kept(const char *dir)
 {
     g_autofree char *lock = g_build_filename(dir, "lock", NULL);
@@ -130,7 +131,7 @@ static char *name_in(const char *dir)
     return berth_machine_read_name(path, NULL);
 }
 
-/* Events about our file's likes; all others are of no interest. */
+/* Read pending events. True when one concerns a ports file. */
 static bool read_events(int fd)
 {
     union {
@@ -162,7 +163,7 @@ static void watch(BerthNeighbours *neighbours, const char *dir)
     if (neighbours->watch_fd < 0) {
         neighbours->watch_fd = inotify_init1(IN_CLOEXEC | IN_NONBLOCK);
         if (neighbours->watch_fd < 0)
-            return; /* the next try is a moment later then */
+            return; /* then only the timed retry is left */
         neighbours->watch = g_unix_fd_source_new(neighbours->watch_fd, G_IO_IN);
         g_source_set_callback(neighbours->watch, G_SOURCE_FUNC(on_change), neighbours, NULL);
         g_source_attach(neighbours->watch, g_main_context_get_thread_default());

@@ -14,27 +14,27 @@
 #include <fcntl.h>
 #include <sys/socket.h>
 
-/* So many ends of berth-net in so short a time, and it is not started again. */
+/* Give berth-net up after ENDS_MAX ends within WINDOW_USEC. */
 #define ENDS_MAX    5u
 #define WINDOW_USEC (10 * G_USEC_PER_SEC)
 
 struct BerthNetwork {
     const BerthMachine *machine;
     char *program;
-    int program_fd; /* the same file, whatever has its name by now; or -1 */
+    int program_fd; /* berth-net's file as of the first start; or -1 */
     const BerthNetworkEvents *events;
     gpointer user_data;
     int net_fd;                  /* berth-net's end of the frames */
     int guest_fd;                /* QEMU's */
-    BerthNet *net;               /* this and ports: NULL once it is given up */
-    gint64 ended_usec[ENDS_MAX]; /* monotonic, of those before; a ring */
+    BerthNet *net;               /* net and ports are NULL once berth-net is given up */
+    gint64 ended_usec[ENDS_MAX]; /* ring of the last ends, monotonic */
     guint ends;
     BerthPorts *ports;
     BerthForwardPolicy *policy;
-    GPtrArray *listeners; /* of the guest, newest; BerthListener* */
+    GPtrArray *listeners; /* the guest's newest list; BerthListener* */
     BerthNeighbours *neighbours;
-    guint closing;   /* legs that are being closed */
-    GSource *update; /* queued while the list may be another than was told */
+    guint closing;   /* legs whose close is in flight */
+    GSource *update; /* queued while the list may differ from the last report */
     BerthGuestAccess *access;
     BerthHostResolver *resolver;
     BerthRunning *running;
@@ -43,7 +43,7 @@ struct BerthNetwork {
 
 static void on_net_exit(BerthNet *net, gpointer user_data);
 
-/* --- whom the guest can ask and reach by name --- */
+/* --- names --- */
 
 static void on_resolvers(gpointer user_data)
 {
@@ -67,20 +67,20 @@ static void send_names(BerthNetwork *network)
             berth_net_set_name(network->net, i, network->names.distros[i]);
 }
 
-/* --- telling others --- */
+/* --- updates of the list of forwards --- */
 
 static gboolean on_update(gpointer user_data)
 {
     BerthNetwork *network = user_data;
     g_clear_pointer(&network->update, g_source_unref);
     g_autoptr(GPtrArray) forwards = berth_network_forwards(network);
-    if (network->closing == 0) /* what was let go is free for them */
+    if (network->closing == 0) /* closed ports are really free */
         berth_neighbours_publish(network->neighbours, forwards);
     network->events->changed(forwards, network->user_data);
     return G_SOURCE_REMOVE;
 }
 
-/* Once for all that happens at the same time. */
+/* Coalesces changes of one main loop iteration. */
 static void queue_update(gpointer user_data)
 {
     BerthNetwork *network = user_data;
@@ -131,7 +131,7 @@ static bool start(BerthNetwork *network, GError **error)
     return network->net != NULL;
 }
 
-/* Whether berth-net has ended too often by now. */
+/* Record an end of berth-net. True when there were too many. */
 static bool count_end(BerthNetwork *network)
 {
     gint64 now = g_get_monotonic_time();
@@ -141,8 +141,8 @@ static bool count_end(BerthNetwork *network)
     return often;
 }
 
-/* The two speak in structs of one build (net/client.h), and an upgrade of berth may have replaced
- * the file since. */
+/* Restart berth-net from the file of the first start: keeper and berth-net exchange structs of one
+ * build (net/client.h), and an upgrade of berth may have replaced the file. */
 static void use_held_program(BerthNetwork *network)
 {
     if (network->program_fd < 0)
@@ -163,7 +163,7 @@ static void on_net_exit(BerthNet *net, gpointer user_data)
                         "berth-net ended %u times in %u seconds", ENDS_MAX + 1,
                         (guint)(WINDOW_USEC / G_USEC_PER_SEC));
     if (error != NULL || !start(network, &error)) {
-        g_clear_pointer(&network->ports, berth_ports_free); /* or it would go on trying */
+        g_clear_pointer(&network->ports, berth_ports_free); /* stops its retries */
         network->events->failed(error, network->user_data);
         return;
     }
@@ -233,7 +233,7 @@ BerthNetwork *berth_network_new(const BerthMachine *machine, const char *dir,
     network->access = berth_guest_access_new(machine, send_access, network, error);
     if (network->access == NULL || !start(network, error))
         return NULL;
-    follow(network); /* what was asked for needs nobody to listen */
+    follow(network); /* forwards by a rule need no listener */
     if (berth_guest_access_get(network->access)->own_incomplete)
         events->log("this host has more addresses than can be closed: it reaches only what "
                     "\"outbound\" names",
@@ -257,7 +257,7 @@ void berth_network_free(BerthNetwork *network)
     if (network->update != NULL)
         g_source_destroy(network->update);
     g_clear_pointer(&network->update, g_source_unref);
-    berth_neighbours_free(network->neighbours); /* after berth-net: what it had is free now */
+    berth_neighbours_free(network->neighbours); /* after berth-net: its ports are free now */
     berth_forward_policy_free(network->policy);
     g_clear_pointer(&network->listeners, g_ptr_array_unref);
     berth_guest_access_free(network->access);

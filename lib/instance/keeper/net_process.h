@@ -2,10 +2,10 @@
  *
  * net_process — an instance's berth-net and the forwards it holds.
  *
- * Holds both ends of the frames, so that QEMU and berth-net can each be replaced without the other
- * noticing more than lost packets. A berth-net that dies is started again and its forwards are
- * opened anew; one that does so again and again is given up. It is told the host's name
- * servers and the distros that run, as they change.
+ * Holds both ends of the frame socket, so that QEMU and berth-net can each be restarted; the other
+ * side sees only lost packets. Restarts a berth-net that dies and reopens its forwards; gives it up
+ * after too many restarts in a short time. Keeps it up to date about the host's name servers and
+ * the running distros.
  *
  * On the thread-default GMainContext.
  */
@@ -21,11 +21,11 @@ typedef struct BerthNetwork BerthNetwork;
 typedef struct {
     /* A line for the distro's log. */
     void (*log)(const char *text, gpointer user_data);
-    /* A line for the distro's log and for who works in it: the guest was refused something. */
+    /* A line for the distro's log and its terminals: a connection of the guest was refused. */
     void (*refused)(const char *text, gpointer user_data);
-    /* There is no network any more; @error is borrowed. */
+    /* The network was given up; @error is borrowed. */
     void (*failed)(const GError *error, gpointer user_data);
-    /* The forwards are others, or in other states: all of them, BerthForward*, borrowed. */
+    /* The list of forwards or a state changed: all of them, BerthForward*, borrowed. */
     void (*changed)(const GPtrArray *forwards, gpointer user_data);
 } BerthNetworkEvents;
 
@@ -41,13 +41,13 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(BerthNetwork, berth_network_free)
 /* QEMU's end of the frames; borrowed. */
 int berth_network_guest_fd(const BerthNetwork *network);
 
-/* Where the guest may go; borrowed. What is changed there takes effect at once. */
+/* Where the guest may connect to; borrowed. Changes take effect at once. */
 BerthGuestAccess *berth_network_access(BerthNetwork *network);
 
-/* What listens in the guest now (BerthListener*, kept); NULL: nothing, the guest is gone. */
+/* Set the guest's listeners (BerthListener*; a reference is kept); NULL: the guest is gone. */
 void berth_network_update(BerthNetwork *network, GPtrArray *listeners);
 
-/* Whether there is to be a forward of @rule, whatever listens. Both again is no error. */
+/* Add a forward by @rule, which needs no listener, or remove it. Idempotent. */
 void berth_network_set_rule(BerthNetwork *network, const BerthRule *rule, bool wanted);
 
 /* All forwards, BerthForward*, sorted by port. Free with g_ptr_array_unref. */

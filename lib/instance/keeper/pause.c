@@ -9,14 +9,14 @@
 #include <stdbool.h>
 #include <sys/statvfs.h>
 
-#define ROOM_STEP     (G_GUINT64_CONSTANT(1) << 20) /* bytes more than before are worth a try */
+#define ROOM_STEP     (G_GUINT64_CONSTANT(1) << 20) /* bytes of new free space that cause a retry */
 #define WORDS_MAX     100u
-#define RELAPSE_TURNS 64u /* a stop within so many after a try belongs to the same pause */
+#define RELAPSE_TURNS 64u /* a stop this soon after a retry continues the same pause */
 
 typedef enum {
     RUNNING,
     STOPPED,
-    TRYING, /* QEMU goes on; whether it stops again shows within a turn */
+    TRYING, /* resumed; a whole turn without another stop ends the pause */
 } State;
 
 struct BerthPause {
@@ -25,17 +25,17 @@ struct BerthPause {
     const BerthPauseOps *ops;
     gpointer user_data;
     State state;
-    char *reason;  /* of the last failure; NULL before there was one */
-    bool device;   /* it is the device's, so no limit that shows at once */
-    GSource *turn; /* each turn while it is not RUNNING */
-    guint wait;    /* turns until the next try */
-    guint waited;  /* turns since the last one */
-    guint64 room;  /* bytes, at the last try */
-    gint64 tried;  /* monotonic usec, when QEMU last went on; 0: never */
+    char *reason;  /* of the last failure; NULL: none yet */
+    bool device;   /* an I/O error of the device, which may take long to fail */
+    GSource *turn; /* the timer; NULL while RUNNING */
+    guint wait;    /* turns between the last retry and the next */
+    guint waited;  /* turns since the last retry */
+    guint64 room;  /* free bytes at the last retry */
+    gint64 tried;  /* monotonic usec of the last resume; 0: never */
     guint quiet;   /* turns without a stop that end the pause */
 };
 
-/* @words are strerror's in the C locale, which is QEMU's. */
+/* @words are strerror()'s in the C locale, in which QEMU runs. */
 static void set_reason(BerthPause *pause, const char *words)
 {
     bool full = g_str_equal(words, "No space left on device");
@@ -48,7 +48,7 @@ static void set_reason(BerthPause *pause, const char *words)
                             : g_strdup_printf("the host cannot write the distro's disk: %s", clean);
 }
 
-/* 0 where that cannot be told. */
+/* Free bytes of the disk's file system; 0 when unknown. */
 static guint64 free_room(const BerthPause *pause)
 {
     struct statvfs info;
@@ -101,7 +101,7 @@ static gboolean on_turn(gpointer user_data)
     return G_SOURCE_CONTINUE;
 }
 
-/* The intervals go on growing where the last try has failed after all, and begin anew otherwise. */
+/* Continue the back-off when the last retry failed late, else restart it. */
 static void begin(BerthPause *pause)
 {
     guint turns = turns_since_try(pause);
@@ -113,8 +113,8 @@ static void begin(BerthPause *pause)
     pause->ops->changed(berth_pause_reason(pause), pause->user_data);
 }
 
-/* What the kernel has to say of the file since this descriptor was asked last: it starts no write
- * and waits for none, since there is nothing that far behind the file's end. */
+/* The errno of a writeback error since the last call, or 0. The range lies far behind the end of
+ * the file, so the call neither starts nor waits for a write. */
 static int find_loss(const BerthPause *pause)
 {
     return sync_file_range(pause->disk, G_MAXINT64 / 2, 1, SYNC_FILE_RANGE_WAIT_BEFORE) == 0

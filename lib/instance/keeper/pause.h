@@ -1,17 +1,18 @@
 /* SPDX-License-Identifier: MIT
  *
- * pause — a QEMU that stands still because the host refused a write to its disk: why, until when.
+ * pause — tracks a QEMU that is paused because the host refused a write to its disk, and resumes
+ * it.
  *
- * QEMU stops the guest at a write that fails and keeps the write (werror=stop); told to go on, it
- * repeats it. It is told so as soon as the disk's file system has more room than at the last try,
- * and otherwise after one turn of the timer, two, four, at most BERTH_PAUSE_TURNS_MAX: a quota, or
- * a network's disk that does not answer, cannot be seen from here. The pause is over when a whole
- * turn has passed without another stop. A device may take half a minute to fail, so a try that
- * failed later than that makes the next one count as good only after twice the time.
+ * QEMU stops the guest when a write fails and keeps the write (werror=stop); a resume retries it.
+ * The pause resumes QEMU as soon as the file system has more free space than at the last retry, and
+ * otherwise with exponential back-off: after 1, 2, 4 ... BERTH_PAUSE_TURNS_MAX turns of the timer,
+ * since a quota or an unresponsive network disk cannot be observed. The pause ends after a whole
+ * turn without another stop. A device may take half a minute to fail: a retry that fails later than
+ * a turn doubles the turns after which the next one counts as good.
  *
- * A host that takes a write and then fails to store it (fdatasync says so, once) has lost it. QEMU
- * fails every flush from then on, so this guest can never go on. The kernel tells each descriptor
- * of the file of such a loss; a BerthPause has one of its own.
+ * A writeback error (fdatasync reports it once) means that a write the host had accepted is lost.
+ * QEMU then fails every flush, so this guest can never resume. The kernel reports such an error
+ * once per open file description; a BerthPause has one of its own.
  *
  * On the thread-default GMainContext; callbacks may come from within every function but _new and
  * _free.
@@ -28,11 +29,11 @@ G_BEGIN_DECLS
 typedef struct BerthPause BerthPause;
 
 typedef struct {
-    /* Tell QEMU to go on; its RESUME follows, or it has refused. */
+    /* Send QEMU "cont"; its RESUME event follows unless it refuses. */
     void (*resume)(gpointer user_data);
-    /* It is paused, or for another @reason than before; NULL: it is over. */
+    /* Paused, or the @reason changed; NULL: the pause is over. */
     void (*changed)(const char *reason, gpointer user_data);
-    /* The host has lost what the guest wrote, for @reason, the host's words. */
+    /* The host has lost writes of the guest; @reason is strerror()'s. */
     void (*lost)(const char *reason, gpointer user_data);
 } BerthPauseOps;
 
@@ -42,16 +43,16 @@ BerthPause *berth_pause_new(const char *disk, guint turn_msec, const BerthPauseO
 /* Accepts NULL. */
 void berth_pause_free(BerthPause *pause);
 
-/* QEMU says that a write failed, in its @words: the reason of the stop that follows, or came just
- * before. */
+/* QEMU reported a failed write, with its @words: the reason of the STOP event that follows or came
+ * just before. */
 void berth_pause_failed(BerthPause *pause, const char *words);
 void berth_pause_stopped(BerthPause *pause);
 void berth_pause_resumed(BerthPause *pause);
 
-/* Try now. No-op when it is not paused. */
+/* Retry now. No-op when not paused. */
 void berth_pause_retry(BerthPause *pause);
 
-/* "the host's disk is full"; NULL when it is not paused. Borrowed until the next call. Accepts
+/* Such as "the host's disk is full"; NULL when not paused. Borrowed until the next call. Accepts
  * NULL. */
 const char *berth_pause_reason(const BerthPause *pause);
 

@@ -1,18 +1,18 @@
 /* SPDX-License-Identifier: MIT */
 #include "port_notices.h"
 
-/* What is known of a forward. */
+/* The last state of a forward that was reported, or suppressed. */
 typedef struct {
-    BerthForwardState state; /* that was told, or would have been */
-    gint64 seen_usec;        /* the last time */
-    bool present;            /* it was there when looked at last */
+    BerthForwardState state;
+    gint64 seen_usec; /* last time the list had it */
+    bool present;     /* in the last list */
 } Known;
 
-#define LINES_MAX 5u /* at a time */
+#define LINES_MAX 5u /* per update */
 
 struct BerthPortNotices {
     char *name;
-    gint64 up_usec;    /* -1: it is not */
+    gint64 up_usec;    /* -1: the guest is not up */
     GHashTable *known; /* rule, as text -> Known*, both owned */
 };
 
@@ -39,7 +39,8 @@ void berth_port_notices_set_up(BerthPortNotices *notices, gint64 now_usec)
     notices->up_usec = now_usec;
 }
 
-/* A guest's words must not reach a terminal as control codes. */
+/* Replaces control characters: the owner's name comes from the guest and the line goes to a
+ * terminal. */
 static char *make_line(const BerthPortNotices *notices, const BerthForward *forward)
 {
     bool udp = forward->rule.protocol == BERTH_UDP;
@@ -59,7 +60,7 @@ static char *make_line(const BerthPortNotices *notices, const BerthForward *forw
     return g_utf8_make_valid(line->str, -1);
 }
 
-/* Note that @forward is there. Whether that is news. */
+/* Record that @forward exists. True when its state deserves a notice. */
 static bool is_news(BerthPortNotices *notices, const BerthForward *forward, gint64 now_usec)
 {
     bool decided = forward->state == BERTH_FORWARD_OPEN || forward->state == BERTH_FORWARD_BLOCKED;
@@ -79,7 +80,7 @@ static bool is_news(BerthPortNotices *notices, const BerthForward *forward, gint
     return news;
 }
 
-/* What was there until now has been seen now; what was not for a while is forgotten. */
+/* Update the last-seen times, and forget forwards that have been gone for the flap interval. */
 static void age(BerthPortNotices *notices, gint64 now_usec)
 {
     GHashTableIter iter;

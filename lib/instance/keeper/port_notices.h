@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: MIT
  *
- * notices — what a user is told of a distro's ports as they come, a line each.
+ * port_notices — the lines a terminal shows when a distro opens a port.
  *
  *     port 3000 of debian (node) is on http://localhost:3000
  *     port 3000 of debian (node) is not on localhost: port 3000 is in use on this host by ...
  *
- * Not what is there when the distro starts, not what was asked for by a rule, and not what comes
- * back soon, as a server does that is started anew at each change of its program. Times are
- * monotonic, in microseconds.
+ * No notice for ports that are open at the start, for forwards by a rule, and for a port that
+ * reopens within the flap interval (a development server that restarts at each change). Times are
+ * CLOCK_MONOTONIC, in microseconds.
  */
 #pragma once
 
@@ -27,10 +27,11 @@ BerthPortNotices *berth_port_notices_new(const char *name);
 void berth_port_notices_free(BerthPortNotices *notices);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(BerthPortNotices, berth_port_notices_free)
 
-/* The guest is up since @now_usec, or with -1 not any more. */
+/* Set when the guest came up; -1: it is no longer up. */
 void berth_port_notices_set_up(BerthPortNotices *notices, gint64 now_usec);
 
-/* The lines @forwards (BerthForward*, all there are) are worth. Free with g_strfreev. */
+/* Process a new list of all forwards (BerthForward*). Returns the notices, at most LINES_MAX and
+ * one that counts the rest; free with g_strfreev. */
 char **berth_port_notices_update(BerthPortNotices *notices, const GPtrArray *forwards,
                                  gint64 now_usec);
 

@@ -18,9 +18,9 @@
 /* One distro. */
 typedef struct {
     BerthRunning *all;
-    char *id;      /* of the distro, the name of its directory */
-    int directory; /* watch of it, for the lock to be made */
-    int lock;      /* watch of the lock, for the pid to be written; -1: there is none */
+    char *id;      /* of the distro: the name of its directory */
+    int directory; /* watch: a lock file appears */
+    int lock;      /* watch: the pid is written to the lock; -1: none */
     guint slot;    /* while it runs, else 0 */
     int pidfd;
     GSource *exit;
@@ -32,7 +32,7 @@ struct BerthRunning {
     gpointer user_data;
     int watch_fd;
     GSource *watch;
-    int root;            /* watch of the runtime directory */
+    int root;            /* watch: a directory appears */
     GHashTable *members; /* id -> Member*, owned */
 };
 
@@ -52,7 +52,7 @@ static GSource *add_source(int fd, GUnixFDSourceFunc func, gpointer data)
     return source;
 }
 
-/* --- one of them --- */
+/* --- one distro --- */
 
 static void stop(Member *member)
 {
@@ -79,8 +79,8 @@ static char *path_of(const Member *member, const char *name)
     return g_build_filename(member->all->runtime_dir, member->id, name, NULL);
 }
 
-/* A pid in a lock may be a former keeper's and another process's by now. Keepers are told their
- * directory. */
+/* A stale lock may hold a pid that another process has by now: check the directory in the process's
+ * arguments. */
 static bool is_its_keeper(const Member *member, pid_t pid)
 {
     g_autofree char *path = g_strdup_printf("/proc/%d/cmdline", (int)pid);
@@ -95,7 +95,7 @@ static bool is_its_keeper(const Member *member, pid_t pid)
     return strcmp(id, member->id) == 0;
 }
 
-/* -1 when there is none. */
+/* A pidfd; -1 when no keeper runs. */
 static int open_keeper(const Member *member)
 {
     g_autofree char *path = path_of(member, LOCK);
@@ -123,7 +123,7 @@ static void refresh(Member *member)
         return;
 
     if (member->slot != 0)
-        stop(member); /* its former keeper */
+        stop(member); /* of the former keeper */
     member->pidfd = berth_steal_fd(&pidfd);
     member->exit = add_source(member->pidfd, on_exit_of_keeper, member);
     member->slot = slot;
@@ -140,17 +140,17 @@ static void watch_lock(Member *member)
 static void add_member(BerthRunning *all, const char *id)
 {
     g_autofree char *path = g_build_filename(all->runtime_dir, id, NULL);
-    g_hash_table_remove(all->members, id); /* first: both would have the same watches */
+    g_hash_table_remove(all->members, id); /* first: inotify would return the same watches */
     int watch = inotify_add_watch(all->watch_fd, path, IN_CREATE | IN_ONLYDIR);
     if (watch < 0)
-        return; /* no directory, or it has gone */
+        return; /* not a directory, or removed meanwhile */
     Member *member = g_new(Member, 1);
     *member = (Member){.all = all, .id = g_strdup(id), .directory = watch, .lock = -1, .pidfd = -1};
     g_hash_table_insert(all->members, member->id, member);
     watch_lock(member);
 }
 
-/* --- all of them --- */
+/* --- all distros --- */
 
 static void scan(BerthRunning *all)
 {
@@ -219,7 +219,7 @@ BerthRunning *berth_running_new(const char *runtime_dir, BerthRunningChange on_c
     all->members = g_hash_table_new_full(g_str_hash, g_str_equal, NULL, free_member);
     all->watch_fd = inotify_init1(IN_NONBLOCK | IN_CLOEXEC);
     if (all->watch_fd < 0)
-        return all; /* then nobody is known by name */
+        return all; /* without inotify: no names */
     all->root = inotify_add_watch(all->watch_fd, runtime_dir, IN_CREATE | IN_MOVED_TO | IN_ONLYDIR);
     all->watch = add_source(all->watch_fd, on_events, all);
     scan(all);

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT
  *
- * running — which distros of this user run, by name and slot, as they come and go.
+ * running — follows which distros of this user run, by name and slot.
  *
- * Every keeper has a directory below the runtime directory (runtime.h): it is running once its pid
- * is in the lock there, and for as long as that process lives. Both are events, of inotify and of a
- * pidfd; nobody is asked and nothing is polled. Of machine.conf only what is needed is read, so
- * that one of another version is understood. A distro without a slot is passed over.
+ * Every keeper has a directory below the runtime directory (runtime.h). A distro runs from when the
+ * keeper's pid is in the lock there until that process ends: inotify and a pidfd report both,
+ * nothing is polled. Only name and slot are read from machine.conf, so that a keeper of another
+ * version is understood. Distros without a slot are skipped.
  *
  * On the thread-default GMainContext.
  */
@@ -17,11 +17,11 @@ G_BEGIN_DECLS
 
 typedef struct BerthRunning BerthRunning;
 
-/* @slot is from 1 on, @name "" when that distro has stopped. */
+/* @slot is at least 1; @name is "" when that distro has stopped. */
 typedef void (*BerthRunningChange)(guint slot, const char *name, gpointer user_data);
 
-/* @on_change is called for each distro that runs already, from within this, and later for each that
- * starts or stops. The caller's own is one of them. */
+/* Calls @on_change before it returns for each running distro, the caller's own included, and later
+ * for each start and stop. */
 BerthRunning *berth_running_new(const char *runtime_dir, BerthRunningChange on_change,
                                 gpointer user_data);
 void berth_running_free(BerthRunning *running);

@@ -6,10 +6,9 @@
 #include "instance/control/hello.h"
 #include "server_private.h"
 
-/* What may wait for a client that does not read: a window for each output, and room for the rest.
- */
+/* Bytes of unread backlog per client: a window for each output, and room for other frames. */
 #define CLIENT_BACKLOG_MAX (4u * WIRE_WINDOW)
-/* The same of a session that cannot be opened yet: its OPEN, and what may follow it. */
+/* Bytes buffered for a session that cannot be opened yet: its OPEN and what may follow. */
 #define CLIENT_EARLY_MAX  (WIRE_OPEN_MAX + CLIENT_BACKLOG_MAX)
 #define FINISH_DRAIN_MSEC 1000u
 #define NOTICE_MAX        4096u /* bytes of a line */
@@ -22,7 +21,7 @@ static void client_free(gpointer data)
     g_free(client);
 }
 
-/* Forget @client. Its session, if it still has one, is hung up. */
+/* Free @client and hang up its session, if any. */
 static void drop_client(Client *client)
 {
     BerthServer *server = client->server;
@@ -61,7 +60,7 @@ bool berth_client_answer_result(Client *client, bool ok, const GError *error)
     return true;
 }
 
-/* --- a distro that stands still ------------------------------------------------------------- */
+/* --- pauses --------------------------------------------------------------------------------- */
 
 static void send_line(Client *client, ControlType type, const char *line)
 {
@@ -111,7 +110,7 @@ static void end_session(Client *client)
     wire_buffer_consume(&client->early, wire_buffer_size(&client->early));
 }
 
-/* The guest is asked for the session, and gets what its client has sent so far. */
+/* Open the session in the guest and pass on the frames buffered so far. */
 static void start_session(Client *client)
 {
     BerthServer *server = client->server;
@@ -185,7 +184,7 @@ static bool handle_more(Client *client, const WireFrame *frame)
     return wanted;
 }
 
-/* Whether a client may send this within a session. The guest looks closer. */
+/* Whether the protocol allows @frame from a client within a session. The guest checks payloads. */
 static bool may_send(Client *client, const WireFrame *frame)
 {
     if (client->more && frame->type != WIRE_MORE && frame->type != WIRE_CLOSE)
@@ -213,7 +212,7 @@ static bool handle_session_frame(Client *client, const WireFrame *frame)
     if (frame->type == WIRE_OPEN)
         return open_session(client, frame);
     if (client->session == NO_SESSION)
-        return true; /* it has ended; the client may not know yet */
+        return true; /* the session has ended; the client may not know yet */
     if (frame->stream != client->local || !may_send(client, frame))
         return false;
     if (client->session == EARLY_SESSION)
@@ -226,12 +225,12 @@ bool berth_server_deliver(BerthServer *server, const WireFrame *frame)
 {
     Client *client = g_hash_table_lookup(server->sessions, GUINT_TO_POINTER(frame->stream));
     if (client == NULL)
-        return true; /* its client has gone */
+        return true; /* the client has disconnected */
 
     bool excess = frame->type == WIRE_DATA &&
                   !wire_credit_spend(&client->to_client[frame->channel], frame->size);
     if (frame->type == WIRE_CREDIT && frame->channel == WIRE_STDIN)
-        grant_credit(&client->to_guest, frame); /* the client hears of a lie, and says so */
+        grant_credit(&client->to_guest, frame); /* an invalid one reaches the client, which fails */
     if (excess || berth_link_pending(client->link) > CLIENT_BACKLOG_MAX) {
         g_autoptr(GError) error = NULL;
         berth_error_set(&error, BERTH_ERROR_PROTOCOL, "session.flood", NULL,
@@ -261,7 +260,7 @@ static bool handle_hello(Client *client, const WireFrame *frame)
     return true;
 }
 
-/* Whether @frame asks for something in words that may have changed since its client was made. */
+/* Whether @frame is a request whose encoding depends on the protocol's version. */
 static bool needs_version(const WireFrame *frame)
 {
     return frame->type == WIRE_OPEN || (frame->stream == 0 && frame->type != CONTROL_STOP);
@@ -276,8 +275,8 @@ static bool refuse_version(Client *client)
     return true;
 }
 
-/* False refuses the client, as one that asks and does not read the answers: its connection is
- * closed, and its session hung up. */
+/* False disconnects the client and hangs up its session. A client that sends requests without
+ * reading the answers is one such case. */
 static bool on_frame(BerthLink *link, const WireFrame *frame, gpointer user_data)
 {
     Client *client = user_data;
@@ -307,7 +306,7 @@ static void on_client(int client_fd, gpointer user_data)
     g_ptr_array_add(server->clients, client);
 }
 
-/* --- what the instance says ------------------------------------------------------------------ */
+/* --- calls from the instance ------------------------------------------------------------------ */
 
 BerthServer *berth_server_new(int listen_fd, const BerthServerOps *ops, gpointer user_data)
 {
@@ -406,7 +405,7 @@ void berth_server_finish(BerthServer *server, const GError *error)
     berth_link_drain_all(links, server->clients->len, FINISH_DRAIN_MSEC);
 }
 
-/* One that does not read does without. */
+/* Clients with too much unread backlog get no notices. */
 static bool wants_notices(const Client *client)
 {
     return client->session == GUEST_SESSION && client->opened && client->tty &&
@@ -422,7 +421,7 @@ void berth_server_notify_terminals(BerthServer *server, const char *line)
     }
 }
 
-/* Who has not read for so long that much waits for it is let go. */
+/* Drop watchers whose unread backlog exceeds CLIENT_BACKLOG_MAX. */
 void berth_server_ports_changed(BerthServer *server, const GPtrArray *forwards)
 {
     for (guint i = server->clients->len; i > 0; i--) {

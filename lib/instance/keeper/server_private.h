@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * server_private — what the two halves of the server share: server.c has the clients and their
- * sessions, server_requests.c what they ask of the keeper itself. Not for others.
+ * server_private — shared by the server's two files only: server.c has clients and sessions,
+ * server_requests.c the requests on stream 0.
  */
 #pragma once
 
@@ -15,25 +15,25 @@ typedef enum { NOT_ASKED, ASKED_WAIT, ASKED_STOP, ASKED_GROW, ASKED_WATCH } Aske
 
 typedef enum {
     NO_SESSION,
-    EARLY_SESSION, /* kept until the guest can take it */
-    GUEST_SESSION, /* the guest was asked for it: in BerthServer.sessions by its stream */
+    EARLY_SESSION, /* buffered until the guest is ready */
+    GUEST_SESSION, /* sent to the guest: in BerthServer.sessions by its stream */
 } SessionState;
 
-/* A client has a session or a request that is not answered yet or neither, never both: each has its
- * own member, and what would begin a second one is refused (berth_client_is_busy). */
+/* A client has at most one session or one unanswered request: berth_client_is_busy refuses a second
+ * one. */
 typedef struct {
     BerthServer *server;
     BerthLink *link;
-    guint32 version; /* of the control protocol, by its HELLO; 0 before that */
+    guint32 version; /* control protocol, from HELLO; 0 before it */
     Asked asked;
     SessionState session;
     guint32 stream;                      /* of GUEST_SESSION in the guest */
-    guint32 local;                       /* the client's own number for it */
+    guint32 local;                       /* the client's stream number */
     bool opened;                         /* the guest has begun the session */
-    bool bare;                           /* it waits for nothing of the distro */
-    bool tty;                            /* it has a terminal */
-    bool more;                           /* OPEN goes on */
-    guint32 open_size;                   /* bytes of it so far */
+    bool bare;                           /* needs only the agent */
+    bool tty;                            /* has a terminal */
+    bool more;                           /* MORE frames of OPEN follow */
+    guint32 open_size;                   /* bytes of OPEN so far */
     WireCredit to_guest;                 /* what the client may still send */
     WireCredit to_client[WIRE_CHANNELS]; /* what the guest may still send */
     WireBuffer early;                    /* the frames of EARLY_SESSION */
@@ -47,23 +47,23 @@ struct BerthServer {
     GPtrArray *clients;   /* Client*, owned */
     GHashTable *sessions; /* stream -> Client*, borrowed */
     bool ready;           /* for bare sessions */
-    bool up;              /* for all */
-    char *paused;         /* why the distro stands still, a line; or NULL */
-    bool growing;         /* whether or not the client that asked is still there */
+    bool up;              /* for all sessions */
+    char *paused;         /* the line that says why the distro is paused; or NULL */
+    bool growing;         /* even if the client that asked has disconnected */
 };
 
-/* Whether it has a session, or a request that is not answered yet. */
+/* Whether @client has a session or an unanswered request. */
 bool berth_client_is_busy(const Client *client);
 
-/* The end of the client's request, or of its session: each client has one of them at most. The
- * second is done, or with @ok false fails with @error; always true. */
+/* Answer the client's request with DONE; the second form answers ERROR with @error when @ok is
+ * false, and always returns true. */
 void berth_client_answer_done(Client *client);
 bool berth_client_answer_result(Client *client, bool ok, const GError *error);
 
-/* The client begins to wait for the distro: tell it if that is paused. */
+/* Called when @client begins to wait: sends the notice of a pause, if there is one. */
 void berth_client_notify_pause(Client *client);
 
-/* Do what @frame, on stream 0, asks for. False refuses the client. */
+/* Handle the request in @frame, on stream 0. False disconnects the client. */
 bool berth_client_handle_request(Client *client, const WireFrame *frame);
 
 G_END_DECLS

@@ -127,7 +127,7 @@ static bool handle_host_port(Client *client, const WireFrame *frame)
 
 static const struct {
     ControlType type;
-    bool has_fields; /* which handle checks */
+    bool has_fields; /* checked by handle */
     bool (*handle)(Client *client, const WireFrame *frame);
 } requests[] = {
     {CONTROL_WAIT, false, handle_wait},       {CONTROL_STATUS, false, handle_status},

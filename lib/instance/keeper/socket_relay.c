@@ -17,16 +17,16 @@ struct BerthRelay {
     gpointer user_data;
 
     GSource *source;
-    GIOCondition watched; /* by source; 0: there is none */
+    GIOCondition watched; /* condition of source; 0: no source */
 
     WireCredit to_guest;   /* ours to spend */
     WireCredit from_guest; /* the guest's to spend */
-    WireBuffer waiting;    /* of the guest, not yet taken by the descriptor */
-    bool input_ended;      /* the program has sent all it will */
-    bool output_ended;     /* so has the guest */
-    bool shut;             /* the program knows that */
+    WireBuffer waiting;    /* the guest's data, not yet written to the descriptor */
+    bool input_ended;      /* EOF from the program */
+    bool output_ended;     /* EOF from the guest */
+    bool shut;             /* shutdown(SHUT_WR) was passed on to the program */
     bool gone;             /* the program has closed its end */
-    bool exited;           /* so has the guest: what waits is the last */
+    bool exited;           /* EXIT from the guest: waiting is the last data */
     bool over;
 };
 
@@ -69,7 +69,7 @@ static void end(BerthRelay *relay, const char *problem)
 
 /* --- from the program to the guest ------------------------------------------------------------ */
 
-/* Read once. False when there is nothing (more) to read now. */
+/* Read once. False when nothing more can be read now. */
 static bool read_some(BerthRelay *relay)
 {
     char bytes[WIRE_DATA_MAX];
@@ -113,8 +113,8 @@ static void write_some(BerthRelay *relay)
 
 static gboolean on_ready(gint fd, GIOCondition condition, gpointer user_data);
 
-/* A hang-up is reported without being asked for, and again and again: once it is known nothing is
- * watched any more, since all that is left can be read at once. */
+/* poll reports a hang-up unasked and always: after one the descriptor is no longer watched, since
+ * what is left can be read without waiting. */
 static void watch(BerthRelay *relay)
 {
     GIOCondition wanted = G_IO_HUP | G_IO_ERR;
@@ -133,7 +133,7 @@ static void watch(BerthRelay *relay)
     g_source_attach(relay->source, g_main_context_get_thread_default());
 }
 
-/* Go on to whatever state the facts allow; last, since it may end the relay. */
+/* Advance the state; call it last, since it may end the relay. */
 static void advance(BerthRelay *relay)
 {
     while (relay->gone && read_some(relay))
@@ -194,7 +194,7 @@ static bool handle_credit(BerthRelay *relay, const WireFrame *frame, WireReader 
 static bool handle_opened(BerthRelay *relay, const WireFrame *frame, WireReader *reader)
 {
     wire_get_u32(reader);
-    wire_get_string(reader); /* both are for sessions */
+    wire_get_string(reader); /* pid and warning are for sessions */
     return true;
 }
 

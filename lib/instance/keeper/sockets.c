@@ -34,7 +34,7 @@ typedef struct {
 struct BerthSockets {
     const BerthSocketsOps *ops;
     gpointer user_data;
-    int dir_fd; /* where they are, or -1 */
+    int dir_fd; /* of the runtime directory, or -1 */
     Listener listeners[G_N_ELEMENTS(forwarded)];
     GHashTable *relays; /* stream -> BerthRelay*, owned */
 };
@@ -101,7 +101,7 @@ static int listen_at(const char *path, GError **error)
                         "set XDG_RUNTIME_DIR to a shorter path", "%s: too long for a socket", path);
         return -1;
     }
-    unlink(path); /* a keeper that was killed has left it */
+    unlink(path); /* left by a keeper that was killed */
     berth_autofd int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
     if (fd < 0 || bind(fd, (const struct sockaddr *)&address, sizeof(address)) < 0 ||
         chmod(path, 0600) < 0 || listen(fd, BACKLOG) < 0) {

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT
  *
- * sockets — unix sockets of the guest, each forwarded to one in the instance's runtime directory.
+ * sockets — unix sockets in the runtime directory, each a proxy for one in the guest.
  *
- * The table in sockets.c says which. A socket is its owner's alone (0600) and is there as long as
- * the keeper; who connects before the guest is up waits. A connection that finds nobody in the
- * guest is closed.
+ * The table in sockets.c lists them. A socket has mode 0600 and exists as long as the keeper.
+ * Connections made before the guest is up wait in its backlog; if nothing listens in the guest, the
+ * connection is closed.
  *
  * On the thread-default GMainContext.
  */
@@ -34,13 +34,13 @@ BerthSockets *berth_sockets_new(const char *dir, const BerthSocketsOps *ops, gpo
 /* Closes every connection and removes the sockets. */
 void berth_sockets_free(BerthSockets *sockets);
 
-/* Whether connections can be made now; those that are there stay. */
+/* Accept connections, or stop accepting them; existing connections stay. */
 void berth_sockets_set_up(BerthSockets *sockets, bool up);
 
-/* The guest has gone: every connection is closed. */
+/* The guest has ended: close every connection. */
 void berth_sockets_reset(BerthSockets *sockets);
 
-/* Whether @frame, of the guest, was of a connection. */
+/* Deliver @frame of the guest. False when it belongs to no connection. */
 bool berth_sockets_deliver(BerthSockets *sockets, const WireFrame *frame);
 
 G_END_DECLS
