@@ -28,8 +28,8 @@ Berth *berth_new(const char *const *environment, GError **error);
 void berth_free(Berth *berth);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(Berth, berth_free)
 
-/* Call @line with a line for the user when a call waits for a distro that stands still, since the
- * host refuses what it writes, and when that goes on. From any thread in which a call waits. */
+/* Call @line with a notice when a call waits for a distro that is paused because the host refuses
+ * its writes, and when it resumes. From any thread in which a call waits. */
 void berth_set_waiting(Berth *berth, void (*line)(const char *line, gpointer user_data),
                        gpointer user_data);
 
@@ -152,7 +152,7 @@ char *berth_resolve(Berth *berth, const char *name, GError **error);
 typedef struct {
     char *name;
     char *id;
-    guint slot;    /* no other distro's; 0: there was none left */
+    guint slot;    /* unique, in 127.0.SLOT.1; 0: none was left */
     char *address; /* of the host's loopback, for its ports alone; or NULL */
     bool is_default;
     char *disk;        /* path of the image; NULL while it is being imported */
@@ -174,7 +174,7 @@ typedef struct {
     char *kernel;      /* uname -r, or "" */
     char *init;        /* "systemd", "berth", ... or "" */
     char *init_status; /* "running", "degraded", ... or "" */
-    guint16 *ports;    /* reachable on localhost */
+    guint16 *ports;    /* open on localhost */
     guint n_ports;
 } BerthInfo;
 
@@ -223,7 +223,7 @@ typedef struct {
                     is a shell that does not need it; an error when it runs already */
     bool isolated; /* it reaches nothing of the host's until it stops; an error when it runs already
                     */
-    bool early; /* return as soon as there is somebody to wait for: for one berth_run with `bare` */
+    bool early;    /* return as soon as the keeper listens: for one berth_run with `bare` */
 } BerthStart;
 
 /* As berth_connect. Errors: also "instance.running", "rescue.*". */
@@ -263,15 +263,15 @@ typedef struct {
 
     bool tty;                                  /* a pseudo-terminal in the guest, for the streams */
     bool pipe_input, pipe_output, pipe_errors; /* but these */
-    bool cooked;         /* ours edits lines, shows what is typed, and adds returns */
+    bool cooked;         /* our terminal edits lines, echoes, and maps NL to CR NL */
     guint rows, columns; /* of the terminal */
 
     int input, output, errors; /* input may be -1: nothing to read */
-    int terminal; /* what a terminal shows that is only the command's input; -1: nobody sees it */
+    int terminal; /* output of a terminal that is only the command's stdin; -1: discarded */
     /* The command has begun: returns a signalfd of what to pass on, which is closed, or -1;
      * SIGWINCH is a new size. Until then signals do what they do to any program. May be NULL. */
     int (*begun)(gpointer user_data);
-    /* A signal that the distro could not be given is why there will be an error; may be NULL. */
+    /* Called before an error because a signal could not be delivered; may be NULL. */
     void (*interrupted)(int number, gpointer user_data);
     void (*get_size)(guint *ret_rows, guint *ret_columns, gpointer user_data);
     void (*resumed)(gpointer user_data); /* SIGCONT, or in the foreground again; may be NULL */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  *
- * clock — time that goes on while the host sleeps, and that nobody sets.
+ * clock — time that counts suspends of the host and that nobody can set.
  */
 #pragma once
 
@@ -8,7 +8,7 @@
 
 G_BEGIN_DECLS
 
-/* CLOCK_BOOTTIME, microseconds: for how long something has been there, as its user counts. */
+/* CLOCK_BOOTTIME in microseconds; for uptimes. */
 gint64 berth_clock_boottime(void);
 
 G_END_DECLS

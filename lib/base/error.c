@@ -27,7 +27,7 @@ static void berth_error_private_clear(BerthErrorPrivate *private)
 
 G_DEFINE_EXTENDED_ERROR(BerthError, berth_error)
 
-/* How an errno reads to a user: the kind ends the id, the hint says what to do. */
+/* Maps an errno to a code, the last part of the id, and a hint. */
 static const struct {
     int errnum;
     BerthErrorCode code;

@@ -23,17 +23,17 @@
 G_BEGIN_DECLS
 
 typedef enum {
-    BERTH_ERROR_FAILED,      /* nothing more exact is known */
+    BERTH_ERROR_FAILED,      /* none of the others */
     BERTH_ERROR_NOT_FOUND,   /* a distro, file or program that was named does not exist */
     BERTH_ERROR_EXISTS,      /* the name is taken */
-    BERTH_ERROR_INVALID,     /* what was given cannot be used: a name, an archive, a setting */
-    BERTH_ERROR_BUSY,        /* in use just now; the same call may work later */
+    BERTH_ERROR_INVALID,     /* invalid input: a name, an archive, a setting */
+    BERTH_ERROR_BUSY,        /* in use; the same call may work later */
     BERTH_ERROR_NOT_RUNNING, /* needs a running instance */
     BERTH_ERROR_NO_SPACE,    /* disk, quota or file size limit */
     BERTH_ERROR_DENIED,      /* permission */
     BERTH_ERROR_NO_KVM,      /* hardware virtualisation was demanded and does not work */
-    BERTH_ERROR_GUEST,       /* the guest did not do its part: no boot, no agent, no such user */
-    BERTH_ERROR_PROTOCOL,    /* the other side sent something that cannot be understood */
+    BERTH_ERROR_GUEST,       /* the guest failed: no boot, no agent, no such user */
+    BERTH_ERROR_PROTOCOL,    /* the peer broke the protocol */
     BERTH_ERROR_CANCELLED,   /* the user asked to stop */
 } BerthErrorCode;
 

@@ -17,7 +17,7 @@ G_BEGIN_DECLS
 void berth_fd_close(int *fd);
 #define berth_autofd __attribute__((cleanup(berth_fd_close)))
 
-/* Take the fd out of *@fd, leaving -1. */
+/* Move the fd out of *@fd, which becomes -1. */
 static inline int berth_steal_fd(int *fd)
 {
     int taken = *fd;
@@ -35,7 +35,8 @@ int berth_fd_set_nonblocking(int fd, bool nonblocking);
  * SOCK_SEQPACKET). 0, or -1 with errno. */
 int berth_fd_socketpair(int type, int ret_pair[2]);
 
-/* The path by which this process and its children open the file that @fd is. Free with g_free. */
+/* A path (/proc/PID/fd/N) by which this process and its children open @fd's file. Free with g_free.
+ */
 char *berth_fd_path(int fd);
 
 G_END_DECLS

@@ -10,7 +10,7 @@
 
 #define WORDS_MAX 64
 
-/* Field 22 of proc(5)'s stat; the program's name, field 2, is in brackets and may have any byte. */
+/* Field 22 of proc_pid_stat(5). Field 2, the program's name in brackets, may contain any byte. */
 guint64 berth_process_started(pid_t pid)
 {
     g_autofree char *path = g_strdup_printf("/proc/%d/stat", (int)pid);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  *
- * progress — how far long work has come, told to its caller, who may cancel it.
+ * progress — progress reports of long work to its caller, who may cancel it.
  */
 #pragma once
 
@@ -10,7 +10,7 @@
 G_BEGIN_DECLS
 
 typedef struct {
-    guint64 bytes_done;  /* of the input, as it is stored: of an archive, compressed */
+    guint64 bytes_done;  /* of the input as stored (an archive: compressed) */
     guint64 bytes_total; /* 0: unknown, the input is a pipe */
     guint64 entries;
 } BerthProgress;

@@ -4,7 +4,7 @@
 #include <stdbool.h>
 #include <string.h>
 
-#define ESCAPED_MAX 200 /* a message is one line */
+#define ESCAPED_MAX 200 /* bytes in a message */
 
 /* Cut @text at @max bytes or before, where a character begins. */
 static void cut(char *text, gsize max)
@@ -27,7 +27,7 @@ char *berth_text_clean(const char *text, gsize max)
     g_autofree char *begin = g_strndup(text, size_at_most(text, max + 1));
     cut(begin, max);
     char *valid = g_utf8_make_valid(begin, -1);
-    cut(valid, max); /* U+FFFD is longer than what it stands for */
+    cut(valid, max); /* U+FFFD is longer than the byte it replaces */
     for (char *at = valid; *at != '\0'; at = g_utf8_next_char(at))
         if (g_unichar_iscntrl(g_utf8_get_char(at)))
             for (char *byte = at, *next = g_utf8_next_char(at); byte < next; byte++)
@@ -35,7 +35,7 @@ char *berth_text_clean(const char *text, gsize max)
     return valid;
 }
 
-/* True of nearly every path: an import escapes one for each entry and shows next to none. */
+/* Fast path: an import escapes the path of each entry. */
 static bool is_plain_text(const char *path)
 {
     gsize length = 0;

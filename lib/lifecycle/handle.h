@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT
  *
- * handle — one user's distros and the places they are in: what every verb begins with.
+ * handle — one user's registry, layout and settings: the context of every verb.
  *
- * The handle holds no running thing and opens the registry only when a verb needs it. It is for one
+ * The handle owns no process and opens the registry only when a verb needs it. It is for one
  * thread at a time; the threads of berth_handle_for_each use its environment and layout only.
  */
 #pragma once

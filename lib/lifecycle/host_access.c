@@ -10,7 +10,7 @@
 
 /* --- changing --- */
 
-/* The ports of @words together; nothing is changed when one of them is none. */
+/* Parse the ports in @words; all of them must be valid. */
 static bool read_ports(const char *const *words, BerthAccess *ret_ports, GError **error)
 {
     *ret_ports = (BerthAccess){.known = 1};
@@ -24,7 +24,7 @@ static bool read_ports(const char *const *words, BerthAccess *ret_ports, GError 
     return false;
 }
 
-/* Whether what is allowed now can be handed to a machine, and as text. */
+/* The allowed ports as text; NULL with @error when a machine cannot hold as many. */
 static char *read_allowed(Berth *berth, const BerthDistro *distro, GError **error)
 {
     g_autofree char *ports = berth_registry_host_ports(berth->registry, distro, error);
@@ -34,7 +34,7 @@ static char *read_allowed(Berth *berth, const BerthDistro *distro, GError **erro
     return g_steal_pointer(&ports);
 }
 
-/* Tell a keeper of it. A line for the user when it was not to be told. */
+/* Send @ports to the keeper, if one runs. Returns a line for the user when that failed. */
 static char *apply(Berth *berth, const BerthDistro *distro, const char *ports)
 {
     g_autoptr(GError) error = NULL;

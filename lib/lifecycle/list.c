@@ -25,7 +25,7 @@ void berth_listing_free(BerthListing *listing)
     g_free(listing);
 }
 
-/* The file knows better than the row, which a killed resize may have left behind. */
+/* Use the file's size: a killed resize may have left the row outdated. */
 static void fill_disk(BerthListing *listing, const BerthDistro *distro)
 {
     const guint64 block = 512; /* of st_blocks, whatever the file system's */
@@ -47,7 +47,7 @@ static guint64 memory_used(guint pid)
     return resident * (guint64)sysconf(_SC_PAGE_SIZE);
 }
 
-/* Whether its keeper still listens, which one that was just killed did a moment ago. */
+/* Whether the keeper still listens; it may just have been killed. */
 static bool still_listens(const BerthJob *job)
 {
     berth_autofd int fd = berth_reach_connect(job->berth, job->distro, NULL);
@@ -97,7 +97,7 @@ static void fill_unreached(BerthListing *listing, const BerthDistro *distro, boo
     *(kept ? &listing->keeper_pid : &listing->holder_pid) = (guint)user->pid;
 }
 
-/* A distro somebody works on is in the state of that work, running or not. */
+/* The work of a command on a distro decides its state, running or not. */
 static void apply_holder(BerthListing *listing, const BerthClaimHolder *holder)
 {
     if (holder == NULL)
@@ -163,7 +163,7 @@ GPtrArray *berth_list_distros(Berth *berth, GError **error)
     BerthRegistry *registry = berth_handle_registry(berth, error);
     if (registry == NULL || berth_handle_runtime(berth, error) == NULL)
         return NULL;
-    /* Claims first: what was just being made then is in the registry now. */
+    /* Read claims first: an import that ends between the two is then in the registry. */
     g_autoptr(GPtrArray) holders = berth_claim_list(berth->layout);
     g_autoptr(GPtrArray) distros = berth_registry_list(registry, error);
     if (distros == NULL)

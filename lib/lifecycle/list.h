@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  *
- * list — the distros there are, and what each of them does at this moment.
+ * list — all distros with their present state.
  */
 #pragma once
 
@@ -11,7 +11,7 @@ G_BEGIN_DECLS
 typedef struct {
     char *name;
     char *id;
-    guint slot; /* no other distro's; 0: there was none left */
+    guint slot; /* unique; 0: none was left */
     bool is_default;
     char *disk;        /* path of the image; NULL while it is being imported */
     guint64 disk_size; /* bytes, as the guest sees it */

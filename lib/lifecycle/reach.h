@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  *
- * reach — the keepers of distros: connections to them, and the end of those that do not answer.
+ * reach — connects to the keepers of distros, and ends those that do not answer.
  *
  * A keeper is found by its directory or, where that was removed, by the lock of the disk it holds
  * (manage/hold.h).
@@ -13,7 +13,7 @@
 
 G_BEGIN_DECLS
 
-/* Until a keeper that should answer at once counts as stuck. */
+/* After which a keeper that should answer at once counts as stuck. */
 #define BERTH_REACH_ANSWER_SEC 3
 
 /* A connection to the keeper of @distro, wherever its runtime directory is. -1 on error.

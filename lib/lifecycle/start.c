@@ -21,18 +21,18 @@
 /* The id of the error that a distro's row was changed under a command. */
 #define DISTRO_CHANGED "distro.changed"
 
-/* One start, as far as it has come. */
+/* The state of one start. */
 typedef struct {
     Berth *berth;
     const BerthStartOptions *how;
     const BerthDistro *distro; /* as the machine is made of */
     const BerthMachine *machine;
     char *busybox;   /* for a rescue; NULL when there is none */
-    bool check_disk; /* a guest could not mount it */
+    bool check_disk; /* the guest could not mount it: run e2fsck */
     GString *notice; /* lines for the user */
 } Start;
 
-/* Add @text, once: another attempt may say the same. */
+/* Add @text unless it is there already: a retry may repeat it. */
 static void add_notice(Start *start, const char *text)
 {
     if (text != NULL && strstr(start->notice->str, text) == NULL)
@@ -62,7 +62,7 @@ static BerthMachine *prepare(Berth *berth, const BerthDistro *distro, bool rescu
     return g_steal_pointer(&machine);
 }
 
-/* Have @machine be given an initramfs with a shell in it. */
+/* Set @machine's initramfs to one with a shell, written later. */
 static void plan_rescue(Start *start, const char *runtime, BerthMachine *machine)
 {
     machine->rescue = true;
@@ -75,7 +75,7 @@ static void plan_rescue(Start *start, const char *runtime, BerthMachine *machine
     machine->initramfs = g_build_filename(runtime, machine->id, BERTH_RUNTIME_RESCUE, NULL);
 }
 
-/* Write it, where it was planned. */
+/* Write the initramfs to the path that was planned. */
 static bool write_initramfs(const Start *start, GError **error)
 {
     const BerthLayout *layout = start->berth->layout;
@@ -120,9 +120,8 @@ static bool is_unchanged(const BerthDistro *distro, Berth *berth, GError **error
     return false;
 }
 
-/* The check of lib/instance/client/runtime.h: nobody works on the distro, it is what it was, its
- * disk is ours and sound, and its initramfs is there: nobody else can start it while that is seen
- * to. */
+/* The start's check of lib/instance/client/runtime.h, while nobody else can start the distro: no
+ * command works on it, its row is unchanged, its disk is locked and sound; writes its initramfs. */
 static bool may_start(gpointer user_data, int *ret_disk_fd, GError **error)
 {
     Start *start = user_data;
@@ -151,7 +150,7 @@ static int bring_up(Start *start, const BerthMachine *machine, const char *runti
     return -1;
 }
 
-/* What the guest and its keeper have to say of the start. It is no failure when they do not. */
+/* Add the boot report's notices. Errors are ignored. */
 static void collect_notices(Start *start, int fd)
 {
     g_autoptr(BerthBootReport) report = berth_control_boot(fd, NULL);
@@ -188,7 +187,7 @@ static int connect_or_start(Start *start, const char *runtime, GError **error)
         g_propagate_error(error, g_steal_pointer(&problem));
         return -1;
     }
-    /* The check decides; this only says it before the accelerator is proven. */
+    /* Fail early, before the accelerator's proof; the start's check decides. */
     if (!berth_claim_check(start->berth->layout, start->distro->id, error))
         return -1;
 
@@ -213,7 +212,7 @@ static int connect_or_start(Start *start, const char *runtime, GError **error)
     return berth_steal_fd(&fd);
 }
 
-/* A disk that is not where it was: somebody may be moving it, or have moved it meanwhile. */
+/* Explain a missing disk: a command may be moving it, or have moved it. */
 static int connect_or_explain(Start *start, const char *runtime, GError **error)
 {
     g_autoptr(GError) problem = NULL;
@@ -241,7 +240,7 @@ static int connect_once(Berth *berth, const char *name, const Start *start, GErr
     return fd;
 }
 
-/* How often each kind of failure was met. */
+/* The number of failures of each kind. */
 typedef struct {
     guint changed; /* somebody moved or renamed the distro meanwhile */
     guint gone;    /* it was powered off, or its keeper was killed, while it came up */

@@ -11,8 +11,7 @@
 /* On top of a stop's grace, for QEMU and the keeper to go. */
 #define STOP_MARGIN_SEC 10
 
-/* How long a machine may take to power off. Settings that cannot be read are no reason to let it
- * run. */
+/* The time limit of a power-off. Unreadable settings must not prevent a stop. */
 static int find_grace(const BerthJob *job, const BerthStopOptions *stop)
 {
     if (stop->grace_sec >= 0)
@@ -50,7 +49,7 @@ static gpointer stop_one(gpointer data)
     /* It cannot be asked: its directory was removed, it is on its way out, or it answers in words
      * of another version. */
     int patience = stop->force ? 0 : grace + STOP_MARGIN_SEC;
-    /* It died under the request, or does not answer any more: then by force. */
+    /* The keeper died during the request, or no longer answers: use force. */
     bool gone = fd >= 0 && berth_runtime_is_gone(problem);
     if (fd < 0 || gone || berth_error_is(problem, BERTH_ERROR_PROTOCOL)) {
         g_clear_error(&problem);

@@ -12,7 +12,7 @@
 #include <errno.h>
 #include <sys/stat.h>
 
-/* The guest will write to it; so open it as that will, though nothing is written now. */
+/* Open it read-write, since the guest will, though nothing is written now. */
 static int open_image(const BerthDistro *distro, struct stat *ret_st, GError **error)
 {
     const char *path = distro->disk;

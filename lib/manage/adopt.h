@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT
  *
- * adopt — an ext4 image that the user has becomes a distro's disk where it lies.
+ * adopt — registers a user's ext4 image in place as a distro's disk.
  *
- * Nothing of it is copied or changed until the distro is started, and it stays when the distro is
- * unregistered: it is the user's. It is looked at by berth-image (disk/image/in_place.h).
+ * Nothing is copied, nothing is changed until the distro starts, and unregistering keeps the image:
+ * it is the user's. berth-image inspects it (disk/image/in_place.h).
  */
 #pragma once
 

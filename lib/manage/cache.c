@@ -21,9 +21,9 @@
 #define NEW_PREFIX    ".new-"
 #define COMPARE_BLOCK (1 << 20)
 
-/* Where blocks cannot be shared, a copy is made at several times this rate: an image that was made
- * faster is not worth its space. Of the usual archives that keeps those of xz and bzip2. Nor is
- * one that was there at once. */
+/* Without reflinks a copy runs at several times this rate: an image that was made faster is not
+ * worth its space. Of the usual archives this keeps those of xz and bzip2. Nor is an image worth it
+ * that took less than WORTH_USEC. */
 #define WORTH_BYTES_PER_SEC (G_GUINT64_CONSTANT(125) << 20)
 #define WORTH_USEC          (G_USEC_PER_SEC / 2)
 
@@ -65,14 +65,14 @@ static void remove_entry(int directory, const char *key)
     DIR *dir = listing >= 0 ? fdopendir(listing) : NULL;
     if (dir == NULL)
         return;
-    unlinkat(entry, "about", 0); /* first: from now on it is no image any more */
+    unlinkat(entry, "about", 0); /* first: that invalidates the entry */
     for (struct dirent *item; (item = readdir(dir)) != NULL;)
         unlinkat(entry, item->d_name, 0);
     closedir(dir);
     unlinkat(directory, key, AT_REMOVEDIR);
 }
 
-/* One that is being made is locked. */
+/* Whether an entry without "about" has no lock: its maker holds one. */
 static bool is_abandoned(int directory, const char *key)
 {
     berth_autofd int entry = open_entry(directory, key);
@@ -86,7 +86,7 @@ static int by_use(gconstpointer a, gconstpointer b)
     return (first->used_usec < second->used_usec) - (first->used_usec > second->used_usec);
 }
 
-/* The images of @directory, and in @broken (or NULL) the names of what is none. */
+/* The entries of @directory; adds the names of everything else to @broken (or NULL). */
 static GPtrArray *list_entries(int directory, GPtrArray *broken)
 {
     GPtrArray *entries = g_ptr_array_new_with_free_func((GDestroyNotify)berth_cache_entry_free);
@@ -190,7 +190,7 @@ int berth_cache_find(const BerthCache *cache, const BerthCacheArchive *archive,
     if (chosen == NULL)
         return -1;
 
-    /* Again, now that it is the one: it may have gone in the meantime. */
+    /* Read it again: it may have been removed meanwhile. */
     berth_autofd int entry_fd = open_entry(directory, chosen->key);
     int image = -1;
     BerthCacheEntry *entry =
@@ -208,7 +208,7 @@ int berth_cache_find(const BerthCache *cache, const BerthCacheArchive *archive,
 
 /* --- keeping --- */
 
-/* Make room for @needed bytes: images used longest ago go. Called with the lock. */
+/* Remove the least recently used images until @needed bytes fit. Call with the lock. */
 static void evict(int directory, guint64 limit, guint64 needed)
 {
     g_autoptr(GPtrArray) broken = g_ptr_array_new_with_free_func(g_free);
@@ -238,7 +238,7 @@ static int make_new(int directory, char **ret_name)
     return berth_steal_fd(&entry);
 }
 
-/* Share the blocks, or copy them where it is worth that. *ret_kept: it was. */
+/* Reflink the image, or copy it where that is worth it. *@ret_kept: done. */
 static bool fill(int image, int output, const struct stat *st, gint64 made_usec, bool *ret_kept,
                  GError **error)
 {
@@ -294,7 +294,7 @@ static BerthCacheEntry *describe(const BerthCacheArchive *archive, guint64 entri
     return entry;
 }
 
-/* Nobody wrote to the archive while it was read. */
+/* Whether the archive did not change while it was read. */
 static bool is_unchanged(const BerthCacheArchive *archive)
 {
     off_t at = lseek(archive->fd, 0, SEEK_CUR);
@@ -304,7 +304,7 @@ static bool is_unchanged(const BerthCacheArchive *archive)
     return g_strcmp0(identity, archive->identity) == 0;
 }
 
-/* Give it its name, unless somebody else was faster or it would be alone over the limit. */
+/* Rename the new entry into place, unless the same one exists or it alone exceeds the limit. */
 static void put_in_place(const BerthCache *cache, int directory, const char *name,
                          const BerthCacheEntry *entry)
 {

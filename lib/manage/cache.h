@@ -1,12 +1,11 @@
 /* SPDX-License-Identifier: MIT
  *
- * cache — images made of archives before, to be copied when the same archive is imported again.
+ * cache — images of imported archives, to be copied when the same archive is imported again.
  *
- * A cache is a directory; any number of processes may use it at once. An image is put in place by a
- * rename once it is whole, and used only while it is as it was then. Which archive it was made of
- * is told by the identity of the archive's file, or by its bytes when that file is still there;
- * what changes the image (its size, ...) is part of what must be equal. The images used longest ago
- * go when all of them take more than the limit.
+ * A cache is a directory; any number of processes may use it at once. A complete image is renamed
+ * into place, and used only while it is unchanged. The key is the identity of the archive's file,
+ * or its bytes while that file exists, plus the options that change the image (its size, ...). The
+ * least recently used images are evicted when all of them exceed the limit.
  *
  * Nothing here may fail an import: what cannot be found is not there, and what cannot be kept is a
  * notice. Where the host's file system can share blocks, keeping and copying take no time and no
@@ -32,7 +31,7 @@ typedef struct {
     guint64 archive_size;     /* bytes, compressed */
     guint64 entries;          /* of the archive */
     guint64 disk_size;        /* of the image, as a guest sees it */
-    guint64 disk_used;        /* on the host, those shared with others too */
+    guint64 disk_used;        /* on the host, shared blocks included */
     gint64 disk_changed_nsec; /* the image's mtime */
     gint64 used_usec;         /* real time */
 } BerthCacheEntry;
@@ -50,10 +49,12 @@ typedef struct {
     int fd;
     const char *origin;
     const char *options;
-    char *identity; /* NULL: it cannot be known again */
+    char *identity; /* NULL: it has none */
 } BerthCacheArchive;
 
-/* Look at @fd, before anything is read of it. Free `identity` with g_free. */
+/* Compute the identity of @archive's fd, before anything is read of it. Free `identity` with
+ * g_free.
+ */
 void berth_cache_look(const BerthCache *cache, BerthCacheArchive *archive);
 
 /* The image made of @archive, open for reading, and its entry; -1 when there is none. Files with
@@ -65,7 +66,7 @@ int berth_cache_find(const BerthCache *cache, const BerthCacheArchive *archive,
 bool berth_cache_keep(const BerthCache *cache, const BerthCacheArchive *archive, int image,
                       guint64 entries, gint64 made_usec, GError **error);
 
-/* All images, BerthCacheEntry *, the one used last first; free with g_ptr_array_unref. */
+/* All images, BerthCacheEntry *, most recently used first; free with g_ptr_array_unref. */
 GPtrArray *berth_cache_list(const BerthCache *cache);
 
 /* Remove what is over the limit, what is not whole and what killed commands left; with @all

@@ -16,7 +16,7 @@
 #define NSEC_PER_USEC 1000
 #define NSEC_PER_SEC  G_GINT64_CONSTANT(1000000000)
 
-/* Times of files tick this coarsely: some file systems in whole (FAT: two) seconds. */
+/* The resolution of file times; on some file systems whole seconds (FAT: two). */
 #define TICK_NSEC        (20 * 1000 * NSEC_PER_USEC)
 #define COARSE_TICK_NSEC (2 * NSEC_PER_SEC)
 
@@ -36,7 +36,7 @@ static gint64 nsec_of(const struct timespec *time)
     return (gint64)time->tv_sec * NSEC_PER_SEC + time->tv_nsec;
 }
 
-/* Whether a change from now on would give the file other times than it has. */
+/* Whether a write from now on would be visible in the file's times. */
 static bool is_settled(const struct stat *st)
 {
     struct timespec now;
@@ -118,7 +118,7 @@ static BerthCacheEntry *parse(const char *text)
                : NULL;
 }
 
-/* The image is as it was when "about" was written, or nothing is. */
+/* Open the image; -1 unless it is unchanged since "about" was written. */
 static int open_image(int directory, BerthCacheEntry *entry)
 {
     struct stat st;

@@ -96,7 +96,7 @@ static int lock_claims(const char *claims, GError **error)
     return -1;
 }
 
-/* --- what a claim says ---------------------------------------------------------------------- */
+/* --- a claim's contents --------------------------------------------------------------------- */
 
 static char **read_lines(int fd)
 {
@@ -114,7 +114,7 @@ static bool is_id(const char *text)
            strspn(text, "0123456789abcdef") == BERTH_DISTRO_ID_LENGTH;
 }
 
-/* NULL for what is no claim's first line. */
+/* Parse a claim's first line; NULL if it is malformed. */
 static BerthClaimHolder *parse_holder(const char *line)
 {
     g_auto(GStrv) words = g_strsplit(line != NULL ? line : "", " ", 4);
@@ -159,12 +159,12 @@ static void remove_claimed_file(BerthRegistry *registry, const char *line)
     g_autoptr(GError) error = NULL;
     struct stat st;
     if (lstat(path, &st) < 0 || !S_ISREG(st.st_mode) || st.st_ino != inode)
-        return; /* not there, or not the file that was meant */
+        return; /* missing, or another file */
     if (!berth_registry_has_disk(registry, path, &error) && error == NULL)
         unlink(path);
 }
 
-/* The registry has the last word; when it cannot be asked, nothing is removed. */
+/* Removes only what the registry does not name; nothing when it cannot be read. */
 static void clear_up(const BerthLayout *layout, BerthRegistry *registry, int fd)
 {
     g_auto(GStrv) lines = read_lines(fd);
@@ -209,7 +209,7 @@ static void sweep(const BerthLayout *layout, BerthRegistry *registry, const char
         sweep_claim(layout, registry, paths->pdata[i]);
 }
 
-/* --- looking -------------------------------------------------------------------------------- */
+/* --- reading -------------------------------------------------------------------------------- */
 
 /* Who holds the claim at @path, or NULL. */
 static BerthClaimHolder *find_holder(const char *path)
@@ -242,9 +242,9 @@ bool berth_claim_check(const BerthLayout *layout, const char *id, GError **error
     return true;
 }
 
-/* --- taking --------------------------------------------------------------------------------- */
+/* --- acquiring ------------------------------------------------------------------------------ */
 
-/* With its lock and its words before it has its name, so that nobody sees it without. */
+/* Locks and writes the file before it gets its name, so that nobody sees it incomplete. */
 static int make_file(const char *claims, const char *path, const char *words, GError **error)
 {
     g_autofree char *new_path = g_build_filename(claims, NEW_NAME, NULL);
@@ -306,8 +306,8 @@ static bool check_free(BerthRegistry *registry, const char *name, GError **error
     return false;
 }
 
-/* The second look decides, the first gives the better answer: a distro that somebody works on, we
- * perhaps, is there first of all. */
+/* The check under the claim decides; the one before it gives the better message for a registered
+ * distro that is busy, perhaps with our own work. */
 BerthClaim *berth_claim_name(const BerthLayout *layout, BerthRegistry *registry, const char *name,
                              const char *id, BerthWork work, GError **error)
 {
@@ -328,7 +328,7 @@ BerthClaim *berth_claim_distro(const BerthLayout *layout, BerthRegistry *registr
     if (claim == NULL)
         return NULL;
 
-    /* It may have been removed or renamed before the claim was ours. */
+    /* The distro may have been removed or renamed before we held the claim. */
     g_autoptr(BerthDistro) distro = berth_registry_find(registry, found->name, error);
     if (distro == NULL)
         return NULL;
@@ -343,7 +343,7 @@ BerthClaim *berth_claim_distro(const BerthLayout *layout, BerthRegistry *registr
 
 /* --- holding -------------------------------------------------------------------------------- */
 
-/* The notice must outlive a power cut if the file it is about does. */
+/* Make a file's line as durable as the file itself. */
 static bool sync_claim(const BerthClaim *claim)
 {
     g_autofree char *claims = g_path_get_dirname(claim->path);

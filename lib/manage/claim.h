@@ -3,21 +3,21 @@
  * claim — a running command's hold on a distro: its name, its row, its directory and its disk.
  *
  * Importing, exporting, copying or removing a distro takes longer than a transaction should. A
- * claim is a file that is locked (fcntl's open file description locks, so that looking takes
- * nothing) for as long as the command lives. It says what is done and by which process, and which
- * files belong to the work. Whoever takes the next claim clears up after commands that were killed:
+ * claim is a file that the command keeps locked for its life (open file description locks, which
+ * can be tested without locking). It contains the work, the process, and the files that belong to
+ * the work. The next command that makes a claim cleans up after killed ones:
  *
- *   - a noted file that no row of the registry names as its disk is removed;
- *   - the directory of an id that is in no row is removed.
+ *   - it removes a listed file that no row of the registry names as its disk;
+ *   - it removes the directory of an id that is in no row.
  *
- * So what counts is always the row, a dead holder never blocks, and a release does the same.
+ * So the row always decides, a dead holder never blocks, and a release does the same clean-up.
  *
  *     <data>/claims/.lock                    held while claims are made and cleared up after
  *     <data>/claims/<name in lower case>     "ID WORK PID NAME", then "INODE PATH" for each file
  *
- * The order of locks, from the outside in; nobody takes one while holding one further in:
+ * Lock order, outermost first; never acquire a lock while holding one further in:
  *
- *     claims            never waited for: whoever finds one held is refused
+ *     claims            never waited for: a held one is an error
  *     <runtime>/start   of lib/instance/client/runtime.h; waited for, held for a moment
  *     <runtime>/lock    the keeper's; waited for only when the keeper is on its way out
  *     the disk          of hold.h; waited for only when its holder is ending
@@ -73,17 +73,17 @@ BerthClaim *berth_claim_name(const BerthLayout *layout, BerthRegistry *registry,
 BerthClaim *berth_claim_distro(const BerthLayout *layout, BerthRegistry *registry, const char *name,
                                BerthWork work, BerthDistro **ret_distro, GError **error);
 
-/* Say that the file @path belongs to the work, before it gets this name: @fd is open on it. With -1
- * it is what is there now, if anything. At the end of the claim, however that comes, the file is
- * removed unless it is the disk in some row. Errors: errno's, "claim.*". */
+/* List the file @path as part of the work, before it gets this name: @fd is open on it; -1 means
+ * the file that is there now, if any. At the end of the claim, also by a kill, the file is removed
+ * unless a row names it as its disk. Errors: errno's, "claim.*". */
 bool berth_claim_add_file(BerthClaim *claim, const char *path, int fd, GError **error);
 
-/* End the claim: noted files that are no distro's disk are removed, and the directory of an id that
- * is in no row. That is how a failed import and a finished removal both end. Accepts NULL. */
+/* End the claim: removes listed files that are no distro's disk, and the directory of an id that is
+ * in no row. A failed import and a finished removal both end so. Accepts NULL. */
 void berth_claim_release(BerthClaim *claim);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(BerthClaim, berth_claim_release)
 
-/* Who holds what. */
+/* A held claim. */
 typedef struct {
     char *id;
     char *name; /* as the holder wrote it */

@@ -16,7 +16,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-/* For a holder that was killed, such as the QEMU of a killed keeper, to let go. */
+/* For a killed holder, such as the QEMU of a killed keeper, to end. */
 #define HOLD_TIMEOUT_MSEC 3000
 #define KEEPER            "berth-keeper"
 #define KEEPER_LOCK_FD    "3" /* of its runtime directory's lock: cmd/berth-keeper */
@@ -44,7 +44,7 @@ static bool leads_to(const char *link, gconstpointer disk)
     return stat(link, &st) == 0 && is_same_file(&st, disk);
 }
 
-/* Keepers are told their directory: it is the first argument. */
+/* A keeper's first argument is its runtime directory. */
 static void read_keeper(BerthDiskUser *user, const char *process)
 {
     g_autofree char *path = g_build_filename(process, "cmdline", NULL);
@@ -115,7 +115,7 @@ static int set_lock(int fd, int command, short type, off_t start, off_t length)
     return result;
 }
 
-/* Whether another than @fd's holds a lock of either kind. */
+/* Whether another open file description holds a lock of either kind. */
 static bool is_locked(int fd)
 {
     struct flock lock = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
@@ -134,8 +134,8 @@ static int try_lock(int fd, BerthHold hold)
     return 0;
 }
 
-/* Wait until nobody holds the disk, but not for ever: so another process does the waiting. Between
- * fork and _exit async-signal-safe calls only. */
+/* Wait until the disk is unlocked, with a time limit: a child process blocks on the lock, since
+ * F_OFD_SETLKW has no timeout. Async-signal-safe calls only between fork and _exit. */
 static void wait_until_free(const char *disk)
 {
     pid_t child = fork();

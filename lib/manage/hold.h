@@ -1,19 +1,19 @@
 /* SPDX-License-Identifier: MIT
  *
- * hold — opening a distro's disk, which its lock goes with; and finding the process that has it.
+ * hold — opens a distro's disk with its lock; finds the process that holds it.
  *
- * The lock is on the disk's own file, so it holds whatever registry, runtime directory or hard link
- * a command came by. It is one of open file descriptions (F_OFD_SETLK): it lives until the last
- * duplicate of the descriptor is closed, also by SIGKILL, so it leaves nothing behind and is never
- * stale. Every process that works on a disk works through such a descriptor, or inherits it:
+ * The lock is on the disk's own file, so it works whatever registry, runtime directory or hard link
+ * a command uses. It is an open file description lock (F_OFD_SETLK): it lasts until the last
+ * duplicate of the descriptor is closed, also by SIGKILL, so it is never stale. Every process that
+ * works on a disk opens or inherits such a descriptor:
  *
  *     a command, berth-image, e2fsck    all bytes, exclusive where they write, else shared
  *     berth-keeper                      byte 0, shared, from before QEMU's start to its own end
  *     qemu-system-*                     some of bytes 100 to 299, by its own file.locking
  *
- * An exclusive lock meets all of them; who reads looks for a foreign lock of either kind beside its
- * own. Locks of QEMUs that berth has not started count, too. On NFS they hold between hosts as far
- * as its locks do (version 4, or 3 with lockd); a holder on another host has no process to name.
+ * An exclusive lock conflicts with all of them; a reader also tests for a foreign lock of either
+ * kind. Locks of QEMUs that berth did not start count too. On NFS they work between hosts as far as
+ * its locks do (version 4, or 3 with lockd); a holder on another host has no process to name.
  *
  * Lock order: after all of claim.h's. Blocking for at most HOLD_TIMEOUT_MSEC, for a holder that is
  * just ending.
@@ -37,14 +37,14 @@ typedef enum {
  * "<step>.*". */
 int berth_hold_open(const BerthDistro *distro, BerthHold hold, const char *step, GError **error);
 
-/* Exchange *@fd, of BERTH_HOLD_WRITE, for a read-only one with a keeper's lock; there is no moment
- * without a lock. On failure *@fd stays. Errors: errno's, "disk.lock.*". */
+/* Replace *@fd, of BERTH_HOLD_WRITE, by a read-only one with a keeper's lock, without an unlocked
+ * moment between. On failure *@fd stays. Errors: errno's, "disk.lock.*". */
 bool berth_hold_pass(int *fd, const BerthDistro *distro, GError **error);
 
 /* A process that has a disk open. */
 typedef struct {
     pid_t pid;
-    int pidfd;       /* opened before all else was read, so that it is this process */
+    int pidfd;       /* opened before the rest was read, against pid reuse */
     char *program;   /* printable */
     char *directory; /* a keeper's runtime directory, else NULL */
     bool at_home;    /* @directory is still the one it was started in */

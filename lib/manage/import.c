@@ -72,7 +72,7 @@ static BerthClaim *claim_name(const BerthLayout *layout, BerthRegistry *registry
     return NULL;
 }
 
-/* Where the disk goes is there; a directory of the user's choice is made at its last level. */
+/* Create the disk's directory; of the user's location only the last level. */
 static bool make_directory(Import *import, GError **error)
 {
     const char *location = import->request->location;
@@ -90,7 +90,7 @@ static bool make_directory(Import *import, GError **error)
     return false;
 }
 
-/* Only a hint: what is compressed needs more, what is full of holes less. */
+/* Only an estimate: compressed archives need more, sparse ones less. */
 static void warn_free_space(const Import *import, int fd)
 {
     struct stat archive;
@@ -108,7 +108,7 @@ static void warn_free_space(const Import *import, int fd)
     notice(import, text);
 }
 
-/* A file without a name beside the disk, or in memory where there are none. */
+/* An O_TMPFILE beside the disk, or a memfd where that is not supported. */
 static int make_spool(const Import *import)
 {
     g_autofree char *directory = g_path_get_dirname(import->distro->disk);
@@ -126,7 +126,7 @@ static void forward_warnings(const Import *import, const BerthImageStatus *statu
     }
 }
 
-/* Have the archive read, in a process of its own, into the empty file @fd. */
+/* Run berth-image to unpack the archive into the empty file @fd. */
 static bool run_worker(Import *import, int fd, GError **error)
 {
     const BerthImportRequest *request = import->request;
@@ -168,7 +168,7 @@ static bool measure(Import *import, int fd, GError **error)
 
 /* --- the cache --- */
 
-/* All that makes another image of the same archive. */
+/* The options that change the image of an archive: part of the cache key. */
 static char *cache_options(const BerthImportRequest *request)
 {
     return g_strdup_printf("size=%" G_GUINT64_FORMAT " inodes=%" G_GUINT64_FORMAT " strip-root=%d",
@@ -185,7 +185,7 @@ static bool on_comparison(guint64 done, guint64 total, gpointer user_data)
     return on_progress(&(BerthProgress){.bytes_done = done, .bytes_total = total}, user_data);
 }
 
-/* Fill the empty file @fd from the cache. *ret_done false without an error: it has to be made. */
+/* Fill the empty file @fd from the cache. *ret_done false without an error: a cache miss. */
 static bool copy_cached(Import *import, int fd, bool *ret_done, GError **error)
 {
     g_autoptr(BerthCacheEntry) entry = NULL;
@@ -212,7 +212,7 @@ static bool copy_cached(Import *import, int fd, bool *ret_done, GError **error)
     return false;
 }
 
-/* Never fails an import: what cannot be kept is said. The claim keeps the disk as it is. */
+/* Failures are only notices. The claim keeps the disk unchanged meanwhile. */
 static void keep_in_cache(const Import *import, gint64 made_usec)
 {
     g_autoptr(GError) problem = NULL;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  *
- * watch — between the progress of lib/disk and the caller's (work.h). For lib/manage only.
+ * watch — adapts lib/disk's progress reports to the caller's (work.h). For lib/manage only.
  */
 #pragma once
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  *
- * work — how long work tells its caller how far it is. The caller knows nothing of lib/disk.
+ * work — progress reports of long work, for callers that do not include lib/disk.
  */
 #pragma once
 

@@ -14,13 +14,13 @@
 #include <unistd.h>
 
 #define TICK_MSEC 100
-/* Between the end of its words and its own end. */
+/* From the last status message to the worker's end. */
 #define EXIT_TIMEOUT_MSEC 5000
 
 typedef struct {
     const BerthWorkerJob *job;
     GPid pid; /* 0: reaped, or never started */
-    int fd;   /* its words */
+    int fd;   /* status messages from the worker */
     BerthImageStatus status;
 } Worker;
 
@@ -68,7 +68,7 @@ static bool start(Worker *worker, const char *program, const BerthWorkerJob *job
     berth_autofd int words = ends[1];
 
     g_auto(GStrv) argv = make_argv(program, job);
-    /* What a parser of hostile input prints is not for the terminal. */
+    /* Output of a parser of hostile input must not reach the terminal. */
     const GSpawnFlags flags =
         G_SPAWN_DO_NOT_REAP_CHILD | G_SPAWN_STDOUT_TO_DEV_NULL | G_SPAWN_STDERR_TO_DEV_NULL;
     const int given[][2] = {{job->input, BERTH_IMAGE_STATUS_INPUT_FD},
@@ -108,7 +108,7 @@ static bool set_cancelled(const Worker *worker, GError **error)
     return false;
 }
 
-/* Wait for words, a tick or a signal. False: cancelled. */
+/* Wait for a status message, a tick or a signal. False: cancelled. */
 static bool wait_for_status(Worker *worker, BerthProgressFunc progress, gpointer user_data,
                             bool *ret_ready, GError **error)
 {
@@ -118,7 +118,7 @@ static bool wait_for_status(Worker *worker, BerthProgressFunc progress, gpointer
            set_cancelled(worker, error);
 }
 
-/* Read what the worker says until it has nothing more to say. */
+/* Read status messages until EOF. */
 static bool read_status(Worker *worker, BerthProgressFunc progress, gpointer user_data,
                         GError **error)
 {
@@ -135,7 +135,7 @@ static bool read_status(Worker *worker, BerthProgressFunc progress, gpointer use
     }
 }
 
-/* Its end follows its last word at once; one that lingers on is ended. */
+/* Reap the worker; kill it if it does not end soon after EOF. */
 static int end(Worker *worker)
 {
     berth_autofd int handle = (int)syscall(SYS_pidfd_open, worker->pid, 0);
@@ -176,7 +176,7 @@ bool berth_worker_run(const char *program, const BerthWorkerJob *job, BerthProgr
 
     int wait_status = end(&worker);
     bool failed = worker.status.error != NULL || !worker.status.has_report;
-    /* Who stops the work may close the archive on the way, which then looks cut. */
+    /* A caller that cancels may close the archive, which then looks truncated. */
     if (failed && progress != NULL && !progress(&worker.status.progress, user_data))
         return set_cancelled(&worker, error);
     if (worker.status.error != NULL) {

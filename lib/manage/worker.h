@@ -1,15 +1,15 @@
 /* SPDX-License-Identifier: MIT
  *
- * worker — runs berth-image, which does what reads archives and images in a process that has
- * nothing but its descriptors, and believes nothing it says.
+ * worker — runs berth-image, a sandboxed process that parses archives and images with only the
+ * descriptors it inherits; its messages are not trusted.
  *
- * The worker lives no longer than the call: it is killed when the work is cancelled, when it talks
- * nonsense, and by the kernel when the caller dies. Files are made and named by the caller.
+ * The worker never outlives the call: it is killed when the work is cancelled, when it breaks the
+ * protocol, and by the kernel when the caller dies. The caller creates and names files.
  *
  * Errors: the worker's own, as lib/disk makes them; BERTH_ERROR_CANCELLED, "<verb>.cancelled";
  * BERTH_ERROR_INVALID, "<verb>.worker.crashed"; BERTH_ERROR_FAILED, "<verb>.worker.killed",
  * "<verb>.worker.silent", "import.worker.start"; BERTH_ERROR_PROTOCOL, "import.worker.protocol".
- * Called on the thread that lives as long as the program: the worker dies with it.
+ * Call it on the main thread: the worker dies with the thread that started it.
  */
 #pragma once
 

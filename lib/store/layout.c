@@ -10,7 +10,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 
-/* The longest that lib/instance puts below the runtime directory: "/<16 digits>/docker.sock". */
+/* The longest socket path below the runtime directory: "/<16 digits>/docker.sock". */
 #define SOCKET_SUFFIX_LENGTH (1 + 16 + strlen("/docker.sock"))
 
 static bool is_absolute(const char *path)
@@ -46,7 +46,7 @@ static bool fits_socket(const char *runtime)
     return strlen(runtime) + SOCKET_SUFFIX_LENGTH < sizeof(address.sun_path);
 }
 
-/* The directory that @link leads to, or NULL when it cannot be the one any more. */
+/* The target of @link, or NULL when it is no longer a valid runtime directory. */
 static char *read_runtime(const char *link)
 {
     g_autofree char *runtime = g_file_read_link(link, NULL);
@@ -204,7 +204,7 @@ static bool check_owner(const char *path, struct stat *ret_stat, GError **error)
         berth_error_set_errno(error, errno, "layout", "%s", path);
         return false;
     }
-    /* A symbolic link to another place is the user's choice, if it is the user's. */
+    /* Accept a symbolic link that the user owns. */
     struct stat target;
     if (ret_stat->st_uid == geteuid() && stat(path, &target) == 0 && S_ISDIR(target.st_mode))
         return true;

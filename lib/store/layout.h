@@ -1,20 +1,20 @@
 /* SPDX-License-Identifier: MIT
  *
- * layout — every path berth owns, worked out once from an environment.
+ * layout — every path of berth's, computed once from an environment.
  *
  *     $XDG_DATA_HOME/berth     registry.db, claims/<name>, distros/<id>/{disk.ext4,console.log},
  *                              distros/<id>/user-data, runtime (a link)
  *     $XDG_CONFIG_HOME/berth   berth.conf
- *     $XDG_CACHE_HOME/berth    what can be made again
+ *     $XDG_CACHE_HOME/berth    images of archives, the accelerator's proof
  *     $XDG_RUNTIME_DIR/berth   <id>/{lock,control,...}: lib/instance/client/runtime.h
  *     the support directory    berth-keeper, berth-net, berth-image, vmlinux, initramfs.cpio,
  * templates/
  *
  * The runtime directory holds sockets, whose paths may not exceed 107 bytes. It is the one that the
- * last start of a distro recorded in the data directory, as long as that is there: a login, cron
- * and a service have different XDG_RUNTIME_DIRs and the same distros. Else it is below
- * XDG_RUNTIME_DIR; where that is unset, too long, missing or another user's, /run/user/UID is
- * taken, then /tmp/berth-UID.
+ * last start of a distro recorded in the data directory, while that exists: a login, cron and a
+ * service have different XDG_RUNTIME_DIRs and the same distros. Otherwise it is below
+ * XDG_RUNTIME_DIR; if that is unset, too long, missing or another user's, /run/user/UID, then
+ * /tmp/berth-UID.
  *
  * A layout is a value; making one creates nothing. Paths are absolute. Functions that return char *
  * return a new string, free with g_free.
@@ -34,10 +34,10 @@ typedef struct {
     char *support;
 } BerthLayout;
 
-/* Where the programs and data that come with berth are looked for, the strongest first. */
+/* Where berth's own programs and data are searched, in this order. */
 typedef struct {
     const char *program; /* path of the running program: its directory, if berth-keeper is in it */
-    const char *installed; /* the directory that was chosen when berth was built */
+    const char *installed; /* the directory configured at build time */
 } BerthLayoutSupport;
 
 /* The layout for @environment ("K=V" strings); BERTH_SUPPORT_DIR wins over @support.
@@ -54,30 +54,30 @@ char *berth_layout_disk(const BerthLayout *layout, const char *id);
 /* The disk of the distro called @name in a directory that the user chose. */
 char *berth_layout_disk_in(const char *directory, const char *name);
 char *berth_layout_log(const BerthLayout *layout, const char *id);
-/* What cloud-init in the distro is given; not there when it is given nothing. */
+/* The user-data for cloud-init in the distro; the file is missing if there is none. */
 char *berth_layout_user_data(const BerthLayout *layout, const char *id);
 char *berth_layout_settings(const BerthLayout *layout);
-/* Where images of archives are kept for the next import of the same. */
+/* The cache of images for repeated imports. */
 char *berth_layout_images(const BerthLayout *layout);
 char *berth_layout_image_program(const BerthLayout *layout);
 char *berth_layout_kernel(const BerthLayout *layout);
 char *berth_layout_initramfs(const BerthLayout *layout);
 char *berth_layout_machine_template(const BerthLayout *layout, const char *architecture);
 
-/* Make @path and what is missing above it, for this user only (0700). One that is there already
- * must be a directory of this user's. Errors: errno's, "layout.*"; BERTH_ERROR_DENIED,
+/* Create @path and its missing parents with mode 0700. An existing one must be a directory of this
+ * user's. Errors: errno's, "layout.*"; BERTH_ERROR_DENIED,
  * "layout.owner". */
 bool berth_layout_make(const char *path, GError **error);
 
-/* Record the runtime directory, which is there, for layouts to come. Failing to is no error: then
- * keepers are found by their disks alone (lib/manage/hold.h). */
+/* Record the existing runtime directory for later layouts. Errors are ignored: then keepers are
+ * found by their disks alone (lib/manage/hold.h). */
 void berth_layout_record_runtime(const BerthLayout *layout);
 
-/* As berth_layout_make, and nobody else may look inside: for the runtime directory, which may lie
- * in a directory that all can write to. Errors: also BERTH_ERROR_DENIED, "layout.mode". */
+/* As berth_layout_make, and checks that nobody else has access: for the runtime directory, whose
+ * parent may be world-writable. Errors: also BERTH_ERROR_DENIED, "layout.mode". */
 bool berth_layout_make_private(const char *path, GError **error);
 
-/* The same for one that is only looked into: that it is not there is no error. */
+/* The same check without creating it: a missing directory is no error. */
 bool berth_layout_check_private(const char *path, GError **error);
 
 G_END_DECLS

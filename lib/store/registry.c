@@ -3,24 +3,24 @@
 
 #include "base/error.h"
 
-/* The order read_row and bind_row know. */
+/* In the order of read_row and bind_row. */
 #define COLUMNS                                                                                    \
     "id, name, disk, disk_size, created_usec, is_default, own_identity, "                          \
     "keep_disk, account, account_uid, oobe, number"
 
-/* A row of forward as model/rule.h writes it. */
+/* A row of forward in the syntax of model/rule.h. */
 #define RULE                                                                                       \
     "CASE WHEN host_address = '' THEN '' WHEN host_address LIKE '%:%'"                             \
     " THEN '[' || host_address || ']:' ELSE host_address || ':' END"                               \
     " || host_port || ':' || guest_port || CASE protocol WHEN 'udp' THEN '/udp' ELSE '' END"
 
-/* What read_row knows, of the distros that are meant. */
+/* The beginning of a query for read_row. */
 #define SELECT_DISTRO                                                                              \
     "SELECT " COLUMNS ", (SELECT group_concat(rule, ';') FROM (SELECT " RULE " AS rule"            \
     " FROM forward WHERE forward.distro = distro.id"                                               \
     " ORDER BY guest_port, protocol, host_port, host_address)) FROM distro "
 
-/* The smallest number no distro has, or 0. */
+/* The smallest free slot, or 0. */
 #define FREE_SLOT                                                                                  \
     "(SELECT coalesce(min(n), 0) FROM"                                                             \
     " (SELECT 1 AS n UNION SELECT number + 1 FROM distro WHERE number BETWEEN 1 AND 253)"          \

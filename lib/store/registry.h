@@ -1,11 +1,10 @@
 /* SPDX-License-Identifier: MIT
  *
- * registry — the distros that exist, in SQLite: one row a distro and one for each of its forwards,
- * nothing about what is running.
+ * registry — the distros in SQLite: a row per distro and per forward, no running state.
  *
  * Any number of processes may use it at once: every change is one transaction of the write-ahead
- * log, and whoever has to wait does so for at most BUSY_TIMEOUT_MSEC (registry.c). The schema is
- * brought up to date when the registry is opened.
+ * log, and a process waits for another one for at most BUSY_TIMEOUT_MSEC (registry_file.c). Opening
+ * the registry migrates the schema.
  *
  * Errors of every function:
  *   BERTH_ERROR_BUSY      "registry.busy"      another process held it too long
@@ -26,17 +25,17 @@ G_BEGIN_DECLS
 
 typedef struct BerthRegistry BerthRegistry;
 
-/* Open the registry at @path, in a directory that exists; made when it is not there. */
+/* Open the registry at @path, whose directory must exist; creates the file if needed. */
 BerthRegistry *berth_registry_open(const char *path, GError **error);
 
-/* One without distros, for where no registry can be made: writing to it fails with
- * "registry.denied" as for a file at @path, which is not looked at. */
+/* A registry without distros, for places where none can be created: writes fail with
+ * "registry.denied" as for a file at @path, which is not opened. */
 BerthRegistry *berth_registry_open_empty(const char *path, GError **error);
 void berth_registry_close(BerthRegistry *registry);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(BerthRegistry, berth_registry_close)
 
-/* Add @distro. The first one becomes the default, whatever is_default says; its number is the
- * smallest that is free, whatever number says.
+/* Add @distro. The first one becomes the default, and its slot is the smallest free one; is_default
+ * and slot are ignored.
  * Errors: also BERTH_ERROR_EXISTS, "registry.exists". */
 bool berth_registry_insert(BerthRegistry *registry, const BerthDistro *distro, GError **error);
 
@@ -82,7 +81,7 @@ bool berth_registry_remove_forward(BerthRegistry *registry, const BerthDistro *d
 
 #define BERTH_REGISTRY_ALL_PORTS 0 /* the port that means every one */
 
-/* One that is allowed already is no error. */
+/* Idempotent. */
 bool berth_registry_allow_port(BerthRegistry *registry, const BerthDistro *distro, guint port,
                                GError **error);
 

@@ -85,8 +85,8 @@ static const struct {
      "move it away and import the distros again; their disks are in distros/ beside it"},
 };
 
-/* The errno with which files beside the registry cannot be made or grow at this moment, or 0.
- * SQLite tries other ways when it cannot make a journal, and tells the errno of the last one. */
+/* Try to create and grow a file beside the registry: the errno, or 0. SQLite's own errno is that of
+ * its last fallback after it failed to create a journal. */
 static int probe_room(const char *path)
 {
     const off_t journal_size = 32768;
@@ -201,7 +201,7 @@ typedef struct {
     bool wal;
 } Identity;
 
-/* What the file says it is, in one snapshot. */
+/* Read the file's identity in one snapshot. */
 static bool read_identity(BerthRegistry *registry, Identity *ret_identity, GError **error)
 {
     g_autoptr(sqlite3_stmt) statement = berth_registry_prepare(
@@ -236,8 +236,9 @@ static bool check_identity(const BerthRegistry *registry, const Identity *identi
     return false;
 }
 
-/* Two processes that switch the journal of a fresh file at once would deadlock, so SQLite tells one
- * of them at once that it is busy. An empty transaction then waits for the other's end. */
+/* Two processes that switch the journal mode of a new file at once would deadlock, so SQLite
+ * returns SQLITE_BUSY to one of them without waiting. An empty transaction then waits for the
+ * other. */
 static bool switch_to_wal(BerthRegistry *registry, GError **error)
 {
     int result = SQLITE_BUSY;
@@ -294,15 +295,15 @@ static bool bring_up_to_date(BerthRegistry *registry, GError **error)
     return true;
 }
 
-/* Whether a registry is there and files beside it cannot be made, which a journal needs. */
+/* Whether a registry exists but a journal cannot be created beside it. */
 static bool is_read_only(const char *path)
 {
     g_autofree char *directory = g_path_get_dirname(path);
     return access(path, R_OK) == 0 && access(directory, W_OK) < 0;
 }
 
-/* Where nobody can write, nobody does: so no journal is needed to read ("immutable"). One that is
- * there is another's, who may write. */
+/* Open with "immutable", which reads without a journal: nobody can write here. An existing journal
+ * belongs to a process that may write, so then open normally. */
 static int open_read_only(BerthRegistry *registry)
 {
     g_autofree char *journal = g_strconcat(registry->path, "-shm", NULL);
@@ -336,7 +337,7 @@ BerthRegistry *berth_registry_open(const char *path, GError **error)
     if (prepare(registry, result, &problem))
         return g_steal_pointer(&registry);
 
-    /* A full file system has no room for a journal: nobody can write, and reading needs none. */
+    /* A full file system has no room for a journal: read without one. */
     if (!registry->read_only && berth_error_is(problem, BERTH_ERROR_NO_SPACE) &&
         access(path, R_OK) == 0) {
         g_clear_pointer(&registry->db, sqlite3_close);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  *
- * registry_private — what the files of the registry share. Not for others.
+ * registry_private — shared by the files of the registry only.
  *
  *     registry_file.c     the file: opening it, its schema and its history, statements, errors
  *     registry.c          the distros
@@ -19,7 +19,7 @@ struct BerthRegistry {
     sqlite3 *db;
     char *path;
     bool read_only;
-    bool no_space; /* that is why */
+    bool no_space; /* the reason for read_only */
 };
 
 /* Set @error from @result of SQLite's. */

@@ -122,8 +122,7 @@ size_t wire_frame_begin(WireBuffer *buffer, WireType type, uint8_t channel, uint
     store_le(header + 8, stream, 4);
 
     wire_buffer_append(buffer, header, sizeof(header));
-    return wire_buffer_size(
-        buffer); /* from the start, which stays put until something is consumed */
+    return wire_buffer_size(buffer); /* relative to start, which only consume moves */
 }
 
 bool wire_frame_end(WireBuffer *buffer, size_t begin)

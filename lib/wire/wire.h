@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  *
- * wire — what the host and the guest agent say to each other, and how it is written down.
+ * wire — the protocol between the host and the guest agent, and its encoding.
  *
  * One virtio-serial port (org.berth.agent) carries one sequence of frames each way. Both sides
  * compile this file; it needs libc only. The control socket between `berth` and its keeper carries
@@ -28,8 +28,8 @@
  *     guest  OPENED (DATA out/err | EOF out/err | CREDIT in | SIGNAL)* [TAKEN] EXIT  or just FAILED
  *
  * EXIT and FAILED end the stream; EXIT comes after the last DATA of all channels. After CLOSE the
- * guest hangs the session up (SIGHUP) and still sends EXIT. EOF on out or err from the host says
- * that nobody reads it any more: whoever writes to it in the guest finds that out as with any pipe.
+ * guest hangs the session up (SIGHUP) and still sends EXIT. EOF on out or err from the host means
+ * that its reader has gone: writers in the guest get EPIPE as with any pipe.
  *
  * The words and the environment of a command may take several frames: with WIRE_OPEN_MORE the
  * payload of OPEN goes on in the MORE frames that follow on its stream, with nothing but CLOSE
@@ -51,11 +51,10 @@
  * DATA than credit is a protocol error. EOF and all else cost nothing, so that a stalled stream
  * never holds up another, and nobody buffers more than WIRE_WINDOW bytes a channel.
  *
- * Versions. The two sides may be of different versions of berth: a keeper lives on when berth is
- * upgraded, and its guest reboots from the initramfs that was put in the place of the old one. So
- * CONFIG and HELLO begin with the sender's WIRE_VERSION in all versions, and of a side with another
- * version nothing more is read. The host ends the machine with an error that says which side is
- * older; the guest powers off before it mounts the disk.
+ * Versions. The two sides may be of different versions of berth: a keeper outlives an upgrade, and
+ * its guest may boot another initramfs. So CONFIG and HELLO begin with the sender's WIRE_VERSION in
+ * all versions, and nothing more is read from a side with another one. The host ends the machine
+ * with an error that names the older side; the guest powers off before it mounts the disk.
  *
  * Nothing here trusts its input: a frame that breaks the grammar is -EPROTO and the connection (or,
  * for a bad payload, the session) ends.
@@ -66,8 +65,9 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* Raise it with each change that the other side would misread or not know; and the version in
- * instance/control/hello.h too if it is of a session's frames, which `berth` makes and reads. */
+/* Increment it with each change that the other side would misread or not know; also the version in
+ * instance/control/hello.h if the change is in a session's frames, which `berth` reads and writes.
+ */
 #define WIRE_VERSION       5u
 #define WIRE_PORT_NAME     "org.berth.agent"
 #define WIRE_HEADER_SIZE   12u
@@ -209,16 +209,16 @@ void wire_frame_put(WireBuffer *buffer, WireType type, uint8_t channel, uint32_t
 void wire_frames_put(WireBuffer *buffer, WireType type, uint32_t stream, const void *payload,
                      size_t size);
 
-/* Append a frame field by field: begin, put fields, end. A payload over the maximum takes the whole
- * frame back, so that what is in the buffer stays well-formed: end returns false. Only frames with
- * strings of unknown length can fail: cut those with wire_put_text, or ask. */
+/* Append a frame field by field: begin, put fields, end. When the payload exceeds the maximum, end
+ * rolls the whole frame back and returns false; the buffer stays well-formed. Only frames with
+ * strings of unknown length can fail: cut those with wire_put_text, or check the result. */
 size_t wire_frame_begin(WireBuffer *buffer, WireType type, uint8_t channel, uint32_t stream);
 void wire_put_u8(WireBuffer *buffer, uint8_t value);
 void wire_put_u16(WireBuffer *buffer, uint16_t value);
 void wire_put_u32(WireBuffer *buffer, uint32_t value);
 void wire_put_u64(WireBuffer *buffer, uint64_t value);
 void wire_put_string(WireBuffer *buffer, const char *text); /* NULL is "" */
-/* At most @max bytes of it, cut between two characters of UTF-8. For words meant for people. */
+/* At most @max bytes of it, cut between two characters of UTF-8. For text that people read. */
 void wire_put_text(WireBuffer *buffer, const char *text, size_t max);
 void wire_put_list(WireBuffer *buffer,
                    const char *const *strings); /* NULL-terminated; NULL is [] */
@@ -274,7 +274,7 @@ typedef struct {
         WIRE_WINDOW, 0                                                                             \
     }
 
-/* Spend @size bytes. False, and nothing spent, when there is not so much. */
+/* Spend @size bytes; false, and nothing spent, when less is available. */
 bool wire_credit_spend(WireCredit *credit, uint32_t size);
 /* Sender: CREDIT came. False when it would exceed the window (the peer lies). */
 bool wire_credit_grant(WireCredit *credit, uint32_t size);
