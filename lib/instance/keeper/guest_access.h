@@ -28,24 +28,24 @@ BerthGuestAccess *berth_guest_access_new(const BerthMachine *machine,
 #define BERTH_GUEST_ACCESS_PING "/proc/sys/net/ipv4/ping_group_range"
 bool berth_guest_access_may_ping(const char *path);
 
-void berth_guest_access_free(BerthGuestAccess *walls);
+void berth_guest_access_free(BerthGuestAccess *access);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(BerthGuestAccess, berth_guest_access_free)
 
 /* Borrowed, until the next change. */
-const BerthAccess *berth_guest_access_get(const BerthGuestAccess *walls);
+const BerthAccess *berth_guest_access_get(const BerthGuestAccess *access);
 
 /* Replace the registry's list of ports, or "all". Errors: those of model/access.h. */
-bool berth_guest_access_set_allowed(BerthGuestAccess *walls, const char *ports, GError **error);
+bool berth_guest_access_set_allowed(BerthGuestAccess *access, const char *ports, GError **error);
 
 /* Allow one port more until the distro stops.
  * Errors: BERTH_ERROR_DENIED, "instance.isolated"; BERTH_ERROR_INVALID, "access.ports". */
-bool berth_guest_access_allow(BerthGuestAccess *walls, guint16 port, GError **error);
+bool berth_guest_access_allow(BerthGuestAccess *access, guint16 port, GError **error);
 
 /* The ports of berth_guest_access_allow, "8080,3128" or "". Free with g_free. */
-char *berth_guest_access_temporary(const BerthGuestAccess *walls);
+char *berth_guest_access_temporary(const BerthGuestAccess *access);
 
 /* berth-net refused the guest a connection to @port: the line for the user, or NULL when the port
  * was reported before or too many were. Free with g_free. */
-char *berth_guest_access_refused_line(BerthGuestAccess *walls, guint16 port);
+char *berth_guest_access_refused_line(BerthGuestAccess *access, guint16 port);
 
 G_END_DECLS
