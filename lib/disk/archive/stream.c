@@ -44,9 +44,10 @@ struct BerthStream {
     Slot slots[SLOTS];
     guint first; /* the next slot to read */
     guint filled;
-    bool lent;   /* the reader holds @first */
-    bool peeked; /* reader's: the next read returns @first again */
-    bool done;   /* the worker has finished */
+    bool reader_waits, worker_waits; /* g_cond_signal costs a system call also where nobody waits */
+    bool lent;                       /* the reader holds @first */
+    bool peeked;                     /* reader's: the next read returns @first again */
+    bool done;                       /* the worker has finished */
     bool cancelled;
     GError *failure;
     GPtrArray *warnings;
@@ -183,8 +184,11 @@ static bool fill_slot(BerthStream *stream, Slot *slot, GError **error)
 static Slot *wait_for_slot(BerthStream *stream)
 {
     g_mutex_lock(&stream->lock);
-    while (stream->filled == SLOTS && !stream->cancelled)
+    while (stream->filled == SLOTS && !stream->cancelled) {
+        stream->worker_waits = true;
         g_cond_wait(&stream->changed, &stream->lock);
+    }
+    stream->worker_waits = false;
     Slot *slot =
         stream->cancelled ? NULL : &stream->slots[(stream->first + stream->filled) % SLOTS];
     g_mutex_unlock(&stream->lock);
@@ -199,7 +203,8 @@ static void publish(BerthStream *stream, bool filled, GError *failure)
     stream->filled += filled ? 1 : 0;
     stream->done = !filled;
     stream->failure = failure;
-    if (stream->may_block || stream->filled >= BATCH || stream->done)
+    bool enough = stream->may_block || stream->filled >= BATCH || stream->done;
+    if (stream->reader_waits && enough)
         g_cond_signal(&stream->changed);
     g_mutex_unlock(&stream->lock);
 }
@@ -290,11 +295,14 @@ static Slot *acquire_slot(BerthStream *stream)
     if (stream->lent) {
         stream->first = (stream->first + 1) % SLOTS;
         stream->filled--;
-        if (stream->filled <= SLOTS - BATCH)
+        if (stream->worker_waits && stream->filled <= SLOTS - BATCH)
             g_cond_signal(&stream->changed);
     }
-    while (stream->filled == 0 && !stream->done)
+    while (stream->filled == 0 && !stream->done) {
+        stream->reader_waits = true;
         g_cond_wait(&stream->changed, &stream->lock);
+    }
+    stream->reader_waits = false;
     stream->lent = stream->filled > 0;
     Slot *slot = stream->lent ? &stream->slots[stream->first] : NULL;
     g_mutex_unlock(&stream->lock);
