@@ -160,7 +160,7 @@ static bool on_frame(BerthLink *link, const WireFrame *frame, gpointer user_data
         takers[i].take(agent, &reader);
         return wire_reader_done(&reader);
     }
-    return true; /* ignore fields of a newer guest */
+    return true; /* ignore frame types of a newer guest */
 }
 
 static void on_closed(BerthLink *link, const GError *error, gpointer user_data)

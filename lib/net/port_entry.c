@@ -22,7 +22,7 @@ static void append_part(GString *text, const char *part)
     g_string_append_printf(text, "%s%s", text->len > 0 ? "; " : "", part);
 }
 
-/* The distro's own address is only mentioned when a localhost leg is not blocked too. */
+/* Omits the distro's own address when localhost's IPv4 leg is blocked too. */
 static char *reason_of_open(const BerthPortEntry *entry)
 {
     const BerthForward *forward = entry->forward;

@@ -59,7 +59,8 @@ static void save_answer(const char *path, const BerthEmulatorAnswer *answer)
 }
 
 /* Find the first variant whose guest reaches user space, otherwise the first that QEMU accepts.
- * Once QEMU has accepted a variant, the later ones differ in machine options only. */
+ * After a variant that QEMU accepted but whose guest failed, skip to its counterpart with the
+ * fallback machine options. */
 static bool probe_variants(const BerthMachine *machine, guint limit_msec,
                            BerthEmulatorAnswer *ret_answer, GError **error)
 {

@@ -172,7 +172,6 @@ static void test_close_fails_what_is_pending(Fixture *fixture, gconstpointer dat
     expect_log(fixture, "done qmp.closed\n");
 }
 
-/* Data before EOF counts: QEMU sends SHUTDOWN and exits. */
 static void test_event_of_a_port(Fixture *fixture, gconstpointer data)
 {
     const char *talk =
@@ -186,6 +185,7 @@ static void test_event_of_a_port(Fixture *fixture, gconstpointer data)
                         "event VSERPORT_CHANGE \nclosed qmp.closed\n");
 }
 
+/* Data before EOF counts: QEMU sends SHUTDOWN and exits. */
 static void test_event_just_before_the_end(Fixture *fixture, gconstpointer data)
 {
     const char *talk =

@@ -14,7 +14,7 @@
  */
 #pragma once
 
-#include "probe.h"
+#include "format_probe.h"
 
 G_BEGIN_DECLS
 

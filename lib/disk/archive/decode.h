@@ -12,7 +12,7 @@
  */
 #pragma once
 
-#include "probe.h"
+#include "format_probe.h"
 
 #include <glib.h>
 #include <stdbool.h>

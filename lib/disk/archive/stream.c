@@ -103,7 +103,7 @@ static bool discard_rest(BerthStream *stream, GError **error)
 /* Whether another part of the same format begins here. lz4's skippable frames look like zstd's. */
 static bool is_part(const BerthStream *stream, const guint8 *data, gsize size)
 {
-    BerthCompression next = berth_probe_compression(data, size);
+    BerthCompression next = berth_format_compression(data, size);
     return next == stream->compression ||
            (next == BERTH_COMPRESSION_ZSTD && stream->compression == BERTH_COMPRESSION_LZ4);
 }
@@ -235,7 +235,7 @@ BerthStream *berth_stream_open(BerthSource *source_take, const char *name, GErro
         return NULL;
 
     BerthStream *stream = g_new0(BerthStream, 1);
-    stream->compression = berth_probe_compression(head, size);
+    stream->compression = berth_format_compression(head, size);
     stream->may_block = !berth_source_is_file(source);
     stream->source = g_steal_pointer(&source);
     stream->name = g_strdup(name);

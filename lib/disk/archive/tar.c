@@ -2,7 +2,7 @@
 #include "tar.h"
 
 #include "headers.h"
-#include "probe.h"
+#include "format_probe.h"
 
 #include "base/error.h"
 #include "base/text.h"
@@ -70,16 +70,16 @@ static bool check_head(const guint8 *head, gsize size, GError **error)
         return false;
     }
 
-    BerthProbe magic = berth_probe_check_tar(head, size);
-    if (magic == BERTH_PROBE_TAR)
+    BerthFormat magic = berth_format_check_tar(head, size);
+    if (magic == BERTH_FORMAT_TAR)
         return true;
-    if (magic == BERTH_PROBE_DAMAGED_TAR) {
+    if (magic == BERTH_FORMAT_DAMAGED_TAR) {
         berth_error_set(error, BERTH_ERROR_INVALID, "import.read.damaged", FETCH_AGAIN,
                         "the first header of the archive is damaged");
         return false;
     }
     const char *hint = "give a tar of a root file system: .tar, .tar.gz, .tar.xz, .tar.zst, .wsl";
-    const char *words = berth_probe_describe(head, size, &hint);
+    const char *words = berth_format_describe(head, size, &hint);
     berth_error_set(error, BERTH_ERROR_INVALID, "import.open.not-a-tar", hint,
                     "not a tar archive%s%s", words != NULL ? ": it is " : "",
                     words != NULL ? words : "");

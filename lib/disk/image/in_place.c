@@ -2,7 +2,7 @@
 #include "in_place.h"
 
 #include "base/error.h"
-#include "disk/archive/probe.h"
+#include "disk/archive/format_probe.h"
 
 #include <errno.h>
 #include <unistd.h>
@@ -13,8 +13,8 @@
 static void refuse(const char *name, const guint8 *head, gsize size, GError **error)
 {
     const char *hint = "import an archive without --in-place: that makes an image";
-    bool is_compressed = berth_probe_compression(head, size) != BERTH_COMPRESSION_NONE;
-    const char *kind = is_compressed ? "compressed" : berth_probe_describe(head, size, &hint);
+    bool is_compressed = berth_format_compression(head, size) != BERTH_COMPRESSION_NONE;
+    const char *kind = is_compressed ? "compressed" : berth_format_describe(head, size, &hint);
     berth_error_set(error, BERTH_ERROR_INVALID, "import.in-place.not-ext4", hint,
                     "%s: not an ext4 image%s%s", name, kind != NULL ? ": it is " : "",
                     kind != NULL ? kind : "");

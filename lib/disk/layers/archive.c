@@ -2,7 +2,7 @@
 #include "archive.h"
 
 #include "base/error.h"
-#include "disk/archive/probe.h"
+#include "disk/archive/format_probe.h"
 #include "disk/archive/spool.h"
 #include "disk/archive/stream.h"
 
@@ -57,7 +57,7 @@ static bool is_random_access(const BerthArchive *archive)
     guint8 head[MAGIC_SIZE];
     return archive->size > 0 &&
            pread(archive->input, head, sizeof(head), (off_t)archive->start) == sizeof(head) &&
-           berth_probe_compression(head, sizeof(head)) == BERTH_COMPRESSION_NONE;
+           berth_format_compression(head, sizeof(head)) == BERTH_COMPRESSION_NONE;
 }
 
 /* Look for an image in the plain tar at @offset of @fd; without one it is a root file system. */

@@ -6,7 +6,7 @@
 
 #include "base/error.h"
 #include "base/text.h"
-#include "disk/archive/probe.h"
+#include "disk/archive/format_probe.h"
 #include "disk/archive/source.h"
 #include "disk/archive/stream.h"
 #include "disk/tree/tree.h"
@@ -503,7 +503,7 @@ static BerthTar *open_layer(BerthLayers *layers, const Layer *layer, const char 
     gsize size = 0;
     if (!berth_source_peek(source, MAGIC_SIZE, &head, &size, error))
         return prefix(NULL, name, error);
-    bool compressed = berth_probe_compression(head, size) != BERTH_COMPRESSION_NONE;
+    bool compressed = berth_format_compression(head, size) != BERTH_COMPRESSION_NONE;
     BerthStream *stream = berth_stream_open(g_steal_pointer(&source), name, error);
     if (stream == NULL)
         return prefix(NULL, name, error);

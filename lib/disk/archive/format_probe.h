@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  *
- * probe — identifies a stream's format from its first bytes; 128 KiB suffice.
+ * format_probe — identifies a stream's format from its first bytes; 128 KiB suffice.
  *
  * Detects compression by content, never by file name. Names foreign formats, so that a message can
  * say "this is a VHDX disk image" rather than "unrecognized format". Pure.
@@ -22,19 +22,19 @@ typedef enum {
 } BerthCompression;
 
 /* The compression format of @head. */
-BerthCompression berth_probe_compression(const guint8 *head, gsize size);
+BerthCompression berth_format_compression(const guint8 *head, gsize size);
 
 typedef enum {
-    BERTH_PROBE_TAR,         /* a tar header, or the zeros of an empty archive */
-    BERTH_PROBE_DAMAGED_TAR, /* has a tar signature, but a damaged first header */
-    BERTH_PROBE_OTHER,
-} BerthProbe;
+    BERTH_FORMAT_TAR,         /* a tar header, or the zeros of an empty archive */
+    BERTH_FORMAT_DAMAGED_TAR, /* has a tar signature, but a damaged first header */
+    BERTH_FORMAT_OTHER,
+} BerthFormat;
 
 /* Probe uncompressed bytes for a tar. */
-BerthProbe berth_probe_check_tar(const guint8 *head, gsize size);
+BerthFormat berth_format_check_tar(const guint8 *head, gsize size);
 
 /* The format's name, to fill "it is %s", and a hint for the user. Both static, NULL when
  * unknown. */
-const char *berth_probe_describe(const guint8 *head, gsize size, const char **ret_hint);
+const char *berth_format_describe(const guint8 *head, gsize size, const char **ret_hint);
 
 G_END_DECLS

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "probe.h"
+#include "format_probe.h"
 
 #include "header.h"
 
@@ -95,7 +95,7 @@ static bool is_skippable_frame(const guint8 *head, gsize size)
     return size >= 4 && (head[0] & 0xf0) == 0x50 && memcmp(head + 1, "\x2a\x4d\x18", 3) == 0;
 }
 
-BerthCompression berth_probe_compression(const guint8 *head, gsize size)
+BerthCompression berth_format_compression(const guint8 *head, gsize size)
 {
     for (gsize i = 0; i < G_N_ELEMENTS(compressions); i++) {
         if (matches(&compressions[i].signature, head, size))
@@ -104,18 +104,18 @@ BerthCompression berth_probe_compression(const guint8 *head, gsize size)
     return is_skippable_frame(head, size) ? BERTH_COMPRESSION_ZSTD : BERTH_COMPRESSION_NONE;
 }
 
-BerthProbe berth_probe_check_tar(const guint8 *head, gsize size)
+BerthFormat berth_format_check_tar(const guint8 *head, gsize size)
 {
     if (size < BERTH_HEADER_SIZE)
-        return BERTH_PROBE_OTHER;
+        return BERTH_FORMAT_OTHER;
     if (berth_header_is_zero(head)) {
         const char *hint = NULL;
-        return berth_probe_describe(head, size, &hint) == NULL ? BERTH_PROBE_TAR
-                                                               : BERTH_PROBE_OTHER;
+        return berth_format_describe(head, size, &hint) == NULL ? BERTH_FORMAT_TAR
+                                                                : BERTH_FORMAT_OTHER;
     }
     if (berth_header_checksum_is_right(head))
-        return BERTH_PROBE_TAR;
-    return memcmp(head + 257, "ustar", 5) == 0 ? BERTH_PROBE_DAMAGED_TAR : BERTH_PROBE_OTHER;
+        return BERTH_FORMAT_TAR;
+    return memcmp(head + 257, "ustar", 5) == 0 ? BERTH_FORMAT_DAMAGED_TAR : BERTH_FORMAT_OTHER;
 }
 
 static bool is_html(const guint8 *head, gsize size)
@@ -129,7 +129,7 @@ static bool is_html(const guint8 *head, gsize size)
            (left >= 5 && g_ascii_strncasecmp(text, "<html", 5) == 0);
 }
 
-const char *berth_probe_describe(const guint8 *head, gsize size, const char **ret_hint)
+const char *berth_format_describe(const guint8 *head, gsize size, const char **ret_hint)
 {
     for (gsize i = 0; i < G_N_ELEMENTS(compressions) + G_N_ELEMENTS(others); i++) {
         const Signature *signature = i < G_N_ELEMENTS(compressions)
