@@ -252,7 +252,7 @@ static char *why_unreachable(const Reach *reach)
     if (reach->loopback[4] || reach->loopback[6])
         return g_strdup_printf("listens on the guest's %s only, where it cannot be reached",
                                reach->loopback[4] ? "127.0.0.1" : "::1");
-    return g_strdup("listens on another address of the guest only");
+    return g_strdup("listens only on another address of the guest");
 }
 
 /* Why a listener gets no automatic forward, or NULL. */

@@ -102,9 +102,9 @@ bool berth_rule_parse(const char *text, BerthRule *ret_rule, GError **error)
     char *rest = g_strstrip(copy);
     BerthRule rule = {.protocol = BERTH_TCP};
     if (*rest == '\0')
-        return refuse(error, text, "there is nothing in it");
+        return refuse(error, text, "it is empty");
     if (!cut_protocol(&rest, &rule.protocol))
-        return refuse(error, text, "the protocol is tcp or udp, said once");
+        return refuse(error, text, "give one protocol, tcp or udp");
     if (!cut_address(&rest, &rule))
         return refuse(error, text,
                       "the address is no IPv4 address of a host, nor an IPv6 one in brackets");

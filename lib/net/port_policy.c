@@ -162,7 +162,7 @@ static void block_for(const BerthPorts *ports, Entry *entry, BerthLegKind kind, 
     if (errnum == EACCES)
         block(entry, kind, why_privileged(leg->host_port));
     else if (errnum == EADDRNOTAVAIL)
-        block(entry, kind, g_strdup_printf("%s is no address of this host", address));
+        block(entry, kind, g_strdup_printf("%s is not an address of this host", address));
     else
         block(entry, kind,
               g_strdup_printf("port %u cannot be opened on this host: %s", leg->host_port,

@@ -161,7 +161,7 @@ static bool handle_answer(BerthQmp *qmp, JsonObject *message, GError **error)
     JsonNode *id = json_object_get_member(message, "id");
     if (!qmp->greeted || head == NULL || id == NULL || !JSON_NODE_HOLDS_VALUE(id) ||
         json_node_get_value_type(id) != G_TYPE_INT64 || json_node_get_int(id) != head->id)
-        return fail_message(error, "an answer to nothing asked");
+        return fail_message(error, "an answer without a command");
 
     JsonNode *result = json_object_get_member(message, "return");
     g_autoptr(GError) problem = NULL;
@@ -188,7 +188,7 @@ static bool handle_message(BerthQmp *qmp, JsonObject *message, GError **error)
         return handle_event(qmp, message, error);
     if (json_object_has_member(message, "return") || json_object_has_member(message, "error"))
         return handle_answer(qmp, message, error);
-    return fail_message(error, "what is neither answer nor event");
+    return fail_message(error, "a message that is neither answer nor event");
 }
 
 /* The JSON parser recurses, so bound the nesting first. */

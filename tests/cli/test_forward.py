@@ -89,7 +89,7 @@ def test_rules_of_a_stopped_distro(two):
 
 
 @pytest.mark.parametrize("rule, word", [
-    ("", "nothing"), ("0", "port"), ("65536", "port"), ("http", "port"), ("80:", "port"), ("80:99999", "port"),
+    ("", "it is empty"), ("0", "port"), ("65536", "port"), ("http", "port"), ("80:", "port"), ("80:99999", "port"),
     (":80", "address"), ("1:2:3", "address"), ("host:80:80", "address"), ("::1:80", "address"),
     ("[::1]", "address"), ("256.1.1.1:80", "address"), ("224.0.0.1:80", "address"), ("80/sctp", "protocol"),
     ("udp:80/tcp", "protocol"), ("80 81", "port"), ("\033[2J:80", "address"),
@@ -173,7 +173,7 @@ def test_a_rule_of_one_address(box):
     assert found["addresses"] == ["127.0.0.9"]
     assert listens("127.0.0.9", port) and not listens("127.0.0.1", port)
     result = box("forward", "add", "box", f"192.0.2.1:{port}:80")
-    assert result.status == 0 and result.err == "berth: 192.0.2.1 is no address of this host\n"
+    assert result.status == 0 and result.err == "berth: 192.0.2.1 is not an address of this host\n"
     line = next(line for line in box("ports").ok().splitlines() if "192.0.2.1" in line)
     assert line.split()[:6] == ["80", "tcp", "blocked", "box", "-", f"192.0.2.1:{port}"]
 

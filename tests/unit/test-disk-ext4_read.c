@@ -107,7 +107,7 @@ typedef struct {
 static const Damage inode_damages[] = {
     {"kind", "victim", MODE, 2, 0x3000, "no known kind"},
     {"deleted", "victim", LINKS, 2, 0, "deleted file"},
-    {"links", "victim", LINKS, 2, 1, "more names than it says"},
+    {"links", "victim", LINKS, 2, 1, "more names than its link count"},
     {"size", "victim", SIZE + 104, 4, 0x7fffffff, "impossible size"},
     {"magic", "victim", EXTENTS, 2, 0, "etc/other"},
     {"entries", "victim", EXTENTS + 2, 2, 5, "etc/other"},
@@ -145,7 +145,7 @@ static const Damage entry_damages[] = {
     {"name-nul", "leaf", 9, 1, 0, "etc/inner"},
     {"inode-beyond", "leaf", 0, 4, 0xffffffff, "etc/inner/leaf"},
     {"inode-journal", "leaf", 0, 4, 8, "etc/inner/leaf"},
-    {"loop-to-the-root", "leaf", 0, 4, 2, "more names than it says"},
+    {"loop-to-the-root", "leaf", 0, 4, 2, "more names than its link count"},
 };
 
 static void test_inode(gconstpointer data)

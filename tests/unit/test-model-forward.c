@@ -97,7 +97,7 @@ static void test_missing_family_is_said(void)
         {"*:80", NULL},
         {"0.0.0.0:80~4", NULL},
         {"127.0.0.1:80", "listens on the guest's 127.0.0.1 only, where it cannot be reached"},
-        {"10.1.1.1:80", "listens on another address of the guest only"},
+        {"10.1.1.1:80", "listens only on another address of the guest"},
     };
     g_autoptr(BerthForwardPolicy) policy = listening_policy(NULL);
     for (gsize i = 0; i < G_N_ELEMENTS(cases); i++) {

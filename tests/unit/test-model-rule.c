@@ -46,8 +46,8 @@ static void test_what_is_none(void)
         const char *text;
         const char *word; /* of the message */
     } cases[] = {
-        {"", "nothing"},
-        {"  ", "nothing"},
+        {"", "it is empty"},
+        {"  ", "it is empty"},
         {"0", "port"},
         {"65536", "port"},
         {"-1", "port"},

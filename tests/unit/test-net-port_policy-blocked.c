@@ -32,7 +32,7 @@ static void test_address_of_a_rule_that_is_none_of_the_hosts(void)
     answer(&world, EADDRNOTAVAIL);
     assert_states(&world, "8080 blocked");
     g_autofree char *reason = reason_of(&world, 0);
-    g_assert_cmpstr(reason, ==, "192.0.2.1 is no address of this host");
+    g_assert_cmpstr(reason, ==, "192.0.2.1 is not an address of this host");
     g_assert_true(timer_runs()); /* it may become blocked again */
     world_clear(&world);
 }

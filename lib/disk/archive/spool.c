@@ -23,7 +23,7 @@ struct BerthSpool {
 
 static bool fail(GError **error, int errnum)
 {
-    berth_error_set_errno(error, errnum, "import.spool", "set the unpacked archive aside");
+    berth_error_set_errno(error, errnum, "import.spool", "spool the unpacked archive");
     return false;
 }
 

@@ -78,7 +78,7 @@ static bool check_super(const Check *check, GError **error)
                       "the file system was found to have errors", error);
     if ((super->s_state & EXT2_VALID_FS) == 0 && !recovers)
         return refuse(check, "import.in-place.not-clean", FSCK_HINT,
-                      "the file system was not unmounted, and has no journal to tell from", error);
+                      "the file system was not unmounted, and has no journal", error);
     return true;
 }
 

@@ -372,7 +372,8 @@ static bool make_link(BerthExt4Reader *reader, guint32 number, BerthEntry *entry
 {
     const char *first = g_hash_table_lookup(reader->links, GUINT_TO_POINTER(number));
     if (first == NULL)
-        return fail_damaged(reader, "a file or directory has more names than it says", error);
+        return fail_damaged(reader, "a file or directory has more names than its link count",
+                            error);
     entry->type = BERTH_ENTRY_HARDLINK;
     g_free(entry->target);
     entry->target = g_strdup(first);

@@ -90,7 +90,7 @@ static bool check_clean(int fd, const char *what, GError **error)
         return true;
     berth_error_set(error, BERTH_ERROR_INVALID, "compact.unclean",
                     "start the distro and terminate it once, then try again",
-                    "%s: the disk was not left in good order", what);
+                    "%s: the file system was not shut down cleanly", what);
     return false;
 }
 

@@ -133,7 +133,7 @@ static BerthOciConfig *read_config(const BerthLayers *layers, const BerthOciMani
     if (berth_oci_kind(manifest->config->media_type) != BERTH_OCI_CONFIG) {
         g_autofree char *type = g_strescape(manifest->config->media_type, NULL);
         berth_error_set(error, BERTH_ERROR_INVALID, "import.image.media-type", NULL,
-                        "it is no image of a container but \"%.100s\"", type);
+                        "it is not a container image but \"%.100s\"", type);
         return NULL;
     }
     g_autofree char *json = berth_blobs_read(&layers->blobs, manifest->config, &size, error);
@@ -209,7 +209,7 @@ static bool add_blob(BerthLayers *layers, const BerthOciDescriptor *descriptor, 
     berth_error_set(error, BERTH_ERROR_INVALID, "import.image.media-type", NULL,
                     kind == BERTH_OCI_ENCRYPTED_LAYER ? "it is encrypted (\"%.100s\")"
                     : kind == BERTH_OCI_FOREIGN_LAYER
-                        ? "it is to be fetched from elsewhere (\"%.100s\")"
+                        ? "it is stored outside the archive (\"%.100s\")"
                         : "it is of an unknown type (\"%.100s\")",
                     type);
     return false;

@@ -316,7 +316,7 @@ static bool check_kind(JsonObject *object, BerthOciKind kind, const char *other,
 {
     const char *type = get_string(object, "mediaType");
     if (json_object_has_member(object, other) || (type != NULL && berth_oci_kind(type) != kind))
-        return fail(error, "it is not of the kind it should be");
+        return fail(error, "it has an unexpected document type");
     return true;
 }
 
