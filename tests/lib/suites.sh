@@ -14,11 +14,12 @@ prepare() {
     ninja -C "$build" >/dev/null || failed=yes
 }
 
-# suite BUILD NAME: run one suite in one build. What its tests leave in files is in $work, and goes with it.
+# suite BUILD NAME: run one suite in one build. What its tests leave in files is in $work, where there
+# is one, and goes with it.
 suite() {
     local build=$builds/$1 name=$2
     printf '\n--- %s in %s\n' "$name" "$1"
-    PYTEST_ADDOPTS="--basetemp=$work/pytest" \
+    PYTEST_ADDOPTS="${work:+--basetemp=$work/pytest}" \
         meson test -C "$build" --no-rebuild --suite "$name" --print-errorlogs --logbase "$name" || failed=yes
     logs+=("$build/meson-logs/$name.json")
 }
