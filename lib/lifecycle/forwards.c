@@ -37,7 +37,7 @@ static const BerthForward *find_decided(const GPtrArray *forwards, const BerthRu
     return NULL;
 }
 
-/* What is not as wanted about a forward of a running distro, when that is known; or NULL. */
+/* The reason why a running distro's forward is not open as asked, once it is known; or NULL. */
 static char *wait_for_reason(Berth *berth, const BerthDistro *distro, const BerthRule *rule)
 {
     g_auto(BerthChannel) channel = {.fd = berth_reach_connect(berth, distro, NULL)};

@@ -165,7 +165,8 @@ static bool add_ports(BerthHostGrants *grants, const char *text, BerthGrantOrigi
     return true;
 }
 
-/* What its keeper allows until it stops, such as the port of a proxy that a session was told of. */
+/* Add the ports that the keeper allows until the distro stops, such as that of a session's proxy.
+ */
 static bool add_temporary(BerthHostGrants *grants, const Berth *berth, const BerthDistro *distro,
                           GError **error)
 {

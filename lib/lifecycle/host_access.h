@@ -17,7 +17,7 @@ G_BEGIN_DECLS
 bool berth_host_access_change(Berth *berth, const char *name, const char *const *words, bool denies,
                               char **ret_notice, GError **error);
 
-/* What allowed a port. */
+/* The grant that allows a port. */
 typedef enum {
     BERTH_GRANT_CONFIG, /* berth.conf */
     BERTH_GRANT_USER,

@@ -244,7 +244,7 @@ bool berth_claim_check(const BerthLayout *layout, const char *id, GError **error
 
 /* --- acquiring ------------------------------------------------------------------------------ */
 
-/* Locks and writes the file before it gets its name, so that nobody sees it incomplete. */
+/* Locks and writes the file before it gets its name, so that no reader sees it incomplete. */
 static int make_file(const char *claims, const char *path, const char *words, GError **error)
 {
     g_autofree char *new_path = g_build_filename(claims, NEW_NAME, NULL);

@@ -100,7 +100,7 @@ static bool resolve_target(int root, const char *target, char resolved[PATH_MAX]
     return found && size > 0 && size < PATH_MAX;
 }
 
-/* What systemd mounts itself and its generator ignores. */
+/* The mount points that systemd mounts itself and that its generator ignores. */
 static bool is_systemds(const char *target)
 {
     static const char *const mounted[] = {"/", "/run", "/dev", "/proc", "/sys"};

@@ -44,7 +44,7 @@ struct BerthStream {
     Slot slots[SLOTS];
     guint first; /* the next slot to read */
     guint filled;
-    bool reader_waits, worker_waits; /* g_cond_signal costs a system call also where nobody waits */
+    bool reader_waits, worker_waits; /* only a waiting side is signalled */
     bool lent;                       /* the reader holds @first */
     bool peeked;                     /* reader's: the next read returns @first again */
     bool done;                       /* the worker has finished */
