@@ -97,7 +97,7 @@ WRAP(char *, strdup, (const char *text))
 }
 
 /* As the C library's, which leaves *@ret alone or not. */
-static int print(char **ret, const char *format, va_list list)
+G_GNUC_PRINTF(2, 0) static int print(char **ret, const char *format, va_list list)
 {
     char *text = NULL;
     *ret = (char *)"not to be used";
@@ -108,7 +108,7 @@ static int print(char **ret, const char *format, va_list list)
     return length;
 }
 
-WRAP(int, asprintf, (char **ret, const char *format, ...))
+G_GNUC_PRINTF(2, 3) WRAP(int, asprintf, (char **ret, const char *format, ...))
 {
     va_list list;
     va_start(list, format);
@@ -117,7 +117,7 @@ WRAP(int, asprintf, (char **ret, const char *format, ...))
     return length;
 }
 
-WRAP(int, __asprintf_chk, (char **ret, int flag, const char *format, ...))
+G_GNUC_PRINTF(3, 4) WRAP(int, __asprintf_chk, (char **ret, int flag, const char *format, ...))
 {
     va_list list;
     va_start(list, format);
