@@ -10,7 +10,7 @@ static const Action *find(const Action *actions, const char *word)
     return actions->word != NULL ? actions : NULL;
 }
 
-/* What is wrong with how it was asked for, or NULL. */
+/* Return why the arguments do not suit @action, or NULL. */
 static char *find_fault(const Action *action, const Invocation *invocation)
 {
     int count = invocation->n_arguments;

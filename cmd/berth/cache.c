@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  *
- * berth cache — the images kept for the next import of the same archive.
+ * berth cache — shows and deletes the images that speed up the next import of the same archive.
  */
 #include "commands.h"
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  *
- * berth clone — a second distro with the same content.
+ * berth clone — makes a second distro with the same content.
  */
 #include "commands.h"
 

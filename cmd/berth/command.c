@@ -5,7 +5,7 @@
 
 #include <string.h>
 
-/* In the order of the help. */
+/* The help lists them in this order. */
 const Command *const commands[] = {
     &command_shell,
     &command_run,
@@ -52,7 +52,7 @@ void invocation_clear(Invocation *invocation)
     g_clear_pointer(&invocation->berth, berth_free);
 }
 
-/* --- which command --- */
+/* --- choosing the command --- */
 
 static bool is_spelling(const Command *command, const char *word)
 {
@@ -71,7 +71,7 @@ const Command *command_find(const char *word)
     return NULL;
 }
 
-/* How many letters have to be changed, added or dropped to make @from into @to. */
+/* Levenshtein distance: the letters to change, add or drop to make @from into @to. */
 static guint edit_distance(const char *from, const char *to)
 {
     gsize columns = strlen(to) + 1;
@@ -116,7 +116,8 @@ void command_set_unknown(GError **error, const char *word)
                     "there is no command \"%.80s\"", shown);
 }
 
-/* The command @argv means, and how many words of it said so; whether one named it. */
+/* Find the command that @argv names. *ret_used: the words that named it, the program's included;
+ * *ret_unnamed: @argv gives only options, as WSL allows. */
 static const Command *choose(int argc, char **argv, int *ret_used, bool *ret_unnamed)
 {
     *ret_used = MIN(argc, 2);
@@ -127,15 +128,15 @@ static const Command *choose(int argc, char **argv, int *ret_used, bool *ret_unn
     if (command != NULL)
         return command;
     *ret_unnamed = true;
-    if (strcmp(argv[1], "~") == 0) /* WSL's word for: in the home directory */
+    if (strcmp(argv[1], "~") == 0) /* WSL: run in the home directory */
         return &command_run;
     if (argv[1][0] != '-' || argv[1][1] == '\0')
         return NULL;
-    *ret_used = 1; /* berth -d debian -- ls */
+    *ret_used = 1; /* the word is an option: berth -d debian -- ls */
     return &command_run;
 }
 
-/* --- its options and arguments --- */
+/* --- options and arguments --- */
 
 static const Option *find_long(const Command *command, const char *name, gsize length)
 {
@@ -172,7 +173,7 @@ static bool set_unknown_option(GError **error, const Command *command, const cha
     return false;
 }
 
-/* The value of @option is in @attached or the next word; @words moves past what was taken. */
+/* Read the value of @option from @attached, or else from the next of @words, which is advanced. */
 static bool take_value(Invocation *invocation, const Option *option, const char *attached,
                        char ***words, GError **error)
 {
@@ -207,7 +208,7 @@ static bool read_long(Invocation *invocation, const char *word, char ***words, G
     return false;
 }
 
-/* A word of letters: "-qv", "-u root" or "-uroot". */
+/* Parse a word of short options: "-qv", "-u root" or "-uroot". */
 static bool read_letters(Invocation *invocation, const char *word, char ***words, GError **error)
 {
     for (const char *letter = word + 1; *letter != '\0'; letter++) {
@@ -227,7 +228,7 @@ static bool is_option(const char *word)
     return word[0] == '-' && word[1] != '\0';
 }
 
-/* WSL ends its own options with either of the last two. */
+/* WSL ends its own options with --exec and -e, too. */
 static bool ends_options(const Command *command, const char *word)
 {
     return strcmp(word, "--") == 0 ||
@@ -290,7 +291,7 @@ bool command_read(int argc, char **argv, Invocation *invocation, GError **error)
     return invocation->help || check_count(invocation, error);
 }
 
-/* --- what was given --- */
+/* --- access to the parsed command line --- */
 
 const char *invocation_nth_value(const Invocation *invocation, const char *option, guint index)
 {

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  *
- * commands — every command's row; each is defined in the file of its name.
+ * commands — the rows of all commands; each is defined in the file of its name.
  */
 #pragma once
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  *
- * berth compact — unused space of a distro's disk back to the host.
+ * berth compact — returns unused space of a distro's disk to the host.
  */
 #include "commands.h"
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  *
- * berth config — the settings as they are, from berth.conf and the environment.
+ * berth config — shows the effective settings, from berth.conf and the environment.
  */
 #include "commands.h"
 

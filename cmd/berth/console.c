@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT
  *
- * berth console — root's shell in a distro that may be broken: by the agent alone, without waiting
- * for its init, without PAM. Where it has no shell that works, or does not come up at all, it is
- * started again for a rescue, with a shell of the host's.
+ * berth console — opens a root shell in a distro that may be broken. The agent starts it directly,
+ * without waiting for the distro's init and without PAM. If the distro has no working shell or does
+ * not boot, console restarts it in rescue mode, with a shell from the host.
  */
 #include "commands.h"
 
@@ -16,9 +16,11 @@
 #include <string.h>
 #include <unistd.h>
 
-enum { STATUS_NOT_EXECUTABLE = 126 }; /* the least; then: not found, a signal */
+enum {
+    STATUS_NOT_EXECUTABLE = 126
+}; /* exit statuses from here: not executable, not found, killed by a signal */
 
-/* What an init would have set. */
+/* Set here, since no init has set it. */
 static const char *const environment[] = {
     "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin:/run/rescue", NULL};
 
@@ -40,14 +42,14 @@ static int open_shell(int connection, GError **error)
     return session_run_on_terminal(connection, &run, &plan, error);
 }
 
-/* Whether @status is that of a shell that cannot be run, or dies of itself. */
+/* Whether @status means that the shell could not be run, or crashed. */
 static bool is_no_shell(int status)
 {
     return status >= STATUS_NOT_EXECUTABLE;
 }
 
-/* Run the shell with nothing to read, at which it ends: what is written to the real one must not be
- * lost to one that does not work. */
+/* Run the shell with empty input, so that it exits at once. This probes whether it works before it
+ * gets the user's input, which a broken shell would lose. */
 static int try_shell(Invocation *invocation, const BerthStart *how, GError **error)
 {
     g_autofree char *notice = NULL;
@@ -64,7 +66,7 @@ static int try_shell(Invocation *invocation, const BerthStart *how, GError **err
     return connection >= 0 ? berth_run(connection, &run, error) : -1;
 }
 
-/* Whether the distro is what failed: it did not come up, or its shell cannot be run. */
+/* Whether the distro itself failed: it did not boot, or its shell cannot be run. */
 static bool is_distros_fault(int status, const GError *error)
 {
     static const char *const ids[] = {"instance.disk",  "instance.boot-stage", "instance.boot",
@@ -82,7 +84,7 @@ static bool stop(Invocation *invocation, GError **error)
     return berth_stop(invocation->berth, names, &orderly, error);
 }
 
-/* Leave the distro running with a shell of its own or, for a rescue, of ours. */
+/* Leave the distro running with a working shell: its own, or the host's in rescue mode. */
 static bool prepare(Invocation *invocation, GError **error)
 {
     const BerthStart early = {.early = true};

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  *
- * berth docker-env — lets the host's docker client use a distro's daemon.
+ * berth docker-env — connects the host's docker client to a distro's daemon.
  */
 #include "commands.h"
 

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT
  *
- * berth export — a distro's files become an archive, or its disk an image.
+ * berth export — writes a distro's files to an archive, or its disk to an image.
  *
- * A file is made by the library, which gives it its name when it is whole. Standard output, a pipe
- * or a device is written to as it is; when a signal asks to stop, /dev/null takes its place: a
- * write that waits for a reader then ends at once.
+ * For a regular file, the library writes a temporary file and renames it when complete. Standard
+ * output, pipes and devices are written directly. On a signal the output descriptor is replaced by
+ * /dev/null, so that a write blocked on a reader returns at once.
  */
 #include "commands.h"
 
@@ -23,7 +23,7 @@
 static int output_fd = -1;
 static int null_fd = -1;
 
-/* In a handler: what waits for a reader of the output goes on. */
+/* Signal handler: unblock a write that waits for a reader of the output. */
 static void drop_output(void)
 {
     if (output_fd >= 0)
@@ -43,8 +43,8 @@ static bool is_stream(const char *path)
            !S_ISBLK(there.st_mode);
 }
 
-/* What is there already and can only be written to: standard output, a pipe, /dev/null. *ret_fd is
- * -1 when @path is, or is to be, a file. */
+/* Open @path if it is a stream: "-" (standard output), or an existing pipe or character device.
+ * *ret_fd is -1 if @path is, or will become, a regular file. */
 static bool open_stream(const char *path, int *ret_fd, GError **error)
 {
     *ret_fd = -1;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  *
- * berth forward — the forwards a distro has besides those of what listens in it.
+ * berth forward — lists and edits the forwards that the user defines, beside the automatic ones.
  */
 #include "commands.h"
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  *
- * help — help texts, made of the command table. To standard output.
+ * help — prints help texts from the command table to standard output.
  */
 #pragma once
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  *
- * berth host — the ports of this host's localhost that distros may reach.
+ * berth host — lists and edits the ports of the host's localhost that distros may reach.
  */
 #include "commands.h"
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT
  *
- * berth import — a root file system's tar archive becomes a distro.
+ * berth import — makes a distro from a tar archive of a root file system.
  *
- * WSL puts the disk's directory between the name and the file; that is --location.
+ * WSL puts the disk's directory between the name and the file; berth also has --location for it.
  */
 #include "commands.h"
 
@@ -82,7 +82,7 @@ static bool read_inodes(const Invocation *invocation, guint64 *ret_inodes, GErro
     return false;
 }
 
-/* NAME FILE, or WSL's NAME DIR FILE. */
+/* Arguments: NAME FILE, or WSL's NAME DIR FILE. */
 static bool read_places(const Invocation *invocation, const char **ret_file, char **ret_location,
                         GError **error)
 {
@@ -105,7 +105,7 @@ static bool check_version(const Invocation *invocation, GError **error)
            set_usage(error, "--version: there is only version 2: every distro has a kernel");
 }
 
-/* Disks are raw ext4 here; converting is what the host's tools are good at. */
+/* Disks are raw ext4; the host's own tools convert other formats. */
 static bool check_vhd(const Invocation *invocation, GError **error)
 {
     if (!invocation_flag(invocation, "vhd"))
@@ -158,7 +158,7 @@ static bool import(Invocation *invocation, BerthImport *request, const char *fil
     return ok;
 }
 
-/* What an image has already cannot be chosen any more. */
+/* Reject options that an existing image has already decided. */
 static bool check_in_place(const Invocation *invocation, GError **error)
 {
     static const char *const makes[] = {"size", "inodes", "location", "strip-root", "oobe"};
@@ -236,7 +236,7 @@ const Command command_import = {
     .run = run,
 };
 
-/* WSL's own word for it. */
+/* WSL's spelling, a command of its own. */
 static int run_in_place(Invocation *invocation, GError **error)
 {
     const char *image = invocation->arguments[1];

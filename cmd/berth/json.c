@@ -7,9 +7,9 @@
 struct Json {
     GString *text;
     bool in_one_line;
-    bool empty;                /* the innermost has nothing in it yet */
-    guint depth;               /* how many are open */
-    char ends[JSON_DEPTH_MAX]; /* how each will be closed */
+    bool empty;                /* the innermost object or array has no element yet */
+    guint depth;               /* open objects and arrays */
+    char ends[JSON_DEPTH_MAX]; /* their closing brackets */
 };
 
 static void new_line(Json *json)
@@ -38,7 +38,7 @@ static void add_quoted(GString *text, const char *string)
     g_string_append_c(text, '"');
 }
 
-/* All that comes before a value. */
+/* Write the separator, the indentation and the name that precede a value. */
 static void add_name(Json *json, const char *name)
 {
     g_assert((name != NULL) == (json->ends[json->depth - 1] == '}'));

@@ -5,8 +5,8 @@
 #include <stdbool.h>
 #include <string.h>
 
-/* Within double quotes a shell reads \$, \`, \", \\ and a backslash before the end of a line. The
- * first two are the user's own way to keep the shell from expanding; the others are bytes here. */
+/* Within double quotes a shell interprets \$, \`, \", \\ and a backslash before a newline. The
+ * first two are left for the user to suppress expansion; the others are escaped. */
 static void append_quoted(GString *line, const char *word)
 {
     g_string_append_c(line, '"');

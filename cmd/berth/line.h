@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: MIT
  *
- * line — the words of a command line as one line for a shell, as wsl.exe makes it.
+ * line — joins the words of a command line to one line for a shell, as wsl.exe does.
  *
- * A word without blanks goes into the line as it is: the shell reads it, so that '*.c' and '$HOME'
- * mean what they mean there. A word with blanks, or an empty one, stays one word, in double quotes:
- * of it the shell expands $ and `, where no backslash is before them; every other byte arrives.
+ * A word without blanks is copied unquoted, so that the shell expands '*.c' and '$HOME'. A word
+ * with blanks, and an empty one, is put in double quotes: the shell still expands $ and ` in it,
+ * unless escaped by a backslash; all other bytes are literal.
  */
 #pragma once
 
-/* @words is NULL-terminated and not empty. A single word is the line. Free with g_free. */
+/* @words is NULL-terminated and not empty. A single word is copied unchanged. Free with g_free. */
 char *line_from_words(char *const *words);

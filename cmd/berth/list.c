@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  *
- * berth list — the distros and what they do. Starts nothing.
+ * berth list — shows the distros and their state. Starts nothing.
  */
 #include "commands.h"
 
@@ -70,7 +70,7 @@ static char *ports_text(const BerthInfo *info)
     return g_string_free(text, FALSE);
 }
 
-/* What it takes, and what it may come to: 1 TiB frightens without the first. */
+/* Used space and limit: the limit alone (1 TiB by default) would alarm users. */
 static char *disk_text(const BerthInfo *info)
 {
     if (info->disk == NULL)
@@ -154,7 +154,7 @@ static void print_json(const GPtrArray *infos)
 }
 
 static const struct {
-    const char *option; /* the last row is for none */
+    const char *option; /* the last row, without a name, is the default */
     void (*print)(const GPtrArray *infos);
 } formats[] = {
     {"json", print_json}, {"quiet", print_names}, {"verbose", print_long}, {NULL, print_short}};

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * berth logs — what a distro wrote on its console: kernel, boot, power-off. The log is two files,
- * PATH.old and then PATH (lib/instance/keeper/console.h); when PATH is full it becomes PATH.old.
+ * berth logs — shows a distro's console: kernel, boot, power-off. The log is two files, PATH.old
+ * and then PATH (lib/instance/keeper/console.h); when PATH is full it becomes PATH.old.
  */
 #include "commands.h"
 
@@ -19,7 +19,7 @@ static const Option options[] = {
     {NULL},
 };
 
-/* Copy what is left of @fd. */
+/* Copy @fd to standard output until its end. */
 static bool copy_rest(int fd, GError **error)
 {
     char block[16384];
@@ -36,7 +36,7 @@ static bool copy_rest(int fd, GError **error)
     return false;
 }
 
-/* The file at @path, or -1 without @error when it is not there. */
+/* Open @path, or return -1; a missing file is not an error. */
 static int open_log(const char *path, GError **error)
 {
     int fd = open(path, O_RDONLY | O_CLOEXEC);
@@ -64,14 +64,14 @@ static bool is_same_file(int fd, const char *path)
            opened.st_dev == named.st_dev;
 }
 
-/* Show what was added; when the file was replaced, the rest of the old one and then the new one. */
+/* Show what was appended; if the log was rotated, the rest of the old file, then the new one. */
 static bool show_added(const char *path, int *fd, GError **error)
 {
     if (*fd >= 0 && !copy_rest(*fd, error))
         return false;
     if (*fd >= 0 && is_same_file(*fd, path))
         return true;
-    if (*fd >= 0 && !copy_rest(*fd, error)) /* what came between the two looks */
+    if (*fd >= 0 && !copy_rest(*fd, error)) /* appended between the read and the stat */
         return false;
 
     g_autoptr(GError) problem = NULL;
@@ -85,8 +85,8 @@ static bool show_added(const char *path, int *fd, GError **error)
     return false;
 }
 
-/* A directory is only reported as deleted when no file of it is open any more: so the log's own
- * deletion is looked for too, upon which it is closed. */
+/* Watch the directory, and deletions in it: inotify reports IN_DELETE_SELF only after the last open
+ * file is closed, so the log must be closed when it is deleted. */
 static int watch_directory(const char *path, GError **error)
 {
     const guint32 events = IN_MODIFY | IN_CREATE | IN_MOVED_TO | IN_DELETE | IN_DELETE_SELF;
@@ -98,7 +98,7 @@ static int watch_directory(const char *path, GError **error)
     return -1;
 }
 
-/* Until the directory goes away with its distro; an interrupt ends the program. */
+/* Run until the distro's directory is deleted, or a signal ends the process. */
 static bool follow(const char *path, GError **error)
 {
     berth_autofd int watch = watch_directory(path, error);

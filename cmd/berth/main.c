@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  *
- * berth, the command: reads the command line, runs the command, prints its error once, and exits.
+ * berth — the command: parses the command line, runs the command, prints its error once, exits.
  */
 #include "command.h"
 #include "help.h"
@@ -18,8 +18,8 @@
 
 extern char **environ;
 
-/* A program may be started with a standard descriptor closed; what is opened next must not take its
- * place. */
+/* If a parent closed a standard descriptor, open /dev/null in its place, so that no file opened
+ * later becomes 0, 1 or 2. */
 static void open_standard_descriptors(void)
 {
     int fd;
@@ -30,8 +30,7 @@ static void open_standard_descriptors(void)
         close(fd);
 }
 
-/* Text from elsewhere (a name, a path, a guest's words) must not reach the terminal as control
- * codes. */
+/* Replace control codes, since names, paths and guest output are untrusted on a terminal. */
 static void print_line(const char *before, const char *text)
 {
     g_autofree char *line = g_strconcat(before, text, NULL);
@@ -90,7 +89,7 @@ static int run(int argc, char **argv, Invocation *invocation, GError **error)
     return invocation->command->run(invocation, error);
 }
 
-/* Results that could not be written are no results: a full disk must not look like success. */
+/* Report output that could not be written, for example on a full disk, as a failure. */
 static bool flush_results(GError **error)
 {
     if (fflush(stdout) == 0 && !ferror(stdout))
@@ -103,7 +102,7 @@ static bool flush_results(GError **error)
 int main(int argc, char **argv)
 {
     open_standard_descriptors();
-    signal(SIGCHLD, SIG_DFL); /* ignored, it would take our children's status away */
+    signal(SIGCHLD, SIG_DFL); /* if ignored, waitpid would lose our children's status */
     g_auto(Invocation) invocation = {NULL};
     g_autoptr(GError) error = NULL;
     int status = run(argc, argv, &invocation, &error);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  *
- * berth manage — WSL's way to say move and resize.
+ * berth manage — WSL's spelling of move and resize.
  */
 #include "commands.h"
 #include "move.h"

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  *
- * berth move — a distro's disk to another directory.
+ * berth move — moves a distro's disk to another directory.
  */
 #include "move.h"
 

@@ -9,7 +9,7 @@
 
 static const char *const terminal_names[] = {"TERM", "COLORTERM", NULL};
 
-/* Those of locale(7): other names that begin so (LANGCHAIN_API_KEY) are nothing to a guest. */
+/* The variables of locale(7). Other names with these prefixes (LANGCHAIN_API_KEY) are private. */
 static const char *const locale_names[] = {
     "LANG",     "LANGUAGE",          "LC_ALL",         "LC_ADDRESS",   "LC_COLLATE",
     "LC_CTYPE", "LC_IDENTIFICATION", "LC_MEASUREMENT", "LC_MESSAGES",  "LC_MONETARY",
@@ -53,7 +53,7 @@ static void pass_proxies(Passing *passing)
         if (port != 0)
             g_array_append_val(passing->ports, port);
     }
-    pass_on(passing->environment, "no_proxy"); /* names as the guest knows them */
+    pass_on(passing->environment, "no_proxy"); /* with the host names that the guest uses */
     pass_on(passing->environment, "NO_PROXY");
 }
 
@@ -103,7 +103,7 @@ static void add_list(GPtrArray *pairs)
     pass_on(pairs, LIST);
 }
 
-/* --- all of it --- */
+/* --- the whole set --- */
 
 static bool add_given(GPtrArray *pairs, const char *text, GError **error)
 {

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  *
- * berth ports — the ports that listen in distros, and whether they are on localhost.
+ * berth ports — lists the listening ports of distros, and whether they are forwarded to localhost.
  */
 #include "commands.h"
 
@@ -19,7 +19,7 @@ enum { COLUMNS = 7 };
 static const char *const headings[COLUMNS + 1] = {"PORT",    "PROTOCOL", "STATE",  "DISTRO",
                                                   "PROCESS", "HOST",     "REASON", NULL};
 
-/* The cells of @port; free with g_strfreev. */
+/* Format @port as cells; free with g_strfreev. */
 static char **make_row(const BerthPort *port)
 {
     char **row = g_new0(char *, COLUMNS + 1);
@@ -72,9 +72,9 @@ static void print_json(const GPtrArray *ports, bool in_one_line)
     json_print(json);
 }
 
-/* --- watching --- */
+/* --- watch mode --- */
 
-/* The lines of what was there, as a set; NULL before the first. */
+/* The lines shown last, as a set; NULL at first. */
 typedef GHashTable *Lines;
 
 static GHashTable *make_lines(const GPtrArray *ports)

@@ -15,7 +15,7 @@ void progress_begin(Progress *progress, const char *what)
     progress->started_usec = g_get_monotonic_time();
 }
 
-/* "12:34 left", or "" while nothing can be said. */
+/* Format as "12:34 left", or "" until an estimate is possible. */
 static char *time_left(guint64 done, guint64 total, gint64 elapsed_usec)
 {
     if (done == 0 || total <= done || elapsed_usec < G_USEC_PER_SEC)

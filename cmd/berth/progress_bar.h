@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * progress_bar — one line on the terminal about long work: bytes, rate, time left. At most ten
- * times a second, on standard error, and only when that is a terminal.
+ * progress_bar — a status line for long work: bytes, rate, time left. Drawn at most ten times a
+ * second on standard error, and only on a terminal.
  */
 #pragma once
 
@@ -17,11 +17,11 @@ typedef struct {
 
 void progress_begin(Progress *progress, const char *what);
 
-/* @total 0: not known. */
+/* @total 0: unknown. */
 void progress_update(Progress *progress, guint64 done, guint64 total);
 
-/* Take the line away, for something else to be said; the next update draws it again. */
+/* Erase the line so that other text can be printed; the next update redraws it. */
 void progress_clear(const Progress *progress);
 
-/* Clear the line. */
+/* Erase the line for good. */
 void progress_end(Progress *progress);

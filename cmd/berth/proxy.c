@@ -9,7 +9,7 @@ const char *const proxy_names[] = {"http_proxy",  "HTTP_PROXY", "https_proxy",
                                    "HTTPS_PROXY", "ftp_proxy",  "FTP_PROXY",
                                    "all_proxy",   "ALL_PROXY",  NULL};
 
-/* By what the value begins with; what has no scheme is taken for HTTP by most. */
+/* Default ports by scheme; most programs assume HTTP if the value has no scheme. */
 static const struct {
     const char *scheme;
     guint16 port;
@@ -31,7 +31,7 @@ static gboolean is_loopback(const char *host, gsize size)
            (g_str_has_prefix(name, "127.") && g_hostname_is_ip_address(name));
 }
 
-/* Where the host's name begins. */
+/* Skip the scheme and credentials. */
 static const char *skip_to_host(const char *value)
 {
     const char *scheme = strstr(value, "://");

@@ -1,15 +1,16 @@
 /* SPDX-License-Identifier: MIT
  *
- * proxy — this host's proxies, as a guest can use them. Pure.
+ * proxy — translates this host's proxy variables for a guest. Pure.
  */
 #pragma once
 
 #include <glib.h>
 
-/* NULL-terminated: http_proxy and its kin. */
+/* NULL-terminated: http_proxy and its variants. */
 extern const char *const proxy_names[];
 
-/* @value, of one of those, for a guest. A proxy on this host's loopback gets the name the host has
- * in the guest, and its port is put into *ret_port, which is to be allowed; else *ret_port is 0.
- * Forms: [SCHEME://][USER[:PASSWORD]@]HOST[:PORT][/...]. Free with g_free. */
+/* Translate @value, the value of such a variable. A proxy on the host's loopback gets the name by
+ * which the guest reaches the host, and *ret_port is its port, which the caller must allow;
+ * otherwise *ret_port is 0. Forms: [SCHEME://][USER[:PASSWORD]@]HOST[:PORT][/...]. Free with
+ * g_free. */
 char *proxy_for_guest(const char *value, guint16 *ret_port);

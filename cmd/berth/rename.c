@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  *
- * berth rename — another name for a distro.
+ * berth rename — renames a distro.
  */
 #include "commands.h"
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  *
- * berth resize — another size for a distro's disk.
+ * berth resize — changes the size of a distro's disk.
  */
 #include "resize.h"
 

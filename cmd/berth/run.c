@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT
  *
- * berth run — a command in a distro. Its words arrive in the guest exactly as they are here: no
- * shell reads them, unless asked for. Its standard streams are ours, its exit status becomes ours.
+ * berth run — runs a command in a distro. The guest gets its words unchanged; no shell parses them
+ * unless asked for. Standard streams and the exit status are passed through.
  *
- * Without the word "run" the command line is WSL's, and so is what it means: the words are a line
- * for the user's shell there, except after -e or --exec.
+ * Without the word "run" the command line is WSL's, and has WSL's meaning: the words are one line
+ * for the user's shell, except after -e or --exec.
  */
 #include "commands.h"
 #include "line.h"

@@ -23,14 +23,14 @@ static void print_warning(const char *text, gpointer unused)
     terminal_print("berth: ", text);
 }
 
-/* From the beginning of the line, which may have a prompt on it. */
+/* The carriage return overwrites a prompt, which may be on the line. */
 static void print_news(const char *text, gpointer unused)
 {
     if (isatty(STDERR_FILENO))
         terminal_print("\rberth: ", text);
 }
 
-/* Signals and keys are the command's from now on. */
+/* From now on signals and keys go to the command. */
 static int begin(gpointer user_data)
 {
     const TerminalPlan *plan = user_data;
@@ -45,7 +45,7 @@ static void interrupted(int number, gpointer unused)
     stop_note(number);
 }
 
-/* Lend it our terminal, as far as there is one. */
+/* Run @run with the terminal set up as @plan says. */
 int session_run_on_terminal(int connection, BerthRun *run, const TerminalPlan *plan, GError **error)
 {
     run->begun = begin;
@@ -66,13 +66,13 @@ int session_run_on_terminal(int connection, BerthRun *run, const TerminalPlan *p
     return status;
 }
 
-/* Let the guest reach the proxies of this host that its commands are told of. */
+/* Allow the guest to reach the proxies on the host's loopback that its environment names. */
 static void open_ports(int connection, const GArray *ports)
 {
     for (guint i = 0; i < ports->len; i++) {
         g_autoptr(GError) error = NULL;
         guint16 port = g_array_index(ports, guint16, i);
-        bool again = false; /* one proxy serves for several schemes */
+        bool again = false; /* several schemes may share a proxy */
         for (guint j = 0; j < i; j++)
             again = again || g_array_index(ports, guint16, j) == port;
         if (again || berth_host_allow_once(connection, port, &error))
@@ -84,7 +84,7 @@ static void open_ports(int connection, const GArray *ports)
     }
 }
 
-/* In the instance there is, or in a new one where that one dies before the command has begun. */
+/* Run in the running instance. If that ends before the command has begun, retry in a new one. */
 static int run_somewhere(Invocation *invocation, const char *distro, BerthRun *run,
                          const TerminalPlan *plan, const GArray *ports, GError **error)
 {

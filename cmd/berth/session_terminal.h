@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * session_terminal — what `berth run` and `berth shell` share: their options, and carrying a
- * command out between this terminal and the guest.
+ * session_terminal — shared by `berth run` and `berth shell`: their options, and running a command
+ * between this terminal and the guest.
  */
 #pragma once
 
@@ -19,17 +19,17 @@
     }
 
 typedef struct {
-    bool no_input;           /* the command's input is empty; ours is not touched */
-    const char *distro;      /* NULL: the default one */
+    bool no_input;           /* the command's input is empty; ours is not read */
+    const char *distro;      /* NULL: the default distro */
     const char *const *argv; /* NULL or empty: the user's shell */
-    bool login;              /* it is a login shell; without argv, or with @shell */
-    bool shell;              /* argv is one line for the user's shell */
+    bool login; /* run it, or the shell if argv is empty or @shell is set, as a login shell */
+    bool shell; /* argv is one line for the user's shell */
     TerminalWish terminal;
 } SessionCommand;
 
-/* Carry @run out over @connection with the terminal lent to it that @plan says; its status. */
+/* Run @run over @connection, with the terminal set up as @plan says. Returns its exit status. */
 int session_run_on_terminal(int connection, BerthRun *run, const TerminalPlan *plan,
                             GError **error);
 
-/* Run @command and return its status. */
+/* Connect, starting the distro if necessary, run @command and return its exit status. */
 int session_run(Invocation *invocation, const SessionCommand *command, GError **error);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  *
- * berth set-default — the distro that is meant when none is named.
+ * berth set-default — chooses the distro for commands that name none.
  */
 #include "commands.h"
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  *
- * berth shell — the user's login shell in a distro; plain `berth` is the default distro's.
+ * berth shell — opens the user's login shell in a distro; plain `berth` opens the default distro's.
  */
 #include "commands.h"
 #include "session_terminal.h"

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  *
- * berth shutdown — power every distro off, all at once.
+ * berth shutdown — powers off all distros, in parallel.
  */
 #include "commands.h"
 

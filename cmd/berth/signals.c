@@ -7,10 +7,10 @@
 #include <signal.h>
 #include <unistd.h>
 
-/* How long an interrupted worker, lock or guest may take to end. */
+/* Grace period for an interrupted worker, lock or guest to end. */
 #define PATIENCE_SEC 5
 
-static volatile sig_atomic_t asked; /* the signal, or 0 */
+static volatile sig_atomic_t asked; /* the signal that asked us to stop, or 0 */
 static void (*also_do)(void);
 
 bool stop_is_ignored(int number)
@@ -19,7 +19,7 @@ bool stop_is_ignored(int number)
     return sigaction(number, NULL, &action) == 0 && action.sa_handler == SIG_IGN;
 }
 
-/* Safe in a handler. */
+/* End by the signal @number. Async-signal-safe. */
 static void die(int number)
 {
     sigset_t set;
@@ -28,7 +28,7 @@ static void die(int number)
     terminal_restore();
     signal(number, SIG_DFL);
     raise(number);
-    sigprocmask(SIG_UNBLOCK, &set, NULL); /* here, where it was blocked */
+    sigprocmask(SIG_UNBLOCK, &set, NULL); /* delivered here if it was blocked */
 }
 
 static void on_patience_over(int alarm_number)
@@ -52,7 +52,8 @@ static void on_stop(int number)
 void stop_catch(void (*also)(void))
 {
     static const int numbers[] = {SIGINT, SIGTERM, SIGHUP, SIGQUIT};
-    const struct sigaction stop = {.sa_handler = on_stop}; /* interrupts what waits */
+    const struct sigaction stop = {.sa_handler =
+                                       on_stop}; /* no SA_RESTART: blocking calls return EINTR */
     also_do = also;
     for (gsize i = 0; i < G_N_ELEMENTS(numbers); i++)
         if (!stop_is_ignored(numbers[i]))

@@ -1,28 +1,27 @@
 /* SPDX-License-Identifier: MIT
  *
- * signals — how a command ends when SIGINT, SIGTERM, SIGHUP or SIGQUIT asks for it.
+ * signals — how a command ends on SIGINT, SIGTERM, SIGHUP or SIGQUIT.
  *
- * By default at once, as any program. A command that would leave something half-made catches them:
- * its work finds stop_asked and cleans up. In each case the process ends by the signal, so that a
- * shell or timeout(1) sees what happened. A signal that was ignored when berth was started
- * (nohup(1)) stays ignored.
+ * By default it ends at once. A command that would leave half-finished state catches the signals:
+ * its work polls stop_asked and cleans up. Either way the process dies by the signal, so that a
+ * shell or timeout(1) sees the cause. Signals ignored at start (nohup(1)) stay ignored.
  *
- * Signals are a process's, so this module keeps state of its own.
+ * Signal dispositions belong to the process, so this module keeps global state.
  */
 #pragma once
 
 #include <stdbool.h>
 
-/* Whether @number is ignored, by the wish of whoever started us. */
+/* Whether @number is ignored, which we inherited. */
 bool stop_is_ignored(int number);
 
-/* From now on a signal sets stop_asked and calls @also (may be NULL) in the handler. Work that has
- * not ended some seconds later is not going to: then the signal ends the process where it is. */
+/* Catch the signals: they set stop_asked and call @also (may be NULL, async-signal-safe) in the
+ * handler. If the work has not ended after a grace period, the signal ends the process. */
 void stop_catch(void (*also)(void));
 bool stop_asked(void);
 
-/* The command ends because of @number, which somebody else has caught. */
+/* Record that @number, caught elsewhere, ends the command. */
 void stop_note(int number);
 
-/* Last: does not return when a signal is why the command ends. */
+/* Call last: if a signal stopped the command, ends the process by it and does not return. */
 void stop_finish(void);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  *
- * berth start — bring a distro up, without doing anything in it.
+ * berth start — boots a distro without running anything in it.
  */
 #include "commands.h"
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  *
- * berth status — what berth has and uses on this host.
+ * berth status — shows berth's own state and its use of this host.
  */
 #include "commands.h"
 

@@ -20,7 +20,7 @@ static const int fatal_signals[] = {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGABRT, SI
 static struct termios saved;
 static volatile sig_atomic_t raw;
 
-static int terminal_fd = -1; /* what of ours is one */
+static int terminal_fd = -1; /* the standard descriptor that is a terminal */
 
 static bool is_same(int fd, const struct stat *terminal)
 {
@@ -28,7 +28,7 @@ static bool is_same(int fd, const struct stat *terminal)
     return isatty(fd) && fstat(fd, &info) == 0 && info.st_rdev == terminal->st_rdev;
 }
 
-/* Whether another program may be at the end of a pipe, with the same terminal. */
+/* Whether @fd is a pipe, whose other end may be a program that uses the same terminal (a pager). */
 static bool is_pipe(int fd)
 {
     struct stat info;
@@ -63,13 +63,13 @@ void terminal_plan(TerminalWish wish, TerminalPlan *ret_plan)
 void terminal_print(const char *before, const char *text)
 {
     fprintf(stderr, "%s", before);
-    for (; *text != '\0'; text++) /* a guest's words: no control codes */
+    for (; *text != '\0'; text++) /* guest output is untrusted: replace control codes */
         fputc(g_ascii_iscntrl(*text) ? '?' : *text, stderr);
     fprintf(stderr, raw ? "\r\n" : "\n");
 }
 
-/* In the background it is another's by now, and touching it would stop us. One that is not our
- * controlling terminal has no background. */
+/* Whether another process group owns the terminal, so that changing it would stop us (SIGTTOU).
+ * tcgetpgrp fails if it is not our controlling terminal, which has no background. */
 static bool in_background(void)
 {
     pid_t group = tcgetpgrp(STDIN_FILENO);
@@ -83,16 +83,16 @@ void terminal_restore(void)
     raw = 0;
 }
 
-/* tcsetattr may be called in a handler. The handler is gone by now (SA_RESETHAND), so that raising
- * the signal again ends the process as it would have. */
+/* tcsetattr is async-signal-safe. SA_RESETHAND has removed this handler, so that raising the signal
+ * again ends the process. */
 static void on_fatal(int number)
 {
     terminal_restore();
     raise(number);
 }
 
-/* Stop as we would have without a handler, the terminal as it was: not every shell sees to that.
- * Where stops are ignored we just go on. */
+/* Restore the terminal, which not every shell does, then stop as by default; after SIGCONT make it
+ * raw again. If the kernel discards the stop (an orphaned process group), simply continue. */
 static void on_stop(int number)
 {
     int errnum = errno;
@@ -104,7 +104,7 @@ static void on_stop(int number)
     sigaddset(&stop, number);
     sigaction(number, &(const struct sigaction){.sa_handler = SIG_DFL}, &handler);
     raise(number);
-    sigprocmask(SIG_UNBLOCK, &stop, &before); /* here */
+    sigprocmask(SIG_UNBLOCK, &stop, &before); /* delivered here */
     sigprocmask(SIG_SETMASK, &before, NULL);
     sigaction(number, &handler, NULL);
     terminal_resume(NULL);
@@ -135,7 +135,7 @@ static void restore_in_any_case(void)
         sigaction(fatal_signals[i], &action, NULL);
 }
 
-/* Make it raw. What is raw already has been left so by us, and is not what is to be restored. */
+/* Make the terminal raw, saving its attributes first unless they are our own raw ones. */
 static void set_raw(void)
 {
     struct termios attributes;
@@ -176,6 +176,6 @@ int terminal_take_signals(void)
         if (!stop_is_ignored(taken_signals[i]))
             sigaddset(&set, taken_signals[i]);
     sigprocmask(SIG_BLOCK, &set, NULL);
-    signal(SIGPIPE, SIG_IGN); /* when nobody reads our output any more, the command is told */
+    signal(SIGPIPE, SIG_IGN); /* report EPIPE to the command when our reader is gone */
     return signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
 }

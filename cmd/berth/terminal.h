@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT
  *
- * terminal — the user's terminal, lent to a command in a guest: raw while it runs, as it was
- * afterwards, whatever happens.
+ * terminal — lends the user's terminal to a command in a guest: raw while it runs, and restored on
+ * every way out.
  *
- * There is one terminal, so this module keeps state of its own.
+ * A process has one terminal, so this module keeps global state.
  */
 #pragma once
 
@@ -12,33 +12,34 @@
 
 typedef enum { TERMINAL_LIKE_OURS, TERMINAL_ALWAYS, TERMINAL_NEVER } TerminalWish;
 
-/* Which of a command's streams are a terminal. */
+/* How the standard streams of a command are connected. */
 typedef struct {
-    bool tty;      /* there is one */
-    bool pipes[3]; /* these of the streams are none */
-    bool raw;      /* every key is passed on as it is */
-    int fd;        /* ours, or -1 */
+    bool tty;      /* the command gets a terminal */
+    bool pipes[3]; /* by descriptor: this standard stream is a pipe instead */
+    bool raw;      /* pass every key through unprocessed */
+    int fd;        /* our terminal, or -1 */
 } TerminalPlan;
 
-/* As ours are, all of them, or none. Keys are only taken raw where no other program may want our
- * terminal: not from its background, and not beside a pager at the other end of a pipe. */
+/* Plan by @wish. With TERMINAL_LIKE_OURS the command gets a terminal if we have one. It is made raw
+ * only if no other program may need it: not in the background, nor beside a pager at the other end
+ * of a pipe. */
 void terminal_plan(TerminalWish wish, TerminalPlan *ret_plan);
 
-/* A line for the user, whether the terminal is raw or not. */
+/* Print a line to standard error, correctly also while the terminal is raw. */
 void terminal_print(const char *before, const char *text);
 
-/* Pass every key on as it is, until terminal_restore, exit() or a fatal signal. Nothing when
- * standard input is no terminal. */
+/* Make the terminal raw until terminal_restore, exit() or a fatal signal. Does nothing if standard
+ * input is not a terminal. */
 void terminal_make_raw(void);
 void terminal_restore(void);
 
-/* After a pause, in which a shell may have used the terminal: raw again if it was, and if it is
- * ours again. How it is otherwise is what will be restored. */
+/* Call after SIGCONT, since a shell may have changed the terminal meanwhile: saves the attributes
+ * to be restored anew and makes it raw again, if it was raw and we are in the foreground. */
 void terminal_resume(gpointer unused);
 
 /* The size of the terminal, or 24 by 80. */
 void terminal_get_size(guint *ret_rows, guint *ret_columns, gpointer unused);
 
-/* A signalfd with the signals a command should get instead of us, and SIGWINCH and SIGCONT, which
- * are blocked from now on; or -1 with errno. One that is ignored stays so. */
+/* Block the signals that the command should get instead of us, and SIGWINCH and SIGCONT, and return
+ * a signalfd for them, or -1 with errno. Ignored signals stay ignored. */
 int terminal_take_signals(void);

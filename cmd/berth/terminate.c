@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  *
- * berth terminate — power distros off, all that are named at once.
+ * berth terminate — powers off the named distros, in parallel.
  */
 #include "commands.h"
 

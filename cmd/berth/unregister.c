@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  *
- * berth unregister — delete a distro and its disk.
+ * berth unregister — deletes a distro and its disk.
  */
 #include "commands.h"
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  *
- * berth version — which berth this is.
+ * berth version — prints berth's version.
  */
 #include "commands.h"
 

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT
  *
- * work — long work on a distro, as a command shows it: progress on the terminal, and an end in good
- * order when a signal asks for it.
+ * work — runs long work on a distro for a command: shows progress, and stops cleanly on a signal.
  */
 #pragma once
 
@@ -14,10 +13,8 @@ typedef struct {
     Progress progress;
 } Work;
 
-/* Begin work on @what (borrowed). From now on a signal that is to end us makes
- * work_goes_on return false (signals.h), and a write beyond the limit of file sizes fails with
- * EFBIG.
- */
+/* Begin work on @what (borrowed). From now on a fatal signal makes work_goes_on return false
+ * (signals.h), and a write beyond RLIMIT_FSIZE fails with EFBIG. */
 void work_begin(Work *work, const char *what);
 
 /* A BerthWorkFunc for a Work. */
