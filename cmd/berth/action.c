@@ -14,8 +14,8 @@ static const Action *find(const Action *actions, const char *word)
 static char *find_fault(const Action *action, const Invocation *invocation)
 {
     int count = invocation->n_arguments;
-    if (action->no_option != NULL && invocation_flag(invocation, action->no_option))
-        return g_strdup_printf("there is no --%s", action->no_option);
+    if (action->rejected_option != NULL && invocation_flag(invocation, action->rejected_option))
+        return g_strdup_printf("there is no --%s", action->rejected_option);
     if (count < action->min_arguments)
         return g_strdup("an argument is missing");
     if (action->max_arguments >= 0 && count > action->max_arguments)

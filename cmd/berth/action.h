@@ -9,7 +9,7 @@
 typedef struct {
     const char *word;
     int min_arguments, max_arguments; /* including the word itself; -1: no limit */
-    const char *no_option; /* an option of the command that this action rejects, or NULL */
+    const char *rejected_option; /* an option of the command that this action rejects, or NULL */
     int (*run)(Invocation *invocation, GError **error);
 } Action;
 

@@ -43,7 +43,7 @@ static const Option help_option = {"help", 'h', NULL, "Show this help"};
 typedef struct {
     const Option *option;
     const char *value; /* borrowed from argv; NULL for a flag */
-} Given;
+} GivenOption;
 
 void invocation_clear(Invocation *invocation)
 {
@@ -118,7 +118,7 @@ void command_set_unknown(GError **error, const char *word)
 
 /* Find the command that @argv names. *ret_used: the words that named it, the program's included;
  * *ret_unnamed: @argv gives only options, as WSL allows. */
-static const Command *choose(int argc, char **argv, int *ret_used, bool *ret_unnamed)
+static const Command *choose_command(int argc, char **argv, int *ret_used, bool *ret_unnamed)
 {
     *ret_used = MIN(argc, 2);
     *ret_unnamed = false;
@@ -155,12 +155,12 @@ static const Option *find_letter(const Command *command, char letter)
     return letter == help_option.letter ? &help_option : NULL;
 }
 
-static void give(Invocation *invocation, const Option *option, const char *value)
+static void record_option(Invocation *invocation, const Option *option, const char *value)
 {
     if (option == &help_option)
         invocation->help = true;
-    Given *given = g_new(Given, 1);
-    *given = (Given){option, value};
+    GivenOption *given = g_new(GivenOption, 1);
+    *given = (GivenOption){option, value};
     g_ptr_array_add(invocation->given, given);
 }
 
@@ -174,14 +174,14 @@ static bool set_unknown_option(GError **error, const Command *command, const cha
 }
 
 /* Read the value of @option from @attached, or else from the next of @words, which is advanced. */
-static bool take_value(Invocation *invocation, const Option *option, const char *attached,
+static bool read_value(Invocation *invocation, const Option *option, const char *attached,
                        char ***words, GError **error)
 {
     const char *value = attached;
     if (value == NULL && **words != NULL)
         value = *(*words)++;
     if (value != NULL) {
-        give(invocation, option, value);
+        record_option(invocation, option, value);
         return true;
     }
     berth_error_set(error, BERTH_ERROR_INVALID, "usage.value", NULL, "--%s needs a value: %s",
@@ -198,9 +198,9 @@ static bool read_long(Invocation *invocation, const char *word, char ***words, G
     if (option == NULL)
         return set_unknown_option(error, invocation->command, word);
     if (option->value != NULL)
-        return take_value(invocation, option, equals != NULL ? equals + 1 : NULL, words, error);
+        return read_value(invocation, option, equals != NULL ? equals + 1 : NULL, words, error);
     if (equals == NULL) {
-        give(invocation, option, NULL);
+        record_option(invocation, option, NULL);
         return true;
     }
     berth_error_set(error, BERTH_ERROR_INVALID, "usage.value", NULL, "--%s takes no value",
@@ -216,9 +216,9 @@ static bool read_letters(Invocation *invocation, const char *word, char ***words
         if (option == NULL)
             return set_unknown_option(error, invocation->command, word);
         if (option->value != NULL)
-            return take_value(invocation, option, letter[1] != '\0' ? letter + 1 : NULL, words,
+            return read_value(invocation, option, letter[1] != '\0' ? letter + 1 : NULL, words,
                               error);
-        give(invocation, option, NULL);
+        record_option(invocation, option, NULL);
     }
     return true;
 }
@@ -281,7 +281,7 @@ bool command_read(int argc, char **argv, Invocation *invocation, GError **error)
 {
     int used = 0;
     invocation->given = g_ptr_array_new_with_free_func(g_free);
-    invocation->command = choose(argc, argv, &used, &invocation->unnamed);
+    invocation->command = choose_command(argc, argv, &used, &invocation->unnamed);
     if (invocation->command == NULL) {
         command_set_unknown(error, argv[1]);
         return false;
@@ -296,7 +296,7 @@ bool command_read(int argc, char **argv, Invocation *invocation, GError **error)
 const char *invocation_nth_value(const Invocation *invocation, const char *option, guint index)
 {
     for (guint i = 0; i < invocation->given->len; i++) {
-        const Given *given = invocation->given->pdata[i];
+        const GivenOption *given = invocation->given->pdata[i];
         if (strcmp(given->option->name, option) == 0 && index-- == 0)
             return given->value;
     }
@@ -306,7 +306,7 @@ const char *invocation_nth_value(const Invocation *invocation, const char *optio
 bool invocation_flag(const Invocation *invocation, const char *option)
 {
     for (guint i = 0; i < invocation->given->len; i++)
-        if (strcmp(((const Given *)invocation->given->pdata[i])->option->name, option) == 0)
+        if (strcmp(((const GivenOption *)invocation->given->pdata[i])->option->name, option) == 0)
             return true;
     return false;
 }

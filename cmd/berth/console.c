@@ -43,7 +43,7 @@ static int open_shell(int connection, GError **error)
 }
 
 /* Whether @status means that the shell could not be run, or crashed. */
-static bool is_no_shell(int status)
+static bool is_shell_failure(int status)
 {
     return status >= STATUS_NOT_EXECUTABLE;
 }
@@ -67,14 +67,14 @@ static int try_shell(Invocation *invocation, const BerthStart *how, GError **err
 }
 
 /* Whether the distro itself failed: it did not boot, or its shell cannot be run. */
-static bool is_distros_fault(int status, const GError *error)
+static bool is_distro_failure(int status, const GError *error)
 {
     static const char *const ids[] = {"instance.disk",  "instance.boot-stage", "instance.boot",
                                       "instance.panic", "disk.damaged",        "disk.tool"};
     for (gsize i = 0; error != NULL && i < G_N_ELEMENTS(ids); i++)
         if (strcmp(berth_error_id(error), ids[i]) == 0)
             return true;
-    return is_no_shell(status);
+    return is_shell_failure(status);
 }
 
 static bool stop(Invocation *invocation, GError **error)
@@ -94,7 +94,7 @@ static bool prepare(Invocation *invocation, GError **error)
     int status = try_shell(invocation, &early, &problem);
     if (problem != NULL)
         berth_start_failed(invocation->berth, problem);
-    if (!is_distros_fault(status, problem)) {
+    if (!is_distro_failure(status, problem)) {
         if (status < 0)
             g_propagate_error(error, g_steal_pointer(&problem));
         return status >= 0;

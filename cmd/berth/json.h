@@ -19,7 +19,7 @@ typedef struct Json Json;
 /* Begin the object: indented, or on one line. Add members, then call json_print. */
 Json *json_begin(bool in_one_line);
 
-/* Close the object and print it with a single write. Takes @json. */
+/* Close the object, print it and flush. Takes @json. */
 void json_print(Json *json);
 
 /* @name is NULL in an array, and only there. */

@@ -50,7 +50,7 @@ static bool read_shell_type(const Invocation *invocation, ShellType *ret_type, G
     return false;
 }
 
-static TerminalWish read_wish(const Invocation *invocation)
+static TerminalMode read_terminal_mode(const Invocation *invocation)
 {
     if (invocation_flag(invocation, "no-tty"))
         return TERMINAL_NEVER;
@@ -83,7 +83,7 @@ static int run(Invocation *invocation, GError **error)
         .argv = shell ? line_only : (const char *const *)invocation->arguments,
         .login = type == SHELL_LOGIN || (!words && type == SHELL_NONE),
         .shell = shell,
-        .terminal = read_wish(invocation),
+        .terminal = read_terminal_mode(invocation),
         .no_input = invocation_flag(invocation, "no-stdin"),
     };
     return session_run(invocation, &command, error);

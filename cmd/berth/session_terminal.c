@@ -24,32 +24,32 @@ static void print_warning(const char *text, gpointer unused)
 }
 
 /* The carriage return overwrites a prompt, which may be on the line. */
-static void print_news(const char *text, gpointer unused)
+static void print_guest_notice(const char *text, gpointer unused)
 {
     if (isatty(STDERR_FILENO))
         terminal_print("\rberth: ", text);
 }
 
 /* From now on signals and keys go to the command. */
-static int begin(gpointer user_data)
+static int on_begun(gpointer user_data)
 {
     const TerminalPlan *plan = user_data;
-    int signals = terminal_take_signals();
+    int signals = terminal_open_signals();
     if (plan->raw)
         terminal_make_raw();
     return signals;
 }
 
-static void interrupted(int number, gpointer unused)
+static void on_interrupted(int number, gpointer unused)
 {
-    stop_note(number);
+    stop_record(number);
 }
 
 /* Run @run with the terminal set up as @plan says. */
 int session_run_on_terminal(int connection, BerthRun *run, const TerminalPlan *plan, GError **error)
 {
-    run->begun = begin;
-    run->interrupted = interrupted;
+    run->begun = on_begun;
+    run->interrupted = on_interrupted;
     run->user_data = (gpointer)plan;
     run->get_size = terminal_get_size;
     run->resumed = terminal_resume;
@@ -85,8 +85,8 @@ static void open_ports(int connection, const GArray *ports)
 }
 
 /* Run in the running instance. If that ends before the command has begun, retry in a new one. */
-static int run_somewhere(Invocation *invocation, const char *distro, BerthRun *run,
-                         const TerminalPlan *plan, const GArray *ports, GError **error)
+static int run_with_retry(Invocation *invocation, const char *distro, BerthRun *run,
+                          const TerminalPlan *plan, const GArray *ports, GError **error)
 {
     const int attempts = 2;
     for (int attempt = 1;; attempt++) {
@@ -133,6 +133,6 @@ int session_run(Invocation *invocation, const SessionCommand *command, GError **
                     .output = STDOUT_FILENO,
                     .errors = STDERR_FILENO,
                     .warn = print_warning,
-                    .notice = print_news};
-    return run_somewhere(invocation, distro, &run, &plan, passing.ports, error);
+                    .notice = print_guest_notice};
+    return run_with_retry(invocation, distro, &run, &plan, passing.ports, error);
 }

@@ -24,7 +24,7 @@ typedef struct {
     const char *const *argv; /* NULL or empty: the user's shell */
     bool login; /* run it, or the shell if argv is empty or @shell is set, as a login shell */
     bool shell; /* argv is one line for the user's shell */
-    TerminalWish terminal;
+    TerminalMode terminal;
 } SessionCommand;
 
 /* Run @run over @connection, with the terminal set up as @plan says. Returns its exit status. */

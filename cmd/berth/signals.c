@@ -8,10 +8,10 @@
 #include <unistd.h>
 
 /* Grace period for an interrupted worker, lock or guest to end. */
-#define PATIENCE_SEC 5
+#define GRACE_SEC 5
 
-static volatile sig_atomic_t asked; /* the signal that asked us to stop, or 0 */
-static void (*also_do)(void);
+static volatile sig_atomic_t stop_signal; /* the signal that stop_signal us to stop, or 0 */
+static void (*stop_hook)(void);
 
 bool stop_is_ignored(int number)
 {
@@ -31,30 +31,30 @@ static void die(int number)
     sigprocmask(SIG_UNBLOCK, &set, NULL); /* delivered here if it was blocked */
 }
 
-static void on_patience_over(int alarm_number)
+static void on_grace_over(int alarm_number)
 {
-    die(asked);
+    die(stop_signal);
 }
 
 static void on_stop(int number)
 {
     int saved = errno;
-    if (asked == 0) {
-        asked = number;
-        signal(SIGALRM, on_patience_over);
-        alarm(PATIENCE_SEC);
+    if (stop_signal == 0) {
+        stop_signal = number;
+        signal(SIGALRM, on_grace_over);
+        alarm(GRACE_SEC);
     }
-    if (also_do != NULL)
-        also_do();
+    if (stop_hook != NULL)
+        stop_hook();
     errno = saved;
 }
 
-void stop_catch(void (*also)(void))
+void stop_catch(void (*hook)(void))
 {
     static const int numbers[] = {SIGINT, SIGTERM, SIGHUP, SIGQUIT};
-    const struct sigaction stop = {.sa_handler =
-                                       on_stop}; /* no SA_RESTART: blocking calls return EINTR */
-    also_do = also;
+    /* no SA_RESTART: blocking calls return EINTR */
+    const struct sigaction stop = {.sa_handler = on_stop};
+    stop_hook = hook;
     for (gsize i = 0; i < G_N_ELEMENTS(numbers); i++)
         if (!stop_is_ignored(numbers[i]))
             sigaction(numbers[i], &stop, NULL);
@@ -63,16 +63,16 @@ void stop_catch(void (*also)(void))
 
 bool stop_asked(void)
 {
-    return asked != 0;
+    return stop_signal != 0;
 }
 
-void stop_note(int number)
+void stop_record(int number)
 {
-    asked = number;
+    stop_signal = number;
 }
 
 void stop_finish(void)
 {
-    if (asked != 0)
-        die(asked);
+    if (stop_signal != 0)
+        die(stop_signal);
 }

@@ -15,13 +15,13 @@
 /* Whether @number is ignored, which we inherited. */
 bool stop_is_ignored(int number);
 
-/* Catch the signals: they set stop_asked and call @also (may be NULL, async-signal-safe) in the
+/* Catch the signals: they set stop_asked and call @hook (may be NULL, async-signal-safe) in the
  * handler. If the work has not ended after a grace period, the signal ends the process. */
-void stop_catch(void (*also)(void));
+void stop_catch(void (*hook)(void));
 bool stop_asked(void);
 
 /* Record that @number, caught elsewhere, ends the command. */
-void stop_note(int number);
+void stop_record(int number);
 
 /* Call last: if a signal stopped the command, ends the process by it and does not return. */
 void stop_finish(void);

@@ -13,8 +13,8 @@
 #include <termios.h>
 #include <unistd.h>
 
-static const int taken_signals[] = {SIGINT,  SIGTERM, SIGHUP,   SIGQUIT,
-                                    SIGUSR1, SIGUSR2, SIGWINCH, SIGCONT};
+static const int forwarded_signals[] = {SIGINT,  SIGTERM, SIGHUP,   SIGQUIT,
+                                        SIGUSR1, SIGUSR2, SIGWINCH, SIGCONT};
 static const int fatal_signals[] = {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGABRT, SIGTRAP, SIGSYS};
 
 static struct termios saved;
@@ -47,16 +47,16 @@ static void plan_like_ours(TerminalPlan *plan)
                 !is_pipe(STDOUT_FILENO);
 }
 
-void terminal_plan(TerminalWish wish, TerminalPlan *ret_plan)
+void terminal_plan(TerminalMode mode, TerminalPlan *ret_plan)
 {
     *ret_plan = (TerminalPlan){.fd = -1};
     for (int fd = 0; fd < 3 && ret_plan->fd < 0; fd++)
         if (isatty(fd))
             ret_plan->fd = fd;
     terminal_fd = ret_plan->fd;
-    if (wish == TERMINAL_LIKE_OURS)
+    if (mode == TERMINAL_LIKE_OURS)
         plan_like_ours(ret_plan);
-    if (wish == TERMINAL_ALWAYS)
+    if (mode == TERMINAL_ALWAYS)
         ret_plan->tty = ret_plan->raw = true;
 }
 
@@ -121,7 +121,7 @@ static void handle_stop(void)
     sigaction(SIGTSTP, &action, NULL);
 }
 
-static void restore_in_any_case(void)
+static void install_handlers(void)
 {
     static bool installed;
     if (installed)
@@ -143,7 +143,7 @@ static void set_raw(void)
         return;
     if (!raw || (attributes.c_lflag & ICANON) != 0)
         saved = attributes;
-    restore_in_any_case();
+    install_handlers();
     cfmakeraw(&attributes);
     raw = 1;
     tcsetattr(STDIN_FILENO, TCSADRAIN, &attributes);
@@ -168,13 +168,13 @@ void terminal_get_size(guint *ret_rows, guint *ret_columns, gpointer unused)
     *ret_columns = size.ws_col != 0 ? size.ws_col : 80;
 }
 
-int terminal_take_signals(void)
+int terminal_open_signals(void)
 {
     sigset_t set;
     sigemptyset(&set);
-    for (gsize i = 0; i < G_N_ELEMENTS(taken_signals); i++)
-        if (!stop_is_ignored(taken_signals[i]))
-            sigaddset(&set, taken_signals[i]);
+    for (gsize i = 0; i < G_N_ELEMENTS(forwarded_signals); i++)
+        if (!stop_is_ignored(forwarded_signals[i]))
+            sigaddset(&set, forwarded_signals[i]);
     sigprocmask(SIG_BLOCK, &set, NULL);
     signal(SIGPIPE, SIG_IGN); /* report EPIPE to the command when our reader is gone */
     return signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);

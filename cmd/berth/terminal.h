@@ -10,7 +10,7 @@
 #include <glib.h>
 #include <stdbool.h>
 
-typedef enum { TERMINAL_LIKE_OURS, TERMINAL_ALWAYS, TERMINAL_NEVER } TerminalWish;
+typedef enum { TERMINAL_LIKE_OURS, TERMINAL_ALWAYS, TERMINAL_NEVER } TerminalMode;
 
 /* How the standard streams of a command are connected. */
 typedef struct {
@@ -20,10 +20,10 @@ typedef struct {
     int fd;        /* our terminal, or -1 */
 } TerminalPlan;
 
-/* Plan by @wish. With TERMINAL_LIKE_OURS the command gets a terminal if we have one. It is made raw
+/* Plan by @mode. With TERMINAL_LIKE_OURS the command gets a terminal if we have one. It is made raw
  * only if no other program may need it: not in the background, nor beside a pager at the other end
  * of a pipe. */
-void terminal_plan(TerminalWish wish, TerminalPlan *ret_plan);
+void terminal_plan(TerminalMode mode, TerminalPlan *ret_plan);
 
 /* Print a line to standard error, correctly also while the terminal is raw. */
 void terminal_print(const char *before, const char *text);
@@ -42,4 +42,4 @@ void terminal_get_size(guint *ret_rows, guint *ret_columns, gpointer unused);
 
 /* Block the signals that the command should get instead of us, and SIGWINCH and SIGCONT, and return
  * a signalfd for them, or -1 with errno. Ignored signals stay ignored. */
-int terminal_take_signals(void);
+int terminal_open_signals(void);
