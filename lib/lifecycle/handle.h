@@ -2,8 +2,8 @@
  *
  * handle — one user's registry, layout and settings: the context of every verb.
  *
- * The handle owns no process and opens the registry only when a verb needs it. It is for one
- * thread at a time; the threads of berth_handle_for_each use its environment and layout only.
+ * The handle owns no process and opens the registry on first use. It is not thread-safe; the
+ * threads of berth_handle_for_each may use only its environment and layout.
  */
 #pragma once
 
@@ -17,16 +17,16 @@ G_BEGIN_DECLS
 typedef struct Berth {
     char **environment;
     BerthLayout *layout;
-    BerthRegistry *registry; /* NULL until it is needed */
+    BerthRegistry *registry; /* NULL until first used */
     BerthWaiting waiting;
-    void (*warn)(const char *line, gpointer user_data); /* NULL: not wanted, or called already */
+    void (*warn)(const char *line, gpointer user_data); /* NULL: not wanted, or already called */
     gpointer warn_data;
 } Berth;
 
-/* For the user and places @environment ("K=V" strings) describes; berth's other programs and data
- * are beside this program, or in @installed. Errors: "layout.home". */
+/* Make a handle for the user and directories of @environment ("K=V" strings). berth's other
+ * programs and data are looked up beside this program or in @installed. Errors: "layout.home". */
 Berth *berth_handle_new(const char *const *environment, const char *installed, GError **error);
-/* Accepts NULL. */
+/* NULL is allowed. */
 void berth_handle_free(Berth *berth);
 
 static inline const char *const *berth_handle_environment(const Berth *berth)
@@ -34,50 +34,49 @@ static inline const char *const *berth_handle_environment(const Berth *berth)
     return (const char *const *)berth->environment;
 }
 
-/* As berth_compose_settings; the first call that succeeds also warns of berth.conf's lines that
- * have no effect. Not for threads of berth_handle_for_each. */
+/* As berth_compose_settings; the first success also warns of unknown lines in berth.conf. Not for
+ * threads of berth_handle_for_each. */
 BerthSettings *berth_handle_settings(Berth *berth, const char *distro, GError **error);
 
 /* As berth_compose_machine, with the same warnings. */
 BerthMachine *berth_handle_machine(Berth *berth, const BerthDistro *distro, GError **error);
 
-/* The open registry, the handle's. Where there is none and none can be made, one without distros.
- */
+/* The open registry, owned by the handle; an empty one if none exists and none can be created. */
 BerthRegistry *berth_handle_registry(Berth *berth, GError **error);
 
-/* The runtime directory, which must be nobody else's before anything in it is trusted; it need not
- * be there, and nothing runs then. Errors: "layout.*". */
+/* The runtime directory, checked to be owned by this user only. It may not exist; then no distro
+ * runs. Errors: "layout.*". */
 const char *berth_handle_runtime(Berth *berth, GError **error);
-/* The same, made if it is not there. */
+/* As berth_handle_runtime, but creates it if missing. */
 const char *berth_handle_make_runtime(Berth *berth, GError **error);
 
-/* With NULL the default distro. Errors: those of berth_registry_find. */
+/* Find the distro @name; NULL: the default distro. Errors: those of berth_registry_find. */
 BerthDistro *berth_handle_find(Berth *berth, const char *name, GError **error);
 
-/* The distros called @names, without repetition, BerthDistro*; all of them for NULL. Free with
+/* Find the distros @names, without duplicates, BerthDistro*; NULL: all distros. Free with
  * g_ptr_array_unref. */
 GPtrArray *berth_handle_find_all(Berth *berth, const char *const *names, GError **error);
 
-/* The distro @name for @work alone, with its row; and the same once it is known to be stopped,
- * which it stays while the claim is held. Errors: those of berth_claim_distro; "instance.running".
- */
+/* Claim the distro @name exclusively for @work and read its row. The second form also requires that
+ * it is stopped, which the claim ensures for as long as it is held. Errors: those of
+ * berth_claim_distro; "instance.running". */
 BerthClaim *berth_handle_claim(Berth *berth, const char *name, BerthWork work,
                                BerthDistro **ret_distro, GError **error);
 BerthClaim *berth_handle_claim_stopped(Berth *berth, const char *name, BerthWork work,
                                        BerthDistro **ret_distro, GError **error);
 
-/* --- one thread for each of several distros --- */
+/* --- a thread for each of several distros --- */
 
 typedef struct {
-    Berth *berth; /* the environment and layout only */
+    Berth *berth; /* environment and layout only */
     const BerthDistro *distro;
-    gconstpointer data; /* of the verb */
-    gpointer result;    /* the verb's to free */
+    gconstpointer data; /* the verb's */
+    gpointer result;    /* freed by the verb */
     GError *error;
 } BerthJob;
 
-/* Run @work with a BerthJob for every distro of @distros at the same time. Returns the jobs, in
- * their order; free with g_ptr_array_unref. */
+/* Run @work with a BerthJob for each of @distros in parallel, and wait for all. Returns the jobs in
+ * the order of @distros; free with g_ptr_array_unref. */
 GPtrArray *berth_handle_for_each(Berth *berth, GPtrArray *distros, GThreadFunc work,
                                  gconstpointer data);
 

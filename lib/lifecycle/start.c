@@ -18,21 +18,21 @@
 #include <string.h>
 #include <unistd.h>
 
-/* The id of the error that a distro's row was changed under a command. */
+/* The id of the error that another command changed the distro's row. */
 #define DISTRO_CHANGED "distro.changed"
 
 /* The state of one start. */
 typedef struct {
     Berth *berth;
     const BerthStartOptions *how;
-    const BerthDistro *distro; /* as the machine is made of */
+    const BerthDistro *distro; /* the row that the machine is composed from */
     const BerthMachine *machine;
-    char *busybox;   /* for a rescue; NULL when there is none */
-    bool check_disk; /* the guest could not mount it: run e2fsck */
+    char *busybox;   /* of the host, for rescue mode; NULL if it has none */
+    bool check_disk; /* the guest could not mount the disk: run e2fsck */
     GString *notice; /* lines for the user */
 } Start;
 
-/* Add @text unless it is there already: a retry may repeat it. */
+/* Add @text unless present, since retries may repeat it. */
 static void add_notice(Start *start, const char *text)
 {
     if (text != NULL && strstr(start->notice->str, text) == NULL)
@@ -62,7 +62,7 @@ static BerthMachine *prepare(Berth *berth, const BerthDistro *distro, bool rescu
     return g_steal_pointer(&machine);
 }
 
-/* Set @machine's initramfs to one with a shell, written later. */
+/* Set the path of @machine's rescue initramfs, which write_initramfs() writes. */
 static void plan_rescue(Start *start, const char *runtime, BerthMachine *machine)
 {
     machine->rescue = true;
@@ -75,7 +75,7 @@ static void plan_rescue(Start *start, const char *runtime, BerthMachine *machine
     machine->initramfs = g_build_filename(runtime, machine->id, BERTH_RUNTIME_RESCUE, NULL);
 }
 
-/* Write the initramfs to the path that was planned. */
+/* Write the rescue initramfs to the planned path. */
 static bool write_initramfs(const Start *start, GError **error)
 {
     const BerthLayout *layout = start->berth->layout;
@@ -87,7 +87,7 @@ static bool write_initramfs(const Start *start, GError **error)
 
 /* --- starting --- */
 
-/* A connection to a distro that is up or coming up; -1 without @error when it has to be started. */
+/* Connect to the distro if it is up or coming up; -1 without @error if it must be started. */
 static int connect_running(const Start *start, GError **error)
 {
     const BerthDistro *distro = start->distro;
@@ -120,8 +120,9 @@ static bool is_unchanged(const BerthDistro *distro, Berth *berth, GError **error
     return false;
 }
 
-/* The start's check of lib/instance/client/runtime.h, while nobody else can start the distro: no
- * command works on it, its row is unchanged, its disk is locked and sound; writes its initramfs. */
+/* The callback of runtime.h before a start, while the start lock is held: checks that no command
+ * works on the distro, that its row is unchanged and that its disk is locked and sound; writes its
+ * initramfs. */
 static bool may_start(gpointer user_data, int *ret_disk_fd, GError **error)
 {
     Start *start = user_data;
@@ -150,7 +151,7 @@ static int bring_up(Start *start, const BerthMachine *machine, const char *runti
     return -1;
 }
 
-/* Add the boot report's notices. Errors are ignored. */
+/* Add the notices of the boot report, ignoring errors. */
 static void collect_notices(Start *start, int fd)
 {
     g_autoptr(BerthBootReport) report = berth_control_boot(fd, NULL);
@@ -164,7 +165,7 @@ static void collect_notices(Start *start, int fd)
     add_notice(start, more);
 }
 
-/* Warn of a distro that was registered before its name was reserved. */
+/* Warn if the name has become reserved since the distro was registered. */
 static void warn_of_name(Start *start)
 {
     const char *name = start->distro->name;
@@ -187,7 +188,7 @@ static int connect_or_start(Start *start, const char *runtime, GError **error)
         g_propagate_error(error, g_steal_pointer(&problem));
         return -1;
     }
-    /* Fail early, before the accelerator's proof; the start's check decides. */
+    /* Fail before the slow probe of the accelerator; may_start() checks again. */
     if (!berth_claim_check(start->berth->layout, start->distro->id, error))
         return -1;
 
@@ -212,7 +213,7 @@ static int connect_or_start(Start *start, const char *runtime, GError **error)
     return berth_steal_fd(&fd);
 }
 
-/* Explain a missing disk: a command may be moving it, or have moved it. */
+/* Connect; if the disk is missing, explain that a command is moving it or has moved it. */
 static int connect_or_explain(Start *start, const char *runtime, GError **error)
 {
     g_autoptr(GError) problem = NULL;
@@ -240,11 +241,11 @@ static int connect_once(Berth *berth, const char *name, const Start *start, GErr
     return fd;
 }
 
-/* The number of failures of each kind. */
+/* Failures so far, by kind. */
 typedef struct {
-    guint changed; /* somebody moved or renamed the distro meanwhile */
-    guint gone;    /* it was powered off, or its keeper was killed, while it came up */
-    guint no_disk; /* the guest could not mount it */
+    guint changed; /* another command moved or renamed the distro */
+    guint gone;    /* it was powered off or its keeper killed during the boot */
+    guint no_disk; /* the guest could not mount the disk */
 } Failures;
 
 /* Whether another attempt may succeed after @problem. */

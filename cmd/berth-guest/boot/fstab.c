@@ -22,11 +22,11 @@ static const struct {
     {"ID=", "/dev/disk/by-id/"},
 };
 
-/* Shares with the host that other machine monitors and WSL offer. */
+/* Shared folders of other hypervisors and of WSL. */
 static const char *const foreign_types[] = {"virtiofs",         "vboxsf", "vmhgfs",
                                             "fuse.vmhgfs-fuse", "prl_fs", "drvfs"};
 
-/* Devices that programs of the distro make later. */
+/* Devices that programs in the distro create later. */
 static const char *const made_later[] = {"/dev/loop", "/dev/nbd",  "/dev/ram",
                                          "/dev/zram", "/dev/zvol", "/dev/fuse"};
 
@@ -80,7 +80,7 @@ bool fstab_device(const char *source, char *path, size_t size)
            snprintf(path, size, "%s%s", directory, value) < (int)size;
 }
 
-/* ---- what cannot be there ---- */
+/* ---- absent devices ---- */
 
 static bool is_listed(const char *const *list, size_t count, const char *text, bool prefix)
 {
@@ -95,8 +95,8 @@ static bool is_there(int root, const char *path)
     return faccessat(root, path + 1, F_OK, 0) == 0;
 }
 
-/* The disk has no partitions, and the root line is not asked about: no UUID, label or id of a
- * device can be meant. */
+/* Whether the device of @line cannot exist. The one disk has no partitions and the caller skips the
+ * root entry, so no UUID, label or id can match a device. */
 static bool cannot_be(int root, const FstabLine *line)
 {
     size_t length;
@@ -121,9 +121,9 @@ static void judge(int root, FstabLine *line)
                       cannot_be(root, line);
 }
 
-/* ---- reading ---- */
+/* ---- parsing ---- */
 
-/* In place: it only becomes shorter. Source: fstab(5). */
+/* Resolve octal escapes in place. Source: fstab(5). */
 static char *unescape(char *text)
 {
     char *to = text;

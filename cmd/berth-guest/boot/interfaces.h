@@ -1,17 +1,17 @@
 /* SPDX-License-Identifier: MIT
  *
- * interfaces — what /etc/network/interfaces (ifupdown) of an image brings up that this machine does
- * not have: eth0 is its one interface, and is up already.
+ * interfaces — finds interfaces that /etc/network/interfaces (ifupdown) brings up and this machine
+ * lacks: it has only eth0, which is already up.
  */
 #pragma once
 
-/* The names that kernels and udev give to interfaces of hardware, but for eth0: what
- * EXCLUDE_INTERFACES of ifupdown takes, patterns with blanks between. */
+/* The names that the kernel and udev give to hardware interfaces, except eth0, in the syntax of
+ * ifupdown's EXCLUDE_INTERFACES: patterns separated by blanks. */
 #define INTERFACES_ABSENT "en[opsx]* eth[1-9]* wl[opsx]*"
 
-/* @line counts from 1; @name is at most 15 bytes long, as an interface's is. */
+/* @line counts from 1; @name has at most 15 bytes, as IFNAMSIZ demands. */
 typedef void (*InterfacesEach)(void *data, unsigned line, const char *name);
 
-/* Call @each for the interfaces that match INTERFACES_ABSENT and are to be brought up at boot,
- * below the directory @root. Files that the file names are not read. */
+/* Call @each for the interfaces below @root that are brought up at boot and match
+ * INTERFACES_ABSENT. Files included by "source" are not read. */
 void interfaces_each_absent(int root, InterfacesEach each, void *data);

@@ -23,23 +23,23 @@
 #define INTERFACES "/etc/network/interfaces"
 #define DISK       "/dev/vda"
 #define COPY       SYSTEMD_FSTAB_COPY
-/* The host shows the first ones and has the others in its log. */
+/* The host prints the first few and logs the rest. */
 #define NOTES_MAX 256
-/* A server that does not answer must not hold the boot up. */
+/* Bounds the delay of the boot by a network server that does not answer. */
 #define MOUNT_SEC 20
 
-/* ---- what the lines are about ---- */
+/* ---- scanning fstab, crypttab and interfaces ---- */
 
 typedef struct {
     int root;
     StartupNote note;
     void *data;
-    bool without_root; /* of the copy: it is mounted, and not every mount sees that */
-    int result;        /* the first failure */
-    unsigned entries;  /* there are */
-    unsigned left_out; /* of the copy */
+    bool without_root; /* omit /: not every mount -a sees that it is mounted */
+    int result;        /* the first error */
+    unsigned entries;  /* total */
+    unsigned left_out; /* omitted from the copy */
     unsigned noted;
-    FILE *copy; /* of the other lines, or NULL */
+    FILE *copy; /* receives the lines that stay, or NULL */
 } Scan;
 
 static void tell(Scan *scan, const char *file, const FstabLine *line)
@@ -64,8 +64,8 @@ static void tell_rest(const Scan *scan)
     scan->note(scan->data, text);
 }
 
-/* The line of / means the disk: what another machine called it becomes a link to it, so that a
- * remount by that name, which systemd makes for the options, finds it. */
+/* The entry of / means the only disk. Link the other machine's name for it to DISK, so that
+ * systemd-remount-fs, which remounts / by that name, finds it. */
 static int name_disk(int root, const char *source)
 {
     char device[PATH_MAX];
@@ -113,7 +113,7 @@ static void handle_interface(void *data, unsigned line, const char *name)
     scan->note(scan->data, text);
 }
 
-/* Make COPY of the lines that are about this machine. 0, or -errno. */
+/* Write COPY: fstab without the lines of absent devices. 0, or -errno. */
 static int scan_and_copy(Scan *scan)
 {
     int result = file_make_directories("/run/berth", 0755);
@@ -130,7 +130,7 @@ static int scan_and_copy(Scan *scan)
 
 /* ---- mounting ---- */
 
-/* The table named only where it must be: a small mount may know no -T. */
+/* Pass -T only with the copy: busybox's mount may lack it. */
 static void mount_all(bool of_copy, char *problem, size_t size)
 {
     char program[64];
@@ -145,7 +145,7 @@ static void mount_all(bool of_copy, char *problem, size_t size)
         snprintf(problem, size, "%s: %s", FSTAB, said[0] != '\0' ? said : "mount -a failed");
 }
 
-/* Show @table in the place of fstab for this start. Read-only: a change would be lost with it. */
+/* Bind-mount @table over fstab until shutdown. Read-only, since changes would be lost. */
 static int show_instead(const char *table)
 {
     if (mount(table, FSTAB, NULL, MS_BIND, NULL) < 0 ||
@@ -162,7 +162,7 @@ static int mount_for_systemd(Scan *scan)
     return result < 0 ? result : prepared;
 }
 
-/* Other inits would wait for all, or fall into a shell for repairs. */
+/* Other inits would wait for all devices, or stop in a maintenance shell. */
 static int mount_for_other(bool wanted, Scan *scan)
 {
     int result = wanted ? scan_and_copy(scan) : 0;
@@ -201,7 +201,7 @@ int startup_command(InitKind init, const Settings *settings)
     pid_t pid = fork();
     if (pid != 0)
         return pid < 0 ? -errno : 0;
-    program_become(STDOUT_FILENO); /* the console */
+    program_become(STDOUT_FILENO); /* output goes to the console */
     setenv("HOME", "/root", 1);
     execl("/bin/sh", "sh", "-c", settings->command, (char *)NULL);
     dprintf(STDERR_FILENO, "boot.command: /bin/sh: %s\n", strerror(errno));

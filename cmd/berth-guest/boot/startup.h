@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * startup — what the distro's owner wants done at every start: mount /etc/fstab, or not, and
- * boot.command. Under systemd the one is systemd's work and the other a unit (systemd.h).
+ * startup — what wsl.conf and fstab request at each start: mounting /etc/fstab, and boot.command.
+ * Under systemd, systemd mounts, and boot.command is a unit (systemd.h).
  */
 #pragma once
 
@@ -16,15 +16,15 @@ typedef struct {
     int root; /* the distro's / */
     InitKind init;
     const Settings *settings;
-    StartupNote note; /* called for each line whose device is not in this machine, up to a bound */
+    StartupNote note; /* called for each line whose device is absent, at most NOTES_MAX times */
     void *data;
 } StartupMount;
 
-/* Mount what /etc/fstab says where berth's own init is PID 1, or keep the distro's init from it
- * where that is asked for. Lines of devices that this machine cannot have are left out under every
- * init, as if they said nofail, without a wait. @problem receives the words of mount. */
+/* Mount the entries of /etc/fstab if berth's own init is PID 1; otherwise hide the file from the
+ * distro's init if the settings say so. Under every init, entries of devices that this machine
+ * cannot have are skipped without waiting, as with nofail. @problem receives mount's error
+ * output. */
 void startup_mount(const StartupMount *startup, char *problem, size_t size);
 
-/* Start boot.command, which goes on by itself; what it says is in the console's log. 0, or -errno.
- */
+/* Start boot.command in the background; its output goes to the console's log. 0, or -errno. */
 int startup_command(InitKind init, const Settings *settings);

@@ -16,39 +16,40 @@
 #define UNITS      "/run/systemd/system/"
 #define GENERATORS "/run/systemd/system-generators/"
 
-/* A file below /run; without a text it is a mask. */
+/* A file in /run; without text, a link to /dev/null, which masks the unit. */
 typedef struct {
     const char *path;
     const char *text;
 } Row;
 
 static const Row rows[] = {
-    /* The console is the kernel's log. A getty on it would wait 90 s for a device unit that only
-     * udev makes; so would those on other ports that an image of a machine enables. */
+    /* The console shows the kernel's log. A getty there would wait 90 s for a device unit, which
+     * only udev creates; so would gettys on other ports, which images of machines enable. */
     {UNITS "serial-getty@.service", NULL},
     {UNITS "serial-getty@ttyS0.service", NULL},
     {UNITS "console-getty.service", NULL},
-    /* Looks for partitions of the root disk, which has none, and fails. */
+    /* Searches the root disk for partitions, has none to find, and fails. */
     {GENERATORS "systemd-gpt-auto-generator", NULL},
-    /* The kernel has everything built in, and libkmod may not even be there. */
+    /* The kernel has no modules, and libkmod may be missing. */
     {UNITS "systemd-modules-load.service", NULL},
     {UNITS "modprobe@.service", NULL},
-    /* Looks for LVM snapshots under the root disk, which has none, for a tenth of the boot. */
+    /* Searches for LVM snapshots, of which there are none, for a tenth of the boot time. */
     {UNITS "e2scrub_reap.service", NULL},
-    /* eth0 is up with its address: managers keep their hands off, and nobody waits for them. */
+    /* eth0 is already configured: network managers must leave it alone, and nothing may wait for
+     * them. */
     {"/run/systemd/network/10-berth.network", "[Match]\nName=eth0\n[Link]\nUnmanaged=yes\n"},
     {"/run/NetworkManager/conf.d/10-berth.conf",
      "[keyfile]\nunmanaged-devices=interface-name:eth0\n"},
     {"/run/network/ifstate", "lo=lo\neth0=eth0\n"},
-    /* ifupdown fails as a whole where it is to bring up an interface of another machine. */
+    /* ifupdown fails as a whole if one of its interfaces is missing. */
     {UNITS "networking.service.d/10-berth.conf",
      "[Service]\nEnvironment=\"EXCLUDE_INTERFACES=" INTERFACES_ABSENT "\"\n"},
     {UNITS "systemd-networkd-wait-online.service", NULL},
     {UNITS "NetworkManager-wait-online.service", NULL},
 };
 
-/* boot.command. What it leaves running stays when it has ended; its failure is seen by who looks
- * for failed units, and stops nothing. */
+/* boot.command. KillMode=process: its background processes survive it. A failure shows in systemctl
+ * --failed and stops nothing. */
 #define COMMAND "/run/berth/boot-command"
 static const Row command_unit = {
     UNITS "berth-boot-command.service",
@@ -57,7 +58,7 @@ static const Row command_unit = {
     "StandardOutput=journal+console\nStandardError=inherit\nEnvironment=HOME=/root\n"};
 static const char command_want[] = UNITS "multi-user.target.wants/berth-boot-command.service";
 
-/* automount.mountFsTab=false */
+/* For automount.mountFsTab=false. */
 static const Row no_fstab = {GENERATORS "systemd-fstab-generator", NULL};
 
 static int write_row(const Row *row)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * systemd — what systemd and its like must know of this machine before they start: written to /run,
- * so that nothing is installed into the distro and nothing is left on its disk.
+ * systemd — configures systemd and network managers for this machine before they start. Writes to
+ * /run only: nothing is installed into the distro or left on its disk.
  */
 #pragma once
 

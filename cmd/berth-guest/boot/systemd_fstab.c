@@ -20,11 +20,12 @@
 
 typedef struct {
     int root;
-    int result; /* the first failure */
-    bool lacks; /* a mount's device is not in this machine */
+    int result; /* the first error */
+    bool lacks; /* a mount's device is absent */
 } Work;
 
-/* Source: systemd.unit(5), "String escaping for inclusion in unit names". False: too long. */
+/* Escape for a unit name. Source: systemd.unit(5), "String escaping for inclusion in unit names".
+ * False: too long. */
 static bool escape(const char *text, bool is_path, char name[NAME_MAX_ESCAPED])
 {
     static const char plain[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789:_.";
@@ -47,7 +48,8 @@ static bool escape(const char *text, bool is_path, char name[NAME_MAX_ESCAPED])
     return used > 0;
 }
 
-/* For a unit file: % begins a specifier, and a line ends where it ends. */
+/* Quote for a unit file, where % begins a specifier. False: it has a control code or a backslash,
+ * or is too long. */
 static bool quote(const char *text, char quoted[PATH_MAX])
 {
     size_t used = 0;
@@ -71,8 +73,8 @@ static bool read_path(int fd, char path[PATH_MAX])
     return length > 0;
 }
 
-/* The mount point that systemd's generator makes of @target: its links followed below @root, as far
- * as it exists. False: too long, or it cannot be told. */
+/* Resolve the links of @target below @root as far as it exists, as systemd's generator does. False:
+ * too long, or an error. */
 static bool resolve_target(int root, const char *target, char resolved[PATH_MAX])
 {
     const struct open_how how = {.flags = O_PATH | O_CLOEXEC, .resolve = RESOLVE_IN_ROOT};
@@ -100,7 +102,7 @@ static bool resolve_target(int root, const char *target, char resolved[PATH_MAX]
     return found && size > 0 && size < PATH_MAX;
 }
 
-/* The mount points that systemd mounts itself and that its generator ignores. */
+/* The mount points that systemd mounts itself; its generator ignores them. */
 static bool is_systemds(const char *target)
 {
     static const char *const mounted[] = {"/", "/run", "/dev", "/proc", "/sys"};
@@ -132,8 +134,8 @@ static int write_unit(int root, const FstabLine *line, const char *target)
     return result;
 }
 
-/* Under the name of the mount point behind links, which is the generator's, and under the one that
- * the line gives, which other units may name. */
+/* Replace the mount unit under two names: the generator's, which is the resolved mount point, and
+ * that of the path in the line, which other units may refer to. */
 static int replace_mount(int root, const FstabLine *line)
 {
     char resolved[PATH_MAX];
@@ -145,7 +147,7 @@ static int replace_mount(int root, const FstabLine *line)
     return result;
 }
 
-/* So that @target does not pull @unit in. */
+/* Mask the links by which @target pulls in @unit. */
 static int mask_links(int root, const char *target, const char *unit)
 {
     static const char *const kinds[] = {"requires", "wants"};
@@ -199,7 +201,7 @@ static void handle_crypt(void *data, const FstabLine *line)
         work->result = result;
 }
 
-/* systemd-remount-fs fails for a line of /usr whose device is not there, mounted or not. */
+/* systemd-remount-fs fails for an entry of /usr whose device is absent, even if /usr is mounted. */
 static int replace_table(int root)
 {
     static const char directory[] = UNITS "/systemd-remount-fs.service.d";

@@ -19,26 +19,26 @@
 #define TEXT_MAX (WIRE_SEARCH_MAX + 256)
 #define MARK     "# berth: written at every start; network.generateResolvConf=false in /etc/wsl.conf\n"
 
-/* The file each program reads, with the words in front of the name server and of the search
- * domains; NULL where the file takes neither. */
+/* The file that each program reads, with the keywords before the name server and the search
+ * domains; NULL if the file supports neither. */
 static const struct {
     const char *path;
     const char *head;
     const char *server;
     const char *search;
 } takers[] = {
-    /* Its stub knows no server of a link, since no manager of networks has told it of eth0. */
+    /* systemd-resolved: no network manager has told it about eth0's servers. */
     {"run/systemd/resolved.conf.d/10-berth.conf", "[Resolve]\n", "DNS=", "Domains="},
-    /* It would write what it knows of its own connections, of which eth0 is none. */
+    /* NetworkManager would write the servers of its own connections; eth0 is not one of them. */
     {"run/NetworkManager/conf.d/11-berth-dns.conf", "[main]\nrc-manager=unmanaged\n"},
-    /* Debian's resolvconf, and openresolv before and since 3.13: what an interface's manager would
-     * tell it. dnsmasq listens to both. */
+    /* Debian's resolvconf, and openresolv before and since 3.13: the file that an interface's
+     * manager would submit. dnsmasq reads both. */
     {"run/resolvconf/interface/eth0.berth", "", "nameserver ", "search "},
     {"run/resolvconf/interfaces/eth0", "", "nameserver ", "search "},
     {"run/resolvconf/keys/eth0", "", "nameserver ", "search "},
 };
 
-/* A line of @word and @value, or nothing where one of them is missing. */
+/* A line of @word and @value, or "" if one of them is NULL. */
 #define LINE(word, value)                                                                          \
     (word) != NULL &&*(value) != '\0' ? (word) : "", (word) != NULL ? (value) : "",                \
         (word) != NULL &&*(value) != '\0' ? "\n" : ""
@@ -83,7 +83,7 @@ static int write_file(int root, const Config *config)
 
 int resolver_prepare(int root, const Config *config, const Settings *settings)
 {
-    if (!settings->generate_resolv_conf) /* what an earlier start wrote would stay in the way */
+    if (!settings->generate_resolv_conf) /* remove the file of an earlier start */
         return is_ours(root) && unlinkat(root, RESOLVER, 0) < 0 ? -errno : 0;
     if (config->nameserver[0] == '\0')
         return 0;
@@ -99,8 +99,8 @@ int resolver_update(int root, const Config *config, const Settings *settings)
     return result == 0 ? write_takers(root, config) : result;
 }
 
-/* On SIGHUP it reads its configuration, since systemd 256; before that it ends, which its unit
- * counts as no failure, and is started again. */
+/* systemd 256 reloads its configuration on SIGHUP. Older versions exit, which the unit does not
+ * treat as a failure, and are restarted. */
 void resolver_reload(void)
 {
     char program[64];

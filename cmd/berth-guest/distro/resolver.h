@@ -1,11 +1,10 @@
 /* SPDX-License-Identifier: MIT
  *
- * resolver — the distro's DNS: /etc/resolv.conf, and for each program that may take that file over,
- * now or when it is installed while the machine runs, the place in /run where it finds the server
- * that berth gives. What is in /run is for this start; a program that is not there does not read
- * it.
+ * resolver — configures the distro's DNS: /etc/resolv.conf, and the files in /run from which
+ * programs that may take over that file read berth's name server, including programs installed
+ * later. Files in /run last until shutdown.
  *
- * @root is the directory the files are below, a distro's /.
+ * @root is the directory the paths are relative to, a distro's /.
  */
 #pragma once
 
@@ -13,14 +12,14 @@
 
 #include "os/config.h"
 
-/* Write all of them. resolv.conf becomes a file of its own: a link into the distro's resolver leads
- * to nothing before that runs. Where network.generateResolvConf is false all is left alone, but a
- * resolv.conf of ours goes. 0, or -errno. */
+/* Write all files. resolv.conf becomes a regular file, since a link into the distro's resolver
+ * would dangle until that runs. If network.generateResolvConf is false, only a resolv.conf of ours
+ * is removed. 0, or -errno. */
 int resolver_prepare(int root, const Config *config, const Settings *settings);
 
-/* The search domains are others: the same while the distro runs, where resolv.conf is ours still.
- */
+/* Apply changed search domains while the distro runs; a resolv.conf that is no longer ours is left
+ * alone. 0, or -errno. */
 int resolver_update(int root, const Config *config, const Settings *settings);
 
-/* Have a systemd-resolved that runs read its configuration again; returns at once. */
+/* Make a running systemd-resolved reload its configuration; does not wait for it. */
 void resolver_reload(void);

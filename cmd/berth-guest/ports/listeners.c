@@ -15,19 +15,20 @@
 #include <sys/timerfd.h>
 #include <unistd.h>
 
-/* The tracepoint fires just before the socket can be found, and a burst of sockets is one dump. On
- * a busy host "just" may be long: after the first dump there are more, each four times as late. */
+/* The tracepoint fires shortly before sockdiag can find the socket, so wait a tick; this also
+ * debounces bursts. On a busy host the delay may be long, so repeat the dump, each time after four
+ * times the delay. */
 #define TICK_NSEC                 2000000L
 #define LAST_TICK_NSEC            128000000L
 #define SWEEP_NSEC                2000000000L
 #define SWEEP_WITHOUT_EVENTS_NSEC 200000000L
 #define NSEC_PER_SEC              1000000000L
 
-#define SOCKETS_MAX 8192 /* that are known of; more are not reported at all */
+#define SOCKETS_MAX 8192 /* sockets beyond are not reported */
 
-/* The first `followed` of all have owners and doors; they are sorted as sockdiag_sort does it. */
+/* The first `followed` sockets have owners and proxies. Sorted as by sockdiag_sort. */
 typedef struct {
-    ListeningSocket *sockets; /* room for SOCKETS_MAX */
+    ListeningSocket *sockets; /* SOCKETS_MAX allocated */
     size_t count;
     size_t followed;
 } Snapshot;
@@ -39,12 +40,12 @@ struct Listeners {
     NatPorts *nat;            /* or NULL */
     Source trace;
     Source timer;
-    long tick_nsec; /* what the timer is set to after an event; 0: for a sweep */
+    long tick_nsec; /* the timer's delay after an event; 0: the timer is set for a sweep */
     bool known;
-    bool overflow_logged; /* that there are more sockets than fit */
+    bool overflow_logged; /* the log already says that sockets are left out */
     bool rules_overflow_logged;
     Snapshot now;
-    Snapshot next; /* the one being taken */
+    Snapshot next; /* the snapshot being filled */
     void (*changed)(void *data);
     void *data;
 };
@@ -63,7 +64,7 @@ static void set_sweep(Listeners *listeners)
               source_is_open(&listeners->trace) ? SWEEP_NSEC : SWEEP_WITHOUT_EVENTS_NSEC);
 }
 
-/* A socket seen before keeps its owner: looking it up is the expensive part. */
+/* Copy the owners of known sockets, since looking them up is expensive. */
 static void keep_owners(Listeners *listeners)
 {
     const Snapshot *now = &listeners->now;
@@ -122,7 +123,7 @@ static void log_rules_overflow(Listeners *listeners)
     listeners->rules_overflow_logged = left_out > 0;
 }
 
-/* All sockets there are, as far as there is room. False when the kernel does not tell. */
+/* Fill @next with up to SOCKETS_MAX sockets. False if the kernel's dump failed. */
 static bool fill_snapshot(Listeners *listeners, Snapshot *next)
 {
     int found = sockdiag_dump(&listeners->diag, next->sockets, SOCKETS_MAX);
@@ -175,7 +176,7 @@ static void on_timer(Source *source, uint32_t events)
     set_timer(listeners, listeners->tick_nsec);
 }
 
-/* Whatever it was: a dump is due, in a moment. */
+/* Schedule a dump after any event. */
 static void tick(void *data)
 {
     Listeners *listeners = data;
@@ -192,7 +193,7 @@ static void on_trace(Source *source, uint32_t events)
     while ((size = read(source->fd, text, sizeof(text))) > 0)
         continue;
     if (size < 0 && errno != EAGAIN && errno != EINTR)
-        loop_close(listeners->loop, source); /* the fast sweep takes over */
+        loop_close(listeners->loop, source); /* the fast poll takes over */
     tick(listeners);
 }
 
@@ -253,7 +254,7 @@ Listeners *listeners_new(Loop *loop, bool use_events, const char *device, const 
     else if (use_events)
         log_line("no trace events (%s); looking for listening sockets every 200 ms",
                  strerror(errno));
-    set_timer(listeners, 1); /* the first snapshot is due now */
+    set_timer(listeners, 1); /* take the first snapshot at once */
     return listeners;
 }
 
@@ -267,7 +268,7 @@ static bool is_service(const ListeningSocket *socket, uint8_t protocol, uint16_t
     return socket->listener.protocol == protocol && socket->listener.port == port;
 }
 
-/* Each service once: those of one are next to each other. */
+/* Put each service once; equal ones are adjacent. */
 static void put_others(const Snapshot *now, WireBuffer *buffer)
 {
     uint32_t count = 0;

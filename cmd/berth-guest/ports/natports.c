@@ -15,17 +15,17 @@
 
 #define PORTS_MAX  256
 #define CHAINS_MAX 64
-#define NAME_MAX_  64 /* of tables and chains that are told apart */
+#define NAME_MAX_  64 /* longer names of tables and chains are truncated */
 
 typedef struct {
     uint8_t protocol;
     uint16_t port;
 } NatPort;
 
-/* A chain that a hook leads to. */
+/* A base chain: one with a hook. */
 typedef struct {
     uint8_t family;
-    bool counts; /* of type nat, at prerouting */
+    bool counts; /* type nat, hook prerouting */
     char table[NAME_MAX_];
     char name[NAME_MAX_];
 } Chain;
@@ -33,11 +33,11 @@ typedef struct {
 struct NatPorts {
     Loop *loop;
     Source events;
-    Netlink questions; /* the events come on their own */
-    bool stale;        /* what is below is of older rules */
+    Netlink questions; /* requests only; events have a socket of their own */
+    bool stale;        /* the rules have changed since the last dump */
     NatPort ports[PORTS_MAX];
     size_t count;
-    size_t left_out; /* ports for which there was no room */
+    size_t left_out; /* ports beyond PORTS_MAX */
     Chain chains[CHAINS_MAX];
     size_t chain_count;
     size_t chains_left_out;
@@ -71,15 +71,15 @@ static bool is_text(const Attributes *at, const char *text)
 
 /* ---- one rule ---- */
 
-/* What the last expression has put into a register, as far as it matters. */
+/* What the last expression loaded into a register, if relevant. */
 typedef enum { LOAD_OTHER, LOAD_PROTOCOL, LOAD_PORT, LOAD_DESTINATION, LOAD_DEVICE } Load;
 
 typedef struct {
     Load load;
     uint8_t protocol;
     uint16_t port;
-    bool has_dnat;  /* it has a DNAT */
-    bool elsewhere; /* it is not for what arrives on eth0 */
+    bool has_dnat;  /* the target is DNAT or redirect */
+    bool elsewhere; /* it cannot match packets that arrive on eth0 for its address */
 } Rule;
 
 static void handle_payload(Rule *rule, Attributes data)
@@ -88,7 +88,7 @@ static void handle_payload(Rule *rule, Attributes data)
         uint32_t base, offset, size;
         Load load;
     } fields[] = {
-        {NFT_PAYLOAD_NETWORK_HEADER, 9, 1, LOAD_PROTOCOL}, /* of IPv4 */
+        {NFT_PAYLOAD_NETWORK_HEADER, 9, 1, LOAD_PROTOCOL}, /* IPv4 */
         {NFT_PAYLOAD_NETWORK_HEADER, 16, 4, LOAD_DESTINATION},
         {NFT_PAYLOAD_TRANSPORT_HEADER, 2, 2, LOAD_PORT},
     };
@@ -143,8 +143,8 @@ static void handle_compare(Rule *rule, Load load, Attributes data)
     }
 }
 
-/* iptables' match on the ports of TCP and UDP. Source: struct xt_tcp and xt_udp of
- * linux/netfilter/xt_tcpudp.h, whose first eight bytes are the same. */
+/* iptables' match on TCP or UDP ports. Source: linux/netfilter/xt_tcpudp.h: struct xt_tcp and
+ * xt_udp have the same first eight bytes. */
 static void handle_match(Rule *rule, Attributes data)
 {
     bool known = false;
@@ -202,7 +202,7 @@ static void handle_expression(Rule *rule, Attributes expression)
         rule->has_dnat = true;
 }
 
-/* ---- what a dump says ---- */
+/* ---- parsing a dump ---- */
 
 static void add_port(NatPorts *ports, const Rule *rule)
 {
@@ -249,8 +249,8 @@ static void handle_chain(NatPorts *ports, uint8_t family, Attributes fields)
         ports->chains_left_out += chain.counts;
 }
 
-/* Whether packets from eth0 may come to a rule: its table has a chain at prerouting, and it is in
- * that one or in one that no hook leads to. */
+/* Whether a rule may see packets from eth0: its table has a base chain at prerouting, and the
+ * rule's chain is that one or not a base chain, so that the base chain may jump to it. */
 static bool is_reached(const NatPorts *ports, uint8_t family, const char *table, const char *name)
 {
     bool reached = false;
@@ -345,8 +345,8 @@ static int dump_rules(NatPorts *ports)
     return result;
 }
 
-/* Rules that are changed again and again leave the ports as they were, until the next time. A
- * kernel without nftables has none. */
+/* Dump the rules. If they change during each attempt, keep the old ports until the next call. A
+ * kernel without nftables has no ports. */
 static void refresh(NatPorts *ports)
 {
     NatPort former[PORTS_MAX];

@@ -154,7 +154,7 @@ static bool begin_special(BerthHeaders *headers, const guint8 *header)
     return headers->body > 0 || finish_special(headers);
 }
 
-/* @position: where the entry begins in what is handed on. */
+/* @position: the entry's offset in the output. */
 static bool begin_entry(BerthHeaders *headers, const guint8 *header, guint64 position)
 {
     if (!berth_header_checksum_is_right(header))
@@ -214,7 +214,7 @@ static bool end_stream(BerthHeaders *headers)
     return true;
 }
 
-/* Whether @block ends what is handed on in one piece: it is not handed on itself. */
+/* Whether @block ends the run of bytes forwarded unchanged: it is replaced or dropped. */
 static bool is_withheld(const BerthHeaders *headers, const guint8 *block)
 {
     return headers->blocks == 0 &&
@@ -233,8 +233,8 @@ static bool walk_map_block(BerthHeaders *headers, const guint8 *block)
     return true;
 }
 
-/* A whole block where a header may stand. headers->header is then what of it is handed on as it
- * is: all of an entry's, but for one that is replaced. */
+/* Process a block where a header may begin. Sets headers->header to the number of its bytes to
+ * forward unchanged: all of an entry's header, unless it is replaced. */
 static bool walk_block(BerthHeaders *headers, const guint8 *block)
 {
     if (headers->blocks > 0)
@@ -386,7 +386,7 @@ bool berth_headers_next(BerthHeaders *headers, BerthFacts *ret_facts)
     return true;
 }
 
-/* --- behind the end --- */
+/* --- after the end mark --- */
 
 /* Find the first nonzero block in @data. */
 static bool find_block(const guint8 *data, gsize size, const guint8 **ret_block)

@@ -1,17 +1,17 @@
 /* SPDX-License-Identifier: MIT
  *
- * pax — the records that may stand before an entry of a tar (POSIX pax, "Extended Header"; the keys
- * of GNU, star, libarchive and Sun beside them).
+ * pax — the records that may precede an entry of a tar (POSIX pax, "Extended Header"; also the keys
+ * of GNU tar, star, libarchive and Sun).
  *
  * A record is "LENGTH KEY=VALUE\n". The last record of a key wins; an empty value resets the key,
- * except for attributes, which may be empty. Rejects malformed records, numbers and times and names
- * with a NUL, where other readers see 0 (and so root) or half a name.
+ * except for attributes, which may be empty. Rejects malformed records and numbers, and names with
+ * a NUL: other readers parse them as 0 (and so root) or truncate them.
  *
  * berth_pax_build() returns the records that libarchive handles correctly; this module handles the
  * rest.
  *
  * Pure. Errors: BERTH_ERROR_INVALID "import.read.damaged" and "import.read.unsupported"; the
- * messages say what is wrong, not where.
+ * messages do not name the entry.
  */
 #pragma once
 
@@ -26,12 +26,12 @@ G_BEGIN_DECLS
 typedef enum {
     BERTH_PAX_PATH,
     BERTH_PAX_TARGET,
-    BERTH_PAX_SPARSE_PATH, /* beats PATH, which is made up then */
+    BERTH_PAX_SPARSE_PATH, /* overrides PATH, which is a placeholder then */
     BERTH_PAX_FLAGS,
-    BERTH_PAX_ACL_ACCESS, /* in words (acl_text.h) */
+    BERTH_PAX_ACL_ACCESS, /* as text (acl_text.h) */
     BERTH_PAX_ACL_DEFAULT,
     BERTH_PAX_ACL_NFS4,
-    BERTH_PAX_MAJOR, /* from here on passed to libarchive too */
+    BERTH_PAX_MAJOR, /* from here on also passed to libarchive */
     BERTH_PAX_MINOR,
     BERTH_PAX_SPARSE_BLOCKS,
     BERTH_PAX_SPARSE_SIZE,
@@ -47,14 +47,15 @@ typedef enum {
 typedef enum { BERTH_PAX_UID, BERTH_PAX_GID, BERTH_PAX_SIZE, BERTH_PAX_NUMBERS } BerthPaxNumber;
 
 typedef struct {
-    char *texts[BERTH_PAX_TEXTS]; /* NULL: nothing said */
+    char *texts[BERTH_PAX_TEXTS]; /* NULL: no record */
     gint64 numbers[BERTH_PAX_NUMBERS];
     bool has_number[BERTH_PAX_NUMBERS];
     BerthTime times[BERTH_TIMES];
     bool has_time[BERTH_TIMES];
-    GByteArray *weak_xattrs;  /* records of LIBARCHIVE.xattr and RHT.security, or NULL */
-    GByteArray *xattrs;       /* records of SCHILY.xattr: what stands here wins */
-    GByteArray *sparse_pairs; /* records of GNU.sparse.offset and .numbytes, which repeat */
+    GByteArray *weak_xattrs; /* records of LIBARCHIVE.xattr and RHT.security, or NULL */
+    GByteArray *xattrs;      /* records of SCHILY.xattr; they win over weak_xattrs */
+    GByteArray
+        *sparse_pairs; /* records of GNU.sparse.offset and .numbytes, which are repeated keys */
 } BerthPax;
 
 void berth_pax_clear(BerthPax *pax);
@@ -66,15 +67,15 @@ void berth_pax_copy(const BerthPax *pax, BerthPax *ret_pax);
 /* Add the records of one header's body. */
 bool berth_pax_add(BerthPax *pax, const guint8 *body, gsize size, GError **error);
 
-/* Whether it describes holes. */
+/* Whether the records describe a sparse file. */
 bool berth_pax_is_sparse(const BerthPax *pax);
 
-/* The numbers of a device: digits, or an error; of what is no device they are dropped, unread. */
+/* Validate the device numbers: digits, if the entry @is_device; otherwise drop them unread. */
 bool berth_pax_settle_device(BerthPax *pax, bool is_device, GError **error);
 
-/* Sun's list of holes in GNU's form: "[ OFFSET]..." where data and holes begin in turn, the size of
- * the file at the end. @data_size: of what is in the archive, which may also be the whole file with
- * its zeros. */
+/* Convert Sun's list of holes to GNU's form: "[ OFFSET]...", the offsets at which data and holes
+ * begin alternately, then the file's size. @data_size: size of the data in the archive, which may
+ * include the zeros of the holes. */
 bool berth_pax_convert_holes(BerthPax *pax, gint64 data_size, GError **error);
 
 /* Append "LENGTH KEY=VALUE\n". */

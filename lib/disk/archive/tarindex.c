@@ -13,14 +13,14 @@
 
 #define BLOCK          BERTH_HEADER_SIZE
 #define MEMBERS_LIMIT  100000U
-#define EXTENDED_LIMIT (1U << 20) /* of a PAX header or a long name */
+#define EXTENDED_LIMIT (1U << 20) /* bytes of a pax header or a long name */
 #define PATH_LIMIT     4096U
 #define HOPS_LIMIT     16U
 #define FETCH_AGAIN    "fetch or copy the file again"
 
 typedef struct {
     BerthTarRange range;
-    char *target; /* of links: normalised, from the top */
+    char *target; /* of links: normalised, relative to the archive's root */
     bool sparse;
 } Member;
 
@@ -30,8 +30,8 @@ struct BerthTarIndex {
     bool complete;
 
     int fd;
-    const guint8 *head; /* instead of the fd: the beginning of a tar, in memory */
-    guint64 at;         /* of the next header */
+    const guint8 *head; /* used instead of fd: the beginning of a tar, in memory */
+    guint64 at;         /* offset of the next header */
     guint64 end;
     guint headers;
     BerthExtHeaders ext_headers;
@@ -95,7 +95,7 @@ static bool read_at(const BerthTarIndex *index, guint64 offset, void *buffer, gs
 
 /* --- names --- */
 
-/* "./a//b" -> "a/b", with ".." taken back lexically; NULL when it leads outside or is too long. */
+/* "./a//b" -> "a/b"; ".." is resolved lexically. NULL if the path leads outside or is too long. */
 static char *clean(const char *directory, const char *path)
 {
     g_autofree char *joined = g_strconcat(directory, "/", path, NULL);
@@ -129,7 +129,7 @@ static guint64 padded(guint64 size)
 
 /* --- members --- */
 
-/* Where a link leads: NULL if to nowhere in the archive. */
+/* The target of a link, or NULL if it leads outside the archive. */
 static char *member_target(const BerthFacts *facts, char type, const char *path)
 {
     bool relative = type == '2' && facts->target[0] != '/';
@@ -154,14 +154,14 @@ static void add_member(BerthTarIndex *index, char type, const BerthFacts *facts)
         g_hash_table_replace(index->members, path, member);
         return;
     }
-    g_hash_table_remove(index->members, path); /* replaced by what is no file */
+    g_hash_table_remove(index->members, path); /* replaced by something other than a file */
     g_free(path);
     member_free(member);
 }
 
 /* --- headers --- */
 
-/* GNU's old sparse files have more of their map in blocks before the data. */
+/* The map of GNU's old sparse format continues in blocks before the data. */
 static bool skip_sparse_map(BerthTarIndex *index, GError **error)
 {
     guint8 block[BLOCK];
@@ -173,7 +173,7 @@ static bool skip_sparse_map(BerthTarIndex *index, GError **error)
     return true;
 }
 
-/* The last one's padding may be missing. */
+/* The padding of the last member may be missing. */
 static void skip_data(BerthTarIndex *index, guint64 size)
 {
     guint64 next = index->at + BLOCK + padded(size);
@@ -185,7 +185,7 @@ static bool check_end(const BerthTarIndex *index, guint64 size, GError **error)
     return index->head != NULL || size <= index->end - index->at - BLOCK || fail_truncated(error);
 }
 
-/* One that belongs to what follows it. */
+/* Read an extended header (a pax header or GNU's long name), which describes the next member. */
 static bool handle_special(BerthTarIndex *index, const guint8 *header, GError **error)
 {
     gint64 size = 0;
