@@ -20,9 +20,9 @@ void berth_fd_close(int *fd);
 /* Move the fd out of *@fd, which becomes -1. */
 static inline int berth_steal_fd(int *fd)
 {
-    int taken = *fd;
+    int stolen = *fd;
     *fd = -1;
-    return taken;
+    return stolen;
 }
 
 /* Write all @size bytes, through EINTR and short writes. 0, or -1 with errno. For blocking fds. */

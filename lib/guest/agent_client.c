@@ -139,8 +139,8 @@ static void handle_grown(BerthAgent *agent, WireReader *reader)
 
 static const struct {
     WireType type;
-    void (*take)(BerthAgent *agent, WireReader *reader);
-} takers[] = {
+    void (*handle)(BerthAgent *agent, WireReader *reader);
+} handlers[] = {
     {WIRE_HELLO, handle_hello},   {WIRE_STAGE, handle_stage},         {WIRE_READY, handle_ready},
     {WIRE_BOOTED, handle_booted}, {WIRE_LISTENERS, handle_listeners}, {WIRE_GROWN, handle_grown},
     {WIRE_NOTE, handle_note},
@@ -152,12 +152,12 @@ static bool on_frame(BerthLink *link, const WireFrame *frame, gpointer user_data
     if (frame->stream != 0)
         return agent->events->session(frame, agent->user_data);
 
-    for (gsize i = 0; i < G_N_ELEMENTS(takers); i++) {
-        if (takers[i].type != frame->type)
+    for (gsize i = 0; i < G_N_ELEMENTS(handlers); i++) {
+        if (handlers[i].type != frame->type)
             continue;
         WireReader reader;
         wire_reader_init(&reader, frame);
-        takers[i].take(agent, &reader);
+        handlers[i].handle(agent, &reader);
         return wire_reader_done(&reader);
     }
     return true; /* ignore frame types of a newer guest */

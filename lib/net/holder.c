@@ -106,7 +106,7 @@ bool berth_holder_find(const char *proc, const BerthLeg *leg, BerthHolder *ret_h
     return true;
 }
 
-static bool says(const char *link, gconstpointer wanted)
+static bool is_link(const char *link, gconstpointer wanted)
 {
     char target[64] = "";
     return readlink(link, target, sizeof(target) - 1) > 0 && strcmp(target, wanted) == 0;
@@ -119,7 +119,7 @@ char *berth_holder_describe(const char *proc, const BerthHolder *holder)
     const char *pid;
     while ((pid = berth_process_next(directory)) != NULL) {
         g_autofree char *process = g_build_filename(proc, pid, NULL);
-        if (!berth_process_any_fd(process, says, wanted))
+        if (!berth_process_any_fd(process, is_link, wanted))
             continue;
         g_autofree char *name = berth_process_name(process);
         return g_strdup_printf("%s (pid %s)", name, pid);

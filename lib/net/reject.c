@@ -72,10 +72,11 @@ static gsize reset(const guint8 *frame, const BerthPacket *packet, guint8 *answe
         return 0;
 
     guint8 *tcp = put_headers(answer, frame, packet, IPPROTO_TCP, TCP_SIZE);
-    guint32 taken = (guint32)(packet->size - header) + 1 + ((flags & TH_FIN) != 0 ? 1 : 0);
+    guint32 sequence_length =
+        (guint32)(packet->size - header) + 1 + ((flags & TH_FIN) != 0 ? 1 : 0);
     memcpy(tcp, theirs + 2, 2);
     memcpy(tcp + 2, theirs, 2);
-    berth_put_u32(tcp + 8, berth_get_u32(theirs + 4) + taken);
+    berth_put_u32(tcp + 8, berth_get_u32(theirs + 4) + sequence_length);
     tcp[12] = TCP_SIZE / 4 << 4;
     tcp[13] = TH_RST | TH_ACK;
     berth_put_u16(tcp + 16,

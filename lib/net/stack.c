@@ -208,7 +208,7 @@ static void handle_frames(BerthStack *stack)
     bool passed = false;
     gsize size;
     stack->handling_frames = true;
-    for (guint taken = 0; taken < FRAMES_A_TURN && (size = receive_frame(stack)) > 0; taken++)
+    for (guint frames = 0; frames < FRAMES_A_TURN && (size = receive_frame(stack)) > 0; frames++)
         passed = handle_frame(stack, size) || passed;
     stack->handling_frames = false;
     if (!passed)

@@ -65,7 +65,7 @@ static bool probe_variants(const BerthMachine *machine, guint limit_msec,
                            BerthEmulatorAnswer *ret_answer, GError **error)
 {
     const guint variants = berth_machine_variants(machine);
-    guint taken = variants;
+    guint chosen = variants;
     g_auto(BerthProbe) probe = {0};
     for (guint index = 0; index < variants;) {
         berth_probe_clear(&probe);
@@ -75,12 +75,12 @@ static bool probe_variants(const BerthMachine *machine, guint limit_msec,
         *ret_answer = (BerthEmulatorAnswer){.variant = index, .proven = works, .fresh = true};
         if (works)
             return true;
-        if (probe.kind == BERTH_PROBE_FAILED && taken == variants)
-            taken = index;
+        if (probe.kind == BERTH_PROBE_FAILED && chosen == variants)
+            chosen = index;
         index += probe.kind == BERTH_PROBE_REFUSED ? 1 : MAX(variants / 2, 1);
     }
-    ret_answer->variant = taken;
-    if (taken < variants)
+    ret_answer->variant = chosen;
+    if (chosen < variants)
         return true;
     berth_error_set(error, BERTH_ERROR_FAILED, "vmm.qemu-refused", hint_refused,
                     "%s refuses the machine's options: %s", machine->emulator, probe.reason);

@@ -13,7 +13,7 @@
 #include <unistd.h>
 
 #define ERRORS_TAIL_MAX 8192u
-#define HEAR_MAX        64u /* bounds the reads of one call, in case the child never stops writing */
+#define READS_MAX       64u /* bounds the reads of one call, in case the child never stops writing */
 
 /* Runs between fork and exec: async-signal-safe calls only. */
 static void set_up_child(gpointer user_data)
@@ -72,7 +72,7 @@ bool berth_child_read_errors(BerthChild *child)
 {
     char bytes[1024];
     for (guint reads = 0; child->errors >= 0; reads++) {
-        if (reads == HEAR_MAX)
+        if (reads == READS_MAX)
             return true;
         ssize_t size = read(child->errors, bytes, sizeof(bytes));
         if (size < 0 && errno == EINTR)

@@ -29,11 +29,11 @@ static Moment read_moment(void)
     for (guint i = 0; i < 50; i++) {
         guint64 before = __rdtsc();
         gint64 nsec = clock_nsec();
-        guint64 taken = __rdtsc() - before;
-        if (taken >= least)
+        guint64 elapsed = __rdtsc() - before;
+        if (elapsed >= least)
             continue;
-        least = taken;
-        best = (Moment){before + taken / 2, nsec};
+        least = elapsed;
+        best = (Moment){before + elapsed / 2, nsec};
     }
     return best;
 }

@@ -20,8 +20,8 @@
 typedef struct {
     Loop loop;
     NatPorts *ports;
-    int asked;  /* the questions' end of natports */
-    int kernel; /* its end of the questions */
+    int asked;  /* the requests' end of natports */
+    int kernel; /* its end of the requests */
     int events; /* and of the events */
     guint32 sequence;
     guint changes;
@@ -35,15 +35,15 @@ static void on_changed(void *data)
 
 static void set_up(Fixture *fixture, gconstpointer data)
 {
-    int questions[2], events[2];
+    int requests[2], events[2];
     const int type = SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK;
-    g_assert_cmpint(socketpair(AF_UNIX, type, 0, questions), ==, 0);
+    g_assert_cmpint(socketpair(AF_UNIX, type, 0, requests), ==, 0);
     g_assert_cmpint(socketpair(AF_UNIX, type, 0, events), ==, 0);
     g_assert_cmpint(loop_init(&fixture->loop), ==, 0);
-    const NatPortsSockets sockets = {.questions.fd = questions[0], .events = events[0]};
+    const NatPortsSockets sockets = {.requests.fd = requests[0], .events = events[0]};
     fixture->ports = natports_new(&fixture->loop, &sockets, on_changed, &fixture->changes);
-    fixture->asked = questions[0];
-    fixture->kernel = questions[1];
+    fixture->asked = requests[0];
+    fixture->kernel = requests[1];
     fixture->events = events[1];
     fixture->sequence = 1;
 }

@@ -50,10 +50,10 @@ static void put_answer(Session *session, uint32_t number)
 static void put_exit(Session *session)
 {
     int status = session->wait_status;
-    uint64_t taken;
-    if (session->answers && !session->abandoned && input_taken(&session->input, &taken)) {
+    uint64_t consumed;
+    if (session->answers && !session->abandoned && input_consumed(&session->input, &consumed)) {
         size_t begin = wire_frame_begin(session->host->out, WIRE_TAKEN, 0, session->stream);
-        wire_put_u64(session->host->out, taken);
+        wire_put_u64(session->host->out, consumed);
         wire_frame_end(session->host->out, begin);
     }
     bool signaled = WIFSIGNALED(status);

@@ -24,11 +24,11 @@ static uint64_t pending(int fd)
     return fd >= 0 && ioctl(fd, FIONREAD, &size) == 0 && size > 0 ? (uint64_t)size : 0;
 }
 
-bool input_taken(const Input *input, uint64_t *ret_taken)
+bool input_consumed(const Input *input, uint64_t *ret_consumed)
 {
     uint64_t left = input->dropped + wire_buffer_size(&input->queue) + pending(input->probe) +
                     pending(source_is_open(&input->source) ? input->source.fd : -1);
-    *ret_taken = input->received > left ? input->received - left : 0;
+    *ret_consumed = input->received > left ? input->received - left : 0;
     return !input->terminal && !input->unknown;
 }
 

@@ -85,7 +85,7 @@ void input_drop(Input *input);
 void input_close(Input *input);
 
 /* How many bytes the command has read. False: not known. */
-bool input_taken(const Input *input, uint64_t *ret_taken);
+bool input_consumed(const Input *input, uint64_t *ret_consumed);
 
 /* Close the probe, which input_close leaves open. */
 void input_free(Input *input);

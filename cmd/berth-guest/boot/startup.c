@@ -42,7 +42,7 @@ typedef struct {
     FILE *copy; /* receives the lines that stay, or NULL */
 } Scan;
 
-static void tell(Scan *scan, const char *file, const FstabLine *line)
+static void note_absent(Scan *scan, const char *file, const FstabLine *line)
 {
     char text[512];
     if (line->may_fail || scan->noted++ >= NOTES_MAX)
@@ -54,7 +54,7 @@ static void tell(Scan *scan, const char *file, const FstabLine *line)
     scan->note(scan->data, text);
 }
 
-static void tell_rest(const Scan *scan)
+static void note_rest(const Scan *scan)
 {
     char text[128];
     if (scan->noted <= NOTES_MAX)
@@ -91,7 +91,7 @@ static void handle_line(void *data, const FstabLine *line)
     if (line->is_entry && line->is_root && scan->result == 0)
         scan->result = name_disk(scan->root, line->source);
     if (line->is_absent)
-        tell(scan, FSTAB, line);
+        note_absent(scan, FSTAB, line);
     if (!left_out && scan->copy != NULL)
         fputs(line->text, scan->copy);
 }
@@ -99,7 +99,7 @@ static void handle_line(void *data, const FstabLine *line)
 static void handle_crypt_line(void *data, const FstabLine *line)
 {
     if (line->is_absent)
-        tell(data, CRYPTTAB, line);
+        note_absent(data, CRYPTTAB, line);
 }
 
 static void handle_interface(void *data, unsigned line, const char *name)
@@ -134,15 +134,15 @@ static int scan_and_copy(Scan *scan)
 static void mount_all(bool of_copy, char *problem, size_t size)
 {
     char program[64];
-    char said[160];
+    char output[160];
     if (!program_find("mount", program, sizeof(program)))
         return;
     const char *const argv[] = {program, "-a", of_copy ? "-T" : NULL, COPY, NULL};
-    int result = program_run(argv, MOUNT_SEC, said, sizeof(said));
+    int result = program_run(argv, MOUNT_SEC, output, sizeof(output));
     if (result == -ETIMEDOUT)
         snprintf(problem, size, "%s: mount -a did not end within %d s", FSTAB, MOUNT_SEC);
     else if (result != 0)
-        snprintf(problem, size, "%s: %s", FSTAB, said[0] != '\0' ? said : "mount -a failed");
+        snprintf(problem, size, "%s: %s", FSTAB, output[0] != '\0' ? output : "mount -a failed");
 }
 
 /* Bind-mount @table over fstab until shutdown. Read-only, since changes would be lost. */
@@ -187,7 +187,7 @@ void startup_mount(const StartupMount *startup, char *problem, size_t size)
     } else if (wanted) {
         result = scan_and_copy(&scan);
     }
-    tell_rest(&scan);
+    note_rest(&scan);
     if (result < 0)
         snprintf(problem, size, "%s: %s", FSTAB, strerror(-result));
     else if (startup->init == INIT_BERTH && scan.entries > scan.left_out)

@@ -68,7 +68,7 @@ static bool is_busybox(const char *path)
     return slash != NULL && strcmp(slash + 1, "busybox") == 0;
 }
 
-static int run_useradd(const char *program, const Account *account, char *said, size_t size)
+static int run_useradd(const char *program, const Account *account, char *output, size_t size)
 {
     const char *argv[16] = {program, "-m", "-u"};
     char id[16];
@@ -85,10 +85,10 @@ static int run_useradd(const char *program, const Account *account, char *said, 
     if (account->group_is_there)
         argv[count++] = account->name;
     argv[count] = account->name;
-    return program_run(argv, PROGRAM_SEC, said, size);
+    return program_run(argv, PROGRAM_SEC, output, size);
 }
 
-static int run_adduser(const char *program, const Account *account, char *said, size_t size)
+static int run_adduser(const char *program, const Account *account, char *output, size_t size)
 {
     char id[16];
     snprintf(id, sizeof(id), "%u", account->id);
@@ -98,21 +98,21 @@ static int run_adduser(const char *program, const Account *account, char *said, 
                                      "-s",    account->shell, "-h",          account->home,
                                      "-G",    account->name,  account->name, NULL};
     int result =
-        program_run(account->group_is_there ? its_group : own_group, PROGRAM_SEC, said, size);
+        program_run(account->group_is_there ? its_group : own_group, PROGRAM_SEC, output, size);
     const char *const join[] = {program, account->name, account->admin, NULL};
     if (result == 0 && account->admin[0] != '\0')
-        result = program_run(join, PROGRAM_SEC, said, size);
+        result = program_run(join, PROGRAM_SEC, output, size);
     return result;
 }
 
-static int make(int root, const Account *account, char *said, size_t size)
+static int make(int root, const Account *account, char *output, size_t size)
 {
     char program[64];
-    said[0] = '\0';
+    output[0] = '\0';
     if (program_find("useradd", program, sizeof(program)))
-        return run_useradd(program, account, said, size);
+        return run_useradd(program, account, output, size);
     if (program_find("adduser", program, sizeof(program)) && is_busybox(program))
-        return run_adduser(program, account, said, size);
+        return run_adduser(program, account, output, size);
     return account_files_add(root, account);
 }
 
@@ -128,13 +128,13 @@ static int allow_sudo(const char *name)
 
 static void make_new(int root, const Config *config, char *problem, size_t size)
 {
-    char said[160] = "";
+    char output[160] = "";
     int result = account_files_prepare(root);
     const Account account = plan(root, config);
     if (result == 0)
-        result = make(root, &account, said, sizeof(said));
+        result = make(root, &account, output, sizeof(output));
     if (result != 0) {
-        const char *why = result < 0 ? strerror(-result) : said[0] != '\0' ? said : "it failed";
+        const char *why = result < 0 ? strerror(-result) : output[0] != '\0' ? output : "it failed";
         snprintf(problem, size, "cannot make the account %s: %s", account.name, why);
         return;
     }

@@ -26,7 +26,7 @@ static const struct {
     const char *head;
     const char *server;
     const char *search;
-} takers[] = {
+} programs[] = {
     /* systemd-resolved: no network manager has told it about eth0's servers. */
     {"run/systemd/resolved.conf.d/10-berth.conf", "[Resolve]\n", "DNS=", "Domains="},
     /* NetworkManager would write the servers of its own connections; eth0 is not one of them. */
@@ -52,7 +52,7 @@ static bool is_ours(int root)
            strncmp(line, MARK, sizeof(MARK) - 2) == 0;
 }
 
-static int write_taker(int root, const char *path, const char *text)
+static int write_program_file(int root, const char *path, const char *text)
 {
     char directory[PATH_MAX];
     snprintf(directory, sizeof(directory), "%s", path);
@@ -60,15 +60,15 @@ static int write_taker(int root, const char *path, const char *text)
     return result == 0 ? file_replace_at(root, path, text, 0644) : result;
 }
 
-static int write_takers(int root, const Config *config)
+static int write_program_files(int root, const Config *config)
 {
     char text[TEXT_MAX];
     int result = 0;
-    for (size_t i = 0; i < sizeof(takers) / sizeof(takers[0]) && result == 0; i++) {
-        snprintf(text, sizeof(text), "%s%s%s%s%s%s%s", takers[i].head,
-                 LINE(takers[i].server, config->nameserver),
-                 LINE(takers[i].search, config->search));
-        result = write_taker(root, takers[i].path, text);
+    for (size_t i = 0; i < sizeof(programs) / sizeof(programs[0]) && result == 0; i++) {
+        snprintf(text, sizeof(text), "%s%s%s%s%s%s%s", programs[i].head,
+                 LINE(programs[i].server, config->nameserver),
+                 LINE(programs[i].search, config->search));
+        result = write_program_file(root, programs[i].path, text);
     }
     return result;
 }
@@ -88,7 +88,7 @@ int resolver_prepare(int root, const Config *config, const Settings *settings)
     if (config->nameserver[0] == '\0')
         return 0;
     int result = write_file(root, config);
-    return result == 0 ? write_takers(root, config) : result;
+    return result == 0 ? write_program_files(root, config) : result;
 }
 
 int resolver_update(int root, const Config *config, const Settings *settings)
@@ -96,7 +96,7 @@ int resolver_update(int root, const Config *config, const Settings *settings)
     if (!settings->generate_resolv_conf || config->nameserver[0] == '\0')
         return 0;
     int result = is_ours(root) ? write_file(root, config) : 0;
-    return result == 0 ? write_takers(root, config) : result;
+    return result == 0 ? write_program_files(root, config) : result;
 }
 
 /* systemd 256 reloads its configuration on SIGHUP. Older versions exit, which the unit does not

@@ -167,7 +167,7 @@ static size_t find_key(const char *section, const char *name)
     return i;
 }
 
-static void take_section(Parse *parse, const ConfEntry *entry)
+static void handle_section(Parse *parse, const ConfEntry *entry)
 {
     parse->section = NULL;
     for (size_t i = 0; i < KEY_COUNT && parse->section == NULL; i++)
@@ -177,7 +177,7 @@ static void take_section(Parse *parse, const ConfEntry *entry)
         warn(parse, entry->line, "unknown section [%.80s]", entry->name);
 }
 
-static void take_value(Parse *parse, const ConfEntry *entry)
+static void handle_value(Parse *parse, const ConfEntry *entry)
 {
     if (parse->section == NULL)
         return; /* the section's line has caused the warning */
@@ -214,9 +214,9 @@ void settings_parse(Settings *settings, const char *path, char *text, SettingsWa
         if (entry.kind == CONF_BAD)
             warn(&parse, entry.line, "%s", entry.value);
         else if (entry.kind == CONF_SECTION)
-            take_section(&parse, &entry);
+            handle_section(&parse, &entry);
         else
-            take_value(&parse, &entry);
+            handle_value(&parse, &entry);
     }
 }
 

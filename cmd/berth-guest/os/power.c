@@ -51,14 +51,14 @@ static bool init_handles(int number)
 {
     static const char *const fields[] = {"\nSigBlk:", "\nSigCgt:"};
     char *status = file_read("/proc/1/status");
-    bool hears = status == NULL;
-    for (size_t i = 0; i < 2 && !hears; i++) {
+    bool handles = status == NULL;
+    for (size_t i = 0; i < 2 && !handles; i++) {
         const char *field = strstr(status, fields[i]);
         if (field != NULL)
-            hears = (strtoull(field + strlen(fields[i]), NULL, 16) >> (number - 1) & 1) != 0;
+            handles = (strtoull(field + strlen(fields[i]), NULL, 16) >> (number - 1) & 1) != 0;
     }
     free(status);
-    return hears;
+    return handles;
 }
 
 static void run_command(const Command command)
@@ -85,8 +85,8 @@ bool power_request(InitKind kind, WirePower action)
         run_command(openrc ? openrc_commands[action] : commands[action]);
         return true;
     }
-    bool hears = init_handles(number);
-    if (hears || init->repeat)
+    bool handles = init_handles(number);
+    if (handles || init->repeat)
         kill(1, number);
-    return hears && !init->repeat;
+    return handles && !init->repeat;
 }

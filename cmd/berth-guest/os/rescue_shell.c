@@ -20,7 +20,7 @@ int rescue_open(void)
 int rescue_install(int program)
 {
     static const char *const argv[] = {BUSYBOX, "--install", "-s", RESCUE_DIRECTORY, NULL};
-    char said[128];
+    char output[128];
     if (program < 0)
         return 0;
     int result = file_make_directories(RESCUE_DIRECTORY, 0755);
@@ -30,7 +30,7 @@ int rescue_install(int program)
     if (result == 0 && symlink("busybox", RESCUE_SHELL) < 0 && errno != EEXIST)
         result = -errno;
     if (result == 0)
-        program_run(argv, INSTALL_SEC, said,
-                    sizeof(said)); /* on failure there is still the shell */
+        program_run(argv, INSTALL_SEC, output,
+                    sizeof(output)); /* on failure there is still the shell */
     return result < 0 ? result : 0;
 }

@@ -25,7 +25,7 @@ typedef struct {
 /* A base chain: one with a hook. */
 typedef struct {
     uint8_t family;
-    bool counts; /* type nat, hook prerouting */
+    bool is_nat_prerouting; /* type nat, hook prerouting */
     char table[NAME_MAX_];
     char name[NAME_MAX_];
 } Chain;
@@ -33,8 +33,8 @@ typedef struct {
 struct NatPorts {
     Loop *loop;
     Source events;
-    Netlink questions; /* requests only; events have a socket of their own */
-    bool stale;        /* the rules have changed since the last dump */
+    Netlink requests; /* events have a socket of their own */
+    bool stale;       /* the rules have changed since the last dump */
     NatPort ports[PORTS_MAX];
     size_t count;
     size_t left_out; /* ports beyond PORTS_MAX */
@@ -242,11 +242,11 @@ static void handle_chain(NatPorts *ports, uint8_t family, Attributes fields)
             at_prerouting = is_at_prerouting(netlink_attributes(fields.value, fields.size));
         }
     }
-    chain.counts = is_nat && at_prerouting;
+    chain.is_nat_prerouting = is_nat && at_prerouting;
     if (has_hook && ports->chain_count < CHAINS_MAX)
         ports->chains[ports->chain_count++] = chain;
     else
-        ports->chains_left_out += chain.counts;
+        ports->chains_left_out += chain.is_nat_prerouting;
 }
 
 /* Whether a rule may see packets from eth0: its table has a base chain at prerouting, and the
@@ -259,8 +259,8 @@ static bool is_reached(const NatPorts *ports, uint8_t family, const char *table,
         if (chain->family != family || strcmp(chain->table, table) != 0)
             continue;
         if (strcmp(chain->name, name) == 0)
-            return chain->counts;
-        reached = reached || chain->counts;
+            return chain->is_nat_prerouting;
+        reached = reached || chain->is_nat_prerouting;
     }
     return reached;
 }
@@ -287,14 +287,14 @@ static void handle_rule(NatPorts *ports, uint8_t family, Attributes fields)
 
 /* ---- dumps ---- */
 
-static void forget_chains(void *data)
+static void reset_chains(void *data)
 {
     NatPorts *ports = data;
     ports->chain_count = 0;
     ports->chains_left_out = 0;
 }
 
-static void forget_ports(void *data)
+static void reset_ports(void *data)
 {
     NatPorts *ports = data;
     ports->count = 0;
@@ -317,20 +317,20 @@ static void on_rule(void *data, const struct nlmsghdr *header)
                     netlink_message_attributes(header, sizeof(*message)));
 }
 
-static const NetlinkDump chains_dump = {forget_chains, on_chain};
-static const NetlinkDump rules_dump = {forget_ports, on_rule};
+static const NetlinkDump chains_dump = {reset_chains, on_chain};
+static const NetlinkDump rules_dump = {reset_ports, on_rule};
 
 static int dump(NatPorts *ports, unsigned type, const NetlinkDump *dump)
 {
     struct {
         struct nlmsghdr header;
         struct nfgenmsg message;
-    } question = {
-        .header = {.nlmsg_len = sizeof(question),
+    } request = {
+        .header = {.nlmsg_len = sizeof(request),
                    .nlmsg_type = (uint16_t)(NFNL_SUBSYS_NFTABLES << 8 | type)},
         .message = {.nfgen_family = NFPROTO_UNSPEC, .version = NFNETLINK_V0},
     };
-    return netlink_dump(&ports->questions, &question.header, dump, ports);
+    return netlink_dump(&ports->requests, &request.header, dump, ports);
 }
 
 static int dump_rules(NatPorts *ports)
@@ -338,10 +338,10 @@ static int dump_rules(NatPorts *ports)
     int result = dump(ports, NFT_MSG_GETCHAIN, &chains_dump);
     bool any = false;
     for (size_t i = 0; i < ports->chain_count; i++)
-        any = any || ports->chains[i].counts;
+        any = any || ports->chains[i].is_nat_prerouting;
     if (result == 0 && any)
         return dump(ports, NFT_MSG_GETRULE, &rules_dump);
-    forget_ports(ports);
+    reset_ports(ports);
     return result;
 }
 
@@ -407,12 +407,12 @@ NatPorts *natports_new(Loop *loop, const NatPortsSockets *sockets, void (*change
 {
     NatPorts *ports = calloc(1, sizeof(*ports));
     if (ports == NULL) {
-        close(sockets->questions.fd);
+        close(sockets->requests.fd);
         close(sockets->events);
         return NULL;
     }
     ports->loop = loop;
-    ports->questions = sockets->questions;
+    ports->requests = sockets->requests;
     ports->stale = true;
     ports->changed = changed;
     ports->data = data;
@@ -423,10 +423,10 @@ NatPorts *natports_new(Loop *loop, const NatPortsSockets *sockets, void (*change
 bool natports_open(NatPortsSockets *ret_sockets)
 {
     Netlink events;
-    if (netlink_open(&ret_sockets->questions, NETLINK_NETFILTER, 0) < 0)
+    if (netlink_open(&ret_sockets->requests, NETLINK_NETFILTER, 0) < 0)
         return false;
     if (netlink_open(&events, NETLINK_NETFILTER, 1u << (NFNLGRP_NFTABLES - 1)) < 0) {
-        close(ret_sockets->questions.fd);
+        close(ret_sockets->requests.fd);
         return false;
     }
     ret_sockets->events = events.fd;
@@ -438,6 +438,6 @@ void natports_free(NatPorts *ports)
     if (ports == NULL)
         return;
     loop_close(ports->loop, &ports->events);
-    close(ports->questions.fd);
+    close(ports->requests.fd);
     free(ports);
 }

@@ -17,7 +17,7 @@
 typedef struct NatPorts NatPorts;
 
 typedef struct {
-    Netlink questions;
+    Netlink requests;
     int events; /* readable when the rules may have changed */
 } NatPortsSockets;
 

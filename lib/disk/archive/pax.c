@@ -16,7 +16,7 @@ typedef struct {
     gsize size;
 } Record;
 
-typedef bool (*Take)(BerthPax *pax, const Record *record, guint which, GError **error);
+typedef bool (*HandleFunc)(BerthPax *pax, const Record *record, guint which, GError **error);
 
 static bool damaged(GError **error, const char *format, const Record *record)
 {
@@ -97,7 +97,7 @@ static bool parse_time(const char *text, gsize size, BerthTime *ret_time)
     return true;
 }
 
-static bool take_text(BerthPax *pax, const Record *record, guint which, GError **error)
+static bool handle_text(BerthPax *pax, const Record *record, guint which, GError **error)
 {
     if (memchr(record->value, '\0', record->size) != NULL)
         return damaged(error, "a NUL in the record", record);
@@ -106,15 +106,15 @@ static bool take_text(BerthPax *pax, const Record *record, guint which, GError *
     return true;
 }
 
-static bool take_digits(BerthPax *pax, const Record *record, guint which, GError **error)
+static bool handle_digits(BerthPax *pax, const Record *record, guint which, GError **error)
 {
     gint64 value = 0;
     if (record->size > 0 && (!parse_number(record->value, record->size, &value) || value < 0))
         return damaged(error, "no number in the record", record);
-    return take_text(pax, record, which, error);
+    return handle_text(pax, record, which, error);
 }
 
-static bool take_number(BerthPax *pax, const Record *record, guint which, GError **error)
+static bool handle_number(BerthPax *pax, const Record *record, guint which, GError **error)
 {
     pax->has_number[which] = record->size > 0;
     if (record->size > 0 && !parse_number(record->value, record->size, &pax->numbers[which]))
@@ -122,7 +122,7 @@ static bool take_number(BerthPax *pax, const Record *record, guint which, GError
     return true;
 }
 
-static bool take_time(BerthPax *pax, const Record *record, guint which, GError **error)
+static bool handle_time(BerthPax *pax, const Record *record, guint which, GError **error)
 {
     pax->has_time[which] = record->size > 0;
     if (record->size > 0 && !parse_time(record->value, record->size, &pax->times[which]))
@@ -138,13 +138,13 @@ static void append_record(GByteArray **body, const Record *record)
     berth_pax_append(*body, key, record->value, record->size);
 }
 
-static bool take_xattr(BerthPax *pax, const Record *record, guint weak, GError **error)
+static bool handle_xattr(BerthPax *pax, const Record *record, guint weak, GError **error)
 {
     append_record(weak ? &pax->weak_xattrs : &pax->xattrs, record);
     return true;
 }
 
-static bool take_sparse_pair(BerthPax *pax, const Record *record, guint unused, GError **error)
+static bool handle_sparse_pair(BerthPax *pax, const Record *record, guint unused, GError **error)
 {
     gint64 value = 0;
     if (!parse_number(record->value, record->size, &value) || value < 0)
@@ -168,38 +168,38 @@ static bool skip(BerthPax *pax, const Record *record, guint unused, GError **err
 /* A key that ends in a point stands for all that begin with it; the first row that fits counts. */
 static const struct {
     const char *key;
-    Take take;
+    HandleFunc handle;
     guint which;
 } keys[] = {
-    {"path", take_text, BERTH_PAX_PATH},
-    {"linkpath", take_text, BERTH_PAX_TARGET},
-    {"size", take_number, BERTH_PAX_SIZE},
-    {"uid", take_number, BERTH_PAX_UID},
-    {"gid", take_number, BERTH_PAX_GID},
-    {"mtime", take_time, BERTH_TIME_MODIFIED},
-    {"atime", take_time, BERTH_TIME_ACCESSED},
-    {"ctime", take_time, BERTH_TIME_CHANGED},
-    {"LIBARCHIVE.creationtime", take_time, BERTH_TIME_BORN},
-    {"SCHILY.xattr.", take_xattr, false},
-    {"LIBARCHIVE.xattr.", take_xattr, true},
-    {"RHT.security.selinux", take_xattr, true},
-    {"SCHILY.acl.access", take_text, BERTH_PAX_ACL_ACCESS},
-    {"SCHILY.acl.default", take_text, BERTH_PAX_ACL_DEFAULT},
-    {"SCHILY.acl.ace", take_text, BERTH_PAX_ACL_NFS4},
-    {"SCHILY.fflags", take_text, BERTH_PAX_FLAGS},
-    {"SCHILY.devmajor", take_text, BERTH_PAX_MAJOR},
-    {"SCHILY.devminor", take_text, BERTH_PAX_MINOR},
-    {"GNU.sparse.name", take_text, BERTH_PAX_SPARSE_PATH},
-    {"GNU.sparse.offset", take_sparse_pair, 0},
-    {"GNU.sparse.numbytes", take_sparse_pair, 0},
-    {"GNU.sparse.numblocks", take_digits, BERTH_PAX_SPARSE_BLOCKS},
-    {"GNU.sparse.size", take_digits, BERTH_PAX_SPARSE_SIZE},
-    {"GNU.sparse.map", take_text, BERTH_PAX_SPARSE_MAP},
-    {"GNU.sparse.major", take_digits, BERTH_PAX_SPARSE_MAJOR},
-    {"GNU.sparse.minor", take_digits, BERTH_PAX_SPARSE_MINOR},
-    {"GNU.sparse.realsize", take_digits, BERTH_PAX_REALSIZE},
-    {"SCHILY.realsize", take_digits, BERTH_PAX_STAR_REALSIZE},
-    {"SUN.holesdata", take_text, BERTH_PAX_HOLES},
+    {"path", handle_text, BERTH_PAX_PATH},
+    {"linkpath", handle_text, BERTH_PAX_TARGET},
+    {"size", handle_number, BERTH_PAX_SIZE},
+    {"uid", handle_number, BERTH_PAX_UID},
+    {"gid", handle_number, BERTH_PAX_GID},
+    {"mtime", handle_time, BERTH_TIME_MODIFIED},
+    {"atime", handle_time, BERTH_TIME_ACCESSED},
+    {"ctime", handle_time, BERTH_TIME_CHANGED},
+    {"LIBARCHIVE.creationtime", handle_time, BERTH_TIME_BORN},
+    {"SCHILY.xattr.", handle_xattr, false},
+    {"LIBARCHIVE.xattr.", handle_xattr, true},
+    {"RHT.security.selinux", handle_xattr, true},
+    {"SCHILY.acl.access", handle_text, BERTH_PAX_ACL_ACCESS},
+    {"SCHILY.acl.default", handle_text, BERTH_PAX_ACL_DEFAULT},
+    {"SCHILY.acl.ace", handle_text, BERTH_PAX_ACL_NFS4},
+    {"SCHILY.fflags", handle_text, BERTH_PAX_FLAGS},
+    {"SCHILY.devmajor", handle_text, BERTH_PAX_MAJOR},
+    {"SCHILY.devminor", handle_text, BERTH_PAX_MINOR},
+    {"GNU.sparse.name", handle_text, BERTH_PAX_SPARSE_PATH},
+    {"GNU.sparse.offset", handle_sparse_pair, 0},
+    {"GNU.sparse.numbytes", handle_sparse_pair, 0},
+    {"GNU.sparse.numblocks", handle_digits, BERTH_PAX_SPARSE_BLOCKS},
+    {"GNU.sparse.size", handle_digits, BERTH_PAX_SPARSE_SIZE},
+    {"GNU.sparse.map", handle_text, BERTH_PAX_SPARSE_MAP},
+    {"GNU.sparse.major", handle_digits, BERTH_PAX_SPARSE_MAJOR},
+    {"GNU.sparse.minor", handle_digits, BERTH_PAX_SPARSE_MINOR},
+    {"GNU.sparse.realsize", handle_digits, BERTH_PAX_REALSIZE},
+    {"SCHILY.realsize", handle_digits, BERTH_PAX_STAR_REALSIZE},
+    {"SUN.holesdata", handle_text, BERTH_PAX_HOLES},
     {"GNU.volume.label", skip, 0},
     {"GNU.volume.", refuse_volume, 0},
 };
@@ -214,11 +214,11 @@ static bool key_matches(const char *pattern, const Record *record)
     return memcmp(pattern, record->key, length) == 0;
 }
 
-static bool take_record(BerthPax *pax, const Record *record, GError **error)
+static bool handle_record(BerthPax *pax, const Record *record, GError **error)
 {
     for (gsize i = 0; i < G_N_ELEMENTS(keys); i++) {
         if (key_matches(keys[i].key, record))
-            return keys[i].take(pax, record, keys[i].which, error);
+            return keys[i].handle(pax, record, keys[i].which, error);
     }
     return true; /* of no use to a file system: comment, uname, charset, ... */
 }
@@ -257,7 +257,7 @@ bool berth_pax_add(BerthPax *pax, const guint8 *body, gsize size, GError **error
                             "the archive is damaged here (a malformed PAX record)");
             return false;
         }
-        if (!take_record(pax, &record, error))
+        if (!handle_record(pax, &record, error))
             return false;
         at += length;
     }
@@ -383,7 +383,7 @@ void berth_pax_build(const BerthPax *pax, GByteArray *body)
     if (pax->xattrs != NULL)
         g_byte_array_append(body, pax->xattrs->data, pax->xattrs->len);
     for (gsize i = 0; i < G_N_ELEMENTS(keys); i++) {
-        const char *text = keys[i].take == take_text || keys[i].take == take_digits
+        const char *text = keys[i].handle == handle_text || keys[i].handle == handle_digits
                                ? pax->texts[keys[i].which]
                                : NULL;
         if (text != NULL && is_handed_on(keys[i].which))

@@ -70,10 +70,10 @@ static bool check_head(const guint8 *head, gsize size, GError **error)
         return false;
     }
 
-    BerthFormat magic = berth_format_check_tar(head, size);
-    if (magic == BERTH_FORMAT_TAR)
+    BerthFormat format = berth_format_check_tar(head, size);
+    if (format == BERTH_FORMAT_TAR)
         return true;
-    if (magic == BERTH_FORMAT_DAMAGED_TAR) {
+    if (format == BERTH_FORMAT_DAMAGED_TAR) {
         berth_error_set(error, BERTH_ERROR_INVALID, "import.read.damaged", FETCH_AGAIN,
                         "the first header of the archive is damaged");
         return false;
@@ -296,13 +296,13 @@ bool berth_tar_next(BerthTar *tar, BerthEntry *ret_entry, bool *ret_end, GError 
     /* The warning that a name is not of the locale's charset is what the C locale is for. */
     if (result == ARCHIVE_WARN && mentions(tar->reader, "can't be converted"))
         result = ARCHIVE_OK;
-    bool taken = result == ARCHIVE_OK && convert_entry(tar, entry, ret_entry, error);
+    bool converted = result == ARCHIVE_OK && convert_entry(tar, entry, ret_entry, error);
     uselocale(before);
 
     if (result == ARCHIVE_EOF)
         return finish(tar, error);
     *ret_end = false;
-    return result == ARCHIVE_OK ? taken : fail_reader(tar, error);
+    return result == ARCHIVE_OK ? converted : fail_reader(tar, error);
 }
 
 static bool fail_data(BerthTar *tar, GError **error)

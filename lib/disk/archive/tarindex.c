@@ -186,7 +186,7 @@ static bool check_end(const BerthTarIndex *index, guint64 size, GError **error)
 }
 
 /* Read an extended header (a pax header or GNU's long name), which describes the next member. */
-static bool handle_special(BerthTarIndex *index, const guint8 *header, GError **error)
+static bool handle_ext_header(BerthTarIndex *index, const guint8 *header, GError **error)
 {
     gint64 size = 0;
     if (!berth_header_number(header, BERTH_HEADER_LENGTH, &size) || size < 0 ||
@@ -202,7 +202,7 @@ static bool handle_special(BerthTarIndex *index, const guint8 *header, GError **
     return true;
 }
 
-static bool take_member(BerthTarIndex *index, const guint8 *header, GError **error)
+static bool handle_member(BerthTarIndex *index, const guint8 *header, GError **error)
 {
     g_auto(BerthFacts) facts = {0};
     if (!berth_ext_headers_resolve(&index->ext_headers, header, &facts, NULL, error) ||
@@ -214,13 +214,13 @@ static bool take_member(BerthTarIndex *index, const guint8 *header, GError **err
     return true;
 }
 
-static bool take_header(BerthTarIndex *index, const guint8 *header, GError **error)
+static bool handle_header(BerthTarIndex *index, const guint8 *header, GError **error)
 {
     if (!berth_header_checksum_is_right(header))
         return fail_damaged(index, error);
     return berth_ext_headers_is_special(berth_header_type(header))
-               ? handle_special(index, header, error)
-               : take_member(index, header, error);
+               ? handle_ext_header(index, header, error)
+               : handle_member(index, header, error);
 }
 
 static BerthTarIndex *index_new(guint64 offset, guint64 length)
@@ -244,7 +244,7 @@ static bool read_members(BerthTarIndex *index, GError **error)
             return false;
         if (berth_header_is_zero(header))
             index->at = index->end;
-        else if (!take_header(index, header, error))
+        else if (!handle_header(index, header, error))
             return false;
         if (g_hash_table_size(index->members) > MEMBERS_LIMIT)
             return true;
@@ -309,7 +309,7 @@ char *berth_tarindex_first_top(const guint8 *head, gsize size)
     g_autoptr(BerthTarIndex) index = index_new(0, size);
     index->head = head;
     while (index->end - index->at >= BLOCK) {
-        if (!take_header(index, head + index->at, NULL))
+        if (!handle_header(index, head + index->at, NULL))
             return NULL;
         GHashTableIter iter;
         gpointer top;

@@ -91,17 +91,17 @@ errcode_t berth_extent_build(ext2_filsys fs, BerthBlocks *blocks, guint32 inode,
         put_leaf(entries + (gsize)i * ENTRY_SIZE, &extents[i]);
 
     guint depth = 0;
-    guint64 taken = 0;
+    guint64 tree_blocks = 0;
     for (; count > ROOT_ENTRIES; depth++) {
         errcode_t code = build_level(fs, blocks, inode, entries, count, depth);
         if (code != 0)
             return code;
         count = (count + BLOCK_ENTRIES - 1) / BLOCK_ENTRIES;
-        taken += count;
+        tree_blocks += count;
     }
     memset(root, 0, BERTH_EXTENT_ROOT_SIZE);
     put_header(root, count, ROOT_ENTRIES, depth);
     memcpy(root + HEADER_SIZE, entries, (gsize)count * ENTRY_SIZE);
-    *ret_blocks = taken;
+    *ret_blocks = tree_blocks;
     return 0;
 }

@@ -173,14 +173,15 @@ static bool put_extents(BerthExt4 *ext4, const BerthInode *inode, BerthRawInode 
         return true;
     const BerthExtent *extents =
         &((const BerthExtent *)(void *)ext4->extents->data)[inode->extent_first];
-    guint64 taken = 0;
-    errcode_t code = berth_extent_build(ext4->fs, ext4->blocks, inode->number, extents,
-                                        inode->extent_count, (guint8 *)raw->fields.i_block, &taken);
+    guint64 tree_blocks = 0;
+    errcode_t code =
+        berth_extent_build(ext4->fs, ext4->blocks, inode->number, extents, inode->extent_count,
+                           (guint8 *)raw->fields.i_block, &tree_blocks);
     if (code != 0)
         return berth_ext4_fail(ext4, code, error);
     for (guint i = 0; i < inode->extent_count; i++)
         *blocks += extents[i].count;
-    *blocks += taken;
+    *blocks += tree_blocks;
     return true;
 }
 

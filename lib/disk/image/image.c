@@ -121,9 +121,9 @@ static bool unpack_entry(Import *import, BerthEntry *entry, GError **error)
 
 static void keep_warnings(Import *import)
 {
-    const GPtrArray *said = berth_tar_warnings(import->tar);
-    for (guint i = 0; i < said->len; i++)
-        g_ptr_array_add(import->warnings, g_strdup(g_ptr_array_index(said, i)));
+    const GPtrArray *tar_warnings = berth_tar_warnings(import->tar);
+    for (guint i = 0; i < tar_warnings->len; i++)
+        g_ptr_array_add(import->warnings, g_strdup(g_ptr_array_index(tar_warnings, i)));
 }
 
 static bool unpack_tar(Import *import, GError **error)

@@ -244,7 +244,7 @@ const char *berth_oci_digits(const char *text)
                : NULL;
 }
 
-static char *take_digest(const char *text, GError **error)
+static char *parse_digest(const char *text, GError **error)
 {
     const char *digits = berth_oci_digits(text);
     if (digits == NULL)
@@ -270,7 +270,7 @@ static char *get_reference(JsonObject *annotations)
     return g_strdup(name != NULL ? name : get_string(annotations, REFERENCE));
 }
 
-static BerthOciDescriptor *take_descriptor(JsonObject *object, GError **error)
+static BerthOciDescriptor *parse_descriptor(JsonObject *object, GError **error)
 {
     if (object == NULL)
         return fail(error, "a descriptor is missing"), NULL;
@@ -278,7 +278,7 @@ static BerthOciDescriptor *take_descriptor(JsonObject *object, GError **error)
     if (size == NULL || json_node_get_value_type(size) != G_TYPE_INT64 ||
         json_node_get_int(size) < 0)
         return fail(error, "a descriptor does not state its size"), NULL;
-    g_autofree char *digest = take_digest(get_string(object, "digest"), error);
+    g_autofree char *digest = parse_digest(get_string(object, "digest"), error);
     if (digest == NULL)
         return NULL;
 
@@ -296,12 +296,12 @@ static BerthOciDescriptor *take_descriptor(JsonObject *object, GError **error)
     return descriptor;
 }
 
-static GPtrArray *take_descriptors(JsonArray *array, GError **error)
+static GPtrArray *parse_descriptors(JsonArray *array, GError **error)
 {
     g_autoptr(GPtrArray) descriptors =
         g_ptr_array_new_with_free_func((GDestroyNotify)berth_oci_descriptor_free);
     for (guint i = 0; i < json_array_get_length(array); i++) {
-        BerthOciDescriptor *descriptor = take_descriptor(get_element(array, i), error);
+        BerthOciDescriptor *descriptor = parse_descriptor(get_element(array, i), error);
         if (descriptor == NULL)
             return NULL;
         g_ptr_array_add(descriptors, descriptor);
@@ -329,8 +329,9 @@ GPtrArray *berth_oci_parse_index(const char *json, gsize size, GError **error)
     JsonArray *manifests = get_array(object, "manifests");
     if (manifests == NULL)
         return fail(error, "it has no list of manifests"), NULL;
-    return check_kind(object, BERTH_OCI_INDEX, "layers", error) ? take_descriptors(manifests, error)
-                                                                : NULL;
+    return check_kind(object, BERTH_OCI_INDEX, "layers", error)
+               ? parse_descriptors(manifests, error)
+               : NULL;
 }
 
 void berth_oci_manifest_free(BerthOciManifest *manifest)
@@ -355,8 +356,8 @@ BerthOciManifest *berth_oci_parse_manifest(const char *json, gsize size, GError 
         return NULL;
 
     g_autoptr(BerthOciManifest) manifest = g_new0(BerthOciManifest, 1);
-    manifest->config = take_descriptor(get_object(object, "config"), error);
-    manifest->layers = manifest->config != NULL ? take_descriptors(layers, error) : NULL;
+    manifest->config = parse_descriptor(get_object(object, "config"), error);
+    manifest->layers = manifest->config != NULL ? parse_descriptors(layers, error) : NULL;
     return manifest->layers != NULL ? g_steal_pointer(&manifest) : NULL;
 }
 
@@ -386,7 +387,7 @@ BerthOciConfig *berth_oci_parse_config(const char *json, gsize size, GError **er
     config->created = g_strdup(get_string(object, "created"));
     config->diff_ids = g_ptr_array_new_with_free_func(g_free);
     for (guint i = 0; i < ids->len; i++) {
-        char *digest = take_digest(g_ptr_array_index(ids, i), error);
+        char *digest = parse_digest(g_ptr_array_index(ids, i), error);
         if (digest == NULL)
             return NULL;
         g_ptr_array_add(config->diff_ids, digest);
@@ -402,7 +403,7 @@ void berth_oci_saved_free(BerthOciSaved *saved)
     g_free(saved);
 }
 
-static BerthOciSaved *take_saved(JsonObject *object)
+static BerthOciSaved *parse_saved(JsonObject *object)
 {
     const char *config = get_string(object, "Config");
     g_autoptr(GPtrArray) layers = object != NULL ? get_strings(object, "Layers") : NULL;
@@ -426,7 +427,7 @@ GPtrArray *berth_oci_parse_saved(const char *json, gsize size, GError **error)
     g_autoptr(GPtrArray) images =
         g_ptr_array_new_with_free_func((GDestroyNotify)berth_oci_saved_free);
     for (guint i = 0; i < json_array_get_length(array); i++) {
-        BerthOciSaved *saved = take_saved(get_element(array, i));
+        BerthOciSaved *saved = parse_saved(get_element(array, i));
         if (saved == NULL)
             return fail(error, "an image in it has no config or no list of layers"), NULL;
         g_ptr_array_add(images, saved);

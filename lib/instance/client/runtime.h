@@ -50,7 +50,7 @@ typedef struct {
  * @check may be NULL.
  * Errors: also BERTH_ERROR_FAILED and errno's, "instance.start.*"; the check's. */
 int berth_runtime_start(const BerthMachine *machine, const char *runtime_dir,
-                        const char *support_dir, const BerthRuntimeCheck *gate, GError **error);
+                        const char *support_dir, const BerthRuntimeCheck *check, GError **error);
 
 /* Whether distro @id has no keeper and none is being started; waits for one that is starting or
  * ending. A caller whose claim makes the start's check fail then has the distro for itself. @name
