@@ -6,8 +6,8 @@
 
 #include "base/error.h"
 #include "base/fd.h"
+#include "instance/client/request.h"
 #include "instance/client/runtime.h"
-#include "instance/control/control.h"
 #include "instance/control/hello.h"
 #include "manage/adopt.h"
 #include "manage/clone.h"

@@ -7,8 +7,10 @@
  */
 #pragma once
 
-#include "instance/control/control.h"
+#include "instance/client/request.h"
 #include "manage/claim.h"
+#include "model/machine.h"
+#include "model/settings.h"
 #include "store/layout.h"
 #include "store/registry.h"
 

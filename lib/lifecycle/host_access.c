@@ -5,7 +5,7 @@
 
 #include "base/error.h"
 #include "base/fd.h"
-#include "instance/control/control.h"
+#include "instance/client/request.h"
 #include "model/access.h"
 
 /* --- changing --- */

@@ -5,8 +5,8 @@
 
 #include "base/error.h"
 #include "base/fd.h"
+#include "instance/client/request.h"
 #include "instance/client/runtime.h"
-#include "instance/control/control.h"
 #include "instance/control/hello.h"
 
 #include <errno.h>

@@ -8,7 +8,7 @@
 
 #include "base/error.h"
 #include "base/fd.h"
-#include "instance/control/control.h"
+#include "instance/client/request.h"
 #include "instance/control/hello.h"
 #include "instance/keeper/server.h"
 

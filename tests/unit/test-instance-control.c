@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "instance/control/control.h"
+#include "instance/client/request.h"
 
 #include "../lib/control_fixture.h"
 

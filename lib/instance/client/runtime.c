@@ -4,7 +4,6 @@
 #include "base/error.h"
 #include "base/fd.h"
 #include "base/process.h"
-#include "instance/control/control.h"
 #include "instance/control/runtime_files.h"
 #include "detach.h"
 

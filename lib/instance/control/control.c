@@ -2,7 +2,6 @@
 #include "control.h"
 
 #include "base/error.h"
-#include "base/fd.h"
 
 #include <arpa/inet.h>
 #include <stdlib.h>
@@ -44,7 +43,7 @@ void berth_control_put_error(WireBuffer *buffer, const GError *error)
     wire_frame_end(buffer, begin);
 }
 
-static void set_malformed(const WireFrame *answer, GError **error)
+void berth_control_set_malformed(const WireFrame *answer, GError **error)
 {
     berth_error_set(error, BERTH_ERROR_PROTOCOL, "instance.answer",
                     "end the distro, then try again: berth terminate NAME",
@@ -62,7 +61,7 @@ void berth_control_get_error(const WireFrame *frame, GError **error)
     if (wire_reader_done(&reader))
         berth_error_set_remote(error, code, id, hint, message);
     else
-        set_malformed(frame, error);
+        berth_control_set_malformed(frame, error);
 }
 
 void berth_control_put_status(WireBuffer *buffer, const BerthInstanceStatus *status)
@@ -82,7 +81,7 @@ void berth_control_put_status(WireBuffer *buffer, const BerthInstanceStatus *sta
     wire_frame_end(buffer, begin);
 }
 
-static BerthInstanceStatus *get_status(WireReader *reader)
+static BerthInstanceStatus *read_status(WireReader *reader)
 {
     BerthInstanceStatus *status = g_new0(BerthInstanceStatus, 1);
     status->state = g_strdup(wire_get_string(reader));
@@ -97,6 +96,17 @@ static BerthInstanceStatus *get_status(WireReader *reader)
     status->host_ports = g_strdup(wire_get_string(reader));
     status->reason = g_strdup(wire_get_string(reader));
     return status;
+}
+
+BerthInstanceStatus *berth_control_get_status(const WireFrame *frame, GError **error)
+{
+    WireReader reader;
+    wire_reader_init(&reader, frame);
+    g_autoptr(BerthInstanceStatus) status = read_status(&reader);
+    if (wire_reader_done(&reader))
+        return g_steal_pointer(&status);
+    berth_control_set_malformed(frame, error);
+    return NULL;
 }
 
 static void put_forward(WireBuffer *buffer, const BerthForward *forward)
@@ -148,7 +158,7 @@ static void read_addresses(BerthForward *forward, char **addresses)
     }
 }
 
-static BerthForward *get_forward(WireReader *reader)
+static BerthForward *read_forward(WireReader *reader)
 {
     g_autoptr(BerthForward) forward = g_new0(BerthForward, 1);
     const char *rule = wire_get_string(reader);
@@ -169,19 +179,19 @@ static BerthForward *get_forward(WireReader *reader)
     return sound ? g_steal_pointer(&forward) : NULL;
 }
 
-/* Append the forwards in @frame. *@ret_more: another frame follows. */
-static bool get_ports(const WireFrame *frame, GPtrArray *forwards, bool *ret_more, GError **error)
+bool berth_control_get_ports(const WireFrame *frame, GPtrArray *forwards, bool *ret_more,
+                             GError **error)
 {
     WireReader reader;
     wire_reader_init(&reader, frame);
     BerthForward *forward = NULL;
     guint8 tag;
-    while ((tag = wire_get_u8(&reader)) == PORTS_ENTRY && (forward = get_forward(&reader)) != NULL)
+    while ((tag = wire_get_u8(&reader)) == PORTS_ENTRY && (forward = read_forward(&reader)) != NULL)
         g_ptr_array_add(forwards, forward);
     *ret_more = tag == PORTS_MORE;
     if ((tag == PORTS_MORE || tag == PORTS_END) && wire_reader_done(&reader))
         return true;
-    set_malformed(frame, error);
+    berth_control_set_malformed(frame, error);
     return false;
 }
 
@@ -202,7 +212,7 @@ void berth_control_put_boot(WireBuffer *buffer, const BerthBootReport *report)
     wire_frame_end(buffer, begin);
 }
 
-static BerthBootReport *get_boot(WireReader *reader)
+static BerthBootReport *read_boot(WireReader *reader)
 {
     BerthBootReport *report = berth_boot_report_new();
     guint32 count = wire_get_u32(reader);
@@ -219,216 +229,13 @@ static BerthBootReport *get_boot(WireReader *reader)
     return report;
 }
 
-static bool check_answer(const WireFrame *answer, ControlType wanted, GError **error)
-{
-    if (answer->type == CONTROL_ERROR) {
-        berth_control_get_error(answer, error);
-        return false;
-    }
-    if (answer->type == wanted)
-        return true;
-    set_malformed(answer, error);
-    return false;
-}
-
-/* Wait for an answer of type @wanted. */
-static bool receive(BerthChannel *channel, ControlType wanted, WireFrame *ret_answer,
-                    GError **error)
-{
-    return berth_channel_receive(channel, ret_answer, error) &&
-           check_answer(ret_answer, wanted, error);
-}
-
-/* Send the request in @channel's output and wait for an answer of type @wanted. */
-static bool ask(BerthChannel *channel, ControlType wanted, WireFrame *ret_answer, GError **error)
-{
-    return berth_channel_send(channel, error) && receive(channel, wanted, ret_answer, error);
-}
-
-static bool ask_done(int fd, ControlType request, const void *payload, size_t size, GError **error)
-{
-    g_auto(BerthChannel) channel = {.fd = fd};
-    berth_channel_begin(&channel);
-    wire_frame_put(&channel.output, (WireType)request, 0, 0, payload, size);
-    WireFrame answer;
-    return ask(&channel, CONTROL_DONE, &answer, error);
-}
-
-static void pass_line(const WireFrame *frame, const BerthWaiting *waiting)
+BerthBootReport *berth_control_get_boot(const WireFrame *frame, GError **error)
 {
     WireReader reader;
     wire_reader_init(&reader, frame);
-    const char *line = wire_get_string(&reader);
-    if (wire_reader_done(&reader) && waiting != NULL && waiting->line != NULL)
-        waiting->line(line, waiting->user_data);
-}
-
-/* As ask_done, for requests that the guest has to fulfil: passes notices to @waiting. */
-static bool ask_and_wait(int fd, ControlType request, const void *payload, size_t size,
-                         const BerthWaiting *waiting, GError **error)
-{
-    g_auto(BerthChannel) channel = {.fd = fd};
-    if (request != CONTROL_STOP) /* works between all versions, without HELLO: hello.h */
-        berth_channel_begin(&channel);
-    if (waiting != NULL) {
-        channel.goes_on = waiting->goes_on;
-        channel.user_data = waiting->goes_on_data;
-    }
-    wire_frame_put(&channel.output, (WireType)request, 0, 0, payload, size);
-    if (!berth_channel_send(&channel, error))
-        return false;
-    WireFrame answer;
-    for (;;) {
-        if (!berth_channel_receive(&channel, &answer, error))
-            return false;
-        if (answer.type != CONTROL_PAUSED)
-            return check_answer(&answer, CONTROL_DONE, error);
-        pass_line(&answer, waiting);
-    }
-}
-
-bool berth_control_wait(int fd, const BerthWaiting *waiting, GError **error)
-{
-    return ask_and_wait(fd, CONTROL_WAIT, NULL, 0, waiting, error);
-}
-
-bool berth_control_stop(int fd, BerthStopHow how, guint grace_sec, const BerthWaiting *waiting,
-                        GError **error)
-{
-    guint32 grace = GUINT32_TO_LE(grace_sec);
-    guint8 payload[5] = {(guint8)how};
-    memcpy(payload + 1, &grace, sizeof(grace));
-    return ask_and_wait(fd, CONTROL_STOP, payload, sizeof(payload), waiting, error);
-}
-
-bool berth_control_grow(int fd, guint64 size, const BerthWaiting *waiting, GError **error)
-{
-    const guint64 payload = GUINT64_TO_LE(size);
-    return ask_and_wait(fd, CONTROL_GROW, &payload, sizeof(payload), waiting, error);
-}
-
-bool berth_control_set_host_ports(int fd, const char *ports, GError **error)
-{
-    g_auto(BerthChannel) channel = {.fd = fd};
-    berth_channel_begin(&channel);
-    size_t begin = wire_frame_begin(&channel.output, (WireType)CONTROL_REACH, 0, 0);
-    wire_put_string(&channel.output, ports);
-    if (!wire_frame_end(&channel.output, begin)) {
-        berth_error_set(error, BERTH_ERROR_INVALID, "access.ports", "allow fewer ports",
-                        "the list of ports has %" G_GSIZE_FORMAT " bytes, more than a running "
-                        "distro can be told (%u)",
-                        strlen(ports), WIRE_PAYLOAD_MAX);
-        return false;
-    }
-    WireFrame answer;
-    return ask(&channel, CONTROL_DONE, &answer, error);
-}
-
-bool berth_control_allow_host_port(int fd, guint16 port, GError **error)
-{
-    const guint16 payload = GUINT16_TO_LE(port);
-    return ask_done(fd, CONTROL_REACH_ONE, &payload, sizeof(payload), error);
-}
-
-BerthInstanceStatus *berth_control_status(int fd, GError **error)
-{
-    g_auto(BerthChannel) channel = {.fd = fd};
-    berth_channel_begin(&channel);
-    wire_frame_put(&channel.output, (WireType)CONTROL_STATUS, 0, 0, NULL, 0);
-    WireFrame answer;
-    if (!ask(&channel, CONTROL_STATUS_IS, &answer, error))
-        return NULL;
-
-    WireReader reader;
-    wire_reader_init(&reader, &answer);
-    g_autoptr(BerthInstanceStatus) status = get_status(&reader);
-    if (wire_reader_done(&reader))
-        return g_steal_pointer(&status);
-    set_malformed(&answer, error);
-    return NULL;
-}
-
-/* Receive the rest of the list whose first frame is @answer. */
-static GPtrArray *receive_ports(BerthChannel *channel, WireFrame *answer, GError **error)
-{
-    g_autoptr(GPtrArray) forwards =
-        g_ptr_array_new_with_free_func((GDestroyNotify)berth_forward_free);
-    bool more;
-    do
-        if (!get_ports(answer, forwards, &more, error))
-            return NULL;
-    while (more && receive(channel, CONTROL_PORTS_ARE, answer, error));
-    return more ? NULL : g_steal_pointer(&forwards);
-}
-
-GPtrArray *berth_control_ports(int fd, GError **error)
-{
-    g_auto(BerthChannel) channel = {.fd = fd};
-    berth_channel_begin(&channel);
-    wire_frame_put(&channel.output, (WireType)CONTROL_PORTS, 0, 0, NULL, 0);
-    WireFrame answer;
-    return ask(&channel, CONTROL_PORTS_ARE, &answer, error)
-               ? receive_ports(&channel, &answer, error)
-               : NULL;
-}
-
-bool berth_control_watch(BerthChannel *channel, GError **error)
-{
-    berth_channel_begin(channel);
-    wire_frame_put(&channel->output, (WireType)CONTROL_WATCH, 0, 0, NULL, 0);
-    return berth_channel_send(channel, error);
-}
-
-GPtrArray *berth_control_watched(BerthChannel *channel, GPtrArray **partial, bool *ret_ended,
-                                 GError **error)
-{
-    WireFrame frame;
-    *ret_ended = false;
-    while (berth_channel_next(channel, &frame, error) == 1) {
-        if (frame.type == CONTROL_DONE) {
-            *ret_ended = true;
-            return NULL;
-        }
-        if (!check_answer(&frame, CONTROL_PORTS_ARE, error))
-            return NULL;
-        if (*partial == NULL)
-            *partial = g_ptr_array_new_with_free_func((GDestroyNotify)berth_forward_free);
-        bool more;
-        if (!get_ports(&frame, *partial, &more, error))
-            return NULL;
-        if (!more)
-            return g_steal_pointer(partial);
-    }
-    return NULL;
-}
-
-bool berth_control_set_rule(int fd, const BerthRule *rule, bool wanted, GError **error)
-{
-    g_auto(BerthChannel) channel = {.fd = fd};
-    berth_channel_begin(&channel);
-    g_autofree char *text = berth_rule_format(rule);
-    size_t begin = wire_frame_begin(&channel.output, (WireType)CONTROL_FORWARD, 0, 0);
-    wire_put_u8(&channel.output, wanted);
-    wire_put_string(&channel.output, text);
-    wire_frame_end(&channel.output, begin);
-    WireFrame answer;
-    return ask(&channel, CONTROL_DONE, &answer, error);
-}
-
-BerthBootReport *berth_control_boot(int fd, GError **error)
-{
-    g_auto(BerthChannel) channel = {.fd = fd};
-    berth_channel_begin(&channel);
-    wire_frame_put(&channel.output, (WireType)CONTROL_BOOT, 0, 0, NULL, 0);
-    WireFrame answer;
-    if (!ask(&channel, CONTROL_BOOT_IS, &answer, error))
-        return NULL;
-
-    WireReader reader;
-    wire_reader_init(&reader, &answer);
-    g_autoptr(BerthBootReport) report = get_boot(&reader);
+    g_autoptr(BerthBootReport) report = read_boot(&reader);
     if (wire_reader_done(&reader))
         return g_steal_pointer(&report);
-    set_malformed(&answer, error);
+    berth_control_set_malformed(frame, error);
     return NULL;
 }

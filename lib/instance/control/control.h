@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  *
- * control — the protocol between `berth` and a keeper, and the client's end of it.
+ * control — the protocol between `berth` and a keeper: its frames, encoded and decoded.
  *
  * The control socket (unix, stream) carries the frames of wire/wire.h. On stream 0 the client sends
  * one request at a time and gets one answer; a session uses stream 1 with the types of the agent,
@@ -29,16 +29,13 @@
  *                                     CONTROL_PAUSED unasked, to sessions and to clients waiting
  *                                     for WAIT, STOP or GROW
  *
- * The client's functions block. @fd is a connection of lib/instance/client/runtime.h and stays the
- * caller's. Lost connections are BERTH_ERROR_GUEST, "instance.lost"; a keeper of another version of
- * berth is BERTH_ERROR_PROTOCOL, "instance.version" (but for berth_control_stop).
+ * The client's calls are in instance/client/request.h, the keeper's end in
+ * instance/keeper/server.h.
  */
 #pragma once
 
 #include "boot_report.h"
-#include "control_channel.h"
 #include "model/forward.h"
-#include "model/machine.h"
 #include "wire/wire.h"
 
 G_BEGIN_DECLS
@@ -91,64 +88,21 @@ typedef struct {
 void berth_instance_status_free(BerthInstanceStatus *status);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(BerthInstanceStatus, berth_instance_status_free)
 
-/* Callbacks of a call that waits for the distro: line gets each notice of a pause. */
-typedef struct {
-    void (*line)(const char *line, gpointer user_data); /* may be NULL */
-    gpointer user_data;
-    bool (*goes_on)(gpointer user_data); /* as in control_channel.h */
-    gpointer goes_on_data;
-} BerthWaiting;
-
-/* Return when sessions can be opened and the init has finished starting (or init-timeout is over).
- * Errors: the keeper's reason why the guest did not come up. */
-bool berth_control_wait(int fd, const BerthWaiting *waiting, GError **error);
-
-/* Answers at once, in any state. NULL on error. */
-BerthInstanceStatus *berth_control_status(int fd, GError **error);
-
-/* The forwards, BerthForward*, sorted by port; free with g_ptr_array_unref. NULL on error. */
-GPtrArray *berth_control_ports(int fd, GError **error);
-
-/* Ask for the forwards now and at each change; read them with berth_control_watched. */
-bool berth_control_watch(BerthChannel *channel, GError **error);
-
-/* The next complete list in @channel, as of berth_control_ports; NULL without @error when there is
- * none yet (fill the channel then), or with *@ret_ended when the distro has stopped. *@partial
- * holds an incomplete list: NULL at first, the caller frees it. */
-GPtrArray *berth_control_watched(BerthChannel *channel, GPtrArray **partial, bool *ret_ended,
-                                 GError **error);
-
-/* Add or remove the forward by @rule until the distro stops.
- * Errors: BERTH_ERROR_NOT_RUNNING, "instance.stopped". */
-bool berth_control_set_rule(int fd, const BerthRule *rule, bool wanted, GError **error);
-
-/* The report of the present start so far. NULL on error. */
-BerthBootReport *berth_control_boot(int fd, GError **error);
-
-/* Power the guest off; returns when QEMU and the keeper's runtime files are gone. */
-bool berth_control_stop(int fd, BerthStopHow how, guint grace_sec, const BerthWaiting *waiting,
-                        GError **error);
-
-/* Grow the disk of a guest that is up to @size bytes; returns when its file system has grown.
- * Errors: BERTH_ERROR_NOT_RUNNING, "instance.stopped"; BERTH_ERROR_FAILED, "qmp.command"; once the
- * disk has the size, BERTH_ERROR_GUEST, "resize.guest"; BERTH_ERROR_BUSY, "resize.busy", while
- * another client's has not ended. */
-bool berth_control_grow(int fd, guint64 size, const BerthWaiting *waiting, GError **error);
-
-/* Replace the registry's list of host ports that the guest may reach (model/access.h).
- * Errors: "access.*". */
-bool berth_control_set_host_ports(int fd, const char *ports, GError **error);
-
-/* Let the guest reach one more port of the host until it stops; in any state.
- * Errors: "instance.isolated", "access.ports". */
-bool berth_control_allow_host_port(int fd, guint16 port, GError **error);
-
-/* The keeper's and the client's shared encoders. */
+/* The keeper's frames. */
 void berth_control_put_error(WireBuffer *buffer, const GError *error);
 void berth_control_put_status(WireBuffer *buffer, const BerthInstanceStatus *status);
 void berth_control_put_ports(WireBuffer *buffer, const GPtrArray *forwards);
 void berth_control_put_boot(WireBuffer *buffer, const BerthBootReport *report);
+
+/* What is in them; @frame must be of the type. Errors: BERTH_ERROR_PROTOCOL, "instance.answer". */
+BerthInstanceStatus *berth_control_get_status(const WireFrame *frame, GError **error);
+BerthBootReport *berth_control_get_boot(const WireFrame *frame, GError **error);
+/* Append the forwards of one CONTROL_PORTS_ARE. *@ret_more: another frame goes on with the list. */
+bool berth_control_get_ports(const WireFrame *frame, GPtrArray *forwards, bool *ret_more,
+                             GError **error);
 /* Set @error from a CONTROL_ERROR frame. */
 void berth_control_get_error(const WireFrame *frame, GError **error);
+/* Set "instance.answer": @answer is no answer to the request. */
+void berth_control_set_malformed(const WireFrame *answer, GError **error);
 
 G_END_DECLS

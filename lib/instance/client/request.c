@@ -1,0 +1,205 @@
+/* SPDX-License-Identifier: MIT */
+#include "request.h"
+
+#include "base/error.h"
+
+#include <string.h>
+
+static bool check_answer(const WireFrame *answer, ControlType wanted, GError **error)
+{
+    if (answer->type == CONTROL_ERROR) {
+        berth_control_get_error(answer, error);
+        return false;
+    }
+    if (answer->type == wanted)
+        return true;
+    berth_control_set_malformed(answer, error);
+    return false;
+}
+
+/* Wait for an answer of type @wanted. */
+static bool receive(BerthChannel *channel, ControlType wanted, WireFrame *ret_answer,
+                    GError **error)
+{
+    return berth_channel_receive(channel, ret_answer, error) &&
+           check_answer(ret_answer, wanted, error);
+}
+
+/* Send the request in @channel's output and wait for an answer of type @wanted. */
+static bool ask(BerthChannel *channel, ControlType wanted, WireFrame *ret_answer, GError **error)
+{
+    return berth_channel_send(channel, error) && receive(channel, wanted, ret_answer, error);
+}
+
+static bool ask_done(int fd, ControlType request, const void *payload, size_t size, GError **error)
+{
+    g_auto(BerthChannel) channel = {.fd = fd};
+    berth_channel_begin(&channel);
+    wire_frame_put(&channel.output, (WireType)request, 0, 0, payload, size);
+    WireFrame answer;
+    return ask(&channel, CONTROL_DONE, &answer, error);
+}
+
+static void pass_line(const WireFrame *frame, const BerthWaiting *waiting)
+{
+    WireReader reader;
+    wire_reader_init(&reader, frame);
+    const char *line = wire_get_string(&reader);
+    if (wire_reader_done(&reader) && waiting != NULL && waiting->line != NULL)
+        waiting->line(line, waiting->user_data);
+}
+
+/* As ask_done, for requests that the guest has to fulfil: passes notices to @waiting. */
+static bool ask_and_wait(int fd, ControlType request, const void *payload, size_t size,
+                         const BerthWaiting *waiting, GError **error)
+{
+    g_auto(BerthChannel) channel = {.fd = fd};
+    if (request != CONTROL_STOP) /* works between all versions, without HELLO: hello.h */
+        berth_channel_begin(&channel);
+    if (waiting != NULL) {
+        channel.goes_on = waiting->goes_on;
+        channel.user_data = waiting->goes_on_data;
+    }
+    wire_frame_put(&channel.output, (WireType)request, 0, 0, payload, size);
+    if (!berth_channel_send(&channel, error))
+        return false;
+    WireFrame answer;
+    for (;;) {
+        if (!berth_channel_receive(&channel, &answer, error))
+            return false;
+        if (answer.type != CONTROL_PAUSED)
+            return check_answer(&answer, CONTROL_DONE, error);
+        pass_line(&answer, waiting);
+    }
+}
+
+bool berth_control_wait(int fd, const BerthWaiting *waiting, GError **error)
+{
+    return ask_and_wait(fd, CONTROL_WAIT, NULL, 0, waiting, error);
+}
+
+bool berth_control_stop(int fd, BerthStopHow how, guint grace_sec, const BerthWaiting *waiting,
+                        GError **error)
+{
+    guint32 grace = GUINT32_TO_LE(grace_sec);
+    guint8 payload[5] = {(guint8)how};
+    memcpy(payload + 1, &grace, sizeof(grace));
+    return ask_and_wait(fd, CONTROL_STOP, payload, sizeof(payload), waiting, error);
+}
+
+bool berth_control_grow(int fd, guint64 size, const BerthWaiting *waiting, GError **error)
+{
+    const guint64 payload = GUINT64_TO_LE(size);
+    return ask_and_wait(fd, CONTROL_GROW, &payload, sizeof(payload), waiting, error);
+}
+
+bool berth_control_set_host_ports(int fd, const char *ports, GError **error)
+{
+    g_auto(BerthChannel) channel = {.fd = fd};
+    berth_channel_begin(&channel);
+    size_t begin = wire_frame_begin(&channel.output, (WireType)CONTROL_REACH, 0, 0);
+    wire_put_string(&channel.output, ports);
+    if (!wire_frame_end(&channel.output, begin)) {
+        berth_error_set(error, BERTH_ERROR_INVALID, "access.ports", "allow fewer ports",
+                        "the list of ports has %" G_GSIZE_FORMAT " bytes, more than a running "
+                        "distro can be told (%u)",
+                        strlen(ports), WIRE_PAYLOAD_MAX);
+        return false;
+    }
+    WireFrame answer;
+    return ask(&channel, CONTROL_DONE, &answer, error);
+}
+
+bool berth_control_allow_host_port(int fd, guint16 port, GError **error)
+{
+    const guint16 payload = GUINT16_TO_LE(port);
+    return ask_done(fd, CONTROL_REACH_ONE, &payload, sizeof(payload), error);
+}
+
+BerthInstanceStatus *berth_control_status(int fd, GError **error)
+{
+    g_auto(BerthChannel) channel = {.fd = fd};
+    berth_channel_begin(&channel);
+    wire_frame_put(&channel.output, (WireType)CONTROL_STATUS, 0, 0, NULL, 0);
+    WireFrame answer;
+    return ask(&channel, CONTROL_STATUS_IS, &answer, error)
+               ? berth_control_get_status(&answer, error)
+               : NULL;
+}
+
+/* Receive the rest of the list whose first frame is @answer. */
+static GPtrArray *receive_ports(BerthChannel *channel, WireFrame *answer, GError **error)
+{
+    g_autoptr(GPtrArray) forwards =
+        g_ptr_array_new_with_free_func((GDestroyNotify)berth_forward_free);
+    bool more;
+    do
+        if (!berth_control_get_ports(answer, forwards, &more, error))
+            return NULL;
+    while (more && receive(channel, CONTROL_PORTS_ARE, answer, error));
+    return more ? NULL : g_steal_pointer(&forwards);
+}
+
+GPtrArray *berth_control_ports(int fd, GError **error)
+{
+    g_auto(BerthChannel) channel = {.fd = fd};
+    berth_channel_begin(&channel);
+    wire_frame_put(&channel.output, (WireType)CONTROL_PORTS, 0, 0, NULL, 0);
+    WireFrame answer;
+    return ask(&channel, CONTROL_PORTS_ARE, &answer, error)
+               ? receive_ports(&channel, &answer, error)
+               : NULL;
+}
+
+bool berth_control_watch(BerthChannel *channel, GError **error)
+{
+    berth_channel_begin(channel);
+    wire_frame_put(&channel->output, (WireType)CONTROL_WATCH, 0, 0, NULL, 0);
+    return berth_channel_send(channel, error);
+}
+
+GPtrArray *berth_control_watched(BerthChannel *channel, GPtrArray **partial, bool *ret_ended,
+                                 GError **error)
+{
+    WireFrame frame;
+    *ret_ended = false;
+    while (berth_channel_next(channel, &frame, error) == 1) {
+        if (frame.type == CONTROL_DONE) {
+            *ret_ended = true;
+            return NULL;
+        }
+        if (!check_answer(&frame, CONTROL_PORTS_ARE, error))
+            return NULL;
+        if (*partial == NULL)
+            *partial = g_ptr_array_new_with_free_func((GDestroyNotify)berth_forward_free);
+        bool more;
+        if (!berth_control_get_ports(&frame, *partial, &more, error))
+            return NULL;
+        if (!more)
+            return g_steal_pointer(partial);
+    }
+    return NULL;
+}
+
+bool berth_control_set_rule(int fd, const BerthRule *rule, bool wanted, GError **error)
+{
+    g_auto(BerthChannel) channel = {.fd = fd};
+    berth_channel_begin(&channel);
+    g_autofree char *text = berth_rule_format(rule);
+    size_t begin = wire_frame_begin(&channel.output, (WireType)CONTROL_FORWARD, 0, 0);
+    wire_put_u8(&channel.output, wanted);
+    wire_put_string(&channel.output, text);
+    wire_frame_end(&channel.output, begin);
+    WireFrame answer;
+    return ask(&channel, CONTROL_DONE, &answer, error);
+}
+
+BerthBootReport *berth_control_boot(int fd, GError **error)
+{
+    g_auto(BerthChannel) channel = {.fd = fd};
+    berth_channel_begin(&channel);
+    wire_frame_put(&channel.output, (WireType)CONTROL_BOOT, 0, 0, NULL, 0);
+    WireFrame answer;
+    return ask(&channel, CONTROL_BOOT_IS, &answer, error) ? berth_control_get_boot(&answer, error)
+                                                          : NULL;
+}
