@@ -10,8 +10,8 @@
  */
 #pragma once
 
+#include "channel.h"
 #include "instance/control/control.h"
-#include "instance/control/control_channel.h"
 
 G_BEGIN_DECLS
 
@@ -19,7 +19,7 @@ G_BEGIN_DECLS
 typedef struct {
     void (*line)(const char *line, gpointer user_data); /* may be NULL */
     gpointer user_data;
-    bool (*goes_on)(gpointer user_data); /* as in control_channel.h */
+    bool (*goes_on)(gpointer user_data); /* as in channel.h */
     gpointer goes_on_data;
 } BerthWaiting;
 

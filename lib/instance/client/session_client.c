@@ -3,8 +3,8 @@
 
 #include "base/error.h"
 #include "base/fd.h"
+#include "channel.h"
 #include "instance/control/control.h"
-#include "instance/control/control_channel.h"
 #include "read_ahead.h"
 
 #include <errno.h>

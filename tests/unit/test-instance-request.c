@@ -372,27 +372,27 @@ static void test_answers_that_make_no_sense(void)
 int main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
-    g_test_add_func("/instance/control/status-and-ports", test_status_and_ports);
-    g_test_add_func("/instance/control/more-ports-than-a-frame-holds",
+    g_test_add_func("/instance/request/status-and-ports", test_status_and_ports);
+    g_test_add_func("/instance/request/more-ports-than-a-frame-holds",
                     test_more_ports_than_a_frame_holds);
-    g_test_add_func("/instance/control/watch", test_watch);
-    g_test_add_func("/instance/control/watcher-that-does-not-read-is-let-go",
+    g_test_add_func("/instance/request/watch", test_watch);
+    g_test_add_func("/instance/request/watcher-that-does-not-read-is-let-go",
                     test_watcher_that_does_not_read_is_let_go);
-    g_test_add_func("/instance/control/boot-report", test_boot_report);
-    g_test_add_func("/instance/control/more-notices-than-are-shown",
+    g_test_add_func("/instance/request/boot-report", test_boot_report);
+    g_test_add_func("/instance/request/more-notices-than-are-shown",
                     test_more_notes_than_are_shown);
-    g_test_add_func("/instance/control/wait-until-up", test_wait_until_up);
-    g_test_add_func("/instance/control/errors-cross-whole", test_errors_cross_whole);
-    g_test_add_func("/instance/control/stop", test_stop);
-    g_test_add_func("/instance/control/grow", test_grow);
-    g_test_add_func("/instance/control/ports-of-the-host", test_ports_of_the_host);
-    g_test_add_func("/instance/control/answers-fit-their-frames", test_answers_fit_their_frames);
-    g_test_add_func("/instance/control/more-ports-of-the-host-than-fit",
+    g_test_add_func("/instance/request/wait-until-up", test_wait_until_up);
+    g_test_add_func("/instance/request/errors-cross-whole", test_errors_cross_whole);
+    g_test_add_func("/instance/request/stop", test_stop);
+    g_test_add_func("/instance/request/grow", test_grow);
+    g_test_add_func("/instance/request/ports-of-the-host", test_ports_of_the_host);
+    g_test_add_func("/instance/request/answers-fit-their-frames", test_answers_fit_their_frames);
+    g_test_add_func("/instance/request/more-ports-of-the-host-than-fit",
                     test_more_ports_of_the_host_than_fit);
-    g_test_add_func("/instance/control/lost-keeper", test_lost_keeper);
-    g_test_add_func("/instance/control/answers-that-make-no-sense",
+    g_test_add_func("/instance/request/lost-keeper", test_lost_keeper);
+    g_test_add_func("/instance/request/answers-that-make-no-sense",
                     test_answers_that_make_no_sense);
-    g_test_add_func("/instance/control/client-that-talks-nonsense-is-dropped",
+    g_test_add_func("/instance/request/client-that-talks-nonsense-is-dropped",
                     test_client_that_talks_nonsense_is_dropped);
     return g_test_run();
 }

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-#include "control_channel.h"
+#include "channel.h"
 
 #include "base/error.h"
-#include "hello.h"
+#include "instance/control/hello.h"
 
 #include <errno.h>
 #include <poll.h>

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  *
- * control_channel — the client's blocking end of a keeper connection: frames in, frames out.
+ * channel — the client's blocking end of a keeper connection: frames in, frames out.
  *
  * Initialise with {.fd = fd}; the fd stays the caller's. g_auto clears the buffers.
  */
@@ -27,8 +27,9 @@ typedef struct {
 void berth_channel_clear(BerthChannel *channel);
 G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(BerthChannel, berth_channel_clear)
 
-/* Begin a call: put HELLO (hello.h) into the output. The first frame received must be the keeper's
- * HELLO_IS and is not returned; next and receive fail with "instance.version" otherwise. */
+/* Begin a call: put HELLO (instance/control/hello.h) into the output. The first frame received must
+ * be the keeper's HELLO_IS and is not returned; next and receive fail with "instance.version"
+ * otherwise. */
 void berth_channel_begin(BerthChannel *channel);
 
 /* Write all of the output, or what can be written now. Errors: BERTH_ERROR_GUEST, "instance.lost".
