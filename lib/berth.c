@@ -277,7 +277,7 @@ int berth_connect_with(Berth *berth, const char *name, const BerthStart *start, 
 
 GPtrArray *berth_stages(int connection, GError **error)
 {
-    g_autoptr(BerthBootReport) report = berth_control_boot(connection, error);
+    g_autoptr(BerthBootReport) report = berth_request_boot(connection, error);
     if (report == NULL)
         return NULL;
     GPtrArray *stages = g_ptr_array_new_with_free_func((GDestroyNotify)berth_stage_free);
@@ -553,7 +553,7 @@ bool berth_host_deny(Berth *berth, const char *name, const char *const *ports, c
 
 bool berth_host_allow_once(int connection, guint16 port, GError **error)
 {
-    return berth_control_allow_host_port(connection, port, error);
+    return berth_request_allow_host_port(connection, port, error);
 }
 
 static BerthHostAccess *public_access(BerthHostGrants *grants)

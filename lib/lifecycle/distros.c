@@ -193,8 +193,8 @@ static Growth grow_running(Berth *berth, BerthDistro *distro, guint64 size, Bert
     waiting.goes_on_data = watch;
     g_autoptr(GError) problem = NULL;
     berth_autofd int fd = berth_reach_connect(berth, distro, &problem);
-    bool ok = fd >= 0 && berth_control_wait(fd, &waiting, &problem) &&
-              berth_control_grow(fd, size, &waiting, &problem);
+    bool ok = fd >= 0 && berth_request_wait(fd, &waiting, &problem) &&
+              berth_request_grow(fd, size, &waiting, &problem);
     if (!ok && berth_runtime_is_gone(problem))
         return NOT_RUNNING;
     if (!ok) {

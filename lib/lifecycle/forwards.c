@@ -17,7 +17,7 @@ static bool apply_rule(Berth *berth, const BerthDistro *distro, const BerthRule 
     berth_autofd int fd = berth_reach_connect(berth, distro, &problem);
     if (fd >= 0)
         berth_reach_limit_waiting(fd, BERTH_REACH_ANSWER_SEC);
-    if ((fd >= 0 && berth_control_set_rule(fd, rule, wanted, &problem)) ||
+    if ((fd >= 0 && berth_request_set_rule(fd, rule, wanted, &problem)) ||
         berth_runtime_is_gone(problem))
         return true;
     berth_hello_name_distro(&problem, distro->name);
@@ -47,10 +47,10 @@ static char *wait_for_reason(Berth *berth, const BerthDistro *distro, const Bert
     if (fd < 0)
         return NULL;
     berth_reach_limit_waiting(fd, BERTH_REACH_ANSWER_SEC);
-    if (!berth_control_watch(&channel, NULL))
+    if (!berth_request_watch(&channel, NULL))
         return NULL;
     while (!ended && berth_channel_fill(&channel, NULL)) {
-        g_autoptr(GPtrArray) list = berth_control_watched(&channel, &partial, &ended, NULL);
+        g_autoptr(GPtrArray) list = berth_request_watched(&channel, &partial, &ended, NULL);
         const BerthForward *forward = list != NULL ? find_decided(list, rule) : NULL;
         if (forward != NULL)
             return g_strdup(forward->reason);

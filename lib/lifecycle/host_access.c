@@ -42,7 +42,7 @@ static char *apply(Berth *berth, const BerthDistro *distro, const char *ports)
     if (fd < 0 && !berth_reach_is_unreachable(error))
         return NULL;
     berth_reach_limit_waiting(fd, BERTH_REACH_ANSWER_SEC);
-    if (fd >= 0 && berth_control_set_host_ports(fd, ports, &error))
+    if (fd >= 0 && berth_request_set_host_ports(fd, ports, &error))
         return NULL;
     return g_strdup_printf("%s: it takes effect when it is started the next time: %s", distro->name,
                            error->message);
@@ -174,7 +174,7 @@ static bool add_temporary(BerthHostGrants *grants, const Berth *berth, const Ber
     if (fd < 0)
         return true;
     berth_reach_limit_waiting(fd, BERTH_REACH_ANSWER_SEC);
-    g_autoptr(BerthInstanceStatus) status = berth_control_status(fd, NULL);
+    g_autoptr(BerthInstanceStatus) status = berth_request_status(fd, NULL);
     return status == NULL || add_ports(grants, status->host_ports, BERTH_GRANT_SESSION, error);
 }
 

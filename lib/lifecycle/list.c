@@ -67,7 +67,7 @@ static void fill_mismatch(BerthListing *listing, const BerthDistro *distro, cons
 static void fill_running(BerthListing *listing, const BerthJob *job, int fd)
 {
     g_autoptr(GError) problem = NULL;
-    g_autoptr(BerthInstanceStatus) status = berth_control_status(fd, &problem);
+    g_autoptr(BerthInstanceStatus) status = berth_request_status(fd, &problem);
     if (berth_hello_is_mismatch(problem)) {
         fill_mismatch(listing, job->distro, problem->message);
         return;
@@ -81,7 +81,7 @@ static void fill_running(BerthListing *listing, const BerthJob *job, int fd)
     listing->keeper_pid = status->keeper_pid;
     listing->memory_used = memory_used(status->qemu_pid);
     listing->status = g_steal_pointer(&status);
-    listing->forwards = berth_control_ports(fd, NULL);
+    listing->forwards = berth_request_ports(fd, NULL);
 }
 
 /* A distro without a keeper that listens; its disk may be in use all the same. */

@@ -19,7 +19,7 @@ static gpointer ask_ports(gpointer data)
     if (fd < 0)
         return NULL;
     berth_reach_limit_waiting(fd, BERTH_REACH_ANSWER_SEC);
-    job->result = berth_control_ports(fd, &job->error);
+    job->result = berth_request_ports(fd, &job->error);
     berth_hello_name_distro(&job->error, job->distro->name);
     return NULL;
 }
@@ -106,7 +106,7 @@ static Watched *watch_distro(Berth *berth, const BerthDistro *distro, GError **e
     Watched *watched = g_new0(Watched, 1);
     watched->name = distro->name;
     watched->channel.fd = fd;
-    if (berth_control_watch(&watched->channel, error))
+    if (berth_request_watch(&watched->channel, error))
         return watched;
     watched_free(watched);
     return NULL;
@@ -143,7 +143,7 @@ static bool read_lists(Watched *watched, GError **error)
 {
     bool news = false;
     GPtrArray *list;
-    while ((list = berth_control_watched(&watched->channel, &watched->partial, &watched->ended,
+    while ((list = berth_request_watched(&watched->channel, &watched->partial, &watched->ended,
                                          error)) != NULL) {
         g_clear_pointer(&watched->forwards, g_ptr_array_unref);
         watched->forwards = list;

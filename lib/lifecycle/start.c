@@ -98,7 +98,7 @@ static int connect_running(const Start *start, GError **error)
         berth_error_set(error, BERTH_ERROR_BUSY, "instance.running", hint, "it is running");
         return -1;
     }
-    if (fd >= 0 && (start->how->early || berth_control_wait(fd, &start->berth->waiting, &problem)))
+    if (fd >= 0 && (start->how->early || berth_request_wait(fd, &start->berth->waiting, &problem)))
         return berth_steal_fd(&fd);
     if (!berth_runtime_is_gone(problem))
         g_propagate_error(error, g_steal_pointer(&problem));
@@ -146,7 +146,7 @@ static int bring_up(Start *start, const BerthMachine *machine, const char *runti
     const BerthRuntimeCheck check = {may_start, start};
     berth_autofd int fd =
         berth_runtime_start(machine, runtime, start->berth->layout->support, &check, error);
-    if (fd < 0 || start->how->early || berth_control_wait(fd, &start->berth->waiting, error))
+    if (fd < 0 || start->how->early || berth_request_wait(fd, &start->berth->waiting, error))
         return berth_steal_fd(&fd);
     return -1;
 }
@@ -154,7 +154,7 @@ static int bring_up(Start *start, const BerthMachine *machine, const char *runti
 /* Add the notices of the boot report, ignoring errors. */
 static void collect_notices(Start *start, int fd)
 {
-    g_autoptr(BerthBootReport) report = berth_control_boot(fd, NULL);
+    g_autoptr(BerthBootReport) report = berth_request_boot(fd, NULL);
     for (guint i = 0; report != NULL && i < report->notices->len; i++)
         add_notice(start, report->notices->pdata[i]);
     if (report == NULL || report->notices_left_out == 0)

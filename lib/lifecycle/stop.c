@@ -27,7 +27,7 @@ static bool stop_connected(const BerthJob *job, int fd, guint grace, GError **er
 {
     const BerthStopOptions *stop = job->data;
     berth_reach_limit_waiting(fd, (stop->force ? 0 : grace) + STOP_MARGIN_SEC);
-    return berth_control_stop(fd, stop->force ? BERTH_STOP_FORCE : BERTH_STOP_ORDERLY, grace,
+    return berth_request_stop(fd, stop->force ? BERTH_STOP_FORCE : BERTH_STOP_ORDERLY, grace,
                               &job->berth->waiting, error);
 }
 

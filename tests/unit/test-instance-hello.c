@@ -163,46 +163,46 @@ static void put_hello_is(WireBuffer *buffer, guint32 version, gsize size)
 
 static bool call_wait(int fd, GError **error)
 {
-    return berth_control_wait(fd, NULL, error);
+    return berth_request_wait(fd, NULL, error);
 }
 
 static bool call_status(int fd, GError **error)
 {
-    g_autoptr(BerthInstanceStatus) status_is = berth_control_status(fd, error);
+    g_autoptr(BerthInstanceStatus) status_is = berth_request_status(fd, error);
     return status_is != NULL;
 }
 
 static bool call_ports(int fd, GError **error)
 {
-    g_autoptr(GPtrArray) list = berth_control_ports(fd, error);
+    g_autoptr(GPtrArray) list = berth_request_ports(fd, error);
     return list != NULL;
 }
 
 static bool call_boot(int fd, GError **error)
 {
-    g_autoptr(BerthBootReport) report = berth_control_boot(fd, error);
+    g_autoptr(BerthBootReport) report = berth_request_boot(fd, error);
     return report != NULL;
 }
 
 static bool call_grow(int fd, GError **error)
 {
-    return berth_control_grow(fd, 1 << 30, NULL, error);
+    return berth_request_grow(fd, 1 << 30, NULL, error);
 }
 
 static bool call_rule(int fd, GError **error)
 {
     const BerthRule rule = {.protocol = BERTH_TCP, .host_port = 80, .guest_port = 80};
-    return berth_control_set_rule(fd, &rule, true, error);
+    return berth_request_set_rule(fd, &rule, true, error);
 }
 
 static bool call_host_ports(int fd, GError **error)
 {
-    return berth_control_set_host_ports(fd, "80", error);
+    return berth_request_set_host_ports(fd, "80", error);
 }
 
 static bool call_host_port(int fd, GError **error)
 {
-    return berth_control_allow_host_port(fd, 80, error);
+    return berth_request_allow_host_port(fd, 80, error);
 }
 
 static bool call_watch(int fd, GError **error)
@@ -210,9 +210,9 @@ static bool call_watch(int fd, GError **error)
     g_auto(BerthChannel) channel = {.fd = fd};
     g_autoptr(GPtrArray) partial = NULL;
     bool ended;
-    if (!berth_control_watch(&channel, error) || !berth_channel_fill(&channel, error))
+    if (!berth_request_watch(&channel, error) || !berth_channel_fill(&channel, error))
         return false;
-    g_autoptr(GPtrArray) list = berth_control_watched(&channel, &partial, &ended, error);
+    g_autoptr(GPtrArray) list = berth_request_watched(&channel, &partial, &ended, error);
     return list != NULL;
 }
 
@@ -275,7 +275,7 @@ static void test_keeper_that_says_more(void)
     berth_autofd int fd =
         keeper_that_says(wire_buffer_head(&buffer), wire_buffer_size(&buffer), &keeper);
     g_autoptr(GError) error = NULL;
-    g_assert_true(berth_control_wait(fd, NULL, &error));
+    g_assert_true(berth_request_wait(fd, NULL, &error));
     g_assert_no_error(error);
     wire_buffer_clear(&buffer);
     close(keeper);
@@ -303,7 +303,7 @@ static void test_any_keeper_can_be_stopped(void)
     berth_autofd int fd =
         keeper_that_says(wire_buffer_head(&buffer), wire_buffer_size(&buffer), &keeper);
     g_autoptr(GError) error = NULL;
-    g_assert_true(berth_control_stop(fd, BERTH_STOP_ORDERLY, 7, NULL, &error));
+    g_assert_true(berth_request_stop(fd, BERTH_STOP_ORDERLY, 7, NULL, &error));
     g_assert_no_error(error);
     wire_buffer_clear(&buffer);
     static const guint8 stop_frame[] = {5, 0, 0, 0, 67, 0, 0, 0, 0, 0, 0, 0, 0, 7, 0, 0, 0};

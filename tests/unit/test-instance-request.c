@@ -12,7 +12,7 @@ static void test_status_and_ports(void)
     berth_autofd int fd = client(&fixture);
     g_autoptr(GError) error = NULL;
 
-    g_autoptr(BerthInstanceStatus) is = berth_control_status(fd, &error);
+    g_autoptr(BerthInstanceStatus) is = berth_request_status(fd, &error);
     g_assert_no_error(error);
     g_assert_cmpstr(is->state, ==, "running");
     g_assert_cmpuint(is->qemu_pid, ==, 34);
@@ -20,7 +20,7 @@ static void test_status_and_ports(void)
     g_assert_cmpuint(is->sessions, ==, 0);
     g_assert_cmpstr(is->host_ports, ==, "3128,8080");
 
-    g_autoptr(GPtrArray) forwards = berth_control_ports(fd, &error);
+    g_autoptr(GPtrArray) forwards = berth_request_ports(fd, &error);
     g_assert_no_error(error);
     g_assert_cmpuint(forwards->len, ==, 1);
     const BerthForward *forward = g_ptr_array_index(forwards, 0);
@@ -41,7 +41,7 @@ static void test_more_ports_than_a_frame_holds(void)
     berth_autofd int fd = client(&fixture);
     g_autoptr(GError) error = NULL;
     for (int i = 0; i < 2; i++) {
-        g_autoptr(GPtrArray) forwards = berth_control_ports(fd, &error);
+        g_autoptr(GPtrArray) forwards = berth_request_ports(fd, &error);
         g_assert_no_error(error);
         g_assert_cmpuint(forwards->len, ==, 2000);
         const BerthForward *last = g_ptr_array_index(forwards, 1999);
@@ -58,7 +58,7 @@ static GPtrArray *next_list(BerthChannel *channel, GPtrArray **partial)
     g_autoptr(GError) error = NULL;
     bool ended = false;
     GPtrArray *list;
-    while ((list = berth_control_watched(channel, partial, &ended, &error)) == NULL && !ended) {
+    while ((list = berth_request_watched(channel, partial, &ended, &error)) == NULL && !ended) {
         g_assert_no_error(error);
         g_assert_true(berth_channel_fill(channel, &error));
     }
@@ -74,24 +74,24 @@ static void test_watch(void)
     g_auto(BerthChannel) channel = {.fd = watcher};
     g_autoptr(GError) error = NULL;
     g_autoptr(GPtrArray) partial = NULL;
-    g_assert_true(berth_control_watch(&channel, &error));
+    g_assert_true(berth_request_watch(&channel, &error));
     g_autoptr(GPtrArray) first = next_list(&channel, &partial);
     g_assert_cmpuint(first->len, ==, 2000);
 
     BerthRule rule = {.protocol = BERTH_TCP, .host_port = 80, .guest_port = 80};
-    g_assert_true(berth_control_set_rule(other, &rule, true, &error));
+    g_assert_true(berth_request_set_rule(other, &rule, true, &error));
     g_assert_no_error(error);
     g_autoptr(GPtrArray) more = next_list(&channel, &partial);
     g_assert_cmpuint(more->len, ==, 2001);
-    g_assert_true(berth_control_set_rule(other, &rule, false, &error));
+    g_assert_true(berth_request_set_rule(other, &rule, false, &error));
     g_autoptr(GPtrArray) fewer = next_list(&channel, &partial);
     g_assert_cmpuint(fewer->len, ==, 2000);
 
     rule.guest_port = 1;
-    g_assert_false(berth_control_set_rule(other, &rule, true, &error));
+    g_assert_false(berth_request_set_rule(other, &rule, true, &error));
     g_assert_cmpstr(berth_error_id(error), ==, "instance.stopped");
 
-    g_assert_true(berth_control_stop(other, BERTH_STOP_FORCE, 7, NULL, NULL));
+    g_assert_true(berth_request_stop(other, BERTH_STOP_FORCE, 7, NULL, NULL));
     g_assert_null(next_list(&channel, &partial)); /* it has stopped */
     finish(&fixture);
 }
@@ -103,10 +103,10 @@ static void test_watcher_that_does_not_read_is_let_go(void)
     berth_autofd int watcher = client(&fixture);
     berth_autofd int other = client(&fixture);
     g_auto(BerthChannel) channel = {.fd = watcher};
-    g_assert_true(berth_control_watch(&channel, NULL));
+    g_assert_true(berth_request_watch(&channel, NULL));
     BerthRule rule = {.protocol = BERTH_TCP, .host_port = 80, .guest_port = 80};
     for (int i = 0; i < 60; i++)
-        g_assert_true(berth_control_set_rule(other, &rule, i % 2 == 0, NULL));
+        g_assert_true(berth_request_set_rule(other, &rule, i % 2 == 0, NULL));
     gsize size = 0;
     g_autoptr(GError) error = NULL;
     while (berth_channel_fill(&channel, &error)) {
@@ -124,7 +124,7 @@ static void test_boot_report(void)
     start(&fixture);
     berth_autofd int fd = client(&fixture);
     g_autoptr(GError) error = NULL;
-    g_autoptr(BerthBootReport) report = berth_control_boot(fd, &error);
+    g_autoptr(BerthBootReport) report = berth_request_boot(fd, &error);
     g_assert_no_error(error);
     static const char *const names[] = {"qemu", "disk", "ready"};
     g_assert_cmpuint(report->stages->len, ==, G_N_ELEMENTS(names));
@@ -149,9 +149,9 @@ static void test_wait_until_up(void)
     berth_autofd int fd = client(&fixture);
     after_a_moment(&fixture, come_up);
     g_autoptr(GError) error = NULL;
-    g_assert_true(berth_control_wait(fd, NULL, &error));
+    g_assert_true(berth_request_wait(fd, NULL, &error));
     g_assert_no_error(error);
-    g_assert_true(berth_control_wait(fd, NULL, &error)); /* and at once, the second time */
+    g_assert_true(berth_request_wait(fd, NULL, &error)); /* and at once, the second time */
     finish(&fixture);
 }
 
@@ -162,7 +162,7 @@ static void test_errors_cross_whole(void)
     berth_autofd int fd = client(&fixture);
     after_a_moment(&fixture, fail_boot);
     g_autoptr(GError) error = NULL;
-    g_assert_false(berth_control_wait(fd, NULL, &error));
+    g_assert_false(berth_request_wait(fd, NULL, &error));
     g_assert_error(error, BERTH_ERROR, BERTH_ERROR_GUEST);
     g_assert_cmpstr(error->message, ==, "the guest did not answer");
     g_assert_cmpstr(berth_error_id(error), ==, "instance.boot-timeout");
@@ -176,7 +176,7 @@ static void test_stop(void)
     start(&fixture);
     berth_autofd int fd = client(&fixture);
     g_autoptr(GError) error = NULL;
-    g_assert_true(berth_control_stop(fd, BERTH_STOP_FORCE, 7, NULL, &error));
+    g_assert_true(berth_request_stop(fd, BERTH_STOP_FORCE, 7, NULL, &error));
     g_assert_no_error(error);
     g_assert_cmpint(fixture.stops, ==, 1);
     finish(&fixture);
@@ -188,11 +188,11 @@ static void test_grow(void)
     start(&fixture);
     berth_autofd int fd = client(&fixture);
     g_autoptr(GError) error = NULL;
-    g_assert_true(berth_control_grow(fd, G_GUINT64_CONSTANT(1) << 40, NULL, &error));
+    g_assert_true(berth_request_grow(fd, G_GUINT64_CONSTANT(1) << 40, NULL, &error));
     g_assert_no_error(error);
-    g_assert_false(berth_control_grow(fd, G_GUINT64_CONSTANT(1) << 41, NULL, &error));
+    g_assert_false(berth_request_grow(fd, G_GUINT64_CONSTANT(1) << 41, NULL, &error));
     g_assert_cmpstr(berth_error_id(error), ==, "qmp.command");
-    g_assert_true(berth_control_wait(fd, NULL, NULL));
+    g_assert_true(berth_request_wait(fd, NULL, NULL));
     finish(&fixture);
 }
 
@@ -202,16 +202,16 @@ static void test_ports_of_the_host(void)
     start(&fixture);
     berth_autofd int fd = client(&fixture);
     g_autoptr(GError) error = NULL;
-    g_assert_true(berth_control_set_host_ports(fd, "80, 443", &error));
-    g_assert_true(berth_control_allow_host_port(fd, 3128, &error));
+    g_assert_true(berth_request_set_host_ports(fd, "80, 443", &error));
+    g_assert_true(berth_request_allow_host_port(fd, 3128, &error));
     g_assert_no_error(error);
-    g_assert_false(berth_control_set_host_ports(fd, "x", &error));
+    g_assert_false(berth_request_set_host_ports(fd, "x", &error));
     g_assert_cmpstr(berth_error_id(error), ==, "access.port");
     g_clear_error(&error);
-    g_assert_false(berth_control_allow_host_port(fd, 1, &error));
+    g_assert_false(berth_request_allow_host_port(fd, 1, &error));
     g_assert_cmpstr(berth_error_id(error), ==, "instance.isolated");
     g_clear_error(&error);
-    g_assert_false(berth_control_allow_host_port(fd, 0, &error)); /* and is dropped */
+    g_assert_false(berth_request_allow_host_port(fd, 0, &error)); /* and is dropped */
     g_assert_cmpstr(berth_error_id(error), ==, "instance.lost");
     finish(&fixture);
 }
@@ -223,7 +223,7 @@ static void test_lost_keeper(void)
     close(pair[1]);
     berth_autofd int fd = pair[0];
     g_autoptr(GError) error = NULL;
-    g_assert_false(berth_control_wait(fd, NULL, &error));
+    g_assert_false(berth_request_wait(fd, NULL, &error));
     g_assert_cmpstr(berth_error_id(error), ==, "instance.lost");
 }
 
@@ -238,47 +238,8 @@ static void test_client_that_talks_nonsense_is_dropped(void)
     g_assert_true(size == 0 || (size < 0 && errno == ECONNRESET));
 
     berth_autofd int next = client(&fixture); /* the others are served as before */
-    g_assert_true(berth_control_wait(next, NULL, NULL));
+    g_assert_true(berth_request_wait(next, NULL, NULL));
     finish(&fixture);
-}
-
-static void assert_one_frame(WireBuffer *buffer, ControlType type)
-{
-    WireFrame frame;
-    g_assert_cmpint(wire_frame_peek(buffer, &frame), ==, 1);
-    g_assert_cmpuint(frame.type, ==, type);
-    g_assert_cmpuint(wire_buffer_size(buffer), ==, WIRE_HEADER_SIZE + frame.size);
-    wire_buffer_clear(buffer);
-}
-
-/* Whatever a guest or a file has put into them: an answer that is not sent is waited for for ever.
- */
-static void test_answers_fit_their_frames(void)
-{
-    g_autofree char *wide = g_malloc0(4 * 100000 + 1);
-    for (guint i = 0; i < 100000; i++)
-        memcpy(wide + 4 * i, "\xf0\x9f\x98\x80", 4);
-    g_autoptr(GError) error = NULL;
-    berth_error_set(&error, BERTH_ERROR_FAILED, "test.long", wide, "%s", wide);
-    WireBuffer buffer = {0};
-    berth_control_put_error(&buffer, error);
-    assert_one_frame(&buffer, CONTROL_ERROR);
-
-    const BerthInstanceStatus status = {.state = (char *)"running",
-                                        .kernel = wide,
-                                        .init = wide,
-                                        .init_status = wide,
-                                        .host_ports = wide};
-    berth_control_put_status(&buffer, &status);
-    assert_one_frame(&buffer, CONTROL_STATUS_IS);
-
-    g_autoptr(BerthBootReport) report = berth_boot_report_new();
-    for (guint i = 0; i < 1000; i++) {
-        berth_boot_report_add(report, wide, i, wide);
-        berth_boot_report_notice(report, wide);
-    }
-    berth_control_put_boot(&buffer, report);
-    assert_one_frame(&buffer, CONTROL_BOOT_IS);
 }
 
 /* Notes beyond what a terminal has room for are counted, and problems are never among them. */
@@ -294,7 +255,7 @@ static void test_more_notes_than_are_shown(void)
     start(&fixture);
     berth_autofd int fd = client(&fixture);
     g_autoptr(GError) error = NULL;
-    g_autoptr(BerthBootReport) report = berth_control_boot(fd, &error);
+    g_autoptr(BerthBootReport) report = berth_request_boot(fd, &error);
     g_assert_no_error(error);
     g_assert_cmpuint(report->notices->len, ==, 18);
     g_assert_cmpstr(report->notices->pdata[15], ==, "note 15");
@@ -310,26 +271,26 @@ static void test_more_ports_of_the_host_than_fit(void)
     for (guint i = 2; i < 20000; i++)
         g_string_append_printf(ports, ",%u", i);
     g_autoptr(GError) error = NULL;
-    g_assert_false(berth_control_set_host_ports(-1, ports->str, &error));
+    g_assert_false(berth_request_set_host_ports(-1, ports->str, &error));
     g_assert_error(error, BERTH_ERROR, BERTH_ERROR_INVALID);
     g_assert_cmpstr(berth_error_id(error), ==, "access.ports");
 }
 
 static bool reads_status(int fd, GError **error)
 {
-    g_autoptr(BerthInstanceStatus) is = berth_control_status(fd, error);
+    g_autoptr(BerthInstanceStatus) is = berth_request_status(fd, error);
     return is != NULL;
 }
 
 static bool reads_ports(int fd, GError **error)
 {
-    g_autoptr(GPtrArray) forwards = berth_control_ports(fd, error);
+    g_autoptr(GPtrArray) forwards = berth_request_ports(fd, error);
     return forwards != NULL;
 }
 
 static bool reads_boot(int fd, GError **error)
 {
-    g_autoptr(BerthBootReport) report = berth_control_boot(fd, error);
+    g_autoptr(BerthBootReport) report = berth_request_boot(fd, error);
     return report != NULL;
 }
 
@@ -386,7 +347,6 @@ int main(int argc, char **argv)
     g_test_add_func("/instance/request/stop", test_stop);
     g_test_add_func("/instance/request/grow", test_grow);
     g_test_add_func("/instance/request/ports-of-the-host", test_ports_of_the_host);
-    g_test_add_func("/instance/request/answers-fit-their-frames", test_answers_fit_their_frames);
     g_test_add_func("/instance/request/more-ports-of-the-host-than-fit",
                     test_more_ports_of_the_host_than_fit);
     g_test_add_func("/instance/request/lost-keeper", test_lost_keeper);

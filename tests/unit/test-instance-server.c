@@ -70,7 +70,7 @@ static void settle(Fixture *fixture)
 {
     berth_autofd int fd = client(fixture);
     g_autoptr(GError) error = NULL;
-    g_autoptr(BerthInstanceStatus) is = berth_control_status(fd, &error);
+    g_autoptr(BerthInstanceStatus) is = berth_request_status(fd, &error);
     g_assert_no_error(error);
 }
 
@@ -270,7 +270,7 @@ static void test_one_after_the_other(void)
         expect(fd, WIRE_OPENED);
         call(&fixture, end_session);
         expect(fd, WIRE_EXIT);
-        g_assert_true(berth_control_wait(fd, NULL, NULL));
+        g_assert_true(berth_request_wait(fd, NULL, NULL));
     }
     g_assert_cmpint(g_atomic_int_get(&opens), ==, 3);
     g_assert_cmpint(g_atomic_int_get(&to_guest), ==, 0);
@@ -289,12 +289,12 @@ static void test_grow_while_another_grows(void)
     g_autoptr(GError) error = NULL;
     send_frame(first, CONTROL_GROW, 0, &size, sizeof(size));
     settle(&fixture);
-    g_assert_false(berth_control_grow(second, size, NULL, &error));
+    g_assert_false(berth_request_grow(second, size, NULL, &error));
     g_assert_cmpstr(berth_error_id(error), ==, "resize.busy");
     g_clear_error(&error);
     shutdown(first, SHUT_RDWR);
     settle(&fixture);
-    g_assert_false(berth_control_grow(second, size, NULL, &error));
+    g_assert_false(berth_request_grow(second, size, NULL, &error));
     g_assert_cmpstr(berth_error_id(error), ==, "resize.busy");
     call(&fixture, end_grow);
     send_frame(second, CONTROL_GROW, 0, &size, sizeof(size));

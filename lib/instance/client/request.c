@@ -73,12 +73,12 @@ static bool ask_and_wait(int fd, ControlType request, const void *payload, size_
     }
 }
 
-bool berth_control_wait(int fd, const BerthWaiting *waiting, GError **error)
+bool berth_request_wait(int fd, const BerthWaiting *waiting, GError **error)
 {
     return ask_and_wait(fd, CONTROL_WAIT, NULL, 0, waiting, error);
 }
 
-bool berth_control_stop(int fd, BerthStopHow how, guint grace_sec, const BerthWaiting *waiting,
+bool berth_request_stop(int fd, BerthStopHow how, guint grace_sec, const BerthWaiting *waiting,
                         GError **error)
 {
     guint32 grace = GUINT32_TO_LE(grace_sec);
@@ -87,13 +87,13 @@ bool berth_control_stop(int fd, BerthStopHow how, guint grace_sec, const BerthWa
     return ask_and_wait(fd, CONTROL_STOP, payload, sizeof(payload), waiting, error);
 }
 
-bool berth_control_grow(int fd, guint64 size, const BerthWaiting *waiting, GError **error)
+bool berth_request_grow(int fd, guint64 size, const BerthWaiting *waiting, GError **error)
 {
     const guint64 payload = GUINT64_TO_LE(size);
     return ask_and_wait(fd, CONTROL_GROW, &payload, sizeof(payload), waiting, error);
 }
 
-bool berth_control_set_host_ports(int fd, const char *ports, GError **error)
+bool berth_request_set_host_ports(int fd, const char *ports, GError **error)
 {
     g_auto(BerthChannel) channel = {.fd = fd};
     berth_channel_begin(&channel);
@@ -110,13 +110,13 @@ bool berth_control_set_host_ports(int fd, const char *ports, GError **error)
     return ask(&channel, CONTROL_DONE, &answer, error);
 }
 
-bool berth_control_allow_host_port(int fd, guint16 port, GError **error)
+bool berth_request_allow_host_port(int fd, guint16 port, GError **error)
 {
     const guint16 payload = GUINT16_TO_LE(port);
     return ask_done(fd, CONTROL_REACH_ONE, &payload, sizeof(payload), error);
 }
 
-BerthInstanceStatus *berth_control_status(int fd, GError **error)
+BerthInstanceStatus *berth_request_status(int fd, GError **error)
 {
     g_auto(BerthChannel) channel = {.fd = fd};
     berth_channel_begin(&channel);
@@ -140,7 +140,7 @@ static GPtrArray *receive_ports(BerthChannel *channel, WireFrame *answer, GError
     return more ? NULL : g_steal_pointer(&forwards);
 }
 
-GPtrArray *berth_control_ports(int fd, GError **error)
+GPtrArray *berth_request_ports(int fd, GError **error)
 {
     g_auto(BerthChannel) channel = {.fd = fd};
     berth_channel_begin(&channel);
@@ -151,14 +151,14 @@ GPtrArray *berth_control_ports(int fd, GError **error)
                : NULL;
 }
 
-bool berth_control_watch(BerthChannel *channel, GError **error)
+bool berth_request_watch(BerthChannel *channel, GError **error)
 {
     berth_channel_begin(channel);
     wire_frame_put(&channel->output, (WireType)CONTROL_WATCH, 0, 0, NULL, 0);
     return berth_channel_send(channel, error);
 }
 
-GPtrArray *berth_control_watched(BerthChannel *channel, GPtrArray **partial, bool *ret_ended,
+GPtrArray *berth_request_watched(BerthChannel *channel, GPtrArray **partial, bool *ret_ended,
                                  GError **error)
 {
     WireFrame frame;
@@ -181,7 +181,7 @@ GPtrArray *berth_control_watched(BerthChannel *channel, GPtrArray **partial, boo
     return NULL;
 }
 
-bool berth_control_set_rule(int fd, const BerthRule *rule, bool wanted, GError **error)
+bool berth_request_set_rule(int fd, const BerthRule *rule, bool wanted, GError **error)
 {
     g_auto(BerthChannel) channel = {.fd = fd};
     berth_channel_begin(&channel);
@@ -194,7 +194,7 @@ bool berth_control_set_rule(int fd, const BerthRule *rule, bool wanted, GError *
     return ask(&channel, CONTROL_DONE, &answer, error);
 }
 
-BerthBootReport *berth_control_boot(int fd, GError **error)
+BerthBootReport *berth_request_boot(int fd, GError **error)
 {
     g_auto(BerthChannel) channel = {.fd = fd};
     berth_channel_begin(&channel);

@@ -6,7 +6,7 @@
  * All block. @fd is a connection of runtime.h and stays the caller's. Lost connections are
  * BERTH_ERROR_GUEST, "instance.lost"; an answer that is none, BERTH_ERROR_PROTOCOL,
  * "instance.answer"; a keeper of another version of berth, BERTH_ERROR_PROTOCOL, "instance.version"
- * (but for berth_control_stop).
+ * (but for berth_request_stop).
  */
 #pragma once
 
@@ -25,46 +25,46 @@ typedef struct {
 
 /* Return when sessions can be opened and the init has finished starting (or init-timeout is over).
  * Errors: the keeper's reason why the guest did not come up. */
-bool berth_control_wait(int fd, const BerthWaiting *waiting, GError **error);
+bool berth_request_wait(int fd, const BerthWaiting *waiting, GError **error);
 
 /* Answers at once, in any state. NULL on error. */
-BerthInstanceStatus *berth_control_status(int fd, GError **error);
+BerthInstanceStatus *berth_request_status(int fd, GError **error);
 
 /* The forwards, BerthForward*, sorted by port; free with g_ptr_array_unref. NULL on error. */
-GPtrArray *berth_control_ports(int fd, GError **error);
+GPtrArray *berth_request_ports(int fd, GError **error);
 
-/* Ask for the forwards now and at each change; read them with berth_control_watched. */
-bool berth_control_watch(BerthChannel *channel, GError **error);
+/* Ask for the forwards now and at each change; read them with berth_request_watched. */
+bool berth_request_watch(BerthChannel *channel, GError **error);
 
-/* The next complete list in @channel, as of berth_control_ports; NULL without @error when there is
+/* The next complete list in @channel, as of berth_request_ports; NULL without @error when there is
  * none yet (fill the channel then), or with *@ret_ended when the distro has stopped. *@partial
  * holds an incomplete list: NULL at first, the caller frees it. */
-GPtrArray *berth_control_watched(BerthChannel *channel, GPtrArray **partial, bool *ret_ended,
+GPtrArray *berth_request_watched(BerthChannel *channel, GPtrArray **partial, bool *ret_ended,
                                  GError **error);
 
 /* Add or remove the forward by @rule until the distro stops.
  * Errors: BERTH_ERROR_NOT_RUNNING, "instance.stopped". */
-bool berth_control_set_rule(int fd, const BerthRule *rule, bool wanted, GError **error);
+bool berth_request_set_rule(int fd, const BerthRule *rule, bool wanted, GError **error);
 
 /* The report of the present start so far. NULL on error. */
-BerthBootReport *berth_control_boot(int fd, GError **error);
+BerthBootReport *berth_request_boot(int fd, GError **error);
 
 /* Power the guest off; returns when QEMU and the keeper's runtime files are gone. */
-bool berth_control_stop(int fd, BerthStopHow how, guint grace_sec, const BerthWaiting *waiting,
+bool berth_request_stop(int fd, BerthStopHow how, guint grace_sec, const BerthWaiting *waiting,
                         GError **error);
 
 /* Grow the disk of a guest that is up to @size bytes; returns when its file system has grown.
  * Errors: BERTH_ERROR_NOT_RUNNING, "instance.stopped"; BERTH_ERROR_FAILED, "qmp.command"; once the
  * disk has the size, BERTH_ERROR_GUEST, "resize.guest"; BERTH_ERROR_BUSY, "resize.busy", while
  * another client's has not ended. */
-bool berth_control_grow(int fd, guint64 size, const BerthWaiting *waiting, GError **error);
+bool berth_request_grow(int fd, guint64 size, const BerthWaiting *waiting, GError **error);
 
 /* Replace the registry's list of host ports that the guest may reach (model/access.h).
  * Errors: "access.*". */
-bool berth_control_set_host_ports(int fd, const char *ports, GError **error);
+bool berth_request_set_host_ports(int fd, const char *ports, GError **error);
 
 /* Let the guest reach one more port of the host until it stops; in any state.
  * Errors: "instance.isolated", "access.ports". */
-bool berth_control_allow_host_port(int fd, guint16 port, GError **error);
+bool berth_request_allow_host_port(int fd, guint16 port, GError **error);
 
 G_END_DECLS

@@ -59,7 +59,7 @@ int berth_runtime_start(const BerthMachine *machine, const char *runtime_dir,
 bool berth_runtime_require_stopped(const char *runtime_dir, const char *id, const char *name,
                                    GError **error);
 
-/* Whether @error, of a connection or of berth_control_wait, means that there was no keeper or that
+/* Whether @error, of a connection or of berth_request_wait, means that there was no keeper or that
  * it was ending: starting the distro may succeed. */
 bool berth_runtime_is_gone(const GError *error);
 
