@@ -32,7 +32,7 @@ struct BerthCompress {
     guint8 *stage;
     gsize stage_size;
 
-    guint8 *packed; /* of xz and zstd */
+    guint8 *packed; /* output buffer of xz and zstd */
     BerthGzipWriter *gzip;
     lzma_stream xz;
     ZSTD_CCtx *zstd;
@@ -152,7 +152,7 @@ static void close_zstd(BerthCompress *compress)
     ZSTD_freeCCtx(compress->zstd);
 }
 
-/* --- all of them --- */
+/* --- all methods --- */
 
 static const Method methods[] = {
     {BERTH_COMPRESSION_NONE, NULL, push_plain, NULL},

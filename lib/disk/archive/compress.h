@@ -25,12 +25,12 @@ BerthCompress *berth_compress_new(int fd, BerthCompression method, guint threads
 void berth_compress_free(BerthCompress *compress);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(BerthCompress, berth_compress_free)
 
-/* Room for at least one byte of what comes next, to be filled and then committed. */
+/* Get room for at least one byte of output; fill it, then commit it. */
 bool berth_compress_reserve(BerthCompress *compress, guint8 **ret_buffer, gsize *ret_room,
                             GError **error);
 void berth_compress_commit(BerthCompress *compress, gsize size);
 
-/* The same for bytes that are somewhere already. */
+/* Write bytes from a buffer of the caller's. */
 bool berth_compress_write(BerthCompress *compress, const void *data, gsize size, GError **error);
 
 /* End the stream. Nothing may be written after this. */

@@ -42,7 +42,7 @@ struct BerthGzipWriter {
     guint64 total;
 };
 
-/* --- in a thread --- */
+/* --- compression threads --- */
 
 static void deflate_job(Job *job, gsize limit)
 {
@@ -75,7 +75,7 @@ static void work(gpointer data, gpointer user_data)
     g_mutex_unlock(&writer->lock);
 }
 
-/* --- in the caller's --- */
+/* --- the calling thread --- */
 
 BerthGzipWriter *berth_gzip_writer_new(BerthOutput *output, guint threads)
 {
@@ -112,7 +112,7 @@ void berth_gzip_writer_free(BerthGzipWriter *writer)
 
 static bool write_header(BerthGzipWriter *writer, GError **error)
 {
-    /* No name, no time: the same bytes in, the same bytes out. 3: made on Unix. */
+    /* No file name and no time, so that equal input gives equal output; OS 3: Unix. */
     static const guint8 header[10] = {0x1f, 0x8b, Z_DEFLATED, 0, 0, 0, 0, 0, 0, 3};
     if (writer->started)
         return true;

@@ -2,9 +2,9 @@
  *
  * compress_gzip — a multi-threaded gzip writer.
  *
- * Blocks of 512 KiB are deflated each for itself, with the 32 KiB before as its dictionary, and end
- * on a byte ("sync flush"), so that they can be joined; their CRCs are combined. Private to
- * compress.c.
+ * Deflates blocks of 512 KiB independently, each with the previous 32 KiB as its dictionary and
+ * flushed to a byte boundary ("sync flush"), so that the results can be concatenated; their CRCs
+ * are combined. Private to compress.c.
  */
 #pragma once
 

@@ -51,7 +51,7 @@ static void moved(BerthDecodeIo *io, gsize in, gsize out)
     io->out_size -= out;
 }
 
-/* --- gzip: zlib looks at the trailer itself in this mode --- */
+/* --- gzip: in this mode zlib verifies the trailer --- */
 
 static void gzip_begin(gpointer state)
 {

@@ -7,7 +7,7 @@
  * libarchive needs are returned as PAX records. Errors: "import.read.damaged",
  * "import.read.unsupported".
  *
- * Pure. A ext_headers owns what it holds.
+ * Pure. A BerthExtHeaders owns its members.
  */
 #pragma once
 

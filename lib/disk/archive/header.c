@@ -14,12 +14,12 @@
 #define MAGIC_AT             257U
 #define PREFIX_AT            345U
 #define PREFIX_SIZE          155U
-#define MAP_AT               386U /* GNU: four pieces of offset and length, 12 bytes each */
+#define MAP_AT               386U /* GNU: four pairs of offset and length, 12 bytes each */
 #define MAP_IS_EXTENDED_AT   482U
 #define REALSIZE_AT          483U
 #define REALSIZE_SIZE        12U
 #define STAR_MAGIC_AT        508U
-#define BLOCK_IS_EXTENDED_AT 504U /* of a block with 21 pieces more */
+#define BLOCK_IS_EXTENDED_AT 504U /* in a block with 21 more pairs */
 
 static const struct {
     guint at;

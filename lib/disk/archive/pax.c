@@ -34,7 +34,7 @@ static gint64 saturate(bool negative)
     return negative ? G_MININT64 : G_MAXINT64;
 }
 
-/* A whole number, all of it; beyond 64 bits the nearest that is not. */
+/* Parse all of @text as an integer, clamped to 64 bits. */
 static bool parse_number(const char *text, gsize size, gint64 *ret_value)
 {
     bool negative = size > 0 && text[0] == '-';
@@ -54,7 +54,7 @@ static bool parse_number(const char *text, gsize size, gint64 *ret_value)
     return true;
 }
 
-/* The @size digits behind the point in nanoseconds, and whether there was more than those hold. */
+/* Convert the @size digits of a fraction to nanoseconds; *ret_more: nonzero digits beyond them. */
 static guint32 parse_fraction(const char *digits, gsize size, bool *ret_more)
 {
     guint32 nsec = 0;
@@ -74,8 +74,8 @@ static gsize count_digits(const char *text, gsize size)
     return count;
 }
 
-/* "-1.5" is half a second before "-1": {-2, 500000000}. Rounded down, and what follows the number
- * is ignored, as GNU tar does. */
+/* "-1.5" is half a second before "-1": {-2, 500000000}. Rounds down, and ignores trailing text, as
+ * GNU tar does. */
 static bool parse_time(const char *text, gsize size, BerthTime *ret_time)
 {
     gsize sign = size > 0 && text[0] == '-' ? 1 : 0;
@@ -165,7 +165,7 @@ static bool skip(BerthPax *pax, const Record *record, guint unused, GError **err
     return true;
 }
 
-/* A key that ends in a point stands for all that begin with it; the first row that fits counts. */
+/* A key that ends in a point is a prefix. The first matching row counts. */
 static const struct {
     const char *key;
     HandleFunc handle;
@@ -220,10 +220,10 @@ static bool handle_record(BerthPax *pax, const Record *record, GError **error)
         if (key_matches(keys[i].key, record))
             return keys[i].handle(pax, record, keys[i].which, error);
     }
-    return true; /* of no use to a file system: comment, uname, charset, ... */
+    return true; /* irrelevant for a file system: comment, uname, charset, ... */
 }
 
-/* The record at @text, which is at most @size long; its length in *ret_length. */
+/* Parse the record at @text, at most @size bytes; *ret_length is its length. */
 static bool parse_record(const char *text, gsize size, Record *ret_record, gsize *ret_length)
 {
     gsize length = 0;
@@ -264,7 +264,7 @@ bool berth_pax_add(BerthPax *pax, const guint8 *body, gsize size, GError **error
     return true;
 }
 
-/* --- the whole --- */
+/* --- all records of an entry --- */
 
 static GByteArray **byte_arrays(BerthPax *pax, guint which)
 {
@@ -347,7 +347,7 @@ bool berth_pax_convert_holes(BerthPax *pax, gint64 data_size, GError **error)
         before = offset;
     }
     if (data_size == before)
-        return true; /* all of it is here, so there is nothing to convert */
+        return true; /* not sparse: the archive has the whole file */
     if (data_size != stored)
         return damaged_holes(error);
     g_free(pax->texts[BERTH_PAX_SPARSE_MAP]);
@@ -377,7 +377,7 @@ static bool is_handed_on(guint text)
 
 void berth_pax_build(const BerthPax *pax, GByteArray *body)
 {
-    /* libarchive keeps attributes in reverse, and the first of a name is taken from it. */
+    /* libarchive returns attributes in reverse order, and keeps the first of each name. */
     if (pax->weak_xattrs != NULL)
         g_byte_array_append(body, pax->weak_xattrs->data, pax->weak_xattrs->len);
     if (pax->xattrs != NULL)

@@ -52,10 +52,9 @@ typedef struct {
     bool has_number[BERTH_PAX_NUMBERS];
     BerthTime times[BERTH_TIMES];
     bool has_time[BERTH_TIMES];
-    GByteArray *weak_xattrs; /* records of LIBARCHIVE.xattr and RHT.security, or NULL */
-    GByteArray *xattrs;      /* records of SCHILY.xattr; they win over weak_xattrs */
-    GByteArray
-        *sparse_pairs; /* records of GNU.sparse.offset and .numbytes, which are repeated keys */
+    GByteArray *weak_xattrs;  /* records of LIBARCHIVE.xattr and RHT.security, or NULL */
+    GByteArray *xattrs;       /* records of SCHILY.xattr; they win over weak_xattrs */
+    GByteArray *sparse_pairs; /* records of GNU.sparse.offset and .numbytes; their keys repeat */
 } BerthPax;
 
 void berth_pax_clear(BerthPax *pax);

@@ -37,7 +37,7 @@ void berth_pax_record_add_number(GByteArray *records, const char *key, gint64 va
     berth_pax_record_add(records, key, text, strlen(text));
 }
 
-/* As a decimal fraction; ours counts nanoseconds forward also before 1970. */
+/* Format as a decimal fraction. Before 1970, nsec still counts forward. */
 static void add_time(GByteArray *records, const char *key, BerthTime time)
 {
     bool negative = time.sec < 0;
@@ -62,7 +62,7 @@ static bool same_time(BerthTime a, BerthTime b)
     return a.sec == b.sec && a.nsec == b.nsec;
 }
 
-/* Readers take a missing access or change time for the modification's. */
+/* Readers replace a missing access or change time by the modification time. */
 static void add_times(GByteArray *records, const BerthEntry *entry)
 {
     BerthTime modified = entry->times[BERTH_TIME_MODIFIED];
@@ -76,7 +76,7 @@ static void add_times(GByteArray *records, const BerthEntry *entry)
         add_time(records, "ctime", entry->times[BERTH_TIME_CHANGED]);
 }
 
-/* "user::rwx,user:1000:r-x,mask::rwx", from the kernel's form. */
+/* Convert the kernel's form to "user::rwx,user:1000:r-x,mask::rwx". */
 static char *acl_text(GBytes *value)
 {
     static const struct {
@@ -104,7 +104,7 @@ static char *acl_text(GBytes *value)
     return g_string_free(text, false);
 }
 
-/* A key ends at its "=", and GNU tar reads "%" as an escape: such names go encoded. */
+/* A key ends at the first "=", and GNU tar decodes "%" escapes: other names must be encoded. */
 static bool is_plain_name(const char *name)
 {
     return strpbrk(name, "=%\n") == NULL && g_utf8_validate(name, -1, NULL);

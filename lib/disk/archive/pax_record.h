@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT
  *
- * pax_record — the records of a pax extended header: "LENGTH KEY=VALUE\n".
+ * pax_record — encodes the records of a pax extended header: "LENGTH KEY=VALUE\n".
  *
- * Appended to a GByteArray of the caller's. Pure.
+ * Appends to a GByteArray of the caller. Pure.
  */
 #pragma once
 
@@ -13,7 +13,7 @@ G_BEGIN_DECLS
 void berth_pax_record_add(GByteArray *records, const char *key, const void *value, gsize size);
 void berth_pax_record_add_number(GByteArray *records, const char *key, gint64 value);
 
-/* What the ustar header cannot say of @entry's owner, times and attributes. */
+/* Add the owner, times and attributes of @entry that a ustar header cannot represent. */
 void berth_pax_record_add_entry(GByteArray *records, const BerthEntry *entry);
 
 G_END_DECLS

@@ -19,18 +19,18 @@ typedef struct BerthSource BerthSource;
 /* Read @fd from its current offset to its end. */
 BerthSource *berth_source_new(int fd);
 
-/* @length bytes of the file @fd from @offset on, with pread(): several ranges of one fd can be read
- * concurrently. A shorter file is an error, "import.read.truncated". */
+/* Read @length bytes of the file @fd from @offset with pread(), so that several ranges of one fd
+ * can be read concurrently. A shorter file is an error, "import.read.truncated". */
 BerthSource *berth_source_new_range(int fd, guint64 offset, guint64 length);
 
 void berth_source_free(BerthSource *source);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(BerthSource, berth_source_free)
 
-/* Called with every byte once, in order, by the thread that reads: for a digest of the input. */
+/* Called once with every byte, in order, by the reading thread: for a digest of the input. */
 typedef void (*BerthSourceTap)(const guint8 *data, gsize size, gpointer user_data);
 void berth_source_set_tap(BerthSource *source, BerthSourceTap tap, gpointer user_data);
 
-/* A wait for input ends with "import.cancelled" as soon as @fd is readable. */
+/* Reads fail with "import.cancelled" as soon as @fd is readable. */
 void berth_source_set_cancel(BerthSource *source, int fd);
 
 /* Look ahead without consuming: at least @wanted bytes (no more than 64 KiB) unless the input is

@@ -15,7 +15,7 @@
 
 struct BerthSpool {
     int fd;
-    int own; /* -1: the file is the caller's */
+    int own; /* -1: the caller's file is used */
     guint64 max;
     guint64 size;
     bool whole;

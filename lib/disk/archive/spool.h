@@ -16,13 +16,13 @@ G_BEGIN_DECLS
 
 typedef struct BerthSpool BerthSpool;
 
-/* Into the empty file @fd, open for reading and writing, at most @max bytes; into memory, and less,
- * if @fd is -1. */
+/* Spool into the empty file @fd, open for reading and writing, at most @max bytes. If @fd is -1:
+ * into memory, with a lower limit. */
 BerthSpool *berth_spool_new(int fd, guint64 max, GError **error);
 void berth_spool_free(BerthSpool *spool);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(BerthSpool, berth_spool_free)
 
-/* Append @size bytes; 0: that was all. */
+/* Append @size bytes; 0 marks the end. */
 bool berth_spool_append(BerthSpool *spool, const guint8 *data, gsize size, GError **error);
 
 bool berth_spool_is_whole(const BerthSpool *spool);

@@ -3,8 +3,8 @@
  * stream — the uncompressed bytes of an archive, decompressed ahead of the reader by a worker
  * thread.
  *
- *     source -> decode (gzip, xz, zstd, bzip2, lz4, none: told by content) -> ring -> reader
- *     source ------------ (a file that is plain already) ------------------------> reader
+ *     source -> decode (gzip, xz, zstd, bzip2, lz4, none: probed) -> ring -> reader
+ *     source ------------ (a plain file) -----------------------------> reader
  *
  * Decodes all concatenated parts: gzip members, xz streams, zstd, lz4 and skippable frames, bzip2
  * streams. Zeros after the last part are padding; other trailing bytes are ignored with a warning,
@@ -39,8 +39,8 @@ BerthStream *berth_stream_open(BerthSource *source, const char *name, GError **e
 void berth_stream_free(BerthStream *stream);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(BerthStream, berth_stream_free)
 
-/* Call @tap with every uncompressed byte read, once and in order, in the reader's thread, which has
- * less to do than the worker. Set before the first read. */
+/* Call @tap with every uncompressed byte read, once and in order, in the reader's thread, since the
+ * worker is the bottleneck. Set before the first read. */
 void berth_stream_set_tap(BerthStream *stream, BerthSourceTap tap, gpointer user_data);
 
 /* The next block; *ret_size is 0 at the end. */

@@ -20,7 +20,7 @@
 /* stream -> headers -> reader */
 struct BerthTar {
     char *name;
-    char *last; /* the path of the entry read last, printable; NULL before the first */
+    char *last; /* the path of the last entry, printable; NULL before the first */
     locale_t bytes_locale;
 
     BerthStream *stream;
@@ -30,15 +30,15 @@ struct BerthTar {
     GPtrArray *warnings;
     bool at_end;
 
-    /* The entry's data: what was promised, and how far it was read. */
+    /* The entry's data: the expected size and the progress. */
     guint64 size;
     guint64 data_size; /* without the holes */
-    bool may_be_hole;  /* the map may also mean that there is no data at all */
+    bool may_be_hole;  /* the map may also mean that the file has no data */
     guint64 data_read;
     guint64 offset;
 };
 
-/* --- below the reader --- */
+/* --- libarchive's callbacks --- */
 
 static la_ssize_t read_for_reader(struct archive *archive, void *data, const void **ret_block)
 {
@@ -102,9 +102,9 @@ BerthTar *berth_tar_open(BerthStream *stream_take, const char *name, GError **er
     tar->name = g_strdup(name);
     tar->stream = stream_take;
     tar->warnings = g_ptr_array_new_with_free_func(g_free);
-    /* libarchive converts PAX names from UTF-8 to the locale's charset, and changes their Unicode
-     * form on the way. In the C locale only ASCII converts, to itself; the rest it hands out as it
-     * was. */
+    /* libarchive converts PAX names from UTF-8 to the locale's charset and normalises their Unicode
+     * form. In the C locale it converts ASCII only, to itself, and returns other names
+     * unchanged. */
     tar->bytes_locale = newlocale(LC_ALL_MASK, "C", (locale_t)0);
 
     const guint8 *head = NULL;
@@ -293,7 +293,8 @@ bool berth_tar_next(BerthTar *tar, BerthEntry *ret_entry, bool *ret_end, GError 
     struct archive_entry *entry = NULL;
     locale_t before = uselocale(tar->bytes_locale);
     int result = archive_read_next_header(tar->reader, &entry);
-    /* The warning that a name is not of the locale's charset is what the C locale is for. */
+    /* Ignore the warning that a name is not in the locale's charset: the C locale is chosen for
+     * that. */
     if (result == ARCHIVE_WARN && mentions(tar->reader, "can't be converted"))
         result = ARCHIVE_OK;
     bool converted = result == ARCHIVE_OK && convert_entry(tar, entry, ret_entry, error);

@@ -6,13 +6,13 @@
  * Entry names are the archive's bytes, whatever the locale. Entries are raw: validate with
  * berth_entry_normalise().
  *
- * The input is read to its very end, so that a stream cut or changed after the last entry is found
- * too. What stands behind the end mark of the archive is ignored, as tar(1) does.
+ * Reads the input to its end, so that truncation or damage after the last entry is found too.
+ * Ignores bytes after the archive's end mark, as tar(1) does.
  *
- * Ownership: blocks of data are borrowed and good until the next call.
+ * Ownership: blocks of data are borrowed and valid until the next call.
  *
  * Errors: BERTH_ERROR_INVALID with "import.open.empty", "import.open.not-a-tar",
- * "import.read.truncated", "import.read.damaged"; what the stream gives. Messages begin with the
+ * "import.read.truncated", "import.read.damaged"; those of the stream. Messages begin with the
  * archive's name.
  */
 #pragma once
@@ -38,15 +38,15 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(BerthTar, berth_tar_free)
  * no more entries; the input was read to its end. */
 bool berth_tar_next(BerthTar *tar, BerthEntry *ret_entry, bool *ret_end, GError **error);
 
-/* The next block of the entry's data and its offset in the file. Holes are left out. *ret_size is 0
- * at the end of the entry. */
+/* Get the next block of the entry's data and its offset in the file. Skips holes. *ret_size is 0 at
+ * the end of the entry. */
 bool berth_tar_read(BerthTar *tar, const void **ret_data, gsize *ret_size, guint64 *ret_offset,
                     GError **error);
 
 /* Compressed input bytes consumed so far, including read-ahead. */
 guint64 berth_tar_position(const BerthTar *tar);
 
-/* Warnings (char *) that begin with the archive's name. Complete once the end was read;
+/* Warnings (char *) that begin with the archive's name. Complete after the end was read;
  * borrowed. */
 const GPtrArray *berth_tar_warnings(const BerthTar *tar);
 

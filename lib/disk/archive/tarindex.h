@@ -29,7 +29,7 @@ typedef struct {
     guint64 size;
 } BerthTarRange;
 
-/* The members of the tar in the @length bytes at @offset of @fd. */
+/* Index the tar in the @length bytes at @offset of @fd. */
 BerthTarIndex *berth_tarindex_new(int fd, guint64 offset, guint64 length, GError **error);
 void berth_tarindex_free(BerthTarIndex *index);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(BerthTarIndex, berth_tarindex_free)
@@ -37,20 +37,19 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(BerthTarIndex, berth_tarindex_free)
 /* Whether the whole archive was indexed; false beyond the member limit. */
 bool berth_tarindex_is_complete(const BerthTarIndex *index);
 
-/* Whether anything is called @name, or is below a directory of that name, at the top. */
+/* Whether a top-level entry is called @name, also one implied by a path below it. */
 bool berth_tarindex_has_top(const BerthTarIndex *index, const char *name);
 
-/* Whether @path is a file, or leads to one. */
+/* Whether @path is a file, or a link to one. */
 bool berth_tarindex_has(const BerthTarIndex *index, const char *path);
 
-/* Where the bytes of @path are. BERTH_ERROR_NOT_FOUND, "import.image.missing" when there is no such
- * file, or when links lead nowhere or in circles; "import.image.sparse" when it is not in one
- * piece. */
+/* Find the bytes of @path. BERTH_ERROR_NOT_FOUND, "import.image.missing" if there is no such file,
+ * or its links dangle or form a cycle; "import.image.sparse" if it is stored sparse. */
 bool berth_tarindex_find(const BerthTarIndex *index, const char *path, BerthTarRange *ret_range,
                          GError **error);
 
-/* Of a tar that begins with @head, the first component of the first name but the root's; NULL when
- * @head is too short to say, or damaged. Free with g_free. */
+/* The first path component, other than the root, in a tar that begins with @head; NULL if @head is
+ * too short or damaged. Free with g_free. */
 char *berth_tarindex_first_top(const guint8 *head, gsize size);
 
 G_END_DECLS

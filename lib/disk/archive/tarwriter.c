@@ -9,7 +9,7 @@
 #define NAME_SIZE      100U
 #define ID_MAX         07777777
 #define SIZE_MAX_OCTAL G_GINT64_CONSTANT(077777777777)
-#define HOLE_MIN       (64U << 10) /* smaller ones are cheaper as zeros, and any tar can read those */
+#define HOLE_MIN       (64U << 10) /* smaller holes are cheaper as zeros, which any tar reads */
 
 /* POSIX.1-2017, pax, "ustar Interchange Format". */
 typedef struct {
@@ -70,7 +70,7 @@ static bool write_padding(BerthCompress *output, guint64 size, GError **error)
     return berth_compress_write(output, zeros, (gsize)(-size % BLOCK), error);
 }
 
-/* The header that carries @records, for the entry called @name. */
+/* Write the extended header with @records for the entry @name. */
 static bool write_records(BerthCompress *output, const char *name, const GByteArray *records,
                           GError **error)
 {
@@ -92,7 +92,7 @@ static bool write_records(BerthCompress *output, const char *name, const GByteAr
            write_padding(output, records->len, error);
 }
 
-/* The name as tar has it: directories end in a slash, the root is "./". */
+/* The entry's name in a tar: directories end in a slash, the root is "./". */
 static char *archive_name(const BerthEntry *entry)
 {
     if (entry->path[0] == '\0')
@@ -100,12 +100,12 @@ static char *archive_name(const BerthEntry *entry)
     return g_strconcat(entry->path, entry->type == BERTH_ENTRY_DIRECTORY ? "/" : "", NULL);
 }
 
-/* @name: what the header calls it, @stored: bytes that follow. @records is what the caller has to
- * add; those for the fields come behind. */
+/* Write the header of @entry. @name: the name in the header, @stored: the bytes that follow.
+ * Appends what the header cannot hold to @records, then writes those first. */
 static bool write_entry(BerthCompress *output, const BerthEntry *entry, const char *name,
                         gint64 stored, GByteArray *records, GError **error)
 {
-    if (entry->type != BERTH_ENTRY_HARDLINK) /* the rest belongs to the file it names */
+    if (entry->type != BERTH_ENTRY_HARDLINK) /* other fields belong to the link's target */
         berth_pax_record_add_entry(records, entry);
     if (stored > SIZE_MAX_OCTAL)
         berth_pax_record_add_number(records, "size", stored);
@@ -187,7 +187,7 @@ static bool write_run(const File *file, const BerthDataRun *run, GError **error)
     return true;
 }
 
-/* The gap before run @index, or behind the last one. */
+/* The length of the gap before run @index; for the index after the last run, the gap at the end. */
 static guint64 gap_before(const File *file, guint index)
 {
     const BerthDataRun *runs = (const BerthDataRun *)(const void *)file->runs->data;
@@ -204,7 +204,7 @@ static bool has_holes(const File *file)
     return false;
 }
 
-/* All data; gaps that are no holes to us as zeros. */
+/* Write all data, with zeros for gaps below HOLE_MIN. */
 static bool write_data(const File *file, GError **error)
 {
     for (guint i = 0; i <= file->runs->len; i++) {
@@ -218,8 +218,8 @@ static bool write_data(const File *file, GError **error)
     return true;
 }
 
-/* What lies between holes, as "offset\nlength\n" each, their number before. The last one ends at
- * the file's size even if it is empty. *ret_data: bytes of data. */
+/* Make the sparse map: the number of extents, then "offset\nlength\n" of each. An empty extent at
+ * the file's size ends the map. *ret_data: bytes of data. */
 static GString *make_map(const File *file, guint64 *ret_data)
 {
     g_autoptr(GString) list = g_string_new(NULL);

@@ -1,20 +1,20 @@
 /* SPDX-License-Identifier: MIT
  *
- * tarwriter — entries as a tar archive in POSIX's interchange format (pax).
+ * tarwriter — writes entries as a tar archive in POSIX's interchange format (pax).
  *
- * A plain ustar header where that says it all, so that any tar reads it; what does not fit goes
- * into records of a header before it:
+ * Uses a plain ustar header where possible, which any tar reads; values it cannot represent go into
+ * records of an extended header before it:
  *
- *     path linkpath uid gid size    too long or too large for the fields
- *     mtime atime ctime             with fractions, before 1970; the latter two when they differ
- *     SCHILY.xattr.NAME             attributes as they are
- *     SCHILY.acl.access, .default   ACLs as text, with numbers
- *     LIBARCHIVE.xattr.NAME         attributes whose names a record cannot have
+ *     path linkpath uid gid size    if too long or too large for the fields
+ *     mtime atime ctime             fractions, before 1970; atime and ctime if they differ
+ *     SCHILY.xattr.NAME             attributes, raw
+ *     SCHILY.acl.access, .default   ACLs as text, with numeric ids
+ *     LIBARCHIVE.xattr.NAME         attributes whose names a key cannot contain
  *     GNU.sparse.*                  holes of 64 KiB and more: GNU's sparse format 1.0
  *     hdrcharset=BINARY             with a path or link that is not UTF-8
  *
- * Owners are numbers only. The bytes depend on the entries alone. Names are written as they come:
- * berth_ext4_reader_next() gives sound ones. Errors are those of the output.
+ * Owners are numeric only. The output depends on the entries alone. Names must be valid, as those
+ * of berth_ext4_reader_next() are. Errors are those of the output.
  */
 #pragma once
 
@@ -25,7 +25,7 @@
 
 G_BEGIN_DECLS
 
-/* @size bytes from @position into @buffer. */
+/* Read @size bytes at @position into @buffer. */
 typedef bool (*BerthReadFunc)(guint64 position, guint8 *buffer, gsize size, gpointer user_data,
                               GError **error);
 

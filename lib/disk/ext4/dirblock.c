@@ -6,7 +6,7 @@
 #define TAIL_SIZE 12U /* a nameless entry of type 0xde that holds the checksum */
 #define TAIL_TYPE 0xde
 #define DATA_SIZE (BERTH_BLOCK_SIZE - TAIL_SIZE)
-#define LEAF_FILL (DATA_SIZE * 85 / 100) /* room for names to come before a leaf must split */
+#define LEAF_FILL (DATA_SIZE * 85 / 100) /* slack lets a leaf gain names before it splits */
 
 #define HASH_HALF_MD4    1
 #define INDEX_ENTRY_SIZE 8U
@@ -20,7 +20,7 @@
 
 typedef struct {
     guint32
-        hash; /* the lowest below it; bit 0: its first hash is also the last of the one before */
+        hash; /* lowest hash of the block; bit 0: equal to the last hash of the previous block */
     guint32 block;
 } IndexEntry;
 
@@ -41,7 +41,7 @@ static guint entry_size(const char *name)
     return (8 + (guint)strlen(name) + 3) & ~3U;
 }
 
-/* Write one entry that takes @size bytes with its slack. */
+/* Write one entry with record length @size. */
 static void put_entry(guint8 *at, guint32 inode, const char *name, guint8 type, guint size)
 {
     gsize length = strlen(name);
@@ -66,7 +66,7 @@ static void put_tail(guint8 *block)
     block[DATA_SIZE + 7] = TAIL_TYPE;
 }
 
-/* Fill @block from @at with entries [first, end); the last one takes what is left. */
+/* Fill @block from @at with entries [first, end); the last entry's record spans the rest. */
 static void put_entries(guint8 *block, guint at, const GArray *entries, guint first, guint end)
 {
     for (guint i = first; i < end; i++) {
@@ -112,7 +112,7 @@ static void encode_linear(GByteArray *blocks, guint32 self, guint32 parent, GArr
     put_entries(block, 24, entries, 0, entries->len);
 }
 
-/* Cut the sorted entries into leaves; the index entries' blocks count from 0. */
+/* Split the sorted entries into leaves; the index entries' block numbers count from 0. */
 static GArray *encode_leaves(GByteArray *leaves, const GArray *entries)
 {
     GArray *index = g_array_new(false, false, sizeof(IndexEntry));
@@ -134,7 +134,7 @@ static GArray *encode_leaves(GByteArray *leaves, const GArray *entries)
     return index;
 }
 
-/* An index is limit and count in place of the first hash, then (hash, block) pairs. */
+/* Write an index: limit and count in place of the first hash, then (hash, block) pairs. */
 static void put_index(guint8 *at, guint limit, const IndexEntry *index, guint count,
                       guint32 first_block)
 {

@@ -12,8 +12,8 @@
  *     +-----------+      +------------------+     +------------+     +-----------+
  *                              block 0        only if > 507 leaves    entries of one hash range
  *
- * Pure: no device, no library. Reserves checksums and leaves them zero: the writer knows the seed.
- * Blocks are 4096 bytes, as everywhere in this module.
+ * Pure: no device, no library. Reserves checksums and leaves them zero; the writer fills them in,
+ * since it knows the seed. Blocks are 4096 bytes, as everywhere in this module.
  */
 #pragma once
 
@@ -43,8 +43,8 @@ typedef struct {
     guint32 minor_hash;
 } BerthDirent;
 
-/* The blocks of directory @self in @parent with @entries (BerthDirent, without "." and ".."; sorted
- * in place). Always whole blocks. NULL when there are more than an index of two levels holds. */
+/* Encode directory @self in @parent with @entries (BerthDirent, without "." and ".."; sorted in
+ * place). Returns whole blocks, or NULL if there are more than a two-level index holds. */
 GByteArray *berth_dirblock_encode(guint32 self, guint32 parent, GArray *entries, bool *ret_indexed);
 
 G_END_DECLS

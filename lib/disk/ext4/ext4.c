@@ -16,7 +16,7 @@
 #define GROUP_BLOCKS   32768U
 #define LAST_GROUP_MIN 4096U
 
-#define EXTENTS_SOFT_MAX  32768U /* of a file, before its short holes are filled */
+#define EXTENTS_SOFT_MAX  32768U /* of a file, before its short holes are filled with zeros */
 #define SHORT_HOLE_BLOCKS 256U
 
 /* --- errors --- */
@@ -32,7 +32,7 @@ static bool fail_full(const BerthExt4 *ext4, GError **error)
     return false;
 }
 
-/* libext2fs returns an errno or a code of its own. */
+/* @code is an errno or one of libext2fs's own codes. */
 bool berth_ext4_fail(const BerthExt4 *ext4, errcode_t code, GError **error)
 {
     if (code == EXT2_ET_SHORT_WRITE)
@@ -60,8 +60,8 @@ static bool check_size(guint64 size, GError **error)
     return false;
 }
 
-/* By default one for 16 KiB, in a small image, which is filled to the brim more often, for 4 KiB;
- * more than one per block are of no use. */
+/* Default: an inode for each 16 KiB; 4 KiB in a small image, which is more likely to be filled
+ * completely. More than one per block would be useless. */
 static bool choose_inodes(const BerthExt4Options *options, guint32 *ret_inodes, GError **error)
 {
     guint64 blocks = options->size / BERTH_BLOCK_SIZE;
@@ -154,7 +154,7 @@ static void extend(BerthExt4 *ext4, guint32 logical, guint64 physical)
     file->extent_count++;
 }
 
-/* @data NULL: zeros. */
+/* Append a block; @data NULL: zeros. */
 static bool append_block(BerthExt4 *ext4, guint64 logical, const guint8 *data, GError **error)
 {
     guint8 *place = NULL;
@@ -170,7 +170,7 @@ static bool append_block(BerthExt4 *ext4, guint64 logical, const guint8 *data, G
     return true;
 }
 
-/* In a file with very many extents, write the short hole before @logical as zeros. */
+/* If the file has very many extents, write the short hole before @logical as zeros. */
 static bool fill_hole(BerthExt4 *ext4, guint64 logical, GError **error)
 {
     if (ext4->file->extent_count < EXTENTS_SOFT_MAX)

@@ -39,7 +39,7 @@ typedef struct BerthExt4 BerthExt4;
 
 typedef struct {
     guint64 size;   /* apparent bytes, at least BERTH_EXT4_SIZE_MIN */
-    guint64 inodes; /* how many files it is to have room for; 0: by the size */
+    guint64 inodes; /* number of files to make room for; 0: derived from the size */
 } BerthExt4Options;
 
 /* Lay out a file system in the empty sparse file @fd, opened read-write. */
@@ -47,7 +47,7 @@ BerthExt4 *berth_ext4_new(int fd, const BerthExt4Options *options, GError **erro
 void berth_ext4_free(BerthExt4 *ext4);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(BerthExt4, berth_ext4_free)
 
-/* How many files the image can hold: what the tree's files_max should be. */
+/* The number of files that the image can hold: the limit for the tree's files_max. */
 guint32 berth_ext4_files_max(const BerthExt4 *ext4);
 
 /* Bytes of data that still fit. */
@@ -58,12 +58,12 @@ guint64 berth_ext4_free_space(const BerthExt4 *ext4);
 bool berth_ext4_begin_file(BerthExt4 *ext4, BerthInode *file, const char *path, guint64 size,
                            bool sparse, GError **error);
 
-/* Bytes at @offset. Offsets increase and stay within the size; gaps are holes. */
+/* Write bytes at @offset. Offsets increase and stay within the size; gaps are holes. */
 bool berth_ext4_write(BerthExt4 *ext4, guint64 offset, const void *data, gsize size,
                       GError **error);
 bool berth_ext4_end_file(BerthExt4 *ext4, GError **error);
 
-/* Write everything else. The image is complete after this, though not yet synced. */
+/* Write all metadata. The image is complete after this, but not synced. */
 bool berth_ext4_finish(BerthExt4 *ext4, BerthTree *tree, GError **error);
 
 G_END_DECLS

@@ -8,8 +8,8 @@
 #include <stdbool.h>
 #include <unistd.h>
 
-#define STAGE_BLOCKS   128U  /* 512 KiB: large enough for the kernel, small enough for the cache */
-#define RESERVE_BLOCKS 2048U /* taken from the bitmap at a time, so that it is touched rarely */
+#define STAGE_BLOCKS   128U  /* 512 KiB: efficient to write, small enough for the cache */
+#define RESERVE_BLOCKS 2048U /* reserved in the bitmap at a time, so that it is rarely searched */
 #define SYNC_STEP      (G_GUINT64_CONSTANT(64) << 20)
 
 typedef struct {
@@ -21,7 +21,7 @@ struct BerthBlocks {
     ext2_filsys fs;
     int fd;
 
-    guint64 cursor; /* where to look for free blocks next */
+    guint64 cursor; /* where the search for free blocks continues */
     guint64 reserved;
     guint64 reserved_end;
     GArray *released; /* Run */

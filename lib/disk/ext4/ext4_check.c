@@ -52,8 +52,7 @@ static const struct {
 
 static bool open_image(Check *check, GError **error)
 {
-    /* For this manager the name is the number of a descriptor, which it closes also when it fails.
-     */
+    /* This I/O manager parses the name as a descriptor number, and closes it even on failure. */
     int own = fcntl(check->fd, F_DUPFD_CLOEXEC, 0);
     g_autofree char *name = g_strdup_printf("%d", own);
     errcode_t code = ext2fs_open2(name, NULL, EXT2_FLAG_64BITS | EXT2_FLAG_SOFTSUPP_FEATURES, 0, 0,

@@ -40,7 +40,7 @@ static errcode_t add_item(BerthDirListing *listing, const struct ext2_dir_entry 
     return 0;
 }
 
-/* Nodes of an index look like one empty entry as long as their block. */
+/* Read a block. Nodes of an htree index look like one empty entry that spans the block. */
 static errcode_t read_block(ext2_filsys fs, guint8 *block, BerthDirListing *listing)
 {
     for (guint at = 0; at < fs->blocksize;) {

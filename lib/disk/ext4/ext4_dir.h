@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * ext4_dir — the names in a directory of an image, checked and sorted. Private to ext4_read.c and
- * its parts.
+ * ext4_dir — reads, checks and sorts the names in a directory of an image. Private to ext4_read.c
+ * and its parts.
  */
 #pragma once
 
@@ -16,14 +16,14 @@ typedef struct {
 
 typedef struct BerthDirListing BerthDirListing;
 
-/* All names of directory @number but "." and "..", by their bytes. *ret_listing is set on success
- * only. */
+/* Read all names of directory @number but "." and "..", sorted bytewise. *ret_listing is set on
+ * success only. */
 errcode_t berth_dir_listing_read(ext2_filsys fs, guint32 number, const struct ext2_inode *inode,
                                  BerthDirListing **ret_listing);
 void berth_dir_listing_free(BerthDirListing *listing);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(BerthDirListing, berth_dir_listing_free)
 
-/* The @index'th, or NULL behind the last. */
+/* The @index'th item, or NULL after the last. */
 const BerthDirItem *berth_dir_listing_nth(const BerthDirListing *listing, guint index);
 
 G_END_DECLS

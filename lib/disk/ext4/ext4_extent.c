@@ -5,11 +5,9 @@
 
 #include <string.h>
 
-#define MAGIC       0xf30a
-#define HEADER_SIZE 12U
-#define ENTRY_SIZE                                                                                 \
-    12U /* of leaves and of index blocks alike; both begin with the logical block                  \
-         */
+#define MAGIC         0xf30a
+#define HEADER_SIZE   12U
+#define ENTRY_SIZE    12U /* leaf and index entries alike; both begin with the logical block */
 #define ROOT_ENTRIES  ((BERTH_EXTENT_ROOT_SIZE - HEADER_SIZE) / ENTRY_SIZE)
 #define BLOCK_ENTRIES ((BERTH_BLOCK_SIZE - HEADER_SIZE) / ENTRY_SIZE)
 #define TAIL_AT       (HEADER_SIZE + BLOCK_ENTRIES * ENTRY_SIZE)
@@ -51,7 +49,7 @@ static void put_index(guint8 *at, const guint8 *first_below, guint64 block)
     put16(at + 10, 0);
 }
 
-/* Seed, inode, generation (0), then all before the tail. */
+/* The checksum covers the seed, the inode, the generation (0) and the block up to the tail. */
 static void put_checksum(ext2_filsys fs, guint32 inode, guint8 *block)
 {
     guint8 owner[8] = {0};
@@ -60,7 +58,7 @@ static void put_checksum(ext2_filsys fs, guint32 inode, guint8 *block)
     put32(block + TAIL_AT, ext2fs_crc32c_le(sum, block, TAIL_AT));
 }
 
-/* Put @count entries into blocks of @depth, and an entry for each block over their beginning. */
+/* Write @count entries into blocks of @depth; replace them by one index entry per block. */
 static errcode_t build_level(ext2_filsys fs, BerthBlocks *blocks, guint32 inode, guint8 *entries,
                              guint count, guint depth)
 {

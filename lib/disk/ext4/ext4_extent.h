@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * ext4_extent — the extent tree of a finished inode, built bottom up in one go. Private to ext4*.c.
+ * ext4_extent — builds the extent tree of a finished inode bottom-up in one pass. Private to
+ * ext4*.c.
  *
  * The inode holds up to four entries. More extents go to leaf blocks of 340, indexed level by level
  * until four entries suffice; each block ends in a checksum. Format: "Extent Tree" in the kernel's

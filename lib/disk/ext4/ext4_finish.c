@@ -23,7 +23,7 @@ typedef struct {
     guint64 block;
 } Sharing;
 
-/* --- ACLs that give names --- */
+/* --- ACLs with names instead of ids --- */
 
 static bool read_extent(const BerthExt4 *ext4, const BerthExtent *extent, GByteArray *content)
 {
@@ -201,7 +201,7 @@ static bool write_inode(BerthExt4 *ext4, BerthInode *inode, GError **error)
     return code == 0 || berth_ext4_fail(ext4, code, error);
 }
 
-/* In order of inode numbers: root, reserved inodes, lost+found, the rest. */
+/* Write in the order of inode numbers: root, reserved inodes, lost+found, the rest. */
 static bool write_inodes(BerthExt4 *ext4, BerthRawInode *resize, BerthRawInode *journal,
                          GError **error)
 {
@@ -292,7 +292,8 @@ bool berth_ext4_finish(BerthExt4 *ext4, BerthTree *tree, GError **error)
     ext4->label = g_strdup("finish the image");
     ext4->tree = tree;
 
-    /* Directories name inodes, and the blocks of both come before the inodes that point to them. */
+    /* Number the inodes before writing directories, which refer to them; write the blocks of
+     * directories and links before the inodes that point to them. */
     BerthRawInode resize;
     BerthRawInode journal;
     if (!settle_acl_names(ext4, error) || !number_inodes(ext4, error) ||

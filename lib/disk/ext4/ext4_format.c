@@ -8,9 +8,9 @@
 
 #define BLOCK_SIZE     4096U
 #define JOURNAL_BLOCKS 16384U
-#define DATE           1 /* a second after 1970: never in the future of a clock, never "unset" */
+#define DATE           1 /* 1 s after 1970: in no clock's future, and not 0 ("unset") */
 
-#define JOURNAL_UUID_AT 48U /* in its superblock */
+#define JOURNAL_UUID_AT 48U /* offset in the journal's superblock */
 
 static void set_features(struct ext2_super_block *super)
 {
@@ -46,8 +46,7 @@ static errcode_t initialize(int fd, guint64 size, guint32 inodes, ext2_filsys *r
     ext2fs_blocks_count_set(&param, size / BLOCK_SIZE);
     set_features(&param);
 
-    /* For this manager the name of a device is the number of a descriptor, which it closes also
-     * when it fails. */
+    /* This I/O manager parses the name as a descriptor number, and closes it even on failure. */
     int own = fcntl(fd, F_DUPFD_CLOEXEC, 0);
     if (own < 0)
         return errno;
@@ -55,8 +54,8 @@ static errcode_t initialize(int fd, guint64 size, guint32 inodes, ext2_filsys *r
     return ext2fs_initialize(name, EXT2_FLAG_64BITS, &param, unixfd_io_manager, ret_fs);
 }
 
-/* The inode tables of a fresh sparse file read as zeros; saying so spares the guest from writing 16
- * GiB of them in the background. */
+/* Mark the inode tables as zeroed, as the holes of a sparse file are, so that the guest does not
+ * write 16 GiB of zeros in the background. */
 static void mark_inode_tables(ext2_filsys fs)
 {
     for (dgrp_t i = 0; i < fs->group_desc_count; i++) {
@@ -72,7 +71,7 @@ static errcode_t fill(ext2_filsys fs)
     super->s_checksum_type = EXT2_CRC32C_CHKSUM;
     ext2fs_init_csum_seed(fs);
     super->s_def_hash_version = EXT2_HASH_HALF_MD4;
-    super->s_flags |= EXT2_FLAGS_SIGNED_HASH; /* whatever this machine's char is */
+    super->s_flags |= EXT2_FLAGS_SIGNED_HASH; /* fixed: char differs by machine */
     super->s_max_mnt_count = -1;
 
     errcode_t code = ext2fs_allocate_tables(fs);
@@ -131,7 +130,7 @@ errcode_t berth_ext4_identify(ext2_filsys fs, const guint8 digest[BERTH_EXT4_DIG
 
     struct ext2_super_block *super = fs->super;
     memcpy(super->s_uuid, digest, sizeof(super->s_uuid));
-    super->s_uuid[6] = (super->s_uuid[6] & 0x0f) | 0x80; /* version 8: made some way of one's own */
+    super->s_uuid[6] = (super->s_uuid[6] & 0x0f) | 0x80; /* version 8: custom */
     super->s_uuid[8] = (super->s_uuid[8] & 0x3f) | 0x80;
     memcpy(super->s_hash_seed, digest + sizeof(super->s_uuid), sizeof(super->s_hash_seed));
     ext2fs_init_csum_seed(fs);

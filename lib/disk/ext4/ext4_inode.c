@@ -6,7 +6,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
-#define SUBDIRECTORIES_MAX 64998U /* beyond this the link count says 1: not counted */
+#define SUBDIRECTORIES_MAX 64998U /* with more, the link count is 1: unknown */
 
 static guint16 link_count(const BerthInode *inode)
 {
@@ -16,7 +16,7 @@ static guint16 link_count(const BerthInode *inode)
     return count > SUBDIRECTORIES_MAX ? 1 : (guint16)(count + 2);
 }
 
-/* 32 bits of signed seconds; two more and the nanoseconds share a second word. */
+/* The first word holds 32 bits of signed seconds; the second two more bits and the nanoseconds. */
 static void put_time(const BerthInode *inode, guint which, __u32 *ret_seconds, __u32 *ret_extra)
 {
     BerthTime time = berth_inode_time(inode, which);
@@ -26,7 +26,8 @@ static void put_time(const BerthInode *inode, guint which, __u32 *ret_seconds, _
     *ret_extra = time.nsec << 2 | epoch;
 }
 
-/* As the kernel: 8:8 bits in the first word where they suffice, else 12:20 in the second. */
+/* Encode as the kernel does: 8:8 bits in the first word if they suffice, else 12:20 in the
+ * second. */
 static void put_device(struct ext2_inode_large *raw, guint32 major, guint32 minor)
 {
     if (major < 256 && minor < 256)

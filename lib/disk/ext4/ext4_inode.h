@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT
  *
- * ext4_inode — the fields of one finished inode of the tree as ext4 keeps them. Private to ext4*.c.
+ * ext4_inode — encodes the fields of an inode in ext4's format. Private to ext4*.c.
  *
- * Everything but what points to blocks: the extent tree, the attributes and the count of blocks are
- * the writer's (ext4.c).
+ * All fields but those that refer to blocks: the writer (ext4.c) sets the extent tree, the
+ * attributes and the block count.
  */
 #pragma once
 
@@ -16,9 +16,9 @@
 G_BEGIN_DECLS
 
 #define BERTH_EXT4_INODE_SIZE       256U
-#define BERTH_EXT4_FAST_SYMLINK_MAX 59U /* longer targets take a block */
+#define BERTH_EXT4_FAST_SYMLINK_MAX 59U /* longer targets need a block */
 
-/* An inode with its fields and the room behind them, where attributes go. */
+/* An inode with its fields and the space after them for attributes. */
 typedef union {
     struct ext2_inode_large fields;
     guint8 bytes[BERTH_EXT4_INODE_SIZE];

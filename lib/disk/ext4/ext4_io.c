@@ -91,8 +91,8 @@ static struct struct_io_manager manager = {
     .flush = flush,
 };
 
-/* The library hands on a name only: it is the descriptor's number. It frees neither name nor
- * channel itself. */
+/* libext2fs passes only a name: the descriptor's number. On failure it frees neither name nor
+ * channel. */
 static errcode_t open_channel(const char *name, int flags, io_channel *ret_channel)
 {
     io_channel channel = calloc(1, sizeof(*channel));

@@ -17,7 +17,7 @@ G_BEGIN_DECLS
 /* Open the file system in @fd. *ret_fs is set on success only; free with ext2fs_free. */
 errcode_t berth_ext4_io_open(int fd, ext2_filsys *ret_fs);
 
-/* @size bytes at @position of the image. */
+/* Read @size bytes of the image at @position. */
 errcode_t berth_ext4_io_read(ext2_filsys fs, guint64 position, void *buffer, gsize size);
 
 G_END_DECLS

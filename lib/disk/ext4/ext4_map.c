@@ -4,7 +4,7 @@
 #include <string.h>
 
 #define DEPTH_MAX      5U      /* the kernel's */
-#define UNWRITTEN_FROM 0x8000U /* lengths above it: allocated, but reads as zeros */
+#define UNWRITTEN_FROM 0x8000U /* longer extents are allocated, but read as zeros */
 
 typedef struct {
     ext2_filsys fs;
@@ -32,7 +32,7 @@ static void add_run(Map *map, guint64 logical, guint64 physical, guint64 count)
     guint block_size = map->fs->blocksize;
     BerthDataRun run = {logical * block_size, physical * block_size, count * block_size};
     if (run.offset >= map->size)
-        return; /* reserved behind the end */
+        return; /* preallocated beyond the file's end */
     run.length = MIN(run.length, map->size - run.offset);
 
     BerthDataRun *last =

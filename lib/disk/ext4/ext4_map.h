@@ -13,11 +13,12 @@
 
 G_BEGIN_DECLS
 
-/* The runs of inode @number, in order, cut at its @size. *ret_runs is a GArray of BerthDataRun. */
+/* Read the runs of inode @number, in order, clipped to @size. *ret_runs is a GArray of
+ * BerthDataRun. */
 errcode_t berth_ext4_map(ext2_filsys fs, guint32 number, const struct ext2_inode *inode,
                          guint64 size, GArray **ret_runs);
 
-/* The first @size bytes of a file with @runs; holes read as zeros. */
+/* Read the first @size bytes of a file with @runs; holes read as zeros. */
 errcode_t berth_ext4_map_read(ext2_filsys fs, const GArray *runs, void *buffer, gsize size);
 
 G_END_DECLS

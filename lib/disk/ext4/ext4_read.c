@@ -17,12 +17,12 @@
 #define DEPTH_LIMIT    4096U
 #define PATH_LIMIT     65535U
 #define GROUPS_LIMIT   (1U << 20) /* 128 TiB */
-#define FAST_SYMLINK   60U        /* shorter targets stand in the inode */
+#define FAST_SYMLINK   60U        /* shorter targets are stored in the inode */
 #define SYMLINK_LIMIT  4095U
 #define INODE_SIZE_MAX 4096U
 #define DAMAGED_HINT   "stop the distro and repair its disk with e2fsck -f"
 
-/* A directory on the way down: its entries and how far we are. */
+/* A directory on the path of the walk: its entries and the position in them. */
 typedef struct {
     BerthDirListing *listing;
     guint next;
@@ -243,8 +243,8 @@ static bool mark_seen(BerthExt4Reader *reader, guint32 number)
     return before;
 }
 
-/* 32 bits of signed seconds; two more and the nanoseconds share a second word, where there is one.
- */
+/* The first word holds 32 bits of signed seconds; the second, if present, two more bits and the
+ * nanoseconds. */
 static BerthTime get_time(const BerthExt4Reader *reader, guint32 seconds, const guint32 *extra)
 {
     const guint8 *inode = (const guint8 *)reader->inode;
@@ -268,7 +268,7 @@ static void get_times(const BerthExt4Reader *reader, BerthEntry *entry)
         entry->has_time[i] = true;
 }
 
-/* 8:8 bits in the first word, or 12:20 in the second. */
+/* Encoded as 8:8 bits in the first word, or 12:20 in the second. */
 static void get_device(const BerthExt4Reader *reader, BerthEntry *entry)
 {
     guint32 old = reader->inode->i_block[0];
@@ -300,7 +300,8 @@ static bool get_target(BerthExt4Reader *reader, guint32 number, BerthEntry *entr
     return true;
 }
 
-/* Total data cannot exceed the file system's blocks, else files share blocks. */
+/* The total of all files' data cannot exceed the file system's blocks, unless files share
+ * blocks. */
 static bool get_data(BerthExt4Reader *reader, guint32 number, BerthEntry *entry, GError **error)
 {
     ext2_filsys fs = reader->fs;
@@ -367,7 +368,7 @@ static bool enter_directory(BerthExt4Reader *reader, guint32 number, GError **er
     return true;
 }
 
-/* A further name of a file already seen: a hard link. */
+/* Make a hard link, for a further name of a file already returned. */
 static bool make_link(BerthExt4Reader *reader, guint32 number, BerthEntry *entry, GError **error)
 {
     const char *first = g_hash_table_lookup(reader->links, GUINT_TO_POINTER(number));
@@ -415,7 +416,7 @@ static bool read_entry(BerthExt4Reader *reader, guint32 number, BerthEntry *entr
 
 /* --- walking --- */
 
-/* The number of the next inode, and its path in reader->path; 0 at the end. */
+/* Advance to the next inode: returns its number, with its path in reader->path; 0 at the end. */
 static guint32 step(BerthExt4Reader *reader)
 {
     if (!reader->started) {
@@ -472,7 +473,7 @@ bool berth_ext4_reader_read(BerthExt4Reader *reader, guint64 position, void *buf
     return code == 0 || fail(reader, code, error);
 }
 
-/* Used blocks without metadata overhead; directories count as data. */
+/* The used blocks minus metadata overhead; blocks of directories count as data. */
 guint64 berth_ext4_reader_used(const BerthExt4Reader *reader)
 {
     ext2_filsys fs = reader->fs;

@@ -6,7 +6,7 @@
 #include <string.h>
 
 #define VALUE_LIMIT       65536U     /* the kernel's, XATTR_SIZE_MAX */
-#define TOTAL_LIMIT       (1U << 20) /* of one file: what an import takes */
+#define TOTAL_LIMIT       (1U << 20) /* of one file; the limit of an import */
 #define ACL_VERSION       1U         /* ext4's own, not the kernel's 2 */
 #define ACL_USER          0x02U
 #define ACL_GROUP         0x08U
@@ -14,18 +14,18 @@
 #define INDEX_ACL_ACCESS  2U
 #define INDEX_ACL_DEFAULT 3U
 
-/* Namespaces by e_name_index; NULL: none that an archive carries. */
+/* Namespaces by e_name_index; NULL: archives do not carry it. */
 static const char *const prefixes[] = {
     [1] = "user.",
     [4] = "trusted.",
     [6] = "security.",
 };
 
-/* One region of entries: behind an inode's fields, or a block. */
+/* A region of attribute entries: the space after an inode's fields, or a block. */
 typedef struct {
     ext2_filsys fs;
     const guint8 *first; /* the first entry */
-    const guint8 *base;  /* values' offsets count from here */
+    const guint8 *base;  /* offsets of values are relative to this */
     const guint8 *end;
     BerthEntry *entry;
     guint *dropped;
@@ -44,7 +44,7 @@ static guint16 get16(const guint8 *at)
     return (guint16)(at[0] | at[1] << 8);
 }
 
-/* Entries are a tag and permissions; those for a named user or group have its number as well. */
+/* An entry is a tag and permissions; entries for a named user or group have an id as well. */
 static errcode_t add_acl(BerthEntry *entry, bool is_default, const guint8 *value, gsize size)
 {
     if (size < 4 || get32(value) != ACL_VERSION)
@@ -93,7 +93,7 @@ static errcode_t add_value(const Region *region, const struct ext2_ext_attr_entr
     return 0;
 }
 
-/* A value that has an inode to itself. */
+/* Add an attribute whose value is stored in an inode of its own. */
 static errcode_t add_inode_value(const Region *region, const struct ext2_ext_attr_entry *attribute,
                                  guint32 size)
 {
@@ -130,7 +130,7 @@ static errcode_t read_entry(const Region *region, const struct ext2_ext_attr_ent
     return add_value(region, attribute, size > 0 ? region->base + offset : region->base, size);
 }
 
-/* The list ends with a word of zeros. */
+/* The list ends with a zero word. */
 static errcode_t read_region(const Region *region)
 {
     for (const guint8 *at = region->first; region->end - at >= 4 && get32(at) != 0;) {

@@ -1,10 +1,9 @@
 /* SPDX-License-Identifier: MIT
  *
- * ext4_read_xattr — an inode's extended attributes and ACLs, out of ext4's forms.
+ * ext4_read_xattr — decodes an inode's extended attributes and ACLs from ext4's formats.
  *
- * They stand behind the inode's fields, in a block of their own, or (large values) in inodes of
- * their own. ACLs come out in the form the kernel shows them in. Private to ext4_read.c and its
- * parts.
+ * They are stored after the inode's fields, in a block, or (large values) in inodes of their own.
+ * ACLs are returned in the kernel's xattr form. Private to ext4_read.c and its parts.
  */
 #pragma once
 
@@ -14,8 +13,8 @@
 
 G_BEGIN_DECLS
 
-/* Add the attributes of inode @number to @entry, in no order. @inode has the file system's inode
- * size. *dropped counts those of namespaces no archive carries. */
+/* Add the attributes of inode @number to @entry, unordered. @inode has the file system's inode
+ * size. *dropped counts attributes of namespaces that archives do not carry. */
 errcode_t berth_ext4_read_xattrs(ext2_filsys fs, guint32 number,
                                  const struct ext2_inode_large *inode, BerthEntry *entry,
                                  guint *dropped);

@@ -17,7 +17,7 @@
 
 static void close_fs(ext2_filsys fs)
 {
-    ext2fs_free(fs); /* never written */
+    ext2fs_free(fs); /* changes are discarded */
 }
 G_DEFINE_AUTO_CLEANUP_FREE_FUNC(ext2_filsys, close_fs, NULL)
 
@@ -29,7 +29,7 @@ static bool set_ext2fs(GError **error, const char *what, errcode_t code)
     return false;
 }
 
-/* The first run of free blocks from @from on. False when there is none. */
+/* Find the first run of free blocks at or after @from. False if there is none. */
 static bool next_free(ext2_filsys fs, blk64_t from, blk64_t *ret_first, blk64_t *ret_count)
 {
     blk64_t last = ext2fs_blocks_count(fs->super) - 1;
@@ -103,7 +103,7 @@ typedef struct {
     int errnum;
 } Puncher;
 
-/* 0 or an errno. */
+/* Punch one run. 0 or an errno. */
 static int punch(const Puncher *puncher, blk64_t first, blk64_t count)
 {
     guint64 block_size = puncher->fs->blocksize;
@@ -125,7 +125,7 @@ static int punch(const Puncher *puncher, blk64_t first, blk64_t count)
     return 0;
 }
 
-/* Every run of free blocks in turn. 0 or an errno. */
+/* Punch every run of free blocks. 0 or an errno. */
 static int punch_runs(const Puncher *puncher)
 {
     int errnum = 0;
@@ -153,9 +153,9 @@ static int on_journal_block(ext2_filsys fs, blk64_t *block, e2_blkcnt_t index, b
     return puncher->errnum != 0 ? BLOCK_ABORT : 0;
 }
 
-/* Whether the log in the inode's file is empty, so that only its superblock means anything. Source:
- * the kernel's documentation of jbd2's superblock: big-endian, the first word is the magic, the
- * eighth where the log starts, 0 for nowhere. */
+/* Whether the log in the inode's file is empty, so that only its superblock is in use. Source: the
+ * kernel's documentation of jbd2's superblock: big-endian; the first word is the magic number, the
+ * eighth the start of the log, 0 if empty. */
 static bool is_log_empty(const Puncher *puncher, ext2_ino_t inode)
 {
     blk64_t block = 0;
@@ -166,7 +166,7 @@ static bool is_log_empty(const Puncher *puncher, ext2_ino_t inode)
            GUINT32_FROM_BE(super[0]) == JOURNAL_MAGIC && super[7] == 0;
 }
 
-/* 0 or an errno. Leaves an unreadable journal alone. */
+/* Punch the journal if it is empty; skip an unreadable one. 0 or an errno. */
 static int punch_journal(Puncher *puncher)
 {
     ext2_ino_t inode = puncher->fs->super->s_journal_inum;

@@ -12,7 +12,7 @@ struct BerthTable {
     ext2_filsys fs;
     guint8 *window;
     guint32 first; /* the number of its first inode */
-    guint32 end;   /* one after the last that was put; `first` when none was */
+    guint32 end;   /* one after the last number put; `first` if none */
 };
 
 BerthTable *berth_table_new(ext2_filsys fs)
@@ -32,7 +32,7 @@ void berth_table_free(BerthTable *table)
     g_free(table);
 }
 
-/* Through libext2fs, since it may have the table's first blocks in its cache. */
+/* Write through libext2fs, which may have cached the table's first blocks. */
 static errcode_t flush(BerthTable *table)
 {
     guint32 count = (table->end - table->first + PER_BLOCK - 1) / PER_BLOCK;
@@ -47,7 +47,7 @@ static errcode_t flush(BerthTable *table)
     return code;
 }
 
-/* The window is whole blocks of one group. */
+/* The end of the window, which consists of whole blocks of one group. */
 static guint32 window_end(const BerthTable *table)
 {
     guint32 per_group = table->fs->super->s_inodes_per_group;

@@ -20,7 +20,7 @@ BerthTable *berth_table_new(ext2_filsys fs);
 void berth_table_free(BerthTable *table);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(BerthTable, berth_table_free)
 
-/* Put inode @number, and give @raw its checksum. 0, an errno or an error of libext2fs. */
+/* Add inode @number and set the checksum of @raw. Returns 0, an errno or an error of libext2fs. */
 errcode_t berth_table_put(BerthTable *table, guint32 number, BerthRawInode *raw);
 
 /* Flush the last inodes. */

@@ -9,13 +9,13 @@
 #include <ext2fs/ext2_ext_attr.h>
 #include <string.h>
 
-#define END_SIZE      4U /* the list of entries ends in zeros */
+#define END_SIZE      4U /* zeros that end the list of entries */
 #define INDEX_USER    1
 #define INDEX_TRUSTED 4
 
 typedef struct {
     guint8 index;
-    const char *name; /* without what the index says */
+    const char *name; /* without the prefix that the index stands for */
     guint8 length;
     GBytes *value;
     guint place; /* PLACE_... */
@@ -23,9 +23,9 @@ typedef struct {
 
 enum { PLACE_BODY, PLACE_BLOCK, PLACES, PLACE_NONE = PLACES };
 
-/* Entries grow from the front, values from the back. */
+/* Entries grow from the front, values from the end. */
 typedef struct {
-    guint8 *base; /* that offsets of values count from */
+    guint8 *base; /* offsets of values are relative to this */
     guint8 *next;
     guint8 *values;
     bool hashed;
@@ -53,14 +53,14 @@ static Item make_item(const BerthXattr *xattr)
         item.index = prefixes[i].index;
         item.name = xattr->name + strlen(prefixes[i].prefix);
     }
-    g_assert(item.index != 0); /* berth_entry_normalise() lets no other pass */
+    g_assert(item.index != 0); /* berth_entry_normalise() rejects other prefixes */
     item.length = (guint8)strlen(item.name);
     bool is_acl = item.index == 2 || item.index == 3;
     item.value = is_acl ? berth_acl_to_disk(xattr->value) : g_bytes_ref(xattr->value);
     return item;
 }
 
-/* The kernel looks for a name by this order. */
+/* The sort order that the kernel's lookup requires. */
 static int compare_items(gconstpointer a, gconstpointer b)
 {
     const Item *x = a;
@@ -101,7 +101,8 @@ static void put_item(Area *area, const Item *item)
         entry->e_hash = ext2fs_ext_attr_hash_entry(entry, area->values);
 }
 
-/* Give each of @items, pointers, the first place with room for it. Returns how many have none. */
+/* Assign each of @items (pointers) to the first place with room for it. Returns the number without
+ * a place. */
 static guint assign_places(const GPtrArray *items)
 {
     gsize room[PLACES] = {BERTH_XATTR_BODY_SIZE - sizeof(guint32) - END_SIZE,
@@ -137,7 +138,7 @@ static int compare_importance(gconstpointer a, gconstpointer b)
     return size != other ? (size < other ? -1 : 1) : compare_items(x, y);
 }
 
-/* In the kernel's order, and where not all have room so, the most important ones first. */
+/* Try the kernel's order first; if not all fit, assign the most important ones first. */
 static guint find_places(GArray *items)
 {
     g_autoptr(GPtrArray) order = g_ptr_array_new();

@@ -15,7 +15,7 @@
 
 G_BEGIN_DECLS
 
-#define BERTH_XATTR_BODY_SIZE  96U /* of an inode of 256 bytes */
+#define BERTH_XATTR_BODY_SIZE  96U /* of a 256-byte inode */
 #define BERTH_XATTR_SHARES_MAX 1024U
 
 /* Encode @xattrs (BerthXattr) into @body, and the rest into @block; *ret_block: @block is used.

@@ -14,7 +14,7 @@ typedef enum {
     BERTH_EXPORT_TAR_GZIP,
     BERTH_EXPORT_TAR_XZ,
     BERTH_EXPORT_TAR_ZSTD,
-    BERTH_EXPORT_EXT4, /* the image itself, sparse where the output allows */
+    BERTH_EXPORT_EXT4, /* the image itself, sparse if the output allows */
 } BerthExportFormat;
 
 /* Parse a format's name: "tar", "tar.gz", "tar.xz", "tar.zst", "ext4". Errors: BERTH_ERROR_INVALID,

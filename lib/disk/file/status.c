@@ -11,7 +11,7 @@
 
 /* --- writing --- */
 
-/* Make @text fit for a line: valid UTF-8, no control characters, at most TEXT_MAX bytes. */
+/* Make @text printable on one line: valid UTF-8, no control characters, at most TEXT_MAX bytes. */
 static char *clean_text(const char *text)
 {
     char *clean = g_utf8_make_valid(text != NULL ? text : "", -1);

@@ -26,7 +26,7 @@ typedef enum {
 
 BerthTemp *berth_temp_new(const char *path, BerthTempFlags flags, GError **error);
 
-/* With another prefix of error ids, @work, than "import". */
+/* As berth_temp_new with the prefix @work of error ids instead of "import". */
 BerthTemp *berth_temp_new_for(const char *work, const char *path, BerthTempFlags flags,
                               GError **error);
 void berth_temp_free(BerthTemp *temp);

@@ -77,17 +77,18 @@ static const BerthSandboxRule restricted_calls[] = {
     {SCMP_SYS(mmap), {{2, PROT_EXEC, 0}}},
     {SCMP_SYS(mprotect), {{2, PROT_EXEC, 0}}},
     {SCMP_SYS(clone), {{0, THREAD_FLAGS, THREAD_FLAGS}}}, /* threads, no processes */
-    {SCMP_SYS(fcntl), {{1, G_MAXUINT32, F_GETFD}}},       /* not F_SETOWN, which sends signals */
+    {SCMP_SYS(fcntl),
+     {{1, G_MAXUINT32, F_GETFD}}}, /* F_SETOWN, which sends signals, is not allowed */
     {SCMP_SYS(fcntl), {{1, G_MAXUINT32, F_SETFD}}},
     {SCMP_SYS(fcntl), {{1, G_MAXUINT32, F_GETFL}}},
     {SCMP_SYS(fcntl), {{1, G_MAXUINT32, F_SETFL}}},
     {SCMP_SYS(fcntl), {{1, G_MAXUINT32, F_DUPFD_CLOEXEC}}},
-    {SCMP_SYS(prctl), {{0, G_MAXUINT32, PR_SET_NAME}}},                /* of a thread */
-    {SCMP_SYS(prlimit64), {{0, G_MAXUINT32, 0}, {2, G_MAXUINT64, 0}}}, /* its own, to read */
+    {SCMP_SYS(prctl), {{0, G_MAXUINT32, PR_SET_NAME}}},                /* name of a thread */
+    {SCMP_SYS(prlimit64), {{0, G_MAXUINT32, 0}, {2, G_MAXUINT64, 0}}}, /* read its own */
 };
 
-/* clone3 passes its flags in memory, out of the filter's reach; as it seems absent, libc falls back
- * to clone. */
+/* The filter cannot see clone3's flags, which are in memory; libc falls back to clone if it is
+ * absent. */
 static const int absent[] = {SCMP_SYS(clone3)};
 
 bool berth_disk_confine(int last_fd, GError **error)

@@ -19,14 +19,14 @@ G_BEGIN_DECLS
 
 typedef struct {
     BerthExportFormat format;
-    guint threads; /* to compress with; 0: one for each processor */
+    guint threads; /* for compression; 0: one for each processor */
 } BerthExportOptions;
 
 typedef struct {
     guint64 entries;
     guint64 bytes;   /* written */
-    guint64 sockets; /* left out: they mean nothing without their process */
-    guint xattrs;    /* left out: of namespaces archives do not carry */
+    guint64 sockets; /* skipped sockets, which are useless without their process */
+    guint xattrs;    /* skipped attributes of namespaces that archives do not carry */
 } BerthExportReport;
 
 /* Write @image to @output at its current offset. @progress counts the bytes of files; it and

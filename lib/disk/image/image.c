@@ -20,8 +20,8 @@
 
 typedef struct {
     BerthArchive *archive;
-    BerthTar *tar; /* of it, borrowed */
-    bool layered;  /* it is a container image */
+    BerthTar *tar; /* of the archive, borrowed */
+    bool layered;  /* the archive is a container image */
     BerthTree *tree;
     BerthExt4 *ext4;
 
@@ -93,7 +93,7 @@ static bool unpack_data(Import *import, const BerthEntry *entry, BerthInode *fil
     }
 }
 
-/* Add the entry to the tree. *ret_file is NULL when it has no data or is left out. */
+/* Add the entry to the tree. *ret_file is NULL if it has no data or is skipped. */
 static bool place_entry(Import *import, BerthEntry *entry, BerthInode **ret_file, GError **error)
 {
     bool skip = false;

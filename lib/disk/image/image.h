@@ -27,12 +27,12 @@ G_BEGIN_DECLS
 #define BERTH_IMAGE_SIZE_DEFAULT (G_GUINT64_CONSTANT(1) << 40)
 
 typedef struct {
-    const char *name; /* what messages call the archive */
+    const char *name; /* the archive's name in messages */
     guint64 size;     /* apparent bytes, at least 64 MiB; halved, down to 64 GiB, where the host
                          cannot have a file so large */
-    bool strip_root;  /* the root lies below the one directory of the archive: strip.h */
-    guint64 inodes;   /* how many files to have room for; 0: by the size */
-    const char *architecture; /* of a container image, as OCI calls it; NULL: the host's */
+    bool strip_root;  /* the root file system is below the archive's one top directory: strip.h */
+    guint64 inodes;   /* number of files to make room for; 0: derived from the size */
+    const char *architecture; /* of a container image, OCI's name; NULL: the host's */
     int spool;                /* an empty file, open for both, for container images that are
                                  compressed or come through a pipe; -1: there is none */
 } BerthImageOptions;
@@ -40,10 +40,10 @@ typedef struct {
 typedef struct {
     guint64 size; /* of the image: less than asked for where the host's file system has a limit */
     guint64 entries;
-    guint64 bytes; /* of the input, as it is compressed */
+    guint64 bytes; /* of the compressed input */
     BerthDropped dropped;
-    GPtrArray *warnings;      /* char *, one line each, printable, each said once */
-    BerthImageOrigin *origin; /* NULL: the archive was no container image */
+    GPtrArray *warnings;      /* char *, one line each, printable, without repetition */
+    BerthImageOrigin *origin; /* NULL: not a container image */
 } BerthImageReport;
 
 void berth_image_report_clear(BerthImageReport *report);

@@ -15,12 +15,12 @@ struct BerthArchive {
     char *name;
     char *architecture;
     int input;
-    guint64 start; /* the input's initial offset */
-    guint64 size;  /* of the input from there; 0: not known */
+    guint64 start; /* the initial offset of the input */
+    guint64 size;  /* of the input from there; 0: unknown */
 
-    BerthStream *stream; /* until a tar has it */
+    BerthStream *stream; /* owned until a tar takes it */
     BerthSpool *spool;   /* NULL: not needed */
-    BerthLayers *layers; /* NULL: a root file system */
+    BerthLayers *layers; /* NULL: the archive is a root file system */
     BerthTar *tar;
     bool started;
 
@@ -153,7 +153,7 @@ const BerthImageOrigin *berth_archive_origin(const BerthArchive *archive)
     return archive->layers != NULL ? berth_layers_origin(archive->layers) : NULL;
 }
 
-/* Of what can be read in any order, or of a root file system: bytes read, and all of them. */
+/* Progress in a random-access input or a root file system: bytes read, and all of them. */
 static guint64 unpacked(const BerthArchive *archive)
 {
     return archive->before + (archive->tar != NULL ? berth_tar_position(archive->tar) : 0);

@@ -2,13 +2,12 @@
  *
  * archive — an import's input: the tar of a root file system, or a container image in layers.
  *
- *     input -> stream -> head looked at -> tar                                     (a root, one
- * pass)
- *                                       -> [spool ->] layers -> tar, tar, tar ...  (an image)
+ *     input -> stream -> probe of the head -> tar                       (a root file system)
+ *                                          -> [spool ->] layers -> tar, tar ...   (an image)
  *
- * The members of an image archive come in any order. A plain file is read in place; a compressed
- * file or a pipe is first spooled. Only archives that begin like an image are, and those without an
- * image are then read as a root file system.
+ * The members of an image archive come in any order, so a plain file is read in place, and a
+ * compressed file or a pipe is spooled first. Only archives whose first entries look like an image
+ * are spooled; if they contain none, they are read as a root file system.
  *
  * Ownership: the fds are borrowed. Errors: those of tar.h and layers.h; "import.spool.*".
  */
@@ -26,13 +25,14 @@ G_BEGIN_DECLS
 typedef struct BerthArchive BerthArchive;
 
 typedef struct {
-    const char *name;         /* what messages call it */
+    const char *name;         /* the archive's name in messages */
     const char *architecture; /* of the image; see BerthLayersInput */
-    int spool;                /* an empty file, open for both; -1: memory, for 64 MiB */
-    guint64 spool_max;        /* bytes it may grow to */
+    int spool; /* an empty file, open for reading and writing; -1: spool to memory, at most 64 MiB
+                */
+    guint64 spool_max; /* limit of its size in bytes */
 } BerthArchiveOptions;
 
-/* The archive read from @input, from its current offset to its end. */
+/* Open the archive in @input, from its current offset to its end. */
 BerthArchive *berth_archive_open(int input, const BerthArchiveOptions *options, GError **error);
 void berth_archive_free(BerthArchive *archive);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(BerthArchive, berth_archive_free)
@@ -40,11 +40,11 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(BerthArchive, berth_archive_free)
 /* Do one step of the preparation; call until *ret_ready. */
 bool berth_archive_prepare(BerthArchive *archive, bool *ret_ready, GError **error);
 
-/* The next tar, to unpack over the previous ones. Read the previous one to its end first. *ret_tar
- * is borrowed until the next call, and NULL after the last. */
+/* Get the next tar, to be unpacked over the previous ones. Read the previous one to its end first.
+ * *ret_tar is borrowed until the next call, and NULL after the last. */
 bool berth_archive_next(BerthArchive *archive, BerthTar **ret_tar, GError **error);
 
-/* The image the tars are layers of, or NULL: there is only one, a root file system. Once ready. */
+/* The image whose layers the tars are; NULL for a root file system. Valid once ready. */
 const BerthImageOrigin *berth_archive_origin(const BerthArchive *archive);
 
 /* Progress: position and total in bytes of input; spooled bytes count again when they are read
@@ -52,7 +52,7 @@ const BerthImageOrigin *berth_archive_origin(const BerthArchive *archive);
 guint64 berth_archive_position(const BerthArchive *archive);
 guint64 berth_archive_total(const BerthArchive *archive);
 
-/* Bytes of the input that were read, each counted once. */
+/* Bytes of the input read so far, each counted once. */
 guint64 berth_archive_bytes(const BerthArchive *archive);
 
 G_END_DECLS

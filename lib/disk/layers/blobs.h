@@ -27,7 +27,7 @@ typedef struct {
     const BerthTarIndex *index;
 } BerthBlobs;
 
-/* The member of the blob with the digits @digest. Free with g_free. */
+/* The path of the blob with the digits @digest. Free with g_free. */
 char *berth_blobs_path(const char *digest);
 
 /* Find the blob of @descriptor and check its size. */

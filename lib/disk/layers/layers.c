@@ -15,12 +15,12 @@
 
 #define DEPTH_LIMIT     4U /* an index in an index in ... */
 #define MAGIC_SIZE      6U
-#define MANIFESTS_LIMIT 1000U /* looked at in one archive */
+#define MANIFESTS_LIMIT 1000U /* examined in one archive */
 #define SAVE_AGAIN      "save or fetch the image again"
 
 typedef struct {
     BerthTarRange range;
-    char *digest; /* digits, or NULL: not stated */
+    char *digest; /* digits, or NULL: unknown */
     char *diff_id;
 } Layer;
 
@@ -142,11 +142,11 @@ static BerthOciConfig *read_config(const BerthLayers *layers, const BerthOciMani
 
 /* --- layers --- */
 
-/* Looking for images. */
+/* The search for images. */
 typedef struct {
     BerthLayers *layers;
     BerthPlatformChoice choice;
-    GHashTable *seen;     /* digests of the indexes and manifests looked at */
+    GHashTable *seen;     /* digests of the indexes and manifests visited */
     GPtrArray *documents; /* owns the documents that candidates point into */
 } Search;
 
@@ -266,7 +266,7 @@ static bool visit_manifest(Search *search, const BerthOciDescriptor *descriptor,
         return false;
     if (berth_oci_kind(manifest->config->media_type) != BERTH_OCI_CONFIG) {
         berth_platform_offer_other(&search->choice, manifest->config->media_type);
-        return true; /* a signature, a chart: beside an image it does no harm */
+        return true; /* signatures and charts beside an image are ignored */
     }
     g_autoptr(BerthOciConfig) config = read_config(search->layers, manifest, error);
     if (config != NULL)

@@ -27,7 +27,7 @@
 G_BEGIN_DECLS
 
 typedef struct {
-    char *reference; /* the name the archive has for it, or NULL */
+    char *reference; /* its name in the archive, or NULL */
     char *platform;  /* "linux/amd64" */
     char *created;   /* RFC 3339, or NULL */
     guint layers;
@@ -45,26 +45,25 @@ bool berth_layers_probe(const guint8 *head, gsize size);
 typedef struct BerthLayers BerthLayers;
 
 typedef struct {
-    const char *name; /* what messages call the archive */
-    const char
-        *architecture; /* as OCI calls it, also with a variant ("arm/v7"); NULL: the host's */
+    const char *name;         /* the archive's name in messages */
+    const char *architecture; /* OCI's name, possibly with a variant ("arm/v7"); NULL: the host's */
     int fd;
     guint64 offset; /* of the tar in the fd */
     guint64 length;
 } BerthLayersInput;
 
-/* *ret_layers is NULL when the tar holds no image. */
+/* *ret_layers is NULL if the tar contains no image. */
 bool berth_layers_open(const BerthLayersInput *input, BerthLayers **ret_layers, GError **error);
 void berth_layers_free(BerthLayers *layers);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(BerthLayers, berth_layers_free)
 
 const BerthImageOrigin *berth_layers_origin(const BerthLayers *layers);
 
-/* Bytes of all layers, as they are compressed. */
+/* The compressed size of all layers in bytes. */
 guint64 berth_layers_size(const BerthLayers *layers);
 
-/* The next layer, the lowest first; *ret_tar is NULL after the last. The caller frees it, after
- * reading it to its end and before the next call, which checks its digests. */
+/* Open the next layer, starting with the lowest; *ret_tar is NULL after the last. The caller frees
+ * it, after reading it to its end and before the next call, which checks its digests. */
 bool berth_layers_next(BerthLayers *layers, BerthTar **ret_tar, GError **error);
 
 G_END_DECLS

@@ -17,7 +17,7 @@
 BerthOciKind berth_oci_kind(const char *media_type)
 {
     static const struct {
-        const char *prefix; /* before any "+gzip", ".gzip" and so on */
+        const char *prefix; /* without suffixes such as "+gzip" and ".gzip" */
         BerthOciKind kind;
     } kinds[] = {
         {"application/vnd.oci.image.index.v1+json", BERTH_OCI_INDEX},
@@ -89,7 +89,7 @@ const char *berth_oci_host_architecture(void)
 #endif
 }
 
-/* Whether every machine of the architecture runs this variant; equal to no variant. */
+/* Whether every machine of the architecture can run this variant, so that it equals no variant. */
 static bool is_base_variant(const char *architecture, const char *variant)
 {
     return (strcmp(architecture, "arm64") == 0 && strcmp(variant, "v8") == 0) ||

@@ -28,13 +28,13 @@ typedef enum {
     BERTH_OCI_MANIFEST,
     BERTH_OCI_CONFIG,
     BERTH_OCI_LAYER,
-    BERTH_OCI_FOREIGN_LAYER, /* to be fetched from elsewhere: Windows' base layers */
+    BERTH_OCI_FOREIGN_LAYER, /* must be downloaded from elsewhere: Windows' base layers */
     BERTH_OCI_ENCRYPTED_LAYER,
 } BerthOciKind;
 
 BerthOciKind berth_oci_kind(const char *media_type);
 
-/* As a document states it: any may be NULL. */
+/* As stated by a document: any member may be NULL. */
 typedef struct {
     char *os;
     char *architecture; /* Go's names, with aliases replaced: amd64, arm64 */
@@ -49,7 +49,7 @@ const char *berth_oci_host_architecture(void);
 /* How well @platform runs on @wanted ("amd64", "arm/v7"): 0 is not at all, more is better. */
 guint berth_oci_platform_rank(const BerthOciPlatform *platform, const char *wanted);
 
-/* "linux/arm/v7", "?" for what is not stated. Free with g_free. */
+/* Format as "linux/arm/v7", with "?" for missing parts. Free with g_free. */
 char *berth_oci_platform_words(const BerthOciPlatform *platform);
 
 typedef struct {
@@ -57,7 +57,7 @@ typedef struct {
     char *digest;
     guint64 size;
     BerthOciPlatform platform;
-    char *reference;  /* the name its archive gives it, or NULL */
+    char *reference;  /* its name in the archive, or NULL */
     bool attestation; /* describes another image: a signature, an SBOM */
 } BerthOciDescriptor;
 
@@ -98,7 +98,7 @@ void berth_oci_saved_free(BerthOciSaved *saved);
 /* The BerthOciSaveds of a manifest.json. Free with g_ptr_array_unref. */
 GPtrArray *berth_oci_parse_saved(const char *json, gsize size, GError **error);
 
-/* Whether @json is the oci-layout file of a version we know. */
+/* Check that @json is an oci-layout file of a supported version. */
 bool berth_oci_check_layout(const char *json, gsize size, GError **error);
 
 /* The digits of "sha256:DIGITS" within @text, or NULL. */

@@ -17,7 +17,7 @@ G_BEGIN_DECLS
 
 /* An image. Pointers are borrowed and must outlive the choice. */
 typedef struct {
-    guint top;             /* its entry in the outermost index */
+    guint top;             /* the index of its entry in the outermost index */
     const char *key;       /* equal for equal images */
     const char *reference; /* its name, or NULL */
     gconstpointer source;  /* the caller's own */
@@ -41,8 +41,8 @@ void berth_platform_offer(BerthPlatformChoice *choice, const BerthOciPlatform *p
 /* Record content that is not a container image, as @words, for the error. May be unprintable. */
 void berth_platform_offer_other(BerthPlatformChoice *choice, const char *words);
 
-/* The best match. Of equal ranks within one index the first wins, as in registries; equal ranks of
- * different images are an error. */
+/* Choose the best match. Of equal ranks within one index the first wins, as in registries; equal
+ * ranks of different images are an error. */
 const BerthCandidate *berth_platform_choose(const BerthPlatformChoice *choice, GError **error);
 
 G_END_DECLS

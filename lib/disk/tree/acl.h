@@ -2,12 +2,12 @@
  *
  * acl — POSIX ACLs in the kernel's xattr form and in ext4's on-disk form.
  *
- * Linux's form, that of the attribute system.posix_acl_access: a version, 2, in four bytes, then
- * lines of eight: tag and permissions in two bytes each, id in four. ext4's form: a version, 1, in
- * four bytes, then lines of four bytes, of eight for named users and groups only. All little
- * endian; lines are sorted by tag, then id.
+ * Linux's form, the value of the attribute system.posix_acl_access: the version 2 in four bytes,
+ * then entries of eight: tag and permissions in two bytes each, id in four. ext4's form: the
+ * version 1 in four bytes, then entries of four bytes, or eight for named users and groups. All
+ * little-endian; entries are sorted by tag, then id.
  *
- * Pure. Values are immutable GBytes; what is returned belongs to the caller.
+ * Pure. Values are immutable GBytes; the caller owns the results.
  */
 #pragma once
 

@@ -36,9 +36,8 @@ static bool parse_permissions(const char *text, guint16 *ret_permissions)
     return true;
 }
 
-/* Parse the id of a named line: the id field, or a numeric name. *ret_id is G_MAXUINT32 without
- * one.
- */
+/* Parse the id of a named line: the id field, or else a numeric name. *ret_id is G_MAXUINT32 if the
+ * line has neither. */
 static bool parse_id(const char *name, const char *number, guint32 *ret_id)
 {
     const char *text = number != NULL && number[0] != '\0' ? number : name;

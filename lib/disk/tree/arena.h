@@ -16,10 +16,10 @@ BerthArena *berth_arena_new(void);
 void berth_arena_free(BerthArena *arena);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(BerthArena, berth_arena_free)
 
-/* @size bytes; never NULL. */
+/* Allocate @size bytes; never NULL. */
 gpointer berth_arena_alloc(BerthArena *arena, gsize size);
 
-/* A copy of @length bytes of @text with a NUL behind it. */
+/* Copy @length bytes of @text and add a NUL. */
 char *berth_arena_strndup(BerthArena *arena, const char *text, gsize length);
 
 G_END_DECLS

@@ -19,7 +19,7 @@
 #define ACL_VERSION     2
 #define ACL_HEADER_SIZE 4
 #define ACL_ENTRY_SIZE  8
-#define ACL_TAGS        6 /* one bit each: owner, user, group of it, group, mask, others */
+#define ACL_TAGS        6 /* one bit each: owner, user, owning group, group, mask, others */
 #define ACL_NAMED_TAGS  (1U << 1 | 1U << 3)
 
 static void xattr_clear(gpointer data)
@@ -118,7 +118,7 @@ static bool refuse(GError **error, const char *id, const char *message)
     return false;
 }
 
-/* "./a//b/", "/a/./b" -> "a/b". Rejects "..": no honest archive has it. */
+/* "./a//b/", "/a/./b" -> "a/b". Rejects "..", which well-formed archives do not contain. */
 static char *clean_path(const char *path, GError **error)
 {
     if (strlen(path) > PATH_LIMIT)
@@ -252,9 +252,8 @@ typedef struct {
     guint8 permissions[ACL_TAGS]; /* of the last line */
 } AclShape;
 
-/* Parse one line. Its key must exceed @before, the previous key: ACLs are sorted, without
- * duplicates.
- */
+/* Parse one line. Its key must exceed @before, the previous key: ACLs are sorted and without
+ * duplicates. */
 static bool read_acl_line(const guint8 *line, guint64 *before, AclShape *shape)
 {
     guint tag = line[0] | (guint)line[1] << 8;

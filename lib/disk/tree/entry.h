@@ -3,11 +3,11 @@
  * entry — one entry of an archive, and its normalisation.
  *
  * The reader (tar.h) fills a BerthEntry with the archive's raw values. berth_entry_normalise()
- * makes it valid for a root file system or rejects it: here hostile and broken archives stop. The
- * tree and the writer see normalised entries only.
+ * makes it valid for a root file system or rejects it: the tree and the writer see normalised
+ * entries only, so hostile and broken archives stop here.
  *
  * Names are bytes: any but NUL, in no particular encoding. Sizes are bytes, times seconds since
- * 1970 with nanoseconds. An entry owns everything it points to.
+ * 1970 with nanoseconds. An entry owns its members.
  *
  * Errors: BERTH_ERROR_INVALID with ids "import.entry.*". The messages do not name the entry;
  * callers prefix it (berth_text_escape).

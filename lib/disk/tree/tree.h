@@ -31,7 +31,7 @@
 
 G_BEGIN_DECLS
 
-#define BERTH_TREE_FILES_MAX 10000000U /* unless more are asked for */
+#define BERTH_TREE_FILES_MAX 10000000U /* default */
 #define BERTH_TREE_DEPTH_MAX 4096U
 
 typedef struct BerthTree BerthTree;
@@ -41,7 +41,7 @@ typedef struct {
     BerthTree *tree;
     BerthInode *parent; /* the root is its own */
     BerthNameList names;
-    guint32 depth; /* of the root 0 */
+    guint32 depth; /* the root's is 0 */
     guint32 subdirectories;
 } BerthDirectory;
 
@@ -56,7 +56,7 @@ struct BerthInode {
             guint32 minor;
         } device;
     };
-    GArray *xattrs; /* BerthXattr, sorted by name, or NULL; equal sets are one array */
+    GArray *xattrs; /* BerthXattr, sorted by name, or NULL; equal sets are the same array */
     guint32 uid;
     guint32 gid;
     guint32 links; /* names of this inode; 1 for a directory; 0: replaced, not in the tree */
@@ -72,8 +72,8 @@ struct BerthInode {
 
 struct BerthTree {
     BerthInode *root;
-    GPtrArray *inodes;    /* BerthInode, in order of appearance; the root first */
-    guint32 live;         /* of them, in the tree */
+    GPtrArray *inodes;    /* BerthInode, in the order of creation; the root first */
+    guint32 live;         /* number of inodes that are in the tree */
     guint32 files_max;    /* maximum of `live` */
     guint acls_dropped;   /* ACL lines whose name is not in the tree's passwd or group */
     guint xattrs_dropped; /* attributes the writer had no room for */
@@ -85,7 +85,7 @@ struct BerthTree {
     guint64 xattr_bytes;
     GArray *acl_names;
     GPtrArray *deferred;
-    GString *parent_path; /* cache: parent of the last entry */
+    GString *parent_path; /* cache: path of the last entry's parent */
     BerthInode *parent;
     guint16 layer; /* the current one; 0: not a layered image */
 };

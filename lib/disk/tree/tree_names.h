@@ -32,7 +32,7 @@ struct BerthName {
     guint32 hash;
     guint16 layer; /* the last layer that touched it */
     guint8 length;
-    char text[]; /* with a NUL */
+    char text[]; /* NUL-terminated */
 };
 
 BerthTreeNames *berth_tree_names_new(BerthArena *arena);
