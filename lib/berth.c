@@ -370,7 +370,7 @@ static char **open_addresses(const BerthForward *forward)
     return (char **)g_ptr_array_free(list, FALSE);
 }
 
-/* Where it is on the host, if that is not the guest's port of localhost. */
+/* The port's place on the host, unless it is the same port of localhost; else NULL. */
 static char *host_of(const BerthForward *forward)
 {
     BerthRule rule = forward->rule;
@@ -395,7 +395,7 @@ static BerthPort *public_port(const char *distro, const BerthForward *forward)
     return port;
 }
 
-/* @list is lib/lifecycle/port_lists.h's. */
+/* @list is that of lib/lifecycle/port_lists.h. */
 static GPtrArray *public_ports(const GPtrArray *list)
 {
     GPtrArray *ports = g_ptr_array_new_with_free_func((GDestroyNotify)berth_port_free);
@@ -490,7 +490,7 @@ static BerthSetting *public_setting(const BerthField *field, const BerthSettings
     if (!g_str_equal(setting->value, unchanged))
         return setting;
 
-    g_free(setting->value); /* as the table writes it: 1T */
+    g_free(setting->value); /* normalised: 1T */
     setting->value = g_strdup(setting->initial);
     return setting;
 }

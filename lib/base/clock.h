@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  *
- * clock — time that counts suspends of the host and that nobody can set.
+ * clock — time that includes suspends of the host and cannot be stepped.
  */
 #pragma once
 

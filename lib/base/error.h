@@ -2,16 +2,17 @@
  *
  * error — the one error domain of berth.
  *
- * Every failure a caller can meet is a GError of domain BERTH_ERROR. It carries four things:
+ * Every failure that a caller can see is a GError of domain BERTH_ERROR. It has four parts:
+ *
  *   code     a BerthErrorCode: what the caller can do about it;
- *   message  one line without a final full stop, the path of what failed, from the outside in
+ *   message  one line without a final full stop, from the operation inwards
  *            ("import debian: unpack usr/bin/sudo: no space left on device");
  *   id       a stable name for scripts, dotted, never translated ("import.unpack.no-space");
  *   hint     what to do next, or NULL.
  *
- * Raise with the most exact id at the place that knows; add context on the way up with
- * g_prefix_error(), which leaves code, id and hint alone. Success never touches @error; failure
- * always fills it. The library never prints: cmd/berth/main.c does, once.
+ * Set the error where it occurs with the most specific id; callers add context with
+ * g_prefix_error(), which keeps code, id and hint. Success never touches @error; failure always
+ * sets it. The library never prints: cmd/berth/main.c does, once.
  *
  * Ownership: ids are static strings; hints and messages are copied.
  */
@@ -44,14 +45,14 @@ GQuark berth_error_quark(void);
 void berth_error_set(GError **error, BerthErrorCode code, const char *id, const char *hint,
                      const char *format, ...) G_GNUC_PRINTF(5, 6);
 
-/* Set @error from @errnum: the message is the formatted text, ": " and the system's words in lower
- * case; the code follows from @errnum. The id is @step plus a kind, as in "import.unpack" +
- * ".no-space"; kinds are no-space, denied, missing, exists, busy, read-only, too-big and io. */
+/* Set @error from @errnum: the message is the formatted text, ": " and strerror() in lower case;
+ * @errnum determines the code. The id is @step plus a kind, as in "import.unpack" + ".no-space";
+ * kinds are no-space, denied, missing, exists, busy, read-only, too-big and io. */
 void berth_error_set_errno(GError **error, int errnum, const char *step, const char *format, ...)
     G_GNUC_PRINTF(4, 5);
 
-/* Set @error as it came over a wire: any @code outside the enum becomes FAILED, the id is interned.
- */
+/* Set @error as received from a peer: a @code outside the enum becomes FAILED, the id is
+ * interned. */
 void berth_error_set_remote(GError **error, guint code, const char *id, const char *hint,
                             const char *message);
 

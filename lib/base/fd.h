@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: MIT
  *
- * fd — file descriptors with an owner.
+ * fd — owned file descriptors.
  *
- * `berth_autofd int fd = -1;` closes at the end of the scope; berth_steal_fd(&fd) hands it on.
- * Functions return -1 and set errno unless they say otherwise; -1 is always a valid "no fd".
+ * `berth_autofd int fd = -1;` closes the descriptor at the end of the scope; berth_steal_fd(&fd)
+ * passes ownership on. Functions return -1 and set errno unless stated otherwise; -1 is always a
+ * valid "no fd".
  */
 #pragma once
 
@@ -31,12 +32,12 @@ int berth_fd_write_all(int fd, const void *data, gsize size);
 /* Make @fd non-blocking, or clear the flag. 0, or -1 with errno. */
 int berth_fd_set_nonblocking(int fd, bool nonblocking);
 
-/* A connected pair of close-on-exec unix sockets of @type (SOCK_STREAM, SOCK_DGRAM,
+/* Create a connected pair of close-on-exec unix sockets of @type (SOCK_STREAM, SOCK_DGRAM,
  * SOCK_SEQPACKET). 0, or -1 with errno. */
 int berth_fd_socketpair(int type, int ret_pair[2]);
 
-/* A path (/proc/PID/fd/N) by which this process and its children open @fd's file. Free with g_free.
- */
+/* A path (/proc/PID/fd/N) by which this process and its children can open @fd's file. Free with
+ * g_free. */
 char *berth_fd_path(int fd);
 
 G_END_DECLS

@@ -24,8 +24,8 @@ char *berth_process_name(const char *process);
  * NULL @proc. */
 const char *berth_process_next(GDir *proc);
 
-/* Whether @matches is true of a descriptor of the process whose directory is @process; @link is
- * "/proc/4711/fd/3". False without the permission to read them. */
+/* Whether @matches returns true for a descriptor of the process whose directory is @process; @link
+ * is "/proc/4711/fd/3". False without permission to read them. */
 bool berth_process_any_fd(const char *process,
                           bool (*matches)(const char *link, gconstpointer data),
                           gconstpointer data);
@@ -33,8 +33,8 @@ bool berth_process_any_fd(const char *process,
 /* "PID STARTTIME\n" of this process; free with g_free. */
 char *berth_process_format(void);
 
-/* Open the process that the beginning of the file @fd names as a pidfd, close-on-exec; -1 when it
- * has ended or the text is malformed, and *@ret_pid, which may be NULL, is 0. */
+/* Open a pidfd, close-on-exec, for the process that the beginning of the file @fd names. -1 if it
+ * has ended or the text is malformed; then *@ret_pid, which may be NULL, is 0. */
 int berth_process_open_from(int fd, pid_t *ret_pid);
 
 G_END_DECLS

@@ -3,7 +3,7 @@
 
 static const char units[] = "KMGT";
 
-/* How many powers of 1024 the suffix stands for, or -1. */
+/* The power of 1024 that the suffix stands for, or -1. */
 static int suffix_power(const char *suffix)
 {
     if (*suffix == '\0' || g_ascii_strcasecmp(suffix, "B") == 0)

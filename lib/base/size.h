@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  *
- * size — amounts of bytes as people write and read them.
+ * size — parses and formats amounts of bytes.
  *
  * Sizes are bytes in a guint64. Suffixes are binary as WSL, QEMU and lvm use them: K, M, G, T, with
  * an optional "B" or "iB", any case; no suffix means bytes.

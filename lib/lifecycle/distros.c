@@ -21,13 +21,13 @@
 
 #include <unistd.h>
 
-/* Whose account a new distro is to have: this user's, unless that is root. NULL: nobody's. */
+/* The account to create in a new distro: this user's name, or NULL for root. */
 static char *wanted_account(bool no_user)
 {
     return no_user || geteuid() == 0 ? NULL : berth_distro_account(g_get_user_name());
 }
 
-/* @path may be NULL: there is none. */
+/* Read the user-data; NULL @path: none. */
 static bool read_cloud(const char *path, GBytes **ret_cloud, GError **error)
 {
     *ret_cloud = path != NULL ? berth_cloud_read(path, error) : NULL;
@@ -82,8 +82,8 @@ bool berth_distros_import_in_place(Berth *berth, const BerthImportOptions *impor
     return berth_manage_adopt(berth->layout, registry, &request, error);
 }
 
-/* Claim @name to read it. In a data directory that is read-only or full no other command can claim
- * it, so the lock of its disk is enough: *@ret_claim is NULL then. */
+/* Claim @name for reading. In a read-only or full data directory no command can make claims, so the
+ * disk's lock suffices: then *@ret_claim is NULL. */
 static bool claim_to_read(Berth *berth, const char *name, BerthWork work, BerthClaim **ret_claim,
                           BerthDistro **ret_distro, GError **error)
 {
@@ -115,7 +115,7 @@ bool berth_distros_export(Berth *berth, const char *name, const BerthExportReque
 
 static bool force_off(Berth *berth, const BerthDistro *distro, GError **error)
 {
-    const int attempts = 2; /* somebody may have been starting it when it was claimed */
+    const int attempts = 2; /* another command may have been starting it when it was claimed */
     const char *const names[] = {distro->name, NULL};
     const BerthStopOptions at_once = {.force = true};
     for (int attempt = 1;; attempt++) {
@@ -183,8 +183,7 @@ static bool goes_on(gpointer user_data)
     return watch->progress == NULL || watch->progress(0, 0, watch->user_data);
 }
 
-/* The disk under a running guest, by its keeper; the claim keeps others from starting it meanwhile.
- */
+/* Grow the disk under a running guest, through its keeper; the claim prevents another start. */
 static Growth grow_running(Berth *berth, BerthDistro *distro, guint64 size, BerthWatch *watch,
                            GError **error)
 {
@@ -198,7 +197,7 @@ static Growth grow_running(Berth *berth, BerthDistro *distro, guint64 size, Bert
     if (!ok && berth_runtime_is_gone(problem))
         return NOT_RUNNING;
     if (!ok) {
-        guint64 now; /* the disk may have the size although the guest does not see it yet */
+        guint64 now; /* the disk may have the size before the guest sees it */
         if (berth_manage_disk_size(distro, &now, NULL) && now == size)
             berth_manage_record_size(berth->registry, distro, size, NULL);
         berth_hello_name_distro(&problem, distro->name);
@@ -230,7 +229,7 @@ bool berth_distros_resize(Berth *berth, const char *name, guint64 size, BerthWor
                : berth_manage_shrink(berth->layout, berth->registry, distro, size, &watch, error);
 }
 
-/* Replace the hint of berth-image, which knows the disk and not the distro. */
+/* Replace the hint of berth-image, which does not know the distro's name. */
 static void name_distro(const BerthDistro *distro, GError **error)
 {
     if (!g_str_equal(berth_error_id(*error), "compact.unclean"))

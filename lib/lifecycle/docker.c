@@ -11,7 +11,7 @@
 
 #include <fcntl.h>
 
-/* Ways to have one, by the program that is there. */
+/* Ways to install Docker, by the program that the distro has. */
 static const struct {
     const char *manager;
     const char *command;
@@ -23,9 +23,8 @@ static const struct {
     {"apk", "apk add docker"},
 };
 
-/* Ends with 0 when the socket $0 is there, and otherwise with FIRST_WAY and more: how it can be
- * had.
- */
+/* A shell script: exits 0 if the socket $0 exists, otherwise with FIRST_WAY plus the index in
+ * ways. */
 #define FIRST_WAY 10
 static const char find_way[] = "test -S \"$0\" && exit 0; n=10\n"
                                "for p in \"$@\"; do\n"
@@ -40,7 +39,7 @@ static char *make_hint(const char *name, int status)
     return g_strdup_printf("install one: berth run -d %s -u root -- %s", name, ways[way].command);
 }
 
-/* Docker's own client would say that there is no daemon, but not that it can be installed. */
+/* Report a missing daemon with a way to install it, which Docker's own client cannot do. */
 static bool check_daemon(const Berth *berth, int connection, const char *name, GError **error)
 {
     const char *argv[5 + G_N_ELEMENTS(ways)] = {"sh", "-c", find_way, BERTH_GUEST_DOCKER_SOCKET};

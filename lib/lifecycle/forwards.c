@@ -7,7 +7,7 @@
 #include "instance/client/runtime.h"
 #include "instance/control/hello.h"
 
-/* The keeper of @distro, if there is one, does as the registry says. */
+/* Make the keeper of @distro, if it runs, apply the registry's forwards. */
 static bool apply_rule(Berth *berth, const BerthDistro *distro, const BerthRule *rule, bool wanted,
                        GError **error)
 {
@@ -26,7 +26,7 @@ static bool apply_rule(Berth *berth, const BerthDistro *distro, const BerthRule 
     return false;
 }
 
-/* The forward of @rule in @forwards once it is decided about, or NULL. */
+/* Find the forward of @rule in @forwards once its state is final, or NULL. */
 static const BerthForward *find_decided(const GPtrArray *forwards, const BerthRule *rule)
 {
     for (guint i = 0; i < forwards->len; i++) {
@@ -37,7 +37,8 @@ static const BerthForward *find_decided(const GPtrArray *forwards, const BerthRu
     return NULL;
 }
 
-/* The reason why a running distro's forward is not open as asked, once it is known; or NULL. */
+/* Wait until the state of a running distro's forward is final. Returns why it is not open as
+ * requested, or NULL. */
 static char *wait_for_reason(Berth *berth, const BerthDistro *distro, const BerthRule *rule)
 {
     g_auto(BerthChannel) channel = {.fd = berth_reach_connect(berth, distro, NULL)};

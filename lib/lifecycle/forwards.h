@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * forwards — the forwards a user asked for: rows of the registry, done at once where the distro
- * runs.
+ * forwards — the forwards that users define: rows of the registry, applied at once to a running
+ * distro.
  */
 #pragma once
 
@@ -11,12 +11,12 @@
 
 G_BEGIN_DECLS
 
-/* Forward by @text, "[HOSTADDRESS:][HOSTPORT:]GUESTPORT[/udp]", whenever @name runs, and now if it
- * does. *@ret_notice says what is not as wanted, or is NULL; free with g_free. Errors: "distro.*",
- * "forward.rule", "forward.exists", "instance.*". */
+/* Forward by @text, "[HOSTADDRESS:][HOSTPORT:]GUESTPORT[/udp]", whenever @name runs, at once if it
+ * is running. *@ret_notice is a problem for the user, or NULL; free with g_free. Errors:
+ * "distro.*", "forward.rule", "forward.exists", "instance.*". */
 bool berth_forwards_add(Berth *berth, const char *name, const char *text, char **ret_notice,
                         GError **error);
-/* Errors: also "forward.not-found". */
+/* Remove such a forward. Errors: also "forward.not-found". */
 bool berth_forwards_remove(Berth *berth, const char *name, const char *text, GError **error);
 
 G_END_DECLS

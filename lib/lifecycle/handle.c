@@ -32,7 +32,7 @@ void berth_handle_free(Berth *berth)
     g_free(berth);
 }
 
-/* Whether there is no registry, and @problem is why none can be made. */
+/* Whether no registry exists and @problem is the reason why none can be created. */
 static bool cannot_be_made(const char *path, const GError *problem)
 {
     struct stat st;
@@ -58,7 +58,7 @@ BerthRegistry *berth_handle_registry(Berth *berth, GError **error)
     return berth->registry;
 }
 
-/* Once a handle: @warn is forgotten. */
+/* Call @warn once per handle. */
 static void warn_of_settings(Berth *berth)
 {
     void (*warn)(const char *line, gpointer user_data) = berth->warn;

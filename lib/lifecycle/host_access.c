@@ -24,7 +24,7 @@ static bool read_ports(const char *const *words, BerthAccess *ret_ports, GError 
     return false;
 }
 
-/* The allowed ports as text; NULL with @error when a machine cannot hold as many. */
+/* The allowed ports as text; NULL with @error if they exceed what a machine can hold. */
 static char *read_allowed(Berth *berth, const BerthDistro *distro, GError **error)
 {
     g_autofree char *ports = berth_registry_host_ports(berth->registry, distro, error);
@@ -34,7 +34,7 @@ static char *read_allowed(Berth *berth, const BerthDistro *distro, GError **erro
     return g_steal_pointer(&ports);
 }
 
-/* Send @ports to the keeper, if one runs. Returns a line for the user when that failed. */
+/* Send @ports to the keeper, if one runs. Returns a line for the user on failure. */
 static char *apply(Berth *berth, const BerthDistro *distro, const char *ports)
 {
     g_autoptr(GError) error = NULL;
@@ -48,7 +48,7 @@ static char *apply(Berth *berth, const BerthDistro *distro, const char *ports)
                            error->message);
 }
 
-/* A line about what in berth.conf keeps the change from having an effect; or NULL. */
+/* A line about a setting in berth.conf that overrides the change; or NULL. */
 static char *find_override(Berth *berth, const BerthDistro *distro, const BerthAccess *denied)
 {
     g_autoptr(BerthSettings) settings = berth_handle_settings(berth, distro->name, NULL);
@@ -77,7 +77,7 @@ static bool allow(Berth *berth, const BerthDistro *distro, const BerthAccess *po
     g_autofree char *before = berth_registry_host_ports(berth->registry, distro, error);
     BerthAccess all = *ports;
     if (before == NULL || !berth_access_add_ports(&all, before, error))
-        return false; /* together they would be too many */
+        return false; /* together they exceed the limit */
     if (ports->host_all &&
         !berth_registry_allow_port(berth->registry, distro, BERTH_REGISTRY_ALL_PORTS, error))
         return false;
@@ -87,7 +87,7 @@ static bool allow(Berth *berth, const BerthDistro *distro, const BerthAccess *po
     return true;
 }
 
-/* Denying one port leaves it reachable while all are allowed. */
+/* Reject: denying one port has no effect while all are allowed. */
 static bool refuse_deny(const BerthDistro *distro, guint16 port, GError **error)
 {
     g_autofree char *hint =
@@ -165,8 +165,8 @@ static bool add_ports(BerthHostGrants *grants, const char *text, BerthGrantOrigi
     return true;
 }
 
-/* Add the ports that the keeper allows until the distro stops, such as that of a session's proxy.
- */
+/* Add the ports that the keeper allows until the distro stops, such as that of a session's
+ * proxy. */
 static bool add_temporary(BerthHostGrants *grants, const Berth *berth, const BerthDistro *distro,
                           GError **error)
 {

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT
  *
- * host_access — the ports of this host's localhost that distros may reach.
+ * host_access — the ports of the host's localhost that distros may reach.
  *
- * A distro reaches what berth.conf, the user (a row of the registry) or, until it stops, a session
- * of its own allows; none while it is isolated.
+ * A port is allowed by berth.conf, by the user (a row of the registry) or, until the distro stops,
+ * by a session. An isolated distro reaches none.
  */
 #pragma once
 
@@ -11,13 +11,13 @@
 
 G_BEGIN_DECLS
 
-/* Let @name reach the ports @words of this host's localhost, numbers or "all", or with @denies no
- * longer. It is remembered and takes effect at once where the distro runs. *@ret_notice is a line
- * for the user, or NULL; free with g_free. Errors: "distro.*", "access.*", "host.*". */
+/* Allow @name the ports @words of the host's localhost, numbers or "all", or deny them if @denies.
+ * Persistent, and effective at once if the distro is running. *@ret_notice is a line for the user,
+ * or NULL; free with g_free. Errors: "distro.*", "access.*", "host.*". */
 bool berth_host_access_change(Berth *berth, const char *name, const char *const *words, bool denies,
                               char **ret_notice, GError **error);
 
-/* The grant that allows a port. */
+/* The origin of a port's permission. */
 typedef enum {
     BERTH_GRANT_CONFIG, /* berth.conf */
     BERTH_GRANT_USER,
@@ -32,16 +32,16 @@ typedef struct {
 typedef struct {
     char *distro;
     bool isolated;
-    char *outbound; /* the only addresses it may reach; "": all */
+    char *outbound; /* the only reachable addresses; "": all */
     GArray *ports;  /* BerthHostGrant, by port */
 } BerthHostGrants;
 
-/* Accepts NULL. */
+/* NULL is allowed. */
 void berth_host_grants_free(BerthHostGrants *grants);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(BerthHostGrants, berth_host_grants_free)
 
-/* Of @name, or with NULL of every distro: BerthHostGrants *. Free with g_ptr_array_unref. Errors:
- * "distro.*", "config.*", "access.*". */
+/* The grants of @name, or of every distro if NULL: BerthHostGrants *. Free with g_ptr_array_unref.
+ * Errors: "distro.*", "config.*", "access.*". */
 GPtrArray *berth_host_access_list(Berth *berth, const char *name, GError **error);
 
 G_END_DECLS

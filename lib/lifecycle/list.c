@@ -28,7 +28,7 @@ void berth_listing_free(BerthListing *listing)
 /* Use the file's size: a killed resize may have left the row outdated. */
 static void fill_disk(BerthListing *listing, const BerthDistro *distro)
 {
-    const guint64 block = 512; /* of st_blocks, whatever the file system's */
+    const guint64 block = 512; /* the unit of st_blocks on every file system */
     struct stat st;
     bool found = stat(distro->disk, &st) == 0;
     listing->disk = g_strdup(distro->disk);
@@ -54,7 +54,7 @@ static bool still_listens(const BerthJob *job)
     return fd >= 0;
 }
 
-/* A keeper of another version of berth: nothing is known but that it keeps the distro. */
+/* Fill in a keeper of another protocol version, of which only the existence is known. */
 static void fill_mismatch(BerthListing *listing, const BerthDistro *distro, const char *remark)
 {
     g_autoptr(BerthDiskUser) user = berth_hold_find(distro->disk);
@@ -84,7 +84,7 @@ static void fill_running(BerthListing *listing, const BerthJob *job, int fd)
     listing->forwards = berth_request_ports(fd, NULL);
 }
 
-/* A distro without a keeper that listens; its disk may be in use all the same. */
+/* Fill in a distro without a listening keeper; its disk may still be in use. */
 static void fill_unreached(BerthListing *listing, const BerthDistro *distro, bool kept)
 {
     g_autoptr(BerthDiskUser) user = berth_hold_find(distro->disk);
@@ -97,7 +97,7 @@ static void fill_unreached(BerthListing *listing, const BerthDistro *distro, boo
     *(kept ? &listing->keeper_pid : &listing->holder_pid) = (guint)user->pid;
 }
 
-/* The work of a command on a distro decides its state, running or not. */
+/* Replace the state if a command works on the distro, running or not. */
 static void apply_holder(BerthListing *listing, const BerthClaimHolder *holder)
 {
     if (holder == NULL)
@@ -147,7 +147,7 @@ static bool is_registered(const GPtrArray *distros, const char *id)
     return false;
 }
 
-/* A distro whose import has not registered it yet. */
+/* List a distro that is being imported and not registered yet. */
 static BerthListing *list_unregistered(const BerthClaimHolder *holder)
 {
     BerthListing *listing = g_new0(BerthListing, 1);
@@ -163,7 +163,7 @@ GPtrArray *berth_list_distros(Berth *berth, GError **error)
     BerthRegistry *registry = berth_handle_registry(berth, error);
     if (registry == NULL || berth_handle_runtime(berth, error) == NULL)
         return NULL;
-    /* Read claims first: an import that ends between the two is then in the registry. */
+    /* Read the claims first, so that an import that ends in between is found in the registry. */
     g_autoptr(GPtrArray) holders = berth_claim_list(berth->layout);
     g_autoptr(GPtrArray) distros = berth_registry_list(registry, error);
     if (distros == NULL)

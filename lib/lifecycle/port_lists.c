@@ -24,7 +24,7 @@ static gpointer ask_ports(gpointer data)
     return NULL;
 }
 
-/* With @name that one, else those there are. */
+/* Find the distro @name; NULL: all that are running. */
 static GPtrArray *find_distros(Berth *berth, const char *name, GError **error)
 {
     const char *const names[] = {name, NULL};
@@ -47,7 +47,7 @@ static GPtrArray *new_list(void)
     return g_ptr_array_new_with_free_func(ports_free);
 }
 
-/* Takes a reference to @forwards. */
+/* Add the ports of @distro; references @forwards. */
 static void add_ports(GPtrArray *list, const char *distro, GPtrArray *forwards)
 {
     BerthDistroPorts *ports = g_new(BerthDistroPorts, 1);
@@ -76,14 +76,14 @@ GPtrArray *berth_ports_list(Berth *berth, const char *name, GError **error)
     return g_steal_pointer(&ports);
 }
 
-/* --- as they change --- */
+/* --- watching --- */
 
-/* One distro that is watched. */
+/* One watched distro. */
 typedef struct {
     const char *name;
     BerthChannel channel;
-    GPtrArray *partial;  /* of a list that is coming */
-    GPtrArray *forwards; /* the newest list; NULL before the first */
+    GPtrArray *partial;  /* of a list being received */
+    GPtrArray *forwards; /* the newest complete list; NULL before the first */
     bool ended;
 } Watched;
 
@@ -97,7 +97,7 @@ static void watched_free(gpointer data)
     g_free(watched);
 }
 
-/* NULL without @error when it does not run. */
+/* Watch @distro; NULL without @error if it is not running. */
 static Watched *watch_distro(Berth *berth, const BerthDistro *distro, GError **error)
 {
     int fd = berth_reach_connect(berth, distro, NULL);
@@ -138,7 +138,7 @@ static void end_watch(Watched *watched)
     watched->forwards = g_ptr_array_new();
 }
 
-/* Read the lists that have arrived. Whether there is another one, or an end. */
+/* Read the received lists. Returns whether there is a new list, or the end. */
 static bool read_lists(Watched *watched, GError **error)
 {
     bool news = false;
@@ -154,7 +154,7 @@ static bool read_lists(Watched *watched, GError **error)
     return news || watched->ended;
 }
 
-/* Wait until there is something new of @all. False with @error, or when all have ended. */
+/* Wait for a new list from any of @all. False with @error, or when all have ended. */
 static bool wait_for_news(const GPtrArray *all, GError **error)
 {
     for (bool news = false; !news;) {
@@ -189,7 +189,7 @@ static bool wait_for_news(const GPtrArray *all, GError **error)
     return true;
 }
 
-/* All ports of @all, or NULL while a list is missing. */
+/* The ports of @all, or NULL until each has sent a list. */
 static GPtrArray *watched_ports(const GPtrArray *all)
 {
     g_autoptr(GPtrArray) ports = new_list();

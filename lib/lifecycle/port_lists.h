@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  *
- * port_lists — what listens in running distros and how it is forwarded, once or at each change.
+ * port_lists — the listening ports of running distros and their forwards, once or at each change.
  */
 #pragma once
 
@@ -13,15 +13,15 @@ typedef struct {
     GPtrArray *forwards; /* BerthForward *, sorted by port */
 } BerthDistroPorts;
 
-/* Of @name (NULL: of every distro that runs), BerthDistroPorts *; free with g_ptr_array_unref.
- * Errors: "distro.*", "instance.*". */
+/* The ports of @name (NULL: of every running distro), BerthDistroPorts *; free with
+ * g_ptr_array_unref. Errors: "distro.*", "instance.*". */
 GPtrArray *berth_ports_list(Berth *berth, const char *name, GError **error);
 
-/* @ports as berth_ports_list gives them, borrowed. False ends the watch. */
+/* @ports as from berth_ports_list, borrowed. Return false to end the watch. */
 typedef bool (*BerthPortsFunc)(const GPtrArray *ports, gpointer user_data);
 
-/* Call @func with the same, now and at each change, until it returns false or those that ran at the
- * beginning have stopped. Errors: also "instance.not-running", "instance.lost". */
+/* Call @func with that list, now and at each change, until it returns false or all distros that ran
+ * at the beginning have stopped. Errors: also "instance.not-running", "instance.lost". */
 bool berth_ports_follow(Berth *berth, const char *name, BerthPortsFunc func, gpointer user_data,
                         GError **error);
 

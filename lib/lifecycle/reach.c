@@ -13,7 +13,7 @@
 #include <sys/time.h>
 
 #define UNREACHABLE "instance.unreachable"
-/* Between a keeper's last answer and its end. */
+/* Limit for a keeper to end after its last answer. */
 #define LEAVE_TIMEOUT_MSEC 10000
 
 BerthDiskUser *berth_reach_keeper(const BerthDistro *distro)
@@ -68,7 +68,7 @@ void berth_reach_wait_gone(const BerthDiskUser *keeper)
         poll(&poller, 1, LEAVE_TIMEOUT_MSEC);
 }
 
-/* The distro whose keeper has the directory @id; NULL when nothing there tells. */
+/* Identify the distro whose keeper has the directory @id; NULL if its files do not tell. */
 static BerthDistro *read_distro(const Berth *berth, const char *id)
 {
     g_autofree char *path =

@@ -2,8 +2,7 @@
  *
  * reach — connects to the keepers of distros, and ends those that do not answer.
  *
- * A keeper is found by its directory or, where that was removed, by the lock of the disk it holds
- * (manage/hold.h).
+ * Finds a keeper by its directory or, if that was removed, by the lock on the disk (manage/hold.h).
  */
 #pragma once
 
@@ -13,36 +12,35 @@
 
 G_BEGIN_DECLS
 
-/* After which a keeper that should answer at once counts as stuck. */
+/* A keeper that does not answer a request within this time is considered stuck. */
 #define BERTH_REACH_ANSWER_SEC 3
 
-/* A connection to the keeper of @distro, wherever its runtime directory is. -1 on error.
- * Errors: BERTH_ERROR_NOT_RUNNING; BERTH_ERROR_BUSY, "instance.unreachable". */
+/* Connect to the keeper of @distro, wherever its runtime directory is. -1 on error. Errors:
+ * BERTH_ERROR_NOT_RUNNING; BERTH_ERROR_BUSY, "instance.unreachable". */
 int berth_reach_connect(const Berth *berth, const BerthDistro *distro, GError **error);
 
 bool berth_reach_is_unreachable(const GError *error);
 
-/* The directory of its keeper; free with g_free. */
+/* The directory of the distro's keeper; free with g_free. */
 char *berth_reach_directory(const Berth *berth, const BerthDistro *distro);
 
-/* Wait at most @seconds for each part of an answer over @fd. */
+/* Set the timeout of each read over @fd to @seconds. */
 void berth_reach_limit_waiting(int fd, guint seconds);
 
-/* As berth_handle_find_all; but where the registry cannot be read, the distros that the keepers'
- * directories name: it must be possible to end them. Their rows have a name, an id and a disk only.
- */
+/* As berth_handle_find_all; but if the registry cannot be read, returns the distros found in the
+ * keepers' directories, so that they can be stopped. Those rows have only a name, an id and a
+ * disk. */
 GPtrArray *berth_reach_find_stoppable(Berth *berth, const char *const *names, GError **error);
 
-/* The keeper that holds the disk of @distro, whether it listens or not; NULL when there is none.
- * Free with berth_disk_user_free. */
+/* Find the keeper that holds the disk of @distro, whether it listens or not; NULL if none. Free
+ * with berth_disk_user_free. */
 BerthDiskUser *berth_reach_keeper(const BerthDistro *distro);
 
-/* Wait, for seconds at most, until @keeper, which has said that it ends, has let go of the disk. It
- * may be NULL. */
+/* Wait, for seconds at most, until @keeper, which has announced its end, releases the disk. NULL is
+ * allowed. */
 void berth_reach_wait_gone(const BerthDiskUser *keeper);
 
-/* End the keeper of @distro without asking it: by signals, as berth_runtime_end. No error when
- * there is none. */
+/* Kill the keeper of @distro, as berth_runtime_end does. Without a keeper does nothing. */
 bool berth_reach_end(const Berth *berth, const BerthDistro *distro, int grace_sec, GError **error);
 
 G_END_DECLS

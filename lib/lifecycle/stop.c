@@ -8,7 +8,7 @@
 #include "instance/client/runtime.h"
 #include "manage/compose.h"
 
-/* On top of a stop's grace, for QEMU and the keeper to go. */
+/* Time for QEMU and the keeper to end, beyond the grace period. */
 #define STOP_MARGIN_SEC 10
 
 /* The time limit of a power-off. Unreadable settings must not prevent a stop. */
@@ -31,7 +31,7 @@ static bool stop_connected(const BerthJob *job, int fd, guint grace, GError **er
                               &job->berth->waiting, error);
 }
 
-/* The job's result is not NULL when the distro ran. */
+/* Sets the job's result if the distro was running. */
 static gpointer stop_one(gpointer data)
 {
     BerthJob *job = data;
@@ -46,8 +46,8 @@ static gpointer stop_one(gpointer data)
         return NULL;
     }
 
-    /* It cannot be asked: its directory was removed, it is on its way out, or it answers in words
-     * of another version. */
+    /* It cannot be asked: its directory was removed, it is ending, or its protocol version
+     * differs. */
     int patience = stop->force ? 0 : grace + STOP_MARGIN_SEC;
     /* The keeper died during the request, or no longer answers: use force. */
     bool gone = fd >= 0 && berth_runtime_is_gone(problem);

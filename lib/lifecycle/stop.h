@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT
  *
- * stop — distros powered off, all at once: in good order while their keepers answer, and by force
- * where one does not.
+ * stop — powers off distros in parallel: cleanly if the keeper answers, otherwise by force.
  */
 #pragma once
 
@@ -10,15 +9,16 @@
 G_BEGIN_DECLS
 
 typedef struct {
-    bool force;    /* do not ask the guest */
-    int grace_sec; /* seconds until it is forced; -1: the setting */
-    /* Called for each distro that did not run, once all are done with; may be NULL. */
+    bool force;    /* do not ask the guest to power off */
+    int grace_sec; /* seconds until it is forced; -1: as set in berth.conf */
+    /* Called at the end for each distro that was not running; may be NULL. */
     void (*not_running)(const char *name, gpointer user_data);
     gpointer user_data;
 } BerthStopOptions;
 
-/* Stop @names (NULL: all there are); returns when every one has stopped. One that is not running is
- * no error; the first error is reported when all are done with. */
+/* Stop the distros @names (NULL: all); returns when all have stopped. Stopping one that is not
+ * running is not an error. After errors the others are still stopped; the first error is
+ * reported. */
 bool berth_stop_distros(Berth *berth, const char *const *names, const BerthStopOptions *stop,
                         GError **error);
 

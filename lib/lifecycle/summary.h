@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  *
- * summary — all distros added up, and the machine a distro would get.
+ * summary — totals over all distros, and the machine of a new distro.
  */
 #pragma once
 
@@ -13,8 +13,8 @@ G_BEGIN_DECLS
 typedef struct {
     char *default_distro; /* or NULL */
     guint distros, running;
-    guint64 disk_used, memory_used; /* bytes of the host */
-    BerthMachine *machine;          /* of a distro without settings of its own */
+    guint64 disk_used, memory_used; /* bytes on the host */
+    BerthMachine *machine;          /* of a distro without a section in berth.conf */
 } BerthSummary;
 
 void berth_summary_clear(BerthSummary *summary);

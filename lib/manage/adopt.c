@@ -12,7 +12,7 @@
 #include <errno.h>
 #include <sys/stat.h>
 
-/* Open it read-write, since the guest will, though nothing is written now. */
+/* Open read-write, to check that the guest can write; nothing is written now. */
 static int open_image(const BerthDistro *distro, struct stat *ret_st, GError **error)
 {
     const char *path = distro->disk;
@@ -30,7 +30,8 @@ static int open_image(const BerthDistro *distro, struct stat *ret_st, GError **e
     return -1;
 }
 
-/* Two distros on one disk would destroy it, whatever names lead to it. */
+/* Reject an image that is already a distro's disk, under any name: two machines on one disk would
+ * destroy it. */
 static bool check_unused(BerthRegistry *registry, const char *path, const struct stat *image,
                          GError **error)
 {

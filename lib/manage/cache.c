@@ -21,9 +21,9 @@
 #define NEW_PREFIX    ".new-"
 #define COMPARE_BLOCK (1 << 20)
 
-/* Without reflinks a copy runs at several times this rate: an image that was made faster is not
- * worth its space. Of the usual archives this keeps those of xz and bzip2. Nor is an image worth it
- * that took less than WORTH_USEC. */
+/* Without reflinks a copy is several times faster than this rate, so an image that was made faster
+ * is not worth its space; this keeps images of xz and bzip2 archives. Nor is an image that took
+ * less than WORTH_USEC. */
 #define WORTH_BYTES_PER_SEC (G_GUINT64_CONSTANT(125) << 20)
 #define WORTH_USEC          (G_USEC_PER_SEC / 2)
 
@@ -47,7 +47,8 @@ static int open_entry(int directory, const char *key)
     return openat(directory, key, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 }
 
-/* Held while images come and go; never while one is read or written. */
+/* Lock the directory: held while entries are added or removed, not while images are read or
+ * written. */
 static int lock_directory(int directory)
 {
     berth_autofd int fd = openat(directory, ".lock", O_RDWR | O_CREAT | O_CLOEXEC, 0600);
@@ -65,14 +66,14 @@ static void remove_entry(int directory, const char *key)
     DIR *dir = listing >= 0 ? fdopendir(listing) : NULL;
     if (dir == NULL)
         return;
-    unlinkat(entry, "about", 0); /* first: that invalidates the entry */
+    unlinkat(entry, "about", 0); /* first, since that invalidates the entry */
     for (struct dirent *item; (item = readdir(dir)) != NULL;)
         unlinkat(entry, item->d_name, 0);
     closedir(dir);
     unlinkat(directory, key, AT_REMOVEDIR);
 }
 
-/* Whether an entry without "about" has no lock: its maker holds one. */
+/* Whether an entry without "about" is unlocked: a process that is making it would hold a lock. */
 static bool is_abandoned(int directory, const char *key)
 {
     berth_autofd int entry = open_entry(directory, key);
@@ -86,7 +87,7 @@ static int by_use(gconstpointer a, gconstpointer b)
     return (first->used_usec < second->used_usec) - (first->used_usec > second->used_usec);
 }
 
-/* The entries of @directory; adds the names of everything else to @broken (or NULL). */
+/* The entries of @directory; adds the names of all other files to @broken (may be NULL). */
 static GPtrArray *list_entries(int directory, GPtrArray *broken)
 {
     GPtrArray *entries = g_ptr_array_new_with_free_func((GDestroyNotify)berth_cache_entry_free);
@@ -118,14 +119,14 @@ GPtrArray *berth_cache_list(const BerthCache *cache)
     return list_entries(directory, NULL);
 }
 
-/* --- finding --- */
+/* --- lookup --- */
 
 void berth_cache_look(const BerthCache *cache, BerthCacheArchive *archive)
 {
     archive->identity = cache->limit > 0 ? berth_cache_identity(archive->fd) : NULL;
 }
 
-/* Read the same place of both; -1 when they cannot be read, or not so much. */
+/* Compare the same block of two files; -1 if it cannot be read in full. */
 static int compare_block(int a, int b, guint8 *buffer, guint64 at, guint64 size)
 {
     gsize length = (gsize)MIN(size - at, COMPARE_BLOCK);
@@ -149,7 +150,7 @@ static bool same_bytes(int a, int b, guint64 size, const BerthWatch *watch)
     return true;
 }
 
-/* Whether the file that @entry was made of is still there and has the bytes of @archive. */
+/* Whether a file that @entry was made from still exists and has the bytes of @archive. */
 static bool is_copy(const BerthCacheEntry *entry, const BerthCacheArchive *archive,
                     const BerthWatch *watch)
 {
@@ -190,7 +191,7 @@ int berth_cache_find(const BerthCache *cache, const BerthCacheArchive *archive,
     if (chosen == NULL)
         return -1;
 
-    /* Read it again: it may have been removed meanwhile. */
+    /* Read the entry again, since it may have been removed meanwhile. */
     berth_autofd int entry_fd = open_entry(directory, chosen->key);
     int image = -1;
     BerthCacheEntry *entry =
@@ -201,14 +202,14 @@ int berth_cache_find(const BerthCache *cache, const BerthCacheArchive *archive,
         berth_cache_entry_learn(entry, archive->identity);
         berth_cache_entry_write(entry_fd, entry);
     }
-    utimensat(entry_fd, "about", NULL, 0); /* used now */
+    utimensat(entry_fd, "about", NULL, 0); /* marks it as used now */
     *ret_entry = entry;
     return image;
 }
 
-/* --- keeping --- */
+/* --- adding --- */
 
-/* Remove the least recently used images until @needed bytes fit. Call with the lock. */
+/* Remove the least recently used images until @needed bytes fit. The caller holds the lock. */
 static void evict(int directory, guint64 limit, guint64 needed)
 {
     g_autoptr(GPtrArray) broken = g_ptr_array_new_with_free_func(g_free);
@@ -224,7 +225,7 @@ static void evict(int directory, guint64 limit, guint64 needed)
     }
 }
 
-/* A directory to make an entry in, locked; its name in *ret_name. */
+/* Create a locked directory for a new entry; its name in *ret_name. */
 static int make_new(int directory, char **ret_name)
 {
     berth_autofd int lock = lock_directory(directory);
@@ -238,7 +239,7 @@ static int make_new(int directory, char **ret_name)
     return berth_steal_fd(&entry);
 }
 
-/* Reflink the image, or copy it where that is worth it. *@ret_kept: done. */
+/* Reflink the image, or copy it if that is worthwhile. *@ret_kept: done. */
 static bool fill(int image, int output, const struct stat *st, gint64 made_usec, bool *ret_kept,
                  GError **error)
 {
@@ -250,7 +251,7 @@ static bool fill(int image, int output, const struct stat *st, gint64 made_usec,
         return true;
     bool worth =
         made_usec >= WORTH_USEC && (guint64)made_usec > used * G_USEC_PER_SEC / WORTH_BYTES_PER_SEC;
-    /* A cache that fills the disk does more harm than good. */
+    /* Do not fill the disk with the cache. */
     bool room =
         fstatvfs(output, &place) == 0 && (guint64)place.f_bavail * place.f_frsize > 2 * used;
     if (!worth || !room)

@@ -16,7 +16,7 @@
 #define NSEC_PER_USEC 1000
 #define NSEC_PER_SEC  G_GINT64_CONSTANT(1000000000)
 
-/* The resolution of file times; on some file systems whole seconds (FAT: two). */
+/* The resolution of file times; whole seconds on some file systems (FAT: two). */
 #define TICK_NSEC        (20 * 1000 * NSEC_PER_USEC)
 #define COARSE_TICK_NSEC (2 * NSEC_PER_SEC)
 
@@ -36,7 +36,7 @@ static gint64 nsec_of(const struct timespec *time)
     return (gint64)time->tv_sec * NSEC_PER_SEC + time->tv_nsec;
 }
 
-/* Whether a write from now on would be visible in the file's times. */
+/* Whether any later write would change the file's times. */
 static bool is_settled(const struct stat *st)
 {
     struct timespec now;
@@ -72,7 +72,7 @@ void berth_cache_entry_learn(BerthCacheEntry *entry, const char *identity)
 
 void berth_cache_entry_measure(BerthCacheEntry *entry, const struct stat *image)
 {
-    const guint64 block = 512; /* of st_blocks, whatever the file system's */
+    const guint64 block = 512; /* the unit of st_blocks on every file system */
     entry->disk_size = (guint64)image->st_size;
     entry->disk_used = (guint64)image->st_blocks * block;
     entry->disk_changed_nsec = nsec_of(&image->st_mtim);

@@ -135,7 +135,7 @@ static BerthClaimHolder *read_holder(int fd)
     return parse_holder(lines[0]);
 }
 
-/* --- clearing up ---------------------------------------------------------------------------- */
+/* --- cleaning up ---------------------------------------------------------------------------- */
 
 static int remove_entry(const char *path, const struct stat *st, int type, struct FTW *position)
 {
@@ -164,7 +164,8 @@ static void remove_claimed_file(BerthRegistry *registry, const char *line)
         unlink(path);
 }
 
-/* Removes only what the registry does not name; nothing when it cannot be read. */
+/* Remove files and directories that the registry does not name. Does nothing if it cannot be
+ * read. */
 static void clear_up(const BerthLayout *layout, BerthRegistry *registry, int fd)
 {
     g_auto(GStrv) lines = read_lines(fd);
@@ -181,7 +182,7 @@ static void clear_up(const BerthLayout *layout, BerthRegistry *registry, int fd)
     remove_tree(directory);
 }
 
-/* Clear up after the command that left the claim at @path, unless it still runs. */
+/* Clean up after the command that made the claim at @path, unless it still runs. */
 static void sweep_claim(const BerthLayout *layout, BerthRegistry *registry, const char *path)
 {
     berth_autofd int fd = open(path, O_RDWR | O_CLOEXEC | O_NOFOLLOW);
@@ -211,7 +212,7 @@ static void sweep(const BerthLayout *layout, BerthRegistry *registry, const char
 
 /* --- reading -------------------------------------------------------------------------------- */
 
-/* Who holds the claim at @path, or NULL. */
+/* Find the holder of the claim at @path, or NULL. */
 static BerthClaimHolder *find_holder(const char *path)
 {
     berth_autofd int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);

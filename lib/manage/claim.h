@@ -1,33 +1,34 @@
 /* SPDX-License-Identifier: MIT
  *
- * claim — a running command's hold on a distro: its name, its row, its directory and its disk.
+ * claim — a running command's exclusive claim on a distro: its name, its row, its directory and its
+ * disk.
  *
- * Importing, exporting, copying or removing a distro takes longer than a transaction should. A
- * claim is a file that the command keeps locked for its life (open file description locks, which
- * can be tested without locking). It contains the work, the process, and the files that belong to
- * the work. The next command that makes a claim cleans up after killed ones:
+ * Importing, exporting, copying and removing take longer than a database transaction should. A
+ * claim is a file that the command keeps locked for its lifetime (open file description locks,
+ * which can be tested without locking). It contains the work, the process, and the files that
+ * belong to the work. The next command that makes a claim cleans up after killed ones:
  *
  *   - it removes a listed file that no row of the registry names as its disk;
  *   - it removes the directory of an id that is in no row.
  *
  * So the row always decides, a dead holder never blocks, and a release does the same clean-up.
  *
- *     <data>/claims/.lock                    held while claims are made and cleared up after
+ *     <data>/claims/.lock                    held while claims are made and cleaned up
  *     <data>/claims/<name in lower case>     "ID WORK PID NAME", then "INODE PATH" for each file
  *
  * Lock order, outermost first; never acquire a lock while holding one further in:
  *
  *     claims            never waited for: a held one is an error
- *     <runtime>/start   of lib/instance/client/runtime.h; waited for, held for a moment
- *     <runtime>/lock    the keeper's; waited for only when the keeper is on its way out
- *     the disk          of hold.h; waited for only when its holder is ending
- *     claims/.lock, the registry's transactions   held for a moment, nothing is waited for inside
+ *     <runtime>/start   of lib/instance/client/runtime.h; waited for, held briefly
+ *     <runtime>/lock    the keeper's; waited for only while the keeper is ending
+ *     the disk          of hold.h; waited for only while its holder is ending
+ *     claims/.lock, the registry's transactions   held briefly, never while waiting
  *
- * A command that needs a stopped distro takes the claim, then looks for a keeper while it holds
+ * A command that needs a stopped distro makes the claim, then looks for a keeper while it holds
  * "start" (berth_runtime_require_stopped). A command that starts a keeper holds "start", then looks
- * for claims (berth_claim_check). Whichever is first, the other sees it: never both, and neither
- * waits for what the other holds. That is for two that have the same runtime directory and
- * registry; where they have not, the disk's own lock decides, which whoever opens a disk takes
+ * for claims (berth_claim_check). So at least one of two concurrent commands sees the other, and
+ * neither waits for a lock that the other holds. This requires the same runtime directory and
+ * registry; otherwise the disk's lock, which every process that opens a disk acquires, decides
  * (hold.h).
  */
 #pragma once
@@ -56,30 +57,31 @@ const char *berth_work_state(BerthWork work);
 
 typedef struct BerthClaim BerthClaim;
 
-/* Claim @name for the distro @id, which need not be registered yet. The strings are borrowed for
- * the call only, @layout and @registry for the life of the claim. Errors: BERTH_ERROR_BUSY,
- * "distro.busy" when another command holds the name: "debian is being exported by process 4711";
+/* Claim @name for the distro @id, which may not be registered yet. The strings are borrowed for the
+ * call only, @layout and @registry for the lifetime of the claim. Errors: BERTH_ERROR_BUSY,
+ * "distro.busy" if another command holds the name: "debian is being exported by process 4711";
  * errno's, "claim.*". */
 BerthClaim *berth_claim_id(const BerthLayout *layout, BerthRegistry *registry, const char *name,
                            const char *id, BerthWork work, GError **error);
 
-/* Claim @name for the distro @id that is to be registered or to get this name.
- * Errors: also BERTH_ERROR_EXISTS, "registry.exists". */
+/* Claim @name for the distro @id, which will be registered under it or renamed to it. Errors: also
+ * BERTH_ERROR_EXISTS, "registry.exists". */
 BerthClaim *berth_claim_name(const BerthLayout *layout, BerthRegistry *registry, const char *name,
                              const char *id, BerthWork work, GError **error);
 
-/* Claim the registered distro @name (NULL: the default one) and read its row, which then stays as
- * it is. Free *@ret_distro with berth_distro_free. Errors: also those of berth_registry_find. */
+/* Claim the registered distro @name (NULL: the default one) and read its row, which cannot change
+ * while the claim is held. Free *@ret_distro with berth_distro_free. Errors: also those of
+ * berth_registry_find. */
 BerthClaim *berth_claim_distro(const BerthLayout *layout, BerthRegistry *registry, const char *name,
                                BerthWork work, BerthDistro **ret_distro, GError **error);
 
-/* List the file @path as part of the work, before it gets this name: @fd is open on it; -1 means
- * the file that is there now, if any. At the end of the claim, also by a kill, the file is removed
- * unless a row names it as its disk. Errors: errno's, "claim.*". */
+/* Add the file @path to the claim, before the work gives it this name: @fd is open on it; -1 means
+ * the existing file, if any. When the claim ends, also by a kill, the file is removed unless a row
+ * names it as its disk. Errors: errno's, "claim.*". */
 bool berth_claim_add_file(BerthClaim *claim, const char *path, int fd, GError **error);
 
-/* End the claim: removes listed files that are no distro's disk, and the directory of an id that is
- * in no row. A failed import and a finished removal both end so. Accepts NULL. */
+/* End the claim: removes listed files that are not a distro's disk, and the directory of an id
+ * without a row. So it cleans up after a failed import and completes a removal. NULL is allowed. */
 void berth_claim_release(BerthClaim *claim);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(BerthClaim, berth_claim_release)
 
@@ -94,10 +96,10 @@ typedef struct {
 void berth_claim_holder_free(BerthClaimHolder *holder);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(BerthClaimHolder, berth_claim_holder_free)
 
-/* All claims that are held, BerthClaimHolder *; free with g_ptr_array_unref. Waits for nobody. */
+/* All held claims, BerthClaimHolder *; free with g_ptr_array_unref. Does not wait for locks. */
 GPtrArray *berth_claim_list(const BerthLayout *layout);
 
-/* Whether nobody holds the distro @id, by whatever name. Waits for nobody.
+/* Check that no command holds a claim on the distro @id under any name. Does not wait for locks.
  * Errors: BERTH_ERROR_BUSY, "distro.busy". */
 bool berth_claim_check(const BerthLayout *layout, const char *id, GError **error);
 

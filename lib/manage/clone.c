@@ -55,7 +55,7 @@ bool berth_manage_rename(const BerthLayout *layout, BerthRegistry *registry,
 {
     if (!berth_distro_check_name(name, error))
         return false;
-    /* Names that differ in case are one name, which is claimed already. */
+    /* Names that differ only in case share a claim, which is held already. */
     bool same = g_ascii_strcasecmp(distro->name, name) == 0;
     g_autoptr(BerthClaim) claim =
         same ? NULL

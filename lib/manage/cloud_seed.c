@@ -10,9 +10,9 @@
 #include <unistd.h>
 
 #define SIZE_MAX_BYTES (1 << 20)
-#define DIGITS         16 /* of the instance's name */
+#define DIGITS         16 /* of the instance id */
 
-/* Fill @buffer, of @size bytes, from @fd. What came before the end; or -1 with errno. */
+/* Read up to @size bytes from @fd to its end. Returns their number, or -1 with errno. */
 static gssize read_all(int fd, guint8 *buffer, gsize size)
 {
     gsize used = 0;
@@ -69,7 +69,7 @@ bool berth_cloud_keep(const BerthLayout *layout, const char *id, GBytes *data, G
     return false;
 }
 
-/* What is kept for @id; NULL without @error: nothing. */
+/* The user-data kept for @id; NULL without @error: none. */
 static GBytes *find_kept(const BerthLayout *layout, const char *id, GError **error)
 {
     g_autoptr(GError) problem = NULL;
@@ -93,7 +93,8 @@ bool berth_cloud_copy(const BerthLayout *layout, const char *source, const char 
     return false;
 }
 
-/* The same for the same data: a clone is not set up a second time by what its disk has seen. */
+/* An instance id derived from the data, so that a clone's cloud-init, which has run on its disk
+ * with the same data, does not run again. */
 static char *name_instance(GBytes *data)
 {
     g_autofree char *digest = g_compute_checksum_for_bytes(G_CHECKSUM_SHA256, data);

@@ -39,12 +39,12 @@ static guint64 physical_memory(void)
     return pages > 0 && page_size > 0 ? (guint64)pages * (guint64)page_size : 0;
 }
 
-/* Those this process may use, which in a container are fewer than there are. */
+/* The processors that this process may use, which may be restricted in a container. */
 static guint usable_cpus(void)
 {
     cpu_set_t set;
     int count = sched_getaffinity(0, sizeof(set), &set) == 0 ? CPU_COUNT(&set) : 0;
-    if (count <= 0) /* more processors than the set has room for */
+    if (count <= 0) /* more processors than the set holds */
         count = (int)sysconf(_SC_NPROCESSORS_ONLN);
     return (guint)MAX(count, 1);
 }

@@ -12,7 +12,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-/* Asks the caller's progress function. */
+/* Adapts the caller's progress function. */
 typedef struct {
     BerthExportFunc ask;
     gpointer user_data;
@@ -25,8 +25,8 @@ static bool on_progress(const BerthProgress *progress, gpointer user_data)
                                             progress->entries, watch->user_data);
 }
 
-/* A name that promises a disk image we do not write is refused, as that format is; what says
- * nothing is a tar, as with WSL. */
+/* Choose the format by the path's suffix. Rejects suffixes of disk image formats that are not
+ * supported; without a known suffix it is a tar, as with WSL. */
 static bool choose_format(const BerthExportRequest *request, BerthExportFormat *ret_format,
                           GError **error)
 {
@@ -39,7 +39,7 @@ static bool choose_format(const BerthExportRequest *request, BerthExportFormat *
     return !vhd || berth_export_format_parse("vhd", ret_format, error);
 }
 
-/* What temp.h would find too, but here it can be said what to do about it. */
+/* Reject bad paths before temp.h does, with a hint. */
 static bool check_path(const BerthExportRequest *request, int image, GError **error)
 {
     struct stat disk, there;
@@ -62,7 +62,7 @@ static bool check_path(const BerthExportRequest *request, int image, GError **er
     return false;
 }
 
-/* What could not be written, as the worker counts it. */
+/* Counts of what the worker left out. */
 typedef struct {
     guint64 sockets;
     guint64 xattrs;
@@ -91,12 +91,12 @@ static bool run_worker(Export *export, int output, GError **error)
     g_auto(BerthImageStatus) status = {0};
     if (!berth_worker_run(export->program, &job, on_progress, &export->watch, &status, error))
         return false;
-    /* The first two are entries and bytes (cmd/berth-image). */
+    /* The first two numbers are entries and bytes (cmd/berth-image). */
     export->left_out = (LeftOut){.sockets = status.report[2], .xattrs = status.report[3]};
     return true;
 }
 
-/* Copying an image looks at nothing in it. */
+/* An image is copied without parsing, so it needs no worker. */
 static bool write_to(Export *export, int output, GError **error)
 {
     guint64 bytes = 0;

@@ -16,10 +16,10 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-/* For a killed holder, such as the QEMU of a killed keeper, to end. */
+/* Limit for a killed holder, such as the QEMU of a killed keeper, to end. */
 #define HOLD_TIMEOUT_MSEC 3000
 #define KEEPER            "berth-keeper"
-#define KEEPER_LOCK_FD    "3" /* of its runtime directory's lock: cmd/berth-keeper */
+#define KEEPER_LOCK_FD    "3" /* the descriptor of its runtime directory's lock: cmd/berth-keeper */
 
 /* --- the processes ---------------------------------------------------------------------------- */
 
@@ -78,7 +78,7 @@ static BerthDiskUser *describe_user(const char *pid, const struct stat *disk)
     return user;
 }
 
-/* NULL when none can be seen. */
+/* NULL if no process is visible. */
 static BerthDiskUser *find_user(const struct stat *disk)
 {
     g_autoptr(BerthDiskUser) found = NULL;

@@ -31,14 +31,14 @@ typedef enum {
     BERTH_HOLD_WRITE,
 } BerthHold;
 
-/* A descriptor of the disk of @distro, open and locked for @hold; close-on-exec. -1 on error.
- * Errors: BERTH_ERROR_BUSY, "instance.running" when its own keeper has the disk, "disk.busy" when
- * another process has, "distro.changed" when another file just came to the disk's place; errno's,
+/* Open and lock the disk of @distro for @hold; close-on-exec. -1 on error. Errors:
+ * BERTH_ERROR_BUSY, "instance.running" if its own keeper holds the disk, "disk.busy" if another
+ * process does, "distro.changed" if the file at the disk's path was just replaced; errno's,
  * "<step>.*". */
 int berth_hold_open(const BerthDistro *distro, BerthHold hold, const char *step, GError **error);
 
-/* Replace *@fd, of BERTH_HOLD_WRITE, by a read-only one with a keeper's lock, without an unlocked
- * moment between. On failure *@fd stays. Errors: errno's, "disk.lock.*". */
+/* Replace *@fd, opened with BERTH_HOLD_WRITE, by a read-only one with a keeper's lock, without
+ * unlocking in between. On failure *@fd is unchanged. Errors: errno's, "disk.lock.*". */
 bool berth_hold_pass(int *fd, const BerthDistro *distro, GError **error);
 
 /* A process that has a disk open. */
@@ -53,8 +53,8 @@ typedef struct {
 void berth_disk_user_free(BerthDiskUser *user);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(BerthDiskUser, berth_disk_user_free)
 
-/* The process that keeps @disk locked, a keeper if there is one. NULL when it is not locked, or by
- * a process that cannot be seen. Reads /proc only when it is locked. */
+/* Find the process that holds a lock on @disk, preferring a keeper. NULL if it is not locked, or
+ * the process is not visible. Reads /proc only if it is locked. */
 BerthDiskUser *berth_hold_find(const char *disk);
 
 /* Whether @user is the keeper of distro @id. */

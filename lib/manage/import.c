@@ -19,7 +19,7 @@
 #include <sys/statvfs.h>
 #include <unistd.h>
 
-/* An import under way. */
+/* The state of one import. */
 typedef struct {
     const BerthLayout *layout;
     const BerthImportRequest *request;
@@ -27,13 +27,13 @@ typedef struct {
     BerthClaim *claim;
     BerthDistro *distro;
     BerthCacheArchive archive;
-    char *made_directory; /* made for the disk: goes when the import fails */
+    char *made_directory; /* created for the disk; removed if the import fails */
     BerthImportReport report;
 } Import;
 
 static void import_clear(Import *import)
 {
-    berth_claim_release(import->claim); /* removes what has no row */
+    berth_claim_release(import->claim); /* removes files without a row */
     if (import->made_directory != NULL)
         rmdir(import->made_directory);
     g_free(import->made_directory);
@@ -72,7 +72,7 @@ static BerthClaim *claim_name(const BerthLayout *layout, BerthRegistry *registry
     return NULL;
 }
 
-/* Create the disk's directory; of the user's location only the last level. */
+/* Create the disk's directory; in the user's location only the last component. */
 static bool make_directory(Import *import, GError **error)
 {
     const char *location = import->request->location;
@@ -155,7 +155,7 @@ static bool run_worker(Import *import, int fd, GError **error)
 
 static bool measure(Import *import, int fd, GError **error)
 {
-    const guint64 block = 512; /* of st_blocks, whatever the file system's */
+    const guint64 block = 512; /* the unit of st_blocks on every file system */
     struct stat st;
     if (fstat(fd, &st) < 0) {
         berth_error_set_errno(error, errno, "import.create", "%s", import->distro->disk);
@@ -212,7 +212,7 @@ static bool copy_cached(Import *import, int fd, bool *ret_done, GError **error)
     return false;
 }
 
-/* Failures are only notices. The claim keeps the disk unchanged meanwhile. */
+/* A failure is only a notice. The claim keeps the disk unchanged meanwhile. */
 static void keep_in_cache(const Import *import, gint64 made_usec)
 {
     g_autoptr(GError) problem = NULL;

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT
  *
- * import — a root file system's archive becomes a registered distro.
+ * import — makes a registered distro from an archive of a root file system.
  *
- * The name is claimed before the first byte is read, the row is inserted when the disk is whole. A
+ * Claims the name before reading the archive, and inserts the row when the disk is complete. A
  * failed, cancelled or killed import leaves nothing: no row, no directory (lib/manage/claim.h).
  */
 #pragma once
@@ -15,40 +15,41 @@ G_BEGIN_DECLS
 
 typedef struct {
     const char *name;    /* of the distro */
-    int fd;              /* the archive, read from where it stands to its end */
-    const char *origin;  /* what to call the archive in messages */
+    int fd;              /* the archive, read from its current offset to its end */
+    const char *origin;  /* the archive's name in messages */
     const char *path;    /* its absolute path, or NULL */
     guint64 disk_size;   /* apparent size of the disk, bytes */
-    guint64 inodes;      /* how many files the disk is to have room for; 0: by its size */
-    bool strip_root;     /* the root lies below the archive's one directory (disk/tree/strip.h) */
-    const char *account; /* of the user it is to have, or NULL (model/distro.h) */
+    guint64 inodes;      /* number of files to make room for; 0: derived from the size */
+    bool strip_root;     /* the root file system is below the archive's one top directory
+                            (disk/tree/strip.h) */
+    const char *account; /* the user account to create, or NULL (model/distro.h) */
     guint account_uid;
     bool oobe;
-    const char *location; /* absolute: a directory to hold the disk; made when it is not there, but
-                             not what is above it. NULL: the distro's own */
-    GBytes *cloud;        /* user-data for its cloud-init (cloud_seed.h), or NULL; borrowed */
+    const char *location;    /* absolute: the directory for the disk, created if only its last
+                                component is missing. NULL: the distro's own */
+    GBytes *cloud;           /* user-data for cloud-init (cloud_seed.h), or NULL; borrowed */
     const BerthCache *cache; /* or NULL */
 } BerthImportRequest;
 
-/* @bytes_total is 0 when it is not known; the bytes are the archive's. False cancels. */
+/* Bytes of the archive; @bytes_total is 0 if unknown. Return false to cancel. */
 typedef bool (*BerthImportFunc)(guint64 bytes_done, guint64 bytes_total, guint64 entries,
                                 gpointer user_data);
 
-/* How the caller is told. Functions may be NULL. */
+/* The caller's callbacks; each may be NULL. */
 typedef struct {
     BerthImportFunc progress;
-    void (*notice)(const char *text, gpointer user_data); /* a line for the user; each comes once */
+    void (*notice)(const char *text, gpointer user_data); /* a line for the user, once each */
     gpointer user_data;
 } BerthImportWatch;
 
 typedef struct {
     guint64 entries;   /* of the archive */
-    guint64 bytes;     /* of it, as it is compressed */
+    guint64 bytes;     /* of the compressed archive */
     guint64 disk_used; /* on the host */
-    bool from_cache;   /* the archive was not read: its image was there */
+    bool from_cache;   /* the image was cached, and the archive not read */
 } BerthImportReport;
 
-/* Errors: BERTH_ERROR_INVALID, "name.invalid"; BERTH_ERROR_EXISTS, "registry.exists";
+/* Import. Errors: BERTH_ERROR_INVALID, "name.invalid"; BERTH_ERROR_EXISTS, "registry.exists";
  * BERTH_ERROR_CANCELLED, "import.cancelled"; errno's, "import.location.*"; those of the registry,
  * of disk/image/image.h, disk/file/temp.h, cloud_seed.h and worker.h. */
 bool berth_manage_import(const BerthLayout *layout, BerthRegistry *registry,

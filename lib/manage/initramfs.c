@@ -6,8 +6,8 @@
 #include <string.h>
 #include <sys/stat.h>
 
-#define ALIGNMENT 4    /* of what is in an archive, and of one behind another */
-#define PAGE      4096 /* of the whole, so that QEMU leaves the last page of memory free */
+#define ALIGNMENT 4    /* of each entry, and of concatenated archives */
+#define PAGE      4096 /* the total size is a multiple: leaves the last page of memory free */
 
 static void pad(GString *archive, gsize alignment)
 {
@@ -19,7 +19,7 @@ static void pad(GString *archive, gsize alignment)
  * Documentation/driver-api/early-userspace/buffer-format.rst. */
 static void add_entry(GString *archive, const char *name, guint mode, const char *data, gsize size)
 {
-    guint inode = (guint)archive->len; /* all that counts is that they differ */
+    guint inode = (guint)archive->len; /* only has to be unique */
     g_string_append_printf(archive, "070701%08X%08X%08X%08X%08X%08X%08X%08X%08X%08X%08X%08X%08X",
                            inode, mode, 0u, 0u, 1u, 0u, (guint)size, 0u, 0u, 0u, 0u,
                            (guint)strlen(name) + 1, 0u);

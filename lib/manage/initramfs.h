@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * initramfs — berth's own initramfs with more files in it: a second archive behind the first, which
- * the kernel unpacks over it.
+ * initramfs — adds files to berth's initramfs by appending a second archive, which the kernel
+ * unpacks over the first.
  */
 #pragma once
 
@@ -9,7 +9,7 @@
 
 G_BEGIN_DECLS
 
-/* A file in its own directory at the root. Borrowed. */
+/* A file in a directory of its own at the root. Borrowed. */
 typedef struct {
     const char *directory; /* "rescue" */
     guint directory_mode;  /* permissions */

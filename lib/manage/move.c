@@ -20,8 +20,8 @@ static bool set_errno(GError **error, const char *step, const char *path)
     return false;
 }
 
-/* Where the disk is to lie; free with g_free. *@ret_made is the directory that had to be made for
- * it, or NULL. */
+/* The new path of the disk; free with g_free. *@ret_made is the directory created for it, or
+ * NULL. */
 static char *make_target(const BerthLayout *layout, const BerthDistro *distro,
                          const char *directory, char **ret_made, GError **error)
 {
@@ -63,7 +63,7 @@ static bool copy_disk(BerthClaim *claim, int input, const BerthDistro *distro, c
            berth_temp_commit(temp, error);
 }
 
-/* A second name for the disk, or a copy of it where that cannot be. */
+/* Hard-link the disk to its new path, or copy it across file systems. */
 static bool bring_disk(BerthClaim *claim, int input, const BerthDistro *distro, const char *target,
                        const BerthWatch *watch, GError **error)
 {
@@ -106,6 +106,6 @@ bool berth_manage_move(const BerthLayout *layout, BerthRegistry *registry, Berth
         switch_row(registry, distro, target, error))
         return true;
     if (made != NULL)
-        rmdir(made); /* stays when the disk does, which then goes with the claim */
+        rmdir(made); /* fails if the disk is still in it; then the end of the claim removes both */
     return false;
 }

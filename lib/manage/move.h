@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT
  *
- * move — a distro's disk lies in another directory.
+ * move — moves a distro's disk to another directory.
  *
- * Within a file system the disk gets a second name, else a copy is made; the row is switched; at
- * the end of the claim the old one goes. Both are noted in the claim first, so that at whatever
- * point the command is killed the row names a whole disk, and the next command removes the other.
+ * Links the disk to its new path, or copies it across file systems; then updates the row; the end
+ * of the claim removes the old file. Both files are listed in the claim first, so that whenever the
+ * command is killed, the row names a complete disk, and the next command removes the other file.
  */
 #pragma once
 
@@ -14,11 +14,9 @@
 G_BEGIN_DECLS
 
 /* Move the disk of @distro, which the caller has claimed with @claim and found stopped, to
- * @directory (made when only its last part is missing), where it is called NAME.ext4; or with NULL
- * back to its place below the data directory. That it lies there already is no error. @distro is
- * brought up to date.
- * Errors: BERTH_ERROR_EXISTS, "move.create.exists"; errno's, "move.*"; those of disk/file/copy.h.
- */
+ * @directory/NAME.ext4, or back below the data directory if NULL. Creates @directory if only its
+ * last component is missing. Succeeds if the disk is already there. Updates @distro. Errors:
+ * BERTH_ERROR_EXISTS, "move.create.exists"; errno's, "move.*"; those of disk/file/copy.h. */
 bool berth_manage_move(const BerthLayout *layout, BerthRegistry *registry, BerthClaim *claim,
                        BerthDistro *distro, const char *directory, const BerthWatch *watch,
                        GError **error);

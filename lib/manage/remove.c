@@ -5,7 +5,7 @@
 #include "base/fd.h"
 #include "hold.h"
 
-/* -1 without @error when there is no disk any more. */
+/* Lock the disk; -1 without @error if it no longer exists. */
 static int hold_disk(const BerthDistro *distro, GError **error)
 {
     g_autoptr(GError) problem = NULL;
@@ -18,7 +18,7 @@ static int hold_disk(const BerthDistro *distro, GError **error)
 bool berth_manage_remove(BerthRegistry *registry, BerthClaim *claim, const BerthDistro *distro,
                          GError **error)
 {
-    /* What was taken in where it lay is the user's, and stays there. */
+    /* A disk adopted in place is the user's file: keep it. */
     if (distro->keep_disk)
         return berth_registry_remove(registry, distro->name, error);
     g_autoptr(GError) problem = NULL;

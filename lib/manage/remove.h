@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT
  *
- * remove — a distro is unregistered, and its disk is gone, wherever it lies.
+ * remove — unregisters a distro and deletes its disk.
  *
  * The caller holds the claim and has stopped the distro. Once the row is removed, the end of the
- * claim removes the disk; a later command does if this one is killed (lib/manage/claim.h).
+ * claim deletes the disk; if the command is killed, a later one does (lib/manage/claim.h).
  */
 #pragma once
 
@@ -11,7 +11,8 @@
 
 G_BEGIN_DECLS
 
-/* Errors: those of the registry and of berth_claim_add_file. */
+/* Remove the row of the claimed distro. Errors: those of the registry and of
+ * berth_claim_add_file. */
 bool berth_manage_remove(BerthRegistry *registry, BerthClaim *claim, const BerthDistro *distro,
                          GError **error);
 

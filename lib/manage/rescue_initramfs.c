@@ -10,7 +10,7 @@
 #include <string.h>
 #include <unistd.h>
 
-/* An ELF program without an interpreter, which is what a dynamic linker is to it. */
+/* Whether @path is an ELF program without a PT_INTERP segment. */
 static bool is_static(const char *path)
 {
     berth_autofd int fd = open(path, O_RDONLY | O_CLOEXEC);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * rescue_initramfs — an initramfs with a shell in it: berth's own with the host's statically linked
- * busybox in it, which needs nothing of the distro.
+ * rescue_initramfs — berth's initramfs with the host's statically linked busybox, for a shell that
+ * needs nothing of the distro.
  */
 #pragma once
 
@@ -9,12 +9,12 @@
 
 G_BEGIN_DECLS
 
-/* A statically linked busybox, beside berth's programs or the system's; NULL when there is none.
+/* Find a statically linked busybox beside berth's programs or in the system; NULL if there is none.
  * Free with g_free. */
 char *berth_rescue_busybox(const BerthLayout *layout);
 
-/* Write the initramfs for a rescue with @busybox to @path.
- * Errors: BERTH_ERROR_FAILED, "rescue.read"; those of initramfs.h. */
+/* Write the initramfs with @busybox to @path. Errors: BERTH_ERROR_FAILED, "rescue.read"; those of
+ * initramfs.h. */
 bool berth_rescue_write(const BerthLayout *layout, const char *busybox, const char *path,
                         GError **error);
 

@@ -17,7 +17,7 @@
 #include <unistd.h>
 
 #define BLOCK_SIZE G_GUINT64_CONSTANT(4096)
-#define STAT_BLOCK G_GUINT64_CONSTANT(512) /* of st_blocks, whatever the file system's */
+#define STAT_BLOCK G_GUINT64_CONSTANT(512) /* the unit of st_blocks on every file system */
 
 static bool set_errno(GError **error, const char *step, const BerthDistro *distro)
 {
@@ -54,7 +54,7 @@ bool berth_manage_record_size(BerthRegistry *registry, BerthDistro *distro, guin
     return berth_registry_set_disk(registry, distro, error);
 }
 
-/* Another length for the file; what is cut off holds nothing. */
+/* Set the file's length; a truncated part must be unused. */
 static bool set_length(BerthRegistry *registry, BerthDistro *distro, int fd, guint64 size,
                        GError **error)
 {
@@ -76,7 +76,7 @@ static bool check_minimum(const BerthE2Image *image, guint64 size, GError **erro
         return false;
     if (minimum <= size)
         return true;
-    /* rounded up, so that what the hint says works */
+    /* rounded up, so that the suggested size works */
     guint64 mib = (minimum + (1 << 20) - 1) >> 20;
     g_autofree char *hint = g_strdup_printf(
         "the least is %" G_GUINT64_FORMAT "M; delete files in it, or choose a larger size", mib);
@@ -85,7 +85,8 @@ static bool check_minimum(const BerthE2Image *image, guint64 size, GError **erro
     return false;
 }
 
-/* On the copy. The guest wrote what is to be read here, so berth-image does. */
+/* Punch holes into the copy. berth-image does it, since the guest controls the metadata to be
+ * parsed. */
 static bool punch_free(const BerthLayout *layout, int fd, const char *what, const BerthWatch *watch,
                        GError **error)
 {
@@ -128,7 +129,7 @@ bool berth_manage_shrink(const BerthLayout *layout, BerthRegistry *registry, Ber
     BerthExt4State state;
     if (fd < 0 || !berth_ext4_read_state(fd, distro->disk, &state, error))
         return false;
-    if (size >= state.size) /* it has not grown into the file yet */
+    if (size >= state.size) /* the file system has not grown into the file yet */
         return set_length(registry, distro, fd, size, error);
     return shrink_copy(layout, distro, fd, size, watch, error) &&
            berth_manage_record_size(registry, distro, size, error);

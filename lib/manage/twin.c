@@ -7,7 +7,7 @@
 #include <fcntl.h>
 #include <string.h>
 
-/* Needs no lock: a UUID does not change while a guest writes. */
+/* Needs no lock, since the UUID never changes while a guest writes. */
 static bool read_state(const char *disk, BerthExt4State *ret_state)
 {
     berth_autofd int fd = open(disk, O_RDONLY | O_CLOEXEC | O_NONBLOCK);

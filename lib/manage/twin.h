@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: MIT
  *
- * twin — whether a new disk began as the same one as another distro's: two imports of one archive,
- * or an image that was copied and imported in place.
+ * twin — detects that a new disk has the same origin as another distro's: two imports of one
+ * archive, or an image that was copied and imported in place.
  *
- * Such a disk is a copy, and its distro gets a machine-id and host keys of its own at its first
- * start, as a clone does. A disk that no other distro has the like of keeps what the archive
- * brings: that is a machine that moved here, whose ssh clients, journal and leases know it.
+ * The distro of such a copy gets a machine-id and host keys of its own at its first start, as a
+ * clone does. Without a twin the disk keeps the archive's: it may be a machine that moved here,
+ * known to ssh clients, journals and DHCP leases.
  *
- * Told by the UUID of the file system, which the writer derives from what is in it, and which stays
- * when the disk is used, moved or resized.
+ * Compares the UUIDs of the file systems: the writer derives them from the content, and they
+ * survive use, moves and resizes.
  */
 #pragma once
 
@@ -17,8 +17,8 @@
 
 G_BEGIN_DECLS
 
-/* Set @distro's own_identity when another distro's disk is of the same origin as its own, which is
- * complete. Disks that cannot be read count as others. Errors: the registry's. */
+/* Set @distro's own_identity if its disk, which is complete, has the origin of another distro's.
+ * Unreadable disks count as different. Errors: the registry's. */
 bool berth_twin_mark(BerthRegistry *registry, BerthDistro *distro, GError **error);
 
 G_END_DECLS

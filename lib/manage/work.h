@@ -9,7 +9,7 @@
 
 G_BEGIN_DECLS
 
-/* @bytes_total is 0 when it is not known. False cancels. */
+/* @bytes_total is 0 if unknown. Return false to cancel. */
 typedef bool (*BerthWorkFunc)(guint64 bytes_done, guint64 bytes_total, gpointer user_data);
 
 typedef struct {

@@ -68,7 +68,7 @@ static bool start(Worker *worker, const char *program, const BerthWorkerJob *job
     berth_autofd int words = ends[1];
 
     g_auto(GStrv) argv = make_argv(program, job);
-    /* Output of a parser of hostile input must not reach the terminal. */
+    /* The parser's output is untrusted and must not reach the terminal. */
     const GSpawnFlags flags =
         G_SPAWN_DO_NOT_REAP_CHILD | G_SPAWN_STDOUT_TO_DEV_NULL | G_SPAWN_STDERR_TO_DEV_NULL;
     const int given[][2] = {{job->input, BERTH_IMAGE_STATUS_INPUT_FD},

@@ -23,19 +23,19 @@ G_BEGIN_DECLS
 
 typedef struct {
     const char *verb;           /* "import", "export"; begins the ids of errors */
-    const char *what;           /* it reads: "archive", "disk" */
+    const char *what;           /* the kind of input: "archive", "disk" */
     const char *const *options; /* "KEY=VALUE", NULL-terminated */
     int input, output;          /* borrowed; -1: none */
-    int spool;                  /* likewise */
+    int spool;                  /* borrowed; -1: none */
 } BerthWorkerJob;
 
-/* Run the @program (a path of berth-image) for @job. @progress is called ten times a second also
- * when nothing happens; when it returns false the work is cancelled. May be NULL. What the worker
- * said is in *@ret_status. */
+/* Run @program (a path of berth-image) for @job. Calls @progress, which may be NULL, ten times a
+ * second even without progress; if it returns false, cancels the work. *@ret_status has the
+ * worker's warnings and report. */
 bool berth_worker_run(const char *program, const BerthWorkerJob *job, BerthProgressFunc progress,
                       gpointer user_data, BerthImageStatus *ret_status, GError **error);
 
-/* The same for a @verb that works on the disk @fd alone, which messages call @name. */
+/* As berth_worker_run for a @verb that works on the disk @fd alone, named @name in messages. */
 bool berth_worker_run_on_disk(const BerthLayout *layout, const char *verb, int fd, const char *name,
                               BerthProgressFunc progress, gpointer user_data,
                               BerthImageStatus *ret_status, GError **error);

@@ -39,9 +39,7 @@ typedef struct {
     guint16 n_ports;
     guint16 n_outbound;
     guint16 n_own;
-    guint8
-        no_ping; /* the kernel refuses us ping sockets: reject at once, so that guests do not wait
-                  */
+    guint8 no_ping; /* no ping sockets for us: reject at once, so that guests need not wait */
     guint8 zero;
     guint16 ports[BERTH_ACCESS_PORTS_MAX];
     BerthAccessRange outbound[BERTH_ACCESS_OUTBOUND_MAX];

@@ -28,8 +28,7 @@ typedef struct {
     const char *name;
     BerthFieldType type;
     size_t offset;
-    const char *initial;                             /* default, as text; NULL is NULL, 0 or false
-                                                      */
+    const char *initial;                             /* as text; NULL is NULL, 0 or false */
     guint64 min, max;                                /* SIZE and UINT; max 0: no limit */
     const char *const *words;                        /* WORD: NULL-terminated, index = value */
     const char *help;                                /* one line for users, or NULL */

@@ -107,8 +107,8 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(BerthMachine, berth_machine_free)
 
 /* The number of variants, at least 1: the combinations of @machine's alternatives (x and
  * x_fallback). Variant 0 has all preferred values. The second half uses the fallback of the
- * machine's options; within each half the variants differ in what QEMU accepts, not in what boots.
- */
+ * machine's options; within each half the variants differ in what QEMU accepts, not in what
+ * boots. */
 guint berth_machine_variants(const BerthMachine *machine);
 
 /* Turn @machine into variant @index, without alternatives. Errors: BERTH_ERROR_INVALID,

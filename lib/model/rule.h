@@ -31,14 +31,14 @@ typedef struct {
 /* Errors: BERTH_ERROR_INVALID, "forward.rule". */
 bool berth_rule_parse(const char *text, BerthRule *ret_rule, GError **error);
 
-/* The canonical text: equal rules have equal text. "3000:80", "[::1]:80:80/udp". Free with g_free.
- */
+/* The canonical text: equal rules have equal text. "3000:80", "[::1]:80:80/udp". Free with
+ * g_free. */
 char *berth_rule_format(const BerthRule *rule);
 
 bool berth_rule_equal(const BerthRule *a, const BerthRule *b);
 
-/* The host's side for users: "0.0.0.0:8080", "[::1]:8080", "8080" for localhost. Free with g_free.
- */
+/* The host's side for users: "0.0.0.0:8080", "[::1]:8080", "8080" for localhost. Free with
+ * g_free. */
 char *berth_rule_host(const BerthRule *rule);
 
 /* "tcp" or "udp". */

@@ -18,8 +18,8 @@ static bool is_absolute(const char *path)
     return path != NULL && path[0] == '/';
 }
 
-/* $@variable/berth, or $HOME/@fallback/berth. The XDG specification says to ignore relative paths.
- */
+/* $@variable/berth, or $HOME/@fallback/berth. The XDG specification requires to ignore relative
+ * paths. */
 static char *user_directory(const char *const *environment, const char *variable, const char *home,
                             const char *fallback)
 {

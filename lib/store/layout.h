@@ -1,16 +1,16 @@
 /* SPDX-License-Identifier: MIT
  *
- * layout — every path of berth's, computed once from an environment.
+ * layout — computes every path that berth uses, once, from an environment.
  *
  *     $XDG_DATA_HOME/berth     registry.db, claims/<name>, distros/<id>/{disk.ext4,console.log},
  *                              distros/<id>/user-data, runtime (a link)
  *     $XDG_CONFIG_HOME/berth   berth.conf
- *     $XDG_CACHE_HOME/berth    images of archives, the accelerator's proof
+ *     $XDG_CACHE_HOME/berth    images of archives, results of probing the accelerator
  *     $XDG_RUNTIME_DIR/berth   <id>/{lock,control,...}: lib/instance/client/runtime.h
  *     the support directory    berth-keeper, berth-net, berth-image, vmlinux, initramfs.cpio,
- * templates/
+ *                              templates/
  *
- * The runtime directory holds sockets, whose paths may not exceed 107 bytes. It is the one that the
+ * The runtime directory holds sockets, whose paths are limited to 107 bytes. It is the one that the
  * last start of a distro recorded in the data directory, while that exists: a login, cron and a
  * service have different XDG_RUNTIME_DIRs and the same distros. Otherwise it is below
  * XDG_RUNTIME_DIR; if that is unset, too long, missing or another user's, /run/user/UID, then
@@ -77,7 +77,7 @@ void berth_layout_record_runtime(const BerthLayout *layout);
  * parent may be world-writable. Errors: also BERTH_ERROR_DENIED, "layout.mode". */
 bool berth_layout_make_private(const char *path, GError **error);
 
-/* The same check without creating it: a missing directory is no error. */
+/* As berth_layout_make_private, without creating it: a missing directory is not an error. */
 bool berth_layout_check_private(const char *path, GError **error);
 
 G_END_DECLS

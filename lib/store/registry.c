@@ -97,7 +97,7 @@ bool berth_registry_insert(BerthRegistry *registry, const BerthDistro *distro, G
     return false;
 }
 
-/* The row @sql finds with @key, its parameter. */
+/* Find the row by @sql with the parameter @key. */
 static BerthDistro *find_one(BerthRegistry *registry, const char *sql, const char *key,
                              GError **error)
 {
@@ -113,7 +113,7 @@ static BerthDistro *find_one(BerthRegistry *registry, const char *sql, const cha
     return NULL;
 }
 
-/* The default one or, without it, the only one. */
+/* Find the default distro or, without one, the only one. */
 static BerthDistro *find_default(BerthRegistry *registry, GError **error)
 {
     g_autoptr(GPtrArray) distros = berth_registry_list(registry, error);
@@ -175,7 +175,7 @@ GPtrArray *berth_registry_list(BerthRegistry *registry, GError **error)
     return result == SQLITE_DONE ? g_steal_pointer(&distros) : NULL;
 }
 
-/* Run a change of the row called @name, the statement's first parameter. */
+/* Run @sql, which changes the row called @name, its first parameter. */
 static bool change_row(BerthRegistry *registry, const char *sql, const char *name,
                        const char *second, GError **error)
 {

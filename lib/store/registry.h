@@ -39,14 +39,14 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(BerthRegistry, berth_registry_close)
  * Errors: also BERTH_ERROR_EXISTS, "registry.exists". */
 bool berth_registry_insert(BerthRegistry *registry, const BerthDistro *distro, GError **error);
 
-/* The distro called @name; with NULL the default one, or the only one there is.
- * Errors: also BERTH_ERROR_NOT_FOUND, "distro.not-found", "distro.no-default", "distro.none". */
+/* Find the distro @name; NULL: the default one, or the only one. Errors: also
+ * BERTH_ERROR_NOT_FOUND, "distro.not-found", "distro.no-default", "distro.none". */
 BerthDistro *berth_registry_find(BerthRegistry *registry, const char *name, GError **error);
 
 /* Whether there is a distro with this id; false also with @error set. */
 bool berth_registry_has_id(BerthRegistry *registry, const char *id, GError **error);
 
-/* The distro with this id. Errors: also BERTH_ERROR_NOT_FOUND, "distro.not-found". */
+/* Find the distro by id. Errors: also BERTH_ERROR_NOT_FOUND, "distro.not-found". */
 BerthDistro *berth_registry_find_by_id(BerthRegistry *registry, const char *id, GError **error);
 
 /* Whether the file @path is the disk of some distro; false also with @error set. */
@@ -68,18 +68,17 @@ bool berth_registry_rename(BerthRegistry *registry, const char *name, const char
  * Errors: also BERTH_ERROR_NOT_FOUND, "distro.not-found". */
 bool berth_registry_set_disk(BerthRegistry *registry, const BerthDistro *distro, GError **error);
 
-/* Give @distro the forward @rule, until it is removed or the distro is: BerthDistro's forwards.
- * Errors: also BERTH_ERROR_EXISTS, "forward.exists" when it has one of that port of the host;
- * BERTH_ERROR_NOT_FOUND, "distro.not-found". */
+/* Add the forward @rule to @distro. Errors: also BERTH_ERROR_EXISTS, "forward.exists" if it already
+ * has one of that host port; BERTH_ERROR_NOT_FOUND, "distro.not-found". */
 bool berth_registry_add_forward(BerthRegistry *registry, const BerthDistro *distro,
                                 const BerthRule *rule, GError **error);
 /* Errors: also BERTH_ERROR_NOT_FOUND, "forward.not-found". */
 bool berth_registry_remove_forward(BerthRegistry *registry, const BerthDistro *distro,
                                    const BerthRule *rule, GError **error);
 
-/* --- ports of the host that a distro may reach --- */
+/* --- host ports that a distro may reach --- */
 
-#define BERTH_REGISTRY_ALL_PORTS 0 /* the port that means every one */
+#define BERTH_REGISTRY_ALL_PORTS 0 /* stands for every port */
 
 /* Idempotent. */
 bool berth_registry_allow_port(BerthRegistry *registry, const BerthDistro *distro, guint port,
@@ -90,7 +89,7 @@ bool berth_registry_deny_port(BerthRegistry *registry, const BerthDistro *distro
                               GError **error);
 bool berth_registry_deny_all(BerthRegistry *registry, const BerthDistro *distro, GError **error);
 
-/* Those allowed, as model/access.h reads them; "" for none. Free with g_free. */
+/* The allowed ports in the syntax of model/access.h; "" if none. Free with g_free. */
 char *berth_registry_host_ports(BerthRegistry *registry, const BerthDistro *distro, GError **error);
 
 G_END_DECLS

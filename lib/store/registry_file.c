@@ -36,11 +36,11 @@ static const char *const migrations[] = {
     "ALTER TABLE distro ADD COLUMN keep_disk INTEGER NOT NULL DEFAULT 0"
     "  CHECK (keep_disk IN (0, 1));",
 
-    "ALTER TABLE distro ADD COLUMN account TEXT;" /* NULL: none is to be made */
+    "ALTER TABLE distro ADD COLUMN account TEXT;" /* NULL: create none */
     "ALTER TABLE distro ADD COLUMN account_uid INTEGER NOT NULL DEFAULT 0;"
     "ALTER TABLE distro ADD COLUMN oobe INTEGER NOT NULL DEFAULT 0 CHECK (oobe IN (0, 1));",
 
-    "ALTER TABLE distro ADD COLUMN number INTEGER NOT NULL DEFAULT 0" /* 0: there was none left */
+    "ALTER TABLE distro ADD COLUMN number INTEGER NOT NULL DEFAULT 0" /* 0: all were used */
     "  CHECK (number BETWEEN 0 AND 254);"
     "UPDATE distro SET number = (SELECT count(*) FROM distro AS o WHERE o.rowid <= distro.rowid)"
     "  WHERE (SELECT count(*) FROM distro AS o WHERE o.rowid <= distro.rowid) <= 254;"
@@ -54,13 +54,13 @@ static const char *const migrations[] = {
     "  PRIMARY KEY (distro, protocol, host_address, host_port)"
     ") STRICT, WITHOUT ROWID;",
 
-    "CREATE TABLE host_port (" /* of the host, that distros may reach; 0: all of them */
+    "CREATE TABLE host_port (" /* host ports that distros may reach; 0: all */
     "  distro TEXT NOT NULL REFERENCES distro (id) ON DELETE CASCADE,"
     "  port INTEGER NOT NULL CHECK (port BETWEEN 0 AND 65535),"
     "  PRIMARY KEY (distro, port)"
     ") STRICT, WITHOUT ROWID;",
 
-    "ALTER TABLE distro DROP COLUMN user;" /* which no berth has ever written */
+    "ALTER TABLE distro DROP COLUMN user;" /* never written by any version */
     "ALTER TABLE distro DROP COLUMN memory;"
     "ALTER TABLE distro DROP COLUMN cpus;",
 };

@@ -3,7 +3,8 @@
 
 #include "base/error.h"
 
-/* @sql's parameters are the distro's id, the protocol, the address and the ports of @rule. */
+/* Prepare @sql, whose parameters are the distro's id, the protocol, the address and the ports of
+ * @rule. */
 static sqlite3_stmt *prepare_rule(BerthRegistry *registry, const char *sql,
                                   const BerthDistro *distro, const BerthRule *rule, GError **error)
 {

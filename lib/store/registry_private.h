@@ -2,10 +2,10 @@
  *
  * registry_private — shared by the files of the registry only.
  *
- *     registry_file.c     the file: opening it, its schema and its history, statements, errors
+ *     registry_file.c     the file: opening, schema and migrations, statements, errors
  *     registry.c          the distros
  *     registry_forward.c  their forwards
- *     registry_host.c     the ports of the host that distros may reach
+ *     registry_host.c     host ports that distros may reach
  */
 #pragma once
 
@@ -22,7 +22,7 @@ struct BerthRegistry {
     bool no_space; /* the reason for read_only */
 };
 
-/* Set @error from @result of SQLite's. */
+/* Set @error from @result, an SQLite result code. */
 void berth_registry_set_result(GError **error, const BerthRegistry *registry, int result);
 
 /* Set @error to "distro.not-found" for @name. Always false. */
@@ -30,16 +30,16 @@ bool berth_registry_set_not_found(GError **error, const char *name);
 
 bool berth_registry_execute(BerthRegistry *registry, const char *sql, GError **error);
 
-/* A statement whose first parameters are @first and @second, as far as they are not NULL. */
+/* Prepare a statement whose first parameters are @first and @second, unless NULL. */
 sqlite3_stmt *berth_registry_prepare(BerthRegistry *registry, const char *sql, const char *first,
                                      const char *second, GError **error);
 
-/* SQLITE_ROW or SQLITE_DONE; anything else is an error and @error is set. */
+/* Step the statement: SQLITE_ROW or SQLITE_DONE; any other result sets @error. */
 int berth_registry_step(BerthRegistry *registry, sqlite3_stmt *statement, GError **error);
 
-/* A transaction that is undone at the end of the scope unless it was committed. */
+/* A transaction that is rolled back at the end of the scope unless committed. */
 typedef struct {
-    BerthRegistry *registry; /* NULL when there is nothing to undo */
+    BerthRegistry *registry; /* NULL when there is nothing to roll back */
 } BerthTransaction;
 
 bool berth_registry_begin(BerthTransaction *transaction, BerthRegistry *registry, GError **error);

@@ -9,10 +9,10 @@
 #include <string.h>
 #include <unistd.h>
 
-/* These are small texts; what is larger is something else. */
+/* Larger files cannot be what we expect. */
 #define TEXT_MAX (1 << 20)
 
-/* 0, or an errno: EILSEQ for what is no text. */
+/* 0, or an errno: EILSEQ if the file is not text. */
 static int read_text(const char *path, char **ret_text)
 {
     berth_autofd int fd = open(path, O_RDONLY | O_CLOEXEC);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  *
- * template — the data that comes with berth, read as text.
+ * template — reads berth's data files as text.
  *
  * Free the texts with g_free.
  */
@@ -15,8 +15,8 @@ G_BEGIN_DECLS
 char *berth_template_read_machine(const BerthLayout *layout, const char *architecture,
                                   GError **error);
 
-/* The user's berth.conf and its path; *@ret_text is NULL when there is none.
- * Errors: errno's, "config.*". */
+/* Read the user's berth.conf and its path; *@ret_text is NULL if it does not exist. Errors:
+ * errno's, "config.*". */
 bool berth_template_read_settings(const BerthLayout *layout, char **ret_text, char **ret_path,
                                   GError **error);
 
