@@ -14,7 +14,7 @@
 #include "disk/image/export_archive.h"
 #include "disk/image/image.h"
 #include "disk/image/in_place.h"
-#include "model/field.h"
+#include "model/fields.h"
 
 #include <fcntl.h>
 #include <poll.h>

@@ -13,7 +13,7 @@
 
 #include "access.h"
 #include "distro.h"
-#include "field.h"
+#include "fields.h"
 #include "forward.h"
 #include "settings.h"
 

@@ -14,7 +14,7 @@
  */
 #pragma once
 
-#include "field.h"
+#include "fields.h"
 
 G_BEGIN_DECLS
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "field.h"
+#include "fields.h"
 
 #include "base/error.h"
 #include "base/size.h"

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  *
- * field — table-driven access to a struct's members: reading, checking, writing, copying and
+ * fields — table-driven access to a struct's members: reading, checking, writing, copying and
  * listing.
  *
  * A row gives a member's name in text, its type and range, and its offset. Settings and Machine are
