@@ -333,7 +333,7 @@ int berth_run(int connection, const BerthRun *run, GError **error)
                                   .warn = run->warn,
                                   .notice = run->notice,
                                   .user_data = run->user_data};
-    return berth_session_run(connection, &command, error);
+    return berth_session_client_run(connection, &command, error);
 }
 
 bool berth_stop(Berth *berth, const char *const *names, const BerthStop *stop, GError **error)
@@ -409,7 +409,7 @@ static GPtrArray *public_ports(const GPtrArray *list)
 
 GPtrArray *berth_ports(Berth *berth, const char *name, GError **error)
 {
-    g_autoptr(GPtrArray) list = berth_ports_list(berth, name, error);
+    g_autoptr(GPtrArray) list = berth_port_lists_read(berth, name, error);
     return list != NULL ? public_ports(list) : NULL;
 }
 
@@ -430,7 +430,7 @@ bool berth_ports_watch(Berth *berth, const char *name,
                        GError **error)
 {
     PortsWatch watch = {func, user_data};
-    return berth_ports_follow(berth, name, on_ports, &watch, error);
+    return berth_port_lists_follow(berth, name, on_ports, &watch, error);
 }
 
 static BerthForwardRule *public_rule(const BerthDistro *distro, const BerthRule *rule)

@@ -97,8 +97,8 @@ static bool export(const Options *options, GError **error)
     BerthExportOptions how = {0};
     BerthExportReport report = {0};
     if (!berth_export_format_parse(options->format, &how.format, error) ||
-        !berth_export_write(BERTH_IMAGE_STATUS_INPUT_FD, BERTH_IMAGE_STATUS_OUTPUT_FD, &how,
-                            on_progress, NULL, &report, error))
+        !berth_export_archive(BERTH_IMAGE_STATUS_INPUT_FD, BERTH_IMAGE_STATUS_OUTPUT_FD, &how,
+                              on_progress, NULL, &report, error))
         return false;
     const guint64 numbers[] = {report.entries, report.bytes, report.sockets, report.xattrs};
     return send_result(NULL, numbers, G_N_ELEMENTS(numbers));
@@ -116,8 +116,8 @@ static bool check(const Options *options, GError **error)
 static bool compact(const Options *options, GError **error)
 {
     const guint64 nothing = 0;
-    return berth_ext4_punch_free(BERTH_IMAGE_STATUS_INPUT_FD, options->name, on_progress, NULL,
-                                 error) &&
+    return berth_ext4_space_punch(BERTH_IMAGE_STATUS_INPUT_FD, options->name, on_progress, NULL,
+                                  error) &&
            send_result(NULL, &nothing, 1);
 }
 
@@ -154,7 +154,7 @@ static bool run(int argc, char **argv, GError **error)
             continue;
         Options options = {0};
         return read_options(verbs[i].fields, argv + 2, &options, error) &&
-               berth_disk_confine(BERTH_IMAGE_STATUS_SPOOL_FD, error) &&
+               berth_confine_image(BERTH_IMAGE_STATUS_SPOOL_FD, error) &&
                verbs[i].run(&options, error);
     }
     berth_error_set(

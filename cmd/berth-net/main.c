@@ -66,7 +66,7 @@ int main(int argc, char **argv)
     g_autoptr(GError) error = NULL;
     g_autoptr(BerthStack) stack = berth_stack_new(&setup, &error);
     if (stack == NULL ||
-        !berth_net_confine(MAX(last_fd, berth_dns_last_fd(berth_stack_dns(stack))), &error))
+        !berth_confine_net(MAX(last_fd, berth_dns_last_fd(berth_stack_dns(stack))), &error))
         return fail(error->message);
 
     int errnum = berth_stack_run(stack, BERTH_NET_CONTROL_FD, berth_serve, NULL);

@@ -93,7 +93,7 @@ static int watch_directory(const char *path, GError **error)
     g_autofree char *directory = g_path_get_dirname(path);
     berth_autofd int watch = inotify_init1(IN_CLOEXEC);
     if (watch >= 0 && inotify_add_watch(watch, directory, events) >= 0)
-        return berth_steal_fd(&watch);
+        return berth_fd_steal(&watch);
     berth_error_set_errno(error, errno, "logs", "%s", directory);
     return -1;
 }

@@ -2,7 +2,7 @@
  *
  * fd — owned file descriptors.
  *
- * `berth_autofd int fd = -1;` closes the descriptor at the end of the scope; berth_steal_fd(&fd)
+ * `berth_autofd int fd = -1;` closes the descriptor at the end of the scope; berth_fd_steal(&fd)
  * passes ownership on. Functions return -1 and set errno unless stated otherwise; -1 is always a
  * valid "no fd".
  */
@@ -19,7 +19,7 @@ void berth_fd_close(int *fd);
 #define berth_autofd __attribute__((cleanup(berth_fd_close)))
 
 /* Move the fd out of *@fd, which becomes -1. */
-static inline int berth_steal_fd(int *fd)
+static inline int berth_fd_steal(int *fd)
 {
     int stolen = *fd;
     *fd = -1;

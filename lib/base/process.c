@@ -81,7 +81,7 @@ static int open_process(const char *words, pid_t *ret_pid)
         return -1;
     if (ret_pid != NULL)
         *ret_pid = pid;
-    return berth_steal_fd(&pidfd);
+    return berth_fd_steal(&pidfd);
 }
 
 int berth_process_open_from(int fd, pid_t *ret_pid)

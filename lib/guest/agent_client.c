@@ -22,9 +22,9 @@
 #define LINE_MAX_SIZE    512u
 #define TIMEOUT_MAX_MSEC 3600000u
 
-struct BerthAgent {
+struct BerthAgentClient {
     BerthLink *link;
-    const BerthAgentEvents *events;
+    const BerthAgentClientEvents *events;
     gpointer user_data;
     guint8 prefix6[16];
     GError *mismatch; /* the guest speaks another version */
@@ -46,7 +46,7 @@ static void set_mismatch(guint32 version, GError **error)
                     version < WIRE_VERSION ? "older" : "newer", version, WIRE_VERSION);
 }
 
-static void handle_hello(BerthAgent *agent, WireReader *reader)
+static void handle_hello(BerthAgentClient *agent, WireReader *reader)
 {
     guint32 version = wire_get_u32(reader);
     if (!reader->failed && version != WIRE_VERSION) {
@@ -60,7 +60,7 @@ static void handle_hello(BerthAgent *agent, WireReader *reader)
         agent->events->hello(kernel, agent->user_data);
 }
 
-static void handle_stage(BerthAgent *agent, WireReader *reader)
+static void handle_stage(BerthAgentClient *agent, WireReader *reader)
 {
     g_autofree char *name = get_text(reader, NAME_MAX_SIZE);
     guint64 usec = wire_get_u64(reader);
@@ -69,7 +69,7 @@ static void handle_stage(BerthAgent *agent, WireReader *reader)
         agent->events->stage(name, usec, *problem != '\0' ? problem : NULL, agent->user_data);
 }
 
-static void handle_ready(BerthAgent *agent, WireReader *reader)
+static void handle_ready(BerthAgentClient *agent, WireReader *reader)
 {
     g_autofree char *init = get_text(reader, NAME_MAX_SIZE);
     guint32 timeout_msec = wire_get_u32(reader);
@@ -77,14 +77,14 @@ static void handle_ready(BerthAgent *agent, WireReader *reader)
         agent->events->ready(init, MIN(timeout_msec, TIMEOUT_MAX_MSEC), agent->user_data);
 }
 
-static void handle_note(BerthAgent *agent, WireReader *reader)
+static void handle_note(BerthAgentClient *agent, WireReader *reader)
 {
     g_autofree char *text = get_text(reader, LINE_MAX_SIZE);
     if (wire_reader_done(reader))
         agent->events->note(text, agent->user_data);
 }
 
-static void handle_booted(BerthAgent *agent, WireReader *reader)
+static void handle_booted(BerthAgentClient *agent, WireReader *reader)
 {
     g_autofree char *status = get_text(reader, NAME_MAX_SIZE);
     if (wire_reader_done(reader))
@@ -104,7 +104,7 @@ static void add_listener(GPtrArray *listeners, const WireListener *wire)
     g_ptr_array_add(listeners, listener);
 }
 
-static void handle_listeners(BerthAgent *agent, WireReader *reader)
+static void handle_listeners(BerthAgentClient *agent, WireReader *reader)
 {
     g_autoptr(GPtrArray) listeners =
         g_ptr_array_new_with_free_func((GDestroyNotify)berth_listener_free);
@@ -130,7 +130,7 @@ static void handle_listeners(BerthAgent *agent, WireReader *reader)
         agent->events->listeners(listeners, agent->user_data);
 }
 
-static void handle_grown(BerthAgent *agent, WireReader *reader)
+static void handle_grown(BerthAgentClient *agent, WireReader *reader)
 {
     g_autofree char *problem = get_text(reader, LINE_MAX_SIZE);
     if (wire_reader_done(reader))
@@ -139,7 +139,7 @@ static void handle_grown(BerthAgent *agent, WireReader *reader)
 
 static const struct {
     WireType type;
-    void (*handle)(BerthAgent *agent, WireReader *reader);
+    void (*handle)(BerthAgentClient *agent, WireReader *reader);
 } handlers[] = {
     {WIRE_HELLO, handle_hello},   {WIRE_STAGE, handle_stage},         {WIRE_READY, handle_ready},
     {WIRE_BOOTED, handle_booted}, {WIRE_LISTENERS, handle_listeners}, {WIRE_GROWN, handle_grown},
@@ -148,7 +148,7 @@ static const struct {
 
 static bool on_frame(BerthLink *link, const WireFrame *frame, gpointer user_data)
 {
-    BerthAgent *agent = user_data;
+    BerthAgentClient *agent = user_data;
     if (frame->stream != 0)
         return agent->events->session(frame, agent->user_data);
 
@@ -165,13 +165,13 @@ static bool on_frame(BerthLink *link, const WireFrame *frame, gpointer user_data
 
 static void on_closed(BerthLink *link, const GError *error, gpointer user_data)
 {
-    BerthAgent *agent = user_data;
+    BerthAgentClient *agent = user_data;
     g_autoptr(GError) mismatch = g_steal_pointer(&agent->mismatch);
     agent->events->lost(mismatch != NULL ? mismatch : error, agent->user_data);
 }
 
 /* Free with g_free. */
-static char *address6(const BerthAgent *agent, guint8 host)
+static char *address6(const BerthAgentClient *agent, guint8 host)
 {
     guint8 address[16];
     char text[INET6_ADDRSTRLEN];
@@ -180,7 +180,7 @@ static char *address6(const BerthAgent *agent, guint8 host)
     return g_strdup(inet_ntop(AF_INET6, address, text, sizeof(text)));
 }
 
-static void send_config(BerthAgent *agent, const BerthMachine *machine, bool route6)
+static void send_config(BerthAgentClient *agent, const BerthMachine *machine, bool route6)
 {
     WireBuffer *output = berth_link_output(agent->link);
     g_autofree char *guest6 = address6(agent, GUEST_HOST6);
@@ -207,11 +207,11 @@ static void send_config(BerthAgent *agent, const BerthMachine *machine, bool rou
     berth_link_flush(agent->link);
 }
 
-BerthAgent *berth_agent_new(int fd, const BerthMachine *machine, bool route6,
-                            const BerthAgentEvents *events, gpointer user_data)
+BerthAgentClient *berth_agent_client_new(int fd, const BerthMachine *machine, bool route6,
+                                         const BerthAgentClientEvents *events, gpointer user_data)
 {
-    BerthAgent *agent = g_new0(BerthAgent, 1);
-    berth_address_prefix6(machine->id != NULL ? machine->id : "", agent->prefix6);
+    BerthAgentClient *agent = g_new0(BerthAgentClient, 1);
+    berth_machine_prefix6(machine->id != NULL ? machine->id : "", agent->prefix6);
     agent->events = events;
     agent->user_data = user_data;
     agent->link = berth_link_new(fd, on_frame, on_closed, agent);
@@ -219,7 +219,7 @@ BerthAgent *berth_agent_new(int fd, const BerthMachine *machine, bool route6,
     return agent;
 }
 
-void berth_agent_free(BerthAgent *agent)
+void berth_agent_client_free(BerthAgentClient *agent)
 {
     if (agent == NULL)
         return;
@@ -228,14 +228,14 @@ void berth_agent_free(BerthAgent *agent)
     g_free(agent);
 }
 
-void berth_agent_power(BerthAgent *agent, WirePower action)
+void berth_agent_client_power(BerthAgentClient *agent, WirePower action)
 {
     guint8 value = (guint8)action;
     wire_frame_put(berth_link_output(agent->link), WIRE_POWER, 0, 0, &value, 1);
     berth_link_flush(agent->link);
 }
 
-void berth_agent_grow(BerthAgent *agent, guint64 size)
+void berth_agent_client_grow(BerthAgentClient *agent, guint64 size)
 {
     WireBuffer *output = berth_link_output(agent->link);
     size_t begin = wire_frame_begin(output, WIRE_GROW, 0, 0);
@@ -244,7 +244,7 @@ void berth_agent_grow(BerthAgent *agent, guint64 size)
     berth_link_flush(agent->link);
 }
 
-void berth_agent_set_clock(BerthAgent *agent, const char *zone)
+void berth_agent_client_set_clock(BerthAgentClient *agent, const char *zone)
 {
     WireBuffer *output = berth_link_output(agent->link);
     size_t begin = wire_frame_begin(output, WIRE_CLOCK, 0, 0);
@@ -254,7 +254,7 @@ void berth_agent_set_clock(BerthAgent *agent, const char *zone)
     berth_link_flush(agent->link);
 }
 
-void berth_agent_set_route6(BerthAgent *agent, bool route6)
+void berth_agent_client_set_route6(BerthAgentClient *agent, bool route6)
 {
     g_autofree char *gateway6 = address6(agent, GATEWAY_HOST6);
     WireBuffer *output = berth_link_output(agent->link);
@@ -264,7 +264,7 @@ void berth_agent_set_route6(BerthAgent *agent, bool route6)
     berth_link_flush(agent->link);
 }
 
-void berth_agent_set_names(BerthAgent *agent, const char *search, const char *hosts)
+void berth_agent_client_set_names(BerthAgentClient *agent, const char *search, const char *hosts)
 {
     WireBuffer *output = berth_link_output(agent->link);
     size_t begin = wire_frame_begin(output, WIRE_NAMES, 0, 0);
@@ -274,12 +274,12 @@ void berth_agent_set_names(BerthAgent *agent, const char *search, const char *ho
     berth_link_flush(agent->link);
 }
 
-void berth_agent_send(BerthAgent *agent, const WireFrame *frame, guint32 stream)
+void berth_agent_client_send(BerthAgentClient *agent, const WireFrame *frame, guint32 stream)
 {
     berth_link_forward(agent->link, frame, stream);
 }
 
-void berth_agent_send_empty(BerthAgent *agent, WireType type, guint32 stream)
+void berth_agent_client_send_empty(BerthAgentClient *agent, WireType type, guint32 stream)
 {
     wire_frame_put(berth_link_output(agent->link), type, 0, stream, NULL, 0);
     berth_link_flush(agent->link);

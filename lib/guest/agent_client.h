@@ -16,7 +16,7 @@
 
 G_BEGIN_DECLS
 
-typedef struct BerthAgent BerthAgent;
+typedef struct BerthAgentClient BerthAgentClient;
 
 typedef struct {
     void (*hello)(const char *kernel, gpointer user_data);
@@ -29,41 +29,41 @@ typedef struct {
     void (*note)(const char *text, gpointer user_data);
     void (*booted)(const char *status, gpointer user_data);
     void (*listeners)(GPtrArray *listeners /* BerthListener* */, gpointer user_data);
-    /* The answer to berth_agent_grow; @problem is NULL on success. */
+    /* The answer to berth_agent_client_grow; @problem is NULL on success. */
     void (*grown)(const char *problem, gpointer user_data);
     /* A frame of a session. False: it is invalid, end the channel. */
     bool (*session)(const WireFrame *frame, gpointer user_data);
     /* The channel closed; @error is NULL when the guest closed it. A guest of another version is
      * BERTH_ERROR_NOT_RUNNING, "instance.guest-version": a new keeper may match it. */
     void (*lost)(const GError *error, gpointer user_data);
-} BerthAgentEvents;
+} BerthAgentClientEvents;
 
 /* Takes @fd. @events must outlive the agent. @route6: whether the host has an IPv6 route to the
  * outside. */
-BerthAgent *berth_agent_new(int fd, const BerthMachine *machine, bool route6,
-                            const BerthAgentEvents *events, gpointer user_data);
-void berth_agent_free(BerthAgent *agent);
+BerthAgentClient *berth_agent_client_new(int fd, const BerthMachine *machine, bool route6,
+                                         const BerthAgentClientEvents *events, gpointer user_data);
+void berth_agent_client_free(BerthAgentClient *agent);
 
 /* Request a power-off or a reboot. */
-void berth_agent_power(BerthAgent *agent, WirePower action);
+void berth_agent_client_power(BerthAgentClient *agent, WirePower action);
 
 /* Have the guest grow its file system to @size bytes, to which the disk is being resized. One
  * request at a time. */
-void berth_agent_grow(BerthAgent *agent, guint64 size);
+void berth_agent_client_grow(BerthAgentClient *agent, guint64 size);
 
 /* Send the time and the time zone (an Olson name, or ""). */
-void berth_agent_set_clock(BerthAgent *agent, const char *zone);
+void berth_agent_client_set_clock(BerthAgentClient *agent, const char *zone);
 
-/* Update @route6 of berth_agent_new. */
-void berth_agent_set_route6(BerthAgent *agent, bool route6);
+/* Update @route6 of berth_agent_client_new. */
+void berth_agent_client_set_route6(BerthAgentClient *agent, bool route6);
 
 /* Send the host's search domains and hosts file entries, "" for none (WIRE_NAMES). Call once right
- * after berth_agent_new: the guest waits for it. */
-void berth_agent_set_names(BerthAgent *agent, const char *search, const char *hosts);
+ * after berth_agent_client_new: the guest waits for it. */
+void berth_agent_client_set_names(BerthAgentClient *agent, const char *search, const char *hosts);
 
 /* Send a session's frame to the guest as @stream. */
-void berth_agent_send(BerthAgent *agent, const WireFrame *frame, guint32 stream);
+void berth_agent_client_send(BerthAgentClient *agent, const WireFrame *frame, guint32 stream);
 /* Send a session's frame without payload. */
-void berth_agent_send_empty(BerthAgent *agent, WireType type, guint32 stream);
+void berth_agent_client_send_empty(BerthAgentClient *agent, WireType type, guint32 stream);
 
 G_END_DECLS

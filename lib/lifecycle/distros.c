@@ -30,7 +30,7 @@ static char *wanted_account(bool no_user)
 /* Read the user-data; NULL @path: none. */
 static bool read_cloud(const char *path, GBytes **ret_cloud, GError **error)
 {
-    *ret_cloud = path != NULL ? berth_cloud_read(path, error) : NULL;
+    *ret_cloud = path != NULL ? berth_cloud_seed_read(path, error) : NULL;
     return path == NULL || *ret_cloud != NULL;
 }
 

@@ -55,7 +55,7 @@ static bool check_daemon(const Berth *berth, int connection, const char *name, G
                                   .warn = berth->waiting.line,
                                   .user_data = berth->waiting.user_data};
     g_autoptr(GError) problem = NULL;
-    int status = berth_session_run(connection, &command, &problem);
+    int status = berth_session_client_run(connection, &command, &problem);
     if (status == 0)
         return true;
     if (status < 0) {

@@ -55,7 +55,7 @@ static void add_ports(GPtrArray *list, const char *distro, GPtrArray *forwards)
     g_ptr_array_add(list, ports);
 }
 
-GPtrArray *berth_ports_list(Berth *berth, const char *name, GError **error)
+GPtrArray *berth_port_lists_read(Berth *berth, const char *name, GError **error)
 {
     g_autoptr(GPtrArray) distros = find_distros(berth, name, error);
     if (distros == NULL)
@@ -202,8 +202,8 @@ static GPtrArray *watched_ports(const GPtrArray *all)
     return g_steal_pointer(&ports);
 }
 
-bool berth_ports_follow(Berth *berth, const char *name, BerthPortsFunc func, gpointer user_data,
-                        GError **error)
+bool berth_port_lists_follow(Berth *berth, const char *name, BerthPortsFunc func,
+                             gpointer user_data, GError **error)
 {
     g_autoptr(GPtrArray) distros = find_distros(berth, name, error);
     g_autoptr(GPtrArray) all = distros != NULL ? watch_all(berth, distros, error) : NULL;

@@ -15,14 +15,14 @@ typedef struct {
 
 /* The ports of @name (NULL: of every running distro), BerthDistroPorts *; free with
  * g_ptr_array_unref. Errors: "distro.*", "instance.*". */
-GPtrArray *berth_ports_list(Berth *berth, const char *name, GError **error);
+GPtrArray *berth_port_lists_read(Berth *berth, const char *name, GError **error);
 
-/* @ports as from berth_ports_list, borrowed. Return false to end the watch. */
+/* @ports as from berth_port_lists_read, borrowed. Return false to end the watch. */
 typedef bool (*BerthPortsFunc)(const GPtrArray *ports, gpointer user_data);
 
 /* Call @func with that list, now and at each change, until it returns false or all distros that ran
  * at the beginning have stopped. Errors: also "instance.not-running", "instance.lost". */
-bool berth_ports_follow(Berth *berth, const char *name, BerthPortsFunc func, gpointer user_data,
-                        GError **error);
+bool berth_port_lists_follow(Berth *berth, const char *name, BerthPortsFunc func,
+                             gpointer user_data, GError **error);
 
 G_END_DECLS

@@ -57,7 +57,7 @@ static BerthMachine *prepare(Berth *berth, const BerthDistro *distro, bool rescu
     const char *runtime = machine != NULL ? berth_handle_make_runtime(berth, error) : NULL;
     if (runtime == NULL || !berth_layout_make(berth->layout->cache, error) ||
         !berth_launch_prepare(machine, berth->layout->cache, ret_notice, error) ||
-        (!rescue && !berth_cloud_plan(berth->layout, runtime, machine, error)))
+        (!rescue && !berth_cloud_seed_plan(berth->layout, runtime, machine, error)))
         return NULL;
     return g_steal_pointer(&machine);
 }
@@ -80,9 +80,9 @@ static bool write_initramfs(const Start *start, GError **error)
 {
     const BerthLayout *layout = start->berth->layout;
     if (!start->how->rescue)
-        return berth_cloud_write(layout, start->machine, error);
+        return berth_cloud_seed_write(layout, start->machine, error);
     return start->busybox == NULL ||
-           berth_rescue_write(layout, start->busybox, start->machine->initramfs, error);
+           berth_rescue_initramfs_write(layout, start->busybox, start->machine->initramfs, error);
 }
 
 /* --- starting --- */
@@ -99,7 +99,7 @@ static int connect_running(const Start *start, GError **error)
         return -1;
     }
     if (fd >= 0 && (start->how->early || berth_request_wait(fd, &start->berth->waiting, &problem)))
-        return berth_steal_fd(&fd);
+        return berth_fd_steal(&fd);
     if (!berth_runtime_is_gone(problem))
         g_propagate_error(error, g_steal_pointer(&problem));
     return -1;
@@ -137,7 +137,7 @@ static bool may_start(gpointer user_data, int *ret_disk_fd, GError **error)
     add_notice(start, note);
     if (!sound || !write_initramfs(start, error) || !berth_hold_pass(&disk, start->distro, error))
         return false;
-    *ret_disk_fd = berth_steal_fd(&disk);
+    *ret_disk_fd = berth_fd_steal(&disk);
     return true;
 }
 
@@ -147,7 +147,7 @@ static int bring_up(Start *start, const BerthMachine *machine, const char *runti
     berth_autofd int fd =
         berth_runtime_start(machine, runtime, start->berth->layout->support, &check, error);
     if (fd < 0 || start->how->early || berth_request_wait(fd, &start->berth->waiting, error))
-        return berth_steal_fd(&fd);
+        return berth_fd_steal(&fd);
     return -1;
 }
 
@@ -183,7 +183,7 @@ static int connect_or_start(Start *start, const char *runtime, GError **error)
     g_autoptr(GError) problem = NULL;
     berth_autofd int fd = connect_running(start, &problem);
     if (fd >= 0)
-        return berth_steal_fd(&fd);
+        return berth_fd_steal(&fd);
     if (problem != NULL) {
         g_propagate_error(error, g_steal_pointer(&problem));
         return -1;
@@ -200,7 +200,7 @@ static int connect_or_start(Start *start, const char *runtime, GError **error)
     machine->isolated |= start->how->isolated;
     berth_layout_record_runtime(start->berth->layout);
     g_autofree char *busybox =
-        start->how->rescue ? berth_rescue_busybox(start->berth->layout) : NULL;
+        start->how->rescue ? berth_rescue_initramfs_busybox(start->berth->layout) : NULL;
     start->busybox = busybox;
     if (start->how->rescue)
         plan_rescue(start, runtime, machine);
@@ -210,7 +210,7 @@ static int connect_or_start(Start *start, const char *runtime, GError **error)
     fd = bring_up(start, machine, runtime, error);
     if (fd >= 0 && !start->how->early)
         collect_notices(start, fd);
-    return berth_steal_fd(&fd);
+    return berth_fd_steal(&fd);
 }
 
 /* Connect; if the disk is missing, explain that a command is moving it or has moved it. */

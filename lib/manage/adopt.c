@@ -24,7 +24,7 @@ static int open_image(const BerthDistro *distro, struct stat *ret_st, GError **e
         return -1;
     }
     if (S_ISREG(ret_st->st_mode))
-        return berth_steal_fd(&fd);
+        return berth_fd_steal(&fd);
     berth_error_set(error, BERTH_ERROR_INVALID, "import.in-place.not-a-file", NULL,
                     "%s: not a regular file", path);
     return -1;
@@ -80,7 +80,7 @@ bool berth_manage_adopt(const BerthLayout *layout, BerthRegistry *registry,
     berth_autofd int fd = claim != NULL ? open_image(distro, &st, error) : -1;
     if (fd < 0 || !check_unused(registry, request->path, &st, error) ||
         !check_image(layout, request, fd, error) ||
-        !berth_cloud_keep(layout, distro->id, request->cloud, error) ||
+        !berth_cloud_seed_keep(layout, distro->id, request->cloud, error) ||
         !berth_twin_mark(registry, distro, error))
         return false;
     distro->disk_size = (guint64)st.st_size;

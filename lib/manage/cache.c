@@ -56,7 +56,7 @@ static int lock_directory(int directory)
     do
         result = fd >= 0 ? flock(fd, LOCK_EX) : -1;
     while (result < 0 && errno == EINTR);
-    return result == 0 ? berth_steal_fd(&fd) : -1;
+    return result == 0 ? berth_fd_steal(&fd) : -1;
 }
 
 static void remove_entry(int directory, const char *key)
@@ -123,7 +123,7 @@ GPtrArray *berth_cache_list(const BerthCache *cache)
 
 void berth_cache_look(const BerthCache *cache, BerthCacheArchive *archive)
 {
-    archive->identity = cache->limit > 0 ? berth_cache_identity(archive->fd) : NULL;
+    archive->identity = cache->limit > 0 ? berth_cache_entry_identity(archive->fd) : NULL;
 }
 
 /* Compare the same block of two files; -1 if it cannot be read in full. */
@@ -159,7 +159,7 @@ static bool is_copy(const BerthCacheEntry *entry, const BerthCacheArchive *archi
         entry->origin[0] != '/')
         return false;
     berth_autofd int origin = open(entry->origin, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
-    g_autofree char *identity = origin >= 0 ? berth_cache_identity(origin) : NULL;
+    g_autofree char *identity = origin >= 0 ? berth_cache_entry_identity(origin) : NULL;
     return identity != NULL && berth_cache_entry_knows(entry, identity) &&
            same_bytes(origin, archive->fd, entry->archive_size, watch);
 }
@@ -236,7 +236,7 @@ static int make_new(int directory, char **ret_name)
     if (entry < 0 || flock(entry, LOCK_EX | LOCK_NB) < 0)
         return -1;
     *ret_name = g_steal_pointer(&name);
-    return berth_steal_fd(&entry);
+    return berth_fd_steal(&entry);
 }
 
 /* Reflink the image, or copy it if that is worthwhile. *@ret_kept: done. */
@@ -300,7 +300,7 @@ static bool is_unchanged(const BerthCacheArchive *archive)
 {
     off_t at = lseek(archive->fd, 0, SEEK_CUR);
     lseek(archive->fd, 0, SEEK_SET);
-    g_autofree char *identity = berth_cache_identity(archive->fd);
+    g_autofree char *identity = berth_cache_entry_identity(archive->fd);
     lseek(archive->fd, at, SEEK_SET);
     return g_strcmp0(identity, archive->identity) == 0;
 }

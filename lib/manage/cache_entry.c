@@ -45,7 +45,7 @@ static bool is_settled(const struct stat *st)
     return nsec_of(&now) - nsec_of(&st->st_ctim) > (coarse ? COARSE_TICK_NSEC : TICK_NSEC);
 }
 
-char *berth_cache_identity(int fd)
+char *berth_cache_entry_identity(int fd)
 {
     struct stat st;
     if (fstat(fd, &st) < 0 || !S_ISREG(st.st_mode) || lseek(fd, 0, SEEK_CUR) != 0 ||
@@ -127,7 +127,7 @@ static int open_image(int directory, BerthCacheEntry *entry)
         (guint64)st.st_size != entry->disk_size || nsec_of(&st.st_mtim) != entry->disk_changed_nsec)
         return -1;
     berth_cache_entry_measure(entry, &st);
-    return berth_steal_fd(&fd);
+    return berth_fd_steal(&fd);
 }
 
 BerthCacheEntry *berth_cache_entry_read(int directory, const char *key, int *ret_image)

@@ -19,7 +19,7 @@ G_BEGIN_DECLS
 
 /* Format "DEVICE:INODE:SIZE:MTIME:CTIME". NULL if @fd is not a regular file, is not at offset 0, or
  * changed so recently that a later change might not be visible. Free with g_free. */
-char *berth_cache_identity(int fd);
+char *berth_cache_entry_identity(int fd);
 
 /* Read the entry in @directory, and open its image; NULL if it is incomplete or was modified. */
 BerthCacheEntry *berth_cache_entry_read(int directory, const char *key, int *ret_image);

@@ -91,7 +91,7 @@ static int lock_claims(const char *claims, GError **error)
     g_autofree char *path = g_build_filename(claims, LOCK_NAME, NULL);
     berth_autofd int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
     if (fd >= 0 && lock_file(fd, F_OFD_SETLKW))
-        return berth_steal_fd(&fd);
+        return berth_fd_steal(&fd);
     berth_error_set_errno(error, errno, "claim", "%s", path);
     return -1;
 }
@@ -254,7 +254,7 @@ static int make_file(const char *claims, const char *path, const char *words, GE
         open(new_path, O_RDWR | O_CREAT | O_EXCL | O_APPEND | O_CLOEXEC | O_NOFOLLOW, 0600);
     if (fd >= 0 && lock_file(fd, F_OFD_SETLK) &&
         berth_fd_write_all(fd, words, strlen(words)) == 0 && rename(new_path, path) == 0)
-        return berth_steal_fd(&fd);
+        return berth_fd_steal(&fd);
     berth_error_set_errno(error, errno, "claim", "%s", path);
     unlink(new_path);
     return -1;
@@ -288,7 +288,7 @@ BerthClaim *berth_claim_id(const BerthLayout *layout, BerthRegistry *registry, c
     claim->layout = layout;
     claim->registry = registry;
     claim->path = g_steal_pointer(&path);
-    claim->fd = berth_steal_fd(&fd);
+    claim->fd = berth_fd_steal(&fd);
     return claim;
 }
 

@@ -46,7 +46,7 @@ bool berth_manage_clone(const BerthLayout *layout, BerthRegistry *registry,
     g_autoptr(BerthClaim) claim =
         berth_claim_name(layout, registry, name, distro->id, BERTH_WORK_CLONE, error);
     return claim != NULL && copy_disk(layout, source, distro, watch, error) &&
-           berth_cloud_copy(layout, source->id, distro->id, error) &&
+           berth_cloud_seed_copy(layout, source->id, distro->id, error) &&
            berth_registry_insert(registry, distro, error);
 }
 

@@ -27,7 +27,7 @@ static gssize read_all(int fd, guint8 *buffer, gsize size)
     return (gssize)used;
 }
 
-GBytes *berth_cloud_read(const char *path, GError **error)
+GBytes *berth_cloud_seed_read(const char *path, GError **error)
 {
     g_autofree guint8 *buffer = g_malloc(SIZE_MAX_BYTES + 1);
     berth_autofd int fd = open(path, O_RDONLY | O_CLOEXEC);
@@ -50,7 +50,7 @@ GBytes *berth_cloud_read(const char *path, GError **error)
     return g_bytes_new(buffer, (gsize)size);
 }
 
-bool berth_cloud_keep(const BerthLayout *layout, const char *id, GBytes *data, GError **error)
+bool berth_cloud_seed_keep(const BerthLayout *layout, const char *id, GBytes *data, GError **error)
 {
     if (data == NULL)
         return true;
@@ -83,12 +83,13 @@ static GBytes *find_kept(const BerthLayout *layout, const char *id, GError **err
     return NULL;
 }
 
-bool berth_cloud_copy(const BerthLayout *layout, const char *source, const char *id, GError **error)
+bool berth_cloud_seed_copy(const BerthLayout *layout, const char *source, const char *id,
+                           GError **error)
 {
     g_autoptr(GError) problem = NULL;
     g_autoptr(GBytes) data = find_kept(layout, source, &problem);
     if (problem == NULL)
-        return berth_cloud_keep(layout, id, data, error);
+        return berth_cloud_seed_keep(layout, id, data, error);
     g_propagate_error(error, g_steal_pointer(&problem));
     return false;
 }
@@ -101,8 +102,8 @@ static char *name_instance(GBytes *data)
     return g_strdup_printf("berth-%.*s", DIGITS, digest);
 }
 
-bool berth_cloud_plan(const BerthLayout *layout, const char *runtime, BerthMachine *machine,
-                      GError **error)
+bool berth_cloud_seed_plan(const BerthLayout *layout, const char *runtime, BerthMachine *machine,
+                           GError **error)
 {
     g_autoptr(GError) problem = NULL;
     g_autoptr(GBytes) data = find_kept(layout, machine->id, &problem);
@@ -118,7 +119,7 @@ bool berth_cloud_plan(const BerthLayout *layout, const char *runtime, BerthMachi
     return true;
 }
 
-bool berth_cloud_write(const BerthLayout *layout, const BerthMachine *machine, GError **error)
+bool berth_cloud_seed_write(const BerthLayout *layout, const BerthMachine *machine, GError **error)
 {
     if (machine->cloud == NULL)
         return true;

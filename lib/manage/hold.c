@@ -72,7 +72,7 @@ static BerthDiskUser *describe_user(const char *pid, const struct stat *disk)
         return NULL;
     BerthDiskUser *user = g_new0(BerthDiskUser, 1);
     user->pid = (pid_t)atoi(pid);
-    user->pidfd = berth_steal_fd(&pidfd);
+    user->pidfd = berth_fd_steal(&pidfd);
     user->program = berth_process_name(process);
     read_keeper(user, process);
     return user;
@@ -207,7 +207,7 @@ int berth_hold_open(const BerthDistro *distro, BerthHold hold, const char *step,
     if (!lock_disk(fd, &st, distro, hold, step, error))
         return -1;
     if (stat(distro->disk, &named) == 0 && is_same_file(&st, &named))
-        return berth_steal_fd(&fd);
+        return berth_fd_steal(&fd);
     berth_error_set(error, BERTH_ERROR_BUSY, "distro.changed", "try again", "%s has just changed",
                     distro->name);
     return -1;
@@ -223,7 +223,7 @@ bool berth_hold_pass(int *fd, const BerthDistro *distro, GError **error)
         return false;
     }
     berth_fd_close(fd);
-    *fd = berth_steal_fd(&passed);
+    *fd = berth_fd_steal(&passed);
     return true;
 }
 

@@ -281,7 +281,7 @@ bool berth_manage_import(const BerthLayout *layout, BerthRegistry *registry,
         berth_cache_look(request->cache, &import.archive);
 
     if (!begin(&import, registry, error) || !make_disk(&import, error) ||
-        !berth_cloud_keep(layout, import.distro->id, request->cloud, error) ||
+        !berth_cloud_seed_keep(layout, import.distro->id, request->cloud, error) ||
         !berth_twin_mark(registry, import.distro, error) ||
         !berth_registry_insert(registry, import.distro, error))
         return false;

@@ -25,7 +25,7 @@ bool berth_manage_repair(const BerthDistro *distro, int fd, bool force, char **r
                          GError **error)
 {
     BerthExt4State state;
-    bool readable = berth_ext4_read_state(fd, distro->disk, &state, NULL);
+    bool readable = berth_ext4_state_read(fd, distro->disk, &state, NULL);
     if (readable && !state.has_errors && !force)
         return true;
 

@@ -29,7 +29,7 @@ static bool is_static(const char *path)
     return true;
 }
 
-char *berth_rescue_busybox(const BerthLayout *layout)
+char *berth_rescue_initramfs_busybox(const BerthLayout *layout)
 {
     g_autofree char *own = g_build_filename(layout->support, "busybox", NULL);
     const char *const places[] = {own, "/bin/busybox", "/usr/bin/busybox",
@@ -40,8 +40,8 @@ char *berth_rescue_busybox(const BerthLayout *layout)
     return NULL;
 }
 
-bool berth_rescue_write(const BerthLayout *layout, const char *busybox, const char *path,
-                        GError **error)
+bool berth_rescue_initramfs_write(const BerthLayout *layout, const char *busybox, const char *path,
+                                  GError **error)
 {
     g_autoptr(GError) problem = NULL;
     g_autofree char *program = NULL;

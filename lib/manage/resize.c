@@ -127,7 +127,7 @@ bool berth_manage_shrink(const BerthLayout *layout, BerthRegistry *registry, Ber
 {
     berth_autofd int fd = berth_hold_open(distro, BERTH_HOLD_WRITE, "resize.open", error);
     BerthExt4State state;
-    if (fd < 0 || !berth_ext4_read_state(fd, distro->disk, &state, error))
+    if (fd < 0 || !berth_ext4_state_read(fd, distro->disk, &state, error))
         return false;
     if (size >= state.size) /* the file system has not grown into the file yet */
         return set_length(registry, distro, fd, size, error);

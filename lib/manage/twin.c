@@ -11,7 +11,7 @@
 static bool read_state(const char *disk, BerthExt4State *ret_state)
 {
     berth_autofd int fd = open(disk, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
-    return fd >= 0 && berth_ext4_read_state(fd, disk, ret_state, NULL);
+    return fd >= 0 && berth_ext4_state_read(fd, disk, ret_state, NULL);
 }
 
 bool berth_twin_mark(BerthRegistry *registry, BerthDistro *distro, GError **error)

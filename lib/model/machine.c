@@ -200,7 +200,7 @@ BerthMachine *berth_machine_new(const BerthDistro *distro, const BerthSettings *
     return g_steal_pointer(&machine);
 }
 
-void berth_address_prefix6(const char *id, guint8 ret_prefix[16])
+void berth_machine_prefix6(const char *id, guint8 ret_prefix[16])
 {
     memset(ret_prefix, 0, 16);
     ret_prefix[0] = 0xfd;
@@ -224,7 +224,7 @@ BerthForwardPolicy *berth_machine_forward_policy(const BerthMachine *machine)
     BerthForwardPolicy *policy = berth_forward_policy_new();
     policy->automatic = machine->ports;
     policy->slot = machine->slot;
-    berth_address_prefix6(machine->id != NULL ? machine->id : "", policy->prefix);
+    berth_machine_prefix6(machine->id != NULL ? machine->id : "", policy->prefix);
     replace_array(&policy->ignore, berth_rule_parse_ports(machine->ports_ignore, NULL));
     replace_array(&policy->udp, berth_rule_parse_ports(machine->ports_udp, NULL));
     replace_array(&policy->rules, berth_rule_parse_list(machine->forwards, NULL));

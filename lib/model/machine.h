@@ -120,7 +120,7 @@ BerthMachine *berth_machine_variant(const BerthMachine *machine, guint index, GE
 
 /* The instance's private IPv6 network, a /64: fd, then the first ten digits of @id, a distro's. The
  * rest of @ret_prefix is zero; its last byte is the host part. Source: RFC 4193, 3.1. */
-void berth_address_prefix6(const char *id, guint8 ret_prefix[16]);
+void berth_machine_prefix6(const char *id, guint8 ret_prefix[16]);
 
 /* The forward policy of @machine. */
 BerthForwardPolicy *berth_machine_forward_policy(const BerthMachine *machine);

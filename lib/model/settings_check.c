@@ -60,7 +60,7 @@ static bool scan_next(Scan *scan)
     return false;
 }
 
-bool berth_settings_is_group(const char *group, const char *distro)
+bool berth_settings_check_is_group(const char *group, const char *distro)
 {
     if (distro == NULL)
         return g_ascii_strcasecmp(group, "berth") == 0;
@@ -68,7 +68,7 @@ bool berth_settings_is_group(const char *group, const char *distro)
            g_ascii_strcasecmp(group + strlen(DISTRO), distro) == 0;
 }
 
-guint berth_settings_line(const char *text, const char *group, const char *key)
+guint berth_settings_check_line(const char *text, const char *group, const char *key)
 {
     g_auto(Scan) scan = {.next = text};
     guint line = 0;
@@ -81,7 +81,7 @@ guint berth_settings_line(const char *text, const char *group, const char *key)
 /* A reserved name is a known group: distros of old registries may have one. */
 static bool is_known_group(const char *group)
 {
-    if (berth_settings_is_group(group, NULL))
+    if (berth_settings_check_is_group(group, NULL))
         return true;
     if (g_ascii_strncasecmp(group, DISTRO, strlen(DISTRO)) != 0)
         return false;
@@ -98,7 +98,7 @@ static char *describe_key(const Scan *scan, BerthSettings *scratch, GHashTable *
         return g_strdup_printf("unknown key \"%.80s\" in [%.80s]: \"berth config\" lists the keys",
                                scan->key, scan->group);
 
-    if (!berth_settings_is_group(scan->group, NULL) && berth_settings_is_shared(field))
+    if (!berth_settings_check_is_group(scan->group, NULL) && berth_settings_is_shared(field))
         return g_strdup_printf("\"%s\" counts for all distros: it belongs into [berth]",
                                field->name);
 

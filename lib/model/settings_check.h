@@ -14,10 +14,10 @@
 G_BEGIN_DECLS
 
 /* Whether [@group] is [distro @distro], or [berth] for NULL; compared without case. */
-bool berth_settings_is_group(const char *group, const char *distro);
+bool berth_settings_check_is_group(const char *group, const char *distro);
 
 /* The line of the last @key in a [@group]; 0 when there is none. */
-guint berth_settings_line(const char *text, const char *group, const char *key);
+guint berth_settings_check_line(const char *text, const char *group, const char *key);
 
 /* Warnings for the user, "@origin:LINE: ...", one for each unknown group, unknown key, invalid
  * value, global key in a distro's group, and key repeated in its group. Groups of unregistered

@@ -44,7 +44,8 @@ static guint find(const BerthAcks *acks, const BerthPacket *packet, BerthPacket 
 /* How many more bytes @packet acknowledges than @than. */
 static gint32 further(const BerthPacket *packet, const BerthPacket *than)
 {
-    return (gint32)(berth_get_u32(packet->payload + 8) - berth_get_u32(than->payload + 8));
+    return (gint32)(berth_bytes_get_u32(packet->payload + 8) -
+                    berth_bytes_get_u32(than->payload + 8));
 }
 
 bool berth_acks_keep(BerthAcks *acks, const guint8 *frame, gsize size)

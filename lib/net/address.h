@@ -3,7 +3,7 @@
  * address — the addresses on the network between an instance and its berth-net.
  *
  * Each instance has a private network, so all use the same addresses. Host byte order. IPv6 differs
- * by prefix only, a /64 derived from the distro's id (berth_address_prefix6 in model/machine.h);
+ * by prefix only, a /64 derived from the distro's id (berth_machine_prefix6 in model/machine.h);
  * the last byte selects the host, the bytes between are zero.
  */
 #pragma once

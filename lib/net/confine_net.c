@@ -128,7 +128,7 @@ static const BerthSandboxRule restricted[] = {
     {SCMP_SYS(ioctl), {{1, WORD, FIONBIO}}},
 };
 
-bool berth_net_confine(int last_fd, GError **error)
+bool berth_confine_net(int last_fd, GError **error)
 {
     for (int fd = last_fd + 1; fd < SOCKETS_FROM; fd++)
         dup2(last_fd, fd); /* no new socket gets such a number */

@@ -18,6 +18,6 @@ G_BEGIN_DECLS
 
 /* Close descriptors above @last_fd (which must be open) and allow sockets up to 7 to send only to
  * their connected peer. On failure the process must exit. Errors: "net.lock.*". */
-bool berth_net_confine(int last_fd, GError **error);
+bool berth_confine_net(int last_fd, GError **error);
 
 G_END_DECLS

@@ -18,11 +18,11 @@ static bool parse_udp(const guint8 *udp, gsize size, BerthDatagram *datagram)
 {
     if (size < UDP_SIZE)
         return false;
-    gsize length = berth_get_u16(udp + 4);
+    gsize length = berth_bytes_get_u16(udp + 4);
     if (length < UDP_SIZE || length > size)
         return false;
-    datagram->ends.guest_port = berth_get_u16(udp);
-    datagram->ends.our_port = berth_get_u16(udp + 2);
+    datagram->ends.guest_port = berth_bytes_get_u16(udp);
+    datagram->ends.our_port = berth_bytes_get_u16(udp + 2);
     datagram->data = udp + UDP_SIZE;
     datagram->size = length - UDP_SIZE;
     return true;
@@ -33,10 +33,10 @@ static bool parse_ipv4(const guint8 *ip, gsize size, BerthDatagram *datagram)
     if (size < IPV4_SIZE || ip[0] >> 4 != 4 || ip[9] != IPPROTO_UDP)
         return false;
     gsize header = (gsize)(ip[0] & 0x0f) * 4;
-    gsize total = berth_get_u16(ip + 2);
+    gsize total = berth_bytes_get_u16(ip + 2);
     if (header < IPV4_SIZE || total < header || total > size)
         return false;
-    if ((berth_get_u16(ip + 6) & 0x3fff) != 0)
+    if ((berth_bytes_get_u16(ip + 6) & 0x3fff) != 0)
         return false; /* a fragment */
     datagram->ends.family = 4;
     memcpy(datagram->ends.guest, ip + 12, 4);
@@ -48,7 +48,7 @@ static bool parse_ipv6(const guint8 *ip, gsize size, BerthDatagram *datagram)
 {
     if (size < IPV6_SIZE || ip[0] >> 4 != 6 || ip[6] != IPPROTO_UDP)
         return false;
-    gsize length = berth_get_u16(ip + 4);
+    gsize length = berth_bytes_get_u16(ip + 4);
     if (length > size - IPV6_SIZE)
         return false;
     datagram->ends.family = 6;
@@ -65,7 +65,7 @@ bool berth_datagram_parse(const guint8 *frame, gsize size, BerthDatagram *ret_da
     memcpy(ret_datagram->ends.our_station, frame, 6);
     memcpy(ret_datagram->ends.guest_station, frame + 6, 6);
     const guint8 *ip = frame + ETHERNET_SIZE;
-    switch (berth_get_u16(frame + 12)) {
+    switch (berth_bytes_get_u16(frame + 12)) {
     case ETHERTYPE_IP:
         return parse_ipv4(ip, size - ETHERNET_SIZE, ret_datagram);
     case ETHERTYPE_IPV6:
@@ -89,19 +89,19 @@ gsize berth_datagram_room(const BerthDatagramEnds *ends, guint mtu)
 static void put_ipv4(const BerthDatagramEnds *ends, gsize payload, guint8 *ip)
 {
     ip[0] = 0x45;
-    berth_put_u16(ip + 2, (guint)(IPV4_SIZE + payload));
-    berth_put_u16(ip + 6, 0x4000); /* DF, offset 0 */
+    berth_bytes_put_u16(ip + 2, (guint)(IPV4_SIZE + payload));
+    berth_bytes_put_u16(ip + 6, 0x4000); /* DF, offset 0 */
     ip[8] = TTL;
     ip[9] = IPPROTO_UDP;
     memcpy(ip + 12, ends->ours, 4);
     memcpy(ip + 16, ends->guest, 4);
-    berth_put_u16(ip + 10, (guint16)~berth_fold(berth_sum(0, ip, IPV4_SIZE)));
+    berth_bytes_put_u16(ip + 10, (guint16)~berth_bytes_fold(berth_bytes_sum(0, ip, IPV4_SIZE)));
 }
 
 static void put_ipv6(const BerthDatagramEnds *ends, gsize payload, guint8 *ip)
 {
     ip[0] = 0x60;
-    berth_put_u16(ip + 4, (guint)payload);
+    berth_bytes_put_u16(ip + 4, (guint)payload);
     ip[6] = IPPROTO_UDP;
     ip[7] = TTL;
     memcpy(ip + 8, ends->ours, 16);
@@ -112,13 +112,13 @@ static void put_ipv6(const BerthDatagramEnds *ends, gsize payload, guint8 *ip)
 static void put_udp(const BerthDatagramEnds *ends, gsize length, guint8 *udp)
 {
     gsize address = ends->family == 4 ? 4 : 16;
-    berth_put_u16(udp, ends->our_port);
-    berth_put_u16(udp + 2, ends->guest_port);
-    berth_put_u16(udp + 4, (guint)length);
-    guint32 sum = berth_sum(berth_sum(0, ends->ours, address), ends->guest, address);
+    berth_bytes_put_u16(udp, ends->our_port);
+    berth_bytes_put_u16(udp + 2, ends->guest_port);
+    berth_bytes_put_u16(udp + 4, (guint)length);
+    guint32 sum = berth_bytes_sum(berth_bytes_sum(0, ends->ours, address), ends->guest, address);
     sum += IPPROTO_UDP + (guint32)length;
-    guint16 checksum = (guint16)~berth_fold(berth_sum(sum, udp, length));
-    berth_put_u16(udp + 6, checksum != 0 ? checksum : 0xffff);
+    guint16 checksum = (guint16)~berth_bytes_fold(berth_bytes_sum(sum, udp, length));
+    berth_bytes_put_u16(udp + 6, checksum != 0 ? checksum : 0xffff);
 }
 
 gsize berth_datagram_answer(const BerthDatagramEnds *ends, const guint8 *data, gsize size,
@@ -130,7 +130,7 @@ gsize berth_datagram_answer(const BerthDatagramEnds *ends, const guint8 *data, g
     memset(ret_frame, 0, ETHERNET_SIZE + header + UDP_SIZE);
     memcpy(ret_frame, ends->guest_station, 6);
     memcpy(ret_frame + 6, ends->our_station, 6);
-    berth_put_u16(ret_frame + 12, ends->family == 4 ? ETHERTYPE_IP : ETHERTYPE_IPV6);
+    berth_bytes_put_u16(ret_frame + 12, ends->family == 4 ? ETHERTYPE_IP : ETHERTYPE_IPV6);
     memcpy(udp + UDP_SIZE, data, size);
     if (ends->family == 4)
         put_ipv4(ends, UDP_SIZE + size, ip);

@@ -49,7 +49,7 @@ struct BerthDns {
     guint sockets;  /* of all attempts */
     BerthResolvers servers;
     guint current; /* index of the server that answered last */
-    BerthNames names;
+    BerthInternalNames names;
     BerthDnsCounters counters;
     guint8 buffer[MESSAGE_MAX];
 };
@@ -88,7 +88,7 @@ static int open_socket(const BerthResolver *server)
     berth_autofd int fd = socket(address.ss_family, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
     if (fd < 0 || connect(fd, (const struct sockaddr *)&address, size) < 0)
         return -1;
-    return berth_steal_fd(&fd);
+    return berth_fd_steal(&fd);
 }
 
 static bool start_attempt(BerthDns *dns, Query *query, guint index)
@@ -105,7 +105,7 @@ static bool start_attempt(BerthDns *dns, Query *query, guint index)
         g_free(attempt);
         return false;
     }
-    berth_steal_fd(&fd);
+    berth_fd_steal(&fd);
     g_ptr_array_add(query->attempts, attempt);
     dns->sockets++;
     return true;
@@ -131,7 +131,7 @@ static void refuse(BerthDns *dns, const BerthDatagramEnds *ends, const guint8 *m
                    const BerthDnsMessage *parsed)
 {
     guint8 bytes[BERTH_DNS_MADE_MAX];
-    gsize size = berth_dns_refuse(message, parsed, BERTH_DNS_SERVFAIL, bytes);
+    gsize size = berth_dns_message_refuse(message, parsed, BERTH_DNS_SERVFAIL, bytes);
     dns->answer(ends, bytes, size, dns->user_data);
 }
 
@@ -169,7 +169,7 @@ static bool is_answer(const Query *query, const guint8 *bytes, const BerthDnsMes
         return false;
     if (query->parsed.question_size == 0 || (message->questions == 0 && message->code != 0))
         return true;
-    return berth_dns_same_question(query->message, &query->parsed, bytes, message);
+    return berth_dns_message_same_question(query->message, &query->parsed, bytes, message);
 }
 
 static bool is_failure(const BerthDnsMessage *message)
@@ -183,7 +183,8 @@ static bool handle_answer(BerthDns *dns, Attempt *attempt, gsize size)
 {
     Query *query = attempt->query;
     BerthDnsMessage message;
-    if (!berth_dns_parse(dns->buffer, size, &message) || !is_answer(query, dns->buffer, &message)) {
+    if (!berth_dns_message_parse(dns->buffer, size, &message) ||
+        !is_answer(query, dns->buffer, &message)) {
         dns->counters.ignored++;
         return false;
     }
@@ -289,7 +290,7 @@ static void start_query(BerthDns *dns, const BerthDatagramEnds *ends, const guin
     memcpy(query->guest_id, message, 2);
     ssize_t got = getrandom(query->message, 2, 0);
     g_assert(got == 2); /* getrandom never fails for so few bytes */
-    berth_dns_parse(query->message, size, &query->parsed);
+    berth_dns_message_parse(query->message, size, &query->parsed);
     query->attempts = g_ptr_array_new();
     query->first = dns->current;
     query->over_usec = g_get_monotonic_time() + dns->wait_usec * BERTH_DNS_WAITS;
@@ -304,12 +305,12 @@ void berth_dns_ask(BerthDns *dns, const BerthDatagramEnds *ends, const guint8 *m
 {
     BerthDnsMessage parsed;
     guint8 bytes[BERTH_DNS_MADE_MAX];
-    if (!berth_dns_parse(message, size, &parsed) || parsed.response) {
+    if (!berth_dns_message_parse(message, size, &parsed) || parsed.response) {
         dns->counters.malformed++;
         return;
     }
     dns->counters.queries++;
-    gsize made = berth_names_answer(&dns->names, message, size, bytes);
+    gsize made = berth_internal_names_answer(&dns->names, message, size, bytes);
     if (made > 0) {
         dns->counters.local++;
         dns->answer(ends, bytes, made, dns->user_data);
@@ -405,7 +406,7 @@ int berth_dns_last_fd(const BerthDns *dns)
     return MAX(dns->epoll_fd, dns->timer_fd);
 }
 
-BerthNames *berth_dns_names(BerthDns *dns)
+BerthInternalNames *berth_dns_names(BerthDns *dns)
 {
     return &dns->names;
 }

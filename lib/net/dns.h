@@ -63,7 +63,7 @@ void berth_dns_set_servers(BerthDns *dns, const BerthResolvers *servers);
 const BerthResolver *berth_dns_server_by_tcp(const BerthDns *dns);
 
 /* The local names; the caller may change them. */
-BerthNames *berth_dns_names(BerthDns *dns);
+BerthInternalNames *berth_dns_names(BerthDns *dns);
 
 /* Handle a query from the guest. */
 void berth_dns_ask(BerthDns *dns, const BerthDatagramEnds *ends, const guint8 *message, gsize size);

@@ -53,33 +53,33 @@ static void parse_question(const guint8 *bytes, gsize size, BerthDnsMessage *mes
         return;
     }
     message->question_size = name + 4;
-    message->type = berth_get_u16(bytes + name);
-    message->class = berth_get_u16(bytes + name + 2);
+    message->type = berth_bytes_get_u16(bytes + name);
+    message->class = berth_bytes_get_u16(bytes + name + 2);
 
     const guint8 *next = bytes + message->question_size;
     message->extended = size - message->question_size >= OPT_SIZE && next[0] == 0 &&
-                        berth_get_u16(next + 1) == TYPE_OPT;
+                        berth_bytes_get_u16(next + 1) == TYPE_OPT;
 }
 
-bool berth_dns_parse(const guint8 *bytes, gsize size, BerthDnsMessage *ret_message)
+bool berth_dns_message_parse(const guint8 *bytes, gsize size, BerthDnsMessage *ret_message)
 {
     *ret_message = (BerthDnsMessage){0};
     if (size < BERTH_DNS_HEADER_SIZE)
         return false;
-    guint16 flags = berth_get_u16(bytes + 2);
-    ret_message->id = berth_get_u16(bytes);
+    guint16 flags = berth_bytes_get_u16(bytes + 2);
+    ret_message->id = berth_bytes_get_u16(bytes);
     ret_message->response = (flags & FLAG_RESPONSE) != 0;
     ret_message->truncated = (flags & FLAG_TRUNCATED) != 0;
     ret_message->opcode = (guint8)((flags & FLAG_OPCODE) >> 11);
     ret_message->code = flags & 0x0f;
-    ret_message->questions = berth_get_u16(bytes + 4);
+    ret_message->questions = berth_bytes_get_u16(bytes + 4);
     if (ret_message->questions == 1)
         parse_question(bytes + BERTH_DNS_HEADER_SIZE, size - BERTH_DNS_HEADER_SIZE, ret_message);
     return true;
 }
 
-bool berth_dns_same_question(const guint8 *left, const BerthDnsMessage *left_message,
-                             const guint8 *right, const BerthDnsMessage *right_message)
+bool berth_dns_message_same_question(const guint8 *left, const BerthDnsMessage *left_message,
+                                     const guint8 *right, const BerthDnsMessage *right_message)
 {
     gsize size = left_message->question_size;
     if (size == 0 || size != right_message->question_size ||
@@ -99,11 +99,11 @@ static gsize start_answer(const guint8 *query, const BerthDnsMessage *message, g
 {
     memset(bytes, 0, BERTH_DNS_HEADER_SIZE);
     memcpy(bytes, query, 2);
-    guint kept = berth_get_u16(query + 2) & (FLAG_OPCODE | FLAG_DESIRED);
-    berth_put_u16(bytes + 2, FLAG_RESPONSE | FLAG_AVAILABLE | kept | flags);
+    guint kept = berth_bytes_get_u16(query + 2) & (FLAG_OPCODE | FLAG_DESIRED);
+    berth_bytes_put_u16(bytes + 2, FLAG_RESPONSE | FLAG_AVAILABLE | kept | flags);
     if (message->question_size == 0)
         return BERTH_DNS_HEADER_SIZE;
-    berth_put_u16(bytes + 4, 1);
+    berth_bytes_put_u16(bytes + 4, 1);
     memcpy(bytes + BERTH_DNS_HEADER_SIZE, query + BERTH_DNS_HEADER_SIZE, message->question_size);
     return BERTH_DNS_HEADER_SIZE + message->question_size;
 }
@@ -115,19 +115,20 @@ static gsize end_answer(const BerthDnsMessage *message, guint8 *bytes, gsize siz
     if (!message->extended)
         return size;
     memset(bytes + size, 0, OPT_SIZE);
-    berth_put_u16(bytes + size + 1, TYPE_OPT);
-    berth_put_u16(bytes + size + 3, OPT_PAYLOAD);
-    berth_put_u16(bytes + 10, 1);
+    berth_bytes_put_u16(bytes + size + 1, TYPE_OPT);
+    berth_bytes_put_u16(bytes + size + 3, OPT_PAYLOAD);
+    berth_bytes_put_u16(bytes + 10, 1);
     return size + OPT_SIZE;
 }
 
-gsize berth_dns_refuse(const guint8 *query, const BerthDnsMessage *message, BerthDnsCode code,
-                       guint8 *ret_bytes)
+gsize berth_dns_message_refuse(const guint8 *query, const BerthDnsMessage *message,
+                               BerthDnsCode code, guint8 *ret_bytes)
 {
     return end_answer(message, ret_bytes, start_answer(query, message, code, ret_bytes));
 }
 
-gsize berth_dns_truncate(const guint8 *answer, const BerthDnsMessage *message, guint8 *ret_bytes)
+gsize berth_dns_message_truncate(const guint8 *answer, const BerthDnsMessage *message,
+                                 guint8 *ret_bytes)
 {
     guint code = message->code;
     return end_answer(message, ret_bytes,
@@ -136,19 +137,19 @@ gsize berth_dns_truncate(const guint8 *answer, const BerthDnsMessage *message, g
 
 static gsize add_record(guint8 *bytes, gsize at, guint type, const guint8 *data, gsize size)
 {
-    berth_put_u16(bytes + at, 0xc000 | BERTH_DNS_HEADER_SIZE); /* pointer to the name in the
-                                                                * question */
-    berth_put_u16(bytes + at + 2, type);
-    berth_put_u16(bytes + at + 4, CLASS_IN);
-    berth_put_u32(bytes + at + 6, TTL_SEC);
-    berth_put_u16(bytes + at + 10, (guint)size);
+    berth_bytes_put_u16(bytes + at, 0xc000 | BERTH_DNS_HEADER_SIZE); /* pointer to the name in the
+                                                                      * question */
+    berth_bytes_put_u16(bytes + at + 2, type);
+    berth_bytes_put_u16(bytes + at + 4, CLASS_IN);
+    berth_bytes_put_u32(bytes + at + 6, TTL_SEC);
+    berth_bytes_put_u16(bytes + at + 10, (guint)size);
     memcpy(bytes + at + 12, data, size);
-    berth_put_u16(bytes + 6, 1);
+    berth_bytes_put_u16(bytes + 6, 1);
     return at + 12 + size;
 }
 
-gsize berth_dns_answer_address(const guint8 *query, const BerthDnsMessage *message,
-                               const guint8 *data, gsize size, guint8 *ret_bytes)
+gsize berth_dns_message_answer_address(const guint8 *query, const BerthDnsMessage *message,
+                                       const guint8 *data, gsize size, guint8 *ret_bytes)
 {
     gsize at = start_answer(query, message, 0, ret_bytes);
     at = add_record(ret_bytes, at, size == 4 ? BERTH_DNS_A : BERTH_DNS_AAAA, data, size);
@@ -174,8 +175,8 @@ static gsize put_name(guint8 bytes[BERTH_DNS_NAME_MAX], const char *text)
     return at + 1;
 }
 
-gsize berth_dns_answer_name(const guint8 *query, const BerthDnsMessage *message, const char *target,
-                            guint8 *ret_bytes)
+gsize berth_dns_message_answer_name(const guint8 *query, const BerthDnsMessage *message,
+                                    const char *target, guint8 *ret_bytes)
 {
     guint8 name[BERTH_DNS_NAME_MAX];
     gsize size = put_name(name, target);

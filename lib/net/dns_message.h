@@ -50,25 +50,26 @@ typedef struct {
 } BerthDnsMessage;
 
 /* False when the header is incomplete. */
-bool berth_dns_parse(const guint8 *bytes, gsize size, BerthDnsMessage *ret_message);
+bool berth_dns_message_parse(const guint8 *bytes, gsize size, BerthDnsMessage *ret_message);
 
 /* Whether two parsed messages have the same question; names are compared without case. */
-bool berth_dns_same_question(const guint8 *left, const BerthDnsMessage *left_message,
-                             const guint8 *right, const BerthDnsMessage *right_message);
+bool berth_dns_message_same_question(const guint8 *left, const BerthDnsMessage *left_message,
+                                     const guint8 *right, const BerthDnsMessage *right_message);
 
 /* Build an answer to @query with @code and no records; returns its size. @ret_bytes has room for
  * BERTH_DNS_MADE_MAX. */
-gsize berth_dns_refuse(const guint8 *query, const BerthDnsMessage *message, BerthDnsCode code,
-                       guint8 *ret_bytes);
+gsize berth_dns_message_refuse(const guint8 *query, const BerthDnsMessage *message,
+                               BerthDnsCode code, guint8 *ret_bytes);
 
 /* Build an answer with one record: @data is 4 bytes for A, 16 for AAAA; @target is the name for
  * PTR. */
-gsize berth_dns_answer_address(const guint8 *query, const BerthDnsMessage *message,
-                               const guint8 *data, gsize size, guint8 *ret_bytes);
-gsize berth_dns_answer_name(const guint8 *query, const BerthDnsMessage *message, const char *target,
-                            guint8 *ret_bytes);
+gsize berth_dns_message_answer_address(const guint8 *query, const BerthDnsMessage *message,
+                                       const guint8 *data, gsize size, guint8 *ret_bytes);
+gsize berth_dns_message_answer_name(const guint8 *query, const BerthDnsMessage *message,
+                                    const char *target, guint8 *ret_bytes);
 
 /* Truncate @answer to header and question and set TC, so that the guest retries by TCP. */
-gsize berth_dns_truncate(const guint8 *answer, const BerthDnsMessage *message, guint8 *ret_bytes);
+gsize berth_dns_message_truncate(const guint8 *answer, const BerthDnsMessage *message,
+                                 guint8 *ret_bytes);
 
 G_END_DECLS

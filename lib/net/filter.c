@@ -77,13 +77,13 @@ static BerthFilterVerdict check_arp(const guint8 *arp, gsize size, const guint8 
     static const guint8 ethernet_and_ipv4[6] = {0, 1, 8, 0, 6, 4};
     if (size < ARP_SIZE || memcmp(arp, ethernet_and_ipv4, sizeof(ethernet_and_ipv4)) != 0)
         return BERTH_FILTER_MALFORMED;
-    guint16 operation = berth_get_u16(arp + 6);
+    guint16 operation = berth_bytes_get_u16(arp + 6);
     if (operation != 1 && operation != 2)
         return BERTH_FILTER_MALFORMED;
 
     if (memcmp(arp + 8, station, 6) != 0)
         return BERTH_FILTER_SPOOF;
-    guint32 sender = berth_get_u32(arp + 14);
+    guint32 sender = berth_bytes_get_u32(arp + 14);
     if (is_host(sender))
         return BERTH_FILTER_SPOOF;
     bool guest = sender == BERTH_ADDRESS_GUEST || sender == BERTH_ADDRESS_PROXIES;
@@ -99,8 +99,8 @@ static bool is_tcp_answer(const BerthPacket *packet)
 
 static BerthFilterVerdict check_addresses_v4(const BerthPacket *packet)
 {
-    guint32 source = berth_get_u32(packet->source);
-    guint32 destination = berth_get_u32(packet->destination);
+    guint32 source = berth_bytes_get_u32(packet->source);
+    guint32 destination = berth_bytes_get_u32(packet->destination);
     if (is_host(source))
         return BERTH_FILTER_SPOOF;
     bool proxy = source == BERTH_ADDRESS_PROXIES && is_tcp_answer(packet);
@@ -183,13 +183,13 @@ static BerthFilterVerdict check_addresses_v6(const BerthFilter *filter, const Be
 
 static bool is_dns(const BerthFilter *filter, guint8 family, const guint8 *address)
 {
-    return family == 4 ? berth_get_u32(address) == BERTH_ADDRESS_DNS
+    return family == 4 ? berth_bytes_get_u32(address) == BERTH_ADDRESS_DNS
                        : host_part_in(filter->prefix6, address) == BERTH_ADDRESS6_DNS;
 }
 
 bool berth_filter_is_gateway(const BerthFilter *filter, guint8 family, const guint8 *address)
 {
-    return family == 4 ? berth_get_u32(address) == BERTH_ADDRESS_HOST
+    return family == 4 ? berth_bytes_get_u32(address) == BERTH_ADDRESS_HOST
                        : host_part_in(filter->prefix6, address) == BERTH_ADDRESS6_HOST;
 }
 
@@ -234,7 +234,7 @@ static BerthFilterVerdict check_tcp(const BerthFilter *filter, const BerthPacket
         return BERTH_FILTER_URGENT;
     return (flags & (TH_SYN | TH_ACK)) == TH_SYN
                ? berth_filter_policy(filter, packet->family, packet->destination,
-                                     berth_get_u16(packet->payload + 2))
+                                     berth_bytes_get_u16(packet->payload + 2))
                : BERTH_FILTER_PASS;
 }
 
@@ -244,11 +244,11 @@ static BerthFilterVerdict check_udp(const BerthFilter *filter, const BerthPacket
         return BERTH_FILTER_PASS; /* harmless without the first fragment, which has the port */
     if (packet->size < UDP_SIZE)
         return BERTH_FILTER_MALFORMED;
-    gsize length = berth_get_u16(packet->payload + 4);
+    gsize length = berth_bytes_get_u16(packet->payload + 4);
     if (length < UDP_SIZE || (!packet->fragment && length > packet->size))
         return BERTH_FILTER_MALFORMED;
 
-    guint16 port = berth_get_u16(packet->payload + 2);
+    guint16 port = berth_bytes_get_u16(packet->payload + 2);
     bool served = packet->family == 6 ? port == PORT_DHCPV6 || port == PORT_TFTP
                                       : port == PORT_BOOTP || port == PORT_TFTP;
     const guint8 *to = packet->destination;
@@ -311,7 +311,7 @@ BerthFilterVerdict berth_filter_frame(const BerthFilter *filter, const guint8 *f
     if (verdict != BERTH_FILTER_PASS)
         return verdict;
 
-    switch (berth_get_u16(frame + 12)) {
+    switch (berth_bytes_get_u16(frame + 12)) {
     case ETHERTYPE_ARP:
         return check_arp(frame + BERTH_ETHERNET_SIZE, size - BERTH_ETHERNET_SIZE, frame + 6);
     case ETHERTYPE_IP:

@@ -19,7 +19,7 @@ typedef struct {
     int fd; /* libslirp's socket */
 } Forward;
 
-struct BerthListeners {
+struct BerthHostfwd {
     Slirp *slirp;
     int diag_fd;      /* -1: everybody may connect */
     uid_t uid;        /* our own */
@@ -27,9 +27,9 @@ struct BerthListeners {
     GHashTable *fds;  /* set of the TCP listeners */
 };
 
-BerthListeners *berth_listeners_new(Slirp *slirp, int diag_fd)
+BerthHostfwd *berth_hostfwd_new(Slirp *slirp, int diag_fd)
 {
-    BerthListeners *listeners = g_new0(BerthListeners, 1);
+    BerthHostfwd *listeners = g_new0(BerthHostfwd, 1);
     listeners->slirp = slirp;
     listeners->diag_fd = diag_fd;
     listeners->uid = getuid();
@@ -38,7 +38,7 @@ BerthListeners *berth_listeners_new(Slirp *slirp, int diag_fd)
     return listeners;
 }
 
-void berth_listeners_free(BerthListeners *listeners)
+void berth_hostfwd_free(BerthHostfwd *listeners)
 {
     if (listeners == NULL)
         return;
@@ -47,12 +47,12 @@ void berth_listeners_free(BerthListeners *listeners)
     g_free(listeners);
 }
 
-bool berth_listeners_have(const BerthListeners *listeners, int fd)
+bool berth_hostfwd_is_listener(const BerthHostfwd *listeners, int fd)
 {
     return g_hash_table_contains(listeners->fds, GINT_TO_POINTER(fd));
 }
 
-bool berth_listeners_forward(const BerthListeners *listeners, int fd)
+bool berth_hostfwd_is_connection(const BerthHostfwd *listeners, int fd)
 {
     for (guint i = 0; i < listeners->forwards->len; i++)
         if (g_array_index(listeners->forwards, Forward, i).fd == fd)
@@ -60,7 +60,7 @@ bool berth_listeners_forward(const BerthListeners *listeners, int fd)
     return false;
 }
 
-guint berth_listeners_count(const BerthListeners *listeners)
+guint berth_hostfwd_count(const BerthHostfwd *listeners)
 {
     return listeners->forwards->len;
 }
@@ -108,7 +108,7 @@ static bool rule_is_sound(const BerthStackRule *rule)
            memcmp(rule->guest.address, any, sizeof(any)) != 0;
 }
 
-guint berth_listeners_fd_limit(void)
+guint berth_hostfwd_fd_limit(void)
 {
     struct rlimit limit;
     return getrlimit(RLIMIT_NOFILE, &limit) < 0 ? 1024 : (guint)MIN(limit.rlim_cur, 65536);
@@ -135,7 +135,7 @@ static bool is_bound_to(int fd, const Address *address, socklen_t size)
 /* libslirp does not return the descriptor it opened, so search for it. */
 static int find_socket(int type, const Address *address, socklen_t size)
 {
-    int limit = (int)berth_listeners_fd_limit();
+    int limit = (int)berth_hostfwd_fd_limit();
     for (int fd = 0; fd < limit; fd++)
         if (type_of(fd) == type && is_bound_to(fd, address, size))
             return fd;
@@ -148,7 +148,7 @@ static bool raise_backlog(int fd)
     return listen(fd, BACKLOG) == 0 && berth_fd_set_nonblocking(fd, true) == 0;
 }
 
-static guint find_rule(const BerthListeners *listeners, const BerthStackRule *rule)
+static guint find_rule(const BerthHostfwd *listeners, const BerthStackRule *rule)
 {
     guint i = 0;
     for (; i < listeners->forwards->len; i++) {
@@ -160,7 +160,7 @@ static guint find_rule(const BerthListeners *listeners, const BerthStackRule *ru
     return i;
 }
 
-int berth_listeners_add(BerthListeners *listeners, const BerthStackRule *rule)
+int berth_hostfwd_add(BerthHostfwd *listeners, const BerthStackRule *rule)
 {
     Address host, guest;
     socklen_t host_size = to_address(&rule->host, &host);
@@ -186,7 +186,7 @@ int berth_listeners_add(BerthListeners *listeners, const BerthStackRule *rule)
     return 0;
 }
 
-int berth_listeners_remove(BerthListeners *listeners, const BerthStackRule *rule)
+int berth_hostfwd_remove(BerthHostfwd *listeners, const BerthStackRule *rule)
 {
     guint index = find_rule(listeners, rule);
     if (index == listeners->forwards->len)
@@ -203,12 +203,12 @@ int berth_listeners_remove(BerthListeners *listeners, const BerthStackRule *rule
 
 /* --- who connects --- */
 
-bool berth_listeners_must_check(const BerthListeners *listeners)
+bool berth_hostfwd_must_check(const BerthHostfwd *listeners)
 {
     return listeners->diag_fd >= 0;
 }
 
-int berth_listeners_next_fd(void)
+int berth_hostfwd_next_fd(void)
 {
     int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
     if (fd >= 0)
@@ -225,7 +225,7 @@ static bool is_loopback(const Address *address)
 
 /* Whether the peer of @fd may connect. A peer outside this host is no other local user: it can only
  * come through a listener deliberately opened to the network. */
-static bool is_welcome(const BerthListeners *listeners, int fd, const Address *local)
+static bool is_welcome(const BerthHostfwd *listeners, int fd, const Address *local)
 {
     uid_t uid;
     switch (berth_owner_find(listeners->diag_fd, fd, &uid)) {
@@ -246,7 +246,7 @@ static void reset(int fd)
     connect(fd, &nobody, sizeof(nobody));
 }
 
-void berth_listeners_admit(BerthListeners *listeners, int listener_fd, int fd)
+void berth_hostfwd_admit(BerthHostfwd *listeners, int listener_fd, int fd)
 {
     Address listening = {0}, local = {0};
     socklen_t size = sizeof(listening), local_size = sizeof(local);
@@ -277,7 +277,7 @@ static bool leads_to(const Address *host, const Address *local)
 
 /* The guest's port that @local, an address of the host, forwards to; 0 when there is no such
  * forward. */
-static guint16 guest_port(const BerthListeners *listeners, const Address *local)
+static guint16 guest_port(const BerthHostfwd *listeners, const Address *local)
 {
     for (guint i = 0; i < listeners->forwards->len; i++) {
         const BerthStackRule *rule = &g_array_index(listeners->forwards, Forward, i).rule;
@@ -289,16 +289,16 @@ static guint16 guest_port(const BerthListeners *listeners, const Address *local)
     return 0;
 }
 
-bool berth_listeners_reset(BerthListeners *listeners, int fd, const BerthPacket *packet)
+bool berth_hostfwd_reset(BerthHostfwd *listeners, int fd, const BerthPacket *packet)
 {
     Address local = {0}, peer = {0};
     socklen_t local_size = sizeof(local), peer_size = sizeof(peer);
     int family = packet->family == 4 ? AF_INET : AF_INET6;
     if (getpeername(fd, &peer.any, &peer_size) < 0 || peer.any.sa_family != family ||
-        ntohs(peer.v4.sin_port) != berth_get_u16(packet->payload + 2) || /* libslirp keeps the
-                                                                          * client's port */
+        ntohs(peer.v4.sin_port) != berth_bytes_get_u16(packet->payload + 2) || /* libslirp keeps the
+                                                                                * client's port */
         getsockname(fd, &local.any, &local_size) < 0 ||
-        guest_port(listeners, &local) != berth_get_u16(packet->payload))
+        guest_port(listeners, &local) != berth_bytes_get_u16(packet->payload))
         return false;
     reset(fd);
     return true;

@@ -33,36 +33,36 @@ typedef struct {
     BerthEndpoint guest;
 } BerthStackRule;
 
-typedef struct BerthListeners BerthListeners;
+typedef struct BerthHostfwd BerthHostfwd;
 struct Slirp;
 
 /* @slirp is borrowed. With @diag_fd, a borrowed socket of owner.h, only our own user and root may
  * connect; -1 admits everybody. */
-BerthListeners *berth_listeners_new(struct Slirp *slirp, int diag_fd);
-void berth_listeners_free(BerthListeners *listeners);
+BerthHostfwd *berth_hostfwd_new(struct Slirp *slirp, int diag_fd);
+void berth_hostfwd_free(BerthHostfwd *listeners);
 
 /* As berth_stack_add and berth_stack_remove. */
-int berth_listeners_add(BerthListeners *listeners, const BerthStackRule *rule);
-int berth_listeners_remove(BerthListeners *listeners, const BerthStackRule *rule);
+int berth_hostfwd_add(BerthHostfwd *listeners, const BerthStackRule *rule);
+int berth_hostfwd_remove(BerthHostfwd *listeners, const BerthStackRule *rule);
 
 /* Whether @fd is a TCP listener; whether @fd is a connection of one, or a forward's UDP socket. */
-bool berth_listeners_have(const BerthListeners *listeners, int fd);
-bool berth_listeners_forward(const BerthListeners *listeners, int fd);
-guint berth_listeners_count(const BerthListeners *listeners);
+bool berth_hostfwd_is_listener(const BerthHostfwd *listeners, int fd);
+bool berth_hostfwd_is_connection(const BerthHostfwd *listeners, int fd);
+guint berth_hostfwd_count(const BerthHostfwd *listeners);
 
 /* The process's limit of descriptors. */
-guint berth_listeners_fd_limit(void);
+guint berth_hostfwd_fd_limit(void);
 
-/* Whether each connection must pass berth_listeners_admit before libslirp reads from it. */
-bool berth_listeners_must_check(const BerthListeners *listeners);
+/* Whether each connection must pass berth_hostfwd_admit before libslirp reads from it. */
+bool berth_hostfwd_must_check(const BerthHostfwd *listeners);
 
 /* The descriptor that the next accept will return; and, after it, reset the connection if its peer
  * is not allowed. */
-int berth_listeners_next_fd(void);
-void berth_listeners_admit(BerthListeners *listeners, int listener_fd, int fd);
+int berth_hostfwd_next_fd(void);
+void berth_hostfwd_admit(BerthHostfwd *listeners, int listener_fd, int fd);
 
 /* If @packet, a reset from the guest, belongs to the client @fd of a forward, reset that
  * connection; otherwise false. libslirp would only close it. */
-bool berth_listeners_reset(BerthListeners *listeners, int fd, const BerthPacket *packet);
+bool berth_hostfwd_reset(BerthHostfwd *listeners, int fd, const BerthPacket *packet);
 
 G_END_DECLS

@@ -19,7 +19,7 @@ typedef struct {
     const char *target_of; /* for a reverse name: the target without the domain, or NULL */
 } Entry;
 
-bool berth_names_set(BerthNames *names, guint slot, const char *name)
+bool berth_internal_names_set(BerthInternalNames *names, guint slot, const char *name)
 {
     if (slot < 1 || slot > BERTH_SLOT_MAX || strlen(name) >= BERTH_NAME_SIZE)
         return false;
@@ -27,14 +27,14 @@ bool berth_names_set(BerthNames *names, guint slot, const char *name)
     return true;
 }
 
-static bool has_prefix6(const BerthNames *names)
+static bool has_prefix6(const BerthInternalNames *names)
 {
     static const guint8 none[16];
     return memcmp(names->prefix, none, sizeof(none)) != 0;
 }
 
 /* 0: no such distro. */
-static guint slot_of(const BerthNames *names, const char *name, gsize length)
+static guint slot_of(const BerthInternalNames *names, const char *name, gsize length)
 {
     for (guint i = 1; i <= BERTH_SLOT_MAX; i++)
         if (strlen(names->distros[i]) == length && length > 0 &&
@@ -44,7 +44,7 @@ static guint slot_of(const BerthNames *names, const char *name, gsize length)
 }
 
 /* False for a name outside berth.internal. */
-static bool look_up_forward(const BerthNames *names, const char *name, Entry *ret_entry)
+static bool look_up_forward(const BerthInternalNames *names, const char *name, Entry *ret_entry)
 {
     if (strcmp(name, DOMAIN) == 0) {
         ret_entry->exists = true;
@@ -80,7 +80,7 @@ static bool parse_reverse(const char *name, guint32 *ret_address)
     return true;
 }
 
-static bool look_up_reverse(const BerthNames *names, const char *name, Entry *ret_entry)
+static bool look_up_reverse(const BerthInternalNames *names, const char *name, Entry *ret_entry)
 {
     guint32 address;
     if (!parse_reverse(name, &address))
@@ -98,37 +98,37 @@ static bool look_up_reverse(const BerthNames *names, const char *name, Entry *re
     return true;
 }
 
-static gsize answer_entry(const BerthNames *names, const guint8 *query,
+static gsize answer_entry(const BerthInternalNames *names, const guint8 *query,
                           const BerthDnsMessage *message, const Entry *entry, guint8 *bytes)
 {
     bool any = message->type == BERTH_DNS_ANY;
     if (!entry->exists)
-        return berth_dns_refuse(query, message, BERTH_DNS_NXDOMAIN, bytes);
+        return berth_dns_message_refuse(query, message, BERTH_DNS_NXDOMAIN, bytes);
     if (entry->v4 != 0 && (any || message->type == BERTH_DNS_A)) {
         guint8 address[4];
-        berth_put_u32(address, entry->v4);
-        return berth_dns_answer_address(query, message, address, 4, bytes);
+        berth_bytes_put_u32(address, entry->v4);
+        return berth_dns_message_answer_address(query, message, address, 4, bytes);
     }
     if (entry->v6 && message->type == BERTH_DNS_AAAA) {
         guint8 address[16];
         memcpy(address, names->prefix, sizeof(address));
         address[15] = BERTH_ADDRESS6_HOST;
-        return berth_dns_answer_address(query, message, address, 16, bytes);
+        return berth_dns_message_answer_address(query, message, address, 16, bytes);
     }
     if (entry->target_of != NULL && (any || message->type == BERTH_DNS_PTR)) {
         g_autofree char *target = g_strconcat(entry->target_of, "." DOMAIN, NULL);
-        return berth_dns_answer_name(query, message, target, bytes);
+        return berth_dns_message_answer_name(query, message, target, bytes);
     }
-    return berth_dns_refuse(query, message, BERTH_DNS_OK, bytes);
+    return berth_dns_message_refuse(query, message, BERTH_DNS_OK, bytes);
 }
 
-gsize berth_names_answer(const BerthNames *names, const guint8 *query, gsize size,
-                         guint8 *ret_bytes)
+gsize berth_internal_names_answer(const BerthInternalNames *names, const guint8 *query, gsize size,
+                                  guint8 *ret_bytes)
 {
     BerthDnsMessage message;
     Entry entry = {0};
-    if (!berth_dns_parse(query, size, &message) || message.response || message.opcode != 0 ||
-        message.question_size == 0 || message.class != CLASS_IN)
+    if (!berth_dns_message_parse(query, size, &message) || message.response ||
+        message.opcode != 0 || message.question_size == 0 || message.class != CLASS_IN)
         return 0;
     if (!look_up_forward(names, message.name, &entry) &&
         !look_up_reverse(names, message.name, &entry))

@@ -25,14 +25,14 @@ G_BEGIN_DECLS
 typedef struct {
     guint8 prefix[16]; /* of the guest's IPv6 network; all zero: none */
     char distros[BERTH_SLOT_MAX + 1][BERTH_NAME_SIZE]; /* by slot; "" where none runs */
-} BerthNames;
+} BerthInternalNames;
 
 /* Set the name of a slot; "" clears it. False for an invalid slot or name. */
-bool berth_names_set(BerthNames *names, guint slot, const char *name);
+bool berth_internal_names_set(BerthInternalNames *names, guint slot, const char *name);
 
 /* Answer @query of @size bytes; returns the answer's size, or 0 when the query must be forwarded.
  * @ret_bytes has room for BERTH_DNS_MADE_MAX. */
-gsize berth_names_answer(const BerthNames *names, const guint8 *query, gsize size,
-                         guint8 *ret_bytes);
+gsize berth_internal_names_answer(const BerthInternalNames *names, const guint8 *query, gsize size,
+                                  guint8 *ret_bytes);
 
 G_END_DECLS

@@ -30,8 +30,9 @@ static void on_answer(const BerthDatagramEnds *ends, const guint8 *message, gsiz
     BerthNameserver *server = user_data;
     guint8 cut[BERTH_DNS_MADE_MAX];
     BerthDnsMessage parsed;
-    if (size > berth_datagram_room(ends, server->mtu) && berth_dns_parse(message, size, &parsed)) {
-        size = berth_dns_truncate(message, &parsed, cut);
+    if (size > berth_datagram_room(ends, server->mtu) &&
+        berth_dns_message_parse(message, size, &parsed)) {
+        size = berth_dns_message_truncate(message, &parsed, cut);
         message = cut;
     }
     gsize frame_size = berth_datagram_answer(ends, message, size, server->frame);
@@ -72,9 +73,9 @@ static bool is_ours(const BerthNameserver *server, const guint8 *frame, gsize si
     const guint8 *ip = frame + ETHERNET_SIZE;
     if (size < ETHERNET_SIZE + IPV4_SIZE)
         return false;
-    if (berth_get_u16(frame + 12) == ETHERTYPE_IP)
-        return berth_get_u32(ip + 16) == BERTH_ADDRESS_DNS && ip[9] != IPPROTO_ICMP;
-    return berth_get_u16(frame + 12) == ETHERTYPE_IPV6 && size >= ETHERNET_SIZE + IPV6_SIZE &&
+    if (berth_bytes_get_u16(frame + 12) == ETHERTYPE_IP)
+        return berth_bytes_get_u32(ip + 16) == BERTH_ADDRESS_DNS && ip[9] != IPPROTO_ICMP;
+    return berth_bytes_get_u16(frame + 12) == ETHERTYPE_IPV6 && size >= ETHERNET_SIZE + IPV6_SIZE &&
            is_our_address6(server, ip + 24) && ip[6] != IPPROTO_ICMPV6;
 }
 
@@ -97,7 +98,7 @@ BerthNatServer berth_nameserver_by_tcp(const BerthNameserver *server)
         return (BerthNatServer){0};
     BerthNatServer made = {.port = resolver->port};
     if (resolver->family == 4)
-        made.address = berth_get_u32(resolver->address);
+        made.address = berth_bytes_get_u32(resolver->address);
     else
         memcpy(made.address6, resolver->address, sizeof(made.address6));
     return made;

@@ -44,14 +44,14 @@ static bool parse_ipv4(guint8 *ip, gsize size, Packet *ret_packet)
         .payload = ip + header,
         .size = size - header,
         .protocol = ip[9],
-        .first = (berth_get_u16(ip + 6) & 0x1fff) == 0,
+        .first = (berth_bytes_get_u16(ip + 6) & 0x1fff) == 0,
     };
     return true;
 }
 
 static bool parse_frame(guint8 *frame, gsize size, Packet *ret_packet)
 {
-    return size >= ETHERNET_SIZE && berth_get_u16(frame + 12) == ETHERTYPE_IP &&
+    return size >= ETHERNET_SIZE && berth_bytes_get_u16(frame + 12) == ETHERTYPE_IP &&
            parse_ipv4(frame + ETHERNET_SIZE, size - ETHERNET_SIZE, ret_packet);
 }
 
@@ -68,29 +68,29 @@ static bool has_udp(const Packet *packet)
 /* A UDP checksum of zero means none. */
 static void adjust_udp(guint8 *checksum, guint32 before, guint32 after)
 {
-    if (berth_get_u16(checksum) == 0)
+    if (berth_bytes_get_u16(checksum) == 0)
         return;
-    berth_adjust_checksum(checksum, before, after);
-    if (berth_get_u16(checksum) == 0)
-        berth_put_u16(checksum, 0xffff);
+    berth_bytes_adjust_checksum(checksum, before, after);
+    if (berth_bytes_get_u16(checksum) == 0)
+        berth_bytes_put_u16(checksum, 0xffff);
 }
 
 static void replace_address(Packet *packet, gsize at, guint32 address)
 {
-    guint32 before = berth_get_u32(packet->ip + at);
-    berth_put_u32(packet->ip + at, address);
-    berth_adjust_checksum(packet->ip + AT_CHECKSUM, before, address);
+    guint32 before = berth_bytes_get_u32(packet->ip + at);
+    berth_bytes_put_u32(packet->ip + at, address);
+    berth_bytes_adjust_checksum(packet->ip + AT_CHECKSUM, before, address);
     if (has_tcp(packet))
-        berth_adjust_checksum(packet->payload + 16, before, address);
+        berth_bytes_adjust_checksum(packet->payload + 16, before, address);
     else if (has_udp(packet))
         adjust_udp(packet->payload + 6, before, address);
 }
 
 static void replace_tcp_port(Packet *packet, gsize at, guint16 port)
 {
-    guint16 before = berth_get_u16(packet->payload + at);
-    berth_put_u16(packet->payload + at, port);
-    berth_adjust_checksum(packet->payload + 16, before, port);
+    guint16 before = berth_bytes_get_u16(packet->payload + at);
+    berth_bytes_put_u16(packet->payload + at, port);
+    berth_bytes_adjust_checksum(packet->payload + 16, before, port);
 }
 
 /* --- neighbours: 198.19.255.N is 127.0.N.1 --- */
@@ -139,10 +139,10 @@ static gint add_flow(BerthNat *nat, guint16 guest_port)
 /* The server that @packet must be sent to; NULL when it is not part of a query. */
 static const BerthNatServer *find_server(BerthNat *nat, const Packet *packet)
 {
-    guint16 guest_port = berth_get_u16(packet->payload);
+    guint16 guest_port = berth_bytes_get_u16(packet->payload);
     bool starts = (packet->payload[13] & TCP_SYN) != 0;
-    bool asks = berth_get_u32(packet->ip + AT_DESTINATION) == BERTH_ADDRESS_DNS &&
-                berth_get_u16(packet->payload + 2) == PORT_DNS;
+    bool asks = berth_bytes_get_u32(packet->ip + AT_DESTINATION) == BERTH_ADDRESS_DNS &&
+                berth_bytes_get_u16(packet->payload + 2) == PORT_DNS;
     if (!asks && !starts)
         return NULL;
     gint index = find_flow(nat, guest_port);
@@ -172,10 +172,10 @@ static bool is_from_server(const BerthNat *nat, const Packet *packet)
 {
     if (!has_tcp(packet))
         return false;
-    gint index = find_flow(nat, berth_get_u16(packet->payload + 2));
+    gint index = find_flow(nat, berth_bytes_get_u16(packet->payload + 2));
     return index >= 0 &&
-           berth_get_u32(packet->ip + AT_SOURCE) == nat->flows[index].server.address &&
-           berth_get_u16(packet->payload) == nat->flows[index].server.port;
+           berth_bytes_get_u32(packet->ip + AT_SOURCE) == nat->flows[index].server.address &&
+           berth_bytes_get_u16(packet->payload) == nat->flows[index].server.port;
 }
 
 /* The index of the flow from @guest_port to this server, or -1. */
@@ -197,8 +197,8 @@ static void forget_flow6(BerthNat *nat, const BerthPacket *packet)
     if (packet->protocol != IPPROTO_TCP || packet->size < TCP_SIZE ||
         (packet->payload[13] & TCP_SYN) == 0)
         return;
-    gint index = find_flow6(nat, berth_get_u16(packet->payload), packet->destination,
-                            berth_get_u16(packet->payload + 2));
+    gint index = find_flow6(nat, berth_bytes_get_u16(packet->payload), packet->destination,
+                            berth_bytes_get_u16(packet->payload + 2));
     if (index >= 0)
         nat->flows[index].guest_port = 0;
 }
@@ -212,8 +212,8 @@ static gsize from_server6(const BerthNat *nat, const guint8 *frame, gsize size, 
     if (!berth_packet_read(frame, size, &packet) || packet.family != 6 ||
         packet.protocol != IPPROTO_TCP || packet.size < TCP_SIZE ||
         memcmp(packet.destination, nat->guest6, sizeof(nat->guest6)) != 0 ||
-        find_flow6(nat, berth_get_u16(packet.payload + 2), packet.source,
-                   berth_get_u16(packet.payload)) < 0)
+        find_flow6(nat, berth_bytes_get_u16(packet.payload + 2), packet.source,
+                   berth_bytes_get_u16(packet.payload)) < 0)
         return 0;
     gsize copy_size = berth_nat46_to_v4(frame, size, BERTH_ADDRESS_DNS, BERTH_ADDRESS_GUEST, copy);
     if (copy_size > 0 && parse_frame(copy, copy_size, &made))
@@ -232,7 +232,7 @@ gsize berth_nat_from_guest(BerthNat *nat, guint8 *frame, gsize size)
             forget_flow6(nat, &packet6);
         return size;
     }
-    guint32 destination = berth_get_u32(packet.ip + AT_DESTINATION);
+    guint32 destination = berth_bytes_get_u32(packet.ip + AT_DESTINATION);
     const BerthNatServer *server = has_tcp(&packet) ? find_server(nat, &packet) : NULL;
     if (server != NULL)
         return towards_server(nat, server, &packet, frame, size);
@@ -251,7 +251,7 @@ static bool parse_quoted(const Packet *packet, Packet *ret_quoted)
         !parse_ipv4(packet->payload + ICMP_SIZE, packet->size - ICMP_SIZE, ret_quoted))
         return false;
     ret_quoted->size = 0; /* do not adjust checksums in the quoted payload */
-    return neighbour_of(berth_get_u32(ret_quoted->ip + AT_DESTINATION)) != 0;
+    return neighbour_of(berth_bytes_get_u32(ret_quoted->ip + AT_DESTINATION)) != 0;
 }
 
 const guint8 *berth_nat_to_guest(const BerthNat *nat, const guint8 *frame, gsize *size,
@@ -263,7 +263,7 @@ const guint8 *berth_nat_to_guest(const BerthNat *nat, const guint8 *frame, gsize
         *size = copy_size > 0 ? copy_size : *size;
         return copy_size > 0 ? copy : frame;
     }
-    guint32 source = berth_get_u32(packet.ip + AT_SOURCE);
+    guint32 source = berth_bytes_get_u32(packet.ip + AT_SOURCE);
     bool serves = is_from_server(nat, &packet);
     bool quotes = parse_quoted(&packet, &quoted);
     if (!serves && !quotes && neighbour_of(source) == 0)
@@ -273,7 +273,7 @@ const guint8 *berth_nat_to_guest(const BerthNat *nat, const guint8 *frame, gsize
     parse_frame(copy, *size, &packet);
     if (quotes && parse_quoted(&packet, &quoted))
         replace_address(&quoted, AT_DESTINATION,
-                        neighbour_of(berth_get_u32(quoted.ip + AT_DESTINATION)));
+                        neighbour_of(berth_bytes_get_u32(quoted.ip + AT_DESTINATION)));
     if (serves) {
         replace_address(&packet, AT_SOURCE, BERTH_ADDRESS_DNS);
         replace_tcp_port(&packet, 0, PORT_DNS);

@@ -24,10 +24,10 @@ G_STATIC_ASSERT(BERTH_NAT46_GROWTH == IPV6_SIZE - IPV4_SIZE);
 /* Only the addresses differ in the pseudo header: protocol and length are the same. */
 static void exchange_addresses(guint8 *tcp, guint32 before, guint32 after)
 {
-    guint32 sum = (guint16)~berth_get_u16(tcp + TCP_SUM);
-    sum += (guint16)~berth_fold(before);
-    sum += berth_fold(after);
-    berth_put_u16(tcp + TCP_SUM, (guint16)~berth_fold(sum));
+    guint32 sum = (guint16)~berth_bytes_get_u16(tcp + TCP_SUM);
+    sum += (guint16)~berth_bytes_fold(before);
+    sum += berth_bytes_fold(after);
+    berth_bytes_put_u16(tcp + TCP_SUM, (guint16)~berth_bytes_fold(sum));
 }
 
 /* The size of the TCP segment, 0 when @frame does not hold a whole one. */
@@ -46,17 +46,17 @@ gsize berth_nat46_to_v6(guint8 *frame, gsize size, const guint8 *source, const g
     if (length == 0)
         return 0;
     guint8 *ip = frame + ETHERNET_SIZE, *tcp = ip + IPV6_SIZE;
-    guint32 before = berth_sum(0, ip + IPV4_ADDRESSES, 8);
+    guint32 before = berth_bytes_sum(0, ip + IPV4_ADDRESSES, 8);
     memmove(tcp, packet.payload, length);
     memset(ip, 0, IPV6_SIZE);
-    berth_put_u16(frame + 12, ETHERTYPE_IPV6);
+    berth_bytes_put_u16(frame + 12, ETHERTYPE_IPV6);
     ip[0] = 0x60;
-    berth_put_u16(ip + 4, (guint)length);
+    berth_bytes_put_u16(ip + 4, (guint)length);
     ip[6] = IPPROTO_TCP;
     ip[7] = HOPS;
     memcpy(ip + IPV6_ADDRESSES, source, 16);
     memcpy(ip + IPV6_ADDRESSES + 16, destination, 16);
-    exchange_addresses(tcp, before, berth_sum(0, ip + IPV6_ADDRESSES, 32));
+    exchange_addresses(tcp, before, berth_bytes_sum(0, ip + IPV6_ADDRESSES, 32));
     return ETHERNET_SIZE + IPV6_SIZE + length;
 }
 
@@ -70,17 +70,18 @@ gsize berth_nat46_to_v4(const guint8 *frame, gsize size, guint32 source, guint32
     guint8 *ip = copy + ETHERNET_SIZE, *tcp = ip + IPV4_SIZE;
     memcpy(copy, frame, ETHERNET_SIZE);
     memset(ip, 0, IPV4_SIZE);
-    berth_put_u16(copy + 12, ETHERTYPE_IP);
+    berth_bytes_put_u16(copy + 12, ETHERTYPE_IP);
     ip[0] = 0x45;
-    berth_put_u16(ip + 2, (guint)(IPV4_SIZE + length));
-    berth_put_u16(ip + 6, DO_NOT_FRAGMENT);
+    berth_bytes_put_u16(ip + 2, (guint)(IPV4_SIZE + length));
+    berth_bytes_put_u16(ip + 6, DO_NOT_FRAGMENT);
     ip[8] = HOPS;
     ip[9] = IPPROTO_TCP;
-    berth_put_u32(ip + IPV4_ADDRESSES, source);
-    berth_put_u32(ip + IPV4_ADDRESSES + 4, destination);
-    berth_put_u16(ip + IPV4_SUM, (guint16)~berth_fold(berth_sum(0, ip, IPV4_SIZE)));
+    berth_bytes_put_u32(ip + IPV4_ADDRESSES, source);
+    berth_bytes_put_u32(ip + IPV4_ADDRESSES + 4, destination);
+    berth_bytes_put_u16(ip + IPV4_SUM,
+                        (guint16)~berth_bytes_fold(berth_bytes_sum(0, ip, IPV4_SIZE)));
     memcpy(tcp, packet.payload, length);
-    exchange_addresses(tcp, berth_sum(0, frame + ETHERNET_SIZE + IPV6_ADDRESSES, 32),
-                       berth_sum(0, ip + IPV4_ADDRESSES, 8));
+    exchange_addresses(tcp, berth_bytes_sum(0, frame + ETHERNET_SIZE + IPV6_ADDRESSES, 32),
+                       berth_bytes_sum(0, ip + IPV4_ADDRESSES, 8));
     return ETHERNET_SIZE + IPV4_SIZE + length;
 }

@@ -12,11 +12,11 @@ static bool read_ipv4(const guint8 *ip, gsize size, BerthPacket *ret_packet)
     if (size < IPV4_SIZE || ip[0] >> 4 != 4)
         return false;
     gsize header = (gsize)(ip[0] & 0x0f) * 4;
-    gsize total = berth_get_u16(ip + 2);
+    gsize total = berth_bytes_get_u16(ip + 2);
     if (header < IPV4_SIZE || total < header || total > size)
         return false;
 
-    guint16 fragment = berth_get_u16(ip + 6);
+    guint16 fragment = berth_bytes_get_u16(ip + 6);
     *ret_packet = (BerthPacket){
         .family = 4,
         .protocol = ip[9],
@@ -38,7 +38,7 @@ static bool read_ipv6(const guint8 *ip, gsize size, BerthPacket *ret_packet)
 {
     if (size < IPV6_SIZE || ip[0] >> 4 != 6)
         return false;
-    gsize length = berth_get_u16(ip + 4);
+    gsize length = berth_bytes_get_u16(ip + 4);
     if (length > size - IPV6_SIZE)
         return false;
 
@@ -62,7 +62,7 @@ bool berth_packet_read(const guint8 *frame, gsize size, BerthPacket *ret_packet)
     if (size < BERTH_ETHERNET_SIZE)
         return false;
     const guint8 *ip = frame + BERTH_ETHERNET_SIZE;
-    guint type = berth_get_u16(frame + 12);
+    guint type = berth_bytes_get_u16(frame + 12);
     if (type == ETHERTYPE_IP)
         return read_ipv4(ip, size - BERTH_ETHERNET_SIZE, ret_packet);
     return type == ETHERTYPE_IPV6 && read_ipv6(ip, size - BERTH_ETHERNET_SIZE, ret_packet);

@@ -15,9 +15,9 @@
     1024u /* adds in flight; bounds what a guest that keeps changing its ports can                 \
            * queue */
 
-/* Reference-counted: pending calls hold a reference beyond berth_ports_free. */
-struct BerthPorts {
-    const BerthPortsOps *ops; /* NULL after berth_ports_free */
+/* Reference-counted: pending calls hold a reference beyond berth_port_policy_free. */
+struct BerthPortPolicy {
+    const BerthPortPolicyOps *ops; /* NULL after berth_port_policy_free */
     gpointer user_data;
     GHashTable *entries; /* key -> Entry*, both owned */
     guint64 last_serial;
@@ -29,13 +29,13 @@ struct BerthPorts {
 typedef BerthPortEntry Entry;
 
 typedef struct {
-    BerthPorts *ports;
+    BerthPortPolicy *ports;
     char *key;
     BerthLegKind kind;
     guint64 serial;
 } Call;
 
-static void stop_retrying(BerthPorts *ports)
+static void stop_retrying(BerthPortPolicy *ports)
 {
     if (ports->retry == NULL)
         return;
@@ -45,21 +45,21 @@ static void stop_retrying(BerthPorts *ports)
 
 static void clear(gpointer data)
 {
-    BerthPorts *ports = data;
+    BerthPortPolicy *ports = data;
     g_hash_table_unref(ports->entries);
     g_clear_pointer(&ports->later, g_ptr_array_unref);
 }
 
-BerthPorts *berth_ports_new(const BerthPortsOps *ops, gpointer user_data)
+BerthPortPolicy *berth_port_policy_new(const BerthPortPolicyOps *ops, gpointer user_data)
 {
-    BerthPorts *ports = g_rc_box_new0(BerthPorts);
+    BerthPortPolicy *ports = g_rc_box_new0(BerthPortPolicy);
     ports->ops = ops;
     ports->user_data = user_data;
     ports->entries = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, berth_port_entry_free);
     return ports;
 }
 
-void berth_ports_free(BerthPorts *ports)
+void berth_port_policy_free(BerthPortPolicy *ports)
 {
     if (ports == NULL)
         return;
@@ -69,7 +69,7 @@ void berth_ports_free(BerthPorts *ports)
     g_rc_box_release_full(ports, clear);
 }
 
-static void notify_changed(const BerthPorts *ports)
+static void notify_changed(const BerthPortPolicy *ports)
 {
     if (ports->ops != NULL && ports->ops->changed != NULL)
         ports->ops->changed(ports->user_data);
@@ -90,7 +90,7 @@ static void block(Entry *entry, BerthLegKind kind, char *why_take)
 }
 
 /* One of our own forwards that occupies the place of @leg, as text; or NULL. */
-static char *find_own(const BerthPorts *ports, const BerthLeg *leg)
+static char *find_own(const BerthPortPolicy *ports, const BerthLeg *leg)
 {
     static const guint8 any[16];
     GHashTableIter iter;
@@ -113,7 +113,7 @@ static char *find_own(const BerthPorts *ports, const BerthLeg *leg)
     return NULL;
 }
 
-static char *who_has(const BerthPorts *ports, const BerthLeg *leg, bool found,
+static char *who_has(const BerthPortPolicy *ports, const BerthLeg *leg, bool found,
                      const BerthHolder *holder)
 {
     bool ours = !found || holder->uid == getuid();
@@ -125,7 +125,7 @@ static char *who_has(const BerthPorts *ports, const BerthLeg *leg, bool found,
     return who;
 }
 
-static void block_as_busy(const BerthPorts *ports, Entry *entry, BerthLegKind kind)
+static void block_as_busy(const BerthPortPolicy *ports, Entry *entry, BerthLegKind kind)
 {
     const BerthLeg *leg = &entry->forward->legs[kind];
     BerthPortSlot *slot = &entry->slots[kind];
@@ -150,7 +150,7 @@ static char *why_privileged(guint16 port)
                            port, g_strstrip(lowest), port);
 }
 
-static void block_for(const BerthPorts *ports, Entry *entry, BerthLegKind kind, int errnum)
+static void block_for(const BerthPortPolicy *ports, Entry *entry, BerthLegKind kind, int errnum)
 {
     const BerthLeg *leg = &entry->forward->legs[kind];
     if (errnum == EADDRINUSE) {
@@ -171,14 +171,14 @@ static void block_for(const BerthPorts *ports, Entry *entry, BerthLegKind kind, 
 
 /* --- opening and closing --- */
 
-static void retry_if_blocked(BerthPorts *ports);
-static void apply(BerthPorts *ports, GPtrArray *plan_take);
-static void handle_answer(BerthPorts *ports, Entry *entry, BerthLegKind kind, int errnum);
+static void retry_if_blocked(BerthPortPolicy *ports);
+static void apply(BerthPortPolicy *ports, GPtrArray *plan_take);
+static void handle_answer(BerthPortPolicy *ports, Entry *entry, BerthLegKind kind, int errnum);
 
 static void on_added(int errnum, gpointer user_data)
 {
     Call *call = user_data;
-    BerthPorts *ports = call->ports;
+    BerthPortPolicy *ports = call->ports;
     ports->pending--;
     Entry *entry = g_hash_table_lookup(ports->entries, call->key);
     if (entry != NULL && entry->slots[call->kind].serial == call->serial) {
@@ -194,7 +194,7 @@ static void on_added(int errnum, gpointer user_data)
     g_free(call);
 }
 
-static void open_leg(BerthPorts *ports, Entry *entry, BerthLegKind kind)
+static void open_leg(BerthPortPolicy *ports, Entry *entry, BerthLegKind kind)
 {
     Call *call = g_new(Call, 1);
     *call = (Call){.ports = g_rc_box_acquire(ports),
@@ -207,7 +207,7 @@ static void open_leg(BerthPorts *ports, Entry *entry, BerthLegKind kind)
 }
 
 /* Also removes a leg whose add is in flight: operations keep their order. */
-static void close_leg(BerthPorts *ports, Entry *entry, BerthLegKind kind)
+static void close_leg(BerthPortPolicy *ports, Entry *entry, BerthLegKind kind)
 {
     BerthLeg *leg = &entry->forward->legs[kind];
     BerthPortSlot *slot = &entry->slots[kind];
@@ -220,7 +220,7 @@ static void close_leg(BerthPorts *ports, Entry *entry, BerthLegKind kind)
 }
 
 /* Reopen all legs of a forward on host port @port. */
-static void move(BerthPorts *ports, Entry *entry, guint16 port)
+static void move(BerthPortPolicy *ports, Entry *entry, guint16 port)
 {
     for (guint i = 0; i < BERTH_LEGS; i++)
         close_leg(ports, entry, i);
@@ -236,7 +236,7 @@ static const struct {
     guint16 port, instead;
 } offers[] = {{80, 8080}, {443, 8443}};
 
-static bool is_wanted_by_another(const BerthPorts *ports, const Entry *entry, guint16 port)
+static bool is_wanted_by_another(const BerthPortPolicy *ports, const Entry *entry, guint16 port)
 {
     GHashTableIter iter;
     gpointer value;
@@ -251,7 +251,7 @@ static bool is_wanted_by_another(const BerthPorts *ports, const Entry *entry, gu
 }
 
 /* Move to the alternative port. False when there is none. */
-static bool offer(BerthPorts *ports, Entry *entry)
+static bool offer(BerthPortPolicy *ports, Entry *entry)
 {
     const BerthRule *rule = &entry->forward->rule;
     for (gsize i = 0; i < G_N_ELEMENTS(offers); i++) {
@@ -267,7 +267,7 @@ static bool offer(BerthPorts *ports, Entry *entry)
 }
 
 /* Move back to the privileged port, as BLOCKED. */
-static void withdraw(BerthPorts *ports, Entry *entry)
+static void withdraw(BerthPortPolicy *ports, Entry *entry)
 {
     BerthForward *forward = entry->forward;
     for (guint i = 0; i < BERTH_LEGS; i++)
@@ -281,7 +281,7 @@ static void withdraw(BerthPorts *ports, Entry *entry)
 }
 
 /* Withdraw alternatives whose port @plan wants for another forward. */
-static void withdraw_offers(BerthPorts *ports, const GPtrArray *plan)
+static void withdraw_offers(BerthPortPolicy *ports, const GPtrArray *plan)
 {
     GHashTableIter iter;
     gpointer value;
@@ -304,7 +304,7 @@ static bool is_absent(const Entry *entry, BerthLegKind kind, int errnum)
            (errnum == EAFNOSUPPORT || errnum == EADDRNOTAVAIL);
 }
 
-static void handle_answer(BerthPorts *ports, Entry *entry, BerthLegKind kind, int errnum)
+static void handle_answer(BerthPortPolicy *ports, Entry *entry, BerthLegKind kind, int errnum)
 {
     BerthLeg *leg = &entry->forward->legs[kind];
     if (errnum == EACCES && offer(ports, entry)) {
@@ -329,7 +329,7 @@ static void handle_answer(BerthPorts *ports, Entry *entry, BerthLegKind kind, in
 /* --- trying again --- */
 
 /* Whether any leg is BLOCKED; with @open, also retry those not in flight. */
-static bool find_blocked(BerthPorts *ports, bool open)
+static bool find_blocked(BerthPortPolicy *ports, bool open)
 {
     GHashTableIter iter;
     gpointer value;
@@ -348,18 +348,18 @@ static bool find_blocked(BerthPorts *ports, bool open)
     return found;
 }
 
-bool berth_ports_retry(BerthPorts *ports)
+bool berth_port_policy_retry(BerthPortPolicy *ports)
 {
     return find_blocked(ports, true);
 }
 
 static gboolean on_retry(gpointer user_data)
 {
-    berth_ports_retry(user_data);
+    berth_port_policy_retry(user_data);
     return G_SOURCE_CONTINUE;
 }
 
-static void retry_if_blocked(BerthPorts *ports)
+static void retry_if_blocked(BerthPortPolicy *ports)
 {
     bool blocked = find_blocked(ports, false);
     if (!blocked)
@@ -381,7 +381,8 @@ static bool is_same_leg(const BerthLeg *a, const BerthLeg *b)
            memcmp(a->guest, b->guest, 16) == 0;
 }
 
-static void follow_leg(BerthPorts *ports, Entry *entry, BerthLegKind kind, const BerthLeg *wanted)
+static void follow_leg(BerthPortPolicy *ports, Entry *entry, BerthLegKind kind,
+                       const BerthLeg *wanted)
 {
     BerthLeg *leg = &entry->forward->legs[kind];
     BerthLeg now = *wanted;
@@ -394,7 +395,7 @@ static void follow_leg(BerthPorts *ports, Entry *entry, BerthLegKind kind, const
         open_leg(ports, entry, kind);
 }
 
-static Entry *entry_for(BerthPorts *ports, const BerthForward *wanted)
+static Entry *entry_for(BerthPortPolicy *ports, const BerthForward *wanted)
 {
     g_autofree char *key = berth_rule_format(&wanted->rule);
     Entry *entry = g_hash_table_lookup(ports->entries, key);
@@ -411,7 +412,7 @@ static Entry *entry_for(BerthPorts *ports, const BerthForward *wanted)
     return entry;
 }
 
-static void follow(BerthPorts *ports, BerthForward *wanted)
+static void follow(BerthPortPolicy *ports, BerthForward *wanted)
 {
     Entry *entry = entry_for(ports, wanted);
     BerthForward *forward = entry->forward;
@@ -433,7 +434,7 @@ static void follow(BerthPorts *ports, BerthForward *wanted)
     berth_port_entry_summarise(entry);
 }
 
-static void close_all_but(BerthPorts *ports, const GPtrArray *plan)
+static void close_all_but(BerthPortPolicy *ports, const GPtrArray *plan)
 {
     g_autoptr(GHashTable) kept = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
     for (guint i = 0; i < plan->len; i++) {
@@ -453,7 +454,7 @@ static void close_all_but(BerthPorts *ports, const GPtrArray *plan)
     }
 }
 
-static void apply(BerthPorts *ports, GPtrArray *plan_take)
+static void apply(BerthPortPolicy *ports, GPtrArray *plan_take)
 {
     g_autoptr(GPtrArray) plan = plan_take;
     close_all_but(ports, plan);
@@ -464,7 +465,7 @@ static void apply(BerthPorts *ports, GPtrArray *plan_take)
     notify_changed(ports);
 }
 
-void berth_ports_update(BerthPorts *ports, GPtrArray *plan)
+void berth_port_policy_update(BerthPortPolicy *ports, GPtrArray *plan)
 {
     g_clear_pointer(&ports->later, g_ptr_array_unref);
     if (ports->pending >= PENDING_MAX && plan->len > 0)
@@ -473,7 +474,7 @@ void berth_ports_update(BerthPorts *ports, GPtrArray *plan)
         apply(ports, plan);
 }
 
-void berth_ports_reopen(BerthPorts *ports)
+void berth_port_policy_reopen(BerthPortPolicy *ports)
 {
     GHashTableIter iter;
     gpointer value;
@@ -500,7 +501,7 @@ void berth_ports_reopen(BerthPorts *ports)
 
 /* --- listing --- */
 
-GPtrArray *berth_ports_list(const BerthPorts *ports)
+GPtrArray *berth_port_policy_list(const BerthPortPolicy *ports)
 {
     GPtrArray *list = g_ptr_array_new_with_free_func((GDestroyNotify)berth_forward_free);
     GHashTableIter iter;

@@ -10,7 +10,7 @@
  * retried every two seconds; no timer runs otherwise. A forward ends as soon as the guest stops
  * listening.
  *
- *     WANTED    add in flight, or berth-net not running (see berth_ports_reopen)
+ *     WANTED    add in flight, or berth-net not running (see berth_port_policy_reopen)
  *     OPEN      add succeeded
  *     BLOCKED   add failed; retried until it succeeds or the guest stops listening
  *     IGNORED   excluded by the plan; for a leg also: the host has no such address
@@ -33,7 +33,7 @@ G_BEGIN_DECLS
 
 /* Operations run in the order of the calls. @done is called exactly once, after the operation
  * returned, with 0 or an errno; ECONNRESET and ECANCELED mean that everything is closed. It may
- * come after berth_ports_free. */
+ * come after berth_port_policy_free. */
 typedef struct {
     void (*add)(const BerthLeg *leg, void (*done)(int errnum, gpointer call), gpointer call,
                 gpointer user_data);
@@ -43,28 +43,28 @@ typedef struct {
     char *(*find_distro)(const BerthLeg *leg, gpointer user_data);
     /* The list may have changed. Must not change the table. */
     void (*changed)(gpointer user_data);
-} BerthPortsOps;
+} BerthPortPolicyOps;
 
-typedef struct BerthPorts BerthPorts;
+typedef struct BerthPortPolicy BerthPortPolicy;
 
 /* @ops is borrowed; its last two members may be NULL. */
-BerthPorts *berth_ports_new(const BerthPortsOps *ops, gpointer user_data);
+BerthPortPolicy *berth_port_policy_new(const BerthPortPolicyOps *ops, gpointer user_data);
 /* Leaves open ports open. Accepts NULL. */
-void berth_ports_free(BerthPorts *ports);
-G_DEFINE_AUTOPTR_CLEANUP_FUNC(BerthPorts, berth_ports_free)
+void berth_port_policy_free(BerthPortPolicy *ports);
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(BerthPortPolicy, berth_port_policy_free)
 
 /* Apply @plan, of berth_forward_plan; takes ownership. While PENDING_MAX adds are in flight the
  * newest plan is deferred, which bounds the requests a guest can cause. */
-void berth_ports_update(BerthPorts *ports, GPtrArray *plan);
+void berth_port_policy_update(BerthPortPolicy *ports, GPtrArray *plan);
 
 /* Reopen all forwards after berth-net was restarted and nothing is open. */
-void berth_ports_reopen(BerthPorts *ports);
+void berth_port_policy_reopen(BerthPortPolicy *ports);
 
 /* Retry blocked legs now, after ports were released. False when none is blocked. */
-bool berth_ports_retry(BerthPorts *ports);
+bool berth_port_policy_retry(BerthPortPolicy *ports);
 
 /* All forwards, BerthForward*, in the order of berth_forward_compare. Free with g_ptr_array_unref.
  */
-GPtrArray *berth_ports_list(const BerthPorts *ports);
+GPtrArray *berth_port_policy_list(const BerthPortPolicy *ports);
 
 G_END_DECLS

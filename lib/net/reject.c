@@ -23,7 +23,7 @@ static const struct {
 
 static guint16 checksum(guint32 sum)
 {
-    return (guint16)~berth_fold(sum);
+    return (guint16)~berth_bytes_fold(sum);
 }
 
 /* Write Ethernet and IP headers of a reply to @packet with @size bytes of payload; returns where
@@ -37,7 +37,7 @@ static guint8 *put_headers(guint8 *answer, const guint8 *frame, const BerthPacke
     guint8 *ip = answer + BERTH_ETHERNET_SIZE;
     if (packet->family == 6) {
         ip[0] = 0x60;
-        berth_put_u16(ip + 4, (guint)size);
+        berth_bytes_put_u16(ip + 4, (guint)size);
         ip[6] = protocol;
         ip[7] = HOPS;
         memcpy(ip + 8, packet->destination, 16);
@@ -45,20 +45,20 @@ static guint8 *put_headers(guint8 *answer, const guint8 *frame, const BerthPacke
         return ip + 40;
     }
     ip[0] = 0x45;
-    berth_put_u16(ip + 2, (guint)(20 + size));
+    berth_bytes_put_u16(ip + 2, (guint)(20 + size));
     ip[8] = HOPS;
     ip[9] = protocol;
     memcpy(ip + 12, packet->destination, 4);
     memcpy(ip + 16, packet->source, 4);
-    berth_put_u16(ip + 10, checksum(berth_sum(0, ip, 20)));
+    berth_bytes_put_u16(ip + 10, checksum(berth_bytes_sum(0, ip, 20)));
     return ip + 20;
 }
 
 /* Sum of addresses, protocol and length; source and destination may be swapped. */
 static guint32 pseudo_header(const BerthPacket *packet, guint8 protocol, gsize size)
 {
-    guint32 total = berth_sum(protocol + (guint32)size, packet->source, packet->address_size);
-    return berth_sum(total, packet->destination, packet->address_size);
+    guint32 total = berth_bytes_sum(protocol + (guint32)size, packet->source, packet->address_size);
+    return berth_bytes_sum(total, packet->destination, packet->address_size);
 }
 
 static gsize reset(const guint8 *frame, const BerthPacket *packet, guint8 *answer)
@@ -76,11 +76,12 @@ static gsize reset(const guint8 *frame, const BerthPacket *packet, guint8 *answe
         (guint32)(packet->size - header) + 1 + ((flags & TH_FIN) != 0 ? 1 : 0);
     memcpy(tcp, theirs + 2, 2);
     memcpy(tcp + 2, theirs, 2);
-    berth_put_u32(tcp + 8, berth_get_u32(theirs + 4) + sequence_length);
+    berth_bytes_put_u32(tcp + 8, berth_bytes_get_u32(theirs + 4) + sequence_length);
     tcp[12] = TCP_SIZE / 4 << 4;
     tcp[13] = TH_RST | TH_ACK;
-    berth_put_u16(tcp + 16,
-                  checksum(berth_sum(pseudo_header(packet, IPPROTO_TCP, TCP_SIZE), tcp, TCP_SIZE)));
+    berth_bytes_put_u16(
+        tcp + 16,
+        checksum(berth_bytes_sum(pseudo_header(packet, IPPROTO_TCP, TCP_SIZE), tcp, TCP_SIZE)));
     return (gsize)(tcp - answer) + TCP_SIZE;
 }
 
@@ -100,7 +101,7 @@ static gsize unreachable(const guint8 *frame, const BerthPacket *packet, BerthRe
         icmp[ICMP_SIZE] = 0x45;
     memcpy(icmp + ICMP_SIZE + header, packet->payload, quote);
     guint32 total = packet->family == 6 ? pseudo_header(packet, protocol, size) : 0;
-    berth_put_u16(icmp + 2, checksum(berth_sum(total, icmp, size)));
+    berth_bytes_put_u16(icmp + 2, checksum(berth_bytes_sum(total, icmp, size)));
     return (gsize)(icmp - answer) + size;
 }
 

@@ -23,8 +23,8 @@ void berth_replies_record(BerthReplies *replies, const BerthPacket *packet, gint
 {
     if (!has_ports(packet))
         return;
-    guint16 port = berth_get_u16(packet->payload);
-    guint16 guest_port = berth_get_u16(packet->payload + 2);
+    guint16 port = berth_bytes_get_u16(packet->payload);
+    guint16 guest_port = berth_bytes_get_u16(packet->payload + 2);
     BerthReply *place = &replies->senders[0];
     for (guint i = 0; i < BERTH_REPLIES_MAX; i++) {
         BerthReply *sender = &replies->senders[i];
@@ -43,8 +43,8 @@ bool berth_replies_expect(const BerthReplies *replies, const BerthPacket *packet
 {
     if (!has_ports(packet))
         return false;
-    guint16 guest_port = berth_get_u16(packet->payload);
-    guint16 port = berth_get_u16(packet->payload + 2);
+    guint16 guest_port = berth_bytes_get_u16(packet->payload);
+    guint16 port = berth_bytes_get_u16(packet->payload + 2);
     for (guint i = 0; i < BERTH_REPLIES_MAX; i++)
         if (is_sender(&replies->senders[i], packet, packet->destination, port, guest_port))
             return now_usec - replies->senders[i].seen_usec < BERTH_REPLIES_LIFE_USEC;

@@ -44,9 +44,9 @@ static void set_access(BerthStack *stack, int fd, const Message *message, BerthN
 static void set_name(BerthStack *stack, int fd, const Message *message, BerthNetReply *reply)
 {
     const char *name = message->request.entry.name;
-    BerthNames *names = berth_dns_names(berth_stack_dns(stack));
+    BerthInternalNames *names = berth_dns_names(berth_stack_dns(stack));
     if (memchr(name, '\0', BERTH_NAME_SIZE) == NULL ||
-        !berth_names_set(names, message->request.entry.slot, name))
+        !berth_internal_names_set(names, message->request.entry.slot, name))
         reply->errnum = EINVAL;
 }
 

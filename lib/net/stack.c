@@ -42,7 +42,7 @@ struct BerthStack {
     guint fd_limit; /* of the process, when the loop started */
     GArray *polls;  /* struct pollfd */
     guint flows;    /* of libslirp in polls, without listeners */
-    BerthListeners *listeners;
+    BerthHostfwd *listeners;
     gint64 frozen_usec; /* libslirp's clock while it is stopped, else 0 */
     int only_poll;      /* if not 0: index of the only descriptor reported to libslirp */
     BerthFilter filter;
@@ -74,7 +74,7 @@ static void record_sender(BerthStack *stack, const guint8 *frame, gsize size)
     if (!berth_packet_read(frame, size, &packet) || packet.protocol != IPPROTO_UDP ||
         packet.size < 2)
         return;
-    guint16 port = berth_get_u16(packet.payload);
+    guint16 port = berth_bytes_get_u16(packet.payload);
     if (berth_filter_policy(&stack->filter, packet.family, packet.source, port) !=
         BERTH_FILTER_PASS)
         berth_replies_record(&stack->replies, &packet, stack->last_frame_usec);
@@ -116,7 +116,7 @@ static void report_refused(BerthStack *stack, const BerthPacket *packet)
     if (packet->protocol == IPPROTO_ICMP || packet->protocol == IPPROTO_ICMPV6 ||
         !berth_filter_is_gateway(&stack->filter, packet->family, packet->destination))
         return;
-    guint16 port = berth_get_u16(packet->payload + 2);
+    guint16 port = berth_bytes_get_u16(packet->payload + 2);
     for (guint i = 0; i < stack->n_refused; i++)
         if (stack->refused[i] == port)
             return;
@@ -164,8 +164,8 @@ static guint32 fill_polls(BerthStack *stack);
 static bool reset_client(BerthStack *stack, const BerthPacket *packet)
 {
     for (guint i = POLL_OURS; i < stack->polls->len; i++)
-        if (berth_listeners_reset(stack->listeners,
-                                  g_array_index(stack->polls, struct pollfd, i).fd, packet))
+        if (berth_hostfwd_reset(stack->listeners, g_array_index(stack->polls, struct pollfd, i).fd,
+                                packet))
             return true;
     return false;
 }
@@ -329,7 +329,7 @@ BerthStack *berth_stack_new(const BerthStackSetup *setup, GError **error)
     }
     memcpy(stack->nat.guest6, address6(setup->prefix6, BERTH_ADDRESS6_GUEST).s6_addr, 16);
     memcpy(berth_dns_names(berth_stack_dns(stack))->prefix, setup->prefix6, sizeof(setup->prefix6));
-    stack->listeners = berth_listeners_new(stack->slirp, setup->owner_only ? setup->diag_fd : -1);
+    stack->listeners = berth_hostfwd_new(stack->slirp, setup->owner_only ? setup->diag_fd : -1);
     return g_steal_pointer(&stack);
 }
 
@@ -337,7 +337,7 @@ void berth_stack_free(BerthStack *stack)
 {
     if (stack == NULL)
         return;
-    berth_listeners_free(stack->listeners);
+    berth_hostfwd_free(stack->listeners);
     if (stack->slirp != NULL)
         slirp_cleanup(stack->slirp);
     berth_nameserver_free(stack->nameserver);
@@ -369,12 +369,12 @@ int berth_stack_set_access(BerthStack *stack, const BerthAccess *access)
 
 int berth_stack_add(BerthStack *stack, const BerthStackRule *rule)
 {
-    return berth_listeners_add(stack->listeners, rule);
+    return berth_hostfwd_add(stack->listeners, rule);
 }
 
 int berth_stack_remove(BerthStack *stack, const BerthStackRule *rule)
 {
-    return berth_listeners_remove(stack->listeners, rule);
+    return berth_hostfwd_remove(stack->listeners, rule);
 }
 
 /* --- the loop --- */
@@ -398,8 +398,8 @@ static void add_poll(BerthStack *stack, int fd, short events)
 static int on_add_poll(slirp_os_socket fd, int events, void *opaque)
 {
     BerthStack *stack = opaque;
-    if (berth_listeners_have(stack->listeners, fd)) {
-        if (stack->flows + berth_listeners_count(stack->listeners) + SPARE_FDS > stack->fd_limit)
+    if (berth_hostfwd_is_listener(stack->listeners, fd)) {
+        if (stack->flows + berth_hostfwd_count(stack->listeners) + SPARE_FDS > stack->fd_limit)
             return -1;
     } else {
         stack->flows++;
@@ -421,7 +421,7 @@ void berth_stack_watch(BerthStack *stack, void (*on_client)(gpointer user_data),
 
 static void report_client(BerthStack *stack, int fd)
 {
-    if (!berth_listeners_forward(stack->listeners, fd))
+    if (!berth_hostfwd_is_connection(stack->listeners, fd))
         return;
     void (*on_client)(gpointer user_data) = stack->on_client;
     stack->on_client = NULL;
@@ -485,17 +485,17 @@ static void accept_and_check(BerthStack *stack)
     slirp_pollfds_poll(stack->slirp, 1, on_get_revents, stack); /* runs what is due first */
     for (guint i = POLL_OURS; i < stack->polls->len; i++) {
         struct pollfd *entry = &g_array_index(stack->polls, struct pollfd, i);
-        if (entry->revents == 0 || !berth_listeners_have(stack->listeners, entry->fd))
+        if (entry->revents == 0 || !berth_hostfwd_is_listener(stack->listeners, entry->fd))
             continue;
         entry->revents = 0;
-        int next = berth_listeners_next_fd();
+        int next = berth_hostfwd_next_fd();
         if (next < 0)
             continue; /* stays in the backlog until it can be checked */
         entry->revents = POLLIN;
         stack->only_poll = (int)i;
         slirp_pollfds_poll(stack->slirp, 0, on_get_revents, stack);
         entry->revents = 0;
-        berth_listeners_admit(stack->listeners, entry->fd, next);
+        berth_hostfwd_admit(stack->listeners, entry->fd, next);
     }
     stack->only_poll = 0;
     stack->frozen_usec = 0;
@@ -505,14 +505,14 @@ int berth_stack_run(BerthStack *stack, int fd,
                     bool (*on_readable)(BerthStack *stack, int fd, gpointer user_data),
                     gpointer user_data)
 {
-    stack->fd_limit = berth_listeners_fd_limit();
+    stack->fd_limit = berth_hostfwd_fd_limit();
     stack->caller_fd = fd;
     for (;;) {
         int ready = wait_for_events(stack);
         if (ready < 0 && errno != EINTR)
             return errno;
 
-        if (ready > 0 && berth_listeners_must_check(stack->listeners))
+        if (ready > 0 && berth_hostfwd_must_check(stack->listeners))
             accept_and_check(stack);
         slirp_pollfds_poll(stack->slirp, ready < 0, on_get_revents, stack);
         berth_outbox_send_acks(&stack->outbox);

@@ -91,7 +91,7 @@ static bool find_marker(GString *tail)
 typedef enum { END_MARKER, END_EXIT, END_LATE } End;
 
 /* Wait until the probe prints the marker, exits or times out. */
-static End watch_child(BerthChild *child, Console *console, guint limit_msec)
+static End watch_child(BerthQemuChild *child, Console *console, guint limit_msec)
 {
     const gint64 deadline = g_get_monotonic_time() + (gint64)limit_msec * 1000;
     for (;;) {
@@ -112,14 +112,14 @@ static End watch_child(BerthChild *child, Console *console, guint limit_msec)
         if (!more && fds[0].revents != 0)
             console->fd = -1;
         if (fds[1].revents != 0)
-            berth_child_read_errors(child);
+            berth_qemu_child_read_errors(child);
     }
 }
 
 /* Classify the exit of a QEMU that was not killed by us. */
-static void classify_exit(BerthChild *child, int status, bool guest_started, BerthProbe *probe)
+static void classify_exit(BerthQemuChild *child, int status, bool guest_started, BerthProbe *probe)
 {
-    g_autofree char *words = berth_child_last_words(child);
+    g_autofree char *words = berth_qemu_child_last_words(child);
     bool refused = WIFEXITED(status) && WEXITSTATUS(status) != 0 && !guest_started;
     probe->kind = refused ? BERTH_PROBE_REFUSED : BERTH_PROBE_FAILED;
     if (words[0] != '\0')
@@ -141,8 +141,8 @@ static bool run(char **argv, guint limit_msec, BerthProbe *probe, GError **error
     int targets[CHANNELS];
     for (gsize i = 0; i < CHANNELS; i++)
         targets[i] = channels[i].target;
-    g_auto(BerthChild) child = BERTH_CHILD_INIT;
-    if (!berth_child_spawn(&child, argv, theirs.fds, targets, CHANNELS, error))
+    g_auto(BerthQemuChild) child = BERTH_QEMU_CHILD_INIT;
+    if (!berth_qemu_child_spawn(&child, argv, theirs.fds, targets, CHANNELS, error))
         return false;
     close_ends(&theirs);
 
@@ -150,8 +150,8 @@ static bool run(char **argv, guint limit_msec, BerthProbe *probe, GError **error
     Console console = {.fd = ours.fds[0], .tail = tail};
     End end = watch_child(&child, &console, limit_msec);
     if (end != END_EXIT)
-        berth_child_kill(&child);
-    int status = berth_child_reap(&child);
+        berth_qemu_child_kill(&child);
+    int status = berth_qemu_child_reap(&child);
     *probe = (BerthProbe){.kind = end == END_MARKER ? BERTH_PROBE_WORKS : BERTH_PROBE_FAILED};
     if (end == END_LATE)
         probe->reason =
@@ -170,7 +170,7 @@ bool berth_probe_run(const BerthMachine *machine, guint index, BerthAccel accel,
     variant->accel = accel;
     if (accel == BERTH_ACCEL_TCG)
         berth_tsc_add_argument(variant);
-    g_auto(GStrv) argv = berth_qemu_probe_args(variant, error);
+    g_auto(GStrv) argv = berth_qemu_args_probe(variant, error);
     return argv != NULL && run(argv, limit_msec, ret_probe, error);
 }
 
@@ -208,7 +208,7 @@ GChecksum *berth_probe_digest(const BerthMachine *machine, BerthAccel accel, GEr
         if (variant == NULL)
             return NULL;
         variant->accel = accel;
-        g_auto(GStrv) argv = berth_qemu_probe_args(variant, error);
+        g_auto(GStrv) argv = berth_qemu_args_probe(variant, error);
         if (argv == NULL)
             return NULL;
         for (char **word = argv; *word != NULL; word++)

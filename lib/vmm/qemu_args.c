@@ -397,7 +397,7 @@ char **berth_qemu_args(const BerthMachine *machine, GError **error)
     return finish(&writer, error);
 }
 
-char **berth_qemu_probe_args(const BerthMachine *machine, GError **error)
+char **berth_qemu_args_probe(const BerthMachine *machine, GError **error)
 {
     g_assert(machine->accel == BERTH_ACCEL_KVM || machine->accel == BERTH_ACCEL_TCG);
     const guint cpus = 2; /* two, since bringing up a second processor can fail too */

@@ -39,7 +39,7 @@ char **berth_qemu_args(const BerthMachine *machine, GError **error);
 
 /* The command line of a probe: as berth_qemu_args, but with an empty disk. It contains no name,
  * address or size of a distro, so its result holds for all. Free with g_strfreev. */
-char **berth_qemu_probe_args(const BerthMachine *machine, GError **error);
+char **berth_qemu_args_probe(const BerthMachine *machine, GError **error);
 
 /* Format @argv for humans and shells: quoted where needed, one option a line, no final newline.
  * Free with g_free. */

@@ -39,8 +39,8 @@ static void set_spawn_error(GError **error, const GError *problem, const char *e
                         problem->message);
 }
 
-bool berth_child_spawn(BerthChild *child, char **argv, const int *sources, const int *targets,
-                       gsize count, GError **error)
+bool berth_qemu_child_spawn(BerthQemuChild *child, char **argv, const int *sources,
+                            const int *targets, gsize count, GError **error)
 {
     pid_t parent = getpid();
     GPid pid = 0;
@@ -61,14 +61,14 @@ bool berth_child_spawn(BerthChild *child, char **argv, const int *sources, const
     child->pidfd = (int)syscall(SYS_pidfd_open, pid, 0);
     if (child->pidfd < 0 || berth_fd_set_nonblocking(errors, true) < 0) {
         berth_error_set_errno(error, errno, "machine.qemu", "%s", argv[0]);
-        berth_child_clear(child);
+        berth_qemu_child_clear(child);
         return false;
     }
-    child->errors = berth_steal_fd(&errors);
+    child->errors = berth_fd_steal(&errors);
     return true;
 }
 
-bool berth_child_read_errors(BerthChild *child)
+bool berth_qemu_child_read_errors(BerthQemuChild *child)
 {
     char bytes[1024];
     for (guint reads = 0; child->errors >= 0; reads++) {
@@ -110,7 +110,7 @@ static int rank_line(const char *line, const char *speaker)
     return g_str_has_prefix(line, speaker) ? 4 : 3;
 }
 
-char *berth_child_last_words(const BerthChild *child)
+char *berth_qemu_child_last_words(const BerthQemuChild *child)
 {
     if (child->errors_tail == NULL)
         return g_strdup("");
@@ -134,27 +134,27 @@ char *berth_child_last_words(const BerthChild *child)
     return words;
 }
 
-void berth_child_kill(BerthChild *child)
+void berth_qemu_child_kill(BerthQemuChild *child)
 {
     if (child->pid > 0)
         kill(child->pid, SIGKILL);
 }
 
-int berth_child_reap(BerthChild *child)
+int berth_qemu_child_reap(BerthQemuChild *child)
 {
     int status = 0;
     while (waitpid(child->pid, &status, 0) < 0 && errno == EINTR)
         ;
     child->pid = 0;
-    berth_child_read_errors(child);
+    berth_qemu_child_read_errors(child);
     return status;
 }
 
-void berth_child_clear(BerthChild *child)
+void berth_qemu_child_clear(BerthQemuChild *child)
 {
     if (child->pid > 0) {
-        berth_child_kill(child);
-        berth_child_reap(child);
+        berth_qemu_child_kill(child);
+        berth_qemu_child_reap(child);
     }
     berth_fd_close(&child->pidfd);
     berth_fd_close(&child->errors);

@@ -3,8 +3,8 @@
  * qemu_child — starts QEMU as a child process with given descriptors, collects its standard error
  * and reaps it. Shared by qemu_process (on an event loop) and probe (blocking).
  *
- * Initialise with BERTH_CHILD_INIT; berth_child_clear kills and reaps a running child. The child
- * dies with the thread that started it (PR_SET_PDEATHSIG): start it from the main thread.
+ * Initialise with BERTH_QEMU_CHILD_INIT; berth_qemu_child_clear kills and reaps a running child.
+ * The child dies with the thread that started it (PR_SET_PDEATHSIG): start it from the main thread.
  */
 #pragma once
 
@@ -20,9 +20,9 @@ typedef struct {
     int errors;           /* our end of its standard error, non-blocking; -1 after EOF */
     GString *errors_tail; /* the last bytes of its standard error, bounded */
     char *emulator;       /* its name in messages */
-} BerthChild;
+} BerthQemuChild;
 
-#define BERTH_CHILD_INIT                                                                           \
+#define BERTH_QEMU_CHILD_INIT                                                                      \
     {                                                                                              \
         .pidfd = -1, .errors = -1                                                                  \
     }
@@ -31,22 +31,22 @@ typedef struct {
  * empty standard input, a discarded output and standard error to `errors`; it inherits nothing
  * else. The sources stay the caller's. Errors: BERTH_ERROR_NOT_FOUND, "machine.no-qemu"; others,
  * "machine.qemu.*". */
-bool berth_child_spawn(BerthChild *child, char **argv, const int *sources, const int *targets,
-                       gsize count, GError **error);
+bool berth_qemu_child_spawn(BerthQemuChild *child, char **argv, const int *sources,
+                            const int *targets, gsize count, GError **error);
 
 /* Read what is available of its standard error. False at EOF. */
-bool berth_child_read_errors(BerthChild *child);
+bool berth_qemu_child_read_errors(BerthQemuChild *child);
 
 /* The line that best explains its exit: the last error with QEMU's name, otherwise an assertion,
  * other line or warning. One line of valid UTF-8, "" if it wrote nothing. Free with g_free. */
-char *berth_child_last_words(const BerthChild *child);
+char *berth_qemu_child_last_words(const BerthQemuChild *child);
 
-void berth_child_kill(BerthChild *child);
+void berth_qemu_child_kill(BerthQemuChild *child);
 
 /* Wait for its exit and read the rest of its standard error. Returns the status as waitpid. */
-int berth_child_reap(BerthChild *child);
+int berth_qemu_child_reap(BerthQemuChild *child);
 
-void berth_child_clear(BerthChild *child);
-G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(BerthChild, berth_child_clear)
+void berth_qemu_child_clear(BerthQemuChild *child);
+G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(BerthQemuChild, berth_qemu_child_clear)
 
 G_END_DECLS

@@ -13,7 +13,7 @@
 #include <unistd.h>
 
 struct BerthQemu {
-    BerthChild child;
+    BerthQemuChild child;
     GSource *ended;
     GSource *errors_readable;
     BerthQemuExitFunc on_exit;
@@ -98,9 +98,9 @@ static void drop_source(GSource **source)
 static gboolean on_errors_readable(int fd, GIOCondition condition, gpointer user_data)
 {
     BerthQemu *qemu = user_data;
-    bool more = berth_child_read_errors(&qemu->child);
+    bool more = berth_qemu_child_read_errors(&qemu->child);
     g_free(qemu->last_words);
-    qemu->last_words = berth_child_last_words(&qemu->child);
+    qemu->last_words = berth_qemu_child_last_words(&qemu->child);
     if (more)
         return G_SOURCE_CONTINUE;
     drop_source(&qemu->errors_readable);
@@ -112,9 +112,9 @@ static gboolean on_ended(int fd, GIOCondition condition, gpointer user_data)
     BerthQemu *qemu = user_data;
     drop_source(&qemu->ended);
     drop_source(&qemu->errors_readable);
-    int status = berth_child_reap(&qemu->child);
+    int status = berth_qemu_child_reap(&qemu->child);
     g_free(qemu->last_words);
-    qemu->last_words = berth_child_last_words(&qemu->child);
+    qemu->last_words = berth_qemu_child_last_words(&qemu->child);
     qemu->on_exit(qemu, status, qemu->user_data); /* the callback may have freed qemu */
     return G_SOURCE_REMOVE;
 }
@@ -163,19 +163,19 @@ BerthQemu *berth_qemu_spawn(const BerthMachine *machine, int net_fd, BerthQemuEx
     const int targets[] = {BERTH_QEMU_FD_QMP, BERTH_QEMU_FD_AGENT, BERTH_QEMU_FD_NET,
                            BERTH_QEMU_FD_CONSOLE};
     g_autoptr(BerthQemu) qemu = g_new0(BerthQemu, 1);
-    qemu->child = (BerthChild)BERTH_CHILD_INIT;
+    qemu->child = (BerthQemuChild)BERTH_QEMU_CHILD_INIT;
     qemu->on_exit = on_exit;
     qemu->user_data = user_data;
     qemu->last_words = g_strdup("");
-    if (!berth_child_spawn(&qemu->child, argv, sources, targets, G_N_ELEMENTS(sources), error))
+    if (!berth_qemu_child_spawn(&qemu->child, argv, sources, targets, G_N_ELEMENTS(sources), error))
         return NULL;
 
     /* lower priority than the channels, so that their last data, above all SHUTDOWN, comes first */
     qemu->ended = watch(qemu->child.pidfd, G_PRIORITY_DEFAULT + 1, on_ended, qemu);
     qemu->errors_readable = watch(qemu->child.errors, G_PRIORITY_DEFAULT, on_errors_readable, qemu);
-    ret_channels->qmp = berth_steal_fd(&qmp);
-    ret_channels->agent = berth_steal_fd(&agent);
-    ret_channels->console = berth_steal_fd(&console);
+    ret_channels->qmp = berth_fd_steal(&qmp);
+    ret_channels->agent = berth_fd_steal(&agent);
+    ret_channels->console = berth_fd_steal(&console);
     return g_steal_pointer(&qemu);
 }
 
@@ -191,7 +191,7 @@ const char *berth_qemu_last_words(const BerthQemu *qemu)
 
 void berth_qemu_kill(BerthQemu *qemu)
 {
-    berth_child_kill(&qemu->child);
+    berth_qemu_child_kill(&qemu->child);
 }
 
 void berth_qemu_free(BerthQemu *qemu)
@@ -200,7 +200,7 @@ void berth_qemu_free(BerthQemu *qemu)
         return;
     drop_source(&qemu->ended);
     drop_source(&qemu->errors_readable);
-    berth_child_clear(&qemu->child);
+    berth_qemu_child_clear(&qemu->child);
     g_free(qemu->last_words);
     g_free(qemu);
 }

@@ -48,7 +48,7 @@ static void export(void)
     const BerthExportOptions options = {.format = BERTH_EXPORT_TAR};
     clock_t started = clock();
     int output = open("/dev/null", O_WRONLY | O_CLOEXEC);
-    bool done = berth_export_write(image->fd, output, &options, NULL, NULL, NULL, &error);
+    bool done = berth_export_archive(image->fd, output, &options, NULL, NULL, NULL, &error);
     close(output);
     g_assert_cmpint(done, ==, error == NULL);
     g_assert_true(done || strchr(error->message, '\n') == NULL);

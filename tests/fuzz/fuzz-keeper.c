@@ -22,7 +22,7 @@
 #define TO_CLIENT_MAX (3U * WIRE_WINDOW + 2U * WIRE_PAYLOAD_MAX)
 
 typedef struct {
-    BerthAgent *agent;
+    BerthAgentClient *agent;
     BerthServer *server;
     BerthSockets *sockets;
     guint32 last_stream;
@@ -63,7 +63,7 @@ static void on_lost(const GError *error, gpointer data)
     world->lost = true;
 }
 
-static const BerthAgentEvents agent_events = {
+static const BerthAgentClientEvents agent_events = {
     .hello = on_text,
     .stage = on_stage,
     .ready = on_ready,
@@ -84,13 +84,13 @@ static guint32 new_stream(gpointer data)
 static void send_frame(const WireFrame *frame, guint32 stream, gpointer data)
 {
     World *world = data;
-    berth_agent_send(world->agent, frame, stream);
+    berth_agent_client_send(world->agent, frame, stream);
 }
 
 static void hang_up(guint32 stream, gpointer data)
 {
     World *world = data;
-    berth_agent_send_empty(world->agent, WIRE_CLOSE, stream);
+    berth_agent_client_send_empty(world->agent, WIRE_CLOSE, stream);
 }
 
 static const BerthServerOps server_ops = {
@@ -178,7 +178,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     g_assert_cmpint(berth_fd_socketpair(SOCK_STREAM, pair), ==, 0);
     world.server = berth_server_new(dup(listener), &server_ops, &world);
     world.sockets = berth_sockets_new(dir, &sockets_ops, &world, NULL);
-    world.agent = berth_agent_new(pair[0], machine, false, &agent_events, &world);
+    world.agent = berth_agent_client_new(pair[0], machine, false, &agent_events, &world);
     berth_server_set_up(world.server, true);
     berth_sockets_set_up(world.sockets, true);
     int session = open_session();
@@ -190,7 +190,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     turn();
     berth_server_free(world.server);
     berth_sockets_free(world.sockets);
-    berth_agent_free(world.agent);
+    berth_agent_client_free(world.agent);
     close(pair[1]);
     return 0;
 }

@@ -44,27 +44,29 @@ static void check_made(const uint8_t *query, const BerthDnsMessage *message, con
     BerthDnsMessage again;
     g_assert_cmpuint(size, <=, BERTH_DNS_MADE_MAX);
     g_autofree guint8 *exact = g_memdup2(made, size);
-    g_assert_true(berth_dns_parse(exact, size, &again));
+    g_assert_true(berth_dns_message_parse(exact, size, &again));
     g_assert_true(again.response);
     g_assert_cmpuint(again.id, ==, message->id);
     if (message->question_size > 0)
-        g_assert_true(berth_dns_same_question(query, message, exact, &again));
+        g_assert_true(berth_dns_message_same_question(query, message, exact, &again));
 }
 
-static void check(const uint8_t *data, size_t size, const BerthNames *names)
+static void check(const uint8_t *data, size_t size, const BerthInternalNames *names)
 {
     guint8 made[BERTH_DNS_MADE_MAX];
     BerthDnsMessage message;
-    if (!berth_dns_parse(data, size, &message)) {
+    if (!berth_dns_message_parse(data, size, &message)) {
         g_assert_cmpuint(size, <, 12);
         return;
     }
     g_assert_cmpuint(12 + message.question_size, <=, size);
     check_name(data, size, &message);
-    check_made(data, &message, made, berth_dns_refuse(data, &message, BERTH_DNS_SERVFAIL, made));
-    check_made(data, &message, made, berth_dns_truncate(data, &message, made));
-    check_made(data, &message, made, berth_dns_answer_name(data, &message, message.name, made));
-    gsize answer = berth_names_answer(names, data, size, made);
+    check_made(data, &message, made,
+               berth_dns_message_refuse(data, &message, BERTH_DNS_SERVFAIL, made));
+    check_made(data, &message, made, berth_dns_message_truncate(data, &message, made));
+    check_made(data, &message, made,
+               berth_dns_message_answer_name(data, &message, message.name, made));
+    gsize answer = berth_internal_names_answer(names, data, size, made);
     if (answer > 0)
         check_made(data, &message, made, answer);
 }
@@ -91,8 +93,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     static const uint8_t header[12] = {1, 2, 1, 0, 0, 1};
     static const uint8_t domain[] = "\5berth\10internal\0\0\1\0\1";
-    g_autofree BerthNames *names = g_new0(BerthNames, 1);
-    berth_names_set(names, 3, "debian");
+    g_autofree BerthInternalNames *names = g_new0(BerthInternalNames, 1);
+    berth_internal_names_set(names, 3, "debian");
     g_autofree uint8_t *exact = g_memdup2(data, size);
     check(exact, size, names);
     check_frame(exact, size);

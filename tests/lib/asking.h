@@ -14,7 +14,7 @@
 
 /* The fake berth-net. */
 typedef struct {
-    BerthPorts *ports;
+    BerthPortPolicy *ports;
     BerthForwardPolicy *policy;
     GString *asked; /* requests: "+80 -80 " on 127.0.0.1, "+::1:80 " elsewhere, "+80>40000 " */
     GQueue calls;   /* Call* */
@@ -63,10 +63,10 @@ static inline void world_changed(gpointer user_data)
     world->changes++;
 }
 
-static const BerthPortsOps ops = {.add = world_add,
-                                  .remove = world_remove,
-                                  .find_distro = world_find_distro,
-                                  .changed = world_changed};
+static const BerthPortPolicyOps ops = {.add = world_add,
+                                       .remove = world_remove,
+                                       .find_distro = world_find_distro,
+                                       .changed = world_changed};
 
 static inline void answer(World *world, int errnum)
 {
@@ -79,7 +79,7 @@ static inline void world_init(World *world)
 {
     world->asked = g_string_new(NULL);
     g_queue_init(&world->calls);
-    world->ports = berth_ports_new(&ops, world);
+    world->ports = berth_port_policy_new(&ops, world);
     world->policy = listening_policy(NULL);
     world->policy->slot = 0;
     world->changes = 0;
@@ -87,7 +87,7 @@ static inline void world_init(World *world)
 
 static inline void world_clear(World *world)
 {
-    berth_ports_free(world->ports);
+    berth_port_policy_free(world->ports);
     while (!g_queue_is_empty(&world->calls))
         answer(world, ECANCELED);
     g_string_free(world->asked, TRUE);
@@ -104,13 +104,13 @@ static inline void world_clear(World *world)
 static inline void listens(World *world, const char *text)
 {
     g_autoptr(GPtrArray) listeners = listening(text);
-    berth_ports_update(world->ports, berth_forward_plan(listeners, world->policy));
+    berth_port_policy_update(world->ports, berth_forward_plan(listeners, world->policy));
 }
 
 /* "22 open, 80 blocked" */
 static inline char *states(World *world)
 {
-    g_autoptr(GPtrArray) list = berth_ports_list(world->ports);
+    g_autoptr(GPtrArray) list = berth_port_policy_list(world->ports);
     GString *text = g_string_new(NULL);
     for (guint i = 0; i < list->len; i++) {
         const BerthForward *forward = g_ptr_array_index(list, i);
@@ -130,7 +130,7 @@ static inline char *states(World *world)
 
 static inline char *reason_of(World *world, guint index)
 {
-    g_autoptr(GPtrArray) list = berth_ports_list(world->ports);
+    g_autoptr(GPtrArray) list = berth_port_policy_list(world->ports);
     g_assert_cmpuint(index, <, list->len);
     return g_strdup(((const BerthForward *)g_ptr_array_index(list, index))->reason);
 }

@@ -184,7 +184,7 @@ static int status_of(int (*attempt)(void))
         FILE *file = tmpfile();
         dup2(fileno(file), LAST_FD);
         dup2(0, LAST_FD + 1);
-        _exit(berth_disk_confine(LAST_FD, NULL) ? attempt() : 255);
+        _exit(berth_confine_image(LAST_FD, NULL) ? attempt() : 255);
     }
     int status;
     g_assert_cmpint(waitpid(child, &status, 0), ==, child);
@@ -207,7 +207,7 @@ static void test_dies_with_parent(void)
     if (parent == 0) {
         if (fork() == 0) {
             dup2(alive[1], LAST_FD);
-            bool locked = berth_disk_confine(LAST_FD, NULL);
+            bool locked = berth_confine_image(LAST_FD, NULL);
             (void)!write(LAST_FD, locked ? "y" : "n", 1);
             for (;;)
                 poll(NULL, 0, 1000);

@@ -86,7 +86,7 @@ static void expect_refused(const PatchedImage *image, const char *id, const char
     g_autoptr(GError) error = NULL;
     const BerthExportOptions options = {.format = BERTH_EXPORT_TAR};
     int output = open("/dev/null", O_WRONLY | O_CLOEXEC);
-    bool done = berth_export_write(image->fd, output, &options, NULL, NULL, NULL, &error);
+    bool done = berth_export_archive(image->fd, output, &options, NULL, NULL, NULL, &error);
     close(output);
     g_assert_false(done);
     g_assert_cmpstr(berth_error_id(error), ==, id);

@@ -94,7 +94,7 @@ static void test_free_blocks_become_holes(Fixture *fixture, gconstpointer data)
     debugfs(fixture, "rm two");
     guint64 before = used(fixture);
     g_autoptr(GError) error = NULL;
-    g_assert_true(berth_ext4_punch_free(fixture->fd, "disk", NULL, NULL, &error));
+    g_assert_true(berth_ext4_space_punch(fixture->fd, "disk", NULL, NULL, &error));
     g_assert_no_error(error);
     g_assert_cmpuint(used(fixture), <=, before - 20 * MIB);
     g_assert_cmpuint(used(fixture), >=, 40 * MIB);
@@ -103,14 +103,14 @@ static void test_free_blocks_become_holes(Fixture *fixture, gconstpointer data)
     assert_noise(fixture, "/three");
 
     guint64 once = used(fixture);
-    g_assert_true(berth_ext4_punch_free(fixture->fd, "disk", NULL, NULL, NULL));
+    g_assert_true(berth_ext4_space_punch(fixture->fd, "disk", NULL, NULL, NULL));
     g_assert_cmpuint(used(fixture), ==, once);
 }
 
 /* A journal that was used takes its full size; its superblock must stay. */
 static void test_an_empty_journal_becomes_a_hole(Fixture *fixture, gconstpointer data)
 {
-    g_assert_true(berth_ext4_punch_free(fixture->fd, "disk", NULL, NULL, NULL));
+    g_assert_true(berth_ext4_space_punch(fixture->fd, "disk", NULL, NULL, NULL));
     g_autofree char *stat_text = oracle_ask(fixture->image, "stat <8>");
     g_assert_nonnull(strstr(stat_text, "Size: 16777216")); /* of 512 MiB */
     g_assert_cmpuint(used(fixture), <, 4 * MIB);
@@ -132,7 +132,7 @@ static void test_stopped_in_the_middle(Fixture *fixture, gconstpointer data)
     for (guint stop = 1; stop < 5; stop++) {
         guint left = stop;
         g_autoptr(GError) error = NULL;
-        bool done = berth_ext4_punch_free(fixture->fd, "disk", count, &left, &error);
+        bool done = berth_ext4_space_punch(fixture->fd, "disk", count, &left, &error);
         g_assert_true(done || berth_error_is(error, BERTH_ERROR_CANCELLED));
         g_assert_true(done || stop < 5);
         oracle_check(fixture->image);
@@ -144,7 +144,7 @@ static void expect_refusal(const Fixture *fixture, const char *id)
 {
     guint64 before = used(fixture);
     g_autoptr(GError) error = NULL;
-    g_assert_false(berth_ext4_punch_free(fixture->fd, "disk", NULL, NULL, &error));
+    g_assert_false(berth_ext4_space_punch(fixture->fd, "disk", NULL, NULL, &error));
     g_assert_cmpstr(berth_error_id(error), ==, id);
     g_assert_cmpuint(used(fixture), ==, before);
 }
@@ -190,7 +190,7 @@ static void test_bitmaps_that_lie_are_not_believed(Fixture *fixture, gconstpoint
 static void test_state(Fixture *fixture, gconstpointer data)
 {
     BerthExt4State state;
-    g_assert_true(berth_ext4_read_state(fixture->fd, "disk", &state, NULL));
+    g_assert_true(berth_ext4_state_read(fixture->fd, "disk", &state, NULL));
     g_assert_cmpuint(state.size, ==, 512 * MIB);
     g_assert_cmpuint(state.block_size, ==, data == NULL ? 4096 : 1024);
     g_assert_false(state.needs_recovery || state.has_errors);
@@ -209,7 +209,7 @@ static void test_tools_shrink_an_image(Fixture *fixture, gconstpointer data)
     g_assert_cmpuint(least, <, 256 * MIB);
     g_assert_true(berth_e2tools_resize(&image, 256 * MIB, &error));
     BerthExt4State state;
-    g_assert_true(berth_ext4_read_state(fixture->fd, "disk", &state, NULL));
+    g_assert_true(berth_ext4_state_read(fixture->fd, "disk", &state, NULL));
     g_assert_cmpuint(state.size, ==, 256 * MIB);
     g_assert_cmpint(ftruncate(fixture->fd, (off_t)(256 * MIB)), ==, 0);
     g_assert_true(berth_e2tools_check(&image, false, &error));

@@ -14,7 +14,7 @@
 
 typedef struct {
     BerthMachine *machine;
-    BerthAgent *agent;
+    BerthAgentClient *agent;
     int guest;
     GString *log; /* the events, in order */
     bool free_in_callback;
@@ -28,7 +28,7 @@ static void say(Fixture *fixture, const char *format, ...)
     g_string_append_vprintf(fixture->log, format, args);
     va_end(args);
     if (fixture->free_in_callback)
-        g_clear_pointer(&fixture->agent, berth_agent_free);
+        g_clear_pointer(&fixture->agent, berth_agent_client_free);
 }
 
 static void on_hello(const char *kernel, gpointer data)
@@ -81,7 +81,7 @@ static void on_grown(const char *problem, gpointer data)
     g_string_append_printf(fixture->log, "grown %s;", problem != NULL ? problem : "well");
 }
 
-static const BerthAgentEvents events = {
+static const BerthAgentClientEvents events = {
     .hello = on_hello,
     .stage = on_stage,
     .ready = on_ready,
@@ -103,12 +103,12 @@ static void set_up(Fixture *fixture, gconstpointer data)
         NULL);
     fixture->log = g_string_new(NULL);
     fixture->guest = pair[1];
-    fixture->agent = berth_agent_new(pair[0], fixture->machine, true, &events, fixture);
+    fixture->agent = berth_agent_client_new(pair[0], fixture->machine, true, &events, fixture);
 }
 
 static void tear_down(Fixture *fixture, gconstpointer data)
 {
-    berth_agent_free(fixture->agent);
+    berth_agent_client_free(fixture->agent);
     berth_machine_free(fixture->machine);
     berth_fd_close(&fixture->guest);
     g_string_free(fixture->log, TRUE);
@@ -253,7 +253,7 @@ static void test_the_disk_grows(Fixture *fixture, gconstpointer data)
 {
     char config[4096];
     g_assert_cmpint(read(fixture->guest, config, sizeof(config)), >, 0);
-    berth_agent_grow(fixture->agent, G_GUINT64_CONSTANT(1) << 40);
+    berth_agent_client_grow(fixture->agent, G_GUINT64_CONSTANT(1) << 40);
 
     WireBuffer buffer = {0};
     ssize_t size = read(fixture->guest, wire_buffer_reserve(&buffer, 4096), 4096);
@@ -283,7 +283,7 @@ static void test_the_clock_is_told(Fixture *fixture, gconstpointer data)
     WireFrame frame;
     WireReader reader;
     guint64 before = (guint64)g_get_real_time() * 1000;
-    berth_agent_set_clock(fixture->agent, "Europe/Berlin");
+    berth_agent_client_set_clock(fixture->agent, "Europe/Berlin");
     uint8_t *room = wire_buffer_reserve(&buffer, 4096);
     ssize_t size = read(fixture->guest, room, 4096);
     g_assert_cmpint(size, >, 0);
@@ -306,8 +306,8 @@ static void test_the_way_out_comes_and_goes(Fixture *fixture, gconstpointer data
     WireBuffer buffer = {0};
     WireFrame frame;
     WireReader reader;
-    berth_agent_set_route6(fixture->agent, false);
-    berth_agent_set_route6(fixture->agent, true);
+    berth_agent_client_set_route6(fixture->agent, false);
+    berth_agent_client_set_route6(fixture->agent, true);
     uint8_t *room = wire_buffer_reserve(&buffer, 4096);
     ssize_t size = read(fixture->guest, room, 4096);
     g_assert_cmpint(size, >, 0);
@@ -331,7 +331,7 @@ static void test_names_of_the_host(Fixture *fixture, gconstpointer data)
     WireBuffer buffer = {0};
     WireFrame frame;
     WireReader reader;
-    berth_agent_set_names(fixture->agent, "a.example b.example", "192.0.2.1 nas\n");
+    berth_agent_client_set_names(fixture->agent, "a.example b.example", "192.0.2.1 nas\n");
     uint8_t *room = wire_buffer_reserve(&buffer, 4096);
     ssize_t size = read(fixture->guest, room, 4096);
     g_assert_cmpint(size, >, 0);
@@ -407,7 +407,7 @@ static void test_writing_never_blocks(Fixture *fixture, gconstpointer data)
     const guint frames = 64;
     for (guint i = 0; i < frames; i++) {
         WireFrame frame = {.type = WIRE_DATA, .payload = payload, .size = sizeof(payload)};
-        berth_agent_send(fixture->agent, &frame, i + 1);
+        berth_agent_client_send(fixture->agent, &frame, i + 1);
     }
 
     WireBuffer buffer = {0};

@@ -220,7 +220,7 @@ static bool call_session(int fd, GError **error)
 {
     const char *const argv[] = {"true", NULL};
     const BerthCommand command = {.argv = argv, .input = -1, .output = 1, .errors = 2};
-    return berth_session_run(fd, &command, error) >= 0;
+    return berth_session_client_run(fd, &command, error) >= 0;
 }
 
 static bool (*const calls[])(int fd, GError **error) = {

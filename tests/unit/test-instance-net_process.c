@@ -22,7 +22,7 @@
 typedef struct {
     char *dir;
     BerthMachine machine;
-    BerthNetwork *network;
+    BerthNetProcess *network;
     GPtrArray *listeners;
     guint16 port;
     guint notes;
@@ -44,7 +44,7 @@ static void on_changed(const GPtrArray *forwards, gpointer user_data)
 {
 }
 
-static const BerthNetworkEvents events = {
+static const BerthNetProcessEvents events = {
     .log = on_note, .failed = on_failed, .changed = on_changed};
 
 static bool can_connect(guint16 port)
@@ -81,17 +81,17 @@ static void set_up(World *world, gconstpointer data)
     g_ptr_array_add(world->listeners, listener);
 
     g_autofree char *dir = g_build_filename(world->dir, world->machine.id, NULL);
-    world->network = berth_network_new(&world->machine, dir, g_getenv("BERTH_TEST_PROGRAMS"),
-                                       &events, world, &error);
+    world->network = berth_net_process_new(&world->machine, dir, g_getenv("BERTH_TEST_PROGRAMS"),
+                                           &events, world, &error);
     g_assert_no_error(error);
-    berth_network_update(world->network, world->listeners);
+    berth_net_process_update(world->network, world->listeners);
     while (!can_connect(world->port))
         g_main_context_iteration(NULL, TRUE);
 }
 
 static void tear_down(World *world, gconstpointer data)
 {
-    berth_network_free(world->network);
+    berth_net_process_free(world->network);
     g_ptr_array_unref(world->listeners);
     g_rmdir(world->dir);
     g_free(world->dir);
@@ -129,8 +129,8 @@ static void test_killed_again_and_again_is_given_up(World *world, gconstpointer 
     g_assert_cmpuint(kills, ==, 6);
     g_assert_false(can_connect(world->port));
     g_assert_cmpint(net_pid(), ==, 0);
-    berth_network_update(world->network, world->listeners); /* has no consequence */
-    g_autoptr(GPtrArray) forwards = berth_network_forwards(world->network);
+    berth_net_process_update(world->network, world->listeners); /* has no consequence */
+    g_autoptr(GPtrArray) forwards = berth_net_process_forwards(world->network);
     g_assert_cmpuint(forwards->len, ==, 0);
 }
 

@@ -59,7 +59,7 @@ static void test_session(void)
             after_a_moment(&fixture, come_up);
 
         g_autoptr(GError) error = NULL;
-        g_assert_cmpint(berth_session_run(fd, &command, &error), ==, 3);
+        g_assert_cmpint(berth_session_client_run(fd, &command, &error), ==, 3);
         g_assert_no_error(error);
         char text[32] = "";
         g_assert_cmpint(read(output[0], text, sizeof(text)), ==, 10);
@@ -88,7 +88,7 @@ static void test_notice_reaches_sessions_with_a_terminal(void)
                                 .notice = keep_notice,
                                 .user_data = heard};
         g_autoptr(GError) error = NULL;
-        g_assert_cmpint(berth_session_run(fd, &command, &error), ==, 3);
+        g_assert_cmpint(berth_session_client_run(fd, &command, &error), ==, 3);
         g_assert_no_error(error);
         g_assert_cmpstr(heard->str, ==, tty ? "port 3000 is on http://localhost:3000;a port;" : "");
         finish(&fixture);
@@ -112,7 +112,7 @@ static void test_shell_that_is_gone(void)
         berth_autofd int fd = client(&fixture);
         BerthCommand command = {.argv = i == 0 ? NULL : words, .input = -1};
         g_autoptr(GError) error = NULL;
-        g_assert_cmpint(berth_session_run(fd, &command, &error), ==, 127);
+        g_assert_cmpint(berth_session_client_run(fd, &command, &error), ==, 127);
         g_assert_cmpint(berth_error_hint(error) != NULL, ==, i == 0);
         finish(&fixture);
     }
@@ -127,7 +127,7 @@ static void test_words_beyond_any_kernel(void)
     berth_autofd int fd = client(&fixture);
     BerthCommand command = {.argv = (const char *const[]){"echo", word, NULL}, .input = -1};
     g_autoptr(GError) error = NULL;
-    g_assert_cmpint(berth_session_run(fd, &command, &error), ==, -1);
+    g_assert_cmpint(berth_session_client_run(fd, &command, &error), ==, -1);
     g_assert_cmpstr(berth_error_id(error), ==, "session.too-long");
     finish(&fixture);
 }
@@ -148,7 +148,7 @@ static void test_words_for_an_old_agent(void)
     berth_autofd int fd = client(&fixture);
     BerthCommand command = {.argv = (const char *const[]){"echo", word, NULL}, .input = -1};
     g_autoptr(GError) error = NULL;
-    g_assert_cmpint(berth_session_run(fd, &command, &error), ==, -1);
+    g_assert_cmpint(berth_session_client_run(fd, &command, &error), ==, -1);
     g_assert_cmpstr(berth_error_id(error), ==, "session.refused");
     g_assert_nonnull(strstr(berth_error_hint(error), "berth terminate"));
     finish(&fixture);
@@ -172,12 +172,12 @@ static void test_bare_session_waits_for_the_agent_only(void)
     BerthCommand command = {.bare = true, .input = input, .output = null_fd, .errors = null_fd};
     after_a_moment(&fixture, become_ready);
     g_autoptr(GError) error = NULL;
-    g_assert_cmpint(berth_session_run(fd, &command, &error), ==, 3);
+    g_assert_cmpint(berth_session_client_run(fd, &command, &error), ==, 3);
     g_assert_no_error(error);
 
     command.bare = false; /* which has to wait: for a failure, here */
     after_a_moment(&fixture, fail_boot);
-    g_assert_cmpint(berth_session_run(other, &command, &error), ==, -1);
+    g_assert_cmpint(berth_session_client_run(other, &command, &error), ==, -1);
     g_assert_cmpstr(berth_error_id(error), ==, "instance.boot-timeout");
     finish(&fixture);
 }
@@ -189,7 +189,7 @@ static void test_session_that_never_starts(void)
     berth_autofd int fd = client(&fixture);
     BerthCommand command = {.input = -1, .output = 1, .errors = 2};
     g_autoptr(GError) error = NULL;
-    g_assert_cmpint(berth_session_run(fd, &command, &error), ==, 127);
+    g_assert_cmpint(berth_session_client_run(fd, &command, &error), ==, 127);
     g_assert_cmpstr(error->message, ==, "nosuch: not found");
     g_assert_cmpstr(berth_error_id(error), ==, "session.command-not-found");
     finish(&fixture);
@@ -228,7 +228,7 @@ static void test_guest_that_dies_around_the_beginning(void)
         BerthCommand command = {.input = input, .output = 1, .errors = 2};
         g_autoptr(GError) error = NULL;
         char rest[32];
-        g_assert_cmpint(berth_session_run(fd, &command, &error), ==, -1);
+        g_assert_cmpint(berth_session_client_run(fd, &command, &error), ==, -1);
         g_assert_cmpstr(berth_error_id(error), ==, rows[i].id);
         g_assert_cmpint(read(input, rest, sizeof(rest)), >=, rows[i].left);
         finish(&fixture);
@@ -253,7 +253,7 @@ static void test_guest_that_floods_loses_its_session(void)
     berth_autofd int null_fd = open("/dev/null", O_WRONLY | O_CLOEXEC);
     BerthCommand command = {.input = -1, .output = null_fd, .errors = null_fd};
     g_autoptr(GError) error = NULL;
-    g_assert_cmpint(berth_session_run(fd, &command, &error), ==, -1);
+    g_assert_cmpint(berth_session_client_run(fd, &command, &error), ==, -1);
     g_assert_cmpstr(berth_error_id(error), ==, "session.flood");
     g_assert_cmpint(g_atomic_int_get(&fixture.hung_up), ==, 1);
     finish(&fixture);

@@ -55,9 +55,9 @@ static void test_network_of_its_own(void)
 {
     static const guint8 expected[16] = {0xfd, 0x01, 0x23, 0xab, 0xcd, 0xef};
     guint8 prefix[16];
-    berth_address_prefix6("0123abcdef456789", prefix);
+    berth_machine_prefix6("0123abcdef456789", prefix);
     g_assert_cmpmem(prefix, 16, expected, 16);
-    berth_address_prefix6("", prefix);
+    berth_machine_prefix6("", prefix);
     g_assert_cmphex(prefix[0], ==, 0xfd);
     g_assert_cmphex(prefix[1], ==, 0);
 }

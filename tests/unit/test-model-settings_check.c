@@ -65,10 +65,10 @@ static void test_a_distro_has_no_cache_of_its_own(void)
 
 static void test_groups_are_compared_without_case(void)
 {
-    g_assert_true(berth_settings_is_group("Berth", NULL));
-    g_assert_true(berth_settings_is_group("distro BOX", "box"));
-    g_assert_false(berth_settings_is_group("distro boxes", "box"));
-    g_assert_false(berth_settings_is_group("distros box", "box"));
+    g_assert_true(berth_settings_check_is_group("Berth", NULL));
+    g_assert_true(berth_settings_check_is_group("distro BOX", "box"));
+    g_assert_false(berth_settings_check_is_group("distro boxes", "box"));
+    g_assert_false(berth_settings_check_is_group("distros box", "box"));
     g_autoptr(GError) error = NULL;
     g_autoptr(BerthSettings) settings = berth_settings_new(
         "box", "[distro BOX]\ncpus = 2\nmtu = 2000\n[distro Box]\ncpus = 3\n", "f", NULL, &error);
@@ -80,9 +80,9 @@ static void test_groups_are_compared_without_case(void)
 static void test_the_line_of_a_key(void)
 {
     const char *text = "[berth]\ncpus=1\n[distro a]\ncpus=2\n\n[berth]\ncpus = 3\n";
-    g_assert_cmpuint(berth_settings_line(text, "berth", "cpus"), ==, 7);
-    g_assert_cmpuint(berth_settings_line(text, "distro a", "cpus"), ==, 4);
-    g_assert_cmpuint(berth_settings_line(text, "distro a", "mtu"), ==, 0);
+    g_assert_cmpuint(berth_settings_check_line(text, "berth", "cpus"), ==, 7);
+    g_assert_cmpuint(berth_settings_check_line(text, "distro a", "cpus"), ==, 4);
+    g_assert_cmpuint(berth_settings_check_line(text, "distro a", "mtu"), ==, 0);
 }
 
 int main(int argc, char **argv)

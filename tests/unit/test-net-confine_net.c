@@ -266,7 +266,7 @@ static pid_t start_child(void (*act)(int (*attempt)(void)), int (*attempt)(void)
         dup2(frames[0], 3);
         dup2(kept, 4); /* keeps the other end open */
         dup2(1, 10);
-        if (!berth_net_confine(4, NULL))
+        if (!berth_confine_net(4, NULL))
             _exit(255);
         act(attempt);
     }
@@ -432,7 +432,7 @@ static void test_process_state(void)
     pid_t child = fork();
     if (child == 0) {
         dup2(pair[0], 4);
-        _exit(berth_net_confine(4, NULL) ? (say_and_wait(NULL), 0) : 255);
+        _exit(berth_confine_net(4, NULL) ? (say_and_wait(NULL), 0) : 255);
     }
     close(pair[0]);
     g_assert_cmpint(read(pair[1], &byte, 1), ==, 1);

@@ -316,7 +316,7 @@ static void test_no_servers(World *world, gconstpointer data)
 
 static void test_local_names_need_no_server(World *world, gconstpointer data)
 {
-    berth_names_set(berth_dns_names(world->dns), 9, "debian");
+    berth_internal_names_set(berth_dns_names(world->dns), 9, "debian");
     ask(world, 5, "debian.berth.internal");
     expect(world, 1, 5, 0);
     ask(world, 6, "nobody.berth.internal");

@@ -8,20 +8,20 @@ enum { A = 1, PTR = 12, TXT = 16, AAAA = 28, ANY = 255 };
 
 static const guint8 prefix[16] = {0xfd, 0x12, 0x34};
 
-static void set_up(BerthNames *names)
+static void set_up(BerthInternalNames *names)
 {
     memset(names, 0, sizeof(*names));
     memcpy(names->prefix, prefix, sizeof(prefix));
-    g_assert_true(berth_names_set(names, 1, "Debian.12"));
-    g_assert_true(berth_names_set(names, 254, "web_1"));
+    g_assert_true(berth_internal_names_set(names, 1, "Debian.12"));
+    g_assert_true(berth_internal_names_set(names, 254, "web_1"));
 }
 
 /* The answer as text: "-" for somebody else's, or the code and the first record's data. */
-static char *ask(const BerthNames *names, const char *name, guint type)
+static char *ask(const BerthInternalNames *names, const char *name, guint type)
 {
     guint8 query[DNS_QUERY_MAX], made[BERTH_DNS_MADE_MAX];
     gsize size = make_query(query, 9, name, type);
-    gsize answer = berth_names_answer(names, query, size, made);
+    gsize answer = berth_internal_names_answer(names, query, size, made);
     if (answer == 0)
         return g_strdup("-");
     g_assert_cmpuint(get_u16(made), ==, 9);
@@ -80,7 +80,7 @@ static void test_answers(void)
         {"255.19.198.in-addr.arpa", PTR, "-"},
         {"999.255.19.198.in-addr.arpa", PTR, "-"},
     };
-    g_autofree BerthNames *names = g_new0(BerthNames, 1);
+    g_autofree BerthInternalNames *names = g_new0(BerthInternalNames, 1);
     set_up(names);
     for (gsize i = 0; i < G_N_ELEMENTS(cases); i++) {
         g_autofree char *answer = ask(names, cases[i].name, cases[i].type);
@@ -92,7 +92,7 @@ static void test_answers(void)
 
 static void test_ipv6_of_the_host(void)
 {
-    g_autofree BerthNames *names = g_new0(BerthNames, 1);
+    g_autofree BerthInternalNames *names = g_new0(BerthInternalNames, 1);
     g_autofree char *none = ask(names, "host.berth.internal", AAAA);
     g_assert_cmpstr(none, ==, "0");
     set_up(names);
@@ -102,9 +102,9 @@ static void test_ipv6_of_the_host(void)
 
 static void test_forgetting(void)
 {
-    g_autofree BerthNames *names = g_new0(BerthNames, 1);
+    g_autofree BerthInternalNames *names = g_new0(BerthInternalNames, 1);
     set_up(names);
-    g_assert_true(berth_names_set(names, 1, ""));
+    g_assert_true(berth_internal_names_set(names, 1, ""));
     g_autofree char *answer = ask(names, "debian.12.berth.internal", A);
     g_assert_cmpstr(answer, ==, "3");
     g_autofree char *reverse = ask(names, "1.255.19.198.in-addr.arpa", PTR);
@@ -113,27 +113,27 @@ static void test_forgetting(void)
 
 static void test_what_cannot_be(void)
 {
-    g_autofree BerthNames *names = g_new0(BerthNames, 1);
+    g_autofree BerthInternalNames *names = g_new0(BerthInternalNames, 1);
     g_autofree char *longest = g_strnfill(63, 'a');
     g_autofree char *longer = g_strnfill(64, 'a');
-    g_assert_false(berth_names_set(names, 0, "a"));
-    g_assert_false(berth_names_set(names, 255, "a"));
-    g_assert_true(berth_names_set(names, 254, longest));
-    g_assert_false(berth_names_set(names, 254, longer));
+    g_assert_false(berth_internal_names_set(names, 0, "a"));
+    g_assert_false(berth_internal_names_set(names, 255, "a"));
+    g_assert_true(berth_internal_names_set(names, 254, longest));
+    g_assert_false(berth_internal_names_set(names, 254, longer));
 }
 
 static void test_other_messages_are_left_alone(void)
 {
-    g_autofree BerthNames *names = g_new0(BerthNames, 1);
+    g_autofree BerthInternalNames *names = g_new0(BerthInternalNames, 1);
     guint8 query[DNS_QUERY_MAX], made[BERTH_DNS_MADE_MAX];
     gsize size = make_query(query, 1, "host.berth.internal", A);
     query[2] |= 0x80; /* a response */
-    g_assert_cmpuint(berth_names_answer(names, query, size, made), ==, 0);
+    g_assert_cmpuint(berth_internal_names_answer(names, query, size, made), ==, 0);
     query[2] = 0x28; /* an update */
-    g_assert_cmpuint(berth_names_answer(names, query, size, made), ==, 0);
+    g_assert_cmpuint(berth_internal_names_answer(names, query, size, made), ==, 0);
     query[2] = 1;
     query[size - 1] = 3; /* class CH */
-    g_assert_cmpuint(berth_names_answer(names, query, size, made), ==, 0);
+    g_assert_cmpuint(berth_internal_names_answer(names, query, size, made), ==, 0);
 }
 
 int main(int argc, char **argv)

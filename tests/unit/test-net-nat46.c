@@ -138,7 +138,7 @@ static int listen_at_loopback6(BerthResolver *ret_resolver)
     g_assert_cmpint(listen(fd, 1), ==, 0);
     g_assert_cmpint(getsockname(fd, (struct sockaddr *)&name, &size), ==, 0);
     *ret_resolver = (BerthResolver){.family = 6, .port = ntohs(name.sin6_port), .address[15] = 1};
-    return berth_steal_fd(&fd);
+    return berth_fd_steal(&fd);
 }
 
 /* Tell who solicits @frame where the guest's station is. Source: RFC 4861, 4.4. */

@@ -98,7 +98,7 @@ static void test_privileged_port_is_offered_elsewhere(void)
     g_string_truncate(world.asked, 0);
     listens(&world, "*:443"); /* the alternative goes with it */
     assert_asked(&world, "-8080>80 -127.0.7.1:8080>80 ");
-    berth_ports_reopen(world.ports); /* privileges may have changed */
+    berth_port_policy_reopen(world.ports); /* privileges may have changed */
     assert_asked(&world, "+443 +::1:443 +127.0.7.1:443 ");
     answer(&world, 0);
     answer(&world, 0);
@@ -118,7 +118,7 @@ static void test_offered_port_is_wanted_by_a_service(void)
 
     listens(&world, "0.0.0.0:80"); /* 8080 is free now */
     assert_asked(&world, "-8080 ");
-    berth_ports_retry(world.ports);
+    berth_port_policy_retry(world.ports);
     answer(&world, EACCES);
     assert_asked(&world, "+80 +8080>80 ");
     answer(&world, 0);

@@ -86,14 +86,14 @@ static void test_one_family_is_enough(void)
     g_assert_true(g_str_has_prefix(reason, "not on 127.0.0.1: port 81 cannot be opened"));
     g_assert_true(timer_runs());
     g_string_truncate(world.asked, 0);
-    g_assert_true(berth_ports_retry(world.ports)); /* only the blocked leg */
+    g_assert_true(berth_port_policy_retry(world.ports)); /* only the blocked leg */
     assert_asked(&world, "+81 ");
-    g_assert_true(berth_ports_retry(world.ports)); /* in flight */
+    g_assert_true(berth_port_policy_retry(world.ports)); /* in flight */
     assert_asked(&world, "");
     answer(&world, 0);
     g_assert_null(reason_of(&world, 0));
     g_assert_false(timer_runs());
-    g_assert_false(berth_ports_retry(world.ports));
+    g_assert_false(berth_port_policy_retry(world.ports));
     world_clear(&world);
 }
 
@@ -131,7 +131,7 @@ static void test_changes_are_told(void)
     g_assert_cmpuint(world.changes, ==, 2);
     listens(&world, "");
     g_assert_cmpuint(world.changes, ==, 3);
-    berth_ports_reopen(world.ports);
+    berth_port_policy_reopen(world.ports);
     g_assert_cmpuint(world.changes, ==, 4);
     world_clear(&world);
 }
@@ -147,7 +147,7 @@ static void test_reopens_after_a_restart(void)
     assert_states(&world, "80 open, 81 blocked, 82 ignored, 83 wanted");
     g_string_truncate(world.asked, 0);
 
-    berth_ports_reopen(world.ports);
+    berth_port_policy_reopen(world.ports);
     assert_states(&world, "80 wanted, 81 wanted, 82 ignored, 83 wanted");
     g_assert_cmpuint(g_queue_get_length(&world.calls), ==, 3);
     while (!g_queue_is_empty(&world.calls))
@@ -202,7 +202,7 @@ static void test_answer_after_the_table_is_gone(void)
     World world;
     world_init(&world);
     listens(&world, "0.0.0.0:80");
-    berth_ports_free(g_steal_pointer(&world.ports));
+    berth_port_policy_free(g_steal_pointer(&world.ports));
     answer(&world, EADDRINUSE);
     world_clear(&world);
 }

@@ -347,7 +347,7 @@ static BerthQmp *boot(Fixture *fixture, const char *word)
     g_assert_no_error(error);
     g_assert_true(berth_machine_settle(machine, answer.variant, NULL));
     spawn(fixture);
-    return berth_qmp_new(berth_steal_fd(&fixture->channels.qmp), on_event, NULL, fixture);
+    return berth_qmp_new(berth_fd_steal(&fixture->channels.qmp), on_event, NULL, fixture);
 }
 
 static void on_status(BerthQmp *qmp, JsonNode *result, const GError *error, gpointer user_data)

@@ -101,7 +101,7 @@ BerthExt4 *berth_ext4_new(int fd, const BerthExt4Options *options, GError **erro
     if (code != 0)
         return berth_ext4_fail(ext4, code, error), NULL;
     ext4->blocks = berth_blocks_new(ext4->fs, fd);
-    ext4->table = berth_table_new(ext4->fs);
+    ext4->table = berth_ext4_table_new(ext4->fs);
     return g_steal_pointer(&ext4);
 }
 
@@ -109,7 +109,7 @@ void berth_ext4_free(BerthExt4 *ext4)
 {
     if (ext4 == NULL)
         return;
-    berth_table_free(ext4->table);
+    berth_ext4_table_free(ext4->table);
     berth_blocks_free(ext4->blocks);
     if (ext4->fs != NULL)
         ext2fs_free(ext4->fs);

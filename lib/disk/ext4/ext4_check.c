@@ -126,7 +126,7 @@ static bool check_root(const Check *check, GError **error)
                   "not a root file system: it has no /etc, /bin or /usr", error);
 }
 
-bool berth_ext4_probe(const guint8 *head, gsize size)
+bool berth_ext4_check_head(const guint8 *head, gsize size)
 {
     const struct ext2_super_block *super =
         (const struct ext2_super_block *)(head + SUPERBLOCK_OFFSET);

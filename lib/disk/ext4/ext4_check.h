@@ -22,7 +22,7 @@ typedef struct {
 } BerthExt4Facts;
 
 /* Whether the first @size bytes of a file, @head, hold the superblock of an ext4 image. */
-bool berth_ext4_probe(const guint8 *head, gsize size);
+bool berth_ext4_check_head(const guint8 *head, gsize size);
 
 /* Check the image @fd; @name names it in messages. Nothing is written, no path opened. */
 bool berth_ext4_check(int fd, const char *name, BerthExt4Facts *ret_facts, GError **error);

@@ -143,7 +143,7 @@ static errcode_t share_block(BerthExt4 *ext4, const BerthInode *inode, guint8 *b
         if (code != 0)
             return code;
         sharing->shares = MIN(sharing->inodes, BERTH_XATTR_SHARES_MAX);
-        berth_xattr_seal(ext4->fs, block, sharing->block, sharing->shares);
+        berth_ext4_xattr_seal(ext4->fs, block, sharing->block, sharing->shares);
         memcpy(place, block, BERTH_BLOCK_SIZE);
     }
     sharing->inodes--;
@@ -160,7 +160,7 @@ static bool put_xattrs(BerthExt4 *ext4, const BerthInode *inode, BerthRawInode *
     guint8 block[BERTH_BLOCK_SIZE] __attribute__((aligned(8)));
     bool needs_block = false;
     guint8 *body = raw->bytes + sizeof(raw->fields);
-    ext4->tree->xattrs_dropped += berth_xattr_encode(inode->xattrs, body, block, &needs_block);
+    ext4->tree->xattrs_dropped += berth_ext4_xattr_encode(inode->xattrs, body, block, &needs_block);
     errcode_t code = needs_block ? share_block(ext4, inode, block, &raw->fields) : 0;
     *blocks += needs_block;
     return code == 0 || berth_ext4_fail(ext4, code, error);
@@ -197,7 +197,7 @@ static bool write_inode(BerthExt4 *ext4, BerthInode *inode, GError **error)
 
     if (inode->number != EXT2_ROOT_INO)
         ext2fs_inode_alloc_stats2(ext4->fs, inode->number, +1, S_ISDIR(inode->mode));
-    errcode_t code = berth_table_put(ext4->table, inode->number, &raw);
+    errcode_t code = berth_ext4_table_put(ext4->table, inode->number, &raw);
     return code == 0 || berth_ext4_fail(ext4, code, error);
 }
 
@@ -209,9 +209,9 @@ static bool write_inodes(BerthExt4 *ext4, BerthRawInode *resize, BerthRawInode *
     BerthInode *found = berth_tree_child(tree->root, "lost+found");
     if (!write_inode(ext4, tree->root, error))
         return false;
-    errcode_t code = berth_table_put(ext4->table, EXT2_RESIZE_INO, resize);
+    errcode_t code = berth_ext4_table_put(ext4->table, EXT2_RESIZE_INO, resize);
     if (code == 0)
-        code = berth_table_put(ext4->table, EXT2_JOURNAL_INO, journal);
+        code = berth_ext4_table_put(ext4->table, EXT2_JOURNAL_INO, journal);
     if (code != 0)
         return berth_ext4_fail(ext4, code, error);
     if (!write_inode(ext4, found, error))
@@ -221,7 +221,7 @@ static bool write_inodes(BerthExt4 *ext4, BerthRawInode *resize, BerthRawInode *
         if (inode->number >= FIRST_INODE && !write_inode(ext4, inode, error))
             return false;
     }
-    code = berth_table_finish(ext4->table);
+    code = berth_ext4_table_finish(ext4->table);
     return code == 0 || berth_ext4_fail(ext4, code, error);
 }
 
@@ -282,7 +282,7 @@ static bool identify(BerthExt4 *ext4, BerthRawInode *ret_resize, BerthRawInode *
 {
     guint8 digest[BERTH_EXT4_DIGEST_SIZE];
     berth_ext4_digest(ext4->tree, digest);
-    errcode_t code = berth_ext4_identify(ext4->fs, digest, ret_resize, ret_journal);
+    errcode_t code = berth_ext4_format_identify(ext4->fs, digest, ret_resize, ret_journal);
     return code == 0 || berth_ext4_fail(ext4, code, error);
 }
 

@@ -115,8 +115,8 @@ static errcode_t identify_journal(ext2_filsys fs, guint64 block)
     return io_channel_write_blk64(fs->io, block, 1, data);
 }
 
-errcode_t berth_ext4_identify(ext2_filsys fs, const guint8 digest[BERTH_EXT4_DIGEST_SIZE],
-                              BerthRawInode *ret_resize, BerthRawInode *ret_journal)
+errcode_t berth_ext4_format_identify(ext2_filsys fs, const guint8 digest[BERTH_EXT4_DIGEST_SIZE],
+                                     BerthRawInode *ret_resize, BerthRawInode *ret_journal)
 {
     errcode_t code = read_inode(fs, EXT2_RESIZE_INO, ret_resize);
     if (code == 0)

@@ -26,7 +26,7 @@ errcode_t berth_ext4_format(int fd, guint64 size, guint32 inodes, ext2_filsys *r
 /* Derive UUID and hash seed from @digest, and set the fields that depend on them. Call before
  * writing any checksummed block. Returns the two existing inodes, whose checksums become invalid,
  * so that the caller writes them again. */
-errcode_t berth_ext4_identify(ext2_filsys fs, const guint8 digest[BERTH_EXT4_DIGEST_SIZE],
-                              BerthRawInode *ret_resize, BerthRawInode *ret_journal);
+errcode_t berth_ext4_format_identify(ext2_filsys fs, const guint8 digest[BERTH_EXT4_DIGEST_SIZE],
+                                     BerthRawInode *ret_resize, BerthRawInode *ret_journal);
 
 G_END_DECLS

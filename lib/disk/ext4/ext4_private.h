@@ -35,7 +35,7 @@ struct BerthExt4 {
 
     /* Set during berth_ext4_finish(): */
     BerthTree *tree;
-    BerthTable *table;
+    BerthExt4Table *table;
     GHashTable *sharings; /* the tree's array of attributes -> Sharing */
 };
 

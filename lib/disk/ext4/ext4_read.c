@@ -384,7 +384,7 @@ static bool make_link(BerthExt4Reader *reader, guint32 number, BerthEntry *entry
 static bool get_content(BerthExt4Reader *reader, guint32 number, BerthEntry *entry, GError **error)
 {
     errcode_t code =
-        berth_ext4_read_xattrs(reader->fs, number, reader->inode, entry, &reader->skipped.xattrs);
+        berth_ext4_read_xattr(reader->fs, number, reader->inode, entry, &reader->skipped.xattrs);
     if (code != 0)
         return fail(reader, code, error);
     switch (entry->type) {

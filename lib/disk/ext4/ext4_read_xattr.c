@@ -189,9 +189,9 @@ static errcode_t read_block(Region region, guint32 number, const struct ext2_ino
     return read_region(&region);
 }
 
-errcode_t berth_ext4_read_xattrs(ext2_filsys fs, guint32 number,
-                                 const struct ext2_inode_large *inode, BerthEntry *entry,
-                                 guint *dropped)
+errcode_t berth_ext4_read_xattr(ext2_filsys fs, guint32 number,
+                                const struct ext2_inode_large *inode, BerthEntry *entry,
+                                guint *dropped)
 {
     gsize total = 0;
     const Region region = {.fs = fs, .entry = entry, .dropped = dropped, .total = &total};

@@ -15,8 +15,8 @@ G_BEGIN_DECLS
 
 /* Add the attributes of inode @number to @entry, unordered. @inode has the file system's inode
  * size. *dropped counts attributes of namespaces that archives do not carry. */
-errcode_t berth_ext4_read_xattrs(ext2_filsys fs, guint32 number,
-                                 const struct ext2_inode_large *inode, BerthEntry *entry,
-                                 guint *dropped);
+errcode_t berth_ext4_read_xattr(ext2_filsys fs, guint32 number,
+                                const struct ext2_inode_large *inode, BerthEntry *entry,
+                                guint *dropped);
 
 G_END_DECLS

@@ -72,7 +72,7 @@ static ext2_filsys open_fs(int fd, const char *what, GError **error)
     g_auto(ext2_filsys) fs = NULL;
     errcode_t code = ext2fs_open(number, EXT2_FLAG_64BITS, 0, 0, unixfd_io_manager, &fs);
     if (code == 0)
-        berth_steal_fd(&own);
+        berth_fd_steal(&own);
     if (code == 0)
         code = verify(fs);
     if (code == 0)
@@ -84,7 +84,7 @@ static ext2_filsys open_fs(int fd, const char *what, GError **error)
 static bool check_clean(int fd, const char *what, GError **error)
 {
     BerthExt4State state;
-    if (!berth_ext4_read_state(fd, what, &state, error))
+    if (!berth_ext4_state_read(fd, what, &state, error))
         return false;
     if (!state.needs_recovery && !state.has_errors)
         return true;
@@ -178,8 +178,8 @@ static int punch_journal(Puncher *puncher)
     return puncher->errnum != 0 ? puncher->errnum : punch(puncher, puncher->first, puncher->count);
 }
 
-bool berth_ext4_punch_free(int fd, const char *what, BerthProgressFunc progress, gpointer user_data,
-                           GError **error)
+bool berth_ext4_space_punch(int fd, const char *what, BerthProgressFunc progress,
+                            gpointer user_data, GError **error)
 {
     g_auto(ext2_filsys) fs = check_clean(fd, what, error) ? open_fs(fd, what, error) : NULL;
     if (fs == NULL)

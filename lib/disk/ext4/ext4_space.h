@@ -15,7 +15,7 @@ G_BEGIN_DECLS
  * bytes of the image. Errors: BERTH_ERROR_INVALID, "compact.unclean" when the journal has to be
  * replayed or there are errors, "compact.damaged"; errno's, "compact.*"; BERTH_ERROR_CANCELLED,
  * "compact.cancelled". */
-bool berth_ext4_punch_free(int fd, const char *what, BerthProgressFunc progress, gpointer user_data,
-                           GError **error);
+bool berth_ext4_space_punch(int fd, const char *what, BerthProgressFunc progress,
+                            gpointer user_data, GError **error);
 
 G_END_DECLS

@@ -8,23 +8,23 @@
 #define PER_BLOCK   (BERTH_BLOCK_SIZE / BERTH_EXT4_INODE_SIZE)
 #define WINDOW_SIZE (64U * PER_BLOCK) /* 256 KiB */
 
-struct BerthTable {
+struct BerthExt4Table {
     ext2_filsys fs;
     guint8 *window;
     guint32 first; /* the number of its first inode */
     guint32 end;   /* one after the last number put; `first` if none */
 };
 
-BerthTable *berth_table_new(ext2_filsys fs)
+BerthExt4Table *berth_ext4_table_new(ext2_filsys fs)
 {
-    BerthTable *table = g_new0(BerthTable, 1);
+    BerthExt4Table *table = g_new0(BerthExt4Table, 1);
     table->fs = fs;
     table->window = g_malloc0(WINDOW_SIZE * BERTH_EXT4_INODE_SIZE);
     table->first = table->end = 1;
     return table;
 }
 
-void berth_table_free(BerthTable *table)
+void berth_ext4_table_free(BerthExt4Table *table)
 {
     if (table == NULL)
         return;
@@ -33,7 +33,7 @@ void berth_table_free(BerthTable *table)
 }
 
 /* Write through libext2fs, which may have cached the table's first blocks. */
-static errcode_t flush(BerthTable *table)
+static errcode_t flush(BerthExt4Table *table)
 {
     guint32 count = (table->end - table->first + PER_BLOCK - 1) / PER_BLOCK;
     if (count == 0)
@@ -48,14 +48,14 @@ static errcode_t flush(BerthTable *table)
 }
 
 /* The end of the window, which consists of whole blocks of one group. */
-static guint32 window_end(const BerthTable *table)
+static guint32 window_end(const BerthExt4Table *table)
 {
     guint32 per_group = table->fs->super->s_inodes_per_group;
     guint32 group_end = ((table->first - 1) / per_group + 1) * per_group + 1;
     return MIN(table->first + WINDOW_SIZE, group_end);
 }
 
-errcode_t berth_table_put(BerthTable *table, guint32 number, BerthRawInode *raw)
+errcode_t berth_ext4_table_put(BerthExt4Table *table, guint32 number, BerthRawInode *raw)
 {
     g_assert(number >= table->end);
     if (number >= window_end(table)) {
@@ -71,7 +71,7 @@ errcode_t berth_table_put(BerthTable *table, guint32 number, BerthRawInode *raw)
     return code;
 }
 
-errcode_t berth_table_finish(BerthTable *table)
+errcode_t berth_ext4_table_finish(BerthExt4Table *table)
 {
     errcode_t code = flush(table);
     table->first = table->end;

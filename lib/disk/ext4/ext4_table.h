@@ -14,16 +14,16 @@
 
 G_BEGIN_DECLS
 
-typedef struct BerthTable BerthTable;
+typedef struct BerthExt4Table BerthExt4Table;
 
-BerthTable *berth_table_new(ext2_filsys fs);
-void berth_table_free(BerthTable *table);
-G_DEFINE_AUTOPTR_CLEANUP_FUNC(BerthTable, berth_table_free)
+BerthExt4Table *berth_ext4_table_new(ext2_filsys fs);
+void berth_ext4_table_free(BerthExt4Table *table);
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(BerthExt4Table, berth_ext4_table_free)
 
 /* Add inode @number and set the checksum of @raw. Returns 0, an errno or an error of libext2fs. */
-errcode_t berth_table_put(BerthTable *table, guint32 number, BerthRawInode *raw);
+errcode_t berth_ext4_table_put(BerthExt4Table *table, guint32 number, BerthRawInode *raw);
 
 /* Flush the last inodes. */
-errcode_t berth_table_finish(BerthTable *table);
+errcode_t berth_ext4_table_finish(BerthExt4Table *table);
 
 G_END_DECLS

@@ -162,8 +162,8 @@ static GArray *make_items(const GArray *xattrs)
     return items;
 }
 
-guint berth_xattr_encode(const GArray *xattrs, guint8 body[BERTH_XATTR_BODY_SIZE], guint8 *block,
-                         bool *ret_block)
+guint berth_ext4_xattr_encode(const GArray *xattrs, guint8 body[BERTH_XATTR_BODY_SIZE],
+                              guint8 *block, bool *ret_block)
 {
     g_autoptr(GArray) items = make_items(xattrs);
     guint without = find_places(items);
@@ -187,7 +187,7 @@ guint berth_xattr_encode(const GArray *xattrs, guint8 body[BERTH_XATTR_BODY_SIZE
     return without;
 }
 
-void berth_xattr_seal(ext2_filsys fs, guint8 *block, guint64 number, guint32 shares)
+void berth_ext4_xattr_seal(ext2_filsys fs, guint8 *block, guint64 number, guint32 shares)
 {
     struct ext2_ext_attr_header *header = (void *)block;
     header->h_magic = EXT2_EXT_ATTR_MAGIC;

@@ -21,10 +21,10 @@ G_BEGIN_DECLS
 /* Encode @xattrs (BerthXattr) into @body, and the rest into @block; *ret_block: @block is used.
  * Overwrites both completely. Returns the number dropped for lack of room: "user." first, then
  * "trusted.", then system ones (ACLs, capabilities); large ones first. */
-guint berth_xattr_encode(const GArray *xattrs, guint8 body[BERTH_XATTR_BODY_SIZE], guint8 *block,
-                         bool *ret_block);
+guint berth_ext4_xattr_encode(const GArray *xattrs, guint8 body[BERTH_XATTR_BODY_SIZE],
+                              guint8 *block, bool *ret_block);
 
 /* Set the reference count @shares and the checksum of @block at @number. */
-void berth_xattr_seal(ext2_filsys fs, guint8 *block, guint64 number, guint32 shares);
+void berth_ext4_xattr_seal(ext2_filsys fs, guint8 *block, guint64 number, guint32 shares);
 
 G_END_DECLS

@@ -66,7 +66,7 @@ static bool spawn(const BerthE2Image *image, const char *const *argv, GPid *ret_
         berth_error_set(error, BERTH_ERROR_FAILED, "resize.failed", NULL, "%s", problem->message);
         return false;
     }
-    *ret_output = berth_steal_fd(&output);
+    *ret_output = berth_fd_steal(&output);
     return true;
 }
 
@@ -195,7 +195,7 @@ bool berth_e2tools_minimum(const BerthE2Image *image, guint64 *ret_size, GError 
     if (blocks == 0)
         return set_failed(error, image, text);
     BerthExt4State state;
-    if (!berth_ext4_read_state(image->fd, image->what, &state, error))
+    if (!berth_ext4_state_read(image->fd, image->what, &state, error))
         return false;
     *ret_size = blocks * state.block_size;
     return true;

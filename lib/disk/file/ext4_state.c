@@ -8,7 +8,7 @@
 #include <string.h>
 #include <unistd.h>
 
-bool berth_ext4_read_state(int fd, const char *what, BerthExt4State *ret_state, GError **error)
+bool berth_ext4_state_read(int fd, const char *what, BerthExt4State *ret_state, GError **error)
 {
     struct ext2_super_block super;
     ssize_t size = pread(fd, &super, sizeof(super), SUPERBLOCK_OFFSET);

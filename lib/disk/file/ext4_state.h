@@ -20,6 +20,6 @@ typedef struct {
 
 /* Read the superblock of @fd; @what names it in messages. Errors: BERTH_ERROR_INVALID,
  * "disk.not-ext4"; errno's, "disk.read.*". */
-bool berth_ext4_read_state(int fd, const char *what, BerthExt4State *ret_state, GError **error);
+bool berth_ext4_state_read(int fd, const char *what, BerthExt4State *ret_state, GError **error);
 
 G_END_DECLS

@@ -48,7 +48,7 @@ static void sweep(int directory)
     DIR *dir = listing < 0 ? NULL : fdopendir(listing);
     if (dir == NULL)
         return;
-    berth_steal_fd(&listing);
+    berth_fd_steal(&listing);
 
     for (struct dirent *item; (item = readdir(dir)) != NULL;) {
         if (!is_temporary_name(item->d_name))
@@ -77,7 +77,7 @@ static bool create_named(BerthTemp *temp)
             break;
         struct stat status;
         if (flock(fd, LOCK_EX | LOCK_NB) == 0 && fstat(fd, &status) == 0 && status.st_nlink > 0) {
-            temp->fd = berth_steal_fd(&fd);
+            temp->fd = berth_fd_steal(&fd);
             return true;
         }
     }

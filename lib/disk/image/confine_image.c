@@ -91,7 +91,7 @@ static const BerthSandboxRule restricted_calls[] = {
  * absent. */
 static const int absent[] = {SCMP_SYS(clone3)};
 
-bool berth_disk_confine(int last_fd, GError **error)
+bool berth_confine_image(int last_fd, GError **error)
 {
     /* The last rule allows tgkill of this process, for abort(). */
     BerthSandboxRule restricted[G_N_ELEMENTS(restricted_calls) + 1];

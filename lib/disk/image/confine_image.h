@@ -16,6 +16,6 @@
 G_BEGIN_DECLS
 
 /* Close descriptors above @last_fd and confine the process. On failure the process must exit. */
-bool berth_disk_confine(int last_fd, GError **error);
+bool berth_confine_image(int last_fd, GError **error);
 
 G_END_DECLS

@@ -93,9 +93,9 @@ static bool write_archive(Export *export, int image, int fd, const BerthExportOp
     return true;
 }
 
-bool berth_export_write(int image, int output, const BerthExportOptions *options,
-                        BerthProgressFunc progress, gpointer user_data,
-                        BerthExportReport *ret_report, GError **error)
+bool berth_export_archive(int image, int output, const BerthExportOptions *options,
+                          BerthProgressFunc progress, gpointer user_data,
+                          BerthExportReport *ret_report, GError **error)
 {
     Export export = {.report = progress, .user_data = user_data};
     BerthExportReport result = {0};

@@ -31,8 +31,8 @@ typedef struct {
 
 /* Write @image to @output at its current offset. @progress counts the bytes of files; it and
  * @ret_report may be NULL. */
-bool berth_export_write(int image, int output, const BerthExportOptions *options,
-                        BerthProgressFunc progress, gpointer user_data,
-                        BerthExportReport *ret_report, GError **error);
+bool berth_export_archive(int image, int output, const BerthExportOptions *options,
+                          BerthProgressFunc progress, gpointer user_data,
+                          BerthExportReport *ret_report, GError **error);
 
 G_END_DECLS

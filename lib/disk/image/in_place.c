@@ -28,7 +28,7 @@ bool berth_in_place_check(int fd, const char *name, BerthExt4Facts *ret_facts, G
         berth_error_set_errno(error, errno, "import.in-place", "%s", name);
         return false;
     }
-    if (!berth_ext4_probe(head, (gsize)size)) {
+    if (!berth_ext4_check_head(head, (gsize)size)) {
         refuse(name, head, (gsize)size, error);
         return false;
     }

@@ -48,9 +48,9 @@ BerthTree *berth_tree_new(void)
     tree->names = berth_tree_names_new(tree->arena);
     tree->inodes = g_ptr_array_new();
     tree->deferred = g_ptr_array_new_with_free_func(deferred_link_free);
-    berth_tree_init_xattrs(tree);
+    berth_tree_xattrs_init(tree);
     tree->parent_path = g_string_new(NULL);
-    tree->root = berth_node_new(tree, S_IFDIR | 0755, NULL);
+    tree->root = berth_tree_node_new(tree, S_IFDIR | 0755, NULL);
     tree->root->directory->parent = tree->root;
     tree->root->links = tree->live = 1;
     return tree;
@@ -62,7 +62,7 @@ void berth_tree_free(BerthTree *tree)
         return;
     g_ptr_array_unref(tree->inodes);
     g_ptr_array_unref(tree->deferred);
-    berth_tree_clear_xattrs(tree);
+    berth_tree_xattrs_clear(tree);
     g_string_free(tree->parent_path, true);
     berth_tree_names_free(tree->names);
     berth_arena_free(tree->arena);
@@ -155,14 +155,14 @@ static bool set_metadata(BerthTree *tree, BerthInode *inode, const BerthEntry *e
         inode->device.major = (guint32)entry->major;
         inode->device.minor = (guint32)entry->minor;
     }
-    berth_tree_remember_acl_names(tree, inode, entry->acl_names);
-    return berth_tree_set_xattrs(tree, inode, entry->xattrs, error);
+    berth_tree_xattrs_remember_acl_names(tree, inode, entry->acl_names);
+    return berth_tree_xattrs_set(tree, inode, entry->xattrs, error);
 }
 
 /* Remove @text from @directory, as an extraction would. */
 static bool make_room(BerthTree *tree, BerthInode *directory, const char *text, GError **error)
 {
-    BerthName *old = berth_node_find(directory, text, strlen(text));
+    BerthName *old = berth_tree_node_find(directory, text, strlen(text));
     if (old == NULL)
         return true;
     BerthInode *inode = old->inode;
@@ -172,9 +172,9 @@ static bool make_room(BerthTree *tree, BerthInode *directory, const char *text, 
                             "it would replace a directory that is not empty");
             return false;
         }
-        berth_node_remove_below(inode, G_MAXUINT16);
+        berth_tree_node_remove_below(inode, G_MAXUINT16);
     }
-    berth_node_unlink(directory, old);
+    berth_tree_node_unlink(directory, old);
     return true;
 }
 
@@ -189,7 +189,7 @@ static bool add_link(BerthTree *tree, BerthInode *directory, const char *text, B
     }
     if (!make_room(tree, directory, text, error))
         return false;
-    berth_node_link(directory, text, strlen(text), target);
+    berth_tree_node_link(directory, text, strlen(text), target);
     return true;
 }
 
@@ -240,10 +240,10 @@ static bool add_inode(BerthTree *tree, const BerthEntry *entry, BerthInode *dire
 {
     if (!make_room(tree, directory, name, error))
         return false;
-    BerthInode *inode = berth_node_new(tree, type_bits[entry->type], error);
+    BerthInode *inode = berth_tree_node_new(tree, type_bits[entry->type], error);
     if (inode == NULL || !set_metadata(tree, inode, entry, error))
         return false;
-    berth_node_link(directory, name, strlen(name), inode);
+    berth_tree_node_link(directory, name, strlen(name), inode);
     if (entry->type == BERTH_ENTRY_FILE)
         *ret_file = inode;
     return true;
@@ -252,7 +252,7 @@ static bool add_inode(BerthTree *tree, const BerthEntry *entry, BerthInode *dire
 static bool update_directory(BerthTree *tree, BerthInode *inode, const BerthEntry *entry,
                              GError **error)
 {
-    berth_tree_forget_acl_names(tree, inode);
+    berth_tree_xattrs_forget_acl_names(tree, inode);
     return set_metadata(tree, inode, entry, error);
 }
 
@@ -269,7 +269,7 @@ bool berth_tree_add(BerthTree *tree, const BerthEntry *entry, BerthInode **ret_f
     if (entry->type == BERTH_ENTRY_HARDLINK)
         return add_hardlink(tree, entry, directory, text, ret_file, error);
 
-    BerthName *old = berth_node_find(directory, text, strlen(text));
+    BerthName *old = berth_tree_node_find(directory, text, strlen(text));
     if (old == NULL || !S_ISDIR(old->inode->mode) || entry->type != BERTH_ENTRY_DIRECTORY)
         return add_inode(tree, entry, directory, text, ret_file, error);
     old->layer = tree->layer;
@@ -343,11 +343,11 @@ static bool check_lost_and_found(BerthTree *tree, GError **error)
     static const char name[] = "lost+found";
     BerthInode *found = berth_tree_child(tree->root, name);
     if (found == NULL) {
-        found = berth_node_new(tree, S_IFDIR | 0700, error);
+        found = berth_tree_node_new(tree, S_IFDIR | 0700, error);
         if (found == NULL)
             return false;
         memcpy(found->times, tree->root->times, sizeof(found->times));
-        berth_node_link(tree->root, name, strlen(name), found);
+        berth_tree_node_link(tree->root, name, strlen(name), found);
         return true;
     }
     if (S_ISDIR(found->mode))
@@ -399,14 +399,14 @@ bool berth_tree_whiteout(BerthTree *tree, const char *path, GError **error)
     if (directory == NULL)
         return ignore_absent(failure, error);
 
-    BerthName *name = berth_node_find(directory, text, strlen(text));
+    BerthName *name = berth_tree_node_find(directory, text, strlen(text));
     if (name == NULL)
         return true;
     BerthInode *inode = name->inode;
     if (name->layer < tree->layer)
-        berth_node_unlink(directory, name);
+        berth_tree_node_unlink(directory, name);
     if (S_ISDIR(inode->mode))
-        berth_node_remove_below(inode, tree->layer);
+        berth_tree_node_remove_below(inode, tree->layer);
     return true;
 }
 
@@ -417,6 +417,6 @@ bool berth_tree_opaque(BerthTree *tree, const char *path, GError **error)
     BerthInode *directory = berth_walk(&state, tree->root, path, strlen(path), false, &failure);
     if (directory == NULL)
         return ignore_absent(failure, error);
-    berth_node_remove_below(directory, tree->layer);
+    berth_tree_node_remove_below(directory, tree->layer);
     return true;
 }

@@ -6,7 +6,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
-BerthInode *berth_node_new(BerthTree *tree, mode_t mode, GError **error)
+BerthInode *berth_tree_node_new(BerthTree *tree, mode_t mode, GError **error)
 {
     if (tree->live >= tree->files_max) {
         g_autofree char *hint =
@@ -43,7 +43,7 @@ const BerthName *berth_tree_next(const BerthName *name)
     return living(name->next);
 }
 
-BerthName *berth_node_find(const BerthInode *directory, const char *text, gsize length)
+BerthName *berth_tree_node_find(const BerthInode *directory, const char *text, gsize length)
 {
     BerthDirectory *in = directory->directory;
     BerthName *name = berth_tree_names_find(in->tree->names, &in->names, text, length);
@@ -52,11 +52,11 @@ BerthName *berth_node_find(const BerthInode *directory, const char *text, gsize 
 
 BerthInode *berth_tree_child(const BerthInode *directory, const char *text)
 {
-    const BerthName *name = berth_node_find(directory, text, strlen(text));
+    const BerthName *name = berth_tree_node_find(directory, text, strlen(text));
     return name == NULL ? NULL : name->inode;
 }
 
-void berth_node_link(BerthInode *directory, const char *text, gsize length, BerthInode *inode)
+void berth_tree_node_link(BerthInode *directory, const char *text, gsize length, BerthInode *inode)
 {
     BerthDirectory *in = directory->directory;
     BerthName *name = berth_tree_names_add(in->tree->names, &in->names, text, length);
@@ -70,7 +70,7 @@ void berth_node_link(BerthInode *directory, const char *text, gsize length, Bert
     inode->directory->depth = in->depth + 1;
 }
 
-void berth_node_unlink(BerthInode *directory, BerthName *name)
+void berth_tree_node_unlink(BerthInode *directory, BerthName *name)
 {
     BerthTree *tree = directory->directory->tree;
     BerthInode *inode = name->inode;
@@ -80,7 +80,7 @@ void berth_node_unlink(BerthInode *directory, BerthName *name)
     tree->parent = NULL; /* the cached path may have led through it */
 }
 
-void berth_node_remove_below(BerthInode *directory, guint16 layer)
+void berth_tree_node_remove_below(BerthInode *directory, guint16 layer)
 {
     g_autoptr(GPtrArray) waiting = g_ptr_array_new();
     for (BerthInode *next = directory; next != NULL;) {
@@ -91,7 +91,7 @@ void berth_node_remove_below(BerthInode *directory, guint16 layer)
             if (S_ISDIR(inode->mode))
                 g_ptr_array_add(waiting, inode);
             if (name->layer < layer || next->links == 0)
-                berth_node_unlink(next, name);
+                berth_tree_node_unlink(next, name);
         }
         next = waiting->len > 0 ? g_ptr_array_steal_index(waiting, waiting->len - 1) : NULL;
     }

@@ -48,9 +48,9 @@ static BerthInode *refuse_step(const char *text, gsize length, const char *id, c
 static BerthInode *make_directory(BerthTree *tree, BerthInode *in, const char *text, gsize length,
                                   GError **error)
 {
-    BerthInode *made = berth_node_new(tree, S_IFDIR | 0755, error);
+    BerthInode *made = berth_tree_node_new(tree, S_IFDIR | 0755, error);
     if (made != NULL)
-        berth_node_link(in, text, length, made);
+        berth_tree_node_link(in, text, length, made);
     return made;
 }
 
@@ -62,7 +62,7 @@ static BerthInode *step(BerthWalk *state, BerthInode *directory, const char *tex
     if (length == 2 && text[0] == '.' && text[1] == '.')
         return directory->directory->parent;
 
-    BerthName *name = length <= G_MAXUINT8 ? berth_node_find(directory, text, length) : NULL;
+    BerthName *name = length <= G_MAXUINT8 ? berth_tree_node_find(directory, text, length) : NULL;
     if (name == NULL && create)
         return make_directory(state->tree, directory, text, length, error);
     if (name == NULL)

@@ -53,20 +53,20 @@ static guint64 xattrs_size(const GArray *xattrs)
     return size;
 }
 
-void berth_tree_init_xattrs(BerthTree *tree)
+void berth_tree_xattrs_init(BerthTree *tree)
 {
     tree->acl_names = g_array_new(false, false, sizeof(PendingAcl));
     tree->xattr_sets =
         g_hash_table_new_full(hash_xattrs, equal_xattrs, (GDestroyNotify)g_array_unref, NULL);
 }
 
-void berth_tree_clear_xattrs(BerthTree *tree)
+void berth_tree_xattrs_clear(BerthTree *tree)
 {
     g_array_unref(tree->acl_names);
     g_hash_table_unref(tree->xattr_sets);
 }
 
-bool berth_tree_set_xattrs(BerthTree *tree, BerthInode *inode, GArray *xattrs, GError **error)
+bool berth_tree_xattrs_set(BerthTree *tree, BerthInode *inode, GArray *xattrs, GError **error)
 {
     inode->xattrs = NULL;
     if (xattrs == NULL || xattrs->len == 0)
@@ -86,7 +86,7 @@ bool berth_tree_set_xattrs(BerthTree *tree, BerthInode *inode, GArray *xattrs, G
     return true;
 }
 
-void berth_tree_remember_acl_names(BerthTree *tree, BerthInode *inode, const GArray *names)
+void berth_tree_xattrs_remember_acl_names(BerthTree *tree, BerthInode *inode, const GArray *names)
 {
     for (guint i = 0; names != NULL && i < names->len; i++) {
         const BerthAclName *from = &g_array_index(names, BerthAclName, i);
@@ -101,7 +101,7 @@ void berth_tree_remember_acl_names(BerthTree *tree, BerthInode *inode, const GAr
     }
 }
 
-void berth_tree_forget_acl_names(BerthTree *tree, const BerthInode *inode)
+void berth_tree_xattrs_forget_acl_names(BerthTree *tree, const BerthInode *inode)
 {
     for (guint i = tree->acl_names->len; i > 0; i--) {
         if (g_array_index(tree->acl_names, PendingAcl, i - 1).inode == inode)
@@ -140,7 +140,7 @@ static bool settle_acl_name(BerthTree *tree, const PendingAcl *pending, GBytes *
     if (accounts == NULL || !berth_acl_find_account(accounts, pending->name, &id))
         return false;
     g_autoptr(GArray) xattrs = add_acl_line(pending->inode, pending, id);
-    return xattrs != NULL && berth_tree_set_xattrs(tree, pending->inode, xattrs, NULL);
+    return xattrs != NULL && berth_tree_xattrs_set(tree, pending->inode, xattrs, NULL);
 }
 
 void berth_tree_settle_acl_names(BerthTree *tree, GBytes *passwd, GBytes *group)

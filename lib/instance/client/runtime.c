@@ -53,7 +53,7 @@ static int connect_to(const char *dir, GError **error)
                         "is not running");
         return -1;
     }
-    return berth_steal_fd(&fd);
+    return berth_fd_steal(&fd);
 }
 
 int berth_runtime_connect_in(const char *dir, GError **error)
@@ -111,7 +111,7 @@ static int acquire_lock(const char *dir, GError **error)
     if (flock_eintr(fd, LOCK_EX | LOCK_NB) < 0 && !wait_for_leaver(fd, error))
         return -1;
     if (flock_eintr(fd, LOCK_EX) == 0 && ftruncate(fd, 0) == 0)
-        return berth_steal_fd(&fd);
+        return berth_fd_steal(&fd);
     berth_error_set_errno(error, errno, "instance.start", "%s/lock", dir);
     return -1;
 }
@@ -128,7 +128,7 @@ static int listen_in(const char *dir, GError **error)
         berth_error_set_errno(error, errno, "instance.start", "%s", address.sun_path);
         return -1;
     }
-    return berth_steal_fd(&fd);
+    return berth_fd_steal(&fd);
 }
 
 static bool write_machine(const BerthMachine *machine, const char *dir, GError **error)
@@ -212,7 +212,7 @@ static int lock_existing(const char *dir, const char *name, GError **error)
     g_autofree char *path = g_build_filename(dir, name, NULL);
     berth_autofd int fd = open(path, O_RDWR | O_CLOEXEC);
     if (fd >= 0 && flock_eintr(fd, LOCK_EX) == 0)
-        return berth_steal_fd(&fd);
+        return berth_fd_steal(&fd);
     if (fd >= 0 || errno != ENOENT)
         berth_error_set_errno(error, errno, "instance.start", "%s", path);
     return -1;

@@ -557,7 +557,7 @@ static void set_session_error(const Session *session, GError *problem, GError **
     g_propagate_error(error, problem);
 }
 
-int berth_session_run(int fd, const BerthCommand *command, GError **error)
+int berth_session_client_run(int fd, const BerthCommand *command, GError **error)
 {
     g_auto(Session) session = {
         .command = command,

@@ -56,6 +56,6 @@ typedef struct {
  * when the command's words and environment are more than the guest's kernel takes (126);
  * BERTH_ERROR_NOT_RUNNING, "session.not-begun" when the instance went away before the command
  * began: nothing was read of the input, so it may be tried again. */
-int berth_session_run(int fd, const BerthCommand *command, GError **error);
+int berth_session_client_run(int fd, const BerthCommand *command, GError **error);
 
 G_END_DECLS

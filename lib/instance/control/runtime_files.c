@@ -27,7 +27,7 @@ int berth_runtime_files_hold(int dir_fd, const char *name, char **ret_path)
     if (fd < 0 || unlinkat(dir_fd, name, 0) < 0)
         return -1;
     *ret_path = berth_fd_path(fd);
-    return berth_steal_fd(&fd);
+    return berth_fd_steal(&fd);
 }
 
 void berth_runtime_files_end(int dir_fd)

@@ -139,7 +139,7 @@ BerthHostAddresses *berth_host_addresses_new(void (*changed)(gpointer user_data)
     BerthHostAddresses *addresses = g_new0(BerthHostAddresses, 1);
     addresses->changed = changed;
     addresses->user_data = user_data;
-    addresses->fd = berth_steal_fd(&fd);
+    addresses->fd = berth_fd_steal(&fd);
     addresses->source = g_unix_fd_source_new(addresses->fd, G_IO_IN);
     g_source_set_callback(addresses->source, G_SOURCE_FUNC(on_change), addresses, NULL);
     g_source_attach(addresses->source, g_main_context_get_thread_default());

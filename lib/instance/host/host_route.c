@@ -68,7 +68,7 @@ static int open_messages(void)
     berth_autofd int fd = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_ROUTE);
     if (fd < 0 || bind(fd, (const struct sockaddr *)&address, sizeof(address)) < 0)
         return -1;
-    return berth_steal_fd(&fd);
+    return berth_fd_steal(&fd);
 }
 
 BerthHostRoute *berth_host_route_new(const char *table, void (*on_change)(gpointer user_data),

@@ -94,7 +94,7 @@ static void finish(BerthInstance *instance)
 {
     berth_instance_clear_timer(&instance->finisher);
     instance->state = GONE;
-    g_clear_pointer(&instance->network, berth_network_free);
+    g_clear_pointer(&instance->network, berth_net_process_free);
     g_clear_pointer(&instance->sockets, berth_sockets_free);
     berth_console_log(instance->console, "%s %s", instance->machine->name,
                       instance->failure != NULL ? instance->failure->message : "was powered off");
@@ -109,7 +109,7 @@ static void send_clock(BerthInstance *instance)
 {
     const char *zone = instance->machine->time_zone;
     if (instance->agent != NULL && *instance->init != '\0')
-        berth_agent_set_clock(instance->agent, zone != NULL ? zone : "");
+        berth_agent_client_set_clock(instance->agent, zone != NULL ? zone : "");
 }
 
 static void on_host_clock(gpointer user_data)
@@ -124,13 +124,13 @@ static void on_host_route(gpointer user_data)
 {
     BerthInstance *instance = user_data;
     if (instance->agent != NULL && *instance->init != '\0')
-        berth_agent_set_route6(instance->agent, berth_host_route_leads_out(instance->route));
+        berth_agent_client_set_route6(instance->agent, berth_host_route_leads_out(instance->route));
 }
 
 static void send_names(BerthInstance *instance)
 {
-    berth_agent_set_names(instance->agent, berth_host_names_search(instance->names),
-                          berth_host_names_hosts(instance->names));
+    berth_agent_client_set_names(instance->agent, berth_host_names_search(instance->names),
+                                 berth_host_names_hosts(instance->names));
     guint left_out = berth_host_names_left_out(instance->names);
     if (left_out == 0)
         return;
@@ -167,10 +167,10 @@ static GError *crash_error(BerthInstance *instance)
 static void drop_qemu(BerthInstance *instance)
 {
     if (instance->network != NULL)
-        berth_network_update(instance->network, NULL);
+        berth_net_process_update(instance->network, NULL);
     berth_sockets_set_up(instance->sockets, false);
     berth_sockets_reset(instance->sockets);
-    g_clear_pointer(&instance->agent, berth_agent_free);
+    g_clear_pointer(&instance->agent, berth_agent_client_free);
     g_clear_pointer(&instance->qmp, berth_qmp_free);
     g_clear_pointer(&instance->qemu, berth_qemu_free);
     g_clear_pointer(&instance->pause, berth_pause_free);
@@ -241,7 +241,7 @@ static void lose_agent(BerthInstance *instance)
 {
     if (instance->agent == NULL)
         return;
-    g_clear_pointer(&instance->agent, berth_agent_free);
+    g_clear_pointer(&instance->agent, berth_agent_client_free);
     berth_console_log(instance->console, "the agent in the guest was ended");
     berth_server_set_up(instance->server, false);
     berth_sockets_set_up(instance->sockets, false);
@@ -389,7 +389,7 @@ static void on_listeners(GPtrArray *listeners, gpointer user_data)
 {
     BerthInstance *instance = user_data;
     if (instance->network != NULL)
-        berth_network_update(instance->network, listeners);
+        berth_net_process_update(instance->network, listeners);
 }
 
 static void on_grown(const char *problem, gpointer user_data)
@@ -415,12 +415,12 @@ static bool on_session(const WireFrame *frame, gpointer user_data)
 static void on_agent_lost(const GError *error, gpointer user_data)
 {
     BerthInstance *instance = user_data;
-    g_clear_pointer(&instance->agent, berth_agent_free);
+    g_clear_pointer(&instance->agent, berth_agent_client_free);
     if (error != NULL)
         berth_instance_fail(instance, g_error_copy(error));
 }
 
-static const BerthAgentEvents agent_events = {
+static const BerthAgentClientEvents agent_events = {
     .hello = on_hello,
     .stage = on_stage,
     .ready = on_ready,
@@ -435,15 +435,16 @@ static const BerthAgentEvents agent_events = {
 static bool spawn_qemu(BerthInstance *instance, GError **error)
 {
     BerthQemuChannels channels;
-    instance->qemu = berth_qemu_spawn(instance->machine, berth_network_guest_fd(instance->network),
-                                      on_qemu_exit, instance, &channels, error);
+    instance->qemu =
+        berth_qemu_spawn(instance->machine, berth_net_process_guest_fd(instance->network),
+                         on_qemu_exit, instance, &channels, error);
     if (instance->qemu == NULL)
         return false;
     berth_instance_watch_pauses(instance);
     instance->qmp = berth_qmp_new(channels.qmp, on_qmp_event, on_qmp_closed, instance);
-    instance->agent =
-        berth_agent_new(channels.agent, instance->machine,
-                        berth_host_route_leads_out(instance->route), &agent_events, instance);
+    instance->agent = berth_agent_client_new(channels.agent, instance->machine,
+                                             berth_host_route_leads_out(instance->route),
+                                             &agent_events, instance);
     send_names(instance);
     berth_console_attach(instance->console, channels.console);
     return true;
@@ -503,10 +504,10 @@ static void on_ports_changed(const GPtrArray *forwards, gpointer user_data)
         berth_server_notify_terminals(instance->server, *line);
 }
 
-static const BerthNetworkEvents network_events = {.log = log_network_line,
-                                                  .refused = on_network_refused,
-                                                  .failed = on_network_failed,
-                                                  .changed = on_ports_changed};
+static const BerthNetProcessEvents network_events = {.log = log_network_line,
+                                                     .refused = on_network_refused,
+                                                     .failed = on_network_failed,
+                                                     .changed = on_ports_changed};
 
 /* --- the public part -------------------------------------------------------------------------- */
 
@@ -538,7 +539,7 @@ BerthInstance *berth_instance_new(BerthMachine *machine, const char *dir, const 
     instance->sockets = berth_sockets_new(dir, &berth_instance_sockets_ops, instance, &error);
     if (instance->sockets != NULL)
         instance->network =
-            berth_network_new(machine, dir, support_dir, &network_events, instance, &error);
+            berth_net_process_new(machine, dir, support_dir, &network_events, instance, &error);
     if (instance->network != NULL)
         launch(instance);
     else
@@ -554,8 +555,8 @@ void berth_instance_free(BerthInstance *instance)
     berth_instance_clear_timer(&instance->finisher);
     berth_server_free(instance->server);
     berth_sockets_free(instance->sockets);
-    berth_network_free(instance->network);
-    berth_agent_free(instance->agent);
+    berth_net_process_free(instance->network);
+    berth_agent_client_free(instance->agent);
     berth_qmp_free(instance->qmp);
     berth_qemu_free(instance->qemu);
     berth_pause_free(instance->pause);

@@ -57,7 +57,7 @@ struct BerthInstance {
     /* Of the present QEMU. While only one of qemu and qmp is left, QEMU is ending. */
     BerthQemu *qemu;
     BerthQmp *qmp;
-    BerthAgent *agent;
+    BerthAgentClient *agent;
     BerthPause *pause;
     bool read_error_reported;
     EndReason end_reason;
@@ -65,7 +65,7 @@ struct BerthInstance {
     bool was_killed; /* by a signal that the keeper did not send */
     int wait_status;
 
-    BerthNetwork *network; /* survives a reboot of the guest */
+    BerthNetProcess *network; /* survives a reboot of the guest */
 
     guint32 last_stream;
     guint64 disk_size;       /* of the grow in progress, bytes */

@@ -20,7 +20,7 @@ static void send_to_guest(const WireFrame *frame, guint32 stream, gpointer user_
 {
     BerthInstance *instance = user_data;
     if (instance->agent != NULL)
-        berth_agent_send(instance->agent, frame, stream);
+        berth_agent_client_send(instance->agent, frame, stream);
 }
 
 static void log_socket_line(const char *text, gpointer user_data)
@@ -33,7 +33,7 @@ static void hang_up(guint32 stream, gpointer user_data)
 {
     BerthInstance *instance = user_data;
     if (instance->agent != NULL)
-        berth_agent_send_empty(instance->agent, WIRE_CLOSE, stream);
+        berth_agent_client_send_empty(instance->agent, WIRE_CLOSE, stream);
 }
 
 const BerthSocketsOps berth_instance_sockets_ops = {new_stream, send_to_guest, log_socket_line};
@@ -67,7 +67,7 @@ static void stop(BerthStopHow how, guint grace_sec, gpointer user_data)
     instance->state = STOPPING;
     berth_server_set_up(instance->server, false);
     berth_sockets_set_up(instance->sockets, false);
-    berth_agent_power(instance->agent, WIRE_POWER_OFF);
+    berth_agent_client_power(instance->agent, WIRE_POWER_OFF);
     berth_pause_retry(instance->pause);
     berth_instance_set_timer(instance, grace_sec * 1000, on_stop_timeout);
 }
@@ -79,7 +79,7 @@ static void on_disk_resized(BerthQmp *qmp, JsonNode *result, const GError *error
     if (error != NULL)
         berth_server_grown(instance->server, error);
     else if (instance->agent != NULL)
-        berth_agent_grow(instance->agent, instance->disk_size);
+        berth_agent_client_grow(instance->agent, instance->disk_size);
 }
 
 static void grow(guint64 size, gpointer user_data)
@@ -109,16 +109,17 @@ static BerthInstanceStatus *get_status(gpointer user_data)
     status->kernel = g_strdup(instance->kernel);
     status->init = g_strdup(instance->init);
     status->init_status = g_strdup(instance->init_status);
-    status->host_ports = instance->network != NULL
-                             ? berth_guest_access_temporary(berth_network_access(instance->network))
-                             : g_strdup("");
+    status->host_ports =
+        instance->network != NULL
+            ? berth_guest_access_temporary(berth_net_process_access(instance->network))
+            : g_strdup("");
     return status;
 }
 
 static GPtrArray *get_ports(gpointer user_data)
 {
     BerthInstance *instance = user_data;
-    return instance->network != NULL ? berth_network_forwards(instance->network)
+    return instance->network != NULL ? berth_net_process_forwards(instance->network)
                                      : g_ptr_array_new();
 }
 
@@ -129,7 +130,7 @@ static bool set_rule(const BerthRule *rule, bool wanted, gpointer user_data, GEr
         berth_instance_set_stopped_error(error);
         return false;
     }
-    berth_network_set_rule(instance->network, rule, wanted);
+    berth_net_process_set_rule(instance->network, rule, wanted);
     return true;
 }
 
@@ -143,7 +144,7 @@ static const BerthBootReport *get_boot(gpointer user_data)
 static BerthGuestAccess *get_access(BerthInstance *instance, GError **error)
 {
     if (instance->network != NULL)
-        return berth_network_access(instance->network);
+        return berth_net_process_access(instance->network);
     berth_instance_set_stopped_error(error);
     return NULL;
 }

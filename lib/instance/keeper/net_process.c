@@ -18,18 +18,18 @@
 #define ENDS_MAX    5u
 #define WINDOW_USEC (10 * G_USEC_PER_SEC)
 
-struct BerthNetwork {
+struct BerthNetProcess {
     const BerthMachine *machine;
     char *program;
     int program_fd; /* berth-net's file as of the first start; or -1 */
-    const BerthNetworkEvents *events;
+    const BerthNetProcessEvents *events;
     gpointer user_data;
     int net_fd;                  /* berth-net's end of the frames */
     int guest_fd;                /* QEMU's */
     BerthNet *net;               /* net and ports are NULL once berth-net is given up */
     gint64 ended_usec[ENDS_MAX]; /* ring of the last ends, monotonic */
     guint ends;
-    BerthPorts *ports;
+    BerthPortPolicy *ports;
     BerthForwardPolicy *policy;
     GPtrArray *listeners; /* the guest's newest list; BerthListener* */
     BerthNeighbours *neighbours;
@@ -38,7 +38,7 @@ struct BerthNetwork {
     BerthGuestAccess *access;
     BerthHostResolver *resolver;
     BerthRunning *running;
-    BerthNames names; /* as running says, for a new berth-net */
+    BerthInternalNames names; /* as running says, for a new berth-net */
 };
 
 static void on_net_exit(BerthNet *net, gpointer user_data);
@@ -47,19 +47,19 @@ static void on_net_exit(BerthNet *net, gpointer user_data);
 
 static void on_resolvers(gpointer user_data)
 {
-    BerthNetwork *network = user_data;
+    BerthNetProcess *network = user_data;
     if (network->net != NULL)
         berth_net_set_resolvers(network->net, berth_host_resolver_list(network->resolver));
 }
 
 static void on_distro(guint slot, const char *name, gpointer user_data)
 {
-    BerthNetwork *network = user_data;
-    if (berth_names_set(&network->names, slot, name) && network->net != NULL)
+    BerthNetProcess *network = user_data;
+    if (berth_internal_names_set(&network->names, slot, name) && network->net != NULL)
         berth_net_set_name(network->net, slot, name);
 }
 
-static void send_names(BerthNetwork *network)
+static void send_names(BerthNetProcess *network)
 {
     on_resolvers(network);
     for (guint i = 1; i <= BERTH_SLOT_MAX; i++)
@@ -71,9 +71,9 @@ static void send_names(BerthNetwork *network)
 
 static gboolean on_update(gpointer user_data)
 {
-    BerthNetwork *network = user_data;
+    BerthNetProcess *network = user_data;
     g_clear_pointer(&network->update, g_source_unref);
-    g_autoptr(GPtrArray) forwards = berth_network_forwards(network);
+    g_autoptr(GPtrArray) forwards = berth_net_process_forwards(network);
     if (network->closing == 0) /* closed ports are really free */
         berth_neighbours_publish(network->neighbours, forwards);
     network->events->changed(forwards, network->user_data);
@@ -83,7 +83,7 @@ static gboolean on_update(gpointer user_data)
 /* Coalesces changes of one main loop iteration. */
 static void queue_update(gpointer user_data)
 {
-    BerthNetwork *network = user_data;
+    BerthNetProcess *network = user_data;
     if (network->update != NULL || network->ports == NULL)
         return;
     network->update = g_idle_source_new();
@@ -94,8 +94,8 @@ static void queue_update(gpointer user_data)
 
 static void on_released(gpointer user_data)
 {
-    BerthNetwork *network = user_data;
-    if (network->ports == NULL || !berth_ports_retry(network->ports))
+    BerthNetProcess *network = user_data;
+    if (network->ports == NULL || !berth_port_policy_retry(network->ports))
         berth_neighbours_unwatch(network->neighbours);
 }
 
@@ -103,7 +103,7 @@ static void on_released(gpointer user_data)
 
 static void on_refused(guint16 port, gpointer user_data)
 {
-    BerthNetwork *network = user_data;
+    BerthNetProcess *network = user_data;
     g_autofree char *line = berth_guest_access_refused_line(network->access, port);
     if (line != NULL)
         network->events->refused(line, network->user_data);
@@ -113,16 +113,16 @@ static const BerthNetEvents net_events = {on_net_exit, on_refused};
 
 static void send_access(gpointer user_data)
 {
-    BerthNetwork *network = user_data;
+    BerthNetProcess *network = user_data;
     if (network->net != NULL)
         berth_net_set_access(network->net, berth_guest_access_get(network->access));
 }
 
-static bool start(BerthNetwork *network, GError **error)
+static bool start(BerthNetProcess *network, GError **error)
 {
     BerthNetSetup setup = {.mtu = network->machine->mtu,
                            .owner_only = network->machine->owner_only};
-    berth_address_prefix6(network->machine->id, setup.prefix6);
+    berth_machine_prefix6(network->machine->id, setup.prefix6);
     network->net =
         berth_net_new(network->program, network->net_fd, &setup, &net_events, network, error);
     send_access(network);
@@ -132,7 +132,7 @@ static bool start(BerthNetwork *network, GError **error)
 }
 
 /* Record an end of berth-net. True when there were too many. */
-static bool count_end(BerthNetwork *network)
+static bool count_end(BerthNetProcess *network)
 {
     gint64 now = g_get_monotonic_time();
     gint64 *oldest = &network->ended_usec[network->ends++ % ENDS_MAX];
@@ -143,7 +143,7 @@ static bool count_end(BerthNetwork *network)
 
 /* Restart berth-net from the file of the first start: keeper and berth-net exchange structs of one
  * build (net/client.h), and an upgrade of berth may have replaced the file. */
-static void use_held_program(BerthNetwork *network)
+static void use_held_program(BerthNetProcess *network)
 {
     if (network->program_fd < 0)
         return;
@@ -153,7 +153,7 @@ static void use_held_program(BerthNetwork *network)
 
 static void on_net_exit(BerthNet *net, gpointer user_data)
 {
-    BerthNetwork *network = user_data;
+    BerthNetProcess *network = user_data;
     g_clear_pointer(&network->net, berth_net_free);
     use_held_program(network);
 
@@ -163,53 +163,54 @@ static void on_net_exit(BerthNet *net, gpointer user_data)
                         "berth-net ended %u times in %u seconds", ENDS_MAX + 1,
                         (guint)(WINDOW_USEC / G_USEC_PER_SEC));
     if (error != NULL || !start(network, &error)) {
-        g_clear_pointer(&network->ports, berth_ports_free); /* stops its retries */
+        g_clear_pointer(&network->ports, berth_port_policy_free); /* stops its retries */
         network->events->failed(error, network->user_data);
         return;
     }
     network->events->log("berth-net ended unexpectedly; there is a new one", network->user_data);
-    berth_ports_reopen(network->ports);
+    berth_port_policy_reopen(network->ports);
 }
 
 static void add_leg(const BerthLeg *leg, BerthNetDone done, gpointer call, gpointer user_data)
 {
-    BerthNetwork *network = user_data;
+    BerthNetProcess *network = user_data;
     berth_net_add(network->net, leg, done, call);
 }
 
 static void on_closed(int errnum, gpointer user_data)
 {
-    BerthNetwork *network = user_data;
+    BerthNetProcess *network = user_data;
     network->closing--;
     queue_update(network);
 }
 
 static void remove_leg(const BerthLeg *leg, gpointer user_data)
 {
-    BerthNetwork *network = user_data;
+    BerthNetProcess *network = user_data;
     network->closing++;
     berth_net_remove(network->net, leg, on_closed, network);
 }
 
 static char *find_distro(const BerthLeg *leg, gpointer user_data)
 {
-    BerthNetwork *network = user_data;
+    BerthNetProcess *network = user_data;
     g_autofree char *name = berth_neighbours_find(network->neighbours, leg);
     return name != NULL ? g_strdup_printf("the distro %s", name) : NULL;
 }
 
-static const BerthPortsOps ports_ops = {
+static const BerthPortPolicyOps ports_ops = {
     .add = add_leg, .remove = remove_leg, .find_distro = find_distro, .changed = queue_update};
 
-static void follow(BerthNetwork *network)
+static void follow(BerthNetProcess *network)
 {
     if (network->ports != NULL)
-        berth_ports_update(network->ports, berth_forward_plan(network->listeners, network->policy));
+        berth_port_policy_update(network->ports,
+                                 berth_forward_plan(network->listeners, network->policy));
 }
 
-BerthNetwork *berth_network_new(const BerthMachine *machine, const char *dir,
-                                const char *support_dir, const BerthNetworkEvents *events,
-                                gpointer user_data, GError **error)
+BerthNetProcess *berth_net_process_new(const BerthMachine *machine, const char *dir,
+                                       const char *support_dir, const BerthNetProcessEvents *events,
+                                       gpointer user_data, GError **error)
 {
     int pair[2];
     if (berth_fd_socketpair(SOCK_DGRAM, pair) < 0) {
@@ -217,7 +218,7 @@ BerthNetwork *berth_network_new(const BerthMachine *machine, const char *dir,
         return NULL;
     }
 
-    g_autoptr(BerthNetwork) network = g_new0(BerthNetwork, 1);
+    g_autoptr(BerthNetProcess) network = g_new0(BerthNetProcess, 1);
     network->machine = machine;
     network->program = g_build_filename(support_dir, "berth-net", NULL);
     network->program_fd = open(network->program, O_PATH | O_CLOEXEC);
@@ -225,7 +226,7 @@ BerthNetwork *berth_network_new(const BerthMachine *machine, const char *dir,
     network->user_data = user_data;
     network->net_fd = pair[0];
     network->guest_fd = pair[1];
-    network->ports = berth_ports_new(&ports_ops, network);
+    network->ports = berth_port_policy_new(&ports_ops, network);
     network->neighbours = berth_neighbours_new(dir, on_released, network);
     network->policy = berth_machine_forward_policy(machine);
     network->listeners = g_ptr_array_new();
@@ -246,11 +247,11 @@ BerthNetwork *berth_network_new(const BerthMachine *machine, const char *dir,
     return g_steal_pointer(&network);
 }
 
-void berth_network_free(BerthNetwork *network)
+void berth_net_process_free(BerthNetProcess *network)
 {
     if (network == NULL)
         return;
-    g_clear_pointer(&network->ports, berth_ports_free);
+    g_clear_pointer(&network->ports, berth_port_policy_free);
     berth_running_free(network->running);
     berth_host_resolver_free(network->resolver);
     berth_net_free(network->net);
@@ -268,17 +269,17 @@ void berth_network_free(BerthNetwork *network)
     g_free(network);
 }
 
-int berth_network_guest_fd(const BerthNetwork *network)
+int berth_net_process_guest_fd(const BerthNetProcess *network)
 {
     return network->guest_fd;
 }
 
-BerthGuestAccess *berth_network_access(BerthNetwork *network)
+BerthGuestAccess *berth_net_process_access(BerthNetProcess *network)
 {
     return network->access;
 }
 
-void berth_network_update(BerthNetwork *network, GPtrArray *listeners)
+void berth_net_process_update(BerthNetProcess *network, GPtrArray *listeners)
 {
     g_ptr_array_unref(network->listeners);
     network->listeners = listeners != NULL ? g_ptr_array_ref(listeners) : g_ptr_array_new();
@@ -293,7 +294,7 @@ static guint find_rule(const GArray *rules, const BerthRule *rule)
     return i;
 }
 
-void berth_network_set_rule(BerthNetwork *network, const BerthRule *rule, bool wanted)
+void berth_net_process_set_rule(BerthNetProcess *network, const BerthRule *rule, bool wanted)
 {
     GArray *rules = network->policy->rules;
     guint index = find_rule(rules, rule);
@@ -304,7 +305,7 @@ void berth_network_set_rule(BerthNetwork *network, const BerthRule *rule, bool w
     follow(network);
 }
 
-GPtrArray *berth_network_forwards(const BerthNetwork *network)
+GPtrArray *berth_net_process_forwards(const BerthNetProcess *network)
 {
-    return network->ports != NULL ? berth_ports_list(network->ports) : g_ptr_array_new();
+    return network->ports != NULL ? berth_port_policy_list(network->ports) : g_ptr_array_new();
 }

@@ -16,7 +16,7 @@
 
 G_BEGIN_DECLS
 
-typedef struct BerthNetwork BerthNetwork;
+typedef struct BerthNetProcess BerthNetProcess;
 
 typedef struct {
     /* A line for the distro's log. */
@@ -27,30 +27,30 @@ typedef struct {
     void (*failed)(const GError *error, gpointer user_data);
     /* The list of forwards or a state changed: all of them, BerthForward*, borrowed. */
     void (*changed)(const GPtrArray *forwards, gpointer user_data);
-} BerthNetworkEvents;
+} BerthNetProcessEvents;
 
 /* @machine and @events are borrowed and outlive the network. @dir is the instance's directory,
  * whose siblings are the other distros; @support_dir holds berth-net. Errors: errno's,
  * "instance.start.*"; those of net/client.h and guest_access.h. */
-BerthNetwork *berth_network_new(const BerthMachine *machine, const char *dir,
-                                const char *support_dir, const BerthNetworkEvents *events,
-                                gpointer user_data, GError **error);
-void berth_network_free(BerthNetwork *network);
-G_DEFINE_AUTOPTR_CLEANUP_FUNC(BerthNetwork, berth_network_free)
+BerthNetProcess *berth_net_process_new(const BerthMachine *machine, const char *dir,
+                                       const char *support_dir, const BerthNetProcessEvents *events,
+                                       gpointer user_data, GError **error);
+void berth_net_process_free(BerthNetProcess *network);
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(BerthNetProcess, berth_net_process_free)
 
 /* QEMU's end of the frames; borrowed. */
-int berth_network_guest_fd(const BerthNetwork *network);
+int berth_net_process_guest_fd(const BerthNetProcess *network);
 
 /* Where the guest may connect to; borrowed. Changes take effect at once. */
-BerthGuestAccess *berth_network_access(BerthNetwork *network);
+BerthGuestAccess *berth_net_process_access(BerthNetProcess *network);
 
 /* Set the guest's listeners (BerthListener*; a reference is kept); NULL: the guest is gone. */
-void berth_network_update(BerthNetwork *network, GPtrArray *listeners);
+void berth_net_process_update(BerthNetProcess *network, GPtrArray *listeners);
 
 /* Add a forward by @rule, which needs no listener, or remove it. Idempotent. */
-void berth_network_set_rule(BerthNetwork *network, const BerthRule *rule, bool wanted);
+void berth_net_process_set_rule(BerthNetProcess *network, const BerthRule *rule, bool wanted);
 
 /* All forwards, BerthForward*, sorted by port. Free with g_ptr_array_unref. */
-GPtrArray *berth_network_forwards(const BerthNetwork *network);
+GPtrArray *berth_net_process_forwards(const BerthNetProcess *network);
 
 G_END_DECLS

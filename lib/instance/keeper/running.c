@@ -104,7 +104,7 @@ static int open_keeper(const Member *member)
         return -1;
     pid_t pid = atoi(text);
     berth_autofd int pidfd = pid > 0 ? pidfd_open(pid, 0) : -1;
-    return pidfd >= 0 && is_its_keeper(member, pid) ? berth_steal_fd(&pidfd) : -1;
+    return pidfd >= 0 && is_its_keeper(member, pid) ? berth_fd_steal(&pidfd) : -1;
 }
 
 static gboolean on_exit_of_keeper(gint fd, GIOCondition condition, gpointer user_data)
@@ -124,7 +124,7 @@ static void refresh(Member *member)
 
     if (member->slot != 0)
         stop(member); /* of the former keeper */
-    member->pidfd = berth_steal_fd(&pidfd);
+    member->pidfd = berth_fd_steal(&pidfd);
     member->exit = add_source(member->pidfd, on_exit_of_keeper, member);
     member->slot = slot;
     member->all->on_change(member->slot, name, member->all->user_data);

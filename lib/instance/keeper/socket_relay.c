@@ -10,10 +10,10 @@
 
 #define PROBLEM_MAX 512u /* bytes */
 
-struct BerthRelay {
+struct BerthSocketRelay {
     int fd;
     guint32 stream;
-    const BerthRelayOps *ops;
+    const BerthSocketRelayOps *ops;
     gpointer user_data;
 
     GSource *source;
@@ -30,7 +30,7 @@ struct BerthRelay {
     bool over;
 };
 
-static void put(BerthRelay *relay, WireType type, WireChannel channel, const void *payload,
+static void put(BerthSocketRelay *relay, WireType type, WireChannel channel, const void *payload,
                 gsize size)
 {
     const WireFrame frame = {.type = (guint8)type,
@@ -40,14 +40,14 @@ static void put(BerthRelay *relay, WireType type, WireChannel channel, const voi
     relay->ops->send(&frame, relay->stream, relay->user_data);
 }
 
-static void give_credit(BerthRelay *relay, gsize size)
+static void give_credit(BerthSocketRelay *relay, gsize size)
 {
     guint32 credit = GUINT32_TO_LE(wire_credit_return(&relay->from_guest, (guint32)size));
     if (credit > 0)
         put(relay, WIRE_CREDIT, WIRE_STDOUT, &credit, sizeof(credit));
 }
 
-static void unwatch(BerthRelay *relay)
+static void unwatch(BerthSocketRelay *relay)
 {
     if (relay->source == NULL)
         return;
@@ -56,7 +56,7 @@ static void unwatch(BerthRelay *relay)
     relay->watched = 0;
 }
 
-static void end(BerthRelay *relay, const char *problem)
+static void end(BerthSocketRelay *relay, const char *problem)
 {
     if (relay->over)
         return;
@@ -70,7 +70,7 @@ static void end(BerthRelay *relay, const char *problem)
 /* --- from the program to the guest ------------------------------------------------------------ */
 
 /* Read once. False when nothing more can be read now. */
-static bool read_some(BerthRelay *relay)
+static bool read_some(BerthSocketRelay *relay)
 {
     char bytes[WIRE_DATA_MAX];
     gsize most = MIN(sizeof(bytes), relay->to_guest.available);
@@ -92,7 +92,7 @@ static bool read_some(BerthRelay *relay)
 
 /* --- from the guest to the program ------------------------------------------------------------ */
 
-static void write_some(BerthRelay *relay)
+static void write_some(BerthSocketRelay *relay)
 {
     gsize size = wire_buffer_size(&relay->waiting);
     if (size == 0)
@@ -115,7 +115,7 @@ static gboolean on_ready(gint fd, GIOCondition condition, gpointer user_data);
 
 /* poll reports a hang-up unasked and always: after one the descriptor is no longer watched, since
  * what is left can be read without waiting. */
-static void watch(BerthRelay *relay)
+static void watch(BerthSocketRelay *relay)
 {
     GIOCondition wanted = G_IO_HUP | G_IO_ERR;
     if (!relay->input_ended && relay->to_guest.available > 0)
@@ -134,7 +134,7 @@ static void watch(BerthRelay *relay)
 }
 
 /* Advance the state; call it last, since it may end the relay. */
-static void advance(BerthRelay *relay)
+static void advance(BerthSocketRelay *relay)
 {
     while (relay->gone && read_some(relay))
         continue;
@@ -151,7 +151,7 @@ static void advance(BerthRelay *relay)
 
 static gboolean on_ready(gint fd, GIOCondition condition, gpointer user_data)
 {
-    BerthRelay *relay = user_data;
+    BerthSocketRelay *relay = user_data;
     if ((condition & G_IO_IN) != 0)
         read_some(relay);
     if ((condition & G_IO_OUT) != 0)
@@ -164,7 +164,7 @@ static gboolean on_ready(gint fd, GIOCondition condition, gpointer user_data)
 
 /* --- frames of the guest ---------------------------------------------------------------------- */
 
-static bool handle_data(BerthRelay *relay, const WireFrame *frame, WireReader *reader)
+static bool handle_data(BerthSocketRelay *relay, const WireFrame *frame, WireReader *reader)
 {
     reader->next = reader->end;
     if (frame->channel != WIRE_STDOUT || relay->output_ended ||
@@ -179,26 +179,26 @@ static bool handle_data(BerthRelay *relay, const WireFrame *frame, WireReader *r
     return true;
 }
 
-static bool handle_eof(BerthRelay *relay, const WireFrame *frame, WireReader *reader)
+static bool handle_eof(BerthSocketRelay *relay, const WireFrame *frame, WireReader *reader)
 {
     relay->output_ended = true;
     return frame->channel == WIRE_STDOUT;
 }
 
-static bool handle_credit(BerthRelay *relay, const WireFrame *frame, WireReader *reader)
+static bool handle_credit(BerthSocketRelay *relay, const WireFrame *frame, WireReader *reader)
 {
     guint32 bytes = wire_get_u32(reader);
     return frame->channel == WIRE_STDIN && wire_credit_grant(&relay->to_guest, bytes);
 }
 
-static bool handle_opened(BerthRelay *relay, const WireFrame *frame, WireReader *reader)
+static bool handle_opened(BerthSocketRelay *relay, const WireFrame *frame, WireReader *reader)
 {
     wire_get_u32(reader);
     wire_get_string(reader); /* pid and warning are for sessions */
     return true;
 }
 
-static bool handle_exit(BerthRelay *relay, const WireFrame *frame, WireReader *reader)
+static bool handle_exit(BerthSocketRelay *relay, const WireFrame *frame, WireReader *reader)
 {
     wire_get_u8(reader);
     wire_get_u8(reader);
@@ -209,13 +209,13 @@ static bool handle_exit(BerthRelay *relay, const WireFrame *frame, WireReader *r
 
 static const struct {
     WireType type;
-    bool (*handle)(BerthRelay *relay, const WireFrame *frame, WireReader *reader);
+    bool (*handle)(BerthSocketRelay *relay, const WireFrame *frame, WireReader *reader);
 } handlers[] = {
     {WIRE_DATA, handle_data},     {WIRE_EOF, handle_eof},   {WIRE_CREDIT, handle_credit},
     {WIRE_OPENED, handle_opened}, {WIRE_EXIT, handle_exit},
 };
 
-static void handle_failed(BerthRelay *relay, WireReader *reader)
+static void handle_failed(BerthSocketRelay *relay, WireReader *reader)
 {
     wire_get_u8(reader);
     g_autofree char *problem = berth_text_clean(wire_get_string(reader), PROBLEM_MAX);
@@ -223,7 +223,7 @@ static void handle_failed(BerthRelay *relay, WireReader *reader)
     end(relay, wire_reader_done(reader) ? problem : "the guest's FAILED makes no sense");
 }
 
-void berth_relay_handle(BerthRelay *relay, const WireFrame *frame)
+void berth_socket_relay_handle(BerthSocketRelay *relay, const WireFrame *frame)
 {
     WireReader reader;
     wire_reader_init(&reader, frame);
@@ -243,10 +243,10 @@ void berth_relay_handle(BerthRelay *relay, const WireFrame *frame)
 
 /* --- the public part -------------------------------------------------------------------------- */
 
-BerthRelay *berth_relay_new(int fd, guint32 stream, const char *path, const BerthRelayOps *ops,
-                            gpointer user_data)
+BerthSocketRelay *berth_socket_relay_new(int fd, guint32 stream, const char *path,
+                                         const BerthSocketRelayOps *ops, gpointer user_data)
 {
-    BerthRelay *relay = g_new0(BerthRelay, 1);
+    BerthSocketRelay *relay = g_new0(BerthSocketRelay, 1);
     relay->fd = fd;
     relay->stream = stream;
     relay->ops = ops;
@@ -261,7 +261,7 @@ BerthRelay *berth_relay_new(int fd, guint32 stream, const char *path, const Bert
     return relay;
 }
 
-void berth_relay_free(BerthRelay *relay)
+void berth_socket_relay_free(BerthSocketRelay *relay)
 {
     if (relay == NULL)
         return;
@@ -271,7 +271,7 @@ void berth_relay_free(BerthRelay *relay)
     g_free(relay);
 }
 
-guint32 berth_relay_stream(const BerthRelay *relay)
+guint32 berth_socket_relay_stream(const BerthSocketRelay *relay)
 {
     return relay->stream;
 }

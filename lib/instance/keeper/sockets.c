@@ -36,7 +36,7 @@ struct BerthSockets {
     gpointer user_data;
     int dir_fd; /* of the runtime directory, or -1 */
     Listener listeners[G_N_ELEMENTS(forwarded)];
-    GHashTable *relays; /* stream -> BerthRelay*, owned */
+    GHashTable *relays; /* stream -> BerthSocketRelay*, owned */
 };
 
 /* --- connections ------------------------------------------------------------------------------ */
@@ -47,30 +47,31 @@ static void on_send(const WireFrame *frame, guint32 stream, gpointer user_data)
     sockets->ops->send(frame, stream, sockets->user_data);
 }
 
-static void on_over(BerthRelay *relay, const char *problem, gpointer user_data)
+static void on_over(BerthSocketRelay *relay, const char *problem, gpointer user_data)
 {
     BerthSockets *sockets = user_data;
     if (problem != NULL)
         sockets->ops->log(problem, sockets->user_data);
-    g_hash_table_remove(sockets->relays, GUINT_TO_POINTER(berth_relay_stream(relay)));
+    g_hash_table_remove(sockets->relays, GUINT_TO_POINTER(berth_socket_relay_stream(relay)));
 }
 
-static const BerthRelayOps relay_ops = {on_send, on_over};
+static const BerthSocketRelayOps relay_ops = {on_send, on_over};
 
 static void on_client(int client, gpointer user_data)
 {
     Listener *listener = user_data;
     BerthSockets *sockets = listener->sockets;
     guint32 stream = sockets->ops->new_stream(sockets->user_data);
-    g_hash_table_insert(sockets->relays, GUINT_TO_POINTER(stream),
-                        berth_relay_new(client, stream, listener->guest, &relay_ops, sockets));
+    g_hash_table_insert(
+        sockets->relays, GUINT_TO_POINTER(stream),
+        berth_socket_relay_new(client, stream, listener->guest, &relay_ops, sockets));
 }
 
 bool berth_sockets_deliver(BerthSockets *sockets, const WireFrame *frame)
 {
-    BerthRelay *relay = g_hash_table_lookup(sockets->relays, GUINT_TO_POINTER(frame->stream));
+    BerthSocketRelay *relay = g_hash_table_lookup(sockets->relays, GUINT_TO_POINTER(frame->stream));
     if (relay != NULL)
-        berth_relay_handle(relay, frame);
+        berth_socket_relay_handle(relay, frame);
     return relay != NULL;
 }
 
@@ -108,7 +109,7 @@ static int listen_at(const char *path, GError **error)
         berth_error_set_errno(error, errno, "instance.start", "%s", path);
         return -1;
     }
-    return berth_steal_fd(&fd);
+    return berth_fd_steal(&fd);
 }
 
 BerthSockets *berth_sockets_new(const char *dir, const BerthSocketsOps *ops, gpointer user_data,
@@ -118,7 +119,8 @@ BerthSockets *berth_sockets_new(const char *dir, const BerthSocketsOps *ops, gpo
     sockets->ops = ops;
     sockets->dir_fd = berth_runtime_files_open(dir);
     sockets->user_data = user_data;
-    sockets->relays = g_hash_table_new_full(NULL, NULL, NULL, (GDestroyNotify)berth_relay_free);
+    sockets->relays =
+        g_hash_table_new_full(NULL, NULL, NULL, (GDestroyNotify)berth_socket_relay_free);
     bool ok = true;
     for (gsize i = 0; i < G_N_ELEMENTS(forwarded); i++) {
         Listener *listener = &sockets->listeners[i];
