@@ -263,6 +263,10 @@ class Terminal:
     def type(self, text):
         os.write(self.master, text)
 
+    def is_raw(self):
+        """A shell's line editor, which leaves the signals of keys on, does not count."""
+        return termios.tcgetattr(self.slave)[3] & (termios.ISIG | termios.ICANON | termios.ECHO) == 0
+
     def end(self, status):
         assert self.process.wait(timeout=30) == status
         assert termios.tcgetattr(self.slave) == self.before  # as it was

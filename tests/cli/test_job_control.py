@@ -1,7 +1,6 @@
 """A shell on the user's terminal, which berth shares with it by job control."""
 import os
 import signal
-import termios
 from pathlib import Path
 
 import pytest
@@ -13,11 +12,6 @@ SCRIPT = "stty size; read x; stty size; echo g\"\"ot $x; read y; exit 6"
 
 def child_of(pid):
     return int(Path(f"/proc/{pid}/task/{pid}/children").read_text())
-
-
-def is_raw(terminal):
-    """bash's own line editor leaves the signals of keys on."""
-    return termios.tcgetattr(terminal.slave)[3] & (termios.ISIG | termios.ICANON | termios.ECHO) == 0
 
 
 class Shell:
@@ -38,7 +32,7 @@ class Shell:
         assert not self.is_raw()
 
     def is_raw(self):
-        return is_raw(self.terminal)
+        return self.terminal.is_raw()
 
     def ends_with(self, status):
         wait_for(lambda: not self.is_raw())  # the keys are bash's again
@@ -78,16 +72,17 @@ def test_what_ends_in_the_background_leaves_the_terminal_alone(shell):
     shell.ends_with(143)
 
 
-# A shell that leaves the terminal as it finds it when a job of its stops.
+# A shell that leaves the terminal as it finds it when a job of its stops. As in any shell, the job takes the foreground
+# itself, before it is the command: that the shell gives it may come too late.
 CARELESS = """
 import os, signal, sys, termios
 job = os.fork()
 if job == 0:
     os.setpgid(0, 0)
+    signal.signal(signal.SIGTTOU, signal.SIG_IGN)
+    os.tcsetpgrp(0, os.getpid())
+    signal.signal(signal.SIGTTOU, signal.SIG_DFL)
     os.execv(sys.argv[1], sys.argv[1:])
-signal.signal(signal.SIGTTOU, signal.SIG_IGN)
-os.setpgid(job, job)
-os.tcsetpgrp(0, job)
 _, status = os.waitpid(job, os.WUNTRACED)
 wanted = termios.ISIG | termios.ICANON | termios.ECHO
 print("stopped", os.WIFSTOPPED(status), "as it was", termios.tcgetattr(0)[3] & wanted == wanted, flush=True)
@@ -98,10 +93,10 @@ print("exit", os.waitstatus_to_exitcode(os.waitpid(job, 0)[1]), flush=True)
 
 def test_a_stop_gives_the_terminal_back_as_it_was(on_terminal, box):
     terminal = on_terminal("-c", CARELESS, box.program, "run", "sh", "-c", "read x; echo g\"\"ot $x; exit 6", program="/usr/bin/python3")
-    wait_for(lambda: is_raw(terminal))
+    wait_for(terminal.is_raw)
     os.kill(child_of(terminal.process.pid), signal.SIGTSTP)
     terminal.expect(b"stopped True as it was True")
-    wait_for(lambda: is_raw(terminal))
+    wait_for(terminal.is_raw)
     terminal.type(b"word\r")
     terminal.expect(b"got word")
     terminal.expect(b"exit 6")

@@ -240,6 +240,8 @@ def test_each_stream_is_a_terminal_where_ours_is_one(on_terminal, tmp_path, pipe
     if "stdin" in pipes:
         terminal.process.stdin.close()
     else:
+        if "stdout" not in pipes:
+            wait_for(terminal.is_raw)  # or this key is one of our own terminal's
         terminal.type(b"\x04")
     terminal.end(5)
 
