@@ -13,8 +13,13 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#define WAIT_MSEC     100 /* of the forwarder, for each server */
-#define PATIENCE_MSEC 10000
+/* How long the forwarder waits for a server: for ever where nothing may hang on it; else so long
+ * that a busy machine gets through the rest of a question, or where only its end matters briefly.
+ */
+#define FOR_EVER_MSEC (3600 * 1000)
+#define A_WHILE_MSEC  1000
+#define BRIEFLY_MSEC  100
+#define PATIENCE_MSEC 30000
 
 typedef struct {
     BerthDns *dns;
@@ -39,7 +44,7 @@ static void on_answer(const BerthDatagramEnds *ends, const guint8 *message, gsiz
 static void setup(World *world, gconstpointer data)
 {
     memset(world, 0, sizeof(*world));
-    world->dns = berth_dns_new(WAIT_MSEC, on_answer, world);
+    world->dns = berth_dns_new(GPOINTER_TO_UINT(data), on_answer, world);
     g_assert_nonnull(world->dns);
 }
 
@@ -244,10 +249,8 @@ static void test_next_server_when_nobody_is_there(World *world, gconstpointer da
     int servers[2];
     use_servers(world, 2, servers);
     refuse_to_answer(servers[0]);
-    gint64 start = g_get_monotonic_time();
     ask(world, 5, "example.com");
-    Question second = receive(world, servers[1]);
-    g_assert_cmpint(g_get_monotonic_time() - start, <, WAIT_MSEC * 1000); /* at once */
+    Question second = receive(world, servers[1]); /* at once: the wait would never end */
     reply_code(servers[1], &second, 0, 0);
     expect(world, 1, 5, 0);
     close(servers[1]);
@@ -302,7 +305,7 @@ static void test_silence_ends_in_failure(World *world, gconstpointer data)
     ask(world, 5, "example.com");
     expect(world, 1, 5, 2);
     gint64 took = g_get_monotonic_time() - start;
-    g_assert_cmpint(took, >=, WAIT_MSEC * 1000 * BERTH_DNS_WAITS);
+    g_assert_cmpint(took, >=, BRIEFLY_MSEC * 1000 * BERTH_DNS_WAITS);
     close(server);
 }
 
@@ -505,26 +508,28 @@ static void test_freed_in_between(World *world, gconstpointer data)
 int main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
-#define ADD(name, function) g_test_add("/net/dns/" name, World, NULL, setup, function, teardown)
+#define ADD_WAITING(name, function, msec)                                                          \
+    g_test_add("/net/dns/" name, World, GUINT_TO_POINTER(msec), setup, function, teardown)
+#define ADD(name, function) ADD_WAITING(name, function, FOR_EVER_MSEC)
     ADD("passes-questions-on", test_passes_questions_on);
     ADD("huge-answer", test_huge_answer);
     ADD("ids-are-of-chance", test_ids_are_of_chance);
-    ADD("next-server-after-a-while", test_next_server_after_a_while);
-    ADD("slow-server-is-still-heard", test_slow_server_is_still_heard);
+    ADD_WAITING("next-server-after-a-while", test_next_server_after_a_while, A_WHILE_MSEC);
+    ADD_WAITING("slow-server-is-still-heard", test_slow_server_is_still_heard, A_WHILE_MSEC);
     ADD("next-server-when-nobody-is-there", test_next_server_when_nobody_is_there);
     ADD("failing-server-is-not-the-last-word", test_failing_server_is_not_the_last_word);
     ADD("failure-of-all-is-passed-on", test_failure_of_all_is_passed_on);
     ADD("nobody-there-at-all", test_nobody_there_at_all);
-    ADD("silence-ends-in-failure", test_silence_ends_in_failure);
+    ADD_WAITING("silence-ends-in-failure", test_silence_ends_in_failure, BRIEFLY_MSEC);
     ADD("no-servers", test_no_servers);
     ADD("local-names-need-no-server", test_local_names_need_no_server);
     ADD("spoofed-answers-are-ignored", test_spoofed_answers_are_ignored);
     ADD("other-servers-at-any-time", test_other_servers_at_any_time);
     ADD("ipv6-server", test_ipv6_server);
-    ADD("server-for-tcp", test_server_for_tcp);
+    ADD_WAITING("server-for-tcp", test_server_for_tcp, A_WHILE_MSEC);
     ADD("repeated-question-is-one", test_repeated_question_is_one);
-    ADD("flood-is-bounded", test_flood_is_bounded);
+    ADD_WAITING("flood-is-bounded", test_flood_is_bounded, A_WHILE_MSEC);
     ADD("nonsense-is-not-passed-on", test_nonsense_is_not_passed_on);
-    ADD("freed-in-between", test_freed_in_between);
+    ADD_WAITING("freed-in-between", test_freed_in_between, BRIEFLY_MSEC);
     return g_test_run();
 }
