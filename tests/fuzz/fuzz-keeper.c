@@ -23,9 +23,9 @@
 
 typedef struct {
     BerthAgentClient *agent;
+    BerthStreams *streams;
     BerthServer *server;
     BerthSockets *sockets;
-    guint32 last_stream;
     bool lost;
 } World;
 
@@ -51,8 +51,8 @@ static void on_listeners(GPtrArray *listeners, gpointer data)
 static bool on_session(const WireFrame *frame, gpointer data)
 {
     World *world = data;
-    return berth_sockets_deliver(world->sockets, frame) ||
-           berth_server_deliver(world->server, frame);
+    berth_streams_deliver(world->streams, frame);
+    return true;
 }
 
 static void on_lost(const GError *error, gpointer data)
@@ -75,12 +75,6 @@ static const BerthAgentClientEvents agent_events = {
     .lost = on_lost,
 };
 
-static guint32 new_stream(gpointer data)
-{
-    World *world = data;
-    return ++world->last_stream;
-}
-
 static void send_frame(const WireFrame *frame, guint32 stream, gpointer data)
 {
     World *world = data;
@@ -93,9 +87,8 @@ static void hang_up(guint32 stream, gpointer data)
     berth_agent_client_send_empty(world->agent, WIRE_CLOSE, stream);
 }
 
-static const BerthServerOps server_ops = {
-    .new_stream = new_stream, .send = send_frame, .hang_up = hang_up};
-static const BerthSocketsOps sockets_ops = {new_stream, send_frame, on_text};
+static const BerthStreamsOps streams_ops = {send_frame, hang_up};
+static const BerthServerOps server_ops = {0};
 
 static void set_up(void)
 {
@@ -176,8 +169,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     World world = {0};
     int pair[2];
     g_assert_cmpint(berth_fd_socketpair(SOCK_STREAM, pair), ==, 0);
-    world.server = berth_server_new(dup(listener), &server_ops, &world);
-    world.sockets = berth_sockets_new(dir, &sockets_ops, &world, NULL);
+    world.streams = berth_streams_new(&streams_ops, &world);
+    world.server = berth_server_new(dup(listener), world.streams, &server_ops, &world);
+    world.sockets = berth_sockets_new(dir, world.streams, on_text, &world, NULL);
     world.agent = berth_agent_client_new(pair[0], machine, false, &agent_events, &world);
     berth_server_set_up(world.server, true);
     berth_sockets_set_up(world.sockets, true);
@@ -190,6 +184,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     turn();
     berth_server_free(world.server);
     berth_sockets_free(world.sockets);
+    berth_streams_free(world.streams);
     berth_agent_client_free(world.agent);
     close(pair[1]);
     return 0;

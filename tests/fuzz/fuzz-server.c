@@ -19,12 +19,12 @@
 #define TO_CLIENT_MAX (4u * WIRE_WINDOW + 2u * WIRE_PAYLOAD_MAX + 512u * 1024u)
 
 typedef struct {
-    bool asked;  /* OPEN was sent to the guest */
     bool opened; /* the guest has begun it */
     guint64 may_send;
 } Stream;
 
 typedef struct {
+    BerthStreams *table;
     BerthServer *server;
     int clients[CLIENTS];
     GHashTable *streams; /* number -> Stream*: the sessions that have not ended */
@@ -51,22 +51,23 @@ static uint8_t take(Input *input)
 /* --- what the instance does ---------------------------------------------------------------------
  */
 
-static guint32 new_stream(gpointer data)
+/* The guest hears of a stream by its OPEN, each of the next number. */
+static Stream *begin_stream(World *world, guint32 number)
 {
-    World *world = data;
     Stream *stream = g_new0(Stream, 1);
+    g_assert_cmpuint(number, ==, ++world->last_stream);
     stream->may_send = WIRE_WINDOW;
-    g_hash_table_insert(world->streams, GUINT_TO_POINTER(++world->last_stream), stream);
-    return world->last_stream;
+    g_hash_table_insert(world->streams, GUINT_TO_POINTER(number), stream);
+    return stream;
 }
 
 static void send_frame(const WireFrame *frame, guint32 number, gpointer data)
 {
     World *world = data;
-    Stream *stream = g_hash_table_lookup(world->streams, GUINT_TO_POINTER(number));
+    Stream *stream = frame->type == WIRE_OPEN
+                         ? begin_stream(world, number)
+                         : g_hash_table_lookup(world->streams, GUINT_TO_POINTER(number));
     g_assert_nonnull(stream);
-    g_assert_cmpint(frame->type == WIRE_OPEN, ==, !stream->asked);
-    stream->asked = true;
     g_assert_true(frame->type == WIRE_OPEN || frame->type == WIRE_MORE ||
                   frame->type == WIRE_DATA || frame->type == WIRE_EOF ||
                   frame->type == WIRE_CREDIT || frame->type == WIRE_SIGNAL ||
@@ -138,9 +139,6 @@ static const BerthBootReport *boot(gpointer data)
 }
 
 static const BerthServerOps ops = {
-    .new_stream = new_stream,
-    .send = send_frame,
-    .hang_up = hang_up,
     .stop = stop,
     .grow = grow,
     .status = status,
@@ -150,6 +148,8 @@ static const BerthServerOps ops = {
     .allow_host_port = allow_host_port,
     .boot = boot,
 };
+
+static const BerthStreamsOps streams_ops = {send_frame, hang_up};
 
 /* --- what clients do ----------------------------------------------------------------------------
  */
@@ -287,7 +287,7 @@ static void send_from_guest(World *world, Input *input)
     Stream *stream = g_hash_table_lookup(world->streams, GUINT_TO_POINTER(number));
     if (stream != NULL)
         stream->opened |= frame.type == WIRE_OPENED;
-    g_assert_true(berth_server_deliver(world->server, &frame));
+    berth_streams_deliver(world->table, &frame);
     if (frame.type == WIRE_EXIT || frame.type == WIRE_FAILED)
         g_hash_table_remove(world->streams, GUINT_TO_POINTER(number));
 }
@@ -303,7 +303,7 @@ static void grant(World *world, Input *input)
                              .size = sizeof(bytes)};
     if (stream != NULL && stream->may_send + bytes <= WIRE_WINDOW)
         stream->may_send += bytes;
-    g_assert_true(berth_server_deliver(world->server, &frame));
+    berth_streams_deliver(world->table, &frame);
 }
 
 static void come_up(World *world, Input *input)
@@ -390,6 +390,7 @@ static void tear_down(World *world)
     g_hash_table_remove_all(world->streams);
     g_assert_cmpuint(berth_server_sessions(world->server), ==, 0);
     berth_server_free(world->server);
+    berth_streams_free(world->table);
     for (guint i = 0; i < CLIENTS; i++)
         close(world->clients[i]);
     g_hash_table_unref(world->streams);
@@ -403,7 +404,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     Input input = {data, size};
     World world = {.report = berth_boot_report_new(),
                    .streams = g_hash_table_new_full(NULL, NULL, NULL, g_free)};
-    world.server = berth_server_new(dup(listener), &ops, &world);
+    world.table = berth_streams_new(&streams_ops, &world);
+    world.server = berth_server_new(dup(listener), world.table, &ops, &world);
     for (guint i = 0; i < CLIENTS; i++)
         connect_client(&world, i);
     while (input.left > 0) {

@@ -17,10 +17,13 @@
 #include <sys/un.h>
 #include <unistd.h>
 
-typedef struct {
+typedef struct Fixture Fixture;
+
+struct Fixture {
     /* what the guest does with a session's frame */
-    void (*guest)(BerthServer *server, const WireFrame *frame, guint32 stream);
+    void (*guest)(Fixture *fixture, const WireFrame *frame, guint32 stream);
     bool up; /* from the start */
+    BerthStreams *streams;
     BerthServer *server;
     GMainContext *context;
     GMainLoop *loop;
@@ -28,25 +31,20 @@ typedef struct {
     int listen_fd;
     struct sockaddr_un address;
     char *dir;
-    guint last_stream;
+    int opens; /* OPEN frames to the guest */
     int hung_up;
     int stops;
     bool slow_grow; /* the test says when the disk has grown */
     guint ports;    /* that there are, or one */
     BerthBootReport *report;
-} Fixture;
-
-static inline guint32 new_stream(gpointer data)
-{
-    Fixture *fixture = data;
-    return 1000 + ++fixture->last_stream; /* never the client's own number */
-}
+};
 
 static inline void send_to_guest(const WireFrame *frame, guint32 stream, gpointer data)
 {
     Fixture *fixture = data;
+    fixture->opens += frame->type == WIRE_OPEN;
     if (fixture->guest != NULL)
-        fixture->guest(fixture->server, frame, stream);
+        fixture->guest(fixture, frame, stream);
 }
 
 static inline void hang_up(guint32 stream, gpointer data)
@@ -159,9 +157,6 @@ static inline bool allow_host_port(guint16 port, gpointer data, GError **error)
 }
 
 static const BerthServerOps ops = {
-    .new_stream = new_stream,
-    .send = send_to_guest,
-    .hang_up = hang_up,
     .stop = stop,
     .grow = grow,
     .status = status,
@@ -172,14 +167,21 @@ static const BerthServerOps ops = {
     .boot = boot,
 };
 
+static const BerthStreamsOps streams_ops = {send_to_guest, hang_up};
+
 static inline gpointer serve(gpointer data)
 {
     Fixture *fixture = data;
+    fixture->streams = berth_streams_new(&streams_ops, fixture);
+    /* The guest's numbers are never the client's own. */
+    while (berth_streams_open(fixture->streams, NULL, NULL) < 1000)
+        ;
     g_main_context_push_thread_default(fixture->context);
-    fixture->server = berth_server_new(fixture->listen_fd, &ops, fixture);
+    fixture->server = berth_server_new(fixture->listen_fd, fixture->streams, &ops, fixture);
     berth_server_set_up(fixture->server, fixture->up);
     g_main_loop_run(fixture->loop);
     berth_server_free(fixture->server);
+    berth_streams_free(fixture->streams);
     g_main_context_pop_thread_default(fixture->context);
     return NULL;
 }
@@ -245,7 +247,7 @@ static inline int client(Fixture *fixture)
 }
 
 /* Say @type on @stream, as the guest. */
-static inline void say(BerthServer *server, WireType type, guint8 channel, guint32 stream,
+static inline void say(Fixture *fixture, WireType type, guint8 channel, guint32 stream,
                        const void *payload, gsize size)
 {
     WireFrame frame = {.type = (guint8)type,
@@ -253,7 +255,7 @@ static inline void say(BerthServer *server, WireType type, guint8 channel, guint
                        .stream = stream,
                        .payload = payload,
                        .size = (guint32)size};
-    g_assert_true(berth_server_deliver(server, &frame));
+    berth_streams_deliver(fixture->streams, &frame);
 }
 
 static inline gboolean come_up(gpointer data)

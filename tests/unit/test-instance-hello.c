@@ -78,7 +78,7 @@ static void check_client(guint32 version, const char *age)
     g_assert_true(berth_channel_receive(&channel, &frame, NULL));
     g_assert_cmpuint(frame.type, ==, CONTROL_DONE);
     g_assert_cmpint(fixture.stops, ==, 1);
-    g_assert_cmpuint(fixture.last_stream, ==, 0);
+    g_assert_cmpint(fixture.opens, ==, 0);
     finish(&fixture);
 }
 

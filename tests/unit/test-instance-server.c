@@ -12,7 +12,7 @@ static int to_guest;         /* frames of sessions but for OPEN */
 static int opens;
 
 /* Begins each session, and is silent then. */
-static void silent_guest(BerthServer *server, const WireFrame *frame, guint32 stream)
+static void silent_guest(Fixture *fixture, const WireFrame *frame, guint32 stream)
 {
     static const guint8 opened[9] = {1}; /* a pid, and no warning */
     if (frame->type != WIRE_OPEN) {
@@ -21,20 +21,20 @@ static void silent_guest(BerthServer *server, const WireFrame *frame, guint32 st
     }
     g_atomic_int_inc(&opens);
     guest_stream = stream;
-    say(server, WIRE_OPENED, 0, stream, opened, sizeof(opened));
+    say(fixture, WIRE_OPENED, 0, stream, opened, sizeof(opened));
 }
 
 static gboolean speak(gpointer data)
 {
     Fixture *fixture = data;
-    say(fixture->server, WIRE_DATA, WIRE_STDOUT, guest_stream, "hello", 5);
+    say(fixture, WIRE_DATA, WIRE_STDOUT, guest_stream, "hello", 5);
     return G_SOURCE_REMOVE;
 }
 
 static gboolean end_session(gpointer data)
 {
     Fixture *fixture = data;
-    say(fixture->server, WIRE_EXIT, 0, guest_stream, "\0\3", 2);
+    say(fixture, WIRE_EXIT, 0, guest_stream, "\0\3", 2);
     return G_SOURCE_REMOVE;
 }
 

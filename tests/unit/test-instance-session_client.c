@@ -6,26 +6,27 @@
 #include <fcntl.h>
 
 /* Says back what it is told, and ends with status 3 at EOF. */
-static void echo_guest(BerthServer *server, const WireFrame *frame, guint32 stream)
+static void echo_guest(Fixture *fixture, const WireFrame *frame, guint32 stream)
 {
     static const guint8 opened[9] = {1}; /* a pid, and no warning */
     if (frame->type == WIRE_OPEN)
-        say(server, WIRE_OPENED, 0, stream, opened, sizeof(opened));
+        say(fixture, WIRE_OPENED, 0, stream, opened, sizeof(opened));
     if (frame->type == WIRE_DATA)
-        say(server, WIRE_DATA, WIRE_STDOUT, stream, frame->payload, frame->size);
+        say(fixture, WIRE_DATA, WIRE_STDOUT, stream, frame->payload, frame->size);
     if (frame->type == WIRE_EOF) {
-        say(server, WIRE_DATA, WIRE_STDERR, stream, "bye", 3);
-        say(server, WIRE_EXIT, 0, stream, "\0\3", 2);
+        say(fixture, WIRE_DATA, WIRE_STDERR, stream, "bye", 3);
+        say(fixture, WIRE_EXIT, 0, stream, "\0\3", 2);
     }
 }
 
 /* A port is opened in the guest while the session runs. */
-static void noticing_guest(BerthServer *server, const WireFrame *frame, guint32 stream)
+static void noticing_guest(Fixture *fixture, const WireFrame *frame, guint32 stream)
 {
-    berth_server_notify_terminals(server, "a port"); /* nobody's before the command has begun */
-    echo_guest(server, frame, stream);
+    berth_server_notify_terminals(fixture->server,
+                                  "a port"); /* nobody's before the command has begun */
+    echo_guest(fixture, frame, stream);
     if (frame->type == WIRE_OPEN)
-        berth_server_notify_terminals(server, "port 3000 is on http://localhost:3000");
+        berth_server_notify_terminals(fixture->server, "port 3000 is on http://localhost:3000");
 }
 
 static void keep_notice(const char *text, gpointer user_data)
@@ -95,11 +96,11 @@ static void test_notice_reaches_sessions_with_a_terminal(void)
     }
 }
 
-static void refusing_guest(BerthServer *server, const WireFrame *frame, guint32 stream)
+static void refusing_guest(Fixture *fixture, const WireFrame *frame, guint32 stream)
 {
     static const char payload[] = "\x7f\x11\0\0\0nosuch: not found";
     if (frame->type == WIRE_OPEN)
-        say(server, WIRE_FAILED, 0, stream, payload, sizeof(payload));
+        say(fixture, WIRE_FAILED, 0, stream, payload, sizeof(payload));
 }
 
 /* A shell that is gone is not a word the user has typed: a hint says whose it is. */
@@ -133,11 +134,11 @@ static void test_words_beyond_any_kernel(void)
 }
 
 /* An agent from before an upgrade: it does not know OPEN of several frames. */
-static void old_guest(BerthServer *server, const WireFrame *frame, guint32 stream)
+static void old_guest(Fixture *fixture, const WireFrame *frame, guint32 stream)
 {
     static const char payload[] = "\x7d\x09\0\0\0malformed";
     if (frame->type == WIRE_OPEN)
-        say(server, WIRE_FAILED, 0, stream, payload, sizeof(payload));
+        say(fixture, WIRE_FAILED, 0, stream, payload, sizeof(payload));
 }
 
 static void test_words_for_an_old_agent(void)
@@ -196,27 +197,27 @@ static void test_session_that_never_starts(void)
 }
 
 /* Goes away: before it has begun the command, or after. */
-static void dying_guest(BerthServer *server, const WireFrame *frame, guint32 stream)
+static void dying_guest(Fixture *fixture, const WireFrame *frame, guint32 stream)
 {
     g_autoptr(GError) stopped = NULL;
     g_autoptr(GError) failure = NULL;
     berth_error_set(&stopped, BERTH_ERROR_NOT_RUNNING, "session.not-begun", NULL,
                     "QEMU was killed");
     berth_error_set(&failure, BERTH_ERROR_FAILED, "instance.qemu", NULL, "QEMU stopped");
-    berth_server_release(server, stopped, true);
-    berth_server_fail(server, failure, true);
+    berth_server_release(fixture->server, stopped, true);
+    berth_server_fail(fixture->server, failure, true);
 }
 
-static void opening_dying_guest(BerthServer *server, const WireFrame *frame, guint32 stream)
+static void opening_dying_guest(Fixture *fixture, const WireFrame *frame, guint32 stream)
 {
-    say(server, WIRE_OPENED, 0, stream, "\1\0\0\0\0\0\0\0", 9);
-    dying_guest(server, frame, stream);
+    say(fixture, WIRE_OPENED, 0, stream, "\1\0\0\0\0\0\0\0", 9);
+    dying_guest(fixture, frame, stream);
 }
 
 static void test_guest_that_dies_around_the_beginning(void)
 {
     static const struct {
-        void (*guest)(BerthServer *server, const WireFrame *frame, guint32 stream);
+        void (*guest)(Fixture *fixture, const WireFrame *frame, guint32 stream);
         const char *id;
         gsize left; /* at least, of the input, for another attempt */
     } rows[] = {{dying_guest, "session.not-begun", 10}, {opening_dying_guest, "instance.qemu", 0}};
@@ -236,13 +237,13 @@ static void test_guest_that_dies_around_the_beginning(void)
 }
 
 /* More than the credit that was given. */
-static void flooding_guest(BerthServer *server, const WireFrame *frame, guint32 stream)
+static void flooding_guest(Fixture *fixture, const WireFrame *frame, guint32 stream)
 {
     static const guint8 zeros[WIRE_DATA_MAX];
     if (frame->type != WIRE_OPEN)
         return;
     for (guint i = 0; i <= WIRE_WINDOW / WIRE_DATA_MAX; i++)
-        say(server, WIRE_DATA, WIRE_STDOUT, stream, zeros, sizeof(zeros));
+        say(fixture, WIRE_DATA, WIRE_STDOUT, stream, zeros, sizeof(zeros));
 }
 
 static void test_guest_that_floods_loses_its_session(void)

@@ -18,17 +18,12 @@
 typedef struct {
     char *dir;
     struct sockaddr_un address;
+    BerthStreams *streams;
     BerthSockets *sockets;
     guint32 last_stream;
     GString *said;  /* the types of the frames to the guest, and the notes */
     GString *bytes; /* of DATA */
 } Fixture;
-
-static guint32 new_stream(gpointer data)
-{
-    Fixture *fixture = data;
-    return ++fixture->last_stream;
-}
 
 static void put(Fixture *fixture, WireType type, WireChannel channel, const void *payload,
                 gsize size)
@@ -38,12 +33,13 @@ static void put(Fixture *fixture, WireType type, WireChannel channel, const void
                              .stream = fixture->last_stream,
                              .payload = payload,
                              .size = (guint32)size};
-    berth_sockets_deliver(fixture->sockets, &frame);
+    berth_streams_deliver(fixture->streams, &frame);
 }
 
 static void on_send(const WireFrame *frame, guint32 stream, gpointer data)
 {
     Fixture *fixture = data;
+    fixture->last_stream = stream;
     if (frame->type != WIRE_DATA) {
         g_string_append_printf(fixture->said, "%s;", wire_type_name(frame->type));
         return;
@@ -57,7 +53,12 @@ static void on_note(const char *text, gpointer data)
     g_string_append_printf(fixture->said, "note %s;", text);
 }
 
-static const BerthSocketsOps ops = {new_stream, on_send, on_note};
+static void on_hang_up(guint32 stream, gpointer data)
+{
+    g_assert_not_reached(); /* each connection says CLOSE itself */
+}
+
+static const BerthStreamsOps ops = {on_send, on_hang_up};
 
 static void set_up(Fixture *fixture, gconstpointer data)
 {
@@ -69,7 +70,8 @@ static void set_up(Fixture *fixture, gconstpointer data)
     g_snprintf(fixture->address.sun_path, sizeof(fixture->address.sun_path), "%s/docker.sock",
                fixture->dir);
     g_assert_true(g_file_set_contents(fixture->address.sun_path, "left over", -1, NULL));
-    fixture->sockets = berth_sockets_new(fixture->dir, &ops, fixture, &error);
+    fixture->streams = berth_streams_new(&ops, fixture);
+    fixture->sockets = berth_sockets_new(fixture->dir, fixture->streams, on_note, fixture, &error);
     g_assert_no_error(error);
     berth_sockets_set_up(fixture->sockets, true);
 }
@@ -77,6 +79,7 @@ static void set_up(Fixture *fixture, gconstpointer data)
 static void tear_down(Fixture *fixture, gconstpointer data)
 {
     berth_sockets_free(fixture->sockets);
+    berth_streams_free(fixture->streams);
     g_assert_cmpint(g_rmdir(fixture->dir), ==, 0); /* nothing is left in it */
     g_string_free(fixture->said, TRUE);
     g_string_free(fixture->bytes, TRUE);
@@ -181,8 +184,8 @@ static void test_client_that_goes(Fixture *fixture, gconstpointer data)
     berth_fd_close(&client);
     expect_said(fixture, "CONNECT;EOF;CLOSE;");
     g_assert_cmpstr(fixture->bytes->str, ==, "last words");
-    g_assert_false(berth_sockets_deliver(
-        fixture->sockets, &(WireFrame){.type = WIRE_EXIT, .stream = fixture->last_stream}));
+    put(fixture, WIRE_EXIT, WIRE_STDIN, NULL, 0); /* late: nobody's any more */
+    expect_said(fixture, "");
 }
 
 /* No more than a window is taken before the guest gives credit, and all of it after that. */
@@ -270,7 +273,7 @@ static void test_a_path_that_is_too_long(void)
 {
     g_autoptr(GError) error = NULL;
     g_autofree char *dir = g_strnfill(120, 'x');
-    g_assert_null(berth_sockets_new(dir, &ops, NULL, &error));
+    g_assert_null(berth_sockets_new(dir, NULL, on_note, NULL, &error));
     g_assert_cmpstr(berth_error_id(error), ==, "instance.path");
 }
 

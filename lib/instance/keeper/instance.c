@@ -406,8 +406,8 @@ static void on_grown(const char *problem, gpointer user_data)
 static bool on_session(const WireFrame *frame, gpointer user_data)
 {
     BerthInstance *instance = user_data;
-    return berth_sockets_deliver(instance->sockets, frame) ||
-           berth_server_deliver(instance->server, frame);
+    berth_streams_deliver(instance->streams, frame);
+    return true;
 }
 
 /* The channel closed or the agent broke the protocol. The instance is of no use without it; QEMU
@@ -476,7 +476,7 @@ static void launch(BerthInstance *instance)
 
 /* --- the network ------------------------------------------------------------------------------ */
 
-static void log_network_line(const char *text, gpointer user_data)
+static void log_line(const char *text, gpointer user_data)
 {
     BerthInstance *instance = user_data;
     berth_console_log(instance->console, "%s", text);
@@ -504,7 +504,7 @@ static void on_ports_changed(const GPtrArray *forwards, gpointer user_data)
         berth_server_notify_terminals(instance->server, *line);
 }
 
-static const BerthNetProcessEvents network_events = {.log = log_network_line,
+static const BerthNetProcessEvents network_events = {.log = log_line,
                                                      .refused = on_network_refused,
                                                      .failed = on_network_failed,
                                                      .changed = on_ports_changed};
@@ -533,10 +533,12 @@ BerthInstance *berth_instance_new(BerthMachine *machine, const char *dir, const 
                                            on_host_names, instance);
     instance->port_notices = berth_port_notices_new(machine->name);
     instance->clock = berth_host_clock_new(BERTH_ZONE_LINK, on_host_clock, instance);
-    instance->server = berth_server_new(listen_fd, &berth_instance_server_ops, instance);
+    instance->streams = berth_streams_new(&berth_instance_streams_ops, instance);
+    instance->server =
+        berth_server_new(listen_fd, instance->streams, &berth_instance_server_ops, instance);
 
     g_autoptr(GError) error = NULL;
-    instance->sockets = berth_sockets_new(dir, &berth_instance_sockets_ops, instance, &error);
+    instance->sockets = berth_sockets_new(dir, instance->streams, log_line, instance, &error);
     if (instance->sockets != NULL)
         instance->network =
             berth_net_process_new(machine, dir, support_dir, &network_events, instance, &error);
@@ -555,6 +557,7 @@ void berth_instance_free(BerthInstance *instance)
     berth_instance_clear_timer(&instance->finisher);
     berth_server_free(instance->server);
     berth_sockets_free(instance->sockets);
+    berth_streams_free(instance->streams);
     berth_net_process_free(instance->network);
     berth_agent_client_free(instance->agent);
     berth_qmp_free(instance->qmp);

@@ -22,6 +22,7 @@
 #include "pause.h"
 #include "server.h"
 #include "sockets.h"
+#include "streams.h"
 #include "vmm/qemu_process.h"
 #include "vmm/qmp.h"
 
@@ -50,6 +51,7 @@ struct BerthInstance {
     GSource *timer;      /* of the present state */
     GSource *finisher;   /* queued when there is no QEMU to wait for */
 
+    BerthStreams *streams;
     BerthServer *server;
     BerthSockets *sockets; /* NULL once it is GONE */
     BerthConsole *console;
@@ -67,7 +69,6 @@ struct BerthInstance {
 
     BerthNetProcess *network; /* survives a reboot of the guest */
 
-    guint32 last_stream;
     guint64 disk_size;       /* of the grow in progress, bytes */
     char *kernel;            /* reported by the guest */
     char *init;              /* "" before READY */
@@ -84,7 +85,7 @@ struct BerthInstance {
 };
 
 extern const BerthServerOps berth_instance_server_ops;
-extern const BerthSocketsOps berth_instance_sockets_ops;
+extern const BerthStreamsOps berth_instance_streams_ops;
 
 /* Clear, or replace, the timer of the present state. */
 void berth_instance_clear_timer(GSource **timer);

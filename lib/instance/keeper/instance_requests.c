@@ -10,23 +10,11 @@
 static const char *const state_words[] = {
     [STARTING] = "starting", [UP] = "running", [STOPPING] = "stopping", [GONE] = "stopped"};
 
-static guint32 new_stream(gpointer user_data)
-{
-    BerthInstance *instance = user_data;
-    return ++instance->last_stream;
-}
-
 static void send_to_guest(const WireFrame *frame, guint32 stream, gpointer user_data)
 {
     BerthInstance *instance = user_data;
     if (instance->agent != NULL)
         berth_agent_client_send(instance->agent, frame, stream);
-}
-
-static void log_socket_line(const char *text, gpointer user_data)
-{
-    BerthInstance *instance = user_data;
-    berth_console_log(instance->console, "%s", text);
 }
 
 static void hang_up(guint32 stream, gpointer user_data)
@@ -36,7 +24,7 @@ static void hang_up(guint32 stream, gpointer user_data)
         berth_agent_client_send_empty(instance->agent, WIRE_CLOSE, stream);
 }
 
-const BerthSocketsOps berth_instance_sockets_ops = {new_stream, send_to_guest, log_socket_line};
+const BerthStreamsOps berth_instance_streams_ops = {send_to_guest, hang_up};
 
 static gboolean on_stop_timeout(gpointer user_data)
 {
@@ -162,9 +150,6 @@ static bool allow_host_port(guint16 port, gpointer user_data, GError **error)
 }
 
 const BerthServerOps berth_instance_server_ops = {
-    .new_stream = new_stream,
-    .send = send_to_guest,
-    .hang_up = hang_up,
     .stop = stop,
     .grow = grow,
     .status = get_status,

@@ -13,9 +13,20 @@
 #define FINISH_DRAIN_MSEC 1000u
 #define NOTICE_MAX        4096u /* bytes of a line */
 
+static void end_session(Client *client)
+{
+    if (client->session == GUEST_SESSION) {
+        berth_streams_close(client->server->streams, client->stream);
+        client->server->sessions--;
+    }
+    client->session = NO_SESSION;
+    wire_buffer_consume(&client->early, wire_buffer_size(&client->early));
+}
+
 static void client_free(gpointer data)
 {
     Client *client = data;
+    end_session(client);
     berth_link_free(client->link);
     wire_buffer_clear(&client->early);
     g_free(client);
@@ -25,10 +36,8 @@ static void client_free(gpointer data)
 static void drop_client(Client *client)
 {
     BerthServer *server = client->server;
-    if (client->session == GUEST_SESSION) {
-        g_hash_table_remove(server->sessions, GUINT_TO_POINTER(client->stream));
-        server->ops->hang_up(client->stream, server->user_data);
-    }
+    if (client->session == GUEST_SESSION)
+        berth_streams_hang_up(server->streams, client->stream);
     g_ptr_array_remove_fast(server->clients, client);
 }
 
@@ -102,12 +111,36 @@ void berth_server_set_paused(BerthServer *server, bool paused, const char *line)
 
 /* --- sessions ------------------------------------------------------------------------------- */
 
-static void end_session(Client *client)
+/* Grant @credit what the CREDIT @frame gives. */
+static bool grant_credit(WireCredit *credit, const WireFrame *frame)
 {
-    if (client->session == GUEST_SESSION)
-        g_hash_table_remove(client->server->sessions, GUINT_TO_POINTER(client->stream));
-    client->session = NO_SESSION;
-    wire_buffer_consume(&client->early, wire_buffer_size(&client->early));
+    WireReader reader;
+    wire_reader_init(&reader, frame);
+    guint32 bytes = wire_get_u32(&reader);
+    return wire_reader_done(&reader) && wire_credit_grant(credit, bytes);
+}
+
+static void on_guest_frame(const WireFrame *frame, gpointer owner)
+{
+    Client *client = owner;
+    bool excess = frame->type == WIRE_DATA &&
+                  !wire_credit_spend(&client->to_client[frame->channel], frame->size);
+    if (frame->type == WIRE_CREDIT && frame->channel == WIRE_STDIN)
+        grant_credit(&client->to_guest, frame); /* an invalid one reaches the client, which fails */
+    if (excess || berth_link_pending(client->link) > CLIENT_BACKLOG_MAX) {
+        g_autoptr(GError) error = NULL;
+        berth_error_set(&error, BERTH_ERROR_PROTOCOL, "session.flood", NULL,
+                        "the guest sent more than it was allowed to");
+        berth_streams_hang_up(client->server->streams, client->stream);
+        end_session(client);
+        answer_error(client, error);
+        return;
+    }
+
+    client->opened |= frame->type == WIRE_OPENED;
+    if (frame->type == WIRE_EXIT || frame->type == WIRE_FAILED)
+        end_session(client);
+    berth_link_forward(client->link, frame, client->local);
 }
 
 /* Open the session in the guest and pass on the frames buffered so far. */
@@ -115,12 +148,12 @@ static void start_session(Client *client)
 {
     BerthServer *server = client->server;
     client->session = GUEST_SESSION;
-    client->stream = server->ops->new_stream(server->user_data);
-    g_hash_table_insert(server->sessions, GUINT_TO_POINTER(client->stream), client);
+    client->stream = berth_streams_open(server->streams, on_guest_frame, client);
+    server->sessions++;
 
     WireFrame frame;
     while (client->session == GUEST_SESSION && wire_frame_peek(&client->early, &frame) == 1) {
-        server->ops->send(&frame, client->stream, server->user_data);
+        berth_streams_send(server->streams, &frame, client->stream);
         wire_buffer_consume(&client->early, WIRE_HEADER_SIZE + frame.size);
     }
 }
@@ -167,15 +200,6 @@ static bool open_session(Client *client, const WireFrame *frame)
     return true;
 }
 
-/* Grant @credit what the CREDIT @frame gives. */
-static bool grant_credit(WireCredit *credit, const WireFrame *frame)
-{
-    WireReader reader;
-    wire_reader_init(&reader, frame);
-    guint32 bytes = wire_get_u32(&reader);
-    return wire_reader_done(&reader) && wire_credit_grant(credit, bytes);
-}
-
 static bool handle_more(Client *client, const WireFrame *frame)
 {
     client->open_size += frame->size;
@@ -208,7 +232,6 @@ static bool may_send(Client *client, const WireFrame *frame)
 
 static bool handle_session_frame(Client *client, const WireFrame *frame)
 {
-    BerthServer *server = client->server;
     if (frame->type == WIRE_OPEN)
         return open_session(client, frame);
     if (client->session == NO_SESSION)
@@ -217,34 +240,7 @@ static bool handle_session_frame(Client *client, const WireFrame *frame)
         return false;
     if (client->session == EARLY_SESSION)
         return keep_early(client, frame);
-    server->ops->send(frame, client->stream, server->user_data);
-    return true;
-}
-
-bool berth_server_deliver(BerthServer *server, const WireFrame *frame)
-{
-    Client *client = g_hash_table_lookup(server->sessions, GUINT_TO_POINTER(frame->stream));
-    if (client == NULL)
-        return true; /* the client has disconnected */
-
-    bool excess = frame->type == WIRE_DATA &&
-                  !wire_credit_spend(&client->to_client[frame->channel], frame->size);
-    if (frame->type == WIRE_CREDIT && frame->channel == WIRE_STDIN)
-        grant_credit(&client->to_guest, frame); /* an invalid one reaches the client, which fails */
-    if (excess || berth_link_pending(client->link) > CLIENT_BACKLOG_MAX) {
-        g_autoptr(GError) error = NULL;
-        berth_error_set(&error, BERTH_ERROR_PROTOCOL, "session.flood", NULL,
-                        "the guest sent more than it was allowed to");
-        server->ops->hang_up(client->stream, server->user_data);
-        end_session(client);
-        answer_error(client, error);
-        return true;
-    }
-
-    client->opened |= frame->type == WIRE_OPENED;
-    if (frame->type == WIRE_EXIT || frame->type == WIRE_FAILED)
-        end_session(client);
-    berth_link_forward(client->link, frame, client->local);
+    berth_streams_send(client->server->streams, frame, client->stream);
     return true;
 }
 
@@ -308,15 +304,15 @@ static void on_client(int client_fd, gpointer user_data)
 
 /* --- calls from the instance ------------------------------------------------------------------ */
 
-BerthServer *berth_server_new(int listen_fd, const BerthServerOps *ops, gpointer user_data)
+BerthServer *berth_server_new(int listen_fd, BerthStreams *streams, const BerthServerOps *ops,
+                              gpointer user_data)
 {
     BerthServer *server = g_new0(BerthServer, 1);
     server->ops = ops;
     server->user_data = user_data;
     server->listen_fd = listen_fd;
     server->clients = g_ptr_array_new_with_free_func(client_free);
-    server->sessions = g_hash_table_new(NULL, NULL);
-
+    server->streams = streams;
     server->acceptor = berth_acceptor_new(listen_fd, on_client, server);
     return server;
 }
@@ -327,7 +323,6 @@ void berth_server_free(BerthServer *server)
         return;
     berth_acceptor_free(server->acceptor);
     berth_fd_close(&server->listen_fd);
-    g_hash_table_unref(server->sessions);
     g_ptr_array_unref(server->clients);
     g_free(server->paused);
     g_free(server);
@@ -439,5 +434,5 @@ void berth_server_ports_changed(BerthServer *server, const GPtrArray *forwards)
 
 guint berth_server_sessions(const BerthServer *server)
 {
-    return g_hash_table_size(server->sessions);
+    return server->sessions;
 }

@@ -15,18 +15,13 @@
 #pragma once
 
 #include "instance/control/control.h"
+#include "streams.h"
 
 G_BEGIN_DECLS
 
 typedef struct BerthServer BerthServer;
 
 typedef struct {
-    /* A new stream number for a session. */
-    guint32 (*new_stream)(gpointer user_data);
-    /* Pass a session's frame on to the guest. */
-    void (*send)(const WireFrame *frame, guint32 stream, gpointer user_data);
-    /* The client of this session is gone. */
-    void (*hang_up)(guint32 stream, gpointer user_data);
     void (*stop)(BerthStopHow how, guint grace_sec, gpointer user_data);
     /* Grow the disk to @size bytes; berth_server_grown reports the result. One at a time. */
     void (*grow)(guint64 size, gpointer user_data);
@@ -43,8 +38,10 @@ typedef struct {
     const BerthBootReport *(*boot)(gpointer user_data);
 } BerthServerOps;
 
-/* @listen_fd (taken) is a listening unix socket. @ops must outlive the server. */
-BerthServer *berth_server_new(int listen_fd, const BerthServerOps *ops, gpointer user_data);
+/* @listen_fd (taken) is a listening unix socket. @streams, in which each session has one, and @ops
+ * must outlive the server. */
+BerthServer *berth_server_new(int listen_fd, BerthStreams *streams, const BerthServerOps *ops,
+                              gpointer user_data);
 void berth_server_free(BerthServer *server);
 
 /* Whether sessions can be opened; true answers the waiting clients. */
@@ -52,9 +49,6 @@ void berth_server_set_up(BerthServer *server, bool up);
 
 /* The guest's agent answers: bare sessions, which wait for nothing else, can be opened. */
 void berth_server_set_ready(BerthServer *server);
-
-/* Deliver a frame from the guest. False: the guest broke the protocol. */
-bool berth_server_deliver(BerthServer *server, const WireFrame *frame);
 
 /* The grow has ended; @error is NULL on success. */
 void berth_server_grown(BerthServer *server, const GError *error);

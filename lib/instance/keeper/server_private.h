@@ -16,7 +16,7 @@ typedef enum { NOT_ASKED, ASKED_WAIT, ASKED_STOP, ASKED_GROW, ASKED_WATCH } Aske
 typedef enum {
     NO_SESSION,
     EARLY_SESSION, /* buffered until the guest is ready */
-    GUEST_SESSION, /* sent to the guest: in BerthServer.sessions by its stream */
+    GUEST_SESSION, /* sent to the guest: has a stream */
 } SessionState;
 
 /* A client has at most one session or one unanswered request: berth_client_is_busy refuses a second
@@ -44,12 +44,13 @@ struct BerthServer {
     gpointer user_data;
     int listen_fd;
     BerthAcceptor *acceptor;
-    GPtrArray *clients;   /* Client*, owned */
-    GHashTable *sessions; /* stream -> Client*, borrowed */
-    bool ready;           /* for bare sessions */
-    bool up;              /* for all sessions */
-    char *paused;         /* the line that says why the distro is paused; or NULL */
-    bool growing;         /* even if the client that asked has disconnected */
+    GPtrArray *clients;    /* Client*, owned */
+    BerthStreams *streams; /* borrowed */
+    guint sessions;        /* that the guest has */
+    bool ready;            /* for bare sessions */
+    bool up;               /* for all sessions */
+    char *paused;          /* the line that says why the distro is paused; or NULL */
+    bool growing;          /* even if the client that asked has disconnected */
 };
 
 /* Whether @client has a session or an unanswered request. */

@@ -12,8 +12,9 @@
 
 struct BerthSocketRelay {
     int fd;
+    BerthStreams *streams; /* borrowed */
     guint32 stream;
-    const BerthSocketRelayOps *ops;
+    BerthSocketRelayOver on_over;
     gpointer user_data;
 
     GSource *source;
@@ -37,7 +38,7 @@ static void put(BerthSocketRelay *relay, WireType type, WireChannel channel, con
                              .channel = (guint8)channel,
                              .payload = payload,
                              .size = (guint32)size};
-    relay->ops->send(&frame, relay->stream, relay->user_data);
+    berth_streams_send(relay->streams, &frame, relay->stream);
 }
 
 static void give_credit(BerthSocketRelay *relay, gsize size)
@@ -64,7 +65,7 @@ static void end(BerthSocketRelay *relay, const char *problem)
     unwatch(relay);
     if (!relay->exited)
         put(relay, WIRE_CLOSE, WIRE_STDIN, NULL, 0);
-    relay->ops->over(relay, problem, relay->user_data);
+    relay->on_over(relay, problem, relay->user_data);
 }
 
 /* --- from the program to the guest ------------------------------------------------------------ */
@@ -223,8 +224,9 @@ static void handle_failed(BerthSocketRelay *relay, WireReader *reader)
     end(relay, wire_reader_done(reader) ? problem : "the guest's FAILED makes no sense");
 }
 
-void berth_socket_relay_handle(BerthSocketRelay *relay, const WireFrame *frame)
+static void on_guest_frame(const WireFrame *frame, gpointer owner)
 {
+    BerthSocketRelay *relay = owner;
     WireReader reader;
     wire_reader_init(&reader, frame);
     if (frame->type == WIRE_FAILED) {
@@ -243,13 +245,14 @@ void berth_socket_relay_handle(BerthSocketRelay *relay, const WireFrame *frame)
 
 /* --- the public part -------------------------------------------------------------------------- */
 
-BerthSocketRelay *berth_socket_relay_new(int fd, guint32 stream, const char *path,
-                                         const BerthSocketRelayOps *ops, gpointer user_data)
+BerthSocketRelay *berth_socket_relay_new(int fd, BerthStreams *streams, const char *path,
+                                         BerthSocketRelayOver over, gpointer user_data)
 {
     BerthSocketRelay *relay = g_new0(BerthSocketRelay, 1);
     relay->fd = fd;
-    relay->stream = stream;
-    relay->ops = ops;
+    relay->streams = streams;
+    relay->stream = berth_streams_open(streams, on_guest_frame, relay);
+    relay->on_over = over;
     relay->user_data = user_data;
     relay->to_guest = relay->from_guest = (WireCredit)WIRE_CREDIT_INIT;
 
@@ -266,12 +269,8 @@ void berth_socket_relay_free(BerthSocketRelay *relay)
     if (relay == NULL)
         return;
     unwatch(relay);
+    berth_streams_close(relay->streams, relay->stream);
     berth_fd_close(&relay->fd);
     wire_buffer_clear(&relay->waiting);
     g_free(relay);
-}
-
-guint32 berth_socket_relay_stream(const BerthSocketRelay *relay)
-{
-    return relay->stream;
 }

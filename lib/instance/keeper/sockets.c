@@ -32,47 +32,30 @@ typedef struct {
 } Listener;
 
 struct BerthSockets {
-    const BerthSocketsOps *ops;
+    BerthStreams *streams; /* borrowed */
+    BerthSocketsLogFunc log;
     gpointer user_data;
     int dir_fd; /* of the runtime directory, or -1 */
     Listener listeners[G_N_ELEMENTS(forwarded)];
-    GHashTable *relays; /* stream -> BerthSocketRelay*, owned */
+    GHashTable *relays; /* set of BerthSocketRelay*, owned */
 };
 
 /* --- connections ------------------------------------------------------------------------------ */
-
-static void on_send(const WireFrame *frame, guint32 stream, gpointer user_data)
-{
-    BerthSockets *sockets = user_data;
-    sockets->ops->send(frame, stream, sockets->user_data);
-}
 
 static void on_over(BerthSocketRelay *relay, const char *problem, gpointer user_data)
 {
     BerthSockets *sockets = user_data;
     if (problem != NULL)
-        sockets->ops->log(problem, sockets->user_data);
-    g_hash_table_remove(sockets->relays, GUINT_TO_POINTER(berth_socket_relay_stream(relay)));
+        sockets->log(problem, sockets->user_data);
+    g_hash_table_remove(sockets->relays, relay);
 }
-
-static const BerthSocketRelayOps relay_ops = {on_send, on_over};
 
 static void on_client(int client, gpointer user_data)
 {
     Listener *listener = user_data;
     BerthSockets *sockets = listener->sockets;
-    guint32 stream = sockets->ops->new_stream(sockets->user_data);
-    g_hash_table_insert(
-        sockets->relays, GUINT_TO_POINTER(stream),
-        berth_socket_relay_new(client, stream, listener->guest, &relay_ops, sockets));
-}
-
-bool berth_sockets_deliver(BerthSockets *sockets, const WireFrame *frame)
-{
-    BerthSocketRelay *relay = g_hash_table_lookup(sockets->relays, GUINT_TO_POINTER(frame->stream));
-    if (relay != NULL)
-        berth_socket_relay_handle(relay, frame);
-    return relay != NULL;
+    g_hash_table_add(sockets->relays, berth_socket_relay_new(client, sockets->streams,
+                                                             listener->guest, on_over, sockets));
 }
 
 void berth_sockets_reset(BerthSockets *sockets)
@@ -112,15 +95,16 @@ static int listen_at(const char *path, GError **error)
     return berth_fd_steal(&fd);
 }
 
-BerthSockets *berth_sockets_new(const char *dir, const BerthSocketsOps *ops, gpointer user_data,
-                                GError **error)
+BerthSockets *berth_sockets_new(const char *dir, BerthStreams *streams, BerthSocketsLogFunc log,
+                                gpointer user_data, GError **error)
 {
     BerthSockets *sockets = g_new0(BerthSockets, 1);
-    sockets->ops = ops;
+    sockets->streams = streams;
+    sockets->log = log;
     sockets->dir_fd = berth_runtime_files_open(dir);
     sockets->user_data = user_data;
     sockets->relays =
-        g_hash_table_new_full(NULL, NULL, NULL, (GDestroyNotify)berth_socket_relay_free);
+        g_hash_table_new_full(NULL, NULL, (GDestroyNotify)berth_socket_relay_free, NULL);
     bool ok = true;
     for (gsize i = 0; i < G_N_ELEMENTS(forwarded); i++) {
         Listener *listener = &sockets->listeners[i];
