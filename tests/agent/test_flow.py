@@ -27,7 +27,7 @@ def test_stalled_output_does_not_stop_errors_of_the_same_session(host):
     assert host.wait(session).exit == (wire.EXITED, 0)
 
 
-def test_stalled_input_holds_up_nobody_and_little_memory(agent, host):
+def test_stalled_input_blocks_no_session_and_bounds_memory(agent, host):
     host.run("true")
     before = agent.rss()
     stalled = [host.open("sleep", "1000") for _ in range(20)]
@@ -42,7 +42,7 @@ def test_stalled_input_holds_up_nobody_and_little_memory(agent, host):
         host.wait(session)
 
 
-def test_exit_waits_for_credit_and_then_brings_everything(host):
+def test_exit_waits_for_credit_and_loses_nothing(host):
     session = host.open("head", "-c", "300000", "/dev/zero", hold=[wire.STDOUT])
     host.until(lambda: len(session.stdout) == wire.WINDOW)
     host.run("true")
@@ -51,7 +51,7 @@ def test_exit_waits_for_credit_and_then_brings_everything(host):
     assert len(host.wait(session).stdout) == 300000
 
 
-def test_host_that_does_not_read_bounds_the_agents_memory(agent, host):
+def test_agent_memory_is_bounded_if_the_host_does_not_read(agent, host):
     host.run("true")
     before = agent.rss()
     host.paused = True
@@ -78,7 +78,7 @@ def test_one_hundred_sessions_in_parallel(host):
         assert (got.stdout, got.exit) == (data, (wire.EXITED, 0))
 
 
-def test_many_sessions_leave_nothing_behind(agent, host):
+def test_many_sessions_leak_nothing(agent, host):
     for _ in range(20):
         host.run("true")
     fds, memory = agent.fds(), agent.rss()

@@ -59,7 +59,7 @@ def test_each_half_ends_on_its_own(host, daemon):
     assert host.wait(relay).exit == (wire.EXITED, 0)
 
 
-def test_a_client_that_goes_has_its_words_delivered(host, daemon):
+def test_data_of_a_closed_client_is_delivered(host, daemon):
     relay, peer = connect(host, daemon)
     heard = []
     thread = threading.Thread(target=lambda: heard.extend(iter(lambda: peer.recv(65536), b"")))
@@ -87,7 +87,7 @@ def test_megabytes_both_ways_at_once(host, daemon):
     thread.join()
 
 
-def test_stalled_socket_stalls_nobody_else(agent, host, daemon):
+def test_stalled_socket_blocks_no_other(agent, host, daemon):
     before = agent.rss()
     stalled, peer = connect(host, daemon, hold=[wire.STDOUT])
     stalled.write(bytes(3 * wire.WINDOW))
@@ -106,7 +106,7 @@ def test_stalled_socket_stalls_nobody_else(agent, host, daemon):
     ("relative", "Invalid argument"),
     ("/" + 120 * "x", "File name too long"),
 ])
-def test_nobody_there(host, path, reason):
+def test_connection_refused(host, path, reason):
     status, message = host.wait(host.connect(path)).failed
     assert status == 125 and message.endswith(reason) and message.startswith(path[:100])
 
@@ -141,7 +141,7 @@ def test_bad_frame_ends_its_stream_only(host, daemon, type_, channel, payload):
     assert host.run("true").exit == (wire.EXITED, 0)
 
 
-def test_connections_leave_nothing_behind(agent, host, daemon):
+def test_connections_leak_nothing(agent, host, daemon):
     host.run("true")
     fds = agent.fds()
     for number in range(200):
@@ -155,7 +155,7 @@ def test_connections_leave_nothing_behind(agent, host, daemon):
     host.until(lambda: agent.fds() <= fds, 5, "the descriptors' return")
 
 
-def test_the_hosts_end_ends_them(agent, host, daemon):
+def test_host_disconnect_closes_them(agent, host, daemon):
     _, peer = connect(host, daemon)
     assert agent.stop() == 0
     assert peer.recv(1) == b""

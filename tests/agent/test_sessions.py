@@ -66,7 +66,7 @@ def test_arguments_arrive_as_they_are(host):
     assert got.stdout.decode() == "".join(f"<{word}>" for word in argv)
 
 
-def test_a_signal_that_was_taken_is_answered(host):
+def test_delivered_signal_is_acknowledged(host):
     """For a host that asked for it, whatever the command makes of it."""
     session = host.open("sh", "-c", "trap '' TERM; echo ready; read line", flags=wire.ANSWERS)
     host.until(lambda: session.stdout == b"ready\n" and session.answers == [0])
@@ -91,7 +91,7 @@ def test_stdin_end_reaches_the_command(host):
     assert host.wait(session).exit == (wire.EXITED, 0)
 
 
-def test_input_to_a_command_that_takes_none_is_dropped(host):
+def test_input_without_reader_is_dropped(host):
     session = host.open("sh", "-c", "exec <&-; sleep 0.2; echo done")
     session.write(bytes(4 * wire.WINDOW))
     session.close_input()
@@ -161,7 +161,7 @@ def test_file_limit_is_the_starters_not_the_agents(host):
     ("/etc", 126, "/etc: is a directory"),
     ("/etc/passwd", 126, "/etc/passwd: permission denied"),
 ])
-def test_program_that_cannot_start(host, name, status, message):
+def test_failed_exec(host, name, status, message):
     assert host.run(name).failed == (status, message)
 
 
@@ -172,7 +172,7 @@ def test_script_without_its_interpreter(host, tmp_path):
     assert host.run(str(script)).failed == (127, f"{script}: its interpreter is not there")
 
 
-def test_script_without_a_first_line_is_the_shells(host, tmp_path):
+def test_script_without_shebang_runs_in_the_shell(host, tmp_path):
     script = tmp_path / "script"
     script.write_text('echo "$1 $2"\n')
     script.chmod(0o755)
@@ -192,7 +192,7 @@ def test_search_uses_the_sessions_path(host, tmp_path):
     assert host.run("prog", env=["PATH="]).failed == (127, "prog: command not found")
 
 
-def test_child_left_behind_does_not_hold_the_end_up(host):
+def test_background_child_does_not_delay_exit(host):
     got = host.run("sh", "-c", "echo first; sleep 1000 & echo $!")
     assert got.exit == (wire.EXITED, 0)
     first, pid = got.stdout.split()
@@ -201,7 +201,7 @@ def test_child_left_behind_does_not_hold_the_end_up(host):
     os.kill(int(pid), signal.SIGKILL)
 
 
-def test_child_left_behind_may_go_on_printing(agent, host, tmp_path):
+def test_background_child_may_write_after_exit(agent, host, tmp_path):
     host.run("true")
     before = agent.fds()
     mark = tmp_path / "mark"
@@ -214,7 +214,7 @@ def test_child_left_behind_may_go_on_printing(agent, host, tmp_path):
     assert got.exit == (wire.EXITED, 0)
 
 
-def test_output_of_a_child_left_behind_cannot_keep_the_session_busy(host):
+def test_background_output_does_not_keep_the_session_open(host):
     got = host.run("sh", "-c", "yes & echo $! >&2; sleep 0.3")
     os.kill(int(got.stderr), signal.SIGKILL)
     assert got.exit == (wire.EXITED, 0)
@@ -244,14 +244,14 @@ def test_signal_sent_before_the_command_runs_is_not_lost(host):
         assert host.wait(session, 5).exit == (wire.SIGNALED, signal.SIGTERM)
 
 
-def test_close_hangs_the_command_up(host):
+def test_close_sends_sighup(host):
     session = host.open("sleep", "1000")
     host.until(lambda: session.pid)
     session.close()
     assert host.wait(session).exit == (wire.SIGNALED, signal.SIGHUP)
 
 
-def test_close_at_once_hangs_the_command_up(host):
+def test_immediate_close_sends_sighup(host):
     for _ in range(20):
         session = host.open("sleep", "1000")
         session.close()
@@ -281,7 +281,7 @@ def test_close_ends_a_stalled_writer(host):
     assert host.wait(session).exit == (wire.SIGNALED, signal.SIGPIPE)
 
 
-def test_a_disk_that_grows_where_there_is_none(host):
+def test_grow_without_a_disk(host):
     """An agent that is no machine's has no file system to enlarge; a request cut short asks for nothing."""
     host.queue(wire.frame(wire.GROW, b"\0"))
     host.queue(wire.frame(wire.GROW, struct.pack("<Q", 1 << 40)))

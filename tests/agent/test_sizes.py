@@ -39,7 +39,7 @@ def test_words_arrive_whole_whatever_their_sizes(host):
     assert got.stdout.split(b"\0") == words
 
 
-def test_environment_counts_too(host):
+def test_environment_may_span_frames(host):
     env = [f"BIG_{n}={'v' * 1000}" for n in range(500)]
     got = host.run("sh", "-c", "env | grep -c ^BIG_", env=env, timeout=60)
     assert got.stdout == b"500\n"
@@ -52,13 +52,13 @@ def test_longest_string(host):
 @pytest.mark.parametrize("words", [["s" * (STRING_MAX + 1)], ["s" * 300000], ["w" * 1000] * 7000],
                          ids=["one byte too long", "one too long", "too much"])
 @pytest.mark.parametrize("program", ["/bin/echo", "echo"])
-def test_more_than_the_kernel_takes(host, words, program):
+def test_more_than_the_kernel_accepts(host, words, program):
     got = host.run(program, *words, timeout=60)
     assert got.failed[0] == wire.TOO_LONG and got.failed[1].startswith(f"{program}: "), got.failed
     assert host.run("true").exit == (wire.EXITED, 0)
 
 
-def test_two_at_once(host):
+def test_two_interleaved_opens(host):
     """Frames of several streams come in turn."""
     sessions, queues = [], []
     for n in range(3):
@@ -84,7 +84,7 @@ FULL = bytes(wire.PAYLOAD_MAX)
     [(wire.OPEN, MORE[:-3]), (wire.MORE, b"")],
     [(wire.OPEN, MORE), *[(wire.MORE, FULL)] * (wire.OPEN_MAX // wire.PAYLOAD_MAX)],
 ], ids=["open", "data", "left over", "cut short", "too much"])
-def test_parts_that_make_no_open(host, parts):
+def test_malformed_parts(host, parts):
     session = wire.Session(host, 77, set())
     host.sessions[77] = session
     for type_, payload in parts:
@@ -93,7 +93,7 @@ def test_parts_that_make_no_open(host, parts):
     assert host.run("true").exit == (wire.EXITED, 0)
 
 
-def test_a_client_that_goes_in_between(agent):
+def test_client_closes_between_parts(agent):
     """What was kept for it is let go, and its number means nothing."""
     host = agent.host
     host.run("true")

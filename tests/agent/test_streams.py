@@ -17,7 +17,7 @@ SHOW = "for i in 0 1 2; do test -t $i && printf 't' || printf 'p'; done"
 
 @pytest.mark.parametrize("pipes", [
     names for count in range(4) for names in itertools.combinations(PIPES, count)], ids="+".join)
-def test_each_stream_is_what_it_was_asked_to_be(host, tmp_path, pipes):
+def test_each_stream_is_terminal_or_pipe_as_requested(host, tmp_path, pipes):
     flags = wire.TTY | sum(PIPES[name] for name in pipes)
     mark = tmp_path / "mark"
     host.run("sh", "-c", f"exec 3>{mark}; {{ {SHOW}; }} >/dev/null; "
@@ -36,7 +36,7 @@ def test_errors_beside_a_terminal(host):
     assert (got.stdout, got.stderr) == (b"out\r\n", b"err\n")
 
 
-def test_terminal_that_is_only_the_input_still_shows_something(host):
+def test_terminal_input_alone_still_shows_output(host):
     flags = wire.TTY | wire.PIPE_STDOUT | wire.PIPE_STDERR
     got = host.run("sh", "-c", "echo password: >/dev/tty; echo out; echo err >&2", flags=flags)
     assert (got.screen, got.stdout, got.stderr) == (b"password:\r\n", b"out\n", b"err\n")
@@ -132,14 +132,14 @@ def test_output_closed_before_the_command_runs(host):
         assert host.wait(session, 5).exit == (wire.SIGNALED, signal.SIGPIPE)
 
 
-def test_terminal_that_has_gone_hangs_the_command_up(host):
+def test_closed_terminal_sends_sighup(host):
     session = host.open("sh", "-c", "echo on; exec sleep 1000", flags=wire.TTY)
     host.until(lambda: b"on" in session.stdout)
     session.close_output(wire.STDOUT)
     assert host.wait(session).exit == (wire.SIGNALED, signal.SIGHUP)
 
 
-def test_closing_an_output_twice_is_nothing(host):
+def test_closing_an_output_twice_is_harmless(host):
     session = host.open("cat")
     session.close_output(wire.STDOUT)
     session.close_output(wire.STDOUT)
@@ -170,7 +170,7 @@ def test_much_both_ways_at_once(agent, host):
     assert agent.rss() - before < 4 * wire.WINDOW
 
 
-def test_a_thousand_in_a_row_leave_nothing_behind(agent, host):
+def test_thousand_sessions_leak_nothing(agent, host):
     for _ in range(20):
         host.run("true")
     fds, memory = agent.fds(), agent.rss()

@@ -28,7 +28,7 @@ def test_size_and_resize(host):
     assert host.wait(session).stdout == b"31 97\r\non\r\n5 200\r\n"
 
 
-def test_resize_without_a_terminal_is_nothing(host):
+def test_resize_without_a_terminal_is_ignored(host):
     session = host.open("cat")
     session.resize(1, 1)
     session.close_input()
@@ -77,7 +77,7 @@ def test_signal_goes_to_the_foreground(host):
     assert b"after 143" in host.wait(session).stdout
 
 
-def test_close_hangs_the_terminal_up(host):
+def test_close_hangs_up_the_terminal(host):
     session = host.open("sh", flags=wire.TTY)
     host.until(lambda: session.pid)
     session.close()
@@ -90,7 +90,7 @@ def test_all_output_arrives_before_the_end(host):
         assert got.stdout == b"".join(b"%d\n" % i for i in range(1, 20001))
 
 
-def test_child_left_behind_does_not_hold_the_end_up(host):
+def test_background_child_does_not_delay_exit(host):
     got = host.run("sh", "-c", "trap '' HUP; sleep 1000 & echo $!", flags=wire.TTY)
     assert got.exit == (wire.EXITED, 0)
     os.kill(int(got.stdout), signal.SIGKILL)

@@ -20,7 +20,7 @@ def shell_of(user):
     return user.pw_shell or "/bin/sh"
 
 
-def test_default_user_is_the_agents(host, me):
+def test_default_user_is_the_agents_user(host, me):
     assert host.run("id", "-u").stdout.split() == [str(me.pw_uid).encode()]
 
 
@@ -34,7 +34,7 @@ def test_unknown_user(host, who):
     assert host.run("true", user=who).failed == (125, f'no user "{who}" in the distro')
 
 
-def test_environment_is_made_from_nothing(host, me):
+def test_environment_is_not_inherited(host, me):
     got = environment(host.run("env"))
     known = {"PATH", "HOME", "USER", "LOGNAME", "SHELL"}
     for path in filter(os.path.exists, ("/etc/environment", "/etc/default/locale")):
@@ -64,7 +64,7 @@ def test_default_user_comes_from_the_configuration(host, me):
     assert (got.exit, got.warning) == ((wire.EXITED, 0), "")
 
 
-def test_configuration_that_cannot_be_read_changes_nothing(host):
+def test_unreadable_configuration_is_ignored(host):
     host.queue(wire.frame(wire.CONFIG, b"\1\0\0\0garbage"))
     assert host.run("true").exit == (wire.EXITED, 0)
 
@@ -80,14 +80,14 @@ def test_directory(host, tmp_path, me):
 @pytest.mark.parametrize("cwd, reason", [
     ("/no/such", "No such file or directory"), ("/etc/passwd", "Not a directory"),
     ("~/no/such", "No such file or directory"), ("no/such", "No such file or directory")])
-def test_directory_that_is_not_there_is_a_warning(host, me, cwd, reason):
+def test_missing_directory_gives_a_warning(host, me, cwd, reason):
     home = me.pw_dir if os.path.isdir(me.pw_dir) else "/"
     got = host.run("pwd", cwd=cwd)
     assert (got.stdout.decode(), got.exit) == (home + "\n", (wire.EXITED, 0))
     assert got.warning == f'cannot change to "{cwd}": {reason}; it starts in "{home}"'
 
 
-def test_command_that_cannot_start_after_a_warning(host):
+def test_failed_exec_after_a_warning(host):
     assert host.run("nosuch", cwd="/no/such").failed == (127, "nosuch: command not found")
 
 
@@ -123,7 +123,7 @@ def test_another_user_with_groups(host):
 
 
 @as_root
-def test_other_users_get_the_shorter_path_and_a_directory_they_have(host):
+def test_other_users_get_own_path_and_directory(host):
     assert b"sbin" not in host.run("sh", "-c", "echo $PATH", user="nobody").stdout
     assert b"sbin" in host.run("sh", "-c", "echo $PATH").stdout
     assert host.run("pwd", user="nobody").stdout == b"/\n"  # /nonexistent
@@ -144,7 +144,7 @@ def test_terminal_belongs_to_the_user(host):
 
 
 @as_root
-def test_agent_of_a_plain_user_runs_as_nobody_else(start_agent):
+def test_unprivileged_agent_cannot_change_user(start_agent):
     host = start_agent("--no-listeners", user="nobody").host
     assert host.run("id", "-un").stdout == b"nobody\n"
     assert host.run("id", "-un", user="nobody").stdout == b"nobody\n"
@@ -177,23 +177,23 @@ def offered(host, *pairs, names, **options):
     return {name: got.get(name) for name in names.split()}
 
 
-def test_offered_locale_is_taken_where_it_is_known(host):
+def test_offered_locale_is_used_if_installed(host):
     assert offered(host, "LANG=C.UTF-8", "LC_TIME=POSIX", names="LANG LC_TIME") == {
         "LANG": "C.UTF-8", "LC_TIME": "POSIX"}
     assert offered(host, "LC_TIME=xx_XX.UTF-8", "LC_ALL=../../etc", names="LC_TIME LC_ALL") == {
         "LC_TIME": None, "LC_ALL": None}
 
 
-def test_offered_locale_that_is_not_known_still_means_utf8(host):
+def test_unknown_offered_locale_still_gives_utf8(host):
     got = offered(host, "LANG=xx_XX.UTF-8", names="LANG", env=["OTHER=1"])
     assert got["LANG"] not in (None, "xx_XX.UTF-8")  # the distro's own, or C.UTF-8
 
 
-def test_given_locale_is_always_taken(host):
+def test_explicit_locale_is_always_used(host):
     assert offered(host, "LANG=C.UTF-8", names="LANG", env=["LANG=xx_XX"]) == {"LANG": "xx_XX"}
 
 
-def test_offered_terminal_is_taken_where_it_is_known(host):
+def test_offered_terminal_is_used_if_known(host):
     known = any(os.path.exists(f"{base}/v/vt100") for base in
                 ("/etc/terminfo", "/lib/terminfo", "/usr/lib/terminfo", "/usr/share/terminfo"))
     for term, want in (("vt100", "vt100" if known else None), ("no-such-term", None), ("../x", None)):

@@ -57,7 +57,7 @@ def same(berth, first, second):
     subprocess.run(["cmp", disk(berth, first), disk(berth, second)], check=True)
 
 
-def test_the_second_import_is_a_copy(slow, archive):
+def test_second_import_copies_the_cached_image(slow, archive):
     assert "cache" not in slow("import", "--size=256M", "a", archive).ok()
     out = slow("import", "--size=256M", "b", archive).ok()
     assert out.startswith("b: 7 entries, ") and out.endswith("(from the cache)\n")
@@ -73,7 +73,7 @@ def test_the_second_import_is_a_copy(slow, archive):
     same(slow, "a", "c")
 
 
-def test_standard_input_that_is_a_file(slow, archive):
+def test_import_from_redirected_file_uses_the_cache(slow, archive):
     slow("import", "--size=256M", "a", archive).ok()
     with open(archive, "rb") as file:
         assert "(from the cache)" in slow("import", "--size=256M", "b", "-", stdin=file).ok()
@@ -83,13 +83,13 @@ def test_standard_input_that_is_a_file(slow, archive):
     assert slow.reads() == 2
 
 
-def test_options_make_other_images(slow, archive):
+def test_options_are_part_of_the_key(slow, archive):
     for n, options in enumerate([["--size=256M"], ["--size=300M"], ["--size=256M", "--inodes=5000"]]):
         assert "cache" not in slow("import", *options, f"x{n}", archive).ok()
     assert slow.reads() == 3 and len(cached(slow)) == 3
 
 
-def test_a_changed_archive_is_another(slow, archive):
+def test_changed_archive_is_a_miss(slow, archive):
     slow("import", "--size=256M", "a", archive).ok()
     data, st = bytearray(archive.read_bytes()), archive.stat()
     data[-5000] ^= 1
@@ -100,7 +100,7 @@ def test_a_changed_archive_is_another(slow, archive):
     assert slow.reads() == 2
 
 
-def test_a_copy_of_the_archive_is_the_same(slow, archive, tmp_path):
+def test_copied_archive_is_a_hit(slow, archive, tmp_path):
     slow("import", "--size=256M", "a", archive).ok()
     copy = tmp_path / "copy.tar"
     write(copy, archive.read_bytes())
@@ -110,7 +110,7 @@ def test_a_copy_of_the_archive_is_the_same(slow, archive, tmp_path):
     assert slow.reads() == 1 and len(cached(slow)) == 1
 
 
-def test_a_file_of_the_same_length_is_not(slow, archive, tmp_path):
+def test_other_file_of_the_same_length_is_a_miss(slow, archive, tmp_path):
     slow("import", "--size=256M", "a", archive).ok()
     data = bytearray(archive.read_bytes())
     data[-5000] ^= 1
@@ -148,7 +148,7 @@ def damage_no_about(entry):
 
 @pytest.mark.parametrize("damage", [damage_truncate, damage_write, damage_missing, damage_link,
                                     damage_about, damage_no_about])
-def test_what_is_damaged_is_never_used(slow, archive, damage):
+def test_damaged_entry_is_a_miss(slow, archive, damage):
     slow("import", "--size=256M", "a", archive).ok()
     [key] = keys(slow)
     damage(slow.images / key)
@@ -159,7 +159,7 @@ def test_what_is_damaged_is_never_used(slow, archive, damage):
     assert len(cached(slow)) == len(keys(slow)) == 1
 
 
-def test_half_made_ones_are_swept(slow, archive):
+def test_incomplete_entries_are_removed(slow, archive):
     slow("import", "--size=256M", "a", archive).ok()
     [key] = keys(slow)
     shutil.copytree(slow.images / key, slow.images / ".new-0000000000000000")
@@ -168,7 +168,7 @@ def test_half_made_ones_are_swept(slow, archive):
     assert sorted(os.listdir(slow.images)) == [".lock", key]
 
 
-def test_limit(slow, tmp_path):
+def test_images_over_the_limit_are_evicted(slow, tmp_path):
     paths = [tmp_path / f"{n}.tar" for n in range(3)]
     for path in paths:
         write(path, tar_bytes({"etc/big": os.urandom(3 << 20)}))
@@ -194,14 +194,14 @@ def test_prune_all(slow, archive):
     assert slow.reads() == 2
 
 
-def test_none_is_kept(slow, archive):
+def test_size_zero_disables_the_cache(slow, archive):
     slow.configure("[berth]\ncache-size = 0\n")
     for name in "ab":
         slow("import", "--size=256M", name, archive).ok()
     assert slow.reads() == 2 and not slow.images.exists()
 
 
-def test_a_cache_that_cannot_be_written_is_a_note(slow, archive):
+def test_unwritable_cache_gives_a_notice(slow, archive):
     slow.images.parent.mkdir(parents=True)
     slow.images.write_text("in the way")
     result = slow("import", "--size=256M", "a", archive)
@@ -211,7 +211,7 @@ def test_a_cache_that_cannot_be_written_is_a_note(slow, archive):
     subprocess.run(["e2fsck", "-fn", disk(slow, "a")], check=True, capture_output=True)
 
 
-def test_two_at_once(slow, archive):
+def test_concurrent_imports_share_an_entry(slow, archive):
     started = [slow.start("import", "--size=256M", name, archive) for name in "abcd"]
     for process in started:
         slow.finish(process).ok()

@@ -43,7 +43,7 @@ def status(pid, key):
     return next(line.split()[1] for line in lines if line.startswith(key + ":"))
 
 
-def test_no_descriptor_is_held(kept, tmp_path):
+def test_keeper_inherits_no_descriptor(kept, tmp_path):
     lock = os.open(tmp_path / "lock", os.O_RDWR | os.O_CREAT)
     fcntl.flock(lock, fcntl.LOCK_EX)
     reader, writer = os.pipe()
@@ -57,7 +57,7 @@ def test_no_descriptor_is_held(kept, tmp_path):
     os.close(reader)
 
 
-def test_pipeline_ends(box):
+def test_keeper_does_not_hold_a_pipeline_open(box):
     script = '{ exec 5>&1; "$0" run -d box -- echo said; } | cat'
     result = subprocess.run(["sh", "-c", script, box.program], env=box.environment, capture_output=True,
                             text=True, timeout=60, stdin=subprocess.DEVNULL)
@@ -81,7 +81,7 @@ HARD = [(resource.RLIMIT_NOFILE, 64, "open files"), (resource.RLIMIT_FSIZE, 16 <
 
 
 @pytest.mark.parametrize("number, value, word", HARD)
-def test_hard_limit_that_is_too_low_is_named(box, number, value, word):
+def test_low_hard_limit_is_reported(box, number, value, word):
     def prepare():
         resource.setrlimit(number, (value, value))
         give_up(CAP_SYS_RESOURCE)
@@ -92,7 +92,7 @@ def test_hard_limit_that_is_too_low_is_named(box, number, value, word):
 
 
 @pytest.mark.parametrize("number, value, word", HARD)
-def test_hard_limit_is_raised_where_that_may_be(box, number, value, word):
+def test_privileged_keeper_raises_the_hard_limit(box, number, value, word):
     may = int(status("self", "CapEff"), 16) >> CAP_SYS_RESOURCE & 1
     result = box("start", preexec_fn=lambda: resource.setrlimit(number, (value, value)))
     if not may:
@@ -103,21 +103,21 @@ def test_hard_limit_is_raised_where_that_may_be(box, number, value, word):
     assert hard > value or hard == resource.RLIM_INFINITY
 
 
-def test_priority_is_the_usual_one(kept):
+def test_keeper_resets_its_priority(kept):
     before = os.getpriority(os.PRIO_PROCESS, 0)
     for pid in kept(preexec_fn=lambda: (os.nice(5), os.sched_setscheduler(0, os.SCHED_BATCH, os.sched_param(0)))):
         assert os.getpriority(os.PRIO_PROCESS, pid) == (0 if AS_ROOT else before + 5)
         assert os.sched_getscheduler(pid) == os.SCHED_OTHER
 
 
-def test_niceness_that_cannot_be_lowered_is_no_error(kept):
+def test_keeper_starts_with_niceness_it_cannot_lower(kept):
     def prepare():
         os.nice(5)
         give_up(CAP_SYS_NICE)
     assert os.getpriority(os.PRIO_PROCESS, kept(preexec_fn=prepare)[0]) == os.getpriority(os.PRIO_PROCESS, 0) + 5
 
 
-def test_signals_are_neither_ignored_nor_blocked(kept, box):
+def test_keeper_resets_signals(kept, box):
     numbers = [signal.SIGCHLD, signal.SIGPIPE, signal.SIGHUP, signal.SIGTERM, signal.SIGUSR1]
 
     def prepare():
@@ -133,7 +133,7 @@ def test_signals_are_neither_ignored_nor_blocked(kept, box):
     wait_for(lambda: box.info("box")["state"] == "stopped")
 
 
-def test_session_directory_and_mask_are_its_own(kept, tmp_path):
+def test_keeper_has_own_session_directory_and_umask(kept, tmp_path):
     keeper, *others = kept(cwd=tmp_path, preexec_fn=lambda: os.umask(0o002))
     assert os.getsid(keeper) != os.getsid(0)
     for pid in others:
@@ -143,14 +143,14 @@ def test_session_directory_and_mask_are_its_own(kept, tmp_path):
 
 
 @pytest.mark.as_root  # berth-net hides its environment from its own user
-def test_environment_has_no_secret(kept):
+def test_keeper_drops_the_environment(kept):
     secrets = {"AWS_SECRET_ACCESS_KEY": "s3cret", "SSH_AUTH_SOCK": "/tmp/s3cret", "BERTH_TEST_X": "s3cret",
                "LANGCHAIN_API_KEY": "s3cret", "http_proxy": "http://me:s3cret@proxy"}
     for pid in kept(env=secrets):
         assert b"s3cret" not in Path(f"/proc/{pid}/environ").read_bytes()
 
 
-def test_child_that_fails_is_seen_with_sigchld_ignored(box):
+def test_failed_child_is_noticed_with_sigchld_ignored(box):
     """Its status is not to be had where SIGCHLD is ignored, as some supervisors leave it."""
     (box.bin / "e2fsck").write_text("#!/bin/sh\nexit 8\n")
     (box.bin / "e2fsck").chmod(0o755)

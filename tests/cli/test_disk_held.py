@@ -64,7 +64,7 @@ def disk_of(home, name="box"):
     ["export", "box", "{new}.ext4"],
     ["compact", "box"],
 ], ids=lambda verb: " ".join(verb))
-def test_verb_leaves_a_live_disk_alone(away, verb):
+def test_verb_refuses_a_disk_in_use(away, verb):
     disk = disk_of(away)
     before = disk.stat()
     new = away.path / "new"
@@ -76,20 +76,20 @@ def test_verb_leaves_a_live_disk_alone(away, verb):
     assert is_alive(away.keeper)
 
 
-def test_import_in_place_leaves_a_live_disk_alone(away):
+def test_import_in_place_refuses_a_disk_in_use(away):
     """By another registry, which knows nothing of the first."""
     other = {"XDG_DATA_HOME": str(away.path / "other")}
     away("import-in-place", "second", disk_of(away), env=other).failed(1, "disk.busy", str(away.keeper))
 
 
-def test_list_says_that_it_runs(away):
+def test_list_shows_it_running(away):
     info = away.info("box")
     assert info["state"] == ("unresponsive" if away.way == "removed" else "running")
     assert info["keeper_pid"] == away.keeper
     assert json.loads(away("status", "--json").ok())["running"] == 1
 
 
-def test_run_reaches_it_or_says_why_not(away):
+def test_run_reaches_it_or_fails_with_reason(away):
     if away.way == "removed":
         result = away("run", "true").failed(125, "instance.unreachable", str(away.keeper), str(away.first_runtime))
         assert "berth terminate box" in result.hint
@@ -100,7 +100,7 @@ def test_run_reaches_it_or_says_why_not(away):
 
 @pytest.mark.parametrize("verb", [["terminate", "box"], ["terminate", "--force", "box"], ["shutdown"],
                                   ["shutdown", "--force"]], ids=" ".join)
-def test_it_is_ended(away, verb):
+def test_terminate_ends_it(away, verb):
     away(*verb).ok()
     wait_for(lambda: not is_alive(away.keeper) and not is_alive(away.qemus()[0]["pid"]))
     assert away.info("box")["state"] == "stopped"
@@ -108,7 +108,7 @@ def test_it_is_ended(away, verb):
     assert len(away.qemus()) == 2
 
 
-def test_unregister_ends_it_first(away):
+def test_unregister_stops_it_first(away):
     disk = disk_of(away)
     away("unregister", "box").ok()
     wait_for(lambda: not is_alive(away.keeper))
@@ -116,13 +116,13 @@ def test_unregister_ends_it_first(away):
     assert away.left_over() == []
 
 
-def test_rename_is_for_the_running_too(away):
+def test_rename_works_while_running(away):
     away("rename", "box", "crate").ok()
     away("terminate", "crate").ok()
     wait_for(lambda: not is_alive(away.keeper))
 
 
-def test_resize_to_more_reaches_the_keeper(away):
+def test_growing_reaches_the_keeper(away):
     size = disk_of(away).stat().st_size
     result = away("resize", "box", str(size * 2))
     if away.way == "removed":
@@ -133,7 +133,7 @@ def test_resize_to_more_reaches_the_keeper(away):
         assert disk_of(away).stat().st_size == size * 2
 
 
-def test_keeper_removes_only_its_own(box):
+def test_keeper_removes_only_its_own_directory(box):
     """Its directory was removed, and what has that name now is another's."""
     box("start").ok()
     keeper = box.info("box")["keeper_pid"]
@@ -160,7 +160,7 @@ def hold(path, kind=fcntl.F_RDLCK, start=100, length=1):
     ["start"], ["run", "true"], ["move", "box", "{new}"], ["clone", "box", "copy"], ["resize", "box", "64M"],
     ["resize", "box", "2T"], ["export", "box", "{new}.tar"], ["compact", "box"], ["unregister", "box"],
 ], ids=lambda verb: " ".join(verb))
-def test_disk_in_use_by_another_program_is_left_alone(box, verb):
+def test_disk_locked_by_another_program_is_refused(box, verb):
     """One that locks as QEMU does: virt-manager's machine, libguestfs, a QEMU by hand."""
     disk = disk_of(box)
     holder = hold(disk)
@@ -175,7 +175,7 @@ def test_disk_in_use_by_another_program_is_left_alone(box, verb):
     box("start").ok()
 
 
-def test_killed_command_leaves_its_worker_the_lock(box):
+def test_worker_keeps_the_lock_of_a_killed_command(box):
     """berth-image may outlive the berth that was killed, and still has the disk."""
     disk = disk_of(box)
     worker = box.support / "berth-image"
@@ -198,7 +198,7 @@ def test_killed_command_leaves_its_worker_the_lock(box):
     box("start").ok()
 
 
-def test_second_registry_on_the_disk_of_a_running_distro(box):
+def test_second_registry_cannot_use_a_running_disk(box):
     """Adopted while it was stopped: then the disk says who has it."""
     disk = disk_of(box)
     other = {"XDG_DATA_HOME": str(box.path / "other")}

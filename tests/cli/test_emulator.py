@@ -24,7 +24,7 @@ def restart(box, **environment):
     ("qboot.rom", FALLBACK, "-object", 3),
     ("monitor-qmp qboot.rom", FALLBACK, "-mon", 4),
 ])
-def test_the_first_that_is_taken_is_used(box, refused, machine, monitor, probes):
+def test_first_accepted_variant_is_used(box, refused, machine, monitor, probes):
     """Found before the first start, and not again: not for the next start, nor for another distro."""
     assert restart(box, FAKE_QEMU_REFUSE=refused) == ((machine, monitor), probes)
     assert restart(box, FAKE_QEMU_REFUSE=refused) == ((machine, monitor), 0)
@@ -34,7 +34,7 @@ def test_the_first_that_is_taken_is_used(box, refused, machine, monitor, probes)
     assert len(box.qemus(probe=True)) == probes
 
 
-def test_another_version_is_asked_anew(box):
+def test_new_version_is_probed_again(box):
     assert restart(box) == ((PREFERRED, "-object"), 1)
     emulator = box.bin / "qemu-system-x86_64"
     emulator.write_text(emulator.read_text().replace("exec ", "export FAKE_QEMU_REFUSE=monitor-qmp\nexec ", 1))
@@ -43,7 +43,7 @@ def test_another_version_is_asked_anew(box):
 
 
 @pytest.mark.parametrize("verb, status", [("start", 1), ("console", 125)])
-def test_what_fails_is_asked_anew(box, tmp_path, verb, status):
+def test_failed_probe_is_not_cached(box, tmp_path, verb, status):
     """QEMU's firmware is gone, which the kept answer does not name: one start fails, the next asks again."""
     firmware, emulator = tmp_path / "qboot.rom", box.bin / "qemu-system-x86_64"
     firmware.touch()
@@ -59,7 +59,7 @@ def test_what_fails_is_asked_anew(box, tmp_path, verb, status):
 
 
 @pytest.mark.parametrize("command, status", [(["start"], 1), (["run", "true"], 125), (["start", "--dry-run"], 1)])
-def test_an_option_that_has_no_alternative_is_refused(box, command, status):
+def test_option_without_alternative_fails(box, command, status):
     """An error of its own name with QEMU's words, at once."""
     result = box(*command, env={"FAKE_QEMU_REFUSE": "virtio-rng-device", "BERTH_BOOT_TIMEOUT": "600"}, timeout=60)
     result.failed(status, "vmm.qemu-refused", "-device: Parameter 'virtio-rng-device' is unexpected", hint=True)

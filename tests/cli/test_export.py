@@ -79,7 +79,7 @@ def expected_from(tool, tree):
 
 @pytest.mark.as_root  # owners, devices and attributes
 @pytest.mark.parametrize("tool", TOOLS)
-def test_other_tars_extract_the_same(berth, archive, tmp_path, tool):
+def test_other_tar_programs_extract_the_same(berth, archive, tmp_path, tool):
     target = tmp_path / "target"
     target.mkdir()
     if not has_xattrs(target):
@@ -126,7 +126,7 @@ def test_formats_by_suffix(noise, tmp_path, suffix):
 
 
 @pytest.mark.parametrize("format", ["tar.gz", "tar.xz", "tar.zst"])
-def test_the_number_of_processors_does_not_matter(noise, tmp_path, format):
+def test_output_does_not_depend_on_processors(noise, tmp_path, format):
     noise("export", "noise", tmp_path / "many", "--format", format).ok()
     one = {min(os.sched_getaffinity(0))}
     noise("export", "noise", tmp_path / "one", "--format", format,
@@ -165,7 +165,7 @@ def test_wsl_spelling(box, tmp_path):
 
 
 @pytest.mark.parametrize("names", [{".dockerenv": b"docker"}, {".dockerenv.berth": b"docker"}])
-def test_a_containers_mark_has_its_own_name(berth, tmp_path, names):
+def test_container_mark_gets_its_original_name(berth, tmp_path, names):
     """Before the first start as after it, when the machine has hidden it."""
     (tmp_path / "in.tar").write_bytes(tar_bytes(names))
     berth("import", "box", tmp_path / "in.tar").ok()
@@ -189,23 +189,23 @@ def place(tmp_path):
 
 
 @pytest.mark.parametrize("format", ["vhd", "vhdx", "zip", ""])
-def test_formats_there_are_not(box, place, format):
+def test_unknown_formats_are_rejected(box, place, format):
     box("export", "box", place / "x", "--format", format).failed(2, "usage.value")
     nothing_left(place)
 
 
-def test_a_name_that_promises_a_vhd(box, place):
+def test_vhd_suffix_is_rejected(box, place):
     result = box("export", "box", place / "x.vhdx").failed(2, "usage.value")
     assert "qemu-img" in result.hint
     nothing_left(place)
 
 
-def test_there_is_no_such_distro(berth, place):
+def test_unknown_distro(berth, place):
     berth("export", "x", place / "x.tar").failed(1, "distro.not-found")
     nothing_left(place)
 
 
-def test_a_file_that_is_there(box, place):
+def test_existing_file_is_kept(box, place):
     path = place / "x.tar"
     path.write_text("mine")
     box("export", "box", path).failed(1, "export.create.exists", str(path))
@@ -215,7 +215,7 @@ def test_a_file_that_is_there(box, place):
     nothing_left(place, "x.tar")
 
 
-def test_places_that_cannot_be(box, place):
+def test_unusable_paths(box, place):
     box("export", "box", place).failed(1, "export.create.directory")
     box("export", "box", place / "missing/x.tar").failed(1, "export.create.missing", hint=False)
     disk = image_of(box, "box")
@@ -225,7 +225,7 @@ def test_places_that_cannot_be(box, place):
     nothing_left(place)
 
 
-def test_a_terminal(box):
+def test_terminal_output_is_refused(box):
     terminal, slave = os.openpty()
     process = box.start("export", "box", "-", stdout=slave)
     os.close(slave)
@@ -233,7 +233,7 @@ def test_a_terminal(box):
     os.close(terminal)
 
 
-def test_a_running_distro(box, place):
+def test_running_distro_is_refused(box, place):
     box("run", "-d", "box", "true")
     result = box("export", "box", place / "x.tar").failed(1, "instance.running", "box is running")
     assert result.hint == "stop it first: berth terminate box"
@@ -242,7 +242,7 @@ def test_a_running_distro(box, place):
     box("export", "box", place / "x.tar").ok()
 
 
-def test_while_it_is_exported(noise, place):
+def test_distro_is_busy_during_export(noise, place):
     """It is seen, and cannot be started or removed."""
     reader, writer = os.pipe()
     process = noise.start("export", "noise", "-", stdout=writer)
@@ -260,7 +260,7 @@ def test_while_it_is_exported(noise, place):
     noise.finish(process)
 
 
-def test_case_52_nobody_reads(noise):
+def test_case_52_closed_pipe(noise):
     reader, writer = os.pipe()
     process = noise.start("export", "noise", "-", stdout=writer)
     os.close(writer)
@@ -288,7 +288,7 @@ def test_case_52_a_full_device(noise):
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
-def test_case_52_stopping_it(noise, place, number):
+def test_case_52_signal_stops_it(noise, place, number):
     """While nobody takes what it writes, which is when a user gets impatient."""
     os.mkfifo(place / "pipe")
     process = noise.start("export", "noise", place / "pipe")
@@ -335,7 +335,7 @@ def crc32c(data, value=0xffffffff):
     return value
 
 
-def test_a_journal_to_be_replayed(box, place):
+def test_unreplayed_journal_is_refused(box, place):
     """What the guest wrote last is in the journal only: nothing is exported without it."""
     incompatible, recover = 96, 4
     with open(image_of(box, "box"), "rb") as image:
@@ -348,7 +348,7 @@ def test_a_journal_to_be_replayed(box, place):
 
 
 @pytest.mark.parametrize("what", ["nothing", "zeros", "cut", "features", "superblock"])
-def test_a_disk_that_is_none(box, place, what):
+def test_non_ext4_disk_is_refused(box, place, what):
     disk = image_of(box, "box")
     if what == "nothing":
         os.truncate(disk, 0)

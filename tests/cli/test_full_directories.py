@@ -94,7 +94,7 @@ READING = [["list"], ["list", "--json"], ["status"], ["ports"], ["host", "list"]
            ["logs", "box"], ["cache", "ls"], ["export", "box", "-"]]
 
 
-def test_reading_needs_no_room(full):
+def test_reading_works_without_space(full):
     full("start").ok()
     full("terminate", "box").ok()
     full.fill()
@@ -102,7 +102,7 @@ def test_reading_needs_no_room(full):
         full(*words).ok()
 
 
-def test_running_distro_is_used_and_ended(full):
+def test_running_distro_can_be_used_and_stopped(full):
     for verb in (["terminate", "box"], ["shutdown"], ["terminate", "--force", "box"]):
         full("start").ok()
         full.fill()
@@ -113,7 +113,7 @@ def test_running_distro_is_used_and_ended(full):
         full.free()
 
 
-def test_start_works_or_says_why_not(full):
+def test_start_works_or_fails_with_reason(full):
     full.fill()
     result = full("run", "echo", "said")
     if full.name in ("cache", "config"):
@@ -129,7 +129,7 @@ WRITING = [["import", "second", "{rootfs}"], ["clone", "box", "twin"], ["rename"
            ["set-default", "other"], ["compact", "other"], ["move", "other", "{place}"], ["unregister", "other"]]
 
 
-def test_writing_works_or_says_why_not(full, rootfs, tmp_path):
+def test_writing_works_or_fails_with_reason(full, rootfs, tmp_path):
     for words in WRITING:
         words = [word.format(rootfs=rootfs, place=tmp_path / "place") for word in words]
         before = full("list", "-q").ok()
@@ -144,7 +144,7 @@ def test_writing_works_or_says_why_not(full, rootfs, tmp_path):
 
 
 @pytest.mark.parametrize("full", ["data"], indirect=True)
-def test_shrinking_without_room_for_the_tool(full):
+def test_shrink_without_space_for_resize2fs(full):
     """There is room for the copy, but not for what resize2fs does to it, which tells of a short write at most."""
     before = full.box.info("box")
     full.fill(left=before["disk_used"] + (1 << 20))

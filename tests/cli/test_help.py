@@ -28,13 +28,13 @@ def test_help_of_a_command(berth, command):
 
 
 @pytest.mark.parametrize("word", ["--help", "-h", "help"])
-def test_help_needs_no_home(berth, word):
+def test_help_works_without_home(berth, word):
     assert berth(word, env={"HOME": "/nonexistent"}).ok().startswith("Usage: berth")
 
 
 @pytest.mark.parametrize("word, meant", [("lst", "list"), ("imprt", "import"), ("stat", "start"),
                                          ("terminat", "terminate")])
-def test_a_slip_is_understood(berth, word, meant):
+def test_similar_command_is_suggested(berth, word, meant):
     hint = berth(word).failed(2, "usage.command", f'"{word}"').hint
     assert hint == f'did you mean "berth {meant}"?'
 
@@ -44,7 +44,7 @@ def test_unknown_command(berth, word):
     assert berth(word).failed(2, "usage.command").hint == '"berth help" lists the commands'
 
 
-def test_help_of_what_is_unknown(berth):
+def test_help_of_unknown_command(berth):
     berth("help", "frobnicate").failed(2, "usage.command", "frobnicate")
 
 
@@ -65,11 +65,11 @@ def test_number_of_arguments(berth, arguments):
     (["terminate", "a", "--grace", "soon"], "usage.value"),
     (["terminate", "a", "--grace=-1"], "usage.value"),
 ])
-def test_options_that_cannot_be(berth, arguments, code):
+def test_invalid_options(berth, arguments, code):
     berth(*arguments).failed(2, code, hint=False)
 
 
-def test_usage_errors_of_run_are_its_own_status(berth):
+def test_usage_errors_of_run_have_status_125(berth):
     berth("run", "--frob").failed(125, "usage.option", "--frob")
     berth("-z").failed(125, "usage.option", "-z")
     berth("run", "--env", "=x", "true").failed(125, "usage.value", hint=False)
@@ -115,13 +115,13 @@ def test_version(berth):
     assert f"berth {version['version']}\n" == berth("version").out
 
 
-def test_results_that_cannot_be_written(berth):
+def test_write_error_on_output_fails(berth):
     with open("/dev/full", "w") as full:
         result = berth("help", stdout=full)
     assert result.status == 1 and result.code == "output.no-space"
 
 
-def test_a_closed_standard_output_is_noticed(berth):
+def test_closed_standard_output_fails(berth):
     process = subprocess.run(f"'{berth.program}' list >&- 2>&-", shell=True,
                              env=berth.environment, timeout=20)
     assert process.returncode == 0  # goes nowhere, and hits no file that was opened meanwhile

@@ -34,7 +34,7 @@ def log(berth, name="box"):
     return berth("logs", name).ok()
 
 
-def test_nothing_is_allowed_at_first(box):
+def test_no_port_is_allowed_by_default(box):
     assert listed(box) == [{"distro": "box", "isolated": False, "outbound": "", "ports": []}]
     assert box("host", "list").ok().splitlines()[1].split() == ["box", "none", "-"]
 
@@ -73,19 +73,19 @@ def test_allow_and_deny(box):
     (["allow", "nobody", "80"], 1, "distro.not-found"),
     (["list", "nobody"], 1, "distro.not-found"),
 ])
-def test_what_cannot_be(box, arguments, status, code):
+def test_invalid_arguments(box, arguments, status, code):
     box("host", *arguments).failed(status, code)
     assert ports(box) == []
 
 
-def test_too_many_together(box):
+def test_too_many_ports(box):
     box("host", "allow", "box", *map(str, range(1, 65))).ok()
     box("host", "allow", "box", "1").ok()
     box("host", "allow", "box", "65").failed(1, "access.ports")
     assert len(ports(box)) == 64
 
 
-def test_it_goes_with_the_distro(box, rootfs):
+def test_unregister_removes_allowed_ports(box, rootfs):
     box("host", "allow", "box", "80").ok()
     box("clone", "box", "twin").ok()
     assert ports(box, "twin") == []
@@ -96,7 +96,7 @@ def test_it_goes_with_the_distro(box, rootfs):
         assert registry.execute("SELECT count(*) FROM host_port").fetchone() == (0,)
 
 
-def test_berth_conf_counts_too(box):
+def test_berth_conf_allows_ports(box):
     configure(box, "[berth]\nhost-ports = 5432\n[distro box]\nhost-ports = 6379, 8080\noutbound = 10.0.0.0/8; 1.1.1.1:443\n")
     box("host", "allow", "box", "80").ok()
     (distro,) = listed(box)
@@ -119,7 +119,7 @@ def test_berth_conf_counts_too(box):
     ("isolated = perhaps", "config.value", "isolated"),
     ("owner-only = 2", "config.value", "owner-only"),
 ])
-def test_bad_words_in_berth_conf(box, line, code, word):
+def test_invalid_ports_in_berth_conf(box, line, code, word):
     configure(box, f"[distro box]\n{line}\n")
     box("start", "box").failed(1, code, word)
 
@@ -134,7 +134,7 @@ def test_isolated_by_berth_conf(box):
     assert machine_conf(box)["isolated"] == "true"
 
 
-def test_isolated_until_it_stops(box):
+def test_start_isolated_lasts_until_stop(box):
     box("start", "--isolated", "box").ok()
     assert machine_conf(box)["isolated"] == "true"
     box("start", "--isolated", "box").failed(1, "instance.running")
@@ -144,7 +144,7 @@ def test_isolated_until_it_stops(box):
     assert machine_conf(box)["isolated"] == "false"
 
 
-def test_a_running_keeper_is_told(box):
+def test_running_keeper_gets_the_change(box):
     box("start", "box").ok()
     box("host", "allow", "box", "5432").ok()
     box("host", "deny", "box", "all").ok()
@@ -152,7 +152,7 @@ def test_a_running_keeper_is_told(box):
     assert box("run", "-d", "box", "true").ok() == ""
 
 
-def test_a_keeper_that_does_not_answer_costs_a_warning(box):
+def test_unresponsive_keeper_gives_a_warning(box):
     import os
     import signal
     box("start", "box").ok()
@@ -168,7 +168,7 @@ def test_a_keeper_that_does_not_answer_costs_a_warning(box):
 
 # --- proxies on this host's loopback ---
 
-def test_a_proxy_is_let_through(box):
+def test_loopback_proxy_is_allowed(box):
     env = {"http_proxy": "http://127.0.0.1:3128/", "https_proxy": "http://localhost:3128", "all_proxy": "http://10.1.1.1:80"}
     out = box("run", "-d", "box", "sh", "-c", "echo $http_proxy", env=env).ok()
     assert out == "http://host.berth.internal:3128/\n"
@@ -181,7 +181,7 @@ def test_a_proxy_is_let_through(box):
     assert ports(box) == [80]
 
 
-def test_a_proxy_of_an_isolated_distro(box):
+def test_proxy_is_not_allowed_if_isolated(box):
     box("start", "--isolated", "box").ok()
     env = {"http_proxy": "http://127.0.0.1:3128", "HTTP_PROXY": "http://127.0.0.1:3128"}
     result = box("run", "-d", "box", "true", env=env)

@@ -33,7 +33,7 @@ def test_compressed_from_standard_input(berth, compress):
 
 @pytest.mark.parametrize("name", ["", ".", "..", "-x", "a b", "a/b", "../x", "ä", "a\n", "a" * 65,
                                   "a,b", "a=b"])
-def test_names_that_cannot_be(berth, rootfs, name):
+def test_invalid_names(berth, rootfs, name):
     berth("import", "--", name, rootfs).failed(1, "name.invalid")
     assert berth.names() == [] and berth.left_over() == []
 
@@ -66,7 +66,7 @@ def broken_archives():
 
 @pytest.mark.parametrize("kind", broken_archives())
 @pytest.mark.parametrize("way", ["file", "pipe"])
-def test_what_is_no_archive(berth, tmp_path, kind, way):
+def test_non_archives_are_rejected(berth, tmp_path, kind, way):
     content, code = broken_archives()[kind]
     path = tmp_path / "archive"
     path.write_bytes(content)
@@ -77,7 +77,7 @@ def test_what_is_no_archive(berth, tmp_path, kind, way):
     assert berth.names() == [] and berth.left_over() == []
 
 
-def test_a_directory_is_no_archive(berth, tmp_path):
+def test_directory_is_rejected(berth, tmp_path):
     result = berth("import", "x", tmp_path)
     assert result.status == 1 and result.code.startswith("import."), result
     assert berth.left_over() == []
@@ -88,7 +88,7 @@ def big_archive(path):
     return path
 
 
-def test_an_image_that_is_too_small(berth, tmp_path):
+def test_too_small_image(berth, tmp_path):
     berth.configure("[berth]\ndisk-size = 64M\n")
     berth("import", "x", big_archive(tmp_path / "big.tar")).failed(
         1, "import.unpack.image-full", "unpack big")
@@ -109,7 +109,7 @@ def test_no_space(berth, tmp_path):
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
-def test_stopping_it_leaves_nothing(berth, number):
+def test_signal_leaves_nothing(berth, number):
     """While it waits for more of the archive, which is when a user gets impatient."""
     process = berth.start("import", "x", "-", stdin=subprocess.PIPE)
     process.stdin.write(tar_bytes()[:2048])
@@ -122,7 +122,7 @@ def test_stopping_it_leaves_nothing(berth, number):
     assert berth.names() == [] and berth.left_over() == []
 
 
-def test_the_next_one_clears_up_after_a_killed_one(berth, rootfs):
+def test_next_import_cleans_up_after_a_killed_one(berth, rootfs):
     process = berth.start("import", "x", "-", stdin=subprocess.PIPE)
     process.stdin.write(tar_bytes()[:2048])
     process.stdin.flush()
@@ -136,7 +136,7 @@ def test_the_next_one_clears_up_after_a_killed_one(berth, rootfs):
     berth("import", "x", rootfs).ok()
 
 
-def test_many_at_once(berth, rootfs):
+def test_concurrent_imports(berth, rootfs):
     processes = {name: berth.start("import", name, rootfs) for name in "abcdefgh"}
     lists = [berth("list", "-q") for _ in range(5)]  # while they work
     for name, process in processes.items():
@@ -146,7 +146,7 @@ def test_many_at_once(berth, rootfs):
     assert berth("list").out.count("*") == 1
 
 
-def test_many_of_one_name(berth):
+def test_concurrent_imports_of_one_name(berth):
     """All are under way when the first ends: they wait for their archive."""
     data = tar_bytes()
     processes = [berth.start("import", name, "-", stdin=subprocess.PIPE)
@@ -160,7 +160,7 @@ def test_many_of_one_name(berth):
     assert [name.lower() for name in berth.names()] == ["same"] and berth.left_over() == []
 
 
-def test_a_damaged_registry_is_left_alone(berth, rootfs):
+def test_damaged_registry_is_not_changed(berth, rootfs):
     berth("import", "x", rootfs).ok()
     registry = berth.data / "registry.db"
     registry.write_bytes(b"damaged" * 1000)
@@ -171,11 +171,11 @@ def test_a_damaged_registry_is_left_alone(berth, rootfs):
     assert len(list(berth.data.glob("distros/*/disk.ext4"))) == 1
 
 
-def test_progress_is_for_terminals(berth, rootfs):
+def test_progress_needs_a_terminal(berth, rootfs):
     assert berth("import", "x", rootfs).err == ""
 
 
-def test_unregister_takes_the_disk_along(berth, rootfs):
+def test_unregister_deletes_the_disk(berth, rootfs):
     berth("import", "x", rootfs).ok()
     berth("import", "y", rootfs).ok()
     berth("unregister", "X").ok()
@@ -184,7 +184,7 @@ def test_unregister_takes_the_disk_along(berth, rootfs):
     berth("unregister", "x").failed(1, "distro.not-found", "unregister x: ")
 
 
-def test_an_empty_terabyte_is_not_written(berth, rootfs):
+def test_large_disk_is_sparse(berth, rootfs):
     berth("import", "x", rootfs).ok()
     info = Path(berth.info("x")["disk"]).stat()
     assert info.st_size == 1 << 40 and info.st_blocks * 512 < 64 << 20

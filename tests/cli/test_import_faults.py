@@ -52,7 +52,7 @@ def check_nothing(berth):
 
 @pytest.mark.parametrize("program", ["berth-image", "berth"])
 @pytest.mark.parametrize("name, step", [("ENOSPC", 1), ("EIO", 3), ("EDQUOT", 7), ("EFBIG", 7)])
-def test_case_52_a_disk_that_fails_at_every_write(berth, archive, program, name, step):
+def test_case_52_write_error_at_every_write(berth, archive, program, name, step):
     berth.names()  # so that the registry is there
     worked, failed = 0, 0
     for at in range(1, 400, step):

@@ -175,7 +175,7 @@ def test_case_46_wsl_files(berth, tmp_path, compress):
     subprocess.run(["e2fsck", "-fn", berth.info("x")["disk"]], check=True, capture_output=True)
 
 
-def test_case_49_in_a_root_file_system_whiteouts_are_files(berth, tmp_path):
+def test_case_49_whiteouts_in_a_root_file_system_are_files(berth, tmp_path):
     path = tmp_path / "x.tar"
     path.write_bytes(tar_bytes({"etc/.wh.os-release": b"mine\n", "manifest.json": b"[]"}))
     berth("import", "x", path).ok()

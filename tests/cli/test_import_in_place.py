@@ -28,7 +28,7 @@ def nothing_left(berth):
 
 @pytest.mark.parametrize("words", [["import", "x", "--in-place"], ["--import", "--in-place"],
                                    ["--import-in-place"]], ids=" ".join)
-def test_it_stays_where_it_is(berth, image, words):
+def test_image_is_used_and_kept_in_place(berth, image, words):
     before = image.read_bytes(), image.stat()
     arguments = {2: [*words, image, "x"], 1: [*words, "x", image]}.get(len(words), [*words, image])
     assert berth(*arguments).ok() == ""
@@ -47,7 +47,7 @@ def test_relative_paths(berth, image):
     assert berth.info("x")["disk"] == str(image)
 
 
-def test_only_once(berth, image, tmp_path):
+def test_image_is_registered_only_once(berth, image, tmp_path):
     berth("import", "x", "--in-place", image).ok()
     (tmp_path / "again").symlink_to(image)
     os.link(image, tmp_path / "again2")
@@ -58,13 +58,13 @@ def test_only_once(berth, image, tmp_path):
     assert berth.names() == ["x"]
 
 
-def test_a_journal_to_replay_is_said(berth, image):
+def test_unreplayed_journal_gives_a_notice(berth, image):
     debugfs(image, "feature needs_recovery")
     result = berth("import", "x", "--in-place", image)
     assert result.status == 0 and "note: it was not unmounted; its journal" in result.err, result
 
 
-def test_what_is_broken(berth, image):
+def test_broken_images_are_rejected(berth, image):
     def broken(code, change):
         before = image.read_bytes()
         change()
@@ -93,14 +93,14 @@ def test_what_is_broken(berth, image):
 @pytest.mark.parametrize("content, word", [(b"", "not an ext4 image"), (tar_bytes(), "not an ext4"),
                                            (b"QFI\xfb" + bytes(5000), "qcow2"),
                                            (b"\x1f\x8b" + bytes(5000), "compressed")])
-def test_what_is_something_else(berth, tmp_path, content, word):
+def test_other_formats_are_rejected(berth, tmp_path, content, word):
     path = tmp_path / "file"
     path.write_bytes(content)
     berth("import", "x", "--in-place", path).failed(1, "import.in-place.not-ext4", word)
     nothing_left(berth)
 
 
-def test_what_is_no_file(berth, tmp_path):
+def test_non_files_are_rejected(berth, tmp_path):
     berth("import", "x", "--in-place", tmp_path / "none").failed(
         1, "import.in-place.missing", hint=False)
     os.mkfifo(tmp_path / "pipe")
@@ -112,7 +112,7 @@ def test_what_is_no_file(berth, tmp_path):
 
 @pytest.mark.parametrize("words", [["--size=1G"], ["--inodes=5"], ["--location=/"], ["--strip-root"],
                                    ["file"]])
-def test_what_makes_no_sense_with_it(berth, image, words):
+def test_conflicting_options(berth, image, words):
     berth("import", "x", "--in-place", image, *words).failed(2, "usage.value", "--in-place",
                                                               hint=False)
     nothing_left(berth)

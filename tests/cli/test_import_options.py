@@ -34,7 +34,7 @@ def test_size(berth, rootfs):
 
 
 @pytest.mark.parametrize("size", ["", "0", "-1", "big", "1X", "1.5G", "99999999999T"])
-def test_sizes_that_cannot_be(berth, rootfs, size):
+def test_invalid_sizes(berth, rootfs, size):
     berth("import", f"--size={size}", "x", rootfs).failed(2, "usage.value", "--size")
     nothing_left(berth)
 
@@ -47,20 +47,20 @@ def test_inodes(berth, rootfs):
     assert 100000 <= count < 120000  # the setting would be 262144
 
 
-def test_more_inodes_than_the_size_has_room_for(berth, rootfs):
+def test_too_many_inodes_for_the_size(berth, rootfs):
     berth("import", "--size=1G", "--inodes=700000", "x", rootfs).failed(
         1, "import.create.bad-inodes", "700000", hint=False)
     nothing_left(berth)
 
 
 @pytest.mark.parametrize("number", ["", "0", "-1", "many", "1K", "4294967296"])
-def test_inodes_that_cannot_be(berth, rootfs, number):
+def test_invalid_inodes(berth, rootfs, number):
     berth("import", f"--inodes={number}", "x", rootfs).failed(2, "usage.value", "--inodes",
                                                                hint=False)
     nothing_left(berth)
 
 
-def test_a_size_that_is_too_small(berth, rootfs):
+def test_too_small_size(berth, rootfs):
     berth("import", "--size=1M", "x", rootfs).failed(1, "import.create.too-small", hint=False)
     nothing_left(berth)
 
@@ -77,7 +77,7 @@ def test_location(berth, rootfs, tmp_path):
     assert sorted(os.listdir(place)) == ["y.ext4"]
 
 
-def test_location_is_relative_to_where_the_user_is(berth, rootfs, tmp_path):
+def test_relative_location(berth, rootfs, tmp_path):
     place = tmp_path / "here"
     place.mkdir()
     berth("import", "x", rootfs, "--location", ".", cwd=place).ok()
@@ -85,13 +85,13 @@ def test_location_is_relative_to_where_the_user_is(berth, rootfs, tmp_path):
 
 
 @pytest.mark.parametrize("spelling", ["import", "--import"])
-def test_location_as_wsl_says_it(berth, rootfs, tmp_path, spelling):
+def test_location_in_wsl_syntax(berth, rootfs, tmp_path, spelling):
     place = tmp_path / "disks"
     berth(spelling, "x", place, rootfs, "--version", "2").ok()
     assert berth.info("x")["disk"] == str(place / "x.ext4")
 
 
-def test_location_that_is_no_directory(berth, rootfs, tmp_path):
+def test_location_is_not_a_directory(berth, rootfs, tmp_path):
     (tmp_path / "file").write_text("mine")
     result = berth("import", "x", rootfs, "--location", tmp_path / "file")
     result.failed(1, result.code, "not a directory", hint=False)
@@ -99,7 +99,7 @@ def test_location_that_is_no_directory(berth, rootfs, tmp_path):
     nothing_left(berth)
 
 
-def test_location_without_what_is_above_it(berth, rootfs, tmp_path):
+def test_location_without_its_parent(berth, rootfs, tmp_path):
     place = tmp_path / "no" / "such"
     berth("import", "x", rootfs, "--location", place).failed(
         1, "import.location.missing", str(place), hint=False)
@@ -107,7 +107,7 @@ def test_location_without_what_is_above_it(berth, rootfs, tmp_path):
     nothing_left(berth)
 
 
-def test_location_where_the_disk_is_already(berth, rootfs, tmp_path):
+def test_location_with_an_existing_disk(berth, rootfs, tmp_path):
     (tmp_path / "x.ext4").write_text("mine")
     berth("import", "x", rootfs, "--location", tmp_path).failed(
         1, "import.create.exists", "x.ext4", hint=False)
@@ -115,7 +115,7 @@ def test_location_where_the_disk_is_already(berth, rootfs, tmp_path):
     nothing_left(berth)
 
 
-def test_location_that_was_made_goes_when_the_import_fails(berth, tmp_path):
+def test_failed_import_removes_the_location_it_made(berth, tmp_path):
     place = tmp_path / "disks"
     berth("import", "x", "-", "--location", place, data=tar_bytes()[:3000]).failed(
         1, "import.read.truncated")
@@ -129,12 +129,12 @@ def test_location_that_was_made_goes_when_the_import_fails(berth, tmp_path):
 
 @pytest.mark.parametrize("words", [["--location", ""], ["--location", "a", "b"], ["--version", "1"],
                                    ["--strip-root=yes"]])
-def test_what_makes_no_sense(berth, rootfs, words):
+def test_conflicting_arguments(berth, rootfs, words):
     berth("import", "x", rootfs, *words).failed(2, "usage.value", hint=False)
     nothing_left(berth)
 
 
-def test_vhd_says_what_to_do(berth, rootfs, tmp_path):
+def test_vhd_gives_a_hint(berth, rootfs, tmp_path):
     result = berth("--import", "x", tmp_path, rootfs, "--vhd").failed(1, "import.vhd")
     assert "qemu-img convert" in result.hint and "--in-place" in result.hint
     nothing_left(berth)
@@ -169,6 +169,6 @@ def test_case_11_strip_root(berth):
     assert "version" not in ask(disk, "ls -p /")
 
 
-def test_case_11_strip_root_of_a_root(berth, rootfs):
+def test_case_11_strip_root_of_a_plain_root(berth, rootfs):
     berth("import", "x", rootfs, "--strip-root").failed(1, "import.strip-root.several", "bin", "etc")
     nothing_left(berth)

@@ -157,7 +157,7 @@ def extract(tool, archive, directory):
 
 
 @pytest.mark.parametrize("name", ROWS)
-def test_what_the_tars_read(berth, tmp_path, name):
+def test_reads_as_other_tar_programs_do(berth, tmp_path, name):
     row, archive = ROWS[name], tmp_path / "x.tar"
     archive.write_bytes(row.bytes)
     gnu, bsd = extract("tar", archive, tmp_path / "gnu"), extract("bsdtar", archive, tmp_path / "bsd")
@@ -175,7 +175,7 @@ def test_what_the_tars_read(berth, tmp_path, name):
 
 
 @pytest.mark.parametrize("name", [name for name, row in READ.items() if row.names])
-def test_a_prefix_that_python_reads_the_same(tmp_path, name):
+def test_prefix_is_read_as_python_does(tmp_path, name):
     path = tmp_path / "x.tar"
     path.write_bytes(READ[name].bytes)
     with tarfile.open(path) as archive:

@@ -51,7 +51,7 @@ def start_waiting(berth):
 
 
 @pytest.mark.parametrize("number", [signal.SIGSEGV, signal.SIGBUS, signal.SIGABRT, signal.SIGSYS])
-def test_the_archive_makes_it_crash(berth, rootfs, number):
+def test_crashing_worker_is_reported(berth, rootfs, number):
     replace_worker(berth, f"head -c 1000 <&3 >&4; kill -{int(number)} $$")
     berth("import", "x", rootfs).failed(
         1, "import.worker.crashed",
@@ -80,7 +80,7 @@ def test_case_52_berth_is_killed(berth, rootfs):
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_case_52_stopping_one_that_does_nothing(berth, rootfs, number):
+def test_case_52_signal_stops_a_hung_worker(berth, rootfs, number):
     replace_worker(berth, "trap '' INT TERM; exec sleep 1000")
     process = berth.start("import", "x", rootfs)
     wait_for(lambda: list(berth.data.glob("distros/*")))
@@ -89,7 +89,7 @@ def test_case_52_stopping_one_that_does_nothing(berth, rootfs, number):
     nothing_left(berth)
 
 
-def test_case_52_ctrl_c_reaches_both(berth):
+def test_case_52_ctrl_c_ends_both_processes(berth):
     """A terminal's signal goes to the worker too; the user's wish is what is reported."""
     process = berth.start("import", "x", "-", stdin=subprocess.PIPE, start_new_session=True)
     process.stdin.write(tar_bytes()[:2048])
@@ -107,26 +107,26 @@ def test_case_52_the_input_is_closed(berth):
     nothing_left(berth)
 
 
-def test_case_52_input_that_is_closed_from_the_start(berth):
+def test_case_52_closed_standard_input(berth):
     result = berth("import", "x", "-", preexec_fn=lambda: os.close(0), stdin=None)
     result.failed(1, result.code, "import x: ", hint=False)
     assert result.code.startswith("import."), result
     nothing_left(berth)
 
 
-def test_it_is_missing(berth, rootfs):
+def test_missing_worker(berth, rootfs):
     (berth.support / "berth-image").unlink()
     berth("import", "x", rootfs).failed(1, "import.worker.start", "berth-image")
     nothing_left(berth)
 
 
-def test_it_says_nothing(berth, rootfs):
+def test_silent_worker(berth, rootfs):
     replace_worker(berth, "exit 3")
     berth("import", "x", rootfs).failed(1, "import.worker.silent", "status 3", hint=False)
     nothing_left(berth)
 
 
-def test_it_says_that_all_went_well_and_fails(berth, rootfs):
+def test_worker_reports_success_and_fails(berth, rootfs):
     replace_worker(berth, "echo report 1 2 >&5; exit 1")
     berth("import", "x", rootfs).failed(1, "import.worker.silent", "status 1", hint=False)
     nothing_left(berth)
@@ -134,13 +134,13 @@ def test_it_says_that_all_went_well_and_fails(berth, rootfs):
 
 @pytest.mark.parametrize("words", ["who are you", "progress one two three", "report 1 2 3 4 5 6 7 8 9",
                                    "error 1 2", "$(head -c 9000 /dev/zero | tr '\\0' w)"])
-def test_it_talks_nonsense(berth, rootfs, words):
+def test_worker_breaks_the_protocol(berth, rootfs, words):
     replace_worker(berth, f'echo "{words}" >&5; exec sleep 1000')
     berth("import", "x", rootfs).failed(1, "import.worker.protocol", hint=False)
     nothing_left(berth)
 
 
-def test_its_words_do_not_reach_the_terminal_as_they_are(berth, rootfs):
+def test_worker_output_is_sanitised(berth, rootfs):
     replace_worker(berth, r"printf 'error 3\tid\thint\033[31m\tred\033]0;title\007\n' >&5; "
                           r"printf '\033[31m'; printf '\033[31m' >&2; exit 1")
     result = berth("import", "x", rootfs).failed(1, "id", "red?]0;title?")
@@ -149,7 +149,7 @@ def test_its_words_do_not_reach_the_terminal_as_they_are(berth, rootfs):
 
 
 @pytest.mark.as_root  # a plain user cannot look into it, as it should be
-def test_it_has_nothing_but_its_descriptors(berth, rootfs, tmp_path):
+def test_worker_has_only_its_descriptors(berth, rootfs, tmp_path):
     """What it holds open when it reads: the archive, the image, a file to put things aside in, the
     pipe, and /dev/null."""
     process, worker = start_waiting(berth)
@@ -167,7 +167,7 @@ def test_it_has_nothing_but_its_descriptors(berth, rootfs, tmp_path):
     assert set(names.values()) <= {image, "anon_inode:[eventfd]"}, names
 
 
-def test_berth_itself_has_no_parser():
+def test_berth_links_no_parser():
     """What reads strangers' files is linked by the worker alone."""
     linked = subprocess.run(["ldd", BUILD / "cmd/berth"], capture_output=True, text=True).stdout
     for library in ("libarchive", "libext2fs", "libicu", "liblzma", "libzstd"):

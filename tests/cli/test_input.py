@@ -11,21 +11,21 @@ def shell(box, script, **options):
                           capture_output=True, **options)
 
 
-def test_a_loop_over_a_file(box, tmp_path):
+def test_loop_over_a_file_keeps_its_input(box, tmp_path):
     """Each command leaves the lines it does not read to the loop."""
     (tmp_path / "lines").write_text("1\n2\n3\n")
     got = shell(box, 'while read x; do "$1" run echo "<$x>"; done < lines', cwd=tmp_path)
     assert (got.stdout, got.stderr) == (b"<1>\n<2>\n<3>\n", b"")
 
 
-def test_a_loop_over_a_pipe(box):
+def test_loop_over_a_pipe_keeps_its_input_with_n(box):
     for option in ("-n", "--no-stdin"):
         got = shell(box, f'printf "1\\n2\\n3\\n" | while read x; do "$1" run {option} sh -c "echo $x; cat"; done')
         assert (got.stdout, got.stderr) == (b"1\n2\n3\n", b"")
 
 
 @pytest.mark.parametrize("size", [0, 1, 5, 65536, 70000, 300000, 1 << 20])
-def test_what_is_left_of_a_file(box, tmp_path, size):
+def test_unread_rest_of_a_file_is_kept(box, tmp_path, size):
     """Whatever the command has read: nothing, a part, all; with and without an end it has seen."""
     data = random.Random(size).randbytes(1 << 20)
     path = tmp_path / "data"
@@ -37,7 +37,7 @@ def test_what_is_left_of_a_file(box, tmp_path, size):
         assert file.tell() == min(3 + size, 1 << 20)
 
 
-def test_a_short_file_of_which_the_end_was_seen(box, tmp_path):
+def test_short_file_read_to_its_end(box, tmp_path):
     path = tmp_path / "data"
     path.write_bytes(b"1234567890")
     for script, rest in (("true", b"1234567890"), ("dd bs=4 count=1 2>/dev/null", b"567890"), ("cat", b""),
@@ -47,7 +47,7 @@ def test_a_short_file_of_which_the_end_was_seen(box, tmp_path):
             assert file.read() == rest, script
 
 
-def test_a_command_that_cannot_be_leaves_all(box, tmp_path):
+def test_failed_command_leaves_the_input_unread(box, tmp_path):
     path = tmp_path / "data"
     path.write_bytes(b"1234567890")
     with path.open("rb", buffering=0) as file:

@@ -26,7 +26,7 @@ def is_alive(pid):
     return state_of(pid) not in "ZX"
 
 
-def test_start_and_what_is_told_about_it(box):
+def test_start_and_status(box):
     assert box("start").ok() == ""
     assert box("start", "BOX").ok() == ""  # again is no error
     assert len(box.qemus()) == 1
@@ -45,7 +45,7 @@ def without_clock(word):
     return re.sub(r"tsc_early_khz=\d+", "tsc_early_khz=N", word)
 
 
-def test_dry_run_is_what_is_run(box):
+def test_dry_run_prints_the_command_line(box):
     text = box("start", "--dry-run").ok()
     assert box.info("box")["state"] == "stopped" and box.qemus() == []
     box("start").ok()
@@ -55,7 +55,7 @@ def test_dry_run_is_what_is_run(box):
     assert str(box.data / "distros" / box.ids()[0] / "disk.ext4") in text
 
 
-def test_two_starts_at_once(box):
+def test_concurrent_starts(box):
     processes = [box.start("start", "box") for _ in range(6)]
     for process in processes:
         box.finish(process).ok()
@@ -100,14 +100,14 @@ def without_keeper(box):
     (without_template, "template.missing", "x86_64.conf"),
     (without_keeper, "instance.start.missing", "berth-keeper"),
 ])
-def test_what_is_missing(box, spoil, code, word):
+def test_missing_programs_and_files(box, spoil, code, word):
     environment = spoil(box) or {}
     box("start", env=environment).failed(1, code, "start: ", word, hint=code != "instance.start.missing")
     box("run", "true", env=environment).failed(125, code, word, hint=code != "instance.start.missing")
     assert box.info("box")["state"] == "stopped" and box.qemus() == []
 
 
-def test_a_machine_that_cannot_be_set_up(box):
+def test_machine_cannot_be_set_up(box):
     result = box("start", env={"FAKE_QEMU_MODE": "crash"})
     result.failed(1, result.code, "cannot set up the machine", hint=False)
     assert result.code.startswith(("machine.", "instance.")), result
@@ -115,7 +115,7 @@ def test_a_machine_that_cannot_be_set_up(box):
     box("start").ok()  # nothing is in the way of the next one
 
 
-def test_a_guest_that_never_answers(box):
+def test_silent_guest_times_out(box):
     result = box("start", env={"FAKE_QEMU_MODE": "silent", "BERTH_BOOT_TIMEOUT": "1"})
     assert result.status == 1 and result.code.startswith("instance."), result
     assert "within 1 s" in result.err, result
@@ -147,7 +147,7 @@ def test_terminate_with_sessions(box):
 
 
 @pytest.mark.parametrize("options, least", [(["--force"], 0), (["--grace", "1"], 1)])
-def test_a_guest_that_does_not_want_to(box, options, least):
+def test_unwilling_guest_is_forced_off(box, options, least):
     box.configure("[berth]\nstop-timeout = 600\n")
     box("start", env={"FAKE_QEMU_MODE": "ignore-power"}).ok()
     started = time.monotonic()
@@ -156,7 +156,7 @@ def test_a_guest_that_does_not_want_to(box, options, least):
     assert box.info("box")["state"] == "stopped"
 
 
-def test_many_are_stopped_at_once(box, rootfs):
+def test_shutdown_stops_distros_in_parallel(box, rootfs):
     """None of them does as it is told, and yet all of them have been told."""
     names = ["box", "two", "three", "four"]
     for name in names[1:]:
@@ -182,14 +182,14 @@ def test_unregister_stops_it_first(box):
     assert list(box.runtime.iterdir()) == []
 
 
-def test_power_off_from_within(box):
+def test_power_off_in_the_guest(box):
     box("start").ok()
     os.kill(box.qemus()[0]["pid"], signal.SIGUSR2)
     wait_for(lambda: box.info("box")["state"] == "stopped")
     assert box("run", "echo", "back").ok() == "back\n"
 
 
-def test_reboot_from_within(box):
+def test_reboot_in_the_guest(box):
     box("start").ok()
     os.kill(box.qemus()[0]["pid"], signal.SIGUSR1)
     wait_for(lambda: len(box.qemus()) == 2)
@@ -197,7 +197,7 @@ def test_reboot_from_within(box):
     assert len(box.qemus()) == 2
 
 
-def test_qemu_dies_before_the_keeper_has_noticed(box):
+def test_client_sees_qemu_die_first(box):
     """Who came in between gets a new machine, and its input with it."""
     for turn in range(5):
         box("start", "box").ok()
@@ -213,7 +213,7 @@ def test_qemu_dies_before_the_keeper_has_noticed(box):
 
 
 @pytest.mark.parametrize("which", ["keeper_pid", "qemu_pid"])
-def test_a_part_that_is_killed(box, which):
+def test_killed_process_ends_the_instance(box, which):
     box("start").ok()
     info = box.info("box")
     os.kill(info[which], signal.SIGKILL)
@@ -250,7 +250,7 @@ class Reader:
         self.seen = self.seen[self.seen.index(text) + len(text):]
 
 
-def test_logs_are_followed(box):
+def test_logs_follow_appended_lines(box):
     box("start").ok()
     process = box.start("logs", "-f")
     reader = Reader(process)
@@ -262,7 +262,7 @@ def test_logs_are_followed(box):
     process.communicate()
 
 
-def test_logs_that_are_replaced_are_followed(box):
+def test_logs_follow_a_rotation(box):
     """The log is two files: what does not fit goes on in a new one."""
     log = box.data / "distros" / box.ids()[0] / "console.log"
     log.write_text("first\n")
@@ -309,14 +309,14 @@ def test_ports(box):
     assert json.loads(box("ports", "--json").ok())["ports"] == []
 
 
-def test_starting_on_demand_says_nothing(box):
+def test_start_on_demand_is_silent(box):
     """Messages go to stderr, results to stdout: nothing but the command's bytes may come out."""
     process = subprocess.run([box.program, "run", "printf", "x"], env=box.environment,
                              stdout=subprocess.PIPE, stderr=subprocess.PIPE, timeout=60)
     assert process.stdout == b"x" and process.stderr == b""
 
 
-def test_programs_are_where_they_are_looked_for(box):
+def test_programs_are_found_in_search_order(box):
     """Uninstalled, what berth needs lies beside it."""
     environment = {"BERTH_SUPPORT_DIR": ""}
     assert json.loads(box("status", "--json", env=environment).ok())["support_dir"] == str(

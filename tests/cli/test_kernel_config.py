@@ -83,7 +83,7 @@ class TestFragments:
                 if line and not line.startswith("#"):
                     assert SETTING.match(line), f"{path.name}:{number}: {line}"
 
-    def test_no_symbol_is_asked_for_twice(self):
+    def test_no_symbol_is_set_twice(self):
         names = [name for name, _ in settings(FRAGMENTS + EXTRAS)]
         assert sorted(names) == sorted(set(names))
 
@@ -92,7 +92,7 @@ class TestFragments:
 
 
 class TestCheckConfig:
-    def test_all_as_asked(self):
+    def test_all_settings_match(self):
         result = check_config(as_config(settings()))
         assert (result.returncode, result.stdout, result.stderr) == (0, "", "")
 
@@ -105,7 +105,7 @@ class TestCheckConfig:
             "check-config: 60-net.fragment: wants CONFIG_INET_DIAG_DESTROY=y, the configuration has n",
         ]
 
-    def test_a_symbol_that_must_be_off_is_on(self):
+    def test_forbidden_symbol_is_reported(self):
         result = check_config(as_config(settings()) + "CONFIG_MODULES=y\n")
         assert result.returncode == 1
         assert "wants CONFIG_MODULES=n, the configuration has y" in result.stderr
@@ -115,7 +115,7 @@ class TestCheckConfig:
         assert result.returncode == 1
         assert 'wants CONFIG_DEFAULT_HOSTNAME="berth", the configuration has "other"' in result.stderr
 
-    def test_unreadable_file_is_not_a_verdict(self):
+    def test_unreadable_file_is_an_error(self):
         result = subprocess.run([KERNEL / "check-config", "/nonexistent"], capture_output=True, text=True)
         assert (result.returncode, result.stderr) == (2, "check-config: /nonexistent: cannot read\n")
 
@@ -135,12 +135,12 @@ class TestBuild:
         assert (second.returncode, second.stdout, second.stderr) == (0, first.stdout, "")
         assert tree.compiled() == 1
 
-    def test_changed_source_is_another_kernel(self, tree):
+    def test_changed_source_rebuilds(self, tree):
         first = tree.build()
         (tree.source / "new.c").touch()
         assert tree.build().stdout != first.stdout
 
-    def test_two_at_once_compile_once(self, tree):
+    def test_concurrent_builds_compile_once(self, tree):
         tree.compile("@sleep 1")
         runs = [subprocess.Popen([KERNEL / "build"], env=tree.env, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
                 for _ in range(2)]
@@ -172,7 +172,7 @@ class TestBuild:
         assert (run.returncode, stdout) == (128 + number, b"")
         assert left_over(tree) == [] and list(tree.cache.glob("*/vmlinux")) == []
 
-    def test_a_source_that_lacks_a_symbol_is_refused_before_compiling(self, tree):
+    def test_missing_symbol_fails_before_compiling(self, tree):
         text = (tree.source / "Makefile").read_text()
         (tree.source / "Makefile").write_text(text.replace("cp $(KCONFIG_ALLCONFIG)", "grep -v PVH $(KCONFIG_ALLCONFIG) >"))
         result = tree.build()
@@ -180,7 +180,7 @@ class TestBuild:
         assert "wants CONFIG_PVH=y" in result.stderr and "this source does not take the configuration" in result.stderr
         assert tree.compiled() == 0 and left_over(tree) == []
 
-    def test_missing_tools_in_one_line_with_the_cure(self, tree, tmp_path):
+    def test_missing_tools_are_listed_with_a_hint(self, tree, tmp_path):
         path = tmp_path / "bin"
         path.mkdir()
         for directory in ("/usr/bin", "/bin"):
@@ -206,7 +206,7 @@ class TestBuild:
         result = tree.build(KERNEL_SOURCE=tarball)
         assert result.returncode == 0, result.stderr
 
-    def test_an_extra_is_another_kernel_with_its_symbols(self, tree):
+    def test_extra_fragment_builds_another_kernel(self, tree):
         plain = tree.build()
         extra = subprocess.run([KERNEL / "build", "--with", "kvm"], env=tree.env, capture_output=True, text=True)
         assert extra.returncode == 0, extra.stderr
@@ -215,7 +215,7 @@ class TestBuild:
         assert "CONFIG_KVM=y" not in (Path(plain.stdout.strip()).parent / "config").read_text()
 
     @pytest.mark.parametrize("arguments", [["--with"], ["--with", "nothing"]])
-    def test_an_unknown_extra_is_refused_with_those_there_are(self, arguments):
+    def test_unknown_extra_lists_the_known_ones(self, arguments):
         result = subprocess.run([KERNEL / "build", *arguments], capture_output=True, text=True)
         assert (result.returncode, result.stdout) == (2, "")
         assert "hint: one of: disks iptables-legacy kvm" in result.stderr

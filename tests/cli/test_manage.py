@@ -72,7 +72,7 @@ def test_clone(box):
     assert box("run", "-d", "box", "--", "/bin/echo", "up").ok() == "up\n"
 
 
-def test_a_clone_is_told_whose_identity_it_has(box):
+def test_clone_gets_its_identity(box):
     box("clone", "box", "twin").ok()
     for name in ("box", "twin"):
         box("start", name).ok()
@@ -105,14 +105,14 @@ def test_two_imports_of_one_export_have_two_identities(box, tmp_path):
     assert identity_of(box, "again") == ""
 
 
-def test_a_copied_image_has_an_identity_of_its_own(box, tmp_path):
+def test_copied_image_gets_its_own_identity(box, tmp_path):
     image = tmp_path / "copy.ext4"
     subprocess.run(["cp", "--sparse=always", box.info("box")["disk"], image], check=True)
     box("import", "copy", "--in-place", image).ok()
     assert identity_of(box, "copy") == box.info("copy")["id"]
 
 
-def test_clone_keeps_what_the_row_says(box):
+def test_clone_copies_the_row(box):
     with sqlite3.connect(box.data / "registry.db") as registry:
         registry.execute("UPDATE distro SET account = 'me', account_uid = 4711, oobe = 1")
     registry.close()
@@ -136,7 +136,7 @@ def test_clone_refusals(box, rootfs):
     assert sorted(box.names()) == ["box", "other"] and box.left_over() == []
 
 
-def test_clone_without_room(box):
+def test_clone_without_space(box):
     result = box("clone", "box", "twin", preexec_fn=lambda: __import__("resource").setrlimit(
         __import__("resource").RLIMIT_FSIZE, (MIB, MIB)))
     result.failed(1, "clone.copy.too-big", "clone box: copy ", "file too large", hint=False)
@@ -217,7 +217,7 @@ def test_move_refusals(box, elsewhere):
     assert disk(box, "box") == home and home.exists() and box.left_over() == []
 
 
-def test_move_without_room(box, elsewhere):
+def test_move_without_space(box, elsewhere):
     home = disk(box, "box")
     if home.stat().st_dev == elsewhere.stat().st_dev:
         pytest.skip("there is one file system only")
@@ -253,7 +253,7 @@ def test_grow_under_a_running_distro(small):
     check(disk(small, "box"))
 
 
-def test_grow_that_qemu_refuses(small):
+def test_grow_rejected_by_qemu(small):
     small("start", "box", env={"FAKE_QEMU_MODE": "no-resize"}).ok()
     small("resize", "box", "300M").failed(1, "qmp.command", "resize box: ", "Cannot grow", hint=False)
     info = small.info("box")
@@ -294,7 +294,7 @@ def test_resize_refusals(small):
 
 @pytest.mark.parametrize("tool, status, code", [("e2fsck", 4, "resize.check"), ("resize2fs", 1, "resize.failed"),
                                                 ("resize2fs", 0, "resize.failed")])
-def test_a_tool_that_fails_changes_nothing(small, tool, status, code):
+def test_failed_tool_changes_nothing(small, tool, status, code):
     (small.bin / tool).write_text(f"#!/bin/sh\necho first; echo that did not go well >&2; exit {status}\n")
     (small.bin / tool).chmod(0o755)
     before = disk(small, "box").stat()
@@ -306,7 +306,7 @@ def test_a_tool_that_fails_changes_nothing(small, tool, status, code):
     assert small.left_over() == []
 
 
-def test_a_damaged_disk_is_left_alone(small):
+def test_damaged_disk_is_not_changed(small):
     path = disk(small, "box")
     with open(path, "r+b") as file:  # the root's inode, and what e2fsck would need to guess
         file.seek(1024 + 0x38)
@@ -355,7 +355,7 @@ class Slow:
         self.process.communicate()
 
 
-def test_others_are_refused_and_told_who(box, tmp_path):
+def test_busy_distro_names_its_holder(box, tmp_path):
     """The holder is stopped (SIGSTOP) as soon as its claim is seen, however quick it would be."""
     fill(disk(box, "box"), "noise", 100 * MIB)
     claims = box.data / "claims"
@@ -383,7 +383,7 @@ def test_others_are_refused_and_told_who(box, tmp_path):
     assert box.left_over() == []
 
 
-def test_starting_against_moving(box, elsewhere):
+def test_start_during_move(box, elsewhere):
     """Both at once, again and again: one of them is refused or comes after the other."""
     directories = [elsewhere / "a", elsewhere / "b"]
     outcomes = set()
@@ -410,7 +410,7 @@ KILLED = {"clone": "berth", "move": "berth", "resize": "berth", "resize in the t
 
 
 @pytest.mark.parametrize("verb", KILLED)
-def test_killed_at_every_write(berth, rootfs, elsewhere, verb):
+def test_kill_at_every_write(berth, rootfs, elsewhere, verb):
     """Whenever it happens: the distro is there with a sound disk, and the next command clears up."""
     berth.configure("[berth]\ndisk-size = 128M\n")
     berth("import", "box", rootfs).ok()

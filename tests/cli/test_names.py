@@ -14,7 +14,7 @@ def test_reserved_names_are_refused(box, rootfs, name, tmp_path):
     assert box.names() == ["box"] and box.left_over() == []
 
 
-def test_one_of_an_old_registry_can_be_used(box):
+def test_reserved_name_in_old_registry_works(box):
     with sqlite3.connect(box.data / "registry.db") as registry:
         assert registry.execute("UPDATE distro SET name = 'host' WHERE name = 'box'").rowcount == 1
     result = box("run", "-d", "host", "echo", "there")
@@ -26,5 +26,5 @@ def test_one_of_an_old_registry_can_be_used(box):
     assert box("run", "true").ok() == ""
 
 
-def test_home_that_is_no_absolute_path(berth):
+def test_relative_home(berth):
     berth("list", env={"HOME": "relative"}).failed(1, "layout.home", "relative", "absolute")

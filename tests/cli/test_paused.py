@@ -59,7 +59,7 @@ class Lines:
     ("Disk quota exceeded", "the quota on the host's disk is used up"),
     ("Input/output error", "the host cannot write the distro's disk: Input/output error"),
 ])
-def test_it_is_shown_and_goes_on(box, disk, words, reason):
+def test_paused_distro_is_shown_and_resumes(box, disk, words, reason):
     disk.fail(words)
     wait_for(lambda: state(box) == "paused")
     assert box.info("box")["reason"] == reason
@@ -73,7 +73,7 @@ def test_it_is_shown_and_goes_on(box, disk, words, reason):
     assert box("run", "echo", "fine").ok() == "fine\n"
 
 
-def test_a_command_that_comes_while_it_is_paused(box, disk):
+def test_new_command_waits_while_paused(box, disk):
     disk.fail()
     wait_for(lambda: state(box) == "paused")
     process = box.start("run", "echo", "late")
@@ -86,7 +86,7 @@ def test_a_command_that_comes_while_it_is_paused(box, disk):
     assert lines.seen + err.decode() in (WAITS, WAITS + GOES_ON)  # it may be done before the pause is over
 
 
-def test_a_command_that_runs_when_it_is_paused(box, disk):
+def test_running_command_waits_while_paused(box, disk):
     process = box.start("run", "cat", stdin=subprocess.PIPE)
     wait_for(lambda: box.info("box")["sessions"] == 1)
     disk.fail()
@@ -100,7 +100,7 @@ def test_a_command_that_runs_when_it_is_paused(box, disk):
     assert (process.returncode, out) == (0, b"in between")
 
 
-def test_a_pause_that_does_not_end_is_told_once(box, disk):
+def test_long_pause_gives_one_notice(box, disk):
     """However often it is tried in between."""
     disk.fail()
     process = box.start("run", "true")
@@ -112,7 +112,7 @@ def test_a_pause_that_does_not_end_is_told_once(box, disk):
     assert box("logs").ok().count("box waits") == 1
 
 
-def test_terminate_when_there_is_room_again(box, disk):
+def test_terminate_with_space_again(box, disk):
     disk.fail()
     wait_for(lambda: state(box) == "paused")
     process = box.start("terminate", "box")
@@ -123,7 +123,7 @@ def test_terminate_when_there_is_room_again(box, disk):
     assert state(box) == "stopped"
 
 
-def test_terminate_when_there_is_none(box, disk):
+def test_terminate_without_space(box, disk):
     """It is ended after the grace, and what that means is said."""
     disk.fail()
     wait_for(lambda: state(box) == "paused")
@@ -136,7 +136,7 @@ def test_terminate_when_there_is_none(box, disk):
     assert box("run", "echo", "fine").ok() == "fine\n"
 
 
-def test_the_emulator_cannot_go_on(box, disk):
+def test_emulator_cannot_resume(box, disk):
     """It stands still for good: the next command has a new one."""
     disk.fail("internal error")
     wait_for(lambda: state(box) == "stopped")

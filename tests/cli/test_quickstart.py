@@ -48,7 +48,7 @@ def is_alive(pid):
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP, signal.SIGINT])
-def test_a_signal_ends_it_with_all_it_has_started(tree, number):
+def test_signal_ends_it_and_its_children(tree, number):
     root, environment, pids = tree
     process = subprocess.Popen([root / "quickstart"], env=environment, stdin=subprocess.DEVNULL,
                                stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,

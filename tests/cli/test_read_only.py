@@ -48,14 +48,14 @@ READING = [["list"], ["list", "--json"], ["status"], ["ports"], ["host", "list"]
 
 
 @pytest.mark.parametrize("words", READING, ids=" ".join)
-def test_reading_needs_no_writing(plain, words):
+def test_reading_works_read_only(plain, words):
     plain("start").ok()
     plain("terminate", "box").ok()
     make_read_only(plain)
     plain.plain(*words).ok()
 
 
-def test_running_distro_is_used_and_ended(plain):
+def test_running_distro_can_be_used_and_stopped(plain):
     plain("start").ok()
     make_read_only(plain)
     assert plain.plain("run", "echo", "said").ok() == "said\n"
@@ -69,7 +69,7 @@ WRITING = [["clone", "box", "twin"], ["rename", "box", "other"], ["unregister", 
 
 
 @pytest.mark.parametrize("words", WRITING, ids=lambda words: words[0])
-def test_writing_says_why_not(plain, rootfs, words):
+def test_writing_fails_with_reason(plain, rootfs, words):
     make_read_only(plain)
     result = plain.plain(*[word.format(rootfs=rootfs) for word in words])
     assert result.status == 1 and result.code.endswith((".denied", ".read-only")), result
@@ -78,7 +78,7 @@ def test_writing_says_why_not(plain, rootfs, words):
 
 @pytest.mark.parametrize("verb", [["terminate", "box"], ["shutdown"], ["terminate", "--force", "BOX"]], ids=" ".join)
 @pytest.mark.parametrize("fault", ["garbage", "unreadable", "settings"])
-def test_a_machine_can_always_be_ended(plain, verb, fault):
+def test_machine_can_always_be_stopped(plain, verb, fault):
     plain("start").ok()
     keeper = os.pidfd_open(plain.info("box")["keeper_pid"])
     if fault == "garbage":
@@ -94,7 +94,7 @@ def test_a_machine_can_always_be_ended(plain, verb, fault):
     os.close(keeper)
 
 
-def test_name_that_is_not_there_is_said_all_the_same(plain):
+def test_unknown_name_is_reported(plain):
     plain("terminate", "none").failed(1, "distro.not-found", "none")
 
 
@@ -103,7 +103,7 @@ EMPTY = [["list"], ["list", "--json"], ["status"], ["ports"], ["host", "list"], 
 
 
 @pytest.mark.parametrize("words", EMPTY, ids=" ".join)
-def test_home_that_cannot_have_directories_has_no_distros(berth, words):
+def test_unwritable_home_lists_no_distros(berth, words):
     berth.path.joinpath(".local").mkdir(exist_ok=True)
     for path in (berth.path / ".local", berth.path):
         path.chmod(0o500)
@@ -128,7 +128,7 @@ def elsewhere(plain):
 
 @pytest.mark.parametrize("verb", [["terminate", "box"], ["shutdown"], ["list"], ["status"], ["ports"],
                                   ["run", "echo", "said"]], ids=" ".join)
-def test_runtime_directory_that_cannot_be_made_hides_no_machine(plain, elsewhere, verb):
+def test_missing_runtime_directory_hides_no_machine(plain, elsewhere, verb):
     plain("start").ok()
     keeper = os.pidfd_open(plain.info("box")["keeper_pid"])
     result = plain.plain(*verb, env={"XDG_RUNTIME_DIR": elsewhere})
@@ -138,7 +138,7 @@ def test_runtime_directory_that_cannot_be_made_hides_no_machine(plain, elsewhere
     os.close(keeper)
 
 
-def test_runtime_directory_that_cannot_be_made_is_said_at_a_start(plain, elsewhere):
+def test_start_reports_a_missing_runtime_directory(plain, elsewhere):
     result = plain.plain("run", "true", env={"XDG_RUNTIME_DIR": elsewhere})
     assert result.status == 125 and result.code == "layout.denied", result
     plain.plain("list", env={"XDG_RUNTIME_DIR": elsewhere}).ok()

@@ -12,7 +12,7 @@ def value(berth, key, *name):
     return next(row.split()[1] for row in rows if row.split()[0] == key)
 
 
-def test_a_group_is_found_without_case(box):
+def test_group_names_ignore_case(box):
     box.configure("[Berth]\nmtu = 4000\n[distro BOX]\ncpus = 2\n")
     assert value(box, "cpus", "box") == "2"
     assert value(box, "mtu", "box") == value(box, "mtu") == "4000"
@@ -20,7 +20,7 @@ def test_a_group_is_found_without_case(box):
     assert warnings(box("config", "box")) == []
 
 
-def test_what_does_nothing_is_named_once(box):
+def test_lines_without_effect_are_reported_once(box):
     box.configure("[distros box]\ncpus = 2\n[distro later]\ncpsu = 3\n")
     for command in (["config"], ["config", "box"], ["start", "box"], ["status"], ["host", "list"], ["cache", "ls"]):
         result = box(*command)
@@ -34,12 +34,12 @@ def test_what_does_nothing_is_named_once(box):
     assert warnings(box("list")) == []
 
 
-def test_a_distro_may_come_later(box):
+def test_group_of_a_future_distro_is_fine(box):
     box.configure("[distro later]\ncpus = 3\n")
     assert warnings(box("config")) == []
 
 
-def test_a_bad_key_that_counts_is_named_with_its_line(box):
+def test_invalid_value_is_reported_with_its_line(box):
     box.configure("[berth]\n\n# a comment\nmemroy = 1G\n")
     box("config").failed(1, "config.key", f"{box.config}:4: ", "memroy")
     box.configure("[berth]\nmtu = 9000\n[distro BOX]\nmtu = 1\n")

@@ -24,7 +24,7 @@ def guest(home, mode):
 
 @each_signal
 @pytest.mark.parametrize("words", [["run", "true"], ["start"], ["console"], ["shell"]], ids=lambda words: words[0])
-def test_while_it_starts(box, words, number):
+def test_signal_during_start(box, words, number):
     guest(box, "silent")
     process = box.start(*words)
     wait_for(box.qemus)
@@ -34,7 +34,7 @@ def test_while_it_starts(box, words, number):
 
 
 @each_signal
-def test_before_the_command_has_begun(box, number):
+def test_signal_before_the_command_begins(box, number):
     guest(box, "hostile-never-opens")
     box("start").ok()
     process = box.start("run", "true", stdin=subprocess.PIPE)
@@ -44,7 +44,7 @@ def test_before_the_command_has_begun(box, number):
     wait_for(lambda: box.info("box")["sessions"] == 0)
 
 
-def test_a_key_before_the_command_has_begun(box):
+def test_key_before_the_command_begins(box):
     guest(box, "hostile-never-opens")
     box("start").ok()
     terminal = Terminal(box, "run", "cat")
@@ -55,7 +55,7 @@ def test_a_key_before_the_command_has_begun(box):
 
 
 @each_signal
-def test_a_guest_that_hears_no_signal(box, number):
+def test_guest_that_answers_no_signal(box, number):
     guest(box, "hostile-deaf")
     process = box.start("run", "cat", stdin=subprocess.PIPE)
     assert process.stdout.readline() == b"ready\n"
@@ -63,7 +63,7 @@ def test_a_guest_that_hears_no_signal(box, number):
     assert ended_by(box, process, number).code == "session.unanswered"
 
 
-def test_a_command_that_ignores_it_goes_on(box):
+def test_command_ignoring_the_signal_continues(box):
     """The guest says that it has taken the signal, whatever the command makes of it."""
     process = box.start("run", "sh", "-c", "trap '' TERM INT; echo ready; read line; echo $line", stdin=subprocess.PIPE)
     assert process.stdout.readline() == b"ready\n"
@@ -75,7 +75,7 @@ def test_a_command_that_ignores_it_goes_on(box):
 
 
 @each_signal
-def test_after_the_command_has_ended(box, number):
+def test_signal_after_the_command_ended(box, number):
     """What it wrote waits for a reader that does not read."""
     box("start").ok()
     process = box.start("run", "sh", "-c", "echo begun >&2; head -c 200000 /dev/zero")
@@ -90,7 +90,7 @@ def test_after_the_command_has_ended(box, number):
 
 
 @pytest.mark.parametrize("number", [signal.SIGHUP, signal.SIGINT])
-def test_one_that_is_ignored_stays_so(box, number):
+def test_ignored_signal_stays_ignored(box, number):
     """As with nohup(1), and in the background of a shell script."""
     def ignore():
         signal.signal(number, signal.SIG_IGN)
@@ -101,7 +101,7 @@ def test_one_that_is_ignored_stays_so(box, number):
 
 
 @each_signal
-def test_a_keeper_that_is_stopped(box, number):
+def test_stopped_keeper(box, number):
     box("start").ok()
     keeper = box.info("box")["keeper_pid"]
     os.kill(keeper, signal.SIGSTOP)
@@ -118,7 +118,7 @@ def test_a_keeper_that_is_stopped(box, number):
 @each_signal
 @pytest.mark.parametrize("words", [["terminate", "box"], ["shutdown"], ["ports", "-w"], ["logs", "-f"]],
                          ids=lambda words: words[0])
-def test_other_waits(box, words, number):
+def test_signal_during_other_waits(box, words, number):
     guest(box, "ignore-power")
     box("start").ok()
     process = box.start(*words, stdout=subprocess.DEVNULL)
@@ -128,7 +128,7 @@ def test_other_waits(box, words, number):
 
 
 @each_signal
-def test_a_resize_the_guest_does_not_follow(box, number):
+def test_resize_ignored_by_the_guest(box, number):
     guest(box, "hostile-never-opens")
     box("start").ok()
     process = box.start("resize", "box", "2T")

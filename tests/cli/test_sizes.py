@@ -17,7 +17,7 @@ def test_many_words(box, total):
     assert box("run", "true").ok() == ""
 
 
-def test_as_xargs_packs(box, tmp_path):
+def test_words_as_packed_by_xargs(box, tmp_path):
     """Without an option xargs makes command lines of 128 KiB."""
     names = tmp_path / "names"
     names.write_text("".join(f"/some/where/in/the/file/system/{n:06}\n" for n in range(12000)))
@@ -26,24 +26,24 @@ def test_as_xargs_packs(box, tmp_path):
     assert packed.stderr == b"" and packed.stdout == names.read_bytes()
 
 
-def test_much_environment(box):
+def test_large_environment(box):
     given = {f"BIG_{n}": "v" * 1000 for n in range(200)}
     listed = ":".join(given)
     out = box("run", "env", env={**given, "BERTH_ENV": listed}).ok().splitlines()
     assert {line for line in out if line.startswith("BIG_")} == {f"{k}={v}" for k, v in given.items()}
 
 
-def test_while_it_starts(box):
+def test_large_command_during_start(box):
     """What cannot be opened yet is kept, whatever its size."""
     words = ["w" * 99] * 15000  # 1.5 MB, more than may wait for a client otherwise
     assert box("run", PYTHON, "-c", COUNT, *words).ok().split() == ["15000", str(99 * 15000)]
 
 
-def test_one_string(box):
+def test_longest_string(box):
     assert box("run", PYTHON, "-c", COUNT, "s" * STRING_MAX).ok().split() == ["1", str(STRING_MAX)]
 
 
-def test_more_than_the_kernel_takes(box):
+def test_more_than_the_kernel_accepts(box):
     """Words without "run" are a line for a shell, so one string there, which ends at 128 KiB."""
     fits = box("--", "echo", *["w" * 99] * 1300).ok()
     assert fits.split() == ["w" * 99] * 1300

@@ -43,7 +43,7 @@ def test_timing_in_text(box):
     assert all(float(line.split()[1]) >= float(line.split()[2]) >= 0 for line in lines[1:])
 
 
-def test_timing_for_programs_and_of_the_last_start(box):
+def test_timing_as_json_of_the_last_start(box):
     first = json.loads(box("start", "--json", "box").ok())
     assert first["schema"] == 1
     assert [stage["name"] for stage in first["stages"]] == ["ready", "booted"]
@@ -53,7 +53,7 @@ def test_timing_for_programs_and_of_the_last_start(box):
     assert json.loads(box("start", "--timing", "--json", "box").ok()) == first  # it runs already
 
 
-def test_timing_begins_anew_when_the_guest_reboots(box):
+def test_reboot_resets_timing(box):
     before = json.loads(box("start", "--json", "box").ok())
     os.kill(box.info("box")["qemu_pid"], 10)
     wait_for(lambda: len(box.qemus()) == 2)
@@ -70,7 +70,7 @@ def row(berth, *columns):
     return found
 
 
-def test_whose_account_is_made(berth, rootfs):
+def test_account_of_this_user_is_created(berth, rootfs):
     berth("import", "box", rootfs).ok()
     (account, uid, oobe), = row(berth, "account", "account_uid", "oobe")
     assert (account is None) == (os.getuid() == 0)
@@ -87,7 +87,7 @@ def test_no_user_and_oobe(berth, rootfs):
     berth("import", "--in-place", "x.ext4", "--oobe", "x").failed(2, "usage.value", "--oobe", hint=False)
 
 
-def test_the_account_goes_to_the_guest_and_into_a_clone(box):
+def test_account_is_sent_to_the_guest_and_cloned(box):
     with sqlite3.connect(box.data / "registry.db") as registry:
         registry.execute("UPDATE distro SET account = 'alice', account_uid = 1234")
     registry.close()
@@ -101,13 +101,13 @@ def test_the_account_goes_to_the_guest_and_into_a_clone(box):
 # --- broken distros ---
 
 @pytest.mark.as_root  # a session of root's, with the agent on the host
-def test_console_is_a_session_without_an_init(box):
+def test_console_works_without_init(box):
     result = box("console", "box", data=b"echo here; exit 7\n")
     assert (result.status, result.out, result.err) == (7, "here\n", "")
 
 
 @pytest.mark.as_root  # a session of root's, with the agent on the host
-def test_console_starts_a_distro_for_a_rescue_when_it_does_not_come_up(box):
+def test_console_falls_back_to_rescue(box):
     debugfs(disk(box), "clri <2>")
     debugfs(disk(box), "ssv state 2")
     result = box("console", "box", data=b"echo here\n")
@@ -133,7 +133,7 @@ def test_rescue(box):
     assert "rescue=false\n" in machine_conf(box)
 
 
-def test_rescue_takes_the_busybox_beside_berth_only_if_it_is_static(box):
+def test_rescue_rejects_a_dynamic_busybox(box):
     (box.support / "busybox").symlink_to("/bin/ls")
     box("start", "--rescue", "box").ok()
     argv = box.qemus()[-1]["argv"]
@@ -152,7 +152,7 @@ def test_disk_with_errors_is_repaired_before_the_start(box):
     assert box("start", "box").ok() == ""  # and not again
 
 
-def test_disk_without_a_superblock_is_repaired_from_its_copy(box):
+def test_disk_is_repaired_from_its_backup_superblock(box):
     with open(disk(box), "r+b") as image:
         image.seek(1024)
         image.write(bytes(1024))
@@ -162,7 +162,7 @@ def test_disk_without_a_superblock_is_repaired_from_its_copy(box):
     assert is_sound(disk(box))
 
 
-def test_disk_that_cannot_be_repaired_without_asking(box):
+def test_disk_needs_interactive_repair(box):
     debugfs(disk(box), "clri <2>")
     debugfs(disk(box), "ssv state 2")
     result = box("start", "box").failed(1, "disk.damaged", "e2fsck cannot repair it without asking")

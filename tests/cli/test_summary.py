@@ -43,7 +43,7 @@ def test_a_rerun_that_passed_fails(judge, log, suffix):
                      "3 passed, 1 failed"]
 
 
-def test_a_rerun_is_named_where_nothing_is_strict(judge):
+def test_rerun_is_listed_without_strict(judge):
     assert judge(ONCE_MORE, strict=False) == (0, ["RERUN cli/test_a.py::test_b[x y - z]", "3 passed, 0 failed"])
 
 
@@ -72,16 +72,16 @@ def test_a_test_that_failed_twice_counts_once(judge, failed):
     assert judge(log) == (1, ["2 passed, 1 failed"])
 
 
-def test_a_log_that_is_not_there_is_a_failure(tmp_path, capsys):
+def test_missing_log_fails(tmp_path, capsys):
     assert summary.main([str(tmp_path / "none.json")]) == 1
     assert capsys.readouterr().out.splitlines()[-1] == "0 passed, 1 failed"
 
 
-def test_the_list_in_the_tree_can_be_read():
+def test_list_in_the_tree_is_valid():
     assert summary.read_allowed(summary.ALLOWED, datetime.date.min)[1] == []
 
 
-def test_a_rerun_of_any_test_may_be_allowed_for_a_time(judge):
+def test_star_allows_any_rerun_until_its_date(judge):
     line = f"RERUN {NAME} (allowed by reruns.txt)"
     assert judge(LISTED, "2026-11-28 * it is new\n") == (0, [line, "3 passed, 0 failed"])
     assert judge(LISTED, "2026-11-27 * it is new\n")[0] == 1

@@ -43,7 +43,7 @@ def command_line(berth, name="box"):
     return berth("start", "--dry-run", name).ok()
 
 
-def test_it_is_kept_for_this_user_only(box):
+def test_user_data_is_private(box):
     assert kept(box).read_bytes() == CONFIG and kept(box).stat().st_mode & 0o777 == 0o600
 
 
@@ -61,7 +61,7 @@ def test_with_it_cloud_init_is_on(box):
     assert "cloud-init=disabled" not in text
 
 
-def test_it_is_in_the_initramfs_of_a_start(box, tmp_path):
+def test_user_data_is_in_the_initramfs(box, tmp_path):
     box("start", "box").ok()
     initramfs = held(box)
     assert initramfs.stat().st_mode & 0o777 == 0o600
@@ -78,7 +78,7 @@ def test_it_is_in_the_initramfs_of_a_start(box, tmp_path):
     assert held(box).exists()
 
 
-def test_it_has_no_name_once_the_keeper_runs(box):
+def test_initramfs_is_unlinked_after_start(box):
     """A reboot of the guest needs it again, and finds it."""
     box("start", "box").ok()
     assert not (box.runtime / box.info("box")["id"] / "cloud.cpio").exists()
@@ -88,21 +88,21 @@ def test_it_has_no_name_once_the_keeper_runs(box):
     assert held(box).read_bytes() == first
 
 
-def test_a_rescue_goes_without(box):
+def test_rescue_omits_user_data(box):
     box("start", "--rescue", "box").ok()
     argv = box.qemus()[-1]["argv"]
     assert not argv[argv.index("-initrd") + 1].endswith("cloud.cpio")
     assert "nocloud" not in argv[argv.index("-append") + 1]
 
 
-def test_a_clone_has_it_under_the_same_name(box):
+def test_clone_keeps_the_instance_id(box):
     box("clone", "box", "twin").ok()
     assert kept(box, "twin").read_bytes() == CONFIG
     name = re.compile(r";i=(\S+)")
     assert name.search(command_line(box, "twin")).group(1) == name.search(command_line(box)).group(1)
 
 
-def test_it_stays_when_the_disk_moves_and_goes_with_the_distro(box, tmp_path):
+def test_user_data_survives_move_not_unregister(box, tmp_path):
     box("move", "box", tmp_path / "elsewhere").ok()
     assert kept(box).read_bytes() == CONFIG
     box("rename", "box", "other").ok()
@@ -111,7 +111,7 @@ def test_it_stays_when_the_disk_moves_and_goes_with_the_distro(box, tmp_path):
     assert not list(box.data.glob("distros/*"))
 
 
-def test_an_image_that_is_there_already(box, config, tmp_path):
+def test_user_data_for_import_in_place(box, config, tmp_path):
     image = tmp_path / "mine.ext4"
     image.write_bytes((box.data / "distros" / box.info("box")["id"] / "disk.ext4").read_bytes())
     box("import", "--in-place", image, "--user-data", config, "mine").ok()
@@ -122,14 +122,14 @@ def test_an_image_that_is_there_already(box, config, tmp_path):
 
 @pytest.mark.parametrize("content", [b"x" * (1 << 20), b"\x1f\x8b\x08\x00\xff", b"#!/bin/sh\n"],
                          ids=["large", "packed", "script"])
-def test_what_cloud_init_may_be_given(berth, rootfs, tmp_path, content):
+def test_accepted_formats(berth, rootfs, tmp_path, content):
     (tmp_path / "data").write_bytes(content)
     berth("import", "--size=256M", "--user-data", tmp_path / "data", "box", rootfs).ok()
     assert kept(berth).read_bytes() == content
     berth("start", "box").ok()
 
 
-def test_a_pipe(berth, rootfs):
+def test_user_data_from_a_pipe(berth, rootfs):
     berth("import", "--size=256M", "--user-data", "/dev/stdin", "box", rootfs, data=CONFIG).ok()
     assert kept(berth).read_bytes() == CONFIG
 
@@ -142,23 +142,23 @@ def refuse(berth, rootfs, path, *failure, **options):
     assert berth.names() == [] and berth.left_over() == []
 
 
-def test_more_than_a_mebibyte(berth, rootfs, tmp_path):
+def test_too_large_user_data(berth, rootfs, tmp_path):
     (tmp_path / "data").write_bytes(b"x" * ((1 << 20) + 1))
     refuse(berth, rootfs, tmp_path / "data", "user-data.size", "1 MiB")
     refuse(berth, rootfs, "/dev/zero", "user-data.size")
 
 
-def test_an_empty_file(berth, rootfs, tmp_path):
+def test_empty_user_data(berth, rootfs, tmp_path):
     (tmp_path / "data").touch()
     refuse(berth, rootfs, tmp_path / "data", "user-data.empty", "is empty")
 
 
-def test_what_cannot_be_read(berth, rootfs, tmp_path):
+def test_unreadable_user_data(berth, rootfs, tmp_path):
     refuse(berth, rootfs, tmp_path, "user-data.read.io", "is a directory", hint=False)
     refuse(berth, rootfs, tmp_path / "none", "user-data.read.missing", "no such file", hint=False)
 
 
-def test_kept_data_that_cannot_be_read(box):
+def test_unreadable_stored_data(box):
     kept(box).unlink()
     kept(box).mkdir()
     box("start", "box").failed(1, "user-data.kept", "user-data", hint=False)
@@ -167,7 +167,7 @@ def test_kept_data_that_cannot_be_read(box):
 
 
 @pytest.mark.parametrize("which", ["keeper", "all"])
-def test_nothing_is_left_after_a_kill(box, which):
+def test_kill_leaves_nothing(box, which):
     """It may have passwords, and the runtime directory outlives the distro."""
     box("start", "box").ok()
     info = box.info("box")

@@ -122,7 +122,7 @@ def test_a_keeper_of_another_version(running, change, age, version, hint):
     assert running("run", "echo", "fine").ok() == "fine\n"
 
 
-def test_a_keeper_that_says_garbage(running):
+def test_keeper_sends_garbage(running):
     OtherKeeper(running, garbage)
     running("run", "true").failed(125, "wire.frame", hint=False)
     running("terminate", "box").ok()
@@ -131,7 +131,7 @@ def test_a_keeper_that_says_garbage(running):
 
 @pytest.mark.parametrize("force", [(), ("--force",)])
 @pytest.mark.parametrize("stopped", [wire.frame(99, b"x"), b"\xff" * 64], ids=["unknown", "garbage"])
-def test_a_keeper_whose_answer_to_a_stop_is_not_understood(running, stopped, force):
+def test_keeper_with_unknown_answer_to_stop(running, stopped, force):
     """It is ended by signals; in good order unless forced."""
     OtherKeeper(running, newer, stopped)
     running("terminate", *force, "box").ok()
@@ -172,7 +172,7 @@ def test_a_client_of_another_version(running, hello, age):
     assert json.loads(running("ports", "--json").ok())["ports"] == []
 
 
-def test_a_keeper_of_another_version_that_the_registry_does_not_tell_of(running):
+def test_unregistered_keeper_of_another_version(running):
     """Its name is in its directory, among settings that this berth does not know."""
     directory = running.runtime / running.info("box")["id"]
     machine = directory / "machine.conf"

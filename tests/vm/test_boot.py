@@ -42,7 +42,7 @@ def test_settings_without_systemd(host, scratch):
     eventually(lambda: "from-the-command" in host("logs", scratch).stdout, what="its output")
 
 
-def test_what_is_wrong_in_a_setting_is_said_and_stops_nothing(host, scratch):
+def test_invalid_setting_gives_a_notice_and_boots(host, scratch):
     put(host, scratch, "/etc/fstab", "/dev/nope /mnt ext4 defaults 0 0\n")
     put(host, scratch, "/etc/wsl.conf", "[boot]\nfoo = 1\nsystemd = maybe\n[user]\ndefault = nobody2\n")
     result = host.run(scratch, "id", "-u")
@@ -56,7 +56,7 @@ def test_what_is_wrong_in_a_setting_is_said_and_stops_nothing(host, scratch):
     assert "/etc/wsl.conf:2: unknown key boot.foo" in host("logs", scratch).stdout
 
 
-def test_no_fstab_when_that_is_asked_for(host, scratch):
+def test_mount_fstab_false_mounts_nothing(host, scratch):
     put(host, scratch, "/etc/fstab", "tmpfs /mnt tmpfs size=1m 0 0\n")
     put(host, scratch, "/etc/wsl.conf", "[automount]\nmountFsTab=false\n")
     assert host.shell(scratch, "grep -c ' /mnt ' /proc/mounts", check=False).stdout == "0\n"
@@ -149,7 +149,7 @@ def test_clock(host, scratch):
     eventually(is_right, what="the step")
 
 
-def test_time_zone_follows_the_hosts(host, scratch):
+def test_time_zone_follows_the_host(host, scratch):
     """In a mount namespace of its own the keeper has an /etc that can be changed."""
     if os.getuid() != 0:
         return
@@ -173,7 +173,7 @@ def test_time_zone_follows_the_hosts(host, scratch):
 # --- going down ---
 
 @pytest.mark.parametrize("command, words", [("reboot", "scratch was rebooted"), ("poweroff", "has stopped")])
-def test_sessions_are_told_why_they_end(host, scratch, command, words):
+def test_sessions_learn_why_they_end(host, scratch, command, words):
     host.run(scratch, "true")
     waiting = host.spawn("run", "-d", scratch, "--", "sh", "-c", "trap '' HUP TERM; echo up; sleep 1000",
                          stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
@@ -234,7 +234,7 @@ def test_account_made_by_adduser(host, scratch):
     ("root:x:0:0::/root:/bin/sh\nservice:x:1000:1000::/:/sbin/nologin\n", "alice"),
     ("root:x:0:0::/root:/bin/sh\nalice:x:5:5::/:/bin/sh\n", "root"),
 ])
-def test_account_where_there_are_others(host, scratch, passwd, who):
+def test_account_beside_existing_accounts(host, scratch, passwd, who):
     set_row(host, scratch, account="alice", account_uid=4242)
     put(host, scratch, "/etc/passwd", passwd)
     result = host.run(scratch, "id", "-un")
@@ -242,7 +242,7 @@ def test_account_where_there_are_others(host, scratch, passwd, who):
     assert ("alice is an account of the system's" in result.stderr) == (who == "root")
 
 
-def test_account_where_user_default_names_one(host, scratch):
+def test_user_default_overrides_the_account(host, scratch):
     set_row(host, scratch, account="alice", account_uid=4242)
     put(host, scratch, "/etc/wsl.conf", "[user]\ndefault=daemon\n")
     assert host.run(scratch, "id", "-un").stdout == "daemon\n"
@@ -311,7 +311,7 @@ def hollow(host):
     host("unregister", "hollow", check=False)
 
 
-def test_console_of_a_distro_without_a_shell(host, hollow):
+def test_console_without_a_working_shell(host, hollow):
     host("start", hollow)
     assert host.info(hollow)["init"] == "berth"
     failed = host.run(hollow, "sh", check=False)
@@ -349,7 +349,7 @@ def test_full_disk(host):
         host("unregister", "full")
 
 
-def test_disk_that_is_no_file_system(host, scratch):
+def test_disk_without_a_file_system(host, scratch):
     with open(host.info(scratch)["disk"], "r+b") as image:
         for offset in (1024, 32768 * 4096):  # the superblock and the copy of it
             image.seek(offset)
@@ -361,7 +361,7 @@ def test_disk_that_is_no_file_system(host, scratch):
     assert "it is started for a rescue" in result.stderr
 
 
-def test_disk_that_the_kernel_refuses_is_repaired(host, scratch):
+def test_unmountable_disk_is_repaired(host, scratch):
     host.shell(scratch, "echo kept >/root/file; sync")
     host("terminate", scratch)
     subprocess.run([DEBUGFS, "-w", "-R", "set_bg 0 checksum 0x1234", host.info(scratch)["disk"]],
@@ -371,7 +371,7 @@ def test_disk_that_the_kernel_refuses_is_repaired(host, scratch):
     assert result.stderr == "berth: the disk of scratch was damaged; e2fsck has repaired it\n"
 
 
-def test_systemd_that_hangs_or_does_not_come_up(host, patient):
+def test_systemd_hangs_or_fails(host, patient):
     put(host, patient, "/etc/fstab", "tmpfs /mnt tmpfs size=nonsense 0 0\n")
     result = host.run(patient, "systemctl", "is-system-running", check=False)
     assert result.stdout == "maintenance\n"

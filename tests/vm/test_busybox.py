@@ -87,7 +87,7 @@ def test_terminal(host, busybox):
     os.close(follower)
 
 
-def test_client_that_is_killed_hangs_the_command_up(host, busybox):
+def test_killed_client_hangs_up_the_command(host, busybox):
     client = host.spawn("run", "-d", busybox, "--", "sh", "-c", "echo $$; exec sleep 1234", stdout=subprocess.PIPE)
     pid = client.stdout.readline().decode().strip()
     client.kill()
@@ -95,7 +95,7 @@ def test_client_that_is_killed_hangs_the_command_up(host, busybox):
     eventually(lambda: host.shell(busybox, f"kill -0 {pid}", check=False).returncode != 0, what="the hang-up")
 
 
-def test_stalled_command_stalls_nobody_else(host, busybox):
+def test_stalled_command_blocks_no_other(host, busybox):
     stalled = host.spawn("run", "-d", busybox, "--", "cat", "/dev/zero", stdout=subprocess.PIPE)
     stalled.stdout.read(1 << 20)
     stalled.send_signal(signal.SIGSTOP)
@@ -125,7 +125,7 @@ def test_starts_on_demand_and_terminates_twice(host, scratch):
 
 
 @pytest.mark.smoke
-def test_what_was_written_is_there_after_a_restart(host, scratch):
+def test_writes_survive_a_restart(host, scratch):
     host.shell(scratch, "echo kept >/root/file; sync")
     host("terminate", scratch)
     assert host.run(scratch, "cat", "/root/file").stdout == "kept\n"
@@ -233,7 +233,7 @@ def test_accel_kvm_fails_clearly_where_it_does_not_work(host, scratch):
         assert "code: accel.kvm-unusable" in result.stderr and "hint: " in result.stderr
 
 
-def test_guest_that_panics_is_an_error_not_a_hang(host, scratch):
+def test_panicking_guest_is_an_error_not_a_hang(host, scratch):
     host.environment["BERTH_KERNEL"], kept = "/bin/true", host.environment["BERTH_KERNEL"]
     try:
         result = host.run(scratch, "true", check=False, timeout=60)

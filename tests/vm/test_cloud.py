@@ -21,12 +21,12 @@ def config(host):
     return path
 
 
-def test_it_is_off_without_user_data(devel):
+def test_cloud_init_is_off_without_user_data(devel):
     assert devel.sh("cloud-init status || true") == "status: disabled\n"
     assert devel.sh("ls -A /run/cloud-init 2>&1 | grep -c enabled || true") == "0\n"
 
 
-def test_user_data_is_taken_once(host, config):
+def test_user_data_is_applied_once(host, config):
     host("import", "--no-user", "--user-data", config, "cloud", required("BERTH_TEST_DEVEL"), timeout=600)
     for number in (1, 2):
         assert NOT_USED not in host("start", "cloud", timeout=300).stderr
@@ -42,7 +42,7 @@ def test_user_data_is_taken_once(host, config):
     host("unregister", "cloud")
 
 
-def test_an_image_that_makes_no_use_of_it_says_so_and_starts(host, config):
+def test_image_without_cloud_init_gives_a_notice(host, config):
     host("import", "--no-user", "--user-data", config, "cloud", required("BERTH_TEST_BUSYBOX"))
     reasons = [("true", "the image has no cloud-init"),
                ("mkdir -p /usr/bin /etc/cloud && cp /bin/busybox /usr/bin/cloud-init", "no init of the image's runs"),

@@ -49,7 +49,7 @@ def test_file_systems_mounted_before_systemd_are_those_of_its_units(sh):
         assert wanted.get("Options") or not {"nosuid", "nodev", "noexec"} & set(options)
 
 
-def test_a_masked_mount_is_not_made(host, debian_tar):
+def test_masked_mount_is_not_mounted(host, debian_tar):
     host("import", "masked", debian_tar)
     try:
         host("run", "-d", "masked", "-u", "root", "--", "systemctl", "mask", "-q", "dev-hugepages.mount")
@@ -85,7 +85,7 @@ def test_apt_installs_a_package(sh):
     assert sh("hello").stdout == "Hello, world!\n"
 
 
-def test_root_file_system_is_what_the_archive_holds(sh, debian_tar):
+def test_root_file_system_equals_the_archive(sh, debian_tar):
     """Names, types, modes, owners, sizes and times, as the archive has them and find sees them."""
     listing = sh(r"find / -xdev -path /srv -prune -o -printf '%P\t%y\t%m\t%U\t%G\t%s\t%T@\t%l\n'", timeout=300).stdout
     found = {}
@@ -115,7 +115,7 @@ def test_root_file_system_is_what_the_archive_holds(sh, debian_tar):
 
 
 @pytest.mark.parametrize("directory", [ODD, "usr/bin/", "usr/sbin/"])
-def test_contents_and_attributes_are_what_the_archive_says(host, debian, debian_tar, directory):
+def test_contents_and_attributes_equal_the_archive(host, debian, debian_tar, directory):
     """Every byte, hole, time, owner, attribute and ACL, as the guest's kernel shows them."""
     script = Path(treedigest.__file__).read_text(encoding="utf-8")
     shown = host.run(debian, "python3", "-", f"/{directory}", input=script, timeout=300).stdout.splitlines()
@@ -162,7 +162,7 @@ def free_port():
 
 
 @pytest.mark.parametrize("address", ["0.0.0.0", "127.0.0.1", "::"])
-def test_listening_port_is_on_localhost_and_goes_again(sh, host, debian, address):
+def test_listening_port_appears_and_disappears_on_localhost(sh, host, debian, address):
     port = free_port()
     unit = f"web-{port}"
     sh(f"systemd-run -q --collect --unit {unit} -p WorkingDirectory=/usr/share "
@@ -180,7 +180,7 @@ def row_of(host, debian, port):
     return next((row for row in host.json("ports", debian)["ports"] if row["port"] == port), None)
 
 
-def test_port_the_host_uses_is_listed_with_the_reason(sh, host, debian):
+def test_busy_host_port_is_listed_with_its_holder(sh, host, debian):
     with socket.socket() as holder, socket.socket(socket.AF_INET6) as other:
         holder.bind(("127.0.0.1", 0))
         holder.listen()
@@ -222,7 +222,7 @@ print(refused)
 """
 
 
-def test_proxies_take_no_port_of_the_guest(sh, host, debian):
+def test_proxies_use_no_port_of_the_guest(sh, host, debian):
     """Services on the guest's loopback are reached through proxies; every other port is free for a service's own bind."""
     def refused_ports():
         return json.loads(sh("python3 -", input=EVERY, timeout=300).stdout)
@@ -287,7 +287,7 @@ def test_poweroff_inside_ends_it(sh, host, debian):
 
 
 @pytest.mark.smoke
-def test_disk_is_clean_after_all_this(host, debian):
+def test_disk_is_clean_at_the_end(host, debian):
     host("terminate", debian)
     disk = host.info(debian)["disk"]
     check = subprocess.run(["/sbin/e2fsck", "-fn", disk], capture_output=True, text=True)

@@ -73,7 +73,7 @@ def check(host):
 
 @pytest.mark.smoke
 @pytest.mark.parametrize("number", WORDS, ids=errno.errorcode.get)
-def test_it_waits_until_the_host_can_write(faulty, number):
+def test_guest_pauses_until_the_host_can_write(faulty, number):
     faulty.fail(write=number)
     process = write(faulty)
     assert WORDS[number] in process.stderr.readline()
@@ -92,7 +92,7 @@ def test_it_waits_until_the_host_can_write(faulty, number):
     check(faulty)
 
 
-def test_an_error_that_stays(faulty):
+def test_persistent_write_error(faulty):
     """The distro can be ended all the same."""
     faulty.fail(write=errno.EIO)
     process = write(faulty)
@@ -106,7 +106,7 @@ def test_an_error_that_stays(faulty):
 
 
 @pytest.mark.smoke
-def test_what_the_host_took_and_lost(faulty):
+def test_failed_flush_ends_the_machine(faulty):
     """A failed fdatasync: QEMU flushes no more. That is said, and the next command has a new machine."""
     faulty.fail(sync=errno.EIO)
     process = write(faulty)
@@ -133,7 +133,7 @@ read_block 100000; read x; read_block 200000; read x; read_block 200000; touch /
 
 
 @pytest.mark.smoke
-def test_reads_that_fail(faulty):
+def test_read_errors_reach_the_guest(faulty):
     """They are the guest's, as with any disk: it goes on with the rest. But it is told whose disk it is."""
     process = faulty.spawn("run", "-d", "box", "--", "sh", "-euc", READS, **{**PIPES, "stdin": subprocess.PIPE})
     assert process.stdout.readline() == "read\n"

@@ -92,7 +92,7 @@ def test_services_reach_each_other_by_name(web):
 # --- the daemon from the host ---
 
 
-def test_published_without_a_proxy_of_dockers(web):
+def test_port_published_without_docker_proxy(web):
     """dockerd then listens on the port and never takes a connection; its rules do the work."""
     port = free_port()
     web.sh(f"""mkdir -p /etc/docker; echo '{{"userland-proxy": false}}' >/etc/docker/daemon.json
@@ -135,12 +135,12 @@ def ask(path, method, url, body=None, **headers):
     return data
 
 
-def test_docker_env_is_the_owners_alone(docker_socket):
+def test_docker_socket_is_private(docker_socket):
     assert stat.S_IMODE(os.stat(docker_socket).st_mode) == 0o600
     assert ask(docker_socket, "GET", "/_ping") == b"OK"
 
 
-def test_an_image_goes_out_and_in_again(docker_socket):
+def test_image_export_and_load(docker_socket):
     """Two megabytes each way, more than any window."""
     image = ask(docker_socket, "GET", "/images/web/get")
     assert len(image) > 1500000
@@ -189,7 +189,7 @@ def docker_client(tmp_path_factory):
     return directory / "usr/bin/docker"
 
 
-def test_the_hosts_own_client(docker_client, docker_socket, context):
+def test_docker_client_of_the_host(docker_client, docker_socket, context):
     def docker(*arguments, **options):
         result = subprocess.run([docker_client, *arguments], capture_output=True, timeout=120, check=False,
                                 env={**os.environ, "DOCKER_HOST": f"unix://{docker_socket}", "DOCKER_BUILDKIT": "0"}, **options)
@@ -206,7 +206,7 @@ def test_the_hosts_own_client(docker_client, docker_socket, context):
     docker("rm", "-f", "mine")
 
 
-def test_docker_env_where_there_is_no_docker(host, busybox):
+def test_docker_env_without_docker(host, busybox):
     result = host("docker-env", busybox, check=False)
     assert result.returncode == 1 and result.stdout == ""
     assert "code: docker.none" in result.stderr and "hint: it has no package manager" in result.stderr

@@ -66,7 +66,7 @@ def test_hosts_file_stays_a_link_of_its_mode(host, scratch):
     assert lines[:3] == ["site/hosts", "600 7:8", "1.2.3.4 mine"] and lines[3].startswith("# berth: ") and lines[4] == "0"
 
 
-def test_hosts_file_that_leads_nowhere_is_left_alone(host, scratch):
+def test_dangling_hosts_link_is_kept(host, scratch):
     host.run(scratch, "sh", "-c", "ln -sf /run/later/hosts /etc/hosts; sync")
     host("terminate", scratch)
     result = host.run(scratch, "readlink", "/etc/hosts")
@@ -131,7 +131,7 @@ def test_former_machine_without_an_init(host, scratch):
     assert result.stdout == FSTAB + "1\n"
 
 
-def test_more_of_a_former_machine_than_a_terminal_shows(host, scratch):
+def test_excess_notices_are_counted(host, scratch):
     """The terminal gets a screen's worth and where the others are: in the log."""
     put(host, scratch, "/etc/fstab", "".join(f"UUID={number} /srv/{number} ext4 defaults 0 0\n" for number in range(1, 301)))
     lines = [f"/etc/fstab:{number}: UUID={number} is not in this machine: left out, nothing is mounted on /srv/{number}"
@@ -195,7 +195,7 @@ def test_former_container(host, former):
     exported.unlink()
 
 
-def test_former_container_whose_mark_cannot_be_hidden(host, patient):
+def test_former_container_with_a_mark_that_cannot_be_hidden(host, patient):
     """systemd starts what a machine needs all the same, and no file is lost."""
     put(host, patient, "/.dockerenv", "new\n", mode=0o100755)
     put(host, patient, "/.dockerenv.berth", "old\n", mode=0o100755)
@@ -212,7 +212,7 @@ def test_former_container_without_an_init(host, scratch):
     assert result.stdout == ".dockerenv.berth\nmine\n" and result.stderr == ""
 
 
-def test_programs_that_take_resolv_conf_over_find_the_server(host, patient):
+def test_resolver_programs_find_the_name_server(host, patient):
     """Also those that are installed while the distro runs."""
     server = as_root(host, patient, "sed -n 's/^nameserver //p' /etc/resolv.conf").strip()
     told = as_root(host, patient, "cat /run/systemd/resolved.conf.d/10-berth.conf /run/resolvconf/interface/eth0.berth")

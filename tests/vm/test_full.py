@@ -63,7 +63,7 @@ def fill(host):
     return process
 
 
-def test_nothing_is_lost(small):
+def test_full_host_loses_no_data(small):
     process = fill(small)
     assert small.info("box")["reason"] == FULL
     late = small.spawn("run", "-d", "box", "--", "echo", "late", stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
@@ -84,7 +84,7 @@ def test_nothing_is_lost(small):
     assert check.returncode == 0, check.stdout
 
 
-def test_terminate_says_what_it_means(small):
+def test_terminate_reports_the_forced_end(small):
     """Its file system is what it was at some moment before: the next start goes on from there."""
     process = fill(small)
     result = small("terminate", "box", "--grace", "3")

@@ -35,7 +35,7 @@ def served(host, scratch):
     host("unregister", "twin", check=False)
 
 
-def test_a_clone_is_somebody_else(host, served):
+def test_clone_has_its_own_identity(host, served):
     host("clone", served, "twin")
     one = host.shell(served, IDENTITY).stdout.split("\n")
     other = host.shell("twin", IDENTITY).stdout.split("\n")
@@ -51,7 +51,7 @@ def test_a_clone_is_somebody_else(host, served):
     host("terminate", "twin")
 
 
-def test_an_identity_that_fails_is_tried_again(host, served):
+def test_failed_identity_is_retried(host, served):
     host.shell(served, "touch /etc/ssh/refuse")
     host("terminate", served)
     host("clone", served, "twin")
@@ -147,7 +147,7 @@ def test_a_running_distro_grows(host, scratch):
     check(Path(host.info(scratch)["disk"]))
 
 
-def test_compact_gives_back_what_was_deleted(host, scratch):
+def test_compact_returns_deleted_space(host, scratch):
     """With discard off, as a distro's own fstab may have it, deleting alone gives nothing back."""
     disk = Path(host.info(scratch)["disk"])
     host.shell(scratch, "mount -o remount,nodiscard / && head -c 209715200 /dev/urandom > /noise && sync")
@@ -161,7 +161,7 @@ def test_compact_gives_back_what_was_deleted(host, scratch):
     assert host.run(scratch, "ls", "/bin/busybox").stdout == "/bin/busybox\n"
 
 
-def test_compact_after_a_kill_once_its_hint_was_followed(host, scratch):
+def test_compact_after_a_kill_and_its_hint(host, scratch):
     """The journal of a guest that was killed has to be replayed; the hint's commands have that done."""
     host.shell(scratch, "echo kept > /root/file; sync; echo x > /root/late")
     info = host.info(scratch)
@@ -177,7 +177,7 @@ def test_compact_after_a_kill_once_its_hint_was_followed(host, scratch):
     assert host.run(scratch, "cat", "/root/file").stdout == "kept\n"
 
 
-def test_a_live_disk_is_not_moved_from_another_login(host, scratch):
+def test_disk_in_use_is_not_moved_from_another_login(host, scratch):
     """The keeper's runtime directory is removed, as a logout does; what is written since is not lost."""
     host.shell(scratch, "echo one > /root/file; sync")
     info = host.info(scratch)

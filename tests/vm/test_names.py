@@ -107,7 +107,7 @@ print(len(answer), answer[3] & 15, answer[2] >> 1 & 1)
 """
 
 
-def test_names_are_this_hosts(resolving):
+def test_names_resolve_as_on_the_host(resolving):
     one, two = Resolver(an_address(1)), Resolver(an_address(2))
     silent, failing = Resolver(lambda query: None), Resolver(lambda query: reply(query, 0x8182))
     resolving(one)

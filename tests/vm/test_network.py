@@ -232,7 +232,7 @@ def test_another_address_of_the_guest_is_not_forwarded(devel):
         assert row["state"] == "ignored" and row["reason"] and refused(port)
 
 
-def test_several_sockets_on_a_port_and_one_by_chance(devel):
+def test_several_sockets_on_a_port_and_an_ephemeral_port(devel):
     port = free_port()
     with Saying(devel, "one", f"127.0.0.1@{port}"), Saying(devel, "two", f"127.0.0.1@{port}"):
         eventually(lambda: {hears(port) for _ in range(8)} == {b"one", b"two"}, what="both")
@@ -242,7 +242,7 @@ def test_several_sockets_on_a_port_and_one_by_chance(devel):
         assert hears(new.pop()) == b"word"
 
 
-def test_a_crowd_of_clients(devel):
+def test_many_clients_in_parallel(devel):
     port = free_port()
     with Saying(devel, "word", f"0.0.0.0@{port}"):
         eventually(lambda: hears(port) == b"word", what="the server")
@@ -263,7 +263,7 @@ def descriptors(machine):
     return [len(os.listdir(f"/proc/{keeper}/fd")), int(machine.sh("ls /proc/$(pgrep -o -x berth-agent)/fd | wc -l"))]
 
 
-def test_a_long_row_of_clients(devel):
+def test_many_clients_in_sequence(devel):
     """Of a service on all addresses, and of one on the guest's loopback, which the agent leads to."""
     count = int(os.environ.get("BERTH_TEST_CONNECTIONS", "4000"))
     everywhere, inside = free_port(), free_port()
@@ -278,7 +278,7 @@ def test_a_long_row_of_clients(devel):
         eventually(lambda: resident(net) < 12 << 20, timeout=90, what="memory given back")
 
 
-def test_a_listener_that_flaps(devel):
+def test_flapping_listener(devel):
     port = free_port()
     devel.sh(f"""python3 -c '
 import socket
@@ -308,7 +308,7 @@ client.close()
 
 
 @pytest.mark.parametrize("address", ["0.0.0.0", "127.0.0.1"])
-def test_a_reset_is_a_reset_on_both_sides(devel, address):
+def test_reset_passes_both_ways(devel, address):
     port = free_port()
     server = devel.host.spawn("run", "-d", devel.name, "-u", "root", "--", "python3", "-c", RESET, address, str(port))
     client = eventually(lambda: connected(port), what="the server")
@@ -319,7 +319,7 @@ def test_a_reset_is_a_reset_on_both_sides(devel, address):
     assert server.wait(timeout=30) == 0
 
 
-def test_the_end_of_half_a_connection(devel):
+def test_half_close_passes_both_ways(devel):
     port = free_port()
     devel.sh(f"systemd-run -q --collect --unit half-{port} socat TCP4-LISTEN:{port},fork,reuseaddr "
              "\"SYSTEM:wc -c\"")
@@ -342,7 +342,7 @@ systemd-run -q --collect --unit box ip netns exec box python3 -m http.server --d
 """
 
 
-def test_a_port_that_is_handed_on_by_the_firewall_alone(devel):
+def test_port_forwarded_by_dnat_alone(devel):
     """As CNI's portmap or a NodePort does it: no socket listens."""
     by_nft, by_iptables = free_port(), free_port()
     devel.sh(NETNS)
@@ -358,7 +358,7 @@ def test_a_port_that_is_handed_on_by_the_firewall_alone(devel):
     eventually(lambda: refused(by_nft) and refused(by_iptables), what="the end")
 
 
-def test_udp_is_forwarded_to_who_asks_for_it(devel):
+def test_udp_is_forwarded_on_request(devel):
     port = 15353  # not one of those that clients are given
     devel.sh(f"systemd-run -q --collect --unit udp-{port} socat UDP4-LISTEN:{port},fork,reuseaddr EXEC:cat")
     row = eventually(lambda: settled(devel.host, devel.name, port), what="the row")
@@ -378,7 +378,7 @@ def test_udp_is_forwarded_to_who_asks_for_it(devel):
     devel.sh(f"systemctl stop udp-{port}")
 
 
-def test_a_rule_of_the_users_own(devel):
+def test_user_defined_rule(devel):
     ours, theirs = free_port(), free_port()
     devel.host("forward", "add", devel.name, f"{ours}:{theirs}")
     assert "rule" in {row["origin"] for row in devel.host.json("ports", devel.name)["ports"]}
@@ -436,7 +436,7 @@ while time.monotonic() < end:
 """
 
 
-def test_a_guest_that_floods_loses_nothing_but_its_time(devel):
+def test_flooding_guest_survives(devel):
     net = net_of(devel)
     devel.sh(f"python3 -c '{FLOOD}'")
     assert net_of(devel) == net and resident(net) < 16 << 20
@@ -447,7 +447,7 @@ def test_a_guest_that_floods_loses_nothing_but_its_time(devel):
 
 # --- what is refused ---
 
-def test_the_hosts_loopback_is_closed_until_it_is_allowed(devel):
+def test_host_loopback_needs_permission(devel):
     port = host_server("127.0.0.1", b"of the host")
     assert guest_hears(devel, "10.0.2.2", port) == "ConnectionRefusedError"
     assert f"berth host allow {devel.name} {port}" in eventually(
@@ -459,7 +459,7 @@ def test_the_hosts_loopback_is_closed_until_it_is_allowed(devel):
     assert eventually(lambda: guest_hears(devel, "10.0.2.2", port) == "ConnectionRefusedError", what="the refusal")
 
 
-def test_no_way_round_to_the_hosts_loopback(devel):
+def test_host_loopback_has_no_other_route(devel):
     port = host_server("127.0.0.1", b"of the host")
     devel.sh("ip route del local 127.0.0.0/8 table local; ip address del 127.0.0.1/8 dev lo; "
              "ip route add 127.0.0.0/8 via 10.0.2.2; ip route add 10.0.2.77 via 10.0.2.2; "
@@ -471,11 +471,11 @@ def test_no_way_round_to_the_hosts_loopback(devel):
         devel.sh("ip route del 127.0.0.0/8 via 10.0.2.2; ip route del 10.0.2.77; ip address add 127.0.0.1/8 dev lo", check=False)
 
 
-def test_the_address_of_cloud_metadata_is_refused_at_once(devel):
+def test_cloud_metadata_is_rejected_at_once(devel):
     assert guest_hears(devel, "169.254.169.254", 80) in ("ConnectionRefusedError", "OSError", "PermissionError")
 
 
-def test_a_ping_is_answered_or_says_why_not(devel):
+def test_ping_is_answered_or_rejected(devel):
     assert " 0% packet loss" in devel.sh("ping -c 1 host.berth.internal")
     first, last = map(int, Path("/proc/sys/net/ipv4/ping_group_range").read_text().split())
     if not any(first <= group <= last for group in {os.getegid(), *os.getgroups()}):
@@ -525,7 +525,7 @@ def test_two_distros_have_the_same_port(devel, pair):
     assert "second" in devel.sh(f"curl -s http://{pair}.berth.internal:{port}/")
 
 
-def test_a_stopped_virtual_machine_does_not_make_berth_net_grow(devel):
+def test_stopped_machine_does_not_make_berth_net_grow(devel):
     port = free_port()
     devel.sh(f"systemd-run -q --collect --unit sink-{port} socat -u TCP4-LISTEN:{port},fork,reuseaddr OPEN:/dev/null")
     eventually(lambda: not refused(port), what="the sink")

@@ -82,7 +82,7 @@ def settled(host, scratch, request):
 
 
 @pytest.mark.parametrize("settled", ["on"], indirect=True)
-def test_a_terminal_is_told_of_a_new_port(host, settled):
+def test_new_port_gives_a_notice(host, settled):
     port = free_port()
     with Terminal(host, settled) as terminal:
         serve(host, settled, port)
@@ -92,7 +92,7 @@ def test_a_terminal_is_told_of_a_new_port(host, settled):
 
 
 @pytest.mark.parametrize("settled", ["off"], indirect=True)
-def test_a_terminal_is_told_nothing_unasked(host, settled):
+def test_no_notice_by_default(host, settled):
     port = free_port()
     with Terminal(host, settled) as terminal:
         serve(host, settled, port)
@@ -100,7 +100,7 @@ def test_a_terminal_is_told_nothing_unasked(host, settled):
 
 
 @pytest.mark.smoke
-def test_who_watches_sees_ports_come_and_go(host, scratch):
+def test_watch_shows_changes(host, scratch):
     port = free_port()
     host.run(scratch, "true")
     text = host.spawn("ports", "--watch", scratch, stdout=subprocess.PIPE, text=True)

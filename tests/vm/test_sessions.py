@@ -43,7 +43,7 @@ def test_command_is_in_a_login_session(sh, user):
     assert sh(f"systemctl is-active user@{uid}").stdout == "active\n"
 
 
-def test_runtime_directory_is_the_users_alone(sh):
+def test_runtime_directory_is_private(sh):
     assert sh("stat -c '%a %U %F' $XDG_RUNTIME_DIR; findmnt -no FSTYPE $XDG_RUNTIME_DIR || "
               "grep -c \" $XDG_RUNTIME_DIR \" /proc/mounts", "alice").stdout.split()[:3] == ["700", "alice", "directory"]
 
@@ -72,14 +72,14 @@ def test_later_commands_use_the_same_session(sh):
     assert sh(journal).stdout == before
 
 
-def test_first_commands_of_a_user_share_one_session(host, debian, sh):
+def test_concurrent_first_commands_share_one_session(host, debian, sh):
     commands = [host.spawn("run", "-d", debian, "-u", "carol", "sh", "-c", SHOW, stdin=subprocess.DEVNULL,
                            stdout=subprocess.PIPE, text=True) for _ in range(12)]
     outputs = {command.communicate(timeout=120)[0] for command in commands}
     assert len(outputs) == 1 and "session-" in outputs.pop()
 
 
-def test_session_that_was_terminated_is_opened_anew(host, debian, sh):
+def test_terminated_session_is_reopened(host, debian, sh):
     old = sh("echo $XDG_SESSION_ID", "alice").stdout.strip()
     victim = host.spawn("run", "-d", debian, "-u", "alice", "sleep", "1000", stdin=subprocess.DEVNULL)
     eventually(lambda: "sleep 1000" in sh(f"loginctl session-status {old} --no-pager").stdout, what="the command")
@@ -110,7 +110,7 @@ def test_environment_of_pam_arrives(sh):
     sh("sed -i /FROM_PAM/d /etc/environment")
 
 
-def test_without_pam_there_is_a_command_all_the_same(host, debian, sh):
+def test_command_runs_without_pam(host, debian, sh):
     """And a user manager, and a line in the log, and no unit that failed."""
     sh("mv /etc/pam.d/login /etc/pam.d/login.away; cp /etc/pam.d/other /root/other; "
        "printf 'session required pam_deny.so\\n' >/etc/pam.d/other")
@@ -143,7 +143,7 @@ def holder(sh, user):
 
 
 @pytest.mark.parametrize("user", ["root", "alice"])
-def test_holder_says_what_it_is_and_waits(sh, user):
+def test_holder_is_named_and_idle(sh, user):
     sh("true", user)
     first = holder(sh, user)
     assert first.split()[:6] == [user, "berth-session", "/bin/sh", "/run/berth/berth-session", uid_of(sh, user), "(sd-pam)"]
@@ -153,7 +153,7 @@ def test_holder_says_what_it_is_and_waits(sh, user):
     assert "sleep" not in sh("ps -eo comm").stdout.split()
 
 
-def test_holder_lets_the_machine_go(host, debian, sh):
+def test_holder_does_not_delay_shutdown(host, debian, sh):
     sh("true", "alice")
     since, uid = sh("date +%s; id -u alice").stdout.split()
     host("terminate", debian, timeout=60)
@@ -162,7 +162,7 @@ def test_holder_lets_the_machine_go(host, debian, sh):
     assert not re.search("timed out|Killing|Failed|SIGKILL", told)
 
 
-def test_terminal_is_the_users(sh, host, debian):
+def test_terminal_belongs_to_the_user(sh, host, debian):
     got = host("run", "-d", debian, "-u", "alice", "--tty", "--", "stat", "-L", "-c", "%U %G %a", "/dev/stdin")
     assert got.stdout.split() == ["alice", "tty", "620"]
 
@@ -192,7 +192,7 @@ def test_locale_in_an_archive_is_one_the_distro_has(host, scratch):
 AGENT = "for p in /proc/[0-9]*; do grep -qs ^@berth-agent $p/cmdline && break; done; "
 
 
-def test_many_commands_leave_nothing_behind(host, debian, sh):
+def test_many_commands_leak_nothing(host, debian, sh):
     count = AGENT + "ls $p/fd | wc -l; sed -n 's/^VmRSS:[^0-9]*\\([0-9]*\\).*/\\1/p' $p/status; pgrep -cP ${p#/proc/}"
     sh("true")
     before = [int(number) for number in sh(count).stdout.split()]
