@@ -50,7 +50,7 @@ static void test_remote_code_is_bounded(void)
     g_assert_null(berth_error_hint(error));
 }
 
-static void test_foreign_errors_have_an_id(void)
+static void test_errors_of_other_domains_have_an_id(void)
 {
     g_autoptr(GError) error = g_error_new_literal(G_FILE_ERROR, G_FILE_ERROR_IO, "x");
     g_assert_cmpstr(berth_error_id(error), ==, "failed");
@@ -64,6 +64,7 @@ int main(int argc, char **argv)
     g_test_add_func("/base/error/carries-id-and-hint", test_carries_id_and_hint);
     g_test_add_func("/base/error/folds-errno", test_folds_errno);
     g_test_add_func("/base/error/remote-code-is-bounded", test_remote_code_is_bounded);
-    g_test_add_func("/base/error/foreign-errors-have-an-id", test_foreign_errors_have_an_id);
+    g_test_add_func("/base/error/errors-of-other-domains-have-an-id",
+                    test_errors_of_other_domains_have_an_id);
     return g_test_run();
 }

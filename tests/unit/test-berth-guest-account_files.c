@@ -33,7 +33,7 @@ static void test_image_without_files(DistroTree *tree, gconstpointer data)
     g_assert_cmpstr(names, ==, "group keep passwd ");
 }
 
-static void test_files_that_are_there_stay(DistroTree *tree, gconstpointer data)
+static void test_existing_files_are_kept(DistroTree *tree, gconstpointer data)
 {
     distro_tree_put(tree, "etc/passwd", "", 0600);
     distro_tree_link(tree, "etc/group", "nowhere");
@@ -94,7 +94,7 @@ static void test_account(DistroTree *tree, gconstpointer data)
     distro_tree_assert_text(tree, "home/alice/.profile", "x\n");
 }
 
-static void test_home_that_is_there_stays(DistroTree *tree, gconstpointer data)
+static void test_existing_home_is_kept(DistroTree *tree, gconstpointer data)
 {
     const Account account = alice();
     distro_tree_put(tree, "etc/skel/.profile", "new\n", 0644);
@@ -140,10 +140,10 @@ int main(int argc, char **argv)
     g_test_add("/account_files/" name, DistroTree, NULL, distro_tree_set_up, function,             \
                distro_tree_tear_down)
     TEST("image-without", test_image_without_files);
-    TEST("there", test_files_that_are_there_stay);
+    TEST("there", test_existing_files_are_kept);
     TEST("looking-up", test_looking_up);
     TEST("account", test_account);
-    TEST("home", test_home_that_is_there_stays);
+    TEST("home", test_existing_home_is_kept);
     TEST("size", test_files_of_any_size);
     return g_test_run();
 }

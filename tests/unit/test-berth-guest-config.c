@@ -25,7 +25,7 @@ static void put_config(WireBuffer *buffer, guint32 version)
     wire_frame_end(buffer, begin);
 }
 
-static void test_whole_or_cut(void)
+static void test_truncated_config_is_rejected(void)
 {
     WireBuffer buffer = {0};
     WireFrame frame;
@@ -63,7 +63,8 @@ static void test_another_version(void)
 int main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
-    g_test_add_func("/berth-guest/config/whole-or-cut", test_whole_or_cut);
+    g_test_add_func("/berth-guest/config/truncated-config-is-rejected",
+                    test_truncated_config_is_rejected);
     g_test_add_func("/berth-guest/config/another-version", test_another_version);
     return g_test_run();
 }

@@ -26,7 +26,7 @@ static void test_hidden(DistroTree *tree, gconstpointer data)
 }
 
 /* The one that was there first is kept as well. */
-static void test_nothing_is_replaced(DistroTree *tree, gconstpointer data)
+static void test_existing_files_are_not_replaced(DistroTree *tree, gconstpointer data)
 {
     distro_tree_put(tree, ".dockerenv", "new", 0755);
     distro_tree_put(tree, ".dockerenv.berth", "old", 0600);
@@ -53,7 +53,7 @@ int main(int argc, char **argv)
     g_test_add("/container/" name, DistroTree, NULL, distro_tree_set_up, function,                 \
                distro_tree_tear_down)
     TEST("hidden", test_hidden);
-    TEST("nothing-is-replaced", test_nothing_is_replaced);
+    TEST("existing-files-are-not-replaced", test_existing_files_are_not_replaced);
     TEST("only-files", test_only_files);
     return g_test_run();
 }

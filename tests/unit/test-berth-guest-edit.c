@@ -101,7 +101,7 @@ static void test_links(DistroTree *tree, gconstpointer data)
     assert_names(tree, "absolute relative site upward ");
 }
 
-static void test_what_is_left_alone(DistroTree *tree, gconstpointer data)
+static void test_unchanged_files(DistroTree *tree, gconstpointer data)
 {
     distro_tree_link(tree, "etc/nowhere", "/run/later");
     distro_tree_link(tree, "etc/circle", "circle");
@@ -149,7 +149,7 @@ int main(int argc, char **argv)
     TEST("append", test_append);
     TEST("set", test_set);
     TEST("links", test_links);
-    TEST("left-alone", test_what_is_left_alone);
+    TEST("left-alone", test_unchanged_files);
     TEST("attributes", test_attributes_stay);
     return g_test_run();
 }

@@ -48,7 +48,7 @@ static gpointer read_all(gpointer data)
 }
 
 /* Also when a frame of the host's has come in meanwhile, which nobody waits for. */
-static void test_all_is_sent(Fixture *fixture, gconstpointer data)
+static void test_all_frames_are_sent(Fixture *fixture, gconstpointer data)
 {
     wire_frame_put(&fixture->channel.in, WIRE_CLOCK, 0, 0, NULL, 0);
     GThread *reader = g_thread_new("reader", read_all, fixture);
@@ -58,12 +58,12 @@ static void test_all_is_sent(Fixture *fixture, gconstpointer data)
     g_assert_cmpint(channel_drain(&fixture->channel, LONG), ==, 0);
 }
 
-static void test_nobody_reads(Fixture *fixture, gconstpointer data)
+static void test_blocked_host(Fixture *fixture, gconstpointer data)
 {
     g_assert_cmpint(channel_drain(&fixture->channel, 1), ==, -ETIMEDOUT);
 }
 
-static void test_nobody_is_there(Fixture *fixture, gconstpointer data)
+static void test_closed_host(Fixture *fixture, gconstpointer data)
 {
     close(fixture->host);
     fixture->host = -1;
@@ -79,7 +79,7 @@ static int next_free(void)
 }
 
 /* A channel that cannot be watched costs no descriptor. */
-static void test_nothing_leaks(Fixture *fixture, gconstpointer data)
+static void test_fork_leaks_no_bytes(Fixture *fixture, gconstpointer data)
 {
     g_autofree char *path = NULL;
     int plain = g_file_open_tmp(NULL, &path, NULL); /* which epoll refuses */
@@ -100,9 +100,9 @@ int main(int argc, char **argv)
     g_test_init(&argc, &argv, NULL);
 #define ADD(name, function)                                                                        \
     g_test_add("/berth-guest/channel/" name, Fixture, NULL, set_up, function, tear_down)
-    ADD("all-is-sent", test_all_is_sent);
-    ADD("nobody-reads", test_nobody_reads);
-    ADD("nobody-is-there", test_nobody_is_there);
-    ADD("nothing-leaks", test_nothing_leaks);
+    ADD("all-frames-are-sent", test_all_frames_are_sent);
+    ADD("blocked-host", test_blocked_host);
+    ADD("closed-host", test_closed_host);
+    ADD("fork-leaks-no-bytes", test_fork_leaks_no_bytes);
     return g_test_run();
 }

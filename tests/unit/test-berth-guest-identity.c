@@ -85,7 +85,7 @@ static void test_names_of_the_host(DistroTree *tree, gconstpointer data)
     distro_tree_assert_text(tree, "etc/hosts", "1.2.3.4 mine\n" BLOCK);
 }
 
-static void test_hosts_left_alone(DistroTree *tree, gconstpointer data)
+static void test_hosts_is_kept(DistroTree *tree, gconstpointer data)
 {
     Settings settings = defaults();
     distro_tree_link(tree, "etc/hosts", "/run/hosts");
@@ -134,7 +134,7 @@ int main(int argc, char **argv)
     TEST("hosts", test_hosts);
     TEST("hosts-size", test_hosts_of_any_size);
     TEST("hosts-of-host", test_names_of_the_host);
-    TEST("hosts-left-alone", test_hosts_left_alone);
+    TEST("hosts-is-kept", test_hosts_is_kept);
     TEST("hostname", test_hostname);
     TEST("time-zone", test_time_zone);
     return g_test_run();

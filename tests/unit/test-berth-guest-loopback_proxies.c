@@ -73,7 +73,7 @@ static gsize count_proxied(const ListeningSocket *sockets, gsize count)
     return found;
 }
 
-static void test_as_many_as_there_can_be(Fixture *fixture, gconstpointer data)
+static void test_maximum_number_of_proxies(Fixture *fixture, gconstpointer data)
 {
     g_autofree ListeningSocket *sockets = services(1, WIRE_LISTENERS_MAX);
     loopback_proxies_follow(fixture->proxies, sockets, WIRE_LISTENERS_MAX);
@@ -86,7 +86,7 @@ static void test_as_many_as_there_can_be(Fixture *fixture, gconstpointer data)
     g_assert_cmpuint(lines_said(fixture), ==, 0);
 }
 
-static void test_one_too_many_is_said_once(Fixture *fixture, gconstpointer data)
+static void test_excess_is_logged_once(Fixture *fixture, gconstpointer data)
 {
     const gsize count = WIRE_LISTENERS_MAX + 2;
     g_autofree ListeningSocket *sockets = services(1, count);
@@ -116,7 +116,7 @@ static void test_out_of_descriptors(Fixture *fixture, gconstpointer data)
     g_assert_cmpuint(count_proxied(sockets, 8), ==, 8);
 }
 
-static void test_what_needs_none(Fixture *fixture, gconstpointer data)
+static void test_services_without_proxy(Fixture *fixture, gconstpointer data)
 {
     ListeningSocket sockets[] = {
         {.listener = {.family = 4, .protocol = IPPROTO_TCP, .port = 80}},
@@ -132,7 +132,7 @@ static void test_what_needs_none(Fixture *fixture, gconstpointer data)
 }
 
 /* A proxy keeps its port, and closes with its service. */
-static void test_one_comes_and_goes(Fixture *fixture, gconstpointer data)
+static void test_proxy_follows_its_service(Fixture *fixture, gconstpointer data)
 {
     g_autofree ListeningSocket *sockets = services(80, 1);
     loopback_proxies_follow(fixture->proxies, sockets, 1);
@@ -156,10 +156,10 @@ static void test_one_comes_and_goes(Fixture *fixture, gconstpointer data)
 int main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
-    CASE("/berth-guest/loopback_proxies/as-many-as-there-can-be", test_as_many_as_there_can_be);
-    CASE("/berth-guest/loopback_proxies/one-too-many", test_one_too_many_is_said_once);
+    CASE("/berth-guest/loopback_proxies/maximum-number-of-proxies", test_maximum_number_of_proxies);
+    CASE("/berth-guest/loopback_proxies/one-too-many", test_excess_is_logged_once);
     CASE("/berth-guest/loopback_proxies/descriptors", test_out_of_descriptors);
-    CASE("/berth-guest/loopback_proxies/none-needed", test_what_needs_none);
-    CASE("/berth-guest/loopback_proxies/comes-and-goes", test_one_comes_and_goes);
+    CASE("/berth-guest/loopback_proxies/not-needed", test_services_without_proxy);
+    CASE("/berth-guest/loopback_proxies/follows-its-service", test_proxy_follows_its_service);
     return g_test_run();
 }

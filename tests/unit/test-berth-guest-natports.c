@@ -258,7 +258,7 @@ static void test_rules_of_nft_and_iptables(Fixture *fixture, gconstpointer data)
     check(fixture, "tcp 80 tcp 81 udp 53"); /* which asks for nothing */
 }
 
-static void test_without_a_chain_nobody_asks_for_rules(Fixture *fixture, gconstpointer data)
+static void test_rules_are_not_dumped_without_a_chain(Fixture *fixture, gconstpointer data)
 {
     say_chain(fixture, "OUTPUT", "nat", NF_INET_LOCAL_OUT);
     say_chain(fixture, "PREROUTING", "filter", NF_INET_PRE_ROUTING);
@@ -281,7 +281,7 @@ static void test_rules_change(Fixture *fixture, gconstpointer data)
 }
 
 /* Rules that changed while they were dumped are asked for again. */
-static void test_a_dump_that_is_interrupted(Fixture *fixture, gconstpointer data)
+static void test_interrupted_dump_is_repeated(Fixture *fixture, gconstpointer data)
 {
     say_chains(fixture);
     say_rule(fixture, "PREROUTING", 80, NFT_CMP_EQ);
@@ -292,7 +292,7 @@ static void test_a_dump_that_is_interrupted(Fixture *fixture, gconstpointer data
 }
 
 /* While they change all the time the ports stay as they were, and are looked at the next time. */
-static void test_dumps_that_are_never_whole(Fixture *fixture, gconstpointer data)
+static void test_dump_interrupted_every_time(Fixture *fixture, gconstpointer data)
 {
     say_chains(fixture);
     say_rule(fixture, "PREROUTING", 80, NFT_CMP_EQ);
@@ -311,7 +311,7 @@ static void test_dumps_that_are_never_whole(Fixture *fixture, gconstpointer data
     check(fixture, "tcp 82");
 }
 
-static void test_a_port_that_is_reserved_is_one(Fixture *fixture, gconstpointer data)
+static void test_reserved_port_is_reported_once(Fixture *fixture, gconstpointer data)
 {
     say_chains(fixture);
     say_rule(fixture, "PREROUTING", 80, NFT_CMP_EQ);
@@ -328,7 +328,7 @@ static void test_a_port_that_is_reserved_is_one(Fixture *fixture, gconstpointer 
 
 #define CASE(path, function) g_test_add(path, Fixture, NULL, set_up, function, tear_down)
 
-static void test_what_there_is_no_room_for_is_counted(Fixture *fixture, gconstpointer data)
+static void test_excess_chains_are_counted(Fixture *fixture, gconstpointer data)
 {
     const guint chains = 70, chains_max = 64, rules = 10;
     for (guint i = 0; i < chains; i++) {
@@ -361,7 +361,7 @@ static gpointer answer_with_many(gpointer data)
     return NULL;
 }
 
-static void test_more_ports_than_there_is_room_for(Fixture *fixture, gconstpointer data)
+static void test_excess_ports_are_counted(Fixture *fixture, gconstpointer data)
 {
     g_assert_cmpint(fcntl(fixture->kernel, F_SETFL, 0), ==, 0); /* waits for room, */
     g_assert_cmpint(fcntl(fixture->asked, F_SETFL, 0), ==, 0);  /* and that for an answer */
@@ -375,12 +375,12 @@ int main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
     CASE("/berth-guest/natports/rules", test_rules_of_nft_and_iptables);
-    CASE("/berth-guest/natports/no-chain", test_without_a_chain_nobody_asks_for_rules);
+    CASE("/berth-guest/natports/no-chain", test_rules_are_not_dumped_without_a_chain);
     CASE("/berth-guest/natports/changes", test_rules_change);
-    CASE("/berth-guest/natports/chains-left-out", test_what_there_is_no_room_for_is_counted);
-    CASE("/berth-guest/natports/ports-left-out", test_more_ports_than_there_is_room_for);
-    CASE("/berth-guest/natports/interrupted", test_a_dump_that_is_interrupted);
-    CASE("/berth-guest/natports/never-whole", test_dumps_that_are_never_whole);
-    CASE("/berth-guest/natports/reserved", test_a_port_that_is_reserved_is_one);
+    CASE("/berth-guest/natports/chains-left-out", test_excess_chains_are_counted);
+    CASE("/berth-guest/natports/ports-left-out", test_excess_ports_are_counted);
+    CASE("/berth-guest/natports/interrupted", test_interrupted_dump_is_repeated);
+    CASE("/berth-guest/natports/never-complete", test_dump_interrupted_every_time);
+    CASE("/berth-guest/natports/reserved", test_reserved_port_is_reported_once);
     return g_test_run();
 }

@@ -28,7 +28,7 @@ static void test_file(DistroTree *tree, gconstpointer data)
 }
 
 /* Each program that may take resolv.conf over finds the server, before it is there itself. */
-static void test_takers(DistroTree *tree, gconstpointer data)
+static void test_program_files(DistroTree *tree, gconstpointer data)
 {
     const Settings settings = defaults();
     distro_tree_put(tree, "etc/hostname", "", 0644);
@@ -112,7 +112,7 @@ int main(int argc, char **argv)
     g_test_add("/resolver/" name, DistroTree, NULL, distro_tree_set_up, function,                  \
                distro_tree_tear_down)
     TEST("file", test_file);
-    TEST("takers", test_takers);
+    TEST("program-files", test_program_files);
     TEST("search", test_search);
     TEST("update", test_update);
     TEST("switched-off", test_switched_off);

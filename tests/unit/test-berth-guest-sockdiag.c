@@ -97,7 +97,7 @@ static const Socket both = {6, 80, 0, 2, {0}, 0};
 static const Socket only_v6 = {6, 81, 0, 3, {0}, 1};
 static const Socket mapped = {6, 82, 0, 4, {[10] = 0xff, [11] = 0xff, [12] = 127, [15] = 1}, 0};
 
-static void test_each_is_what_it_is(Fixture *fixture, gconstpointer data)
+static void test_attributes_are_decoded(Fixture *fixture, gconstpointer data)
 {
     done(fixture);
     say(fixture, &mapped);
@@ -119,7 +119,7 @@ static void test_each_is_what_it_is(Fixture *fixture, gconstpointer data)
     }
 }
 
-static void test_one_address_is_one(Fixture *fixture, gconstpointer data)
+static void test_duplicate_addresses_are_merged(Fixture *fixture, gconstpointer data)
 {
     say(fixture, &any_v4);
     say(fixture, &any_v4);
@@ -130,7 +130,7 @@ static void test_one_address_is_one(Fixture *fixture, gconstpointer data)
     g_assert_cmpint(dump(fixture), ==, 2);
 }
 
-static void test_udp_serves_or_asks(Fixture *fixture, gconstpointer data)
+static void test_udp_servers_and_clients(Fixture *fixture, gconstpointer data)
 {
     static const Socket server = {4, 53, 0, 1, {0}, -1}, connected = {4, 54, 9, 2, {0}, -1},
                         nameless = {4, 0, 0, 3, {0}, -1};
@@ -146,7 +146,7 @@ static void test_udp_serves_or_asks(Fixture *fixture, gconstpointer data)
     g_assert_cmpuint(fixture->sockets[0].listener.protocol, ==, IPPROTO_UDP);
 }
 
-static void test_a_part_that_is_interrupted_begins_anew(Fixture *fixture, gconstpointer data)
+static void test_interrupted_dump_restarts(Fixture *fixture, gconstpointer data)
 {
     say(fixture, &any_v4);
     done(fixture);
@@ -160,7 +160,7 @@ static void test_a_part_that_is_interrupted_begins_anew(Fixture *fixture, gconst
     g_assert_cmpuint(fixture->sockets[1].listener.port, ==, 81);
 }
 
-static void test_a_kernel_that_lacks_some(Fixture *fixture, gconstpointer data)
+static void test_unsupported_families_are_skipped(Fixture *fixture, gconstpointer data)
 {
     say(fixture, &any_v4);
     done(fixture);
@@ -171,7 +171,7 @@ static void test_a_kernel_that_lacks_some(Fixture *fixture, gconstpointer data)
     g_assert_cmpint(dump(fixture), ==, -ENOENT);
 }
 
-static void test_a_failure_is_no_empty_list(Fixture *fixture, gconstpointer data)
+static void test_failure_is_not_an_empty_list(Fixture *fixture, gconstpointer data)
 {
     say(fixture, &any_v4);
     done(fixture);
@@ -179,7 +179,7 @@ static void test_a_failure_is_no_empty_list(Fixture *fixture, gconstpointer data
     g_assert_cmpint(dump(fixture), ==, -EPERM);
 }
 
-static void test_there_is_no_room_for_all(Fixture *fixture, gconstpointer data)
+static void test_more_sockets_than_fit(Fixture *fixture, gconstpointer data)
 {
     for (guint16 i = 0; i < ROOM + 3; i++)
         say(fixture, &(Socket){4, (guint16)(100 + i), 0, i, {0}, -1});
@@ -188,7 +188,7 @@ static void test_there_is_no_room_for_all(Fixture *fixture, gconstpointer data)
     g_assert_cmpint(dump(fixture), ==, ROOM);
 }
 
-static void test_tcp_is_chosen_first(void)
+static void test_tcp_has_priority(void)
 {
     ListeningSocket sockets[6] = {0};
     for (guint i = 0; i < 6; i++)
@@ -203,7 +203,7 @@ static void test_tcp_is_chosen_first(void)
         g_assert_cmpuint(sockets[i].listener.port, ==, ports[i]);
 }
 
-static void test_the_owner_of_a_real_one(void)
+static void test_owner_of_a_real_socket(void)
 {
     Netlink netlink;
     static ListeningSocket sockets[1024];
@@ -234,14 +234,14 @@ static void test_the_owner_of_a_real_one(void)
 int main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
-    CASE("/berth-guest/sockdiag/each", test_each_is_what_it_is);
-    CASE("/berth-guest/sockdiag/one-address", test_one_address_is_one);
-    CASE("/berth-guest/sockdiag/udp", test_udp_serves_or_asks);
-    CASE("/berth-guest/sockdiag/interrupted", test_a_part_that_is_interrupted_begins_anew);
-    CASE("/berth-guest/sockdiag/lacking", test_a_kernel_that_lacks_some);
-    CASE("/berth-guest/sockdiag/failure", test_a_failure_is_no_empty_list);
-    CASE("/berth-guest/sockdiag/room", test_there_is_no_room_for_all);
-    g_test_add_func("/berth-guest/sockdiag/choose", test_tcp_is_chosen_first);
-    g_test_add_func("/berth-guest/sockdiag/owner", test_the_owner_of_a_real_one);
+    CASE("/berth-guest/sockdiag/attributes", test_attributes_are_decoded);
+    CASE("/berth-guest/sockdiag/one-address", test_duplicate_addresses_are_merged);
+    CASE("/berth-guest/sockdiag/udp", test_udp_servers_and_clients);
+    CASE("/berth-guest/sockdiag/interrupted", test_interrupted_dump_restarts);
+    CASE("/berth-guest/sockdiag/unsupported", test_unsupported_families_are_skipped);
+    CASE("/berth-guest/sockdiag/failure", test_failure_is_not_an_empty_list);
+    CASE("/berth-guest/sockdiag/overflow", test_more_sockets_than_fit);
+    g_test_add_func("/berth-guest/sockdiag/choose", test_tcp_has_priority);
+    g_test_add_func("/berth-guest/sockdiag/owner", test_owner_of_a_real_socket);
     return g_test_run();
 }

@@ -59,7 +59,7 @@ static void test_every_key(Fixture *fixture, gconstpointer data)
     g_assert_cmpuint(settings->oobe_uid, ==, 1000);
 }
 
-static void test_what_images_have_is_known(Fixture *fixture, gconstpointer data)
+static void test_keys_of_common_images_are_known(Fixture *fixture, gconstpointer data)
 {
     parse(fixture, "wsl.conf",
           "[automount]\nenabled=true\nroot=/mnt\noptions=\"metadata,umask=22\"\ncgroups=v2\n"
@@ -211,7 +211,7 @@ int main(int argc, char **argv)
         void (*test)(Fixture *fixture, gconstpointer data);
     } tests[] = {
         {"/settings/every-key", test_every_key},
-        {"/settings/what-images-have-is-known", test_what_images_have_is_known},
+        {"/settings/keys-of-common-images-are-known", test_keys_of_common_images_are_known},
         {"/settings/first-file-wins-key-by-key", test_first_file_wins_key_by_key},
         {"/settings/warnings-name-the-line", test_warnings_name_the_line},
         {"/settings/values", test_values},

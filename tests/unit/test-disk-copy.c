@@ -84,7 +84,7 @@ static void test_holes_stay_holes(Fixture *fixture, gconstpointer data)
     check_copy(fixture, fixture->directory);
 }
 
-static void test_to_another_file_system(Fixture *fixture, gconstpointer data)
+static void test_copy_to_another_file_system(Fixture *fixture, gconstpointer data)
 {
     if (access("/dev/shm", W_OK) == 0)
         check_copy(fixture, "/dev/shm");
@@ -151,7 +151,7 @@ static bool shorten(const BerthProgress *progress, gpointer user_data)
 }
 
 /* Within a piece of data, and between two, where what is left looks like a hole. */
-static void test_it_becomes_shorter(Fixture *fixture, gconstpointer data)
+static void test_input_is_truncated(Fixture *fixture, gconstpointer data)
 {
     const off_t sizes[] = {10 * MIB, 50 * MIB, 0};
     for (gsize i = 0; i < G_N_ELEMENTS(sizes); i++) {
@@ -167,7 +167,7 @@ static void test_it_becomes_shorter(Fixture *fixture, gconstpointer data)
 }
 
 /* A limit of file sizes stands for a full disk. In a child, as it cannot be raised again. */
-static void test_no_room(Fixture *fixture, gconstpointer data)
+static void test_no_space(Fixture *fixture, gconstpointer data)
 {
     pid_t child = fork();
     g_assert_cmpint(child, >=, 0);
@@ -188,7 +188,7 @@ static void test_no_room(Fixture *fixture, gconstpointer data)
     g_assert_true(WIFEXITED(status) && WEXITSTATUS(status) == 0);
 }
 
-static void test_what_cannot_be_read(Fixture *fixture, gconstpointer data)
+static void test_read_error(Fixture *fixture, gconstpointer data)
 {
     berth_autofd int closed = open("/dev/null", O_WRONLY | O_CLOEXEC);
     berth_autofd int directory = open(fixture->directory, O_RDONLY | O_CLOEXEC);
@@ -208,13 +208,13 @@ int main(int argc, char **argv)
         void (*run)(Fixture *fixture, gconstpointer data);
     } tests[] = {
         {"/disk/copy/holes-stay-holes", test_holes_stay_holes},
-        {"/disk/copy/to-another-file-system", test_to_another_file_system},
+        {"/disk/copy/copy-to-another-file-system", test_copy_to_another_file_system},
         {"/disk/copy/an-empty-file", test_an_empty_file},
         {"/disk/copy/progress-reaches-its-total", test_progress_reaches_its_total},
         {"/disk/copy/cancelled", test_cancelled},
-        {"/disk/copy/it-becomes-shorter", test_it_becomes_shorter},
-        {"/disk/copy/no-room", test_no_room},
-        {"/disk/copy/what-cannot-be-read", test_what_cannot_be_read},
+        {"/disk/copy/input-is-truncated", test_input_is_truncated},
+        {"/disk/copy/no-space", test_no_space},
+        {"/disk/copy/read-error", test_read_error},
     };
     g_test_init(&argc, &argv, NULL);
     for (gsize i = 0; i < G_N_ELEMENTS(tests); i++)

@@ -201,7 +201,7 @@ static void test_case_50_more_subdirectories_than_links(Fixture *fixture, gconst
     oracle_expect_stat(fixture->image, "/more", "Links: 1 ");
 }
 
-static void test_case_12_replaced_data_is_given_back(Fixture *fixture, gconstpointer data)
+static void test_case_12_replaced_data_is_freed(Fixture *fixture, gconstpointer data)
 {
     gsize size = 16 << 20;
     g_autofree guint8 *bytes = g_malloc(size);
@@ -216,7 +216,7 @@ static void test_case_12_replaced_data_is_given_back(Fixture *fixture, gconstpoi
     g_assert_cmpuint(host_bytes(fixture), <, 2 * size);
 }
 
-static void test_says_when_the_image_is_full(Fixture *fixture, gconstpointer data)
+static void test_full_image_is_reported(Fixture *fixture, gconstpointer data)
 {
     gsize size = 1 << 20;
     g_autofree guint8 *bytes = g_malloc(size);
@@ -260,7 +260,7 @@ static void test_case_50_inodes_run_out(Fixture *fixture, gconstpointer data)
     g_assert_cmpstr(berth_error_hint(error), ==, "make room for them, as in --inodes 17011");
 }
 
-static void test_refuses_data_out_of_place(Fixture *fixture, gconstpointer data)
+static void test_rejects_data_out_of_order(Fixture *fixture, gconstpointer data)
 {
     static const struct {
         guint64 offset;
@@ -396,8 +396,8 @@ int main(int argc, char **argv)
     ADD("case-50-directory-at-the-border", 64, test_case_50_directory_at_the_border);
     ADD("case-50-more-subdirectories-than-links", 1024,
         test_case_50_more_subdirectories_than_links);
-    ADD("case-12-replaced-data-is-given-back", 128, test_case_12_replaced_data_is_given_back);
-    ADD("says-when-the-image-is-full", 64, test_says_when_the_image_is_full);
+    ADD("case-12-replaced-data-is-freed", 128, test_case_12_replaced_data_is_freed);
+    ADD("full-image-is-reported", 64, test_full_image_is_reported);
     ADD("uses-the-last-block", 64, test_uses_the_last_block);
     ADD("case-50-inodes-run-out", 64, test_case_50_inodes_run_out);
     ADD("case-32-sockets", 64, test_case_32_sockets);
@@ -405,6 +405,6 @@ int main(int argc, char **argv)
     ADD("case-30-names-in-acls", 64, test_case_30_names_in_acls);
     ADD("case-50-inodes-can-be-chosen", 64, test_case_50_inodes_can_be_chosen);
     ADD("case-50-too-many-files", 64, test_case_50_too_many_files);
-    ADD("refuses-data-out-of-place", 64, test_refuses_data_out_of_place);
+    ADD("rejects-data-out-of-order", 64, test_rejects_data_out_of_order);
     return g_test_run();
 }

@@ -126,7 +126,7 @@ static bool count(const BerthProgress *progress, gpointer user_data)
     return *left == 0 || --*left > 0;
 }
 
-static void test_stopped_in_the_middle(Fixture *fixture, gconstpointer data)
+static void test_cancelled_midway(Fixture *fixture, gconstpointer data)
 {
     write_noise(fixture, "one");
     for (guint stop = 1; stop < 5; stop++) {
@@ -149,7 +149,7 @@ static void expect_refusal(const Fixture *fixture, const char *id)
     g_assert_cmpuint(used(fixture), ==, before);
 }
 
-static void test_unclean_ones_are_left_alone(Fixture *fixture, gconstpointer data)
+static void test_unclean_images_are_refused(Fixture *fixture, gconstpointer data)
 {
     write_noise(fixture, "one");
     debugfs(fixture, "rm one");
@@ -167,7 +167,7 @@ static void overwrite(const Fixture *fixture, off_t offset, gsize size)
     g_assert_cmpint(pwrite(fixture->fd, noise, size, offset), ==, (ssize_t)size);
 }
 
-static void test_damaged_ones_are_left_alone(Fixture *fixture, gconstpointer data)
+static void test_damaged_images_are_refused(Fixture *fixture, gconstpointer data)
 {
     write_noise(fixture, "one");
     overwrite(fixture, 4096, 4096); /* the group descriptors */
@@ -179,7 +179,7 @@ static void test_damaged_ones_are_left_alone(Fixture *fixture, gconstpointer dat
 }
 
 /* A bitmap that says free of what is used, with a checksum that fits: the numbers give it away. */
-static void test_bitmaps_that_lie_are_not_believed(Fixture *fixture, gconstpointer data)
+static void test_wrong_bitmaps_are_detected(Fixture *fixture, gconstpointer data)
 {
     write_noise(fixture, "one");
     debugfs(fixture, "freeb 20000 100");
@@ -228,7 +228,7 @@ static bool refuse(const BerthProgress *progress, gpointer user_data)
     return false;
 }
 
-static void test_tools_are_ended_on_request(Fixture *fixture, gconstpointer data)
+static void test_tools_can_be_cancelled(Fixture *fixture, gconstpointer data)
 {
     const BerthE2Image image = {fixture->fd, "disk", refuse, NULL};
     g_autoptr(GError) error = NULL;
@@ -245,13 +245,13 @@ int main(int argc, char **argv)
     } tests[] = {
         {"free-blocks-become-holes", test_free_blocks_become_holes},
         {"an-empty-journal-becomes-a-hole", test_an_empty_journal_becomes_a_hole},
-        {"stopped-in-the-middle", test_stopped_in_the_middle},
-        {"unclean-ones-are-left-alone", test_unclean_ones_are_left_alone},
-        {"damaged-ones-are-left-alone", test_damaged_ones_are_left_alone},
-        {"bitmaps-that-lie-are-not-believed", test_bitmaps_that_lie_are_not_believed},
+        {"cancelled-midway", test_cancelled_midway},
+        {"unclean-images-are-refused", test_unclean_images_are_refused},
+        {"damaged-images-are-refused", test_damaged_images_are_refused},
+        {"wrong-bitmaps-are-detected", test_wrong_bitmaps_are_detected},
         {"state", test_state},
         {"tools-shrink-an-image", test_tools_shrink_an_image},
-        {"tools-are-ended-on-request", test_tools_are_ended_on_request},
+        {"tools-can-be-cancelled", test_tools_can_be_cancelled},
     };
     g_test_init(&argc, &argv, NULL);
     for (gsize i = 0; i < G_N_ELEMENTS(tests); i++) {

@@ -97,7 +97,7 @@ static void test_cut_names(void)
     reading_refused(tarball, READING_DAMAGED, "a directory with the data of a file");
 }
 
-static void test_nowhere(void)
+static void test_missing_paths(void)
 {
     g_autoptr(GByteArray) tarball = g_byte_array_new();
     tarball_add_pax(tarball, "path", "x", 1);
@@ -143,7 +143,7 @@ static void test_kinds(void)
                             "! x.tar: entries of an unknown kind were read as files\n");
 }
 
-static void test_kinds_that_are_refused(void)
+static void test_rejected_types(void)
 {
     static const struct {
         char type;
@@ -196,7 +196,7 @@ static void patched(gsize offset, const void *bytes, gsize size, const char *mes
     reading_refused(tarball, READING_DAMAGED, message);
 }
 
-static void test_numbers_that_are_none(void)
+static void test_invalid_numbers(void)
 {
     patched(UID_AT, "root\0\0\0", 8, "at a: the archive is damaged here (the owner is no number)");
     patched(UID_AT + 8, "0000009", 8, "the group is no number");
@@ -310,7 +310,7 @@ static void test_flags(void)
     reading_expect(tarball, "f a acls0 flags2 nodump\nf b\n");
 }
 
-#define ADD(name, func) g_test_add_func("/disk/preface/" name, (func))
+#define ADD(name, func) g_test_add_func("/disk/ext_headers/" name, (func))
 
 int main(int argc, char **argv)
 {
@@ -319,11 +319,11 @@ int main(int argc, char **argv)
     ADD("case-09-several-headers", test_several_headers);
     ADD("case-09-prefix", test_prefix);
     ADD("case-09-cut-names", test_cut_names);
-    ADD("case-08-nowhere-and-nul", test_nowhere);
+    ADD("case-08-missing-paths", test_missing_paths);
     ADD("case-10-and-32-kinds", test_kinds);
-    ADD("case-10-kinds-that-are-refused", test_kinds_that_are_refused);
+    ADD("case-10-rejected-types", test_rejected_types);
     ADD("case-23-links-with-data", test_links_with_data);
-    ADD("case-26-numbers-that-are-none", test_numbers_that_are_none);
+    ADD("case-26-invalid-numbers", test_invalid_numbers);
     ADD("case-26-binary-numbers", test_binary_numbers);
     ADD("case-28-times", test_times);
     ADD("case-29-xattrs", test_xattrs);

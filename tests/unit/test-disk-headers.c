@@ -118,7 +118,7 @@ static void test_maps(void)
     reading_refused(tarball, READING_DAMAGED, "the list of holes does not fit");
 }
 
-static void test_maps_that_do_not_fit(void)
+static void test_invalid_maps(void)
 {
     static const struct {
         const char *map;
@@ -251,7 +251,7 @@ static void test_ends(void)
 }
 
 /* At every byte: accepted only where an entry is complete, and with a warning. */
-static void test_cut_anywhere(void)
+static void test_truncated_anywhere(void)
 {
     static const char *const pax[] = {"path", "named", NULL};
     g_autoptr(GByteArray) tarball = g_byte_array_new();
@@ -425,12 +425,12 @@ int main(int argc, char **argv)
     g_test_init(&argc, &argv, NULL);
     ADD("case-35-sizes", test_sizes);
     ADD("case-34-maps", test_maps);
-    ADD("case-34-maps-that-do-not-fit", test_maps_that_do_not_fit);
+    ADD("case-34-invalid-maps", test_invalid_maps);
     ADD("case-34-gnu-tar-holes", test_gnu_tar_holes);
     ADD("stray-tails", test_stray_tails);
     ADD("go-prefix", test_go_prefix);
     ADD("case-38-41-42-ends", test_ends);
-    ADD("case-39-cut-anywhere", test_cut_anywhere);
+    ADD("case-39-truncated-anywhere", test_truncated_anywhere);
     ADD("case-40-bad-checksums", test_bad_checksums);
     ADD("case-51-body-limit", test_body_limit);
     ADD("case-51-map-limit", test_map_limit);

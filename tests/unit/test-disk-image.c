@@ -131,7 +131,7 @@ static void test_compression(Importing *fixture, gconstpointer data)
     }
 }
 
-static void test_refuses_what_is_no_rootfs(Importing *fixture, gconstpointer data)
+static void test_rejects_archives_without_a_rootfs(Importing *fixture, gconstpointer data)
 {
     g_autoptr(GByteArray) tarball = g_byte_array_new();
     TARBALL_ADD(tarball, .path = "notes.txt", .data = "x");
@@ -184,7 +184,7 @@ static void test_never_replaces_a_file(Importing *fixture, gconstpointer data)
     g_assert_cmpstr(content, ==, "mine");
 }
 
-static void test_says_that_the_directory_is_missing(Importing *fixture, gconstpointer data)
+static void test_reports_a_missing_directory(Importing *fixture, gconstpointer data)
 {
     tarball_end(fixture->tarball);
     berth_autofd int fd = tarball_open(fixture->tarball);
@@ -289,13 +289,13 @@ int main(int argc, char **argv)
                    importing_tear_down);
     }
     IMPORTING_ADD("/disk/image/compression", test_compression);
-    IMPORTING_ADD("/disk/image/refuses-what-is-no-rootfs", test_refuses_what_is_no_rootfs);
+    IMPORTING_ADD("/disk/image/rejects-archives-without-a-rootfs",
+                  test_rejects_archives_without_a_rootfs);
     IMPORTING_ADD("/disk/image/refuses-archives-larger-than-the-image",
                   test_refuses_archives_larger_than_the_image);
     IMPORTING_ADD("/disk/image/refuses-small-images", test_refuses_small_images);
     IMPORTING_ADD("/disk/image/never-replaces-a-file", test_never_replaces_a_file);
-    IMPORTING_ADD("/disk/image/says-that-the-directory-is-missing",
-                  test_says_that_the_directory_is_missing);
+    IMPORTING_ADD("/disk/image/reports-a-missing-directory", test_reports_a_missing_directory);
     IMPORTING_ADD("/disk/image/progress-ends-at-the-total", test_progress_ends_at_the_total);
     IMPORTING_ADD("/disk/image/reads-pipes", test_reads_pipes);
     IMPORTING_ADD("/disk/image/cancels", test_cancels);

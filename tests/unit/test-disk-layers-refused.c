@@ -56,7 +56,7 @@ static void test_refused_layers(Layering *fixture, gconstpointer data)
         layering_fails(fixture, &rows[i].options, rows[i].id, rows[i].message);
 }
 
-static void test_refused_layers_that_are_no_tar(Layering *fixture, gconstpointer data)
+static void test_refused_layers_without_a_tar(Layering *fixture, gconstpointer data)
 {
     GByteArray *text = layering_begin(fixture);
     g_autofree char *words = g_strnfill(2000, 'w');
@@ -120,7 +120,7 @@ static void test_refused_indexes(Layering *fixture, gconstpointer data)
 }
 
 /* An index cannot name itself by its true digest; by another it is refused like any blob. */
-static void test_refused_circles_of_indexes(Layering *fixture, gconstpointer data)
+static void test_refused_cycles_of_indexes(Layering *fixture, gconstpointer data)
 {
     g_autofree char *digits = container_digits("circle", 6);
     g_autofree char *inner = g_strdup_printf("{\"manifests\":[{\"mediaType\":\"%s\",\"digest\":"
@@ -261,7 +261,7 @@ static void test_refused_archives(Layering *fixture, gconstpointer data)
 }
 
 /* Without a file to unpack into, memory is what there is, and not much of it. */
-static void test_refused_without_room(Layering *fixture, gconstpointer data)
+static void test_refused_without_space(Layering *fixture, gconstpointer data)
 {
     g_autoptr(GByteArray) outer = g_byte_array_new();
     gsize size = 65 << 20;
@@ -275,15 +275,15 @@ int main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
     LAYERING_ADD("case-48-refused-layers", test_refused_layers);
-    LAYERING_ADD("case-48-refused-layers-that-are-no-tar", test_refused_layers_that_are_no_tar);
+    LAYERING_ADD("case-48-refused-layers-without-a-tar", test_refused_layers_without_a_tar);
     LAYERING_ADD("case-48-refused-numbers-of-layers", test_refused_numbers_of_layers);
     LAYERING_ADD("case-48-refused-indexes", test_refused_indexes);
-    LAYERING_ADD("case-48-refused-circles-of-indexes", test_refused_circles_of_indexes);
+    LAYERING_ADD("case-48-refused-cycles-of-indexes", test_refused_cycles_of_indexes);
     LAYERING_ADD("case-48-refused-manifests", test_refused_manifests);
     LAYERING_ADD("case-48-refused-layout-versions", test_refused_layout_versions);
     LAYERING_ADD("case-48-refused-choices", test_refused_choices);
     LAYERING_ADD("case-48-refused-archives", test_refused_archives);
-    LAYERING_ADD("case-48-refused-without-room", test_refused_without_room);
+    LAYERING_ADD("case-48-refused-without-space", test_refused_without_space);
     LAYERING_ADD("case-47-refused", test_case_47_refused);
     LAYERING_ADD("case-47-refused-before-docker-1.10", test_case_47_refused_before_docker_1_10);
     return g_test_run();

@@ -264,7 +264,7 @@ static void test_progress(Layering *fixture, gconstpointer data)
 
 /* --- root file systems that only look like images --- */
 
-static void test_case_48_root_file_systems_with_such_names(Layering *fixture, gconstpointer data)
+static void test_case_48_root_file_systems_with_marker_names(Layering *fixture, gconstpointer data)
 {
     static const char *const names[] = {"oci-layout", "index.json", "manifest.json", "repositories",
                                         "blobs/sha256/x"};
@@ -426,8 +426,8 @@ int main(int argc, char **argv)
     LAYERING_ADD("case-48-same-bytes", test_case_48_same_bytes);
     LAYERING_ADD("case-48-empty-layers", test_empty_layers);
     LAYERING_ADD("case-48-progress", test_progress);
-    LAYERING_ADD("case-48-root-file-systems-with-such-names",
-                 test_case_48_root_file_systems_with_such_names);
+    LAYERING_ADD("case-48-root-file-systems-with-marker-names",
+                 test_case_48_root_file_systems_with_marker_names);
     LAYERING_ADD("case-48-docker-export", test_case_48_docker_export);
     LAYERING_ADD("case-47-docker-save", test_case_47_docker_save);
     LAYERING_ADD("case-47-layouts-are-preferred", test_case_47_layouts_are_preferred);

@@ -110,7 +110,7 @@ static void test_config(void)
     g_assert_cmpstr(config->diff_ids->pdata[1], ==, &ONE[7]);
 }
 
-static void test_configs_that_are_none(void)
+static void test_invalid_configs(void)
 {
     static const struct {
         const char *json;
@@ -132,7 +132,7 @@ static void test_configs_that_are_none(void)
 }
 
 /* What would make the parser recurse, or take one document for another. */
-static void test_json_that_is_none(void)
+static void test_invalid_json(void)
 {
     static const char *const rows[] = {
         "",
@@ -214,8 +214,8 @@ int main(int argc, char **argv)
     g_test_add_func("/disk/oci/digits", test_digits);
     g_test_add_func("/disk/oci/index", test_index);
     g_test_add_func("/disk/oci/config", test_config);
-    g_test_add_func("/disk/oci/configs-that-are-none", test_configs_that_are_none);
-    g_test_add_func("/disk/oci/json-that-is-none", test_json_that_is_none);
+    g_test_add_func("/disk/oci/invalid-configs", test_invalid_configs);
+    g_test_add_func("/disk/oci/invalid-json", test_invalid_json);
     g_test_add_func("/disk/oci/saved", test_saved);
     g_test_add_func("/disk/oci/damaged-documents", test_damaged_documents);
     return g_test_run();

@@ -158,7 +158,7 @@ static void test_skippable_frames(void)
 
 /* --- 41: zeros are silent, other bytes are told --- */
 
-static void test_what_follows(void)
+static void test_trailing_bytes(void)
 {
     static const guint8 zeros[100001];
     g_autoptr(GByteArray) whole = noise(5000);
@@ -180,7 +180,7 @@ static void test_what_follows(void)
 
 /* --- 44: cut and changed --- */
 
-static void test_cut(void)
+static void test_truncated(void)
 {
     g_autoptr(GByteArray) whole = noise(300000);
     for (gsize i = 0; i < G_N_ELEMENTS(filters); i++) {
@@ -361,7 +361,7 @@ static void tap_bytes(const guint8 *data, gsize size, gpointer user_data)
     g_byte_array_append(user_data, data, (guint)size);
 }
 
-static void test_taps_see_everything(void)
+static void test_taps_get_every_byte(void)
 {
     g_autoptr(GByteArray) whole = noise(2500000);
     g_autoptr(GByteArray) packed = tarball_filter(whole, gzip);
@@ -442,8 +442,8 @@ int main(int argc, char **argv)
     g_test_add_func("/disk/stream/case-43-parts", test_parts);
     g_test_add_func("/disk/stream/case-43-blocks", test_blocks);
     g_test_add_func("/disk/stream/case-43-skippable-frames", test_skippable_frames);
-    g_test_add_func("/disk/stream/case-41-what-follows", test_what_follows);
-    g_test_add_func("/disk/stream/case-44-cut", test_cut);
+    g_test_add_func("/disk/stream/case-41-trailing-bytes", test_trailing_bytes);
+    g_test_add_func("/disk/stream/case-44-truncated", test_truncated);
     g_test_add_func("/disk/stream/case-44-changed", test_changed);
     g_test_add_func("/disk/stream/case-44-gzip-trailer", test_gzip_trailer);
     g_test_add_func("/disk/stream/case-51-limits", test_limits);
@@ -453,6 +453,6 @@ int main(int argc, char **argv)
     g_test_add_func("/disk/stream/free-with-a-full-ring", test_free_with_a_full_ring);
     g_test_add_func("/disk/stream/ranges", test_ranges);
     g_test_add_func("/disk/stream/peek", test_peek);
-    g_test_add_func("/disk/stream/taps-see-everything", test_taps_see_everything);
+    g_test_add_func("/disk/stream/taps-get-every-byte", test_taps_get_every_byte);
     return g_test_run();
 }

@@ -120,7 +120,8 @@ static void test_case_11(Importing *fixture, gconstpointer data)
 }
 
 /* Without the option nothing is taken off, also where all is below one directory. */
-static void test_case_11_one_directory_is_no_reason(Importing *fixture, gconstpointer data)
+static void test_case_11_single_directory_is_not_stripped_unasked(Importing *fixture,
+                                                                  gconstpointer data)
 {
     TARBALL_ADD(fixture->tarball, .path = "usr/bin/sh", .data = "sh");
     importing_ok(fixture);
@@ -150,7 +151,8 @@ int main(int argc, char **argv)
     g_test_add_func("/disk/strip/steps", test_steps);
     ADD("case-11-error", test_case_11_error);
     ADD("case-11-strip-root", test_case_11);
-    ADD("case-11-one-directory-is-no-reason", test_case_11_one_directory_is_no_reason);
+    ADD("case-11-single-directory-is-not-stripped-unasked",
+        test_case_11_single_directory_is_not_stripped_unasked);
     ADD("case-11-two-directories", test_case_11_two_directories);
     return g_test_run();
 }

@@ -110,7 +110,7 @@ static GByteArray *noise(void)
     return tarball;
 }
 
-static void test_compressed_and_cut(void)
+static void test_truncated_compressed(void)
 {
     g_autoptr(GByteArray) tarball = noise();
     for (gsize i = 0; i < G_N_ELEMENTS(filters); i++) {
@@ -120,7 +120,7 @@ static void test_compressed_and_cut(void)
     }
 }
 
-static void test_compressed_and_changed(void)
+static void test_corrupted_compressed(void)
 {
     g_autoptr(GByteArray) tarball = noise();
     for (gsize i = 0; i < G_N_ELEMENTS(filters); i++) {
@@ -143,7 +143,7 @@ static void test_gzip_trailer(void)
     }
 }
 
-static void test_ignores_what_follows(void)
+static void test_ignores_trailing_bytes(void)
 {
     g_autoptr(GByteArray) tarball = two_files();
     g_autoptr(GByteArray) garbage = copy(tarball->data, tarball->len);
@@ -172,7 +172,7 @@ static void test_gzip_padding_is_silent(void)
     }
 }
 
-static void test_plain_and_broken(void)
+static void test_damaged_plain(void)
 {
     g_autoptr(GByteArray) tarball = two_files();
     static const struct {
@@ -209,7 +209,7 @@ static void test_bad_pax(void)
     expect_error(negative, "import.read.damaged", "");
 }
 
-static void test_names_what_it_is(void)
+static void test_names_other_formats(void)
 {
     static const struct {
         gsize offset;
@@ -309,14 +309,14 @@ int main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
     g_test_add_func("/disk/tar/case-43-and-46-compressed-in-parts", test_compressed_in_parts);
-    g_test_add_func("/disk/tar/case-44-compressed-and-cut", test_compressed_and_cut);
-    g_test_add_func("/disk/tar/case-44-compressed-and-changed", test_compressed_and_changed);
+    g_test_add_func("/disk/tar/case-44-truncated-compressed", test_truncated_compressed);
+    g_test_add_func("/disk/tar/case-44-corrupted-compressed", test_corrupted_compressed);
     g_test_add_func("/disk/tar/case-44-gzip-trailer", test_gzip_trailer);
-    g_test_add_func("/disk/tar/case-38-41-42-ignores-what-follows", test_ignores_what_follows);
+    g_test_add_func("/disk/tar/case-38-41-42-ignores-trailing-bytes", test_ignores_trailing_bytes);
     g_test_add_func("/disk/tar/case-41-gzip-padding-is-silent", test_gzip_padding_is_silent);
-    g_test_add_func("/disk/tar/case-39-and-40-plain-and-broken", test_plain_and_broken);
+    g_test_add_func("/disk/tar/case-39-and-40-damaged-plain", test_damaged_plain);
     g_test_add_func("/disk/tar/case-09-bad-pax", test_bad_pax);
-    g_test_add_func("/disk/tar/case-45-names-what-it-is", test_names_what_it_is);
+    g_test_add_func("/disk/tar/case-45-names-other-formats", test_names_other_formats);
     g_test_add_func("/disk/tar/case-37-empty", test_empty);
     g_test_add_func("/disk/tar/case-08-names-in-any-locale", test_names_in_any_locale);
     return g_test_run();

@@ -64,13 +64,13 @@ static void test_appears_when_committed(Fixture *fixture, gconstpointer data)
     g_assert_cmpuint(count_files(fixture), ==, 1);
 }
 
-static void test_is_gone_when_freed(Fixture *fixture, gconstpointer data)
+static void test_is_deleted_when_freed(Fixture *fixture, gconstpointer data)
 {
     berth_temp_free(make(fixture));
     g_assert_cmpuint(count_files(fixture), ==, 0);
 }
 
-static void test_never_takes_a_name(Fixture *fixture, gconstpointer data)
+static void test_never_replaces_unasked(Fixture *fixture, gconstpointer data)
 {
     g_autoptr(BerthTemp) temp = make(fixture);
     g_assert_true(g_file_set_contents(fixture->path, "first", -1, NULL));
@@ -89,7 +89,7 @@ static void test_never_takes_a_name(Fixture *fixture, gconstpointer data)
     g_assert_error(again, BERTH_ERROR, BERTH_ERROR_EXISTS);
 }
 
-static void test_sweeps_what_nobody_holds(Fixture *fixture, gconstpointer data)
+static void test_removes_abandoned_files(Fixture *fixture, gconstpointer data)
 {
     static const char *const names[] = {".a.import-1", ".b.import-22", ".c.import-x", "d.import-1"};
     for (gsize i = 0; i < G_N_ELEMENTS(names); i++) {
@@ -109,7 +109,7 @@ static void test_sweeps_what_nobody_holds(Fixture *fixture, gconstpointer data)
     g_assert_cmpuint(count_files(fixture), ==, 2);
 }
 
-static void test_killed_one_is_swept(Fixture *fixture, gconstpointer data)
+static void test_removes_the_file_of_a_killed_process(Fixture *fixture, gconstpointer data)
 {
     pid_t child = fork();
     if (child == 0) {
@@ -133,7 +133,7 @@ static void test_reports_the_directory(Fixture *fixture, gconstpointer data)
     g_assert_nonnull(g_strrstr(error->message, path));
 }
 
-static void test_takes_the_place_of_another(Fixture *fixture, gconstpointer data)
+static void test_replaces_on_request(Fixture *fixture, gconstpointer data)
 {
     g_assert_true(g_file_set_contents(fixture->path, "old", -1, NULL));
     g_autoptr(GError) error = NULL;
@@ -166,12 +166,12 @@ int main(int argc, char **argv)
         void (*func)(Fixture *fixture, gconstpointer data);
     } tests[] = {
         {"appears-when-committed", test_appears_when_committed},
-        {"is-gone-when-freed", test_is_gone_when_freed},
-        {"never-takes-a-name", test_never_takes_a_name},
-        {"sweeps-what-nobody-holds", test_sweeps_what_nobody_holds},
-        {"killed-one-is-swept", test_killed_one_is_swept},
+        {"is-deleted-when-freed", test_is_deleted_when_freed},
+        {"never-replaces-unasked", test_never_replaces_unasked},
+        {"removes-abandoned-files", test_removes_abandoned_files},
+        {"removes-the-file-of-a-killed-process", test_removes_the_file_of_a_killed_process},
         {"reports-the-directory", test_reports_the_directory},
-        {"takes-the-place-of-another", test_takes_the_place_of_another},
+        {"replaces-on-request", test_replaces_on_request},
     };
     static const char *const ways[] = {"nameless", "named"};
     for (guint way = 0; way < G_N_ELEMENTS(ways); way++) {

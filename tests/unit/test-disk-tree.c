@@ -59,7 +59,7 @@ static void test_link_cycles_end(void)
     g_assert_cmpstr(berth_error_id(error), ==, "import.tree.link-missing");
 }
 
-static void test_link_to_itself_needs_a_file(void)
+static void test_link_to_itself_is_an_error(void)
 {
     g_autoptr(BerthTree) tree = berth_tree_new();
     add(tree, BERTH_ENTRY_HARDLINK, "a", "a", NULL);
@@ -183,7 +183,7 @@ static void test_case_49_whiteouts_remove_lower_names(void)
     g_assert_cmpuint(deep->links, ==, 0);
 }
 
-static void test_case_49_whiteouts_leave_their_own_layer_alone(void)
+static void test_case_49_whiteouts_keep_their_own_layer(void)
 {
     g_autoptr(BerthTree) tree = begin_lower();
     add(tree, BERTH_ENTRY_FILE, "d/old", NULL, NULL);
@@ -205,7 +205,7 @@ static void test_case_49_whiteouts_leave_their_own_layer_alone(void)
     g_assert_null(berth_tree_first(tree->root));
 }
 
-static void test_case_49_opaque_wherever_it_stands(void)
+static void test_case_49_opaque_in_any_order(void)
 {
     for (guint first = 0; first < 2; first++) {
         g_autoptr(BerthTree) tree = begin_lower();
@@ -315,17 +315,16 @@ int main(int argc, char **argv)
     g_test_add_func("/disk/tree/early-links-yield-to-later-entries",
                     test_early_links_yield_to_later_entries);
     g_test_add_func("/disk/tree/link-cycles-end", test_link_cycles_end);
-    g_test_add_func("/disk/tree/link-to-itself-needs-a-file", test_link_to_itself_needs_a_file);
+    g_test_add_func("/disk/tree/link-to-itself-is-an-error", test_link_to_itself_is_an_error);
     g_test_add_func("/disk/tree/too-many-links", test_too_many_links);
     g_test_add_func("/disk/tree/data-of-links", test_data_of_links);
     g_test_add_func("/disk/tree/hostile-links-end-in-an-error", test_hostile_links_end_in_an_error);
     g_test_add_func("/disk/tree/case-50-depth", test_case_50_depth);
     g_test_add_func("/disk/tree/case-49-whiteouts-remove-lower-names",
                     test_case_49_whiteouts_remove_lower_names);
-    g_test_add_func("/disk/tree/case-49-whiteouts-leave-their-own-layer-alone",
-                    test_case_49_whiteouts_leave_their_own_layer_alone);
-    g_test_add_func("/disk/tree/case-49-opaque-wherever-it-stands",
-                    test_case_49_opaque_wherever_it_stands);
+    g_test_add_func("/disk/tree/case-49-whiteouts-keep-their-own-layer",
+                    test_case_49_whiteouts_keep_their_own_layer);
+    g_test_add_func("/disk/tree/case-49-opaque-in-any-order", test_case_49_opaque_in_any_order);
     g_test_add_func("/disk/tree/case-49-opaque-root", test_case_49_opaque_root);
     g_test_add_func("/disk/tree/case-49-own-files-behind-links",
                     test_case_49_own_files_behind_links);

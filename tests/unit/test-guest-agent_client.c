@@ -132,7 +132,7 @@ static void put_hello(WireBuffer *buffer, guint32 version)
     wire_frame_end(buffer, begin);
 }
 
-static void test_config_comes_first_unasked(Fixture *fixture, gconstpointer data)
+static void test_config_is_sent_first(Fixture *fixture, gconstpointer data)
 {
     WireBuffer buffer = {0};
     uint8_t *room = wire_buffer_reserve(&buffer, 4096);
@@ -164,7 +164,7 @@ static void test_config_comes_first_unasked(Fixture *fixture, gconstpointer data
     wire_buffer_clear(&buffer);
 }
 
-static void test_what_the_guest_says_becomes_calls(Fixture *fixture, gconstpointer data)
+static void test_frames_become_callbacks(Fixture *fixture, gconstpointer data)
 {
     WireBuffer buffer = {0};
     put_hello(&buffer, WIRE_VERSION);
@@ -200,7 +200,7 @@ static void test_what_the_guest_says_becomes_calls(Fixture *fixture, gconstpoint
 }
 
 /* Strings of the guest are truncated, in every frame. */
-static void test_long_words_are_cut(Fixture *fixture, gconstpointer data)
+static void test_long_texts_are_truncated(Fixture *fixture, gconstpointer data)
 {
     static const WireType types[] = {WIRE_HELLO, WIRE_STAGE,  WIRE_READY,
                                      WIRE_NOTE,  WIRE_BOOTED, WIRE_GROWN};
@@ -237,7 +237,7 @@ static void test_long_words_are_cut(Fixture *fixture, gconstpointer data)
     g_assert_cmpuint(fixture->log->len, <, 100);
 }
 
-static void test_a_protocol_that_is_neither(Fixture *fixture, gconstpointer data)
+static void test_unknown_transport_protocol(Fixture *fixture, gconstpointer data)
 {
     WireBuffer buffer = {0};
     size_t begin = wire_frame_begin(&buffer, WIRE_LISTENERS, 0, 0);
@@ -249,7 +249,7 @@ static void test_a_protocol_that_is_neither(Fixture *fixture, gconstpointer data
     g_assert_nonnull(strstr(fixture->log->str, "lost the other side sent something"));
 }
 
-static void test_the_disk_grows(Fixture *fixture, gconstpointer data)
+static void test_grow(Fixture *fixture, gconstpointer data)
 {
     char config[4096];
     g_assert_cmpint(read(fixture->guest, config, sizeof(config)), >, 0);
@@ -277,7 +277,7 @@ static void test_the_disk_grows(Fixture *fixture, gconstpointer data)
     g_assert_cmpstr(fixture->log->str, ==, "grown well;grown no space left on device;");
 }
 
-static void test_the_clock_is_told(Fixture *fixture, gconstpointer data)
+static void test_clock(Fixture *fixture, gconstpointer data)
 {
     WireBuffer buffer = {0};
     WireFrame frame;
@@ -300,7 +300,7 @@ static void test_the_clock_is_told(Fixture *fixture, gconstpointer data)
     wire_buffer_clear(&buffer);
 }
 
-static void test_the_way_out_comes_and_goes(Fixture *fixture, gconstpointer data)
+static void test_route(Fixture *fixture, gconstpointer data)
 {
     static const char *const gateways[] = {"", "fd01:2345:6789::2"};
     WireBuffer buffer = {0};
@@ -349,7 +349,7 @@ static void test_names_of_the_host(Fixture *fixture, gconstpointer data)
     wire_buffer_clear(&buffer);
 }
 
-static void test_nonsense_ends_the_channel(Fixture *fixture, gconstpointer data)
+static void test_invalid_frame_ends_the_channel(Fixture *fixture, gconstpointer data)
 {
     WireBuffer buffer = {0};
     if (GPOINTER_TO_INT(data) == 0)
@@ -390,7 +390,7 @@ static void test_end_of_the_guest(Fixture *fixture, gconstpointer data)
     g_assert_cmpstr(fixture->log->str, ==, "lost in good order;");
 }
 
-static void test_may_be_freed_by_what_it_calls(Fixture *fixture, gconstpointer data)
+static void test_may_be_freed_by_its_callback(Fixture *fixture, gconstpointer data)
 {
     fixture->free_in_callback = true;
     WireBuffer buffer = {0};
@@ -435,21 +435,21 @@ static void test_writing_never_blocks(Fixture *fixture, gconstpointer data)
 int main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
-    ADD("config-comes-first-unasked", 0, test_config_comes_first_unasked);
-    ADD("what-the-guest-says-becomes-calls", 0, test_what_the_guest_says_becomes_calls);
-    ADD("long-words-are-cut", 0, test_long_words_are_cut);
-    ADD("a-protocol-that-is-neither", 0, test_a_protocol_that_is_neither);
-    ADD("the-disk-grows", 0, test_the_disk_grows);
-    ADD("the-clock-is-told", 0, test_the_clock_is_told);
-    ADD("the-way-out-comes-and-goes", 0, test_the_way_out_comes_and_goes);
+    ADD("config-is-sent-first", 0, test_config_is_sent_first);
+    ADD("frames-become-callbacks", 0, test_frames_become_callbacks);
+    ADD("long-texts-are-truncated", 0, test_long_texts_are_truncated);
+    ADD("unknown-transport-protocol", 0, test_unknown_transport_protocol);
+    ADD("grow", 0, test_grow);
+    ADD("clock", 0, test_clock);
+    ADD("route", 0, test_route);
     ADD("names-of-the-host", 0, test_names_of_the_host);
     ADD("an-older-guest", 0, test_another_version);
     ADD("a-newer-guest", 1, test_another_version);
-    ADD("half-a-hello-ends-the-channel", 0, test_nonsense_ends_the_channel);
-    ADD("bad-payload-ends-the-channel", 1, test_nonsense_ends_the_channel);
-    ADD("bad-frame-ends-the-channel", 2, test_nonsense_ends_the_channel);
+    ADD("half-a-hello-ends-the-channel", 0, test_invalid_frame_ends_the_channel);
+    ADD("bad-payload-ends-the-channel", 1, test_invalid_frame_ends_the_channel);
+    ADD("bad-frame-ends-the-channel", 2, test_invalid_frame_ends_the_channel);
     ADD("end-of-the-guest", 0, test_end_of_the_guest);
-    ADD("may-be-freed-by-what-it-calls", 0, test_may_be_freed_by_what_it_calls);
+    ADD("may-be-freed-by-its-callback", 0, test_may_be_freed_by_its_callback);
     ADD("writing-never-blocks", 0, test_writing_never_blocks);
     return g_test_run();
 }

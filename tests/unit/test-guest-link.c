@@ -65,7 +65,7 @@ static gpointer read_last_first(gpointer data)
 }
 
 /* The first is read only after all others have everything: no link waits for another. */
-static void test_in_any_order(Fixture *fixture, gconstpointer data)
+static void test_drain_in_any_order(Fixture *fixture, gconstpointer data)
 {
     GThread *reader = g_thread_new("reader", read_last_first, fixture);
     berth_link_drain_all(fixture->links, LINKS, LONG);
@@ -75,7 +75,7 @@ static void test_in_any_order(Fixture *fixture, gconstpointer data)
 }
 
 /* Closed links delay nobody; links that are not read delay for the timeout at most. */
-static void test_gone_and_deaf(Fixture *fixture, gconstpointer data)
+static void test_closed_and_blocked_peers(Fixture *fixture, gconstpointer data)
 {
     for (guint i = 0; i < LINKS / 2; i++)
         berth_fd_close(&fixture->others[i]);
@@ -89,7 +89,9 @@ static void test_gone_and_deaf(Fixture *fixture, gconstpointer data)
 int main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
-    g_test_add("/guest/link/in-any-order", Fixture, NULL, set_up, test_in_any_order, tear_down);
-    g_test_add("/guest/link/gone-and-deaf", Fixture, NULL, set_up, test_gone_and_deaf, tear_down);
+    g_test_add("/guest/link/drain-in-any-order", Fixture, NULL, set_up, test_drain_in_any_order,
+               tear_down);
+    g_test_add("/guest/link/closed-and-blocked-peers", Fixture, NULL, set_up,
+               test_closed_and_blocked_peers, tear_down);
     return g_test_run();
 }

@@ -45,7 +45,7 @@ static struct rlimit exhaust(void)
     return before;
 }
 
-static void test_rests_without_descriptors(void)
+static void test_pauses_without_descriptors(void)
 {
     struct sockaddr_un address;
     socklen_t size;
@@ -72,7 +72,7 @@ static void test_rests_without_descriptors(void)
     berth_acceptor_free(acceptor);
 }
 
-static void test_freed_while_it_rests(void)
+static void test_freed_while_paused(void)
 {
     struct sockaddr_un address;
     socklen_t size;
@@ -91,7 +91,8 @@ static void test_freed_while_it_rests(void)
 int main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
-    g_test_add_func("/instance/acceptor/rests-without-descriptors", test_rests_without_descriptors);
-    g_test_add_func("/instance/acceptor/freed-while-it-rests", test_freed_while_it_rests);
+    g_test_add_func("/instance/acceptor/pauses-without-descriptors",
+                    test_pauses_without_descriptors);
+    g_test_add_func("/instance/acceptor/freed-while-paused", test_freed_while_paused);
     return g_test_run();
 }

@@ -35,7 +35,7 @@ static void test_log_is_bounded_and_keeps_the_end(void)
     rmdir(dir);
 }
 
-static void test_last_words_are_kept(void)
+static void test_last_lines_are_kept(void)
 {
     g_autofree char *dir = g_dir_make_tmp("berth-console-XXXXXX", NULL);
     g_autofree char *path = g_build_filename(dir, "console.log", NULL);
@@ -55,7 +55,7 @@ static void test_last_words_are_kept(void)
     rmdir(dir);
 }
 
-static void test_panic_is_told_from_other_lines(void)
+static void test_panic_is_recognised(void)
 {
     static const char lines[] = "[    0.1] Kernel command line: panic=-1\r\n"
                                 "[    0.9] Kernel panic - not syncing: Fatal \033exception\r\n"
@@ -83,7 +83,7 @@ static void test_panic_is_told_from_other_lines(void)
     berth_console_free(console);
 }
 
-static void test_log_that_cannot_be_written_is_no_error(void)
+static void test_unwritable_log_is_ignored(void)
 {
     BerthConsole *console = berth_console_new("/nonexistent/console.log", 4096);
     berth_console_log(console, "lost");
@@ -95,10 +95,8 @@ int main(int argc, char **argv)
     g_test_init(&argc, &argv, NULL);
     g_test_add_func("/instance/console/log-is-bounded-and-keeps-the-end",
                     test_log_is_bounded_and_keeps_the_end);
-    g_test_add_func("/instance/console/last-words-are-kept", test_last_words_are_kept);
-    g_test_add_func("/instance/console/panic-is-told-from-other-lines",
-                    test_panic_is_told_from_other_lines);
-    g_test_add_func("/instance/console/log-that-cannot-be-written-is-no-error",
-                    test_log_that_cannot_be_written_is_no_error);
+    g_test_add_func("/instance/console/last-lines-are-kept", test_last_lines_are_kept);
+    g_test_add_func("/instance/console/panic-is-recognised", test_panic_is_recognised);
+    g_test_add_func("/instance/console/unwritable-log-is-ignored", test_unwritable_log_is_ignored);
     return g_test_run();
 }

@@ -33,7 +33,7 @@ static bool open_now(const BerthGuestAccess *guest, guint16 port)
     return berth_access_host(berth_guest_access_get(guest), port) == BERTH_ACCESS_OPEN;
 }
 
-static void test_ports_come_from_everywhere(void)
+static void test_ports_of_all_origins_are_merged(void)
 {
     g_autoptr(BerthMachine) machine = machine_of("host-ports=80\nhost-allowed=5432\n");
     guint changes = 0;
@@ -61,7 +61,7 @@ static void test_ports_come_from_everywhere(void)
     g_assert_cmpstr(two, ==, "3128,8080");
 }
 
-static void test_who_may_ping(void)
+static void test_ping_group_range(void)
 {
     g_autofree char *path = NULL;
     g_autofree char *others = g_strdup_printf("%u\t%u\n", getegid() + 100000, getegid() + 100001);
@@ -108,7 +108,7 @@ static void test_isolated_allows_none(void)
     g_assert_cmpstr(line, ==, "x tried port 80 of this host, but is isolated");
 }
 
-static void test_refusals_are_told_once(void)
+static void test_refusals_are_reported_once(void)
 {
     g_autoptr(BerthMachine) machine = machine_of("");
     g_autoptr(BerthGuestAccess) guest = berth_guest_access_new(machine, on_changed, NULL, NULL);
@@ -173,7 +173,7 @@ static int follow_addresses(void)
     return 0;
 }
 
-static void test_addresses_are_followed(void)
+static void test_host_addresses_are_followed(void)
 {
     pid_t pid = fork();
     if (pid == 0)
@@ -188,7 +188,7 @@ static void test_addresses_are_followed(void)
 }
 
 /* Every address a socket of this host has must be among them. */
-static void test_the_hosts_own_address_is_known(void)
+static void test_own_address_of_the_host(void)
 {
     BerthAccess access = {.known = 1, .isolated = 1};
     g_assert_true(berth_host_addresses_put(&access));
@@ -208,15 +208,16 @@ static void test_the_hosts_own_address_is_known(void)
 int main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
-    g_test_add_func("/instance/guest_access/ports-come-from-everywhere",
-                    test_ports_come_from_everywhere);
-    g_test_add_func("/instance/guest_access/who-may-ping", test_who_may_ping);
+    g_test_add_func("/instance/guest_access/ports-of-all-origins-are-merged",
+                    test_ports_of_all_origins_are_merged);
+    g_test_add_func("/instance/guest_access/ping-group-range", test_ping_group_range);
     g_test_add_func("/instance/guest_access/bad-ports-change-nothing",
                     test_bad_ports_change_nothing);
     g_test_add_func("/instance/guest_access/isolated-allows-none", test_isolated_allows_none);
-    g_test_add_func("/instance/guest_access/refusals-are-told-once", test_refusals_are_told_once);
-    g_test_add_func("/instance/guest_access/addresses-are-followed", test_addresses_are_followed);
-    g_test_add_func("/instance/guest_access/the-hosts-own-address-is-known",
-                    test_the_hosts_own_address_is_known);
+    g_test_add_func("/instance/guest_access/refusals-are-reported-once",
+                    test_refusals_are_reported_once);
+    g_test_add_func("/instance/guest_access/host-addresses-are-followed",
+                    test_host_addresses_are_followed);
+    g_test_add_func("/instance/guest_access/own-address-of-the-host", test_own_address_of_the_host);
     return g_test_run();
 }

@@ -94,7 +94,7 @@ static void test_client_that_is_newer(void)
 }
 
 /* A HELLO that is cut short is one without a version. */
-static void test_half_a_hello(void)
+static void test_partial_hello(void)
 {
     Fixture fixture = {.up = true};
     start(&fixture);
@@ -123,7 +123,7 @@ static void test_hello_within_a_request(void)
 }
 
 /* Neither does it cost memory to ask in a version that is refused, and not to read. */
-static void test_flood_of_what_is_refused(void)
+static void test_flood_of_rejected_requests(void)
 {
     static const guint types[] = {BERTH_HELLO_TYPE, WIRE_OPEN, CONTROL_STATUS};
     for (gsize i = 0; i < G_N_ELEMENTS(types); i++) {
@@ -257,7 +257,7 @@ static void test_keeper_that_is_newer(void)
     wire_buffer_clear(&buffer);
 }
 
-static void test_keeper_with_half_a_hello(void)
+static void test_keeper_sends_a_partial_hello(void)
 {
     WireBuffer buffer = {0};
     put_hello_is(&buffer, BERTH_CONTROL_VERSION, 3);
@@ -266,7 +266,7 @@ static void test_keeper_with_half_a_hello(void)
 }
 
 /* More behind the version is a later one's right. */
-static void test_keeper_that_says_more(void)
+static void test_keeper_sends_extra_fields(void)
 {
     int keeper;
     WireBuffer buffer = {0};
@@ -281,7 +281,7 @@ static void test_keeper_that_says_more(void)
     close(keeper);
 }
 
-static void test_keeper_that_says_nonsense(void)
+static void test_keeper_sends_garbage(void)
 {
     static const char nonsense[] = "HTTP/1.1 400 Bad Request\r\n\r\n";
     for (gsize i = 0; i < G_N_ELEMENTS(calls); i++) {
@@ -319,15 +319,16 @@ int main(int argc, char **argv)
     g_test_add_func("/instance/hello/client-from-before-versions",
                     test_client_from_before_versions);
     g_test_add_func("/instance/hello/client-that-is-newer", test_client_that_is_newer);
-    g_test_add_func("/instance/hello/half-a-hello", test_half_a_hello);
+    g_test_add_func("/instance/hello/partial-hello", test_partial_hello);
     g_test_add_func("/instance/hello/hello-within-a-request", test_hello_within_a_request);
-    g_test_add_func("/instance/hello/flood-of-what-is-refused", test_flood_of_what_is_refused);
+    g_test_add_func("/instance/hello/flood-of-rejected-requests", test_flood_of_rejected_requests);
     g_test_add_func("/instance/hello/keeper-from-before-versions",
                     test_keeper_from_before_versions);
     g_test_add_func("/instance/hello/keeper-that-is-newer", test_keeper_that_is_newer);
-    g_test_add_func("/instance/hello/keeper-with-half-a-hello", test_keeper_with_half_a_hello);
-    g_test_add_func("/instance/hello/keeper-that-says-more", test_keeper_that_says_more);
-    g_test_add_func("/instance/hello/keeper-that-says-nonsense", test_keeper_that_says_nonsense);
+    g_test_add_func("/instance/hello/keeper-sends-a-partial-hello",
+                    test_keeper_sends_a_partial_hello);
+    g_test_add_func("/instance/hello/keeper-sends-extra-fields", test_keeper_sends_extra_fields);
+    g_test_add_func("/instance/hello/keeper-sends-garbage", test_keeper_sends_garbage);
     g_test_add_func("/instance/hello/any-keeper-can-be-stopped", test_any_keeper_can_be_stopped);
     return g_test_run();
 }

@@ -100,7 +100,7 @@ static void test_file(World *world, gconstpointer data)
     g_assert_cmpuint(world->changes, ==, 5);
 }
 
-static void test_only_changes_are_told(World *world, gconstpointer data)
+static void test_only_changes_are_reported(World *world, gconstpointer data)
 {
     write_text(world->path, "nameserver 192.0.2.1\n");
     start(world);
@@ -121,7 +121,7 @@ static void test_link_whose_target_changes(World *world, gconstpointer data)
     expect(world, 7);
 }
 
-static void test_link_that_leads_elsewhere(World *world, gconstpointer data)
+static void test_link_is_replaced(World *world, gconstpointer data)
 {
     g_autofree char *beside = in(world, "etc/new");
     make_directory(world, "run/vpn");
@@ -139,7 +139,7 @@ static void test_link_that_leads_elsewhere(World *world, gconstpointer data)
     expect(world, 9);
 }
 
-static void test_target_that_comes_later(World *world, gconstpointer data)
+static void test_target_is_created_later(World *world, gconstpointer data)
 {
     g_assert_cmpint(symlink("../run/a/b/stub.conf", world->path), ==, 0);
     make_directory(world, "run");
@@ -153,7 +153,7 @@ static void test_target_that_comes_later(World *world, gconstpointer data)
     expect(world, 4);
 }
 
-static void test_links_in_a_circle(World *world, gconstpointer data)
+static void test_cycle_of_links(World *world, gconstpointer data)
 {
     g_assert_cmpint(symlink("resolv.conf", world->path), ==, 0);
     start(world);
@@ -162,7 +162,7 @@ static void test_links_in_a_circle(World *world, gconstpointer data)
     expect(world, 4);
 }
 
-static void test_no_file_at_all(World *world, gconstpointer data)
+static void test_missing_file(World *world, gconstpointer data)
 {
     g_clear_pointer(&world->path, g_free);
     start(world);
@@ -175,11 +175,11 @@ int main(int argc, char **argv)
 #define ADD(name, function)                                                                        \
     g_test_add("/instance/host_resolver/" name, World, NULL, set_up, function, tear_down)
     ADD("file", test_file);
-    ADD("only-changes-are-told", test_only_changes_are_told);
+    ADD("only-changes-are-reported", test_only_changes_are_reported);
     ADD("link-whose-target-changes", test_link_whose_target_changes);
-    ADD("link-that-leads-elsewhere", test_link_that_leads_elsewhere);
-    ADD("target-that-comes-later", test_target_that_comes_later);
-    ADD("links-in-a-circle", test_links_in_a_circle);
-    ADD("no-file-at-all", test_no_file_at_all);
+    ADD("link-is-replaced", test_link_is_replaced);
+    ADD("target-is-created-later", test_target_is_created_later);
+    ADD("cycle-of-links", test_cycle_of_links);
+    ADD("missing-file", test_missing_file);
     return g_test_run();
 }

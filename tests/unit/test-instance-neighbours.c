@@ -96,7 +96,7 @@ static void check(World *world, const char *rule, const char *expected)
     g_assert_cmpstr(found, ==, expected);
 }
 
-static void test_finds_who_has_it(World *world, gconstpointer data)
+static void test_finds_the_holder(World *world, gconstpointer data)
 {
     check(world, "127.0.0.1:80", NULL);
     tell(world, "127.0.0.1:80 [::1]:81 0.0.0.0:82 127.0.0.1:83/udp");
@@ -114,7 +114,7 @@ static void test_finds_who_has_it(World *world, gconstpointer data)
     g_assert_null(berth_neighbours_find(world->first, &own)); /* it is not asked about itself */
 }
 
-static void test_without_a_keeper_it_says_nothing(World *world, gconstpointer data)
+static void test_finds_nothing_without_a_keeper(World *world, gconstpointer data)
 {
     tell(world, "127.0.0.1:80");
     put(world->first_dir, "lock", "");
@@ -123,7 +123,7 @@ static void test_without_a_keeper_it_says_nothing(World *world, gconstpointer da
     check(world, "127.0.0.1:80", NULL);
 }
 
-static void test_nonsense_is_nobodys(World *world, gconstpointer data)
+static void test_invalid_files_have_no_holder(World *world, gconstpointer data)
 {
     put(world->first_dir, BERTH_RUNTIME_PORTS, "\n tcp\ntcp 127.0.0.1\ntcp x 80\n\xff\xfe 1 1\n");
     check(world, "127.0.0.1:80", NULL);
@@ -137,7 +137,7 @@ static bool wait_for(World *world, guint released)
     return world->released == released;
 }
 
-static void test_hears_of_what_is_let_go(World *world, gconstpointer data)
+static void test_notifies_of_released_ports(World *world, gconstpointer data)
 {
     tell(world, "127.0.0.1:80");
     tell(world, "127.0.0.1:80 127.0.0.1:81");
@@ -158,9 +158,9 @@ int main(int argc, char **argv)
     g_test_init(&argc, &argv, NULL);
 #define ADD(name, function)                                                                        \
     g_test_add("/instance/neighbours/" name, World, NULL, setup, function, teardown)
-    ADD("finds-who-has-it", test_finds_who_has_it);
-    ADD("without-a-keeper-it-says-nothing", test_without_a_keeper_it_says_nothing);
-    ADD("nonsense-is-nobodys", test_nonsense_is_nobodys);
-    ADD("hears-of-what-is-let-go", test_hears_of_what_is_let_go);
+    ADD("finds-the-holder", test_finds_the_holder);
+    ADD("finds-nothing-without-a-keeper", test_finds_nothing_without_a_keeper);
+    ADD("invalid-files-have-no-holder", test_invalid_files_have_no_holder);
+    ADD("notifies-of-released-ports", test_notifies_of_released_ports);
     return g_test_run();
 }

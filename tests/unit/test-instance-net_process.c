@@ -105,7 +105,7 @@ static void kill_net(void)
     g_assert_cmpint(kill(pid, SIGKILL), ==, 0);
 }
 
-static void test_killed_is_replaced_with_its_forwards(World *world, gconstpointer data)
+static void test_killed_process_is_replaced_with_its_forwards(World *world, gconstpointer data)
 {
     for (guint i = 1; i <= 3; i++) { /* in a moment, which is no reason to give up */
         kill_net();
@@ -115,7 +115,7 @@ static void test_killed_is_replaced_with_its_forwards(World *world, gconstpointe
     g_assert_null(world->failure);
 }
 
-static void test_killed_again_and_again_is_given_up(World *world, gconstpointer data)
+static void test_repeated_kills_end_the_retries(World *world, gconstpointer data)
 {
     guint kills = 0;
     while (world->failure == NULL) {
@@ -137,9 +137,9 @@ static void test_killed_again_and_again_is_given_up(World *world, gconstpointer 
 int main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
-    g_test_add("/instance/network/killed-is-replaced-with-its-forwards", World, NULL, set_up,
-               test_killed_is_replaced_with_its_forwards, tear_down);
-    g_test_add("/instance/network/killed-again-and-again-is-given-up", World, NULL, set_up,
-               test_killed_again_and_again_is_given_up, tear_down);
+    g_test_add("/instance/network/killed-process-is-replaced-with-its-forwards", World, NULL,
+               set_up, test_killed_process_is_replaced_with_its_forwards, tear_down);
+    g_test_add("/instance/network/repeated-kills-end-the-retries", World, NULL, set_up,
+               test_repeated_kills_end_the_retries, tear_down);
     return g_test_run();
 }

@@ -109,7 +109,7 @@ static void run_until_over(Fixture *fixture)
         g_main_context_iteration(NULL, TRUE);
 }
 
-static void test_goes_on_when_it_can(Fixture *fixture, gconstpointer data)
+static void test_resumes_when_the_host_can_write(Fixture *fixture, gconstpointer data)
 {
     fixture->refused = 3;
     stop(fixture, "No space left on device");
@@ -150,7 +150,7 @@ static void test_retry_does_not_wait(Fixture *fixture, gconstpointer data)
 }
 
 /* QEMU may say why only after the stop, and may say anything. */
-static void test_reason_comes_late(Fixture *fixture, gconstpointer data)
+static void test_reason_arrives_late(Fixture *fixture, gconstpointer data)
 {
     berth_pause_stopped(fixture->pause);
     berth_pause_stopped(fixture->pause);
@@ -216,10 +216,10 @@ int main(int argc, char **argv)
     g_test_init(&argc, &argv, NULL);
 #define ADD(name, function)                                                                        \
     g_test_add("/instance/pause/" name, Fixture, NULL, set_up, function, tear_down)
-    ADD("goes-on-when-it-can", test_goes_on_when_it_can);
+    ADD("resumes-when-the-host-can-write", test_resumes_when_the_host_can_write);
     ADD("not-paused", test_not_paused);
     ADD("retry-does-not-wait", test_retry_does_not_wait);
-    ADD("reason-comes-late", test_reason_comes_late);
+    ADD("reason-arrives-late", test_reason_arrives_late);
     ADD("fails-for-good", test_fails_for_good);
     ADD("fails-late", test_fails_late);
     ADD("lost-writes", test_lost_writes);

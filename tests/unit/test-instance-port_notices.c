@@ -52,7 +52,7 @@ static BerthPortNotices *up_since_zero(void)
     return notices;
 }
 
-static void test_words(void)
+static void test_text_of_notices(void)
 {
     g_autoptr(BerthPortNotices) notices = up_since_zero();
     assert_lines(notices, 10, "3000 open",
@@ -65,7 +65,7 @@ static void test_words(void)
     assert_lines(notices, 10, "1 open", "port 1 of debian is on http://localhost:1");
 }
 
-static void test_what_is_no_news(void)
+static void test_known_ports_give_no_notice(void)
 {
     g_autoptr(BerthPortNotices) notices = berth_port_notices_new("debian");
     assert_lines(notices, 1, "22 open", ""); /* not up */
@@ -82,7 +82,7 @@ static void test_what_is_no_news(void)
     assert_lines(notices, 40, "22 open, 90 open", "");
 }
 
-static void test_what_comes_back(void)
+static void test_returning_ports_give_a_notice(void)
 {
     g_autoptr(BerthPortNotices) notices = up_since_zero();
     static const char news[] = "port 3000 of debian (no?de) is on http://localhost:3000";
@@ -98,7 +98,7 @@ static void test_what_comes_back(void)
     assert_lines(notices, 213, "3000 open", news);
 }
 
-static void test_many_at_once(void)
+static void test_many_ports_give_one_notice(void)
 {
     g_autoptr(BerthPortNotices) notices = up_since_zero();
     g_autofree char *lines =
@@ -112,9 +112,12 @@ static void test_many_at_once(void)
 int main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
-    g_test_add_func("/instance/port_notices/words", test_words);
-    g_test_add_func("/instance/port_notices/what-is-no-news", test_what_is_no_news);
-    g_test_add_func("/instance/port_notices/what-comes-back", test_what_comes_back);
-    g_test_add_func("/instance/port_notices/many-at-once", test_many_at_once);
+    g_test_add_func("/instance/port_notices/text-of-notices", test_text_of_notices);
+    g_test_add_func("/instance/port_notices/known-ports-give-no-notice",
+                    test_known_ports_give_no_notice);
+    g_test_add_func("/instance/port_notices/returning-ports-give-a-notice",
+                    test_returning_ports_give_a_notice);
+    g_test_add_func("/instance/port_notices/many-ports-give-one-notice",
+                    test_many_ports_give_one_notice);
     return g_test_run();
 }

@@ -110,7 +110,7 @@ static void settle(void)
         ;
 }
 
-static void test_those_that_run_already(World *world, gconstpointer data)
+static void test_distros_running_at_the_start(World *world, gconstpointer data)
 {
     pid_t one = run(world, "aa", "debian", 1), two = run(world, "bb", "busybox", 254);
     prepare(world, "cc", "stopped", 3);
@@ -125,7 +125,7 @@ static void test_those_that_run_already(World *world, gconstpointer data)
     expect(world, 254, "");
 }
 
-static void test_those_that_start_later(World *world, gconstpointer data)
+static void test_distros_started_later(World *world, gconstpointer data)
 {
     prepare(world, "aa", "debian", 1);
     start(world);
@@ -156,7 +156,7 @@ static void test_other_name_and_number(World *world, gconstpointer data)
     expect(world, 2, "");
 }
 
-static void test_directory_that_goes(World *world, gconstpointer data)
+static void test_directory_is_removed(World *world, gconstpointer data)
 {
     start(world);
     pid_t one = run(world, "aa", "debian", 1);
@@ -171,7 +171,7 @@ static void test_directory_that_goes(World *world, gconstpointer data)
 }
 
 /* As one that is seen twice, in the directory and by an event. */
-static void test_directory_that_comes_again(World *world, gconstpointer data)
+static void test_directory_is_created_again(World *world, gconstpointer data)
 {
     g_autofree char *path = g_build_filename(world->runtime_dir, "aa", NULL);
     g_autofree char *away = g_build_filename(world->dir, "away", NULL);
@@ -186,7 +186,7 @@ static void test_directory_that_comes_again(World *world, gconstpointer data)
     expect(world, 1, "");
 }
 
-static void test_what_is_no_running_distro(World *world, gconstpointer data)
+static void test_other_directories_are_ignored(World *world, gconstpointer data)
 {
     static const char *const locks[] = {"", "x\n", "0\n", "-1\n", "999999999\n", "1\n"};
     start(world);
@@ -233,12 +233,12 @@ int main(int argc, char **argv)
     g_test_init(&argc, &argv, NULL);
 #define ADD(name, function)                                                                        \
     g_test_add("/instance/running/" name, World, NULL, set_up, function, tear_down)
-    ADD("those-that-run-already", test_those_that_run_already);
-    ADD("those-that-start-later", test_those_that_start_later);
+    ADD("distros-running-at-the-start", test_distros_running_at_the_start);
+    ADD("distros-started-later", test_distros_started_later);
     ADD("other-name-and-number", test_other_name_and_number);
-    ADD("directory-that-goes", test_directory_that_goes);
-    ADD("directory-that-comes-again", test_directory_that_comes_again);
-    ADD("what-is-no-running-distro", test_what_is_no_running_distro);
+    ADD("directory-is-removed", test_directory_is_removed);
+    ADD("directory-is-created-again", test_directory_is_created_again);
+    ADD("other-directories-are-ignored", test_other_directories_are_ignored);
     ADD("many", test_many);
     return g_test_run();
 }

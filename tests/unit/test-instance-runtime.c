@@ -143,7 +143,7 @@ static void test_many_starters_one_keeper(Fixture *fixture, gconstpointer data)
     end(first);
 }
 
-static void test_left_over_socket_is_taken_over(Fixture *fixture, gconstpointer data)
+static void test_stale_socket_is_replaced(Fixture *fixture, gconstpointer data)
 {
     berth_autofd int fd = -1;
     pid_t first = start(fixture, &fd);
@@ -156,7 +156,7 @@ static void test_left_over_socket_is_taken_over(Fixture *fixture, gconstpointer 
     end(second);
 }
 
-static void test_leaving_keeper_is_waited_for(Fixture *fixture, gconstpointer data)
+static void test_start_waits_for_an_ending_keeper(Fixture *fixture, gconstpointer data)
 {
     berth_autofd int fd = -1;
     pid_t first = start(fixture, &fd);
@@ -197,8 +197,7 @@ static void check_spared(Fixture *fixture, const char *words)
     g_assert_no_error(error);
 }
 
-static void test_stranger_with_the_number_of_a_keeper_is_spared(Fixture *fixture,
-                                                                gconstpointer data)
+static void test_process_with_a_reused_pid_is_not_killed(Fixture *fixture, gconstpointer data)
 {
     end(start(fixture, NULL));
     pid_t stranger = fork();
@@ -227,7 +226,7 @@ static bool read_lock(gpointer user_data, int *ret_disk_fd, GError **error)
 }
 
 /* Between the lock and the new keeper's number the former one's is not there. */
-static void test_taken_lock_is_empty(Fixture *fixture, gconstpointer data)
+static void test_held_lock_without_a_pid(Fixture *fixture, gconstpointer data)
 {
     end(start(fixture, NULL));
     const BerthRuntimeCheck gate = {read_lock, fixture};
@@ -269,13 +268,14 @@ int main(int argc, char **argv)
     ADD("/instance/runtime/not-running", test_not_running);
     ADD("/instance/runtime/start-once", test_start_once);
     ADD("/instance/runtime/many-starters-one-keeper", test_many_starters_one_keeper);
-    ADD("/instance/runtime/left-over-socket-is-taken-over", test_left_over_socket_is_taken_over);
-    ADD("/instance/runtime/leaving-keeper-is-waited-for", test_leaving_keeper_is_waited_for);
+    ADD("/instance/runtime/stale-socket-is-replaced", test_stale_socket_is_replaced);
+    ADD("/instance/runtime/start-waits-for-an-ending-keeper",
+        test_start_waits_for_an_ending_keeper);
     ADD("/instance/runtime/keeper-that-does-not-answer-is-killed",
         test_keeper_that_does_not_answer_is_killed);
-    ADD("/instance/runtime/stranger-with-the-number-of-a-keeper-is-spared",
-        test_stranger_with_the_number_of_a_keeper_is_spared);
-    ADD("/instance/runtime/taken-lock-is-empty", test_taken_lock_is_empty);
+    ADD("/instance/runtime/process-with-a-reused-pid-is-not-killed",
+        test_process_with_a_reused_pid_is_not_killed);
+    ADD("/instance/runtime/held-lock-without-a-pid", test_held_lock_without_a_pid);
     ADD("/instance/runtime/missing-keeper", test_missing_keeper);
     ADD("/instance/runtime/path-too-long-for-a-socket", test_path_too_long_for_a_socket);
     return g_test_run();

@@ -170,7 +170,7 @@ static void test_half_requests(void)
 }
 
 /* What only the guest says, what nobody says, a second OPEN, and frames of another stream. */
-static void test_frames_that_are_not_of_the_session(void)
+static void test_frames_of_other_streams(void)
 {
     static const struct {
         guint type;
@@ -304,7 +304,7 @@ static void test_grow_while_another_grows(void)
     finish(&fixture);
 }
 
-static void test_client_that_asks_and_does_not_read(void)
+static void test_client_that_requests_without_reading(void)
 {
     Fixture fixture = {.ports = 2000};
     start(&fixture);
@@ -332,13 +332,12 @@ int main(int argc, char **argv)
     g_test_add_func("/instance/server/session-while-a-request-is-pending",
                     test_session_while_a_request_is_pending);
     g_test_add_func("/instance/server/half-requests", test_half_requests);
-    g_test_add_func("/instance/server/frames-that-are-not-of-the-session",
-                    test_frames_that_are_not_of_the_session);
+    g_test_add_func("/instance/server/frames-of-other-streams", test_frames_of_other_streams);
     g_test_add_func("/instance/server/open-in-several-frames", test_open_in_several_frames);
     g_test_add_func("/instance/server/more-input-than-credit", test_more_input_than_credit);
     g_test_add_func("/instance/server/one-after-the-other", test_one_after_the_other);
     g_test_add_func("/instance/server/grow-while-another-grows", test_grow_while_another_grows);
-    g_test_add_func("/instance/server/client-that-asks-and-does-not-read",
-                    test_client_that_asks_and_does_not_read);
+    g_test_add_func("/instance/server/client-that-requests-without-reading",
+                    test_client_that_requests_without_reading);
     return g_test_run();
 }

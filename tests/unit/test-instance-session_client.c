@@ -104,7 +104,7 @@ static void refusing_guest(Fixture *fixture, const WireFrame *frame, guint32 str
 }
 
 /* A shell that is gone is not a word the user has typed: a hint says whose it is. */
-static void test_shell_that_is_gone(void)
+static void test_missing_shell(void)
 {
     static const char *const words[] = {"nosuch", NULL};
     for (int i = 0; i < 2; i++) {
@@ -120,7 +120,7 @@ static void test_shell_that_is_gone(void)
 }
 
 /* What no guest can take is not sent. */
-static void test_words_beyond_any_kernel(void)
+static void test_arguments_beyond_any_kernel(void)
 {
     g_autofree char *word = g_strnfill(WIRE_OPEN_MAX, 'x');
     Fixture fixture = {.guest = echo_guest, .up = true};
@@ -141,7 +141,7 @@ static void old_guest(Fixture *fixture, const WireFrame *frame, guint32 stream)
         say(fixture, WIRE_FAILED, 0, stream, payload, sizeof(payload));
 }
 
-static void test_words_for_an_old_agent(void)
+static void test_arguments_for_an_old_agent(void)
 {
     g_autofree char *word = g_strnfill(WIRE_PAYLOAD_MAX, 'x');
     Fixture fixture = {.guest = old_guest, .up = true};
@@ -183,7 +183,7 @@ static void test_bare_session_waits_for_the_agent_only(void)
     finish(&fixture);
 }
 
-static void test_session_that_never_starts(void)
+static void test_session_never_starts(void)
 {
     Fixture fixture = {.guest = refusing_guest, .up = true};
     start(&fixture);
@@ -214,7 +214,7 @@ static void opening_dying_guest(Fixture *fixture, const WireFrame *frame, guint3
     dying_guest(fixture, frame, stream);
 }
 
-static void test_guest_that_dies_around_the_beginning(void)
+static void test_guest_ends_around_the_beginning(void)
 {
     static const struct {
         void (*guest)(Fixture *fixture, const WireFrame *frame, guint32 stream);
@@ -266,14 +266,16 @@ int main(int argc, char **argv)
     g_test_add_func("/instance/session/bare-session-waits-for-the-agent-only",
                     test_bare_session_waits_for_the_agent_only);
     g_test_add_func("/instance/session/session", test_session);
-    g_test_add_func("/instance/session/shell-that-is-gone", test_shell_that_is_gone);
-    g_test_add_func("/instance/session/words-beyond-any-kernel", test_words_beyond_any_kernel);
-    g_test_add_func("/instance/session/words-for-an-old-agent", test_words_for_an_old_agent);
+    g_test_add_func("/instance/session/missing-shell", test_missing_shell);
+    g_test_add_func("/instance/session/arguments-beyond-any-kernel",
+                    test_arguments_beyond_any_kernel);
+    g_test_add_func("/instance/session/arguments-for-an-old-agent",
+                    test_arguments_for_an_old_agent);
     g_test_add_func("/instance/session/notice-reaches-sessions-with-a-terminal",
                     test_notice_reaches_sessions_with_a_terminal);
-    g_test_add_func("/instance/session/session-that-never-starts", test_session_that_never_starts);
-    g_test_add_func("/instance/session/guest-that-dies-around-the-beginning",
-                    test_guest_that_dies_around_the_beginning);
+    g_test_add_func("/instance/session/session-never-starts", test_session_never_starts);
+    g_test_add_func("/instance/session/guest-ends-around-the-beginning",
+                    test_guest_ends_around_the_beginning);
     g_test_add_func("/instance/session/guest-that-floods-loses-its-session",
                     test_guest_that_floods_loses_its_session);
     return g_test_run();

@@ -136,7 +136,7 @@ static void expect_nothing(int fd)
     g_assert_cmpint(errno, ==, EAGAIN);
 }
 
-static void test_owner_alone(Fixture *fixture, gconstpointer data)
+static void test_socket_is_private(Fixture *fixture, gconstpointer data)
 {
     struct stat st;
     g_assert_cmpint(stat(fixture->address.sun_path, &st), ==, 0);
@@ -176,7 +176,7 @@ static void test_guest_ends_first(Fixture *fixture, gconstpointer data)
     g_assert_cmpstr(fixture->bytes->str, ==, "more");
 }
 
-static void test_client_that_goes(Fixture *fixture, gconstpointer data)
+static void test_client_disconnects(Fixture *fixture, gconstpointer data)
 {
     int client = connect_client(fixture);
     open_stream(fixture);
@@ -222,7 +222,7 @@ static void test_flood(Fixture *fixture, gconstpointer data)
     g_assert_true(g_str_has_suffix(fixture->said->str, "CLOSE;note the guest broke the protocol;"));
 }
 
-static void test_nonsense(Fixture *fixture, gconstpointer data)
+static void test_invalid_frames(Fixture *fixture, gconstpointer data)
 {
     static const struct {
         WireType type;
@@ -243,7 +243,7 @@ static void test_nonsense(Fixture *fixture, gconstpointer data)
     }
 }
 
-static void test_nobody_in_the_guest(Fixture *fixture, gconstpointer data)
+static void test_connection_refused_in_the_guest(Fixture *fixture, gconstpointer data)
 {
     berth_autofd int client = connect_client(fixture);
     WireBuffer payload = {0};
@@ -269,7 +269,7 @@ static void test_waits_until_the_guest_is_up(Fixture *fixture, gconstpointer dat
     expect_said(fixture, "");
 }
 
-static void test_a_path_that_is_too_long(void)
+static void test_too_long_path(void)
 {
     g_autoptr(GError) error = NULL;
     g_autofree char *dir = g_strnfill(120, 'x');
@@ -282,15 +282,15 @@ int main(int argc, char **argv)
     g_test_init(&argc, &argv, NULL);
 #define ADD(name, function)                                                                        \
     g_test_add("/instance/sockets/" name, Fixture, NULL, set_up, function, tear_down)
-    ADD("owner-alone", test_owner_alone);
+    ADD("socket-is-private", test_socket_is_private);
     ADD("bytes-and-ends", test_bytes_and_ends);
     ADD("guest-ends-first", test_guest_ends_first);
-    ADD("client-that-goes", test_client_that_goes);
+    ADD("client-disconnects", test_client_disconnects);
     ADD("window", test_window);
     ADD("flood", test_flood);
-    ADD("nonsense", test_nonsense);
-    ADD("nobody-in-the-guest", test_nobody_in_the_guest);
+    ADD("invalid-frames", test_invalid_frames);
+    ADD("connection-refused-in-the-guest", test_connection_refused_in_the_guest);
     ADD("waits-until-the-guest-is-up", test_waits_until_the_guest_is_up);
-    g_test_add_func("/instance/sockets/path-too-long", test_a_path_that_is_too_long);
+    g_test_add_func("/instance/sockets/path-too-long", test_too_long_path);
     return g_test_run();
 }

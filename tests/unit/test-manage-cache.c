@@ -110,7 +110,7 @@ static void test_keeps_and_finds(Fixture *fixture, gconstpointer data)
 }
 
 /* Where blocks cannot be shared, a copy of what was made at once is a waste. */
-static void test_worth(Fixture *fixture, gconstpointer data)
+static void test_fast_imports_are_not_kept(Fixture *fixture, gconstpointer data)
 {
     keep(fixture, "fast", 1000);
     g_autoptr(GPtrArray) entries = berth_cache_list(&fixture->cache);
@@ -120,7 +120,7 @@ static void test_worth(Fixture *fixture, gconstpointer data)
     g_assert_cmpuint(more->len, ==, entries->len + 1);
 }
 
-static void test_archives_that_cannot_be_known(Fixture *fixture, gconstpointer data)
+static void test_archives_without_identity(Fixture *fixture, gconstpointer data)
 {
     int ends[2];
     BerthCacheArchive archive = {.fd = -1};
@@ -158,7 +158,7 @@ static void test_archive_changes(Fixture *fixture, gconstpointer data)
     g_assert_cmpuint(entries->len, ==, 0);
 }
 
-static void test_too_big_alone(Fixture *fixture, gconstpointer data)
+static void test_image_larger_than_the_limit(Fixture *fixture, gconstpointer data)
 {
     keep(fixture, "a=1", LONG_USEC);
     fixture->cache.limit = 1 << 20;
@@ -174,9 +174,9 @@ int main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
     ADD("keeps-and-finds", test_keeps_and_finds);
-    ADD("worth", test_worth);
-    ADD("archives-that-cannot-be-known", test_archives_that_cannot_be_known);
+    ADD("fast-imports-are-not-kept", test_fast_imports_are_not_kept);
+    ADD("archives-without-identity", test_archives_without_identity);
     ADD("archive-changes", test_archive_changes);
-    ADD("too-big-alone", test_too_big_alone);
+    ADD("image-larger-than-the-limit", test_image_larger_than_the_limit);
     return g_test_run();
 }

@@ -92,7 +92,7 @@ static void test_a_name_is_claimed_once(Place *place, gconstpointer data)
     g_autoptr(BerthClaim) again = take(place, "debian", ID_B);
 }
 
-static void test_the_row_decides_what_stays(Place *place, gconstpointer data)
+static void test_release_removes_files_without_a_row(Place *place, gconstpointer data)
 {
     BerthClaim *failed = take(place, "failed", ID_A);
     make_directory(place, ID_A);
@@ -126,7 +126,7 @@ static void be_killed_holding(const Place *place, const char *name, const char *
     g_assert_true(WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL);
 }
 
-static void test_the_next_one_clears_up_after_the_killed(Place *place, gconstpointer data)
+static void test_next_claim_cleans_up_after_a_kill(Place *place, gconstpointer data)
 {
     be_killed_holding(place, "finished", ID_B, true);
     be_killed_holding(place, "halfway", ID_A, false);
@@ -138,7 +138,7 @@ static void test_the_next_one_clears_up_after_the_killed(Place *place, gconstpoi
     g_autoptr(BerthClaim) same_name = take(place, "halfway", ID_A);
 }
 
-static void test_one_that_lives_is_left_alone(Place *place, gconstpointer data)
+static void test_held_claim_is_not_cleaned_up(Place *place, gconstpointer data)
 {
     g_autoptr(BerthClaim) claim = take(place, "running", ID_A);
     make_directory(place, ID_A);
@@ -200,7 +200,7 @@ static bool exists(const char *path)
     return g_file_test(path, G_FILE_TEST_EXISTS);
 }
 
-static void test_noted_files_go_unless_they_are_a_disk(Place *place, gconstpointer data)
+static void test_listed_files_are_removed_unless_registered(Place *place, gconstpointer data)
 {
     g_autofree char *loose = make_file(place, "loose \n\xff", "x");
     g_autofree char *disk = make_file(place, "disk", "x");
@@ -249,7 +249,7 @@ static void contend(const Place *place)
     _exit(0);
 }
 
-static void test_never_two_at_a_time(Place *place, gconstpointer data)
+static void test_claims_are_exclusive(Place *place, gconstpointer data)
 {
     pid_t children[4];
     for (gsize i = 0; i < G_N_ELEMENTS(children); i++) {
@@ -294,16 +294,16 @@ int main(int argc, char **argv)
         void (*run)(Place *place, gconstpointer data);
     } tests[] = {
         {"/manage/claim/a-name-is-claimed-once", test_a_name_is_claimed_once},
-        {"/manage/claim/the-row-decides-what-stays", test_the_row_decides_what_stays},
-        {"/manage/claim/the-next-one-clears-up-after-the-killed",
-         test_the_next_one_clears_up_after_the_killed},
-        {"/manage/claim/one-that-lives-is-left-alone", test_one_that_lives_is_left_alone},
+        {"/manage/claim/release-removes-files-without-a-row",
+         test_release_removes_files_without_a_row},
+        {"/manage/claim/next-claim-cleans-up-after-a-kill", test_next_claim_cleans_up_after_a_kill},
+        {"/manage/claim/held-claim-is-not-cleaned-up", test_held_claim_is_not_cleaned_up},
         {"/manage/claim/holders-are-listed", test_holders_are_listed},
         {"/manage/claim/a-registered-distro-is-read-under-the-claim",
          test_a_registered_distro_is_read_under_the_claim},
-        {"/manage/claim/noted-files-go-unless-they-are-a-disk",
-         test_noted_files_go_unless_they_are_a_disk},
-        {"/manage/claim/never-two-at-a-time", test_never_two_at_a_time},
+        {"/manage/claim/listed-files-are-removed-unless-registered",
+         test_listed_files_are_removed_unless_registered},
+        {"/manage/claim/claims-are-exclusive", test_claims_are_exclusive},
         {"/manage/claim/odd-claims-remove-nothing", test_odd_claims_remove_nothing},
     };
     g_test_init(&argc, &argv, NULL);

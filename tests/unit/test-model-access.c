@@ -26,7 +26,7 @@ static BerthAccessAnswer ask(const BerthAccess *access, const char *text, guint1
     return berth_access_outside(access, v6 ? 6 : 4, address, port);
 }
 
-static void test_nothing_said_is_nothing_allowed(void)
+static void test_unset_policy_allows_nothing(void)
 {
     const BerthAccess nothing = {0};
     g_assert_cmpint(berth_access_host(&nothing, 80), ==, BERTH_ACCESS_UNKNOWN);
@@ -108,7 +108,7 @@ static void test_metadata_is_always_refused(void)
         }
 }
 
-static void test_link_local_wants_an_entry_of_its_own(void)
+static void test_link_local_needs_its_own_entry(void)
 {
     BerthAccess open = access_of("", "", false);
     BerthAccess wide = access_of("", "0.0.0.0/0", false);
@@ -197,7 +197,7 @@ static void test_isolated(void)
     g_assert_cmpint(ask(&access, "192.168.1.5", 80), ==, BERTH_ACCESS_OPEN);
 }
 
-static void test_more_addresses_than_fit_close_all(void)
+static void test_excess_own_addresses_close_all(void)
 {
     BerthAccess access = access_of("", "", true);
     for (guint i = 0; i < BERTH_ACCESS_OWN_MAX + 5; i++) {
@@ -211,7 +211,7 @@ static void test_more_addresses_than_fit_close_all(void)
     g_assert_cmpint(ask(&access, "8.8.8.8", 80), ==, BERTH_ACCESS_OPEN);
 }
 
-static void test_unsound(void)
+static void test_invalid_values_are_detected(void)
 {
     BerthAccess access = {.n_ports = BERTH_ACCESS_PORTS_MAX + 1};
     g_assert_false(berth_access_is_sound(&access));
@@ -238,17 +238,17 @@ int main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
 #define ADD(name, function) g_test_add_func("/model/access/" name, function)
-    ADD("nothing-said-is-nothing-allowed", test_nothing_said_is_nothing_allowed);
+    ADD("unset-policy-allows-nothing", test_unset_policy_allows_nothing);
     ADD("host-ports", test_host_ports);
     ADD("bad-ports", test_bad_ports);
     ADD("one-port-more", test_one_port_more);
     ADD("metadata-is-always-refused", test_metadata_is_always_refused);
-    ADD("link-local-wants-an-entry-of-its-own", test_link_local_wants_an_entry_of_its_own);
+    ADD("link-local-needs-its-own-entry", test_link_local_needs_its_own_entry);
     ADD("outbound", test_outbound);
     ADD("bad-outbound", test_bad_outbound);
     ADD("isolated", test_isolated);
-    ADD("more-addresses-than-fit-close-all", test_more_addresses_than_fit_close_all);
-    ADD("unsound", test_unsound);
+    ADD("excess-own-addresses-close-all", test_excess_own_addresses_close_all);
+    ADD("invalid-values-are-detected", test_invalid_values_are_detected);
     ADD("same-network", test_same_network);
     return g_test_run();
 }

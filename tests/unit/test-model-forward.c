@@ -86,7 +86,7 @@ static void test_legs_of_a_listener(void)
     check("*:80", policy, "80:80 127.0.0.1>80 ::1>80");
 }
 
-static void test_missing_family_is_said(void)
+static void test_missing_family_is_reported(void)
 {
     static const struct {
         const char *listeners;
@@ -198,7 +198,7 @@ static void test_origin_and_owner(void)
 }
 
 /* Services that the guest cannot or does not proxy. */
-static void test_why_the_guest_does_not_lead_there(void)
+static void test_proxy_problem_is_the_reason(void)
 {
     static const struct {
         BerthListener listener;
@@ -231,11 +231,11 @@ int main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
     g_test_add_func("/model/forward/legs-of-a-listener", test_legs_of_a_listener);
-    g_test_add_func("/model/forward/missing-family-is-said", test_missing_family_is_said);
+    g_test_add_func("/model/forward/missing-family-is-reported", test_missing_family_is_reported);
     g_test_add_func("/model/forward/ignored-ports-and-udp", test_ignored_ports_and_udp);
     g_test_add_func("/model/forward/rules-need-no-listener", test_rules_need_no_listener);
     g_test_add_func("/model/forward/rules-before-listeners", test_rules_before_listeners);
     g_test_add_func("/model/forward/origin-and-owner", test_origin_and_owner);
-    g_test_add_func("/model/forward/why-not", test_why_the_guest_does_not_lead_there);
+    g_test_add_func("/model/forward/proxy-problem", test_proxy_problem_is_the_reason);
     return g_test_run();
 }

@@ -20,7 +20,7 @@ static BerthDistro *debian(void)
     return distro;
 }
 
-static void test_limits_come_from_the_strongest(void)
+static void test_limits_by_precedence(void)
 {
     g_autoptr(BerthDistro) distro = debian();
     g_autoptr(BerthSettings) settings = berth_settings_new(NULL, NULL, NULL, NULL, NULL);
@@ -40,7 +40,7 @@ static void test_limits_come_from_the_strongest(void)
     g_assert_cmpstr(limited->mac, ==, machine->mac);
 }
 
-static void test_memory_of_a_big_host_is_not_all_taken(void)
+static void test_memory_of_a_large_host_is_limited(void)
 {
     BerthHost big = host;
     big.memory = 256 * GIB;
@@ -117,7 +117,7 @@ static void test_text_and_back(void)
     g_assert_cmpuint(g_strv_length(back->options), ==, 2);
 }
 
-static void test_a_clone_is_told_its_identity(void)
+static void test_identity_of_a_clone(void)
 {
     g_autoptr(BerthDistro) distro = debian();
     g_autoptr(BerthSettings) settings = berth_settings_new(NULL, NULL, NULL, NULL, NULL);
@@ -132,7 +132,7 @@ static void test_a_clone_is_told_its_identity(void)
     }
 }
 
-static void test_a_guest_is_told_whose_account_it_is_to_have(void)
+static void test_account_of_the_user(void)
 {
     g_autoptr(BerthDistro) distro = debian();
     distro->account = g_strdup("alice");
@@ -209,14 +209,11 @@ static void test_variants(void)
 int main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
-    g_test_add_func("/model/machine/limits-come-from-the-strongest",
-                    test_limits_come_from_the_strongest);
-    g_test_add_func("/model/machine/memory-of-a-big-host-is-not-all-taken",
-                    test_memory_of_a_big_host_is_not_all_taken);
-    g_test_add_func("/model/machine/a-clone-is-told-its-identity",
-                    test_a_clone_is_told_its_identity);
-    g_test_add_func("/model/machine/a-guest-is-told-whose-account-it-is-to-have",
-                    test_a_guest_is_told_whose_account_it_is_to_have);
+    g_test_add_func("/model/machine/limits-by-precedence", test_limits_by_precedence);
+    g_test_add_func("/model/machine/memory-of-a-large-host-is-limited",
+                    test_memory_of_a_large_host_is_limited);
+    g_test_add_func("/model/machine/identity-of-a-clone", test_identity_of_a_clone);
+    g_test_add_func("/model/machine/account-of-the-user", test_account_of_the_user);
     g_test_add_func("/model/machine/bad-template", test_bad_template);
     g_test_add_func("/model/machine/text-and-back", test_text_and_back);
     g_test_add_func("/model/machine/network-of-its-own", test_network_of_its_own);

@@ -4,7 +4,7 @@
 
 #include <string.h>
 
-static void test_ways_to_write_it(void)
+static void test_syntax(void)
 {
     static const struct {
         const char *text;
@@ -40,7 +40,7 @@ static void test_ways_to_write_it(void)
     }
 }
 
-static void test_what_is_none(void)
+static void test_invalid_rules(void)
 {
     static const struct {
         const char *text;
@@ -132,8 +132,8 @@ static void test_lists(void)
 int main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
-    g_test_add_func("/model/rule/ways-to-write-it", test_ways_to_write_it);
-    g_test_add_func("/model/rule/what-is-none", test_what_is_none);
+    g_test_add_func("/model/rule/syntax", test_syntax);
+    g_test_add_func("/model/rule/invalid-rules", test_invalid_rules);
     g_test_add_func("/model/rule/host-side", test_host_side);
     g_test_add_func("/model/rule/lists", test_lists);
     return g_test_run();

@@ -4,7 +4,7 @@
 
 #include <string.h>
 
-static void test_order_of_strength(void)
+static void test_precedence(void)
 {
     const char *text =
         "[berth]\nmemory = 2G\ncpus = 3\nmtu = 1500\n[distro debian]\ncpus = 2\nmtu = 9000\n";
@@ -50,7 +50,7 @@ static void test_bad_files(void)
     }
 }
 
-static void test_other_distros_groups_are_left_alone(void)
+static void test_groups_of_other_distros_are_ignored(void)
 {
     g_autoptr(GError) error = NULL;
     g_autoptr(BerthSettings) settings =
@@ -59,7 +59,7 @@ static void test_other_distros_groups_are_left_alone(void)
     g_assert_cmpuint(settings->cpus, ==, 0);
 }
 
-static void test_every_key_reads_what_it_writes(void)
+static void test_every_key_round_trips(void)
 {
     g_autoptr(BerthSettings) settings = berth_settings_new(NULL, NULL, NULL, NULL, NULL);
     for (const BerthField *field = berth_settings_fields; field->name != NULL; field++) {
@@ -76,11 +76,10 @@ static void test_every_key_reads_what_it_writes(void)
 int main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
-    g_test_add_func("/model/settings/order-of-strength", test_order_of_strength);
+    g_test_add_func("/model/settings/precedence", test_precedence);
     g_test_add_func("/model/settings/bad-files", test_bad_files);
-    g_test_add_func("/model/settings/other-distros-groups-are-left-alone",
-                    test_other_distros_groups_are_left_alone);
-    g_test_add_func("/model/settings/every-key-reads-what-it-writes",
-                    test_every_key_reads_what_it_writes);
+    g_test_add_func("/model/settings/groups-of-other-distros-are-ignored",
+                    test_groups_of_other_distros_are_ignored);
+    g_test_add_func("/model/settings/every-key-round-trips", test_every_key_round_trips);
     return g_test_run();
 }

@@ -336,7 +336,7 @@ static void test_no_other_address_is_the_host(World *world, gconstpointer data)
     g_assert_cmphex(try_tcp(world, "10.0.2.2", port, WAIT_MSEC) & RST, ==, RST); /* the DNS's */
 }
 
-static void test_nothing_begins_before_the_policy(World *world, gconstpointer data)
+static void test_no_connection_before_the_policy(World *world, gconstpointer data)
 {
     guint16 port;
     berth_autofd int service = serve(AF_INET, SOCK_STREAM, &port);
@@ -377,7 +377,7 @@ static void test_refused_datagram_is_answered(World *world, gconstpointer data)
     g_assert_false(has_client(service, 0));
 }
 
-static void test_refusals_are_told_once(World *world, gconstpointer data)
+static void test_refusals_are_reported_once(World *world, gconstpointer data)
 {
     set_access(world, "", "");
     for (guint round = 0; round < 3; round++)
@@ -449,10 +449,10 @@ int main(int argc, char **argv)
     ADD("host-is-closed", test_host_is_closed);
     ADD("allowed-port-is-open", test_allowed_port_is_open);
     ADD("no-other-address-is-the-host", test_no_other_address_is_the_host);
-    ADD("nothing-begins-before-the-policy", test_nothing_begins_before_the_policy);
+    ADD("no-connection-before-the-policy", test_no_connection_before_the_policy);
     ADD("outbound-list", test_outbound_list);
     ADD("refused-datagram-is-answered", test_refused_datagram_is_answered);
-    ADD("refusals-are-told-once", test_refusals_are_told_once);
+    ADD("refusals-are-reported-once", test_refusals_are_reported_once);
     ADD("client-of-a-datagram-forward-is-answered", test_client_of_a_datagram_forward_is_answered);
     return g_test_run();
 }

@@ -35,7 +35,7 @@ static Flow further(Flow flow, guint32 by)
     return flow;
 }
 
-static void test_the_last_of_a_connection_stays(void)
+static void test_last_ack_of_a_connection_is_kept(void)
 {
     BerthAcks acks = {0};
     for (guint i = 0; i < 5; i++)
@@ -57,7 +57,7 @@ static void test_numbers_wrap(void)
 }
 
 /* Senders count duplicate ACKs; window updates look the same. */
-static void test_one_that_says_no_more_is_not_kept(void)
+static void test_redundant_ack_is_dropped(void)
 {
     BerthAcks acks = {0};
     g_assert_true(keep(&acks, plain));
@@ -93,7 +93,7 @@ static void test_connections_are_bounded(void)
     g_assert_cmpuint(acks.count, ==, BERTH_ACKS_MAX);
 }
 
-static void test_whatever_does_more_is_not_kept(void)
+static void test_other_segments_are_not_kept(void)
 {
     static const guint8 flags[] = {0,   SYN,       SYN | ACK, FIN | ACK,
                                    RST, RST | ACK, PSH | ACK, ECE | ACK};
@@ -119,7 +119,7 @@ static void carry(BerthAcks *acks, Flow flow, gsize data_size)
     berth_acks_carry(acks, frame, size);
 }
 
-static void test_data_carries_it(void)
+static void test_data_supersedes_an_ack(void)
 {
     BerthAcks acks = {0};
     Flow other = plain, close = plain;
@@ -136,7 +136,7 @@ static void test_data_carries_it(void)
     g_assert_cmpuint(acks.count, ==, 1);
 }
 
-static void test_what_says_less_does_not_carry_it(void)
+static void test_older_ack_does_not_supersede(void)
 {
     BerthAcks acks = {0};
     Flow reset = plain, other = plain;
@@ -178,7 +178,7 @@ static void test_ipv6(void)
     g_assert_cmpuint(get_u32(acks.kept[0].frame + 54 + 8), ==, 9);
 }
 
-static void test_cut_frames(void)
+static void test_truncated_frames(void)
 {
     guint8 frame[128];
     gsize size = make_frame(frame, &plain, NULL, 0);
@@ -195,19 +195,16 @@ static void test_cut_frames(void)
 int main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
-    g_test_add_func("/net/acks/the-last-of-a-connection-stays",
-                    test_the_last_of_a_connection_stays);
+    g_test_add_func("/net/acks/last-ack-of-a-connection-is-kept",
+                    test_last_ack_of_a_connection_is_kept);
     g_test_add_func("/net/acks/numbers-wrap", test_numbers_wrap);
-    g_test_add_func("/net/acks/one-that-says-no-more-is-not-kept",
-                    test_one_that_says_no_more_is_not_kept);
+    g_test_add_func("/net/acks/redundant-ack-is-dropped", test_redundant_ack_is_dropped);
     g_test_add_func("/net/acks/connections-are-told-apart", test_connections_are_told_apart);
     g_test_add_func("/net/acks/connections-are-bounded", test_connections_are_bounded);
-    g_test_add_func("/net/acks/whatever-does-more-is-not-kept",
-                    test_whatever_does_more_is_not_kept);
-    g_test_add_func("/net/acks/data-carries-it", test_data_carries_it);
-    g_test_add_func("/net/acks/what-says-less-does-not-carry-it",
-                    test_what_says_less_does_not_carry_it);
+    g_test_add_func("/net/acks/other-segments-are-not-kept", test_other_segments_are_not_kept);
+    g_test_add_func("/net/acks/data-supersedes-an-ack", test_data_supersedes_an_ack);
+    g_test_add_func("/net/acks/older-ack-does-not-supersede", test_older_ack_does_not_supersede);
     g_test_add_func("/net/acks/ipv6", test_ipv6);
-    g_test_add_func("/net/acks/cut-frames", test_cut_frames);
+    g_test_add_func("/net/acks/truncated-frames", test_truncated_frames);
     return g_test_run();
 }

@@ -26,7 +26,7 @@ static void test_slow_guest_gets_every_frame(World *world, gconstpointer data)
     g_assert_cmpuint(counters.out.dropped, ==, 0);
 }
 
-static void test_guest_that_never_reads_costs_a_bounded_amount(World *world, gconstpointer data)
+static void test_backlog_of_a_blocked_guest_is_bounded(World *world, gconstpointer data)
 {
     while (count(world).out.dropped == 0)
         for (guint i = 0; i < 2000; i++)
@@ -42,7 +42,7 @@ static void test_guest_that_never_reads_costs_a_bounded_amount(World *world, gco
     check_echo(world, port, BERTH_ADDRESS_GUEST);
 }
 
-static void test_nonsense_is_counted_and_survived(World *world, gconstpointer data)
+static void test_invalid_frames_are_counted(World *world, gconstpointer data)
 {
     guint8 frame[200];
     for (guint i = 0; i < 5000; i++) {
@@ -65,8 +65,7 @@ int main(int argc, char **argv)
 #define ADD(name, function)                                                                        \
     g_test_add("/net/control-frames/" name, World, NULL, setup, function, teardown)
     ADD("slow-guest-gets-every-frame", test_slow_guest_gets_every_frame);
-    ADD("guest-that-never-reads-costs-a-bounded-amount",
-        test_guest_that_never_reads_costs_a_bounded_amount);
-    ADD("nonsense-is-counted-and-survived", test_nonsense_is_counted_and_survived);
+    ADD("backlog-of-a-blocked-guest-is-bounded", test_backlog_of_a_blocked_guest_is_bounded);
+    ADD("invalid-frames-are-counted", test_invalid_frames_are_counted);
     return g_test_run();
 }

@@ -38,7 +38,7 @@ static void expect_reset(World *world, int client)
     g_assert_cmpint(errno, ==, ECONNRESET);
 }
 
-static void test_a_reset_of_the_guest_is_the_clients(World *world, gconstpointer data)
+static void test_guest_reset_reaches_the_client(World *world, gconstpointer data)
 {
     guint16 port = free_port();
     g_assert_cmpint(add(world, port), ==, 0);
@@ -77,7 +77,7 @@ static void test_forward_to_another_port_of_another_address(World *world, gconst
     g_assert_cmpuint(syn.destination_port, ==, 81);
 }
 
-static void test_many_clients_at_once_are_taken(World *world, gconstpointer data)
+static void test_many_clients_connect_at_once(World *world, gconstpointer data)
 {
     guint16 port = free_port();
     g_assert_cmpint(add(world, port), ==, 0);
@@ -127,7 +127,7 @@ static void test_removed_forward_refuses(World *world, gconstpointer data)
     g_assert_cmpint(add(world, port), ==, 0);
 }
 
-static void test_forwards_may_be_many(World *world, gconstpointer data)
+static void test_many_forwards(World *world, gconstpointer data)
 {
     enum { MANY = 300 };
     int results[MANY];
@@ -146,7 +146,7 @@ static void test_forwards_may_be_many(World *world, gconstpointer data)
     g_assert_cmpuint(opened, >, MANY / 2);
 }
 
-static void test_end_of_the_process_is_told(World *world, gconstpointer data)
+static void test_end_of_the_process_is_reported(World *world, gconstpointer data)
 {
     int result = -1, late = -1;
     BerthLeg leg = leg_of(free_port());
@@ -160,7 +160,7 @@ static void test_end_of_the_process_is_told(World *world, gconstpointer data)
     g_assert_cmpuint(world->exits, ==, 1);
 }
 
-static void test_next_process_goes_on_with_the_frames(World *world, gconstpointer data)
+static void test_next_process_continues_with_the_frames(World *world, gconstpointer data)
 {
     guint16 port = free_port();
     g_assert_cmpint(add(world, port), ==, 0);
@@ -175,7 +175,7 @@ static void test_next_process_goes_on_with_the_frames(World *world, gconstpointe
     check_echo(world, port, BERTH_ADDRESS_GUEST);
 }
 
-static void test_freeing_cancels_what_is_pending(World *world, gconstpointer data)
+static void test_freeing_cancels_pending_requests(World *world, gconstpointer data)
 {
     int result = -1;
     BerthLeg leg = leg_of(free_port());
@@ -205,18 +205,18 @@ int main(int argc, char **argv)
     g_test_init(&argc, &argv, NULL);
 #define ADD(name, function) g_test_add("/net/control/" name, World, NULL, setup, function, teardown)
     ADD("forward-reaches-the-guest", test_forward_reaches_the_guest);
-    ADD("a-reset-of-the-guest-is-the-clients", test_a_reset_of_the_guest_is_the_clients);
+    ADD("guest-reset-reaches-the-client", test_guest_reset_reaches_the_client);
     ADD("a-reset-by-the-right-rule", test_a_reset_by_the_right_rule);
     ADD("forward-to-another-port-of-another-address",
         test_forward_to_another_port_of_another_address);
-    ADD("many-clients-at-once-are-taken", test_many_clients_at_once_are_taken);
+    ADD("many-clients-connect-at-once", test_many_clients_connect_at_once);
     ADD("busy-port-is-reported", test_busy_port_is_reported);
     ADD("privileged-port-is-reported", test_privileged_port_is_reported);
     ADD("removed-forward-refuses", test_removed_forward_refuses);
-    ADD("forwards-may-be-many", test_forwards_may_be_many);
-    ADD("end-of-the-process-is-told", test_end_of_the_process_is_told);
-    ADD("next-process-goes-on-with-the-frames", test_next_process_goes_on_with_the_frames);
-    ADD("freeing-cancels-what-is-pending", test_freeing_cancels_what_is_pending);
+    ADD("many-forwards", test_many_forwards);
+    ADD("end-of-the-process-is-reported", test_end_of_the_process_is_reported);
+    ADD("next-process-continues-with-the-frames", test_next_process_continues_with_the_frames);
+    ADD("freeing-cancels-pending-requests", test_freeing_cancels_pending_requests);
     g_test_add_func("/net/control/missing-program", test_missing_program);
     return g_test_run();
 }

@@ -82,7 +82,7 @@ static void test_ipv6(void)
     g_assert_cmpuint(fold(sum(pseudo, answer + 54, 15)), ==, 0);
 }
 
-static void test_room(void)
+static void test_size_limit(void)
 {
     BerthDatagramEnds ends = {.family = 4};
     g_assert_cmpuint(berth_datagram_room(&ends, 1500), ==, 1472);
@@ -91,7 +91,7 @@ static void test_room(void)
     g_assert_cmpuint(berth_datagram_room(&ends, 20), ==, 0);
 }
 
-static void test_what_is_none(void)
+static void test_invalid_frames(void)
 {
     guint8 frame[128];
     BerthDatagram got;
@@ -147,8 +147,8 @@ int main(int argc, char **argv)
     g_test_init(&argc, &argv, NULL);
     g_test_add_func("/net/datagram/ipv4", test_ipv4);
     g_test_add_func("/net/datagram/ipv6", test_ipv6);
-    g_test_add_func("/net/datagram/room", test_room);
-    g_test_add_func("/net/datagram/what-is-none", test_what_is_none);
+    g_test_add_func("/net/datagram/size-limit", test_size_limit);
+    g_test_add_func("/net/datagram/invalid-frames", test_invalid_frames);
     g_test_add_func("/net/datagram/every-cut", test_every_cut);
     g_test_add_func("/net/datagram/empty", test_empty_datagram_of_any_size_of_header);
     return g_test_run();

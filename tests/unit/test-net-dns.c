@@ -162,7 +162,7 @@ static void expect(World *world, guint answers, guint id, guint code)
 
 /* --- tests --- */
 
-static void test_passes_questions_on(World *world, gconstpointer data)
+static void test_forwards_queries(World *world, gconstpointer data)
 {
     int server;
     use_servers(world, 1, &server);
@@ -191,7 +191,7 @@ static void test_huge_answer(World *world, gconstpointer data)
     close(server);
 }
 
-static void test_ids_are_of_chance(World *world, gconstpointer data)
+static void test_ids_are_random(World *world, gconstpointer data)
 {
     int server;
     use_servers(world, 1, &server);
@@ -231,7 +231,7 @@ static void test_next_server_after_a_while(World *world, gconstpointer data)
         close(servers[i]);
 }
 
-static void test_slow_server_is_still_heard(World *world, gconstpointer data)
+static void test_late_answer_is_accepted(World *world, gconstpointer data)
 {
     int servers[2];
     use_servers(world, 2, servers);
@@ -244,7 +244,7 @@ static void test_slow_server_is_still_heard(World *world, gconstpointer data)
     close(servers[1]);
 }
 
-static void test_next_server_when_nobody_is_there(World *world, gconstpointer data)
+static void test_next_server_after_icmp_error(World *world, gconstpointer data)
 {
     int servers[2];
     use_servers(world, 2, servers);
@@ -256,7 +256,7 @@ static void test_next_server_when_nobody_is_there(World *world, gconstpointer da
     close(servers[1]);
 }
 
-static void test_failing_server_is_not_the_last_word(World *world, gconstpointer data)
+static void test_next_server_after_servfail(World *world, gconstpointer data)
 {
     int servers[3];
     use_servers(world, 3, servers);
@@ -272,7 +272,7 @@ static void test_failing_server_is_not_the_last_word(World *world, gconstpointer
         close(servers[i]);
 }
 
-static void test_failure_of_all_is_passed_on(World *world, gconstpointer data)
+static void test_servfail_of_all_is_passed_on(World *world, gconstpointer data)
 {
     int servers[2];
     use_servers(world, 2, servers);
@@ -287,7 +287,7 @@ static void test_failure_of_all_is_passed_on(World *world, gconstpointer data)
     close(servers[1]);
 }
 
-static void test_nobody_there_at_all(World *world, gconstpointer data)
+static void test_all_servers_unreachable(World *world, gconstpointer data)
 {
     int servers[2];
     use_servers(world, 2, servers);
@@ -363,7 +363,7 @@ static void test_spoofed_answers_are_ignored(World *world, gconstpointer data)
     close(server);
 }
 
-static void test_other_servers_at_any_time(World *world, gconstpointer data)
+static void test_servers_change_at_any_time(World *world, gconstpointer data)
 {
     int before[1], after[1];
     use_servers(world, 1, before);
@@ -421,7 +421,7 @@ static void test_server_for_tcp(World *world, gconstpointer data)
     close(servers[1]);
 }
 
-static void test_repeated_question_is_one(World *world, gconstpointer data)
+static void test_repeated_query_is_sent_once(World *world, gconstpointer data)
 {
     int server;
     use_servers(world, 1, &server);
@@ -472,7 +472,7 @@ static void test_flood_is_bounded(World *world, gconstpointer data)
         close(servers[i]);
 }
 
-static void test_nonsense_is_not_passed_on(World *world, gconstpointer data)
+static void test_invalid_queries_are_dropped(World *world, gconstpointer data)
 {
     int server;
     use_servers(world, 1, &server);
@@ -494,7 +494,7 @@ static void test_nonsense_is_not_passed_on(World *world, gconstpointer data)
     close(server);
 }
 
-static void test_freed_in_between(World *world, gconstpointer data)
+static void test_freed_with_pending_queries(World *world, gconstpointer data)
 {
     int servers[2];
     use_servers(world, 2, servers);
@@ -511,25 +511,25 @@ int main(int argc, char **argv)
 #define ADD_WAITING(name, function, msec)                                                          \
     g_test_add("/net/dns/" name, World, GUINT_TO_POINTER(msec), setup, function, teardown)
 #define ADD(name, function) ADD_WAITING(name, function, FOR_EVER_MSEC)
-    ADD("passes-questions-on", test_passes_questions_on);
+    ADD("forwards-queries", test_forwards_queries);
     ADD("huge-answer", test_huge_answer);
-    ADD("ids-are-of-chance", test_ids_are_of_chance);
+    ADD("ids-are-random", test_ids_are_random);
     ADD_WAITING("next-server-after-a-while", test_next_server_after_a_while, A_WHILE_MSEC);
-    ADD_WAITING("slow-server-is-still-heard", test_slow_server_is_still_heard, A_WHILE_MSEC);
-    ADD("next-server-when-nobody-is-there", test_next_server_when_nobody_is_there);
-    ADD("failing-server-is-not-the-last-word", test_failing_server_is_not_the_last_word);
-    ADD("failure-of-all-is-passed-on", test_failure_of_all_is_passed_on);
-    ADD("nobody-there-at-all", test_nobody_there_at_all);
+    ADD_WAITING("late-answer-is-accepted", test_late_answer_is_accepted, A_WHILE_MSEC);
+    ADD("next-server-after-icmp-error", test_next_server_after_icmp_error);
+    ADD("next-server-after-servfail", test_next_server_after_servfail);
+    ADD("servfail-of-all-is-passed-on", test_servfail_of_all_is_passed_on);
+    ADD("all-servers-unreachable", test_all_servers_unreachable);
     ADD_WAITING("silence-ends-in-failure", test_silence_ends_in_failure, BRIEFLY_MSEC);
     ADD("no-servers", test_no_servers);
     ADD("local-names-need-no-server", test_local_names_need_no_server);
     ADD("spoofed-answers-are-ignored", test_spoofed_answers_are_ignored);
-    ADD("other-servers-at-any-time", test_other_servers_at_any_time);
+    ADD("servers-change-at-any-time", test_servers_change_at_any_time);
     ADD("ipv6-server", test_ipv6_server);
     ADD_WAITING("server-for-tcp", test_server_for_tcp, A_WHILE_MSEC);
-    ADD("repeated-question-is-one", test_repeated_question_is_one);
+    ADD("repeated-query-is-sent-once", test_repeated_query_is_sent_once);
     ADD_WAITING("flood-is-bounded", test_flood_is_bounded, A_WHILE_MSEC);
-    ADD("nonsense-is-not-passed-on", test_nonsense_is_not_passed_on);
-    ADD_WAITING("freed-in-between", test_freed_in_between, BRIEFLY_MSEC);
+    ADD("invalid-queries-are-dropped", test_invalid_queries_are_dropped);
+    ADD_WAITING("freed-with-pending-queries", test_freed_with_pending_queries, BRIEFLY_MSEC);
     return g_test_run();
 }

@@ -40,7 +40,7 @@ static void test_every_cut(void)
     }
 }
 
-static void test_names_that_are_none(void)
+static void test_invalid_names(void)
 {
     guint8 query[DNS_QUERY_MAX] = {[5] = 1};
     BerthDnsMessage message;
@@ -138,7 +138,7 @@ int main(int argc, char **argv)
     g_test_init(&argc, &argv, NULL);
     g_test_add_func("/net/dns_message/question", test_question);
     g_test_add_func("/net/dns_message/every-cut", test_every_cut);
-    g_test_add_func("/net/dns_message/names-that-are-none", test_names_that_are_none);
+    g_test_add_func("/net/dns_message/invalid-names", test_invalid_names);
     g_test_add_func("/net/dns_message/longest-name", test_longest_name);
     g_test_add_func("/net/dns_message/odd-bytes-in-a-name", test_odd_bytes_in_a_name);
     g_test_add_func("/net/dns_message/same-question", test_same_question);

@@ -533,7 +533,7 @@ static void test_policies(void)
     }
 }
 
-static void test_pings_that_the_host_does_not_send(void)
+static void test_pings_without_permission(void)
 {
     BerthAccess policies[POLICIES];
     make_policies(policies);
@@ -548,7 +548,7 @@ static void test_pings_that_the_host_does_not_send(void)
 }
 
 /* libslirp maps more addresses than the gateway's to the host's loopback: none of them passes. */
-static void test_no_other_way_to_the_host(void)
+static void test_no_other_route_to_the_host(void)
 {
     for (guint number = 0; number < 256; number++) {
         guint8 frame[sizeof(tcp_syn)], frame6[sizeof(tcp6_syn)];
@@ -584,9 +584,8 @@ int main(int argc, char **argv)
     g_test_add_func("/net/filter/random-bytes", test_random_bytes);
     g_test_add_func("/net/filter/random-changes-of-good-frames",
                     test_random_changes_of_good_frames);
-    g_test_add_func("/net/filter/pings-that-the-host-does-not-send",
-                    test_pings_that_the_host_does_not_send);
+    g_test_add_func("/net/filter/pings-without-permission", test_pings_without_permission);
     g_test_add_func("/net/filter/policies", test_policies);
-    g_test_add_func("/net/filter/no-other-way-to-the-host", test_no_other_way_to_the_host);
+    g_test_add_func("/net/filter/no-other-route-to-the-host", test_no_other_route_to_the_host);
     return g_test_run();
 }

@@ -52,7 +52,7 @@ static bool find(const Proc *proc, BerthHolder *ret_holder)
     return berth_holder_find(proc->root, &leg, ret_holder);
 }
 
-static void test_nobody(Proc *proc, gconstpointer data)
+static void test_no_holder(Proc *proc, gconstpointer data)
 {
     BerthHolder holder = {.inode = 7};
     g_assert_false(find(proc, &holder));
@@ -61,7 +61,7 @@ static void test_nobody(Proc *proc, gconstpointer data)
     g_assert_cmpuint(holder.inode, ==, 7);
 }
 
-static void test_addresses_in_the_way(Proc *proc, gconstpointer data)
+static void test_conflicting_addresses(Proc *proc, gconstpointer data)
 {
     static const struct {
         const char *table;
@@ -152,7 +152,7 @@ static void test_listener_before_connection(Proc *proc, gconstpointer data)
     g_assert_cmpuint(holder.inode, ==, 12);
 }
 
-static void test_nonsense_is_skipped(Proc *proc, gconstpointer data)
+static void test_invalid_rows_are_skipped(Proc *proc, gconstpointer data)
 {
     put_file(proc, "net/tcp",
              "\n:\n0: 01:0BB8\n   0: 0100007F0100007F:0BB8 00000000:0000 0A " TAIL "0 0 12 1 0 1\n"
@@ -170,7 +170,7 @@ static void test_names_the_process(Proc *proc, gconstpointer data)
     g_assert_cmpstr(who, ==, "no?de? (pid 4121)");
 }
 
-static void test_process_out_of_sight(Proc *proc, gconstpointer data)
+static void test_invisible_process(Proc *proc, gconstpointer data)
 {
     put_process(proc, "99", "sh\n", "socket:[77]");
     g_autofree char *ours = berth_holder_describe(proc->root, &(BerthHolder){7, getuid()});
@@ -183,12 +183,12 @@ int main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
 #define ADD(name, function) g_test_add("/net/holder/" name, Proc, NULL, setup, function, teardown)
-    ADD("nobody", test_nobody);
-    ADD("addresses-in-the-way", test_addresses_in_the_way);
+    ADD("no-holder", test_no_holder);
+    ADD("conflicting-addresses", test_conflicting_addresses);
     ADD("other-legs", test_other_legs);
     ADD("listener-before-connection", test_listener_before_connection);
-    ADD("nonsense-is-skipped", test_nonsense_is_skipped);
+    ADD("invalid-rows-are-skipped", test_invalid_rows_are_skipped);
     ADD("names-the-process", test_names_the_process);
-    ADD("process-out-of-sight", test_process_out_of_sight);
+    ADD("invisible-process", test_invisible_process);
     return g_test_run();
 }

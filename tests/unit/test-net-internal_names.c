@@ -100,7 +100,7 @@ static void test_ipv6_of_the_host(void)
     g_assert_cmpstr(answer, ==, "28:<253><18><52><0><0><0><0><0><0><0><0><0><0><0><0><2>");
 }
 
-static void test_forgetting(void)
+static void test_names_can_be_removed(void)
 {
     g_autofree BerthInternalNames *names = g_new0(BerthInternalNames, 1);
     set_up(names);
@@ -111,7 +111,7 @@ static void test_forgetting(void)
     g_assert_cmpstr(reverse, ==, "3");
 }
 
-static void test_what_cannot_be(void)
+static void test_invalid_names(void)
 {
     g_autofree BerthInternalNames *names = g_new0(BerthInternalNames, 1);
     g_autofree char *longest = g_strnfill(63, 'a');
@@ -122,7 +122,7 @@ static void test_what_cannot_be(void)
     g_assert_false(berth_internal_names_set(names, 254, longer));
 }
 
-static void test_other_messages_are_left_alone(void)
+static void test_other_messages_are_not_answered(void)
 {
     g_autofree BerthInternalNames *names = g_new0(BerthInternalNames, 1);
     guint8 query[DNS_QUERY_MAX], made[BERTH_DNS_MADE_MAX];
@@ -141,8 +141,9 @@ int main(int argc, char **argv)
     g_test_init(&argc, &argv, NULL);
     g_test_add_func("/net/names/answers", test_answers);
     g_test_add_func("/net/names/ipv6-of-the-host", test_ipv6_of_the_host);
-    g_test_add_func("/net/names/forgetting", test_forgetting);
-    g_test_add_func("/net/names/what-cannot-be", test_what_cannot_be);
-    g_test_add_func("/net/names/other-messages-are-left-alone", test_other_messages_are_left_alone);
+    g_test_add_func("/net/names/names-can-be-removed", test_names_can_be_removed);
+    g_test_add_func("/net/names/invalid-names", test_invalid_names);
+    g_test_add_func("/net/names/other-messages-are-not-answered",
+                    test_other_messages_are_not_answered);
     return g_test_run();
 }

@@ -163,7 +163,7 @@ static guint receive_answer(World *world, guint id)
     return world->frame[45] & 15;
 }
 
-static void test_passes_questions_on(World *world, gconstpointer data)
+static void test_forwards_queries(World *world, gconstpointer data)
 {
     tell_servers(world);
     count(world);
@@ -175,7 +175,7 @@ static void test_passes_questions_on(World *world, gconstpointer data)
     g_assert_cmpuint(counters.dns.answered, ==, 1);
 }
 
-static void test_nobody_to_ask(World *world, gconstpointer data)
+static void test_no_upstream_server(World *world, gconstpointer data)
 {
     ask(world, 7, "example.com");
     g_assert_cmpuint(receive_answer(world, 7), ==, 2);
@@ -195,7 +195,7 @@ static void test_names_of_distros(World *world, gconstpointer data)
     g_assert_cmpuint(receive_answer(world, 8), ==, 3);
 }
 
-static void test_answer_larger_than_the_mtu_is_cut(World *world, gconstpointer data)
+static void test_answer_larger_than_the_mtu_is_truncated(World *world, gconstpointer data)
 {
     tell_servers(world);
     count(world);
@@ -206,7 +206,7 @@ static void test_answer_larger_than_the_mtu_is_cut(World *world, gconstpointer d
     g_assert_cmpuint(world->size, <, 100);
 }
 
-static void test_tcp_goes_to_the_server(World *world, gconstpointer data)
+static void test_tcp_is_forwarded_to_the_server(World *world, gconstpointer data)
 {
     guint8 frame[64];
     tell_servers(world);
@@ -236,7 +236,7 @@ static void wait_for_frames(World *world, guint64 frames)
 }
 
 /* Without a server TCP must go nowhere, least of all to the host's loopback. */
-static void test_tcp_goes_nowhere_else(World *world, gconstpointer data)
+static void test_tcp_reaches_no_other_port(World *world, gconstpointer data)
 {
     guint8 frame[64];
     for (guint i = 0; i < 2; i++) {
@@ -275,7 +275,7 @@ static void test_echo_is_answered(World *world, gconstpointer data)
 }
 
 /* Neither other ports nor fragments make libslirp forward a query. */
-static void test_libslirp_asks_nobody(World *world, gconstpointer data)
+static void test_libslirp_sends_no_queries(World *world, gconstpointer data)
 {
     guint8 query[DNS_QUERY_MAX], frame[DNS_QUERY_MAX + 64];
     gsize query_size = make_query(query, 1, "example.com", 1);
@@ -306,7 +306,7 @@ static void test_libslirp_asks_nobody(World *world, gconstpointer data)
     g_assert_cmpuint(count(world).dns.queries, ==, 0);
 }
 
-static void test_flood_of_questions(World *world, gconstpointer data)
+static void test_flood_of_queries(World *world, gconstpointer data)
 {
     enum { FLOOD = 20000 };
     tell_servers(world);
@@ -376,7 +376,7 @@ static void test_ipv6_question(void)
     g_assert_cmpmem(sent.bytes + sent.size - 16, 15, prefix, 15);
 }
 
-static void test_what_is_not_ours_passes(void)
+static void test_other_frames_pass(void)
 {
     static const struct {
         guint last, next_header, port;
@@ -421,17 +421,17 @@ int main(int argc, char **argv)
     g_test_init(&argc, &argv, NULL);
 #define ADD(name, function)                                                                        \
     g_test_add("/net/nameserver/" name, World, NULL, setup, function, teardown)
-    ADD("passes-questions-on", test_passes_questions_on);
-    ADD("nobody-to-ask", test_nobody_to_ask);
+    ADD("forwards-queries", test_forwards_queries);
+    ADD("no-upstream-server", test_no_upstream_server);
     ADD("names-of-distros", test_names_of_distros);
-    ADD("answer-larger-than-the-mtu-is-cut", test_answer_larger_than_the_mtu_is_cut);
-    ADD("tcp-goes-to-the-server", test_tcp_goes_to_the_server);
-    ADD("tcp-goes-nowhere-else", test_tcp_goes_nowhere_else);
+    ADD("answer-larger-than-the-mtu-is-truncated", test_answer_larger_than_the_mtu_is_truncated);
+    ADD("tcp-is-forwarded-to-the-server", test_tcp_is_forwarded_to_the_server);
+    ADD("tcp-reaches-no-other-port", test_tcp_reaches_no_other_port);
     ADD("echo-is-answered", test_echo_is_answered);
-    ADD("libslirp-asks-nobody", test_libslirp_asks_nobody);
-    ADD("flood-of-questions", test_flood_of_questions);
+    ADD("libslirp-sends-no-queries", test_libslirp_sends_no_queries);
+    ADD("flood-of-queries", test_flood_of_queries);
     g_test_add_func("/net/nameserver/ipv6-question", test_ipv6_question);
-    g_test_add_func("/net/nameserver/what-is-not-ours-passes", test_what_is_not_ours_passes);
+    g_test_add_func("/net/nameserver/other-frames-pass", test_other_frames_pass);
     g_test_add_func("/net/nameserver/every-cut", test_every_cut);
     return g_test_run();
 }

@@ -50,7 +50,7 @@ static void check_neighbour(guint8 protocol, guint number, guint data_size)
     g_assert_cmphex(source_of(frame), ==, loopback); /* belongs to libslirp */
 }
 
-static void test_neighbours_there_and_back(void)
+static void test_neighbours_both_ways(void)
 {
     for (guint number = 1; number <= BERTH_SLOT_MAX; number++)
         for (guint size = 0; size < 64; size += 7) {
@@ -59,7 +59,7 @@ static void test_neighbours_there_and_back(void)
         }
 }
 
-static void test_other_addresses_stay(void)
+static void test_other_addresses_are_unchanged(void)
 {
     static const guint32 addresses[] = {
         BERTH_ADDRESS_HOST,
@@ -346,8 +346,8 @@ static void test_guest_reaches_a_neighbours_forward(void)
 int main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
-    g_test_add_func("/net/nat/neighbours-there-and-back", test_neighbours_there_and_back);
-    g_test_add_func("/net/nat/other-addresses-stay", test_other_addresses_stay);
+    g_test_add_func("/net/nat/neighbours-both-ways", test_neighbours_both_ways);
+    g_test_add_func("/net/nat/other-addresses-are-unchanged", test_other_addresses_are_unchanged);
     g_test_add_func("/net/nat/absent-udp-checksum-stays-absent",
                     test_absent_udp_checksum_stays_absent);
     g_test_add_func("/net/nat/later-fragment-changes-in-its-header-only",

@@ -35,7 +35,7 @@ static BerthPacket read_segment(const guint8 *frame, gsize size)
     return packet;
 }
 
-static void test_there_and_back(void)
+static void test_both_ways(void)
 {
     guint8 frame[ROOM], copy[ROOM], data[DATA_MAX], segment[ROOM];
     for (guint i = 0; i < 5000; i++) {
@@ -85,7 +85,7 @@ static void test_options_and_padding_are_left_out(void)
     read_segment(with_options, size6);
 }
 
-static void test_what_cannot_be(void)
+static void test_untranslatable_frames(void)
 {
     static const struct {
         guint at;
@@ -186,7 +186,7 @@ static void send_flow(int guest_fd, const Flow *flow, const char *data)
     g_assert_cmpint(send(guest_fd, frame, size, 0), ==, (gssize)size);
 }
 
-static void test_guest_asks_a_server_with_ipv6(void)
+static void test_guest_queries_a_server_with_ipv6(void)
 {
     int pair[2];
     guint8 frame[2000];
@@ -232,12 +232,13 @@ static void test_guest_asks_a_server_with_ipv6(void)
 int main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
-    g_test_add_func("/net/nat46/there-and-back", test_there_and_back);
+    g_test_add_func("/net/nat46/both-ways", test_both_ways);
     g_test_add_func("/net/nat46/wrong-checksum-stays-wrong", test_wrong_checksum_stays_wrong);
     g_test_add_func("/net/nat46/options-and-padding-are-left-out",
                     test_options_and_padding_are_left_out);
-    g_test_add_func("/net/nat46/what-cannot-be", test_what_cannot_be);
+    g_test_add_func("/net/nat46/untranslatable-frames", test_untranslatable_frames);
     g_test_add_func("/net/nat46/random-bytes", test_random_bytes);
-    g_test_add_func("/net/nat46/guest-asks-a-server-with-ipv6", test_guest_asks_a_server_with_ipv6);
+    g_test_add_func("/net/nat46/guest-queries-a-server-with-ipv6",
+                    test_guest_queries_a_server_with_ipv6);
     return g_test_run();
 }

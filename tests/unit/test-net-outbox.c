@@ -64,7 +64,7 @@ static void test_order_over_a_pause(World *world, gconstpointer data)
     g_assert_cmpuint(world->outbox.counters.dropped, ==, 0);
 }
 
-static void test_what_waits_is_bounded(World *world, gconstpointer data)
+static void test_backlog_is_bounded(World *world, gconstpointer data)
 {
     for (guint i = 0; world->outbox.counters.dropped < 100; i++)
         send_numbered(world, i);
@@ -72,7 +72,7 @@ static void test_what_waits_is_bounded(World *world, gconstpointer data)
     g_assert_cmpuint(world->outbox.waiting_size, >, BERTH_OUTBOX_MAX - 2 * FRAME);
 }
 
-static void test_nothing_waits_for_a_guest_that_has_gone(World *world, gconstpointer data)
+static void test_frames_for_an_ended_guest_are_dropped(World *world, gconstpointer data)
 {
     close(world->pair[1]);
     world->pair[1] = -1;
@@ -96,7 +96,7 @@ static void guest_gets(World *world, guint32 acknowledged, gsize data_size)
     g_assert_cmpuint(get_u32(frame + 34 + 8), ==, acknowledged);
 }
 
-static void test_acknowledgements_wait_for_one_that_says_more(World *world, gconstpointer data)
+static void test_acks_are_coalesced(World *world, gconstpointer data)
 {
     guint8 frame[FRAME];
     pass(world, 10, 0, true);
@@ -108,7 +108,7 @@ static void test_acknowledgements_wait_for_one_that_says_more(World *world, gcon
     g_assert_cmpuint(guest_reads(world, frame), ==, 0);
 }
 
-static void test_acknowledgements_stay_before_what_follows(World *world, gconstpointer data)
+static void test_acks_keep_their_order(World *world, gconstpointer data)
 {
     pass(world, 30, 0, true);
     pass(world, 20, 4, false); /* held earlier, sent anyway */
@@ -129,12 +129,10 @@ int main(int argc, char **argv)
         void (*test)(World *world, gconstpointer data);
     } tests[] = {
         {"order-over-a-pause", test_order_over_a_pause},
-        {"what-waits-is-bounded", test_what_waits_is_bounded},
-        {"nothing-waits-for-a-guest-that-has-gone", test_nothing_waits_for_a_guest_that_has_gone},
-        {"acknowledgements-wait-for-one-that-says-more",
-         test_acknowledgements_wait_for_one_that_says_more},
-        {"acknowledgements-stay-before-what-follows",
-         test_acknowledgements_stay_before_what_follows},
+        {"backlog-is-bounded", test_backlog_is_bounded},
+        {"frames-for-an-ended-guest-are-dropped", test_frames_for_an_ended_guest_are_dropped},
+        {"acks-are-coalesced", test_acks_are_coalesced},
+        {"acks-keep-their-order", test_acks_keep_their_order},
     };
     for (gsize i = 0; i < G_N_ELEMENTS(tests); i++) {
         g_autofree char *path = g_strdup_printf("/net/outbox/%s", tests[i].name);

@@ -105,7 +105,7 @@ static void test_mapped_client(void)
 }
 
 /* The kernel would report root. */
-static void test_who_has_closed_is_unknown(void)
+static void test_closed_connection_has_no_owner(void)
 {
     berth_autofd int diag = berth_owner_open();
     guint16 port;
@@ -202,7 +202,8 @@ int main(int argc, char **argv)
     g_test_init(&argc, &argv, NULL);
     g_test_add_func("/net/owner/own-connections", test_own_connections);
     g_test_add_func("/net/owner/mapped-client", test_mapped_client);
-    g_test_add_func("/net/owner/who-has-closed-is-unknown", test_who_has_closed_is_unknown);
+    g_test_add_func("/net/owner/closed-connection-has-no-owner",
+                    test_closed_connection_has_no_owner);
     if (getuid() == 0) { /* only root can become another user */
         g_test_add_func("/net/owner/another-user", test_another_user);
         g_test_add_func("/net/owner/other-users-are-reset", test_other_users_are_reset);

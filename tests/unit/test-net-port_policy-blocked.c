@@ -21,7 +21,7 @@ static int bind_any_port(guint16 *ret_port)
     return fd;
 }
 
-static void test_address_of_a_rule_that_is_none_of_the_hosts(void)
+static void test_rule_with_a_foreign_address(void)
 {
     World world;
     world_init(&world);
@@ -54,7 +54,7 @@ static void test_second_distro_has_its_own_address(void)
     world_clear(&world);
 }
 
-static void test_own_rule_has_the_port(void)
+static void test_port_occupied_by_own_rule(void)
 {
     World world;
     world_init(&world);
@@ -147,7 +147,7 @@ static void test_offered_port_is_busy(void)
     world_clear(&world);
 }
 
-static void test_privileged_port_of_a_rule_stays_there(void)
+static void test_privileged_port_of_a_rule_is_kept(void)
 {
     static const char *const rules[] = {"0.0.0.0:80", "80:8000", "udp:80"};
     for (gsize i = 0; i < G_N_ELEMENTS(rules); i++) {
@@ -209,7 +209,7 @@ static void test_privileged_port_names_the_sysctl(void)
     world_clear(&world);
 }
 
-static void test_other_errors_say_what_the_system_says(void)
+static void test_other_errors_show_strerror(void)
 {
     World world;
     world_init(&world);
@@ -220,7 +220,7 @@ static void test_other_errors_say_what_the_system_says(void)
     world_clear(&world);
 }
 
-static void test_blocked_port_is_tried_again(void)
+static void test_blocked_port_is_retried(void)
 {
     World world;
     world_init(&world);
@@ -260,28 +260,27 @@ static void test_timer_ends_with_the_last_blocked_port(void)
 int main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
-    g_test_add_func("/net/ports-blocked/address-of-a-rule-that-is-none-of-the-hosts",
-                    test_address_of_a_rule_that_is_none_of_the_hosts);
+    g_test_add_func("/net/ports-blocked/rule-with-a-foreign-address",
+                    test_rule_with_a_foreign_address);
     g_test_add_func("/net/ports-blocked/second-distro-has-its-own-address",
                     test_second_distro_has_its_own_address);
-    g_test_add_func("/net/ports-blocked/own-rule-has-the-port", test_own_rule_has_the_port);
+    g_test_add_func("/net/ports-blocked/port-occupied-by-own-rule", test_port_occupied_by_own_rule);
     g_test_add_func("/net/ports-blocked/privileged-port-is-offered-elsewhere",
                     test_privileged_port_is_offered_elsewhere);
     g_test_add_func("/net/ports-blocked/offered-port-is-wanted-by-a-service",
                     test_offered_port_is_wanted_by_a_service);
     g_test_add_func("/net/ports-blocked/offered-port-is-busy", test_offered_port_is_busy);
-    g_test_add_func("/net/ports-blocked/privileged-port-of-a-rule-stays-there",
-                    test_privileged_port_of_a_rule_stays_there);
+    g_test_add_func("/net/ports-blocked/privileged-port-of-a-rule-is-kept",
+                    test_privileged_port_of_a_rule_is_kept);
     g_test_add_func("/net/ports-blocked/unreachable-service-is-ignored",
                     test_unreachable_service_is_ignored);
     g_test_add_func("/net/ports-blocked/busy-port-names-its-holder",
                     test_busy_port_names_its_holder);
     g_test_add_func("/net/ports-blocked/privileged-port-names-the-sysctl",
                     test_privileged_port_names_the_sysctl);
-    g_test_add_func("/net/ports-blocked/other-errors-say-what-the-system-says",
-                    test_other_errors_say_what_the_system_says);
-    g_test_add_func("/net/ports-blocked/blocked-port-is-tried-again",
-                    test_blocked_port_is_tried_again);
+    g_test_add_func("/net/ports-blocked/other-errors-show-strerror",
+                    test_other_errors_show_strerror);
+    g_test_add_func("/net/ports-blocked/blocked-port-is-retried", test_blocked_port_is_retried);
     g_test_add_func("/net/ports-blocked/timer-ends-with-the-last-blocked-port",
                     test_timer_ends_with_the_last_blocked_port);
     return g_test_run();

@@ -3,7 +3,7 @@
 
 #include "../lib/asking.h"
 
-static void test_follows_the_guest(void)
+static void test_follows_the_guests_listeners(void)
 {
     World world;
     world_init(&world);
@@ -28,7 +28,7 @@ static void test_follows_the_guest(void)
     world_clear(&world);
 }
 
-static void test_answer_to_an_earlier_listener_is_no_answer(void)
+static void test_answer_to_an_earlier_request_is_ignored(void)
 {
     World world;
     world_init(&world);
@@ -43,7 +43,7 @@ static void test_answer_to_an_earlier_listener_is_no_answer(void)
     world_clear(&world);
 }
 
-static void test_each_leg_goes_its_own_way(void)
+static void test_legs_are_independent(void)
 {
     World world;
     world_init(&world);
@@ -121,7 +121,7 @@ static void test_host_without_ipv6(void)
     }
 }
 
-static void test_changes_are_told(void)
+static void test_changes_are_reported(void)
 {
     World world;
     world_init(&world);
@@ -166,7 +166,7 @@ static void listens_to_many(World *world, guint first)
     listens(world, text->str);
 }
 
-static void test_a_guest_that_changes_its_mind_without_end(void)
+static void test_flapping_guest_is_bounded(void)
 {
     World world;
     world_init(&world);
@@ -197,7 +197,7 @@ static void test_a_guest_that_changes_its_mind_without_end(void)
     world_clear(&world);
 }
 
-static void test_answer_after_the_table_is_gone(void)
+static void test_answer_after_free(void)
 {
     World world;
     world_init(&world);
@@ -210,17 +210,15 @@ static void test_answer_after_the_table_is_gone(void)
 int main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
-    g_test_add_func("/net/ports/follows-the-guest", test_follows_the_guest);
-    g_test_add_func("/net/ports/answer-to-an-earlier-listener-is-no-answer",
-                    test_answer_to_an_earlier_listener_is_no_answer);
-    g_test_add_func("/net/ports/each-leg-goes-its-own-way", test_each_leg_goes_its_own_way);
+    g_test_add_func("/net/ports/follows-the-guests-listeners", test_follows_the_guests_listeners);
+    g_test_add_func("/net/ports/answer-to-an-earlier-request-is-ignored",
+                    test_answer_to_an_earlier_request_is_ignored);
+    g_test_add_func("/net/ports/legs-are-independent", test_legs_are_independent);
     g_test_add_func("/net/ports/one-family-is-enough", test_one_family_is_enough);
     g_test_add_func("/net/ports/host-without-ipv6", test_host_without_ipv6);
-    g_test_add_func("/net/ports/changes-are-told", test_changes_are_told);
+    g_test_add_func("/net/ports/changes-are-reported", test_changes_are_reported);
     g_test_add_func("/net/ports/reopens-after-a-restart", test_reopens_after_a_restart);
-    g_test_add_func("/net/ports/a-guest-that-changes-its-mind-without-end",
-                    test_a_guest_that_changes_its_mind_without_end);
-    g_test_add_func("/net/ports/answer-after-the-table-is-gone",
-                    test_answer_after_the_table_is_gone);
+    g_test_add_func("/net/ports/flapping-guest-is-bounded", test_flapping_guest_is_bounded);
+    g_test_add_func("/net/ports/answer-after-free", test_answer_after_free);
     return g_test_run();
 }

@@ -45,7 +45,7 @@ static void test_only_the_sender_is_answered(void)
     g_assert_false(berth_replies_expect(&replies, &each.packet, 1000));
 }
 
-static void test_not_for_ever(void)
+static void test_entries_expire(void)
 {
     BerthReplies replies = {0};
     Datagram each;
@@ -55,7 +55,7 @@ static void test_not_for_ever(void)
     g_assert_false(berth_replies_expect(&replies, &each.packet, BERTH_REPLIES_LIFE_USEC + 1));
 }
 
-static void test_the_oldest_makes_room(void)
+static void test_oldest_entry_is_evicted(void)
 {
     BerthReplies replies = {0};
     Datagram each;
@@ -73,7 +73,7 @@ int main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
     g_test_add_func("/net/replies/only-the-sender-is-answered", test_only_the_sender_is_answered);
-    g_test_add_func("/net/replies/not-for-ever", test_not_for_ever);
-    g_test_add_func("/net/replies/the-oldest-makes-room", test_the_oldest_makes_room);
+    g_test_add_func("/net/replies/entries-expire", test_entries_expire);
+    g_test_add_func("/net/replies/oldest-entry-is-evicted", test_oldest_entry_is_evicted);
     return g_test_run();
 }

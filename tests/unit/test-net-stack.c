@@ -166,7 +166,7 @@ static gsize pour(World *world, const int *clients, guint count)
 
 /* A stopped QEMU holds the socket and reads nothing. Each connection may use libslirp's buffers,
  * and all together the bounded queue. */
-static void test_stopped_guest_costs_a_bounded_amount(World *world, gconstpointer data)
+static void test_backlog_of_a_stopped_guest_is_bounded(World *world, gconstpointer data)
 {
     enum { CLIENTS = 40, BUFFERS = 512 * 1024 };
     int clients[CLIENTS];
@@ -209,7 +209,7 @@ static void expect_clients(World *world, guint clients)
     g_assert_cmpuint(world->clients, ==, clients);
 }
 
-static void test_client_of_a_suspended_guest_is_told_once(World *world, gconstpointer data)
+static void test_client_of_a_suspended_guest_wakes_it_once(World *world, gconstpointer data)
 {
     berth_autofd int unwatched = connect_client(world);
     accept_in_guest(world);
@@ -246,7 +246,7 @@ static void test_data_does_not_wake(World *world, gconstpointer data)
     g_assert_cmpuint(world->clients, ==, 0);
 }
 
-static void test_datagram_to_a_suspended_guest_is_told_once(World *world, gconstpointer data)
+static void test_datagram_to_a_suspended_guest_wakes_it_once(World *world, gconstpointer data)
 {
     forward(world, BERTH_UDP);
     berth_autofd int client = connect_by(world, SOCK_DGRAM);
@@ -267,10 +267,11 @@ int main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
 #define ADD(name, function) g_test_add("/net/stack/" name, World, NULL, setup, function, teardown)
-    ADD("stopped-guest-costs-a-bounded-amount", test_stopped_guest_costs_a_bounded_amount);
-    ADD("client-of-a-suspended-guest-is-told-once", test_client_of_a_suspended_guest_is_told_once);
+    ADD("backlog-of-a-stopped-guest-is-bounded", test_backlog_of_a_stopped_guest_is_bounded);
+    ADD("client-of-a-suspended-guest-wakes-it-once",
+        test_client_of_a_suspended_guest_wakes_it_once);
     ADD("data-does-not-wake", test_data_does_not_wake);
-    ADD("datagram-to-a-suspended-guest-is-told-once",
-        test_datagram_to_a_suspended_guest_is_told_once);
+    ADD("datagram-to-a-suspended-guest-wakes-it-once",
+        test_datagram_to_a_suspended_guest_wakes_it_once);
     return g_test_run();
 }

@@ -117,7 +117,7 @@ static int ask(Fixture *fixture)
 
 /* --- dumps --- */
 
-static void test_a_whole_dump(Fixture *fixture, gconstpointer data)
+static void test_complete_dump(Fixture *fixture, gconstpointer data)
 {
     answer_dump(fixture, 1, "anbc.");
     g_assert_cmpint(ask(fixture), ==, 0);
@@ -139,7 +139,7 @@ static void test_many_messages_in_a_datagram(Fixture *fixture, gconstpointer dat
     g_assert_cmpstr(fixture->received->str, ==, "|ab");
 }
 
-static void test_an_interrupted_dump_is_asked_for_again(Fixture *fixture, gconstpointer data)
+static void test_interrupted_dump_is_retried(Fixture *fixture, gconstpointer data)
 {
     answer_dump(fixture, 1, "ai");
     answer_dump(fixture, 1, "z."); /* the rest of the first */
@@ -149,7 +149,7 @@ static void test_an_interrupted_dump_is_asked_for_again(Fixture *fixture, gconst
     g_assert_cmpstr(fixture->received->str, ==, "|a|b|cd");
 }
 
-static void test_a_done_that_is_marked_is_not_whole(Fixture *fixture, gconstpointer data)
+static void test_marked_done_is_incomplete(Fixture *fixture, gconstpointer data)
 {
     const Message marked = {NLMSG_DONE, NLM_F_MULTI | NLM_F_DUMP_INTR, 1, PORT, NULL, 0};
     answer_dump(fixture, 1, "a");
@@ -159,7 +159,7 @@ static void test_a_done_that_is_marked_is_not_whole(Fixture *fixture, gconstpoin
     g_assert_cmpstr(fixture->received->str, ==, "|a|b");
 }
 
-static void test_it_is_given_up(Fixture *fixture, gconstpointer data)
+static void test_retries_are_bounded(Fixture *fixture, gconstpointer data)
 {
     for (guint32 i = 1; i <= NETLINK_TRIES; i++)
         answer_dump(fixture, i, "i");
@@ -198,7 +198,7 @@ static void test_other_answers_are_skipped(Fixture *fixture, gconstpointer data)
     g_assert_cmpstr(fixture->received->str, ==, "|a");
 }
 
-static void test_lengths_that_lie(Fixture *fixture, gconstpointer data)
+static void test_invalid_lengths(Fixture *fixture, gconstpointer data)
 {
     static const guint32 lengths[] = {0, 1, sizeof(struct nlmsghdr) - 1,
                                       sizeof(struct nlmsghdr) + 1, G_MAXUINT32};
@@ -215,14 +215,14 @@ static void test_lengths_that_lie(Fixture *fixture, gconstpointer data)
     g_assert_cmpstr(fixture->received->str, ==, "||||||");
 }
 
-static void test_a_datagram_that_is_cut(Fixture *fixture, gconstpointer data)
+static void test_truncated_datagram(Fixture *fixture, gconstpointer data)
 {
     g_autofree guint8 *large = g_malloc0(40000);
     g_assert_cmpint(send(fixture->kernel, large, 40000, 0), ==, 40000);
     g_assert_cmpint(ask(fixture), ==, -EMSGSIZE);
 }
 
-static void test_the_other_end_is_gone(Fixture *fixture, gconstpointer data)
+static void test_closed_peer(Fixture *fixture, gconstpointer data)
 {
     g_assert_cmpint(shutdown(fixture->kernel, SHUT_WR), ==, 0);
     g_assert_cmpint(ask(fixture), ==, -EIO);
@@ -266,7 +266,7 @@ static void test_attributes(void)
     g_assert_false(netlink_attribute(&at));
 }
 
-static void test_attributes_that_lie(void)
+static void test_invalid_attributes(void)
 {
     static const struct {
         guint16 length;
@@ -326,20 +326,20 @@ static void test_the_real_kernel(void)
 int main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
-    CASE("/netlink/dump/whole", test_a_whole_dump);
+    CASE("/netlink/dump/complete", test_complete_dump);
     CASE("/netlink/dump/one-datagram", test_many_messages_in_a_datagram);
-    CASE("/netlink/dump/interrupted", test_an_interrupted_dump_is_asked_for_again);
-    CASE("/netlink/dump/marked-at-the-end", test_a_done_that_is_marked_is_not_whole);
-    CASE("/netlink/dump/given-up", test_it_is_given_up);
+    CASE("/netlink/dump/interrupted", test_interrupted_dump_is_retried);
+    CASE("/netlink/dump/marked-at-the-end", test_marked_done_is_incomplete);
+    CASE("/netlink/dump/retries", test_retries_are_bounded);
     CASE("/netlink/dump/no-end", test_a_dump_without_an_end);
     CASE("/netlink/dump/error", test_an_error_is_an_error);
     CASE("/netlink/dump/others", test_other_answers_are_skipped);
-    CASE("/netlink/dump/lengths", test_lengths_that_lie);
-    CASE("/netlink/dump/cut", test_a_datagram_that_is_cut);
-    CASE("/netlink/dump/gone", test_the_other_end_is_gone);
+    CASE("/netlink/dump/lengths", test_invalid_lengths);
+    CASE("/netlink/dump/truncated", test_truncated_datagram);
+    CASE("/netlink/dump/closed", test_closed_peer);
     CASE("/netlink/request", test_a_request);
     g_test_add_func("/netlink/attributes", test_attributes);
-    g_test_add_func("/netlink/attributes/lies", test_attributes_that_lie);
+    g_test_add_func("/netlink/attributes/invalid", test_invalid_attributes);
     g_test_add_func("/netlink/kernel", test_the_real_kernel);
     return g_test_run();
 }

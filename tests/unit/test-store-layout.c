@@ -40,7 +40,7 @@ static char *runtime_for(const char *xdg)
     return g_steal_pointer(&layout->runtime);
 }
 
-static void test_runtime_is_where_sockets_fit(void)
+static void test_runtime_directory_fits_socket_paths(void)
 {
     g_autofree char *directory = make_directory();
     g_autofree char *expected = g_build_filename(directory, "berth", NULL);
@@ -145,7 +145,7 @@ static void test_directories_are_made_private(void)
     g_rmdir(directory);
 }
 
-static void test_what_is_in_the_way_is_refused(void)
+static void test_foreign_files_are_refused(void)
 {
     g_autofree char *directory = make_directory();
     g_autofree char *file = g_build_filename(directory, "file", NULL);
@@ -183,15 +183,14 @@ int main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
     g_test_add_func("/store/layout/xdg-directories", test_xdg_directories);
-    g_test_add_func("/store/layout/runtime-is-where-sockets-fit",
-                    test_runtime_is_where_sockets_fit);
+    g_test_add_func("/store/layout/runtime-directory-fits-socket-paths",
+                    test_runtime_directory_fits_socket_paths);
     g_test_add_func("/store/layout/runtime-is-found-through-the-data-directory",
                     test_runtime_is_found_through_the_data_directory);
     g_test_add_func("/store/layout/support-is-beside-the-program",
                     test_support_is_beside_the_program);
     g_test_add_func("/store/layout/directories-are-made-private",
                     test_directories_are_made_private);
-    g_test_add_func("/store/layout/what-is-in-the-way-is-refused",
-                    test_what_is_in_the_way_is_refused);
+    g_test_add_func("/store/layout/foreign-files-are-refused", test_foreign_files_are_refused);
     return g_test_run();
 }

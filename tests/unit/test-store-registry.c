@@ -50,7 +50,7 @@ static void insert(BerthRegistry *registry, const char *name)
     g_assert_no_error(error);
 }
 
-static void test_rows_come_back_as_they_were(Place *place, gconstpointer data)
+static void test_rows_round_trip(Place *place, gconstpointer data)
 {
     g_autoptr(BerthDistro) distro = berth_distro_new("Debian");
     distro->disk = g_strdup("/disks/it's; ä.ext4");
@@ -281,7 +281,7 @@ static void expect_refused_untouched(const Place *place, const char *bytes, gsiz
     g_assert_cmpmem(after, after_size, bytes, size);
 }
 
-static void test_what_is_not_a_registry_is_left_alone(Place *place, gconstpointer data)
+static void test_other_files_are_not_changed(Place *place, gconstpointer data)
 {
     g_autofree char *noise = g_malloc(8192);
     for (gsize i = 0; i < 8192; i++)
@@ -328,7 +328,7 @@ static void test_newer_and_foreign_files_are_refused(Place *place, gconstpointer
     }
 }
 
-static void test_no_place_for_it(Place *place, gconstpointer data)
+static void test_unusable_directories(Place *place, gconstpointer data)
 {
     g_autofree char *path = g_build_filename(place->directory, "missing", "registry.db", NULL);
     g_autoptr(GError) error = NULL;
@@ -464,19 +464,18 @@ int main(int argc, char **argv)
         const char *path;
         void (*run)(Place *place, gconstpointer data);
     } tests[] = {
-        {"/store/registry/rows-come-back-as-they-were", test_rows_come_back_as_they_were},
+        {"/store/registry/rows-round-trip", test_rows_round_trip},
         {"/store/registry/the-disk-is-changed-by-id", test_the_disk_is_changed_by_id},
         {"/store/registry/names-are-unique-without-case", test_names_are_unique_without_case},
         {"/store/registry/the-default", test_the_default},
         {"/store/registry/list-begins-with-the-default", test_list_begins_with_the_default},
-        {"/store/registry/what-is-not-a-registry-is-left-alone",
-         test_what_is_not_a_registry_is_left_alone},
+        {"/store/registry/other-files-are-not-changed", test_other_files_are_not_changed},
         {"/store/registry/numbers-are-the-smallest-that-are-free",
          test_numbers_are_the_smallest_that_are_free},
         {"/store/registry/forwards", test_forwards},
         {"/store/registry/newer-and-foreign-files-are-refused",
          test_newer_and_foreign_files_are_refused},
-        {"/store/registry/no-place-for-it", test_no_place_for_it},
+        {"/store/registry/unusable-directories", test_unusable_directories},
         {"/store/registry/many-processes-at-once", test_many_processes_at_once},
         {"/store/registry/ports-of-the-host", test_ports_of_the_host},
         {"/store/registry/one-of-many-gets-the-name", test_one_of_many_gets_the_name},

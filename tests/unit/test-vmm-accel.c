@@ -125,7 +125,7 @@ static void test_marker_need_not_be_alone(Fixture *fixture, gconstpointer data)
     expect_quiet(fixture, BERTH_ACCEL_KVM);
 }
 
-static void test_abort_is_told_once(Fixture *fixture, gconstpointer data)
+static void test_abort_is_reported_once(Fixture *fixture, gconstpointer data)
 {
     set_qemu(fixture, "echo 'qemu: error: failed to set MSR 0x10a to 0x0' >&2\n"
                       "echo \"qemu: kvm.c:1: kvm_buf_set_msrs: Assertion \\`ret' failed.\" >&2\n"
@@ -135,7 +135,7 @@ static void test_abort_is_told_once(Fixture *fixture, gconstpointer data)
     g_assert_cmpuint(starts(fixture), ==, 1);
 }
 
-static void test_killed_without_a_word(Fixture *fixture, gconstpointer data)
+static void test_killed_without_output(Fixture *fixture, gconstpointer data)
 {
     set_qemu(fixture, "kill -SEGV $$");
     expect_notice(fixture, "QEMU was killed by signal 11");
@@ -148,7 +148,7 @@ static void test_end_without_marker(Fixture *fixture, gconstpointer data)
 }
 
 /* The limit holds for a silent guest and for one that never stops writing, and kills QEMU. */
-static void test_hang_is_cut_off(Fixture *fixture, gconstpointer data)
+static void test_hang_times_out(Fixture *fixture, gconstpointer data)
 {
     set_qemu(fixture, data);
     fixture->host.limit_msec = 300;
@@ -159,7 +159,7 @@ static void test_hang_is_cut_off(Fixture *fixture, gconstpointer data)
 
 /* A process that outlives QEMU and holds its console open must not block us: it ends only when we
  * close the fifo, which has a writer until then. */
-static void test_left_over_child(Fixture *fixture, gconstpointer data)
+static void test_surviving_child_is_killed(Fixture *fixture, gconstpointer data)
 {
     g_autofree char *fifo = g_build_filename(fixture->dir, "fifo", NULL);
     g_assert_cmpint(mkfifo(fifo, 0600), ==, 0);
@@ -233,7 +233,7 @@ static void test_demanded_kvm_works(Fixture *fixture, gconstpointer data)
     g_assert_false(g_file_test(fixture->cache, G_FILE_TEST_EXISTS));
 }
 
-static void test_tcg_is_not_questioned(Fixture *fixture, gconstpointer data)
+static void test_tcg_is_not_probed(Fixture *fixture, gconstpointer data)
 {
     g_autofree char *notice = NULL;
     g_autoptr(GError) error = NULL;
@@ -246,7 +246,7 @@ static void test_tcg_is_not_questioned(Fixture *fixture, gconstpointer data)
 }
 
 /* TCG guests need the TSC frequency; KVM provides it itself. */
-static void test_tcg_is_told_the_time(Fixture *fixture, gconstpointer data)
+static void test_tcg_gets_the_tsc_rate(Fixture *fixture, gconstpointer data)
 {
     expect_quiet(fixture, BERTH_ACCEL_KVM);
     g_assert_cmpuint(g_strv_length(fixture->machine->tcg_kernel_arguments), ==, 0);
@@ -266,7 +266,7 @@ static void test_tcg_is_told_the_time(Fixture *fixture, gconstpointer data)
 }
 
 /* An input of the verdict changed: probe again. */
-static void test_verdict_belongs_to_its_parts(Fixture *fixture, gconstpointer data)
+static void test_verdict_is_keyed_by_its_inputs(Fixture *fixture, gconstpointer data)
 {
     const char *parts[] = {fixture->machine->kernel, fixture->processor, fixture->boot_id};
     expect_quiet(fixture, BERTH_ACCEL_KVM);
@@ -321,7 +321,7 @@ static void test_cache_that_cannot_be_written(Fixture *fixture, gconstpointer da
     g_assert_cmpuint(starts(fixture), ==, 2);
 }
 
-static void test_nothing_to_try_with(Fixture *fixture, gconstpointer data)
+static void test_nothing_to_probe_with(Fixture *fixture, gconstpointer data)
 {
     g_autofree char *notice = NULL;
     g_autoptr(GError) error = NULL;
@@ -334,7 +334,7 @@ static void test_nothing_to_try_with(Fixture *fixture, gconstpointer data)
 
 /* The real QEMU accepts the probe's command line, and the marker arrives. Under TCG, since KVM may
  * be missing. */
-static void test_real_guest_is_heard(Fixture *fixture, gconstpointer data)
+static void test_real_guest_prints_the_marker(Fixture *fixture, gconstpointer data)
 {
     g_free(fixture->machine->kernel);
     fixture->machine->kernel = g_strdup(g_getenv("BERTH_TEST_TINY_KERNEL"));
@@ -418,7 +418,7 @@ static void test_kvm_with_fallbacks(Fixture *fixture, gconstpointer data)
 }
 
 /* Nothing boots with the preferred options, as on Debian 13: TCG finds those that do. */
-static void test_kvm_is_tried_with_what_boots(Fixture *fixture, gconstpointer data)
+static void test_kvm_is_probed_with_the_bootable_variant(Fixture *fixture, gconstpointer data)
 {
     set_qemus(fixture, BREAK("firmware=good") WORK, BREAK("firmware=good") WORK);
     add_alternatives(fixture);
@@ -428,7 +428,7 @@ static void test_kvm_is_tried_with_what_boots(Fixture *fixture, gconstpointer da
 }
 
 /* KVM fails with options that work under TCG: KVM is to blame, and TCG is used. */
-static void test_kvm_fails_with_what_boots(Fixture *fixture, gconstpointer data)
+static void test_kvm_fails_with_the_bootable_variant(Fixture *fixture, gconstpointer data)
 {
     set_qemus(fixture, REFUSE("monitor-qmp") "kill -ABRT $$", REFUSE("monitor-qmp") WORK);
     for (guint i = 0; i < 2; i++) {
@@ -443,7 +443,7 @@ static void test_kvm_fails_with_what_boots(Fixture *fixture, gconstpointer data)
 #define BREAK_UNTIL_READY(dir) "[ -e " dir "/ready ] || { echo booting >&6; exit 1; }\n"
 
 /* The guest runs under neither: KVM may be fine, and is probed again next time. */
-static void test_failure_of_both_is_not_kept(Fixture *fixture, gconstpointer data)
+static void test_failure_of_both_is_not_cached(Fixture *fixture, gconstpointer data)
 {
     g_autofree char *script = g_strdup_printf(BREAK_UNTIL_READY("%s") WORK, fixture->dir);
     set_qemus(fixture, script, BREAK("."));
@@ -458,7 +458,7 @@ static void test_failure_of_both_is_not_kept(Fixture *fixture, gconstpointer dat
 }
 
 /* The notice about failed probes comes once. */
-static void test_failed_trial_is_told_once(Fixture *fixture, gconstpointer data)
+static void test_failed_probe_is_reported_once(Fixture *fixture, gconstpointer data)
 {
     set_qemus(fixture, WORK, BREAK("."));
     for (guint i = 0; i < 2; i++) {
@@ -474,7 +474,7 @@ static void test_failed_trial_is_told_once(Fixture *fixture, gconstpointer data)
 }
 
 /* A closed device adds a line of its own. */
-static void test_failed_trial_without_kvm(Fixture *fixture, gconstpointer data)
+static void test_failed_probe_without_kvm(Fixture *fixture, gconstpointer data)
 {
     g_assert_cmpint(g_remove(fixture->device), ==, 0);
     set_qemus(fixture, WORK, BREAK("."));
@@ -489,7 +489,7 @@ static void test_failed_trial_without_kvm(Fixture *fixture, gconstpointer data)
 }
 
 /* An option that QEMU refuses with either accelerator is named, and no verdict on KVM is cached. */
-static void test_refusal_does_not_condemn_kvm(Fixture *fixture, gconstpointer data)
+static void test_rejected_option_does_not_disable_kvm(Fixture *fixture, gconstpointer data)
 {
     set_qemus(fixture, REFUSE("virtio-rng"), REFUSE("virtio-rng"));
     const BerthAccel wanted[] = {BERTH_ACCEL_AUTO, BERTH_ACCEL_KVM, BERTH_ACCEL_TCG};
@@ -520,33 +520,34 @@ int main(int argc, char **argv)
     g_test_init(&argc, &argv, NULL);
     ADD("marker-proves-kvm-once", NULL, test_marker_proves_kvm_once);
     ADD("marker-need-not-be-alone", NULL, test_marker_need_not_be_alone);
-    ADD("abort-is-told-once", NULL, test_abort_is_told_once);
-    ADD("killed-without-a-word", NULL, test_killed_without_a_word);
+    ADD("abort-is-reported-once", NULL, test_abort_is_reported_once);
+    ADD("killed-without-output", NULL, test_killed_without_output);
     ADD("end-without-marker", NULL, test_end_without_marker);
-    ADD("hang-is-cut-off/silent", "exec sleep 60", test_hang_is_cut_off);
-    ADD("hang-is-cut-off/talking", "exec cat /dev/zero >&6", test_hang_is_cut_off);
-    ADD("hang-is-cut-off/complaining", "exec cat /dev/zero >&2", test_hang_is_cut_off);
-    ADD("hang-is-cut-off/console-closed", "exec sleep 60 6>&-", test_hang_is_cut_off);
-    ADD("left-over-child", NULL, test_left_over_child);
+    ADD("hang-times-out/silent", "exec sleep 60", test_hang_times_out);
+    ADD("hang-times-out/talking", "exec cat /dev/zero >&6", test_hang_times_out);
+    ADD("hang-times-out/complaining", "exec cat /dev/zero >&2", test_hang_times_out);
+    ADD("hang-times-out/console-closed", "exec sleep 60 6>&-", test_hang_times_out);
+    ADD("surviving-child-is-killed", NULL, test_surviving_child_is_killed);
     ADD("no-device", NULL, test_no_device);
     ADD("device-that-does-not-open", NULL, test_device_that_does_not_open);
     ADD("demanded-kvm-fails", NULL, test_demanded_kvm_fails);
     ADD("demanded-kvm-works", NULL, test_demanded_kvm_works);
-    ADD("tcg-is-not-questioned", NULL, test_tcg_is_not_questioned);
-    ADD("tcg-is-told-the-time", NULL, test_tcg_is_told_the_time);
-    ADD("verdict-belongs-to-its-parts", NULL, test_verdict_belongs_to_its_parts);
+    ADD("tcg-is-not-probed", NULL, test_tcg_is_not_probed);
+    ADD("tcg-gets-the-tsc-rate", NULL, test_tcg_gets_the_tsc_rate);
+    ADD("verdict-is-keyed-by-its-inputs", NULL, test_verdict_is_keyed_by_its_inputs);
     ADD("corrupt-cache-is-ignored", NULL, test_corrupt_cache_is_ignored);
     ADD("cache-that-cannot-be-written", NULL, test_cache_that_cannot_be_written);
-    ADD("nothing-to-try-with", NULL, test_nothing_to_try_with);
-    ADD("real-guest-is-heard", NULL, test_real_guest_is_heard);
+    ADD("nothing-to-probe-with", NULL, test_nothing_to_probe_with);
+    ADD("real-guest-prints-the-marker", NULL, test_real_guest_prints_the_marker);
     ADD("this-host-refuses", NULL, test_this_host_refuses);
     ADD("this-host-decides", NULL, test_this_host_decides);
     ADD("kvm-with-fallbacks", NULL, test_kvm_with_fallbacks);
-    ADD("kvm-is-tried-with-what-boots", NULL, test_kvm_is_tried_with_what_boots);
-    ADD("kvm-fails-with-what-boots", NULL, test_kvm_fails_with_what_boots);
-    ADD("failure-of-both-is-not-kept", NULL, test_failure_of_both_is_not_kept);
-    ADD("failed-trial-is-told-once", NULL, test_failed_trial_is_told_once);
-    ADD("failed-trial-without-kvm", NULL, test_failed_trial_without_kvm);
-    ADD("refusal-does-not-condemn-kvm", NULL, test_refusal_does_not_condemn_kvm);
+    ADD("kvm-is-probed-with-the-bootable-variant", NULL,
+        test_kvm_is_probed_with_the_bootable_variant);
+    ADD("kvm-fails-with-the-bootable-variant", NULL, test_kvm_fails_with_the_bootable_variant);
+    ADD("failure-of-both-is-not-cached", NULL, test_failure_of_both_is_not_cached);
+    ADD("failed-probe-is-reported-once", NULL, test_failed_probe_is_reported_once);
+    ADD("failed-probe-without-kvm", NULL, test_failed_probe_without_kvm);
+    ADD("rejected-option-does-not-disable-kvm", NULL, test_rejected_option_does_not_disable_kvm);
     return g_test_run();
 }

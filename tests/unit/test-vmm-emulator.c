@@ -194,7 +194,7 @@ static void test_all_refused(Fixture *fixture, gconstpointer data)
 }
 
 /* The answer depends on emulator, kernel and template only, not on the distro. */
-static void test_answer_belongs_to_its_parts(Fixture *fixture, gconstpointer data)
+static void test_answer_is_keyed_by_its_inputs(Fixture *fixture, gconstpointer data)
 {
     BerthMachine *machine = fixture->machine;
     expect_variant(fixture, 0, 1);
@@ -290,7 +290,7 @@ int main(int argc, char **argv)
     ADD("none-runs", NULL, test_none_runs);
     ADD("guest-that-breaks", NULL, test_guest_that_breaks);
     ADD("all-refused", NULL, test_all_refused);
-    ADD("answer-belongs-to-its-parts", NULL, test_answer_belongs_to_its_parts);
+    ADD("answer-is-keyed-by-its-inputs", NULL, test_answer_is_keyed_by_its_inputs);
     ADD("corrupt-cache-is-ignored", NULL, test_corrupt_cache_is_ignored);
     ADD("without-a-cache", NULL, test_without_a_cache);
     ADD("bad-fallback", NULL, test_bad_fallback);

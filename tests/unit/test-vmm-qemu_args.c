@@ -213,7 +213,7 @@ static const struct {
     {MEMBER(tcg_options), "thread=multi,", "-accel: \"\" is not KEY=VALUE"},
 };
 
-static void test_values_no_option_can_carry(void)
+static void test_values_that_no_option_accepts(void)
 {
     for (gsize i = 0; i < G_N_ELEMENTS(bad_values); i++) {
         g_autoptr(BerthMachine) machine = debian();
@@ -240,7 +240,7 @@ static const struct {
     {MEMBER(kernel_arguments), "quiet;;ro", "-append: \"\" is empty"},
 };
 
-static void test_lists_no_option_can_carry(void)
+static void test_lists_that_no_option_accepts(void)
 {
     for (gsize i = 0; i < G_N_ELEMENTS(bad_lists); i++) {
         g_autoptr(BerthMachine) machine = debian();
@@ -289,8 +289,10 @@ int main(int argc, char **argv)
         g_test_add_data_func(back, &goldens[i], test_text_reads_back);
     }
     g_test_add_func("/vmm/qemu-args/commas-are-doubled", test_commas_are_doubled);
-    g_test_add_func("/vmm/qemu-args/values-no-option-can-carry", test_values_no_option_can_carry);
-    g_test_add_func("/vmm/qemu-args/lists-no-option-can-carry", test_lists_no_option_can_carry);
+    g_test_add_func("/vmm/qemu-args/values-that-no-option-accepts",
+                    test_values_that_no_option_accepts);
+    g_test_add_func("/vmm/qemu-args/lists-that-no-option-accepts",
+                    test_lists_that_no_option_accepts);
     g_test_add_func("/vmm/qemu-args/kernel-command-line-has-a-limit",
                     test_kernel_command_line_has_a_limit);
     g_test_add_func("/vmm/qemu-args/undecided-accelerator", test_undecided_accelerator);

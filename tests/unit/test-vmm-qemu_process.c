@@ -182,7 +182,7 @@ static const struct {
     {"head -c 100000 /dev/zero | tr '\\0' '\\n'; echo end", "end"},
 };
 
-static void test_last_words(Fixture *fixture, gconstpointer data)
+static void test_last_output(Fixture *fixture, gconstpointer data)
 {
     gsize row = GPOINTER_TO_SIZE(data);
     g_autofree char *script = g_strdup_printf("{ %s; } >&2; exit 3", sayings[row].script);
@@ -192,7 +192,7 @@ static void test_last_words(Fixture *fixture, gconstpointer data)
 }
 
 /* Bounded: the tail is kept. */
-static void test_last_words_are_bounded(Fixture *fixture, gconstpointer data)
+static void test_last_output_is_bounded(Fixture *fixture, gconstpointer data)
 {
     set_qemu(fixture, "head -c 1000000 /dev/zero | tr '\\0' 'x' >&2; exit 1");
     spawn(fixture);
@@ -247,7 +247,7 @@ static void test_dies_with_its_keeper(Fixture *fixture, gconstpointer data)
 }
 
 /* QEMU does not inherit our blocked and ignored signals. */
-static void test_signals_are_as_for_any_program(Fixture *fixture, gconstpointer data)
+static void test_signals_are_reset(Fixture *fixture, gconstpointer data)
 {
     sigset_t set, before;
     sigemptyset(&set);
@@ -419,14 +419,14 @@ int main(int argc, char **argv)
     ADD("channels-do-not-block", NULL, test_channels_do_not_block);
     for (gsize row = 0; row < G_N_ELEMENTS(sayings); row++) {
         g_autofree char *name =
-            g_strdup_printf("/vmm/qemu-process/last-words/%" G_GSIZE_FORMAT, row);
-        g_test_add(name, Fixture, GSIZE_TO_POINTER(row), set_up, test_last_words, tear_down);
+            g_strdup_printf("/vmm/qemu-process/last-output/%" G_GSIZE_FORMAT, row);
+        g_test_add(name, Fixture, GSIZE_TO_POINTER(row), set_up, test_last_output, tear_down);
     }
-    ADD("last-words-are-bounded", NULL, test_last_words_are_bounded);
+    ADD("last-output-is-bounded", NULL, test_last_output_is_bounded);
     ADD("killed", NULL, test_killed);
     ADD("free-kills-and-reaps", NULL, test_free_kills_and_reaps);
     ADD("dies-with-its-keeper", NULL, test_dies_with_its_keeper);
-    ADD("signals-are-as-for-any-program", NULL, test_signals_are_as_for_any_program);
+    ADD("signals-are-reset", NULL, test_signals_are_reset);
     ADD("missing-files", NULL, test_missing_files);
     ADD("program-that-cannot-run", NULL, test_program_that_cannot_run);
     ADD("real/power-off", NULL, test_real_power_off);

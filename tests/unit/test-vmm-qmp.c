@@ -137,7 +137,7 @@ static void test_arguments(Fixture *fixture, gconstpointer data)
     expect_log(fixture, "");
 }
 
-static void test_answers_in_pieces_and_events_between(Fixture *fixture, gconstpointer data)
+static void test_split_answers_with_events_between(Fixture *fixture, gconstpointer data)
 {
     const char *talk =
         READY "{\"event\": \"RESUME\", \"timestamp\": {\"seconds\": 1}}\r\n"
@@ -156,7 +156,7 @@ static void test_answers_in_pieces_and_events_between(Fixture *fixture, gconstpo
                         "done qmp.command\n(QEMU refused: no such thing)\nevent STOP \n");
 }
 
-static void test_close_fails_what_is_pending(Fixture *fixture, gconstpointer data)
+static void test_close_fails_pending_commands(Fixture *fixture, gconstpointer data)
 {
     say(fixture, READY);
     berth_qmp_execute(fixture->qmp, "one", NULL, on_done, fixture);
@@ -286,8 +286,8 @@ int main(int argc, char **argv)
     g_test_init(&argc, &argv, NULL);
     ADD("waits-for-greeting", NULL, test_waits_for_greeting);
     ADD("arguments", NULL, test_arguments);
-    ADD("answers-in-pieces-and-events-between", NULL, test_answers_in_pieces_and_events_between);
-    ADD("close-fails-what-is-pending", NULL, test_close_fails_what_is_pending);
+    ADD("split-answers-with-events-between", NULL, test_split_answers_with_events_between);
+    ADD("close-fails-pending-commands", NULL, test_close_fails_pending_commands);
     ADD("event-of-a-port", NULL, test_event_of_a_port);
     ADD("event-just-before-the-end", NULL, test_event_just_before_the_end);
     ADD("freed-by-its-callback", NULL, test_freed_by_its_callback);

@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-static void test_frames_come_back(void)
+static void test_frames_round_trip(void)
 {
     WireBuffer buffer = {0};
     size_t begin = wire_frame_begin(&buffer, WIRE_OPEN, 0, 7);
@@ -45,7 +45,7 @@ static void test_frames_come_back(void)
     wire_buffer_clear(&buffer);
 }
 
-static void test_part_of_a_frame_waits(void)
+static void test_partial_frame_waits(void)
 {
     WireBuffer whole = {0};
     wire_frame_put(&whole, WIRE_DATA, WIRE_STDOUT, 1, "hello", 5);
@@ -188,7 +188,7 @@ static void test_random_bytes(void)
 /* A payload over the maximum leaves the buffer as it was: what came before and comes after is
  * sound.
  */
-static void test_an_overflow_is_taken_back(void)
+static void test_overflow_is_undone(void)
 {
     g_autofree char *text = g_strnfill(WIRE_PAYLOAD_MAX, 'x');
     WireBuffer buffer = {0};
@@ -274,15 +274,15 @@ static void test_text_is_cut_between_characters(void)
 int main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
-    g_test_add_func("/wire/frames-come-back", test_frames_come_back);
-    g_test_add_func("/wire/part-of-a-frame-waits", test_part_of_a_frame_waits);
+    g_test_add_func("/wire/frames-round-trip", test_frames_round_trip);
+    g_test_add_func("/wire/partial-frame-waits", test_partial_frame_waits);
     g_test_add_func("/wire/bad-headers", test_bad_headers);
     g_test_add_func("/wire/bad-payloads", test_bad_payloads);
     g_test_add_func("/wire/leftovers-are-an-error", test_leftovers_are_an_error);
     g_test_add_func("/wire/listeners", test_listeners);
     g_test_add_func("/wire/credit", test_credit);
     g_test_add_func("/wire/random-bytes", test_random_bytes);
-    g_test_add_func("/wire/an-overflow-is-taken-back", test_an_overflow_is_taken_back);
+    g_test_add_func("/wire/overflow-is-undone", test_overflow_is_undone);
     g_test_add_func("/wire/payload-of-several-frames", test_payload_of_several_frames);
     g_test_add_func("/wire/text-is-cut-between-characters", test_text_is_cut_between_characters);
     return g_test_run();
