@@ -30,7 +30,8 @@ static int run_agent(const char *number, bool listeners, const char *device)
     if (end == number || *end != '\0' || fd < 0 || fd > 1000000)
         return usage();
 
-    close_range(3, ~0u, CLOSE_RANGE_CLOEXEC); /* what the starter left open is not the sessions' */
+    /* Descriptors inherited from the parent must not reach the sessions. */
+    close_range(3, ~0u, CLOSE_RANGE_CLOEXEC);
     Channel channel;
     int result = channel_use_socket(&channel, (int)fd);
     if (result < 0) {

@@ -2,10 +2,10 @@
  *
  * berth-keeper DIR SUPPORT_DIR — keeps one running distro.
  *
- * Started by lib/instance/client/runtime.c in a session of its own, with descriptor 3 the lock it
- * holds for as long as it lives, 4 the listening control socket and 5 the distro's disk, which it
- * only keeps locked (lib/manage/hold.h). DIR is its runtime directory and holds machine.conf.
- * SIGTERM and SIGINT power the guest off in good order.
+ * Started by lib/instance/client/runtime.c in a session of its own. Descriptor 3 is the lock that
+ * it holds for its lifetime, 4 the listening control socket and 5 the distro's disk, which it only
+ * keeps locked (lib/manage/hold.h). DIR is its runtime directory and holds machine.conf. SIGTERM
+ * and SIGINT power the guest off cleanly.
  */
 #include "base/process.h"
 #include "instance/keeper/instance.h"

@@ -39,8 +39,8 @@ static bool read_arguments(int argc, char **argv, BerthStackSetup *setup)
     return true;
 }
 
-/* A connection's buffers are 128 KiB each and go with it. Left alone malloc learns from their size
- * to keep them for ever. */
+/* Make malloc return a connection's buffers, 128 KiB each, to the system when freed. By default it
+ * raises its threshold to their size and keeps them. */
 static void keep_small(void)
 {
     mallopt(M_MMAP_THRESHOLD, 64 * 1024);
@@ -54,11 +54,12 @@ int main(int argc, char **argv)
                              .user_data = GINT_TO_POINTER(BERTH_NET_CONTROL_FD)};
     if (!read_arguments(argc, argv, &setup))
         return fail("usage: berth-net MTU PREFIX [owner-only] (started by berth-keeper)");
-    prctl(PR_SET_NAME, "berth-net"); /* by a descriptor's path it would be called a number */
-    signal(SIGPIPE, SIG_IGN);        /* libslirp writes to whoever may have gone */
+    /* The kernel would name it after the descriptor that it was executed from. */
+    prctl(PR_SET_NAME, "berth-net");
+    signal(SIGPIPE, SIG_IGN); /* libslirp may write to a closed connection */
 
     keep_small();
-    close_range(BERTH_NET_CONTROL_FD + 1, ~0u, 0); /* so that what is above is ours */
+    close_range(BERTH_NET_CONTROL_FD + 1, ~0u, 0); /* higher descriptors are then our own */
     int last_fd = BERTH_NET_CONTROL_FD;
     if (setup.owner_only && (last_fd = setup.diag_fd = berth_owner_open()) < 0)
         return fail("cannot ask the kernel for owners of connections");

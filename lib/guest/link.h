@@ -31,7 +31,7 @@ void berth_link_free(BerthLink *link);
 
 /* Append frames here, then call berth_link_flush. */
 WireBuffer *berth_link_output(BerthLink *link);
-/* Write as much as the socket takes and the rest when it is writable. Never calls back. */
+/* Write what the socket accepts now, and the rest when it becomes writable. Never calls back. */
 void berth_link_flush(BerthLink *link);
 /* Send @frame with another stream number, and flush. */
 void berth_link_forward(BerthLink *link, const WireFrame *frame, guint32 stream);

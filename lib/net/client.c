@@ -142,7 +142,7 @@ static void start_call(BerthNet *net, Call *call)
     attach(net->writable);
 }
 
-/* --- answers and the end --- */
+/* --- replies, and the end of the process --- */
 
 static void close_control(BerthNet *net)
 {
@@ -273,7 +273,7 @@ GPid berth_net_pid(const BerthNet *net)
     return net->pid;
 }
 
-/* --- what can be asked for --- */
+/* --- requests --- */
 
 static BerthEndpoint endpoint(guint8 family, const guint8 address[16], guint16 port)
 {

@@ -103,8 +103,8 @@ void berth_net_add(BerthNet *net, const BerthLeg *leg, BerthNetDone done, gpoint
 /* Stop listening. @done may be NULL. */
 void berth_net_remove(BerthNet *net, const BerthLeg *leg, BerthNetDone done, gpointer user_data);
 
-/* Set the access policy; @access is copied. Until the first call the guest can open no connection.
- */
+/* Set the access policy; @access is copied. Until the first call the guest can open no
+ * connection. */
 void berth_net_set_access(BerthNet *net, const BerthAccess *access);
 
 /* Set the upstream name servers; none at first. */

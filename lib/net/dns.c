@@ -212,7 +212,7 @@ static void on_readable(BerthDns *dns, Attempt *attempt)
         fail_attempt(dns, attempt); /* ICMP error: nothing listens there */
 }
 
-/* --- time --- */
+/* --- timeouts --- */
 
 static gint64 due_usec(const Query *query)
 {
@@ -256,7 +256,7 @@ void berth_dns_run(BerthDns *dns)
     set_timer(dns);
 }
 
-/* --- questions --- */
+/* --- queries from the guest --- */
 
 /* The pending query that the guest retransmits: same id from the same port. */
 static Query *find_repeated(BerthDns *dns, const BerthDatagramEnds *ends, const guint8 *message,
@@ -367,7 +367,7 @@ const BerthResolver *berth_dns_server_by_tcp(const BerthDns *dns)
     return NULL;
 }
 
-/* --- making and ending --- */
+/* --- construction and destruction --- */
 
 BerthDns *berth_dns_new(guint wait_msec, BerthDnsAnswer answer, gpointer user_data)
 {

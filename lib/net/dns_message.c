@@ -19,7 +19,7 @@
 #define FLAG_DESIRED   0x0100u /* recursion */
 #define FLAG_AVAILABLE 0x0080u
 
-/* --- reading --- */
+/* --- parsing --- */
 
 static char letter(guint8 byte)
 {
@@ -91,7 +91,7 @@ bool berth_dns_message_same_question(const guint8 *left, const BerthDnsMessage *
     return true;
 }
 
-/* --- making --- */
+/* --- building answers --- */
 
 /* Write header and question; returns the size. */
 static gsize start_answer(const guint8 *query, const BerthDnsMessage *message, guint flags,

@@ -18,8 +18,8 @@ G_BEGIN_DECLS
  * or 0 when it is a fragment or incomplete. */
 gsize berth_nat46_to_v6(guint8 *frame, gsize size, const guint8 *source, const guint8 *destination);
 
-/* Translate @frame, which has no extension headers, into @copy. Returns the new size; 0 as above.
- */
+/* Translate @frame, which has no extension headers, into @copy. Returns the new size; 0 as
+ * above. */
 gsize berth_nat46_to_v4(const guint8 *frame, gsize size, guint32 source, guint32 destination,
                         guint8 *copy);
 

@@ -12,8 +12,7 @@
 #define LOWEST_SYSCTL "net.ipv4.ip_unprivileged_port_start"
 #define LOWEST_PATH   PROC "/sys/net/ipv4/ip_unprivileged_port_start"
 #define PENDING_MAX                                                                                \
-    1024u /* adds in flight; bounds what a guest that keeps changing its ports can                 \
-           * queue */
+    1024u /* adds in flight; bounds the requests of a guest whose ports keep changing */
 
 /* Reference-counted: pending calls hold a reference beyond berth_port_policy_free. */
 struct BerthPortPolicy {
@@ -75,7 +74,7 @@ static void notify_changed(const BerthPortPolicy *ports)
         ports->ops->changed(ports->user_data);
 }
 
-/* --- why not --- */
+/* --- reasons of blocked legs --- */
 
 static void replace(char **member, char *text_take)
 {
@@ -230,7 +229,7 @@ static void move(BerthPortPolicy *ports, Entry *entry, guint16 port)
             open_leg(ports, entry, i);
 }
 
-/* --- ports that take privileges --- */
+/* --- privileged ports --- */
 
 static const struct {
     guint16 port, instead;
@@ -250,7 +249,7 @@ static bool is_wanted_by_another(const BerthPortPolicy *ports, const Entry *entr
     return false;
 }
 
-/* Move to the alternative port. False when there is none. */
+/* Move to the alternative port. False if there is none. */
 static bool offer(BerthPortPolicy *ports, Entry *entry)
 {
     const BerthRule *rule = &entry->forward->rule;
@@ -326,7 +325,7 @@ static void handle_answer(BerthPortPolicy *ports, Entry *entry, BerthLegKind kin
     berth_port_entry_summarise(entry);
 }
 
-/* --- trying again --- */
+/* --- retries --- */
 
 /* Whether any leg is BLOCKED; with @open, also retry those not in flight. */
 static bool find_blocked(BerthPortPolicy *ports, bool open)
@@ -372,7 +371,7 @@ static void retry_if_blocked(BerthPortPolicy *ports)
     g_source_attach(ports->retry, g_main_context_get_thread_default());
 }
 
-/* --- following the plan --- */
+/* --- applying a plan --- */
 
 static bool is_same_leg(const BerthLeg *a, const BerthLeg *b)
 {

@@ -38,8 +38,8 @@ typedef struct {
     void (*add)(const BerthLeg *leg, void (*done)(int errnum, gpointer call), gpointer call,
                 gpointer user_data);
     void (*remove)(const BerthLeg *leg, gpointer user_data);
-    /* The name of the user's distro that holds the host's side of @leg, newly allocated; or NULL.
-     */
+    /* The name of the user's distro that holds the host's side of @leg, newly allocated; or
+     * NULL. */
     char *(*find_distro)(const BerthLeg *leg, gpointer user_data);
     /* The list may have changed. Must not change the table. */
     void (*changed)(gpointer user_data);
@@ -63,8 +63,8 @@ void berth_port_policy_reopen(BerthPortPolicy *ports);
 /* Retry blocked legs now, after ports were released. False when none is blocked. */
 bool berth_port_policy_retry(BerthPortPolicy *ports);
 
-/* All forwards, BerthForward*, in the order of berth_forward_compare. Free with g_ptr_array_unref.
- */
+/* All forwards, BerthForward*, in the order of berth_forward_compare. Free with
+ * g_ptr_array_unref. */
 GPtrArray *berth_port_policy_list(const BerthPortPolicy *ports);
 
 G_END_DECLS

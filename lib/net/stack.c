@@ -232,8 +232,8 @@ static int64_t on_clock_get_ns(void *opaque)
     return (stack->frozen_usec != 0 ? stack->frozen_usec : g_get_monotonic_time()) * 1000;
 }
 
-/* libslirp's only timer sends router advertisements, which berth's guests do not need. Never runs.
- */
+/* libslirp's only timer sends router advertisements, which berth's guests do not need. Never
+ * runs. */
 static void *on_timer_new(SlirpTimerId id, void *cb_opaque, void *opaque)
 {
     return opaque;
@@ -274,7 +274,7 @@ static const SlirpCb callbacks = {
 #endif
 };
 
-/* --- making and ending --- */
+/* --- construction and destruction --- */
 
 static struct in6_addr address6(const guint8 *prefix, guint8 host_part)
 {

@@ -2,7 +2,7 @@
  *
  * emulator — finds out which of a machine's alternatives (model/machine.h) its QEMU supports.
  *
- * Distributions build and package QEMU differently, so versions do not tell. The variants are
+ * Distributions build and package QEMU differently, so the version is not enough. The variants are
  * probed under TCG in order of preference; the first whose kernel reaches user space wins. The
  * answer is cached while emulator, kernel and template stay the same, in
  *

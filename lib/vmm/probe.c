@@ -174,7 +174,7 @@ bool berth_probe_run(const BerthMachine *machine, guint index, BerthAccel accel,
     return argv != NULL && run(argv, limit_msec, ret_probe, error);
 }
 
-/* --- what a result hangs on --- */
+/* --- cache keys --- */
 
 static void add_text(GChecksum *digest, const char *text)
 {

@@ -186,8 +186,8 @@ static void write_processor(Writer *writer, const BerthMachine *machine, BerthAc
 {
     bool kvm = accel == BERTH_ACCEL_KVM;
     write_accel(writer, accel, kvm ? NULL : machine->tcg_options);
-    literal(writer, "-cpu", kvm ? machine->cpu_kvm : machine->cpu_tcg); /* commas separate its flags
-                                                                         */
+    /* Commas separate its flags. */
+    literal(writer, "-cpu", kvm ? machine->cpu_kvm : machine->cpu_tcg);
 
     g_autofree char *count = g_strdup_printf("%u", cpus);
     literal(writer, "-smp", count);
@@ -345,8 +345,8 @@ static void write_network(Writer *writer, const char *mac, guint mtu)
     property_uint(writer, "host_mtu", mtu);
 }
 
-/* Balloon with free page reporting: freed memory returns to the host. RNG: entropy from the host.
- */
+/* Balloon with free page reporting: freed memory returns to the host. RNG: entropy from the
+ * host. */
 static void write_helpers(Writer *writer)
 {
     option(writer, "-device", "virtio-balloon-device");

@@ -96,8 +96,8 @@ static const char *skip_prefix(const char *text, const char *prefix)
     return g_str_has_prefix(text, prefix) ? text + strlen(prefix) : text;
 }
 
-/* How informative a line is. QEMU's own errors begin with its name; hints that follow them do not.
- */
+/* How informative a line is. QEMU's own errors begin with its name; hints that follow them do
+ * not. */
 static int rank_line(const char *line, const char *speaker)
 {
     if (line[0] == '\0')

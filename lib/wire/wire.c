@@ -280,7 +280,8 @@ const char *wire_get_string(WireReader *reader)
 char **wire_get_list(WireReader *reader)
 {
     uint32_t count = wire_get_u32(reader);
-    /* the shortest string takes five bytes: no count can ask for more memory than the frame has */
+    /* the shortest string needs five bytes, so no count can request more memory than the frame's
+     * size */
     if (reader->failed || count > (size_t)(reader->end - reader->next) / 5) {
         reader->failed = true;
         return NULL;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * bare-init — the least a user space can be: says that it is there and powers off. What a cold
- * start of berth is measured against (tests/bench/start).
+ * bare-init — a minimal user space: prints a line and powers off. The baseline for cold starts of
+ * berth (tests/bench/start).
  */
 #include <sys/reboot.h>
 #include <unistd.h>

@@ -1,15 +1,15 @@
 /* SPDX-License-Identifier: MIT
  *
- * net-peer — the guest's end of tests/bench/net. As PID 1 it is a whole user space: lo, eth0 as
- * 10.0.2.15, then the same as anywhere else.
+ * net-peer — the guest's end of tests/bench/net. As PID 1 it is the whole user space: configures
+ * lo, and eth0 as 10.0.2.15, then serves as it does elsewhere.
  *
- *     port 7001   takes a connection, sends its first byte back, closes it
- *     port 7000   takes lines, one process a connection:
- *                 sink                   reads to the end, says how much
- *                 source SIZE            sends so much and closes
+ *     port 7001   accepts a connection, echoes its first byte, closes it
+ *     port 7000   reads commands, one process a connection:
+ *                 sink                   reads to the end, reports the number of bytes
+ *                 source SIZE            sends SIZE bytes and closes
  *                 upload ADDRESS PORT SIZE, download ADDRESS PORT
- *                                        the same over a connection of its own, then says "done"
- *                 listen PORT, close     "done", when it listens or no longer does
+ *                                        the same over a connection of its own, then "done"
+ *                 listen PORT, close     "done" once it listens or no longer does
  */
 #include <arpa/inet.h>
 #include <net/if.h>
@@ -63,7 +63,7 @@ static void configure(void)
     set(fd, SIOCSIFNETMASK, "eth0", "255.255.255.0");
     bring_up(fd, "eth0");
     ioctl(fd, SIOCADDRT, &route);
-    /* passt knows the guest's station only once it has heard of it */
+    /* passt learns the guest's MAC address from its first frame */
     struct sockaddr_in discard = address_of("10.0.2.2", 9);
     sendto(fd, "", 1, 0, (struct sockaddr *)&discard, sizeof(discard));
     close(fd);

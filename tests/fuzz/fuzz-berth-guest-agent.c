@@ -20,7 +20,7 @@ void child_run(const SpawnRequest *request, const ChildEnds *ends)
     _exit(0);
 }
 
-/* What the agent does to the signals of its process is not to last. */
+/* Undo the agent's changes of the process's signals. */
 static void keep_signals(void (*function)(const AgentOptions *options), const AgentOptions *options)
 {
     static const int numbers[] = {SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGUSR1, SIGUSR2};

@@ -17,7 +17,7 @@ static void check_warning(void *data, const char *text)
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-    static const char heading[] = "[boot]\n"; /* most inputs would never find one */
+    static const char heading[] = "[boot]\n"; /* random input rarely contains a section */
     Settings settings;
     g_autofree char *text = g_strndup((const char *)data, size);
     g_autofree char *in_section = g_strconcat(heading, text, NULL);

@@ -20,7 +20,7 @@
 #define BLOCK_SIZE  4096U
 #define CHANGE_SIZE 5U
 #define CHANGES_MAX 64U
-#define SECONDS_MAX 20 /* of the processor */
+#define SECONDS_MAX 20 /* of CPU time */
 
 typedef struct {
     guint8 *at;
@@ -28,7 +28,7 @@ typedef struct {
 } Change;
 
 static PatchedImage *image;
-static GArray *blocks; /* guint8 *, those that are not empty */
+static GArray *blocks; /* guint8 *, the nonzero blocks */
 static guint8 superblock[1024];
 
 static void set_up(void)

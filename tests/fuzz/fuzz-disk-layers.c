@@ -23,7 +23,7 @@
 #define CHANGES_MAX 6U
 
 static GByteArray *samples[SAMPLES];
-static GArray *places[SAMPLES]; /* guint, offsets that are not empty and not in the outer headers */
+static GArray *places[SAMPLES]; /* guint, offsets that are nonzero and not in the outer headers */
 
 static GByteArray *make_layer(void)
 {
@@ -131,7 +131,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     if (samples[0] == NULL)
         set_up();
     guint which = size > 0 ? data[0] % SAMPLES : 0;
-    guint count = size > 0 ? data[0] / SAMPLES % CHANGES_MAX : 0; /* many would all end early */
+    /* With more changes most inputs would fail early. */
+    guint count = size > 0 ? data[0] / SAMPLES % CHANGES_MAX : 0;
     g_autoptr(GByteArray) bytes = g_byte_array_new();
     g_byte_array_append(bytes, samples[which]->data, samples[which]->len);
     for (size_t at = 1; at + CHANGE_SIZE <= size && count > 0; at += CHANGE_SIZE, count--) {

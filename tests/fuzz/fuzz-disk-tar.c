@@ -18,12 +18,12 @@
 
 #define CHANGE_SIZE 3U
 #define BLOCK       512U
-#define SECONDS_MAX 20 /* of the processor */
+#define SECONDS_MAX 20 /* of CPU time */
 
 static GByteArray *archive;
-static GArray *headers; /* guint: where they begin */
+static GArray *headers; /* guint: their offsets */
 
-/* An entry, remembered with all the headers it got. */
+/* Add an entry and record its header's offset, including extended headers. */
 static void add(const TarballItem *item, const char *gnu_bytes)
 {
     guint start = archive->len;
@@ -122,7 +122,7 @@ static GByteArray *change(const uint8_t *data, size_t size)
     GByteArray *bytes = g_byte_array_append(g_byte_array_new(), archive->data, archive->len);
     for (size_t at = 0; at + CHANGE_SIZE <= size; at += CHANGE_SIZE) {
         guint place = (guint)(data[at] << 8 | data[at + 1]);
-        /* Headers are few bytes among many; half of the changes go there. */
+        /* Headers are few of the bytes, so half of the mutations go there. */
         guint header = g_array_index(headers, guint, place / BLOCK % headers->len);
         place = (place & 1) != 0 ? header + place % BLOCK : place % bytes->len;
         bytes->data[place] = data[at + 2];
@@ -132,7 +132,7 @@ static GByteArray *change(const uint8_t *data, size_t size)
     return bytes;
 }
 
-/* What berth_entry_normalise() lets pass is fit to become a file. */
+/* Check that an entry accepted by berth_entry_normalise() can become a file. */
 static void check_entry(const BerthEntry *entry)
 {
     g_autofree char *guarded = g_strconcat("/", entry->path, "/", NULL);

@@ -38,7 +38,8 @@ static guint8 take(Fuzz *fuzz)
     return *fuzz->next++;
 }
 
-/* Up to four names, from a set of sixteen; some long, so that directories take several blocks. */
+/* Make a path of up to four names, from a set of sixteen; some long, so that directories span
+ * several blocks. */
 static char *take_path(Fuzz *fuzz)
 {
     static const char *const names[] = {"a", "b", "c", "etc", "usr", "lost+found", "..", "."};
@@ -88,7 +89,7 @@ static void add_acl(Fuzz *fuzz, BerthEntry *entry)
     berth_entry_add_acl(entry, shape >> 7, acl);
 }
 
-/* Data in pieces with holes between them. */
+/* Write data in pieces with holes between them. */
 static bool put_data(Fuzz *fuzz, BerthInode *file, const BerthEntry *entry)
 {
     guint8 chunk[9000];
@@ -121,8 +122,7 @@ static gint64 take_number(Fuzz *fuzz)
     return edges[take(fuzz) % G_N_ELEMENTS(edges)];
 }
 
-/* False: the image is full. What is refused is left out, so that more comes to e2fsck than if the
- * whole archive were. */
+/* False: the image is full. Rejected entries are skipped, so that the rest still reaches e2fsck. */
 static bool add_entry(Fuzz *fuzz, guint8 kind)
 {
     g_auto(BerthEntry) entry = {.type = (BerthEntryType)(kind & 7), .path = take_path(fuzz)};
@@ -156,7 +156,7 @@ static bool add_entry(Fuzz *fuzz, guint8 kind)
     return put_data(fuzz, file, &entry);
 }
 
-/* Many entries at once, so that a directory is indexed or a file has many names. */
+/* Add many entries at once, for an htree directory or a file with many names. */
 static bool add_many(Fuzz *fuzz, BerthEntryType type)
 {
     g_autofree char *directory = take_path(fuzz);
@@ -217,7 +217,7 @@ static void check(int fd)
     g_assert_cmpint(posix_spawn(&child, "/sbin/e2fsck", &quiet, NULL, argv, environ), ==, 0);
     posix_spawn_file_actions_destroy(&quiet);
     while (waitpid(child, &status, 0) < 0)
-        g_assert_cmpint(errno, ==, EINTR); /* libFuzzer's clock */
+        g_assert_cmpint(errno, ==, EINTR); /* libFuzzer's timer */
     g_assert_cmpint(status, ==, 0);
 }
 

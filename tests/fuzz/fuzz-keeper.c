@@ -18,7 +18,8 @@
 #include <sys/un.h>
 #include <unistd.h>
 
-/* More cannot wait for a client, a window for each output and the rest, and for a socket. */
+/* The most that may be buffered for a client or a socket: a window for each output, and the
+ * rest. */
 #define TO_CLIENT_MAX (3U * WIRE_WINDOW + 2U * WIRE_PAYLOAD_MAX)
 
 typedef struct {
@@ -151,7 +152,7 @@ static void feed(int guest, const uint8_t *data, size_t size, World *world)
     wire_buffer_clear(&buffer);
 }
 
-/* All that was kept for this client, which never read: no more than may be. */
+/* Read all that was buffered for this client, which never read, and check the bound. */
 static void drain(int client)
 {
     static char bytes[65536];

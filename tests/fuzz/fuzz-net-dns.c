@@ -13,7 +13,7 @@
 #include <resolv.h>
 #include <string.h>
 
-/* As dns_message does: lower case, and '?' for what is neither letter, digit, '-' nor '_'. */
+/* As in dns_message: lower case, and '?' for bytes other than letters, digits, '-' and '_'. */
 static void check_name(const uint8_t *data, size_t size, const BerthDnsMessage *message)
 {
     uint8_t wire[256];
@@ -80,7 +80,7 @@ static void check_frame(const uint8_t *data, size_t size)
     g_assert_true(datagram.data >= data && datagram.data + datagram.size <= data + size);
     if (datagram.size > 256)
         return;
-    /* an answer, read as if the guest had sent it, has the two ends exchanged */
+    /* parse an answer as if it came from the guest: the two ends are swapped */
     BerthDatagram again;
     gsize made_size = berth_datagram_answer(&datagram.ends, datagram.data, datagram.size, made);
     g_assert_true(berth_datagram_parse(made, made_size, &again));

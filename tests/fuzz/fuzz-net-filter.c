@@ -27,7 +27,7 @@ static uint8_t take(Input *input)
     return input->next < input->end ? *input->next++ : 0;
 }
 
-/* Addresses that policies and frames meet at. */
+/* Addresses used by both policies and frames, so that they match often. */
 static const char *const meeting_points[] = {
     "10.0.2.2",
     "10.0.2.3",
@@ -91,7 +91,7 @@ static void take_policy(Input *input, BerthAccess *access)
     take_ranges(input, &access->n_outbound, access->outbound);
     take_ranges(input, &access->n_own, access->own);
     for (guint i = 0; i < access->n_own; i++)
-        access->own[i].port = 0; /* as they are made */
+        access->own[i].port = 0; /* normalised: own addresses have no port */
     g_assert_true(berth_access_is_sound(access));
 }
 
@@ -172,14 +172,15 @@ static void put_right(Input *input, guint8 *frame, gsize size)
             frame[payload + 12] = 0x50;
         if (protocol == 17)
             put_u16(frame + payload + 4, (guint)(size - payload));
-        if (take(input) % 4 != 0) { /* a port that policies speak of, or of name servers */
+        if (take(input) % 4 != 0) { /* a port from a policy, or of a name server */
             uint8_t choice = take(input) % 4;
             put_u16(frame + payload + 2, choice == 0 ? 80 : choice == 2 ? 53 : take(input));
         }
     }
 }
 
-/* --- the rules, once more --------------------------------------------------------------------- */
+/* --- an independent implementation of the rules
+ * ------------------------------------------------ */
 
 static bool bit(const guint8 *bytes, guint index)
 {
@@ -279,7 +280,7 @@ static Policy policy_of(const BerthAccess *access, guint8 family, const guint8 *
     return !access->isolated && (access->host_all || listed) ? FREE : NOT_FREE;
 }
 
-/* What a frame that gets as far as the policy begins; false: nothing. */
+/* What a frame that reaches the policy check would start; false: nothing. */
 static bool begins(const guint8 *payload, guint8 protocol, bool first, guint16 *ret_port,
                    bool *ret_ping)
 {
@@ -353,14 +354,13 @@ static void check_answer(const guint8 *frame, gsize size, BerthRejectReason reas
     g_assert_cmphex(fold(sum(pseudo, packet.payload, packet.size)), ==, 0);
     g_assert_true(packet.protocol != 6 || packet.payload[13] == 0x14);
 
-    guint8 again[BERTH_REJECT_MAX]; /* no answer is answered */
+    guint8 again[BERTH_REJECT_MAX]; /* a reply must not cause a reply */
     g_assert_cmpuint(berth_reject_frame(answer, answered, reason, again), ==, 0);
 }
 
-/* --- the translation ---------------------------------------------------------------------------
- */
+/* --- the translation ------------------------------------------------------------------------- */
 
-/* What passed is translated, to a name server with IPv6, and is a whole packet still. */
+/* Check that a passed frame, translated for a name server with IPv6, is still a valid packet. */
 static void check_translation(const guint8 *passed, gsize size)
 {
     BerthNat nat = {.server = {.address6 = {0x20, 1, [15] = 0x53}, .port = 53}};

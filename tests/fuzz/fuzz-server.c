@@ -15,7 +15,7 @@
 
 #define CLIENTS     3
 #define PAYLOAD_MAX 40000u
-/* A backlog, the answer that goes over it, and what the socket holds. */
+/* The backlog, the answer that exceeds it, and the socket's buffer. */
 #define TO_CLIENT_MAX (4u * WIRE_WINDOW + 2u * WIRE_PAYLOAD_MAX + 512u * 1024u)
 
 typedef struct {
@@ -27,9 +27,9 @@ typedef struct {
     BerthStreams *table;
     BerthServer *server;
     int clients[CLIENTS];
-    GHashTable *streams; /* number -> Stream*: the sessions that have not ended */
+    GHashTable *streams; /* number -> Stream*: sessions that have not ended */
     guint32 last_stream;
-    bool sync; /* what can answer at once does */
+    bool sync; /* answer synchronously where possible */
     BerthBootReport *report;
 } World;
 
@@ -48,8 +48,7 @@ static uint8_t take(Input *input)
     return *input->next++;
 }
 
-/* --- what the instance does ---------------------------------------------------------------------
- */
+/* --- the instance ---------------------------------------------------------------------------- */
 
 /* The guest hears of a stream by its OPEN, each of the next number. */
 static Stream *begin_stream(World *world, guint32 number)
@@ -151,8 +150,7 @@ static const BerthServerOps ops = {
 
 static const BerthStreamsOps streams_ops = {send_frame, hang_up};
 
-/* --- what clients do ----------------------------------------------------------------------------
- */
+/* --- the clients ----------------------------------------------------------------------------- */
 
 static void turn(void)
 {
@@ -183,7 +181,7 @@ static void read_all(int fd)
     g_assert_cmpuint(total, <=, TO_CLIENT_MAX);
 }
 
-/* What each type needs to be taken, so that chance need not find it. */
+/* Fill in valid fields for each type, which random input would rarely hit. */
 static void put_fields(WireBuffer *buffer, guint type, Input *input)
 {
     static const uint8_t zeros[WIRE_PAYLOAD_MAX];
@@ -250,7 +248,7 @@ static void send_from_client(World *world, Input *input)
     wire_frame_end(&buffer, begin);
     gsize size = wire_buffer_size(&buffer);
     if (where == 255)
-        size = take(input) % size; /* half a frame: what comes next is not where it belongs */
+        size = take(input) % size; /* half a frame: the following bytes are misaligned */
     send(world->clients[take(input) % CLIENTS], wire_buffer_head(&buffer), size,
          MSG_NOSIGNAL | MSG_DONTWAIT);
     wire_buffer_clear(&buffer);
@@ -269,8 +267,7 @@ static void read_client(World *world, Input *input)
     read_all(world->clients[take(input) % CLIENTS]);
 }
 
-/* --- what the guest does ------------------------------------------------------------------------
- */
+/* --- the guest ------------------------------------------------------------------------------- */
 
 static void send_from_guest(World *world, Input *input)
 {
@@ -383,7 +380,7 @@ static void set_up(void)
 static void tear_down(World *world)
 {
     for (guint i = 0; i < CLIENTS; i++)
-        read_all(world->clients[i]); /* so that the server's last words go out at once */
+        read_all(world->clients[i]); /* so that the server's last frames are sent at once */
     g_autoptr(GError) error = NULL;
     berth_error_set(&error, BERTH_ERROR_NOT_RUNNING, "instance.stopped", NULL, "it has stopped");
     berth_server_finish(world->server, error);
@@ -412,7 +409,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         uint8_t what = take(&input);
         actions[what % G_N_ELEMENTS(actions)](&world, &input);
         if (what < 128)
-            turn(); /* else the next one follows in the same turn */
+            turn(); /* otherwise the next one follows in the same turn */
         g_assert_cmpuint(berth_server_sessions(world.server), ==, g_hash_table_size(world.streams));
     }
     turn();

@@ -10,7 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Read fields of chance until the payload is used up or found wanting. */
+/* Read random fields until the payload is used up or malformed. */
 static void read_fields(const WireFrame *frame, const uint8_t *choice, size_t choices)
 {
     WireReader reader;
@@ -65,7 +65,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     WireCredit credit = WIRE_CREDIT_INIT;
     WireFrame frame;
     wire_input_put(&buffer, data, size);
-    /* a copy of its own size, so that a sanitizer sees a read beyond it */
+    /* an exact copy, so that a sanitizer detects reads beyond it */
     WireBuffer exact = {.end = wire_buffer_size(&buffer), .capacity = wire_buffer_size(&buffer)};
     exact.data = g_memdup2(wire_buffer_head(&buffer), exact.end);
     while (wire_frame_peek(&exact, &frame) == 1) {

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  *
- * fuzz — what libFuzzer calls, and standalone.c in its place.
+ * fuzz — the entry point called by libFuzzer, or by standalone.c.
  */
 #pragma once
 

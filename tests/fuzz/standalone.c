@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT
  *
- * standalone — runs a fuzz target without a fuzzer: on the files and directories it is given, or
- * on inputs of chance that are the same every time. Prints TAP: a test for each file, or for all
- * that was chance; one that goes wrong ends the program.
+ * standalone — runs a fuzz target without a fuzzer: on the given files and directories, or on
+ * pseudo-random inputs with a fixed seed. Prints TAP: a test for each file, or one for all random
+ * inputs; a failure aborts the program.
  */
 #include "fuzz.h"
 
@@ -12,7 +12,7 @@
 #define INPUT_MAX 256
 #define SEED      0x62657274
 
-static int tests; /* that went well */
+static int tests; /* passed */
 
 static void run_file(const char *path)
 {

@@ -22,7 +22,7 @@ static char *descriptor(const char *media_type, const char *digits, gsize size, 
 
 static void add_file(GByteArray *outer, const char *path, const void *data, gsize size)
 {
-    /* tarball_add takes a size of 0 for "measure it" */
+    /* a size of 0 makes tarball_add measure the data */
     TARBALL_ADD(outer, .path = path, .mode = 0644, .data = size > 0 ? data : NULL, .size = size);
 }
 
@@ -142,7 +142,8 @@ GByteArray *container_new_layout(const GPtrArray *layers, const Container *optio
     return outer;
 }
 
-/* What old Dockers called a layer's directory: an id that is no digest of anything here. */
+/* The name of a layer's directory in old Docker archives: an id that is the digest of nothing in
+ * it. */
 static char *layer_id(guint i)
 {
     g_autofree char *text = g_strdup_printf("layer %u", i);

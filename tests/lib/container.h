@@ -25,32 +25,33 @@ typedef struct {
     guint nesting;    /* indexes around the manifest */
     bool no_platform; /* the manifest's descriptor does not state it */
 
-    /* Defects of the uppermost layer. */
-    const char *digest;  /* stated, instead of its own */
-    const char *diff_id; /* stated, instead of its own */
-    gint size_added;     /* to the stated size */
-    gsize cut;           /* bytes missing at its end, which digest and size know of */
-    bool missing;        /* the blob is not there */
-    bool uncounted;      /* the config does not list it */
+    /* Defects of the top layer. */
+    const char *digest;  /* stated instead of the real one */
+    const char *diff_id; /* stated instead of the real one */
+    gint size_added;     /* added to the stated size */
+    gsize cut;           /* bytes missing at its end; digest and size are those of the rest */
+    bool missing;        /* omit the blob */
+    bool uncounted;      /* omit it from the config */
 } Container;
 
 /* The digits of a SHA-256. Free with g_free. */
 char *container_digits(const void *data, gsize size);
 
-/* Append a blob under its digest. Its descriptor, with @extra ("", or ",\"key\":...") inside. */
+/* Append a blob under its digest. Returns its descriptor, with @extra ("", or ",\"key\":...")
+ * inside. */
 char *container_add_blob(GByteArray *outer, const char *media_type, const void *data, gsize size,
                          const char *extra);
 
-/* Append an image of @layers (GByteArray, the lowest first, each an ended tar). The descriptor of
- * its manifest, or of the index around it. */
+/* Append an image of @layers (GByteArray, the lowest first, each a complete tar). Returns the
+ * descriptor of its manifest, or of the index around it. */
 char *container_add_image(GByteArray *outer, const GPtrArray *layers, const Container *options);
 
-/* Append what makes a layout of it: index.json with @descriptors (joined by commas), oci-layout. */
+/* Complete a layout: append index.json with @descriptors (joined by commas) and oci-layout. */
 void container_end_layout(GByteArray *outer, const char *descriptors);
 
-/* A layout with one image. */
+/* Make a layout with one image. */
 GByteArray *container_new_layout(const GPtrArray *layers, const Container *options);
 
-/* One image as old Dockers saved it; a layer with the same bytes as an earlier one is a symbolic
- * link to it. */
+/* Make an image as old Docker versions saved it; a layer with the bytes of an earlier one is a
+ * symbolic link to it. */
 GByteArray *container_new_saved(const GPtrArray *layers, const Container *options);

@@ -20,10 +20,10 @@
 #endif
 
 static bool running;
-static bool all_later; /* fail, too */
+static bool all_later; /* later calls fail, too */
 static guint calls, fail_at;
-static const char *failed;    /* the first call that did */
-static GHashTable *allocated; /* by a run, and not freed */
+static const char *failed;    /* the first call that failed */
+static GHashTable *allocated; /* allocated by the run and not freed */
 
 static bool fails(const char *name, int errnum)
 {
@@ -34,7 +34,7 @@ static bool fails(const char *name, int errnum)
     return true;
 }
 
-/* glib's own memory is not counted: its calls are in a library of their own. */
+/* GLib's own memory is not counted, since its calls are not wrapped. */
 static void *keep(void *memory)
 {
     if (running && memory != NULL)
@@ -96,7 +96,7 @@ WRAP(char *, strdup, (const char *text))
     return copy != NULL ? memcpy(copy, text, size) : NULL;
 }
 
-/* As the C library's, which leaves *@ret alone or not. */
+/* As asprintf, which may leave *@ret undefined. */
 G_GNUC_PRINTF(2, 0) static int print(char **ret, const char *format, va_list list)
 {
     char *text = NULL;
@@ -171,7 +171,7 @@ WRAP(int, openat64, (int directory, const char *path, int flags, ...))
     return fails("openat", EMFILE) ? -1 : __real_openat64(directory, path, flags, mode);
 }
 
-/* The open descriptors, each with what it is. */
+/* List the open descriptors with their targets. */
 static char *descriptors(void)
 {
     GString *list = g_string_new(NULL);

@@ -1,15 +1,16 @@
 /* SPDX-License-Identifier: MIT
  *
- * fault — a disk that fails, for one program at one moment. Loaded with LD_PRELOAD.
+ * fault — injects I/O errors into one program. Loaded with LD_PRELOAD.
  *
- *     BERTH_FAULT_PROGRAM  the name of the program it is for; others run as if nothing were loaded
- *     BERTH_FAULT_AT       the how manieth call it hits, from 1: those that write, size, sync or
- *                          name files on a disk, and where it is killed also those that take away
- *     BERTH_FAULT_ERROR    the errno that call and all after it return; 0: the program is killed
- *     BERTH_FAULT_WHILE    instead of AT and ERROR, the path of a file: while it is there, the
- * calls that its lines name fail. "write 5": each write fails with errno 5; also "read" and "sync"
+ *     BERTH_FAULT_PROGRAM  the name of the program; others run unchanged
+ *     BERTH_FAULT_AT       the number of the call to hit, from 1: calls that write, resize, sync or
+ *                          name files on a disk, and with a kill also calls that remove
+ *     BERTH_FAULT_ERROR    the errno of that call and all after it; 0: kill the program
+ *     BERTH_FAULT_WHILE    instead of AT and ERROR, the path of a file: while it exists, the calls
+ *                          that its lines name fail. "write 5": each write fails with errno 5;
+ *                          also "read" and "sync"
  *
- * A disk that is full stays full: later calls fail too, but for those that only take away.
+ * A full disk stays full: later calls fail too, except those that only remove.
  */
 #include <dlfcn.h>
 #include <errno.h>
@@ -45,7 +46,7 @@ __attribute__((constructor)) static void read_environment(void)
     fault = wanted && number != NULL ? atoi(number) : 0;
 }
 
-/* The errno that the file at while_path has for calls of @kind; 0 where there is none. */
+/* The errno in the file at while_path for calls of @kind; 0 if none. */
 static int switched_on(Kind kind)
 {
     FILE *file = fopen(while_path, "re");
@@ -60,7 +61,7 @@ static int switched_on(Kind kind)
     return found;
 }
 
-/* Whether this call fails; errno is set then. */
+/* Whether this call fails; sets errno. */
 static bool fails(Kind kind)
 {
     if (wanted && while_path != NULL) {
@@ -73,13 +74,13 @@ static bool fails(Kind kind)
         return false;
     if (fault == 0) {
         kill(getpid(), SIGKILL);
-        __builtin_trap(); /* a sandbox does not let it */
+        __builtin_trap(); /* the sandbox forbids kill */
     }
     errno = fault;
     return true;
 }
 
-/* Taking away never fails, but a program may die before it has. */
+/* Removals never fail, but the program may be killed before one. */
 static bool may_be_killed(void)
 {
     return fault == 0;

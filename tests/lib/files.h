@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  *
- * files — what several tests do with files of their own.
+ * files — helpers for temporary files of tests.
  */
 #pragma once
 
@@ -14,7 +14,7 @@ static inline void files_write(const char *path, const char *text)
     g_assert_no_error(error);
 }
 
-/* The file @name in @directory, with its name in it. Free with g_free. */
+/* Make the file @name in @directory, containing its name. Free the path with g_free. */
 static inline char *files_make(const char *directory, const char *name)
 {
     char *path = g_build_filename(directory, name, NULL);
@@ -22,7 +22,7 @@ static inline char *files_make(const char *directory, const char *name)
     return path;
 }
 
-/* The program @name in @directory, a shell script. Free with g_free. */
+/* Make the shell script @name in @directory. Free the path with g_free. */
 static inline char *files_make_script(const char *directory, const char *name, const char *text)
 {
     char *path = g_build_filename(directory, name, NULL);
@@ -31,7 +31,7 @@ static inline char *files_make_script(const char *directory, const char *name, c
     return path;
 }
 
-/* Remove @path and all that is in it. */
+/* Remove @path recursively. */
 static inline void files_remove(const char *path)
 {
     g_autoptr(GDir) directory =

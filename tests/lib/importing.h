@@ -29,7 +29,7 @@ void importing_tear_down(Importing *fixture, gconstpointer data);
 #define IMPORTING_ADD(name, func)                                                                  \
     g_test_add((name), Importing, NULL, importing_set_up, (func), importing_tear_down)
 
-/* Import @bytes as they are. */
+/* Import @bytes unchanged. */
 bool importing_try(Importing *fixture, const GByteArray *bytes, GError **error);
 
 /* End the archive and import it successfully. */
@@ -40,7 +40,7 @@ void importing_ok(Importing *fixture);
 void importing_fails(Importing *fixture, const GByteArray *bytes, const char *id,
                      const char *message);
 
-/* Expect the import of the archive so far to fail. */
+/* Expect the import of the current archive to fail. */
 void importing_refused(Importing *fixture, const char *id, const char *message);
 
 void importing_expect_nothing_left(const Importing *fixture);

@@ -71,7 +71,7 @@ void layering_expect_merged(const Layering *fixture)
     oracle_expect_stat(image, "/linked", "User:     5 ");
 }
 
-/* The archive of @options is refused. */
+/* Expect the archive of @options to be rejected. */
 void layering_fails(Layering *fixture, const Container *options, const char *id,
                     const char *message)
 {

@@ -14,8 +14,8 @@ typedef struct {
     GPtrArray *layers; /* GByteArray */
 } Layering;
 
-/* The lowest layer is a root file system, the second removes and adds files, the third adds files.
- */
+/* The lowest layer is a root file system, the second removes and adds files, the third adds
+ * files. */
 void layering_set_up(Layering *fixture, gconstpointer data);
 void layering_tear_down(Layering *fixture, gconstpointer data);
 

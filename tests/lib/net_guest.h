@@ -147,7 +147,7 @@ static inline struct sockaddr_in localhost(guint16 port)
         .sin_family = AF_INET, .sin_port = htons(port), .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
 }
 
-/* A listener on a free port. */
+/* Listen on a free port. */
 static inline int listen_somewhere(guint16 *ret_port)
 {
     int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);

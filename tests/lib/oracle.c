@@ -90,8 +90,7 @@ void oracle_expect_missing(const char *image, const char *path)
     g_assert_cmpstr(output, ==, "");
 }
 
-/* Have debugfs write to a file, with @before the file's name in the request and @after behind it.
- */
+/* Make debugfs write to a file: the request is @before, the file's name, @after. */
 static void expect_output(const char *image, const char *before, const char *after,
                           const void *data, gsize size)
 {

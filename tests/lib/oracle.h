@@ -6,7 +6,7 @@
 
 #include <glib.h>
 
-/* A fresh directory, and its removal with all it holds. */
+/* Make a temporary directory; remove it recursively. */
 char *oracle_make_directory(void);
 void oracle_remove_directory(char *path);
 
@@ -15,7 +15,7 @@ void oracle_remove_file(const char *path);
 /* Expect e2fsck -fn to find no error. */
 void oracle_check(const char *image);
 
-/* What debugfs prints for @request. Free with g_free. */
+/* The output of debugfs for @request. Free with g_free. */
 char *oracle_ask(const char *image, const char *request);
 
 /* "stat" of @path contains @text. */
@@ -35,5 +35,5 @@ void oracle_expect_time(const char *image, const char *path, const char *which, 
 /* Expect @path not to exist. */
 void oracle_expect_missing(const char *image, const char *path);
 
-/* SHA-256 of the file's bytes and where they stand; holes cost nothing. Free with g_free. */
+/* SHA-256 of the file's data and its positions; skips holes. Free with g_free. */
 char *oracle_digest(const char *path);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  *
- * packets — the integers and checksums of network packets, for tests that make and read them.
+ * packets — integers and checksums of network packets, for tests that build and parse them.
  */
 #pragma once
 

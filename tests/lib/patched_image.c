@@ -84,7 +84,7 @@ void patched_image_drop_checksums(PatchedImage *image)
 
 guint8 *patched_image_entry(const PatchedImage *image, const char *name)
 {
-    /* inode, length of the entry, length of the name, type, name */
+    /* inode, record length, name length, type, name */
     gsize length = strlen(name);
     guint8 *end = image->bytes + PATCHED_IMAGE_SIZE - BLOCK_SIZE;
     for (guint8 *at = image->bytes; at < end; at++) {

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  *
- * patched_image — a small image in memory whose bytes tests change, as a hostile guest might.
+ * patched_image — a small image in memory that tests modify, as a hostile guest might.
  */
 #pragma once
 
@@ -20,10 +20,10 @@ PatchedImage *patched_image_new(void);
 void patched_image_free(PatchedImage *image);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(PatchedImage, patched_image_free)
 
-/* Have no checksums: without this every change ends at the first of them. */
+/* Remove the checksums, so that a modified field is not detected by its checksum alone. */
 void patched_image_drop_checksums(PatchedImage *image);
 
-/* Where the directory entry @name begins, and the inode it names. */
+/* Find the directory entry @name, and its inode. */
 guint8 *patched_image_entry(const PatchedImage *image, const char *name);
 guint8 *patched_image_inode(const PatchedImage *image, const char *name);
 

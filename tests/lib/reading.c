@@ -26,7 +26,7 @@ static void describe_data(BerthTar *tar, GString *text, GError **error)
     }
 }
 
-/* "f path >target u1:2 t-1.500000000 [name=value] (bob) =data", what is not there left out. */
+/* Format as "f path >target u1:2 t-1.500000000 [name=value] (bob) =data", omitting absent parts. */
 static void describe(const BerthEntry *entry, GString *text)
 {
     static const char kinds[] = "fdlhcbps";
@@ -56,7 +56,7 @@ static void describe(const BerthEntry *entry, GString *text)
         g_string_append_printf(text, " sparse%" G_GINT64_FORMAT, entry->size);
 }
 
-/* All entries, a line each, warnings at the end; NULL with @error. */
+/* Format all entries, one per line, then the warnings; NULL with @error. */
 char *reading_text(const GByteArray *bytes, GError **error)
 {
     berth_autofd int fd = tarball_open(bytes);
@@ -89,7 +89,7 @@ void reading_expect_as_is(const GByteArray *tarball, const char *text)
     g_assert_cmpstr(got, ==, text);
 }
 
-/* End the archive and read it. */
+/* End the archive and expect this reading. */
 void reading_expect(GByteArray *tarball, const char *text)
 {
     tarball_end(tarball);

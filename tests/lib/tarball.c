@@ -63,7 +63,7 @@ static void append_header(GByteArray *tarball, const TarballItem *item, gsize si
     g_byte_array_append(tarball, header, BLOCK);
 }
 
-/* "LENGTH KEY=VALUE\n", where the length counts itself. */
+/* Append "LENGTH KEY=VALUE\n"; the length includes its own digits. */
 static void append_record(GByteArray *body, const char *key, const void *value, gsize size)
 {
     gsize rest = strlen(key) + size + 3;

@@ -31,17 +31,17 @@ void tarball_add(GByteArray *tarball, const TarballItem *item);
 /* Append a PAX header with one record whose value may hold any bytes. */
 void tarball_add_pax(GByteArray *tarball, const char *key, const void *value, gsize size);
 
-/* Overwrite bytes of the header that begins at @header, and make its checksum right again. */
+/* Overwrite bytes of the header at @header, and update its checksum. */
 void tarball_patch(GByteArray *tarball, gsize header, gsize offset, const void *bytes, gsize size);
 
 /* Append the two zero blocks. */
 void tarball_end(GByteArray *tarball);
 
-/* A root directory that passes for one: etc/ and etc/os-release. */
+/* A minimal valid root file system: etc/ and etc/os-release. */
 GByteArray *tarball_new_rootfs(void);
 
-/* The bytes as a file to read; close it. */
+/* Open the bytes as a file to read; close it. */
 int tarball_open(const GByteArray *tarball);
 
-/* The bytes as the program @argv (NULL-terminated) filters them. */
+/* Filter the bytes through the program @argv (NULL-terminated). */
 GByteArray *tarball_filter(const GByteArray *tarball, const char *const *argv);

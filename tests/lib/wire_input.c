@@ -6,7 +6,7 @@
 #define STREAMS     4
 #define FIELDS_MAX  8
 #define OUTPUT_MAX  100000u
-#define BLOB_FACTOR 512u /* of a byte, for DATA: a window is soon full */
+#define BLOB_FACTOR 512u /* for DATA, bytes per input byte, so that a window fills quickly */
 
 static const uint8_t types[] = {
     WIRE_CONFIG, WIRE_POWER,  WIRE_HELLO,  WIRE_STAGE, WIRE_READY,   WIRE_BOOTED,

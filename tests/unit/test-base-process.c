@@ -5,7 +5,7 @@
 #include <string.h>
 #include <unistd.h>
 
-/* A directory that stands for /proc: 7 has a file and a socket open, 8 nothing. */
+/* A fake /proc: process 7 has a file and a socket open, 8 nothing. */
 typedef struct {
     char *proc;
 } Fixture;

@@ -30,7 +30,7 @@ static void test_clean(void)
     }
 }
 
-/* Whatever the bytes: valid, on one line, no longer than may be. */
+/* The result of any bytes is valid, on one line and within the limit. */
 static void test_any_bytes(void)
 {
     for (guint i = 0; i < 20000; i++) {

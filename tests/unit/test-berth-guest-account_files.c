@@ -13,7 +13,7 @@
 
 static Account alice(void)
 {
-    /* One's own number, to which anybody can give a home. */
+    /* our own UID, so that the home can be given to it without root */
     Account account = {.id = getuid() != 0 ? getuid() : 4242};
     strcpy(account.name, "alice");
     strcpy(account.shell, "/bin/sh");
@@ -87,7 +87,7 @@ static void test_account(DistroTree *tree, gconstpointer data)
     g_autofree char *shadow = distro_tree_get(tree, "etc/shadow");
     g_assert_true(g_str_has_prefix(shadow, "root:!:1::::::\nalice:!:"));
     g_assert_cmpuint(distro_tree_mode(tree, "etc/shadow"), ==, S_IFREG | 0640);
-    g_assert_cmpuint(distro_tree_mode(tree, "etc/gshadow"), ==, 0); /* was not there */
+    g_assert_cmpuint(distro_tree_mode(tree, "etc/gshadow"), ==, 0); /* it did not exist */
     g_assert_cmpuint(distro_tree_mode(tree, "home/alice"), ==, S_IFDIR | 0700);
     g_assert_cmpuint(distro_tree_mode(tree, "home/alice/.config/deep/file"), ==, S_IFREG | 0600);
     g_assert_true(S_ISLNK(distro_tree_mode(tree, "home/alice/link")));
@@ -105,7 +105,7 @@ static void test_existing_home_is_kept(DistroTree *tree, gconstpointer data)
     distro_tree_assert_text(tree, "home/alice/.profile", "mine\n");
 }
 
-/* Of 3 MB each: what is looked for and what is changed lies behind the first one. */
+/* Files of 3 MB: the searched and the changed line are after the first megabyte. */
 static void test_files_of_any_size(DistroTree *tree, gconstpointer data)
 {
     Account account = alice();

@@ -3,7 +3,7 @@
 
 #include <glib.h>
 
-/* All of @text as "line:kind:name=value;", with S, V and B for the kinds. */
+/* Format all of @text as "line:kind:name=value;", with S, V and B for the kinds. */
 static char *entries(const char *text)
 {
     static const char kinds[] = "SVB";
@@ -47,7 +47,7 @@ static void test_grammar(void)
     assert_rows(rows, G_N_ELEMENTS(rows));
 }
 
-/* A line that breaks it is one entry, and the next line is read. */
+/* A syntax error is one entry, and parsing continues with the next line. */
 static void test_bad_lines(void)
 {
     static const Row rows[] = {

@@ -43,7 +43,7 @@ static void test_truncated_config_is_rejected(void)
     wire_buffer_clear(&buffer);
 }
 
-/* Its version is known whatever comes behind it, and nothing of that is believed. */
+/* The version is read even if the rest differs; the rest is ignored. */
 static void test_another_version(void)
 {
     static const guint32 versions[] = {0, WIRE_VERSION - 1, WIRE_VERSION + 1, G_MAXUINT32};

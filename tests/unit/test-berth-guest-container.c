@@ -25,7 +25,7 @@ static void test_hidden(DistroTree *tree, gconstpointer data)
     }
 }
 
-/* The one that was there first is kept as well. */
+/* The existing file is kept, too. */
 static void test_existing_files_are_not_replaced(DistroTree *tree, gconstpointer data)
 {
     distro_tree_put(tree, ".dockerenv", "new", 0755);

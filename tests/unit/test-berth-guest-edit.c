@@ -10,7 +10,7 @@
 #include <sys/xattr.h>
 #include <unistd.h>
 
-/* No temporary file is left. */
+/* Expect no temporary file. */
 static void assert_names(DistroTree *tree, const char *wanted)
 {
     g_autofree char *names = distro_tree_list(tree, "etc");
@@ -30,7 +30,7 @@ static void test_splice(DistroTree *tree, gconstpointer data)
     assert_names(tree, "f ");
 }
 
-/* Neither size nor content is a limit: a file of 5 MB with bytes that are no text. */
+/* Neither size nor content is limited: a binary file of 5 MB. */
 static void test_size_and_content(DistroTree *tree, gconstpointer data)
 {
     const size_t size = 5 * 1024 * 1024 + 7;
@@ -84,7 +84,7 @@ static void test_set(DistroTree *tree, gconstpointer data)
     assert_names(tree, "f other ");
 }
 
-/* Links are followed as in the distro: an absolute one does not leave it. */
+/* Links are resolved inside the distro: absolute ones, too. */
 static void test_links(DistroTree *tree, gconstpointer data)
 {
     distro_tree_put(tree, "etc/site/hosts", "x\n", 0600);

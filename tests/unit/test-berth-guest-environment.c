@@ -7,7 +7,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-/* A process that waits, with @pair in its environment. */
+/* Start a waiting process with @pair in its environment. */
 static GPid start_holder(const char *pair)
 {
     char *argv[] = {(char *)"sleep", (char *)"1000", NULL};

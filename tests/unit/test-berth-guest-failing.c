@@ -257,7 +257,7 @@ static void ignore_change(void *data)
     *(bool *)data = true;
 }
 
-/* Up to the first snapshot, which comes with a timer: if that failed, it does not. */
+/* Runs up to the first snapshot, which a timer triggers; if the timer failed, there is none. */
 static void run_listeners(gpointer data)
 {
     Loop loop;

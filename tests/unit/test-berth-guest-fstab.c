@@ -7,7 +7,7 @@
 #include <glib.h>
 #include <string.h>
 
-/* Each line as "number:source>target" with R, A and F for what is said of it. */
+/* Format a line as "number:source>target" with R, A and F for its flags. */
 static void add(void *data, const FstabLine *line)
 {
     if (line->is_entry)
@@ -124,7 +124,7 @@ static void test_units(DistroTree *tree, gconstpointer data)
     g_assert_null(strstr(unit, "UUID"));
 }
 
-/* systemd's generator names a unit by the path behind links. */
+/* systemd's generator names a unit by the resolved path. */
 static void test_units_behind_links(DistroTree *tree, gconstpointer data)
 {
     distro_tree_put(tree, "run/keep", "", 0644);

@@ -9,8 +9,8 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#define BYTES (4u * 1024 * 1024) /* more than a socket holds */
-#define LONG  60000              /* msec: a test that needs it fails */
+#define BYTES (4u * 1024 * 1024) /* more than a socket buffers */
+#define LONG  60000              /* msec: only a failing test waits so long */
 
 typedef struct {
     Channel channel;
@@ -47,7 +47,7 @@ static gpointer read_all(gpointer data)
     return NULL;
 }
 
-/* Also when a frame of the host's has come in meanwhile, which nobody waits for. */
+/* Also if an unrelated frame from the host has arrived meanwhile. */
 static void test_all_frames_are_sent(Fixture *fixture, gconstpointer data)
 {
     wire_frame_put(&fixture->channel.in, WIRE_CLOCK, 0, 0, NULL, 0);
@@ -78,11 +78,11 @@ static int next_free(void)
     return fd;
 }
 
-/* A channel that cannot be watched costs no descriptor. */
+/* If a channel cannot be watched, its descriptor is closed. */
 static void test_fork_leaks_no_bytes(Fixture *fixture, gconstpointer data)
 {
     g_autofree char *path = NULL;
-    int plain = g_file_open_tmp(NULL, &path, NULL); /* which epoll refuses */
+    int plain = g_file_open_tmp(NULL, &path, NULL); /* epoll rejects regular files */
     Channel channel = {.fd = plain};
     WireFrame frame;
     int free_before = next_free();

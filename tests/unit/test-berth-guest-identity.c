@@ -70,7 +70,7 @@ static void test_hosts_of_any_size(DistroTree *tree, gconstpointer data)
     g_assert_cmpuint(distro_tree_mode(tree, "etc/hosts"), ==, S_IFREG | 0640);
 }
 
-/* The host's names are in the block, and go with it. */
+/* The host's names are in berth's block, and are removed with it. */
 static void test_names_of_the_host(DistroTree *tree, gconstpointer data)
 {
     Config named = config;
@@ -112,7 +112,7 @@ static void test_time_zone(DistroTree *tree, gconstpointer data)
     g_autofree char *path = g_build_filename(tree->path, "etc/localtime", NULL);
     distro_tree_put(tree, "etc/timezone", "Etc/UTC\n", 0644);
     g_assert_cmpint(identity_time_zone(tree->fd, &config, &settings), ==, 0);
-    g_assert_cmpuint(distro_tree_mode(tree, "etc/localtime"), ==, 0); /* it has no such zone */
+    g_assert_cmpuint(distro_tree_mode(tree, "etc/localtime"), ==, 0); /* no such zone */
 
     distro_tree_put(tree, "usr/share/zoneinfo/Asia/Tokyo", "", 0644);
     settings.follow_zone = false;

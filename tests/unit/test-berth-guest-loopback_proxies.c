@@ -15,7 +15,7 @@
 typedef struct {
     Loop loop;
     LoopbackProxies *proxies;
-    int log; /* standard error goes here */
+    int log; /* standard error is redirected here */
     int stderr_fd;
     struct rlimit limit;
 } Fixture;
@@ -79,7 +79,7 @@ static void test_maximum_number_of_proxies(Fixture *fixture, gconstpointer data)
     loopback_proxies_follow(fixture->proxies, sockets, WIRE_LISTENERS_MAX);
     g_assert_cmpuint(count_proxied(sockets, WIRE_LISTENERS_MAX), ==, WIRE_LISTENERS_MAX);
 
-    /* others in their place, at once */
+    /* replace all of them at once */
     g_autofree ListeningSocket *next = services(20000, WIRE_LISTENERS_MAX);
     loopback_proxies_follow(fixture->proxies, next, WIRE_LISTENERS_MAX);
     g_assert_cmpuint(count_proxied(next, WIRE_LISTENERS_MAX), ==, WIRE_LISTENERS_MAX);

@@ -20,9 +20,9 @@
 typedef struct {
     Loop loop;
     NatPorts *ports;
-    int asked;  /* the requests' end of natports */
-    int kernel; /* its end of the requests */
-    int events; /* and of the events */
+    int asked;  /* natports' end of the requests */
+    int kernel; /* the fake kernel's end of the requests */
+    int events; /* the fake kernel's end of the events */
     guint32 sequence;
     guint changes;
     ListeningSocket sockets[ROOM];
@@ -125,7 +125,7 @@ static void say_chain(Fixture *fixture, const char *name, const char *type, guin
     say(fixture, &message);
 }
 
-/* An expression called @name; returns what end_expression wants. */
+/* Begins an expression called @name; pass the result to end_expression. */
 typedef struct {
     gsize element, data;
 } Expression;
@@ -170,7 +170,7 @@ static void put_dnat(Message *message)
     end_expression(message, nests);
 }
 
-/* A rule of nft's: "tcp dport @port dnat to ...", in @chain; with @operation in place of "is". */
+/* Send a rule of nft: "tcp dport @port dnat to ...", in @chain; with the comparison @operation. */
 static void say_rule(Fixture *fixture, const char *chain, guint16 port, guint32 operation)
 {
     static const guint8 tcp = IPPROTO_TCP;
@@ -188,7 +188,7 @@ static void say_rule(Fixture *fixture, const char *chain, guint16 port, guint32 
     say(fixture, &message);
 }
 
-/* A rule of iptables-nft's for @port of UDP, for the destination @to. */
+/* Send a rule of iptables-nft for UDP @port, for the destination @to. */
 static void say_iptables_rule(Fixture *fixture, const guint8 to[4], guint16 port)
 {
     static const guint8 udp = IPPROTO_UDP;
@@ -219,7 +219,7 @@ static void say_chains(Fixture *fixture)
     done(fixture, 0);
 }
 
-/* The ports there are now: "tcp 80 udp 53". */
+/* Expect these ports: "tcp 80 udp 53". */
 static void check(Fixture *fixture, const char *expected)
 {
     g_autoptr(GString) text = g_string_new(NULL);
@@ -247,15 +247,15 @@ static void test_rules_of_nft_and_iptables(Fixture *fixture, gconstpointer data)
     static const guint8 eth0[4] = {10, 0, 2, 15}, other[4] = {10, 0, 2, 16};
     say_chains(fixture);
     say_rule(fixture, "PREROUTING", 80, NFT_CMP_EQ);
-    say_rule(fixture, "CONTAINERS", 81, NFT_CMP_EQ); /* which PREROUTING may jump to */
+    say_rule(fixture, "CONTAINERS", 81, NFT_CMP_EQ); /* PREROUTING may jump to it */
     say_rule(fixture, "OUTPUT", 82, NFT_CMP_EQ);
     say_rule(fixture, "PREROUTING", 83, NFT_CMP_NEQ);
-    say_rule(fixture, "PREROUTING", 80, NFT_CMP_EQ); /* once more */
+    say_rule(fixture, "PREROUTING", 80, NFT_CMP_EQ); /* a duplicate */
     say_iptables_rule(fixture, eth0, 53);
     say_iptables_rule(fixture, other, 54);
     done(fixture, 0);
     check(fixture, "tcp 80 tcp 81 udp 53");
-    check(fixture, "tcp 80 tcp 81 udp 53"); /* which asks for nothing */
+    check(fixture, "tcp 80 tcp 81 udp 53"); /* sends no request */
 }
 
 static void test_rules_are_not_dumped_without_a_chain(Fixture *fixture, gconstpointer data)
@@ -280,7 +280,7 @@ static void test_rules_change(Fixture *fixture, gconstpointer data)
     check(fixture, "");
 }
 
-/* Rules that changed while they were dumped are asked for again. */
+/* Rules that change during the dump are dumped again. */
 static void test_interrupted_dump_is_repeated(Fixture *fixture, gconstpointer data)
 {
     say_chains(fixture);
@@ -291,7 +291,7 @@ static void test_interrupted_dump_is_repeated(Fixture *fixture, gconstpointer da
     check(fixture, "tcp 81");
 }
 
-/* While they change all the time the ports stay as they were, and are looked at the next time. */
+/* If they change during each attempt, the ports are kept and dumped again the next time. */
 static void test_dump_interrupted_every_time(Fixture *fixture, gconstpointer data)
 {
     say_chains(fixture);
@@ -317,13 +317,13 @@ static void test_reserved_port_is_reported_once(Fixture *fixture, gconstpointer 
     say_rule(fixture, "PREROUTING", 80, NFT_CMP_EQ);
     done(fixture, 0);
     const WireListener all = {.family = 6, .protocol = IPPROTO_TCP, .port = 80};
-    fixture->sockets[0].listener = all; /* dockerd's, that takes no connection */
+    fixture->sockets[0].listener = all; /* dockerd's placeholder, which accepts nothing */
     fixture->sockets[1].listener = (WireListener){6, IPPROTO_TCP, 81, {0}, NULL, 0, 0};
     g_assert_cmpuint(natports_merge(fixture->ports, fixture->sockets, 2, ROOM), ==, 2);
     g_assert_cmpuint(fixture->sockets[0].listener.port, ==, 81);
     g_assert_cmpuint(fixture->sockets[1].listener.port, ==, 80);
     g_assert_cmpuint(fixture->sockets[1].listener.family, ==, 4);
-    g_assert_cmpuint(natports_merge(fixture->ports, fixture->sockets, 1, 1), ==, 1); /* no room */
+    g_assert_cmpuint(natports_merge(fixture->ports, fixture->sockets, 1, 1), ==, 1); /* no space */
 }
 
 #define CASE(path, function) g_test_add(path, Fixture, NULL, set_up, function, tear_down)
@@ -349,7 +349,7 @@ static void test_excess_chains_are_counted(Fixture *fixture, gconstpointer data)
     g_assert_cmpuint(natports_left_out(fixture->ports), ==, 0);
 }
 
-/* More rules than lie in a socket at a time: the kernel answers from a thread of its own. */
+/* More rules than a socket buffers, so the fake kernel answers in a thread. */
 static gpointer answer_with_many(gpointer data)
 {
     Fixture *fixture = data;
@@ -363,8 +363,8 @@ static gpointer answer_with_many(gpointer data)
 
 static void test_excess_ports_are_counted(Fixture *fixture, gconstpointer data)
 {
-    g_assert_cmpint(fcntl(fixture->kernel, F_SETFL, 0), ==, 0); /* waits for room, */
-    g_assert_cmpint(fcntl(fixture->asked, F_SETFL, 0), ==, 0);  /* and that for an answer */
+    g_assert_cmpint(fcntl(fixture->kernel, F_SETFL, 0), ==, 0); /* block if it is full, */
+    g_assert_cmpint(fcntl(fixture->asked, F_SETFL, 0), ==, 0);  /* and wait for the answers */
     GThread *kernel = g_thread_new("kernel", answer_with_many, fixture);
     g_assert_cmpuint(natports_merge(fixture->ports, fixture->sockets, 0, ROOM), ==, ROOM);
     g_thread_join(kernel);

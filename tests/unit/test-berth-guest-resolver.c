@@ -27,7 +27,7 @@ static void test_file(DistroTree *tree, gconstpointer data)
     g_assert_true(g_str_has_suffix(text, "\nnameserver 10.0.2.3\n"));
 }
 
-/* Each program that may take resolv.conf over finds the server, before it is there itself. */
+/* Programs that may take over resolv.conf find the server, even if installed later. */
 static void test_program_files(DistroTree *tree, gconstpointer data)
 {
     const Settings settings = defaults();
@@ -55,7 +55,7 @@ static void test_search(DistroTree *tree, gconstpointer data)
                             "nameserver 10.0.2.3\nsearch a.example b.example\n");
 }
 
-/* While the distro runs its own resolv.conf stays what it is. */
+/* While the distro runs, its own resolv.conf is kept. */
 static void test_update(DistroTree *tree, gconstpointer data)
 {
     Settings settings = defaults();
@@ -86,7 +86,7 @@ static void test_switched_off(DistroTree *tree, gconstpointer data)
     Settings settings = defaults();
     distro_tree_put(tree, "etc/hostname", "", 0644);
     g_assert_cmpint(resolver_prepare(tree->fd, &config, &settings), ==, 0);
-    settings.generate_resolv_conf = false; /* ours goes, the distro's stays */
+    settings.generate_resolv_conf = false; /* ours is removed, the distro's is kept */
     g_assert_cmpint(resolver_prepare(tree->fd, &config, &settings), ==, 0);
     g_assert_cmpuint(distro_tree_mode(tree, "etc/resolv.conf"), ==, 0);
     distro_tree_put(tree, "etc/resolv.conf", "nameserver 1.1.1.1\n", 0644);
@@ -94,7 +94,7 @@ static void test_switched_off(DistroTree *tree, gconstpointer data)
     distro_tree_assert_text(tree, "etc/resolv.conf", "nameserver 1.1.1.1\n");
 }
 
-/* No network, no server: what the distro has stays, and nothing is said to anybody. */
+/* Without a network there is no server: the distro's files are kept, and none is written. */
 static void test_no_server(DistroTree *tree, gconstpointer data)
 {
     const Settings settings = defaults();

@@ -18,7 +18,7 @@
 typedef struct {
     Netlink netlink;
     int kernel;
-    guint32 sequence; /* of the question that is answered */
+    guint32 sequence; /* of the request being answered */
     ListeningSocket sockets[ROOM];
 } Fixture;
 
@@ -43,7 +43,7 @@ typedef struct {
     guint16 port, peer;
     guint32 inode;
     guint8 address[16];
-    gint8 v6only; /* -1: the kernel does not say */
+    gint8 v6only; /* -1: the attribute is missing */
 } Socket;
 
 static void say(Fixture *fixture, const Socket *socket)
@@ -167,7 +167,7 @@ static void test_unsupported_families_are_skipped(Fixture *fixture, gconstpointe
     for (guint i = 0; i < 3; i++)
         end(fixture, NLMSG_ERROR, 0, -ENOENT);
     g_assert_cmpint(dump(fixture), ==, 1);
-    end(fixture, NLMSG_ERROR, 0, -ENOENT); /* TCP of IPv4 is no such */
+    end(fixture, NLMSG_ERROR, 0, -ENOENT); /* no TCP over IPv4 */
     g_assert_cmpint(dump(fixture), ==, -ENOENT);
 }
 
@@ -196,7 +196,7 @@ static void test_tcp_has_priority(void)
                                              .port = (guint16)(100 - i),
                                              .protocol = i % 2 == 0 ? IPPROTO_TCP : IPPROTO_UDP};
     g_assert_cmpuint(sockdiag_choose(sockets, 6, 6), ==, 6);
-    g_assert_cmpuint(sockets[0].listener.port, ==, 100); /* there is room: as they were */
+    g_assert_cmpuint(sockets[0].listener.port, ==, 100); /* they fit: unchanged */
     g_assert_cmpuint(sockdiag_choose(sockets, 6, 4), ==, 4);
     static const guint16 ports[] = {95, 96, 98, 100, 97, 99};
     for (guint i = 0; i < 6; i++)

@@ -129,7 +129,7 @@ static void test_warnings_name_the_line(Fixture *fixture, gconstpointer data)
         g_string_truncate(fixture->warnings, 0);
         parse(fixture, "f", bad[i].text);
         g_assert_cmpstr(fixture->warnings->str, ==, bad[i].warnings);
-        g_assert_true(fixture->settings.systemd); /* the default, or the first of two */
+        g_assert_true(fixture->settings.systemd); /* the default, or the first of two values */
         g_assert_cmpuint(fixture->settings.umask, ==, 022);
     }
 }

@@ -6,7 +6,7 @@
 #include <string.h>
 #include <unistd.h>
 
-/* What is printed of the object that @write fills. */
+/* Print the object that @write fills, and compare. */
 static void check(void (*write)(Json *json), bool in_one_line, const char *expected)
 {
     g_autofree char *path = NULL;

@@ -15,7 +15,7 @@
 static const char *const shells[][3] = {
     {"sh", NULL}, {"bash", NULL}, {"dash", NULL}, {"busybox", "sh", NULL}};
 
-/* What @shell makes of @line, a command that prints each of its arguments and a NUL. */
+/* Run @line, a command that prints each of its arguments and a NUL, in @shell. */
 static void assert_prints(const char *const *shell, const char *line, const GString *expected)
 {
     g_autofree char *path = g_find_program_in_path(shell[0]);
@@ -42,7 +42,7 @@ static void assert_prints(const char *const *shell, const char *line, const GStr
     g_assert_cmpmem(printed, size, expected->str, expected->len);
 }
 
-/* A string of bytes, most of them such that mean something to a shell, with a blank in it. */
+/* A random string, mostly of bytes special to a shell, with a blank in it. */
 static char *random_word(void)
 {
     static const char hard[] = "\\\\\\\"\"$`$`'!#&*?;|<>(){}[]~=%^ \t\n\1\177";
@@ -59,7 +59,7 @@ static char *random_word(void)
     return word;
 }
 
-/* As a user writes what the shell shall not expand. */
+/* Escape as a user does to prevent expansion. */
 static char *escape(const char *word)
 {
     GString *escaped = g_string_new(NULL);

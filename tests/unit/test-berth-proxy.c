@@ -22,7 +22,7 @@ static void test_for_guest(void)
         {"http://127.example.org:3128", "http://127.example.org:3128", 0},
         {"http://localhost.example:3128", "http://localhost.example:3128", 0},
         {"localhost,127.0.0.1,.example", "localhost,127.0.0.1,.example", 0},
-        /* nonsense stays as it is */
+        /* invalid values are unchanged */
         {"", "", 0},
         {"http://", "http://", 0},
         {"http://[::1", "http://[::1", 0},

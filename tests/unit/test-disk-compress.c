@@ -18,7 +18,7 @@
 typedef struct {
     const char *name;
     BerthCompression method;
-    const char *const argv[4]; /* unpacks */
+    const char *const argv[4]; /* the decompressor */
 } Format;
 
 static const Format formats[] = {
@@ -80,7 +80,7 @@ static void test_threads(gconstpointer user_data)
     g_assert_cmpmem(one->data, one->len, many->data, many->len);
 }
 
-/* Noise does not fit a compressor's usual room. */
+/* Incompressible data grows. */
 static void test_noise(gconstpointer user_data)
 {
     const Format *format = user_data;
@@ -125,7 +125,7 @@ static gpointer drain(gpointer user_data)
     return all;
 }
 
-/* A pipe that does not block gets all of it as well. */
+/* A non-blocking pipe gets all bytes, too. */
 static void test_nonblocking(void)
 {
     g_autoptr(GError) error = NULL;

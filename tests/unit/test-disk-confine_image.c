@@ -138,7 +138,7 @@ static int leave_core(void)
 }
 
 #ifdef __SANITIZE_ADDRESS__
-#define WITH_MEMORY_LIMIT 0 /* the sanitizer's shadow would not fit it */
+#define WITH_MEMORY_LIMIT 0 /* the sanitizer's shadow memory would exceed it */
 #else
 #define WITH_MEMORY_LIMIT ENOMEM
 #endif
@@ -175,7 +175,7 @@ static const struct {
     {"leave-core", leave_core, EPERM},
 };
 
-/* The exit status of a child that locks itself in and does this; 255 when the lock fails. */
+/* The exit status of a child that confines itself and makes the attempt; 255 if confining fails. */
 static int status_of(int (*attempt)(void))
 {
     pid_t child = fork();
@@ -198,7 +198,7 @@ static void test_attempt(gconstpointer data)
     g_assert_cmpint(status_of(attempts[index].attempt), ==, attempts[index].errnum);
 }
 
-/* A parent that ends takes the locked-in child with it. */
+/* A confined child dies with its parent. */
 static void test_dies_with_parent(void)
 {
     int alive[2];
@@ -222,7 +222,7 @@ static void test_dies_with_parent(void)
     g_assert_cmpint(waitpid(parent, &status, 0), ==, parent);
     g_assert_cmpint(status, ==, 0);
     char word;
-    g_assert_cmpint(read(alive[0], &word, 1), ==, 0); /* nobody holds the other end any more */
+    g_assert_cmpint(read(alive[0], &word, 1), ==, 0); /* the other end is closed */
     close(alive[0]);
 }
 

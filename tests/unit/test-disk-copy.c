@@ -64,7 +64,7 @@ static void assert_same(int one, int other)
         g_assert_cmpint(pread(other, right, (gsize)MIB, offset), ==, size);
         g_assert_cmpint(memcmp(left, right, (gsize)size), ==, 0);
     }
-    g_assert_cmpint(second.st_blocks, <=, first.st_blocks + 64); /* holes are holes */
+    g_assert_cmpint(second.st_blocks, <=, first.st_blocks + 64); /* holes are preserved */
 }
 
 static void check_copy(const Fixture *fixture, const char *to)
@@ -106,7 +106,7 @@ static void test_an_empty_file(Fixture *fixture, gconstpointer data)
 typedef struct {
     guint calls;
     BerthProgress last;
-    guint limit; /* calls until it cancels */
+    guint limit; /* calls before it cancels */
 } Watch;
 
 static bool on_progress(const BerthProgress *progress, gpointer user_data)
@@ -120,7 +120,7 @@ static bool on_progress(const BerthProgress *progress, gpointer user_data)
 
 static void test_progress_reaches_its_total(Fixture *fixture, gconstpointer data)
 {
-    berth_autofd int output = new_file("/dev/shm"); /* never shared */
+    berth_autofd int output = new_file("/dev/shm"); /* cannot reflink */
     Watch watch = {.limit = G_MAXUINT};
     g_assert_true(
         berth_copy(fixture->input, output, "clone", "disk", on_progress, &watch, NULL, NULL));
@@ -141,7 +141,7 @@ static void test_cancelled(Fixture *fixture, gconstpointer data)
 
 typedef struct {
     int input;
-    off_t size; /* that it shall have */
+    off_t size; /* its new size */
 } Shortening;
 
 static bool shorten(const BerthProgress *progress, gpointer user_data)
@@ -150,13 +150,13 @@ static bool shorten(const BerthProgress *progress, gpointer user_data)
     return ftruncate(shortening->input, shortening->size) == 0;
 }
 
-/* Within a piece of data, and between two, where what is left looks like a hole. */
+/* Truncated within a data extent, and between two, where the rest looks like a hole. */
 static void test_input_is_truncated(Fixture *fixture, gconstpointer data)
 {
     const off_t sizes[] = {10 * MIB, 50 * MIB, 0};
     for (gsize i = 0; i < G_N_ELEMENTS(sizes); i++) {
         berth_autofd int input = new_file(fixture->directory);
-        berth_autofd int output = new_file("/dev/shm"); /* never shared */
+        berth_autofd int output = new_file("/dev/shm"); /* cannot reflink */
         g_assert_true(berth_copy(fixture->input, input, "clone", "disk", NULL, NULL, NULL, NULL));
         Shortening shortening = {input, sizes[i]};
         g_autoptr(GError) error = NULL;
@@ -166,7 +166,7 @@ static void test_input_is_truncated(Fixture *fixture, gconstpointer data)
     }
 }
 
-/* A limit of file sizes stands for a full disk. In a child, as it cannot be raised again. */
+/* A file size limit stands in for a full disk. In a child, since it cannot be raised again. */
 static void test_no_space(Fixture *fixture, gconstpointer data)
 {
     pid_t child = fork();

@@ -40,7 +40,7 @@ static void test_empty(void)
     g_assert_cmpuint(blocks->len, ==, BERTH_BLOCK_SIZE);
     g_assert_cmpuint(get32(blocks->data), ==, 12);
     g_assert_cmpuint(get32(blocks->data + 12), ==, 2);
-    g_assert_cmpuint(get16(blocks->data + 16), ==, 4096 - 12 - 12); /* ".." has the rest */
+    g_assert_cmpuint(get16(blocks->data + 16), ==, 4096 - 12 - 12); /* ".." spans the rest */
     g_assert_cmpuint(blocks->data[4096 - 5], ==, 0xde);
 }
 
@@ -61,7 +61,8 @@ static void test_same_bytes_for_any_order(void)
     g_assert_cmpmem(a->data, a->len, b->data, b->len);
 }
 
-/* A hash that runs over the end of a leaf is marked, or the kernel would not look into the next. */
+/* Equal hashes on both sides of a leaf's end are marked, so that the kernel searches the next
+ * leaf. */
 static void test_collisions_continue(void)
 {
     g_autoptr(GStringChunk) chunk = g_string_chunk_new(4096);

@@ -149,7 +149,7 @@ typedef struct {
 
 #define NOBODY G_MAXUINT32
 
-/* An entry with this ACL, its lines in any order. */
+/* Set this ACL, its lines in any order. */
 static void set_acl(BerthEntry *entry, bool is_default, const Line *lines, guint count)
 {
     g_autoptr(GArray) acl = g_array_new(false, false, sizeof(BerthAclEntry));
@@ -171,7 +171,7 @@ static void test_acls(void)
     g_assert_cmpuint(entry.xattrs->len, ==, 1);
     g_assert_cmpuint(entry.mode, ==, 04654); /* owner, mask, others */
 
-    /* Three lines are what the mode says; a default ACL of three says something. */
+    /* Three lines equal the mode and are dropped, except in a default ACL. */
     static const Line three[] = {{0x01, 7, NOBODY}, {0x04, 5, NOBODY}, {0x20, 0, NOBODY}};
     g_auto(BerthEntry)
         plain = {.type = BERTH_ENTRY_DIRECTORY, .path = g_strdup("d"), .mode = 01711};
@@ -199,7 +199,7 @@ static void test_acls_without_numbers(void)
     g_assert_cmpstr(g_array_index(entry.acl_names, BerthAclName, 0).name, ==, "bob");
     g_assert_cmpuint(entry.mode, ==, 0660);
 
-    /* No place for a name: no mask, and a default ACL on a file. */
+    /* Invalid with names: no mask, and a default ACL on a file. */
     g_auto(BerthEntry) bad = {.path = g_strdup("f"), .mode = 0600};
     set_acl(&bad, false, lines, 2);
     berth_entry_add_acl_name(&bad, "bob", &bob, false);
@@ -219,8 +219,8 @@ static void test_hostile_acls_are_dropped(void)
         guint count;
     } cases[] = {
         {{{3, 7, 0}}, 1},                                               /* two tags in one */
-        {{{64, 7, 0}}, 1},                                              /* no tag of ours */
-        {{{1, 7, 0}, {4, 7, 0}}, 2},                                    /* nothing for others */
+        {{{64, 7, 0}}, 1},                                              /* unknown tag */
+        {{{1, 7, 0}, {4, 7, 0}}, 2},                                    /* others are missing */
         {{{1, 7, 0}, {2, 7, 5}, {4, 7, 0}, {32, 7, 0}}, 4},             /* named, no mask */
         {{{1, 7, 0}, {4, 7, 0}, {4, 7, 0}, {32, 7, 0}}, 4},             /* twice */
         {{{1, 7, 0}, {2, 7, 5}, {2, 7, 5}, {16, 7, 0}, {32, 7, 0}}, 5}, /* twice */

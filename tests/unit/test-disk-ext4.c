@@ -105,7 +105,7 @@ static void test_content_survives_any_chunking(Fixture *fixture, gconstpointer d
     }
 }
 
-/* Every second block is a hole: more extents than the inode, and than one block, holds. */
+/* Every second block is a hole, for more extents than the inode, and than one block, can hold. */
 static void test_many_extents(Fixture *fixture, gconstpointer data)
 {
     static const guint counts[] = {4, 5, 340, 341, 3000};
@@ -124,7 +124,7 @@ static void test_many_extents(Fixture *fixture, gconstpointer data)
     }
 }
 
-/* What a file of very many pieces costs in memory has a limit: its short holes are written out. */
+/* The memory for a file with very many extents is bounded: its short holes are written as zeros. */
 static void test_case_51_extents_have_a_limit(Fixture *fixture, gconstpointer data)
 {
     guint8 block[4096];
@@ -139,7 +139,7 @@ static void test_case_51_extents_have_a_limit(Fixture *fixture, gconstpointer da
     g_assert_true(berth_ext4_end_file(fixture->ext4, NULL));
     g_assert_cmpuint(file->extent_count, <, 32768 + 16);
     finish(fixture);
-    g_assert_cmpuint(host_bytes(fixture), <, (guint64)80000 * 4096 + (8 << 20)); /* not the GiB */
+    g_assert_cmpuint(host_bytes(fixture), <, (guint64)80000 * 4096 + (8 << 20)); /* not a GiB */
 }
 
 /* debugfs finds names through the index, so a wrong hash or order hides them. */
@@ -166,7 +166,7 @@ static void test_case_50_large_directories(Fixture *fixture, gconstpointer data)
     g_assert_nonnull(strstr(flat_dump, "Indirect levels: 0"));
 }
 
-/* One name more than a block holds is the border between the two forms. */
+/* The border between the two formats is one name more than a block holds. */
 static void test_case_50_directory_at_the_border(Fixture *fixture, gconstpointer data)
 {
     /* 4084 bytes without the tail, less 24 for . and ..: 253 names of 16 bytes leave 12. */
@@ -177,7 +177,7 @@ static void test_case_50_directory_at_the_border(Fixture *fixture, gconstpointer
             add(fixture, BERTH_ENTRY_FILE, one);
         add(fixture, BERTH_ENTRY_FILE, two);
     }
-    add(fixture, BERTH_ENTRY_FILE, "linear/last"); /* the 12 */
+    add(fixture, BERTH_ENTRY_FILE, "linear/last"); /* the 12 bytes */
     finish(fixture);
     oracle_expect_stat(fixture->image, "/linear", "Flags: 0x80000");
     oracle_expect_stat(fixture->image, "/linear", "Size: 4096\n");
@@ -223,7 +223,7 @@ static void test_full_image_is_reported(Fixture *fixture, gconstpointer data)
     memset(bytes, 'a', size);
     BerthInode *file = add(fixture, BERTH_ENTRY_FILE, "f");
     g_autoptr(GError) error = NULL;
-    /* Declared sparse, so that the size alone proves nothing. */
+    /* Declared sparse, so that the size alone is not rejected. */
     g_assert_true(berth_ext4_begin_file(fixture->ext4, file, "a/f", G_GUINT64_CONSTANT(1) << 40,
                                         true, &error));
     guint64 at = 0;
@@ -236,7 +236,7 @@ static void test_full_image_is_reported(Fixture *fixture, gconstpointer data)
 
 static void test_uses_the_last_block(Fixture *fixture, gconstpointer data)
 {
-    /* The journal is in the middle, so what is free is in several pieces. */
+    /* The journal is in the middle, so the free space is not contiguous. */
     guint64 left = berth_ext4_free_space(fixture->ext4) - 4096 * 4; /* for the two directories */
     g_autofree guint8 *bytes = g_malloc(left);
     memset(bytes, 'a', left);
@@ -293,7 +293,7 @@ static void test_case_36_nodump(Fixture *fixture, gconstpointer data)
     oracle_expect_stat(fixture->image, "/f", "Flags: 0x40\n");
 }
 
-/* Lines of ACLs that give names: found in the image's own files, through its own links. */
+/* ACL lines with names are resolved by the image's own files, through its own links. */
 static void test_case_30_names_in_acls(Fixture *fixture, gconstpointer data)
 {
     static const char passwd[] = "root:x:0:0::/:/bin/sh\nbroken\nbob:x:1000:1000::/:\nno:x:id:\n";

@@ -18,7 +18,7 @@
 #define FLAGS      32U
 #define EXTENTS    40U /* header: magic, entries, most, depth, generation; then the first */
 #define EXTRA_SIZE 128U
-#define ATTRIBUTES 160U /* behind 32 bytes of more fields */
+#define ATTRIBUTES 160U /* after 32 bytes of further fields */
 
 static char *read_all(const PatchedImage *image, GError **error)
 {
@@ -98,7 +98,7 @@ static void expect_refused(const PatchedImage *image, const char *id, const char
 typedef struct {
     const char *name;
     const char *file;
-    guint at; /* in its inode, or in its directory entry */
+    guint at; /* offset in the inode, or in the directory entry */
     guint size;
     guint64 value;
     const char *message;
@@ -170,7 +170,7 @@ static void test_entry(gconstpointer data)
     expect_refused(image, "export.read.damaged", damage->message);
 }
 
-/* A directory that holds its own parent, and two names that are the same. */
+/* A directory that contains its own parent, and duplicate names. */
 static void test_loop(void)
 {
     g_autoptr(PatchedImage) image = patched_image_new();
@@ -188,7 +188,7 @@ static void test_same_name(void)
     expect_refused(image, "export.read.damaged", "etc");
 }
 
-/* Every bit of what has a checksum counts. */
+/* Any changed bit under a checksum is detected. */
 static void test_checksums(void)
 {
     static const char *const files[] = {"victim", "inner", "pointer"};
@@ -205,7 +205,7 @@ static void test_checksums(void)
     }
 }
 
-/* What the superblock claims is not believed. */
+/* Invalid superblock fields are detected. */
 static void test_superblock(void)
 {
     static const struct {

@@ -24,7 +24,7 @@ typedef struct {
     int fd;
 } Fixture;
 
-/* A program of e2fsprogs, which must succeed. */
+/* Run a program of e2fsprogs, which must succeed. */
 static void run(const char *program, const char *first, const char *second, const char *third,
                 const char *fourth)
 {
@@ -107,7 +107,7 @@ static void test_free_blocks_become_holes(Fixture *fixture, gconstpointer data)
     g_assert_cmpuint(used(fixture), ==, once);
 }
 
-/* A journal that was used takes its full size; its superblock must stay. */
+/* A used journal occupies its full size; its superblock must survive. */
 static void test_an_empty_journal_becomes_a_hole(Fixture *fixture, gconstpointer data)
 {
     g_assert_true(berth_ext4_space_punch(fixture->fd, "disk", NULL, NULL, NULL));
@@ -178,7 +178,7 @@ static void test_damaged_images_are_refused(Fixture *fixture, gconstpointer data
     expect_refusal(fixture, "disk.not-ext4");
 }
 
-/* A bitmap that says free of what is used, with a checksum that fits: the numbers give it away. */
+/* A bitmap that marks used blocks as free, with a valid checksum: the counts do not match. */
 static void test_wrong_bitmaps_are_detected(Fixture *fixture, gconstpointer data)
 {
     write_noise(fixture, "one");

@@ -14,7 +14,7 @@
 #define MAGIC_AT 257
 #define STAR_AT  508
 
-/* --- 9: who has the last word --- */
+/* --- 9: precedence --- */
 
 static void test_precedence(void)
 {
@@ -43,7 +43,7 @@ static void test_precedence(void)
                             "f last t5.000000000=4\n");
 }
 
-/* Of several headers each may say something, also how long the data is. */
+/* Several headers may each have records, including the size of the data. */
 static void test_several_headers(void)
 {
     g_autoptr(GByteArray) tarball = g_byte_array_new();
@@ -79,7 +79,7 @@ static void test_prefix(void)
     reading_expect(tarball, "f dir/sub/name=1\nf gnu=2\nf v7=3\n");
 }
 
-/* The header's own name is cut behind a slash: a file all the same. */
+/* The header's own name is truncated after a slash, but it is a file. */
 static void test_cut_names(void)
 {
     g_autofree char *path = g_strnfill(150, 'n');
@@ -118,7 +118,7 @@ static void test_missing_paths(void)
     reading_refused(tarball, READING_DAMAGED, "a NUL in the record path");
 }
 
-/* --- 10 and 32: kinds --- */
+/* --- 10 and 32: types --- */
 
 static void test_kinds(void)
 {
@@ -137,7 +137,7 @@ static void test_kinds(void)
     tarball_patch(tarball, header, MODE_AT, "0140755", 7);
     header = tarball->len;
     TARBALL_ADD(tarball, .path = "file", .data = "f");
-    tarball_patch(tarball, header, MODE_AT, "0120755", 7); /* the kind is not the mode's matter */
+    tarball_patch(tarball, header, MODE_AT, "0120755", 7); /* type bits are ignored */
     reading_expect(tarball, "d dump=Yfile\nf contiguous=7\nf old=0\nf ._x=apple\nf strange=E\n"
                             "f strange2=E\ns socket\nf file=f\n"
                             "! x.tar: entries of an unknown kind were read as files\n");
@@ -219,7 +219,7 @@ static void test_binary_numbers(void)
     tarball_patch(tarball, 0, MTIME_AT, before_1970, sizeof(before_1970));
     gsize header = tarball->len;
     TARBALL_ADD(tarball, .path = "b");
-    tarball_patch(tarball, header, UID_AT, too_large, sizeof(too_large)); /* told, not cut to 1 */
+    tarball_patch(tarball, header, UID_AT, too_large, sizeof(too_large)); /* reported */
     header = tarball->len;
     TARBALL_ADD(tarball, .path = "c");
     tarball_patch(tarball, header, UID_AT, before_1970, 8);

@@ -38,7 +38,7 @@ static void test_sizes(void)
     g_auto(BerthEntry) entry = {0};
     bool end = false;
     g_assert_true(berth_tar_next(tar, &entry, &end, NULL));
-    g_assert_cmpint(entry.size, ==, G_GINT64_CONSTANT(10) << 30); /* known before any data */
+    g_assert_cmpint(entry.size, ==, G_GINT64_CONSTANT(10) << 30); /* before the data is read */
     reading_refused_as_is(tarball, "import.read.truncated", "at ten: the archive ends too early");
 
     tarball_patch(tarball, 0, SIZE_AT, negative, sizeof(negative));
@@ -128,8 +128,8 @@ static void test_invalid_maps(void)
         {"2\n50\n3\n10\n2\n", "abcde"},           /* out of order */
         {"1\n98\n5\n", "abcde"},                  /* beyond the size */
         {"1\n9223372036854775800\n5\n", "abcde"}, /* far beyond */
-        {"1\n10\n9\n", "abcde"},                  /* more than there is */
-        {"2\n10\n3\n50\n", "abcde"},              /* cut */
+        {"1\n10\n9\n", "abcde"},                  /* more data than the archive has */
+        {"2\n10\n3\n50\n", "abcde"},              /* truncated */
         {"1\n10\nx\n", "abcde"},
         {"-1\n", "abcde"},
     };
@@ -144,8 +144,8 @@ static void test_invalid_maps(void)
     reading_refused(tarball, READING_DAMAGED, "");
 }
 
-/* Where GNU's header has times and a sparse map, other writers put what they like: it counts in
- * sparse files only. */
+/* Other writers store other things where GNU's header has times and a sparse map: these fields
+ * count in sparse files only. */
 static void test_stray_tails(void)
 {
     g_autofree char *text = g_strnfill(167, 'x');
@@ -162,7 +162,7 @@ static void test_stray_tails(void)
                             "f stray u5:2=data\nf plain=more\n");
 }
 
-/* Go's prefix under GNU's magic is one where nothing else can be meant. */
+/* Go's prefix under GNU's magic is accepted if it is unambiguous. */
 static void test_go_prefix(void)
 {
     g_autofree char *name = g_strnfill(60, 'n');
@@ -177,8 +177,8 @@ static void test_go_prefix(void)
     } cases[] = {
         {name, prefix, 0, prefixed},
         {name, "00000000000", 0, bare},      /* a time */
-        {name, prefix, TAIL_AT + 100, bare}, /* something else is behind it */
-        {"f", prefix, 0, "f f=x\n"},         /* there was room for both in the name */
+        {name, prefix, TAIL_AT + 100, bare}, /* other bytes follow */
+        {"f", prefix, 0, "f f=x\n"},         /* both would have fit the name field */
     };
     for (gsize i = 0; i < G_N_ELEMENTS(cases); i++) {
         g_autoptr(GByteArray) tarball = g_byte_array_new();
@@ -191,8 +191,7 @@ static void test_go_prefix(void)
     }
 }
 
-/* What GNU tar makes of one file with many holes, in all its ways: the map goes on in more blocks.
- */
+/* One file with many holes, in all of GNU tar's formats: the map continues in further blocks. */
 static void test_gnu_tar_holes(void)
 {
     static const char *const ways[] = {"--format=gnu", "--format=posix --sparse-version=0.0",
@@ -250,7 +249,7 @@ static void test_ends(void)
                          "f a=1\n! x.tar: another archive follows the first: it was left out\n");
 }
 
-/* At every byte: accepted only where an entry is complete, and with a warning. */
+/* Truncated at every byte: accepted only at the end of an entry, with a warning. */
 static void test_truncated_anywhere(void)
 {
     static const char *const pax[] = {"path", "named", NULL};
@@ -266,11 +265,11 @@ static void test_truncated_anywhere(void)
         else
             reading_refused_as_is(cut, "import.read.truncated", "the archive ends too early");
         if (size % 512 == 0 && size > 1024)
-            size -= 400; /* a few of each block will do */
+            size -= 400; /* a few offsets per block suffice */
     }
 }
 
-/* Every bit of a header is under its checksum. */
+/* The checksum covers every bit of a header. */
 static void test_bad_checksums(void)
 {
     g_autoptr(GByteArray) tarball = g_byte_array_new();
@@ -282,11 +281,11 @@ static void test_bad_checksums(void)
         g_autoptr(GByteArray) bad =
             g_byte_array_append(g_byte_array_new(), tarball->data, tarball->len);
         bad->data[at] ^= 4;
-        if (at - 1024 < 154 || at - 1024 >= 156) /* two bytes behind the sum itself are free */
+        if (at - 1024 < 154 || at - 1024 >= 156) /* not covered: 2 bytes after the checksum */
             reading_refused_as_is(bad, READING_DAMAGED,
                                   "at a: the archive is damaged here (a header's checksum");
     }
-    /* As old writers sum: bytes with the highest bit are negative. */
+    /* Old writers sum signed bytes. */
     g_byte_array_set_size(tarball, 0);
     TARBALL_ADD(tarball, .path = "\xe9", .data = "1");
     guint sum = 0;
@@ -333,7 +332,7 @@ static void test_map_limit(void)
     g_string_free(map, true);
     reading_refused(tarball, "import.read.too-large", "a map of more than 8 MiB");
 
-    /* GNU's older form: blocks behind the header, each with the mark that another follows. */
+    /* GNU's older form: blocks after the header, each flagged that another follows. */
     g_byte_array_set_size(tarball, 0);
     TARBALL_ADD(tarball, .path = "s", .type = 'S');
     tarball_patch(tarball, 0, MAGIC_AT, "ustar  ", 8);
@@ -348,7 +347,7 @@ static void test_map_limit(void)
     reading_refused_as_is(tarball, "import.read.too-large", "a map of more than 8 MiB");
 }
 
-/* --- the walk itself --- */
+/* --- block boundaries --- */
 
 static char *walk(const GByteArray *bytes, gsize head, guint64 limit, GError **error)
 {
@@ -375,7 +374,7 @@ static char *walk(const GByteArray *bytes, gsize head, guint64 limit, GError **e
     }
 }
 
-/* Wherever a block ends, the same comes out. */
+/* The output does not depend on the block boundaries. */
 static void test_split_anywhere(void)
 {
     static const char *const pax[] = {"path", "named", "size", "600", NULL};

@@ -18,7 +18,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-/* In a child, since a limit cannot be taken back: exits 0 when the import fails as it should. */
+/* In a child, since a limit cannot be raised again: exits 0 if the import fails as expected. */
 static void import_limited(Importing *fixture, guint64 limit, const char *id)
 {
     berth_autofd int fd = tarball_open(fixture->tarball);
@@ -45,8 +45,7 @@ static void test_file_size_limit(Importing *fixture, gconstpointer data)
     import_limited(fixture, 1 << 20, "import.create.too-big");
 }
 
-/* From now on the kernel answers this call with this error: a full or broken disk, without either.
- */
+/* Make the kernel return @errnum for this call from now on, as a full or broken disk does. */
 static void break_call(guint32 number, guint32 errnum)
 {
     struct sock_filter code[] = {
@@ -147,7 +146,7 @@ static void test_killed_import_leaves_nothing(Importing *fixture, gconstpointer 
     close(ends[0]);
     close(ready[1]);
 
-    /* More than pipe and reader hold, so that the child is in the middle when the last write
+    /* More than pipe and reader buffer, so that the child is in the middle when the last write
      * returns. */
     g_autofree guint8 *noise = g_malloc(4 << 20);
     memset(noise, 'n', 4 << 20);

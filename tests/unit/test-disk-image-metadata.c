@@ -59,7 +59,8 @@ static void test_case_28_times(Importing *fixture, gconstpointer data)
     g_assert_cmpuint(fixture->report.dropped.times, >, 0);
 }
 
-/* Two more bits of seconds begin in 1901, so each border of 32 bits is one of the format. */
+/* Two extra bits extend the seconds from 1901, so each multiple of 2^32 is a border of the
+ * format. */
 static void test_case_28_epochs(Importing *fixture, gconstpointer data)
 {
     static const struct {
@@ -147,7 +148,7 @@ static void test_case_29_xattrs(Importing *fixture, gconstpointer data)
     g_assert_cmpuint(fixture->report.dropped.xattrs, ==, 1 + 4);
 }
 
-/* Many files with the same label, more than one block may have, share blocks all the same. */
+/* More files with the same label than may share one block: several shared blocks. */
 static void test_case_29_equal_xattrs_share_a_block(Importing *fixture, gconstpointer data)
 {
     g_autofree char *value = g_strnfill(200, 'v');
@@ -177,7 +178,7 @@ static void test_case_29_equal_xattrs_share_a_block(Importing *fixture, gconstpo
 
 #define CAPABILITY "\1\1\1\2\1\1\1\1\1\1\1\1\1\1\1\1\1\1\1\1"
 
-/* In the inode what fits there, the rest in the block; both full to the brim. */
+/* The inode is filled first, then the block; both exactly. */
 static void test_case_31_xattrs_that_just_fit(Importing *fixture, gconstpointer data)
 {
     /* Behind a header of 32, an entry of 16 + 4, an end of 4: */
@@ -216,7 +217,7 @@ static void test_case_30_acls(Importing *fixture, gconstpointer data)
     TARBALL_ADD(fixture->tarball, .path = "nameless", .mode = 0644, .pax = nameless);
     importing_ok(fixture);
 
-    /* debugfs makes the kernel's form of ext4's own: version, then tag, bits, id (0 for nobody). */
+    /* debugfs converts ext4's form to the kernel's: version, then tag, bits, id (0 for none). */
     static const guint8 file_acl[] = {2, 0,    0, 0, 1, 0, 6,  0, 0, 0, 0, 0, 2, 0,  4,
                                       0, 0xe8, 3, 0, 0, 4, 0,  4, 0, 0, 0, 0, 0, 16, 0,
                                       6, 0,    0, 0, 0, 0, 32, 0, 0, 0, 0, 0, 0, 0};
@@ -238,7 +239,7 @@ static void test_case_08_names_are_bytes(Importing *fixture, gconstpointer data)
     TARBALL_ADD(fixture->tarball, .path = "back\\slash", .data = "b");
     TARBALL_ADD(fixture->tarball, .path = longest, .data = "long");
     tarball_add_pax(fixture->tarball, "path", "e\xcc\x81",
-                    3); /* decomposed: no NFC may be made of it */
+                    3); /* decomposed: must not be normalised to NFC */
     TARBALL_ADD(fixture->tarball, .path = "x", .data = "nfd");
     tarball_add_pax(fixture->tarball, "path", "raw\xff\xfe", 5);
     TARBALL_ADD(fixture->tarball, .path = "x", .data = "raw");
@@ -255,7 +256,7 @@ static void test_case_08_names_are_bytes(Importing *fixture, gconstpointer data)
     g_assert_nonnull(strstr(listing, "/new\nline/"));
 }
 
-/* What the system needs stays, then what is small. */
+/* System attributes are kept first, then small ones. */
 static void test_case_31_xattrs_that_do_not_fit(Importing *fixture, gconstpointer data)
 {
     g_autofree char *large = g_strnfill(5000, 'l');

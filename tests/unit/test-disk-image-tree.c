@@ -209,7 +209,7 @@ static void test_case_22_to_itself_from_nothing(Importing *fixture, gconstpointe
     importing_refused(fixture, "import.tree.link-missing", "a: it is a hard link to a");
 }
 
-/* As pax(1) writes them: the data may come with any of the names. */
+/* As written by pax(1): any of the names may carry the data. */
 static void test_case_23_links_with_data(Importing *fixture, gconstpointer data)
 {
     static const char *const pax[] = {"mtime", "1", NULL};
@@ -264,7 +264,7 @@ static void test_case_25_cycles(Importing *fixture, gconstpointer data)
     importing_refused(fixture, "import.tree.link-missing", "a: it is a hard link to b");
 }
 
-/* --- symbolic links, holes, names of a format of their own --- */
+/* --- symbolic links, holes, special names --- */
 
 static void test_case_33_symlink_lengths(Importing *fixture, gconstpointer data)
 {
@@ -300,7 +300,7 @@ static void test_case_33_bad_targets(Importing *fixture, gconstpointer data)
 
 static void test_case_34_holes(Importing *fixture, gconstpointer data)
 {
-    /* GNU's PAX 1.0: the map stands before the data. */
+    /* GNU's PAX 1.0: the map precedes the data. */
     static const char *const sparse[] = {"GNU.sparse.major",
                                          "1",
                                          "GNU.sparse.minor",
@@ -372,7 +372,7 @@ static void test_refuses_entries(Importing *fixture, gconstpointer data)
 
 static void test_case_35_known_from_the_header(Importing *fixture, gconstpointer data)
 {
-    /* Long before the data ends: there is none. */
+    /* Detected long before the end of the data, which is missing. */
     static const char *const pax[] = {"size", "1099511627776", NULL};
     TARBALL_ADD(fixture->tarball, .path = "huge", .pax = pax);
     importing_fails(fixture, fixture->tarball, "import.unpack.image-full",

@@ -36,7 +36,7 @@ static void test_empty_image_is_cheap(Importing *fixture, gconstpointer data)
     g_assert_nonnull(strstr(super, "user_xattr acl\n"));
 }
 
-/* Byte for byte, whatever the time, the directory and the way the bytes arrive. */
+/* Equal bytes, independent of time, directory and chunking of the input. */
 static void test_same_archive_same_image(Importing *fixture, gconstpointer data)
 {
     static const char *const xattr[] = {"SCHILY.xattr.user.note", "same", NULL};
@@ -87,7 +87,7 @@ static void run_shell(const char *script, const char *directory)
         g_error("%s", errors);
 }
 
-/* A tree made by the shell, packed by GNU tar in @data's way, imported, read back by debugfs. */
+/* A tree made by the shell, packed by GNU tar in the format @data, imported, read by debugfs. */
 static void test_round_trip(Importing *fixture, gconstpointer data)
 {
     run_shell("mkdir -p tree/etc tree/deep/$(printf 'd%.0s/' $(seq 60)) tree/many; cd tree\n"
@@ -254,7 +254,7 @@ static void test_cancels(Importing *fixture, gconstpointer data)
     importing_expect_nothing_left(fixture);
 }
 
-/* What was left out is told, and the import goes on. */
+/* Skipped data is reported, and the import continues. */
 static void test_warnings(Importing *fixture, gconstpointer data)
 {
     static const char *const gzip[] = {"gzip", "-c", NULL};

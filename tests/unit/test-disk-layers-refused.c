@@ -74,7 +74,7 @@ static void test_refused_numbers_of_layers(Layering *fixture, gconstpointer data
     importing_fails(&fixture->base, outer, "import.image.too-many", "more than 1000 layers");
 }
 
-/* An archive with this as its index.json. */
+/* Expect an archive with this index.json to be rejected. */
 static void index_fails(Layering *fixture, const char *json, gsize size, const char *id,
                         const char *message)
 {
@@ -115,11 +115,11 @@ static void test_refused_indexes(Layering *fixture, gconstpointer data)
     gsize huge = (4 << 20) + 1;
     g_autofree char *blanks = g_strnfill(huge, ' ');
     index_fails(fixture, blanks, huge, "import.image.too-large", "index.json");
-    memset(blanks, '[', 1 << 20); /* would be a megabyte of recursion */
+    memset(blanks, '[', 1 << 20); /* a recursive parser would need a megabyte of stack */
     index_fails(fixture, blanks, 1 << 20, "import.image.bad-json", "not JSON");
 }
 
-/* An index cannot name itself by its true digest; by another it is refused like any blob. */
+/* An index cannot contain its own digest; a false digest is rejected like that of any blob. */
 static void test_refused_cycles_of_indexes(Layering *fixture, gconstpointer data)
 {
     g_autofree char *digits = container_digits("circle", 6);
@@ -260,7 +260,7 @@ static void test_refused_archives(Layering *fixture, gconstpointer data)
     importing_fails(&fixture->base, packed, "import.read.truncated", "x.tar");
 }
 
-/* Without a file to unpack into, memory is what there is, and not much of it. */
+/* Without a spool file the layers go to memory, up to its limit. */
 static void test_refused_without_space(Layering *fixture, gconstpointer data)
 {
     g_autoptr(GByteArray) outer = g_byte_array_new();

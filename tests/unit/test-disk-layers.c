@@ -12,7 +12,7 @@
 static const char *const gzip[] = {"gzip", "-c", NULL};
 static const char *const zstd[] = {"zstd", "-qc", NULL};
 
-/* --- what is read --- */
+/* --- accepted archives --- */
 
 static void test_case_48_layouts(Layering *fixture, gconstpointer data)
 {
@@ -77,7 +77,7 @@ static void test_case_48_pipes(Layering *fixture, gconstpointer data)
     layering_expect_merged(fixture);
 }
 
-/* A file that was read before, as `{ head -c 512; berth import x -; } < file` does it. */
+/* From the current offset, as in `{ head -c 512; berth import x -; } < file`. */
 static void test_case_48_from_the_middle_of_a_file(Layering *fixture, gconstpointer data)
 {
     g_autoptr(GByteArray) outer = container_new_layout(fixture->layers, &(Container){0});
@@ -93,7 +93,7 @@ static void test_case_48_from_the_middle_of_a_file(Layering *fixture, gconstpoin
     layering_expect_merged(fixture);
 }
 
-/* One archive, three platforms: each is what it is asked for. */
+/* One archive with three platforms gives the requested one. */
 static void test_case_48_platforms(Layering *fixture, gconstpointer data)
 {
     g_autoptr(GPtrArray) other = layering_new_list();
@@ -126,7 +126,7 @@ static void test_case_48_platforms(Layering *fixture, gconstpointer data)
     }
 }
 
-/* Tags of one image are one image. */
+/* Several tags of one image count as one. */
 static void test_case_48_tags(Layering *fixture, gconstpointer data)
 {
     g_autoptr(GByteArray) outer = g_byte_array_new();
@@ -141,7 +141,7 @@ static void test_case_48_tags(Layering *fixture, gconstpointer data)
     g_assert_cmpstr(fixture->base.report.origin->reference, ==, "a");
 }
 
-/* A signature, as it is kept beside the image it is for. */
+/* A signature stored beside its image. */
 static void test_case_48_artifacts(Layering *fixture, gconstpointer data)
 {
     g_autoptr(GByteArray) outer = g_byte_array_new();
@@ -173,7 +173,7 @@ static char *image_digits(const char *path)
     return container_digits(g_mapped_file_get_contents(file), g_mapped_file_get_length(file));
 }
 
-/* The way the layers came makes no difference to the image. */
+/* Equal layers give equal images, whatever the archive format. */
 static void test_case_48_same_bytes(Layering *fixture, gconstpointer data)
 {
     g_autoptr(GByteArray) plain = container_new_layout(fixture->layers, &(Container){0});
@@ -207,7 +207,7 @@ static void test_case_47_docker_save(Layering *fixture, gconstpointer data)
     g_assert_cmpuint(fixture->base.report.origin->layers, ==, 4);
 }
 
-/* Since Docker 25 an archive is both; the layout is the one that states digests. */
+/* Since Docker 25 an archive has both formats; the layout is preferred, since it has digests. */
 static void test_case_47_layouts_are_preferred(Layering *fixture, gconstpointer data)
 {
     g_autoptr(GByteArray) outer = g_byte_array_new();
@@ -262,7 +262,7 @@ static void test_progress(Layering *fixture, gconstpointer data)
     }
 }
 
-/* --- root file systems that only look like images --- */
+/* --- root file systems with the marker names --- */
 
 static void test_case_48_root_file_systems_with_marker_names(Layering *fixture, gconstpointer data)
 {
@@ -353,7 +353,7 @@ static void test_case_49_bad_names(Layering *fixture, gconstpointer data)
     }
 }
 
-/* The data of a whiteout is nobody's; the next entry must not get it. */
+/* A whiteout's data is discarded; the next entry must not get it. */
 static void test_case_49_whiteouts_with_data(Layering *fixture, gconstpointer data)
 {
     GByteArray *top = layering_begin(fixture);

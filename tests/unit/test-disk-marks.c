@@ -8,7 +8,7 @@
         0                                                                                          \
     }
 
-/* An entry of a tree, and how it is called in an archive. */
+/* An entry of a tree, and its name in an archive. */
 typedef struct {
     BerthEntryType type;
     const char *path, *target;

@@ -131,7 +131,7 @@ static void test_invalid_configs(void)
     }
 }
 
-/* What would make the parser recurse, or take one document for another. */
+/* Documents that would make the parser recurse, or confuse two kinds. */
 static void test_invalid_json(void)
 {
     static const char *const rows[] = {
@@ -182,7 +182,7 @@ static void test_saved(void)
     g_assert_cmpstr(second->reference, ==, "x:1");
 }
 
-/* Every parser on every cut and every changed byte: an answer or an error, never worse. */
+/* Every parser on every truncation and every changed byte: a value or an error. */
 static void test_damaged_documents(void)
 {
     static const char json[] =

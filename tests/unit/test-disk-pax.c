@@ -10,7 +10,7 @@ static bool add(BerthPax *pax, const char *body, GError **error)
     return berth_pax_add(pax, (const guint8 *)body, strlen(body), error);
 }
 
-/* One record, made by the code under test; its length is checked by the parser. */
+/* Add one record built by the code under test; the parser checks its length. */
 static bool add_one(BerthPax *pax, const char *key, const void *value, gsize size, GError **error)
 {
     g_autoptr(GByteArray) body = g_byte_array_new();
@@ -56,7 +56,7 @@ static void test_malformed(void)
     static const char nul_in_key[] = "7 a\0=b\n";
     g_auto(BerthPax) pax = {0};
     g_assert_false(berth_pax_add(&pax, (const guint8 *)nul_in_key, 7, NULL));
-    g_assert_true(add(&pax, "6 a=b\n9 uname=\n", NULL)); /* of no use, but well made */
+    g_assert_true(add(&pax, "6 a=b\n9 uname=\n", NULL)); /* irrelevant, but well-formed */
 }
 
 static void test_lengths_count_themselves(void)
@@ -81,7 +81,7 @@ static void test_nul_and_empty(void)
         g_assert_nonnull(strstr(error->message, keys[i]));
     }
 
-    /* An empty value takes back what was said; the last of a key wins. */
+    /* An empty value resets a key; the last value of a key wins. */
     g_auto(BerthPax) pax = {0};
     g_assert_true(add(&pax, "10 path=a\n10 path=b\n9 uid=12\n12 mtime=17\n", NULL));
     g_assert_cmpstr(pax.texts[BERTH_PAX_PATH], ==, "b");

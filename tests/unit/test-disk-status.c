@@ -55,7 +55,7 @@ static void test_round_trip(void)
     }
 }
 
-/* No bytes are believed, and none do harm. */
+/* Invalid bytes are rejected. */
 static void test_refuses(void)
 {
     static const char *const lines[] = {
@@ -118,12 +118,12 @@ static void test_text_is_printable(void)
     g_auto(BerthImageStatus) status = {0};
     berth_image_status_init(&status);
     g_assert_true(berth_image_status_feed(&status, line, strlen(line), NULL));
-    g_assert_error(status.error, BERTH_ERROR, BERTH_ERROR_FAILED); /* there is no code 99 */
+    g_assert_error(status.error, BERTH_ERROR, BERTH_ERROR_FAILED); /* the code 99 does not exist */
     g_assert_null(berth_error_hint(status.error));
     g_assert_cmpstr(status.error->message, ==, "\xef\xbf\xbd?]0;x? ???dlrow ??31m");
 }
 
-/* Whatever comes: true, or an error. */
+/* Random input gives true or an error. */
 static void test_noise(void)
 {
     static const char *const words[] = {"progress ", "warning ", "report ", "error ", "\n", "\t",

@@ -32,7 +32,7 @@ static GByteArray *copy(const void *data, gsize size)
     return g_byte_array_append(bytes, data, (guint)size);
 }
 
-/* Hardly compressible, so that a cut is a cut and not just the end of a header. */
+/* Hardly compressible, so that truncation hits data and not only a header. */
 static GByteArray *noise(guint size)
 {
     GByteArray *bytes = g_byte_array_new();
@@ -57,7 +57,7 @@ static GByteArray *read_stream(BerthStream *stream, GError **error)
     return g_steal_pointer(&bytes);
 }
 
-/* What comes of @packed, or NULL with @error. @warnings may be NULL. */
+/* Unpack @packed; NULL with @error. @warnings may be NULL. */
 static GByteArray *unpack(const GByteArray *packed, guint *warnings, GError **error)
 {
     berth_autofd int fd = tarball_open(packed);
@@ -98,7 +98,7 @@ static void expect_error(const GByteArray *packed, const char *id, const char *m
         g_error("no \"%s\" in \"%s\"", message, error->message);
 }
 
-/* --- 43: every part, and what may lie around them --- */
+/* --- 43: concatenated parts --- */
 
 static void test_parts(void)
 {
@@ -156,7 +156,7 @@ static void test_skippable_frames(void)
     expect(packed, whole, 0);
 }
 
-/* --- 41: zeros are silent, other bytes are told --- */
+/* --- 41: zeros are silent, other bytes give a warning --- */
 
 static void test_trailing_bytes(void)
 {
@@ -178,7 +178,7 @@ static void test_trailing_bytes(void)
     }
 }
 
-/* --- 44: cut and changed --- */
+/* --- 44: truncated and corrupted --- */
 
 static void test_truncated(void)
 {
@@ -220,7 +220,7 @@ static void test_gzip_trailer(void)
     }
 }
 
-/* --- 51: what asks for too much --- */
+/* --- 51: memory limits --- */
 
 static void test_limits(void)
 {
@@ -235,13 +235,13 @@ static void test_limits(void)
     g_autoptr(GByteArray) too_wide = tarball_filter(whole, huge_zstd);
     expect_error(too_wide, "import.read.too-large", "the zstd data needs too much memory");
 
-    /* A check that nobody has defined yet cannot be verified. */
+    /* An undefined check type cannot be verified. */
     static const guint8 header[] = {0, 0x0f, 0x6e, 0x0f, 0x66, 0xd1};
     memcpy(fits->data + 6, header, sizeof(header));
     expect_error(fits, "import.read.unsupported", "the xz data uses a feature");
 }
 
-/* --- where the bytes come from --- */
+/* --- sources --- */
 
 typedef struct {
     int fd;
@@ -266,7 +266,7 @@ static void nothing(int signal)
 {
 }
 
-/* Pipes and sockets, blocking or not, with signals that interrupt every wait. */
+/* Pipes and sockets, blocking or not, while signals interrupt every wait. */
 static void test_pipes_and_signals(void)
 {
     g_autoptr(GByteArray) whole = noise(2500000);
@@ -293,7 +293,7 @@ static void test_pipes_and_signals(void)
     }
 }
 
-/* Ends the program by the suite's time limit if it waits. */
+/* The suite's time limit ends the program if it blocks. */
 static void test_free_does_not_wait_for_input(void)
 {
     g_autoptr(GByteArray) bytes = noise(BERTH_STREAM_BLOCK + 100);
@@ -312,7 +312,7 @@ static void test_free_does_not_wait_for_input(void)
         gsize size = 0;
         g_assert_true(berth_stream_read(stream, &data, &size, NULL));
         g_assert_cmpuint(size, ==, BERTH_STREAM_BLOCK);
-        g_thread_join(thread); /* everything was taken, the rest is waited for */
+        g_thread_join(thread); /* all input was consumed; it waits for more */
         berth_stream_free(stream);
         close(ends[0]);
         close(ends[1]);
@@ -365,7 +365,7 @@ static void test_taps_get_every_byte(void)
 {
     g_autoptr(GByteArray) whole = noise(2500000);
     g_autoptr(GByteArray) packed = tarball_filter(whole, gzip);
-    g_byte_array_append(packed, whole->data, 700000); /* garbage counts too */
+    g_byte_array_append(packed, whole->data, 700000); /* trailing bytes count too */
     g_autoptr(GByteArray) in = g_byte_array_new();
     g_autoptr(GByteArray) out = g_byte_array_new();
     berth_autofd int fd = tarball_open(packed);
@@ -379,7 +379,7 @@ static void test_taps_get_every_byte(void)
     g_assert_cmpmem(got->data, got->len, whole->data, whole->len);
 }
 
-/* From now on read() answers with this error, in threads to come too. */
+/* Make read() return this error from now on, also in new threads. */
 static void break_reads(guint32 errnum)
 {
     struct sock_filter code[] = {

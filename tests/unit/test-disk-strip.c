@@ -19,7 +19,7 @@ static bool apply(BerthStrip *strip, BerthEntryType type, const char *path, cons
 static const struct {
     BerthEntryType type;
     const char *path, *target;
-    const char *new_path; /* NULL: left out */
+    const char *new_path; /* NULL: skipped */
     const char *new_target;
     const char *id; /* of the error */
 } steps[] = {
@@ -80,7 +80,7 @@ static void set_up(Importing *fixture, gconstpointer data)
     g_byte_array_set_size(fixture->tarball, 0);
 }
 
-/* The error tells of the option. */
+/* The error mentions the option. */
 static void test_case_11_error(Importing *fixture, gconstpointer data)
 {
     TARBALL_ADD(fixture->tarball, .path = "version", .data = "1\n");
@@ -119,7 +119,7 @@ static void test_case_11(Importing *fixture, gconstpointer data)
     g_assert_nonnull(strstr(report.warnings->pdata[0], "1 file beside root.x86_64/"));
 }
 
-/* Without the option nothing is taken off, also where all is below one directory. */
+/* Without the option nothing is stripped, even if all is below one directory. */
 static void test_case_11_single_directory_is_not_stripped_unasked(Importing *fixture,
                                                                   gconstpointer data)
 {

@@ -10,7 +10,7 @@
 #include <locale.h>
 #include <string.h>
 
-/* Every path and all the data of @bytes, as "path=data\n", or NULL with @error. */
+/* Read every path and all data as "path=data\n", or NULL with @error. */
 static char *read_all(const GByteArray *bytes, GError **error)
 {
     berth_autofd int fd = tarball_open(bytes);
@@ -76,7 +76,7 @@ static GByteArray *copy(const void *data, gsize size)
 static const char *const gzip[] = {"gzip", "-c", NULL};
 static const char *const xz[] = {"xz", "-c", NULL};
 static const char *const zstd[] = {"zstd", "-qc", NULL};
-static const char *const bzip2[] = {"bzip2", "-1c", NULL}; /* small blocks: an error comes late */
+static const char *const bzip2[] = {"bzip2", "-1c", NULL}; /* small blocks: a late error */
 static const char *const lz4[] = {"lz4", "-qc", NULL};
 static const char *const *const filters[] = {gzip, xz, zstd, bzip2, lz4};
 
@@ -97,7 +97,7 @@ static void test_compressed_in_parts(void)
     }
 }
 
-/* Not compressible, so that a cut is a cut and not just the end of a header. */
+/* Incompressible, so that truncation hits data and not only a header. */
 static GByteArray *noise(void)
 {
     GByteArray *tarball = g_byte_array_new();
@@ -213,7 +213,7 @@ static void test_names_other_formats(void)
 {
     static const struct {
         gsize offset;
-        const char *bytes; /* what a gzip may hold and an archive may not be */
+        const char *bytes; /* other formats inside a gzip */
         const char *words;
     } cases[] = {
         {0, "PK\x03\x04", "it is a zip archive"},
@@ -284,7 +284,7 @@ static void test_empty(void)
     expect(nothing, "");
 }
 
-/* Whatever the locale: PAX names are neither converted nor normalised. */
+/* In any locale, PAX names are neither converted nor normalised. */
 static void test_names_in_any_locale(void)
 {
     static const char *const locales[] = {"C", "C.UTF-8", "POSIX"};

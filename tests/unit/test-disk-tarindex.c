@@ -70,7 +70,7 @@ static void test_names(void)
     g_assert_false(berth_tarindex_has_top(index, "c"));
 }
 
-/* Headers that belong to what follows them are no members, whoever wrote them. */
+/* Extended headers of any writer are not members. */
 static void test_special_headers(void)
 {
     g_autoptr(GByteArray) tarball = g_byte_array_new();
@@ -111,7 +111,7 @@ static void test_links(void)
     expect_missing(index, "dangling");
 }
 
-/* GNU tar's own dialect, with names and targets beyond a header, and both ways of holes. */
+/* GNU tar's own format, with names and targets beyond a header, and both formats of holes. */
 static void test_gnu_tar(void)
 {
     static const char *const formats[] = {"gnu", "pax", "oldgnu"};
@@ -162,7 +162,7 @@ static void test_damage(void)
     tarball->data[0] ^= 1;
     fails(tarball, "import.read.damaged");
 
-    /* without an end mark, and without the padding, it is whole all the same */
+    /* complete even without an end mark and padding */
     tarball->data[0] ^= 1;
     g_byte_array_set_size(tarball, 512 + 2000);
     berth_autofd int fd = tarball_open(tarball);
@@ -170,7 +170,7 @@ static void test_damage(void)
     expect_content(fd, index, "a", data);
 }
 
-/* Every byte of the headers changed in turn: an index or an error, and nothing beyond the file. */
+/* Change every byte of the headers in turn: an index or an error, and no read beyond the file. */
 static void test_changed_bytes(void)
 {
     g_autoptr(GByteArray) tarball = g_byte_array_new();
@@ -214,7 +214,7 @@ static void test_case_48_detection(void)
     for (gsize i = 0; i < G_N_ELEMENTS(roots); i++)
         expect_suspect(&(TarballItem){.path = roots[i]}, false);
 
-    /* a first member that is larger than what can be seen of it, and names in PAX headers */
+    /* a first member larger than the probed head, and names in PAX headers */
     g_autofree char *large = g_strnfill(9000, 'x');
     g_autoptr(GByteArray) tarball = g_byte_array_new();
     tarball_add_pax(tarball, "path", "oci-layout", 10);

@@ -27,7 +27,7 @@ static Archive begin(void)
     return archive;
 }
 
-/* The archive's bytes; ends the writing. */
+/* End the archive and return its bytes. */
 static GBytes *end(Archive *archive)
 {
     g_autoptr(GError) error = NULL;
@@ -113,7 +113,7 @@ static void test_case_26_owners(void)
     g_autoptr(GBytes) bytes = end(&archive);
     expect_record(bytes, "15 uid=2097152\n");
     expect_record(bytes, "18 gid=4294967294\n");
-    /* Who cannot read the record shall not take the owner for root. */
+    /* Readers that ignore the record must not see root. */
     g_assert_cmpstr(block_at(bytes, 2) + 108, ==, "7777777");
 }
 
@@ -121,7 +121,7 @@ static void test_case_28_times(void)
 {
     static const struct {
         BerthTime time;
-        const char *record; /* NULL: the header says it */
+        const char *record; /* NULL: the header suffices */
     } rows[] = {
         {{0, 0}, NULL},
         {{1700000000, 0}, NULL},
@@ -158,7 +158,7 @@ static void test_case_09_long_names(void)
     }
 }
 
-/* The length of a record counts its own digits, also where that makes them more. */
+/* The length of a record includes its own digits, also when they make it longer. */
 static void test_case_09_record_lengths(void)
 {
     for (guint length = 1; length < 1100; length++) {
@@ -192,7 +192,7 @@ static void test_case_29_attribute_names(void)
     g_assert_nonnull(memmem(data, size, raw + 2, sizeof(raw) - 3));
 }
 
-/* Sparse files of every shape come back from the reader as they were. */
+/* Sparse files of every shape round-trip through the reader. */
 static void check_sparse(guint64 size, const BerthDataRun *runs, guint count, bool sparse)
 {
     g_autoptr(GError) error = NULL;

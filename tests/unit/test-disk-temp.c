@@ -101,7 +101,7 @@ static void test_removes_abandoned_files(Fixture *fixture, gconstpointer data)
     g_assert_cmpint(flock(fd, LOCK_EX), ==, 0);
 
     berth_temp_free(make(fixture));
-    g_assert_cmpuint(count_files(fixture), ==, 3); /* the held one, and two that are not ours */
+    g_assert_cmpuint(count_files(fixture), ==, 3); /* the locked one, and two other files */
     g_assert_true(g_file_test(held, G_FILE_TEST_EXISTS));
 
     berth_fd_close(&fd);

@@ -41,7 +41,7 @@ static void test_early_links_yield_to_later_entries(void)
     add(tree, BERTH_ENTRY_HARDLINK, "early", "late", NULL);
     add(tree, BERTH_ENTRY_HARDLINK, "d/early", "late", NULL);
     BerthInode *own = add(tree, BERTH_ENTRY_FILE, "early", NULL, NULL);
-    add(tree, BERTH_ENTRY_SYMLINK, "d", "early", NULL); /* d held nothing yet but the link */
+    add(tree, BERTH_ENTRY_SYMLINK, "d", "early", NULL); /* d was empty except for the link */
     BerthInode *late = add(tree, BERTH_ENTRY_FILE, "late", NULL, NULL);
     g_assert_true(berth_tree_finish(tree, NULL));
     g_assert_true(find(tree, "early") == own);
@@ -96,7 +96,7 @@ static void test_data_of_links(void)
     g_assert_null(add(tree, BERTH_ENTRY_HARDLINK, "m", "f", NULL));
 }
 
-/* 2^60 ways through sixty links: the walk counts, and gives up. */
+/* Sixty links give 2^60 paths: the walk counts its steps and fails. */
 static void test_hostile_links_end_in_an_error(void)
 {
     g_autoptr(BerthTree) tree = berth_tree_new();
@@ -112,7 +112,7 @@ static void test_hostile_links_end_in_an_error(void)
     g_assert_cmpstr(berth_error_id(error), ==, "import.tree.link-loop");
 }
 
-/* @depth directories and a file in the last. */
+/* Add @depth nested directories and a file in the last. */
 static BerthInode *add_deep(BerthTree *tree, guint depth, GError **error)
 {
     g_autoptr(GString) path = g_string_new(NULL);
@@ -175,7 +175,7 @@ static void test_case_49_whiteouts_remove_lower_names(void)
     whiteout(tree, "never/was");
     whiteout(tree, "never");
     whiteout(tree, "etc/file/below");
-    whiteout(tree, "alias/b"); /* dangling by now */
+    whiteout(tree, "alias/b"); /* dangling now */
     g_assert_null(find(tree, "etc/file"));
     g_assert_null(find(tree, "var"));
     g_assert_nonnull(find(tree, "etc"));
@@ -199,7 +199,7 @@ static void test_case_49_whiteouts_keep_their_own_layer(void)
     g_assert_null(find(tree, "d/old"));
     g_assert_true(find(tree, "f") == f);
 
-    begin_upper(tree); /* and the next layer sees them as lower */
+    begin_upper(tree); /* they are lower for the next layer */
     whiteout(tree, "d");
     whiteout(tree, "f");
     g_assert_null(berth_tree_first(tree->root));
@@ -234,12 +234,12 @@ static void test_case_49_opaque_root(void)
     add(tree, BERTH_ENTRY_FILE, "b", NULL, NULL);
     opaque(tree, "");
     opaque(tree, "nowhere");
-    opaque(tree, "b"); /* a file has no children to hide */
+    opaque(tree, "b"); /* a file has no children */
     g_assert_null(find(tree, "a"));
     g_assert_nonnull(find(tree, "b"));
 }
 
-/* The upper file stands where a link leads to; the directory it is really in must stay. */
+/* The upper file is reached through a link; its real parent directory must be kept. */
 static void test_case_49_own_files_behind_links(void)
 {
     g_autoptr(BerthTree) tree = begin_lower();
@@ -259,7 +259,7 @@ static void test_case_49_links_across_layers(void)
     add(tree, BERTH_ENTRY_FILE, "gone", NULL, NULL);
     begin_upper(tree);
     add(tree, BERTH_ENTRY_HARDLINK, "b", "a", NULL);
-    whiteout(tree, "b"); /* is of this layer, though its file is not */
+    whiteout(tree, "b"); /* belongs to this layer, though its file does not */
     whiteout(tree, "a");
     g_assert_true(find(tree, "b") == a);
     g_assert_null(find(tree, "a"));
@@ -268,7 +268,7 @@ static void test_case_49_links_across_layers(void)
     whiteout(tree, "gone");
     add(tree, BERTH_ENTRY_HARDLINK, "to-gone", "gone", NULL);
     g_autoptr(GError) error = NULL;
-    g_assert_false(berth_tree_begin_layer(tree, &error)); /* a later layer cannot bring it back */
+    g_assert_false(berth_tree_begin_layer(tree, &error)); /* a later layer cannot restore it */
     g_assert_cmpstr(berth_error_id(error), ==, "import.tree.link-missing");
 }
 

@@ -49,7 +49,7 @@ static void ignore_answer(const BerthDatagramEnds *ends, const guint8 *message, 
     *(guint *)user_data += 1;
 }
 
-/* A question, to servers of which nobody answers: it fails at once or later. */
+/* A query to unreachable servers: it fails at once or later. */
 static void run_dns(gpointer data)
 {
     static const BerthDatagramEnds guest = {.family = 4, .guest_port = 40000, .our_port = 53};
@@ -112,7 +112,7 @@ static void test_net(void)
     g_assert_cmpuint(failing_each(run_net, program), >=, 2);
 }
 
-/* A listening socket, and how many of its clients were accepted. */
+/* A listening socket, and the number of its accepted clients. */
 typedef struct {
     int fd;
     struct sockaddr_un address;
@@ -142,7 +142,7 @@ static void run_acceptor(gpointer data)
     berth_acceptor_free(acceptor);
 }
 
-/* Failing once, since a client is waited for that would else never be accepted. */
+/* Single failures only, since the test waits for a client to be accepted. */
 static void test_acceptor(void)
 {
     Listening listening = {.fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0),

@@ -9,8 +9,8 @@
 #include <unistd.h>
 
 #define LINKS 4
-#define BYTES (4u * 1024 * 1024) /* more than a socket holds */
-#define LONG  60000u             /* msec: a test that needs it fails */
+#define BYTES (4u * 1024 * 1024) /* more than a socket buffers */
+#define LONG  60000u             /* msec: only a failing test waits so long */
 
 static bool on_frame(BerthLink *link, const WireFrame *frame, gpointer data)
 {
@@ -64,7 +64,7 @@ static gpointer read_last_first(gpointer data)
     return NULL;
 }
 
-/* The first is read only after all others have everything: no link waits for another. */
+/* The first link is read only after all others have drained: no link waits for another. */
 static void test_drain_in_any_order(Fixture *fixture, gconstpointer data)
 {
     GThread *reader = g_thread_new("reader", read_last_first, fixture);
@@ -74,7 +74,7 @@ static void test_drain_in_any_order(Fixture *fixture, gconstpointer data)
     g_thread_join(reader);
 }
 
-/* Closed links delay nobody; links that are not read delay for the timeout at most. */
+/* Closed links cause no delay; unread links delay for at most the timeout. */
 static void test_closed_and_blocked_peers(Fixture *fixture, gconstpointer data)
 {
     for (guint i = 0; i < LINKS / 2; i++)

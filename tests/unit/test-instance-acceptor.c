@@ -32,7 +32,7 @@ static int listening(struct sockaddr_un *ret_address, socklen_t *ret_size)
     return fd;
 }
 
-/* The limit on descriptors that leaves none. */
+/* Lower the limit on descriptors so that none is left. */
 static struct rlimit exhaust(void)
 {
     struct rlimit before;
@@ -54,14 +54,14 @@ static void test_pauses_without_descriptors(void)
     int clients[2];
     for (guint i = 0; i < G_N_ELEMENTS(clients); i++)
         clients[i] = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    g_main_context_iteration(NULL, FALSE); /* so that the loop has what it needs */
+    g_main_context_iteration(NULL, FALSE); /* lets the loop create its descriptors */
     const struct rlimit before = exhaust();
     for (guint i = 0; i < G_N_ELEMENTS(clients); i++)
         g_assert_cmpint(connect(clients[i], (struct sockaddr *)&address, size), ==, 0);
 
     guint turns = 0;
     while (g_main_context_iteration(NULL, FALSE) && turns < 1000)
-        turns++; /* until there is nothing to do: not at once again */
+        turns++; /* until the loop is idle: no busy retry */
     g_assert_cmpuint(turns, <, 1000);
     g_assert_cmpint(accepted, ==, 0);
     g_assert_cmpint(setrlimit(RLIMIT_NOFILE, &before), ==, 0);

@@ -46,7 +46,7 @@ static void test_last_lines_are_kept(void)
     berth_console_attach(console, pair[0]);
     g_assert_cmpint(berth_fd_write_all(pair[1], "Kernel panic\n", 13), ==, 0);
     close(pair[1]);
-    berth_console_free(console); /* no main loop has run */
+    berth_console_free(console); /* without a run of the main loop */
 
     g_autofree char *text = NULL;
     g_assert_true(g_file_get_contents(path, &text, NULL, NULL));
@@ -67,7 +67,7 @@ static void test_panic_is_recognised(void)
     g_assert_cmpint(berth_fd_socketpair(SOCK_STREAM, pair), ==, 0);
     berth_console_attach(console, pair[0]);
     g_assert_null(berth_console_panic(console));
-    for (gsize i = 0; i < strlen(lines); i++) { /* a byte at a time, as a serial port would */
+    for (gsize i = 0; i < strlen(lines); i++) { /* byte by byte, as a serial port delivers */
         g_assert_cmpint(berth_fd_write_all(pair[1], lines + i, 1), ==, 0);
         if (i == 30)
             g_assert_null(berth_console_panic(console));
@@ -75,7 +75,7 @@ static void test_panic_is_recognised(void)
     close(pair[1]);
     g_assert_cmpstr(berth_console_panic(console), ==, "Fatal  exception");
 
-    /* the next QEMU starts with a clean slate */
+    /* the next QEMU starts anew */
     g_assert_cmpint(berth_fd_socketpair(SOCK_STREAM, pair), ==, 0);
     berth_console_attach(console, pair[0]);
     g_assert_null(berth_console_panic(console));

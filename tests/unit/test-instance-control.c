@@ -14,8 +14,8 @@ static void assert_one_frame(WireBuffer *buffer, ControlType type)
     wire_buffer_clear(buffer);
 }
 
-/* Whatever strings a guest or a file has put into them: a client waits for ever for an answer that
- * exceeds a frame. */
+/* Answers fit their frames with any strings of a guest or a file: a client would wait for ever for
+ * one that does not. */
 static void test_answers_fit_their_frames(void)
 {
     g_autofree char *wide = g_malloc0(4 * 100000 + 1);

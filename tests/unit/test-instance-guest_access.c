@@ -44,7 +44,7 @@ static void test_ports_of_all_origins_are_merged(void)
     g_assert_cmpstr(none, ==, "");
     g_assert_true(berth_guest_access_allow(guest, 3128, NULL));
     g_assert_true(berth_guest_access_allow(guest, 3128, NULL));
-    g_assert_true(berth_guest_access_allow(guest, 5432, NULL)); /* is allowed anyhow */
+    g_assert_true(berth_guest_access_allow(guest, 5432, NULL)); /* already allowed */
     g_assert_cmpuint(changes, ==, 1);
     g_autofree char *one = berth_guest_access_temporary(guest);
     g_assert_cmpstr(one, ==, "3128");
@@ -123,11 +123,10 @@ static void test_refusals_are_reported_once(void)
         g_autofree char *line = berth_guest_access_refused_line(guest, port);
         g_assert_nonnull(line);
     }
-    g_assert_null(berth_guest_access_refused_line(guest, 63)); /* enough is enough */
+    g_assert_null(berth_guest_access_refused_line(guest, 63)); /* beyond the limit */
 }
 
-/* --- the host's addresses, in a network of the test's own ---------------------------------------
- */
+/* --- the host's addresses, in a network namespace --------------------------------------------- */
 
 static bool give_address(const char *device, const guint8 *address)
 {
@@ -151,7 +150,7 @@ static bool closed_now(const BerthGuestAccess *guest, const guint8 *address)
            BERTH_ACCESS_REFUSED;
 }
 
-/* 0 good, 77 cannot be tried here, else where it went wrong. */
+/* 0: passed; 77: not possible here; otherwise the failed step. */
 static int follow_addresses(void)
 {
     if (unshare(CLONE_NEWUSER | CLONE_NEWNET) < 0 || !give_address("lo", first_address))
@@ -187,7 +186,7 @@ static void test_host_addresses_are_followed(void)
         g_assert_cmpint(WEXITSTATUS(status), ==, 0);
 }
 
-/* Every address a socket of this host has must be among them. */
+/* It must include the address of every socket of this host. */
 static void test_own_address_of_the_host(void)
 {
     BerthAccess access = {.known = 1, .isolated = 1};

@@ -73,7 +73,7 @@ static void check_client(guint32 version, const char *age)
         send_frame(fd, requests[i].type, requests[i].stream, requests[i].payload, requests[i].size);
         expect_refused(&channel, age);
     }
-    send_frame(fd, WIRE_DATA, 1, "late", 4); /* which its client could not know */
+    send_frame(fd, WIRE_DATA, 1, "late", 4); /* the client may not know of the end yet */
     send_frame(fd, CONTROL_STOP, 0, "\1\7\0\0\0", 5);
     g_assert_true(berth_channel_receive(&channel, &frame, NULL));
     g_assert_cmpuint(frame.type, ==, CONTROL_DONE);
@@ -93,7 +93,7 @@ static void test_client_that_is_newer(void)
     check_client(G_MAXUINT32, "an older berth");
 }
 
-/* A HELLO that is cut short is one without a version. */
+/* A truncated HELLO counts as one without a version. */
 static void test_partial_hello(void)
 {
     Fixture fixture = {.up = true};
@@ -109,7 +109,7 @@ static void test_partial_hello(void)
     finish(&fixture);
 }
 
-/* Its answers would come between those of the request. */
+/* Its answer would come between those of the request. */
 static void test_hello_within_a_request(void)
 {
     Fixture fixture = {0};
@@ -122,7 +122,7 @@ static void test_hello_within_a_request(void)
     finish(&fixture);
 }
 
-/* Neither does it cost memory to ask in a version that is refused, and not to read. */
+/* Requests in a rejected version without reading the answers use bounded memory. */
 static void test_flood_of_rejected_requests(void)
 {
     static const guint types[] = {BERTH_HELLO_TYPE, WIRE_OPEN, CONTROL_STATUS};
@@ -145,7 +145,7 @@ static void test_flood_of_rejected_requests(void)
 
 /* --- a keeper of another version -------------------------------------------------------------- */
 
-/* The client's end of a connection to a keeper that has said @bytes. */
+/* The client's end of a connection to a keeper that sent @bytes. */
 static int keeper_that_says(const void *bytes, gsize size, int *ret_keeper)
 {
     int pair[2];
@@ -265,7 +265,7 @@ static void test_keeper_sends_a_partial_hello(void)
     wire_buffer_clear(&buffer);
 }
 
-/* More behind the version is a later one's right. */
+/* Later versions may add fields after the version. */
 static void test_keeper_sends_extra_fields(void)
 {
     int keeper;
@@ -294,7 +294,7 @@ static void test_keeper_sends_garbage(void)
     }
 }
 
-/* It is stopped in the words that never change, and that it never heard of HELLO is no matter. */
+/* The stop request never changes and needs no HELLO. */
 static void test_any_keeper_can_be_stopped(void)
 {
     int keeper;

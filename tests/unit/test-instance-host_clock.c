@@ -71,7 +71,7 @@ static void test_no_zone(Fixture *fixture, gconstpointer data)
     expect_zone(fixture, "");
 }
 
-/* To what it is: who watches it cannot tell. */
+/* Sets the clock to its present time, which the watch reports as a jump. */
 static void test_a_jump(Fixture *fixture, gconstpointer data)
 {
     struct timespec now;

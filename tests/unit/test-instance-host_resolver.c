@@ -30,13 +30,13 @@ static void make_directory(const World *world, const char *name)
 
 static void write_text(const char *path, const char *text)
 {
-    FILE *file = fopen(path, "w"); /* in place, unlike g_file_set_contents */
+    FILE *file = fopen(path, "w"); /* overwrite in place, unlike g_file_set_contents */
     g_assert_nonnull(file);
     fputs(text, file);
     fclose(file);
 }
 
-/* By a file that is renamed, as most do. */
+/* Replace by renaming, as most programs do. */
 static void replace(const World *world, const char *name, const char *text)
 {
     g_autofree char *path = in(world, name);
@@ -133,7 +133,7 @@ static void test_link_is_replaced(World *world, gconstpointer data)
     g_assert_cmpint(symlink("../run/vpn/resolv.conf", beside), ==, 0);
     g_assert_cmpint(rename(beside, world->path), ==, 0);
     expect(world, 8);
-    replace(world, "run/vpn/resolv.conf", "nameserver 192.0.2.9\n"); /* that is followed, too */
+    replace(world, "run/vpn/resolv.conf", "nameserver 192.0.2.9\n"); /* followed, too */
     expect(world, 9);
     replace(world, "run/resolve/stub.conf", "nameserver 192.0.2.1\n");
     expect(world, 9);

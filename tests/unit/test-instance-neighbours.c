@@ -52,7 +52,7 @@ static void teardown(World *world, gconstpointer data)
         g_autofree char *conf = g_build_filename(dirs[i], "machine.conf", NULL);
         g_unlink(lock);
         g_unlink(conf);
-        g_assert_cmpint(g_rmdir(dirs[i]), ==, 0); /* nothing is left */
+        g_assert_cmpint(g_rmdir(dirs[i]), ==, 0); /* the directory is empty */
     }
     g_rmdir(world->runtime);
     g_free(world->runtime);
@@ -72,7 +72,7 @@ static BerthLeg leg_of(const char *rule)
     return leg;
 }
 
-/* The first has these open: "127.0.0.1:80 [::1]:80/udp". */
+/* The first distro opens these: "127.0.0.1:80 [::1]:80/udp". */
 static void tell(World *world, const char *legs)
 {
     g_autoptr(GPtrArray) forwards =
@@ -81,7 +81,7 @@ static void tell(World *world, const char *legs)
     for (char **word = words; *word != NULL && **word != '\0'; word++) {
         BerthForward *forward = g_new0(BerthForward, 1);
         forward->legs[0] = leg_of(*word);
-        forward->legs[1] = forward->legs[0]; /* what is not open is nobody's concern */
+        forward->legs[1] = forward->legs[0]; /* only open legs are published */
         forward->legs[1].host_port++;
         forward->legs[1].state = BERTH_FORWARD_BLOCKED;
         g_ptr_array_add(forwards, forward);
@@ -111,7 +111,7 @@ static void test_finds_the_holder(World *world, gconstpointer data)
     check(world, "127.0.0.1:83/udp", "debian");
 
     BerthLeg own = leg_of("127.0.0.1:80");
-    g_assert_null(berth_neighbours_find(world->first, &own)); /* it is not asked about itself */
+    g_assert_null(berth_neighbours_find(world->first, &own)); /* its own file is skipped */
 }
 
 static void test_finds_nothing_without_a_keeper(World *world, gconstpointer data)
@@ -119,7 +119,7 @@ static void test_finds_nothing_without_a_keeper(World *world, gconstpointer data
     tell(world, "127.0.0.1:80");
     put(world->first_dir, "lock", "");
     check(world, "127.0.0.1:80", NULL);
-    put(world->first_dir, "lock", "1\n"); /* the number was given to another process since */
+    put(world->first_dir, "lock", "1\n"); /* the pid was reused by another process */
     check(world, "127.0.0.1:80", NULL);
 }
 
@@ -142,7 +142,7 @@ static void test_notifies_of_released_ports(World *world, gconstpointer data)
     tell(world, "127.0.0.1:80");
     tell(world, "127.0.0.1:80 127.0.0.1:81");
     check(world, "127.0.0.1:80", "debian");
-    tell(world, "127.0.0.1:80 127.0.0.1:81"); /* the same is no change */
+    tell(world, "127.0.0.1:80 127.0.0.1:81"); /* the same list is not a change */
     tell(world, "127.0.0.1:81");
     g_assert_true(wait_for(world, 1));
     check(world, "127.0.0.1:80", NULL);

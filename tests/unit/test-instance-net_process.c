@@ -107,7 +107,7 @@ static void kill_net(void)
 
 static void test_killed_process_is_replaced_with_its_forwards(World *world, gconstpointer data)
 {
-    for (guint i = 1; i <= 3; i++) { /* in a moment, which is no reason to give up */
+    for (guint i = 1; i <= 3; i++) { /* restarted quickly, but not too often */
         kill_net();
         while (world->notes < i || !can_connect(world->port))
             g_main_context_iteration(NULL, TRUE);
@@ -129,7 +129,7 @@ static void test_repeated_kills_end_the_retries(World *world, gconstpointer data
     g_assert_cmpuint(kills, ==, 6);
     g_assert_false(can_connect(world->port));
     g_assert_cmpint(net_pid(), ==, 0);
-    berth_net_process_update(world->network, world->listeners); /* has no consequence */
+    berth_net_process_update(world->network, world->listeners); /* is ignored */
     g_autoptr(GPtrArray) forwards = berth_net_process_forwards(world->network);
     g_assert_cmpuint(forwards->len, ==, 0);
 }

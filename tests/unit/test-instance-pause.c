@@ -17,13 +17,13 @@ typedef struct {
     BerthPause *pause;
     char *disk;
     guint tries;
-    guint refused; /* of them, that stop again */
-    guint late;    /* turns after which they do */
+    guint refused; /* retries that fail again */
+    guint late;    /* turns until they fail */
     GSource *stopper;
     GString *said;
 } Fixture;
 
-static int loss; /* what the kernel has to say of the file, once */
+static int loss; /* the writeback error that the fake kernel reports once */
 
 int sync_file_range(int fd, off64_t offset, off64_t size, unsigned flags)
 {
@@ -32,7 +32,7 @@ int sync_file_range(int fd, off64_t offset, off64_t size, unsigned flags)
     return errno != 0 ? -1 : 0;
 }
 
-static guint64 room; /* bytes of the host's disk */
+static guint64 room; /* free bytes of the fake host's disk */
 
 int fstatvfs(int fd, struct statvfs *info)
 {
@@ -48,7 +48,7 @@ static gboolean on_stop(gpointer data)
     return G_SOURCE_REMOVE;
 }
 
-/* Before a turn that ends in the same moment. */
+/* Just before a turn of the same moment. */
 static void stop_later(Fixture *fixture)
 {
     fixture->stopper = g_timeout_source_new(fixture->late * TURN_MSEC);
@@ -115,16 +115,16 @@ static void test_resumes_when_the_host_can_write(Fixture *fixture, gconstpointer
     stop(fixture, "No space left on device");
     g_assert_cmpstr(berth_pause_reason(fixture->pause), ==, "the host's disk is full");
     run_until_over(fixture);
-    g_assert_cmpstr(fixture->said->str, ==, "the host's disk is full;over;"); /* and once each */
+    g_assert_cmpstr(fixture->said->str, ==, "the host's disk is full;over;"); /* once each */
     g_assert_cmpuint(fixture->tries, ==, 4);
 
-    stop(fixture, "Disk quota exceeded"); /* another time */
+    stop(fixture, "Disk quota exceeded"); /* a new stop */
     run_until_over(fixture);
     g_assert_cmpstr(fixture->said->str, ==,
                     "the host's disk is full;over;the quota on the host's disk is used up;over;");
 }
 
-/* A failure without a stop, as of a read, is nothing; nor is a RESUME that nobody asked for. */
+/* A read error without a stop is ignored, and so is a RESUME without a request. */
 static void test_not_paused(Fixture *fixture, gconstpointer data)
 {
     berth_pause_failed(fixture->pause, "Input/output error");
@@ -149,7 +149,7 @@ static void test_retry_does_not_wait(Fixture *fixture, gconstpointer data)
     g_assert_cmpuint(fixture->tries, ==, 2);
 }
 
-/* QEMU may say why only after the stop, and may say anything. */
+/* QEMU may report the reason after the stop, with any text. */
 static void test_reason_arrives_late(Fixture *fixture, gconstpointer data)
 {
     berth_pause_stopped(fixture->pause);
@@ -163,7 +163,7 @@ static void test_reason_arrives_late(Fixture *fixture, gconstpointer data)
     g_assert_cmpuint(fixture->said->len, <, 200);
 }
 
-/* It is tried after 1 turn, 2, 4, 8 and no more than 32, or as soon as there is room. */
+/* Retries after 1, 2, 4, 8 ... at most 32 turns, or as soon as there is space. */
 static void test_fails_for_good(Fixture *fixture, gconstpointer data)
 {
     fixture->refused = G_MAXUINT;
@@ -180,7 +180,7 @@ static void test_fails_for_good(Fixture *fixture, gconstpointer data)
     g_assert_cmpuint(turns, <, 16);
 }
 
-/* A device takes its time to fail: that it goes on is believed wrongly once, and not each time. */
+/* A slowly failing device is wrongly considered resumed once, not each time. */
 static void test_fails_late(Fixture *fixture, gconstpointer data)
 {
     fixture->refused = 4;
@@ -195,7 +195,7 @@ static void test_fails_late(Fixture *fixture, gconstpointer data)
     g_assert_cmpuint(fixture->tries, ==, 5);
 }
 
-/* What the kernel could not store it tells once; QEMU, which has heard it too, flushes no more. */
+/* The kernel reports a lost write once; QEMU, which has seen it too, fails every later flush. */
 static void test_lost_writes(Fixture *fixture, gconstpointer data)
 {
     loss = EIO;
@@ -204,7 +204,7 @@ static void test_lost_writes(Fixture *fixture, gconstpointer data)
     g_string_truncate(fixture->said, 0);
 
     fixture->refused = 1;
-    loss = ENOSYS; /* no answer is no loss */
+    loss = ENOSYS; /* a failed query is not a loss */
     berth_pause_retry(fixture->pause);
     g_assert_cmpuint(fixture->tries, ==, 1);
     run_until_over(fixture);

@@ -27,7 +27,7 @@ static void add(GPtrArray *forwards, const char *word)
     g_ptr_array_add(forwards, forward);
 }
 
-/* What is said at @second when @words are there, joined by "|". */
+/* The notices at @second for the forwards @words, joined by "|". */
 static char *update(BerthPortNotices *notices, gint64 second, const char *words)
 {
     g_autoptr(GPtrArray) forwards =

@@ -149,7 +149,7 @@ static void test_other_name_and_number(World *world, gconstpointer data)
     pid_t one = run(world, "aa", "debian", 1);
     expect(world, 1, "debian");
     end(one);
-    one = run(world, "aa", "trixie", 2); /* before anybody looked */
+    one = run(world, "aa", "trixie", 2); /* before it was watched */
     expect(world, 2, "trixie");
     expect(world, 1, "");
     end(one);
@@ -170,7 +170,7 @@ static void test_directory_is_removed(World *world, gconstpointer data)
     end(one);
 }
 
-/* As one that is seen twice, in the directory and by an event. */
+/* As if seen twice, in the directory and by an event. */
 static void test_directory_is_created_again(World *world, gconstpointer data)
 {
     g_autofree char *path = g_build_filename(world->runtime_dir, "aa", NULL);
@@ -200,7 +200,7 @@ static void test_other_directories_are_ignored(World *world, gconstpointer data)
     pid_t without = run(world, "ww", "without", 0);
     pid_t other = run(world, "oo", "other", 9);
     g_autofree char *text = g_strdup_printf("%d\n", other);
-    write_file(world, "ww", "lock", text); /* a pid that is another's now */
+    write_file(world, "ww", "lock", text); /* a pid that another process has */
     expect(world, 9, "other");
     settle();
     g_assert_null(world->names[1]);

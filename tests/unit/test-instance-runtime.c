@@ -36,12 +36,12 @@ static int keep(const char *dir)
             g_autofree char *control = g_build_filename(dir, "control", NULL);
             unlink(control);
             close(4);
-            close(client); /* it no longer listens, but holds the lock for a while */
+            close(client); /* it no longer listens, but still holds the lock */
             poll(NULL, 0, 300);
             return 0;
         }
         if (ask == ASK_DIE)
-            return 0; /* and leaves its socket behind */
+            return 0; /* and leaves its socket */
         close(client);
     }
 }
@@ -52,7 +52,7 @@ typedef struct {
     char *root;
     char *support;
     BerthMachine *machine;
-    char *lock; /* what a gate found in it */
+    char *lock; /* content of the lock during the start's check */
 } Fixture;
 
 static void set_up(Fixture *fixture, gconstpointer data)
@@ -185,7 +185,7 @@ static void test_keeper_that_does_not_answer_is_killed(Fixture *fixture, gconstp
     g_assert_true(berth_runtime_kill(fixture->root, "ffffffffffffffff", &error));   /* never was */
 }
 
-/* The process of @words is not the keeper whose number it has, and so is not killed. */
+/* The process with the arguments @words is not the keeper whose pid it has, so it is not killed. */
 static void check_spared(Fixture *fixture, const char *words)
 {
     g_autofree char *path = g_build_filename(fixture->root, fixture->machine->id, "lock", NULL);
@@ -211,7 +211,7 @@ static void test_process_with_a_reused_pid_is_not_killed(Fixture *fixture, gcons
     check_spared(fixture, only_number);
     check_spared(fixture, earlier);
     check_spared(fixture, "");
-    g_assert_cmpint(waitpid(stranger, NULL, WNOHANG), ==, 0); /* it lives */
+    g_assert_cmpint(waitpid(stranger, NULL, WNOHANG), ==, 0); /* it is alive */
     kill(stranger, SIGKILL);
     waitpid(stranger, NULL, 0);
 }
@@ -225,7 +225,7 @@ static bool read_lock(gpointer user_data, int *ret_disk_fd, GError **error)
     return false;
 }
 
-/* Between the lock and the new keeper's number the former one's is not there. */
+/* Between the lock and the new keeper's pid the former pid is removed. */
 static void test_held_lock_without_a_pid(Fixture *fixture, gconstpointer data)
 {
     end(start(fixture, NULL));

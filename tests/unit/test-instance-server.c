@@ -7,11 +7,11 @@
 
 #include <errno.h>
 
-static guint32 guest_stream; /* of the session that was opened last */
-static int to_guest;         /* frames of sessions but for OPEN */
+static guint32 guest_stream; /* of the last opened session */
+static int to_guest;         /* frames of sessions except OPEN */
 static int opens;
 
-/* Begins each session, and is silent then. */
+/* Begins each session, then sends nothing. */
 static void silent_guest(Fixture *fixture, const WireFrame *frame, guint32 stream)
 {
     static const guint8 opened[9] = {1}; /* a pid, and no warning */
@@ -65,7 +65,7 @@ static void expect_refused(int fd)
     g_assert_true(size == 0 || errno == ECONNRESET);
 }
 
-/* The server has done all that was asked of it before. */
+/* Wait until the server has handled all earlier requests. */
 static void settle(Fixture *fixture)
 {
     berth_autofd int fd = client(fixture);
@@ -109,7 +109,7 @@ static const struct {
     {CONTROL_REACH_ONE, "\x38\x0c", 2},
 };
 
-/* The guest's next frame finds no session of this client, and none that is freed. */
+/* The guest's next frame finds no session of this client, nor a freed one. */
 static void test_request_in_a_session(void)
 {
     for (gsize i = 0; i < G_N_ELEMENTS(requests); i++) {
@@ -153,7 +153,7 @@ static void test_session_while_a_request_is_pending(void)
     finish(&fixture);
 }
 
-/* A request that has no fields, with one; each other one, cut short. */
+/* A field in a request without fields; every other request truncated. */
 static void test_half_requests(void)
 {
     for (gsize i = 0; i < G_N_ELEMENTS(requests); i++) {
@@ -169,7 +169,7 @@ static void test_half_requests(void)
     }
 }
 
-/* What only the guest says, what nobody says, a second OPEN, and frames of another stream. */
+/* Frames only a guest sends, unknown types, a second OPEN, and frames of other streams. */
 static void test_frames_of_other_streams(void)
 {
     static const struct {
@@ -196,7 +196,7 @@ static void test_frames_of_other_streams(void)
         }
 }
 
-/* MORE without OPEN's promise, after its end, without an end, and something else between them. */
+/* MORE without WIRE_OPEN_MORE, after its end, without an end, and with other frames in between. */
 static void test_open_in_several_frames(void)
 {
     static const char begins[] = "\0\1\0\0"; /* WIRE_OPEN_MORE */
@@ -204,8 +204,8 @@ static void test_open_in_several_frames(void)
     static const struct {
         const char *flags;
         guint type;
-        guint whole; /* MORE frames before that one */
-        bool end;    /* and a short one */
+        guint whole; /* full MORE frames before that one */
+        bool end;    /* and a short one at the end */
         bool refused;
     } rows[] = {
         {begins, WIRE_DATA, 2, true, false},     {begins, WIRE_DATA, 2, false, true},
@@ -252,7 +252,7 @@ static void test_more_input_than_credit(void)
     }
 }
 
-/* One after the other on one connection is in order. */
+/* Several sessions in sequence on one connection are allowed. */
 static void test_one_after_the_other(void)
 {
     Fixture fixture = {.guest = silent_guest};
@@ -264,7 +264,7 @@ static void test_one_after_the_other(void)
     call(&fixture, fail_boot);
     expect(fd, CONTROL_ERROR);
     call(&fixture, come_up);
-    send_frame(fd, WIRE_DATA, 1, "late", 4); /* it could not know */
+    send_frame(fd, WIRE_DATA, 1, "late", 4); /* it cannot know of the end yet */
     for (int i = 0; i < 3; i++) {
         send_frame(fd, WIRE_OPEN, 1, "\0\0\0\0", 4);
         expect(fd, WIRE_OPENED);
@@ -278,7 +278,7 @@ static void test_one_after_the_other(void)
     finish(&fixture);
 }
 
-/* Until the first has ended, whether or not its client waits for it. */
+/* Until the first grow has ended, whether or not its client still waits. */
 static void test_grow_while_another_grows(void)
 {
     Fixture fixture = {.up = true, .slow_grow = true};

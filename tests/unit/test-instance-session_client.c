@@ -5,7 +5,7 @@
 
 #include <fcntl.h>
 
-/* Says back what it is told, and ends with status 3 at EOF. */
+/* Echoes its input, and ends with status 3 at EOF. */
 static void echo_guest(Fixture *fixture, const WireFrame *frame, guint32 stream)
 {
     static const guint8 opened[9] = {1}; /* a pid, and no warning */
@@ -103,7 +103,7 @@ static void refusing_guest(Fixture *fixture, const WireFrame *frame, guint32 str
         say(fixture, WIRE_FAILED, 0, stream, payload, sizeof(payload));
 }
 
-/* A shell that is gone is not a word the user has typed: a hint says whose it is. */
+/* A missing shell is not an argument of the user, so the hint names its origin. */
 static void test_missing_shell(void)
 {
     static const char *const words[] = {"nosuch", NULL};
@@ -119,7 +119,7 @@ static void test_missing_shell(void)
     }
 }
 
-/* What no guest can take is not sent. */
+/* A command that no guest can run is not sent. */
 static void test_arguments_beyond_any_kernel(void)
 {
     g_autofree char *word = g_strnfill(WIRE_OPEN_MAX, 'x');
@@ -176,7 +176,7 @@ static void test_bare_session_waits_for_the_agent_only(void)
     g_assert_cmpint(berth_session_client_run(fd, &command, &error), ==, 3);
     g_assert_no_error(error);
 
-    command.bare = false; /* which has to wait: for a failure, here */
+    command.bare = false; /* it waits, here for a failure */
     after_a_moment(&fixture, fail_boot);
     g_assert_cmpint(berth_session_client_run(other, &command, &error), ==, -1);
     g_assert_cmpstr(berth_error_id(error), ==, "instance.boot-timeout");
@@ -219,7 +219,7 @@ static void test_guest_ends_around_the_beginning(void)
     static const struct {
         void (*guest)(Fixture *fixture, const WireFrame *frame, guint32 stream);
         const char *id;
-        gsize left; /* at least, of the input, for another attempt */
+        gsize left; /* least number of input bytes left for another attempt */
     } rows[] = {{dying_guest, "session.not-begun", 10}, {opening_dying_guest, "instance.qemu", 0}};
     for (gsize i = 0; i < G_N_ELEMENTS(rows); i++) {
         Fixture fixture = {.guest = rows[i].guest, .up = true};

@@ -21,7 +21,7 @@ typedef struct {
     BerthStreams *streams;
     BerthSockets *sockets;
     guint32 last_stream;
-    GString *said;  /* the types of the frames to the guest, and the notes */
+    GString *said;  /* the types of the frames to the guest, and the log lines */
     GString *bytes; /* of DATA */
 } Fixture;
 
@@ -188,7 +188,7 @@ static void test_client_disconnects(Fixture *fixture, gconstpointer data)
     expect_said(fixture, "");
 }
 
-/* No more than a window is taken before the guest gives credit, and all of it after that. */
+/* At most a window is read before the guest grants credit, and all of it afterwards. */
 static void test_window(Fixture *fixture, gconstpointer data)
 {
     int client = connect_client(fixture);
@@ -201,7 +201,7 @@ static void test_window(Fixture *fixture, gconstpointer data)
     g_assert_cmpuint(fixture->bytes->len, ==, WIRE_WINDOW);
     g_assert_cmpuint(sent, >, WIRE_WINDOW);
 
-    berth_fd_close(&client); /* what it has sent is still delivered */
+    berth_fd_close(&client); /* its data is still delivered */
     expect_said(fixture, "CONNECT;");
     while (fixture->bytes->len < sent) {
         guint32 credit = GUINT32_TO_LE(WIRE_WINDOW);

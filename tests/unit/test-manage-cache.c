@@ -31,7 +31,7 @@ static int make_file(const Fixture *fixture, const char *name, gsize size)
     return fd;
 }
 
-/* Wait until the times of @fd's file tell a further change. */
+/* Wait until a further change of @fd's file would change its times. */
 static void settle(int fd)
 {
     char *identity = NULL;
@@ -109,7 +109,7 @@ static void test_keeps_and_finds(Fixture *fixture, gconstpointer data)
     g_assert_null(find(fixture, "a=2", &none));
 }
 
-/* Where blocks cannot be shared, a copy of what was made at once is a waste. */
+/* Without reflinks an image that was made quickly is not worth a copy. */
 static void test_fast_imports_are_not_kept(Fixture *fixture, gconstpointer data)
 {
     keep(fixture, "fast", 1000);
@@ -137,14 +137,14 @@ static void test_archives_without_identity(Fixture *fixture, gconstpointer data)
     g_assert_null(archive.identity);
     g_assert_cmpint(lseek(fixture->archive, 0, SEEK_SET), ==, 0);
 
-    /* A file that was written just now may be written again without its times telling. */
+    /* A recently written file may change again without a change of its times. */
     g_assert_cmpint(write(fixture->archive, "y", 1), ==, 1);
     g_assert_cmpint(lseek(fixture->archive, 0, SEEK_SET), ==, 0);
     berth_cache_look(&fixture->cache, &archive);
     g_assert_null(archive.identity);
 }
 
-/* Nothing is kept of an archive that was written to while it was read. */
+/* An archive that was modified during the import is not cached. */
 static void test_archive_changes(Fixture *fixture, gconstpointer data)
 {
     BerthCacheArchive archive = {.fd = fixture->archive, .origin = "?", .options = "a=1"};

@@ -50,7 +50,7 @@ static BerthClaim *take(const Place *place, const char *name, const char *id)
     return claim;
 }
 
-/* The distro's directory with something in it, at two levels. */
+/* Fill the distro's directory, at two levels. */
 static void make_directory(const Place *place, const char *id)
 {
     g_autofree char *directory = berth_layout_distro(place->layout, id);
@@ -106,7 +106,7 @@ static void test_release_removes_files_without_a_row(Place *place, gconstpointer
     g_assert_true(has_directory(place, ID_B));
 }
 
-/* A child takes the claim, does its work and is killed. */
+/* Kill a child that holds a claim. */
 static void be_killed_holding(const Place *place, const char *name, const char *id, bool insert_row)
 {
     pid_t child = fork();
@@ -187,7 +187,7 @@ static void test_a_registered_distro_is_read_under_the_claim(Place *place, gcons
     g_assert_cmpstr(berth_error_id(error), ==, "distro.not-found");
 }
 
-/* A file with @name in the fixture's home; @content says what it is. */
+/* Make a file @name in the fixture's home with @content. */
 static char *make_file(const Place *place, const char *name, const char *content)
 {
     char *path = g_build_filename(place->home, name, NULL);
@@ -213,7 +213,7 @@ static void test_listed_files_are_removed_unless_registered(Place *place, gconst
     int fd = g_open(replaced, O_RDONLY);
     g_assert_true(berth_claim_add_file(claim, replaced, fd, NULL));
     g_autofree char *another = make_file(place, "another", "y");
-    g_assert_cmpint(rename(another, replaced), ==, 0); /* while the noted one is still open */
+    g_assert_cmpint(rename(another, replaced), ==, 0); /* while the listed one is still open */
 
     g_autoptr(BerthDistro) distro = berth_distro_new("moving");
     g_free(distro->id);
@@ -223,11 +223,11 @@ static void test_listed_files_are_removed_unless_registered(Place *place, gconst
     berth_claim_release(claim);
     g_assert_false(exists(loose));
     g_assert_true(exists(disk));
-    g_assert_true(exists(replaced)); /* another file by now */
+    g_assert_true(exists(replaced)); /* another file now */
     close(fd);
 }
 
-/* Claims of one name by many processes at once: never two at a time, and each gets its turn. */
+/* Many processes claim one name: never two at a time, and each succeeds eventually. */
 static void contend(const Place *place)
 {
     g_autofree char *path = berth_layout_registry(place->layout);
@@ -240,7 +240,7 @@ static void contend(const Place *place)
             continue;
         int fd = open(mark, O_WRONLY | O_CREAT | O_EXCL, 0600);
         if (fd < 0)
-            _exit(1); /* somebody else is in here */
+            _exit(1); /* another process holds the claim */
         close(fd);
         unlink(mark);
         berth_claim_release(claim);
@@ -265,7 +265,7 @@ static void test_claims_are_exclusive(Place *place, gconstpointer data)
     }
 }
 
-/* What is in a claim's file is never taken for a path. */
+/* The content of a claim's file is never trusted as a path. */
 static void test_odd_claims_remove_nothing(Place *place, gconstpointer data)
 {
     g_autofree char *claims = berth_layout_claims(place->layout);

@@ -4,7 +4,7 @@
 
 static const struct {
     const char *text;
-    const char *warnings; /* beginnings, parted by "|" */
+    const char *warnings; /* beginnings, separated by "|" */
 } cases[] = {
     {"", ""},
     {"[berth]\ncpus = 2\n[distro debian]\ncpus=3\n", ""},

@@ -394,8 +394,8 @@ static void test_refusals_are_reported_once(World *world, gconstpointer data)
         g_assert_cmpuint(g_array_index(world->refused, guint16, i), ==, i + 1);
 }
 
-/* --- a forward of UDP: its clients come from a port that is closed, and are answered
- * -------------- */
+/* --- a UDP forward: its clients' addresses are closed to the guest, yet get answers
+ * ------------- */
 
 static void on_added(int errnum, gpointer user_data)
 {

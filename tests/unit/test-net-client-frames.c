@@ -8,7 +8,7 @@
 
 static void test_slow_guest_gets_every_frame(World *world, gconstpointer data)
 {
-    enum { QUESTIONS = 20000 }; /* more than any socket holds */
+    enum { QUESTIONS = 20000 }; /* more than any socket buffers */
     for (guint i = 0; i < QUESTIONS; i++)
         guest_send_arp(world, 1, BERTH_ADDRESS_GUEST, BERTH_ADDRESS_DNS);
     while (count(world).verdicts[BERTH_FILTER_PASS] < QUESTIONS)

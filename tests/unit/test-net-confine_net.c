@@ -280,8 +280,8 @@ static void exit_with(int (*attempt)(void))
     _exit(attempt());
 }
 
-/* The exit status of a child that confines itself and makes the attempt; 255 when confining fails.
- */
+/* The exit status of a child that confines itself and makes the attempt; 255 when confining
+ * fails. */
 static int status_of(int (*attempt)(void))
 {
     int status;
@@ -297,7 +297,7 @@ static void test_attempt(gconstpointer data)
     g_assert_cmpint(status_of(attempts[index].attempt), ==, attempts[index].errnum);
 }
 
-/* --- calls that are refused whatever they are asked for --- */
+/* --- calls that are refused with any argument --- */
 
 static const struct {
     const char *name;
@@ -385,7 +385,7 @@ static const struct {
     CALL(landlock_create_ruleset),
 };
 
-/* The first call that was not refused, from 1 on, or 0. */
+/* Returns the index, from 1, of the first call that was allowed, or 0. */
 static int try_refused(void)
 {
     for (gsize i = 0; i < G_N_ELEMENTS(refused); i++)
@@ -402,7 +402,7 @@ static void test_refused_calls(void)
     g_assert_cmpint(status, ==, 0);
 }
 
-/* --- what can be seen of it from outside --- */
+/* --- visibility to other processes --- */
 
 static bool status_says(const char *status, const char *key, const char *value)
 {

@@ -140,7 +140,7 @@ static void reply_code(int fd, const Question *question, guint code, gsize extra
 
 static void refuse_to_answer(int fd)
 {
-    close(fd); /* the kernel now replies with an ICMP error */
+    close(fd); /* the kernel then replies with an ICMP error */
 }
 
 static void ask(World *world, guint id, const char *name)

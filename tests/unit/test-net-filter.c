@@ -428,7 +428,7 @@ static void test_random_changes_of_good_frames(void)
     g_assert_cmpuint(passed, >, 1000); /* otherwise the check above was vacuous */
 }
 
-/* --- where the distro may go ------------------------------------------------------------------ */
+/* --- the access policy ------------------------------------------------------------------------ */
 
 static const guint8 lan[4] = {192, 168, 1, 5};
 static const guint8 to_gateway[4] = {10, 0, 2, 2};

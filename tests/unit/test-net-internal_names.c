@@ -16,7 +16,7 @@ static void set_up(BerthInternalNames *names)
     g_assert_true(berth_internal_names_set(names, 254, "web_1"));
 }
 
-/* The answer as text: "-" for somebody else's, or the code and the first record's data. */
+/* The answer as text: "-" if it must be forwarded, or the code and the first record's data. */
 static char *ask(const BerthInternalNames *names, const char *name, guint type)
 {
     guint8 query[DNS_QUERY_MAX], made[BERTH_DNS_MADE_MAX];

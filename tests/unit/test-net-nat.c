@@ -261,7 +261,7 @@ static void test_flows_are_bounded(void)
                     BERTH_ADDRESS_DNS);
 }
 
-/* --- anything --- */
+/* --- random input --- */
 
 /* In blocks of exactly their size, so that a sanitizer detects accesses outside. */
 static void test_random_bytes(void)

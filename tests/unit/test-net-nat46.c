@@ -141,7 +141,7 @@ static int listen_at_loopback6(BerthResolver *ret_resolver)
     return berth_fd_steal(&fd);
 }
 
-/* Tell who solicits @frame where the guest's station is. Source: RFC 4861, 4.4. */
+/* Answer the neighbour solicitation @frame with the guest's MAC address. Source: RFC 4861, 4.4. */
 static void advertise(int guest_fd, guint8 *frame)
 {
     guint8 *ip = frame + 14, *icmp = ip + 40, target[16];

@@ -314,7 +314,7 @@ static void test_the_real_kernel(void)
         g_assert_cmpint(netlink_dump(&netlink, &question.header, &links, &found), ==, 0);
         g_assert_cmpuint(found, ==, 1);
     }
-    question.header.nlmsg_type = RTM_DELLINK; /* of no link at all */
+    question.header.nlmsg_type = RTM_DELLINK; /* a link that does not exist */
     question.header.nlmsg_flags = 0;
     g_assert_cmpint(netlink_request(&netlink, &question.header), <, 0);
     netlink_drain(netlink.fd);

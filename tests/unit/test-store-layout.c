@@ -47,7 +47,8 @@ static void test_runtime_directory_fits_socket_paths(void)
     g_autofree char *runtime = runtime_for(directory);
     g_assert_cmpstr(runtime, ==, expected);
 
-    /* Too long, missing and another user's: a place that always fits. */
+    /* A fallback that always fits is used when the directory is too long, missing or another
+     * user's. */
     g_autofree char *filler = g_strnfill(80, 'x');
     g_autofree char *deep = g_build_filename(directory, filler, NULL);
     g_assert_cmpint(g_mkdir(deep, 0700), ==, 0);
@@ -70,8 +71,7 @@ static BerthLayout *layout_for(const char *data, const char *runtime)
     return berth_layout_new(environment, &no_support, NULL);
 }
 
-/* However a command comes in, it has the runtime directory of the last start, while that is there.
- */
+/* Every login finds the runtime directory of the last start while it exists. */
 static void test_runtime_is_found_through_the_data_directory(void)
 {
     g_autofree char *root = make_directory();
@@ -130,7 +130,7 @@ static void test_directories_are_made_private(void)
     g_autoptr(GError) error = NULL;
     g_assert_true(berth_layout_make_private(path, &error));
     g_assert_no_error(error);
-    g_assert_true(berth_layout_make_private(path, &error)); /* there already */
+    g_assert_true(berth_layout_make_private(path, &error)); /* already existing */
 
     struct stat st;
     g_assert_cmpint(stat(path, &st), ==, 0);
@@ -161,8 +161,8 @@ static void test_foreign_files_are_refused(void)
         g_assert_nonnull(strstr(error->message, bad[i]));
     }
 
-    /* A private directory may not be reached through a link: another user could have put it there.
-     */
+    /* A private directory must not be reached through a link, which another user could have
+     * created. */
     g_autofree char *target = g_build_filename(directory, "target", NULL);
     g_autofree char *linked = g_build_filename(directory, "linked", NULL);
     g_assert_cmpint(g_mkdir(target, 0700), ==, 0);

@@ -125,7 +125,7 @@ static void test_numbers_are_the_smallest_that_are_free(Place *place, gconstpoin
         insert(registry, name);
         g_assert_cmpuint(number_of(registry, name), ==, i > BERTH_DISTRO_SLOT_MAX ? 0 : i);
     }
-    insert(registry, "another"); /* any number of them may be without */
+    insert(registry, "another"); /* a distro without a slot, of which there may be several */
     g_assert_cmpuint(number_of(registry, "another"), ==, 0);
 
     g_assert_true(berth_registry_remove(registry, "d254", NULL));
@@ -174,7 +174,7 @@ static void test_forwards(Place *place, gconstpointer data)
     g_assert_true(berth_error_is(error, BERTH_ERROR_EXISTS));
     g_assert_cmpstr(berth_error_id(error), ==, "forward.exists");
     g_clear_error(&error);
-    g_assert_true(berth_registry_add_forward(registry, two, &taken, NULL)); /* another's */
+    g_assert_true(berth_registry_add_forward(registry, two, &taken, NULL)); /* of another distro */
     g_assert_false(berth_registry_remove_forward(registry, one, &other, &error));
     g_assert_cmpstr(berth_error_id(error), ==, "forward.not-found");
     g_clear_error(&error);
@@ -183,7 +183,7 @@ static void test_forwards(Place *place, gconstpointer data)
     g_assert_true(berth_registry_remove_forward(registry, one, &old, NULL));
     check_forwards(registry, "one", "80:80;0.0.0.0:80:80;[::1]:80:80;5353:5353/udp");
 
-    g_assert_true(berth_registry_remove(registry, "one", NULL)); /* with them */
+    g_assert_true(berth_registry_remove(registry, "one", NULL)); /* including its forwards */
     g_assert_false(berth_registry_add_forward(registry, one, &old, &error));
     g_assert_cmpstr(berth_error_id(error), ==, "distro.not-found");
     g_assert_true(berth_registry_insert(registry, one, NULL));
@@ -242,13 +242,13 @@ static void test_the_default(Place *place, gconstpointer data)
     g_autoptr(GError) error = NULL;
     g_assert_false(berth_registry_set_default(registry, "none such", &error));
     g_assert_cmpstr(berth_error_id(error), ==, "distro.not-found");
-    expect_find(registry, NULL, "two", NULL); /* the failed change left it alone */
+    expect_find(registry, NULL, "two", NULL); /* the failed change had no effect */
 
     g_assert_true(berth_registry_remove(registry, "two", NULL));
     expect_find(registry, NULL, NULL, "distro.no-default");
     expect_find(registry, "two", NULL, "distro.not-found");
     g_assert_true(berth_registry_remove(registry, "one", NULL));
-    expect_find(registry, NULL, "three", NULL); /* the only one is meant */
+    expect_find(registry, NULL, "three", NULL); /* the only one is the default */
     g_assert_false(berth_registry_remove(registry, "one", NULL));
 }
 
@@ -337,7 +337,7 @@ static void test_unusable_directories(Place *place, gconstpointer data)
     g_assert_cmpstr(berth_error_id(error), ==, "registry.missing");
 }
 
-/* GLib's random numbers are the same in all children of a fork, so the id is made by hand. */
+/* GLib's random generator gives equal numbers in forked children, so the id is explicit. */
 static BerthDistro *worker_distro(const char *name, int worker, int round)
 {
     BerthDistro *distro = berth_distro_new(name);
@@ -347,8 +347,8 @@ static BerthDistro *worker_distro(const char *name, int worker, int round)
     return distro;
 }
 
-/* One of many processes, all at once from the moment the file does not exist. Its exit status is
- * the number of the step that failed. */
+/* One of many concurrent processes, started before the file exists. The exit status is the number
+ * of the failed step. */
 static int use_registry(const char *path, int worker)
 {
     for (int round = 0; round < 6; round++) {
@@ -370,7 +370,7 @@ static int use_registry(const char *path, int worker)
     return 0;
 }
 
-/* Start @count children that all begin when a pipe is closed; returns how many failed. */
+/* Start @count children that begin together when a pipe is closed; returns how many failed. */
 static int run_at_once(int count, int (*work)(const char *path, int worker), const char *path)
 {
     int gate[2];

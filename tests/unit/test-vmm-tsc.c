@@ -3,7 +3,7 @@
 
 #include <stdlib.h>
 
-/* Two measurements of a counter differ by no more than a guest's clock may be off. */
+/* Two measurements differ by no more than the tolerance of a guest's clock. */
 static void test_measurements_agree(void)
 {
     guint first = berth_tsc_khz();

@@ -158,8 +158,8 @@ static void test_credit(void)
     g_assert_false(wire_credit_grant(&sender, WIRE_WINDOW));
 }
 
-/* What a fuzzer would find first: no sequence of bytes crashes the decoder or makes it read past
- * the frame. The seed is printed by g_test on failure. */
+/* No sequence of bytes crashes the decoder or makes it read beyond the frame. g_test prints the
+ * seed on failure. */
 static void test_random_bytes(void)
 {
     for (int round = 0; round < 20000; round++) {
@@ -185,9 +185,7 @@ static void test_random_bytes(void)
     }
 }
 
-/* A payload over the maximum leaves the buffer as it was: what came before and comes after is
- * sound.
- */
+/* A payload over the maximum leaves the buffer unchanged: earlier and later frames are intact. */
 static void test_overflow_is_undone(void)
 {
     g_autofree char *text = g_strnfill(WIRE_PAYLOAD_MAX, 'x');
@@ -197,7 +195,7 @@ static void test_overflow_is_undone(void)
     wire_put_string(&buffer, text);
     g_assert_false(wire_frame_end(&buffer, begin));
     begin = wire_frame_begin(&buffer, WIRE_NOTE, 0, 0);
-    text[WIRE_PAYLOAD_MAX - 5] = '\0'; /* a length and a NUL beside it: the most there is */
+    text[WIRE_PAYLOAD_MAX - 5] = '\0'; /* the maximum, with the length and the NUL */
     wire_put_string(&buffer, text);
     g_assert_true(wire_frame_end(&buffer, begin));
 

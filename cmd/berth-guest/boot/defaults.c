@@ -25,9 +25,8 @@ static const struct {
 } limits[] = {
     {"/proc/sys/fs/inotify/max_user_watches", 524288}, /* editors watch whole trees */
     {"/proc/sys/fs/inotify/max_user_instances", 1024}, /* the systemd of each container uses some */
-    /* With Docker's rules the kernel tracks each connection until two minutes after its end. The
-     * default depends on memory; 8192 short connections fill it. Entries are allocated on demand.
-     */
+    /* With Docker's rules the kernel tracks each connection for two minutes after its end. The
+     * default depends on memory; 8192 short connections fill it. Entries cost memory when used. */
     {"/proc/sys/net/netfilter/nf_conntrack_max", 65536},
 };
 

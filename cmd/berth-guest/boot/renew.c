@@ -136,7 +136,7 @@ static int renew_host_keys(void)
     return result == 0 ? each_key(STAGING SSH, install_key) : result;
 }
 
-/* ---- the whole ---- */
+/* ---- the complete renewal ---- */
 
 static int remove_random_seed(void)
 {

@@ -11,8 +11,8 @@
 #include <stdio.h>
 #include <sys/types.h>
 
-/* Read the first line of @path without its newline, truncated to @size. False: it cannot be read.
- */
+/* Read the first line of @path without its newline, truncated to @size. False: it cannot be
+ * read. */
 bool file_read_line(const char *path, char *line, size_t size);
 bool file_read_line_at(int directory, const char *path, char *line, size_t size);
 

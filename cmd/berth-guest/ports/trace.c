@@ -28,8 +28,8 @@ static int mount_detached(const char *type)
     return mount;
 }
 
-/* Enable one event in a small buffer that wakes its reader at the first event, not when half full.
- */
+/* Enable one event in a small buffer that wakes its reader at the first event, not when half
+ * full. */
 static int set_up(int tracefs)
 {
     static const struct {

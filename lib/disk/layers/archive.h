@@ -27,9 +27,9 @@ typedef struct BerthArchive BerthArchive;
 typedef struct {
     const char *name;         /* the archive's name in messages */
     const char *architecture; /* of the image; see BerthLayersInput */
-    int spool; /* an empty file, open for reading and writing; -1: spool to memory, at most 64 MiB
-                */
-    guint64 spool_max; /* limit of its size in bytes */
+    int spool;                /* an empty file, opened O_RDWR; -1: spool to memory, at most 64 MiB
+                               */
+    guint64 spool_max;        /* limit of its size in bytes */
 } BerthArchiveOptions;
 
 /* Open the archive in @input, from its current offset to its end. */

@@ -32,8 +32,8 @@ G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(BerthChannel, berth_channel_clear)
  * otherwise. */
 void berth_channel_begin(BerthChannel *channel);
 
-/* Write all of the output, or what can be written now. Errors: BERTH_ERROR_GUEST, "instance.lost".
- */
+/* Write all of the output, or what can be written now. Errors: BERTH_ERROR_GUEST,
+ * "instance.lost". */
 bool berth_channel_send(BerthChannel *channel, GError **error);
 bool berth_channel_flush(BerthChannel *channel, GError **error);
 

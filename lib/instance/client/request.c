@@ -49,7 +49,7 @@ static void pass_line(const WireFrame *frame, const BerthWaiting *waiting)
         waiting->line(line, waiting->user_data);
 }
 
-/* As ask_done, for requests that the guest has to fulfil: passes notices to @waiting. */
+/* As ask_done, for requests that the guest must fulfil: passes notices to @waiting. */
 static bool ask_and_wait(int fd, ControlType request, const void *payload, size_t size,
                          const BerthWaiting *waiting, GError **error)
 {

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: MIT
  *
- * request — asks a keeper something, and waits for its answer: the client's calls of the control
+ * request — sends requests to a keeper and waits for the answers: the client's calls of the control
  * protocol (instance/control/control.h).
  *
- * All block. @fd is a connection of runtime.h and stays the caller's. Lost connections are
- * BERTH_ERROR_GUEST, "instance.lost"; an answer that is none, BERTH_ERROR_PROTOCOL,
- * "instance.answer"; a keeper of another version of berth, BERTH_ERROR_PROTOCOL, "instance.version"
- * (but for berth_request_stop).
+ * All block. @fd is a connection of runtime.h and stays the caller's. Errors: a lost connection is
+ * BERTH_ERROR_GUEST, "instance.lost"; an invalid answer BERTH_ERROR_PROTOCOL, "instance.answer"; a
+ * keeper of another version BERTH_ERROR_PROTOCOL, "instance.version" (except for
+ * berth_request_stop).
  */
 #pragma once
 
@@ -36,9 +36,9 @@ GPtrArray *berth_request_ports(int fd, GError **error);
 /* Ask for the forwards now and at each change; read them with berth_request_watched. */
 bool berth_request_watch(BerthChannel *channel, GError **error);
 
-/* The next complete list in @channel, as of berth_request_ports; NULL without @error when there is
- * none yet (fill the channel then), or with *@ret_ended when the distro has stopped. *@partial
- * holds an incomplete list: NULL at first, the caller frees it. */
+/* The next complete list in @channel, as from berth_request_ports. NULL without @error: incomplete,
+ * so fill the channel; or, with *@ret_ended, the distro has stopped. *@partial holds an incomplete
+ * list: NULL at first, the caller frees it. */
 GPtrArray *berth_request_watched(BerthChannel *channel, GPtrArray **partial, bool *ret_ended,
                                  GError **error);
 
@@ -46,7 +46,7 @@ GPtrArray *berth_request_watched(BerthChannel *channel, GPtrArray **partial, boo
  * Errors: BERTH_ERROR_NOT_RUNNING, "instance.stopped". */
 bool berth_request_set_rule(int fd, const BerthRule *rule, bool wanted, GError **error);
 
-/* The report of the present start so far. NULL on error. */
+/* The report of the current start so far. NULL on error. */
 BerthBootReport *berth_request_boot(int fd, GError **error);
 
 /* Power the guest off; returns when QEMU and the keeper's runtime files are gone. */
@@ -55,16 +55,16 @@ bool berth_request_stop(int fd, BerthStopHow how, guint grace_sec, const BerthWa
 
 /* Grow the disk of a guest that is up to @size bytes; returns when its file system has grown.
  * Errors: BERTH_ERROR_NOT_RUNNING, "instance.stopped"; BERTH_ERROR_FAILED, "qmp.command"; once the
- * disk has the size, BERTH_ERROR_GUEST, "resize.guest"; BERTH_ERROR_BUSY, "resize.busy", while
- * another client's has not ended. */
+ * disk has the size, BERTH_ERROR_GUEST, "resize.guest"; BERTH_ERROR_BUSY, "resize.busy" while
+ * another client's request runs. */
 bool berth_request_grow(int fd, guint64 size, const BerthWaiting *waiting, GError **error);
 
 /* Replace the registry's list of host ports that the guest may reach (model/access.h).
  * Errors: "access.*". */
 bool berth_request_set_host_ports(int fd, const char *ports, GError **error);
 
-/* Let the guest reach one more port of the host until it stops; in any state.
- * Errors: "instance.isolated", "access.ports". */
+/* Allow the guest one more port of the host until it stops; in any state. Errors:
+ * "instance.isolated", "access.ports". */
 bool berth_request_allow_host_port(int fd, guint16 port, GError **error);
 
 G_END_DECLS

@@ -257,9 +257,8 @@ bool berth_runtime_is_gone(const GError *error)
            strcmp(berth_error_id(error), "instance.lost") == 0;
 }
 
-/* False when the process has not ended within @timeout_msec; with @error when it cannot be
- * signalled.
- */
+/* False when the process has not ended within @timeout_msec; with @error if it cannot be
+ * signalled. */
 static bool signal_and_wait(int pidfd, pid_t pid, int number, int timeout_msec, GError **error)
 {
     if (pidfd_send_signal(pidfd, number, NULL, 0) < 0 && errno != ESRCH) {

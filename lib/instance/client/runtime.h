@@ -4,17 +4,17 @@
  *
  * Every running distro has a directory of its own below the runtime directory:
  *
- *     <runtime>/<id>/start          flock'ed by whoever is starting the keeper, for a moment
- *     <runtime>/<id>/lock           flock'ed by the keeper for as long as it lives; holds
- *                                   its pid and start time (base/process.h)
+ *     <runtime>/<id>/start          flock'ed by the process that is starting the keeper
+ *     <runtime>/<id>/lock           flock'ed by the keeper for its lifetime; holds its pid and
+ *                                   start time (base/process.h)
  *     <runtime>/<id>/control        its listening socket (lib/instance/control/control.h)
  *     <runtime>/<id>/docker.sock    Docker's socket in the guest (lib/instance/keeper/sockets.h)
- *     <runtime>/<id>/machine.conf   what it was told to run
- *     <runtime>/<id>/ports          what it has open on the host (neighbours.h)
+ *     <runtime>/<id>/machine.conf   the Machine that it runs
+ *     <runtime>/<id>/ports          the ports it has open on the host (neighbours.h)
  *     <runtime>/<id>/keeper.log     its standard error
- *     <runtime>/<id>/rescue.cpio    the initramfs of a start for a rescue
- *     <runtime>/<id>/cloud.cpio     that of a distro whose cloud-init is given user-data, until its
- *                                   keeper has opened it
+ *     <runtime>/<id>/rescue.cpio    the initramfs of a rescue start
+ *     <runtime>/<id>/cloud.cpio     the initramfs with user-data for cloud-init, until the keeper
+ *                                   has opened it
  *
  * The lock decides: its holder is the keeper; a directory with a free lock is left over from a
  * crash and is reused. Two callers that start the same distro at once serialise at the lock: one
@@ -30,16 +30,16 @@
 
 G_BEGIN_DECLS
 
-/* A connection to the keeper of distro @id, close-on-exec; or -1.
- * Errors: BERTH_ERROR_NOT_RUNNING, "instance.not-running". */
+/* Connect to the keeper of distro @id, close-on-exec; -1 on error. Errors: BERTH_ERROR_NOT_RUNNING,
+ * "instance.not-running". */
 int berth_runtime_connect(const char *runtime_dir, const char *id, GError **error);
 
-/* The same for a keeper whose directory is @dir, wherever that is. */
+/* As berth_runtime_connect, for a keeper whose directory is @dir, wherever that is. */
 int berth_runtime_connect_in(const char *dir, GError **error);
 
 /* Called before a keeper is started, while no other can start and the former one has ended. False
- * with an error refuses. *@ret_disk_fd, initially -1, is a descriptor that the keeper holds for its
- * whole life. */
+ * with an error prevents the start. *@ret_disk_fd, initially -1, is a descriptor that the keeper
+ * holds for its lifetime. */
 typedef struct {
     bool (*may_start)(gpointer user_data, int *ret_disk_fd, GError **error);
     gpointer user_data;
@@ -52,10 +52,10 @@ typedef struct {
 int berth_runtime_start(const BerthMachine *machine, const char *runtime_dir,
                         const char *support_dir, const BerthRuntimeCheck *check, GError **error);
 
-/* Whether distro @id has no keeper and none is being started; waits for one that is starting or
- * ending. A caller whose claim makes the start's check fail then has the distro for itself. @name
- * is for messages. Errors: BERTH_ERROR_BUSY, "instance.running"; those of waiting for a keeper to
- * go. */
+/* Check that distro @id has no keeper and none is being started; waits for one that is starting or
+ * ending. If the caller's claim makes the check of a start fail, no keeper can start afterwards.
+ * @name is for messages. Errors: BERTH_ERROR_BUSY, "instance.running"; those of waiting for a
+ * keeper to end. */
 bool berth_runtime_require_stopped(const char *runtime_dir, const char *id, const char *name,
                                    GError **error);
 

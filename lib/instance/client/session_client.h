@@ -30,7 +30,7 @@ typedef struct {
     int input;    /* read until EOF (a file: see read_ahead.h); -1: empty */
     int output;   /* the command's stdout */
     int errors;   /* the command's stderr */
-    int terminal; /* output of a terminal that is only the command's stdin; -1: discarded */
+    int terminal; /* for terminal output if only the command's stdin is one; -1: discard it */
 
     /* A line for the user; may be NULL. */
     void (*warn)(const char *text, gpointer user_data);

@@ -22,8 +22,8 @@ BerthHostAddresses *berth_host_addresses_new(void (*changed)(gpointer user_data)
 void berth_host_addresses_free(BerthHostAddresses *addresses);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(BerthHostAddresses, berth_host_addresses_free)
 
-/* Write the present addresses to @access. False when the dump failed: @access is marked incomplete.
- */
+/* Write the current addresses to @access. False when the dump failed: @access is marked
+ * incomplete. */
 bool berth_host_addresses_put(BerthAccess *access);
 
 G_END_DECLS

@@ -15,8 +15,7 @@ G_BEGIN_DECLS
 
 typedef struct BerthHostClock BerthHostClock;
 
-/* @link is BERTH_ZONE_LINK (base/zone.h). Never fails: sources that are unavailable are left out.
- */
+/* @link is BERTH_ZONE_LINK (base/zone.h). Never fails: sources that are unavailable are skipped. */
 BerthHostClock *berth_host_clock_new(const char *link, void (*on_change)(gpointer user_data),
                                      gpointer user_data);
 void berth_host_clock_free(BerthHostClock *clock);

@@ -28,7 +28,7 @@ static bool is_name(const char *text)
     return *text != '\0' && strlen(text) <= DOMAIN_MAX && strspn(text, plain) == strlen(text);
 }
 
-/* The words of @line in front of a comment. Free with g_strfreev. */
+/* The words of @line before a comment. Free with g_strfreev. */
 static GStrv split_words(const char *line)
 {
     g_autofree char *text = g_strndup(line, strcspn(line, "#\r"));
@@ -36,7 +36,7 @@ static GStrv split_words(const char *line)
     return g_strsplit(g_strstrip(text), " ", -1);
 }
 
-/* Add those of @words that are names to @list, within @max bytes. */
+/* Append those of @words that are valid names to @list, at most @max bytes. */
 static void append_names(GString *list, const GStrv words, gsize max)
 {
     for (char **word = words; *word != NULL; word++)
@@ -73,7 +73,7 @@ static bool is_shared_address(const char *text)
            !IN6_IS_ADDR_LOOPBACK(&v6) && !IN6_IS_ADDR_LINKLOCAL(&v6) && !IN6_IS_ADDR_MULTICAST(&v6);
 }
 
-/* *@ret_left_out lines are missing at the end. */
+/* *@ret_left_out is the number of lines that did not fit. */
 static char *parse_hosts(const char *text, guint *ret_left_out)
 {
     guint left_out = 0;

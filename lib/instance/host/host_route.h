@@ -2,7 +2,7 @@
  *
  * host_route — whether this host has a default IPv6 route, followed as it changes.
  *
- * A guest with a default route that leads nowhere waits for a timeout with each AAAA record, so it
+ * A guest with a default route that leads nowhere runs into a timeout for each AAAA record, so it
  * has one only while the host has. rtnetlink reports changes; the table in /proc decides. On the
  * thread-default GMainContext.
  */
@@ -17,8 +17,7 @@ G_BEGIN_DECLS
 
 typedef struct BerthHostRoute BerthHostRoute;
 
-/* @on_change is called after the answer has changed. Never fails: without netlink the first answer
- * stays. */
+/* @on_change is called after a change. Never fails: without netlink the first answer stays. */
 BerthHostRoute *berth_host_route_new(const char *table, void (*on_change)(gpointer user_data),
                                      gpointer user_data);
 /* Accepts NULL. */

@@ -19,8 +19,8 @@ struct BerthConsole {
     int log_fd;
     int input_fd;
     GSource *readable;
-    GString *line; /* the one that is being written, its beginning if it is long */
-    char *panic;   /* what the kernel said */
+    GString *line; /* the line being written; only the beginning of a long one */
+    char *panic;   /* the kernel's panic message */
 };
 
 enum { LINE_LENGTH_MAX = 512 };

@@ -14,8 +14,8 @@ struct BerthGuestAccess {
     const BerthMachine *machine;
     char *allowed;                 /* by the registry */
     GArray *temporary;             /* guint16: ports allowed until the distro stops */
-    GHashTable *reported;          /* ports the user has heard of, a set */
-    BerthAccess access;            /* what all that comes to */
+    GHashTable *reported;          /* a set of ports reported to the user */
+    BerthAccess access;            /* the resulting policy */
     BerthHostAddresses *addresses; /* while isolated, or NULL */
     void (*changed)(gpointer user_data);
     gpointer user_data;

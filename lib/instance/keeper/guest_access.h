@@ -23,8 +23,8 @@ typedef struct BerthGuestAccess BerthGuestAccess;
 BerthGuestAccess *berth_guest_access_new(const BerthMachine *machine,
                                          void (*changed)(gpointer user_data), gpointer user_data,
                                          GError **error);
-/* Whether this host's kernel, whose setting @path is (BERTH_GUEST_ACCESS_PING), sends pings for us.
- */
+/* Whether this host's kernel, whose setting @path is (BERTH_GUEST_ACCESS_PING), allows us to
+ * ping. */
 #define BERTH_GUEST_ACCESS_PING "/proc/sys/net/ipv4/ping_group_range"
 bool berth_guest_access_may_ping(const char *path);
 
@@ -37,8 +37,8 @@ const BerthAccess *berth_guest_access_get(const BerthGuestAccess *access);
 /* Replace the registry's list of ports, or "all". Errors: those of model/access.h. */
 bool berth_guest_access_set_allowed(BerthGuestAccess *access, const char *ports, GError **error);
 
-/* Allow one port more until the distro stops.
- * Errors: BERTH_ERROR_DENIED, "instance.isolated"; BERTH_ERROR_INVALID, "access.ports". */
+/* Allow one more port until the distro stops. Errors: BERTH_ERROR_DENIED, "instance.isolated";
+ * BERTH_ERROR_INVALID, "access.ports". */
 bool berth_guest_access_allow(BerthGuestAccess *access, guint16 port, GError **error);
 
 /* The ports of berth_guest_access_allow, "8080,3128" or "". Free with g_free. */

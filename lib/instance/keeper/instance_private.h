@@ -33,7 +33,7 @@ typedef enum { STARTING, UP, STOPPING, GONE } State;
 /* The reason in QMP's SHUTDOWN event. */
 typedef enum { END_UNKNOWN, END_POWERED_OFF, END_REBOOT } EndReason;
 
-/* How long a guest may take to power off once its agent has gone. */
+/* Limit for a guest to power off once its agent has ended. */
 #define AGENT_GRACE_SEC 5
 
 struct BerthInstance {
@@ -107,8 +107,8 @@ void berth_instance_set_stopped_error(GError **error);
 
 /* An upgrade of berth may replace kernel and initramfs while the distro runs; a reboot of the guest
  * must boot those of this keeper's version. So the keeper keeps them open and uses the descriptors
- * from the second start of QEMU on; the first start uses the paths `berth start --dry-run` prints.
- */
+ * from the second start of QEMU on; the first start uses the paths that `berth start --dry-run`
+ * prints. */
 void berth_instance_hold_boot_files(BerthInstance *instance);
 void berth_instance_use_boot_files(BerthInstance *instance);
 

@@ -83,8 +83,8 @@ void berth_neighbours_publish(BerthNeighbours *neighbours, const GPtrArray *forw
 
 /* --- theirs --- */
 
-/* Whether the leg in @line collides with @leg: the same address, or the any address on either side.
- */
+/* Whether the leg in @line collides with @leg: the same address, or the wildcard address on either
+ * side. */
 static bool collides(const char *line, const BerthLeg *leg)
 {
     static const guint8 any[16];

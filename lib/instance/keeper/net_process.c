@@ -38,7 +38,7 @@ struct BerthNetProcess {
     BerthGuestAccess *access;
     BerthHostResolver *resolver;
     BerthRunning *running;
-    BerthInternalNames names; /* as running says, for a new berth-net */
+    BerthInternalNames names; /* from running.h, for a restarted berth-net */
 };
 
 static void on_net_exit(BerthNet *net, gpointer user_data);

@@ -17,8 +17,7 @@ G_BEGIN_DECLS
 
 #define BERTH_PORT_NOTICES_SETTLE_USEC (G_GINT64_CONSTANT(1000) * 1000) /* of a start */
 #define BERTH_PORT_NOTICES_FLAP_USEC                                                               \
-    (G_GINT64_CONSTANT(10) * 1000 * 1000) /* until it is news again                                \
-                                           */
+    (G_GINT64_CONSTANT(10) * 1000 * 1000) /* until it is reported again */
 
 typedef struct BerthPortNotices BerthPortNotices;
 

@@ -30,8 +30,8 @@ typedef struct {
     GPtrArray *(*ports)(gpointer user_data);
     /* Add or remove the forward by @rule. */
     bool (*set_rule)(const BerthRule *rule, bool wanted, gpointer user_data, GError **error);
-    /* Replace the registry's list of host ports the guest may reach; allow one more until it stops.
-     */
+    /* Replace the registry's list of host ports the guest may reach; allow one more until it
+     * stops. */
     bool (*set_host_ports)(const char *ports, gpointer user_data, GError **error);
     bool (*allow_host_port)(guint16 port, gpointer user_data, GError **error);
     /* Borrowed. */
@@ -53,8 +53,8 @@ void berth_server_set_ready(BerthServer *server);
 /* The grow has ended; @error is NULL on success. */
 void berth_server_grown(BerthServer *server, const GError *error);
 
-/* The guest has ended: every session and, unless @keep_waiting, every waiting client gets @error.
- */
+/* The guest has ended: every session and, unless @keep_waiting, every waiting client gets
+ * @error. */
 void berth_server_fail(BerthServer *server, const GError *error, bool keep_waiting);
 
 /* The guest ended unasked: sessions that were not sent to it yet get @error and can be retried;

@@ -46,10 +46,10 @@ struct BerthServer {
     BerthAcceptor *acceptor;
     GPtrArray *clients;    /* Client*, owned */
     BerthStreams *streams; /* borrowed */
-    guint sessions;        /* that the guest has */
+    guint sessions;        /* open in the guest */
     bool ready;            /* for bare sessions */
     bool up;               /* for all sessions */
-    char *paused;          /* the line that says why the distro is paused; or NULL */
+    char *paused;          /* the notice why the distro is paused; or NULL */
     bool growing;          /* even if the client that asked has disconnected */
 };
 
