@@ -16,14 +16,15 @@ static void on_cont(BerthQmp *qmp, JsonNode *result, const GError *error, gpoint
 static void on_resume(gpointer user_data)
 {
     BerthInstance *instance = user_data;
-    if (instance->qmp != NULL)
-        berth_qmp_execute(instance->qmp, "cont", NULL, on_cont, instance);
+    if (instance->process.qmp != NULL)
+        berth_qmp_execute(instance->process.qmp, "cont", NULL, on_cont, instance);
 }
 
 static void notify(BerthInstance *instance, const char *line)
 {
     berth_console_log(instance->console, "%s", line);
-    berth_server_set_paused(instance->server, berth_pause_reason(instance->pause) != NULL, line);
+    berth_server_set_paused(instance->server, berth_pause_reason(instance->process.pause) != NULL,
+                            line);
 }
 
 static void on_changed(const char *reason, gpointer user_data)
@@ -40,7 +41,7 @@ static void on_changed(const char *reason, gpointer user_data)
 
 void berth_instance_notify_lost_writes(BerthInstance *instance)
 {
-    const char *reason = berth_pause_reason(instance->pause);
+    const char *reason = berth_pause_reason(instance->process.pause);
     if (reason == NULL)
         return;
     g_autofree char *line =
@@ -72,14 +73,14 @@ static const BerthPauseOps pause_ops = {
 
 void berth_instance_watch_pauses(BerthInstance *instance)
 {
-    instance->read_error_reported = false;
-    instance->pause =
+    instance->process.read_error_reported = false;
+    instance->process.pause =
         berth_pause_new(instance->machine->disk, BERTH_PAUSE_TURN_MSEC, &pause_ops, instance);
 }
 
 bool berth_instance_is_paused(const BerthInstance *instance)
 {
-    return berth_pause_reason(instance->pause) != NULL;
+    return berth_pause_reason(instance->process.pause) != NULL;
 }
 
 /* QEMU does not report by itself that it cannot resume this guest. */
@@ -88,7 +89,7 @@ static void on_status(BerthQmp *qmp, JsonNode *result, const GError *error, gpoi
     BerthInstance *instance = user_data;
     const char *status = result != NULL ? berth_qmp_status(result) : "";
     if (g_str_equal(status, "io-error")) {
-        berth_pause_stopped(instance->pause);
+        berth_pause_stopped(instance->process.pause);
     } else if (g_str_equal(status, "internal-error")) {
         g_autofree char *hint =
             g_strdup_printf("the next command starts %s anew", instance->machine->name);
@@ -103,9 +104,9 @@ static void on_status(BerthQmp *qmp, JsonNode *result, const GError *error, gpoi
  * blocks. */
 static void report_read_error(BerthInstance *instance, const char *words)
 {
-    if (instance->read_error_reported)
+    if (instance->process.read_error_reported)
         return;
-    instance->read_error_reported = true;
+    instance->process.read_error_reported = true;
     g_autofree char *clean = berth_text_clean(words, WORDS_MAX);
     g_autofree char *line = g_strdup_printf(
         "%s gets read errors: the host cannot read its disk: %s", instance->machine->name, clean);
@@ -117,13 +118,13 @@ bool berth_instance_pause_event(BerthInstance *instance, const BerthQmpEvent *ev
 {
     bool failure = g_str_equal(event->name, "BLOCK_IO_ERROR");
     if (failure && g_str_equal(event->action, "stop"))
-        berth_pause_failed(instance->pause, event->reason);
+        berth_pause_failed(instance->process.pause, event->reason);
     else if (failure)
         report_read_error(instance, event->reason);
     else if (g_str_equal(event->name, "STOP"))
-        berth_qmp_execute(instance->qmp, "query-status", NULL, on_status, instance);
+        berth_qmp_execute(instance->process.qmp, "query-status", NULL, on_status, instance);
     else if (g_str_equal(event->name, "RESUME"))
-        berth_pause_resumed(instance->pause);
+        berth_pause_resumed(instance->process.pause);
     else
         return false;
     return true;

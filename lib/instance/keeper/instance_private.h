@@ -3,8 +3,9 @@
  * instance_private — shared by the files of the instance only.
  *
  *     instance.c           its states, from QEMU's start to its end
- *     instance_requests.c  clients' requests
- *     instance_pause.c     pauses: the host refuses a write to the disk
+ *     instance_guest.c     one life of the guest: the agent, its start, what it must know of the
+ * host instance_qemu.c      one QEMU process: its start, its events, its end instance_requests.c
+ * clients' requests instance_pause.c     pauses: the host refuses a write to the disk
  *     instance_files.c     the kernel and initramfs, kept open
  */
 #pragma once
@@ -36,6 +37,32 @@ typedef enum { END_UNKNOWN, END_POWERED_OFF, END_REBOOT } EndReason;
 /* Limit for a guest to power off once its agent has ended. */
 #define AGENT_GRACE_SEC 5
 
+/* One life of the guest: from its boot until it reboots or ends. instance_guest.c */
+typedef struct {
+    BerthAgentClient *agent; /* NULL before the boot and once the channel is closed */
+    bool was_up;
+    char *kernel;            /* reported by the guest */
+    char *init;              /* "" before READY */
+    char *init_status;       /* "" before BOOTED */
+    guint init_timeout_msec; /* of this start */
+    char *problem;           /* the boot stage that failed, or NULL */
+    bool no_disk;            /* that stage mounts the disk */
+    BerthBootReport *report;
+    guint64 disk_size; /* of the grow in progress, bytes */
+} GuestLife;
+
+/* One QEMU process, from its start until it was reaped and QMP is at EOF; all zero without one.
+ * While only one of qemu and qmp is left, QEMU is ending. instance_qemu.c */
+typedef struct {
+    BerthQemu *qemu;
+    BerthQmp *qmp;
+    BerthPause *pause;
+    bool read_error_reported;
+    EndReason end_reason;
+    bool ended; /* and was reaped */
+    int wait_status;
+} QemuProcess;
+
 struct BerthInstance {
     BerthMachine *machine;
     int dir_fd;       /* its runtime directory, or -1 */
@@ -45,43 +72,25 @@ struct BerthInstance {
     gpointer user_data;
 
     State state;
-    bool was_up;         /* this QEMU's guest has been up */
     gint64 started_usec; /* berth_clock_boottime */
     GError *failure;     /* why it ends; NULL after a request to stop */
+    bool was_killed;     /* QEMU, by a signal that the keeper did not send */
     GSource *timer;      /* of the present state */
     GSource *finisher;   /* queued when there is no QEMU to wait for */
 
+    /* Of the keeper: reboots of the guest do not touch them. */
     BerthStreams *streams;
     BerthServer *server;
-    BerthSockets *sockets; /* NULL once it is GONE */
+    BerthSockets *sockets;    /* NULL once it is GONE */
+    BerthNetProcess *network; /* NULL once it is GONE */
     BerthConsole *console;
-
-    /* Of the present QEMU. While only one of qemu and qmp is left, QEMU is ending. */
-    BerthQemu *qemu;
-    BerthQmp *qmp;
-    BerthAgentClient *agent;
-    BerthPause *pause;
-    bool read_error_reported;
-    EndReason end_reason;
-    bool qemu_ended;
-    bool was_killed; /* by a signal that the keeper did not send */
-    int wait_status;
-
-    BerthNetProcess *network; /* survives a reboot of the guest */
-
-    guint64 disk_size;       /* of the grow in progress, bytes */
-    char *kernel;            /* reported by the guest */
-    char *init;              /* "" before READY */
-    char *init_status;       /* "" before BOOTED */
-    guint init_timeout_msec; /* of this start */
-    char *problem;           /* the boot stage that failed, or NULL */
-    bool no_disk;            /* that stage mounts the disk */
-    BerthBootReport *report;
     BerthPortNotices *port_notices;
-
     BerthHostNames *names;
     BerthHostRoute *route;
     BerthHostClock *clock;
+
+    GuestLife life;
+    QemuProcess process;
 };
 
 extern const BerthServerOps berth_instance_server_ops;
@@ -93,6 +102,33 @@ void berth_instance_set_timer(BerthInstance *instance, guint msec, GSourceFunc f
 
 /* End the instance because of @failure (taken). */
 void berth_instance_fail(BerthInstance *instance, GError *failure);
+
+/* The guest is up: let sessions and connections begin. */
+void berth_instance_come_up(BerthInstance *instance);
+/* QEMU has been reaped and QMP, which carries the reason, is at EOF: reboot, or end the instance.
+ */
+void berth_instance_qemu_ended(BerthInstance *instance);
+
+/* Start to follow the host's route, names, clock and zone, and to tell the guest of changes. */
+void berth_instance_follow_host(BerthInstance *instance);
+/* Forget what the former life of the guest reported. */
+void berth_instance_begin_life(BerthInstance *instance);
+/* Boot the guest whose agent is at @agent_fd (taken) within the machine's boot timeout. */
+void berth_instance_boot_guest(BerthInstance *instance, int agent_fd);
+/* The guest closed the agent's channel: no session works without it. */
+void berth_instance_lose_agent(BerthInstance *instance);
+/* The guest is gone: close its forwards and connections. */
+void berth_instance_end_life(BerthInstance *instance);
+void berth_instance_clear_life(BerthInstance *instance);
+/* Send the host's time and zone to a guest that is ready. */
+void berth_instance_send_clock(BerthInstance *instance);
+
+/* Start QEMU. The agent's end of its channel, the caller's, or -1. Errors: those of
+ * berth_qemu_spawn. */
+int berth_instance_start_qemu(BerthInstance *instance, GError **error);
+/* The error for a QEMU that ended unasked. */
+GError *berth_instance_crash_error(BerthInstance *instance);
+void berth_instance_clear_qemu(BerthInstance *instance);
 
 /* Begin to track the pauses of a QEMU that was just started. */
 void berth_instance_watch_pauses(BerthInstance *instance);

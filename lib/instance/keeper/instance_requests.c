@@ -13,15 +13,15 @@ static const char *const state_words[] = {
 static void send_to_guest(const WireFrame *frame, guint32 stream, gpointer user_data)
 {
     BerthInstance *instance = user_data;
-    if (instance->agent != NULL)
-        berth_agent_client_send(instance->agent, frame, stream);
+    if (instance->life.agent != NULL)
+        berth_agent_client_send(instance->life.agent, frame, stream);
 }
 
 static void hang_up(guint32 stream, gpointer user_data)
 {
     BerthInstance *instance = user_data;
-    if (instance->agent != NULL)
-        berth_agent_client_send_empty(instance->agent, WIRE_CLOSE, stream);
+    if (instance->life.agent != NULL)
+        berth_agent_client_send_empty(instance->life.agent, WIRE_CLOSE, stream);
 }
 
 const BerthStreamsOps berth_instance_streams_ops = {send_to_guest, hang_up};
@@ -31,23 +31,23 @@ static gboolean on_stop_timeout(gpointer user_data)
     BerthInstance *instance = user_data;
     berth_console_log(instance->console, "did not power off in time: forced");
     berth_instance_notify_lost_writes(instance);
-    if (instance->qemu != NULL)
-        berth_qemu_kill(instance->qemu);
+    if (instance->process.qemu != NULL)
+        berth_qemu_kill(instance->process.qemu);
     return G_SOURCE_REMOVE;
 }
 
 static void stop(BerthStopHow how, guint grace_sec, gpointer user_data)
 {
     BerthInstance *instance = user_data;
-    if (instance->state == GONE || instance->qemu == NULL)
+    if (instance->state == GONE || instance->process.qemu == NULL)
         return;
 
     g_clear_pointer(&instance->clock, berth_host_clock_free); /* which takes a moment */
-    bool can_ask = instance->agent != NULL && *instance->init != '\0';
+    bool can_ask = instance->life.agent != NULL && *instance->life.init != '\0';
     if (how == BERTH_STOP_FORCE || !can_ask) {
         instance->state = STOPPING;
         berth_instance_clear_timer(&instance->timer);
-        berth_qemu_kill(instance->qemu);
+        berth_qemu_kill(instance->process.qemu);
         return;
     }
     if (instance->state == STOPPING)
@@ -55,8 +55,8 @@ static void stop(BerthStopHow how, guint grace_sec, gpointer user_data)
     instance->state = STOPPING;
     berth_server_set_up(instance->server, false);
     berth_sockets_set_up(instance->sockets, false);
-    berth_agent_client_power(instance->agent, WIRE_POWER_OFF);
-    berth_pause_retry(instance->pause);
+    berth_agent_client_power(instance->life.agent, WIRE_POWER_OFF);
+    berth_pause_retry(instance->process.pause);
     berth_instance_set_timer(instance, grace_sec * 1000, on_stop_timeout);
 }
 
@@ -66,8 +66,8 @@ static void on_disk_resized(BerthQmp *qmp, JsonNode *result, const GError *error
     BerthInstance *instance = user_data;
     if (error != NULL)
         berth_server_grown(instance->server, error);
-    else if (instance->agent != NULL)
-        berth_agent_client_grow(instance->agent, instance->disk_size);
+    else if (instance->life.agent != NULL)
+        berth_agent_client_grow(instance->life.agent, instance->life.disk_size);
 }
 
 static void grow(guint64 size, gpointer user_data)
@@ -75,9 +75,10 @@ static void grow(guint64 size, gpointer user_data)
     BerthInstance *instance = user_data;
     g_autoptr(GError) error = NULL;
     berth_instance_set_stopped_error(&error);
-    instance->disk_size = size;
-    if (instance->state == UP && instance->qmp != NULL)
-        berth_qmp_resize(instance->qmp, BERTH_QEMU_ROOT_NODE, size, on_disk_resized, instance);
+    instance->life.disk_size = size;
+    if (instance->state == UP && instance->process.qmp != NULL)
+        berth_qmp_resize(instance->process.qmp, BERTH_QEMU_ROOT_NODE, size, on_disk_resized,
+                         instance);
     else
         berth_server_grown(instance->server, error);
 }
@@ -86,17 +87,18 @@ static BerthInstanceStatus *get_status(gpointer user_data)
 {
     BerthInstance *instance = user_data;
     BerthInstanceStatus *status = g_new0(BerthInstanceStatus, 1);
-    const char *pause = berth_pause_reason(instance->pause);
+    const char *pause = berth_pause_reason(instance->process.pause);
     status->state =
         g_strdup(pause != NULL ? "paused" : berth_table_to_string(state_words, instance->state));
     status->reason = g_strdup(pause != NULL ? pause : "");
     status->accel = g_strdup(berth_accel_word((BerthAccel)instance->machine->accel));
     status->keeper_pid = (guint)getpid();
-    status->qemu_pid = instance->qemu != NULL ? (guint)berth_qemu_pid(instance->qemu) : 0;
+    status->qemu_pid =
+        instance->process.qemu != NULL ? (guint)berth_qemu_pid(instance->process.qemu) : 0;
     status->uptime_usec = berth_clock_boottime() - instance->started_usec;
-    status->kernel = g_strdup(instance->kernel);
-    status->init = g_strdup(instance->init);
-    status->init_status = g_strdup(instance->init_status);
+    status->kernel = g_strdup(instance->life.kernel);
+    status->init = g_strdup(instance->life.init);
+    status->init_status = g_strdup(instance->life.init_status);
     status->host_ports =
         instance->network != NULL
             ? berth_guest_access_temporary(berth_net_process_access(instance->network))
@@ -125,7 +127,7 @@ static bool set_rule(const BerthRule *rule, bool wanted, gpointer user_data, GEr
 static const BerthBootReport *get_boot(gpointer user_data)
 {
     const BerthInstance *instance = user_data;
-    return instance->report;
+    return instance->life.report;
 }
 
 /* NULL with @error once the network was given up. */

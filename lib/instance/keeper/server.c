@@ -41,12 +41,12 @@ static void drop_client(Client *client)
     g_ptr_array_remove_fast(server->clients, client);
 }
 
-bool berth_client_is_busy(const Client *client)
+bool berth_server_client_is_busy(const Client *client)
 {
     return client->asked != NOT_ASKED || client->session != NO_SESSION;
 }
 
-void berth_client_answer_done(Client *client)
+void berth_server_client_answer_done(Client *client)
 {
     client->asked = NOT_ASKED;
     wire_frame_put(berth_link_output(client->link), (WireType)CONTROL_DONE, 0, 0, NULL, 0);
@@ -60,10 +60,10 @@ static void answer_error(Client *client, const GError *error)
     berth_link_flush(client->link);
 }
 
-bool berth_client_answer_result(Client *client, bool ok, const GError *error)
+bool berth_server_client_answer_result(Client *client, bool ok, const GError *error)
 {
     if (ok)
-        berth_client_answer_done(client);
+        berth_server_client_answer_done(client);
     else
         answer_error(client, error);
     return true;
@@ -85,7 +85,7 @@ static bool has_room_for_notice(const Client *client)
     return berth_link_pending(client->link) < CLIENT_BACKLOG_MAX / 2;
 }
 
-void berth_client_notify_pause(Client *client)
+void berth_server_client_notify_pause(Client *client)
 {
     if (client->server->paused != NULL)
         send_line(client, CONTROL_PAUSED, client->server->paused);
@@ -95,7 +95,7 @@ void berth_server_notify_clients(BerthServer *server, const char *line)
 {
     for (guint i = 0; i < server->clients->len; i++) {
         Client *client = g_ptr_array_index(server->clients, i);
-        if (berth_client_is_busy(client) && client->asked != ASKED_WATCH &&
+        if (berth_server_client_is_busy(client) && client->asked != ASKED_WATCH &&
             has_room_for_notice(client))
             send_line(client, CONTROL_PAUSED, line);
     }
@@ -180,7 +180,7 @@ static bool can_start(const Client *client)
 static bool open_session(Client *client, const WireFrame *frame)
 {
     guint32 flags = open_flags(frame);
-    if (berth_client_is_busy(client))
+    if (berth_server_client_is_busy(client))
         return false;
     client->session = EARLY_SESSION;
     client->local = frame->stream;
@@ -194,7 +194,7 @@ static bool open_session(Client *client, const WireFrame *frame)
         client->to_client[i] = (WireCredit)WIRE_CREDIT_INIT;
     if (!keep_early(client, frame))
         return false;
-    berth_client_notify_pause(client);
+    berth_server_client_notify_pause(client);
     if (can_start(client))
         start_session(client);
     return true;
@@ -248,7 +248,7 @@ static bool handle_session_frame(Client *client, const WireFrame *frame)
 
 static bool handle_hello(Client *client, const WireFrame *frame)
 {
-    if (berth_client_is_busy(client))
+    if (berth_server_client_is_busy(client))
         return false;
     client->version = berth_hello_version(frame);
     berth_hello_put_answer(berth_link_output(client->link));
@@ -265,7 +265,7 @@ static bool needs_version(const WireFrame *frame)
 static bool refuse_version(Client *client)
 {
     g_autoptr(GError) error = NULL;
-    if (berth_client_is_busy(client) || berth_hello_check_client(client->version, &error))
+    if (berth_server_client_is_busy(client) || berth_hello_check_client(client->version, &error))
         return false;
     answer_error(client, error);
     return true;
@@ -285,7 +285,7 @@ static bool on_frame(BerthLink *link, const WireFrame *frame, gpointer user_data
     if (needs_version(frame) && refuse_version(client))
         return true;
     return frame->stream != 0 ? handle_session_frame(client, frame)
-                              : berth_client_handle_request(client, frame);
+                              : berth_server_client_handle_request(client, frame);
 }
 
 static void on_closed(BerthLink *link, const GError *error, gpointer user_data)
@@ -333,7 +333,7 @@ static void answer_waiting(BerthServer *server)
     for (guint i = 0; i < server->clients->len; i++) {
         Client *client = g_ptr_array_index(server->clients, i);
         if (client->asked == ASKED_WAIT && server->up)
-            berth_client_answer_done(client);
+            berth_server_client_answer_done(client);
         else if (client->session == EARLY_SESSION && can_start(client))
             start_session(client);
     }
@@ -345,7 +345,7 @@ void berth_server_grown(BerthServer *server, const GError *error)
     for (guint i = 0; i < server->clients->len; i++) {
         Client *client = g_ptr_array_index(server->clients, i);
         if (client->asked == ASKED_GROW)
-            berth_client_answer_result(client, error == NULL, error);
+            berth_server_client_answer_result(client, error == NULL, error);
     }
 }
 
@@ -394,7 +394,7 @@ void berth_server_finish(BerthServer *server, const GError *error)
     for (guint i = 0; i < server->clients->len; i++) {
         Client *client = g_ptr_array_index(server->clients, i);
         if (client->asked == ASKED_STOP || client->asked == ASKED_WATCH)
-            berth_client_answer_done(client);
+            berth_server_client_answer_done(client);
         links[i] = client->link;
     }
     berth_link_drain_all(links, server->clients->len, FINISH_DRAIN_MSEC);

@@ -19,8 +19,8 @@ typedef enum {
     GUEST_SESSION, /* sent to the guest: has a stream */
 } SessionState;
 
-/* A client has at most one session or one unanswered request: berth_client_is_busy refuses a second
- * one. */
+/* A client has at most one session or one unanswered request: berth_server_client_is_busy refuses a
+ * second one. */
 typedef struct {
     BerthServer *server;
     BerthLink *link;
@@ -54,17 +54,17 @@ struct BerthServer {
 };
 
 /* Whether @client has a session or an unanswered request. */
-bool berth_client_is_busy(const Client *client);
+bool berth_server_client_is_busy(const Client *client);
 
 /* Answer the client's request with DONE; the second form answers ERROR with @error when @ok is
  * false, and always returns true. */
-void berth_client_answer_done(Client *client);
-bool berth_client_answer_result(Client *client, bool ok, const GError *error);
+void berth_server_client_answer_done(Client *client);
+bool berth_server_client_answer_result(Client *client, bool ok, const GError *error);
 
 /* Called when @client begins to wait: sends the notice of a pause, if there is one. */
-void berth_client_notify_pause(Client *client);
+void berth_server_client_notify_pause(Client *client);
 
 /* Handle the request in @frame, on stream 0. False disconnects the client. */
-bool berth_client_handle_request(Client *client, const WireFrame *frame);
+bool berth_server_client_handle_request(Client *client, const WireFrame *frame);
 
 G_END_DECLS

@@ -7,9 +7,9 @@ static bool handle_wait(Client *client, const WireFrame *frame)
 {
     client->asked = ASKED_WAIT;
     if (client->server->up)
-        berth_client_answer_done(client);
+        berth_server_client_answer_done(client);
     else
-        berth_client_notify_pause(client);
+        berth_server_client_notify_pause(client);
     return true;
 }
 
@@ -51,7 +51,7 @@ static bool handle_forward(Client *client, const WireFrame *frame)
     BerthRule rule;
     bool ok = berth_rule_parse(text, &rule, &error) &&
               server->ops->set_rule(&rule, wanted, server->user_data, &error);
-    return berth_client_answer_result(client, ok, error);
+    return berth_server_client_answer_result(client, ok, error);
 }
 
 static bool handle_boot(Client *client, const WireFrame *frame)
@@ -73,7 +73,7 @@ static bool handle_stop(Client *client, const WireFrame *frame)
         return false;
     client->asked = ASKED_STOP;
     if (how == BERTH_STOP_ORDERLY)
-        berth_client_notify_pause(client);
+        berth_server_client_notify_pause(client);
     server->ops->stop((BerthStopHow)how, grace_sec, server->user_data);
     return true;
 }
@@ -90,10 +90,10 @@ static bool handle_grow(Client *client, const WireFrame *frame)
         g_autoptr(GError) error = NULL;
         berth_error_set(&error, BERTH_ERROR_BUSY, "resize.busy", NULL,
                         "the disk is already being made larger");
-        return berth_client_answer_result(client, false, error);
+        return berth_server_client_answer_result(client, false, error);
     }
     client->asked = ASKED_GROW;
-    berth_client_notify_pause(client);
+    berth_server_client_notify_pause(client);
     server->growing = true;
     server->ops->grow(size, server->user_data);
     return true;
@@ -109,7 +109,7 @@ static bool handle_host_ports(Client *client, const WireFrame *frame)
         return false;
     g_autoptr(GError) error = NULL;
     bool ok = server->ops->set_host_ports(ports, server->user_data, &error);
-    return berth_client_answer_result(client, ok, error);
+    return berth_server_client_answer_result(client, ok, error);
 }
 
 static bool handle_host_port(Client *client, const WireFrame *frame)
@@ -122,7 +122,7 @@ static bool handle_host_port(Client *client, const WireFrame *frame)
         return false;
     g_autoptr(GError) error = NULL;
     bool ok = server->ops->allow_host_port(port, server->user_data, &error);
-    return berth_client_answer_result(client, ok, error);
+    return berth_server_client_answer_result(client, ok, error);
 }
 
 static const struct {
@@ -137,9 +137,9 @@ static const struct {
     {CONTROL_REACH, true, handle_host_ports}, {CONTROL_REACH_ONE, true, handle_host_port},
 };
 
-bool berth_client_handle_request(Client *client, const WireFrame *frame)
+bool berth_server_client_handle_request(Client *client, const WireFrame *frame)
 {
-    if (berth_client_is_busy(client))
+    if (berth_server_client_is_busy(client))
         return false;
     for (gsize i = 0; i < G_N_ELEMENTS(requests); i++)
         if (requests[i].type == frame->type)
