@@ -6,6 +6,8 @@
 #include "channel.h"
 #include "instance/control/control.h"
 #include "read_ahead.h"
+#include "session_open.h"
+#include "session_output.h"
 
 #include <errno.h>
 #include <limits.h>
@@ -15,34 +17,25 @@
 #include <sys/signalfd.h>
 #include <unistd.h>
 
-#define STREAM 1u /* our number for the session; the keeper has its own */
 /* For the guest to acknowledge a signal, whatever the command does with it. */
 #define ANSWER_USEC (10 * G_USEC_PER_SEC)
-
-/* A channel's output. */
-typedef struct {
-    int fd;
-    WireBuffer waiting;
-    WireCredit credit; /* what the guest may still send */
-    bool broken;       /* EPIPE: the reader has gone */
-} Output;
 
 typedef struct {
     const BerthCommand *command;
     BerthChannel channel;
     int input; /* -1 once it has ended */
     bool input_is_terminal;
-    bool background;               /* last known: we are in the terminal's background */
-    WireCredit credit;             /* what we may still send */
-    BerthReadAhead ahead;          /* what we have sent, and the command has taken */
-    Output outputs[WIRE_CHANNELS]; /* WIRE_STDIN's is what a terminal shows */
-    bool opened;                   /* the command has begun; no input is read before */
-    bool split;                    /* OPEN took several frames */
-    int signals;                   /* a signalfd, or -1 */
-    bool answers;                  /* the guest acknowledges signals */
-    int unanswered;                /* a fatal signal not acknowledged yet, or 0 */
-    gint64 deadline_usec;          /* for that (monotonic) */
-    int status;                    /* of the command, or -1 while it runs */
+    bool background;      /* last known: we are in the terminal's background */
+    WireCredit credit;    /* what we may still send */
+    BerthReadAhead ahead; /* what we have sent, and the command has taken */
+    BerthSessionOutput outputs[WIRE_CHANNELS];
+    bool opened;          /* the command has begun; no input is read before */
+    bool split;           /* OPEN took several frames */
+    int signals;          /* a signalfd, or -1 */
+    bool answers;         /* the guest acknowledges signals */
+    int unanswered;       /* a fatal signal not acknowledged yet, or 0 */
+    gint64 deadline_usec; /* for that (monotonic) */
+    int status;           /* of the command, or -1 while it runs */
 } Session;
 
 static void session_clear(Session *session)
@@ -50,95 +43,16 @@ static void session_clear(Session *session)
     berth_channel_clear(&session->channel);
     berth_fd_close(&session->signals);
     for (guint i = 0; i < WIRE_CHANNELS; i++)
-        wire_buffer_clear(&session->outputs[i].waiting);
+        berth_session_output_clear(&session->outputs[i]);
 }
 G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(Session, session_clear)
-G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(WireBuffer, wire_buffer_clear)
-
-static guint32 open_flags(const BerthCommand *command)
-{
-    const struct {
-        bool on;
-        WireOpenFlags flag;
-    } rows[] = {
-        {command->tty, WIRE_OPEN_TTY},
-        {command->login, WIRE_OPEN_LOGIN},
-        {command->shell, WIRE_OPEN_SHELL},
-        {command->bare, WIRE_OPEN_BARE},
-        {command->pipe_input, WIRE_OPEN_PIPE_STDIN},
-        {command->pipe_output, WIRE_OPEN_PIPE_STDOUT},
-        {command->pipe_errors, WIRE_OPEN_PIPE_STDERR},
-        {command->cooked, WIRE_OPEN_COOKED},
-    };
-    guint32 flags = 0;
-    for (gsize i = 0; i < G_N_ELEMENTS(rows); i++)
-        flags |= rows[i].on ? (guint32)rows[i].flag : 0;
-    return flags;
-}
-
-static void build_open(const BerthCommand *command, guint32 flags, WireBuffer *payload)
-{
-    wire_put_u32(payload, flags);
-    wire_put_string(payload, command->user);
-    wire_put_string(payload, command->cwd);
-    wire_put_u16(payload, (guint16)command->rows);
-    wire_put_u16(payload, (guint16)command->columns);
-    wire_put_list(payload, command->argv);
-    wire_put_list(payload, command->environment);
-    wire_put_list(payload, command->offered);
-}
-
-static void set_too_long(GError **error, const char *message)
-{
-    berth_error_set(
-        error, BERTH_ERROR_GUEST, "session.too-long",
-        "pass less at once (xargs -s 100000), or pass it on standard input or in a file", "%s",
-        message);
-}
-
-/* False with @error when the command exceeds WIRE_OPEN_MAX. */
-static bool put_open(Session *session, GError **error)
-{
-    g_auto(WireBuffer) payload = {0};
-    guint32 flags = open_flags(session->command) | WIRE_OPEN_ANSWERS;
-    build_open(session->command, flags, &payload);
-    session->split = wire_buffer_size(&payload) > WIRE_PAYLOAD_MAX;
-    if (session->split) {
-        wire_buffer_consume(&payload, wire_buffer_size(&payload));
-        build_open(session->command, flags | WIRE_OPEN_MORE, &payload);
-    }
-    if (payload.failed || wire_buffer_size(&payload) > WIRE_OPEN_MAX) {
-        set_too_long(error, "the command's words and environment are longer than any kernel takes");
-        return false;
-    }
-    if (session->split)
-        wire_frames_put(&session->channel.output, WIRE_OPEN, STREAM, wire_buffer_head(&payload),
-                        wire_buffer_size(&payload));
-    else
-        wire_frame_put(&session->channel.output, WIRE_OPEN, 0, STREAM, wire_buffer_head(&payload),
-                       wire_buffer_size(&payload));
-    return true;
-}
-
-static void put_empty(Session *session, WireType type, WireChannel channel)
-{
-    wire_frame_put(&session->channel.output, type, (guint8)channel, STREAM, NULL, 0);
-}
-
-static void put_u32_frame(Session *session, WireType type, WireChannel channel, guint32 number)
-{
-    WireBuffer *output = &session->channel.output;
-    size_t begin = wire_frame_begin(output, type, (guint8)channel, STREAM);
-    wire_put_u32(output, number);
-    wire_frame_end(output, begin);
-}
 
 /* --- from our descriptors to the guest -------------------------------------------------------- */
 
 static void end_input(Session *session)
 {
     session->input = -1;
-    put_empty(session, WIRE_EOF, WIRE_STDIN);
+    wire_frame_put(&session->channel.output, WIRE_EOF, WIRE_STDIN, BERTH_SESSION_STREAM, NULL, 0);
 }
 
 static void read_input(Session *session)
@@ -153,7 +67,8 @@ static void read_input(Session *session)
     }
     session->ahead.read += (guint64)size;
     wire_credit_spend(&session->credit, (guint32)size);
-    wire_frame_put(&session->channel.output, WIRE_DATA, WIRE_STDIN, STREAM, bytes, (gsize)size);
+    wire_frame_put(&session->channel.output, WIRE_DATA, WIRE_STDIN, BERTH_SESSION_STREAM, bytes,
+                   (gsize)size);
 }
 
 static void put_resize(Session *session)
@@ -164,7 +79,7 @@ static void put_resize(Session *session)
         return;
     command->get_size(&rows, &columns, command->user_data);
     WireBuffer *output = &session->channel.output;
-    size_t begin = wire_frame_begin(output, WIRE_RESIZE, 0, STREAM);
+    size_t begin = wire_frame_begin(output, WIRE_RESIZE, 0, BERTH_SESSION_STREAM);
     wire_put_u16(output, (guint16)rows);
     wire_put_u16(output, (guint16)columns);
     wire_frame_end(output, begin);
@@ -190,7 +105,10 @@ static bool pass_signal(Session *session, int number)
 {
     if (session->status >= 0)
         return !is_fatal((guint32)number);
-    put_u32_frame(session, WIRE_SIGNAL, 0, (guint32)number);
+    WireBuffer *output = &session->channel.output;
+    size_t begin = wire_frame_begin(output, WIRE_SIGNAL, 0, BERTH_SESSION_STREAM);
+    wire_put_u32(output, (guint32)number);
+    wire_frame_end(output, begin);
     if (session->answers && session->unanswered == 0 && is_fatal((guint32)number)) {
         session->unanswered = number;
         session->deadline_usec = g_get_monotonic_time() + ANSWER_USEC;
@@ -228,63 +146,6 @@ static bool read_signals(Session *session, GError **error)
 }
 
 /* --- from the guest to our descriptors -------------------------------------------------------- */
-
-static void give_credit(Session *session, WireChannel channel, gsize size)
-{
-    guint32 credit = wire_credit_return(&session->outputs[channel].credit, (guint32)size);
-    if (credit > 0)
-        put_u32_frame(session, WIRE_CREDIT, channel, credit);
-}
-
-/* The reader of this output has gone: send EOF, so that the command gets EPIPE as with any pipe.
- * Not for WIRE_STDIN's, a terminal's output: EOF on that channel would end the input. */
-static void break_output(Session *session, WireChannel channel)
-{
-    Output *output = &session->outputs[channel];
-    gsize size = wire_buffer_size(&output->waiting);
-    output->broken = true;
-    wire_buffer_consume(&output->waiting, size);
-    give_credit(session, channel, size);
-    if (channel != WIRE_STDIN)
-        put_empty(session, WIRE_EOF, channel);
-}
-
-/* Write once. The descriptor may be blocking: call only when it polls writable; writes at most
- * PIPE_BUF bytes, which then do not block. */
-static void write_output(Session *session, WireChannel channel)
-{
-    Output *output = &session->outputs[channel];
-    gsize size = MIN(wire_buffer_size(&output->waiting), (gsize)PIPE_BUF);
-    ssize_t written = write(output->fd, wire_buffer_head(&output->waiting), size);
-    if (written < 0 && (errno == EINTR || errno == EAGAIN))
-        return;
-    if (written < 0) {
-        break_output(session, channel);
-        return;
-    }
-    wire_buffer_consume(&output->waiting, (gsize)written);
-    give_credit(session, channel, (gsize)written);
-}
-
-static void serve_output(Session *session, WireChannel channel, short revents)
-{
-    if ((revents & POLLOUT) != 0)
-        write_output(session, channel);
-    else if (revents != 0)
-        break_output(session, channel);
-}
-
-static bool handle_data(Session *session, const WireFrame *frame)
-{
-    Output *output = &session->outputs[frame->channel];
-    if (!wire_credit_spend(&output->credit, frame->size))
-        return false;
-    if (output->broken || output->fd < 0)
-        give_credit(session, (WireChannel)frame->channel, frame->size);
-    else
-        wire_buffer_append(&output->waiting, frame->payload, frame->size);
-    return true;
-}
 
 static bool handle_opened(Session *session, WireReader *reader)
 {
@@ -351,7 +212,7 @@ static bool handle_failed(Session *session, WireReader *reader, GError **error)
 
     if (status == WIRE_FAILED_TOO_LONG) {
         session->status = 126; /* as a shell has it */
-        set_too_long(error, message);
+        berth_session_open_set_too_long(error, message);
         return true;
     }
     bool command = status == 126 || status == 127;
@@ -381,7 +242,8 @@ static bool handle_frame(Session *session, const WireFrame *frame, GError **erro
     wire_reader_init(&reader, frame);
     switch ((guint)frame->type) {
     case WIRE_DATA:
-        return handle_data(session, frame);
+        return berth_session_output_append(&session->outputs[frame->channel], frame,
+                                           &session->channel.output);
     case WIRE_OPENED:
         return handle_opened(session, &reader);
     case WIRE_EXIT:
@@ -443,20 +305,6 @@ static bool in_background(const Session *session)
            tcgetpgrp(session->input) != getpgrp();
 }
 
-static bool waits(const Session *session, WireChannel channel)
-{
-    return wire_buffer_size(&session->outputs[channel].waiting) > 0;
-}
-
-/* Idle outputs are polled too, to see POLLERR when the reader goes. poll skips a negative fd. */
-static void prepare_output(const Session *session, WireChannel channel, struct pollfd *ret_poll)
-{
-    const Output *output = &session->outputs[channel];
-    bool wanted = !output->broken && (session->status < 0 || waits(session, channel));
-    short events = waits(session, channel) ? POLLOUT : 0;
-    *ret_poll = (struct pollfd){wanted ? output->fd : -1, events, 0};
-}
-
 static void prepare(const Session *session, bool background, struct pollfd polls[POLL_COUNT])
 {
     bool running = session->status < 0;
@@ -465,7 +313,7 @@ static void prepare(const Session *session, bool background, struct pollfd polls
     short keeper = wire_buffer_size(&session->channel.output) > 0 ? POLLIN | POLLOUT : POLLIN;
 
     for (guint i = 0; i < WIRE_CHANNELS; i++)
-        prepare_output(session, (WireChannel)i, &polls[i]);
+        polls[i] = berth_session_output_poll(&session->outputs[i], running);
     polls[POLL_KEEPER] = (struct pollfd){running ? session->channel.fd : -1, keeper, 0};
     polls[POLL_INPUT] = (struct pollfd){running && can_send ? session->input : -1, POLLIN, 0};
     polls[POLL_SIGNALS] = (struct pollfd){session->signals, POLLIN, 0};
@@ -474,7 +322,7 @@ static void prepare(const Session *session, bool background, struct pollfd polls
 static bool finished(const Session *session)
 {
     for (guint i = 0; i < WIRE_CHANNELS; i++)
-        if (waits(session, (WireChannel)i))
+        if (berth_session_output_waits(&session->outputs[i]))
             return false;
     return session->status >= 0;
 }
@@ -513,7 +361,8 @@ static bool step(Session *session, GError **error)
     }
 
     for (guint i = 0; i < WIRE_CHANNELS; i++)
-        serve_output(session, (WireChannel)i, polls[i].revents);
+        berth_session_output_serve(&session->outputs[i], polls[i].revents,
+                                   &session->channel.output);
     /* After SIGCONT the polled input may belong to a shell, or be read already: poll again. */
     if (polls[POLL_SIGNALS].revents != 0 && !read_signals(session, error))
         return false;
@@ -565,14 +414,14 @@ int berth_session_client_run(int fd, const BerthCommand *command, GError **error
         .input = command->input,
         .input_is_terminal = command->input >= 0 && isatty(command->input),
         .credit = WIRE_CREDIT_INIT,
-        .outputs = {[WIRE_STDIN] = {.fd = terminal_of(command), .credit = WIRE_CREDIT_INIT},
-                    [WIRE_STDOUT] = {.fd = command->output, .credit = WIRE_CREDIT_INIT},
-                    [WIRE_STDERR] = {.fd = command->errors, .credit = WIRE_CREDIT_INIT}},
+        .outputs = {BERTH_SESSION_OUTPUT_INIT(WIRE_STDIN, terminal_of(command)),
+                    BERTH_SESSION_OUTPUT_INIT(WIRE_STDOUT, command->output),
+                    BERTH_SESSION_OUTPUT_INIT(WIRE_STDERR, command->errors)},
         .signals = -1,
         .status = -1,
     };
     berth_channel_begin(&session.channel);
-    if (!put_open(&session, error))
+    if (!berth_session_open_put(command, &session.channel.output, &session.split, error))
         return -1;
     berth_read_ahead_init(&session.ahead, session.input);
     if (session.input < 0)

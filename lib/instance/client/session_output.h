@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * session_output — one output of a session: what the guest sends on a channel, written to a
+ * descriptor as fast as its reader reads. Bounded by the credit that the guest gets back for it.
+ *
+ * Frames for the guest (CREDIT, EOF) are appended to @frames, on BERTH_SESSION_STREAM.
+ */
+#pragma once
+
+#include "wire/wire.h"
+
+#include <glib.h>
+#include <poll.h>
+
+G_BEGIN_DECLS
+
+typedef struct {
+    WireChannel channel; /* WIRE_STDIN: what a terminal shows */
+    int fd;              /* borrowed, may be blocking; -1: discard */
+    WireBuffer waiting;
+    WireCredit credit; /* what the guest may still send */
+    bool broken;       /* EPIPE: the reader has gone */
+} BerthSessionOutput;
+
+#define BERTH_SESSION_OUTPUT_INIT(number, descriptor)                                              \
+    {                                                                                              \
+        .channel = (number), .fd = (descriptor), .credit = WIRE_CREDIT_INIT                        \
+    }
+void berth_session_output_clear(BerthSessionOutput *output);
+
+/* Keep the payload of DATA until it can be written. False: the guest exceeded its credit. */
+bool berth_session_output_append(BerthSessionOutput *output, const WireFrame *frame,
+                                 WireBuffer *frames);
+bool berth_session_output_waits(const BerthSessionOutput *output);
+
+/* What to poll for while the command @running, and after it; and the turn after the poll. */
+struct pollfd berth_session_output_poll(const BerthSessionOutput *output, bool running);
+void berth_session_output_serve(BerthSessionOutput *output, short revents, WireBuffer *frames);
+
+G_END_DECLS
