@@ -10,6 +10,9 @@
  *
  * Sizes are bytes, times are microseconds of real time. Structs own their strings. A Berth is not
  * thread-safe. No ABI is promised before 1.0.
+ *
+ * The functions of lib/lifecycle take structs of their own, though they are alike: this header shows
+ * nothing of lib but base/error.h, and need not follow their changes.
  */
 #pragma once
 

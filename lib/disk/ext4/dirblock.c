@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #include "dirblock.h"
 
+#include "base/le.h"
+
 #include <string.h>
 
 #define TAIL_SIZE 12U /* a nameless entry of type 0xde that holds the checksum */
@@ -24,18 +26,6 @@ typedef struct {
     guint32 block;
 } IndexEntry;
 
-static void put16(guint8 *at, guint value)
-{
-    guint16 swapped = GUINT16_TO_LE((guint16)value);
-    memcpy(at, &swapped, sizeof(swapped));
-}
-
-static void put32(guint8 *at, guint32 value)
-{
-    guint32 swapped = GUINT32_TO_LE(value);
-    memcpy(at, &swapped, sizeof(swapped));
-}
-
 static guint entry_size(const char *name)
 {
     return (8 + (guint)strlen(name) + 3) & ~3U;
@@ -45,8 +35,8 @@ static guint entry_size(const char *name)
 static void put_entry(guint8 *at, guint32 inode, const char *name, guint8 type, guint size)
 {
     gsize length = strlen(name);
-    put32(at, inode);
-    put16(at + 4, size);
+    berth_le_put32(at, inode);
+    berth_le_put16(at + 4, size);
     at[6] = (guint8)length;
     at[7] = type;
     memcpy(at + 8, name, length);
@@ -62,7 +52,7 @@ static guint8 *add_block(GByteArray *blocks)
 
 static void put_tail(guint8 *block)
 {
-    put16(block + DATA_SIZE + 4, TAIL_SIZE);
+    berth_le_put16(block + DATA_SIZE + 4, TAIL_SIZE);
     block[DATA_SIZE + 7] = TAIL_TYPE;
 }
 
@@ -139,11 +129,11 @@ static void put_index(guint8 *at, guint limit, const IndexEntry *index, guint co
                       guint32 first_block)
 {
     for (guint i = 0; i < count; i++) {
-        put32(at + i * INDEX_ENTRY_SIZE, index[i].hash);
-        put32(at + i * INDEX_ENTRY_SIZE + 4, index[i].block + first_block);
+        berth_le_put32(at + i * INDEX_ENTRY_SIZE, index[i].hash);
+        berth_le_put32(at + i * INDEX_ENTRY_SIZE + 4, index[i].block + first_block);
     }
-    put16(at, limit);
-    put16(at + 2, count);
+    berth_le_put16(at, limit);
+    berth_le_put16(at + 2, count);
 }
 
 static void put_root(guint8 *block, guint32 self, guint32 parent, guint levels)
@@ -174,7 +164,7 @@ static bool encode_indexed(GByteArray *blocks, guint32 self, guint32 parent, GAr
         g_array_append_val(top, entry);
 
         guint8 *node = add_block(blocks);
-        put16(node + 4, BERTH_BLOCK_SIZE);
+        berth_le_put16(node + 4, BERTH_BLOCK_SIZE);
         put_index(node + NODE_INDEX_AT, NODE_LIMIT, leaf + first,
                   MIN(NODE_FILL, leaves->len - first), nodes + 1);
     }

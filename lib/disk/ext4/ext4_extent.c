@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "ext4_extent.h"
 
+#include "base/le.h"
 #include "dirblock.h"
 
 #include <string.h>
@@ -12,50 +13,38 @@
 #define BLOCK_ENTRIES ((BERTH_BLOCK_SIZE - HEADER_SIZE) / ENTRY_SIZE)
 #define TAIL_AT       (HEADER_SIZE + BLOCK_ENTRIES * ENTRY_SIZE)
 
-static void put16(guint8 *at, guint value)
-{
-    guint16 swapped = GUINT16_TO_LE((guint16)value);
-    memcpy(at, &swapped, sizeof(swapped));
-}
-
-static void put32(guint8 *at, guint32 value)
-{
-    guint32 swapped = GUINT32_TO_LE(value);
-    memcpy(at, &swapped, sizeof(swapped));
-}
-
 static void put_header(guint8 *at, guint entries, guint limit, guint depth)
 {
-    put16(at, MAGIC);
-    put16(at + 2, entries);
-    put16(at + 4, limit);
-    put16(at + 6, depth);
-    put32(at + 8, 0);
+    berth_le_put16(at, MAGIC);
+    berth_le_put16(at + 2, entries);
+    berth_le_put16(at + 4, limit);
+    berth_le_put16(at + 6, depth);
+    berth_le_put32(at + 8, 0);
 }
 
 static void put_leaf(guint8 *at, const BerthExtent *extent)
 {
-    put32(at, extent->logical);
-    put16(at + 4, extent->count);
-    put16(at + 6, (guint)(extent->physical >> 32));
-    put32(at + 8, (guint32)extent->physical);
+    berth_le_put32(at, extent->logical);
+    berth_le_put16(at + 4, extent->count);
+    berth_le_put16(at + 6, (guint)(extent->physical >> 32));
+    berth_le_put32(at + 8, (guint32)extent->physical);
 }
 
 static void put_index(guint8 *at, const guint8 *first_below, guint64 block)
 {
     memcpy(at, first_below, 4);
-    put32(at + 4, (guint32)block);
-    put16(at + 8, (guint)(block >> 32));
-    put16(at + 10, 0);
+    berth_le_put32(at + 4, (guint32)block);
+    berth_le_put16(at + 8, (guint)(block >> 32));
+    berth_le_put16(at + 10, 0);
 }
 
 /* The checksum covers the seed, the inode, the generation (0) and the block up to the tail. */
 static void put_checksum(ext2_filsys fs, guint32 inode, guint8 *block)
 {
     guint8 owner[8] = {0};
-    put32(owner, inode);
+    berth_le_put32(owner, inode);
     guint32 sum = ext2fs_crc32c_le(fs->csum_seed, owner, sizeof(owner));
-    put32(block + TAIL_AT, ext2fs_crc32c_le(sum, block, TAIL_AT));
+    berth_le_put32(block + TAIL_AT, ext2fs_crc32c_le(sum, block, TAIL_AT));
 }
 
 /* Write @count entries into blocks of @depth; replace them by one index entry per block. */

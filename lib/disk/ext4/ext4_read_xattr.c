@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "ext4_read_xattr.h"
 
+#include "base/le.h"
 #include "ext4_map.h"
 
 #include <string.h>
@@ -32,22 +33,10 @@ typedef struct {
     gsize *total;
 } Region;
 
-static guint32 get32(const guint8 *at)
-{
-    guint32 value;
-    memcpy(&value, at, sizeof(value));
-    return GUINT32_FROM_LE(value);
-}
-
-static guint16 get16(const guint8 *at)
-{
-    return (guint16)(at[0] | at[1] << 8);
-}
-
 /* An entry is a tag and permissions; entries for a named user or group have an id as well. */
 static errcode_t add_acl(BerthEntry *entry, bool is_default, const guint8 *value, gsize size)
 {
-    if (size < 4 || get32(value) != ACL_VERSION)
+    if (size < 4 || berth_le_get32(value) != ACL_VERSION)
         return EXT2_ET_EA_BAD_VALUE_OFFSET;
     g_autoptr(GArray) acl = g_array_new(false, false, sizeof(BerthAclEntry));
     for (gsize at = 4; at < size;) {
@@ -55,13 +44,13 @@ static errcode_t add_acl(BerthEntry *entry, bool is_default, const guint8 *value
         if (size - at < length)
             return EXT2_ET_EA_BAD_VALUE_OFFSET;
         BerthAclEntry item = {
-            .tag = get16(value + at), .permissions = get16(value + at + 2), .id = ACL_NO_ID};
+            .tag = berth_le_get16(value + at), .permissions = berth_le_get16(value + at + 2), .id = ACL_NO_ID};
         bool named = item.tag == ACL_USER || item.tag == ACL_GROUP;
         if (named) {
             length = 8;
             if (size - at < length)
                 return EXT2_ET_EA_BAD_VALUE_OFFSET;
-            item.id = get32(value + at + 4);
+            item.id = berth_le_get32(value + at + 4);
         }
         if (item.tag == 0 || item.tag > 0x20 || (item.tag & (item.tag - 1)) != 0 ||
             item.permissions > 7)
@@ -133,7 +122,7 @@ static errcode_t read_entry(const Region *region, const struct ext2_ext_attr_ent
 /* The list ends with a zero word. */
 static errcode_t read_region(const Region *region)
 {
-    for (const guint8 *at = region->first; region->end - at >= 4 && get32(at) != 0;) {
+    for (const guint8 *at = region->first; region->end - at >= 4 && berth_le_get32(at) != 0;) {
         const struct ext2_ext_attr_entry *attribute = (const void *)at;
         gsize room = (gsize)(region->end - at);
         if (room < sizeof(*attribute) || room < EXT2_EXT_ATTR_LEN((gsize)attribute->e_name_len))
@@ -156,7 +145,7 @@ static errcode_t read_in_inode(Region region, const struct ext2_inode_large *ino
         return at == size ? 0 : EXT2_ET_INODE_CORRUPTED;
 
     const guint8 *bytes = (const guint8 *)inode;
-    if (get32(bytes + at) != EXT2_EXT_ATTR_MAGIC)
+    if (berth_le_get32(bytes + at) != EXT2_EXT_ATTR_MAGIC)
         return 0;
     region.first = region.base = bytes + at + 4;
     region.end = bytes + size;

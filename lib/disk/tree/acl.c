@@ -1,21 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 #include "acl.h"
 
+#include "base/le.h"
+
 #include <string.h>
 
 #define HEADER_SIZE  4U
 #define LINE_SIZE    8U
 #define DISK_VERSION 1U
-
-static guint get16(const guint8 *at)
-{
-    return at[0] | (guint)at[1] << 8;
-}
-
-static guint32 get32(const guint8 *at)
-{
-    return get16(at) | (guint32)get16(at + 2) << 16;
-}
 
 static void append_le(GByteArray *bytes, guint32 value, guint size)
 {
@@ -25,8 +17,8 @@ static void append_le(GByteArray *bytes, guint32 value, guint size)
 
 static bool comes_before(const guint8 *line, const BerthAclEntry *other)
 {
-    guint tag = get16(line);
-    return tag != other->tag ? tag < other->tag : get32(line + 4) < other->id;
+    guint tag = berth_le_get16(line);
+    return tag != other->tag ? tag < other->tag : berth_le_get32(line + 4) < other->id;
 }
 
 GBytes *berth_acl_insert(GBytes *acl, const BerthAclEntry *line)
@@ -53,7 +45,7 @@ GBytes *berth_acl_to_disk(GBytes *acl)
     g_autoptr(GByteArray) disk = g_byte_array_new();
     append_le(disk, DISK_VERSION, HEADER_SIZE);
     for (gsize at = HEADER_SIZE; at + LINE_SIZE <= size; at += LINE_SIZE) {
-        guint tag = get16(data + at);
+        guint tag = berth_le_get16(data + at);
         bool named = tag == BERTH_ACL_TAG_USER || tag == BERTH_ACL_TAG_GROUP;
         g_byte_array_append(disk, data + at, named ? 8 : 4);
     }
