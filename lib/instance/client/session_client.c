@@ -4,10 +4,10 @@
 #include "base/error.h"
 #include "base/fd.h"
 #include "channel.h"
+#include "guest_output.h"
 #include "instance/control/control.h"
 #include "read_ahead.h"
 #include "session_open.h"
-#include "session_output.h"
 
 #include <errno.h>
 #include <limits.h>
@@ -28,7 +28,7 @@ typedef struct {
     bool background;      /* last known: we are in the terminal's background */
     WireCredit credit;    /* what we may still send */
     BerthReadAhead ahead; /* what we have sent, and the command has taken */
-    BerthSessionOutput outputs[WIRE_CHANNELS];
+    BerthGuestOutput outputs[WIRE_CHANNELS];
     bool opened;          /* the command has begun; no input is read before */
     bool split;           /* OPEN took several frames */
     int signals;          /* a signalfd, or -1 */
@@ -43,7 +43,7 @@ static void session_clear(Session *session)
     berth_channel_clear(&session->channel);
     berth_fd_close(&session->signals);
     for (guint i = 0; i < WIRE_CHANNELS; i++)
-        berth_session_output_clear(&session->outputs[i]);
+        berth_guest_output_clear(&session->outputs[i]);
 }
 G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(Session, session_clear)
 
@@ -242,8 +242,8 @@ static bool handle_frame(Session *session, const WireFrame *frame, GError **erro
     wire_reader_init(&reader, frame);
     switch ((guint)frame->type) {
     case WIRE_DATA:
-        return berth_session_output_append(&session->outputs[frame->channel], frame,
-                                           &session->channel.output);
+        return berth_guest_output_append(&session->outputs[frame->channel], frame,
+                                         &session->channel.output);
     case WIRE_OPENED:
         return handle_opened(session, &reader);
     case WIRE_EXIT:
@@ -313,7 +313,7 @@ static void prepare(const Session *session, bool background, struct pollfd polls
     short keeper = wire_buffer_size(&session->channel.output) > 0 ? POLLIN | POLLOUT : POLLIN;
 
     for (guint i = 0; i < WIRE_CHANNELS; i++)
-        polls[i] = berth_session_output_poll(&session->outputs[i], running);
+        polls[i] = berth_guest_output_poll(&session->outputs[i], running);
     polls[POLL_KEEPER] = (struct pollfd){running ? session->channel.fd : -1, keeper, 0};
     polls[POLL_INPUT] = (struct pollfd){running && can_send ? session->input : -1, POLLIN, 0};
     polls[POLL_SIGNALS] = (struct pollfd){session->signals, POLLIN, 0};
@@ -322,7 +322,7 @@ static void prepare(const Session *session, bool background, struct pollfd polls
 static bool finished(const Session *session)
 {
     for (guint i = 0; i < WIRE_CHANNELS; i++)
-        if (berth_session_output_waits(&session->outputs[i]))
+        if (berth_guest_output_waits(&session->outputs[i]))
             return false;
     return session->status >= 0;
 }
@@ -361,8 +361,7 @@ static bool step(Session *session, GError **error)
     }
 
     for (guint i = 0; i < WIRE_CHANNELS; i++)
-        berth_session_output_serve(&session->outputs[i], polls[i].revents,
-                                   &session->channel.output);
+        berth_guest_output_serve(&session->outputs[i], polls[i].revents, &session->channel.output);
     /* After SIGCONT the polled input may belong to a shell, or be read already: poll again. */
     if (polls[POLL_SIGNALS].revents != 0 && !read_signals(session, error))
         return false;
@@ -414,9 +413,9 @@ int berth_session_client_run(int fd, const BerthCommand *command, GError **error
         .input = command->input,
         .input_is_terminal = command->input >= 0 && isatty(command->input),
         .credit = WIRE_CREDIT_INIT,
-        .outputs = {BERTH_SESSION_OUTPUT_INIT(WIRE_STDIN, terminal_of(command)),
-                    BERTH_SESSION_OUTPUT_INIT(WIRE_STDOUT, command->output),
-                    BERTH_SESSION_OUTPUT_INIT(WIRE_STDERR, command->errors)},
+        .outputs = {BERTH_GUEST_OUTPUT_INIT(WIRE_STDIN, terminal_of(command)),
+                    BERTH_GUEST_OUTPUT_INIT(WIRE_STDOUT, command->output),
+                    BERTH_GUEST_OUTPUT_INIT(WIRE_STDERR, command->errors)},
         .signals = -1,
         .status = -1,
     };

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  *
- * session_output — one output of a session: what the guest sends on a channel, written to a
+ * guest_output — one output of a session: what the guest sends on a channel, written to a
  * descriptor as fast as its reader reads. Bounded by the credit that the guest gets back for it.
  *
  * Frames for the guest (CREDIT, EOF) are appended to @frames, on BERTH_SESSION_STREAM.
@@ -20,21 +20,22 @@ typedef struct {
     WireBuffer waiting;
     WireCredit credit; /* what the guest may still send */
     bool broken;       /* EPIPE: the reader has gone */
-} BerthSessionOutput;
+} BerthGuestOutput;
 
-#define BERTH_SESSION_OUTPUT_INIT(number, descriptor)                                              \
+#define BERTH_GUEST_OUTPUT_INIT(number, descriptor)                                                \
     {                                                                                              \
         .channel = (number), .fd = (descriptor), .credit = WIRE_CREDIT_INIT                        \
     }
-void berth_session_output_clear(BerthSessionOutput *output);
+
+void berth_guest_output_clear(BerthGuestOutput *output);
 
 /* Keep the payload of DATA until it can be written. False: the guest exceeded its credit. */
-bool berth_session_output_append(BerthSessionOutput *output, const WireFrame *frame,
-                                 WireBuffer *frames);
-bool berth_session_output_waits(const BerthSessionOutput *output);
+bool berth_guest_output_append(BerthGuestOutput *output, const WireFrame *frame,
+                               WireBuffer *frames);
+bool berth_guest_output_waits(const BerthGuestOutput *output);
 
-/* What to poll for while the command @running, and after it; and the turn after the poll. */
-struct pollfd berth_session_output_poll(const BerthSessionOutput *output, bool running);
-void berth_session_output_serve(BerthSessionOutput *output, short revents, WireBuffer *frames);
+/* What to poll for while the command runs, or after its end. Then handle what poll returned. */
+struct pollfd berth_guest_output_poll(const BerthGuestOutput *output, bool running);
+void berth_guest_output_serve(BerthGuestOutput *output, short revents, WireBuffer *frames);
 
 G_END_DECLS

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "session_output.h"
+#include "guest_output.h"
 
 #include "session_open.h"
 
@@ -7,12 +7,12 @@
 #include <limits.h>
 #include <unistd.h>
 
-void berth_session_output_clear(BerthSessionOutput *output)
+void berth_guest_output_clear(BerthGuestOutput *output)
 {
     wire_buffer_clear(&output->waiting);
 }
 
-static void give_credit(BerthSessionOutput *output, gsize size, WireBuffer *frames)
+static void give_credit(BerthGuestOutput *output, gsize size, WireBuffer *frames)
 {
     guint32 credit = wire_credit_return(&output->credit, (guint32)size);
     if (credit == 0)
@@ -25,7 +25,7 @@ static void give_credit(BerthSessionOutput *output, gsize size, WireBuffer *fram
 
 /* The reader of this output has gone: send EOF, so that the command gets EPIPE as with any pipe.
  * Not for WIRE_STDIN's, a terminal's output: EOF on that channel would end the input. */
-static void break_output(BerthSessionOutput *output, WireBuffer *frames)
+static void break_output(BerthGuestOutput *output, WireBuffer *frames)
 {
     gsize size = wire_buffer_size(&output->waiting);
     output->broken = true;
@@ -37,7 +37,7 @@ static void break_output(BerthSessionOutput *output, WireBuffer *frames)
 
 /* Write once. The descriptor may be blocking: call only when it polls writable; writes at most
  * PIPE_BUF bytes, which then do not block. */
-static void write_some(BerthSessionOutput *output, WireBuffer *frames)
+static void write_some(BerthGuestOutput *output, WireBuffer *frames)
 {
     gsize size = MIN(wire_buffer_size(&output->waiting), (gsize)PIPE_BUF);
     ssize_t written = write(output->fd, wire_buffer_head(&output->waiting), size);
@@ -51,7 +51,7 @@ static void write_some(BerthSessionOutput *output, WireBuffer *frames)
     give_credit(output, (gsize)written, frames);
 }
 
-void berth_session_output_serve(BerthSessionOutput *output, short revents, WireBuffer *frames)
+void berth_guest_output_serve(BerthGuestOutput *output, short revents, WireBuffer *frames)
 {
     if ((revents & POLLOUT) != 0)
         write_some(output, frames);
@@ -59,8 +59,7 @@ void berth_session_output_serve(BerthSessionOutput *output, short revents, WireB
         break_output(output, frames);
 }
 
-bool berth_session_output_append(BerthSessionOutput *output, const WireFrame *frame,
-                                 WireBuffer *frames)
+bool berth_guest_output_append(BerthGuestOutput *output, const WireFrame *frame, WireBuffer *frames)
 {
     if (!wire_credit_spend(&output->credit, frame->size))
         return false;
@@ -71,15 +70,15 @@ bool berth_session_output_append(BerthSessionOutput *output, const WireFrame *fr
     return true;
 }
 
-bool berth_session_output_waits(const BerthSessionOutput *output)
+bool berth_guest_output_waits(const BerthGuestOutput *output)
 {
     return wire_buffer_size(&output->waiting) > 0;
 }
 
 /* Idle outputs are polled too, to see POLLERR when the reader goes. poll skips a negative fd. */
-struct pollfd berth_session_output_poll(const BerthSessionOutput *output, bool running)
+struct pollfd berth_guest_output_poll(const BerthGuestOutput *output, bool running)
 {
-    bool waits = berth_session_output_waits(output);
+    bool waits = berth_guest_output_waits(output);
     bool wanted = !output->broken && (running || waits);
     return (struct pollfd){wanted ? output->fd : -1, waits ? POLLOUT : 0, 0};
 }
