@@ -6,12 +6,13 @@ import pwd
 import select
 import socket
 import subprocess
-import time
+from pathlib import Path
 
 import pytest
 import wire
 
 GUEST = os.environ.get("BERTH_GUEST")
+EPOLL_WAIT = "232"  # its number on x86-64
 PATIENCE = 60  # seconds; only a test that fails waits so long
 
 
@@ -25,6 +26,13 @@ def assert_ends(pid):
         assert select.select([pidfd], [], [], PATIENCE)[0], f"process {pid} lives on"
     finally:
         os.close(pidfd)
+
+
+def turns(pid):
+    """The state of @pid, and how often it gave the processor up and lost it."""
+    with open(f"/proc/{pid}/status", encoding="ascii") as status:
+        fields = dict(line.split(":", 1) for line in status)
+    return fields["State"].split()[0], fields["voluntary_ctxt_switches"], fields["nonvoluntary_ctxt_switches"]
 
 
 class Agent:
@@ -52,27 +60,30 @@ class Agent:
         with open(f"/proc/{self.pid}/statm", encoding="ascii") as statm:
             return int(statm.read().split()[1]) * os.sysconf("SC_PAGE_SIZE")
 
-    def cpu(self):
-        with open(f"/proc/{self.pid}/stat", encoding="ascii") as stat:
-            fields = stat.read().rpartition(")")[2].split()
-        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+    def children(self):
+        with open(f"/proc/{self.pid}/task/{self.pid}/children", encoding="ascii") as children:
+            return [int(pid) for pid in children.read().split()]
 
-    def sleeps_for(self, seconds):
-        """Whether it neither ran nor woke up in that time."""
-        def watch():
-            with open(f"/proc/{self.pid}/status", encoding="ascii") as status:
-                fields = dict(line.split(":", 1) for line in status)
-            return fields["State"].split()[0], fields["voluntary_ctxt_switches"], self.cpu()
-        before = watch()
-        time.sleep(seconds)
-        return before[0] == "S" and watch() == before
+    def waits_without_limit(self):
+        """Whether it is in epoll_wait(epoll, events, most, -1) and has set no timer: only an event wakes it."""
+        with open(f"/proc/{self.pid}/syscall", encoding="ascii") as syscall:
+            words = syscall.read().split()
+        if words[0] != EPOLL_WAIT or int(words[4], 16) & 0xffffffff != 0xffffffff:
+            return False
+        timers = [path.read_text(encoding="ascii") for path in Path(f"/proc/{self.pid}/fdinfo").iterdir()]
+        return all("it_value: (0, 0)" in text for text in timers if "it_value" in text)
 
-    def expect_sleep(self, seconds):
-        """It comes to rest, and stays there for @seconds, before our patience ends."""
-        deadline = time.monotonic() + PATIENCE
-        while not self.sleeps_for(seconds):
-            assert time.monotonic() < deadline, "the agent is busy"
-            self.host.step(0)
+    def rests(self):
+        """Whether it waits for an event, and its commands sleep, too, so that none is on its way."""
+        try:
+            before = [turns(pid) for pid in (self.pid, *self.children())]
+            return self.waits_without_limit() and all(state == "S" for state, *_ in before) and \
+                before == [turns(pid) for pid in (self.pid, *self.children())]
+        except OSError:  # a process or a descriptor has gone meanwhile
+            return False
+
+    def expect_rest(self):
+        self.host.until(self.rests, PATIENCE, "rest")
 
     def stop(self):
         self.host.close()

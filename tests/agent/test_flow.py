@@ -58,7 +58,7 @@ def test_agent_memory_is_bounded_if_the_host_does_not_read(agent, host):
     sessions = [host.open("cat", "/dev/zero") for _ in range(30)]
     while host.outbox:
         host.step(1)
-    agent.expect_sleep(0.5)  # not busy although there is more to send
+    agent.expect_rest()  # not busy although there is more to send
     assert agent.rss() - before < 15 * wire.WINDOW  # half of what their windows come to
     host.paused = False
     for session in sessions:
@@ -95,4 +95,4 @@ def test_many_sessions_leak_nothing(agent, host):
 def test_idle_agent_uses_no_processor(agent, host):
     session = host.open("cat")
     host.until(lambda: session.pid)
-    agent.expect_sleep(0.5)
+    agent.expect_rest()

@@ -91,10 +91,13 @@ def test_stdin_end_reaches_the_command(host):
     assert host.wait(session).exit == (wire.EXITED, 0)
 
 
-def test_input_without_reader_is_dropped(host):
-    session = host.open("sh", "-c", "exec <&-; sleep 0.2; echo done")
+def test_input_without_reader_is_dropped(host, tmp_path):
+    go_on = tmp_path / "go-on"
+    session = host.open("sh", "-c", f"exec <&-; until test -e {go_on}; do sleep 0.05; done; echo done")
     session.write(bytes(4 * wire.WINDOW))
     session.close_input()
+    host.until(lambda: not session.waiting, what="credit for input that is dropped")
+    go_on.touch()
     assert host.wait(session).stdout == b"done\n"
 
 
@@ -215,7 +218,10 @@ def test_background_child_may_write_after_exit(agent, host, tmp_path):
 
 
 def test_background_output_does_not_keep_the_session_open(host):
-    got = host.run("sh", "-c", "yes & echo $! >&2; sleep 0.3")
+    got = host.open("sh", "-c", "yes & echo $! >&2; read line")
+    host.until(lambda: len(got.stdout) > 2 * wire.WINDOW, what="what the child prints")
+    got.write(b"\n")
+    host.wait(got)
     os.kill(int(got.stderr), signal.SIGKILL)
     assert got.exit == (wire.EXITED, 0)
 

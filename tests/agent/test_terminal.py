@@ -96,9 +96,12 @@ def test_background_child_does_not_delay_exit(host):
     os.kill(int(got.stdout), signal.SIGKILL)
 
 
-def test_input_larger_than_the_terminal_holds(host):
-    session = host.open("sh", "-c", "stty raw -echo; echo ready; sleep 0.3; head -c 300000 | wc -c",
-                        flags=wire.TTY)
+def test_input_larger_than_the_terminal_holds(host, agent, tmp_path):
+    go_on = tmp_path / "go-on"
+    script = f"stty raw -echo; echo ready; until test -e {go_on}; do sleep 0.05; done; head -c 300000 | wc -c"
+    session = host.open("sh", "-c", script, flags=wire.TTY)
     host.until(lambda: session.stdout.endswith(b"ready\n"))
     session.write(bytes(300000))
+    host.until(lambda: not host.outbox and agent.waits_without_limit(), what="the end of what the terminal holds")
+    go_on.touch()
     assert host.wait(session).stdout.split() == [b"ready", b"300000"]

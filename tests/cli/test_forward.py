@@ -330,16 +330,17 @@ def test_watch_of_a_keeper_that_is_killed(box):
     assert result.status == 1 and result.code == "instance.lost"
 
 
-def settle():
+def start_and_settle(box):
     """What listens in the first second is not news."""
-    time.sleep(1.2)
+    box("start", env={"FAKE_QEMU_LISTENERS": "1"}).ok()
+    up = time.monotonic()  # or a little before
+    wait_for(lambda: time.monotonic() > up + 1)
 
 
 @pytest.mark.parametrize("told", [True, False])
 def test_terminal_is_told_of_new_ports(box, told):
     box.configure(f"[berth]\nports-notify = {'on' if told else 'off'}\n")
-    box("start", env={"FAKE_QEMU_LISTENERS": "1"}).ok()
-    settle()
+    start_and_settle(box)
     terminal = Terminal(box, "run", "sh", "-c", "echo begun; read line; echo over")
     terminal.expect(b"begun\r\n")
     listener, port = serve()
@@ -356,8 +357,7 @@ def test_terminal_is_told_of_new_ports(box, told):
 
 
 def test_plain_streams_are_not_told(box):
-    box("start", env={"FAKE_QEMU_LISTENERS": "1"}).ok()
-    settle()
+    start_and_settle(box)
     process = box.start("run", "--", "/bin/sh", "-c", "echo begun; read line", stdin=subprocess.PIPE)
     assert process.stdout.readline() == b"begun\n"
     listener, port = serve()

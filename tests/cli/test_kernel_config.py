@@ -8,10 +8,11 @@ import re
 import shutil
 import signal
 import subprocess
-import time
 from pathlib import Path
 
 import pytest
+
+from conftest import wait_for
 
 KERNEL = Path(__file__).resolve().parents[2] / "kernel"
 FRAGMENTS = sorted((KERNEL / "config").glob("*.fragment"))
@@ -164,9 +165,7 @@ class TestBuild:
         tree.compile("@touch $(CURDIR)/../begun; sleep 60")
         run = subprocess.Popen([KERNEL / "build"], env=tree.env, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
         begun = tree.source.parent / "begun"
-        deadline = time.monotonic() + 20
-        while not begun.exists() and time.monotonic() < deadline:
-            time.sleep(0.02)
+        wait_for(begun.exists)
         run.send_signal(number)
         stdout, _ = run.communicate(timeout=20)
         assert (run.returncode, stdout) == (128 + number, b"")

@@ -285,9 +285,11 @@ def test_no_tty_and_tty(box, on_terminal):
     assert box("run", "--tty", "sh", "-c", "test -t 0 && test -t 1 && stty size").ok() == "24 80\r\n"
 
 
-def test_command_in_the_background_is_not_stopped(box, on_terminal):
+def test_command_in_the_background_is_not_stopped(box, on_terminal, tmp_path):
     """`berth run server >log &`: the terminal is the shell's, what is typed there is not ours."""
-    shell = f"set -m; '{box.program}' run sh -c 'sleep 0.3; echo done' & read line; wait $!; echo \"$line $?\""
+    go_on = tmp_path / "go-on"
+    script = f"until test -e {go_on}; do sleep 0.05; done; echo done"
+    shell = f"set -m; '{box.program}' run sh -c '{script}' & read line; touch {go_on}; wait $!; echo \"$line $?\""
     terminal = on_terminal("run", "true")
     terminal.end(0)
     process = subprocess.Popen(["sh", "-c", shell], env=box.environment, stdin=terminal.slave, stdout=terminal.slave,

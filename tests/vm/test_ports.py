@@ -76,7 +76,7 @@ def settled(host, scratch, request):
     conf.write_text(f"[distro {scratch}]\nports-notify = {request.param}\n")
     host.run(scratch, "true")
     up = time.monotonic()
-    eventually(lambda: time.monotonic() > up + 1.2, what="the end of a start")
+    eventually(lambda: time.monotonic() > up + 1, what="the end of a start")
     yield scratch
     conf.unlink()
 
