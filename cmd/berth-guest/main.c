@@ -2,11 +2,13 @@
  *
  * berth-guest — the only file in the initramfs. As PID 1 it brings the machine up (boot/boot.c) and
  * hands PID 1 to the distro's init; `--agent FD` is the agent alone, as an ordinary process over a
- * socket.
+ * socket. The other words are the host's, which runs this program in sessions (ssh/ssh.h).
  */
 #include "agent/agent.h"
 #include "boot/boot.h"
 #include "os/log.h"
+#include "ssh/ssh.h"
+#include "ssh/ssh_session.h"
 
 #include <errno.h>
 #include <linux/close_range.h>
@@ -55,6 +57,10 @@ int main(int argc, char **argv)
 {
     if (getpid() == 1)
         boot(argv);
+    if (ssh_session_is(argv[0]))
+        return ssh_session_run(argv);
+    if (ssh_is(argc, argv))
+        return ssh_run(argc, argv);
     bool quiet = argc == 4 && strcmp(argv[3], "--no-listeners") == 0;
     bool proxies = argc == 5 && strcmp(argv[3], "--device") == 0;
     if (argc < 3 || strcmp(argv[1], "--agent") != 0 || (argc > 3 && !quiet && !proxies))

@@ -77,6 +77,19 @@
 #define WIRE_LISTENERS_MAX 1024u    /* in one LISTENERS frame; the rest are its others */
 #define WIRE_OTHERS_MAX    6144u    /* others in one frame */
 
+/* With the agent's own program as argv[0], OPEN's argv[1] is one of its commands. An older agent
+ * does not know them and exits with a status that is none of theirs. */
+#define WIRE_GUEST_PROGRAM    "/proc/self/exe"
+#define WIRE_GUEST_WHOAMI     "--whoami"     /* print the name of the session's user */
+#define WIRE_GUEST_SSH_CHECK  "--ssh-check"  /* USER: 0, or a WireSshStatus */
+#define WIRE_GUEST_SSH_UNPACK "--ssh-unpack" /* the ssh server to lend is on standard input */
+#define WIRE_GUEST_SSH_SERVE  "--ssh-serve"  /* USER: be the ssh server for one connection */
+
+/* The environment of the last one. */
+#define WIRE_SSH_HOST_KEY     "BERTH_SSH_HOST_KEY"     /* private, as OpenSSH writes it */
+#define WIRE_SSH_DROPBEAR_KEY "BERTH_SSH_DROPBEAR_KEY" /* the same as dropbear has it, in hex */
+#define WIRE_SSH_CLIENT_KEY   "BERTH_SSH_CLIENT_KEY"   /* public: a line of authorized_keys */
+
 typedef enum {
     /* stream 0, host to guest */
     WIRE_CONFIG = 1, /* version:u32 hostname:string user:string address:string ("10.0.2.15/24")
@@ -136,6 +149,11 @@ typedef enum {
 typedef enum { WIRE_STDIN, WIRE_STDOUT, WIRE_STDERR, WIRE_CHANNELS } WireChannel;
 typedef enum { WIRE_POWER_OFF, WIRE_POWER_REBOOT } WirePower;
 typedef enum { WIRE_EXITED, WIRE_SIGNALED } WireExit;
+
+typedef enum {
+    WIRE_SSH_NO_SERVER = 10, /* the distro has none, and none was lent yet */
+    WIRE_SSH_NO_USER = 11,
+} WireSshStatus;
 
 #define WIRE_FAILED_TOO_LONG 7 /* E2BIG of execve */
 
