@@ -167,6 +167,21 @@ char *berth_layout_user_data(const BerthLayout *layout, const char *id)
     return g_build_filename(layout->data, "distros", id, "user-data", NULL);
 }
 
+char *berth_layout_ssh(const BerthLayout *layout, const char *id)
+{
+    return g_build_filename(layout->data, "distros", id, "ssh", NULL);
+}
+
+char *berth_layout_ssh_config(const BerthLayout *layout)
+{
+    return g_build_filename(layout->config, "ssh_config", NULL);
+}
+
+char *berth_layout_ssh_server(const BerthLayout *layout)
+{
+    return g_build_filename(layout->support, "ssh-server.cpio", NULL);
+}
+
 char *berth_layout_settings(const BerthLayout *layout)
 {
     return g_build_filename(layout->config, "berth.conf", NULL);

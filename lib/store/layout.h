@@ -3,12 +3,12 @@
  * layout — computes every path that berth uses, once, from an environment.
  *
  *     $XDG_DATA_HOME/berth     registry.db, claims/<name>, distros/<id>/{disk.ext4,console.log},
- *                              distros/<id>/user-data, runtime (a link)
- *     $XDG_CONFIG_HOME/berth   berth.conf
+ *                              distros/<id>/user-data, distros/<id>/ssh/ (keys), runtime (a link)
+ *     $XDG_CONFIG_HOME/berth   berth.conf, ssh_config
  *     $XDG_CACHE_HOME/berth    images of archives, results of probing the accelerator
  *     $XDG_RUNTIME_DIR/berth   <id>/{lock,control,...}: lib/instance/client/runtime.h
  *     the support directory    berth-keeper, berth-net, berth-image, vmlinux, initramfs.cpio,
- *                              templates/
+ *                              ssh-server.cpio, templates/
  *
  * The runtime directory holds sockets, whose paths are limited to 107 bytes. It is the one that the
  * last start of a distro recorded in the data directory, while that exists: a login, cron and a
@@ -56,6 +56,12 @@ char *berth_layout_disk_in(const char *directory, const char *name);
 char *berth_layout_log(const BerthLayout *layout, const char *id);
 /* The user-data for cloud-init in the distro; the file is missing if there is none. */
 char *berth_layout_user_data(const BerthLayout *layout, const char *id);
+/* The directory of the distro's ssh keys. */
+char *berth_layout_ssh(const BerthLayout *layout, const char *id);
+/* What ~/.ssh/config includes. */
+char *berth_layout_ssh_config(const BerthLayout *layout);
+/* The archive of the ssh server that distros without one are lent; it need not be there. */
+char *berth_layout_ssh_server(const BerthLayout *layout);
 char *berth_layout_settings(const BerthLayout *layout);
 /* The cache of images for repeated imports. */
 char *berth_layout_images(const BerthLayout *layout);
