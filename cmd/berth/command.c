@@ -30,6 +30,9 @@ const Command *const commands[] = {
     &command_forward,
     &command_host,
     &command_docker_env,
+    &command_ssh_config,
+    &command_ssh_proxy,
+    &command_code,
     &command_logs,
     &command_config,
     &command_manage,
@@ -98,7 +101,7 @@ static const char *closest_command(const char *word)
     guint least = close_enough + 1;
     for (gsize i = 0; commands[i] != NULL; i++) {
         guint distance = edit_distance(word, commands[i]->name);
-        if (distance >= least || distance >= strlen(word))
+        if (commands[i]->hidden || distance >= least || distance >= strlen(word))
             continue;
         least = distance;
         closest = commands[i]->name;

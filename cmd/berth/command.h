@@ -29,6 +29,7 @@ typedef struct {
     const char *details;   /* more lines for the command's own help, or NULL */
     int min_arguments;
     int max_arguments;     /* -1: no limit */
+    bool hidden;           /* for programs: the overview of commands leaves it out */
     bool strict;           /* options end at the first argument */
     int failure;           /* exit status on errors; 0: 2 for usage errors, 1 for others */
     const Option *options; /* terminated by a row without a name; or NULL */

@@ -8,6 +8,7 @@
 
 extern const Command command_cache;
 extern const Command command_clone;
+extern const Command command_code;
 extern const Command command_compact;
 extern const Command command_config;
 extern const Command command_console;
@@ -29,6 +30,8 @@ extern const Command command_run;
 extern const Command command_set_default;
 extern const Command command_shell;
 extern const Command command_shutdown;
+extern const Command command_ssh_config;
+extern const Command command_ssh_proxy;
 extern const Command command_start;
 extern const Command command_status;
 extern const Command command_terminate;

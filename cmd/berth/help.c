@@ -19,7 +19,8 @@ static void print_overview(void)
     for (gsize i = 0; commands[i] != NULL; i++)
         width = MAX(width, (int)strlen(commands[i]->name));
     for (gsize i = 0; commands[i] != NULL; i++)
-        printf("  %-*s  %s\n", width, commands[i]->name, commands[i]->summary);
+        if (!commands[i]->hidden)
+            printf("  %-*s  %s\n", width, commands[i]->name, commands[i]->summary);
     printf(
         "\n"
         "\"berth help COMMAND\" or \"berth COMMAND --help\" tells more. The spellings of wsl.exe "

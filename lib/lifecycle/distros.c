@@ -2,6 +2,7 @@
 #include "distros.h"
 
 #include "reach.h"
+#include "ssh.h"
 #include "stop.h"
 
 #include "base/error.h"
@@ -25,6 +26,14 @@
 static char *wanted_account(bool no_user)
 {
     return no_user || geteuid() == 0 ? NULL : berth_distro_account(g_get_user_name());
+}
+
+/* @done, of work that makes, names or removes a distro: ssh's configuration follows it. */
+static bool refreshed(Berth *berth, bool done)
+{
+    if (done)
+        berth_ssh_refresh(berth);
+    return done;
 }
 
 /* Read the user-data; NULL @path: none. */
@@ -62,7 +71,8 @@ bool berth_distros_import(Berth *berth, const BerthImportOptions *import,
                                         .cache = &cache};
     const BerthImportWatch watch = {
         .progress = import->progress, .notice = import->notice, .user_data = import->user_data};
-    return berth_manage_import(berth->layout, registry, &request, &watch, ret_report, error);
+    return refreshed(
+        berth, berth_manage_import(berth->layout, registry, &request, &watch, ret_report, error));
 }
 
 bool berth_distros_import_in_place(Berth *berth, const BerthImportOptions *import, GError **error)
@@ -79,7 +89,7 @@ bool berth_distros_import_in_place(Berth *berth, const BerthImportOptions *impor
                                        .cloud = cloud,
                                        .notice = import->notice,
                                        .user_data = import->user_data};
-    return berth_manage_adopt(berth->layout, registry, &request, error);
+    return refreshed(berth, berth_manage_adopt(berth->layout, registry, &request, error));
 }
 
 /* Claim @name for reading. In a read-only or full data directory no command can make claims, so the
@@ -141,7 +151,7 @@ bool berth_distros_unregister(Berth *berth, const char *name, GError **error)
         !berth_manage_remove(berth->registry, claim, distro, error))
         return false;
     berth_runtime_forget(berth->layout->runtime, distro->id);
-    return true;
+    return refreshed(berth, true);
 }
 
 bool berth_distros_clone(Berth *berth, const char *source, const char *name, BerthWorkFunc progress,
@@ -151,8 +161,8 @@ bool berth_distros_clone(Berth *berth, const char *source, const char *name, Ber
     g_autoptr(BerthDistro) distro = NULL;
     g_autoptr(BerthClaim) claim =
         berth_handle_claim_stopped(berth, source, BERTH_WORK_CLONE, &distro, error);
-    return claim != NULL &&
-           berth_manage_clone(berth->layout, berth->registry, distro, name, &watch, error);
+    return claim != NULL && refreshed(berth, berth_manage_clone(berth->layout, berth->registry,
+                                                                distro, name, &watch, error));
 }
 
 bool berth_distros_rename(Berth *berth, const char *name, const char *new_name, GError **error)
@@ -160,8 +170,8 @@ bool berth_distros_rename(Berth *berth, const char *name, const char *new_name, 
     g_autoptr(BerthDistro) distro = NULL;
     g_autoptr(BerthClaim) claim =
         berth_handle_claim(berth, name, BERTH_WORK_RENAME, &distro, error);
-    return claim != NULL &&
-           berth_manage_rename(berth->layout, berth->registry, distro, new_name, error);
+    return claim != NULL && refreshed(berth, berth_manage_rename(berth->layout, berth->registry,
+                                                                 distro, new_name, error));
 }
 
 bool berth_distros_move(Berth *berth, const char *name, const char *directory,
