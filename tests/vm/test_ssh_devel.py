@@ -1,0 +1,106 @@
+"""ssh into a distro with an sshd and a PAM of its own, whose service does not run."""
+import os
+import subprocess
+
+import pytest
+
+from host import eventually
+from ssh_client import Ssh, can_connect, end, free_port, has_fuse, through_socks
+
+
+@pytest.fixture(scope="module")
+def ssh(devel):
+    devel.sh("""
+        systemctl stop ssh.service
+        rm -f /etc/ssh/ssh_host_*
+        echo 'AllowUsers nobody' >/etc/ssh/sshd_config
+        id worker 2>/dev/null || useradd --create-home --shell /bin/bash worker""")
+    return Ssh(devel.host, devel.name)
+
+
+def test_its_own_server_with_a_login_session(ssh):
+    out = ssh('ps -o comm= -p $PPID; id -un; echo $XDG_RUNTIME_DIR; cut -d: -f3 /proc/self/cgroup', user="worker").stdout
+    server, user, runtime, group = out.splitlines()
+    assert server.startswith("sshd") and user == "worker" and runtime.startswith("/run/user/")
+    assert group.startswith("/user.slice/user-")
+
+
+def test_status_terminal_and_streams(ssh):
+    result = ssh("echo out; echo err >&2; exit 9", user="worker", check=False)
+    assert (result.returncode, result.stdout, result.stderr) == (9, "out\n", "err\n")
+    assert ssh('stat -c %U "$(tty)"', "-tt", user="worker").stdout.split() == ["worker"]
+
+
+def test_files(ssh, tmp_path):
+    data = os.urandom(1 << 20)
+    (tmp_path / "there").write_bytes(data)
+    ssh.call("scp", tmp_path / "there", ssh.where("worker") + ":scp")
+    out = ssh.call("sftp", "-b", "-", ssh.where("worker"), input=f"get scp {tmp_path}/back\nrm scp\nls\n").stdout
+    assert (tmp_path / "back").read_bytes() == data and "scp\n" not in out.split("sftp> ls")[1]
+
+
+def test_rsync(ssh, tmp_path):
+    tree = tmp_path / "tree"
+    for name in ("a", "b/c", "b/d e"):
+        (tree / name).parent.mkdir(parents=True, exist_ok=True)
+        (tree / name).write_text(name)
+    (tree / "link").symlink_to("b/c")
+    transport = " ".join(ssh.command("ssh"))
+    subprocess.run(["rsync", "-a", "--delete", "-e", transport, f"{tree}/", ssh.where("worker") + ":tree/"],
+                   check=True, env=ssh.environment, timeout=120)
+    assert ssh("cd tree && cat a b/c 'b/d e' && readlink link", user="worker").stdout == "ab/cb/d eb/c\n"
+    subprocess.run(["rsync", "-a", "-e", transport, ssh.where("worker") + ":tree/", f"{tmp_path}/back/"],
+                   check=True, env=ssh.environment, timeout=120)
+    assert (tmp_path / "back/b/d e").read_text() == "b/d e" and (tmp_path / "back/link").is_symlink()
+
+
+if has_fuse():  # what this user may on this host
+    def test_sshfs(ssh, tmp_path):
+        there = tmp_path / "there"
+        there.mkdir()
+        ssh.call("sshfs", ssh.where("worker") + ":/usr/lib", there)
+        try:
+            assert (there / "os-release").read_text() == ssh("cat /usr/lib/os-release").stdout
+        finally:
+            subprocess.run(["fusermount3", "-u", there], check=True)
+
+
+def test_forwarding(ssh):
+    port, proxy = free_port(), free_port()
+    script = f"""exec python3 -c '
+import socket
+server = socket.create_server(("127.0.0.1", {port}))
+while True:
+    server.accept()[0].sendall(b"x")'"""
+    service = ssh.host.spawn("run", "-d", ssh.name, "-u", "root", "--", "sh", "-c", script)
+    client = ssh.spawn("-N", "-D", f"127.0.0.1:{proxy}", ssh.where("worker"))
+    try:
+        eventually(lambda: can_connect(proxy), what="the proxy")
+        eventually(lambda: f":{port:04X} " in ssh("cat /proc/net/tcp /proc/net/tcp6").stdout, what="the service")
+        with through_socks(proxy, port) as connection:
+            assert connection.recv(1) == b"x"
+    finally:
+        end(client)
+        service.terminate()
+        service.wait(timeout=60)
+
+
+def test_the_agent_of_the_host(ssh, tmp_path):
+    sock, key = tmp_path / "agent", tmp_path / "key"
+    subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", "on the host", "-f", key], check=True)
+    agent = subprocess.Popen(["ssh-agent", "-D", "-a", sock], stdout=subprocess.DEVNULL)
+    try:
+        eventually(sock.exists, what="the agent")
+        env = {**ssh.environment, "SSH_AUTH_SOCK": str(sock)}
+        subprocess.run(["ssh-add", "-q", key], env=env, check=True)
+        out = subprocess.run(ssh.command("ssh", "-A", ssh.where("worker"), "ssh-add -l"), env=env, check=True,
+                             capture_output=True, text=True, timeout=60).stdout
+        assert "on the host" in out
+    finally:
+        agent.terminate()
+        agent.wait()
+
+
+def test_the_distros_service_and_files_are_left_alone(ssh):
+    assert ssh("systemctl is-active ssh.service; ls /etc/ssh/ssh_host_* 2>/dev/null; ls -A ~/.ssh 2>/dev/null; true",
+               user="worker").stdout in ("inactive\n", "failed\n")
