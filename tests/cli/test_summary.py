@@ -81,7 +81,22 @@ def test_list_in_the_tree_is_valid():
     assert summary.read_allowed(summary.ALLOWED, datetime.date.min)[1] == []
 
 
-def test_star_allows_any_rerun_until_its_date(judge):
+@pytest.mark.parametrize("pattern", ["cli/*", "cli/test_a.py::*", "cli/test_a.py::test_b[[]x-?]"])
+def test_pattern_allows_what_it_matches_until_its_date(judge, pattern):
     line = f"RERUN {NAME} (allowed by reruns.txt)"
-    assert judge(LISTED, "2026-11-28 * it is new\n") == (0, [line, "3 passed, 0 failed"])
-    assert judge(LISTED, "2026-11-27 * it is new\n")[0] == 1
+    assert judge(LISTED, f"2026-11-28 {pattern} it is new\n") == (0, [line, "3 passed, 0 failed"])
+    assert judge(LISTED, f"2026-11-27 {pattern} it is new\n")[0] == 1
+
+
+@pytest.mark.parametrize("pattern", ["vm/*", "cli/test_b*", "CLI/*", "cli/test_a.py::test_b[xy]"])
+def test_pattern_allows_nothing_else(judge, pattern):
+    status, lines = judge(LISTED, f"2026-11-28 {pattern} it is new\n")
+    assert status == 1
+    assert lines[1] == f"{NAME}: passed only when it was run again, and reruns.txt does not list it"
+
+
+@pytest.mark.parametrize("pattern", ["*", "*/*", "?li/*", "[cv]*/*", "test_b"])
+def test_pattern_for_more_than_a_suite_fails(judge, pattern):
+    status, lines = judge(LISTED, f"2026-11-28 {pattern} it is new\n")
+    assert status == 1
+    assert f"reruns.txt:1: names no suite: {pattern}" in lines and lines[-1] == "3 passed, 2 failed"

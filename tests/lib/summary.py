@@ -7,6 +7,7 @@ When BERTH_TEST_STRICT is set a skip is a failure, and so is a test that passed 
 reruns.txt beside tests/run lists it. An entry there that has expired is a failure, too.
 """
 import datetime
+import fnmatch
 import json
 import os
 import re
@@ -14,7 +15,6 @@ import sys
 from pathlib import Path
 
 ALLOWED = Path(__file__).parents[1] / "reruns.txt"
-ANY = "*"  # in the place of a test
 
 
 def count_pytest(text):
@@ -65,9 +65,9 @@ def read_log(path):
 
 
 def read_allowed(path, today):
-    """({test}, [fault]) of the list: "DATE TEST REASON" a line, the last day on which TEST, * for any, may be run
-    again."""
-    allowed, faults = set(), []
+    """([test], [fault]) of the list: "DATE TEST REASON" a line, the last day on which TEST may be run again. TEST is a
+    test's name or a shell pattern (fnmatch) within one suite."""
+    allowed, faults = [], []
     for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1):
         words = line.split(None, 2)
         if not words or words[0].startswith("#"):
@@ -78,11 +78,18 @@ def read_allowed(path, today):
         except ValueError:
             faults.append(f"{path.name}:{number}: not DATE TEST REASON: {line}")
             continue
-        if last_day < today:
+        suite, within, _ = test.partition("/")
+        if not within or set(suite) & set("*?["):
+            faults.append(f"{path.name}:{number}: names no suite: {test}")
+        elif last_day < today:
             faults.append(f"{path.name}:{number}: expired on {last_day}: {test}")
         else:
-            allowed.add(test)
+            allowed.append(test)
     return allowed, faults
+
+
+def is_allowed(name, allowed):
+    return any(name == test or fnmatch.fnmatchcase(name, test) for test in allowed)
 
 
 def main(paths, allowed_path=ALLOWED, today=None):
@@ -91,9 +98,9 @@ def main(paths, allowed_path=ALLOWED, today=None):
     passed, failed, skipped = (sum(column) for column in zip(*rows)) if rows else (0, 1, 0)
     allowed, faults = read_allowed(allowed_path, today or datetime.date.today())
     for name in (name for _, again in logs for name in again):
-        is_allowed = name in allowed or ANY in allowed
-        print(f"RERUN {name}" + (f" (allowed by {allowed_path.name})" if is_allowed else ""))
-        if not is_allowed:
+        listed = is_allowed(name, allowed)
+        print(f"RERUN {name}" + (f" (allowed by {allowed_path.name})" if listed else ""))
+        if not listed:
             faults.append(f"{name}: passed only when it was run again, and {allowed_path.name} does not list it")
     if os.environ.get("BERTH_TEST_STRICT"):
         for fault in faults:
