@@ -15,9 +15,8 @@
 
 #include <stdbool.h>
 
-#define CARRIED           "/run/berth/ssh/server"
-#define CARRIED_SESSION   "session" /* the program in it that dropbear runs as a shell */
-#define CARRIED_SFTP_WORD "/usr/lib/sftp-server" /* dropbear's command for the subsystem sftp */
+#define CARRIED         "/run/berth/ssh/server"
+#define CARRIED_SESSION "session" /* the program in it that dropbear runs as a shell */
 
 bool carried_is_there(void);
 

@@ -106,6 +106,15 @@ static int run_shell(const User *user, const char *command, char *const *environ
     return fail(user->shell);
 }
 
+/* Whether @command is dropbear's for the subsystem sftp, and the distro has no such program. Its
+ * path is that of the release dropbear was built for. */
+static bool is_sftp(const char *command)
+{
+    const char *slash = command != NULL ? strrchr(command, '/') : NULL;
+    return slash != NULL && command[0] == '/' && strcmp(slash, "/sftp-server") == 0 &&
+           strpbrk(command, " \t\n") == NULL && access(command, X_OK) < 0;
+}
+
 static int run_as(const User *user, const char *command)
 {
     own_terminal(user);
@@ -120,7 +129,7 @@ static int run_as(const User *user, const char *command)
         if (chdir("/") < 0)
             return fail("/");
     }
-    if (command == NULL || strcmp(command, CARRIED_SFTP_WORD) != 0)
+    if (!is_sftp(command))
         return run_shell(user, command, environment.strings);
     carried_sftp(environment.strings);
     return fail("sftp-server");
