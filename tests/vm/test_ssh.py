@@ -67,6 +67,14 @@ def test_a_users_name_groups_and_environment(ssh):
                                 "UNKNOWN 65535 UNKNOWN 65535"]
 
 
+def test_the_login_session_that_is_open(ssh):
+    """As a command of berth run's, which opens it where the distro has them."""
+    script = "cat /proc/self/cgroup; echo $XDG_SESSION_ID $XDG_RUNTIME_DIR"
+    expected = ssh.host("run", "-d", ssh.name, "-u", "worker", "--", "sh", "-c", script).stdout
+    assert ssh(script, user="worker").stdout == expected
+    assert "debian" not in ssh.name or "/user.slice/" in expected
+
+
 def test_a_terminal_belongs_to_its_user(ssh):
     out = ssh('tty; stat -c "%U %a" "$(tty)"; test "$SSH_TTY" = "$(tty)" && echo same; echo $TERM', "-tt", user="worker",
               ).stdout.split()

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #include "logins.h"
 
+#include "holder.h"
+
 #include "os/clock.h"
 #include "os/file.h"
 #include "os/log.h"
@@ -60,7 +62,7 @@ static const char unit[] =
  * without blocking; the last line blocks in open(2): only root could write to HOLD, and nothing
  * does. */
 static const char script[] = "# Holds a login session of berth open.\n"
-                             "printf berth-session >/proc/$$/comm\n"
+                             "printf " HOLDER_NAME " >/proc/$$/comm\n"
                              "echo $$ $INVOCATION_ID 1<>" DIRECTORY "/$1\n"
                              ": <" HOLD "\n";
 

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "environment.h"
+#include "holder.h"
 #include "spawn.h"
 
 #include "distro/oobe.h"
@@ -82,18 +83,6 @@ static pid_t wait_for_login(const SpawnRequest *request, const ChildEnds *ends)
     if (read(ends->barrier, &holder, sizeof(holder)) != (ssize_t)sizeof(holder))
         _exit(STATUS_BERTH); /* the agent has ended */
     return holder;
-}
-
-/* Move into the control group of @holder, unless the process was created there. */
-static void join_cgroup(pid_t holder)
-{
-    char path[32], wanted[PATH_MAX], own[PATH_MAX], procs[PATH_MAX + 64];
-    snprintf(path, sizeof(path), "/proc/%d/cgroup", holder);
-    if (!file_read_line(path, wanted, sizeof(wanted)) || strncmp(wanted, "0::/", 4) != 0 ||
-        !file_read_line("/proc/self/cgroup", own, sizeof(own)) || strcmp(own, wanted) == 0)
-        return;
-    snprintf(procs, sizeof(procs), "/sys/fs/cgroup%s/cgroup.procs", wanted + 3);
-    file_write(procs, "0");
 }
 
 /* Apply the limits of the login session; without one, RLIMIT_NOFILE of @request. */
@@ -266,7 +255,7 @@ void child_run(const SpawnRequest *asked, const ChildEnds *ends)
     reset_signals();
     pid_t holder = wait_for_login(request, ends);
     if (holder > 0)
-        join_cgroup(holder);
+        holder_join(holder);
     attach_streams(ends);
     if (own.first_run) {
         close(ends->status); /* EOF: the agent starts to forward input */

@@ -4,6 +4,7 @@
 #include "carried.h"
 
 #include "agent/environment.h"
+#include "agent/holder.h"
 #include "distro/user.h"
 
 #include <errno.h>
@@ -72,7 +73,7 @@ static void own_agent(const User *user)
     free(copy);
 }
 
-static Environment make_environment(const User *user)
+static Environment make_environment(const User *user, pid_t holder)
 {
     char *given[FIXED_COUNT + PASSED_COUNT + 1] = {0};
     size_t count = FIXED_COUNT;
@@ -83,7 +84,7 @@ static Environment make_environment(const User *user)
             count++;
     }
     const EnvironmentSources sources = {
-        .user = user, .tty = isatty(STDIN_FILENO) == 1, .given = given};
+        .user = user, .login = holder, .tty = isatty(STDIN_FILENO) == 1, .given = given};
     return environment_build(&sources);
 }
 
@@ -119,7 +120,10 @@ static int run_as(const User *user, const char *command)
 {
     own_terminal(user);
     own_agent(user);
-    Environment environment = make_environment(user);
+    pid_t holder = holder_find(user->uid);
+    if (holder > 0)
+        holder_join(holder);
+    Environment environment = make_environment(user, holder);
     if (!become(user)) {
         fail(user->name);
         return STATUS_BERTH;
