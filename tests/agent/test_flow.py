@@ -58,8 +58,8 @@ def test_agent_memory_is_bounded_if_the_host_does_not_read(agent, host):
     sessions = [host.open("cat", "/dev/zero") for _ in range(30)]
     while host.outbox:
         host.step(1)
-    agent.expect_rest()  # not busy although there is more to send
-    assert agent.rss() - before < 15 * wire.WINDOW  # half of what their windows come to
+    agent.expect_rest()  # no busy loop although more is to be sent
+    assert agent.rss() - before < 15 * wire.WINDOW  # half of the sum of their windows
     host.paused = False
     for session in sessions:
         session.signal(signal.SIGKILL)
@@ -89,7 +89,7 @@ def test_many_sessions_leak_nothing(agent, host):
     host.until(lambda: agent.fds() <= fds, what="the descriptors' return")
     assert agent.rss() - memory < 512 * 1024
     children = host.run("ps", "-o", "pid=,stat=", "--ppid", str(agent.pid)).stdout.splitlines()
-    assert len(children) == 1  # that ps
+    assert len(children) == 1  # the ps itself
 
 
 def test_idle_agent_uses_no_processor(agent, host):

@@ -31,10 +31,10 @@ def test_malformed_open(host, payload):
 
 @pytest.mark.parametrize("type_, channel, payload", [
     (wire.DATA, wire.STDOUT, b"x"),
-    (wire.DATA, wire.STDIN, None),  # more than the window
+    (wire.DATA, wire.STDIN, None),  # beyond the window
     (wire.EOF, wire.STDERR, b"x"),
     (wire.EOF, wire.STDIN, b"x"),
-    (wire.CREDIT, wire.STDOUT, struct.pack("<I", 1)),  # over the window
+    (wire.CREDIT, wire.STDOUT, struct.pack("<I", 1)),  # beyond the window
     (wire.CREDIT, wire.STDOUT, struct.pack("<I", 0xffffffff)),
     (wire.CREDIT, wire.STDIN, struct.pack("<I", 1)),
     (wire.CREDIT, wire.STDOUT, b"\0"),
@@ -51,7 +51,7 @@ def test_bad_frame_ends_its_session_only(host, type_, channel, payload):
     other = host.open("cat")
     session = host.open("sleep", "1000")
     host.until(lambda: session.pid)
-    session.credit = 0  # spent by hand
+    session.credit = 0  # bypass the credit
     for _ in range(1 if payload is not None else 9):
         session.send(type_, payload if payload is not None else bytes(wire.DATA_MAX), channel)
     ended = host.wait(session).exit

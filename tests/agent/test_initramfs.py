@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""What the kernel unpacks: the agent's program as /init, and a console to start it with."""
+"""The initramfs: the agent's program as /init, and a console."""
 
 import gzip
 import pathlib

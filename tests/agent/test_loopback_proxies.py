@@ -29,7 +29,7 @@ def listeners_of(host, port):
 
 
 def proxy_port(host, server):
-    """The port of the proxy to @server; 0: there is none."""
+    """The port of the proxy to @server; 0: it has none."""
     port = server.getsockname()[1]
     host.until(lambda: listeners_of(host, port))
     relays = {one.relay for one in listeners_of(host, port)}
@@ -47,7 +47,7 @@ def test_connection_through_a_proxy(host, family, address, through):
         relay = proxy_port(host, server)
         with socket.create_connection((through, relay)) as client:
             service, peer = server.accept()
-            assert peer[0] in ("127.0.0.1", "::1")  # a client on its loopback
+            assert peer[0] in ("127.0.0.1", "::1")  # the client appears on the loopback
             client.sendall(b"there")
             assert service.recv(5) == b"there"
             service.sendall(b"back")
@@ -127,7 +127,7 @@ def test_backpressure_loses_nothing(host):
             while size < 1 << 30:
                 size += (taken := client.send(block))
                 sent.update(block[:taken])
-        assert size < 64 << 20  # what the kernel's buffers hold
+        assert size < 64 << 20  # bounded by the kernel's buffers
 
         def read():
             while chunk := service.recv(65536):
@@ -145,8 +145,9 @@ def test_backpressure_loses_nothing(host):
 
 
 def carried(agent, relay):
-    """How many descriptors the agent has for connections: its pipes and its sockets at @relay. Other programs of this host
-    have sockets that come and go."""
+    """The number of the agent's descriptors for connections: pipes, and sockets at @relay. Unlike a count of this
+    host's sockets it ignores other programs.
+    """
     pipes = 0
     for name in os.listdir(f"/proc/{agent.pid}/fd"):
         try:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""CONNECT: streams that end at a unix socket of the guest's."""
+"""CONNECT: streams that end at a unix socket of the guest."""
 
 import os
 import socket
@@ -12,7 +12,7 @@ import wire
 
 @pytest.fixture
 def daemon(tmp_path):
-    """Somebody who listens in the guest."""
+    """A server in the guest."""
     with socket.socket(socket.AF_UNIX) as listener:
         listener.bind(str(tmp_path / "daemon.sock"))
         listener.listen(64)
@@ -43,7 +43,7 @@ def test_each_half_ends_on_its_own(host, daemon):
     relay, peer = connect(host, daemon)
     relay.write(b"all of it")
     relay.close_input()
-    assert peer.recv(100, socket.MSG_WAITALL) == b"all of it"  # up to its end
+    assert peer.recv(100, socket.MSG_WAITALL) == b"all of it"  # until EOF
     peer.sendall(b"then")
     host.until(lambda: relay.stdout == b"then")
     assert not relay.over
@@ -122,7 +122,7 @@ def test_malformed_connect(host, payload):
 
 @pytest.mark.parametrize("type_, channel, payload", [
     (wire.DATA, wire.STDOUT, b"x"),
-    (wire.DATA, wire.STDIN, None),  # more than the window
+    (wire.DATA, wire.STDIN, None),  # beyond the window
     (wire.EOF, wire.STDERR, b""),
     (wire.EOF, wire.STDIN, b"x"),
     (wire.CREDIT, wire.STDOUT, struct.pack("<I", 1)),
@@ -134,7 +134,7 @@ def test_malformed_connect(host, payload):
 ])
 def test_bad_frame_ends_its_stream_only(host, daemon, type_, channel, payload):
     relay, _ = connect(host, daemon)
-    relay.credit = 0  # spent by hand
+    relay.credit = 0  # bypass the credit
     for _ in range(1 if payload is not None else 40):
         relay.send(type_, payload if payload is not None else bytes(wire.DATA_MAX), channel)
     assert host.wait(relay).exit == (wire.EXITED, 1)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""One command: its bytes, its end, its failure to start."""
+"""Sessions of one command: input, output, exit, and failures to start."""
 
 import hashlib
 import os
@@ -17,7 +17,7 @@ def test_says_hello_then_ready_then_booted(host):
     assert hello.number("I") == wire.VERSION
     assert hello.string() == os.uname().release
     ready = host.until_machine(wire.READY)
-    assert ready.string() == "agent" and ready.number("I") == 0  # it has no wish how long to wait
+    assert ready.string() == "agent" and ready.number("I") == 0  # no limit of its own for the init
     ready.end()
     assert host.until_machine(wire.BOOTED).string() == "running"
     assert [got.type for got in host.machine] == [wire.HELLO, wire.READY, wire.BOOTED]
@@ -29,7 +29,7 @@ def test_bare_session(host):
 
 
 def test_clock_of_an_ordinary_process_is_left_alone(host):
-    """An agent that is not in a machine of its own has none to set, whatever it is told."""
+    """Outside a machine the agent ignores the host's clock."""
     before = time.time()
     for payload in (struct.pack("<Q", 10**18) + wire.string("Europe/Berlin"), struct.pack("<Q", 1), b""):
         host.queue(wire.frame(wire.CLOCK, payload))
@@ -67,7 +67,7 @@ def test_arguments_arrive_as_they_are(host):
 
 
 def test_delivered_signal_is_acknowledged(host):
-    """For a host that asked for it, whatever the command makes of it."""
+    """If the host requested it, even if the command ignores the signal."""
     session = host.open("sh", "-c", "trap '' TERM; echo ready; read line", flags=wire.ANSWERS)
     host.until(lambda: session.stdout == b"ready\n" and session.answers == [0])
     for number in (signal.SIGTERM, signal.SIGWINCH, signal.SIGTERM):
@@ -76,7 +76,7 @@ def test_delivered_signal_is_acknowledged(host):
     session.close_input()
     assert host.wait(session).exit == (wire.EXITED, 1)
 
-    session = host.open("sleep", "1000")  # who did not ask gets none: the Session would refuse it
+    session = host.open("sleep", "1000")  # without the request there is none: Session would reject it
     host.until(lambda: session.pid)
     session.signal(signal.SIGTERM)
     assert host.wait(session).exit == (wire.SIGNALED, signal.SIGTERM)
@@ -140,7 +140,7 @@ def test_starts_with_no_signal_blocked_or_ignored(host):
 
 def test_inherits_no_descriptor(host):
     got = host.run("ls", "/proc/self/fd")
-    assert got.stdout.split() == [b"0", b"1", b"2", b"3"]  # 3 is the directory
+    assert got.stdout.split() == [b"0", b"1", b"2", b"3"]  # 3 is the open directory
 
 
 def test_leads_its_own_session(host):
@@ -272,12 +272,12 @@ def test_close_wakes_a_stopped_command(host):
 
 
 def test_close_leaves_a_daemon_alive(host):
-    daemon = "echo $$; exec sleep 1000 </dev/null >/dev/null 2>&1"  # speaks once setsid has made it one
+    daemon = "echo $$; exec sleep 1000 </dev/null >/dev/null 2>&1"  # prints after setsid has made it a daemon
     session = host.open("sh", "-c", f"setsid sh -c '{daemon}' & cat")
     host.until(lambda: session.stdout.endswith(b"\n"))
     session.close()
     host.wait(session)
-    os.kill(int(session.stdout), signal.SIGKILL)  # raises when it is gone
+    os.kill(int(session.stdout), signal.SIGKILL)  # raises if it has ended
 
 
 def test_close_ends_a_stalled_writer(host):
@@ -288,7 +288,7 @@ def test_close_ends_a_stalled_writer(host):
 
 
 def test_grow_without_a_disk(host):
-    """An agent that is no machine's has no file system to enlarge; a request cut short asks for nothing."""
+    """An agent outside a machine has no file system to grow; a truncated request is ignored."""
     host.queue(wire.frame(wire.GROW, b"\0"))
     host.queue(wire.frame(wire.GROW, struct.pack("<Q", 1 << 40)))
     assert host.until_machine(wire.GROWN).string() == ""

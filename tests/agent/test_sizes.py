@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Words and environment up to what the kernel takes for one program, and beyond."""
+"""Arguments and environment up to the kernel's limit for one program, and beyond."""
 import random
 import resource
 import struct
@@ -24,7 +24,7 @@ def test_many_words(host, total):
 
 
 def test_every_split_of_a_payload(host):
-    """A string may end, begin, or be cut anywhere at the border of two frames."""
+    """A string may end, begin or be split at any byte at the border of two frames."""
     fixed = len(wire.open_payload("/usr/bin/python3", "-c", COUNT, "", "x"))
     for size in range(wire.PAYLOAD_MAX - fixed - 4, wire.PAYLOAD_MAX - fixed + 8):
         got = count(host, ["a" * size, "x"])
@@ -59,7 +59,7 @@ def test_more_than_the_kernel_accepts(host, words, program):
 
 
 def test_two_interleaved_opens(host):
-    """Frames of several streams come in turn."""
+    """The frames of several streams alternate."""
     sessions, queues = [], []
     for n in range(3):
         session = wire.Session(host, 500 + n, set())
@@ -94,7 +94,7 @@ def test_malformed_parts(host, parts):
 
 
 def test_client_closes_between_parts(agent):
-    """What was kept for it is let go, and its number means nothing."""
+    """The buffered parts are freed, and the stream number becomes invalid."""
     host = agent.host
     host.run("true")
     before = agent.rss()
@@ -103,5 +103,5 @@ def test_client_closes_between_parts(agent):
                    + wire.frame(wire.CLOSE, b"", stream) + wire.frame(wire.MORE, b"", stream))
     assert host.run("true").exit == (wire.EXITED, 0)
     assert agent.rss() - before < 20 << 20
-    host.queue(wire.frame(wire.MORE, struct.pack("<I", 0), 4000))  # nobody's
+    host.queue(wire.frame(wire.MORE, struct.pack("<I", 0), 4000))  # for no stream
     assert host.run("true").exit == (wire.EXITED, 0)

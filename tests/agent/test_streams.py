@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Which streams are a terminal and which are pipes; what happens when nobody reads them any more."""
+"""Which streams are terminals and which are pipes; closed readers."""
 
 import hashlib
 import itertools
@@ -26,7 +26,7 @@ def test_each_stream_is_terminal_or_pipe_as_requested(host, tmp_path, pipes):
 
 
 def test_input_is_a_terminal_and_output_a_pipe(host):
-    """berth run make | tee log: errors on the terminal, output untouched, nothing merged."""
+    """berth run make | tee log: errors go to the terminal, output is unchanged and separate."""
     got = host.run("sh", "-c", "echo out; echo err >&2; printf '\\r\\n'", flags=wire.TTY | wire.PIPE_STDOUT)
     assert (got.stdout, got.stderr) == (b"out\n\r\n", b"err\r\n")
 
@@ -68,7 +68,7 @@ def test_signal_goes_to_the_foreground_of_a_mixed_session(host):
 
 def test_client_with_a_terminal_that_edits_lines(host):
     got = host.run("cat", stdin=b"typed\n", flags=wire.TTY | wire.COOKED)
-    assert got.stdout == b"typed\n"  # cat's own, and as cat wrote it
+    assert got.stdout == b"typed\n"  # only cat's output, unchanged
     got = host.run("cat", stdin=b"typed\n", flags=wire.TTY | wire.COOKED | wire.PIPE_STDOUT)
     assert (got.stdout, got.stderr) == (b"typed\n", b"")
 
@@ -97,7 +97,7 @@ def test_control_z_stops_and_control_d_ends(host):
     assert host.wait(session).exit == (wire.EXITED, 8)
 
 
-# --- nobody reads ---
+# --- closed readers ---
 
 def test_closed_output_is_a_broken_pipe(host):
     session = host.open("yes", hold=[wire.STDOUT])
@@ -147,13 +147,13 @@ def test_closing_an_output_twice_is_harmless(host):
     assert host.wait(session).exit == (wire.EXITED, 0)
 
 
-# --- much ---
+# --- large amounts ---
 
-SIZE = int(os.environ.get("BERTH_TEST_BYTES", 256 << 20))  # 4 GiB where there is time for it
+SIZE = int(os.environ.get("BERTH_TEST_BYTES", 256 << 20))  # set it to 4 GiB for a long run
 
 
 def test_much_both_ways_at_once(agent, host):
-    """Neither deadlocks nor loses a byte, and the agent keeps none of it."""
+    """No deadlock, no lost byte, and the agent buffers nothing."""
     host.run("true")
     before = agent.rss()
     block = random.Random(3).randbytes(1 << 20)
@@ -179,4 +179,4 @@ def test_thousand_sessions_leak_nothing(agent, host):
     host.until(lambda: agent.fds() <= fds, 5, "the descriptors' return")
     assert agent.rss() - memory < 256 * 1024
     children = host.run("ps", "-o", "pid=", "--ppid", str(agent.pid)).stdout.split()
-    assert len(children) == 1  # that ps
+    assert len(children) == 1  # the ps itself

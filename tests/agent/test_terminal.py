@@ -51,7 +51,7 @@ def test_control_c_is_a_signal(host):
 def test_end_of_input_is_the_end_of_file_character(host):
     got = host.run("cat", stdin=b"line\n", flags=wire.TTY)
     assert got.exit == (wire.EXITED, 0)
-    assert got.stdout.count(b"line\r\n") == 2  # echo, and cat's own
+    assert got.stdout.count(b"line\r\n") == 2  # the echo, and cat's output
 
 
 def test_raw_mode_passes_bytes_unchanged(host):

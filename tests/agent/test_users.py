@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Who a command runs as, where, and with what environment."""
+"""The user, directory and environment of a command."""
 
 import grp
 import os
@@ -96,7 +96,7 @@ def test_umask(host):
 
 
 def run_shell(user, name, script):
-    """The user's shell as login(1) would run it: not everybody's is one that obeys."""
+    """Run the user's shell as login(1) does; not every user's shell runs commands."""
     home = user.pw_dir if os.path.isdir(user.pw_dir) else "/"
     return subprocess.run([name], executable=shell_of(user), input=script, cwd=home, check=False,
                           capture_output=True, env={"HOME": user.pw_dir, "PATH": "/usr/bin:/bin"})
@@ -159,7 +159,7 @@ def test_unprivileged_agent_cannot_change_user(start_agent):
 def test_line_for_the_users_shell(host, me, flags, dash):
     name = os.path.basename(shell_of(me))
     if name not in ("sh", "bash", "dash", "zsh"):
-        return  # who cannot log in here has a shell that runs nothing
+        return  # users who cannot log in have a shell that runs nothing
     got = host.run("echo \"$0 $HOME\" '$HOME' $((6*7)); exit 5", flags=flags)
     assert got.stdout.decode() == f"{dash}{name} {me.pw_dir} $HOME 42\n"
     assert got.exit == (wire.EXITED, 5)
@@ -170,7 +170,7 @@ def test_line_may_have_arguments(host, me):
     assert got.stdout in (b"zero|one two|\n", b"")
 
 
-# --- what is offered ---
+# --- offered variables ---
 
 def offered(host, *pairs, names, **options):
     got = environment(host.run("env", offered=pairs, **options))

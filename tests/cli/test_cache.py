@@ -1,5 +1,6 @@
-"""The images kept for a next import. Where blocks cannot be shared only what took long is kept, so
-the worker is slowed here: it is the real one, after a moment."""
+"""The image cache of imports. Without reflinks only slow imports are cached, so the worker is delayed here; it is the
+real one otherwise.
+"""
 import json
 import os
 import shutil
@@ -12,7 +13,7 @@ from conftest import BUILD, tar_bytes, wait_for
 
 @pytest.fixture
 def slow(berth):
-    """A berth whose archives are worth keeping, and a count of how often one is read."""
+    """A berth whose archives are worth caching, and a count of how often one is read."""
     program = berth.support / "berth-image"
     program.unlink()
     program.write_text(f"#!/bin/sh\necho x >> {berth.path}/reads\nsleep 0.6\n"
@@ -31,7 +32,7 @@ def archive(tmp_path):
 
 
 def write(path, data):
-    """A file that has not changed just now: its times tell a further change."""
+    """Write a file and make it old enough that a further change changes its times."""
     path.write_bytes(data)
     settled(path)
 
@@ -65,7 +66,7 @@ def test_second_import_copies_the_cached_image(slow, archive):
     same(slow, "a", "b")
     subprocess.run(["e2fsck", "-fn", disk(slow, "b")], check=True, capture_output=True)
     assert [image["archive"] for image in cached(slow)] == [str(archive)]
-    # What one distro writes is not in the other, nor in the cache.
+    # A distro's writes reach neither the other distro nor the cache.
     with open(disk(slow, "b"), "r+b") as file:
         file.write(b"changed")
     slow("import", "--size=256M", "c", archive).ok()
@@ -78,7 +79,7 @@ def test_import_from_redirected_file_uses_the_cache(slow, archive):
     with open(archive, "rb") as file:
         assert "(from the cache)" in slow("import", "--size=256M", "b", "-", stdin=file).ok()
     with open(archive, "rb") as file:
-        file.seek(512)  # not from its beginning: another archive
+        file.seek(512)  # not at its beginning: another archive
         slow("import", "--size=256M", "c", "-", stdin=file).ok()
     assert slow.reads() == 2
 
@@ -94,7 +95,7 @@ def test_changed_archive_is_a_miss(slow, archive):
     data, st = bytearray(archive.read_bytes()), archive.stat()
     data[-5000] ^= 1
     write(archive, data)  # of the same length
-    os.utime(archive, ns=(st.st_atime_ns, st.st_mtime_ns))  # and even the same date
+    os.utime(archive, ns=(st.st_atime_ns, st.st_mtime_ns))  # and the same times
     settled(archive)
     slow("import", "--size=256M", "b", archive).ok()
     assert slow.reads() == 2
@@ -105,7 +106,7 @@ def test_copied_archive_is_a_hit(slow, archive, tmp_path):
     copy = tmp_path / "copy.tar"
     write(copy, archive.read_bytes())
     assert "(from the cache)" in slow("import", "--size=256M", "b", copy).ok()
-    archive.unlink()  # the copy is known by itself now
+    archive.unlink()  # the copy's identity is known now
     assert "(from the cache)" in slow("import", "--size=256M", "c", copy).ok()
     assert slow.reads() == 1 and len(cached(slow)) == 1
 
@@ -176,7 +177,7 @@ def test_images_over_the_limit_are_evicted(slow, tmp_path):
     one = cached(slow)[0]["disk_used"]
     slow.configure(f"[berth]\ncache-size = {one * 5 // 2}\n")
     slow("import", "--size=256M", "b", paths[1]).ok()
-    slow("import", "--size=256M", "c", paths[0]).ok()  # used again: the other is the oldest now
+    slow("import", "--size=256M", "c", paths[0]).ok()  # used again, so the other is the oldest now
     slow("import", "--size=256M", "d", paths[2]).ok()
     assert {image["archive"] for image in cached(slow)} == {str(paths[0]), str(paths[2])}
     slow.configure(f"[berth]\ncache-size = {one}\n")

@@ -1,4 +1,4 @@
-"""What a keeper, its QEMU and its berth-net have of the command that happened to start them: nothing."""
+"""A keeper, its QEMU and its berth-net inherit nothing from the command that starts them."""
 import ctypes
 import fcntl
 import os
@@ -17,7 +17,7 @@ AS_ROOT = os.geteuid() == 0
 
 
 def give_up(*capabilities):
-    """Before exec: root's program is as weak there as a plain user's."""
+    """Before exec: drop privileges that root's programs have."""
     for capability in capabilities if AS_ROOT else ():
         assert ctypes.CDLL(None).prctl(PR_CAPBSET_DROP, capability, 0, 0, 0) == 0
 
@@ -28,7 +28,7 @@ def children(pid):
 
 @pytest.fixture
 def kept(box):
-    """Start box with what @options of Popen give to the command; then the pids of keeper, QEMU and berth-net."""
+    """Start box by a command with @options of Popen; return the pids of keeper, QEMU and berth-net."""
     def start(**options):
         box("start", **options).ok()
         keeper = box.info("box")["keeper_pid"]
@@ -51,9 +51,9 @@ def test_keeper_inherits_no_descriptor(kept, tmp_path):
     os.close(writer)
     os.close(lock)
     again = os.open(tmp_path / "lock", os.O_RDWR)
-    fcntl.flock(again, fcntl.LOCK_EX | fcntl.LOCK_NB)  # nobody has it
+    fcntl.flock(again, fcntl.LOCK_EX | fcntl.LOCK_NB)  # it is unlocked
     os.close(again)
-    assert os.read(reader, 1) == b""  # nor the other end
+    assert os.read(reader, 1) == b""  # EOF: the other end is closed
     os.close(reader)
 
 
@@ -69,7 +69,7 @@ def test_keeper_does_not_hold_a_pipeline_open(box):
 def test_soft_limit_is_raised(kept, number):
     hard = resource.getrlimit(number)[1]
     least = {resource.RLIMIT_NOFILE: 64, resource.RLIMIT_FSIZE: 16 << 20, resource.RLIMIT_CPU: 1000,
-             resource.RLIMIT_AS: 1 << 46}[number]  # the address sanitiser reserves 2^44
+             resource.RLIMIT_AS: 1 << 46}[number]  # the address sanitizer reserves 2^44
     keeper, *others = kept(preexec_fn=lambda: resource.setrlimit(number, (least, hard)))
     assert resource.prlimit(keeper, number) == (hard, hard)
     for pid in others:
@@ -125,7 +125,7 @@ def test_keeper_resets_signals(kept, box):
             signal.signal(number, signal.SIG_IGN)
         signal.pthread_sigmask(signal.SIG_BLOCK, numbers)
     keeper, *others = kept(preexec_fn=prepare)
-    own = 1 << (signal.SIGPIPE - 1) | 1 << (signal.SIGXFSZ - 1)  # what a program chooses to ignore
+    own = 1 << (signal.SIGPIPE - 1) | 1 << (signal.SIGXFSZ - 1)  # signals that the program itself ignores
     for pid in (keeper, *others):
         assert int(status(pid, "SigBlk"), 16) == 0
         assert int(status(pid, "SigIgn"), 16) & ~own == 0
@@ -151,7 +151,7 @@ def test_keeper_drops_the_environment(kept):
 
 
 def test_failed_child_is_noticed_with_sigchld_ignored(box):
-    """Its status is not to be had where SIGCHLD is ignored, as some supervisors leave it."""
+    """If SIGCHLD is ignored, as some supervisors leave it, waitpid has no status."""
     (box.bin / "e2fsck").write_text("#!/bin/sh\nexit 8\n")
     (box.bin / "e2fsck").chmod(0o755)
     disk = Path(box.info("box")["disk"])

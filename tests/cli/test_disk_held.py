@@ -1,7 +1,6 @@
-"""A disk that a machine has open is nobody else's, however the next command comes in.
-
-The machine is started with one XDG_RUNTIME_DIR; what follows has another one, or the first has been
-removed, as a logout does. The fake QEMU opens no disk, so what is tried here is berth's own lock.
+"""A disk that a machine has open is exclusive, whatever runtime directory the next command uses. The machine is started
+with one XDG_RUNTIME_DIR; later commands have another one, or the first was removed, as by a logout. The fake QEMU does
+not open the disk, so this tests berth's own lock.
 """
 import contextlib
 import fcntl
@@ -29,9 +28,8 @@ def is_alive(pid):
 
 @pytest.fixture(params=WAYS)
 def away(box, request):
-    """Box runs; and commands from now on have another runtime directory.
-
-    elsewhere: the data directory leads to the first; forgotten: it does not; removed: it is gone.
+    """Box runs, and later commands have another runtime directory. elsewhere: the data directory links to the first;
+    forgotten: it does not; removed: the first is deleted.
     """
     box("start").ok()
     box.keeper = box.info("box")["keeper_pid"]
@@ -77,7 +75,7 @@ def test_verb_refuses_a_disk_in_use(away, verb):
 
 
 def test_import_in_place_refuses_a_disk_in_use(away):
-    """By another registry, which knows nothing of the first."""
+    """By another registry, which does not know the first."""
     other = {"XDG_DATA_HOME": str(away.path / "other")}
     away("import-in-place", "second", disk_of(away), env=other).failed(1, "disk.busy", str(away.keeper))
 
@@ -134,7 +132,7 @@ def test_growing_reaches_the_keeper(away):
 
 
 def test_keeper_removes_only_its_own_directory(box):
-    """Its directory was removed, and what has that name now is another's."""
+    """Its directory was removed, and another process has created one of that name."""
     box("start").ok()
     keeper = box.info("box")["keeper_pid"]
     directory = box.runtime / box.ids()[0]
@@ -150,7 +148,7 @@ def test_keeper_removes_only_its_own_directory(box):
 
 
 def hold(path, kind=fcntl.F_RDLCK, start=100, length=1):
-    """Open @path and lock it, as QEMU does from its byte 100 on. The descriptor."""
+    """Open and lock @path as QEMU does, from its byte 100 on. Returns the descriptor."""
     fd = os.open(path, os.O_RDWR)
     fcntl.fcntl(fd, 37, struct.pack("hhqqi4x", kind, 0, start, length, 0))  # F_OFD_SETLK
     return fd
@@ -161,7 +159,7 @@ def hold(path, kind=fcntl.F_RDLCK, start=100, length=1):
     ["resize", "box", "2T"], ["export", "box", "{new}.tar"], ["compact", "box"], ["unregister", "box"],
 ], ids=lambda verb: " ".join(verb))
 def test_disk_locked_by_another_program_is_refused(box, verb):
-    """One that locks as QEMU does: virt-manager's machine, libguestfs, a QEMU by hand."""
+    """By a program that locks as QEMU does: virt-manager's machine, libguestfs, a manual QEMU."""
     disk = disk_of(box)
     holder = hold(disk)
     before = os.fstat(holder)
@@ -176,7 +174,7 @@ def test_disk_locked_by_another_program_is_refused(box, verb):
 
 
 def test_worker_keeps_the_lock_of_a_killed_command(box):
-    """berth-image may outlive the berth that was killed, and still has the disk."""
+    """berth-image may outlive a killed berth, and still holds the disk."""
     disk = disk_of(box)
     worker = box.support / "berth-image"
     worker.unlink()
@@ -199,7 +197,7 @@ def test_worker_keeps_the_lock_of_a_killed_command(box):
 
 
 def test_second_registry_cannot_use_a_running_disk(box):
-    """Adopted while it was stopped: then the disk says who has it."""
+    """It was adopted while stopped; the lock of the disk protects it."""
     disk = disk_of(box)
     other = {"XDG_DATA_HOME": str(box.path / "other")}
     box("import-in-place", "second", disk, env=other).ok()

@@ -1,4 +1,4 @@
-"""What is asked of an emulator before it runs a distro, and what is done where it refuses. fake-qemu is the machine."""
+"""Probing an emulator before it runs a distro, and handling rejected options. fake-qemu is the machine."""
 import pytest
 
 PREFERRED, FALLBACK = "type=microvm,acpi=on,rtc=on,firmware=qboot.rom", "type=microvm,acpi=on,rtc=on"
@@ -11,7 +11,7 @@ def choices(start):
 
 
 def restart(box, **environment):
-    """The box is started anew; how QEMU was told to, and how many probes went before."""
+    """Restart box; return QEMU's options and the number of probes before."""
     probes = len(box.qemus(probe=True))
     box("shutdown").ok()
     box("start", env=environment).ok()
@@ -25,7 +25,7 @@ def restart(box, **environment):
     ("monitor-qmp qboot.rom", FALLBACK, "-mon", 4),
 ])
 def test_first_accepted_variant_is_used(box, refused, machine, monitor, probes):
-    """Found before the first start, and not again: not for the next start, nor for another distro."""
+    """Probed before the first start, and never again: not for the next start, nor for another distro."""
     assert restart(box, FAKE_QEMU_REFUSE=refused) == ((machine, monitor), probes)
     assert restart(box, FAKE_QEMU_REFUSE=refused) == ((machine, monitor), 0)
     box("terminate", "box").ok()
@@ -44,7 +44,7 @@ def test_new_version_is_probed_again(box):
 
 @pytest.mark.parametrize("verb, status", [("start", 1), ("console", 125)])
 def test_failed_probe_is_not_cached(box, tmp_path, verb, status):
-    """QEMU's firmware is gone, which the kept answer does not name: one start fails, the next asks again."""
+    """QEMU's firmware disappears, which the cached answer does not cover: one start fails, the next probes again."""
     firmware, emulator = tmp_path / "qboot.rom", box.bin / "qemu-system-x86_64"
     firmware.touch()
     emulator.write_text(emulator.read_text().replace(
@@ -60,7 +60,7 @@ def test_failed_probe_is_not_cached(box, tmp_path, verb, status):
 
 @pytest.mark.parametrize("command, status", [(["start"], 1), (["run", "true"], 125), (["start", "--dry-run"], 1)])
 def test_option_without_alternative_fails(box, command, status):
-    """An error of its own name with QEMU's words, at once."""
+    """It fails at once, with an error of its own and QEMU's message."""
     result = box(*command, env={"FAKE_QEMU_REFUSE": "virtio-rng-device", "BERTH_BOOT_TIMEOUT": "600"}, timeout=60)
     result.failed(status, "vmm.qemu-refused", "-device: Parameter 'virtio-rng-device' is unexpected", hint=True)
     assert box.info("box")["state"] == "stopped" and box.qemus() == []

@@ -1,6 +1,5 @@
-"""Exporting: what comes out is what is in, and what is refused leaves nothing.
-
-The trees are compared by tests/lib/treedigest.py, which reads archives by itself and images by debugfs.
+"""Exports equal the distro, and failures leave nothing. Trees are compared by tests/lib/treedigest.py, which parses
+archives itself and reads images with debugfs.
 """
 import os
 import resource
@@ -37,7 +36,7 @@ def image_of(berth, name):
 
 
 def test_round_trip(berth, archive, tmp_path):
-    """import(export(import(x))) is import(x), by what debugfs and our own reading of pax say."""
+    """import(export(import(x))) equals import(x), by debugfs and an independent pax reader."""
     berth("import", "one", archive).ok()
     berth("export", "one", tmp_path / "one.tar").ok()
     exported = treedigest.from_tar(tmp_path / "one.tar")
@@ -47,7 +46,7 @@ def test_round_trip(berth, archive, tmp_path):
     subprocess.run(["/usr/sbin/e2fsck", "-fn", image_of(berth, "two")], check=True, capture_output=True)
     berth("export", "two", tmp_path / "two.tar").ok()
     assert (tmp_path / "one.tar").read_bytes() == (tmp_path / "two.tar").read_bytes()
-    if "sparse" not in archive.name:  # debugfs would write the terabytes
+    if "sparse" not in archive.name:  # debugfs would write out the terabytes
         assert_same(treedigest.from_image(image_of(berth, "two")), exported)
 
 
@@ -65,14 +64,14 @@ TOOLS = {"gnu": ["tar", "--xattrs", "--xattrs-include=*", "--acls", "--numeric-o
 
 
 def expected_from(tool, tree):
-    """What of @tree the @tool is known to keep."""
+    """The part of @tree that @tool preserves."""
     for path in list(tree):
         node = tree[path]
         node.atime = node.ctime = node.mtime
         if tool == "bsd" and node.mtime < 0 and node.mtime % 10**9:
             node.mtime = node.atime = node.ctime = None  # libarchive counts the fraction forward
         for name in node.xattrs if tool == "bsd" else ():
-            if name.startswith(b"system.posix_acl_"):  # libarchive cuts ids in ACLs to 31 bits
+            if name.startswith(b"system.posix_acl_"):  # libarchive truncates ids in ACLs to 31 bits
                 node.xattrs[name] = node.xattrs[name].replace(b"\xfe\xff\xff\xff", b"\xff\xff\xff\x7f")
     return tree
 
@@ -93,7 +92,7 @@ def test_other_tar_programs_extract_the_same(berth, archive, tmp_path, tool):
     for path, node in expected.items():
         if node.mtime is None:
             node.mtime = node.atime = node.ctime = found[path].mtime
-    expected.pop(b""), found.pop(b"")  # bsdtar leaves the directory it works in alone
+    expected.pop(b""), found.pop(b"")  # bsdtar does not restore its working directory
     assert_same(expected, found)
     assert done.returncode == 0, done.stderr
 
@@ -106,7 +105,7 @@ FORMATS = {"tar": ["cat"], "tar.gz": ["gzip", "-dc"], "tgz": ["gzip", "-dc"], "w
 
 @pytest.fixture
 def noise(berth, tmp_path):
-    """A distro with more data than any compressor's block has."""
+    """A distro with more data than a block of any compressor."""
     path = tmp_path / "noise.tar"
     path.write_bytes(tar_bytes({"usr": os.urandom(1 << 20) * 3 + b"words " * 700000}))
     berth("import", "noise", path).ok()
@@ -116,7 +115,7 @@ def noise(berth, tmp_path):
 
 @pytest.mark.parametrize("suffix", FORMATS)
 def test_formats_by_suffix(noise, tmp_path, suffix):
-    """What the format's own program unpacks is the plain archive."""
+    """Each format, decompressed by its own program, equals the plain archive."""
     noise("export", "noise", tmp_path / f"x.{suffix}").ok()
     noise("export", "noise", tmp_path / "plain").ok()
     unpacked = subprocess.run([*FORMATS[suffix], tmp_path / f"x.{suffix}"], check=True,
@@ -166,7 +165,7 @@ def test_wsl_spelling(box, tmp_path):
 
 @pytest.mark.parametrize("names", [{".dockerenv": b"docker"}, {".dockerenv.berth": b"docker"}])
 def test_container_mark_gets_its_original_name(berth, tmp_path, names):
-    """Before the first start as after it, when the machine has hidden it."""
+    """Before the first start and after it, when the machine has hidden it."""
     (tmp_path / "in.tar").write_bytes(tar_bytes(names))
     berth("import", "box", tmp_path / "in.tar").ok()
     berth("export", "box", tmp_path / "out.tar").ok()
@@ -175,7 +174,7 @@ def test_container_mark_gets_its_original_name(berth, tmp_path, names):
         assert archive.extractfile(".dockerenv").read() == b"docker"
 
 
-# --- what is refused, and that nothing is left of it ---
+# --- rejected requests leave nothing ---
 
 def nothing_left(directory, *names):
     assert sorted(path.name for path in directory.iterdir()) == sorted(names)
@@ -243,7 +242,7 @@ def test_running_distro_is_refused(box, place):
 
 
 def test_distro_is_busy_during_export(noise, place):
-    """It is seen, and cannot be started or removed."""
+    """It is listed as exporting, and cannot be started or removed."""
     reader, writer = os.pipe()
     process = noise.start("export", "noise", "-", stdout=writer)
     os.close(writer)
@@ -272,7 +271,7 @@ def test_case_52_closed_pipe(noise):
 @pytest.mark.parametrize("name", ["x.tar", "x.tar.gz", "x.tar.zst", "x.tar.xz", "x.ext4"])
 @pytest.mark.parametrize("old", [False, True])
 def test_case_52_no_space(noise, place, name, old):
-    """A limit of file sizes stands for a full disk; what was there stays."""
+    """A file size limit stands in for a full disk; the existing file is kept."""
     if old:
         (place / name).write_text("mine")
     result = noise("export", "noise", place / name, "--force", preexec_fn=lambda: resource.setrlimit(
@@ -289,7 +288,7 @@ def test_case_52_a_full_device(noise):
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 def test_case_52_signal_stops_it(noise, place, number):
-    """While nobody takes what it writes, which is when a user gets impatient."""
+    """While the reader of its output blocks it."""
     os.mkfifo(place / "pipe")
     process = noise.start("export", "noise", place / "pipe")
     with (place / "pipe").open("rb") as reader:
@@ -308,7 +307,7 @@ def test_case_52_a_killed_export_leaves_nothing(noise, place):
     noise("export", "noise", place / "x.tar").ok()
 
 
-# --- images that are not as they should be ---
+# --- invalid images ---
 
 def patch(path, offset, data):
     with open(path, "r+b") as image:
@@ -317,7 +316,7 @@ def patch(path, offset, data):
 
 
 def set_superblock(path, offset, data):
-    """Write @data at @offset of the superblock, and its checksum anew."""
+    """Write @data at @offset of the superblock, and update its checksum."""
     with open(path, "r+b") as image:
         image.seek(1024)
         block = bytearray(image.read(1024))
@@ -336,7 +335,7 @@ def crc32c(data, value=0xffffffff):
 
 
 def test_unreplayed_journal_is_refused(box, place):
-    """What the guest wrote last is in the journal only: nothing is exported without it."""
+    """The guest's last writes are only in the journal, so the export is refused."""
     incompatible, recover = 96, 4
     with open(image_of(box, "box"), "rb") as image:
         image.seek(1024 + incompatible)

@@ -1,4 +1,4 @@
-"""Directories on a file system that is full: each verb works or says why not, and a machine can be ended."""
+"""Full file systems: each verb works or fails with the reason, and a machine can be stopped."""
 import os
 import subprocess
 
@@ -41,7 +41,7 @@ NAMESPACES = ["--mount"] if os.geteuid() == 0 else ["--user", "--map-current-use
 
 
 class Full:
-    """Box, with one of its directories about to be full."""
+    """Box, one of whose directories will be full."""
 
     def __init__(self, box, name, aside):
         self.box, self.name = box, name
@@ -145,7 +145,7 @@ def test_writing_works_or_fails_with_reason(full, rootfs, tmp_path):
 
 @pytest.mark.parametrize("full", ["data"], indirect=True)
 def test_shrink_without_space_for_resize2fs(full):
-    """There is room for the copy, but not for what resize2fs does to it, which tells of a short write at most."""
+    """The copy fits, but resize2fs runs out of space, which it reports as a short write at most."""
     before = full.box.info("box")
     full.fill(left=before["disk_used"] + (1 << 20))
     full("resize", "box", "2G").failed(1, "resize.no-space", "no space left on device")

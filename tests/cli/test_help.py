@@ -101,7 +101,7 @@ def test_spellings_of_wsl(berth, rootfs):
     berth("import", "one", rootfs).ok()
     berth("import", "two", rootfs).ok()
     berth("import", "three", rootfs).ok()
-    berth("unregister", "one").ok()  # no default: ~ must not start anything
+    berth("unregister", "one").ok()  # without a default, ~ must start nothing
     for wsl, ours in SPELLINGS:
         expected, got = berth(*ours), berth(*wsl)
         assert (got.status, got.out, got.err) == (expected.status, expected.out, expected.err), wsl
@@ -124,5 +124,5 @@ def test_write_error_on_output_fails(berth):
 def test_closed_standard_output_fails(berth):
     process = subprocess.run(f"'{berth.program}' list >&- 2>&-", shell=True,
                              env=berth.environment, timeout=20)
-    assert process.returncode == 0  # goes nowhere, and hits no file that was opened meanwhile
+    assert process.returncode == 0  # the output is discarded, and reaches no file opened meanwhile
     assert (berth.data / "registry.db").read_bytes().startswith(b"SQLite format 3")

@@ -1,4 +1,4 @@
-"""The ports of the host that distros may reach: what is remembered, shown, and told to a keeper that runs."""
+"""Host ports that distros may reach: stored, listed, and sent to a running keeper."""
 import json
 import sqlite3
 

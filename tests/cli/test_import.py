@@ -1,4 +1,4 @@
-"""Importing: what is refused, and that nothing is left of it."""
+"""Imports that fail leave nothing."""
 import bz2
 import gzip
 import lzma
@@ -96,9 +96,9 @@ def test_too_small_image(berth, tmp_path):
 
 
 def test_no_space(berth, tmp_path):
-    """A limit of file sizes stands for a full disk: the same way of failing, and no root needed."""
+    """A file size limit stands in for a full disk: the same failure, without root."""
     archive = big_archive(tmp_path / "big.tar")
-    berth.names()  # so that the registry is there
+    berth.names()  # creates the registry
     limit = 40 << 20
     result = berth("import", "x", archive, preexec_fn=lambda: resource.setrlimit(
         resource.RLIMIT_FSIZE, (limit, limit)))
@@ -110,7 +110,7 @@ def test_no_space(berth, tmp_path):
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 def test_signal_leaves_nothing(berth, number):
-    """While it waits for more of the archive, which is when a user gets impatient."""
+    """While it waits for more of the archive."""
     process = berth.start("import", "x", "-", stdin=subprocess.PIPE)
     process.stdin.write(tar_bytes()[:2048])
     process.stdin.flush()
@@ -138,7 +138,7 @@ def test_next_import_cleans_up_after_a_killed_one(berth, rootfs):
 
 def test_concurrent_imports(berth, rootfs):
     processes = {name: berth.start("import", name, rootfs) for name in "abcdefgh"}
-    lists = [berth("list", "-q") for _ in range(5)]  # while they work
+    lists = [berth("list", "-q") for _ in range(5)]  # during the imports
     for name, process in processes.items():
         berth.finish(process, timeout=120).ok()
     assert all(result.status == 0 and result.err == "" for result in lists)
@@ -147,7 +147,7 @@ def test_concurrent_imports(berth, rootfs):
 
 
 def test_concurrent_imports_of_one_name(berth):
-    """All are under way when the first ends: they wait for their archive."""
+    """All run at the same time, since they wait for their archive."""
     data = tar_bytes()
     processes = [berth.start("import", name, "-", stdin=subprocess.PIPE)
                  for name in ["same", "SAME", "Same", "sAme", "same", "same"]]
@@ -191,7 +191,7 @@ def test_large_disk_is_sparse(berth, rootfs):
 
 
 def test_the_same_archive_makes_the_same_disk(berth, tmp_path):
-    """Whenever it is imported, and however it was compressed: nothing in it is by chance or by the clock."""
+    """At any time and with any compression: the image contains no randomness and no time."""
     berth.configure("[berth]\ndisk-size = 64M\ncache-size = 0\n")
     plain = tar_bytes({"usr/data": os.urandom(300000), "usr/zeros": bytes(100000)})
     disks = []

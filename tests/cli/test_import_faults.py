@@ -1,8 +1,6 @@
-"""Imports that are stopped (case 52 of the import reference): a disk that fails or fills up at every write
-in turn, a kill at every write in turn, signals, closed pipes, an output that cannot be.
-
-Whatever happens there is one line and one code, and nothing is left or registered; or the import worked
-and e2fsck has nothing to say.
+"""Interrupted imports (case 52 of the import reference): a write error at every write, a kill at every write, signals,
+closed pipes, unusable outputs. Each gives one line and one code and leaves nothing, on disk or in the registry; or the
+import succeeds and e2fsck finds no error.
 """
 import errno
 import os
@@ -14,12 +12,12 @@ import pytest
 from conftest import tar_bytes, wait_for
 
 CODES = {"berth-image": ("import.",), "berth": ("import.", "registry.", "layout.", "claim.", "cache.")}
-END = 4  # so many calls in a row that do not make an import fail: there are no more
+END = 4  # consecutive calls without a failed import that mean the end of the writes
 
 
 @pytest.fixture
 def archive(berth, tmp_path):
-    """For an image of one block group, which takes few writes."""
+    """For an image of one block group, which needs few writes."""
     berth.configure("[berth]\ndisk-size = 64M\n")
     path = tmp_path / "small.tar"
     path.write_bytes(tar_bytes({"usr": os.urandom(1 << 20), "etc/passwd": b"root:x:0:0::/:/bin/sh\n"}))
@@ -38,14 +36,14 @@ def check_disk(disk):
 
 
 def check_whole(berth):
-    """The distro is there, its disk in order; it goes, for the next turn."""
+    """The distro is registered and its disk valid; removes it for the next round."""
     disk = next(berth.data.glob("distros/*/disk.ext4"))
     check_disk(disk)
     berth("unregister", "x").ok()
 
 
 def check_nothing(berth):
-    """Not even the next command finds anything; its own clearing up is part of the deal."""
+    """The next command finds nothing, after its own clean-up."""
     assert berth.names() == []
     assert berth.left_over() == []
 
@@ -53,7 +51,7 @@ def check_nothing(berth):
 @pytest.mark.parametrize("program", ["berth-image", "berth"])
 @pytest.mark.parametrize("name, step", [("ENOSPC", 1), ("EIO", 3), ("EDQUOT", 7), ("EFBIG", 7)])
 def test_case_52_write_error_at_every_write(berth, archive, program, name, step):
-    berth.names()  # so that the registry is there
+    berth.names()  # creates the registry
     worked, failed = 0, 0
     for at in range(1, 400, step):
         environment = berth.faulty(program, at, getattr(errno, name))
@@ -79,14 +77,14 @@ def test_case_52_a_kill_at_every_write(berth, archive, program):
     worked, killed = 0, 0
     for at in range(1, 400):
         status, _, _ = import_with(berth, archive, berth.faulty(program, at, 0))
-        if status == 0 or berth.names() == ["x"]:  # the last writes come after the registration
+        if status == 0 or berth.names() == ["x"]:  # the last writes follow the registration
             check_whole(berth)
             worked += status == 0
             if worked == END:
                 break
             continue
         worked, killed = 0, killed + 1
-        berth("import", "y", archive).ok()  # clears up what a killed one left
+        berth("import", "y", archive).ok()  # cleans up after the killed one
         berth("unregister", "y").ok()
         check_nothing(berth)
     assert worked == END and killed >= 3, killed
@@ -113,7 +111,7 @@ def test_case_52_the_input_is_closed(berth):
 
 
 def test_case_52_the_output_is_read_only(berth, archive):
-    """A file in the way stops root too; a directory's permissions only others."""
+    """An existing file stops root, too; directory permissions only other users."""
     berth.names()
     distros = berth.data / "distros"
     distros.mkdir(exist_ok=True)
@@ -133,7 +131,7 @@ def test_case_52_the_output_is_read_only(berth, archive):
 
 
 def test_case_52_input_is_the_output(berth, archive):
-    """A distro's own disk is no archive, and reading it does it no harm."""
+    """A distro's own disk is not an archive, and reading it does not change it."""
     berth("import", "x", archive).ok()
     disk = next(berth.data.glob("distros/*/disk.ext4"))
     before = disk.stat().st_mtime_ns

@@ -1,4 +1,4 @@
-"""Importing container images and .wsl files, as users have them: saved, packed, piped."""
+"""Importing container images and .wsl files: saved, compressed, piped."""
 import gzip
 import hashlib
 import io
@@ -19,7 +19,7 @@ CONFIG = "application/vnd.oci.image.config.v1+json"
 
 
 def pack(members):
-    """A tar of (name, content); a content that is text is the target of a symbolic link."""
+    """Make a tar of (name, content); a str as content is the target of a symbolic link."""
     buffer = io.BytesIO()
     with tarfile.open(fileobj=buffer, mode="w") as archive:
         for name, content in members:
@@ -52,7 +52,7 @@ def config_of(stack, architecture=ARCHITECTURE):
 
 
 def layout(stack=None, compress=gzip.compress, architecture=ARCHITECTURE):
-    """An OCI image layout, its parts in the order of their digests."""
+    """An OCI image layout, its blobs in the order of their digests."""
     stack = stack or layers()
     blobs = {}
 
@@ -73,7 +73,7 @@ def layout(stack=None, compress=gzip.compress, architecture=ARCHITECTURE):
 
 
 def saved():
-    """What docker save wrote before Docker 25, with a layer twice."""
+    """The format of docker save before Docker 25, with one layer twice."""
     stack = [*layers(), layers()[1]]
     config = config_of(stack)
     ids = [digits(bytes([i])) for i in range(len(stack))]
@@ -99,7 +99,7 @@ def check(berth):
 
 
 def imported(berth, result, count):
-    """It worked, and one line says what it was."""
+    """The import succeeded, and one line describes the image."""
     assert result.status == 0, result
     assert result.err == (f"berth: import x: note: container image debian:12 (linux/{ARCHITECTURE}, "
                           f"{count} layers, 2024-02-03)\n"), result
@@ -124,7 +124,7 @@ def test_case_47_48_images(berth, tmp_path, kind, compress, way):
 
 
 def test_case_48_a_layout_packed_by_gnu_tar(berth, tmp_path):
-    """In whatever order the directory has it, with ./ before all names."""
+    """In directory order, with ./ before all names."""
     with tarfile.open(fileobj=io.BytesIO(layout())) as archive:
         archive.extractall(tmp_path / "layout")
     subprocess.run(["tar", "-C", tmp_path / "layout", "-cf", tmp_path / "x.tar", "."], check=True)
@@ -168,7 +168,7 @@ def test_case_48_no_directory_to_strip(berth, tmp_path):
 @pytest.mark.parametrize("compress", [gzip.compress, lzma.compress, bytes],
                          ids=["gzip", "xz", "plain"])
 def test_case_46_wsl_files(berth, tmp_path, compress):
-    """What they are compressed with is told by content; the name says nothing."""
+    """The compression is detected by content, not by name."""
     path = tmp_path / "Debian.wsl"
     path.write_bytes(compress(tar_bytes({"etc/wsl-distribution.conf": b"[oobe]\n"})))
     berth("import", "x", path).ok()

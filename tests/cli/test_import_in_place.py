@@ -1,4 +1,4 @@
-"""Images that are there already: taken as they are, where they are, and left there."""
+"""Existing images are used in place, unchanged, and kept."""
 import os
 import subprocess
 
@@ -13,7 +13,7 @@ def debugfs(image, request):
 
 @pytest.fixture
 def image(berth, rootfs, tmp_path):
-    """An ext4 image with a root, as somebody might have one."""
+    """An ext4 image with a root file system."""
     berth("import", "maker", rootfs, "--size=256M", "--location", tmp_path / "made").ok()
     path = tmp_path / "mine.ext4"
     (tmp_path / "made/maker.ext4").rename(path)
@@ -80,7 +80,7 @@ def test_broken_images_are_rejected(berth, image):
 
     broken("has-errors", lambda: debugfs(image, "ssv state 2"))
     broken("damaged", lambda: poke(1024 + 8, b"\xff\xff"))       # the superblock's checksum
-    broken("damaged", lambda: poke(4096, b"\xff" * 64))          # the first block group's row
+    broken("damaged", lambda: poke(4096, b"\xff" * 64))  # the first group descriptor
     broken("truncated", lambda: os.truncate(image, 100 << 20))
     broken("not-ext4", lambda: poke(1024 + 56, b"\0\0"))
     broken("not-a-rootfs", lambda: subprocess.run(

@@ -1,4 +1,4 @@
-"""The options of import: each does what it says, and what it refuses leaves nothing."""
+"""The options of import; rejected ones leave nothing."""
 import os
 import re
 import subprocess
@@ -44,7 +44,7 @@ def test_inodes(berth, rootfs):
     disk = berth.info("x")["disk"]
     check(disk)
     count = int(re.search(r"Inode count: +(\d+)", ask(disk, "show_super_stats -h")).group(1))
-    assert 100000 <= count < 120000  # the setting would be 262144
+    assert 100000 <= count < 120000  # the default would be 262144
 
 
 def test_too_many_inodes_for_the_size(berth, rootfs):

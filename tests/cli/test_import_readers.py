@@ -1,4 +1,4 @@
-"""What GNU tar and bsdtar read is read here, too, and makes the same tree; or the reason stands in the table."""
+"""Archives that GNU tar and bsdtar read give the same tree here; the table has the reason for each exception."""
 import dataclasses
 import os
 import subprocess
@@ -23,9 +23,9 @@ CAMERA = b"SuperCam 3000, firmware 1.2, made by somebody in some place, all righ
 @dataclasses.dataclass
 class Row:
     bytes: bytes
-    refused: str = ""  # the error's id
-    why: str = ""      # the reason, where both tars read it
-    names: tuple = ()  # what it holds, where GNU tar makes other names of it
+    refused: str = ""  # the id of the error
+    why: str = ""  # the reason, if both tars read it
+    names: tuple = ()  # the names, if GNU tar reads different ones
 
 
 def one(data, **options):
@@ -37,7 +37,7 @@ def plain(refused="", why="", **fields):
 
 
 READ = {
-    # bytes where GNU's header has a sparse map, in what is no sparse file
+    # bytes in place of GNU's sparse map, in a file that is not sparse
     "tail-camera": plain(magic=GNU, tail=CAMERA),
     "tail-first": Row(entry(b"f", DATA, magic=GNU, tail=b"x" * 167) + ROOT + END),
     "tail-full": plain(magic=GNU, tail=b"x" * 167),
@@ -55,14 +55,14 @@ READ = {
     "tail-times": plain(magic=GNU, tail=octal(1600000000, 12) + b"\0" + octal(1650000000, 12)),
     "tail-v7": plain(magic=V7, tail=b"x" * 167),
     "tail-behind-prefix": plain(tail=tail(500, b"x" * 12)),
-    # Go before 1.8: what was too long for a name is in a prefix that GNU's header has not
+    # Go before 1.8: a prefix for long names, which GNU's header does not have
     "go-prefix": one(entry(b"e" * 60, DATA, magic=GNU, tail=b"d" * 60),
                      names=(b"d" * 60, b"d" * 60 + b"/" + b"e" * 60)),
     "go-prefix-digits": one(entry(b"e" * 90, DATA, magic=GNU, tail=b"usr/1234567/890"),
                             names=(b"usr", b"usr/1234567", b"usr/1234567/890",
                                    b"usr/1234567/890/" + b"e" * 90)),
     "prefix": plain(tail=b"dir/sub"),
-    # kinds
+    # types
     "star-sparse-letter": plain(type=b"S"),
     "unknown-kind": plain(type=b"Z"),
     "no-kind": plain(magic=V7, type=b"\0"),
@@ -81,7 +81,7 @@ READ = {
     **{f"numbers-{form}": plain(mode=value, uid=value, gid=value, mtime=value)
        for form, value in {"blanks": b"   644 ", "tab": b"\t644", "newline": b"644\n"}.items()},
     "numbers-256": plain(mode=base_256(0o644, 8), uid=base_256(420, 8), mtime=base_256(420, 12)),
-    # names in front
+    # extended headers
     "long-name-without-nul": one(long_name(b"L", LONG) + entry(b"f", DATA, magic=GNU)),
     "long-name-and-more": one(long_name(b"L", LONG + b"\0junk") + entry(b"f", DATA, magic=GNU)),
     "long-link-of-a-file": one(long_name(b"K", b"x\0") + entry(b"f", DATA, magic=GNU)),
@@ -138,7 +138,7 @@ ROWS = {**READ, **REFUSED}
 
 
 def facts(tree):
-    """What every tar restores for everybody: no owners, and of directories no mode."""
+    """What every tar restores for every user: no owners, and no modes of directories."""
     kept = {}
     for path, node in tree.items():
         if path not in (b"", b"lost+found"):
@@ -149,7 +149,7 @@ def facts(tree):
 
 
 def extract(tool, archive, directory):
-    """The tree that @tool makes of it, or None when it complains."""
+    """Extract with @tool; None if it fails."""
     directory.mkdir()
     done = subprocess.run([tool, "-xpf", archive, "-C", directory], capture_output=True,
                           env={**os.environ, "LC_ALL": "C.UTF-8"})
@@ -171,7 +171,7 @@ def test_reads_as_other_tar_programs_do(berth, tmp_path, name):
     if row.names:
         assert sorted(ours) == sorted({b"etc", b"etc/os-release", b"after", *row.names})
     else:
-        assert ours == (bsd if gnu is None else gnu)  # GNU tar 1.35 complains of times that 1.34 takes
+        assert ours == (bsd if gnu is None else gnu)  # GNU tar 1.35 rejects times that 1.34 accepts
 
 
 @pytest.mark.parametrize("name", [name for name, row in READ.items() if row.names])

@@ -1,4 +1,4 @@
-"""The process that reads archives: what becomes of an import when it does not do its part."""
+"""The worker that reads archives crashes, hangs or misbehaves."""
 import os
 import signal
 import subprocess
@@ -10,7 +10,7 @@ from conftest import BUILD, tar_bytes, wait_for
 
 
 def replace_worker(berth, script):
-    """Let a shell script do the worker's part; 3 is the archive, 4 the image, 5 what it says."""
+    """Replace the worker by a shell script; 3 is the archive, 4 the image, 5 the status pipe."""
     program = berth.support / "berth-image"
     program.unlink()
     program.write_text(f"#!/bin/sh\n{script}\n")
@@ -22,7 +22,7 @@ def nothing_left(berth):
 
 
 def workers(berth):
-    """The processes of this home's berth-image."""
+    """The pids of this home's berth-image processes."""
     found = []
     for process in Path("/proc").glob("[0-9]*"):
         try:
@@ -43,7 +43,7 @@ def open_files(process):
 
 
 def start_waiting(berth):
-    """An import that waits for more of its archive; its worker."""
+    """Start an import that waits for more of its archive; return its worker."""
     process = berth.start("import", "x", "-", stdin=subprocess.PIPE)
     process.stdin.write(tar_bytes()[:2048])
     process.stdin.flush()
@@ -68,13 +68,13 @@ def test_case_52_the_worker_is_killed(berth):
 
 
 def test_case_52_berth_is_killed(berth, rootfs):
-    """Its worker dies with it, and the next import clears up."""
+    """Its worker dies with it, and the next import cleans up."""
     process, worker = start_waiting(berth)
     process.kill()
     process.communicate()
     wait_for(lambda: not workers(berth))
     assert berth.names() == []
-    assert not list(berth.data.glob("distros/*/*"))  # the image never had a name
+    assert not list(berth.data.glob("distros/*/*"))  # the image never got a name
     berth("import", "y", rootfs).ok()
     assert berth.names() == ["y"] and berth.left_over() == []
 
@@ -90,7 +90,7 @@ def test_case_52_signal_stops_a_hung_worker(berth, rootfs, number):
 
 
 def test_case_52_ctrl_c_ends_both_processes(berth):
-    """A terminal's signal goes to the worker too; the user's wish is what is reported."""
+    """The terminal's signal reaches the worker, too; the error reports the user's cancellation."""
     process = berth.start("import", "x", "-", stdin=subprocess.PIPE, start_new_session=True)
     process.stdin.write(tar_bytes()[:2048])
     process.stdin.flush()
@@ -148,13 +148,12 @@ def test_worker_output_is_sanitised(berth, rootfs):
     nothing_left(berth)
 
 
-@pytest.mark.as_root  # a plain user cannot look into it, as it should be
+@pytest.mark.as_root  # the process is not inspectable by its own user
 def test_worker_has_only_its_descriptors(berth, rootfs, tmp_path):
-    """What it holds open when it reads: the archive, the image, a file to put things aside in, the
-    pipe, and /dev/null."""
+    """The descriptors it has open: the archive, the image, a spool file, the pipe, and /dev/null."""
     process, worker = start_waiting(berth)
     try:
-        wait_for(lambda: is_locked_in(worker))  # before, it still loads libraries
+        wait_for(lambda: is_locked_in(worker))  # earlier it still loads libraries
         names = open_files(worker)
     finally:
         process.kill()
@@ -163,12 +162,12 @@ def test_worker_has_only_its_descriptors(berth, rootfs, tmp_path):
     assert names.pop(3).startswith("pipe:") and names.pop(5).startswith("pipe:")
     image, spool = names.pop(4), names.pop(6)
     assert image.startswith(str(berth.data)) and spool.startswith(str(berth.data))
-    # libext2fs has a descriptor of its own for the image, and the reader's thread one to end it.
+    # libext2fs duplicates the image's descriptor, and the reader's thread has an eventfd.
     assert set(names.values()) <= {image, "anon_inode:[eventfd]"}, names
 
 
 def test_berth_links_no_parser():
-    """What reads strangers' files is linked by the worker alone."""
+    """Only the worker links libraries that parse foreign files."""
     linked = subprocess.run(["ldd", BUILD / "cmd/berth"], capture_output=True, text=True).stdout
     for library in ("libarchive", "libext2fs", "libicu", "liblzma", "libzstd"):
         assert library not in linked, linked

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""What a command does not read of its input is left to others, where that can be."""
+"""Input that a command does not read is left to other readers, if possible."""
 import random
 import subprocess
 
@@ -12,7 +12,7 @@ def shell(box, script, **options):
 
 
 def test_loop_over_a_file_keeps_its_input(box, tmp_path):
-    """Each command leaves the lines it does not read to the loop."""
+    """Each command leaves its unread lines to the loop."""
     (tmp_path / "lines").write_text("1\n2\n3\n")
     got = shell(box, 'while read x; do "$1" run echo "<$x>"; done < lines', cwd=tmp_path)
     assert (got.stdout, got.stderr) == (b"<1>\n<2>\n<3>\n", b"")
@@ -26,7 +26,7 @@ def test_loop_over_a_pipe_keeps_its_input_with_n(box):
 
 @pytest.mark.parametrize("size", [0, 1, 5, 65536, 70000, 300000, 1 << 20])
 def test_unread_rest_of_a_file_is_kept(box, tmp_path, size):
-    """Whatever the command has read: nothing, a part, all; with and without an end it has seen."""
+    """Whatever the command reads: nothing, a part, all; with and without reading EOF."""
     data = random.Random(size).randbytes(1 << 20)
     path = tmp_path / "data"
     path.write_bytes(data)

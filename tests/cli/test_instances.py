@@ -1,4 +1,4 @@
-"""Starting, watching and stopping: what comes up, what cannot, and what is left of it."""
+"""Starting, watching and stopping instances, and failures to start."""
 import json
 import os
 import re
@@ -14,7 +14,7 @@ from conftest import BUILD, wait_for
 
 
 def state_of(pid):
-    """One letter, as proc(5) has it; X when there is no such process."""
+    """The state letter of proc(5); X if the process does not exist."""
     try:
         with open(f"/proc/{pid}/stat", encoding="ascii") as stat:
             return stat.read().rpartition(")")[2].split()[0]
@@ -28,7 +28,7 @@ def is_alive(pid):
 
 def test_start_and_status(box):
     assert box("start").ok() == ""
-    assert box("start", "BOX").ok() == ""  # again is no error
+    assert box("start", "BOX").ok() == ""  # starting again is not an error
     assert len(box.qemus()) == 1
     info = box.info("box")
     assert info["state"] == "running" and info["accel"] == "tcg" and info["ports"] == []
@@ -41,7 +41,7 @@ def test_start_and_status(box):
 
 
 def without_clock(word):
-    """Without the rate of the host's clock, which is measured anew each time, to the last digit but one."""
+    """Remove the rate of the host's clock, which is measured anew each time."""
     return re.sub(r"tsc_early_khz=\d+", "tsc_early_khz=N", word)
 
 
@@ -112,7 +112,7 @@ def test_machine_cannot_be_set_up(box):
     result.failed(1, result.code, "cannot set up the machine", hint=False)
     assert result.code.startswith(("machine.", "instance.")), result
     assert box.info("box")["state"] == "stopped"
-    box("start").ok()  # nothing is in the way of the next one
+    box("start").ok()  # the next start works
 
 
 def test_silent_guest_times_out(box):
@@ -129,8 +129,8 @@ def test_terminate(box):
     assert box("terminate", "Box").ok() == ""
     assert box.info("box")["state"] == "stopped"
     assert not is_alive(info["qemu_pid"])
-    wait_for(lambda: not is_alive(info["keeper_pid"]))  # which has said so, and is on its way out
-    for words in (["box"], ["--force", "Box"]):  # again is no error
+    wait_for(lambda: not is_alive(info["keeper_pid"]))  # it has announced its end
+    for words in (["box"], ["--force", "Box"]):  # stopping again is not an error
         again = box("terminate", *words)
         assert (again.status, again.err) == (0, "berth: box was not running\n")
     assert box("shutdown").ok() == ""
@@ -157,7 +157,7 @@ def test_unwilling_guest_is_forced_off(box, options, least):
 
 
 def test_shutdown_stops_distros_in_parallel(box, rootfs):
-    """None of them does as it is told, and yet all of them have been told."""
+    """None powers off when asked, yet all are asked."""
     names = ["box", "two", "three", "four"]
     for name in names[1:]:
         box("import", name, rootfs).ok()
@@ -177,7 +177,7 @@ def test_unregister_stops_it_first(box):
     info = box.info("box")
     box("unregister", "box").ok()
     assert not is_alive(info["qemu_pid"])
-    wait_for(lambda: not is_alive(info["keeper_pid"]))  # which has said so, and is on its way out
+    wait_for(lambda: not is_alive(info["keeper_pid"]))  # it has announced its end
     assert box.names() == [] and box.left_over() == []
     assert list(box.runtime.iterdir()) == []
 
@@ -198,14 +198,14 @@ def test_reboot_in_the_guest(box):
 
 
 def test_client_sees_qemu_die_first(box):
-    """Who came in between gets a new machine, and its input with it."""
+    """A client that comes in between gets a new machine, with its input intact."""
     for turn in range(5):
         box("start", "box").ok()
         info = box.info("box")
         os.kill(info["keeper_pid"], signal.SIGSTOP)
         os.kill(info["qemu_pid"], signal.SIGKILL)
         process = box.start("run", "-d", "box", "--", "cat", stdin=subprocess.PIPE)
-        wait_for(lambda: state_of(process.pid) == "S")  # for the keeper, most likely
+        wait_for(lambda: state_of(process.pid) == "S")  # it waits, most likely for the keeper
         wait_for(lambda: not is_alive(info["qemu_pid"]))
         os.kill(info["keeper_pid"], signal.SIGCONT)
         assert box.finish(process, b"all of it").ok() == "all of it", turn
@@ -223,7 +223,7 @@ def test_killed_process_ends_the_instance(box, which):
 
 
 def test_logs(box):
-    assert box("logs").ok() == ""  # there is none yet
+    assert box("logs").ok() == ""  # there is no log yet
     box("start").ok()
     box("terminate", "box").ok()
     text = box("logs", "BOX").ok()
@@ -232,7 +232,7 @@ def test_logs(box):
 
 
 class Reader:
-    """What a process prints, as far as it is there."""
+    """Reads a process's output as it comes."""
 
     def __init__(self, process):
         self.pipe = process.stdout.fileno()
@@ -258,12 +258,12 @@ def test_logs_follow_appended_lines(box):
     box("terminate", "box").ok()
     reader.expect(b"power down")
     box("unregister", "box").ok()
-    assert process.wait(timeout=20) == 0  # there is nothing more to come
+    assert process.wait(timeout=20) == 0  # the log is complete
     process.communicate()
 
 
 def test_logs_follow_a_rotation(box):
-    """The log is two files: what does not fit goes on in a new one."""
+    """The log is two files: a full one is continued in a new one."""
     log = box.data / "distros" / box.ids()[0] / "console.log"
     log.write_text("first\n")
     process = box.start("logs", "-f")
@@ -280,7 +280,7 @@ def test_logs_follow_a_rotation(box):
 
 
 def test_ports(box):
-    """The guest is this host, so what listens there is taken here."""
+    """The guest is this host, so its listening ports are in use here."""
     listener = socket.socket()
     listener.bind(("0.0.0.0", 0))
     listener.listen()
@@ -310,14 +310,14 @@ def test_ports(box):
 
 
 def test_start_on_demand_is_silent(box):
-    """Messages go to stderr, results to stdout: nothing but the command's bytes may come out."""
+    """Messages go to stderr: stdout has only the command's output."""
     process = subprocess.run([box.program, "run", "printf", "x"], env=box.environment,
                              stdout=subprocess.PIPE, stderr=subprocess.PIPE, timeout=60)
     assert process.stdout == b"x" and process.stderr == b""
 
 
 def test_programs_are_found_in_search_order(box):
-    """Uninstalled, what berth needs lies beside it."""
+    """Uninstalled, berth's programs are beside it."""
     environment = {"BERTH_SUPPORT_DIR": ""}
     assert json.loads(box("status", "--json", env=environment).ok())["support_dir"] == str(
         (BUILD / "cmd").resolve())

@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""kernel/: the fragments' grammar, check-config's verdicts, and kernel/build around a kernel tree of three lines.
-
-No kernel is compiled here; tests/vm boots the real one.
+"""kernel/: the syntax of the fragments, check-config, and kernel/build with a kernel tree of three lines. Compiles no
+kernel; tests/vm boots the real one.
 """
 import os
 import re
@@ -31,7 +30,7 @@ vmlinux:
 
 
 def settings(fragments=FRAGMENTS):
-    """Every (symbol, value) the fragments ask for."""
+    """Every (symbol, value) of the fragments."""
     matches = (SETTING.match(line) for path in fragments for line in path.read_text().splitlines())
     return [match.groups() for match in matches if match]
 
@@ -41,13 +40,13 @@ def check_config(text):
 
 
 def as_config(pairs):
-    """A .config the way Kconfig writes it."""
+    """Format a .config as Kconfig does."""
     return "".join(f"# {name} is not set\n" if value == "n" else f"{name}={value}\n" for name, value in pairs)
 
 
 @pytest.fixture
 def tree(tmp_path):
-    """A kernel tree that builds at once; tree.compile(line) changes what building vmlinux does."""
+    """A kernel tree that builds at once; tree.compile(line) changes the command that builds vmlinux."""
     path = tmp_path / "tree"
     path.mkdir()
     (path / "Kconfig").touch()

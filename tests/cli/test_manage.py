@@ -1,4 +1,4 @@
-"""What changes a distro as a whole: clone, rename, move, resize, compact; and who may not when."""
+"""Changes to a whole distro: clone, rename, move, resize, compact; and their exclusion."""
 import os
 import random
 import signal
@@ -24,7 +24,7 @@ def elsewhere():
 
 @pytest.fixture
 def small(berth, rootfs):
-    """A berth with one distro on a disk of 256 MiB, so that tools are quick with it."""
+    """A berth with one distro on a disk of 256 MiB, for fast tools."""
     berth.configure("[berth]\ndisk-size = 256M\n")
     berth("import", "box", rootfs).ok()
     return berth
@@ -35,7 +35,7 @@ def disk(berth, name):
 
 
 def check(path):
-    """The disk is a sound file system with what we put on it."""
+    """The disk has a valid file system with the test's file."""
     result = subprocess.run(["/usr/sbin/e2fsck", "-fn", path], capture_output=True, text=True)
     assert result.returncode == 0, result.stdout
     text = subprocess.run(["/usr/sbin/debugfs", "-R", "cat /etc/os-release", path],
@@ -48,7 +48,7 @@ def used(path):
 
 
 def fill(path, name, size):
-    """A file of @size random bytes in the disk, by e2fsprogs."""
+    """Write a file of @size random bytes into the disk with e2fsprogs."""
     source = path.parent / "fill"
     source.write_bytes(os.urandom(size))
     subprocess.run(["/usr/sbin/debugfs", "-w", "-R", f"write {source} {name}", path], check=True,
@@ -83,7 +83,7 @@ def test_clone_gets_its_identity(box):
 
 
 def identity_of(box, name):
-    """Whose identity the guest of @name is told to have."""
+    """The identity that is sent to the guest of @name."""
     box("start", name).ok()
     machine = (box.runtime / box.info(name)["id"] / "machine.conf").read_text()
     return next((line.partition("=")[2] for line in machine.splitlines() if line.startswith("identity=")), "")
@@ -94,7 +94,7 @@ def test_two_imports_of_one_export_have_two_identities(box, tmp_path):
     box("unregister", "box").ok()
     box("import", "moved", tmp_path / "box.tar").ok()
     box("import", "second", tmp_path / "box.tar", "--size", "2T").ok()
-    assert identity_of(box, "moved") == ""  # the machine has moved: it stays what it was
+    assert identity_of(box, "moved") == ""  # a moved machine keeps its identity
     assert identity_of(box, "second") == box.info("second")["id"]
     box("import", "third", "-", data=(tmp_path / "box.tar").read_bytes()).ok()
     assert identity_of(box, "third") == box.info("third")["id"]
@@ -149,7 +149,7 @@ def test_rename(box, rootfs):
     assert box.names() == ["Crate"]
     after = box.info("Crate")
     assert {**after, "name": "box"} == before and after["default"] is True
-    box("rename", "crate", "CRATE").ok()  # only the case
+    box("rename", "crate", "CRATE").ok()  # only the case changes
     assert box.names() == ["CRATE"]
 
     box("import", "other", rootfs).ok()
@@ -182,8 +182,8 @@ def test_move_and_back(box, elsewhere):
     assert box("run", "--", "/bin/echo", "up").ok() == "up\n"
     box("terminate", "box").ok()
 
-    box("move", "box", elsewhere / "new").ok()  # where it is
-    box("--manage", "box", "--move", elsewhere).ok()  # within one file system, WSL's way
+    box("move", "box", elsewhere / "new").ok()  # already there
+    box("--manage", "box", "--move", elsewhere).ok()  # within one file system, in WSL's syntax
     assert disk(box, "box") == elsewhere / "box.ext4"
     box("move", "box", "--default").ok()
     assert disk(box, "box") == home
@@ -195,7 +195,7 @@ def test_move_to_a_relative_directory(box, elsewhere):
     box("move", "box", "here", cwd=elsewhere).ok()
     assert disk(box, "box") == elsewhere / "here/box.ext4"
     box("unregister", "box").ok()
-    assert list(elsewhere.rglob("*.ext4")) == []  # it goes, wherever it lies
+    assert list(elsewhere.rglob("*.ext4")) == []  # unregister deletes it anywhere
     assert box.left_over() == []
 
 
@@ -237,7 +237,7 @@ def test_grow(small):
     assert info["disk_size"] == 300 * MIB == Path(info["disk"]).stat().st_size
     small("--manage", "box", "--resize", "1T").ok()
     assert small.info("box")["disk_size"] == 1 << 40 and small.info("box")["disk_used"] < 64 * MIB
-    small("resize", "box", "300M").ok()  # not grown into yet: nothing has to be moved
+    small("resize", "box", "300M").ok()  # the file system has not grown into it: nothing has to be moved
     assert small.info("box")["disk_size"] == 300 * MIB
     check(disk(small, "box"))
 
@@ -247,7 +247,7 @@ def test_grow_under_a_running_distro(small):
     small("resize", "box", "300M").ok()
     info = small.info("box")
     assert info["state"] == "running" and info["disk_size"] == 300 * MIB == Path(info["disk"]).stat().st_size
-    small("resize", "box", "300M").failed(1, "instance.running")  # nothing to grow: only a stopped one
+    small("resize", "box", "300M").failed(1, "instance.running")  # a running distro cannot shrink
     small("terminate", "box").ok()
     assert small.info("box")["disk_size"] == 300 * MIB
     check(disk(small, "box"))
@@ -269,7 +269,7 @@ def test_shrink(small):
     assert 20 * MIB <= info["disk_used"] < 40 * MIB
     small("resize", "box", "128M").ok()
     result = small("resize", "box", "64M")
-    if result.status != 0:  # what resize2fs thinks is the least depends on its version
+    if result.status != 0:  # resize2fs's minimum depends on its version
         result.failed(1, "resize.too-small", "resize box: what is on the disk does not fit")
     assert small.left_over() == []
 
@@ -288,7 +288,7 @@ def test_resize_refusals(small):
     small("start", "box").ok()
     small("resize", "box", least).failed(1, "instance.running")
     small("terminate", "box").ok()
-    small("resize", "box", least).ok()  # what the hint said
+    small("resize", "box", least).ok()  # the size from the hint
     check(disk(small, "box"))
 
 
@@ -308,7 +308,7 @@ def test_failed_tool_changes_nothing(small, tool, status, code):
 
 def test_damaged_disk_is_not_changed(small):
     path = disk(small, "box")
-    with open(path, "r+b") as file:  # the root's inode, and what e2fsck would need to guess
+    with open(path, "r+b") as file:  # damage the root's inode, which e2fsck would have to guess
         file.seek(1024 + 0x38)
         file.write(b"\0\0")
     for arguments, code in ((["resize", "box", "128M"], "disk.not-ext4"), (["compact", "box"], "disk.not-ext4")):
@@ -338,10 +338,10 @@ def test_compact_refusals(small):
     assert "berth start box; berth terminate box" in refused.hint
 
 
-# --- who works on it ------------------------------------------------------------------------------
+# --- exclusion -------------------------------------------------------------------------------------
 
 class Slow:
-    """A verb that is held up in the middle: its claim is there, its work is not done."""
+    """A verb stopped in the middle: it holds its claim, its work is not done."""
 
     def __init__(self, berth, *arguments):
         self.berth = berth
@@ -356,7 +356,7 @@ class Slow:
 
 
 def test_busy_distro_names_its_holder(box, tmp_path):
-    """The holder is stopped (SIGSTOP) as soon as its claim is seen, however quick it would be."""
+    """The holder is stopped (SIGSTOP) as soon as its claim exists."""
     fill(disk(box, "box"), "noise", 100 * MIB)
     claims = box.data / "claims"
     for _ in range(20):
@@ -377,14 +377,14 @@ def test_busy_distro_names_its_holder(box, tmp_path):
             break
     else:
         pytest.fail("no clone was ever caught at work")
-    assert box("run", "-d", "box", "--", "/bin/echo", "free").ok() == "free\n"  # a dead holder holds nothing
+    assert box("run", "-d", "box", "--", "/bin/echo", "free").ok() == "free\n"  # a dead holder's claim is void
     assert box.names() == ["box"]
-    box("rename", "box", "box2").ok()  # and the next claim clears up
+    box("rename", "box", "box2").ok()  # and the next claim cleans up
     assert box.left_over() == []
 
 
 def test_start_during_move(box, elsewhere):
-    """Both at once, again and again: one of them is refused or comes after the other."""
+    """Both at once, repeatedly: one is refused, or they run one after the other."""
     directories = [elsewhere / "a", elsewhere / "b"]
     outcomes = set()
     for turn in range(25):
@@ -411,7 +411,7 @@ KILLED = {"clone": "berth", "move": "berth", "resize": "berth", "resize in the t
 
 @pytest.mark.parametrize("verb", KILLED)
 def test_kill_at_every_write(berth, rootfs, elsewhere, verb):
-    """Whenever it happens: the distro is there with a sound disk, and the next command clears up."""
+    """At any moment: the distro exists with a valid disk, and the next command cleans up."""
     berth.configure("[berth]\ndisk-size = 128M\n")
     berth("import", "box", rootfs).ok()
     fill(disk(berth, "box"), "noise", 6 * MIB)
@@ -424,12 +424,12 @@ def test_kill_at_every_write(berth, rootfs, elsewhere, verb):
         worked, killed = (worked + 1, killed) if result.status == 0 else (0, killed + 1)
         check(disk(berth, "box"))
         assert berth.info("box")["state"] == "stopped"
-        berth("rename", "box", "box").ok()  # takes a claim, so clears up
+        berth("rename", "box", "box").ok()  # makes a claim, so cleans up
         images = [p for p in [*berth.data.rglob("*"), *elsewhere.rglob("*")]
                   if p.is_file() and p.stat().st_size >= 64 * MIB]
         assert len(images) == len(berth.names()), (at, images)
         assert berth.left_over() == [], at
-        if worked == 2:  # there are no more writes
+        if worked == 2:  # no writes are left
             break
         if "twin" in berth.names():
             check(disk(berth, "twin"))

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Names that no distro may have, and one that an old registry has nevertheless."""
+"""Reserved names, and a distro in an old registry that has one."""
 import sqlite3
 
 import pytest
@@ -20,7 +20,7 @@ def test_reserved_name_in_old_registry_works(box):
     result = box("run", "-d", "host", "echo", "there")
     assert (result.status, result.out) == (0, "there\n")
     assert "reserved" in result.err and "berth rename host" in result.err and result.err.count("\n") == 1
-    assert box("run", "-d", "host", "true").ok() == ""  # once a start
+    assert box("run", "-d", "host", "true").ok() == ""  # the warning comes once per start
     box("terminate", "host").ok()
     box("rename", "host", "guest").ok()
     assert box("run", "true").ok() == ""

@@ -1,4 +1,4 @@
-"""The host refuses what the guest writes: it stands still, all who wait are told, and it goes on by itself."""
+"""The host rejects the guest's writes: the distro pauses, waiting clients get a notice, and it resumes by itself."""
 import os
 import signal
 import subprocess
@@ -14,7 +14,7 @@ GOES_ON = "berth: box goes on\n"
 
 
 class Disk:
-    """The host's, as fake-qemu meets it."""
+    """The host's disk, as fake-qemu sees it."""
 
     def __init__(self, box, path):
         self.box, self.path = box, path
@@ -42,7 +42,7 @@ def state(box):
 
 
 class Lines:
-    """What a process says on standard error, line by line."""
+    """Reads a process's standard error line by line."""
 
     def __init__(self, process):
         self.process, self.seen = process, ""
@@ -83,7 +83,7 @@ def test_new_command_waits_while_paused(box, disk):
     disk.mend()
     out, err = process.communicate(timeout=60)
     assert (process.returncode, out) == (0, b"late\n")
-    assert lines.seen + err.decode() in (WAITS, WAITS + GOES_ON)  # it may be done before the pause is over
+    assert lines.seen + err.decode() in (WAITS, WAITS + GOES_ON)  # it may end before the pause does
 
 
 def test_running_command_waits_while_paused(box, disk):
@@ -101,7 +101,7 @@ def test_running_command_waits_while_paused(box, disk):
 
 
 def test_long_pause_gives_one_notice(box, disk):
-    """However often it is tried in between."""
+    """However many retries there are."""
     disk.fail()
     process = box.start("run", "true")
     wait_for(lambda: box("logs").ok().count("fake-qemu: resumed") >= 2)
@@ -124,7 +124,7 @@ def test_terminate_with_space_again(box, disk):
 
 
 def test_terminate_without_space(box, disk):
-    """It is ended after the grace, and what that means is said."""
+    """It is stopped after the grace period, and the user learns the consequence."""
     disk.fail()
     wait_for(lambda: state(box) == "paused")
     result = box("terminate", "box", "--grace", "1")
@@ -137,7 +137,7 @@ def test_terminate_without_space(box, disk):
 
 
 def test_emulator_cannot_resume(box, disk):
-    """It stands still for good: the next command has a new one."""
+    """It cannot resume: the next command gets a new machine."""
     disk.fail("internal error")
     wait_for(lambda: state(box) == "stopped")
     assert "internal error" in box("logs").ok()

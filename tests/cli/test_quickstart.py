@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""quickstart: with builders that never end in place of the real ones."""
+"""quickstart, with builders that never end in place of the real ones."""
 import os
 import shutil
 import signal
@@ -23,7 +23,7 @@ sleep 1000
 
 @pytest.fixture
 def tree(tmp_path):
-    """A source tree of builders, the environment to run its quickstart in, and where each builder tells its pids."""
+    """A source tree of builders, the environment for its quickstart, and the files with the builders' pids."""
     pids, tools = tmp_path / "pids", tmp_path / "bin"
     pids.mkdir()
     tools.mkdir()

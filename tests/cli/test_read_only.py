@@ -1,4 +1,4 @@
-"""Directories that cannot be written, read or found: what only reads works, and a machine can be ended."""
+"""Unwritable, unreadable and missing directories: reading works, and a machine can be stopped."""
 import ctypes
 import os
 import select
@@ -13,7 +13,7 @@ CAP_DAC_OVERRIDE, CAP_DAC_READ_SEARCH = 1, 2
 
 
 def as_plain_user():
-    """Before exec: modes count for root's program, too."""
+    """Before exec: make file modes apply to root's programs, too."""
     if os.geteuid() == 0:
         for capability in (CAP_DAC_OVERRIDE, CAP_DAC_READ_SEARCH):
             assert ctypes.CDLL(None).prctl(PR_CAPBSET_DROP, capability, 0, 0, 0) == 0
@@ -21,7 +21,7 @@ def as_plain_user():
 
 @pytest.fixture
 def plain(box):
-    """Box, with commands that modes are for."""
+    """Box, with commands to which file modes apply."""
     box.modes = {}
 
     def protect(path, mode):
@@ -118,7 +118,7 @@ def test_unwritable_home_lists_no_distros(berth, words):
 
 @pytest.fixture
 def elsewhere(plain):
-    """A runtime directory that cannot be made. Its path is short: where sockets do not fit, another place is taken."""
+    """A runtime directory that cannot be created. Its path is short, since a path too long for sockets is not used."""
     directory = Path(tempfile.mkdtemp(prefix="berth-cli-", dir="/tmp"))
     plain.protect(directory, 0o500)
     yield str(directory)

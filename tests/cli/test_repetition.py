@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""What a user may say twice: a name is the same distro once, a flag is set once, the last value counts."""
+"""Repetition on the command line: a distro counts once, a flag is set once, the last value wins."""
 import re
 
 import pytest
@@ -48,7 +48,7 @@ def test_the_last_value_counts(box, rootfs, tmp_path):
 
 
 def test_variables(box):
-    """A name in BERTH_ENV, and a proxy, as often as they are there."""
+    """A repeated name in BERTH_ENV, and a repeated proxy."""
     proxies = {name: "http://localhost:3128" for name in ("http_proxy", "https_proxy", "HTTP_PROXY", "HTTPS_PROXY")}
     out = box("run", "env", env={"A": "1", "BERTH_ENV": "A:A/u:A:A", **proxies}).ok().splitlines()
     assert [line for line in out if line.startswith("A=")] == ["A=1"]
@@ -57,7 +57,7 @@ def test_variables(box):
 
 
 def flags():
-    """Every option of every command that takes no value, by the help."""
+    """Every flag of every command, from the help."""
     for page in sorted((SOURCE / "tests/golden/cli").glob("help-*.txt")):
         for option in re.findall(r"^  (?:-\w,|   ) --([\w-]+)  ", page.read_text(), re.M):
             yield page.stem.removeprefix("help-"), option
@@ -65,7 +65,7 @@ def flags():
 
 @pytest.mark.parametrize("command, option", flags())
 def test_flags(berth, command, option):
-    """The same outcome as once: for a distro there is none of, so that nothing else happens."""
+    """The same outcome as once, with an unknown distro, so that nothing else happens."""
     once = berth(command, f"--{option}", "none", "none")
     twice = berth(command, f"--{option}", f"--{option}", "none", f"--{option}", "none")
     assert (twice.status, twice.code) == (once.status, once.code), (once, twice)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""rootfs-builders/: the contract of their README, as far as it can be seen without a network."""
+"""rootfs-builders/: the contract of their README, as far as it can be tested without a network."""
 import io
 import os
 import stat
@@ -19,7 +19,7 @@ def run(program, *arguments, **env):
 
 
 def only(tmp_path, *tools):
-    """A PATH that holds these tools and nothing else."""
+    """A PATH with only these tools."""
     for tool in tools:
         where = next(Path(d) / tool for d in ("/usr/bin", "/bin") if (Path(d) / tool).exists())
         (tmp_path / tool).symlink_to(where)
@@ -27,7 +27,7 @@ def only(tmp_path, *tools):
 
 
 def acting_as(tmp_path, uid, name):
-    """PATH where `id` tells of another user, and newuidmap is there."""
+    """A PATH whose `id` reports another user, with newuidmap."""
     path = tmp_path / "bin"
     path.mkdir()
     (path / "id").write_text(f'#!/bin/sh\ncase $* in *n*) echo {name};; *) echo {uid};; esac\n')

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Settings in berth.conf that would do nothing are named with their line."""
+"""Settings in berth.conf without effect are reported with their line."""
 import json
 
 

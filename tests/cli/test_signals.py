@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""SIGINT, SIGTERM, SIGHUP and SIGQUIT end the client by that signal, in whatever it waits for."""
+"""SIGINT, SIGTERM, SIGHUP and SIGQUIT end the client by that signal, whatever it waits for."""
 import os
 import signal
 import subprocess
@@ -64,7 +64,7 @@ def test_guest_that_answers_no_signal(box, number):
 
 
 def test_command_ignoring_the_signal_continues(box):
-    """The guest says that it has taken the signal, whatever the command makes of it."""
+    """The guest acknowledges the signal, even if the command ignores it."""
     process = box.start("run", "sh", "-c", "trap '' TERM INT; echo ready; read line; echo $line", stdin=subprocess.PIPE)
     assert process.stdout.readline() == b"ready\n"
     for _ in range(20):
@@ -76,7 +76,7 @@ def test_command_ignoring_the_signal_continues(box):
 
 @each_signal
 def test_signal_after_the_command_ended(box, number):
-    """What it wrote waits for a reader that does not read."""
+    """Its output waits for a blocked reader."""
     box("start").ok()
     process = box.start("run", "sh", "-c", "echo begun >&2; head -c 200000 /dev/zero")
     assert process.stderr.readline() == b"begun\n"

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Words and environment of every size, through the client, the keeper and the agent."""
+"""Arguments and environment of every size, through the client, the keeper and the agent."""
 import resource
 import subprocess
 
@@ -18,7 +18,7 @@ def test_many_words(box, total):
 
 
 def test_words_as_packed_by_xargs(box, tmp_path):
-    """Without an option xargs makes command lines of 128 KiB."""
+    """By default xargs makes command lines of 128 KiB."""
     names = tmp_path / "names"
     names.write_text("".join(f"/some/where/in/the/file/system/{n:06}\n" for n in range(12000)))
     packed = subprocess.run(["xargs", box.program, "run", "printf", "%s\\n"], stdin=names.open(), timeout=120,
@@ -34,8 +34,8 @@ def test_large_environment(box):
 
 
 def test_large_command_during_start(box):
-    """What cannot be opened yet is kept, whatever its size."""
-    words = ["w" * 99] * 15000  # 1.5 MB, more than may wait for a client otherwise
+    """A command that cannot be opened yet is buffered, whatever its size."""
+    words = ["w" * 99] * 15000  # 1.5 MB, more than a client's backlog otherwise
     assert box("run", PYTHON, "-c", COUNT, *words).ok().split() == ["15000", str(99 * 15000)]
 
 
@@ -44,7 +44,7 @@ def test_longest_string(box):
 
 
 def test_more_than_the_kernel_accepts(box):
-    """Words without "run" are a line for a shell, so one string there, which ends at 128 KiB."""
+    """Arguments without "run" are one line for a shell, so one string, limited to 128 KiB."""
     fits = box("--", "echo", *["w" * 99] * 1300).ok()
     assert fits.split() == ["w" * 99] * 1300
     box("--", "echo", *["w" * 99] * 1400).failed(126, "session.too-long", "longer than the kernel takes")

@@ -1,4 +1,4 @@
-"""How a start goes, what is told of it, and what is done where a distro is broken. fake-qemu is the machine."""
+"""Starts, their timing, and broken distros. fake-qemu is the machine."""
 import json
 import os
 import sqlite3
@@ -13,7 +13,7 @@ DEBUGFS, E2FSCK = "/usr/sbin/debugfs", "/usr/sbin/e2fsck"
 
 @pytest.fixture
 def box(berth, rootfs):
-    """As everywhere, but smaller: e2fsck looks at all of it."""
+    """As usual, but smaller: e2fsck reads all of it."""
     berth("import", "--size", "1G", "box", rootfs).ok()
     return berth
 
@@ -34,7 +34,7 @@ def is_sound(path):
     return subprocess.run([E2FSCK, "-f", "-n", path], capture_output=True).returncode == 0
 
 
-# --- the time line ---
+# --- timing ---
 
 def test_timing_in_text(box):
     lines = box("start", "--timing", "box").ok().splitlines()
@@ -50,7 +50,7 @@ def test_timing_as_json_of_the_last_start(box):
     ends = [stage["end_usec"] for stage in first["stages"]]
     assert ends == sorted(ends) and ends[0] > 0
     assert all(stage["problem"] is None for stage in first["stages"])
-    assert json.loads(box("start", "--timing", "--json", "box").ok()) == first  # it runs already
+    assert json.loads(box("start", "--timing", "--json", "box").ok()) == first  # it is running
 
 
 def test_reboot_resets_timing(box):
@@ -100,13 +100,13 @@ def test_account_is_sent_to_the_guest_and_cloned(box):
 
 # --- broken distros ---
 
-@pytest.mark.as_root  # a session of root's, with the agent on the host
+@pytest.mark.as_root  # root's session, with the agent on the host
 def test_console_works_without_init(box):
     result = box("console", "box", data=b"echo here; exit 7\n")
     assert (result.status, result.out, result.err) == (7, "here\n", "")
 
 
-@pytest.mark.as_root  # a session of root's, with the agent on the host
+@pytest.mark.as_root  # root's session, with the agent on the host
 def test_console_falls_back_to_rescue(box):
     debugfs(disk(box), "clri <2>")
     debugfs(disk(box), "ssv state 2")
@@ -149,7 +149,7 @@ def test_disk_with_errors_is_repaired_before_the_start(box):
     assert result.err == "berth: the disk of box was damaged; e2fsck has repaired it\n"
     box("terminate", "box").ok()
     assert is_sound(disk(box))
-    assert box("start", "box").ok() == ""  # and not again
+    assert box("start", "box").ok() == ""  # only once
 
 
 def test_disk_is_repaired_from_its_backup_superblock(box):

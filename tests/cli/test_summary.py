@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""tests/lib/summary.py: what makes CI fail although each suite ended well."""
+"""tests/lib/summary.py: conditions that make CI fail although each suite passed."""
 import datetime
 import json
 
@@ -15,7 +15,7 @@ LISTED = f".R.\nRERUN {NAME}\n3 passed, 1 rerun in 0.1s\n"
 
 @pytest.fixture
 def judge(tmp_path, monkeypatch, capsys):
-    """The exit status, and the lines printed, for one log and a list of tests that may be run again."""
+    """The exit status and output for one log and a list of allowed reruns."""
     def run(log, allowed="", strict=True, suffix="txt"):
         monkeypatch.setenv("BERTH_TEST_STRICT", "1" if strict else "")
         path, listed = tmp_path / f"log.{suffix}", tmp_path / "reruns.txt"

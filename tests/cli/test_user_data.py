@@ -1,4 +1,4 @@
-"""User-data for a distro's cloud-init: kept with it, and given to every start of it. fake-qemu is the machine."""
+"""User-data for a distro's cloud-init: stored with it, and passed to it at every start. fake-qemu is the machine."""
 import hashlib
 import os
 import pathlib
@@ -32,7 +32,7 @@ def kept(berth, name="box"):
 
 
 def held(box):
-    """The initramfs that QEMU was given: the keeper has it open."""
+    """The initramfs passed to QEMU, which the keeper keeps open."""
     argv = box.qemus()[-1]["argv"]
     path = argv[argv.index("-initrd") + 1]
     assert path.startswith(f"/proc/{box.info('box')['keeper_pid']}/fd/")
@@ -66,7 +66,7 @@ def test_user_data_is_in_the_initramfs(box, tmp_path):
     initramfs = held(box)
     assert initramfs.stat().st_mode & 0o777 == 0o600
     data = initramfs.read_bytes()
-    archive = data[data.rindex(b"070701", 0, data.index(b"cloud\0")):]  # the one behind berth's own
+    archive = data[data.rindex(b"070701", 0, data.index(b"cloud\0")):]  # the second archive, after berth's own
     listed = subprocess.run(["bsdtar", "-tvf", "-"], input=archive, capture_output=True, check=True).stdout.decode()
     assert re.search(r"^drwx------ .* cloud/?$", listed, re.M)
     assert re.search(r"^-rw------- .* cloud/user-data$", listed, re.M)
@@ -79,11 +79,11 @@ def test_user_data_is_in_the_initramfs(box, tmp_path):
 
 
 def test_initramfs_is_unlinked_after_start(box):
-    """A reboot of the guest needs it again, and finds it."""
+    """A reboot of the guest still finds it."""
     box("start", "box").ok()
     assert not (box.runtime / box.info("box")["id"] / "cloud.cpio").exists()
     first = held(box).read_bytes()
-    os.kill(box.qemus()[0]["pid"], signal.SIGUSR1)  # the guest reboots
+    os.kill(box.qemus()[0]["pid"], signal.SIGUSR1)  # reboot in the guest
     wait_for(lambda: len(box.qemus()) == 2)
     assert held(box).read_bytes() == first
 
@@ -134,7 +134,7 @@ def test_user_data_from_a_pipe(berth, rootfs):
     assert kept(berth).read_bytes() == CONFIG
 
 
-# --- what is refused leaves nothing ---
+# --- rejected user-data leaves nothing ---
 
 def refuse(berth, rootfs, path, *failure, **options):
     for arguments in (["box", rootfs], ["--in-place", rootfs, "box"]):
@@ -168,11 +168,11 @@ def test_unreadable_stored_data(box):
 
 @pytest.mark.parametrize("which", ["keeper", "all"])
 def test_kill_leaves_nothing(box, which):
-    """It may have passwords, and the runtime directory outlives the distro."""
+    """It may contain passwords, and the runtime directory outlives the distro."""
     box("start", "box").ok()
     info = box.info("box")
     directory = box.runtime / info["id"]
-    (directory / "cloud.cpio.A1B2C3").write_bytes(CONFIG)  # of one killed while it wrote
+    (directory / "cloud.cpio.A1B2C3").write_bytes(CONFIG)  # a leftover of a command killed while writing
     keeper = os.pidfd_open(info["keeper_pid"])
     for pid in [info["keeper_pid"], info["qemu_pid"]][:1 if which == "keeper" else 2]:
         os.kill(pid, signal.SIGKILL)

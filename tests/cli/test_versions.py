@@ -1,6 +1,5 @@
-"""A berth and a keeper of different versions: the keeper of before an upgrade goes on, and can be looked at and ended.
-
-In place of an old keeper stands a proxy before a real one, which changes what the two say of their versions.
+"""A berth and a keeper of different versions: the old keeper continues after an upgrade, and can be listed and stopped.
+A proxy before a real keeper plays the old one by changing the versions in both directions.
 """
 import json
 import os
@@ -26,8 +25,9 @@ def read_frames(sock):
 
 
 class OtherKeeper:
-    """Before the keeper of box: @change maps each frame of its answers to bytes; a STOP that it is not to hear is
-    answered with @stopped."""
+    """A proxy before box's keeper: @change maps each frame of its answers to bytes; if @stopped is set, a STOP is not
+    forwarded but answered with it.
+    """
 
     def __init__(self, box, change, stopped=None):
         self.path = box.runtime / box.info("box")["id"] / "control"
@@ -48,7 +48,7 @@ class OtherKeeper:
             keeper = socket.socket(socket.AF_UNIX)
             try:
                 keeper.connect(str(self.real))
-            except OSError:  # it has ended: nobody listens here either, before this client knows
+            except OSError:  # it has ended: close this end, too, before the client notices
                 self.listener.close()
                 client.close()
                 return
@@ -115,7 +115,7 @@ def test_a_keeper_of_another_version(running, change, age, version, hint):
     assert f"running (the distro was started by {age}" in running("list").ok()
     assert "1, 1 running" in running("status").ok()
     running("ports").ok()
-    assert [start for start in running.qemus()] == running.qemus()[:1]  # nothing was started anew
+    assert [start for start in running.qemus()] == running.qemus()[:1]  # no new start
 
     running("terminate", "box").ok()
     assert running.info("box")["state"] == "stopped"
@@ -132,7 +132,7 @@ def test_keeper_sends_garbage(running):
 @pytest.mark.parametrize("force", [(), ("--force",)])
 @pytest.mark.parametrize("stopped", [wire.frame(99, b"x"), b"\xff" * 64], ids=["unknown", "garbage"])
 def test_keeper_with_unknown_answer_to_stop(running, stopped, force):
-    """It is ended by signals; in good order unless forced."""
+    """It is ended by signals; cleanly unless forced."""
     OtherKeeper(running, newer, stopped)
     running("terminate", *force, "box").ok()
     assert running.info("box")["state"] == "stopped"
@@ -142,7 +142,7 @@ def test_keeper_with_unknown_answer_to_stop(running, stopped, force):
 
 
 def talk(running, *frames):
-    """What the keeper answers to a client that sends @frames."""
+    """The keeper's answer to a client that sends @frames."""
     with socket.socket(socket.AF_UNIX) as sock:
         sock.settimeout(30)
         sock.connect(str(running.runtime / running.info("box")["id"] / "control"))
@@ -173,7 +173,7 @@ def test_a_client_of_another_version(running, hello, age):
 
 
 def test_unregistered_keeper_of_another_version(running):
-    """Its name is in its directory, among settings that this berth does not know."""
+    """Its name is in its directory, among settings unknown to this berth."""
     directory = running.runtime / running.info("box")["id"]
     machine = directory / "machine.conf"
     machine.write_text(machine.read_text().replace("[machine]", "[machine]\nlater=than this"))
@@ -190,7 +190,7 @@ def test_unregistered_keeper_of_another_version(running):
 
 
 def test_a_guest_that_reboots_after_an_upgrade(running):
-    """It boots what its keeper came with, not what has taken the names of those files."""
+    """It boots the files of its keeper's version, not those that replaced them."""
     for name in "vmlinux", "initramfs.cpio":
         (running.support / "new").write_text("of another version\n")
         (running.support / "new").rename(running.support / name)
@@ -207,7 +207,7 @@ def test_a_guest_that_reboots_after_an_upgrade(running):
 
 
 def test_a_berth_net_that_ends_after_an_upgrade(running):
-    """The next one is of the keeper's version, and goes by its name."""
+    """The next one is of the keeper's version, under its name."""
     keeper = running.info("box")["keeper_pid"]
 
     def net():

@@ -1,4 +1,4 @@
-"""QEMU as berth starts it, without berth: what its starts are measured against."""
+"""Run QEMU as berth does, without berth: the baseline for benchmarks of starts."""
 import shlex
 import subprocess
 from pathlib import Path
@@ -8,7 +8,7 @@ KEPT = {"-machine", "-global", "-accel", "-cpu", "-smp", "-m", "-sandbox", "-ker
 
 
 def newc(entries):
-    """A cpio archive of (name, mode, data, (major, minor))."""
+    """Build a cpio archive of (name, mode, data, (major, minor))."""
     archive = b""
     for number, (name, mode, data, device) in enumerate([*entries, ("TRAILER!!!", 0, b"", (0, 0))]):
         fields = (number, mode, 0, 0, 1, 0, len(data), 0, 0, *device, len(name) + 1, 0)
@@ -18,7 +18,7 @@ def newc(entries):
 
 
 def make_initramfs(directory):
-    """One whose only program powers off. Needs a C compiler with a static libc."""
+    """Build an initramfs whose only program powers off. Needs a C compiler with a static libc."""
     init = directory / "init"
     subprocess.run(["cc", "-Os", "-static", "-o", init, SOURCE], check=True)
     path = directory / "initramfs"
@@ -28,8 +28,9 @@ def make_initramfs(directory):
 
 
 def command(host, distro, append=""):
-    """Machine, processor, memory and kernel arguments of `berth start --dry-run`, but no device; the console
-    is standard input and output."""
+    """The machine, processor, memory and kernel arguments of `berth start --dry-run`, without devices; the console is
+    standard input and output.
+    """
     argv = shlex.split(host("start", "--dry-run", distro).stdout)
     made = [argv[0], "-nodefaults", "-no-user-config", "-no-reboot", "-display", "none"]
     for name, value in zip(argv, argv[1:]):

@@ -22,7 +22,7 @@ class Host:
 
     def __init__(self, build, **settings):
         self.program = str(Path(build) / "cmd" / "berth")
-        self.root = Path(tempfile.mkdtemp(prefix="b"))  # short: sockets have 108 bytes
+        self.root = Path(tempfile.mkdtemp(prefix="b"))  # short: socket paths are limited to 108 bytes
         self.environment = {key: value for key, value in os.environ.items()
                             if not key.startswith(("BERTH_", "XDG_"))}
         self.environment.update(HOME=str(self.root / "home"), **settings)
@@ -37,7 +37,7 @@ class Host:
         self.close()
 
     def close(self):
-        """End every keeper we started, in good order, then by force; remove everything."""
+        """End every keeper we started, cleanly, then by force; remove everything."""
         self("shutdown", check=False)
         for lock in self.root.glob("run/berth/*/lock"):
             pid = lock.read_text().partition(" ")[0]
@@ -53,7 +53,7 @@ class Host:
         return "berth-keeper" in command and str(self.root) in command
 
     def __call__(self, *arguments, check=True, timeout=180, **options):
-        """Run `berth ARGUMENTS`; its result as subprocess gives it, text unless said otherwise."""
+        """Run `berth ARGUMENTS`; returns subprocess's result, as text by default."""
         options.setdefault("text", True)
         options.setdefault("stdin", subprocess.DEVNULL)
         if "input" in options:
@@ -65,7 +65,7 @@ class Host:
         return result
 
     def _story(self, arguments, result):
-        """All that is known of a command that failed, the end of the console included where it says to look there."""
+        """Details of a failed command, including the end of the console log if the message points there."""
         story = f"berth {arguments}: {result.returncode}\n{result.stdout}\n{result.stderr}"
         named = re.search(r'"berth logs (\S+)"', str(result.stderr))
         if named:
@@ -76,7 +76,7 @@ class Host:
         return self("run", "-d", name, "--", *command, **options)
 
     def shell(self, name, script, **options):
-        """@script in the distro's sh."""
+        """Run @script with the distro's sh."""
         return self.run(name, "sh", "-c", script, **options)
 
     def spawn(self, *arguments, **options):
@@ -94,7 +94,7 @@ class Host:
 
 
 def eventually(probe, timeout=30.0, what="it"):
-    """What @probe returns once it is true; events that only the other side can see have no fd."""
+    """Poll @probe until it is true and return its value; for events without a descriptor to wait on."""
     deadline = time.monotonic() + timeout
     while True:
         result = probe()

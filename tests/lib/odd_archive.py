@@ -1,4 +1,4 @@
-"""odd_archive — archives of what root file systems rarely have, by subject: PARTS."""
+"""odd_archive — archives with the rare features of root file systems, by subject: PARTS."""
 import io
 import struct
 import tarfile
@@ -7,7 +7,7 @@ REGULAR, DIRECTORY, SYMLINK, HARDLINK = tarfile.REGTYPE, tarfile.DIRTYPE, tarfil
 
 
 def raw(data):
-    """Bytes as tarfile takes them in names and records."""
+    """Encode bytes the way tarfile takes them in names and records."""
     return data.decode("utf-8", "surrogateescape")
 
 
@@ -16,7 +16,7 @@ def acl(*entries):
 
 
 def blocks(*pieces, size):
-    """(records, stored bytes) of a file whose only data are @pieces: (offset, bytes)."""
+    """The (records, stored bytes) of a sparse file with @pieces: (offset, bytes)."""
     text = "".join(f"{number}\n" for number in [
         len(pieces) + 1, *(n for offset, data in pieces for n in (offset, len(data))), size, 0])
     stored = text.encode().ljust(-(-len(text) // 512) * 512, b"\0") + b"".join(data for _, data in pieces)
@@ -24,10 +24,10 @@ def blocks(*pieces, size):
 
 
 class Builder:
-    """An archive with every kind of thing a root file system can have."""
+    """An archive with every kind of entry that a root file system can have."""
 
     def __init__(self, archive=None, prefix=""):
-        """A new one, or more for @archive, an open TarFile, below @prefix."""
+        """Make a new one, or add to @archive, an open TarFile, below @prefix."""
         self.buffer = io.BytesIO()
         self.prefix = prefix
         self.archive = archive or tarfile.open(fileobj=self.buffer, mode="w", format=tarfile.PAX_FORMAT)

@@ -1,4 +1,4 @@
-"""raw_tar — archives byte by byte, right and wrong: each field of a header is what the caller says."""
+"""raw_tar — builds archives byte by byte, valid and malformed: the caller sets each header field."""
 FIELDS = {"name": (0, 100), "mode": (100, 8), "uid": (108, 8), "gid": (116, 8), "size": (124, 12),
           "mtime": (136, 12), "type": (156, 1), "target": (157, 100), "magic": (257, 8), "tail": (345, 167)}
 GNU, USTAR, V7 = b"ustar  \0", b"ustar\00000", bytes(8)
@@ -14,7 +14,7 @@ def base_256(value, size):
 
 
 def header(name, data=b"", checksum=b"%06o\0 ", signed=False, **fields):
-    """A header for @data; @fields: bytes for a field. @checksum: how it is written."""
+    """Build a header for @data; @fields: bytes of a field. @checksum: its encoding."""
     block = bytearray(512)
     values = {"name": name, "mode": octal(0o755 if name.endswith(b"/") else 0o644, 8), "uid": octal(0, 8),
               "gid": octal(0, 8), "size": octal(len(data), 12), "mtime": octal(1700000000, 12),
@@ -50,5 +50,5 @@ def long_name(kind, name):
 
 
 def tail(at, data):
-    """What is from byte 345 of a header on: @data, at byte @at of the header."""
+    """The header's bytes from 345 on: zeros with @data at byte @at of the header."""
     return bytes(at - 345) + data

@@ -43,15 +43,16 @@ def count_plain(text):
 
 
 def passed_when_run_again(text):
-    """Tests that failed and then passed, by the lines pytest's -ra and -rR write: those name a test from the root
-    directory on, those of a failure from the working directory on, with the reason behind it."""
+    """Tests that failed and then passed, from the lines of pytest's -ra and -rR: rerun lines name a test relative to
+    the root directory, failure lines relative to the working directory and followed by the reason.
+    """
     failed = re.findall(r"^(?:FAILED|ERROR) (.+)$", text, re.M)
     again = dict.fromkeys(re.findall(r"^RERUN (.+)$", text, re.M))
     return [name for name in again if not any(re.search(rf"(^|/){re.escape(name)}( - |$)", line) for line in failed)]
 
 
 def read_log(path):
-    """(counts of each test program, names of tests that were run again) of one log."""
+    """Read one log: (counts of each test program, names of tests that were run again)."""
     try:
         text = Path(path).read_text(encoding="utf-8", errors="replace")
     except OSError as error:

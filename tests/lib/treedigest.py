@@ -45,11 +45,11 @@ class Node:
     atime: int = 0
     ctime: int = 0
     xattrs: dict = field(default_factory=dict)
-    group: bytes = b""  # the first, by name, of the names of a file with several
+    group: bytes = b""  # of a file with several names, the first in sort order
 
 
 class Content:
-    """A hash of (offset, block) for every block that has something in it."""
+    """A hash of (offset, block) for every nonzero block."""
 
     def __init__(self):
         self.hash, self.block, self.at = hashlib.sha256(), bytearray(BLOCK), None
@@ -78,7 +78,7 @@ class Content:
 # --- tar ---
 
 def number(raw):
-    """Octal, or base 256 when the highest bit is set."""
+    """Parse octal, or base 256 if the highest bit is set."""
     if raw[:1] == b"\xff":
         return int.from_bytes(raw, "big", signed=True)
     if raw[:1] >= b"\x80":
@@ -149,7 +149,7 @@ class Tar:
         return self.take(size + -size % 512)[:size]
 
     def headers(self):
-        """(header, pax) for each entry, its data still to be read."""
+        """Yield (header, pax) for each entry, before its data is read."""
         pax = {}
         while True:
             header = self.take(512)
@@ -169,7 +169,7 @@ class Tar:
                 pax = {}
 
     def number_line(self, left):
-        """A line of a sparse map, and what it took."""
+        """Parse a line of a sparse map; returns the number and the bytes consumed."""
         line = b""
         while not line.endswith(b"\n"):
             if not left:
@@ -184,7 +184,7 @@ class Tar:
         return [(self.number_line(left), self.number_line(left)) for _ in range(count)]
 
     def content(self, pax, stored):
-        """(size, hash) of a file's data, which is read."""
+        """Read a file's data; returns (size, hash)."""
         content = Content()
         if pax.get(b"GNU.sparse.major") == b"1":
             size, pieces = int(pax[b"GNU.sparse.realsize"]), self.sparse_map()
@@ -255,7 +255,7 @@ def open_archive(path):
 
 
 def from_tar(path):
-    """The tree in an archive, compressed or not; with the parents it leaves out."""
+    """Read the tree of an archive, compressed or not; adds missing parents."""
     with open_archive(path) as stream:
         tree = Tar(stream).tree()
     for name in list(tree):
@@ -268,7 +268,7 @@ def from_tar(path):
 
 
 def grouped(tree):
-    """Names of one file know each other by the first of them."""
+    """Identify hard links by the first of their names."""
     first = {}
     for path in sorted(tree):
         first.setdefault(id(tree[path]), []).append(path)
@@ -285,13 +285,13 @@ KINDS = {0o10: "file", 0o04: "directory", 0o12: "symlink", 0o02: "char", 0o06: "
 
 
 class Image:
-    """An image through debugfs, a batch of requests at a time."""
+    """Reads an image through debugfs, in batches of requests."""
 
     def __init__(self, path, directory):
         self.path, self.directory, self.nodes = path, Path(directory), {}
 
     def ask(self, requests):
-        """The answer to each request, as bytes."""
+        """Return the answer to each request, as bytes."""
         script = self.directory / "requests"
         script.write_bytes(b"".join(request + b"\n" for request in requests))
         output = subprocess.run(["/usr/sbin/debugfs", "-f", script, self.path], check=True,
@@ -299,7 +299,7 @@ class Image:
         return re.split(rb"^debugfs: .*\n", output, flags=re.M)[1:]
 
     def names(self):
-        """path -> inode number. Names with line breaks would be misread."""
+        """path -> inode number. Names with newlines are not supported."""
         found, level = {b"": 2}, {b"": 2}
         while level:
             answers = self.ask([b"ls -p <%d>" % inode for inode in level.values()])
@@ -396,7 +396,7 @@ class Image:
 
 
 def from_image(path):
-    """The tree in an ext4 image, by debugfs; names with line breaks are beyond it."""
+    """Read the tree of an ext4 image with debugfs. Names with newlines are not supported."""
     with tempfile.TemporaryDirectory() as directory:
         return Image(path, directory).tree()
 
@@ -404,7 +404,7 @@ def from_image(path):
 # --- mounted ---
 
 def from_directory(path):
-    """The tree below @path as the kernel shows it."""
+    """Read the tree below @path from the mounted file system."""
     tree, seen = {}, {}
     for name in [b"", *(os.path.relpath(os.path.join(base, name), os.fsencode(path))
                         for base, directories, files in os.walk(os.fsencode(path))
@@ -421,7 +421,7 @@ def from_directory(path):
 def node_of(full, status):
     node = Node(KINDS[status.st_mode >> 12], status.st_mode & 0o7777,
                            status.st_uid, status.st_gid, mtime=status.st_mtime_ns)
-    node.atime = node.ctime = node.mtime  # the kernel sets them when the file is made
+    node.atime = node.ctime = node.mtime  # set by the kernel at creation
     if node.kind in ("char", "block"):
         node.device = os.major(status.st_rdev), os.minor(status.st_rdev)
     if node.kind == "symlink":
@@ -449,7 +449,7 @@ def content_of(full, size):
 
 
 def lines(tree):
-    """One line a file, sorted: equal for equal trees."""
+    """Format one line per file, sorted: equal for equal trees."""
     for path in sorted(tree):
         node = tree[path]
         xattrs = ",".join(f"{name!r}={node.xattrs[name].hex()}" for name in sorted(node.xattrs))

@@ -28,7 +28,7 @@ POWER_OFF, POWER_REBOOT = 0, 1
 EXITED, SIGNALED = 0, 1
 TTY, LOGIN, SHELL, BARE = 1, 2, 4, 8
 PIPE_STDIN, PIPE_STDOUT, PIPE_STDERR, COOKED, MORE_FOLLOW, ANSWERS = 16, 32, 64, 128, 256, 512
-TOO_LONG = 7                        # FAILED's status
+TOO_LONG = 7  # status of FAILED
 
 Frame = collections.namedtuple("Frame", "type channel stream payload")
 Listener = collections.namedtuple("Listener", "family protocol port address owner relay problem")
@@ -52,7 +52,7 @@ def frame(type_, payload=b"", stream=0, channel=0):
 
 
 def frames(type_, payload, stream):
-    """A payload of any size: one frame of the type, then MORE, of which the last is not full."""
+    """Build a payload of any size: one frame of the type, then MORE frames, the last one not full."""
     parts = [payload[at:at + PAYLOAD_MAX] for at in range(0, len(payload) + 1, PAYLOAD_MAX)]
     return [frame(MORE if n else type_, part, stream) for n, part in enumerate(parts)]
 
@@ -63,7 +63,7 @@ def open_payload(*argv, flags=0, user="", cwd="", rows=24, columns=80, env=(), o
 
 
 class Fields:
-    """A payload's fields, in order."""
+    """Reads the fields of a payload in order."""
 
     def __init__(self, payload):
         self.rest = payload
@@ -107,28 +107,28 @@ def config(hostname="guest", user="", address="10.0.2.15/24", gateway="10.0.2.2"
 
 
 class Session:
-    """The host's side of one stream."""
+    """The host's end of one stream."""
 
     def __init__(self, host, stream, hold, flags=0):
         only_input = TTY | PIPE_STDOUT | PIPE_STDERR
         self.on_stdin = flags & (only_input | PIPE_STDIN) == only_input
         self.host = host
         self.stream = stream
-        self.hold = hold            # channels whose credit is not given back
+        self.hold = hold  # channels that get no credit back
         self.output = {STDIN: bytearray(), STDOUT: bytearray(), STDERR: bytearray()}
         self.eof = set()
         self.pid = None
         self.warning = None
         self.exit = None            # (kind, code)
         self.failed = None          # (status, message)
-        self.credit = WINDOW        # for stdin
+        self.credit = WINDOW  # for stdin
         self.granted = {STDIN: WINDOW, STDOUT: WINDOW, STDERR: WINDOW}
         self.waiting = bytearray()  # for stdin, beyond the credit
         self.waiting_eof = False
-        self.answers = []           # the numbers of signals that were taken
-        self.taken = None           # bytes of input that the command has read
+        self.answers = []  # acknowledged signal numbers
+        self.taken = None  # input bytes that the command has read
         self.wants_answers = bool(flags & ANSWERS)
-        self.sink = None            # called with (channel, bytes) instead of keeping them
+        self.sink = None  # called with (channel, bytes) instead of storing them
 
     @property
     def over(self):
@@ -162,7 +162,7 @@ class Session:
         self.send(RESIZE, struct.pack("<HH", rows, columns))
 
     def close_output(self, channel):
-        """Nobody reads @channel any more."""
+        """Close the reader of @channel."""
         self.send(EOF, b"", channel)
 
     def close(self):
@@ -225,7 +225,7 @@ class Session:
 
     @property
     def screen(self):
-        """What a terminal that is only the command's input shows."""
+        """The terminal's output when only the command's input is a terminal."""
         return bytes(self.output[STDIN])
 
     @property
@@ -234,7 +234,7 @@ class Session:
 
 
 class Host:
-    """The host's side of a connection. Every wait has a limit; a passed one is an error."""
+    """The host's end of a connection. Every wait has a time limit, and exceeding it is an error."""
 
     def __init__(self, sock):
         self.sock = sock
@@ -245,11 +245,11 @@ class Host:
         self.outbox = bytearray()
         self.sessions = {}
         self.next_stream = 1
-        self.machine = []           # frames on stream 0, in order
+        self.machine = []  # frames on stream 0, in order
         self.listeners = None
-        self.others = None  # protocol and port of what listens and is too much
+        self.others = None  # (protocol, port) of listeners beyond the limit
         self.closed = False
-        self.paused = False         # read nothing
+        self.paused = False  # do not read
 
     def queue(self, data):
         self.outbox += data
@@ -341,7 +341,7 @@ class Host:
                 raise TimeoutError(f"{what} did not come in {timeout} s")
             if self.closed:
                 raise ConnectionError(f"the guest has gone while waiting for {what}")
-            self.step(min(left, 0.1))  # not every condition comes with a frame
+            self.step(min(left, 0.1))  # not every condition depends on a frame
 
     def wait(self, session, timeout=60):
         self.until(lambda: session.over, timeout, f"the end of stream {session.stream}")

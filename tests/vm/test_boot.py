@@ -1,4 +1,4 @@
-"""From the kernel to the distro's init: what its owner asks for, and what is left when it is broken."""
+"""From the kernel to the distro's init: the owner's settings, and broken distros."""
 import io
 import os
 import signal
@@ -18,11 +18,11 @@ def console(host, name, script, **options):
 
 @pytest.fixture(autouse=True, scope="module")
 def proven(host, busybox):
-    """The accelerator: its notice belongs to the first start of all."""
+    """Start once: the notice about the accelerator belongs to the first start."""
     host.run(busybox, "true")
 
 
-# --- what the owner asks for ---
+# --- the owner's settings ---
 
 def test_settings_without_systemd(host, scratch):
     put(host, scratch, "/etc/fstab", "tmpfs /mnt tmpfs size=1m 0 0\n")
@@ -52,7 +52,7 @@ def test_invalid_setting_gives_a_notice_and_boots(host, scratch):
                          'berth: /etc/wsl.conf:3: boot.systemd is true or false, not "maybe"']
     assert lines[2] == "berth: user: the default user nobody2 is not in the distro"
     assert lines[3:] == ["berth: /etc/fstab:1: /dev/nope is not in this machine: left out, nothing is mounted on /mnt"]
-    assert host.run(scratch, "true").stderr == ""  # it is said to who starts it
+    assert host.run(scratch, "true").stderr == ""  # only the first user of a start gets the notice
     assert "/etc/wsl.conf:2: unknown key boot.foo" in host("logs", scratch).stdout
 
 
@@ -74,7 +74,7 @@ def test_settings_with_systemd(host, patient):
     assert eventually(lambda: sh("cat /root/ran; pgrep -c -f '[s]leep 1000'"), what="the boot command") == "0\n1\n"
     assert "from-the-command" in sh("journalctl -u berth-boot-command -o cat")
 
-    # The agent lives through all that systemd can do.
+    # The agent survives all of systemd's operations.
     pid = sh("pgrep -o -f '^@berth-agent'")
     sh("systemctl daemon-reexec")
     sh("systemctl isolate rescue.target")
@@ -89,13 +89,13 @@ def test_settings_with_systemd(host, patient):
 
 
 def test_another_init(host, scratch):
-    """As sysvinit: told by commands, and it kills what is not on its list. This one is a script."""
+    """A sysvinit, played by a script: it is controlled by commands and kills processes that are not exempt."""
     put(host, scratch, "/sbin/init", "#!/bin/sh\ntrap 'sync; poweroff -f' USR2\necho $$ >/run/init-ran\n"
         "while :; do sleep 1000 & wait; done\n", mode=0o100755)
     put(host, scratch, "/etc/fstab", "tmpfs /mnt tmpfs size=1m 0 0\n")
     put(host, scratch, "/etc/wsl.conf", "[automount]\nmountFsTab=false\n[boot]\ncommand=echo ran >/root/ran\n")
     asked = host.shell(scratch, "cat /run/init-ran /root/ran /etc/fstab; pidof @berth-agent || pgrep -f '^@berth-agent'")
-    assert asked.stdout.startswith("1\nran\n") and len(asked.stdout.splitlines()) == 3  # an empty fstab
+    assert asked.stdout.startswith("1\nran\n") and len(asked.stdout.splitlines()) == 3  # fstab is empty
     assert host.info(scratch)["init"] == "init"
     agent = asked.stdout.splitlines()[2]
     assert host.run(scratch, "cat", "/run/sendsigs.omit.d/berth").stdout == f"{agent}\n"
@@ -104,7 +104,7 @@ def test_another_init(host, scratch):
 
 
 def test_openrc_init(host, scratch):
-    """It hears its own command and no other. This one is a script, too, and the command writes what it was given."""
+    """An openrc-init, played by a script: it accepts only its own command, which records its arguments."""
     put(host, scratch, "/sbin/init", "#!/bin/sh\nmkdir /run/openrc; mkfifo /run/openrc/init.ctl\n"
         "read asked </run/openrc/init.ctl\necho $asked >/root/asked\nsync; poweroff -f\n", mode=0o100755)
     put(host, scratch, "/sbin/openrc-shutdown", "#!/bin/sh\necho $* >/run/openrc/init.ctl\n", mode=0o100755)
@@ -129,7 +129,7 @@ def test_first_boot_in_stages(host, scratch):
 # --- time ---
 
 def test_clock(host, scratch):
-    """At the start, after the machine stood still, and when the host's makes a jump."""
+    """At the start, after a pause of the machine, and after a step of the host's clock."""
     def is_right():
         before = time.time()
         guests = int(host.run(scratch, "date", "+%s").stdout)
@@ -142,15 +142,15 @@ def test_clock(host, scratch):
     os.kill(qemu, signal.SIGCONT)
     assert is_right()
     host.shell(scratch, "date -s 2001-01-01")
-    try:  # to what it is: a jump like any other to those who watch it
+    try:  # set it to the present time, which is reported as a step, too
         time.clock_settime(time.CLOCK_REALTIME, time.time())
     except PermissionError:
-        return  # a plain user's host makes none
+        return  # only root can set the clock
     eventually(is_right, what="the step")
 
 
 def test_time_zone_follows_the_host(host, scratch):
-    """In a mount namespace of its own the keeper has an /etc that can be changed."""
+    """The keeper has a mount namespace with an /etc that the test can change."""
     if os.getuid() != 0:
         return
     etc, zones = host.root / "etc", "/usr/share/zoneinfo/"
@@ -170,7 +170,7 @@ def test_time_zone_follows_the_host(host, scratch):
     assert host.run(scratch, "readlink", "/etc/localtime").stdout == "/mine\n"
 
 
-# --- going down ---
+# --- shutdown ---
 
 @pytest.mark.parametrize("command, words", [("reboot", "scratch was rebooted"), ("poweroff", "has stopped")])
 def test_sessions_learn_why_they_end(host, scratch, command, words):
@@ -189,13 +189,13 @@ def test_sessions_learn_why_they_end(host, scratch, command, words):
         eventually(lambda: host.state(scratch) == "stopped", what="the power-off")
 
 
-# --- who it belongs to ---
+# --- users ---
 
 ACCOUNT = "id -un; id -u; id -gn; echo $HOME; stat -c '%U %a' $HOME"
 
 
 def test_account_made_by_hand(host, scratch):
-    """busybox has no program for it."""
+    """Without a program for it: busybox's adduser is missing."""
     set_row(host, scratch, account="alice", account_uid=4242)
     put(host, scratch, "/etc/group", "root:x:0:\nwheel:x:10:root\nnogroup:x:65534:")
     result = host.shell(scratch, ACCOUNT)
@@ -208,7 +208,7 @@ def test_account_made_by_hand(host, scratch):
     before = host(*as_root, "cat /etc/passwd /etc/group").stdout
     host("terminate", scratch)
     assert host.run(scratch, "id", "-un").stdout == "alice\n"
-    assert host(*as_root, "cat /etc/passwd /etc/group").stdout == before  # once
+    assert host(*as_root, "cat /etc/passwd /etc/group").stdout == before  # only once
     host("terminate", scratch)
     host("clone", scratch, "twin")
     assert host.run("twin", "id", "-un").stdout == "alice\n"
@@ -216,7 +216,7 @@ def test_account_made_by_hand(host, scratch):
 
 
 def test_account_made_by_adduser(host, scratch):
-    """Alpine's: busybox's own, which this busybox does not have; so this notes what it is asked for."""
+    """As on Alpine: busybox's adduser, played by a script that records its arguments."""
     host.run(scratch, "sh", "-c", "mkdir -p /opt /usr/sbin; cat >/opt/busybox; chmod 755 /opt/busybox; "
              "ln -s /opt/busybox /usr/sbin/adduser; sync",
              input='#!/bin/sh\necho "$@" >>/root/asked\nfor last; do :; done\n'
@@ -251,7 +251,7 @@ def test_user_default_overrides_the_account(host, scratch):
 
 def test_account_made_by_useradd(host, patient):
     set_row(host, patient, account="alice", account_uid=4242)
-    put(host, patient, "/etc/wsl.conf", "[boot]\nsystemd=false\n")  # which is quicker, and is to work, too
+    put(host, patient, "/etc/wsl.conf", "[boot]\nsystemd=false\n")  # for speed; it must work without systemd, too
     result = host.shell(patient, ACCOUNT)
     assert result.stderr == ""
     assert host.info(patient)["init"] == "berth"
@@ -261,7 +261,7 @@ def test_account_made_by_useradd(host, patient):
 
 
 def test_this_users_account(host):
-    """What an import does by itself: for root nothing."""
+    """The account that an import requests by default; none for root."""
     host("import", "mine", required("BERTH_TEST_BUSYBOX"))
     try:
         import pwd
@@ -273,7 +273,7 @@ def test_this_users_account(host):
 
 
 def test_first_run_command(host):
-    """Only at an interactive shell, again while it fails, once when it succeeds."""
+    """Runs only in an interactive shell; repeated until it succeeds once."""
     host("import", "--oobe", "first", required("BERTH_TEST_BUSYBOX"))
     put(host, "first", "/etc/wsl-distribution.conf", "[oobe]\ncommand = /bin/sh /root/setup\ndefaultUid = 1000\n")
     put(host, "first", "/root/setup", "tty >&2 && id -u && echo ran >>/root/runs && test -e /root/ready || exit 3\n"
@@ -285,7 +285,7 @@ def test_first_run_command(host):
         assert "failed; it is run again next time" in shell().stdout
         host("run", "-d", "first", "-u", "root", "--", "sh", "-c", "test $(wc -l </root/runs) = 1; touch /root/ready")
         second = shell()
-        assert second.returncode == 7 and second.stdout.count("newcomer") >= 2  # typed, and told
+        assert second.returncode == 7 and second.stdout.count("newcomer") >= 2  # the input was echoed and received
         assert host("run", "-d", "first", "--", "id", "-u").stdout == "1000\n"
         shell()
         assert host("run", "-d", "first", "-u", "root", "--", "cat", "/root/runs").stdout == "ran\nran\n"
@@ -299,7 +299,7 @@ def test_first_run_command(host):
 
 @pytest.fixture
 def hollow(host):
-    """A distro with no init, no shell, nothing to run."""
+    """A distro with no init, no shell, no program."""
     path = host.root / "hollow.tar"
     with tarfile.open(path, "w") as archive:
         for name, data in (("etc/os-release", b"ID=hollow\n"), ("bin/sh", b"\x7fELF nothing")):
@@ -351,7 +351,7 @@ def test_full_disk(host):
 
 def test_disk_without_a_file_system(host, scratch):
     with open(host.info(scratch)["disk"], "r+b") as image:
-        for offset in (1024, 32768 * 4096):  # the superblock and the copy of it
+        for offset in (1024, 32768 * 4096):  # the superblock and its first backup
             image.seek(offset)
             image.write(bytes(1024))
     failed = host.run(scratch, "true", check=False)
@@ -383,8 +383,8 @@ def test_systemd_hangs_or_fails(host, patient):
     put(host, patient, "/etc/systemd/system/hang.service", "[Service]\nType=oneshot\nExecStart=/bin/sleep infinity\n")
     link(host, patient, "/etc/systemd/system/multi-user.target.wants/hang.service", "../hang.service")
     result = console(host, patient, "cat /proc/1/comm; id -u; echo $0\n")
-    assert result.stdout in ("init\n0\nbash\n", "systemd\n0\nbash\n") and result.stderr == ""  # as it calls itself later
-    assert host.state(patient) == "starting"  # what it did not wait for
+    assert result.stdout in ("init\n0\nbash\n", "systemd\n0\nbash\n") and result.stderr == ""  # it may be up by now
+    assert host.state(patient) == "starting"  # console did not wait for the init
     host.run(patient, "true")
     assert "systemd has not finished starting within 6 s" in host("logs", patient).stdout
     eventually(lambda: host.run(patient, "systemctl", "is-system-running", check=False).stdout

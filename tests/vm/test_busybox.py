@@ -1,4 +1,4 @@
-"""busybox, a distro without any init: berth's own small one, and everything about sessions and lives."""
+"""busybox, a distro without an init: berth's own init, sessions and life cycle."""
 import hashlib
 import os
 import pty
@@ -226,7 +226,7 @@ def test_accel_kvm_fails_clearly_where_it_does_not_work(host, scratch):
         result = host.run(scratch, "true", check=False, timeout=30)
     finally:
         del host.environment["BERTH_ACCEL"]
-    if result.returncode == 0:  # a host whose KVM works
+    if result.returncode == 0:  # the host's KVM works
         assert host.info(scratch)["accel"] == "kvm"
     else:
         assert result.returncode == 125

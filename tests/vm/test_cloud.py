@@ -1,4 +1,4 @@
-"""cloud-init as Debian has it: off, unless the distro was given user-data."""
+"""Debian's cloud-init: off unless the distro has user-data."""
 import pytest
 from conftest import required
 

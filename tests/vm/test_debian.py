@@ -1,4 +1,4 @@
-"""Debian with systemd: what a developer finds in it."""
+"""Debian with systemd, as a developer uses it."""
 import json
 import os
 import re
@@ -86,7 +86,7 @@ def test_apt_installs_a_package(sh):
 
 
 def test_root_file_system_equals_the_archive(sh, debian_tar):
-    """Names, types, modes, owners, sizes and times, as the archive has them and find sees them."""
+    """Names, types, modes, owners, sizes and times in the guest, by find, equal those of the archive."""
     listing = sh(r"find / -xdev -path /srv -prune -o -printf '%P\t%y\t%m\t%U\t%G\t%s\t%T@\t%l\n'", timeout=300).stdout
     found = {}
     for line in listing.splitlines():
@@ -98,7 +98,7 @@ def test_root_file_system_equals_the_archive(sh, debian_tar):
         for member in tar:
             path = re.sub(r"^(\./|/)+", "", member.name).rstrip("/.") if member.name != "." else ""
             if path.startswith(("var/", "etc/", "run", "dev", "proc", "sys", "tmp", "root", "home", "srv")) or not path:
-                continue  # alive in a running system, or looked at more closely below
+                continue  # changes in a running system, or is checked below
             row = found.get(path)
             kind = "d" if member.isdir() else "l" if member.issym() else "f"
             if row is None or row[0] != kind or int(row[2]) != member.uid or int(row[3]) != member.gid:
@@ -116,7 +116,7 @@ def test_root_file_system_equals_the_archive(sh, debian_tar):
 
 @pytest.mark.parametrize("directory", [ODD, "usr/bin/", "usr/sbin/"])
 def test_contents_and_attributes_equal_the_archive(host, debian, debian_tar, directory):
-    """Every byte, hole, time, owner, attribute and ACL, as the guest's kernel shows them."""
+    """Every byte, hole, time, owner, attribute and ACL in the guest equals the archive's."""
     script = Path(treedigest.__file__).read_text(encoding="utf-8")
     shown = host.run(debian, "python3", "-", f"/{directory}", input=script, timeout=300).stdout.splitlines()
 
@@ -129,11 +129,11 @@ def test_contents_and_attributes_equal_the_archive(host, debian, debian_tar, dir
     expected = set(treedigest.lines(treedigest.grouped(said)))
     assert len(expected) > 50
     assert not sorted(expected - set(shown))[:5]
-    assert directory != ODD or len(shown) == len(expected) + 1  # itself; elsewhere apt may have been
+    assert directory != ODD or len(shown) == len(expected) + 1  # in other directories apt may have changed files
 
 
 def test_capabilities_survive_the_import(sh):
-    """ping's, which the archive has: cap_net_raw, permitted and effective (linux/capability.h, revision 2)."""
+    """ping's cap_net_raw, permitted and effective, from the archive (linux/capability.h, revision 2)."""
     script = 'import os; print(os.getxattr("/usr/bin/ping", "security.capability").hex())'
     assert sh(f"python3 -c '{script}'").stdout == "01000002" + "00200000" + "00" * 12 + "\n"
 
@@ -190,10 +190,10 @@ def test_busy_host_port_is_listed_with_its_holder(sh, host, debian):
         sh(f"systemd-run -q --collect --unit busy-{port} python3 -m http.server {port}")
         row = eventually(lambda: (row := row_of(host, debian, port)) and row["state"] != "wanted" and row, what="the row")
         assert row["state"] == "blocked" and str(port) in row["reason"] and str(os.getpid()) in row["reason"]
-        other.close()  # one of localhost's addresses is better than none, and the other's holder is named
+        other.close()  # one localhost address is enough, and the holder of the other is named
         row = eventually(lambda: (row := row_of(host, debian, port))["state"] == "open" and row, what="the half")
         assert "127.0.0.1" in row["reason"] and str(os.getpid()) in row["reason"]
-    # and forwarded once the host lets go of it
+    # it is forwarded once the host releases it
     assert b"200 OK" in eventually(lambda: not refused(port) and get(port), what="the retry")
     sh(f"systemctl stop busy-{port}")
 
@@ -223,7 +223,7 @@ print(refused)
 
 
 def test_proxies_use_no_port_of_the_guest(sh, host, debian):
-    """Services on the guest's loopback are reached through proxies; every other port is free for a service's own bind."""
+    """Services on the guest's loopback are reached through proxies; all other ports stay free for bind."""
     def refused_ports():
         return json.loads(sh("python3 -", input=EVERY, timeout=300).stdout)
 
@@ -241,7 +241,7 @@ def test_proxies_use_no_port_of_the_guest(sh, host, debian):
     for address in ("127.0.0.1", "::1"):
         with socket.create_connection((address, 20000), timeout=20) as client:
             assert client.recv(100) == b"a word"
-    # the proxies' own connections to the service have a port for as long as they last
+    # the proxies' connections to the service use ephemeral ports while they last
     eventually(lambda: not set(refused_ports()) - before, timeout=120, what="every other port")
     sh("systemctl stop many")
 

@@ -1,4 +1,4 @@
-"""A host's disk that fails under a real QEMU: a quota, a device with errors. Its calls fail while a switch says so."""
+"""A failing host disk under a real QEMU: quota and I/O errors. Calls fail while a switch file says so."""
 import errno
 import os
 import shutil
@@ -15,7 +15,7 @@ EMULATOR = "qemu-system-x86_64"
 
 
 class FaultyHost(Host):
-    """Its QEMU and its keeper have the fault of tests/lib/fault.c loaded: they meet the same disk."""
+    """QEMU and keeper are both run with tests/lib/fault.c, so that they see the same disk."""
 
     def __init__(self, build, **settings):
         super().__init__(build, **settings)
@@ -32,13 +32,13 @@ class FaultyHost(Host):
         self.environment.update(BERTH_SUPPORT_DIR=str(support), BERTH_EMULATOR=str(emulator))
 
     def load_into(self, script, program):
-        """A @script that runs @program with the fault: a keeper passes no variables on."""
+        """Make a @script that runs @program with the fault, since a keeper passes no variables on."""
         script.write_text(f"#!/bin/sh\nexport LD_PRELOAD={self.library} BERTH_FAULT_PROGRAM={Path(program).name} "
                           f'BERTH_FAULT_WHILE={self.switch}\nexec {program} "$@"\n')
         script.chmod(0o755)
 
     def fail(self, **faults):
-        """Of write, read and sync those that are named, each with its errno; none: all is well again."""
+        """Make the named calls fail with an errno; without arguments, none."""
         written = self.root / "faults.new"
         written.write_text("".join(f"{name} {int(number)}\n" for name, number in faults.items()))
         os.rename(written, self.switch)
@@ -61,7 +61,7 @@ PIPES = {"stdin": subprocess.DEVNULL, "stdout": subprocess.PIPE, "stderr": subpr
 
 
 def write(host):
-    """A command that writes, and reads it again."""
+    """Start a command that writes a file and reads it again."""
     return host.spawn("run", "-d", "box", "--", "sh", "-euc", WRITES, **PIPES)
 
 
@@ -93,7 +93,7 @@ def test_guest_pauses_until_the_host_can_write(faulty, number):
 
 
 def test_persistent_write_error(faulty):
-    """The distro can be ended all the same."""
+    """The distro can still be terminated."""
     faulty.fail(write=errno.EIO)
     process = write(faulty)
     assert WORDS[errno.EIO] in process.stderr.readline()
@@ -107,7 +107,7 @@ def test_persistent_write_error(faulty):
 
 @pytest.mark.smoke
 def test_failed_flush_ends_the_machine(faulty):
-    """A failed fdatasync: QEMU flushes no more. That is said, and the next command has a new machine."""
+    """After a failed fdatasync QEMU flushes no more. berth reports it, and the next command gets a new machine."""
     faulty.fail(sync=errno.EIO)
     process = write(faulty)
     _, err = process.communicate(timeout=120)
@@ -134,7 +134,7 @@ read_block 100000; read x; read_block 200000; read x; read_block 200000; touch /
 
 @pytest.mark.smoke
 def test_read_errors_reach_the_guest(faulty):
-    """They are the guest's, as with any disk: it goes on with the rest. But it is told whose disk it is."""
+    """The guest gets the errors and continues, as with any disk; the user gets a notice."""
     process = faulty.spawn("run", "-d", "box", "--", "sh", "-euc", READS, **{**PIPES, "stdin": subprocess.PIPE})
     assert process.stdout.readline() == "read\n"
     faulty.fail(read=errno.EIO)

@@ -1,4 +1,5 @@
-"""Containers: Docker under systemd, podman without root, both from nothing but a busybox tree; the daemon lent to the host."""
+"""Containers: Docker under systemd, rootless podman, both with an image built from busybox; Docker used from the host.
+"""
 import http.client
 import io
 import json
@@ -33,7 +34,7 @@ def free_port():
 
 
 def page(port, address="127.0.0.1"):
-    """What the host's @address:@port serves, or None while nobody does."""
+    """The page at the host's @address:@port, or None if it is not served."""
     connection = http.client.HTTPConnection(address, port, timeout=10)
     try:
         connection.request("GET", "/")
@@ -46,7 +47,7 @@ def page(port, address="127.0.0.1"):
 
 @pytest.fixture(scope="module")
 def context(busybox_tar):
-    """A directory to build from, as a tar."""
+    """A build context as a tar."""
     buffer = io.BytesIO()
     with tarfile.open(fileobj=buffer, mode="w") as archive:
         for name, content in {"Dockerfile": DOCKERFILE.encode(), "docker-compose.yml": COMPOSE.encode(),
@@ -59,7 +60,7 @@ def context(busybox_tar):
 
 @pytest.fixture(scope="module")
 def web(devel, context):
-    """Builds the image "web"."""
+    """Build the image "web"."""
     devel.host("run", "-d", devel.name, "-u", "root", "--", "sh", "-c", "mkdir -p /srv/web && tar -x -C /srv/web",
                input=context, text=False)
     devel.sh("docker build -q -t web /srv/web")
@@ -89,11 +90,11 @@ def test_services_reach_each_other_by_name(web):
     assert out.count("from-a-container\n") == 2
 
 
-# --- the daemon from the host ---
+# --- the daemon used from the host ---
 
 
 def test_port_published_without_docker_proxy(web):
-    """dockerd then listens on the port and never takes a connection; its rules do the work."""
+    """dockerd then listens on the port without accepting; its NAT rules forward."""
     port = free_port()
     web.sh(f"""mkdir -p /etc/docker; echo '{{"userland-proxy": false}}' >/etc/docker/daemon.json
         systemctl restart docker; docker run -d --name bare -p {port}:80 web""")
@@ -104,7 +105,7 @@ def test_port_published_without_docker_proxy(web):
 
 @pytest.fixture(scope="module")
 def docker_socket(web):
-    """What docker-env says a shell should set."""
+    """The socket that docker-env prints."""
     line = web.host("docker-env", web.name).stdout
     url = subprocess.run(["sh", "-c", f'{line}printf %s "$DOCKER_HOST"'], capture_output=True, text=True,
                          check=True).stdout
@@ -141,14 +142,14 @@ def test_docker_socket_is_private(docker_socket):
 
 
 def test_image_export_and_load(docker_socket):
-    """Two megabytes each way, more than any window."""
+    """Two megabytes each way, which exceeds every window."""
     image = ask(docker_socket, "GET", "/images/web/get")
     assert len(image) > 1500000
     assert b"Loaded image: web" in ask(docker_socket, "POST", "/images/load", image)
 
 
 def streams(data):
-    """The bytes of Docker's frames: stream:u8 zero:3 bytes size:u32, big-endian."""
+    """Decode Docker's frames: stream:u8 zero:3 bytes size:u32, big-endian."""
     out = b""
     while len(data) >= 8:
         size = int.from_bytes(data[4:8], "big")
@@ -157,7 +158,7 @@ def streams(data):
 
 
 def test_a_half_closed_connection_still_answers(web, docker_socket):
-    """docker run -i: standard input ends, and the rest of the output follows."""
+    """docker run -i: after the end of standard input the rest of the output arrives."""
     created = json.loads(ask(docker_socket, "POST", "/containers/create", {
         "Image": "web", "Cmd": ["sh", "-c", "cat; echo the end"], "OpenStdin": True, "StdinOnce": True, "Tty": False,
         "AttachStdin": True, "AttachStdout": True}))
@@ -181,7 +182,7 @@ def test_a_half_closed_connection_still_answers(web, docker_socket):
 
 @pytest.fixture(scope="module")
 def docker_client(tmp_path_factory):
-    """The distro's docker command, as a program of this host."""
+    """The distro's docker client, run on this host."""
     directory = tmp_path_factory.mktemp("client")
     unpacker = subprocess.run(["tar", "-x", "--zstd", "-C", directory, "-f", os.environ["BERTH_TEST_DEVEL"], "./usr/bin/docker"],
                               check=True)

@@ -1,4 +1,4 @@
-"""The distro's own files that berth changes at a start: nothing of them is lost, and they stay what they are."""
+"""berth's changes to the distro's own files at a start: content, links and modes survive."""
 import hashlib
 import os
 import subprocess
@@ -14,12 +14,12 @@ MIB = 1 << 20
 
 @pytest.fixture(autouse=True, scope="module")
 def proven(host, busybox):
-    """The accelerator: its notice belongs to the first start of all."""
+    """Start once: the notice about the accelerator belongs to the first start."""
     host.run(busybox, "true")
 
 
 def lines_of(size, line):
-    """At least @size bytes of lines that differ."""
+    """At least @size bytes of distinct lines."""
     return "".join(line % i for i in range(size // len(line % 0) + 1))
 
 
@@ -28,7 +28,7 @@ def as_root(host, name, script):
 
 
 def test_large_hosts_file_is_kept(host, scratch):
-    """As block lists are."""
+    """As large as ad block lists."""
     blocked = lines_of(3 * MIB, "0.0.0.0 ads%d.example.net\n")
     put(host, scratch, "/etc/hosts", blocked + "10.1.2.3 last")
     for start in range(2):
@@ -75,7 +75,7 @@ def test_dangling_hosts_link_is_kept(host, scratch):
 
 
 def test_account_in_an_image_without_account_files(host, scratch):
-    """An image made from scratch: its files become as a distro has them."""
+    """An image built from scratch: its files are created as distros have them."""
     host.run(scratch, "sh", "-c", "rm -f /etc/passwd /etc/group /etc/shadow /etc/gshadow; sync")
     host("terminate", scratch)
     set_row(host, scratch, account="alice", account_uid=4242)
@@ -112,7 +112,7 @@ LEFT_OUT = [f"berth: /etc/fstab:{number}: {source} is not in this machine: left 
 
 
 def test_former_machine_with_systemd(host, patient):
-    """Its disks, its consoles: nobody waits for them, and nothing fails."""
+    """Foreign disks and consoles cause no wait and no failure."""
     put(host, patient, "/etc/fstab", FSTAB)
     for name in ("serial-getty@ttyS1.service", "serial-getty@ttyAMA0.service"):
         link(host, patient, f"/etc/systemd/system/getty.target.wants/{name}", "/lib/systemd/system/serial-getty@.service")
@@ -132,7 +132,7 @@ def test_former_machine_without_an_init(host, scratch):
 
 
 def test_excess_notices_are_counted(host, scratch):
-    """The terminal gets a screen's worth and where the others are: in the log."""
+    """The terminal shows a few, and points to the log for the rest."""
     put(host, scratch, "/etc/fstab", "".join(f"UUID={number} /srv/{number} ext4 defaults 0 0\n" for number in range(1, 301)))
     lines = [f"/etc/fstab:{number}: UUID={number} is not in this machine: left out, nothing is mounted on /srv/{number}"
              for number in range(1, 301)]
@@ -145,7 +145,7 @@ def test_excess_notices_are_counted(host, scratch):
 
 
 def test_former_machine_with_another_init(host, scratch):
-    """Which checks and mounts all that it finds: it finds what is there, and cannot change it by mistake."""
+    """The init checks and mounts what fstab names: only existing devices, and it cannot change fstab."""
     put(host, scratch, "/sbin/init", "#!/bin/sh\ntrap 'sync; poweroff -f' USR2\n"
         "while :; do sleep 1000 & wait; done\n", mode=0o100755)
     put(host, scratch, "/etc/fstab", FSTAB)
@@ -170,7 +170,7 @@ def member(archive, name):
 
 @pytest.fixture
 def former(host, patient):
-    """A Debian from the archive that docker export made of it."""
+    """A Debian imported from docker export's archive."""
     put(host, patient, "/.dockerenv", "a file of docker's\n", mode=0o100751)
     host("export", patient, host.root / "former.tar")
     host("import", "--no-user", "former", host.root / "former.tar")
@@ -181,7 +181,7 @@ def former(host, patient):
 
 
 def test_former_container(host, former):
-    """It is a machine, for systemd and for programs that look for /.dockerenv; an export has the file again."""
+    """systemd and programs that look for /.dockerenv see a machine; an export restores the file."""
     for _ in range(2):
         hidden, machine, *rest = as_root(host, former, CONTAINER).splitlines()
         assert hidden == ".dockerenv.berth" and machine != "none"
@@ -196,7 +196,7 @@ def test_former_container(host, former):
 
 
 def test_former_container_with_a_mark_that_cannot_be_hidden(host, patient):
-    """systemd starts what a machine needs all the same, and no file is lost."""
+    """systemd still starts as on a machine, and no file is lost."""
     put(host, patient, "/.dockerenv", "new\n", mode=0o100755)
     put(host, patient, "/.dockerenv.berth", "old\n", mode=0o100755)
     host("start", patient)
@@ -213,16 +213,16 @@ def test_former_container_without_an_init(host, scratch):
 
 
 def test_resolver_programs_find_the_name_server(host, patient):
-    """Also those that are installed while the distro runs."""
+    """Also programs that are installed while the distro runs."""
     server = as_root(host, patient, "sed -n 's/^nameserver //p' /etc/resolv.conf").strip()
     told = as_root(host, patient, "cat /run/systemd/resolved.conf.d/10-berth.conf /run/resolvconf/interface/eth0.berth")
     assert server and told == f"[Resolve]\nDNS={server}\nnameserver {server}\n"
 
 
-# --- what the host calls others by ---
+# --- names of the host ---
 
 def test_names_of_the_host(host, scratch):
-    """In a mount namespace of its own the keeper has an /etc that can be changed."""
+    """The keeper has a mount namespace with an /etc that the test can change."""
     if os.getuid() != 0:
         return
     etc = host.root / "etc-names"

@@ -1,4 +1,4 @@
-"""A QEMU that has no qboot: SeaBIOS, by its own choice, whose tables must find room."""
+"""A QEMU without qboot falls back to SeaBIOS, whose tables need memory."""
 from pathlib import Path
 
 import pytest

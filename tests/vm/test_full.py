@@ -1,4 +1,4 @@
-"""A host whose disk is full: a small one of our own, in a mount namespace, that can be made larger."""
+"""A full host disk: a small file system in a mount namespace, which can be enlarged."""
 import subprocess
 
 import pytest
@@ -11,7 +11,7 @@ FULL = "the host's disk is full"
 
 
 class SmallHost(Host):
-    """Its data directory is a tmpfs; berth and all that it starts live in the namespace that has it."""
+    """The data directory is a tmpfs in a mount namespace, in which berth runs."""
 
     def __init__(self, build, **settings):
         super().__init__(build, **settings)
@@ -32,7 +32,9 @@ class SmallHost(Host):
         return subprocess.run([*self.entered, *map(str, command)], check=True, capture_output=True, text=True).stdout
 
     def limit(self, size):
-        """With a source, or mount would repeat the options there are: a uid that this namespace does not have."""
+        """With a source, since mount would otherwise repeat the current options, including a uid unknown in this
+        namespace.
+        """
         self.inside("mount", "-t", "tmpfs", "-o", f"remount,size={size}", "tmpfs", self.data)
 
     def used(self):
@@ -54,7 +56,7 @@ def small():
 
 
 def fill(host):
-    """A command of the guest's that needs more than there is, once it stands still for that."""
+    """Start a command that writes more than fits, and wait until it blocks."""
     process = host.spawn("run", "-d", "box", "--", "sh", "-euc",
                          "head -c 33554432 /dev/urandom >/root/big; sync; echo 3 >/proc/sys/vm/drop_caches; "
                          "md5sum /root/big; cat /root/big | md5sum",
@@ -85,7 +87,7 @@ def test_full_host_loses_no_data(small):
 
 
 def test_terminate_reports_the_forced_end(small):
-    """Its file system is what it was at some moment before: the next start goes on from there."""
+    """The disk is consistent as of an earlier moment: the next start continues from there."""
     process = fill(small)
     result = small("terminate", "box", "--grace", "3")
     assert "was ended without powering off" in result.stderr and FULL in result.stderr

@@ -1,4 +1,4 @@
-"""What changes a distro as a whole, seen from inside it: whose identity a clone has, how large the disk is."""
+"""Changes to a whole distro, seen from inside: a clone's identity, the size of the disk."""
 import os
 import re
 import shutil
@@ -12,7 +12,7 @@ from host import eventually
 
 MIB = 1 << 20
 
-# The distro has no ssh; this writes what `ssh-keygen -A -f PREFIX` writes, other bytes each time.
+# The distro has no ssh; this script writes what `ssh-keygen -A -f PREFIX` would, with new bytes each time.
 KEYGEN = """#!/bin/sh
 while [ $# -gt 0 ]; do case $1 in -f) prefix=$2; shift;; esac; shift; done
 [ ! -e /etc/ssh/refuse ] || exit 1
@@ -26,7 +26,7 @@ IDENTITY = "cat /etc/machine-id /etc/ssh/ssh_host_rsa_key; cat /etc/ssh/ssh_host
 
 @pytest.fixture
 def served(host, scratch):
-    """A distro with a machine-id and host keys, two of which its ssh-keygen makes no more."""
+    """A distro with a machine-id and host keys; its ssh-keygen no longer makes two of their types."""
     host.run(scratch, "sh", "-c", "mkdir -p /etc/ssh /usr/bin; cat > /usr/bin/ssh-keygen; chmod 755 /usr/bin/ssh-keygen; "
              "touch /etc/ssh/sshd_config; echo 0123456789abcdef0123456789abcdef > /etc/machine-id; "
              "for kind in rsa dsa; do echo old > /etc/ssh/ssh_host_${kind}_key; done", input=KEYGEN)
@@ -55,7 +55,7 @@ def test_failed_identity_is_retried(host, served):
     host.shell(served, "touch /etc/ssh/refuse")
     host("terminate", served)
     host("clone", served, "twin")
-    assert host.shell("twin", "cat /etc/ssh/ssh_host_rsa_key").stdout == "old\n"  # rather than none
+    assert host.shell("twin", "cat /etc/ssh/ssh_host_rsa_key").stdout == "old\n"  # rather than no keys
     assert "new identity" in host("logs", "twin").stdout
     host.shell("twin", "rm /etc/ssh/refuse")
     host("terminate", "twin")
@@ -64,7 +64,7 @@ def test_failed_identity_is_retried(host, served):
 
 
 def test_a_killed_first_start_is_repeated(host, served):
-    """The machine is killed as soon as anything of it runs: the next start finds the work undone, or done."""
+    """Kill the machine at its first output: the next start does or repeats the work."""
     host("clone", served, "twin")
     process = host.spawn("start", "twin", stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     eventually(lambda: "identity" in host("logs", "twin").stdout or process.poll() is not None, what="the stage")
@@ -102,7 +102,7 @@ def test_rename_changes_the_host_name(host, scratch):
 
 
 def size_inside(host, name):
-    """Of the root file system in bytes, as df says."""
+    """The size of the root file system in bytes, by df."""
     return int(host.shell(name, "df -k / | tail -n 1 | awk '{ print $2 }'").stdout) * 1024
 
 
@@ -124,7 +124,7 @@ def test_sizes_are_seen_inside(host, scratch):
     host.shell(scratch, "md5sum -c /root/sum")
     host("terminate", scratch)
     check(disk)
-    assert disk.stat().st_blocks * 512 < 150 * MIB  # room is not space
+    assert disk.stat().st_blocks * 512 < 150 * MIB  # the apparent size is not allocated
 
     host("resize", scratch, "1G")
     assert 900 < size_inside(host, scratch) / MIB <= 1024
@@ -139,7 +139,7 @@ def test_a_running_distro_grows(host, scratch):
     host.shell(scratch, "head -c 30000000 /dev/urandom > /root/noise; md5sum /root/noise > /root/sum")
     assert size_inside(host, scratch) / MIB <= 2048
     host("resize", scratch, "80G")
-    assert 78 * 1024 < size_inside(host, scratch) / MIB <= 80 * 1024  # at once
+    assert 78 * 1024 < size_inside(host, scratch) / MIB <= 80 * 1024  # without a restart
     host.shell(scratch, "md5sum -c /root/sum")
     refused = host("resize", scratch, "1G", check=False)
     assert refused.returncode == 1 and "instance.running" in refused.stderr
@@ -148,7 +148,7 @@ def test_a_running_distro_grows(host, scratch):
 
 
 def test_compact_returns_deleted_space(host, scratch):
-    """With discard off, as a distro's own fstab may have it, deleting alone gives nothing back."""
+    """Without discard, which a distro's fstab may turn off, deleting alone returns nothing."""
     disk = Path(host.info(scratch)["disk"])
     host.shell(scratch, "mount -o remount,nodiscard / && head -c 209715200 /dev/urandom > /noise && sync")
     full = disk.stat().st_blocks * 512
@@ -162,7 +162,7 @@ def test_compact_returns_deleted_space(host, scratch):
 
 
 def test_compact_after_a_kill_and_its_hint(host, scratch):
-    """The journal of a guest that was killed has to be replayed; the hint's commands have that done."""
+    """The journal of a killed guest must be replayed first; the commands in the hint do that."""
     host.shell(scratch, "echo kept > /root/file; sync; echo x > /root/late")
     info = host.info(scratch)
     os.kill(info["keeper_pid"], signal.SIGKILL)
@@ -178,7 +178,7 @@ def test_compact_after_a_kill_and_its_hint(host, scratch):
 
 
 def test_disk_in_use_is_not_moved_from_another_login(host, scratch):
-    """The keeper's runtime directory is removed, as a logout does; what is written since is not lost."""
+    """The keeper's runtime directory is removed, as by a logout; later writes survive."""
     host.shell(scratch, "echo one > /root/file; sync")
     info = host.info(scratch)
     disk, keeper = Path(info["disk"]), info["keeper_pid"]
@@ -190,7 +190,7 @@ def test_disk_in_use_is_not_moved_from_another_login(host, scratch):
     refused = host.run(scratch, "true", check=False)
     assert refused.returncode == 125 and f"process {keeper}" in refused.stderr
 
-    host("terminate", scratch)  # in good order: the file system is unmounted
+    host("terminate", scratch)  # cleanly, so that the file system is unmounted
     eventually(lambda: not Path(f"/proc/{keeper}").exists())
     host("move", scratch, host.root / "moved")
     assert host.shell(scratch, "cat /root/file").stdout == "one\n"

@@ -1,4 +1,4 @@
-"""Names in a distro are those of this host's name servers, which the tests are."""
+"""Names in a distro are resolved by this host's name servers, which the tests provide."""
 import os
 import socket
 import threading
@@ -9,7 +9,7 @@ from host import Host, eventually
 
 
 class Resolver:
-    """A name server of this host's. @answer makes a reply of a query, or None."""
+    """A name server on this host. @answer maps a query to a reply, or None."""
 
     def __init__(self, answer, by_tcp=None, address="127.0.0.1"):
         self.answer, self.by_tcp, self.asked = answer, by_tcp, 0
@@ -47,20 +47,20 @@ class Resolver:
 
 
 def question_of(query):
-    """The question's bytes: its name, type and class."""
+    """The bytes of the question: name, type and class."""
     end = query.index(b"\0", 12) + 5
     return query[12:end]
 
 
 def reply(query, flags, *records):
-    """Source: RFC 1035, 4.1. Each record's name is the question's."""
+    """Build a reply. Source: RFC 1035, 4.1. Each record has the question's name."""
     body = b"".join(b"\xc0\x0c" + kind.to_bytes(2, "big") + b"\0\1\0\0\0\x3c" + len(data).to_bytes(2, "big") + data
                     for kind, data in records)
     return query[:2] + flags.to_bytes(2, "big") + b"\0\1" + len(records).to_bytes(2, "big") + b"\0\0\0\0" + question_of(query) + body
 
 
 def an_address(last):
-    """Answers every question for an address of IPv4 with 198.51.100.@last, and others with nothing."""
+    """Answer every A query with 198.51.100.@last, and others with no records."""
     def answer(query):
         records = [(1, bytes([198, 51, 100, last]))] if question_of(query)[-4:-2] == b"\0\1" else []
         return reply(query, 0x8180, *records)
@@ -72,7 +72,7 @@ LOOK_UP = "import socket, sys; print(socket.gethostbyname(sys.argv[1]))"
 
 @pytest.fixture
 def resolving(host, tmp_path):
-    """Makes the servers given the ones this host asks, as its guests see it."""
+    """Make the given servers this host's, as guests see it."""
     path = tmp_path / "resolv.conf"
     path.write_text("")
     asker = Host(host.program.removesuffix("/cmd/berth"), BERTH_KERNEL=host.environment["BERTH_KERNEL"], BERTH_MEMORY="1G",
@@ -112,7 +112,7 @@ def test_names_resolve_as_on_the_host(resolving):
     silent, failing = Resolver(lambda query: None), Resolver(lambda query: reply(query, 0x8182))
     resolving(one)
     assert eventually(lambda: resolving.look_up("a.example") == "198.51.100.1", what="the first")
-    resolving(two)  # another network, live
+    resolving(two)  # a change of networks, while running
     assert eventually(lambda: resolving.look_up("b.example") == "198.51.100.2", what="the second")
     resolving(silent, two)
     assert eventually(lambda: resolving.look_up("c.example") == "198.51.100.2" and silent.asked > 0, what="the one that answers")

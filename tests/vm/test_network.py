@@ -1,4 +1,4 @@
-"""The network as people use it: real servers in distros, real clients here, and what must not get through."""
+"""The network in use: real servers in distros, real clients on the host, and refused connections."""
 import base64
 import collections
 import concurrent.futures
@@ -32,7 +32,7 @@ def free_port(address="127.0.0.1"):
 
 
 def hears(port, address="127.0.0.1"):
-    """The first bytes a server that speaks first says; b"" when it says nothing, None when nobody is there."""
+    """The greeting of a server; b"" if it sends none, None if the connection is refused."""
     try:
         with socket.create_connection((address, port), timeout=10) as client:
             return client.recv(100)
@@ -67,17 +67,17 @@ def get(port, path="/", address="127.0.0.1"):
 
 
 def row_of(host, name, port):
-    """`berth ports` about @port of the guest; None when it does not know of it."""
+    """The row of `berth ports` for @port of the guest; None if it has none."""
     return next((row for row in host.json("ports", name)["ports"] if row["port"] == port), None)
 
 
 def settled(host, name, port):
-    """The same once something has become of it."""
+    """The row once its state is final."""
     row = row_of(host, name, port)
     return row if row is not None and row["state"] != "wanted" else None
 
 
-# A server in the guest that says a word to everybody, in the background until its file is removed.
+# A server in the guest that sends a word to every client, in the background until its file is removed.
 SAY = """
 import os, socket, sys, threading
 word, path = sys.argv[1].encode(), sys.argv[2]
@@ -133,7 +133,7 @@ def guest_hears(machine, address, port):
 
 
 def host_server(address, word):
-    """A server of this host's; its port. It ends with the tests."""
+    """Start a server on this host; its port. It ends with the tests."""
     server = socket.create_server((address, 0), family=socket.AF_INET6 if ":" in address else socket.AF_INET)
 
     def serve():
@@ -174,7 +174,7 @@ server.listen(PORT, 'localhost');
 
 
 def websocket_says(port, text):
-    """What comes back for one message. Source: RFC 6455."""
+    """The reply to one message. Source: RFC 6455."""
     with socket.create_connection(("127.0.0.1", port), timeout=20) as client:
         key = base64.b64encode(os.urandom(16)).decode()
         client.sendall(f"GET / HTTP/1.1\r\nHost: localhost\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
@@ -194,7 +194,7 @@ def test_a_dev_server_of_node_and_its_websockets(devel):
     port = free_port()
     devel.sh(f"systemd-run -q --collect --unit node-{port} node -e \"{NODE.replace('PORT', str(port))}\"")
     page = eventually(lambda: get(port), timeout=60, what="node")
-    assert page in (b"hello from 127.0.0.1", b"hello from ::1")  # it listens on its loopback, and sees a client there
+    assert page in (b"hello from 127.0.0.1", b"hello from ::1")  # it listens on its loopback, and sees the client there
     assert websocket_says(port, b"a word") == b"echo a word"
     devel.sh(f"systemctl stop node-{port}")
 
@@ -216,7 +216,7 @@ def test_postgresql_and_psql(devel):
 
 @pytest.mark.parametrize("place", ["0.0.0.0", "127.0.0.1", "::", "::1", "10.0.2.15"])
 def test_each_address_of_a_service_and_of_localhost(devel, place):
-    """Of one family or of the other, on the loopback or on all: localhost is both of the host's."""
+    """Of either family, on the loopback or on all addresses: localhost of the host covers both."""
     port = free_port()
     with Saying(devel, "word", f"{place}@{port}"):
         for address in ("127.0.0.1", "::1"):
@@ -251,20 +251,21 @@ def test_many_clients_in_parallel(devel):
 
 
 def accepted(*ports):
-    """How many connections of clients to these ports berth-net has, though its descriptors are nobody's to see: the
-    sockets that still have a process, and do not listen."""
+    """The number of connections from clients to these ports that berth-net has, counted as sockets that have a process
+    and do not listen, since its descriptors are not visible.
+    """
     rows = [line.split() for path in ("/proc/net/tcp", "/proc/net/tcp6") for line in Path(path).read_text().splitlines()[1:]]
     return sum(int(row[1].rpartition(":")[2], 16) in ports and row[3] != "0A" and row[9] != "0" for row in rows)
 
 
 def descriptors(machine):
-    """How many the keeper and the guest's agent have."""
+    """The number of descriptors of the keeper and of the guest's agent."""
     keeper = machine.host.info(machine.name)["keeper_pid"]
     return [len(os.listdir(f"/proc/{keeper}/fd")), int(machine.sh("ls /proc/$(pgrep -o -x berth-agent)/fd | wc -l"))]
 
 
 def test_many_clients_in_sequence(devel):
-    """Of a service on all addresses, and of one on the guest's loopback, which the agent leads to."""
+    """A service on all addresses, and one on the guest's loopback, which a proxy serves."""
     count = int(os.environ.get("BERTH_TEST_CONNECTIONS", "4000"))
     everywhere, inside = free_port(), free_port()
     with Saying(devel, "word", f"0.0.0.0@{everywhere}", f"127.0.0.1@{inside}"):
@@ -343,7 +344,7 @@ systemd-run -q --collect --unit box ip netns exec box python3 -m http.server --d
 
 
 def test_port_forwarded_by_dnat_alone(devel):
-    """As CNI's portmap or a NodePort does it: no socket listens."""
+    """As by CNI's portmap or a NodePort: no socket listens."""
     by_nft, by_iptables = free_port(), free_port()
     devel.sh(NETNS)
     devel.sh(f"""nft add table ip berthtest
@@ -359,7 +360,7 @@ def test_port_forwarded_by_dnat_alone(devel):
 
 
 def test_udp_is_forwarded_on_request(devel):
-    port = 15353  # not one of those that clients are given
+    port = 15353  # outside the range of ephemeral ports
     devel.sh(f"systemd-run -q --collect --unit udp-{port} socat UDP4-LISTEN:{port},fork,reuseaddr EXEC:cat")
     row = eventually(lambda: settled(devel.host, devel.name, port), what="the row")
     assert row["state"] == "ignored" and row["protocol"] == "udp"
@@ -445,7 +446,7 @@ def test_flooding_guest_survives(devel):
         eventually(lambda: hears(port) == b"word", what="a forward")
 
 
-# --- what is refused ---
+# --- refused connections ---
 
 def test_host_loopback_needs_permission(devel):
     port = host_server("127.0.0.1", b"of the host")
@@ -485,7 +486,7 @@ def test_ping_is_answered_or_rejected(devel):
 
 
 def test_isolated(host, busybox):
-    """Nothing of this host: neither its loopback nor an address of its own, nor other distros."""
+    """It reaches nothing of this host: neither its loopback nor its addresses, nor other distros."""
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
         probe.connect(("192.0.2.1", 9))  # sends nothing
         address = probe.getsockname()[0]
@@ -499,7 +500,7 @@ def test_isolated(host, busybox):
     host("terminate", busybox)
 
 
-# --- several ---
+# --- several distros ---
 
 @pytest.fixture(scope="module")
 def pair(devel, busybox_tar):

@@ -1,4 +1,4 @@
-"""What a user is told of ports as they come and go: in a terminal of the distro, and by who watches."""
+"""Notices about ports: in a terminal of the distro, and in `berth ports --watch`."""
 import fcntl
 import json
 import os
@@ -20,19 +20,19 @@ def free_port():
 
 
 def state_of(host, name, port):
-    """Of @port of the guest; None when nothing listens."""
+    """The state of @port of the guest; None if nothing listens."""
     return next((row["state"] for row in host.json("ports", name)["ports"] if row["port"] == port), None)
 
 
 def serve(host, name, port):
-    """A web server of the distro's, in the background; its process there."""
+    """Start a web server in the distro, in the background; its pid there."""
     pid = host.shell(name, f"httpd -f -p {port} -h / & echo $!").stdout.strip()
     eventually(lambda: state_of(host, name, port) == "open", what="the port")
     return pid
 
 
 class Terminal:
-    """A session of @name with a terminal of its own, as a person has it."""
+    """A session of @name with a terminal, as a user has it."""
 
     def __init__(self, host, name):
         self.leader, follower = pty.openpty()
@@ -51,26 +51,26 @@ class Terminal:
             while os.read(self.leader, 4096):
                 pass
         except OSError:
-            pass  # a terminal nobody has any more
+            pass  # the terminal was closed
         assert self.client.wait(30) == 0
         os.close(self.leader)
 
     def read_until(self, text):
-        """All up to and with @text."""
+        """Read up to and including @text."""
         while text not in self.seen:
             self.seen += os.read(self.leader, 4096)
         before, _, self.seen = self.seen.partition(text)
         return before + text
 
     def says(self):
-        """All until the shell has answered once more: what the keeper sent before is in it."""
+        """Read until the shell has answered once more, so that everything sent before is included."""
         os.write(self.leader, b"echo a''nswer\r")
         return self.read_until(b"answer\r\n")
 
 
 @pytest.fixture
 def settled(host, scratch, request):
-    """A distro that is up for as long as its first ports are no news."""
+    """A distro that is past the settle time, so that new ports give notices."""
     conf = host.root / "config" / "berth" / "berth.conf"
     conf.parent.mkdir(exist_ok=True)
     conf.write_text(f"[distro {scratch}]\nports-notify = {request.param}\n")
@@ -88,7 +88,7 @@ def test_new_port_gives_a_notice(host, settled):
         serve(host, settled, port)
         said = terminal.read_until(b"http://localhost:%d\r\n" % port)
         assert b"\rberth: port %d of %s (httpd) is on http://" % (port, settled.encode()) in said
-        assert b"localhost" not in terminal.says()  # once
+        assert b"localhost" not in terminal.says()  # only once
 
 
 @pytest.mark.parametrize("settled", ["off"], indirect=True)

@@ -1,4 +1,4 @@
-"""Sessions in a real machine: PAM, logind and systemd's user manager on Debian, who is who on busybox."""
+"""Sessions in a real machine: PAM, logind and systemd's user manager on Debian; user selection on busybox."""
 import hashlib
 import os
 import re
@@ -56,7 +56,7 @@ def test_user_manager_works(sh):
 
 
 def test_lingering(sh):
-    """As root: a user may do it himself where polkit is installed, which it is not here."""
+    """Enabled by root: users need polkit for it, which is not installed here."""
     sh("loginctl enable-linger alice")
     assert sh("loginctl show-user alice -p Linger", "alice").stdout == "Linger=yes\n"
     sh("loginctl disable-linger alice")
@@ -99,7 +99,7 @@ def test_session_survives_isolate_and_daemon_reexec(sh):
 def test_groups_and_limits_of_the_session(sh):
     assert set(sh("id -Gn", "alice").stdout.split()) >= {"alice", "audio", "video"}
     assert sh("ulimit -n", "alice").stdout == "2345\n"
-    sh("usermod -aG games alice")  # without logging in again
+    sh("usermod -aG games alice")  # without a new login
     assert "games" in sh("id -Gn", "alice").stdout.split()
 
 
@@ -111,7 +111,7 @@ def test_environment_of_pam_arrives(sh):
 
 
 def test_command_runs_without_pam(host, debian, sh):
-    """And a user manager, and a line in the log, and no unit that failed."""
+    """It gets a user manager, and the log a line; no unit fails."""
     sh("mv /etc/pam.d/login /etc/pam.d/login.away; cp /etc/pam.d/other /root/other; "
        "printf 'session required pam_deny.so\\n' >/etc/pam.d/other")
     try:
@@ -130,7 +130,7 @@ def test_no_unit_failed(sh):
     assert sh("systemctl is-system-running").stdout == "running\n"
 
 
-# The count of its switches shows whether it was woken in between. (sd-pam) is systemd's, which closes the session.
+# The count of context switches shows whether it woke up. (sd-pam) is systemd's process that closes the session.
 HOLDER = """\
 pid=$(systemctl show -p MainPID --value berth-session@$0)
 until grep -q '^State:.S' /proc/$pid/status; do :; done
@@ -175,7 +175,7 @@ def test_locale_and_terminal_are_those_the_distro_has(host, debian):
 
 
 def test_locale_in_an_archive_is_one_the_distro_has(host, scratch):
-    """glibc's locale-archive: a head of 14 words, of which the 6th and 7th say where the names are."""
+    """glibc's locale-archive: a header of 14 words, of which the 6th and 7th locate the names."""
     names = b"C\0xx_YY.utf8\0xx_ZZ.iso885915@euro\0"
     head = [0xde020109, 0, 0, 0, 0, 56, len(names)] + [0] * 7
     host.shell(scratch, "mkdir -p /usr/lib/locale; cat >/usr/lib/locale/locale-archive",
@@ -187,7 +187,7 @@ def test_locale_in_an_archive_is_one_the_distro_has(host, scratch):
         assert got.stdout.decode() == taken + "\n"
 
 
-# --- torture ---
+# --- stress ---
 
 AGENT = "for p in /proc/[0-9]*; do grep -qs ^@berth-agent $p/cmdline && break; done; "
 
@@ -214,13 +214,13 @@ def test_bytes_both_ways_at_once(host, debian):
     assert hashlib.sha256(got.stdout).digest() == hashlib.sha256(data).digest()
 
 
-# --- who is who ---
+# --- user selection ---
 
 def test_order_of_default_users(host, scratch):
     def configure(name, user):
         host("run", "-d", scratch, "-u", "root", "--", "sh", "-c",
              f"printf '[user]\\ndefault = {user}\\n' >/etc/{name}.conf")
-        host("terminate", scratch)  # it counts from the next start on
+        host("terminate", scratch)  # effective from the next start
 
     host.shell(scratch, "for i in 1 2; do echo user$i:x:100$i:100$i::/home/user$i:/bin/sh >>/etc/passwd; "
                         "echo user$i:x:100$i: >>/etc/group; mkdir -p /home/user$i; done; "

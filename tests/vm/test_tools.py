@@ -1,4 +1,4 @@
-"""What developers run, each once: the kernel has what it needs, the agent's sessions do not get in its way."""
+"""Developer tools, each once: the kernel has the features, and the agent's sessions do not interfere."""
 import pytest
 
 
@@ -20,7 +20,7 @@ def test_everything_came_up(sh):
 
 
 def test_apt_upgrades_the_whole_image(sh):
-    """systemd once more, too: its scripts re-execute PID 1 under the session that waits for them."""
+    """Including systemd: its scripts re-execute PID 1 under the session that runs them."""
     sh("""
         export DEBIAN_FRONTEND=noninteractive
         apt-get -q -o Acquire::Languages=none update

@@ -1,4 +1,4 @@
-"""The next Debian, minimal: with a systemd that is five versions further."""
+"""A minimal Debian 13, whose systemd is five versions newer."""
 import pytest
 
 from conftest import required
