@@ -71,7 +71,7 @@ static bool send_origin(const BerthImageOrigin *origin)
 {
     if (origin == NULL)
         return true;
-    g_autofree char *words = berth_image_origin_words(origin);
+    g_autofree char *words = berth_image_origin_describe(origin);
     return berth_image_status_send_warning(BERTH_IMAGE_STATUS_FD, words);
 }
 

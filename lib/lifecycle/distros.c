@@ -187,7 +187,7 @@ bool berth_distros_move(Berth *berth, const char *name, const char *directory,
 
 typedef enum { NOT_RUNNING, GROWN, NOT_GROWN } Growth;
 
-static bool goes_on(gpointer user_data)
+static bool should_continue(gpointer user_data)
 {
     const BerthWatch *watch = user_data;
     return watch->progress == NULL || watch->progress(0, 0, watch->user_data);
@@ -198,7 +198,7 @@ static Growth grow_running(Berth *berth, BerthDistro *distro, guint64 size, Bert
                            GError **error)
 {
     BerthWaiting waiting = berth->waiting;
-    waiting.goes_on = goes_on;
+    waiting.goes_on = should_continue;
     waiting.goes_on_data = watch;
     g_autoptr(GError) problem = NULL;
     berth_autofd int fd = berth_reach_connect(berth, distro, &problem);

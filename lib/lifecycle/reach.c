@@ -61,7 +61,7 @@ bool berth_reach_is_unreachable(const GError *error)
     return error != NULL && strcmp(berth_error_id(error), UNREACHABLE) == 0;
 }
 
-void berth_reach_wait_gone(const BerthDiskUser *keeper)
+void berth_reach_wait_end(const BerthDiskUser *keeper)
 {
     struct pollfd poller = {.fd = keeper != NULL ? keeper->pidfd : -1, .events = POLLIN};
     if (keeper != NULL)

@@ -38,7 +38,7 @@ BerthDiskUser *berth_reach_keeper(const BerthDistro *distro);
 
 /* Wait, for seconds at most, until @keeper, which has announced its end, releases the disk. NULL is
  * allowed. */
-void berth_reach_wait_gone(const BerthDiskUser *keeper);
+void berth_reach_wait_end(const BerthDiskUser *keeper);
 
 /* Kill the keeper of @distro, as berth_runtime_end does. Without a keeper does nothing. */
 bool berth_reach_end(const Berth *berth, const BerthDistro *distro, int grace_sec, GError **error);

@@ -42,7 +42,7 @@ static gpointer stop_one(gpointer data)
     g_autoptr(BerthDiskUser) keeper = berth_reach_keeper(job->distro);
     job->result = fd >= 0 || keeper != NULL ? job : NULL;
     if (fd >= 0 && stop_connected(job, fd, (guint)grace, &problem)) {
-        berth_reach_wait_gone(keeper);
+        berth_reach_wait_end(keeper);
         return NULL;
     }
 

@@ -121,7 +121,7 @@ GPtrArray *berth_cache_list(const BerthCache *cache)
 
 /* --- lookup --- */
 
-void berth_cache_look(const BerthCache *cache, BerthCacheArchive *archive)
+void berth_cache_identify(const BerthCache *cache, BerthCacheArchive *archive)
 {
     archive->identity = cache->limit > 0 ? berth_cache_entry_identity(archive->fd) : NULL;
 }

@@ -54,7 +54,7 @@ typedef struct {
 
 /* Compute the identity of @archive's fd; call before reading from it. Free `identity` with
  * g_free. */
-void berth_cache_look(const BerthCache *cache, BerthCacheArchive *archive);
+void berth_cache_identify(const BerthCache *cache, BerthCacheArchive *archive);
 
 /* Find the image made from @archive. Returns it open for reading, with its entry; -1 on a miss.
  * Files without a known identity are compared by bytes; @watch, which may be NULL, can cancel

@@ -38,7 +38,7 @@ static bool is_same_file(const struct stat *a, const struct stat *b)
     return a->st_dev == b->st_dev && a->st_ino == b->st_ino;
 }
 
-static bool leads_to(const char *link, gconstpointer disk)
+static bool is_link_to(const char *link, gconstpointer disk)
 {
     struct stat st;
     return stat(link, &st) == 0 && is_same_file(&st, disk);
@@ -68,7 +68,7 @@ static BerthDiskUser *describe_user(const char *pid, const struct stat *disk)
     struct stat st;
     berth_autofd int pidfd = pidfd_open((pid_t)atoi(pid), 0);
     if (pidfd < 0 || stat(process, &st) < 0 || st.st_uid != geteuid() ||
-        !berth_process_any_fd(process, leads_to, disk))
+        !berth_process_any_fd(process, is_link_to, disk))
         return NULL;
     BerthDiskUser *user = g_new0(BerthDiskUser, 1);
     user->pid = (pid_t)atoi(pid);

@@ -278,7 +278,7 @@ bool berth_manage_import(const BerthLayout *layout, BerthRegistry *registry,
                             .origin = request->path != NULL ? request->path : request->origin,
                             .options = made_with};
     if (request->cache != NULL)
-        berth_cache_look(request->cache, &import.archive);
+        berth_cache_identify(request->cache, &import.archive);
 
     if (!begin(&import, registry, error) || !make_disk(&import, error) ||
         !berth_cloud_seed_keep(layout, import.distro->id, request->cloud, error) ||

@@ -320,7 +320,7 @@ static bool covers(const BerthRule *rule, const BerthLeg *leg)
 
 /* Explicit rules take precedence. Drop the legs of an automatic forward that they occupy; false
  * when none is left. */
-static bool give_way(BerthForward *forward, const GPtrArray *asked)
+static bool yield_to_rules(BerthForward *forward, const GPtrArray *asked)
 {
     bool left = false;
     for (guint kind = 0; kind < BERTH_LEGS; kind++) {
@@ -373,7 +373,7 @@ static BerthForward *plan_listener(const BerthListener *listener, const Reach *r
     g_autofree char *missing = missing_family(forward);
     if (reason != NULL)
         ignore(forward, reason);
-    else if (!give_way(forward, asked))
+    else if (!yield_to_rules(forward, asked))
         return NULL;
     if (forward->state == BERTH_FORWARD_WANTED)
         forward->reason = g_steal_pointer(&missing);

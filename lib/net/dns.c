@@ -332,7 +332,7 @@ void berth_dns_ask(BerthDns *dns, const BerthDatagramEnds *ends, const guint8 *m
 
 /* --- servers --- */
 
-static void ask_anew(BerthDns *dns, Query *query)
+static void retry_query(BerthDns *dns, Query *query)
 {
     for (guint i = 0; i < query->attempts->len; i++)
         ((Attempt *)g_ptr_array_index(query->attempts, i))->server = -1;
@@ -351,7 +351,7 @@ void berth_dns_set_servers(BerthDns *dns, const BerthResolvers *servers)
     dns->current = 0;
     for (GList *each = dns->queries.head, *next; each != NULL; each = next) {
         next = each->next;
-        ask_anew(dns, each->data);
+        retry_query(dns, each->data);
     }
     set_timer(dns);
 }

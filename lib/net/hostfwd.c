@@ -266,7 +266,7 @@ static bool is_any(const Address *address)
 }
 
 /* Whether a connection with local address @local was accepted by the listener @host. */
-static bool leads_to(const Address *host, const Address *local)
+static bool was_accepted_by(const Address *host, const Address *local)
 {
     if (host->any.sa_family != local->any.sa_family || host->v4.sin_port != local->v4.sin_port)
         return false;
@@ -283,7 +283,7 @@ static guint16 guest_port(const BerthHostfwd *listeners, const Address *local)
         const BerthStackRule *rule = &g_array_index(listeners->forwards, Forward, i).rule;
         Address host;
         if (rule->protocol == BERTH_TCP && to_address(&rule->host, &host) != 0 &&
-            leads_to(&host, local))
+            was_accepted_by(&host, local))
             return rule->guest.port;
     }
     return 0;

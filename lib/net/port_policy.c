@@ -112,16 +112,16 @@ static char *find_own(const BerthPortPolicy *ports, const BerthLeg *leg)
     return NULL;
 }
 
-static char *who_has(const BerthPortPolicy *ports, const BerthLeg *leg, bool found,
-                     const BerthHolder *holder)
+static char *describe_holder(const BerthPortPolicy *ports, const BerthLeg *leg, bool found,
+                             const BerthHolder *holder)
 {
     bool ours = !found || holder->uid == getuid();
-    char *who = ours ? find_own(ports, leg) : NULL;
-    if (who == NULL && ours && ports->ops->find_distro != NULL)
-        who = ports->ops->find_distro(leg, ports->user_data);
-    if (who == NULL)
-        who = found ? berth_holder_describe(PROC, holder) : g_strdup("another process");
-    return who;
+    char *holder_text = ours ? find_own(ports, leg) : NULL;
+    if (holder_text == NULL && ours && ports->ops->find_distro != NULL)
+        holder_text = ports->ops->find_distro(leg, ports->user_data);
+    if (holder_text == NULL)
+        holder_text = found ? berth_holder_describe(PROC, holder) : g_strdup("another process");
+    return holder_text;
 }
 
 static void block_as_busy(const BerthPortPolicy *ports, Entry *entry, BerthLegKind kind)
@@ -134,7 +134,7 @@ static void block_as_busy(const BerthPortPolicy *ports, Entry *entry, BerthLegKi
         return; /* same holder as before */
 
     slot->holder_inode = holder.inode;
-    g_autofree char *who = who_has(ports, leg, found, &holder);
+    g_autofree char *who = describe_holder(ports, leg, found, &holder);
     block(entry, kind,
           g_strdup_printf("port %u is in use on this host by %s", leg->host_port, who));
 }
@@ -235,7 +235,7 @@ static const struct {
     guint16 port, instead;
 } offers[] = {{80, 8080}, {443, 8443}};
 
-static bool is_wanted_by_another(const BerthPortPolicy *ports, const Entry *entry, guint16 port)
+static bool is_planned_by_another(const BerthPortPolicy *ports, const Entry *entry, guint16 port)
 {
     GHashTableIter iter;
     gpointer value;
@@ -256,7 +256,7 @@ static bool offer(BerthPortPolicy *ports, Entry *entry)
     for (gsize i = 0; i < G_N_ELEMENTS(offers); i++) {
         if (rule->family != 0 || rule->protocol != BERTH_TCP || entry->privileged != NULL ||
             rule->host_port != offers[i].port || rule->guest_port != rule->host_port ||
-            is_wanted_by_another(ports, entry, offers[i].instead))
+            is_planned_by_another(ports, entry, offers[i].instead))
             continue;
         entry->privileged = why_privileged(rule->host_port);
         move(ports, entry, offers[i].instead);

@@ -77,7 +77,7 @@ static ssize_t receive(const Netlink *netlink, Answer *answer)
 }
 
 /* The result in an ERROR or a DONE: 0 or -errno. A DONE may be empty. */
-static int end_of(const struct nlmsghdr *header)
+static int end_result(const struct nlmsghdr *header)
 {
     int error = header->nlmsg_type == NLMSG_DONE ? 0 : -EPROTO;
     if (header->nlmsg_len >= NLMSG_LENGTH(sizeof(error)))
@@ -90,7 +90,7 @@ static int handle_message(const struct nlmsghdr *header, const NetlinkDump *dump
     if ((header->nlmsg_flags & NLM_F_DUMP_INTR) != 0 || header->nlmsg_type == NLMSG_OVERRUN)
         return -EINTR;
     if (header->nlmsg_type == NLMSG_ERROR || header->nlmsg_type == NLMSG_DONE)
-        return end_of(header);
+        return end_result(header);
     if (header->nlmsg_type != NLMSG_NOOP && dump != NULL)
         dump->message(data, header);
     return NETLINK_GOES_ON;

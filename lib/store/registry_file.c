@@ -87,7 +87,7 @@ static const struct {
 
 /* Try to create and grow a file beside the registry: the errno, or 0. SQLite's own errno is that of
  * its last fallback after it failed to create a journal. */
-static int probe_room(const char *path)
+static int probe_space(const char *path)
 {
     const off_t journal_size = 32768;
     g_autofree char *name = g_strconcat(path, ".XXXXXX", NULL);
@@ -108,7 +108,7 @@ static bool is_full(const BerthRegistry *registry, int result)
         return registry->no_space;
     case SQLITE_IOERR:
     case SQLITE_CANTOPEN: {
-        int errnum = probe_room(registry->path);
+        int errnum = probe_space(registry->path);
         return errnum == ENOSPC || errnum == EDQUOT;
     }
     default:

@@ -119,7 +119,7 @@ static End watch_child(BerthQemuChild *child, Console *console, guint limit_msec
 /* Classify the exit of a QEMU that was not killed by us. */
 static void classify_exit(BerthQemuChild *child, int status, bool guest_started, BerthProbe *probe)
 {
-    g_autofree char *words = berth_qemu_child_last_words(child);
+    g_autofree char *words = berth_qemu_child_last_message(child);
     bool refused = WIFEXITED(status) && WEXITSTATUS(status) != 0 && !guest_started;
     probe->kind = refused ? BERTH_PROBE_REFUSED : BERTH_PROBE_FAILED;
     if (words[0] != '\0')

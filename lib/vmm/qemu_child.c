@@ -110,7 +110,7 @@ static int rank_line(const char *line, const char *speaker)
     return g_str_has_prefix(line, speaker) ? 4 : 3;
 }
 
-char *berth_qemu_child_last_words(const BerthQemuChild *child)
+char *berth_qemu_child_last_message(const BerthQemuChild *child)
 {
     if (child->errors_tail == NULL)
         return g_strdup("");

@@ -39,7 +39,7 @@ bool berth_qemu_child_read_errors(BerthQemuChild *child);
 
 /* The line that best explains its exit: the last error with QEMU's name, otherwise an assertion,
  * other line or warning. One line of valid UTF-8, "" if it wrote nothing. Free with g_free. */
-char *berth_qemu_child_last_words(const BerthQemuChild *child);
+char *berth_qemu_child_last_message(const BerthQemuChild *child);
 
 void berth_qemu_child_kill(BerthQemuChild *child);
 

@@ -100,7 +100,7 @@ static gboolean on_errors_readable(int fd, GIOCondition condition, gpointer user
     BerthQemu *qemu = user_data;
     bool more = berth_qemu_child_read_errors(&qemu->child);
     g_free(qemu->last_words);
-    qemu->last_words = berth_qemu_child_last_words(&qemu->child);
+    qemu->last_words = berth_qemu_child_last_message(&qemu->child);
     if (more)
         return G_SOURCE_CONTINUE;
     drop_source(&qemu->errors_readable);
@@ -114,7 +114,7 @@ static gboolean on_ended(int fd, GIOCondition condition, gpointer user_data)
     drop_source(&qemu->errors_readable);
     int status = berth_qemu_child_reap(&qemu->child);
     g_free(qemu->last_words);
-    qemu->last_words = berth_qemu_child_last_words(&qemu->child);
+    qemu->last_words = berth_qemu_child_last_message(&qemu->child);
     qemu->on_exit(qemu, status, qemu->user_data); /* the callback may have freed qemu */
     return G_SOURCE_REMOVE;
 }
@@ -184,7 +184,7 @@ pid_t berth_qemu_pid(const BerthQemu *qemu)
     return qemu->child.pid;
 }
 
-const char *berth_qemu_last_words(const BerthQemu *qemu)
+const char *berth_qemu_last_message(const BerthQemu *qemu)
 {
     return qemu->last_words;
 }

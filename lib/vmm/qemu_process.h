@@ -45,7 +45,7 @@ pid_t berth_qemu_pid(const BerthQemu *qemu);
 
 /* The most informative last line of its standard error, "" if none. Borrowed until the loop runs
  * again. */
-const char *berth_qemu_last_words(const BerthQemu *qemu);
+const char *berth_qemu_last_message(const BerthQemu *qemu);
 
 /* Kill it at once; on_exit is called as usual. */
 void berth_qemu_kill(BerthQemu *qemu);

@@ -52,7 +52,7 @@ static void test_case_48_platforms(void)
         g_assert_cmpuint(berth_oci_platform_rank(&platform, rows[i].wanted), ==, rows[i].rank);
     }
     const BerthOciPlatform half = {.architecture = (char *)"arm", .variant = (char *)"v7"};
-    g_autofree char *words = berth_oci_platform_words(&half);
+    g_autofree char *words = berth_oci_platform_format(&half);
     g_assert_cmpstr(words, ==, "?/arm/v7");
 }
 

@@ -39,11 +39,11 @@ static void test_what_is_there(void)
     BerthHostRoute *route = berth_host_route_new(BERTH_HOST_ROUTE_TABLE, not_called, NULL);
     bool expected = g_file_get_contents(BERTH_HOST_ROUTE_TABLE, &text, NULL, NULL) &&
                     berth_host_route_parse(text);
-    g_assert_cmpint(berth_host_route_leads_out(route), ==, expected);
+    g_assert_cmpint(berth_host_route_has_default(route), ==, expected);
     berth_host_route_free(route);
 
     route = berth_host_route_new("/nonexistent", not_called, NULL);
-    g_assert_false(berth_host_route_leads_out(route));
+    g_assert_false(berth_host_route_has_default(route));
     berth_host_route_free(route);
     berth_host_route_free(NULL);
 }

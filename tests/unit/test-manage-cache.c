@@ -38,7 +38,7 @@ static void settle(int fd)
     BerthCacheArchive archive = {.fd = fd};
     const BerthCache cache = {.limit = 1};
     while (identity == NULL) {
-        berth_cache_look(&cache, &archive);
+        berth_cache_identify(&cache, &archive);
         identity = archive.identity;
         g_usleep(1000);
     }
@@ -67,7 +67,7 @@ static void keep(const Fixture *fixture, const char *options, gint64 made_usec)
 {
     BerthCacheArchive archive = {.fd = fixture->archive, .origin = "?", .options = options};
     g_autoptr(GError) error = NULL;
-    berth_cache_look(&fixture->cache, &archive);
+    berth_cache_identify(&fixture->cache, &archive);
     g_autofree char *identity = archive.identity;
     g_assert_true(
         berth_cache_keep(&fixture->cache, &archive, fixture->image, 7, made_usec, &error));
@@ -79,7 +79,7 @@ static BerthCacheEntry *find(const Fixture *fixture, const char *options, int *r
     BerthCacheArchive archive = {.fd = fixture->archive, .origin = "?", .options = options};
     const BerthWatch watch = {0};
     BerthCacheEntry *entry = NULL;
-    berth_cache_look(&fixture->cache, &archive);
+    berth_cache_identify(&fixture->cache, &archive);
     g_autofree char *identity = archive.identity;
     *ret_image = berth_cache_find(&fixture->cache, &archive, &watch, &entry);
     return entry;
@@ -126,21 +126,21 @@ static void test_archives_without_identity(Fixture *fixture, gconstpointer data)
     BerthCacheArchive archive = {.fd = -1};
     g_assert_cmpint(pipe(ends), ==, 0);
     archive.fd = ends[0];
-    berth_cache_look(&fixture->cache, &archive);
+    berth_cache_identify(&fixture->cache, &archive);
     g_assert_null(archive.identity);
     close(ends[0]);
     close(ends[1]);
 
     archive.fd = fixture->archive;
     g_assert_cmpint(lseek(fixture->archive, 1, SEEK_SET), ==, 1);
-    berth_cache_look(&fixture->cache, &archive);
+    berth_cache_identify(&fixture->cache, &archive);
     g_assert_null(archive.identity);
     g_assert_cmpint(lseek(fixture->archive, 0, SEEK_SET), ==, 0);
 
     /* A recently written file may change again without a change of its times. */
     g_assert_cmpint(write(fixture->archive, "y", 1), ==, 1);
     g_assert_cmpint(lseek(fixture->archive, 0, SEEK_SET), ==, 0);
-    berth_cache_look(&fixture->cache, &archive);
+    berth_cache_identify(&fixture->cache, &archive);
     g_assert_null(archive.identity);
 }
 
@@ -148,7 +148,7 @@ static void test_archives_without_identity(Fixture *fixture, gconstpointer data)
 static void test_archive_changes(Fixture *fixture, gconstpointer data)
 {
     BerthCacheArchive archive = {.fd = fixture->archive, .origin = "?", .options = "a=1"};
-    berth_cache_look(&fixture->cache, &archive);
+    berth_cache_identify(&fixture->cache, &archive);
     g_autofree char *identity = archive.identity;
     g_assert_nonnull(identity);
     g_assert_cmpint(pwrite(fixture->archive, "y", 1, 5000), ==, 1);

@@ -81,7 +81,7 @@ static void on_qemu_exit(BerthQemu *qemu, int status, gpointer user_data)
     g_assert_cmpint(berth_qemu_pid(qemu), ==, 0);
     fixture->exited = true;
     fixture->status = status;
-    fixture->last_words = g_strdup(berth_qemu_last_words(qemu));
+    fixture->last_words = g_strdup(berth_qemu_last_message(qemu));
     g_clear_pointer(&fixture->qemu, berth_qemu_free);
 }
 

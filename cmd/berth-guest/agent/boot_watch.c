@@ -70,7 +70,7 @@ __attribute__((noreturn)) static void run_systemctl(int output)
     _exit(127);
 }
 
-static void ask_systemd(BootWatch *watch)
+static void query_systemd(BootWatch *watch)
 {
     int pair[2];
     if (pipe2(pair, O_CLOEXEC) < 0) {
@@ -96,7 +96,7 @@ static void on_notify(Source *source, uint32_t events)
         if (strncmp(message, "READY=1", 7) != 0 && strstr(message, "\nREADY=1") == NULL)
             continue;
         loop_close(watch->loop, source);
-        ask_systemd(watch);
+        query_systemd(watch);
         return;
     }
 }

@@ -314,7 +314,7 @@ __attribute__((noreturn)) static void become_agent(Boot *boot, int handover, con
 
 /* Exempt the agent from sysvinit's killing at shutdown; other inits exempt it by the @ of its argv.
  * Source: /etc/init.d/sendsigs of Debian's initscripts. */
-static int spare_agent(pid_t pid)
+static int exempt_agent(pid_t pid)
 {
     char line[16];
     snprintf(line, sizeof(line), "%d\n", pid);
@@ -341,7 +341,7 @@ static void stage_agent(Boot *boot, char *problem, size_t size)
         become_agent(boot, pair[0], problem);
     }
     if (boot->init.kind == INIT_OTHER && pid > 0)
-        explain(problem, size, SPARED, spare_agent(pid));
+        explain(problem, size, SPARED, exempt_agent(pid));
     close(pair[0]);
     boot->handover = pair[1];
     close(boot->channel.fd);

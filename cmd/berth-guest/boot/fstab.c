@@ -90,7 +90,7 @@ static bool is_listed(const char *const *list, size_t count, const char *text, b
     return false;
 }
 
-static bool is_there(int root, const char *path)
+static bool exists_below(int root, const char *path)
 {
     return faccessat(root, path + 1, F_OK, 0) == 0;
 }
@@ -108,8 +108,9 @@ static bool cannot_be(int root, const FstabLine *line)
     if (find_tag(source, &length) != NULL || begins_with(source, "/dev/disk/"))
         return true;
     if (begins_with(source, "/dev/"))
-        return !is_listed(made_later, COUNT(made_later), source, true) && !is_there(root, source);
-    return source[0] == '/' && strcmp(line->type, "swap") == 0 && !is_there(root, source);
+        return !is_listed(made_later, COUNT(made_later), source, true) &&
+               !exists_below(root, source);
+    return source[0] == '/' && strcmp(line->type, "swap") == 0 && !exists_below(root, source);
 }
 
 static void judge(int root, FstabLine *line)

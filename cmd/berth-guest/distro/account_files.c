@@ -242,7 +242,7 @@ static int make_home(int root, const Account *account)
 
 /* ---- the files ---- */
 
-static bool is_there(int root, const char *path)
+static bool exists_below(int root, const char *path)
 {
     struct stat info;
     return fstatat(root, path, &info, AT_SYMLINK_NOFOLLOW) == 0;
@@ -251,7 +251,7 @@ static bool is_there(int root, const char *path)
 /* Append @line to @path if the file exists. */
 static int add_line(int root, const char *path, const char *line)
 {
-    return is_there(root, path) ? edit_append(root, path, line) : 0;
+    return exists_below(root, path) ? edit_append(root, path, line) : 0;
 }
 
 /* Add @name to the group @group if it exists. */
@@ -278,15 +278,15 @@ int account_files_prepare(int root)
 {
     char shell[256];
     char passwd[300];
-    if (!is_there(root, PASSWD)) {
+    if (!exists_below(root, PASSWD)) {
         account_files_shell(root, shell, sizeof(shell));
         snprintf(passwd, sizeof(passwd), "root:%s:0:0:root:/root:%s\n",
-                 is_there(root, SHADOW) ? "x" : "!", shell);
+                 exists_below(root, SHADOW) ? "x" : "!", shell);
         int result = file_replace_at(root, PASSWD, passwd, 0644);
         if (result < 0)
             return result;
     }
-    return is_there(root, GROUP) ? 0 : file_replace_at(root, GROUP, "root:x:0:\n", 0644);
+    return exists_below(root, GROUP) ? 0 : file_replace_at(root, GROUP, "root:x:0:\n", 0644);
 }
 
 int account_files_add(int root, const Account *account)
@@ -295,7 +295,7 @@ int account_files_add(int root, const Account *account)
     const char *name = account->name;
     long days = time(NULL) / (24L * 60 * 60);
     snprintf(passwd, sizeof(passwd), "%s:%s:%u:%u::%s:%s\n", name,
-             is_there(root, SHADOW) ? "x" : "!", account->id, account->id, account->home,
+             exists_below(root, SHADOW) ? "x" : "!", account->id, account->id, account->home,
              account->shell);
     snprintf(group, sizeof(group), "%s:x:%u:\n", name, account->id);
     snprintf(shadow, sizeof(shadow), "%s:!:%ld:0:99999:7:::\n", name, days);

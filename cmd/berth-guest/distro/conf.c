@@ -45,7 +45,7 @@ static void skip_line(ConfReader *reader)
     reader->next = newline != NULL ? newline + 1 : reader->next + strlen(reader->next);
 }
 
-static void set_bad(ConfReader *reader, ConfEntry *entry, const char *problem)
+static void set_syntax_error(ConfReader *reader, ConfEntry *entry, const char *problem)
 {
     entry->kind = CONF_BAD;
     entry->name = NULL;
@@ -77,16 +77,16 @@ static void read_section(ConfReader *reader, ConfEntry *entry)
     entry->kind = CONF_SECTION;
     entry->name = read_name(reader, &end);
     if (entry->name == NULL) {
-        set_bad(reader, entry, "a section's name begins with a letter");
+        set_syntax_error(reader, entry, "a section's name begins with a letter");
         return;
     }
     if (*end != ']') {
-        set_bad(reader, entry, "expected ]");
+        set_syntax_error(reader, entry, "expected ]");
         return;
     }
     reader->next = skip_spaces(end + 1);
     if (!ends_line(reader->next)) {
-        set_bad(reader, entry, "nothing but a comment can follow a section");
+        set_syntax_error(reader, entry, "nothing but a comment can follow a section");
         return;
     }
     skip_line(reader);
@@ -157,19 +157,19 @@ static void read_key(ConfReader *reader, ConfEntry *entry)
     entry->kind = CONF_VALUE;
     entry->name = read_name(reader, &end);
     if (entry->name == NULL) {
-        set_bad(reader, entry, "a key begins with a letter");
+        set_syntax_error(reader, entry, "a key begins with a letter");
         return;
     }
     reader->next = skip_spaces(end);
     if (*reader->next != '=') {
-        set_bad(reader, entry, "expected =");
+        set_syntax_error(reader, entry, "expected =");
         return;
     }
     reader->next = skip_spaces(reader->next + 1);
     entry->value = read_value(reader, &problem);
     *end = '\0';
     if (entry->value == NULL)
-        set_bad(reader, entry, problem);
+        set_syntax_error(reader, entry, problem);
 }
 
 void conf_begin(ConfReader *reader, char *text)

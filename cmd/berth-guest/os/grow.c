@@ -35,7 +35,7 @@ static uint32_t get_u32(const uint8_t *bytes)
 }
 
 /* Get the blocks of the file system and those that fit the disk. 0, or -errno. */
-static int read_room(uint64_t *ret_now, uint64_t *ret_room)
+static int read_sizes(uint64_t *ret_now, uint64_t *ret_room)
 {
     uint8_t super[1024];
     uint64_t bytes = 0;
@@ -56,7 +56,7 @@ int grow_to_disk(int seconds, const char **ret_what)
 {
     uint64_t now = 0, room = 0;
     *ret_what = DISK;
-    int result = read_room(&now, &room);
+    int result = read_sizes(&now, &room);
     if (result < 0 || room <= now)
         return result;
 

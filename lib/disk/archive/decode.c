@@ -38,7 +38,7 @@ struct BerthDecoder {
 };
 
 /* Clamp to the 32-bit sizes of the libraries. */
-static guint room(gsize size)
+static guint clamp_size(gsize size)
 {
     return (guint)MIN(size, G_MAXINT32);
 }
@@ -62,8 +62,8 @@ static void gzip_begin(gpointer state)
 static BerthDecodeResult gzip_step(gpointer state, BerthDecodeIo *io)
 {
     z_stream *stream = state;
-    guint in = room(io->in_size);
-    guint out = room(io->out_size);
+    guint in = clamp_size(io->in_size);
+    guint out = clamp_size(io->out_size);
     stream->next_in = (guint8 *)io->in;
     stream->avail_in = in;
     stream->next_out = io->out;
@@ -199,8 +199,8 @@ static void bzip2_begin(gpointer state)
 static BerthDecodeResult bzip2_step(gpointer state, BerthDecodeIo *io)
 {
     bz_stream *stream = state;
-    guint in = room(io->in_size);
-    guint out = room(io->out_size);
+    guint in = clamp_size(io->in_size);
+    guint out = clamp_size(io->out_size);
     stream->next_in = (char *)io->in;
     stream->avail_in = in;
     stream->next_out = (char *)io->out;

@@ -233,7 +233,7 @@ bool berth_ext_headers_resolve(BerthExtHeaders *ext_headers, const guint8 *heade
     if (!check_kind(header, error) || !read_numbers(header, numbers, error) ||
         !choose_size(ext_headers, type, numbers[BERTH_HEADER_LENGTH], &ret_facts->data_size,
                      error) ||
-        !berth_pax_settle_device(&ext_headers->pax, is_one_of(type, "34"), error) ||
+        !berth_pax_check_device(&ext_headers->pax, is_one_of(type, "34"), error) ||
         !berth_pax_convert_holes(&ext_headers->pax, ret_facts->data_size, error))
         return false;
 

@@ -326,7 +326,7 @@ static bool walk(BerthHeaders *headers)
     return true;
 }
 
-static void hand_on(BerthHeaders *headers, const guint8 *data, gsize size, const guint8 **ret_data,
+static void forward(BerthHeaders *headers, const guint8 *data, gsize size, const guint8 **ret_data,
                     gsize *ret_size)
 {
     *ret_data = data;
@@ -353,7 +353,7 @@ bool berth_headers_read(BerthHeaders *headers, const guint8 **ret_data, gsize *r
         if (more && headers->run < headers->left && walk(headers))
             continue;
         if (headers->run > 0) {
-            hand_on(headers, headers->block, headers->run, ret_data, ret_size);
+            forward(headers, headers->block, headers->run, ret_data, ret_size);
             drop(headers, headers->run);
             headers->run = 0;
             return true;
@@ -362,7 +362,7 @@ bool berth_headers_read(BerthHeaders *headers, const guint8 **ret_data, gsize *r
             GByteArray *made = headers->made;
             headers->made = headers->lent;
             headers->lent = made;
-            hand_on(headers, made->data, made->len, ret_data, ret_size);
+            forward(headers, made->data, made->len, ret_data, ret_size);
             return true;
         }
         if (headers->failure != NULL) {

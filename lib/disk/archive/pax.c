@@ -303,7 +303,7 @@ bool berth_pax_is_sparse(const BerthPax *pax)
     return pax->sparse_pairs != NULL;
 }
 
-bool berth_pax_settle_device(BerthPax *pax, bool is_device, GError **error)
+bool berth_pax_check_device(BerthPax *pax, bool is_device, GError **error)
 {
     for (guint which = BERTH_PAX_MAJOR; which <= BERTH_PAX_MINOR; which++) {
         char **text = &pax->texts[which];
@@ -370,7 +370,7 @@ void berth_pax_append(GByteArray *body, const char *key, const void *value, gsiz
     g_byte_array_append(body, (const guint8 *)"\n", 1);
 }
 
-static bool is_handed_on(guint text)
+static bool is_forwarded(guint text)
 {
     return text >= BERTH_PAX_MAJOR && text < BERTH_PAX_TEXTS;
 }
@@ -386,7 +386,7 @@ void berth_pax_build(const BerthPax *pax, GByteArray *body)
         const char *text = keys[i].handle == handle_text || keys[i].handle == handle_digits
                                ? pax->texts[keys[i].which]
                                : NULL;
-        if (text != NULL && is_handed_on(keys[i].which))
+        if (text != NULL && is_forwarded(keys[i].which))
             berth_pax_append(body, keys[i].key, text, strlen(text));
     }
     if (pax->sparse_pairs != NULL)

@@ -70,7 +70,7 @@ bool berth_pax_add(BerthPax *pax, const guint8 *body, gsize size, GError **error
 bool berth_pax_is_sparse(const BerthPax *pax);
 
 /* Validate the device numbers: digits, if the entry @is_device; otherwise drop them unread. */
-bool berth_pax_settle_device(BerthPax *pax, bool is_device, GError **error);
+bool berth_pax_check_device(BerthPax *pax, bool is_device, GError **error);
 
 /* Convert Sun's list of holes to GNU's form: "[ OFFSET]...", the offsets at which data and holes
  * begin alternately, then the file's size. @data_size: size of the data in the archive, which may

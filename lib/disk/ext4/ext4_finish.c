@@ -52,7 +52,7 @@ static GBytes *read_accounts(const BerthExt4 *ext4, const char *path)
     return g_byte_array_free_to_bytes(g_steal_pointer(&content));
 }
 
-static bool settle_acl_names(BerthExt4 *ext4, GError **error)
+static bool resolve_acl_names(BerthExt4 *ext4, GError **error)
 {
     if (!berth_tree_has_acl_names(ext4->tree))
         return true;
@@ -61,7 +61,7 @@ static bool settle_acl_names(BerthExt4 *ext4, GError **error)
         return berth_ext4_fail(ext4, code, error);
     g_autoptr(GBytes) passwd = read_accounts(ext4, "etc/passwd");
     g_autoptr(GBytes) group = read_accounts(ext4, "etc/group");
-    berth_tree_settle_acl_names(ext4->tree, passwd, group);
+    berth_tree_resolve_acl_names(ext4->tree, passwd, group);
     return true;
 }
 
@@ -296,7 +296,7 @@ bool berth_ext4_finish(BerthExt4 *ext4, BerthTree *tree, GError **error)
      * directories and links before the inodes that point to them. */
     BerthRawInode resize;
     BerthRawInode journal;
-    if (!settle_acl_names(ext4, error) || !number_inodes(ext4, error) ||
+    if (!resolve_acl_names(ext4, error) || !number_inodes(ext4, error) ||
         !identify(ext4, &resize, &journal, error) ||
         !for_each(ext4, S_IFLNK, write_symlink, error) ||
         !for_each(ext4, S_IFDIR, write_directory, error) ||

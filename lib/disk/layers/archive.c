@@ -79,7 +79,7 @@ static bool open_layers(BerthArchive *archive, int fd, guint64 offset, guint64 l
     return archive->stream != NULL;
 }
 
-static bool look_at(BerthArchive *archive, const BerthArchiveOptions *options, GError **error)
+static bool probe_head(BerthArchive *archive, const BerthArchiveOptions *options, GError **error)
 {
     const guint8 *head = NULL;
     gsize size = 0;
@@ -107,7 +107,7 @@ BerthArchive *berth_archive_open(int input, const BerthArchiveOptions *options, 
         g_prefix_error(error, "%s: ", options->name);
         return NULL;
     }
-    return look_at(archive, options, error) ? g_steal_pointer(&archive) : NULL;
+    return probe_head(archive, options, error) ? g_steal_pointer(&archive) : NULL;
 }
 
 bool berth_archive_prepare(BerthArchive *archive, bool *ret_ready, GError **error)

@@ -54,7 +54,7 @@ void berth_image_origin_clear(BerthImageOrigin *origin)
     *origin = (BerthImageOrigin){0};
 }
 
-char *berth_image_origin_words(const BerthImageOrigin *origin)
+char *berth_image_origin_describe(const BerthImageOrigin *origin)
 {
     const char *name = origin->reference != NULL ? origin->reference : "";
     const char *created = origin->created != NULL ? origin->created : "";
@@ -189,7 +189,7 @@ static void set_origin(BerthLayers *layers, const BerthCandidate *chosen,
                        const BerthOciConfig *config)
 {
     layers->origin = (BerthImageOrigin){.reference = g_strdup(chosen->reference),
-                                        .platform = berth_oci_platform_words(&config->platform),
+                                        .platform = berth_oci_platform_format(&config->platform),
                                         .created = g_strdup(config->created),
                                         .layers = layers->layers->len};
 }

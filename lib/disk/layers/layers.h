@@ -36,7 +36,7 @@ typedef struct {
 void berth_image_origin_clear(BerthImageOrigin *origin);
 
 /* "container image debian:12 (linux/amd64, 3 layers, 2023-11-14)", printable. Free with g_free. */
-char *berth_image_origin_words(const BerthImageOrigin *origin);
+char *berth_image_origin_describe(const BerthImageOrigin *origin);
 
 /* Whether a tar that begins with @head may hold an image, to be checked by berth_layers_open().
  * False for almost every root file system. Pure. */

@@ -113,7 +113,7 @@ guint berth_oci_platform_rank(const BerthOciPlatform *platform, const char *want
     return asked[0] == '\0' ? 1 : 0; /* it may need CPU features that this machine lacks */
 }
 
-char *berth_oci_platform_words(const BerthOciPlatform *platform)
+char *berth_oci_platform_format(const BerthOciPlatform *platform)
 {
     const char *os = platform->os != NULL ? platform->os : "?";
     const char *architecture = platform->architecture != NULL ? platform->architecture : "?";

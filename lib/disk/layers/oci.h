@@ -50,7 +50,7 @@ const char *berth_oci_host_architecture(void);
 guint berth_oci_platform_rank(const BerthOciPlatform *platform, const char *wanted);
 
 /* Format as "linux/arm/v7", with "?" for missing parts. Free with g_free. */
-char *berth_oci_platform_words(const BerthOciPlatform *platform);
+char *berth_oci_platform_format(const BerthOciPlatform *platform);
 
 typedef struct {
     char *media_type;

@@ -31,7 +31,7 @@ void berth_platform_offer_other(BerthPlatformChoice *choice, const char *words)
 void berth_platform_offer(BerthPlatformChoice *choice, const BerthOciPlatform *platform,
                           const BerthCandidate *candidate)
 {
-    g_autofree char *words = berth_oci_platform_words(platform);
+    g_autofree char *words = berth_oci_platform_format(platform);
     berth_platform_offer_other(choice, words);
     BerthCandidate ranked = *candidate;
     ranked.rank = berth_oci_platform_rank(platform, choice->architecture);

@@ -15,7 +15,7 @@ static void append_le(GByteArray *bytes, guint32 value, guint size)
     g_byte_array_append(bytes, (const guint8 *)&swapped, size);
 }
 
-static bool comes_before(const guint8 *line, const BerthAclEntry *other)
+static bool sorts_before(const guint8 *line, const BerthAclEntry *other)
 {
     guint tag = berth_le_get16(line);
     return tag != other->tag ? tag < other->tag : berth_le_get32(line + 4) < other->id;
@@ -26,7 +26,7 @@ GBytes *berth_acl_insert(GBytes *acl, const BerthAclEntry *line)
     gsize size;
     const guint8 *data = g_bytes_get_data(acl, &size);
     gsize at = HEADER_SIZE;
-    while (at + LINE_SIZE <= size && comes_before(data + at, line))
+    while (at + LINE_SIZE <= size && sorts_before(data + at, line))
         at += LINE_SIZE;
 
     g_autoptr(GByteArray) more = g_byte_array_new();

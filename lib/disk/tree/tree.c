@@ -287,7 +287,7 @@ static bool is_reachable(const BerthTree *tree, const BerthInode *directory)
 }
 
 /* Resolve @link if its target exists by now. *ret_done: @link needs no further round. */
-static bool settle_link(BerthTree *tree, const DeferredLink *link, bool *ret_done, GError **error)
+static bool resolve_link(BerthTree *tree, const DeferredLink *link, bool *ret_done, GError **error)
 {
     *ret_done = !is_reachable(tree, link->parent) ||
                 berth_tree_child(link->parent, link->name) != NULL; /* replaced since */
@@ -306,13 +306,13 @@ static bool settle_link(BerthTree *tree, const DeferredLink *link, bool *ret_don
 }
 
 /* Try all deferred links once; remove the resolved ones from the list. */
-static bool settle_round(BerthTree *tree, GError **error)
+static bool resolve_round(BerthTree *tree, GError **error)
 {
     g_autoptr(GPtrArray) round = tree->deferred;
     tree->deferred = g_ptr_array_new_with_free_func(deferred_link_free);
     for (guint i = 0; i < round->len; i++) {
         bool done = false;
-        if (!settle_link(tree, g_ptr_array_index(round, i), &done, error))
+        if (!resolve_link(tree, g_ptr_array_index(round, i), &done, error))
             return false;
         if (!done)
             g_ptr_array_add(tree->deferred, g_steal_pointer(&g_ptr_array_index(round, i)));
@@ -321,10 +321,10 @@ static bool settle_round(BerthTree *tree, GError **error)
 }
 
 /* Repeat, because a link may name another deferred link. */
-static bool settle_links(BerthTree *tree, GError **error)
+static bool resolve_links(BerthTree *tree, GError **error)
 {
     for (guint round = 0; round < ROUNDS_MAX && tree->deferred->len > 0; round++) {
-        if (!settle_round(tree, error))
+        if (!resolve_round(tree, error))
             return false;
     }
     if (tree->deferred->len == 0)
@@ -359,7 +359,7 @@ static bool check_lost_and_found(BerthTree *tree, GError **error)
 
 bool berth_tree_finish(BerthTree *tree, GError **error)
 {
-    return settle_links(tree, error) && check_lost_and_found(tree, error);
+    return resolve_links(tree, error) && check_lost_and_found(tree, error);
 }
 
 /* --- layers --- */
@@ -367,7 +367,7 @@ bool berth_tree_finish(BerthTree *tree, GError **error)
 bool berth_tree_begin_layer(BerthTree *tree, GError **error)
 {
     g_assert(tree->layer < BERTH_TREE_LAYERS_MAX);
-    if (!settle_links(tree, error))
+    if (!resolve_links(tree, error))
         return false;
     tree->layer++;
     tree->parent = NULL;

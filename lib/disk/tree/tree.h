@@ -132,6 +132,6 @@ bool berth_tree_has_acl_names(const BerthTree *tree);
 
 /* Resolve those names by the tree's own account files; drop and count unknown ones. The texts are
  * those of passwd(5) and group(5); either may be NULL. */
-void berth_tree_settle_acl_names(BerthTree *tree, GBytes *passwd, GBytes *group);
+void berth_tree_resolve_acl_names(BerthTree *tree, GBytes *passwd, GBytes *group);
 
 G_END_DECLS

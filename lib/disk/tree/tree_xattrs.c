@@ -134,7 +134,7 @@ static GArray *add_acl_line(const BerthInode *inode, const PendingAcl *pending, 
     return found ? g_steal_pointer(&copy.xattrs) : NULL;
 }
 
-static bool settle_acl_name(BerthTree *tree, const PendingAcl *pending, GBytes *accounts)
+static bool resolve_acl_name(BerthTree *tree, const PendingAcl *pending, GBytes *accounts)
 {
     guint32 id = 0;
     if (accounts == NULL || !berth_acl_find_account(accounts, pending->name, &id))
@@ -143,12 +143,12 @@ static bool settle_acl_name(BerthTree *tree, const PendingAcl *pending, GBytes *
     return xattrs != NULL && berth_tree_xattrs_set(tree, pending->inode, xattrs, NULL);
 }
 
-void berth_tree_settle_acl_names(BerthTree *tree, GBytes *passwd, GBytes *group)
+void berth_tree_resolve_acl_names(BerthTree *tree, GBytes *passwd, GBytes *group)
 {
     for (guint i = 0; i < tree->acl_names->len; i++) {
         const PendingAcl *pending = &g_array_index(tree->acl_names, PendingAcl, i);
         GBytes *accounts = pending->tag == BERTH_ACL_TAG_USER ? passwd : group;
-        if (pending->inode->links > 0 && !settle_acl_name(tree, pending, accounts))
+        if (pending->inode->links > 0 && !resolve_acl_name(tree, pending, accounts))
             tree->acls_dropped++;
     }
     g_array_set_size(tree->acl_names, 0);

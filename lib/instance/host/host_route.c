@@ -24,7 +24,7 @@ struct BerthHostRoute {
 
 /* A line: destination, its bits, source, its bits, next hop, metric, two counts, flags, device; all
  * numbers in hexadecimal. Source: net/ipv6/route.c of Linux, rt6_route_seq_show. */
-static bool is_way_out(const char *line)
+static bool is_default_route(const char *line)
 {
     char destination[33], device[17];
     guint bits, flags;
@@ -39,7 +39,7 @@ bool berth_host_route_parse(const char *text)
 {
     g_auto(GStrv) lines = g_strsplit(text, "\n", -1);
     for (char **line = lines; *line != NULL; line++)
-        if (is_way_out(*line))
+        if (is_default_route(*line))
             return true;
     return false;
 }
@@ -101,7 +101,7 @@ void berth_host_route_free(BerthHostRoute *route)
     g_free(route);
 }
 
-bool berth_host_route_leads_out(const BerthHostRoute *route)
+bool berth_host_route_has_default(const BerthHostRoute *route)
 {
     return route->leads_out;
 }

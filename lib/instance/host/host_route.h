@@ -23,7 +23,7 @@ BerthHostRoute *berth_host_route_new(const char *table, void (*on_change)(gpoint
 /* Accepts NULL. */
 void berth_host_route_free(BerthHostRoute *route);
 
-bool berth_host_route_leads_out(const BerthHostRoute *route);
+bool berth_host_route_has_default(const BerthHostRoute *route);
 
 /* Whether @text, in the format of /proc/net/ipv6_route, has a usable default route. */
 bool berth_host_route_parse(const char *text);

@@ -33,7 +33,7 @@ static void on_host_route(gpointer user_data)
     BerthInstance *instance = user_data;
     if (instance->life.agent != NULL && *instance->life.init != '\0')
         berth_agent_client_set_route6(instance->life.agent,
-                                      berth_host_route_leads_out(instance->route));
+                                      berth_host_route_has_default(instance->route));
 }
 
 static void send_names(BerthInstance *instance)
@@ -229,7 +229,7 @@ void berth_instance_begin_life(BerthInstance *instance)
 void berth_instance_boot_guest(BerthInstance *instance, int agent_fd)
 {
     instance->life.agent = berth_agent_client_new(agent_fd, instance->machine,
-                                                  berth_host_route_leads_out(instance->route),
+                                                  berth_host_route_has_default(instance->route),
                                                   &agent_events, instance);
     send_names(instance);
     berth_instance_set_timer(instance, instance->machine->boot_timeout_sec * 1000, on_boot_timeout);

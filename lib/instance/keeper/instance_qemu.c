@@ -62,7 +62,7 @@ GError *berth_instance_crash_error(BerthInstance *instance)
         .name = instance->machine->name,
         .stage = instance->life.was_up ? NULL : instance->life.problem,
         .no_disk = instance->life.no_disk,
-        .qemu_words = berth_qemu_last_words(instance->process.qemu),
+        .qemu_words = berth_qemu_last_message(instance->process.qemu),
         .panic = berth_console_panic(instance->console),
         .guest_ended = instance->process.end_reason != END_UNKNOWN,
         .wait_status = instance->process.wait_status,

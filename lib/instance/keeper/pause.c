@@ -49,7 +49,7 @@ static void set_reason(BerthPause *pause, const char *words)
 }
 
 /* Free bytes of the disk's file system; 0 when unknown. */
-static guint64 free_room(const BerthPause *pause)
+static guint64 free_space(const BerthPause *pause)
 {
     struct statvfs info;
     return fstatvfs(pause->disk, &info) == 0 ? (guint64)info.f_bavail * info.f_frsize : 0;
@@ -72,7 +72,7 @@ void berth_pause_retry(BerthPause *pause)
 {
     if (pause->state != STOPPED)
         return;
-    pause->room = free_room(pause);
+    pause->room = free_space(pause);
     pause->wait = MIN(pause->wait * 2, BERTH_PAUSE_TURNS_MAX);
     pause->waited = 0;
     pause->ops->resume(pause->user_data);
@@ -96,7 +96,7 @@ static gboolean on_turn(gpointer user_data)
         return G_SOURCE_REMOVE;
     }
     pause->waited++;
-    if (pause->waited >= pause->wait || free_room(pause) >= pause->room + ROOM_STEP)
+    if (pause->waited >= pause->wait || free_space(pause) >= pause->room + ROOM_STEP)
         berth_pause_retry(pause);
     return G_SOURCE_CONTINUE;
 }
@@ -109,7 +109,7 @@ static void begin(BerthPause *pause)
     pause->quiet = relapse ? 2 * turns + 1 : 1;
     pause->wait = relapse ? pause->wait : 1;
     pause->waited = 0;
-    pause->room = free_room(pause);
+    pause->room = free_space(pause);
     pause->ops->changed(berth_pause_reason(pause), pause->user_data);
 }
 
