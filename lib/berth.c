@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  *
- * The public functions over lib/lifecycle: structs of one interface made into those of the other,
+ * The public functions over lib/lifecycle: conversion between the structs of the two interfaces,
  * and nothing else.
  */
 #include "berth.h"

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  *
- * The ends of the public structs.
+ * The free functions of the public structs.
  */
 #include "berth.h"
 

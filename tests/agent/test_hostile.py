@@ -130,7 +130,7 @@ def test_random_frames_never_crash_it(start_agent):
         for stream in range(5):
             host.sessions.setdefault(stream, wire.Session(host, stream, set(), 0))
         host.next_stream = 100
-        host.take = lambda got: (host.sessions[got.stream].take(got) if got.stream >= 100 else None)
+        host.handle = lambda got: (host.sessions[got.stream].handle(got) if got.stream >= 100 else None)
         assert host.run("echo", "alive").stdout == b"alive\n", f"seed {seed}"
 
 

@@ -61,14 +61,14 @@ def test_each_half_ends_on_its_own(host, daemon):
 
 def test_data_of_a_closed_client_is_delivered(host, daemon):
     relay, peer = connect(host, daemon)
-    heard = []
-    thread = threading.Thread(target=lambda: heard.extend(iter(lambda: peer.recv(65536), b"")))
+    received = []
+    thread = threading.Thread(target=lambda: received.extend(iter(lambda: peer.recv(65536), b"")))
     relay.write(bytes(wire.WINDOW))
     relay.close()
     thread.start()
     assert host.wait(relay).exit == (wire.EXITED, 0)
     thread.join()
-    assert sum(map(len, heard)) == wire.WINDOW
+    assert sum(map(len, received)) == wire.WINDOW
 
 
 def test_megabytes_both_ways_at_once(host, daemon):

@@ -62,16 +62,16 @@ class Full:
     def expect(self, word):
         assert self.holder.stdout.readline() == word + "\n"
 
-    def tell(self, word):
+    def send(self, word):
         self.holder.stdin.write(word + "\n")
         self.holder.stdin.flush()
         self.expect("done")
 
     def fill(self, left=0):
-        self.tell(f"fill {left}")
+        self.send(f"fill {left}")
 
     def free(self):
-        self.tell("free")
+        self.send("free")
 
     def __call__(self, *words, **options):
         return self.box(*words, **options)

@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * A host of anybody's making, as the guest's agent hears it: whatever it sends, the agent ends when
- * the host does, with all of its sessions. The commands it is told to run are not run: their
- * processes end at once.
+ * A hostile host of the guest's agent: whatever it sends, the agent ends when the host does, with
+ * all its sessions. The requested commands are not run: their processes end at once.
  */
 #include "agent/agent.h"
 #include "agent/spawn.h"

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT
  *
- * wsl.conf is whatever the distro's owner or maker has written: reading it ends, and says nothing
- * but lines with their place.
+ * An untrusted wsl.conf: parsing it terminates, and its only output is lines with their place.
  */
 #include "distro/wsl_settings.h"
 #include "fuzz.h"

@@ -1,11 +1,10 @@
 /* SPDX-License-Identifier: MIT
  *
- * An image of a guest's own making: whatever its bytes, reading it ends, with an archive or with
- * one line.
+ * A hostile ext4 image: reading it terminates, with an archive or a one-line error.
  *
- * The input is a list of changes to a small image: the first byte says whether it has checksums
- * (with them most changes end early), then five bytes for each: which block that is not empty,
- * where in it, and the new byte.
+ * The input is a list of changes to a small image: the first byte selects whether it has checksums
+ * (with them most changes end early), then five bytes for each change: which nonzero block, the
+ * offset in it, and the new byte.
  */
 #include "../lib/patched_image.h"
 #include "base/error.h"

@@ -1,12 +1,10 @@
 /* SPDX-License-Identifier: MIT
  *
- * An archive of a container image of anybody's making: whatever its bytes, it ends as a tree or
- * with one line.
+ * A hostile archive of a container image: reading it terminates, with a tree or a one-line error.
  *
- * The input is a list of changes to one of three small images: the first byte says which, then
- * three bytes for each: where in it, and the new byte. In the last image nothing but the layers'
- * bytes is covered by a digest, and those are checked at their end, so that changes reach the
- * parsers.
+ * The input is a list of changes to one of three small images: the first byte selects the image,
+ * then three bytes for each change: the offset and the new byte. In the last image only the layers'
+ * bytes are covered by digests, which are checked at their end, so that changes reach the parsers.
  */
 #include "../lib/container.h"
 #include "base/error.h"

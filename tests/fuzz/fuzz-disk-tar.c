@@ -1,11 +1,10 @@
 /* SPDX-License-Identifier: MIT
  *
- * An archive of a stranger's making: whatever its bytes, reading it ends, with entries that are fit
- * for a file system or with one line.
+ * A hostile archive: reading it terminates, with valid entries or a one-line error.
  *
- * The first byte of the input says what follows: 0, an archive as it is, compressed or not; else a
- * list of changes to a small archive with something of everything, three bytes for each: where, and
- * the new byte. Checksums are made right again after that, or nothing behind them would be reached.
+ * The first byte of the input selects its kind: 0, a raw archive, compressed or not; else a list of
+ * changes to a small archive with every kind of entry, three bytes for each: the offset, and the
+ * new byte. Header checksums are then updated, so that changes reach the code after that check.
  */
 #include "../lib/open_tar.h"
 #include "../lib/tarball.h"

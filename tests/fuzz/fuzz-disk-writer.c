@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT
  *
- * The tree and the writer: bytes become entries, entries an image of 64 MiB, and e2fsck has the
- * last word. Whatever is refused is fine; what is made must be sound.
+ * The tree and the writer: bytes become entries, entries an image of 64 MiB, which e2fsck checks.
+ * Any entry may be rejected; the image must be valid.
  *
- * One byte says what is done, the next ones to what: see do_step(). Names come from a small set, so
- * that entries meet.
+ * One byte selects the operation, the next ones its arguments: see do_step(). Names come from a
+ * small set, so that they collide.
  */
 #include "fuzz.h"
 
@@ -30,7 +30,7 @@ typedef struct {
     char *last; /* the path of a file that is, or was, in the tree */
 } Fuzz;
 
-static guint8 take(Fuzz *fuzz)
+static guint8 next_byte(Fuzz *fuzz)
 {
     if (fuzz->left == 0)
         return 0;
@@ -40,13 +40,13 @@ static guint8 take(Fuzz *fuzz)
 
 /* Make a path of up to four names, from a set of sixteen; some long, so that directories span
  * several blocks. */
-static char *take_path(Fuzz *fuzz)
+static char *read_path(Fuzz *fuzz)
 {
     static const char *const names[] = {"a", "b", "c", "etc", "usr", "lost+found", "..", "."};
     GString *path = g_string_new(NULL);
-    guint8 shape = take(fuzz);
+    guint8 shape = next_byte(fuzz);
     for (guint depth = 0; depth <= shape % 4U; depth++) {
-        guint8 which = take(fuzz);
+        guint8 which = next_byte(fuzz);
         if (which % 16 < G_N_ELEMENTS(names))
             g_string_append(path, names[which % 16]);
         else
@@ -66,21 +66,21 @@ static void add_xattrs(Fuzz *fuzz, BerthEntry *entry)
                                         "security.capability",
                                         "system.posix_acl_access",
                                         "system.posix_acl_default"};
-    guint8 count = take(fuzz) % 4;
+    guint8 count = next_byte(fuzz) % 4;
     for (guint i = 0; i < count; i++) {
-        guint8 kind = take(fuzz);
-        gsize size = kind >= 0xc0 ? (gsize)take(fuzz) * 20 : kind / 4;
+        guint8 kind = next_byte(fuzz);
+        gsize size = kind >= 0xc0 ? (gsize)next_byte(fuzz) * 20 : kind / 4;
         g_autofree guint8 *value = g_malloc0(size + 1);
-        memset(value, take(fuzz), size);
+        memset(value, next_byte(fuzz), size);
         berth_entry_add_xattr(entry, names[kind % G_N_ELEMENTS(names)], value, size);
     }
 }
 
 static void add_acl(Fuzz *fuzz, BerthEntry *entry)
 {
-    guint8 shape = take(fuzz);
+    guint8 shape = next_byte(fuzz);
     BerthAclEntry lines[] = {{0x01, shape & 7, G_MAXUINT32},
-                             {0x02, 4, take(fuzz)},
+                             {0x02, 4, next_byte(fuzz)},
                              {0x04, 4, G_MAXUINT32},
                              {0x10, shape >> 3 & 7, G_MAXUINT32},
                              {0x20, 0, G_MAXUINT32}};
@@ -96,10 +96,10 @@ static bool put_data(Fuzz *fuzz, BerthInode *file, const BerthEntry *entry)
     guint64 size = (guint64)entry->size;
     if (!berth_ext4_begin_file(fuzz->ext4, file, entry->path, size, entry->sparse, NULL))
         return false;
-    guint8 pieces = take(fuzz);
+    guint8 pieces = next_byte(fuzz);
     guint64 at = 0;
     for (guint i = 0; i < pieces && at < size; i++) {
-        guint8 how = take(fuzz);
+        guint8 how = next_byte(fuzz);
         guint64 length = MIN((guint64)how * 35 + 1, size - at);
         memset(chunk, how & 1 ? 'x' : how >> 6, sizeof(chunk));
         if (!berth_ext4_write(fuzz->ext4, at, chunk, length, NULL))
@@ -119,19 +119,19 @@ static gint64 take_number(Fuzz *fuzz)
                                    G_MAXUINT32, -1,
                                    G_MININT32,  G_GINT64_CONSTANT(15032385535),
                                    G_MAXINT64,  G_MININT64};
-    return edges[take(fuzz) % G_N_ELEMENTS(edges)];
+    return edges[next_byte(fuzz) % G_N_ELEMENTS(edges)];
 }
 
 /* False: the image is full. Rejected entries are skipped, so that the rest still reaches e2fsck. */
 static bool add_entry(Fuzz *fuzz, guint8 kind)
 {
-    g_auto(BerthEntry) entry = {.type = (BerthEntryType)(kind & 7), .path = take_path(fuzz)};
+    g_auto(BerthEntry) entry = {.type = (BerthEntryType)(kind & 7), .path = read_path(fuzz)};
     bool links = entry.type == BERTH_ENTRY_SYMLINK || entry.type == BERTH_ENTRY_HARDLINK;
     if (links)
-        entry.target = kind & 32 ? take_path(fuzz) : g_strdup(fuzz->last);
-    guint8 shape = take(fuzz);
+        entry.target = kind & 32 ? read_path(fuzz) : g_strdup(fuzz->last);
+    guint8 shape = next_byte(fuzz);
     entry.mode = shape & 1 ? 04755 : 0600;
-    entry.size = (gint64)take(fuzz) << (shape & 7) * 2;
+    entry.size = (gint64)next_byte(fuzz) << (shape & 7) * 2;
     entry.sparse = shape >> 7;
     entry.nodump = shape >> 6 & 1;
     if (shape & 8)
@@ -139,7 +139,7 @@ static bool add_entry(Fuzz *fuzz, guint8 kind)
     if (shape & 16)
         entry.major = entry.minor = take_number(fuzz);
     if (shape & 32)
-        entry.times[0] = (BerthTime){.sec = take_number(fuzz), .nsec = take(fuzz)};
+        entry.times[0] = (BerthTime){.sec = take_number(fuzz), .nsec = next_byte(fuzz)};
     entry.has_time[0] = true;
     if (kind & 8)
         add_xattrs(fuzz, &entry);
@@ -159,8 +159,8 @@ static bool add_entry(Fuzz *fuzz, guint8 kind)
 /* Add many entries at once, for an htree directory or a file with many names. */
 static bool add_many(Fuzz *fuzz, BerthEntryType type)
 {
-    g_autofree char *directory = take_path(fuzz);
-    guint count = (guint)take(fuzz) * 8;
+    g_autofree char *directory = read_path(fuzz);
+    guint count = (guint)next_byte(fuzz) * 8;
     for (guint i = 0; i < count; i++) {
         g_auto(BerthEntry) entry = {
             .type = type,
@@ -178,7 +178,7 @@ static bool add_many(Fuzz *fuzz, BerthEntryType type)
 
 static bool do_step(Fuzz *fuzz)
 {
-    guint8 kind = take(fuzz);
+    guint8 kind = next_byte(fuzz);
     if (kind < 0xe0)
         return add_entry(fuzz, kind);
     if (kind < 0xf0)
@@ -186,8 +186,8 @@ static bool do_step(Fuzz *fuzz)
     if (kind < 0xf4)
         return berth_tree_begin_layer(fuzz->tree, NULL);
     if (kind == 0xff)
-        fuzz->tree->files_max = take(fuzz) * 16U + 1;
-    g_autofree char *path = take_path(fuzz);
+        fuzz->tree->files_max = next_byte(fuzz) * 16U + 1;
+    g_autofree char *path = read_path(fuzz);
     BerthEntry entry = {.type = BERTH_ENTRY_DIRECTORY, .path = g_steal_pointer(&path)};
     BerthDropped dropped = {0};
     if (!berth_entry_normalise(&entry, &dropped, NULL)) {

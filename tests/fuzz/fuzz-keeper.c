@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * A guest of anybody's making, as the keeper hears it: whatever it sends, the channel goes on or
- * ends with an error, and the clients of both kinds, one of them in a session, are told or left
- * alone.
+ * A hostile guest of the keeper: whatever it sends, the channel continues or ends with an error,
+ * and both kinds of clients, one of them in a session, get a valid answer or none.
  */
 #include "../lib/wire_input.h"
 #include "base/error.h"

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT
  *
- * A DNS message from the guest or the network, as it is and behind a header that makes it likely to
- * be taken for a question: what is read of it lies in it; what is answered fits, is an answer to
- * it, and is itself understood; the system's own parser agrees about names.
+ * A DNS message from the guest or the network, raw and behind a header that makes it resemble a
+ * query: the parser stays within it; an answer fits, matches and parses; the system's own parser
+ * agrees about names.
  */
 #include "fuzz.h"
 #include "net/datagram.h"

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT
  *
- * A frame of a hostile guest under a policy of chance: nothing outside it is read; what passes is
- * allowed, and what the policy refuses is not, by rules that are written here once more in another
- * way; an answer to it is whole and goes back to whom it came from; what is translated is whole.
+ * A frame of a hostile guest under a random policy: nothing outside it is read; the verdict equals
+ * that of an independent implementation of the rules; a reply is a valid packet for the sender; a
+ * translated frame is valid.
  *
- * Input: the policy, how much of the frame is put right so that it comes far, and the frame.
+ * Input: the policy, how much of the frame to make valid so that it gets far, and the frame.
  */
 #include "fuzz.h"
 #include "net/filter.h"
@@ -22,7 +22,7 @@ typedef struct {
     const uint8_t *next, *end;
 } Input;
 
-static uint8_t take(Input *input)
+static uint8_t next_byte(Input *input)
 {
     return input->next < input->end ? *input->next++ : 0;
 }
@@ -60,36 +60,36 @@ static const char *const meeting_points[] = {
 };
 
 /* Returns the family. */
-static guint8 take_address(Input *input, guint8 *ret_address)
+static guint8 read_address(Input *input, guint8 *ret_address)
 {
-    const char *text = meeting_points[take(input) % G_N_ELEMENTS(meeting_points)];
+    const char *text = meeting_points[next_byte(input) % G_N_ELEMENTS(meeting_points)];
     bool v6 = strchr(text, ':') != NULL;
     memset(ret_address, 0, 16);
     g_assert_cmpint(inet_pton(v6 ? AF_INET6 : AF_INET, text, ret_address), ==, 1);
     return v6 ? 6 : 4;
 }
 
-static void take_ranges(Input *input, guint16 *count, BerthAccessRange *ranges)
+static void read_ranges(Input *input, guint16 *count, BerthAccessRange *ranges)
 {
-    for (guint wanted = take(input) % 4; wanted > 0; wanted--) {
+    for (guint wanted = next_byte(input) % 4; wanted > 0; wanted--) {
         BerthAccessRange *range = &ranges[(*count)++];
-        range->family = take_address(input, range->address);
-        range->bits = take(input) % (range->family == 4 ? 33 : 129);
-        range->port = take(input) % 3 == 0 ? 80 : 0;
+        range->family = read_address(input, range->address);
+        range->bits = next_byte(input) % (range->family == 4 ? 33 : 129);
+        range->port = next_byte(input) % 3 == 0 ? 80 : 0;
     }
 }
 
-static void take_policy(Input *input, BerthAccess *access)
+static void read_policy(Input *input, BerthAccess *access)
 {
-    uint8_t flags = take(input);
+    uint8_t flags = next_byte(input);
     *access = (BerthAccess){.known = (flags & 3) != 0,
                             .host_all = (flags & 12) == 12,
                             .isolated = (flags & 48) == 48,
                             .own_incomplete = (flags & 192) == 192};
-    for (guint wanted = take(input) % 4; wanted > 0; wanted--)
-        access->ports[access->n_ports++] = take(input);
-    take_ranges(input, &access->n_outbound, access->outbound);
-    take_ranges(input, &access->n_own, access->own);
+    for (guint wanted = next_byte(input) % 4; wanted > 0; wanted--)
+        access->ports[access->n_ports++] = next_byte(input);
+    read_ranges(input, &access->n_outbound, access->outbound);
+    read_ranges(input, &access->n_own, access->own);
     for (guint i = 0; i < access->n_own; i++)
         access->own[i].port = 0; /* normalised: own addresses have no port */
     g_assert_true(berth_access_is_sound(access));
@@ -116,17 +116,17 @@ static void put_right_v4(Input *input, uint8_t what, guint8 *ip, gsize size)
     if ((what & PUT_IP) != 0) {
         ip[0] = 0x45;
         put_u16(ip + 2, (guint)size);
-        ip[6] &= 0x1f & take(input);
-        ip[7] &= take(input);
+        ip[6] &= 0x1f & next_byte(input);
+        ip[7] &= next_byte(input);
     }
     if ((what & PUT_SOURCE) != 0)
         memcpy(ip + 12, guest_v4, 4);
-    if ((what & PUT_SOURCE) != 0 && take(input) % 4 == 0)
+    if ((what & PUT_SOURCE) != 0 && next_byte(input) % 4 == 0)
         ip[15] = 14;
-    if ((what & PUT_TARGET) != 0 && take_address(input, address) == 4)
+    if ((what & PUT_TARGET) != 0 && read_address(input, address) == 4)
         memcpy(ip + 16, address, 4);
     if ((what & PUT_PROTOCOL) != 0)
-        ip[9] = protocols[take(input) % G_N_ELEMENTS(protocols)];
+        ip[9] = protocols[next_byte(input) % G_N_ELEMENTS(protocols)];
 }
 
 static void put_right_v6(Input *input, uint8_t what, guint8 *ip, gsize size)
@@ -139,25 +139,25 @@ static void put_right_v6(Input *input, uint8_t what, guint8 *ip, gsize size)
     }
     if ((what & PUT_SOURCE) != 0) {
         memcpy(ip + 8, prefix, 16);
-        ip[23] = take(input) % 4 == 0 ? 0x14 : 0x15;
+        ip[23] = next_byte(input) % 4 == 0 ? 0x14 : 0x15;
     }
-    if ((what & PUT_TARGET) != 0 && take_address(input, address) == 6)
+    if ((what & PUT_TARGET) != 0 && read_address(input, address) == 6)
         memcpy(ip + 24, address, 16);
     if ((what & PUT_PROTOCOL) != 0)
-        ip[6] = protocols[take(input) % G_N_ELEMENTS(protocols)];
+        ip[6] = protocols[next_byte(input) % G_N_ELEMENTS(protocols)];
 }
 
 static void put_right(Input *input, guint8 *frame, gsize size)
 {
     static const guint8 station[6] = {0x52, 0x54, 0, 1, 2, 3};
     static const guint16 types[] = {0x0800, 0x86dd, 0x0806, 0x0800, 0x86dd};
-    uint8_t what = take(input);
+    uint8_t what = next_byte(input);
     if (size < 14)
         return;
     if ((what & PUT_STATION) != 0)
         memcpy(frame + 6, station, 6);
     if ((what & PUT_TYPE) != 0)
-        put_u16(frame + 12, types[take(input) % G_N_ELEMENTS(types)]);
+        put_u16(frame + 12, types[next_byte(input) % G_N_ELEMENTS(types)]);
     guint type = get_u16(frame + 12);
     gsize payload = 14 + (type == 0x86dd ? 40 : 20);
     if (size < payload)
@@ -172,9 +172,9 @@ static void put_right(Input *input, guint8 *frame, gsize size)
             frame[payload + 12] = 0x50;
         if (protocol == 17)
             put_u16(frame + payload + 4, (guint)(size - payload));
-        if (take(input) % 4 != 0) { /* a port from a policy, or of a name server */
-            uint8_t choice = take(input) % 4;
-            put_u16(frame + payload + 2, choice == 0 ? 80 : choice == 2 ? 53 : take(input));
+        if (next_byte(input) % 4 != 0) { /* a port from a policy, or of a name server */
+            uint8_t choice = next_byte(input) % 4;
+            put_u16(frame + payload + 2, choice == 0 ? 80 : choice == 2 ? 53 : next_byte(input));
         }
     }
 }
@@ -382,7 +382,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     Input input = {data, data + size};
     BerthAccess access;
-    take_policy(&input, &access);
+    read_policy(&input, &access);
     Input hints = input;
     input.next += MIN((gsize)(input.end - input.next), 12);
     gsize frame_size = (gsize)(input.end - input.next);

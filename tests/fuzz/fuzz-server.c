@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT
  *
- * Clients of anybody's making, as the keeper hears them: whatever they ask for, in whatever order,
- * twice, half, or while something else is pending, and whatever happens to the guest in between,
- * each session of the guest is begun once, gets only what belongs to it, and is ended once.
+ * Hostile clients of the keeper: whatever they request, in any order, twice, truncated, or while
+ * another request is pending, and whatever happens to the guest meanwhile, each session of the
+ * guest is begun once, gets only its own frames, and is ended once.
  */
 #include "base/error.h"
 #include "fuzz.h"
@@ -40,7 +40,7 @@ typedef struct {
 
 static int listener = -1;
 
-static uint8_t take(Input *input)
+static uint8_t next_byte(Input *input)
 {
     if (input->left == 0)
         return 0;
@@ -50,7 +50,7 @@ static uint8_t take(Input *input)
 
 /* --- the instance ---------------------------------------------------------------------------- */
 
-/* The guest hears of a stream by its OPEN, each of the next number. */
+/* The guest learns of a stream by its OPEN; numbers are consecutive. */
 static Stream *begin_stream(World *world, guint32 number)
 {
     Stream *stream = g_new0(Stream, 1);
@@ -187,39 +187,40 @@ static void put_fields(WireBuffer *buffer, guint type, Input *input)
     static const uint8_t zeros[WIRE_PAYLOAD_MAX];
     switch (type) {
     case CONTROL_STOP:
-        wire_put_u8(buffer, take(input) % 3);
-        wire_put_u32(buffer, take(input));
+        wire_put_u8(buffer, next_byte(input) % 3);
+        wire_put_u32(buffer, next_byte(input));
         break;
     case CONTROL_GROW:
-        wire_put_u64(buffer, take(input));
+        wire_put_u64(buffer, next_byte(input));
         break;
     case CONTROL_FORWARD:
-        wire_put_u8(buffer, take(input) % 2);
-        wire_put_string(buffer, take(input) % 2 ? "80" : "x");
+        wire_put_u8(buffer, next_byte(input) % 2);
+        wire_put_string(buffer, next_byte(input) % 2 ? "80" : "x");
         break;
     case CONTROL_REACH:
         wire_put_string(buffer, "80");
         break;
     case CONTROL_REACH_ONE:
-        wire_put_u16(buffer, take(input));
+        wire_put_u16(buffer, next_byte(input));
         break;
     case WIRE_OPEN:
-        wire_put_u32(buffer, (guint32)take(input) << take(input) % 8u);
+        wire_put_u32(buffer, (guint32)next_byte(input) << next_byte(input) % 8u);
         break;
     case BERTH_HELLO_TYPE:
-        wire_put_u32(buffer, BERTH_CONTROL_VERSION + (take(input) % 4 == 0));
+        wire_put_u32(buffer, BERTH_CONTROL_VERSION + (next_byte(input) % 4 == 0));
         break;
     case WIRE_SIGNAL:
-        wire_put_u32(buffer, take(input));
+        wire_put_u32(buffer, next_byte(input));
         break;
     case WIRE_CREDIT:
-        wire_put_u32(buffer, (guint32)take(input) << 10);
+        wire_put_u32(buffer, (guint32)next_byte(input) << 10);
         break;
     case WIRE_MORE:
-        wire_buffer_append(buffer, zeros, take(input) % 4 ? WIRE_PAYLOAD_MAX : take(input));
+        wire_buffer_append(buffer, zeros,
+                           next_byte(input) % 4 ? WIRE_PAYLOAD_MAX : next_byte(input));
         break;
     case WIRE_DATA:
-        wire_buffer_append(buffer, zeros, take(input) * PAYLOAD_MAX / 255);
+        wire_buffer_append(buffer, zeros, next_byte(input) * PAYLOAD_MAX / 255);
         break;
     default:
         break;
@@ -237,26 +238,26 @@ static void send_from_client(World *world, Input *input)
         CONTROL_NOTICE, WIRE_MORE,      255,           BERTH_HELLO_TYPE,
     };
     WireBuffer buffer = {0};
-    guint type = types[take(input) % G_N_ELEMENTS(types)];
-    uint8_t where = take(input);
+    guint type = types[next_byte(input) % G_N_ELEMENTS(types)];
+    uint8_t where = next_byte(input);
     guint32 stream = where / 16 % 16 == 0 ? where % 3 : type < CONTROL_WAIT;
     size_t begin = wire_frame_begin(&buffer, (WireType)type, where % WIRE_CHANNELS, stream);
     if (where < 240)
         put_fields(&buffer, type, input);
     for (guint i = 0; where >= 224 && i < where % 8u; i++)
-        wire_put_u8(&buffer, take(input));
+        wire_put_u8(&buffer, next_byte(input));
     wire_frame_end(&buffer, begin);
     gsize size = wire_buffer_size(&buffer);
     if (where == 255)
-        size = take(input) % size; /* half a frame: the following bytes are misaligned */
-    send(world->clients[take(input) % CLIENTS], wire_buffer_head(&buffer), size,
+        size = next_byte(input) % size; /* half a frame: the following bytes are misaligned */
+    send(world->clients[next_byte(input) % CLIENTS], wire_buffer_head(&buffer), size,
          MSG_NOSIGNAL | MSG_DONTWAIT);
     wire_buffer_clear(&buffer);
 }
 
 static void leave(World *world, Input *input)
 {
-    guint at = take(input) % CLIENTS;
+    guint at = next_byte(input) % CLIENTS;
     close(world->clients[at]);
     turn();
     connect_client(world, at);
@@ -264,7 +265,7 @@ static void leave(World *world, Input *input)
 
 static void read_client(World *world, Input *input)
 {
-    read_all(world->clients[take(input) % CLIENTS]);
+    read_all(world->clients[next_byte(input) % CLIENTS]);
 }
 
 /* --- the guest ------------------------------------------------------------------------------- */
@@ -274,13 +275,13 @@ static void send_from_guest(World *world, Input *input)
     static const uint8_t payload[PAYLOAD_MAX] = {0};
     static const guint8 types[] = {WIRE_OPENED, WIRE_OPENED, WIRE_DATA, WIRE_EOF,
                                    WIRE_CREDIT, WIRE_EXIT,   99,        WIRE_FAILED};
-    guint32 number = world->last_stream - take(input) % 4u;
-    guint8 channel = take(input) % WIRE_CHANNELS;
-    const WireFrame frame = {.type = types[take(input) % G_N_ELEMENTS(types)],
+    guint32 number = world->last_stream - next_byte(input) % 4u;
+    guint8 channel = next_byte(input) % WIRE_CHANNELS;
+    const WireFrame frame = {.type = types[next_byte(input) % G_N_ELEMENTS(types)],
                              .channel = channel,
                              .stream = number,
                              .payload = payload,
-                             .size = take(input) * PAYLOAD_MAX / 255};
+                             .size = next_byte(input) * PAYLOAD_MAX / 255};
     Stream *stream = g_hash_table_lookup(world->streams, GUINT_TO_POINTER(number));
     if (stream != NULL)
         stream->opened |= frame.type == WIRE_OPENED;
@@ -291,8 +292,8 @@ static void send_from_guest(World *world, Input *input)
 
 static void grant(World *world, Input *input)
 {
-    guint32 number = world->last_stream - take(input) % 4u;
-    guint32 bytes = GUINT32_TO_LE((guint32)take(input) << 8);
+    guint32 number = world->last_stream - next_byte(input) % 4u;
+    guint32 bytes = GUINT32_TO_LE((guint32)next_byte(input) << 8);
     Stream *stream = g_hash_table_lookup(world->streams, GUINT_TO_POINTER(number));
     const WireFrame frame = {.type = WIRE_CREDIT,
                              .stream = number,
@@ -305,7 +306,7 @@ static void grant(World *world, Input *input)
 
 static void come_up(World *world, Input *input)
 {
-    switch (take(input) % 4) {
+    switch (next_byte(input) % 4) {
     case 0:
         berth_server_set_ready(world->server);
         break;
@@ -327,7 +328,7 @@ static void end(World *world, Input *input)
 {
     g_autoptr(GError) error = NULL;
     berth_error_set(&error, BERTH_ERROR_GUEST, "fuzz", NULL, "it ended");
-    guint8 how = take(input);
+    guint8 how = next_byte(input);
     if (how % 3 == 0) {
         berth_server_grown(world->server, how % 2 ? error : NULL);
     } else if (how % 3 == 1) {
@@ -342,7 +343,7 @@ static void end(World *world, Input *input)
 
 static void notify(World *world, Input *input)
 {
-    if (take(input) % 2)
+    if (next_byte(input) % 2)
         change_ports(world);
     else
         berth_server_notify_terminals(world->server, "a line");
@@ -350,7 +351,7 @@ static void notify(World *world, Input *input)
 
 static void set_sync(World *world, Input *input)
 {
-    world->sync = take(input) % 2;
+    world->sync = next_byte(input) % 2;
 }
 
 static void (*const actions[])(World *world, Input *input) = {
@@ -406,7 +407,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     for (guint i = 0; i < CLIENTS; i++)
         connect_client(&world, i);
     while (input.left > 0) {
-        uint8_t what = take(&input);
+        uint8_t what = next_byte(&input);
         actions[what % G_N_ELEMENTS(actions)](&world, &input);
         if (what < 128)
             turn(); /* otherwise the next one follows in the same turn */

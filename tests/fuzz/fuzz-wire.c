@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * What the other side sends: whatever its bytes, frames and their fields come out of it or an
- * error, nothing is read beyond the end, and credit never exceeds a window.
+ * Bytes from a peer: they give frames and fields, or an error; nothing is read beyond the end, and
+ * credit never exceeds a window.
  */
 #include "../lib/wire_input.h"
 #include "fuzz.h"

@@ -247,8 +247,8 @@ static inline int client(Fixture *fixture)
 }
 
 /* Say @type on @stream, as the guest. */
-static inline void say(Fixture *fixture, WireType type, guint8 channel, guint32 stream,
-                       const void *payload, gsize size)
+static inline void send_as_guest(Fixture *fixture, WireType type, guint8 channel, guint32 stream,
+                                 const void *payload, gsize size)
 {
     WireFrame frame = {.type = (guint8)type,
                        .channel = channel,

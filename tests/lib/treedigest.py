@@ -140,19 +140,19 @@ class Tar:
     def __init__(self, stream):
         self.stream, self.globals = stream, {}
 
-    def take(self, size):
+    def read(self, size):
         data = self.stream.read(size)
         assert len(data) == size, "the archive is cut"
         return data
 
     def padded(self, size):
-        return self.take(size + -size % 512)[:size]
+        return self.read(size + -size % 512)[:size]
 
     def headers(self):
         """Yield (header, pax) for each entry, before its data is read."""
         pax = {}
         while True:
-            header = self.take(512)
+            header = self.read(512)
             if not any(header):
                 return
             total = sum(header[:148]) + 8 * 32 + sum(header[156:])
@@ -173,7 +173,7 @@ class Tar:
         line = b""
         while not line.endswith(b"\n"):
             if not left:
-                left.extend(self.take(512))
+                left.extend(self.read(512))
                 self.used += 512
             line += bytes([left.pop(0)])
         return int(line)
@@ -195,10 +195,10 @@ class Tar:
         for offset, length in pieces:
             assert offset + length <= size
             while length:
-                part = self.take(min(length, 1 << 20))
+                part = self.read(min(length, 1 << 20))
                 content.add(offset, part)
                 offset, length = offset + len(part), length - len(part)
-        self.take(-length_of_all % 512)
+        self.read(-length_of_all % 512)
         return size, content.end()
 
     def node(self, header, pax):

@@ -68,24 +68,24 @@ class Fields:
     def __init__(self, payload):
         self.rest = payload
 
-    def take(self, size):
+    def read(self, size):
         if len(self.rest) < size:
             raise ProtocolError("payload too short")
         taken, self.rest = self.rest[:size], self.rest[size:]
         return taken
 
     def number(self, code):
-        return struct.unpack("<" + code, self.take(struct.calcsize("<" + code)))[0]
+        return struct.unpack("<" + code, self.read(struct.calcsize("<" + code)))[0]
 
     def string(self):
-        raw = self.take(self.number("I") + 1)
+        raw = self.read(self.number("I") + 1)
         if raw[-1:] != b"\0" or b"\0" in raw[:-1]:
             raise ProtocolError("malformed string")
         return raw[:-1].decode()
 
     def listener(self):
         family, protocol, port = self.number("B"), self.number("B"), self.number("H")
-        raw = self.take(16)
+        raw = self.read(16)
         address = (socket.inet_ntop(socket.AF_INET, raw[:4]) if family == 4
                    else socket.inet_ntop(socket.AF_INET6, raw))
         return Listener(family, protocol, port, address, self.string(), self.number("H"), self.number("H"))
@@ -172,7 +172,7 @@ class Session:
         self.granted[channel] += size
         self.send(CREDIT, struct.pack("<I", size), channel)
 
-    def take(self, got):
+    def handle(self, got):
         if self.over:
             raise ProtocolError(f"frame {got.type} after the end of stream {self.stream}")
         fields = Fields(got.payload)
@@ -183,7 +183,7 @@ class Session:
                 raise ProtocolError("FAILED after OPENED")
             self.failed = (fields.number("B"), fields.string())
         elif got.type == DATA:
-            self.take_data(got.channel, got.payload)
+            self.handle_data(got.channel, got.payload)
             return
         elif got.type == EOF:
             if got.channel in self.eof:
@@ -204,7 +204,7 @@ class Session:
             raise ProtocolError(f"unexpected frame {got.type} on stream {self.stream}")
         fields.end()
 
-    def take_data(self, channel, data):
+    def handle_data(self, channel, data):
         if self.pid is None or channel in self.eof or (channel == STDIN and not self.on_stdin):
             raise ProtocolError("DATA where none may be")
         if len(data) > DATA_MAX:
@@ -318,13 +318,13 @@ class Host:
                 break
             payload = bytes(self.inbox[HEADER.size:HEADER.size + size])
             del self.inbox[:HEADER.size + size]
-            self.take(Frame(type_, channel, stream, payload))
+            self.handle(Frame(type_, channel, stream, payload))
 
-    def take(self, got):
+    def handle(self, got):
         if got.stream:
             if got.stream not in self.sessions:
                 raise ProtocolError(f"frame for stream {got.stream}, which was never opened")
-            self.sessions[got.stream].take(got)
+            self.sessions[got.stream].handle(got)
             return
         self.machine.append(got)
         if got.type == LISTENERS:

@@ -35,7 +35,7 @@ static void tear_down(Fixture *fixture, gconstpointer data)
     g_free(fixture->proc);
 }
 
-static bool says(const char *link, gconstpointer wanted)
+static bool is_link_to(const char *link, gconstpointer wanted)
 {
     char target[32] = "";
     return readlink(link, target, sizeof(target) - 1) > 0 && strcmp(target, wanted) == 0;
@@ -44,7 +44,7 @@ static bool says(const char *link, gconstpointer wanted)
 static bool has(const Fixture *fixture, const char *pid, const char *wanted)
 {
     g_autofree char *process = g_build_filename(fixture->proc, pid, NULL);
-    return berth_process_any_fd(process, says, wanted);
+    return berth_process_any_fd(process, is_link_to, wanted);
 }
 
 static void test_descriptors(Fixture *fixture, gconstpointer data)

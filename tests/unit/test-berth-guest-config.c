@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  *
- * What the host tells a starting guest of itself: whole, cut, and by a host of another version.
+ * The host's configuration of a starting guest: valid, truncated, and of another protocol version.
  */
 #include "os/config.h"
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * berth-guest when there is no memory and no descriptor: nothing leaks, nothing crashes, and no
- * file of the distro's is lost. See tests/lib/failing.h.
+ * berth-guest without memory or descriptors: it leaks nothing, does not crash, and loses no file of
+ * the distro. See tests/lib/failing.h.
  */
 #include "../lib/distro_tree.h"
 #include "../lib/failing.h"

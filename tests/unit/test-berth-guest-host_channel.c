@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  *
- * The guest's end of the channel, over a socket whose other end is the test's.
+ * The guest's end of the channel, over a socket whose other end the test holds.
  */
 #include "agent/host_channel.h"
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * Rules as the kernel dumps them lie in a socket beforehand: the chains first, then the rules. */
+ * The kernel's dumps are queued in a socket beforehand: the chains first, then the rules.
+ */
 #include "ports/natports.h"
 
 #include <arpa/inet.h>
@@ -98,7 +99,7 @@ static Message begin(Fixture *fixture, guint type)
                      .message.nfgen_family = NFPROTO_IPV4};
 }
 
-static void say(Fixture *fixture, const Message *message)
+static void send_message(Fixture *fixture, const Message *message)
 {
     gsize size = message->header.nlmsg_len;
     g_assert_cmpint(send(fixture->kernel, message, size, 0), ==, (gssize)size);
@@ -113,7 +114,7 @@ static void done(Fixture *fixture, guint16 flags)
     g_assert_cmpint(send(fixture->kernel, &header, sizeof(header), 0), ==, sizeof(header));
 }
 
-static void say_chain(Fixture *fixture, const char *name, const char *type, guint32 hook)
+static void send_chain(Fixture *fixture, const char *name, const char *type, guint32 hook)
 {
     Message message = begin(fixture, NFT_MSG_NEWCHAIN);
     put_text(&message, NFTA_CHAIN_TABLE, "nat");
@@ -122,7 +123,7 @@ static void say_chain(Fixture *fixture, const char *name, const char *type, guin
     put_u32(&message, NFTA_HOOK_HOOKNUM, hook);
     netlink_nest_end(&message.header, at);
     put_text(&message, NFTA_CHAIN_TYPE, type);
-    say(fixture, &message);
+    send_message(fixture, &message);
 }
 
 /* Begins an expression called @name; pass the result to end_expression. */
@@ -171,7 +172,7 @@ static void put_dnat(Message *message)
 }
 
 /* Send a rule of nft: "tcp dport @port dnat to ...", in @chain; with the comparison @operation. */
-static void say_rule(Fixture *fixture, const char *chain, guint16 port, guint32 operation)
+static void send_rule(Fixture *fixture, const char *chain, guint16 port, guint32 operation)
 {
     static const guint8 tcp = IPPROTO_TCP;
     guint16 there = htons(port);
@@ -185,11 +186,11 @@ static void say_rule(Fixture *fixture, const char *chain, guint16 port, guint32 
     put_compare(&message, operation, &there, 2);
     put_dnat(&message);
     netlink_nest_end(&message.header, list);
-    say(fixture, &message);
+    send_message(fixture, &message);
 }
 
 /* Send a rule of iptables-nft for UDP @port, for the destination @to. */
-static void say_iptables_rule(Fixture *fixture, const guint8 to[4], guint16 port)
+static void send_iptables_rule(Fixture *fixture, const guint8 to[4], guint16 port)
 {
     static const guint8 udp = IPPROTO_UDP;
     const guint16 ports[6] = {0, G_MAXUINT16, port, port};
@@ -209,13 +210,13 @@ static void say_iptables_rule(Fixture *fixture, const guint8 to[4], guint16 port
     put_text(&message, NFTA_TARGET_NAME, "DNAT");
     end_expression(&message, target);
     netlink_nest_end(&message.header, list);
-    say(fixture, &message);
+    send_message(fixture, &message);
 }
 
-static void say_chains(Fixture *fixture)
+static void send_chains(Fixture *fixture)
 {
-    say_chain(fixture, "PREROUTING", "nat", NF_INET_PRE_ROUTING);
-    say_chain(fixture, "OUTPUT", "nat", NF_INET_LOCAL_OUT);
+    send_chain(fixture, "PREROUTING", "nat", NF_INET_PRE_ROUTING);
+    send_chain(fixture, "OUTPUT", "nat", NF_INET_LOCAL_OUT);
     done(fixture, 0);
 }
 
@@ -234,7 +235,7 @@ static void check(Fixture *fixture, const char *expected)
     g_assert_cmpstr(text->str, ==, expected);
 }
 
-static void tell_of_a_change(Fixture *fixture)
+static void notify_of_a_change(Fixture *fixture)
 {
     g_assert_cmpint(send(fixture->events, "x", 1, 0), ==, 1);
     g_assert_cmpint(loop_turn(&fixture->loop), ==, 0);
@@ -245,14 +246,14 @@ static void tell_of_a_change(Fixture *fixture)
 static void test_rules_of_nft_and_iptables(Fixture *fixture, gconstpointer data)
 {
     static const guint8 eth0[4] = {10, 0, 2, 15}, other[4] = {10, 0, 2, 16};
-    say_chains(fixture);
-    say_rule(fixture, "PREROUTING", 80, NFT_CMP_EQ);
-    say_rule(fixture, "CONTAINERS", 81, NFT_CMP_EQ); /* PREROUTING may jump to it */
-    say_rule(fixture, "OUTPUT", 82, NFT_CMP_EQ);
-    say_rule(fixture, "PREROUTING", 83, NFT_CMP_NEQ);
-    say_rule(fixture, "PREROUTING", 80, NFT_CMP_EQ); /* a duplicate */
-    say_iptables_rule(fixture, eth0, 53);
-    say_iptables_rule(fixture, other, 54);
+    send_chains(fixture);
+    send_rule(fixture, "PREROUTING", 80, NFT_CMP_EQ);
+    send_rule(fixture, "CONTAINERS", 81, NFT_CMP_EQ); /* PREROUTING may jump to it */
+    send_rule(fixture, "OUTPUT", 82, NFT_CMP_EQ);
+    send_rule(fixture, "PREROUTING", 83, NFT_CMP_NEQ);
+    send_rule(fixture, "PREROUTING", 80, NFT_CMP_EQ); /* a duplicate */
+    send_iptables_rule(fixture, eth0, 53);
+    send_iptables_rule(fixture, other, 54);
     done(fixture, 0);
     check(fixture, "tcp 80 tcp 81 udp 53");
     check(fixture, "tcp 80 tcp 81 udp 53"); /* sends no request */
@@ -260,8 +261,8 @@ static void test_rules_of_nft_and_iptables(Fixture *fixture, gconstpointer data)
 
 static void test_rules_are_not_dumped_without_a_chain(Fixture *fixture, gconstpointer data)
 {
-    say_chain(fixture, "OUTPUT", "nat", NF_INET_LOCAL_OUT);
-    say_chain(fixture, "PREROUTING", "filter", NF_INET_PRE_ROUTING);
+    send_chain(fixture, "OUTPUT", "nat", NF_INET_LOCAL_OUT);
+    send_chain(fixture, "PREROUTING", "filter", NF_INET_PRE_ROUTING);
     done(fixture, 0);
     check(fixture, "");
     g_assert_cmpuint(fixture->sequence, ==, 2);
@@ -269,13 +270,13 @@ static void test_rules_are_not_dumped_without_a_chain(Fixture *fixture, gconstpo
 
 static void test_rules_change(Fixture *fixture, gconstpointer data)
 {
-    say_chains(fixture);
-    say_rule(fixture, "PREROUTING", 80, NFT_CMP_EQ);
+    send_chains(fixture);
+    send_rule(fixture, "PREROUTING", 80, NFT_CMP_EQ);
     done(fixture, 0);
     check(fixture, "tcp 80");
-    tell_of_a_change(fixture);
+    notify_of_a_change(fixture);
     g_assert_cmpuint(fixture->changes, ==, 1);
-    say_chains(fixture);
+    send_chains(fixture);
     done(fixture, 0);
     check(fixture, "");
 }
@@ -283,10 +284,10 @@ static void test_rules_change(Fixture *fixture, gconstpointer data)
 /* Rules that change during the dump are dumped again. */
 static void test_interrupted_dump_is_repeated(Fixture *fixture, gconstpointer data)
 {
-    say_chains(fixture);
-    say_rule(fixture, "PREROUTING", 80, NFT_CMP_EQ);
+    send_chains(fixture);
+    send_rule(fixture, "PREROUTING", 80, NFT_CMP_EQ);
     done(fixture, NLM_F_DUMP_INTR);
-    say_rule(fixture, "PREROUTING", 81, NFT_CMP_EQ);
+    send_rule(fixture, "PREROUTING", 81, NFT_CMP_EQ);
     done(fixture, 0);
     check(fixture, "tcp 81");
 }
@@ -294,27 +295,27 @@ static void test_interrupted_dump_is_repeated(Fixture *fixture, gconstpointer da
 /* If they change during each attempt, the ports are kept and dumped again the next time. */
 static void test_dump_interrupted_every_time(Fixture *fixture, gconstpointer data)
 {
-    say_chains(fixture);
-    say_rule(fixture, "PREROUTING", 80, NFT_CMP_EQ);
+    send_chains(fixture);
+    send_rule(fixture, "PREROUTING", 80, NFT_CMP_EQ);
     done(fixture, 0);
     check(fixture, "tcp 80");
-    tell_of_a_change(fixture);
-    say_chains(fixture);
+    notify_of_a_change(fixture);
+    send_chains(fixture);
     for (guint i = 0; i < NETLINK_TRIES; i++) {
-        say_rule(fixture, "PREROUTING", 81, NFT_CMP_EQ);
+        send_rule(fixture, "PREROUTING", 81, NFT_CMP_EQ);
         done(fixture, NLM_F_DUMP_INTR);
     }
     check(fixture, "tcp 80");
-    say_chains(fixture);
-    say_rule(fixture, "PREROUTING", 82, NFT_CMP_EQ);
+    send_chains(fixture);
+    send_rule(fixture, "PREROUTING", 82, NFT_CMP_EQ);
     done(fixture, 0);
     check(fixture, "tcp 82");
 }
 
 static void test_reserved_port_is_reported_once(Fixture *fixture, gconstpointer data)
 {
-    say_chains(fixture);
-    say_rule(fixture, "PREROUTING", 80, NFT_CMP_EQ);
+    send_chains(fixture);
+    send_rule(fixture, "PREROUTING", 80, NFT_CMP_EQ);
     done(fixture, 0);
     const WireListener all = {.family = 6, .protocol = IPPROTO_TCP, .port = 80};
     fixture->sockets[0].listener = all; /* dockerd's placeholder, which accepts nothing */
@@ -333,18 +334,18 @@ static void test_excess_chains_are_counted(Fixture *fixture, gconstpointer data)
     const guint chains = 70, chains_max = 64, rules = 10;
     for (guint i = 0; i < chains; i++) {
         g_autofree char *name = g_strdup_printf("CHAIN%u", i);
-        say_chain(fixture, name, "nat", i < 3 ? NF_INET_LOCAL_OUT : NF_INET_PRE_ROUTING);
+        send_chain(fixture, name, "nat", i < 3 ? NF_INET_LOCAL_OUT : NF_INET_PRE_ROUTING);
     }
     done(fixture, 0);
     for (guint i = 0; i < rules; i++)
-        say_rule(fixture, "CHAIN5", (guint16)(80 + i), NFT_CMP_EQ);
+        send_rule(fixture, "CHAIN5", (guint16)(80 + i), NFT_CMP_EQ);
     done(fixture, 0);
     check(fixture, "tcp 80 tcp 81 tcp 82 tcp 83 tcp 84 tcp 85 tcp 86 tcp 87 tcp 88 tcp 89");
     g_assert_cmpuint(natports_left_out(fixture->ports), ==, chains - chains_max);
 
-    say_chains(fixture);
+    send_chains(fixture);
     done(fixture, 0);
-    tell_of_a_change(fixture);
+    notify_of_a_change(fixture);
     check(fixture, "");
     g_assert_cmpuint(natports_left_out(fixture->ports), ==, 0);
 }
@@ -354,9 +355,9 @@ static gpointer answer_with_many(gpointer data)
 {
     Fixture *fixture = data;
     const guint rules = 300;
-    say_chains(fixture);
+    send_chains(fixture);
     for (guint i = 0; i < rules; i++)
-        say_rule(fixture, "PREROUTING", (guint16)(1000 + i), NFT_CMP_EQ);
+        send_rule(fixture, "PREROUTING", (guint16)(1000 + i), NFT_CMP_EQ);
     done(fixture, 0);
     return NULL;
 }

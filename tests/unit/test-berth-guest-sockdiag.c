@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * The kernel's answers lie in a socket beforehand, one after the other: TCP and UDP, each of IPv4
- * and of IPv6. */
+ * The kernel's answers are queued in a socket beforehand: TCP and UDP, each over IPv4 and IPv6.
+ */
 #include "ports/sockdiag.h"
 
 #include <errno.h>
@@ -46,7 +46,7 @@ typedef struct {
     gint8 v6only; /* -1: the attribute is missing */
 } Socket;
 
-static void say(Fixture *fixture, const Socket *socket)
+static void send_socket(Fixture *fixture, const Socket *socket)
 {
     union {
         struct {
@@ -100,9 +100,9 @@ static const Socket mapped = {6, 82, 0, 4, {[10] = 0xff, [11] = 0xff, [12] = 127
 static void test_attributes_are_decoded(Fixture *fixture, gconstpointer data)
 {
     done(fixture);
-    say(fixture, &mapped);
-    say(fixture, &only_v6);
-    say(fixture, &both);
+    send_socket(fixture, &mapped);
+    send_socket(fixture, &only_v6);
+    send_socket(fixture, &both);
     for (guint i = 0; i < 3; i++)
         done(fixture);
     g_assert_cmpint(dump(fixture), ==, 4);
@@ -121,10 +121,10 @@ static void test_attributes_are_decoded(Fixture *fixture, gconstpointer data)
 
 static void test_duplicate_addresses_are_merged(Fixture *fixture, gconstpointer data)
 {
-    say(fixture, &any_v4);
-    say(fixture, &any_v4);
+    send_socket(fixture, &any_v4);
+    send_socket(fixture, &any_v4);
     done(fixture);
-    say(fixture, &both);
+    send_socket(fixture, &both);
     for (guint i = 0; i < 3; i++)
         done(fixture);
     g_assert_cmpint(dump(fixture), ==, 2);
@@ -136,9 +136,9 @@ static void test_udp_servers_and_clients(Fixture *fixture, gconstpointer data)
                         nameless = {4, 0, 0, 3, {0}, -1};
     done(fixture);
     done(fixture);
-    say(fixture, &server);
-    say(fixture, &connected);
-    say(fixture, &nameless);
+    send_socket(fixture, &server);
+    send_socket(fixture, &connected);
+    send_socket(fixture, &nameless);
     done(fixture);
     done(fixture);
     g_assert_cmpint(dump(fixture), ==, 1);
@@ -148,11 +148,11 @@ static void test_udp_servers_and_clients(Fixture *fixture, gconstpointer data)
 
 static void test_interrupted_dump_restarts(Fixture *fixture, gconstpointer data)
 {
-    say(fixture, &any_v4);
+    send_socket(fixture, &any_v4);
     done(fixture);
-    say(fixture, &mapped);
+    send_socket(fixture, &mapped);
     end(fixture, NLMSG_DONE, NLM_F_DUMP_INTR, 0);
-    say(fixture, &only_v6);
+    send_socket(fixture, &only_v6);
     for (guint i = 0; i < 3; i++)
         done(fixture);
     g_assert_cmpint(dump(fixture), ==, 2);
@@ -162,7 +162,7 @@ static void test_interrupted_dump_restarts(Fixture *fixture, gconstpointer data)
 
 static void test_unsupported_families_are_skipped(Fixture *fixture, gconstpointer data)
 {
-    say(fixture, &any_v4);
+    send_socket(fixture, &any_v4);
     done(fixture);
     for (guint i = 0; i < 3; i++)
         end(fixture, NLMSG_ERROR, 0, -ENOENT);
@@ -173,7 +173,7 @@ static void test_unsupported_families_are_skipped(Fixture *fixture, gconstpointe
 
 static void test_failure_is_not_an_empty_list(Fixture *fixture, gconstpointer data)
 {
-    say(fixture, &any_v4);
+    send_socket(fixture, &any_v4);
     done(fixture);
     end(fixture, NLMSG_ERROR, 0, -EPERM);
     g_assert_cmpint(dump(fixture), ==, -EPERM);
@@ -182,7 +182,7 @@ static void test_failure_is_not_an_empty_list(Fixture *fixture, gconstpointer da
 static void test_more_sockets_than_fit(Fixture *fixture, gconstpointer data)
 {
     for (guint16 i = 0; i < ROOM + 3; i++)
-        say(fixture, &(Socket){4, (guint16)(100 + i), 0, i, {0}, -1});
+        send_socket(fixture, &(Socket){4, (guint16)(100 + i), 0, i, {0}, -1});
     for (guint i = 0; i < 4; i++)
         done(fixture);
     g_assert_cmpint(dump(fixture), ==, ROOM);

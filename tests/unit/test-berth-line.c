@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  *
- * The line is read by real shells: each that this host has.
+ * Real shells read the line: every one that this host has.
  */
 #include "../../cmd/berth/line.h"
 

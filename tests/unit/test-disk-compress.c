@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  *
- * Compressing: what the formats' own programs unpack, at every border between blocks.
+ * Compression: the formats' own programs decompress the output, at every block boundary.
  */
 #include "../lib/tarball.h"
 #include "base/error.h"

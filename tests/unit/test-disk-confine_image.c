@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  *
- * Each wall is tried from inside, by a child that has locked itself in.
+ * A confined child attempts each forbidden action.
  */
 #include "disk/image/confine_image.h"
 
@@ -95,7 +95,7 @@ static int trace_another(void)
     return result(ptrace(PTRACE_ATTACH, 1, NULL, NULL));
 }
 
-static int take_memory(void)
+static int allocate_memory(void)
 {
     void *memory = mmap(NULL, G_GUINT64_CONSTANT(9) << 30, PROT_READ | PROT_WRITE,
                         MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
@@ -164,7 +164,7 @@ static const struct {
     {"limit-self", limit_self, EPERM},
     {"trace-another", trace_another, EPERM},
     {"make-code", make_code, EPERM},
-    {"take-memory", take_memory, WITH_MEMORY_LIMIT},
+    {"take-memory", allocate_memory, WITH_MEMORY_LIMIT},
     {"internet-socket", internet_socket, EPERM},
     {"unix-socket", unix_socket, EPERM},
     {"socket-pair", socket_pair, EPERM},

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  *
- * What e2fsck cannot see of a directory's form: see test-disk-ext4.c for what it can.
+ * Properties of a directory's format that e2fsck does not check; test-disk-ext4.c has the others.
  */
 #include "disk/ext4/dirblock.h"
 

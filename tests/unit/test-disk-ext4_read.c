@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  *
- * Reading images: what a sound one holds, and what becomes of those that are not.
+ * Reading images, valid and damaged.
  */
 #include "base/error.h"
 #include "disk/ext4/ext4_read.h"

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  *
- * Images made by mke2fs and filled by debugfs; e2fsck is the judge.
+ * Images are made by mke2fs, filled by debugfs and checked by e2fsck.
  */
 #include "../lib/oracle.h"
 #include "base/error.h"

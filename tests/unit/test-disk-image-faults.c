@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  *
- * Imports that are stopped: by a limit, a disk that fails, a signal. Nothing may be left of them.
+ * Imports interrupted by a limit, a failing disk, a signal: they leave nothing.
  */
 #include "../lib/importing.h"
 

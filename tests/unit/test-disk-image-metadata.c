@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * What an import keeps of an entry: mode, owner, times, devices, attributes, ACLs, the bytes of its
- * name.
+ * The metadata that an import preserves: mode, owner, times, devices, attributes, ACLs, names as
+ * bytes.
  */
 #include "../lib/importing.h"
 

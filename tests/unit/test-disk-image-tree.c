@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * What an import makes of the names in an archive: parents, replacement, links, holes. The numbers
- * are those of the edge cases in the import reference.
+ * The tree that an import builds from names: parents, replacement, links, holes. Numbers refer to
+ * the edge cases in the import reference.
  */
 #include "../lib/importing.h"
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  *
- * Whole imports: the image, the input, progress; judged by e2fsprogs' own programs.
+ * Whole imports: the image, the input, progress. e2fsprogs' programs check the image.
  */
 #include "../lib/importing.h"
 

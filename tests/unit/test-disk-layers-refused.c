@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  *
- * Container images that are not what they say, and archives of which no image can be made.
+ * Container images that contradict their descriptors, and archives from which no image can be made.
  */
 #include "../lib/layering.h"
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  *
- * Container images, imported whole and judged by e2fsprogs' own programs.
+ * Whole imports of container images, checked by e2fsprogs' programs.
  */
 #include "../lib/layering.h"
 

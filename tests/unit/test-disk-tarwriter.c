@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  *
- * Writing archives: what the bytes say, read by hand; and by the project's own reader.
+ * Writing archives: their bytes, decoded by hand and by the project's own reader.
  */
 #include "disk/archive/tarwriter.h"
 

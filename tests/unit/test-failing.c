@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * The keeper and berth-net when there is no descriptor: nothing leaks, nothing crashes, and a
- * client that could not be accepted is accepted later. See tests/lib/failing.h.
+ * The keeper and berth-net without descriptors: they leak nothing, do not crash, and accept a
+ * waiting client later. See tests/lib/failing.h.
  */
 #include "../lib/failing.h"
 #include "base/fd.h"

@@ -20,8 +20,8 @@ typedef struct {
     bool free_in_callback;
 } Fixture;
 
-static void say(Fixture *fixture, const char *format, ...) G_GNUC_PRINTF(2, 3);
-static void say(Fixture *fixture, const char *format, ...)
+static void log_event(Fixture *fixture, const char *format, ...) G_GNUC_PRINTF(2, 3);
+static void log_event(Fixture *fixture, const char *format, ...)
 {
     va_list args;
     va_start(args, format);
@@ -33,46 +33,46 @@ static void say(Fixture *fixture, const char *format, ...)
 
 static void on_hello(const char *kernel, gpointer data)
 {
-    say(data, "hello %s;", kernel);
+    log_event(data, "hello %s;", kernel);
 }
 
 static void on_stage(const char *name, guint64 usec, const char *problem, gpointer data)
 {
-    say(data, "stage %s %u %s;", name, (guint)usec, problem != NULL ? problem : "well");
+    log_event(data, "stage %s %u %s;", name, (guint)usec, problem != NULL ? problem : "well");
 }
 
 static void on_ready(const char *init, guint init_timeout_msec, gpointer data)
 {
-    say(data, "ready %s %u;", init, init_timeout_msec);
+    log_event(data, "ready %s %u;", init, init_timeout_msec);
 }
 
 static void on_note(const char *text, gpointer data)
 {
-    say(data, "note %s;", text);
+    log_event(data, "note %s;", text);
 }
 
 static void on_booted(const char *status, gpointer data)
 {
-    say(data, "booted %s;", status);
+    log_event(data, "booted %s;", status);
 }
 
 static void on_listeners(GPtrArray *listeners, gpointer data)
 {
     for (guint i = 0; i < listeners->len; i++) {
         const BerthListener *listener = g_ptr_array_index(listeners, i);
-        say(data, "listens %u %s;", listener->port, listener->owner);
+        log_event(data, "listens %u %s;", listener->port, listener->owner);
     }
 }
 
 static bool on_session(const WireFrame *frame, gpointer data)
 {
-    say(data, "session %u %s;", frame->stream, wire_type_name(frame->type));
+    log_event(data, "session %u %s;", frame->stream, wire_type_name(frame->type));
     return true;
 }
 
 static void on_lost(const GError *error, gpointer data)
 {
-    say(data, "lost %s;", error != NULL ? error->message : "in good order");
+    log_event(data, "lost %s;", error != NULL ? error->message : "in good order");
 }
 
 static void on_grown(const char *problem, gpointer data)

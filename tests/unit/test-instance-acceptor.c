@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  *
- * Connections when there is no descriptor left for them.
+ * Connections while no descriptor is left.
  */
 #include "base/fd.h"
 #include "instance/keeper/acceptor.h"

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * The two ends of the control socket in different versions, and garbage in a HELLO's place. Each is
- * one clear error, and never a wait without an end.
+ * The two ends of the control socket in different versions, and garbage instead of a HELLO. Each
+ * gives one clear error, and no endless wait.
  */
 #include "instance/control/hello.h"
 

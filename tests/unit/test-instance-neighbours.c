@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  *
- * Two distros of one user. This process is the keeper of the first, as far as its name goes.
+ * Two distros of one user. This process plays the keeper of the first.
  */
 #include "instance/control/runtime_files.h"
 #include "instance/keeper/neighbours.h"
@@ -73,7 +73,7 @@ static BerthLeg leg_of(const char *rule)
 }
 
 /* The first distro opens these: "127.0.0.1:80 [::1]:80/udp". */
-static void tell(World *world, const char *legs)
+static void publish(World *world, const char *legs)
 {
     g_autoptr(GPtrArray) forwards =
         g_ptr_array_new_with_free_func((GDestroyNotify)berth_forward_free);
@@ -99,7 +99,7 @@ static void check(World *world, const char *rule, const char *expected)
 static void test_finds_the_holder(World *world, gconstpointer data)
 {
     check(world, "127.0.0.1:80", NULL);
-    tell(world, "127.0.0.1:80 [::1]:81 0.0.0.0:82 127.0.0.1:83/udp");
+    publish(world, "127.0.0.1:80 [::1]:81 0.0.0.0:82 127.0.0.1:83/udp");
     check(world, "127.0.0.1:80", "debian");
     check(world, "0.0.0.0:80", "debian");
     check(world, "127.0.0.1:81", NULL);
@@ -116,7 +116,7 @@ static void test_finds_the_holder(World *world, gconstpointer data)
 
 static void test_finds_nothing_without_a_keeper(World *world, gconstpointer data)
 {
-    tell(world, "127.0.0.1:80");
+    publish(world, "127.0.0.1:80");
     put(world->first_dir, "lock", "");
     check(world, "127.0.0.1:80", NULL);
     put(world->first_dir, "lock", "1\n"); /* the pid was reused by another process */
@@ -139,11 +139,11 @@ static bool wait_for(World *world, guint released)
 
 static void test_notifies_of_released_ports(World *world, gconstpointer data)
 {
-    tell(world, "127.0.0.1:80");
-    tell(world, "127.0.0.1:80 127.0.0.1:81");
+    publish(world, "127.0.0.1:80");
+    publish(world, "127.0.0.1:80 127.0.0.1:81");
     check(world, "127.0.0.1:80", "debian");
-    tell(world, "127.0.0.1:80 127.0.0.1:81"); /* the same list is not a change */
-    tell(world, "127.0.0.1:81");
+    publish(world, "127.0.0.1:80 127.0.0.1:81"); /* the same list is not a change */
+    publish(world, "127.0.0.1:81");
     g_assert_true(wait_for(world, 1));
     check(world, "127.0.0.1:80", NULL);
     g_clear_pointer(&world->first, berth_neighbours_free);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  *
- * The keeper's side of a berth-net that is killed.
+ * The keeper's handling of a killed berth-net.
  */
 #include "instance/keeper/net_process.h"
 

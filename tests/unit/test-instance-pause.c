@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * When a QEMU that the host has stopped is told to go on: with a QEMU written by hand, which may
- * stop again at once, and a kernel that may have lost what was written.
+ * When a paused QEMU is resumed: with a fake QEMU, which may stop again at once, and a fake kernel
+ * that may have lost writes.
  */
 #include "instance/keeper/pause.h"
 
@@ -20,7 +20,7 @@ typedef struct {
     guint refused; /* retries that fail again */
     guint late;    /* turns until they fail */
     GSource *stopper;
-    GString *said;
+    GString *log;
 } Fixture;
 
 static int loss; /* the writeback error that the fake kernel reports once */
@@ -71,20 +71,20 @@ static void on_resume(gpointer data)
 static void on_changed(const char *reason, gpointer data)
 {
     Fixture *fixture = data;
-    g_string_append_printf(fixture->said, "%s;", reason != NULL ? reason : "over");
+    g_string_append_printf(fixture->log, "%s;", reason != NULL ? reason : "over");
 }
 
 static void on_lost(const char *reason, gpointer data)
 {
     Fixture *fixture = data;
-    g_string_append_printf(fixture->said, "lost: %s;", reason);
+    g_string_append_printf(fixture->log, "lost: %s;", reason);
 }
 
 static const BerthPauseOps ops = {on_resume, on_changed, on_lost};
 
 static void set_up(Fixture *fixture, gconstpointer data)
 {
-    fixture->said = g_string_new(NULL);
+    fixture->log = g_string_new(NULL);
     fixture->disk = g_dir_make_tmp("berth-pause-XXXXXX", NULL);
     fixture->pause = berth_pause_new(fixture->disk, TURN_MSEC, &ops, fixture);
 }
@@ -94,7 +94,7 @@ static void tear_down(Fixture *fixture, gconstpointer data)
     berth_pause_free(fixture->pause);
     g_rmdir(fixture->disk);
     g_free(fixture->disk);
-    g_string_free(fixture->said, TRUE);
+    g_string_free(fixture->log, TRUE);
 }
 
 static void stop(Fixture *fixture, const char *words)
@@ -115,12 +115,12 @@ static void test_resumes_when_the_host_can_write(Fixture *fixture, gconstpointer
     stop(fixture, "No space left on device");
     g_assert_cmpstr(berth_pause_reason(fixture->pause), ==, "the host's disk is full");
     run_until_over(fixture);
-    g_assert_cmpstr(fixture->said->str, ==, "the host's disk is full;over;"); /* once each */
+    g_assert_cmpstr(fixture->log->str, ==, "the host's disk is full;over;"); /* once each */
     g_assert_cmpuint(fixture->tries, ==, 4);
 
     stop(fixture, "Disk quota exceeded"); /* a new stop */
     run_until_over(fixture);
-    g_assert_cmpstr(fixture->said->str, ==,
+    g_assert_cmpstr(fixture->log->str, ==,
                     "the host's disk is full;over;the quota on the host's disk is used up;over;");
 }
 
@@ -132,7 +132,7 @@ static void test_not_paused(Fixture *fixture, gconstpointer data)
     berth_pause_retry(fixture->pause);
     g_assert_null(berth_pause_reason(fixture->pause));
     g_assert_null(berth_pause_reason(NULL));
-    g_assert_cmpstr(fixture->said->str, ==, "");
+    g_assert_cmpstr(fixture->log->str, ==, "");
     g_assert_cmpuint(fixture->tries, ==, 0);
 }
 
@@ -159,8 +159,8 @@ static void test_reason_arrives_late(Fixture *fixture, gconstpointer data)
     berth_pause_failed(fixture->pause, words);
     berth_pause_failed(fixture->pause, words);
     g_assert_true(g_str_has_prefix(
-        fixture->said->str, "QEMU has stopped it;the host cannot write the distro's disk: x xxx"));
-    g_assert_cmpuint(fixture->said->len, <, 200);
+        fixture->log->str, "QEMU has stopped it;the host cannot write the distro's disk: x xxx"));
+    g_assert_cmpuint(fixture->log->len, <, 200);
 }
 
 /* Retries after 1, 2, 4, 8 ... at most 32 turns, or as soon as there is space. */
@@ -189,7 +189,7 @@ static void test_fails_late(Fixture *fixture, gconstpointer data)
     while (fixture->tries <= fixture->refused || berth_pause_reason(fixture->pause) != NULL)
         g_main_context_iteration(NULL, TRUE);
     guint over = 0;
-    for (const char *at = fixture->said->str; (at = strstr(at, "over;")) != NULL; at++)
+    for (const char *at = fixture->log->str; (at = strstr(at, "over;")) != NULL; at++)
         over++;
     g_assert_cmpuint(over, <=, 2);
     g_assert_cmpuint(fixture->tries, ==, 5);
@@ -200,15 +200,15 @@ static void test_lost_writes(Fixture *fixture, gconstpointer data)
 {
     loss = EIO;
     stop(fixture, "Input/output error");
-    g_assert_true(g_str_has_suffix(fixture->said->str, "lost: Input/output error;"));
-    g_string_truncate(fixture->said, 0);
+    g_assert_true(g_str_has_suffix(fixture->log->str, "lost: Input/output error;"));
+    g_string_truncate(fixture->log, 0);
 
     fixture->refused = 1;
     loss = ENOSYS; /* a failed query is not a loss */
     berth_pause_retry(fixture->pause);
     g_assert_cmpuint(fixture->tries, ==, 1);
     run_until_over(fixture);
-    g_assert_cmpstr(fixture->said->str, ==, "over;");
+    g_assert_cmpstr(fixture->log->str, ==, "over;");
 }
 
 int main(int argc, char **argv)

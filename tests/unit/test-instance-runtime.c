@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * Finding and starting keepers. The keeper is this very program, run under the name berth-keeper:
- * it says its pid to whoever connects, and does what the byte it gets back asks for.
+ * Finding and starting keepers. The keeper is this program under the name berth-keeper: it sends
+ * its pid to each client, and acts on the byte it gets back.
  */
 #include "base/error.h"
 #include "base/fd.h"

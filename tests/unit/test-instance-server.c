@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * Clients that do not keep to the protocol of instance/control/control.h: out of order, twice,
- * half, while another request is pending. Each is refused, and no other client notices.
+ * Clients that violate the protocol of instance/control/control.h: out of order, twice, truncated,
+ * while another request is pending. Each is rejected, without effect on other clients.
  */
 #include "../lib/control_fixture.h"
 
@@ -21,20 +21,20 @@ static void silent_guest(Fixture *fixture, const WireFrame *frame, guint32 strea
     }
     g_atomic_int_inc(&opens);
     guest_stream = stream;
-    say(fixture, WIRE_OPENED, 0, stream, opened, sizeof(opened));
+    send_as_guest(fixture, WIRE_OPENED, 0, stream, opened, sizeof(opened));
 }
 
 static gboolean speak(gpointer data)
 {
     Fixture *fixture = data;
-    say(fixture, WIRE_DATA, WIRE_STDOUT, guest_stream, "hello", 5);
+    send_as_guest(fixture, WIRE_DATA, WIRE_STDOUT, guest_stream, "hello", 5);
     return G_SOURCE_REMOVE;
 }
 
 static gboolean end_session(gpointer data)
 {
     Fixture *fixture = data;
-    say(fixture, WIRE_EXIT, 0, guest_stream, "\0\3", 2);
+    send_as_guest(fixture, WIRE_EXIT, 0, guest_stream, "\0\3", 2);
     return G_SOURCE_REMOVE;
 }
 

@@ -10,12 +10,12 @@ static void echo_guest(Fixture *fixture, const WireFrame *frame, guint32 stream)
 {
     static const guint8 opened[9] = {1}; /* a pid, and no warning */
     if (frame->type == WIRE_OPEN)
-        say(fixture, WIRE_OPENED, 0, stream, opened, sizeof(opened));
+        send_as_guest(fixture, WIRE_OPENED, 0, stream, opened, sizeof(opened));
     if (frame->type == WIRE_DATA)
-        say(fixture, WIRE_DATA, WIRE_STDOUT, stream, frame->payload, frame->size);
+        send_as_guest(fixture, WIRE_DATA, WIRE_STDOUT, stream, frame->payload, frame->size);
     if (frame->type == WIRE_EOF) {
-        say(fixture, WIRE_DATA, WIRE_STDERR, stream, "bye", 3);
-        say(fixture, WIRE_EXIT, 0, stream, "\0\3", 2);
+        send_as_guest(fixture, WIRE_DATA, WIRE_STDERR, stream, "bye", 3);
+        send_as_guest(fixture, WIRE_EXIT, 0, stream, "\0\3", 2);
     }
 }
 
@@ -100,7 +100,7 @@ static void refusing_guest(Fixture *fixture, const WireFrame *frame, guint32 str
 {
     static const char payload[] = "\x7f\x11\0\0\0nosuch: not found";
     if (frame->type == WIRE_OPEN)
-        say(fixture, WIRE_FAILED, 0, stream, payload, sizeof(payload));
+        send_as_guest(fixture, WIRE_FAILED, 0, stream, payload, sizeof(payload));
 }
 
 /* A missing shell is not an argument of the user, so the hint names its origin. */
@@ -138,7 +138,7 @@ static void old_guest(Fixture *fixture, const WireFrame *frame, guint32 stream)
 {
     static const char payload[] = "\x7d\x09\0\0\0malformed";
     if (frame->type == WIRE_OPEN)
-        say(fixture, WIRE_FAILED, 0, stream, payload, sizeof(payload));
+        send_as_guest(fixture, WIRE_FAILED, 0, stream, payload, sizeof(payload));
 }
 
 static void test_arguments_for_an_old_agent(void)
@@ -210,7 +210,7 @@ static void dying_guest(Fixture *fixture, const WireFrame *frame, guint32 stream
 
 static void opening_dying_guest(Fixture *fixture, const WireFrame *frame, guint32 stream)
 {
-    say(fixture, WIRE_OPENED, 0, stream, "\1\0\0\0\0\0\0\0", 9);
+    send_as_guest(fixture, WIRE_OPENED, 0, stream, "\1\0\0\0\0\0\0\0", 9);
     dying_guest(fixture, frame, stream);
 }
 
@@ -243,7 +243,7 @@ static void flooding_guest(Fixture *fixture, const WireFrame *frame, guint32 str
     if (frame->type != WIRE_OPEN)
         return;
     for (guint i = 0; i <= WIRE_WINDOW / WIRE_DATA_MAX; i++)
-        say(fixture, WIRE_DATA, WIRE_STDOUT, stream, zeros, sizeof(zeros));
+        send_as_guest(fixture, WIRE_DATA, WIRE_STDOUT, stream, zeros, sizeof(zeros));
 }
 
 static void test_guest_that_floods_loses_its_session(void)

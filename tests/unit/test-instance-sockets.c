@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * Unix sockets of the guest on the host: real clients on one side, on the other a guest written by
- * hand, who notes what it is sent.
+ * Unix sockets of the guest on the host: real clients on one side, on the other a fake guest that
+ * records its frames.
  */
 #include "base/error.h"
 #include "base/fd.h"
@@ -21,7 +21,7 @@ typedef struct {
     BerthStreams *streams;
     BerthSockets *sockets;
     guint32 last_stream;
-    GString *said;  /* the types of the frames to the guest, and the log lines */
+    GString *log;   /* the types of the frames to the guest, and the log lines */
     GString *bytes; /* of DATA */
 } Fixture;
 
@@ -41,7 +41,7 @@ static void on_send(const WireFrame *frame, guint32 stream, gpointer data)
     Fixture *fixture = data;
     fixture->last_stream = stream;
     if (frame->type != WIRE_DATA) {
-        g_string_append_printf(fixture->said, "%s;", wire_type_name(frame->type));
+        g_string_append_printf(fixture->log, "%s;", wire_type_name(frame->type));
         return;
     }
     g_string_append_len(fixture->bytes, (const char *)frame->payload, frame->size);
@@ -50,7 +50,7 @@ static void on_send(const WireFrame *frame, guint32 stream, gpointer data)
 static void on_note(const char *text, gpointer data)
 {
     Fixture *fixture = data;
-    g_string_append_printf(fixture->said, "note %s;", text);
+    g_string_append_printf(fixture->log, "note %s;", text);
 }
 
 static void on_hang_up(guint32 stream, gpointer data)
@@ -64,7 +64,7 @@ static void set_up(Fixture *fixture, gconstpointer data)
 {
     g_autoptr(GError) error = NULL;
     fixture->dir = g_dir_make_tmp("berth-sockets-XXXXXX", NULL);
-    fixture->said = g_string_new(NULL);
+    fixture->log = g_string_new(NULL);
     fixture->bytes = g_string_new(NULL);
     fixture->address.sun_family = AF_UNIX;
     g_snprintf(fixture->address.sun_path, sizeof(fixture->address.sun_path), "%s/docker.sock",
@@ -81,7 +81,7 @@ static void tear_down(Fixture *fixture, gconstpointer data)
     berth_sockets_free(fixture->sockets);
     berth_streams_free(fixture->streams);
     g_assert_cmpint(g_rmdir(fixture->dir), ==, 0); /* nothing is left in it */
-    g_string_free(fixture->said, TRUE);
+    g_string_free(fixture->log, TRUE);
     g_string_free(fixture->bytes, TRUE);
     g_free(fixture->dir);
 }
@@ -104,8 +104,8 @@ static int connect_client(Fixture *fixture)
 static void expect_said(Fixture *fixture, const char *text)
 {
     turn();
-    g_assert_cmpstr(fixture->said->str, ==, text);
-    g_string_truncate(fixture->said, 0);
+    g_assert_cmpstr(fixture->log->str, ==, text);
+    g_string_truncate(fixture->log, 0);
 }
 
 static void open_stream(Fixture *fixture)
@@ -219,7 +219,7 @@ static void test_flood(Fixture *fixture, gconstpointer data)
     g_autofree char *zeros = g_malloc0(WIRE_DATA_MAX);
     for (guint i = 0; i < 2 * WIRE_WINDOW / WIRE_DATA_MAX; i++)
         put(fixture, WIRE_DATA, WIRE_STDOUT, zeros, WIRE_DATA_MAX);
-    g_assert_true(g_str_has_suffix(fixture->said->str, "CLOSE;note the guest broke the protocol;"));
+    g_assert_true(g_str_has_suffix(fixture->log->str, "CLOSE;note the guest broke the protocol;"));
 }
 
 static void test_invalid_frames(Fixture *fixture, gconstpointer data)
@@ -238,8 +238,8 @@ static void test_invalid_frames(Fixture *fixture, gconstpointer data)
         put(fixture, rows[i].type, rows[i].channel, "\1\1\1\1", rows[i].size);
         turn();
         expect_read(client, "");
-        g_assert_true(strstr(fixture->said->str, "note the guest broke the protocol;") != NULL);
-        g_string_truncate(fixture->said, 0);
+        g_assert_true(strstr(fixture->log->str, "note the guest broke the protocol;") != NULL);
+        g_string_truncate(fixture->log, 0);
     }
 }
 

@@ -56,10 +56,10 @@ static void deliver(World *world, guint32 stream)
     berth_streams_deliver(world->streams, &frame);
 }
 
-static void expect(GString *said, const char *text)
+static void expect(GString *log, const char *text)
 {
-    g_assert_cmpstr(said->str, ==, text);
-    g_string_truncate(said, 0);
+    g_assert_cmpstr(log->str, ==, text);
+    g_string_truncate(log, 0);
 }
 
 static void test_both_ways(World *world, gconstpointer data)

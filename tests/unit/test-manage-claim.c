@@ -40,7 +40,7 @@ static void tear_down(Place *place, gconstpointer data)
     g_free(place->home);
 }
 
-static BerthClaim *take(const Place *place, const char *name, const char *id)
+static BerthClaim *claim_name(const Place *place, const char *name, const char *id)
 {
     g_autoptr(GError) error = NULL;
     BerthClaim *claim =
@@ -77,8 +77,8 @@ static void insert(const Place *place, const char *name, const char *id)
 
 static void test_a_name_is_claimed_once(Place *place, gconstpointer data)
 {
-    g_autoptr(BerthClaim) claim = take(place, "Debian", ID_A);
-    g_autoptr(BerthClaim) other = take(place, "other", ID_B);
+    g_autoptr(BerthClaim) claim = claim_name(place, "Debian", ID_A);
+    g_autoptr(BerthClaim) other = claim_name(place, "other", ID_B);
     g_autoptr(GError) error = NULL;
     g_assert_null(
         berth_claim_id(place->layout, place->registry, "dEBIAN", ID_B, BERTH_WORK_IMPORT, &error));
@@ -89,17 +89,17 @@ static void test_a_name_is_claimed_once(Place *place, gconstpointer data)
     g_assert_cmpstr(error->message, ==, words);
 
     berth_claim_release(g_steal_pointer(&claim));
-    g_autoptr(BerthClaim) again = take(place, "debian", ID_B);
+    g_autoptr(BerthClaim) again = claim_name(place, "debian", ID_B);
 }
 
 static void test_release_removes_files_without_a_row(Place *place, gconstpointer data)
 {
-    BerthClaim *failed = take(place, "failed", ID_A);
+    BerthClaim *failed = claim_name(place, "failed", ID_A);
     make_directory(place, ID_A);
     berth_claim_release(failed);
     g_assert_false(has_directory(place, ID_A));
 
-    BerthClaim *done = take(place, "done", ID_B);
+    BerthClaim *done = claim_name(place, "done", ID_B);
     make_directory(place, ID_B);
     insert(place, "done", ID_B);
     berth_claim_release(done);
@@ -115,7 +115,7 @@ static void be_killed_holding(const Place *place, const char *name, const char *
         g_autofree char *path = berth_layout_registry(place->layout);
         g_autoptr(BerthRegistry) registry = berth_registry_open(path, NULL);
         const Place own = {place->home, place->layout, registry};
-        take(&own, name, id);
+        claim_name(&own, name, id);
         make_directory(&own, id);
         if (insert_row)
             insert(&own, name, id);
@@ -132,23 +132,23 @@ static void test_next_claim_cleans_up_after_a_kill(Place *place, gconstpointer d
     be_killed_holding(place, "halfway", ID_A, false);
     g_assert_true(has_directory(place, ID_A));
 
-    g_autoptr(BerthClaim) claim = take(place, "third", "cccccccccccccccc");
+    g_autoptr(BerthClaim) claim = claim_name(place, "third", "cccccccccccccccc");
     g_assert_false(has_directory(place, ID_A));
     g_assert_true(has_directory(place, ID_B));
-    g_autoptr(BerthClaim) same_name = take(place, "halfway", ID_A);
+    g_autoptr(BerthClaim) same_name = claim_name(place, "halfway", ID_A);
 }
 
 static void test_held_claim_is_not_cleaned_up(Place *place, gconstpointer data)
 {
-    g_autoptr(BerthClaim) claim = take(place, "running", ID_A);
+    g_autoptr(BerthClaim) claim = claim_name(place, "running", ID_A);
     make_directory(place, ID_A);
-    g_autoptr(BerthClaim) other = take(place, "other", ID_B);
+    g_autoptr(BerthClaim) other = claim_name(place, "other", ID_B);
     g_assert_true(has_directory(place, ID_A));
 }
 
 static void test_holders_are_listed(Place *place, gconstpointer data)
 {
-    g_autoptr(BerthClaim) claim = take(place, "Debian", ID_A);
+    g_autoptr(BerthClaim) claim = claim_name(place, "Debian", ID_A);
     be_killed_holding(place, "dead", ID_B, true);
     g_autoptr(GPtrArray) holders = berth_claim_list(place->layout);
     g_assert_cmpuint(holders->len, ==, 1);
@@ -206,7 +206,7 @@ static void test_listed_files_are_removed_unless_registered(Place *place, gconst
     g_autofree char *disk = make_file(place, "disk", "x");
     g_autofree char *replaced = make_file(place, "replaced", "x");
     g_autofree char *missing = g_build_filename(place->home, "missing", NULL);
-    BerthClaim *claim = take(place, "moving", ID_A);
+    BerthClaim *claim = claim_name(place, "moving", ID_A);
     g_assert_true(berth_claim_add_file(claim, loose, -1, NULL));
     g_assert_true(berth_claim_add_file(claim, disk, -1, NULL));
     g_assert_true(berth_claim_add_file(claim, missing, -1, NULL));
@@ -281,7 +281,7 @@ static void test_odd_claims_remove_nothing(Place *place, gconstpointer data)
     for (gsize i = 0; i < G_N_ELEMENTS(texts); i++) {
         g_autofree char *path = g_build_filename(claims, "odd", NULL);
         g_assert_true(g_file_set_contents(path, texts[i], -1, NULL));
-        berth_claim_release(take(place, "x", ID_B));
+        berth_claim_release(claim_name(place, "x", ID_B));
         g_assert_false(g_file_test(path, G_FILE_TEST_EXISTS));
         g_assert_true(has_directory(place, ID_A));
     }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  *
- * The requests of a keeper to its berth-net, and the end of one.
+ * A keeper's requests to its berth-net, and the end of the process.
  */
 #include "net/client.h"
 

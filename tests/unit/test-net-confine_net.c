@@ -115,7 +115,7 @@ static int raise_limit(void)
     return result(setrlimit(RLIMIT_NOFILE, &limit));
 }
 
-static int take_privileged_port(void)
+static int bind_privileged_port(void)
 {
     struct sockaddr_in address = {
         .sin_family = AF_INET, .sin_port = htons(1), .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
@@ -237,7 +237,7 @@ static const struct {
     {"type-for-the-user", type_for_the_user, EPERM},
     {"raise-limit", raise_limit, EPERM},
     {"become-another", become_another, EPERM},
-    {"take-privileged-port", take_privileged_port, EACCES},
+    {"take-privileged-port", bind_privileged_port, EACCES},
     {"use-descriptor-above-the-last", use_descriptor_8, EBADF},
     {"other-protocol", other_protocol, EPERM},
     {"give-the-kernel-a-program", give_the_kernel_a_program, EPERM},
@@ -410,7 +410,7 @@ static bool status_says(const char *status, const char *key, const char *value)
     return strstr(status, line) != NULL;
 }
 
-static void say_and_wait(int (*attempt)(void))
+static void report_and_wait(int (*attempt)(void))
 {
     char byte;
     _exit(write(4, "x", 1) == 1 && read(4, &byte, 1) >= 0 ? 0 : 1);
@@ -432,7 +432,7 @@ static void test_process_state(void)
     pid_t child = fork();
     if (child == 0) {
         dup2(pair[0], 4);
-        _exit(berth_confine_net(4, NULL) ? (say_and_wait(NULL), 0) : 255);
+        _exit(berth_confine_net(4, NULL) ? (report_and_wait(NULL), 0) : 255);
     }
     close(pair[0]);
     g_assert_cmpint(read(pair[1], &byte, 1), ==, 1);

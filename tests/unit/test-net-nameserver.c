@@ -59,7 +59,7 @@ static void open_servers(World *world)
     g_assert_cmpint(listen(world->stream_fd, 1), ==, 0);
 }
 
-static void tell_servers(World *world)
+static void send_servers(World *world)
 {
     g_autofree char *text = g_strdup_printf("nameserver 127.0.0.1:%u\n", world->server_port);
     BerthResolvers list = berth_resolv_parse(text);
@@ -165,7 +165,7 @@ static guint receive_answer(World *world, guint id)
 
 static void test_forwards_queries(World *world, gconstpointer data)
 {
-    tell_servers(world);
+    send_servers(world);
     count(world);
     ask(world, 7, "example.com");
     answer(world, 20);
@@ -197,7 +197,7 @@ static void test_names_of_distros(World *world, gconstpointer data)
 
 static void test_answer_larger_than_the_mtu_is_truncated(World *world, gconstpointer data)
 {
-    tell_servers(world);
+    send_servers(world);
     count(world);
     ask(world, 7, "example.com");
     answer(world, MTU);
@@ -209,7 +209,7 @@ static void test_answer_larger_than_the_mtu_is_truncated(World *world, gconstpoi
 static void test_tcp_is_forwarded_to_the_server(World *world, gconstpointer data)
 {
     guint8 frame[64];
-    tell_servers(world);
+    send_servers(world);
     count(world);
     Flow syn = {IPPROTO_TCP, SYN, BERTH_ADDRESS_GUEST, BERTH_ADDRESS_DNS, 40000, 53, 1000, 0};
     gsize size = make_frame(frame, &syn, NULL, 0);
@@ -279,7 +279,7 @@ static void test_libslirp_sends_no_queries(World *world, gconstpointer data)
 {
     guint8 query[DNS_QUERY_MAX], frame[DNS_QUERY_MAX + 64];
     gsize query_size = make_query(query, 1, "example.com", 1);
-    tell_servers(world);
+    send_servers(world);
     count(world);
     for (guint i = 0; i < 2; i++) {
         Flow flow = {IPPROTO_UDP,
@@ -309,7 +309,7 @@ static void test_libslirp_sends_no_queries(World *world, gconstpointer data)
 static void test_flood_of_queries(World *world, gconstpointer data)
 {
     enum { FLOOD = 20000 };
-    tell_servers(world);
+    send_servers(world);
     count(world);
     for (guint i = 0; i < FLOOD; i++)
         ask(world, i & 0xffff, "example.com");

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  *
- * Forwards that cannot have their port: the reason, the alternative, and the retry.
+ * Forwards whose port is unavailable: the reason, the alternative, and the retry.
  */
 #include "net/port_policy.h"
 

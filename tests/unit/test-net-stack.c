@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  *
- * A real berth-net; this program is its guest, stopped or suspended at times.
+ * A real berth-net; this program is its guest, which is stopped or suspended at times.
  */
 #include "net/stack.h"
 

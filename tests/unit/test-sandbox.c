@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * Each layer of the sandbox but seccomp, which allows the calls here so that the others must stop
- * them.
+ * Each layer of the sandbox except seccomp, which allows the calls here so that the other layers
+ * must stop them.
  */
 #include "sandbox/namespaces.h"
 #include "sandbox/sandbox.h"

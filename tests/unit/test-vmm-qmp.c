@@ -76,7 +76,7 @@ static void run(void)
 }
 
 /* QEMU sends @size bytes of @text, as fast as the client reads. */
-static void say_bytes(Fixture *fixture, const char *text, gsize size)
+static void send_bytes(Fixture *fixture, const char *text, gsize size)
 {
     for (gsize done = 0; done < size && fixture->qmp != NULL;) {
         ssize_t sent = send(fixture->qemu, text + done, size - done, MSG_DONTWAIT | MSG_NOSIGNAL);
@@ -88,9 +88,9 @@ static void say_bytes(Fixture *fixture, const char *text, gsize size)
     run();
 }
 
-static void say(Fixture *fixture, const char *text)
+static void send_text(Fixture *fixture, const char *text)
 {
-    say_bytes(fixture, text, strlen(text));
+    send_bytes(fixture, text, strlen(text));
 }
 
 static void expect_log(Fixture *fixture, const char *log)
@@ -114,16 +114,17 @@ static void test_waits_for_greeting(Fixture *fixture, gconstpointer data)
 {
     berth_qmp_execute(fixture->qmp, "query-status", NULL, on_done, fixture);
     expect_sent(fixture, "");
-    say(fixture, GREETING);
+    send_text(fixture, GREETING);
     expect_sent(fixture, "{\"execute\":\"qmp_capabilities\",\"id\":0}\n"
                          "{\"execute\":\"query-status\",\"id\":1}\n");
-    say(fixture, "{\"return\": {}, \"id\": 0}\r\n{\"return\": {\"running\": true}, \"id\": 1}\r\n");
+    send_text(fixture,
+              "{\"return\": {}, \"id\": 0}\r\n{\"return\": {\"running\": true}, \"id\": 1}\r\n");
     expect_log(fixture, "done {\"running\":true}\n");
 }
 
 static void test_arguments(Fixture *fixture, gconstpointer data)
 {
-    say(fixture, READY);
+    send_text(fixture, READY);
     expect_sent(fixture, "{\"execute\":\"qmp_capabilities\",\"id\":0}\n");
 
     g_autoptr(JsonObject) arguments = json_object_new();
@@ -133,7 +134,7 @@ static void test_arguments(Fixture *fixture, gconstpointer data)
     expect_sent(fixture,
                 "{\"execute\":\"balloon\",\"arguments\":{\"a\":\"line\\nbreak \\\"quote\\\"\","
                 "\"value\":1073741824},\"id\":1}\n");
-    say(fixture, "{\"return\": {}, \"id\": 1}\n");
+    send_text(fixture, "{\"return\": {}, \"id\": 1}\n");
     expect_log(fixture, "");
 }
 
@@ -150,7 +151,7 @@ static void test_split_answers_with_events_between(Fixture *fixture, gconstpoint
     berth_qmp_execute(fixture->qmp, "one", NULL, on_done, fixture);
     berth_qmp_execute(fixture->qmp, "two", NULL, on_done, fixture);
     for (const char *at = talk; *at != '\0'; at++)
-        say_bytes(fixture, at, 1);
+        send_bytes(fixture, at, 1);
     expect_log(fixture, "event RESUME \ndone {\"text\":\"} \\\" {[[\"}\n"
                         "event SHUTDOWN guest-shutdown\n"
                         "done qmp.command\n(QEMU refused: no such thing)\nevent STOP \n");
@@ -158,7 +159,7 @@ static void test_split_answers_with_events_between(Fixture *fixture, gconstpoint
 
 static void test_close_fails_pending_commands(Fixture *fixture, gconstpointer data)
 {
-    say(fixture, READY);
+    send_text(fixture, READY);
     berth_qmp_execute(fixture->qmp, "one", NULL, on_done, fixture);
     berth_qmp_execute(fixture->qmp, "two", NULL, on_done, fixture);
     run();
@@ -201,7 +202,8 @@ static void test_freed_by_its_callback(Fixture *fixture, gconstpointer data)
 {
     fixture->free_at_event = true;
     berth_qmp_execute(fixture->qmp, "one", NULL, on_done, fixture);
-    say(fixture, READY "{\"event\": \"A\"}\n{\"event\": \"B\"}\n{\"return\": {}, \"id\": 1}\n");
+    send_text(fixture,
+              READY "{\"event\": \"A\"}\n{\"event\": \"B\"}\n{\"return\": {}, \"id\": 1}\n");
     expect_log(fixture, "event A \n");
 }
 
@@ -209,14 +211,14 @@ static void test_freed_while_failing(Fixture *fixture, gconstpointer data)
 {
     berth_qmp_execute(fixture->qmp, "one", NULL, on_done_free, fixture);
     berth_qmp_execute(fixture->qmp, "two", NULL, on_done, fixture);
-    say(fixture, "nonsense\n");
+    send_text(fixture, "nonsense\n");
     expect_log(fixture, "freed\n");
 }
 
 static void test_capabilities_refused(Fixture *fixture, gconstpointer data)
 {
     berth_qmp_execute(fixture->qmp, "one", NULL, on_done, fixture);
-    say(fixture, GREETING "{\"error\": {\"desc\": \"no\"}, \"id\": 0}\n");
+    send_text(fixture, GREETING "{\"error\": {\"desc\": \"no\"}, \"id\": 0}\n");
     expect_log(fixture, "done qmp.command\n(QEMU refused: no)\nclosed qmp.command\n");
 }
 
@@ -250,13 +252,13 @@ static const struct {
 static void test_bad_line(Fixture *fixture, gconstpointer data)
 {
     gsize row = GPOINTER_TO_SIZE(data);
-    say(fixture, bad_lines[row].line);
+    send_text(fixture, bad_lines[row].line);
     expect_log(fixture, bad_lines[row].log);
 }
 
 static void test_nul_in_line(Fixture *fixture, gconstpointer data)
 {
-    say_bytes(fixture, "{\"event\": \"A\"}\0x\n", 17);
+    send_bytes(fixture, "{\"event\": \"A\"}\0x\n", 17);
     expect_log(fixture, "closed qmp.syntax\n");
 }
 
@@ -264,17 +266,17 @@ static void test_nul_in_line(Fixture *fixture, gconstpointer data)
 static void test_deep_line(Fixture *fixture, gconstpointer data)
 {
     g_autofree char *deep = g_strnfill(200000, '[');
-    say(fixture, deep);
-    say(fixture, "\n");
+    send_text(fixture, deep);
+    send_text(fixture, "\n");
     expect_log(fixture, "closed qmp.syntax\n");
 }
 
 static void test_endless_line(Fixture *fixture, gconstpointer data)
 {
     g_autofree char *longest = g_strnfill(BERTH_QMP_LINE_MAX, ' ');
-    say(fixture, longest);
+    send_text(fixture, longest);
     expect_log(fixture, "");
-    say(fixture, " ");
+    send_text(fixture, " ");
     expect_log(fixture, "closed qmp.line\n");
 }
 

@@ -179,10 +179,10 @@ def test_sessions_learn_why_they_end(host, scratch, command, words):
                          stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     assert waiting.stdout.readline() == "up\n"
     host.run(scratch, command, check=False)
-    _, said = waiting.communicate(timeout=60)
-    assert waiting.returncode == 125 or "signal" in said or waiting.returncode >= 128, said
+    _, output = waiting.communicate(timeout=60)
+    assert waiting.returncode == 125 or "signal" in output or waiting.returncode >= 128, output
     if waiting.returncode == 125:
-        assert words in said
+        assert words in output
     if command == "reboot":
         assert host.run(scratch, "echo", "again").stdout == "again\n"
     else:

@@ -121,12 +121,12 @@ def test_contents_and_attributes_equal_the_archive(host, debian, debian_tar, dir
     shown = host.run(debian, "python3", "-", f"/{directory}", input=script, timeout=300).stdout.splitlines()
 
     prefix = directory.encode()
-    said = {path[len(prefix):]: node for path, node in treedigest.from_tar(debian_tar).items()
+    expected_nodes = {path[len(prefix):]: node for path, node in treedigest.from_tar(debian_tar).items()
             if path.startswith(prefix)}
-    for node in said.values():
+    for node in expected_nodes.values():
         node.atime = node.ctime = node.mtime
         node.group = b""
-    expected = set(treedigest.lines(treedigest.grouped(said)))
+    expected = set(treedigest.lines(treedigest.grouped(expected_nodes)))
     assert len(expected) > 50
     assert not sorted(expected - set(shown))[:5]
     assert directory != ODD or len(shown) == len(expected) + 1  # in other directories apt may have changed files

@@ -60,9 +60,9 @@ def test_hosts_file_stays_a_link_of_its_mode(host, scratch):
     host.run(scratch, "sh", "-c", "mkdir /etc/site; echo 1.2.3.4 mine >/etc/site/hosts; chmod 600 /etc/site/hosts; "
              "chown 7:8 /etc/site/hosts; ln -sf site/hosts /etc/hosts; sync")
     host("terminate", scratch)
-    told = host.run(scratch, "sh", "-c", "readlink /etc/hosts; stat -c '%a %u:%g' /etc/site/hosts; head -n 2 /etc/hosts; "
+    output = host.run(scratch, "sh", "-c", "readlink /etc/hosts; stat -c '%a %u:%g' /etc/site/hosts; head -n 2 /etc/hosts; "
                     "ls /etc /etc/site | grep -c berth-new; true")
-    lines = told.stdout.splitlines()
+    lines = output.stdout.splitlines()
     assert lines[:3] == ["site/hosts", "600 7:8", "1.2.3.4 mine"] and lines[3].startswith("# berth: ") and lines[4] == "0"
 
 
@@ -118,10 +118,10 @@ def test_former_machine_with_systemd(host, patient):
         link(host, patient, f"/etc/systemd/system/getty.target.wants/{name}", "/lib/systemd/system/serial-getty@.service")
     result = host("start", patient)
     assert result.stderr.splitlines() == LEFT_OUT
-    told = as_root(host, patient, "systemctl is-system-running --wait; systemctl --failed --no-legend --plain; "
+    output = as_root(host, patient, "systemctl is-system-running --wait; systemctl --failed --no-legend --plain; "
                    "systemctl list-jobs --no-legend; cat /etc/fstab; grep -c ' /mnt ' /proc/mounts; "
                    "findmnt -nro OPTIONS / | tr , '\\n' | grep noatime; systemctl is-active local-fs.target swap.target")
-    assert told == "running\n" + FSTAB + "1\nnoatime\nactive\nactive\n"
+    assert output == "running\n" + FSTAB + "1\nnoatime\nactive\nactive\n"
 
 
 def test_former_machine_without_an_init(host, scratch):
@@ -136,8 +136,8 @@ def test_excess_notices_are_counted(host, scratch):
     put(host, scratch, "/etc/fstab", "".join(f"UUID={number} /srv/{number} ext4 defaults 0 0\n" for number in range(1, 301)))
     lines = [f"/etc/fstab:{number}: UUID={number} is not in this machine: left out, nothing is mounted on /srv/{number}"
              for number in range(1, 301)]
-    told = host("start", scratch).stderr.splitlines()
-    assert told == [f"berth: {line}" for line in lines[:16]] + [
+    output = host("start", scratch).stderr.splitlines()
+    assert output == [f"berth: {line}" for line in lines[:16]] + [
         f'berth: 241 more lines about this start: "berth logs {scratch}" shows them']
     logged = host("logs", scratch).stdout
     assert [line for line in lines if line not in logged] == lines[256:]
@@ -200,9 +200,9 @@ def test_former_container_with_a_mark_that_cannot_be_hidden(host, patient):
     put(host, patient, "/.dockerenv", "new\n", mode=0o100755)
     put(host, patient, "/.dockerenv.berth", "old\n", mode=0o100755)
     host("start", patient)
-    told = as_root(host, patient, "cat /.dockerenv /.dockerenv.berth; systemctl is-active fstrim.timer; "
+    output = as_root(host, patient, "cat /.dockerenv /.dockerenv.berth; systemctl is-active fstrim.timer; "
                    "systemctl is-system-running --wait; systemctl show-environment | grep -c ^container; true")
-    assert told == "new\nold\nactive\nrunning\n0\n"
+    assert output == "new\nold\nactive\nrunning\n0\n"
     assert "cannot hide /.dockerenv: File exists" in host("logs", patient).stdout
 
 
@@ -215,8 +215,8 @@ def test_former_container_without_an_init(host, scratch):
 def test_resolver_programs_find_the_name_server(host, patient):
     """Also programs that are installed while the distro runs."""
     server = as_root(host, patient, "sed -n 's/^nameserver //p' /etc/resolv.conf").strip()
-    told = as_root(host, patient, "cat /run/systemd/resolved.conf.d/10-berth.conf /run/resolvconf/interface/eth0.berth")
-    assert server and told == f"[Resolve]\nDNS={server}\nnameserver {server}\n"
+    output = as_root(host, patient, "cat /run/systemd/resolved.conf.d/10-berth.conf /run/resolvconf/interface/eth0.berth")
+    assert server and output == f"[Resolve]\nDNS={server}\nnameserver {server}\n"
 
 
 # --- names of the host ---
@@ -237,20 +237,20 @@ def test_names_of_the_host(host, scratch):
         subprocess.run(["unshare", "-m", "sh", "-c", f"mount --bind {etc} /etc && exec {host.program} start {scratch} $0",
                         " ".join(options)], env=host.environment, check=True, timeout=180)
 
-    def told():
+    def names_inside():
         return host.run(scratch, "cat", "/etc/hosts", "/etc/resolv.conf").stdout
 
     write("hosts", "127.0.0.1 localhost\n192.0.2.5 nas nas.home\n")
     write("resolv.conf", "nameserver 192.0.2.1\nsearch corp.example\n")
     start()
-    assert "\n192.0.2.5 nas nas.home\n" in told() and told().endswith("\nsearch corp.example\n")
+    assert "\n192.0.2.5 nas nas.home\n" in names_inside() and names_inside().endswith("\nsearch corp.example\n")
     write("hosts", "192.0.2.6 printer\n")
     write("resolv.conf", "nameserver 192.0.2.1\nsearch home.example\n")
-    eventually(lambda: "\n192.0.2.6 printer\n" in told() and told().endswith("\nsearch home.example\n"),
+    eventually(lambda: "\n192.0.2.6 printer\n" in names_inside() and names_inside().endswith("\nsearch home.example\n"),
                what="the host's new names")
-    assert "nas" not in told() and told().count(" scratch\n") == 1
+    assert "nas" not in names_inside() and names_inside().count(" scratch\n") == 1
     start("--isolated")
-    assert "printer" not in told() and "search" not in told()
+    assert "printer" not in names_inside() and "search" not in names_inside()
     host.shell(scratch, "printf '[network]\\ngenerateHosts=false\\ngenerateResolvConf=false\\n' >/etc/wsl.conf; "
                "echo 1.2.3.4 mine >/etc/hosts; sync")
     start()

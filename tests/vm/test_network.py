@@ -31,7 +31,7 @@ def free_port(address="127.0.0.1"):
         return probe.getsockname()[1]
 
 
-def hears(port, address="127.0.0.1"):
+def greeting_of(port, address="127.0.0.1"):
     """The greeting of a server; b"" if it sends none, None if the connection is refused."""
     try:
         with socket.create_connection((address, port), timeout=10) as client:
@@ -128,7 +128,7 @@ def up(devel):
     devel.host("shutdown")
 
 
-def guest_hears(machine, address, port):
+def guest_result(machine, address, port):
     return machine.sh(f"python3 -c '{CLIENT}' {address} {port}").strip()
 
 
@@ -220,7 +220,7 @@ def test_each_address_of_a_service_and_of_localhost(devel, place):
     port = free_port()
     with Saying(devel, "word", f"{place}@{port}"):
         for address in ("127.0.0.1", "::1"):
-            assert eventually(lambda: hears(port, address), what=address) == b"word"
+            assert eventually(lambda: greeting_of(port, address), what=address) == b"word"
     eventually(lambda: refused(port) and refused(port, "::1"), what="the end")
 
 
@@ -235,19 +235,19 @@ def test_another_address_of_the_guest_is_not_forwarded(devel):
 def test_several_sockets_on_a_port_and_an_ephemeral_port(devel):
     port = free_port()
     with Saying(devel, "one", f"127.0.0.1@{port}"), Saying(devel, "two", f"127.0.0.1@{port}"):
-        eventually(lambda: {hears(port) for _ in range(8)} == {b"one", b"two"}, what="both")
+        eventually(lambda: {greeting_of(port) for _ in range(8)} == {b"one", b"two"}, what="both")
     before = {row["port"] for row in devel.host.json("ports", devel.name)["ports"]}
     with Saying(devel, "word", "127.0.0.1@0"):
         new = eventually(lambda: {row["port"] for row in devel.host.json("ports", devel.name)["ports"]} - before, what="it")
-        assert hears(new.pop()) == b"word"
+        assert greeting_of(new.pop()) == b"word"
 
 
 def test_many_clients_in_parallel(devel):
     port = free_port()
     with Saying(devel, "word", f"0.0.0.0@{port}"):
-        eventually(lambda: hears(port) == b"word", what="the server")
+        eventually(lambda: greeting_of(port) == b"word", what="the server")
         with concurrent.futures.ThreadPoolExecutor(64) as pool:
-            assert set(pool.map(lambda _: hears(port), range(64))) == {b"word"}
+            assert set(pool.map(lambda _: greeting_of(port), range(64))) == {b"word"}
 
 
 def accepted(*ports):
@@ -269,11 +269,11 @@ def test_many_clients_in_sequence(devel):
     count = int(os.environ.get("BERTH_TEST_CONNECTIONS", "4000"))
     everywhere, inside = free_port(), free_port()
     with Saying(devel, "word", f"0.0.0.0@{everywhere}", f"127.0.0.1@{inside}"):
-        eventually(lambda: hears(everywhere) == hears(inside) == b"word", what="the servers")
+        eventually(lambda: greeting_of(everywhere) == greeting_of(inside) == b"word", what="the servers")
         before, net = descriptors(devel), net_of(devel)
         with concurrent.futures.ThreadPoolExecutor(4) as pool:
-            said = collections.Counter(pool.map(lambda at: hears((everywhere, inside)[at % 2]), range(count)))
-        assert said == {b"word": count}
+            greetings = collections.Counter(pool.map(lambda at: greeting_of((everywhere, inside)[at % 2]), range(count)))
+        assert greetings == {b"word": count}
         eventually(lambda: accepted(everywhere, inside) == 0, timeout=90, what="an end of all")
         eventually(lambda: all(now <= then for now, then in zip(descriptors(devel), before)), timeout=90, what="as few as before")
         eventually(lambda: resident(net) < 12 << 20, timeout=90, what="memory given back")
@@ -292,7 +292,7 @@ for _ in range(1000):
 '""")
     eventually(lambda: refused(port) and row_of(devel.host, devel.name, port) is None, what="the end")
     with Saying(devel, "word", f"0.0.0.0@{port}"):
-        eventually(lambda: hears(port) == b"word", what="the port")
+        eventually(lambda: greeting_of(port) == b"word", what="the port")
 
 
 RESET = """
@@ -384,8 +384,8 @@ def test_user_defined_rule(devel):
     devel.host("forward", "add", devel.name, f"{ours}:{theirs}")
     assert "rule" in {row["origin"] for row in devel.host.json("ports", devel.name)["ports"]}
     with Saying(devel, "word", f"0.0.0.0@{theirs}"):
-        assert eventually(lambda: hears(ours), what="the rule's port") == b"word"
-        eventually(lambda: hears(theirs) == b"word", what="its own port, too")
+        assert eventually(lambda: greeting_of(ours), what="the rule's port") == b"word"
+        eventually(lambda: greeting_of(theirs) == b"word", what="its own port, too")
     devel.host("forward", "remove", devel.name, f"{ours}:{theirs}")
     eventually(lambda: refused(ours), what="the end")
 
@@ -411,15 +411,15 @@ def resident(pid):
 def test_berth_net_is_killed_under_load(devel):
     port = free_port()
     with Saying(devel, "word", f"0.0.0.0@{port}"):
-        eventually(lambda: hears(port) == b"word", what="the server")
+        eventually(lambda: greeting_of(port) == b"word", what="the server")
         killed = net_of(devel)
         with concurrent.futures.ThreadPoolExecutor(4) as pool:
-            clients = [pool.submit(hears, port) for _ in range(400)]
+            clients = [pool.submit(greeting_of, port) for _ in range(400)]
             os.kill(killed, signal.SIGKILL)
             assert {client.result() for client in clients} <= {b"word", b"", None}
         assert eventually(lambda: net_of(devel), what="a new one") != killed
-        eventually(lambda: hears(port) == b"word", what="the forward")
-    assert guest_hears(devel, "host.berth.internal", free_port()) == "ConnectionRefusedError"
+        eventually(lambda: greeting_of(port) == b"word", what="the forward")
+    assert guest_result(devel, "host.berth.internal", free_port()) == "ConnectionRefusedError"
 
 
 FLOOD = """
@@ -443,21 +443,21 @@ def test_flooding_guest_survives(devel):
     assert net_of(devel) == net and resident(net) < 16 << 20
     port = free_port()
     with Saying(devel, "word", f"0.0.0.0@{port}"):
-        eventually(lambda: hears(port) == b"word", what="a forward")
+        eventually(lambda: greeting_of(port) == b"word", what="a forward")
 
 
 # --- refused connections ---
 
 def test_host_loopback_needs_permission(devel):
     port = host_server("127.0.0.1", b"of the host")
-    assert guest_hears(devel, "10.0.2.2", port) == "ConnectionRefusedError"
+    assert guest_result(devel, "10.0.2.2", port) == "ConnectionRefusedError"
     assert f"berth host allow {devel.name} {port}" in eventually(
         lambda: devel.host("logs", devel.name).stdout if f"allow {devel.name} {port}" in devel.host("logs", devel.name).stdout
         else None, what="the hint")
     devel.host("host", "allow", devel.name, port)
-    assert eventually(lambda: guest_hears(devel, "host.berth.internal", port) == "of the host", what="the way in")
+    assert eventually(lambda: guest_result(devel, "host.berth.internal", port) == "of the host", what="the way in")
     devel.host("host", "deny", devel.name, port)
-    assert eventually(lambda: guest_hears(devel, "10.0.2.2", port) == "ConnectionRefusedError", what="the refusal")
+    assert eventually(lambda: guest_result(devel, "10.0.2.2", port) == "ConnectionRefusedError", what="the refusal")
 
 
 def test_host_loopback_has_no_other_route(devel):
@@ -467,13 +467,13 @@ def test_host_loopback_has_no_other_route(devel):
              "sysctl -qw net.ipv4.conf.all.route_localnet=1 net.ipv4.conf.eth0.route_localnet=1")
     try:
         for address in ("127.0.0.1", "127.1.2.3", "10.0.2.77", "10.0.2.3", "::ffff:127.0.0.1", "0.0.0.0"):
-            assert guest_hears(devel, address, port) in ("ConnectionRefusedError", "TimeoutError", "OSError"), address
+            assert guest_result(devel, address, port) in ("ConnectionRefusedError", "TimeoutError", "OSError"), address
     finally:
         devel.sh("ip route del 127.0.0.0/8 via 10.0.2.2; ip route del 10.0.2.77; ip address add 127.0.0.1/8 dev lo", check=False)
 
 
 def test_cloud_metadata_is_rejected_at_once(devel):
-    assert guest_hears(devel, "169.254.169.254", 80) in ("ConnectionRefusedError", "OSError", "PermissionError")
+    assert guest_result(devel, "169.254.169.254", 80) in ("ConnectionRefusedError", "OSError", "PermissionError")
 
 
 def test_ping_is_answered_or_rejected(devel):
@@ -513,12 +513,12 @@ def pair(devel, busybox_tar):
 def test_two_distros_have_the_same_port(devel, pair):
     port, host = free_port(), devel.host
     with Saying(devel, "first", f"0.0.0.0@{port}"):
-        eventually(lambda: hears(port) == b"first", what="the first")
+        eventually(lambda: greeting_of(port) == b"first", what="the first")
         host.shell(pair, f"mkdir -p /srv && echo second >/srv/index.html && httpd -p {port} -h /srv")
         row = eventually(lambda: settled(host, pair, port), what="the second's row")
         assert row["state"] == "blocked" and devel.name in row["reason"]
         own = {name: host.info(name)["address"] for name in (devel.name, pair)}
-        assert hears(port, own[devel.name]) == b"first"
+        assert greeting_of(port, own[devel.name]) == b"first"
         assert eventually(lambda: get(port, address=own[pair]), what="its own address") == b"second\n"
         # by name, from one to the other
         assert host.shell(pair, f"nc {devel.name}.berth.internal {port} </dev/null").stdout == "first"

@@ -42,7 +42,7 @@ class Terminal:
         self.seen = b""
 
     def __enter__(self):
-        self.says()
+        self.read_answer()
         return self
 
     def __exit__(self, *_):
@@ -62,7 +62,7 @@ class Terminal:
         before, _, self.seen = self.seen.partition(text)
         return before + text
 
-    def says(self):
+    def read_answer(self):
         """Read until the shell has answered once more, so that everything sent before is included."""
         os.write(self.leader, b"echo a''nswer\r")
         return self.read_until(b"answer\r\n")
@@ -86,9 +86,9 @@ def test_new_port_gives_a_notice(host, settled):
     port = free_port()
     with Terminal(host, settled) as terminal:
         serve(host, settled, port)
-        said = terminal.read_until(b"http://localhost:%d\r\n" % port)
-        assert b"\rberth: port %d of %s (httpd) is on http://" % (port, settled.encode()) in said
-        assert b"localhost" not in terminal.says()  # only once
+        output = terminal.read_until(b"http://localhost:%d\r\n" % port)
+        assert b"\rberth: port %d of %s (httpd) is on http://" % (port, settled.encode()) in output
+        assert b"localhost" not in terminal.read_answer()  # only once
 
 
 @pytest.mark.parametrize("settled", ["off"], indirect=True)
@@ -96,7 +96,7 @@ def test_no_notice_by_default(host, settled):
     port = free_port()
     with Terminal(host, settled) as terminal:
         serve(host, settled, port)
-        assert b"localhost" not in terminal.says()
+        assert b"localhost" not in terminal.read_answer()
 
 
 @pytest.mark.smoke

@@ -157,9 +157,9 @@ def test_holder_does_not_delay_shutdown(host, debian, sh):
     sh("true", "alice")
     since, uid = sh("date +%s; id -u alice").stdout.split()
     host("terminate", debian, timeout=60)
-    told = sh(f"journalctl -b -1 --since @{since} --no-pager -o cat | grep 'berth-session@'").stdout
-    assert {"0", uid} <= set(re.findall(r"^Stopped berth-session@(\d+)\.service", told, re.M))
-    assert not re.search("timed out|Killing|Failed|SIGKILL", told)
+    log = sh(f"journalctl -b -1 --since @{since} --no-pager -o cat | grep 'berth-session@'").stdout
+    assert {"0", uid} <= set(re.findall(r"^Stopped berth-session@(\d+)\.service", log, re.M))
+    assert not re.search("timed out|Killing|Failed|SIGKILL", log)
 
 
 def test_terminal_belongs_to_the_user(sh, host, debian):
