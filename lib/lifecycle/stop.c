@@ -46,7 +46,7 @@ static gpointer stop_one(gpointer data)
         return NULL;
     }
 
-    /* It cannot be asked: its directory was removed, it is ending, or its protocol version
+    /* It cannot be asked to stop: its directory was removed, it is ending, or its version
      * differs. */
     int patience = stop->force ? 0 : grace + STOP_MARGIN_SEC;
     /* The keeper died during the request, or no longer answers: use force. */

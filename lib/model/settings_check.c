@@ -90,7 +90,7 @@ static bool is_known_group(const char *group)
            strcmp(berth_error_id(problem), "name.reserved") == 0;
 }
 
-/* What is wrong with a key's line, or NULL. */
+/* Describe the problem of a key's line, or return NULL. */
 static char *describe_key(const Scan *scan, BerthSettings *scratch, GHashTable *lines)
 {
     const BerthField *field = berth_field_find(berth_settings_fields, scan->key);

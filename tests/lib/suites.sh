@@ -1,4 +1,4 @@
-# Sourced by what runs suites: a build, and the suites in it.
+# Sourced by scripts that run suites: functions to prepare a build and to run suites in it.
 #
 # $here is the source tree, $builds the directory that holds the builds. A failure sets $failed; each suite adds
 # its log to $logs, for summary.py.
@@ -14,8 +14,7 @@ prepare() {
     ninja -C "$build" >/dev/null || failed=yes
 }
 
-# suite BUILD NAME: run one suite in one build. What its tests leave in files is in $work, where there
-# is one, and goes with it.
+# suite BUILD NAME: run one suite in one build. Its tests' files are in $work, if that is set, and are removed with it.
 suite() {
     local build=$builds/$1 name=$2
     printf '\n--- %s in %s\n' "$name" "$1"

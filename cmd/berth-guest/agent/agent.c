@@ -463,7 +463,7 @@ static void on_port(Source *source, uint32_t events)
         receive(agent);
 }
 
-/* After each turn: flush the output, and resume what waited for room in it. */
+/* After each turn: flush the output, and resume what waited for space in it. */
 static void settle(Agent *agent)
 {
     if (agent->connected && channel_flush(agent->channel) < 0)

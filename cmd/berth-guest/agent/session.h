@@ -55,7 +55,7 @@ void session_exited(Session *session, int wait_status);
 /* The login session of @uid has opened or failed: release the command if it waits for that. */
 void session_login(Session *session, uid_t uid, const Login *login);
 
-/* Resume reading: the queue to the host has room again. */
+/* Resume reading: the queue to the host has space again. */
 void session_resume(Session *session);
 
 /* The client disconnected: send SIGHUP and close the streams. EXIT still follows. */

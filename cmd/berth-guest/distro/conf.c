@@ -36,7 +36,7 @@ static char *skip_spaces(char *at)
     return at;
 }
 
-/* To the beginning of the next line. */
+/* Advance to the beginning of the next line. */
 static void skip_line(ConfReader *reader)
 {
     char *newline = strchr(reader->next, '\n');

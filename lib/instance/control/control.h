@@ -40,19 +40,19 @@
 
 G_BEGIN_DECLS
 
-/* 85 and 86 are those of hello.h. */
+/* 85 and 86 are in hello.h. */
 typedef enum {
-    CONTROL_WAIT = 64,      /* nothing */
-    CONTROL_STATUS = 65,    /* nothing */
-    CONTROL_PORTS = 66,     /* nothing */
-    CONTROL_STOP = 67,      /* how:u8 (BerthStopHow) grace_sec:u32; never changes */
-    CONTROL_GROW = 68,      /* size:u64, of the disk */
-    CONTROL_BOOT = 69,      /* nothing */
-    CONTROL_WATCH = 70,     /* nothing */
-    CONTROL_FORWARD = 71,   /* wanted:u8 rule:string */
-    CONTROL_NOTICE = 72,    /* line:string; from the keeper, about the distro, for its user */
-    CONTROL_PAUSED = 73,    /* line:string; the distro was paused or resumed: for its user */
-    CONTROL_REACH = 75,     /* ports:string, that the registry allows from now on */
+    CONTROL_WAIT = 64,    /* nothing */
+    CONTROL_STATUS = 65,  /* nothing */
+    CONTROL_PORTS = 66,   /* nothing */
+    CONTROL_STOP = 67,    /* how:u8 (BerthStopHow) grace_sec:u32; never changes */
+    CONTROL_GROW = 68,    /* size:u64, of the disk */
+    CONTROL_BOOT = 69,    /* nothing */
+    CONTROL_WATCH = 70,   /* nothing */
+    CONTROL_FORWARD = 71, /* wanted:u8 rule:string */
+    CONTROL_NOTICE = 72,  /* line:string; unasked: a notice about the distro */
+    CONTROL_PAUSED = 73,  /* line:string; unasked: a notice that the distro was paused or resumed */
+    CONTROL_REACH = 75,   /* ports:string, the registry's list from now on */
     CONTROL_REACH_ONE = 77, /* port:u16, to be allowed until it stops */
     CONTROL_DONE = 80,      /* nothing */
     CONTROL_STATUS_IS = 81, /* state:string accel:string keeper_pid:u32 qemu_pid:u32
@@ -67,7 +67,7 @@ typedef enum {
 } ControlType;
 
 typedef enum {
-    BERTH_STOP_ORDERLY, /* power off; force when the grace is over */
+    BERTH_STOP_ORDERLY, /* power off; force it after the grace period */
     BERTH_STOP_FORCE,   /* at once */
 } BerthStopHow;
 
@@ -76,12 +76,12 @@ typedef struct {
     char *accel; /* "kvm" or "tcg" */
     guint keeper_pid;
     guint qemu_pid;
-    gint64 uptime_usec; /* since the start, with what the host slept */
+    gint64 uptime_usec; /* since the start, including suspends of the host */
     guint sessions;
-    char *kernel;      /* uname -r, or "" before the guest said hello */
+    char *kernel;      /* uname -r, or "" before HELLO */
     char *init;        /* "systemd", "berth", ... or "" */
     char *init_status; /* "running", "degraded", ... or "" */
-    char *host_ports;  /* of the host, allowed until it stops: numbers and commas, or "" */
+    char *host_ports;  /* host ports allowed until it stops: numbers and commas, or "" */
     char *reason;      /* why it is paused, or "" */
 } BerthInstanceStatus;
 
@@ -94,15 +94,15 @@ void berth_control_put_status(WireBuffer *buffer, const BerthInstanceStatus *sta
 void berth_control_put_ports(WireBuffer *buffer, const GPtrArray *forwards);
 void berth_control_put_boot(WireBuffer *buffer, const BerthBootReport *report);
 
-/* What is in them; @frame must be of the type. Errors: BERTH_ERROR_PROTOCOL, "instance.answer". */
+/* Decode them; @frame must be of the type. Errors: BERTH_ERROR_PROTOCOL, "instance.answer". */
 BerthInstanceStatus *berth_control_get_status(const WireFrame *frame, GError **error);
 BerthBootReport *berth_control_get_boot(const WireFrame *frame, GError **error);
-/* Append the forwards of one CONTROL_PORTS_ARE. *@ret_more: another frame goes on with the list. */
+/* Append the forwards of one CONTROL_PORTS_ARE. *@ret_more: the list continues in another frame. */
 bool berth_control_get_ports(const WireFrame *frame, GPtrArray *forwards, bool *ret_more,
                              GError **error);
 /* Set @error from a CONTROL_ERROR frame. */
 void berth_control_get_error(const WireFrame *frame, GError **error);
-/* Set "instance.answer": @answer is no answer to the request. */
+/* Set "instance.answer": @answer is not a valid answer to the request. */
 void berth_control_set_malformed(const WireFrame *answer, GError **error);
 
 G_END_DECLS

@@ -29,7 +29,7 @@ guint32 berth_hello_version(const WireFrame *frame)
 {
     WireReader reader;
     wire_reader_init(&reader, frame);
-    return wire_get_u32(&reader); /* a later version may have more behind it */
+    return wire_get_u32(&reader); /* later versions may add fields */
 }
 
 static bool check(guint32 keeper, guint32 berth, GError **error)

@@ -2,16 +2,16 @@
  *
  * hello — negotiates the version of the control protocol.
  *
- * A keeper lives as long as its distro runs, so `berth` may have been upgraded since it was
- * started, or downgraded. Each call of the client's (control.h) begins with HELLO, in one write
- * with its request; the keeper answers HELLO_IS first. Both give the version of their sender. Where
- * the two differ, the keeper answers each request, and each OPEN, with CONTROL_ERROR and does
- * nothing; the client reports "instance.version". Either error says which side is older.
+ * A keeper lives as long as its distro runs, so `berth` may have been upgraded or downgraded since
+ * the keeper's start. Each call of the client (control.h) begins with HELLO, in one write with its
+ * request; the keeper answers HELLO_IS first. Both contain the sender's version. If they differ,
+ * the keeper answers every request, and every OPEN, with CONTROL_ERROR and does nothing else; the
+ * client reports "instance.version". Either error names the older side.
  *
- * This never changes, so that any two versions can tell each other apart, and `berth terminate`
- * works between them:
- *   - the types HELLO and HELLO_IS, and the version in front of their fields; what follows it is
- *     ignored;
+ * The following never changes, so that any two versions can recognise each other, and `berth
+ * terminate` works between them:
+ *
+ *   - the types HELLO and HELLO_IS, and the version as their first field; later fields are ignored;
  *   - CONTROL_STOP, which needs no HELLO, and its answers CONTROL_DONE, CONTROL_ERROR and
  *     CONTROL_PAUSED.
  *
@@ -26,8 +26,8 @@
 
 G_BEGIN_DECLS
 
-/* Raise it with each change of control.h, or of a session's frames in wire/wire.h, that the other
- * side would misread or not know. */
+/* Increment it with each incompatible change of control.h, or of a session's frames in
+ * wire/wire.h. */
 #define BERTH_CONTROL_VERSION 1u
 
 #define BERTH_HELLO_TYPE    85 /* stream 1: version:u32 */
@@ -37,21 +37,21 @@ G_BEGIN_DECLS
 void berth_hello_put(WireBuffer *buffer);
 void berth_hello_put_answer(WireBuffer *buffer);
 
-/* The keeper's: the version of the client whose HELLO @frame is; 0 when it has none. */
+/* For the keeper: the version of the client whose HELLO @frame is; 0 if it has none. */
 guint32 berth_hello_version(const WireFrame *frame);
 
-/* The client's: whether @first, the first frame that came, is the HELLO_IS of a keeper of this
+/* For the client: check that @first, the first frame received, is the HELLO_IS of a keeper of this
  * version. Errors: BERTH_ERROR_PROTOCOL, "instance.version". */
 bool berth_hello_check_keeper(const WireFrame *first, GError **error);
 
-/* The keeper's: whether @version, 0 without a HELLO, is a client's of this version. Errors: the
+/* For the keeper: check that @version (0 without a HELLO) is that of this keeper. Errors: the
  * same. */
 bool berth_hello_check_client(guint32 version, GError **error);
 
-/* Whether @error says that the two ends are of different versions. */
+/* Whether @error means that the two ends have different versions. */
 bool berth_hello_is_mismatch(const GError *error);
 
-/* Put the distro's name into the hint of *@error if it says that; the two ends do not know it. */
+/* If @error is such a mismatch, add the distro's name to its hint; the two ends do not know it. */
 void berth_hello_name_distro(GError **error, const char *name);
 
 G_END_DECLS

@@ -20,25 +20,25 @@ G_BEGIN_DECLS
 #define BERTH_RUNTIME_LOG     "keeper.log"
 #define BERTH_RUNTIME_LOCK    "lock"
 #define BERTH_RUNTIME_START   "start"
-#define BERTH_RUNTIME_DOCKER  "docker.sock" /* the longest name there is */
+#define BERTH_RUNTIME_DOCKER  "docker.sock" /* the longest name */
 
-/* The socket of the guest that BERTH_RUNTIME_DOCKER leads to. */
+/* The guest's socket behind BERTH_RUNTIME_DOCKER. */
 #define BERTH_GUEST_DOCKER_SOCKET "/run/docker.sock"
 
-/* A descriptor of the directory @dir, close-on-exec; -1 with errno. */
+/* Open the directory @dir, close-on-exec; -1 with errno. */
 int berth_runtime_files_open(const char *dir);
 
-/* Open the file @name for reading, close-on-exec, and unlink it: nothing is left when this process
- * ends, however it ends. *@ret_path (free with g_free) is a path by which this process and its
- * children can open the file. -1 with errno. */
+/* Open the file @name for reading, close-on-exec, and unlink it, so that it disappears with this
+ * process. *@ret_path (free with g_free) is a path by which this process and its children can open
+ * the file. -1 with errno. */
 int berth_runtime_files_hold(int dir_fd, const char *name, char **ret_path);
 
-/* Remove the files of an instance that has ended, but its locks and its log, which the next start
- * reuses. No-op for -1. */
+/* Remove the files of an ended instance, except its locks and its log, which the next start reuses.
+ * No-op for -1. */
 void berth_runtime_files_end(int dir_fd);
 
-/* Remove the directory @dir and every file in it, unknown ones too (of another version, or half
- * written), but no directories. */
+/* Remove the directory @dir and every file in it, including unknown ones (of another version, or
+ * incomplete), but no directories. */
 void berth_runtime_files_forget(const char *dir);
 
 G_END_DECLS

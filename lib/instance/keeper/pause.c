@@ -113,8 +113,8 @@ static void begin(BerthPause *pause)
     pause->ops->changed(berth_pause_reason(pause), pause->user_data);
 }
 
-/* The errno of a writeback error since the last call, or 0. The range lies far behind the end of
- * the file, so the call neither starts nor waits for a write. */
+/* The errno of a writeback error since the last call, or 0. The range is far beyond the end of the
+ * file, so the call neither starts nor waits for a write. */
 static int find_loss(const BerthPause *pause)
 {
     return sync_file_range(pause->disk, G_MAXINT64 / 2, 1, SYNC_FILE_RANGE_WAIT_BEFORE) == 0
