@@ -257,7 +257,7 @@ static void test_case_50_inodes_run_out(Fixture *fixture, gconstpointer data)
     g_assert_true(berth_tree_finish(fixture->tree, &error));
     g_assert_false(berth_ext4_finish(fixture->ext4, fixture->tree, &error));
     g_assert_cmpstr(berth_error_id(error), ==, "import.tree.too-many-files");
-    g_assert_cmpstr(berth_error_hint(error), ==, "make room for them, as in --inodes 17011");
+    g_assert_cmpstr(berth_error_hint(error), ==, "give the image more inodes: --inodes 17011");
 }
 
 static void test_rejects_data_out_of_order(Fixture *fixture, gconstpointer data)
@@ -379,7 +379,7 @@ static void test_case_50_too_many_files(Fixture *fixture, gconstpointer data)
     }
     g_assert_cmpuint(made, ==, 99); /* and the root */
     g_assert_cmpstr(berth_error_id(error), ==, "import.tree.too-many-files");
-    g_assert_cmpstr(berth_error_hint(error), ==, "make room for more, as in --inodes 200");
+    g_assert_cmpstr(berth_error_hint(error), ==, "give the image more inodes: --inodes 200");
     g_assert_error(error, BERTH_ERROR, BERTH_ERROR_NO_SPACE);
 }
 

@@ -94,7 +94,7 @@ static void test_cut_names(void)
 
     g_byte_array_set_size(tarball, 0);
     TARBALL_ADD(tarball, .path = "dir/", .data = "data");
-    reading_refused(tarball, READING_DAMAGED, "a directory with the data of a file");
+    reading_refused(tarball, READING_DAMAGED, "a directory entry has file data");
 }
 
 static void test_missing_paths(void)
@@ -198,13 +198,14 @@ static void patched(gsize offset, const void *bytes, gsize size, const char *mes
 
 static void test_invalid_numbers(void)
 {
-    patched(UID_AT, "root\0\0\0", 8, "at a: the archive is damaged here (the owner is no number)");
-    patched(UID_AT + 8, "0000009", 8, "the group is no number");
-    patched(MODE_AT, "rwxr-xr", 8, "the mode is no number");
-    patched(MTIME_AT, "yesterday", 10, "the time is no number");
-    patched(SIZE_AT, "-----------", 12, "the size is no number");
-    patched(329, "major", 6, "the device number is no number");
-    patched(SIZE_AT, "\x80\x80\0\0\0\0\0\0\0\0\0", 12, "the size is no number");
+    patched(UID_AT, "root\0\0\0", 8,
+            "at a: the archive is damaged here (the owner is not a number)");
+    patched(UID_AT + 8, "0000009", 8, "the group is not a number");
+    patched(MODE_AT, "rwxr-xr", 8, "the mode is not a number");
+    patched(MTIME_AT, "yesterday", 10, "the time is not a number");
+    patched(SIZE_AT, "-----------", 12, "the size is not a number");
+    patched(329, "major", 6, "the device number is not a number");
+    patched(SIZE_AT, "\x80\x80\0\0\0\0\0\0\0\0\0", 12, "the size is not a number");
 }
 
 static void test_binary_numbers(void)
@@ -242,7 +243,7 @@ static void test_times(void)
     reading_expect(tarball, "f half t-1.500000000\nf more t-2.500000000\nf own t77.000000000\n");
     g_byte_array_set_size(tarball, 0);
     TARBALL_ADD(tarball, .path = "wrong", .pax = wrong);
-    reading_refused(tarball, READING_DAMAGED, "no time in the record mtime");
+    reading_refused(tarball, READING_DAMAGED, "not a time in the record mtime");
 }
 
 /* --- 29, 30, 36: attributes --- */

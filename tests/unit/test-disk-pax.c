@@ -168,7 +168,7 @@ static void test_times(void)
         g_auto(BerthPax) pax = {0};
         g_autoptr(GError) error = NULL;
         g_assert_false(add_one(&pax, "atime", bad[i], strlen(bad[i]), &error));
-        g_assert_nonnull(strstr(error->message, "no time"));
+        g_assert_nonnull(strstr(error->message, "not a time"));
     }
 }
 

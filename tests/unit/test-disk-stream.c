@@ -70,7 +70,8 @@ static GByteArray *unpack(const GByteArray *packed, guint *warnings, GError **er
     g_assert_cmpuint(berth_stream_position(stream), ==, packed->len);
     const GPtrArray *said = berth_stream_warnings(stream);
     for (guint i = 0; i < said->len; i++)
-        g_assert_true(g_str_has_prefix(g_ptr_array_index(said, i), "x: what follows the "));
+        g_assert_true(
+            g_str_has_prefix(g_ptr_array_index(said, i), "x: the data after the end of the "));
     if (warnings != NULL)
         *warnings = said->len;
     return bytes;

@@ -131,7 +131,7 @@ static bool read_numbers(const guint8 *header, gint64 *ret_numbers, GError **err
         if (berth_header_number(header, field, &ret_numbers[field]))
             continue;
         g_autofree char *what =
-            g_strdup_printf("the %s is no number", berth_header_field_name(field));
+            g_strdup_printf("the %s is not a number", berth_header_field_name(field));
         return damaged(error, what);
     }
     return true;
@@ -239,7 +239,7 @@ bool berth_ext_headers_resolve(BerthExtHeaders *ext_headers, const guint8 *heade
 
     fill_facts(ext_headers, header, numbers, ret_facts);
     if (is_file_kind(type) && ret_facts->data_size > 0 && g_str_has_suffix(ret_facts->path, "/"))
-        return damaged(error, "a directory with the data of a file");
+        return damaged(error, "a directory entry has file data");
     if (records != NULL)
         build_records(&ext_headers->pax, header, ret_facts, records);
     forget_entry(ext_headers);

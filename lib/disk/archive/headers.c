@@ -144,7 +144,7 @@ static bool begin_special(BerthHeaders *headers, const guint8 *header)
     if (!berth_header_checksum_is_right(header))
         return damaged(headers, "a header's checksum is wrong");
     if (!berth_header_number(header, BERTH_HEADER_LENGTH, &size) || size < 0)
-        return damaged(headers, "the size is no number");
+        return damaged(headers, "the size is not a number");
     if (size > BERTH_HEADERS_BODY_LIMIT)
         return too_large(headers, "a header has more than 1 MiB of names and attributes");
     headers->special_type = berth_header_type(header);
@@ -292,7 +292,7 @@ static bool walk_map(BerthHeaders *headers, const guint8 *data, gsize size)
             map->counted = true;
             map->active = map->lines > 0;
         } else if (!g_ascii_isdigit(data[i])) {
-            return damaged(headers, "a sparse map is not made of numbers");
+            return damaged(headers, "a sparse map holds something that is not a number");
         } else if (!map->counted) {
             map->lines = map->lines * 10 + (guint64)(data[i] - '0');
         }

@@ -110,7 +110,7 @@ static bool handle_digits(BerthPax *pax, const Record *record, guint which, GErr
 {
     gint64 value = 0;
     if (record->size > 0 && (!parse_number(record->value, record->size, &value) || value < 0))
-        return damaged(error, "no number in the record", record);
+        return damaged(error, "not a number in the record", record);
     return handle_text(pax, record, which, error);
 }
 
@@ -118,7 +118,7 @@ static bool handle_number(BerthPax *pax, const Record *record, guint which, GErr
 {
     pax->has_number[which] = record->size > 0;
     if (record->size > 0 && !parse_number(record->value, record->size, &pax->numbers[which]))
-        return damaged(error, "no number in the record", record);
+        return damaged(error, "not a number in the record", record);
     return true;
 }
 
@@ -126,7 +126,7 @@ static bool handle_time(BerthPax *pax, const Record *record, guint which, GError
 {
     pax->has_time[which] = record->size > 0;
     if (record->size > 0 && !parse_time(record->value, record->size, &pax->times[which]))
-        return damaged(error, "no time in the record", record);
+        return damaged(error, "not a time in the record", record);
     return true;
 }
 
@@ -148,7 +148,7 @@ static bool handle_sparse_pair(BerthPax *pax, const Record *record, guint unused
 {
     gint64 value = 0;
     if (!parse_number(record->value, record->size, &value) || value < 0)
-        return damaged(error, "no number in the record", record);
+        return damaged(error, "not a number in the record", record);
     append_record(&pax->sparse_pairs, record);
     return true;
 }
@@ -312,7 +312,7 @@ bool berth_pax_check_device(BerthPax *pax, bool is_device, GError **error)
         if (*text == NULL || strspn(*text, "0123456789") == strlen(*text))
             continue;
         berth_error_set(error, BERTH_ERROR_INVALID, "import.read.damaged", FETCH_AGAIN,
-                        "the archive is damaged here (the device number is no number)");
+                        "the archive is damaged here (the device number is not a number)");
         return false;
     }
     return true;

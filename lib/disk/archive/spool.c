@@ -79,8 +79,8 @@ bool berth_spool_append(BerthSpool *spool, const guint8 *data, gsize size, GErro
     if (size > spool->max - spool->size) {
         g_autofree char *max = berth_size_format(spool->max);
         berth_error_set(error, BERTH_ERROR_NO_SPACE, "import.spool.too-large",
-                        "decompress the archive first, and import the file that makes",
-                        "unpacked the archive is larger than %s", max);
+                        "decompress the archive, then import the decompressed file",
+                        "the decompressed archive is larger than %s", max);
         return false;
     }
     for (gsize done = 0; done < size; done += PIECE) {

@@ -131,8 +131,7 @@ static bool start_part(BerthStream *stream, GError **error)
     stream->at_end = true;
     if (size == 0)
         return true;
-    g_autofree char *text = g_strdup_printf("what follows the %s data is not part of it and was "
-                                            "left out",
+    g_autofree char *text = g_strdup_printf("the data after the end of the %s stream was left out",
                                             berth_decoder_name(stream->decoder));
     warn(stream, text);
     return discard_rest(stream, error);

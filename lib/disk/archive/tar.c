@@ -273,7 +273,7 @@ static bool convert_entry(BerthTar *tar, struct archive_entry *in, BerthEntry *r
     if (!berth_headers_next(tar->headers, &facts) ||
         facts.position != (guint64)archive_read_header_position(tar->reader)) {
         berth_error_set(error, BERTH_ERROR_INVALID, "import.read.damaged", FETCH_AGAIN,
-                        "the archive is damaged here (where the next entry begins is unclear)");
+                        "the archive is damaged here (the position of the next entry is unknown)");
         prefix_place(tar, error);
         return false;
     }

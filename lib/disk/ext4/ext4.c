@@ -56,7 +56,7 @@ static bool check_size(guint64 size, GError **error)
     g_autofree char *least = berth_size_format(BERTH_EXT4_SIZE_MIN);
     g_autofree char *given = berth_size_format(size);
     berth_error_set(error, BERTH_ERROR_INVALID, "import.create.too-small", NULL,
-                    "an image of %s is too small: the least is %s", given, least);
+                    "an image of %s is too small: the minimum is %s", given, least);
     return false;
 }
 
@@ -77,7 +77,7 @@ static bool choose_inodes(const BerthExt4Options *options, guint32 *ret_inodes, 
     g_autofree char *size = berth_size_format(options->size);
     berth_error_set(error, BERTH_ERROR_INVALID, "import.create.bad-inodes", NULL,
                     "%" G_GUINT64_FORMAT " inodes are not in %u..%" G_GUINT64_FORMAT
-                    ", what an image of %s can have",
+                    ", the range for an image of %s",
                     inodes, FIRST_INODE, most, size);
     return false;
 }

@@ -13,7 +13,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define FSCK_HINT "let e2fsck look after it: e2fsck -f FILE"
+#define FSCK_HINT "repair it: e2fsck -f FILE"
 
 typedef struct {
     int fd;
@@ -41,13 +41,14 @@ static const struct {
     const char *hint;
     const char *text;
 } open_errors[] = {
-    {EXT2_ET_UNSUPP_FEATURE, "import.in-place.features", "copy its files into an image of berth's",
-     "the file system has features that are not known here"},
+    {EXT2_ET_UNSUPP_FEATURE, "import.in-place.features",
+     "copy its files into an image that berth made",
+     "the file system has features that berth does not know"},
     {EXT2_ET_RO_UNSUPP_FEATURE, "import.in-place.features",
-     "copy its files into an image of berth's",
-     "the file system has features that are not known here"},
-    {EXT2_ET_REV_TOO_HIGH, "import.in-place.features", "copy its files into an image of berth's",
-     "the file system is of a newer revision"},
+     "copy its files into an image that berth made",
+     "the file system has features that berth does not know"},
+    {EXT2_ET_REV_TOO_HIGH, "import.in-place.features",
+     "copy its files into an image that berth made", "the file system is of a newer revision"},
 };
 
 static bool open_image(Check *check, GError **error)
@@ -74,7 +75,7 @@ static bool check_super(const Check *check, GError **error)
                       "its journal is on another device", error);
     if ((super->s_state & EXT2_ERROR_FS) != 0)
         return refuse(check, "import.in-place.has-errors", FSCK_HINT,
-                      "the file system was found to have errors", error);
+                      "the file system is marked as having errors", error);
     if ((super->s_state & EXT2_VALID_FS) == 0 && !recovers)
         return refuse(check, "import.in-place.not-clean", FSCK_HINT,
                       "the file system was not unmounted, and has no journal", error);

@@ -242,10 +242,10 @@ static bool number_inodes(BerthExt4 *ext4, GError **error)
 {
     const BerthTree *tree = ext4->tree;
     if (tree->live > ext4->fs->super->s_inodes_count - BERTH_EXT4_RESERVED_FILES) {
-        g_autofree char *hint = g_strdup_printf("make room for them, as in --inodes %u",
+        g_autofree char *hint = g_strdup_printf("give the image more inodes: --inodes %u",
                                                 tree->live + BERTH_EXT4_RESERVED_FILES);
         berth_error_set(error, BERTH_ERROR_NO_SPACE, "import.tree.too-many-files", hint,
-                        "the archive has %u files, the image inodes for %u", tree->live,
+                        "the archive has %u files, the image only %u inodes", tree->live,
                         ext4->fs->super->s_inodes_count - BERTH_EXT4_RESERVED_FILES);
         return false;
     }

@@ -61,8 +61,8 @@ static bool fail(const BerthExt4Reader *reader, errcode_t code, GError **error)
         berth_error_set_errno(error, (int)code, "export.read", "%s", shown);
     else if (code == EXT2_ET_INODE_NOT_EXTENT)
         berth_error_set(error, BERTH_ERROR_INVALID, "export.read.unsupported",
-                        "copy the file inside the distro, and put the copy in its place",
-                        "%s: the file is laid out as in ext3, which is not supported", shown);
+                        "replace the file by a copy of itself inside the distro",
+                        "%s: the file uses ext3's block map, which is not supported", shown);
     else
         berth_error_set(error, BERTH_ERROR_INVALID, "export.read.damaged", DAMAGED_HINT,
                         "%s: the file system is damaged: %s", shown, error_message(code));
@@ -128,7 +128,7 @@ static bool check_features(const struct ext2_super_block *super, GError **error)
     }
     if ((super->s_feature_incompat & EXT3_FEATURE_INCOMPAT_RECOVER) != 0) {
         berth_error_set(error, BERTH_ERROR_INVALID, "export.read.unclean",
-                        "start the distro and stop it again: that completes what was interrupted",
+                        "start the distro and stop it again: that replays the journal",
                         "the distro was not shut down: its last writes are still in the journal");
         return false;
     }
@@ -295,7 +295,7 @@ static bool get_target(BerthExt4Reader *reader, guint32 number, BerthEntry *entr
             return fail(reader, code, error);
     }
     if (strlen(target) != size)
-        return fail_damaged(reader, "a symbolic link's target is cut", error);
+        return fail_damaged(reader, "a symbolic link's target is truncated", error);
     entry->target = g_steal_pointer(&target);
     return true;
 }
@@ -339,7 +339,7 @@ static bool get_fields(BerthExt4Reader *reader, BerthEntry *entry, GError **erro
 {
     const struct ext2_inode_large *inode = reader->inode;
     if (!set_type(reader, entry))
-        return fail_damaged(reader, "a file of no known kind", error);
+        return fail_damaged(reader, "a file of unknown type", error);
     gsize extra = EXT2_INODE_SIZE(reader->fs->super) - EXT2_GOOD_OLD_INODE_SIZE;
     if (extra > 0 && (inode->i_extra_isize > extra || inode->i_extra_isize % 4 != 0))
         return fail(reader, EXT2_ET_INODE_CORRUPTED, error);
@@ -359,7 +359,7 @@ static bool get_fields(BerthExt4Reader *reader, BerthEntry *entry, GError **erro
 static bool enter_directory(BerthExt4Reader *reader, guint32 number, GError **error)
 {
     if (reader->levels->len >= DEPTH_LIMIT)
-        return fail_damaged(reader, "directories are nested without end", error);
+        return fail_damaged(reader, "directories are nested too deeply", error);
     Level level = {.path_length = reader->path->len};
     errcode_t code = berth_dir_listing_read(reader->fs, number, plain(reader), &level.listing);
     if (code != 0)

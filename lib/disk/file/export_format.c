@@ -30,8 +30,8 @@ bool berth_export_format_parse(const char *word, BerthExportFormat *ret_format, 
     g_autofree char *shown = berth_text_escape(word);
     berth_error_set(error, BERTH_ERROR_INVALID, "usage.value",
                     vhd ? "export as ext4, then: qemu-img convert -O vhdx FILE.ext4 FILE.vhdx"
-                        : "one of tar, tar.gz, tar.xz, tar.zst and ext4",
-                    "--format: \"%s\" is not a format that can be written", shown);
+                        : "give one of tar, tar.gz, tar.xz, tar.zst and ext4",
+                    "--format: unknown format \"%s\"", shown);
     return false;
 }
 

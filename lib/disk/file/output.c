@@ -14,7 +14,7 @@ static bool fail(int errnum, GError **error)
 {
     if (errnum == EPIPE)
         berth_error_set(error, BERTH_ERROR_FAILED, "export.write.closed", NULL,
-                        "write the export: nobody reads it any more");
+                        "write the export: the reader closed the pipe");
     else
         berth_error_set_errno(error, errnum, "export.write", "write the export");
     return false;

@@ -187,6 +187,6 @@ bool berth_image_status_feed(BerthImageStatus *status, const void *data, gsize s
     }
     if (!ok)
         berth_error_set(error, BERTH_ERROR_PROTOCOL, "import.worker.protocol", NULL,
-                        "the archive's reader said what cannot be understood");
+                        "berth-image sent an invalid status line");
     return ok;
 }

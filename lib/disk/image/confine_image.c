@@ -101,7 +101,7 @@ bool berth_confine_image(int last_fd, GError **error)
 
     const BerthSandbox sandbox = {
         .step = "import.lock",
-        .what = "lock the archive's reader in",
+        .what = "confine berth-image",
         .last_fd = last_fd,
         .descriptors_max = DESCRIPTORS_MAX,
         .memory_max = MEMORY_MAX,

@@ -152,8 +152,8 @@ static bool unpack(Import *import, GError **error)
     import->layered = berth_archive_origin(import->archive) != NULL;
     if (import->layered && import->strip_root) {
         berth_error_set(error, BERTH_ERROR_INVALID, "import.image.strip-root",
-                        "leave --strip-root out",
-                        "it is a container image: its root lies below no directory");
+                        "import it without --strip-root",
+                        "a container image has no root directory to strip");
         return false;
     }
     for (;;) {
@@ -185,7 +185,7 @@ static bool check_rootfs(const Import *import, const char *name, GError **error)
         return true;
 
     g_autofree char *hint =
-        g_strdup("give the tar of a root file system, such as rootfs-builders/ make");
+        g_strdup("give a tar of a root file system, such as those that rootfs-builders/ makes");
     for (const BerthName *child = berth_tree_first(root); child != NULL;
          child = berth_tree_next(child)) {
         if (!S_ISDIR(child->inode->mode) || !has_any(child->inode, root_names))
@@ -274,8 +274,8 @@ static GPtrArray *list_warnings(const Import *import)
                 "entries of ACLs were left out: they have no numeric id, or are NFSv4's");
     add_dropped(warnings, import->dropped.flags, "file flag was left out (only nodump is kept)",
                 "file flags were left out (only nodump is kept)");
-    add_dropped(warnings, import->dropped.times, "time was moved into ext4's 1901 to 2446",
-                "times were moved into ext4's 1901 to 2446");
+    add_dropped(warnings, import->dropped.times, "time was moved into ext4's range, 1901 to 2446",
+                "times were moved into ext4's range, 1901 to 2446");
     if (import->strip.left_out > 0) {
         g_autofree char *directory =
             berth_text_escape(import->strip.directory != NULL ? import->strip.directory : "");

@@ -182,7 +182,7 @@ static bool check_count(guint layers, const BerthOciConfig *config, GError **err
         return fail(error, "import.image.too-many", "the image has more than 1000 layers");
     return layers == config->diff_ids->len ||
            fail(error, "import.image.diff-id",
-                "the image's config lists another number of layers than its manifest");
+                "the image's config and its manifest list different numbers of layers");
 }
 
 static void set_origin(BerthLayers *layers, const BerthCandidate *chosen,
@@ -487,7 +487,7 @@ static bool check_digests(BerthLayers *layers, GError **error)
     berth_error_set(
         error, BERTH_ERROR_INVALID, right ? "import.image.diff-id" : "import.image.digest",
         SAVE_AGAIN, "%s: layer %u of %u: its bytes do not match %s", layers->name, layers->next,
-        layers->layers->len, right ? "what the image's config says (diff_id)" : "its digest");
+        layers->layers->len, right ? "the diff_id in the image's config" : "its digest");
     return false;
 }
 

@@ -45,10 +45,10 @@ static void fail_platform(const BerthPlatformChoice *choice, GError **error)
     for (guint i = 0; i < choice->offers->len && i < OFFERS_SHOWN; i++)
         g_string_append_printf(list, "%s%s", i == 0 ? "" : ", ",
                                (const char *)choice->offers->pdata[i]);
-    g_autofree char *shown = berth_text_escape(list->len > 0 ? list->str : "none at all");
+    g_autofree char *shown = berth_text_escape(list->len > 0 ? list->str : "no platform at all");
     berth_error_set(error, BERTH_ERROR_INVALID, "import.image.platform",
                     "fetch or save the image for this machine's platform",
-                    "there is no image for linux/%s in it, but: %s", choice->architecture, shown);
+                    "it has no image for linux/%s, only for: %s", choice->architecture, shown);
 }
 
 static void fail_several(const BerthPlatformChoice *choice, guint rank, GError **error)
@@ -63,8 +63,8 @@ static void fail_several(const BerthPlatformChoice *choice, guint rank, GError *
     }
     g_autofree char *shown = berth_text_escape(list->str);
     berth_error_set(error, BERTH_ERROR_INVALID, "import.image.several",
-                    "save one image into an archive of its own",
-                    "there are several images in it: %s", shown);
+                    "save one image into an archive of its own", "it holds several images: %s",
+                    shown);
 }
 
 const BerthCandidate *berth_platform_choose(const BerthPlatformChoice *choice, GError **error)

@@ -28,7 +28,7 @@ static bool set_several(const BerthStrip *strip, const char *path, GError **erro
     g_autofree char *other = g_strndup(path, strcspn(path, "/"));
     g_autofree char *second = berth_text_escape(other);
     berth_error_set(error, BERTH_ERROR_INVALID, "import.strip-root.several",
-                    "if the archive's own top is the root, leave out --strip-root",
+                    "if the root is the top of the archive, import it without --strip-root",
                     "the archive has the directories %s and %s at its top, not one", first, second);
     return false;
 }

@@ -353,7 +353,7 @@ static bool check_lost_and_found(BerthTree *tree, GError **error)
     if (S_ISDIR(found->mode))
         return true;
     berth_error_set(error, BERTH_ERROR_INVALID, "import.tree.lost-and-found", NULL,
-                    "lost+found: ext4 keeps this name for a directory");
+                    "lost+found: ext4 reserves this name for a directory");
     return false;
 }
 

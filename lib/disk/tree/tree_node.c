@@ -10,9 +10,9 @@ BerthInode *berth_tree_node_new(BerthTree *tree, mode_t mode, GError **error)
 {
     if (tree->live >= tree->files_max) {
         g_autofree char *hint =
-            g_strdup_printf("make room for more, as in --inodes %u", tree->files_max * 2);
+            g_strdup_printf("give the image more inodes: --inodes %u", tree->files_max * 2);
         berth_error_set(error, BERTH_ERROR_NO_SPACE, "import.tree.too-many-files", hint,
-                        "the archive has more files than the %u the image has inodes for",
+                        "the archive has more files than the image has inodes: %u",
                         tree->files_max);
         return NULL;
     }

@@ -45,7 +45,7 @@ bool berth_whiteout_apply(BerthTree *tree, const char *path, bool *ret_applied, 
         return true;
     const char *hidden = name + strlen(WHITEOUT);
     if (hidden[0] == '\0' || strcmp(hidden, ".") == 0 || strcmp(hidden, "..") == 0)
-        return refuse(error, "the whiteout names nothing that could be removed");
+        return refuse(error, "the whiteout does not name a file");
     g_autofree char *lower = g_strconcat(directory, hidden, NULL);
     return berth_tree_whiteout(tree, lower, error);
 }
