@@ -2,15 +2,18 @@
  *
  * berth-guest — the only file in the initramfs. As PID 1 it brings the machine up (boot/boot.c) and
  * hands PID 1 to the distro's init; `--agent FD` is the agent alone, as an ordinary process over a
- * socket. The other words are the host's, which runs this program in sessions (ssh/ssh.h).
+ * socket, and `--carry FUSE PORT` a share's carrier alone. The other words are the host's, which
+ * runs this program in sessions (ssh/ssh.h).
  */
 #include "agent/agent.h"
 #include "boot/boot.h"
 #include "os/log.h"
+#include "share/carrier.h"
 #include "ssh/ssh.h"
 #include "ssh/ssh_session.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <linux/close_range.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -20,24 +23,47 @@
 static int usage(void)
 {
     fputs("usage: berth-guest --agent FD [--no-listeners | --device NAME]\n"
-          "Serve sessions over the stream socket FD. Without arguments: only as PID 1.\n",
+          "       berth-guest --carry FUSE PORT\n"
+          "Serve sessions over the stream socket FD, or carry the messages of the mounted FUSE\n"
+          "descriptor over the stream socket PORT. Without arguments: only as PID 1.\n",
           stderr);
     return 2;
 }
 
-static int run_agent(const char *number, bool listeners, const char *device)
+static bool read_fd(const char *text, int *ret_fd)
 {
     char *end;
-    long fd = strtol(number, &end, 10);
-    if (end == number || *end != '\0' || fd < 0 || fd > 1000000)
+    long fd = strtol(text, &end, 10);
+    *ret_fd = (int)fd;
+    return end != text && *end == '\0' && fd >= 0 && fd <= 1000000;
+}
+
+static void on_lost(void *data)
+{
+    exit(EXIT_SUCCESS);
+}
+
+static int run_carrier(const char *fuse, const char *port)
+{
+    Carrier carrier = {.lost = on_lost};
+    if (!read_fd(fuse, &carrier.fuse) || !read_fd(port, &carrier.port))
+        return usage();
+    fcntl(carrier.port, F_SETFL, fcntl(carrier.port, F_GETFL) | O_NONBLOCK);
+    return carrier_run(&carrier) < 0 ? EXIT_FAILURE : EXIT_SUCCESS;
+}
+
+static int run_agent(const char *number, bool listeners, const char *device)
+{
+    int fd;
+    if (!read_fd(number, &fd))
         return usage();
 
     /* Descriptors inherited from the parent must not reach the sessions. */
     close_range(3, ~0u, CLOSE_RANGE_CLOEXEC);
     Channel channel;
-    int result = channel_use_socket(&channel, (int)fd);
+    int result = channel_use_socket(&channel, fd);
     if (result < 0) {
-        log_line("descriptor %ld: %s", fd, strerror(-result));
+        log_line("descriptor %d: %s", fd, strerror(-result));
         return EXIT_FAILURE;
     }
     AgentOptions options = {
@@ -48,6 +74,7 @@ static int run_agent(const char *number, bool listeners, const char *device)
         .device = device,
         .handover = -1,
         .notify = -1,
+        .shares = SHARES_NONE,
         .umask = 022,
     };
     return agent_run(&options);
@@ -61,6 +88,8 @@ int main(int argc, char **argv)
         return ssh_session_run(argv);
     if (ssh_is(argc, argv))
         return ssh_run(argc, argv);
+    if (argc == 4 && strcmp(argv[1], "--carry") == 0)
+        return run_carrier(argv[2], argv[3]);
     bool quiet = argc == 4 && strcmp(argv[3], "--no-listeners") == 0;
     bool proxies = argc == 5 && strcmp(argv[3], "--device") == 0;
     if (argc < 3 || strcmp(argv[1], "--agent") != 0 || (argc > 3 && !quiet && !proxies))

@@ -3,7 +3,9 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <string.h>
 #include <sys/socket.h>
+#include <sys/un.h>
 #include <unistd.h>
 
 void berth_fd_close(int *fd)
@@ -46,4 +48,23 @@ int berth_fd_socketpair(int type, int ret_pair[2])
 char *berth_fd_path(int fd)
 {
     return g_strdup_printf("/proc/%d/fd/%d", (int)getpid(), fd);
+}
+
+int berth_fd_listen(const char *path)
+{
+    struct sockaddr_un address = {.sun_family = AF_UNIX};
+    socklen_t size = sizeof(sa_family_t);
+    if (path != NULL) {
+        if (strlen(path) >= sizeof(address.sun_path)) {
+            errno = ENAMETOOLONG;
+            return -1;
+        }
+        strcpy(address.sun_path, path);
+        size = sizeof(address);
+        unlink(path);
+    }
+    berth_autofd int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    if (fd < 0 || bind(fd, (struct sockaddr *)&address, size) < 0 || listen(fd, SOMAXCONN) < 0)
+        return -1;
+    return berth_fd_steal(&fd);
 }

@@ -36,6 +36,10 @@ int berth_fd_set_nonblocking(int fd, bool nonblocking);
  * SOCK_SEQPACKET). 0, or -1 with errno. */
 int berth_fd_socketpair(int type, int ret_pair[2]);
 
+/* A listening unix stream socket, close-on-exec: at @path, replacing what was there; NULL: at an
+ * abstract address of the kernel's choice. -1 with errno. */
+int berth_fd_listen(const char *path);
+
 /* A path (/proc/PID/fd/N) by which this process and its children can open @fd's file. Free with
  * g_free. */
 char *berth_fd_path(int fd);

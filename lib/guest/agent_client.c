@@ -137,13 +137,22 @@ static void handle_grown(BerthAgentClient *agent, WireReader *reader)
         agent->events->grown(*problem != '\0' ? problem : NULL, agent->user_data);
 }
 
+static void handle_share(BerthAgentClient *agent, WireReader *reader)
+{
+    guint32 uid = wire_get_u32(reader);
+    guint32 gid = wire_get_u32(reader);
+    g_autofree char *root = get_text(reader, LINE_MAX_SIZE);
+    if (wire_reader_done(reader))
+        agent->events->share(uid, gid, root, agent->user_data);
+}
+
 static const struct {
     WireType type;
     void (*handle)(BerthAgentClient *agent, WireReader *reader);
 } handlers[] = {
     {WIRE_HELLO, handle_hello},   {WIRE_STAGE, handle_stage},         {WIRE_READY, handle_ready},
     {WIRE_BOOTED, handle_booted}, {WIRE_LISTENERS, handle_listeners}, {WIRE_GROWN, handle_grown},
-    {WIRE_NOTE, handle_note},
+    {WIRE_NOTE, handle_note},     {WIRE_SHARE, handle_share},
 };
 
 static bool on_frame(BerthLink *link, const WireFrame *frame, gpointer user_data)
@@ -197,8 +206,10 @@ static void send_config(BerthAgentClient *agent, const BerthMachine *machine, bo
     wire_put_u64(output, (guint64)g_get_real_time() * 1000);
     wire_put_string(output, machine->time_zone);
     wire_put_string(output, machine->identity);
-    wire_put_u32(output, (machine->rescue ? WIRE_CONFIG_RESCUE : 0) |
-                             (machine->oobe ? WIRE_CONFIG_OOBE : 0));
+    wire_put_u32(
+        output, (machine->rescue ? WIRE_CONFIG_RESCUE : 0) |
+                    (machine->oobe ? WIRE_CONFIG_OOBE : 0) |
+                    (machine->shares != NULL && *machine->shares != NULL ? WIRE_CONFIG_SHARES : 0));
     wire_put_string(output, machine->account);
     wire_put_u32(output, machine->account_uid);
     wire_put_string(output, with_bits);
@@ -241,6 +252,12 @@ void berth_agent_client_grow(BerthAgentClient *agent, guint64 size)
     size_t begin = wire_frame_begin(output, WIRE_GROW, 0, 0);
     wire_put_u64(output, size);
     wire_frame_end(output, begin);
+    berth_link_flush(agent->link);
+}
+
+void berth_agent_client_unshare(BerthAgentClient *agent)
+{
+    wire_frame_put(berth_link_output(agent->link), WIRE_UNSHARE, 0, 0, NULL, 0);
     berth_link_flush(agent->link);
 }
 

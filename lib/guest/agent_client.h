@@ -31,6 +31,9 @@ typedef struct {
     void (*listeners)(GPtrArray *listeners /* BerthListener* */, gpointer user_data);
     /* The answer to berth_agent_client_grow; @problem is NULL on success. */
     void (*grown)(const char *problem, gpointer user_data);
+    /* The guest's shares are mounted at @root, and its port waits for their server: the host user's
+     * files are @uid's and @gid's. Again when that server has ended. */
+    void (*share)(guint32 uid, guint32 gid, const char *root, gpointer user_data);
     /* A frame of a session. False: it is invalid, end the channel. */
     bool (*session)(const WireFrame *frame, gpointer user_data);
     /* The channel closed; @error is NULL when the guest closed it. A guest of another version is
@@ -50,6 +53,9 @@ void berth_agent_client_power(BerthAgentClient *agent, WirePower action);
 /* Have the guest grow its file system to @size bytes, to which the disk is being resized. One
  * request at a time. */
 void berth_agent_client_grow(BerthAgentClient *agent, guint64 size);
+
+/* Nobody will serve the guest's shares any more: end them there. */
+void berth_agent_client_unshare(BerthAgentClient *agent);
 
 /* Send the time and the time zone (an Olson name, or ""). */
 void berth_agent_client_set_clock(BerthAgentClient *agent, const char *zone);

@@ -2,6 +2,7 @@
 #include "machine.h"
 
 #include "base/error.h"
+#include "share.h"
 
 #include <string.h>
 
@@ -60,6 +61,7 @@ static const BerthField machine_fields[] = {
     {"isolated", BERTH_FIELD_BOOL, MEMBER(isolated)},
     {"outbound", BERTH_FIELD_STRING, MEMBER(outbound)},
     {"owner-only", BERTH_FIELD_BOOL, MEMBER(owner_only)},
+    {"shares", BERTH_FIELD_LIST, MEMBER(shares)},
     {"log", BERTH_FIELD_STRING, MEMBER(log)},
     {"log-size", BERTH_FIELD_SIZE, MEMBER(log_size), "1M"},
     {"boot-timeout", BERTH_FIELD_UINT, MEMBER(boot_timeout_sec), "60"},
@@ -144,6 +146,19 @@ bool berth_machine_access(const BerthMachine *machine, const char *allowed, Bert
     return false;
 }
 
+/* An isolated distro sees nothing of the host; one that is being rescued runs nothing that would.
+ */
+static char **shares_of(const BerthSettings *settings, const BerthHost *host)
+{
+    g_autoptr(GStrvBuilder) texts = g_strv_builder_new();
+    if (settings->share_home && !settings->isolated && host->home != NULL) {
+        g_autoptr(BerthShare) home = berth_share_new(host->home, host->home, false);
+        g_autofree char *text = berth_share_to_text(home);
+        g_strv_builder_add(texts, text);
+    }
+    return g_strv_builder_end(texts);
+}
+
 BerthMachine *berth_machine_new(const BerthDistro *distro, const BerthSettings *settings,
                                 const BerthHost *host, const char *template_text, GError **error)
 {
@@ -187,6 +202,8 @@ BerthMachine *berth_machine_new(const BerthDistro *distro, const BerthSettings *
     machine->isolated = settings->isolated;
     replace(&machine->outbound, settings->outbound);
     machine->owner_only = settings->owner_only;
+    g_strfreev(machine->shares);
+    machine->shares = shares_of(settings, host);
 
     replace(&machine->log, host->log);
     machine->log_size = settings->log_size;

@@ -27,6 +27,7 @@ typedef struct {
     const char *initramfs; /* path */
     const char *log;       /* path of the distro's console log */
     const char *time_zone; /* Olson name, or "" */
+    const char *home;      /* the user's home directory, without links; NULL: it has none */
 } BerthHost;
 
 /* How QEMU is asked for a QMP monitor. */
@@ -88,6 +89,7 @@ typedef struct {
     bool isolated;
     char *outbound;
     bool owner_only;
+    char **shares; /* directories of the host that the guest sees: share.h */
 
     /* keeper */
     char *resolv_conf; /* path: the upstream name servers, or NULL */

@@ -73,6 +73,8 @@ const BerthField berth_settings_fields[] = {
      .help = "the only addresses distros may reach: ADDRESS[/BITS][:PORT], ...; empty is any"},
     {"owner-only", BERTH_FIELD_BOOL, offsetof(BerthSettings, owner_only), "false",
      .help = "whether forwarded ports refuse connections of other users of this host"},
+    {"share-home", BERTH_FIELD_BOOL, offsetof(BerthSettings, share_home), "true",
+     .help = "show your home directory in distros, at /mnt/host"},
     {"boot-timeout", BERTH_FIELD_UINT, offsetof(BerthSettings, boot_timeout_sec), "60", 1, 3600,
      .help = "seconds until a guest whose agent does not answer is given up"},
     {"init-timeout", BERTH_FIELD_UINT, offsetof(BerthSettings, init_timeout_sec), "60", 0, 3600,

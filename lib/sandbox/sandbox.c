@@ -104,8 +104,30 @@ typedef struct {
     guint64 scoped;
 } Ruleset;
 
+#define READ_RIGHTS (LANDLOCK_ACCESS_FS_READ_FILE | LANDLOCK_ACCESS_FS_READ_DIR)
+/* No devices, and nothing to execute. REFER is of version 2, TRUNCATE of 3. */
+#define TRUNCATE_RIGHT (G_GUINT64_CONSTANT(1) << 14)
+#define WRITE_RIGHTS                                                                               \
+    (READ_RIGHTS | LANDLOCK_ACCESS_FS_WRITE_FILE | LANDLOCK_ACCESS_FS_REMOVE_DIR |                 \
+     LANDLOCK_ACCESS_FS_REMOVE_FILE | LANDLOCK_ACCESS_FS_MAKE_DIR | LANDLOCK_ACCESS_FS_MAKE_REG |  \
+     LANDLOCK_ACCESS_FS_MAKE_SOCK | LANDLOCK_ACCESS_FS_MAKE_FIFO | LANDLOCK_ACCESS_FS_MAKE_SYM |   \
+     LANDLOCK_ACCESS_FS_REFER | TRUNCATE_RIGHT)
+
 #define SCOPED_VERSION 6
 #define SCOPED_ALL     3u /* abstract unix sockets, signals */
+
+static int allow_paths(const BerthSandbox *sandbox, int ruleset, guint64 handled)
+{
+    for (gsize i = 0; i < sandbox->n_paths; i++) {
+        const BerthSandboxPath *path = &sandbox->paths[i];
+        const struct landlock_path_beneath_attr rule = {
+            .allowed_access = (path->read_only ? READ_RIGHTS : WRITE_RIGHTS) & handled,
+            .parent_fd = path->fd};
+        if (syscall(SYS_landlock_add_rule, ruleset, LANDLOCK_RULE_PATH_BENEATH, &rule, 0) < 0)
+            return errno;
+    }
+    return 0;
+}
 
 static int close_paths(const BerthSandbox *sandbox)
 {
@@ -119,9 +141,12 @@ static int close_paths(const BerthSandbox *sandbox)
                                 .scoped = SCOPED_ALL};
     gsize size = version >= SCOPED_VERSION ? sizeof(attributes) : sizeof(guint64);
     berth_autofd int ruleset = (int)syscall(SYS_landlock_create_ruleset, &attributes, size, 0);
-    if (ruleset < 0 || syscall(SYS_landlock_restrict_self, ruleset, 0) < 0)
+    if (ruleset < 0)
         return errno;
-    return 0;
+    int errnum = allow_paths(sandbox, ruleset, attributes.handled_access_fs);
+    if (errnum != 0)
+        return errnum;
+    return syscall(SYS_landlock_restrict_self, ruleset, 0) < 0 ? errno : 0;
 }
 
 static int allow_calls(const BerthSandbox *sandbox, scmp_filter_ctx filter)

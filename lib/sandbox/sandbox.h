@@ -38,14 +38,22 @@ typedef struct {
     } only[3];
 } BerthSandboxRule;
 
+/* A directory that stays reachable, with all below it. */
+typedef struct {
+    int fd; /* O_PATH */
+    bool read_only;
+} BerthSandboxPath;
+
 typedef struct {
     const char *step; /* of error ids: "net.lock" */
     const char *what; /* of messages: "lock the network of the guest in" */
     int last_fd;
     guint descriptors_max;
     guint64 memory_max; /* private writable memory, bytes; 0: no limit. Not with a sanitizer */
-    bool no_paths;      /* Landlock denies all paths, even to calls that are allowed */
-    bool leave_host;    /* enter new namespaces (namespaces.h), where the host allows it */
+    bool no_paths;      /* Landlock denies all paths but `paths`, even to calls that are allowed */
+    const BerthSandboxPath *paths;
+    gsize n_paths;
+    bool leave_host; /* enter new namespaces (namespaces.h), where the host allows it */
 
     const int *allowed; /* calls allowed with any argument */
     gsize n_allowed;

@@ -14,15 +14,16 @@
 #include <sys/socket.h>
 #include <sys/wait.h>
 
+#define LISTENING 0 /* of a channel: a stream socket to which nobody connects */
+
 /* The descriptors QEMU inherits, and their socket types. */
 static const struct {
     int target;
     int type;
 } channels[] = {
-    {BERTH_QEMU_FD_CONSOLE, SOCK_STREAM},
-    {BERTH_QEMU_FD_QMP, SOCK_STREAM},
-    {BERTH_QEMU_FD_AGENT, SOCK_STREAM},
-    {BERTH_QEMU_FD_NET, SOCK_DGRAM},
+    {BERTH_QEMU_FD_CONSOLE, SOCK_STREAM}, {BERTH_QEMU_FD_QMP, SOCK_STREAM},
+    {BERTH_QEMU_FD_AGENT, SOCK_STREAM},   {BERTH_QEMU_FD_NET, SOCK_DGRAM},
+    {BERTH_QEMU_FD_SHARE, LISTENING},
 };
 #define CHANNELS G_N_ELEMENTS(channels)
 
@@ -43,18 +44,28 @@ void berth_probe_clear(BerthProbe *probe)
     g_clear_pointer(&probe->reason, g_free);
 }
 
+static int make_channel(int type, int *ret_ours, int *ret_theirs)
+{
+    int pair[2] = {-1, -1};
+    int result = 0;
+    if (type == LISTENING)
+        result = pair[1] = berth_fd_listen(NULL);
+    else
+        result = berth_fd_socketpair(type, pair);
+    *ret_ours = pair[0];
+    *ret_theirs = pair[1];
+    return result;
+}
+
 static bool make_channels(Ends *ours, Ends *theirs, GError **error)
 {
     for (gsize i = 0; i < CHANNELS; i++)
         ours->fds[i] = theirs->fds[i] = -1;
     for (gsize i = 0; i < CHANNELS; i++) {
-        int pair[2];
-        if (berth_fd_socketpair(channels[i].type, pair) < 0) {
+        if (make_channel(channels[i].type, &ours->fds[i], &theirs->fds[i]) < 0) {
             berth_error_set_errno(error, errno, "vmm.probe", "socket pair");
             return false;
         }
-        ours->fds[i] = pair[0];
-        theirs->fds[i] = pair[1];
     }
     return true;
 }

@@ -320,16 +320,26 @@ static void write_null_disk(Writer *writer)
     write_root_device(writer);
 }
 
-/* The driver reserves port 0 for a console, so our one port needs two. */
-static void write_agent(Writer *writer)
+static void write_port(Writer *writer, const char *chardev, const char *name)
+{
+    option(writer, "-device", "virtserialport");
+    property(writer, "chardev", chardev);
+    property(writer, "name", name);
+}
+
+/* The driver reserves port 0 for a console, so our two ports need three. QEMU accepts the next
+ * connection of the share's socket when the last one has ended. */
+static void write_ports(Writer *writer)
 {
     socket_chardev(writer, "agent", BERTH_QEMU_FD_AGENT);
+    socket_chardev(writer, "share", BERTH_QEMU_FD_SHARE);
+    property(writer, "server", "on");
+    property(writer, "wait", "off");
     option(writer, "-device", "virtio-serial-device");
-    property(writer, "max_ports", "2");
-    option(writer, "-device", "virtserialport");
-    property(writer, "id", "agent"); /* without an id QEMU sends no VSERPORT_CHANGE events for it */
-    property(writer, "chardev", "agent");
-    property(writer, "name", "org.berth.agent");
+    property(writer, "max_ports", "3");
+    write_port(writer, "agent", "org.berth.agent");
+    property(writer, "id", "agent"); /* QEMU sends VSERPORT_CHANGE events for ports with an id */
+    write_port(writer, "share", "org.berth.share");
 }
 
 static void write_network(Writer *writer, const char *mac, guint mtu)
@@ -391,7 +401,7 @@ char **berth_qemu_args(const BerthMachine *machine, GError **error)
     write_qmp(&writer, machine->monitor);
     write_console(&writer);
     write_root_disk(&writer, machine->disk);
-    write_agent(&writer);
+    write_ports(&writer);
     write_network(&writer, machine->mac, machine->mtu);
     write_helpers(&writer);
     return finish(&writer, error);
@@ -415,7 +425,7 @@ char **berth_qemu_args_probe(const BerthMachine *machine, GError **error)
     write_qmp(&writer, machine->monitor);
     write_console(&writer);
     write_null_disk(&writer);
-    write_agent(&writer);
+    write_ports(&writer);
     write_network(&writer, "52:54:00:00:00:00", machine->mtu);
     write_helpers(&writer);
     return finish(&writer, error);

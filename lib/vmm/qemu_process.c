@@ -144,8 +144,9 @@ static bool make_channel(int *ret_ours, int *ret_theirs, GError **error)
     return false;
 }
 
-BerthQemu *berth_qemu_spawn(const BerthMachine *machine, int net_fd, BerthQemuExitFunc on_exit,
-                            gpointer user_data, BerthQemuChannels *ret_channels, GError **error)
+BerthQemu *berth_qemu_spawn(const BerthMachine *machine, int net_fd, int share_fd,
+                            BerthQemuExitFunc on_exit, gpointer user_data,
+                            BerthQemuChannels *ret_channels, GError **error)
 {
     if (!berth_qemu_check(machine, error))
         return NULL;
@@ -159,9 +160,9 @@ BerthQemu *berth_qemu_spawn(const BerthMachine *machine, int net_fd, BerthQemuEx
         !make_channel(&console, &their_console, error))
         return NULL;
 
-    const int sources[] = {their_qmp, their_agent, net_fd, their_console};
+    const int sources[] = {their_qmp, their_agent, net_fd, their_console, share_fd};
     const int targets[] = {BERTH_QEMU_FD_QMP, BERTH_QEMU_FD_AGENT, BERTH_QEMU_FD_NET,
-                           BERTH_QEMU_FD_CONSOLE};
+                           BERTH_QEMU_FD_CONSOLE, BERTH_QEMU_FD_SHARE};
     g_autoptr(BerthQemu) qemu = g_new0(BerthQemu, 1);
     qemu->child = (BerthQemuChild)BERTH_QEMU_CHILD_INIT;
     qemu->on_exit = on_exit;

@@ -35,10 +35,12 @@ typedef void (*BerthQemuExitFunc)(BerthQemu *qemu, int wait_status, gpointer use
 bool berth_qemu_check(const BerthMachine *machine, GError **error);
 
 /* Start QEMU for @machine, whose accelerator is settled. @net_fd, a datagram socket, carries the
- * frames of its network card and stays the caller's. NULL on error. Errors: of berth_qemu_check, of
+ * frames of its network card; at @share_fd, a listening stream socket, it accepts the server of the
+ * guest's shares. Both stay the caller's. NULL on error. Errors: of berth_qemu_check, of
  * berth_qemu_args, "machine.qemu.*". */
-BerthQemu *berth_qemu_spawn(const BerthMachine *machine, int net_fd, BerthQemuExitFunc on_exit,
-                            gpointer user_data, BerthQemuChannels *ret_channels, GError **error);
+BerthQemu *berth_qemu_spawn(const BerthMachine *machine, int net_fd, int share_fd,
+                            BerthQemuExitFunc on_exit, gpointer user_data,
+                            BerthQemuChannels *ret_channels, GError **error);
 
 /* 0 once it has exited. */
 pid_t berth_qemu_pid(const BerthQemu *qemu);

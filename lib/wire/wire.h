@@ -65,8 +65,9 @@
 
 /* Increment it with each incompatible change; if it affects a session's frames, which `berth` reads
  * and writes, also the version in instance/control/hello.h. */
-#define WIRE_VERSION       5u
+#define WIRE_VERSION       6u
 #define WIRE_PORT_NAME     "org.berth.agent"
+#define WIRE_SHARE_NAME    "org.berth.share" /* the port of the shares; it carries FUSE's messages */
 #define WIRE_HEADER_SIZE   12u
 #define WIRE_PAYLOAD_MAX   65536u
 #define WIRE_OPEN_MAX      8388608u /* OPEN and its MORE; Linux accepts at most 6 MiB */
@@ -107,6 +108,7 @@ typedef enum {
     WIRE_ROUTE = 5,  /* gateway6:string; the host gained, or lost (""), its IPv6 route */
     WIRE_NAMES = 6,  /* search:string (domains with blanks between) hosts:string (lines "ADDRESS
                         NAME..."); the host's names. After CONFIG, and on changes */
+    WIRE_UNSHARE = 7, /* no payload; the shares will not be served any more */
 
     /* stream 0, guest to host */
     WIRE_HELLO = 16, /* version:u32 kernel:string (uname -r); the guest's first frame */
@@ -118,6 +120,9 @@ typedef enum {
     WIRE_LISTENERS = 20, /* count:u32 listener* others:u32 service*; all listening sockets now, on
                             every change; others are those beyond the limit: not forwarded */
     WIRE_GROWN = 21,     /* problem:string ("" on success); the answer to GROW */
+    WIRE_SHARE = 23,     /* uid:u32 gid:u32 (of the default user, to whom the host user's files
+                            belong) root:string (where the shares are mounted); the port of the
+                            shares is open and empty: a server may connect */
     WIRE_NOTE = 22,      /* text:string; a notice about the start */
 
     /* a session's stream, host to guest */
@@ -160,6 +165,7 @@ typedef enum {
 typedef enum {
     WIRE_CONFIG_RESCUE = 1 << 0, /* change and run nothing of the distro */
     WIRE_CONFIG_OOBE = 1 << 1,   /* run the distro's own first-run command */
+    WIRE_CONFIG_SHARES = 1 << 2, /* the host has directories to share */
 } WireConfigFlags;
 
 typedef enum {

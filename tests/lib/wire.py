@@ -11,7 +11,7 @@ import socket
 import struct
 import time
 
-VERSION = 5
+VERSION = 6
 HEADER = struct.Struct("<IBBHI")
 PAYLOAD_MAX = 65536
 OPEN_MAX = 8388608

@@ -20,6 +20,7 @@ typedef struct {
     char *dir;
     BerthMachine *machine;
     int net[2];
+    int share;
     BerthQemu *qemu;
     BerthQemuChannels channels;
     bool exited;
@@ -54,6 +55,8 @@ static void set_up(Fixture *fixture, gconstpointer data)
     fixture->machine->initramfs = files_make(fixture->dir, "initramfs");
     fixture->machine->disk = files_make(fixture->dir, "disk, with a comma");
     g_assert_cmpint(berth_fd_socketpair(SOCK_DGRAM, fixture->net), ==, 0);
+    fixture->share = berth_fd_listen(NULL);
+    g_assert_cmpint(fixture->share, >=, 0);
     fixture->channels = (BerthQemuChannels){-1, -1, -1};
     fixture->events = g_string_new(NULL);
 }
@@ -64,6 +67,7 @@ static void tear_down(Fixture *fixture, gconstpointer data)
     berth_machine_free(fixture->machine);
     berth_fd_close(&fixture->net[0]);
     berth_fd_close(&fixture->net[1]);
+    berth_fd_close(&fixture->share);
     berth_fd_close(&fixture->channels.qmp);
     berth_fd_close(&fixture->channels.agent);
     berth_fd_close(&fixture->channels.console);
@@ -88,8 +92,8 @@ static void on_qemu_exit(BerthQemu *qemu, int status, gpointer user_data)
 static void spawn(Fixture *fixture)
 {
     g_autoptr(GError) error = NULL;
-    fixture->qemu = berth_qemu_spawn(fixture->machine, fixture->net[1], on_qemu_exit, fixture,
-                                     &fixture->channels, &error);
+    fixture->qemu = berth_qemu_spawn(fixture->machine, fixture->net[1], fixture->share,
+                                     on_qemu_exit, fixture, &fixture->channels, &error);
     g_assert_no_error(error);
     g_assert_cmpint(berth_qemu_pid(fixture->qemu), >, 0);
 }
@@ -141,7 +145,7 @@ static void test_channels_are_in_place(Fixture *fixture, gconstpointer data)
     g_autoptr(GRegex) own =
         g_regex_new("^\\d\\d+\n", G_REGEX_MULTILINE, 0, NULL); /* the shell keeps its own there */
     g_autofree char *text = g_regex_replace_literal(own, console, -1, 0, "", 0, NULL);
-    g_assert_cmpstr(text, ==, "console\nstdin 1\n/dev/null\n0\n1\n2\n3\n4\n5\n6\n");
+    g_assert_cmpstr(text, ==, "console\nstdin 1\n/dev/null\n0\n1\n2\n3\n4\n5\n6\n7\n");
 
     char frame[16] = "";
     g_assert_cmpint(recv(fixture->net[0], frame, sizeof(frame), MSG_DONTWAIT), ==, 4);
@@ -233,8 +237,8 @@ static void test_dies_with_its_keeper(Fixture *fixture, gconstpointer data)
     pid_t keeper = fork();
     if (keeper == 0) {
         int console = -1;
-        BerthQemu *qemu = berth_qemu_spawn(fixture->machine, pair[1], on_qemu_exit, fixture,
-                                           &fixture->channels, NULL);
+        BerthQemu *qemu = berth_qemu_spawn(fixture->machine, pair[1], fixture->share, on_qemu_exit,
+                                           fixture, &fixture->channels, NULL);
         console = qemu != NULL ? 0 : 1;
         _exit(console); /* without freeing it; QEMU holds pair[1] */
     }
@@ -274,8 +278,8 @@ static void expect_refusal(Fixture *fixture, BerthErrorCode code, const char *id
 
     g_autoptr(GError) again = NULL;
     BerthQemuChannels channels = {-1, -1, -1};
-    g_assert_null(berth_qemu_spawn(fixture->machine, fixture->net[1], on_qemu_exit, fixture,
-                                   &channels, &again));
+    g_assert_null(berth_qemu_spawn(fixture->machine, fixture->net[1], fixture->share, on_qemu_exit,
+                                   fixture, &channels, &again));
     g_assert_cmpstr(again->message, ==, error->message);
     g_assert_cmpint(channels.qmp, ==, -1);
 }
@@ -311,8 +315,8 @@ static void test_program_that_cannot_run(Fixture *fixture, gconstpointer data)
     files_write(fixture->machine->emulator, "#!/nowhere/interpreter\n");
     g_assert_cmpint(g_chmod(fixture->machine->emulator, 0755), ==, 0);
     g_autoptr(GError) error = NULL;
-    g_assert_null(berth_qemu_spawn(fixture->machine, fixture->net[1], on_qemu_exit, fixture,
-                                   &fixture->channels, &error));
+    g_assert_null(berth_qemu_spawn(fixture->machine, fixture->net[1], fixture->share, on_qemu_exit,
+                                   fixture, &fixture->channels, &error));
     g_assert_cmpstr(berth_error_id(error), ==, "machine.no-qemu");
 }
 

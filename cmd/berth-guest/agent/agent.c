@@ -42,6 +42,8 @@ typedef struct {
     Channel *channel;
     Source port;
     Source children;
+    Source lost_share; /* the host's server of the shares ended, or their carrier */
+    Shares shares;
     Source timer; /* retries a power request, or ends the grace period; one at a time */
     SessionHost host;
     char *user;
@@ -266,6 +268,21 @@ static void handle_power(Agent *agent, const WireFrame *frame)
     }
 }
 
+/* ---- shares ---- */
+
+static void on_lost_share(Source *source, uint32_t events)
+{
+    Agent *agent = container_of(source, Agent, lost_share);
+    char bytes[64];
+    if (read(source->fd, bytes, sizeof(bytes)) <= 0) {
+        loop_close(&agent->loop, source);
+        log_line("the carrier of the shares ended");
+        return;
+    }
+    if (agent->connected)
+        shares_report(&agent->shares, &agent->channel->out);
+}
+
 /* ---- frames from the host ---- */
 
 static void handle_config(Agent *agent, const WireFrame *frame)
@@ -366,6 +383,8 @@ static void handle_frame(Agent *agent, const WireFrame *frame)
         handle_names(agent, frame);
     else if (frame->type == WIRE_ROUTE)
         handle_route(agent, frame);
+    else if (frame->type == WIRE_UNSHARE)
+        shares_end(&agent->shares);
 }
 
 static bool must_pause(const Agent *agent)
@@ -530,6 +549,9 @@ static int start(Agent *agent)
     loop_add(&agent->loop, &agent->timer, timer, EPOLLIN, on_timer);
     loop_add(&agent->loop, &agent->port, agent->channel->fd, EPOLLIN, on_port);
 
+    if (agent->shares.lost >= 0)
+        loop_add(&agent->loop, &agent->lost_share, agent->shares.lost, EPOLLIN, on_lost_share);
+
     static const BootWatchEvents boot_events = {on_boot_stage, on_booted};
     agent->boot = boot_watch_new(&agent->loop, agent->options->init, agent->options->handover,
                                  agent->options->notify, &boot_events, agent);
@@ -554,6 +576,7 @@ static void stop(Agent *agent)
     boot_watch_free(agent->boot);
     loop_close(&agent->loop, &agent->port);
     loop_close(&agent->loop, &agent->timer);
+    loop_close(&agent->loop, &agent->lost_share);
     loop_close(&agent->loop, &agent->children);
     close(agent->loop.epoll);
     channel_reset(agent->channel);
@@ -567,6 +590,7 @@ int agent_run(const AgentOptions *options)
         .channel = options->channel,
         .connected = true,
         .host = {.user = options->user, .umask = options->umask},
+        .shares = options->shares,
         .oobe = options->oobe,
     };
     agent.host.loop = &agent.loop;

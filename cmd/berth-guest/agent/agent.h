@@ -14,6 +14,7 @@
 #include "distro/wsl_settings.h"
 #include "os/config.h"
 #include "os/power.h"
+#include "share/shares.h"
 
 #include <sys/types.h>
 
@@ -34,6 +35,7 @@ typedef struct {
     Config *config;           /* NAMES frames update its names; NULL: they are ignored */
     const Settings *settings; /* with @config */
     int root;                 /* with @config: the distro's / */
+    Shares shares;            /* of the host; its descriptors become the agent's */
     uint32_t init_timeout_msec; /* how long the host shall wait for the init; 0: it decides */
 } AgentOptions;
 

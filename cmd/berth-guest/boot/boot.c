@@ -16,6 +16,7 @@
 #include "distro/identity.h"
 #include "distro/oobe.h"
 #include "distro/resolver.h"
+#include "distro/user.h"
 #include "os/clock.h"
 #include "os/file.h"
 #include "os/grow.h"
@@ -44,8 +45,10 @@
 /* Growing by a terabyte takes this long under emulation; the host has a timeout, too. */
 #define GROW_SEC 20
 
-#define AGENT_TITLE "@berth-agent"
-#define SPARED      "/run/sendsigs.omit.d"
+/* With the @ inits spare them when they kill all at the end. */
+#define AGENT_TITLE   "@berth-agent"
+#define CARRIER_TITLE "@berth-share"
+#define SPARED        "/run/sendsigs.omit.d"
 
 /* ---- failures ---- */
 
@@ -277,18 +280,24 @@ static void set_title(char **argv, const char *title)
     size_t room = (size_t)(end - argv[0]);
     memset(argv[0], 0, room);
     strncpy(argv[0], title, room - 1);
-    prctl(PR_SET_NAME, "berth-agent");
+    prctl(PR_SET_NAME, title + 1);
+}
+
+/* In a process that outlives the hand-over. */
+static void go_on_beside_init(Boot *boot, const char *title)
+{
+    setsid();
+    set_title(boot->argv, title);
+    int null = open("/dev/null", O_RDWR | O_CLOEXEC);
+    dup2(null, STDIN_FILENO);
+    dup2(null, STDOUT_FILENO);
+    file_write("/proc/self/oom_score_adj", "-1000");
 }
 
 __attribute__((noreturn)) static void become_agent(Boot *boot, int handover, const char *problem)
 {
     report_stage(&boot->channel.out, "agent", problem);
-    setsid();
-    set_title(boot->argv, AGENT_TITLE);
-    int null = open("/dev/null", O_RDWR | O_CLOEXEC);
-    dup2(null, STDIN_FILENO);
-    dup2(null, STDOUT_FILENO);
-    file_write("/proc/self/oom_score_adj", "-1000");
+    go_on_beside_init(boot, AGENT_TITLE);
 
     AgentOptions options = {
         .channel = &boot->channel,
@@ -307,6 +316,7 @@ __attribute__((noreturn)) static void become_agent(Boot *boot, int handover, con
         .config = is_rescue(boot) ? NULL : &boot->config,
         .settings = &boot->settings,
         .root = boot->root,
+        .shares = boot->shares,
         .init_timeout_msec = boot->settings.init_timeout_msec,
     };
     _exit(agent_run(&options));
@@ -320,6 +330,36 @@ static int exempt_agent(pid_t pid)
     snprintf(line, sizeof(line), "%d\n", pid);
     int result = file_make_directories(SPARED, 0755);
     return result == 0 ? file_replace(SPARED "/berth", line, 0644) : result;
+}
+
+static void become_carrier(void *data)
+{
+    Boot *boot = data;
+    small_init_hold_signals();
+    close(boot->channel.fd);
+    go_on_beside_init(boot, CARRIER_TITLE);
+}
+
+static void stage_share(Boot *boot, char *problem, size_t size)
+{
+    const DefaultUsers defaults = {boot->settings.user != NULL ? boot->settings.user : "",
+                                   boot->user};
+    const char *root = boot->settings.automount_root;
+    const char *what = "";
+    char message[256];
+    User user = {0};
+    if ((boot->config.flags & WIRE_CONFIG_SHARES) == 0 || !boot->settings.automount)
+        return;
+    if (user_choose("", &defaults, &user, message, sizeof(message))) {
+        boot->shares.uid = user.uid;
+        boot->shares.gid = user.gid;
+        user_clear(&user);
+    }
+    int result =
+        shares_mount(&boot->shares, root != NULL ? root : "/mnt", become_carrier, boot, &what);
+    explain(problem, size, what, result);
+    if (result == 0)
+        shares_report(&boot->shares, &boot->channel.out);
 }
 
 static void stage_agent(Boot *boot, char *problem, size_t size)
@@ -364,6 +404,7 @@ static const Stage stages[] = {
     {.name = "user", stage_user},
     {.name = "network", stage_network, .rescue = true},
     {.name = "mounts", stage_mounts},
+    {.name = "share", stage_share},
     {.name = "agent", stage_agent, .rescue = true},
 };
 
@@ -426,6 +467,7 @@ void boot(char **argv)
                          .init = {.kind = INIT_BERTH},
                          .notify = -1,
                          .handover = -1,
+                         .shares = SHARES_NONE,
                          .root = -1};
     const char *what = "";
     state.argv = argv;

@@ -10,6 +10,7 @@
 #include "agent/host_channel.h"
 #include "distro/wsl_settings.h"
 #include "os/config.h"
+#include "share/shares.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -27,6 +28,7 @@ typedef struct {
     char user[65]; /* the default user of sessions */
     Init init;     /* what PID 1 will become */
     int notify;    /* socket of systemd's notifications, or -1 */
+    Shares shares; /* of the host */
     int handover;  /* our end of the pipe to the agent, or -1 */
     char **argv;   /* main's; set_title overwrites it */
 } Boot;

@@ -32,6 +32,8 @@ typedef struct {
 /* Members of wsl_settings.h document the keys. The ignored ones are keys of WSL that images contain
  * and that have no meaning here. */
 static const Key keys[] = {
+    {"automount", "enabled", KEY_BOOL, MEMBER(automount)},
+    {"automount", "root", KEY_STRING, MEMBER(automount_root)},
     {"automount", "mountFsTab", KEY_BOOL, MEMBER(mount_fstab)},
     {"boot", "command", KEY_STRING, MEMBER(command)},
     {"boot", "initTimeout", KEY_NUMBER, MEMBER(init_timeout_msec), INT32_MAX},
@@ -46,10 +48,8 @@ static const Key keys[] = {
     {"user", "default", KEY_STRING, MEMBER(user)},
 
     {"automount", "cgroups", KEY_IGNORED},
-    {"automount", "enabled", KEY_IGNORED},
     {"automount", "ldconfig", KEY_IGNORED},
     {"automount", "options", KEY_IGNORED},
-    {"automount", "root", KEY_IGNORED},
     {"boot", "protectBinfmt", KEY_IGNORED},
     {"fileServer", "enabled", KEY_IGNORED},
     {"fileServer", "logFile", KEY_IGNORED},
@@ -84,6 +84,7 @@ typedef struct {
 void settings_init(Settings *settings)
 {
     *settings = (Settings){.systemd = true,
+                           .automount = true,
                            .mount_fstab = true,
                            .generate_hosts = true,
                            .generate_resolv_conf = true,
@@ -94,6 +95,7 @@ void settings_init(Settings *settings)
 void settings_clear(Settings *settings)
 {
     free(settings->hostname);
+    free(settings->automount_root);
     free(settings->command);
     free(settings->user);
     free(settings->oobe_command);

@@ -17,6 +17,8 @@
 /* Strings are owned; settings_clear frees. NULL: not set. */
 typedef struct {
     bool systemd;               /* hand over to it where it is the distro's init */
+    bool automount;             /* mount the host's directories */
+    char *automount_root;       /* where, with "host" behind it; NULL: /mnt/ */
     bool mount_fstab;           /* mount what /etc/fstab says */
     bool generate_hosts;        /* write /etc/hosts */
     bool generate_resolv_conf;  /* write /etc/resolv.conf */

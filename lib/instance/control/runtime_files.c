@@ -11,6 +11,7 @@ static const struct {
     const char *name;
     bool stays; /* kept when the instance ends */
 } files[] = {
+    {BERTH_RUNTIME_SHARE, false},
     {BERTH_RUNTIME_CONTROL, false}, {BERTH_RUNTIME_DOCKER, false}, {BERTH_RUNTIME_MACHINE, false},
     {BERTH_RUNTIME_PORTS, false},   {BERTH_RUNTIME_RESCUE, false}, {BERTH_RUNTIME_CLOUD, false},
     {BERTH_RUNTIME_LOG, true},      {BERTH_RUNTIME_LOCK, true},    {BERTH_RUNTIME_START, true},

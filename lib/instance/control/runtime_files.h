@@ -20,6 +20,7 @@ G_BEGIN_DECLS
 #define BERTH_RUNTIME_LOG     "keeper.log"
 #define BERTH_RUNTIME_LOCK    "lock"
 #define BERTH_RUNTIME_START   "start"
+#define BERTH_RUNTIME_SHARE   "share.sock"
 #define BERTH_RUNTIME_DOCKER  "docker.sock" /* the longest name */
 
 /* The guest's socket behind BERTH_RUNTIME_DOCKER. */

@@ -91,6 +91,7 @@ static void finish(BerthInstance *instance)
     berth_instance_clear_timer(&instance->finisher);
     instance->state = GONE;
     g_clear_pointer(&instance->network, berth_net_process_free);
+    g_clear_pointer(&instance->shares, berth_share_process_free);
     g_clear_pointer(&instance->sockets, berth_sockets_free);
     berth_console_log(instance->console, "%s %s", instance->machine->name,
                       instance->failure != NULL ? instance->failure->message : "was powered off");
@@ -201,6 +202,18 @@ static const BerthNetProcessEvents network_events = {.log = log_line,
                                                      .failed = on_network_failed,
                                                      .changed = on_ports_changed};
 
+/* --- the shares ------------------------------------------------------------------------------- */
+
+static void on_shares_failed(const GError *error, gpointer user_data)
+{
+    BerthInstance *instance = user_data;
+    log_line(error->message, instance);
+    if (instance->life.agent != NULL)
+        berth_agent_client_unshare(instance->life.agent);
+}
+
+static const BerthShareProcessEvents shares_events = {.log = log_line, .failed = on_shares_failed};
+
 /* --- the public part -------------------------------------------------------------------------- */
 
 BerthInstance *berth_instance_new(BerthMachine *machine, const char *dir, const char *support_dir,
@@ -228,6 +241,9 @@ BerthInstance *berth_instance_new(BerthMachine *machine, const char *dir, const 
         instance->network =
             berth_net_process_new(machine, dir, support_dir, &network_events, instance, &error);
     if (instance->network != NULL)
+        instance->shares =
+            berth_share_process_new(machine, dir, support_dir, &shares_events, instance, &error);
+    if (instance->shares != NULL)
         launch(instance);
     else
         berth_instance_fail(instance, g_steal_pointer(&error));
@@ -244,6 +260,7 @@ void berth_instance_free(BerthInstance *instance)
     berth_sockets_free(instance->sockets);
     berth_streams_free(instance->streams);
     berth_net_process_free(instance->network);
+    berth_share_process_free(instance->shares);
     berth_instance_clear_life(instance);
     berth_instance_clear_qemu(instance);
     berth_console_free(instance->console);

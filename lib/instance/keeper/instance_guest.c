@@ -183,6 +183,13 @@ static void on_grown(const char *problem, gpointer user_data)
     berth_server_grown(instance->server, error);
 }
 
+static void on_share(guint32 uid, guint32 gid, const char *root, gpointer user_data)
+{
+    BerthInstance *instance = user_data;
+    if (instance->shares != NULL && *instance->machine->shares != NULL)
+        berth_share_process_start(instance->shares, uid, gid);
+}
+
 static bool on_session(const WireFrame *frame, gpointer user_data)
 {
     BerthInstance *instance = user_data;
@@ -208,6 +215,7 @@ static const BerthAgentClientEvents agent_events = {
     .booted = on_booted,
     .listeners = on_listeners,
     .grown = on_grown,
+    .share = on_share,
     .session = on_session,
     .lost = on_agent_lost,
 };
@@ -269,6 +277,8 @@ void berth_instance_end_life(BerthInstance *instance)
 {
     if (instance->network != NULL)
         berth_net_process_update(instance->network, NULL);
+    if (instance->shares != NULL)
+        berth_share_process_stop(instance->shares);
     berth_sockets_set_up(instance->sockets, false);
     berth_sockets_reset(instance->sockets);
     g_clear_pointer(&instance->life.agent, berth_agent_client_free);

@@ -22,6 +22,7 @@
 #include "net_process.h"
 #include "pause.h"
 #include "server.h"
+#include "share_process.h"
 #include "sockets.h"
 #include "streams.h"
 #include "vmm/qemu_process.h"
@@ -83,6 +84,7 @@ struct BerthInstance {
     BerthServer *server;
     BerthSockets *sockets;    /* NULL once it is GONE */
     BerthNetProcess *network; /* NULL once it is GONE */
+    BerthShareProcess *shares;
     BerthConsole *console;
     BerthPortNotices *port_notices;
     BerthHostNames *names;

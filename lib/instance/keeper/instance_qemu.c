@@ -45,9 +45,9 @@ int berth_instance_start_qemu(BerthInstance *instance, GError **error)
 {
     BerthQemuChannels channels;
     QemuProcess *process = &instance->process;
-    process->qemu =
-        berth_qemu_spawn(instance->machine, berth_net_process_guest_fd(instance->network),
-                         on_qemu_exit, instance, &channels, error);
+    process->qemu = berth_qemu_spawn(
+        instance->machine, berth_net_process_guest_fd(instance->network),
+        berth_share_process_guest_fd(instance->shares), on_qemu_exit, instance, &channels, error);
     if (process->qemu == NULL)
         return -1;
     berth_instance_watch_pauses(instance);

@@ -1,0 +1,324 @@
+/* SPDX-License-Identifier: MIT */
+#include "carrier.h"
+
+#include "os/log.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/fuse.h>
+#include <poll.h>
+#include <pthread.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <unistd.h>
+
+#define MESSAGE_MAX (1024u * 1024u + 4096u) /* FUSE_MAX_MAX_PAGES, and a header */
+#define INIT_MAX    256u
+
+/* A notification that waits for its thread. */
+typedef struct Notification Notification;
+struct Notification {
+    Notification *next;
+    uint32_t size;
+    uint8_t bytes[];
+};
+
+typedef struct {
+    const Carrier *carrier;
+    pthread_mutex_t lock;
+    pthread_cond_t changed;
+    bool connected;    /* the host's server is there */
+    bool sending;      /* the thread of requests is within a message */
+    uint64_t *waiting; /* requests under way */
+    size_t waiting_count;
+    size_t waiting_room;
+    uint8_t init[INIT_MAX]; /* the kernel's INIT */
+    uint32_t init_size;     /* 0: it was not sent yet */
+    bool init_answered;     /* the kernel has its answer; that of another server is dropped */
+    Notification *first;
+    Notification **last;
+} State;
+
+/* ---- requests under way ---- */
+
+static bool has_answer(const struct fuse_in_header *header)
+{
+    return header->opcode != FUSE_FORGET && header->opcode != FUSE_BATCH_FORGET &&
+           header->opcode != FUSE_INTERRUPT;
+}
+
+static bool add_waiting(State *state, uint64_t unique)
+{
+    if (state->waiting_count == state->waiting_room) {
+        size_t room = state->waiting_room != 0 ? state->waiting_room * 2 : 64;
+        uint64_t *grown = realloc(state->waiting, room * sizeof(*grown));
+        if (grown == NULL)
+            return false;
+        state->waiting = grown;
+        state->waiting_room = room;
+    }
+    state->waiting[state->waiting_count++] = unique;
+    return true;
+}
+
+static bool remove_waiting(State *state, uint64_t unique)
+{
+    for (size_t i = state->waiting_count; i-- > 0;) {
+        if (state->waiting[i] != unique)
+            continue;
+        state->waiting[i] = state->waiting[--state->waiting_count];
+        return true;
+    }
+    return false;
+}
+
+static void fail_request(const State *state, uint64_t unique)
+{
+    const struct fuse_out_header answer = {.len = sizeof(answer), .error = -EIO, .unique = unique};
+    ssize_t written = write(state->carrier->fuse, &answer, sizeof(answer));
+    (void)written; /* ENOENT: it was interrupted meanwhile */
+}
+
+/* ---- the port ---- */
+
+static void wait_for(int fd, short events)
+{
+    struct pollfd wait = {.fd = fd, .events = events};
+    poll(&wait, 1, -1);
+}
+
+/* Wait until the host has connected. Edge-triggered: until then a port reports a hang-up at each
+ * look. */
+static void wait_for_host(int port)
+{
+    int epoll = epoll_create1(EPOLL_CLOEXEC);
+    struct epoll_event event = {.events = EPOLLIN | EPOLLOUT | EPOLLET};
+    if (epoll < 0 || epoll_ctl(epoll, EPOLL_CTL_ADD, port, &event) < 0)
+        return;
+    struct pollfd now = {.fd = port, .events = POLLOUT};
+    while (poll(&now, 1, 0) > 0 && (now.revents & (POLLHUP | POLLERR)) != 0)
+        epoll_wait(epoll, &event, 1, -1);
+    close(epoll);
+}
+
+/* Read exactly @size bytes. False: the host has gone. */
+static bool read_port(int port, uint8_t *bytes, size_t size)
+{
+    for (size_t done = 0; done < size;) {
+        ssize_t got = read(port, bytes + done, size - done);
+        if (got > 0)
+            done += (size_t)got;
+        else if (got == 0 || (errno != EAGAIN && errno != EINTR))
+            return false;
+        else if (errno == EAGAIN)
+            wait_for(port, POLLIN);
+    }
+    return true;
+}
+
+/* False: the host has gone. */
+static bool write_port(int port, const uint8_t *bytes, size_t size)
+{
+    for (size_t done = 0; done < size;) {
+        ssize_t put = write(port, bytes + done, size - done);
+        if (put > 0) {
+            done += (size_t)put;
+            continue;
+        }
+        struct pollfd wait = {.fd = port, .events = POLLOUT};
+        if (put < 0 && errno != EAGAIN && errno != EINTR)
+            return false;
+        if (poll(&wait, 1, -1) > 0 && (wait.revents & (POLLHUP | POLLERR)) != 0)
+            return false;
+    }
+    return true;
+}
+
+/* ---- from the kernel to the host ---- */
+
+/* Send a request once the host is there. */
+static void send_request(State *state, const uint8_t *bytes, size_t size)
+{
+    struct fuse_in_header header;
+    memcpy(&header, bytes, sizeof(header));
+    pthread_mutex_lock(&state->lock);
+    while (!state->connected)
+        pthread_cond_wait(&state->changed, &state->lock);
+    if (header.opcode == FUSE_INIT && size <= INIT_MAX) {
+        memcpy(state->init, bytes, size);
+        state->init_size = (uint32_t)size;
+    }
+    bool counted = !has_answer(&header) || add_waiting(state, header.unique);
+    state->sending = counted;
+    pthread_mutex_unlock(&state->lock);
+    if (!counted) {
+        fail_request(state, header.unique);
+        return;
+    }
+
+    write_port(state->carrier->port, bytes, size); /* if the host has gone, the reader sees it */
+
+    pthread_mutex_lock(&state->lock);
+    state->sending = false;
+    pthread_cond_broadcast(&state->changed);
+    pthread_mutex_unlock(&state->lock);
+}
+
+static void *carry_requests(void *data)
+{
+    State *state = data;
+    uint8_t *bytes = malloc(MESSAGE_MAX);
+    while (bytes != NULL) {
+        ssize_t size = read(state->carrier->fuse, bytes, MESSAGE_MAX);
+        if (size < 0 && (errno == EINTR || errno == EAGAIN || errno == ENOENT)) {
+            if (errno == EAGAIN)
+                wait_for(state->carrier->fuse, POLLIN);
+            continue; /* ENOENT: the request was interrupted */
+        }
+        if (size < (ssize_t)sizeof(struct fuse_in_header))
+            break; /* ENODEV: unmounted */
+        send_request(state, bytes, (size_t)size);
+    }
+    free(bytes);
+    _exit(EXIT_SUCCESS);
+}
+
+/* ---- from the host to the kernel ---- */
+
+static void *carry_notifications(void *data)
+{
+    State *state = data;
+    for (;;) {
+        pthread_mutex_lock(&state->lock);
+        while (state->first == NULL)
+            pthread_cond_wait(&state->changed, &state->lock);
+        Notification *notification = state->first;
+        state->first = notification->next;
+        if (state->first == NULL)
+            state->last = &state->first;
+        pthread_mutex_unlock(&state->lock);
+        ssize_t written = write(state->carrier->fuse, notification->bytes, notification->size);
+        (void)written; /* ENOENT: the kernel does not have it any more */
+        free(notification);
+    }
+    return NULL;
+}
+
+static bool queue_notification(State *state, const uint8_t *bytes, uint32_t size)
+{
+    Notification *notification = malloc(sizeof(*notification) + size);
+    if (notification == NULL)
+        return false;
+    notification->next = NULL;
+    notification->size = size;
+    memcpy(notification->bytes, bytes, size);
+    pthread_mutex_lock(&state->lock);
+    *state->last = notification;
+    state->last = &notification->next;
+    pthread_cond_broadcast(&state->changed);
+    pthread_mutex_unlock(&state->lock);
+    return true;
+}
+
+/* 0: INIT was not sent yet. */
+static uint64_t init_unique(const State *state)
+{
+    struct fuse_in_header init;
+    memcpy(&init, state->init, sizeof(init));
+    return state->init_size > 0 ? init.unique : 0;
+}
+
+static void deliver(State *state, const uint8_t *bytes, uint32_t size)
+{
+    struct fuse_out_header header;
+    memcpy(&header, bytes, sizeof(header));
+    if (header.unique == 0) {
+        if (!queue_notification(state, bytes, size))
+            log_line("share: no memory for a notification");
+        return;
+    }
+    pthread_mutex_lock(&state->lock);
+    bool waited = remove_waiting(state, header.unique);
+    if (header.unique == init_unique(state)) {
+        waited = waited && !state->init_answered;
+        state->init_answered = true;
+    }
+    pthread_mutex_unlock(&state->lock);
+    ssize_t written = waited ? write(state->carrier->fuse, bytes, size) : 0;
+    (void)written; /* ENOENT: it was interrupted meanwhile */
+}
+
+/* The host's end has closed, perhaps within a message. */
+static void disconnect(State *state)
+{
+    pthread_mutex_lock(&state->lock);
+    state->connected = false;
+    while (state->sending)
+        pthread_cond_wait(&state->changed, &state->lock);
+    for (size_t i = 0; i < state->waiting_count; i++)
+        if (state->waiting[i] != init_unique(state))
+            fail_request(state, state->waiting[i]);
+    state->waiting_count = 0;
+    pthread_mutex_unlock(&state->lock);
+
+    uint8_t rest[4096];
+    while (read(state->carrier->port, rest, sizeof(rest)) > 0)
+        continue;
+    state->carrier->lost(state->carrier->data);
+}
+
+/* A server is there: the first, or another one, which is told of the kernel. */
+static void connect_server(State *state)
+{
+    wait_for_host(state->carrier->port);
+    pthread_mutex_lock(&state->lock);
+    bool again = state->init_size > 0 && add_waiting(state, init_unique(state));
+    pthread_mutex_unlock(&state->lock);
+    if (again)
+        write_port(state->carrier->port, state->init, state->init_size);
+    pthread_mutex_lock(&state->lock);
+    state->connected = true;
+    pthread_cond_broadcast(&state->changed);
+    pthread_mutex_unlock(&state->lock);
+}
+
+/* Carry what one server sends. False: it sent what is no message. */
+static bool carry_answers(State *state, uint8_t *bytes)
+{
+    uint32_t size;
+    while (read_port(state->carrier->port, bytes, sizeof(struct fuse_out_header))) {
+        memcpy(&size, bytes, sizeof(size));
+        if (size < sizeof(struct fuse_out_header) || size > MESSAGE_MAX)
+            return false;
+        if (!read_port(state->carrier->port, bytes + sizeof(struct fuse_out_header),
+                       size - sizeof(struct fuse_out_header)))
+            return true;
+        deliver(state, bytes, size);
+    }
+    return true;
+}
+
+int carrier_run(const Carrier *carrier)
+{
+    static State state = {.lock = PTHREAD_MUTEX_INITIALIZER, .changed = PTHREAD_COND_INITIALIZER};
+    state.carrier = carrier;
+    state.last = &state.first;
+    uint8_t *bytes = malloc(MESSAGE_MAX);
+    pthread_t thread;
+    if (bytes == NULL || pthread_create(&thread, NULL, carry_requests, &state) != 0 ||
+        pthread_create(&thread, NULL, carry_notifications, &state) != 0) {
+        free(bytes);
+        return -ENOMEM;
+    }
+    for (;;) {
+        connect_server(&state);
+        if (!carry_answers(&state, bytes))
+            break;
+        disconnect(&state);
+    }
+    free(bytes);
+    return -EPROTO;
+}

@@ -1,0 +1,164 @@
+/* SPDX-License-Identifier: MIT */
+#include "share_process.h"
+
+#include "base/error.h"
+#include "base/fd.h"
+#include "instance/control/runtime_files.h"
+#include "model/share.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <sys/wait.h>
+
+#define PORT_FD 3 /* cmd/berth-share/main.c */
+
+/* Give berth-share up after ENDS_MAX ends within WINDOW_USEC. */
+#define ENDS_MAX    5u
+#define WINDOW_USEC (10 * G_USEC_PER_SEC)
+
+struct BerthShareProcess {
+    const BerthMachine *machine;
+    char *program;
+    int program_fd; /* berth-share's file as of the first start, whatever an upgrade does; or -1 */
+    char *path;     /* of the socket */
+    int listen_fd;
+    const BerthShareProcessEvents *events;
+    gpointer user_data;
+    GPid pid; /* of the running one, or 0 */
+    GSource *child;
+    gint64 ended_usec[ENDS_MAX]; /* ring of the last ends, monotonic */
+    guint ends;
+};
+
+BerthShareProcess *berth_share_process_new(const BerthMachine *machine, const char *dir,
+                                           const char *support_dir,
+                                           const BerthShareProcessEvents *events,
+                                           gpointer user_data, GError **error)
+{
+    g_autoptr(BerthShareProcess) shares = g_new0(BerthShareProcess, 1);
+    shares->machine = machine;
+    shares->program = g_build_filename(support_dir, "berth-share", NULL);
+    shares->program_fd = open(shares->program, O_PATH | O_CLOEXEC);
+    shares->events = events;
+    shares->user_data = user_data;
+    shares->path = g_build_filename(dir, BERTH_RUNTIME_SHARE, NULL);
+    shares->listen_fd = berth_fd_listen(shares->path);
+    if (shares->listen_fd >= 0)
+        return g_steal_pointer(&shares);
+    berth_error_set_errno(error, errno, "instance.start", "%s", shares->path);
+    return NULL;
+}
+
+static void forget_child(BerthShareProcess *shares)
+{
+    if (shares->child != NULL)
+        g_source_destroy(shares->child);
+    g_clear_pointer(&shares->child, g_source_unref);
+    shares->pid = 0;
+}
+
+void berth_share_process_stop(BerthShareProcess *shares)
+{
+    GPid pid = shares->pid;
+    if (pid == 0)
+        return;
+    forget_child(shares);
+    kill(pid, SIGKILL); /* it keeps nothing back: what it was asked to write is written */
+    while (waitpid(pid, NULL, 0) < 0 && errno == EINTR)
+        ;
+}
+
+void berth_share_process_free(BerthShareProcess *shares)
+{
+    if (shares == NULL)
+        return;
+    berth_share_process_stop(shares);
+    berth_fd_close(&shares->listen_fd);
+    berth_fd_close(&shares->program_fd);
+    g_free(shares->path);
+    g_free(shares->program);
+    g_free(shares);
+}
+
+int berth_share_process_guest_fd(const BerthShareProcess *shares)
+{
+    return shares->listen_fd;
+}
+
+static void on_child_exit(GPid pid, gint wait_status, gpointer user_data)
+{
+    BerthShareProcess *shares = user_data;
+    forget_child(shares);
+    gint64 *oldest = &shares->ended_usec[shares->ends++ % ENDS_MAX];
+    bool often = shares->ends > ENDS_MAX && g_get_monotonic_time() - *oldest < WINDOW_USEC;
+    *oldest = g_get_monotonic_time();
+    if (!often) {
+        shares->events->log("berth-share ended", shares->user_data);
+        return; /* if the guest still runs, it asks for another */
+    }
+    g_autoptr(GError) error = NULL;
+    berth_error_set(&error, BERTH_ERROR_FAILED, "share.ended", NULL,
+                    "berth-share ended %u times in %u seconds", ENDS_MAX + 1,
+                    (guint)(WINDOW_USEC / G_USEC_PER_SEC));
+    shares->events->failed(error, shares->user_data);
+}
+
+/* A connection to QEMU. */
+static int connect_to_guest(const BerthShareProcess *shares)
+{
+    struct sockaddr_un address = {.sun_family = AF_UNIX};
+    g_strlcpy(address.sun_path, shares->path, sizeof(address.sun_path));
+    berth_autofd int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    if (fd < 0 || connect(fd, (struct sockaddr *)&address, sizeof(address)) < 0)
+        return -1;
+    return berth_fd_steal(&fd);
+}
+
+/* The first word is the file, the second its name in ps. */
+static GStrv arguments(const BerthShareProcess *shares, const char *program, guint32 uid,
+                       guint32 gid)
+{
+    g_autoptr(GStrvBuilder) words = g_strv_builder_new();
+    g_autofree char *uid_text = g_strdup_printf("%u", uid);
+    g_autofree char *gid_text = g_strdup_printf("%u", gid);
+    g_strv_builder_add_many(words, program, "berth-share", uid_text, gid_text, NULL);
+    for (char **text = shares->machine->shares; *text != NULL; text++) {
+        g_autoptr(BerthShare) share = berth_share_from_text(*text);
+        if (share != NULL)
+            g_strv_builder_add_many(words, share->read_only ? "ro" : "rw", share->source,
+                                    share->target, NULL);
+    }
+    return g_strv_builder_end(words);
+}
+
+static bool spawn(BerthShareProcess *shares, int port, guint32 uid, guint32 gid, GError **error)
+{
+    g_autofree char *held = shares->program_fd >= 0 ? berth_fd_path(shares->program_fd) : NULL;
+    g_auto(GStrv) argv = arguments(shares, held != NULL ? held : shares->program, uid, gid);
+    const int to = PORT_FD;
+    return g_spawn_async_with_pipes_and_fds(NULL, (const char *const *)argv, NULL,
+                                            G_SPAWN_DO_NOT_REAP_CHILD | G_SPAWN_FILE_AND_ARGV_ZERO,
+                                            NULL, NULL, -1, -1, -1, &port, &to, 1, &shares->pid,
+                                            NULL, NULL, NULL, error);
+}
+
+void berth_share_process_start(BerthShareProcess *shares, guint32 uid, guint32 gid)
+{
+    berth_share_process_stop(shares);
+    g_autoptr(GError) error = NULL;
+    berth_autofd int port = connect_to_guest(shares);
+    if (port < 0)
+        berth_error_set_errno(&error, errno, "share.start", "%s", shares->path);
+    if (port < 0 || !spawn(shares, port, uid, gid, &error)) {
+        shares->pid = 0;
+        shares->events->failed(error, shares->user_data);
+        return;
+    }
+    shares->child = g_child_watch_source_new(shares->pid);
+    g_source_set_callback(shares->child, G_SOURCE_FUNC(on_child_exit), shares, NULL);
+    g_source_attach(shares->child, g_main_context_get_thread_default());
+}

@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * share_process — an instance's berth-share, which serves directories of the host to the guest.
+ *
+ * QEMU listens on a socket of this module; each berth-share is connected to it before it starts. A
+ * berth-share ends with its connection. When one ends by itself, the guest fails what was under
+ * way, and asks for another.
+ *
+ * On the thread-default GMainContext.
+ */
+#pragma once
+
+#include "model/machine.h"
+
+G_BEGIN_DECLS
+
+typedef struct BerthShareProcess BerthShareProcess;
+
+typedef struct {
+    /* A line for the distro's log. */
+    void (*log)(const char *text, gpointer user_data);
+    /* There will be no berth-share any more. */
+    void (*failed)(const GError *error, gpointer user_data);
+} BerthShareProcessEvents;
+
+/* @machine and @events are borrowed and outlive the shares. @dir is the instance's directory,
+ * @support_dir holds berth-share. Errors: errno's, "instance.start.*". */
+BerthShareProcess *berth_share_process_new(const BerthMachine *machine, const char *dir,
+                                           const char *support_dir,
+                                           const BerthShareProcessEvents *events,
+                                           gpointer user_data, GError **error);
+void berth_share_process_free(BerthShareProcess *shares);
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(BerthShareProcess, berth_share_process_free)
+
+/* The socket at which QEMU accepts berth-share; borrowed. */
+int berth_share_process_guest_fd(const BerthShareProcess *shares);
+
+/* The guest waits for a berth-share: start one, for files of @uid and @gid there. */
+void berth_share_process_start(BerthShareProcess *shares, guint32 uid, guint32 gid);
+
+/* The guest has gone, and so has its end of the connection. */
+void berth_share_process_stop(BerthShareProcess *shares);
+
+G_END_DECLS

@@ -1,0 +1,54 @@
+/* SPDX-License-Identifier: MIT */
+#include "share.h"
+
+#include <string.h>
+
+BerthShare *berth_share_new(const char *source, const char *target, bool read_only)
+{
+    BerthShare *share = g_new(BerthShare, 1);
+    *share = (BerthShare){g_strdup(source), g_strdup(target), read_only};
+    return share;
+}
+
+void berth_share_free(BerthShare *share)
+{
+    if (share == NULL)
+        return;
+    g_free(share->source);
+    g_free(share->target);
+    g_free(share);
+}
+
+bool berth_share_is_path(const char *path)
+{
+    if (path[0] != '/')
+        return false;
+    if (path[1] == '\0')
+        return true;
+    g_auto(GStrv) names = g_strsplit(path + 1, "/", -1);
+    for (char **name = names; *name != NULL; name++)
+        if (**name == '\0' || g_str_equal(*name, ".") || g_str_equal(*name, ".."))
+            return false;
+    return true;
+}
+
+char *berth_share_to_text(const BerthShare *share)
+{
+    g_autofree char *source = g_uri_escape_string(share->source, "/", FALSE);
+    g_autofree char *target = g_uri_escape_string(share->target, "/", FALSE);
+    return g_strdup_printf("%s:%s:%s", share->read_only ? "ro" : "rw", source, target);
+}
+
+BerthShare *berth_share_from_text(const char *text)
+{
+    g_auto(GStrv) words = g_strsplit(text, ":", -1);
+    if (g_strv_length(words) != 3)
+        return NULL;
+    bool read_only = g_str_equal(words[0], "ro");
+    g_autofree char *source = g_uri_unescape_string(words[1], NULL);
+    g_autofree char *target = g_uri_unescape_string(words[2], NULL);
+    if ((!read_only && !g_str_equal(words[0], "rw")) || source == NULL || target == NULL ||
+        !berth_share_is_path(source) || !berth_share_is_path(target))
+        return NULL;
+    return berth_share_new(source, target, read_only);
+}

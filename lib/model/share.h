@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * share — a directory of the host that a distro sees, as a value.
+ *
+ *     text form: ("ro" | "rw") ":" source ":" target
+ *
+ * Both paths are absolute and hold no ".", ".." or "//". In the text form each byte of a path but
+ * letters, digits and "/._-~" is %XX, so that a list of them can be separated by anything.
+ */
+#pragma once
+
+#include <glib.h>
+#include <stdbool.h>
+
+G_BEGIN_DECLS
+
+typedef struct {
+    char *source; /* on the host; owned */
+    char *target; /* in the distro, below the mount point of shares; owned */
+    bool read_only;
+} BerthShare;
+
+/* Free with berth_share_free, which accepts NULL. */
+BerthShare *berth_share_new(const char *source, const char *target, bool read_only);
+void berth_share_free(BerthShare *share);
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(BerthShare, berth_share_free)
+
+/* Whether @path has the form of such a path. */
+bool berth_share_is_path(const char *path);
+
+/* Free with g_free. */
+char *berth_share_to_text(const BerthShare *share);
+
+/* NULL: it is no such text. */
+BerthShare *berth_share_from_text(const char *text);
+
+G_END_DECLS

@@ -1,0 +1,93 @@
+/* SPDX-License-Identifier: MIT */
+#include "handles.h"
+
+#include "base/fd.h"
+
+struct BerthHandles {
+    GMutex lock;
+    GHashTable *by_number; /* &handle->number -> BerthHandle, one reference */
+    guint64 last;
+    guint max;
+};
+
+BerthHandles *berth_handles_new(guint max)
+{
+    BerthHandles *handles = g_new0(BerthHandles, 1);
+    g_mutex_init(&handles->lock);
+    handles->by_number = g_hash_table_new_full(g_int64_hash, g_int64_equal, NULL,
+                                               (GDestroyNotify)berth_handle_unref);
+    handles->max = max;
+    return handles;
+}
+
+void berth_handles_free(BerthHandles *handles)
+{
+    if (handles == NULL)
+        return;
+    g_hash_table_unref(handles->by_number);
+    g_mutex_clear(&handles->lock);
+    g_free(handles);
+}
+
+guint64 berth_handles_add(BerthHandles *handles, int fd, guint64 node, bool is_directory,
+                          bool is_writable)
+{
+    g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&handles->lock);
+    if (g_hash_table_size(handles->by_number) >= handles->max) {
+        berth_fd_close(&fd);
+        return 0;
+    }
+    BerthHandle *handle = g_new0(BerthHandle, 1);
+    handle->fd = fd;
+    handle->node = node;
+    handle->is_directory = is_directory;
+    handle->is_writable = is_writable;
+    handle->number = ++handles->last;
+    handle->references = 1;
+    g_mutex_init(&handle->position);
+    g_hash_table_insert(handles->by_number, &handle->number, handle);
+    return handle->number;
+}
+
+static BerthHandle *reference(BerthHandle *handle)
+{
+    if (handle != NULL)
+        g_atomic_int_inc(&handle->references);
+    return handle;
+}
+
+BerthHandle *berth_handles_get(BerthHandles *handles, guint64 number)
+{
+    g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&handles->lock);
+    return reference(g_hash_table_lookup(handles->by_number, &number));
+}
+
+void berth_handle_unref(BerthHandle *handle)
+{
+    if (handle == NULL || !g_atomic_int_dec_and_test(&handle->references))
+        return;
+    berth_fd_close(&handle->fd);
+    g_mutex_clear(&handle->position);
+    g_free(handle);
+}
+
+BerthHandle *berth_handles_find(BerthHandles *handles, guint64 node, bool writable)
+{
+    g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&handles->lock);
+    GHashTableIter iter;
+    gpointer value;
+    g_hash_table_iter_init(&iter, handles->by_number);
+    BerthHandle *found = NULL;
+    while (g_hash_table_iter_next(&iter, NULL, &value)) {
+        BerthHandle *handle = value;
+        if (handle->node == node && (found == NULL || (writable && handle->is_writable)))
+            found = handle;
+    }
+    return reference(found);
+}
+
+void berth_handles_release(BerthHandles *handles, guint64 number)
+{
+    g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&handles->lock);
+    g_hash_table_remove(handles->by_number, &number);
+}

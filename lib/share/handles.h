@@ -1,0 +1,47 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * handles — the files and directories that the guest has open.
+ *
+ * The guest names a handle by a number; a number it invented is nobody's. A handle lives until it
+ * was released and the last request that uses it is over. Safe from any thread.
+ */
+#pragma once
+
+#include <glib.h>
+#include <stdbool.h>
+
+G_BEGIN_DECLS
+
+typedef struct {
+    int fd;       /* owned */
+    guint64 node; /* of the file */
+    bool is_directory;
+    bool is_writable;
+    GMutex position; /* of a directory: held from lseek to the last getdents */
+    /*< private >*/
+    guint64 number;
+    gint references;
+} BerthHandle;
+
+typedef struct BerthHandles BerthHandles;
+
+/* At most @max at a time. */
+BerthHandles *berth_handles_new(guint max);
+void berth_handles_free(BerthHandles *handles);
+
+/* Takes @fd. Its number, or 0 when there are too many (@fd is closed then). */
+guint64 berth_handles_add(BerthHandles *handles, int fd, guint64 node, bool is_directory,
+                          bool is_writable);
+
+/* The handle @number, to be given back with berth_handle_unref; NULL: there is none. */
+BerthHandle *berth_handles_get(BerthHandles *handles, guint64 number);
+void berth_handle_unref(BerthHandle *handle);
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(BerthHandle, berth_handle_unref)
+
+/* A handle of @node, to be given back; NULL: it is not open. Prefers a writable one if asked to. */
+BerthHandle *berth_handles_find(BerthHandles *handles, guint64 node, bool writable);
+
+/* The guest has closed it. */
+void berth_handles_release(BerthHandles *handles, guint64 number);
+
+G_END_DECLS

@@ -1,0 +1,101 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * nodes — the files that the guest's kernel knows by number.
+ *
+ * A node is a file of the host, keyed by device, inode and birth time, and the place where it was
+ * seen last: its parent's number and its name. It exists while the guest holds lookups of it or of
+ * a node below it. Three kinds have a place but no lookups, and are never forgotten: the root
+ * (BERTH_NODE_ROOT), the directories that only lead to a share, and the roots of shares.
+ *
+ * Numbers come from the guest: every function takes any number. One of a forgotten node may mean
+ * another one later, as with inode numbers.
+ *
+ * Not thread-safe: the caller locks. Out of memory aborts, as everywhere with GLib.
+ */
+#pragma once
+
+#include <glib.h>
+#include <stdbool.h>
+#include <sys/stat.h>
+
+G_BEGIN_DECLS
+
+#define BERTH_NODE_ROOT 1u /* FUSE_ROOT_ID */
+#define BERTH_NODE_NONE 0u
+
+/* What makes a file the same one; @birth_nsec is 0 where the file system has none. */
+typedef struct {
+    dev_t device;
+    ino_t inode;
+    guint64 birth_nsec;
+} BerthNodeKey;
+
+typedef struct {
+    BerthNodeKey key;
+    guint64 lookups;
+    char *name;     /* owned; in the parent; "" for the root */
+    guint32 parent; /* BERTH_NODE_NONE: nowhere, since it was unlinked; or the root */
+    gint16 share;   /* index of the share whose root this is, or -1 */
+    bool fixed;     /* never forgotten: the root, a way to a share, or a share's root */
+    int watch;      /* inotify's number for a directory that is watched, or -1 */
+    guint32 children;
+    guint32 next_by_key;
+    guint32 next_by_name;
+} BerthNode;
+
+typedef struct BerthNodes BerthNodes;
+
+/* A node is being forgotten; it must not be changed. */
+typedef void (*BerthNodeFunc)(const BerthNode *node, gpointer user_data);
+
+BerthNodes *berth_nodes_new(BerthNodeFunc on_forgotten, gpointer user_data);
+void berth_nodes_free(BerthNodes *nodes);
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(BerthNodes, berth_nodes_free)
+
+/* Make the place @path ("home/ann") the root of share @share, with the directories that lead to it.
+ * Returns its number, or BERTH_NODE_NONE when it lies within another share or has one below. */
+guint32 berth_nodes_add_share(BerthNodes *nodes, const char *path, guint share);
+
+/* The node of @id, or NULL. Borrowed until the next call that changes the table. */
+const BerthNode *berth_nodes_get(const BerthNodes *nodes, guint64 id);
+
+/* The node last seen as @name in @parent, or BERTH_NODE_NONE. */
+guint32 berth_nodes_find(const BerthNodes *nodes, guint32 parent, const char *name);
+
+/* The node of a file, or BERTH_NODE_NONE. */
+guint32 berth_nodes_find_key(const BerthNodes *nodes, const BerthNodeKey *key);
+
+/* The file @key was found as @name in @parent: its node, with one lookup more. Whatever was there
+ * before has no place any more. */
+guint32 berth_nodes_look_up(BerthNodes *nodes, guint32 parent, const char *name,
+                            const BerthNodeKey *key);
+
+/* Drop @count lookups of @id. */
+void berth_nodes_forget(BerthNodes *nodes, guint64 id, guint64 count);
+
+/* @name is no longer in @parent. */
+void berth_nodes_remove(BerthNodes *nodes, guint32 parent, const char *name);
+
+/* What was @name in @parent is now @new_name in @new_parent; with @swap also the other way. */
+void berth_nodes_rename(BerthNodes *nodes, guint32 parent, const char *name, guint32 new_parent,
+                        const char *new_name, bool swap);
+
+/* Set the watch of the directory @id; -1: it is not watched. */
+void berth_nodes_set_watch(BerthNodes *nodes, guint32 id, int watch);
+
+/* The number after the largest in use. */
+guint32 berth_nodes_end(const BerthNodes *nodes);
+
+/* The share that @id lies in, and its path from that share's root ("." for the root itself) in
+ * @ret_path. -1: it lies in none, or nowhere. */
+int berth_nodes_path(const BerthNodes *nodes, guint64 id, GString *ret_path);
+
+/* Call @function with the number and the name of each fixed node in @parent. */
+void berth_nodes_each_fixed(const BerthNodes *nodes, guint32 parent,
+                            void (*function)(guint32 id, const char *name, gpointer user_data),
+                            gpointer user_data);
+
+/* Nodes in use. */
+guint berth_nodes_count(const BerthNodes *nodes);
+
+G_END_DECLS

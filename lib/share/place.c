@@ -1,0 +1,225 @@
+/* SPDX-License-Identifier: MIT */
+#include "share_private.h"
+
+#include "base/fd.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/openat2.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/syscall.h>
+#include <sys/sysmacros.h>
+#include <unistd.h>
+
+#define NOBODY 65534u
+
+/* openat2 takes less than PATH_MAX at once; a deeper path is resolved in parts. */
+#define PART_MAX 4000u
+
+static int resolve_part(int fd, const char *path)
+{
+    const struct open_how how = {.flags = O_PATH | O_NOFOLLOW | O_CLOEXEC,
+                                 .resolve =
+                                     RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS | RESOLVE_NO_MAGICLINKS};
+    long found;
+    do {
+        found = syscall(SYS_openat2, fd, path, &how, sizeof(how));
+    } while (found < 0 && (errno == EAGAIN || errno == EINTR)); /* a rename on the way */
+    return found < 0 ? -errno : (int)found;
+}
+
+/* Takes apart @path. */
+static int resolve(int root, GString *path)
+{
+    berth_autofd int at = -1;
+    char *rest = path->str;
+    while (strlen(rest) > PART_MAX) {
+        char *cut = rest + PART_MAX;
+        while (*cut != '/')
+            cut--; /* a name has at most 255 bytes */
+        *cut = '\0';
+        int next = resolve_part(at >= 0 ? at : root, rest);
+        berth_fd_close(&at);
+        if (next < 0)
+            return next;
+        at = next;
+        rest = cut + 1;
+    }
+    return resolve_part(at >= 0 ? at : root, rest);
+}
+
+void share_fd_path(int fd, char path[SHARE_FD_PATH_SIZE])
+{
+    snprintf(path, SHARE_FD_PATH_SIZE, "/proc/self/fd/%d", fd);
+}
+
+int share_reopen(int path_fd, int flags)
+{
+    char path[SHARE_FD_PATH_SIZE];
+    share_fd_path(path_fd, path);
+    int fd = open(path, flags | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+    return fd < 0 ? -errno : fd;
+}
+
+static mode_t shown_mode(const Share *share, const struct statx *info)
+{
+    bool ours = info->stx_uid == share->uid;
+    return ours ? info->stx_mode : info->stx_mode & (mode_t) ~(S_ISUID | S_ISGID);
+}
+
+/* Two file systems may have the same inode number; what compares numbers, as tar does to find hard
+ * links, sees the device only of the whole mount. */
+static ino_t shown_inode(const BerthNodeKey *key)
+{
+    return key->inode ^ ((ino_t)minor(key->device) << 40) ^ ((ino_t)major(key->device) << 52);
+}
+
+int share_stat(const Share *share, int fd, const char *name, ShareFile *ret_file)
+{
+    struct statx info;
+    int flags = AT_SYMLINK_NOFOLLOW | (*name == '\0' ? AT_EMPTY_PATH : 0);
+    if (statx(fd, name, flags, STATX_BASIC_STATS | STATX_BTIME, &info) < 0)
+        return -errno;
+    bool born = (info.stx_mask & STATX_BTIME) != 0;
+    *ret_file =
+        (ShareFile){.key = {.device = makedev(info.stx_dev_major, info.stx_dev_minor),
+                            .inode = info.stx_ino,
+                            .birth_nsec = born ? (guint64)info.stx_btime.tv_sec * 1000000000u +
+                                                     info.stx_btime.tv_nsec
+                                               : 0},
+                    .attributes = {
+                        .st_mode = shown_mode(share, &info),
+                        .st_nlink = info.stx_nlink,
+                        .st_uid = info.stx_uid == share->uid ? share->guest_uid : NOBODY,
+                        .st_gid = info.stx_gid == share->gid ? share->guest_gid : NOBODY,
+                        .st_rdev = makedev(info.stx_rdev_major, info.stx_rdev_minor),
+                        .st_size = (off_t)info.stx_size,
+                        .st_blksize = (blksize_t)info.stx_blksize,
+                        .st_blocks = (blkcnt_t)info.stx_blocks,
+                        .st_atim = {info.stx_atime.tv_sec, info.stx_atime.tv_nsec},
+                        .st_mtim = {info.stx_mtime.tv_sec, info.stx_mtime.tv_nsec},
+                        .st_ctim = {info.stx_ctime.tv_sec, info.stx_ctime.tv_nsec},
+                    }};
+    ret_file->attributes.st_ino = shown_inode(&ret_file->key);
+    return 0;
+}
+
+static bool same_file(const BerthNodeKey *a, const BerthNodeKey *b)
+{
+    return a->inode == b->inode && a->device == b->device && a->birth_nsec == b->birth_nsec;
+}
+
+/* What is at the place of node @id, if that is still @key's file. */
+static int open_place(const Share *share, int root, GString *path, const BerthNodeKey *key)
+{
+    int fd = resolve(share->roots[root].fd, path);
+    ShareFile file;
+    if (fd < 0 || key == NULL)
+        return fd;
+    int result = share_stat(share, fd, "", &file);
+    if (result == 0 && same_file(&file.key, key))
+        return fd;
+    berth_fd_close(&fd);
+    return -ESTALE;
+}
+
+/* A file that was unlinked or moved away by the host lives on while it is open. */
+static int open_by_handle(Share *share, fuse_ino_t id)
+{
+    g_autoptr(BerthHandle) handle = berth_handles_find(share->handles, id, false);
+    int fd = handle != NULL ? share_reopen(handle->fd, O_PATH) : -ESTALE;
+    return fd;
+}
+
+int share_open_node(Share *share, fuse_ino_t id, int *ret_root)
+{
+    g_autoptr(GString) path = g_string_new(NULL);
+    BerthNodeKey key = {0};
+    g_mutex_lock(&share->lock);
+    const BerthNode *node = berth_nodes_get(share->nodes, id);
+    bool is_fixed = node != NULL && node->fixed;
+    if (node != NULL)
+        key = node->key;
+    int root = berth_nodes_path(share->nodes, id, path);
+    g_mutex_unlock(&share->lock);
+
+    if (ret_root != NULL)
+        *ret_root = root;
+    if (node == NULL)
+        return -ESTALE;
+    if (root < 0 && is_fixed)
+        return -ENOENT;
+    int fd = root >= 0 ? open_place(share, root, path, is_fixed ? NULL : &key) : -ESTALE;
+    return fd >= 0 ? fd : open_by_handle(share, id);
+}
+
+int share_open_to_change(Share *share, fuse_ino_t id)
+{
+    int root;
+    int fd = share_open_node(share, id, &root);
+    if (fd == -ENOENT || (fd >= 0 && root >= 0 && share->roots[root].read_only)) {
+        berth_fd_close(&fd);
+        return -EROFS;
+    }
+    return fd;
+}
+
+int share_root_of(Share *share, fuse_ino_t id)
+{
+    g_autoptr(GString) path = g_string_new(NULL);
+    g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&share->lock);
+    return berth_nodes_path(share->nodes, id, path);
+}
+
+void share_fixed_attributes(const Share *share, guint32 id, struct stat *ret_attributes)
+{
+    *ret_attributes = (struct stat){.st_ino = id, .st_mode = S_IFDIR | 0555, .st_nlink = 2};
+}
+
+static double timeout(bool is_watched)
+{
+    return is_watched ? BERTH_SHARE_WATCHED : BERTH_SHARE_UNWATCHED;
+}
+
+/* Whether changes in directory @id are reported; a directory that only leads to shares has none. */
+static bool is_followed(const BerthNodes *nodes, guint32 id)
+{
+    const BerthNode *node = berth_nodes_get(nodes, id);
+    return node != NULL && (node->watch >= 0 || (node->fixed && node->share < 0));
+}
+
+double share_entry_timeout(Share *share, guint32 parent)
+{
+    g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&share->lock);
+    return timeout(is_followed(share->nodes, parent));
+}
+
+/* Changes of a file are reported in its directory, those of a share's root in itself. A change by
+ * another name of the file is reported where that name is, which may be nowhere. */
+double share_attribute_timeout(Share *share, fuse_ino_t id, const struct stat *attributes)
+{
+    g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&share->lock);
+    const BerthNode *node = berth_nodes_get(share->nodes, id);
+    if (node == NULL)
+        return BERTH_SHARE_UNWATCHED;
+    if (node->fixed)
+        return timeout(is_followed(share->nodes, (guint32)id));
+    bool one_name = S_ISDIR(attributes->st_mode) || attributes->st_nlink <= 1;
+    return timeout(one_name && is_followed(share->nodes, node->parent));
+}
+
+void share_enter(Share *share, guint32 parent, const char *name, const ShareFile *file,
+                 struct fuse_entry_param *ret_entry)
+{
+    g_mutex_lock(&share->lock);
+    guint32 id = berth_nodes_get(share->nodes, parent) != NULL
+                     ? berth_nodes_look_up(share->nodes, parent, name, &file->key)
+                     : BERTH_NODE_NONE;
+    g_mutex_unlock(&share->lock);
+    *ret_entry = (struct fuse_entry_param){
+        .ino = id,
+        .attr = file->attributes,
+        .attr_timeout = share_attribute_timeout(share, id, &file->attributes),
+        .entry_timeout = share_entry_timeout(share, parent)};
+}

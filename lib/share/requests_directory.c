@@ -1,0 +1,307 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Requests about the entries of a directory.
+ */
+#include "share_private.h"
+
+#include "base/fd.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+/* linux/fs.h clashes with fuse's headers */
+#define NOREPLACE 1u
+#define EXCHANGE  2u
+
+#define READ_SIZE 65536u
+#define REPLY_MAX (1024u * 1024u)
+
+/* ---- making and removing ---- */
+
+static void reply_new(fuse_req_t request, guint32 parent, int fd, const char *name)
+{
+    Share *share = share_of(request);
+    ShareFile file;
+    struct fuse_entry_param entry;
+    share_watch(share, parent, fd);
+    int result = share_stat(share, fd, name, &file);
+    if (result < 0) {
+        fuse_reply_err(request, -result);
+        return;
+    }
+    share_enter(share, parent, name, &file, &entry);
+    fuse_reply_entry(request, &entry);
+}
+
+/* Only what a plain user may make; a device would be the host's. */
+void share_mknod(fuse_req_t request, fuse_ino_t parent, const char *name, mode_t mode, dev_t device)
+{
+    bool allowed = S_ISREG(mode) || S_ISFIFO(mode) || S_ISSOCK(mode);
+    berth_autofd int fd = allowed ? share_open_to_change(share_of(request), parent) : -EPERM;
+    if (fd < 0)
+        fuse_reply_err(request, -fd);
+    else if (mknodat(fd, name, mode & (S_IFMT | 0777), 0) < 0)
+        fuse_reply_err(request, errno);
+    else
+        reply_new(request, (guint32)parent, fd, name);
+}
+
+void share_mkdir(fuse_req_t request, fuse_ino_t parent, const char *name, mode_t mode)
+{
+    berth_autofd int fd = share_open_to_change(share_of(request), parent);
+    if (fd < 0)
+        fuse_reply_err(request, -fd);
+    else if (mkdirat(fd, name, mode & 01777) < 0)
+        fuse_reply_err(request, errno);
+    else
+        reply_new(request, (guint32)parent, fd, name);
+}
+
+void share_symlink(fuse_req_t request, const char *target, fuse_ino_t parent, const char *name)
+{
+    berth_autofd int fd = share_open_to_change(share_of(request), parent);
+    if (fd < 0)
+        fuse_reply_err(request, -fd);
+    else if (symlinkat(target, fd, name) < 0)
+        fuse_reply_err(request, errno);
+    else
+        reply_new(request, (guint32)parent, fd, name);
+}
+
+void share_link(fuse_req_t request, fuse_ino_t id, fuse_ino_t parent, const char *name)
+{
+    Share *share = share_of(request);
+    char path[SHARE_FD_PATH_SIZE];
+    berth_autofd int file = share_open_to_change(share, id);
+    berth_autofd int fd = share_open_to_change(share, parent);
+    share_fd_path(file, path);
+    if (file < 0 || fd < 0)
+        fuse_reply_err(request, file < 0 ? -file : -fd);
+    else if (linkat(AT_FDCWD, path, fd, name, AT_SYMLINK_FOLLOW) < 0)
+        fuse_reply_err(request, errno);
+    else
+        reply_new(request, (guint32)parent, fd, name);
+}
+
+static void remove_entry(fuse_req_t request, fuse_ino_t parent, const char *name, int flags)
+{
+    Share *share = share_of(request);
+    berth_autofd int fd = share_open_to_change(share, parent);
+    if (fd < 0) {
+        fuse_reply_err(request, -fd);
+        return;
+    }
+    if (unlinkat(fd, name, flags) < 0) {
+        fuse_reply_err(request, errno);
+        return;
+    }
+    g_mutex_lock(&share->lock);
+    berth_nodes_remove(share->nodes, (guint32)parent, name);
+    g_mutex_unlock(&share->lock);
+    fuse_reply_err(request, 0);
+}
+
+void share_unlink(fuse_req_t request, fuse_ino_t parent, const char *name)
+{
+    remove_entry(request, parent, name, 0);
+}
+
+void share_rmdir(fuse_req_t request, fuse_ino_t parent, const char *name)
+{
+    remove_entry(request, parent, name, AT_REMOVEDIR);
+}
+
+void share_rename(fuse_req_t request, fuse_ino_t parent, const char *name, fuse_ino_t new_parent,
+                  const char *new_name, unsigned flags)
+{
+    Share *share = share_of(request);
+    berth_autofd int fd = share_open_to_change(share, parent);
+    berth_autofd int new_fd = share_open_to_change(share, new_parent);
+    if (fd < 0 || new_fd < 0 || (flags & ~(NOREPLACE | EXCHANGE)) != 0) {
+        fuse_reply_err(request, fd < 0 ? -fd : new_fd < 0 ? -new_fd : EINVAL);
+        return;
+    }
+    if (renameat2(fd, name, new_fd, new_name, flags) < 0) {
+        fuse_reply_err(request, errno);
+        return;
+    }
+    g_mutex_lock(&share->lock);
+    berth_nodes_rename(share->nodes, (guint32)parent, name, (guint32)new_parent, new_name,
+                       (flags & EXCHANGE) != 0);
+    g_mutex_unlock(&share->lock);
+    fuse_reply_err(request, 0);
+}
+
+/* ---- reading ---- */
+
+/* A directory that only leads to shares has no descriptor; its handle is of /dev/null's kind. */
+void share_opendir(fuse_req_t request, fuse_ino_t id, struct fuse_file_info *info)
+{
+    Share *share = share_of(request);
+    berth_autofd int path_fd = share_open_node(share, id, NULL);
+    if (path_fd == -ENOENT) {
+        info->fh = 0;
+        fuse_reply_open(request, info);
+        return;
+    }
+    berth_autofd int fd = path_fd < 0 ? path_fd : share_reopen(path_fd, O_RDONLY | O_DIRECTORY);
+    if (fd < 0) {
+        fuse_reply_err(request, -fd);
+        return;
+    }
+    share_watch(share, (guint32)id, path_fd);
+    bool followed = share_entry_timeout(share, (guint32)id) == BERTH_SHARE_WATCHED;
+    info->fh = berth_handles_add(share->handles, berth_fd_steal(&fd), id, true, false);
+    info->keep_cache = info->cache_readdir = followed;
+    if (info->fh == 0)
+        fuse_reply_err(request, ENFILE);
+    else if (fuse_reply_open(request, info) == -ENOENT)
+        berth_handles_release(share->handles, info->fh);
+}
+
+/* The answer under construction. */
+typedef struct {
+    fuse_req_t request;
+    guint32 parent;
+    bool plus; /* with attributes, and a lookup each */
+    int fd;
+    char *bytes;
+    size_t size, used;
+    off_t skip; /* of fixed entries: those that the guest has */
+    off_t count;
+} Listing;
+
+/* Add an entry. False: it does not fit. */
+static bool add_entry(Listing *listing, const char *name, const struct fuse_entry_param *entry,
+                      off_t next)
+{
+    char *at = listing->bytes + listing->used;
+    size_t room = listing->size - listing->used;
+    size_t need = listing->plus
+                      ? fuse_add_direntry_plus(listing->request, at, room, name, entry, next)
+                      : fuse_add_direntry(listing->request, at, room, name, &entry->attr, next);
+    if (need > room)
+        return false;
+    listing->used += need;
+    return true;
+}
+
+/* The entry "." or "..", or one that is gone: no lookup is counted. */
+static void describe_plainly(const struct dirent64 *found, struct fuse_entry_param *ret_entry)
+{
+    *ret_entry = (struct fuse_entry_param){
+        .attr = {.st_ino = found->d_ino, .st_mode = (mode_t)found->d_type << 12}};
+}
+
+static bool add_found(Listing *listing, const struct dirent64 *found)
+{
+    Share *share = share_of(listing->request);
+    bool is_dots = strcmp(found->d_name, ".") == 0 || strcmp(found->d_name, "..") == 0;
+    struct fuse_entry_param entry;
+    ShareFile file;
+    describe_plainly(found, &entry);
+    if (listing->plus && !is_dots && share_stat(share, listing->fd, found->d_name, &file) == 0) {
+        share_enter(share, listing->parent, found->d_name, &file, &entry);
+        if (add_entry(listing, found->d_name, &entry, found->d_off))
+            return true;
+        g_mutex_lock(&share->lock);
+        berth_nodes_forget(share->nodes, entry.ino, 1);
+        g_mutex_unlock(&share->lock);
+        return false;
+    }
+    return add_entry(listing, found->d_name, &entry, found->d_off);
+}
+
+/* Add entries of the directory until it ends or the answer is full. */
+static int add_all_found(Listing *listing, off_t offset)
+{
+    g_autofree char *buffer = g_malloc(READ_SIZE);
+    if (lseek(listing->fd, offset, SEEK_SET) < 0)
+        return -errno;
+    for (;;) {
+        long size = syscall(SYS_getdents64, listing->fd, buffer, MIN(READ_SIZE, listing->size));
+        if (size <= 0)
+            return size < 0 ? -errno : 0;
+        for (long at = 0; at < size;) {
+            const struct dirent64 *found = (const void *)(buffer + at);
+            if (!add_found(listing, found))
+                return 0;
+            at += found->d_reclen;
+        }
+    }
+}
+
+static void add_fixed(guint32 id, const char *name, gpointer user_data)
+{
+    Listing *listing = user_data;
+    if (++listing->count <= listing->skip)
+        return;
+    struct fuse_entry_param entry = {.attr = {.st_ino = id, .st_mode = S_IFDIR}};
+    listing->count -= !add_entry(listing, name, &entry, listing->count);
+}
+
+static int list(Listing *listing, guint64 number, off_t offset)
+{
+    Share *share = share_of(listing->request);
+    if (number == 0) {
+        listing->skip = offset;
+        g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&share->lock);
+        berth_nodes_each_fixed(share->nodes, listing->parent, add_fixed, listing);
+        return 0;
+    }
+    g_autoptr(BerthHandle) handle = berth_handles_get(share->handles, number);
+    if (handle == NULL || !handle->is_directory || handle->node != listing->parent)
+        return -EBADF;
+    listing->fd = handle->fd;
+    g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&handle->position);
+    return add_all_found(listing, offset);
+}
+
+static void reply_listing(fuse_req_t request, fuse_ino_t id, size_t size, off_t offset,
+                          const struct fuse_file_info *info, bool plus)
+{
+    g_autofree char *bytes = g_malloc(MIN(size, REPLY_MAX));
+    Listing listing = {.request = request,
+                       .parent = (guint32)id,
+                       .plus = plus,
+                       .fd = -1,
+                       .bytes = bytes,
+                       .size = MIN(size, REPLY_MAX)};
+    int result = list(&listing, info->fh, offset);
+    if (result < 0 && listing.used == 0)
+        fuse_reply_err(request, -result);
+    else
+        fuse_reply_buf(request, bytes, listing.used);
+}
+
+void share_readdir(fuse_req_t request, fuse_ino_t id, size_t size, off_t offset,
+                   struct fuse_file_info *info)
+{
+    reply_listing(request, id, size, offset, info, false);
+}
+
+void share_readdirplus(fuse_req_t request, fuse_ino_t id, size_t size, off_t offset,
+                       struct fuse_file_info *info)
+{
+    reply_listing(request, id, size, offset, info, true);
+}
+
+void share_releasedir(fuse_req_t request, fuse_ino_t id, struct fuse_file_info *info)
+{
+    berth_handles_release(share_of(request)->handles, info->fh);
+    fuse_reply_err(request, 0);
+}
+
+void share_fsyncdir(fuse_req_t request, fuse_ino_t id, int data, struct fuse_file_info *info)
+{
+    g_autoptr(BerthHandle) handle = berth_handles_get(share_of(request)->handles, info->fh);
+    if (handle == NULL)
+        fuse_reply_err(request, info->fh == 0 ? 0 : EBADF);
+    else
+        fuse_reply_err(request, (data ? fdatasync(handle->fd) : fsync(handle->fd)) < 0 ? errno : 0);
+}

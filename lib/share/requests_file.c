@@ -1,0 +1,220 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Requests about a file's data.
+ */
+#include "share_private.h"
+
+#include "base/fd.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <unistd.h>
+
+#define READ_MAX (1024u * 1024u)
+
+/* Flags of the guest's open that the host's gets. With O_APPEND the host decides where the end is,
+ * which another program there may just have moved. */
+static int host_flags(int flags)
+{
+    return flags & (O_ACCMODE | O_APPEND | O_DSYNC | O_SYNC | O_NOATIME);
+}
+
+static bool wants_to_change(int flags)
+{
+    return (flags & O_ACCMODE) != O_RDONLY || (flags & O_TRUNC) != 0;
+}
+
+static int open_file(int path_fd, int flags)
+{
+    int wanted = host_flags(flags);
+    int fd = share_reopen(path_fd, wanted);
+    if (fd == -EPERM && (wanted & O_NOATIME) != 0)
+        fd = share_reopen(path_fd, wanted & ~O_NOATIME);
+    return fd;
+}
+
+static void keep_open(fuse_req_t request, fuse_ino_t id, int fd, struct fuse_file_info *info)
+{
+    Share *share = share_of(request);
+    info->keep_cache = true; /* what has changed was dropped */
+    info->fh = berth_handles_add(share->handles, fd, id, false, wants_to_change(info->flags));
+}
+
+void share_open(fuse_req_t request, fuse_ino_t id, struct fuse_file_info *info)
+{
+    Share *share = share_of(request);
+    bool changes = wants_to_change(info->flags);
+    berth_autofd int path_fd =
+        changes ? share_open_to_change(share, id) : share_open_node(share, id, NULL);
+    struct stat found;
+    if (path_fd >= 0 && (fstat(path_fd, &found) < 0 || !S_ISREG(found.st_mode))) {
+        fuse_reply_err(request, ESTALE);
+        return;
+    }
+    berth_autofd int fd = path_fd < 0 ? path_fd : open_file(path_fd, info->flags);
+    if (fd < 0) {
+        fuse_reply_err(request, -fd);
+        return;
+    }
+    if ((info->flags & O_TRUNC) != 0 && ftruncate(fd, 0) < 0) {
+        fuse_reply_err(request, errno);
+        return;
+    }
+    keep_open(request, id, berth_fd_steal(&fd), info);
+    if (info->fh == 0)
+        fuse_reply_err(request, ENFILE);
+    else if (fuse_reply_open(request, info) == -ENOENT)
+        berth_handles_release(share->handles, info->fh);
+}
+
+void share_create(fuse_req_t request, fuse_ino_t parent, const char *name, mode_t mode,
+                  struct fuse_file_info *info)
+{
+    Share *share = share_of(request);
+    berth_autofd int parent_fd = share_open_to_change(share, parent);
+    if (parent_fd < 0) {
+        fuse_reply_err(request, -parent_fd);
+        return;
+    }
+    share_watch(share, (guint32)parent, parent_fd);
+    /* O_EXCL first, so that no file of another kind is opened; a file that is there is opened as
+     * any other. */
+    const int flags = host_flags(info->flags) | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK | O_NOCTTY;
+    berth_autofd int fd = openat(parent_fd, name, flags | O_CREAT | O_EXCL, mode & 07777);
+    bool is_new = fd >= 0;
+    if (fd < 0 && errno == EEXIST && (info->flags & O_EXCL) == 0)
+        fd = openat(parent_fd, name, flags);
+    ShareFile file;
+    int result = fd < 0 ? -errno : share_stat(share, fd, "", &file);
+    if (result == 0 && !S_ISREG(file.attributes.st_mode))
+        result = -EEXIST;
+    if (result == 0 && !is_new && (info->flags & O_TRUNC) != 0 && ftruncate(fd, 0) < 0)
+        result = -errno;
+    if (result < 0) {
+        fuse_reply_err(request, -result);
+        return;
+    }
+    struct fuse_entry_param entry;
+    share_enter(share, (guint32)parent, name, &file, &entry);
+    keep_open(request, entry.ino, berth_fd_steal(&fd), info);
+    if (info->fh == 0)
+        fuse_reply_err(request, ENFILE);
+    else if (fuse_reply_create(request, &entry, info) == -ENOENT)
+        berth_handles_release(share->handles, info->fh);
+}
+
+/* The handle of a request about data; NULL: it was answered. */
+static BerthHandle *handle_of(fuse_req_t request, const struct fuse_file_info *info)
+{
+    BerthHandle *handle = berth_handles_get(share_of(request)->handles, info->fh);
+    if (handle != NULL && !handle->is_directory)
+        return handle;
+    berth_handle_unref(handle);
+    fuse_reply_err(request, EBADF);
+    return NULL;
+}
+
+/* One buffer a thread: a request each would be a mapping each. */
+static GPrivate read_buffer = G_PRIVATE_INIT(g_free);
+
+static char *thread_buffer(void)
+{
+    char *buffer = g_private_get(&read_buffer);
+    if (buffer == NULL)
+        g_private_set(&read_buffer, buffer = g_malloc(READ_MAX));
+    return buffer;
+}
+
+void share_read(fuse_req_t request, fuse_ino_t id, size_t size, off_t offset,
+                struct fuse_file_info *info)
+{
+    g_autoptr(BerthHandle) handle = handle_of(request, info);
+    if (handle == NULL)
+        return;
+    char *buffer = thread_buffer();
+    ssize_t got = pread(handle->fd, buffer, MIN(size, READ_MAX), offset);
+    if (got < 0)
+        fuse_reply_err(request, errno);
+    else
+        fuse_reply_buf(request, buffer, (size_t)got);
+}
+
+void share_write(fuse_req_t request, fuse_ino_t id, const char *bytes, size_t size, off_t offset,
+                 struct fuse_file_info *info)
+{
+    g_autoptr(BerthHandle) handle = handle_of(request, info);
+    if (handle == NULL)
+        return;
+    /* a page that was written through a mapping has its place, whatever handle brings it */
+    bool at_place = info->writepage && (fcntl(handle->fd, F_GETFL) & O_APPEND) != 0;
+    berth_autofd int other = at_place ? share_reopen(handle->fd, O_WRONLY) : -1;
+    ssize_t put = pwrite(other >= 0 ? other : handle->fd, bytes, size, offset);
+    if (put < 0)
+        fuse_reply_err(request, errno);
+    else
+        fuse_reply_write(request, (size_t)put);
+}
+
+/* A close of a descriptor: errors that the host kept back, and the end of POSIX locks. */
+void share_flush(fuse_req_t request, fuse_ino_t id, struct fuse_file_info *info)
+{
+    Share *share = share_of(request);
+    g_autoptr(BerthHandle) handle = handle_of(request, info);
+    if (handle == NULL)
+        return;
+    share_unlock_owner(share, id, info->lock_owner);
+    int copy = dup(handle->fd);
+    fuse_reply_err(request, copy < 0 || close(copy) < 0 ? errno : 0);
+}
+
+void share_release(fuse_req_t request, fuse_ino_t id, struct fuse_file_info *info)
+{
+    berth_handles_release(share_of(request)->handles, info->fh);
+    fuse_reply_err(request, 0);
+}
+
+void share_fsync(fuse_req_t request, fuse_ino_t id, int data, struct fuse_file_info *info)
+{
+    g_autoptr(BerthHandle) handle = handle_of(request, info);
+    if (handle != NULL)
+        fuse_reply_err(request, (data ? fdatasync(handle->fd) : fsync(handle->fd)) < 0 ? errno : 0);
+}
+
+void share_fallocate(fuse_req_t request, fuse_ino_t id, int mode, off_t offset, off_t length,
+                     struct fuse_file_info *info)
+{
+    g_autoptr(BerthHandle) handle = handle_of(request, info);
+    if (handle != NULL)
+        fuse_reply_err(request, fallocate(handle->fd, mode, offset, length) < 0 ? errno : 0);
+}
+
+void share_copy(fuse_req_t request, fuse_ino_t from_id, off_t from,
+                struct fuse_file_info *from_info, fuse_ino_t to_id, off_t to,
+                struct fuse_file_info *to_info, size_t length, int flags)
+{
+    g_autoptr(BerthHandle) source = handle_of(request, from_info);
+    if (source == NULL)
+        return;
+    g_autoptr(BerthHandle) target = handle_of(request, to_info);
+    if (target == NULL)
+        return;
+    ssize_t copied = copy_file_range(source->fd, &from, target->fd, &to, length, (unsigned)flags);
+    if (copied < 0)
+        fuse_reply_err(request, errno);
+    else
+        fuse_reply_write(request, (size_t)copied);
+}
+
+void share_lseek(fuse_req_t request, fuse_ino_t id, off_t offset, int whence,
+                 struct fuse_file_info *info)
+{
+    g_autoptr(BerthHandle) handle = handle_of(request, info);
+    if (handle == NULL)
+        return;
+    off_t found = lseek(handle->fd, offset, whence);
+    if (found < 0)
+        fuse_reply_err(request, errno);
+    else
+        fuse_reply_lseek(request, found);
+}

@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * serve — the file system that a guest sees of its host: what berth-share runs.
+ *
+ *     the guest's /dev/fuse -> its agent -> virtio port -> QEMU -> socket -> here -> host files
+ *
+ * Directories of the host appear at paths below one root. Everything is done as this process's own
+ * user, so the guest's root gains nothing: the host's permissions hold. Files of the user appear as
+ * the guest user's, others as nobody's.
+ *
+ * The guest caches without a time limit whatever inotify watches, and is told of each change. Where
+ * a directory cannot be watched, and for files with several names, the limit is a second.
+ *
+ * No path leaves a share: each is resolved from the share's root with openat2(RESOLVE_BENEATH |
+ * RESOLVE_NO_SYMLINKS), and a file is opened only after it was seen to be the node's.
+ */
+#pragma once
+
+#include <glib.h>
+#include <stdbool.h>
+#include <sys/types.h>
+
+G_BEGIN_DECLS
+
+typedef struct {
+    char *source; /* the host's directory, absolute */
+    char *path;   /* where it appears, relative to the root: "home/ann" */
+    bool read_only;
+} BerthShareRoot;
+
+typedef struct {
+    int port_fd;     /* the guest's port, a stream socket */
+    uid_t guest_uid; /* whose the user's files are in the guest */
+    gid_t guest_gid;
+    const BerthShareRoot *roots;
+    guint n_roots;
+} BerthShareSetup;
+
+/* Confine this process and serve until the port closes. Errors: errno's, "share.root" with the path
+ * of a root that cannot be opened; "share.confine"; "share.serve". */
+bool berth_share_serve(const BerthShareSetup *setup, GError **error);
+
+G_END_DECLS

@@ -1,0 +1,166 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * share_private — what the parts of the FUSE server share: its state, and how nodes become files.
+ *
+ * Functions that return int return a descriptor or 0, or -errno.
+ */
+#pragma once
+
+#include "handles.h"
+#include "nodes.h"
+#include "serve.h"
+#include "transport.h"
+
+#define FUSE_USE_VERSION 314
+#include <fuse_lowlevel.h>
+#include <sys/stat.h>
+
+G_BEGIN_DECLS
+
+/* Seconds that the guest may cache what is watched, and what is not. */
+#define BERTH_SHARE_WATCHED   1e9
+#define BERTH_SHARE_UNWATCHED 1.0
+
+typedef struct {
+    int fd; /* O_PATH */
+    bool read_only;
+} ShareRoot;
+
+typedef struct {
+    struct fuse_session *session;
+    GMutex lock; /* of nodes and watches */
+    BerthNodes *nodes;
+    GHashTable *watches; /* inotify's number -> node */
+    int inotify;
+    BerthHandles *handles;
+    ShareRoot *roots;
+    guint n_roots;
+    uid_t uid, guest_uid;
+    gid_t gid, guest_gid;
+    BerthTransport *transport;
+    GHashTable *locks; /* owners of POSIX locks: requests_lock.c */
+    GMutex locks_lock;
+    gint waits; /* threads that wait for a lock */
+} Share;
+
+/* A file as it is now, and as the guest sees it. */
+typedef struct {
+    BerthNodeKey key;
+    struct stat attributes;
+} ShareFile;
+
+static inline Share *share_of(fuse_req_t request)
+{
+    return fuse_req_userdata(request);
+}
+
+/* ---- places (place.c) ---- */
+
+/* An O_PATH descriptor of node @id, which was seen to be its file, and the index of its root.
+ * -ESTALE: another file is there now, or none, and it is not open. -ENOENT: a directory that only
+ * leads to shares. */
+int share_open_node(Share *share, fuse_ino_t id, int *ret_root);
+
+/* The same for a change in it: -EROFS where its share is read-only. */
+int share_open_to_change(Share *share, fuse_ino_t id);
+
+/* Open what @path_fd (O_PATH) is, with @flags. */
+int share_reopen(int path_fd, int flags);
+
+/* "/proc/self/fd/N", for calls that take a path. */
+#define SHARE_FD_PATH_SIZE 32
+void share_fd_path(int fd, char path[SHARE_FD_PATH_SIZE]);
+
+/* The file @name in @fd, or @fd itself with "". */
+int share_stat(const Share *share, int fd, const char *name, ShareFile *ret_file);
+
+/* The root that node @id lies in, -1: none. */
+int share_root_of(Share *share, fuse_ino_t id);
+
+/* The attributes of a directory that only leads to shares. */
+void share_fixed_attributes(const Share *share, guint32 id, struct stat *ret_attributes);
+
+/* How long the guest may cache the entries of directory @parent, and the attributes of node @id. */
+double share_entry_timeout(Share *share, guint32 parent);
+double share_attribute_timeout(Share *share, fuse_ino_t id, const struct stat *attributes);
+
+/* @name in @parent is the file @file: count a lookup, and fill what the guest is told. */
+void share_enter(Share *share, guint32 parent, const char *name, const ShareFile *file,
+                 struct fuse_entry_param *ret_entry);
+
+/* ---- changes of the host (changes.c) ---- */
+
+/* Have changes in directory @id, which @fd is, reported from now on. Idempotent. */
+void share_watch(Share *share, guint32 id, int fd);
+
+/* BerthNodeFunc: it was forgotten. */
+void share_unwatch(const BerthNode *node, gpointer user_data);
+
+/* Read what inotify reports and tell the guest, until inotify is closed. A thread's function. */
+gpointer share_follow_changes(gpointer share);
+
+/* ---- the guest's requests ---- */
+
+void share_lookup(fuse_req_t request, fuse_ino_t parent, const char *name);
+void share_forget(fuse_req_t request, fuse_ino_t id, uint64_t count);
+void share_forget_multi(fuse_req_t request, size_t count, struct fuse_forget_data *forgets);
+void share_getattr(fuse_req_t request, fuse_ino_t id, struct fuse_file_info *info);
+void share_setattr(fuse_req_t request, fuse_ino_t id, struct stat *attributes, int which,
+                   struct fuse_file_info *info);
+void share_readlink(fuse_req_t request, fuse_ino_t id);
+void share_statfs(fuse_req_t request, fuse_ino_t id);
+void share_setxattr(fuse_req_t request, fuse_ino_t id, const char *name, const char *value,
+                    size_t size, int flags);
+void share_getxattr(fuse_req_t request, fuse_ino_t id, const char *name, size_t size);
+void share_listxattr(fuse_req_t request, fuse_ino_t id, size_t size);
+void share_removexattr(fuse_req_t request, fuse_ino_t id, const char *name);
+
+void share_mknod(fuse_req_t request, fuse_ino_t parent, const char *name, mode_t mode,
+                 dev_t device);
+void share_mkdir(fuse_req_t request, fuse_ino_t parent, const char *name, mode_t mode);
+void share_symlink(fuse_req_t request, const char *target, fuse_ino_t parent, const char *name);
+void share_link(fuse_req_t request, fuse_ino_t id, fuse_ino_t parent, const char *name);
+void share_unlink(fuse_req_t request, fuse_ino_t parent, const char *name);
+void share_rmdir(fuse_req_t request, fuse_ino_t parent, const char *name);
+void share_rename(fuse_req_t request, fuse_ino_t parent, const char *name, fuse_ino_t new_parent,
+                  const char *new_name, unsigned flags);
+void share_opendir(fuse_req_t request, fuse_ino_t id, struct fuse_file_info *info);
+void share_readdir(fuse_req_t request, fuse_ino_t id, size_t size, off_t offset,
+                   struct fuse_file_info *info);
+void share_readdirplus(fuse_req_t request, fuse_ino_t id, size_t size, off_t offset,
+                       struct fuse_file_info *info);
+void share_releasedir(fuse_req_t request, fuse_ino_t id, struct fuse_file_info *info);
+void share_fsyncdir(fuse_req_t request, fuse_ino_t id, int data, struct fuse_file_info *info);
+
+void share_create(fuse_req_t request, fuse_ino_t parent, const char *name, mode_t mode,
+                  struct fuse_file_info *info);
+void share_open(fuse_req_t request, fuse_ino_t id, struct fuse_file_info *info);
+void share_read(fuse_req_t request, fuse_ino_t id, size_t size, off_t offset,
+                struct fuse_file_info *info);
+void share_write(fuse_req_t request, fuse_ino_t id, const char *bytes, size_t size, off_t offset,
+                 struct fuse_file_info *info);
+void share_flush(fuse_req_t request, fuse_ino_t id, struct fuse_file_info *info);
+void share_release(fuse_req_t request, fuse_ino_t id, struct fuse_file_info *info);
+void share_fsync(fuse_req_t request, fuse_ino_t id, int data, struct fuse_file_info *info);
+void share_fallocate(fuse_req_t request, fuse_ino_t id, int mode, off_t offset, off_t length,
+                     struct fuse_file_info *info);
+void share_copy(fuse_req_t request, fuse_ino_t from_id, off_t from,
+                struct fuse_file_info *from_info, fuse_ino_t to_id, off_t to,
+                struct fuse_file_info *to_info, size_t length, int flags);
+void share_lseek(fuse_req_t request, fuse_ino_t id, off_t offset, int whence,
+                 struct fuse_file_info *info);
+
+void share_getlk(fuse_req_t request, fuse_ino_t id, struct fuse_file_info *info,
+                 struct flock *lock);
+void share_setlk(fuse_req_t request, fuse_ino_t id, struct fuse_file_info *info, struct flock *lock,
+                 int wait);
+void share_flock(fuse_req_t request, fuse_ino_t id, struct fuse_file_info *info, int operation);
+
+/* The locks of @owner on node @id end. */
+void share_unlock_owner(Share *share, fuse_ino_t id, guint64 owner);
+
+/* Fill share->locks; waits for locks can be interrupted by SIGUSR1 from now on. */
+void share_locks_init(Share *share);
+void share_locks_clear(Share *share);
+
+G_END_DECLS

@@ -1,0 +1,221 @@
+"""A hostile guest's kernel: it sends what it likes, in whatever order."""
+import os
+import random
+import struct
+
+import pytest
+
+from conftest import Server
+
+LOOKUP, FORGET, GETATTR, SETATTR, READLINK, SYMLINK, MKNOD, MKDIR, UNLINK, RMDIR, RENAME, LINK = 1, 2, 3, 4, 5, 6, 8, 9, 10, 11, 12, 13
+OPEN, READ, WRITE, STATFS, RELEASE, INIT, OPENDIR, READDIR, CREATE, BATCH_FORGET = 14, 15, 16, 17, 18, 26, 27, 28, 35, 42
+ENOENT, EINVAL, EROFS, ENOSYS, EBADF, ESTALE, EPERM, EEXIST, ELOOP = 2, 22, 30, 38, 9, 116, 1, 17, 40
+HEADER = struct.Struct("<IIQQIIIHH")
+
+
+class Kernel:
+    def __init__(self, server):
+        self.port = server.port
+        self.unique = 0
+        self.call(INIT, 0, struct.pack("<IIII", 7, 38, 131072, 0xffffffff) + bytes(48))
+
+    def send(self, opcode, node, body, length=None):
+        self.unique += 2
+        size = HEADER.size + len(body)
+        self.port.sendall(HEADER.pack(length or size, opcode, self.unique, node, 0, 0, 1, 0, 0) + body)
+        return self.unique
+
+    def receive(self, size):
+        data = b""
+        while len(data) < size:
+            part = self.port.recv(size - len(data))
+            if not part:
+                raise EOFError
+            data += part
+        return data
+
+    def answer(self):
+        length, error, unique = struct.unpack("<IiQ", self.receive(16))
+        return unique, -error, self.receive(length - 16)
+
+    def call(self, opcode, node, body=b""):
+        """The error and the rest of the answer to a request."""
+        asked = self.send(opcode, node, body)
+        while True:
+            unique, error, rest = self.answer()
+            if unique == asked:
+                return error, rest
+
+    def look_up(self, node, name):
+        error, rest = self.call(LOOKUP, node, name.encode() + b"\0")
+        return error, struct.unpack_from("<Q", rest)[0] if error == 0 else 0
+
+
+@pytest.fixture
+def secret(tmp_path):
+    (tmp_path / "secret").write_text("not shared")
+    return tmp_path / "secret"
+
+
+@pytest.fixture
+def kernel(source, secret):
+    server = Server([("rw", source, "/s")], largest=1 << 24)  # whatever it is asked to allocate
+    made = Kernel(server)
+    made.server = server
+    yield made
+    server.end()
+
+
+@pytest.fixture
+def top(kernel):
+    """The number of the share's root."""
+    error, node = kernel.look_up(1, "s")
+    assert error == 0 and node
+    return node
+
+
+@pytest.mark.parametrize("name", ["..", ".", "", "a/b", "../secret", "/etc"])
+def test_no_name_leads_out(kernel, top, name):
+    assert kernel.look_up(top, name)[0] == EINVAL
+    body = struct.pack("<IIII", os.O_CREAT | os.O_RDWR, 0o644, 0, 0) + name.encode() + b"\0"
+    assert kernel.call(CREATE, top, body)[0] == EINVAL
+    assert kernel.call(UNLINK, top, name.encode() + b"\0")[0] == EINVAL
+    assert kernel.call(MKDIR, top, struct.pack("<II", 0o755, 0) + name.encode() + b"\0")[0] == EINVAL
+    rename = struct.pack("<Q", top) + b"f\0" + name.encode() + b"\0"
+    assert kernel.call(RENAME, top, rename)[0] == EINVAL
+
+
+def test_a_directory_that_became_a_link_leads_nowhere(kernel, top, source, secret):
+    (source / "d").mkdir()
+    (source / "d/secret").write_text("shared")
+    _, directory = kernel.look_up(top, "d")
+    _, file = kernel.look_up(directory, "secret")
+    os.rename(source / "d", source / "e")
+    os.symlink(secret.parent, source / "d")
+    assert kernel.look_up(directory, "secret")[0] in (ESTALE, ELOOP)
+    assert kernel.call(OPEN, file, struct.pack("<II", os.O_RDONLY, 0))[0] in (ESTALE, ELOOP)
+    body = struct.pack("<IIII", os.O_CREAT | os.O_RDWR, 0o644, 0, 0) + b"new\0"
+    assert kernel.call(CREATE, directory, body)[0] in (ESTALE, ELOOP)
+    assert not (secret.parent / "new").exists()
+
+
+def test_a_file_that_became_a_link_is_not_followed(kernel, top, source, secret):
+    (source / "f").write_text("shared")
+    _, file = kernel.look_up(top, "f")
+    (source / "f").unlink()
+    os.symlink(secret, source / "f")
+    assert kernel.call(OPEN, file, struct.pack("<II", os.O_RDWR | os.O_TRUNC, 0))[0] == ESTALE
+    body = struct.pack("<IIII", os.O_CREAT | os.O_RDWR | os.O_TRUNC, 0o644, 0, 0) + b"f\0"
+    assert kernel.call(CREATE, top, body)[0] == ELOOP
+    chmod = bytearray(88)
+    struct.pack_into("<I", chmod, 0, 1)
+    struct.pack_into("<I", chmod, 68, 0o777)
+    assert kernel.call(SETATTR, file, bytes(chmod))[0] == ESTALE
+    assert secret.read_text() == "not shared" and secret.stat().st_mode & 0o777 == 0o644
+
+
+def test_a_link_is_the_guests_to_follow(kernel, top, source, secret):
+    os.symlink(secret, source / "s")
+    _, node = kernel.look_up(top, "s")
+    error, target = kernel.call(READLINK, node)
+    assert error == 0 and target == bytes(secret)
+    assert kernel.call(OPEN, node, struct.pack("<II", os.O_RDONLY, 0))[0] == ESTALE
+
+
+@pytest.mark.parametrize("node", [0, 2, 999, 1 << 32, (1 << 64) - 1])
+def test_numbers_of_nobody(kernel, node):
+    for opcode, body in [(LOOKUP, b"f\0"), (GETATTR, bytes(16)), (OPEN, bytes(8)), (OPENDIR, bytes(8)),
+                         (READLINK, b""), (STATFS, b""), (MKDIR, bytes(8) + b"d\0"), (UNLINK, b"f\0")]:
+        assert kernel.call(opcode, node, body)[0] != 0 or node == 2
+    kernel.send(FORGET, node, struct.pack("<Q", (1 << 64) - 1))
+    assert kernel.look_up(1, "s")[0] == 0
+
+
+def test_handles_of_nobody(kernel, top, source):
+    (source / "f").write_text("x")
+    _, file = kernel.look_up(top, "f")
+    for handle in [0, 1, 77, (1 << 64) - 1]:
+        assert kernel.call(READ, file, struct.pack("<QQIIQII", handle, 0, 100, 0, 0, 0, 0))[0] == EBADF
+        write = struct.pack("<QQIIQII", handle, 0, 1, 0, 0, 0, 0) + b"x"
+        assert kernel.call(WRITE, file, write)[0] == EBADF
+        kernel.call(RELEASE, file, struct.pack("<QIIQ", handle, 0, 0, 0))
+    error, rest = kernel.call(OPEN, file, struct.pack("<II", os.O_RDONLY, 0))
+    handle = struct.unpack_from("<Q", rest)[0]
+    for _ in range(3):
+        kernel.call(RELEASE, file, struct.pack("<QIIQ", handle, 0, 0, 0))
+    assert kernel.call(READ, file, struct.pack("<QQIIQII", handle, 0, 100, 0, 0, 0, 0))[0] == EBADF
+
+
+def test_forgets_of_everything(kernel, top, source):
+    (source / "f").touch()
+    _, file = kernel.look_up(top, "f")
+    for node in (1, top, file, file):
+        kernel.send(FORGET, node, struct.pack("<Q", 1 << 40))
+    assert kernel.look_up(1, "s") == (0, top)
+    assert kernel.look_up(top, "f")[0] == 0
+
+
+def test_what_is_not_served_is_said(kernel, top):
+    for opcode in (39, 40, 41, 49, 50, 51, 4096, 0xffffffff):
+        assert kernel.call(opcode, top, bytes(64))[0] == ENOSYS
+
+
+def test_a_second_init_is_refused(kernel):
+    assert kernel.call(INIT, 0, struct.pack("<IIII", 7, 8, 131072, 0) + bytes(48))[0] == EINVAL
+    assert kernel.look_up(1, "s")[0] == 0
+
+
+def test_devices_are_not_made(kernel, top, source):
+    body = struct.pack("<IIII", 0o020666, 0x0103, 0, 0) + b"null\0"
+    assert kernel.call(MKNOD, top, body)[0] == EPERM
+    assert not (source / "null").exists()
+
+
+def test_strings_without_an_end(kernel, top):
+    assert kernel.call(LOOKUP, top, b"x" * 100)[0] == EINVAL
+    assert kernel.call(RENAME, top, struct.pack("<Q", top) + b"only one\0")[0] == EINVAL
+    assert kernel.call(WRITE, top, struct.pack("<QQIIQII", 1, 0, 1 << 30, 0, 0, 0, 0) + b"x")[0] == EINVAL
+    kernel.send(BATCH_FORGET, 0, struct.pack("<II", 0xffffffff, 0) + bytes(16))
+    assert kernel.look_up(1, "s")[0] == 0
+
+
+@pytest.mark.parametrize("length", [0, 39, 1 << 30, 0xffffffff])
+def test_a_length_that_cannot_be_ends_it(kernel, length):
+    kernel.port.sendall(HEADER.pack(length, LOOKUP, 2, 1, 0, 0, 1, 0, 0))
+    with pytest.raises((EOFError, ConnectionError)):
+        while True:
+            kernel.answer()
+    assert kernel.server.process.wait(60) == 0
+
+
+@pytest.mark.parametrize("seed", range(int(os.environ.get("BERTH_TEST_SEEDS", 20))))
+def test_bytes_of_chance(kernel, top, source, secret, seed):
+    """Good messages with bytes turned: each that waits for an answer gets one, and nothing leaves the share."""
+    rng = random.Random(seed)
+    (source / "d").mkdir()
+    (source / "d/f").write_text("x" * 100)
+    os.symlink("/", source / "root")
+    nodes = [1, top] + [kernel.look_up(top, name)[1] for name in ("d", "root")]
+    before = sorted(os.listdir(source.parent))
+    good = [(LOOKUP, b"d\0"), (GETATTR, bytes(16)), (SETATTR, bytes(88)), (MKDIR, bytes(8) + b"new\0"),
+            (CREATE, struct.pack("<IIII", os.O_CREAT | os.O_RDWR, 0o644, 0, 0) + b"file\0"),
+            (SYMLINK, b"link\0../../secret\0"), (RENAME, struct.pack("<Q", top) + b"d\0e\0"),
+            (LINK, struct.pack("<Q", nodes[2]) + b"hard\0"), (OPEN, struct.pack("<II", os.O_RDWR, 0)),
+            (READ, struct.pack("<QQIIQII", 1, 0, 4096, 0, 0, 0, 0)), (OPENDIR, bytes(8)),
+            (WRITE, struct.pack("<QQIIQII", 1, 0, 3, 0, 0, 0, 0) + b"abc"), (READDIR, struct.pack("<QQIIQII", 2, 0, 4096, 0, 0, 0, 0)),
+            (44, struct.pack("<QQIIQII", 2, 0, 4096, 0, 0, 0, 0)), (UNLINK, b"file\0"), (RMDIR, b"new\0"),
+            (21, struct.pack("<II", 3, 0) + b"user.x\0abc"), (22, struct.pack("<II", 100, 0) + b"user.x\0"),
+            (31, struct.pack("<QQQQIIII", 1, 5, 0, 100, 1, 1, 0, 0)), (32, struct.pack("<QQQQIIII", 1, 5, 0, 100, 1, 1, 0, 0)),
+            (43, struct.pack("<QQQII", 1, 0, 100, 0, 0)), (46, struct.pack("<QQII", 1, 0, 3, 0)),
+            (47, struct.pack("<QQQQQQQ", 1, 0, nodes[2], 1, 0, 100, 0)), (45, struct.pack("<QII", top, 2, 0) + b"d\0e\0")]
+    for _ in range(300):
+        opcode, body = rng.choice(good)
+        body = bytearray(body)
+        for _ in range(rng.choice([0, 0, 1, 2, 5])):
+            if body:
+                body[rng.randrange(len(body))] = rng.choice([0, 1, 0xff, ord("/"), ord("."), rng.randrange(256)])
+        if rng.random() < 0.1:
+            body = body[:rng.randrange(len(body) + 1)]
+        kernel.call(opcode, rng.choice(nodes + [rng.randrange(12)]), bytes(body))
+    assert kernel.look_up(1, "s")[0] == 0
+    assert sorted(os.listdir(source.parent)) == before and secret.read_text() == "not shared"

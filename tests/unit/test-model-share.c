@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: MIT */
+#include "model/share.h"
+
+#include <glib.h>
+#include <string.h>
+
+static void test_text_and_back(void)
+{
+    static const char *const paths[] = {"/", "/home/ann", "/a b;c:d%e\tf", "/\303\274",
+                                        "/a/..b/c."};
+    for (gsize i = 0; i < G_N_ELEMENTS(paths); i++) {
+        g_autoptr(BerthShare) share = berth_share_new(paths[i], "/t", i % 2 != 0);
+        g_autofree char *text = berth_share_to_text(share);
+        g_assert_null(strchr(text, ';'));
+        g_autoptr(BerthShare) read = berth_share_from_text(text);
+        g_assert_nonnull(read);
+        g_assert_cmpstr(read->source, ==, paths[i]);
+        g_assert_cmpstr(read->target, ==, "/t");
+        g_assert_cmpint(read->read_only, ==, i % 2 != 0);
+    }
+}
+
+static void test_no_share(void)
+{
+    static const char *const texts[] = {"",           "rw",          "rw:/a",     "rw:/a:/b:/c",
+                                        "wr:/a:/b",   "rw:a:/b",     "rw:/a:b",   "rw:/a/../b:/c",
+                                        "rw:/a/.:/c", "rw:/a//b:/c", "rw:/a/:/b", "rw:/%00:/b",
+                                        "rw::/b",     "rw:/%2:/b"};
+    for (gsize i = 0; i < G_N_ELEMENTS(texts); i++) {
+        g_autoptr(BerthShare) share = berth_share_from_text(texts[i]);
+        g_assert_null(share);
+    }
+}
+
+int main(int argc, char **argv)
+{
+    g_test_init(&argc, &argv, NULL);
+    g_test_add_func("/model/share/text", test_text_and_back);
+    g_test_add_func("/model/share/refused", test_no_share);
+    return g_test_run();
+}

@@ -1,0 +1,127 @@
+"""The host's home in a distro: real boots of a busybox and of a Debian with systemd."""
+import os
+import signal
+import subprocess
+
+import pytest
+
+from conftest import put
+from host import eventually
+
+ROOT = "/mnt/host"
+
+
+@pytest.fixture(scope="module")
+def home(host):
+    """The host's home, and where the guest has it."""
+    path = (host.root / "home").resolve()
+    (path / "hello").write_text("from the host\n")
+    return path, f"{ROOT}{path}"
+
+
+@pytest.fixture(scope="module")
+def sh(host, busybox):
+    def run(script, **options):
+        return host("run", "-d", busybox, "--", "sh", "-c", script, **options)
+    return run
+
+
+def servers(host):
+    """Pids of the running berth-share that serve @host's home."""
+    found = subprocess.run(["pgrep", "-f", f"^berth-share .* {host.root}"], capture_output=True, text=True)
+    return [int(pid) for pid in found.stdout.split()]
+
+
+@pytest.mark.smoke
+def test_the_home_is_there_and_can_be_written(sh, home):
+    path, guest = home
+    assert sh(f"cat {guest}/hello").stdout == "from the host\n"
+    sh(f"mkdir -p {guest}/d && echo from the guest > {guest}/d/file && chmod 600 {guest}/d/file")
+    assert (path / "d/file").read_text() == "from the guest\n"
+    info = (path / "d/file").stat()
+    assert info.st_uid == os.getuid() and info.st_mode & 0o777 == 0o600
+
+
+def test_changes_of_the_host_are_seen(sh, home):
+    path, guest = home
+    assert sh(f"cat {guest}/changing 2>/dev/null; ls {guest}", check=False).returncode == 0
+    for text in ["one\n", "two, which is longer\n", "3\n"]:
+        (path / "changing").write_text(text)
+        eventually(lambda: sh(f"cat {guest}/changing").stdout == text, what="the host's text")
+    (path / "changing").unlink()
+    eventually(lambda: sh(f"ls {guest}/changing", check=False).returncode != 0, what="its end")
+
+
+def test_nothing_else_of_the_host_is_there(sh, home, host):
+    path, guest = home
+    os.symlink(host.root / "data", path / "out")
+    os.symlink("/etc/hostname", path / "theirs")
+    assert sh(f"ls {ROOT}{host.root}").stdout.split() == ["home"]
+    assert sh(f"ls {guest}/out/", check=False).returncode != 0  # leads to the guest's own root
+    assert sh(f"cat {guest}/theirs").stdout == sh("cat /etc/hostname").stdout
+    assert sh(f"ls {guest}/../../etc", check=False).returncode != 0
+
+
+def test_a_killed_server_is_replaced(sh, home, host):
+    path, guest = home
+    sh(f"cat {guest}/hello")
+    (pid,) = servers(host)
+    os.kill(pid, signal.SIGKILL)
+    eventually(lambda: servers(host) not in ([], [pid]), what="another server")
+    eventually(lambda: sh(f"cat {guest}/hello", check=False).stdout == "from the host\n", what="the file")
+    (path / "hello").write_text("still followed\n")
+    eventually(lambda: sh(f"cat {guest}/hello").stdout == "still followed\n", what="the change")
+    (path / "hello").write_text("from the host\n")
+
+
+def test_a_reboot_mounts_it_again(sh, home, host, busybox):
+    host("run", "-d", busybox, "--", "reboot", check=False)
+    eventually(lambda: sh(f"cat {home[1]}/hello", check=False).stdout == "from the host\n", 120, "the file")
+
+
+def test_the_server_ends_with_the_distro(sh, home, host, busybox):
+    sh("true")
+    assert servers(host)
+    host("terminate", busybox)
+    eventually(lambda: not servers(host), what="the end of the server")
+
+
+def test_an_isolated_distro_sees_nothing(host, scratch):
+    settings = host.root / "config/berth/berth.conf"
+    settings.parent.mkdir(exist_ok=True)
+    settings.write_text(f"[distro {scratch}]\nisolated=true\n")
+    try:
+        result = host("run", "-d", scratch, "--", "sh", "-c", f"grep -c fuse.berth /proc/mounts; ls {ROOT}", check=False)
+        assert result.stdout == "0\n" and result.returncode != 0
+    finally:
+        settings.unlink()
+
+
+@pytest.mark.parametrize("conf, expected", [
+    ("[automount]\nenabled=false\n", ""),
+    ("[automount]\nroot=/volumes/\n", "/volumes/host"),
+    ("[automount]\nroot=/\n", "/host"),
+])
+def test_wsl_conf_decides(host, scratch, conf, expected):
+    put(host, scratch, "/etc/wsl.conf", conf)
+    result = host("run", "-d", scratch, "--", "sh", "-c", "awk '$3 == \"fuse.berth\" { print $2 }' /proc/mounts")
+    assert result.stdout.strip() == expected
+
+
+def test_services_of_systemd_find_it(host, debian, home):
+    """Mounted before the distro's services start, and no unit of it fails."""
+    path, guest = home
+    def run(script, user="root"):
+        return host("run", "-d", debian, "-u", user, "--", "sh", "-c", script)
+    run("printf '[Unit]\\nDefaultDependencies=no\\nBefore=sysinit.target\\n[Service]\\nType=oneshot\\n"
+        f"ExecStart=/bin/cp {guest}/hello /run/copied\\n[Install]\\nWantedBy=sysinit.target\\n' "
+        "> /etc/systemd/system/early.service; systemctl enable early.service")
+    host("terminate", debian)
+    assert run("cat /run/copied").stdout == "from the host\n"
+    assert run("systemctl --failed --no-legend").stdout == ""
+    assert run("systemctl is-system-running").stdout == "running\n"
+    run("systemctl disable early.service; rm /etc/systemd/system/early.service")
+    host("terminate", debian)  # in good order: the disk is clean
+    disk = host.info(debian)["disk"]
+    state = subprocess.run(["/usr/sbin/dumpe2fs", "-h", disk], capture_output=True, text=True).stdout
+    assert "needs_recovery" not in state
