@@ -66,7 +66,7 @@ static void close_for_protocol(BerthLink *link)
 {
     g_autoptr(GError) error = NULL;
     berth_error_set(&error, BERTH_ERROR_PROTOCOL, "wire.frame", NULL,
-                    "the other side sent something that is not of the protocol");
+                    "the peer sent an invalid frame");
     close_link(link, error);
 }
 

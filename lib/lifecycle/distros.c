@@ -245,9 +245,9 @@ static void name_distro(const BerthDistro *distro, GError **error)
     if (!g_str_equal(berth_error_id(*error), "compact.unclean"))
         return;
     g_autofree char *message = g_strdup((*error)->message);
-    g_autofree char *hint = g_strdup_printf("have its kernel and e2fsck put it in order: berth "
-                                            "start %s; berth terminate %s; then try again",
-                                            distro->name, distro->name);
+    g_autofree char *hint =
+        g_strdup_printf("let a start repair it: berth start %s; berth terminate %s; then try again",
+                        distro->name, distro->name);
     g_clear_error(error);
     berth_error_set(error, BERTH_ERROR_INVALID, "compact.unclean", hint, "%s", message);
 }

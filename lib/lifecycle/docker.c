@@ -35,7 +35,7 @@ static char *make_hint(const char *name, int status)
 {
     int way = status - FIRST_WAY;
     if (way < 0 || way >= (int)G_N_ELEMENTS(ways))
-        return g_strdup("it has no package manager that berth knows: use a distro that has one");
+        return g_strdup("use a distro with a package manager that berth knows");
     return g_strdup_printf("install one: berth run -d %s -u root -- %s", name, ways[way].command);
 }
 

@@ -22,7 +22,7 @@ static bool apply_rule(Berth *berth, const BerthDistro *distro, const BerthRule 
         return true;
     berth_hello_name_distro(&problem, distro->name);
     g_propagate_prefixed_error(error, g_steal_pointer(&problem),
-                               "noted, but not for the running distro: ");
+                               "saved, but not applied to the running distro: ");
     return false;
 }
 

@@ -44,7 +44,7 @@ static char *apply(Berth *berth, const BerthDistro *distro, const char *ports)
     berth_reach_limit_waiting(fd, BERTH_REACH_ANSWER_SEC);
     if (fd >= 0 && berth_request_set_host_ports(fd, ports, &error))
         return NULL;
-    return g_strdup_printf("%s: it takes effect when it is started the next time: %s", distro->name,
+    return g_strdup_printf("%s: the change takes effect at the next start: %s", distro->name,
                            error->message);
 }
 
@@ -55,10 +55,11 @@ static char *find_override(Berth *berth, const BerthDistro *distro, const BerthA
     if (settings == NULL)
         return NULL;
     if (denied == NULL)
-        return settings->isolated ? g_strdup_printf("%s is isolated by berth.conf: it reaches no "
-                                                    "port of this host all the same",
-                                                    distro->name)
-                                  : NULL;
+        return settings->isolated
+                   ? g_strdup_printf(
+                         "%s is isolated by berth.conf: it still reaches no port of this host",
+                         distro->name)
+                   : NULL;
 
     BerthAccess configured = {.known = 1};
     if (settings->host_ports == NULL ||
@@ -91,7 +92,7 @@ static bool allow(Berth *berth, const BerthDistro *distro, const BerthAccess *po
 static bool refuse_deny(const BerthDistro *distro, guint16 port, GError **error)
 {
     g_autofree char *hint =
-        g_strdup_printf("begin anew: berth host deny %s all, then allow some", distro->name);
+        g_strdup_printf("start over: berth host deny %s all, then allow some", distro->name);
     berth_error_set(error, BERTH_ERROR_INVALID, "host.all-allowed", hint,
                     "port %u cannot be denied while all are allowed", port);
     return false;

@@ -67,8 +67,8 @@ static void plan_rescue(Start *start, const char *runtime, BerthMachine *machine
 {
     machine->rescue = true;
     if (start->busybox == NULL) {
-        add_notice(start,
-                   "there is no shell but the distro's own: busybox-static is not installed");
+        add_notice(start, "the rescue has only the distro's own shell: busybox-static is not "
+                          "installed on this host");
         return;
     }
     g_free(machine->initramfs);

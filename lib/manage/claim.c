@@ -335,7 +335,7 @@ BerthClaim *berth_claim_distro(const BerthLayout *layout, BerthRegistry *registr
         return NULL;
     if (strcmp(distro->id, found->id) != 0) {
         berth_error_set(error, BERTH_ERROR_BUSY, "distro.changed", "try again",
-                        "%s has just become another distro", found->name);
+                        "another distro has just taken the name %s", found->name);
         return NULL;
     }
     *ret_distro = g_steal_pointer(&distro);

@@ -37,7 +37,8 @@ GBytes *berth_cloud_seed_read(const char *path, GError **error)
         return NULL;
     }
     if (size > SIZE_MAX_BYTES) {
-        berth_error_set(error, BERTH_ERROR_INVALID, "user-data.size", "have it fetch what is large",
+        berth_error_set(error, BERTH_ERROR_INVALID, "user-data.size",
+                        "make it smaller: let it fetch large files",
                         "%s: more than 1 MiB of user-data", path);
         return NULL;
     }
@@ -126,7 +127,8 @@ bool berth_cloud_seed_write(const BerthLayout *layout, const BerthMachine *machi
     g_autoptr(GError) problem = NULL;
     g_autoptr(GBytes) data = find_kept(layout, machine->id, &problem);
     if (data == NULL && problem == NULL)
-        berth_error_set(&problem, BERTH_ERROR_FAILED, "user-data.kept", NULL, "it has gone");
+        berth_error_set(&problem, BERTH_ERROR_FAILED, "user-data.kept", NULL,
+                        "the saved copy is missing");
     if (problem != NULL) {
         g_propagate_error(error, g_steal_pointer(&problem));
         return false;

@@ -52,12 +52,12 @@ static bool check_path(const BerthExportRequest *request, int image, GError **er
     }
     if (S_ISDIR(there.st_mode)) {
         berth_error_set(error, BERTH_ERROR_INVALID, "export.create.directory",
-                        "name the file to be made in it", "%s is a directory", request->path);
+                        "name a file in that directory", "%s is a directory", request->path);
         return false;
     }
     if (request->replace)
         return true;
-    berth_error_set(error, BERTH_ERROR_EXISTS, "export.create.exists", "--force replaces it",
+    berth_error_set(error, BERTH_ERROR_EXISTS, "export.create.exists", "add --force to replace it",
                     "%s exists already", request->path);
     return false;
 }

@@ -103,8 +103,8 @@ static void warn_free_space(const Import *import, int fd)
         return;
     g_autofree char *has = berth_size_format(room);
     g_autofree char *needs = berth_size_format((guint64)archive.st_size);
-    g_autofree char *text = g_strdup_printf(
-        "only %s are free where the disk goes, and the archive alone has %s", has, needs);
+    g_autofree char *text =
+        g_strdup_printf("only %s are free for the disk, and the archive alone has %s", has, needs);
     notice(import, text);
 }
 
@@ -121,7 +121,7 @@ static void forward_warnings(const Import *import, const BerthImageStatus *statu
     for (guint i = 0; i < status->warnings->len; i++)
         notice(import, status->warnings->pdata[i]);
     if (status->warnings_left_out > 0) {
-        g_autofree char *text = g_strdup_printf("and %u notes more", status->warnings_left_out);
+        g_autofree char *text = g_strdup_printf("and %u more notices", status->warnings_left_out);
         notice(import, text);
     }
 }
@@ -223,7 +223,7 @@ static void keep_in_cache(const Import *import, gint64 made_usec)
                          made_usec, &problem))
         return;
     g_autofree char *text =
-        g_strdup_printf("the image is not kept for a next time: %s", problem->message);
+        g_strdup_printf("the image is not kept for the next import: %s", problem->message);
     notice(import, text);
 }
 

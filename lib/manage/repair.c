@@ -9,15 +9,15 @@ static bool set_failed(GError **error, const BerthDistro *distro, const GError *
 {
     if (berth_error_is(problem, BERTH_ERROR_NOT_FOUND)) {
         berth_error_set(error, BERTH_ERROR_NOT_FOUND, "disk.tool", "install e2fsprogs",
-                        "%s: it is damaged, and there is no e2fsck to repair it", distro->disk);
+                        "%s: the disk is damaged, and e2fsck is not installed", distro->disk);
         return false;
     }
-    g_autofree char *hint =
-        g_strdup_printf("with a copy of it at hand: e2fsck -f %s; or look at it from within: "
-                        "berth console %s",
-                        distro->disk, distro->name);
+    g_autofree char *hint = g_strdup_printf(
+        "copy the disk, then repair it: e2fsck -f %s; or look inside: berth console %s",
+        distro->disk, distro->name);
     berth_error_set(error, BERTH_ERROR_INVALID, "disk.damaged", hint,
-                    "%s: it is damaged, and e2fsck cannot repair it without asking", distro->disk);
+                    "%s: the disk is damaged, and e2fsck cannot repair it without asking",
+                    distro->disk);
     return false;
 }
 

@@ -79,7 +79,7 @@ static bool check_minimum(const BerthE2Image *image, guint64 size, GError **erro
     /* rounded up, so that the suggested size works */
     guint64 mib = (minimum + (1 << 20) - 1) >> 20;
     g_autofree char *hint = g_strdup_printf(
-        "the least is %" G_GUINT64_FORMAT "M; delete files in it, or choose a larger size", mib);
+        "the minimum is %" G_GUINT64_FORMAT "M; delete files in it, or choose a larger size", mib);
     berth_error_set(error, BERTH_ERROR_INVALID, "resize.too-small", hint,
                     "what is on the disk does not fit: it needs %" G_GUINT64_FORMAT " MiB", mib);
     return false;

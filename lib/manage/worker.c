@@ -152,12 +152,13 @@ static bool set_ended(const Worker *worker, int wait_status, GError **error)
     int number = WIFSIGNALED(wait_status) ? WTERMSIG(wait_status) : 0;
     if (number == SIGKILL || number == SIGTERM)
         berth_error_set(error, BERTH_ERROR_FAILED, id_of(worker, ".worker.killed"),
-                        "was there memory enough? the kernel's log tells",
+                        "it may have run out of memory: see dmesg",
                         "the process that reads the %s was killed (signal %d)", worker->job->what,
                         number);
     else if (number != 0)
         berth_error_set(error, BERTH_ERROR_INVALID, id_of(worker, ".worker.crashed"),
-                        "it could do no harm, but do not trust what it read, and please report it",
+                        "do not trust this file, and please report the crash; the reader is "
+                        "sandboxed and did no harm",
                         "the %s made the reader crash (signal %d)", worker->job->what, number);
     else
         berth_error_set(error, BERTH_ERROR_FAILED, id_of(worker, ".worker.silent"), NULL,

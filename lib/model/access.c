@@ -146,7 +146,7 @@ bool berth_access_add_outbound(BerthAccess *access, const char *text, GError **e
         }
         if (access->n_outbound == BERTH_ACCESS_OUTBOUND_MAX) {
             berth_error_set(error, BERTH_ERROR_INVALID, "access.outbound",
-                            "put neighbouring addresses together: ADDRESS/BITS",
+                            "combine neighbouring addresses: ADDRESS/BITS",
                             "more than %d addresses", BERTH_ACCESS_OUTBOUND_MAX);
             return false;
         }

@@ -51,7 +51,7 @@ const char *berth_distro_reserved(const char *name)
         const char *reason;
     } rows[] = {
         {"host", "host.berth.internal is this host"},
-        {"localhost", "each distro calls itself so"},
+        {"localhost", "every distro uses it for itself"},
     };
     g_autofree char *hostname = berth_distro_hostname(name);
     for (gsize i = 0; i < G_N_ELEMENTS(rows); i++)

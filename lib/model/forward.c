@@ -244,7 +244,7 @@ static bool has_port(const GArray *ports, guint16 port)
 static char *why_unreachable(const Reach *reach)
 {
     if (reach->too_many)
-        return g_strdup("too many sockets listen in the guest: this one is not followed");
+        return g_strdup("too many sockets listen in the guest: this one is not forwarded");
     if (reach->problem != 0)
         return g_strdup_printf(
             "listens on the guest's %s only, and the guest has no proxy for it: %s",
@@ -261,8 +261,8 @@ static char *why_ignored(const BerthRule *rule, const Reach *reach,
 {
     guint port = rule->guest_port;
     if (rule->protocol == BERTH_UDP && !has_port(policy->udp, rule->guest_port))
-        return g_strdup_printf("UDP is forwarded when asked for: berth forward add NAME udp:%u, or "
-                               "the setting ports-udp",
+        return g_strdup_printf("UDP is forwarded only on request: berth forward add NAME udp:%u, "
+                               "or the setting ports-udp",
                                port);
     if (rule->protocol != BERTH_UDP && has_port(policy->ignore, rule->guest_port))
         return g_strdup_printf("the setting ports-ignore names port %u", port);
@@ -335,7 +335,7 @@ static bool yield_to_rules(BerthForward *forward, const GPtrArray *asked)
             g_autofree char *text = berth_rule_format(rule);
             g_free(forward->reason);
             forward->reason =
-                g_strdup_printf("the forward %s has port %u of the host", text, rule->host_port);
+                g_strdup_printf("the forward %s uses port %u of the host", text, rule->host_port);
         }
         left = left || leg->family != 0;
     }

@@ -106,8 +106,7 @@ bool berth_rule_parse(const char *text, BerthRule *ret_rule, GError **error)
     if (!cut_protocol(&rest, &rule.protocol))
         return refuse(error, text, "give one protocol, tcp or udp");
     if (!cut_address(&rest, &rule))
-        return refuse(error, text,
-                      "the address is no IPv4 address of a host, nor an IPv6 one in brackets");
+        return refuse(error, text, "not an IPv4 address, nor an IPv6 address in brackets");
 
     char *colon = strchr(rest, ':');
     const char *guest = colon != NULL ? colon + 1 : rest;
@@ -183,7 +182,7 @@ GArray *berth_rule_parse_ports(const char *text, GError **error)
         if (!parse_port(words[i], &port)) {
             g_autofree char *shown = g_strescape(words[i], NULL);
             berth_error_set(error, BERTH_ERROR_INVALID, "forward.port",
-                            "write numbers from 1 to 65535, parted by commas",
+                            "write numbers from 1 to 65535, separated by commas",
                             "\"%.80s\" is not a port", shown);
             return NULL;
         }

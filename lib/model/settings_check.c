@@ -99,8 +99,7 @@ static char *describe_key(const Scan *scan, BerthSettings *scratch, GHashTable *
                                scan->key, scan->group);
 
     if (!berth_settings_check_is_group(scan->group, NULL) && berth_settings_is_shared(field))
-        return g_strdup_printf("\"%s\" counts for all distros: it belongs into [berth]",
-                               field->name);
+        return g_strdup_printf("\"%s\" applies to all distros: write it in [berth]", field->name);
 
     g_autoptr(GError) problem = NULL;
     bool escaped = strchr(scan->value, '\\') != NULL; /* only GKeyFile can unescape the value */
@@ -169,7 +168,7 @@ char **berth_settings_check_environment(const char *const *environment)
         if (!g_str_has_prefix(name, "BERTH_") || is_known(name) || is_setting(name))
             continue;
         g_autofree char *line = g_strdup_printf(
-            "environment: %.80s is no setting: \"berth config\" lists the keys", name);
+            "environment: %.80s is not a setting: \"berth config\" lists the keys", name);
         g_strv_builder_add(warnings, line);
     }
     return g_strv_builder_end(warnings);

@@ -134,7 +134,7 @@ bool berth_confine_net(int last_fd, GError **error)
         dup2(last_fd, fd); /* no new socket gets such a number */
     const BerthSandbox sandbox = {
         .step = "net.lock",
-        .what = "lock the network of the guest in",
+        .what = "confine berth-net",
         .last_fd = MAX(last_fd, SOCKETS_FROM - 1),
         .descriptors_max = DESCRIPTORS_MAX,
         .no_paths = true,

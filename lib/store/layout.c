@@ -105,7 +105,7 @@ BerthLayout *berth_layout_new(const char *const *environment, const BerthLayoutS
         else
             berth_error_set(error, BERTH_ERROR_INVALID, "layout.home",
                             "set HOME to a path that begins with /",
-                            "HOME is \"%.200s\", which is no absolute path", home);
+                            "HOME is \"%.200s\", which is not an absolute path", home);
         return NULL;
     }
 

@@ -230,7 +230,7 @@ static bool use_tcg(const BerthAccelHost *host, BerthMachine *machine, const cha
         return false;
     if (answer.fresh && !answer.proven)
         *ret_notice = g_strdup("a trial of the kernel under software emulation did not reach user "
-                               "space; starting the distro all the same");
+                               "space; starting the distro anyway");
     machine->accel = BERTH_ACCEL_TCG;
     berth_tsc_add_argument(machine);
     return berth_machine_settle(machine, answer.variant, error);

@@ -245,7 +245,8 @@ static bool handle_lines(BerthQmp *qmp, GError **error)
     }
     if (qmp->freed || qmp->in->len <= BERTH_QMP_LINE_MAX)
         return true;
-    berth_error_set(error, BERTH_ERROR_PROTOCOL, "qmp.line", NULL, "QEMU sent a line without end");
+    berth_error_set(error, BERTH_ERROR_PROTOCOL, "qmp.line", NULL,
+                    "QEMU sent a line that is too long");
     return false;
 }
 

@@ -207,7 +207,7 @@ def test_unwritable_cache_gives_a_notice(slow, archive):
     slow.images.write_text("in the way")
     result = slow("import", "--size=256M", "a", archive)
     assert result.status == 0, result
-    assert result.err.startswith("berth: import a: note: the image is not kept for a next time: ")
+    assert result.err.startswith("berth: import a: notice: the image is not kept for the next import: ")
     assert len(result.err.splitlines()) == 1
     subprocess.run(["e2fsck", "-fn", disk(slow, "a")], check=True, capture_output=True)
 

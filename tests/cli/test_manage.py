@@ -278,7 +278,7 @@ def test_resize_refusals(small):
     fill(disk(small, "box"), "noise", 150 * MIB)
     before = disk(small, "box").stat()
     result = small("resize", "box", "100M").failed(1, "resize.too-small", "it needs ", " MiB")
-    least = result.hint.split("the least is ")[1].split(";")[0]
+    least = result.hint.split("the minimum is ")[1].split(";")[0]
     for size in ("", "x", "1X", "1.5G"):
         small("resize", "box", size).failed(2, "usage.value", "is not a size")
     small("resize", "box", "5M").failed(1, "resize.too-small", hint=False)

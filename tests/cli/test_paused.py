@@ -9,8 +9,8 @@ from conftest import wait_for
 from test_instances import is_alive
 
 FULL = "the host's disk is full"
-WAITS = f"berth: box waits: {FULL}; it goes on by itself once it can write again\n"
-GOES_ON = "berth: box goes on\n"
+WAITS = f"berth: box is paused: {FULL}; it continues when the host can write again\n"
+GOES_ON = "berth: box continues\n"
 
 
 class Disk:
@@ -69,7 +69,7 @@ def test_paused_distro_is_shown_and_resumes(box, disk, words, reason):
     disk.mend()
     wait_for(lambda: state(box) == "running")
     assert "reason" not in box.info("box")
-    assert reason in box("logs").ok() and "box goes on" in box("logs").ok()
+    assert reason in box("logs").ok() and "box continues" in box("logs").ok()
     assert box("run", "echo", "fine").ok() == "fine\n"
 
 
@@ -108,8 +108,8 @@ def test_long_pause_gives_one_notice(box, disk):
     assert state(box) == "paused"
     box("terminate", "--force", "box").ok()
     _, err = process.communicate(timeout=60)
-    assert err.decode().startswith(WAITS) and err.decode().count("box waits") == 1
-    assert box("logs").ok().count("box waits") == 1
+    assert err.decode().startswith(WAITS) and err.decode().count("box is paused") == 1
+    assert box("logs").ok().count("box is paused") == 1
 
 
 def test_terminate_with_space_again(box, disk):
@@ -129,8 +129,8 @@ def test_terminate_without_space(box, disk):
     wait_for(lambda: state(box) == "paused")
     result = box("terminate", "box", "--grace", "1")
     assert (result.status, result.out) == (0, "")
-    assert result.err == WAITS + (f"berth: box was ended without powering off: {FULL}, "
-                                  "and what it had not written yet is lost\n")
+    assert result.err == WAITS + (f"berth: box was ended without powering off: {FULL}; "
+                                  "what it had not written yet is lost\n")
     assert state(box) == "stopped" and all(not is_alive(start["pid"]) for start in box.qemus())
     disk.mend()
     assert box("run", "echo", "fine").ok() == "fine\n"

@@ -129,7 +129,7 @@ def test_only_the_locale_is_passed_on(box):
               "TERM_PROGRAM", "COLORTERM_X", "TZ_TOKEN", "http_proxy_password", "BERTH_TOKEN"]
     given = {**{name: "C" for name in names}, **{name: "secret" for name in others}}
     result = box("run", "env", env=given)
-    assert result.err == 'berth: warning: environment: BERTH_TOKEN is no setting: "berth config" lists the keys\n'
+    assert result.err == 'berth: warning: environment: BERTH_TOKEN is not a setting: "berth config" lists the keys\n'
     lines = result.out.splitlines()
     assert {line.split("=")[0] for line in lines if line.endswith("=C")} == set(names)
     assert not [line for line in lines if "secret" in line]
@@ -443,4 +443,4 @@ def test_the_hint_without_docker_names_what_the_distro_has(box):
     managers = ("apt-get", "dnf", "pacman", "zypper", "apk")
     there = next((name for name in managers if shutil.which(name)), None)
     result = box("docker-env").failed(1, "docker.none")
-    assert (f"-- {there} " if there else "no package manager") in result.hint
+    assert (f"-- {there} " if there else "a package manager") in result.hint

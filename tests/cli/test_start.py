@@ -112,7 +112,7 @@ def test_console_falls_back_to_rescue(box):
     debugfs(disk(box), "ssv state 2")
     result = box("console", "box", data=b"echo here\n")
     assert result.status == 0 and result.out == "here\n"
-    assert "it is damaged" in result.err and "it is started for a rescue" in result.err
+    assert "the disk is damaged" in result.err and "it is started in rescue mode" in result.err
     assert "rescue=true\n" in machine_conf(box)
 
 

@@ -224,4 +224,4 @@ def test_a_berth_net_that_ends_after_an_upgrade(running):
     wait_for(lambda: net() not in (None, first))
     assert running("forward", "add", "box", "8080").status == 0
     assert running.info("box")["state"] == "running"
-    assert "ended unexpectedly; there is a new one" in running("logs", "box").ok()
+    assert "ended unexpectedly and was started again" in running("logs", "box").ok()

@@ -246,7 +246,7 @@ static void test_unknown_transport_protocol(Fixture *fixture, gconstpointer data
     wire_frame_end(&buffer, begin);
     send_all(fixture, &buffer);
     g_assert_null(strstr(fixture->log->str, "listens"));
-    g_assert_nonnull(strstr(fixture->log->str, "lost the other side sent something"));
+    g_assert_nonnull(strstr(fixture->log->str, "lost the peer sent an invalid frame"));
 }
 
 static void test_grow(Fixture *fixture, gconstpointer data)
@@ -359,7 +359,7 @@ static void test_invalid_frame_ends_the_channel(Fixture *fixture, gconstpointer 
     else
         wire_buffer_append(&buffer, "\377\377\377\377 not a frame", 16);
     send_all(fixture, &buffer);
-    g_assert_nonnull(strstr(fixture->log->str, "lost the other side sent something"));
+    g_assert_nonnull(strstr(fixture->log->str, "lost the peer sent an invalid frame"));
     g_assert_null(strstr(fixture->log->str, "hello"));
 }
 

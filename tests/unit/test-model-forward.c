@@ -213,7 +213,7 @@ static void test_proxy_problem_is_the_reason(void)
          "listens on the guest's 127.0.0.1 only, and the guest has no proxy for it: Too many*"},
         {{.family = 6, .protocol = BERTH_TCP, .port = 80, .address = {[15] = 1}, .problem = ENOMEM},
          "listens on the guest's ::1 only, and the guest has no proxy for it: Cannot allocate*"},
-        {{.family = 0, .protocol = BERTH_UDP, .port = 80}, "UDP is forwarded when asked for*"},
+        {{.family = 0, .protocol = BERTH_UDP, .port = 80}, "UDP is forwarded only on request*"},
     };
     g_autoptr(BerthForwardPolicy) policy = listening_policy("");
     for (gsize i = 0; i < G_N_ELEMENTS(cases); i++) {

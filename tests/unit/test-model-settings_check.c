@@ -20,7 +20,7 @@ static const struct {
     {"[distro a]\ncpus = 2\n[distro b]\ncpus = 3\n[distro A]\ncpus = 4\n",
      "f:6: \"cpus\" replaces the value of line 2 in the same group"},
     {"[distro a]\ncache-size = 1G\n[berth]\ncache-size = 2G\n",
-     "f:2: \"cache-size\" counts for all distros"},
+     "f:2: \"cache-size\" applies to all distros"},
     {"[x]\n[berth]\nfoo=1\n[y]",
      "f:1: unknown group \"x\": |f:3: unknown key \"foo\" in [berth]: |f:4: unknown group \"y\": "},
 };
@@ -52,8 +52,8 @@ static void test_variables_without_effect_are_named(void)
                                               NULL};
     g_auto(GStrv) found = berth_settings_check_environment(environment);
     g_assert_cmpuint(g_strv_length(found), ==, 2);
-    g_assert_true(g_str_has_prefix(found[0], "environment: BERTH_MEMROY is no setting"));
-    g_assert_true(g_str_has_prefix(found[1], "environment: BERTH_ is no setting"));
+    g_assert_true(g_str_has_prefix(found[0], "environment: BERTH_MEMROY is not a setting"));
+    g_assert_true(g_str_has_prefix(found[1], "environment: BERTH_ is not a setting"));
 }
 
 static void test_a_distro_has_no_cache_of_its_own(void)

@@ -319,7 +319,7 @@ def test_console_without_a_working_shell(host, hollow):
     result = console(host, hollow, "cat /etc/os-release; id -u; ls /run/rescue/vi; exit 5\n", check=False)
     assert result.returncode == 5
     assert result.stdout == "ID=hollow\n0\n/run/rescue/vi\n"
-    assert "it is started for a rescue" in result.stderr
+    assert "it is started in rescue mode" in result.stderr
 
 
 def test_rescue_runs_nothing_of_the_distros(host, scratch):
@@ -358,7 +358,7 @@ def test_disk_without_a_file_system(host, scratch):
     assert failed.returncode == 125 and "code: disk.damaged" in failed.stderr
     result = console(host, scratch, "ls /dev/vda; id -u\n")
     assert result.stdout == "/dev/vda\n0\n"
-    assert "it is started for a rescue" in result.stderr
+    assert "it is started in rescue mode" in result.stderr
 
 
 def test_unmountable_disk_is_repaired(host, scratch):

@@ -112,7 +112,7 @@ def test_failed_flush_ends_the_machine(faulty):
     process = write(faulty)
     _, err = process.communicate(timeout=120)
     assert process.returncode != 0
-    assert "the host has lost what box wrote last: Input/output error\n" in err and "instance.writes-lost" in err
+    assert "the host lost the last writes of box: Input/output error\n" in err and "instance.writes-lost" in err
     eventually(lambda: faulty.state("box") == "stopped")
     faulty.fail()
     assert faulty.run("box", "echo", "fine").stdout == "fine\n"

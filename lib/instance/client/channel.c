@@ -27,7 +27,7 @@ void berth_channel_begin(BerthChannel *channel)
 static void set_lost(GError **error)
 {
     berth_error_set(error, BERTH_ERROR_GUEST, "instance.lost",
-                    "\"berth logs\" shows what the guest said last",
+                    "\"berth logs\" shows the guest's last console output",
                     "the connection to the instance was lost");
 }
 
@@ -102,7 +102,7 @@ static int next_frame(BerthChannel *channel, WireFrame *ret_frame, GError **erro
         channel->consumed = WIRE_HEADER_SIZE + ret_frame->size;
     if (found < 0)
         berth_error_set(error, BERTH_ERROR_PROTOCOL, "wire.frame", NULL,
-                        "the keeper sent something that is not of the protocol");
+                        "the keeper sent an invalid frame");
     return found < 0 ? -1 : found;
 }
 

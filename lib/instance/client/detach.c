@@ -162,8 +162,7 @@ static bool set_error(GError **error, const Plan *plan, const Report *report)
     g_autofree char *hint = g_strdup_printf(
         "start it from a shell without that limit: \"ulimit -H%s\" shows it", limit->flag);
     berth_error_set(error, BERTH_ERROR_DENIED, "instance.limit", hint,
-                    "the limit of %s that this command was started with is too low for a machine",
-                    limit->name);
+                    "the limit on %s of this shell is too low for a virtual machine", limit->name);
     return false;
 }
 

@@ -121,7 +121,7 @@ static bool set_interrupted(const Session *session, int number, GError **error)
     const BerthCommand *command = session->command;
     if (session->status >= 0)
         berth_error_set(error, BERTH_ERROR_CANCELLED, "session.interrupted", NULL,
-                        "interrupted while what the command wrote was waiting to be read");
+                        "interrupted before all of the command's output was read");
     else
         berth_error_set(error, BERTH_ERROR_GUEST, "session.unanswered",
                         "\"berth list\" shows its state, \"berth terminate --force\" ends it",
@@ -198,7 +198,7 @@ static const char *refusal_hint(const Session *session)
 static const char *shell_hint(const BerthCommand *command)
 {
     bool shell = command->shell || command->argv == NULL || command->argv[0] == NULL;
-    return shell ? "it is the shell of the user's account there: run another program, as in "
+    return shell ? "this is the login shell of the user's account: run another program, as in "
                    "\"berth run -u root /bin/sh\", or \"berth console\""
                  : NULL;
 }
@@ -284,7 +284,7 @@ static bool handle_frames(Session *session, GError **error)
         if (handle_frame(session, &frame, error))
             continue;
         berth_error_set(error, BERTH_ERROR_PROTOCOL, "session.frame", NULL,
-                        "the guest's %s makes no sense", wire_type_name(frame.type));
+                        "the guest sent an invalid %s frame", wire_type_name(frame.type));
         return false;
     }
     return true;

@@ -40,10 +40,10 @@ static void build_open(const BerthCommand *command, guint32 flags, WireBuffer *p
 
 void berth_session_open_set_too_long(GError **error, const char *message)
 {
-    berth_error_set(
-        error, BERTH_ERROR_GUEST, "session.too-long",
-        "pass less at once (xargs -s 100000), or pass it on standard input or in a file", "%s",
-        message);
+    berth_error_set(error, BERTH_ERROR_GUEST, "session.too-long",
+                    "pass fewer arguments at once (xargs -s 100000), or pass them on standard "
+                    "input or in a file",
+                    "%s", message);
 }
 
 bool berth_session_open_put(const BerthCommand *command, WireBuffer *output, bool *ret_split,
@@ -59,7 +59,7 @@ bool berth_session_open_put(const BerthCommand *command, WireBuffer *output, boo
     }
     if (payload.failed || wire_buffer_size(&payload) > WIRE_OPEN_MAX) {
         berth_session_open_set_too_long(
-            error, "the command's words and environment are longer than any kernel takes");
+            error, "the command's arguments and environment are too long for any kernel");
         return false;
     }
     if (*ret_split)

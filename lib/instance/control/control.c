@@ -47,7 +47,7 @@ void berth_control_set_malformed(const WireFrame *answer, GError **error)
 {
     berth_error_set(error, BERTH_ERROR_PROTOCOL, "instance.answer",
                     "end the distro, then try again: berth terminate NAME",
-                    "the keeper gave an answer of type %u that makes no sense", answer->type);
+                    "the keeper sent an unexpected answer of type %u", answer->type);
 }
 
 void berth_control_get_error(const WireFrame *frame, GError **error)

@@ -250,7 +250,7 @@ static gboolean on_agent_timeout(gpointer user_data)
         return G_SOURCE_CONTINUE; /* restart the time limit */
     GError *error = NULL;
     g_autofree char *hint =
-        g_strdup_printf("the next command starts %s anew", instance->machine->name);
+        g_strdup_printf("the next command starts %s again", instance->machine->name);
     berth_error_set(&error, BERTH_ERROR_GUEST, "instance.agent", hint,
                     "berth's agent in the guest was ended");
     berth_instance_clear_timer(&instance->timer);

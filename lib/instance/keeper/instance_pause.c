@@ -31,11 +31,11 @@ static void on_changed(const char *reason, gpointer user_data)
 {
     BerthInstance *instance = user_data;
     const char *name = instance->machine->name;
-    g_autofree char *line = reason != NULL
-                                ? g_strdup_printf("%s waits: %s; it goes on by itself once it can "
-                                                  "write again",
-                                                  name, reason)
-                                : g_strdup_printf("%s goes on", name);
+    g_autofree char *line =
+        reason != NULL
+            ? g_strdup_printf("%s is paused: %s; it continues when the host can write again", name,
+                              reason)
+            : g_strdup_printf("%s continues", name);
     notify(instance, line);
 }
 
@@ -44,10 +44,9 @@ void berth_instance_notify_lost_writes(BerthInstance *instance)
     const char *reason = berth_pause_reason(instance->process.pause);
     if (reason == NULL)
         return;
-    g_autofree char *line =
-        g_strdup_printf("%s was ended without powering off: %s, and what it had not written yet "
-                        "is lost",
-                        instance->machine->name, reason);
+    g_autofree char *line = g_strdup_printf(
+        "%s was ended without powering off: %s; what it had not written yet is lost",
+        instance->machine->name, reason);
     notify(instance, line);
 }
 
@@ -58,10 +57,10 @@ static void on_lost(const char *reason, gpointer user_data)
     if (instance->state == STOPPING)
         berth_instance_notify_lost_writes(instance);
     g_autofree char *hint = g_strdup_printf(
-        "look for errors of the host's disk in dmesg; the next command starts %s anew", name);
+        "look for errors of the host's disk in dmesg; the next command starts %s again", name);
     GError *failure = NULL;
     berth_error_set(&failure, BERTH_ERROR_FAILED, "instance.writes-lost", hint,
-                    "the host has lost what %s wrote last: %s", name, reason);
+                    "the host lost the last writes of %s: %s", name, reason);
     berth_instance_fail(instance, failure);
 }
 
@@ -92,7 +91,7 @@ static void on_status(BerthQmp *qmp, JsonNode *result, const GError *error, gpoi
         berth_pause_stopped(instance->process.pause);
     } else if (g_str_equal(status, "internal-error")) {
         g_autofree char *hint =
-            g_strdup_printf("the next command starts %s anew", instance->machine->name);
+            g_strdup_printf("the next command starts %s again", instance->machine->name);
         GError *failure = NULL;
         berth_error_set(&failure, BERTH_ERROR_FAILED, "instance.internal-error", hint,
                         "QEMU cannot go on with the guest: internal error");

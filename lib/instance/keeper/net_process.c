@@ -167,7 +167,7 @@ static void on_net_exit(BerthNet *net, gpointer user_data)
         network->events->failed(error, network->user_data);
         return;
     }
-    network->events->log("berth-net ended unexpectedly; there is a new one", network->user_data);
+    network->events->log("berth-net ended unexpectedly and was started again", network->user_data);
     berth_port_policy_reopen(network->ports);
 }
 
@@ -236,11 +236,12 @@ BerthNetProcess *berth_net_process_new(const BerthMachine *machine, const char *
         return NULL;
     follow(network); /* forwards by a rule need no listener */
     if (berth_guest_access_get(network->access)->own_incomplete)
-        events->log("this host has more addresses than can be closed: it reaches only what "
-                    "\"outbound\" names",
+        events->log("this host has too many addresses to block each one: the distro reaches only "
+                    "what \"outbound\" names",
                     user_data);
     if (berth_guest_access_get(network->access)->no_ping)
-        events->log("pings end at this host, whose net.ipv4.ping_group_range leaves you out",
+        events->log("ping reaches only this host: its net.ipv4.ping_group_range does not include "
+                    "your group",
                     user_data);
     g_autofree char *runtime_dir = g_path_get_dirname(dir);
     network->running = berth_running_new(runtime_dir, on_distro, network);

@@ -130,7 +130,7 @@ static void on_guest_frame(const WireFrame *frame, gpointer owner)
     if (excess || berth_link_pending(client->link) > CLIENT_BACKLOG_MAX) {
         g_autoptr(GError) error = NULL;
         berth_error_set(&error, BERTH_ERROR_PROTOCOL, "session.flood", NULL,
-                        "the guest sent more than it was allowed to");
+                        "the guest sent more data than its flow control allows");
         berth_streams_hang_up(client->server->streams, client->stream);
         end_session(client);
         answer_error(client, error);

@@ -221,7 +221,7 @@ static void handle_failed(BerthSocketRelay *relay, WireReader *reader)
     wire_get_u8(reader);
     g_autofree char *problem = berth_text_clean(wire_get_string(reader), PROBLEM_MAX);
     relay->exited = true;
-    end(relay, wire_reader_done(reader) ? problem : "the guest's FAILED makes no sense");
+    end(relay, wire_reader_done(reader) ? problem : "the guest sent an invalid FAILED frame");
 }
 
 static void on_guest_frame(const WireFrame *frame, gpointer owner)
