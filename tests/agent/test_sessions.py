@@ -172,7 +172,7 @@ def test_script_without_its_interpreter(host, tmp_path):
     script = tmp_path / "script"
     script.write_text("#!/no/such/interpreter\n")
     script.chmod(0o755)
-    assert host.run(str(script)).failed == (127, f"{script}: its interpreter is not there")
+    assert host.run(str(script)).failed == (127, f"{script}: its interpreter does not exist")
 
 
 def test_script_without_shebang_runs_in_the_shell(host, tmp_path):

@@ -47,5 +47,5 @@ def test_more_than_the_kernel_accepts(box):
     """Arguments without "run" are one line for a shell, so one string, limited to 128 KiB."""
     fits = box("--", "echo", *["w" * 99] * 1300).ok()
     assert fits.split() == ["w" * 99] * 1300
-    box("--", "echo", *["w" * 99] * 1400).failed(126, "session.too-long", "longer than the kernel takes")
+    box("--", "echo", *["w" * 99] * 1400).failed(126, "session.too-long", "too long for the kernel")
     assert box("run", "true").ok() == ""

@@ -115,7 +115,7 @@ static const Case bad[] = {
     {"quote", "[boot]\ncommand=\"a\n[user]\ndefault=bob\n",
      "f:2: a quotation mark is not closed\n"},
     {"twice", "[boot]\nsystemd=true\nSystemd=false\n",
-     "f:3: boot.systemd is given in line 2 already, which counts\n"},
+     "f:3: boot.systemd is already set in line 2: this line is ignored\n"},
     {"after a continuation", "[boot]\ncommand=a \\\nb\nfoo=1\n", "f:4: unknown key boot.foo\n"},
     {"in CRLF", "[boot]\r\nfoo=1\r\n\r\n[bar]\r\n",
      "f:2: unknown key boot.foo\nf:4: unknown section [bar]\n"},

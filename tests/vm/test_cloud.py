@@ -45,7 +45,7 @@ def test_user_data_is_applied_once(host, config):
 def test_image_without_cloud_init_gives_a_notice(host, config):
     host("import", "--no-user", "--user-data", config, "cloud", required("BERTH_TEST_BUSYBOX"))
     reasons = [("true", "the image has no cloud-init"),
-               ("mkdir -p /usr/bin /etc/cloud && cp /bin/busybox /usr/bin/cloud-init", "no init of the image's runs"),
+               ("mkdir -p /usr/bin /etc/cloud && cp /bin/busybox /usr/bin/cloud-init", "the image's init"),
                ("touch /etc/cloud/cloud-init.disabled", "/etc/cloud/cloud-init.disabled is there")]
     for script, reason in reasons:
         host.shell("cloud", script)

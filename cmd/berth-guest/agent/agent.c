@@ -398,7 +398,7 @@ static void disconnect(Agent *agent);
  * socket. */
 static void lose_framing(Agent *agent)
 {
-    log_line("the host sent what is no frame; its sessions end here");
+    log_line("the host sent an invalid frame; its sessions end here");
     agent->framing_lost = true;
     each_session(agent, session_abandon);
     openings_clear(&agent->openings);

@@ -188,12 +188,12 @@ __attribute__((noreturn)) static void report_exec(const char *name, int status)
 
     if (problem == E2BIG)
         give_up(status, WIRE_FAILED_TOO_LONG,
-                "%.200s: the command's words and environment are longer than the kernel takes",
+                "%.200s: the command's arguments and environment are too long for the kernel",
                 name);
     if (is_there && S_ISDIR(info.st_mode))
         give_up(status, STATUS_NOT_EXECUTABLE, "%s: is a directory", name);
     if (problem == ENOENT && is_there)
-        give_up(status, STATUS_NOT_FOUND, "%s: its interpreter is not there", name);
+        give_up(status, STATUS_NOT_FOUND, "%s: its interpreter does not exist", name);
     if (problem == ENOENT && !is_path)
         give_up(status, STATUS_NOT_FOUND, "%s: command not found", name);
     if (problem == ENOENT || problem == ENOTDIR)

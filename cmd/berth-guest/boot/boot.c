@@ -146,7 +146,8 @@ static void stage_config(Boot *boot, char *problem, size_t size)
         return;
     }
     if (frame.type != WIRE_CONFIG) {
-        snprintf(problem, size, "the host began with %s", wire_type_name(frame.type));
+        snprintf(problem, size, "the first frame from the host is not CONFIG but %s",
+                 wire_type_name(frame.type));
         return; /* the agent handles the frame */
     }
     uint32_t version = config_version(&frame);

@@ -70,7 +70,7 @@ const char *cloud_obstacle(InitKind init)
     if (access(DISABLED, F_OK) == 0)
         return "the user-data was not used: " DISABLED " is there";
     if (init == INIT_BERTH)
-        return "the user-data was not used: no init of the image's runs, which would start "
-               "cloud-init";
+        return "the user-data was not used: the image's init, which would start cloud-init, does "
+               "not run";
     return NULL;
 }

@@ -145,7 +145,7 @@ __attribute__((noreturn)) static void go_down(int command)
     end_processes();
     mounts_leave();
     reboot(command);
-    log_line("the kernel does not go down");
+    log_line("the kernel did not power off");
     for (;;)
         pause();
 }

@@ -163,8 +163,7 @@ void account_make(int root, const Config *config, const Settings *settings, char
         if (result < 0)
             snprintf(problem, size, "%s: %s", MARK, strerror(-result));
     } else if (user_find(config->account, &user)) {
-        snprintf(problem, size, "%s is an account of the system's: no user was made",
-                 config->account);
+        snprintf(problem, size, "%s is a system account: no user was made", config->account);
     } else {
         make_new(root, config, problem, size);
     }

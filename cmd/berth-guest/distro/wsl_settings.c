@@ -193,8 +193,8 @@ static void handle_value(Parse *parse, const ConfEntry *entry)
         return;
     }
     if (parse->lines[i] != 0) {
-        warn(parse, entry->line, "%s.%s is given in line %u already, which counts", keys[i].section,
-             keys[i].name, parse->lines[i]);
+        warn(parse, entry->line, "%s.%s is already set in line %u: this line is ignored",
+             keys[i].section, keys[i].name, parse->lines[i]);
         return;
     }
     parse->lines[i] = entry->line;

@@ -145,7 +145,7 @@ void network_route6(const char *gateway)
     change_route6(fd, SIOCDELRT, "");
     int result = gateway[0] != '\0' ? change_route6(fd, SIOCADDRT, gateway) : 0;
     if (result < 0)
-        log_line("no way out for IPv6: %s", strerror(-result));
+        log_line("no default route for IPv6: %s", strerror(-result));
     close(fd);
 }
 

@@ -117,9 +117,7 @@ static void log_rules_overflow(Listeners *listeners)
 {
     size_t left_out = natports_left_out(listeners->nat);
     if (left_out > 0 && !listeners->rules_overflow_logged)
-        log_line(
-            "the packet filter hands on more ports than there is room for: %zu are not reported",
-            left_out);
+        log_line("the packet filter forwards too many ports: %zu are not reported", left_out);
     listeners->rules_overflow_logged = left_out > 0;
 }
 
