@@ -15,7 +15,7 @@ static char *find_fault(const Action *action, const Invocation *invocation)
 {
     int count = invocation->n_arguments;
     if (action->rejected_option != NULL && invocation_flag(invocation, action->rejected_option))
-        return g_strdup_printf("there is no --%s", action->rejected_option);
+        return g_strdup_printf("unknown option --%s", action->rejected_option);
     if (count < action->min_arguments)
         return g_strdup("an argument is missing");
     if (action->max_arguments >= 0 && count > action->max_arguments)
@@ -30,7 +30,7 @@ int action_run(const Action *actions, const char *usage, Invocation *invocation,
     if (action == NULL) {
         g_autofree char *shown = g_strescape(word, NULL);
         berth_error_set(error, BERTH_ERROR_INVALID, "usage.value", usage,
-                        "\"%.80s\" is nothing it can do", shown);
+                        "unknown subcommand \"%.80s\"", shown);
         return -1;
     }
     g_autofree char *fault = find_fault(action, invocation);

@@ -93,10 +93,9 @@ const Command command_cache = {
     .name = "cache",
     .synopsis = "ls|prune [OPTION]...",
     .summary = "List or remove the images kept for the next import",
-    .details =
-        "Importing the same archive again copies its image instead of reading it. SIZE is what\n"
-        "an image takes, blocks it shares with distros too. The setting cache-size is the\n"
-        "limit of all together; what was used longest ago goes first.",
+    .details = "Importing the same archive again copies its image instead of reading it. SIZE is\n"
+               "an image's disk space, with the blocks that it shares with distros. The setting\n"
+               "cache-size limits the total; the least recently used image is removed first.",
     .min_arguments = 1,
     .max_arguments = 1,
     .options = options,

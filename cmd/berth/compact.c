@@ -24,7 +24,7 @@ static int run(Invocation *invocation, GError **error)
     g_autofree char *old = berth_size_format(before);
     g_autofree char *new = berth_size_format(after);
     g_autofree char *back = berth_size_format(before > after ? before - after : 0);
-    printf("%s before, %s after: %s given back\n", old, new, back);
+    printf("%s before, %s after: %s freed\n", old, new, back);
     return 0;
 }
 

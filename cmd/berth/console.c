@@ -99,7 +99,7 @@ static bool prepare(Invocation *invocation, GError **error)
             g_propagate_error(error, g_steal_pointer(&problem));
         return status >= 0;
     }
-    fprintf(stderr, "berth: console %s: %s; it is started for a rescue\n", invocation->subject,
+    fprintf(stderr, "berth: console %s: %s; it is started in rescue mode\n", invocation->subject,
             problem != NULL ? problem->message : "it has no shell that works");
     if (!stop(invocation, error))
         return false;
@@ -130,9 +130,9 @@ const Command command_console = {
     .synopsis = "[NAME]",
     .summary = "Open root's shell in a distro that may be broken",
     .details =
-        "It waits for nothing of the distro: neither for its init nor for PAM. A distro that\n"
-        "does not come up, or has no shell that works, is started again for a rescue, with\n"
-        "the host's busybox in /run/rescue; \"berth terminate\" ends that.",
+        "It needs neither the distro's init nor PAM. A distro that does not come up, or has\n"
+        "no working shell, is started again in rescue mode, with the host's busybox in\n"
+        "/run/rescue; \"berth terminate\" ends that.",
     .max_arguments = 1,
     .failure = SESSION_FAILURE,
     .run = run,

@@ -29,8 +29,8 @@ const Command command_docker_env = {
     .details =
         "Prints a line for the shell:\n"
         "    eval \"$(berth docker-env NAME)\"\n"
-        "A distro that is not running is started. The socket is yours alone and is there for\n"
-        "as long as the distro runs; no group in the distro has to let you in.",
+        "A distro that is not running is started. Only you can open the socket, and it exists\n"
+        "while the distro runs; you need no group in the distro.",
     .max_arguments = 1,
     .run = run,
 };

@@ -99,7 +99,7 @@ static int run(Invocation *invocation, GError **error)
 
 static const Option options[] = {
     {"format", 0, "FORMAT", "tar, tar.gz, tar.xz, tar.zst or ext4"},
-    {"force", 'f', NULL, "Replace FILE when it is there already"},
+    {"force", 'f', NULL, "Replace FILE if it exists"},
     {NULL},
 };
 

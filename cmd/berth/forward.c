@@ -110,9 +110,8 @@ const Command command_forward = {
         "  0.0.0.0:8080:80    its port 80 is 8080 of every IPv4 address, for the network, too\n"
         "  [::1]:3000:80      of this address only\n"
         "  udp:5353           UDP\n"
-        "It holds until it is removed, at once for a distro that runs, and whether or not\n"
-        "something listens there. \"berth ports\" shows what became of it. What listens on TCP\n"
-        "ports needs no rule.",
+        "A rule takes effect at once and stays until it is removed, whether or not something\n"
+        "listens there. \"berth ports\" shows its state. TCP ports that listen need no rule.",
     .min_arguments = 1,
     .max_arguments = 3,
     .options = options,

@@ -23,7 +23,7 @@ static void print_overview(void)
             printf("  %-*s  %s\n", width, commands[i]->name, commands[i]->summary);
     printf(
         "\n"
-        "\"berth help COMMAND\" or \"berth COMMAND --help\" tells more. The spellings of wsl.exe "
+        "\"berth help COMMAND\" or \"berth COMMAND --help\" shows more. The spellings of wsl.exe "
         "work\n"
         "too: berth --import, -l -v, -d NAME -u USER -- COMMAND, --terminate NAME, --shutdown.\n");
 }

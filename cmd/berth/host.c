@@ -126,8 +126,8 @@ const Command command_host = {
     .details =
         "A distro reaches this host as host.berth.internal (10.0.2.2), and of its localhost\n"
         "only the ports allowed here or by host-ports in berth.conf. A change takes effect\n"
-        "at once and is remembered; connections that are open stay. A proxy on this host's\n"
-        "localhost that commands are told of is allowed until the distro stops.",
+        "at once and is remembered; connections that are open stay. If a proxy variable\n"
+        "of a command names this host's localhost, its port is allowed until the distro stops.",
     .min_arguments = 1,
     .max_arguments = -1,
     .options = options,

@@ -20,15 +20,15 @@
 
 static const Option options[] = {
     {"size", 0, "SIZE", "Size of the disk as the distro sees it, instead of the setting's"},
-    {"inodes", 0, "N", "How many files the disk is to have room for"},
+    {"inodes", 0, "N", "Number of inodes: how many files the disk can hold"},
     {"location", 0, "DIR", "Keep the disk in this directory"},
-    {"in-place", 0, "IMG", "Instead of an archive: take this ext4 image where it lies"},
-    {"strip-root", 0, NULL, "The archive holds one directory, and the root is below it"},
-    {"no-user", 0, NULL, "Make no account for you in it; its user is root"},
-    {"oobe", 0, NULL, "Have its first-run command make the account, at the first shell"},
-    {"user-data", 0, "FILE", "Let its cloud-init run, with this for user-data"},
-    {"vhd", 0, NULL, "For WSL's command lines: says what to do with a disk of WSL's"},
-    {"version", 0, "N", "For WSL's command lines: 2 is all there is"},
+    {"in-place", 0, "IMG", "Use this ext4 image in place, instead of an archive"},
+    {"strip-root", 0, NULL, "The root is inside the archive's only top directory"},
+    {"no-user", 0, NULL, "Make no account for you; the default user is root"},
+    {"oobe", 0, NULL, "Let its first-run command make the account, at the first shell"},
+    {"user-data", 0, "FILE", "Run its cloud-init with this user-data"},
+    {"vhd", 0, NULL, "For WSL's command lines: says how to convert a VHDX file"},
+    {"version", 0, "N", "For WSL's command lines: only 2 is accepted"},
     {NULL},
 };
 
@@ -42,7 +42,7 @@ static void on_notice(const char *text, gpointer user_data)
 {
     const Progress *progress = user_data;
     progress_clear(progress);
-    fprintf(stderr, "berth: import %s: note: %s\n", progress->what, text);
+    fprintf(stderr, "berth: import %s: notice: %s\n", progress->what, text);
 }
 
 static int open_archive(const char *path, GError **error)
@@ -114,7 +114,7 @@ static bool check_vhd(const Invocation *invocation, GError **error)
         error, BERTH_ERROR_INVALID, "import.vhd",
         "convert it once (qemu-img convert -O raw FILE.vhdx FILE.ext4), then: berth import "
         "NAME --in-place FILE.ext4",
-        "disks in the formats of Hyper-V are not read");
+        "VHD and VHDX files cannot be imported");
     return false;
 }
 
@@ -166,11 +166,11 @@ static bool check_in_place(const Invocation *invocation, GError **error)
         if (!invocation_flag(invocation, makes[i]))
             continue;
         berth_error_set(error, BERTH_ERROR_INVALID, "usage.value", NULL,
-                        "--%s is for an image that is made, --in-place for one there is", makes[i]);
+                        "--%s cannot be used with --in-place: the image exists already", makes[i]);
         return false;
     }
     return invocation->n_arguments == 1 ||
-           set_usage(error, "--in-place takes the image: no other file can be given");
+           set_usage(error, "--in-place names the image: give no other file");
 }
 
 static bool import_in_place(Invocation *invocation, const char *image, GError **error)
@@ -221,11 +221,11 @@ const Command command_import = {
     .name = "import",
     .spellings = "--import",
     .synopsis = "[OPTION]... NAME [DIR] FILE",
-    .summary = "Make a distro of a root file system's tar archive",
+    .summary = "Make a distro from a tar archive of a root file system",
     .details =
         "FILE may be compressed with gzip, xz, zstd, bzip2 or lz4; - reads standard input. It\n"
         "may also be a container image: what docker save writes, or an OCI layout in a tar.\n"
-        "DIR is WSL's way to say --location. The first distro becomes the default. When it\n"
+        "DIR is WSL's spelling of --location. The first distro becomes the default. When it\n"
         "fails or is stopped, nothing is left.\n"
         "A distro without a user of its own gets one at its first start: called as you are,\n"
         "with your number where that is free, and sudo without a password.\n"
@@ -251,7 +251,7 @@ const Command command_import_in_place = {
     .name = "import-in-place",
     .spellings = "--import-in-place",
     .synopsis = "NAME IMG",
-    .summary = "Make a distro of an ext4 image where it lies",
+    .summary = "Make a distro from an ext4 image, in place",
     .details =
         "Nothing is copied, and the file stays when the distro is unregistered. It has to be\n"
         "a clean ext4 file system with a root in it; e2fsck -f repairs what is not.",

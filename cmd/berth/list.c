@@ -12,7 +12,7 @@
 #include <string.h>
 
 static const Option options[] = {
-    {"verbose", 'v', NULL, "Also what they use and offer"},
+    {"verbose", 'v', NULL, "Also show memory, disk and ports"},
     {"running", 0, NULL, "Only those that are not stopped"},
     {"quiet", 'q', NULL, "Only the names"},
     {"all", 0, NULL, "Those that are stopped too, which is the default"},

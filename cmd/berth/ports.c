@@ -154,8 +154,8 @@ const Command command_ports = {
     .details =
         "Without NAME: of every distro that runs. An open port is on 127.0.0.1 and ::1, and on\n"
         "the distro's own address, which \"berth list --json\" shows; HOST says where else it is.\n"
-        "REASON says why a port is not on localhost, or what is not as wanted. With --watch, what\n"
-        "changes follows the table, after + and -.",
+        "REASON says why a port is not on localhost, or what failed. With --watch, changes follow\n"
+        "the table, marked + and -.",
     .max_arguments = 1,
     .options = options,
     .run = run,

@@ -15,11 +15,11 @@
 static const Option options[] = {
     {"distribution", 'd', "NAME", "Run in this distro instead of the default one"},
     SESSION_OPTIONS,
-    {"shell-type", 0, "TYPE", "Let the user's shell read the words: standard, login or none"},
+    {"shell-type", 0, "TYPE", "Pass the words to the user's shell: standard, login or none"},
     {"login", 0, NULL, "The same as --shell-type login"},
-    {"no-stdin", 'n', NULL, "Give the command no input: ours is left to others"},
-    {"tty", 0, NULL, "Give the command a terminal even when this is none"},
-    {"no-tty", 0, NULL, "Give the command plain streams even on a terminal"},
+    {"no-stdin", 'n', NULL, "Give the command no input, as ssh -n does"},
+    {"tty", 0, NULL, "Give the command a terminal, even if berth has none"},
+    {"no-tty", 0, NULL, "Give the command no terminal, even if berth has one"},
     {NULL},
 };
 
@@ -46,7 +46,7 @@ static bool read_shell_type(const Invocation *invocation, ShellType *ret_type, G
     }
     g_autofree char *shown = g_strescape(text, NULL);
     berth_error_set(error, BERTH_ERROR_INVALID, "usage.value", "standard, login or none",
-                    "--shell-type: there is no type \"%.80s\"", shown);
+                    "--shell-type: unknown type \"%.80s\"", shown);
     return false;
 }
 
@@ -94,7 +94,8 @@ const Command command_run = {
     .synopsis = "[OPTION]... [--] [COMMAND [ARGUMENT]...]",
     .summary = "Run a command in a distro, starting it when needed",
     .details =
-        "Each of the command's streams is a terminal where ours is one. Without a command it is\n"
+        "Each of the command's streams is a terminal where berth's is one. Without a command it "
+        "is\n"
         "the user's login shell. Without \"run\" (berth -d NAME -- ls '*.c') the words are a line\n"
         "for the user's shell, except after -e. Variables: TERM, the locale, TZ, proxies, and\n"
         "those BERTH_ENV names, as WSLENV does for WSL. The exit status is the command's own;\n"

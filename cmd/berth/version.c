@@ -28,7 +28,7 @@ const Command command_version = {
     .name = "version",
     .spellings = "--version -v",
     .synopsis = "[OPTION]...",
-    .summary = "Show which berth this is",
+    .summary = "Show berth's version",
     .options = options,
     .run = run,
 };

@@ -101,7 +101,7 @@ def check(berth):
 def imported(berth, result, count):
     """The import succeeded, and one line describes the image."""
     assert result.status == 0, result
-    assert result.err == (f"berth: import x: note: container image debian:12 (linux/{ARCHITECTURE}, "
+    assert result.err == (f"berth: import x: notice: container image debian:12 (linux/{ARCHITECTURE}, "
                           f"{count} layers, 2024-02-03)\n"), result
     check(berth)
     assert berth.left_over() == []

@@ -61,7 +61,7 @@ def test_image_is_registered_only_once(berth, image, tmp_path):
 def test_unreplayed_journal_gives_a_notice(berth, image):
     debugfs(image, "feature needs_recovery")
     result = berth("import", "x", "--in-place", image)
-    assert result.status == 0 and "note: it was not unmounted; its journal" in result.err, result
+    assert result.status == 0 and "notice: it was not unmounted; its journal" in result.err, result
 
 
 def test_broken_images_are_rejected(berth, image):

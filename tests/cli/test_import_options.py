@@ -162,7 +162,7 @@ def test_case_11_strip_root(berth):
 
     result = berth("import", "x", "-", "--strip-root", data=data)
     assert result.status == 0, result
-    assert result.err == "berth: import x: note: 2 files beside root.x86_64/ in the archive were left out\n"
+    assert result.err == "berth: import x: notice: 2 files beside root.x86_64/ in the archive were left out\n"
     disk = berth.info("x")["disk"]
     check(disk)
     assert ask(disk, "cat /etc/os-release") == "ID=x"

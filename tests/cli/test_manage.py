@@ -323,10 +323,10 @@ def test_compact(small):
     subprocess.run(["/usr/sbin/debugfs", "-w", "-R", "rm noise", path], check=True, capture_output=True)
     assert used(path) == full > 60 * MIB
     text = small("compact", "box").ok()
-    assert " before, " in text and "given back\n" in text
+    assert " before, " in text and "freed\n" in text
     assert used(path) < full - 55 * MIB
     check(path)
-    assert small("compact", "BOX").ok().endswith(": 0 B given back\n")
+    assert small("compact", "BOX").ok().endswith(": 0 B freed\n")
 
 
 def test_compact_refusals(small):
