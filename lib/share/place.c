@@ -124,12 +124,15 @@ static int open_place(const Share *share, int root, GString *path, const BerthNo
     return -ESTALE;
 }
 
-/* A file that was unlinked or moved away by the host lives on while it is open. */
-static int open_by_handle(Share *share, fuse_ino_t id)
+/* A file that was unlinked or moved away by the host lives on while it is open. @problem is why its
+ * place does not lead to it. */
+static int open_by_handle(Share *share, fuse_ino_t id, int problem)
 {
+    bool gone = problem == -ENOENT || problem == -ENOTDIR || problem == -ELOOP || problem == -EXDEV;
     g_autoptr(BerthHandle) handle = berth_handles_find(share->handles, id, false);
-    int fd = handle != NULL ? share_reopen(handle->fd, O_PATH) : -ESTALE;
-    return fd;
+    if (handle != NULL)
+        return share_reopen(handle->fd, O_PATH);
+    return gone ? -ESTALE : problem;
 }
 
 int share_open_node(Share *share, fuse_ino_t id, int *ret_root)
@@ -151,7 +154,7 @@ int share_open_node(Share *share, fuse_ino_t id, int *ret_root)
     if (root < 0 && is_fixed)
         return -ENOENT;
     int fd = root >= 0 ? open_place(share, root, path, is_fixed ? NULL : &key) : -ESTALE;
-    return fd >= 0 ? fd : open_by_handle(share, id);
+    return fd >= 0 ? fd : open_by_handle(share, id, fd);
 }
 
 int share_open_to_change(Share *share, fuse_ino_t id)
