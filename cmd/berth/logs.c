@@ -11,7 +11,6 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <sys/inotify.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 static const Option options[] = {
@@ -57,19 +56,12 @@ static bool print_file(const char *path, GError **error)
     return false;
 }
 
-static bool is_same_file(int fd, const char *path)
-{
-    struct stat opened, named;
-    return fstat(fd, &opened) == 0 && stat(path, &named) == 0 && opened.st_ino == named.st_ino &&
-           opened.st_dev == named.st_dev;
-}
-
 /* Show what was appended; if the log was rotated, the rest of the old file, then the new one. */
 static bool show_added(const char *path, int *fd, GError **error)
 {
     if (*fd >= 0 && !copy_rest(*fd, error))
         return false;
-    if (*fd >= 0 && is_same_file(*fd, path))
+    if (*fd >= 0 && berth_fd_is_path(*fd, path))
         return true;
     if (*fd >= 0 && !copy_rest(*fd, error)) /* appended between the read and the stat */
         return false;

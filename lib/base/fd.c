@@ -5,6 +5,7 @@
 #include <fcntl.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/un.h>
 #include <unistd.h>
 
@@ -43,6 +44,18 @@ int berth_fd_set_nonblocking(int fd, bool nonblocking)
 int berth_fd_socketpair(int type, int ret_pair[2])
 {
     return socketpair(AF_UNIX, type | SOCK_CLOEXEC, 0, ret_pair);
+}
+
+bool berth_fd_is_path(int fd, const char *path)
+{
+    struct stat opened, named;
+    return fstat(fd, &opened) == 0 && stat(path, &named) == 0 && opened.st_dev == named.st_dev &&
+           opened.st_ino == named.st_ino;
+}
+
+int berth_fd_sync_directory(int fd)
+{
+    return fsync(fd) < 0 && errno != EINVAL ? -1 : 0;
 }
 
 char *berth_fd_path(int fd)

@@ -39,6 +39,12 @@ int berth_fd_socketpair(int type, int ret_pair[2]);
 /* A listening unix stream socket, close-on-exec: at @path, replacing what was there; NULL: at an
  * abstract address of the kernel's choice. -1 with errno. */
 int berth_fd_listen(const char *path);
+/* Whether @path, with links followed, is the very file that @fd has open. */
+bool berth_fd_is_path(int fd, const char *path);
+
+/* Make the names in the directory @fd durable. 0, also on file systems that cannot sync a directory
+ * and need not; or -1 with errno. */
+int berth_fd_sync_directory(int fd);
 
 /* A path (/proc/PID/fd/N) by which this process and its children can open @fd's file. Free with
  * g_free. */

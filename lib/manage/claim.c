@@ -349,7 +349,7 @@ static bool sync_claim(const BerthClaim *claim)
 {
     g_autofree char *claims = g_path_get_dirname(claim->path);
     berth_autofd int directory = open(claims, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    return fdatasync(claim->fd) == 0 && (directory < 0 || fsync(directory) == 0 || errno == EINVAL);
+    return fdatasync(claim->fd) == 0 && (directory < 0 || berth_fd_sync_directory(directory) == 0);
 }
 
 bool berth_claim_add_file(BerthClaim *claim, const char *path, int fd, GError **error)

@@ -42,10 +42,10 @@ static bool choose_format(const BerthExportRequest *request, BerthExportFormat *
 /* Reject bad paths before temp.h does, with a hint. */
 static bool check_path(const BerthExportRequest *request, int image, GError **error)
 {
-    struct stat disk, there;
+    struct stat there;
     if (stat(request->path, &there) < 0)
         return true;
-    if (fstat(image, &disk) == 0 && disk.st_dev == there.st_dev && disk.st_ino == there.st_ino) {
+    if (berth_fd_is_path(image, request->path)) {
         berth_error_set(error, BERTH_ERROR_INVALID, "export.create.same", NULL,
                         "%s is the distro's own disk", request->path);
         return false;

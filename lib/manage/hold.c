@@ -198,7 +198,7 @@ static bool lock_disk(int fd, const struct stat *st, const BerthDistro *distro, 
 int berth_hold_open(const BerthDistro *distro, BerthHold hold, const char *step, GError **error)
 {
     int flags = hold == BERTH_HOLD_WRITE ? O_RDWR : O_RDONLY;
-    struct stat st, named;
+    struct stat st;
     berth_autofd int fd = open(distro->disk, flags | O_NONBLOCK | O_CLOEXEC);
     if (fd < 0 || fstat(fd, &st) < 0) {
         berth_error_set_errno(error, errno, step, "%s", distro->disk);
@@ -206,7 +206,7 @@ int berth_hold_open(const BerthDistro *distro, BerthHold hold, const char *step,
     }
     if (!lock_disk(fd, &st, distro, hold, step, error))
         return -1;
-    if (stat(distro->disk, &named) == 0 && is_same_file(&st, &named))
+    if (berth_fd_is_path(fd, distro->disk))
         return berth_fd_steal(&fd);
     berth_error_set(error, BERTH_ERROR_BUSY, "distro.changed", "try again", "%s has just changed",
                     distro->name);

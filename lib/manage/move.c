@@ -39,18 +39,11 @@ static char *make_target(const BerthLayout *layout, const BerthDistro *distro,
     return berth_layout_disk_in(absolute, distro->name);
 }
 
-static bool is_same_file(int fd, const char *path)
-{
-    struct stat open_one, named;
-    return fstat(fd, &open_one) == 0 && stat(path, &named) == 0 &&
-           open_one.st_dev == named.st_dev && open_one.st_ino == named.st_ino;
-}
-
 static bool sync_directory_of(const char *path)
 {
     g_autofree char *directory = g_path_get_dirname(path);
     berth_autofd int fd = open(directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    return fd >= 0 && (fsync(fd) == 0 || errno == EINVAL);
+    return fd >= 0 && berth_fd_sync_directory(fd) == 0;
 }
 
 static bool copy_disk(BerthClaim *claim, int input, const BerthDistro *distro, const char *target,
@@ -100,7 +93,7 @@ bool berth_manage_move(const BerthLayout *layout, BerthRegistry *registry, Berth
     g_autofree char *target = make_target(layout, distro, directory, &made, error);
     if (target == NULL)
         return false;
-    if (is_same_file(input, target))
+    if (berth_fd_is_path(input, target))
         return true;
     if (bring_disk(claim, input, distro, target, watch, error) &&
         switch_row(registry, distro, target, error))

@@ -201,8 +201,8 @@ bool berth_temp_commit(BerthTemp *temp, GError **error)
         unlinkat(temp->directory, temp->temporary, 0);
     g_clear_pointer(&temp->temporary, g_free);
 
-    /* Make the name durable. File systems that cannot sync a directory (EINVAL) need no sync. */
-    if (fsync(temp->directory) < 0 && errno != EINVAL) {
+    /* Make the name durable. */
+    if (berth_fd_sync_directory(temp->directory) < 0) {
         int errnum = errno;
         if (temp->flags != BERTH_TEMP_REPLACE)
             unlinkat(temp->directory, temp->name, 0);
