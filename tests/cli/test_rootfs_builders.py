@@ -108,6 +108,8 @@ class TestDebian:
         (["bookworm", "trixie"], "one suite, not 'bookworm' and 'trixie'"),
         (["--include", "vim,$(id)"], "--include $(id): not the name of a package"),
         (["--disable"], "--disable needs a value"),
+        (["--fetch"], "--fetch needs a value"),
+        (["--fetch", "vim,$(id)"], "--fetch $(id): not the name of a package"),
         (["--disable", "a.service,$(id)"], "--disable $(id): not the name of a unit"),
     ])
     def test_wrong_arguments(self, arguments, message):
@@ -118,7 +120,7 @@ class TestDebian:
     def test_help_names_every_option(self):
         result = run(DEBIAN, "--help")
         assert (result.returncode, result.stderr) == (0, b"")
-        assert all(word in result.stdout for word in (b"--init", b"--with docker", b"--with podman", b"--with dev", b"--include", b"--allow-expired"))
+        assert all(word in result.stdout for word in (b"--init", b"--with docker", b"--with podman", b"--with dev", b"--include", b"--fetch", b"--allow-expired"))
 
     def test_without_mmdebstrap(self, tmp_path):
         result = run(DEBIAN, PATH=only(tmp_path, "bash", "env", "id"))
