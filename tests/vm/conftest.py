@@ -17,7 +17,7 @@ DEBUGFS = "/usr/sbin/debugfs"
 ODD = "srv/odd/"  # in debian: what odd_archive has
 
 
-ONCE = {"BERTH_TEST_DEVEL": ["test_cloud.py", "test_docker.py", "test_names.py", "test_network.py", "test_robust.py", "test_ssh_devel.py", "test_tools.py"], "BERTH_TEST_TRIXIE": ["test_trixie.py"]}
+ONCE = {"BERTH_TEST_DEVEL": ["test_cloud.py", "test_docker.py", "test_names.py", "test_network.py", "test_robust.py", "test_ssh_devel.py", "test_tools.py"], "BERTH_TEST_TRIXIE": ["test_former_vm.py", "test_trixie.py"]}
 collect_ignore = [name for variable, names in ONCE.items() if not os.environ.get(variable) for name in names]
 
 

@@ -1,71 +1,10 @@
 """Names in a distro are resolved by this host's name servers, which the tests provide."""
 import os
-import socket
-import threading
 
 import pytest
 
 from host import Host, eventually
-
-
-class Resolver:
-    """A name server on this host. @answer maps a query to a reply, or None."""
-
-    def __init__(self, answer, by_tcp=None, address="127.0.0.1"):
-        self.answer, self.by_tcp, self.asked = answer, by_tcp, 0
-        family = socket.AF_INET6 if ":" in address else socket.AF_INET
-        self.udp = socket.socket(family, socket.SOCK_DGRAM)
-        while True:
-            self.udp.bind((address, 0))
-            port = self.udp.getsockname()[1]
-            try:
-                self.tcp = socket.create_server((address, port), family=family)
-                break
-            except OSError:
-                self.udp.close()
-                self.udp = socket.socket(family, socket.SOCK_DGRAM)
-        self.name = f"[{address}]:{port}" if ":" in address else f"{address}:{port}"
-        threading.Thread(target=self.serve, daemon=True).start()
-        threading.Thread(target=self.serve_tcp, daemon=True).start()
-
-    def serve(self):
-        while True:
-            query, peer = self.udp.recvfrom(4096)
-            self.asked += 1
-            reply = self.answer(query)
-            if reply is not None:
-                self.udp.sendto(reply, peer)
-
-    def serve_tcp(self):
-        while True:
-            client, _ = self.tcp.accept()
-            stream = client.makefile("rb")
-            query = stream.read(int.from_bytes(stream.read(2), "big"))
-            reply = (self.by_tcp or self.answer)(query)
-            client.sendall(len(reply).to_bytes(2, "big") + reply)
-            client.close()
-
-
-def question_of(query):
-    """The bytes of the question: name, type and class."""
-    end = query.index(b"\0", 12) + 5
-    return query[12:end]
-
-
-def reply(query, flags, *records):
-    """Build a reply. Source: RFC 1035, 4.1. Each record has the question's name."""
-    body = b"".join(b"\xc0\x0c" + kind.to_bytes(2, "big") + b"\0\1\0\0\0\x3c" + len(data).to_bytes(2, "big") + data
-                    for kind, data in records)
-    return query[:2] + flags.to_bytes(2, "big") + b"\0\1" + len(records).to_bytes(2, "big") + b"\0\0\0\0" + question_of(query) + body
-
-
-def an_address(last):
-    """Answer every A query with 198.51.100.@last, and others with no records."""
-    def answer(query):
-        records = [(1, bytes([198, 51, 100, last]))] if question_of(query)[-4:-2] == b"\0\1" else []
-        return reply(query, 0x8180, *records)
-    return answer
-
+from name_server import NameServer, an_address, reply
 
 LOOK_UP = "import socket, sys; print(socket.gethostbyname(sys.argv[1]))"
 
@@ -108,8 +47,8 @@ print(len(answer), answer[3] & 15, answer[2] >> 1 & 1)
 
 
 def test_names_resolve_as_on_the_host(resolving):
-    one, two = Resolver(an_address(1)), Resolver(an_address(2))
-    silent, failing = Resolver(lambda query: None), Resolver(lambda query: reply(query, 0x8182))
+    one, two = NameServer(an_address(1)), NameServer(an_address(2))
+    silent, failing = NameServer(lambda query: None), NameServer(lambda query: reply(query, 0x8182))
     resolving(one)
     assert eventually(lambda: resolving.look_up("a.example") == "198.51.100.1", what="the first")
     resolving(two)  # a change of networks, while running
@@ -119,7 +58,7 @@ def test_names_resolve_as_on_the_host(resolving):
     resolving(failing, two)
     assert eventually(lambda: resolving.look_up("d.example") == "198.51.100.2" and failing.asked > 0, what="the one that knows")
     for address, size in (("127.0.0.1", 3000), ("::1", 2000)):
-        resolving(Resolver(lambda query: reply(query, 0x8180, (65, bytes(size))),
+        resolving(NameServer(lambda query: reply(query, 0x8180, (65, bytes(size))),
                            by_tcp=lambda query: reply(query, 0x8180, *[(65, bytes(size))] * 20), address=address))
         eventually(lambda: resolving.python(BY_HAND, "65", "udp") == f"{size + 41} 0 0", what="a large answer of a new type")
         assert int(resolving.python(BY_HAND, "65", "tcp").split()[0]) > 20 * size

@@ -328,7 +328,8 @@ static void handle_names(Agent *agent, const WireFrame *frame)
     int resolver = resolver_update(options->root, options->config, options->settings);
     if (hosts < 0 || resolver < 0)
         log_line("cannot follow the host's names: %s", strerror(hosts < 0 ? -hosts : -resolver));
-    else if (options->in_machine && strcmp(former, options->config->search) != 0)
+    else if (options->in_machine && options->settings->generate_resolv_conf &&
+             strcmp(former, options->config->search) != 0)
         resolver_reload();
 }
 

@@ -99,15 +99,16 @@ int resolver_update(int root, const Config *config, const Settings *settings)
     return result == 0 ? write_program_files(root, config) : result;
 }
 
-/* systemd 256 reloads its configuration on SIGHUP. Older versions exit, which the unit does not
- * treat as a failure, and are restarted. */
+/* On SIGHUP systemd 256 adds the new domains to the former ones; an empty Domains= in front would
+ * also clear the owner's. reset-failed clears systemd's count of starts: the host may change
+ * networks more often than that allows. */
 void resolver_reload(void)
 {
-    char program[64];
-    if (access("/run/systemd/resolve", F_OK) < 0 ||
-        !program_find("systemctl", program, sizeof(program)) || fork() != 0)
+    static const char script[] = "systemctl reset-failed systemd-resolved.service && "
+                                 "exec systemctl --no-block try-restart systemd-resolved.service";
+    if (access("/run/systemd/resolve", F_OK) < 0 || fork() != 0)
         return;
     program_become(-1);
-    execl(program, "systemctl", "kill", "--signal=HUP", "systemd-resolved.service", (char *)NULL);
+    execl("/bin/sh", "sh", "-c", script, (char *)NULL);
     _exit(127);
 }

@@ -21,5 +21,6 @@ int resolver_prepare(int root, const Config *config, const Settings *settings);
  * alone. 0, or -errno. */
 int resolver_update(int root, const Config *config, const Settings *settings);
 
-/* Make a running systemd-resolved reload its configuration; does not wait for it. */
+/* Restart a running systemd-resolved, so that it reads what resolver_update wrote; does not wait.
+ */
 void resolver_reload(void);
