@@ -210,14 +210,14 @@ EVERY = """
 import socket
 refused = []
 for port in [*range(1024, 20000), *range(32768, 61000)]:
-    for family, address in ((socket.AF_INET, "0.0.0.0"), (socket.AF_INET6, "::")):
-        with socket.socket(family) as server:
-            server.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            try:
-                server.bind((address, port))
-                server.listen()
-            except OSError:
-                refused.append(port)
+    with socket.socket(socket.AF_INET6) as server:
+        server.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 0)  # of both families
+        server.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            server.bind(("::", port))
+            server.listen()
+        except OSError:
+            refused.append(port)
 print(refused)
 """
 

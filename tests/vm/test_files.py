@@ -212,15 +212,16 @@ def test_former_container_without_an_init(host, scratch):
     assert result.stdout == ".dockerenv.berth\nmine\n" and result.stderr == ""
 
 
-def test_resolver_programs_find_the_name_server(host, patient):
+def test_resolver_programs_find_the_name_server(host, debian):
     """Also programs that are installed while the distro runs."""
-    server = as_root(host, patient, "sed -n 's/^nameserver //p' /etc/resolv.conf").strip()
-    output = as_root(host, patient, "cat /run/systemd/resolved.conf.d/10-berth.conf /run/resolvconf/interface/eth0.berth")
+    server = as_root(host, debian, "sed -n 's/^nameserver //p' /etc/resolv.conf").strip()
+    output = as_root(host, debian, "cat /run/systemd/resolved.conf.d/10-berth.conf /run/resolvconf/interface/eth0.berth")
     assert server and output == f"[Resolve]\nDNS={server}\nnameserver {server}\n"
 
 
 # --- names of the host ---
 
+@pytest.mark.as_root
 def test_names_of_the_host(host, scratch):
     """The keeper has a mount namespace with an /etc that the test can change."""
     if os.getuid() != 0:

@@ -150,7 +150,8 @@ def test_a_running_distro_grows(host, scratch):
 def test_compact_returns_deleted_space(host, scratch):
     """Without discard, which a distro's fstab may turn off, deleting alone returns nothing."""
     disk = Path(host.info(scratch)["disk"])
-    host.shell(scratch, "mount -o remount,nodiscard / && head -c 209715200 /dev/urandom > /noise && sync")
+    host.shell(scratch, "mount -o remount,nodiscard / && head -c 4194304 /dev/urandom >/run/part && "
+               "for i in $(seq 50); do cat /run/part; done >/noise && sync")
     full = disk.stat().st_blocks * 512
     host.shell(scratch, "rm /noise; sync")
     assert disk.stat().st_blocks * 512 > 200 * MIB
