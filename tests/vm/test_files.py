@@ -224,8 +224,6 @@ def test_resolver_programs_find_the_name_server(host, debian):
 @pytest.mark.as_root
 def test_names_of_the_host(host, scratch):
     """The keeper has a mount namespace with an /etc that the test can change."""
-    if os.getuid() != 0:
-        return
     etc = host.root / "etc-names"
     etc.mkdir()
 
