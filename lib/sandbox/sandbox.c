@@ -188,12 +188,12 @@ static const struct {
 } layers[] = {
     {"close descriptors", close_descriptors},
     {"set limits", set_limits},
-    {"leave the host", leave_host}, /* while still dumpable: it writes its own id maps */
-    {"refuse privileges", refuse_privileges},
+    {"enter new namespaces", leave_host}, /* while still dumpable: it writes its own id maps */
+    {"set no_new_privs", refuse_privileges},
     {"drop capabilities", drop_capabilities},
-    {"hide memory", hide_memory},
+    {"forbid core dumps and inspection", hide_memory},
     {"die with the parent", die_with_parent},
-    {"close paths", close_paths},
+    {"restrict paths (Landlock)", close_paths},
     {"filter system calls", filter_calls},
 };
 

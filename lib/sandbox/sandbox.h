@@ -46,7 +46,7 @@ typedef struct {
 
 typedef struct {
     const char *step; /* of error ids: "net.lock" */
-    const char *what; /* of messages: "lock the network of the guest in" */
+    const char *what; /* of messages: "confine berth-net" */
     int last_fd;
     guint descriptors_max;
     guint64 memory_max; /* private writable memory, bytes; 0: no limit. Not with a sanitizer */

@@ -1,14 +1,15 @@
 /* SPDX-License-Identifier: MIT
  *
- * Changes of the host, told to the guest's caches.
+ * Invalidates the guest's caches when files change on the host.
  *
- * A directory is watched before the guest is told of anything in it, so that whatever the guest
- * caches is followed by a report. What a report means is asked of the host anew, never taken from
- * it: the guest's own changes are reported as well, and by then the file may be another one.
+ * A directory is watched before the first reply about an entry of it, so that each change of what
+ * the guest caches causes an event. An event only says where to look: the guest's own changes cause
+ * events too, and the file may have changed again. So the present state is read and compared with
+ * the node.
  *
- * The guest's kernel orders the rest: while a request for a page or a name is under way it holds a
- * lock that an invalidation waits for. So an answer that was old when it was sent is dropped by the
- * invalidation that follows it. Source: fs/fuse/inode.c, dir.c.
+ * The guest's kernel resolves the races: while a request for a page or a name is in flight it holds
+ * a lock that the invalidation waits for. A reply that was out of date when it was sent is dropped
+ * by the invalidation after it. Source: fs/fuse/inode.c, dir.c.
  */
 #include "share_private.h"
 
@@ -70,8 +71,7 @@ static void forget_data(Share *share, guint32 id)
     fuse_lowlevel_notify_inval_inode(share->session, id, 0, 0);
 }
 
-/* An entry came or went. If the guest knows it as it is now, that was the guest's own doing, or is
- * known to it for another reason. */
+/* An entry was added or removed. If the guest has it as it is now, it made the change itself. */
 static void follow_entry(Share *share, guint32 parent, const char *name)
 {
     BerthNodeKey key;
@@ -107,7 +107,7 @@ static void follow(Share *share, guint32 parent, const struct inotify_event *eve
         forget_attributes(share, id);
 }
 
-/* Reports were lost: the guest is to forget all. */
+/* Events were lost: invalidate everything. */
 static void forget_all(Share *share)
 {
     g_mutex_lock(&share->lock);

@@ -2,8 +2,8 @@
  *
  * handles — the files and directories that the guest has open.
  *
- * The guest names a handle by a number; a number it invented is nobody's. A handle lives until it
- * was released and the last request that uses it is over. Safe from any thread.
+ * The guest names a handle by a number, which may be invalid. A handle is freed after its release,
+ * when the last request that uses it has ended. Safe from any thread.
  */
 #pragma once
 

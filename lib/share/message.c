@@ -26,12 +26,12 @@ typedef struct {
     Tail tail;
 } Shape;
 
-/* Version 7.31 (Linux 5.4) has what is asked of it here; with older ones libfuse expects other
- * structs. INIT has grown since; libfuse looks at its size. */
+/* From version 7.31 (Linux 5.4) on libfuse reads the structs below; of older ones it expects
+ * smaller ones. INIT has grown since; libfuse checks its size. */
 #define MINOR_MIN 31u
 #define INIT_SIZE 16u
 
-/* A fixed part of no bytes, which yet is served. */
+/* The size of a fixed part without bytes. */
 #define EMPTY G_MAXUINT32
 
 static const Shape shapes[] = {
@@ -81,7 +81,7 @@ typedef struct {
     gsize left;
 } Rest;
 
-/* The string at the front of @rest, which goes on behind it; NULL: it has no end. */
+/* Remove the first string of @rest and return it; NULL: it is not terminated. */
 static const char *take_string(Rest *rest)
 {
     const guint8 *end = memchr(rest->at, '\0', rest->left);
@@ -93,7 +93,7 @@ static const char *take_string(Rest *rest)
     return text;
 }
 
-/* No "..": with it the guest would leave the share. */
+/* ".." would lead out of the share. */
 static bool take_name(Rest *rest)
 {
     const char *name = take_string(rest);

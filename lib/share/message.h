@@ -2,10 +2,10 @@
  *
  * message — checks a FUSE request of the guest's kernel before libfuse sees it.
  *
- * libfuse trusts its kernel: it takes sizes, counts and the ends of strings as they come. Ours
- * belongs to the guest, which may be hostile. So a request passes only when it is one of those that
- * are served, as long as it says, with each string ended, each name a plain one, and each count
- * within its bytes. Pure. Source: linux/fuse.h, and struct fuse_args of the callers in fs/fuse.
+ * libfuse trusts its kernel: it does not check sizes, counts or the ends of strings. This kernel is
+ * the guest's and may be hostile. So a request passes only if its operation is served, its length
+ * is right, each string is terminated, each name is a single path component, and each count fits
+ * its bytes. Pure. Source: linux/fuse.h, and struct fuse_args of the callers in fs/fuse.
  */
 #pragma once
 
@@ -19,7 +19,7 @@ G_BEGIN_DECLS
 
 typedef enum {
     BERTH_MESSAGE_GOOD,
-    BERTH_MESSAGE_UNKNOWN, /* well-formed, but no request that is served: answer ENOSYS */
+    BERTH_MESSAGE_UNKNOWN, /* an operation that is not served: answer ENOSYS */
     BERTH_MESSAGE_BAD,     /* answer EINVAL */
 } BerthMessageVerdict;
 

@@ -5,8 +5,8 @@
 
 #define BUCKETS_MIN 256u /* a power of two */
 
-/* Nodes lie in one array, and hash chains are indices into it, so that 50 000 of them cost little
- * more than their names. Slot 0 is nobody. */
+/* One array of nodes, with indices as hash chains: 50 000 nodes take little more memory than their
+ * names. Slot 0 is unused. */
 struct BerthNodes {
     BerthNode *slots;
     guint32 size; /* slots that were ever used, slot 0 included */
@@ -50,7 +50,7 @@ static bool same_key(const BerthNodeKey *a, const BerthNodeKey *b)
     return a->inode == b->inode && a->device == b->device && a->birth_nsec == b->birth_nsec;
 }
 
-/* A fixed node has no key: what is at its place may change while it stays. */
+/* A fixed node has no key: it stays when another file takes its place. */
 static void link_key(BerthNodes *nodes, guint32 id)
 {
     BerthNode *node = &nodes->slots[id];
@@ -175,7 +175,7 @@ guint32 berth_nodes_find_key(const BerthNodes *nodes, const BerthNodeKey *key)
     return id;
 }
 
-/* Free @id, and its ancestors, if nothing holds them any more. */
+/* Free @id, then its ancestors, as far as nothing refers to them. */
 static void release(BerthNodes *nodes, guint32 id)
 {
     while (id != BERTH_NODE_NONE) {
@@ -276,7 +276,7 @@ guint32 berth_nodes_look_up(BerthNodes *nodes, guint32 parent, const char *name,
         nodes->slots[former].lookups++;
         return former;
     }
-    hold(nodes, parent); /* while its children come and go */
+    hold(nodes, parent); /* while its last child may be released */
     displace(nodes, former);
     if (id == BERTH_NODE_NONE) {
         id = take_slot(nodes);
@@ -285,7 +285,7 @@ guint32 berth_nodes_look_up(BerthNodes *nodes, guint32 parent, const char *name,
         link_key(nodes, id);
     }
     nodes->slots[id].lookups++;
-    if (!is_below(nodes, parent, id)) /* a directory that the host has just moved into itself */
+    if (!is_below(nodes, parent, id)) /* the host may just have moved it below itself */
         move(nodes, id, parent, name);
     unhold(nodes, parent);
     return id;

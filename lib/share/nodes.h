@@ -7,8 +7,8 @@
  * a node below it. Three kinds have a place but no lookups, and are never forgotten: the root
  * (BERTH_NODE_ROOT), the directories that only lead to a share, and the roots of shares.
  *
- * Numbers come from the guest: every function takes any number. One of a forgotten node may mean
- * another one later, as with inode numbers.
+ * Numbers come from the guest, so every function accepts any number. The number of a forgotten node
+ * is reused, as inode numbers are.
  *
  * Not thread-safe: the caller locks. Out of memory aborts, as everywhere with GLib.
  */
@@ -23,7 +23,7 @@ G_BEGIN_DECLS
 #define BERTH_NODE_ROOT 1u /* FUSE_ROOT_ID */
 #define BERTH_NODE_NONE 0u
 
-/* What makes a file the same one; @birth_nsec is 0 where the file system has none. */
+/* Identifies a file; @birth_nsec is 0 if the file system does not record it. */
 typedef struct {
     dev_t device;
     ino_t inode;
@@ -34,7 +34,7 @@ typedef struct {
     BerthNodeKey key;
     guint64 lookups;
     char *name;     /* owned; in the parent; "" for the root */
-    guint32 parent; /* BERTH_NODE_NONE: nowhere, since it was unlinked; or the root */
+    guint32 parent; /* BERTH_NODE_NONE: it was unlinked, or is the root */
     gint16 share;   /* index of the share whose root this is, or -1 */
     bool fixed;     /* never forgotten: the root, a way to a share, or a share's root */
     int watch;      /* inotify's number for a directory that is watched, or -1 */
@@ -45,7 +45,7 @@ typedef struct {
 
 typedef struct BerthNodes BerthNodes;
 
-/* A node is being forgotten; it must not be changed. */
+/* Called before @node is freed; must not change the table. */
 typedef void (*BerthNodeFunc)(const BerthNode *node, gpointer user_data);
 
 BerthNodes *berth_nodes_new(BerthNodeFunc on_forgotten, gpointer user_data);
@@ -65,18 +65,18 @@ guint32 berth_nodes_find(const BerthNodes *nodes, guint32 parent, const char *na
 /* The node of a file, or BERTH_NODE_NONE. */
 guint32 berth_nodes_find_key(const BerthNodes *nodes, const BerthNodeKey *key);
 
-/* The file @key was found as @name in @parent: its node, with one lookup more. Whatever was there
- * before has no place any more. */
+/* Record that the file @key is @name in @parent. Returns its node, with its lookup count increased.
+ * A former node of that name loses its place. */
 guint32 berth_nodes_look_up(BerthNodes *nodes, guint32 parent, const char *name,
                             const BerthNodeKey *key);
 
 /* Drop @count lookups of @id. */
 void berth_nodes_forget(BerthNodes *nodes, guint64 id, guint64 count);
 
-/* @name is no longer in @parent. */
+/* Record that @name was removed from @parent. */
 void berth_nodes_remove(BerthNodes *nodes, guint32 parent, const char *name);
 
-/* What was @name in @parent is now @new_name in @new_parent; with @swap also the other way. */
+/* Record that @name in @parent became @new_name in @new_parent; with @swap, and the reverse. */
 void berth_nodes_rename(BerthNodes *nodes, guint32 parent, const char *name, guint32 new_parent,
                         const char *new_name, bool swap);
 
@@ -87,7 +87,7 @@ void berth_nodes_set_watch(BerthNodes *nodes, guint32 id, int watch);
 guint32 berth_nodes_end(const BerthNodes *nodes);
 
 /* The share that @id lies in, and its path from that share's root ("." for the root itself) in
- * @ret_path. -1: it lies in none, or nowhere. */
+ * @ret_path. -1: it is in no share, or has no place. */
 int berth_nodes_path(const BerthNodes *nodes, guint64 id, GString *ret_path);
 
 /* Call @function with the number and the name of each fixed node in @parent. */

@@ -29,7 +29,7 @@ static int resolve_part(int fd, const char *path)
     return found < 0 ? -errno : (int)found;
 }
 
-/* Takes apart @path. */
+/* Open the file at @path below @root; modifies @path. */
 static int resolve(int root, GString *path)
 {
     berth_autofd int at = -1;
@@ -110,7 +110,7 @@ static bool same_file(const BerthNodeKey *a, const BerthNodeKey *b)
     return a->inode == b->inode && a->device == b->device && a->birth_nsec == b->birth_nsec;
 }
 
-/* What is at the place of node @id, if that is still @key's file. */
+/* Open the file at @path; -ESTALE if it is not @key's (NULL: any file is right). */
 static int open_place(const Share *share, int root, GString *path, const BerthNodeKey *key)
 {
     int fd = resolve(share->roots[root].fd, path);
@@ -124,8 +124,8 @@ static int open_place(const Share *share, int root, GString *path, const BerthNo
     return -ESTALE;
 }
 
-/* A file that was unlinked or moved away by the host lives on while it is open. @problem is why its
- * place does not lead to it. */
+/* Open a file that the host has unlinked or moved, by a handle that the guest has of it. @problem
+ * is the result of opening its place. */
 static int open_by_handle(Share *share, fuse_ino_t id, int problem)
 {
     bool gone = problem == -ENOENT || problem == -ENOTDIR || problem == -ELOOP || problem == -EXDEV;

@@ -38,7 +38,7 @@ static void reply_new(fuse_req_t request, guint32 parent, int fd, const char *na
     fuse_reply_entry(request, &entry);
 }
 
-/* Only what a plain user may make; a device would be the host's. */
+/* No devices: they would be devices of the host. */
 void share_mknod(fuse_req_t request, fuse_ino_t parent, const char *name, mode_t mode, dev_t device)
 {
     bool allowed = S_ISREG(mode) || S_ISFIFO(mode) || S_ISSOCK(mode);
@@ -139,7 +139,7 @@ void share_rename(fuse_req_t request, fuse_ino_t parent, const char *name, fuse_
 
 /* ---- reading ---- */
 
-/* A directory that only leads to shares has no descriptor; its handle is of /dev/null's kind. */
+/* A directory that only leads to shares has no descriptor; its handle is 0. */
 void share_opendir(fuse_req_t request, fuse_ino_t id, struct fuse_file_info *info)
 {
     Share *share = share_of(request);

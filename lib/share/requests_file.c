@@ -13,8 +13,8 @@
 
 #define READ_MAX (1024u * 1024u)
 
-/* Flags of the guest's open that the host's gets. With O_APPEND the host decides where the end is,
- * which another program there may just have moved. */
+/* The guest's flags that are passed on. With O_APPEND the host finds the end of the file, which
+ * another program may have moved. */
 static int host_flags(int flags)
 {
     return flags & (O_ACCMODE | O_APPEND | O_DSYNC | O_SYNC | O_NOATIME);
@@ -37,7 +37,7 @@ static int open_file(int path_fd, int flags)
 static void keep_open(fuse_req_t request, fuse_ino_t id, int fd, struct fuse_file_info *info)
 {
     Share *share = share_of(request);
-    info->keep_cache = true; /* what has changed was dropped */
+    info->keep_cache = true; /* changes invalidate it */
     info->fh = berth_handles_add(share->handles, fd, id, false, wants_to_change(info->flags));
 }
 
@@ -78,8 +78,7 @@ void share_create(fuse_req_t request, fuse_ino_t parent, const char *name, mode_
         return;
     }
     share_watch(share, (guint32)parent, parent_fd);
-    /* O_EXCL first, so that no file of another kind is opened; a file that is there is opened as
-     * any other. */
+    /* O_EXCL first; an existing file is opened without O_CREAT, as by open. */
     const int flags = host_flags(info->flags) | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK | O_NOCTTY;
     berth_autofd int fd = openat(parent_fd, name, flags | O_CREAT | O_EXCL, mode & 07777);
     bool is_new = fd >= 0;
@@ -115,7 +114,7 @@ static BerthHandle *handle_of(fuse_req_t request, const struct fuse_file_info *i
     return NULL;
 }
 
-/* One buffer a thread: a request each would be a mapping each. */
+/* One buffer per thread: malloc would map and unmap one of this size for each request. */
 static GPrivate read_buffer = G_PRIVATE_INIT(g_free);
 
 static char *thread_buffer(void)
@@ -146,7 +145,7 @@ void share_write(fuse_req_t request, fuse_ino_t id, const char *bytes, size_t si
     g_autoptr(BerthHandle) handle = handle_of(request, info);
     if (handle == NULL)
         return;
-    /* a page that was written through a mapping has its place, whatever handle brings it */
+    /* the kernel may write a page of a mapping by any handle; O_APPEND would move it */
     bool at_place = info->writepage && (fcntl(handle->fd, F_GETFL) & O_APPEND) != 0;
     berth_autofd int other = at_place ? share_reopen(handle->fd, O_WRONLY) : -1;
     ssize_t put = pwrite(other >= 0 ? other : handle->fd, bytes, size, offset);
@@ -156,7 +155,7 @@ void share_write(fuse_req_t request, fuse_ino_t id, const char *bytes, size_t si
         fuse_reply_write(request, (size_t)put);
 }
 
-/* A close of a descriptor: errors that the host kept back, and the end of POSIX locks. */
+/* On close: report delayed write errors, and drop the owner's POSIX locks. */
 void share_flush(fuse_req_t request, fuse_ino_t id, struct fuse_file_info *info)
 {
     Share *share = share_of(request);

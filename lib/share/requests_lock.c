@@ -2,12 +2,12 @@
  *
  * Requests about locks, which hold between the guest and the host.
  *
- * A POSIX lock belongs to a process and a file. The host's kernel would know one process, this one;
- * so each owner that the guest names has a descriptor of the file of its own, with locks that
- * belong to the open file (F_OFD_SETLK). flock's belong to an open file anyway.
+ * A POSIX lock belongs to a process, and to the host all of the guest's processes are this one. So
+ * each owner that the guest names gets a descriptor of the file of its own, and its locks belong to
+ * that open file (F_OFD_SETLK). flock's locks belong to an open file anyway.
  *
- * A request that waits for a lock has a thread of its own, so that it holds up no other. A signal
- * ends the wait when the guest interrupts it.
+ * A request that must wait for a lock waits in a thread of its own. If the guest interrupts it, a
+ * signal ends the wait.
  */
 #include "share_private.h"
 
@@ -109,7 +109,7 @@ void share_getlk(fuse_req_t request, fuse_ino_t id, struct fuse_file_info *info,
         fuse_reply_err(request, errno);
         return;
     }
-    lock->l_pid = 0; /* a process of the host's is nobody in the guest */
+    lock->l_pid = 0; /* the guest does not know processes of the host */
     fuse_reply_lock(request, lock);
 }
 
@@ -218,7 +218,8 @@ void share_flock(fuse_req_t request, fuse_ino_t id, struct fuse_file_info *info,
 
 void share_locks_init(Share *share)
 {
-    const struct sigaction action = {.sa_handler = on_signal}; /* no SA_RESTART: it ends the call */
+    const struct sigaction action = {.sa_handler =
+                                         on_signal}; /* without SA_RESTART: it ends the call */
     sigaction(SIGUSR1, &action, NULL);
     g_mutex_init(&share->locks_lock);
     share->locks = g_hash_table_new_full(hash_owner, same_owner, unref_owner, NULL);

@@ -83,7 +83,7 @@ void share_lookup(fuse_req_t request, fuse_ino_t parent, const char *name)
         fuse_reply_err(request, -fd);
         return;
     }
-    share_watch(share, (guint32)parent, fd); /* before the look, so that no change is missed */
+    share_watch(share, (guint32)parent, fd); /* before stat, so that no change is missed */
     ShareFile file;
     int result = share_stat(share, fd, name, &file);
     if (result == -ENOENT) {
@@ -154,7 +154,7 @@ void share_getattr(fuse_req_t request, fuse_ino_t id, struct fuse_file_info *inf
         reply_attributes(request, id, fd);
 }
 
-/* The files of the user stay his; all else would need privileges. */
+/* Another owner than the user would need privileges. */
 static int check_owner(const Share *share, const struct stat *attributes, int which)
 {
     bool uid_stays = (which & FUSE_SET_ATTR_UID) == 0 || attributes->st_uid == share->guest_uid;
@@ -258,7 +258,7 @@ void share_statfs(fuse_req_t request, fuse_ino_t id)
 
 /* ---- extended attributes ---- */
 
-/* The rest of them is the host's own business: capabilities, labels, ACLs that name its users. */
+/* The others (capabilities, labels, ACLs that name users) belong to the host. */
 static bool is_users(const char *name)
 {
     return g_str_has_prefix(name, "user.");

@@ -97,7 +97,7 @@ static gpointer serve_requests(gpointer data)
     return NULL;
 }
 
-/* The whole path may hold no link: who added the share meant this directory. */
+/* No component of the path may be a symbolic link: the share is this directory. */
 static bool open_root(Share *share, guint index, const BerthShareRoot *root, GError **error)
 {
     const struct open_how how = {.flags = O_PATH | O_DIRECTORY | O_CLOEXEC,
@@ -203,5 +203,5 @@ bool berth_share_serve(const BerthShareSetup *setup, GError **error)
     for (guint i = 0; i < THREADS; i++)
         g_thread_join(servers[i]);
     (void)changes;
-    _exit(0); /* threads may wait for locks or changes for ever */
+    _exit(0); /* threads may still wait for locks or events */
 }

@@ -56,15 +56,15 @@ static inline Share *share_of(fuse_req_t request)
 
 /* ---- places (place.c) ---- */
 
-/* An O_PATH descriptor of node @id, which was seen to be its file, and the index of its root.
- * -ESTALE: another file is there now, or none, and it is not open. -ENOENT: a directory that only
- * leads to shares. */
+/* Open node @id with O_PATH, after a check that it is the node's file, and store the index of its
+ * root. -ESTALE: the host has replaced or removed it, and the guest does not have it open. -ENOENT:
+ * it is a directory that only leads to shares. */
 int share_open_node(Share *share, fuse_ino_t id, int *ret_root);
 
-/* The same for a change in it: -EROFS where its share is read-only. */
+/* The same before a change of it: -EROFS if its share is read-only. */
 int share_open_to_change(Share *share, fuse_ino_t id);
 
-/* Open what @path_fd (O_PATH) is, with @flags. */
+/* Open the file of @path_fd (O_PATH) with @flags. */
 int share_reopen(int path_fd, int flags);
 
 /* "/proc/self/fd/N", for calls that take a path. */
@@ -84,19 +84,20 @@ void share_fixed_attributes(const Share *share, guint32 id, struct stat *ret_att
 double share_entry_timeout(Share *share, guint32 parent);
 double share_attribute_timeout(Share *share, fuse_ino_t id, const struct stat *attributes);
 
-/* @name in @parent is the file @file: count a lookup, and fill what the guest is told. */
+/* Record the lookup of @file as @name in @parent, and fill the reply. */
 void share_enter(Share *share, guint32 parent, const char *name, const ShareFile *file,
                  struct fuse_entry_param *ret_entry);
 
 /* ---- changes of the host (changes.c) ---- */
 
-/* Have changes in directory @id, which @fd is, reported from now on. Idempotent. */
+/* Watch the directory @id, open as @fd, if it is not watched yet. */
 void share_watch(Share *share, guint32 id, int fd);
 
-/* BerthNodeFunc: it was forgotten. */
+/* BerthNodeFunc: end the watch of a forgotten node. */
 void share_unwatch(const BerthNode *node, gpointer user_data);
 
-/* Read what inotify reports and tell the guest, until inotify is closed. A thread's function. */
+/* Read inotify events and invalidate the guest's caches, until inotify is closed. A thread's
+ * function. */
 gpointer share_follow_changes(gpointer share);
 
 /* ---- the guest's requests ---- */

@@ -15,7 +15,7 @@ struct BerthTransport {
     int fd;
     GMutex reading;
     GMutex writing;
-    bool ended;           /* no message can follow */
+    bool ended;           /* at EOF, or the message boundary is lost */
     bool begun;           /* INIT was read */
     guint64 init_unique;  /* of INIT, until it is answered */
     guint32 init_offered; /* its flags */
@@ -98,7 +98,7 @@ ssize_t berth_transport_read(BerthTransport *transport, void *buffer, gsize size
         }
         refuse(transport, buffer, verdict == BERTH_MESSAGE_UNKNOWN ? ENOSYS : EINVAL);
     }
-    transport->ended = true; /* for the other threads that read, too */
+    transport->ended = true; /* for all threads */
     errno = ENODEV;
     return -1;
 }

@@ -46,7 +46,7 @@ static int status_of(const Layers *layers, int (*attempt)(void))
     if (child == 0) {
         const BerthSandbox sandbox = {
             .step = "test.sandbox",
-            .what = "lock the test in",
+            .what = "confine the test",
             .last_fd = 2,
             .descriptors_max = 64,
             .no_paths = layers->no_paths,

@@ -159,7 +159,7 @@ static void send_request(State *state, const uint8_t *bytes, size_t size)
         return;
     }
 
-    write_port(state->carrier->port, bytes, size); /* if the host has gone, the reader sees it */
+    write_port(state->carrier->port, bytes, size); /* on a hang-up the reading thread acts */
 
     pthread_mutex_lock(&state->lock);
     state->sending = false;
@@ -201,7 +201,7 @@ static void *carry_notifications(void *data)
             state->last = &state->first;
         pthread_mutex_unlock(&state->lock);
         ssize_t written = write(state->carrier->fuse, notification->bytes, notification->size);
-        (void)written; /* ENOENT: the kernel does not have it any more */
+        (void)written; /* ENOENT: the kernel no longer has it */
         free(notification);
     }
     return NULL;
@@ -251,7 +251,7 @@ static void deliver(State *state, const uint8_t *bytes, uint32_t size)
     (void)written; /* ENOENT: it was interrupted meanwhile */
 }
 
-/* The host's end has closed, perhaps within a message. */
+/* The host's end has closed, possibly within a message. */
 static void disconnect(State *state)
 {
     pthread_mutex_lock(&state->lock);
@@ -270,7 +270,7 @@ static void disconnect(State *state)
     state->carrier->lost(state->carrier->data);
 }
 
-/* A server is there: the first, or another one, which is told of the kernel. */
+/* Wait for a server; send INIT again if an earlier one had it. */
 static void connect_server(State *state)
 {
     wait_for_host(state->carrier->port);
@@ -285,7 +285,7 @@ static void connect_server(State *state)
     pthread_mutex_unlock(&state->lock);
 }
 
-/* Carry what one server sends. False: it sent what is no message. */
+/* Carry the messages of one server. False: one is malformed. */
 static bool carry_answers(State *state, uint8_t *bytes)
 {
     uint32_t size;

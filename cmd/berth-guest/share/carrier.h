@@ -4,19 +4,20 @@
  *
  *     /dev/fuse  <- requests, answers, notifications ->  the port org.berth.share
  *
- * The bytes are passed on as they are. Requests and answers have a thread each. Notifications have
- * a third: the kernel may hold one up until an answer has come that is still behind it in the port.
+ * Messages are passed on unchanged. Requests and replies have a thread each. Notifications have a
+ * third one: the kernel may block in a notification until a reply arrives that is still behind it
+ * in the port.
  *
- * When the host's end closes, all requests under way fail with EIO, and `lost` is called; requests
- * wait until the host is back. Its new server is told of the kernel by the INIT of the first, whose
- * answer is dropped.
+ * When the host's end closes, the requests in flight fail with EIO and `lost` is called; new
+ * requests wait for the next server. It gets the INIT that the first one got, and its reply is
+ * dropped.
  */
 #pragma once
 
 typedef struct {
     int fuse;                 /* of /dev/fuse, mounted */
     int port;                 /* non-blocking */
-    void (*lost)(void *data); /* the port is empty, and ready for another server */
+    void (*lost)(void *data); /* the port is drained and ready for another server */
     void *data;
 } Carrier;
 

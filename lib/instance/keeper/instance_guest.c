@@ -258,7 +258,7 @@ static gboolean on_agent_timeout(gpointer user_data)
     return G_SOURCE_REMOVE;
 }
 
-/* The guest closed the channel: somebody killed the agent, or an init did at the end of a shutdown.
+/* The guest closed the channel: a process killed the agent, or an init did at the end of a shutdown.
  * No session works without it. QEMU ends by itself, or is killed after AGENT_GRACE_SEC; how it ends
  * decides the error that sessions get. */
 void berth_instance_lose_agent(BerthInstance *instance)

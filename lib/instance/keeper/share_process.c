@@ -67,7 +67,7 @@ void berth_share_process_stop(BerthShareProcess *shares)
     if (pid == 0)
         return;
     forget_child(shares);
-    kill(pid, SIGKILL); /* it keeps nothing back: what it was asked to write is written */
+    kill(pid, SIGKILL); /* it has no unwritten data */
     while (waitpid(pid, NULL, 0) < 0 && errno == EINTR)
         ;
 }
@@ -98,7 +98,7 @@ static void on_child_exit(GPid pid, gint wait_status, gpointer user_data)
     *oldest = g_get_monotonic_time();
     if (!often) {
         shares->events->log("berth-share ended", shares->user_data);
-        return; /* if the guest still runs, it asks for another */
+        return; /* the guest requests another if it still runs */
     }
     g_autoptr(GError) error = NULL;
     berth_error_set(&error, BERTH_ERROR_FAILED, "share.ended", NULL,

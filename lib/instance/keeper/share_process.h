@@ -2,9 +2,9 @@
  *
  * share_process — an instance's berth-share, which serves directories of the host to the guest.
  *
- * QEMU listens on a socket of this module; each berth-share is connected to it before it starts. A
- * berth-share ends with its connection. When one ends by itself, the guest fails what was under
- * way, and asks for another.
+ * QEMU listens on a socket of this module, and each berth-share is started with a connection to it.
+ * A berth-share ends with its connection. If it ends by itself, the guest fails the requests in
+ * flight and requests another one.
  *
  * On the thread-default GMainContext.
  */
@@ -19,7 +19,7 @@ typedef struct BerthShareProcess BerthShareProcess;
 typedef struct {
     /* A line for the distro's log. */
     void (*log)(const char *text, gpointer user_data);
-    /* There will be no berth-share any more. */
+    /* berth-share could not be started, or ended too often; it is not started again. */
     void (*failed)(const GError *error, gpointer user_data);
 } BerthShareProcessEvents;
 
@@ -35,10 +35,10 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(BerthShareProcess, berth_share_process_free)
 /* The socket at which QEMU accepts berth-share; borrowed. */
 int berth_share_process_guest_fd(const BerthShareProcess *shares);
 
-/* The guest waits for a berth-share: start one, for files of @uid and @gid there. */
+/* Start berth-share; the user's files belong to @uid and @gid in the guest. */
 void berth_share_process_start(BerthShareProcess *shares, guint32 uid, guint32 gid);
 
-/* The guest has gone, and so has its end of the connection. */
+/* End it, with the guest. */
 void berth_share_process_stop(BerthShareProcess *shares);
 
 G_END_DECLS
