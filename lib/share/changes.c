@@ -75,7 +75,7 @@ static void forget_data(Share *share, guint32 id)
 static void follow_entry(Share *share, guint32 parent, const char *name)
 {
     BerthNodeKey key;
-    ShareFile file;
+    ShareFile file = {0};
     guint32 id = find_child(share, parent, name, &key);
     berth_autofd int fd = share_open_node(share, parent, NULL);
     bool exists = fd >= 0 && share_stat(share, fd, name, &file) == 0;

@@ -114,7 +114,7 @@ static bool same_file(const BerthNodeKey *a, const BerthNodeKey *b)
 static int open_place(const Share *share, int root, GString *path, const BerthNodeKey *key)
 {
     int fd = resolve(share->roots[root].fd, path);
-    ShareFile file;
+    ShareFile file = {0};
     if (fd < 0 || key == NULL)
         return fd;
     int result = share_stat(share, fd, "", &file);

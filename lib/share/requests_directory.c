@@ -26,7 +26,7 @@
 static void reply_new(fuse_req_t request, guint32 parent, int fd, const char *name)
 {
     Share *share = share_of(request);
-    ShareFile file;
+    ShareFile file = {0};
     struct fuse_entry_param entry;
     share_watch(share, parent, fd);
     int result = share_stat(share, fd, name, &file);
@@ -203,7 +203,7 @@ static bool add_found(Listing *listing, const struct dirent64 *found)
     Share *share = share_of(listing->request);
     bool is_dots = strcmp(found->d_name, ".") == 0 || strcmp(found->d_name, "..") == 0;
     struct fuse_entry_param entry;
-    ShareFile file;
+    ShareFile file = {0};
     describe_plainly(found, &entry);
     if (listing->plus && !is_dots && share_stat(share, listing->fd, found->d_name, &file) == 0) {
         share_enter(share, listing->parent, found->d_name, &file, &entry);

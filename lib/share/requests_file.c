@@ -84,7 +84,7 @@ void share_create(fuse_req_t request, fuse_ino_t parent, const char *name, mode_
     bool is_new = fd >= 0;
     if (fd < 0 && errno == EEXIST && (info->flags & O_EXCL) == 0)
         fd = openat(parent_fd, name, flags);
-    ShareFile file;
+    ShareFile file = {0};
     int result = fd < 0 ? -errno : share_stat(share, fd, "", &file);
     if (result == 0 && !S_ISREG(file.attributes.st_mode))
         result = -EEXIST;

@@ -26,7 +26,7 @@ static void reply_fixed(fuse_req_t request, guint32 id)
 static void reply_share_root(fuse_req_t request, guint32 id)
 {
     Share *share = share_of(request);
-    ShareFile file;
+    ShareFile file = {0};
     berth_autofd int fd = share_open_node(share, id, NULL);
     int result = fd < 0 ? fd : share_stat(share, fd, "", &file);
     if (result < 0) {
@@ -84,7 +84,7 @@ void share_lookup(fuse_req_t request, fuse_ino_t parent, const char *name)
         return;
     }
     share_watch(share, (guint32)parent, fd); /* before stat, so that no change is missed */
-    ShareFile file;
+    ShareFile file = {0};
     int result = share_stat(share, fd, name, &file);
     if (result == -ENOENT) {
         reply_missing(request, (guint32)parent);
@@ -123,7 +123,7 @@ void share_forget_multi(fuse_req_t request, size_t count, struct fuse_forget_dat
 static void reply_attributes(fuse_req_t request, fuse_ino_t id, int fd)
 {
     Share *share = share_of(request);
-    ShareFile file;
+    ShareFile file = {0};
     int result = share_stat(share, fd, "", &file);
     if (result == 0)
         fuse_reply_attr(request, &file.attributes,
