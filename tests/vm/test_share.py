@@ -26,9 +26,9 @@ def sh(host, busybox):
     return run
 
 
-def servers(host):
-    """Pids of the running berth-share that serve @host's home."""
-    found = subprocess.run(["pgrep", "-f", f"^berth-share .* {host.root}"], capture_output=True, text=True)
+def servers(keeper):
+    """Pids of the berth-share that the process @keeper has started."""
+    found = subprocess.run(["pgrep", "-P", str(keeper), "-x", "berth-share"], capture_output=True, text=True)
     return [int(pid) for pid in found.stdout.split()]
 
 
@@ -62,12 +62,13 @@ def test_nothing_else_of_the_host_is_there(sh, home, host):
     assert sh(f"ls {guest}/../../etc", check=False).returncode != 0
 
 
-def test_a_killed_server_is_replaced(sh, home, host):
+def test_a_killed_server_is_replaced(sh, home, host, busybox):
     path, guest = home
     sh(f"cat {guest}/hello")
-    (pid,) = servers(host)
+    keeper = host.info(busybox)["keeper_pid"]
+    (pid,) = servers(keeper)
     os.kill(pid, signal.SIGKILL)
-    eventually(lambda: servers(host) not in ([], [pid]), what="another server")
+    eventually(lambda: servers(keeper) not in ([], [pid]), what="another server")
     eventually(lambda: sh(f"cat {guest}/hello", check=False).stdout == "from the host\n", what="the file")
     (path / "hello").write_text("still followed\n")
     eventually(lambda: sh(f"cat {guest}/hello").stdout == "still followed\n", what="the change")
@@ -81,9 +82,9 @@ def test_a_reboot_mounts_it_again(sh, home, host, busybox):
 
 def test_the_server_ends_with_the_distro(sh, home, host, busybox):
     sh("true")
-    assert servers(host)
+    (pid,) = servers(host.info(busybox)["keeper_pid"])
     host("terminate", busybox)
-    eventually(lambda: not servers(host), what="the end of the server")
+    eventually(lambda: not os.path.exists(f"/proc/{pid}"), what="the end of the server")
 
 
 def test_an_isolated_distro_sees_nothing(host, scratch):

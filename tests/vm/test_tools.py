@@ -5,7 +5,7 @@ import pytest
 @pytest.fixture(scope="module")
 def sh(devel):
     devel.sh("""
-        useradd --create-home --shell /bin/bash worker
+        id worker 2>/dev/null || useradd --create-home --shell /bin/bash worker
         echo 'worker ALL=(ALL) NOPASSWD: ALL' >/etc/sudoers.d/worker
         install -d -o worker -g worker /run/tools""")
     devel.sh("""

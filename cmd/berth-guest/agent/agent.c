@@ -274,12 +274,9 @@ static void on_lost_share(Source *source, uint32_t events)
 {
     Agent *agent = container_of(source, Agent, lost_share);
     char bytes[64];
-    if (read(source->fd, bytes, sizeof(bytes)) <= 0) {
-        loop_close(&agent->loop, source);
-        log_line("the carrier of the shares ended");
-        return;
-    }
-    if (agent->connected)
+    if (read(source->fd, bytes, sizeof(bytes)) <= 0)
+        loop_close(&agent->loop, source); /* the file system was unmounted, and its carrier ended */
+    else if (agent->connected)
         shares_report(&agent->shares, &agent->channel->out);
 }
 

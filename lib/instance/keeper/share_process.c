@@ -13,6 +13,7 @@
 #include <sys/socket.h>
 #include <sys/un.h>
 #include <sys/wait.h>
+#include <unistd.h>
 
 #define PORT_FD 3 /* cmd/berth-share/main.c */
 
@@ -24,8 +25,8 @@ struct BerthShareProcess {
     const BerthMachine *machine;
     char *program;
     int program_fd; /* berth-share's file as of the first start, whatever an upgrade does; or -1 */
-    char *path;     /* of the socket */
     int listen_fd;
+    int socket_fd; /* the listening socket's file (O_PATH), which has no name any more */
     const BerthShareProcessEvents *events;
     gpointer user_data;
     GPid pid; /* of the running one, or 0 */
@@ -45,11 +46,14 @@ BerthShareProcess *berth_share_process_new(const BerthMachine *machine, const ch
     shares->program_fd = open(shares->program, O_PATH | O_CLOEXEC);
     shares->events = events;
     shares->user_data = user_data;
-    shares->path = g_build_filename(dir, BERTH_RUNTIME_SHARE, NULL);
-    shares->listen_fd = berth_fd_listen(shares->path);
-    if (shares->listen_fd >= 0)
+    g_autofree char *path = g_build_filename(dir, BERTH_RUNTIME_SHARE, NULL);
+    shares->listen_fd = berth_fd_listen(path);
+    shares->socket_fd = shares->listen_fd < 0 ? -1 : open(path, O_PATH | O_CLOEXEC);
+    /* QEMU unlinks the path of a listening socket when it ends. Without one nobody else connects.
+     */
+    if (shares->socket_fd >= 0 && unlink(path) == 0)
         return g_steal_pointer(&shares);
-    berth_error_set_errno(error, errno, "instance.start", "%s", shares->path);
+    berth_error_set_errno(error, errno, "instance.start", "%s", path);
     return NULL;
 }
 
@@ -78,8 +82,8 @@ void berth_share_process_free(BerthShareProcess *shares)
         return;
     berth_share_process_stop(shares);
     berth_fd_close(&shares->listen_fd);
+    berth_fd_close(&shares->socket_fd);
     berth_fd_close(&shares->program_fd);
-    g_free(shares->path);
     g_free(shares->program);
     g_free(shares);
 }
@@ -111,7 +115,7 @@ static void on_child_exit(GPid pid, gint wait_status, gpointer user_data)
 static int connect_to_guest(const BerthShareProcess *shares)
 {
     struct sockaddr_un address = {.sun_family = AF_UNIX};
-    g_strlcpy(address.sun_path, shares->path, sizeof(address.sun_path));
+    g_snprintf(address.sun_path, sizeof(address.sun_path), "/proc/self/fd/%d", shares->socket_fd);
     berth_autofd int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
     if (fd < 0 || connect(fd, (struct sockaddr *)&address, sizeof(address)) < 0)
         return -1;
@@ -152,7 +156,7 @@ void berth_share_process_start(BerthShareProcess *shares, guint32 uid, guint32 g
     g_autoptr(GError) error = NULL;
     berth_autofd int port = connect_to_guest(shares);
     if (port < 0)
-        berth_error_set_errno(&error, errno, "share.start", "%s", shares->path);
+        berth_error_set_errno(&error, errno, "share.start", "connect berth-share to QEMU");
     if (port < 0 || !spawn(shares, port, uid, gid, &error)) {
         shares->pid = 0;
         shares->events->failed(error, shares->user_data);
