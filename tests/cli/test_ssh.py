@@ -181,6 +181,7 @@ def test_a_distro_that_is_not_there(box):
         box("ssh-proxy", name, "me").failed(1, "distro.not-found")
 
 
+@pytest.mark.as_root
 def test_a_user_who_is_not_there(box):
     user = box("run", "-d", "box", "--", "id", "-un").ok().strip()
     hint = box("ssh-proxy", "box.berth", "nosuch").failed(1, "ssh.user", "nosuch", "box").hint
