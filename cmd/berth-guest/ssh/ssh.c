@@ -28,7 +28,9 @@ static int run_whoami(const char *unused)
     snprintf(number, sizeof(number), "%u", geteuid());
     if (!user_find(number, &user))
         return EXIT_FAILURE;
-    return puts(user.name) < 0 || fflush(stdout) != 0 ? EXIT_FAILURE : 0;
+    bool printed = puts(user.name) >= 0 && fflush(stdout) == 0;
+    user_clear(&user);
+    return printed ? 0 : EXIT_FAILURE;
 }
 
 static int run_check(const char *name)
