@@ -8,7 +8,7 @@ G_STATIC_ASSERT(BERTH_MESSAGE_HEADER == sizeof(struct fuse_in_header));
 G_STATIC_ASSERT(BERTH_MESSAGE_WRITE ==
                 sizeof(struct fuse_in_header) + sizeof(struct fuse_write_in));
 
-/* What follows the fixed part of a request. */
+/* The variable part of a request, after the fixed part. */
 typedef enum {
     NOTHING,
     NAME,      /* one name of a directory */

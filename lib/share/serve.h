@@ -8,7 +8,7 @@
  * user, so the guest's root gains nothing: the host's permissions hold. Files of the user appear as
  * the guest user's, others as nobody's.
  *
- * The guest caches without a time limit whatever inotify watches, and is told of each change. Where
+ * The guest caches watched directories without a time limit; inotify events invalidate them. Where
  * a directory cannot be watched, and for files with several names, the limit is a second.
  *
  * No path leaves a share: each is resolved from the share's root with openat2(RESOLVE_BENEATH |
