@@ -12,10 +12,15 @@ from ssh_client import Ssh, can_connect, end, free_port, has_fuse, through_socks
 def ssh(devel):
     devel.sh("""
         systemctl stop ssh.service
+        cp -a /etc/ssh /root/ssh
         rm -f /etc/ssh/ssh_host_*
         echo 'AllowUsers nobody' >/etc/ssh/sshd_config
         id worker 2>/dev/null || useradd --create-home --shell /bin/bash worker""")
-    return Ssh(devel.host, devel.name)
+    yield Ssh(devel.host, devel.name)
+    devel.sh("""
+        rm -r /etc/ssh
+        mv /root/ssh /etc/ssh
+        systemctl start ssh.service""")
 
 
 def test_its_own_server_with_a_login_session(ssh):
