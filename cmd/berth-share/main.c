@@ -2,8 +2,9 @@
  *
  * berth-share UID GID (ro|rw SOURCE PATH)... — serves directories of the host to one guest.
  *
- * Started by its keeper, with descriptor 3 the guest's port. SOURCE, a directory of the host,
- * appears at PATH. The user's files are UID's and GID's in the guest. Ends when the port closes.
+ * Started by its keeper. Descriptor 3 is the guest's port, 4 a pipe that gets a byte with the guest's
+ * first request. SOURCE, a directory of the host, appears at PATH. The user's files are UID's and
+ * GID's in the guest. Ends when the port closes.
  */
 #include "share/serve.h"
 
@@ -13,7 +14,7 @@
 #include <sys/prctl.h>
 #include <unistd.h>
 
-enum { PORT_FD = 3 };
+enum { PORT_FD = 3, BEGUN_FD = 4 };
 
 static int fail(const char *text)
 {
@@ -39,7 +40,7 @@ static bool read_root(char **words, BerthShareRoot *ret_root)
 int main(int argc, char **argv)
 {
     const int fixed = 3, each = 3;
-    BerthShareSetup setup = {.port_fd = PORT_FD};
+    BerthShareSetup setup = {.port_fd = PORT_FD, .begun_fd = BEGUN_FD};
     bool valid = argc >= fixed && (argc - fixed) % each == 0 &&
                  read_number(argv[1], &setup.guest_uid) && read_number(argv[2], &setup.guest_gid);
     setup.n_roots = valid ? (guint)(argc - fixed) / (guint)each : 0;

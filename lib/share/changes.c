@@ -64,11 +64,19 @@ static guint32 find_child(Share *share, guint32 parent, const char *name, BerthN
 static void forget_attributes(Share *share, guint32 id)
 {
     fuse_lowlevel_notify_inval_inode(share->session, id, -1, 0);
+    berth_transport_flush(share->transport);
 }
 
 static void forget_data(Share *share, guint32 id)
 {
     fuse_lowlevel_notify_inval_inode(share->session, id, 0, 0);
+    berth_transport_flush(share->transport);
+}
+
+static void forget_entry(Share *share, guint32 parent, const char *name)
+{
+    fuse_lowlevel_notify_inval_entry(share->session, parent, name, strlen(name));
+    berth_transport_flush(share->transport);
 }
 
 /* An entry was added or removed. If the guest has it as it is now, it made the change itself. */
@@ -83,7 +91,7 @@ static void follow_entry(Share *share, guint32 parent, const char *name)
     if (id != BERTH_NODE_NONE)
         forget_attributes(share, id);
     if (!known && (id != BERTH_NODE_NONE || exists))
-        fuse_lowlevel_notify_inval_entry(share->session, parent, name, strlen(name));
+        forget_entry(share, parent, name);
     forget_data(share, parent); /* its times, and the list that the guest keeps */
 }
 
@@ -123,7 +131,7 @@ static void forget_all(Share *share)
             continue;
         forget_data(share, id);
         if (parent != BERTH_NODE_NONE)
-            fuse_lowlevel_notify_inval_entry(share->session, parent, name, strlen(name));
+            forget_entry(share, parent, name);
     }
 }
 

@@ -52,7 +52,8 @@ static const int allowed[] = {
     SCMP_SYS(pwrite64),
     SCMP_SYS(read),
     SCMP_SYS(recvfrom),
-    SCMP_SYS(sendmsg),
+    SCMP_SYS(sendto),
+    SCMP_SYS(shutdown),
     SCMP_SYS(write),
     SCMP_SYS(writev),
     /* memory, threads, time */

@@ -19,7 +19,6 @@
 #define EXCHANGE  2u
 
 #define READ_SIZE 65536u
-#define REPLY_MAX (1024u * 1024u)
 
 /* ---- making and removing ---- */
 
@@ -265,13 +264,13 @@ static int list(Listing *listing, guint64 number, off_t offset)
 static void reply_listing(fuse_req_t request, fuse_ino_t id, size_t size, off_t offset,
                           const struct fuse_file_info *info, bool plus)
 {
-    g_autofree char *bytes = g_malloc(MIN(size, REPLY_MAX));
+    g_autofree char *bytes = g_malloc(MIN(size, SHARE_ANSWER_MAX));
     Listing listing = {.request = request,
                        .parent = (guint32)id,
                        .plus = plus,
                        .fd = -1,
                        .bytes = bytes,
-                       .size = MIN(size, REPLY_MAX)};
+                       .size = MIN(size, SHARE_ANSWER_MAX)};
     int result = list(&listing, info->fh, offset);
     if (result < 0 && listing.used == 0)
         fuse_reply_err(request, -result);

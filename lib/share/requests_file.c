@@ -11,8 +11,6 @@
 #include <stdio.h>
 #include <unistd.h>
 
-#define READ_MAX (1024u * 1024u)
-
 /* The guest's flags that are passed on. With O_APPEND the host finds the end of the file, which
  * another program may have moved. */
 static int host_flags(int flags)
@@ -121,7 +119,7 @@ static char *thread_buffer(void)
 {
     char *buffer = g_private_get(&read_buffer);
     if (buffer == NULL)
-        g_private_set(&read_buffer, buffer = g_malloc(READ_MAX));
+        g_private_set(&read_buffer, buffer = g_malloc(SHARE_ANSWER_MAX));
     return buffer;
 }
 
@@ -132,7 +130,7 @@ void share_read(fuse_req_t request, fuse_ino_t id, size_t size, off_t offset,
     if (handle == NULL)
         return;
     char *buffer = thread_buffer();
-    ssize_t got = pread(handle->fd, buffer, MIN(size, READ_MAX), offset);
+    ssize_t got = pread(handle->fd, buffer, MIN(size, SHARE_ANSWER_MAX), offset);
     if (got < 0)
         fuse_reply_err(request, errno);
     else

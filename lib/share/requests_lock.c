@@ -152,6 +152,7 @@ static gpointer run_wait(gpointer user_data)
     int errnum = fuse_req_interrupted(wait->request) ? EINTR : wait_for_lock(wait);
     fuse_req_interrupt_func(wait->request, NULL, NULL);
     fuse_reply_err(wait->request, errnum);
+    berth_transport_flush(share->transport);
     if (wait->owner != NULL)
         unref_owner(wait->owner);
     berth_handle_unref(wait->handle);

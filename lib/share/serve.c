@@ -11,6 +11,7 @@
 #include <linux/openat2.h>
 #include <string.h>
 #include <sys/inotify.h>
+#include <sys/socket.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -69,31 +70,21 @@ static const struct fuse_lowlevel_ops operations = {
     .flock = share_flock,
 };
 
-static ssize_t read_request(int fd, void *buffer, size_t size, void *user_data)
-{
-    const Share *share = user_data;
-    return berth_transport_read(share->transport, buffer, size);
-}
-
-static ssize_t write_answer(int fd, struct iovec *parts, int count, void *user_data)
-{
-    const Share *share = user_data;
-    return berth_transport_write(share->transport, parts, count);
-}
-
 static gpointer serve_requests(gpointer data)
 {
     Share *share = data;
-    struct fuse_buf buffer = {0};
+    g_autofree void *bytes = g_malloc(BERTH_TRANSPORT_REQUEST_MAX);
     while (!fuse_session_exited(share->session)) {
-        int result = fuse_session_receive_buf(share->session, &buffer);
-        if (result == -EINTR)
-            continue;
-        if (result <= 0)
+        ssize_t size = berth_transport_read(share->transport, bytes, BERTH_TRANSPORT_REQUEST_MAX);
+        if (size < 0)
             break;
+        if (g_atomic_int_compare_and_exchange(&share->begun, false, true) &&
+            write(share->begun_fd, "", 1) < 0)
+            break; /* the keeper has gone */
+        const struct fuse_buf buffer = {.mem = bytes, .size = (size_t)size};
         fuse_session_process_buf(share->session, &buffer);
+        berth_transport_flush(share->transport);
     }
-    free(buffer.mem);
     return NULL;
 }
 
@@ -128,6 +119,7 @@ static void share_free(Share *share)
     berth_handles_free(share->handles);
     share_locks_clear(share);
     berth_transport_free(share->transport);
+    berth_fd_close(&share->answers);
     g_hash_table_unref(share->watches);
     g_mutex_clear(&share->lock);
     g_free(share);
@@ -140,11 +132,12 @@ static Share *share_new(const BerthShareSetup *setup)
     g_mutex_init(&share->lock);
     share->watches = g_hash_table_new(NULL, NULL);
     share->inotify = -1;
+    share->answers = -1;
     share->nodes = berth_nodes_new(share_unwatch, share);
     share->handles = berth_handles_new(HANDLES_MAX);
-    share->transport = berth_transport_new(setup->port_fd);
     share->uid = geteuid();
     share->gid = getegid();
+    share->begun_fd = setup->begun_fd;
     share->guest_uid = setup->guest_uid;
     share->guest_gid = setup->guest_gid;
     share->roots = g_new0(ShareRoot, setup->n_roots);
@@ -155,27 +148,45 @@ static Share *share_new(const BerthShareSetup *setup)
     return share;
 }
 
+/* Make the socket that libfuse writes its answers to, each whole, and the transport that reads
+ * them. */
+static int open_answers(Share *share, int port_fd)
+{
+    const int room = 2 * (int)SHARE_ANSWER_MAX;
+    int pair[2];
+    if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) < 0)
+        return -1;
+    setsockopt(pair[0], SOL_SOCKET, SO_SNDBUF, &room, sizeof(room)); /* or the host's default */
+    share->answers = pair[1];
+    share->transport = berth_transport_new(port_fd, pair[1]);
+    return pair[0];
+}
+
+/* libfuse has a call for a transport that is not /dev/fuse, but from 3.18 on it fails by default.
+ * In every version a session "mounted" on /dev/fd/N writes to the descriptor N. */
 static bool open_session(Share *share, int port_fd, GError **error)
 {
-    static const struct fuse_custom_io io = {.read = read_request, .writev = write_answer};
     char *argv[] = {(char *)"berth-share", NULL};
     struct fuse_args arguments = FUSE_ARGS_INIT(1, argv);
+    char mountpoint[32];
+    int fd = open_answers(share, port_fd);
     share->inotify = inotify_init1(IN_CLOEXEC);
-    if (share->inotify < 0) {
-        berth_error_set_errno(error, errno, "share.serve", "inotify");
+    if (fd < 0 || share->inotify < 0) {
+        berth_error_set_errno(error, errno, "share.serve", "%s", fd < 0 ? "socketpair" : "inotify");
         return false;
     }
+    g_snprintf(mountpoint, sizeof(mountpoint), "/dev/fd/%d", fd);
     share->session = fuse_session_new(&arguments, &operations, sizeof(operations), share);
-    int result =
-        share->session != NULL ? fuse_session_custom_io(share->session, &io, port_fd) : -ENOMEM;
-    if (result == 0)
+    if (share->session != NULL && fuse_session_mount(share->session, mountpoint) == 0)
         return true;
-    berth_error_set_errno(error, -result, "share.serve", "FUSE");
+    berth_error_set(error, BERTH_ERROR_FAILED, "share.serve", NULL, "libfuse did not start");
     return false;
 }
 
 static bool confine(const Share *share, int last_fd, GError **error)
 {
+    last_fd =
+        MAX(MAX(last_fd, share->inotify), MAX(share->answers, fuse_session_fd(share->session)));
     g_autofree BerthSandboxPath *paths = g_new0(BerthSandboxPath, share->n_roots);
     for (guint i = 0; i < share->n_roots; i++)
         paths[i] = (BerthSandboxPath){share->roots[i].fd, share->roots[i].read_only};
@@ -185,15 +196,14 @@ static bool confine(const Share *share, int last_fd, GError **error)
 bool berth_share_serve(const BerthShareSetup *setup, GError **error)
 {
     g_autoptr(Share) share = share_new(setup);
-    int last_fd = setup->port_fd;
+    int last_fd = MAX(setup->port_fd, setup->begun_fd);
     for (guint i = 0; i < setup->n_roots; i++) {
         if (!open_root(share, i, &setup->roots[i], error))
             return false;
         last_fd = MAX(last_fd, share->roots[i].fd);
     }
     umask(0); /* the guest's kernel has applied its own */
-    if (!open_session(share, setup->port_fd, error) ||
-        !confine(share, MAX(last_fd, share->inotify), error))
+    if (!open_session(share, setup->port_fd, error) || !confine(share, last_fd, error))
         return false;
 
     GThread *changes = g_thread_new("changes", share_follow_changes, share);

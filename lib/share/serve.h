@@ -30,6 +30,7 @@ typedef struct {
 
 typedef struct {
     int port_fd;     /* the guest's port, a stream socket */
+    int begun_fd;    /* gets a byte with the guest's first request */
     uid_t guest_uid; /* whose the user's files are in the guest */
     gid_t guest_gid;
     const BerthShareRoot *roots;

@@ -21,6 +21,9 @@ G_BEGIN_DECLS
 #define BERTH_SHARE_WATCHED   1e9
 #define BERTH_SHARE_UNWATCHED 1.0
 
+/* Of the data in an answer, bytes: what a socket takes at once on any host. */
+#define SHARE_ANSWER_MAX (128u * 1024u)
+
 typedef struct {
     int fd; /* O_PATH */
     bool read_only;
@@ -32,6 +35,9 @@ typedef struct {
     BerthNodes *nodes;
     GHashTable *watches; /* inotify's number -> node */
     int inotify;
+    int answers; /* libfuse's, for the transport */
+    int begun_fd;
+    gint begun; /* a request was read */
     BerthHandles *handles;
     ShareRoot *roots;
     guint n_roots;

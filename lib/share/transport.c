@@ -9,22 +9,26 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#define PARTS_MAX 64
+#define ANSWER_SIZE (1024u * 1024u) /* more than a socket takes */
 
 struct BerthTransport {
     int fd;
+    int answers_fd;
     GMutex reading;
     GMutex writing;
+    guint8 *answer;       /* room for one, for who writes */
     bool ended;           /* at EOF, or the message boundary is lost */
     bool begun;           /* INIT was read */
     guint64 init_unique;  /* of INIT, until it is answered */
     guint32 init_offered; /* its flags */
 };
 
-BerthTransport *berth_transport_new(int fd)
+BerthTransport *berth_transport_new(int fd, int answers_fd)
 {
     BerthTransport *transport = g_new0(BerthTransport, 1);
     transport->fd = fd;
+    transport->answers_fd = answers_fd;
+    transport->answer = g_malloc(ANSWER_SIZE);
     g_mutex_init(&transport->reading);
     g_mutex_init(&transport->writing);
     return transport;
@@ -36,6 +40,7 @@ void berth_transport_free(BerthTransport *transport)
         return;
     g_mutex_clear(&transport->reading);
     g_mutex_clear(&transport->writing);
+    g_free(transport->answer);
     g_free(transport);
 }
 
@@ -50,15 +55,27 @@ static bool read_all(int fd, void *buffer, gsize size)
     return true;
 }
 
+static void send_all(int fd, const guint8 *bytes, gsize size)
+{
+    for (gsize done = 0; done < size;) {
+        ssize_t sent = send(fd, bytes + done, size - done, MSG_NOSIGNAL);
+        if (sent < 0 && errno != EINTR) {
+            shutdown(fd, SHUT_RDWR); /* the guest would wait for the answer: it sees the end */
+            return;
+        }
+        done += sent > 0 ? (gsize)sent : 0;
+    }
+}
+
 static void refuse(BerthTransport *transport, const guint8 *message, int errnum)
 {
     struct fuse_in_header header;
     memcpy(&header, message, sizeof(header));
     struct fuse_out_header answer = {
         .len = sizeof(answer), .error = -errnum, .unique = header.unique};
-    struct iovec part = {&answer, sizeof(answer)};
+    g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&transport->writing);
     if (berth_message_wants_answer(message))
-        berth_transport_write(transport, &part, 1);
+        send_all(transport->fd, (const guint8 *)&answer, sizeof(answer));
 }
 
 static void note_init(BerthTransport *transport, const guint8 *message)
@@ -106,54 +123,31 @@ ssize_t berth_transport_read(BerthTransport *transport, void *buffer, gsize size
 /* Without this the guest's kernel asks for security.capability before each write, a request of its
  * own: our writes have no privileges, so the host's kernel clears the set-id bits. libfuse 3.14 has
  * no name for the flag. */
-static void offer_killpriv(BerthTransport *transport, struct iovec *parts, int count,
-                           struct fuse_init_out *init)
+static void offer_killpriv(BerthTransport *transport, guint8 *answer, gsize size)
 {
     struct fuse_out_header header;
-    if (transport->init_unique == 0 || count < 2 || parts[0].iov_len != sizeof(header))
-        return;
-    memcpy(&header, parts[0].iov_base, sizeof(header));
-    if (header.unique != transport->init_unique)
+    struct fuse_init_out init;
+    memcpy(&header, answer, sizeof(header));
+    if (transport->init_unique == 0 || header.unique != transport->init_unique)
         return;
     transport->init_unique = 0;
-    if (header.error != 0 || parts[1].iov_len > sizeof(*init))
+    if (header.error != 0 || size < sizeof(header) + FUSE_COMPAT_22_INIT_OUT_SIZE)
         return;
-    memcpy(init, parts[1].iov_base, parts[1].iov_len);
-    init->flags |= transport->init_offered & FUSE_HANDLE_KILLPRIV_V2;
-    parts[1].iov_base = init;
+    memcpy(&init, answer + sizeof(header), FUSE_COMPAT_22_INIT_OUT_SIZE);
+    init.flags |= transport->init_offered & FUSE_HANDLE_KILLPRIV_V2;
+    memcpy(answer + sizeof(header), &init, FUSE_COMPAT_22_INIT_OUT_SIZE);
 }
 
-ssize_t berth_transport_write(BerthTransport *transport, const struct iovec *parts, int count)
+void berth_transport_flush(BerthTransport *transport)
 {
-    struct iovec rest[PARTS_MAX];
-    struct fuse_init_out init = {0};
-    gsize length = 0;
-    if (count > PARTS_MAX) {
-        errno = EINVAL;
-        return -1;
-    }
-    memcpy(rest, parts, sizeof(*parts) * (gsize)count);
-    for (int i = 0; i < count; i++)
-        length += rest[i].iov_len;
-
     g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&transport->writing);
-    offer_killpriv(transport, rest, count, &init);
-    struct msghdr message = {.msg_iov = rest, .msg_iovlen = (gsize)count};
-    while (message.msg_iovlen > 0) {
-        ssize_t sent = sendmsg(transport->fd, &message, MSG_NOSIGNAL);
-        if (sent < 0 && errno != EINTR)
-            return -1;
-        for (gsize left = sent > 0 ? (gsize)sent : 0; message.msg_iovlen > 0;) {
-            struct iovec *part = message.msg_iov;
-            gsize used = MIN(left, part->iov_len);
-            part->iov_base = (guint8 *)part->iov_base + used;
-            part->iov_len -= used;
-            left -= used;
-            if (part->iov_len > 0)
-                break;
-            message.msg_iov++;
-            message.msg_iovlen--;
-        }
+    for (;;) {
+        ssize_t size = recv(transport->answers_fd, transport->answer, ANSWER_SIZE, MSG_DONTWAIT);
+        if (size < 0 && errno == EINTR)
+            continue;
+        if (size < (ssize_t)sizeof(struct fuse_out_header))
+            return;
+        offer_killpriv(transport, transport->answer, (gsize)size);
+        send_all(transport->fd, transport->answer, (gsize)size);
     }
-    return (ssize_t)length;
 }

@@ -11,7 +11,7 @@ import pytest
 
 LIBC = ctypes.CDLL(None, use_errno=True)
 NOSUID_NODEV, DETACH = 6, 2
-PORT = 3  # berth-share's
+PORT, BEGUN = 3, 4  # berth-share's
 BUILD = Path(os.environ["BERTH_TEST_BUILD"]) / "cmd"
 # the guest user's; neither is this process's, so that a mix-up shows
 UID, GID = 1234, 2345
@@ -22,13 +22,16 @@ class Server:
 
     def __init__(self, roots, uid=UID, gid=GID, largest=resource.RLIM_INFINITY):
         ours, theirs = socket.socketpair()
+        nothing = os.open(os.devnull, os.O_WRONLY)
         words = [str(word) for root in roots for word in root]
         def give_port():
             os.dup2(theirs.fileno(), PORT)
+            os.dup2(nothing, BEGUN)
             resource.setrlimit(resource.RLIMIT_FSIZE, (largest, largest))
-        self.process = subprocess.Popen([BUILD / "berth-share", str(uid), str(gid), *words], pass_fds=[PORT],
+        self.process = subprocess.Popen([BUILD / "berth-share", str(uid), str(gid), *words], pass_fds=[PORT, BEGUN],
                                         preexec_fn=give_port, stderr=subprocess.PIPE, text=True)
         theirs.close()
+        os.close(nothing)
         self.port = ours
 
     def end(self):
@@ -44,7 +47,7 @@ class Mounted:
         self.directory = directory
         directory.mkdir(exist_ok=True)
         fuse = os.open("/dev/fuse", os.O_RDWR)
-        options = f"fd={fuse},rootmode=40000,user_id=0,group_id=0,allow_other,default_permissions"
+        options = f"fd={fuse},rootmode=40000,user_id=0,group_id=0,allow_other,default_permissions,max_read=131072"
         if LIBC.mount(b"berth", bytes(directory), b"fuse.berth", NOSUID_NODEV, options.encode()) < 0:
             raise OSError(ctypes.get_errno(), "mount")
         self.server = Server(roots, **ids)

@@ -17,6 +17,7 @@
 #include <unistd.h>
 
 #define PORT_WAIT_MSEC 1000
+#define READ_MAX       131072u /* of an answer of berth-share: share_private.h */
 
 /* "/mnt/" and "/mnt" are the same, and "" is "/". */
 static int make_root(Shares *shares, const char *directory)
@@ -36,7 +37,9 @@ static int mount_on(const char *root, int fuse)
 {
     char options[128];
     snprintf(options, sizeof(options),
-             "fd=%d,rootmode=40000,user_id=0,group_id=0,allow_other,default_permissions", fuse);
+             "fd=%d,rootmode=40000,user_id=0,group_id=0,allow_other,default_permissions,"
+             "max_read=%u",
+             fuse, READ_MAX);
     int flags = MS_NOSUID | MS_NODEV;
     return mount("berth", root, "fuse.berth", (unsigned long)flags, options) < 0 ? -errno : 0;
 }

@@ -15,7 +15,9 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#define PORT_FD 3 /* cmd/berth-share/main.c */
+/* cmd/berth-share/main.c */
+#define PORT_FD  3
+#define BEGUN_FD 4
 
 /* Give berth-share up after ENDS_MAX ends within WINDOW_USEC. */
 #define ENDS_MAX    5u
@@ -31,6 +33,9 @@ struct BerthShareProcess {
     gpointer user_data;
     GPid pid; /* of the running one, or 0 */
     GSource *child;
+    guint32 uid, gid;
+    int begun_fd; /* a pipe of the running one: it writes a byte with the first request, or -1 */
+    bool begun;
     gint64 ended_usec[ENDS_MAX]; /* ring of the last ends, monotonic */
     guint ends;
 };
@@ -42,6 +47,7 @@ BerthShareProcess *berth_share_process_new(const BerthMachine *machine, const ch
 {
     g_autoptr(BerthShareProcess) shares = g_new0(BerthShareProcess, 1);
     shares->machine = machine;
+    shares->begun_fd = -1;
     shares->program = g_build_filename(support_dir, "berth-share", NULL);
     shares->program_fd = open(shares->program, O_PATH | O_CLOEXEC);
     shares->events = events;
@@ -63,6 +69,7 @@ static void forget_child(BerthShareProcess *shares)
         g_source_destroy(shares->child);
     g_clear_pointer(&shares->child, g_source_unref);
     shares->pid = 0;
+    berth_fd_close(&shares->begun_fd);
 }
 
 void berth_share_process_stop(BerthShareProcess *shares)
@@ -93,21 +100,41 @@ int berth_share_process_guest_fd(const BerthShareProcess *shares)
     return shares->listen_fd;
 }
 
+/* Whether the guest has seen the connection of the running berth-share. If so it sees its end too,
+ * and requests another. */
+static bool has_begun(BerthShareProcess *shares)
+{
+    char byte;
+    if (!shares->begun && shares->begun_fd >= 0)
+        shares->begun = read(shares->begun_fd, &byte, 1) == 1;
+    return shares->begun;
+}
+
+static void launch(BerthShareProcess *shares);
+
 static void on_child_exit(GPid pid, gint wait_status, gpointer user_data)
 {
     BerthShareProcess *shares = user_data;
+    bool begun = has_begun(shares);
     forget_child(shares);
     gint64 *oldest = &shares->ended_usec[shares->ends++ % ENDS_MAX];
     bool often = shares->ends > ENDS_MAX && g_get_monotonic_time() - *oldest < WINDOW_USEC;
     *oldest = g_get_monotonic_time();
-    if (!often) {
+    bool refused = WIFEXITED(wait_status) && WEXITSTATUS(wait_status) != 0;
+    if (!often && !refused) {
         shares->events->log("berth-share ended", shares->user_data);
-        return; /* the guest requests another if it still runs */
+        if (!begun)
+            launch(shares);
+        return;
     }
     g_autoptr(GError) error = NULL;
-    berth_error_set(&error, BERTH_ERROR_FAILED, "share.ended", NULL,
-                    "berth-share ended %u times in %u seconds", ENDS_MAX + 1,
-                    (guint)(WINDOW_USEC / G_USEC_PER_SEC));
+    if (refused)
+        berth_error_set(&error, BERTH_ERROR_FAILED, "share.start", NULL,
+                        "berth-share could not start: the shares end");
+    else
+        berth_error_set(&error, BERTH_ERROR_FAILED, "share.ended", NULL,
+                        "berth-share ended %u times in %u seconds", ENDS_MAX + 1,
+                        (guint)(WINDOW_USEC / G_USEC_PER_SEC));
     shares->events->failed(error, shares->user_data);
 }
 
@@ -123,12 +150,11 @@ static int connect_to_guest(const BerthShareProcess *shares)
 }
 
 /* The first word is the file, the second its name in ps. */
-static GStrv arguments(const BerthShareProcess *shares, const char *program, guint32 uid,
-                       guint32 gid)
+static GStrv arguments(const BerthShareProcess *shares, const char *program)
 {
     g_autoptr(GStrvBuilder) words = g_strv_builder_new();
-    g_autofree char *uid_text = g_strdup_printf("%u", uid);
-    g_autofree char *gid_text = g_strdup_printf("%u", gid);
+    g_autofree char *uid_text = g_strdup_printf("%u", shares->uid);
+    g_autofree char *gid_text = g_strdup_printf("%u", shares->gid);
     g_strv_builder_add_many(words, program, "berth-share", uid_text, gid_text, NULL);
     for (char **text = shares->machine->shares; *text != NULL; text++) {
         g_autoptr(BerthShare) share = berth_share_from_text(*text);
@@ -139,30 +165,47 @@ static GStrv arguments(const BerthShareProcess *shares, const char *program, gui
     return g_strv_builder_end(words);
 }
 
-static bool spawn(BerthShareProcess *shares, int port, guint32 uid, guint32 gid, GError **error)
+static bool spawn(BerthShareProcess *shares, int port, GError **error)
 {
     g_autofree char *held = shares->program_fd >= 0 ? berth_fd_path(shares->program_fd) : NULL;
-    g_auto(GStrv) argv = arguments(shares, held != NULL ? held : shares->program, uid, gid);
-    const int to = PORT_FD;
+    g_auto(GStrv) argv = arguments(shares, held != NULL ? held : shares->program);
+    int pair[2];
+    if (pipe2(pair, O_CLOEXEC | O_NONBLOCK) < 0) {
+        berth_error_set_errno(error, errno, "share.start", "pipe");
+        return false;
+    }
+    berth_autofd int write_end = pair[1];
+    shares->begun_fd = pair[0];
+    shares->begun = false;
+    const int from[] = {port, write_end}, to[] = {PORT_FD, BEGUN_FD};
     return g_spawn_async_with_pipes_and_fds(NULL, (const char *const *)argv, NULL,
                                             G_SPAWN_DO_NOT_REAP_CHILD | G_SPAWN_FILE_AND_ARGV_ZERO,
-                                            NULL, NULL, -1, -1, -1, &port, &to, 1, &shares->pid,
-                                            NULL, NULL, NULL, error);
+                                            NULL, NULL, -1, -1, -1, from, to, G_N_ELEMENTS(from),
+                                            &shares->pid, NULL, NULL, NULL, error);
 }
 
-void berth_share_process_start(BerthShareProcess *shares, guint32 uid, guint32 gid)
+static void launch(BerthShareProcess *shares)
 {
-    berth_share_process_stop(shares);
     g_autoptr(GError) error = NULL;
     berth_autofd int port = connect_to_guest(shares);
     if (port < 0)
         berth_error_set_errno(&error, errno, "share.start", "connect berth-share to QEMU");
-    if (port < 0 || !spawn(shares, port, uid, gid, &error)) {
-        shares->pid = 0;
+    if (port < 0 || !spawn(shares, port, &error)) {
+        forget_child(shares);
         shares->events->failed(error, shares->user_data);
         return;
     }
     shares->child = g_child_watch_source_new(shares->pid);
     g_source_set_callback(shares->child, G_SOURCE_FUNC(on_child_exit), shares, NULL);
     g_source_attach(shares->child, g_main_context_get_thread_default());
+}
+
+void berth_share_process_start(BerthShareProcess *shares, guint32 uid, guint32 gid)
+{
+    if (shares->pid != 0 && !has_begun(shares))
+        return; /* it was started again after one that the guest has not seen, and waits for it */
+    berth_share_process_stop(shares);
+    shares->uid = uid;
+    shares->gid = gid;
+    launch(shares);
 }

@@ -4,7 +4,7 @@
  *
  * QEMU listens on a socket of this module, and each berth-share is started with a connection to it.
  * A berth-share ends with its connection. If it ends by itself, the guest fails the requests in
- * flight and requests another one.
+ * flight and requests another one. If the guest has not seen it yet, this module starts another.
  *
  * On the thread-default GMainContext.
  */
@@ -19,7 +19,7 @@ typedef struct BerthShareProcess BerthShareProcess;
 typedef struct {
     /* A line for the distro's log. */
     void (*log)(const char *text, gpointer user_data);
-    /* berth-share could not be started, or ended too often; it is not started again. */
+    /* berth-share could not be started, or has ended too often; it is not started again. */
     void (*failed)(const GError *error, gpointer user_data);
 } BerthShareProcessEvents;
 
@@ -35,7 +35,7 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(BerthShareProcess, berth_share_process_free)
 /* The socket at which QEMU accepts berth-share; borrowed. */
 int berth_share_process_guest_fd(const BerthShareProcess *shares);
 
-/* Start berth-share; the user's files belong to @uid and @gid in the guest. */
+/* Start berth-share, unless one waits for its first request; the user's files belong to @uid and @gid in the guest. */
 void berth_share_process_start(BerthShareProcess *shares, guint32 uid, guint32 gid);
 
 /* End it, with the guest. */
