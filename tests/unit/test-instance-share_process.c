@@ -1,0 +1,192 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * The keeper's handling of berth-shares that end. This program plays berth-share too: it is in its
+ * place, and the path of its only share tells it what to do.
+ */
+#include "instance/keeper/share_process.h"
+
+#include "base/error.h"
+#include "base/fd.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <glib/gstdio.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#define PORT_FD  3
+#define BEGUN_FD 4
+
+typedef struct {
+    char *dir;
+    char *share[2];
+    BerthMachine machine;
+    BerthShareProcess *shares;
+    GArray *ports; /* accepted connections, as QEMU's: int */
+    guint notes;
+    char *failure; /* the error's id */
+} World;
+
+/* berth-share UID GID rw SOURCE TARGET */
+static int serve(const char *target)
+{
+    char byte;
+    if (strcmp(target, "/refuses") == 0)
+        return 1;
+    if (strcmp(target, "/ends-unseen") == 0)
+        return 0;
+    if (read(PORT_FD, &byte, 1) <= 0) /* the first request */
+        return 0;
+    if (write(BEGUN_FD, "", 1) != 1)
+        return 1;
+    if (write(PORT_FD, "a", 1) != 1)
+        return 1;
+    return read(PORT_FD, &byte, 1) > 0;
+}
+
+static void on_note(const char *text, gpointer user_data)
+{
+    ((World *)user_data)->notes++;
+}
+
+static void on_failed(const GError *error, gpointer user_data)
+{
+    g_assert_null(((World *)user_data)->failure);
+    ((World *)user_data)->failure = g_strdup(berth_error_id(error));
+}
+
+static const BerthShareProcessEvents events = {.log = on_note, .failed = on_failed};
+
+/* This program's only child. */
+static pid_t share_pid(void)
+{
+    g_autofree char *path = g_strdup_printf("/proc/self/task/%d/children", (int)getpid());
+    g_autofree char *text = NULL;
+    g_assert_true(g_file_get_contents(path, &text, NULL, NULL));
+    return atoi(text);
+}
+
+/* How many berth-shares were connected since the last call. */
+static guint accept_all(World *world)
+{
+    guint before = world->ports->len;
+    for (;;) {
+        int fd = accept4(berth_share_process_guest_fd(world->shares), NULL, NULL, SOCK_CLOEXEC);
+        if (fd < 0)
+            break;
+        g_array_append_val(world->ports, fd);
+    }
+    g_assert_cmpint(errno, ==, EAGAIN);
+    return world->ports->len - before;
+}
+
+static void send_request(World *world)
+{
+    int port = g_array_index(world->ports, int, world->ports->len - 1);
+    g_assert_cmpint(write(port, "r", 1), ==, 1);
+}
+
+static void set_up(World *world, gconstpointer target)
+{
+    g_autoptr(GError) error = NULL;
+    *world = (World){.dir = g_dir_make_tmp("berth-share-XXXXXX", NULL),
+                     .ports = g_array_new(FALSE, FALSE, sizeof(int))};
+    world->share[0] = g_strdup_printf("rw:/:/%s", (const char *)target);
+    world->machine.shares = world->share;
+    g_autofree char *program = g_build_filename(world->dir, "berth-share", NULL);
+    g_autofree char *here = g_file_read_link("/proc/self/exe", NULL);
+    g_assert_cmpint(symlink(here, program), ==, 0);
+    world->shares =
+        berth_share_process_new(&world->machine, world->dir, world->dir, &events, world, &error);
+    g_assert_no_error(error);
+    int fd = berth_share_process_guest_fd(world->shares);
+    g_assert_cmpint(fcntl(fd, F_SETFL, O_NONBLOCK), ==, 0);
+    berth_share_process_start(world->shares, 1000, 1000);
+}
+
+static void tear_down(World *world, gconstpointer data)
+{
+    berth_share_process_free(world->shares);
+    g_assert_cmpint(share_pid(), ==, 0);
+    for (guint i = 0; i < world->ports->len; i++)
+        close(g_array_index(world->ports, int, i));
+    g_array_unref(world->ports);
+    g_autofree char *program = g_build_filename(world->dir, "berth-share", NULL);
+    g_unlink(program);
+    g_assert_cmpint(g_rmdir(world->dir), ==, 0);
+    g_free(world->dir);
+    g_free(world->share[0]);
+    g_free(world->failure);
+}
+
+static void test_refusal_ends_the_shares(World *world, gconstpointer data)
+{
+    while (world->failure == NULL)
+        g_main_context_iteration(NULL, TRUE);
+    g_assert_cmpstr(world->failure, ==, "share.start");
+    g_assert_cmpuint(accept_all(world), ==, 1);
+    g_assert_cmpint(share_pid(), ==, 0);
+}
+
+static void test_ends_that_the_guest_has_not_seen(World *world, gconstpointer data)
+{
+    while (world->failure == NULL)
+        g_main_context_iteration(NULL, TRUE);
+    g_assert_cmpstr(world->failure, ==, "share.ended");
+    g_assert_cmpuint(accept_all(world), ==, 6);
+    g_assert_cmpuint(world->notes, ==, 5);
+    g_assert_cmpint(share_pid(), ==, 0);
+}
+
+static void test_killed_before_its_first_request(World *world, gconstpointer data)
+{
+    pid_t pid = share_pid();
+    g_assert_cmpint(kill(pid, SIGKILL), ==, 0);
+    while (world->notes == 0)
+        g_main_context_iteration(NULL, TRUE);
+    g_assert_cmpint(share_pid(), !=, pid);
+    g_assert_cmpint(share_pid(), >, 0);
+    g_assert_cmpuint(accept_all(world), ==, 2);
+
+    pid = share_pid(); /* the guest saw the first one's end after all: it has this one */
+    berth_share_process_start(world->shares, 1000, 1000);
+    g_assert_cmpint(share_pid(), ==, pid);
+    g_assert_cmpuint(accept_all(world), ==, 0);
+}
+
+/* The guest sees its end, and requests another. */
+static void test_killed_after_its_first_request(World *world, gconstpointer data)
+{
+    char byte;
+    g_assert_cmpuint(accept_all(world), ==, 1);
+    send_request(world);
+    int port = g_array_index(world->ports, int, 0);
+    g_assert_cmpint(read(port, &byte, 1), ==, 1); /* it has begun */
+    g_assert_cmpint(kill(share_pid(), SIGKILL), ==, 0);
+    while (world->notes == 0 && world->failure == NULL)
+        g_main_context_iteration(NULL, TRUE);
+    g_assert_cmpuint(accept_all(world), ==, 0);
+    g_assert_cmpint(share_pid(), ==, 0);
+    berth_share_process_start(world->shares, 1000, 1000);
+    g_assert_cmpuint(accept_all(world), ==, 1);
+    g_assert_null(world->failure);
+}
+
+int main(int argc, char **argv)
+{
+    if (strcmp(argv[0], "berth-share") == 0)
+        return serve(argv[argc - 1]);
+    g_test_init(&argc, &argv, NULL);
+    g_test_add("/instance/shares/refusal-ends-them", World, "refuses", set_up,
+               test_refusal_ends_the_shares, tear_down);
+    g_test_add("/instance/shares/ends-that-the-guest-has-not-seen", World, "ends-unseen", set_up,
+               test_ends_that_the_guest_has_not_seen, tear_down);
+    g_test_add("/instance/shares/killed-before-its-first-request", World, "serves", set_up,
+               test_killed_before_its_first_request, tear_down);
+    g_test_add("/instance/shares/killed-after-its-first-request", World, "serves", set_up,
+               test_killed_after_its_first_request, tear_down);
+    return g_test_run();
+}
