@@ -4,12 +4,20 @@ A skip is a failure where BERTH_TEST_STRICT is set. A test marked as_root needs 
 it: for other users it is left out rather than skipped, since it says nothing about them.
 """
 import os
+import signal
 import sys
+import threading
 from pathlib import Path
 
 import pytest
 
 sys.path.insert(0, str(Path(__file__).parent / "lib"))
+
+
+def pytest_configure():
+    """TERM ends the tests as Ctrl-C does: fixtures end what they have started."""
+    if threading.current_thread() is threading.main_thread():  # a worker of xdist's may run tests in another
+        signal.signal(signal.SIGTERM, signal.default_int_handler)
 
 
 def pytest_collection_modifyitems(config, items):

@@ -16,6 +16,7 @@ import termios
 import time
 from pathlib import Path
 
+import left_over
 import pytest
 
 BUILD = Path(os.environ["BERTH_TEST_BUILD"])
@@ -180,9 +181,12 @@ class Home:
 def berth(tmp_path):
     runtime = Path(tempfile.mkdtemp(prefix="berth-cli-", dir="/tmp"))  # short: it holds sockets
     home = Home(tmp_path, runtime)
-    yield home
-    home("shutdown", "--force")
-    shutil.rmtree(runtime, ignore_errors=True)
+    try:
+        yield home
+        home("shutdown", "--force")
+    finally:
+        left_over.end(tmp_path, runtime)
+        shutil.rmtree(runtime, ignore_errors=True)
 
 
 def tar_bytes(files=None, mode="w"):

@@ -8,11 +8,12 @@ import json
 import os
 import re
 import shutil
-import signal
 import subprocess
 import tempfile
 import time
 from pathlib import Path
+
+import left_over
 
 XDG = {"XDG_DATA_HOME": "data", "XDG_CONFIG_HOME": "config", "XDG_CACHE_HOME": "cache", "XDG_RUNTIME_DIR": "run"}
 
@@ -38,19 +39,11 @@ class Host:
 
     def close(self):
         """End every keeper we started, cleanly, then by force; remove everything."""
-        self("shutdown", check=False)
-        for lock in self.root.glob("run/berth/*/lock"):
-            pid = lock.read_text().partition(" ")[0]
-            if pid and self._is_keeper(pid):
-                os.kill(int(pid), signal.SIGKILL)
-        shutil.rmtree(self.root, ignore_errors=True)
-
-    def _is_keeper(self, pid):
         try:
-            command = Path(f"/proc/{pid}/cmdline").read_bytes().decode()
-        except OSError:
-            return False
-        return "berth-keeper" in command and str(self.root) in command
+            self("shutdown", check=False)
+        finally:
+            left_over.end(self.root)
+            shutil.rmtree(self.root, ignore_errors=True)
 
     def __call__(self, *arguments, check=True, timeout=180, **options):
         """Run `berth ARGUMENTS`; returns subprocess's result, as text by default."""
