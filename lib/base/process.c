@@ -3,6 +3,7 @@
 
 #include "fd.h"
 
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/pidfd.h>
@@ -90,4 +91,14 @@ int berth_process_open_from(int fd, pid_t *ret_pid)
     if (pread(fd, words, sizeof(words) - 1, 0) < 0)
         words[0] = '\0';
     return open_process(words, ret_pid);
+}
+
+void berth_process_reset_signals(void)
+{
+    const struct sigaction initial = {.sa_handler = SIG_DFL};
+    sigset_t none;
+    sigemptyset(&none);
+    for (int number = 1; number < NSIG; number++)
+        sigaction(number, &initial, NULL); /* fails for two, and for libc's own */
+    sigprocmask(SIG_SETMASK, &none, NULL);
 }

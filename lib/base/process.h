@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * process — identifies a process in a file, safely against pid reuse; and walks /proc.
+ * process — identifies a process in a file, safely against pid reuse; walks /proc; and resets the
+ * signals of a child.
  *
  * A pid may be reused; pid and start time together are unique. So a file has both ("4711 123456"),
  * and the process is used only through a pidfd that was opened before the two were compared.
@@ -36,5 +37,9 @@ char *berth_process_format(void);
 /* Open a pidfd, close-on-exec, for the process that the beginning of the file @fd names. -1 if it
  * has ended or the text is malformed; then *@ret_pid, which may be NULL, is 0. */
 int berth_process_open_from(int fd, pid_t *ret_pid);
+
+/* Give each signal its default action and block none, for a program that outlives or must not
+ * depend on its starter: exec keeps what was ignored or blocked. Async-signal-safe. */
+void berth_process_reset_signals(void);
 
 G_END_DECLS

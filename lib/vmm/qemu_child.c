@@ -3,6 +3,7 @@
 
 #include "base/error.h"
 #include "base/fd.h"
+#include "base/process.h"
 
 #include <errno.h>
 #include <signal.h>
@@ -22,11 +23,7 @@ static void set_up_child(gpointer user_data)
     prctl(PR_SET_PDEATHSIG, SIGKILL);
     if (getppid() != *parent) /* the parent died before prctl took effect */
         _exit(127);
-
-    sigset_t none;
-    sigemptyset(&none);
-    sigprocmask(SIG_SETMASK, &none, NULL);
-    signal(SIGPIPE, SIG_DFL);
+    berth_process_reset_signals();
 }
 
 static void set_spawn_error(GError **error, const GError *problem, const char *emulator)

@@ -250,17 +250,21 @@ static void test_dies_with_its_keeper(Fixture *fixture, gconstpointer data)
     berth_fd_close(&pair[0]);
 }
 
-/* QEMU does not inherit our blocked and ignored signals. */
+/* QEMU does not inherit our blocked signals, nor those that nohup(1) or a shell's background
+ * ignore. */
 static void test_signals_are_reset(Fixture *fixture, gconstpointer data)
 {
     sigset_t set, before;
     sigemptyset(&set);
     sigaddset(&set, SIGTERM);
     sigprocmask(SIG_BLOCK, &set, &before);
-    signal(SIGPIPE, SIG_IGN);
+    static const int ignored[] = {SIGPIPE, SIGQUIT, SIGHUP, SIGINT, SIGTSTP, SIGUSR1};
+    for (gsize i = 0; i < G_N_ELEMENTS(ignored); i++)
+        signal(ignored[i], SIG_IGN);
     set_qemu(fixture, "exec grep -E 'Sig(Blk|Ign)' /proc/self/status >&6");
     spawn(fixture);
-    signal(SIGPIPE, SIG_DFL);
+    for (gsize i = 0; i < G_N_ELEMENTS(ignored); i++)
+        signal(ignored[i], SIG_DFL);
     sigprocmask(SIG_SETMASK, &before, NULL);
     wait_exit(fixture);
     expect_text(fixture->channels.console,

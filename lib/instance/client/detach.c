@@ -3,11 +3,11 @@
 
 #include "base/error.h"
 #include "base/fd.h"
+#include "base/process.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <sched.h>
-#include <signal.h>
 #include <string.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
@@ -86,16 +86,6 @@ static void raise_limits(const Plan *plan)
     }
 }
 
-static void reset_signals(void)
-{
-    const struct sigaction initial = {.sa_handler = SIG_DFL};
-    sigset_t none;
-    sigemptyset(&none);
-    for (int number = 1; number < NSIG; number++)
-        sigaction(number, &initial, NULL); /* fails for two, and for libc's own */
-    sigprocmask(SIG_SETMASK, &none, NULL);
-}
-
 /* Best effort: without privileges values stay as they are. */
 static void reset_priority(void)
 {
@@ -140,7 +130,7 @@ static void become(Plan *plan)
     if (child != 0)
         _exit(child > 0 ? 0 : 1);
     raise_limits(plan);
-    reset_signals();
+    berth_process_reset_signals();
     reset_priority();
     umask(077);
     if (chdir("/") < 0)
