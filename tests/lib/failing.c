@@ -146,6 +146,15 @@ WRAP_FD(timerfd_create, (int clock, int flags), (clock, flags))
 WRAP_FD(signalfd, (int fd, const sigset_t *set, int flags), (fd, set, flags))
 WRAP_FD(inotify_init1, (int flags), (flags))
 
+/* Only adding allocates: the kernel never refuses to change or delete what it watches. */
+REAL(int, epoll_ctl, (int epoll, int operation, int fd, struct epoll_event *event));
+WRAP(int, epoll_ctl, (int epoll, int operation, int fd, struct epoll_event *event))
+{
+    if (operation == EPOLL_CTL_ADD && fails("epoll_ctl", ENOSPC))
+        return -1;
+    return __real_epoll_ctl(epoll, operation, fd, event);
+}
+
 static mode_t mode_of(int flags, va_list list)
 {
     return (flags & (O_CREAT | O_TMPFILE)) != 0 ? va_arg(list, mode_t) : 0;

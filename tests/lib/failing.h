@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * failing — makes calls that allocate memory or descriptors fail, one after the other.
+ * failing — makes calls that allocate memory, descriptors or watches fail, one after the
+ * other.
  *
  * The test is linked with -Wl,--wrap for each of failing_calls (tests/unit/meson.build), so this
  * covers our own code's calls, not those inside libraries. Not thread-safe.

@@ -5,6 +5,9 @@
  * A Source is embedded in its owner and owns its descriptor; zero-initialise it and add it. Its
  * memory must outlive the loop_turn in which it is closed, since events of that turn may still
  * point at it; they are dropped. Free it between turns.
+ *
+ * The kernel refuses to watch a descriptor when it is out of memory or the user is out of epoll
+ * watches. The loop keeps such a source and tries again in each turn, so owners need no error path.
  */
 #pragma once
 
@@ -17,13 +20,16 @@ typedef struct Source Source;
 typedef void (*SourceReady)(Source *source, uint32_t events);
 
 struct Source {
-    int fd; /* valid only while `ready` is set; -1 once closed */
-    uint32_t watched;
+    int fd;           /* valid only while `ready` is set; -1 once closed */
+    uint32_t wanted;  /* by the owner */
+    uint32_t watched; /* by the kernel */
     SourceReady ready;
+    Source *next_refused; /* in the loop's list, while `wanted` and `watched` differ */
 };
 
 typedef struct {
     int epoll;
+    Source *refused; /* sources that the kernel could not watch yet */
 } Loop;
 
 #define container_of(pointer, type, member)                                                        \

@@ -17,6 +17,7 @@
 
 #define MESSAGE_MAX (1024u * 1024u + 4096u) /* FUSE_MAX_MAX_PAGES, and a header */
 #define INIT_MAX    256u
+#define RETRY_MSEC  100
 
 /* A notification that waits for its thread. */
 typedef struct Notification Notification;
@@ -90,18 +91,26 @@ static void wait_for(int fd, short events)
     poll(&wait, 1, -1);
 }
 
+static bool is_hung_up(int port)
+{
+    struct pollfd now = {.fd = port, .events = POLLOUT};
+    return poll(&now, 1, 0) > 0 && (now.revents & (POLLHUP | POLLERR)) != 0;
+}
+
 /* Wait until the host has connected. Edge-triggered: until then a port reports a hang-up at each
- * look. */
+ * look. While the kernel refuses to watch the port, look at intervals. */
 static void wait_for_host(int port)
 {
     int epoll = epoll_create1(EPOLL_CLOEXEC);
+    bool watched = false;
     struct epoll_event event = {.events = EPOLLIN | EPOLLOUT | EPOLLET};
-    if (epoll < 0 || epoll_ctl(epoll, EPOLL_CTL_ADD, port, &event) < 0)
-        return;
-    struct pollfd now = {.fd = port, .events = POLLOUT};
-    while (poll(&now, 1, 0) > 0 && (now.revents & (POLLHUP | POLLERR)) != 0)
-        epoll_wait(epoll, &event, 1, -1);
-    close(epoll);
+    while (epoll >= 0 && is_hung_up(port)) {
+        if (!watched)
+            watched = epoll_ctl(epoll, EPOLL_CTL_ADD, port, &event) == 0;
+        epoll_wait(epoll, &(struct epoll_event){0}, 1, watched ? -1 : RETRY_MSEC);
+    }
+    if (epoll >= 0)
+        close(epoll);
 }
 
 /* Read exactly @size bytes. False: the host has gone. */
