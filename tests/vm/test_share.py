@@ -42,6 +42,10 @@ def test_the_home_is_there_and_can_be_written(sh, home):
     assert info.st_uid == os.getuid() and info.st_mode & 0o777 == 0o600
 
 
+def test_it_reads_ahead_in_several_requests(sh):
+    assert sh(f"cat /sys/class/bdi/$(mountpoint -d {ROOT})/read_ahead_kb").stdout == "1024\n"
+
+
 def test_changes_of_the_host_are_seen(sh, home):
     path, guest = home
     assert sh(f"cat {guest}/changing 2>/dev/null; ls {guest}", check=False).returncode == 0

@@ -250,14 +250,17 @@ static void deliver(State *state, const uint8_t *bytes, uint32_t size)
         return;
     }
     pthread_mutex_lock(&state->lock);
-    bool waited = remove_waiting(state, header.unique);
+    bool waited = remove_waiting(state, header.unique), mounts = false;
     if (header.unique == init_unique(state)) {
         waited = waited && !state->init_answered;
         state->init_answered = true;
+        mounts = waited && state->carrier->mounted != NULL;
     }
     pthread_mutex_unlock(&state->lock);
     ssize_t written = waited ? write(state->carrier->fuse, bytes, size) : 0;
     (void)written; /* ENOENT: it was interrupted meanwhile */
+    if (mounts)
+        state->carrier->mounted(state->carrier->data);
 }
 
 /* The host's end has closed, possibly within a message. */

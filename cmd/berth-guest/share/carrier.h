@@ -15,9 +15,10 @@
 #pragma once
 
 typedef struct {
-    int fuse;                 /* of /dev/fuse, mounted */
-    int port;                 /* non-blocking */
-    void (*lost)(void *data); /* the port is drained and ready for another server */
+    int fuse;                    /* of /dev/fuse, mounted */
+    int port;                    /* non-blocking */
+    void (*mounted)(void *data); /* INIT was answered, or NULL */
+    void (*lost)(void *data);    /* the port is drained and ready for another server */
     void *data;
 } Carrier;
 

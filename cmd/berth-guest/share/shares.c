@@ -13,10 +13,12 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mount.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
 #define PORT_WAIT_MSEC 1000
+#define READ_AHEAD_KB  "1024"
 #define READ_MAX       131072u /* of an answer of berth-share: share_private.h */
 
 /* "/mnt/" and "/mnt" are the same, and "" is "/". */
@@ -44,16 +46,39 @@ static int mount_on(const char *root, int fuse)
     return mount("berth", root, "fuse.berth", (unsigned long)flags, options) < 0 ? -errno : 0;
 }
 
+/* The carrier's. */
+typedef struct {
+    const char *root;
+    int pipe; /* to the agent */
+} Mount;
+
 static void on_lost(void *data)
 {
-    const int *pipe = data;
-    ssize_t written = write(*pipe, "", 1);
+    const Mount *mount = data;
+    ssize_t written = write(mount->pipe, "", 1);
     (void)written; /* the agent has gone, and the machine with it */
+}
+
+/* Read further ahead, in several requests at once: an answer comes from far away. The kernel limits
+ * this to 128 KiB when it has the answer to INIT. statx asks no server, since its answers come
+ * through this thread. */
+static void on_mounted(void *data)
+{
+    const Mount *mount = data;
+    struct statx found;
+    char path[64];
+    if (statx(AT_FDCWD, mount->root, AT_STATX_DONT_SYNC, 0, &found) < 0)
+        return;
+    snprintf(path, sizeof(path), "/sys/class/bdi/%u:%u/read_ahead_kb", found.stx_dev_major,
+             found.stx_dev_minor);
+    file_write(path, READ_AHEAD_KB);
 }
 
 __attribute__((noreturn)) static void carry(int fuse, int port, int pipe, const char *root)
 {
-    const Carrier carrier = {.fuse = fuse, .port = port, .lost = on_lost, .data = &pipe};
+    Mount mount = {root, pipe};
+    const Carrier carrier = {
+        .fuse = fuse, .port = port, .mounted = on_mounted, .lost = on_lost, .data = &mount};
     carrier_run(&carrier);
     umount2(root, MNT_DETACH);
     _exit(EXIT_FAILURE);
