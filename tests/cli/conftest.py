@@ -142,7 +142,7 @@ class Home:
         return self.finish(self.start(*arguments, **options), data, timeout)
 
     def faulty(self, program, at, number):
-        """The environment in which @program's write number @at fails with @number, or kills it with 0."""
+        """The environment in which @program's write number @at fails with @number; 0 kills it, -1 stops it there."""
         return {**self.environment, "LD_PRELOAD": str(BUILD / "tests/cli/fault.so"),
                 "BERTH_FAULT_PROGRAM": program, "BERTH_FAULT_AT": str(at),
                 "BERTH_FAULT_ERROR": str(int(number)),

@@ -1,4 +1,5 @@
 """Changes to a whole distro: clone, rename, move, resize, compact; and their exclusion."""
+import itertools
 import os
 import random
 import signal
@@ -340,43 +341,32 @@ def test_compact_refusals(small):
 
 # --- exclusion -------------------------------------------------------------------------------------
 
-class Slow:
-    """A verb stopped in the middle: it holds its claim, its work is not done."""
-
-    def __init__(self, berth, *arguments):
-        self.berth = berth
-        self.process = berth.start(*arguments, stdin=subprocess.PIPE)
-
-    def __enter__(self):
-        return self.process
-
-    def __exit__(self, *_):
-        self.process.kill()
-        self.process.communicate()
-
-
-def test_busy_distro_names_its_holder(box, tmp_path):
-    """The holder is stopped (SIGSTOP) as soon as its claim exists."""
-    fill(disk(box, "box"), "noise", 100 * MIB)
-    claims = box.data / "claims"
-    for _ in range(20):
-        with Slow(box, "clone", "box", "twin") as process:
-            while process.poll() is None and not (claims / "twin").exists():
-                pass
-            process.send_signal(signal.SIGSTOP)
-            if process.poll() is not None or "cloning" not in box("list").out:
-                box("unregister", "twin")
-                continue
-            assert (box.info("box")["state"], box.info("box")["holder_pid"]) == ("cloning", process.pid)
-            words = f"box is being cloned by process {process.pid}"
-            for arguments in (["start", "box"], ["unregister", "box"], ["rename", "box", "x"],
-                              ["move", "box", tmp_path], ["resize", "box", "2T"], ["compact", "box"],
-                              ["clone", "box", "third"]):
-                box(*arguments).failed(1, "distro.busy", words)
-            box("run", "-d", "box", "--", "true").failed(125, "distro.busy", words)
+@pytest.fixture
+def stopped_clone(box):
+    """A clone of box that has made its directory and stands still before the next write: it holds both claims."""
+    for at in itertools.count(1):
+        process = box.start("clone", "box", "twin", env=box.faulty("berth", at, -1))
+        state = os.waitid(os.P_PID, process.pid, os.WSTOPPED | os.WEXITED | os.WNOWAIT)
+        if state.si_code != os.CLD_STOPPED or len(list((box.data / "distros").iterdir())) == 2:
             break
-    else:
-        pytest.fail("no clone was ever caught at work")
+        end(process)
+    yield process
+    end(process)
+
+
+def end(process):
+    process.kill()
+    process.communicate()
+
+
+def test_busy_distro_names_its_holder(box, stopped_clone, tmp_path):
+    assert (box.info("box")["state"], box.info("box")["holder_pid"]) == ("cloning", stopped_clone.pid)
+    words = f"box is being cloned by process {stopped_clone.pid}"
+    for arguments in (["start", "box"], ["unregister", "box"], ["rename", "box", "x"], ["move", "box", tmp_path],
+                      ["resize", "box", "2T"], ["compact", "box"], ["clone", "box", "third"]):
+        box(*arguments).failed(1, "distro.busy", words)
+    box("run", "-d", "box", "--", "true").failed(125, "distro.busy", words)
+    end(stopped_clone)
     assert box("run", "-d", "box", "--", "/bin/echo", "free").ok() == "free\n"  # a dead holder's claim is void
     assert box.names() == ["box"]
     box("rename", "box", "box2").ok()  # and the next claim cleans up

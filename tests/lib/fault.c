@@ -5,7 +5,8 @@
  *     BERTH_FAULT_PROGRAM  the name of the program; others run unchanged
  *     BERTH_FAULT_AT       the number of the call to hit, from 1: calls that write, resize, sync or
  *                          name files on a disk, and with a kill also calls that remove
- *     BERTH_FAULT_ERROR    the errno of that call and all after it; 0: kill the program
+ *     BERTH_FAULT_ERROR    the errno of that call and all after it; 0: kill the program;
+ *                          -1: stop the program before that call (SIGSTOP)
  *     BERTH_FAULT_WHILE    instead of AT and ERROR, the path of a file: while it exists, the calls
  *                          that its lines name fail. "write 5": each write fails with errno 5;
  *                          also "read" and "sync"
@@ -70,8 +71,11 @@ static bool fails(Kind kind)
         errno = number != 0 ? number : saved;
         return number != 0;
     }
-    if (!wanted || kind == READ || atomic_fetch_add(&calls, 1) + 1 < hit_at)
+    long call = wanted && kind != READ ? atomic_fetch_add(&calls, 1) + 1 : 0;
+    if (call == 0 || call < hit_at)
         return false;
+    if (fault < 0)
+        return call == hit_at && raise(SIGSTOP) != 0;
     if (fault == 0) {
         kill(getpid(), SIGKILL);
         __builtin_trap(); /* the sandbox forbids kill */
