@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #include "action.h"
 
+#include "words/nearest.h"
+
 #include <string.h>
 
 static const Action *find(const Action *actions, const char *word)
@@ -23,14 +25,27 @@ static char *find_fault(const Action *action, const Invocation *invocation)
     return NULL;
 }
 
+static void set_unknown(GError **error, const Action *actions, const char *usage,
+                        const Invocation *invocation, const char *word)
+{
+    Nearest nearest = {.word = word};
+    for (; actions->word != NULL; actions++)
+        nearest_offer(&nearest, actions->word);
+    g_autofree char *hint = nearest.closest != NULL
+                                ? g_strdup_printf("did you mean \"berth %s %s\"?",
+                                                  invocation->command->name, nearest.closest)
+                                : g_strdup(usage);
+    g_autofree char *shown = g_strescape(word, NULL);
+    berth_error_set(error, BERTH_ERROR_INVALID, "usage.value", hint, "unknown subcommand \"%.80s\"",
+                    shown);
+}
+
 int action_run(const Action *actions, const char *usage, Invocation *invocation, GError **error)
 {
     const char *word = invocation_first(invocation);
     const Action *action = find(actions, word);
     if (action == NULL) {
-        g_autofree char *shown = g_strescape(word, NULL);
-        berth_error_set(error, BERTH_ERROR_INVALID, "usage.value", usage,
-                        "unknown subcommand \"%.80s\"", shown);
+        set_unknown(error, actions, usage, invocation, word);
         return -1;
     }
     g_autofree char *fault = find_fault(action, invocation);

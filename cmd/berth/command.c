@@ -2,6 +2,7 @@
 #include "command.h"
 
 #include "commands.h"
+#include "words/nearest.h"
 
 #include <string.h>
 
@@ -74,46 +75,20 @@ const Command *command_find(const char *word)
     return NULL;
 }
 
-/* Levenshtein distance: the letters to change, add or drop to make @from into @to. */
-static guint edit_distance(const char *from, const char *to)
+static const char *nearest_command(const char *word)
 {
-    gsize columns = strlen(to) + 1;
-    g_autofree guint *row = g_new(guint, columns);
-    for (guint j = 0; j < columns; j++)
-        row[j] = j;
-
-    for (guint i = 1; from[i - 1] != '\0'; i++) {
-        guint diagonal = row[0];
-        row[0] = i;
-        for (guint j = 1; j < columns; j++) {
-            guint change = diagonal + (from[i - 1] != to[j - 1]);
-            diagonal = row[j];
-            row[j] = MIN(change, MIN(row[j], row[j - 1]) + 1);
-        }
-    }
-    return row[columns - 1];
-}
-
-static const char *closest_command(const char *word)
-{
-    const guint close_enough = 2;
-    const char *closest = NULL;
-    guint least = close_enough + 1;
-    for (gsize i = 0; commands[i] != NULL; i++) {
-        guint distance = edit_distance(word, commands[i]->name);
-        if (commands[i]->hidden || distance >= least || distance >= strlen(word))
-            continue;
-        least = distance;
-        closest = commands[i]->name;
-    }
-    return closest;
+    Nearest nearest = {.word = word};
+    for (gsize i = 0; commands[i] != NULL; i++)
+        if (!commands[i]->hidden)
+            nearest_offer(&nearest, commands[i]->name);
+    return nearest.closest;
 }
 
 void command_set_unknown(GError **error, const char *word)
 {
-    const char *closest = strlen(word) < 32 ? closest_command(word) : NULL;
-    g_autofree char *hint = closest != NULL ? g_strdup_printf("did you mean \"berth %s\"?", closest)
-                                            : g_strdup("\"berth help\" lists the commands");
+    const char *meant = nearest_command(word);
+    g_autofree char *hint = meant != NULL ? g_strdup_printf("did you mean \"berth %s\"?", meant)
+                                          : g_strdup("\"berth help\" lists the commands");
     g_autofree char *shown = g_strescape(word, NULL);
     berth_error_set(error, BERTH_ERROR_INVALID, "usage.command", hint,
                     "there is no command \"%.80s\"", shown);
@@ -167,9 +142,24 @@ static void record_option(Invocation *invocation, const Option *option, const ch
     g_ptr_array_add(invocation->given, given);
 }
 
+/* The long option that @name, which may be of another kind, probably means; or NULL. */
+static const char *nearest_option(const Command *command, const char *name)
+{
+    if (!g_str_has_prefix(name, "--"))
+        return NULL;
+    Nearest nearest = {.word = name + 2};
+    for (const Option *o = command->options; o != NULL && o->name != NULL; o++)
+        nearest_offer(&nearest, o->name);
+    return nearest.closest;
+}
+
 static bool set_unknown_option(GError **error, const Command *command, const char *word)
 {
-    g_autofree char *hint = g_strdup_printf("\"berth %s --help\" lists its options", command->name);
+    g_autofree char *name = g_strndup(word, strcspn(word, "="));
+    const char *meant = nearest_option(command, name);
+    g_autofree char *hint =
+        meant != NULL ? g_strdup_printf("did you mean --%s?", meant)
+                      : g_strdup_printf("\"berth %s --help\" lists its options", command->name);
     g_autofree char *shown = g_strescape(word, NULL);
     berth_error_set(error, BERTH_ERROR_INVALID, "usage.option", hint, "unknown option %.80s",
                     shown);

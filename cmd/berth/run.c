@@ -9,6 +9,7 @@
 #include "commands.h"
 #include "line.h"
 #include "session_terminal.h"
+#include "words/nearest.h"
 
 #include <string.h>
 
@@ -44,8 +45,14 @@ static bool read_shell_type(const Invocation *invocation, ShellType *ret_type, G
         *ret_type = (ShellType)i;
         return true;
     }
+    Nearest nearest = {.word = text};
+    for (gsize i = 0; i < G_N_ELEMENTS(shell_types); i++)
+        nearest_offer(&nearest, shell_types[i]);
+    g_autofree char *hint = nearest.closest != NULL
+                                ? g_strdup_printf("did you mean %s?", nearest.closest)
+                                : g_strdup("give one of standard, login and none");
     g_autofree char *shown = g_strescape(text, NULL);
-    berth_error_set(error, BERTH_ERROR_INVALID, "usage.value", "standard, login or none",
+    berth_error_set(error, BERTH_ERROR_INVALID, "usage.value", hint,
                     "--shell-type: unknown type \"%.80s\"", shown);
     return false;
 }

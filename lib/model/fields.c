@@ -3,6 +3,7 @@
 
 #include "base/error.h"
 #include "base/size.h"
+#include "words/nearest.h"
 
 #include <string.h>
 
@@ -43,6 +44,14 @@ const BerthField *berth_field_find(const BerthField *fields, const char *name)
         if (strcmp(field->name, name) == 0)
             return field;
     return NULL;
+}
+
+const char *berth_field_nearest(const BerthField *fields, const char *name)
+{
+    Nearest nearest = {.word = name};
+    for (const BerthField *field = fields; field->name != NULL; field++)
+        nearest_offer(&nearest, field->name);
+    return nearest.closest;
 }
 
 static bool parse_bool(const char *text, bool *ret_value)
@@ -116,12 +125,17 @@ static char *describe_range(const BerthField *field)
                            : g_strdup_printf("give %s, from %s to %s", kind, min, max);
 }
 
-static char *describe_allowed(const BerthField *field)
+static char *describe_allowed(const BerthField *field, const char *text)
 {
     if (field->type == BERTH_FIELD_BOOL)
         return g_strdup("give true or false");
     if (field->type != BERTH_FIELD_WORD)
         return describe_range(field);
+    Nearest nearest = {.word = text};
+    for (guint i = 0; field->words[i] != NULL; i++)
+        nearest_offer(&nearest, field->words[i]);
+    if (nearest.closest != NULL)
+        return g_strdup_printf("did you mean %s?", nearest.closest);
     g_autofree char *words = g_strjoinv(", ", (char **)field->words);
     return g_strdup_printf("give one of: %s", words);
 }
@@ -166,7 +180,7 @@ bool berth_field_parse(const BerthField *field, gpointer object, const char *tex
     if (parse_value(field, object, text))
         return true;
 
-    g_autofree char *hint = describe_allowed(field);
+    g_autofree char *hint = describe_allowed(field, text);
     g_autofree char *shown = g_strescape(text, NULL);
     berth_error_set(error, BERTH_ERROR_INVALID, "config.value", hint,
                     "%s: \"%.80s\" is not allowed", field->name, shown);
@@ -194,15 +208,23 @@ char *berth_field_format(const BerthField *field, gconstpointer object)
     return g_strdup("");
 }
 
+static bool set_unknown_key(const BerthField *fields, const char *group, const char *key,
+                            const char *origin, GError **error)
+{
+    const char *meant = berth_field_nearest(fields, key);
+    g_autofree char *hint = meant != NULL ? g_strdup_printf("did you mean %s?", meant)
+                                          : g_strdup("\"berth config\" lists the keys");
+    berth_error_set(error, BERTH_ERROR_INVALID, "config.key", hint, "%s: [%s] has no key \"%s\"",
+                    origin, group, key);
+    return false;
+}
+
 bool berth_fields_load_key(const BerthField *fields, gpointer object, GKeyFile *file,
                            const char *group, const char *key, const char *origin, GError **error)
 {
     const BerthField *field = berth_field_find(fields, key);
-    if (field == NULL) {
-        berth_error_set(error, BERTH_ERROR_INVALID, "config.key", "\"berth config\" lists the keys",
-                        "%s: [%s] has no key \"%s\"", origin, group, key);
-        return false;
-    }
+    if (field == NULL)
+        return set_unknown_key(fields, group, key, origin, error);
 
     g_autofree char *text = g_key_file_get_string(file, group, key, NULL);
     if (berth_field_parse(field, object, text != NULL ? text : "", error))

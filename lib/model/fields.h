@@ -44,6 +44,9 @@ void berth_fields_clear(const BerthField *fields, gpointer object);
 /* The row called @name, or NULL. */
 const BerthField *berth_field_find(const BerthField *fields, const char *name);
 
+/* The name of the row that the mistyped @name probably means, or NULL. Borrowed from the table. */
+const char *berth_field_nearest(const BerthField *fields, const char *name);
+
 /* Parse @text into the member. On failure the member keeps its value. Errors: BERTH_ERROR_INVALID,
  * "config.value"; the hint lists what is allowed. */
 bool berth_field_parse(const BerthField *field, gpointer object, const char *text, GError **error);

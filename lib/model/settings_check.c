@@ -4,10 +4,12 @@
 #include "base/error.h"
 #include "distro.h"
 #include "settings.h"
+#include "words/nearest.h"
 
 #include <string.h>
 
 #define DISTRO "distro "
+#define PREFIX "BERTH_"
 
 typedef struct {
     const char *next; /* unread text */
@@ -90,13 +92,32 @@ static bool is_known_group(const char *group)
            strcmp(berth_error_id(problem), "name.reserved") == 0;
 }
 
+static char *describe_unknown_key(const Scan *scan)
+{
+    const char *meant = berth_field_nearest(berth_settings_fields, scan->key);
+    g_autofree char *advice = meant != NULL ? g_strdup_printf("did you mean %s?", meant)
+                                            : g_strdup("\"berth config\" lists the keys");
+    return g_strdup_printf("unknown key \"%.80s\" in [%.80s]: %s", scan->key, scan->group, advice);
+}
+
+static char *describe_unknown_group(const char *group)
+{
+    g_autofree char *first = g_strndup(group, strcspn(group, " "));
+    Nearest nearest = {.word = first};
+    nearest_offer(&nearest, group[strlen(first)] == '\0' ? "berth" : "distro");
+    g_autofree char *advice =
+        nearest.closest != NULL
+            ? g_strdup_printf("did you mean [%s%.80s]?", nearest.closest, group + strlen(first))
+            : g_strdup("groups are [berth] and [distro NAME]");
+    return g_strdup_printf("unknown group \"%.80s\": %s", group, advice);
+}
+
 /* Describe the problem of a key's line, or return NULL. */
 static char *describe_key(const Scan *scan, BerthSettings *scratch, GHashTable *lines)
 {
     const BerthField *field = berth_field_find(berth_settings_fields, scan->key);
     if (field == NULL)
-        return g_strdup_printf("unknown key \"%.80s\" in [%.80s]: \"berth config\" lists the keys",
-                               scan->key, scan->group);
+        return describe_unknown_key(scan);
 
     if (!berth_settings_check_is_group(scan->group, NULL) && berth_settings_is_shared(field))
         return g_strdup_printf("\"%s\" applies to all distros: write it in [berth]", field->name);
@@ -130,9 +151,7 @@ char **berth_settings_check(const char *text, const char *origin)
         } else {
             known = is_known_group(scan.group);
             if (!known)
-                fault = g_strdup_printf("unknown group \"%.80s\": groups are [berth] and "
-                                        "[distro NAME]",
-                                        scan.group);
+                fault = describe_unknown_group(scan.group);
         }
         if (fault == NULL)
             continue;
@@ -160,15 +179,26 @@ static bool is_known(const char *variable)
            g_str_has_prefix(variable, "BERTH_FAULT_");
 }
 
+static char *advise_variable(const char *variable)
+{
+    g_autofree char *key = g_strdelimit(g_strdup(variable + strlen(PREFIX)), "_", '-');
+    const char *meant = berth_field_nearest(berth_settings_fields, key);
+    if (meant == NULL)
+        return g_strdup("\"berth config\" lists the keys");
+    g_autofree char *name = berth_settings_variable(meant);
+    return g_strdup_printf("did you mean %s?", name);
+}
+
 char **berth_settings_check_environment(const char *const *environment)
 {
     g_autoptr(GStrvBuilder) warnings = g_strv_builder_new();
     for (; *environment != NULL; environment++) {
         g_autofree char *name = g_strndup(*environment, strcspn(*environment, "="));
-        if (!g_str_has_prefix(name, "BERTH_") || is_known(name) || is_setting(name))
+        if (!g_str_has_prefix(name, PREFIX) || is_known(name) || is_setting(name))
             continue;
-        g_autofree char *line = g_strdup_printf(
-            "environment: %.80s is not a setting: \"berth config\" lists the keys", name);
+        g_autofree char *advice = advise_variable(name);
+        g_autofree char *line =
+            g_strdup_printf("environment: %.80s is not a setting: %s", name, advice);
         g_strv_builder_add(warnings, line);
     }
     return g_strv_builder_end(warnings);

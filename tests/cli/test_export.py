@@ -193,6 +193,12 @@ def test_unknown_formats_are_rejected(box, place, format):
     nothing_left(place)
 
 
+def test_a_similar_format_is_suggested(box, place):
+    for word, meant in (("tar.gzz", "tar.gz"), ("ext3", "ext4"), ("zip", None)):
+        hint = box("export", "box", place / "x", "--format", word).failed(2, "usage.value").hint
+        assert hint == (f"did you mean {meant}?" if meant else "give one of tar, tar.gz, tar.xz, tar.zst and ext4")
+
+
 def test_vhd_suffix_is_rejected(box, place):
     result = box("export", "box", place / "x.vhdx").failed(2, "usage.value")
     assert "qemu-img" in result.hint

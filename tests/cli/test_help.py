@@ -39,6 +39,22 @@ def test_similar_command_is_suggested(berth, word, meant):
     assert hint == f'did you mean "berth {meant}"?'
 
 
+@pytest.mark.parametrize("arguments, id, meant", [
+    (["list", "--runing"], "usage.option", "--running"),
+    (["export", "a", "b", "--fromat=tar"], "usage.option", "--format"),
+    (["run", "--shell-type", "lgoin", "true"], "usage.value", "login"),
+    (["cache", "purne"], "usage.value", '"berth cache prune"'),
+    (["host", "lst"], "usage.value", '"berth host list"')])
+def test_similar_word_of_a_fixed_set_is_suggested(berth, arguments, id, meant):
+    status = 125 if arguments[0] == "run" else 2
+    assert berth(*arguments).failed(status, id).hint == f"did you mean {meant}?"
+
+
+def test_nothing_similar_is_not_suggested(berth):
+    assert berth("list", "--frobnicate").failed(2, "usage.option").hint == '"berth list --help" lists its options'
+    assert berth("cache", "x").failed(2, "usage.value").hint.startswith("usage: berth cache ls")
+
+
 @pytest.mark.parametrize("word", ["frobnicate", "x", "-", "", "a\nb", "z" * 1000])
 def test_unknown_command(berth, word):
     assert berth(word).failed(2, "usage.command").hint == '"berth help" lists the commands'

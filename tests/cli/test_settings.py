@@ -27,8 +27,8 @@ def test_lines_without_effect_are_reported_once(box):
         assert result.status == 0, result
         lines = warnings(result)
         assert len(lines) == 2, (command, result)
-        assert lines[0].startswith("berth: warning: ") and f'{box.config}:1: unknown group "distros box"' in lines[0]
-        assert f'{box.config}:4: unknown key "cpsu"' in lines[1]
+        assert lines[0].startswith("berth: warning: ") and f'{box.config}:1: unknown group "distros box": did you mean [distro box]?' in lines[0]
+        assert f'{box.config}:4: unknown key "cpsu" in [distro later]: did you mean cpus?' in lines[1]
         assert "warning" not in result.out
     assert isinstance(json.loads(box("status", "--json").out), dict)
     assert warnings(box("list")) == []

@@ -90,6 +90,11 @@ typedef struct {
 
 static const Case bad[] = {
     {"unknown key", "[boot]\nfoo=1\n", "f:2: unknown key boot.foo\n"},
+    {"mistyped key", "[boot]\ncomand=x\n[network]\nGenerateHost=1\n",
+     "f:2: unknown key boot.comand: did you mean command?\n"
+     "f:4: unknown key network.GenerateHost: did you mean generateHosts?\n"},
+    {"mistyped section", "[netwrok]\na=1\n",
+     "f:1: unknown section [netwrok]: did you mean [network]?\n"},
     {"unknown section", "[foo]\na=1\nb=2\n", "f:1: unknown section [foo]\n"},
     {"no section", "systemd=true\n", "f:1: systemd is in no section\n"},
     {"bool", "[boot]\nsystemd=yes\n", "f:2: boot.systemd is true or false, not \"yes\"\n"},

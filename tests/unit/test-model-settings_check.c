@@ -11,18 +11,21 @@ static const struct {
     {"[BERTH]\ncpus = 2\n[Distro Debian]\ncpus=3\n", ""},
     {"[distro wsl.localhost]\n[distro later]\n", ""},
     {"# [distros a]\n\n  # x = 1\n[berth]\n", ""},
-    {"[distros a]\ncpus = 2\nfoo = 3\n", "f:1: unknown group \"distros a\": "},
+    {"[distros a]\ncpus = 2\nfoo = 3\n",
+     "f:1: unknown group \"distros a\": did you mean [distro a]?"},
     {"\n\n[berth]\n[distro]\n", "f:4: unknown group \"distro\": "},
     {"[distro ]\n", "f:1: unknown group \"distro \": "},
     {"[distro a b]\n", "f:1: unknown group \"distro a b\": "},
-    {"[distro a]\r\ncpsu = 2\r\n", "f:2: unknown key \"cpsu\" in [distro a]: "},
+    {"[distro a]\r\ncpsu = 2\r\n", "f:2: unknown key \"cpsu\" in [distro a]: did you mean cpus?"},
     {"[distro a]\ncpus = 1000\n", "f:2: cpus: \"1000\" is not allowed"},
     {"[distro a]\ncpus = 2\n[distro b]\ncpus = 3\n[distro A]\ncpus = 4\n",
      "f:6: \"cpus\" replaces the value of line 2 in the same group"},
     {"[distro a]\ncache-size = 1G\n[berth]\ncache-size = 2G\n",
      "f:2: \"cache-size\" applies to all distros"},
-    {"[x]\n[berth]\nfoo=1\n[y]",
-     "f:1: unknown group \"x\": |f:3: unknown key \"foo\" in [berth]: |f:4: unknown group \"y\": "},
+    {"[bert]\n\n[distor]\n", "f:1: unknown group \"bert\": did you mean [berth]?|f:3: unknown "
+                             "group \"distor\": groups are"},
+    {"[x]\n[berth]\nfoo=1\n[y]", "f:1: unknown group \"x\": |f:3: unknown key \"foo\" in [berth]: "
+                                 "\"berth config\" lists the keys|f:4: unknown group \"y\": "},
 };
 
 static void test_lines_without_effect_are_named(void)
@@ -52,8 +55,10 @@ static void test_variables_without_effect_are_named(void)
                                               NULL};
     g_auto(GStrv) found = berth_settings_check_environment(environment);
     g_assert_cmpuint(g_strv_length(found), ==, 2);
-    g_assert_true(g_str_has_prefix(found[0], "environment: BERTH_MEMROY is not a setting"));
-    g_assert_true(g_str_has_prefix(found[1], "environment: BERTH_ is not a setting"));
+    g_assert_true(g_str_has_prefix(
+        found[0], "environment: BERTH_MEMROY is not a setting: did you mean BERTH_MEMORY?"));
+    g_assert_true(g_str_has_prefix(
+        found[1], "environment: BERTH_ is not a setting: \"berth config\" lists the keys"));
 }
 
 static void test_a_distro_has_no_cache_of_its_own(void)

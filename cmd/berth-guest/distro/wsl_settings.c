@@ -4,6 +4,7 @@
 #include "conf.h"
 
 #include "os/file.h"
+#include "words/nearest.h"
 
 #include <errno.h>
 #include <stdarg.h>
@@ -169,6 +170,31 @@ static size_t find_key(const char *section, const char *name)
     return i;
 }
 
+static void warn_of_section(const Parse *parse, const ConfEntry *entry)
+{
+    Nearest nearest = {.word = entry->name};
+    for (size_t i = 0; i < KEY_COUNT; i++)
+        nearest_offer(&nearest, keys[i].section);
+    if (nearest.closest != NULL)
+        warn(parse, entry->line, "unknown section [%.80s]: did you mean [%s]?", entry->name,
+             nearest.closest);
+    else
+        warn(parse, entry->line, "unknown section [%.80s]", entry->name);
+}
+
+static void warn_of_key(const Parse *parse, const ConfEntry *entry)
+{
+    Nearest nearest = {.word = entry->name};
+    for (size_t i = 0; i < KEY_COUNT; i++)
+        if (keys[i].type != KEY_IGNORED && strcmp(keys[i].section, parse->section) == 0)
+            nearest_offer(&nearest, keys[i].name);
+    if (nearest.closest != NULL)
+        warn(parse, entry->line, "unknown key %s.%.80s: did you mean %s?", parse->section,
+             entry->name, nearest.closest);
+    else
+        warn(parse, entry->line, "unknown key %s.%.80s", parse->section, entry->name);
+}
+
 static void handle_section(Parse *parse, const ConfEntry *entry)
 {
     parse->section = NULL;
@@ -176,7 +202,7 @@ static void handle_section(Parse *parse, const ConfEntry *entry)
         if (strcasecmp(keys[i].section, entry->name) == 0)
             parse->section = keys[i].section;
     if (parse->section == NULL)
-        warn(parse, entry->line, "unknown section [%.80s]", entry->name);
+        warn_of_section(parse, entry);
 }
 
 static void handle_value(Parse *parse, const ConfEntry *entry)
@@ -189,7 +215,7 @@ static void handle_value(Parse *parse, const ConfEntry *entry)
     }
     size_t i = find_key(parse->section, entry->name);
     if (i == KEY_COUNT) {
-        warn(parse, entry->line, "unknown key %s.%.80s", parse->section, entry->name);
+        warn_of_key(parse, entry);
         return;
     }
     if (parse->lines[i] != 0) {

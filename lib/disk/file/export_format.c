@@ -3,6 +3,7 @@
 
 #include "base/error.h"
 #include "base/text.h"
+#include "words/nearest.h"
 
 #include <string.h>
 
@@ -18,6 +19,17 @@ static const struct {
     {BERTH_EXPORT_EXT4, "ext4", {".ext4", ".img"}},
 };
 
+static char *advise(const char *word)
+{
+    if (g_str_has_prefix(word, "vhd"))
+        return g_strdup("export as ext4, then: qemu-img convert -O vhdx FILE.ext4 FILE.vhdx");
+    Nearest nearest = {.word = word};
+    for (gsize i = 0; i < G_N_ELEMENTS(formats); i++)
+        nearest_offer(&nearest, formats[i].word);
+    return nearest.closest != NULL ? g_strdup_printf("did you mean %s?", nearest.closest)
+                                   : g_strdup("give one of tar, tar.gz, tar.xz, tar.zst and ext4");
+}
+
 bool berth_export_format_parse(const char *word, BerthExportFormat *ret_format, GError **error)
 {
     for (gsize i = 0; i < G_N_ELEMENTS(formats); i++) {
@@ -26,11 +38,9 @@ bool berth_export_format_parse(const char *word, BerthExportFormat *ret_format, 
         *ret_format = formats[i].format;
         return true;
     }
-    bool vhd = g_str_has_prefix(word, "vhd");
+    g_autofree char *hint = advise(word);
     g_autofree char *shown = berth_text_escape(word);
-    berth_error_set(error, BERTH_ERROR_INVALID, "usage.value",
-                    vhd ? "export as ext4, then: qemu-img convert -O vhdx FILE.ext4 FILE.vhdx"
-                        : "give one of tar, tar.gz, tar.xz, tar.zst and ext4",
+    berth_error_set(error, BERTH_ERROR_INVALID, "usage.value", hint,
                     "--format: unknown format \"%s\"", shown);
     return false;
 }
