@@ -137,6 +137,12 @@ static const BerthBootReport *boot(gpointer data)
     return world->report;
 }
 
+static char **shares(gpointer data)
+{
+    static const char *const paths[] = {"/home/ann", "/mnt/host/home/ann", NULL};
+    return g_strdupv((char **)paths);
+}
+
 static const BerthServerOps ops = {
     .stop = stop,
     .grow = grow,
@@ -145,6 +151,7 @@ static const BerthServerOps ops = {
     .set_rule = set_rule,
     .set_host_ports = set_host_ports,
     .allow_host_port = allow_host_port,
+    .shares = shares,
     .boot = boot,
 };
 

@@ -34,8 +34,9 @@ struct Fixture {
     int opens; /* OPEN frames to the guest */
     int hung_up;
     int stops;
-    bool slow_grow; /* the test says when the disk has grown */
-    guint ports;    /* that there are, or one */
+    bool slow_grow;            /* the test says when the disk has grown */
+    guint ports;               /* that there are, or one */
+    const char *const *shares; /* or NULL */
     BerthBootReport *report;
 };
 
@@ -140,6 +141,12 @@ static inline const BerthBootReport *boot(gpointer data)
     return fixture->report;
 }
 
+static inline char **shares(gpointer data)
+{
+    const Fixture *fixture = data;
+    return g_strdupv((char **)fixture->shares);
+}
+
 static inline bool set_host_ports(const char *ports_text, gpointer data, GError **error)
 {
     if (g_str_equal(ports_text, "80, 443"))
@@ -164,6 +171,7 @@ static const BerthServerOps ops = {
     .set_rule = set_rule,
     .set_host_ports = set_host_ports,
     .allow_host_port = allow_host_port,
+    .shares = shares,
     .boot = boot,
 };
 

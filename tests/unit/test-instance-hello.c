@@ -205,6 +205,12 @@ static bool call_host_port(int fd, GError **error)
     return berth_request_allow_host_port(fd, 80, error);
 }
 
+static bool call_shares(int fd, GError **error)
+{
+    g_auto(GStrv) paths = berth_request_shares(fd, error);
+    return paths != NULL;
+}
+
 static bool call_watch(int fd, GError **error)
 {
     g_auto(BerthChannel) channel = {.fd = fd};
@@ -224,8 +230,8 @@ static bool call_session(int fd, GError **error)
 }
 
 static bool (*const calls[])(int fd, GError **error) = {
-    call_wait, call_status,     call_ports,     call_boot,  call_grow,
-    call_rule, call_host_ports, call_host_port, call_watch, call_session,
+    call_wait,       call_status,    call_ports, call_boot,    call_grow,   call_rule,
+    call_host_ports, call_host_port, call_watch, call_session, call_shares,
 };
 
 static void check_keeper(const WireBuffer *buffer, const char *age, const char *versions)

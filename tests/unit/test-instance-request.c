@@ -216,6 +216,24 @@ static void test_ports_of_the_host(void)
     finish(&fixture);
 }
 
+static void test_shares(void)
+{
+    static const char *const none[] = {NULL};
+    static const char *const some[] = {"/home/ann", "/mnt/host/home/ann", "/a b\n", "/mnt/host/c",
+                                       NULL};
+    static const char *const *const lists[] = {none, some};
+    for (gsize i = 0; i < G_N_ELEMENTS(lists); i++) {
+        Fixture fixture = {.up = true, .shares = lists[i]};
+        start(&fixture);
+        berth_autofd int fd = client(&fixture);
+        g_autoptr(GError) error = NULL;
+        g_auto(GStrv) paths = berth_request_shares(fd, &error);
+        g_assert_no_error(error);
+        g_assert_true(g_strv_equal((const char *const *)paths, lists[i]));
+        finish(&fixture);
+    }
+}
+
 static void test_lost_keeper(void)
 {
     int pair[2];
@@ -294,6 +312,12 @@ static bool reads_boot(int fd, GError **error)
     return report != NULL;
 }
 
+static bool reads_shares(int fd, GError **error)
+{
+    g_auto(GStrv) paths = berth_request_shares(fd, error);
+    return paths != NULL;
+}
+
 /* Cut at each byte, and with one too many. */
 static void test_answers_that_make_no_sense(void)
 {
@@ -305,6 +329,7 @@ static void test_answers_that_make_no_sense(void)
         {reads_status, CONTROL_STATUS_IS, 7 * 5 + 3 * 4 + 8},
         {reads_ports, CONTROL_PORTS_ARE, 1},
         {reads_boot, CONTROL_BOOT_IS, 12},
+        {reads_shares, CONTROL_SHARES_ARE, 4},
         {reads_boot, CONTROL_ERROR, 4 + 3 * 5},
     };
     static const guint8 zeros[100];
@@ -340,6 +365,7 @@ int main(int argc, char **argv)
     g_test_add_func("/instance/request/watcher-that-does-not-read-is-let-go",
                     test_watcher_that_does_not_read_is_let_go);
     g_test_add_func("/instance/request/boot-report", test_boot_report);
+    g_test_add_func("/instance/request/shares", test_shares);
     g_test_add_func("/instance/request/more-notices-than-are-shown",
                     test_more_notes_than_are_shown);
     g_test_add_func("/instance/request/wait-until-up", test_wait_until_up);

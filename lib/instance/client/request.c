@@ -127,6 +127,17 @@ BerthInstanceStatus *berth_request_status(int fd, GError **error)
                : NULL;
 }
 
+char **berth_request_shares(int fd, GError **error)
+{
+    g_auto(BerthChannel) channel = {.fd = fd};
+    berth_channel_begin(&channel);
+    wire_frame_put(&channel.output, (WireType)CONTROL_SHARES, 0, 0, NULL, 0);
+    WireFrame answer;
+    return ask(&channel, CONTROL_SHARES_ARE, &answer, error)
+               ? berth_control_get_shares(&answer, error)
+               : NULL;
+}
+
 /* Receive the rest of the list whose first frame is @answer. */
 static GPtrArray *receive_ports(BerthChannel *channel, WireFrame *answer, GError **error)
 {

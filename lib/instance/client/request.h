@@ -46,6 +46,10 @@ GPtrArray *berth_request_watched(BerthChannel *channel, GPtrArray **partial, boo
  * Errors: BERTH_ERROR_NOT_RUNNING, "instance.stopped". */
 bool berth_request_set_rule(int fd, const BerthRule *rule, bool wanted, GError **error);
 
+/* The directories of the host that the guest sees now: the host's path of each, then the guest's.
+ * Free with g_strfreev. NULL on error. */
+char **berth_request_shares(int fd, GError **error);
+
 /* The report of the current start so far. NULL on error. */
 BerthBootReport *berth_request_boot(int fd, GError **error);
 

@@ -109,6 +109,30 @@ BerthInstanceStatus *berth_control_get_status(const WireFrame *frame, GError **e
     return NULL;
 }
 
+void berth_control_put_shares(WireBuffer *buffer, const char *const *paths)
+{
+    size_t begin = wire_frame_begin(buffer, (WireType)CONTROL_SHARES_ARE, 0, 0);
+    wire_put_list(buffer, paths);
+    if (wire_frame_end(buffer, begin))
+        return;
+    begin = wire_frame_begin(buffer, (WireType)CONTROL_SHARES_ARE, 0, 0);
+    wire_put_list(buffer, NULL);
+    wire_frame_end(buffer, begin);
+}
+
+char **berth_control_get_shares(const WireFrame *frame, GError **error)
+{
+    WireReader reader;
+    wire_reader_init(&reader, frame);
+    char **list = wire_get_list(&reader);
+    g_auto(GStrv) paths = g_strdupv(list);
+    free(list);
+    if (wire_reader_done(&reader) && paths != NULL && g_strv_length(paths) % 2 == 0)
+        return g_steal_pointer(&paths);
+    berth_control_set_malformed(frame, error);
+    return NULL;
+}
+
 static void put_forward(WireBuffer *buffer, const BerthForward *forward)
 {
     g_autofree char *rule = berth_rule_format(&forward->rule);

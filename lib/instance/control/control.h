@@ -22,6 +22,7 @@
  *     CONTROL_FORWARD                 CONTROL_DONE when it is done about
  *     CONTROL_REACH                   CONTROL_DONE
  *     CONTROL_REACH_ONE               CONTROL_DONE
+ *     CONTROL_SHARES                  CONTROL_SHARES_ARE
  *     OPEN on stream 1 ...            OPENED ... EXIT | FAILED, once the guest is up; with
  *                                     WIRE_OPEN_BARE as soon as its agent answers
  *     any of them                     CONTROL_ERROR when it fails
@@ -54,6 +55,7 @@ typedef enum {
     CONTROL_PAUSED = 73,  /* line:string; unasked: a notice that the distro was paused or resumed */
     CONTROL_REACH = 75,   /* ports:string, the registry's list from now on */
     CONTROL_REACH_ONE = 77, /* port:u16, to be allowed until it stops */
+    CONTROL_SHARES = 79,    /* nothing */
     CONTROL_DONE = 80,      /* nothing */
     CONTROL_STATUS_IS = 81, /* state:string accel:string keeper_pid:u32 qemu_pid:u32
                                uptime_usec:u64 sessions:u32 kernel:string init:string
@@ -64,6 +66,8 @@ typedef enum {
     CONTROL_ERROR = 83,     /* code:u32 id:string hint:string message:string */
     CONTROL_BOOT_IS = 84,   /* count:u32 (name:string end_usec:u64 problem:string)* notes:list
                              left_out:u32 */
+    /* paths:list, of each directory of the host that the guest sees: the host's, the guest's */
+    CONTROL_SHARES_ARE = 88,
 } ControlType;
 
 typedef enum {
@@ -92,11 +96,15 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(BerthInstanceStatus, berth_instance_status_free)
 void berth_control_put_error(WireBuffer *buffer, const GError *error);
 void berth_control_put_status(WireBuffer *buffer, const BerthInstanceStatus *status);
 void berth_control_put_ports(WireBuffer *buffer, const GPtrArray *forwards);
+/* @paths: as in CONTROL_SHARES_ARE. Of more than fit a frame none is sent. */
+void berth_control_put_shares(WireBuffer *buffer, const char *const *paths);
 void berth_control_put_boot(WireBuffer *buffer, const BerthBootReport *report);
 
 /* Decode them; @frame must be of the type. Errors: BERTH_ERROR_PROTOCOL, "instance.answer". */
 BerthInstanceStatus *berth_control_get_status(const WireFrame *frame, GError **error);
 BerthBootReport *berth_control_get_boot(const WireFrame *frame, GError **error);
+/* Free with g_strfreev; it has an even number of strings. */
+char **berth_control_get_shares(const WireFrame *frame, GError **error);
 /* Append the forwards of one CONTROL_PORTS_ARE. *@ret_more: the list continues in another frame. */
 bool berth_control_get_ports(const WireFrame *frame, GPtrArray *forwards, bool *ret_more,
                              GError **error);

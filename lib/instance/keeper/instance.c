@@ -208,6 +208,7 @@ static void on_shares_failed(const GError *error, gpointer user_data)
 {
     BerthInstance *instance = user_data;
     log_line(error->message, instance);
+    g_clear_pointer(&instance->life.share_root, g_free);
     if (instance->life.agent != NULL)
         berth_agent_client_unshare(instance->life.agent);
 }

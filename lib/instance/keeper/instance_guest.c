@@ -186,8 +186,10 @@ static void on_grown(const char *problem, gpointer user_data)
 static void on_share(guint32 uid, guint32 gid, const char *root, gpointer user_data)
 {
     BerthInstance *instance = user_data;
-    if (instance->shares != NULL && *instance->machine->shares != NULL)
-        berth_share_process_start(instance->shares, uid, gid);
+    if (instance->shares == NULL || *instance->machine->shares == NULL)
+        return;
+    assign(&instance->life.share_root, root);
+    berth_share_process_start(instance->shares, uid, gid);
 }
 
 static bool on_session(const WireFrame *frame, gpointer user_data)
@@ -228,6 +230,7 @@ void berth_instance_begin_life(BerthInstance *instance)
     life->was_up = false;
     life->no_disk = false;
     g_clear_pointer(&life->problem, g_free);
+    g_clear_pointer(&life->share_root, g_free);
     berth_boot_report_free(life->report);
     life->report = berth_boot_report_new();
     assign(&life->init, "");
@@ -293,4 +296,5 @@ void berth_instance_clear_life(BerthInstance *instance)
     g_free(life->init);
     g_free(life->init_status);
     g_free(life->problem);
+    g_free(life->share_root);
 }

@@ -49,6 +49,7 @@ typedef struct {
     char *problem;           /* the boot stage that failed, or NULL */
     bool no_disk;            /* that stage mounts the disk */
     BerthBootReport *report;
+    char *share_root;  /* where the guest has its shares; NULL: nowhere */
     guint64 disk_size; /* of the grow in progress, bytes */
 } GuestLife;
 

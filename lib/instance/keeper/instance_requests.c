@@ -3,6 +3,7 @@
 
 #include "base/clock.h"
 #include "base/table.h"
+#include "model/share.h"
 #include "vmm/qemu_args.h"
 
 #include <unistd.h>
@@ -124,6 +125,22 @@ static bool set_rule(const BerthRule *rule, bool wanted, gpointer user_data, GEr
     return true;
 }
 
+static char **get_shares(gpointer user_data)
+{
+    const BerthInstance *instance = user_data;
+    const char *root = instance->life.share_root;
+    g_autoptr(GStrvBuilder) paths = g_strv_builder_new();
+    for (char **text = instance->machine->shares; root != NULL && *text != NULL; text++) {
+        g_autoptr(BerthShare) share = berth_share_from_text(*text);
+        if (share == NULL)
+            continue;
+        bool whole = g_str_equal(share->target, "/");
+        g_autofree char *target = g_strconcat(root, whole ? "" : share->target, NULL);
+        g_strv_builder_add_many(paths, share->source, target, NULL);
+    }
+    return g_strv_builder_end(paths);
+}
+
 static const BerthBootReport *get_boot(gpointer user_data)
 {
     const BerthInstance *instance = user_data;
@@ -159,5 +176,6 @@ const BerthServerOps berth_instance_server_ops = {
     .set_rule = set_rule,
     .set_host_ports = set_host_ports,
     .allow_host_port = allow_host_port,
+    .shares = get_shares,
     .boot = get_boot,
 };

@@ -34,6 +34,8 @@ typedef struct {
      * stops. */
     bool (*set_host_ports)(const char *ports, gpointer user_data, GError **error);
     bool (*allow_host_port)(guint16 port, gpointer user_data, GError **error);
+    /* As in CONTROL_SHARES_ARE; free with g_strfreev. */
+    char **(*shares)(gpointer user_data);
     /* Borrowed. */
     const BerthBootReport *(*boot)(gpointer user_data);
 } BerthServerOps;

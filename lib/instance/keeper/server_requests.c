@@ -62,6 +62,15 @@ static bool handle_boot(Client *client, const WireFrame *frame)
     return true;
 }
 
+static bool handle_shares(Client *client, const WireFrame *frame)
+{
+    BerthServer *server = client->server;
+    g_auto(GStrv) paths = server->ops->shares(server->user_data);
+    berth_control_put_shares(berth_link_output(client->link), (const char *const *)paths);
+    berth_link_flush(client->link);
+    return true;
+}
+
 static bool handle_stop(Client *client, const WireFrame *frame)
 {
     BerthServer *server = client->server;
@@ -135,6 +144,7 @@ static const struct {
     {CONTROL_GROW, true, handle_grow},        {CONTROL_BOOT, false, handle_boot},
     {CONTROL_WATCH, false, handle_watch},     {CONTROL_FORWARD, true, handle_forward},
     {CONTROL_REACH, true, handle_host_ports}, {CONTROL_REACH_ONE, true, handle_host_port},
+    {CONTROL_SHARES, false, handle_shares},
 };
 
 bool berth_server_client_handle_request(Client *client, const WireFrame *frame)
