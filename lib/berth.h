@@ -286,6 +286,13 @@ typedef struct {
     gpointer user_data;
 } BerthRun;
 
+/* The path in the distro @name, which is behind @connection, of @path on this host; and the
+ * reverse. Both may be relative to the working directory, and need not exist; links on this host
+ * are followed, those in the distro are not. Absolute; free with g_free. Errors: "path.unshared",
+ * "path.no-shares", "path.working-directory.*". */
+char *berth_path_to_guest(int connection, const char *name, const char *path, GError **error);
+char *berth_path_to_host(int connection, const char *name, const char *path, GError **error);
+
 /* Run a command over a connection of berth_connect, once. Returns its exit status as a shell does:
  * 0..255, 128+n for signal n; 126 and 127, with @error set, if it could not be executed or found;
  * -1 with @error if it was not started. */

@@ -274,6 +274,7 @@ bool command_read(int argc, char **argv, Invocation *invocation, GError **error)
 {
     int used = 0;
     invocation->given = g_ptr_array_new_with_free_func(g_free);
+    invocation->home = argc > 1 && strcmp(argv[1], "~") == 0;
     invocation->command = choose_command(argc, argv, &used, &invocation->unnamed);
     if (invocation->command == NULL) {
         command_set_unknown(error, argv[1]);

@@ -45,6 +45,7 @@ struct Invocation {
     int n_arguments;
     const char *subject; /* what the command works on, for error messages; set by the command */
     bool unnamed;        /* WSL's syntax: options without a command */
+    bool home;           /* WSL's "~": begin in the user's home */
     bool exact;          /* -e or --exec preceded the arguments */
     bool help;           /* --help: print the command's help instead */
 };

@@ -84,9 +84,25 @@ static void open_ports(int connection, const GArray *ports)
     }
 }
 
+/* The guest's path of the working directory; NULL: the user's home. A distro that sees nothing of
+ * this host has no use for a notice. */
+static char *find_directory(int connection, const char *distro)
+{
+    g_autoptr(GError) error = NULL;
+    char *directory = berth_path_to_guest(connection, distro, ".", &error);
+    bool concerns_user = error != NULL && g_str_has_prefix(berth_error_id(error), "path.") &&
+                         strcmp(berth_error_id(error), "path.no-shares") != 0;
+    if (concerns_user && isatty(STDERR_FILENO)) {
+        g_autofree char *notice =
+            g_strdup_printf("%s: this starts in the home directory", error->message);
+        print_warning(notice, NULL);
+    }
+    return directory;
+}
+
 /* Run in the running instance. If that ends before the command has begun, retry in a new one. */
 static int run_with_retry(Invocation *invocation, const char *distro, BerthRun *run,
-                          const TerminalPlan *plan, const GArray *ports, GError **error)
+                          const TerminalPlan *plan, const GArray *ports, bool here, GError **error)
 {
     const int attempts = 2;
     for (int attempt = 1;; attempt++) {
@@ -95,6 +111,9 @@ static int run_with_retry(Invocation *invocation, const char *distro, BerthRun *
         if (connection < 0)
             return -1;
         open_ports(connection, ports);
+        g_autofree char *directory = here ? find_directory(connection, distro) : NULL;
+        if (here)
+            run->cwd = directory;
         int status = session_run_on_terminal(connection, run, plan, &problem);
         if (problem != NULL && attempt < attempts &&
             strcmp(berth_error_id(problem), "session.not-begun") == 0)
@@ -134,5 +153,6 @@ int session_run(Invocation *invocation, const SessionCommand *command, GError **
                     .errors = STDERR_FILENO,
                     .warn = print_warning,
                     .notice = print_guest_notice};
-    return run_with_retry(invocation, distro, &run, &plan, passing.ports, error);
+    bool here = run.cwd == NULL && !invocation->home;
+    return run_with_retry(invocation, distro, &run, &plan, passing.ports, here, error);
 }
