@@ -27,6 +27,7 @@ const Command *const commands[] = {
     &command_cache,
     &command_set_default,
     &command_status,
+    &command_path,
     &command_ports,
     &command_forward,
     &command_host,

@@ -23,6 +23,7 @@ extern const Command command_list;
 extern const Command command_logs;
 extern const Command command_manage;
 extern const Command command_move;
+extern const Command command_path;
 extern const Command command_ports;
 extern const Command command_rename;
 extern const Command command_resize;
