@@ -65,24 +65,40 @@ static void clear_owner(Owner **owner)
 }
 #define autoowner __attribute__((cleanup(clear_owner)))
 
-/* The descriptor that holds @owner's locks of the file; a reference. NULL with -errno. */
-static Owner *get_owner(Share *share, const BerthHandle *handle, guint64 number, int *ret_result)
+/* Make an owner with a descriptor of its own; the table has the reference. NULL with -errno. */
+static Owner *add_owner(Share *share, const BerthHandle *handle, guint64 number, int *ret_result)
 {
-    g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&share->locks_lock);
-    Owner *owner = find_owner(share, handle->node, number);
-    if (owner == NULL) {
-        int access = fcntl(handle->fd, F_GETFL) & O_ACCMODE;
-        int fd = g_hash_table_size(share->locks) < OWNERS_MAX ? share_reopen(handle->fd, access)
-                                                              : -ENOLCK;
-        if (fd < 0) {
-            *ret_result = fd;
-            return NULL;
-        }
-        owner = g_new(Owner, 1);
-        *owner = (Owner){.node = handle->node, .owner = number, .fd = fd, .references = 1};
-        g_hash_table_add(share->locks, owner);
+    int access = fcntl(handle->fd, F_GETFL) & O_ACCMODE;
+    int fd =
+        g_hash_table_size(share->locks) < OWNERS_MAX ? share_reopen(handle->fd, access) : -ENOLCK;
+    if (fd < 0) {
+        *ret_result = fd;
+        return NULL;
     }
-    g_atomic_int_inc(&owner->references);
+    Owner *owner = g_new(Owner, 1);
+    *owner = (Owner){.node = handle->node, .owner = number, .fd = fd, .references = 1};
+    g_hash_table_add(share->locks, owner);
+    return owner;
+}
+
+/* The owner whose descriptor holds the locks that the request is about; a reference. NULL: an error
+ * was replied. */
+static Owner *get_owner(fuse_req_t request, const struct fuse_file_info *info)
+{
+    Share *share = share_of(request);
+    int result = -EBADF;
+    Owner *owner = NULL;
+    g_autoptr(BerthHandle) handle = berth_handles_get(share->handles, info->fh);
+    if (handle != NULL) {
+        g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&share->locks_lock);
+        owner = find_owner(share, handle->node, info->lock_owner);
+        if (owner == NULL)
+            owner = add_owner(share, handle, info->lock_owner, &result);
+        if (owner != NULL)
+            g_atomic_int_inc(&owner->references);
+    }
+    if (owner == NULL)
+        fuse_reply_err(request, -result);
     return owner;
 }
 
@@ -95,15 +111,9 @@ void share_unlock_owner(Share *share, fuse_ino_t id, guint64 owner)
 
 void share_getlk(fuse_req_t request, fuse_ino_t id, struct fuse_file_info *info, struct flock *lock)
 {
-    Share *share = share_of(request);
-    int result = -EBADF;
-    g_autoptr(BerthHandle) handle = berth_handles_get(share->handles, info->fh);
-    autoowner Owner *owner =
-        handle != NULL ? get_owner(share, handle, info->lock_owner, &result) : NULL;
-    if (owner == NULL) {
-        fuse_reply_err(request, -result);
+    autoowner Owner *owner = get_owner(request, info);
+    if (owner == NULL)
         return;
-    }
     lock->l_pid = 0; /* the kernel wants it so */
     if (fcntl(owner->fd, F_OFD_GETLK, lock) < 0) {
         fuse_reply_err(request, errno);
@@ -143,6 +153,14 @@ static int wait_for_lock(const Wait *wait)
     return result < 0 ? errno : 0;
 }
 
+static void free_wait(Wait *wait)
+{
+    if (wait->owner != NULL)
+        unref_owner(wait->owner);
+    berth_handle_unref(wait->handle);
+    g_free(wait);
+}
+
 static gpointer run_wait(gpointer user_data)
 {
     Wait *wait = user_data;
@@ -153,10 +171,7 @@ static gpointer run_wait(gpointer user_data)
     fuse_req_interrupt_func(wait->request, NULL, NULL);
     fuse_reply_err(wait->request, errnum);
     berth_transport_flush(share->transport);
-    if (wait->owner != NULL)
-        unref_owner(wait->owner);
-    berth_handle_unref(wait->handle);
-    g_free(wait);
+    free_wait(wait);
     g_atomic_int_add(&share->waits, -1);
     return NULL;
 }
@@ -176,24 +191,15 @@ static void start_wait(const Wait *wait)
     }
     g_atomic_int_add(&share->waits, -1);
     fuse_reply_err(copy->request, ENOLCK);
-    if (copy->owner != NULL)
-        unref_owner(copy->owner);
-    berth_handle_unref(copy->handle);
-    g_free(copy);
+    free_wait(copy);
 }
 
 void share_setlk(fuse_req_t request, fuse_ino_t id, struct fuse_file_info *info, struct flock *lock,
                  int wait)
 {
-    Share *share = share_of(request);
-    int result = -EBADF;
-    g_autoptr(BerthHandle) handle = berth_handles_get(share->handles, info->fh);
-    autoowner Owner *owner =
-        handle != NULL ? get_owner(share, handle, info->lock_owner, &result) : NULL;
-    if (owner == NULL) {
-        fuse_reply_err(request, -result);
+    autoowner Owner *owner = get_owner(request, info);
+    if (owner == NULL)
         return;
-    }
     lock->l_pid = 0;
     if (fcntl(owner->fd, F_OFD_SETLK, lock) == 0)
         fuse_reply_err(request, 0);
