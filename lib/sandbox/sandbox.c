@@ -8,6 +8,7 @@
 #include <errno.h>
 #include <linux/capability.h>
 #include <linux/landlock.h>
+#include <sched.h>
 #include <signal.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
@@ -149,23 +150,39 @@ static int close_paths(const BerthSandbox *sandbox)
     return syscall(SYS_landlock_restrict_self, ruleset, 0) < 0 ? errno : 0;
 }
 
+static int add_rule(scmp_filter_ctx filter, const BerthSandboxRule *rule)
+{
+    struct scmp_arg_cmp matches[G_N_ELEMENTS(rule->only)];
+    guint count = 0;
+    for (guint i = 0; i < G_N_ELEMENTS(rule->only) && rule->only[i].mask != 0; i++)
+        matches[count++] = SCMP_CMP(rule->only[i].argument, SCMP_CMP_MASKED_EQ, rule->only[i].mask,
+                                    rule->only[i].value);
+    return seccomp_rule_add_array(filter, SCMP_ACT_ALLOW, rule->call, count, matches);
+}
+
+/* clone3 passes its flags in memory, out of the filter's reach; as it seems absent, libc falls back
+ * to clone. */
+static int allow_threads(scmp_filter_ctx filter)
+{
+    const guint64 flags = CLONE_VM | CLONE_FS | CLONE_FILES | CLONE_SIGHAND | CLONE_THREAD;
+    const BerthSandboxRule clone_threads = {SCMP_SYS(clone), {{0, flags, flags}}};
+    const BerthSandboxRule signal_threads = {SCMP_SYS(tgkill),
+                                             {{0, G_MAXUINT32, (guint64)getpid()}}};
+    int result = seccomp_rule_add(filter, SCMP_ACT_ERRNO(ENOSYS), SCMP_SYS(clone3), 0);
+    if (result == 0)
+        result = add_rule(filter, &clone_threads);
+    return result == 0 ? add_rule(filter, &signal_threads) : result;
+}
+
 static int allow_calls(const BerthSandbox *sandbox, scmp_filter_ctx filter)
 {
     int result = 0;
     for (gsize i = 0; result == 0 && i < sandbox->n_allowed; i++)
         result = seccomp_rule_add(filter, SCMP_ACT_ALLOW, sandbox->allowed[i], 0);
-    for (gsize i = 0; result == 0 && i < sandbox->n_absent; i++)
-        result = seccomp_rule_add(filter, SCMP_ACT_ERRNO(ENOSYS), sandbox->absent[i], 0);
-
-    for (gsize i = 0; result == 0 && i < sandbox->n_restricted; i++) {
-        const BerthSandboxRule *rule = &sandbox->restricted[i];
-        struct scmp_arg_cmp matches[G_N_ELEMENTS(rule->only)];
-        guint count = 0;
-        for (guint j = 0; j < G_N_ELEMENTS(rule->only) && rule->only[j].mask != 0; j++)
-            matches[count++] = SCMP_CMP(rule->only[j].argument, SCMP_CMP_MASKED_EQ,
-                                        rule->only[j].mask, rule->only[j].value);
-        result = seccomp_rule_add_array(filter, SCMP_ACT_ALLOW, rule->call, count, matches);
-    }
+    for (gsize i = 0; result == 0 && i < sandbox->n_restricted; i++)
+        result = add_rule(filter, &sandbox->restricted[i]);
+    if (result == 0 && sandbox->threads)
+        result = allow_threads(filter);
     return -result;
 }
 

@@ -59,8 +59,7 @@ typedef struct {
     gsize n_allowed;
     const BerthSandboxRule *restricted;
     gsize n_restricted;
-    const int *absent; /* calls that fail with ENOSYS, so that libc falls back to an older one */
-    gsize n_absent;
+    bool threads; /* may start threads, and signal them: abort() does. No processes */
 } BerthSandbox;
 
 /* False when a layer failed; the process must exit then. */

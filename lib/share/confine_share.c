@@ -2,15 +2,11 @@
 #include "confine_share.h"
 
 #include <fcntl.h>
-#include <linux/sched.h>
-#include <string.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
-#include <unistd.h>
 
 #define DESCRIPTORS_MAX 131072
 #define MEMORY_MAX      (G_GUINT64_CONSTANT(2) << 30)
-#define THREAD_FLAGS    (CLONE_VM | CLONE_FS | CLONE_FILES | CLONE_SIGHAND | CLONE_THREAD)
 #define WORD            G_MAXUINT32 /* mask of an int argument */
 
 static const int allowed[] = {
@@ -84,8 +80,7 @@ static const int allowed[] = {
 static const BerthSandboxRule restricted_calls[] = {
     {SCMP_SYS(mmap), {{2, PROT_EXEC, 0}}},
     {SCMP_SYS(mprotect), {{2, PROT_EXEC, 0}}},
-    {SCMP_SYS(clone), {{0, THREAD_FLAGS, THREAD_FLAGS}}}, /* threads, no processes */
-    {SCMP_SYS(fcntl), {{1, WORD, F_GETFD}}},              /* not F_SETOWN, which sends signals */
+    {SCMP_SYS(fcntl), {{1, WORD, F_GETFD}}}, /* not F_SETOWN, which sends signals */
     {SCMP_SYS(fcntl), {{1, WORD, F_SETFD}}},
     {SCMP_SYS(fcntl), {{1, WORD, F_GETFL}}},
     {SCMP_SYS(fcntl), {{1, WORD, F_OFD_GETLK}}},
@@ -95,18 +90,8 @@ static const BerthSandboxRule restricted_calls[] = {
     {SCMP_SYS(prlimit64), {{0, WORD, 0}, {2, G_MAXUINT64, 0}}}, /* its own, to read */
 };
 
-/* clone3 passes its flags in memory, out of the filter's reach; as it seems absent, libc falls back
- * to clone. */
-static const int absent[] = {SCMP_SYS(clone3)};
-
 bool berth_share_confine(int last_fd, const BerthSandboxPath *paths, gsize n_paths, GError **error)
 {
-    /* The last rule: signals to its own threads. */
-    BerthSandboxRule restricted[G_N_ELEMENTS(restricted_calls) + 1];
-    memcpy(restricted, restricted_calls, sizeof(restricted_calls));
-    restricted[G_N_ELEMENTS(restricted_calls)] =
-        (BerthSandboxRule){.call = SCMP_SYS(tgkill), .only = {{0, WORD, (guint64)getpid()}}};
-
     const BerthSandbox sandbox = {
         .step = "share.confine",
         .what = "confine berth-share",
@@ -118,10 +103,9 @@ bool berth_share_confine(int last_fd, const BerthSandboxPath *paths, gsize n_pat
         .n_paths = n_paths,
         .allowed = allowed,
         .n_allowed = G_N_ELEMENTS(allowed),
-        .restricted = restricted,
-        .n_restricted = G_N_ELEMENTS(restricted),
-        .absent = absent,
-        .n_absent = G_N_ELEMENTS(absent),
+        .restricted = restricted_calls,
+        .n_restricted = G_N_ELEMENTS(restricted_calls),
+        .threads = true,
     };
     return berth_sandbox_enter(&sandbox, error);
 }

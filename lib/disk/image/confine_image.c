@@ -4,15 +4,11 @@
 #include "sandbox/sandbox.h"
 
 #include <fcntl.h>
-#include <linux/sched.h>
-#include <string.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
-#include <unistd.h>
 
 #define DESCRIPTORS_MAX 64
 #define MEMORY_MAX      (G_GUINT64_CONSTANT(8) << 30)
-#define THREAD_FLAGS    (CLONE_VM | CLONE_FS | CLONE_FILES | CLONE_SIGHAND | CLONE_THREAD)
 
 /* Allowed with any arguments, for reading, decompressing and writing. None takes a path but
  * newfstatat, which libc uses on descriptors. */
@@ -76,7 +72,6 @@ static const BerthSandboxRule restricted_calls[] = {
     {SCMP_SYS(newfstatat), {{3, AT_EMPTY_PATH, AT_EMPTY_PATH}}},
     {SCMP_SYS(mmap), {{2, PROT_EXEC, 0}}},
     {SCMP_SYS(mprotect), {{2, PROT_EXEC, 0}}},
-    {SCMP_SYS(clone), {{0, THREAD_FLAGS, THREAD_FLAGS}}}, /* threads, no processes */
     {SCMP_SYS(fcntl),
      {{1, G_MAXUINT32, F_GETFD}}}, /* F_SETOWN, which sends signals, is not allowed */
     {SCMP_SYS(fcntl), {{1, G_MAXUINT32, F_SETFD}}},
@@ -87,18 +82,8 @@ static const BerthSandboxRule restricted_calls[] = {
     {SCMP_SYS(prlimit64), {{0, G_MAXUINT32, 0}, {2, G_MAXUINT64, 0}}}, /* read its own */
 };
 
-/* The filter cannot see clone3's flags, which are in memory; libc falls back to clone if it is
- * absent. */
-static const int absent[] = {SCMP_SYS(clone3)};
-
 bool berth_confine_image(int last_fd, GError **error)
 {
-    /* The last rule allows tgkill of this process, for abort(). */
-    BerthSandboxRule restricted[G_N_ELEMENTS(restricted_calls) + 1];
-    memcpy(restricted, restricted_calls, sizeof(restricted_calls));
-    restricted[G_N_ELEMENTS(restricted_calls)] =
-        (BerthSandboxRule){.call = SCMP_SYS(tgkill), .only = {{0, G_MAXUINT32, (guint64)getpid()}}};
-
     const BerthSandbox sandbox = {
         .step = "import.lock",
         .what = "confine berth-image",
@@ -108,10 +93,9 @@ bool berth_confine_image(int last_fd, GError **error)
         .no_paths = true,
         .allowed = allowed,
         .n_allowed = G_N_ELEMENTS(allowed),
-        .restricted = restricted,
-        .n_restricted = G_N_ELEMENTS(restricted),
-        .absent = absent,
-        .n_absent = G_N_ELEMENTS(absent),
+        .restricted = restricted_calls,
+        .n_restricted = G_N_ELEMENTS(restricted_calls),
+        .threads = true,
     };
     return berth_sandbox_enter(&sandbox, error);
 }
