@@ -59,7 +59,7 @@ void berth_error_set_remote(GError **error, guint code, const char *id, const ch
 /* The stable name, or "failed" for an error of another domain. Never NULL. */
 const char *berth_error_id(const GError *error);
 
-/* What to do next, or NULL. Borrowed from @error. */
+/* The hint, which tells the user what to do next; or NULL. Borrowed from @error. */
 const char *berth_error_hint(const GError *error);
 
 /* Whether @error is of our domain with this code. @error may be NULL. */

@@ -54,7 +54,7 @@ void berth_agent_client_power(BerthAgentClient *agent, WirePower action);
  * request at a time. */
 void berth_agent_client_grow(BerthAgentClient *agent, guint64 size);
 
-/* Nobody will serve the guest's shares any more: end them there. */
+/* End the guest's shares: the host serves them no more. */
 void berth_agent_client_unshare(BerthAgentClient *agent);
 
 /* Send the time and the time zone (an Olson name, or ""). */

@@ -71,7 +71,7 @@ static int connect_running(Berth *berth, const BerthDistro *distro)
     return fd >= 0 && berth_request_wait(fd, &berth->waiting, NULL) ? berth_fd_steal(&fd) : -1;
 }
 
-/* What the guest would choose in a distro that has nothing to say about it. */
+/* The user that the guest chooses where neither wsl.conf nor the distro names one. */
 static char *guess_user(const BerthDistro *distro)
 {
     return g_strdup(distro->account != NULL ? distro->account : "root");

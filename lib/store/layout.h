@@ -58,7 +58,7 @@ char *berth_layout_log(const BerthLayout *layout, const char *id);
 char *berth_layout_user_data(const BerthLayout *layout, const char *id);
 /* The directory of the distro's ssh keys. */
 char *berth_layout_ssh(const BerthLayout *layout, const char *id);
-/* What ~/.ssh/config includes. */
+/* The OpenSSH configuration that the user's ~/.ssh/config includes. */
 char *berth_layout_ssh_config(const BerthLayout *layout);
 /* The archive of the ssh server that distros without one are lent; it need not be there. */
 char *berth_layout_ssh_server(const BerthLayout *layout);
@@ -79,7 +79,7 @@ bool berth_layout_make(const char *path, GError **error);
  * found by their disks alone (lib/manage/hold.h). */
 void berth_layout_record_runtime(const BerthLayout *layout);
 
-/* As berth_layout_make, and checks that nobody else has access: for the runtime directory, whose
+/* As berth_layout_make, and checks that no other user has access: for the runtime directory, whose
  * parent may be world-writable. Errors: also BERTH_ERROR_DENIED, "layout.mode". */
 bool berth_layout_make_private(const char *path, GError **error);
 

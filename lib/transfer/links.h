@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  *
- * links — the files with several names that were met so far, by device and inode.
+ * links — the files with several names, by device and inode, numbered as they are added.
  *
  * Zero-initialise; links_clear frees.
  */
@@ -24,7 +24,7 @@ typedef struct {
     uint32_t count; /* the index of the next one */
 } Links;
 
-/* Whether @info's file was added before; its index. */
+/* Whether the file of @info was added before, and then its index. */
 bool links_find(const Links *links, const struct stat *info, uint32_t *ret_index);
 
 /* False when there is no memory, or TRANSFER_LINKS_MAX were added. */

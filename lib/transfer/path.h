@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT
  *
- * path — the path of the entry at hand, for messages: components are pushed and popped as a walk
- * goes down and up. Zero-initialise; path_clear frees. Without memory the path is shorter than it
- * should be, and nothing else happens.
+ * path — the current path of a walk, for messages: the walk pushes a component when it enters a
+ * directory and pops it when it leaves. Zero-initialise; path_clear frees. When memory runs out, a
+ * push appends nothing and the text is too short.
  */
 #pragma once
 

@@ -57,7 +57,7 @@ bool receiver_may_replace(Receiver *receiver, const char *name)
 
 /* ---- the destination ---- */
 
-/* Split the destination into a directory that is there and the name of the entry in it. */
+/* Split the destination into an existing directory and the name of the entry in it. */
 static int split_target(Receiver *receiver)
 {
     const char *path = receiver->receive->path;
@@ -112,7 +112,7 @@ static int open_target(Receiver *receiver)
 
 /* ---- directories ---- */
 
-/* Where the entries of the outermost "." go, when the destination is a directory. */
+/* Open the directory for the entries of the outermost ".". */
 static int enter_root(Receiver *receiver, int *ret_fd)
 {
     *ret_fd = fcntl(receiver->levels[0].fd, F_DUPFD_CLOEXEC, 3);
@@ -133,7 +133,7 @@ static int enter_named(Receiver *receiver, const char *name, int *ret_fd, bool *
     return !*ret_made && errno == ELOOP ? -ENOTDIR : -errno; /* a symlink is there */
 }
 
-/* The path holds the entry's name, and @before is its length without. */
+/* The path ends with the entry's name; @before is its length without that name. */
 static int take_directory(Receiver *receiver, const TransferMeta *meta, const char *name,
                           size_t before)
 {
@@ -158,7 +158,7 @@ static int take_directory(Receiver *receiver, const TransferMeta *meta, const ch
     return 0;
 }
 
-/* Give a directory of ours its permissions, with a setgid that it inherited, and times. */
+/* Set the permissions, with an inherited setgid, and times of a directory that we made. */
 static int complete_directory(Receiver *receiver, const ReceiverLevel *level)
 {
     struct stat info;
@@ -205,7 +205,7 @@ static int make_symlink(Receiver *receiver, const TransferMeta *meta, const char
     return receiver_report(receiver, TRANSFER_STEP_CREATE, error);
 }
 
-/* What the entry @sent is called here; NULL: it may not be called that. */
+/* The local name for the entry that the stream calls @sent; NULL: the name is not valid. */
 static const char *local_name(Receiver *receiver, uint8_t type, const char *sent)
 {
     bool outermost = receiver->depth == 0 && receiver->skipped == 0;
@@ -302,7 +302,7 @@ static int take_frame(Receiver *receiver, const WireFrame *frame)
     }
 }
 
-/* ---- all of it ---- */
+/* ---- the whole stream ---- */
 
 static bool goes_on(const Receiver *receiver)
 {

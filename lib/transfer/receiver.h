@@ -7,9 +7,10 @@
  * Only the destination itself may be a symlink, which is the user's.
  *
  * A file is written under a temporary name and renamed when it is whole. It belongs to the caller;
- * permissions and times are the sender's, setuid and setgid are dropped. A directory that is there
- * keeps its own. Another file of the same name is replaced; a directory, a device, a socket or a
- * FIFO is not. What cannot be created is reported, and the rest goes on, unless there is no space.
+ * permissions and times are the sender's, setuid and setgid are dropped. An existing
+ * directory keeps its own. A file replaces an existing file or symlink of its name, but no
+ * directory, device, socket or FIFO. The receiver reports an entry that it cannot create and goes
+ * on with the next, unless the file system is full or read-only.
  *
  * Blocking; one thread. All pointers are borrowed.
  */
@@ -18,7 +19,7 @@
 #include "stream.h"
 
 typedef struct {
-    const char *path; /* as cp(1) has it: an existing directory, or what the one entry becomes */
+    const char *path; /* as for cp(1): an existing directory, or the new name of the only entry */
     bool directory;   /* it must be a directory: there are several entries */
     TransferRead read;
     TransferReport report;     /* the sender's reports, too */
@@ -26,7 +27,7 @@ typedef struct {
     void *data;                /* of these three */
 } TransferReceive;
 
-/* 0 when END came, whatever had to be left out; -ENODATA when the stream ended before; -ECANCELED;
+/* 0 after END, even if entries were left out; -ENODATA when the stream ended before; -ECANCELED;
  * -EPROTO and -EPROTONOSUPPORT (stream.h); -ENOSPC, -EDQUOT and -EROFS, reported; or the -errno of
- * `read`. A file that is not whole is gone then. */
+ * `read`. On failure no incomplete file remains. */
 int transfer_receive(const TransferReceive *receive);

@@ -9,7 +9,7 @@
 #include <sys/xattr.h>
 #include <unistd.h>
 
-/* The file is finished with, made or not. */
+/* End the current file, created or not. */
 static void close_file(Receiver *receiver)
 {
     ReceiverFile *file = &receiver->file;
@@ -28,7 +28,7 @@ void receiver_discard_file(Receiver *receiver)
     file->fd = -1;
 }
 
-/* Report that the file cannot be made; bytes that still come for it are dropped. */
+/* Report that the file cannot be created; its further bytes are dropped. */
 static int lose_file(Receiver *receiver, TransferStep step, int error)
 {
     receiver_discard_file(receiver);
@@ -37,7 +37,7 @@ static int lose_file(Receiver *receiver, TransferStep step, int error)
 
 /* ---- links ---- */
 
-/* Count a file for LINK, and keep its path below the root when it was made. */
+/* Number a file for later LINKs, and keep its path below the root if it was created. */
 static int remember_link(Receiver *receiver, bool made)
 {
     if (receiver->n_links == TRANSFER_LINKS_MAX)
@@ -83,7 +83,7 @@ int receiver_link(Receiver *receiver, const char *name, uint32_t index)
     if (index >= receiver->n_links)
         return -EPROTO;
     const char *first = receiver->links[index];
-    if (first == NULL) /* the file was not made, which was reported */
+    if (first == NULL) /* creating that file failed and was reported */
         return receiver_report(receiver, TRANSFER_STEP_LINK, ENOENT);
     if (!receiver_may_replace(receiver, name))
         return 0;

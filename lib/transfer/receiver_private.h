@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  *
- * receiver_private — shared by the walk (receiver.c) and what concerns one file (receiver_file.c).
+ * receiver_private — shared by receiver.c (the walk) and receiver_file.c (one file).
  */
 #pragma once
 
@@ -11,15 +11,15 @@
 typedef struct {
     int fd;
     size_t path_length; /* of Receiver.path without it */
-    bool made;          /* by us: it was empty, and gets its meta at the end */
+    bool made;          /* by us: LEAVE sets its permissions and times */
     TransferMeta meta;
 } ReceiverLevel;
 
 /* The file between FILE and FILE_END. */
 typedef struct {
-    bool open;   /* there is one */
-    bool linked; /* it counts for LINK */
-    int fd;      /* -1: it could not be made or written, and its bytes are dropped */
+    bool open;   /* FILE has come, FILE_END has not */
+    bool linked; /* later LINKs may refer to it */
+    int fd;      /* -1: creating or writing it failed; its further bytes are dropped */
     char name[TRANSFER_NAME_MAX + 1];
     char temporary[32];
     TransferMeta meta;
@@ -29,11 +29,11 @@ typedef struct {
 typedef struct {
     const TransferReceive *receive;
     TransferReader reader;
-    Path path;             /* of the entry at hand, as the user calls it */
-    size_t root_length;    /* of the part of it that is the root's */
+    Path path;             /* of the current entry, as the user wrote it */
+    size_t root_length;    /* of the root's path, its beginning */
     ReceiverLevel *levels; /* TRANSFER_DEPTH_MAX + 1; levels[0] is the root */
     unsigned depth;        /* of the innermost level */
-    unsigned skipped;      /* directories that could not be entered, in each other */
+    unsigned skipped;      /* nested directories that could not be entered */
     bool into;             /* the destination is the root; else the entry @target in it */
     char target[TRANSFER_NAME_MAX + 1];
     bool slash;         /* a slash followed it: only a directory may be made */
@@ -49,7 +49,7 @@ typedef struct {
     uint64_t total; /* or 0 */
 } Receiver;
 
-/* Report about the entry at hand; returns 0, or -@error for one that ends it all. */
+/* Report a problem of the current entry; returns 0, or -@error where the transfer must end. */
 int receiver_report(Receiver *receiver, TransferStep step, int error);
 
 static inline ReceiverLevel *receiver_level(Receiver *receiver)
@@ -60,11 +60,11 @@ static inline ReceiverLevel *receiver_level(Receiver *receiver)
 /* openat2 without a way out of @directory: -1 and errno. */
 int receiver_open(int directory, const char *path, int flags, mode_t mode);
 
-/* A name that nothing has in the innermost directory, probably. */
+/* A name that is probably unused in the innermost directory. */
 void receiver_temporary(Receiver *receiver, char *name, size_t size);
 
-/* Whether an entry may take @name's place in the innermost directory: a file or a symlink is there,
- * or nothing. Reports if not. */
+/* Whether an entry may be created as @name in the innermost directory: it is unused, or a file or a
+ * symlink. Reports otherwise. */
 bool receiver_may_replace(Receiver *receiver, const char *name);
 
 /* Handle a frame of the file that is open, or that begins with FILE. @name is the checked one. All

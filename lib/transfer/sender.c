@@ -17,7 +17,7 @@ int sender_report(Sender *sender, TransferStep step, int error)
     return 0;
 }
 
-/* ---- what an entry may be ---- */
+/* ---- kinds of entries ---- */
 
 static int put_symlink(Sender *sender, const SenderEntry *entry, const struct stat *info)
 {
@@ -131,8 +131,8 @@ static int step(Sender *sender)
     return put_named(sender, &entry, found->d_name);
 }
 
-/* What the path's last component is in the stream: "." for one that has no name of its own. Uses
- * @name, of NAME_MAX + 1 bytes. */
+/* The stream's name for the last component of @path: "." for "/", "." and "..". Writes to @name, of
+ * NAME_MAX + 1 bytes. */
 static const char *name_of(const char *path, char *name)
 {
     size_t end = strlen(path);

@@ -12,7 +12,7 @@
 static int put_attribute(Sender *sender, int fd, const char *name)
 {
     ssize_t size = fgetxattr(fd, name, sender->value, WIRE_PAYLOAD_MAX);
-    if (size < 0 && errno == ENODATA) /* gone meanwhile */
+    if (size < 0 && errno == ENODATA) /* another process has removed it */
         return 0;
     if (size < 0)
         return sender_report(sender, TRANSFER_STEP_ATTRIBUTES, errno);
@@ -56,7 +56,7 @@ static int put_progress(Sender *sender, size_t size)
 static int put_data(Sender *sender, int fd, uint64_t offset, size_t size, size_t *ret_size)
 {
     WireBuffer *buffer = &sender->writer.buffer;
-    /* all at once: what follows moves nothing */
+    /* reserve all at once: later appends then move nothing */
     uint8_t *room = wire_buffer_reserve(buffer, WIRE_HEADER_SIZE + sizeof(offset) + size);
     if (room == NULL)
         return -ENOMEM;
@@ -90,7 +90,7 @@ static int put_range(Sender *sender, int fd, uint64_t *offset, uint64_t end)
     return 0;
 }
 
-/* Send what is no hole. *@size is the file's, and less where its end comes sooner. */
+/* Send the data between the holes. Lowers *@size, the size of the file, if the file ends sooner. */
 static int put_sparse(Sender *sender, int fd, uint64_t *size)
 {
     uint64_t offset = 0;
@@ -144,7 +144,7 @@ static int put_open_file(Sender *sender, const SenderEntry *entry, int fd)
     struct stat info;
     if (fstat(fd, &info) < 0)
         return sender_report(sender, TRANSFER_STEP_OPEN, errno);
-    if (!S_ISREG(info.st_mode)) /* it was another file a moment ago */
+    if (!S_ISREG(info.st_mode)) /* another process has replaced the file */
         return sender_report(sender, TRANSFER_STEP_SPECIAL, 0);
     bool linked = info.st_nlink > 1 && links_add(&sender->links, &info);
     size_t begin = transfer_begin(&sender->writer, TRANSFER_FILE);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  *
- * sender_private — shared by the walk (sender.c) and what it does with one file (sender_file.c).
+ * sender_private — shared by sender.c (the walk) and sender_file.c (one file).
  */
 #pragma once
 
@@ -31,7 +31,7 @@ typedef struct {
 
 #define TRANSFER_NAMES_SIZE 65536u
 
-/* Where an entry is found, and what it is called in the stream. */
+/* The place of an entry, and its name in the stream. */
 typedef struct {
     int directory; /* or AT_FDCWD */
     const char *name;

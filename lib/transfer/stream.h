@@ -17,7 +17,7 @@
  * A name is one component of a path: 1 to 255 bytes, no slash, not "." or "..". Only the outermost
  * DIRECTORY may be called ".": its entries belong in the destination itself.
  *
- * Decoders trust nothing: what breaks the grammar is -EPROTO.
+ * Decoders trust nothing: a breach of the grammar is -EPROTO.
  */
 #pragma once
 
@@ -43,7 +43,7 @@ typedef enum {
     TRANSFER_LEAVE,       /* nothing; the last DIRECTORY is complete */
     TRANSFER_FILE,        /* meta name:string size:u64 (a guess) linked:u8; 1: LINK counts it */
     TRANSFER_ATTRIBUTE,   /* name:string value */
-    TRANSFER_DATA,        /* offset:u64 bytes; what no DATA covers is a hole */
+    TRANSFER_DATA,        /* offset:u64 bytes; ranges without DATA are holes */
     TRANSFER_FILE_END,    /* size:u64 */
     TRANSFER_FILE_LOST,   /* nothing; the sender could not read the rest */
     TRANSFER_SYMLINK,     /* meta name:string target:string */
@@ -52,11 +52,11 @@ typedef enum {
     TRANSFER_END,         /* nothing */
 } TransferType;
 
-/* What could not be done with an entry. */
+/* The step that failed for an entry. */
 typedef enum {
     TRANSFER_STEP_OPEN,
     TRANSFER_STEP_READ,
-    TRANSFER_STEP_DIRECTORY, /* it is one, and that was not asked for */
+    TRANSFER_STEP_DIRECTORY, /* it is a directory, and the transfer is not recursive */
     TRANSFER_STEP_SPECIAL,   /* it is a device, a socket or a FIFO, which are not copied */
     TRANSFER_STEP_DEPTH,
     TRANSFER_STEP_TARGET, /* the destination */
@@ -65,7 +65,7 @@ typedef enum {
     TRANSFER_STEP_LINK,
     TRANSFER_STEP_ATTRIBUTES,
     TRANSFER_STEP_METADATA, /* permissions and times */
-    TRANSFER_STEP_SKIPPED,  /* as SPECIAL, inside of a directory: no failure */
+    TRANSFER_STEP_SKIPPED,  /* as SPECIAL, but inside a directory: no failure */
     TRANSFER_STEPS
 } TransferStep;
 

@@ -280,7 +280,7 @@ static Policy policy_of(const BerthAccess *access, guint8 family, const guint8 *
     return !access->isolated && (access->host_all || listed) ? FREE : NOT_FREE;
 }
 
-/* What a frame that reaches the policy check would start; false: nothing. */
+/* Read the port, or the ping, of a frame that begins a connection; false: it begins none. */
 static bool begins(const guint8 *payload, guint8 protocol, bool first, guint16 *ret_port,
                    bool *ret_ping)
 {

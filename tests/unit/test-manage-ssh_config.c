@@ -200,7 +200,7 @@ static void test_link(Fixture *fixture, gconstpointer data)
     g_assert_false(g_file_test(real, G_FILE_TEST_IS_SYMLINK));
 }
 
-/* What cannot be changed stays as it is, to the byte. */
+/* A file that cannot be changed keeps every byte. */
 static void test_refused(Fixture *fixture, gconstpointer data)
 {
     g_autoptr(GError) error = NULL;

@@ -22,7 +22,7 @@ static void test_key(void)
     g_assert_cmpstr(digits, ==, wanted);
 }
 
-/* What comes before and behind is not looked at. */
+/* The reader ignores the lines before and behind the key. */
 static void test_surroundings(void)
 {
     g_autofree char *text = g_strconcat("a comment\n", key, "\nmore\n", NULL);

@@ -256,7 +256,7 @@ static void put_one(WireBuffer *stream)
     transferring_put_file(stream, "one", "1");
 }
 
-/* Nobody writes into a FIFO, or puts a file in its place. */
+/* The receiver neither writes into a FIFO nor replaces it. */
 static void test_in_the_way(Transferring *test, gconstpointer data)
 {
     g_assert_cmpint(mkfifo(at(test, "to/one"), 0600), ==, 0);

@@ -71,7 +71,7 @@ static bool is_text(const Attributes *at, const char *text)
 
 /* ---- one rule ---- */
 
-/* What the last expression loaded into a register, if relevant. */
+/* The field that the last expression loaded into a register. */
 typedef enum { LOAD_OTHER, LOAD_PROTOCOL, LOAD_PORT, LOAD_DESTINATION, LOAD_DEVICE } Load;
 
 typedef struct {

@@ -33,7 +33,7 @@ static void way_read(Way *way)
     way->end = got > 0 ? (size_t)got : 0;
 }
 
-/* False: nobody reads at the other end. */
+/* False: the other end is closed, or the write failed. */
 static bool way_write(Way *way)
 {
     ssize_t put = write(way->to, way->bytes + way->start, way->end - way->start);

@@ -61,7 +61,8 @@ static void own_terminal(const User *user)
         fchmod(STDIN_FILENO, 0620);
 }
 
-/* The directory last: until then it is root's alone, and nobody can replace what is in it. */
+/* The socket first: while the directory is root's alone, the user cannot put a symlink in its
+ * place. */
 static void own_agent(const User *user)
 {
     const char *path = getenv("SSH_AUTH_SOCK");

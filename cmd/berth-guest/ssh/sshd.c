@@ -19,7 +19,7 @@
 
 /* StrictModes looks at the permissions of all parents, which are not the user's business here. */
 static const char config[] =
-    "# berth writes this file: for ssh connections of this machine's host, and nobody else's.\n"
+    "# berth writes this file: it applies only to ssh connections from this machine's host.\n"
     "HostKey " HOST_KEY "\n"
     "AuthorizedKeysFile " AUTHORIZED_KEYS "\n"
     "StrictModes no\n"

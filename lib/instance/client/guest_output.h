@@ -34,7 +34,8 @@ bool berth_guest_output_append(BerthGuestOutput *output, const WireFrame *frame,
                                WireBuffer *frames);
 bool berth_guest_output_waits(const BerthGuestOutput *output);
 
-/* What to poll for while the command runs, or after its end. Then handle what poll returned. */
+/* The descriptor and events to poll, while the command is @running or after its end; then pass the
+ * returned events to berth_guest_output_serve. */
 struct pollfd berth_guest_output_poll(const BerthGuestOutput *output, bool running);
 void berth_guest_output_serve(BerthGuestOutput *output, short revents, WireBuffer *frames);
 

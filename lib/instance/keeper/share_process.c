@@ -55,7 +55,8 @@ BerthShareProcess *berth_share_process_new(const BerthMachine *machine, const ch
     g_autofree char *path = g_build_filename(dir, BERTH_RUNTIME_SHARE, NULL);
     shares->listen_fd = berth_fd_listen(path);
     shares->socket_fd = shares->listen_fd < 0 ? -1 : open(path, O_PATH | O_CLOEXEC);
-    /* QEMU unlinks the path of a listening socket when it ends. Without one nobody else connects.
+    /* QEMU unlinks the path of a listening socket when it ends. Without one no other process
+     * connects.
      */
     if (shares->socket_fd >= 0 && unlink(path) == 0)
         return g_steal_pointer(&shares);
