@@ -41,10 +41,10 @@ static void put_failed(WireBuffer *out, uint32_t stream, const char *path, int e
     wire_frame_end(out, begin);
 }
 
-static void put_number(const Relay *relay, WireType type, uint32_t number)
+static void put_credit(const Relay *relay, uint32_t credit)
 {
-    size_t begin = wire_frame_begin(relay->host->out, type, WIRE_STDIN, relay->stream);
-    wire_put_u32(relay->host->out, number);
+    size_t begin = wire_frame_begin(relay->host->out, WIRE_CREDIT, WIRE_STDIN, relay->stream);
+    wire_put_u32(relay->host->out, credit);
     wire_frame_end(relay->host->out, begin);
 }
 
@@ -133,7 +133,7 @@ static void flush(Relay *relay)
     }
     uint32_t credit = wire_credit_return(&relay->in, passed);
     if (credit > 0 && !relay->over)
-        put_number(relay, WIRE_CREDIT, credit);
+        put_credit(relay, credit);
 }
 
 static void on_socket(Source *source, uint32_t events)

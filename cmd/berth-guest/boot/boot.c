@@ -240,14 +240,9 @@ static void stage_mounts(Boot *boot, char *problem, size_t size)
     startup_mount(&startup, problem, size);
 }
 
-static int prepare_logins(const Boot *boot, const char **ret_what)
-{
-    const DefaultUsers defaults = {"", boot->user};
-    return logins_prepare(&defaults, ret_what);
-}
-
 static void prepare_init(Boot *boot, char *problem, size_t size)
 {
+    const DefaultUsers users = {"", boot->user};
     const char *what = "";
     int result = 0;
     if (boot->init.kind == INIT_BERTH)
@@ -256,7 +251,7 @@ static void prepare_init(Boot *boot, char *problem, size_t size)
         mounts_for_systemd();
         result = systemd_prepare(&boot->settings, &what);
         if (result == 0)
-            result = prepare_logins(boot, &what);
+            result = logins_prepare(&users, &what);
         boot->notify = handover_open_notify();
     }
     explain(problem, size, what, result);

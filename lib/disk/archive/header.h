@@ -25,6 +25,12 @@ typedef enum {
     BERTH_HEADER_CHANGED,
 } BerthHeaderField;
 
+/* The bytes that a member's @size takes: whole blocks. */
+static inline guint64 berth_header_padded(guint64 size)
+{
+    return (size + BERTH_HEADER_SIZE - 1) / BERTH_HEADER_SIZE * BERTH_HEADER_SIZE;
+}
+
 bool berth_header_is_zero(const guint8 *header);
 
 /* Verify the checksum: the sum of all bytes, its own field as blanks. Accepts sums of signed bytes,

@@ -118,11 +118,6 @@ static void warn(BerthHeaders *headers, const char *text)
     g_ptr_array_add(headers->warnings, g_strdup_printf("%s: %s", headers->name, text));
 }
 
-static guint64 padded(guint64 size)
-{
-    return (size + BERTH_HEADER_SIZE - 1) / BERTH_HEADER_SIZE * BERTH_HEADER_SIZE;
-}
-
 static void append_zeros(GByteArray *bytes, gsize size)
 {
     guint old = bytes->len;
@@ -149,7 +144,7 @@ static bool begin_special(BerthHeaders *headers, const guint8 *header)
         return too_large(headers, "a header has more than 1 MiB of names and attributes");
     headers->special_type = berth_header_type(header);
     headers->special_size = (gsize)size;
-    headers->body = padded((guint64)size);
+    headers->body = berth_header_padded((guint64)size);
     g_byte_array_set_size(headers->special, 0);
     return headers->body > 0 || finish_special(headers);
 }
@@ -178,7 +173,7 @@ static bool begin_entry(BerthHeaders *headers, const guint8 *header, guint64 pos
     if (records->len > 0) {
         berth_header_append_pax(headers->made, records->len);
         g_byte_array_append(headers->made, records->data, records->len);
-        append_zeros(headers->made, (gsize)padded(records->len) - records->len);
+        append_zeros(headers->made, (gsize)berth_header_padded(records->len) - records->len);
     }
     if (facts->is_of_unknown_kind && !headers->warned_of_kinds)
         warn(headers, "entries of an unknown kind were read as files");
@@ -188,7 +183,7 @@ static bool begin_entry(BerthHeaders *headers, const guint8 *header, guint64 pos
         berth_header_append_clean(headers->made, header);
     headers->header = stray ? 0 : BERTH_HEADER_SIZE;
     headers->blocks = facts->has_map_in_blocks ? BERTH_HEADER_SIZE : 0;
-    headers->data = padded((guint64)facts->data_size);
+    headers->data = berth_header_padded((guint64)facts->data_size);
     headers->map = (MapWalk){.active = facts->has_map_in_data};
     return true;
 }

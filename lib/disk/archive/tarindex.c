@@ -122,11 +122,6 @@ static char *directory_of(const char *path)
     return slash == NULL ? g_strdup("") : g_strndup(path, (gsize)(slash - path));
 }
 
-static guint64 padded(guint64 size)
-{
-    return (size + BLOCK - 1) / BLOCK * BLOCK;
-}
-
 /* --- members --- */
 
 /* The target of a link, or NULL if it leads outside the archive. */
@@ -176,7 +171,7 @@ static bool skip_sparse_map(BerthTarIndex *index, GError **error)
 /* The padding of the last member may be missing. */
 static void skip_data(BerthTarIndex *index, guint64 size)
 {
-    guint64 next = index->at + BLOCK + padded(size);
+    guint64 next = index->at + BLOCK + berth_header_padded(size);
     index->at = MIN(next, index->end);
 }
 

@@ -50,13 +50,8 @@ static guint8 *add_block(GByteArray *blocks)
     return blocks->data + at;
 }
 
-static void put_tail(guint8 *block)
-{
-    berth_le_put16(block + DATA_SIZE + 4, TAIL_SIZE);
-    block[DATA_SIZE + 7] = TAIL_TYPE;
-}
-
-/* Fill @block from @at with entries [first, end); the last entry's record spans the rest. */
+/* Fill @block from @at with entries [first, end); the last entry's record spans the rest
+ * but the tail, which holds the checksum. */
 static void put_entries(guint8 *block, guint at, const GArray *entries, guint first, guint end)
 {
     for (guint i = first; i < end; i++) {
@@ -65,7 +60,8 @@ static void put_entries(guint8 *block, guint at, const GArray *entries, guint fi
         put_entry(block + at, entry->inode, entry->name, entry->type, size);
         at += size;
     }
-    put_tail(block);
+    berth_le_put16(block + DATA_SIZE + 4, TAIL_SIZE);
+    block[DATA_SIZE + 7] = TAIL_TYPE;
 }
 
 static int compare_names(gconstpointer a, gconstpointer b)

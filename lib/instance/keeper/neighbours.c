@@ -125,12 +125,6 @@ static bool is_kept(const char *dir)
            strcmp(g_strchomp(name), "berth-keeper") == 0;
 }
 
-static char *name_in(const char *dir)
-{
-    g_autofree char *path = g_build_filename(dir, "machine.conf", NULL);
-    return berth_machine_read_name(path, NULL);
-}
-
 /* Read pending events. True when one concerns a ports file. */
 static bool read_events(int fd)
 {
@@ -190,7 +184,8 @@ char *berth_neighbours_find(BerthNeighbours *neighbours, const BerthLeg *leg)
         if (strcmp(dir, neighbours->dir) == 0 || !has_leg(dir, leg) || !is_kept(dir))
             continue;
         watch(neighbours, dir);
-        return name_in(dir);
+        g_autofree char *machine = g_build_filename(dir, "machine.conf", NULL);
+        return berth_machine_read_name(machine, NULL);
     }
     return NULL;
 }
