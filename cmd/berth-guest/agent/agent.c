@@ -2,18 +2,16 @@
 #include "agent.h"
 
 #include "boot_watch.h"
+#include "follow_host.h"
 #include "opening.h"
 #include "unix_relay.h"
 #include "session.h"
 
 #include "distro/account.h"
-#include "distro/identity.h"
 #include "distro/oobe.h"
-#include "distro/resolver.h"
 #include "os/clock.h"
 #include "os/config.h"
 #include "os/grow.h"
-#include "os/interface.h"
 #include "os/log.h"
 #include "os/report.h"
 #include "ports/listeners.h"
@@ -299,46 +297,6 @@ static void handle_config(Agent *agent, const WireFrame *frame)
         clock_follow(config.realtime_nsec, 0);
 }
 
-static void handle_clock(Agent *agent, const WireFrame *frame)
-{
-    WireReader reader;
-    wire_reader_init(&reader, frame);
-    uint64_t realtime_nsec = wire_get_u64(&reader);
-    const char *zone = wire_get_string(&reader);
-    if (!wire_reader_done(&reader) || !agent->options->in_machine)
-        return;
-    clock_set(realtime_nsec);
-    int result = agent->options->follow_zone ? identity_set_zone(zone) : 0;
-    if (result < 0)
-        log_line("cannot set the time zone: %s", strerror(-result));
-}
-
-static void handle_names(Agent *agent, const WireFrame *frame)
-{
-    const AgentOptions *options = agent->options;
-    char former[sizeof(options->config->search)] = "";
-    if (options->config != NULL)
-        memcpy(former, options->config->search, sizeof(former));
-    if (options->config == NULL || !config_read_names(frame, options->config))
-        return;
-    int hosts = identity_hosts(options->root, options->config, options->settings);
-    int resolver = resolver_update(options->root, options->config, options->settings);
-    if (hosts < 0 || resolver < 0)
-        log_line("cannot follow the host's names: %s", strerror(hosts < 0 ? -hosts : -resolver));
-    else if (options->in_machine && options->settings->generate_resolv_conf &&
-             strcmp(former, options->config->search) != 0)
-        resolver_reload();
-}
-
-static void handle_route(Agent *agent, const WireFrame *frame)
-{
-    WireReader reader;
-    wire_reader_init(&reader, frame);
-    const char *gateway6 = wire_get_string(&reader);
-    if (wire_reader_done(&reader) && agent->options->in_machine)
-        network_route6(gateway6);
-}
-
 static void handle_opening(Agent *agent, const WireFrame *frame)
 {
     WireFrame open;
@@ -376,11 +334,11 @@ static void handle_frame(Agent *agent, const WireFrame *frame)
     else if (frame->type == WIRE_GROW)
         handle_grow(agent, frame);
     else if (frame->type == WIRE_CLOCK)
-        handle_clock(agent, frame);
+        follow_host_clock(agent->options, frame);
     else if (frame->type == WIRE_NAMES)
-        handle_names(agent, frame);
+        follow_host_names(agent->options, frame);
     else if (frame->type == WIRE_ROUTE)
-        handle_route(agent, frame);
+        follow_host_route(agent->options, frame);
     else if (frame->type == WIRE_UNSHARE)
         shares_end(&agent->shares);
 }

@@ -1,0 +1,50 @@
+/* SPDX-License-Identifier: MIT */
+#include "follow_host.h"
+
+#include "distro/identity.h"
+#include "distro/resolver.h"
+#include "os/clock.h"
+#include "os/config.h"
+#include "os/interface.h"
+#include "os/log.h"
+
+#include <string.h>
+
+void follow_host_clock(const AgentOptions *options, const WireFrame *frame)
+{
+    WireReader reader;
+    wire_reader_init(&reader, frame);
+    uint64_t realtime_nsec = wire_get_u64(&reader);
+    const char *zone = wire_get_string(&reader);
+    if (!wire_reader_done(&reader) || !options->in_machine)
+        return;
+    clock_set(realtime_nsec);
+    int result = options->follow_zone ? identity_set_zone(zone) : 0;
+    if (result < 0)
+        log_line("cannot set the time zone: %s", strerror(-result));
+}
+
+void follow_host_names(const AgentOptions *options, const WireFrame *frame)
+{
+    char former[sizeof(options->config->search)] = "";
+    if (options->config != NULL)
+        memcpy(former, options->config->search, sizeof(former));
+    if (options->config == NULL || !config_read_names(frame, options->config))
+        return;
+    int hosts = identity_hosts(options->root, options->config, options->settings);
+    int resolver = resolver_update(options->root, options->config, options->settings);
+    if (hosts < 0 || resolver < 0)
+        log_line("cannot follow the host's names: %s", strerror(hosts < 0 ? -hosts : -resolver));
+    else if (options->in_machine && options->settings->generate_resolv_conf &&
+             strcmp(former, options->config->search) != 0)
+        resolver_reload();
+}
+
+void follow_host_route(const AgentOptions *options, const WireFrame *frame)
+{
+    WireReader reader;
+    wire_reader_init(&reader, frame);
+    const char *gateway6 = wire_get_string(&reader);
+    if (wire_reader_done(&reader) && options->in_machine)
+        network_route6(gateway6);
+}
