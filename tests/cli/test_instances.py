@@ -231,6 +231,21 @@ def test_logs(box):
     box("logs", "none").failed(1, "distro.not-found", "logs none: ")
 
 
+def test_log_calls_an_orderly_end_no_failure(box):
+    """Terminate, a reboot and a power-off in the guest end its agent, too."""
+    box("start").ok()
+    os.kill(box.qemus()[0]["pid"], signal.SIGUSR1)
+    wait_for(lambda: len(box.qemus()) == 2)
+    box("run", "true").ok()
+    os.kill(box.qemus()[1]["pid"], signal.SIGUSR2)
+    wait_for(lambda: box.info("box")["state"] == "stopped")
+    box("start").ok()
+    box("terminate", "box").ok()
+    text = box("logs").ok()
+    assert "box reboots" in text and "box was powered off" in text
+    assert "was ended" not in text
+
+
 class Reader:
     """Reads a process's output as it comes."""
 

@@ -263,13 +263,13 @@ static gboolean on_agent_timeout(gpointer user_data)
 
 /* The guest closed the channel: a process killed the agent, or an init did at the end of a shutdown.
  * No session works without it. QEMU ends by itself, or is killed after AGENT_GRACE_SEC; how it ends
- * decides the error that sessions get. */
+ * decides the error that sessions get and the log names: only then it is known whether the end was
+ * orderly. */
 void berth_instance_lose_agent(BerthInstance *instance)
 {
     if (instance->life.agent == NULL)
         return;
     g_clear_pointer(&instance->life.agent, berth_agent_client_free);
-    berth_console_log(instance->console, "the agent in the guest was ended");
     berth_server_set_up(instance->server, false);
     berth_sockets_set_up(instance->sockets, false);
     if (instance->state != STOPPING)
