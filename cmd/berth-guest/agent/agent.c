@@ -511,8 +511,9 @@ static int start(Agent *agent)
     static const BootWatchEvents boot_events = {on_boot_stage, on_booted};
     agent->boot = boot_watch_new(&agent->loop, agent->options->init, agent->options->handover,
                                  agent->options->notify, &boot_events, agent);
+    static const LoginsSystem system = {LOGINS_DIRECTORY, "/usr/bin:/bin", clock_boottime_usec};
     if (agent->options->init == INIT_SYSTEMD)
-        agent->host.logins = logins_new(&agent->loop, on_login, agent);
+        agent->host.logins = logins_new(&agent->loop, &system, on_login, agent);
     if (agent->options->listeners)
         agent->listeners =
             listeners_new(&agent->loop, agent->options->in_machine, agent->options->device,

@@ -3,7 +3,6 @@
 
 #include "holder.h"
 
-#include "os/clock.h"
 #include "os/file.h"
 #include "os/log.h"
 
@@ -22,7 +21,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#define DIRECTORY "/run/berth/logins"
+#define DIRECTORY LOGINS_DIRECTORY
 #define UNITS     "/run/systemd/system"
 #define WANTS     UNITS "/multi-user.target.wants"
 #define UNIT      "berth-session@"
@@ -79,11 +78,12 @@ typedef struct {
     Source limit;         /* timer of START_SEC */
     pid_t starter;        /* systemctl, or 0 */
     bool ended;           /* the unit ended after `starter` was forked */
-    uint64_t failed_usec; /* clock_boottime_usec of the failure */
+    uint64_t failed_usec; /* LoginsSystem.now_usec at the failure */
 } Entry;
 
 struct Logins {
     Loop *loop;
+    const LoginsSystem *system;
     LoginsReady ready;
     void *data;
     Entry **entries; /* one for each user who ran a command or is a default user */
@@ -105,17 +105,17 @@ static int make_reports(const char *path, uid_t uid)
     return make_fifo(path, 0600, uid);
 }
 
-static void name_fifo(char path[64], uid_t uid)
+static void name_fifo(char path[PATH_MAX], const char *directory, uid_t uid)
 {
-    snprintf(path, 64, DIRECTORY "/%u", uid);
+    snprintf(path, PATH_MAX, "%s/%u", directory, uid);
 }
 
 static int enable_for(uid_t uid)
 {
     char link[sizeof(WANTS) + sizeof(UNIT) + 32];
-    char fifo[64];
+    char fifo[PATH_MAX];
     snprintf(link, sizeof(link), WANTS "/" UNIT "%u.service", uid);
-    name_fifo(fifo, uid);
+    name_fifo(fifo, DIRECTORY, uid);
     int result = make_reports(fifo, uid);
     if (result == 0)
         result = file_make_directories(WANTS, 0755);
@@ -189,7 +189,7 @@ static void settle(Entry *entry, State state)
 static void fail(Entry *entry, const char *why)
 {
     log_line("no login session for UID %u: %s", entry->uid, why);
-    entry->failed_usec = clock_boottime_usec();
+    entry->failed_usec = entry->logins->system->now_usec();
     settle(entry, FAILED);
 }
 
@@ -259,8 +259,8 @@ static void on_reports(Source *source, uint32_t events)
 
 static bool open_reports(Entry *entry)
 {
-    char path[64];
-    name_fifo(path, entry->uid);
+    char path[PATH_MAX];
+    name_fifo(path, entry->logins->system->directory, entry->uid);
     int result = make_reports(path, entry->uid);
     int fifo = result == 0 ? open(path, O_RDWR | O_NONBLOCK | O_NOFOLLOW | O_CLOEXEC) : -1;
     if (fifo >= 0) /* O_RDWR: it never reaches EOF */
@@ -296,7 +296,7 @@ static Entry *find_entry(Logins *logins, uid_t uid)
 static const char starting[] = "systemctl --quiet is-active sysinit.target && "
                                "exec systemctl --quiet --no-ask-password start \"$@\"";
 
-__attribute__((noreturn)) static void run_systemctl(uid_t uid)
+__attribute__((noreturn)) static void run_systemctl(const char *path, uid_t uid)
 {
     char name[sizeof(UNIT) + 32], manager[32];
     snprintf(name, sizeof(name), UNIT "%u.service", uid);
@@ -304,7 +304,7 @@ __attribute__((noreturn)) static void run_systemctl(uid_t uid)
     sigset_t none;
     sigemptyset(&none);
     sigprocmask(SIG_SETMASK, &none, NULL);
-    setenv("PATH", "/usr/bin:/bin", 1);
+    setenv("PATH", path, 1);
     execl("/bin/sh", "sh", "-c", starting, "sh", manager, name, (char *)NULL);
     _exit(127);
 }
@@ -322,7 +322,10 @@ static bool start_limit(Entry *entry)
     int timer = timerfd_create(CLOCK_MONOTONIC, TFD_NONBLOCK | TFD_CLOEXEC);
     if (timer < 0)
         return false;
-    timerfd_settime(timer, 0, &when, NULL);
+    if (timerfd_settime(timer, 0, &when, NULL) < 0) {
+        close(timer);
+        return false;
+    }
     loop_close(entry->logins->loop, &entry->limit); /* from an earlier attempt */
     loop_add(entry->logins->loop, &entry->limit, timer, EPOLLIN, on_limit);
     return true;
@@ -334,7 +337,7 @@ static bool start(Entry *entry)
         return false;
     pid_t pid = fork();
     if (pid == 0)
-        run_systemctl(entry->uid);
+        run_systemctl(entry->logins->system->path, entry->uid);
     if (pid < 0)
         return false;
     entry->starter = pid;
@@ -363,7 +366,7 @@ bool logins_get(Logins *logins, uid_t uid, Login *ret_login)
         return true;
     if (entry->state == OPEN && !is_alive(entry))
         forget(entry);
-    if (entry->state == FAILED && clock_boottime_usec() - entry->failed_usec >= RETRY_USEC)
+    if (entry->state == FAILED && logins->system->now_usec() - entry->failed_usec >= RETRY_USEC)
         forget(entry);
     if (entry->state == NONE && !start(entry))
         return true;
@@ -382,12 +385,12 @@ static void open_enabled(Logins *logins, DIR *fifos)
             find_entry(logins, (uid_t)strtoul(entry->d_name, NULL, 10));
 }
 
-Logins *logins_new(Loop *loop, LoginsReady ready, void *data)
+Logins *logins_new(Loop *loop, const LoginsSystem *system, LoginsReady ready, void *data)
 {
-    DIR *fifos = opendir(DIRECTORY);
+    DIR *fifos = opendir(system->directory);
     Logins *logins = fifos != NULL ? calloc(1, sizeof(*logins)) : NULL;
     if (logins != NULL) {
-        *logins = (Logins){.loop = loop, .ready = ready, .data = data};
+        *logins = (Logins){.loop = loop, .system = system, .ready = ready, .data = data};
         open_enabled(logins, fifos);
     }
     if (fifos != NULL)

@@ -43,10 +43,18 @@ typedef void (*LoginsReady)(void *data, uid_t uid, const Login *login);
  * -errno with the path in *ret_what. */
 int logins_prepare(const DefaultUsers *defaults, const char **ret_what);
 
+#define LOGINS_DIRECTORY "/run/berth/logins"
+
+typedef struct {
+    const char *directory;      /* of the FIFOs: LOGINS_DIRECTORY */
+    const char *path;           /* PATH with systemctl */
+    uint64_t (*now_usec)(void); /* a clock that nobody sets: clock_boottime_usec */
+} LoginsSystem;
+
 typedef struct Logins Logins;
 
-/* NULL when out of memory, or when logins_prepare was not called. */
-Logins *logins_new(Loop *loop, LoginsReady ready, void *data);
+/* @system is borrowed. NULL when out of memory, or when logins_prepare was not called. */
+Logins *logins_new(Loop *loop, const LoginsSystem *system, LoginsReady ready, void *data);
 void logins_free(Logins *logins); /* NULL is allowed */
 
 /* Get the session in which a command of @uid starts. False: it must wait for LoginsReady. */

@@ -1,0 +1,110 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Login sessions of a distro whose systemctl cannot start them, with a clock that the test steps.
+ */
+#include "agent/logins.h"
+
+#include <glib/gstdio.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#define SECOND 1000000ull
+
+static uint64_t now_usec;
+
+static uint64_t now(void)
+{
+    return now_usec;
+}
+
+typedef struct {
+    Loop loop;
+    char *dir; /* of the FIFOs; without a systemctl */
+    LoginsSystem system;
+    Logins *logins;
+    guint ready; /* calls of on_ready */
+} Fixture;
+
+static void on_ready(void *data, uid_t uid, const Login *login)
+{
+    Fixture *fixture = data;
+    g_assert_cmpuint(uid, ==, getuid());
+    g_assert_cmpint(login->holder, ==, 0);
+    fixture->ready++;
+}
+
+static void set_up(Fixture *fixture, gconstpointer data)
+{
+    now_usec = 1000 * SECOND;
+    fixture->dir = g_dir_make_tmp("berth-logins-XXXXXX", NULL);
+    fixture->system = (LoginsSystem){fixture->dir, fixture->dir, now};
+    g_assert_cmpint(loop_init(&fixture->loop), ==, 0);
+    fixture->logins = logins_new(&fixture->loop, &fixture->system, on_ready, fixture);
+    g_assert_nonnull(fixture->logins);
+}
+
+static void tear_down(Fixture *fixture, gconstpointer data)
+{
+    g_autofree char *fifo = g_strdup_printf("%s/%u", fixture->dir, getuid());
+    logins_free(fixture->logins);
+    close(fixture->loop.epoll);
+    g_assert_cmpint(g_unlink(fifo), ==, 0);
+    g_assert_cmpint(g_rmdir(fixture->dir), ==, 0);
+    g_free(fixture->dir);
+}
+
+/* A command asks for the session: it waits, and the start fails. */
+static void expect_start(Fixture *fixture)
+{
+    Login login;
+    int status;
+    guint before = fixture->ready;
+    g_assert_false(logins_get(fixture->logins, getuid(), &login));
+    pid_t pid = waitpid(-1, &status, 0);
+    g_assert_cmpint(pid, >, 0);
+    g_assert_cmpint(status, !=, 0);
+    logins_reaped(fixture->logins, pid, status);
+    g_assert_cmpuint(fixture->ready, ==, before + 1);
+}
+
+/* A command asks: it runs without a session at once. */
+static void expect_none(Fixture *fixture)
+{
+    Login login;
+    g_assert_true(logins_get(fixture->logins, getuid(), &login));
+    g_assert_cmpint(login.holder, ==, 0);
+}
+
+static void test_retry(Fixture *fixture, gconstpointer data)
+{
+    expect_start(fixture);
+    expect_none(fixture);
+    now_usec += 60 * SECOND - 1;
+    expect_none(fixture);
+    now_usec += 1;
+    expect_start(fixture);
+    expect_none(fixture);
+    now_usec += 86400 * SECOND;
+    expect_start(fixture);
+}
+
+/* Were the clock one that is set: a step back of a day does not put off the retry for a day. */
+static void test_clock_stepped_back(Fixture *fixture, gconstpointer data)
+{
+    now_usec = 2 * 86400 * SECOND;
+    expect_start(fixture);
+    now_usec -= 86400 * SECOND;
+    expect_start(fixture);
+    expect_none(fixture);
+}
+
+#define ADD(path, func)                                                                            \
+    g_test_add("/berth-guest/logins/" path, Fixture, NULL, set_up, func, tear_down)
+
+int main(int argc, char **argv)
+{
+    g_test_init(&argc, &argv, NULL);
+    ADD("retry", test_retry);
+    ADD("clock-stepped-back", test_clock_stepped_back);
+    return g_test_run();
+}
