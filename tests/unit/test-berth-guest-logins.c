@@ -2,9 +2,12 @@
  *
  * Login sessions of a distro whose systemctl cannot start them, with a clock that the test steps.
  */
+#include "../lib/failing.h"
 #include "agent/logins.h"
 
+#include <fcntl.h>
 #include <glib/gstdio.h>
+#include <string.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -22,6 +25,7 @@ typedef struct {
     char *dir; /* of the FIFOs; without a systemctl */
     LoginsSystem system;
     Logins *logins;
+    int fifo;    /* of this user, in test_failing */
     guint ready; /* calls of on_ready */
 } Fixture;
 
@@ -98,6 +102,52 @@ static void test_clock_stepped_back(Fixture *fixture, gconstpointer data)
     expect_none(fixture);
 }
 
+static void on_holder(void *data, uid_t uid, const Login *login)
+{
+    *(pid_t *)data = login->holder;
+}
+
+/* The unit reports this process as the holder of the session, which opens then. */
+static void open_login(Loop *loop, Logins *logins, int fifo, const pid_t *holder)
+{
+    int status;
+    g_autofree char *report = g_strdup_printf("%d 0123abcd\n", getpid());
+    gssize size = (gssize)strlen(report);
+    g_assert_cmpint(write(fifo, report, (gsize)size), ==, size);
+    while (*holder == 0)
+        g_assert_cmpint(loop_turn(loop), ==, 0);
+    g_assert_cmpint(*holder, ==, getpid());
+    pid_t pid = waitpid(-1, &status, 0);
+    logins_reaped(logins, pid, status);
+}
+
+static void run_login(gpointer data)
+{
+    Fixture *fixture = data;
+    Loop loop;
+    Login login;
+    pid_t holder = 0;
+    if (loop_init(&loop) < 0)
+        return;
+    Logins *logins = logins_new(&loop, &fixture->system, on_holder, &holder);
+    if (logins != NULL && !logins_get(logins, getuid(), &login))
+        open_login(&loop, logins, fixture->fifo, &holder);
+    logins_free(logins);
+    close(loop.epoll);
+}
+
+/* Without memory, descriptors or epoll watches a command runs without a session or gets it late;
+ * it does not wait for ever. */
+static void test_failing(Fixture *fixture, gconstpointer data)
+{
+    g_autofree char *path = g_strdup_printf("%s/%u", fixture->dir, getuid());
+    g_assert_cmpint(mkfifo(path, 0600), ==, 0);
+    fixture->fifo = g_open(path, O_RDWR | O_NONBLOCK | O_CLOEXEC, 0);
+    g_assert_cmpint(fixture->fifo, >=, 0);
+    g_assert_cmpuint(failing_each_once(run_login, fixture), >=, 8);
+    close(fixture->fifo);
+}
+
 #define ADD(path, func)                                                                            \
     g_test_add("/berth-guest/logins/" path, Fixture, NULL, set_up, func, tear_down)
 
@@ -106,5 +156,6 @@ int main(int argc, char **argv)
     g_test_init(&argc, &argv, NULL);
     ADD("retry", test_retry);
     ADD("clock-stepped-back", test_clock_stepped_back);
+    ADD("failing", test_failing);
     return g_test_run();
 }
