@@ -4,7 +4,7 @@
 #include "access.h"
 #include "base/error.h"
 #include "rule.h"
-#include "settings_check.h"
+#include "settings_line.h"
 
 #include <string.h>
 
@@ -114,14 +114,14 @@ static bool load_groups(BerthSettings *settings, GKeyFile *file, const char *dis
 {
     g_auto(GStrv) groups = g_key_file_get_groups(file, NULL);
     for (gsize i = 0; groups[i] != NULL; i++) {
-        if (!berth_settings_check_is_group(groups[i], distro))
+        if (!berth_settings_line_is_group(groups[i], distro))
             continue;
         g_auto(GStrv) keys = g_key_file_get_keys(file, groups[i], NULL, NULL);
         for (gsize k = 0; keys != NULL && keys[k] != NULL; k++) {
             const BerthField *field = berth_field_find(berth_settings_fields, keys[k]);
             if (distro != NULL && field != NULL && berth_settings_is_shared(field))
                 continue;
-            guint line = berth_settings_check_line(text, groups[i], keys[k]);
+            guint line = berth_settings_line_of(text, groups[i], keys[k]);
             g_autofree char *place = g_strdup_printf("%s:%u", origin, line);
             if (!berth_fields_load_key(berth_settings_fields, settings, file, groups[i], keys[k],
                                        place, error))

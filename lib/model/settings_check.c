@@ -4,100 +4,31 @@
 #include "base/error.h"
 #include "distro.h"
 #include "settings.h"
+#include "settings_line.h"
 #include "words/nearest.h"
 
 #include <string.h>
 
-#define DISTRO "distro "
 #define PREFIX "BERTH_"
-
-typedef struct {
-    const char *next; /* unread text */
-    guint line;       /* of the entry */
-    char *group;      /* current group */
-    char *key;        /* NULL: the entry is a group header */
-    char *value;
-} Scan;
-
-static void scan_clear(Scan *scan)
-{
-    g_free(scan->group);
-    g_free(scan->key);
-    g_free(scan->value);
-}
-G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(Scan, scan_clear)
-
-/* Read the entry in @line; false for comments and empty lines. */
-static bool scan_line(Scan *scan, char *line)
-{
-    g_strstrip(line);
-    g_clear_pointer(&scan->key, g_free);
-    g_clear_pointer(&scan->value, g_free);
-    char *end = line[0] == '[' ? strrchr(line, ']') : strchr(line, '=');
-    if (line[0] == '#' || end == NULL)
-        return false;
-
-    *end = '\0';
-    if (line[0] == '[') {
-        g_free(scan->group);
-        scan->group = g_strdup(line + 1);
-        return true;
-    }
-    scan->key = g_strdup(g_strchomp(line));
-    scan->value = g_strdup(g_strchug(end + 1));
-    return true;
-}
-
-/* The next entry; false at the end of the text. */
-static bool scan_next(Scan *scan)
-{
-    while (*scan->next != '\0') {
-        size_t length = strcspn(scan->next, "\n");
-        g_autofree char *line = g_strndup(scan->next, length);
-        scan->next += length + (scan->next[length] == '\n');
-        scan->line++;
-        if (scan_line(scan, line))
-            return true;
-    }
-    return false;
-}
-
-bool berth_settings_check_is_group(const char *group, const char *distro)
-{
-    if (distro == NULL)
-        return g_ascii_strcasecmp(group, "berth") == 0;
-    return g_ascii_strncasecmp(group, DISTRO, strlen(DISTRO)) == 0 &&
-           g_ascii_strcasecmp(group + strlen(DISTRO), distro) == 0;
-}
-
-guint berth_settings_check_line(const char *text, const char *group, const char *key)
-{
-    g_auto(Scan) scan = {.next = text};
-    guint line = 0;
-    while (scan_next(&scan))
-        if (scan.key != NULL && g_strcmp0(scan.group, group) == 0 && strcmp(scan.key, key) == 0)
-            line = scan.line;
-    return line;
-}
 
 /* A reserved name is a known group: distros of old registries may have one. */
 static bool is_known_group(const char *group)
 {
-    if (berth_settings_check_is_group(group, NULL))
+    if (berth_settings_line_is_group(group, NULL))
         return true;
-    if (g_ascii_strncasecmp(group, DISTRO, strlen(DISTRO)) != 0)
+    if (g_ascii_strncasecmp(group, BERTH_SETTINGS_DISTRO, strlen(BERTH_SETTINGS_DISTRO)) != 0)
         return false;
     g_autoptr(GError) problem = NULL;
-    return berth_distro_check_name(group + strlen(DISTRO), &problem) ||
+    return berth_distro_check_name(group + strlen(BERTH_SETTINGS_DISTRO), &problem) ||
            strcmp(berth_error_id(problem), "name.reserved") == 0;
 }
 
-static char *describe_unknown_key(const Scan *scan)
+static char *describe_unknown_key(const BerthSettingsLine *line)
 {
-    const char *meant = berth_field_nearest(berth_settings_fields, scan->key);
+    const char *meant = berth_field_nearest(berth_settings_fields, line->key);
     g_autofree char *advice = meant != NULL ? g_strdup_printf("did you mean %s?", meant)
                                             : g_strdup("\"berth config\" lists the keys");
-    return g_strdup_printf("unknown key \"%.80s\" in [%.80s]: %s", scan->key, scan->group, advice);
+    return g_strdup_printf("unknown key \"%.80s\" in [%.80s]: %s", line->key, line->group, advice);
 }
 
 static char *describe_unknown_group(const char *group)
@@ -113,24 +44,24 @@ static char *describe_unknown_group(const char *group)
 }
 
 /* Describe the problem of a key's line, or return NULL. */
-static char *describe_key(const Scan *scan, BerthSettings *scratch, GHashTable *lines)
+static char *describe_key(const BerthSettingsLine *line, BerthSettings *scratch, GHashTable *lines)
 {
-    const BerthField *field = berth_field_find(berth_settings_fields, scan->key);
+    const BerthField *field = berth_field_find(berth_settings_fields, line->key);
     if (field == NULL)
-        return describe_unknown_key(scan);
+        return describe_unknown_key(line);
 
-    if (!berth_settings_check_is_group(scan->group, NULL) && berth_settings_is_shared(field))
+    if (!berth_settings_line_is_group(line->group, NULL) && berth_settings_is_shared(field))
         return g_strdup_printf("\"%s\" applies to all distros: write it in [berth]", field->name);
 
     g_autoptr(GError) problem = NULL;
-    bool escaped = strchr(scan->value, '\\') != NULL; /* only GKeyFile can unescape the value */
-    if (!escaped && !berth_field_parse(field, scratch, scan->value, &problem))
+    bool escaped = strchr(line->value, '\\') != NULL; /* only GKeyFile can unescape the value */
+    if (!escaped && !berth_field_parse(field, scratch, line->value, &problem))
         return g_strdup(problem->message);
 
-    g_autofree char *lower = g_ascii_strdown(scan->group, -1);
+    g_autofree char *lower = g_ascii_strdown(line->group, -1);
     char *place = g_strdup_printf("%s]%s", lower, field->name);
     guint before = GPOINTER_TO_UINT(g_hash_table_lookup(lines, place));
-    g_hash_table_replace(lines, place, GUINT_TO_POINTER(scan->line));
+    g_hash_table_replace(lines, place, GUINT_TO_POINTER(line->number));
     if (before == 0)
         return NULL;
     return g_strdup_printf("\"%s\" replaces the value of line %u in the same group", field->name,
@@ -142,20 +73,20 @@ char **berth_settings_check(const char *text, const char *origin)
     g_autoptr(GStrvBuilder) warnings = g_strv_builder_new();
     g_autoptr(GHashTable) lines = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
     g_autoptr(BerthSettings) scratch = berth_settings_new(NULL, NULL, NULL, NULL, NULL);
-    g_auto(Scan) scan = {.next = text};
+    g_auto(BerthSettingsLine) line = {.next = text};
     bool known = false;
-    while (scan_next(&scan)) {
+    while (berth_settings_line_next(&line)) {
         g_autofree char *fault = NULL;
-        if (scan.key != NULL) {
-            fault = known ? describe_key(&scan, scratch, lines) : NULL;
+        if (line.key != NULL) {
+            fault = known ? describe_key(&line, scratch, lines) : NULL;
         } else {
-            known = is_known_group(scan.group);
+            known = is_known_group(line.group);
             if (!known)
-                fault = describe_unknown_group(scan.group);
+                fault = describe_unknown_group(line.group);
         }
         if (fault == NULL)
             continue;
-        g_autofree char *warning = g_strdup_printf("%s:%u: %s", origin, scan.line, fault);
+        g_autofree char *warning = g_strdup_printf("%s:%u: %s", origin, line.number, fault);
         g_strv_builder_add(warnings, warning);
     }
     return g_strv_builder_end(warnings);

@@ -68,28 +68,6 @@ static void test_a_distro_has_no_cache_of_its_own(void)
     g_assert_cmpuint(settings->cache_size, ==, G_GUINT64_CONSTANT(2) << 30);
 }
 
-static void test_groups_are_compared_without_case(void)
-{
-    g_assert_true(berth_settings_check_is_group("Berth", NULL));
-    g_assert_true(berth_settings_check_is_group("distro BOX", "box"));
-    g_assert_false(berth_settings_check_is_group("distro boxes", "box"));
-    g_assert_false(berth_settings_check_is_group("distros box", "box"));
-    g_autoptr(GError) error = NULL;
-    g_autoptr(BerthSettings) settings = berth_settings_new(
-        "box", "[distro BOX]\ncpus = 2\nmtu = 2000\n[distro Box]\ncpus = 3\n", "f", NULL, &error);
-    g_assert_no_error(error);
-    g_assert_cmpuint(settings->cpus, ==, 3);
-    g_assert_cmpuint(settings->mtu, ==, 2000);
-}
-
-static void test_the_line_of_a_key(void)
-{
-    const char *text = "[berth]\ncpus=1\n[distro a]\ncpus=2\n\n[berth]\ncpus = 3\n";
-    g_assert_cmpuint(berth_settings_check_line(text, "berth", "cpus"), ==, 7);
-    g_assert_cmpuint(berth_settings_check_line(text, "distro a", "cpus"), ==, 4);
-    g_assert_cmpuint(berth_settings_check_line(text, "distro a", "mtu"), ==, 0);
-}
-
 int main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
@@ -97,8 +75,5 @@ int main(int argc, char **argv)
     g_test_add_func("/model/settings_check/shared", test_a_distro_has_no_cache_of_its_own);
     g_test_add_func("/model/settings_check/lines-without-effect-are-named",
                     test_lines_without_effect_are_named);
-    g_test_add_func("/model/settings_check/groups-are-compared-without-case",
-                    test_groups_are_compared_without_case);
-    g_test_add_func("/model/settings_check/the-line-of-a-key", test_the_line_of_a_key);
     return g_test_run();
 }
