@@ -37,7 +37,7 @@ static char *describe_unknown_group(const char *group)
     Nearest nearest = {.word = first};
     nearest_offer(&nearest, group[strlen(first)] == '\0' ? "berth" : "distro");
     g_autofree char *advice =
-        nearest.closest != NULL
+        nearest.closest != NULL && nearest.mistakes > 0 /* otherwise the distro's name is wrong */
             ? g_strdup_printf("did you mean [%s%.80s]?", nearest.closest, group + strlen(first))
             : g_strdup("groups are [berth] and [distro NAME]");
     return g_strdup_printf("unknown group \"%.80s\": %s", group, advice);
