@@ -4,7 +4,7 @@
  */
 #include "net/port_policy.h"
 
-#include "../lib/asking.h"
+#include "../lib/fake_net.h"
 
 #include <arpa/inet.h>
 #include <unistd.h>
@@ -23,238 +23,238 @@ static int bind_any_port(guint16 *ret_port)
 
 static void test_rule_with_a_foreign_address(void)
 {
-    World world;
-    world_init(&world);
-    berth_forward_policy_free(world.policy);
-    world.policy = listening_policy("192.0.2.1:8080:80");
-    listens(&world, "");
-    assert_asked(&world, "+192.0.2.1:8080>80 ");
-    answer(&world, EADDRNOTAVAIL);
-    assert_states(&world, "8080 blocked");
-    g_autofree char *reason = reason_of(&world, 0);
+    FakeNet net;
+    fake_net_init(&net);
+    berth_forward_policy_free(net.policy);
+    net.policy = listening_policy("192.0.2.1:8080:80");
+    listens(&net, "");
+    assert_requests(&net, "+192.0.2.1:8080>80 ");
+    answer(&net, EADDRNOTAVAIL);
+    assert_states(&net, "8080 blocked");
+    g_autofree char *reason = reason_of(&net, 0);
     g_assert_cmpstr(reason, ==, "192.0.2.1 is not an address of this host");
     g_assert_true(timer_runs()); /* it may become blocked again */
-    world_clear(&world);
+    fake_net_clear(&net);
 }
 
 static void test_second_distro_has_its_own_address(void)
 {
-    World world;
-    world_init(&world);
-    world.policy->slot = 7;
-    listens(&world, "*:7777");
-    answer(&world, EADDRINUSE);
-    answer(&world, EADDRINUSE);
-    answer(&world, 0);
-    assert_states(&world, "7777 blocked");
-    g_autofree char *reason = reason_of(&world, 0);
+    FakeNet net;
+    fake_net_init(&net);
+    net.policy->slot = 7;
+    listens(&net, "*:7777");
+    answer(&net, EADDRINUSE);
+    answer(&net, EADDRINUSE);
+    answer(&net, 0);
+    assert_states(&net, "7777 blocked");
+    g_autofree char *reason = reason_of(&net, 0);
     g_assert_cmpstr(reason, ==,
                     "port 7777 is in use on this host by the distro debian; it is on "
                     "127.0.7.1:7777");
-    world_clear(&world);
+    fake_net_clear(&net);
 }
 
 static void test_port_occupied_by_own_rule(void)
 {
-    World world;
-    world_init(&world);
-    berth_forward_policy_free(world.policy);
-    world.policy = listening_policy("0.0.0.0:9000:90, 127.0.0.1:9000:91");
-    listens(&world, "");
-    answer(&world, 0);
-    answer(&world, EADDRINUSE);
-    g_autofree char *reason = reason_of(&world, 1);
+    FakeNet net;
+    fake_net_init(&net);
+    berth_forward_policy_free(net.policy);
+    net.policy = listening_policy("0.0.0.0:9000:90, 127.0.0.1:9000:91");
+    listens(&net, "");
+    answer(&net, 0);
+    answer(&net, EADDRINUSE);
+    g_autofree char *reason = reason_of(&net, 1);
     g_assert_cmpstr(reason, ==,
                     "port 9000 is in use on this host by its own forward 0.0.0.0:9000:90");
-    world_clear(&world);
+    fake_net_clear(&net);
 }
 
 /* Refuse privileged ports. */
-static void refuse_all(World *world)
+static void refuse_all(FakeNet *net)
 {
-    for (guint left = g_queue_get_length(&world->calls); left > 0; left--)
-        answer(world, EACCES);
+    for (guint left = g_queue_get_length(&net->calls); left > 0; left--)
+        answer(net, EACCES);
 }
 
 static void test_privileged_port_is_offered_elsewhere(void)
 {
-    World world;
-    world_init(&world);
-    world.policy->slot = 7;
-    listens(&world, "*:80 *:443 *:81");
-    g_string_truncate(world.asked, 0);
-    refuse_all(&world);
-    assert_asked(&world, "-::1:80 -127.0.7.1:80 +8080>80 +::1:8080>80 +127.0.7.1:8080>80 "
-                         "-::1:443 -127.0.7.1:443 +8443>443 +::1:8443>443 +127.0.7.1:8443>443 ");
-    assert_states(&world, "8080 wanted, 81 blocked, 8443 wanted");
+    FakeNet net;
+    fake_net_init(&net);
+    net.policy->slot = 7;
+    listens(&net, "*:80 *:443 *:81");
+    g_string_truncate(net.requests, 0);
+    refuse_all(&net);
+    assert_requests(&net, "-::1:80 -127.0.7.1:80 +8080>80 +::1:8080>80 +127.0.7.1:8080>80 "
+                          "-::1:443 -127.0.7.1:443 +8443>443 +::1:8443>443 +127.0.7.1:8443>443 ");
+    assert_states(&net, "8080 wanted, 81 blocked, 8443 wanted");
     for (guint i = 0; i < 6; i++)
-        answer(&world, i == 1 ? EMFILE : 0);
-    assert_states(&world, "8080 open, 81 blocked, 8443 open");
-    g_autofree char *reason = reason_of(&world, 0);
+        answer(&net, i == 1 ? EMFILE : 0);
+    assert_states(&net, "8080 open, 81 blocked, 8443 open");
+    g_autofree char *reason = reason_of(&net, 0);
     g_assert_true(g_str_has_prefix(reason, "it is port 8080 of this host: port 80 needs"));
     g_assert_nonnull(strstr(reason, "sudo sysctl net.ipv4.ip_unprivileged_port_start=80"));
     g_assert_nonnull(strstr(reason, "; not on ::1: port 8080 cannot be opened"));
 
-    g_string_truncate(world.asked, 0);
-    listens(&world, "*:443"); /* the alternative goes with it */
-    assert_asked(&world, "-8080>80 -127.0.7.1:8080>80 ");
-    berth_port_policy_reopen(world.ports); /* privileges may have changed */
-    assert_asked(&world, "+443 +::1:443 +127.0.7.1:443 ");
-    answer(&world, 0);
-    answer(&world, 0);
-    assert_states(&world, "443 open");
-    world_clear(&world);
+    g_string_truncate(net.requests, 0);
+    listens(&net, "*:443"); /* the alternative goes with it */
+    assert_requests(&net, "-8080>80 -127.0.7.1:8080>80 ");
+    berth_port_policy_reopen(net.ports); /* privileges may have changed */
+    assert_requests(&net, "+443 +::1:443 +127.0.7.1:443 ");
+    answer(&net, 0);
+    answer(&net, 0);
+    assert_states(&net, "443 open");
+    fake_net_clear(&net);
 }
 
 static void test_offered_port_is_wanted_by_a_service(void)
 {
-    World world;
-    world_init(&world);
-    listens(&world, "0.0.0.0:80 0.0.0.0:8080");
-    answer(&world, EACCES);
-    answer(&world, 0);
-    assert_asked(&world, "+80 +8080 ");
-    assert_states(&world, "80 blocked, 8080 open");
+    FakeNet net;
+    fake_net_init(&net);
+    listens(&net, "0.0.0.0:80 0.0.0.0:8080");
+    answer(&net, EACCES);
+    answer(&net, 0);
+    assert_requests(&net, "+80 +8080 ");
+    assert_states(&net, "80 blocked, 8080 open");
 
-    listens(&world, "0.0.0.0:80"); /* 8080 is free now */
-    assert_asked(&world, "-8080 ");
-    berth_port_policy_retry(world.ports);
-    answer(&world, EACCES);
-    assert_asked(&world, "+80 +8080>80 ");
-    answer(&world, 0);
-    assert_states(&world, "8080 open");
+    listens(&net, "0.0.0.0:80"); /* 8080 is free now */
+    assert_requests(&net, "-8080 ");
+    berth_port_policy_retry(net.ports);
+    answer(&net, EACCES);
+    assert_requests(&net, "+80 +8080>80 ");
+    answer(&net, 0);
+    assert_states(&net, "8080 open");
 
-    listens(&world, "0.0.0.0:80 0.0.0.0:8080"); /* and wanted again */
-    assert_asked(&world, "-8080>80 +8080 ");
-    assert_states(&world, "80 blocked, 8080 wanted");
-    answer(&world, 0);
-    g_autofree char *reason = reason_of(&world, 0);
+    listens(&net, "0.0.0.0:80 0.0.0.0:8080"); /* and wanted again */
+    assert_requests(&net, "-8080>80 +8080 ");
+    assert_states(&net, "80 blocked, 8080 wanted");
+    answer(&net, 0);
+    g_autofree char *reason = reason_of(&net, 0);
     g_assert_true(g_str_has_prefix(reason, "port 80 needs permission"));
-    world_clear(&world);
+    fake_net_clear(&net);
 }
 
 static void test_offered_port_is_busy(void)
 {
-    World world;
-    world_init(&world);
-    listens(&world, "0.0.0.0:443");
-    answer(&world, EACCES);
-    answer(&world, EADDRINUSE);
-    assert_states(&world, "8443 blocked");
-    g_autofree char *reason = reason_of(&world, 0);
+    FakeNet net;
+    fake_net_init(&net);
+    listens(&net, "0.0.0.0:443");
+    answer(&net, EACCES);
+    answer(&net, EADDRINUSE);
+    assert_states(&net, "8443 blocked");
+    g_autofree char *reason = reason_of(&net, 0);
     g_assert_nonnull(strstr(reason, "port 443 needs permission"));
     g_assert_nonnull(strstr(reason, "; port 8443 is in use on this host by another process"));
-    world_clear(&world);
+    fake_net_clear(&net);
 }
 
 static void test_privileged_port_of_a_rule_is_kept(void)
 {
     static const char *const rules[] = {"0.0.0.0:80", "80:8000", "udp:80"};
     for (gsize i = 0; i < G_N_ELEMENTS(rules); i++) {
-        World world;
-        world_init(&world);
-        berth_forward_policy_free(world.policy);
-        world.policy = listening_policy(rules[i]);
-        listens(&world, "");
-        refuse_all(&world);
-        assert_states(&world, "80 blocked");
-        world_clear(&world);
+        FakeNet net;
+        fake_net_init(&net);
+        berth_forward_policy_free(net.policy);
+        net.policy = listening_policy(rules[i]);
+        listens(&net, "");
+        refuse_all(&net);
+        assert_states(&net, "80 blocked");
+        fake_net_clear(&net);
     }
 }
 
 static void test_unreachable_service_is_ignored(void)
 {
-    World world;
-    world_init(&world);
-    listens(&world, "172.17.0.1:53");
-    assert_asked(&world, "");
-    assert_states(&world, "53 ignored");
-    listens(&world, "172.17.0.1:53 0.0.0.0:53");
-    assert_asked(&world, "+53 ");
-    answer(&world, 0);
-    listens(&world, "172.17.0.1:53");
-    assert_asked(&world, "-53 ");
-    assert_states(&world, "53 ignored");
-    world_clear(&world);
+    FakeNet net;
+    fake_net_init(&net);
+    listens(&net, "172.17.0.1:53");
+    assert_requests(&net, "");
+    assert_states(&net, "53 ignored");
+    listens(&net, "172.17.0.1:53 0.0.0.0:53");
+    assert_requests(&net, "+53 ");
+    answer(&net, 0);
+    listens(&net, "172.17.0.1:53");
+    assert_requests(&net, "-53 ");
+    assert_states(&net, "53 ignored");
+    fake_net_clear(&net);
 }
 
 static void test_busy_port_names_its_holder(void)
 {
-    World world;
-    world_init(&world);
+    FakeNet net;
+    fake_net_init(&net);
     guint16 port;
     int fd = bind_any_port(&port);
     g_autofree char *wanted = g_strdup_printf("0.0.0.0:%u", port);
-    listens(&world, wanted);
-    answer(&world, EADDRINUSE);
+    listens(&net, wanted);
+    answer(&net, EADDRINUSE);
 
-    g_autofree char *reason = reason_of(&world, 0);
+    g_autofree char *reason = reason_of(&net, 0);
     g_autofree char *expected = /* the kernel truncates names to 15 characters */
         g_strdup_printf("port %u is in use on this host by test-net-port_p (pid %d)", port,
                         (int)getpid());
     g_assert_cmpstr(reason, ==, expected);
     close(fd);
-    world_clear(&world);
+    fake_net_clear(&net);
 }
 
 static void test_privileged_port_names_the_sysctl(void)
 {
-    World world;
-    world_init(&world);
-    listens(&world, "0.0.0.0:82");
-    answer(&world, EACCES);
-    g_autofree char *reason = reason_of(&world, 0);
+    FakeNet net;
+    fake_net_init(&net);
+    listens(&net, "0.0.0.0:82");
+    answer(&net, EACCES);
+    g_autofree char *reason = reason_of(&net, 0);
     g_assert_nonnull(strstr(reason, "port 82 needs permission"));
     g_assert_nonnull(strstr(reason, "net.ipv4.ip_unprivileged_port_start is "));
-    world_clear(&world);
+    fake_net_clear(&net);
 }
 
 static void test_other_errors_show_strerror(void)
 {
-    World world;
-    world_init(&world);
-    listens(&world, "0.0.0.0:80");
-    answer(&world, EMFILE);
-    g_autofree char *reason = reason_of(&world, 0);
+    FakeNet net;
+    fake_net_init(&net);
+    listens(&net, "0.0.0.0:80");
+    answer(&net, EMFILE);
+    g_autofree char *reason = reason_of(&net, 0);
     g_assert_nonnull(strstr(reason, g_strerror(EMFILE)));
-    world_clear(&world);
+    fake_net_clear(&net);
 }
 
 static void test_blocked_port_is_retried(void)
 {
-    World world;
-    world_init(&world);
-    listens(&world, "0.0.0.0:82 0.0.0.0:83");
+    FakeNet net;
+    fake_net_init(&net);
+    listens(&net, "0.0.0.0:82 0.0.0.0:83");
     g_assert_false(timer_runs());
     gint64 start = g_get_monotonic_time();
-    answer(&world, EACCES);
-    answer(&world, 0);
+    answer(&net, EACCES);
+    answer(&net, 0);
     g_assert_true(timer_runs());
-    assert_asked(&world, "+82 +83 ");
+    assert_requests(&net, "+82 +83 ");
 
-    while (world.asked->len == 0)
+    while (net.requests->len == 0)
         g_main_context_iteration(NULL, TRUE);
     gint64 took = g_get_monotonic_time() - start;
     g_assert_cmpint(took, >=, BERTH_PORTS_RETRY_MSEC * 1000);
-    assert_asked(&world, "+82 ");
-    assert_states(&world, "82 blocked, 83 open"); /* unchanged while the retry is in flight */
-    answer(&world, 0);
-    assert_states(&world, "82 open, 83 open");
+    assert_requests(&net, "+82 ");
+    assert_states(&net, "82 blocked, 83 open"); /* unchanged while the retry is in flight */
+    answer(&net, 0);
+    assert_states(&net, "82 open, 83 open");
     g_assert_false(timer_runs());
-    world_clear(&world);
+    fake_net_clear(&net);
 }
 
 static void test_timer_ends_with_the_last_blocked_port(void)
 {
-    World world;
-    world_init(&world);
-    listens(&world, "0.0.0.0:82");
-    answer(&world, EACCES);
+    FakeNet net;
+    fake_net_init(&net);
+    listens(&net, "0.0.0.0:82");
+    answer(&net, EACCES);
     g_assert_true(timer_runs());
-    listens(&world, "");
+    listens(&net, "");
     g_assert_false(timer_runs());
-    assert_asked(&world, "+82 ");
-    world_clear(&world);
+    assert_requests(&net, "+82 ");
+    fake_net_clear(&net);
 }
 
 int main(int argc, char **argv)
