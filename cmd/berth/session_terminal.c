@@ -2,7 +2,7 @@
 #include "session_terminal.h"
 
 #include "base/fd.h"
-#include "passing.h"
+#include "session_environment.h"
 #include "print.h"
 #include "signals.h"
 
@@ -127,23 +127,23 @@ static int run_with_retry(Invocation *invocation, const char *distro, BerthRun *
 int session_run(Invocation *invocation, const SessionCommand *command, GError **error)
 {
     TerminalPlan plan;
-    g_auto(Passing) passing = {NULL, NULL, NULL};
+    g_auto(SessionEnvironment) environment = {NULL, NULL, NULL};
     invocation->subject = command->distro;
     terminal_plan(command->terminal, &plan);
     if (command->no_input) {
         plan.pipes[STDIN_FILENO] = true;
         plan.raw = false;
     }
-    if (!passing_build(invocation, plan.tty, &passing, error))
+    if (!session_environment_build(invocation, plan.tty, &environment, error))
         return -1;
     g_autofree char *distro = berth_resolve(invocation->berth, command->distro, error);
     if (distro == NULL)
         return -1;
-    passing_set_distro(&passing, distro);
+    session_environment_set_distro(&environment, distro);
 
     BerthRun run = {.argv = command->argv,
-                    .environment = (const char *const *)passing.environment->pdata,
-                    .offered = (const char *const *)passing.offered->pdata,
+                    .environment = (const char *const *)environment.given->pdata,
+                    .offered = (const char *const *)environment.offered->pdata,
                     .user = invocation_value(invocation, "user"),
                     .cwd = invocation_value(invocation, "cd"),
                     .login = command->login,
@@ -154,5 +154,5 @@ int session_run(Invocation *invocation, const SessionCommand *command, GError **
                     .warn = print_warning,
                     .notice = print_guest_notice};
     bool here = run.cwd == NULL && !invocation->home;
-    return run_with_retry(invocation, distro, &run, &plan, passing.ports, here, error);
+    return run_with_retry(invocation, distro, &run, &plan, environment.ports, here, error);
 }

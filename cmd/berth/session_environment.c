@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "passing.h"
+#include "session_environment.h"
 
 #include "proxy.h"
 
@@ -16,11 +16,11 @@ static const char *const locale_names[] = {
     "LC_NAME",  "LC_NUMERIC",        "LC_PAPER",       "LC_TELEPHONE", "LC_TIME",
     NULL};
 
-void passing_clear(Passing *passing)
+void session_environment_clear(SessionEnvironment *environment)
 {
-    g_clear_pointer(&passing->environment, g_ptr_array_unref);
-    g_clear_pointer(&passing->offered, g_ptr_array_unref);
-    g_clear_pointer(&passing->ports, g_array_unref);
+    g_clear_pointer(&environment->given, g_ptr_array_unref);
+    g_clear_pointer(&environment->offered, g_ptr_array_unref);
+    g_clear_pointer(&environment->ports, g_array_unref);
 }
 
 static void set(GPtrArray *pairs, const char *name, const char *value)
@@ -41,7 +41,7 @@ static void offer_locale(GPtrArray *pairs)
         pass_on(pairs, locale_names[i]);
 }
 
-static void pass_proxies(Passing *passing)
+static void pass_proxies(SessionEnvironment *environment)
 {
     for (gsize i = 0; proxy_names[i] != NULL; i++) {
         const char *value = g_getenv(proxy_names[i]);
@@ -49,12 +49,12 @@ static void pass_proxies(Passing *passing)
             continue;
         guint16 port;
         g_autofree char *translated = proxy_for_guest(value, &port);
-        set(passing->environment, proxy_names[i], translated);
+        set(environment->given, proxy_names[i], translated);
         if (port != 0)
-            g_array_append_val(passing->ports, port);
+            g_array_append_val(environment->ports, port);
     }
-    pass_on(passing->environment, "no_proxy"); /* with the host names that the guest uses */
-    pass_on(passing->environment, "NO_PROXY");
+    pass_on(environment->given, "no_proxy"); /* with the host names that the guest uses */
+    pass_on(environment->given, "NO_PROXY");
 }
 
 /* --- BERTH_ENV --- */
@@ -119,31 +119,32 @@ static bool add_given(GPtrArray *pairs, const char *text, GError **error)
     return true;
 }
 
-bool passing_build(const Invocation *invocation, bool tty, Passing *ret_passing, GError **error)
+bool session_environment_build(const Invocation *invocation, bool tty,
+                               SessionEnvironment *ret_environment, GError **error)
 {
-    g_auto(Passing)
-        passing = {g_ptr_array_new_with_free_func(g_free), g_ptr_array_new_with_free_func(g_free),
-                   g_array_new(FALSE, FALSE, sizeof(guint16))};
+    g_auto(SessionEnvironment) environment = {g_ptr_array_new_with_free_func(g_free),
+                                              g_ptr_array_new_with_free_func(g_free),
+                                              g_array_new(FALSE, FALSE, sizeof(guint16))};
     for (gsize i = 0; tty && terminal_names[i] != NULL; i++)
-        pass_on(passing.offered, terminal_names[i]);
-    offer_locale(passing.offered);
-    g_ptr_array_add(passing.offered, NULL);
+        pass_on(environment.offered, terminal_names[i]);
+    offer_locale(environment.offered);
+    g_ptr_array_add(environment.offered, NULL);
 
-    pass_on(passing.environment, "TZ");
-    pass_proxies(&passing);
-    add_list(passing.environment);
+    pass_on(environment.given, "TZ");
+    pass_proxies(&environment);
+    add_list(environment.given);
     const char *text;
     for (guint i = 0; (text = invocation_nth_value(invocation, "env", i)) != NULL; i++)
-        if (!add_given(passing.environment, text, error))
+        if (!add_given(environment.given, text, error))
             return false;
-    g_ptr_array_add(passing.environment, NULL);
+    g_ptr_array_add(environment.given, NULL);
 
-    *ret_passing = passing;
-    passing = (Passing){NULL, NULL, NULL};
+    *ret_environment = environment;
+    environment = (SessionEnvironment){NULL, NULL, NULL};
     return true;
 }
 
-void passing_set_distro(Passing *passing, const char *name)
+void session_environment_set_distro(SessionEnvironment *environment, const char *name)
 {
-    g_ptr_array_insert(passing->environment, 0, g_strdup_printf("BERTH_DISTRO=%s", name));
+    g_ptr_array_insert(environment->given, 0, g_strdup_printf("BERTH_DISTRO=%s", name));
 }
