@@ -43,8 +43,7 @@ def test_the_home_is_there_and_can_be_written(sh, home):
 
 
 def test_it_reads_ahead_in_several_requests(sh):
-    device = sh(f"awk '$5 == \"{ROOT}\" {{ print $3 }}' /proc/self/mountinfo").stdout.strip()
-    eventually(lambda: sh(f"cat /sys/class/bdi/{device}/read_ahead_kb").stdout == "1024\n", what="the read-ahead")
+    assert sh(f"cat /sys/class/bdi/$(mountpoint -d {ROOT})/read_ahead_kb").stdout == "1024\n"
 
 
 def test_changes_of_the_host_are_seen(sh, home):
@@ -112,6 +111,10 @@ def test_wsl_conf_decides(host, scratch, conf, expected):
     put(host, scratch, "/etc/wsl.conf", conf)
     result = host("run", "-d", scratch, "--", "sh", "-c", "awk '$3 == \"fuse.berth\" { print $2 }' /proc/mounts")
     assert result.stdout.strip() == expected
+    path = host("path", "-d", scratch, "/", check=False) if expected == "" else \
+        host("path", "-d", scratch, host.root / "home")
+    assert path.stdout.strip() == (f"{expected}{(host.root / 'home').resolve()}" if expected else "")
+    assert expected or "code: path.no-shares" in path.stderr
 
 
 def test_services_of_systemd_find_it(host, debian, home):
@@ -131,3 +134,24 @@ def test_services_of_systemd_find_it(host, debian, home):
     disk = host.info(debian)["disk"]
     state = subprocess.run(["/usr/sbin/dumpe2fs", "-h", disk], capture_output=True, text=True).stdout
     assert "needs_recovery" not in state
+
+
+@pytest.mark.parametrize("name", ["busybox", "debian"])
+def test_commands_start_in_the_working_directory(host, home, request, name):
+    """Of the default user, of root, and of a user to whom the host's home is closed; and back."""
+    distro = request.getfixturevalue(name)
+    path, guest = home
+    place = path / "src x/ü"
+    place.mkdir(parents=True, exist_ok=True)
+    run = ["run", "-d", distro]
+    assert host(*run, "pwd", cwd=place).stdout == f"{guest}/src x/ü\n"
+    assert host("shell", distro, cwd=place, input="pwd\n").stdout == f"{guest}/src x/ü\n"
+    assert host(*run, "-u", "root", "pwd", cwd=place).stdout == f"{guest}/src x/ü\n"
+    assert host(*run, "touch", f"by {name}", cwd=place).returncode == 0
+    assert (place / f"by {name}").exists()
+    other = host(*run, "-u", "nobody", "pwd", cwd=place)
+    assert f'cannot change to "{guest}/src x/ü": Permission denied' in other.stderr
+    elsewhere = host(*run, "pwd", cwd="/")
+    assert (elsewhere.stdout, elsewhere.stderr) == (host(*run, "--cd", "~", "pwd").stdout, "")
+    assert host("path", "-d", distro, "new", cwd=place).stdout == f"{guest}/src x/ü/new\n"
+    assert host("path", "-d", distro, "-w", f"{guest}/new").stdout == f"{path}/new\n"
