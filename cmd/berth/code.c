@@ -48,11 +48,19 @@ static char *read_line(int fd)
     return g_strdup(text);
 }
 
-/* The absolute path of @directory in the distro, relative to the user's home; free with g_free. */
+/* @directory of this host as the guest has it, or a copy of it as one of the distro's own. */
+static char *find_directory(int connection, const char *distro, const char *directory)
+{
+    char *shared = g_file_test(directory, G_FILE_TEST_IS_DIR)
+                       ? berth_path_to_guest(connection, distro, directory, NULL)
+                       : NULL;
+    return shared != NULL ? shared : g_strdup(directory);
+}
+
+/* The absolute path of @directory in the distro; free with g_free. */
 static char *resolve(Invocation *invocation, const char *distro, const char *directory,
                      GError **error)
 {
-    const char *const argv[] = {"sh", "-c", "cd -- \"$1\" && pwd", "sh", directory, NULL};
     g_autofree char *notice = NULL;
     berth_autofd int connection = berth_connect(invocation->berth, distro, &notice, error);
     print_notice(notice);
@@ -60,6 +68,8 @@ static char *resolve(Invocation *invocation, const char *distro, const char *dir
     berth_autofd int nowhere = memfd_create("berth-code", MFD_CLOEXEC);
     if (connection < 0)
         return NULL;
+    g_autofree char *there = find_directory(connection, distro, directory);
+    const char *const argv[] = {"sh", "-c", "cd -- \"$1\" && pwd", "sh", there, NULL};
     const BerthRun run = {.argv = argv, .input = -1, .output = answer, .errors = nowhere};
     int status = berth_run(connection, &run, error);
     if (status == 0)
@@ -101,8 +111,8 @@ const Command command_code = {
     .summary = "Open VS Code on a directory of a distro",
     .details =
         "Starts the host's \"code\" with its extension Remote - SSH, over what \"berth ssh-config\n"
-        "--install\" has set up. DIR is in the distro, relative to the user's home, which it is\n"
-        "without DIR.",
+        "--install\" has set up. DIR is a directory of this host, by default the current one,\n"
+        "where the distro sees it; else one of the distro, relative to the user's home.",
     .max_arguments = 1,
     .options = options,
     .run = run,

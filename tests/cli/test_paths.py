@@ -132,3 +132,17 @@ def test_after_a_reboot_too(box, guest, tmp_path):
     os.kill(box.qemus()[-1]["pid"], signal.SIGUSR1)  # the guest reboots
     wait_for(lambda: len(box.qemus()) == 2)
     assert box("run", "pwd", cwd=tmp_path / "src").ok() == f"{guest}/src\n"
+
+
+def test_code_opens_what_the_distro_sees_of_this_host(box, guest, start, tmp_path):
+    code = box.bin / "code"
+    code.write_text('#!/bin/sh\nprintf "%s\\n" "$3"\n')
+    code.chmod(0o755)
+    box("ssh-config", "--install").ok()
+
+    def opened(*words, cwd=tmp_path):
+        return box("code", *words, cwd=cwd).ok()
+    assert opened() == f"{guest}\n"
+    assert opened("src") == opened(tmp_path / "src") == f"{guest}/src\n"
+    assert opened(cwd="/usr") == start
+    assert opened("/usr") == "/usr\n"  # the distro's own
