@@ -2,12 +2,13 @@
  *
  * berth-guest — the only file in the initramfs. As PID 1 it brings the machine up (boot/boot.c) and
  * hands PID 1 to the distro's init; `--agent FD` is the agent alone, as an ordinary process over a
- * socket, and `--carry FUSE PORT` a share's carrier alone. The other words are the host's, which
- * runs this program in sessions (ssh/ssh.h).
+ * socket, and `--carry FUSE PORT` a share's carrier alone. As `berthpath` it is that command. The
+ * other words are the host's, which runs this program in sessions (ssh/ssh.h).
  */
 #include "agent/agent.h"
 #include "boot/boot.h"
 #include "os/log.h"
+#include "share/berthpath.h"
 #include "share/carrier.h"
 #include "ssh/ssh.h"
 #include "ssh/ssh_session.h"
@@ -84,6 +85,8 @@ int main(int argc, char **argv)
 {
     if (getpid() == 1)
         boot(argv);
+    if (berthpath_is(argv[0]))
+        return berthpath_run(argc, argv);
     if (ssh_session_is(argv[0]))
         return ssh_session_run(argv);
     if (ssh_is(argc, argv))

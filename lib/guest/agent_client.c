@@ -255,6 +255,15 @@ void berth_agent_client_grow(BerthAgentClient *agent, guint64 size)
     berth_link_flush(agent->link);
 }
 
+void berth_agent_client_set_shares(BerthAgentClient *agent, const char *const *paths)
+{
+    WireBuffer *output = berth_link_output(agent->link);
+    size_t begin = wire_frame_begin(output, WIRE_SHARES, 0, 0);
+    wire_put_list(output, paths);
+    wire_frame_end(output, begin);
+    berth_link_flush(agent->link);
+}
+
 void berth_agent_client_unshare(BerthAgentClient *agent)
 {
     wire_frame_put(berth_link_output(agent->link), WIRE_UNSHARE, 0, 0, NULL, 0);

@@ -54,6 +54,10 @@ void berth_agent_client_power(BerthAgentClient *agent, WirePower action);
  * request at a time. */
 void berth_agent_client_grow(BerthAgentClient *agent, guint64 size);
 
+/* Tell the guest which directories of the host it sees: the host's path of each, then the guest's.
+ * A list that does not fit a frame is not sent. */
+void berth_agent_client_set_shares(BerthAgentClient *agent, const char *const *paths);
+
 /* End the guest's shares: the host serves them no more. */
 void berth_agent_client_unshare(BerthAgentClient *agent);
 

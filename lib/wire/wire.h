@@ -108,6 +108,8 @@ typedef enum {
     WIRE_ROUTE = 5,  /* gateway6:string; the host gained, or lost (""), its IPv6 route */
     WIRE_NAMES = 6,  /* search:string (domains with blanks between) hosts:string (lines "ADDRESS
                         NAME..."); the host's names. After CONFIG, and on changes */
+    WIRE_SHARES = 8, /* paths:list, of each directory that the guest sees: the host's, the guest's;
+                        the answer to SHARE, and on changes */
     WIRE_UNSHARE = 7, /* no payload; the shares will not be served any more */
 
     /* stream 0, guest to host */

@@ -8,6 +8,7 @@
 
 #include <errno.h>
 #include <netinet/in.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -349,6 +350,30 @@ static void test_names_of_the_host(Fixture *fixture, gconstpointer data)
     wire_buffer_clear(&buffer);
 }
 
+static void test_shares_of_the_host(Fixture *fixture, gconstpointer data)
+{
+    const char *const paths[] = {"/home/ann", "/mnt/host/home/ann", NULL};
+    WireBuffer buffer = {0};
+    WireFrame frame;
+    WireReader reader;
+    berth_agent_client_set_shares(fixture->agent, paths);
+    uint8_t *room = wire_buffer_reserve(&buffer, 4096);
+    ssize_t size = read(fixture->guest, room, 4096);
+    g_assert_cmpint(size, >, 0);
+    wire_buffer_added(&buffer, (size_t)size);
+
+    g_assert_cmpint(wire_frame_peek(&buffer, &frame), ==, 1);
+    wire_buffer_consume(&buffer, WIRE_HEADER_SIZE + frame.size); /* CONFIG */
+    g_assert_cmpint(wire_frame_peek(&buffer, &frame), ==, 1);
+    g_assert_cmpuint(frame.type, ==, WIRE_SHARES);
+    wire_reader_init(&reader, &frame);
+    char **list = wire_get_list(&reader);
+    g_assert_true(wire_reader_done(&reader));
+    g_assert_true(g_strv_equal((const char *const *)list, paths));
+    free(list);
+    wire_buffer_clear(&buffer);
+}
+
 static void test_invalid_frame_ends_the_channel(Fixture *fixture, gconstpointer data)
 {
     WireBuffer buffer = {0};
@@ -443,6 +468,7 @@ int main(int argc, char **argv)
     ADD("clock", 0, test_clock);
     ADD("route", 0, test_route);
     ADD("names-of-the-host", 0, test_names_of_the_host);
+    ADD("shares-of-the-host", 0, test_shares_of_the_host);
     ADD("an-older-guest", 0, test_another_version);
     ADD("a-newer-guest", 1, test_another_version);
     ADD("half-a-hello-ends-the-channel", 0, test_invalid_frame_ends_the_channel);

@@ -155,3 +155,31 @@ def test_commands_start_in_the_working_directory(host, home, request, name):
     assert (elsewhere.stdout, elsewhere.stderr) == (host(*run, "--cd", "~", "pwd").stdout, "")
     assert host("path", "-d", distro, "new", cwd=place).stdout == f"{guest}/src x/ü/new\n"
     assert host("path", "-d", distro, "-w", f"{guest}/new").stdout == f"{path}/new\n"
+
+
+@pytest.mark.parametrize("name", ["busybox", "debian"])
+def test_the_guest_translates_too(host, home, request, name):
+    distro = request.getfixturevalue(name)
+    path, guest = home
+    (path / "src x").mkdir(exist_ok=True)
+
+    def berthpath(*words, user=None, check=True):
+        who = ["-u", user] if user else []
+        return host("run", "-d", distro, *who, "--", "berthpath", *words, cwd=path / "src x", check=check)
+    for user in (None, "root", "nobody"):
+        assert berthpath(f"{path}/missing", user=user).stdout == f"{guest}/missing\n"
+        assert berthpath("-w", f"{guest}/../{path.name}//", user=user).stdout == f"{path}\n"
+    assert berthpath("-w", ".").stdout == f"{path}/src x\n"
+    assert berthpath("-am", "new").stdout == f"{path}/src x/new\n"
+    assert berthpath("-u", "new").stdout == f"{guest}/src x/new\n"
+    link = host("run", "-d", distro, "--", "sh", "-c", f"ln -sfn '{guest}/src x' /tmp/link; berthpath -w /tmp/link/y")
+    assert link.stdout == f"{path}/src x/y\n"
+    for words in (["-w", "/etc/passwd"], ["/etc/passwd"]):
+        refused = berthpath(*words, check=False)
+        assert (refused.returncode, refused.stdout) == (1, "") and "berthpath: /etc/passwd" in refused.stderr
+    assert berthpath("-x", check=False).returncode == 2
+
+
+def test_the_guest_has_no_such_command_without_shares(host, scratch):
+    put(host, scratch, "/etc/wsl.conf", "[automount]\nenabled=false\n")
+    assert host("run", "-d", scratch, "--", "berthpath", "/", check=False).returncode == 127

@@ -339,6 +339,8 @@ static void handle_frame(Agent *agent, const WireFrame *frame)
         follow_host_names(agent->options, frame);
     else if (frame->type == WIRE_ROUTE)
         follow_host_route(agent->options, frame);
+    else if (frame->type == WIRE_SHARES)
+        follow_host_shares(agent->options, frame);
     else if (frame->type == WIRE_UNSHARE)
         shares_end(&agent->shares);
 }

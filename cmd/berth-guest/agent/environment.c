@@ -3,6 +3,8 @@
 
 #include "offer.h"
 
+#include "share/berthpath.h"
+
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -188,6 +190,18 @@ static void set_offered(Environment *environment, char *const *offered)
         set(environment, "LANG", "C.UTF-8");
 }
 
+/* Behind the distro's own directories, whoever has set them. */
+static void append_berthpath(Environment *environment)
+{
+    const char *path = environment_get(environment, "PATH");
+    char *longer;
+    if (path == NULL || path[0] == '\0' || access(BERTHPATH_DIRECTORY, F_OK) < 0 ||
+        asprintf(&longer, "%s:" BERTHPATH_DIRECTORY, path) < 0)
+        return;
+    set(environment, "PATH", longer);
+    free(longer);
+}
+
 Environment environment_build(const EnvironmentSources *sources)
 {
     Environment environment = {0};
@@ -204,6 +218,7 @@ Environment environment_build(const EnvironmentSources *sources)
     set_from_file(&environment, "/etc/environment", false);
     if (sources->login > 0)
         set_from_login(&environment, sources->login);
+    append_berthpath(&environment);
     set_runtime_directory(&environment, user);
     set_offered(&environment, sources->offered);
     for (char *const *pair = sources->given; pair != NULL && *pair != NULL; pair++)

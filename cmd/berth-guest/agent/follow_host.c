@@ -7,6 +7,7 @@
 #include "os/config.h"
 #include "os/interface.h"
 #include "os/log.h"
+#include "share/berthpath.h"
 
 #include <string.h>
 
@@ -47,4 +48,11 @@ void follow_host_route(const AgentOptions *options, const WireFrame *frame)
     const char *gateway6 = wire_get_string(&reader);
     if (wire_reader_done(&reader) && options->in_machine)
         network_route6(gateway6);
+}
+
+void follow_host_shares(const AgentOptions *options, const WireFrame *frame)
+{
+    int result = options->in_machine ? berthpath_set_shares(frame) : 0;
+    if (result < 0)
+        log_line("cannot keep the paths of the shares: %s", strerror(-result));
 }

@@ -24,6 +24,7 @@
 #include "os/log.h"
 #include "os/report.h"
 #include "os/rescue_shell.h"
+#include "share/berthpath.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -354,8 +355,10 @@ static void stage_share(Boot *boot, char *problem, size_t size)
     int result =
         shares_mount(&boot->shares, root != NULL ? root : "/mnt", become_carrier, boot, &what);
     explain(problem, size, what, result);
-    if (result == 0)
+    if (result == 0) {
+        explain(problem, size, BERTHPATH_DIRECTORY, berthpath_install());
         shares_report(&boot->shares, &boot->channel.out);
+    }
 }
 
 static void stage_agent(Boot *boot, char *problem, size_t size)

@@ -3,6 +3,7 @@
 
 #include "base/error.h"
 #include "base/zone.h"
+#include "model/share.h"
 
 static void assign(char **member, const char *text)
 {
@@ -183,6 +184,21 @@ static void on_grown(const char *problem, gpointer user_data)
     berth_server_grown(instance->server, error);
 }
 
+char **berth_instance_share_paths(const BerthInstance *instance)
+{
+    const char *root = instance->life.share_root;
+    g_autoptr(GStrvBuilder) paths = g_strv_builder_new();
+    for (char **text = instance->machine->shares; root != NULL && *text != NULL; text++) {
+        g_autoptr(BerthShare) share = berth_share_from_text(*text);
+        if (share == NULL)
+            continue;
+        bool whole = g_str_equal(share->target, "/");
+        g_autofree char *target = g_strconcat(root, whole ? "" : share->target, NULL);
+        g_strv_builder_add_many(paths, share->source, target, NULL);
+    }
+    return g_strv_builder_end(paths);
+}
+
 static void on_share(guint32 uid, guint32 gid, const char *root, gpointer user_data)
 {
     BerthInstance *instance = user_data;
@@ -190,6 +206,8 @@ static void on_share(guint32 uid, guint32 gid, const char *root, gpointer user_d
         return;
     assign(&instance->life.share_root, root);
     berth_share_process_start(instance->shares, uid, gid);
+    g_auto(GStrv) paths = berth_instance_share_paths(instance);
+    berth_agent_client_set_shares(instance->life.agent, (const char *const *)paths);
 }
 
 static bool on_session(const WireFrame *frame, gpointer user_data)

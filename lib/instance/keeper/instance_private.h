@@ -114,6 +114,9 @@ void berth_instance_qemu_ended(BerthInstance *instance);
 
 /* Start to follow the host's route, names, clock and zone, and to tell the guest of changes. */
 void berth_instance_follow_host(BerthInstance *instance);
+/* The directories of the host that the guest sees: the host's path, then the guest's. Free with
+ * g_strfreev. */
+char **berth_instance_share_paths(const BerthInstance *instance);
 /* Forget what the former life of the guest reported. */
 void berth_instance_begin_life(BerthInstance *instance);
 /* Boot the guest whose agent is at @agent_fd (taken) within the machine's boot timeout. */

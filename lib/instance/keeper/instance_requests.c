@@ -3,7 +3,6 @@
 
 #include "base/clock.h"
 #include "base/table.h"
-#include "model/share.h"
 #include "vmm/qemu_args.h"
 
 #include <unistd.h>
@@ -127,18 +126,7 @@ static bool set_rule(const BerthRule *rule, bool wanted, gpointer user_data, GEr
 
 static char **get_shares(gpointer user_data)
 {
-    const BerthInstance *instance = user_data;
-    const char *root = instance->life.share_root;
-    g_autoptr(GStrvBuilder) paths = g_strv_builder_new();
-    for (char **text = instance->machine->shares; root != NULL && *text != NULL; text++) {
-        g_autoptr(BerthShare) share = berth_share_from_text(*text);
-        if (share == NULL)
-            continue;
-        bool whole = g_str_equal(share->target, "/");
-        g_autofree char *target = g_strconcat(root, whole ? "" : share->target, NULL);
-        g_strv_builder_add_many(paths, share->source, target, NULL);
-    }
-    return g_strv_builder_end(paths);
+    return berth_instance_share_paths(user_data);
 }
 
 static const BerthBootReport *get_boot(gpointer user_data)
