@@ -74,6 +74,18 @@ def test_second_import_copies_the_cached_image(slow, archive):
     same(slow, "a", "c")
 
 
+@pytest.mark.parametrize("step, age", [(-86400, "0s ago"), (2 * 86400, "2d 0h ago")])
+def test_age_of_an_image_after_the_clock_was_set(slow, archive, step, age):
+    """The time of use is the host's time of day, so that it outlives a boot; the clock may step, here by @step."""
+    slow("import", "--size=256M", "a", archive).ok()
+    about = slow.images / keys(slow)[0] / "about"
+    used = about.stat().st_mtime - step
+    os.utime(about, (used, used))
+    assert f"  {age}  " in slow("cache", "ls").ok()
+    assert "(from the cache)" in slow("import", "--size=256M", "b", archive).ok()
+    assert "2d 0h ago" not in slow("cache", "ls").ok()  # it was used now
+
+
 def test_import_from_redirected_file_uses_the_cache(slow, archive):
     slow("import", "--size=256M", "a", archive).ok()
     with open(archive, "rb") as file:

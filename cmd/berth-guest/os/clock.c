@@ -31,19 +31,21 @@ static void step(uint64_t nsec)
         log_line("cannot set the clock: %s", strerror(errno));
 }
 
+bool clock_is_off(uint64_t now, uint64_t realtime_nsec, uint64_t age_usec, uint64_t tolerance_nsec)
+{
+    uint64_t latest = realtime_nsec + age_usec * 1000;
+    return now + tolerance_nsec < realtime_nsec || now > latest + tolerance_nsec;
+}
+
 void clock_set(uint64_t realtime_nsec)
 {
-    uint64_t now = now_nsec(CLOCK_REALTIME);
-    if (realtime_nsec > now + DELAY_NSEC || now > realtime_nsec + DELAY_NSEC)
+    if (clock_is_off(now_nsec(CLOCK_REALTIME), realtime_nsec, 0, DELAY_NSEC))
         step(realtime_nsec);
 }
 
 void clock_follow(uint64_t realtime_nsec, uint64_t age_usec)
 {
     uint64_t now = now_nsec(CLOCK_REALTIME);
-    uint64_t latest = realtime_nsec + age_usec * 1000;
-    if (realtime_nsec == 0)
-        return;
-    if (now + TOLERANCE_NSEC < realtime_nsec || now > latest + TOLERANCE_NSEC)
-        step(latest);
+    if (realtime_nsec != 0 && clock_is_off(now, realtime_nsec, age_usec, TOLERANCE_NSEC))
+        step(realtime_nsec + age_usec * 1000);
 }
