@@ -32,6 +32,20 @@ bool berth_share_is_path(const char *path)
     return true;
 }
 
+/* Whether @path is @directory or below it. */
+static bool is_within(const char *path, const char *directory)
+{
+    gsize length = strlen(directory);
+    if (g_str_equal(directory, "/"))
+        return true;
+    return strncmp(path, directory, length) == 0 && (path[length] == '/' || path[length] == '\0');
+}
+
+bool berth_share_overlaps(const BerthShare *share, const BerthShare *other)
+{
+    return is_within(share->target, other->target) || is_within(other->target, share->target);
+}
+
 char *berth_share_to_text(const BerthShare *share)
 {
     g_autofree char *source = g_uri_escape_string(share->source, "/", FALSE);

@@ -28,6 +28,9 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(BerthShare, berth_share_free)
 /* Whether @path has the form of such a path. */
 bool berth_share_is_path(const char *path);
 
+/* Whether the targets are the same, or one is below the other: the guest could not show both. */
+bool berth_share_overlaps(const BerthShare *share, const BerthShare *other);
+
 /* Free with g_free. */
 char *berth_share_to_text(const BerthShare *share);
 

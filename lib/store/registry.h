@@ -20,6 +20,7 @@
 
 #include "model/distro.h"
 #include "model/rule.h"
+#include "model/share.h"
 
 G_BEGIN_DECLS
 
@@ -91,5 +92,21 @@ bool berth_registry_deny_all(BerthRegistry *registry, const BerthDistro *distro,
 
 /* The allowed ports in the syntax of model/access.h; "" if none. Free with g_free. */
 char *berth_registry_host_ports(BerthRegistry *registry, const BerthDistro *distro, GError **error);
+
+/* --- directories of the host that a distro sees --- */
+
+/* Add @share to @distro. Errors: also BERTH_ERROR_EXISTS, "share.exists" if the distro has a share
+ * of that target, "share.nested" if one target is below the other; BERTH_ERROR_NOT_FOUND,
+ * "distro.not-found". */
+bool berth_registry_add_share(BerthRegistry *registry, const BerthDistro *distro,
+                              const BerthShare *share, GError **error);
+
+/* Errors: also BERTH_ERROR_NOT_FOUND, "share.not-found". */
+bool berth_registry_remove_share(BerthRegistry *registry, const BerthDistro *distro,
+                                 const char *target, GError **error);
+
+/* The distro's shares, BerthShare *, by target. Free with g_ptr_array_unref. */
+GPtrArray *berth_registry_shares(BerthRegistry *registry, const BerthDistro *distro,
+                                 GError **error);
 
 G_END_DECLS

@@ -63,6 +63,14 @@ static const char *const migrations[] = {
     "ALTER TABLE distro DROP COLUMN user;" /* never written by any version */
     "ALTER TABLE distro DROP COLUMN memory;"
     "ALTER TABLE distro DROP COLUMN cpus;",
+
+    "CREATE TABLE share (" /* directories of the host that distros see */
+    "  distro TEXT NOT NULL REFERENCES distro (id) ON DELETE CASCADE,"
+    "  target TEXT NOT NULL,"
+    "  source TEXT NOT NULL,"
+    "  read_only INTEGER NOT NULL CHECK (read_only IN (0, 1)),"
+    "  PRIMARY KEY (distro, target)"
+    ") STRICT, WITHOUT ROWID;",
 };
 G_STATIC_ASSERT(APPLICATION_ID == 1651668072);
 

@@ -6,6 +6,7 @@
  *     registry.c          the distros
  *     registry_forward.c  their forwards
  *     registry_host.c     host ports that distros may reach
+ *     registry_share.c    directories of the host that distros see
  */
 #pragma once
 

@@ -32,10 +32,28 @@ static void test_no_share(void)
     }
 }
 
+static void test_overlaps(void)
+{
+    static const struct {
+        const char *one, *other;
+        bool overlap;
+    } rows[] = {
+        {"/a", "/a", true},   {"/a", "/a/b", true},    {"/", "/a", true},
+        {"/a", "/ab", false}, {"/a/b", "/a/c", false}, {"/", "/", true},
+    };
+    for (gsize i = 0; i < G_N_ELEMENTS(rows); i++) {
+        g_autoptr(BerthShare) one = berth_share_new("/s", rows[i].one, false);
+        g_autoptr(BerthShare) other = berth_share_new("/s", rows[i].other, true);
+        g_assert_cmpint(berth_share_overlaps(one, other), ==, rows[i].overlap);
+        g_assert_cmpint(berth_share_overlaps(other, one), ==, rows[i].overlap);
+    }
+}
+
 int main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
     g_test_add_func("/model/share/text", test_text_and_back);
     g_test_add_func("/model/share/refused", test_no_share);
+    g_test_add_func("/model/share/overlaps", test_overlaps);
     return g_test_run();
 }

@@ -3,6 +3,7 @@
 #include "store/registry.h"
 
 #include <glib/gstdio.h>
+#include <sqlite3.h>
 #include <string.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -458,6 +459,104 @@ static void test_ports_of_the_host(Place *place, gconstpointer data)
     assert_host_ports(registry, one, "");
 }
 
+static BerthShare *share_of(const char *text)
+{
+    BerthShare *share = berth_share_from_text(text);
+    g_assert_nonnull(share);
+    return share;
+}
+
+static void add_share(BerthRegistry *registry, const BerthDistro *distro, const char *text)
+{
+    g_autoptr(GError) error = NULL;
+    g_autoptr(BerthShare) share = share_of(text);
+    g_assert_true(berth_registry_add_share(registry, distro, share, &error));
+    g_assert_no_error(error);
+}
+
+static void refuse_share(BerthRegistry *registry, const BerthDistro *distro, const char *text,
+                         const char *id)
+{
+    g_autoptr(GError) error = NULL;
+    g_autoptr(BerthShare) share = share_of(text);
+    g_assert_false(berth_registry_add_share(registry, distro, share, &error));
+    g_assert_cmpstr(berth_error_id(error), ==, id);
+}
+
+static void assert_shares(BerthRegistry *registry, const BerthDistro *distro, const char *expected)
+{
+    g_autoptr(GError) error = NULL;
+    g_autoptr(GPtrArray) shares = berth_registry_shares(registry, distro, &error);
+    g_assert_no_error(error);
+    g_autoptr(GString) found = g_string_new(NULL);
+    for (guint i = 0; i < shares->len; i++) {
+        g_autofree char *text = berth_share_to_text(shares->pdata[i]);
+        g_string_append_printf(found, "%s;", text);
+    }
+    g_assert_cmpstr(found->str, ==, expected);
+}
+
+static void test_shares(Place *place, gconstpointer data)
+{
+    g_autoptr(BerthRegistry) registry = open_registry(place);
+    g_autoptr(GError) error = NULL;
+    insert(registry, "one");
+    insert(registry, "two");
+    g_autoptr(BerthDistro) one = berth_registry_find(registry, "one", NULL);
+    g_autoptr(BerthDistro) two = berth_registry_find(registry, "two", NULL);
+    assert_shares(registry, one, "");
+    add_share(registry, one, "rw:/srv/src:/work");
+    add_share(registry, one, "ro:/srv/%FFa%3A%20b:/data");
+    assert_shares(registry, one, "ro:/srv/%FFa%3A%20b:/data;rw:/srv/src:/work;");
+    assert_shares(registry, two, "");
+
+    refuse_share(registry, one, "ro:/srv/other:/work", "share.exists");
+    refuse_share(registry, one, "rw:/srv/other:/work/deep", "share.nested");
+    refuse_share(registry, one, "rw:/srv/other:/", "share.nested");
+    add_share(registry, one, "rw:/srv/src:/workshop"); /* a name that begins the same */
+    add_share(registry, two, "rw:/srv/other:/work");   /* of another distro */
+
+    g_assert_true(berth_registry_remove_share(registry, one, "/work", NULL));
+    g_assert_false(berth_registry_remove_share(registry, one, "/work", &error));
+    g_assert_true(berth_error_is(error, BERTH_ERROR_NOT_FOUND));
+    g_assert_cmpstr(berth_error_id(error), ==, "share.not-found");
+    assert_shares(registry, one, "ro:/srv/%FFa%3A%20b:/data;rw:/srv/src:/workshop;");
+
+    g_assert_true(berth_registry_rename(registry, "one", "new", NULL));
+    assert_shares(registry, one, "ro:/srv/%FFa%3A%20b:/data;rw:/srv/src:/workshop;");
+    g_assert_true(berth_registry_remove(registry, "new", NULL)); /* including its shares */
+    refuse_share(registry, one, "rw:/srv/src:/work", "distro.not-found");
+    g_assert_true(berth_registry_insert(registry, one, NULL));
+    assert_shares(registry, one, "");
+    assert_shares(registry, two, "rw:/srv/other:/work;");
+}
+
+static void execute(const Place *place, const char *sql)
+{
+    sqlite3 *db = NULL;
+    g_assert_cmpint(sqlite3_open(place->path, &db), ==, SQLITE_OK);
+    g_assert_cmpint(sqlite3_exec(db, sql, NULL, NULL, NULL), ==, SQLITE_OK);
+    g_assert_cmpint(sqlite3_close(db), ==, SQLITE_OK);
+}
+
+/* A registry of the version before shares keeps its rows and takes shares. */
+static void test_a_registry_without_shares(Place *place, gconstpointer data)
+{
+    g_autoptr(BerthRegistry) former = open_registry(place);
+    insert(former, "one");
+    g_autoptr(BerthDistro) one = berth_registry_find(former, "one", NULL);
+    BerthRule rule = rule_of("3000:80");
+    g_assert_true(berth_registry_add_forward(former, one, &rule, NULL));
+    g_clear_pointer(&former, berth_registry_close);
+    execute(place, "DROP TABLE share; PRAGMA user_version = 7;");
+
+    g_autoptr(BerthRegistry) registry = open_registry(place);
+    check_forwards(registry, "one", "3000:80");
+    assert_shares(registry, one, "");
+    add_share(registry, one, "rw:/srv/src:/work");
+    assert_shares(registry, one, "rw:/srv/src:/work;");
+}
+
 int main(int argc, char **argv)
 {
     static const struct {
@@ -478,6 +577,8 @@ int main(int argc, char **argv)
         {"/store/registry/unusable-directories", test_unusable_directories},
         {"/store/registry/many-processes-at-once", test_many_processes_at_once},
         {"/store/registry/ports-of-the-host", test_ports_of_the_host},
+        {"/store/registry/shares", test_shares},
+        {"/store/registry/a-registry-without-shares", test_a_registry_without_shares},
         {"/store/registry/one-of-many-gets-the-name", test_one_of_many_gets_the_name},
     };
     g_test_init(&argc, &argv, NULL);
