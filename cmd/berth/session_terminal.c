@@ -2,8 +2,8 @@
 #include "session_terminal.h"
 
 #include "base/fd.h"
-#include "session_environment.h"
 #include "print.h"
+#include "session_environment.h"
 #include "signals.h"
 
 #include <stdio.h>
