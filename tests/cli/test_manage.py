@@ -307,6 +307,17 @@ def test_failed_tool_changes_nothing(small, tool, status, code):
     assert small.left_over() == []
 
 
+def test_a_tool_can_be_cancelled_where_the_caller_blocks_signals(small, tmp_path):
+    """Cancelling is a SIGTERM to the tool, which must not have inherited it blocked. A shell would unblock it."""
+    (small.bin / "e2fsck").write_text("#!/usr/bin/python3\nimport os, signal, sys\n"
+                                      f"print(list(signal.pthread_sigmask(signal.SIG_BLOCK, [])), file=open('{tmp_path}/seen', 'w'))\n"
+                                      "os.execv('/usr/sbin/e2fsck', sys.argv)\n")
+    (small.bin / "e2fsck").chmod(0o755)
+    small("resize", "box", "128M",
+          preexec_fn=lambda: signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGTERM])).ok()
+    assert (tmp_path / "seen").read_text() == "[]\n"
+
+
 def test_damaged_disk_is_not_changed(small):
     path = disk(small, "box")
     with open(path, "r+b") as file:  # damage the root's inode, which e2fsck would have to guess

@@ -37,9 +37,12 @@ static char *find_program(const char *name, GError **error)
     return found;
 }
 
-/* Runs in the child. */
-static void die_with_parent(gpointer data)
+/* Runs in the child. Unblocks the SIGTERM of read_output; what the caller ignores stays ignored. */
+static void set_up_child(gpointer data)
 {
+    sigset_t none;
+    sigemptyset(&none);
+    sigprocmask(SIG_SETMASK, &none, NULL);
     prctl(PR_SET_PDEATHSIG, SIGKILL);
     if (getppid() != GPOINTER_TO_INT(data))
         _exit(127);
@@ -60,7 +63,7 @@ static bool spawn(const BerthE2Image *image, const char *const *argv, GPid *ret_
     const int target_fd = IMAGE_FD;
     g_autoptr(GError) problem = NULL;
     if (!g_spawn_async_with_pipes_and_fds(
-            "/", argv, (const char *const *)environment, G_SPAWN_DO_NOT_REAP_CHILD, die_with_parent,
+            "/", argv, (const char *const *)environment, G_SPAWN_DO_NOT_REAP_CHILD, set_up_child,
             GINT_TO_POINTER(getpid()), -1, other_end, other_end, &image->fd, &target_fd, 1, ret_pid,
             NULL, NULL, NULL, &problem)) {
         berth_error_set(error, BERTH_ERROR_FAILED, "resize.failed", NULL, "%s", problem->message);
