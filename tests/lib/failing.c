@@ -141,6 +141,7 @@ WRAP_FD(socketpair, (int family, int type, int protocol, int *pair), (family, ty
 WRAP_FD(accept4, (int fd, struct sockaddr *address, socklen_t *size, int flags),
         (fd, address, size, flags))
 WRAP_FD(pipe2, (int *pair, int flags), (pair, flags))
+WRAP_FD(fork, (void), ())
 WRAP_FD(epoll_create1, (int flags), (flags))
 WRAP_FD(timerfd_create, (int clock, int flags), (clock, flags))
 WRAP_FD(signalfd, (int fd, const sigset_t *set, int flags), (fd, set, flags))

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  *
- * failing — makes calls that allocate memory, descriptors or watches fail, one after the
+ * failing — makes calls that take memory, descriptors, watches or processes fail, one after the
  * other.
  *
  * The test is linked with -Wl,--wrap for each of failing_calls (tests/unit/meson.build), so this

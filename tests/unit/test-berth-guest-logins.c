@@ -121,6 +121,17 @@ static void open_login(Loop *loop, Logins *logins, int fifo, const pid_t *holder
     logins_reaped(logins, pid, status);
 }
 
+static bool has_timer(void)
+{
+    bool found = false;
+    for (int fd = 0; fd < 1024 && !found; fd++) {
+        g_autofree char *path = g_strdup_printf("/proc/self/fd/%d", fd);
+        g_autofree char *target = g_file_read_link(path, NULL);
+        found = g_strcmp0(target, "anon_inode:[timerfd]") == 0;
+    }
+    return found;
+}
+
 static void run_login(gpointer data)
 {
     Fixture *fixture = data;
@@ -132,6 +143,7 @@ static void run_login(gpointer data)
     Logins *logins = logins_new(&loop, &fixture->system, on_holder, &holder);
     if (logins != NULL && !logins_get(logins, getuid(), &login))
         open_login(&loop, logins, fixture->fifo, &holder);
+    g_assert_false(has_timer()); /* it would go on to wake the loop once it expires */
     logins_free(logins);
     close(loop.epoll);
 }

@@ -338,8 +338,10 @@ static bool start(Entry *entry)
     pid_t pid = fork();
     if (pid == 0)
         run_systemctl(entry->logins->system->path, entry->uid);
-    if (pid < 0)
+    if (pid < 0) {
+        loop_close(entry->logins->loop, &entry->limit);
         return false;
+    }
     entry->starter = pid;
     entry->ended = false;
     entry->state = STARTING;
