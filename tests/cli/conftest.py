@@ -26,6 +26,12 @@ USERS_PATH = os.environ["PATH"]
 os.environ["PATH"] += ":/usr/sbin"  # the tests' own e2fsck and debugfs; berth has to find them by itself
 
 
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_auto_num_workers():
+    """Three workers on two processors: a third of the time a test waits for a limit of berth's to pass."""
+    return len(os.sched_getaffinity(0)) * 3 // 2
+
+
 class Result:
     """What a command said and how it ended."""
 

@@ -154,23 +154,32 @@ def hold(path, kind=fcntl.F_RDLCK, start=100, length=1):
     return fd
 
 
-@pytest.mark.parametrize("verb", [
-    ["start"], ["run", "true"], ["move", "box", "{new}"], ["clone", "box", "copy"], ["resize", "box", "64M"],
-    ["resize", "box", "2T"], ["export", "box", "{new}.tar"], ["compact", "box"], ["unregister", "box"],
-], ids=lambda verb: " ".join(verb))
-def test_disk_locked_by_another_program_is_refused(box, verb):
-    """By a program that locks as QEMU does: virt-manager's machine, libguestfs, a manual QEMU."""
-    disk = disk_of(box)
-    holder = hold(disk)
-    before = os.fstat(holder)
-    status = 125 if verb[0] == "run" else 1
-    result = box(*[word.format(new=box.path / "new") for word in verb])
-    result.failed(status, "disk.busy", str(disk), f"process {os.getpid()}")
-    after = os.fstat(holder)
-    assert (after.st_size, after.st_nlink) == (before.st_size, before.st_nlink)
-    assert box.qemus() == []
-    os.close(holder)
-    box("start").ok()
+VERBS = [["start", "{box}"], ["run", "-d", "{box}", "true"], ["move", "{box}", "{new}"], ["clone", "{box}", "{box}-copy"],
+         ["resize", "{box}", "64M"], ["resize", "{box}", "2T"], ["export", "{box}", "{new}.tar"], ["compact", "{box}"],
+         ["unregister", "{box}"]]
+
+
+def test_disk_locked_by_another_program_is_refused(berth, rootfs):
+    """By a program that locks as QEMU does: virt-manager's machine, libguestfs, a manual QEMU. Each verb has a distro of
+    its own, and they run at once: each waits for the disk first.
+    """
+    boxes = [f"box{i}" for i in range(len(VERBS))]
+    for name in boxes:
+        berth("import", name, rootfs).ok()
+    disks = [disk_of(berth, name) for name in boxes]
+    holders = [hold(disk) for disk in disks]
+    before = [os.fstat(holder) for holder in holders]
+    commands = [berth.start(*[word.format(box=name, new=berth.path / name) for word in verb])
+                for verb, name in zip(VERBS, boxes)]
+    for verb, command, disk in zip(VERBS, commands, disks):
+        status = 125 if verb[0] == "run" else 1
+        berth.finish(command).failed(status, "disk.busy", str(disk), f"process {os.getpid()}")
+    after = [os.fstat(holder) for holder in holders]
+    assert [(st.st_size, st.st_nlink) for st in after] == [(st.st_size, st.st_nlink) for st in before]
+    assert berth.qemus() == [] and berth.names() == boxes
+    for name, holder in zip(boxes, holders):
+        os.close(holder)
+        berth("start", name).ok()
 
 
 def test_worker_keeps_the_lock_of_a_killed_command(box):

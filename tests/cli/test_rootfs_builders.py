@@ -173,8 +173,10 @@ class TestDebian:
     def test_a_mirror_that_is_not_there(self, tmp_path):
         temporary = tmp_path / "tmp"
         temporary.mkdir()
+        at_once = tmp_path / "apt.conf"
+        at_once.write_text('Acquire::Retries "0";\n')
         result = run(DEBIAN, BERTH_DEBIAN_MIRROR="http://127.0.0.1:9/debian", TMPDIR=str(temporary),
-                     PATH=acting_as(tmp_path, 0, "root"))
+                     PATH=acting_as(tmp_path, 0, "root"), APT_CONFIG=str(at_once))
         assert (result.returncode, result.stdout) == (1, b"")
         assert result.stderr.startswith(b"debian/build: http://127.0.0.1:9/debian: no suite bookworm: ")
         assert list(temporary.iterdir()) == []

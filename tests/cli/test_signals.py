@@ -54,13 +54,15 @@ def test_key_before_the_command_begins(box):
     terminal.close()
 
 
-@each_signal
-def test_guest_that_answers_no_signal(box, number):
+def test_guest_that_answers_no_signal(box):
+    """All signals at once: each command waits for the answer first."""
     guest(box, "hostile-deaf")
-    process = box.start("run", "cat", stdin=subprocess.PIPE)
-    assert process.stdout.readline() == b"ready\n"
-    process.send_signal(number)
-    assert ended_by(box, process, number).code == "session.unanswered"
+    processes = {number: box.start("run", "cat", stdin=subprocess.PIPE) for number in FATAL}
+    for number, process in processes.items():
+        assert process.stdout.readline() == b"ready\n"
+        process.send_signal(number)
+    for number, process in processes.items():
+        assert ended_by(box, process, number).code == "session.unanswered"
 
 
 def test_command_ignoring_the_signal_continues(box):
