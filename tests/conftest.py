@@ -15,9 +15,13 @@ sys.path.insert(0, str(Path(__file__).parent / "lib"))
 
 
 def pytest_configure():
-    """TERM ends the tests as Ctrl-C does: fixtures end what they have started."""
+    """TERM ends the tests as Ctrl-C does: fixtures end what they have started. A shell's job in the background ignores
+    Ctrl-C and QUIT; what the tests start must not inherit that.
+    """
     if threading.current_thread() is threading.main_thread():  # a worker of xdist's may run tests in another
         signal.signal(signal.SIGTERM, signal.default_int_handler)
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+        signal.signal(signal.SIGQUIT, signal.SIG_DFL)
 
 
 def pytest_collection_modifyitems(config, items):
