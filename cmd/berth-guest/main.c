@@ -3,15 +3,18 @@
  * berth-guest — the only file in the initramfs. As PID 1 it brings the machine up (boot/boot.c) and
  * hands PID 1 to the distro's init; `--agent FD` is the agent alone, as an ordinary process over a
  * socket, and `--carry FUSE PORT` a share's carrier alone. As `berthpath` it is that command. The
- * other words are the host's, which runs this program in sessions (ssh/ssh.h).
+ * other words are the host's, which runs this program in sessions (copy/copy.h,
+ * ssh/ssh.h).
  */
 #include "agent/agent.h"
 #include "boot/boot.h"
+#include "copy/copy.h"
 #include "os/log.h"
 #include "share/berthpath.h"
 #include "share/carrier.h"
 #include "ssh/ssh.h"
 #include "ssh/ssh_session.h"
+#include "wire/wire.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -93,6 +96,8 @@ int main(int argc, char **argv)
         return ssh_run(argc, argv);
     if (argc == 4 && strcmp(argv[1], "--carry") == 0)
         return run_carrier(argv[2], argv[3]);
+    if (argc > 1 && strcmp(argv[1], WIRE_GUEST_COPY) == 0)
+        return copy_main(argv + 2);
     bool quiet = argc == 4 && strcmp(argv[3], "--no-listeners") == 0;
     bool proxies = argc == 5 && strcmp(argv[3], "--device") == 0;
     if (argc < 3 || strcmp(argv[1], "--agent") != 0 || (argc > 3 && !quiet && !proxies))
