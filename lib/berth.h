@@ -360,6 +360,28 @@ bool berth_forward_add(Berth *berth, const char *name, const char *rule, char **
 /* Remove such a forward. Errors: also "forward.rule", "forward.not-found". */
 bool berth_forward_remove(Berth *berth, const char *name, const char *rule, GError **error);
 
+typedef struct {
+    const char *const *sources; /* paths, NULL-terminated; a relative one of a distro starts at the
+                                   user's home there */
+    int source_connection;      /* of berth_connect, to the distro they are in; -1: this host */
+    const char *source_name;    /* of that distro, for messages */
+    const char *target; /* as cp(1) has it: an existing directory, or what the one source becomes */
+    int target_connection;
+    const char *target_name;
+    const char *user; /* in the distros; NULL: the default user */
+    bool recursive;   /* directories, with all that is in them */
+    BerthWorkFunc progress;
+    /* A line for the user about an entry. From any thread. */
+    void (*line)(const char *text, gpointer user_data);
+    gpointer user_data;
+} BerthCopy;
+
+/* Copy files between this host and distros. Permissions, times, links, holes and extended
+ * attributes of users are kept; the files belong to this user, or to the distro's. What cannot be
+ * copied is reported and the rest goes on. The connections are used up. Ignore SIGPIPE before.
+ * Errors: "cp.*", "session.*". */
+bool berth_copy_files(const BerthCopy *copy, GError **error);
+
 /* The path of a unix socket on the host that leads to the Docker daemon of @name, which is started
  * if necessary; free with g_free. @ret_notice as for berth_connect. Errors: those of berth_connect;
  * "docker.none". */

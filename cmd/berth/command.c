@@ -10,6 +10,7 @@
 const Command *const commands[] = {
     &command_shell,
     &command_run,
+    &command_cp,
     &command_import,
     &command_import_in_place,
     &command_export,

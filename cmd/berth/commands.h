@@ -11,6 +11,7 @@ extern const Command command_clone;
 extern const Command command_code;
 extern const Command command_compact;
 extern const Command command_config;
+extern const Command command_cp;
 extern const Command command_console;
 extern const Command command_docker_env;
 extern const Command command_export;

@@ -15,9 +15,9 @@ static int put_attribute(Sender *sender, int fd, const char *name)
     if (size < 0 && errno == ENODATA) /* another process has removed it */
         return 0;
     if (size < 0)
-        return sender_report(sender, TRANSFER_STEP_ATTRIBUTES, errno);
+        return sender_report(sender, TRANSFER_STEP_SOURCE_ATTRIBUTES, errno);
     if ((size_t)size + strlen(name) + 5 > WIRE_PAYLOAD_MAX)
-        return sender_report(sender, TRANSFER_STEP_ATTRIBUTES, E2BIG);
+        return sender_report(sender, TRANSFER_STEP_SOURCE_ATTRIBUTES, E2BIG);
     size_t begin = transfer_begin(&sender->writer, TRANSFER_ATTRIBUTE);
     wire_put_string(&sender->writer.buffer, name);
     wire_buffer_append(&sender->writer.buffer, sender->value, (size_t)size);
@@ -28,7 +28,7 @@ int sender_put_attributes(Sender *sender, int fd)
 {
     ssize_t size = flistxattr(fd, sender->names, TRANSFER_NAMES_SIZE);
     if (size < 0 && errno != ENOTSUP)
-        return sender_report(sender, TRANSFER_STEP_ATTRIBUTES, errno);
+        return sender_report(sender, TRANSFER_STEP_SOURCE_ATTRIBUTES, errno);
     int result = 0;
     for (ssize_t at = 0; at < size && result == 0;) {
         const char *name = sender->names + at;

@@ -59,13 +59,14 @@ typedef enum {
     TRANSFER_STEP_DIRECTORY, /* it is a directory, and the transfer is not recursive */
     TRANSFER_STEP_SPECIAL,   /* it is a device, a socket or a FIFO, which are not copied */
     TRANSFER_STEP_DEPTH,
-    TRANSFER_STEP_TARGET, /* the destination */
+    TRANSFER_STEP_SOURCE_ATTRIBUTES, /* reading extended attributes */
+    TRANSFER_STEP_TARGET,            /* the destination */
     TRANSFER_STEP_CREATE,
     TRANSFER_STEP_WRITE,
     TRANSFER_STEP_LINK,
-    TRANSFER_STEP_ATTRIBUTES,
-    TRANSFER_STEP_METADATA, /* permissions and times */
-    TRANSFER_STEP_SKIPPED,  /* as SPECIAL, but inside a directory: no failure */
+    TRANSFER_STEP_ATTRIBUTES, /* writing them */
+    TRANSFER_STEP_METADATA,   /* permissions and times */
+    TRANSFER_STEP_SKIPPED,    /* as SPECIAL, but inside a directory: no failure */
     TRANSFER_STEPS
 } TransferStep;
 

@@ -35,11 +35,12 @@ static void break_output(BerthGuestOutput *output, WireBuffer *frames)
         wire_frame_put(frames, WIRE_EOF, (guint8)output->channel, BERTH_SESSION_STREAM, NULL, 0);
 }
 
-/* Write once. The descriptor may be blocking: call only when it polls writable; writes at most
- * PIPE_BUF bytes, which then do not block. */
+/* Write once, when it polls writable. To a descriptor that may block at most PIPE_BUF bytes, which
+ * then do not. */
 static void write_some(BerthGuestOutput *output, WireBuffer *frames)
 {
-    gsize size = MIN(wire_buffer_size(&output->waiting), (gsize)PIPE_BUF);
+    gsize most = output->nonblocking ? WIRE_WINDOW : (gsize)PIPE_BUF;
+    gsize size = MIN(wire_buffer_size(&output->waiting), most);
     ssize_t written = write(output->fd, wire_buffer_head(&output->waiting), size);
     if (written < 0 && (errno == EINTR || errno == EAGAIN))
         return;

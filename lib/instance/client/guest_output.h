@@ -19,6 +19,7 @@ typedef struct {
     int fd;              /* borrowed, may be blocking; -1: discard */
     WireBuffer waiting;
     WireCredit credit; /* what the guest may still send */
+    bool nonblocking;  /* fd cannot block, and takes as much as it can at once */
     bool broken;       /* EPIPE: the reader has gone */
 } BerthGuestOutput;
 

@@ -10,6 +10,7 @@
 #include "session_open.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <limits.h>
 #include <poll.h>
 #include <signal.h>
@@ -419,6 +420,8 @@ int berth_session_client_run(int fd, const BerthCommand *command, GError **error
         .signals = -1,
         .status = -1,
     };
+    int flags = fcntl(command->output, F_GETFL);
+    session.outputs[WIRE_STDOUT].nonblocking = flags >= 0 && (flags & O_NONBLOCK) != 0;
     berth_channel_begin(&session.channel);
     if (!berth_session_open_put(command, &session.channel.output, &session.split, error))
         return -1;

@@ -28,7 +28,7 @@ typedef struct {
     guint rows, columns; /* of the terminal, with tty */
 
     int input;    /* read until EOF (a file: see read_ahead.h); -1: empty */
-    int output;   /* the command's stdout */
+    int output;   /* the command's stdout; a non-blocking one is written faster */
     int errors;   /* the command's stderr */
     int terminal; /* for terminal output if only the command's stdin is one; -1: discard it */
 
