@@ -209,8 +209,11 @@ static void on_shares_failed(const GError *error, gpointer user_data)
     BerthInstance *instance = user_data;
     log_line(error->message, instance);
     g_clear_pointer(&instance->life.share_root, g_free);
-    if (instance->life.agent != NULL)
-        berth_agent_client_unshare(instance->life.agent);
+    if (instance->life.agent == NULL)
+        return;
+    const char *const none[] = {NULL};
+    berth_agent_client_set_shares(instance->life.agent, none);
+    berth_agent_client_unshare(instance->life.agent);
 }
 
 static const BerthShareProcessEvents shares_events = {.log = log_line, .failed = on_shares_failed};
