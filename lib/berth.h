@@ -483,4 +483,35 @@ GPtrArray *berth_host_list(Berth *berth, const char *name, GError **error);
  * "instance.isolated", "access.ports". */
 bool berth_host_allow_once(int connection, guint16 port, GError **error);
 
+/* --- directories of the host that distros see --- */
+
+typedef struct {
+    char *source; /* on this host, without symbolic links */
+    char *target; /* in the distro, below /mnt/host */
+    bool read_only;
+} BerthSharedDirectory;
+
+typedef struct {
+    char *distro;
+    GPtrArray *directories; /* BerthSharedDirectory*, by target */
+} BerthShareList;
+
+void berth_share_list_free(BerthShareList *list);
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(BerthShareList, berth_share_list_free)
+
+/* Share @directory, relative to the working directory, with @name as @target; NULL: its own path.
+ * Persistent, and effective at the next start. *@ret_notice is a line for the user, or NULL; free
+ * with g_free. Errors: "distro.not-found", "share.directory", "share.target", "share.exists",
+ * "share.nested", "share.home". */
+bool berth_share_add(Berth *berth, const char *name, const char *directory, const char *target,
+                     bool read_only, char **ret_notice, GError **error);
+
+/* Remove the share whose target or whose directory is @path. Errors: "distro.not-found",
+ * "share.not-found", "share.ambiguous". */
+bool berth_share_remove(Berth *berth, const char *name, const char *path, char **ret_notice,
+                        GError **error);
+
+/* The shares of @name, or of every distro if NULL: BerthShareList*. Free with g_ptr_array_unref. */
+GPtrArray *berth_share_list(Berth *berth, const char *name, GError **error);
+
 G_END_DECLS

@@ -32,6 +32,7 @@ const Command *const commands[] = {
     &command_ports,
     &command_forward,
     &command_host,
+    &command_share,
     &command_docker_env,
     &command_ssh_config,
     &command_ssh_proxy,

@@ -18,6 +18,7 @@ extern const Command command_export;
 extern const Command command_forward;
 extern const Command command_help;
 extern const Command command_host;
+extern const Command command_share;
 extern const Command command_import;
 extern const Command command_import_in_place;
 extern const Command command_list;

@@ -2,6 +2,7 @@
 #include "start.h"
 
 #include "reach.h"
+#include "shares.h"
 
 #include "base/error.h"
 #include "base/fd.h"
@@ -41,13 +42,28 @@ static void add_notice(Start *start, const char *text)
 
 /* --- the machine --- */
 
+/* The registry's shares of @distro as texts. */
+static char **read_shares(Berth *berth, const BerthDistro *distro, GError **error)
+{
+    g_autoptr(GPtrArray) shares = berth_registry_shares(berth->registry, distro, error);
+    if (shares == NULL)
+        return NULL;
+    g_autoptr(GStrvBuilder) texts = g_strv_builder_new();
+    for (guint i = 0; i < shares->len; i++) {
+        g_autofree char *text = berth_share_to_text(shares->pdata[i]);
+        g_strv_builder_add(texts, text);
+    }
+    return g_strv_builder_end(texts);
+}
+
 static BerthDistro *find(Berth *berth, const char *name, GError **error)
 {
     g_autoptr(BerthDistro) distro = berth_handle_find(berth, name, error);
     if (distro == NULL)
         return NULL;
     distro->host_ports = berth_registry_host_ports(berth->registry, distro, error);
-    return distro->host_ports != NULL ? g_steal_pointer(&distro) : NULL;
+    distro->shares = distro->host_ports != NULL ? read_shares(berth, distro, error) : NULL;
+    return distro->shares != NULL ? g_steal_pointer(&distro) : NULL;
 }
 
 static BerthMachine *prepare(Berth *berth, const BerthDistro *distro, bool rescue,
@@ -110,10 +126,12 @@ static bool is_unchanged(const BerthDistro *distro, Berth *berth, GError **error
     g_autoptr(BerthDistro) now = berth_registry_find_by_id(berth->registry, distro->id, error);
     g_autofree char *ports =
         now != NULL ? berth_registry_host_ports(berth->registry, now, error) : NULL;
-    if (ports == NULL)
+    g_auto(GStrv) shares = ports != NULL ? read_shares(berth, now, error) : NULL;
+    if (shares == NULL)
         return false;
     if (g_str_equal(now->name, distro->name) && g_str_equal(now->disk, distro->disk) &&
-        g_strcmp0(now->forwards, distro->forwards) == 0 && g_str_equal(ports, distro->host_ports))
+        g_strcmp0(now->forwards, distro->forwards) == 0 && g_str_equal(ports, distro->host_ports) &&
+        g_strv_equal((const char *const *)shares, (const char *const *)distro->shares))
         return true;
     berth_error_set(error, BERTH_ERROR_BUSY, DISTRO_CHANGED, "try again", "%s has just changed",
                     distro->name);
@@ -206,6 +224,8 @@ static int connect_or_start(Start *start, const char *runtime, GError **error)
         plan_rescue(start, runtime, machine);
     add_notice(start, notice);
     warn_of_name(start);
+    g_autofree char *left_out = machine->isolated ? NULL : berth_shares_leave_out(machine);
+    add_notice(start, left_out);
     start->machine = machine;
     fd = bring_up(start, machine, runtime, error);
     if (fd >= 0 && !start->how->early)

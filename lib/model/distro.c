@@ -23,6 +23,7 @@ BerthDistro *berth_distro_copy(const BerthDistro *distro)
     copy->account = g_strdup(distro->account);
     copy->forwards = g_strdup(distro->forwards);
     copy->host_ports = g_strdup(distro->host_ports);
+    copy->shares = g_strdupv(distro->shares);
     return copy;
 }
 
@@ -36,6 +37,7 @@ void berth_distro_free(BerthDistro *distro)
     g_free(distro->account);
     g_free(distro->forwards);
     g_free(distro->host_ports);
+    g_strfreev(distro->shares);
     g_free(distro);
 }
 

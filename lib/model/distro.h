@@ -30,6 +30,7 @@ typedef struct {
     bool own_identity;   /* a clone: the guest creates its own machine-id and host keys */
     bool keep_disk;      /* the disk is the user's own file: unregister keeps it */
     char *host_ports;    /* ports of the host opened by "berth host allow"; or NULL */
+    char **shares;       /* directories of the host it sees, as texts (share.h); or NULL */
     bool is_default;     /* used when no distro is named */
 } BerthDistro;
 

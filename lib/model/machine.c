@@ -148,7 +148,8 @@ bool berth_machine_access(const BerthMachine *machine, const char *allowed, Bert
 
 /* An isolated distro sees nothing of the host; one that is being rescued runs nothing that would.
  */
-static char **shares_of(const BerthSettings *settings, const BerthHost *host)
+static char **shares_of(const BerthDistro *distro, const BerthSettings *settings,
+                        const BerthHost *host)
 {
     g_autoptr(GStrvBuilder) texts = g_strv_builder_new();
     if (settings->share_home && !settings->isolated && host->home != NULL) {
@@ -156,6 +157,8 @@ static char **shares_of(const BerthSettings *settings, const BerthHost *host)
         g_autofree char *text = berth_share_to_text(home);
         g_strv_builder_add(texts, text);
     }
+    if (distro->shares != NULL && !settings->isolated)
+        g_strv_builder_addv(texts, (const char **)distro->shares);
     return g_strv_builder_end(texts);
 }
 
@@ -203,7 +206,7 @@ BerthMachine *berth_machine_new(const BerthDistro *distro, const BerthSettings *
     replace(&machine->outbound, settings->outbound);
     machine->owner_only = settings->owner_only;
     g_strfreev(machine->shares);
-    machine->shares = shares_of(settings, host);
+    machine->shares = shares_of(distro, settings, host);
 
     replace(&machine->log, host->log);
     machine->log_size = settings->log_size;

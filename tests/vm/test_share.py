@@ -183,3 +183,29 @@ def test_the_guest_translates_too(host, home, request, name):
 def test_the_guest_has_no_such_command_without_shares(host, scratch):
     put(host, scratch, "/etc/wsl.conf", "[automount]\nenabled=false\n")
     assert host("run", "-d", scratch, "--", "berthpath", "/", check=False).returncode == 127
+
+
+def test_shares_that_were_added(host, busybox, sh):
+    writable, frozen = host.root / "writable", host.root / "frozen"
+    for directory in writable, frozen:
+        directory.mkdir()
+        (directory / "hello").write_text(f"{directory.name}\n")
+    host("share", "add", busybox, str(writable), "/work")
+    host("share", "add", "--read-only", busybox, str(frozen), "/deep/frozen")
+    host("terminate", busybox)
+    assert sh(f"cat {ROOT}/work/hello {ROOT}/deep/frozen/hello").stdout == "writable\nfrozen\n"
+    sh(f"echo guest > {ROOT}/work/file")
+    assert (writable / "file").read_text() == "guest\n"
+    refused = sh(f"echo guest > {ROOT}/deep/frozen/file", check=False)
+    assert refused.returncode != 0 and "Read-only file system" in refused.stderr
+    assert sorted(path.name for path in frozen.iterdir()) == ["hello"]
+
+    host("share", "rm", busybox, "/work")
+    frozen.rename(host.root / "elsewhere")
+    host("terminate", busybox)
+    started = host("start", busybox)
+    assert f"{frozen.resolve()} is not shared with {busybox}: No such file" in started.stderr
+    assert sh(f"ls {ROOT}/work {ROOT}/deep", check=False).returncode != 0
+    assert sh("true").returncode == 0
+    host("share", "rm", busybox, "/deep/frozen")
+    host("terminate", busybox)

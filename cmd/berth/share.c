@@ -1,0 +1,120 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * berth share — lists and edits the directories of the host that distros see.
+ */
+#include "commands.h"
+
+#include "action.h"
+#include "json.h"
+#include "print.h"
+
+static const Option options[] = {{"read-only", 'r', NULL, "With add: the distro cannot write"},
+                                 {"json", 0, NULL, "With list: for programs, as JSON"},
+                                 {NULL}};
+
+static void print_text(const GPtrArray *list)
+{
+    static const char *const headings[] = {"DISTRO", "DIRECTORY", "TARGET", "ACCESS", NULL};
+    g_autoptr(Table) table = table_new(headings);
+    for (guint i = 0; i < list->len; i++) {
+        const BerthShareList *shares = list->pdata[i];
+        for (guint j = 0; j < shares->directories->len; j++) {
+            const BerthSharedDirectory *shared = shares->directories->pdata[j];
+            table_add(table, shares->distro);
+            table_add(table, shared->source);
+            table_add(table, shared->target);
+            table_add(table, shared->read_only ? "read-only" : "read-write");
+        }
+    }
+    table_print(table);
+}
+
+static void print_json(const GPtrArray *list)
+{
+    Json *json = json_begin(false);
+    json_begin_array(json, "distros");
+    for (guint i = 0; i < list->len; i++) {
+        const BerthShareList *shares = list->pdata[i];
+        json_begin_object(json, NULL);
+        json_add_string(json, "distro", shares->distro);
+        json_begin_array(json, "shares");
+        for (guint j = 0; j < shares->directories->len; j++) {
+            const BerthSharedDirectory *shared = shares->directories->pdata[j];
+            json_begin_object(json, NULL);
+            json_add_string(json, "directory", shared->source);
+            json_add_string(json, "target", shared->target);
+            json_add_bool(json, "read_only", shared->read_only);
+            json_end(json);
+        }
+        json_end(json);
+        json_end(json);
+    }
+    json_end(json);
+    json_print(json);
+}
+
+static int list(Invocation *invocation, GError **error)
+{
+    invocation->subject = invocation->arguments[1];
+    g_autoptr(GPtrArray) distros = berth_share_list(invocation->berth, invocation->subject, error);
+    if (distros == NULL)
+        return -1;
+    (invocation_flag(invocation, "json") ? print_json : print_text)(distros);
+    return 0;
+}
+
+static int add(Invocation *invocation, GError **error)
+{
+    g_autofree char *notice = NULL;
+    char **words = invocation->arguments + 1;
+    invocation->subject = words[0];
+    if (!berth_share_add(invocation->berth, words[0], words[1], words[2],
+                         invocation_flag(invocation, "read-only"), &notice, error))
+        return -1;
+    print_notice(notice);
+    return 0;
+}
+
+static int remove_share(Invocation *invocation, GError **error)
+{
+    g_autofree char *notice = NULL;
+    char **words = invocation->arguments + 1;
+    invocation->subject = words[0];
+    if (!berth_share_remove(invocation->berth, words[0], words[1], &notice, error))
+        return -1;
+    print_notice(notice);
+    return 0;
+}
+
+static const Action actions[] = {
+    {"add", 3, 4, "json", add},
+    {"rm", 3, 3, "json", remove_share},
+    {"remove", 3, 3, "json", remove_share},
+    {"list", 1, 2, "read-only", list},
+    {"ls", 1, 2, "read-only", list},
+    {NULL},
+};
+
+static int run(Invocation *invocation, GError **error)
+{
+    return action_run(actions,
+                      "usage: berth share add NAME DIR [TARGET] [--read-only], "
+                      "berth share rm NAME TARGET|DIR, berth share list [NAME] [--json]",
+                      invocation, error);
+}
+
+const Command command_share = {
+    .name = "share",
+    .synopsis = "add NAME DIR [TARGET], rm NAME TARGET|DIR, or list [OPTION]... [NAME]",
+    .summary = "Choose further directories of this host that distros see",
+    .details =
+        "A distro sees DIR below /mnt/host, as TARGET or by its own path: after\n"
+        "\"berth share add debian /srv/src /work\" it is /mnt/host/work. A link is followed\n"
+        "when the share is added. A change takes effect at the distro's next start. A start\n"
+        "leaves out a directory that is not there any more, with a warning. A clone has no\n"
+        "shares. Your home directory is shared without this: see the setting share-home.",
+    .min_arguments = 1,
+    .max_arguments = -1,
+    .options = options,
+    .run = run,
+};

@@ -1,0 +1,238 @@
+/* SPDX-License-Identifier: MIT */
+#include "shares.h"
+
+#include "reach.h"
+
+#include "base/error.h"
+#include "base/fd.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+/* --- what can be shared --- */
+
+/* Whether @path is @directory or below it. */
+static bool is_within(const char *path, const char *directory)
+{
+    gsize length = strlen(directory);
+    return strncmp(path, directory, length) == 0 && (path[length] == '/' || path[length] == '\0');
+}
+
+/* Whether sharing @path would show the guest something of @private, or be part of it. */
+static bool touches(const char *path, const char *private)
+{
+    g_autofree char *resolved = realpath(private, NULL);
+    const char *directory = resolved != NULL ? resolved : private;
+    return is_within(path, directory);
+}
+
+/* Why the resolved @path cannot be shared; NULL if it can. */
+static const char *find_objection(const BerthLayout *layout, const char *path)
+{
+    static const char *const kernel[] = {"/proc", "/sys", "/dev"};
+    if (g_str_equal(path, "/"))
+        return "it is the whole host";
+    for (gsize i = 0; i < G_N_ELEMENTS(kernel); i++)
+        if (is_within(path, kernel[i]))
+            return "it belongs to this host's kernel";
+    if (touches(path, layout->data) || touches(path, layout->runtime))
+        return "it belongs to berth";
+    return NULL;
+}
+
+static bool refuse_directory(const char *directory, const char *why, GError **error)
+{
+    berth_error_set(error, BERTH_ERROR_INVALID, "share.directory",
+                    "give another directory of this host", "%s cannot be shared: %s", directory,
+                    why);
+    return false;
+}
+
+/* The directory that @directory leads to, which may be shared; or NULL. */
+static char *resolve(Berth *berth, const char *directory, GError **error)
+{
+    struct stat info;
+    char *path = realpath(directory, NULL);
+    g_autofree char *resolved = path != NULL ? g_strdup(path) : NULL;
+    free(path);
+    if (resolved == NULL || stat(resolved, &info) != 0) {
+        refuse_directory(directory, g_strerror(errno), error);
+        return NULL;
+    }
+    const char *objection =
+        S_ISDIR(info.st_mode) ? find_objection(berth->layout, resolved) : g_strerror(ENOTDIR);
+    if (objection == NULL)
+        return g_steal_pointer(&resolved);
+    refuse_directory(directory, objection, error);
+    return NULL;
+}
+
+static bool check_target(const char *target, GError **error)
+{
+    if (berth_share_is_path(target) && !g_str_equal(target, "/"))
+        return true;
+    berth_error_set(error, BERTH_ERROR_INVALID, "share.target",
+                    "give an absolute path without \".\", \"..\" and \"//\", such as /work",
+                    "%s cannot be the target of a share", target);
+    return false;
+}
+
+/* Check that @share does not overlap the user's home, if the distro sees it. */
+static bool check_home(Berth *berth, const BerthDistro *distro, const BerthShare *share,
+                       GError **error)
+{
+    g_autoptr(BerthSettings) settings = berth_handle_settings(berth, distro->name, error);
+    if (settings == NULL)
+        return false;
+    g_autofree char *path = settings->share_home ? realpath(g_get_home_dir(), NULL) : NULL;
+    g_autoptr(BerthShare) home = path != NULL ? berth_share_new(path, path, false) : NULL;
+    if (home == NULL || !berth_share_overlaps(share, home))
+        return true;
+    berth_error_set(error, BERTH_ERROR_EXISTS, "share.home",
+                    "choose another target, or set share-home=false in berth.conf",
+                    "%s overlaps your home directory, which share-home shares", share->target);
+    return false;
+}
+
+/* --- changing --- */
+
+/* A line for the user if the distro runs, with its former shares; or NULL. */
+static char *find_notice(Berth *berth, const BerthDistro *distro)
+{
+    g_autoptr(BerthSettings) settings = berth_handle_settings(berth, distro->name, NULL);
+    if (settings != NULL && settings->isolated)
+        return g_strdup_printf("%s is isolated by berth.conf: it sees no directory of this host",
+                               distro->name);
+    berth_autofd int fd =
+        berth_handle_runtime(berth, NULL) != NULL ? berth_reach_connect(berth, distro, NULL) : -1;
+    return fd >= 0 ? g_strdup_printf("%s is running: the change takes effect at its next start",
+                                     distro->name)
+                   : NULL;
+}
+
+bool berth_shares_add(Berth *berth, const char *name, const char *directory, const char *target,
+                      bool read_only, char **ret_notice, GError **error)
+{
+    g_autoptr(BerthDistro) distro = berth_handle_find(berth, name, error);
+    g_autofree char *source = distro != NULL ? resolve(berth, directory, error) : NULL;
+    if (source == NULL || (target != NULL && !check_target(target, error)))
+        return false;
+    g_autoptr(BerthShare) share =
+        berth_share_new(source, target != NULL ? target : source, read_only);
+    if (!check_home(berth, distro, share, error) ||
+        !berth_registry_add_share(berth->registry, distro, share, error))
+        return false;
+    *ret_notice = find_notice(berth, distro);
+    return true;
+}
+
+/* The target of the share of @shares that @path means, @path itself if there is none; NULL with
+ * @error if it means several. */
+static const char *find_target(GPtrArray *shares, const char *path, GError **error)
+{
+    g_autofree char *resolved = realpath(path, NULL);
+    const char *target = NULL;
+    for (guint i = 0; i < shares->len; i++) {
+        const BerthShare *share = shares->pdata[i];
+        if (g_str_equal(share->target, path))
+            return path;
+    }
+    for (guint i = 0; i < shares->len; i++) {
+        const BerthShare *share = shares->pdata[i];
+        if (!g_str_equal(share->source, resolved != NULL ? resolved : path))
+            continue;
+        if (target != NULL) {
+            berth_error_set(error, BERTH_ERROR_INVALID, "share.ambiguous",
+                            "name the target instead", "%s is shared as %s and as %s", path, target,
+                            share->target);
+            return NULL;
+        }
+        target = share->target;
+    }
+    return target != NULL ? target : path;
+}
+
+bool berth_shares_remove(Berth *berth, const char *name, const char *path, char **ret_notice,
+                         GError **error)
+{
+    g_autoptr(BerthDistro) distro = berth_handle_find(berth, name, error);
+    g_autoptr(GPtrArray) shares =
+        distro != NULL ? berth_registry_shares(berth->registry, distro, error) : NULL;
+    const char *target = shares != NULL ? find_target(shares, path, error) : NULL;
+    if (target == NULL || !berth_registry_remove_share(berth->registry, distro, target, error))
+        return false;
+    *ret_notice = find_notice(berth, distro);
+    return true;
+}
+
+/* --- listing --- */
+
+void berth_distro_shares_free(BerthDistroShares *shares)
+{
+    if (shares == NULL)
+        return;
+    g_free(shares->distro);
+    g_clear_pointer(&shares->shares, g_ptr_array_unref);
+    g_free(shares);
+}
+
+GPtrArray *berth_shares_list(Berth *berth, const char *name, GError **error)
+{
+    const char *const names[] = {name, NULL};
+    g_autoptr(GPtrArray) distros = berth_handle_find_all(berth, name != NULL ? names : NULL, error);
+    if (distros == NULL)
+        return NULL;
+    g_autoptr(GPtrArray) list =
+        g_ptr_array_new_with_free_func((GDestroyNotify)berth_distro_shares_free);
+    for (guint i = 0; i < distros->len; i++) {
+        const BerthDistro *distro = distros->pdata[i];
+        GPtrArray *shares = berth_registry_shares(berth->registry, distro, error);
+        if (shares == NULL)
+            return NULL;
+        BerthDistroShares *row = g_new(BerthDistroShares, 1);
+        *row = (BerthDistroShares){g_strdup(distro->name), shares};
+        g_ptr_array_add(list, row);
+    }
+    return g_steal_pointer(&list);
+}
+
+/* --- a start --- */
+
+/* Why @share cannot be shown beside @others; NULL if it can. */
+static const char *find_hindrance(const BerthShare *share, const GPtrArray *others)
+{
+    g_autofree char *resolved = realpath(share->source, NULL);
+    if (resolved == NULL)
+        return g_strerror(errno);
+    if (!g_str_equal(resolved, share->source))
+        return "a symbolic link is in its place";
+    if (!g_file_test(resolved, G_FILE_TEST_IS_DIR))
+        return g_strerror(ENOTDIR);
+    for (guint i = 0; i < others->len; i++)
+        if (berth_share_overlaps(share, others->pdata[i]))
+            return "its target overlaps another share";
+    return NULL;
+}
+
+char *berth_shares_leave_out(BerthMachine *machine)
+{
+    g_autoptr(GPtrArray) kept = g_ptr_array_new_with_free_func((GDestroyNotify)berth_share_free);
+    g_autoptr(GStrvBuilder) texts = g_strv_builder_new();
+    g_autoptr(GString) lines = g_string_new(NULL);
+    for (char **text = machine->shares; text != NULL && *text != NULL; text++) {
+        g_autoptr(BerthShare) share = berth_share_from_text(*text);
+        const char *why = find_hindrance(share, kept);
+        if (why != NULL) {
+            g_string_append_printf(lines, "%s%s is not shared with %s: %s",
+                                   lines->len > 0 ? "\n" : "", share->source, machine->name, why);
+            continue;
+        }
+        g_strv_builder_add(texts, *text);
+        g_ptr_array_add(kept, g_steal_pointer(&share));
+    }
+    g_strfreev(machine->shares);
+    machine->shares = g_strv_builder_end(texts);
+    return lines->len > 0 ? g_string_free(g_steal_pointer(&lines), FALSE) : NULL;
+}

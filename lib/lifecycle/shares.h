@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * shares — the directories of the host that users share with a distro: rows of the registry, which
+ * the distro's next start takes over.
+ */
+#pragma once
+
+#include "handle.h"
+
+#include "model/share.h"
+
+G_BEGIN_DECLS
+
+/* Share @directory, which is resolved now, relative to the working directory, with @name. @target
+ * is its path below the mount point of shares; NULL: the path of the directory. *@ret_notice is a
+ * line for the user, or NULL; free with g_free. Errors: "distro.*"; "share.directory" if it cannot
+ * be shared, "share.target", "share.exists", "share.nested"; "share.home" if
+ * the target overlaps the home directory, which is shared by berth.conf. */
+bool berth_shares_add(Berth *berth, const char *name, const char *directory, const char *target,
+                      bool read_only, char **ret_notice, GError **error);
+
+/* Remove the share whose target is @path, or else the only one whose directory it is. Errors: also
+ * "share.not-found", "share.ambiguous". */
+bool berth_shares_remove(Berth *berth, const char *name, const char *path, char **ret_notice,
+                         GError **error);
+
+typedef struct {
+    char *distro;
+    GPtrArray *shares; /* BerthShare *, by target */
+} BerthDistroShares;
+
+/* NULL is allowed. */
+void berth_distro_shares_free(BerthDistroShares *shares);
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(BerthDistroShares, berth_distro_shares_free)
+
+/* The shares of @name, or of every distro if NULL: BerthDistroShares *. Free with
+ * g_ptr_array_unref. */
+GPtrArray *berth_shares_list(Berth *berth, const char *name, GError **error);
+
+/* Remove from @machine the shares whose directory is no directory any more, and those that overlap
+ * an earlier one. Returns lines for the user that name them, or NULL; free with g_free. */
+char *berth_shares_leave_out(BerthMachine *machine);
+
+G_END_DECLS
