@@ -3,8 +3,7 @@
  * berth-guest — the only file in the initramfs. As PID 1 it brings the machine up (boot/boot.c) and
  * hands PID 1 to the distro's init; `--agent FD` is the agent alone, as an ordinary process over a
  * socket, and `--carry FUSE PORT` a share's carrier alone. As `berthpath` it is that command. The
- * other words are the host's, which runs this program in sessions (copy/copy.h,
- * ssh/ssh.h).
+ * other words are the host's, which runs this program in sessions (copy/copy.h, ssh/ssh.h).
  */
 #include "agent/agent.h"
 #include "boot/boot.h"
