@@ -158,7 +158,8 @@ const Command command_cp = {
         "Permissions, times, links, holes and users' extended attributes are kept. The copies\n"
         "belong to you, or to the user in the distro. Devices, sockets and FIFOs are left out.\n"
         "A file is replaced when its copy is whole; what cannot be copied is reported, and the\n"
-        "rest goes on. For a file of this host with a colon in its name, write ./a:b.",
+        "rest goes on, unless the target is full or read-only. For a file of this host with a\n"
+        "colon in its name, write ./a:b.",
     .min_arguments = 2,
     .max_arguments = -1,
     .options = options,
