@@ -226,7 +226,7 @@ static int copy_to_distro(Copy *state)
 {
     const BerthCopyOptions *copy = state->copy;
     berth_autofd int input = -1;
-    int output;
+    int output = -1;
     int result = make_pipe(&input, &state->out);
     if (result == 0)
         result = make_pipe(&state->in, &output);
