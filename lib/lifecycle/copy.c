@@ -262,6 +262,16 @@ static int copy_between(Copy *state)
 
 /* ---- how it ended ---- */
 
+/* The distro sent a stream of another version. */
+static void set_version_error(const BerthCopyOptions *copy, GError **error)
+{
+    const char *name = copy->to.connection >= 0 ? copy->to.name : copy->from.name;
+    g_autofree char *hint =
+        g_strdup_printf("restart it: \"berth terminate %s\", then try again", name);
+    berth_error_set(error, BERTH_ERROR_PROTOCOL, "cp.old-guest", hint,
+                    "%s was started by another version of berth", name);
+}
+
 static bool set_error(Copy *state, int result, GError **error)
 {
     switch (-result) {
@@ -273,9 +283,7 @@ static bool set_error(Copy *state, int result, GError **error)
                         "what the distro sends is no stream of files");
         break;
     case EPROTONOSUPPORT:
-        berth_error_set(error, BERTH_ERROR_PROTOCOL, "cp.old-guest",
-                        "restart it: \"berth terminate\", then try again",
-                        "the distro was started by another version of berth");
+        set_version_error(state->copy, error);
         break;
     case ENODATA:
         berth_error_set(error, BERTH_ERROR_GUEST, "cp.ended", NULL,

@@ -11,7 +11,8 @@
 #include <sys/socket.h>
 
 /* The agent of an earlier berth does not know WIRE_GUEST_COPY. */
-#define STATUS_USAGE 2
+#define STATUS_USAGE   2
+#define STATUS_SIGPIPE (128 + SIGPIPE)
 
 struct BerthCopySession {
     const BerthCopyOptions *copy;
@@ -91,8 +92,8 @@ static bool check_end(BerthCopySession *session, GError **error)
         g_propagate_error(error, g_steal_pointer(&session->error));
         return false;
     }
-    if (session->status == 0)
-        return true;
+    if (session->status == 0 || session->status == STATUS_SIGPIPE)
+        return true; /* the end that no longer reads has the reason */
     berth_error_set(error, BERTH_ERROR_GUEST, "cp.ended", NULL, "%s ended the copy with status %d",
                     name, session->status);
     return false;

@@ -124,8 +124,8 @@ class Home:
             directory = self.path / "emulators" / re.sub(r"\W", "-", str(settings))
             if not directory.exists():
                 directory.mkdir(parents=True)
-                self.make_emulator(directory, FAKE_QEMU_GUEST=BUILD / "cmd/berth-guest",
-                                   FAKE_QEMU_LOG=self.qemu_log, **settings)
+                self.make_emulator(directory, **{"FAKE_QEMU_GUEST": BUILD / "cmd/berth-guest",
+                                                 "FAKE_QEMU_LOG": self.qemu_log, **settings})
             environment["PATH"] = f"{directory}:{environment['PATH']}"
         return environment
 

@@ -1,5 +1,5 @@
-"""A berth and a keeper of different versions: the old keeper continues after an upgrade, and can be listed and stopped.
-A proxy before a real keeper plays the old one by changing the versions in both directions.
+"""A berth and a keeper or guest of different versions: the old ones continue after an upgrade, and can be listed and
+stopped. A proxy before a real keeper plays the old one by changing the versions in both directions.
 """
 import json
 import os
@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 import wire
-from conftest import wait_for
+from conftest import BUILD, wait_for
 
 STATUS, STOP, DONE, ERROR, HELLO, HELLO_IS = 65, 67, 80, 83, 85, 86  # lib/instance/control.h, hello.h
 
@@ -225,3 +225,58 @@ def test_a_berth_net_that_ends_after_an_upgrade(running):
     assert running("forward", "add", "box", "8080").status == 0
     assert running.info("box")["state"] == "running"
     assert "ended unexpectedly and was started again" in running("logs", "box").ok()
+
+
+# --- copies ---
+
+COPY_ENDS = [("{}/file", "box:{}/copy"), ("box:{}/file", "{}/copy"), ("box:{}/file", "other:{}/copy"),
+             ("other:{}/file", "box:{}/copy")]
+COPY_VERSION = wire.frame(128, struct.pack("<I", 1))  # lib/transfer/stream.h: BEGIN
+
+
+def copy(berth, tmp_path, source, target):
+    (tmp_path / "file").write_bytes(bytes(3 << 20))
+    return berth("cp", source.format(tmp_path), target.format(tmp_path))
+
+
+def has_copied(tmp_path):
+    return (tmp_path / "copy").exists()
+
+
+@pytest.fixture
+def old_guest(tmp_path):
+    """The environment of a guest that does not know the word that begins an end of a copy."""
+    program, found = tmp_path / "old-guest", (BUILD / "cmd/berth-guest").read_bytes()
+    old = found.replace(b"\0--copy\0", b"\0--none\0")
+    assert old != found
+    program.write_bytes(old)
+    program.chmod(0o755)
+    return {"FAKE_QEMU_GUEST": program}
+
+
+@pytest.mark.parametrize("source, target", COPY_ENDS)
+def test_copy_with_a_guest_from_before_copies(box, rootfs, tmp_path, old_guest, source, target):
+    box("import", "other", rootfs).ok()
+    box("start", "box", env=old_guest).ok()
+    result = copy(box, tmp_path, source, target)
+    result.failed(1, "cp.old-guest", "box was started by a berth that cannot copy files")
+    assert result.hint == 'restart it: "berth terminate box", then try again'
+    assert not has_copied(tmp_path)
+    box("terminate", "box").ok()
+    copy(box, tmp_path, source, target).ok()
+    assert has_copied(tmp_path)
+
+
+def other_copies(got):
+    """The guest's end speaks the second version of the stream."""
+    if got.type == wire.DATA and got.payload.startswith(COPY_VERSION):
+        return same(got._replace(payload=COPY_VERSION[:-4] + struct.pack("<I", 2) + got.payload[len(COPY_VERSION):]))
+    return same(got)
+
+
+@pytest.mark.parametrize("source, target", COPY_ENDS[:2])
+def test_copy_with_a_guest_of_another_version(running, tmp_path, source, target):
+    OtherKeeper(running, other_copies)
+    result = copy(running, tmp_path, source, target)
+    result.failed(1, "cp.old-guest", "box was started by another version of berth")
+    assert result.hint == 'restart it: "berth terminate box", then try again'
