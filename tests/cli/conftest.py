@@ -18,6 +18,7 @@ from pathlib import Path
 
 import left_over
 import pytest
+from temporary import pytest_runtest_makereport, tmp_path  # noqa: F401, what it adds to pytest
 
 BUILD = Path(os.environ["BERTH_TEST_BUILD"])
 SOURCE = Path(__file__).resolve().parents[2]
