@@ -133,7 +133,8 @@ int receiver_begin_file(Receiver *receiver, WireReader *reader, const char *name
         return 0;
     receiver_temporary(receiver, file->temporary, sizeof(file->temporary));
     int flags = O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC;
-    file->fd = receiver_open(receiver_level(receiver)->fd, file->temporary, flags, 0600);
+    mode_t mode = file->meta.mode | 0600; /* ours to write, attributes too */
+    file->fd = receiver_open(receiver_level(receiver)->fd, file->temporary, flags, mode);
     return file->fd < 0 ? receiver_report(receiver, TRANSFER_STEP_CREATE, errno) : 0;
 }
 
@@ -170,6 +171,16 @@ static int take_data(Receiver *receiver, WireReader *reader)
     return error != 0 ? lose_file(receiver, TRANSFER_STEP_WRITE, error) : 0;
 }
 
+/* A file that was created with its mode already has it, unless the umask or a default ACL took from
+ * it: each change of an inode costs an ext4 a checksum. */
+static int set_mode(int fd, mode_t mode)
+{
+    struct stat info;
+    if (fstat(fd, &info) == 0 && (info.st_mode & 07777) == mode)
+        return 0;
+    return fchmod(fd, mode);
+}
+
 /* Give the whole file its size, permissions, times and name. */
 static int complete_file(Receiver *receiver, uint64_t size)
 {
@@ -177,7 +188,7 @@ static int complete_file(Receiver *receiver, uint64_t size)
     int directory = receiver_level(receiver)->fd;
     if (size != file->size && ftruncate(file->fd, (off_t)size) < 0)
         return lose_file(receiver, TRANSFER_STEP_WRITE, errno);
-    if (fchmod(file->fd, file->meta.mode) < 0 || futimens(file->fd, file->meta.times) < 0) {
+    if (set_mode(file->fd, file->meta.mode) < 0 || futimens(file->fd, file->meta.times) < 0) {
         int result = receiver_report(receiver, TRANSFER_STEP_METADATA, errno);
         if (result < 0)
             return result;

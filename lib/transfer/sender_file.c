@@ -75,8 +75,10 @@ static int put_data(Sender *sender, int fd, uint64_t offset, size_t size, size_t
     return result < 0 ? result : put_progress(sender, (size_t)count);
 }
 
-/* Send the bytes from *@offset up to @end, or to the end of the file; *@offset is then there. */
-static int put_range(Sender *sender, int fd, uint64_t *offset, uint64_t end)
+/* Send the bytes from *@offset up to @end, or to the end of the file; *@offset is then there. A
+ * read that gives less than it was asked for and reaches @size, which is not 0 as in /proc, has met
+ * the end: a small file takes one read. */
+static int put_range(Sender *sender, int fd, uint64_t *offset, uint64_t end, uint64_t size)
 {
     while (*offset < end) {
         uint64_t left = end - *offset;
@@ -86,6 +88,8 @@ static int put_range(Sender *sender, int fd, uint64_t *offset, uint64_t end)
         if (result != 0 || taken == 0)
             return result;
         *offset += taken;
+        if (taken < most && *offset == size)
+            return 0;
     }
     return 0;
 }
@@ -101,7 +105,7 @@ static int put_sparse(Sender *sender, int fd, uint64_t *size)
         off_t hole = data >= 0 ? lseek(fd, data, SEEK_HOLE) : -1;
         offset = hole >= 0 ? (uint64_t)data : offset;
         uint64_t end = hole >= 0 && (uint64_t)hole < *size ? (uint64_t)hole : *size;
-        int result = put_range(sender, fd, &offset, end);
+        int result = put_range(sender, fd, &offset, end, *size);
         if (result != 0)
             return result;
         if (offset < end)
@@ -118,7 +122,7 @@ static int put_content(Sender *sender, int fd, const struct stat *info)
         size = (uint64_t)info->st_size;
         result = put_sparse(sender, fd, &size);
     } else {
-        result = put_range(sender, fd, &size, INT64_MAX);
+        result = put_range(sender, fd, &size, INT64_MAX, (uint64_t)info->st_size);
     }
     if (result < 0)
         return result;

@@ -146,14 +146,58 @@ static void put_file_end(WireBuffer *stream, guint64 size)
     transferring_end(stream, begin);
 }
 
-static void put_attribute(WireBuffer *stream, const char *name)
+/* An empty file with an attribute called @attribute. */
+static void put_with_attribute(WireBuffer *stream, mode_t mode, const char *name,
+                               const char *attribute)
 {
-    transferring_put_named(stream, TRANSFER_FILE, 0755, "file");
+    transferring_put_named(stream, TRANSFER_FILE, mode, name);
     size_t begin = transferring_begin(stream, TRANSFER_ATTRIBUTE);
-    wire_put_string(stream, name);
+    wire_put_string(stream, attribute);
     wire_put_u8(stream, 1);
     transferring_end(stream, begin);
     put_file_end(stream, 0);
+}
+
+static void put_attribute(WireBuffer *stream, const char *name)
+{
+    put_with_attribute(stream, 0755, "file", name);
+}
+
+static const mode_t modes[] = {0, 0200, 0444, 0644, 0666, 0777, 01777};
+
+static void put_each_mode(WireBuffer *stream)
+{
+    for (guint i = 0; i < G_N_ELEMENTS(modes); i++) {
+        g_autofree char *name = g_strdup_printf("%o", modes[i]);
+        put_with_attribute(stream, modes[i], name, "user.berth");
+    }
+}
+
+static void assert_mode(const char *directory, mode_t mode)
+{
+    g_autofree char *path = g_strdup_printf("%s/%o", directory, mode);
+    GStatBuf info;
+    g_assert_cmpint(g_stat(path, &info), ==, 0);
+    g_assert_cmpuint(info.st_mode & 07777, ==, mode);
+}
+
+/* Neither the umask nor a file that its owner may not write changes what arrives. */
+static void test_each_mode(Transferring *test, gconstpointer data)
+{
+    static const mode_t umasks[] = {0, 022, 077};
+    g_auto(WireBuffer) stream = {0};
+    transferring_put_begin(&stream);
+    put_each_mode(&stream);
+    transferring_put(&stream, TRANSFER_END);
+    for (guint i = 0; i < G_N_ELEMENTS(umasks); i++) {
+        mode_t before = umask(umasks[i]);
+        g_assert_cmpint(transferring_receive(test, &stream, test->to), ==, 0);
+        umask(before);
+        g_autofree char *reports = transferring_reports(test);
+        g_assert_cmpstr(reports, ==, "");
+        for (guint j = 0; j < G_N_ELEMENTS(modes); j++)
+            assert_mode(test->to, modes[j]);
+    }
 }
 
 static void put_capability(WireBuffer *stream)
@@ -315,6 +359,7 @@ int main(int argc, char **argv)
     ADD("symlinks", test_symlinks);
     ADD("links", test_links);
     ADD("modes", test_modes);
+    ADD("each-mode", test_each_mode);
     ADD("grammar", test_grammar);
     ADD("second-entry", test_second_entry);
     ADD("in-the-way", test_in_the_way);
