@@ -2,8 +2,9 @@
  *
  * berth-guest — the only file in the initramfs. As PID 1 it brings the machine up (boot/boot.c) and
  * hands PID 1 to the distro's init; `--agent FD` is the agent alone, as an ordinary process over a
- * socket, and `--carry FUSE PORT` a share's carrier alone. As `berthpath` it is that command. The
- * other words are the host's, which runs this program in sessions (copy/copy.h, ssh/ssh.h).
+ * socket, and `--carry FUSE PORT [NEXT]` a share's carrier alone. As `berthpath` it is that
+ * command. The other words are the host's, which runs this program in sessions (copy/copy.h,
+ * ssh/ssh.h).
  */
 #include "agent/agent.h"
 #include "boot/boot.h"
@@ -18,17 +19,21 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/close_range.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 static int usage(void)
 {
     fputs("usage: berth-guest --agent FD [--no-listeners | --device NAME]\n"
-          "       berth-guest --carry FUSE PORT\n"
+          "       berth-guest --carry FUSE PORT [NEXT]\n"
           "Serve sessions over the stream socket FD, or carry the messages of the mounted FUSE\n"
-          "descriptor over the stream socket PORT. Without arguments: only as PID 1.\n",
+          "descriptor over the stream socket PORT, and after its end over the next connection to "
+          "the\n"
+          "listening socket NEXT. Without arguments: only as PID 1.\n",
           stderr);
     return 2;
 }
@@ -41,16 +46,31 @@ static bool read_fd(const char *text, int *ret_fd)
     return end != text && *end == '\0' && fd >= 0 && fd <= 1000000;
 }
 
+typedef struct {
+    int port;
+    int next; /* listening, or -1 */
+} CarrierPort;
+
+/* A socket connects once, where a virtio port does again. */
 static void on_lost(void *data)
 {
-    exit(EXIT_SUCCESS);
+    const CarrierPort *ports = data;
+    int connection = ports->next >= 0 ? accept4(ports->next, NULL, NULL, SOCK_NONBLOCK) : -1;
+    if (connection < 0)
+        exit(EXIT_SUCCESS);
+    dup2(connection, ports->port);
+    close(connection);
 }
 
-static int run_carrier(const char *fuse, const char *port)
+static int run_carrier(const char *fuse, const char *port, const char *next)
 {
-    Carrier carrier = {.lost = on_lost};
-    if (!read_fd(fuse, &carrier.fuse) || !read_fd(port, &carrier.port))
+    CarrierPort ports = {.next = -1};
+    Carrier carrier = {.lost = on_lost, .data = &ports};
+    if (!read_fd(fuse, &carrier.fuse) || !read_fd(port, &carrier.port) ||
+        (next != NULL && !read_fd(next, &ports.next)))
         return usage();
+    ports.port = carrier.port;
+    signal(SIGPIPE, SIG_IGN); /* which a virtio port never causes */
     fcntl(carrier.port, F_SETFL, fcntl(carrier.port, F_GETFL) | O_NONBLOCK);
     return carrier_run(&carrier) < 0 ? EXIT_FAILURE : EXIT_SUCCESS;
 }
@@ -93,8 +113,8 @@ int main(int argc, char **argv)
         return ssh_session_run(argv);
     if (ssh_is(argc, argv))
         return ssh_run(argc, argv);
-    if (argc == 4 && strcmp(argv[1], "--carry") == 0)
-        return run_carrier(argv[2], argv[3]);
+    if ((argc == 4 || argc == 5) && strcmp(argv[1], "--carry") == 0)
+        return run_carrier(argv[2], argv[3], argv[4]);
     if (argc > 1 && strcmp(argv[1], WIRE_GUEST_COPY) == 0)
         return copy_main(argv + 2);
     bool quiet = argc == 4 && strcmp(argv[3], "--no-listeners") == 0;

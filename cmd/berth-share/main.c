@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: MIT
  *
- * berth-share UID GID (ro|rw SOURCE PATH)... — serves directories of the host to one guest.
+ * berth-share UID GID (ro|rw|was SOURCE PATH)... — serves directories of the host to one guest.
  *
- * Started by its keeper. Descriptor 3 is the guest's port, 4 a pipe that gets a byte with the guest's
- * first request. SOURCE, a directory of the host, appears at PATH. The user's files are UID's and
- * GID's in the guest. Ends when the port closes.
+ * Started by its keeper. Descriptor 3 is the guest's port, 4 a pipe that gets a byte with the
+ * guest's first request. SOURCE, a directory of the host, appears at PATH. The user's files are
+ * UID's and GID's in the guest. A former server of the guest had what "was" at PATH. Ends when the
+ * port closes.
  */
 #include "share/serve.h"
 
@@ -14,7 +15,7 @@
 #include <sys/prctl.h>
 #include <unistd.h>
 
-enum { PORT_FD = 3, BEGUN_FD = 4 };
+enum { PORT_FD = 3, BEGUN_FD = 4, FIXED = 3, WORDS = 3 };
 
 static int fail(const char *text)
 {
@@ -37,19 +38,34 @@ static bool read_root(char **words, BerthShareRoot *ret_root)
     return ret_root->read_only || strcmp(words[0], "rw") == 0;
 }
 
+/* Read the roots and paths of @argv, which has whole triples. */
+static bool read_roots(char **argv, BerthShareSetup *setup, BerthShareRoot *roots,
+                       const char **paths)
+{
+    for (guint i = 0; argv[i] != NULL; i += WORDS) {
+        paths[i / WORDS] = argv[i + 2];
+        if (strcmp(argv[i], "was") != 0 && !read_root(argv + i, &roots[setup->n_roots++]))
+            return false;
+    }
+    setup->roots = roots;
+    setup->paths = paths;
+    return true;
+}
+
+static void on_skipped(const GError *error)
+{
+    fprintf(stderr, "berth-share: not shared: %s\n", error->message);
+}
+
 int main(int argc, char **argv)
 {
-    const int fixed = 3, each = 3;
-    BerthShareSetup setup = {.port_fd = PORT_FD, .begun_fd = BEGUN_FD};
-    bool valid = argc >= fixed && (argc - fixed) % each == 0 &&
-                 read_number(argv[1], &setup.guest_uid) && read_number(argv[2], &setup.guest_gid);
-    setup.n_roots = valid ? (guint)(argc - fixed) / (guint)each : 0;
-    g_autofree BerthShareRoot *roots = g_new0(BerthShareRoot, setup.n_roots + 1);
-    for (guint i = 0; i < setup.n_roots; i++)
-        valid = valid && read_root(argv + fixed + i * (guint)each, &roots[i]);
-    if (!valid)
-        return fail("usage: berth-share UID GID (ro|rw SOURCE PATH)... (started by berth-keeper)");
-    setup.roots = roots;
+    BerthShareSetup setup = {.port_fd = PORT_FD, .begun_fd = BEGUN_FD, .skipped = on_skipped};
+    g_autofree BerthShareRoot *roots = g_new0(BerthShareRoot, argc);
+    g_autofree const char **paths = g_new0(const char *, argc);
+    if (argc < FIXED || (argc - FIXED) % WORDS != 0 || !read_number(argv[1], &setup.guest_uid) ||
+        !read_number(argv[2], &setup.guest_gid) || !read_roots(argv + FIXED, &setup, roots, paths))
+        return fail("usage: berth-share UID GID (ro|rw|was SOURCE PATH)... (started by "
+                    "berth-keeper)");
     signal(SIGPIPE, SIG_IGN);
     signal(SIGXFSZ, SIG_IGN);          /* a limit is the answer EFBIG */
     prctl(PR_SET_NAME, "berth-share"); /* by a descriptor's path it would be called a number */

@@ -27,7 +27,7 @@
 #define DATA        (IN_MODIFY | IN_CLOSE_WRITE)
 #define BUFFER_SIZE 65536u
 
-void share_watch(Share *share, guint32 id, int fd)
+void share_watch(Share *share, guint64 id, int fd)
 {
     char path[SHARE_FD_PATH_SIZE];
     g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&share->lock);
@@ -39,7 +39,7 @@ void share_watch(Share *share, guint32 id, int fd)
     if (watch < 0)
         return; /* no more watches: the caches have a limit of time */
     berth_nodes_set_watch(share->nodes, id, watch);
-    g_hash_table_insert(share->watches, GINT_TO_POINTER(watch), GUINT_TO_POINTER(id));
+    g_hash_table_insert(share->watches, GINT_TO_POINTER(watch), GSIZE_TO_POINTER(id));
 }
 
 void share_unwatch(const BerthNode *node, gpointer user_data)
@@ -52,39 +52,39 @@ void share_unwatch(const BerthNode *node, gpointer user_data)
 }
 
 /* The guest's node @name in @parent, with its key; BERTH_NODE_NONE: it holds none. */
-static guint32 find_child(Share *share, guint32 parent, const char *name, BerthNodeKey *ret_key)
+static guint64 find_child(Share *share, guint64 parent, const char *name, BerthNodeKey *ret_key)
 {
     g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&share->lock);
-    guint32 id = berth_nodes_find(share->nodes, parent, name);
+    guint64 id = berth_nodes_find(share->nodes, parent, name);
     if (id != BERTH_NODE_NONE)
         *ret_key = berth_nodes_get(share->nodes, id)->key;
     return id;
 }
 
-static void forget_attributes(Share *share, guint32 id)
+static void forget_attributes(Share *share, guint64 id)
 {
     fuse_lowlevel_notify_inval_inode(share->session, id, -1, 0);
     berth_transport_flush(share->transport);
 }
 
-static void forget_data(Share *share, guint32 id)
+static void forget_data(Share *share, guint64 id)
 {
     fuse_lowlevel_notify_inval_inode(share->session, id, 0, 0);
     berth_transport_flush(share->transport);
 }
 
-static void forget_entry(Share *share, guint32 parent, const char *name)
+static void forget_entry(Share *share, guint64 parent, const char *name)
 {
     fuse_lowlevel_notify_inval_entry(share->session, parent, name, strlen(name));
     berth_transport_flush(share->transport);
 }
 
 /* An entry was added or removed. If the guest has it as it is now, it made the change itself. */
-static void follow_entry(Share *share, guint32 parent, const char *name)
+static void follow_entry(Share *share, guint64 parent, const char *name)
 {
     BerthNodeKey key;
     ShareFile file = {0};
-    guint32 id = find_child(share, parent, name, &key);
+    guint64 id = find_child(share, parent, name, &key);
     berth_autofd int fd = share_open_node(share, parent, NULL);
     bool exists = fd >= 0 && share_stat(share, fd, name, &file) == 0;
     bool known = id != BERTH_NODE_NONE && exists && memcmp(&key, &file.key, sizeof(key)) == 0;
@@ -95,7 +95,7 @@ static void follow_entry(Share *share, guint32 parent, const char *name)
     forget_data(share, parent); /* its times, and the list that the guest keeps */
 }
 
-static void follow(Share *share, guint32 parent, const struct inotify_event *event)
+static void follow(Share *share, guint64 parent, const struct inotify_event *event)
 {
     BerthNodeKey key;
     if (event->len == 0) {
@@ -106,7 +106,7 @@ static void follow(Share *share, guint32 parent, const struct inotify_event *eve
         follow_entry(share, parent, event->name);
         return;
     }
-    guint32 id = find_child(share, parent, event->name, &key);
+    guint64 id = find_child(share, parent, event->name, &key);
     if (id == BERTH_NODE_NONE)
         return;
     if ((event->mask & DATA) != 0)
@@ -115,16 +115,27 @@ static void follow(Share *share, guint32 parent, const struct inotify_event *eve
         forget_attributes(share, id);
 }
 
+void share_forget_former(Share *share, const char *const *paths)
+{
+    for (guint i = 0; paths[i] != NULL; i++) {
+        const char *begin = paths[i] + strspn(paths[i], "/");
+        g_autofree char *name = g_strndup(begin, strcspn(begin, "/"));
+        if (*name != '\0')
+            forget_entry(share, BERTH_NODE_ROOT, name);
+    }
+    forget_data(share, BERTH_NODE_ROOT);
+}
+
 /* Events were lost: invalidate everything. */
 static void forget_all(Share *share)
 {
     g_mutex_lock(&share->lock);
-    guint32 end = berth_nodes_end(share->nodes);
+    guint64 id = berth_nodes_begin(share->nodes), end = berth_nodes_end(share->nodes);
     g_mutex_unlock(&share->lock);
-    for (guint32 id = BERTH_NODE_ROOT + 1; id < end; id++) {
+    for (; id < end; id++) {
         g_mutex_lock(&share->lock);
         const BerthNode *node = berth_nodes_get(share->nodes, id);
-        guint32 parent = node != NULL && !node->fixed ? node->parent : BERTH_NODE_NONE;
+        guint64 parent = node != NULL && !node->fixed ? node->parent : BERTH_NODE_NONE;
         g_autofree char *name = node != NULL ? g_strdup(node->name) : NULL;
         g_mutex_unlock(&share->lock);
         if (name == NULL)
@@ -135,10 +146,10 @@ static void forget_all(Share *share)
     }
 }
 
-static guint32 node_of(Share *share, const struct inotify_event *event)
+static guint64 node_of(Share *share, const struct inotify_event *event)
 {
     g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&share->lock);
-    guint32 id = GPOINTER_TO_UINT(g_hash_table_lookup(share->watches, GINT_TO_POINTER(event->wd)));
+    guint64 id = GPOINTER_TO_SIZE(g_hash_table_lookup(share->watches, GINT_TO_POINTER(event->wd)));
     if ((event->mask & IN_IGNORED) == 0 || id == BERTH_NODE_NONE)
         return id;
     g_hash_table_remove(share->watches, GINT_TO_POINTER(event->wd));
@@ -161,7 +172,7 @@ gpointer share_follow_changes(gpointer data)
             at += (ssize_t)sizeof(*event) + event->len;
             if ((event->mask & IN_Q_OVERFLOW) != 0)
                 forget_all(share);
-            guint32 parent = node_of(share, event);
+            guint64 parent = node_of(share, event);
             if (parent != BERTH_NODE_NONE)
                 follow(share, parent, event);
         }

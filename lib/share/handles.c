@@ -10,13 +10,14 @@ struct BerthHandles {
     guint max;
 };
 
-BerthHandles *berth_handles_new(guint max)
+BerthHandles *berth_handles_new(guint max, guint64 offset)
 {
     BerthHandles *handles = g_new0(BerthHandles, 1);
     g_mutex_init(&handles->lock);
     handles->by_number = g_hash_table_new_full(g_int64_hash, g_int64_equal, NULL,
                                                (GDestroyNotify)berth_handle_unref);
     handles->max = max;
+    handles->last = offset;
     return handles;
 }
 

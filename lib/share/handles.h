@@ -25,8 +25,8 @@ typedef struct {
 
 typedef struct BerthHandles BerthHandles;
 
-/* At most @max at a time. */
-BerthHandles *berth_handles_new(guint max);
+/* At most @max at a time; their numbers follow @offset. */
+BerthHandles *berth_handles_new(guint max, guint64 offset);
 void berth_handles_free(BerthHandles *handles);
 
 /* Takes @fd. Its number, or 0 when there are too many (@fd is closed then). */

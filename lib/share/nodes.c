@@ -9,21 +9,35 @@
  * names. Slot 0 is unused. */
 struct BerthNodes {
     BerthNode *slots;
-    guint32 size; /* slots that were ever used, slot 0 included */
-    guint32 capacity;
-    guint32 unused; /* first of a chain by next_by_key */
-    guint32 in_use;
-    guint32 *by_key;
-    guint32 *by_name;
-    guint32 buckets;
+    guint64 offset; /* from a slot's index to its node's id; the root's id is its index */
+    guint64 size;   /* slots that were ever used, slot 0 included */
+    guint64 capacity;
+    guint64 unused; /* first of a chain by next_by_key */
+    guint64 in_use;
+    guint64 *by_key;
+    guint64 *by_name;
+    guint64 buckets;
     BerthNodeFunc on_forgotten;
     gpointer user_data;
 };
 
+/* The slot of @id, which is valid. */
+static BerthNode *slot(const BerthNodes *nodes, guint64 id)
+{
+    return &nodes->slots[id == BERTH_NODE_ROOT ? id : id - nodes->offset];
+}
+
+/* The id of slot @at; of an unused one, too. */
+static guint64 id_of(const BerthNodes *nodes, guint64 at)
+{
+    return at == BERTH_NODE_ROOT ? at : at + nodes->offset;
+}
+
 static BerthNode *get(const BerthNodes *nodes, guint64 id)
 {
-    bool valid = id > 0 && id < nodes->size && nodes->slots[id].name != NULL;
-    return valid ? &nodes->slots[id] : NULL;
+    guint64 at = id - nodes->offset;
+    bool known = id == BERTH_NODE_ROOT || (at > BERTH_NODE_ROOT && at < nodes->size);
+    return known && slot(nodes, id)->name != NULL ? slot(nodes, id) : NULL;
 }
 
 /* Source: the finaliser of splitmix64. */
@@ -34,15 +48,15 @@ static guint64 mix(guint64 value)
     return value ^ (value >> 31);
 }
 
-static guint32 key_bucket(const BerthNodes *nodes, const BerthNodeKey *key)
+static guint64 key_bucket(const BerthNodes *nodes, const BerthNodeKey *key)
 {
     guint64 hash = mix(key->inode ^ mix(key->device ^ mix(key->birth_nsec)));
-    return (guint32)hash & (nodes->buckets - 1);
+    return hash & (nodes->buckets - 1);
 }
 
-static guint32 name_bucket(const BerthNodes *nodes, guint32 parent, const char *name)
+static guint64 name_bucket(const BerthNodes *nodes, guint64 parent, const char *name)
 {
-    return (guint32)mix(g_str_hash(name) ^ ((guint64)parent << 32)) & (nodes->buckets - 1);
+    return mix(g_str_hash(name) ^ (parent << 32)) & (nodes->buckets - 1);
 }
 
 static bool same_key(const BerthNodeKey *a, const BerthNodeKey *b)
@@ -51,55 +65,56 @@ static bool same_key(const BerthNodeKey *a, const BerthNodeKey *b)
 }
 
 /* A fixed node has no key: it stays when another file takes its place. */
-static void link_key(BerthNodes *nodes, guint32 id)
+static void link_key(BerthNodes *nodes, guint64 id)
 {
-    BerthNode *node = &nodes->slots[id];
+    BerthNode *node = slot(nodes, id);
     if (node->fixed)
         return;
-    guint32 *bucket = &nodes->by_key[key_bucket(nodes, &node->key)];
+    guint64 *bucket = &nodes->by_key[key_bucket(nodes, &node->key)];
     node->next_by_key = *bucket;
     *bucket = id;
 }
 
-static void unlink_key(BerthNodes *nodes, guint32 id)
+static void unlink_key(BerthNodes *nodes, guint64 id)
 {
-    const BerthNode *node = &nodes->slots[id];
-    guint32 *at = &nodes->by_key[key_bucket(nodes, &node->key)];
+    const BerthNode *node = slot(nodes, id);
+    guint64 *at = &nodes->by_key[key_bucket(nodes, &node->key)];
     while (*at != id)
-        at = &nodes->slots[*at].next_by_key;
+        at = &slot(nodes, *at)->next_by_key;
     *at = node->next_by_key;
 }
 
-static void link_name(BerthNodes *nodes, guint32 id)
+static void link_name(BerthNodes *nodes, guint64 id)
 {
-    BerthNode *node = &nodes->slots[id];
+    BerthNode *node = slot(nodes, id);
     if (node->parent == BERTH_NODE_NONE)
         return;
-    guint32 *bucket = &nodes->by_name[name_bucket(nodes, node->parent, node->name)];
+    guint64 *bucket = &nodes->by_name[name_bucket(nodes, node->parent, node->name)];
     node->next_by_name = *bucket;
     *bucket = id;
 }
 
-static void unlink_name(BerthNodes *nodes, guint32 id)
+static void unlink_name(BerthNodes *nodes, guint64 id)
 {
-    const BerthNode *node = &nodes->slots[id];
+    const BerthNode *node = slot(nodes, id);
     if (node->parent == BERTH_NODE_NONE)
         return;
-    guint32 *at = &nodes->by_name[name_bucket(nodes, node->parent, node->name)];
+    guint64 *at = &nodes->by_name[name_bucket(nodes, node->parent, node->name)];
     while (*at != id)
-        at = &nodes->slots[*at].next_by_name;
+        at = &slot(nodes, *at)->next_by_name;
     *at = node->next_by_name;
 }
 
-static void hash_again(BerthNodes *nodes, guint32 buckets)
+static void hash_again(BerthNodes *nodes, guint64 buckets)
 {
     g_free(nodes->by_key);
     g_free(nodes->by_name);
     nodes->buckets = buckets;
-    nodes->by_key = g_new0(guint32, buckets);
-    nodes->by_name = g_new0(guint32, buckets);
-    for (guint32 id = 1; id < nodes->size; id++) {
-        if (nodes->slots[id].name == NULL)
+    nodes->by_key = g_new0(guint64, buckets);
+    nodes->by_name = g_new0(guint64, buckets);
+    for (guint64 at = 1; at < nodes->size; at++) {
+        guint64 id = id_of(nodes, at);
+        if (slot(nodes, id)->name == NULL)
             continue;
         link_key(nodes, id);
         link_name(nodes, id);
@@ -107,37 +122,38 @@ static void hash_again(BerthNodes *nodes, guint32 buckets)
 }
 
 /* A slot without a place. */
-static guint32 take_slot(BerthNodes *nodes)
+static guint64 take_slot(BerthNodes *nodes)
 {
-    guint32 id = nodes->unused;
+    guint64 id = nodes->unused;
     if (id != 0) {
-        nodes->unused = nodes->slots[id].next_by_key;
+        nodes->unused = slot(nodes, id)->next_by_key;
     } else {
         if (nodes->size == nodes->capacity) {
             nodes->capacity *= 2;
             nodes->slots = g_renew(BerthNode, nodes->slots, nodes->capacity);
         }
-        id = nodes->size++;
+        id = id_of(nodes, nodes->size++);
     }
-    nodes->slots[id] = (BerthNode){.share = -1, .watch = -1};
+    *slot(nodes, id) = (BerthNode){.share = -1, .watch = -1};
     if (++nodes->in_use > nodes->buckets)
         hash_again(nodes, nodes->buckets * 2);
     return id;
 }
 
-BerthNodes *berth_nodes_new(BerthNodeFunc on_forgotten, gpointer user_data)
+BerthNodes *berth_nodes_new(guint64 offset, BerthNodeFunc on_forgotten, gpointer user_data)
 {
     BerthNodes *nodes = g_new0(BerthNodes, 1);
+    nodes->offset = offset;
     nodes->on_forgotten = on_forgotten;
     nodes->user_data = user_data;
     nodes->capacity = BUCKETS_MIN;
     nodes->slots = g_new0(BerthNode, nodes->capacity);
     nodes->size = 1;
     hash_again(nodes, BUCKETS_MIN);
-    guint32 root = take_slot(nodes);
+    guint64 root = take_slot(nodes);
     g_assert(root == BERTH_NODE_ROOT);
-    nodes->slots[root].fixed = true;
-    nodes->slots[root].name = g_strdup("");
+    slot(nodes, root)->fixed = true;
+    slot(nodes, root)->name = g_strdup("");
     return nodes;
 }
 
@@ -145,8 +161,8 @@ void berth_nodes_free(BerthNodes *nodes)
 {
     if (nodes == NULL)
         return;
-    for (guint32 id = 1; id < nodes->size; id++)
-        g_free(nodes->slots[id].name);
+    for (guint64 at = 1; at < nodes->size; at++)
+        g_free(nodes->slots[at].name);
     g_free(nodes->slots);
     g_free(nodes->by_key);
     g_free(nodes->by_name);
@@ -158,31 +174,31 @@ const BerthNode *berth_nodes_get(const BerthNodes *nodes, guint64 id)
     return get(nodes, id);
 }
 
-guint32 berth_nodes_find(const BerthNodes *nodes, guint32 parent, const char *name)
+guint64 berth_nodes_find(const BerthNodes *nodes, guint64 parent, const char *name)
 {
-    guint32 id = nodes->by_name[name_bucket(nodes, parent, name)];
+    guint64 id = nodes->by_name[name_bucket(nodes, parent, name)];
     while (id != 0 &&
-           (nodes->slots[id].parent != parent || strcmp(nodes->slots[id].name, name) != 0))
-        id = nodes->slots[id].next_by_name;
+           (slot(nodes, id)->parent != parent || strcmp(slot(nodes, id)->name, name) != 0))
+        id = slot(nodes, id)->next_by_name;
     return id;
 }
 
-guint32 berth_nodes_find_key(const BerthNodes *nodes, const BerthNodeKey *key)
+guint64 berth_nodes_find_key(const BerthNodes *nodes, const BerthNodeKey *key)
 {
-    guint32 id = nodes->by_key[key_bucket(nodes, key)];
-    while (id != 0 && !same_key(&nodes->slots[id].key, key))
-        id = nodes->slots[id].next_by_key;
+    guint64 id = nodes->by_key[key_bucket(nodes, key)];
+    while (id != 0 && !same_key(&slot(nodes, id)->key, key))
+        id = slot(nodes, id)->next_by_key;
     return id;
 }
 
 /* Free @id, then its ancestors, as far as nothing refers to them. */
-static void release(BerthNodes *nodes, guint32 id)
+static void release(BerthNodes *nodes, guint64 id)
 {
     while (id != BERTH_NODE_NONE) {
-        BerthNode *node = &nodes->slots[id];
+        BerthNode *node = slot(nodes, id);
         if (node->fixed || node->lookups > 0 || node->children > 0)
             return;
-        guint32 parent = node->parent;
+        guint64 parent = node->parent;
         nodes->on_forgotten(node, nodes->user_data);
         unlink_key(nodes, id);
         unlink_name(nodes, id);
@@ -191,27 +207,27 @@ static void release(BerthNodes *nodes, guint32 id)
         nodes->unused = id;
         nodes->in_use--;
         if (parent != BERTH_NODE_NONE)
-            nodes->slots[parent].children--;
+            slot(nodes, parent)->children--;
         id = parent;
     }
 }
 
-static void hold(BerthNodes *nodes, guint32 id)
+static void hold(BerthNodes *nodes, guint64 id)
 {
-    nodes->slots[id].lookups++;
+    slot(nodes, id)->lookups++;
 }
 
-static void unhold(BerthNodes *nodes, guint32 id)
+static void unhold(BerthNodes *nodes, guint64 id)
 {
-    nodes->slots[id].lookups--;
+    slot(nodes, id)->lookups--;
     release(nodes, id);
 }
 
 /* Give @id a place; with BERTH_NODE_NONE it has none. */
-static void move(BerthNodes *nodes, guint32 id, guint32 parent, const char *name)
+static void move(BerthNodes *nodes, guint64 id, guint64 parent, const char *name)
 {
-    BerthNode *node = &nodes->slots[id];
-    guint32 former = node->parent;
+    BerthNode *node = slot(nodes, id);
+    guint64 former = node->parent;
     char *copy = g_strdup(name); /* it may be the node's own */
     unlink_name(nodes, id);
     g_free(node->name);
@@ -219,72 +235,72 @@ static void move(BerthNodes *nodes, guint32 id, guint32 parent, const char *name
     node->parent = parent;
     link_name(nodes, id);
     if (parent != BERTH_NODE_NONE)
-        nodes->slots[parent].children++;
+        slot(nodes, parent)->children++;
     if (former == BERTH_NODE_NONE)
         return;
-    nodes->slots[former].children--;
+    slot(nodes, former)->children--;
     release(nodes, former);
 }
 
-static bool is_below(const BerthNodes *nodes, guint32 id, guint32 ancestor)
+static bool is_below(const BerthNodes *nodes, guint64 id, guint64 ancestor)
 {
     while (id != BERTH_NODE_NONE && id != ancestor)
-        id = nodes->slots[id].parent;
+        id = slot(nodes, id)->parent;
     return id == ancestor;
 }
 
-static guint32 new_fixed(BerthNodes *nodes, guint32 parent, const char *name)
+static guint64 new_fixed(BerthNodes *nodes, guint64 parent, const char *name)
 {
-    guint32 id = take_slot(nodes);
-    nodes->slots[id].fixed = true;
-    nodes->slots[id].name = g_strdup("");
+    guint64 id = take_slot(nodes);
+    slot(nodes, id)->fixed = true;
+    slot(nodes, id)->name = g_strdup("");
     move(nodes, id, parent, name);
     return id;
 }
 
-guint32 berth_nodes_add_share(BerthNodes *nodes, const char *path, guint share)
+guint64 berth_nodes_add_share(BerthNodes *nodes, const char *path, guint share)
 {
     g_auto(GStrv) names = g_strsplit(path, "/", -1);
-    guint32 id = BERTH_NODE_ROOT;
+    guint64 id = BERTH_NODE_ROOT;
     for (char **name = names; *name != NULL; name++) {
         if (**name == '\0')
             continue;
-        if (nodes->slots[id].share >= 0)
+        if (slot(nodes, id)->share >= 0)
             return BERTH_NODE_NONE;
-        guint32 found = berth_nodes_find(nodes, id, *name);
+        guint64 found = berth_nodes_find(nodes, id, *name);
         id = found != BERTH_NODE_NONE ? found : new_fixed(nodes, id, *name);
     }
-    if (nodes->slots[id].share >= 0 || nodes->slots[id].children > 0)
+    if (slot(nodes, id)->share >= 0 || slot(nodes, id)->children > 0)
         return BERTH_NODE_NONE;
-    nodes->slots[id].share = (gint16)share;
+    slot(nodes, id)->share = (gint16)share;
     return id;
 }
 
-static void displace(BerthNodes *nodes, guint32 id)
+static void displace(BerthNodes *nodes, guint64 id)
 {
-    if (id == BERTH_NODE_NONE || nodes->slots[id].fixed)
+    if (id == BERTH_NODE_NONE || slot(nodes, id)->fixed)
         return;
-    move(nodes, id, BERTH_NODE_NONE, nodes->slots[id].name);
+    move(nodes, id, BERTH_NODE_NONE, slot(nodes, id)->name);
 }
 
-guint32 berth_nodes_look_up(BerthNodes *nodes, guint32 parent, const char *name,
+guint64 berth_nodes_look_up(BerthNodes *nodes, guint64 parent, const char *name,
                             const BerthNodeKey *key)
 {
-    guint32 id = berth_nodes_find_key(nodes, key);
-    guint32 former = berth_nodes_find(nodes, parent, name);
-    if (former != BERTH_NODE_NONE && (former == id || nodes->slots[former].fixed)) {
-        nodes->slots[former].lookups++;
+    guint64 id = berth_nodes_find_key(nodes, key);
+    guint64 former = berth_nodes_find(nodes, parent, name);
+    if (former != BERTH_NODE_NONE && (former == id || slot(nodes, former)->fixed)) {
+        slot(nodes, former)->lookups++;
         return former;
     }
     hold(nodes, parent); /* while its last child may be released */
     displace(nodes, former);
     if (id == BERTH_NODE_NONE) {
         id = take_slot(nodes);
-        nodes->slots[id].key = *key;
-        nodes->slots[id].name = g_strdup("");
+        slot(nodes, id)->key = *key;
+        slot(nodes, id)->name = g_strdup("");
         link_key(nodes, id);
     }
-    nodes->slots[id].lookups++;
+    slot(nodes, id)->lookups++;
     if (!is_below(nodes, parent, id)) /* the host may just have moved it below itself */
         move(nodes, id, parent, name);
     unhold(nodes, parent);
@@ -297,23 +313,23 @@ void berth_nodes_forget(BerthNodes *nodes, guint64 id, guint64 count)
     if (node == NULL)
         return;
     node->lookups -= MIN(count, node->lookups);
-    release(nodes, (guint32)id);
+    release(nodes, id);
 }
 
-void berth_nodes_remove(BerthNodes *nodes, guint32 parent, const char *name)
+void berth_nodes_remove(BerthNodes *nodes, guint64 parent, const char *name)
 {
     displace(nodes, berth_nodes_find(nodes, parent, name));
 }
 
-void berth_nodes_rename(BerthNodes *nodes, guint32 parent, const char *name, guint32 new_parent,
+void berth_nodes_rename(BerthNodes *nodes, guint64 parent, const char *name, guint64 new_parent,
                         const char *new_name, bool swap)
 {
-    guint32 id = berth_nodes_find(nodes, parent, name);
-    guint32 other = berth_nodes_find(nodes, new_parent, new_name);
+    guint64 id = berth_nodes_find(nodes, parent, name);
+    guint64 other = berth_nodes_find(nodes, new_parent, new_name);
     if (get(nodes, parent) == NULL || get(nodes, new_parent) == NULL || id == other)
         return;
-    if ((id != BERTH_NODE_NONE && (nodes->slots[id].fixed || is_below(nodes, new_parent, id))) ||
-        (other != BERTH_NODE_NONE && nodes->slots[other].fixed))
+    if ((id != BERTH_NODE_NONE && (slot(nodes, id)->fixed || is_below(nodes, new_parent, id))) ||
+        (other != BERTH_NODE_NONE && slot(nodes, other)->fixed))
         return;
     hold(nodes, parent);
     hold(nodes, new_parent);
@@ -326,16 +342,21 @@ void berth_nodes_rename(BerthNodes *nodes, guint32 parent, const char *name, gui
     unhold(nodes, new_parent);
 }
 
-void berth_nodes_set_watch(BerthNodes *nodes, guint32 id, int watch)
+void berth_nodes_set_watch(BerthNodes *nodes, guint64 id, int watch)
 {
     BerthNode *node = get(nodes, id);
     if (node != NULL)
         node->watch = watch;
 }
 
-guint32 berth_nodes_end(const BerthNodes *nodes)
+guint64 berth_nodes_begin(const BerthNodes *nodes)
 {
-    return nodes->size;
+    return id_of(nodes, BERTH_NODE_ROOT + 1);
+}
+
+guint64 berth_nodes_end(const BerthNodes *nodes)
+{
+    return nodes->offset + nodes->size;
 }
 
 int berth_nodes_path(const BerthNodes *nodes, guint64 id, GString *ret_path)
@@ -356,12 +377,13 @@ int berth_nodes_path(const BerthNodes *nodes, guint64 id, GString *ret_path)
     return node->share;
 }
 
-void berth_nodes_each_fixed(const BerthNodes *nodes, guint32 parent,
-                            void (*function)(guint32 id, const char *name, gpointer user_data),
+void berth_nodes_each_fixed(const BerthNodes *nodes, guint64 parent,
+                            void (*function)(guint64 id, const char *name, gpointer user_data),
                             gpointer user_data)
 {
-    for (guint32 id = 1; id < nodes->size; id++) {
-        const BerthNode *node = &nodes->slots[id];
+    for (guint64 at = 1; at < nodes->size; at++) {
+        guint64 id = id_of(nodes, at);
+        const BerthNode *node = slot(nodes, id);
         if (node->name != NULL && node->fixed && node->parent == parent && id != BERTH_NODE_ROOT)
             function(id, node->name, user_data);
     }

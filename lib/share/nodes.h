@@ -8,7 +8,8 @@
  * (BERTH_NODE_ROOT), the directories that only lead to a share, and the roots of shares.
  *
  * Numbers come from the guest, so every function accepts any number. The number of a forgotten node
- * is reused, as inode numbers are.
+ * is reused, as inode numbers are. Two tables of one guest have numbers of their own, by different
+ * offsets: a number of the former server's is none of this one's.
  *
  * Not thread-safe: the caller locks. Out of memory aborts, as everywhere with GLib.
  */
@@ -34,13 +35,13 @@ typedef struct {
     BerthNodeKey key;
     guint64 lookups;
     char *name;     /* owned; in the parent; "" for the root */
-    guint32 parent; /* BERTH_NODE_NONE: it was unlinked, or is the root */
+    guint64 parent; /* BERTH_NODE_NONE: it was unlinked, or is the root */
     gint16 share;   /* index of the share whose root this is, or -1 */
     bool fixed;     /* never forgotten: the root, a way to a share, or a share's root */
     int watch;      /* inotify's number for a directory that is watched, or -1 */
-    guint32 children;
-    guint32 next_by_key;
-    guint32 next_by_name;
+    guint64 children;
+    guint64 next_by_key;
+    guint64 next_by_name;
 } BerthNode;
 
 typedef struct BerthNodes BerthNodes;
@@ -48,51 +49,53 @@ typedef struct BerthNodes BerthNodes;
 /* Called before @node is freed; must not change the table. */
 typedef void (*BerthNodeFunc)(const BerthNode *node, gpointer user_data);
 
-BerthNodes *berth_nodes_new(BerthNodeFunc on_forgotten, gpointer user_data);
+/* The numbers of all nodes but the root follow @offset. */
+BerthNodes *berth_nodes_new(guint64 offset, BerthNodeFunc on_forgotten, gpointer user_data);
 void berth_nodes_free(BerthNodes *nodes);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(BerthNodes, berth_nodes_free)
 
 /* Make the place @path ("home/ann") the root of share @share, with the directories that lead to it.
  * Returns its number, or BERTH_NODE_NONE when it lies within another share or has one below. */
-guint32 berth_nodes_add_share(BerthNodes *nodes, const char *path, guint share);
+guint64 berth_nodes_add_share(BerthNodes *nodes, const char *path, guint share);
 
 /* The node of @id, or NULL. Borrowed until the next call that changes the table. */
 const BerthNode *berth_nodes_get(const BerthNodes *nodes, guint64 id);
 
 /* The node last seen as @name in @parent, or BERTH_NODE_NONE. */
-guint32 berth_nodes_find(const BerthNodes *nodes, guint32 parent, const char *name);
+guint64 berth_nodes_find(const BerthNodes *nodes, guint64 parent, const char *name);
 
 /* The node of a file, or BERTH_NODE_NONE. */
-guint32 berth_nodes_find_key(const BerthNodes *nodes, const BerthNodeKey *key);
+guint64 berth_nodes_find_key(const BerthNodes *nodes, const BerthNodeKey *key);
 
 /* Record that the file @key is @name in @parent. Returns its node, with its lookup count increased.
  * A former node of that name loses its place. */
-guint32 berth_nodes_look_up(BerthNodes *nodes, guint32 parent, const char *name,
+guint64 berth_nodes_look_up(BerthNodes *nodes, guint64 parent, const char *name,
                             const BerthNodeKey *key);
 
 /* Drop @count lookups of @id. */
 void berth_nodes_forget(BerthNodes *nodes, guint64 id, guint64 count);
 
 /* Record that @name was removed from @parent. */
-void berth_nodes_remove(BerthNodes *nodes, guint32 parent, const char *name);
+void berth_nodes_remove(BerthNodes *nodes, guint64 parent, const char *name);
 
 /* Record that @name in @parent became @new_name in @new_parent; with @swap, and the reverse. */
-void berth_nodes_rename(BerthNodes *nodes, guint32 parent, const char *name, guint32 new_parent,
+void berth_nodes_rename(BerthNodes *nodes, guint64 parent, const char *name, guint64 new_parent,
                         const char *new_name, bool swap);
 
 /* Set the watch of the directory @id; -1: it is not watched. */
-void berth_nodes_set_watch(BerthNodes *nodes, guint32 id, int watch);
+void berth_nodes_set_watch(BerthNodes *nodes, guint64 id, int watch);
 
-/* The number after the largest in use. */
-guint32 berth_nodes_end(const BerthNodes *nodes);
+/* The smallest number that can be in use, the root's aside, and the one after the largest. */
+guint64 berth_nodes_begin(const BerthNodes *nodes);
+guint64 berth_nodes_end(const BerthNodes *nodes);
 
 /* The share that @id lies in, and its path from that share's root ("." for the root itself) in
  * @ret_path. -1: it is in no share, or has no place. */
 int berth_nodes_path(const BerthNodes *nodes, guint64 id, GString *ret_path);
 
 /* Call @function with the number and the name of each fixed node in @parent. */
-void berth_nodes_each_fixed(const BerthNodes *nodes, guint32 parent,
-                            void (*function)(guint32 id, const char *name, gpointer user_data),
+void berth_nodes_each_fixed(const BerthNodes *nodes, guint64 parent,
+                            void (*function)(guint64 id, const char *name, gpointer user_data),
                             gpointer user_data);
 
 /* Nodes in use. */

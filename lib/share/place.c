@@ -175,7 +175,7 @@ int share_root_of(Share *share, fuse_ino_t id)
     return berth_nodes_path(share->nodes, id, path);
 }
 
-void share_fixed_attributes(const Share *share, guint32 id, struct stat *ret_attributes)
+void share_fixed_attributes(const Share *share, guint64 id, struct stat *ret_attributes)
 {
     *ret_attributes = (struct stat){.st_ino = id, .st_mode = S_IFDIR | 0555, .st_nlink = 2};
 }
@@ -186,13 +186,13 @@ static double timeout(bool is_watched)
 }
 
 /* Whether changes in directory @id are reported; a directory that only leads to shares has none. */
-static bool is_followed(const BerthNodes *nodes, guint32 id)
+static bool is_followed(const BerthNodes *nodes, guint64 id)
 {
     const BerthNode *node = berth_nodes_get(nodes, id);
     return node != NULL && (node->watch >= 0 || (node->fixed && node->share < 0));
 }
 
-double share_entry_timeout(Share *share, guint32 parent)
+double share_entry_timeout(Share *share, guint64 parent)
 {
     g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&share->lock);
     return timeout(is_followed(share->nodes, parent));
@@ -207,16 +207,16 @@ double share_attribute_timeout(Share *share, fuse_ino_t id, const struct stat *a
     if (node == NULL)
         return BERTH_SHARE_UNWATCHED;
     if (node->fixed)
-        return timeout(is_followed(share->nodes, (guint32)id));
+        return timeout(is_followed(share->nodes, id));
     bool one_name = S_ISDIR(attributes->st_mode) || attributes->st_nlink <= 1;
     return timeout(one_name && is_followed(share->nodes, node->parent));
 }
 
-void share_enter(Share *share, guint32 parent, const char *name, const ShareFile *file,
+void share_enter(Share *share, guint64 parent, const char *name, const ShareFile *file,
                  struct fuse_entry_param *ret_entry)
 {
     g_mutex_lock(&share->lock);
-    guint32 id = berth_nodes_get(share->nodes, parent) != NULL
+    guint64 id = berth_nodes_get(share->nodes, parent) != NULL
                      ? berth_nodes_look_up(share->nodes, parent, name, &file->key)
                      : BERTH_NODE_NONE;
     g_mutex_unlock(&share->lock);

@@ -22,7 +22,7 @@
 
 /* ---- making and removing ---- */
 
-static void reply_new(fuse_req_t request, guint32 parent, int fd, const char *name)
+static void reply_new(fuse_req_t request, guint64 parent, int fd, const char *name)
 {
     Share *share = share_of(request);
     ShareFile file = {0};
@@ -47,7 +47,7 @@ void share_mknod(fuse_req_t request, fuse_ino_t parent, const char *name, mode_t
     else if (mknodat(fd, name, mode & (S_IFMT | 0777), 0) < 0)
         fuse_reply_err(request, errno);
     else
-        reply_new(request, (guint32)parent, fd, name);
+        reply_new(request, parent, fd, name);
 }
 
 void share_mkdir(fuse_req_t request, fuse_ino_t parent, const char *name, mode_t mode)
@@ -58,7 +58,7 @@ void share_mkdir(fuse_req_t request, fuse_ino_t parent, const char *name, mode_t
     else if (mkdirat(fd, name, mode & 01777) < 0)
         fuse_reply_err(request, errno);
     else
-        reply_new(request, (guint32)parent, fd, name);
+        reply_new(request, parent, fd, name);
 }
 
 void share_symlink(fuse_req_t request, const char *target, fuse_ino_t parent, const char *name)
@@ -69,7 +69,7 @@ void share_symlink(fuse_req_t request, const char *target, fuse_ino_t parent, co
     else if (symlinkat(target, fd, name) < 0)
         fuse_reply_err(request, errno);
     else
-        reply_new(request, (guint32)parent, fd, name);
+        reply_new(request, parent, fd, name);
 }
 
 void share_link(fuse_req_t request, fuse_ino_t id, fuse_ino_t parent, const char *name)
@@ -84,7 +84,7 @@ void share_link(fuse_req_t request, fuse_ino_t id, fuse_ino_t parent, const char
     else if (linkat(AT_FDCWD, path, fd, name, AT_SYMLINK_FOLLOW) < 0)
         fuse_reply_err(request, errno);
     else
-        reply_new(request, (guint32)parent, fd, name);
+        reply_new(request, parent, fd, name);
 }
 
 static void remove_entry(fuse_req_t request, fuse_ino_t parent, const char *name, int flags)
@@ -100,7 +100,7 @@ static void remove_entry(fuse_req_t request, fuse_ino_t parent, const char *name
         return;
     }
     g_mutex_lock(&share->lock);
-    berth_nodes_remove(share->nodes, (guint32)parent, name);
+    berth_nodes_remove(share->nodes, parent, name);
     g_mutex_unlock(&share->lock);
     fuse_reply_err(request, 0);
 }
@@ -130,8 +130,7 @@ void share_rename(fuse_req_t request, fuse_ino_t parent, const char *name, fuse_
         return;
     }
     g_mutex_lock(&share->lock);
-    berth_nodes_rename(share->nodes, (guint32)parent, name, (guint32)new_parent, new_name,
-                       (flags & EXCHANGE) != 0);
+    berth_nodes_rename(share->nodes, parent, name, new_parent, new_name, (flags & EXCHANGE) != 0);
     g_mutex_unlock(&share->lock);
     fuse_reply_err(request, 0);
 }
@@ -153,8 +152,8 @@ void share_opendir(fuse_req_t request, fuse_ino_t id, struct fuse_file_info *inf
         fuse_reply_err(request, -fd);
         return;
     }
-    share_watch(share, (guint32)id, path_fd);
-    bool followed = share_entry_timeout(share, (guint32)id) == BERTH_SHARE_WATCHED;
+    share_watch(share, id, path_fd);
+    bool followed = share_entry_timeout(share, id) == BERTH_SHARE_WATCHED;
     info->fh = berth_handles_add(share->handles, berth_fd_steal(&fd), id, true, false);
     info->keep_cache = info->cache_readdir = followed;
     if (info->fh == 0)
@@ -166,7 +165,7 @@ void share_opendir(fuse_req_t request, fuse_ino_t id, struct fuse_file_info *inf
 /* The answer under construction. */
 typedef struct {
     fuse_req_t request;
-    guint32 parent;
+    guint64 parent;
     bool plus; /* with attributes, and a lookup each */
     int fd;
     char *bytes;
@@ -235,7 +234,7 @@ static int add_all_found(Listing *listing, off_t offset)
     }
 }
 
-static void add_fixed(guint32 id, const char *name, gpointer user_data)
+static void add_fixed(guint64 id, const char *name, gpointer user_data)
 {
     Listing *listing = user_data;
     if (++listing->count <= listing->skip)
@@ -266,7 +265,7 @@ static void reply_listing(fuse_req_t request, fuse_ino_t id, size_t size, off_t 
 {
     g_autofree char *bytes = g_malloc(MIN(size, SHARE_ANSWER_MAX));
     Listing listing = {.request = request,
-                       .parent = (guint32)id,
+                       .parent = id,
                        .plus = plus,
                        .fd = -1,
                        .bytes = bytes,

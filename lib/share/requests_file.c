@@ -75,7 +75,7 @@ void share_create(fuse_req_t request, fuse_ino_t parent, const char *name, mode_
         fuse_reply_err(request, -parent_fd);
         return;
     }
-    share_watch(share, (guint32)parent, parent_fd);
+    share_watch(share, parent, parent_fd);
     /* O_EXCL first; an existing file is opened without O_CREAT, as by open. */
     const int flags = host_flags(info->flags) | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK | O_NOCTTY;
     berth_autofd int fd = openat(parent_fd, name, flags | O_CREAT | O_EXCL, mode & 07777);
@@ -93,7 +93,7 @@ void share_create(fuse_req_t request, fuse_ino_t parent, const char *name, mode_
         return;
     }
     struct fuse_entry_param entry;
-    share_enter(share, (guint32)parent, name, &file, &entry);
+    share_enter(share, parent, name, &file, &entry);
     keep_open(request, entry.ino, berth_fd_steal(&fd), info);
     if (info->fh == 0)
         fuse_reply_err(request, ENFILE);

@@ -15,7 +15,7 @@
 
 /* ---- lookup ---- */
 
-static void reply_fixed(fuse_req_t request, guint32 id)
+static void reply_fixed(fuse_req_t request, guint64 id)
 {
     struct fuse_entry_param entry = {
         .ino = id, .attr_timeout = BERTH_SHARE_WATCHED, .entry_timeout = BERTH_SHARE_WATCHED};
@@ -23,7 +23,7 @@ static void reply_fixed(fuse_req_t request, guint32 id)
     fuse_reply_entry(request, &entry);
 }
 
-static void reply_share_root(fuse_req_t request, guint32 id)
+static void reply_share_root(fuse_req_t request, guint64 id)
 {
     Share *share = share_of(request);
     ShareFile file = {0};
@@ -43,10 +43,10 @@ static void reply_share_root(fuse_req_t request, guint32 id)
 }
 
 /* A fixed node called @name in @parent, or BERTH_NODE_NONE. */
-static guint32 find_fixed(Share *share, guint32 parent, const char *name, bool *ret_is_root)
+static guint64 find_fixed(Share *share, guint64 parent, const char *name, bool *ret_is_root)
 {
     g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&share->lock);
-    guint32 id = berth_nodes_find(share->nodes, parent, name);
+    guint64 id = berth_nodes_find(share->nodes, parent, name);
     const BerthNode *node = berth_nodes_get(share->nodes, id);
     if (node == NULL || !node->fixed)
         return BERTH_NODE_NONE;
@@ -54,7 +54,7 @@ static guint32 find_fixed(Share *share, guint32 parent, const char *name, bool *
     return id;
 }
 
-static void reply_missing(fuse_req_t request, guint32 parent)
+static void reply_missing(fuse_req_t request, guint64 parent)
 {
     struct fuse_entry_param none = {.entry_timeout =
                                         share_entry_timeout(share_of(request), parent)};
@@ -65,7 +65,7 @@ void share_lookup(fuse_req_t request, fuse_ino_t parent, const char *name)
 {
     Share *share = share_of(request);
     bool is_root = false;
-    guint32 fixed = find_fixed(share, (guint32)parent, name, &is_root);
+    guint64 fixed = find_fixed(share, parent, name, &is_root);
     if (fixed != BERTH_NODE_NONE) {
         if (is_root)
             reply_share_root(request, fixed);
@@ -76,23 +76,23 @@ void share_lookup(fuse_req_t request, fuse_ino_t parent, const char *name)
 
     berth_autofd int fd = share_open_node(share, parent, NULL);
     if (fd == -ENOENT) {
-        reply_missing(request, (guint32)parent);
+        reply_missing(request, parent);
         return;
     }
     if (fd < 0) {
         fuse_reply_err(request, -fd);
         return;
     }
-    share_watch(share, (guint32)parent, fd); /* before stat, so that no change is missed */
+    share_watch(share, parent, fd); /* before stat, so that no change is missed */
     ShareFile file = {0};
     int result = share_stat(share, fd, name, &file);
     if (result == -ENOENT) {
-        reply_missing(request, (guint32)parent);
+        reply_missing(request, parent);
         return;
     }
     struct fuse_entry_param entry;
     if (result == 0)
-        share_enter(share, (guint32)parent, name, &file, &entry);
+        share_enter(share, parent, name, &file, &entry);
     if (result == 0)
         fuse_reply_entry(request, &entry);
     else
@@ -144,7 +144,7 @@ void share_getattr(fuse_req_t request, fuse_ino_t id, struct fuse_file_info *inf
     berth_autofd int fd = share_open_node(share, id, NULL);
     if (fd == -ENOENT) {
         struct stat attributes;
-        share_fixed_attributes(share, (guint32)id, &attributes);
+        share_fixed_attributes(share, id, &attributes);
         fuse_reply_attr(request, &attributes, BERTH_SHARE_WATCHED);
         return;
     }

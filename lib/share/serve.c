@@ -78,19 +78,23 @@ static gpointer serve_requests(gpointer data)
         ssize_t size = berth_transport_read(share->transport, bytes, BERTH_TRANSPORT_REQUEST_MAX);
         if (size < 0)
             break;
-        if (g_atomic_int_compare_and_exchange(&share->begun, false, true) &&
-            write(share->begun_fd, "", 1) < 0)
+        bool is_first = g_atomic_int_compare_and_exchange(&share->begun, false, true);
+        if (is_first && write(share->begun_fd, "", 1) < 0)
             break; /* the keeper has gone */
         const struct fuse_buf buffer = {.mem = bytes, .size = (size_t)size};
         fuse_session_process_buf(share->session, &buffer);
         berth_transport_flush(share->transport);
+        if (is_first) /* it was INIT */
+            share_forget_former(share, share->paths);
     }
     return NULL;
 }
 
-/* No component of the path may be a symbolic link: the share is this directory. */
+/* No component of the path may be a symbolic link: the share is this directory. A root that failed
+ * stays closed and has no node. */
 static bool open_root(Share *share, guint index, const BerthShareRoot *root, GError **error)
 {
+
     const struct open_how how = {.flags = O_PATH | O_DIRECTORY | O_CLOEXEC,
                                  .resolve = RESOLVE_NO_SYMLINKS | RESOLVE_NO_MAGICLINKS};
     ShareRoot *opened = &share->roots[index];
@@ -102,6 +106,7 @@ static bool open_root(Share *share, guint index, const BerthShareRoot *root, GEr
     }
     if (berth_nodes_add_share(share->nodes, root->path, index) != BERTH_NODE_NONE)
         return true;
+    berth_fd_close(&opened->fd);
     berth_error_set(error, BERTH_ERROR_INVALID, "share.root", NULL,
                     "%s: another share is at /%s already, or within it", root->source, root->path);
     return false;
@@ -133,11 +138,14 @@ static Share *share_new(const BerthShareSetup *setup)
     share->watches = g_hash_table_new(NULL, NULL);
     share->inotify = -1;
     share->answers = -1;
-    share->nodes = berth_nodes_new(share_unwatch, share);
-    share->handles = berth_handles_new(HANDLES_MAX);
+    /* The guest may still use numbers of a former server. */
+    guint64 offset = (guint64)g_random_int_range(1, G_MAXINT32) << 32;
+    share->nodes = berth_nodes_new(offset, share_unwatch, share);
+    share->handles = berth_handles_new(HANDLES_MAX, offset);
     share->uid = geteuid();
     share->gid = getegid();
     share->begun_fd = setup->begun_fd;
+    share->paths = setup->paths;
     share->guest_uid = setup->guest_uid;
     share->guest_gid = setup->guest_gid;
     share->roots = g_new0(ShareRoot, setup->n_roots);
@@ -187,21 +195,32 @@ static bool confine(const Share *share, int last_fd, GError **error)
 {
     last_fd =
         MAX(MAX(last_fd, share->inotify), MAX(share->answers, fuse_session_fd(share->session)));
-    g_autofree BerthSandboxPath *paths = g_new0(BerthSandboxPath, share->n_roots);
+    g_autofree BerthSandboxPath *paths = g_new0(BerthSandboxPath, share->n_roots + 1);
+    guint n_paths = 0;
     for (guint i = 0; i < share->n_roots; i++)
-        paths[i] = (BerthSandboxPath){share->roots[i].fd, share->roots[i].read_only};
-    return berth_share_confine(last_fd, paths, share->n_roots, error);
+        if (share->roots[i].fd >= 0)
+            paths[n_paths++] = (BerthSandboxPath){share->roots[i].fd, share->roots[i].read_only};
+    return berth_share_confine(last_fd, paths, n_paths, error);
+}
+
+/* One that cannot be opened does not hinder the others. Returns the highest descriptor, or -1. */
+static int open_roots(Share *share, const BerthShareSetup *setup)
+{
+    int last_fd = -1;
+    for (guint i = 0; i < setup->n_roots; i++) {
+        g_autoptr(GError) error = NULL;
+        if (!open_root(share, i, &setup->roots[i], &error))
+            setup->skipped(error);
+        last_fd = MAX(last_fd, share->roots[i].fd);
+    }
+    return last_fd;
 }
 
 bool berth_share_serve(const BerthShareSetup *setup, GError **error)
 {
     g_autoptr(Share) share = share_new(setup);
-    int last_fd = MAX(setup->port_fd, setup->begun_fd);
-    for (guint i = 0; i < setup->n_roots; i++) {
-        if (!open_root(share, i, &setup->roots[i], error))
-            return false;
-        last_fd = MAX(last_fd, share->roots[i].fd);
-    }
+    int last_root = open_roots(share, setup);
+    int last_fd = MAX(MAX(setup->port_fd, setup->begun_fd), last_root);
     umask(0); /* the guest's kernel has applied its own */
     if (!open_session(share, setup->port_fd, error) || !confine(share, last_fd, error))
         return false;

@@ -35,10 +35,14 @@ typedef struct {
     gid_t guest_gid;
     const BerthShareRoot *roots;
     guint n_roots;
+    /* NULL-terminated: the paths of these roots, and of those that former servers of this guest had
+     */
+    const char *const *paths;
+    void (*skipped)(const GError *error); /* a root cannot be served; the others are */
 } BerthShareSetup;
 
-/* Confine this process and serve until the port closes. Errors: errno's, "share.root" with the path
- * of a root that cannot be opened; "share.confine"; "share.serve". */
+/* Confine this process and serve until the port closes. Errors: "share.confine"; "share.serve".
+ * Those of a root are "share.root" with its path. */
 bool berth_share_serve(const BerthShareSetup *setup, GError **error);
 
 G_END_DECLS

@@ -37,7 +37,8 @@ typedef struct {
     int inotify;
     int answers; /* libfuse's, for the transport */
     int begun_fd;
-    gint begun; /* a request was read */
+    const char *const *paths; /* as in BerthShareSetup */
+    gint begun;               /* a request was read */
     BerthHandles *handles;
     ShareRoot *roots;
     guint n_roots;
@@ -84,23 +85,27 @@ int share_stat(const Share *share, int fd, const char *name, ShareFile *ret_file
 int share_root_of(Share *share, fuse_ino_t id);
 
 /* The attributes of a directory that only leads to shares. */
-void share_fixed_attributes(const Share *share, guint32 id, struct stat *ret_attributes);
+void share_fixed_attributes(const Share *share, guint64 id, struct stat *ret_attributes);
 
 /* How long the guest may cache the entries of directory @parent, and the attributes of node @id. */
-double share_entry_timeout(Share *share, guint32 parent);
+double share_entry_timeout(Share *share, guint64 parent);
 double share_attribute_timeout(Share *share, fuse_ino_t id, const struct stat *attributes);
 
 /* Record the lookup of @file as @name in @parent, and fill the reply. */
-void share_enter(Share *share, guint32 parent, const char *name, const ShareFile *file,
+void share_enter(Share *share, guint64 parent, const char *name, const ShareFile *file,
                  struct fuse_entry_param *ret_entry);
 
 /* ---- changes of the host (changes.c) ---- */
 
 /* Watch the directory @id, open as @fd, if it is not watched yet. */
-void share_watch(Share *share, guint32 id, int fd);
+void share_watch(Share *share, guint64 id, int fd);
 
 /* BerthNodeFunc: end the watch of a forgotten node. */
 void share_unwatch(const BerthNode *node, gpointer user_data);
+
+/* Invalidate what the guest's kernel may have cached of a former server, whose shares and this
+ * one's are at @paths: the first component of each, with all below it, and the list of the root. */
+void share_forget_former(Share *share, const char *const *paths);
 
 /* Read inotify events and invalidate the guest's caches, until inotify is closed. A thread's
  * function. */

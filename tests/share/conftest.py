@@ -20,8 +20,8 @@ UID, GID = 1234, 2345
 class Server:
     """A berth-share with @roots, (mode, source, path) each, and our end of its port."""
 
-    def __init__(self, roots, uid=UID, gid=GID, largest=resource.RLIM_INFINITY):
-        ours, theirs = socket.socketpair()
+    def __init__(self, roots, uid=UID, gid=GID, largest=resource.RLIM_INFINITY, pair=None):
+        ours, theirs = pair or socket.socketpair()
         nothing = os.open(os.devnull, os.O_WRONLY)
         words = [str(word) for root in roots for word in root]
         def give_port():
@@ -50,16 +50,30 @@ class Mounted:
         options = f"fd={fuse},rootmode=40000,user_id=0,group_id=0,allow_other,default_permissions,max_read=131072"
         if LIBC.mount(b"berth", bytes(directory), b"fuse.berth", NOSUID_NODEV, options.encode()) < 0:
             raise OSError(ctypes.get_errno(), "mount")
+        self.ids = ids
         self.server = Server(roots, **ids)
         port = self.server.port.fileno()
-        self.carrier = subprocess.Popen([BUILD / "berth-guest", "--carry", str(fuse), str(port)],
-                                        pass_fds=[fuse, port])
+        self.next = socket.socket(socket.AF_UNIX)
+        self.next.bind("")  # a name that is nobody else's
+        self.next.listen()
+        self.carrier = subprocess.Popen(
+            [BUILD / "berth-guest", "--carry", str(fuse), str(port), str(self.next.fileno())],
+            pass_fds=[fuse, port, self.next.fileno()])
         os.close(fuse)
+
+    def replace(self, *roots):
+        """End the server, and give the carrier one with other @roots, as the keeper does. The new one starts first: a
+        child of this process closes its files in @directory, for which there must be a server."""
+        former, theirs = self.server, socket.socket(socket.AF_UNIX)
+        theirs.connect(self.next.getsockname())
+        self.server = Server(roots, pair=(socket.socket(), theirs), **self.ids)
+        former.end()
 
     def end(self):
         LIBC.umount2(bytes(self.directory), DETACH)
         self.carrier.kill()
         self.carrier.wait()
+        self.next.close()
         self.server.end()
 
 

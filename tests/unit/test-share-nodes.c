@@ -3,11 +3,13 @@
 
 #include <glib.h>
 
+#define OFFSET (G_GUINT64_CONSTANT(7) << 40)
+
 static const BerthNodeKey keys[] = {{1, 10, 0}, {1, 11, 0}, {1, 12, 7}, {2, 10, 0}, {1, 12, 8}};
 
 typedef struct {
     BerthNodes *nodes;
-    guint32 top; /* the root of share 0, at /home/ann */
+    guint64 top; /* the root of share 0, at /home/ann */
     guint forgotten;
 } Fixture;
 
@@ -20,7 +22,7 @@ static void on_forgotten(const BerthNode *node, gpointer user_data)
 
 static void set_up(Fixture *fixture, gconstpointer data)
 {
-    fixture->nodes = berth_nodes_new(on_forgotten, fixture);
+    fixture->nodes = berth_nodes_new(OFFSET, on_forgotten, fixture);
     fixture->top = berth_nodes_add_share(fixture->nodes, "home/ann", 0);
     g_assert_cmpuint(fixture->top, !=, BERTH_NODE_NONE);
 }
@@ -30,7 +32,7 @@ static void tear_down(Fixture *fixture, gconstpointer data)
     berth_nodes_free(fixture->nodes);
 }
 
-static guint32 look_up(Fixture *fixture, guint32 parent, const char *name, guint key)
+static guint64 look_up(Fixture *fixture, guint64 parent, const char *name, guint key)
 {
     return berth_nodes_look_up(fixture->nodes, parent, name, &keys[key]);
 }
@@ -45,8 +47,8 @@ static void assert_path(Fixture *fixture, guint64 id, int root, const char *expe
 
 static void test_paths(Fixture *fixture, gconstpointer data)
 {
-    guint32 directory = look_up(fixture, fixture->top, "src", 0);
-    guint32 file = look_up(fixture, directory, "main.c", 1);
+    guint64 directory = look_up(fixture, fixture->top, "src", 0);
+    guint64 file = look_up(fixture, directory, "main.c", 1);
     assert_path(fixture, fixture->top, 0, ".");
     assert_path(fixture, directory, 0, "src");
     assert_path(fixture, file, 0, "src/main.c");
@@ -58,11 +60,11 @@ static void test_paths(Fixture *fixture, gconstpointer data)
 
 static void test_one_file_is_one_node(Fixture *fixture, gconstpointer data)
 {
-    guint32 file = look_up(fixture, fixture->top, "a", 0);
+    guint64 file = look_up(fixture, fixture->top, "a", 0);
     g_assert_cmpuint(look_up(fixture, fixture->top, "b", 0), ==, file);
     assert_path(fixture, file, 0, "b");                                 /* where it was seen last */
     g_assert_cmpuint(look_up(fixture, fixture->top, "c", 3), !=, file); /* another device */
-    guint32 older = look_up(fixture, fixture->top, "d", 2);
+    guint64 older = look_up(fixture, fixture->top, "d", 2);
     g_assert_cmpuint(look_up(fixture, fixture->top, "d", 4), !=, older); /* the number was reused */
     assert_path(fixture, older, -1, NULL);
 }
@@ -70,8 +72,8 @@ static void test_one_file_is_one_node(Fixture *fixture, gconstpointer data)
 static void test_forgetting_frees_what_nothing_holds(Fixture *fixture, gconstpointer data)
 {
     guint before = berth_nodes_count(fixture->nodes);
-    guint32 directory = look_up(fixture, fixture->top, "src", 0);
-    guint32 file = look_up(fixture, directory, "main.c", 1);
+    guint64 directory = look_up(fixture, fixture->top, "src", 0);
+    guint64 file = look_up(fixture, directory, "main.c", 1);
     look_up(fixture, directory, "main.c", 1);
     berth_nodes_forget(fixture->nodes, directory, 1);
     assert_path(fixture, file, 0, "src/main.c"); /* its child holds it */
@@ -88,9 +90,9 @@ static void test_forgetting_frees_what_nothing_holds(Fixture *fixture, gconstpoi
 
 static void test_a_rename_moves_what_is_below(Fixture *fixture, gconstpointer data)
 {
-    guint32 directory = look_up(fixture, fixture->top, "src", 0);
-    guint32 file = look_up(fixture, directory, "main.c", 1);
-    guint32 other = look_up(fixture, fixture->top, "new", 2);
+    guint64 directory = look_up(fixture, fixture->top, "src", 0);
+    guint64 file = look_up(fixture, directory, "main.c", 1);
+    guint64 other = look_up(fixture, fixture->top, "new", 2);
     berth_nodes_rename(fixture->nodes, fixture->top, "src", fixture->top, "new", false);
     assert_path(fixture, file, 0, "new/main.c");
     assert_path(fixture, other, -1, NULL);
@@ -99,8 +101,8 @@ static void test_a_rename_moves_what_is_below(Fixture *fixture, gconstpointer da
 
 static void test_an_exchange_moves_both(Fixture *fixture, gconstpointer data)
 {
-    guint32 one = look_up(fixture, fixture->top, "one", 0);
-    guint32 two = look_up(fixture, fixture->top, "two", 1);
+    guint64 one = look_up(fixture, fixture->top, "one", 0);
+    guint64 two = look_up(fixture, fixture->top, "two", 1);
     berth_nodes_rename(fixture->nodes, fixture->top, "one", fixture->top, "two", true);
     assert_path(fixture, one, 0, "two");
     assert_path(fixture, two, 0, "one");
@@ -108,8 +110,8 @@ static void test_an_exchange_moves_both(Fixture *fixture, gconstpointer data)
 
 static void test_no_directory_is_below_itself(Fixture *fixture, gconstpointer data)
 {
-    guint32 directory = look_up(fixture, fixture->top, "a", 0);
-    guint32 below = look_up(fixture, directory, "b", 1);
+    guint64 directory = look_up(fixture, fixture->top, "a", 0);
+    guint64 below = look_up(fixture, directory, "b", 1);
     berth_nodes_rename(fixture->nodes, fixture->top, "a", below, "c", false);
     g_assert_cmpuint(look_up(fixture, below, "a", 0), ==, directory); /* what a host may claim */
     assert_path(fixture, below, 0, "a/b");
@@ -117,7 +119,7 @@ static void test_no_directory_is_below_itself(Fixture *fixture, gconstpointer da
 
 static void test_a_removed_file_has_no_place(Fixture *fixture, gconstpointer data)
 {
-    guint32 file = look_up(fixture, fixture->top, "a", 0);
+    guint64 file = look_up(fixture, fixture->top, "a", 0);
     berth_nodes_remove(fixture->nodes, fixture->top, "a");
     assert_path(fixture, file, -1, NULL);
     g_assert_nonnull(berth_nodes_get(fixture->nodes, file)); /* the guest may have it open */
@@ -130,10 +132,10 @@ static void test_shares_do_not_overlap(Fixture *fixture, gconstpointer data)
     g_assert_cmpuint(berth_nodes_add_share(fixture->nodes, "/home/ann", 1), ==, BERTH_NODE_NONE);
     g_assert_cmpuint(berth_nodes_add_share(fixture->nodes, "home/ann/src", 1), ==, BERTH_NODE_NONE);
     g_assert_cmpuint(berth_nodes_add_share(fixture->nodes, "home", 1), ==, BERTH_NODE_NONE);
-    guint32 other = berth_nodes_add_share(fixture->nodes, "/home/anna/", 1);
+    guint64 other = berth_nodes_add_share(fixture->nodes, "/home/anna/", 1);
     assert_path(fixture, other, 1, ".");
     berth_nodes_remove(fixture->nodes, BERTH_NODE_ROOT, "home"); /* they stay */
-    guint32 home = berth_nodes_find(fixture->nodes, BERTH_NODE_ROOT, "home");
+    guint64 home = berth_nodes_find(fixture->nodes, BERTH_NODE_ROOT, "home");
     g_assert_cmpuint(berth_nodes_find(fixture->nodes, home, "ann"), ==, fixture->top);
 }
 
@@ -142,9 +144,9 @@ static void test_chance(Fixture *fixture, gconstpointer data)
 {
     GRand *random = g_rand_new_with_seed(GPOINTER_TO_UINT(data));
     for (guint step = 0; step < 5000; step++) {
-        guint32 end = berth_nodes_end(fixture->nodes);
-        guint32 id = (guint32)g_rand_int_range(random, 0, (gint32)end + 1);
-        guint32 other = (guint32)g_rand_int_range(random, 0, (gint32)end + 1);
+        guint64 end = berth_nodes_end(fixture->nodes);
+        guint64 id = (guint64)g_rand_int_range(random, 0, (gint32)end + 1);
+        guint64 other = (guint64)g_rand_int_range(random, 0, (gint32)end + 1);
         const BerthNode *node = berth_nodes_get(fixture->nodes, id);
         const BerthNode *target = berth_nodes_get(fixture->nodes, other);
         char name[2] = {(char)g_rand_int_range(random, 'a', 'f'), '\0'};
@@ -167,7 +169,8 @@ static void test_chance(Fixture *fixture, gconstpointer data)
                                    g_rand_boolean(random));
         }
     }
-    for (guint32 id = 1; id < berth_nodes_end(fixture->nodes); id++) {
+    for (guint64 id = berth_nodes_begin(fixture->nodes); id < berth_nodes_end(fixture->nodes);
+         id++) {
         const BerthNode *node = berth_nodes_get(fixture->nodes, id);
         if (node != NULL && node->parent != BERTH_NODE_NONE)
             g_assert_cmpuint(berth_nodes_find(fixture->nodes, node->parent, node->name), ==, id);
