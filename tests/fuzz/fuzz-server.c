@@ -143,6 +143,14 @@ static char **shares(gpointer data)
     return g_strdupv((char **)paths);
 }
 
+static bool set_shares(const char *const *texts, BerthSharesEffect *ret_effect, gpointer data,
+                       GError **error)
+{
+    for (; *texts != NULL; texts++)
+        g_assert_true(g_str_has_prefix(*texts, "r"));
+    return true;
+}
+
 static const BerthServerOps ops = {
     .stop = stop,
     .grow = grow,
@@ -152,6 +160,7 @@ static const BerthServerOps ops = {
     .set_host_ports = set_host_ports,
     .allow_host_port = allow_host_port,
     .shares = shares,
+    .set_shares = set_shares,
     .boot = boot,
 };
 
@@ -207,6 +216,11 @@ static void put_fields(WireBuffer *buffer, guint type, Input *input)
     case CONTROL_REACH:
         wire_put_string(buffer, "80");
         break;
+    case CONTROL_SET_SHARES: {
+        static const char *const lists[][2] = {{NULL}, {"rw:/a:/b"}, {"xx:/a:/b"}, {"ro:/a"}};
+        wire_put_list(buffer, lists[next_byte(input) % G_N_ELEMENTS(lists)]);
+        break;
+    }
     case CONTROL_REACH_ONE:
         wire_put_u16(buffer, next_byte(input));
         break;
@@ -242,7 +256,7 @@ static void send_from_client(World *world, Input *input)
         CONTROL_REACH,  WIRE_DATA,      WIRE_EOF,      WIRE_CREDIT,      CONTROL_REACH_ONE,
         WIRE_SIGNAL,    WIRE_RESIZE,    WIRE_CLOSE,    WIRE_CONNECT,     WIRE_EXIT,
         WIRE_OPENED,    WIRE_POWER,     CONTROL_DONE,  CONTROL_ERROR,    0,
-        CONTROL_NOTICE, WIRE_MORE,      255,           BERTH_HELLO_TYPE,
+        CONTROL_NOTICE, WIRE_MORE,      255,           BERTH_HELLO_TYPE, CONTROL_SET_SHARES,
     };
     WireBuffer buffer = {0};
     guint type = types[next_byte(input) % G_N_ELEMENTS(types)];

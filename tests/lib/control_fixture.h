@@ -37,6 +37,7 @@ struct Fixture {
     bool slow_grow;            /* the test says when the disk has grown */
     guint ports;               /* that there are, or one */
     const char *const *shares; /* or NULL */
+    char **set_shares;         /* of the last request; the test frees it */
     BerthBootReport *report;
 };
 
@@ -147,6 +148,21 @@ static inline char **shares(gpointer data)
     return g_strdupv((char **)fixture->shares);
 }
 
+/* The texts come back as the shares; "rw:/refused:/" is refused. */
+static inline bool set_shares(const char *const *texts, BerthSharesEffect *ret_effect,
+                              gpointer data, GError **error)
+{
+    Fixture *fixture = data;
+    if (g_strv_contains(texts, "rw:/refused:/")) {
+        berth_error_set(error, BERTH_ERROR_DENIED, "instance.isolated", NULL, "isolated");
+        return false;
+    }
+    g_strfreev(fixture->set_shares);
+    fixture->set_shares = g_strdupv((char **)texts);
+    *ret_effect = (BerthSharesEffect)(g_strv_length(fixture->set_shares) % 3);
+    return true;
+}
+
 static inline bool set_host_ports(const char *ports_text, gpointer data, GError **error)
 {
     if (g_str_equal(ports_text, "80, 443"))
@@ -172,6 +188,7 @@ static const BerthServerOps ops = {
     .set_host_ports = set_host_ports,
     .allow_host_port = allow_host_port,
     .shares = shares,
+    .set_shares = set_shares,
     .boot = boot,
 };
 

@@ -234,6 +234,41 @@ static void test_shares(void)
     }
 }
 
+static void test_set_shares(void)
+{
+    static const char *const none[] = {NULL};
+    static const char *const some[] = {"rw:/home/ann:/home/ann", "ro:/a%20b%0A:/work", NULL};
+    static const char *const refused[] = {"rw:/refused:/", NULL};
+    static const char *const malformed[] = {"rw:/home", NULL};
+    Fixture fixture = {.up = true};
+    start(&fixture);
+    berth_autofd int fd = client(&fixture);
+    g_autoptr(GError) error = NULL;
+    BerthSharesEffect effect = BERTH_SHARES_LATER;
+    g_assert_true(berth_request_set_shares(fd, none, &effect, &error));
+    g_assert_cmpint(effect, ==, BERTH_SHARES_CURRENT);
+    g_assert_true(berth_request_set_shares(fd, some, &effect, &error));
+    g_assert_cmpint(effect, ==, BERTH_SHARES_LATER);
+    g_assert_true(g_strv_equal((const char *const *)fixture.set_shares, some));
+    g_assert_false(berth_request_set_shares(fd, refused, &effect, &error));
+    g_assert_cmpstr(berth_error_id(error), ==, "instance.isolated");
+    g_clear_error(&error);
+    g_assert_false(berth_request_set_shares(fd, malformed, &effect, &error)); /* and is dropped */
+    g_assert_cmpstr(berth_error_id(error), ==, "instance.lost");
+    g_strfreev(fixture.set_shares);
+    finish(&fixture);
+}
+
+static void test_more_shares_than_fit(void)
+{
+    g_autofree char *text = g_strdup_printf("rw:/%0*d:/x", WIRE_PAYLOAD_MAX, 1);
+    const char *const shares[] = {text, NULL};
+    BerthSharesEffect effect;
+    g_autoptr(GError) error = NULL;
+    g_assert_false(berth_request_set_shares(-1, shares, &effect, &error));
+    g_assert_cmpstr(berth_error_id(error), ==, "share.many");
+}
+
 static void test_lost_keeper(void)
 {
     int pair[2];
@@ -318,6 +353,13 @@ static bool reads_shares(int fd, GError **error)
     return paths != NULL;
 }
 
+static bool sets_shares(int fd, GError **error)
+{
+    static const char *const none[] = {NULL};
+    BerthSharesEffect effect;
+    return berth_request_set_shares(fd, none, &effect, error);
+}
+
 /* Cut at each byte, and with one too many. */
 static void test_answers_that_make_no_sense(void)
 {
@@ -330,6 +372,7 @@ static void test_answers_that_make_no_sense(void)
         {reads_ports, CONTROL_PORTS_ARE, 1},
         {reads_boot, CONTROL_BOOT_IS, 12},
         {reads_shares, CONTROL_SHARES_ARE, 4},
+        {sets_shares, CONTROL_SHARES_SET, 1},
         {reads_boot, CONTROL_ERROR, 4 + 3 * 5},
     };
     static const guint8 zeros[100];
@@ -366,6 +409,8 @@ int main(int argc, char **argv)
                     test_watcher_that_does_not_read_is_let_go);
     g_test_add_func("/instance/request/boot-report", test_boot_report);
     g_test_add_func("/instance/request/shares", test_shares);
+    g_test_add_func("/instance/request/set-shares", test_set_shares);
+    g_test_add_func("/instance/request/more-shares-than-fit", test_more_shares_than_fit);
     g_test_add_func("/instance/request/more-notices-than-are-shown",
                     test_more_notes_than_are_shown);
     g_test_add_func("/instance/request/wait-until-up", test_wait_until_up);

@@ -175,6 +175,57 @@ static void test_killed_after_its_first_request(World *world, gconstpointer data
     g_assert_null(world->failure);
 }
 
+/* The guest sees its end, and requests another, which is told of the former target. */
+static void test_replaced(World *world, gconstpointer data)
+{
+    char byte;
+    g_assert_cmpuint(accept_all(world), ==, 1);
+    send_request(world);
+    int port = g_array_index(world->ports, int, 0);
+    g_assert_cmpint(read(port, &byte, 1), ==, 1);
+    berth_share_process_replace(world->shares);
+    g_assert_cmpint(share_pid(), ==, 0);
+    g_assert_cmpint(read(port, &byte, 1), ==, 0);
+    berth_share_process_replace(world->shares); /* none runs */
+    g_free(world->share[0]);
+    world->share[0] = g_strdup("ro:/:/other");
+    berth_share_process_start(world->shares, 1000, 1000);
+    g_autofree char *path = g_strdup_printf("/proc/%d/cmdline", (int)share_pid());
+    static const char expected[] = "berth-share\0"
+                                   "1000\0"
+                                   "1000\0"
+                                   "ro\0"
+                                   "/\0"
+                                   "/other\0"
+                                   "was\0"
+                                   "-\0"
+                                   "/serves";
+    g_autofree char *words = NULL;
+    gsize size = 0;
+    while (size != sizeof(expected)) { /* it has not executed the program yet */
+        g_clear_pointer(&words, g_free);
+        g_assert_true(g_file_get_contents(path, &words, &size, NULL));
+    }
+    g_assert_cmpmem(words, size, expected, sizeof(expected));
+    g_assert_cmpuint(accept_all(world), ==, 1);
+    g_assert_cmpuint(world->notes, ==, 0);
+}
+
+/* A guest that has not seen it would miss its end. */
+static void test_replaced_before_its_first_request(World *world, gconstpointer data)
+{
+    pid_t pid = share_pid();
+    g_assert_cmpuint(accept_all(world), ==, 1);
+    berth_share_process_replace(world->shares);
+    berth_share_process_replace(world->shares);
+    g_assert_cmpint(share_pid(), ==, pid);
+    send_request(world);
+    while (share_pid() == pid)
+        g_main_context_iteration(NULL, TRUE);
+    g_assert_cmpint(share_pid(), ==, 0);
+    g_assert_cmpuint(accept_all(world), ==, 0);
+}
+
 int main(int argc, char **argv)
 {
     if (strcmp(argv[0], "berth-share") == 0)
@@ -188,5 +239,8 @@ int main(int argc, char **argv)
                test_killed_before_its_first_request, tear_down);
     g_test_add("/instance/shares/killed-after-its-first-request", World, "serves", set_up,
                test_killed_after_its_first_request, tear_down);
+    g_test_add("/instance/shares/replaced", World, "serves", set_up, test_replaced, tear_down);
+    g_test_add("/instance/shares/replaced-before-its-first-request", World, "serves", set_up,
+               test_replaced_before_its_first_request, tear_down);
     return g_test_run();
 }

@@ -138,6 +138,31 @@ char **berth_request_shares(int fd, GError **error)
                : NULL;
 }
 
+bool berth_request_set_shares(int fd, const char *const *shares, BerthSharesEffect *ret_effect,
+                              GError **error)
+{
+    g_auto(BerthChannel) channel = {.fd = fd};
+    berth_channel_begin(&channel);
+    size_t begin = wire_frame_begin(&channel.output, (WireType)CONTROL_SET_SHARES, 0, 0);
+    wire_put_list(&channel.output, shares);
+    if (!wire_frame_end(&channel.output, begin)) {
+        berth_error_set(error, BERTH_ERROR_INVALID, "share.many", "remove some shares",
+                        "the list of shares is longer than a running distro can be told");
+        return false;
+    }
+    WireFrame answer;
+    WireReader reader;
+    if (!ask(&channel, CONTROL_SHARES_SET, &answer, error))
+        return false;
+    wire_reader_init(&reader, &answer);
+    guint8 effect = wire_get_u8(&reader);
+    *ret_effect = (BerthSharesEffect)effect;
+    if (wire_reader_done(&reader) && effect <= BERTH_SHARES_LATER)
+        return true;
+    berth_control_set_malformed(&answer, error);
+    return false;
+}
+
 /* Receive the rest of the list whose first frame is @answer. */
 static GPtrArray *receive_ports(BerthChannel *channel, WireFrame *answer, GError **error)
 {

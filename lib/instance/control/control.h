@@ -23,6 +23,7 @@
  *     CONTROL_REACH                   CONTROL_DONE
  *     CONTROL_REACH_ONE               CONTROL_DONE
  *     CONTROL_SHARES                  CONTROL_SHARES_ARE
+ *     CONTROL_SET_SHARES              CONTROL_SHARES_SET
  *     OPEN on stream 1 ...            OPENED ... EXIT | FAILED, once the guest is up; with
  *                                     WIRE_OPEN_BARE as soon as its agent answers
  *     any of them                     CONTROL_ERROR when it fails
@@ -54,21 +55,29 @@ typedef enum {
     CONTROL_NOTICE = 72,  /* line:string; unasked: a notice about the distro */
     CONTROL_PAUSED = 73,  /* line:string; unasked: a notice that the distro was paused or resumed */
     CONTROL_REACH = 75,   /* ports:string, the registry's list from now on */
-    CONTROL_REACH_ONE = 77, /* port:u16, to be allowed until it stops */
-    CONTROL_SHARES = 79,    /* nothing */
-    CONTROL_DONE = 80,      /* nothing */
-    CONTROL_STATUS_IS = 81, /* state:string accel:string keeper_pid:u32 qemu_pid:u32
-                               uptime_usec:u64 sessions:u32 kernel:string init:string
-                               init_status:string host_ports:string reason:string */
-    CONTROL_PORTS_ARE = 82, /* (1:u8 rule:string host_port:u16 origin:u8 state:u8 owner:string
-                               reason:string addresses:list, of the legs that are open)* more:u8, 2
-                               when another frame goes on with it, else 0 */
-    CONTROL_ERROR = 83,     /* code:u32 id:string hint:string message:string */
-    CONTROL_BOOT_IS = 84,   /* count:u32 (name:string end_usec:u64 problem:string)* notes:list
-                             left_out:u32 */
+    CONTROL_REACH_ONE = 77,  /* port:u16, to be allowed until it stops */
+    CONTROL_SET_SHARES = 78, /* shares:list, model/share.h's text of each from now on */
+    CONTROL_SHARES = 79,     /* nothing */
+    CONTROL_DONE = 80,       /* nothing */
+    CONTROL_STATUS_IS = 81,  /* state:string accel:string keeper_pid:u32 qemu_pid:u32
+                                uptime_usec:u64 sessions:u32 kernel:string init:string
+                                init_status:string host_ports:string reason:string */
+    CONTROL_PORTS_ARE = 82,  /* (1:u8 rule:string host_port:u16 origin:u8 state:u8 owner:string
+                                reason:string addresses:list, of the legs that are open)* more:u8, 2
+                                when another frame goes on with it, else 0 */
+    CONTROL_ERROR = 83,      /* code:u32 id:string hint:string message:string */
+    CONTROL_BOOT_IS = 84,    /* count:u32 (name:string end_usec:u64 problem:string)* notes:list
+                              left_out:u32 */
     /* paths:list, of each directory of the host that the guest sees: the host's, the guest's */
     CONTROL_SHARES_ARE = 88,
+    CONTROL_SHARES_SET = 89, /* effect:u8 (BerthSharesEffect) */
 } ControlType;
+
+typedef enum {
+    BERTH_SHARES_CURRENT,  /* the guest has these, or gets them with the first */
+    BERTH_SHARES_REPLACED, /* it gets them now; files that it has open of the former are stale */
+    BERTH_SHARES_LATER,    /* it has no place for shares before its next boot */
+} BerthSharesEffect;
 
 typedef enum {
     BERTH_STOP_ORDERLY, /* power off; force it after the grace period */

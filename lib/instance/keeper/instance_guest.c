@@ -202,7 +202,7 @@ char **berth_instance_share_paths(const BerthInstance *instance)
 static void on_share(guint32 uid, guint32 gid, const char *root, gpointer user_data)
 {
     BerthInstance *instance = user_data;
-    if (instance->shares == NULL || *instance->machine->shares == NULL)
+    if (instance->shares == NULL || !instance->life.offers_shares)
         return;
     assign(&instance->life.share_root, root);
     berth_share_process_start(instance->shares, uid, gid);
@@ -257,6 +257,7 @@ void berth_instance_begin_life(BerthInstance *instance)
 
 void berth_instance_boot_guest(BerthInstance *instance, int agent_fd)
 {
+    instance->life.offers_shares = *instance->machine->shares != NULL;
     instance->life.agent = berth_agent_client_new(agent_fd, instance->machine,
                                                   berth_host_route_has_default(instance->route),
                                                   &agent_events, instance);
@@ -279,10 +280,10 @@ static gboolean on_agent_timeout(gpointer user_data)
     return G_SOURCE_REMOVE;
 }
 
-/* The guest closed the channel: a process killed the agent, or an init did at the end of a shutdown.
- * No session works without it. QEMU ends by itself, or is killed after AGENT_GRACE_SEC; how it ends
- * decides the error that sessions get and the log names: only then it is known whether the end was
- * orderly. */
+/* The guest closed the channel: a process killed the agent, or an init did at the end of a
+ * shutdown. No session works without it. QEMU ends by itself, or is killed after AGENT_GRACE_SEC;
+ * how it ends decides the error that sessions get and the log names: only then it is known whether
+ * the end was orderly. */
 void berth_instance_lose_agent(BerthInstance *instance)
 {
     if (instance->life.agent == NULL)

@@ -49,8 +49,9 @@ typedef struct {
     char *problem;           /* the boot stage that failed, or NULL */
     bool no_disk;            /* that stage mounts the disk */
     BerthBootReport *report;
-    char *share_root;  /* where the guest has its shares; NULL: nowhere */
-    guint64 disk_size; /* of the grow in progress, bytes */
+    bool offers_shares; /* CONFIG said so: it mounts them if its wsl.conf lets it */
+    char *share_root;   /* where the guest has its shares; NULL: nowhere */
+    guint64 disk_size;  /* of the grow in progress, bytes */
 } GuestLife;
 
 /* One QEMU process, from its start until it was reaped and QMP is at EOF; all zero without one.
@@ -117,6 +118,8 @@ void berth_instance_follow_host(BerthInstance *instance);
 /* The directories of the host that the guest sees: the host's path, then the guest's. Free with
  * g_strfreev. */
 char **berth_instance_share_paths(const BerthInstance *instance);
+/* Write the machine's shares into machine.conf. */
+void berth_instance_store_shares(BerthInstance *instance);
 /* Forget what the former life of the guest reported. */
 void berth_instance_begin_life(BerthInstance *instance);
 /* Boot the guest whose agent is at @agent_fd (taken) within the machine's boot timeout. */

@@ -2,6 +2,7 @@
 #include "instance_private.h"
 
 #include "base/clock.h"
+#include "base/error.h"
 #include "base/table.h"
 #include "vmm/qemu_args.h"
 
@@ -129,6 +130,45 @@ static char **get_shares(gpointer user_data)
     return berth_instance_share_paths(user_data);
 }
 
+/* The guest is to have the machine's new shares. */
+static BerthSharesEffect replace_shares(BerthInstance *instance)
+{
+    const GuestLife *life = &instance->life;
+    bool mounts = life->share_root != NULL || (life->offers_shares && instance->state == STARTING);
+    if (!mounts)
+        return BERTH_SHARES_LATER;
+    if (life->share_root == NULL || life->agent == NULL)
+        return BERTH_SHARES_CURRENT; /* it gets them when it has mounted, or boots again */
+    g_auto(GStrv) paths = berth_instance_share_paths(instance);
+    berth_agent_client_set_shares(life->agent, (const char *const *)paths);
+    berth_share_process_replace(instance->shares);
+    return BERTH_SHARES_REPLACED;
+}
+
+static bool set_shares(const char *const *shares, BerthSharesEffect *ret_effect, gpointer user_data,
+                       GError **error)
+{
+    BerthInstance *instance = user_data;
+    BerthMachine *machine = instance->machine;
+    if (instance->shares == NULL || instance->state == STOPPING) {
+        berth_instance_set_stopped_error(error);
+        return false;
+    }
+    if (machine->isolated) {
+        berth_error_set(error, BERTH_ERROR_DENIED, "instance.isolated", NULL,
+                        "%s runs isolated from this host", machine->name);
+        return false;
+    }
+    *ret_effect = BERTH_SHARES_CURRENT;
+    if (g_strv_equal(shares, (const char *const *)machine->shares))
+        return true;
+    g_strfreev(machine->shares);
+    machine->shares = g_strdupv((char **)shares);
+    berth_instance_store_shares(instance);
+    *ret_effect = replace_shares(instance);
+    return true;
+}
+
 static const BerthBootReport *get_boot(gpointer user_data)
 {
     const BerthInstance *instance = user_data;
@@ -165,5 +205,6 @@ const BerthServerOps berth_instance_server_ops = {
     .set_host_ports = set_host_ports,
     .allow_host_port = allow_host_port,
     .shares = get_shares,
+    .set_shares = set_shares,
     .boot = get_boot,
 };

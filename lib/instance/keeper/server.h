@@ -36,6 +36,9 @@ typedef struct {
     bool (*allow_host_port)(guint16 port, gpointer user_data, GError **error);
     /* As in CONTROL_SHARES_ARE; free with g_strfreev. */
     char **(*shares)(gpointer user_data);
+    /* Replace the list of shares by the valid @shares (model/share.h). */
+    bool (*set_shares)(const char *const *shares, BerthSharesEffect *ret_effect, gpointer user_data,
+                       GError **error);
     /* Borrowed. */
     const BerthBootReport *(*boot)(gpointer user_data);
 } BerthServerOps;

@@ -2,6 +2,9 @@
 #include "server_private.h"
 
 #include "base/error.h"
+#include "model/share.h"
+
+#include <stdlib.h>
 
 static bool handle_wait(Client *client, const WireFrame *frame)
 {
@@ -67,6 +70,41 @@ static bool handle_shares(Client *client, const WireFrame *frame)
     BerthServer *server = client->server;
     g_auto(GStrv) paths = server->ops->shares(server->user_data);
     berth_control_put_shares(berth_link_output(client->link), (const char *const *)paths);
+    berth_link_flush(client->link);
+    return true;
+}
+
+/* The texts of a request; NULL when one is malformed. */
+static char **read_shares(const WireFrame *frame)
+{
+    WireReader reader;
+    wire_reader_init(&reader, frame);
+    char **list = wire_get_list(&reader);
+    g_auto(GStrv) shares = g_strdupv(list);
+    free(list);
+    if (!wire_reader_done(&reader) || shares == NULL)
+        return NULL;
+    for (char **text = shares; *text != NULL; text++) {
+        g_autoptr(BerthShare) share = berth_share_from_text(*text);
+        if (share == NULL)
+            return NULL;
+    }
+    return g_steal_pointer(&shares);
+}
+
+static bool handle_set_shares(Client *client, const WireFrame *frame)
+{
+    BerthServer *server = client->server;
+    BerthSharesEffect effect = BERTH_SHARES_CURRENT;
+    g_autoptr(GError) error = NULL;
+    g_auto(GStrv) shares = read_shares(frame);
+    if (shares == NULL)
+        return false;
+    if (!server->ops->set_shares((const char *const *)shares, &effect, server->user_data, &error))
+        return berth_server_client_answer_result(client, false, error);
+    const guint8 payload = (guint8)effect;
+    wire_frame_put(berth_link_output(client->link), (WireType)CONTROL_SHARES_SET, 0, 0, &payload,
+                   sizeof(payload));
     berth_link_flush(client->link);
     return true;
 }
@@ -144,7 +182,7 @@ static const struct {
     {CONTROL_GROW, true, handle_grow},        {CONTROL_BOOT, false, handle_boot},
     {CONTROL_WATCH, false, handle_watch},     {CONTROL_FORWARD, true, handle_forward},
     {CONTROL_REACH, true, handle_host_ports}, {CONTROL_REACH_ONE, true, handle_host_port},
-    {CONTROL_SHARES, false, handle_shares},
+    {CONTROL_SHARES, false, handle_shares},   {CONTROL_SET_SHARES, true, handle_set_shares},
 };
 
 bool berth_server_client_handle_request(Client *client, const WireFrame *frame)

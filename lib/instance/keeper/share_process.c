@@ -8,6 +8,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <glib-unix.h>
 #include <signal.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -33,6 +34,8 @@ struct BerthShareProcess {
     gpointer user_data;
     GPid pid; /* of the running one, or 0 */
     GSource *child;
+    GSource *beginning; /* while it waits to be replaced */
+    GPtrArray *targets; /* of all shares that the guest's kernel may have cached */
     guint32 uid, gid;
     int begun_fd; /* a pipe of the running one: it writes a byte with the first request, or -1 */
     bool begun;
@@ -48,6 +51,7 @@ BerthShareProcess *berth_share_process_new(const BerthMachine *machine, const ch
     g_autoptr(BerthShareProcess) shares = g_new0(BerthShareProcess, 1);
     shares->machine = machine;
     shares->begun_fd = -1;
+    shares->targets = g_ptr_array_new_with_free_func(g_free);
     shares->program = g_build_filename(support_dir, "berth-share", NULL);
     shares->program_fd = open(shares->program, O_PATH | O_CLOEXEC);
     shares->events = events;
@@ -69,6 +73,9 @@ static void forget_child(BerthShareProcess *shares)
     if (shares->child != NULL)
         g_source_destroy(shares->child);
     g_clear_pointer(&shares->child, g_source_unref);
+    if (shares->beginning != NULL)
+        g_source_destroy(shares->beginning);
+    g_clear_pointer(&shares->beginning, g_source_unref);
     shares->pid = 0;
     berth_fd_close(&shares->begun_fd);
 }
@@ -92,6 +99,7 @@ void berth_share_process_free(BerthShareProcess *shares)
     berth_fd_close(&shares->listen_fd);
     berth_fd_close(&shares->socket_fd);
     berth_fd_close(&shares->program_fd);
+    g_ptr_array_unref(shares->targets);
     g_free(shares->program);
     g_free(shares);
 }
@@ -151,19 +159,48 @@ static int connect_to_guest(const BerthShareProcess *shares)
 }
 
 /* The first word is the file, the second its name in ps. */
-static GStrv arguments(const BerthShareProcess *shares, const char *program)
+static GStrv arguments(BerthShareProcess *shares, const char *program)
 {
+    g_autoptr(GHashTable) present = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
     g_autoptr(GStrvBuilder) words = g_strv_builder_new();
     g_autofree char *uid_text = g_strdup_printf("%u", shares->uid);
     g_autofree char *gid_text = g_strdup_printf("%u", shares->gid);
     g_strv_builder_add_many(words, program, "berth-share", uid_text, gid_text, NULL);
     for (char **text = shares->machine->shares; *text != NULL; text++) {
         g_autoptr(BerthShare) share = berth_share_from_text(*text);
-        if (share != NULL)
-            g_strv_builder_add_many(words, share->read_only ? "ro" : "rw", share->source,
-                                    share->target, NULL);
+        if (share == NULL)
+            continue;
+        g_strv_builder_add_many(words, share->read_only ? "ro" : "rw", share->source, share->target,
+                                NULL);
+        g_hash_table_add(present, g_strdup(share->target));
+        if (!g_ptr_array_find_with_equal_func(shares->targets, share->target, g_str_equal, NULL))
+            g_ptr_array_add(shares->targets, g_strdup(share->target));
     }
+    for (guint i = 0; i < shares->targets->len; i++)
+        if (!g_hash_table_contains(present, shares->targets->pdata[i]))
+            g_strv_builder_add_many(words, "was", "-", shares->targets->pdata[i], NULL);
     return g_strv_builder_end(words);
+}
+
+static gboolean on_begun(gint fd, GIOCondition condition, gpointer user_data)
+{
+    BerthShareProcess *shares = user_data;
+    if (has_begun(shares))
+        berth_share_process_stop(shares);
+    return G_SOURCE_REMOVE; /* or it has ended: on_child_exit starts another */
+}
+
+void berth_share_process_replace(BerthShareProcess *shares)
+{
+    if (has_begun(shares)) {
+        berth_share_process_stop(shares);
+        return;
+    }
+    if (shares->begun_fd < 0 || shares->beginning != NULL)
+        return;
+    shares->beginning = g_unix_fd_source_new(shares->begun_fd, G_IO_IN);
+    g_source_set_callback(shares->beginning, G_SOURCE_FUNC(on_begun), shares, NULL);
+    g_source_attach(shares->beginning, g_main_context_get_thread_default());
 }
 
 static bool spawn(BerthShareProcess *shares, int port, GError **error)

@@ -35,8 +35,13 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(BerthShareProcess, berth_share_process_free)
 /* The socket at which QEMU accepts berth-share; borrowed. */
 int berth_share_process_guest_fd(const BerthShareProcess *shares);
 
-/* Start berth-share, unless one waits for its first request; the user's files belong to @uid and @gid in the guest. */
+/* Start berth-share, unless one waits for its first request; the user's files belong to @uid and
+ * @gid in the guest. */
 void berth_share_process_start(BerthShareProcess *shares, guint32 uid, guint32 gid);
+
+/* The machine has other shares: end a running berth-share, once the guest has seen it. The guest
+ * requests another, which serves the new ones. */
+void berth_share_process_replace(BerthShareProcess *shares);
 
 /* End it, with the guest. */
 void berth_share_process_stop(BerthShareProcess *shares);
