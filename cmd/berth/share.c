@@ -110,9 +110,10 @@ const Command command_share = {
     .details =
         "A distro sees DIR below /mnt/host, as TARGET or by its own path: after\n"
         "\"berth share add debian /srv/src /work\" it is /mnt/host/work. A link is followed\n"
-        "when the share is added. A change takes effect at the distro's next start. A start\n"
-        "leaves out a directory that is not there any more, with a warning. A clone has no\n"
-        "shares. Your home directory is shared without this: see the setting share-home.",
+        "when the share is added. A running distro has a change at once, and programs in it must\n"
+        "open files of this host again. A start leaves out a directory that is not there any\n"
+        "more, with a warning. A clone has no shares. Your home directory is shared without\n"
+        "this: see the setting share-home.",
     .min_arguments = 1,
     .max_arguments = -1,
     .options = options,

@@ -71,7 +71,9 @@ static void set_unshared_here(const Shared *shared, const char *path, const char
                               GError **error)
 {
     bool is_link = !g_str_equal(path, real);
-    berth_error_set(error, BERTH_ERROR_NOT_FOUND, "path.unshared", NULL,
+    g_autofree char *hint =
+        g_strdup_printf("share a directory: berth share add %s DIR", shared->name);
+    berth_error_set(error, BERTH_ERROR_NOT_FOUND, "path.unshared", hint,
                     "%s%s%s%s is not shared with %s", path, is_link ? " leads to " : "",
                     is_link ? real : "", is_link ? ", which" : "", shared->name);
 }

@@ -5,6 +5,7 @@
 
 #include "base/error.h"
 #include "base/fd.h"
+#include "instance/client/request.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -20,12 +21,14 @@ static bool is_within(const char *path, const char *directory)
     return strncmp(path, directory, length) == 0 && (path[length] == '/' || path[length] == '\0');
 }
 
-/* Whether sharing @path would show the guest something of @private, or be part of it. */
+/* Whether @path is part of @private, or holds it: what runs in the distro could change the disks of
+ * others. */
 static bool touches(const char *path, const char *private)
 {
-    g_autofree char *resolved = realpath(private, NULL);
-    const char *directory = resolved != NULL ? resolved : private;
-    return is_within(path, directory);
+    char *found = realpath(private, NULL);
+    g_autofree char *directory = g_strdup(found != NULL ? found : private);
+    free(found);
+    return is_within(path, directory) || is_within(directory, path);
 }
 
 /* Why the resolved @path cannot be shared; NULL if it can. */
@@ -38,7 +41,7 @@ static const char *find_objection(const BerthLayout *layout, const char *path)
         if (is_within(path, kernel[i]))
             return "it belongs to this host's kernel";
     if (touches(path, layout->data) || touches(path, layout->runtime))
-        return "it belongs to berth";
+        return "it has files of berth's own";
     return NULL;
 }
 
@@ -98,18 +101,103 @@ static bool check_home(Berth *berth, const BerthDistro *distro, const BerthShare
 
 /* --- changing --- */
 
-/* A line for the user if the distro runs, with its former shares; or NULL. */
-static char *find_notice(Berth *berth, const BerthDistro *distro)
+char **berth_shares_texts(Berth *berth, const BerthDistro *distro, GError **error)
+{
+    g_autoptr(GPtrArray) shares = berth_registry_shares(berth->registry, distro, error);
+    if (shares == NULL)
+        return NULL;
+    g_autoptr(GStrvBuilder) texts = g_strv_builder_new();
+    for (guint i = 0; i < shares->len; i++) {
+        g_autofree char *text = berth_share_to_text(shares->pdata[i]);
+        g_strv_builder_add(texts, text);
+    }
+    return g_strv_builder_end(texts);
+}
+
+/* The shares that a start of the distro would have now, with that of the home. */
+static char **read_wanted(Berth *berth, const BerthDistro *distro, GError **error)
+{
+    g_autoptr(BerthDistro) row = berth_registry_find_by_id(berth->registry, distro->id, error);
+    if (row == NULL)
+        return NULL;
+    row->shares = berth_shares_texts(berth, row, error);
+    g_autoptr(BerthMachine) machine =
+        row->shares != NULL ? berth_handle_machine(berth, row, error) : NULL;
+    if (machine == NULL)
+        return NULL;
+    g_autofree char *left_out = berth_shares_leave_out(machine); /* the next start names them */
+    return g_steal_pointer(&machine->shares);
+}
+
+/* Send the shares to the keeper until it has those of the registry: another command may have
+ * changed them meanwhile, and have sent its own list earlier. */
+static bool send_shares(Berth *berth, const BerthDistro *distro, int fd,
+                        BerthSharesEffect *ret_effect, GError **error)
+{
+    g_auto(GStrv) sent = NULL;
+    *ret_effect = BERTH_SHARES_CURRENT;
+    for (;;) {
+        BerthSharesEffect effect;
+        g_auto(GStrv) wanted = read_wanted(berth, distro, error);
+        if (wanted == NULL)
+            return false;
+        if (sent != NULL && g_strv_equal((const char *const *)sent, (const char *const *)wanted))
+            return true;
+        if (!berth_request_set_shares(fd, (const char *const *)wanted, &effect, error))
+            return false;
+        *ret_effect = MAX(*ret_effect, effect);
+        g_strfreev(sent);
+        sent = g_steal_pointer(&wanted);
+    }
+}
+
+/* Why the keeper did not take the shares, which the next start does; NULL: it has ended. */
+static char *describe_failure(Berth *berth, const BerthDistro *distro, const GError *error)
+{
+    const char *why = error->message;
+    if (g_error_matches(error, BERTH_ERROR, BERTH_ERROR_NOT_RUNNING))
+        return NULL;
+    if (g_strcmp0(berth_error_id(error), "instance.lost") == 0) {
+        berth_autofd int again = berth_reach_connect(berth, distro, NULL);
+        if (again < 0)
+            return NULL;
+        why = "it was started by an older berth, which cannot change shares";
+    }
+    return g_strdup_printf("%s: the change takes effect at its next start: %s", distro->name, why);
+}
+
+/* Give a running distro its shares. A line for the user, or NULL. */
+static char *apply(Berth *berth, const BerthDistro *distro)
+{
+    g_autoptr(GError) error = NULL;
+    BerthSharesEffect effect;
+    berth_autofd int fd = berth_handle_runtime(berth, &error) != NULL
+                              ? berth_reach_connect(berth, distro, &error)
+                              : -1;
+    if (fd < 0)
+        return berth_reach_is_unreachable(error) ? describe_failure(berth, distro, error) : NULL;
+    berth_reach_limit_waiting(fd, BERTH_REACH_ANSWER_SEC);
+    if (!send_shares(berth, distro, fd, &effect, &error))
+        return describe_failure(berth, distro, error);
+    if (effect == BERTH_SHARES_LATER)
+        return g_strdup_printf("%s sees no directory of this host now: the change takes effect at "
+                               "its next start",
+                               distro->name);
+    return effect == BERTH_SHARES_REPLACED
+               ? g_strdup_printf("%s: programs that have files of this host open there must open "
+                                 "them again",
+                                 distro->name)
+               : NULL;
+}
+
+/* Give a running distro its shares. A line for the user, or NULL. */
+static char *apply_or_explain(Berth *berth, const BerthDistro *distro)
 {
     g_autoptr(BerthSettings) settings = berth_handle_settings(berth, distro->name, NULL);
-    if (settings != NULL && settings->isolated)
-        return g_strdup_printf("%s is isolated by berth.conf: it sees no directory of this host",
-                               distro->name);
-    berth_autofd int fd =
-        berth_handle_runtime(berth, NULL) != NULL ? berth_reach_connect(berth, distro, NULL) : -1;
-    return fd >= 0 ? g_strdup_printf("%s is running: the change takes effect at its next start",
-                                     distro->name)
-                   : NULL;
+    return settings != NULL && settings->isolated
+               ? g_strdup_printf("%s is isolated by berth.conf: it sees no directory of this host",
+                                 distro->name)
+               : apply(berth, distro);
 }
 
 bool berth_shares_add(Berth *berth, const char *name, const char *directory, const char *target,
@@ -124,7 +212,7 @@ bool berth_shares_add(Berth *berth, const char *name, const char *directory, con
     if (!check_home(berth, distro, share, error) ||
         !berth_registry_add_share(berth->registry, distro, share, error))
         return false;
-    *ret_notice = find_notice(berth, distro);
+    *ret_notice = apply_or_explain(berth, distro);
     return true;
 }
 
@@ -163,7 +251,7 @@ bool berth_shares_remove(Berth *berth, const char *name, const char *path, char 
     const char *target = shares != NULL ? find_target(shares, path, error) : NULL;
     if (target == NULL || !berth_registry_remove_share(berth->registry, distro, target, error))
         return false;
-    *ret_notice = find_notice(berth, distro);
+    *ret_notice = apply_or_explain(berth, distro);
     return true;
 }
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
  * shares — the directories of the host that users share with a distro: rows of the registry, which
- * the distro's next start takes over.
+ * a running distro gets at once, and every start.
  */
 #pragma once
 
@@ -36,6 +36,9 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(BerthDistroShares, berth_distro_shares_free)
 /* The shares of @name, or of every distro if NULL: BerthDistroShares *. Free with
  * g_ptr_array_unref. */
 GPtrArray *berth_shares_list(Berth *berth, const char *name, GError **error);
+
+/* The registry's shares of @distro as texts. Free with g_strfreev. NULL on error. */
+char **berth_shares_texts(Berth *berth, const BerthDistro *distro, GError **error);
 
 /* Remove from @machine the shares whose directory is no directory any more, and those that overlap
  * an earlier one. Returns lines for the user that name them, or NULL; free with g_free. */

@@ -42,27 +42,13 @@ static void add_notice(Start *start, const char *text)
 
 /* --- the machine --- */
 
-/* The registry's shares of @distro as texts. */
-static char **read_shares(Berth *berth, const BerthDistro *distro, GError **error)
-{
-    g_autoptr(GPtrArray) shares = berth_registry_shares(berth->registry, distro, error);
-    if (shares == NULL)
-        return NULL;
-    g_autoptr(GStrvBuilder) texts = g_strv_builder_new();
-    for (guint i = 0; i < shares->len; i++) {
-        g_autofree char *text = berth_share_to_text(shares->pdata[i]);
-        g_strv_builder_add(texts, text);
-    }
-    return g_strv_builder_end(texts);
-}
-
 static BerthDistro *find(Berth *berth, const char *name, GError **error)
 {
     g_autoptr(BerthDistro) distro = berth_handle_find(berth, name, error);
     if (distro == NULL)
         return NULL;
     distro->host_ports = berth_registry_host_ports(berth->registry, distro, error);
-    distro->shares = distro->host_ports != NULL ? read_shares(berth, distro, error) : NULL;
+    distro->shares = distro->host_ports != NULL ? berth_shares_texts(berth, distro, error) : NULL;
     return distro->shares != NULL ? g_steal_pointer(&distro) : NULL;
 }
 
@@ -126,7 +112,7 @@ static bool is_unchanged(const BerthDistro *distro, Berth *berth, GError **error
     g_autoptr(BerthDistro) now = berth_registry_find_by_id(berth->registry, distro->id, error);
     g_autofree char *ports =
         now != NULL ? berth_registry_host_ports(berth->registry, now, error) : NULL;
-    g_auto(GStrv) shares = ports != NULL ? read_shares(berth, now, error) : NULL;
+    g_auto(GStrv) shares = ports != NULL ? berth_shares_texts(berth, now, error) : NULL;
     if (shares == NULL)
         return false;
     if (g_str_equal(now->name, distro->name) && g_str_equal(now->disk, distro->disk) &&

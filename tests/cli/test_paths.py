@@ -119,10 +119,11 @@ def test_a_path_of_the_guest(box, guest, tmp_path, path, expected):
 
 
 def test_paths_that_have_no_other_side(box, guest, tmp_path):
-    box("path", "/usr", cwd=tmp_path).failed(1, "path.unshared", "/usr is not shared with box", hint=False)
-    box("path", "out", cwd=tmp_path).failed(1, "path.unshared", f"{tmp_path}/out leads to /usr, which", hint=False)
+    assert box("path", "/usr", cwd=tmp_path).failed(1, "path.unshared", "/usr is not shared with box").hint == \
+        "share a directory: berth share add box DIR"
+    box("path", "out", cwd=tmp_path).failed(1, "path.unshared", f"{tmp_path}/out leads to /usr, which")
     assert guest in box("path", "-w", "/etc/passwd").failed(1, "path.unshared", "/etc/passwd of box").hint
-    box("path", "-w", "x", cwd="/usr").failed(1, "path.unshared", "/usr is not shared with box", hint=False)
+    box("path", "-w", "x", cwd="/usr").failed(1, "path.unshared", "/usr is not shared with box")
     box("path", "-uw", "x").failed(2, "usage.option")
     box("path").failed(2, "usage.arguments")
 

@@ -1,7 +1,9 @@
 """Directories of the host that distros see: stored, listed, and handed over at a start."""
+import concurrent.futures
 import json
 import os
 import shutil
+import signal
 
 import pytest
 
@@ -106,8 +108,9 @@ def test_invalid_arguments(box, arguments, status, code):
 
 def test_berths_own_directories_are_refused(box, source):
     os.symlink(box.data, source / "link")
-    for directory in box.data, box.data / "distros", source / "link":
-        box("share", "add", "box", str(directory), "/x").failed(1, "share.directory", "belongs to berth")
+    box.runtime.mkdir(mode=0o700, exist_ok=True)
+    for directory in box.data, box.data / "distros", source / "link", box.data.parent, box.runtime, box.runtime.parent:
+        box("share", "add", "box", str(directory), "/x").failed(1, "share.directory", "files of berth's own")
     assert shares(box) == []
 
 
@@ -134,10 +137,77 @@ def test_a_start_hands_them_over(box, source):
     box("share", "add", "box", str(source), "/work", "-r").ok()
     box("start", "box").ok()
     assert machine_shares(box) == [f"ro:{source}:/work"]
-    added = box("share", "add", "box", "/usr", "/usr")
+
+
+def test_a_running_distro_has_them_at_once(box, source):
+    """As far as the keeper knows: this guest mounts nothing, and has finished starting."""
+    box("start", "box").ok()
+    later = "the change takes effect at its next start"
+    added = box("share", "add", "box", str(source), "/work")
+    assert (added.status, later in added.err) == (0, True)
+    assert machine_shares(box) == [f"rw:{source}:/work"]
+    assert box("share", "add", "--read-only", "box", "/usr", "/usr").status == 0
+    assert machine_shares(box) == ["ro:/usr:/usr", f"rw:{source}:/work"]
+    assert box("share", "rm", "box", "/work").status == 0
+    assert machine_shares(box) == ["ro:/usr:/usr"]
+
+
+@pytest.fixture
+def guest(box, tmp_path_factory):
+    """Where the guest says to have mounted the shares."""
+    root = str(tmp_path_factory.mktemp("guest"))
+    box.environment = box.fake_qemu({**box.environment, "FAKE_QEMU_SHARES": root})
+    return root
+
+
+def test_a_guest_that_has_mounted_them_knows_the_new_list(box, source, guest):
+    box("start", "box").ok()
+    box("path", "-d", "box", str(source)).failed(1, "path.unshared")
+    added = box("share", "add", "box", str(source), "/work")
+    assert added.status == 0 and "must open them again" in added.err
+    assert box("path", "-d", "box", str(source)).ok() == f"{guest}/work\n"
+    assert box("share", "rm", "box", "/work").status == 0
+    box("path", "-d", "box", str(source)).failed(1, "path.unshared")
+
+
+def test_an_isolated_distro_gets_none(box, source, guest):
+    box("start", "--isolated", "box").ok()
+    added = box("share", "add", "box", str(source), "/work")
     assert added.status == 0
-    assert "takes effect at its next start" in added.err
-    assert machine_shares(box) == [f"ro:{source}:/work"]
+    assert "box: the change takes effect at its next start: box runs isolated" in added.err
+    assert shares(box) == [(str(source), "/work", False)]
+
+
+def test_without_a_home_the_next_start_has_them(box, source, guest):
+    box.configure("[distro box]\nshare-home=false\n")
+    box("start", "box").ok()
+    assert "at its next start" in box("share", "add", "box", str(source), "/work").err
+    box("terminate", "box").ok()
+    box("start", "box").ok()
+    assert box("path", "-d", "box", str(source)).ok() == f"{guest}/work\n"
+    removed = box("share", "rm", "box", "/work")
+    assert "must open them again" in removed.err
+    box("path", "-d", "box", str(source)).failed(1, "path.no-shares")
+
+
+def test_a_keeper_that_is_gone_hinders_nothing(box, source):
+    box("start", "box").ok()
+    os.kill(box.info("box")["keeper_pid"], signal.SIGKILL)
+    added = box("share", "add", "box", str(source), "/work")
+    assert (added.status, added.err) == (0, "")
+    box("start", "box").ok()
+    assert machine_shares(box) == [f"rw:{source}:/work"]
+
+
+def test_commands_at_once_leave_the_registrys_list(box, source, guest):
+    box("start", "box").ok()
+    names = [f"d{i}" for i in range(6)]
+    for name in names:
+        (source / name).mkdir()
+    with concurrent.futures.ThreadPoolExecutor() as pool:
+        for added in pool.map(lambda name: box("share", "add", "box", str(source / name), f"/{name}"), names):
+            assert added.status == 0, added.err
+    assert machine_shares(box) == [f"rw:{source}/{name}:/{name}" for name in names]
 
 
 def test_a_vanished_directory_hinders_nothing(box, source):

@@ -185,6 +185,41 @@ def test_the_guest_has_no_such_command_without_shares(host, scratch):
     assert host("run", "-d", scratch, "--", "berthpath", "/", check=False).returncode == 127
 
 
+def test_shares_of_a_running_distro(host, busybox, sh, home):
+    """Added and removed while it runs, although the guest has seen that they were not there, or were."""
+    live, frozen = host.root / "live", host.root / "live-frozen"
+    for directory in live, frozen:
+        directory.mkdir(exist_ok=True)
+        (directory / "hello").write_text(f"{directory.name}\n")
+    assert sh(f"cat {home[1]}/hello; ls {ROOT}/live {ROOT}/frozen {ROOT}", check=False).returncode != 0
+    (home[0] / "open").write_text("what nobody has read\n")
+    reader = host.spawn("run", "-d", busybox, "--", "sh", "-c",
+                        f"exec 3< {home[1]}/open; echo ready; read line; cat <&3 || echo lost; exec 3<&-; "
+                        f"cat {home[1]}/hello", text=True, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+    assert reader.stdout.readline() == "ready\n"
+    added = host("share", "add", busybox, str(live), "/live")
+    assert "must open them again" in added.stderr
+    host("share", "add", "--read-only", busybox, str(frozen), "/frozen")
+    eventually(lambda: sh(f"cat {ROOT}/live/hello {ROOT}/frozen/hello", check=False).stdout == "live\nlive-frozen\n",
+               what="the shares")
+    sh(f"echo guest > {ROOT}/live/file")
+    assert (live / "file").read_text() == "guest\n"
+    refused = sh(f"echo guest > {ROOT}/frozen/file", check=False)
+    assert refused.returncode != 0 and "Read-only file system" in refused.stderr
+    out, _ = reader.communicate("go\n")
+    assert out == "lost\nfrom the host\n"
+    assert host("path", "-d", busybox, live).stdout == f"{ROOT}/live\n"
+    assert host("run", "-d", busybox, "berthpath", str(live.resolve())).stdout == f"{ROOT}/live\n"
+
+    host("share", "rm", busybox, "/live")
+    eventually(lambda: sh(f"test -e {ROOT}/live", check=False).returncode == 1, what="its end")
+    assert "live" not in sh(f"ls {ROOT}").stdout.split()
+    assert sh(f"cat {ROOT}/frozen/hello").stdout == "live-frozen\n"
+    host("run", "-d", busybox, "--", "reboot", check=False)
+    eventually(lambda: sh(f"cat {ROOT}/frozen/hello", check=False).stdout == "live-frozen\n", 120, "the file")
+    host("share", "rm", busybox, "/frozen")
+
+
 def test_shares_that_were_added(host, busybox, sh):
     writable, frozen = host.root / "writable", host.root / "frozen"
     for directory in writable, frozen:
