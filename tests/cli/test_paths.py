@@ -97,7 +97,7 @@ def test_nothing_is_said_of_a_distro_without_directories(box, guest, on_terminal
     terminal = on_terminal("run", "sh", "-c", "echo in:$(pwd)", cwd=tmp_path)
     terminal.expect(b"in:")
     terminal.end(0)
-    assert b"berth" not in terminal.seen
+    assert b"berth:" not in terminal.seen
     box("path", "/usr").failed(1, "path.no-shares", "box sees no directory of this host")
 
 

@@ -43,7 +43,8 @@ def test_the_home_is_there_and_can_be_written(sh, home):
 
 
 def test_it_reads_ahead_in_several_requests(sh):
-    assert sh(f"cat /sys/class/bdi/$(mountpoint -d {ROOT})/read_ahead_kb").stdout == "1024\n"
+    device = sh(f"awk '$5 == \"{ROOT}\" {{ print $3 }}' /proc/self/mountinfo").stdout.strip()
+    eventually(lambda: sh(f"cat /sys/class/bdi/{device}/read_ahead_kb").stdout == "1024\n", what="the read-ahead")
 
 
 def test_changes_of_the_host_are_seen(sh, home):
