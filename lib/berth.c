@@ -14,7 +14,6 @@
 #include "lifecycle/host_access.h"
 #include "lifecycle/list.h"
 #include "lifecycle/port_lists.h"
-#include "lifecycle/shared_paths.h"
 #include "lifecycle/start.h"
 #include "lifecycle/stop.h"
 #include "lifecycle/summary.h"
@@ -555,16 +554,6 @@ bool berth_host_deny(Berth *berth, const char *name, const char *const *ports, c
 bool berth_host_allow_once(int connection, guint16 port, GError **error)
 {
     return berth_request_allow_host_port(connection, port, error);
-}
-
-char *berth_path_to_guest(int connection, const char *name, const char *path, GError **error)
-{
-    return berth_shared_paths_translate(connection, name, PATH_ON_HOST, path, error);
-}
-
-char *berth_path_to_host(int connection, const char *name, const char *path, GError **error)
-{
-    return berth_shared_paths_translate(connection, name, PATH_IN_GUEST, path, error);
 }
 
 static BerthHostAccess *public_access(BerthHostGrants *grants)

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: MIT
  *
- * The public functions about shares, over lib/lifecycle.
+ * The public functions about shares and the paths they lead to, over lib/lifecycle.
  */
 #include "berth.h"
 
+#include "lifecycle/shared_paths.h"
 #include "lifecycle/shares.h"
 
 bool berth_share_add(Berth *berth, const char *name, const char *directory, const char *target,
@@ -58,4 +59,14 @@ GPtrArray *berth_share_list(Berth *berth, const char *name, GError **error)
     for (guint i = 0; i < all->len; i++)
         g_ptr_array_add(list, public_list(all->pdata[i]));
     return list;
+}
+
+char *berth_path_to_guest(int connection, const char *name, const char *path, GError **error)
+{
+    return berth_shared_paths_translate(connection, name, PATH_ON_HOST, path, error);
+}
+
+char *berth_path_to_host(int connection, const char *name, const char *path, GError **error)
+{
+    return berth_shared_paths_translate(connection, name, PATH_IN_GUEST, path, error);
 }
