@@ -99,7 +99,7 @@ static int take_report(Copy *state, const WireFrame *frame)
     return result;
 }
 
-/* What can be read of them now. 0; -ENODATA at their end; or another -errno. */
+/* Handle the reports that have arrived. 0; -ENODATA at their end; or another -errno. */
 static int take_reports(Copy *state)
 {
     WireFrame frame;

@@ -94,7 +94,6 @@ static gpointer serve_requests(gpointer data)
  * stays closed and has no node. */
 static bool open_root(Share *share, guint index, const BerthShareRoot *root, GError **error)
 {
-
     const struct open_how how = {.flags = O_PATH | O_DIRECTORY | O_CLOEXEC,
                                  .resolve = RESOLVE_NO_SYMLINKS | RESOLVE_NO_MAGICLINKS};
     ShareRoot *opened = &share->roots[index];
@@ -203,7 +202,8 @@ static bool confine(const Share *share, int last_fd, GError **error)
     return berth_share_confine(last_fd, paths, n_paths, error);
 }
 
-/* One that cannot be opened does not hinder the others. Returns the highest descriptor, or -1. */
+/* Open the roots of @setup, and report and skip each that cannot be opened. Returns the highest
+ * descriptor, or -1. */
 static int open_roots(Share *share, const BerthShareSetup *setup)
 {
     int last_fd = -1;

@@ -6,7 +6,7 @@
  *
  * Directories of the host appear at paths below one root. Everything is done as this process's own
  * user, so the guest's root gains nothing: the host's permissions hold. In the guest, files of this
- * user belong to the guest's user and all others to the user nobody.
+ * user belong to the guest's user and all others to "nobody".
  *
  * The guest caches watched directories without a time limit; inotify events invalidate them. Where
  * a directory cannot be watched, and for files with several names, the limit is a second.

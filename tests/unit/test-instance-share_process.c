@@ -175,7 +175,8 @@ static void test_killed_after_its_first_request(World *world, gconstpointer data
     g_assert_null(world->failure);
 }
 
-/* The guest sees its end, and requests another, which is told of the former target. */
+/* The guest sees the end of the server and requests another; the keeper tells that one the former
+ * target. */
 static void test_replaced(World *world, gconstpointer data)
 {
     char byte;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Which connections the access policy lets pass. */
+/* The access policy: connections that pass, and connections that are refused. */
 #include "../lib/filter_frames.h"
 #include "net/filter.h"
 

@@ -48,7 +48,7 @@ int logins_prepare(const DefaultUsers *defaults, const char **ret_what);
 typedef struct {
     const char *directory;      /* of the FIFOs: LOGINS_DIRECTORY */
     const char *path;           /* PATH with systemctl */
-    uint64_t (*now_usec)(void); /* a clock that nobody sets: clock_boottime_usec */
+    uint64_t (*now_usec)(void); /* CLOCK_BOOTTIME, which no program can set */
 } LoginsSystem;
 
 typedef struct Logins Logins;
