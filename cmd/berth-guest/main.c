@@ -2,7 +2,7 @@
  *
  * berth-guest — the only file in the initramfs. As PID 1 it brings the machine up (boot/boot.c) and
  * hands PID 1 to the distro's init; `--agent FD` is the agent alone, as an ordinary process over a
- * socket, and `--carry FUSE PORT [NEXT]` a share's carrier alone. As `berthpath` it is that
+ * socket, and `--carry FUSE PORT ROOT [NEXT]` a share's carrier alone. As `berthpath` it is that
  * command. The other words are the host's, which runs this program in sessions (copy/copy.h,
  * ssh/ssh.h).
  */
@@ -29,11 +29,10 @@
 static int usage(void)
 {
     fputs("usage: berth-guest --agent FD [--no-listeners | --device NAME]\n"
-          "       berth-guest --carry FUSE PORT [NEXT]\n"
-          "Serve sessions over the stream socket FD, or carry the messages of the mounted FUSE\n"
-          "descriptor over the stream socket PORT, and after its end over the next connection to "
-          "the\n"
-          "listening socket NEXT. Without arguments: only as PID 1.\n",
+          "       berth-guest --carry FUSE PORT ROOT [NEXT]\n"
+          "Serve sessions over the stream socket FD, or carry the messages of the FUSE descriptor\n"
+          "mounted at ROOT over the stream socket PORT, and after its end over the next\n"
+          "connection to the listening socket NEXT. Without arguments: only as PID 1.\n",
           stderr);
     return 2;
 }
@@ -62,10 +61,10 @@ static void on_lost(void *data)
     close(connection);
 }
 
-static int run_carrier(const char *fuse, const char *port, const char *next)
+static int run_carrier(const char *fuse, const char *port, const char *root, const char *next)
 {
     CarrierPort ports = {.next = -1};
-    Carrier carrier = {.lost = on_lost, .data = &ports};
+    Carrier carrier = {.root = root, .lost = on_lost, .data = &ports};
     if (!read_fd(fuse, &carrier.fuse) || !read_fd(port, &carrier.port) ||
         (next != NULL && !read_fd(next, &ports.next)))
         return usage();
@@ -113,8 +112,8 @@ int main(int argc, char **argv)
         return ssh_session_run(argv);
     if (ssh_is(argc, argv))
         return ssh_run(argc, argv);
-    if ((argc == 4 || argc == 5) && strcmp(argv[1], "--carry") == 0)
-        return run_carrier(argv[2], argv[3], argv[4]);
+    if ((argc == 5 || argc == 6) && strcmp(argv[1], "--carry") == 0)
+        return run_carrier(argv[2], argv[3], argv[4], argv[5]);
     if (argc > 1 && strcmp(argv[1], WIRE_GUEST_COPY) == 0)
         return copy_main(argv + 2);
     bool quiet = argc == 4 && strcmp(argv[3], "--no-listeners") == 0;

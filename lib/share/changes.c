@@ -16,6 +16,7 @@
 #include "base/fd.h"
 
 #include <errno.h>
+#include <poll.h>
 #include <string.h>
 #include <sys/inotify.h>
 #include <unistd.h>
@@ -23,9 +24,10 @@
 #define EVENTS                                                                                     \
     (IN_CREATE | IN_DELETE | IN_MOVED_FROM | IN_MOVED_TO | IN_MODIFY | IN_CLOSE_WRITE |            \
      IN_ATTRIB | IN_ONLYDIR)
-#define ENTRIES     (IN_CREATE | IN_DELETE | IN_MOVED_FROM | IN_MOVED_TO)
-#define DATA        (IN_MODIFY | IN_CLOSE_WRITE)
-#define BUFFER_SIZE 65536u
+#define ENTRIES          (IN_CREATE | IN_DELETE | IN_MOVED_FROM | IN_MOVED_TO)
+#define DATA             (IN_MODIFY | IN_CLOSE_WRITE)
+#define BUFFER_SIZE      65536u
+#define SECOND_WAIT_MSEC 20
 
 void share_watch(Share *share, guint64 id, int fd)
 {
@@ -153,28 +155,122 @@ static guint64 node_of(Share *share, const struct inotify_event *event)
     if ((event->mask & IN_IGNORED) == 0 || id == BERTH_NODE_NONE)
         return id;
     g_hash_table_remove(share->watches, GINT_TO_POINTER(event->wd));
-    berth_nodes_set_watch(share->nodes, id, -1);
+    berth_nodes_set_gone(share->nodes, id);
     return BERTH_NODE_NONE;
+}
+
+/* ---- events ---- */
+
+/* What was read and is not handled yet. */
+typedef struct {
+    char *bytes; /* 2 * BUFFER_SIZE */
+    gsize at, size;
+} Events;
+
+/* Read more behind what is not handled yet, which moves to the front of the buffer. */
+static bool read_events(Share *share, Events *events)
+{
+    ssize_t size;
+    events->size -= events->at;
+    memmove(events->bytes, events->bytes + events->at, events->size);
+    events->at = 0;
+    do {
+        size = share_echo_read(share, events->bytes + events->size, BUFFER_SIZE);
+    } while (size < 0 && errno == EINTR);
+    events->size += size > 0 ? (gsize)size : 0;
+    return size > 0 || (size < 0 && errno == EAGAIN);
+}
+
+static struct inotify_event *next_event(const Events *events, gsize *at)
+{
+    if (*at >= events->size)
+        return NULL;
+    struct inotify_event *event = (void *)(events->bytes + *at);
+    *at += sizeof(*event) + event->len;
+    return event;
+}
+
+static struct inotify_event *find_second(const Events *events, guint32 cookie)
+{
+    gsize at = events->at;
+    struct inotify_event *event;
+    while ((event = next_event(events, &at)) != NULL)
+        if ((event->mask & IN_MOVED_TO) != 0 && event->cookie == cookie)
+            return event;
+    return NULL;
+}
+
+/* The second half of a move. The host's kernel reports it right after the first, so it is missing
+ * only if the other directory is not watched, or if we read between the two. */
+static struct inotify_event *wait_for_second(Share *share, Events *events, guint32 cookie)
+{
+    struct inotify_event *second = find_second(events, cookie);
+    if (second != NULL || events->size - events->at > BUFFER_SIZE)
+        return second;
+    struct pollfd queue = {.fd = share->inotify, .events = POLLIN};
+    if (poll(&queue, 1, SECOND_WAIT_MSEC) <= 0 || !read_events(share, events))
+        return NULL;
+    return find_second(events, cookie);
+}
+
+static bool follow_move(Share *share, Events *events, guint64 parent,
+                        const struct inotify_event *first)
+{
+    bool is_directory = (first->mask & IN_ISDIR) != 0;
+    g_autofree char *name = g_strdup(first->name); /* a further read overwrites @first */
+    struct inotify_event *second = wait_for_second(share, events, first->cookie);
+    guint64 new_parent = second != NULL ? node_of(share, second) : BERTH_NODE_NONE;
+    if (new_parent == BERTH_NODE_NONE)
+        return share_replay_move(share, parent, name, BERTH_NODE_NONE, NULL, is_directory);
+    follow(share, new_parent, second);
+    second->mask = 0; /* handled */
+    bool queued = share_replay_move(share, parent, name, new_parent, second->name, is_directory);
+    g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&share->lock);
+    berth_nodes_rename(share->nodes, parent, name, new_parent, second->name, false);
+    return queued;
+}
+
+/* Repeat the host's change in the guest. False: too many wait. */
+static bool repeat(Share *share, Events *events, guint64 parent, const struct inotify_event *event)
+{
+    const guint32 kind = event->mask & (ENTRIES | DATA | IN_ATTRIB);
+    if (event->len == 0 || kind == 0 || share_echo_take(share, parent, event->name, kind))
+        return true;
+    if (kind == IN_MOVED_FROM)
+        return follow_move(share, events, parent, event);
+    if (kind == IN_MOVED_TO)
+        return share_replay_move(share, BERTH_NODE_NONE, NULL, parent, event->name,
+                                 (event->mask & IN_ISDIR) != 0);
+    return share_replay_event(share, parent, event);
+}
+
+static void handle(Share *share, Events *events, const struct inotify_event *event)
+{
+    if ((event->mask & IN_Q_OVERFLOW) != 0) {
+        share_replay_lost(share);
+        forget_all(share);
+    }
+    guint64 parent = node_of(share, event);
+    if (parent == BERTH_NODE_NONE || event->mask == 0)
+        return;
+    follow(share, parent, event);
+    if (!repeat(share, events, parent, event))
+        forget_all(share);
 }
 
 gpointer share_follow_changes(gpointer data)
 {
     Share *share = data;
-    g_autofree char *buffer = g_malloc(BUFFER_SIZE);
+    g_autofree char *buffer = g_malloc(2 * BUFFER_SIZE);
     for (;;) {
-        ssize_t size = read(share->inotify, buffer, BUFFER_SIZE);
-        if (size < 0 && errno == EINTR)
-            continue;
-        if (size <= 0)
+        Events events = {.bytes = buffer};
+        struct pollfd queue = {.fd = share->inotify, .events = POLLIN};
+        struct inotify_event *event;
+        poll(&queue, 1, -1);
+        if (!read_events(share, &events))
             return NULL;
-        for (ssize_t at = 0; at < size;) {
-            const struct inotify_event *event = (const void *)(buffer + at);
-            at += (ssize_t)sizeof(*event) + event->len;
-            if ((event->mask & IN_Q_OVERFLOW) != 0)
-                forget_all(share);
-            guint64 parent = node_of(share, event);
-            if (parent != BERTH_NODE_NONE)
-                follow(share, parent, event);
-        }
+        while ((event = next_event(&events, &events.at)) != NULL)
+            handle(share, &events, event);
+        share_echo_handled(share);
     }
 }

@@ -44,6 +44,8 @@ static const int allowed[] = {
     SCMP_SYS(ftruncate),
     SCMP_SYS(getdents64),
     SCMP_SYS(lseek),
+    SCMP_SYS(poll),
+    SCMP_SYS(ppoll), /* libc may use either */
     SCMP_SYS(pread64),
     SCMP_SYS(pwrite64),
     SCMP_SYS(read),

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #include "message.h"
 
+#include "wire/replay.h"
+
 #include <linux/fuse.h>
 #include <string.h>
 
@@ -172,6 +174,8 @@ BerthMessageVerdict berth_message_check(const guint8 *message, gsize size, bool 
     guint32 opcode = opcode_of(message);
     if ((opcode == FUSE_INIT) == begun)
         return BERTH_MESSAGE_BAD;
+    if (opcode == WIRE_REPLAY_ACK)
+        return size == BERTH_MESSAGE_HEADER ? BERTH_MESSAGE_GOOD : BERTH_MESSAGE_BAD;
     if (opcode >= G_N_ELEMENTS(shapes) || shapes[opcode].size == 0)
         return BERTH_MESSAGE_UNKNOWN;
     const Shape *shape = &shapes[opcode];
@@ -187,5 +191,6 @@ BerthMessageVerdict berth_message_check(const guint8 *message, gsize size, bool 
 bool berth_message_wants_answer(const guint8 *message)
 {
     guint32 opcode = opcode_of(message);
-    return opcode != FUSE_FORGET && opcode != FUSE_BATCH_FORGET && opcode != FUSE_INTERRUPT;
+    return opcode != FUSE_FORGET && opcode != FUSE_BATCH_FORGET && opcode != FUSE_INTERRUPT &&
+           opcode != WIRE_REPLAY_ACK;
 }

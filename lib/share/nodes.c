@@ -280,6 +280,7 @@ static void displace(BerthNodes *nodes, guint64 id)
 {
     if (id == BERTH_NODE_NONE || slot(nodes, id)->fixed)
         return;
+    slot(nodes, id)->former = slot(nodes, id)->parent;
     move(nodes, id, BERTH_NODE_NONE, slot(nodes, id)->name);
 }
 
@@ -305,6 +306,28 @@ guint64 berth_nodes_look_up(BerthNodes *nodes, guint64 parent, const char *name,
         move(nodes, id, parent, name);
     unhold(nodes, parent);
     return id;
+}
+
+void berth_nodes_hold(BerthNodes *nodes, guint64 id)
+{
+    if (get(nodes, id) != NULL)
+        hold(nodes, id);
+}
+
+void berth_nodes_set_type(BerthNodes *nodes, guint64 id, mode_t mode)
+{
+    BerthNode *node = get(nodes, id);
+    if (node != NULL)
+        node->type = (guint8)((mode & S_IFMT) >> 12);
+}
+
+void berth_nodes_set_gone(BerthNodes *nodes, guint64 id)
+{
+    BerthNode *node = get(nodes, id);
+    if (node == NULL)
+        return;
+    node->watch = -1;
+    node->is_gone = true;
 }
 
 void berth_nodes_forget(BerthNodes *nodes, guint64 id, guint64 count)

@@ -36,8 +36,11 @@ typedef struct {
     guint64 lookups;
     char *name;     /* owned; in the parent; "" for the root */
     guint64 parent; /* BERTH_NODE_NONE: it was unlinked, or is the root */
+    guint64 former; /* the parent before it was unlinked */
     gint16 share;   /* index of the share whose root this is, or -1 */
     bool fixed;     /* never forgotten: the root, a way to a share, or a share's root */
+    bool is_gone;   /* a directory that was watched until it was removed */
+    guint8 type;    /* S_IFMT's bits of its mode, from bit 0 on; 0: unknown */
     int watch;      /* inotify's number for a directory that is watched, or -1 */
     guint64 children;
     guint64 next_by_key;
@@ -71,6 +74,15 @@ guint64 berth_nodes_find_key(const BerthNodes *nodes, const BerthNodeKey *key);
  * A former node of that name loses its place. */
 guint64 berth_nodes_look_up(BerthNodes *nodes, guint64 parent, const char *name,
                             const BerthNodeKey *key);
+
+/* Add a lookup of @id; any number is accepted. */
+void berth_nodes_hold(BerthNodes *nodes, guint64 id);
+
+/* Record the type of @id, from its mode. */
+void berth_nodes_set_type(BerthNodes *nodes, guint64 id, mode_t mode);
+
+/* Record that the directory @id was removed, and its watch with it. */
+void berth_nodes_set_gone(BerthNodes *nodes, guint64 id);
 
 /* Drop @count lookups of @id. */
 void berth_nodes_forget(BerthNodes *nodes, guint64 id, guint64 count);

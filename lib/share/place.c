@@ -194,6 +194,8 @@ static bool is_followed(const BerthNodes *nodes, guint64 id)
 
 double share_entry_timeout(Share *share, guint64 parent)
 {
+    if (share_replay_is_in(share, parent))
+        return 0;
     g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&share->lock);
     return timeout(is_followed(share->nodes, parent));
 }
@@ -219,6 +221,7 @@ void share_enter(Share *share, guint64 parent, const char *name, const ShareFile
     guint64 id = berth_nodes_get(share->nodes, parent) != NULL
                      ? berth_nodes_look_up(share->nodes, parent, name, &file->key)
                      : BERTH_NODE_NONE;
+    berth_nodes_set_type(share->nodes, id, file->attributes.st_mode);
     g_mutex_unlock(&share->lock);
     *ret_entry = (struct fuse_entry_param){
         .ino = id,

@@ -22,12 +22,21 @@
 
 /* ---- making and removing ---- */
 
+/* Open the directory @parent to add a file to it; the guest will have that file, so it is watched.
+ */
+static int open_parent(Share *share, fuse_ino_t parent)
+{
+    int fd = share_open_to_change(share, parent);
+    if (fd >= 0)
+        share_watch(share, parent, fd);
+    return fd;
+}
+
 static void reply_new(fuse_req_t request, guint64 parent, int fd, const char *name)
 {
     Share *share = share_of(request);
     ShareFile file = {0};
     struct fuse_entry_param entry;
-    share_watch(share, parent, fd);
     int result = share_stat(share, fd, name, &file);
     if (result < 0) {
         fuse_reply_err(request, -result);
@@ -40,11 +49,13 @@ static void reply_new(fuse_req_t request, guint64 parent, int fd, const char *na
 /* No devices: they would be devices of the host. */
 void share_mknod(fuse_req_t request, fuse_ino_t parent, const char *name, mode_t mode, dev_t device)
 {
+    Share *share = share_of(request);
     bool allowed = S_ISREG(mode) || S_ISFIFO(mode) || S_ISSOCK(mode);
-    berth_autofd int fd = allowed ? share_open_to_change(share_of(request), parent) : -EPERM;
+    berth_autofd int fd = allowed ? open_parent(share, parent) : -EPERM;
     if (fd < 0)
         fuse_reply_err(request, -fd);
-    else if (mknodat(fd, name, mode & (S_IFMT | 0777), 0) < 0)
+    else if (SHARE_WITH_ECHO(share, share_echo_begin(share, parent, name, IN_CREATE),
+                             mknodat(fd, name, mode & (S_IFMT | 0777), 0)) < 0)
         fuse_reply_err(request, errno);
     else
         reply_new(request, parent, fd, name);
@@ -52,10 +63,12 @@ void share_mknod(fuse_req_t request, fuse_ino_t parent, const char *name, mode_t
 
 void share_mkdir(fuse_req_t request, fuse_ino_t parent, const char *name, mode_t mode)
 {
-    berth_autofd int fd = share_open_to_change(share_of(request), parent);
+    Share *share = share_of(request);
+    berth_autofd int fd = open_parent(share, parent);
     if (fd < 0)
         fuse_reply_err(request, -fd);
-    else if (mkdirat(fd, name, mode & 01777) < 0)
+    else if (SHARE_WITH_ECHO(share, share_echo_begin(share, parent, name, IN_CREATE),
+                             mkdirat(fd, name, mode & 01777)) < 0)
         fuse_reply_err(request, errno);
     else
         reply_new(request, parent, fd, name);
@@ -63,10 +76,12 @@ void share_mkdir(fuse_req_t request, fuse_ino_t parent, const char *name, mode_t
 
 void share_symlink(fuse_req_t request, const char *target, fuse_ino_t parent, const char *name)
 {
-    berth_autofd int fd = share_open_to_change(share_of(request), parent);
+    Share *share = share_of(request);
+    berth_autofd int fd = open_parent(share, parent);
     if (fd < 0)
         fuse_reply_err(request, -fd);
-    else if (symlinkat(target, fd, name) < 0)
+    else if (SHARE_WITH_ECHO(share, share_echo_begin(share, parent, name, IN_CREATE),
+                             symlinkat(target, fd, name)) < 0)
         fuse_reply_err(request, errno);
     else
         reply_new(request, parent, fd, name);
@@ -77,11 +92,12 @@ void share_link(fuse_req_t request, fuse_ino_t id, fuse_ino_t parent, const char
     Share *share = share_of(request);
     char path[SHARE_FD_PATH_SIZE];
     berth_autofd int file = share_open_to_change(share, id);
-    berth_autofd int fd = share_open_to_change(share, parent);
+    berth_autofd int fd = open_parent(share, parent);
     share_fd_path(file, path);
     if (file < 0 || fd < 0)
         fuse_reply_err(request, file < 0 ? -file : -fd);
-    else if (linkat(AT_FDCWD, path, fd, name, AT_SYMLINK_FOLLOW) < 0)
+    else if (SHARE_WITH_ECHO(share, share_echo_begin(share, parent, name, IN_CREATE),
+                             linkat(AT_FDCWD, path, fd, name, AT_SYMLINK_FOLLOW)) < 0)
         fuse_reply_err(request, errno);
     else
         reply_new(request, parent, fd, name);
@@ -95,7 +111,8 @@ static void remove_entry(fuse_req_t request, fuse_ino_t parent, const char *name
         fuse_reply_err(request, -fd);
         return;
     }
-    if (unlinkat(fd, name, flags) < 0) {
+    if (SHARE_WITH_ECHO(share, share_echo_begin(share, parent, name, IN_DELETE),
+                        unlinkat(fd, name, flags)) < 0) {
         fuse_reply_err(request, errno);
         return;
     }
@@ -125,8 +142,18 @@ void share_rename(fuse_req_t request, fuse_ino_t parent, const char *name, fuse_
         fuse_reply_err(request, fd < 0 ? -fd : new_fd < 0 ? -new_fd : EINVAL);
         return;
     }
-    if (renameat2(fd, name, new_fd, new_name, flags) < 0) {
-        fuse_reply_err(request, errno);
+    const bool swaps = (flags & EXCHANGE) != 0;
+    ShareEcho *echoes[] = {
+        share_echo_begin(share, parent, name, IN_MOVED_FROM),
+        share_echo_begin(share, new_parent, new_name, IN_MOVED_TO),
+        swaps ? share_echo_begin(share, new_parent, new_name, IN_MOVED_FROM) : NULL,
+        swaps ? share_echo_begin(share, parent, name, IN_MOVED_TO) : NULL,
+    };
+    int problem = renameat2(fd, name, new_fd, new_name, flags) < 0 ? errno : 0;
+    for (guint i = 0; i < G_N_ELEMENTS(echoes); i++)
+        share_echo_end(share, echoes[i], problem == 0);
+    if (problem != 0) {
+        fuse_reply_err(request, problem);
         return;
     }
     g_mutex_lock(&share->lock);

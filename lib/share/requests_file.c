@@ -55,7 +55,8 @@ void share_open(fuse_req_t request, fuse_ino_t id, struct fuse_file_info *info)
         fuse_reply_err(request, -fd);
         return;
     }
-    if ((info->flags & O_TRUNC) != 0 && ftruncate(fd, 0) < 0) {
+    if ((info->flags & O_TRUNC) != 0 &&
+        SHARE_WITH_ECHO(share, share_echo_begin_node(share, id, IN_MODIFY), ftruncate(fd, 0)) < 0) {
         fuse_reply_err(request, errno);
         return;
     }
@@ -78,7 +79,9 @@ void share_create(fuse_req_t request, fuse_ino_t parent, const char *name, mode_
     share_watch(share, parent, parent_fd);
     /* O_EXCL first; an existing file is opened without O_CREAT, as by open. */
     const int flags = host_flags(info->flags) | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK | O_NOCTTY;
-    berth_autofd int fd = openat(parent_fd, name, flags | O_CREAT | O_EXCL, mode & 07777);
+    berth_autofd int fd =
+        SHARE_WITH_ECHO(share, share_echo_begin(share, parent, name, IN_CREATE),
+                        openat(parent_fd, name, flags | O_CREAT | O_EXCL, mode & 07777));
     bool is_new = fd >= 0;
     if (fd < 0 && errno == EEXIST && (info->flags & O_EXCL) == 0)
         fd = openat(parent_fd, name, flags);
@@ -86,7 +89,9 @@ void share_create(fuse_req_t request, fuse_ino_t parent, const char *name, mode_
     int result = fd < 0 ? -errno : share_stat(share, fd, "", &file);
     if (result == 0 && !S_ISREG(file.attributes.st_mode))
         result = -EEXIST;
-    if (result == 0 && !is_new && (info->flags & O_TRUNC) != 0 && ftruncate(fd, 0) < 0)
+    if (result == 0 && !is_new && (info->flags & O_TRUNC) != 0 &&
+        SHARE_WITH_ECHO(share, share_echo_begin(share, parent, name, IN_MODIFY), ftruncate(fd, 0)) <
+            0)
         result = -errno;
     if (result < 0) {
         fuse_reply_err(request, -result);
@@ -140,15 +145,21 @@ void share_read(fuse_req_t request, fuse_ino_t id, size_t size, off_t offset,
 void share_write(fuse_req_t request, fuse_ino_t id, const char *bytes, size_t size, off_t offset,
                  struct fuse_file_info *info)
 {
+    Share *share = share_of(request);
     g_autoptr(BerthHandle) handle = handle_of(request, info);
     if (handle == NULL)
         return;
     /* the kernel may write a page of a mapping by any handle; O_APPEND would move it */
     bool at_place = info->writepage && (fcntl(handle->fd, F_GETFL) & O_APPEND) != 0;
     berth_autofd int other = at_place ? share_reopen(handle->fd, O_WRONLY) : -1;
-    ssize_t put = pwrite(other >= 0 ? other : handle->fd, bytes, size, offset);
+    ShareEcho *close_echo = other >= 0 ? share_echo_begin_node(share, id, IN_CLOSE_WRITE) : NULL;
+    ssize_t put = SHARE_WITH_ECHO(share, share_echo_begin_node(share, id, IN_MODIFY),
+                                  pwrite(other >= 0 ? other : handle->fd, bytes, size, offset));
+    int problem = errno;
+    berth_fd_close(&other);
+    share_echo_end(share, close_echo, true);
     if (put < 0)
-        fuse_reply_err(request, errno);
+        fuse_reply_err(request, problem);
     else
         fuse_reply_write(request, (size_t)put);
 }
@@ -167,7 +178,13 @@ void share_flush(fuse_req_t request, fuse_ino_t id, struct fuse_file_info *info)
 
 void share_release(fuse_req_t request, fuse_ino_t id, struct fuse_file_info *info)
 {
-    berth_handles_release(share_of(request)->handles, info->fh);
+    Share *share = share_of(request);
+    BerthHandle *handle = berth_handles_get(share->handles, info->fh);
+    bool writes = handle != NULL && handle->is_writable && !handle->is_directory;
+    ShareEcho *echo = writes ? share_echo_begin_node(share, handle->node, IN_CLOSE_WRITE) : NULL;
+    berth_handle_unref(handle);
+    berth_handles_release(share->handles, info->fh);
+    share_echo_end(share, echo, true);
     fuse_reply_err(request, 0);
 }
 
@@ -181,9 +198,13 @@ void share_fsync(fuse_req_t request, fuse_ino_t id, int data, struct fuse_file_i
 void share_fallocate(fuse_req_t request, fuse_ino_t id, int mode, off_t offset, off_t length,
                      struct fuse_file_info *info)
 {
+    Share *share = share_of(request);
     g_autoptr(BerthHandle) handle = handle_of(request, info);
     if (handle != NULL)
-        fuse_reply_err(request, fallocate(handle->fd, mode, offset, length) < 0 ? errno : 0);
+        fuse_reply_err(request, SHARE_WITH_ECHO(share, share_echo_begin_node(share, id, IN_MODIFY),
+                                                fallocate(handle->fd, mode, offset, length)) < 0
+                                    ? errno
+                                    : 0);
 }
 
 void share_copy(fuse_req_t request, fuse_ino_t from_id, off_t from,
@@ -196,7 +217,10 @@ void share_copy(fuse_req_t request, fuse_ino_t from_id, off_t from,
     g_autoptr(BerthHandle) target = handle_of(request, to_info);
     if (target == NULL)
         return;
-    ssize_t copied = copy_file_range(source->fd, &from, target->fd, &to, length, (unsigned)flags);
+    Share *share = share_of(request);
+    ssize_t copied = SHARE_WITH_ECHO(
+        share, share_echo_begin_node(share, to_id, IN_MODIFY),
+        copy_file_range(source->fd, &from, target->fd, &to, length, (unsigned)flags));
     if (copied < 0)
         fuse_reply_err(request, errno);
     else

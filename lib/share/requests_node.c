@@ -162,23 +162,33 @@ static int check_owner(const Share *share, const struct stat *attributes, int wh
     return uid_stays && gid_stays ? 0 : -EPERM;
 }
 
-static int set_mode(int fd, mode_t mode)
+static int set_mode(Share *share, fuse_ino_t id, int fd, mode_t mode)
 {
     char path[SHARE_FD_PATH_SIZE];
     share_fd_path(fd, path);
-    return chmod(path, mode & 07777) < 0 ? -errno : 0;
+    return SHARE_WITH_ECHO(share, share_echo_begin_node(share, id, IN_ATTRIB),
+                           chmod(path, mode & 07777)) < 0
+               ? -errno
+               : 0;
 }
 
-static int set_size(Share *share, int fd, off_t size, const struct fuse_file_info *info)
+static int set_size(Share *share, fuse_ino_t id, int fd, off_t size,
+                    const struct fuse_file_info *info)
 {
     g_autoptr(BerthHandle) handle =
         info != NULL ? berth_handles_get(share->handles, info->fh) : NULL;
-    if (handle != NULL && handle->is_writable)
-        return ftruncate(handle->fd, size) < 0 ? -errno : 0;
-    berth_autofd int file = share_reopen(fd, O_WRONLY);
-    if (file < 0)
+    bool by_handle = handle != NULL && handle->is_writable;
+    berth_autofd int file = by_handle ? -1 : share_reopen(fd, O_WRONLY);
+    if (!by_handle && file < 0)
         return file;
-    return ftruncate(file, size) < 0 ? -errno : 0;
+    ShareEcho *echo = by_handle ? NULL : share_echo_begin_node(share, id, IN_CLOSE_WRITE);
+    int result = SHARE_WITH_ECHO(share, share_echo_begin_node(share, id, IN_MODIFY),
+                                 ftruncate(by_handle ? handle->fd : file, size)) < 0
+                     ? -errno
+                     : 0;
+    berth_fd_close(&file);
+    share_echo_end(share, echo, true);
+    return result;
 }
 
 static struct timespec time_to_set(int which, int set, int now, struct timespec value)
@@ -188,7 +198,15 @@ static struct timespec time_to_set(int which, int set, int now, struct timespec 
     return (which & set) != 0 ? value : (struct timespec){.tv_nsec = UTIME_OMIT};
 }
 
-static int set_times(int fd, const struct stat *attributes, int which)
+/* As the kernel sees it: both times are a change of attributes, the second alone of the data. */
+static guint32 event_of(const struct timespec times[2])
+{
+    if (times[1].tv_nsec == UTIME_OMIT)
+        return 0;
+    return times[0].tv_nsec == UTIME_OMIT ? IN_MODIFY : IN_ATTRIB;
+}
+
+static int set_times(Share *share, fuse_ino_t id, int fd, const struct stat *attributes, int which)
 {
     const struct timespec times[] = {
         time_to_set(which, FUSE_SET_ATTR_ATIME, FUSE_SET_ATTR_ATIME_NOW, attributes->st_atim),
@@ -201,21 +219,25 @@ static int set_times(int fd, const struct stat *attributes, int which)
         return -errno;
     if (S_ISLNK(file.st_mode)) /* utimensat takes no O_PATH descriptor */
         return -EOPNOTSUPP;
-    return utimensat(AT_FDCWD, path, times, 0) < 0 ? -errno : 0;
+    guint32 event = event_of(times);
+    return SHARE_WITH_ECHO(share, event != 0 ? share_echo_begin_node(share, id, event) : NULL,
+                           utimensat(AT_FDCWD, path, times, 0)) < 0
+               ? -errno
+               : 0;
 }
 
-static int set_attributes(Share *share, int fd, const struct stat *attributes, int which,
-                          const struct fuse_file_info *info)
+static int set_attributes(Share *share, fuse_ino_t id, int fd, const struct stat *attributes,
+                          int which, const struct fuse_file_info *info)
 {
     const int times = FUSE_SET_ATTR_ATIME | FUSE_SET_ATTR_MTIME | FUSE_SET_ATTR_ATIME_NOW |
                       FUSE_SET_ATTR_MTIME_NOW;
     int result = check_owner(share, attributes, which);
     if (result == 0 && (which & FUSE_SET_ATTR_MODE) != 0)
-        result = set_mode(fd, attributes->st_mode);
+        result = set_mode(share, id, fd, attributes->st_mode);
     if (result == 0 && (which & FUSE_SET_ATTR_SIZE) != 0)
-        result = set_size(share, fd, attributes->st_size, info);
+        result = set_size(share, id, fd, attributes->st_size, info);
     if (result == 0 && (which & times) != 0)
-        result = set_times(fd, attributes, which);
+        result = set_times(share, id, fd, attributes, which);
     return result;
 }
 
@@ -224,7 +246,7 @@ void share_setattr(fuse_req_t request, fuse_ino_t id, struct stat *attributes, i
 {
     Share *share = share_of(request);
     berth_autofd int fd = share_open_to_change(share, id);
-    int result = fd < 0 ? fd : set_attributes(share, fd, attributes, which, info);
+    int result = fd < 0 ? fd : set_attributes(share, id, fd, attributes, which, info);
     if (result < 0)
         fuse_reply_err(request, -result);
     else
@@ -272,12 +294,16 @@ void share_setxattr(fuse_req_t request, fuse_ino_t id, const char *name, const c
         return;
     }
     char path[SHARE_FD_PATH_SIZE];
-    berth_autofd int fd = share_open_to_change(share_of(request), id);
+    Share *share = share_of(request);
+    berth_autofd int fd = share_open_to_change(share, id);
     share_fd_path(fd, path);
     if (fd < 0)
         fuse_reply_err(request, -fd);
     else
-        fuse_reply_err(request, setxattr(path, name, value, size, flags) < 0 ? errno : 0);
+        fuse_reply_err(request, SHARE_WITH_ECHO(share, share_echo_begin_node(share, id, IN_ATTRIB),
+                                                setxattr(path, name, value, size, flags)) < 0
+                                    ? errno
+                                    : 0);
 }
 
 void share_getxattr(fuse_req_t request, fuse_ino_t id, const char *name, size_t size)
@@ -338,10 +364,14 @@ void share_listxattr(fuse_req_t request, fuse_ino_t id, size_t size)
 void share_removexattr(fuse_req_t request, fuse_ino_t id, const char *name)
 {
     char path[SHARE_FD_PATH_SIZE];
-    berth_autofd int fd = is_users(name) ? share_open_to_change(share_of(request), id) : -ENODATA;
+    Share *share = share_of(request);
+    berth_autofd int fd = is_users(name) ? share_open_to_change(share, id) : -ENODATA;
     share_fd_path(fd, path);
     if (fd < 0)
         fuse_reply_err(request, -fd);
     else
-        fuse_reply_err(request, removexattr(path, name) < 0 ? errno : 0);
+        fuse_reply_err(request, SHARE_WITH_ECHO(share, share_echo_begin_node(share, id, IN_ATTRIB),
+                                                removexattr(path, name)) < 0
+                                    ? errno
+                                    : 0);
 }

@@ -81,6 +81,8 @@ static gpointer serve_requests(gpointer data)
         bool is_first = g_atomic_int_compare_and_exchange(&share->begun, false, true);
         if (is_first && write(share->begun_fd, "", 1) < 0)
             break; /* the keeper has gone */
+        if (share_replay_takes(share, bytes))
+            continue;
         const struct fuse_buf buffer = {.mem = bytes, .size = (size_t)size};
         fuse_session_process_buf(share->session, &buffer);
         berth_transport_flush(share->transport);
@@ -116,6 +118,8 @@ static void share_free(Share *share)
     if (share->session != NULL)
         fuse_session_destroy(share->session);
     berth_fd_close(&share->inotify);
+    share_replay_free(share);
+    share_echoes_free(share->echoes);
     berth_nodes_free(share->nodes);
     for (guint i = 0; i < share->n_roots; i++)
         berth_fd_close(&share->roots[i].fd);
@@ -140,6 +144,8 @@ static Share *share_new(const BerthShareSetup *setup)
     /* The guest may still use numbers of a former server. */
     guint64 offset = (guint64)g_random_int_range(1, G_MAXINT32) << 32;
     share->nodes = berth_nodes_new(offset, share_unwatch, share);
+    share->echoes = share_echoes_new();
+    share->replay = share_replay_new(offset);
     share->handles = berth_handles_new(HANDLES_MAX, offset);
     share->uid = geteuid();
     share->gid = getegid();
@@ -177,7 +183,7 @@ static bool open_session(Share *share, int port_fd, GError **error)
     struct fuse_args arguments = FUSE_ARGS_INIT(1, argv);
     char mountpoint[32];
     int fd = open_answers(share, port_fd);
-    share->inotify = inotify_init1(IN_CLOEXEC);
+    share->inotify = inotify_init1(IN_CLOEXEC | IN_NONBLOCK);
     if (fd < 0 || share->inotify < 0) {
         berth_error_set_errno(error, errno, "share.serve", "%s", fd < 0 ? "socketpair" : "inotify");
         return false;

@@ -7,12 +7,14 @@
 #pragma once
 
 #include "handles.h"
+#include "message.h"
 #include "nodes.h"
 #include "serve.h"
 #include "transport.h"
 
 #define FUSE_USE_VERSION 314
 #include <fuse_lowlevel.h>
+#include <sys/inotify.h>
 #include <sys/stat.h>
 
 G_BEGIN_DECLS
@@ -28,6 +30,10 @@ typedef struct {
     int fd; /* O_PATH */
     bool read_only;
 } ShareRoot;
+
+typedef struct ShareEcho ShareEcho;
+typedef struct ShareEchoes ShareEchoes;
+typedef struct ShareReplay ShareReplay;
 
 typedef struct {
     struct fuse_session *session;
@@ -47,7 +53,9 @@ typedef struct {
     BerthTransport *transport;
     GHashTable *locks; /* owners of POSIX locks: requests_lock.c */
     GMutex locks_lock;
-    gint waits; /* threads that wait for a lock */
+    ShareEchoes *echoes; /* echo.c */
+    ShareReplay *replay; /* replay.c */
+    gint waits;          /* threads that wait for a lock */
 } Share;
 
 /* A file as it is now, and as the guest sees it. */
@@ -110,6 +118,59 @@ void share_forget_former(Share *share, const char *const *paths);
 /* Read inotify events and invalidate the guest's caches, until inotify is closed. A thread's
  * function. */
 gpointer share_follow_changes(gpointer share);
+
+/* ---- the guest's own changes (echo.c) ---- */
+
+ShareEchoes *share_echoes_new(void);
+void share_echoes_free(ShareEchoes *echoes);
+
+/* A request is about to cause the event @mask of @name in @parent, or of node @id where it was seen
+ * last; its call follows, then the end. NULL, which the end accepts: nothing is watched there. */
+ShareEcho *share_echo_begin(Share *share, guint64 parent, const char *name, guint32 mask);
+ShareEcho *share_echo_begin_node(Share *share, fuse_ino_t id, guint32 mask);
+void share_echo_end(Share *share, ShareEcho *echo, bool happened);
+
+/* Make the change @call, which returns as a system call does, and expect the event of @echo. */
+#define SHARE_WITH_ECHO(share, echo, call)                                                         \
+    __extension__({                                                                                \
+        ShareEcho *echo_ = (echo);                                                                 \
+        ssize_t result_ = (call);                                                                  \
+        int problem_ = errno;                                                                      \
+        share_echo_end(share, echo_, result_ >= 0);                                                \
+        errno = problem_;                                                                          \
+        result_;                                                                                   \
+    })
+
+/* Whether an event is the guest's own; it is not expected any more then. */
+bool share_echo_take(Share *share, guint64 parent, const char *name, guint32 mask);
+
+/* Read events. When all that was read is handled, share_echo_handled must be called. */
+ssize_t share_echo_read(Share *share, void *buffer, gsize size);
+void share_echo_handled(Share *share);
+
+/* ---- the host's changes, repeated in the guest (replay.c) ---- */
+
+/* The numbers that stand for no file follow @offset, as those of nodes do. */
+ShareReplay *share_replay_new(guint64 offset);
+void share_replay_free(Share *share);
+
+/* Repeat the change that @event reports in directory @parent, after all earlier ones. False: too
+ * many waited, and all were dropped. */
+bool share_replay_event(Share *share, guint64 parent, const struct inotify_event *event);
+
+/* The same of a move. No name: from, or to, a directory that is not watched. */
+bool share_replay_move(Share *share, guint64 parent, const char *name, guint64 new_parent,
+                       const char *new_name, bool is_directory);
+
+/* Events were lost: drop those that wait, and have the guest log it. */
+void share_replay_lost(Share *share);
+
+/* Whether a change in directory @parent is being repeated. The guest must not cache its entries:
+ * the replay has to see others. */
+bool share_replay_is_in(Share *share, guint64 parent);
+
+/* Handle a message of the carrier or a request of its replay, checked; false: it is neither. */
+bool share_replay_takes(Share *share, const guint8 *message);
 
 /* ---- the guest's requests ---- */
 

@@ -138,6 +138,12 @@ static void offer_killpriv(BerthTransport *transport, guint8 *answer, gsize size
     memcpy(answer + sizeof(header), &init, FUSE_COMPAT_22_INIT_OUT_SIZE);
 }
 
+void berth_transport_send(BerthTransport *transport, const guint8 *bytes, gsize size)
+{
+    g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&transport->writing);
+    send_all(transport->fd, bytes, size);
+}
+
 void berth_transport_flush(BerthTransport *transport)
 {
     g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&transport->writing);

@@ -28,6 +28,9 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(BerthTransport, berth_transport_free)
  * returns its length. -1 with errno: ENODEV at the end, or after a malformed message. */
 ssize_t berth_transport_read(BerthTransport *transport, void *buffer, gsize size);
 
+/* Send a message of the caller's own, whole. */
+void berth_transport_send(BerthTransport *transport, const guint8 *bytes, gsize size);
+
 /* Send the answers and notifications that libfuse has written. To be called after each, since its
  * socket holds few of them. */
 void berth_transport_flush(BerthTransport *transport);

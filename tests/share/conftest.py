@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 LIBC = ctypes.CDLL(None, use_errno=True)
-NOSUID_NODEV, DETACH = 6, 2
+NOSUID_NODEV, FORCE, DETACH = 6, 1, 2
 PORT, BEGUN = 3, 4  # berth-share's
 BUILD = Path(os.environ["BERTH_TEST_BUILD"]) / "cmd"
 # the guest user's; neither is this process's, so that a mix-up shows
@@ -40,40 +40,68 @@ class Server:
         self.process.communicate()
 
 
-class Mounted:
-    """The same, mounted at @directory by this kernel, with a carrier between."""
+class Carried:
+    """A mount at @directory by this kernel, and its carrier; servers connect with join()."""
 
-    def __init__(self, directory, roots, **ids):
+    def __init__(self, directory):
         self.directory = directory
         directory.mkdir(exist_ok=True)
         fuse = os.open("/dev/fuse", os.O_RDWR)
         options = f"fd={fuse},rootmode=40000,user_id=0,group_id=0,allow_other,default_permissions,max_read=131072"
         if LIBC.mount(b"berth", bytes(directory), b"fuse.berth", NOSUID_NODEV, options.encode()) < 0:
             raise OSError(ctypes.get_errno(), "mount")
-        self.ids = ids
-        self.server = Server(roots, **ids)
-        port = self.server.port.fileno()
+        self.first, port = socket.socketpair()
         self.next = socket.socket(socket.AF_UNIX)
         self.next.bind("")  # a name that is nobody else's
         self.next.listen()
-        self.carrier = subprocess.Popen(
-            [BUILD / "berth-guest", "--carry", str(fuse), str(port), str(self.next.fileno())],
-            pass_fds=[fuse, port, self.next.fileno()])
+        self.log = directory.parent / "carrier.log"
+        with open(self.log, "w") as log:
+            self.carrier = subprocess.Popen(
+                [BUILD / "berth-guest", "--carry", str(fuse), str(port.fileno()), directory, str(self.next.fileno())],
+                pass_fds=[fuse, port.fileno(), self.next.fileno()], stderr=log)
+        port.close()
         os.close(fuse)
+
+    def join(self):
+        """A server's end of the carrier's port."""
+        port, self.first = self.first, None
+        if port is None:
+            port = socket.socket(socket.AF_UNIX)
+            port.connect(self.next.getsockname())
+        return port
+
+    def replayer(self):
+        """The pid of the process that repeats changes."""
+        found = subprocess.run(["pgrep", "-P", str(self.carrier.pid)], capture_output=True, text=True)
+        return int(found.stdout)
+
+    def end(self):
+        if LIBC.umount2(bytes(self.directory), FORCE | DETACH) < 0:  # a plain user may not force it
+            LIBC.umount2(bytes(self.directory), DETACH)
+        self.carrier.kill()
+        self.carrier.wait()
+        self.next.close()
+
+
+class Mounted(Carried):
+    """The same with a berth-share."""
+
+    def __init__(self, directory, roots, **ids):
+        super().__init__(directory)
+        self.ids = ids
+        self.server = self.serve(roots)
+
+    def serve(self, roots):
+        return Server(roots, pair=(socket.socket(), self.join()), **self.ids)
 
     def replace(self, *roots):
         """End the server, and give the carrier one with other @roots, as the keeper does. The new one starts first: a
         child of this process closes its files in @directory, for which there must be a server."""
-        former, theirs = self.server, socket.socket(socket.AF_UNIX)
-        theirs.connect(self.next.getsockname())
-        self.server = Server(roots, pair=(socket.socket(), theirs), **self.ids)
+        former, self.server = self.server, self.serve(roots)
         former.end()
 
     def end(self):
-        LIBC.umount2(bytes(self.directory), DETACH)
-        self.carrier.kill()
-        self.carrier.wait()
-        self.next.close()
+        super().end()
         self.server.end()
 
 

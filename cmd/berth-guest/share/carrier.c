@@ -1,7 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 #include "carrier.h"
 
+#include "replayer.h"
+
 #include "os/log.h"
+#include "wire/replay.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -13,6 +16,8 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
+#include <sys/mount.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #define MESSAGE_MAX (1024u * 1024u + 4096u) /* FUSE_MAX_MAX_PAGES, and a header */
@@ -23,6 +28,7 @@
 typedef struct Notification Notification;
 struct Notification {
     Notification *next;
+    uint64_t server; /* that has sent it */
     uint32_t size;
     uint8_t bytes[];
 };
@@ -41,6 +47,9 @@ typedef struct {
     bool init_answered;     /* the kernel has its answer; that of another server is dropped */
     Notification *first;
     Notification **last;
+    uint64_t servers; /* that have connected */
+    Replayer replayer;
+    int problem; /* of a server's message */
 } State;
 
 /* ---- requests under way ---- */
@@ -148,32 +157,62 @@ static bool write_port(int port, const uint8_t *bytes, size_t size)
 
 /* ---- from the kernel to the host ---- */
 
+/* Send a message to the host; the lock is held and the host is there. */
+static void send_now(State *state, const uint8_t *bytes, size_t size)
+{
+    state->sending = true;
+    pthread_mutex_unlock(&state->lock);
+    write_port(state->carrier->port, bytes, size); /* on a hang-up the reading thread acts */
+    pthread_mutex_lock(&state->lock);
+    state->sending = false;
+    pthread_cond_broadcast(&state->changed);
+}
+
 /* Send a request once the host is there. */
 static void send_request(State *state, const uint8_t *bytes, size_t size)
 {
     struct fuse_in_header header;
     memcpy(&header, bytes, sizeof(header));
     pthread_mutex_lock(&state->lock);
-    while (!state->connected)
+    while (!state->connected || state->sending)
         pthread_cond_wait(&state->changed, &state->lock);
     if (header.opcode == FUSE_INIT && size <= INIT_MAX) {
         memcpy(state->init, bytes, size);
         state->init_size = (uint32_t)size;
     }
     bool counted = !has_answer(&header) || add_waiting(state, header.unique);
-    state->sending = counted;
+    if (counted)
+        send_now(state, bytes, size);
     pthread_mutex_unlock(&state->lock);
-    if (!counted) {
+    if (!counted)
         fail_request(state, header.unique);
-        return;
-    }
+}
 
-    write_port(state->carrier->port, bytes, size); /* on a hang-up the reading thread acts */
-
+/* Acknowledge a replay to the server that asked for it, if it is still there. */
+static void acknowledge(State *state, const ReplayDone *done)
+{
+    const struct fuse_in_header header = {.len = sizeof(header),
+                                          .opcode = WIRE_REPLAY_ACK,
+                                          .unique = done->sequence,
+                                          .nodeid = (uint64_t)-done->result};
     pthread_mutex_lock(&state->lock);
-    state->sending = false;
-    pthread_cond_broadcast(&state->changed);
+    while (state->sending)
+        pthread_cond_wait(&state->changed, &state->lock);
+    if (state->connected && done->server == state->servers)
+        send_now(state, (const uint8_t *)&header, sizeof(header));
     pthread_mutex_unlock(&state->lock);
+}
+
+/* The host must not take a replay's requests for a change to make. No other has this pid. */
+static void mark_replay(const State *state, uint8_t *bytes)
+{
+    struct fuse_in_header header;
+    memcpy(&header, bytes, sizeof(header));
+    if (header.pid == (uint32_t)state->replayer.pid)
+        header.pid = WIRE_REPLAY_PID;
+    else if (header.pid == WIRE_REPLAY_PID)
+        header.pid = 0;
+    memcpy(bytes, &header, sizeof(header));
 }
 
 static void *carry_requests(void *data)
@@ -189,6 +228,7 @@ static void *carry_requests(void *data)
         }
         if (size < (ssize_t)sizeof(struct fuse_in_header))
             break; /* ENODEV: unmounted */
+        mark_replay(state, bytes);
         send_request(state, bytes, (size_t)size);
     }
     free(bytes);
@@ -196,6 +236,25 @@ static void *carry_requests(void *data)
 }
 
 /* ---- from the host to the kernel ---- */
+
+static bool is_replay(const Notification *notification)
+{
+    struct fuse_out_header header;
+    memcpy(&header, notification->bytes, sizeof(header));
+    return header.error == WIRE_REPLAY_CODE;
+}
+
+/* Once all notifications before it are written. A replay for a server that has gone is dropped. */
+static void start_replay(State *state, const Notification *notification)
+{
+    const uint32_t header = sizeof(struct fuse_out_header);
+    pthread_mutex_lock(&state->lock);
+    bool wanted = notification->server == state->servers;
+    pthread_mutex_unlock(&state->lock);
+    if (wanted) /* if it has ended, the main thread acts */
+        replayer_send(&state->replayer, notification->server, notification->bytes + header,
+                      notification->size - header);
+}
 
 static void *carry_notifications(void *data)
 {
@@ -209,7 +268,11 @@ static void *carry_notifications(void *data)
         if (state->first == NULL)
             state->last = &state->first;
         pthread_mutex_unlock(&state->lock);
-        ssize_t written = write(state->carrier->fuse, notification->bytes, notification->size);
+        ssize_t written = 0;
+        if (is_replay(notification))
+            start_replay(state, notification);
+        else
+            written = write(state->carrier->fuse, notification->bytes, notification->size);
         (void)written; /* ENOENT: the kernel no longer has it */
         free(notification);
     }
@@ -225,6 +288,7 @@ static bool queue_notification(State *state, const uint8_t *bytes, uint32_t size
     notification->size = size;
     memcpy(notification->bytes, bytes, size);
     pthread_mutex_lock(&state->lock);
+    notification->server = state->servers;
     *state->last = notification;
     state->last = &notification->next;
     pthread_cond_broadcast(&state->changed);
@@ -293,6 +357,7 @@ static void connect_server(State *state)
         write_port(state->carrier->port, state->init, state->init_size);
     pthread_mutex_lock(&state->lock);
     state->connected = true;
+    state->servers++;
     pthread_cond_broadcast(&state->changed);
     pthread_mutex_unlock(&state->lock);
 }
@@ -313,24 +378,45 @@ static bool carry_answers(State *state, uint8_t *bytes)
     return true;
 }
 
+static void *carry_servers(void *data)
+{
+    State *state = data;
+    uint8_t *bytes = malloc(MESSAGE_MAX);
+    while (bytes != NULL) {
+        connect_server(state);
+        if (!carry_answers(state, bytes))
+            break;
+        disconnect(state);
+    }
+    state->problem = bytes != NULL ? -EPROTO : -ENOMEM;
+    free(bytes);
+    shutdown(state->replayer.socket, SHUT_RDWR); /* ends the main thread's wait */
+    return NULL;
+}
+
+/* The thread of notifications may wait in the kernel for an answer, which no kill ends and which
+ * would keep /dev/fuse open. To force the unmount fails all requests. */
+static int carrier_end(const State *state)
+{
+    if (state->problem == 0)
+        log_line("share: the process that repeats changes has ended");
+    umount2(state->carrier->root, MNT_FORCE | MNT_DETACH);
+    return state->problem != 0 ? state->problem : -EPIPE;
+}
+
 int carrier_run(const Carrier *carrier)
 {
     static State state = {.lock = PTHREAD_MUTEX_INITIALIZER, .changed = PTHREAD_COND_INITIALIZER};
+    void *(*const threads[])(void *) = {carry_requests, carry_notifications, carry_servers};
+    pthread_t thread;
+    ReplayDone done;
     state.carrier = carrier;
     state.last = &state.first;
-    uint8_t *bytes = malloc(MESSAGE_MAX);
-    pthread_t thread;
-    if (bytes == NULL || pthread_create(&thread, NULL, carry_requests, &state) != 0 ||
-        pthread_create(&thread, NULL, carry_notifications, &state) != 0) {
-        free(bytes);
-        return -ENOMEM;
-    }
-    for (;;) {
-        connect_server(&state);
-        if (!carry_answers(&state, bytes))
-            break;
-        disconnect(&state);
-    }
-    free(bytes);
-    return -EPROTO;
+    int result = replayer_start(&state.replayer, carrier->root);
+    for (size_t i = 0; result == 0 && i < sizeof(threads) / sizeof(threads[0]); i++)
+        result = -pthread_create(&thread, NULL, threads[i], &state);
+    state.problem = result;
+    while (result == 0 && replayer_wait(&state.replayer, &done))
+        acknowledge(&state, &done);
+    return carrier_end(&state);
 }

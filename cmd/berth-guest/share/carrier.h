@@ -6,7 +6,7 @@
  *
  * Messages are passed on unchanged. Requests and replies have a thread each. Notifications have a
  * third one: the kernel may block in a notification until a reply arrives that is still behind it
- * in the port.
+ * in the port. The server's replays are for a process of their own (replayer.h).
  *
  * When the host's end closes, the requests in flight fail with EIO and `lost` is called; new
  * requests wait for the next server. It gets the INIT that the first one got, and its reply is
@@ -17,10 +17,12 @@
 typedef struct {
     int fuse;                    /* of /dev/fuse, mounted */
     int port;                    /* non-blocking */
+    const char *root;            /* where it is mounted */
     void (*mounted)(void *data); /* INIT was answered, or NULL */
     void (*lost)(void *data);    /* the port is drained and ready for another server */
     void *data;
 } Carrier;
 
-/* Carry until the file system is unmounted, or a message is malformed: 0 or -errno. */
+/* Carry until a message is malformed or the replay process has ended; unmount, and return -errno.
+ * When another unmounts the file system, the process ends. */
 int carrier_run(const Carrier *carrier);

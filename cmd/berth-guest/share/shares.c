@@ -77,10 +77,13 @@ static void on_mounted(void *data)
 __attribute__((noreturn)) static void carry(int fuse, int port, int pipe, const char *root)
 {
     Mount mount = {root, pipe};
-    const Carrier carrier = {
-        .fuse = fuse, .port = port, .mounted = on_mounted, .lost = on_lost, .data = &mount};
+    const Carrier carrier = {.fuse = fuse,
+                             .port = port,
+                             .root = root,
+                             .mounted = on_mounted,
+                             .lost = on_lost,
+                             .data = &mount};
     carrier_run(&carrier);
-    umount2(root, MNT_DETACH);
     _exit(EXIT_FAILURE);
 }
 
@@ -155,7 +158,7 @@ void shares_end(Shares *shares)
     if (shares->carrier < 0)
         return;
     syscall(SYS_pidfd_send_signal, shares->carrier, SIGKILL, NULL, 0);
-    umount2(shares->root, MNT_DETACH);
+    umount2(shares->root, MNT_FORCE | MNT_DETACH); /* force: see carrier_end */
     close(shares->carrier);
     shares->carrier = -1;
 }

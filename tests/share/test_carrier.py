@@ -1,0 +1,176 @@
+"""The guest's carrier and this kernel, with a server that the test plays."""
+import os
+import signal
+import struct
+import subprocess
+import threading
+from pathlib import Path
+
+import pytest
+
+from conftest import Carried, wait_until
+
+IN, OUT, REPLAY = struct.Struct("<IIQQIIIHH"), struct.Struct("<IiQ"), struct.Struct("<QII")
+LOOKUP, GETATTR, OPEN, READ, INIT = 1, 3, 14, 15, 26
+REPLAY_CODE, REPLAY_ACK, REPLAY_PID = 0x6272, 0x62720001, 0xffffffff
+CREATE = 1
+INVAL_INODE = 2  # a notification
+ENOENT, ENOSYS = 2, 38
+
+
+def attributes(inode, mode, size):
+    return struct.pack("<6Q10I", inode, size, 0, 0, 0, 0, 0, 0, 0, mode, 1, os.getuid(), os.getgid(), 0, 4096, 0)
+
+
+class Host:
+    """One server's end of the carrier's port."""
+
+    def __init__(self, carried):
+        self.port = carried.join()
+
+    def read(self, size):
+        data = b""
+        while len(data) < size:
+            part = self.port.recv(size - len(data))
+            assert part, "the carrier has closed the port"
+            data += part
+        return data
+
+    def request(self):
+        """The next one: (opcode, unique, node, pid, body)."""
+        size, opcode, unique, node, _, _, pid, _, _ = IN.unpack(self.read(IN.size))
+        return opcode, unique, node, pid, self.read(size - IN.size)
+
+    def answer(self, unique, body=b"", error=0):
+        self.port.sendall(OUT.pack(OUT.size + len(body), -error, unique) + body)
+
+    def begin(self):
+        opcode, unique, _, _, body = self.request()
+        assert opcode == INIT
+        _, minor = struct.unpack_from("<II", body)
+        self.answer(unique, struct.pack("<IIIIHHIIHHI28x", 7, minor, 65536, 0, 12, 9, 65536, 1, 0, 0, 0))
+        return self
+
+    def next(self):
+        """The next request, after answers about the root."""
+        while True:
+            opcode, unique, node, pid, body = self.request()
+            if opcode != GETATTR or node != 1:
+                return opcode, unique, node, pid, body
+            self.answer(unique, struct.pack("<QII", 60, 0, 0) + attributes(1, 0o40755, 0))
+
+    def replay(self, sequence, kind, name):
+        body = REPLAY.pack(sequence, kind, 0) + b"\0" + name.encode() + b"\0\0\0"
+        self.port.sendall(OUT.pack(OUT.size + len(body), REPLAY_CODE, 0) + body)
+
+
+@pytest.fixture
+def carried(tmp_path):
+    made = Carried(tmp_path / "mnt")
+    yield made
+    made.end()
+
+
+def waiting_replay(carried, name="new"):
+    """A host whose replay waits for the answer to its lookup, and that request."""
+    host = Host(carried).begin()
+    host.replay(1, CREATE, name)
+    request = host.next()
+    assert (request[0], request[3], request[4]) == (LOOKUP, REPLAY_PID, name.encode() + b"\0")
+    return host, request
+
+
+def has_ended(pid):
+    """Also of a process whose parent has not waited for it."""
+    try:
+        with open(f"/proc/{pid}/stat") as file:
+            return file.read().rsplit(")", 1)[1].split()[0] == "Z"
+    except FileNotFoundError:
+        return True
+
+
+def test_a_carrier_that_is_killed_while_a_replay_waits_ends(carried):
+    host, _ = waiting_replay(carried)
+    replayer = carried.replayer()
+    carried.carrier.kill()
+    wait_until(lambda: carried.carrier.poll() is not None, "the carrier's end")
+    wait_until(lambda: has_ended(replayer), "the replay's end")
+    with pytest.raises(OSError, match="not connected"):
+        os.listdir(carried.directory)
+    host.port.close()
+
+
+def test_a_replay_process_that_ends_ends_the_mount(carried):
+    """Nobody waits for ever, and the guest's watchers miss nothing silently."""
+    host = Host(carried).begin()
+    os.kill(carried.replayer(), signal.SIGKILL)
+    wait_until(lambda: carried.carrier.poll() is not None, "the carrier's end")
+    assert not can_force() or not os.path.ismount(carried.directory)
+    wait_until(lambda: not can_list(carried.directory), "the end of the mount")
+    host.port.close()
+
+
+def can_list(directory):
+    try:
+        return os.path.ismount(directory) and os.listdir(directory) is not None
+    except OSError:
+        return False
+
+
+def can_force():
+    """Whether an unmount can be forced: not in a user namespace."""
+    return Path("/proc/self/uid_map").read_text().split()[2] == "4294967295"
+
+
+def states(pid):
+    """Of its threads."""
+    return [(task / "stat").read_text().rsplit(")", 1)[1].split()[0] for task in Path(f"/proc/{pid}/task").iterdir()]
+
+
+def test_a_mount_ends_though_a_notification_waits_for_an_answer(carried):
+    """The kernel waits within the carrier then, for the page that a read has locked, and not even a kill ends that."""
+    if not can_force():
+        return
+    host = Host(carried).begin()
+    reader = subprocess.Popen(["cat", carried.directory / "f"], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    opcode, unique, *_ = host.next()
+    assert opcode == LOOKUP
+    host.answer(unique, struct.pack("<QQQQII", 2, 0, 60, 60, 0, 0) + attributes(2, 0o100644, 4096))
+    while (request := host.next())[0] != READ:
+        host.answer(request[1], struct.pack("<QII", 1, 0, 0), error=0 if request[0] == OPEN else ENOSYS)
+    host.port.sendall(OUT.pack(OUT.size + 24, INVAL_INODE, 0) + struct.pack("<Qqq", 2, 0, 0))
+    wait_until(lambda: "D" in states(carried.carrier.pid), "the wait for the page")
+    os.kill(carried.replayer(), signal.SIGKILL)
+    wait_until(lambda: carried.carrier.poll() is not None, "the carrier's end")
+    reader.wait(60)
+    host.port.close()
+
+
+def test_a_server_is_replaced_during_a_replay(carried):
+    """The next server gets neither its requests nor its acknowledgement."""
+    host, _ = waiting_replay(carried)
+    host.replay(2, CREATE, "later")
+    host.port.close()
+    other = Host(carried)
+    opcode, unique, _, _, _ = other.request()
+    assert opcode == INIT
+    other.replay(7, CREATE, "other")
+    seen = []
+    while True:
+        opcode, unique, node, pid, body = other.next()
+        if opcode == REPLAY_ACK:
+            break
+        assert pid == REPLAY_PID
+        seen.append((opcode, body))
+        other.answer(unique, error=ENOENT)
+    assert unique == 7 and (LOOKUP, b"other\0") in seen and (LOOKUP, b"new\0") not in seen
+
+
+def test_no_process_can_say_that_it_is_the_replay(carried):
+    host = Host(carried).begin()
+    thread = threading.Thread(target=lambda: os.path.exists(carried.directory / "f"))
+    thread.start()
+    opcode, unique, _, pid, _ = host.next()
+    assert opcode == LOOKUP and pid == thread.native_id
+    host.answer(unique, error=ENOENT)
+    thread.join()
