@@ -16,6 +16,7 @@
 #include "base/fd.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <poll.h>
 #include <string.h>
 #include <sys/inotify.h>
@@ -28,6 +29,9 @@
 #define DATA             (IN_MODIFY | IN_CLOSE_WRITE)
 #define BUFFER_SIZE      65536u
 #define SECOND_WAIT_MSEC 20
+
+/* Half of what a kernel gives a user at least: his programs on the host need watches too. */
+#define WATCHES_AHEAD_MAX 4096u
 
 void share_watch(Share *share, guint64 id, int fd)
 {
@@ -42,6 +46,25 @@ void share_watch(Share *share, guint64 id, int fd)
         return; /* no more watches: the caches have a limit of time */
     berth_nodes_set_watch(share->nodes, id, watch);
     g_hash_table_insert(share->watches, GINT_TO_POINTER(watch), GSIZE_TO_POINTER(id));
+}
+
+void share_watch_ahead(Share *share, guint64 id, int parent_fd, const char *name,
+                       const ShareFile *file)
+{
+    ShareFile found = {0};
+    if (!S_ISDIR(file->attributes.st_mode))
+        return;
+    g_mutex_lock(&share->lock);
+    const BerthNode *node = berth_nodes_get(share->nodes, id);
+    bool wanted =
+        node != NULL && node->watch < 0 && g_hash_table_size(share->watches) < WATCHES_AHEAD_MAX;
+    g_mutex_unlock(&share->lock);
+    if (!wanted)
+        return;
+    berth_autofd int fd = openat(parent_fd, name, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+    if (fd >= 0 && share_stat(share, fd, "", &found) == 0 &&
+        memcmp(&found.key, &file->key, sizeof(found.key)) == 0)
+        share_watch(share, id, fd);
 }
 
 void share_unwatch(const BerthNode *node, gpointer user_data)

@@ -214,8 +214,8 @@ double share_attribute_timeout(Share *share, fuse_ino_t id, const struct stat *a
     return timeout(one_name && is_followed(share->nodes, node->parent));
 }
 
-void share_enter(Share *share, guint64 parent, const char *name, const ShareFile *file,
-                 struct fuse_entry_param *ret_entry)
+void share_enter(Share *share, guint64 parent, int parent_fd, const char *name,
+                 const ShareFile *file, struct fuse_entry_param *ret_entry)
 {
     g_mutex_lock(&share->lock);
     guint64 id = berth_nodes_get(share->nodes, parent) != NULL
@@ -223,6 +223,7 @@ void share_enter(Share *share, guint64 parent, const char *name, const ShareFile
                      : BERTH_NODE_NONE;
     berth_nodes_set_type(share->nodes, id, file->attributes.st_mode);
     g_mutex_unlock(&share->lock);
+    share_watch_ahead(share, id, parent_fd, name, file);
     *ret_entry = (struct fuse_entry_param){
         .ino = id,
         .attr = file->attributes,

@@ -42,7 +42,7 @@ static void reply_new(fuse_req_t request, guint64 parent, int fd, const char *na
         fuse_reply_err(request, -result);
         return;
     }
-    share_enter(share, parent, name, &file, &entry);
+    share_enter(share, parent, fd, name, &file, &entry);
     fuse_reply_entry(request, &entry);
 }
 
@@ -231,7 +231,7 @@ static bool add_found(Listing *listing, const struct dirent64 *found)
     ShareFile file = {0};
     describe_plainly(found, &entry);
     if (listing->plus && !is_dots && share_stat(share, listing->fd, found->d_name, &file) == 0) {
-        share_enter(share, listing->parent, found->d_name, &file, &entry);
+        share_enter(share, listing->parent, listing->fd, found->d_name, &file, &entry);
         if (add_entry(listing, found->d_name, &entry, found->d_off))
             return true;
         g_mutex_lock(&share->lock);

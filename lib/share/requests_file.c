@@ -98,7 +98,7 @@ void share_create(fuse_req_t request, fuse_ino_t parent, const char *name, mode_
         return;
     }
     struct fuse_entry_param entry;
-    share_enter(share, parent, name, &file, &entry);
+    share_enter(share, parent, parent_fd, name, &file, &entry);
     keep_open(request, entry.ino, berth_fd_steal(&fd), info);
     if (info->fh == 0)
         fuse_reply_err(request, ENFILE);

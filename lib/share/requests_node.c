@@ -92,7 +92,7 @@ void share_lookup(fuse_req_t request, fuse_ino_t parent, const char *name)
     }
     struct fuse_entry_param entry;
     if (result == 0)
-        share_enter(share, parent, name, &file, &entry);
+        share_enter(share, parent, fd, name, &file, &entry);
     if (result == 0)
         fuse_reply_entry(request, &entry);
     else

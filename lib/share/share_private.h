@@ -99,14 +99,19 @@ void share_fixed_attributes(const Share *share, guint64 id, struct stat *ret_att
 double share_entry_timeout(Share *share, guint64 parent);
 double share_attribute_timeout(Share *share, fuse_ino_t id, const struct stat *attributes);
 
-/* Record the lookup of @file as @name in @parent, and fill the reply. */
-void share_enter(Share *share, guint64 parent, const char *name, const ShareFile *file,
-                 struct fuse_entry_param *ret_entry);
+/* Record the lookup of @file as @name in @parent, open as @parent_fd, and fill the reply. */
+void share_enter(Share *share, guint64 parent, int parent_fd, const char *name,
+                 const ShareFile *file, struct fuse_entry_param *ret_entry);
 
 /* ---- changes of the host (changes.c) ---- */
 
 /* Watch the directory @id, open as @fd, if it is not watched yet. */
 void share_watch(Share *share, guint64 id, int fd);
+
+/* Watch @name in @parent_fd, which is node @id, if it is a directory: a watcher in the guest only
+ * looks its directory up. No more than some thousands are watched ahead of their use. */
+void share_watch_ahead(Share *share, guint64 id, int parent_fd, const char *name,
+                       const ShareFile *file);
 
 /* BerthNodeFunc: end the watch of a forgotten node. */
 void share_unwatch(const BerthNode *node, gpointer user_data);

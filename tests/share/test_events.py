@@ -156,6 +156,26 @@ def test_the_guests_own_changes_are_seen_once(both, source, share, tmp_path, wha
     assert own(each.guest.events) == own(expected.events)
 
 
+@pytest.mark.parametrize("listed", [False, True])
+def test_a_directory_that_the_guest_never_opened(source, share, listed):
+    """A watcher needs to look its directory up, no more; the name may come from a list too."""
+    (source / "d/deep").mkdir(parents=True)
+    if listed:
+        os.listdir(share / "d")
+    watcher = Watcher(share, ["d/deep"])
+    write(source / "d/deep/f")
+    wait_until(lambda: ("d/deep", "close_write", "f", 0) in watcher.read(), "the event")
+    watcher.close()
+
+
+def test_a_directory_that_the_guest_made(source, share):
+    (share / "d").mkdir()
+    watcher = Watcher(share, ["d"])
+    write(source / "d/f")
+    wait_until(lambda: ("d", "close_write", "f", 0) in watcher.read(), "the event")
+    watcher.close()
+
+
 def test_a_replay_changes_nothing_on_the_host(both, source, share):
     each = both()
     write(source / "f", "text")
@@ -206,7 +226,6 @@ def test_lost_events_are_logged_and_the_next_are_seen(mounted, source, share, st
     """The server reads too late and inotify's queue is full; or the guest is too slow, and its own is."""
     (source / "d").mkdir()
     (source / "d/f").write_text("one")
-    os.listdir(share / "d")
     watcher = Watcher(share, ["d"])
     assert (share / "d/f").read_text() == "one"
     go_on = stop(mounted.server.process.pid if which == "server" else mounted.replayer())
