@@ -6,6 +6,7 @@
 #include "base/error.h"
 #include "base/fd.h"
 #include "instance/client/request.h"
+#include "instance/client/runtime.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -152,18 +153,12 @@ static bool send_shares(Berth *berth, const BerthDistro *distro, int fd,
 }
 
 /* Why the keeper did not take the shares, which the next start does; NULL: it has ended. */
-static char *describe_failure(Berth *berth, const BerthDistro *distro, const GError *error)
+static char *describe_failure(const BerthDistro *distro, const GError *error)
 {
-    const char *why = error->message;
-    if (g_error_matches(error, BERTH_ERROR, BERTH_ERROR_NOT_RUNNING))
+    if (berth_runtime_is_gone(error))
         return NULL;
-    if (g_strcmp0(berth_error_id(error), "instance.lost") == 0) {
-        berth_autofd int again = berth_reach_connect(berth, distro, NULL);
-        if (again < 0)
-            return NULL;
-        why = "it was started by an older berth, which cannot change shares";
-    }
-    return g_strdup_printf("%s: the change takes effect at its next start: %s", distro->name, why);
+    return g_strdup_printf("%s: the change takes effect at its next start: %s", distro->name,
+                           error->message);
 }
 
 /* Give a running distro its shares. A line for the user, or NULL. */
@@ -175,10 +170,10 @@ static char *apply(Berth *berth, const BerthDistro *distro)
                               ? berth_reach_connect(berth, distro, &error)
                               : -1;
     if (fd < 0)
-        return berth_reach_is_unreachable(error) ? describe_failure(berth, distro, error) : NULL;
+        return berth_reach_is_unreachable(error) ? describe_failure(distro, error) : NULL;
     berth_reach_limit_waiting(fd, BERTH_REACH_ANSWER_SEC);
     if (!send_shares(berth, distro, fd, &effect, &error))
-        return describe_failure(berth, distro, error);
+        return describe_failure(distro, error);
     if (effect == BERTH_SHARES_LATER)
         return g_strdup_printf("%s sees no directory of this host now: the change takes effect at "
                                "its next start",

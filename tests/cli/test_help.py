@@ -127,7 +127,7 @@ def test_version(berth):
     assert berth("version").ok().startswith("berth 0.")
     version = json.loads(berth("version", "--json").ok())
     assert version["schema"] == 1
-    assert version["protocol"] == 6 and version["control_protocol"] == 1
+    assert version["protocol"] == 6 and version["control_protocol"] == 2
     assert f"berth {version['version']}\n" == berth("version").out
 
 

@@ -15,6 +15,7 @@ import wire
 from conftest import BUILD, wait_for
 
 STATUS, STOP, DONE, ERROR, HELLO, HELLO_IS = 65, 67, 80, 83, 85, 86  # lib/instance/control.h, hello.h
+VERSION = 2
 
 
 def read_frames(sock):
@@ -83,6 +84,11 @@ def from_before_versions(got):
     return b"" if got.type == HELLO_IS else same(got)
 
 
+def without_shares(got):
+    """The last version whose keepers close the connection at CONTROL_SET_SHARES."""
+    return wire.frame(HELLO_IS, struct.pack("<I", 1)) if got.type == HELLO_IS else same(got)
+
+
 def newer(got):
     return wire.frame(HELLO_IS, struct.pack("<I", 9) + b"and more") if got.type == HELLO_IS else same(got)
 
@@ -122,6 +128,14 @@ def test_a_keeper_of_another_version(running, change, age, version, hint):
     assert running("run", "echo", "fine").ok() == "fine\n"
 
 
+@pytest.mark.parametrize("change, age", [(without_shares, "an older berth"), (newer, "a newer berth")])
+def test_shares_change_at_the_next_start_of_a_keeper_of_another_version(running, tmp_path_factory, change, age):
+    OtherKeeper(running, change)
+    added = running("share", "add", "box", str(tmp_path_factory.mktemp("src")), "/work")
+    assert added.status == 0
+    assert f"box: the change takes effect at its next start: the distro was started by {age}" in added.err
+
+
 def test_keeper_sends_garbage(running):
     OtherKeeper(running, garbage)
     running("run", "true").failed(125, "wire.frame", hint=False)
@@ -158,7 +172,7 @@ def test_a_client_of_another_version(running, hello, age):
     answers = talk(running, *hello, wire.frame(STATUS), wire.frame(wire.OPEN, bytes(4), 1))
     if hello:
         got = next(answers)
-        assert (got.type, got.payload) == (HELLO_IS, struct.pack("<I", 1))
+        assert (got.type, got.payload) == (HELLO_IS, struct.pack("<I", VERSION))
     for _ in range(2):
         got = next(answers)
         fields = wire.Fields(got.payload)
