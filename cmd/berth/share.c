@@ -7,6 +7,7 @@
 #include "action.h"
 #include "json.h"
 #include "print.h"
+#include "share_word.h"
 
 static const Option options[] = {{"read-only", 'r', NULL, "With add: the distro cannot write"},
                                  {"json", 0, NULL, "With list: for programs, as JSON"},
@@ -63,13 +64,25 @@ static int list(Invocation *invocation, GError **error)
     return 0;
 }
 
+/* With TARGET, DIR is a path and nothing else. */
+static bool parse_share(char **words, ShareWord *ret_share, GError **error)
+{
+    if (words[1] == NULL)
+        return share_word_parse(words[0], ret_share, error);
+    *ret_share = (ShareWord){.path = g_strdup(words[0]), .target = g_strdup(words[1])};
+    return true;
+}
+
 static int add(Invocation *invocation, GError **error)
 {
     g_autofree char *notice = NULL;
+    g_auto(ShareWord) share = {0};
     char **words = invocation->arguments + 1;
     invocation->subject = words[0];
-    if (!berth_share_add(invocation->berth, words[0], words[1], words[2],
-                         invocation_flag(invocation, "read-only"), &notice, error))
+    if (!parse_share(words + 1, &share, error) ||
+        !berth_share_add(invocation->berth, words[0], share.path, share.target,
+                         share.read_only || invocation_flag(invocation, "read-only"), &notice,
+                         error))
         return -1;
     print_notice(notice);
     return 0;
@@ -98,22 +111,24 @@ static const Action actions[] = {
 static int run(Invocation *invocation, GError **error)
 {
     return action_run(actions,
-                      "usage: berth share add NAME DIR [TARGET] [--read-only], "
+                      "usage: berth share add NAME DIR[:TARGET][:ro], "
                       "berth share rm NAME TARGET|DIR, berth share list [NAME] [--json]",
                       invocation, error);
 }
 
 const Command command_share = {
     .name = "share",
-    .synopsis = "add NAME DIR [TARGET], rm NAME TARGET|DIR, or list [OPTION]... [NAME]",
+    .synopsis = "add NAME DIR[:TARGET][:ro], rm NAME TARGET|DIR, or list [NAME]",
     .summary = "Choose further directories of this host that distros see",
     .details =
         "A distro sees DIR below /mnt/host, as TARGET or by its own path: after\n"
-        "\"berth share add debian /srv/src /work\" it is /mnt/host/work. A link is followed\n"
-        "when the share is added. A running distro has a change at once, and programs in it must\n"
-        "open files of this host again. A start leaves out a directory that is not there any\n"
-        "more, with a warning. A clone has no shares. Your home directory is shared without\n"
-        "this: see the setting share-home.",
+        "\"berth share add debian /srv/src:/work:ro\" it is /mnt/host/work, and the distro cannot\n"
+        "write there. If DIR contains a colon, give TARGET as a word of its own:\n"
+        "\"berth share add debian /srv/a:b /work --read-only\". A link is followed when the share\n"
+        "is added. A running distro has a change at once, and programs in it must open files of\n"
+        "this host again. A start leaves out a directory that is not there any more, with a\n"
+        "warning. A clone has no shares. Your home directory is shared without this: see the\n"
+        "setting share-home.",
     .min_arguments = 1,
     .max_arguments = -1,
     .options = options,

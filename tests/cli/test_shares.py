@@ -55,6 +55,51 @@ def test_add_and_remove(box, source):
     assert shares(box) == []
 
 
+@pytest.mark.parametrize("suffix, target, read_only", [
+    ("", None, False), (":ro", None, True), (":/work", "/work", False), (":/work:ro", "/work", True),
+])
+def test_one_word_says_it_all(box, source, suffix, target, read_only):
+    box("share", "add", "box", f"{source}{suffix}").ok()
+    assert shares(box) == [(str(source), target or str(source), read_only)]
+    box("share", "rm", "box", target or str(source)).ok()
+    box("share", "add", "box", f"./{source.name}{suffix}", "-r", cwd=source.parent).ok()
+    assert shares(box) == [(str(source), target or str(source), True)]
+
+
+@pytest.mark.parametrize("name", ["a:b", "a:ro", "a:", ":a", "a:/b", "a:/b:ro", "ro:ro"])
+def test_a_path_may_contain_colons(box, source, name):
+    """As long as nothing else can be meant."""
+    path = source / name
+    path.mkdir(parents=True)
+    for suffix, target, read_only in ("", None, False), (":ro", None, True), (":/work:ro", "/work", True):
+        box("share", "add", "box", f"{path}{suffix}").ok()
+        assert shares(box) == [(str(path), target or str(path), read_only)]
+        box("share", "rm", "box", target or str(path)).ok()
+    box("share", "add", "box", str(path), "/x:ro").ok()
+    assert shares(box) == [(str(path), "/x:ro", False)]
+
+
+def test_a_word_with_two_meanings_is_refused(box, source):
+    for name in "a", "a:ro", "a:/work":
+        (source / name).mkdir(parents=True)
+    for word in "a:ro", "a:/work", "a:/work:ro":
+        box("share", "add", "box", str(source / word)).failed(1, "share.colon", f"both {source}/a:", f"and {source}/a exist")
+    box("share", "add", "box", str(source / "a:ro"), "/work").ok()
+    assert shares(box) == [(str(source / "a:ro"), "/work", False)]
+
+
+@pytest.mark.parametrize("suffix, code, words", [
+    (":rw", "share.option", '"rw" is no option'), (":ro:ro", "share.option", '"ro" is no option'),
+    (":r0", "share.option", '"r0" is no option'), (":/work:rx", "share.option", '"rx" is no option'),
+    (":", "share.option", '"" is no option'), (":work/x", "share.directory", "No such file"),
+    (":/a:/b", "share.directory", "No such file"), (":ro:/work", "share.option", '"ro" is no option'),
+    (":/a/../b:ro", "share.target", "/a/../b"), (":/:ro", "share.target", "/ cannot"),
+])
+def test_words_with_mistakes(box, source, suffix, code, words):
+    box("share", "add", "box", f"{source}{suffix}").failed(1, code, words)
+    assert shares(box) == []
+
+
 def test_a_share_is_removed_by_its_directory(box, source):
     box("share", "add", "box", str(source), "/one").ok()
     box("share", "add", "box", str(source), "/two").ok()
