@@ -3,9 +3,9 @@
  * Invalidates the guest's caches when files change on the host.
  *
  * A directory is watched before the first reply about an entry of it, so that each change of what
- * the guest caches causes an event. An event only says where to look: the guest's own changes cause
- * events too, and the file may have changed again. So the present state is read and compared with
- * the node.
+ * the guest caches causes an event. An event only says where to look, for the file may have changed
+ * again: the present state is read and compared with the node. Events of the guest's own changes
+ * (echo.c) invalidate less.
  *
  * The guest's kernel resolves the races: while a request for a page or a name is in flight it holds
  * a lock that the invalidation waits for. A reply that was out of date when it was sent is dropped
@@ -22,10 +22,7 @@
 #include <sys/inotify.h>
 #include <unistd.h>
 
-#define EVENTS                                                                                     \
-    (IN_CREATE | IN_DELETE | IN_MOVED_FROM | IN_MOVED_TO | IN_MODIFY | IN_CLOSE_WRITE |            \
-     IN_ATTRIB | IN_ONLYDIR)
-#define ENTRIES          (IN_CREATE | IN_DELETE | IN_MOVED_FROM | IN_MOVED_TO)
+#define EVENTS           (SHARE_ENTRIES | DATA | IN_ATTRIB | IN_ONLYDIR)
 #define DATA             (IN_MODIFY | IN_CLOSE_WRITE)
 #define BUFFER_SIZE      65536u
 #define SECOND_WAIT_MSEC 20
@@ -127,7 +124,7 @@ static void follow(Share *share, guint64 parent, const struct inotify_event *eve
         forget_attributes(share, parent);
         return;
     }
-    if ((event->mask & ENTRIES) != 0) {
+    if ((event->mask & SHARE_ENTRIES) != 0) {
         follow_entry(share, parent, event->name);
         return;
     }
@@ -188,6 +185,7 @@ static guint64 node_of(Share *share, const struct inotify_event *event)
 typedef struct {
     char *bytes; /* 2 * BUFFER_SIZE */
     gsize at, size;
+    GHashTable *own; /* nodes that the guest has changed itself -> whether their data */
 } Events;
 
 /* Read more behind what is not handled yet, which moves to the front of the buffer. */
@@ -202,6 +200,11 @@ static bool read_events(Share *share, Events *events)
     } while (size < 0 && errno == EINTR);
     events->size += size > 0 ? (gsize)size : 0;
     return size > 0 || (size < 0 && errno == EAGAIN);
+}
+
+static guint32 kind_of(const struct inotify_event *event)
+{
+    return event->mask & (SHARE_ENTRIES | DATA | IN_ATTRIB);
 }
 
 static struct inotify_event *next_event(const Events *events, gsize *at)
@@ -256,8 +259,8 @@ static bool follow_move(Share *share, Events *events, guint64 parent,
 /* Repeat the host's change in the guest. False: too many wait. */
 static bool repeat(Share *share, Events *events, guint64 parent, const struct inotify_event *event)
 {
-    const guint32 kind = event->mask & (ENTRIES | DATA | IN_ATTRIB);
-    if (event->len == 0 || kind == 0 || share_echo_take(share, parent, event->name, kind))
+    const guint32 kind = kind_of(event);
+    if (event->len == 0 || kind == 0)
         return true;
     if (kind == IN_MOVED_FROM)
         return follow_move(share, events, parent, event);
@@ -265,6 +268,37 @@ static bool repeat(Share *share, Events *events, guint64 parent, const struct in
         return share_replay_move(share, BERTH_NODE_NONE, NULL, parent, event->name,
                                  (event->mask & IN_ISDIR) != 0);
     return share_replay_event(share, parent, event);
+}
+
+/* The guest's kernel has updated its caches of names with its own request. Those of a file it drops
+ * all the same, once for all that was read: inotify may have merged a change of the host's into the
+ * event, or has reported one under the name of before the move. */
+static void follow_own(Share *share, Events *events, guint64 parent,
+                       const struct inotify_event *event)
+{
+    BerthNodeKey key;
+    if ((event->mask & (DATA | IN_ATTRIB | IN_MOVED_TO)) == 0)
+        return;
+    guint64 id = find_child(share, parent, event->name, &key);
+    gpointer number = GSIZE_TO_POINTER(id);
+    if (id == BERTH_NODE_NONE)
+        return;
+    bool data = (event->mask & IN_ATTRIB) == 0 || g_hash_table_lookup(events->own, number) != NULL;
+    g_hash_table_insert(events->own, number, GINT_TO_POINTER(data));
+}
+
+static void forget_own(Share *share, Events *events)
+{
+    GHashTableIter iter;
+    gpointer id, data;
+    g_hash_table_iter_init(&iter, events->own);
+    while (g_hash_table_iter_next(&iter, &id, &data)) {
+        if (data != NULL)
+            forget_data(share, GPOINTER_TO_SIZE(id));
+        else
+            forget_attributes(share, GPOINTER_TO_SIZE(id));
+    }
+    g_hash_table_remove_all(events->own);
 }
 
 static void handle(Share *share, Events *events, const struct inotify_event *event)
@@ -276,6 +310,10 @@ static void handle(Share *share, Events *events, const struct inotify_event *eve
     guint64 parent = node_of(share, event);
     if (parent == BERTH_NODE_NONE || event->mask == 0)
         return;
+    if (event->len > 0 && share_echo_take(share, parent, event->name, kind_of(event))) {
+        follow_own(share, events, parent, event);
+        return;
+    }
     follow(share, parent, event);
     if (!repeat(share, events, parent, event))
         forget_all(share);
@@ -285,8 +323,9 @@ gpointer share_follow_changes(gpointer data)
 {
     Share *share = data;
     g_autofree char *buffer = g_malloc(2 * BUFFER_SIZE);
+    g_autoptr(GHashTable) own = g_hash_table_new(NULL, NULL);
     for (;;) {
-        Events events = {.bytes = buffer};
+        Events events = {.bytes = buffer, .own = own};
         struct pollfd queue = {.fd = share->inotify, .events = POLLIN};
         struct inotify_event *event;
         poll(&queue, 1, -1);
@@ -294,6 +333,7 @@ gpointer share_follow_changes(gpointer data)
             return NULL;
         while ((event = next_event(&events, &events.at)) != NULL)
             handle(share, &events, event);
+        forget_own(share, &events);
         share_echo_handled(share);
     }
 }

@@ -23,6 +23,7 @@ struct ShareEcho {
 
 struct ShareEchoes {
     GMutex lock;
+    GCond over;          /* a call */
     GHashTable *entries; /* a set of ShareEcho */
     bool busy;           /* events were read and are not all handled */
 };
@@ -54,6 +55,7 @@ ShareEchoes *share_echoes_new(void)
 {
     ShareEchoes *echoes = g_new0(ShareEchoes, 1);
     g_mutex_init(&echoes->lock);
+    g_cond_init(&echoes->over);
     echoes->entries = g_hash_table_new_full(echo_hash, echo_equal, g_free, NULL);
     return echoes;
 }
@@ -61,6 +63,7 @@ ShareEchoes *share_echoes_new(void)
 void share_echoes_free(ShareEchoes *echoes)
 {
     g_hash_table_unref(echoes->entries);
+    g_cond_clear(&echoes->over);
     g_mutex_clear(&echoes->lock);
     g_free(echoes);
 }
@@ -119,6 +122,7 @@ void share_echo_end(Share *share, ShareEcho *echo, bool happened)
     echo->under_way--;
     if (!happened && echo->count > 0)
         echo->count--;
+    g_cond_broadcast(&share->echoes->over);
     drop_merged(share);
 }
 
@@ -126,7 +130,13 @@ bool share_echo_take(Share *share, guint64 parent, const char *name, guint32 mas
 {
     g_autofree ShareEcho *wanted = echo_new(parent, name, mask);
     g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&share->echoes->lock);
-    ShareEcho *echo = g_hash_table_lookup(share->echoes->entries, wanted);
+    GHashTable *entries = share->echoes->entries;
+    ShareEcho *echo = g_hash_table_lookup(entries, wanted);
+    /* the call may fail, and the event be the host's; the guest changes a name once at a time */
+    while (echo != NULL && echo->under_way > 0 && (mask & SHARE_ENTRIES) != 0) {
+        g_cond_wait(&share->echoes->over, &share->echoes->lock);
+        echo = g_hash_table_lookup(entries, wanted);
+    }
     if (echo == NULL || echo->count == 0)
         return false;
     echo->count--;

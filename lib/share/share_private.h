@@ -129,6 +129,9 @@ gpointer share_follow_changes(gpointer share);
 ShareEchoes *share_echoes_new(void);
 void share_echoes_free(ShareEchoes *echoes);
 
+/* inotify's events of names; the others are of files. */
+#define SHARE_ENTRIES (IN_CREATE | IN_DELETE | IN_MOVED_FROM | IN_MOVED_TO)
+
 /* A request is about to cause the event @mask of @name in @parent, or of node @id where it was seen
  * last; its call follows, then the end. NULL, which the end accepts: nothing is watched there. */
 ShareEcho *share_echo_begin(Share *share, guint64 parent, const char *name, guint32 mask);
@@ -146,7 +149,9 @@ void share_echo_end(Share *share, ShareEcho *echo, bool happened);
         result_;                                                                                   \
     })
 
-/* Whether an event is the guest's own; it is not expected any more then. */
+/* Whether an event is the guest's own; it is not expected any more then. One of a name waits for a
+ * call that is under way, so the answer is exact. One of a file may have been merged with a change
+ * of the host's. */
 bool share_echo_take(Share *share, guint64 parent, const char *name, guint32 mask);
 
 /* Read events. When all that was read is handled, share_echo_handled must be called. */
