@@ -310,7 +310,7 @@ static void handle(Share *share, Events *events, const struct inotify_event *eve
     guint64 parent = node_of(share, event);
     if (parent == BERTH_NODE_NONE || event->mask == 0)
         return;
-    if (event->len > 0 && share_echo_take(share, parent, event->name, kind_of(event))) {
+    if (event->len > 0 && share_echo_consume(share, parent, event->name, kind_of(event))) {
         follow_own(share, events, parent, event);
         return;
     }

@@ -126,7 +126,7 @@ void share_echo_end(Share *share, ShareEcho *echo, bool happened)
     drop_merged(share);
 }
 
-bool share_echo_take(Share *share, guint64 parent, const char *name, guint32 mask)
+bool share_echo_consume(Share *share, guint64 parent, const char *name, guint32 mask)
 {
     g_autofree ShareEcho *wanted = echo_new(parent, name, mask);
     g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&share->echoes->lock);

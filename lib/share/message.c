@@ -84,7 +84,7 @@ typedef struct {
 } Rest;
 
 /* Remove the first string of @rest and return it; NULL: it is not terminated. */
-static const char *take_string(Rest *rest)
+static const char *read_string(Rest *rest)
 {
     const guint8 *end = memchr(rest->at, '\0', rest->left);
     if (end == NULL)
@@ -96,16 +96,16 @@ static const char *take_string(Rest *rest)
 }
 
 /* ".." would lead out of the share. */
-static bool take_name(Rest *rest)
+static bool read_name(Rest *rest)
 {
-    const char *name = take_string(rest);
+    const char *name = read_string(rest);
     return name != NULL && *name != '\0' && strchr(name, '/') == NULL && strcmp(name, ".") != 0 &&
            strcmp(name, "..") != 0;
 }
 
-static bool take_attribute(Rest *rest)
+static bool read_attribute(Rest *rest)
 {
-    const char *name = take_string(rest);
+    const char *name = read_string(rest);
     return name != NULL && *name != '\0';
 }
 
@@ -120,7 +120,7 @@ static bool has_value(const guint8 *fixed, Rest *rest)
 {
     struct fuse_setxattr_in set = {0};
     memcpy(&set, fixed, FUSE_COMPAT_SETXATTR_IN_SIZE);
-    return take_attribute(rest) && set.size == rest->left;
+    return read_attribute(rest) && set.size == rest->left;
 }
 
 static bool has_forgets(const guint8 *fixed, gsize left)
@@ -143,13 +143,13 @@ static bool check_tail(Tail tail, const guint8 *fixed, Rest *rest)
     case NOTHING:
         return true;
     case NAME:
-        return take_name(rest);
+        return read_name(rest);
     case TWO_NAMES:
-        return take_name(rest) && take_name(rest);
+        return read_name(rest) && read_name(rest);
     case NAME_TEXT:
-        return take_name(rest) && take_string(rest) != NULL;
+        return read_name(rest) && read_string(rest) != NULL;
     case ATTRIBUTE:
-        return take_attribute(rest);
+        return read_attribute(rest);
     case VALUE:
         return has_value(fixed, rest);
     case DATA:

@@ -122,7 +122,7 @@ static void hash_again(BerthNodes *nodes, guint64 buckets)
 }
 
 /* A slot without a place. */
-static guint64 take_slot(BerthNodes *nodes)
+static guint64 new_slot(BerthNodes *nodes)
 {
     guint64 id = nodes->unused;
     if (id != 0) {
@@ -150,7 +150,7 @@ BerthNodes *berth_nodes_new(guint64 offset, BerthNodeFunc on_forgotten, gpointer
     nodes->slots = g_new0(BerthNode, nodes->capacity);
     nodes->size = 1;
     hash_again(nodes, BUCKETS_MIN);
-    guint64 root = take_slot(nodes);
+    guint64 root = new_slot(nodes);
     g_assert(root == BERTH_NODE_ROOT);
     slot(nodes, root)->fixed = true;
     slot(nodes, root)->name = g_strdup("");
@@ -251,7 +251,7 @@ static bool is_below(const BerthNodes *nodes, guint64 id, guint64 ancestor)
 
 static guint64 new_fixed(BerthNodes *nodes, guint64 parent, const char *name)
 {
-    guint64 id = take_slot(nodes);
+    guint64 id = new_slot(nodes);
     slot(nodes, id)->fixed = true;
     slot(nodes, id)->name = g_strdup("");
     move(nodes, id, parent, name);
@@ -296,7 +296,7 @@ guint64 berth_nodes_look_up(BerthNodes *nodes, guint64 parent, const char *name,
     hold(nodes, parent); /* while its last child may be released */
     displace(nodes, former);
     if (id == BERTH_NODE_NONE) {
-        id = take_slot(nodes);
+        id = new_slot(nodes);
         slot(nodes, id)->key = *key;
         slot(nodes, id)->name = g_strdup("");
         link_key(nodes, id);

@@ -579,7 +579,7 @@ static void answer_replay(Share *share, const struct fuse_in_header *request, co
     }
 }
 
-bool share_replay_takes(Share *share, const guint8 *message)
+bool share_replay_handle(Share *share, const guint8 *message)
 {
     struct fuse_in_header header;
     memcpy(&header, message, sizeof(header));

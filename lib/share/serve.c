@@ -81,7 +81,7 @@ static gpointer serve_requests(gpointer data)
         bool is_first = g_atomic_int_compare_and_exchange(&share->begun, false, true);
         if (is_first && write(share->begun_fd, "", 1) < 0)
             break; /* the keeper has gone */
-        if (share_replay_takes(share, bytes))
+        if (share_replay_handle(share, bytes))
             continue;
         const struct fuse_buf buffer = {.mem = bytes, .size = (size_t)size};
         fuse_session_process_buf(share->session, &buffer);

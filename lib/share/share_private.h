@@ -89,9 +89,6 @@ void share_fd_path(int fd, char path[SHARE_FD_PATH_SIZE]);
 /* The file @name in @fd, or @fd itself with "". */
 int share_stat(const Share *share, int fd, const char *name, ShareFile *ret_file);
 
-/* The root that node @id lies in, -1: none. */
-int share_root_of(Share *share, fuse_ino_t id);
-
 /* The attributes of a directory that only leads to shares. */
 void share_fixed_attributes(const Share *share, guint64 id, struct stat *ret_attributes);
 
@@ -152,7 +149,7 @@ void share_echo_end(Share *share, ShareEcho *echo, bool happened);
 /* Whether an event is the guest's own; it is not expected any more then. One of a name waits for a
  * call that is under way, so the answer is exact. One of a file may have been merged with a change
  * of the host's. */
-bool share_echo_take(Share *share, guint64 parent, const char *name, guint32 mask);
+bool share_echo_consume(Share *share, guint64 parent, const char *name, guint32 mask);
 
 /* Read events. When all that was read is handled, share_echo_handled must be called. */
 ssize_t share_echo_read(Share *share, void *buffer, gsize size);
@@ -180,7 +177,7 @@ void share_replay_lost(Share *share);
 bool share_replay_is_in(Share *share, guint64 parent);
 
 /* Handle a message of the carrier or a request of its replay, checked; false: it is neither. */
-bool share_replay_takes(Share *share, const guint8 *message);
+bool share_replay_handle(Share *share, const guint8 *message);
 
 /* ---- the guest's requests ---- */
 

@@ -41,10 +41,10 @@ static void test_a_change_of_the_guests_is_expected_once(Fixture *fixture, gcons
     g_assert_cmpint(share_echo_read(share, &byte, 1), ==, -1); /* events are being read */
     g_assert_cmpint(errno, ==, EAGAIN);
     share_echo_end(share, share_echo_begin(share, fixture->top, "a", IN_CREATE), true);
-    g_assert_false(share_echo_take(share, fixture->top, "b", IN_CREATE));
-    g_assert_false(share_echo_take(share, fixture->top, "a", IN_DELETE));
-    g_assert_true(share_echo_take(share, fixture->top, "a", IN_CREATE));
-    g_assert_false(share_echo_take(share, fixture->top, "a", IN_CREATE));
+    g_assert_false(share_echo_consume(share, fixture->top, "b", IN_CREATE));
+    g_assert_false(share_echo_consume(share, fixture->top, "a", IN_DELETE));
+    g_assert_true(share_echo_consume(share, fixture->top, "a", IN_CREATE));
+    g_assert_false(share_echo_consume(share, fixture->top, "a", IN_CREATE));
 }
 
 static void test_what_was_merged_is_not_expected_for_ever(Fixture *fixture, gconstpointer data)
@@ -52,13 +52,13 @@ static void test_what_was_merged_is_not_expected_for_ever(Fixture *fixture, gcon
     Share *share = &fixture->share;
     share_echo_end(share, share_echo_begin(share, fixture->top, "a", IN_MODIFY), true);
     share_echo_handled(share); /* and nothing is left to read */
-    g_assert_false(share_echo_take(share, fixture->top, "a", IN_MODIFY));
+    g_assert_false(share_echo_consume(share, fixture->top, "a", IN_MODIFY));
 }
 
 static gpointer take_created(gpointer data)
 {
     Fixture *fixture = data;
-    return GINT_TO_POINTER(share_echo_take(&fixture->share, fixture->top, "a", IN_CREATE));
+    return GINT_TO_POINTER(share_echo_consume(&fixture->share, fixture->top, "a", IN_CREATE));
 }
 
 /* The guest tries to create a name that the host has just created. */
@@ -78,7 +78,7 @@ static void test_a_write_does_not_keep_events_waiting(Fixture *fixture, gconstpo
 {
     Share *share = &fixture->share;
     ShareEcho *echo = share_echo_begin(share, fixture->top, "a", IN_MODIFY);
-    g_assert_true(share_echo_take(share, fixture->top, "a", IN_MODIFY));
+    g_assert_true(share_echo_consume(share, fixture->top, "a", IN_MODIFY));
     share_echo_end(share, echo, true);
 }
 
