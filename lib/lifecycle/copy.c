@@ -79,7 +79,7 @@ static void on_report(void *data, const TransferProblem *problem)
 
 /* ---- the reports of a distro that receives ---- */
 
-static int take_report(Copy *state, const WireFrame *frame)
+static int handle_report(Copy *state, const WireFrame *frame)
 {
     TransferProblem problem;
     int result;
@@ -100,7 +100,7 @@ static int take_report(Copy *state, const WireFrame *frame)
 }
 
 /* Handle the reports that have arrived. 0; -ENODATA at their end; or another -errno. */
-static int take_reports(Copy *state)
+static int handle_reports(Copy *state)
 {
     WireFrame frame;
     for (;;) {
@@ -108,7 +108,7 @@ static int take_reports(Copy *state)
         if (result == -EAGAIN)
             return 0;
         if (result == 0)
-            result = take_report(state, &frame);
+            result = handle_report(state, &frame);
         if (result < 0)
             return result;
     }
@@ -124,21 +124,21 @@ static ptrdiff_t read_reports(void *data, void *bytes, size_t size)
     return count < 0 ? -errno : count;
 }
 
-/* Wait for the rest of them. */
-static int take_last_reports(Copy *state)
+/* Handle the reports until their end, and wait for it. */
+static int handle_last_reports(Copy *state)
 {
     int result = 0;
     while (result == 0) {
         struct pollfd polls = {state->in, POLLIN, 0};
         result = wait_for(state, &polls, 1);
         if (result == 0)
-            result = take_reports(state);
+            result = handle_reports(state);
     }
     return result == -ENODATA && state->complete ? 0 : result;
 }
 
-/* A TransferWrite that reads reports as they come: a receiver that waits to be heard reads nothing.
- */
+/* A TransferWrite that handles reports as they arrive: a receiver that cannot write its report does
+ * not read either. */
 static int write_output(void *data, const void *bytes, size_t size)
 {
     Copy *state = data;
@@ -147,7 +147,7 @@ static int write_output(void *data, const void *bytes, size_t size)
         struct pollfd polls[] = {{state->out, POLLOUT, 0}, {state->in, POLLIN, 0}};
         int result = wait_for(state, polls, G_N_ELEMENTS(polls));
         if (result == 0 && polls[1].revents != 0)
-            result = take_reports(state);
+            result = handle_reports(state);
         if (result < 0)
             return result;
         ssize_t written = polls[0].revents != 0 ? write(state->out, next, size) : 0;
@@ -244,7 +244,7 @@ static int copy_to_distro(Copy *state)
     };
     result = transfer_send(&send);
     berth_fd_close(&state->out);
-    return result == 0 || result == -EPIPE ? take_last_reports(state) : result;
+    return result == 0 || result == -EPIPE ? handle_last_reports(state) : result;
 }
 
 static int copy_between(Copy *state)
@@ -257,7 +257,7 @@ static int copy_between(Copy *state)
         return result;
     start_sender(state, berth_fd_steal(&between));
     start_receiver(state, berth_fd_steal(&input), berth_fd_steal(&output));
-    return take_last_reports(state);
+    return handle_last_reports(state);
 }
 
 /* ---- how it ended ---- */
@@ -280,14 +280,14 @@ static bool set_error(Copy *state, int result, GError **error)
         break;
     case EPROTO:
         berth_error_set(error, BERTH_ERROR_PROTOCOL, "cp.protocol", NULL,
-                        "what the distro sends is no stream of files");
+                        "the distro sent data that is not a stream of files");
         break;
     case EPROTONOSUPPORT:
         set_version_error(state->copy, error);
         break;
     case ENODATA:
         berth_error_set(error, BERTH_ERROR_GUEST, "cp.ended", NULL,
-                        "the distro ended the copy before all was there");
+                        "the distro ended the copy before everything was copied");
         break;
     default:
         berth_error_set_errno(error, -result, "cp.stream", "copy");
@@ -295,7 +295,7 @@ static bool set_error(Copy *state, int result, GError **error)
     return false;
 }
 
-/* Whether waiting for the sessions tells more: the stream ended at their end. */
+/* Whether the stream ended because the sessions did: then they have the reason. */
 static bool has_ended(int result)
 {
     return result == 0 || result == -ENODATA;

@@ -33,7 +33,7 @@ static bool touches(const char *path, const char *private)
 }
 
 /* Why the resolved @path cannot be shared; NULL if it can. */
-static const char *find_objection(const BerthLayout *layout, const char *path)
+static const char *find_obstacle(const BerthLayout *layout, const char *path)
 {
     static const char *const kernel[] = {"/proc", "/sys", "/dev"};
     if (g_str_equal(path, "/"))
@@ -65,11 +65,11 @@ static char *resolve(Berth *berth, const char *directory, GError **error)
         refuse_directory(directory, g_strerror(errno), error);
         return NULL;
     }
-    const char *objection =
-        S_ISDIR(info.st_mode) ? find_objection(berth->layout, resolved) : g_strerror(ENOTDIR);
-    if (objection == NULL)
+    const char *obstacle =
+        S_ISDIR(info.st_mode) ? find_obstacle(berth->layout, resolved) : g_strerror(ENOTDIR);
+    if (obstacle == NULL)
         return g_steal_pointer(&resolved);
-    refuse_directory(directory, objection, error);
+    refuse_directory(directory, obstacle, error);
     return NULL;
 }
 

@@ -19,7 +19,7 @@ typedef struct {
     bool failed;
 } Reader;
 
-static const guint8 *take(Reader *reader, gsize size)
+static const guint8 *read_bytes(Reader *reader, gsize size)
 {
     if (reader->failed || reader->left < size) {
         reader->failed = true;
@@ -31,9 +31,9 @@ static const guint8 *take(Reader *reader, gsize size)
     return bytes;
 }
 
-static guint32 take_u32(Reader *reader)
+static guint32 read_u32(Reader *reader)
 {
-    const guint8 *bytes = take(reader, sizeof(guint32));
+    const guint8 *bytes = read_bytes(reader, sizeof(guint32));
     guint32 value = 0;
     if (bytes != NULL)
         memcpy(&value, bytes, sizeof(value));
@@ -41,15 +41,15 @@ static guint32 take_u32(Reader *reader)
 }
 
 /* A string of @size bytes; NULL, and a failure, for one of another size. */
-static const guint8 *take_string(Reader *reader, gsize size)
+static const guint8 *read_string(Reader *reader, gsize size)
 {
-    reader->failed = take_u32(reader) != size || reader->failed;
-    return take(reader, size);
+    reader->failed = read_u32(reader) != size || reader->failed;
+    return read_bytes(reader, size);
 }
 
 static void expect(Reader *reader, const char *text)
 {
-    const guint8 *bytes = take_string(reader, strlen(text));
+    const guint8 *bytes = read_string(reader, strlen(text));
     if (bytes == NULL || memcmp(bytes, text, strlen(text)) != 0)
         reader->failed = true;
 }
@@ -69,19 +69,19 @@ static guint8 *decode(const char *text, gsize *ret_size)
 /* Source: the file PROTOCOL.key of OpenSSH. */
 static const guint8 *find_private(Reader *reader)
 {
-    const guint8 *magic = take(reader, sizeof(MAGIC));
+    const guint8 *magic = read_bytes(reader, sizeof(MAGIC));
     if (magic == NULL || memcmp(magic, MAGIC, sizeof(MAGIC)) != 0)
         return NULL;
     expect(reader, "none"); /* cipher */
     expect(reader, "none"); /* key derivation */
     expect(reader, "");
-    reader->failed = take_u32(reader) != 1 || reader->failed; /* keys */
-    take(reader, take_u32(reader));                           /* the public one */
-    take_u32(reader);                                         /* length of the private part */
-    reader->failed = take_u32(reader) != take_u32(reader) || reader->failed;
+    reader->failed = read_u32(reader) != 1 || reader->failed; /* keys */
+    read_bytes(reader, read_u32(reader));                     /* the public one */
+    read_u32(reader);                                         /* length of the private part */
+    reader->failed = read_u32(reader) != read_u32(reader) || reader->failed;
     expect(reader, TYPE);
-    take_string(reader, PUBLIC_SIZE);
-    return take_string(reader, PRIVATE_SIZE);
+    read_string(reader, PUBLIC_SIZE);
+    return read_string(reader, PRIVATE_SIZE);
 }
 
 static void add_string(GByteArray *bytes, gconstpointer data, guint32 size)

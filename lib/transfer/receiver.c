@@ -134,8 +134,8 @@ static int enter_named(Receiver *receiver, const char *name, int *ret_fd, bool *
 }
 
 /* The path ends with the entry's name; @before is its length without that name. */
-static int take_directory(Receiver *receiver, const TransferMeta *meta, const char *name,
-                          size_t before)
+static int enter_directory(Receiver *receiver, const TransferMeta *meta, const char *name,
+                           size_t before)
 {
     int fd = -1;
     bool made = false;
@@ -169,7 +169,7 @@ static int complete_directory(Receiver *receiver, const ReceiverLevel *level)
     return 0;
 }
 
-static int take_leave(Receiver *receiver)
+static int leave_directory(Receiver *receiver)
 {
     if (receiver->skipped > 0) {
         receiver->skipped--;
@@ -225,7 +225,7 @@ static int make_entry(Receiver *receiver, const WireFrame *frame, WireReader *re
 {
     size_t before = path_push(&receiver->path, name);
     if (frame->type == TRANSFER_DIRECTORY)
-        return wire_reader_done(reader) ? take_directory(receiver, meta, name, before) : -EPROTO;
+        return wire_reader_done(reader) ? enter_directory(receiver, meta, name, before) : -EPROTO;
     receiver->file.meta = *meta;
     receiver->file_path = before;
     if (frame->type == TRANSFER_FILE)
@@ -243,7 +243,7 @@ static int make_entry(Receiver *receiver, const WireFrame *frame, WireReader *re
 }
 
 /* FILE, DIRECTORY, SYMLINK or LINK. */
-static int take_entry(Receiver *receiver, const WireFrame *frame)
+static int handle_entry(Receiver *receiver, const WireFrame *frame)
 {
     WireReader reader;
     TransferMeta meta = {0};
@@ -273,7 +273,7 @@ static int pass_problem(Receiver *receiver, const WireFrame *frame)
     return result;
 }
 
-static int take_file_frame(Receiver *receiver, const WireFrame *frame)
+static int handle_file_frame(Receiver *receiver, const WireFrame *frame)
 {
     int result = receiver_file_frame(receiver, frame);
     if (result == 0 && !receiver->file.open)
@@ -281,22 +281,22 @@ static int take_file_frame(Receiver *receiver, const WireFrame *frame)
     return result;
 }
 
-static int take_frame(Receiver *receiver, const WireFrame *frame)
+static int handle_frame(Receiver *receiver, const WireFrame *frame)
 {
     if (frame->type == TRANSFER_PROBLEM)
         return pass_problem(receiver, frame);
     if (frame->type == TRANSFER_ATTRIBUTE)
         return receiver_attribute(receiver, frame);
     if (receiver->file.open)
-        return take_file_frame(receiver, frame);
+        return handle_file_frame(receiver, frame);
     switch ((unsigned)frame->type) {
     case TRANSFER_DIRECTORY:
     case TRANSFER_FILE:
     case TRANSFER_SYMLINK:
     case TRANSFER_LINK:
-        return take_entry(receiver, frame);
+        return handle_entry(receiver, frame);
     case TRANSFER_LEAVE:
-        return frame->size == 0 ? take_leave(receiver) : -EPROTO;
+        return frame->size == 0 ? leave_directory(receiver) : -EPROTO;
     default:
         return -EPROTO;
     }
@@ -324,7 +324,7 @@ static int receive_all(Receiver *receiver)
     while (result == 0 && (result = transfer_next(&receiver->reader, &frame)) == 0) {
         if (frame.type == TRANSFER_END && !receiver->file.open)
             return receiver->depth == 0 && receiver->skipped == 0 ? 0 : -EPROTO;
-        result = goes_on(receiver) ? take_frame(receiver, &frame) : -ECANCELED;
+        result = goes_on(receiver) ? handle_frame(receiver, &frame) : -ECANCELED;
     }
     return result;
 }

@@ -154,7 +154,7 @@ static int write_at(int fd, const uint8_t *bytes, size_t size, uint64_t offset)
     return 0;
 }
 
-static int take_data(Receiver *receiver, WireReader *reader)
+static int handle_data(Receiver *receiver, WireReader *reader)
 {
     ReceiverFile *file = &receiver->file;
     const TransferReceive *receive = receiver->receive;
@@ -222,7 +222,7 @@ int receiver_file_frame(Receiver *receiver, const WireFrame *frame)
     uint64_t size;
     switch ((unsigned)frame->type) {
     case TRANSFER_DATA:
-        return take_data(receiver, &reader);
+        return handle_data(receiver, &reader);
     case TRANSFER_FILE_END:
         size = wire_get_u64(&reader);
         return wire_reader_done(&reader) && size <= INT64_MAX ? end_file(receiver, &size) : -EPROTO;

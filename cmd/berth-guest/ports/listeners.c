@@ -140,7 +140,7 @@ static bool fill_snapshot(Listeners *listeners, Snapshot *next)
     return true;
 }
 
-static void take_snapshot(Listeners *listeners)
+static void make_snapshot(Listeners *listeners)
 {
     Snapshot *next = &listeners->next;
     if (!fill_snapshot(listeners, next))
@@ -165,7 +165,7 @@ static void on_timer(Source *source, uint32_t events)
     uint64_t count;
     if (read(source->fd, &count, sizeof(count)) < 0)
         return;
-    take_snapshot(listeners);
+    make_snapshot(listeners);
     if (listeners->tick_nsec == 0 || listeners->tick_nsec >= LAST_TICK_NSEC) {
         set_sweep(listeners);
         return;
