@@ -23,7 +23,7 @@ static char *find_code(GError **error)
     if (program == NULL)
         berth_error_set(error, BERTH_ERROR_NOT_FOUND, "code.missing",
                         "install Visual Studio Code, and its extension \"Remote - SSH\"",
-                        "there is no program called code on this host");
+                        "VS Code's command \"code\" is not on this host's PATH");
     return program;
 }
 
@@ -32,7 +32,7 @@ static bool check_config(Invocation *invocation, GError **error)
     if (berth_ssh_config_is_added(invocation->berth))
         return true;
     berth_error_set(error, BERTH_ERROR_NOT_FOUND, "code.ssh-config",
-                    "do that once: berth ssh-config --install",
+                    "include them: berth ssh-config --install",
                     "~/.ssh/config does not include berth's distros yet");
     return false;
 }
@@ -48,7 +48,8 @@ static char *read_line(int fd)
     return g_strdup(text);
 }
 
-/* @directory of this host as the guest has it, or a copy of it as one of the distro's own. */
+/* Where the guest has the host's @directory; or, if it does not, @directory itself, as a path in
+ * the distro. Free with g_free. */
 static char *find_directory(int connection, const char *distro, const char *directory)
 {
     char *shared = g_file_test(directory, G_FILE_TEST_IS_DIR)
@@ -65,19 +66,20 @@ static char *resolve(Invocation *invocation, const char *distro, const char *dir
     berth_autofd int connection = berth_connect(invocation->berth, distro, &notice, error);
     print_notice(notice);
     berth_autofd int answer = memfd_create("berth-code", MFD_CLOEXEC);
-    berth_autofd int nowhere = memfd_create("berth-code", MFD_CLOEXEC);
+    berth_autofd int ignored = memfd_create("berth-code", MFD_CLOEXEC);
     if (connection < 0)
         return NULL;
     g_autofree char *there = find_directory(connection, distro, directory);
     const char *const argv[] = {"sh", "-c", "cd -- \"$1\" && pwd", "sh", there, NULL};
-    const BerthRun run = {.argv = argv, .input = -1, .output = answer, .errors = nowhere};
+    const BerthRun run = {.argv = argv, .input = -1, .output = answer, .errors = ignored};
     int status = berth_run(connection, &run, error);
     if (status == 0)
         return read_line(answer);
     if (status > 0) {
         g_clear_error(error);
         berth_error_set(error, BERTH_ERROR_NOT_FOUND, "code.directory", NULL,
-                        "%s is no directory in %s that its user can open", directory, distro);
+                        "cannot open the directory %s in %s as its default user", directory,
+                        distro);
     }
     return NULL;
 }

@@ -61,7 +61,8 @@ static bool check_sources(const Invocation *invocation, GError **error)
         if (length == name_length(other) && strncmp(first, other, length) == 0)
             continue;
         berth_error_set(error, BERTH_ERROR_INVALID, "usage.arguments",
-                        "copy from one place at a time", "the sources are in several places");
+                        "copy from one distro, or this host, at a time",
+                        "the sources are in several places");
         return false;
     }
     return true;
@@ -76,7 +77,8 @@ static bool check_places(const Place *source, const Place *target, GError **erro
     }
     if (g_strcmp0(source->distro, target->distro) != 0)
         return true;
-    g_autofree char *hint = g_strdup_printf("copy there: berth run -d %s cp", source->distro);
+    g_autofree char *hint =
+        g_strdup_printf("copy inside the distro: berth run -d %s cp", source->distro);
     berth_error_set(error, BERTH_ERROR_INVALID, "usage.arguments", hint,
                     "both paths are in the same distro");
     return false;

@@ -109,7 +109,7 @@ const Command command_export = {
     .synopsis = "NAME FILE",
     .summary = "Write a distro's files to an archive, or its disk to an image",
     .details =
-        "FILE's end chooses the format: .tar, .tar.gz, .tgz, .wsl, .tar.xz, .txz, .tar.zst,\n"
+        "FILE's suffix chooses the format: .tar, .tar.gz, .tgz, .wsl, .tar.xz, .txz, .tar.zst,\n"
         ".ext4 or .img; - is standard output. The distro must be stopped. FILE appears when\n"
         "it is whole.",
     .min_arguments = 2,

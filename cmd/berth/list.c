@@ -182,7 +182,7 @@ const Command command_list = {
     .name = "list",
     .spellings = "--list -l ls",
     .synopsis = "[OPTION]...",
-    .summary = "List the distros and what they do",
+    .summary = "List the distros and their states",
     .details =
         "* marks the default distro. MEMORY and DISK are what it takes on this host now; the\n"
         "disk may grow to the size that follows.",

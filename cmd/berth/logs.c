@@ -14,7 +14,7 @@
 #include <unistd.h>
 
 static const Option options[] = {
-    {"follow", 'f', NULL, "Go on showing what is added, until interrupted"},
+    {"follow", 'f', NULL, "Show new output as it comes, until interrupted"},
     {NULL},
 };
 

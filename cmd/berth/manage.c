@@ -7,8 +7,8 @@
 #include "resize.h"
 
 static const Option options[] = {
-    {"move", 'm', "DIR", "As berth move NAME DIR"},
-    {"resize", 'r', "SIZE", "As berth resize NAME SIZE"},
+    {"move", 'm', "DIR", "The same as berth move NAME DIR"},
+    {"resize", 'r', "SIZE", "The same as berth resize NAME SIZE"},
     {NULL},
 };
 

@@ -10,7 +10,7 @@
 #include <string.h>
 
 static const Option options[] = {
-    {"default", 0, NULL, "Back to where imports put it"},
+    {"default", 0, NULL, "Move it back to where imports put disks"},
     {NULL},
 };
 

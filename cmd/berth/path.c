@@ -15,7 +15,7 @@ static const Option options[] = {
     {"to-guest", 'u', NULL, "PATH is on this host (the default)"},
     {"to-host", 'w', NULL, "PATH is in the distro"},
     {"mixed", 'm', NULL, "The same as -w"},
-    {"absolute", 'a', NULL, "The result is absolute, which it is anyway"},
+    {"absolute", 'a', NULL, "Print an absolute path, as without -a"},
     {NULL},
 };
 

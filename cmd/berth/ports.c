@@ -150,7 +150,7 @@ static int run(Invocation *invocation, GError **error)
 const Command command_ports = {
     .name = "ports",
     .synopsis = "[OPTION]... [NAME]",
-    .summary = "List the ports that listen in distros and are on localhost",
+    .summary = "List the ports distros listen on, and whether localhost has them",
     .details =
         "Without NAME: of every distro that runs. An open port is on 127.0.0.1 and ::1, and on\n"
         "the distro's own address, which \"berth list --json\" shows; HOST says where else it is.\n"

@@ -20,7 +20,7 @@ static int run(Invocation *invocation, GError **error)
 const Command command_ssh_proxy = {
     .name = "ssh-proxy",
     .synopsis = "NAME USER",
-    .summary = "Be the connection of one ssh client",
+    .summary = "Carry the connection of one ssh client",
     .details = "For OpenSSH's ProxyCommand: \"berth ssh-config\" prints the line.",
     .min_arguments = 2,
     .max_arguments = 2,

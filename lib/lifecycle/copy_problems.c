@@ -6,19 +6,19 @@
 
 #include <errno.h>
 
-/* By TransferStep. The text is about the path. */
+/* By TransferStep; `text` has a "%s" for the path. */
 static const struct {
     const char *id;
     const char *text;
     const char *hint; /* or NULL */
-    bool source;      /* the path is one of where the files come from */
+    bool source;      /* the path is on the side of the sender */
 } steps[TRANSFER_STEPS] = {
     [TRANSFER_STEP_OPEN] = {"cp.open", "cannot open \"%s\"", NULL, true},
     [TRANSFER_STEP_READ] = {"cp.read", "cannot read \"%s\"", NULL, true},
     [TRANSFER_STEP_DIRECTORY] = {"cp.directory", "\"%s\" is a directory",
                                  "copy directories with -r", true},
     [TRANSFER_STEP_SPECIAL] = {"cp.special", "\"%s\" is a device, a socket or a FIFO", NULL, true},
-    [TRANSFER_STEP_DEPTH] = {"cp.depth", "\"%s\" is in too many directories",
+    [TRANSFER_STEP_DEPTH] = {"cp.depth", "\"%s\" is nested too deeply",
                              "copy the inner directories by themselves", true},
     [TRANSFER_STEP_SOURCE_ATTRIBUTES] = {"cp.read", "cannot read the extended attributes of \"%s\"",
                                          NULL, true},

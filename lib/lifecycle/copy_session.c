@@ -93,7 +93,7 @@ static bool check_end(BerthCopySession *session, GError **error)
         return false;
     }
     if (session->status == 0 || session->status == STATUS_SIGPIPE)
-        return true; /* the end that no longer reads has the reason */
+        return true; /* SIGPIPE: the receiver ended first, and reports why */
     berth_error_set(error, BERTH_ERROR_GUEST, "cp.ended", NULL, "%s ended the copy with status %d",
                     name, session->status);
     return false;
