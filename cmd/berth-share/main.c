@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: MIT
  *
- * berth-share UID GID (ro|rw|was SOURCE PATH)... — serves directories of the host to one guest.
+ * berth-share UID GID (ro|rw|cow=DIR|was SOURCE PATH)... — serves directories of the host to one
+ * guest.
  *
  * Started by its keeper. Descriptor 3 is the guest's port, 4 a pipe that gets a byte with the
  * guest's first request. SOURCE, a directory of the host, appears at PATH. The user's files are
  * UID's and GID's in the guest. A former server of the guest had what "was" at PATH. Ends when the
- * port closes.
+ * port closes. With "cow" the guest's changes are kept in DIR.
  */
 #include "share/serve.h"
 
@@ -14,6 +15,8 @@
 #include <string.h>
 #include <sys/prctl.h>
 #include <unistd.h>
+
+#define COW "cow="
 
 enum { PORT_FD = 3, BEGUN_FD = 4, FIXED = 3, WORDS = 3 };
 
@@ -35,7 +38,9 @@ static bool read_root(char **words, BerthShareRoot *ret_root)
 {
     *ret_root = (BerthShareRoot){
         .source = words[1], .path = words[2], .read_only = strcmp(words[0], "ro") == 0};
-    return ret_root->read_only || strcmp(words[0], "rw") == 0;
+    if (g_str_has_prefix(words[0], COW))
+        ret_root->overlay = words[0] + strlen(COW);
+    return ret_root->read_only || ret_root->overlay != NULL || strcmp(words[0], "rw") == 0;
 }
 
 /* Read the roots and paths of @argv, which has whole triples. */
@@ -64,7 +69,7 @@ int main(int argc, char **argv)
     g_autofree const char **paths = g_new0(const char *, argc);
     if (argc < FIXED || (argc - FIXED) % WORDS != 0 || !read_number(argv[1], &setup.guest_uid) ||
         !read_number(argv[2], &setup.guest_gid) || !read_roots(argv + FIXED, &setup, roots, paths))
-        return fail("usage: berth-share UID GID (ro|rw|was SOURCE PATH)... (started by "
+        return fail("usage: berth-share UID GID (ro|rw|cow=DIR|was SOURCE PATH)... (started by "
                     "berth-keeper)");
     signal(SIGPIPE, SIG_IGN);
     signal(SIGXFSZ, SIG_IGN);          /* a limit is the answer EFBIG */

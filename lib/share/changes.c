@@ -14,6 +14,7 @@
 #include "share_private.h"
 
 #include "base/fd.h"
+#include "layer.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -33,11 +34,15 @@
 void share_watch(Share *share, guint64 id, int fd)
 {
     char path[SHARE_FD_PATH_SIZE];
+    bool has_layer = share_layer_has(share, id);
+    berth_autofd int lower = has_layer ? share_layer_lower(share, id) : -1;
+    if (has_layer && lower < 0)
+        return; /* the host has no such directory */
     g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&share->lock);
     const BerthNode *node = berth_nodes_get(share->nodes, id);
     if (node == NULL || node->watch >= 0)
         return;
-    share_fd_path(fd, path);
+    share_fd_path(has_layer ? lower : fd, path);
     int watch = inotify_add_watch(share->inotify, path, EVENTS);
     if (watch < 0)
         return; /* no more watches: the caches have a limit of time */
@@ -58,6 +63,10 @@ void share_watch_ahead(Share *share, guint64 id, int parent_fd, const char *name
     g_mutex_unlock(&share->lock);
     if (!wanted)
         return;
+    if (share_layer_has(share, id)) {
+        share_watch(share, id, -1);
+        return;
+    }
     berth_autofd int fd = openat(parent_fd, name, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
     if (fd >= 0 && share_stat(share, fd, "", &found) == 0 &&
         memcmp(&found.key, &file->key, sizeof(found.key)) == 0)
@@ -108,7 +117,7 @@ static void follow_entry(Share *share, guint64 parent, const char *name)
     ShareFile file = {0};
     guint64 id = find_child(share, parent, name, &key);
     berth_autofd int fd = share_open_node(share, parent, NULL);
-    bool exists = fd >= 0 && share_stat(share, fd, name, &file) == 0;
+    bool exists = fd >= 0 && share_layer_look(share, parent, fd, name, &file) == 0;
     bool known = id != BERTH_NODE_NONE && exists && memcmp(&key, &file.key, sizeof(key)) == 0;
     if (id != BERTH_NODE_NONE)
         forget_attributes(share, id);
@@ -246,6 +255,11 @@ static bool follow_move(Share *share, Events *events, guint64 parent,
     g_autofree char *name = g_strdup(first->name); /* a further read overwrites @first */
     struct inotify_event *second = wait_for_second(share, events, first->cookie);
     guint64 new_parent = second != NULL ? node_of(share, second) : BERTH_NODE_NONE;
+    if (new_parent != BERTH_NODE_NONE && share_layer_hides(share, new_parent, second->name)) {
+        follow(share, new_parent, second);
+        second->mask = 0; /* handled */
+        new_parent = BERTH_NODE_NONE;
+    }
     if (new_parent == BERTH_NODE_NONE)
         return share_replay_move(share, parent, name, BERTH_NODE_NONE, NULL, is_directory);
     follow(share, new_parent, second);
@@ -260,7 +274,7 @@ static bool follow_move(Share *share, Events *events, guint64 parent,
 static bool repeat(Share *share, Events *events, guint64 parent, const struct inotify_event *event)
 {
     const guint32 kind = kind_of(event);
-    if (event->len == 0 || kind == 0)
+    if (event->len == 0 || kind == 0 || share_layer_hides(share, parent, event->name))
         return true;
     if (kind == IN_MOVED_FROM)
         return follow_move(share, events, parent, event);

@@ -35,6 +35,7 @@ static const int allowed[] = {
     SCMP_SYS(close),
     SCMP_SYS(copy_file_range),
     SCMP_SYS(dup),
+    SCMP_SYS(dup3),
     SCMP_SYS(fallocate),
     SCMP_SYS(fdatasync),
     SCMP_SYS(flock),

@@ -7,7 +7,7 @@
  * call has returned: once the queue is empty and no such call is under way, what is left was merged
  * and is dropped.
  */
-#include "share_private.h"
+#include "layer.h"
 
 #include <poll.h>
 #include <string.h>
@@ -74,7 +74,7 @@ ShareEcho *share_echo_begin(Share *share, guint64 parent, const char *name, guin
     const BerthNode *node = berth_nodes_get(share->nodes, parent);
     bool watched = node != NULL && node->watch >= 0;
     g_mutex_unlock(&share->lock);
-    if (!watched)
+    if (!watched || share_layer_has(share, parent)) /* it changes no file of the host */
         return NULL;
     ShareEcho *wanted = echo_new(parent, name, mask);
     g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&share->echoes->lock);

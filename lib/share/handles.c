@@ -3,6 +3,9 @@
 
 #include "base/fd.h"
 
+#include <fcntl.h>
+#include <unistd.h>
+
 struct BerthHandles {
     GMutex lock;
     GHashTable *by_number; /* &handle->number -> BerthHandle, one reference */
@@ -31,7 +34,7 @@ void berth_handles_free(BerthHandles *handles)
 }
 
 guint64 berth_handles_add(BerthHandles *handles, int fd, guint64 node, bool is_directory,
-                          bool is_writable)
+                          bool is_writable, bool is_protected)
 {
     g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&handles->lock);
     if (g_hash_table_size(handles->by_number) >= handles->max) {
@@ -43,6 +46,7 @@ guint64 berth_handles_add(BerthHandles *handles, int fd, guint64 node, bool is_d
     handle->node = node;
     handle->is_directory = is_directory;
     handle->is_writable = is_writable;
+    handle->is_protected = is_protected;
     handle->number = ++handles->last;
     handle->references = 1;
     g_mutex_init(&handle->position);
@@ -68,6 +72,7 @@ void berth_handle_unref(BerthHandle *handle)
     if (handle == NULL || !g_atomic_int_dec_and_test(&handle->references))
         return;
     berth_fd_close(&handle->fd);
+    g_clear_pointer(&handle->entries, g_ptr_array_unref);
     g_mutex_clear(&handle->position);
     g_free(handle);
 }
@@ -85,6 +90,23 @@ BerthHandle *berth_handles_find(BerthHandles *handles, guint64 node, bool writab
             found = handle;
     }
     return reference(found);
+}
+
+void berth_handles_move(BerthHandles *handles, guint64 node, int path_fd)
+{
+    g_autofree char *path = berth_fd_path(path_fd);
+    g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&handles->lock);
+    GHashTableIter iter;
+    gpointer value;
+    g_hash_table_iter_init(&iter, handles->by_number);
+    while (g_hash_table_iter_next(&iter, NULL, &value)) {
+        const BerthHandle *handle = value;
+        if (handle->node != node || handle->is_directory)
+            continue;
+        berth_autofd int fd = open(path, fcntl(handle->fd, F_GETFL) | O_CLOEXEC);
+        if (fd >= 0)
+            dup3(fd, handle->fd, O_CLOEXEC);
+    }
 }
 
 void berth_handles_release(BerthHandles *handles, guint64 number)

@@ -17,7 +17,10 @@ typedef struct {
     guint64 node; /* of the file */
     bool is_directory;
     bool is_writable;
-    GMutex position; /* of a directory: held from lseek to the last getdents */
+    bool is_protected; /* the file may be the host's and must not change, not even by this handle */
+    GMutex position;   /* of a directory: held from lseek to the last getdents */
+    GPtrArray
+        *entries; /* of a directory with an overlay, under position: as its first read found */
     /*< private >*/
     guint64 number;
     gint references;
@@ -31,7 +34,7 @@ void berth_handles_free(BerthHandles *handles);
 
 /* Takes @fd. Its number, or 0 when there are too many (@fd is closed then). */
 guint64 berth_handles_add(BerthHandles *handles, int fd, guint64 node, bool is_directory,
-                          bool is_writable);
+                          bool is_writable, bool is_protected);
 
 /* The handle @number, to be given back with berth_handle_unref; NULL: there is none. */
 BerthHandle *berth_handles_get(BerthHandles *handles, guint64 number);
@@ -40,6 +43,10 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(BerthHandle, berth_handle_unref)
 
 /* A handle of @node, to be given back; NULL: it is not open. Prefers a writable one if asked to. */
 BerthHandle *berth_handles_find(BerthHandles *handles, guint64 node, bool writable);
+
+/* The file of @node is @path_fd (O_PATH) from now on: those that read it do so there, with the
+ * numbers and flags that they have. */
+void berth_handles_move(BerthHandles *handles, guint64 node, int path_fd);
 
 /* The guest has closed it. */
 void berth_handles_release(BerthHandles *handles, guint64 number);

@@ -59,11 +59,6 @@ static guint64 name_bucket(const BerthNodes *nodes, guint64 parent, const char *
     return mix(g_str_hash(name) ^ (parent << 32)) & (nodes->buckets - 1);
 }
 
-static bool same_key(const BerthNodeKey *a, const BerthNodeKey *b)
-{
-    return a->inode == b->inode && a->device == b->device && a->birth_nsec == b->birth_nsec;
-}
-
 /* A fixed node has no key: it stays when another file takes its place. */
 static void link_key(BerthNodes *nodes, guint64 id)
 {
@@ -186,7 +181,7 @@ guint64 berth_nodes_find(const BerthNodes *nodes, guint64 parent, const char *na
 guint64 berth_nodes_find_key(const BerthNodes *nodes, const BerthNodeKey *key)
 {
     guint64 id = nodes->by_key[key_bucket(nodes, key)];
-    while (id != 0 && !same_key(&slot(nodes, id)->key, key))
+    while (id != 0 && !berth_node_key_equal(&slot(nodes, id)->key, key))
         id = slot(nodes, id)->next_by_key;
     return id;
 }
@@ -312,6 +307,16 @@ void berth_nodes_hold(BerthNodes *nodes, guint64 id)
 {
     if (get(nodes, id) != NULL)
         hold(nodes, id);
+}
+
+void berth_nodes_set_key(BerthNodes *nodes, guint64 id, const BerthNodeKey *key)
+{
+    BerthNode *node = get(nodes, id);
+    if (node == NULL || node->fixed)
+        return;
+    unlink_key(nodes, id);
+    node->key = *key;
+    link_key(nodes, id);
 }
 
 void berth_nodes_set_type(BerthNodes *nodes, guint64 id, mode_t mode)

@@ -49,6 +49,11 @@ typedef struct {
 
 typedef struct BerthNodes BerthNodes;
 
+static inline bool berth_node_key_equal(const BerthNodeKey *a, const BerthNodeKey *b)
+{
+    return a->inode == b->inode && a->device == b->device && a->birth_nsec == b->birth_nsec;
+}
+
 /* Called before @node is freed; must not change the table. */
 typedef void (*BerthNodeFunc)(const BerthNode *node, gpointer user_data);
 
@@ -74,6 +79,9 @@ guint64 berth_nodes_find_key(const BerthNodes *nodes, const BerthNodeKey *key);
  * A former node of that name loses its place. */
 guint64 berth_nodes_look_up(BerthNodes *nodes, guint64 parent, const char *name,
                             const BerthNodeKey *key);
+
+/* The file of @id was replaced by a copy, which is @key; any number is accepted. */
+void berth_nodes_set_key(BerthNodes *nodes, guint64 id, const BerthNodeKey *key);
 
 /* Add a lookup of @id; any number is accepted. */
 void berth_nodes_hold(BerthNodes *nodes, guint64 id);

@@ -2,52 +2,16 @@
 #include "share_private.h"
 
 #include "base/fd.h"
+#include "layer.h"
+#include "overlay/beneath.h"
 
 #include <errno.h>
 #include <fcntl.h>
-#include <linux/openat2.h>
 #include <stdio.h>
-#include <string.h>
-#include <sys/syscall.h>
 #include <sys/sysmacros.h>
 #include <unistd.h>
 
 #define NOBODY 65534u
-
-/* openat2 takes less than PATH_MAX at once; a deeper path is resolved in parts. */
-#define PART_MAX 4000u
-
-static int resolve_part(int fd, const char *path)
-{
-    const struct open_how how = {.flags = O_PATH | O_NOFOLLOW | O_CLOEXEC,
-                                 .resolve =
-                                     RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS | RESOLVE_NO_MAGICLINKS};
-    long found;
-    do {
-        found = syscall(SYS_openat2, fd, path, &how, sizeof(how));
-    } while (found < 0 && (errno == EAGAIN || errno == EINTR)); /* a rename on the way */
-    return found < 0 ? -errno : (int)found;
-}
-
-/* Open the file at @path below @root; modifies @path. */
-static int resolve(int root, GString *path)
-{
-    berth_autofd int at = -1;
-    char *rest = path->str;
-    while (strlen(rest) > PART_MAX) {
-        char *cut = rest + PART_MAX;
-        while (*cut != '/')
-            cut--; /* a name has at most 255 bytes */
-        *cut = '\0';
-        int next = resolve_part(at >= 0 ? at : root, rest);
-        berth_fd_close(&at);
-        if (next < 0)
-            return next;
-        at = next;
-        rest = cut + 1;
-    }
-    return resolve_part(at >= 0 ? at : root, rest);
-}
 
 void share_fd_path(int fd, char path[SHARE_FD_PATH_SIZE])
 {
@@ -70,7 +34,7 @@ static mode_t shown_mode(const Share *share, const struct statx *info)
 
 /* Two file systems may have the same inode number; what compares numbers, as tar does to find hard
  * links, sees the device only of the whole mount. */
-static ino_t shown_inode(const BerthNodeKey *key)
+ino_t share_shown_inode(const BerthNodeKey *key)
 {
     return key->inode ^ ((ino_t)minor(key->device) << 40) ^ ((ino_t)major(key->device) << 52);
 }
@@ -101,24 +65,19 @@ int share_stat(const Share *share, int fd, const char *name, ShareFile *ret_file
                         .st_mtim = {info.stx_mtime.tv_sec, info.stx_mtime.tv_nsec},
                         .st_ctim = {info.stx_ctime.tv_sec, info.stx_ctime.tv_nsec},
                     }};
-    ret_file->attributes.st_ino = shown_inode(&ret_file->key);
+    ret_file->attributes.st_ino = share_shown_inode(&ret_file->key);
     return 0;
 }
 
-static bool same_file(const BerthNodeKey *a, const BerthNodeKey *b)
-{
-    return a->inode == b->inode && a->device == b->device && a->birth_nsec == b->birth_nsec;
-}
-
 /* Open the file at @path; -ESTALE if it is not @key's (NULL: any file is right). */
-static int open_place(const Share *share, int root, GString *path, const BerthNodeKey *key)
+static int open_place(const Share *share, int root, const char *path, const BerthNodeKey *key)
 {
-    int fd = resolve(share->roots[root].fd, path);
+    int fd = berth_beneath_open(share->roots[root].fd, path);
     ShareFile file = {0};
     if (fd < 0 || key == NULL)
         return fd;
     int result = share_stat(share, fd, "", &file);
-    if (result == 0 && same_file(&file.key, key))
+    if (result == 0 && berth_node_key_equal(&file.key, key))
         return fd;
     berth_fd_close(&fd);
     return -ESTALE;
@@ -126,16 +85,17 @@ static int open_place(const Share *share, int root, GString *path, const BerthNo
 
 /* Open a file that the host has unlinked or moved, by a handle that the guest has of it. @problem
  * is the result of opening its place. */
-static int open_by_handle(Share *share, fuse_ino_t id, int problem)
+static int open_by_handle(Share *share, fuse_ino_t id, int problem, bool to_change)
 {
     bool gone = problem == -ENOENT || problem == -ENOTDIR || problem == -ELOOP || problem == -EXDEV;
-    g_autoptr(BerthHandle) handle = berth_handles_find(share->handles, id, false);
-    if (handle != NULL)
+    g_autoptr(BerthHandle) handle = berth_handles_find(share->handles, id, to_change);
+    if (handle != NULL && !(to_change && handle->is_protected))
         return share_reopen(handle->fd, O_PATH);
     return gone ? -ESTALE : problem;
 }
 
-int share_open_node(Share *share, fuse_ino_t id, int *ret_root)
+/* @to_change: of a share with an overlay, no file of the host. */
+static int open_node(Share *share, fuse_ino_t id, int *ret_root, bool to_change)
 {
     g_autoptr(GString) path = g_string_new(NULL);
     BerthNodeKey key = {0};
@@ -153,14 +113,35 @@ int share_open_node(Share *share, fuse_ino_t id, int *ret_root)
         return -ESTALE;
     if (root < 0 && is_fixed)
         return -ENOENT;
-    int fd = root >= 0 ? open_place(share, root, path, is_fixed ? NULL : &key) : -ESTALE;
-    return fd >= 0 ? fd : open_by_handle(share, id, fd);
+    BerthOverlay *overlay = root >= 0 ? share->roots[root].overlay : NULL;
+    const BerthNodeKey *wanted = is_fixed ? NULL : &key;
+    int fd = -ESTALE;
+    if (overlay != NULL)
+        fd = share_layer_open(share, overlay, path->str, wanted, to_change);
+    else if (root >= 0)
+        fd = open_place(share, root, path->str, wanted);
+    return fd >= 0 ? fd : open_by_handle(share, id, fd, to_change);
+}
+
+int share_open_node(Share *share, fuse_ino_t id, int *ret_root)
+{
+    SHARE_LAYER_HOLD(share, id);
+    return open_node(share, id, ret_root, false);
+}
+
+int share_open_held_node(Share *share, fuse_ino_t id)
+{
+    return open_node(share, id, NULL, false);
 }
 
 int share_open_to_change(Share *share, fuse_ino_t id)
 {
     int root;
-    int fd = share_open_node(share, id, &root);
+    int result = share_layer_copy_up(share, id);
+    if (result < 0)
+        return result;
+    SHARE_LAYER_HOLD(share, id);
+    int fd = open_node(share, id, &root, true);
     if (fd == -ENOENT || (fd >= 0 && root >= 0 && share->roots[root].read_only)) {
         berth_fd_close(&fd);
         return -EROFS;

@@ -15,6 +15,7 @@
 #include "share_private.h"
 
 #include "base/fd.h"
+#include "layer.h"
 #include "wire/replay.h"
 
 #include <errno.h>
@@ -262,7 +263,7 @@ static bool is_there(Share *share, guint64 parent, const char *name, const Berth
 {
     ShareFile file = {0};
     berth_autofd int fd = share_open_node(share, parent, NULL);
-    return fd >= 0 && share_stat(share, fd, name, &file) == 0 &&
+    return fd >= 0 && share_layer_look(share, parent, fd, name, &file) == 0 &&
            memcmp(key, &file.key, sizeof(*key)) == 0;
 }
 

@@ -5,6 +5,7 @@
 #include "share_private.h"
 
 #include "base/fd.h"
+#include "layer.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -22,14 +23,18 @@
 
 /* ---- making and removing ---- */
 
-/* Open the directory @parent to add a file to it; the guest will have that file, so it is watched.
- */
-static int open_parent(Share *share, fuse_ino_t parent)
+/* Open the directory @parent to add a file @name to it; the guest will have that file, so it is
+ * watched. */
+static int open_parent(Share *share, fuse_ino_t parent, const char *name)
 {
-    int fd = share_open_to_change(share, parent);
-    if (fd >= 0)
-        share_watch(share, parent, fd);
-    return fd;
+    berth_autofd int fd = share_open_to_change(share, parent);
+    if (fd < 0)
+        return fd;
+    int result = share_layer_prepare(share, parent, name, false);
+    if (result < 0)
+        return result;
+    share_watch(share, parent, fd);
+    return berth_fd_steal(&fd);
 }
 
 static void reply_new(fuse_req_t request, guint64 parent, int fd, const char *name)
@@ -37,7 +42,8 @@ static void reply_new(fuse_req_t request, guint64 parent, int fd, const char *na
     Share *share = share_of(request);
     ShareFile file = {0};
     struct fuse_entry_param entry;
-    int result = share_stat(share, fd, name, &file);
+    SHARE_LAYER_HOLD(share, parent);
+    int result = share_layer_stat_child(share, parent, fd, name, &file);
     if (result < 0) {
         fuse_reply_err(request, -result);
         return;
@@ -51,7 +57,7 @@ void share_mknod(fuse_req_t request, fuse_ino_t parent, const char *name, mode_t
 {
     Share *share = share_of(request);
     bool allowed = S_ISREG(mode) || S_ISFIFO(mode) || S_ISSOCK(mode);
-    berth_autofd int fd = allowed ? open_parent(share, parent) : -EPERM;
+    berth_autofd int fd = allowed ? open_parent(share, parent, name) : -EPERM;
     if (fd < 0)
         fuse_reply_err(request, -fd);
     else if (SHARE_WITH_ECHO(share, share_echo_begin(share, parent, name, IN_CREATE),
@@ -64,7 +70,7 @@ void share_mknod(fuse_req_t request, fuse_ino_t parent, const char *name, mode_t
 void share_mkdir(fuse_req_t request, fuse_ino_t parent, const char *name, mode_t mode)
 {
     Share *share = share_of(request);
-    berth_autofd int fd = open_parent(share, parent);
+    berth_autofd int fd = open_parent(share, parent, name);
     if (fd < 0)
         fuse_reply_err(request, -fd);
     else if (SHARE_WITH_ECHO(share, share_echo_begin(share, parent, name, IN_CREATE),
@@ -77,7 +83,7 @@ void share_mkdir(fuse_req_t request, fuse_ino_t parent, const char *name, mode_t
 void share_symlink(fuse_req_t request, const char *target, fuse_ino_t parent, const char *name)
 {
     Share *share = share_of(request);
-    berth_autofd int fd = open_parent(share, parent);
+    berth_autofd int fd = open_parent(share, parent, name);
     if (fd < 0)
         fuse_reply_err(request, -fd);
     else if (SHARE_WITH_ECHO(share, share_echo_begin(share, parent, name, IN_CREATE),
@@ -92,7 +98,7 @@ void share_link(fuse_req_t request, fuse_ino_t id, fuse_ino_t parent, const char
     Share *share = share_of(request);
     char path[SHARE_FD_PATH_SIZE];
     berth_autofd int file = share_open_to_change(share, id);
-    berth_autofd int fd = open_parent(share, parent);
+    berth_autofd int fd = open_parent(share, parent, name);
     share_fd_path(file, path);
     if (file < 0 || fd < 0)
         fuse_reply_err(request, file < 0 ? -file : -fd);
@@ -112,7 +118,7 @@ static void remove_entry(fuse_req_t request, fuse_ino_t parent, const char *name
         return;
     }
     if (SHARE_WITH_ECHO(share, share_echo_begin(share, parent, name, IN_DELETE),
-                        unlinkat(fd, name, flags)) < 0) {
+                        share_layer_unlink(share, parent, fd, name, flags)) < 0) {
         fuse_reply_err(request, errno);
         return;
     }
@@ -149,7 +155,10 @@ void share_rename(fuse_req_t request, fuse_ino_t parent, const char *name, fuse_
         swaps ? share_echo_begin(share, new_parent, new_name, IN_MOVED_FROM) : NULL,
         swaps ? share_echo_begin(share, parent, name, IN_MOVED_TO) : NULL,
     };
-    int problem = renameat2(fd, name, new_fd, new_name, flags) < 0 ? errno : 0;
+    int problem = share_layer_rename(share, &(ShareEntry){parent, fd, name},
+                                     &(ShareEntry){new_parent, new_fd, new_name}, flags) < 0
+                      ? errno
+                      : 0;
     for (guint i = 0; i < G_N_ELEMENTS(echoes); i++)
         share_echo_end(share, echoes[i], problem == 0);
     if (problem != 0) {
@@ -181,7 +190,8 @@ void share_opendir(fuse_req_t request, fuse_ino_t id, struct fuse_file_info *inf
     }
     share_watch(share, id, path_fd);
     bool followed = share_entry_timeout(share, id) == BERTH_SHARE_WATCHED;
-    info->fh = berth_handles_add(share->handles, berth_fd_steal(&fd), id, true, false);
+    info->fh = berth_handles_add(share->handles, berth_fd_steal(&fd), id, true, false,
+                                 share_layer_has(share, id));
     info->keep_cache = info->cache_readdir = followed;
     if (info->fh == 0)
         fuse_reply_err(request, ENFILE);
@@ -230,7 +240,9 @@ static bool add_found(Listing *listing, const struct dirent64 *found)
     struct fuse_entry_param entry;
     ShareFile file = {0};
     describe_plainly(found, &entry);
-    if (listing->plus && !is_dots && share_stat(share, listing->fd, found->d_name, &file) == 0) {
+    SHARE_LAYER_HOLD(share, listing->parent);
+    if (listing->plus && !is_dots &&
+        share_layer_stat_child(share, listing->parent, listing->fd, found->d_name, &file) == 0) {
         share_enter(share, listing->parent, listing->fd, found->d_name, &file, &entry);
         if (add_entry(listing, found->d_name, &entry, found->d_off))
             return true;
@@ -261,6 +273,29 @@ static int add_all_found(Listing *listing, off_t offset)
     }
 }
 
+/* The same of a directory with an overlay, whose entries are those of the first read. */
+static int add_all_merged(Listing *listing, BerthHandle *handle, off_t offset)
+{
+    struct dirent64 found = {0};
+    Share *share = share_of(listing->request);
+    if (offset == 0 || handle->entries == NULL) {
+        g_clear_pointer(&handle->entries, g_ptr_array_unref);
+        handle->entries = share_layer_list(share, listing->parent);
+    }
+    if (handle->entries == NULL)
+        return -errno;
+    for (off_t at = MAX(offset, 0); at < handle->entries->len; at++) {
+        const BerthOverlayEntry *entry = handle->entries->pdata[at];
+        found.d_ino = entry->inode;
+        found.d_type = entry->type;
+        found.d_off = at + 1;
+        g_strlcpy(found.d_name, entry->name, sizeof(found.d_name));
+        if (!add_found(listing, &found))
+            break;
+    }
+    return 0;
+}
+
 static void add_fixed(guint64 id, const char *name, gpointer user_data)
 {
     Listing *listing = user_data;
@@ -284,7 +319,8 @@ static int list(Listing *listing, guint64 number, off_t offset)
         return -EBADF;
     listing->fd = handle->fd;
     g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&handle->position);
-    return add_all_found(listing, offset);
+    return share_layer_has(share, listing->parent) ? add_all_merged(listing, handle, offset)
+                                                   : add_all_found(listing, offset);
 }
 
 static void reply_listing(fuse_req_t request, fuse_ino_t id, size_t size, off_t offset,

@@ -5,6 +5,7 @@
 #include "share_private.h"
 
 #include "base/fd.h"
+#include "layer.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -35,16 +36,19 @@ static int open_file(int path_fd, int flags)
 static void keep_open(fuse_req_t request, fuse_ino_t id, int fd, struct fuse_file_info *info)
 {
     Share *share = share_of(request);
+    bool changes = wants_to_change(info->flags);
     info->keep_cache = true; /* changes invalidate it */
-    info->fh = berth_handles_add(share->handles, fd, id, false, wants_to_change(info->flags));
+    info->fh = berth_handles_add(share->handles, fd, id, false, changes,
+                                 !changes && share_layer_has(share, id));
 }
 
 void share_open(fuse_req_t request, fuse_ino_t id, struct fuse_file_info *info)
 {
     Share *share = share_of(request);
     bool changes = wants_to_change(info->flags);
+    SHARE_LAYER_HOLD(share, changes ? BERTH_NODE_NONE : id);
     berth_autofd int path_fd =
-        changes ? share_open_to_change(share, id) : share_open_node(share, id, NULL);
+        changes ? share_open_to_change(share, id) : share_open_held_node(share, id);
     struct stat found;
     if (path_fd >= 0 && (fstat(path_fd, &found) < 0 || !S_ISREG(found.st_mode))) {
         fuse_reply_err(request, ESTALE);
@@ -72,8 +76,11 @@ void share_create(fuse_req_t request, fuse_ino_t parent, const char *name, mode_
 {
     Share *share = share_of(request);
     berth_autofd int parent_fd = share_open_to_change(share, parent);
-    if (parent_fd < 0) {
-        fuse_reply_err(request, -parent_fd);
+    int prepared = parent_fd < 0
+                       ? parent_fd
+                       : share_layer_prepare(share, parent, name, (info->flags & O_EXCL) == 0);
+    if (prepared < 0) {
+        fuse_reply_err(request, -prepared);
         return;
     }
     share_watch(share, parent, parent_fd);
@@ -86,7 +93,10 @@ void share_create(fuse_req_t request, fuse_ino_t parent, const char *name, mode_
     if (fd < 0 && errno == EEXIST && (info->flags & O_EXCL) == 0)
         fd = openat(parent_fd, name, flags);
     ShareFile file = {0};
-    int result = fd < 0 ? -errno : share_stat(share, fd, "", &file);
+    int result = fd < 0 ? -errno : 0;
+    SHARE_LAYER_HOLD(share, parent);
+    if (result == 0)
+        result = share_layer_stat_child(share, parent, parent_fd, name, &file);
     if (result == 0 && !S_ISREG(file.attributes.st_mode))
         result = -EEXIST;
     if (result == 0 && !is_new && (info->flags & O_TRUNC) != 0 &&

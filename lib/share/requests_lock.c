@@ -12,6 +12,7 @@
 #include "share_private.h"
 
 #include "base/fd.h"
+#include "layer.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -89,7 +90,7 @@ static Owner *get_owner(fuse_req_t request, const struct fuse_file_info *info)
     int result = -EBADF;
     Owner *owner = NULL;
     g_autoptr(BerthHandle) handle = berth_handles_get(share->handles, info->fh);
-    if (handle != NULL) {
+    if (handle != NULL && (result = share_layer_copy_up(share, handle->node)) == 0) {
         g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&share->locks_lock);
         owner = find_owner(share, handle->node, info->lock_owner);
         if (owner == NULL)
@@ -212,8 +213,9 @@ void share_setlk(fuse_req_t request, fuse_ino_t id, struct fuse_file_info *info,
 void share_flock(fuse_req_t request, fuse_ino_t id, struct fuse_file_info *info, int operation)
 {
     g_autoptr(BerthHandle) handle = berth_handles_get(share_of(request)->handles, info->fh);
-    if (handle == NULL)
-        fuse_reply_err(request, EBADF);
+    int result = handle == NULL ? -EBADF : share_layer_copy_up(share_of(request), handle->node);
+    if (result < 0)
+        fuse_reply_err(request, -result);
     else if (flock(handle->fd, operation | LOCK_NB) == 0)
         fuse_reply_err(request, 0);
     else if ((operation & LOCK_NB) != 0 || errno != EWOULDBLOCK)

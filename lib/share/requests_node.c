@@ -5,6 +5,7 @@
 #include "share_private.h"
 
 #include "base/fd.h"
+#include "layer.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -28,7 +29,7 @@ static void reply_share_root(fuse_req_t request, guint64 id)
     Share *share = share_of(request);
     ShareFile file = {0};
     berth_autofd int fd = share_open_node(share, id, NULL);
-    int result = fd < 0 ? fd : share_stat(share, fd, "", &file);
+    int result = fd < 0 ? fd : share_layer_stat_node(share, id, fd, &file);
     if (result < 0) {
         fuse_reply_err(request, -result);
         return;
@@ -85,7 +86,8 @@ void share_lookup(fuse_req_t request, fuse_ino_t parent, const char *name)
     }
     share_watch(share, parent, fd); /* before stat, so that no change is missed */
     ShareFile file = {0};
-    int result = share_stat(share, fd, name, &file);
+    SHARE_LAYER_HOLD(share, parent);
+    int result = share_layer_stat_child(share, parent, fd, name, &file);
     if (result == -ENOENT) {
         reply_missing(request, parent);
         return;
@@ -124,7 +126,7 @@ static void reply_attributes(fuse_req_t request, fuse_ino_t id, int fd)
 {
     Share *share = share_of(request);
     ShareFile file = {0};
-    int result = share_stat(share, fd, "", &file);
+    int result = share_layer_stat_node(share, id, fd, &file);
     if (result == 0)
         fuse_reply_attr(request, &file.attributes,
                         share_attribute_timeout(share, id, &file.attributes));
@@ -283,7 +285,7 @@ void share_statfs(fuse_req_t request, fuse_ino_t id)
 /* The others (capabilities, labels, ACLs that name users) belong to the host. */
 static bool is_users(const char *name)
 {
-    return g_str_has_prefix(name, "user.");
+    return g_str_has_prefix(name, "user.") && !g_str_equal(name, BERTH_OVERLAY_ATTRIBUTE);
 }
 
 void share_setxattr(fuse_req_t request, fuse_ino_t id, const char *name, const char *value,

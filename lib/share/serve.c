@@ -4,6 +4,7 @@
 #include "base/error.h"
 #include "base/fd.h"
 #include "confine_share.h"
+#include "layer.h"
 #include "transport.h"
 
 #include <errno.h>
@@ -105,8 +106,14 @@ static bool open_root(Share *share, guint index, const BerthShareRoot *root, GEr
         berth_error_set_errno(error, errno, "share.root", "%s", root->source);
         return false;
     }
-    if (berth_nodes_add_share(share->nodes, root->path, index) != BERTH_NODE_NONE)
+    if (root->overlay != NULL && !share_layer_start(share, index, root->overlay, error)) {
+        berth_fd_close(&opened->fd);
+        return false;
+    }
+    opened->node = berth_nodes_add_share(share->nodes, root->path, index);
+    if (opened->node != BERTH_NODE_NONE)
         return true;
+    g_clear_pointer(&opened->overlay, berth_overlay_free);
     berth_fd_close(&opened->fd);
     berth_error_set(error, BERTH_ERROR_INVALID, "share.root", NULL,
                     "%s: another share is at /%s already, or within it", root->source, root->path);
@@ -121,8 +128,10 @@ static void share_free(Share *share)
     share_replay_free(share);
     share_echoes_free(share->echoes);
     berth_nodes_free(share->nodes);
-    for (guint i = 0; i < share->n_roots; i++)
+    for (guint i = 0; i < share->n_roots; i++) {
+        g_clear_pointer(&share->roots[i].overlay, berth_overlay_free);
         berth_fd_close(&share->roots[i].fd);
+    }
     g_free(share->roots);
     berth_handles_free(share->handles);
     share_locks_clear(share);
@@ -200,11 +209,17 @@ static bool confine(const Share *share, int last_fd, GError **error)
 {
     last_fd =
         MAX(MAX(last_fd, share->inotify), MAX(share->answers, fuse_session_fd(share->session)));
-    g_autofree BerthSandboxPath *paths = g_new0(BerthSandboxPath, share->n_roots + 1);
+    g_autofree BerthSandboxPath *paths = g_new0(BerthSandboxPath, 2 * share->n_roots + 1);
     guint n_paths = 0;
-    for (guint i = 0; i < share->n_roots; i++)
-        if (share->roots[i].fd >= 0)
-            paths[n_paths++] = (BerthSandboxPath){share->roots[i].fd, share->roots[i].read_only};
+    for (guint i = 0; i < share->n_roots; i++) {
+        const ShareRoot *root = &share->roots[i];
+        if (root->fd < 0)
+            continue;
+        /* beside an overlay the host's files are never written, whoever asks */
+        paths[n_paths++] = (BerthSandboxPath){root->fd, root->read_only || root->overlay != NULL};
+        if (root->overlay != NULL)
+            paths[n_paths++] = (BerthSandboxPath){berth_overlay_dir_fd(root->overlay), false};
+    }
     return berth_share_confine(last_fd, paths, n_paths, error);
 }
 
@@ -218,6 +233,8 @@ static int open_roots(Share *share, const BerthShareSetup *setup)
         if (!open_root(share, i, &setup->roots[i], &error))
             setup->skipped(error);
         last_fd = MAX(last_fd, share->roots[i].fd);
+        if (share->roots[i].overlay != NULL)
+            last_fd = MAX(last_fd, berth_overlay_last_fd(share->roots[i].overlay));
     }
     return last_fd;
 }

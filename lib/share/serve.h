@@ -26,6 +26,7 @@ typedef struct {
     char *source; /* the host's directory, absolute */
     char *path;   /* where it appears, relative to the root: "home/ann" */
     bool read_only;
+    char *overlay; /* the directory that keeps the guest's changes, absolute; NULL: none */
 } BerthShareRoot;
 
 typedef struct {

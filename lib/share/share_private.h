@@ -29,13 +29,16 @@ G_BEGIN_DECLS
 typedef struct {
     int fd; /* O_PATH */
     bool read_only;
+    guint64 node;
+    struct BerthOverlay *overlay; /* its changes are kept there; or NULL */
+    struct Share *share;          /* for the overlay */
 } ShareRoot;
 
 typedef struct ShareEcho ShareEcho;
 typedef struct ShareEchoes ShareEchoes;
 typedef struct ShareReplay ShareReplay;
 
-typedef struct {
+typedef struct Share {
     struct fuse_session *session;
     GMutex lock; /* of nodes and watches */
     BerthNodes *nodes;
@@ -48,6 +51,7 @@ typedef struct {
     BerthHandles *handles;
     ShareRoot *roots;
     guint n_roots;
+    bool has_overlays;
     uid_t uid, guest_uid;
     gid_t gid, guest_gid;
     BerthTransport *transport;
@@ -76,6 +80,9 @@ static inline Share *share_of(fuse_req_t request)
  * it is a directory that only leads to shares. */
 int share_open_node(Share *share, fuse_ino_t id, int *ret_root);
 
+/* The same where SHARE_LAYER_HOLD is in force. */
+int share_open_held_node(Share *share, fuse_ino_t id);
+
 /* The same before a change of it: -EROFS if its share is read-only. */
 int share_open_to_change(Share *share, fuse_ino_t id);
 
@@ -88,6 +95,9 @@ void share_fd_path(int fd, char path[SHARE_FD_PATH_SIZE]);
 
 /* The file @name in @fd, or @fd itself with "". */
 int share_stat(const Share *share, int fd, const char *name, ShareFile *ret_file);
+
+/* The number of a file as the guest sees it. */
+ino_t share_shown_inode(const BerthNodeKey *key);
 
 /* The attributes of a directory that only leads to shares. */
 void share_fixed_attributes(const Share *share, guint64 id, struct stat *ret_attributes);

@@ -1,0 +1,274 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Shares whose changes are kept beside them (lib/overlay). Of another share each function here does
+ * no more than the call that it stands for.
+ */
+#include "layer.h"
+
+#include "base/fd.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+/* The overlay of node @id and, if @ret_path is not NULL, its path there; NULL: it has none. */
+static BerthOverlay *overlay_of(Share *share, fuse_ino_t id, GString *ret_path)
+{
+    if (!share->has_overlays)
+        return NULL;
+    g_autoptr(GString) path = ret_path == NULL ? g_string_new(NULL) : NULL;
+    GString *found = ret_path != NULL ? ret_path : path;
+    g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&share->lock);
+    int root = berth_nodes_path(share->nodes, id, found);
+    if (g_str_equal(found->str, "."))
+        g_string_truncate(found, 0);
+    return root >= 0 ? share->roots[root].overlay : NULL;
+}
+
+/* The same of @name in @parent. */
+static BerthOverlay *overlay_of_child(Share *share, fuse_ino_t parent, const char *name,
+                                      GString *path)
+{
+    BerthOverlay *overlay = overlay_of(share, parent, path);
+    if (path->len > 0)
+        g_string_append_c(path, '/');
+    g_string_append(path, name);
+    return overlay;
+}
+
+bool share_layer_has(Share *share, fuse_ino_t id)
+{
+    return overlay_of(share, id, NULL) != NULL;
+}
+
+BerthOverlay *share_layer_hold(Share *share, fuse_ino_t id)
+{
+    BerthOverlay *overlay = overlay_of(share, id, NULL);
+    if (overlay != NULL)
+        berth_overlay_lock(overlay);
+    return overlay;
+}
+
+/* ---- attributes ---- */
+
+static bool is_older(struct timespec a, struct timespec b)
+{
+    return a.tv_sec != b.tv_sec ? a.tv_sec < b.tv_sec : a.tv_nsec < b.tv_nsec;
+}
+
+/* A change of either directory is one of what is shown. */
+static void merge_times(Share *share, int lower, struct stat *attributes)
+{
+    ShareFile file = {0};
+    if (share_stat(share, lower, "", &file) < 0)
+        return;
+    if (is_older(attributes->st_mtim, file.attributes.st_mtim))
+        attributes->st_mtim = file.attributes.st_mtim;
+    if (is_older(attributes->st_ctim, file.attributes.st_ctim))
+        attributes->st_ctim = file.attributes.st_ctim;
+}
+
+/* The number stays the one from before the first change. */
+static void keep_number(int fd, ShareFile *file)
+{
+    BerthNodeKey origin = {0};
+    bool may_have = S_ISREG(file->attributes.st_mode) || S_ISDIR(file->attributes.st_mode);
+    if (may_have && berth_overlay_origin(fd, &origin.device, &origin.inode))
+        file->attributes.st_ino = share_shown_inode(&origin);
+}
+
+/* Attributes and key of what is shown at @path. Each name of a lower file with several is a file of
+ * its own: a change gives only one of them a copy. */
+static int stat_place(Share *share, const char *path, const BerthOverlayPlace *place,
+                      ShareFile *ret_file)
+{
+    int result = share_stat(share, berth_overlay_shown(place), "", ret_file);
+    struct stat *attributes = &ret_file->attributes;
+    if (result < 0)
+        return result;
+    if (place->upper >= 0)
+        keep_number(place->upper, ret_file);
+    else if (!S_ISDIR(attributes->st_mode) && attributes->st_nlink > 1)
+        ret_file->key.birth_nsec ^= (guint64)g_str_hash(path) << 32 | g_str_hash(path);
+    if (place->upper >= 0 && place->lower >= 0)
+        merge_times(share, place->lower, attributes);
+    return 0;
+}
+
+int share_layer_stat_child(Share *share, fuse_ino_t parent, int fd, const char *name,
+                           ShareFile *ret_file)
+{
+    g_autoptr(GString) path = g_string_new(NULL);
+    g_auto(BerthOverlayPlace) place = {-1, -1, false};
+    BerthOverlay *overlay = overlay_of_child(share, parent, name, path);
+    if (overlay == NULL)
+        return share_stat(share, fd, name, ret_file);
+    int result = berth_overlay_find(overlay, path->str, &place);
+    return result < 0 ? result : stat_place(share, path->str, &place, ret_file);
+}
+
+int share_layer_look(Share *share, fuse_ino_t parent, int fd, const char *name, ShareFile *ret_file)
+{
+    SHARE_LAYER_HOLD(share, parent);
+    return share_layer_stat_child(share, parent, fd, name, ret_file);
+}
+
+int share_layer_stat_node(Share *share, fuse_ino_t id, int fd, ShareFile *ret_file)
+{
+    g_autoptr(GString) path = g_string_new(NULL);
+    g_auto(BerthOverlayPlace) place = {-1, -1, false};
+    ShareFile shown = {0};
+    int result = share_stat(share, fd, "", ret_file);
+    BerthOverlay *overlay = overlay_of(share, id, path);
+    if (overlay == NULL || result < 0)
+        return result;
+    berth_overlay_lock(overlay);
+    bool found = berth_overlay_find(overlay, path->str, &place) == 0 &&
+                 stat_place(share, path->str, &place, &shown) == 0;
+    berth_overlay_unlock(overlay);
+    if (found && shown.key.inode == ret_file->key.inode && shown.key.device == ret_file->key.device)
+        *ret_file = shown;
+    else
+        keep_number(fd, ret_file); /* it is open and has no name */
+    return 0;
+}
+
+/* ---- files ---- */
+
+int share_layer_open(Share *share, BerthOverlay *overlay, const char *path, const BerthNodeKey *key,
+                     bool to_change)
+{
+    g_auto(BerthOverlayPlace) place = {-1, -1, false};
+    ShareFile file = {0};
+    const char *name = g_str_equal(path, ".") ? "" : path;
+    int result = berth_overlay_find(overlay, name, &place);
+    if (result == 0)
+        result = stat_place(share, name, &place, &file);
+    if (result < 0)
+        return result;
+    if ((to_change && place.upper < 0) || (key != NULL && !berth_node_key_equal(&file.key, key)))
+        return -ESTALE;
+    return berth_fd_steal(place.upper >= 0 ? &place.upper : &place.lower);
+}
+
+int share_layer_copy_up(Share *share, fuse_ino_t id)
+{
+    g_autoptr(GString) path = g_string_new(NULL);
+    BerthOverlay *overlay = overlay_of(share, id, path);
+    if (overlay == NULL || path->len == 0)
+        return 0;
+    berth_autofd int fd = share_open_node(share, id, NULL); /* it is the node's file */
+    if (fd < 0)
+        return fd;
+    int result = berth_overlay_copy_up(overlay, path->str);
+    return result == -ENOENT || result == -ENOTDIR ? 0 : result; /* it may be open */
+}
+
+int share_layer_prepare(Share *share, fuse_ino_t parent, const char *name, bool may_exist)
+{
+    g_autoptr(GString) path = g_string_new(NULL);
+    BerthOverlay *overlay = overlay_of_child(share, parent, name, path);
+    if (overlay == NULL)
+        return 0;
+    int result = berth_overlay_prepare(overlay, path->str);
+    return result == -EEXIST && may_exist ? berth_overlay_copy_up(overlay, path->str) : result;
+}
+
+static int as_call(int result)
+{
+    errno = result < 0 ? -result : errno;
+    return result < 0 ? -1 : 0;
+}
+
+int share_layer_unlink(Share *share, fuse_ino_t parent, int fd, const char *name, int flags)
+{
+    g_autoptr(GString) path = g_string_new(NULL);
+    BerthOverlay *overlay = overlay_of_child(share, parent, name, path);
+    if (overlay == NULL)
+        return unlinkat(fd, name, flags);
+    return as_call(berth_overlay_remove(overlay, path->str, flags == AT_REMOVEDIR));
+}
+
+int share_layer_rename(Share *share, const ShareEntry *from, const ShareEntry *to, unsigned flags)
+{
+    g_autoptr(GString) path = g_string_new(NULL);
+    g_autoptr(GString) new_path = g_string_new(NULL);
+    BerthOverlay *overlay = overlay_of_child(share, from->parent, from->name, path);
+    BerthOverlay *other = overlay_of_child(share, to->parent, to->name, new_path);
+    if (overlay == NULL && other == NULL)
+        return renameat2(from->fd, from->name, to->fd, to->name, flags);
+    return as_call(
+        overlay != other ? -EXDEV : berth_overlay_rename(overlay, path->str, new_path->str, flags));
+}
+
+int share_layer_lower(Share *share, fuse_ino_t id)
+{
+    g_autoptr(GString) path = g_string_new(NULL);
+    g_auto(BerthOverlayPlace) place = {-1, -1, false};
+    BerthOverlay *overlay = overlay_of(share, id, path);
+    if (overlay == NULL || berth_overlay_find(overlay, path->str, &place) < 0 || place.lower < 0)
+        return -ENOENT;
+    return berth_fd_steal(&place.lower);
+}
+
+bool share_layer_hides(Share *share, fuse_ino_t parent, const char *name)
+{
+    g_autoptr(GString) path = g_string_new(NULL);
+    BerthOverlay *overlay = overlay_of_child(share, parent, name, path);
+    if (overlay == NULL)
+        return false;
+    berth_overlay_lock(overlay);
+    bool hides = berth_overlay_hides(overlay, path->str);
+    berth_overlay_unlock(overlay);
+    return hides;
+}
+
+GPtrArray *share_layer_list(Share *share, fuse_ino_t id)
+{
+    g_autoptr(GString) path = g_string_new(NULL);
+    BerthOverlay *overlay = overlay_of(share, id, path);
+    if (overlay == NULL) { /* it was removed */
+        errno = ESTALE;
+        return NULL;
+    }
+    berth_overlay_lock(overlay);
+    GPtrArray *entries = berth_overlay_list(overlay, path->str);
+    berth_overlay_unlock(overlay);
+    return entries;
+}
+
+/* ---- copies ---- */
+
+/* BerthOverlayCopied: the node is the copy from now on, and what has it open reads that. */
+static void on_copied(const char *path, int fd, gpointer user_data)
+{
+    const ShareRoot *root = user_data;
+    Share *share = root->share;
+    ShareFile file = {0};
+    g_auto(GStrv) names = g_strsplit(path, "/", -1);
+    if (fd < 0 || share_stat(share, fd, "", &file) < 0)
+        return;
+    g_mutex_lock(&share->lock);
+    guint64 id = root->node;
+    for (char **name = names; *name != NULL && id != BERTH_NODE_NONE; name++)
+        id = berth_nodes_find(share->nodes, id, *name);
+    berth_nodes_set_key(share->nodes, id, &file.key);
+    g_mutex_unlock(&share->lock);
+    if (id != BERTH_NODE_NONE)
+        berth_handles_move(share->handles, id, fd);
+}
+
+bool share_layer_start(Share *share, guint root, const char *dir, GError **error)
+{
+    ShareRoot *opened = &share->roots[root];
+    opened->overlay = berth_overlay_open(dir, opened->fd, error);
+    if (opened->overlay == NULL)
+        return false;
+    opened->share = share;
+    berth_overlay_on_copied(opened->overlay, on_copied, opened);
+    berth_overlay_clean(opened->overlay);
+    share->has_overlays = true;
+    return true;
+}
