@@ -7,9 +7,11 @@
 prepare() {
     local build=$builds/$1 compiler=$2
     shift 2
-    [ -e "$build/build.ninja" ] ||
-        CC=$compiler meson setup "$build" "$here" >/dev/null
-    meson configure "$build" -Dwerror=true "$@"
+    if [ -e "$build/build.ninja" ]; then
+        meson configure "$build" -Dwerror=true "$@"
+    else
+        CC=$compiler meson setup "$build" "$here" -Dwerror=true "$@" >/dev/null
+    fi
     ninja -C "$build" | grep -v '^\[' || true
     ninja -C "$build" >/dev/null || failed=yes
 }
