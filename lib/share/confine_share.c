@@ -12,6 +12,7 @@
 static const int allowed[] = {
     /* files, by path: Landlock says which */
     SCMP_SYS(chmod),
+    SCMP_SYS(fchownat),
     SCMP_SYS(getxattr),
     SCMP_SYS(inotify_add_watch),
     SCMP_SYS(inotify_rm_watch),

@@ -290,7 +290,9 @@ guint64 berth_nodes_look_up(BerthNodes *nodes, guint64 parent, const char *name,
     }
     hold(nodes, parent); /* while its last child may be released */
     displace(nodes, former);
-    if (id == BERTH_NODE_NONE) {
+    if (id != BERTH_NODE_NONE) {
+        slot(nodes, id)->had_names = true;
+    } else {
         id = new_slot(nodes);
         slot(nodes, id)->key = *key;
         slot(nodes, id)->name = g_strdup("");

@@ -40,6 +40,7 @@ typedef struct {
     gint16 share;   /* index of the share whose root this is, or -1 */
     bool fixed;     /* never forgotten: the root, a way to a share, or a share's root */
     bool is_gone;   /* a directory that was watched until it was removed */
+    bool had_names; /* it was seen by a second name; events may name either, even one that is gone */
     guint8 type;    /* S_IFMT's bits of its mode, from bit 0 on; 0: unknown */
     int watch;      /* inotify's number for a directory that is watched, or -1 */
     guint64 children;

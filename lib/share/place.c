@@ -175,7 +175,8 @@ double share_entry_timeout(Share *share, guint64 parent)
 }
 
 /* Changes of a file are reported in its directory, those of a share's root in itself. A change by
- * another name of the file is reported where that name is, which may be nowhere. */
+ * another name of the file is reported where that name is, which may be nowhere; so is one by a
+ * name that was removed while it was open. */
 double share_attribute_timeout(Share *share, fuse_ino_t id, const struct stat *attributes)
 {
     g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&share->lock);
@@ -184,7 +185,7 @@ double share_attribute_timeout(Share *share, fuse_ino_t id, const struct stat *a
         return BERTH_SHARE_UNWATCHED;
     if (node->fixed)
         return timeout(is_followed(share->nodes, id));
-    bool one_name = S_ISDIR(attributes->st_mode) || attributes->st_nlink <= 1;
+    bool one_name = S_ISDIR(attributes->st_mode) || (attributes->st_nlink <= 1 && !node->had_names);
     return timeout(one_name && is_followed(share->nodes, node->parent));
 }
 

@@ -156,12 +156,19 @@ void share_getattr(fuse_req_t request, fuse_ino_t id, struct fuse_file_info *inf
         reply_attributes(request, id, fd);
 }
 
-/* Another owner than the user would need privileges. */
-static int check_owner(const Share *share, const struct stat *attributes, int which)
+/* Another owner than the user would need privileges. The host's chown takes setuid and setgid away
+ * and refuses files of others. */
+static int set_owner(Share *share, fuse_ino_t id, int fd, const struct stat *attributes, int which)
 {
-    bool uid_stays = (which & FUSE_SET_ATTR_UID) == 0 || attributes->st_uid == share->guest_uid;
-    bool gid_stays = (which & FUSE_SET_ATTR_GID) == 0 || attributes->st_gid == share->guest_gid;
-    return uid_stays && gid_stays ? 0 : -EPERM;
+    bool sets_uid = (which & FUSE_SET_ATTR_UID) != 0, sets_gid = (which & FUSE_SET_ATTR_GID) != 0;
+    if ((sets_uid && attributes->st_uid != share->guest_uid) ||
+        (sets_gid && attributes->st_gid != share->guest_gid))
+        return -EPERM;
+    return SHARE_WITH_ECHO(share, share_echo_begin_node(share, id, IN_ATTRIB),
+                           fchownat(fd, "", sets_uid ? share->uid : (uid_t)-1,
+                                    sets_gid ? share->gid : (gid_t)-1, AT_EMPTY_PATH)) < 0
+               ? -errno
+               : 0;
 }
 
 static int set_mode(Share *share, fuse_ino_t id, int fd, mode_t mode)
@@ -214,16 +221,9 @@ static int set_times(Share *share, fuse_ino_t id, int fd, const struct stat *att
         time_to_set(which, FUSE_SET_ATTR_ATIME, FUSE_SET_ATTR_ATIME_NOW, attributes->st_atim),
         time_to_set(which, FUSE_SET_ATTR_MTIME, FUSE_SET_ATTR_MTIME_NOW, attributes->st_mtim),
     };
-    struct stat file;
-    char path[SHARE_FD_PATH_SIZE];
-    share_fd_path(fd, path);
-    if (fstat(fd, &file) < 0)
-        return -errno;
-    if (S_ISLNK(file.st_mode)) /* utimensat takes no O_PATH descriptor */
-        return -EOPNOTSUPP;
     guint32 event = event_of(times);
     return SHARE_WITH_ECHO(share, event != 0 ? share_echo_begin_node(share, id, event) : NULL,
-                           utimensat(AT_FDCWD, path, times, 0)) < 0
+                           utimensat(fd, "", times, AT_EMPTY_PATH)) < 0
                ? -errno
                : 0;
 }
@@ -233,7 +233,8 @@ static int set_attributes(Share *share, fuse_ino_t id, int fd, const struct stat
 {
     const int times = FUSE_SET_ATTR_ATIME | FUSE_SET_ATTR_MTIME | FUSE_SET_ATTR_ATIME_NOW |
                       FUSE_SET_ATTR_MTIME_NOW;
-    int result = check_owner(share, attributes, which);
+    const int owner = FUSE_SET_ATTR_UID | FUSE_SET_ATTR_GID;
+    int result = (which & owner) != 0 ? set_owner(share, id, fd, attributes, which) : 0;
     if (result == 0 && (which & FUSE_SET_ATTR_MODE) != 0)
         result = set_mode(share, id, fd, attributes->st_mode);
     if (result == 0 && (which & FUSE_SET_ATTR_SIZE) != 0)

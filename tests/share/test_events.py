@@ -116,6 +116,8 @@ CHANGES = {
     "rename over": lambda at: (write(at / "f"), write(at / "g"), os.rename(at / "f", at / "g")),
     "link": lambda at: (write(at / "f"), os.link(at / "f", at / "d/g")),
     "symlink": lambda at: os.symlink("nowhere", at / "s"),
+    "times of a symlink": lambda at: (os.symlink("nowhere", at / "s"), os.utime(at / "s", (1, 2), follow_symlinks=False)),
+    "chown": lambda at: (write(at / "f"), os.chown(at / "f", os.getuid(), os.getgid())),
     "a directory moves": lambda at: (os.rename(at / "d", at / "e/d"), write(at / "e/d/f")),
     "many at once": lambda at: [(write(at / "f"), os.rename(at / "f", at / "d/f"), os.unlink(at / "d/f"))
                                 for _ in range(20)],

@@ -320,3 +320,21 @@ def test_shares_side_by_side(tmp_path):
         assert read(mnt / "none") is None
     finally:
         made.end()
+
+
+@pytest.mark.parametrize("side", ["host", "guest"])
+def test_a_file_that_is_open_while_its_first_name_goes(source, share, side):
+    """inotify goes on to report the name by which the host has opened it, which is nobody's any more."""
+    at = source if side == "host" else share
+    with open(source / "first", "w") as file:
+        assert os.stat(share / "first").st_size == 0
+        os.link(at / "first", at / "second")
+        assert os.stat(share / "second").st_nlink == 2
+        os.unlink(at / "first")
+        wait_until(lambda: not os.path.exists(share / "first") and os.stat(share / "second").st_nlink == 1)
+        assert (share / "second").read_text() == ""
+        for text in ["one", "two"]:
+            file.write(text)
+            file.flush()
+            wait_until(lambda: (share / "second").read_text() == (source / "second").read_text())
+            assert (source / "second").read_text().endswith(text)
