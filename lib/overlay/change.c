@@ -247,8 +247,13 @@ static int remove_target(BerthOverlay *overlay, const Target *target, bool direc
 int berth_overlay_remove(BerthOverlay *overlay, const char *path, bool directory)
 {
     g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&overlay->lock);
+    const char *name;
+    g_autofree char *parent = overlay_split(path, &name);
+    int result = *parent != '\0' ? copy_up(overlay, parent) : 0;
+    if (result < 0)
+        return result;
     g_auto(Target) target;
-    int result = target_init(overlay, path, &target);
+    result = target_init(overlay, path, &target);
     if (result < 0 || target.found < 0)
         return result < 0 ? result : target.found;
     if (is_directory(berth_overlay_shown(&target.self)) != directory)
@@ -256,10 +261,10 @@ int berth_overlay_remove(BerthOverlay *overlay, const char *path, bool directory
     result = directory ? check_empty(overlay, path) : 0;
     if (result < 0 || (result = remove_target(overlay, &target, directory)) < 0)
         return result;
-    char parent[OVERLAY_FD_PATH_SIZE];
-    overlay_fd_path(target.parent.upper, parent);
-    if (target.parent.upper >= 0 && target.self.upper < 0)
-        utimensat(AT_FDCWD, parent, NULL, 0); /* as a removal does */
+    char fd_path[OVERLAY_FD_PATH_SIZE];
+    overlay_fd_path(target.parent.upper, fd_path);
+    if (target.self.upper < 0)
+        utimensat(AT_FDCWD, fd_path, NULL, 0); /* as a removal does */
     return 0;
 }
 

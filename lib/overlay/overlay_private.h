@@ -43,6 +43,10 @@ int overlay_record_write(BerthOverlay *overlay, const char *parent, const char *
                          const OverlayRecord *record);
 void overlay_record_remove(BerthOverlay *overlay, const char *parent, const char *name);
 
+/* Remove the records of all below directory @path, which is not "". A directory with a record has
+ * one in its parent. */
+void overlay_record_remove_below(BerthOverlay *overlay, const char *path);
+
 /* The names of the records of directory @parent, as keys; the values are OverlayKind. Free with
  * g_hash_table_unref. */
 GHashTable *overlay_record_names(const BerthOverlay *overlay, const char *parent);

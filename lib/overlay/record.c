@@ -94,6 +94,21 @@ void overlay_record_remove(BerthOverlay *overlay, const char *parent, const char
         unlinkat(directory, name, 0);
 }
 
+void overlay_record_remove_below(BerthOverlay *overlay, const char *path)
+{
+    g_autoptr(GHashTable) names = overlay_record_names(overlay, path);
+    g_autofree char *sum = g_compute_checksum_for_string(G_CHECKSUM_SHA256, path, -1);
+    GHashTableIter iter;
+    gpointer name;
+    g_hash_table_iter_init(&iter, names);
+    while (g_hash_table_iter_next(&iter, &name, NULL)) {
+        g_autofree char *child = g_strconcat(path, "/", name, NULL);
+        overlay_record_remove_below(overlay, child);
+        overlay_record_remove(overlay, path, name);
+    }
+    unlinkat(overlay->records, sum, AT_REMOVEDIR);
+}
+
 GHashTable *overlay_record_names(const BerthOverlay *overlay, const char *parent)
 {
     GHashTable *names = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);

@@ -1,0 +1,301 @@
+/* SPDX-License-Identifier: MIT */
+#include "review.h"
+
+#include "overlay_private.h"
+
+#include "base/error.h"
+#include "base/fd.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#define EXCHANGE 2u /* as linux/fs.h has it, which clashes with other headers */
+
+const char *berth_change_kind_word(BerthChangeKind kind)
+{
+    static const char *const words[] = {"added", "modified", "deleted", "mode"};
+    return words[kind];
+}
+
+/* ---- finding ---- */
+
+static void change_free(BerthOverlayChange *change)
+{
+    g_free(change->path);
+    g_free(change);
+}
+
+static bool is_at(int directory, const char *name, struct stat *ret_info)
+{
+    *ret_info = (struct stat){0};
+    return directory >= 0 && fstatat(directory, name, ret_info, AT_SYMLINK_NOFOLLOW) == 0;
+}
+
+static bool is_same_content(const OverlayBase *a, const OverlayBase *b)
+{
+    return (a->mode & S_IFMT) == (b->mode & S_IFMT) && a->size == b->size &&
+           a->changed.tv_sec == b->changed.tv_sec && a->changed.tv_nsec == b->changed.tv_nsec;
+}
+
+/* Whether the lower file is another one than at the first change. Of a directory no more than its
+ * kind and mode count: what is in it has records of its own. */
+static bool is_conflict(const OverlayBase *base, bool exists, const struct stat *lower)
+{
+    if (base->mode == 0 || !exists)
+        return exists || base->mode != 0;
+    OverlayBase now = overlay_base_of(lower);
+    if (now.mode != base->mode)
+        return true;
+    return !S_ISDIR(now.mode) && (now.inode != base->inode || !is_same_content(&now, base));
+}
+
+static void add_change(GPtrArray *changes, const char *path, BerthChangeKind kind,
+                       const struct stat *info, bool conflict)
+{
+    BerthOverlayChange *change = g_new(BerthOverlayChange, 1);
+    *change = (BerthOverlayChange){g_strdup(path), kind, S_ISDIR(info->st_mode), conflict};
+    g_ptr_array_add(changes, change);
+}
+
+/* Add the change of the file at @path, whose upper and lower files are given, if there is one. */
+static void classify(GPtrArray *changes, const char *path, const OverlayRecord *record,
+                     const struct stat *upper, const struct stat *lower)
+{
+    bool has_upper = upper->st_mode != 0, has_lower = lower->st_mode != 0;
+    bool conflict = is_conflict(&record->base, has_lower, lower);
+    OverlayBase now = overlay_base_of(upper);
+    if (!has_upper && record->kind == OVERLAY_HIDE && has_lower)
+        add_change(changes, path, BERTH_CHANGE_DELETED, lower, conflict);
+    if (!has_upper)
+        return;
+    bool merged = record->kind == OVERLAY_MERGE && S_ISDIR(upper->st_mode);
+    bool same = merged || (!S_ISDIR(upper->st_mode) && is_same_content(&now, &record->base));
+    if (record->base.mode == 0)
+        add_change(changes, path, BERTH_CHANGE_ADDED, upper, conflict);
+    else if (!same)
+        add_change(changes, path, BERTH_CHANGE_MODIFIED, upper, conflict);
+    else if (now.mode != record->base.mode)
+        add_change(changes, path, BERTH_CHANGE_MODE, upper, conflict);
+}
+
+/* Add the changes below the merged directory @path. */
+static void add_changes(BerthOverlay *overlay, const char *path, GPtrArray *changes)
+{
+    g_auto(BerthOverlayPlace) place = {-1, -1, false};
+    g_autoptr(GHashTable) records = overlay_record_names(overlay, path);
+    GHashTableIter iter;
+    gpointer name;
+    if (berth_overlay_find(overlay, path, &place) < 0 || !place.merged)
+        return;
+    g_hash_table_iter_init(&iter, records);
+    while (g_hash_table_iter_next(&iter, &name, NULL)) {
+        struct stat upper, lower;
+        OverlayRecord record = overlay_record_read(overlay, path, name);
+        g_autofree char *child =
+            *path != '\0' ? g_strconcat(path, "/", name, NULL) : g_strdup(name);
+        is_at(place.lower, name, &lower);
+        bool has_upper = is_at(place.upper, name, &upper);
+        classify(changes, child, &record, &upper, &lower);
+        if (has_upper && record.kind == OVERLAY_MERGE && S_ISDIR(upper.st_mode))
+            add_changes(overlay, child, changes);
+    }
+}
+
+static gint compare_paths(gconstpointer a, gconstpointer b)
+{
+    const BerthOverlayChange *const *one = a, *const *other = b;
+    return strcmp((*one)->path, (*other)->path);
+}
+
+GPtrArray *berth_overlay_changes(BerthOverlay *overlay)
+{
+    GPtrArray *changes = g_ptr_array_new_with_free_func((GDestroyNotify)change_free);
+    add_changes(overlay, "", changes);
+    g_ptr_array_sort(changes, compare_paths);
+    return changes;
+}
+
+/* ---- dropping ---- */
+
+/* Drop the record and the upper file of @path. In between the upper file is shown still. */
+static int drop(BerthOverlay *overlay, const char *path)
+{
+    const char *name;
+    char work[OVERLAY_NAME_SIZE];
+    g_auto(BerthOverlayPlace) parent = {-1, -1, false};
+    g_autofree char *parent_path = overlay_split(path, &name);
+    int result = berth_overlay_find(overlay, parent_path, &parent);
+    if (result < 0)
+        return result;
+    overlay_record_remove_below(overlay, path);
+    overlay_record_remove(overlay, parent_path, name);
+    overlay_work_name(overlay, work);
+    if (parent.upper < 0 || renameat(parent.upper, name, overlay->work, work) < 0)
+        return parent.upper < 0 || errno == ENOENT ? 0 : -errno;
+    overlay_remove_all(overlay->work, work);
+    return 0;
+}
+
+/* The record of a merged directory, whose mode is settled, at @mode in both. */
+static int settle_mode(BerthOverlay *overlay, const char *path, mode_t mode)
+{
+    const char *name;
+    char fd_path[OVERLAY_FD_PATH_SIZE];
+    g_auto(BerthOverlayPlace) place = {-1, -1, false};
+    g_autofree char *parent = overlay_split(path, &name);
+    OverlayRecord record = overlay_record_read(overlay, parent, name);
+    int result = berth_overlay_find(overlay, path, &place);
+    if (result < 0)
+        return result;
+    overlay_fd_path(place.upper, fd_path);
+    if (chmod(fd_path, mode & 07777) < 0)
+        return -errno;
+    record.base.mode = (record.base.mode & S_IFMT) | (mode & 07777);
+    return overlay_record_write(overlay, parent, name, &record);
+}
+
+static bool check(int result, const char *id, const char *path, GError **error)
+{
+    if (result < 0)
+        berth_error_set_errno(error, -result, id, "%s", path);
+    return result >= 0;
+}
+
+bool berth_overlay_discard(BerthOverlay *overlay, const BerthOverlayChange *change, GError **error)
+{
+    const char *name;
+    g_autofree char *parent = overlay_split(change->path, &name);
+    bool is_mode_only = change->kind == BERTH_CHANGE_MODE && change->is_directory;
+    int result = is_mode_only ? settle_mode(overlay, change->path,
+                                            overlay_record_read(overlay, parent, name).base.mode)
+                              : drop(overlay, change->path);
+    return check(result, "overlay.discard", change->path, error);
+}
+
+/* ---- accepting ---- */
+
+static int copy_tree(int from, int directory, const char *name);
+
+/* Copy what is in directory @from (O_PATH) into @directory/@name, and then the times of the
+ * directory again. */
+static int copy_entries(int from, const struct stat *info, int directory, const char *name)
+{
+    berth_autofd int made = openat(directory, name, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+    int opened = made < 0 ? -errno : overlay_reopen(from, O_RDONLY | O_DIRECTORY);
+    DIR *listing = opened < 0 ? NULL : fdopendir(opened);
+    int result = listing == NULL ? (opened < 0 ? opened : -errno) : 0;
+    struct dirent *found;
+    while (result == 0 && (found = readdir(listing)) != NULL) {
+        if (g_str_equal(found->d_name, ".") || g_str_equal(found->d_name, ".."))
+            continue;
+        berth_autofd int child = openat(from, found->d_name, O_PATH | O_NOFOLLOW | O_CLOEXEC);
+        result = child < 0 ? -errno : copy_tree(child, made, found->d_name);
+    }
+    if (listing != NULL)
+        closedir(listing);
+    return result < 0 ? result : overlay_copy_state(from, info, made);
+}
+
+/* Copy the file @from (O_PATH) with all below it as @name, which is new, into @directory. */
+static int copy_tree(int from, int directory, const char *name)
+{
+    struct stat info;
+    if (fstat(from, &info) < 0)
+        return -errno;
+    int result = overlay_copy(from, &info, directory, name);
+    return result == 0 && S_ISDIR(info.st_mode) ? copy_entries(from, &info, directory, name)
+                                                : result;
+}
+
+/* Put the file @work of @directory in the place of @name, whatever is there. */
+static int replace(int directory, const char *work, const char *name)
+{
+    struct stat info;
+    bool exists = is_at(directory, name, &info);
+    if (renameat2(directory, work, directory, name,
+                  exists && S_ISDIR(info.st_mode) ? EXCHANGE : 0) == 0)
+        return 0;
+    if (errno != ENOTDIR)
+        return -errno;
+    return renameat2(directory, work, directory, name, EXCHANGE) < 0 ? -errno : 0;
+}
+
+/* The name of a file in the making in the lower directory. */
+static void name_lower(BerthOverlay *overlay, char name[2 * OVERLAY_NAME_SIZE])
+{
+    char work[OVERLAY_NAME_SIZE];
+    overlay_work_name(overlay, work);
+    snprintf(name, 2 * OVERLAY_NAME_SIZE, ".berth-accept-%s", work);
+}
+
+/* Make the lower file at @name of @directory as the shown one, @from. */
+static int install(BerthOverlay *overlay, int from, int directory, const char *name)
+{
+    char work[2 * OVERLAY_NAME_SIZE];
+    name_lower(overlay, work);
+    int result = copy_tree(from, directory, work);
+    if (result == 0)
+        result = replace(directory, work, name);
+    overlay_remove_all(directory, work); /* what was replaced, or is not whole */
+    return result;
+}
+
+static int remove_lower(BerthOverlay *overlay, int directory, const char *name)
+{
+    char work[2 * OVERLAY_NAME_SIZE];
+    name_lower(overlay, work);
+    if (renameat(directory, name, directory, work) < 0)
+        return errno == ENOENT ? 0 : -errno;
+    overlay_remove_all(directory, work);
+    return 0;
+}
+
+static int change_mode(int directory, const char *name, mode_t mode)
+{
+    char path[OVERLAY_FD_PATH_SIZE];
+    berth_autofd int fd = openat(directory, name, O_PATH | O_NOFOLLOW | O_CLOEXEC);
+    struct stat info;
+    overlay_fd_path(fd, path);
+    if (fd < 0 || fstat(fd, &info) < 0)
+        return -errno;
+    if (S_ISLNK(info.st_mode))
+        return -ELOOP;
+    return chmod(path, mode & 07777) < 0 ? -errno : 0;
+}
+
+/* Make @change in the lower directory @directory, in which it is @name. */
+static int apply(BerthOverlay *overlay, const BerthOverlayChange *change, int directory,
+                 const char *name)
+{
+    struct stat info;
+    g_auto(BerthOverlayPlace) place = {-1, -1, false};
+    if (change->kind == BERTH_CHANGE_DELETED)
+        return remove_lower(overlay, directory, name);
+    int result = berth_overlay_find(overlay, change->path, &place);
+    if (result < 0 || fstat(place.upper, &info) < 0)
+        return result < 0 ? result : -errno;
+    if (change->kind != BERTH_CHANGE_MODE)
+        return install(overlay, place.upper, directory, name);
+    result = change_mode(directory, name, info.st_mode);
+    return result == 0 && change->is_directory ? settle_mode(overlay, change->path, info.st_mode)
+                                               : result;
+}
+
+bool berth_overlay_accept(BerthOverlay *overlay, const BerthOverlayChange *change, GError **error)
+{
+    const char *name;
+    g_autofree char *parent_path = overlay_split(change->path, &name);
+    g_auto(BerthOverlayPlace) parent = {-1, -1, false};
+    int result = berth_overlay_find(overlay, parent_path, &parent);
+    if (result == 0 && parent.lower < 0)
+        result = -ENOENT; /* the host has removed the directory */
+    if (result == 0)
+        result = apply(overlay, change, parent.lower, name);
+    if (result == 0 && !(change->kind == BERTH_CHANGE_MODE && change->is_directory))
+        result = drop(overlay, change->path);
+    return check(result, "overlay.accept", change->path, error);
+}

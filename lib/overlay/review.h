@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * review — what an overlay changes of its lower directory, and what becomes of it.
+ *
+ * A change is about one name: a directory that was added or replaced is one change with all that is
+ * in it. Nothing else may change the overlay meanwhile. Functions that return bool set an error:
+ * errno's, "overlay.accept.*" or "overlay.discard.*".
+ */
+#pragma once
+
+#include "overlay.h"
+
+G_BEGIN_DECLS
+
+typedef enum {
+    BERTH_CHANGE_ADDED,
+    BERTH_CHANGE_MODIFIED,
+    BERTH_CHANGE_DELETED,
+    BERTH_CHANGE_MODE, /* nothing but the permissions */
+} BerthChangeKind;
+
+typedef struct {
+    char *path;
+    BerthChangeKind kind;
+    bool is_directory;
+    bool is_conflict; /* the host has changed the same file since */
+} BerthOverlayChange;
+
+/* "added", "modified", "deleted", "mode". */
+const char *berth_change_kind_word(BerthChangeKind kind);
+
+/* The changes (BerthOverlayChange *) by path. Free with g_ptr_array_unref. */
+GPtrArray *berth_overlay_changes(BerthOverlay *overlay);
+
+/* Make @change in the lower directory too, and drop it from the overlay. A file is replaced by a
+ * rename, so the host sees the old one or the new one. */
+bool berth_overlay_accept(BerthOverlay *overlay, const BerthOverlayChange *change, GError **error);
+
+/* Drop @change: what the lower directory has is shown again. */
+bool berth_overlay_discard(BerthOverlay *overlay, const BerthOverlayChange *change, GError **error);
+
+G_END_DECLS
