@@ -322,16 +322,12 @@ def test_shares_side_by_side(tmp_path):
         made.end()
 
 
-@pytest.mark.parametrize("side", ["host", "guest"])
-def test_a_file_that_is_open_while_its_first_name_goes(source, share, side):
+def test_a_file_that_is_open_while_the_guest_removes_its_first_name(source, share):
     """inotify goes on to report the name by which the host has opened it, which is nobody's any more."""
-    at = source if side == "host" else share
     with open(source / "first", "w") as file:
         assert os.stat(share / "first").st_size == 0
-        os.link(at / "first", at / "second")
-        assert os.stat(share / "second").st_nlink == 2
-        os.unlink(at / "first")
-        wait_until(lambda: not os.path.exists(share / "first") and os.stat(share / "second").st_nlink == 1)
+        os.link(share / "first", share / "second")
+        os.unlink(share / "first")
         assert (share / "second").read_text() == ""
         for text in ["one", "two"]:
             file.write(text)
