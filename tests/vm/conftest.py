@@ -21,6 +21,14 @@ ONCE = {"BERTH_TEST_DEVEL": ["test_cloud.py", "test_docker.py", "test_names.py",
 collect_ignore = [name for variable, names in ONCE.items() if not os.environ.get(variable) for name in names]
 
 
+# Each is minutes of one worker: begun last, it would leave the others without work.
+LONG = ["test_docker.py", "test_network.py", "test_tools.py", "test_debian.py", "test_boot.py"]
+
+
+def pytest_collection_modifyitems(items):
+    items.sort(key=lambda item: LONG.index(item.path.name) if item.path.name in LONG else len(LONG))
+
+
 def required(name):
     value = os.environ.get(name)
     if not value:
