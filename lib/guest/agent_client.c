@@ -206,10 +206,9 @@ static void send_config(BerthAgentClient *agent, const BerthMachine *machine, bo
     wire_put_u64(output, (guint64)g_get_real_time() * 1000);
     wire_put_string(output, machine->time_zone);
     wire_put_string(output, machine->identity);
-    wire_put_u32(
-        output, (machine->rescue ? WIRE_CONFIG_RESCUE : 0) |
-                    (machine->oobe ? WIRE_CONFIG_OOBE : 0) |
-                    (machine->shares != NULL && *machine->shares != NULL ? WIRE_CONFIG_SHARES : 0));
+    wire_put_u32(output, (machine->rescue ? WIRE_CONFIG_RESCUE : 0) |
+                             (machine->oobe ? WIRE_CONFIG_OOBE : 0) |
+                             (machine->isolated ? 0 : WIRE_CONFIG_SHARES));
     wire_put_string(output, machine->account);
     wire_put_u32(output, machine->account_uid);
     wire_put_string(output, with_bits);

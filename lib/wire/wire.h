@@ -168,7 +168,7 @@ typedef enum {
 typedef enum {
     WIRE_CONFIG_RESCUE = 1 << 0, /* change and run nothing of the distro */
     WIRE_CONFIG_OOBE = 1 << 1,   /* run the distro's own first-run command */
-    WIRE_CONFIG_SHARES = 1 << 2, /* the host has directories to share */
+    WIRE_CONFIG_SHARES = 1 << 2, /* the host shares directories, none at first perhaps */
 } WireConfigFlags;
 
 typedef enum {

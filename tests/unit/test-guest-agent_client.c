@@ -156,7 +156,7 @@ static void test_config_is_sent_first(Fixture *fixture, gconstpointer data)
     g_assert_cmpuint(wire_get_u64(&reader), >, G_GUINT64_CONSTANT(1700000000) * 1000000000);
     g_assert_cmpstr(wire_get_string(&reader), ==, "");
     g_assert_cmpstr(wire_get_string(&reader), ==, "0123456789abcdef");
-    g_assert_cmpuint(wire_get_u32(&reader), ==, WIRE_CONFIG_OOBE);
+    g_assert_cmpuint(wire_get_u32(&reader), ==, WIRE_CONFIG_OOBE | WIRE_CONFIG_SHARES);
     g_assert_cmpstr(wire_get_string(&reader), ==, "alice");
     g_assert_cmpuint(wire_get_u32(&reader), ==, 1001);
     g_assert_cmpstr(wire_get_string(&reader), ==, "fd01:2345:6789::15/64");

@@ -257,7 +257,7 @@ void berth_instance_begin_life(BerthInstance *instance)
 
 void berth_instance_boot_guest(BerthInstance *instance, int agent_fd)
 {
-    instance->life.offers_shares = *instance->machine->shares != NULL;
+    instance->life.offers_shares = !instance->machine->isolated;
     instance->life.agent = berth_agent_client_new(agent_fd, instance->machine,
                                                   berth_host_route_has_default(instance->route),
                                                   &agent_events, instance);
