@@ -3,8 +3,8 @@
  * berth-share UID GID (ro|rw|cow=DIR|was SOURCE PATH)... — serves directories of the host to one
  * guest.
  *
- * Started by its keeper. Descriptor 3 is the guest's port, 4 a pipe that gets a byte with the
- * guest's first request. SOURCE, a directory of the host, appears at PATH. The user's files are
+ * Started by its keeper. Descriptor 3 is the guest's port, 4 a pipe for reports
+ * (wire/share_report.h). SOURCE, a directory of the host, appears at PATH. The user's files are
  * UID's and GID's in the guest. A former server of the guest had what "was" at PATH. Ends when the
  * port closes. With "cow" the guest's changes are kept in DIR.
  */
@@ -18,7 +18,7 @@
 
 #define COW "cow="
 
-enum { PORT_FD = 3, BEGUN_FD = 4, FIXED = 3, WORDS = 3 };
+enum { PORT_FD = 3, REPORT_FD = 4, FIXED = 3, WORDS = 3 };
 
 static int fail(const char *text)
 {
@@ -57,14 +57,9 @@ static bool read_roots(char **argv, BerthShareSetup *setup, BerthShareRoot *root
     return true;
 }
 
-static void on_skipped(const GError *error)
-{
-    fprintf(stderr, "berth-share: not shared: %s\n", error->message);
-}
-
 int main(int argc, char **argv)
 {
-    BerthShareSetup setup = {.port_fd = PORT_FD, .begun_fd = BEGUN_FD, .skipped = on_skipped};
+    BerthShareSetup setup = {.port_fd = PORT_FD, .report_fd = REPORT_FD};
     g_autofree BerthShareRoot *roots = g_new0(BerthShareRoot, argc);
     g_autofree const char **paths = g_new0(const char *, argc);
     if (argc < FIXED || (argc - FIXED) % WORDS != 0 || !read_number(argv[1], &setup.guest_uid) ||

@@ -130,10 +130,20 @@ static char **read_wanted(Berth *berth, const BerthDistro *distro, GError **erro
     return g_steal_pointer(&machine->shares);
 }
 
+/* Add to @lines one about each of @skipped, unless it is there. */
+static void describe_skipped(const BerthDistro *distro, char **skipped, GPtrArray *lines)
+{
+    for (; *skipped != NULL; skipped++) {
+        g_autofree char *line = g_strdup_printf("%s does not see %s", distro->name, *skipped);
+        if (!g_ptr_array_find_with_equal_func(lines, line, g_str_equal, NULL))
+            g_ptr_array_add(lines, g_steal_pointer(&line));
+    }
+}
+
 /* Send the shares to the keeper until it has those of the registry: another command may have
- * changed them meanwhile, and have sent its own list earlier. */
+ * changed them meanwhile, and have sent its own list earlier. Adds lines for the user to @lines. */
 static bool send_shares(Berth *berth, const BerthDistro *distro, int fd,
-                        BerthSharesEffect *ret_effect, GError **error)
+                        BerthSharesEffect *ret_effect, GPtrArray *lines, GError **error)
 {
     g_auto(GStrv) sent = NULL;
     *ret_effect = BERTH_SHARES_CURRENT;
@@ -144,8 +154,10 @@ static bool send_shares(Berth *berth, const BerthDistro *distro, int fd,
             return false;
         if (sent != NULL && g_strv_equal((const char *const *)sent, (const char *const *)wanted))
             return true;
-        if (!berth_request_set_shares(fd, (const char *const *)wanted, &effect, error))
+        g_auto(GStrv) skipped = NULL;
+        if (!berth_request_set_shares(fd, (const char *const *)wanted, &effect, &skipped, error))
             return false;
+        describe_skipped(distro, skipped, lines);
         *ret_effect = MAX(*ret_effect, effect);
         g_strfreev(sent);
         sent = g_steal_pointer(&wanted);
@@ -153,36 +165,49 @@ static bool send_shares(Berth *berth, const BerthDistro *distro, int fd,
 }
 
 /* Why the keeper did not take the shares, which the next start does; NULL: it has ended. */
-static char *describe_failure(const BerthDistro *distro, const GError *error)
+static char *describe_failure(Berth *berth, const BerthDistro *distro, const GError *error)
 {
-    if (berth_runtime_is_gone(error))
-        return NULL;
-    return g_strdup_printf("%s: the change takes effect at its next start: %s", distro->name,
-                           error->message);
+    const char *why = error->message;
+    if (berth_runtime_is_gone(error)) {
+        berth_autofd int again = berth_reach_connect(berth, distro, NULL);
+        if (again < 0)
+            return NULL;
+        why = "its keeper does not answer";
+    }
+    return g_strdup_printf("%s: the change takes effect at its next start: %s", distro->name, why);
 }
 
-/* Give a running distro its shares. A line for the user, or NULL. */
+/* What @effect means to the user, or NULL. */
+static char *describe_effect(const BerthDistro *distro, BerthSharesEffect effect)
+{
+    static const char *const lines[] = {
+        [BERTH_SHARES_CURRENT] = NULL,
+        [BERTH_SHARES_REPLACED] =
+            "programs that have files of this host open there must open them again",
+        [BERTH_SHARES_SLOW] = "it has not taken the change yet: it does once it goes on",
+        [BERTH_SHARES_LATER] = "it sees no directory of this host now: the change takes effect at "
+                               "its next start, unless its wsl.conf has automount off",
+    };
+    return lines[effect] != NULL ? g_strdup_printf("%s: %s", distro->name, lines[effect]) : NULL;
+}
+
+/* Give a running distro its shares. Lines for the user, or NULL. */
 static char *apply(Berth *berth, const BerthDistro *distro)
 {
     g_autoptr(GError) error = NULL;
+    g_autoptr(GPtrArray) lines = g_ptr_array_new_with_free_func(g_free);
     BerthSharesEffect effect;
     berth_autofd int fd = berth_handle_runtime(berth, &error) != NULL
                               ? berth_reach_connect(berth, distro, &error)
                               : -1;
     if (fd < 0)
-        return berth_reach_is_unreachable(error) ? describe_failure(distro, error) : NULL;
-    berth_reach_limit_waiting(fd, BERTH_REACH_ANSWER_SEC);
-    if (!send_shares(berth, distro, fd, &effect, &error))
-        return describe_failure(distro, error);
-    if (effect == BERTH_SHARES_LATER)
-        return g_strdup_printf("%s sees no directory of this host now: the change takes effect at "
-                               "its next start",
-                               distro->name);
-    return effect == BERTH_SHARES_REPLACED
-               ? g_strdup_printf("%s: programs that have files of this host open there must open "
-                                 "them again",
-                                 distro->name)
-               : NULL;
+        return berth_reach_is_unreachable(error) ? describe_failure(berth, distro, error) : NULL;
+    berth_reach_limit_waiting(fd, BERTH_SHARES_WAIT_SEC + BERTH_REACH_ANSWER_SEC);
+    if (!send_shares(berth, distro, fd, &effect, lines, &error))
+        return describe_failure(berth, distro, error);
+    g_ptr_array_add(lines, describe_effect(distro, effect));
+    g_ptr_array_add(lines, NULL);
+    return lines->pdata[0] != NULL ? g_strjoinv("\n", (char **)lines->pdata) : NULL;
 }
 
 /* Give a running distro its shares. A line for the user, or NULL. */

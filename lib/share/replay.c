@@ -17,6 +17,7 @@
 #include "base/fd.h"
 #include "layer.h"
 #include "wire/replay.h"
+#include "wire/share_report.h"
 
 #include <errno.h>
 #include <linux/fuse.h>
@@ -144,12 +145,17 @@ static void expire_name(Share *share, guint64 parent, const char *name)
     berth_transport_send(share->transport, message->data, message->len);
 }
 
+static bool has_no_operation(const Task *task)
+{
+    return task->kind == WIRE_REPLAY_LOST || task->kind == WIRE_REPLAY_NONE;
+}
+
 /* Send the command of the task under way. False: its directories have no path. */
 static bool start(Share *share, guint64 sequence, const Task *task)
 {
     g_autoptr(GString) directory = g_string_new(NULL);
     g_autoptr(GString) new_directory = g_string_new(NULL);
-    if (task->kind == WIRE_REPLAY_LOST) {
+    if (has_no_operation(task)) {
         send_command(share, sequence, task, "", "");
         return true;
     }
@@ -186,7 +192,7 @@ static void go_on(Share *share)
 /* The guest has not done it: once more, with files that it cannot know. */
 static bool try_again(Task *task, int problem)
 {
-    bool over = task->kind == WIRE_REPLAY_LOST || (task->done && problem == 0);
+    bool over = has_no_operation(task) || (task->done && problem == 0);
     return !over && ++task->tries < TRIES;
 }
 
@@ -211,6 +217,8 @@ static void acknowledge(Share *share, guint64 sequence, int problem)
         berth_nodes_forget(share->nodes, former, 1);
         g_mutex_unlock(&share->lock);
     } else if (task != NULL) {
+        if (task->kind == WIRE_REPLAY_NONE)
+            share_report(share, SHARE_REPORT_READY);
         task_free(share, task);
     }
     go_on(share);
@@ -239,6 +247,17 @@ void share_replay_lost(Share *share)
     task->name = g_strdup("");
     g_queue_push_tail(&replay->waiting, task);
     g_mutex_unlock(&replay->lock);
+    go_on(share);
+}
+
+void share_replay_report_ready(Share *share)
+{
+    Task *task = g_new0(Task, 1);
+    task->kind = WIRE_REPLAY_NONE;
+    task->name = g_strdup("");
+    g_mutex_lock(&share->replay->lock);
+    g_queue_push_head(&share->replay->waiting, task); /* no flood of events drops it */
+    g_mutex_unlock(&share->replay->lock);
     go_on(share);
 }
 

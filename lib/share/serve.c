@@ -6,6 +6,7 @@
 #include "confine_share.h"
 #include "layer.h"
 #include "transport.h"
+#include "wire/share_report.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -71,6 +72,12 @@ static const struct fuse_lowlevel_ops operations = {
     .flock = share_flock,
 };
 
+bool share_report(const Share *share, const char *text)
+{
+    size_t size = strlen(text) + 1;
+    return write(share->report_fd, text, size) == (ssize_t)size;
+}
+
 static gpointer serve_requests(gpointer data)
 {
     Share *share = data;
@@ -80,15 +87,17 @@ static gpointer serve_requests(gpointer data)
         if (size < 0)
             break;
         bool is_first = g_atomic_int_compare_and_exchange(&share->begun, false, true);
-        if (is_first && write(share->begun_fd, "", 1) < 0)
+        if (is_first && !share_report(share, SHARE_REPORT_BEGUN))
             break; /* the keeper has gone */
         if (share_replay_handle(share, bytes))
             continue;
         const struct fuse_buf buffer = {.mem = bytes, .size = (size_t)size};
         fuse_session_process_buf(share->session, &buffer);
         berth_transport_flush(share->transport);
-        if (is_first) /* it was INIT */
+        if (is_first) { /* it was INIT */
             share_forget_former(share, share->paths);
+            share_replay_report_ready(share);
+        }
     }
     return NULL;
 }
@@ -158,7 +167,7 @@ static Share *share_new(const BerthShareSetup *setup)
     share->handles = berth_handles_new(HANDLES_MAX, offset);
     share->uid = geteuid();
     share->gid = getegid();
-    share->begun_fd = setup->begun_fd;
+    share->report_fd = setup->report_fd;
     share->paths = setup->paths;
     share->guest_uid = setup->guest_uid;
     share->guest_gid = setup->guest_gid;
@@ -230,8 +239,10 @@ static int open_roots(Share *share, const BerthShareSetup *setup)
     int last_fd = -1;
     for (guint i = 0; i < setup->n_roots; i++) {
         g_autoptr(GError) error = NULL;
-        if (!open_root(share, i, &setup->roots[i], &error))
-            setup->skipped(error);
+        if (!open_root(share, i, &setup->roots[i], &error)) {
+            g_autofree char *report = g_strconcat(SHARE_REPORT_SKIPPED, error->message, NULL);
+            share_report(share, report);
+        }
         last_fd = MAX(last_fd, share->roots[i].fd);
         if (share->roots[i].overlay != NULL)
             last_fd = MAX(last_fd, berth_overlay_last_fd(share->roots[i].overlay));
@@ -243,7 +254,7 @@ bool berth_share_serve(const BerthShareSetup *setup, GError **error)
 {
     g_autoptr(Share) share = share_new(setup);
     int last_root = open_roots(share, setup);
-    int last_fd = MAX(MAX(setup->port_fd, setup->begun_fd), last_root);
+    int last_fd = MAX(MAX(setup->port_fd, setup->report_fd), last_root);
     umask(0); /* the guest's kernel has applied its own */
     if (!open_session(share, setup->port_fd, error) || !confine(share, last_fd, error))
         return false;

@@ -31,7 +31,7 @@ typedef struct {
 
 typedef struct {
     int port_fd;     /* the guest's port, a stream socket */
-    int begun_fd;    /* gets a byte with the guest's first request */
+    int report_fd;   /* a pipe to the keeper: wire/share_report.h */
     uid_t guest_uid; /* whose the user's files are in the guest */
     gid_t guest_gid;
     const BerthShareRoot *roots;
@@ -39,11 +39,10 @@ typedef struct {
     /* NULL-terminated: the paths of these roots, and of those that former servers of this guest had
      */
     const char *const *paths;
-    void (*skipped)(const GError *error); /* a root cannot be served; the others are */
 } BerthShareSetup;
 
-/* Confine this process and serve until the port closes. Errors: "share.confine"; "share.serve".
- * Those of a root are "share.root" with its path. */
+/* Confine this process and serve until the port closes. A root that cannot be served is reported,
+ * and the others are served. Errors: "share.confine"; "share.serve". */
 bool berth_share_serve(const BerthShareSetup *setup, GError **error);
 
 G_END_DECLS

@@ -45,7 +45,7 @@ typedef struct Share {
     GHashTable *watches; /* inotify's number -> node */
     int inotify;
     int answers; /* libfuse's, for the transport */
-    int begun_fd;
+    int report_fd;
     const char *const *paths; /* as in BerthShareSetup */
     gint begun;               /* a request was read */
     BerthHandles *handles;
@@ -72,6 +72,9 @@ static inline Share *share_of(fuse_req_t request)
 {
     return fuse_req_userdata(request);
 }
+
+/* Write @text, of wire/share_report.h, to the keeper. False: it has gone. */
+bool share_report(const Share *share, const char *text);
 
 /* ---- places (place.c) ---- */
 
@@ -185,6 +188,10 @@ void share_replay_lost(Share *share);
 /* Whether a change in directory @parent is being repeated. The guest must not cache its entries:
  * the replay has to see others. */
 bool share_replay_is_in(Share *share, guint64 parent);
+
+/* Report to the keeper that the guest is ready for this server, once it has handled all that was
+ * sent to it so far. */
+void share_replay_report_ready(Share *share);
 
 /* Handle a message of the carrier or a request of its replay, checked; false: it is neither. */
 bool share_replay_handle(Share *share, const guint8 *message);

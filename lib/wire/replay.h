@@ -36,6 +36,7 @@ typedef enum {
     WIRE_REPLAY_CLOSE, /* of a file that was open for writing */
     WIRE_REPLAY_MOVE,
     WIRE_REPLAY_LOST, /* events were lost: no operation, one line in the log */
+    WIRE_REPLAY_NONE, /* no operation: acknowledged once all notifications before it are handled */
 } WireReplayKind;
 
 typedef struct {

@@ -7,6 +7,8 @@ import signal
 
 import pytest
 
+from conftest import wait_for
+
 
 @pytest.fixture
 def box(berth, rootfs):
@@ -215,6 +217,36 @@ def test_a_guest_that_has_mounted_them_knows_the_new_list(box, source, guest):
     box("path", "-d", "box", str(source)).failed(1, "path.unshared")
 
 
+def test_a_guest_that_does_not_go_on(box, source, guest):
+    """The answer waits for it: no longer than the limit, and no longer than the user."""
+    box.environment = box.fake_qemu({**box.environment, "FAKE_QEMU_SHARES": guest, "FAKE_QEMU_MUTE": "1"})
+    box("start", "box").ok()
+    process = box.start("share", "add", "box", f"{source}:/one")
+    wait_for(lambda: machine_shares(box) == [f"rw:{source}:/one"])
+    process.send_signal(signal.SIGINT)
+    assert box.finish(process).status == -signal.SIGINT
+    assert shares(box) == [(str(source), "/one", False)]
+    added = box("share", "add", "box", f"{source}:/two")
+    assert added.status == 0 and "box: it has not taken the change yet" in added.err
+    assert len(machine_shares(box)) == 2
+
+
+def test_a_directory_that_vanishes_is_a_notice(box, source, guest):
+    """Between berth's look at it and berth-share's start."""
+    gone = source / "gone"
+    box.environment = box.fake_qemu({**box.environment, "FAKE_QEMU_SHARES": guest, "FAKE_QEMU_VANISH": str(gone)})
+    gone.mkdir()
+    box("share", "add", "box", f"{gone}:/gone").ok()
+    line = f"box does not see {gone}: no such file or directory"
+    started = box("start", "box")
+    assert started.status == 0 and line in started.err and not gone.exists()
+    assert line in box("logs", "box").ok()
+    box("share", "rm", "box", "/gone")
+    gone.mkdir()
+    added = box("share", "add", "box", f"{gone}:/gone")
+    assert added.status == 0 and line in added.err and "must open them again" in added.err
+
+
 def test_an_isolated_distro_gets_none(box, source, guest):
     box("start", "--isolated", "box").ok()
     added = box("share", "add", "box", str(source), "/work")
@@ -223,12 +255,12 @@ def test_an_isolated_distro_gets_none(box, source, guest):
     assert shares(box) == [(str(source), "/work", False)]
 
 
-def test_without_a_home_the_next_start_has_them(box, source, guest):
+def test_a_distro_that_started_without_any_has_them_at_once(box, source, guest):
     box.configure("[distro box]\nshare-home=false\n")
     box("start", "box").ok()
-    assert "at its next start" in box("share", "add", "box", str(source), "/work").err
-    box("terminate", "box").ok()
-    box("start", "box").ok()
+    box("path", "-d", "box", str(source)).failed(1, "path.no-shares")
+    added = box("share", "add", "box", str(source), "/work")
+    assert added.status == 0 and "next start" not in added.err
     assert box("path", "-d", "box", str(source)).ok() == f"{guest}/work\n"
     removed = box("share", "rm", "box", "/work")
     assert "must open them again" in removed.err

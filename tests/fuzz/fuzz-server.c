@@ -31,6 +31,7 @@ typedef struct {
     guint32 last_stream;
     bool sync; /* answer synchronously where possible */
     BerthBootReport *report;
+    GPtrArray *skipped;
 } World;
 
 typedef struct {
@@ -143,12 +144,19 @@ static char **shares(gpointer data)
     return g_strdupv((char **)paths);
 }
 
-static bool set_shares(const char *const *texts, BerthSharesEffect *ret_effect, gpointer data,
-                       GError **error)
+static bool set_shares(const char *const *texts, BerthSharesEffect *ret_effect, bool *ret_waits,
+                       gpointer data, GError **error)
 {
+    *ret_waits = texts[0] != NULL;
     for (; *texts != NULL; texts++)
         g_assert_true(g_str_has_prefix(*texts, "r"));
     return true;
+}
+
+static const GPtrArray *skipped_shares(gpointer data)
+{
+    const World *world = data;
+    return world->skipped;
 }
 
 static const BerthServerOps ops = {
@@ -161,6 +169,7 @@ static const BerthServerOps ops = {
     .allow_host_port = allow_host_port,
     .shares = shares,
     .set_shares = set_shares,
+    .skipped_shares = skipped_shares,
     .boot = boot,
 };
 
@@ -352,6 +361,8 @@ static void end(World *world, Input *input)
     guint8 how = next_byte(input);
     if (how % 3 == 0) {
         berth_server_grown(world->server, how % 2 ? error : NULL);
+        berth_server_shares_settled(world->server,
+                                    how % 2 ? BERTH_SHARES_SLOW : BERTH_SHARES_CURRENT);
     } else if (how % 3 == 1) {
         berth_server_fail(world->server, error, how % 2);
         g_hash_table_remove_all(world->streams);
@@ -414,6 +425,7 @@ static void tear_down(World *world)
         close(world->clients[i]);
     g_hash_table_unref(world->streams);
     berth_boot_report_free(world->report);
+    g_ptr_array_unref(world->skipped);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
@@ -422,6 +434,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         set_up();
     Input input = {data, size};
     World world = {.report = berth_boot_report_new(),
+                   .skipped = g_ptr_array_new(),
                    .streams = g_hash_table_new_full(NULL, NULL, NULL, g_free)};
     world.table = berth_streams_new(&streams_ops, &world);
     world.server = berth_server_new(dup(listener), world.table, &ops, &world);

@@ -38,6 +38,8 @@ struct Fixture {
     guint ports;               /* that there are, or one */
     const char *const *shares; /* or NULL */
     char **set_shares;         /* of the last request; the test frees it */
+    bool slow_shares;          /* the test settles them */
+    GPtrArray *skipped;
     BerthBootReport *report;
 };
 
@@ -150,7 +152,7 @@ static inline char **shares(gpointer data)
 
 /* The texts come back as the shares; "rw:/refused:/" is refused. */
 static inline bool set_shares(const char *const *texts, BerthSharesEffect *ret_effect,
-                              gpointer data, GError **error)
+                              bool *ret_waits, gpointer data, GError **error)
 {
     Fixture *fixture = data;
     if (g_strv_contains(texts, "rw:/refused:/")) {
@@ -159,8 +161,15 @@ static inline bool set_shares(const char *const *texts, BerthSharesEffect *ret_e
     }
     g_strfreev(fixture->set_shares);
     fixture->set_shares = g_strdupv((char **)texts);
-    *ret_effect = (BerthSharesEffect)(g_strv_length(fixture->set_shares) % 3);
+    *ret_effect = (BerthSharesEffect)(g_strv_length(fixture->set_shares) % 4);
+    *ret_waits = fixture->slow_shares;
     return true;
+}
+
+static inline const GPtrArray *skipped_shares(gpointer data)
+{
+    const Fixture *fixture = data;
+    return fixture->skipped;
 }
 
 static inline bool set_host_ports(const char *ports_text, gpointer data, GError **error)
@@ -189,6 +198,7 @@ static const BerthServerOps ops = {
     .allow_host_port = allow_host_port,
     .shares = shares,
     .set_shares = set_shares,
+    .skipped_shares = skipped_shares,
     .boot = boot,
 };
 

@@ -11,7 +11,7 @@ import pytest
 
 LIBC = ctypes.CDLL(None, use_errno=True)
 NOSUID_NODEV, FORCE, DETACH = 6, 1, 2
-PORT, BEGUN = 3, 4  # berth-share's
+PORT, REPORTS = 3, 4  # berth-share's
 BUILD = Path(os.environ["BERTH_TEST_BUILD"]) / "cmd"
 # the guest user's; neither is this process's, so that a mix-up shows
 UID, GID = 1234, 2345
@@ -22,22 +22,32 @@ class Server:
 
     def __init__(self, roots, uid=UID, gid=GID, largest=resource.RLIM_INFINITY, pair=None):
         ours, theirs = pair or socket.socketpair()
-        nothing = os.open(os.devnull, os.O_WRONLY)
+        self.pipe, theirs_too = os.pipe()
         words = [str(word) for root in roots for word in root]
         def give_port():
             os.dup2(theirs.fileno(), PORT)
-            os.dup2(nothing, BEGUN)
+            os.dup2(theirs_too, REPORTS)
             resource.setrlimit(resource.RLIMIT_FSIZE, (largest, largest))
-        self.process = subprocess.Popen([BUILD / "berth-share", str(uid), str(gid), *words], pass_fds=[PORT, BEGUN],
+        self.process = subprocess.Popen([BUILD / "berth-share", str(uid), str(gid), *words], pass_fds=[PORT, REPORTS],
                                         preexec_fn=give_port, stderr=subprocess.PIPE, text=True)
         theirs.close()
-        os.close(nothing)
+        os.close(theirs_too)
         self.port = ours
+
+    def wait_for_report(self, wanted):
+        """Read what it reports to its keeper until that is @wanted. [before it]"""
+        read = b""
+        while not read.endswith(wanted.encode() + b"\0"):
+            byte = os.read(self.pipe, 1)
+            assert byte, f"it ended after {read}"
+            read += byte
+        return read.decode().split("\0")[:-2]
 
     def end(self):
         self.port.close()
         self.process.kill()
         self.process.communicate()
+        os.close(self.pipe)
 
 
 class Carried:

@@ -115,4 +115,20 @@ def test_a_root_that_cannot_be_opened_ends_no_other(mount, shared, tmp_path, pro
     assert sorted(os.listdir(mounted.directory)) == ["a", "b"]
     assert (mounted.directory / "a/file").read_text() == "a"
     assert fails_with(lambda: os.stat(mounted.directory / bad[2][1:]), errno.ENOENT)
-    assert f"berth-share: not shared: {bad[1]}" in mounted.server.process.stderr.readline()
+    (line,) = mounted.server.wait_for_report("begun")
+    assert line.startswith(f"skipped {bad[1]}: ")
+
+
+@pytest.mark.parametrize("target", ["/new", "/a/deep", "/deep/new"])
+def test_what_was_looked_for_before_is_found_once_the_guest_is_ready(mount, shared, target):
+    """The guest may have cached that there is no such directory."""
+    mounted = mount(shared("a", "/other"), shared("c", "/deep/c"))
+    path = mounted.directory / target[1:]
+    for _ in range(2):
+        assert not path.exists()
+        mounted.replace(shared("b", target), shared("c", "/deep/c"), ("was", "-", "/other"))
+        assert mounted.server.wait_for_report("ready") == ["begun"]
+        assert (path / "file").read_text() == "b" and not (mounted.directory / "other").exists()
+        mounted.replace(shared("a", "/other"), shared("c", "/deep/c"), ("was", "-", target))
+        mounted.server.wait_for_report("ready")
+        assert not path.exists() and (mounted.directory / "other/file").read_text() == "a"

@@ -18,6 +18,7 @@ class Kernel:
         self.port = server.port
         self.unique = 0
         self.call(INIT, 0, struct.pack("<IIII", 7, 38, 131072, 0xffffffff) + bytes(48))
+        acknowledge(self, replay_command(self), 0)  # that nothing of a former server is left
 
     def send(self, opcode, node, body, length=None):
         self.unique += 2

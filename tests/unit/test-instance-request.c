@@ -234,29 +234,97 @@ static void test_shares(void)
     }
 }
 
-static void test_set_shares(void)
+typedef struct {
+    Fixture fixture;
+    BerthSharesEffect effect;
+    char **skipped;
+} Setting;
+
+static void set_up_shares(Setting *setting, gconstpointer data)
+{
+    setting->effect = BERTH_SHARES_LATER;
+    setting->fixture.up = true;
+    setting->fixture.skipped = g_ptr_array_new();
+    start(&setting->fixture);
+}
+
+static void tear_down_shares(Setting *setting, gconstpointer data)
+{
+    finish(&setting->fixture);
+    g_strfreev(setting->fixture.set_shares);
+    g_ptr_array_unref(setting->fixture.skipped);
+    g_strfreev(setting->skipped);
+}
+
+static bool set_list(Setting *setting, int fd, const char *const *shares, GError **error)
+{
+    g_clear_pointer(&setting->skipped, g_strfreev);
+    return berth_request_set_shares(fd, shares, &setting->effect, &setting->skipped, error);
+}
+
+static void test_set_shares(Setting *setting, gconstpointer data)
 {
     static const char *const none[] = {NULL};
     static const char *const some[] = {"rw:/home/ann:/home/ann", "ro:/a%20b%0A:/work", NULL};
     static const char *const refused[] = {"rw:/refused:/", NULL};
     static const char *const malformed[] = {"rw:/home", NULL};
-    Fixture fixture = {.up = true};
-    start(&fixture);
-    berth_autofd int fd = client(&fixture);
+    berth_autofd int fd = client(&setting->fixture);
     g_autoptr(GError) error = NULL;
-    BerthSharesEffect effect = BERTH_SHARES_LATER;
-    g_assert_true(berth_request_set_shares(fd, none, &effect, &error));
-    g_assert_cmpint(effect, ==, BERTH_SHARES_CURRENT);
-    g_assert_true(berth_request_set_shares(fd, some, &effect, &error));
-    g_assert_cmpint(effect, ==, BERTH_SHARES_LATER);
-    g_assert_true(g_strv_equal((const char *const *)fixture.set_shares, some));
-    g_assert_false(berth_request_set_shares(fd, refused, &effect, &error));
+    g_assert_true(set_list(setting, fd, none, &error));
+    g_assert_cmpint(setting->effect, ==, BERTH_SHARES_CURRENT);
+    g_assert_cmpuint(g_strv_length(setting->skipped), ==, 0);
+    g_assert_true(set_list(setting, fd, some, &error));
+    g_assert_cmpint(setting->effect, ==, BERTH_SHARES_SLOW);
+    g_assert_true(g_strv_equal((const char *const *)setting->fixture.set_shares, some));
+    g_assert_false(set_list(setting, fd, refused, &error));
     g_assert_cmpstr(berth_error_id(error), ==, "instance.isolated");
     g_clear_error(&error);
-    g_assert_false(berth_request_set_shares(fd, malformed, &effect, &error)); /* and is dropped */
+    g_assert_false(set_list(setting, fd, malformed, &error)); /* and is dropped */
     g_assert_cmpstr(berth_error_id(error), ==, "instance.lost");
-    g_strfreev(fixture.set_shares);
-    finish(&fixture);
+}
+
+/* More lines, and longer ones, than a frame has room for. */
+static void test_shares_that_cannot_be_served(Setting *setting, gconstpointer data)
+{
+    static const char *const some[] = {"rw:/home/ann:/home/ann", NULL};
+    g_autofree char *text = g_strnfill(100000, 'x');
+    for (guint i = 0; i < 1000; i++)
+        g_ptr_array_add(setting->fixture.skipped, i == 0 ? (char *)"/gone: No such file" : text);
+    berth_autofd int fd = client(&setting->fixture);
+    g_autoptr(GError) error = NULL;
+    g_assert_true(set_list(setting, fd, some, &error));
+    g_assert_no_error(error);
+    g_assert_cmpint(setting->effect, ==, BERTH_SHARES_REPLACED);
+    g_assert_cmpstr(setting->skipped[0], ==, "/gone: No such file");
+    g_assert_cmpuint(g_strv_length(setting->skipped), >, 1);
+}
+
+static gboolean settle(gpointer data)
+{
+    Setting *setting = data;
+    if (setting->fixture.set_shares == NULL)
+        return G_SOURCE_CONTINUE; /* not asked yet */
+    berth_server_set_paused(setting->fixture.server, true, "it stands still");
+    berth_server_shares_settled(setting->fixture.server, setting->effect);
+    return G_SOURCE_REMOVE;
+}
+
+/* The answer comes when the guest uses them, after other notices. */
+static void test_shares_that_the_guest_takes_later(Setting *setting, gconstpointer data)
+{
+    static const char *const some[] = {"rw:/home/ann:/home/ann", NULL};
+    static const BerthSharesEffect ends[] = {BERTH_SHARES_CURRENT, BERTH_SHARES_SLOW};
+    setting->fixture.slow_shares = true;
+    for (gsize i = 0; i < G_N_ELEMENTS(ends); i++) {
+        g_clear_pointer(&setting->fixture.set_shares, g_strfreev);
+        setting->effect = ends[i];
+        g_autoptr(GSource) source = g_idle_source_new();
+        g_source_set_callback(source, settle, setting, NULL);
+        g_source_attach(source, setting->fixture.context);
+        berth_autofd int fd = client(&setting->fixture);
+        g_assert_true(set_list(setting, fd, some, NULL));
+        g_assert_cmpint(setting->effect, ==, i == 0 ? BERTH_SHARES_REPLACED : BERTH_SHARES_SLOW);
+    }
 }
 
 static void test_more_shares_than_fit(void)
@@ -264,8 +332,9 @@ static void test_more_shares_than_fit(void)
     g_autofree char *text = g_strdup_printf("rw:/%0*d:/x", WIRE_PAYLOAD_MAX, 1);
     const char *const shares[] = {text, NULL};
     BerthSharesEffect effect;
+    g_auto(GStrv) skipped = NULL;
     g_autoptr(GError) error = NULL;
-    g_assert_false(berth_request_set_shares(-1, shares, &effect, &error));
+    g_assert_false(berth_request_set_shares(-1, shares, &effect, &skipped, &error));
     g_assert_cmpstr(berth_error_id(error), ==, "share.many");
 }
 
@@ -356,8 +425,9 @@ static bool reads_shares(int fd, GError **error)
 static bool sets_shares(int fd, GError **error)
 {
     static const char *const none[] = {NULL};
+    g_auto(GStrv) skipped = NULL;
     BerthSharesEffect effect;
-    return berth_request_set_shares(fd, none, &effect, error);
+    return berth_request_set_shares(fd, none, &effect, &skipped, error);
 }
 
 /* Cut at each byte, and with one too many. */
@@ -372,7 +442,7 @@ static void test_answers_that_make_no_sense(void)
         {reads_ports, CONTROL_PORTS_ARE, 1},
         {reads_boot, CONTROL_BOOT_IS, 12},
         {reads_shares, CONTROL_SHARES_ARE, 4},
-        {sets_shares, CONTROL_SHARES_SET, 1},
+        {sets_shares, CONTROL_SHARES_SET, 5},
         {reads_boot, CONTROL_ERROR, 4 + 3 * 5},
     };
     static const guint8 zeros[100];
@@ -409,7 +479,12 @@ int main(int argc, char **argv)
                     test_watcher_that_does_not_read_is_let_go);
     g_test_add_func("/instance/request/boot-report", test_boot_report);
     g_test_add_func("/instance/request/shares", test_shares);
-    g_test_add_func("/instance/request/set-shares", test_set_shares);
+    g_test_add("/instance/request/set-shares", Setting, NULL, set_up_shares, test_set_shares,
+               tear_down_shares);
+    g_test_add("/instance/request/shares-that-cannot-be-served", Setting, NULL, set_up_shares,
+               test_shares_that_cannot_be_served, tear_down_shares);
+    g_test_add("/instance/request/shares-that-the-guest-takes-later", Setting, NULL, set_up_shares,
+               test_shares_that_the_guest_takes_later, tear_down_shares);
     g_test_add_func("/instance/request/more-shares-than-fit", test_more_shares_than_fit);
     g_test_add_func("/instance/request/more-notices-than-are-shown",
                     test_more_notes_than_are_shown);

@@ -7,6 +7,7 @@
 
 #include "base/error.h"
 #include "base/fd.h"
+#include "wire/share_report.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -17,8 +18,8 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#define PORT_FD  3
-#define BEGUN_FD 4
+#define PORT_FD   3
+#define REPORT_FD 4
 
 typedef struct {
     char *dir;
@@ -27,8 +28,16 @@ typedef struct {
     BerthShareProcess *shares;
     GArray *ports; /* accepted connections, as QEMU's: int */
     guint notes;
+    guint ready;
+    GString *skipped;
     char *failure; /* the error's id */
 } World;
+
+static bool report(const char *text)
+{
+    size_t size = strlen(text) + 1;
+    return write(REPORT_FD, text, size) == (ssize_t)size;
+}
 
 /* berth-share UID GID rw SOURCE TARGET */
 static int serve(const char *target)
@@ -38,12 +47,17 @@ static int serve(const char *target)
         return 1;
     if (strcmp(target, "/ends-unseen") == 0)
         return 0;
+    if (strcmp(target, "/skips") == 0 && (!report(SHARE_REPORT_SKIPPED "/gone: \x1b[2J") ||
+                                          !report("nonsense") || !report(SHARE_REPORT_READY)))
+        return 1;
     if (read(PORT_FD, &byte, 1) <= 0) /* the first request */
         return 0;
-    if (write(BEGUN_FD, "", 1) != 1)
+    if (!report(SHARE_REPORT_BEGUN) || !report(SHARE_REPORT_SKIPPED "/late: by the guest"))
         return 1;
     if (write(PORT_FD, "a", 1) != 1)
         return 1;
+    if (read(PORT_FD, &byte, 1) <= 0 || !report(SHARE_REPORT_READY)) /* the acknowledgement */
+        return 0;
     return read(PORT_FD, &byte, 1) > 0;
 }
 
@@ -52,13 +66,31 @@ static void on_note(const char *text, gpointer user_data)
     ((World *)user_data)->notes++;
 }
 
+static void on_ready(gpointer user_data)
+{
+    ((World *)user_data)->ready++;
+}
+
+static void on_begun(gpointer user_data)
+{
+}
+
+static void on_skipped(const char *text, gpointer user_data)
+{
+    g_string_append_printf(((World *)user_data)->skipped, "%s;", text);
+}
+
 static void on_failed(const GError *error, gpointer user_data)
 {
     g_assert_null(((World *)user_data)->failure);
     ((World *)user_data)->failure = g_strdup(berth_error_id(error));
 }
 
-static const BerthShareProcessEvents events = {.log = on_note, .failed = on_failed};
+static const BerthShareProcessEvents events = {.log = on_note,
+                                               .begun = on_begun,
+                                               .ready = on_ready,
+                                               .skipped = on_skipped,
+                                               .failed = on_failed};
 
 /* This program's only child. */
 static pid_t share_pid(void)
@@ -93,6 +125,7 @@ static void set_up(World *world, gconstpointer target)
 {
     g_autoptr(GError) error = NULL;
     *world = (World){.dir = g_dir_make_tmp("berth-share-XXXXXX", NULL),
+                     .skipped = g_string_new(NULL),
                      .ports = g_array_new(FALSE, FALSE, sizeof(int))};
     world->share[0] = g_strdup_printf("rw:/:/%s", (const char *)target);
     world->machine.shares = world->share;
@@ -117,6 +150,7 @@ static void tear_down(World *world, gconstpointer data)
     g_autofree char *program = g_build_filename(world->dir, "berth-share", NULL);
     g_unlink(program);
     g_assert_cmpint(g_rmdir(world->dir), ==, 0);
+    g_string_free(world->skipped, TRUE);
     g_free(world->dir);
     g_free(world->share[0]);
     g_free(world->failure);
@@ -227,6 +261,65 @@ static void test_replaced_before_its_first_request(World *world, gconstpointer d
     g_assert_cmpuint(accept_all(world), ==, 0);
 }
 
+static void begin(World *world)
+{
+    char byte;
+    accept_all(world);
+    send_request(world);
+    int port = g_array_index(world->ports, int, world->ports->len - 1);
+    g_assert_cmpint(read(port, &byte, 1), ==, 1);
+}
+
+static void test_ready(World *world, gconstpointer data)
+{
+    begin(world);
+    g_assert_false(berth_share_process_is_ready(world->shares));
+    send_request(world);
+    while (world->ready == 0)
+        g_main_context_iteration(NULL, TRUE);
+    g_assert_true(berth_share_process_is_ready(world->shares));
+    berth_share_process_replace(world->shares);
+    g_assert_false(berth_share_process_is_ready(world->shares));
+    berth_share_process_start(world->shares, 1000, 1000);
+    begin(world);
+    g_assert_false(berth_share_process_is_ready(world->shares));
+    send_request(world);
+    while (world->ready == 1)
+        g_main_context_iteration(NULL, TRUE);
+    g_assert_cmpuint(world->ready, ==, 2);
+}
+
+/* A berth-share that is to be replaced is never ready. */
+static void test_outdated_is_not_ready(World *world, gconstpointer data)
+{
+    accept_all(world);
+    berth_share_process_replace(world->shares);
+    send_request(world);
+    send_request(world);
+    while (share_pid() != 0)
+        g_main_context_iteration(NULL, TRUE);
+    g_assert_cmpuint(world->ready, ==, 0);
+}
+
+/* Before the guest's first request the lines are berth-share's own. */
+static void test_skipped(World *world, gconstpointer data)
+{
+    begin(world);
+    send_request(world);
+    while (world->ready == 0)
+        g_main_context_iteration(NULL, TRUE);
+    g_assert_cmpstr(world->skipped->str, ==, "/gone:  [2J;");
+    const GPtrArray *skipped = berth_share_process_skipped(world->shares);
+    g_assert_cmpuint(skipped->len, ==, 1);
+    berth_share_process_replace(world->shares);
+    berth_share_process_start(world->shares, 1000, 1000);
+    begin(world);
+    send_request(world);
+    while (world->ready == 1)
+        g_main_context_iteration(NULL, TRUE);
+    g_assert_cmpuint(berth_share_process_skipped(world->shares)->len, ==, 1); /* anew */
+}
+
 int main(int argc, char **argv)
 {
     if (strcmp(argv[0], "berth-share") == 0)
@@ -243,5 +336,9 @@ int main(int argc, char **argv)
     g_test_add("/instance/shares/replaced", World, "serves", set_up, test_replaced, tear_down);
     g_test_add("/instance/shares/replaced-before-its-first-request", World, "serves", set_up,
                test_replaced_before_its_first_request, tear_down);
+    g_test_add("/instance/shares/ready", World, "serves", set_up, test_ready, tear_down);
+    g_test_add("/instance/shares/outdated-is-not-ready", World, "serves", set_up,
+               test_outdated_is_not_ready, tear_down);
+    g_test_add("/instance/shares/skipped", World, "skips", set_up, test_skipped, tear_down);
     return g_test_run();
 }

@@ -201,8 +201,7 @@ def test_shares_of_a_running_distro(host, busybox, sh, home):
     added = host("share", "add", busybox, str(live), "/live")
     assert "must open them again" in added.stderr
     host("share", "add", "--read-only", busybox, str(frozen), "/frozen")
-    eventually(lambda: sh(f"cat {ROOT}/live/hello {ROOT}/frozen/hello", check=False).stdout == "live\nlive-frozen\n",
-               what="the shares")
+    assert sh(f"cat {ROOT}/live/hello {ROOT}/frozen/hello").stdout == "live\nlive-frozen\n"
     sh(f"echo guest > {ROOT}/live/file")
     assert (live / "file").read_text() == "guest\n"
     refused = sh(f"echo guest > {ROOT}/frozen/file", check=False)
@@ -213,12 +212,32 @@ def test_shares_of_a_running_distro(host, busybox, sh, home):
     assert host("run", "-d", busybox, "berthpath", str(live.resolve())).stdout == f"{ROOT}/live\n"
 
     host("share", "rm", busybox, "/live")
-    eventually(lambda: sh(f"test -e {ROOT}/live", check=False).returncode == 1, what="its end")
+    assert sh(f"test -e {ROOT}/live", check=False).returncode == 1
     assert "live" not in sh(f"ls {ROOT}").stdout.split()
     assert sh(f"cat {ROOT}/frozen/hello").stdout == "live-frozen\n"
     host("run", "-d", busybox, "--", "reboot", check=False)
     eventually(lambda: sh(f"cat {ROOT}/frozen/hello", check=False).stdout == "live-frozen\n", 120, "the file")
     host("share", "rm", busybox, "/frozen")
+
+
+def test_the_first_share_of_a_running_distro(host, scratch):
+    """It is there when the command returns, each time."""
+    settings = host.root / "config/berth/berth.conf"
+    settings.parent.mkdir(exist_ok=True)
+    settings.write_text(f"[distro {scratch}]\nshare-home=false\n")
+    first = host.root / "first"
+    first.mkdir(exist_ok=True)
+    (first / "hello").write_text("first\n")
+    try:
+        assert host("run", "-d", scratch, "--", "ls", ROOT).stdout == ""
+        for _ in range(10):
+            added = host("share", "add", scratch, f"{first}:/deep/first:ro")
+            assert "next start" not in added.stderr
+            assert host("run", "-d", scratch, "--", "cat", f"{ROOT}/deep/first/hello").stdout == "first\n"
+            host("share", "rm", scratch, "/deep/first")
+            assert host("run", "-d", scratch, "--", "ls", ROOT).stdout == ""
+    finally:
+        settings.unlink()
 
 
 def test_shares_that_were_added(host, busybox, sh):

@@ -130,6 +130,7 @@ static int do_in(const char *root, int directory, const Command *command)
     case WIRE_REPLAY_MOVE:
         return move(root, directory, command);
     case WIRE_REPLAY_LOST:
+    case WIRE_REPLAY_NONE:
         break;
     }
     return -EPROTO;
@@ -141,7 +142,7 @@ static int64_t do_command(const char *root, const uint8_t *bytes, size_t size,
     Command command = {0};
     int result = parse(bytes, size, &command);
     *ret_sequence = command.header.sequence;
-    if (result < 0)
+    if (result < 0 || command.header.kind == WIRE_REPLAY_NONE)
         return result;
     if (command.header.kind == WIRE_REPLAY_LOST) {
         log_line("share: too many files changed on the host: some changes raised no event");

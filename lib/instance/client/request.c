@@ -139,7 +139,7 @@ char **berth_request_shares(int fd, GError **error)
 }
 
 bool berth_request_set_shares(int fd, const char *const *shares, BerthSharesEffect *ret_effect,
-                              GError **error)
+                              char ***ret_skipped, GError **error)
 {
     g_auto(BerthChannel) channel = {.fd = fd};
     berth_channel_begin(&channel);
@@ -151,16 +151,14 @@ bool berth_request_set_shares(int fd, const char *const *shares, BerthSharesEffe
         return false;
     }
     WireFrame answer;
-    WireReader reader;
-    if (!ask(&channel, CONTROL_SHARES_SET, &answer, error))
+    if (!berth_channel_send(&channel, error))
         return false;
-    wire_reader_init(&reader, &answer);
-    guint8 effect = wire_get_u8(&reader);
-    *ret_effect = (BerthSharesEffect)effect;
-    if (wire_reader_done(&reader) && effect <= BERTH_SHARES_LATER)
-        return true;
-    berth_control_set_malformed(&answer, error);
-    return false;
+    do /* a pause of the distro is reported again at its next command */
+        if (!berth_channel_receive(&channel, &answer, error))
+            return false;
+    while (answer.type == CONTROL_PAUSED);
+    return check_answer(&answer, CONTROL_SHARES_SET, error) &&
+           berth_control_get_shares_set(&answer, ret_effect, ret_skipped, error);
 }
 
 /* Receive the rest of the list whose first frame is @answer. */

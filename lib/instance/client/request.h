@@ -51,11 +51,11 @@ bool berth_request_set_rule(int fd, const BerthRule *rule, bool wanted, GError *
 char **berth_request_shares(int fd, GError **error);
 
 /* Replace the list of the directories that the guest sees by @shares, texts of model/share.h.
- * Errors: BERTH_ERROR_NOT_RUNNING, "instance.stopped"; BERTH_ERROR_DENIED, "instance.isolated";
- * BERTH_ERROR_INVALID, "share.many"; "instance.lost" also when the keeper is of a berth that does
- * not know this request. */
+ * Returns when the guest uses them. *@ret_skipped has a line for the user about each that cannot be
+ * served; free with g_strfreev. Errors: BERTH_ERROR_NOT_RUNNING, "instance.stopped";
+ * BERTH_ERROR_DENIED, "instance.isolated"; BERTH_ERROR_INVALID, "share.many". */
 bool berth_request_set_shares(int fd, const char *const *shares, BerthSharesEffect *ret_effect,
-                              GError **error);
+                              char ***ret_skipped, GError **error);
 
 /* The report of the current start so far. NULL on error. */
 BerthBootReport *berth_request_boot(int fd, GError **error);

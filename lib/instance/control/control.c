@@ -18,6 +18,8 @@ enum { PORTS_END = 0, PORTS_ENTRY = 1, PORTS_MORE = 2 };
 #define STATUS_PORTS_MAX 32768u
 #define BOOT_NAME_MAX    64u /* of 64 stages and 64 notices: boot_report.c */
 #define BOOT_TEXT_MAX    384u
+#define SKIPPED_MAX      16u
+#define SKIPPED_TEXT_MAX 2048u
 
 void berth_instance_status_free(BerthInstanceStatus *status)
 {
@@ -131,6 +133,36 @@ char **berth_control_get_shares(const WireFrame *frame, GError **error)
         return g_steal_pointer(&paths);
     berth_control_set_malformed(frame, error);
     return NULL;
+}
+
+void berth_control_put_shares_set(WireBuffer *buffer, BerthSharesEffect effect,
+                                  const GPtrArray *skipped)
+{
+    guint count = MIN(skipped->len, SKIPPED_MAX);
+    size_t begin = wire_frame_begin(buffer, (WireType)CONTROL_SHARES_SET, 0, 0);
+    wire_put_u8(buffer, (guint8)effect);
+    wire_put_u32(buffer, count);
+    for (guint i = 0; i < count; i++)
+        wire_put_text(buffer, skipped->pdata[i], SKIPPED_TEXT_MAX);
+    wire_frame_end(buffer, begin);
+}
+
+bool berth_control_get_shares_set(const WireFrame *frame, BerthSharesEffect *ret_effect,
+                                  char ***ret_skipped, GError **error)
+{
+    WireReader reader;
+    wire_reader_init(&reader, frame);
+    guint8 effect = wire_get_u8(&reader);
+    char **list = wire_get_list(&reader);
+    g_auto(GStrv) skipped = g_strdupv(list);
+    free(list);
+    if (!wire_reader_done(&reader) || skipped == NULL || effect > BERTH_SHARES_LATER) {
+        berth_control_set_malformed(frame, error);
+        return false;
+    }
+    *ret_effect = (BerthSharesEffect)effect;
+    *ret_skipped = g_steal_pointer(&skipped);
+    return true;
 }
 
 static void put_forward(WireBuffer *buffer, const BerthForward *forward)

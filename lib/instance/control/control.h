@@ -23,7 +23,7 @@
  *     CONTROL_REACH                   CONTROL_DONE
  *     CONTROL_REACH_ONE               CONTROL_DONE
  *     CONTROL_SHARES                  CONTROL_SHARES_ARE
- *     CONTROL_SET_SHARES              CONTROL_SHARES_SET
+ *     CONTROL_SET_SHARES              CONTROL_SHARES_SET when the guest uses them
  *     OPEN on stream 1 ...            OPENED ... EXIT | FAILED, once the guest is up; with
  *                                     WIRE_OPEN_BARE as soon as its agent answers
  *     any of them                     CONTROL_ERROR when it fails
@@ -70,12 +70,17 @@ typedef enum {
                               left_out:u32 */
     /* paths:list, of each directory of the host that the guest sees: the host's, the guest's */
     CONTROL_SHARES_ARE = 88,
-    CONTROL_SHARES_SET = 89, /* effect:u8 (BerthSharesEffect) */
+    /* effect:u8 (BerthSharesEffect) skipped:list, a line for each share that cannot be served */
+    CONTROL_SHARES_SET = 89,
 } ControlType;
+
+/* CONTROL_SET_SHARES is answered within this time, however slow the guest is. */
+#define BERTH_SHARES_WAIT_SEC 10
 
 typedef enum {
     BERTH_SHARES_CURRENT,  /* the guest has these, or gets them with the first */
-    BERTH_SHARES_REPLACED, /* it gets them now; files that it has open of the former are stale */
+    BERTH_SHARES_REPLACED, /* it has them now; files that it has open of the former are stale */
+    BERTH_SHARES_SLOW,     /* the same, but it has not taken them within the limit of time */
     BERTH_SHARES_LATER,    /* it has no place for shares before its next boot */
 } BerthSharesEffect;
 
@@ -109,11 +114,18 @@ void berth_control_put_ports(WireBuffer *buffer, const GPtrArray *forwards);
 void berth_control_put_shares(WireBuffer *buffer, const char *const *paths);
 void berth_control_put_boot(WireBuffer *buffer, const BerthBootReport *report);
 
+/* Of the @skipped lines (char *) those are sent that fit. */
+void berth_control_put_shares_set(WireBuffer *buffer, BerthSharesEffect effect,
+                                  const GPtrArray *skipped);
+
 /* Decode them; @frame must be of the type. Errors: BERTH_ERROR_PROTOCOL, "instance.answer". */
 BerthInstanceStatus *berth_control_get_status(const WireFrame *frame, GError **error);
 BerthBootReport *berth_control_get_boot(const WireFrame *frame, GError **error);
 /* Free with g_strfreev; it has an even number of strings. */
 char **berth_control_get_shares(const WireFrame *frame, GError **error);
+/* *@ret_skipped is to be freed with g_strfreev. */
+bool berth_control_get_shares_set(const WireFrame *frame, BerthSharesEffect *ret_effect,
+                                  char ***ret_skipped, GError **error);
 /* Append the forwards of one CONTROL_PORTS_ARE. *@ret_more: the list continues in another frame. */
 bool berth_control_get_ports(const WireFrame *frame, GPtrArray *forwards, bool *ret_more,
                              GError **error);

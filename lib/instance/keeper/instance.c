@@ -204,11 +204,21 @@ static const BerthNetProcessEvents network_events = {.log = log_line,
 
 /* --- the shares ------------------------------------------------------------------------------- */
 
+/* Its notices are known now, and belong to the start. */
+static void on_shares_begun(gpointer user_data)
+{
+    BerthInstance *instance = user_data;
+    if (instance->life.is_booted)
+        berth_instance_come_up(instance);
+}
+
 static void on_shares_failed(const GError *error, gpointer user_data)
 {
     BerthInstance *instance = user_data;
     log_line(error->message, instance);
     g_clear_pointer(&instance->life.share_root, g_free);
+    berth_instance_settle_shares(instance, BERTH_SHARES_LATER);
+    on_shares_begun(instance);
     if (instance->life.agent == NULL)
         return;
     const char *const none[] = {NULL};
@@ -216,7 +226,25 @@ static void on_shares_failed(const GError *error, gpointer user_data)
     berth_agent_client_unshare(instance->life.agent);
 }
 
-static const BerthShareProcessEvents shares_events = {.log = log_line, .failed = on_shares_failed};
+static void on_shares_ready(gpointer user_data)
+{
+    berth_instance_settle_shares(user_data, BERTH_SHARES_CURRENT);
+}
+
+static void on_share_skipped(const char *text, gpointer user_data)
+{
+    BerthInstance *instance = user_data;
+    g_autofree char *line = g_strdup_printf("%s does not see %s", instance->machine->name, text);
+    log_line(line, instance);
+    if (instance->state == STARTING)
+        berth_boot_report_problem(instance->life.report, line);
+}
+
+static const BerthShareProcessEvents shares_events = {.log = log_line,
+                                                      .begun = on_shares_begun,
+                                                      .ready = on_shares_ready,
+                                                      .skipped = on_share_skipped,
+                                                      .failed = on_shares_failed};
 
 /* --- the public part -------------------------------------------------------------------------- */
 
@@ -260,6 +288,7 @@ void berth_instance_free(BerthInstance *instance)
         return;
     berth_instance_clear_timer(&instance->timer);
     berth_instance_clear_timer(&instance->finisher);
+    berth_instance_clear_timer(&instance->shares_timer);
     berth_server_free(instance->server);
     berth_sockets_free(instance->sockets);
     berth_streams_free(instance->streams);

@@ -163,7 +163,9 @@ static void on_booted(const char *status, gpointer user_data)
         berth_boot_report_mark(instance->life.report, "booted");
     if (g_str_equal(status, "maintenance"))
         log_and_report(instance, "the distro has come up in maintenance mode");
-    berth_instance_come_up(instance);
+    instance->life.is_booted = true;
+    if (instance->shares == NULL || !berth_share_process_is_starting(instance->shares))
+        berth_instance_come_up(instance);
 }
 
 static void on_listeners(GPtrArray *listeners, gpointer user_data)
@@ -247,6 +249,7 @@ void berth_instance_begin_life(BerthInstance *instance)
     GuestLife *life = &instance->life;
     life->was_up = false;
     life->no_disk = false;
+    life->is_booted = false;
     g_clear_pointer(&life->problem, g_free);
     g_clear_pointer(&life->share_root, g_free);
     berth_boot_report_free(life->report);

@@ -50,6 +50,7 @@ typedef struct {
     bool no_disk;            /* that stage mounts the disk */
     BerthBootReport *report;
     bool offers_shares; /* CONFIG said so: it mounts them if its wsl.conf lets it */
+    bool is_booted;     /* BOOTED has come */
     char *share_root;   /* where the guest has its shares; NULL: nowhere */
     guint64 disk_size;  /* of the grow in progress, bytes */
 } GuestLife;
@@ -87,6 +88,7 @@ struct BerthInstance {
     BerthSockets *sockets;    /* NULL once it is GONE */
     BerthNetProcess *network; /* NULL once it is GONE */
     BerthShareProcess *shares;
+    GSource *shares_timer; /* while clients wait for the guest to use its new shares */
     BerthConsole *console;
     BerthPortNotices *port_notices;
     BerthHostNames *names;
@@ -118,6 +120,8 @@ void berth_instance_follow_host(BerthInstance *instance);
 /* The directories of the host that the guest sees: the host's path, then the guest's. Free with
  * g_strfreev. */
 char **berth_instance_share_paths(const BerthInstance *instance);
+/* The guest uses its shares, or will not: answer the clients that wait for it. */
+void berth_instance_settle_shares(BerthInstance *instance, BerthSharesEffect effect);
 /* Write the machine's shares into machine.conf. */
 void berth_instance_store_shares(BerthInstance *instance);
 /* Forget what the former life of the guest reported. */

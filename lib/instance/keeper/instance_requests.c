@@ -130,6 +130,31 @@ static char **get_shares(gpointer user_data)
     return berth_instance_share_paths(user_data);
 }
 
+void berth_instance_settle_shares(BerthInstance *instance, BerthSharesEffect effect)
+{
+    berth_instance_clear_timer(&instance->shares_timer);
+    berth_server_shares_settled(instance->server, effect);
+}
+
+static gboolean on_shares_timeout(gpointer user_data)
+{
+    berth_instance_settle_shares(user_data, BERTH_SHARES_SLOW);
+    return G_SOURCE_REMOVE;
+}
+
+/* Have clients wait until the guest uses its shares, for a limited time. False: it does. */
+static bool wait_for_shares(BerthInstance *instance)
+{
+    if (instance->life.share_root == NULL || instance->life.agent == NULL ||
+        berth_share_process_is_ready(instance->shares))
+        return false;
+    berth_instance_clear_timer(&instance->shares_timer);
+    instance->shares_timer = g_timeout_source_new_seconds(BERTH_SHARES_WAIT_SEC);
+    g_source_set_callback(instance->shares_timer, on_shares_timeout, instance, NULL);
+    g_source_attach(instance->shares_timer, g_main_context_get_thread_default());
+    return true;
+}
+
 /* The guest is to have the machine's new shares. */
 static BerthSharesEffect replace_shares(BerthInstance *instance)
 {
@@ -145,8 +170,14 @@ static BerthSharesEffect replace_shares(BerthInstance *instance)
     return BERTH_SHARES_REPLACED;
 }
 
-static bool set_shares(const char *const *shares, BerthSharesEffect *ret_effect, gpointer user_data,
-                       GError **error)
+static const GPtrArray *get_skipped_shares(gpointer user_data)
+{
+    const BerthInstance *instance = user_data;
+    return berth_share_process_skipped(instance->shares);
+}
+
+static bool set_shares(const char *const *shares, BerthSharesEffect *ret_effect, bool *ret_waits,
+                       gpointer user_data, GError **error)
 {
     BerthInstance *instance = user_data;
     BerthMachine *machine = instance->machine;
@@ -160,12 +191,13 @@ static bool set_shares(const char *const *shares, BerthSharesEffect *ret_effect,
         return false;
     }
     *ret_effect = BERTH_SHARES_CURRENT;
-    if (g_strv_equal(shares, (const char *const *)machine->shares))
-        return true;
-    g_strfreev(machine->shares);
-    machine->shares = g_strdupv((char **)shares);
-    berth_instance_store_shares(instance);
-    *ret_effect = replace_shares(instance);
+    if (!g_strv_equal(shares, (const char *const *)machine->shares)) {
+        g_strfreev(machine->shares);
+        machine->shares = g_strdupv((char **)shares);
+        berth_instance_store_shares(instance);
+        *ret_effect = replace_shares(instance);
+    }
+    *ret_waits = wait_for_shares(instance);
     return true;
 }
 
@@ -206,5 +238,6 @@ const BerthServerOps berth_instance_server_ops = {
     .allow_host_port = allow_host_port,
     .shares = get_shares,
     .set_shares = set_shares,
+    .skipped_shares = get_skipped_shares,
     .boot = get_boot,
 };

@@ -349,6 +349,16 @@ void berth_server_grown(BerthServer *server, const GError *error)
     }
 }
 
+void berth_server_shares_settled(BerthServer *server, BerthSharesEffect effect)
+{
+    for (guint i = 0; i < server->clients->len; i++) {
+        Client *client = g_ptr_array_index(server->clients, i);
+        if (client->asked == ASKED_SHARES)
+            berth_server_client_answer_shares(
+                client, effect != BERTH_SHARES_CURRENT ? effect : client->effect);
+    }
+}
+
 void berth_server_set_up(BerthServer *server, bool up)
 {
     server->ready = server->up = up;
@@ -367,7 +377,8 @@ void berth_server_fail(BerthServer *server, const GError *error, bool keep_waiti
     for (guint i = 0; i < server->clients->len; i++) {
         Client *client = g_ptr_array_index(server->clients, i);
         bool waits = client->asked == ASKED_WAIT || client->session == EARLY_SESSION;
-        bool lost = client->asked == ASKED_GROW || client->session == GUEST_SESSION;
+        bool lost = client->asked == ASKED_GROW || client->asked == ASKED_SHARES ||
+                    client->session == GUEST_SESSION;
         if (!lost && (!waits || keep_waiting))
             continue;
         end_session(client);

@@ -36,9 +36,12 @@ typedef struct {
     bool (*allow_host_port)(guint16 port, gpointer user_data, GError **error);
     /* As in CONTROL_SHARES_ARE; free with g_strfreev. */
     char **(*shares)(gpointer user_data);
-    /* Replace the list of shares by the valid @shares (model/share.h). */
-    bool (*set_shares)(const char *const *shares, BerthSharesEffect *ret_effect, gpointer user_data,
-                       GError **error);
+    /* Replace the list of shares by the valid @shares (model/share.h). With *@ret_waits
+     * berth_server_shares_settled follows within BERTH_SHARES_WAIT_SEC. */
+    bool (*set_shares)(const char *const *shares, BerthSharesEffect *ret_effect, bool *ret_waits,
+                       gpointer user_data, GError **error);
+    /* Lines about the present shares that cannot be served, char *. Borrowed. */
+    const GPtrArray *(*skipped_shares)(gpointer user_data);
     /* Borrowed. */
     const BerthBootReport *(*boot)(gpointer user_data);
 } BerthServerOps;
@@ -57,6 +60,10 @@ void berth_server_set_ready(BerthServer *server);
 
 /* The grow has ended; @error is NULL on success. */
 void berth_server_grown(BerthServer *server, const GError *error);
+
+/* The guest uses the present shares; @effect, unless it is CURRENT, is the answer instead of each
+ * client's own. */
+void berth_server_shares_settled(BerthServer *server, BerthSharesEffect effect);
 
 /* The guest has ended: every session and, unless @keep_waiting, every waiting client gets
  * @error. */

@@ -11,7 +11,7 @@
 
 G_BEGIN_DECLS
 
-typedef enum { NOT_ASKED, ASKED_WAIT, ASKED_STOP, ASKED_GROW, ASKED_WATCH } Asked;
+typedef enum { NOT_ASKED, ASKED_WAIT, ASKED_STOP, ASKED_GROW, ASKED_WATCH, ASKED_SHARES } Asked;
 
 typedef enum {
     NO_SESSION,
@@ -26,6 +26,7 @@ typedef struct {
     BerthLink *link;
     guint32 version; /* control protocol, from HELLO; 0 before it */
     Asked asked;
+    BerthSharesEffect effect; /* for the answer to ASKED_SHARES */
     SessionState session;
     guint32 stream;                      /* of GUEST_SESSION in the guest */
     guint32 local;                       /* the client's stream number */
@@ -60,6 +61,9 @@ bool berth_server_client_is_busy(const Client *client);
  * false, and always returns true. */
 void berth_server_client_answer_done(Client *client);
 bool berth_server_client_answer_result(Client *client, bool ok, const GError *error);
+
+/* Answer CONTROL_SET_SHARES. */
+void berth_server_client_answer_shares(Client *client, BerthSharesEffect effect);
 
 /* Called when @client begins to wait: sends the notice of a pause, if there is one. */
 void berth_server_client_notify_pause(Client *client);

@@ -92,20 +92,30 @@ static char **read_shares(const WireFrame *frame)
     return g_steal_pointer(&shares);
 }
 
+void berth_server_client_answer_shares(Client *client, BerthSharesEffect effect)
+{
+    BerthServer *server = client->server;
+    client->asked = NOT_ASKED;
+    berth_control_put_shares_set(berth_link_output(client->link), effect,
+                                 server->ops->skipped_shares(server->user_data));
+    berth_link_flush(client->link);
+}
+
 static bool handle_set_shares(Client *client, const WireFrame *frame)
 {
     BerthServer *server = client->server;
-    BerthSharesEffect effect = BERTH_SHARES_CURRENT;
+    bool waits = false;
     g_autoptr(GError) error = NULL;
     g_auto(GStrv) shares = read_shares(frame);
     if (shares == NULL)
         return false;
-    if (!server->ops->set_shares((const char *const *)shares, &effect, server->user_data, &error))
+    if (!server->ops->set_shares((const char *const *)shares, &client->effect, &waits,
+                                 server->user_data, &error))
         return berth_server_client_answer_result(client, false, error);
-    const guint8 payload = (guint8)effect;
-    wire_frame_put(berth_link_output(client->link), (WireType)CONTROL_SHARES_SET, 0, 0, &payload,
-                   sizeof(payload));
-    berth_link_flush(client->link);
+    if (waits)
+        client->asked = ASKED_SHARES;
+    else
+        berth_server_client_answer_shares(client, client->effect);
     return true;
 }
 

@@ -3,8 +3,10 @@
 
 #include "base/error.h"
 #include "base/fd.h"
+#include "base/text.h"
 #include "instance/control/runtime_files.h"
 #include "model/share.h"
+#include "wire/share_report.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -17,12 +19,15 @@
 #include <unistd.h>
 
 /* cmd/berth-share/main.c */
-#define PORT_FD  3
-#define BEGUN_FD 4
+#define PORT_FD   3
+#define REPORT_FD 4
 
 /* Give berth-share up after ENDS_MAX ends within WINDOW_USEC. */
 #define ENDS_MAX    5u
 #define WINDOW_USEC (10 * G_USEC_PER_SEC)
+
+/* Of a report: a path, and why it is not served. */
+#define REPORT_MAX 8192u
 
 struct BerthShareProcess {
     const BerthMachine *machine;
@@ -34,11 +39,16 @@ struct BerthShareProcess {
     gpointer user_data;
     GPid pid; /* of the running one, or 0 */
     GSource *child;
-    GSource *beginning; /* while it waits to be replaced */
+    GPtrArray *skipped; /* lines about shares that the last one does not serve */
     GPtrArray *targets; /* of all shares that the guest's kernel may have cached */
     guint32 uid, gid;
-    int begun_fd; /* a pipe of the running one: it writes a byte with the first request, or -1 */
-    bool begun;
+    /* Of the running one. */
+    int report_fd; /* a pipe that it writes to, or -1 */
+    GSource *reports;
+    GString *report; /* begun, but without its NUL yet */
+    bool begun;      /* the guest has seen the connection */
+    bool ready;
+    bool is_outdated;            /* to be replaced once it has begun */
     gint64 ended_usec[ENDS_MAX]; /* ring of the last ends, monotonic */
     guint ends;
 };
@@ -50,7 +60,9 @@ BerthShareProcess *berth_share_process_new(const BerthMachine *machine, const ch
 {
     g_autoptr(BerthShareProcess) shares = g_new0(BerthShareProcess, 1);
     shares->machine = machine;
-    shares->begun_fd = -1;
+    shares->report_fd = -1;
+    shares->report = g_string_new(NULL);
+    shares->skipped = g_ptr_array_new_with_free_func(g_free);
     shares->targets = g_ptr_array_new_with_free_func(g_free);
     shares->program = g_build_filename(support_dir, "berth-share", NULL);
     shares->program_fd = open(shares->program, O_PATH | O_CLOEXEC);
@@ -73,11 +85,13 @@ static void forget_child(BerthShareProcess *shares)
     if (shares->child != NULL)
         g_source_destroy(shares->child);
     g_clear_pointer(&shares->child, g_source_unref);
-    if (shares->beginning != NULL)
-        g_source_destroy(shares->beginning);
-    g_clear_pointer(&shares->beginning, g_source_unref);
+    if (shares->reports != NULL)
+        g_source_destroy(shares->reports);
+    g_clear_pointer(&shares->reports, g_source_unref);
     shares->pid = 0;
-    berth_fd_close(&shares->begun_fd);
+    shares->begun = shares->ready = shares->is_outdated = false;
+    g_string_truncate(shares->report, 0);
+    berth_fd_close(&shares->report_fd);
 }
 
 void berth_share_process_stop(BerthShareProcess *shares)
@@ -100,6 +114,8 @@ void berth_share_process_free(BerthShareProcess *shares)
     berth_fd_close(&shares->socket_fd);
     berth_fd_close(&shares->program_fd);
     g_ptr_array_unref(shares->targets);
+    g_ptr_array_unref(shares->skipped);
+    g_string_free(shares->report, TRUE);
     g_free(shares->program);
     g_free(shares);
 }
@@ -109,13 +125,42 @@ int berth_share_process_guest_fd(const BerthShareProcess *shares)
     return shares->listen_fd;
 }
 
+/* Only its start can skip a share: later the guest may have a part in what it writes. */
+static void handle_report(BerthShareProcess *shares, const char *text)
+{
+    if (g_str_equal(text, SHARE_REPORT_BEGUN))
+        shares->begun = true;
+    else if (g_str_equal(text, SHARE_REPORT_READY))
+        shares->ready = shares->begun;
+    else if (!shares->begun && g_str_has_prefix(text, SHARE_REPORT_SKIPPED))
+        g_ptr_array_add(shares->skipped,
+                        berth_text_clean(text + strlen(SHARE_REPORT_SKIPPED), REPORT_MAX));
+}
+
+/* Read the reports so far. False: it has closed the pipe. */
+static bool read_reports(BerthShareProcess *shares)
+{
+    char bytes[1024];
+    ssize_t size = 0;
+    while (shares->report_fd >= 0 && (size = read(shares->report_fd, bytes, sizeof(bytes))) > 0) {
+        for (ssize_t i = 0; i < size; i++) {
+            if (bytes[i] != '\0') {
+                if (shares->report->len < REPORT_MAX)
+                    g_string_append_c(shares->report, bytes[i]);
+                continue;
+            }
+            handle_report(shares, shares->report->str);
+            g_string_truncate(shares->report, 0);
+        }
+    }
+    return size < 0;
+}
+
 /* Whether the guest has seen the connection of the running berth-share. If so it sees its end too,
  * and requests another. */
 static bool has_begun(BerthShareProcess *shares)
 {
-    char byte;
-    if (!shares->begun && shares->begun_fd >= 0)
-        shares->begun = read(shares->begun_fd, &byte, 1) == 1;
+    read_reports(shares);
     return shares->begun;
 }
 
@@ -182,25 +227,47 @@ static GStrv arguments(BerthShareProcess *shares, const char *program)
     return g_strv_builder_end(words);
 }
 
-static gboolean on_begun(gint fd, GIOCondition condition, gpointer user_data)
+static gboolean on_report(gint fd, GIOCondition condition, gpointer user_data)
 {
     BerthShareProcess *shares = user_data;
-    if (has_begun(shares))
+    bool was_begun = shares->begun, was_ready = shares->ready;
+    bool open = read_reports(shares);
+    if (shares->begun && shares->is_outdated) {
         berth_share_process_stop(shares);
-    return G_SOURCE_REMOVE; /* or it has ended: on_child_exit starts another */
+        shares->events->begun(shares->user_data);
+        return G_SOURCE_REMOVE;
+    }
+    if (shares->begun && !was_begun) {
+        for (guint i = 0; i < shares->skipped->len; i++)
+            shares->events->skipped(shares->skipped->pdata[i], shares->user_data);
+        shares->events->begun(shares->user_data);
+    }
+    if (shares->ready && !was_ready)
+        shares->events->ready(shares->user_data);
+    return open; /* or it has ended: on_child_exit starts another */
 }
 
 void berth_share_process_replace(BerthShareProcess *shares)
 {
-    if (has_begun(shares)) {
+    if (has_begun(shares))
         berth_share_process_stop(shares);
-        return;
-    }
-    if (shares->begun_fd < 0 || shares->beginning != NULL)
-        return;
-    shares->beginning = g_unix_fd_source_new(shares->begun_fd, G_IO_IN);
-    g_source_set_callback(shares->beginning, G_SOURCE_FUNC(on_begun), shares, NULL);
-    g_source_attach(shares->beginning, g_main_context_get_thread_default());
+    else
+        shares->is_outdated = shares->pid != 0;
+}
+
+bool berth_share_process_is_starting(const BerthShareProcess *shares)
+{
+    return shares->pid != 0 && !shares->begun;
+}
+
+bool berth_share_process_is_ready(const BerthShareProcess *shares)
+{
+    return shares->ready;
+}
+
+const GPtrArray *berth_share_process_skipped(const BerthShareProcess *shares)
+{
+    return shares->skipped;
 }
 
 static bool spawn(BerthShareProcess *shares, int port, GError **error)
@@ -213,9 +280,12 @@ static bool spawn(BerthShareProcess *shares, int port, GError **error)
         return false;
     }
     berth_autofd int write_end = pair[1];
-    shares->begun_fd = pair[0];
-    shares->begun = false;
-    const int from[] = {port, write_end}, to[] = {PORT_FD, BEGUN_FD};
+    shares->report_fd = pair[0];
+    shares->reports = g_unix_fd_source_new(pair[0], G_IO_IN | G_IO_HUP);
+    g_source_set_callback(shares->reports, G_SOURCE_FUNC(on_report), shares, NULL);
+    g_source_attach(shares->reports, g_main_context_get_thread_default());
+    g_ptr_array_set_size(shares->skipped, 0);
+    const int from[] = {port, write_end}, to[] = {PORT_FD, REPORT_FD};
     return g_spawn_async_with_pipes_and_fds(NULL, (const char *const *)argv, NULL,
                                             G_SPAWN_DO_NOT_REAP_CHILD | G_SPAWN_FILE_AND_ARGV_ZERO,
                                             NULL, NULL, -1, -1, -1, from, to, G_N_ELEMENTS(from),

@@ -19,6 +19,12 @@ typedef struct BerthShareProcess BerthShareProcess;
 typedef struct {
     /* A line for the distro's log. */
     void (*log)(const char *text, gpointer user_data);
+    /* The guest has sent its first request to a berth-share. */
+    void (*begun)(gpointer user_data);
+    /* The guest uses the shares that it has now, and nothing that it had cached of former ones. */
+    void (*ready)(gpointer user_data);
+    /* A directory is not served: a line for the user, without control codes. */
+    void (*skipped)(const char *text, gpointer user_data);
     /* berth-share could not be started, or has ended too often; it is not started again. */
     void (*failed)(const GError *error, gpointer user_data);
 } BerthShareProcessEvents;
@@ -42,6 +48,15 @@ void berth_share_process_start(BerthShareProcess *shares, guint32 uid, guint32 g
 /* The machine has other shares: end a running berth-share, once the guest has seen it. The guest
  * requests another, which serves the new ones. */
 void berth_share_process_replace(BerthShareProcess *shares);
+
+/* Whether a berth-share waits for the guest's first request. */
+bool berth_share_process_is_starting(const BerthShareProcess *shares);
+
+/* Whether the last event was ready. */
+bool berth_share_process_is_ready(const BerthShareProcess *shares);
+
+/* The lines of events->skipped of the last berth-share, char *. Borrowed until the next start. */
+const GPtrArray *berth_share_process_skipped(const BerthShareProcess *shares);
 
 /* End it, with the guest. */
 void berth_share_process_stop(BerthShareProcess *shares);
