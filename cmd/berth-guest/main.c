@@ -4,11 +4,12 @@
  * hands PID 1 to the distro's init; `--agent FD` is the agent alone, as an ordinary process over a
  * socket, and `--carry FUSE PORT ROOT [NEXT]` a share's carrier alone. As `berthpath` it is that
  * command. The other words are the host's, which runs this program in sessions (copy/copy.h,
- * ssh/ssh.h).
+ * mount/mount.h, ssh/ssh.h).
  */
 #include "agent/agent.h"
 #include "boot/boot.h"
 #include "copy/copy.h"
+#include "mount/mount.h"
 #include "os/log.h"
 #include "share/berthpath.h"
 #include "share/carrier.h"
@@ -116,6 +117,8 @@ int main(int argc, char **argv)
         return run_carrier(argv[2], argv[3], argv[4], argv[5]);
     if (argc > 1 && strcmp(argv[1], WIRE_GUEST_COPY) == 0)
         return copy_main(argv + 2);
+    if (argc > 1 && strcmp(argv[1], WIRE_GUEST_MOUNT) == 0)
+        return mount_main(argv + 2);
     bool quiet = argc == 4 && strcmp(argv[3], "--no-listeners") == 0;
     bool proxies = argc == 5 && strcmp(argv[3], "--device") == 0;
     if (argc < 3 || strcmp(argv[1], "--agent") != 0 || (argc > 3 && !quiet && !proxies))
