@@ -382,6 +382,21 @@ typedef struct {
  * Errors: "cp.*", "session.*". */
 bool berth_copy_files(const BerthCopy *copy, GError **error);
 
+typedef struct {
+    const char *name; /* NULL: the default distro */
+    const char *path; /* a directory of this host */
+    const char *user; /* whose access counts in the distro; NULL: the default user */
+    bool start;       /* start the distro at an access when it does not run */
+} BerthMount;
+
+/* Mount the distro's files, by a process that serves them until they are unmounted, whether the
+ * distro runs or not. Errors: "mount.*"; "session.*". */
+bool berth_mount(Berth *berth, const BerthMount *mount, GError **error);
+
+/* Unmount @path, also when that process has ended; with @lazy also while files are in use. Errors:
+ * "umount.*"; "mount.fusermount". */
+bool berth_umount(const char *path, bool lazy, GError **error);
+
 /* The path of a unix socket on the host that leads to the Docker daemon of @name, which is started
  * if necessary; free with g_free. @ret_notice as for berth_connect. Errors: those of berth_connect;
  * "docker.none". */

@@ -11,6 +11,8 @@ const Command *const commands[] = {
     &command_shell,
     &command_run,
     &command_cp,
+    &command_mount,
+    &command_umount,
     &command_import,
     &command_import_in_place,
     &command_export,

@@ -197,6 +197,11 @@ char *berth_layout_image_program(const BerthLayout *layout)
     return g_build_filename(layout->support, "berth-image", NULL);
 }
 
+char *berth_layout_mount_program(const BerthLayout *layout)
+{
+    return g_build_filename(layout->support, "berth-mount", NULL);
+}
+
 char *berth_layout_kernel(const BerthLayout *layout)
 {
     return g_build_filename(layout->support, "vmlinux", NULL);

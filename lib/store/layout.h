@@ -7,8 +7,8 @@
  *     $XDG_CONFIG_HOME/berth   berth.conf, ssh_config
  *     $XDG_CACHE_HOME/berth    images of archives, results of probing the accelerator
  *     $XDG_RUNTIME_DIR/berth   <id>/{lock,control,...}: lib/instance/client/runtime.h
- *     the support directory    berth-keeper, berth-net, berth-image, vmlinux, initramfs.cpio,
- *                              ssh-server.cpio, templates/
+ *     the support directory    berth-keeper, berth-net, berth-image, berth-mount, vmlinux,
+ *                              initramfs.cpio, ssh-server.cpio, templates/
  *
  * The runtime directory holds sockets, whose paths are limited to 107 bytes. It is the one that the
  * last start of a distro recorded in the data directory, while that exists: a login, cron and a
@@ -66,6 +66,7 @@ char *berth_layout_settings(const BerthLayout *layout);
 /* The cache of images for repeated imports. */
 char *berth_layout_images(const BerthLayout *layout);
 char *berth_layout_image_program(const BerthLayout *layout);
+char *berth_layout_mount_program(const BerthLayout *layout);
 char *berth_layout_kernel(const BerthLayout *layout);
 char *berth_layout_initramfs(const BerthLayout *layout);
 char *berth_layout_machine_template(const BerthLayout *layout, const char *architecture);

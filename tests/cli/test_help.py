@@ -7,8 +7,8 @@ import pytest
 from conftest import check_golden
 
 COMMANDS = ["cache", "clone", "code", "compact", "config", "console", "cp", "docker-env", "export", "forward", "help", "host", "import", "import-in-place",
-            "list", "logs", "manage", "move", "path", "ports", "rename", "resize", "run", "set-default", "share", "shell", "shutdown", "ssh-config",
-            "start", "status", "terminate", "unregister", "version"]
+            "list", "logs", "manage", "mount", "move", "path", "ports", "rename", "resize", "run", "set-default", "share", "shell", "shutdown", "ssh-config",
+            "start", "status", "terminate", "umount", "unregister", "version"]
 
 
 def test_overview(berth):

@@ -181,7 +181,8 @@ static bool run(Plan *plan, int report_read, int *report_write, GError **error)
 
 bool berth_detach(const BerthDetach *detach, GError **error)
 {
-    g_auto(GStrv) environment = make_environment();
+    g_auto(GStrv) environment =
+        detach->environment != NULL ? g_strdupv((char **)detach->environment) : make_environment();
     Plan plan = {
         .detach = detach,
         .environment = environment,

@@ -9,7 +9,7 @@
  *                    too low for a distro is an error now, not a damaged disk later
  *     priority       nice 0, default scheduler, I/O class and OOM score, where privileges allow
  *     signals        none blocked, none ignored
- *     environment    only the variables listed in detach.c
+ *     environment    only the variables listed in detach.c, or what is given
  *     else           a session of its own, umask 077, "/" as its directory
  *
  * It stays in the caller's control group: leaving that takes a service manager's help. A service
@@ -30,7 +30,8 @@ typedef struct {
     int log_fd;                    /* becomes its standard error */
     int fds[BERTH_DETACH_FDS_MAX]; /* become 3, 4, ...; -1: /dev/null */
     guint n_fds;
-    guint64 file_size; /* bytes of the largest file it will write */
+    guint64 file_size;              /* bytes of the largest file it will write */
+    const char *const *environment; /* "K=V", NULL-terminated; NULL: as above */
 } BerthDetach;
 
 /* Start it. True once the program runs; the caller's descriptors stay the caller's.
