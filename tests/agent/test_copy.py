@@ -109,7 +109,7 @@ def test_sends_a_tree(host, tmp_path):
     fields.end()
 
 
-def test_what_is_sent_can_be_received(host, tmp_path):
+def test_sent_stream_can_be_received(host, tmp_path):
     source = tmp_path / "source"
     source.mkdir()
     for number in range(50):

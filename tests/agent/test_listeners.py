@@ -38,7 +38,7 @@ def test_socket_comes_and_goes(host, family, address, number):
 
 
 @pytest.mark.parametrize("v6only", [0, 1])
-def test_who_takes_both_families_is_two(host, v6only):
+def test_socket_of_both_families_is_reported_as_two(host, v6only):
     with socket.socket(socket.AF_INET6) as server:
         server.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, v6only)
         server.bind(("::", 0))

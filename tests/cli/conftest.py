@@ -34,7 +34,7 @@ def pytest_xdist_auto_num_workers():
 
 
 class Result:
-    """What a command said and how it ended."""
+    """The output and the exit status of a command."""
 
     def __init__(self, status, out, err):
         self.status, self.out, self.err = status, out, err
@@ -173,7 +173,7 @@ class Home:
         return [start for start in map(json.loads, lines) if start["probe"] == probe]
 
     def left_over(self):
-        """What imports have left on the disk, apart from the distros there are."""
+        """Files of imports that are left on the disk, beside those of registered distros."""
         found = []
         for name in ("distros", "claims"):
             directory = self.data / name

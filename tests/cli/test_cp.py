@@ -35,7 +35,7 @@ def make_tree(path):
 
 
 def describe(path):
-    """What has to be the same."""
+    """All that a copy keeps, by path."""
     found = {}
     for directory, names, files in os.walk(path):
         for name in [*names, *files]:

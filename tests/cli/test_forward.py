@@ -265,7 +265,7 @@ def serve(address="0.0.0.0"):
     return listener, listener.getsockname()[1]
 
 
-def test_what_is_not_forwarded_by_itself(box):
+def test_ports_that_need_a_request(box):
     """The guest is this host, so what listens there is taken here."""
     listener, port = serve()
     with listener:
@@ -331,14 +331,14 @@ def test_watch_of_a_keeper_that_is_killed(box):
 
 
 def start_and_settle(box):
-    """What listens in the first second is not news."""
+    """Ports of the first second give no notice: wait until it is over."""
     box("start", env={"FAKE_QEMU_LISTENERS": "1"}).ok()
     up = time.monotonic()  # or a little before
     wait_for(lambda: time.monotonic() > up + 1)
 
 
 @pytest.mark.parametrize("told", [True, False])
-def test_terminal_is_told_of_new_ports(box, told):
+def test_terminal_gets_notices_of_new_ports(box, told):
     box.configure(f"[berth]\nports-notify = {'on' if told else 'off'}\n")
     start_and_settle(box)
     terminal = Terminal(box, "run", "sh", "-c", "echo begun; read line; echo over")
@@ -356,7 +356,7 @@ def test_terminal_is_told_of_new_ports(box, told):
     terminal.close()
 
 
-def test_plain_streams_are_not_told(box):
+def test_plain_streams_get_no_notices(box):
     start_and_settle(box)
     process = box.start("run", "--", "/bin/sh", "-c", "echo begun; read line", stdin=subprocess.PIPE)
     assert process.stdout.readline() == b"begun\n"

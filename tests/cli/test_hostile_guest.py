@@ -114,7 +114,7 @@ def test_flood_of_listeners(small):
 
 
 def test_a_guest_that_stops_reading(small):
-    """What it does not take waits at the client, not in the keeper."""
+    """Input that the guest does not read waits in the client, not in the keeper."""
     process = small.start("run", "cat", env=mode("stops-reading"), stdin=subprocess.PIPE)
     os.set_blocking(process.stdin.fileno(), False)
     taken = 0

@@ -63,7 +63,7 @@ def test_keys_are_passed_on_again_after_a_stop(shell, number, words):
     shell.ends_with(6)
 
 
-def test_what_ends_in_the_background_leaves_the_terminal_alone(shell):
+def test_end_in_the_background_leaves_the_terminal_alone(shell):
     shell.stop(signal.SIGSTOP)
     shell.say("bg")
     shell.terminal.expect(b"&")

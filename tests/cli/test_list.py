@@ -125,7 +125,7 @@ def test_a_keeper_that_dies_when_asked_has_stopped(three):
     dying.join()
 
 
-def test_a_socket_that_was_left_over_is_nobody(three):
+def test_left_over_socket_counts_as_stopped(three):
     directory = three.runtime / three.ids()[0]
     three.runtime.mkdir(mode=0o700, exist_ok=True)
     directory.mkdir()
@@ -188,7 +188,7 @@ def test_settings_that_cannot_be_read(three):
     assert str(three.config) in result.err
 
 
-def test_who_holds_a_distro(three, rootfs):
+def test_holder_of_a_distro(three, rootfs):
     """An import that waits for its archive; killed, it holds nothing any more."""
     process = three.start("import", "New", "-", stdin=subprocess.PIPE)
     wait_for(lambda: "New" in three.names())
@@ -265,7 +265,7 @@ def make_old(berth):
     return rows
 
 
-def test_an_older_registry_loses_what_nothing_used(three):
+def test_older_registry_loses_unused_columns(three):
     rows = make_old(three)
     sql(three, f"INSERT INTO forward VALUES ('{rows[0][0]}', 'tcp', '', 8080, 80)",
         f"INSERT INTO host_port VALUES ('{rows[1][0]}', 3128)")

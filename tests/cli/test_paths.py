@@ -44,7 +44,7 @@ def test_another_directory_can_be_asked_for(box, guest, start, tmp_path):
     assert box("run", "--cd", "", "pwd", cwd=tmp_path).ok() == start
 
 
-def test_links_are_what_they_lead_to(box, guest, start, tmp_path):
+def test_links_are_resolved(box, guest, start, tmp_path):
     """The guest would follow them on its own disk."""
     def pwd(name):
         return box("run", "pwd", cwd=tmp_path / name, env={"PWD": str(tmp_path / name)}).ok()
@@ -91,7 +91,7 @@ def test_a_directory_that_is_gone(box, guest, start, tmp_path, on_terminal):
 
 
 @pytest.mark.parametrize("settings", ["share-home=false", "isolated=true"])
-def test_nothing_is_said_of_a_distro_without_directories(box, guest, on_terminal, tmp_path, settings):
+def test_distro_without_directories_gives_no_notice(box, guest, on_terminal, tmp_path, settings):
     box.configure(f"[distro box]\n{settings}\n")
     box("terminate", "box").ok()
     terminal = on_terminal("run", "sh", "-c", "echo in:$(pwd)", cwd=tmp_path)
@@ -135,7 +135,7 @@ def test_after_a_reboot_too(box, guest, tmp_path):
     assert box("run", "pwd", cwd=tmp_path / "src").ok() == f"{guest}/src\n"
 
 
-def test_code_opens_what_the_distro_sees_of_this_host(box, guest, start, tmp_path):
+def test_code_opens_a_shared_directory(box, guest, start, tmp_path):
     code = box.bin / "code"
     code.write_text('#!/bin/sh\nprintf "%s\\n" "$3"\n')
     code.chmod(0o755)

@@ -77,7 +77,7 @@ class TestBusybox:
         assert modes == {".": 0o755, "tmp": 0o1777, "var/tmp": 0o1777, "root": 0o700,
                          "etc/shadow": 0o600, "etc/passwd": 0o644, "bin/busybox": 0o755}
 
-    def test_says_what_it_is(self, busybox):
+    def test_os_release_names_it(self, busybox):
         with tarfile.open(fileobj=io.BytesIO(busybox)) as tar:
             release = tar.extractfile("./etc/os-release").read().decode()
         assert "ID=busybox\n" in release

@@ -439,7 +439,7 @@ def test_a_shell_on_a_terminal(on_terminal):
 
 
 @pytest.mark.as_root  # a session of root's, with the agent on the host
-def test_the_hint_without_docker_names_what_the_distro_has(box):
+def test_hint_without_docker_names_the_package_manager(box):
     managers = ("apt-get", "dnf", "pacman", "zypper", "apk")
     there = next((name for name in managers if shutil.which(name)), None)
     result = box("docker-env").failed(1, "docker.none")

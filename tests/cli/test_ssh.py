@@ -43,7 +43,7 @@ def written(berth, *arguments):
     return path
 
 
-def test_what_openssh_reads(box, ssh_dir):
+def test_openssh_accepts_the_configuration(box, ssh_dir):
     options = as_ssh_reads_it(written(box, "box"), "box.berth")
     assert options["user"] == [box("run", "-d", "box", "--", "id", "-un").ok().strip()]
     assert options["identityfile"] == [str(ssh_dir / "client_key")]
@@ -112,7 +112,7 @@ def test_install(box, user_config):
     assert user_config.read_text() == text
 
 
-def test_what_is_installed_follows_the_distros(box, rootfs, user_config):
+def test_installed_configuration_follows_the_distros(box, rootfs, user_config):
     ours = box.config.parent / "ssh_config"
     box("import", "one", rootfs).ok()
     assert not ours.exists()  # nothing is written unasked

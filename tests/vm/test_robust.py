@@ -76,7 +76,7 @@ def test_killed_while_it_boots(host, synced, victim, stage):
 
 
 def test_killed_while_it_writes(host, synced):
-    """Whatever was said to be on the disk is on the disk."""
+    """All that sync has reported as written is on the disk."""
     writer = host.spawn("run", "-d", synced, "--", "sh", "-c",
                         "i=0; while :; do i=$((i + 1)); echo $i >>/root/numbers; sync; echo $i; done", stdout=subprocess.PIPE,
                         stderr=subprocess.PIPE, text=True)
@@ -102,7 +102,7 @@ def test_killed_agent(host, synced):
 
 
 def test_agent_killed_while_others_wait(host, synced):
-    """Who comes just then is served by the next one."""
+    """A command that comes while the keeper ends gets the next keeper."""
     before = host.run(synced, "cat", "/proc/sys/kernel/random/boot_id").stdout
     sleeper = host.spawn("run", "-d", synced, "--", "sh", "-c", "echo on; exec sleep 1000", stdout=subprocess.PIPE,
                          stderr=subprocess.DEVNULL)

@@ -192,7 +192,7 @@ def test_a_client_that_is_killed_leaves_no_server(ssh):
     eventually(lambda: not servers(ssh), what="the end of the server")
 
 
-def test_who_cannot_log_in(ssh):
+def test_refused_logins(ssh):
     result = ssh("true", user="nosuch", check=False)
     assert result.returncode == 255
     assert f"berth: ssh-proxy {ssh.name}: there is no user nosuch in {ssh.name}\ncode: ssh.user\n" in result.stderr
