@@ -8,6 +8,8 @@
 
 struct BerthHandles {
     GMutex lock;
+    GCond unused;          /* a reference was dropped */
+    gint waiting;          /* threads that wait for one */
     GHashTable *by_number; /* &handle->number -> BerthHandle, one reference */
     guint64 last;
     guint max;
@@ -17,6 +19,7 @@ BerthHandles *berth_handles_new(guint max, guint64 offset)
 {
     BerthHandles *handles = g_new0(BerthHandles, 1);
     g_mutex_init(&handles->lock);
+    g_cond_init(&handles->unused);
     handles->by_number = g_hash_table_new_full(g_int64_hash, g_int64_equal, NULL,
                                                (GDestroyNotify)berth_handle_unref);
     handles->max = max;
@@ -29,6 +32,7 @@ void berth_handles_free(BerthHandles *handles)
     if (handles == NULL)
         return;
     g_hash_table_unref(handles->by_number);
+    g_cond_clear(&handles->unused);
     g_mutex_clear(&handles->lock);
     g_free(handles);
 }
@@ -42,6 +46,7 @@ guint64 berth_handles_add(BerthHandles *handles, int fd, guint64 node, bool is_d
         return 0;
     }
     BerthHandle *handle = g_new0(BerthHandle, 1);
+    handle->table = handles;
     handle->fd = fd;
     handle->node = node;
     handle->is_directory = is_directory;
@@ -69,12 +74,20 @@ BerthHandle *berth_handles_get(BerthHandles *handles, guint64 number)
 
 void berth_handle_unref(BerthHandle *handle)
 {
-    if (handle == NULL || !g_atomic_int_dec_and_test(&handle->references))
+    if (handle == NULL)
         return;
-    berth_fd_close(&handle->fd);
-    g_clear_pointer(&handle->entries, g_ptr_array_unref);
-    g_mutex_clear(&handle->position);
-    g_free(handle);
+    BerthHandles *table = handle->table;
+    if (g_atomic_int_dec_and_test(&handle->references)) {
+        berth_fd_close(&handle->fd);
+        g_clear_pointer(&handle->entries, g_ptr_array_unref);
+        g_mutex_clear(&handle->position);
+        g_free(handle);
+        return;
+    }
+    if (g_atomic_int_get(&table->waiting) == 0)
+        return;
+    g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&table->lock);
+    g_cond_broadcast(&table->unused);
 }
 
 BerthHandle *berth_handles_find(BerthHandles *handles, guint64 node, bool writable)
@@ -111,6 +124,13 @@ void berth_handles_move(BerthHandles *handles, guint64 node, int path_fd)
 
 void berth_handles_release(BerthHandles *handles, guint64 number)
 {
-    g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&handles->lock);
-    g_hash_table_remove(handles->by_number, &number);
+    gpointer handle = NULL;
+    g_mutex_lock(&handles->lock);
+    g_hash_table_steal_extended(handles->by_number, &number, NULL, &handle);
+    g_atomic_int_inc(&handles->waiting);
+    while (handle != NULL && g_atomic_int_get(&((BerthHandle *)handle)->references) > 1)
+        g_cond_wait(&handles->unused, &handles->lock);
+    g_atomic_int_add(&handles->waiting, -1);
+    g_mutex_unlock(&handles->lock);
+    berth_handle_unref(handle);
 }

@@ -2,8 +2,8 @@
  *
  * handles — the files and directories that the guest has open.
  *
- * The guest names a handle by a number, which may be invalid. A handle is freed after its release,
- * when the last request that uses it has ended. Safe from any thread.
+ * The guest names a handle by a number, which may be invalid. Its file is closed at its release,
+ * which waits for the requests that use it. Safe from any thread.
  */
 #pragma once
 
@@ -11,6 +11,8 @@
 #include <stdbool.h>
 
 G_BEGIN_DECLS
+
+typedef struct BerthHandles BerthHandles;
 
 typedef struct {
     int fd;       /* owned */
@@ -22,11 +24,10 @@ typedef struct {
     GPtrArray
         *entries; /* of a directory with an overlay, under position: as its first read found */
     /*< private >*/
+    BerthHandles *table;
     guint64 number;
     gint references;
 } BerthHandle;
-
-typedef struct BerthHandles BerthHandles;
 
 /* At most @max at a time; their numbers follow @offset. */
 BerthHandles *berth_handles_new(guint max, guint64 offset);
@@ -48,7 +49,8 @@ BerthHandle *berth_handles_find(BerthHandles *handles, guint64 node, bool writab
  * numbers and flags that they have. */
 void berth_handles_move(BerthHandles *handles, guint64 node, int path_fd);
 
-/* The guest has closed it. */
+/* The guest has closed it: close the file. A request may have been answered, and not yet have given
+ * its handle back. The caller has none of this handle. */
 void berth_handles_release(BerthHandles *handles, guint64 number);
 
 G_END_DECLS

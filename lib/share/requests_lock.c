@@ -128,8 +128,8 @@ void share_getlk(fuse_req_t request, fuse_ino_t id, struct fuse_file_info *info,
 
 typedef struct {
     fuse_req_t request;
-    Owner *owner;        /* of a POSIX lock, or NULL */
-    BerthHandle *handle; /* of flock */
+    Owner *owner; /* of a POSIX lock, or NULL */
+    int fd;       /* of flock, or -1; the handle's is closed at its release */
     struct flock lock;
     int operation;
     pthread_t thread;
@@ -150,7 +150,7 @@ static void on_interrupt(fuse_req_t request, void *data)
 static int wait_for_lock(const Wait *wait)
 {
     int result = wait->owner != NULL ? fcntl(wait->owner->fd, F_OFD_SETLKW, &wait->lock)
-                                     : flock(wait->handle->fd, wait->operation);
+                                     : flock(wait->fd, wait->operation);
     return result < 0 ? errno : 0;
 }
 
@@ -158,7 +158,7 @@ static void free_wait(Wait *wait)
 {
     if (wait->owner != NULL)
         unref_owner(wait->owner);
-    berth_handle_unref(wait->handle);
+    berth_fd_close(&wait->fd);
     g_free(wait);
 }
 
@@ -177,7 +177,7 @@ static gpointer run_wait(gpointer user_data)
     return NULL;
 }
 
-/* Takes the owner or the handle of @wait. */
+/* Takes the owner or the descriptor of @wait. */
 static void start_wait(const Wait *wait)
 {
     Wait *copy = g_new(Wait, 1);
@@ -207,7 +207,17 @@ void share_setlk(fuse_req_t request, fuse_ino_t id, struct fuse_file_info *info,
     else if (!wait || (errno != EAGAIN && errno != EACCES))
         fuse_reply_err(request, errno);
     else
-        start_wait(&(Wait){.request = request, .owner = g_steal_pointer(&owner), .lock = *lock});
+        start_wait(
+            &(Wait){.request = request, .owner = g_steal_pointer(&owner), .fd = -1, .lock = *lock});
+}
+
+static void wait_for_flock(fuse_req_t request, const BerthHandle *handle, int operation)
+{
+    int fd = dup(handle->fd);
+    if (fd < 0)
+        fuse_reply_err(request, errno);
+    else
+        start_wait(&(Wait){.request = request, .fd = fd, .operation = operation});
 }
 
 void share_flock(fuse_req_t request, fuse_ino_t id, struct fuse_file_info *info, int operation)
@@ -221,8 +231,7 @@ void share_flock(fuse_req_t request, fuse_ino_t id, struct fuse_file_info *info,
     else if ((operation & LOCK_NB) != 0 || errno != EWOULDBLOCK)
         fuse_reply_err(request, errno);
     else
-        start_wait(&(Wait){
-            .request = request, .handle = g_steal_pointer(&handle), .operation = operation});
+        wait_for_flock(request, handle, operation);
 }
 
 void share_locks_init(Share *share)

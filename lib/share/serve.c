@@ -89,10 +89,10 @@ static gpointer serve_requests(gpointer data)
         bool is_first = g_atomic_int_compare_and_exchange(&share->begun, false, true);
         if (is_first && !share_report(share, SHARE_REPORT_BEGUN))
             break; /* the keeper has gone */
-        if (share_replay_handle(share, bytes))
-            continue;
         const struct fuse_buf buffer = {.mem = bytes, .size = (size_t)size};
-        fuse_session_process_buf(share->session, &buffer);
+        if (!share_replay_handle(share, bytes))
+            fuse_session_process_buf(share->session, &buffer);
+        berth_transport_handled(share->transport, bytes);
         berth_transport_flush(share->transport);
         if (is_first) { /* it was INIT */
             share_forget_former(share, share->paths);

@@ -102,9 +102,9 @@ static bool read_message(BerthTransport *transport, guint8 *buffer, gsize size, 
     return read_all(transport->fd, buffer + BERTH_MESSAGE_HEADER, length - BERTH_MESSAGE_HEADER);
 }
 
-ssize_t berth_transport_read(BerthTransport *transport, void *buffer, gsize size)
+/* The next valid request; -1 at the end. */
+static ssize_t read_valid(BerthTransport *transport, guint8 *buffer, gsize size)
 {
-    g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&transport->reading);
     gsize length = 0;
     while (!transport->ended && read_message(transport, buffer, size, &length)) {
         BerthMessageVerdict verdict = berth_message_check(buffer, length, transport->begun);
@@ -116,8 +116,31 @@ ssize_t berth_transport_read(BerthTransport *transport, void *buffer, gsize size
         refuse(transport, buffer, verdict == BERTH_MESSAGE_UNKNOWN ? ENOSYS : EINVAL);
     }
     transport->ended = true; /* for all threads */
-    errno = ENODEV;
     return -1;
+}
+
+static bool is_release(const void *message)
+{
+    struct fuse_in_header header;
+    memcpy(&header, message, sizeof(header));
+    return header.opcode == FUSE_RELEASE;
+}
+
+ssize_t berth_transport_read(BerthTransport *transport, void *buffer, gsize size)
+{
+    g_mutex_lock(&transport->reading);
+    ssize_t length = read_valid(transport, buffer, size);
+    if (length < 0 || !is_release(buffer))
+        g_mutex_unlock(&transport->reading);
+    if (length < 0)
+        errno = ENODEV;
+    return length;
+}
+
+void berth_transport_handled(BerthTransport *transport, const void *request)
+{
+    if (is_release(request))
+        g_mutex_unlock(&transport->reading);
 }
 
 /* Without this the guest's kernel asks for security.capability before each write, a request of its

@@ -28,6 +28,11 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(BerthTransport, berth_transport_free)
  * returns its length. -1 with errno: ENODEV at the end, or after a malformed message. */
 ssize_t berth_transport_read(BerthTransport *transport, void *buffer, gsize size);
 
+/* To be called once a request that was read is handled, by the same thread. A RELEASE is handled
+ * before any thread reads on: the request behind it may give the file another name, and the event
+ * of the close has the former one. */
+void berth_transport_handled(BerthTransport *transport, const void *request);
+
 /* Send a message of the caller's own, whole. */
 void berth_transport_send(BerthTransport *transport, const guint8 *bytes, gsize size);
 
