@@ -6,10 +6,15 @@
 
 #include "base/fd.h"
 #include "layer.h"
+#include "wire/flush.h"
 
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/fuse.h>
+#include <linux/magic.h>
 #include <stdio.h>
+#include <string.h>
+#include <sys/vfs.h>
 #include <unistd.h>
 
 /* The guest's flags that are passed on. With O_APPEND the host finds the end of the file, which
@@ -33,11 +38,41 @@ static int open_file(int path_fd, int flags)
     return fd;
 }
 
+void share_want_flush(Share *share, fuse_ino_t id)
+{
+    guint8 message[sizeof(struct fuse_out_header) + sizeof(guint64)];
+    const struct fuse_out_header header = {.len = sizeof(message), .error = WIRE_FLUSH_CODE};
+    const guint64 node = id;
+    memcpy(message, &header, sizeof(header));
+    memcpy(message + sizeof(header), &node, sizeof(node));
+    berth_transport_send(share->transport, message, sizeof(message));
+}
+
+#define ZFS_MAGIC 0x2fc12fc1
+
+/* File systems that report all errors of a write at the write; others, as NFS, may do it at the
+ * close. */
+static bool reports_at_write(int fd)
+{
+    static const guint32 known[] = {
+        BTRFS_SUPER_MAGIC, EXT4_SUPER_MAGIC, F2FS_SUPER_MAGIC, OVERLAYFS_SUPER_MAGIC,
+        TMPFS_MAGIC,       XFS_SUPER_MAGIC,  ZFS_MAGIC};
+    struct statfs info;
+    if (fstatfs(fd, &info) < 0)
+        return false;
+    for (guint i = 0; i < G_N_ELEMENTS(known); i++)
+        if ((guint32)info.f_type == known[i])
+            return true;
+    return false;
+}
+
 static void keep_open(fuse_req_t request, fuse_ino_t id, int fd, struct fuse_file_info *info)
 {
     Share *share = share_of(request);
     bool changes = wants_to_change(info->flags);
     info->keep_cache = true; /* changes invalidate it */
+    if (changes && !reports_at_write(fd))
+        share_want_flush(share, id);
     info->fh = berth_handles_add(share->handles, fd, id, false, changes,
                                  !changes && share_layer_has(share, id));
 }

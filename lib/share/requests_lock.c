@@ -79,6 +79,7 @@ static Owner *add_owner(Share *share, const BerthHandle *handle, guint64 number,
     Owner *owner = g_new(Owner, 1);
     *owner = (Owner){.node = handle->node, .owner = number, .fd = fd, .references = 1};
     g_hash_table_add(share->locks, owner);
+    share_want_flush(share, handle->node); /* ends its locks */
     return owner;
 }
 

@@ -113,6 +113,9 @@ double share_attribute_timeout(Share *share, fuse_ino_t id, const struct stat *a
 void share_enter(Share *share, guint64 parent, int parent_fd, const char *name,
                  const ShareFile *file, struct fuse_entry_param *ret_entry);
 
+/* The answer that follows makes the guest send FLUSH for node @id. Without this it does not. */
+void share_want_flush(Share *share, fuse_ino_t id);
+
 /* ---- changes of the host (changes.c) ---- */
 
 /* Watch the directory @id, open as @fd, if it is not watched yet. */

@@ -3,6 +3,7 @@ import os
 import signal
 import struct
 import subprocess
+import sys
 import threading
 from pathlib import Path
 
@@ -11,7 +12,8 @@ import pytest
 from conftest import Carried, wait_until
 
 IN, OUT, REPLAY = struct.Struct("<IIQQIIIHH"), struct.Struct("<IiQ"), struct.Struct("<QII")
-LOOKUP, GETATTR, OPEN, READ, INIT = 1, 3, 14, 15, 26
+LOOKUP, GETATTR, OPEN, READ, RELEASE, GETXATTR, FLUSH, INIT = 1, 3, 14, 15, 18, 22, 25, 26
+FLUSH_CODE = 0x6273
 REPLAY_CODE, REPLAY_ACK, REPLAY_PID = 0x6272, 0x62720001, 0xffffffff
 CREATE = 1
 INVAL_INODE = 2  # a notification
@@ -174,3 +176,64 @@ def test_no_process_can_say_that_it_is_the_replay(carried):
     assert opcode == LOOKUP and pid == thread.native_id
     host.answer(unique, error=ENOENT)
     thread.join()
+
+
+# ---- what the guest answers itself ----
+
+FILE = 7  # a node
+
+
+def use(path, code):
+    """A process that does @code with @path; its requests are the test's to answer."""
+    return subprocess.Popen([sys.executable, "-c", f"import os, sys\npath = sys.argv[1]\n{code}", path])
+
+
+def answer_lookup(host):
+    request = host.next()
+    assert (request[0], request[4]) == (LOOKUP, b"f\0")
+    host.answer(request[1], struct.pack("<4Q2I", FILE, 0, 60, 60, 0, 0) + attributes(FILE, 0o100644, 0))
+
+
+def answer_open(host):
+    request = host.next()
+    assert request[0] == OPEN
+    host.answer(request[1], struct.pack("<QII", 1, 0, 0))
+
+
+def answer_release(host):
+    request = host.next()
+    assert request[0] == RELEASE
+    host.answer(request[1])
+
+
+def test_a_close_is_told_only_where_the_host_wants_it(carried):
+    host = Host(carried).begin()
+    process = use(carried.directory / "f", "for _ in range(2): os.close(os.open(path, os.O_RDONLY))")
+    answer_lookup(host)
+    answer_open(host)
+    answer_release(host)
+    host.port.sendall(OUT.pack(OUT.size + 8, FLUSH_CODE, 0) + struct.pack("<Q", FILE))
+    answer_open(host)
+    flush = host.next()
+    assert (flush[0], flush[2]) == (FLUSH, FILE)
+    host.answer(flush[1])
+    assert process.wait() == 0
+    answer_release(host)
+
+
+def test_only_the_users_attributes_are_asked_for(carried):
+    host = Host(carried).begin()
+    process = use(carried.directory / "f", """
+def errno_of(name):
+    try:
+        os.getxattr(path, name)
+    except OSError as error:
+        return error.errno
+assert [errno_of(name) for name in ("security.capability", "user.here", "user.there")] == [61, 5, 5]
+""")
+    answer_lookup(host)
+    for name in (b"user.here", b"user.there"):
+        request = host.next()
+        assert (request[0], request[4][8:]) == (GETXATTR, name + b"\0")
+        host.answer(request[1], error=5)
+    assert process.wait() == 0

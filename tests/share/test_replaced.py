@@ -93,7 +93,7 @@ def test_numbers_of_the_former_server_lead_nowhere(mount, shared, tmp_path):
         assert fails_with(lambda: os.open("file", os.O_RDONLY, dir_fd=directory), errno.ESTALE, errno.ENOENT)
         assert new.read() == b"c"
     os.close(directory)
-    assert fails_with(lambda: os.close(old), errno.EBADF, errno.ESTALE)
+    os.close(old)
     assert [(tmp_path / name / "file").read_text() for name in "abc"] == ["a", "b", "c"]
 
 

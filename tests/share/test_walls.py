@@ -5,7 +5,7 @@ import struct
 
 import pytest
 
-from conftest import Server
+from conftest import DETACH, LIBC, Server
 
 LOOKUP, FORGET, GETATTR, SETATTR, READLINK, SYMLINK, MKNOD, MKDIR, UNLINK, RMDIR, RENAME, LINK = 1, 2, 3, 4, 5, 6, 8, 9, 10, 11, 12, 13
 OPEN, READ, WRITE, STATFS, RELEASE, INIT, OPENDIR, READDIR, CREATE, BATCH_FORGET = 14, 15, 16, 17, 18, 26, 27, 28, 35, 42
@@ -320,3 +320,53 @@ def test_acknowledgements_that_nobody_asked_for(kernel, top, source):
         (source / f"f{number}").touch()
         kernel.port.sendall(HEADER.pack(HEADER.size, 0x62720001, number, number, 0, 0, REPLAY, 0, 0))
     assert kernel.look_up(top, "f7")[0] == 0
+
+
+# ---- which closes the host must hear of ----
+
+SETLK, FLUSH_CODE, F_WRLCK = 32, -0x6273, 1
+
+
+def messages(kernel, opcode, node, body):
+    """(unique, error, rest) of all up to the answer to a request; notifications have 0."""
+    asked = kernel.send(opcode, node, body)
+    found = []
+    while not found or found[-1][0] != asked:
+        found.append(kernel.answer())
+    return found
+
+
+def wanted_flushes(found):
+    return [struct.unpack("<Q", rest)[0] for unique, error, rest in found if unique == 0 and error == FLUSH_CODE]
+
+
+@pytest.fixture
+def other_kind(tmp_path):
+    """A directory on a file system that may report errors of a write at the close, for all berth-share knows."""
+    path = tmp_path / "ramfs"
+    path.mkdir()
+    assert LIBC.mount(b"none", bytes(path), b"ramfs", 0, None) == 0
+    yield path
+    LIBC.umount2(bytes(path), DETACH)
+
+
+@pytest.mark.parametrize("flags", [os.O_RDONLY, os.O_WRONLY])
+def test_a_close_after_writes_that_may_still_fail_is_heard_of(other_kind, flags):
+    (other_kind / "f").write_text("x")
+    server = Server([("rw", other_kind, "/s")])
+    kernel = Kernel(server)
+    node = kernel.look_up(kernel.look_up(1, "s")[1], "f")[1]
+    found = messages(kernel, OPEN, node, struct.pack("<II", flags, 0))
+    assert wanted_flushes(found) == ([node] if flags == os.O_WRONLY else [])
+    server.end()
+
+
+def test_a_close_after_a_lock_is_heard_of(kernel, top, source):
+    (source / "f").write_text("x")
+    node = kernel.look_up(top, "f")[1]
+    found = messages(kernel, OPEN, node, struct.pack("<II", os.O_RDWR, 0))
+    assert wanted_flushes(found) == []
+    handle = struct.unpack_from("<Q", found[-1][2])[0]
+    lock = struct.pack("<QQQQIIII", handle, 5, 0, 10, F_WRLCK, 1, 0, 0)
+    found = messages(kernel, SETLK, node, lock)
+    assert wanted_flushes(found) == [node] and found[-1][1] == 0

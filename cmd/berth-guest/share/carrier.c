@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 #include "carrier.h"
 
+#include "own_answers.h"
 #include "replayer.h"
 
 #include "os/log.h"
+#include "wire/flush.h"
 #include "wire/replay.h"
 
 #include <errno.h>
@@ -49,6 +51,7 @@ typedef struct {
     Notification **last;
     uint64_t servers; /* that have connected */
     Replayer replayer;
+    OwnAnswers own;
     int problem; /* of a server's message */
 } State;
 
@@ -215,6 +218,16 @@ static void mark_replay(const State *state, uint8_t *bytes)
     memcpy(bytes, &header, sizeof(header));
 }
 
+static bool answer_here(const State *state, const uint8_t *bytes, size_t size)
+{
+    struct fuse_out_header answer;
+    if (!own_answers_find(&state->own, bytes, size, &answer))
+        return false;
+    ssize_t written = write(state->carrier->fuse, &answer, sizeof(answer));
+    (void)written; /* ENOENT: it was interrupted meanwhile */
+    return true;
+}
+
 static void *carry_requests(void *data)
 {
     State *state = data;
@@ -229,7 +242,8 @@ static void *carry_requests(void *data)
         if (size < (ssize_t)sizeof(struct fuse_in_header))
             break; /* ENODEV: unmounted */
         mark_replay(state, bytes);
-        send_request(state, bytes, (size_t)size);
+        if (!answer_here(state, bytes, (size_t)size))
+            send_request(state, bytes, (size_t)size);
     }
     free(bytes);
     _exit(EXIT_SUCCESS);
@@ -304,13 +318,26 @@ static uint64_t init_unique(const State *state)
     return state->init_size > 0 ? init.unique : 0;
 }
 
+/* A message that answers no request. */
+static void deliver_notification(State *state, const uint8_t *bytes, uint32_t size)
+{
+    struct fuse_out_header header;
+    uint64_t node;
+    memcpy(&header, bytes, sizeof(header));
+    if (header.error == WIRE_FLUSH_CODE && size == sizeof(header) + sizeof(node)) {
+        memcpy(&node, bytes + sizeof(header), sizeof(node));
+        own_answers_want_flush(&state->own, node);
+    } else if (!queue_notification(state, bytes, size)) {
+        log_line("share: no memory for a notification");
+    }
+}
+
 static void deliver(State *state, const uint8_t *bytes, uint32_t size)
 {
     struct fuse_out_header header;
     memcpy(&header, bytes, sizeof(header));
     if (header.unique == 0) {
-        if (!queue_notification(state, bytes, size))
-            log_line("share: no memory for a notification");
+        deliver_notification(state, bytes, size);
         return;
     }
     pthread_mutex_lock(&state->lock);
