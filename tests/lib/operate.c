@@ -7,7 +7,7 @@
  *
  * USER is "root" or "uid:gid", whose permissions hold. Words are separated by one blank. A path
  * "@empty" is "", "@bad" an address that does not exist. Modes are octal. Static, for guests that
- * have no Python; tests/lib/operations.py has the lists.
+ * have no Python; tests/lib/operation_cases.py has the lists.
  */
 #define _GNU_SOURCE
 #include <errno.h>

@@ -1,5 +1,5 @@
 """Each file operation with each of its errors, times and permissions: as POSIX and Linux say, on a plain directory and
-on a share; what differs has its reason in tests/lib/operations.py."""
+on a share; what differs has its reason in tests/lib/operation_cases.py."""
 import os
 import subprocess
 from pathlib import Path
