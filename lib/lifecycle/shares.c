@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "shares.h"
 
+#include "git_worktree.h"
 #include "reach.h"
 
 #include "base/error.h"
@@ -220,6 +221,33 @@ static char *apply_or_explain(Berth *berth, const BerthDistro *distro)
                : apply(berth, distro);
 }
 
+/* Whether @distro sees the resolved @path of the host. */
+static bool is_seen(Berth *berth, const BerthDistro *distro, const BerthSettings *settings,
+                    const char *path)
+{
+    char *found = settings->share_home ? realpath(g_get_home_dir(), NULL) : NULL;
+    bool seen = found != NULL && is_within(path, found);
+    free(found);
+    g_autoptr(GPtrArray) shares = berth_registry_shares(berth->registry, distro, NULL);
+    for (guint i = 0; !seen && shares != NULL && i < shares->len; i++)
+        seen = is_within(path, ((const BerthShare *)shares->pdata[i])->source);
+    return seen;
+}
+
+/* A line for the user if @share is a worktree of a git repository that the distro does not see, or
+ * NULL. */
+static char *describe_worktree(Berth *berth, const BerthDistro *distro, const BerthShare *share)
+{
+    g_autofree char *repository = berth_git_worktree_repository(share->source);
+    g_autoptr(BerthSettings) settings =
+        repository != NULL ? berth_handle_settings(berth, distro->name, NULL) : NULL;
+    if (settings == NULL || is_seen(berth, distro, settings, repository))
+        return NULL;
+    return g_strdup_printf("%s does not see the repository of this git worktree: berth share add "
+                           "--read-only %s %s",
+                           distro->name, distro->name, repository);
+}
+
 bool berth_shares_add(Berth *berth, const char *name, const char *directory, const char *target,
                       bool read_only, char **ret_notice, GError **error)
 {
@@ -232,7 +260,11 @@ bool berth_shares_add(Berth *berth, const char *name, const char *directory, con
     if (!check_home(berth, distro, share, error) ||
         !berth_registry_add_share(berth->registry, distro, share, error))
         return false;
-    *ret_notice = apply_or_explain(berth, distro);
+    g_autofree char *applied = apply_or_explain(berth, distro);
+    g_autofree char *worktree = describe_worktree(berth, distro, share);
+    bool both = applied != NULL && worktree != NULL;
+    *ret_notice = both ? g_strconcat(applied, "\n", worktree, NULL)
+                       : g_strdup(applied != NULL ? applied : worktree);
     return true;
 }
 

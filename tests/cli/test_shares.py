@@ -102,6 +102,22 @@ def test_words_with_mistakes(box, source, suffix, code, words):
     assert shares(box) == []
 
 
+def test_a_worktree_of_git_needs_its_repository(box, source):
+    """One line with the command that shares it, unless the distro sees it."""
+    repository = source / "main/.git"
+    (repository / "worktrees/tree").mkdir(parents=True)
+    tree = source / "tree"
+    tree.mkdir()
+    (tree / ".git").write_text(f"gitdir: {repository}/worktrees/tree\n")
+    added = box("share", "add", "box", str(tree))
+    assert added.status == 0
+    command = f"share add --read-only box {repository}"
+    assert added.err == f"berth: box does not see the repository of this git worktree: berth {command}\n"
+    assert box(*command.split()).ok() == ""
+    box("share", "rm", "box", str(tree)).ok()
+    assert box("share", "add", "box", f"{tree}:ro").ok() == ""
+
+
 def test_a_share_is_removed_by_its_directory(box, source):
     box("share", "add", "box", str(source), "/one").ok()
     box("share", "add", "box", str(source), "/two").ok()
