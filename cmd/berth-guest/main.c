@@ -2,15 +2,17 @@
  *
  * berth-guest — the only file in the initramfs. As PID 1 it brings the machine up (boot/boot.c) and
  * hands PID 1 to the distro's init; `--agent FD` is the agent alone, as an ordinary process over a
- * socket, and `--carry FUSE PORT ROOT [NEXT]` a share's carrier alone. As `berthpath` it is that
- * command. The other words are the host's, which runs this program in sessions (copy/copy.h,
- * mount/mount.h, ssh/ssh.h).
+ * socket, and `--carry FUSE PORT ROOT [NEXT]` a share's carrier alone. As `berthpath` or
+ * `berth-host` it is that command. The other words are the host's, which runs this program in
+ * sessions (copy/copy.h, mount/mount.h, ssh/ssh.h).
  */
 #include "agent/agent.h"
 #include "boot/boot.h"
 #include "copy/copy.h"
+#include "host/berth_host.h"
 #include "mount/mount.h"
 #include "os/log.h"
+#include "os/programs.h"
 #include "share/berthpath.h"
 #include "share/carrier.h"
 #include "ssh/ssh.h"
@@ -29,7 +31,7 @@
 
 static int usage(void)
 {
-    fputs("usage: berth-guest --agent FD [--no-listeners | --device NAME]\n"
+    fputs("usage: berth-guest --agent FD [--no-listeners | --device NAME] [--calls SOCKET]\n"
           "       berth-guest --carry FUSE PORT ROOT [NEXT]\n"
           "Serve sessions over the stream socket FD, or carry the messages of the FUSE descriptor\n"
           "mounted at ROOT over the stream socket PORT, and after its end over the next\n"
@@ -75,10 +77,34 @@ static int run_carrier(const char *fuse, const char *port, const char *root, con
     return carrier_run(&carrier) < 0 ? EXIT_FAILURE : EXIT_SUCCESS;
 }
 
-static int run_agent(const char *number, bool listeners, const char *device)
+static bool read_options(char *const *words, AgentOptions *options)
+{
+    for (; *words != NULL; words++) {
+        if (strcmp(*words, "--no-listeners") == 0)
+            options->listeners = false;
+        else if (strcmp(*words, "--device") == 0 && words[1] != NULL)
+            options->device = *++words;
+        else if (strcmp(*words, "--calls") == 0 && words[1] != NULL)
+            options->calls = *++words;
+        else
+            return false;
+    }
+    return true;
+}
+
+static int run_agent(char *const *words)
 {
     int fd;
-    if (!read_fd(number, &fd))
+    AgentOptions options = {
+        .init = INIT_NONE,
+        .user = "",
+        .listeners = true,
+        .handover = -1,
+        .notify = -1,
+        .shares = SHARES_NONE,
+        .umask = 022,
+    };
+    if (words[0] == NULL || !read_fd(words[0], &fd) || !read_options(words + 1, &options))
         return usage();
 
     /* Descriptors inherited from the parent must not reach the sessions. */
@@ -89,17 +115,7 @@ static int run_agent(const char *number, bool listeners, const char *device)
         log_line("descriptor %d: %s", fd, strerror(-result));
         return EXIT_FAILURE;
     }
-    AgentOptions options = {
-        .channel = &channel,
-        .init = INIT_NONE,
-        .user = "",
-        .listeners = listeners,
-        .device = device,
-        .handover = -1,
-        .notify = -1,
-        .shares = SHARES_NONE,
-        .umask = 022,
-    };
+    options.channel = &channel;
     return agent_run(&options);
 }
 
@@ -107,8 +123,10 @@ int main(int argc, char **argv)
 {
     if (getpid() == 1)
         boot(argv);
-    if (berthpath_is(argv[0]))
+    if (programs_is(argv[0], BERTHPATH_NAME))
         return berthpath_run(argc, argv);
+    if (programs_is(argv[0], BERTH_HOST_NAME))
+        return berth_host_run(argc, argv);
     if (ssh_session_is(argv[0]))
         return ssh_session_run(argv);
     if (ssh_is(argc, argv))
@@ -119,9 +137,7 @@ int main(int argc, char **argv)
         return copy_main(argv + 2);
     if (argc > 1 && strcmp(argv[1], WIRE_GUEST_MOUNT) == 0)
         return mount_main(argv + 2);
-    bool quiet = argc == 4 && strcmp(argv[3], "--no-listeners") == 0;
-    bool proxies = argc == 5 && strcmp(argv[3], "--device") == 0;
-    if (argc < 3 || strcmp(argv[1], "--agent") != 0 || (argc > 3 && !quiet && !proxies))
+    if (argc < 3 || strcmp(argv[1], "--agent") != 0)
         return usage();
-    return run_agent(argv[2], !quiet, proxies ? argv[4] : NULL);
+    return run_agent(argv + 2);
 }

@@ -309,3 +309,13 @@ void berth_agent_client_send_empty(BerthAgentClient *agent, WireType type, guint
     wire_frame_put(berth_link_output(agent->link), type, 0, stream, NULL, 0);
     berth_link_flush(agent->link);
 }
+
+WireBuffer *berth_agent_client_output(BerthAgentClient *agent)
+{
+    return berth_link_output(agent->link);
+}
+
+void berth_agent_client_flush(BerthAgentClient *agent)
+{
+    berth_link_flush(agent->link);
+}

@@ -76,4 +76,8 @@ void berth_agent_client_send(BerthAgentClient *agent, const WireFrame *frame, gu
 /* Send a session's frame without payload. */
 void berth_agent_client_send_empty(BerthAgentClient *agent, WireType type, guint32 stream);
 
+/* Append frames of calls here, then flush. */
+WireBuffer *berth_agent_client_output(BerthAgentClient *agent);
+void berth_agent_client_flush(BerthAgentClient *agent);
+
 G_END_DECLS

@@ -68,12 +68,14 @@ BerthMachine *berth_compose_machine(const BerthLayout *layout, const BerthDistro
     g_autofree char *log = berth_layout_log(layout, distro->id);
     g_autofree char *zone = berth_zone_name(BERTH_ZONE_LINK);
     g_autofree char *home = realpath(g_get_home_dir(), NULL);
+    g_autofree char *settings_path = berth_layout_settings(layout);
     const BerthHost host = {.memory = physical_memory(),
                             .cpus = usable_cpus(),
                             .kernel = kernel,
                             .initramfs = initramfs,
                             .log = log,
                             .time_zone = zone,
+                            .settings = settings_path,
                             .home = home};
     return berth_machine_new(distro, settings, &host, template, error);
 }

@@ -62,6 +62,7 @@ static const BerthField machine_fields[] = {
     {"outbound", BERTH_FIELD_STRING, MEMBER(outbound)},
     {"owner-only", BERTH_FIELD_BOOL, MEMBER(owner_only)},
     {"shares", BERTH_FIELD_LIST, MEMBER(shares)},
+    {"settings", BERTH_FIELD_STRING, MEMBER(settings)},
     {"log", BERTH_FIELD_STRING, MEMBER(log)},
     {"log-size", BERTH_FIELD_SIZE, MEMBER(log_size), "1M"},
     {"boot-timeout", BERTH_FIELD_UINT, MEMBER(boot_timeout_sec), "60"},
@@ -208,6 +209,7 @@ BerthMachine *berth_machine_new(const BerthDistro *distro, const BerthSettings *
     g_strfreev(machine->shares);
     machine->shares = shares_of(distro, settings, host);
 
+    replace(&machine->settings, host->settings);
     replace(&machine->log, host->log);
     machine->log_size = settings->log_size;
     machine->boot_timeout_sec = settings->boot_timeout_sec;

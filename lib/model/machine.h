@@ -27,6 +27,7 @@ typedef struct {
     const char *initramfs; /* path */
     const char *log;       /* path of the distro's console log */
     const char *time_zone; /* Olson name, or "" */
+    const char *settings;  /* path of the user's settings (settings.h); or NULL */
     const char *home;      /* the user's home directory, without links; NULL: it has none */
 } BerthHost;
 
@@ -92,6 +93,7 @@ typedef struct {
     char **shares; /* directories of the host that the guest sees: share.h */
 
     /* keeper */
+    char *settings; /* path of the user's settings, for what a call is checked against; or NULL */
     char *resolv_conf; /* path: the upstream name servers, or NULL */
     char *log;
     guint64 log_size;

@@ -75,6 +75,9 @@ const BerthField berth_settings_fields[] = {
      .help = "whether forwarded ports refuse connections of other users of this host"},
     {"share-home", BERTH_FIELD_BOOL, offsetof(BerthSettings, share_home), "true",
      .help = "show your home directory in distros, at /mnt/host"},
+    {"host-commands", BERTH_FIELD_BOOL, offsetof(BerthSettings, host_commands), "false",
+     .help =
+         "whether berth-host in distros runs this host's commands as you; only this file counts"},
     {"boot-timeout", BERTH_FIELD_UINT, offsetof(BerthSettings, boot_timeout_sec), "60", 1, 3600,
      .help = "seconds that a start waits for the guest's agent"},
     {"init-timeout", BERTH_FIELD_UINT, offsetof(BerthSettings, init_timeout_sec), "60", 0, 3600,

@@ -38,6 +38,7 @@ typedef struct {
     char *outbound;         /* allow list of addresses; NULL: all */
     bool owner_only;        /* other users of the host cannot connect to forwarded ports */
     bool share_home;        /* distros see the user's home directory */
+    bool host_commands;     /* berth-host in the distro runs commands of the host */
     guint boot_timeout_sec; /* until the guest's agent answers */
     guint init_timeout_sec; /* until sessions stop waiting for the guest's init */
     guint stop_timeout_sec; /* until an orderly power-off is forced */

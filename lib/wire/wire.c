@@ -16,7 +16,7 @@ static const char *const type_names[] = {
     [WIRE_CREDIT] = "CREDIT", [WIRE_CLOCK] = "CLOCK",   [WIRE_NOTE] = "NOTE",
     [WIRE_ROUTE] = "ROUTE",   [WIRE_NAMES] = "NAMES",   [WIRE_CONNECT] = "CONNECT",
     [WIRE_SHARES] = "SHARES", [WIRE_SHARE] = "SHARE",   [WIRE_UNSHARE] = "UNSHARE",
-    [WIRE_MORE] = "MORE",     [WIRE_TAKEN] = "TAKEN",
+    [WIRE_MORE] = "MORE",     [WIRE_TAKEN] = "TAKEN",   [WIRE_CALL] = "CALL",
 };
 
 const char *wire_type_name(uint8_t type)

@@ -44,6 +44,15 @@
  * RESIZE, and nothing on err. EOF is then a half-close; EXIT, with code 0, follows when both halves
  * are closed. On CLOSE the guest delivers what was sent before, then closes the socket.
  *
+ * The guest can begin a stream, too, if its host allows that: a call, which uses a service of the
+ * host (WireService). The guest chooses the number, with WIRE_GUEST_STREAM set in it, and the roles
+ * are exchanged:
+ *
+ *     guest  CALL MORE* (DATA in | EOF in | CREDIT out/err | SIGNAL | RESIZE)*  [CLOSE]
+ *     host   OPENED (DATA out/err | EOF out/err | CREDIT in)* EXIT  or just FAILED
+ *
+ * A call's payload and its MORE are at most WIRE_CALL_MAX bytes.
+ *
  * Flow control. Each channel of each stream starts with WIRE_WINDOW bytes of credit for its sender.
  * DATA consumes its payload's size; the receiver returns it with CREDIT once it has passed the
  * bytes on. DATA beyond the credit is a protocol error. Other frames need no credit, so a stalled
@@ -70,13 +79,15 @@
 #define WIRE_SHARE_NAME    "org.berth.share" /* the port of the shares; it carries FUSE's messages */
 #define WIRE_HEADER_SIZE   12u
 #define WIRE_PAYLOAD_MAX   65536u
-#define WIRE_OPEN_MAX      8388608u /* OPEN and its MORE; Linux accepts at most 6 MiB */
-#define WIRE_DATA_MAX      32768u   /* per frame, so that streams alternate */
-#define WIRE_WINDOW        262144u  /* initial credit of a channel, bytes */
-#define WIRE_SEARCH_MAX    1024u    /* bytes of NAMES' search */
-#define WIRE_NAMES_MAX     32768u   /* bytes of its hosts */
-#define WIRE_LISTENERS_MAX 1024u    /* in one LISTENERS frame; the rest are its others */
-#define WIRE_OTHERS_MAX    6144u    /* others in one frame */
+#define WIRE_OPEN_MAX      8388608u    /* OPEN and its MORE; Linux accepts at most 6 MiB */
+#define WIRE_CALL_MAX      2097152u    /* CALL and its MORE */
+#define WIRE_DATA_MAX      32768u      /* per frame, so that streams alternate */
+#define WIRE_WINDOW        262144u     /* initial credit of a channel, bytes */
+#define WIRE_SEARCH_MAX    1024u       /* bytes of NAMES' search */
+#define WIRE_NAMES_MAX     32768u      /* bytes of its hosts */
+#define WIRE_LISTENERS_MAX 1024u       /* in one LISTENERS frame; the rest are its others */
+#define WIRE_OTHERS_MAX    6144u       /* others in one frame */
+#define WIRE_GUEST_STREAM  0x80000000u /* set in the stream numbers that the guest chooses */
 
 /* With the agent's own program as argv[0], OPEN's argv[1] is one of its commands. An older agent
  * does not know them and exits with a status that is none of theirs. */
@@ -149,6 +160,10 @@ typedef enum {
                          the number is known; before EXIT, with WIRE_OPEN_ANSWERS */
     WIRE_EXIT = 42,   /* kind:u8 (WireExit) code:u8 exit status or signal number */
 
+    /* a call's stream, guest to host */
+    WIRE_CALL = 44, /* flags:u32 (WireOpenFlags: TTY, PIPE_*, COOKED, MORE) service:u8 (WireService)
+                       cwd:string (in the guest) rows:u16 columns:u16 term:string argv:list */
+
     /* a session's stream, both ways */
     WIRE_DATA = 48,   /* bytes of the stream channel */
     WIRE_EOF = 49,    /* no payload; the end of DATA on this channel */
@@ -158,6 +173,12 @@ typedef enum {
 typedef enum { WIRE_STDIN, WIRE_STDOUT, WIRE_STDERR, WIRE_CHANNELS } WireChannel;
 typedef enum { WIRE_POWER_OFF, WIRE_POWER_REBOOT } WirePower;
 typedef enum { WIRE_EXITED, WIRE_SIGNALED } WireExit;
+
+/* What a call is for. */
+typedef enum {
+    WIRE_SERVICE_COMMAND, /* run argv */
+    WIRE_SERVICES,
+} WireService;
 
 typedef enum {
     WIRE_SSH_NO_SERVER = 10, /* the distro has none, and none was lent yet */

@@ -2,6 +2,7 @@
 #include "agent.h"
 
 #include "boot_watch.h"
+#include "calls.h"
 #include "follow_host.h"
 #include "opening.h"
 #include "unix_relay.h"
@@ -51,6 +52,7 @@ typedef struct {
     size_t session_count;
     Openings openings;
     Relays relays;
+    Calls calls;
     Listeners *listeners;
     BootWatch *boot;
     WirePower power;
@@ -312,6 +314,10 @@ static void handle_opening(Agent *agent, const WireFrame *frame)
 /* An OPEN for a stream in use is a protocol error: kill its session. */
 static void handle_session_frame(Agent *agent, const WireFrame *frame)
 {
+    if ((frame->stream & WIRE_GUEST_STREAM) != 0) {
+        calls_frame(&agent->calls, frame);
+        return;
+    }
     Session *session = find_session(agent, frame->stream);
     if (session == NULL && relays_frame(&agent->relays, frame))
         return;
@@ -361,6 +367,7 @@ static void lose_framing(Agent *agent)
     each_session(agent, session_abandon);
     openings_clear(&agent->openings);
     relays_abandon(&agent->relays);
+    calls_abandon(&agent->calls);
     if (!agent->channel->is_port)
         disconnect(agent);
 }
@@ -399,6 +406,7 @@ static void disconnect(Agent *agent)
     each_session(agent, session_abandon);
     openings_clear(&agent->openings);
     relays_abandon(&agent->relays);
+    calls_abandon(&agent->calls);
     channel_reset(agent->channel);
     if (!agent->channel->is_port) {
         loop_close(&agent->loop, &agent->port);
@@ -451,11 +459,14 @@ static void settle(Agent *agent)
     }
     if (agent->relays.waiting && wire_buffer_size(&agent->channel->out) < SESSION_QUEUE_MAX)
         relays_resume(&agent->relays);
+    if (agent->calls.waiting && wire_buffer_size(&agent->channel->out) < SESSION_QUEUE_MAX)
+        calls_resume(&agent->calls);
 
     if (agent->connected && !agent->framing_lost && !must_pause(agent))
         handle_frames(agent); /* frames deferred by must_pause */
     sweep_sessions(agent);
     relays_sweep(&agent->relays);
+    calls_sweep(&agent->calls);
     listeners_sweep(agent->listeners);
     if (source_is_open(&agent->port))
         watch_port(agent);
@@ -507,6 +518,10 @@ static int start(Agent *agent)
     loop_add(&agent->loop, &agent->timer, timer, EPOLLIN, on_timer);
     loop_add(&agent->loop, &agent->port, agent->channel->fd, EPOLLIN, on_port);
 
+    int listening =
+        agent->options->calls != NULL ? calls_listen(&agent->calls, agent->options->calls) : 0;
+    if (listening < 0)
+        log_line("%s: %s", agent->options->calls, strerror(-listening));
     if (agent->shares.lost >= 0)
         loop_add(&agent->loop, &agent->lost_share, agent->shares.lost, EPOLLIN, on_lost_share);
 
@@ -531,6 +546,7 @@ static void stop(Agent *agent)
     logins_free(agent->host.logins);
     openings_clear(&agent->openings);
     relays_clear(&agent->relays);
+    calls_clear(&agent->calls);
     listeners_free(agent->listeners);
     boot_watch_free(agent->boot);
     loop_close(&agent->loop, &agent->port);
@@ -555,6 +571,8 @@ int agent_run(const AgentOptions *options)
     agent.host.loop = &agent.loop;
     agent.host.out = &agent.channel->out;
     agent.relays = (Relays){.loop = &agent.loop, .out = &agent.channel->out};
+    agent.calls =
+        (Calls){.loop = &agent.loop, .out = &agent.channel->out, .user = &agent.host.user};
 
     int result = start(&agent);
     if (result < 0) {

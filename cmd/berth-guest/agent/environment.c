@@ -3,7 +3,7 @@
 
 #include "offer.h"
 
-#include "share/berthpath.h"
+#include "os/programs.h"
 
 #include <fcntl.h>
 #include <stdio.h>
@@ -191,12 +191,12 @@ static void set_offered(Environment *environment, char *const *offered)
 }
 
 /* Behind the distro's own directories, whoever has set them. */
-static void append_berthpath(Environment *environment)
+static void append_programs(Environment *environment)
 {
     const char *path = environment_get(environment, "PATH");
     char *longer;
-    if (path == NULL || path[0] == '\0' || access(BERTHPATH_DIRECTORY, F_OK) < 0 ||
-        asprintf(&longer, "%s:" BERTHPATH_DIRECTORY, path) < 0)
+    if (path == NULL || path[0] == '\0' || access(PROGRAMS_DIRECTORY, F_OK) < 0 ||
+        asprintf(&longer, "%s:" PROGRAMS_DIRECTORY, path) < 0)
         return;
     set(environment, "PATH", longer);
     free(longer);
@@ -218,7 +218,7 @@ Environment environment_build(const EnvironmentSources *sources)
     set_from_file(&environment, "/etc/environment", false);
     if (sources->login > 0)
         set_from_login(&environment, sources->login);
-    append_berthpath(&environment);
+    append_programs(&environment);
     set_runtime_directory(&environment, user);
     set_offered(&environment, sources->offered);
     for (char *const *pair = sources->given; pair != NULL && *pair != NULL; pair++)

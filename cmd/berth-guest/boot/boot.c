@@ -10,6 +10,8 @@
 #include "systemd.h"
 
 #include "agent/agent.h"
+#include "agent/calls.h"
+#include "host/berth_host.h"
 #include "agent/logins.h"
 #include "distro/account.h"
 #include "distro/container.h"
@@ -24,6 +26,7 @@
 #include "os/log.h"
 #include "os/report.h"
 #include "os/rescue_shell.h"
+#include "os/programs.h"
 #include "share/berthpath.h"
 
 #include <errno.h>
@@ -303,6 +306,7 @@ __attribute__((noreturn)) static void become_agent(Boot *boot, int handover, con
         .hello_sent = true,
         .listeners = true,
         .in_machine = true,
+        .calls = is_rescue(boot) ? NULL : CALLS_SOCKET,
         .device = boot->config.address[0] != '\0' ? NETWORK_DEVICE : NULL,
         .addresses = &boot->config,
         .handover = handover,
@@ -345,6 +349,7 @@ static void stage_share(Boot *boot, char *problem, size_t size)
     const char *what = "";
     char message[256];
     User user = {0};
+    explain(problem, size, PROGRAMS_DIRECTORY, programs_install(BERTH_HOST_NAME));
     if ((boot->config.flags & WIRE_CONFIG_SHARES) == 0 || !boot->settings.automount)
         return;
     if (user_choose("", &defaults, &user, message, sizeof(message))) {
@@ -356,7 +361,7 @@ static void stage_share(Boot *boot, char *problem, size_t size)
         shares_mount(&boot->shares, root != NULL ? root : "/mnt", become_carrier, boot, &what);
     explain(problem, size, what, result);
     if (result == 0) {
-        explain(problem, size, BERTHPATH_DIRECTORY, berthpath_install());
+        explain(problem, size, PROGRAMS_DIRECTORY, programs_install(BERTHPATH_NAME));
         shares_report(&boot->shares, &boot->channel.out);
     }
 }

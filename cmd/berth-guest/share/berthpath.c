@@ -14,23 +14,10 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define NAME   "berthpath"
+#define NAME   BERTHPATH_NAME
 #define TABLE  "/run/berth/shares" /* the payload of WIRE_SHARES */
 #define USAGE  2
 #define FAILED 1
-
-int berthpath_install(void)
-{
-    int result = file_make_directories(BERTHPATH_DIRECTORY, 0755);
-    if (result < 0)
-        return result;
-    int self = open("/proc/self/exe", O_RDONLY | O_CLOEXEC);
-    if (self < 0)
-        return -errno;
-    result = file_copy(self, BERTHPATH_DIRECTORY "/" NAME, 0755);
-    close(self);
-    return result;
-}
 
 int berthpath_set_shares(const WireFrame *frame)
 {
@@ -42,12 +29,6 @@ int berthpath_set_shares(const WireFrame *frame)
     if (result == 0 && rename(TABLE ".new", TABLE) < 0)
         result = -errno;
     return result;
-}
-
-bool berthpath_is(const char *argv0)
-{
-    const char *slash = strrchr(argv0, '/');
-    return strcmp(slash != NULL ? slash + 1 : argv0, NAME) == 0;
 }
 
 /* ---- the table ---- */

@@ -93,6 +93,7 @@ static void finish(BerthInstance *instance)
     g_clear_pointer(&instance->network, berth_net_process_free);
     g_clear_pointer(&instance->shares, berth_share_process_free);
     g_clear_pointer(&instance->sockets, berth_sockets_free);
+    berth_host_calls_reset(instance->calls);
     berth_console_log(instance->console, "%s %s", instance->machine->name,
                       instance->failure != NULL ? instance->failure->message : "was powered off");
     g_clear_pointer(&instance->console, berth_console_free);
@@ -264,6 +265,8 @@ BerthInstance *berth_instance_new(BerthMachine *machine, const char *dir, const 
     berth_instance_follow_host(instance);
     instance->port_notices = berth_port_notices_new(machine->name);
     instance->streams = berth_streams_new(&berth_instance_streams_ops, instance);
+    instance->calls =
+        berth_host_calls_new(machine, support_dir, &berth_instance_calls_ops, instance);
     instance->server =
         berth_server_new(listen_fd, instance->streams, &berth_instance_server_ops, instance);
 
@@ -292,6 +295,7 @@ void berth_instance_free(BerthInstance *instance)
     berth_server_free(instance->server);
     berth_sockets_free(instance->sockets);
     berth_streams_free(instance->streams);
+    berth_host_calls_free(instance->calls);
     berth_net_process_free(instance->network);
     berth_share_process_free(instance->shares);
     berth_instance_clear_life(instance);

@@ -215,7 +215,10 @@ static void on_share(guint32 uid, guint32 gid, const char *root, gpointer user_d
 static bool on_session(const WireFrame *frame, gpointer user_data)
 {
     BerthInstance *instance = user_data;
-    berth_streams_deliver(instance->streams, frame);
+    if ((frame->stream & WIRE_GUEST_STREAM) != 0)
+        berth_host_calls_frame(instance->calls, frame);
+    else
+        berth_streams_deliver(instance->streams, frame);
     return true;
 }
 
@@ -225,6 +228,7 @@ static void on_agent_lost(const GError *error, gpointer user_data)
 {
     BerthInstance *instance = user_data;
     g_clear_pointer(&instance->life.agent, berth_agent_client_free);
+    berth_host_calls_reset(instance->calls);
     if (error != NULL)
         berth_instance_fail(instance, g_error_copy(error));
 }
@@ -292,6 +296,7 @@ void berth_instance_lose_agent(BerthInstance *instance)
     if (instance->life.agent == NULL)
         return;
     g_clear_pointer(&instance->life.agent, berth_agent_client_free);
+    berth_host_calls_reset(instance->calls);
     berth_server_set_up(instance->server, false);
     berth_sockets_set_up(instance->sockets, false);
     if (instance->state != STOPPING)
@@ -306,6 +311,7 @@ void berth_instance_end_life(BerthInstance *instance)
         berth_share_process_stop(instance->shares);
     berth_sockets_set_up(instance->sockets, false);
     berth_sockets_reset(instance->sockets);
+    berth_host_calls_reset(instance->calls);
     g_clear_pointer(&instance->life.agent, berth_agent_client_free);
 }
 

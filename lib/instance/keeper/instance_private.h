@@ -16,6 +16,7 @@
 #include "console.h"
 #include "guest/agent_client.h"
 #include "instance/control/boot_report.h"
+#include "host_calls.h"
 #include "instance/host/host_clock.h"
 #include "instance/host/host_names.h"
 #include "instance/host/host_route.h"
@@ -89,6 +90,7 @@ struct BerthInstance {
     BerthNetProcess *network; /* NULL once it is GONE */
     BerthShareProcess *shares;
     GSource *shares_timer; /* while clients wait for the guest to use its new shares */
+    BerthHostCalls *calls;
     BerthConsole *console;
     BerthPortNotices *port_notices;
     BerthHostNames *names;
@@ -101,6 +103,7 @@ struct BerthInstance {
 
 extern const BerthServerOps berth_instance_server_ops;
 extern const BerthStreamsOps berth_instance_streams_ops;
+extern const BerthHostCallsOps berth_instance_calls_ops;
 
 /* Clear, or replace, the timer of the present state. */
 void berth_instance_clear_timer(GSource **timer);

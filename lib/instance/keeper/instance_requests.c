@@ -27,6 +27,33 @@ static void hang_up(guint32 stream, gpointer user_data)
 
 const BerthStreamsOps berth_instance_streams_ops = {send_to_guest, hang_up};
 
+static WireBuffer *calls_output(gpointer user_data)
+{
+    BerthInstance *instance = user_data;
+    return instance->life.agent != NULL ? berth_agent_client_output(instance->life.agent) : NULL;
+}
+
+static void flush_calls(gpointer user_data)
+{
+    BerthInstance *instance = user_data;
+    if (instance->life.agent != NULL)
+        berth_agent_client_flush(instance->life.agent);
+}
+
+static char **calls_share_paths(gpointer user_data)
+{
+    return berth_instance_share_paths(user_data);
+}
+
+static void log_call(const char *text, gpointer user_data)
+{
+    BerthInstance *instance = user_data;
+    berth_console_log(instance->console, "%s", text);
+}
+
+const BerthHostCallsOps berth_instance_calls_ops = {calls_output, flush_calls, calls_share_paths,
+                                                    log_call};
+
 static gboolean on_stop_timeout(gpointer user_data)
 {
     BerthInstance *instance = user_data;
