@@ -4,9 +4,10 @@
  * guest.
  *
  * Started by its keeper. Descriptor 3 is the guest's port, 4 a pipe for reports
- * (wire/share_report.h). SOURCE, a directory of the host, appears at PATH. The user's files are
- * UID's and GID's in the guest. A former server of the guest had what "was" at PATH. Ends when the
- * port closes. With "cow" the guest's changes are kept in DIR.
+ * (wire/share_report.h), 5 a memfd for what the next server needs of this one. SOURCE, a directory
+ * of the host, appears at PATH. The user's files are UID's and GID's in the guest. A former server
+ * of the guest had what "was" at PATH. Ends when the port closes. With "cow" the guest's changes
+ * are kept in DIR.
  */
 #include "share/serve.h"
 
@@ -18,7 +19,7 @@
 
 #define COW "cow="
 
-enum { PORT_FD = 3, REPORT_FD = 4, FIXED = 3, WORDS = 3 };
+enum { PORT_FD = 3, REPORT_FD = 4, LEDGER_FD = 5, FIXED = 3, WORDS = 3 };
 
 static int fail(const char *text)
 {
@@ -59,7 +60,7 @@ static bool read_roots(char **argv, BerthShareSetup *setup, BerthShareRoot *root
 
 int main(int argc, char **argv)
 {
-    BerthShareSetup setup = {.port_fd = PORT_FD, .report_fd = REPORT_FD};
+    BerthShareSetup setup = {.port_fd = PORT_FD, .report_fd = REPORT_FD, .ledger_fd = LEDGER_FD};
     g_autofree BerthShareRoot *roots = g_new0(BerthShareRoot, argc);
     g_autofree const char **paths = g_new0(const char *, argc);
     if (argc < FIXED || (argc - FIXED) % WORDS != 0 || !read_number(argv[1], &setup.guest_uid) ||

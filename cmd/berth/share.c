@@ -125,8 +125,9 @@ const Command command_share = {
         "\"berth share add debian /srv/src:/work:ro\" it is /mnt/host/work, and the distro cannot\n"
         "write there. If DIR contains a colon, give TARGET as a word of its own:\n"
         "\"berth share add debian /srv/a:b /work --read-only\". A link is followed when the share\n"
-        "is added. A running distro has a change at once, and programs in it must open files of\n"
-        "this host again. A start leaves out a directory that is not there any more, with a\n"
+        "is added. A running distro has a change at once, and programs in it keep their open\n"
+        "files, but not their locks. A start leaves out a directory that is not there any more, "
+        "with a\n"
         "warning. A clone has no shares. Your home directory is shared without this: see the\n"
         "setting share-home.",
     .min_arguments = 1,

@@ -184,7 +184,7 @@ static char *describe_effect(const BerthDistro *distro, BerthSharesEffect effect
     static const char *const lines[] = {
         [BERTH_SHARES_CURRENT] = NULL,
         [BERTH_SHARES_REPLACED] =
-            "programs that have files of this host open there must open them again",
+            "open files of this host stay open there, but locks of them are lost",
         [BERTH_SHARES_SLOW] = "it has not taken the change yet: it does once it goes on",
         [BERTH_SHARES_LATER] = "it sees no directory of this host now: the change takes effect at "
                                "its next start, unless its wsl.conf has automount off",

@@ -21,6 +21,7 @@
 #include <poll.h>
 #include <string.h>
 #include <sys/inotify.h>
+#include <time.h>
 #include <unistd.h>
 
 #define EVENTS           (SHARE_ENTRIES | DATA | IN_ATTRIB | IN_ONLYDIR)
@@ -92,19 +93,19 @@ static guint64 find_child(Share *share, guint64 parent, const char *name, BerthN
     return id;
 }
 
-static void forget_attributes(Share *share, guint64 id)
+void share_forget_attributes(Share *share, guint64 id)
 {
     fuse_lowlevel_notify_inval_inode(share->session, id, -1, 0);
     berth_transport_flush(share->transport);
 }
 
-static void forget_data(Share *share, guint64 id)
+void share_forget_data(Share *share, guint64 id)
 {
     fuse_lowlevel_notify_inval_inode(share->session, id, 0, 0);
     berth_transport_flush(share->transport);
 }
 
-static void forget_entry(Share *share, guint64 parent, const char *name)
+void share_forget_entry(Share *share, guint64 parent, const char *name)
 {
     fuse_lowlevel_notify_inval_entry(share->session, parent, name, strlen(name));
     berth_transport_flush(share->transport);
@@ -120,17 +121,17 @@ static void follow_entry(Share *share, guint64 parent, const char *name)
     bool exists = fd >= 0 && share_layer_look(share, parent, fd, name, &file) == 0;
     bool known = id != BERTH_NODE_NONE && exists && memcmp(&key, &file.key, sizeof(key)) == 0;
     if (id != BERTH_NODE_NONE)
-        forget_attributes(share, id);
+        share_forget_attributes(share, id);
     if (!known && (id != BERTH_NODE_NONE || exists))
-        forget_entry(share, parent, name);
-    forget_data(share, parent); /* its times, and the list that the guest keeps */
+        share_forget_entry(share, parent, name);
+    share_forget_data(share, parent); /* its times, and the list that the guest keeps */
 }
 
 static void follow(Share *share, guint64 parent, const struct inotify_event *event)
 {
     BerthNodeKey key;
     if (event->len == 0) {
-        forget_attributes(share, parent);
+        share_forget_attributes(share, parent);
         return;
     }
     if ((event->mask & SHARE_ENTRIES) != 0) {
@@ -141,24 +142,13 @@ static void follow(Share *share, guint64 parent, const struct inotify_event *eve
     if (id == BERTH_NODE_NONE)
         return;
     if ((event->mask & DATA) != 0)
-        forget_data(share, id);
+        share_forget_data(share, id);
     else
-        forget_attributes(share, id);
-}
-
-void share_forget_former(Share *share, const char *const *paths)
-{
-    for (guint i = 0; paths[i] != NULL; i++) {
-        const char *begin = paths[i] + strspn(paths[i], "/");
-        g_autofree char *name = g_strndup(begin, strcspn(begin, "/"));
-        if (*name != '\0')
-            forget_entry(share, BERTH_NODE_ROOT, name);
-    }
-    forget_data(share, BERTH_NODE_ROOT);
+        share_forget_attributes(share, id);
 }
 
 /* Events were lost: invalidate everything. */
-static void forget_all(Share *share)
+void share_forget_all(Share *share)
 {
     g_mutex_lock(&share->lock);
     guint64 id = berth_nodes_begin(share->nodes), end = berth_nodes_end(share->nodes);
@@ -171,9 +161,9 @@ static void forget_all(Share *share)
         g_mutex_unlock(&share->lock);
         if (name == NULL)
             continue;
-        forget_data(share, id);
+        share_forget_data(share, id);
         if (parent != BERTH_NODE_NONE)
-            forget_entry(share, parent, name);
+            share_forget_entry(share, parent, name);
     }
 }
 
@@ -308,9 +298,9 @@ static void forget_own(Share *share, Events *events)
     g_hash_table_iter_init(&iter, events->own);
     while (g_hash_table_iter_next(&iter, &id, &data)) {
         if (data != NULL)
-            forget_data(share, GPOINTER_TO_SIZE(id));
+            share_forget_data(share, GPOINTER_TO_SIZE(id));
         else
-            forget_attributes(share, GPOINTER_TO_SIZE(id));
+            share_forget_attributes(share, GPOINTER_TO_SIZE(id));
     }
     g_hash_table_remove_all(events->own);
 }
@@ -318,8 +308,8 @@ static void forget_own(Share *share, Events *events)
 static void handle(Share *share, Events *events, const struct inotify_event *event)
 {
     if ((event->mask & IN_Q_OVERFLOW) != 0) {
-        share_replay_lost(share);
-        forget_all(share);
+        share_replay_lost(share, true);
+        share_forget_all(share);
     }
     guint64 parent = node_of(share, event);
     if (parent == BERTH_NODE_NONE || event->mask == 0)
@@ -330,7 +320,24 @@ static void handle(Share *share, Events *events, const struct inotify_event *eve
     }
     follow(share, parent, event);
     if (!repeat(share, events, parent, event))
-        forget_all(share);
+        share_forget_all(share);
+}
+
+/* Files get their times from the coarse clock, or from the fine one if somebody has looked at the
+ * former time. */
+gint64 share_now(bool after)
+{
+    struct timespec now;
+    clock_gettime(after ? CLOCK_REALTIME : CLOCK_REALTIME_COARSE, &now);
+    return (gint64)now.tv_sec * 1000000000 + now.tv_nsec;
+}
+
+void share_record_time(Share *share)
+{
+    gint64 now = share_now(false); /* first: a change after it counts for the next server */
+    if (!g_atomic_int_get(&share->catching_up) && share_echo_is_handled(share) &&
+        share_replay_is_done(share))
+        berth_ledger_set_time(share->ledger, now);
 }
 
 gpointer share_follow_changes(gpointer data)
@@ -349,5 +356,6 @@ gpointer share_follow_changes(gpointer data)
             handle(share, &events, event);
         forget_own(share, &events);
         share_echo_handled(share);
+        share_record_time(share);
     }
 }

@@ -107,10 +107,16 @@ static gboolean is_over(gpointer key, gpointer value, gpointer user_data)
 }
 
 /* Under the lock. */
-static void drop_merged(Share *share)
+static bool is_handled(Share *share)
 {
     struct pollfd queue = {.fd = share->inotify, .events = POLLIN};
-    if (!share->echoes->busy && poll(&queue, 1, 0) == 0)
+    return !share->echoes->busy && poll(&queue, 1, 0) == 0;
+}
+
+/* Under the lock. */
+static void drop_merged(Share *share)
+{
+    if (is_handled(share))
         g_hash_table_foreach_remove(share->echoes->entries, is_over, NULL);
 }
 
@@ -155,4 +161,10 @@ void share_echo_handled(Share *share)
     g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&share->echoes->lock);
     share->echoes->busy = false;
     drop_merged(share);
+}
+
+bool share_echo_is_handled(Share *share)
+{
+    g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&share->echoes->lock);
+    return is_handled(share);
 }

@@ -6,24 +6,30 @@
 #include <fcntl.h>
 #include <unistd.h>
 
+#define DIRECTORY (1u << 31) /* in the ledger's flags, beside open's */
+#define WRITABLE  (1u << 30)
+#define PROTECTED (1u << 29)
+
 struct BerthHandles {
     GMutex lock;
     GCond unused;          /* a reference was dropped */
     gint waiting;          /* threads that wait for one */
     GHashTable *by_number; /* &handle->number -> BerthHandle, one reference */
     guint64 last;
-    guint max;
+    BerthLedger *ledger;
+    GArray *free_records; /* records that were used once */
+    guint records;        /* the one after the last that was used */
 };
 
-BerthHandles *berth_handles_new(guint max, guint64 offset)
+BerthHandles *berth_handles_new(BerthLedger *ledger)
 {
     BerthHandles *handles = g_new0(BerthHandles, 1);
     g_mutex_init(&handles->lock);
     g_cond_init(&handles->unused);
     handles->by_number = g_hash_table_new_full(g_int64_hash, g_int64_equal, NULL,
                                                (GDestroyNotify)berth_handle_unref);
-    handles->max = max;
-    handles->last = offset;
+    handles->ledger = ledger;
+    handles->free_records = g_array_new(FALSE, FALSE, sizeof(guint));
     return handles;
 }
 
@@ -33,30 +39,87 @@ void berth_handles_free(BerthHandles *handles)
         return;
     g_hash_table_unref(handles->by_number);
     g_cond_clear(&handles->unused);
+    g_array_unref(handles->free_records);
     g_mutex_clear(&handles->lock);
     g_free(handles);
 }
 
-guint64 berth_handles_add(BerthHandles *handles, int fd, guint64 node, bool is_directory,
-                          bool is_writable, bool is_protected)
+static bool take_record(BerthHandles *handles, guint *ret_record)
 {
-    g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&handles->lock);
-    if (g_hash_table_size(handles->by_number) >= handles->max) {
-        berth_fd_close(&fd);
-        return 0;
+    if (handles->free_records->len > 0) {
+        *ret_record = g_array_index(handles->free_records, guint, handles->free_records->len - 1);
+        g_array_set_size(handles->free_records, handles->free_records->len - 1);
+        return true;
     }
+    *ret_record = handles->records;
+    handles->records += handles->records < BERTH_LEDGER_HANDLES;
+    return *ret_record < BERTH_LEDGER_HANDLES;
+}
+
+/* Takes @fd. Returns the handle, which the table owns. */
+static BerthHandle *insert(BerthHandles *handles, int fd, guint record, const BerthLedgerHandle *it)
+{
     BerthHandle *handle = g_new0(BerthHandle, 1);
     handle->table = handles;
     handle->fd = fd;
-    handle->node = node;
-    handle->is_directory = is_directory;
-    handle->is_writable = is_writable;
-    handle->is_protected = is_protected;
-    handle->number = ++handles->last;
+    handle->node = it->node;
+    handle->is_directory = (it->flags & DIRECTORY) != 0;
+    handle->is_writable = (it->flags & WRITABLE) != 0;
+    handle->is_protected = (it->flags & PROTECTED) != 0;
+    handle->number = it->number;
+    handle->record = record;
     handle->references = 1;
     g_mutex_init(&handle->position);
     g_hash_table_insert(handles->by_number, &handle->number, handle);
-    return handle->number;
+    return handle;
+}
+
+guint64 berth_handles_add(BerthHandles *handles, int fd, guint64 node, bool is_directory,
+                          bool is_writable, bool is_protected, int flags)
+{
+    guint record;
+    g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&handles->lock);
+    if (!take_record(handles, &record)) {
+        berth_fd_close(&fd);
+        return 0;
+    }
+    handles->last = MAX(handles->last, berth_ledger_offset(handles->ledger));
+    const BerthLedgerHandle it = {.number = ++handles->last,
+                                  .node = node,
+                                  .flags = (guint32)flags | (is_directory ? DIRECTORY : 0) |
+                                           (is_writable ? WRITABLE : 0) |
+                                           (is_protected ? PROTECTED : 0)};
+    berth_ledger_set_handle(handles->ledger, record, &it);
+    return insert(handles, fd, record, &it)->number;
+}
+
+/* One record of a former server. A number that another record has is damage. */
+static void restore_one(BerthHandles *handles, guint at, const BerthLedgerHandle *it,
+                        BerthHandlesOpen open, gpointer user_data)
+{
+    const int flags = (int)(it->flags & ~(DIRECTORY | WRITABLE | PROTECTED));
+    if (g_hash_table_contains(handles->by_number, &it->number)) {
+        berth_ledger_clear_handle(handles->ledger, at);
+        g_array_append_val(handles->free_records, at);
+        return;
+    }
+    handles->last = MAX(handles->last, it->number);
+    int fd =
+        open(it->node, (it->flags & DIRECTORY) != 0, (it->flags & WRITABLE) != 0, flags, user_data);
+    insert(handles, MAX(fd, -1), at, it);
+}
+
+void berth_handles_restore(BerthHandles *handles, BerthHandlesOpen open, gpointer user_data)
+{
+    BerthLedgerHandle it;
+    for (guint at = BERTH_LEDGER_HANDLES; at-- > 0;) {
+        if (berth_ledger_handle(handles->ledger, at, &it)) {
+            handles->records = MAX(handles->records, at + 1);
+            restore_one(handles, at, &it, open, user_data);
+        } else if (at < handles->records) {
+            g_array_append_val(handles->free_records, at);
+        }
+    }
 }
 
 static BerthHandle *reference(BerthHandle *handle)
@@ -99,7 +162,8 @@ BerthHandle *berth_handles_find(BerthHandles *handles, guint64 node, bool writab
     BerthHandle *found = NULL;
     while (g_hash_table_iter_next(&iter, NULL, &value)) {
         BerthHandle *handle = value;
-        if (handle->node == node && (found == NULL || (writable && handle->is_writable)))
+        if (handle->fd >= 0 && handle->node == node &&
+            (found == NULL || (writable && handle->is_writable)))
             found = handle;
     }
     return reference(found);
@@ -114,7 +178,7 @@ void berth_handles_move(BerthHandles *handles, guint64 node, int path_fd)
     g_hash_table_iter_init(&iter, handles->by_number);
     while (g_hash_table_iter_next(&iter, NULL, &value)) {
         const BerthHandle *handle = value;
-        if (handle->node != node || handle->is_directory)
+        if (handle->node != node || handle->is_directory || handle->fd < 0)
             continue;
         berth_autofd int fd = open(path, fcntl(handle->fd, F_GETFL) | O_CLOEXEC);
         if (fd >= 0)
@@ -124,11 +188,16 @@ void berth_handles_move(BerthHandles *handles, guint64 node, int path_fd)
 
 void berth_handles_release(BerthHandles *handles, guint64 number)
 {
-    gpointer handle = NULL;
+    gpointer stolen = NULL;
     g_mutex_lock(&handles->lock);
-    g_hash_table_steal_extended(handles->by_number, &number, NULL, &handle);
+    g_hash_table_steal_extended(handles->by_number, &number, NULL, &stolen);
+    BerthHandle *handle = stolen;
+    if (handle != NULL) {
+        berth_ledger_clear_handle(handles->ledger, handle->record);
+        g_array_append_val(handles->free_records, handle->record);
+    }
     g_atomic_int_inc(&handles->waiting);
-    while (handle != NULL && g_atomic_int_get(&((BerthHandle *)handle)->references) > 1)
+    while (handle != NULL && g_atomic_int_get(&handle->references) > 1)
         g_cond_wait(&handles->unused, &handles->lock);
     g_atomic_int_add(&handles->waiting, -1);
     g_mutex_unlock(&handles->lock);

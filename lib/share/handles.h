@@ -3,9 +3,12 @@
  * handles — the files and directories that the guest has open.
  *
  * The guest names a handle by a number, which may be invalid. Its file is closed at its release,
- * which waits for the requests that use it. Safe from any thread.
+ * which waits for the requests that use it. A ledger has the handles too, for the next server. Safe
+ * from any thread.
  */
 #pragma once
+
+#include "ledger.h"
 
 #include <glib.h>
 #include <stdbool.h>
@@ -15,7 +18,7 @@ G_BEGIN_DECLS
 typedef struct BerthHandles BerthHandles;
 
 typedef struct {
-    int fd;       /* owned */
+    int fd;       /* owned; -1: its file was not found again by this server */
     guint64 node; /* of the file */
     bool is_directory;
     bool is_writable;
@@ -26,16 +29,26 @@ typedef struct {
     /*< private >*/
     BerthHandles *table;
     guint64 number;
+    guint record; /* in the ledger */
     gint references;
 } BerthHandle;
 
-/* At most @max at a time; their numbers follow @offset. */
-BerthHandles *berth_handles_new(guint max, guint64 offset);
+/* At most BERTH_LEDGER_HANDLES at a time; their numbers follow the ledger's offset. @ledger is
+ * borrowed. */
+BerthHandles *berth_handles_new(BerthLedger *ledger);
 void berth_handles_free(BerthHandles *handles);
 
-/* Takes @fd. Its number, or 0 when there are too many (@fd is closed then). */
+/* Takes @fd, which was opened with @flags (open's). Its number, or 0 when there are too many (@fd
+ * is closed then). */
 guint64 berth_handles_add(BerthHandles *handles, int fd, guint64 node, bool is_directory,
-                          bool is_writable, bool is_protected);
+                          bool is_writable, bool is_protected, int flags);
+
+/* Open @node with @flags again: a descriptor, or -errno. */
+typedef int (*BerthHandlesOpen)(guint64 node, bool is_directory, bool is_writable, int flags,
+                                gpointer user_data);
+
+/* Open what the ledger has of a former server. */
+void berth_handles_restore(BerthHandles *handles, BerthHandlesOpen open, gpointer user_data);
 
 /* The handle @number, to be given back with berth_handle_unref; NULL: there is none. */
 BerthHandle *berth_handles_get(BerthHandles *handles, guint64 number);

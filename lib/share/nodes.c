@@ -17,6 +17,7 @@ struct BerthNodes {
     guint64 *by_key;
     guint64 *by_name;
     guint64 buckets;
+    BerthLedger *ledger; /* or NULL */
     BerthNodeFunc on_forgotten;
     gpointer user_data;
 };
@@ -31,6 +32,12 @@ static BerthNode *slot(const BerthNodes *nodes, guint64 id)
 static guint64 id_of(const BerthNodes *nodes, guint64 at)
 {
     return at == BERTH_NODE_ROOT ? at : at + nodes->offset;
+}
+
+/* The slot of @id in the ledger; 0: of no node. */
+static guint64 at_of(const BerthNodes *nodes, guint64 id)
+{
+    return id <= BERTH_NODE_ROOT ? id : id - nodes->offset;
 }
 
 static BerthNode *get(const BerthNodes *nodes, guint64 id)
@@ -135,7 +142,83 @@ static guint64 new_slot(BerthNodes *nodes)
     return id;
 }
 
-BerthNodes *berth_nodes_new(guint64 offset, BerthNodeFunc on_forgotten, gpointer user_data)
+static void set_lookups(BerthNodes *nodes, guint64 id, guint64 lookups)
+{
+    slot(nodes, id)->lookups = lookups;
+    if (id != BERTH_NODE_ROOT)
+        berth_ledger_set_lookups(nodes->ledger, at_of(nodes, id), lookups);
+}
+
+/* Free @id, then its ancestors, as far as nothing refers to them. */
+static void release(BerthNodes *nodes, guint64 id)
+{
+    while (id != BERTH_NODE_NONE) {
+        BerthNode *node = slot(nodes, id);
+        if (node->fixed || node->lookups > 0 || node->children > 0)
+            return;
+        guint64 parent = node->parent;
+        nodes->on_forgotten(node, nodes->user_data);
+        unlink_key(nodes, id);
+        unlink_name(nodes, id);
+        g_clear_pointer(&node->name, g_free);
+        berth_ledger_remove(nodes->ledger, at_of(nodes, id));
+        node->next_by_key = nodes->unused;
+        nodes->unused = id;
+        nodes->in_use--;
+        if (parent != BERTH_NODE_NONE)
+            slot(nodes, parent)->children--;
+        id = parent;
+    }
+}
+
+/* ---- a former server's nodes ---- */
+
+/* Fill slot @at, which is the next one. */
+static void restore_slot(BerthNodes *nodes, guint64 at)
+{
+    BerthLedgerNode found;
+    if (!berth_ledger_node(nodes->ledger, at, &found)) {
+        nodes->slots[at] = (BerthNode){.next_by_key = nodes->unused};
+        nodes->unused = id_of(nodes, at);
+        return;
+    }
+    nodes->slots[at] = (BerthNode){
+        .key = found.key,
+        .lookups = found.lookups,
+        .name = g_strdup(found.name),
+        .parent = found.parent > 1 ? id_of(nodes, found.parent) : found.parent,
+        .former = found.former > 1 ? id_of(nodes, found.former) : found.former,
+        .share = -1,
+        .fixed = (found.flags & BERTH_LEDGER_FIXED) != 0,
+        .is_gone = (found.flags & BERTH_LEDGER_GONE) != 0,
+        .had_names = (found.flags & BERTH_LEDGER_NAMES) != 0,
+        .watched = (found.flags & BERTH_LEDGER_WATCHED) != 0,
+        .restored = true,
+        .type = found.type,
+        .watch = -1,
+    };
+    nodes->in_use++;
+}
+
+static void restore(BerthNodes *nodes)
+{
+    guint64 end = MAX(berth_ledger_end(nodes->ledger), nodes->size);
+    while (nodes->capacity < end)
+        nodes->capacity *= 2;
+    nodes->slots = g_renew(BerthNode, nodes->slots, nodes->capacity);
+    for (; nodes->size < end; nodes->size++)
+        restore_slot(nodes, nodes->size);
+    hash_again(nodes, MAX(BUCKETS_MIN, nodes->capacity));
+    for (guint64 at = 2; at < end; at++)
+        if (nodes->slots[at].name != NULL && nodes->slots[at].parent != BERTH_NODE_NONE)
+            slot(nodes, nodes->slots[at].parent)->children++;
+    for (guint64 at = 2; at < end; at++)
+        if (nodes->slots[at].name != NULL)
+            release(nodes, id_of(nodes, at));
+}
+
+BerthNodes *berth_nodes_new(guint64 offset, BerthLedger *ledger, BerthNodeFunc on_forgotten,
+                            gpointer user_data)
 {
     BerthNodes *nodes = g_new0(BerthNodes, 1);
     nodes->offset = offset;
@@ -147,8 +230,11 @@ BerthNodes *berth_nodes_new(guint64 offset, BerthNodeFunc on_forgotten, gpointer
     hash_again(nodes, BUCKETS_MIN);
     guint64 root = new_slot(nodes);
     g_assert(root == BERTH_NODE_ROOT);
-    slot(nodes, root)->fixed = true;
+    slot(nodes, root)->fixed = slot(nodes, root)->shared = true;
     slot(nodes, root)->name = g_strdup("");
+    nodes->ledger = ledger;
+    if (ledger != NULL)
+        restore(nodes);
     return nodes;
 }
 
@@ -186,35 +272,14 @@ guint64 berth_nodes_find_key(const BerthNodes *nodes, const BerthNodeKey *key)
     return id;
 }
 
-/* Free @id, then its ancestors, as far as nothing refers to them. */
-static void release(BerthNodes *nodes, guint64 id)
-{
-    while (id != BERTH_NODE_NONE) {
-        BerthNode *node = slot(nodes, id);
-        if (node->fixed || node->lookups > 0 || node->children > 0)
-            return;
-        guint64 parent = node->parent;
-        nodes->on_forgotten(node, nodes->user_data);
-        unlink_key(nodes, id);
-        unlink_name(nodes, id);
-        g_clear_pointer(&node->name, g_free);
-        node->next_by_key = nodes->unused;
-        nodes->unused = id;
-        nodes->in_use--;
-        if (parent != BERTH_NODE_NONE)
-            slot(nodes, parent)->children--;
-        id = parent;
-    }
-}
-
 static void hold(BerthNodes *nodes, guint64 id)
 {
-    slot(nodes, id)->lookups++;
+    set_lookups(nodes, id, slot(nodes, id)->lookups + 1);
 }
 
 static void unhold(BerthNodes *nodes, guint64 id)
 {
-    slot(nodes, id)->lookups--;
+    set_lookups(nodes, id, slot(nodes, id)->lookups - 1);
     release(nodes, id);
 }
 
@@ -229,6 +294,7 @@ static void move(BerthNodes *nodes, guint64 id, guint64 parent, const char *name
     node->name = copy;
     node->parent = parent;
     link_name(nodes, id);
+    berth_ledger_place(nodes->ledger, at_of(nodes, id), at_of(nodes, parent), node->name);
     if (parent != BERTH_NODE_NONE)
         slot(nodes, parent)->children++;
     if (former == BERTH_NODE_NONE)
@@ -244,30 +310,15 @@ static bool is_below(const BerthNodes *nodes, guint64 id, guint64 ancestor)
     return id == ancestor;
 }
 
-static guint64 new_fixed(BerthNodes *nodes, guint64 parent, const char *name)
+static guint64 new_fixed(BerthNodes *nodes, guint64 parent, const char *name,
+                         const BerthNodeKey *key)
 {
     guint64 id = new_slot(nodes);
-    slot(nodes, id)->fixed = true;
+    slot(nodes, id)->fixed = slot(nodes, id)->shared = true;
+    slot(nodes, id)->key = *key;
     slot(nodes, id)->name = g_strdup("");
+    berth_ledger_add(nodes->ledger, at_of(nodes, id), key, BERTH_LEDGER_FIXED);
     move(nodes, id, parent, name);
-    return id;
-}
-
-guint64 berth_nodes_add_share(BerthNodes *nodes, const char *path, guint share)
-{
-    g_auto(GStrv) names = g_strsplit(path, "/", -1);
-    guint64 id = BERTH_NODE_ROOT;
-    for (char **name = names; *name != NULL; name++) {
-        if (**name == '\0')
-            continue;
-        if (slot(nodes, id)->share >= 0)
-            return BERTH_NODE_NONE;
-        guint64 found = berth_nodes_find(nodes, id, *name);
-        id = found != BERTH_NODE_NONE ? found : new_fixed(nodes, id, *name);
-    }
-    if (slot(nodes, id)->share >= 0 || slot(nodes, id)->children > 0)
-        return BERTH_NODE_NONE;
-    slot(nodes, id)->share = (gint16)share;
     return id;
 }
 
@@ -276,7 +327,74 @@ static void displace(BerthNodes *nodes, guint64 id)
     if (id == BERTH_NODE_NONE || slot(nodes, id)->fixed)
         return;
     slot(nodes, id)->former = slot(nodes, id)->parent;
+    berth_ledger_set_former(nodes->ledger, at_of(nodes, id), at_of(nodes, slot(nodes, id)->former));
     move(nodes, id, BERTH_NODE_NONE, slot(nodes, id)->name);
+}
+
+/* A former server's fixed node is an ordinary one without a place from now on. */
+static void retire(BerthNodes *nodes, guint64 id)
+{
+    BerthNode *node = slot(nodes, id);
+    if (node->fixed) {
+        node->fixed = false;
+        berth_ledger_set_flag(nodes->ledger, at_of(nodes, id), BERTH_LEDGER_FIXED, false);
+        link_key(nodes, id);
+    }
+    displace(nodes, id);
+    release(nodes, id);
+}
+
+/* The fixed node @name in @parent for the directory @key, which is empty if it only leads to
+ * shares. */
+static guint64 make_fixed(BerthNodes *nodes, guint64 parent, const char *name,
+                          const BerthNodeKey *key)
+{
+    guint64 id = berth_nodes_find(nodes, parent, name);
+    if (id != BERTH_NODE_NONE && slot(nodes, id)->shared)
+        return id;
+    if (id != BERTH_NODE_NONE && slot(nodes, id)->fixed &&
+        berth_node_key_equal(&slot(nodes, id)->key, key)) {
+        slot(nodes, id)->shared = true;
+        return id;
+    }
+    if (id != BERTH_NODE_NONE)
+        retire(nodes, id);
+    return new_fixed(nodes, parent, name, key);
+}
+
+static bool has_shared_below(const BerthNodes *nodes, guint64 id)
+{
+    for (guint64 at = 2; at < nodes->size; at++)
+        if (nodes->slots[at].name != NULL && nodes->slots[at].parent == id &&
+            nodes->slots[at].shared)
+            return true;
+    return false;
+}
+
+guint64 berth_nodes_add_share(BerthNodes *nodes, const char *path, guint share,
+                              const BerthNodeKey *key)
+{
+    static const BerthNodeKey none;
+    guint64 id = BERTH_NODE_ROOT;
+    for (path += strspn(path, "/"); *path != '\0';) {
+        gsize length = strcspn(path, "/");
+        g_autofree char *name = g_strndup(path, length);
+        path += length + strspn(path + length, "/");
+        if (slot(nodes, id)->share >= 0)
+            return BERTH_NODE_NONE;
+        id = make_fixed(nodes, id, name, *path == '\0' ? key : &none);
+    }
+    if (slot(nodes, id)->share >= 0 || has_shared_below(nodes, id))
+        return BERTH_NODE_NONE;
+    slot(nodes, id)->share = (gint16)share;
+    return id;
+}
+
+void berth_nodes_settle(BerthNodes *nodes)
+{
+    for (guint64 at = 2; at < nodes->size; at++)
+        if (nodes->slots[at].name != NULL && nodes->slots[at].fixed && !nodes->slots[at].shared)
+            retire(nodes, id_of(nodes, at));
 }
 
 guint64 berth_nodes_look_up(BerthNodes *nodes, guint64 parent, const char *name,
@@ -285,20 +403,22 @@ guint64 berth_nodes_look_up(BerthNodes *nodes, guint64 parent, const char *name,
     guint64 id = berth_nodes_find_key(nodes, key);
     guint64 former = berth_nodes_find(nodes, parent, name);
     if (former != BERTH_NODE_NONE && (former == id || slot(nodes, former)->fixed)) {
-        slot(nodes, former)->lookups++;
+        hold(nodes, former);
         return former;
     }
     hold(nodes, parent); /* while its last child may be released */
     displace(nodes, former);
     if (id != BERTH_NODE_NONE) {
         slot(nodes, id)->had_names = true;
+        berth_ledger_set_flag(nodes->ledger, at_of(nodes, id), BERTH_LEDGER_NAMES, true);
     } else {
         id = new_slot(nodes);
         slot(nodes, id)->key = *key;
         slot(nodes, id)->name = g_strdup("");
         link_key(nodes, id);
+        berth_ledger_add(nodes->ledger, at_of(nodes, id), key, 0);
     }
-    slot(nodes, id)->lookups++;
+    hold(nodes, id);
     if (!is_below(nodes, parent, id)) /* the host may just have moved it below itself */
         move(nodes, id, parent, name);
     unhold(nodes, parent);
@@ -319,13 +439,17 @@ void berth_nodes_set_key(BerthNodes *nodes, guint64 id, const BerthNodeKey *key)
     unlink_key(nodes, id);
     node->key = *key;
     link_key(nodes, id);
+    berth_ledger_set_key(nodes->ledger, at_of(nodes, id), key);
 }
 
 void berth_nodes_set_type(BerthNodes *nodes, guint64 id, mode_t mode)
 {
     BerthNode *node = get(nodes, id);
-    if (node != NULL)
-        node->type = (guint8)((mode & S_IFMT) >> 12);
+    guint8 type = (guint8)((mode & S_IFMT) >> 12);
+    if (node == NULL || node->type == type)
+        return;
+    node->type = type;
+    berth_ledger_set_type(nodes->ledger, at_of(nodes, id), type);
 }
 
 void berth_nodes_set_gone(BerthNodes *nodes, guint64 id)
@@ -335,6 +459,7 @@ void berth_nodes_set_gone(BerthNodes *nodes, guint64 id)
         return;
     node->watch = -1;
     node->is_gone = true;
+    berth_ledger_set_flag(nodes->ledger, at_of(nodes, id), BERTH_LEDGER_GONE, true);
 }
 
 void berth_nodes_forget(BerthNodes *nodes, guint64 id, guint64 count)
@@ -342,7 +467,7 @@ void berth_nodes_forget(BerthNodes *nodes, guint64 id, guint64 count)
     BerthNode *node = get(nodes, id);
     if (node == NULL)
         return;
-    node->lookups -= MIN(count, node->lookups);
+    set_lookups(nodes, id, node->lookups - MIN(count, node->lookups));
     release(nodes, id);
 }
 
@@ -375,8 +500,13 @@ void berth_nodes_rename(BerthNodes *nodes, guint64 parent, const char *name, gui
 void berth_nodes_set_watch(BerthNodes *nodes, guint64 id, int watch)
 {
     BerthNode *node = get(nodes, id);
-    if (node != NULL)
-        node->watch = watch;
+    if (node == NULL)
+        return;
+    node->watch = watch;
+    if (node->watched == (watch >= 0) || id == BERTH_NODE_ROOT)
+        return;
+    node->watched = watch >= 0;
+    berth_ledger_set_flag(nodes->ledger, at_of(nodes, id), BERTH_LEDGER_WATCHED, node->watched);
 }
 
 guint64 berth_nodes_begin(const BerthNodes *nodes)

@@ -8,12 +8,15 @@
  * (BERTH_NODE_ROOT), the directories that only lead to a share, and the roots of shares.
  *
  * Numbers come from the guest, so every function accepts any number. The number of a forgotten node
- * is reused, as inode numbers are. Two tables of one guest have numbers of their own, by different
- * offsets: a number of the former server's is none of this one's.
+ * is reused, as inode numbers are. With a ledger the table begins with the nodes that a former
+ * server of the guest left in it, and records there what changes. A number's slot follows the
+ * ledger's offset.
  *
  * Not thread-safe: the caller locks. Out of memory aborts, as everywhere with GLib.
  */
 #pragma once
+
+#include "ledger.h"
 
 #include <glib.h>
 #include <stdbool.h>
@@ -24,13 +27,6 @@ G_BEGIN_DECLS
 #define BERTH_NODE_ROOT 1u /* FUSE_ROOT_ID */
 #define BERTH_NODE_NONE 0u
 
-/* Identifies a file; @birth_nsec is 0 if the file system does not record it. */
-typedef struct {
-    dev_t device;
-    ino_t inode;
-    guint64 birth_nsec;
-} BerthNodeKey;
-
 typedef struct {
     BerthNodeKey key;
     guint64 lookups;
@@ -40,9 +36,13 @@ typedef struct {
     gint16 share;   /* index of the share whose root this is, or -1 */
     bool fixed;     /* never forgotten: the root, a way to a share, or a share's root */
     bool is_gone;   /* a directory that was watched until it was removed */
-    bool had_names; /* it was seen by a second name; events may name either, even one that is gone */
-    guint8 type;    /* S_IFMT's bits of its mode, from bit 0 on; 0: unknown */
-    int watch;      /* inotify's number for a directory that is watched, or -1 */
+    bool
+        had_names; /* it was seen by a second name; events may name either, even one that is gone */
+    bool restored; /* a former server had it */
+    bool shared;   /* fixed: a share of this server's is there or below */
+    bool watched;  /* a directory: the guest may cache it without a time limit */
+    guint8 type;   /* S_IFMT's bits of its mode, from bit 0 on; 0: unknown */
+    int watch;     /* inotify's number for a directory that is watched, or -1 */
     guint64 children;
     guint64 next_by_key;
     guint64 next_by_name;
@@ -58,14 +58,21 @@ static inline bool berth_node_key_equal(const BerthNodeKey *a, const BerthNodeKe
 /* Called before @node is freed; must not change the table. */
 typedef void (*BerthNodeFunc)(const BerthNode *node, gpointer user_data);
 
-/* The numbers of all nodes but the root follow @offset. */
-BerthNodes *berth_nodes_new(guint64 offset, BerthNodeFunc on_forgotten, gpointer user_data);
+/* The numbers of all nodes but the root follow @offset. @ledger, which is borrowed and has the same
+ * offset, may be NULL. */
+BerthNodes *berth_nodes_new(guint64 offset, BerthLedger *ledger, BerthNodeFunc on_forgotten,
+                            gpointer user_data);
 void berth_nodes_free(BerthNodes *nodes);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(BerthNodes, berth_nodes_free)
 
-/* Make the place @path ("home/ann") the root of share @share, with the directories that lead to it.
- * Returns its number, or BERTH_NODE_NONE when it lies within another share or has one below. */
-guint64 berth_nodes_add_share(BerthNodes *nodes, const char *path, guint share);
+/* Make the place @path ("home/ann") the root of share @share, which is the directory @key, with the
+ * directories that lead to it. Returns its number, which is the former server's if that had the
+ * same directory there; or BERTH_NODE_NONE when it lies within another share or has one below. */
+guint64 berth_nodes_add_share(BerthNodes *nodes, const char *path, guint share,
+                              const BerthNodeKey *key);
+
+/* All shares were added: take the places of those that are shared no more. */
+void berth_nodes_settle(BerthNodes *nodes);
 
 /* The node of @id, or NULL. Borrowed until the next call that changes the table. */
 const BerthNode *berth_nodes_get(const BerthNodes *nodes, guint64 id);

@@ -48,6 +48,16 @@ struct ShareReplay {
     guint64 phantom; /* the last */
 };
 
+static Task *task_new(WireReplayKind kind, guint64 parent, const char *name, bool is_directory)
+{
+    Task *task = g_new0(Task, 1);
+    task->kind = kind;
+    task->parent = parent;
+    task->name = g_strdup(name);
+    task->is_directory = is_directory;
+    return task;
+}
+
 static void task_free(Share *share, Task *task)
 {
     g_mutex_lock(&share->lock);
@@ -222,6 +232,13 @@ static void acknowledge(Share *share, guint64 sequence, int problem)
         task_free(share, task);
     }
     go_on(share);
+    share_record_time(share);
+}
+
+bool share_replay_is_done(Share *share)
+{
+    g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&share->replay->lock);
+    return share->replay->task == NULL && g_queue_is_empty(&share->replay->waiting);
 }
 
 /* ---- events ---- */
@@ -237,15 +254,13 @@ static void drop_waiting(Share *share)
     g_mutex_lock(&replay->lock);
 }
 
-void share_replay_lost(Share *share)
+void share_replay_lost(Share *share, bool drops)
 {
     ShareReplay *replay = share->replay;
     g_mutex_lock(&replay->lock);
-    drop_waiting(share);
-    Task *task = g_new0(Task, 1);
-    task->kind = WIRE_REPLAY_LOST;
-    task->name = g_strdup("");
-    g_queue_push_tail(&replay->waiting, task);
+    if (drops)
+        drop_waiting(share);
+    g_queue_push_tail(&replay->waiting, task_new(WIRE_REPLAY_LOST, BERTH_NODE_NONE, "", false));
     g_mutex_unlock(&replay->lock);
     go_on(share);
 }
@@ -272,7 +287,7 @@ static bool add(Share *share, Task *task)
     g_queue_push_tail(&replay->waiting, task);
     g_mutex_unlock(&replay->lock);
     if (full)
-        share_replay_lost(share);
+        share_replay_lost(share, true);
     else
         go_on(share);
     return !full;
@@ -318,16 +333,6 @@ static guint64 hold_node(Share *share, guint64 parent, const char *name, bool is
     return BERTH_NODE_NONE;
 }
 
-static Task *task_new(WireReplayKind kind, guint64 parent, const char *name, bool is_directory)
-{
-    Task *task = g_new0(Task, 1);
-    task->kind = kind;
-    task->parent = parent;
-    task->name = g_strdup(name);
-    task->is_directory = is_directory;
-    return task;
-}
-
 bool share_replay_event(Share *share, guint64 parent, const struct inotify_event *event)
 {
     static const struct {
@@ -365,9 +370,8 @@ bool share_replay_move(Share *share, guint64 parent, const char *name, guint64 n
     Task *task = task_new(WIRE_REPLAY_MOVE, parent, name != NULL ? name : "file", is_directory);
     task->new_parent = new_parent;
     task->new_name = g_strdup(new_name != NULL ? new_name : "file");
-    if (name == NULL)
-        return add(share, task);
-    task->node = hold_node(share, parent, name, is_directory, MOVED);
+    if (name != NULL)
+        task->node = hold_node(share, parent, name, is_directory, MOVED);
     return add(share, task);
 }
 

@@ -191,7 +191,7 @@ void share_opendir(fuse_req_t request, fuse_ino_t id, struct fuse_file_info *inf
     share_watch(share, id, path_fd);
     bool followed = share_entry_timeout(share, id) == BERTH_SHARE_WATCHED;
     info->fh = berth_handles_add(share->handles, berth_fd_steal(&fd), id, true, false,
-                                 share_layer_has(share, id));
+                                 share_layer_has(share, id), 0);
     info->keep_cache = info->cache_readdir = followed;
     if (info->fh == 0)
         fuse_reply_err(request, ENFILE);
@@ -317,6 +317,8 @@ static int list(Listing *listing, guint64 number, off_t offset)
     g_autoptr(BerthHandle) handle = berth_handles_get(share->handles, number);
     if (handle == NULL || !handle->is_directory || handle->node != listing->parent)
         return -EBADF;
+    if (handle->fd < 0)
+        return -ESTALE;
     listing->fd = handle->fd;
     g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&handle->position);
     return share_layer_has(share, listing->parent) ? add_all_merged(listing, handle, offset)
@@ -363,6 +365,8 @@ void share_fsyncdir(fuse_req_t request, fuse_ino_t id, int data, struct fuse_fil
     g_autoptr(BerthHandle) handle = berth_handles_get(share_of(request)->handles, info->fh);
     if (handle == NULL)
         fuse_reply_err(request, info->fh == 0 ? 0 : EBADF);
+    else if (handle->fd < 0)
+        fuse_reply_err(request, ESTALE);
     else
         fuse_reply_err(request, (data ? fdatasync(handle->fd) : fsync(handle->fd)) < 0 ? errno : 0);
 }

@@ -74,7 +74,7 @@ static void keep_open(fuse_req_t request, fuse_ino_t id, int fd, struct fuse_fil
     if (changes && !reports_at_write(fd))
         share_want_flush(share, id);
     info->fh = berth_handles_add(share->handles, fd, id, false, changes,
-                                 !changes && share_layer_has(share, id));
+                                 !changes && share_layer_has(share, id), host_flags(info->flags));
 }
 
 void share_open(fuse_req_t request, fuse_ino_t id, struct fuse_file_info *info)
@@ -104,6 +104,20 @@ void share_open(fuse_req_t request, fuse_ino_t id, struct fuse_file_info *info)
         fuse_reply_err(request, ENFILE);
     else if (fuse_reply_open(request, info) == -ENOENT)
         berth_handles_release(share->handles, info->fh);
+}
+
+int share_open_again(guint64 id, bool is_directory, bool is_writable, int flags, gpointer user_data)
+{
+    Share *share = user_data;
+    struct stat found;
+    berth_autofd int path_fd =
+        is_writable ? share_open_to_change(share, id) : share_open_node(share, id, NULL);
+    if (path_fd < 0)
+        return path_fd;
+    if (is_directory)
+        return share_reopen(path_fd, O_RDONLY | O_DIRECTORY);
+    return fstat(path_fd, &found) == 0 && S_ISREG(found.st_mode) ? open_file(path_fd, flags)
+                                                                 : -ESTALE;
 }
 
 void share_create(fuse_req_t request, fuse_ino_t parent, const char *name, mode_t mode,
@@ -155,10 +169,11 @@ void share_create(fuse_req_t request, fuse_ino_t parent, const char *name, mode_
 static BerthHandle *handle_of(fuse_req_t request, const struct fuse_file_info *info)
 {
     BerthHandle *handle = berth_handles_get(share_of(request)->handles, info->fh);
-    if (handle != NULL && !handle->is_directory)
+    bool is_file = handle != NULL && !handle->is_directory;
+    if (is_file && handle->fd >= 0)
         return handle;
     berth_handle_unref(handle);
-    fuse_reply_err(request, EBADF);
+    fuse_reply_err(request, is_file ? ESTALE : EBADF);
     return NULL;
 }
 
@@ -225,7 +240,7 @@ void share_release(fuse_req_t request, fuse_ino_t id, struct fuse_file_info *inf
 {
     Share *share = share_of(request);
     BerthHandle *handle = berth_handles_get(share->handles, info->fh);
-    bool writes = handle != NULL && handle->is_writable && !handle->is_directory;
+    bool writes = handle != NULL && handle->fd >= 0 && handle->is_writable && !handle->is_directory;
     ShareEcho *echo = writes ? share_echo_begin_node(share, handle->node, IN_CLOSE_WRITE) : NULL;
     berth_handle_unref(handle);
     berth_handles_release(share->handles, info->fh);

@@ -91,7 +91,9 @@ static Owner *get_owner(fuse_req_t request, const struct fuse_file_info *info)
     int result = -EBADF;
     Owner *owner = NULL;
     g_autoptr(BerthHandle) handle = berth_handles_get(share->handles, info->fh);
-    if (handle != NULL && (result = share_layer_copy_up(share, handle->node)) == 0) {
+    if (handle != NULL)
+        result = handle->fd < 0 ? -ESTALE : share_layer_copy_up(share, handle->node);
+    if (handle != NULL && result == 0) {
         g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&share->locks_lock);
         owner = find_owner(share, handle->node, info->lock_owner);
         if (owner == NULL)
@@ -224,7 +226,9 @@ static void wait_for_flock(fuse_req_t request, const BerthHandle *handle, int op
 void share_flock(fuse_req_t request, fuse_ino_t id, struct fuse_file_info *info, int operation)
 {
     g_autoptr(BerthHandle) handle = berth_handles_get(share_of(request)->handles, info->fh);
-    int result = handle == NULL ? -EBADF : share_layer_copy_up(share_of(request), handle->node);
+    int result = handle == NULL   ? -EBADF
+                 : handle->fd < 0 ? -ESTALE
+                                  : share_layer_copy_up(share_of(request), handle->node);
     if (result < 0)
         fuse_reply_err(request, -result);
     else if (flock(handle->fd, operation | LOCK_NB) == 0)

@@ -139,7 +139,7 @@ void share_getattr(fuse_req_t request, fuse_ino_t id, struct fuse_file_info *inf
     Share *share = share_of(request);
     g_autoptr(BerthHandle) handle =
         info != NULL ? berth_handles_get(share->handles, info->fh) : NULL;
-    if (handle != NULL && handle->node == id) {
+    if (handle != NULL && handle->fd >= 0 && handle->node == id) {
         reply_attributes(request, id, handle->fd);
         return;
     }
@@ -186,7 +186,7 @@ static int set_size(Share *share, fuse_ino_t id, int fd, off_t size,
 {
     g_autoptr(BerthHandle) handle =
         info != NULL ? berth_handles_get(share->handles, info->fh) : NULL;
-    bool by_handle = handle != NULL && handle->is_writable;
+    bool by_handle = handle != NULL && handle->fd >= 0 && handle->is_writable;
     berth_autofd int file = by_handle ? -1 : share_reopen(fd, O_WRONLY);
     if (!by_handle && file < 0)
         return file;

@@ -6,10 +6,12 @@
 #include "confine_share.h"
 #include "layer.h"
 #include "transport.h"
+#include "wire/replay.h"
 #include "wire/share_report.h"
 
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/fuse.h>
 #include <linux/openat2.h>
 #include <string.h>
 #include <sys/inotify.h>
@@ -17,8 +19,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-#define THREADS     4u
-#define HANDLES_MAX 65536u
+#define THREADS 4u
 
 static void on_init(void *user_data, struct fuse_conn_info *connection)
 {
@@ -78,27 +79,25 @@ bool share_report(const Share *share, const char *text)
     return write(share->report_fd, text, size) == (ssize_t)size;
 }
 
+/* Handle a request in @bytes; false: there are no more. */
+static bool serve_next(Share *share, void *bytes)
+{
+    ssize_t size = berth_transport_read(share->transport, bytes, BERTH_TRANSPORT_REQUEST_MAX);
+    if (size < 0)
+        return false;
+    const struct fuse_buf buffer = {.mem = bytes, .size = (size_t)size};
+    if (!share_replay_handle(share, bytes))
+        fuse_session_process_buf(share->session, &buffer);
+    berth_transport_handled(share->transport, bytes);
+    berth_transport_flush(share->transport);
+    return !fuse_session_exited(share->session);
+}
+
 static gpointer serve_requests(gpointer data)
 {
-    Share *share = data;
     g_autofree void *bytes = g_malloc(BERTH_TRANSPORT_REQUEST_MAX);
-    while (!fuse_session_exited(share->session)) {
-        ssize_t size = berth_transport_read(share->transport, bytes, BERTH_TRANSPORT_REQUEST_MAX);
-        if (size < 0)
-            break;
-        bool is_first = g_atomic_int_compare_and_exchange(&share->begun, false, true);
-        if (is_first && !share_report(share, SHARE_REPORT_BEGUN))
-            break; /* the keeper has gone */
-        const struct fuse_buf buffer = {.mem = bytes, .size = (size_t)size};
-        if (!share_replay_handle(share, bytes))
-            fuse_session_process_buf(share->session, &buffer);
-        berth_transport_handled(share->transport, bytes);
-        berth_transport_flush(share->transport);
-        if (is_first) { /* it was INIT */
-            share_forget_former(share, share->paths);
-            share_replay_report_ready(share);
-        }
-    }
+    while (serve_next(data, bytes))
+        continue;
     return NULL;
 }
 
@@ -110,6 +109,7 @@ static bool open_root(Share *share, guint index, const BerthShareRoot *root, GEr
                                  .resolve = RESOLVE_NO_SYMLINKS | RESOLVE_NO_MAGICLINKS};
     ShareRoot *opened = &share->roots[index];
     opened->read_only = root->read_only;
+    opened->path = root->path;
     opened->fd = (int)syscall(SYS_openat2, AT_FDCWD, root->source, &how, sizeof(how));
     if (opened->fd < 0) {
         berth_error_set_errno(error, errno, "share.root", "%s", root->source);
@@ -119,7 +119,10 @@ static bool open_root(Share *share, guint index, const BerthShareRoot *root, GEr
         berth_fd_close(&opened->fd);
         return false;
     }
-    opened->node = berth_nodes_add_share(share->nodes, root->path, index);
+    ShareFile file = {0};
+    if (share_stat(share, opened->fd, "", &file) == 0)
+        opened->key = file.key;
+    opened->node = berth_nodes_add_share(share->nodes, root->path, index, &opened->key);
     if (opened->node != BERTH_NODE_NONE)
         return true;
     g_clear_pointer(&opened->overlay, berth_overlay_free);
@@ -137,6 +140,7 @@ static void share_free(Share *share)
     share_replay_free(share);
     share_echoes_free(share->echoes);
     berth_nodes_free(share->nodes);
+    berth_ledger_free(share->ledger);
     for (guint i = 0; i < share->n_roots; i++) {
         g_clear_pointer(&share->roots[i].overlay, berth_overlay_free);
         berth_fd_close(&share->roots[i].fd);
@@ -152,23 +156,30 @@ static void share_free(Share *share)
 }
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(Share, share_free)
 
-static Share *share_new(const BerthShareSetup *setup)
+/* Of numbers: the guest may still use those of a former server. */
+static guint64 new_offset(void)
 {
+    return (guint64)g_random_int_range(1, G_MAXINT32) << 32;
+}
+
+static Share *share_new(const BerthShareSetup *setup, GError **error)
+{
+    BerthLedger *ledger = berth_ledger_open(setup->ledger_fd, error);
+    if (ledger == NULL)
+        return NULL;
     Share *share = g_new0(Share, 1);
     g_mutex_init(&share->lock);
     share->watches = g_hash_table_new(NULL, NULL);
     share->inotify = -1;
     share->answers = -1;
-    /* The guest may still use numbers of a former server. */
-    guint64 offset = (guint64)g_random_int_range(1, G_MAXINT32) << 32;
-    share->nodes = berth_nodes_new(offset, share_unwatch, share);
+    share->ledger = ledger;
+    share->nodes = berth_nodes_new(0, NULL, share_unwatch, share); /* to check the paths */
     share->echoes = share_echoes_new();
-    share->replay = share_replay_new(offset);
-    share->handles = berth_handles_new(HANDLES_MAX, offset);
+    share->replay = share_replay_new(new_offset()); /* phantoms are each server's own */
+    share->handles = berth_handles_new(share->ledger);
     share->uid = geteuid();
     share->gid = getegid();
     share->report_fd = setup->report_fd;
-    share->paths = setup->paths;
     share->guest_uid = setup->guest_uid;
     share->guest_gid = setup->guest_gid;
     share->roots = g_new0(ShareRoot, setup->n_roots);
@@ -250,21 +261,79 @@ static int open_roots(Share *share, const BerthShareSetup *setup)
     return last_fd;
 }
 
+/* @is_again: the guest's kernel has nodes of a former server; else the ledger has those of an
+ * earlier kernel. False: this server has none of them. */
+static bool make_nodes(Share *share, bool is_again)
+{
+    bool taken_over = is_again && berth_ledger_take_over(share->ledger);
+    if (!taken_over) {
+        berth_ledger_clear(share->ledger, new_offset());
+        berth_ledger_set_time(share->ledger, share_now(false));
+    }
+    berth_nodes_free(share->nodes);
+    share->nodes =
+        berth_nodes_new(berth_ledger_offset(share->ledger), share->ledger, share_unwatch, share);
+    for (guint i = 0; i < share->n_roots; i++)
+        if (share->roots[i].fd >= 0)
+            share->roots[i].node =
+                berth_nodes_add_share(share->nodes, share->roots[i].path, i, &share->roots[i].key);
+    berth_nodes_settle(share->nodes);
+    return taken_over;
+}
+
+/* Wait for the first request, and read it into @bytes. Then give the guest back what it had of a
+ * former server; *@ret_again is false if that is nothing. False: there is no request. */
+static bool begin(Share *share, guint8 *bytes, gsize *ret_size, bool *ret_again)
+{
+    struct fuse_in_header header;
+    ssize_t size = berth_transport_read(share->transport, bytes, BERTH_TRANSPORT_REQUEST_MAX);
+    if (size < 0 || !share_report(share, SHARE_REPORT_BEGUN)) /* the keeper has gone */
+        return false;
+    memcpy(&header, bytes, sizeof(header));
+    *ret_size = (gsize)size;
+    *ret_again = make_nodes(share, header.pid == WIRE_REPLAY_INIT_PID);
+    if (*ret_again)
+        berth_handles_restore(share->handles, share_open_again, share);
+    return true;
+}
+
+/* Serve with all threads until the port closes. @bytes have INIT. */
+static void serve(Share *share, const BerthShareSetup *setup, guint8 *bytes, gsize size,
+                  bool is_again)
+{
+    GThread *servers[THREADS];
+    bool all_watched = is_again && share_watch_again(share);
+    gint64 until = share_now(true);
+    const struct fuse_buf init = {.mem = bytes, .size = size};
+    g_atomic_int_set(&share->catching_up, is_again);
+    fuse_session_process_buf(share->session, &init);
+    berth_transport_handled(share->transport, bytes);
+    berth_transport_flush(share->transport);
+    g_thread_unref(g_thread_new("changes", share_follow_changes, share));
+    for (guint i = 0; i < THREADS; i++)
+        servers[i] = g_thread_new("requests", serve_requests, share);
+    share_forget_former(share, setup->paths);
+    if (is_again)
+        share_catch_up(share, all_watched, until);
+    share_replay_report_ready(share);
+    for (guint i = 0; i < THREADS; i++)
+        g_thread_join(servers[i]);
+}
+
 bool berth_share_serve(const BerthShareSetup *setup, GError **error)
 {
-    g_autoptr(Share) share = share_new(setup);
+    g_autoptr(Share) share = share_new(setup, error);
+    if (share == NULL)
+        return false;
     int last_root = open_roots(share, setup);
-    int last_fd = MAX(MAX(setup->port_fd, setup->report_fd), last_root);
+    int last_fd = MAX(MAX(setup->port_fd, setup->report_fd), MAX(setup->ledger_fd, last_root));
     umask(0); /* the guest's kernel has applied its own */
     if (!open_session(share, setup->port_fd, error) || !confine(share, last_fd, error))
         return false;
-
-    GThread *changes = g_thread_new("changes", share_follow_changes, share);
-    GThread *servers[THREADS];
-    for (guint i = 0; i < THREADS; i++)
-        servers[i] = g_thread_new("requests", serve_requests, share);
-    for (guint i = 0; i < THREADS; i++)
-        g_thread_join(servers[i]);
-    (void)changes;
+    g_autofree guint8 *bytes = g_malloc(BERTH_TRANSPORT_REQUEST_MAX);
+    gsize size = 0;
+    bool is_again = false;
+    if (begin(share, bytes, &size, &is_again))
+        serve(share, setup, bytes, size, is_again);
     _exit(0); /* threads may still wait for locks or events */
 }

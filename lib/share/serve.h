@@ -32,6 +32,7 @@ typedef struct {
 typedef struct {
     int port_fd;     /* the guest's port, a stream socket */
     int report_fd;   /* a pipe to the keeper: wire/share_report.h */
+    int ledger_fd;   /* a memfd that the servers of one guest share (ledger.h) */
     uid_t guest_uid; /* whose the user's files are in the guest */
     gid_t guest_gid;
     const BerthShareRoot *roots;
@@ -42,7 +43,8 @@ typedef struct {
 } BerthShareSetup;
 
 /* Confine this process and serve until the port closes. A root that cannot be served is reported,
- * and the others are served. Errors: "share.confine"; "share.serve". */
+ * and the others are served. Errors: "share.confine"; "share.ledger";
+ * "share.serve". */
 bool berth_share_serve(const BerthShareSetup *setup, GError **error);
 
 G_END_DECLS

@@ -32,6 +32,8 @@ typedef struct {
     guint64 node;
     struct BerthOverlay *overlay; /* its changes are kept there; or NULL */
     struct Share *share;          /* for the overlay */
+    const char *path;             /* as in BerthShareRoot */
+    BerthNodeKey key;
 } ShareRoot;
 
 typedef struct ShareEcho ShareEcho;
@@ -41,13 +43,13 @@ typedef struct ShareReplay ShareReplay;
 typedef struct Share {
     struct fuse_session *session;
     GMutex lock; /* of nodes and watches */
+    BerthLedger *ledger;
     BerthNodes *nodes;
     GHashTable *watches; /* inotify's number -> node */
     int inotify;
     int answers; /* libfuse's, for the transport */
     int report_fd;
-    const char *const *paths; /* as in BerthShareSetup */
-    gint begun;               /* a request was read */
+    gint catching_up; /* share_catch_up has not ended */
     BerthHandles *handles;
     ShareRoot *roots;
     guint n_roots;
@@ -89,6 +91,9 @@ int share_open_held_node(Share *share, fuse_ino_t id);
 /* The same before a change of it: -EROFS if its share is read-only. */
 int share_open_to_change(Share *share, fuse_ino_t id);
 
+/* BerthHandlesOpen: what a former server had open. */
+int share_open_again(guint64 id, bool is_directory, bool is_writable, int flags, gpointer share);
+
 /* Open the file of @path_fd (O_PATH) with @flags. */
 int share_reopen(int path_fd, int flags);
 
@@ -129,13 +134,37 @@ void share_watch_ahead(Share *share, guint64 id, int parent_fd, const char *name
 /* BerthNodeFunc: end the watch of a forgotten node. */
 void share_unwatch(const BerthNode *node, gpointer user_data);
 
-/* Invalidate what the guest's kernel may have cached of a former server, whose shares and this
- * one's are at @paths: the first component of each, with all below it, and the list of the root. */
-void share_forget_former(Share *share, const char *const *paths);
+/* Invalidate the guest's caches: of the attributes of @id, of all of it (of a directory, its list
+ * too), and of the entry @name in @parent. */
+void share_forget_attributes(Share *share, guint64 id);
+void share_forget_data(Share *share, guint64 id);
+void share_forget_entry(Share *share, guint64 parent, const char *name);
+void share_forget_all(Share *share);
 
 /* Read inotify events and invalidate the guest's caches, until inotify is closed. A thread's
  * function. */
 gpointer share_follow_changes(gpointer share);
+
+/* Record in the ledger that the guest has seen all of the host's changes up to now, unless some are
+ * under way. */
+void share_record_time(Share *share);
+
+/* A time in nanoseconds that no file's time of a later change is before; with @after, one that none
+ * of an earlier change is after. */
+gint64 share_now(bool after);
+
+/* ---- what happened before this server began (catch_up.c) ---- */
+
+/* Invalidate what the guest has of places that a former server shared and this one does not, and
+ * the reverse. @paths are those of both. */
+void share_forget_former(Share *share, const char *const *paths);
+
+/* Watch what a former server watched. False: there are not enough watches. */
+bool share_watch_again(Share *share);
+
+/* Invalidate what has changed between the ledger's time and @until, nanoseconds, when all was
+ * watched, and have these changes repeated in the guest. */
+void share_catch_up(Share *share, bool all_watched, gint64 until);
 
 /* ---- the guest's own changes (echo.c) ---- */
 
@@ -171,6 +200,9 @@ bool share_echo_consume(Share *share, guint64 parent, const char *name, guint32 
 ssize_t share_echo_read(Share *share, void *buffer, gsize size);
 void share_echo_handled(Share *share);
 
+/* Whether all events so far were handled. */
+bool share_echo_is_handled(Share *share);
+
 /* ---- the host's changes, repeated in the guest (replay.c) ---- */
 
 /* The numbers that stand for no file follow @offset, as those of nodes do. */
@@ -185,8 +217,11 @@ bool share_replay_event(Share *share, guint64 parent, const struct inotify_event
 bool share_replay_move(Share *share, guint64 parent, const char *name, guint64 new_parent,
                        const char *new_name, bool is_directory);
 
-/* Events were lost: drop those that wait, and have the guest log it. */
-void share_replay_lost(Share *share);
+/* Events were lost: have the guest log it; with @drops, and drop those that wait. */
+void share_replay_lost(Share *share, bool drops);
+
+/* Whether all changes were repeated. */
+bool share_replay_is_done(Share *share);
 
 /* Whether a change in directory @parent is being repeated. The guest must not cache its entries:
  * the replay has to see others. */

@@ -13,15 +13,20 @@
  * process's requests with WIRE_REPLAY_PID. The host answers a request with that pid without
  * touching a file, whatever it asks for: a replay never changes the host, even after either end was
  * replaced.
+ *
+ * The carrier also marks the INIT that it sends to the next server: its pid is WIRE_REPLAY_INIT_PID
+ * if the kernel has had another server since the mount. That server's nodes and open files are the
+ * kernel's still.
  */
 #pragma once
 
 #include <stdint.h>
 
-#define WIRE_REPLAY_CODE  0x6272
-#define WIRE_REPLAY_ACK   0x62720001u
-#define WIRE_REPLAY_PID   UINT32_MAX
-#define WIRE_REPLAY_NAMES 4u
+#define WIRE_REPLAY_CODE     0x6272
+#define WIRE_REPLAY_ACK      0x62720001u
+#define WIRE_REPLAY_PID      UINT32_MAX
+#define WIRE_REPLAY_INIT_PID UINT32_MAX
+#define WIRE_REPLAY_NAMES    4u
 
 /* A directory that only replays see: files that come from, or go, where nobody watches. */
 #define WIRE_REPLAY_ATTIC ".berth-replay"

@@ -227,7 +227,7 @@ def test_a_guest_that_has_mounted_them_knows_the_new_list(box, source, guest):
     box("start", "box").ok()
     box("path", "-d", "box", str(source)).failed(1, "path.unshared")
     added = box("share", "add", "box", str(source), "/work")
-    assert added.status == 0 and "must open them again" in added.err
+    assert added.status == 0 and "open files of this host stay open" in added.err
     assert box("path", "-d", "box", str(source)).ok() == f"{guest}/work\n"
     assert box("share", "rm", "box", "/work").status == 0
     box("path", "-d", "box", str(source)).failed(1, "path.unshared")
@@ -260,7 +260,7 @@ def test_a_directory_that_vanishes_is_a_notice(box, source, guest):
     box("share", "rm", "box", "/gone")
     gone.mkdir()
     added = box("share", "add", "box", f"{gone}:/gone")
-    assert added.status == 0 and line in added.err and "must open them again" in added.err
+    assert added.status == 0 and line in added.err and "open files of this host stay open" in added.err
 
 
 def test_an_isolated_distro_gets_none(box, source, guest):
@@ -279,7 +279,7 @@ def test_a_distro_that_started_without_any_has_them_at_once(box, source, guest):
     assert added.status == 0 and "next start" not in added.err
     assert box("path", "-d", "box", str(source)).ok() == f"{guest}/work\n"
     removed = box("share", "rm", "box", "/work")
-    assert "must open them again" in removed.err
+    assert "open files of this host stay open" in removed.err
     box("path", "-d", "box", str(source)).failed(1, "path.no-shares")
 
 

@@ -1,6 +1,7 @@
 """berth-share and the guest's carrier on this host: its kernel plays the guest's. tests/share/run-in-namespace
 gives the mount namespace."""
 import ctypes
+import fcntl
 import os
 import resource
 import socket
@@ -11,27 +12,38 @@ import pytest
 
 LIBC = ctypes.CDLL(None, use_errno=True)
 NOSUID_NODEV, FORCE, DETACH = 6, 1, 2
-PORT, REPORTS = 3, 4  # berth-share's
+PORT, REPORTS, LEDGER = 3, 4, 5  # berth-share's
 BUILD = Path(os.environ["BERTH_TEST_BUILD"]) / "cmd"
 # the guest user's; neither is this process's, so that a mix-up shows
 UID, GID = 1234, 2345
 
 
+def new_ledger():
+    """What the servers of one mount share; a number above the servers' own, which dup2 must not close."""
+    fd = os.memfd_create("ledger", os.MFD_CLOEXEC | os.MFD_ALLOW_SEALING)
+    high = fcntl.fcntl(fd, fcntl.F_DUPFD_CLOEXEC, 16)
+    os.close(fd)
+    return high
+
+
 class Server:
     """A berth-share with @roots, (mode, source, path) each, and our end of its port."""
 
-    def __init__(self, roots, uid=UID, gid=GID, largest=resource.RLIM_INFINITY, pair=None):
+    def __init__(self, roots, uid=UID, gid=GID, largest=resource.RLIM_INFINITY, pair=None, ledger=None):
         ours, theirs = pair or socket.socketpair()
         self.pipe, theirs_too = os.pipe()
+        own = new_ledger() if ledger is None else os.dup(ledger)
         words = [str(word) for root in roots for word in root]
         def give_port():
             os.dup2(theirs.fileno(), PORT)
             os.dup2(theirs_too, REPORTS)
+            os.dup2(own, LEDGER)
             resource.setrlimit(resource.RLIMIT_FSIZE, (largest, largest))
-        self.process = subprocess.Popen([BUILD / "berth-share", str(uid), str(gid), *words], pass_fds=[PORT, REPORTS],
-                                        preexec_fn=give_port, stderr=subprocess.PIPE, text=True)
+        self.process = subprocess.Popen([BUILD / "berth-share", str(uid), str(gid), *words],
+                                        pass_fds=[PORT, REPORTS, LEDGER], preexec_fn=give_port, stderr=subprocess.PIPE, text=True)
         theirs.close()
         os.close(theirs_too)
+        os.close(own)
         self.port = ours
 
     def wait_for_report(self, wanted):
@@ -44,10 +56,10 @@ class Server:
         return read.decode().split("\0")[:-2]
 
     def end(self):
-        self.port.close()
         self.process.kill()
         self.process.communicate()
         os.close(self.pipe)
+        self.port.close()
 
 
 class Carried:
@@ -99,10 +111,11 @@ class Mounted(Carried):
     def __init__(self, directory, roots, **ids):
         super().__init__(directory)
         self.ids = ids
+        self.ledger = new_ledger()
         self.server = self.serve(roots)
 
     def serve(self, roots):
-        return Server(roots, pair=(socket.socket(), self.join()), **self.ids)
+        return Server(roots, pair=(socket.socket(), self.join()), ledger=self.ledger, **self.ids)
 
     def replace(self, *roots):
         """End the server, and give the carrier one with other @roots, as the keeper does. The new one starts first: a
@@ -113,6 +126,7 @@ class Mounted(Carried):
     def end(self):
         super().end()
         self.server.end()
+        os.close(self.ledger)
 
 
 @pytest.fixture

@@ -20,8 +20,8 @@ static void set_up(Fixture *fixture, gconstpointer data)
     g_mutex_init(&share->lock);
     share->inotify = inotify_init1(IN_CLOEXEC | IN_NONBLOCK);
     share->echoes = share_echoes_new();
-    share->nodes = berth_nodes_new(0, on_forgotten, NULL);
-    fixture->top = berth_nodes_add_share(share->nodes, "home/ann", 0);
+    share->nodes = berth_nodes_new(0, NULL, on_forgotten, NULL);
+    fixture->top = berth_nodes_add_share(share->nodes, "home/ann", 0, &(BerthNodeKey){0});
     berth_nodes_set_watch(share->nodes, fixture->top, 1);
 }
 

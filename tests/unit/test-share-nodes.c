@@ -22,8 +22,8 @@ static void on_forgotten(const BerthNode *node, gpointer user_data)
 
 static void set_up(Fixture *fixture, gconstpointer data)
 {
-    fixture->nodes = berth_nodes_new(OFFSET, on_forgotten, fixture);
-    fixture->top = berth_nodes_add_share(fixture->nodes, "home/ann", 0);
+    fixture->nodes = berth_nodes_new(OFFSET, NULL, on_forgotten, fixture);
+    fixture->top = berth_nodes_add_share(fixture->nodes, "home/ann", 0, &keys[0]);
     g_assert_cmpuint(fixture->top, !=, BERTH_NODE_NONE);
 }
 
@@ -129,10 +129,13 @@ static void test_a_removed_file_has_no_place(Fixture *fixture, gconstpointer dat
 
 static void test_shares_do_not_overlap(Fixture *fixture, gconstpointer data)
 {
-    g_assert_cmpuint(berth_nodes_add_share(fixture->nodes, "/home/ann", 1), ==, BERTH_NODE_NONE);
-    g_assert_cmpuint(berth_nodes_add_share(fixture->nodes, "home/ann/src", 1), ==, BERTH_NODE_NONE);
-    g_assert_cmpuint(berth_nodes_add_share(fixture->nodes, "home", 1), ==, BERTH_NODE_NONE);
-    guint64 other = berth_nodes_add_share(fixture->nodes, "/home/anna/", 1);
+    g_assert_cmpuint(berth_nodes_add_share(fixture->nodes, "/home/ann", 1, &keys[1]), ==,
+                     BERTH_NODE_NONE);
+    g_assert_cmpuint(berth_nodes_add_share(fixture->nodes, "home/ann/src", 1, &keys[1]), ==,
+                     BERTH_NODE_NONE);
+    g_assert_cmpuint(berth_nodes_add_share(fixture->nodes, "home", 1, &keys[1]), ==,
+                     BERTH_NODE_NONE);
+    guint64 other = berth_nodes_add_share(fixture->nodes, "/home/anna/", 1, &keys[1]);
     assert_path(fixture, other, 1, ".");
     berth_nodes_remove(fixture->nodes, BERTH_NODE_ROOT, "home"); /* they stay */
     guint64 home = berth_nodes_find(fixture->nodes, BERTH_NODE_ROOT, "home");

@@ -373,6 +373,15 @@ static void disconnect(State *state)
     state->carrier->lost(state->carrier->data);
 }
 
+/* The next server must know that the kernel has nodes of the former one's. */
+static void mark_again(State *state)
+{
+    struct fuse_in_header header;
+    memcpy(&header, state->init, sizeof(header));
+    header.pid = WIRE_REPLAY_INIT_PID;
+    memcpy(state->init, &header, sizeof(header));
+}
+
 /* Wait for a server; send INIT again if an earlier one had it. */
 static void connect_server(State *state)
 {
@@ -380,6 +389,8 @@ static void connect_server(State *state)
     pthread_mutex_lock(&state->lock);
     bool again = state->init_size > 0 && add_waiting(state, init_unique(state));
     pthread_mutex_unlock(&state->lock);
+    if (again)
+        mark_again(state);
     if (again)
         write_port(state->carrier->port, state->init, state->init_size);
     pthread_mutex_lock(&state->lock);

@@ -13,6 +13,7 @@
 #include <glib-unix.h>
 #include <signal.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 #include <sys/wait.h>
@@ -21,6 +22,7 @@
 /* cmd/berth-share/main.c */
 #define PORT_FD   3
 #define REPORT_FD 4
+#define LEDGER_FD 5
 
 /* Give berth-share up after ENDS_MAX ends within WINDOW_USEC. */
 #define ENDS_MAX    5u
@@ -42,6 +44,7 @@ struct BerthShareProcess {
     GPtrArray *skipped; /* lines about shares that the last one does not serve */
     GPtrArray *targets; /* of all shares that the guest's kernel may have cached */
     guint32 uid, gid;
+    int ledger_fd; /* what one server leaves to the next, or -1 */
     /* Of the running one. */
     int report_fd; /* a pipe that it writes to, or -1 */
     GSource *reports;
@@ -60,7 +63,7 @@ BerthShareProcess *berth_share_process_new(const BerthMachine *machine, const ch
 {
     g_autoptr(BerthShareProcess) shares = g_new0(BerthShareProcess, 1);
     shares->machine = machine;
-    shares->report_fd = -1;
+    shares->report_fd = shares->ledger_fd = -1;
     shares->report = g_string_new(NULL);
     shares->skipped = g_ptr_array_new_with_free_func(g_free);
     shares->targets = g_ptr_array_new_with_free_func(g_free);
@@ -94,7 +97,8 @@ static void forget_child(BerthShareProcess *shares)
     berth_fd_close(&shares->report_fd);
 }
 
-void berth_share_process_stop(BerthShareProcess *shares)
+/* End the running one. */
+static void end_child(BerthShareProcess *shares)
 {
     GPid pid = shares->pid;
     if (pid == 0)
@@ -103,6 +107,12 @@ void berth_share_process_stop(BerthShareProcess *shares)
     kill(pid, SIGKILL); /* it has no unwritten data */
     while (waitpid(pid, NULL, 0) < 0 && errno == EINTR)
         ;
+}
+
+void berth_share_process_stop(BerthShareProcess *shares)
+{
+    end_child(shares);
+    berth_fd_close(&shares->ledger_fd); /* the next guest has nothing of it */
 }
 
 void berth_share_process_free(BerthShareProcess *shares)
@@ -233,7 +243,7 @@ static gboolean on_report(gint fd, GIOCondition condition, gpointer user_data)
     bool was_begun = shares->begun, was_ready = shares->ready;
     bool open = read_reports(shares);
     if (shares->begun && shares->is_outdated) {
-        berth_share_process_stop(shares);
+        end_child(shares);
         shares->events->begun(shares->user_data);
         return G_SOURCE_REMOVE;
     }
@@ -250,7 +260,7 @@ static gboolean on_report(gint fd, GIOCondition condition, gpointer user_data)
 void berth_share_process_replace(BerthShareProcess *shares)
 {
     if (has_begun(shares))
-        berth_share_process_stop(shares);
+        end_child(shares);
     else
         shares->is_outdated = shares->pid != 0;
 }
@@ -279,13 +289,20 @@ static bool spawn(BerthShareProcess *shares, int port, GError **error)
         berth_error_set_errno(error, errno, "share.start", "pipe");
         return false;
     }
+    if (shares->ledger_fd < 0)
+        shares->ledger_fd = memfd_create("berth-share", MFD_CLOEXEC | MFD_ALLOW_SEALING);
     berth_autofd int write_end = pair[1];
     shares->report_fd = pair[0];
     shares->reports = g_unix_fd_source_new(pair[0], G_IO_IN | G_IO_HUP);
     g_source_set_callback(shares->reports, G_SOURCE_FUNC(on_report), shares, NULL);
     g_source_attach(shares->reports, g_main_context_get_thread_default());
     g_ptr_array_set_size(shares->skipped, 0);
-    const int from[] = {port, write_end}, to[] = {PORT_FD, REPORT_FD};
+    if (shares->ledger_fd < 0) {
+        berth_error_set_errno(error, errno, "share.start", "memfd_create");
+        return false;
+    }
+    const int from[] = {port, write_end, shares->ledger_fd};
+    const int to[] = {PORT_FD, REPORT_FD, LEDGER_FD};
     return g_spawn_async_with_pipes_and_fds(NULL, (const char *const *)argv, NULL,
                                             G_SPAWN_DO_NOT_REAP_CHILD | G_SPAWN_FILE_AND_ARGV_ZERO,
                                             NULL, NULL, -1, -1, -1, from, to, G_N_ELEMENTS(from),
@@ -312,7 +329,7 @@ void berth_share_process_start(BerthShareProcess *shares, guint32 uid, guint32 g
 {
     if (shares->pid != 0 && !has_begun(shares))
         return; /* it was started again after one that the guest has not seen, and waits for it */
-    berth_share_process_stop(shares);
+    end_child(shares);
     shares->uid = uid;
     shares->gid = gid;
     launch(shares);
