@@ -471,7 +471,7 @@ def test_refusals(mounted, tmp_path):
     assert box("umount").status == 2
     (tmp_path / "second").mkdir()
     box("mount", "-u", "nosuch", "box", tmp_path / "second").failed(1, "session.refused", "nosuch", hint=False)
-    assert not servers(tmp_path / "second")
+    wait_for(lambda: not servers(tmp_path / "second"))
 
 
 def test_without_fusermount(mountable):
@@ -480,4 +480,4 @@ def test_without_fusermount(mountable):
     path = f"{box.bin}:{box.path}/none"
     result = box("mount", "box", directory, env={"PATH": path}).failed(1, "mount.fusermount", "fusermount3")
     assert "fuse3" in result.hint
-    assert not servers(directory)
+    wait_for(lambda: not servers(directory))
