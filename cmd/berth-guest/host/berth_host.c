@@ -35,9 +35,11 @@ static int connect_to(const char *path)
         return -ENAMETOOLONG;
     strcpy(address.sun_path, path);
     int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    if (fd < 0 || connect(fd, (struct sockaddr *)&address, sizeof(address)) < 0)
-        return -errno;
-    return fd;
+    if (fd < 0 || connect(fd, (struct sockaddr *)&address, sizeof(address)) == 0)
+        return fd < 0 ? -errno : fd;
+    int problem = errno;
+    close(fd);
+    return -problem;
 }
 
 static void put_payload(const Tty *tty, uint32_t flags, char **words, WireBuffer *payload)
