@@ -138,6 +138,24 @@ def test_its_environment_is_the_hosts(guest):
     assert "TERM" not in environment  # there is none
 
 
+DESK = {"DISPLAY": ":7", "SSH_AUTH_SOCK": "/run/agent", "DBUS_SESSION_BUS_ADDRESS": "unix:path=/run/bus"}
+
+
+def test_it_has_the_desktop_of_the_last_client(guest):
+    """Not that of the one who started the distro, and none of a client's that has none, as cron's."""
+    def desk():
+        lines = guest("env")[1].decode().splitlines()
+        return {name: value for name, value in (line.split("=", 1) for line in lines)
+                if name in DESK or name in ("WAYLAND_DISPLAY", "PRIVATE")}
+    guest.box("run", "true", env={**DESK, "PRIVATE": "1"}).ok()
+    assert desk() == DESK
+    guest.box("run", "true").ok()
+    guest.box("list", env={"DISPLAY": ":9"}).ok()
+    assert desk() == DESK
+    guest.box("run", "true", env={"WAYLAND_DISPLAY": "wayland-1", "DISPLAY": ""}).ok()
+    assert desk() | {"DBUS_SESSION_BUS_ADDRESS": ""} == {"WAYLAND_DISPLAY": "wayland-1", "DBUS_SESSION_BUS_ADDRESS": ""}
+
+
 def test_its_directory(guest):
     """Where the guest is, if that is the host's; the home if not."""
     home = guest.box.path.resolve()

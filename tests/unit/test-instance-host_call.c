@@ -79,12 +79,12 @@ static void test_limits(void)
 static void test_open(void)
 {
     g_auto(WireBuffer) payload = {0}, output = {0};
-    const char *const argv[] = {"ls", NULL};
+    const char *const argv[] = {"ls", NULL}, *const desk[] = {"DISPLAY=:7", NULL};
     put_call(&payload, ~0u & ~(guint32)WIRE_OPEN_MORE, "/", "../x", argv);
     BerthHostCall call;
     WireFrame frame = frame_of(&payload);
     g_assert_true(berth_host_call_read(&frame, &call));
-    berth_host_call_put_open(&call, "/there", 5, &output);
+    berth_host_call_put_open(&call, "/there", desk, 5, &output);
     berth_host_call_clear(&call);
 
     g_assert_cmpint(wire_frame_peek(&output, &frame), ==, 1);
@@ -100,7 +100,9 @@ static void test_open(void)
     wire_get_u16(&reader);
     wire_get_u16(&reader);
     free(wire_get_list(&reader));
-    free(wire_get_list(&reader));
+    char **environment = wire_get_list(&reader);
+    g_assert_true(g_strv_contains((const char *const *)environment, desk[0]));
+    free(environment);
     char **offered = wire_get_list(&reader);
     g_assert_true(wire_reader_done(&reader));
     g_assert_null(offered[0]); /* that is no name of a terminal */
@@ -116,7 +118,7 @@ static void test_long_open(void)
     BerthHostCall call;
     WireFrame frame = frame_of(&payload);
     g_assert_true(berth_host_call_read(&frame, &call));
-    berth_host_call_put_open(&call, "/", 5, &output);
+    berth_host_call_put_open(&call, "/", argv + 3, 5, &output);
     berth_host_call_clear(&call);
     g_assert_cmpint(wire_frame_peek(&output, &frame), ==, 1);
     WireReader reader;

@@ -117,7 +117,7 @@ static char *offered_term(const char *term)
     return good && g_ascii_isalnum(term[0]) ? g_strconcat("TERM=", term, NULL) : NULL;
 }
 
-static char **make_environment(void)
+static char **make_environment(const char *const *desk)
 {
     g_autoptr(GStrvBuilder) pairs = g_strv_builder_new();
     for (gsize i = 0; i < G_N_ELEMENTS(inherited); i++) {
@@ -126,13 +126,14 @@ static char **make_environment(void)
         if (pair != NULL)
             g_strv_builder_add(pairs, pair);
     }
+    g_strv_builder_addv(pairs, (const char **)desk);
     return g_strv_builder_end(pairs);
 }
 
 static void put_payload(const BerthHostCall *call, guint32 flags, const char *directory,
-                        WireBuffer *payload)
+                        const char *const *desk, WireBuffer *payload)
 {
-    g_auto(GStrv) environment = make_environment();
+    g_auto(GStrv) environment = make_environment(desk);
     g_autofree char *term = offered_term(call->term);
     const char *const offered[] = {term, NULL};
     wire_put_u32(payload, flags);
@@ -145,17 +146,17 @@ static void put_payload(const BerthHostCall *call, guint32 flags, const char *di
     wire_put_list(payload, offered);
 }
 
-void berth_host_call_put_open(const BerthHostCall *call, const char *directory, guint32 stream,
-                              WireBuffer *output)
+void berth_host_call_put_open(const BerthHostCall *call, const char *directory,
+                              const char *const *desk, guint32 stream, WireBuffer *output)
 {
     WireBuffer payload = {0};
-    put_payload(call, call->flags, directory, &payload);
+    put_payload(call, call->flags, directory, desk, &payload);
     if (wire_buffer_size(&payload) <= WIRE_PAYLOAD_MAX) {
         wire_frame_put(output, WIRE_OPEN, 0, stream, wire_buffer_head(&payload),
                        wire_buffer_size(&payload));
     } else {
         wire_buffer_consume(&payload, wire_buffer_size(&payload));
-        put_payload(call, call->flags | WIRE_OPEN_MORE, directory, &payload);
+        put_payload(call, call->flags | WIRE_OPEN_MORE, directory, desk, &payload);
         wire_frames_put(output, WIRE_OPEN, stream, wire_buffer_head(&payload),
                         wire_buffer_size(&payload));
     }

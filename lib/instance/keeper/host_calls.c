@@ -4,6 +4,7 @@
 #include "base/error.h"
 #include "host_agent.h"
 #include "host_call.h"
+#include "host_desk.h"
 
 #define CALLS_MAX 32u
 /* More than all calls may send with their credit: only a guest that sends without reading, or
@@ -22,6 +23,7 @@ struct BerthHostCalls {
     const BerthHostCallsOps *ops;
     gpointer user_data;
     BerthHostAgent *agent;
+    BerthHostDesk *desk;
     GHashTable *by_guest; /* stream -> Call*, owned */
     GHashTable *by_host;  /* stream -> Call* */
     guint32 last;         /* stream with the agent */
@@ -136,7 +138,8 @@ static char *begin_session(BerthHostCalls *calls, Call *call, const BerthHostCal
     g_autofree char *directory = berth_host_call_directory(read->cwd, paths);
     call->host = ++calls->last;
     g_hash_table_insert(calls->by_host, GUINT_TO_POINTER(call->host), call);
-    berth_host_call_put_open(read, directory, call->host, output);
+    berth_host_call_put_open(read, directory, berth_host_desk_environment(calls->desk), call->host,
+                             output);
     berth_host_agent_flush(calls->agent);
     return NULL;
 }
@@ -241,9 +244,15 @@ BerthHostCalls *berth_host_calls_new(const BerthMachine *machine, const char *su
     calls->ops = ops;
     calls->user_data = user_data;
     calls->agent = berth_host_agent_new(support_dir, &agent_events, calls);
+    calls->desk = berth_host_desk_new();
     calls->by_guest = g_hash_table_new_full(NULL, NULL, NULL, free_call);
     calls->by_host = g_hash_table_new(NULL, NULL);
     return calls;
+}
+
+void berth_host_calls_follow(BerthHostCalls *calls, pid_t pid)
+{
+    berth_host_desk_follow(calls->desk, pid);
 }
 
 void berth_host_calls_reset(BerthHostCalls *calls)
@@ -258,6 +267,7 @@ void berth_host_calls_free(BerthHostCalls *calls)
     if (calls == NULL)
         return;
     berth_host_agent_free(calls->agent);
+    berth_host_desk_free(calls->desk);
     g_hash_table_unref(calls->by_host);
     g_hash_table_unref(calls->by_guest);
     g_free(calls);

@@ -32,6 +32,9 @@ BerthHostCalls *berth_host_calls_new(const BerthMachine *machine, const char *su
                                      const BerthHostCallsOps *ops, gpointer user_data);
 void berth_host_calls_free(BerthHostCalls *calls);
 
+/* The client @pid, which is connected, opens a session: host_desk. */
+void berth_host_calls_follow(BerthHostCalls *calls, pid_t pid);
+
 /* Handle a frame of the guest on a stream with WIRE_GUEST_STREAM. */
 void berth_host_calls_frame(BerthHostCalls *calls, const WireFrame *frame);
 

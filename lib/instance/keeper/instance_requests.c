@@ -255,6 +255,12 @@ static bool allow_host_port(guint16 port, gpointer user_data, GError **error)
     return access != NULL && berth_guest_access_allow(access, port, error);
 }
 
+static void session_opened(pid_t pid, gpointer user_data)
+{
+    BerthInstance *instance = user_data;
+    berth_host_calls_follow(instance->calls, pid);
+}
+
 const BerthServerOps berth_instance_server_ops = {
     .stop = stop,
     .grow = grow,
@@ -267,4 +273,5 @@ const BerthServerOps berth_instance_server_ops = {
     .set_shares = set_shares,
     .skipped_shares = get_skipped_shares,
     .boot = get_boot,
+    .session_opened = session_opened,
 };

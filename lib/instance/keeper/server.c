@@ -5,6 +5,8 @@
 #include "base/fd.h"
 #include "instance/control/hello.h"
 #include "server_private.h"
+#include <sys/socket.h>
+#include <unistd.h>
 
 /* Bytes of unread backlog per client: a window for each output, and room for other frames. */
 #define CLIENT_BACKLOG_MAX (4u * WIRE_WINDOW)
@@ -194,6 +196,8 @@ static bool open_session(Client *client, const WireFrame *frame)
         client->to_client[i] = (WireCredit)WIRE_CREDIT_INIT;
     if (!keep_early(client, frame))
         return false;
+    if (client->pid > 0 && client->server->ops->session_opened != NULL)
+        client->server->ops->session_opened(client->pid, client->server->user_data);
     berth_server_client_notify_pause(client);
     if (can_start(client))
         start_session(client);
@@ -293,11 +297,20 @@ static void on_closed(BerthLink *link, const GError *error, gpointer user_data)
     drop_client(user_data);
 }
 
+static pid_t pid_of(int client_fd)
+{
+    struct ucred peer;
+    socklen_t size = sizeof(peer);
+    bool known = getsockopt(client_fd, SOL_SOCKET, SO_PEERCRED, &peer, &size) == 0;
+    return known && peer.uid == geteuid() ? peer.pid : 0;
+}
+
 static void on_client(int client_fd, gpointer user_data)
 {
     BerthServer *server = user_data;
     Client *client = g_new0(Client, 1);
     client->server = server;
+    client->pid = pid_of(client_fd);
     client->link = berth_link_new(client_fd, on_frame, on_closed, client);
     g_ptr_array_add(server->clients, client);
 }

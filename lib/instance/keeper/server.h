@@ -44,6 +44,8 @@ typedef struct {
     const GPtrArray *(*skipped_shares)(gpointer user_data);
     /* Borrowed. */
     const BerthBootReport *(*boot)(gpointer user_data);
+    /* A client of this user's, the process @pid, opens a session. May be NULL. */
+    void (*session_opened)(pid_t pid, gpointer user_data);
 } BerthServerOps;
 
 /* @listen_fd (taken) is a listening unix socket. @streams, in which each session has one, and @ops

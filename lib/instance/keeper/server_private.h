@@ -24,6 +24,7 @@ typedef enum {
 typedef struct {
     BerthServer *server;
     BerthLink *link;
+    pid_t pid;       /* 0: of another user, or not known here */
     guint32 version; /* control protocol, from HELLO; 0 before it */
     Asked asked;
     BerthSharesEffect effect; /* for the answer to ASKED_SHARES */
