@@ -126,10 +126,9 @@ const Command command_share = {
         "write there. If DIR contains a colon, give TARGET as a word of its own:\n"
         "\"berth share add debian /srv/a:b /work --read-only\". A link is followed when the share\n"
         "is added. A running distro has a change at once, and programs in it keep their open\n"
-        "files, but not their locks. A start leaves out a directory that is not there any more, "
-        "with a\n"
-        "warning. A clone has no shares. Your home directory is shared without this: see the\n"
-        "setting share-home.",
+        "files, but not their locks. A start leaves out a directory that is not there any more,\n"
+        "with a warning. A clone has no shares. Your home directory is shared without this: see\n"
+        "the setting share-home.",
     .min_arguments = 1,
     .max_arguments = -1,
     .options = options,
