@@ -1,5 +1,6 @@
 """The guest's carrier and this kernel, with a server that the test plays."""
 import os
+import select
 import signal
 import struct
 import subprocess
@@ -166,6 +167,35 @@ def test_a_server_is_replaced_during_a_replay(carried):
         seen.append((opcode, body))
         other.answer(unique, error=ENOENT)
     assert unique == 7 and (LOOKUP, b"other\0") in seen and (LOOKUP, b"new\0") not in seen
+
+
+def ask(path):
+    """A process that looks for @path and waits for the answer; its status is its error."""
+    code = "import os, sys\nprint(flush=True)\ntry: os.stat(sys.argv[1])\nexcept OSError as error: sys.exit(error.errno)"
+    process = subprocess.Popen([sys.executable, "-S", "-c", code, path], stdout=subprocess.PIPE)
+    process.stdout.readline()
+    wait_until(lambda: states(process.pid)[0] in "SDZ", "the request")
+    return process
+
+
+def test_a_request_after_a_servers_end_waits_for_the_next(carried):
+    """Also where the carrier gets it before it sees that end: whichever of its threads is first."""
+    host = Host(carried).begin()
+    for _ in range(60):
+        os.kill(carried.carrier.pid, signal.SIGSTOP)
+        wait_until(lambda: set(states(carried.carrier.pid)) == {"T"}, "the stop")
+        host.port.close()
+        process = ask(carried.directory / "f")
+        os.kill(carried.carrier.pid, signal.SIGCONT)
+        host = Host(carried)
+        assert host.request()[0] == INIT
+        ready, _, _ = select.select([host.port, process.stdout], [], [])  # the latter: at its end
+        assert host.port in ready, f"it failed with {process.wait()}"
+        request = host.next()
+        assert (request[0], request[4]) == (LOOKUP, b"f\0")
+        host.answer(request[1], error=ENOENT)
+        assert process.wait() == ENOENT
+        process.stdout.close()
 
 
 def test_no_process_can_say_that_it_is_the_replay(carried):

@@ -160,32 +160,48 @@ static bool write_port(int port, const uint8_t *bytes, size_t size)
 
 /* ---- from the kernel to the host ---- */
 
-/* Send a message to the host; the lock is held and the host is there. */
-static void send_now(State *state, const uint8_t *bytes, size_t size)
+/* Send a message to the host; the lock is held and the host is there. False: the host has gone and
+ * did not get all of it. The reading thread acts on that. */
+static bool send_now(State *state, const uint8_t *bytes, size_t size)
 {
     state->sending = true;
     pthread_mutex_unlock(&state->lock);
-    write_port(state->carrier->port, bytes, size); /* on a hang-up the reading thread acts */
+    bool sent = write_port(state->carrier->port, bytes, size);
     pthread_mutex_lock(&state->lock);
     state->sending = false;
     pthread_cond_broadcast(&state->changed);
+    return sent;
 }
 
-/* Send a request once the host is there. */
+/* The same for a request. False: it is not under way, and the host is not there any more. */
+static bool try_request(State *state, uint64_t unique, const uint8_t *bytes, size_t size)
+{
+    if (send_now(state, bytes, size))
+        return true;
+    remove_waiting(state, unique);
+    state->connected = false;
+    return false;
+}
+
+/* Send a request once the host is there. A server that went before it had the whole request did
+ * nothing of it: the next server gets it. connect_server sends INIT again. */
 static void send_request(State *state, const uint8_t *bytes, size_t size)
 {
     struct fuse_in_header header;
     memcpy(&header, bytes, sizeof(header));
+    const bool is_init = header.opcode == FUSE_INIT && size <= INIT_MAX;
+    bool counted, sent;
     pthread_mutex_lock(&state->lock);
-    while (!state->connected || state->sending)
-        pthread_cond_wait(&state->changed, &state->lock);
-    if (header.opcode == FUSE_INIT && size <= INIT_MAX) {
-        memcpy(state->init, bytes, size);
-        state->init_size = (uint32_t)size;
-    }
-    bool counted = !has_answer(&header) || add_waiting(state, header.unique);
-    if (counted)
-        send_now(state, bytes, size);
+    do {
+        while (!state->connected || state->sending)
+            pthread_cond_wait(&state->changed, &state->lock);
+        if (is_init) {
+            memcpy(state->init, bytes, size);
+            state->init_size = (uint32_t)size;
+        }
+        counted = !has_answer(&header) || add_waiting(state, header.unique);
+        sent = !counted || try_request(state, header.unique, bytes, size);
+    } while (!sent && !is_init);
     pthread_mutex_unlock(&state->lock);
     if (!counted)
         fail_request(state, header.unique);
