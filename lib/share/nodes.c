@@ -3,7 +3,8 @@
 
 #include <string.h>
 
-#define BUCKETS_MIN 256u /* a power of two */
+#define BUCKETS_MIN 256u  /* a power of two */
+#define FORMER_MAX  1024u /* the same */
 
 /* One array of nodes, with indices as hash chains: 50 000 nodes take little more memory than their
  * names. Slot 0 is unused. */
@@ -20,6 +21,8 @@ struct BerthNodes {
     BerthLedger *ledger; /* or NULL */
     BerthNodeFunc on_forgotten;
     gpointer user_data;
+    /* Forgotten files that had names, each at its hash; a later one takes its place. */
+    BerthNodeKey former[FORMER_MAX];
 };
 
 /* The slot of @id, which is valid. */
@@ -55,10 +58,20 @@ static guint64 mix(guint64 value)
     return value ^ (value >> 31);
 }
 
+static guint64 key_hash(const BerthNodeKey *key)
+{
+    return mix(key->inode ^ mix(key->device ^ mix(key->birth_nsec)));
+}
+
 static guint64 key_bucket(const BerthNodes *nodes, const BerthNodeKey *key)
 {
-    guint64 hash = mix(key->inode ^ mix(key->device ^ mix(key->birth_nsec)));
-    return hash & (nodes->buckets - 1);
+    return key_hash(key) & (nodes->buckets - 1);
+}
+
+/* Where a forgotten file @key is kept, if it had names. */
+static BerthNodeKey *former_of(BerthNodes *nodes, const BerthNodeKey *key)
+{
+    return &nodes->former[key_hash(key) & (FORMER_MAX - 1)];
 }
 
 static guint64 name_bucket(const BerthNodes *nodes, guint64 parent, const char *name)
@@ -158,6 +171,8 @@ static void release(BerthNodes *nodes, guint64 id)
             return;
         guint64 parent = node->parent;
         nodes->on_forgotten(node, nodes->user_data);
+        if (node->had_names)
+            *former_of(nodes, &node->key) = node->key;
         unlink_key(nodes, id);
         unlink_name(nodes, id);
         g_clear_pointer(&node->name, g_free);
@@ -415,8 +430,10 @@ guint64 berth_nodes_look_up(BerthNodes *nodes, guint64 parent, const char *name,
         id = new_slot(nodes);
         slot(nodes, id)->key = *key;
         slot(nodes, id)->name = g_strdup("");
+        slot(nodes, id)->had_names = berth_node_key_equal(former_of(nodes, key), key);
         link_key(nodes, id);
-        berth_ledger_add(nodes->ledger, at_of(nodes, id), key, 0);
+        berth_ledger_add(nodes->ledger, at_of(nodes, id), key,
+                         slot(nodes, id)->had_names ? BERTH_LEDGER_NAMES : 0);
     }
     hold(nodes, id);
     if (!is_below(nodes, parent, id)) /* the host may just have moved it below itself */

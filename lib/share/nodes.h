@@ -36,8 +36,9 @@ typedef struct {
     gint16 share;   /* index of the share whose root this is, or -1 */
     bool fixed;     /* never forgotten: the root, a way to a share, or a share's root */
     bool is_gone;   /* a directory that was watched until it was removed */
-    bool
-        had_names; /* it was seen by a second name; events may name either, even one that is gone */
+    /* It was seen by a second name; events may name either, even one that is gone. A file that the
+     * guest forgets and looks up again keeps it, unless many others were forgotten meanwhile. */
+    bool had_names;
     bool restored; /* a former server had it */
     bool shared;   /* fixed: a share of this server's is there or below */
     bool watched;  /* a directory: the guest may cache it without a time limit */

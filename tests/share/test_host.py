@@ -360,3 +360,17 @@ def test_a_file_that_is_open_while_the_guest_removes_its_first_name(source, shar
             file.flush()
             wait_until(lambda: (share / "second").read_text() == (source / "second").read_text())
             assert (source / "second").read_text().endswith(text)
+
+
+def test_a_file_that_is_open_while_the_guest_removes_its_first_name_and_forgets_it(source, share):
+    """The guest's kernel forgets what is below a directory that moves."""
+    (source / "d").mkdir()
+    with open(source / "d/first", "w") as file:
+        os.link(share / "d/first", share / "d/second")
+        os.unlink(share / "d/first")
+        os.rename(source / "d", source / "e")
+        wait_until(lambda: read(share / "d/second") is None and read(share / "e/second") == "")
+        for text in ["one", "two"]:
+            file.write(text)
+            file.flush()
+            wait_until(lambda: (share / "e/second").read_text() == (source / "e/second").read_text())

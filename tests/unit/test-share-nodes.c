@@ -127,6 +127,19 @@ static void test_a_removed_file_has_no_place(Fixture *fixture, gconstpointer dat
     g_assert_null(berth_nodes_get(fixture->nodes, file));
 }
 
+static void test_a_forgotten_file_still_had_names(Fixture *fixture, gconstpointer data)
+{
+    guint64 id = look_up(fixture, BERTH_NODE_ROOT, "a", 0);
+    g_assert_false(berth_nodes_get(fixture->nodes, id)->had_names);
+    g_assert_cmpuint(look_up(fixture, BERTH_NODE_ROOT, "b", 0), ==, id);
+    berth_nodes_forget(fixture->nodes, id, 2);
+    g_assert_null(berth_nodes_get(fixture->nodes, id));
+    id = look_up(fixture, BERTH_NODE_ROOT, "c", 1);
+    g_assert_false(berth_nodes_get(fixture->nodes, id)->had_names);
+    id = look_up(fixture, BERTH_NODE_ROOT, "b", 0);
+    g_assert_true(berth_nodes_get(fixture->nodes, id)->had_names);
+}
+
 static void test_shares_do_not_overlap(Fixture *fixture, gconstpointer data)
 {
     g_assert_cmpuint(berth_nodes_add_share(fixture->nodes, "/home/ann", 1, &keys[1]), ==,
@@ -197,6 +210,7 @@ int main(int argc, char **argv)
         {"exchange", test_an_exchange_moves_both},
         {"no-loop", test_no_directory_is_below_itself},
         {"removed", test_a_removed_file_has_no_place},
+        {"forgotten-names", test_a_forgotten_file_still_had_names},
         {"no-overlap", test_shares_do_not_overlap},
     };
     for (gsize i = 0; i < G_N_ELEMENTS(tests); i++) {
