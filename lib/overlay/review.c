@@ -185,9 +185,14 @@ static int copy_tree(int from, int directory, const char *name);
 static int copy_entries(int from, const struct stat *info, int directory, const char *name)
 {
     berth_autofd int made = openat(directory, name, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-    int opened = made < 0 ? -errno : overlay_reopen(from, O_RDONLY | O_DIRECTORY);
-    DIR *listing = opened < 0 ? NULL : fdopendir(opened);
-    int result = listing == NULL ? (opened < 0 ? opened : -errno) : 0;
+    berth_autofd int opened = made < 0 ? -errno : overlay_reopen(from, O_RDONLY | O_DIRECTORY);
+    if (opened < 0)
+        return opened;
+    DIR *listing = fdopendir(opened);
+    if (listing == NULL)
+        return -errno;
+    berth_fd_steal(&opened); /* the listing's */
+    int result = 0;
     struct dirent *found;
     while (result == 0 && (found = readdir(listing)) != NULL) {
         if (g_str_equal(found->d_name, ".") || g_str_equal(found->d_name, ".."))
@@ -195,8 +200,7 @@ static int copy_entries(int from, const struct stat *info, int directory, const 
         berth_autofd int child = openat(from, found->d_name, O_PATH | O_NOFOLLOW | O_CLOEXEC);
         result = child < 0 ? -errno : copy_tree(child, made, found->d_name);
     }
-    if (listing != NULL)
-        closedir(listing);
+    closedir(listing);
     return result < 0 ? result : overlay_copy_state(from, info, made);
 }
 

@@ -31,6 +31,7 @@ static BerthOverlay *overlay_of(Share *share, fuse_ino_t id, GString *ret_path)
 static BerthOverlay *overlay_of_child(Share *share, fuse_ino_t parent, const char *name,
                                       GString *path)
 {
+    g_assert(path != NULL);
     BerthOverlay *overlay = overlay_of(share, parent, path);
     if (path->len > 0)
         g_string_append_c(path, '/');
