@@ -46,7 +46,8 @@ def test_invalid_setting_gives_a_notice_and_boots(host, scratch):
     put(host, scratch, "/etc/fstab", "/dev/nope /mnt ext4 defaults 0 0\n")
     put(host, scratch, "/etc/wsl.conf", "[boot]\nfoo = 1\nsystemd = maybe\n[user]\ndefault = nobody2\n")
     result = host.run(scratch, "id", "-u")
-    lines = result.stderr.splitlines()
+    # a start that fails, as of a test that is run again, has the accelerator proven anew
+    lines = [line for line in result.stderr.splitlines() if "slower software emulation" not in line]
     assert result.stdout == "0\n"
     assert lines[:2] == ["berth: /etc/wsl.conf:2: unknown key boot.foo",
                          'berth: /etc/wsl.conf:3: boot.systemd is true or false, not "maybe"']
