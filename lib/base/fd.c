@@ -63,6 +63,29 @@ char *berth_fd_path(int fd)
     return g_strdup_printf("/proc/%d/fd/%d", (int)getpid(), fd);
 }
 
+void berth_fd_self_path(int fd, char path[BERTH_FD_PATH_SIZE])
+{
+    g_snprintf(path, BERTH_FD_PATH_SIZE, "/proc/self/fd/%d", fd);
+}
+
+int berth_fd_reopen(int fd, int flags)
+{
+    char path[BERTH_FD_PATH_SIZE];
+    berth_fd_self_path(fd, path);
+    int opened = open(path, flags | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+    return opened < 0 ? -errno : opened;
+}
+
+char *berth_fd_read_text(int fd)
+{
+    GString *text = g_string_new(NULL);
+    char bytes[512];
+    ssize_t size;
+    while ((size = read(fd, bytes, sizeof(bytes))) > 0 || (size < 0 && errno == EINTR))
+        g_string_append_len(text, bytes, MAX(size, 0));
+    return g_string_free(text, FALSE);
+}
+
 int berth_fd_listen(const char *path)
 {
     struct sockaddr_un address = {.sun_family = AF_UNIX};

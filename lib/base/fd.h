@@ -50,4 +50,15 @@ int berth_fd_sync_directory(int fd);
  * g_free. */
 char *berth_fd_path(int fd);
 
+/* "/proc/self/fd/N", for calls of this process that take a path. */
+#define BERTH_FD_PATH_SIZE 32
+void berth_fd_self_path(int fd, char path[BERTH_FD_PATH_SIZE]);
+
+/* Open the file of @fd (O_PATH) with @flags; it does not block, nor become a controlling terminal.
+ * -errno if it fails. */
+int berth_fd_reopen(int fd, int flags);
+
+/* The text that can be read from @fd until its end, or until an error. Free with g_free. */
+char *berth_fd_read_text(int fd);
+
 G_END_DECLS

@@ -31,16 +31,6 @@ static void report_error(int fd, const GError *error)
     berth_fd_write_all(fd, text, strlen(text));
 }
 
-static char *read_report(int fd)
-{
-    GString *text = g_string_new(NULL);
-    char bytes[512];
-    ssize_t size;
-    while ((size = read(fd, bytes, sizeof(bytes))) > 0 || (size < 0 && errno == EINTR))
-        g_string_append_len(text, bytes, MAX(size, 0));
-    return g_string_free(text, FALSE);
-}
-
 static bool check_report(const char *report, GError **error)
 {
     g_auto(GStrv) lines = g_strsplit(report, "\n", 4);
@@ -133,7 +123,7 @@ static bool start_process(const Berth *berth, const char *const *argv, GError **
     if (!berth_detach(&detach, error))
         return false;
     berth_fd_close(&report_write);
-    g_autofree char *text = read_report(report_read);
+    g_autofree char *text = berth_fd_read_text(report_read);
     return check_report(text, error);
 }
 

@@ -178,7 +178,7 @@ static char *describe_failure(Berth *berth, const BerthDistro *distro, const GEr
     return g_strdup_printf("%s: the change takes effect at its next start: %s", distro->name, why);
 }
 
-/* What @effect means to the user, or NULL. */
+/* Describe @effect for the user; NULL: there is nothing to say. */
 static char *describe_effect(const BerthDistro *distro, BerthSharesEffect effect)
 {
     static const char *const lines[] = {

@@ -54,7 +54,7 @@ static void answer_error(const Carrier *carrier, guint64 unique, int error)
     answer(carrier, unique, error, NULL, 0);
 }
 
-/* What is asked of the mount itself while no guest is there. False: it is something else. */
+/* Answer a request about the mount itself while no guest is connected. False: it is about a file. */
 static bool answer_alone(const Carrier *carrier, const struct fuse_in_header *header)
 {
     guint8 body[BERTH_MOUNT_LOCAL_MAX];

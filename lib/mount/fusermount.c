@@ -38,8 +38,8 @@ static bool check_device(GError **error)
     return false;
 }
 
-/* "fusermount3: bad mount point /x: ..." without the program's name, the first line. */
-static char *what_it_said(const char *text)
+/* The first line of "fusermount3: bad mount point /x: ...", without the program's name. */
+static char *complaint_of(const char *text)
 {
     const char *start = g_str_has_prefix(text, PROGRAM ": ") ? text + strlen(PROGRAM ": ") : text;
     char *line = g_strndup(start, strcspn(start, "\n"));
@@ -49,9 +49,9 @@ static char *what_it_said(const char *text)
     return line;
 }
 
-/* Run it with @argv; @socket becomes its SOCKET_FD, -1: none. *@ret_said: what it wrote, where it
- * failed. */
-static bool run(const char *const *argv, int socket, char **ret_said, GError **error)
+/* Run it with @argv; @socket becomes its SOCKET_FD, -1: none. Stores its complaint if it fails, or
+ * NULL. False: it could not be run. */
+static bool run(const char *const *argv, int socket, char **ret_complaint, GError **error)
 {
     int errors[2];
     g_auto(GStrv) environment = g_environ_setenv(g_get_environ(), SOCKET_VARIABLE, "3", TRUE);
@@ -60,23 +60,19 @@ static bool run(const char *const *argv, int socket, char **ret_said, GError **e
     GPid pid;
     int status;
     const int source = socket, target = SOCKET_FD;
-    *ret_said = NULL;
+    *ret_complaint = NULL;
     if (!g_spawn_async_with_pipes_and_fds(
             NULL, argv, (const char *const *)environment,
             G_SPAWN_SEARCH_PATH | G_SPAWN_DO_NOT_REAP_CHILD | G_SPAWN_STDOUT_TO_DEV_NULL, NULL,
             NULL, -1, -1, -1, &source, &target, socket >= 0 ? 1 : 0, &pid, NULL, NULL, &errors[0],
             &problem))
         return set_no_program(error);
-    g_autoptr(GString) said = g_string_new(NULL);
-    char bytes[512];
-    ssize_t size;
-    while ((size = read(errors[0], bytes, sizeof(bytes))) > 0 || (size < 0 && errno == EINTR))
-        g_string_append_len(said, bytes, MAX(size, 0));
+    g_autofree char *text = berth_fd_read_text(errors[0]);
     close(errors[0]);
     while (waitpid(pid, &status, 0) < 0 && errno == EINTR)
         continue;
     if (!WIFEXITED(status) || WEXITSTATUS(status) != 0)
-        *ret_said = what_it_said(said->str);
+        *ret_complaint = complaint_of(text);
     return true;
 }
 
@@ -103,7 +99,7 @@ static int receive_descriptor(int socket)
 int berth_fusermount_open(const char *path, const char *source, GError **error)
 {
     int pair[2];
-    g_autofree char *said = NULL;
+    g_autofree char *complaint = NULL;
     g_autofree char *options = g_strdup_printf("rw,nosuid,nodev,fsname=%s,subtype=berth", source);
     const char *const argv[] = {PROGRAM, "-o", options, "--", path, NULL};
     if (!check_device(error))
@@ -114,32 +110,34 @@ int berth_fusermount_open(const char *path, const char *source, GError **error)
     }
     berth_autofd int ours = pair[0];
     berth_autofd int its = pair[1];
-    if (!run(argv, its, &said, error))
+    if (!run(argv, its, &complaint, error))
         return -1;
     berth_fd_close(&its);
-    int fd = said == NULL ? receive_descriptor(ours) : -1;
+    int fd = complaint == NULL ? receive_descriptor(ours) : -1;
     if (fd < 0)
         berth_error_set(error, BERTH_ERROR_FAILED, "mount.refused", "name a directory of your own",
                         "%s: %s", path,
-                        said != NULL && *said != '\0' ? said : PROGRAM " did not mount it");
+                        complaint != NULL && *complaint != '\0' ? complaint
+                                                                : PROGRAM " did not mount it");
     return fd;
 }
 
 bool berth_fusermount_close(const char *path, bool lazy, GError **error)
 {
-    g_autofree char *said = NULL;
+    g_autofree char *complaint = NULL;
     const char *const plain[] = {PROGRAM, "-u", "--", path, NULL};
     const char *const detach[] = {PROGRAM, "-u", "-z", "--", path, NULL};
-    if (!run(lazy ? detach : plain, -1, &said, error))
+    if (!run(lazy ? detach : plain, -1, &complaint, error))
         return false;
-    if (said == NULL)
+    if (complaint == NULL)
         return true;
-    if (strstr(said, "busy") != NULL) {
+    if (strstr(complaint, "busy") != NULL) {
         g_autofree char *hint = g_strdup_printf(
             "close what uses it, or let go of it at once: berth umount --lazy %s", path);
         berth_error_set(error, BERTH_ERROR_BUSY, "umount.busy", hint, "%s is in use", path);
     } else {
-        berth_error_set(error, BERTH_ERROR_FAILED, "umount.refused", NULL, "%s: %s", path, said);
+        berth_error_set(error, BERTH_ERROR_FAILED, "umount.refused", NULL, "%s: %s", path,
+                        complaint);
     }
     return false;
 }

@@ -8,7 +8,7 @@
 
 G_BEGIN_DECLS
 
-/* What a mount of the distro @name is called in /proc/mounts: the source. Free with g_free. */
+/* The source that /proc/mounts has for a mount of the distro @name. Free with g_free. */
 char *berth_mounts_source(const char *name);
 
 /* The name of the distro that is mounted on the absolute @path, as of the mount; NULL: it is no

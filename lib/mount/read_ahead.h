@@ -3,7 +3,8 @@
  * read_ahead — asks the guest for more of a file that the kernel reads from front to back: the
  * kernel itself reads 128 KiB ahead, which costs a round trip each.
  *
- * What was read ahead is used once, within a second, and only as a whole request of the kernel's.
+ * A block that was read ahead answers one request of the kernel's, within a second, and only one of
+ * the same range.
  * Every change that this host makes anywhere drops all of it, so that a read never shows what was
  * there before a change that the reader knows of. A short read is never answered from here: it
  * would tell the kernel that the file ends.

@@ -90,12 +90,12 @@ static int record_copy(BerthOverlay *overlay, const Target *target)
 /* Store which file the copy in work/ was; no more than its number depends on it. */
 static void store_origin(const BerthOverlay *overlay, const char *work, const struct stat *info)
 {
-    char text[64], path[OVERLAY_FD_PATH_SIZE];
+    char text[64], path[BERTH_FD_PATH_SIZE];
     berth_autofd int fd = openat(overlay->work, work, O_PATH | O_NOFOLLOW | O_CLOEXEC);
     if (fd < 0 || (!S_ISREG(info->st_mode) && !S_ISDIR(info->st_mode)) ||
         (S_ISREG(info->st_mode) && info->st_nlink > 1)) /* its other names keep the number */
         return;
-    overlay_fd_path(fd, path);
+    berth_fd_self_path(fd, path);
     int length = snprintf(text, sizeof(text), "%" G_GINT64_MODIFIER "x:%" G_GINT64_MODIFIER "x",
                           (guint64)info->st_dev, (guint64)info->st_ino);
     setxattr(path, BERTH_OVERLAY_ATTRIBUTE, text, (gsize)length, 0);
@@ -103,8 +103,8 @@ static void store_origin(const BerthOverlay *overlay, const char *work, const st
 
 bool berth_overlay_origin(int fd, dev_t *ret_device, ino_t *ret_inode)
 {
-    char text[64], path[OVERLAY_FD_PATH_SIZE], *end;
-    overlay_fd_path(fd, path);
+    char text[64], path[BERTH_FD_PATH_SIZE], *end;
+    berth_fd_self_path(fd, path);
     ssize_t size = getxattr(path, BERTH_OVERLAY_ATTRIBUTE, text, sizeof(text) - 1);
     if (size <= 0)
         return false;
@@ -155,8 +155,8 @@ static int copy_target(BerthOverlay *overlay, const Target *target)
         overlay_remove_all(overlay->work, work);
     if (result == 0 && known) { /* the guest has added nothing to the directory */
         const struct timespec before[] = {parent.st_atim, parent.st_mtim};
-        char path[OVERLAY_FD_PATH_SIZE];
-        overlay_fd_path(target->parent.upper, path);
+        char path[BERTH_FD_PATH_SIZE];
+        berth_fd_self_path(target->parent.upper, path);
         utimensat(AT_FDCWD, path, before, 0);
     }
     return result;
@@ -261,8 +261,8 @@ int berth_overlay_remove(BerthOverlay *overlay, const char *path, bool directory
     result = directory ? check_empty(overlay, path) : 0;
     if (result < 0 || (result = remove_target(overlay, &target, directory)) < 0)
         return result;
-    char fd_path[OVERLAY_FD_PATH_SIZE];
-    overlay_fd_path(target.parent.upper, fd_path);
+    char fd_path[BERTH_FD_PATH_SIZE];
+    berth_fd_self_path(target.parent.upper, fd_path);
     if (target.self.upper < 0)
         utimensat(AT_FDCWD, fd_path, NULL, 0); /* as a removal does */
     return 0;

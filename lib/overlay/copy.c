@@ -90,9 +90,9 @@ static void copy_attributes(const char *from, const char *to)
 int overlay_copy_state(int from, const struct stat *info, int to)
 {
     const struct timespec times[] = {info->st_atim, info->st_mtim};
-    char from_path[OVERLAY_FD_PATH_SIZE], to_path[OVERLAY_FD_PATH_SIZE];
-    overlay_fd_path(from, from_path);
-    overlay_fd_path(to, to_path);
+    char from_path[BERTH_FD_PATH_SIZE], to_path[BERTH_FD_PATH_SIZE];
+    berth_fd_self_path(from, from_path);
+    berth_fd_self_path(to, to_path);
     copy_attributes(from_path, to_path);
     if (chmod(to_path, info->st_mode & 07777) < 0 || utimensat(AT_FDCWD, to_path, times, 0) < 0)
         return -errno;
@@ -102,7 +102,7 @@ int overlay_copy_state(int from, const struct stat *info, int to)
 static int copy_regular(int from, const struct stat *info, int directory, const char *name)
 {
     struct stat now;
-    berth_autofd int in = overlay_reopen(from, O_RDONLY);
+    berth_autofd int in = berth_fd_reopen(from, O_RDONLY);
     if (in < 0)
         return in;
     berth_autofd int out =

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  *
- * What an overlay shows at a path.
+ * Finds the file that an overlay shows at a path.
  */
 #include "overlay_private.h"
 
@@ -19,19 +19,6 @@ char *overlay_split(const char *path, const char **ret_name)
     const char *slash = strrchr(path, '/');
     *ret_name = slash != NULL ? slash + 1 : path;
     return g_strndup(path, slash != NULL ? (gsize)(slash - path) : 0);
-}
-
-void overlay_fd_path(int fd, char path[OVERLAY_FD_PATH_SIZE])
-{
-    snprintf(path, OVERLAY_FD_PATH_SIZE, "/proc/self/fd/%d", fd);
-}
-
-int overlay_reopen(int fd, int flags)
-{
-    char path[OVERLAY_FD_PATH_SIZE];
-    overlay_fd_path(fd, path);
-    int opened = open(path, flags | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
-    return opened < 0 ? -errno : opened;
 }
 
 void berth_overlay_place_clear(BerthOverlayPlace *place)
@@ -132,7 +119,7 @@ static void entry_free(BerthOverlayEntry *entry)
 /* Add the entries of directory @fd (O_PATH) that @skip has not, and add them to @skip. */
 static int add_entries(int fd, GHashTable *skip, GPtrArray *entries)
 {
-    int opened = overlay_reopen(fd, O_RDONLY | O_DIRECTORY);
+    int opened = berth_fd_reopen(fd, O_RDONLY | O_DIRECTORY);
     DIR *listing = opened < 0 ? NULL : fdopendir(opened);
     if (listing == NULL)
         return opened < 0 ? opened : -errno;

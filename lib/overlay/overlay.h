@@ -69,7 +69,7 @@ G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(BerthOverlayPlace, berth_overlay_place_clear)
 /* Whether a lower file at @path is not shown, or would not be. */
 bool berth_overlay_hides(BerthOverlay *overlay, const char *path);
 
-/* What is shown at @path. -ENOENT, -ENOTDIR: nothing. */
+/* Find the file that the overlay shows at @path. -ENOENT, -ENOTDIR: it shows none. */
 int berth_overlay_find(BerthOverlay *overlay, const char *path, BerthOverlayPlace *ret_place);
 
 /* The descriptor of what is shown: the upper file if there is one. */

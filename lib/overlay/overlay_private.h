@@ -58,11 +58,6 @@ OverlayBase overlay_base_of(const struct stat *info);
 /* "a/b" -> "a" and "b"; "b" -> "" and "b". Free with g_free. */
 char *overlay_split(const char *path, const char **ret_name);
 
-/* Open the file of @fd (O_PATH) with @flags. */
-int overlay_reopen(int fd, int flags);
-
-#define OVERLAY_FD_PATH_SIZE 32
-void overlay_fd_path(int fd, char path[OVERLAY_FD_PATH_SIZE]);
 
 /* A name that no file in work/ has; 32 bytes with its end. */
 #define OVERLAY_NAME_SIZE 32

@@ -113,7 +113,7 @@ GHashTable *overlay_record_names(const BerthOverlay *overlay, const char *parent
 {
     GHashTable *names = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
     berth_autofd int directory = open_records(overlay, parent, false);
-    int fd = directory < 0 ? -1 : overlay_reopen(directory, O_RDONLY | O_DIRECTORY);
+    int fd = directory < 0 ? -1 : berth_fd_reopen(directory, O_RDONLY | O_DIRECTORY);
     DIR *listing = fd < 0 ? NULL : fdopendir(fd);
     for (struct dirent *found; listing != NULL && (found = readdir(listing)) != NULL;) {
         OverlayKind kind = read_at(directory, found->d_name).kind; /* none: "." and ".." */

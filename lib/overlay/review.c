@@ -144,14 +144,14 @@ static int drop(BerthOverlay *overlay, const char *path)
 static int settle_mode(BerthOverlay *overlay, const char *path, mode_t mode)
 {
     const char *name;
-    char fd_path[OVERLAY_FD_PATH_SIZE];
+    char fd_path[BERTH_FD_PATH_SIZE];
     g_auto(BerthOverlayPlace) place = {-1, -1, false};
     g_autofree char *parent = overlay_split(path, &name);
     OverlayRecord record = overlay_record_read(overlay, parent, name);
     int result = berth_overlay_find(overlay, path, &place);
     if (result < 0)
         return result;
-    overlay_fd_path(place.upper, fd_path);
+    berth_fd_self_path(place.upper, fd_path);
     if (chmod(fd_path, mode & 07777) < 0)
         return -errno;
     record.base.mode = (record.base.mode & S_IFMT) | (mode & 07777);
@@ -185,7 +185,7 @@ static int copy_tree(int from, int directory, const char *name);
 static int copy_entries(int from, const struct stat *info, int directory, const char *name)
 {
     berth_autofd int made = openat(directory, name, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-    berth_autofd int opened = made < 0 ? -errno : overlay_reopen(from, O_RDONLY | O_DIRECTORY);
+    berth_autofd int opened = made < 0 ? -errno : berth_fd_reopen(from, O_RDONLY | O_DIRECTORY);
     if (opened < 0)
         return opened;
     DIR *listing = fdopendir(opened);
@@ -260,10 +260,10 @@ static int remove_lower(BerthOverlay *overlay, int directory, const char *name)
 
 static int change_mode(int directory, const char *name, mode_t mode)
 {
-    char path[OVERLAY_FD_PATH_SIZE];
+    char path[BERTH_FD_PATH_SIZE];
     berth_autofd int fd = openat(directory, name, O_PATH | O_NOFOLLOW | O_CLOEXEC);
     struct stat info;
-    overlay_fd_path(fd, path);
+    berth_fd_self_path(fd, path);
     if (fd < 0 || fstat(fd, &info) < 0)
         return -errno;
     if (S_ISLNK(info.st_mode))

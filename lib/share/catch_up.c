@@ -3,7 +3,7 @@
  * Finds what the host has changed since a former server's end, or before it and unseen.
  *
  * The ledger has the time up to which the guest has seen every change. A file was changed since if
- * its ctime, which nobody can set, is not before that time. The directories that the former server
+ * its ctime, which no program can set, is not before that time. The directories that the former server
  * watched are watched again first and then read: each difference from the guest's nodes invalidates
  * what the guest caches, and is repeated there as an event. One event stands for all changes of a
  * file, and what the guest did itself right before the end may raise another: none is missed. A
@@ -182,7 +182,7 @@ static void read_directory(CatchUp *work, guint64 id)
     berth_autofd int path_fd = share_layer_has(work->share, id)
                                    ? share_layer_lower(work->share, id)
                                    : share_open_node(work->share, id, NULL);
-    berth_autofd int fd = path_fd < 0 ? -1 : share_reopen(path_fd, O_RDONLY | O_DIRECTORY);
+    berth_autofd int fd = path_fd < 0 ? -1 : berth_fd_reopen(path_fd, O_RDONLY | O_DIRECTORY);
     if (fd < 0 || share_stat(work->share, fd, "", &file) < 0)
         return;
     bool has_changed = is_in_time(work, &file.attributes.st_mtim);

@@ -34,7 +34,7 @@
 
 void share_watch(Share *share, guint64 id, int fd)
 {
-    char path[SHARE_FD_PATH_SIZE];
+    char path[BERTH_FD_PATH_SIZE];
     bool has_layer = share_layer_has(share, id);
     berth_autofd int lower = has_layer ? share_layer_lower(share, id) : -1;
     if (has_layer && lower < 0)
@@ -43,7 +43,7 @@ void share_watch(Share *share, guint64 id, int fd)
     const BerthNode *node = berth_nodes_get(share->nodes, id);
     if (node == NULL || node->watch >= 0)
         return;
-    share_fd_path(has_layer ? lower : fd, path);
+    berth_fd_self_path(has_layer ? lower : fd, path);
     int watch = inotify_add_watch(share->inotify, path, EVENTS);
     if (watch < 0)
         return; /* no more watches: the caches have a limit of time */
@@ -180,7 +180,7 @@ static guint64 node_of(Share *share, const struct inotify_event *event)
 
 /* ---- events ---- */
 
-/* What was read and is not handled yet. */
+/* The events that were read and are not handled yet. */
 typedef struct {
     char *bytes; /* 2 * BUFFER_SIZE */
     gsize at, size;

@@ -18,7 +18,8 @@ bool share_layer_start(Share *share, guint root, const char *dir, GError **error
 
 bool share_layer_has(Share *share, fuse_ino_t id);
 
-/* What was found out about a name holds until the end of the scope: nothing is copied up meanwhile.
+/* Keep the overlay from copying a file up until the end of the scope, so that what the caller has
+ * found out about a name stays true.
  * Not recursive. Evaluates to the overlay of node @id, or NULL. */
 BerthOverlay *share_layer_hold(Share *share, fuse_ino_t id);
 static inline void share_layer_end(BerthOverlay **overlay)

@@ -42,7 +42,7 @@ typedef struct {
     guint32 flags, zero;
 } Handle;
 
-/* The pages that nobody touches take no memory. */
+/* Pages that were never written take no memory. */
 typedef struct {
     Header header;
     Handle handles[BERTH_LEDGER_HANDLES];

@@ -13,19 +13,6 @@
 
 #define NOBODY 65534u
 
-void share_fd_path(int fd, char path[SHARE_FD_PATH_SIZE])
-{
-    snprintf(path, SHARE_FD_PATH_SIZE, "/proc/self/fd/%d", fd);
-}
-
-int share_reopen(int path_fd, int flags)
-{
-    char path[SHARE_FD_PATH_SIZE];
-    share_fd_path(path_fd, path);
-    int fd = open(path, flags | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
-    return fd < 0 ? -errno : fd;
-}
-
 static mode_t shown_mode(const Share *share, const struct statx *info)
 {
     bool ours = info->stx_uid == share->uid;
@@ -90,7 +77,7 @@ static int open_by_handle(Share *share, fuse_ino_t id, int problem, bool to_chan
     bool gone = problem == -ENOENT || problem == -ENOTDIR || problem == -ELOOP || problem == -EXDEV;
     g_autoptr(BerthHandle) handle = berth_handles_find(share->handles, id, to_change);
     if (handle != NULL && !(to_change && handle->is_protected))
-        return share_reopen(handle->fd, O_PATH);
+        return berth_fd_reopen(handle->fd, O_PATH);
     return gone ? -ESTALE : problem;
 }
 

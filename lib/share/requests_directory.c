@@ -96,10 +96,10 @@ void share_symlink(fuse_req_t request, const char *target, fuse_ino_t parent, co
 void share_link(fuse_req_t request, fuse_ino_t id, fuse_ino_t parent, const char *name)
 {
     Share *share = share_of(request);
-    char path[SHARE_FD_PATH_SIZE];
+    char path[BERTH_FD_PATH_SIZE];
     berth_autofd int file = share_open_to_change(share, id);
     berth_autofd int fd = open_parent(share, parent, name);
-    share_fd_path(file, path);
+    berth_fd_self_path(file, path);
     if (file < 0 || fd < 0)
         fuse_reply_err(request, file < 0 ? -file : -fd);
     else if (SHARE_WITH_ECHO(share, share_echo_begin(share, parent, name, IN_CREATE),
@@ -183,7 +183,7 @@ void share_opendir(fuse_req_t request, fuse_ino_t id, struct fuse_file_info *inf
         fuse_reply_open(request, info);
         return;
     }
-    berth_autofd int fd = path_fd < 0 ? path_fd : share_reopen(path_fd, O_RDONLY | O_DIRECTORY);
+    berth_autofd int fd = path_fd < 0 ? path_fd : berth_fd_reopen(path_fd, O_RDONLY | O_DIRECTORY);
     if (fd < 0) {
         fuse_reply_err(request, -fd);
         return;

@@ -32,9 +32,9 @@ static bool wants_to_change(int flags)
 static int open_file(int path_fd, int flags)
 {
     int wanted = host_flags(flags);
-    int fd = share_reopen(path_fd, wanted);
+    int fd = berth_fd_reopen(path_fd, wanted);
     if (fd == -EPERM && (wanted & O_NOATIME) != 0)
-        fd = share_reopen(path_fd, wanted & ~O_NOATIME);
+        fd = berth_fd_reopen(path_fd, wanted & ~O_NOATIME);
     return fd;
 }
 
@@ -115,7 +115,7 @@ int share_open_again(guint64 id, bool is_directory, bool is_writable, int flags,
     if (path_fd < 0)
         return path_fd;
     if (is_directory)
-        return share_reopen(path_fd, O_RDONLY | O_DIRECTORY);
+        return berth_fd_reopen(path_fd, O_RDONLY | O_DIRECTORY);
     return fstat(path_fd, &found) == 0 && S_ISREG(found.st_mode) ? open_file(path_fd, flags)
                                                                  : -ESTALE;
 }
@@ -211,7 +211,7 @@ void share_write(fuse_req_t request, fuse_ino_t id, const char *bytes, size_t si
         return;
     /* the kernel may write a page of a mapping by any handle; O_APPEND would move it */
     bool at_place = info->writepage && (fcntl(handle->fd, F_GETFL) & O_APPEND) != 0;
-    berth_autofd int other = at_place ? share_reopen(handle->fd, O_WRONLY) : -1;
+    berth_autofd int other = at_place ? berth_fd_reopen(handle->fd, O_WRONLY) : -1;
     ShareEcho *close_echo = other >= 0 ? share_echo_begin_node(share, id, IN_CLOSE_WRITE) : NULL;
     ssize_t put = SHARE_WITH_ECHO(share, share_echo_begin_node(share, id, IN_MODIFY),
                                   pwrite(other >= 0 ? other : handle->fd, bytes, size, offset));

@@ -71,7 +71,7 @@ static Owner *add_owner(Share *share, const BerthHandle *handle, guint64 number,
 {
     int access = fcntl(handle->fd, F_GETFL) & O_ACCMODE;
     int fd =
-        g_hash_table_size(share->locks) < OWNERS_MAX ? share_reopen(handle->fd, access) : -ENOLCK;
+        g_hash_table_size(share->locks) < OWNERS_MAX ? berth_fd_reopen(handle->fd, access) : -ENOLCK;
     if (fd < 0) {
         *ret_result = fd;
         return NULL;

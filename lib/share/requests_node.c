@@ -173,8 +173,8 @@ static int set_owner(Share *share, fuse_ino_t id, int fd, const struct stat *att
 
 static int set_mode(Share *share, fuse_ino_t id, int fd, mode_t mode)
 {
-    char path[SHARE_FD_PATH_SIZE];
-    share_fd_path(fd, path);
+    char path[BERTH_FD_PATH_SIZE];
+    berth_fd_self_path(fd, path);
     return SHARE_WITH_ECHO(share, share_echo_begin_node(share, id, IN_ATTRIB),
                            chmod(path, mode & 07777)) < 0
                ? -errno
@@ -187,7 +187,7 @@ static int set_size(Share *share, fuse_ino_t id, int fd, off_t size,
     g_autoptr(BerthHandle) handle =
         info != NULL ? berth_handles_get(share->handles, info->fh) : NULL;
     bool by_handle = handle != NULL && handle->fd >= 0 && handle->is_writable;
-    berth_autofd int file = by_handle ? -1 : share_reopen(fd, O_WRONLY);
+    berth_autofd int file = by_handle ? -1 : berth_fd_reopen(fd, O_WRONLY);
     if (!by_handle && file < 0)
         return file;
     ShareEcho *echo = by_handle ? NULL : share_echo_begin_node(share, id, IN_CLOSE_WRITE);
@@ -296,10 +296,10 @@ void share_setxattr(fuse_req_t request, fuse_ino_t id, const char *name, const c
         fuse_reply_err(request, EOPNOTSUPP);
         return;
     }
-    char path[SHARE_FD_PATH_SIZE];
+    char path[BERTH_FD_PATH_SIZE];
     Share *share = share_of(request);
     berth_autofd int fd = share_open_to_change(share, id);
-    share_fd_path(fd, path);
+    berth_fd_self_path(fd, path);
     if (fd < 0)
         fuse_reply_err(request, -fd);
     else
@@ -315,9 +315,9 @@ void share_getxattr(fuse_req_t request, fuse_ino_t id, const char *name, size_t 
         fuse_reply_err(request, ENODATA);
         return;
     }
-    char path[SHARE_FD_PATH_SIZE];
+    char path[BERTH_FD_PATH_SIZE];
     berth_autofd int fd = share_open_node(share_of(request), id, NULL);
-    share_fd_path(fd, path);
+    berth_fd_self_path(fd, path);
     size = MIN(size, XATTR_SIZE_MAX);
     g_autofree char *value = g_malloc(MAX(size, 1));
     ssize_t length = fd < 0 ? -1 : getxattr(path, name, value, size);
@@ -346,9 +346,9 @@ static size_t keep_users(char *names, size_t size)
 
 void share_listxattr(fuse_req_t request, fuse_ino_t id, size_t size)
 {
-    char path[SHARE_FD_PATH_SIZE];
+    char path[BERTH_FD_PATH_SIZE];
     berth_autofd int fd = share_open_node(share_of(request), id, NULL);
-    share_fd_path(fd, path);
+    berth_fd_self_path(fd, path);
     g_autofree char *names = g_malloc(XATTR_LIST_MAX);
     ssize_t length = fd < 0 ? -1 : listxattr(path, names, XATTR_LIST_MAX);
     if (length < 0) {
@@ -366,10 +366,10 @@ void share_listxattr(fuse_req_t request, fuse_ino_t id, size_t size)
 
 void share_removexattr(fuse_req_t request, fuse_ino_t id, const char *name)
 {
-    char path[SHARE_FD_PATH_SIZE];
+    char path[BERTH_FD_PATH_SIZE];
     Share *share = share_of(request);
     berth_autofd int fd = is_users(name) ? share_open_to_change(share, id) : -ENODATA;
-    share_fd_path(fd, path);
+    berth_fd_self_path(fd, path);
     if (fd < 0)
         fuse_reply_err(request, -fd);
     else

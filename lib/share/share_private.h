@@ -94,13 +94,6 @@ int share_open_to_change(Share *share, fuse_ino_t id);
 /* BerthHandlesOpen: what a former server had open. */
 int share_open_again(guint64 id, bool is_directory, bool is_writable, int flags, gpointer share);
 
-/* Open the file of @path_fd (O_PATH) with @flags. */
-int share_reopen(int path_fd, int flags);
-
-/* "/proc/self/fd/N", for calls that take a path. */
-#define SHARE_FD_PATH_SIZE 32
-void share_fd_path(int fd, char path[SHARE_FD_PATH_SIZE]);
-
 /* The file @name in @fd, or @fd itself with "". */
 int share_stat(const Share *share, int fd, const char *name, ShareFile *ret_file);
 

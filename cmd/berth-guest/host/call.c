@@ -136,7 +136,7 @@ static void read_input(CallSession *session)
     wire_frame_put(&session->out, WIRE_EOF, WIRE_STDIN, CALL_STREAM, NULL, 0);
 }
 
-/* Write some of the queue, or drop it all where nobody reads it. */
+/* Write some of the queue, or drop all of it once its reader has closed the descriptor. */
 static void write_output(CallSession *session, int channel)
 {
     WireBuffer *queue = &session->queues[channel];

@@ -40,7 +40,7 @@ static int reopen(int fd, int flags)
     return opened < 0 ? -errno : opened;
 }
 
-/* What the host's kernel may do with what it has cached of the file. */
+/* The FOPEN_ flags that say how the host's kernel may cache the file. */
 static uint32_t caching_of(const Request *request, int fd)
 {
     struct statx info;
