@@ -16,18 +16,19 @@
 #include "base/fd.h"
 #include "layer.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
 #include <string.h>
 #include <sys/inotify.h>
+#include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
 
-#define EVENTS           (SHARE_ENTRIES | DATA | IN_ATTRIB | IN_ONLYDIR)
-#define DATA             (IN_MODIFY | IN_CLOSE_WRITE)
-#define BUFFER_SIZE      65536u
-#define SECOND_WAIT_MSEC 20
+#define EVENTS      (SHARE_ENTRIES | DATA | IN_ATTRIB | IN_ONLYDIR)
+#define DATA        (IN_MODIFY | IN_CLOSE_WRITE)
+#define BUFFER_SIZE 65536u
 
 /* Half of what a kernel gives a user at least: his programs on the host need watches too. */
 #define WATCHES_AHEAD_MAX 4096u
@@ -225,17 +226,29 @@ static struct inotify_event *find_second(const Events *events, guint32 cookie)
     return NULL;
 }
 
-/* The second half of a move. The host's kernel reports it right after the first, so it is missing
- * only if the other directory is not watched, or if we read between the two. */
-static struct inotify_event *wait_for_second(Share *share, Events *events, guint32 cookie)
+/* Wait until the host's kernel has no rename under way that began in directory @id: it locks the
+ * directory until both halves are reported, and a listing takes that lock, too. */
+static void await_rename(Share *share, guint64 id)
+{
+    int lower = share_layer_lower(share, id);
+    berth_autofd int fd = lower >= 0 ? lower : share_open_node(share, id, NULL);
+    berth_autofd int listing = fd >= 0 ? berth_fd_reopen(fd, O_RDONLY | O_DIRECTORY) : -1;
+    char entries[sizeof(struct dirent64)];
+    if (listing >= 0)
+        (void)syscall(SYS_getdents64, listing, entries, sizeof(entries));
+}
+
+/* The second half of a move from directory @parent. The host's kernel reports it right after the
+ * first, so if it is not in the buffer, we read between the two, or nobody watches the other
+ * directory. */
+static struct inotify_event *find_or_read_second(Share *share, Events *events, guint64 parent,
+                                                 guint32 cookie)
 {
     struct inotify_event *second = find_second(events, cookie);
     if (second != NULL || events->size - events->at > BUFFER_SIZE)
         return second;
-    struct pollfd queue = {.fd = share->inotify, .events = POLLIN};
-    if (poll(&queue, 1, SECOND_WAIT_MSEC) <= 0 || !read_events(share, events))
-        return NULL;
-    return find_second(events, cookie);
+    await_rename(share, parent);
+    return read_events(share, events) ? find_second(events, cookie) : NULL;
 }
 
 static bool follow_move(Share *share, Events *events, guint64 parent,
@@ -243,7 +256,7 @@ static bool follow_move(Share *share, Events *events, guint64 parent,
 {
     bool is_directory = (first->mask & IN_ISDIR) != 0;
     g_autofree char *name = g_strdup(first->name); /* a further read overwrites @first */
-    struct inotify_event *second = wait_for_second(share, events, first->cookie);
+    struct inotify_event *second = find_or_read_second(share, events, parent, first->cookie);
     guint64 new_parent = second != NULL ? node_of(share, second) : BERTH_NODE_NONE;
     if (new_parent != BERTH_NODE_NONE && share_layer_hides(share, new_parent, second->name)) {
         follow(share, new_parent, second);
