@@ -127,8 +127,9 @@ def test_panic(host, synced):
 def test_killed_pid_1(host, synced):
     """It has no signal to die of, but its code can be taken away."""
     result = host.shell(synced, """
-        start=$(grep -m 1 r-xp /proc/1/maps | cut -d - -f 1)
-        dd if=/dev/zero of=/proc/1/mem bs=4096 seek=$((0x$start / 4096)) count=16 conv=notrunc
+        code=$(grep -m 1 r-xp /proc/1/maps | cut -d ' ' -f 1)
+        first=$((0x${code%-*} / 4096)) end=$((0x${code#*-} / 4096))
+        dd if=/dev/zero of=/proc/1/mem bs=4096 seek=$first count=$((end - first)) conv=notrunc
         kill -CHLD 1
         sleep 60""", check=False)
     assert result.returncode == 125 and "code: instance.panic" in result.stderr

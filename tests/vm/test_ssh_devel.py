@@ -15,32 +15,35 @@ def ssh(devel):
         cp -a /etc/ssh /root/ssh
         rm -f /etc/ssh/ssh_host_*
         echo 'AllowUsers nobody' >/etc/ssh/sshd_config
-        id worker 2>/dev/null || useradd --create-home --shell /bin/bash worker""")
+        useradd --create-home --shell /bin/bash visitor""")
     yield Ssh(devel.host, devel.name)
     devel.sh("""
         rm -r /etc/ssh
         mv /root/ssh /etc/ssh
-        systemctl start ssh.service""")
+        systemctl start ssh.service
+        userdel --remove --force visitor""")
 
 
 def test_its_own_server_with_a_login_session(ssh):
-    out = ssh('ps -o comm= -p $PPID; id -un; echo $XDG_RUNTIME_DIR; cut -d: -f3 /proc/self/cgroup', user="worker").stdout
-    server, user, runtime, group = out.splitlines()
-    assert server.startswith("sshd") and user == "worker" and runtime.startswith("/run/user/")
+    out = ssh('ps -o comm= -p $PPID; id -un; echo $XDG_RUNTIME_DIR; sed -n s/^0:://p /proc/self/cgroup', user="visitor").stdout
+    lines = out.splitlines()
+    assert len(lines) == 4, out
+    server, user, runtime, group = lines
+    assert server.startswith("sshd") and user == "visitor" and runtime.startswith("/run/user/")
     assert group.startswith("/user.slice/user-")
 
 
 def test_status_terminal_and_streams(ssh):
-    result = ssh("echo out; echo err >&2; exit 9", user="worker", check=False)
+    result = ssh("echo out; echo err >&2; exit 9", user="visitor", check=False)
     assert (result.returncode, result.stdout, result.stderr) == (9, "out\n", "err\n")
-    assert ssh('stat -c %U "$(tty)"', "-tt", user="worker").stdout.split() == ["worker"]
+    assert ssh('stat -c %U "$(tty)"', "-tt", user="visitor").stdout.split() == ["visitor"]
 
 
 def test_files(ssh, tmp_path):
     data = os.urandom(1 << 20)
     (tmp_path / "there").write_bytes(data)
-    ssh.call("scp", tmp_path / "there", ssh.where("worker") + ":scp")
-    out = ssh.call("sftp", "-b", "-", ssh.where("worker"), input=f"get scp {tmp_path}/back\nrm scp\nls\n").stdout
+    ssh.call("scp", tmp_path / "there", ssh.where("visitor") + ":scp")
+    out = ssh.call("sftp", "-b", "-", ssh.where("visitor"), input=f"get scp {tmp_path}/back\nrm scp\nls\n").stdout
     assert (tmp_path / "back").read_bytes() == data and "scp\n" not in out.split("sftp> ls")[1]
 
 
@@ -51,10 +54,10 @@ def test_rsync(ssh, tmp_path):
         (tree / name).write_text(name)
     (tree / "link").symlink_to("b/c")
     transport = " ".join(ssh.command("ssh"))
-    subprocess.run(["rsync", "-a", "--delete", "-e", transport, f"{tree}/", ssh.where("worker") + ":tree/"],
+    subprocess.run(["rsync", "-a", "--delete", "-e", transport, f"{tree}/", ssh.where("visitor") + ":tree/"],
                    check=True, env=ssh.environment, timeout=120)
-    assert ssh("cd tree && cat a b/c 'b/d e' && readlink link", user="worker").stdout == "ab/cb/d eb/c\n"
-    subprocess.run(["rsync", "-a", "-e", transport, ssh.where("worker") + ":tree/", f"{tmp_path}/back/"],
+    assert ssh("cd tree && cat a b/c 'b/d e' && readlink link", user="visitor").stdout == "ab/cb/d eb/c\n"
+    subprocess.run(["rsync", "-a", "-e", transport, ssh.where("visitor") + ":tree/", f"{tmp_path}/back/"],
                    check=True, env=ssh.environment, timeout=120)
     assert (tmp_path / "back/b/d e").read_text() == "b/d e" and (tmp_path / "back/link").is_symlink()
 
@@ -63,7 +66,7 @@ if has_fuse():  # what this user may on this host
     def test_sshfs(ssh, tmp_path):
         there = tmp_path / "there"
         there.mkdir()
-        ssh.call("sshfs", ssh.where("worker") + ":/usr/lib", there)
+        ssh.call("sshfs", ssh.where("visitor") + ":/usr/lib", there)
         try:
             assert (there / "os-release").read_text() == ssh("cat /usr/lib/os-release").stdout
         finally:
@@ -78,7 +81,7 @@ server = socket.create_server(("127.0.0.1", {port}))
 while True:
     server.accept()[0].sendall(b"x")'"""
     service = ssh.host.spawn("run", "-d", ssh.name, "-u", "root", "--", "sh", "-c", script)
-    client = ssh.spawn("-N", "-D", f"127.0.0.1:{proxy}", ssh.where("worker"))
+    client = ssh.spawn("-N", "-D", f"127.0.0.1:{proxy}", ssh.where("visitor"))
     try:
         eventually(lambda: can_connect(proxy), what="the proxy")
         eventually(lambda: f":{port:04X} " in ssh("cat /proc/net/tcp /proc/net/tcp6").stdout, what="the service")
@@ -98,7 +101,7 @@ def test_the_agent_of_the_host(ssh, tmp_path):
         eventually(sock.exists, what="the agent")
         env = {**ssh.environment, "SSH_AUTH_SOCK": str(sock)}
         subprocess.run(["ssh-add", "-q", key], env=env, check=True)
-        out = subprocess.run(ssh.command("ssh", "-A", ssh.where("worker"), "ssh-add -l"), env=env, check=True,
+        out = subprocess.run(ssh.command("ssh", "-A", ssh.where("visitor"), "ssh-add -l"), env=env, check=True,
                              capture_output=True, text=True, timeout=60).stdout
         assert "on the host" in out
     finally:
@@ -107,5 +110,6 @@ def test_the_agent_of_the_host(ssh, tmp_path):
 
 
 def test_the_distros_service_and_files_are_left_alone(ssh):
-    assert ssh("systemctl is-active ssh.service; ls /etc/ssh/ssh_host_* 2>/dev/null; ls -A ~/.ssh 2>/dev/null; true",
-               user="worker").stdout in ("inactive\n", "failed\n")
+    out = ssh("systemctl is-active ssh.service; ls /etc/ssh/ssh_host_* 2>/dev/null; ls -A ~/.ssh 2>/dev/null; true",
+              user="visitor").stdout
+    assert out in ("inactive\n", "failed\n")
