@@ -43,6 +43,16 @@ def test_command_is_in_a_login_session(sh, user):
     assert sh(f"systemctl is-active user@{uid}").stdout == "active\n"
 
 
+def test_hierarchies_of_cgroup_v1(sh):
+    """Docker and others mount one of their own, whose line comes before that of version 2."""
+    sh("mkdir -p /run/v1; mount -t cgroup -o none,name=berth-test none /run/v1")
+    sh("id carol")  # a session of somebody who has none yet
+    *others, group = sh("cat /proc/self/cgroup", "carol").stdout.split()
+    session = sh("echo $XDG_SESSION_ID", "carol").stdout.strip()
+    sh("umount /run/v1")
+    assert others and group == f"0::/user.slice/user-{uid_of(sh, 'carol')}.slice/session-{session}.scope"
+
+
 def test_runtime_directory_is_private(sh):
     assert sh("stat -c '%a %U %F' $XDG_RUNTIME_DIR; findmnt -no FSTYPE $XDG_RUNTIME_DIR || "
               "grep -c \" $XDG_RUNTIME_DIR \" /proc/mounts", "alice").stdout.split()[:3] == ["700", "alice", "directory"]

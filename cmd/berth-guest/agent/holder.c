@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "holder.h"
 
+#include "os/cgroup.h"
 #include "os/file.h"
 
 #include <dirent.h>
@@ -10,6 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 /* A user may give a process of theirs this name: what it leads to is theirs, too. */
 static bool is_holder(pid_t pid, uid_t uid)
@@ -40,11 +42,10 @@ pid_t holder_find(uid_t uid)
 
 void holder_join(pid_t holder)
 {
-    char path[32], wanted[PATH_MAX], own[PATH_MAX], procs[PATH_MAX + 64];
-    snprintf(path, sizeof(path), "/proc/%d/cgroup", holder);
-    if (!file_read_line(path, wanted, sizeof(wanted)) || strncmp(wanted, "0::/", 4) != 0 ||
-        !file_read_line("/proc/self/cgroup", own, sizeof(own)) || strcmp(own, wanted) == 0)
+    char wanted[PATH_MAX], own[PATH_MAX], procs[PATH_MAX + 16];
+    if (!cgroup_directory(holder, wanted, sizeof(wanted)) ||
+        !cgroup_directory(getpid(), own, sizeof(own)) || strcmp(own, wanted) == 0)
         return;
-    snprintf(procs, sizeof(procs), "/sys/fs/cgroup%s/cgroup.procs", wanted + 3);
+    snprintf(procs, sizeof(procs), "%s/cgroup.procs", wanted);
     file_write(procs, "0");
 }

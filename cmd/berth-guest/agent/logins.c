@@ -3,6 +3,7 @@
 
 #include "holder.h"
 
+#include "os/cgroup.h"
 #include "os/file.h"
 #include "os/log.h"
 
@@ -160,13 +161,9 @@ int logins_prepare(const DefaultUsers *defaults, const char **ret_what)
 
 static int open_cgroup(pid_t pid)
 {
-    char path[128];
-    char line[PATH_MAX];
-    char directory[PATH_MAX + 32];
-    snprintf(path, sizeof(path), "/proc/%d/cgroup", pid);
-    if (!file_read_line(path, line, sizeof(line)) || strncmp(line, "0::/", 4) != 0)
+    char directory[PATH_MAX];
+    if (!cgroup_directory(pid, directory, sizeof(directory)))
         return -1;
-    snprintf(directory, sizeof(directory), "/sys/fs/cgroup%s", line + 3);
     return open(directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 }
 

@@ -1,0 +1,16 @@
+/* SPDX-License-Identifier: MIT */
+/* The control group of a process in the hierarchy of cgroup v2, of /proc/PID/cgroup (cgroups(7)).
+ * Hierarchies of version 1 may be mounted beside it: each has a line there, before the one of
+ * version 2. */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <sys/types.h>
+
+/* Find the group in @text, the content of that file: its path in the hierarchy, with a slash at
+ * its begin. False: there is none, or @size is too small. */
+bool cgroup_parse(const char *text, char *path, size_t size);
+
+/* The directory of the group of @pid under /sys/fs/cgroup. False: as above, or no such process. */
+bool cgroup_directory(pid_t pid, char *directory, size_t size);
