@@ -144,7 +144,7 @@ static bool make_channel(int *ret_ours, int *ret_theirs, GError **error)
     return false;
 }
 
-BerthQemu *berth_qemu_spawn(const BerthMachine *machine, int net_fd, int share_fd,
+BerthQemu *berth_qemu_spawn(const BerthMachine *machine, const BerthQemuGuest *guest,
                             BerthQemuExitFunc on_exit, gpointer user_data,
                             BerthQemuChannels *ret_channels, GError **error)
 {
@@ -154,13 +154,12 @@ BerthQemu *berth_qemu_spawn(const BerthMachine *machine, int net_fd, int share_f
     if (argv == NULL)
         return NULL;
 
-    berth_autofd int qmp = -1, agent = -1, console = -1;
-    berth_autofd int their_qmp = -1, their_agent = -1, their_console = -1;
-    if (!make_channel(&qmp, &their_qmp, error) || !make_channel(&agent, &their_agent, error) ||
-        !make_channel(&console, &their_console, error))
+    berth_autofd int qmp = -1, console = -1;
+    berth_autofd int their_qmp = -1, their_console = -1;
+    if (!make_channel(&qmp, &their_qmp, error) || !make_channel(&console, &their_console, error))
         return NULL;
 
-    const int sources[] = {their_qmp, their_agent, net_fd, their_console, share_fd};
+    const int sources[] = {their_qmp, guest->agent, guest->net, their_console, guest->share};
     const int targets[] = {BERTH_QEMU_FD_QMP, BERTH_QEMU_FD_AGENT, BERTH_QEMU_FD_NET,
                            BERTH_QEMU_FD_CONSOLE, BERTH_QEMU_FD_SHARE};
     g_autoptr(BerthQemu) qemu = g_new0(BerthQemu, 1);
@@ -175,7 +174,6 @@ BerthQemu *berth_qemu_spawn(const BerthMachine *machine, int net_fd, int share_f
     qemu->ended = watch(qemu->child.pidfd, G_PRIORITY_DEFAULT + 1, on_ended, qemu);
     qemu->errors_readable = watch(qemu->child.errors, G_PRIORITY_DEFAULT, on_errors_readable, qemu);
     ret_channels->qmp = berth_fd_steal(&qmp);
-    ret_channels->agent = berth_fd_steal(&agent);
     ret_channels->console = berth_fd_steal(&console);
     return g_steal_pointer(&qemu);
 }

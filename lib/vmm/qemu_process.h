@@ -2,9 +2,9 @@
  *
  * qemu_process — the running QEMU of an instance.
  *
- * A child process that dies with this one. Its channels are socket pairs created here, except the
- * network's, which outlives it. The tail of its standard error is kept to explain its exit; its
- * standard output is discarded.
+ * A child process that dies with this one. Its own channels are socket pairs created here; what
+ * belongs to the guest is passed in and outlives it (BerthQemuGuest). The tail of its standard
+ * error is kept to explain its exit; its standard output is discarded.
  *
  * Uses the caller's thread-default GMainContext, on the main thread.
  */
@@ -19,9 +19,15 @@ G_BEGIN_DECLS
 /* Our ends, non-blocking and close-on-exec; the caller closes each. */
 typedef struct {
     int qmp;
-    int agent;
     int console;
 } BerthQemuChannels;
+
+/* QEMU's ends of what outlives it. All stay the caller's. */
+typedef struct {
+    int net;   /* a datagram socket, with the frames of the network card */
+    int share; /* a listening stream socket: it accepts the server of the guest's shares */
+    int agent; /* of guest_ends.h */
+} BerthQemuGuest;
 
 typedef struct BerthQemu BerthQemu;
 
@@ -34,11 +40,9 @@ typedef void (*BerthQemuExitFunc)(BerthQemu *qemu, int wait_status, gpointer use
  * "machine.no-qemu", "machine.no-kernel", "machine.no-initramfs", "machine.no-disk". */
 bool berth_qemu_check(const BerthMachine *machine, GError **error);
 
-/* Start QEMU for @machine, whose accelerator is settled. @net_fd, a datagram socket, carries the
- * frames of its network card; at @share_fd, a listening stream socket, it accepts the server of the
- * guest's shares. Both stay the caller's. NULL on error. Errors: of berth_qemu_check, of
- * berth_qemu_args, "machine.qemu.*". */
-BerthQemu *berth_qemu_spawn(const BerthMachine *machine, int net_fd, int share_fd,
+/* Start QEMU for @machine, whose accelerator is settled. NULL on error. Errors: of
+ * berth_qemu_check, of berth_qemu_args, "machine.qemu.*". */
+BerthQemu *berth_qemu_spawn(const BerthMachine *machine, const BerthQemuGuest *guest,
                             BerthQemuExitFunc on_exit, gpointer user_data,
                             BerthQemuChannels *ret_channels, GError **error);
 

@@ -76,6 +76,17 @@ static void test_both_ways(World *world, gconstpointer data)
     expect(world->owner, "EXIT 1;EXIT 2;");
 }
 
+static void test_guests_streams(World *world, gconstpointer data)
+{
+    deliver(world, WIRE_GUEST_STREAM | 7);
+    expect(world->owner, "");
+    berth_streams_accept(world->streams, keep, world);
+    deliver(world, WIRE_GUEST_STREAM | 7);
+    deliver(world, WIRE_GUEST_STREAM | 9);
+    deliver(world, 7); /* of the host's */
+    expect(world->owner, "EXIT 2147483655;EXIT 2147483657;");
+}
+
 static void test_frames_without_an_owner(World *world, gconstpointer data)
 {
     guint32 closed = berth_streams_open(world->streams, keep, world);
@@ -110,6 +121,7 @@ int main(int argc, char **argv)
     g_test_add("/instance/streams/both-ways", World, NULL, set_up, test_both_ways, tear_down);
     g_test_add("/instance/streams/frames-without-an-owner", World, NULL, set_up,
                test_frames_without_an_owner, tear_down);
+    g_test_add("/instance/streams/guests", World, NULL, set_up, test_guests_streams, tear_down);
     g_test_add("/instance/streams/owner-that-closes-within", World, NULL, set_up,
                test_owner_that_closes_within, tear_down);
     return g_test_run();

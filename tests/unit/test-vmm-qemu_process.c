@@ -3,6 +3,7 @@
 #include "base/error.h"
 #include "base/fd.h"
 #include "vmm/emulator.h"
+#include "vmm/guest_ends.h"
 #include "vmm/qemu_process.h"
 #include "vmm/qmp.h"
 
@@ -21,6 +22,7 @@ typedef struct {
     BerthMachine *machine;
     int net[2];
     int share;
+    BerthGuestEnds ends;
     BerthQemu *qemu;
     BerthQemuChannels channels;
     bool exited;
@@ -57,7 +59,9 @@ static void set_up(Fixture *fixture, gconstpointer data)
     g_assert_cmpint(berth_fd_socketpair(SOCK_DGRAM, fixture->net), ==, 0);
     fixture->share = berth_fd_listen(NULL);
     g_assert_cmpint(fixture->share, >=, 0);
-    fixture->channels = (BerthQemuChannels){-1, -1, -1};
+    fixture->ends = (BerthGuestEnds)BERTH_GUEST_ENDS_INIT;
+    g_assert_true(berth_guest_ends_open(&fixture->ends, NULL));
+    fixture->channels = (BerthQemuChannels){-1, -1};
     fixture->events = g_string_new(NULL);
 }
 
@@ -69,7 +73,7 @@ static void tear_down(Fixture *fixture, gconstpointer data)
     berth_fd_close(&fixture->net[1]);
     berth_fd_close(&fixture->share);
     berth_fd_close(&fixture->channels.qmp);
-    berth_fd_close(&fixture->channels.agent);
+    berth_guest_ends_clear(&fixture->ends);
     berth_fd_close(&fixture->channels.console);
     files_remove(fixture->dir);
     g_free(fixture->dir);
@@ -89,11 +93,17 @@ static void on_qemu_exit(BerthQemu *qemu, int status, gpointer user_data)
     g_clear_pointer(&fixture->qemu, berth_qemu_free);
 }
 
+static BerthQemuGuest guest_of(const Fixture *fixture)
+{
+    return (BerthQemuGuest){fixture->net[1], fixture->share, fixture->ends.qemu_agent};
+}
+
 static void spawn(Fixture *fixture)
 {
     g_autoptr(GError) error = NULL;
-    fixture->qemu = berth_qemu_spawn(fixture->machine, fixture->net[1], fixture->share,
-                                     on_qemu_exit, fixture, &fixture->channels, &error);
+    const BerthQemuGuest guest = guest_of(fixture);
+    fixture->qemu = berth_qemu_spawn(fixture->machine, &guest, on_qemu_exit, fixture,
+                                     &fixture->channels, &error);
     g_assert_no_error(error);
     g_assert_cmpint(berth_qemu_pid(fixture->qemu), >, 0);
 }
@@ -140,7 +150,8 @@ static void test_channels_are_in_place(Fixture *fixture, gconstpointer data)
     spawn(fixture);
     expect_exit(fixture, 0, "");
     expect_text(fixture->channels.qmp, "qmp\n");
-    expect_text(fixture->channels.agent, "agent\n");
+    berth_fd_close(&fixture->ends.qemu_agent);
+    expect_text(fixture->ends.agent, "agent\n");
     g_autofree char *console = read_all(fixture->channels.console);
     g_autoptr(GRegex) own =
         g_regex_new("^\\d\\d+\n", G_REGEX_MULTILINE, 0, NULL); /* the shell keeps its own there */
@@ -152,11 +163,32 @@ static void test_channels_are_in_place(Fixture *fixture, gconstpointer data)
     g_assert_cmpstr(frame, ==, "net\n");
 }
 
+/* What one QEMU has not read of the agent's channel is the next one's. */
+static void test_next_process_reads_on(Fixture *fixture, gconstpointer data)
+{
+    set_qemu(fixture, "read line <&4; echo $line >&4");
+    g_assert_cmpint(write(fixture->ends.agent, "one\ntwo\n", 8), ==, 8);
+    const char *const lines[] = {"one\n", "two\n"};
+    for (gsize i = 0; i < G_N_ELEMENTS(lines); i++) {
+        char answer[8] = "";
+        spawn(fixture);
+        expect_exit(fixture, 0, "");
+        g_assert_cmpint(read(fixture->ends.agent, answer, sizeof(answer)), ==, 4);
+        g_assert_cmpstr(answer, ==, lines[i]);
+        g_clear_pointer(&fixture->last_words, g_free);
+        fixture->exited = false;
+        berth_fd_close(&fixture->channels.qmp);
+        berth_fd_close(&fixture->channels.console);
+    }
+    g_assert_cmpint(read(fixture->ends.agent, &(char){0}, 1), ==, -1); /* and no end */
+    g_assert_cmpint(errno, ==, EAGAIN);
+}
+
 static void test_channels_do_not_block(Fixture *fixture, gconstpointer data)
 {
     set_qemu(fixture, "exec sleep 60");
     spawn(fixture);
-    const int fds[] = {fixture->channels.qmp, fixture->channels.agent, fixture->channels.console};
+    const int fds[] = {fixture->channels.qmp, fixture->ends.agent, fixture->channels.console};
     for (gsize i = 0; i < G_N_ELEMENTS(fds); i++) {
         char byte;
         g_assert_cmpint(read(fds[i], &byte, 1), ==, -1);
@@ -237,8 +269,10 @@ static void test_dies_with_its_keeper(Fixture *fixture, gconstpointer data)
     pid_t keeper = fork();
     if (keeper == 0) {
         int console = -1;
-        BerthQemu *qemu = berth_qemu_spawn(fixture->machine, pair[1], fixture->share, on_qemu_exit,
-                                           fixture, &fixture->channels, NULL);
+        BerthQemuGuest guest = guest_of(fixture);
+        guest.net = pair[1];
+        BerthQemu *qemu = berth_qemu_spawn(fixture->machine, &guest, on_qemu_exit, fixture,
+                                           &fixture->channels, NULL);
         console = qemu != NULL ? 0 : 1;
         _exit(console); /* without freeing it; QEMU holds pair[1] */
     }
@@ -281,9 +315,10 @@ static void expect_refusal(Fixture *fixture, BerthErrorCode code, const char *id
     g_assert_null(strchr(error->message, '\n'));
 
     g_autoptr(GError) again = NULL;
-    BerthQemuChannels channels = {-1, -1, -1};
-    g_assert_null(berth_qemu_spawn(fixture->machine, fixture->net[1], fixture->share, on_qemu_exit,
-                                   fixture, &channels, &again));
+    BerthQemuChannels channels = {-1, -1};
+    const BerthQemuGuest guest = guest_of(fixture);
+    g_assert_null(
+        berth_qemu_spawn(fixture->machine, &guest, on_qemu_exit, fixture, &channels, &again));
     g_assert_cmpstr(again->message, ==, error->message);
     g_assert_cmpint(channels.qmp, ==, -1);
 }
@@ -319,8 +354,9 @@ static void test_program_that_cannot_run(Fixture *fixture, gconstpointer data)
     files_write(fixture->machine->emulator, "#!/nowhere/interpreter\n");
     g_assert_cmpint(g_chmod(fixture->machine->emulator, 0755), ==, 0);
     g_autoptr(GError) error = NULL;
-    g_assert_null(berth_qemu_spawn(fixture->machine, fixture->net[1], fixture->share, on_qemu_exit,
-                                   fixture, &fixture->channels, &error));
+    const BerthQemuGuest guest = guest_of(fixture);
+    g_assert_null(berth_qemu_spawn(fixture->machine, &guest, on_qemu_exit, fixture,
+                                   &fixture->channels, &error));
     g_assert_cmpstr(berth_error_id(error), ==, "machine.no-qemu");
 }
 
@@ -406,14 +442,13 @@ static void test_real_disk_in_use(Fixture *fixture, gconstpointer data)
 
     Fixture second = *fixture;
     second.last_words = NULL;
-    second.channels = (BerthQemuChannels){-1, -1, -1};
+    second.channels = (BerthQemuChannels){-1, -1};
     spawn(&second);
     expect_exit(&second, 1,
                 "-device virtio-blk-device,drive=root,write-cache=on,werror=stop: Failed to get "
                 "\"write\" lock");
     g_free(second.last_words);
     berth_fd_close(&second.channels.qmp);
-    berth_fd_close(&second.channels.agent);
     berth_fd_close(&second.channels.console);
 }
 
@@ -424,6 +459,7 @@ int main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
     ADD("channels-are-in-place", NULL, test_channels_are_in_place);
+    ADD("next-process-reads-on", NULL, test_next_process_reads_on);
     ADD("channels-do-not-block", NULL, test_channels_do_not_block);
     for (gsize row = 0; row < G_N_ELEMENTS(sayings); row++) {
         g_autofree char *name =

@@ -112,9 +112,8 @@ static void launch(BerthInstance *instance)
     berth_port_notices_set_up(instance->port_notices, -1);
     berth_instance_begin_life(instance);
     berth_console_log(instance->console, "%s starts", instance->machine->name);
-    int agent_fd = berth_instance_start_qemu(instance, &error);
-    if (agent_fd >= 0)
-        berth_instance_boot_guest(instance, agent_fd);
+    if (berth_instance_open_life(instance, &error) && berth_instance_start_qemu(instance, &error))
+        berth_instance_boot_guest(instance);
     else
         berth_instance_fail(instance, g_steal_pointer(&error));
 }
@@ -203,6 +202,11 @@ static const BerthNetProcessEvents network_events = {.log = log_line,
                                                      .failed = on_network_failed,
                                                      .changed = on_ports_changed};
 
+static void on_call_frame(const WireFrame *frame, gpointer owner)
+{
+    berth_host_calls_frame(owner, frame);
+}
+
 /* --- the shares ------------------------------------------------------------------------------- */
 
 /* Its notices are known now, and belong to the start. */
@@ -260,6 +264,7 @@ BerthInstance *berth_instance_new(BerthMachine *machine, const char *dir, const 
     instance->user_data = user_data;
     instance->started_usec = berth_clock_boottime();
     instance->life.kernel = g_strdup("");
+    instance->life.ends = (BerthGuestEnds)BERTH_GUEST_ENDS_INIT;
     berth_instance_begin_life(instance); /* STATUS is answered even if nothing can start */
     instance->console = berth_console_new(machine->log, machine->log_size);
     berth_instance_follow_host(instance);
@@ -267,6 +272,7 @@ BerthInstance *berth_instance_new(BerthMachine *machine, const char *dir, const 
     instance->streams = berth_streams_new(&berth_instance_streams_ops, instance);
     instance->calls =
         berth_host_calls_new(machine, support_dir, &berth_instance_calls_ops, instance);
+    berth_streams_accept(instance->streams, on_call_frame, instance->calls);
     instance->server =
         berth_server_new(listen_fd, instance->streams, &berth_instance_server_ops, instance);
 

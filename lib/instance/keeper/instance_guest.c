@@ -2,6 +2,7 @@
 #include "instance_private.h"
 
 #include "base/error.h"
+#include "base/fd.h"
 #include "base/zone.h"
 #include "model/share.h"
 
@@ -215,10 +216,7 @@ static void on_share(guint32 uid, guint32 gid, const char *root, gpointer user_d
 static bool on_session(const WireFrame *frame, gpointer user_data)
 {
     BerthInstance *instance = user_data;
-    if ((frame->stream & WIRE_GUEST_STREAM) != 0)
-        berth_host_calls_frame(instance->calls, frame);
-    else
-        berth_streams_deliver(instance->streams, frame);
+    berth_streams_deliver(instance->streams, frame);
     return true;
 }
 
@@ -262,12 +260,18 @@ void berth_instance_begin_life(BerthInstance *instance)
     assign(&life->init_status, "");
 }
 
-void berth_instance_boot_guest(BerthInstance *instance, int agent_fd)
+bool berth_instance_open_life(BerthInstance *instance, GError **error)
 {
-    instance->life.offers_shares = !instance->machine->isolated;
-    instance->life.agent = berth_agent_client_new(agent_fd, instance->machine,
-                                                  berth_host_route_has_default(instance->route),
-                                                  &agent_events, instance);
+    return berth_guest_ends_open(&instance->life.ends, error);
+}
+
+void berth_instance_boot_guest(BerthInstance *instance)
+{
+    GuestLife *life = &instance->life;
+    life->offers_shares = !instance->machine->isolated;
+    life->agent = berth_agent_client_new(berth_fd_steal(&life->ends.agent), instance->machine,
+                                         berth_host_route_has_default(instance->route),
+                                         &agent_events, instance);
     send_names(instance);
     berth_instance_set_timer(instance, instance->machine->boot_timeout_sec * 1000, on_boot_timeout);
 }
@@ -313,12 +317,14 @@ void berth_instance_end_life(BerthInstance *instance)
     berth_sockets_reset(instance->sockets);
     berth_host_calls_reset(instance->calls);
     g_clear_pointer(&instance->life.agent, berth_agent_client_free);
+    berth_guest_ends_clear(&instance->life.ends);
 }
 
 void berth_instance_clear_life(BerthInstance *instance)
 {
     GuestLife *life = &instance->life;
     berth_agent_client_free(life->agent);
+    berth_guest_ends_clear(&life->ends);
     berth_boot_report_free(life->report);
     g_free(life->kernel);
     g_free(life->init);

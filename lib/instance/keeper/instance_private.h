@@ -3,9 +3,10 @@
  * instance_private — shared by the files of the instance only.
  *
  *     instance.c           its states, from QEMU's start to its end
- *     instance_guest.c     one life of the guest: the agent, its start, what it must know of the
- * host instance_qemu.c      one QEMU process: its start, its events, its end instance_requests.c
- * clients' requests instance_pause.c     pauses: the host refuses a write to the disk
+ *     instance_guest.c     one life of the guest: the agent, its start, the host it must know
+ *     instance_qemu.c      one QEMU process: its start, its events, its end
+ *     instance_requests.c  clients' requests
+ *     instance_pause.c     pauses: the host refuses a write to the disk
  *     instance_files.c     the kernel and initramfs, kept open
  */
 #pragma once
@@ -26,6 +27,7 @@
 #include "share_process.h"
 #include "sockets.h"
 #include "streams.h"
+#include "vmm/guest_ends.h"
 #include "vmm/qemu_process.h"
 #include "vmm/qmp.h"
 
@@ -41,6 +43,7 @@ typedef enum { END_UNKNOWN, END_POWERED_OFF, END_REBOOT } EndReason;
 
 /* One life of the guest: from its boot until it reboots or ends. instance_guest.c */
 typedef struct {
+    BerthGuestEnds ends;     /* passed on from one QEMU to the next */
     BerthAgentClient *agent; /* NULL before the boot and once the channel is closed */
     bool was_up;
     char *kernel;            /* reported by the guest */
@@ -127,10 +130,13 @@ char **berth_instance_share_paths(const BerthInstance *instance);
 void berth_instance_settle_shares(BerthInstance *instance, BerthSharesEffect effect);
 /* Write the machine's shares into machine.conf. */
 void berth_instance_store_shares(BerthInstance *instance);
-/* Forget what the former life of the guest reported. */
+/* Forget what the former life of the guest reported, and open the ends of a new one. Errors: of
+ * berth_guest_ends_open. */
 void berth_instance_begin_life(BerthInstance *instance);
-/* Boot the guest whose agent is at @agent_fd (taken) within the machine's boot timeout. */
-void berth_instance_boot_guest(BerthInstance *instance, int agent_fd);
+bool berth_instance_open_life(BerthInstance *instance, GError **error);
+/* Send the guest, whose QEMU was just started, its configuration; it has the machine's boot
+ * timeout. */
+void berth_instance_boot_guest(BerthInstance *instance);
 /* The guest closed the agent's channel: no session works without it. */
 void berth_instance_lose_agent(BerthInstance *instance);
 /* The guest is gone: close its forwards and connections. */
@@ -139,9 +145,8 @@ void berth_instance_clear_life(BerthInstance *instance);
 /* Send the host's time and zone to a guest that is ready. */
 void berth_instance_send_clock(BerthInstance *instance);
 
-/* Start QEMU. The agent's end of its channel, the caller's, or -1. Errors: those of
- * berth_qemu_spawn. */
-int berth_instance_start_qemu(BerthInstance *instance, GError **error);
+/* Start a QEMU for the present life of the guest. Errors: those of berth_qemu_spawn. */
+bool berth_instance_start_qemu(BerthInstance *instance, GError **error);
 /* The error for a QEMU that ended unasked. */
 GError *berth_instance_crash_error(BerthInstance *instance);
 void berth_instance_clear_qemu(BerthInstance *instance);

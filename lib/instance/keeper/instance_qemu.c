@@ -41,19 +41,23 @@ static void on_qmp_closed(BerthQmp *qmp, const GError *error, gpointer user_data
     advance_end(instance);
 }
 
-int berth_instance_start_qemu(BerthInstance *instance, GError **error)
+bool berth_instance_start_qemu(BerthInstance *instance, GError **error)
 {
     BerthQemuChannels channels;
+    const BerthQemuGuest guest = {
+        .net = berth_net_process_guest_fd(instance->network),
+        .share = berth_share_process_guest_fd(instance->shares),
+        .agent = instance->life.ends.qemu_agent,
+    };
     QemuProcess *process = &instance->process;
-    process->qemu = berth_qemu_spawn(
-        instance->machine, berth_net_process_guest_fd(instance->network),
-        berth_share_process_guest_fd(instance->shares), on_qemu_exit, instance, &channels, error);
+    process->qemu =
+        berth_qemu_spawn(instance->machine, &guest, on_qemu_exit, instance, &channels, error);
     if (process->qemu == NULL)
-        return -1;
+        return false;
     berth_instance_watch_pauses(instance);
     process->qmp = berth_qmp_new(channels.qmp, on_qmp_event, on_qmp_closed, instance);
     berth_console_attach(instance->console, channels.console);
-    return channels.agent;
+    return true;
 }
 
 GError *berth_instance_crash_error(BerthInstance *instance)

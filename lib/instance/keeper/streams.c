@@ -10,7 +10,7 @@ struct BerthStreams {
     const BerthStreamsOps *ops;
     gpointer user_data;
     guint32 last;
-    GHashTable *owners; /* number -> Owner*, owned */
+    GHashTable *owners; /* number -> Owner*, owned; of the guest's all at WIRE_GUEST_STREAM */
 };
 
 BerthStreams *berth_streams_new(const BerthStreamsOps *ops, gpointer user_data)
@@ -30,12 +30,23 @@ void berth_streams_free(BerthStreams *streams)
     g_free(streams);
 }
 
-guint32 berth_streams_open(BerthStreams *streams, BerthStreamHandler handler, gpointer owner)
+static void set_owner(BerthStreams *streams, guint32 stream, BerthStreamHandler handler,
+                      gpointer owner)
 {
     Owner *entry = g_new(Owner, 1);
     *entry = (Owner){handler, owner};
-    g_hash_table_insert(streams->owners, GUINT_TO_POINTER(++streams->last), entry);
+    g_hash_table_insert(streams->owners, GUINT_TO_POINTER(stream), entry);
+}
+
+guint32 berth_streams_open(BerthStreams *streams, BerthStreamHandler handler, gpointer owner)
+{
+    set_owner(streams, ++streams->last, handler, owner);
     return streams->last;
+}
+
+void berth_streams_accept(BerthStreams *streams, BerthStreamHandler handler, gpointer owner)
+{
+    set_owner(streams, WIRE_GUEST_STREAM, handler, owner);
 }
 
 void berth_streams_close(BerthStreams *streams, guint32 stream)
@@ -56,7 +67,9 @@ void berth_streams_send(BerthStreams *streams, const WireFrame *frame, guint32 s
 
 void berth_streams_deliver(BerthStreams *streams, const WireFrame *frame)
 {
-    const Owner *owner = g_hash_table_lookup(streams->owners, GUINT_TO_POINTER(frame->stream));
+    bool begun_by_guest = (frame->stream & WIRE_GUEST_STREAM) != 0;
+    guint32 key = begun_by_guest ? WIRE_GUEST_STREAM : frame->stream;
+    const Owner *owner = g_hash_table_lookup(streams->owners, GUINT_TO_POINTER(key));
     if (owner != NULL)
         owner->handle(frame, owner->data);
 }

@@ -4,7 +4,8 @@
  *
  * The server's sessions and the sockets' connections each own one stream of the guest. The table
  * gives out the numbers, which are never used twice, and hands the guest's frames to the owner; it
- * ignores frames of streams without one: the guest may not know yet that the owner has gone.
+ * ignores frames of streams without one: the guest may not know yet that the owner has gone. The
+ * streams that the guest begins (WIRE_GUEST_STREAM) have one owner, who tells them apart.
  *
  * On the thread-default GMainContext.
  */
@@ -38,6 +39,9 @@ guint32 berth_streams_open(BerthStreams *streams, BerthStreamHandler handler, gp
 /* The owner gets no more frames. The second form also tells the guest. */
 void berth_streams_close(BerthStreams *streams, guint32 stream);
 void berth_streams_hang_up(BerthStreams *streams, guint32 stream);
+
+/* The owner of all streams that the guest begins; until it is set they have none. */
+void berth_streams_accept(BerthStreams *streams, BerthStreamHandler handler, gpointer owner);
 
 /* Send @frame to the guest, or deliver one that came from it. */
 void berth_streams_send(BerthStreams *streams, const WireFrame *frame, guint32 stream);

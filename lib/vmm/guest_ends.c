@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: MIT */
+#include "guest_ends.h"
+
+#include "base/error.h"
+#include "base/fd.h"
+
+#include <errno.h>
+#include <sys/socket.h>
+
+bool berth_guest_ends_open(BerthGuestEnds *ends, GError **error)
+{
+    int pair[2];
+    if (berth_fd_socketpair(SOCK_STREAM, pair) < 0) {
+        berth_error_set_errno(error, errno, "machine.qemu", "socket pair");
+        return false;
+    }
+    ends->agent = pair[0];
+    ends->qemu_agent = pair[1];
+    if (berth_fd_set_nonblocking(ends->agent, true) == 0)
+        return true;
+    berth_error_set_errno(error, errno, "machine.qemu", "socket pair");
+    return false;
+}
+
+void berth_guest_ends_clear(BerthGuestEnds *ends)
+{
+    berth_fd_close(&ends->agent);
+    berth_fd_close(&ends->qemu_agent);
+}
