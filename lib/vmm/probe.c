@@ -3,6 +3,7 @@
 
 #include "base/error.h"
 #include "base/fd.h"
+#include "guest_ends.h"
 #include "qemu_child.h"
 #include "qemu_args.h"
 #include "tsc.h"
@@ -14,7 +15,9 @@
 #include <sys/socket.h>
 #include <sys/wait.h>
 
-#define LISTENING 0 /* of a channel: a stream socket to which nobody connects */
+/* Of a channel. */
+#define LISTENING 0  /* a stream socket to which nobody connects */
+#define MEMORY    -1 /* no channel, but the guest's memory */
 
 /* The descriptors QEMU inherits, and their socket types. */
 static const struct {
@@ -23,7 +26,7 @@ static const struct {
 } channels[] = {
     {BERTH_QEMU_FD_CONSOLE, SOCK_STREAM}, {BERTH_QEMU_FD_QMP, SOCK_STREAM},
     {BERTH_QEMU_FD_AGENT, SOCK_STREAM},   {BERTH_QEMU_FD_NET, SOCK_DGRAM},
-    {BERTH_QEMU_FD_SHARE, LISTENING},
+    {BERTH_QEMU_FD_SHARE, LISTENING},     {BERTH_QEMU_FD_MEMORY, MEMORY},
 };
 #define CHANNELS G_N_ELEMENTS(channels)
 
@@ -50,6 +53,8 @@ static int make_channel(int type, int *ret_ours, int *ret_theirs)
     int result = 0;
     if (type == LISTENING)
         result = pair[1] = berth_fd_listen(NULL);
+    else if (type == MEMORY)
+        result = pair[1] = berth_guest_ends_memory();
     else
         result = berth_fd_socketpair(type, pair);
     *ret_ours = pair[0];

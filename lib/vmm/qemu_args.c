@@ -165,6 +165,7 @@ static void write_machine(Writer *writer, const BerthMachine *machine)
 {
     option(writer, "-machine", NULL);
     property(writer, "type", machine->type);
+    property(writer, "memory-backend", "memory");
     for (char **pair = machine->options; pair != NULL && *pair != NULL; pair++)
         property_pair(writer, *pair);
     for (char **global = machine->globals; global != NULL && *global != NULL; global++)
@@ -193,10 +194,18 @@ static void write_processor(Writer *writer, const BerthMachine *machine, BerthAc
     literal(writer, "-smp", count);
 }
 
+/* A file that is not QEMU's own, so that it outlives QEMU, and shared, so that it has all that the
+ * guest has written. */
 static void write_memory(Writer *writer, guint64 memory)
 {
     g_autofree char *size = g_strdup_printf("%" G_GUINT64_FORMAT "M", memory / MIB);
+    g_autofree char *path = g_strdup_printf("/proc/self/fd/%u", BERTH_QEMU_FD_MEMORY);
     literal(writer, "-m", size);
+    option(writer, "-object", "memory-backend-file");
+    property(writer, "id", "memory");
+    property(writer, "size", size);
+    property(writer, "mem-path", path);
+    property(writer, "share", "on");
 }
 
 /* Limits a guest that has compromised QEMU: no new processes, no privilege changes. */

@@ -18,13 +18,14 @@
 
 G_BEGIN_DECLS
 
-/* Descriptors that QEMU inherits, all sockets, and connected unless said otherwise. */
+/* Descriptors that QEMU inherits, all sockets but the last, and connected unless said otherwise. */
 typedef enum {
     BERTH_QEMU_FD_QMP = 3,     /* stream */
     BERTH_QEMU_FD_AGENT = 4,   /* stream, wire/wire.h */
     BERTH_QEMU_FD_NET = 5,     /* datagram, one Ethernet frame each */
     BERTH_QEMU_FD_CONSOLE = 6, /* stream, the guest's first serial port */
     BERTH_QEMU_FD_SHARE = 7,   /* listening stream: berth-share connects, and another after it */
+    BERTH_QEMU_FD_MEMORY = 8,  /* the guest's memory: a file without a name */
 } BerthQemuFd;
 
 /* The block node of the root disk. */

@@ -159,9 +159,10 @@ BerthQemu *berth_qemu_spawn(const BerthMachine *machine, const BerthQemuGuest *g
     if (!make_channel(&qmp, &their_qmp, error) || !make_channel(&console, &their_console, error))
         return NULL;
 
-    const int sources[] = {their_qmp, guest->agent, guest->net, their_console, guest->share};
-    const int targets[] = {BERTH_QEMU_FD_QMP, BERTH_QEMU_FD_AGENT, BERTH_QEMU_FD_NET,
-                           BERTH_QEMU_FD_CONSOLE, BERTH_QEMU_FD_SHARE};
+    const int sources[] = {their_qmp,     guest->agent, guest->net,
+                           their_console, guest->share, guest->memory};
+    const int targets[] = {BERTH_QEMU_FD_QMP,     BERTH_QEMU_FD_AGENT, BERTH_QEMU_FD_NET,
+                           BERTH_QEMU_FD_CONSOLE, BERTH_QEMU_FD_SHARE, BERTH_QEMU_FD_MEMORY};
     g_autoptr(BerthQemu) qemu = g_new0(BerthQemu, 1);
     qemu->child = (BerthQemuChild)BERTH_QEMU_CHILD_INIT;
     qemu->on_exit = on_exit;

@@ -26,7 +26,8 @@ typedef struct {
 typedef struct {
     int net;   /* a datagram socket, with the frames of the network card */
     int share; /* a listening stream socket: it accepts the server of the guest's shares */
-    int agent; /* of guest_ends.h */
+    int agent; /* this and the next one: of guest_ends.h */
+    int memory;
 } BerthQemuGuest;
 
 typedef struct BerthQemu BerthQemu;

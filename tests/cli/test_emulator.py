@@ -1,13 +1,14 @@
 """Probing an emulator before it runs a distro, and handling rejected options. fake-qemu is the machine."""
 import pytest
 
-PREFERRED, FALLBACK = "type=microvm,acpi=on,rtc=on,firmware=qboot.rom", "type=microvm,acpi=on,rtc=on"
+FALLBACK = "type=microvm,memory-backend=memory,acpi=on,rtc=on"
+PREFERRED = FALLBACK + ",firmware=qboot.rom"
 
 
 def choices(start):
     """The -machine of a start, and the option that opens QMP."""
     argv = start["argv"]
-    return argv[argv.index("-machine") + 1], "-object" if "-object" in argv else "-mon"
+    return argv[argv.index("-machine") + 1], "-mon" if "-mon" in argv else "-object"
 
 
 def restart(box, **environment):

@@ -4,7 +4,7 @@ import subprocess
 from pathlib import Path
 
 SOURCE = Path(__file__).resolve().parents[1] / "bench/bare-init.c"
-KEPT = {"-machine", "-global", "-accel", "-cpu", "-smp", "-m", "-sandbox", "-kernel", "-append"}
+KEPT = {"-global", "-accel", "-cpu", "-smp", "-m", "-sandbox", "-kernel", "-append"}
 
 
 def newc(entries):
@@ -29,11 +29,13 @@ def make_initramfs(directory):
 
 def command(host, distro, append=""):
     """The machine, processor, memory and kernel arguments of `berth start --dry-run`, without devices; the console is
-    standard input and output.
+    standard input and output, and the memory QEMU's own.
     """
     argv = shlex.split(host("start", "--dry-run", distro).stdout)
     made = [argv[0], "-nodefaults", "-no-user-config", "-no-reboot", "-display", "none"]
     for name, value in zip(argv, argv[1:]):
-        if name in KEPT:
+        if name == "-machine":
+            made += [name, value.replace("memory-backend=memory,", "")]
+        elif name in KEPT:
             made += [name, f"{value} {append}".rstrip() if name == "-append" else value]
     return [*made, "-serial", "stdio"]

@@ -95,7 +95,8 @@ static void on_qemu_exit(BerthQemu *qemu, int status, gpointer user_data)
 
 static BerthQemuGuest guest_of(const Fixture *fixture)
 {
-    return (BerthQemuGuest){fixture->net[1], fixture->share, fixture->ends.qemu_agent};
+    return (BerthQemuGuest){fixture->net[1], fixture->share, fixture->ends.qemu_agent,
+                            fixture->ends.memory};
 }
 
 static void spawn(Fixture *fixture)
@@ -156,7 +157,7 @@ static void test_channels_are_in_place(Fixture *fixture, gconstpointer data)
     g_autoptr(GRegex) own =
         g_regex_new("^\\d\\d+\n", G_REGEX_MULTILINE, 0, NULL); /* the shell keeps its own there */
     g_autofree char *text = g_regex_replace_literal(own, console, -1, 0, "", 0, NULL);
-    g_assert_cmpstr(text, ==, "console\nstdin 1\n/dev/null\n0\n1\n2\n3\n4\n5\n6\n7\n");
+    g_assert_cmpstr(text, ==, "console\nstdin 1\n/dev/null\n0\n1\n2\n3\n4\n5\n6\n7\n8\n");
 
     char frame[16] = "";
     g_assert_cmpint(recv(fixture->net[0], frame, sizeof(frame), MSG_DONTWAIT), ==, 4);

@@ -48,6 +48,7 @@ bool berth_instance_start_qemu(BerthInstance *instance, GError **error)
         .net = berth_net_process_guest_fd(instance->network),
         .share = berth_share_process_guest_fd(instance->shares),
         .agent = instance->life.ends.qemu_agent,
+        .memory = instance->life.ends.memory,
     };
     QemuProcess *process = &instance->process;
     process->qemu =
