@@ -1,0 +1,147 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * berth-fetch VERB [KEY=VALUE]... — downloads in a confined process that has its descriptors and
+ * TCP (lib/fetch/confine_fetch.h). berth starts it with the descriptors of lib/disk/file/status.h
+ * and reads its results from the status descriptor: the size, and the SHA-256 as four numbers,
+ * each of eight bytes, the first byte the highest.
+ *
+ *     berth-fetch get url=https://... sha256=... 4<>file 5>&1
+ */
+#include "base/error.h"
+#include "disk/file/status.h"
+#include "fetch/certificates.h"
+#include "fetch/confine_fetch.h"
+#include "fetch/get.h"
+#include "fetch/resolver.h"
+#include "model/fields.h"
+
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <string.h>
+#include <unistd.h>
+
+#define RESOLVER_FD (BERTH_IMAGE_STATUS_SPOOL_FD + 1)
+
+typedef struct {
+    char *url;
+    char *sha256;
+    guint64 size_max;
+    guint stall_sec;
+    guint backoff_msec;
+    guint tries;
+} Options;
+
+static const BerthField get_fields[] = {
+    {"url", BERTH_FIELD_STRING, offsetof(Options, url)},
+    {"sha256", BERTH_FIELD_STRING, offsetof(Options, sha256)},
+    {"size-max", BERTH_FIELD_SIZE, offsetof(Options, size_max), "64G"},
+    {"stall", BERTH_FIELD_UINT, offsetof(Options, stall_sec), "30", 1, 3600},
+    {"backoff", BERTH_FIELD_UINT, offsetof(Options, backoff_msec), "500", 1, 60000},
+    {"tries", BERTH_FIELD_UINT, offsetof(Options, tries), "6", 1, 100},
+    {NULL},
+};
+
+static bool on_progress(const BerthProgress *progress, gpointer user_data)
+{
+    return berth_image_status_send_progress(BERTH_IMAGE_STATUS_FD, progress);
+}
+
+static bool send_report(const BerthFetchReport *report)
+{
+    guint64 numbers[1 + BERTH_FETCH_DIGEST_SIZE / sizeof(guint64)] = {report->size};
+    for (guint i = 0; i < BERTH_FETCH_DIGEST_SIZE; i++) {
+        guint64 *number = &numbers[1 + i / sizeof(guint64)];
+        *number = *number << 8 | report->digest[i];
+    }
+    return berth_image_status_send_report(BERTH_IMAGE_STATUS_FD, numbers, G_N_ELEMENTS(numbers));
+}
+
+static bool read_options(const BerthField *fields, char **words, Options *options, GError **error)
+{
+    berth_fields_init(fields, options);
+    for (; *words != NULL; words++) {
+        g_auto(GStrv) pair = g_strsplit(*words, "=", 2);
+        const BerthField *field = pair[0] != NULL ? berth_field_find(fields, pair[0]) : NULL;
+        if (field == NULL || pair[1] == NULL) {
+            berth_error_set(error, BERTH_ERROR_INVALID, "fetch.worker.usage", NULL,
+                            "berth-fetch: unknown option %s", *words);
+            return false;
+        }
+        if (!berth_field_parse(field, options, pair[1], error))
+            return false;
+    }
+    return true;
+}
+
+/* The resolver gets a number below those that confinement closes. */
+static bool confine(GError **error)
+{
+    int resolver = berth_fetch_resolver_start(error);
+    if (resolver < 0)
+        return false;
+    if (dup2(resolver, RESOLVER_FD) < 0)
+        return false;
+    return berth_fetch_confine(RESOLVER_FD, error);
+}
+
+static bool get(char **words, GError **error)
+{
+    Options options = {0};
+    g_autoptr(GBytes) certificates = berth_fetch_certificates_read();
+    BerthFetchReport report;
+    if (!read_options(get_fields, words, &options, error) || !berth_fetch_prepare(error) ||
+        !confine(error))
+        return false;
+    const BerthFetchRequest request = {
+        .url = options.url != NULL ? options.url : "",
+        .sha256 = options.sha256,
+        .size_max = options.size_max,
+        .stall_sec = options.stall_sec,
+        .backoff_msec = options.backoff_msec,
+        .tries = options.tries,
+        .output = BERTH_IMAGE_STATUS_OUTPUT_FD,
+        .caller = BERTH_IMAGE_STATUS_FD,
+        .resolver = RESOLVER_FD,
+        .certificates = certificates,
+    };
+    return berth_fetch_get(&request, on_progress, NULL, &report, error) && send_report(&report);
+}
+
+static bool run(int argc, char **argv, GError **error)
+{
+    if (argc > 1 && strcmp(argv[1], "get") == 0)
+        return get(argv + 2, error);
+    berth_error_set(error, BERTH_ERROR_INVALID, "fetch.worker.usage", NULL,
+                    "usage: berth-fetch get [KEY=VALUE]... (started by berth)");
+    return false;
+}
+
+/* The parent may have died before the parent-death signal was set. */
+static bool is_orphan(void)
+{
+    struct pollfd status = {.fd = BERTH_IMAGE_STATUS_FD};
+    return poll(&status, 1, 0) == 1 && (status.revents & (POLLERR | POLLNVAL)) != 0;
+}
+
+/* The parent decides when to stop and kills this process then. */
+static void ignore_signals(void)
+{
+    static const int numbers[] = {SIGINT, SIGQUIT, SIGHUP, SIGTERM, SIGPIPE, SIGXFSZ};
+    for (gsize i = 0; i < G_N_ELEMENTS(numbers); i++)
+        signal(numbers[i], SIG_IGN);
+}
+
+int main(int argc, char **argv)
+{
+    if (is_orphan())
+        return 1;
+    ignore_signals();
+
+    g_autoptr(GError) error = NULL;
+    if (run(argc, argv, &error))
+        return 0;
+    if (error != NULL)
+        berth_image_status_send_error(BERTH_IMAGE_STATUS_FD, error);
+    return 1;
+}

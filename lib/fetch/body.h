@@ -1,0 +1,46 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * body — the content of a download: written to a file, hashed, bounded.
+ *
+ * The digest covers what is in the file from its beginning, so that a download can continue after
+ * a cut. A web page in the place of a file (a captive portal's log-in) is detected by its first
+ * bytes. Sizes are bytes. Borrows the descriptor.
+ *
+ * Errors: errno's, "fetch.write.*"; BERTH_ERROR_INVALID, "fetch.too-big", "fetch.web-page",
+ * "fetch.digest".
+ */
+#pragma once
+
+#include <glib.h>
+#include <stdbool.h>
+
+G_BEGIN_DECLS
+
+#define BERTH_FETCH_DIGEST_SIZE 32 /* of SHA-256 */
+
+typedef struct {
+    int fd;           /* an empty file; -1: hash only */
+    guint64 size_max; /* 0: no limit */
+    guint64 size;     /* so far */
+    GChecksum *checksum;
+    char start[64]; /* the first bytes */
+} BerthFetchBody;
+
+void berth_fetch_body_init(BerthFetchBody *body, int fd, guint64 size_max);
+void berth_fetch_body_clear(BerthFetchBody *body);
+G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(BerthFetchBody, berth_fetch_body_clear)
+
+/* Drop the content; the next byte is the first one. */
+bool berth_fetch_body_restart(BerthFetchBody *body, GError **error);
+
+bool berth_fetch_body_append(BerthFetchBody *body, const void *data, gsize size, GError **error);
+
+/* Whether a file of @size bytes is allowed; with an error if not. */
+bool berth_fetch_body_check_size(const BerthFetchBody *body, guint64 size, GError **error);
+
+/* Check the complete content against @sha256 (64 hexadecimal digits, any case, perhaps after "0x";
+ * NULL: any) and put its digest into @digest. */
+bool berth_fetch_body_finish(BerthFetchBody *body, const char *sha256,
+                             guint8 digest[BERTH_FETCH_DIGEST_SIZE], GError **error);
+
+G_END_DECLS
