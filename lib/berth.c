@@ -215,6 +215,18 @@ GPtrArray *berth_list(Berth *berth, GError **error)
     return infos;
 }
 
+char **berth_distro_names(Berth *berth, GError **error)
+{
+    BerthRegistry *registry = berth_handle_registry(berth, error);
+    g_autoptr(GPtrArray) distros = registry != NULL ? berth_registry_list(registry, error) : NULL;
+    if (distros == NULL)
+        return NULL;
+    char **names = g_new0(char *, distros->len + 1);
+    for (guint i = 0; i < distros->len; i++)
+        names[i] = g_strdup(((const BerthDistro *)distros->pdata[i])->name);
+    return names;
+}
+
 /* --- the cache of images --- */
 
 static bool open_cache(Berth *berth, char **ret_directory, guint64 *ret_limit, GError **error)

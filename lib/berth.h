@@ -147,6 +147,10 @@ bool berth_compact(Berth *berth, const char *name, BerthWorkFunc progress, gpoin
 /* Errors: "distro.not-found". */
 bool berth_set_default(Berth *berth, const char *name, GError **error);
 
+/* The names of all distros, the default first, without asking after their states; free with
+ * g_strfreev. */
+char **berth_distro_names(Berth *berth, GError **error);
+
 /* The registered spelling of @name; free with g_free. Errors: "distro.not-found", "distro.none",
  * "distro.no-default". */
 char *berth_resolve(Berth *berth, const char *name, GError **error);

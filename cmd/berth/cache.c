@@ -92,6 +92,7 @@ static int run(Invocation *invocation, GError **error)
 const Command command_cache = {
     .name = "cache",
     .synopsis = "ls|prune [OPTION]...",
+    .completes = "ls|prune",
     .summary = "List or remove the images kept for the next import",
     .details = "Importing the same archive again copies its image instead of reading it. SIZE is\n"
                "an image's disk space, with the blocks that it shares with distros. The setting\n"

@@ -21,6 +21,7 @@ static int run(Invocation *invocation, GError **error)
 const Command command_clone = {
     .name = "clone",
     .synopsis = "SOURCE NAME",
+    .completes = "distro",
     .summary = "Make a second distro with the same content",
     .details =
         "SOURCE must be stopped. Where the host's file system can share blocks, this takes no\n"

@@ -110,6 +110,7 @@ static int run(Invocation *invocation, GError **error)
 const Command command_code = {
     .name = "code",
     .synopsis = "[OPTION]... [DIR]",
+    .completes = "dir",
     .summary = "Open VS Code on a directory of a distro",
     .details =
         "Starts the host's \"code\" with its extension Remote - SSH, over what \"berth ssh-config\n"

@@ -44,10 +44,11 @@ const Command *const commands[] = {
     &command_manage,
     &command_version,
     &command_help,
+    &command_complete,
     NULL,
 };
 
-static const Option help_option = {"help", 'h', NULL, "Show this help"};
+const Option command_help_option = {"help", 'h', NULL, "Show this help"};
 
 typedef struct {
     const Option *option;
@@ -99,9 +100,7 @@ void command_set_unknown(GError **error, const char *word)
                     "there is no command \"%.80s\"", shown);
 }
 
-/* Find the command that @argv names. *ret_used: the words that named it, the program's included;
- * *ret_unnamed: @argv gives only options, as WSL allows. */
-static const Command *choose_command(int argc, char **argv, int *ret_used, bool *ret_unnamed)
+const Command *command_choose(int argc, char **argv, int *ret_used, bool *ret_unnamed)
 {
     *ret_used = MIN(argc, 2);
     *ret_unnamed = false;
@@ -121,26 +120,27 @@ static const Command *choose_command(int argc, char **argv, int *ret_used, bool 
 
 /* --- options and arguments --- */
 
-static const Option *find_long(const Command *command, const char *name, gsize length)
+const Option *command_find_long(const Command *command, const char *name, gsize length)
 {
     for (const Option *o = command->options; o != NULL && o->name != NULL; o++)
         if (strlen(o->name) == length && strncmp(o->name, name, length) == 0)
             return o;
-    bool help = length == strlen(help_option.name) && strncmp(help_option.name, name, length) == 0;
-    return help ? &help_option : NULL;
+    bool help = length == strlen(command_help_option.name) &&
+                strncmp(command_help_option.name, name, length) == 0;
+    return help ? &command_help_option : NULL;
 }
 
-static const Option *find_letter(const Command *command, char letter)
+const Option *command_find_letter(const Command *command, char letter)
 {
     for (const Option *o = command->options; o != NULL && o->name != NULL; o++)
         if (o->letter == letter)
             return o;
-    return letter == help_option.letter ? &help_option : NULL;
+    return letter == command_help_option.letter ? &command_help_option : NULL;
 }
 
 static void record_option(Invocation *invocation, const Option *option, const char *value)
 {
-    if (option == &help_option)
+    if (option == &command_help_option)
         invocation->help = true;
     GivenOption *given = g_new(GivenOption, 1);
     *given = (GivenOption){option, value};
@@ -192,7 +192,7 @@ static bool read_long(Invocation *invocation, const char *word, char ***words, G
     const char *name = word + 2;
     const char *equals = strchr(name, '=');
     gsize length = equals != NULL ? (gsize)(equals - name) : strlen(name);
-    const Option *option = find_long(invocation->command, name, length);
+    const Option *option = command_find_long(invocation->command, name, length);
     if (option == NULL)
         return set_unknown_option(error, invocation->command, word);
     if (option->value != NULL)
@@ -210,7 +210,7 @@ static bool read_long(Invocation *invocation, const char *word, char ***words, G
 static bool read_letters(Invocation *invocation, const char *word, char ***words, GError **error)
 {
     for (const char *letter = word + 1; *letter != '\0'; letter++) {
-        const Option *option = find_letter(invocation->command, *letter);
+        const Option *option = command_find_letter(invocation->command, *letter);
         if (option == NULL)
             return set_unknown_option(error, invocation->command, word);
         if (option->value != NULL)
@@ -227,7 +227,7 @@ static bool is_option(const char *word)
 }
 
 /* WSL ends its own options with --exec and -e, too. */
-static bool ends_options(const Command *command, const char *word)
+bool command_ends_options(const Command *command, const char *word)
 {
     return strcmp(word, "--") == 0 ||
            (command->strict && (strcmp(word, "--exec") == 0 || strcmp(word, "-e") == 0));
@@ -240,7 +240,7 @@ static bool read_words(Invocation *invocation, char **words, GError **error)
     bool options = true;
     while (ok && *words != NULL) {
         char *word = *words++;
-        if (options && ends_options(invocation->command, word)) {
+        if (options && command_ends_options(invocation->command, word)) {
             options = false;
             invocation->exact = strcmp(word, "--") != 0;
         } else if (options && is_option(word)) {
@@ -280,7 +280,7 @@ bool command_read(int argc, char **argv, Invocation *invocation, GError **error)
     int used = 0;
     invocation->given = g_ptr_array_new_with_free_func(g_free);
     invocation->home = argc > 1 && strcmp(argv[1], "~") == 0;
-    invocation->command = choose_command(argc, argv, &used, &invocation->unnamed);
+    invocation->command = command_choose(argc, argv, &used, &invocation->unnamed);
     if (invocation->command == NULL) {
         command_set_unknown(error, argv[1]);
         return false;

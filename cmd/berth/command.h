@@ -17,6 +17,7 @@ typedef struct {
     char letter;       /* or 0 */
     const char *value; /* the value's name in the help; NULL: a flag */
     const char *help;
+    const char *completes; /* the value: as Command.completes, or NULL: by the value's name */
 } Option;
 
 typedef struct Invocation Invocation;
@@ -27,6 +28,7 @@ typedef struct {
     const char *synopsis;  /* arguments, as the help shows them */
     const char *summary;   /* one line, no full stop */
     const char *details;   /* more lines for the command's own help, or NULL */
+    const char *completes; /* the arguments in a shell's completion (complete.c), or NULL */
     int min_arguments;
     int max_arguments;     /* -1: no limit */
     bool hidden;           /* for programs: the overview of commands leaves it out */
@@ -57,6 +59,17 @@ G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(Invocation, invocation_clear)
  * BERTH_ERROR_INVALID, "usage.command", "usage.option", "usage.value", "usage.arguments". */
 bool command_read(int argc, char **argv, Invocation *invocation, GError **error);
 
+/* Find the command that @argv names. *ret_used: the words that named it, the program's included;
+ * *ret_unnamed: @argv gives only options, as WSL allows. NULL: there is no such command. */
+const Command *command_choose(int argc, char **argv, int *ret_used, bool *ret_unnamed);
+
+/* Find an option of @command, or --help: by the first @length bytes of @name, or by its letter. */
+const Option *command_find_long(const Command *command, const char *name, gsize length);
+const Option *command_find_letter(const Command *command, char letter);
+
+/* Whether @word ends the options of @command. */
+bool command_ends_options(const Command *command, const char *word);
+
 /* Find the command with this name or spelling, or NULL. */
 const Command *command_find(const char *word);
 
@@ -65,6 +78,9 @@ void command_set_unknown(GError **error, const char *word);
 
 /* All commands in the order of the help, NULL-terminated. */
 extern const Command *const commands[];
+
+/* --help and -h, which every command has. */
+extern const Option command_help_option;
 
 bool invocation_flag(const Invocation *invocation, const char *option);
 

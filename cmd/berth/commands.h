@@ -10,6 +10,7 @@ extern const Command command_cache;
 extern const Command command_clone;
 extern const Command command_code;
 extern const Command command_compact;
+extern const Command command_complete;
 extern const Command command_config;
 extern const Command command_cp;
 extern const Command command_console;

@@ -29,6 +29,7 @@ static int run(Invocation *invocation, GError **error)
 const Command command_config = {
     .name = "config",
     .synopsis = "[NAME]",
+    .completes = "distro",
     .summary = "List the settings, in general or as they are for a distro",
     .details =
         "They come from BERTH_* variables (BERTH_MEMORY for memory), then from [distro NAME]\n"

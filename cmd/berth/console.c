@@ -128,6 +128,7 @@ const Command command_console = {
     .name = "console",
     .spellings = "--debug-shell",
     .synopsis = "[NAME]",
+    .completes = "distro",
     .summary = "Open root's shell in a distro that may be broken",
     .details =
         "It needs neither the distro's init nor PAM. A distro that does not come up, or has\n"

@@ -150,6 +150,7 @@ static int run(Invocation *invocation, GError **error)
 const Command command_cp = {
     .name = "cp",
     .synopsis = "[OPTION]... SOURCE... TARGET",
+    .completes = "path...",
     .summary = "Copy files between this host and a distro, or two distros",
     .details =
         "NAME:PATH is a file in a distro, which is started when it is not running. A relative\n"

@@ -25,6 +25,7 @@ static int run(Invocation *invocation, GError **error)
 const Command command_docker_env = {
     .name = "docker-env",
     .synopsis = "[NAME]",
+    .completes = "distro",
     .summary = "Point the host's docker at a distro's daemon",
     .details =
         "Prints a line for the shell:\n"

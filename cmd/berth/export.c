@@ -98,7 +98,8 @@ static int run(Invocation *invocation, GError **error)
 }
 
 static const Option options[] = {
-    {"format", 0, "FORMAT", "tar, tar.gz, tar.xz, tar.zst or ext4"},
+    {"format", 0, "FORMAT", "tar, tar.gz, tar.xz, tar.zst or ext4",
+     "tar|tar.gz|tar.xz|tar.zst|ext4"},
     {"force", 'f', NULL, "Replace FILE if it exists"},
     {NULL},
 };
@@ -107,6 +108,7 @@ const Command command_export = {
     .name = "export",
     .spellings = "--export",
     .synopsis = "NAME FILE",
+    .completes = "distro file",
     .summary = "Write a distro's files to an archive, or its disk to an image",
     .details =
         "FILE's suffix chooses the format: .tar, .tar.gz, .tgz, .wsl, .tar.xz, .txz, .tar.zst,\n"

@@ -102,6 +102,7 @@ static int run(Invocation *invocation, GError **error)
 const Command command_forward = {
     .name = "forward",
     .synopsis = "add|remove|list [OPTION]... [NAME] [RULE]",
+    .completes = "add|remove|list distro",
     .summary = "Forward further ports of the host to a distro",
     .details =
         "RULE is [HOSTADDRESS:][HOSTPORT:]GUESTPORT[/udp], or udp:PORT:\n"

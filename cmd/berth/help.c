@@ -46,15 +46,14 @@ static void print_option(const Option *option, int width)
 
 static void print_options(const Command *command)
 {
-    static const Option help = {"help", 'h', NULL, "Show this help"};
-    int width = option_width(&help);
+    int width = option_width(&command_help_option);
     for (const Option *o = command->options; o != NULL && o->name != NULL; o++)
         width = MAX(width, option_width(o));
 
     printf("\nOptions:\n");
     for (const Option *o = command->options; o != NULL && o->name != NULL; o++)
         print_option(o, width);
-    print_option(&help, width);
+    print_option(&command_help_option, width);
 }
 
 void help_print_command(const Command *command)
@@ -87,6 +86,7 @@ const Command command_help = {
     .name = "help",
     .spellings = "--help -h",
     .synopsis = "[COMMAND]",
+    .completes = "verb",
     .summary = "Show help, in general or about a command",
     .max_arguments = 1,
     .run = run,

@@ -122,6 +122,7 @@ static int run(Invocation *invocation, GError **error)
 const Command command_host = {
     .name = "host",
     .synopsis = "allow|deny NAME PORT...|all, or list [OPTION]... [NAME]",
+    .completes = "allow|deny|list distro",
     .summary = "Choose the ports of this host that distros may reach",
     .details =
         "A distro reaches this host as host.berth.internal (10.0.2.2), and of its localhost\n"

@@ -221,6 +221,7 @@ const Command command_import = {
     .name = "import",
     .spellings = "--import",
     .synopsis = "[OPTION]... NAME [DIR] FILE",
+    .completes = "- file file",
     .summary = "Make a distro from a tar archive of a root file system",
     .details =
         "FILE may be compressed with gzip, xz, zstd, bzip2 or lz4; - reads standard input. It\n"
@@ -251,6 +252,7 @@ const Command command_import_in_place = {
     .name = "import-in-place",
     .spellings = "--import-in-place",
     .synopsis = "NAME IMG",
+    .completes = "- file",
     .summary = "Make a distro from an ext4 image, in place",
     .details =
         "Nothing is copied, and the file stays when the distro is unregistered. It has to be\n"

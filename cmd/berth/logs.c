@@ -125,6 +125,7 @@ static int run(Invocation *invocation, GError **error)
 const Command command_logs = {
     .name = "logs",
     .synopsis = "[OPTION]... [NAME]",
+    .completes = "distro",
     .summary = "Show what a distro wrote on its console",
     .max_arguments = 1,
     .options = options,

@@ -30,6 +30,7 @@ const Command command_manage = {
     .name = "manage",
     .spellings = "--manage",
     .synopsis = "NAME OPTION",
+    .completes = "distro",
     .summary = "Move or resize a distro's disk, in wsl.exe's spelling",
     .min_arguments = 1,
     .max_arguments = 1,

@@ -39,6 +39,7 @@ static int run_umount(Invocation *invocation, GError **error)
 const Command command_mount = {
     .name = "mount",
     .synopsis = "[OPTION]... NAME DIR",
+    .completes = "distro dir",
     .summary = "Show a distro's files in a directory of this host",
     .details =
         "DIR has the distro's whole file system, seen as its default user: your editor and file\n"
@@ -59,6 +60,7 @@ const Command command_umount = {
     .name = "umount",
     .spellings = "unmount",
     .synopsis = "[OPTION]... DIR",
+    .completes = "dir",
     .summary = "Unmount what \"berth mount\" has mounted",
     .details = "It also removes a mount whose process was killed.",
     .min_arguments = 1,

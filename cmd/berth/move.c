@@ -40,6 +40,7 @@ static int run(Invocation *invocation, GError **error)
 const Command command_move = {
     .name = "move",
     .synopsis = "[OPTION]... NAME [DIR]",
+    .completes = "distro dir",
     .summary = "Move a distro's disk to another directory",
     .details = "The distro must be stopped. In DIR the disk is called NAME.ext4.",
     .min_arguments = 1,

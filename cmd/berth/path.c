@@ -48,6 +48,7 @@ static int run(Invocation *invocation, GError **error)
 const Command command_path = {
     .name = "path",
     .synopsis = "[OPTION]... PATH",
+    .completes = "file",
     .summary = "Translate a path between this host and a distro",
     .details =
         "Prints where a distro has the file or directory PATH of this host, starting it when\n"

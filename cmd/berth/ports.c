@@ -150,6 +150,7 @@ static int run(Invocation *invocation, GError **error)
 const Command command_ports = {
     .name = "ports",
     .synopsis = "[OPTION]... [NAME]",
+    .completes = "distro",
     .summary = "List the ports distros listen on, and whether localhost has them",
     .details =
         "Without NAME: of every distro that runs. An open port is on 127.0.0.1 and ::1, and on\n"

@@ -16,6 +16,7 @@ static int run(Invocation *invocation, GError **error)
 const Command command_rename = {
     .name = "rename",
     .synopsis = "NAME NEW-NAME",
+    .completes = "distro",
     .summary = "Give a distro another name",
     .details = "It may be running: its host name changes when it next starts. Settings under\n"
                "[distro NAME] in berth.conf are for the name, not for the distro.",

@@ -39,6 +39,7 @@ static int run(Invocation *invocation, GError **error)
 const Command command_resize = {
     .name = "resize",
     .synopsis = "NAME SIZE",
+    .completes = "distro",
     .summary = "Make a distro's disk larger or smaller",
     .details =
         "SIZE is the most the disk can hold, as in 512G; it takes only the space it uses. A\n"

@@ -16,7 +16,8 @@
 static const Option options[] = {
     {"distribution", 'd', "NAME", "Run in this distro instead of the default one"},
     SESSION_OPTIONS,
-    {"shell-type", 0, "TYPE", "Pass the words to the user's shell: standard, login or none"},
+    {"shell-type", 0, "TYPE", "Pass the words to the user's shell: standard, login or none",
+     "standard|login|none"},
     {"login", 0, NULL, "The same as --shell-type login"},
     {"no-stdin", 'n', NULL, "Give the command no input, as ssh -n does"},
     {"tty", 0, NULL, "Give the command a terminal, even if berth has none"},

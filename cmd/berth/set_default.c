@@ -14,6 +14,7 @@ const Command command_set_default = {
     .name = "set-default",
     .spellings = "--set-default --setdefault -s",
     .synopsis = "NAME",
+    .completes = "distro",
     .summary = "Choose the default distro",
     .min_arguments = 1,
     .max_arguments = 1,

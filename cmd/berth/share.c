@@ -119,6 +119,7 @@ static int run(Invocation *invocation, GError **error)
 const Command command_share = {
     .name = "share",
     .synopsis = "add NAME DIR[:TARGET][:ro], rm NAME TARGET|DIR, or list [NAME]",
+    .completes = "add|rm|list distro dir",
     .summary = "Choose further directories of this host that distros see",
     .details =
         "A distro sees DIR below /mnt/host, as TARGET or by its own path: after\n"

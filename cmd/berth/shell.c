@@ -16,6 +16,7 @@ static int run(Invocation *invocation, GError **error)
 const Command command_shell = {
     .name = "shell",
     .synopsis = "[OPTION]... [NAME]",
+    .completes = "distro",
     .summary = "Open a shell in a distro, starting it when needed",
     .details = "The exit status is the shell's own, as for \"berth run\".",
     .max_arguments = 1,

@@ -57,6 +57,7 @@ static int run(Invocation *invocation, GError **error)
 const Command command_ssh_config = {
     .name = "ssh-config",
     .synopsis = "[NAME]",
+    .completes = "distro",
     .summary = "Let ssh, scp, sftp, rsync and editors reach distros",
     .details =
         "Prints OpenSSH's configuration for NAME or, without it, for all distros. Once it is\n"

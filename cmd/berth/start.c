@@ -96,6 +96,7 @@ static int run(Invocation *invocation, GError **error)
 const Command command_start = {
     .name = "start",
     .synopsis = "[OPTION]... [NAME]",
+    .completes = "distro",
     .summary = "Start a distro and wait until it is up",
     .details = "With --rescue there is no fstab, no systemd, no boot command: the disk is mounted\n"
                "where it can be, and \"berth console\" has a shell that needs nothing of it.",

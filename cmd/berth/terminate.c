@@ -35,6 +35,7 @@ const Command command_terminate = {
     .name = "terminate",
     .spellings = "--terminate -t stop",
     .synopsis = "[OPTION]... NAME...",
+    .completes = "distro...",
     .summary = "Power distros off",
     .details = "A distro that is not running is no error.",
     .min_arguments = 1,

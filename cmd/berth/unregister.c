@@ -14,6 +14,7 @@ const Command command_unregister = {
     .name = "unregister",
     .spellings = "--unregister",
     .synopsis = "NAME",
+    .completes = "distro",
     .summary = "Delete a distro with all that is in it",
     .details = "It is stopped first, at once. This cannot be undone.",
     .min_arguments = 1,

@@ -1,0 +1,15 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * mdoc — writes the man pages of the commands in mdoc(7), from the table of commands.
+ *
+ * Pages are appended to a GString of the caller.
+ */
+#pragma once
+
+#include "command.h"
+
+/* berth-NAME(1), or for the hidden command none. */
+void mdoc_add_command(GString *page, const Command *command);
+
+/* berth(1), which lists the commands. */
+void mdoc_add_overview(GString *page);
