@@ -11,8 +11,8 @@
  * Sizes are bytes, times are microseconds of real time. Structs own their strings. A Berth is not
  * thread-safe. No ABI is promised before 1.0.
  *
- * The functions of lib/lifecycle take structs of their own, though they are alike: this header shows
- * nothing of lib but base/error.h, and need not follow their changes.
+ * The functions of lib/lifecycle take structs of their own, though they are alike: this header
+ * shows nothing of lib but base/error.h, and need not follow their changes.
  */
 #pragma once
 
@@ -508,6 +508,7 @@ typedef struct {
     char *source; /* on this host, without symbolic links */
     char *target; /* in the distro, below /mnt/host */
     bool read_only;
+    bool reviewed; /* the distro's changes are kept beside it */
 } BerthSharedDirectory;
 
 typedef struct {
@@ -519,11 +520,12 @@ void berth_share_list_free(BerthShareList *list);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(BerthShareList, berth_share_list_free)
 
 /* Share @directory, relative to the working directory, with @name as @target; NULL: its own path.
- * Persistent, and effective at the next start. *@ret_notice is a line for the user, or NULL; free
- * with g_free. Errors: "distro.not-found", "share.directory", "share.target", "share.exists",
+ * If @reviewed, the distro's changes of it are kept beside it: see berth_changes.
+ * Persistent; a running distro has it at the return. *@ret_notice is a line for the user, or NULL;
+ * free with g_free. Errors: "distro.not-found", "share.directory", "share.target", "share.exists",
  * "share.nested", "share.home". */
 bool berth_share_add(Berth *berth, const char *name, const char *directory, const char *target,
-                     bool read_only, char **ret_notice, GError **error);
+                     bool read_only, bool reviewed, char **ret_notice, GError **error);
 
 /* Remove the share whose target or whose directory is @path. Errors: "distro.not-found",
  * "share.not-found", "share.ambiguous". */
@@ -532,5 +534,28 @@ bool berth_share_remove(Berth *berth, const char *name, const char *path, char *
 
 /* The shares of @name, or of every distro if NULL: BerthShareList*. Free with g_ptr_array_unref. */
 GPtrArray *berth_share_list(Berth *berth, const char *name, GError **error);
+
+/* What the distro changed in a share whose changes are kept beside it. */
+typedef struct {
+    char *path;       /* on this host */
+    const char *kind; /* "added", "modified", "deleted", or "mode": its permissions alone */
+    bool is_directory;
+    bool is_conflict; /* the host has changed the same file since */
+} BerthChange;
+
+void berth_change_free(BerthChange *change);
+
+/* The changes of @name's files at or below @path, a path of this host; NULL: all (BerthChange*).
+ * Free with g_ptr_array_unref. Errors: "distro.not-found", "changes.none" if no share is reviewed,
+ * "changes.path" if @path is in no such share. */
+GPtrArray *berth_changes(Berth *berth, const char *name, const char *path, GError **error);
+
+/* Make these changes in this host's files, or drop them; *@ret_count of them. The distro must not
+ * serve the share meanwhile. Errors: also "changes.running"; "changes.conflict", unless @force,
+ * before any is made. */
+bool berth_changes_accept(Berth *berth, const char *name, const char *path, bool force,
+                          guint *ret_count, GError **error);
+bool berth_changes_discard(Berth *berth, const char *name, const char *path, guint *ret_count,
+                           GError **error);
 
 G_END_DECLS

@@ -9,9 +9,11 @@
 #include "print.h"
 #include "share_word.h"
 
-static const Option options[] = {{"read-only", 'r', NULL, "With add: the distro cannot write"},
-                                 {"json", 0, NULL, "With list: for programs, as JSON"},
-                                 {NULL}};
+static const Option options[] = {
+    {"read-only", 'r', NULL, "With add: the distro cannot write"},
+    {"cow", 'c', NULL, "With add: keep the distro's changes beside DIR, to be reviewed"},
+    {"json", 0, NULL, "With list: for programs, as JSON"},
+    {NULL}};
 
 static void print_text(const GPtrArray *list)
 {
@@ -24,7 +26,9 @@ static void print_text(const GPtrArray *list)
             table_add(table, shares->distro);
             table_add(table, shared->source);
             table_add(table, shared->target);
-            table_add(table, shared->read_only ? "read-only" : "read-write");
+            table_add(table, shared->read_only  ? "read-only"
+                             : shared->reviewed ? "copy-on-write"
+                                                : "read-write");
         }
     }
     table_print(table);
@@ -45,6 +49,7 @@ static void print_json(const GPtrArray *list)
             json_add_string(json, "directory", shared->source);
             json_add_string(json, "target", shared->target);
             json_add_bool(json, "read_only", shared->read_only);
+            json_add_bool(json, "copy_on_write", shared->reviewed);
             json_end(json);
         }
         json_end(json);
@@ -79,10 +84,17 @@ static int add(Invocation *invocation, GError **error)
     g_auto(ShareWord) share = {0};
     char **words = invocation->arguments + 1;
     invocation->subject = words[0];
-    if (!parse_share(words + 1, &share, error) ||
-        !berth_share_add(invocation->berth, words[0], share.path, share.target,
-                         share.read_only || invocation_flag(invocation, "read-only"), &notice,
-                         error))
+    if (!parse_share(words + 1, &share, error))
+        return -1;
+    bool read_only = share.read_only || invocation_flag(invocation, "read-only");
+    bool reviewed = invocation_flag(invocation, "cow");
+    if (read_only && reviewed) {
+        berth_error_set(error, BERTH_ERROR_INVALID, "usage.option", "leave out one of them",
+                        "a share is either read-only or --cow");
+        return -1;
+    }
+    if (!berth_share_add(invocation->berth, words[0], share.path, share.target, read_only, reviewed,
+                         &notice, error))
         return -1;
     print_notice(notice);
     return 0;
@@ -110,8 +122,14 @@ static const Action actions[] = {
 
 static int run(Invocation *invocation, GError **error)
 {
+    const char *action = invocation_first(invocation);
+    if (invocation_flag(invocation, "cow") && g_strcmp0(action, "add") != 0) {
+        berth_error_set(error, BERTH_ERROR_INVALID, "usage.option", "leave out --cow",
+                        "--cow is for add only");
+        return -1;
+    }
     return action_run(actions,
-                      "usage: berth share add NAME DIR[:TARGET][:ro], "
+                      "usage: berth share add NAME DIR[:TARGET][:ro] [--cow], "
                       "berth share rm NAME TARGET|DIR, berth share list [NAME] [--json]",
                       invocation, error);
 }
@@ -125,11 +143,13 @@ const Command command_share = {
         "A distro sees DIR below /mnt/host, as TARGET or by its own path: after\n"
         "\"berth share add debian /srv/src:/work:ro\" it is /mnt/host/work, and the distro cannot\n"
         "write there. If DIR contains a colon, give TARGET as a word of its own:\n"
-        "\"berth share add debian /srv/a:b /work --read-only\". A link is followed when the share\n"
-        "is added. A running distro has a change at once, and programs in it keep their open\n"
-        "files, but not their locks. A start leaves out a directory that is not there any more,\n"
-        "with a warning. A clone has no shares. Your home directory is shared without this: see\n"
-        "the setting share-home.",
+        "\"berth share add debian /srv/a:b /work --read-only\". With --cow the distro can write,\n"
+        "and DIR stays as it is: \"berth changes\" lists what the distro changed, and\n"
+        "\"berth accept\" makes these changes in DIR. A link is followed when the share is added.\n"
+        "A running distro has a change at once, and programs in it keep their open files, but\n"
+        "not their locks. A start leaves out a directory that is not there any more, with a\n"
+        "warning. A clone has no shares. Your home directory is shared without this: see the\n"
+        "setting share-home.",
     .min_arguments = 1,
     .max_arguments = -1,
     .options = options,

@@ -110,7 +110,11 @@ char **berth_shares_texts(Berth *berth, const BerthDistro *distro, GError **erro
         return NULL;
     g_autoptr(GStrvBuilder) texts = g_strv_builder_new();
     for (guint i = 0; i < shares->len; i++) {
-        g_autofree char *text = berth_share_to_text(shares->pdata[i]);
+        BerthShare *share = shares->pdata[i];
+        g_autofree char *overlay = share->overlay;
+        if (overlay != NULL)
+            share->overlay = berth_layout_overlay(berth->layout, distro->id, overlay);
+        g_autofree char *text = berth_share_to_text(share);
         g_strv_builder_add(texts, text);
     }
     return g_strv_builder_end(texts);
@@ -248,15 +252,24 @@ static char *describe_worktree(Berth *berth, const BerthDistro *distro, const Be
                            distro->name, distro->name, repository);
 }
 
+/* The same directory shared at the same place again finds the changes that were made there. */
+static char *name_overlay(const BerthShare *share)
+{
+    g_autofree char *paths = g_strconcat(share->source, "\n", share->target, NULL);
+    return g_compute_checksum_for_string(G_CHECKSUM_SHA256, paths, -1);
+}
+
 bool berth_shares_add(Berth *berth, const char *name, const char *directory, const char *target,
-                      bool read_only, char **ret_notice, GError **error)
+                      BerthShareAccess access, char **ret_notice, GError **error)
 {
     g_autoptr(BerthDistro) distro = berth_handle_find(berth, name, error);
     g_autofree char *source = distro != NULL ? resolve(berth, directory, error) : NULL;
     if (source == NULL || (target != NULL && !check_target(target, error)))
         return false;
     g_autoptr(BerthShare) share =
-        berth_share_new(source, target != NULL ? target : source, read_only);
+        berth_share_new(source, target != NULL ? target : source, access == BERTH_SHARE_READ);
+    if (access == BERTH_SHARE_REVIEWED)
+        share->overlay = name_overlay(share);
     if (!check_home(berth, distro, share, error) ||
         !berth_registry_add_share(berth->registry, distro, share, error))
         return false;

@@ -11,13 +11,19 @@
 
 G_BEGIN_DECLS
 
+typedef enum {
+    BERTH_SHARE_WRITE,
+    BERTH_SHARE_READ,
+    BERTH_SHARE_REVIEWED, /* changes are kept beside it: review.h */
+} BerthShareAccess;
+
 /* Share @directory, which is resolved now, relative to the working directory, with @name. @target
  * is its path below the mount point of shares; NULL: the path of the directory. *@ret_notice is a
  * line for the user, or NULL; free with g_free. Errors: "distro.*"; "share.directory" if it cannot
  * be shared, "share.target", "share.exists", "share.nested"; "share.home" if
  * the target overlaps the home directory, which is shared by berth.conf. */
 bool berth_shares_add(Berth *berth, const char *name, const char *directory, const char *target,
-                      bool read_only, char **ret_notice, GError **error);
+                      BerthShareAccess access, char **ret_notice, GError **error);
 
 /* Remove the share whose target is @path, or else the only one whose directory it is. Errors: also
  * "share.not-found", "share.ambiguous". */

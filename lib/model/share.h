@@ -2,9 +2,9 @@
  *
  * share — a directory of the host that a distro sees, as a value.
  *
- *     text form: ("ro" | "rw") ":" source ":" target
+ *     text form: ("ro" | "rw") ":" source ":" target, "cow:" source ":" target ":" overlay
  *
- * Both paths are absolute and hold no ".", ".." or "//". In the text form each byte of a path but
+ * The paths are absolute and hold no ".", ".." or "//". In the text form each byte of a path but
  * letters, digits and "/._-~" is %XX, so that a list of them can be separated by anything.
  */
 #pragma once
@@ -18,6 +18,7 @@ typedef struct {
     char *source; /* on the host; owned */
     char *target; /* in the distro, below the mount point of shares; owned */
     bool read_only;
+    char *overlay; /* of the host: keeps the distro's changes; NULL: it changes source. Owned */
 } BerthShare;
 
 /* Free with berth_share_free, which accepts NULL. */

@@ -6,6 +6,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <sys/file.h>
 #include <unistd.h>
 
 /* Open the directory @name of @parent, made if it is missing. */
@@ -43,7 +44,7 @@ BerthOverlay *berth_overlay_open(const char *dir, int lower, GError **error)
     g_autoptr(BerthOverlay) overlay = g_new0(BerthOverlay, 1);
     g_mutex_init(&overlay->lock);
     g_rw_lock_init(&overlay->commit);
-    overlay->dir = overlay->upper = overlay->records = overlay->work = -1;
+    overlay->claim = overlay->dir = overlay->upper = overlay->records = overlay->work = -1;
     overlay->lower = lower;
     if (open_parts(overlay, dir))
         return g_steal_pointer(&overlay);
@@ -55,6 +56,7 @@ void berth_overlay_free(BerthOverlay *overlay)
 {
     if (overlay == NULL)
         return;
+    berth_fd_close(&overlay->claim);
     berth_fd_close(&overlay->dir);
     berth_fd_close(&overlay->upper);
     berth_fd_close(&overlay->records);
@@ -62,6 +64,22 @@ void berth_overlay_free(BerthOverlay *overlay)
     g_mutex_clear(&overlay->lock);
     g_rw_lock_clear(&overlay->commit);
     g_free(overlay);
+}
+
+bool berth_overlay_claim(BerthOverlay *overlay, bool wait, GError **error)
+{
+    overlay->claim = berth_fd_reopen(overlay->dir, O_RDONLY | O_DIRECTORY);
+    int problem = overlay->claim < 0 ? -overlay->claim : 0;
+    while (problem == 0 && flock(overlay->claim, LOCK_EX | (wait ? 0 : LOCK_NB)) < 0)
+        if (errno != EINTR)
+            problem = errno;
+    if (problem == 0)
+        return true;
+    if (problem == EWOULDBLOCK)
+        berth_error_set(error, BERTH_ERROR_BUSY, "overlay.busy", NULL, "another process uses it");
+    else
+        berth_error_set_errno(error, problem, "overlay.open", "lock");
+    return false;
 }
 
 void berth_overlay_lock(BerthOverlay *overlay)
@@ -87,7 +105,8 @@ int berth_overlay_dir_fd(const BerthOverlay *overlay)
 
 int berth_overlay_last_fd(const BerthOverlay *overlay)
 {
-    return MAX(MAX(overlay->dir, overlay->upper), MAX(overlay->records, overlay->work));
+    return MAX(overlay->claim,
+               MAX(MAX(overlay->dir, overlay->upper), MAX(overlay->records, overlay->work)));
 }
 
 void berth_overlay_clean(BerthOverlay *overlay)

@@ -37,6 +37,10 @@ BerthOverlay *berth_overlay_open(const char *dir, int lower, GError **error);
 void berth_overlay_free(BerthOverlay *overlay);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(BerthOverlay, berth_overlay_free)
 
+/* Become the only one that changes the overlay, until it is freed; waits for another if @wait.
+ * Errors: "overlay.busy". */
+bool berth_overlay_claim(BerthOverlay *overlay, bool wait, GError **error);
+
 /* DIR, O_PATH: borrowed. */
 int berth_overlay_dir_fd(const BerthOverlay *overlay);
 

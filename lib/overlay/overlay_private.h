@@ -11,6 +11,7 @@ G_BEGIN_DECLS
 
 struct BerthOverlay {
     int dir, upper, records, work; /* O_PATH; owned */
+    int claim;                     /* locked, or -1; owned */
     int lower;                     /* borrowed */
     GMutex lock;                   /* changes take turns */
     GRWLock commit;                /* a record and the upper file belong together */

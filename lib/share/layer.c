@@ -265,7 +265,7 @@ bool share_layer_start(Share *share, guint root, const char *dir, GError **error
 {
     ShareRoot *opened = &share->roots[root];
     opened->overlay = berth_overlay_open(dir, opened->fd, error);
-    if (opened->overlay == NULL)
+    if (opened->overlay == NULL || !berth_overlay_claim(opened->overlay, true, error))
         return false;
     opened->share = share;
     berth_overlay_on_copied(opened->overlay, on_copied, opened);

@@ -172,6 +172,11 @@ char *berth_layout_ssh(const BerthLayout *layout, const char *id)
     return g_build_filename(layout->data, "distros", id, "ssh", NULL);
 }
 
+char *berth_layout_overlay(const BerthLayout *layout, const char *id, const char *overlay)
+{
+    return g_build_filename(layout->data, "distros", id, "overlays", overlay, NULL);
+}
+
 char *berth_layout_ssh_config(const BerthLayout *layout)
 {
     return g_build_filename(layout->config, "ssh_config", NULL);

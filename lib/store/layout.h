@@ -3,7 +3,8 @@
  * layout — computes every path that berth uses, once, from an environment.
  *
  *     $XDG_DATA_HOME/berth     registry.db, claims/<name>, distros/<id>/{disk.ext4,console.log},
- *                              distros/<id>/user-data, distros/<id>/ssh/ (keys), runtime (a link)
+ *                              distros/<id>/user-data, distros/<id>/ssh/ (keys),
+ *                              distros/<id>/overlays/ (changes of shares), runtime (a link)
  *     $XDG_CONFIG_HOME/berth   berth.conf, ssh_config
  *     $XDG_CACHE_HOME/berth    images of archives, results of probing the accelerator
  *     $XDG_RUNTIME_DIR/berth   <id>/{lock,control,...}: lib/instance/client/runtime.h
@@ -58,6 +59,8 @@ char *berth_layout_log(const BerthLayout *layout, const char *id);
 char *berth_layout_user_data(const BerthLayout *layout, const char *id);
 /* The directory of the distro's ssh keys. */
 char *berth_layout_ssh(const BerthLayout *layout, const char *id);
+/* The directory @overlay (lib/overlay) of one of the distro's shares. */
+char *berth_layout_overlay(const BerthLayout *layout, const char *id, const char *overlay);
 /* The OpenSSH configuration that the user's ~/.ssh/config includes. */
 char *berth_layout_ssh_config(const BerthLayout *layout);
 /* The archive of the ssh server that distros without one are lent; it need not be there. */

@@ -71,6 +71,9 @@ static const char *const migrations[] = {
     "  read_only INTEGER NOT NULL CHECK (read_only IN (0, 1)),"
     "  PRIMARY KEY (distro, target)"
     ") STRICT, WITHOUT ROWID;",
+
+    /* the directory that keeps a share's changes, in the distro's own; '': none */
+    "ALTER TABLE share ADD COLUMN overlay TEXT NOT NULL DEFAULT '';",
 };
 G_STATIC_ASSERT(APPLICATION_ID == 1651668072);
 

@@ -34,12 +34,15 @@ static bool check_free(BerthRegistry *registry, const BerthDistro *distro, const
 static bool insert(BerthRegistry *registry, const BerthDistro *distro, const BerthShare *share,
                    GError **error)
 {
-    g_autoptr(sqlite3_stmt) statement = berth_registry_prepare(
-        registry, "INSERT INTO share VALUES (?1, ?2, ?3, ?4)", distro->id, share->target, error);
+    g_autoptr(sqlite3_stmt) statement =
+        berth_registry_prepare(registry, "INSERT INTO share VALUES (?1, ?2, ?3, ?4, ?5)",
+                               distro->id, share->target, error);
     if (statement == NULL)
         return false;
     sqlite3_bind_text(statement, 3, share->source, -1, SQLITE_STATIC);
     sqlite3_bind_int(statement, 4, share->read_only);
+    sqlite3_bind_text(statement, 5, share->overlay != NULL ? share->overlay : "", -1,
+                      SQLITE_STATIC);
     int result = sqlite3_step(statement);
     if (result == SQLITE_DONE)
         return true;
@@ -73,18 +76,29 @@ bool berth_registry_remove_share(BerthRegistry *registry, const BerthDistro *dis
     return false;
 }
 
+static BerthShare *read_row(sqlite3_stmt *statement)
+{
+    const char *overlay = (const char *)sqlite3_column_text(statement, 3);
+    BerthShare *share = berth_share_new((const char *)sqlite3_column_text(statement, 0),
+                                        (const char *)sqlite3_column_text(statement, 1),
+                                        sqlite3_column_int(statement, 2) != 0);
+    if (overlay != NULL && *overlay != '\0')
+        share->overlay = g_strdup(overlay);
+    return share;
+}
+
 GPtrArray *berth_registry_shares(BerthRegistry *registry, const BerthDistro *distro, GError **error)
 {
     g_autoptr(sqlite3_stmt) statement = berth_registry_prepare(
-        registry, "SELECT source, target, read_only FROM share WHERE distro = ?1 ORDER BY target",
+        registry,
+        "SELECT source, target, read_only, overlay FROM share WHERE distro = ?1 ORDER BY "
+        "target",
         distro->id, NULL, error);
     if (statement == NULL)
         return NULL;
     g_autoptr(GPtrArray) shares = g_ptr_array_new_with_free_func((GDestroyNotify)berth_share_free);
     int result;
     while ((result = berth_registry_step(registry, statement, error)) == SQLITE_ROW)
-        g_ptr_array_add(shares, berth_share_new((const char *)sqlite3_column_text(statement, 0),
-                                                (const char *)sqlite3_column_text(statement, 1),
-                                                sqlite3_column_int(statement, 2) != 0));
+        g_ptr_array_add(shares, read_row(statement));
     return result == SQLITE_DONE ? g_steal_pointer(&shares) : NULL;
 }

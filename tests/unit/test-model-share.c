@@ -20,12 +20,26 @@ static void test_text_and_back(void)
     }
 }
 
+static void test_overlay(void)
+{
+    g_autoptr(BerthShare) share = berth_share_from_text("cow:/s%20x:/t:/data/o%3a");
+    g_assert_nonnull(share);
+    g_assert_cmpstr(share->source, ==, "/s x");
+    g_assert_cmpstr(share->target, ==, "/t");
+    g_assert_cmpstr(share->overlay, ==, "/data/o:");
+    g_assert_false(share->read_only);
+    g_autofree char *text = berth_share_to_text(share);
+    g_autoptr(BerthShare) again = berth_share_from_text(text);
+    g_assert_cmpstr(again->overlay, ==, "/data/o:");
+}
+
 static void test_no_share(void)
 {
     static const char *const texts[] = {"",           "rw",          "rw:/a",     "rw:/a:/b:/c",
                                         "wr:/a:/b",   "rw:a:/b",     "rw:/a:b",   "rw:/a/../b:/c",
                                         "rw:/a/.:/c", "rw:/a//b:/c", "rw:/a/:/b", "rw:/%00:/b",
-                                        "rw::/b",     "rw:/%2:/b"};
+                                        "rw::/b",     "rw:/%2:/b",   "cow:/a:/b", "cow:/a:/b:c",
+                                        "ro:/a:/b:/c"};
     for (gsize i = 0; i < G_N_ELEMENTS(texts); i++) {
         g_autoptr(BerthShare) share = berth_share_from_text(texts[i]);
         g_assert_null(share);
@@ -53,6 +67,7 @@ int main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
     g_test_add_func("/model/share/text", test_text_and_back);
+    g_test_add_func("/model/share/overlay", test_overlay);
     g_test_add_func("/model/share/refused", test_no_share);
     g_test_add_func("/model/share/overlaps", test_overlaps);
     return g_test_run();

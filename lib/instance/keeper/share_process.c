@@ -225,8 +225,9 @@ static GStrv arguments(BerthShareProcess *shares, const char *program)
         g_autoptr(BerthShare) share = berth_share_from_text(*text);
         if (share == NULL)
             continue;
-        g_strv_builder_add_many(words, share->read_only ? "ro" : "rw", share->source, share->target,
-                                NULL);
+        g_autofree char *mode = share->overlay != NULL ? g_strconcat("cow=", share->overlay, NULL)
+                                                       : g_strdup(share->read_only ? "ro" : "rw");
+        g_strv_builder_add_many(words, mode, share->source, share->target, NULL);
         g_hash_table_add(present, g_strdup(share->target));
         if (!g_ptr_array_find_with_equal_func(shares->targets, share->target, g_str_equal, NULL))
             g_ptr_array_add(shares->targets, g_strdup(share->target));

@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * review — what distros changed in shares that keep such changes beside the host's files.
+ */
+#pragma once
+
+#include "handle.h"
+
+#include "overlay/review.h"
+
+G_BEGIN_DECLS
+
+typedef struct {
+    char *path; /* of the host, absolute */
+    BerthChangeKind kind;
+    bool is_directory, is_conflict;
+} BerthShareChange;
+
+/* The changes by @name at or below @path, a path of the host; NULL: in all its shares. Free with
+ * g_ptr_array_unref. Errors: "distro.*"; "changes.none", "changes.path"; "overlay.open". */
+GPtrArray *berth_review_list(Berth *berth, const char *name, const char *path, GError **error);
+
+typedef enum { REVIEW_ACCEPT, REVIEW_FORCE, REVIEW_DISCARD } BerthReview;
+
+/* Make these changes in the host's files, or drop them; *@ret_count of them were. Without force a
+ * conflict is an error before anything is done: "changes.conflict". "changes.running": a running
+ * distro has the share. */
+bool berth_review_settle(Berth *berth, const char *name, const char *path, BerthReview review,
+                         guint *ret_count, GError **error);
+
+G_END_DECLS
