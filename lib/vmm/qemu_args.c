@@ -394,25 +394,37 @@ static char **finish(Writer *writer, GError **error)
     return NULL;
 }
 
-char **berth_qemu_args(const BerthMachine *machine, GError **error)
+static void write_all(Writer *writer, const BerthMachine *machine)
 {
     g_assert(machine->accel == BERTH_ACCEL_KVM || machine->accel == BERTH_ACCEL_TCG);
+    begin(writer, machine);
+    write_name(writer, machine->name);
+    write_base(writer);
+    write_machine(writer, machine);
+    write_processor(writer, machine, machine->accel, machine->cpus);
+    write_memory(writer, machine->memory);
+    write_sandbox(writer);
+    write_kernel(writer, machine, machine->accel, NULL);
+    write_qmp(writer, machine->monitor);
+    write_console(writer);
+    write_root_disk(writer, machine->disk);
+    write_ports(writer);
+    write_network(writer, machine->mac, machine->mtu);
+    write_helpers(writer);
+}
 
+char **berth_qemu_args(const BerthMachine *machine, GError **error)
+{
     Writer writer;
-    begin(&writer, machine);
-    write_name(&writer, machine->name);
-    write_base(&writer);
-    write_machine(&writer, machine);
-    write_processor(&writer, machine, machine->accel, machine->cpus);
-    write_memory(&writer, machine->memory);
-    write_sandbox(&writer);
-    write_kernel(&writer, machine, machine->accel, NULL);
-    write_qmp(&writer, machine->monitor);
-    write_console(&writer);
-    write_root_disk(&writer, machine->disk);
-    write_ports(&writer);
-    write_network(&writer, machine->mac, machine->mtu);
-    write_helpers(&writer);
+    write_all(&writer, machine);
+    return finish(&writer, error);
+}
+
+char **berth_qemu_args_waking(const BerthMachine *machine, GError **error)
+{
+    Writer writer;
+    write_all(&writer, machine);
+    literal(&writer, "-incoming", "defer");
     return finish(&writer, error);
 }
 

@@ -39,6 +39,10 @@ typedef enum {
  * Free with g_strfreev. NULL on error. */
 char **berth_qemu_args(const BerthMachine *machine, GError **error);
 
+/* As berth_qemu_args, for a QEMU that waits for the state of a guest (device_state.h) instead of
+ * booting one. */
+char **berth_qemu_args_waking(const BerthMachine *machine, GError **error);
+
 /* The command line of a probe: as berth_qemu_args, but with an empty disk. It contains no name,
  * address or size of a distro, so its result holds for all. Free with g_strfreev. */
 char **berth_qemu_args_probe(const BerthMachine *machine, GError **error);

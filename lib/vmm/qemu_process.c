@@ -150,7 +150,8 @@ BerthQemu *berth_qemu_spawn(const BerthMachine *machine, const BerthQemuGuest *g
 {
     if (!berth_qemu_check(machine, error))
         return NULL;
-    g_auto(GStrv) argv = berth_qemu_args(machine, error);
+    g_auto(GStrv) argv =
+        guest->wakes ? berth_qemu_args_waking(machine, error) : berth_qemu_args(machine, error);
     if (argv == NULL)
         return NULL;
 

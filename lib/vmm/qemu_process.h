@@ -28,6 +28,7 @@ typedef struct {
     int share; /* a listening stream socket: it accepts the server of the guest's shares */
     int agent; /* this and the next one: of guest_ends.h */
     int memory;
+    bool wakes; /* wait for its state instead of booting it */
 } BerthQemuGuest;
 
 typedef struct BerthQemu BerthQemu;

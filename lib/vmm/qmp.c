@@ -23,6 +23,12 @@ typedef struct {
     gpointer user_data;
 } Command;
 
+/* A descriptor to be sent with the byte of `out` at @offset. */
+typedef struct {
+    gsize offset;
+    int fd;
+} Passed;
+
 /* Reference-counted, since a callback may free the client that called it. */
 struct BerthQmp {
     int fd;
@@ -32,6 +38,7 @@ struct BerthQmp {
 
     GString *in;  /* up to the next newline */
     GString *out; /* sent once QEMU has greeted */
+    GArray *fds;  /* Passed, by offset; owned */
     GSource *readable;
     GSource *writable;
     GSource *failing; /* fails commands issued after the end */
@@ -53,12 +60,18 @@ static void drop_source(GSource **source)
     *source = NULL;
 }
 
+static void clear_passed(gpointer data)
+{
+    berth_fd_close(&((Passed *)data)->fd);
+}
+
 static void disconnect(BerthQmp *qmp)
 {
     drop_source(&qmp->readable);
     drop_source(&qmp->writable);
     drop_source(&qmp->failing);
     berth_fd_close(&qmp->fd);
+    g_array_set_size(qmp->fds, 0);
 }
 
 static void clear(gpointer object)
@@ -66,6 +79,7 @@ static void clear(gpointer object)
     BerthQmp *qmp = object;
     g_string_free(qmp->in, TRUE);
     g_string_free(qmp->out, TRUE);
+    g_array_unref(qmp->fds);
     g_queue_clear_full(&qmp->pending, g_free);
     g_clear_error(&qmp->closed);
 }
@@ -131,6 +145,8 @@ static const char *event_reason(JsonObject *data)
 {
     const char *reason = string_member(data, "reason");
     JsonNode *open = data != NULL ? json_object_get_member(data, "open") : NULL;
+    if (reason == NULL)
+        reason = string_member(data, "status");
     if (reason != NULL)
         return reason;
     if (open == NULL || !JSON_NODE_HOLDS_VALUE(open) ||
@@ -283,14 +299,55 @@ static gboolean on_readable(int fd, GIOCondition condition, gpointer user_data)
     return G_SOURCE_CONTINUE; /* end() destroys the source */
 }
 
+/* Remove the first @size bytes, which were sent, and the descriptor that went with the first. */
+static void consume_output(BerthQmp *qmp, gsize size)
+{
+    g_string_erase(qmp->out, 0, (gssize)size);
+    if (qmp->fds->len > 0 && g_array_index(qmp->fds, Passed, 0).offset == 0)
+        g_array_remove_index(qmp->fds, 0);
+    for (guint i = 0; i < qmp->fds->len; i++)
+        g_array_index(qmp->fds, Passed, i).offset -= size;
+}
+
+/* Send once: what comes before the next descriptor, or that and what follows it. As send(2). */
+static ssize_t send_output(BerthQmp *qmp)
+{
+    const Passed *first = qmp->fds->len > 0 ? &g_array_index(qmp->fds, Passed, 0) : NULL;
+    bool with_fd = first != NULL && first->offset == 0;
+    guint next = with_fd ? 1 : 0;
+    gsize size =
+        qmp->fds->len > next ? g_array_index(qmp->fds, Passed, next).offset : qmp->out->len;
+    struct iovec bytes = {qmp->out->str, size};
+    struct msghdr message = {.msg_iov = &bytes, .msg_iovlen = 1};
+    union {
+        struct cmsghdr header;
+        char space[CMSG_SPACE(sizeof(int))];
+    } control = {0};
+    if (with_fd) {
+        message.msg_control = &control;
+        message.msg_controllen = sizeof(control.space);
+        control.header.cmsg_level = SOL_SOCKET;
+        control.header.cmsg_type = SCM_RIGHTS;
+        control.header.cmsg_len = CMSG_LEN(sizeof(int));
+        memcpy(CMSG_DATA(&control.header), &first->fd, sizeof(int));
+    }
+    return sendmsg(qmp->fd, &message, MSG_NOSIGNAL);
+}
+
+static void drop_output(BerthQmp *qmp)
+{
+    g_string_truncate(qmp->out, 0);
+    g_array_set_size(qmp->fds, 0);
+}
+
 static gboolean on_writable(int fd, GIOCondition condition, gpointer user_data)
 {
     BerthQmp *qmp = user_data;
-    ssize_t size = send(qmp->fd, qmp->out->str, qmp->out->len, MSG_NOSIGNAL);
+    ssize_t size = send_output(qmp);
     if (size > 0)
-        g_string_erase(qmp->out, 0, size);
+        consume_output(qmp, (gsize)size);
     else if (size < 0 && errno != EINTR && errno != EAGAIN)
-        g_string_truncate(qmp->out, 0); /* the reading side reports the error */
+        drop_output(qmp); /* the reading side reports the error */
     update_writable(qmp);
     return G_SOURCE_CONTINUE;
 }
@@ -359,6 +416,20 @@ void berth_qmp_execute(BerthQmp *qmp, const char *command, JsonObject *arguments
     update_writable(qmp);
 }
 
+void berth_qmp_send_fd(BerthQmp *qmp, const char *name, int fd, BerthQmpDoneFunc done,
+                       gpointer user_data)
+{
+    JsonObject *arguments = json_object_new();
+    json_object_set_string_member(arguments, "fdname", name);
+    Passed passed = {qmp->out->len, fd};
+    if (qmp->closed == NULL)
+        g_array_append_val(qmp->fds, passed);
+    else
+        berth_fd_close(&fd);
+    berth_qmp_execute(qmp, "getfd", arguments, done, user_data);
+    json_object_unref(arguments);
+}
+
 void berth_qmp_resize(BerthQmp *qmp, const char *node, guint64 size, BerthQmpDoneFunc done,
                       gpointer user_data)
 {
@@ -383,6 +454,8 @@ BerthQmp *berth_qmp_new(int fd, BerthQmpEventFunc on_event, BerthQmpClosedFunc o
     qmp->fd = fd;
     qmp->in = g_string_new(NULL);
     qmp->out = g_string_new(NULL);
+    qmp->fds = g_array_new(FALSE, FALSE, sizeof(Passed));
+    g_array_set_clear_func(qmp->fds, clear_passed);
     g_queue_init(&qmp->pending);
     qmp->on_event = on_event;
     qmp->on_closed = on_closed;

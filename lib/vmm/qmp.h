@@ -28,8 +28,9 @@ typedef struct BerthQmp BerthQmp;
 
 /* QEMU's event @name, such as "SHUTDOWN". @reason is the "reason" of its data: "guest-shutdown"
  * after a power-off, "guest-reset" after a reboot (QEMU runs with -no-reboot), "host-qmp-quit". For
- * data with "open" instead, as of VSERPORT_CHANGE, it is "open" or "closed"; for BLOCK_IO_ERROR the
- * host's error text, "No space left on device"; otherwise "". @action is set for BLOCK_IO_ERROR
+ * data with "open" instead, as of VSERPORT_CHANGE, it is "open" or "closed"; with "status" instead,
+ * as of MIGRATION, the status: "active", "completed", "failed"; for BLOCK_IO_ERROR the host's error
+ * text, "No space left on device"; otherwise "". @action is set for BLOCK_IO_ERROR
  * only: "stop" when QEMU keeps the request and pauses, "report" when the guest gets the error;
  * otherwise "". */
 typedef struct {
@@ -59,6 +60,11 @@ BerthQmp *berth_qmp_new(int fd, BerthQmpEventFunc on_event, BerthQmpClosedFunc o
  * BERTH_ERROR_FAILED "qmp.command" when QEMU refuses, or the connection's. */
 void berth_qmp_execute(BerthQmp *qmp, const char *command, JsonObject *arguments,
                        BerthQmpDoneFunc done, gpointer user_data);
+
+/* Hand QEMU @fd (taken), which later commands call @name. As berth_qmp_execute. Source: QEMU's
+ * QAPI, getfd. */
+void berth_qmp_send_fd(BerthQmp *qmp, const char *name, int fd, BerthQmpDoneFunc done,
+                       gpointer user_data);
 
 /* Resize the block device of node @node to @size bytes, growing its file if needed. As
  * berth_qmp_execute. Source: QEMU's QAPI, block_resize. */

@@ -102,6 +102,7 @@ static const Golden goldens[] = {
     {"kernel-arguments", with_spaced_kernel_argument, berth_qemu_args},
     {"user-data", with_user_data, berth_qemu_args},
     {"fallbacks", with_fallbacks, berth_qemu_args},
+    {"waking", nothing, berth_qemu_args_waking},
     {"probe", with_kvm, berth_qemu_args_probe},
 };
 

@@ -2,6 +2,7 @@
 #include "../lib/files.h"
 #include "base/error.h"
 #include "base/fd.h"
+#include "vmm/device_state.h"
 #include "vmm/emulator.h"
 #include "vmm/guest_ends.h"
 #include "vmm/qemu_process.h"
@@ -29,6 +30,11 @@ typedef struct {
     int status;
     char *last_words;
     GString *events;
+    bool wakes; /* QEMU is to wait for a state */
+    BerthDeviceState *operation;
+    bool moved; /* which has ended */
+    bool with_memory;
+    GBytes *state;
 } Fixture;
 
 /* A shell script as QEMU. */
@@ -96,7 +102,7 @@ static void on_qemu_exit(BerthQemu *qemu, int status, gpointer user_data)
 static BerthQemuGuest guest_of(const Fixture *fixture)
 {
     return (BerthQemuGuest){fixture->net[1], fixture->share, fixture->ends.qemu_agent,
-                            fixture->ends.memory};
+                            fixture->ends.memory, fixture->wakes};
 }
 
 static void spawn(Fixture *fixture)
@@ -364,7 +370,10 @@ static void test_program_that_cannot_run(Fixture *fixture, gconstpointer data)
 static void on_event(BerthQmp *qmp, const BerthQmpEvent *event, gpointer user_data)
 {
     Fixture *fixture = user_data;
-    g_string_append_printf(fixture->events, "%s %s\n", event->name, event->reason);
+    if (g_str_equal(event->name, "MIGRATION"))
+        berth_device_state_event(fixture->operation, event);
+    else
+        g_string_append_printf(fixture->events, "%s %s\n", event->name, event->reason);
 }
 
 /* The real QEMU with the tiny guest, whose command line is @word, and the monitor option that QEMU
@@ -432,6 +441,81 @@ static void test_real_quit(Fixture *fixture, gconstpointer data)
     g_assert_cmpstr(fixture->events->str, ==, "SHUTDOWN host-qmp-quit\n");
 }
 
+static void on_moved(GBytes *state, bool with_memory, const GError *error, gpointer user_data)
+{
+    Fixture *fixture = user_data;
+    g_assert_no_error(error);
+    g_assert_false(fixture->moved);
+    fixture->moved = true;
+    if (state == NULL)
+        return;
+    fixture->state = g_bytes_ref(state);
+    fixture->with_memory = with_memory;
+}
+
+static void wait_moved(Fixture *fixture)
+{
+    while (!fixture->moved)
+        g_main_context_iteration(NULL, TRUE);
+    fixture->moved = false;
+}
+
+/* Save the state of the guest of @qmp (freed), which ends its QEMU. */
+static void put_to_sleep(Fixture *fixture, BerthQmp *qmp)
+{
+    BerthDeviceState *loaded = fixture->operation; /* of the same client */
+    berth_qmp_execute(qmp, "stop", NULL, NULL, NULL);
+    fixture->operation = berth_device_state_save(qmp, on_moved, fixture);
+    wait_moved(fixture);
+    berth_qmp_execute(qmp, "quit", NULL, NULL, NULL);
+    expect_exit(fixture, 0, "");
+    berth_qmp_free(qmp);
+    berth_device_state_free(loaded);
+    g_clear_pointer(&fixture->operation, berth_device_state_free);
+    g_clear_pointer(&fixture->last_words, g_free);
+    fixture->exited = false;
+    berth_fd_close(&fixture->channels.console);
+}
+
+/* Let a new QEMU go on with it. */
+static BerthQmp *wake(Fixture *fixture)
+{
+    fixture->wakes = true;
+    spawn(fixture);
+    BerthQmp *qmp = berth_qmp_new(berth_fd_steal(&fixture->channels.qmp), on_event, NULL, fixture);
+    fixture->operation =
+        berth_device_state_load(qmp, fixture->state, fixture->with_memory, on_moved, fixture);
+    wait_moved(fixture);
+    g_clear_pointer(&fixture->state, g_bytes_unref);
+    berth_qmp_execute(qmp, "cont", NULL, NULL, NULL);
+    return qmp;
+}
+
+/* The guest, which waits for a byte on its console, goes on in another QEMU, and in a third: it
+ * does not begin again, and its memory is in no state. */
+static void test_real_state_moves(Fixture *fixture, gconstpointer data)
+{
+    BerthQmp *qmp = boot(fixture, "off");
+    char line[] = "BERTH-PROBE-OK\r\n";
+    g_assert_cmpint(berth_fd_set_nonblocking(fixture->channels.console, false), ==, 0);
+    for (gsize i = 0; i < strlen(line); i++) {
+        char byte = '\0';
+        g_assert_cmpint(read(fixture->channels.console, &byte, 1), ==, 1);
+        g_assert_cmpint(byte, ==, line[i]);
+    }
+    for (guint i = 0; i < 2; i++) {
+        put_to_sleep(fixture, qmp);
+        g_assert_false(fixture->with_memory);
+        g_assert_cmpuint(g_bytes_get_size(fixture->state), <, 1 << 20); /* of 128 MiB */
+        qmp = wake(fixture);
+    }
+    g_assert_cmpint(write(fixture->channels.console, "\n", 1), ==, 1);
+    expect_exit(fixture, 0, "");
+    expect_text(fixture->channels.console, "");
+    berth_qmp_free(qmp);
+    g_clear_pointer(&fixture->operation, berth_device_state_free);
+}
+
 /* Two machines would destroy a shared image: QEMU's lock refuses, and its message says why. */
 static void test_real_disk_in_use(Fixture *fixture, gconstpointer data)
 {
@@ -474,6 +558,7 @@ int main(int argc, char **argv)
     ADD("signals-are-reset", NULL, test_signals_are_reset);
     ADD("missing-files", NULL, test_missing_files);
     ADD("program-that-cannot-run", NULL, test_program_that_cannot_run);
+    ADD("real/state-moves", NULL, test_real_state_moves);
     ADD("real/power-off", NULL, test_real_power_off);
     ADD("real/reset", NULL, test_real_reset);
     ADD("real/quit", NULL, test_real_quit);

@@ -4,6 +4,7 @@
 #include "vmm/qmp.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <json-glib/json-glib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -173,6 +174,71 @@ static void test_close_fails_pending_commands(Fixture *fixture, gconstpointer da
     expect_log(fixture, "done qmp.closed\n");
 }
 
+static void test_status_of_a_migration(Fixture *fixture, gconstpointer data)
+{
+    send_text(fixture, READY "{\"event\": \"MIGRATION\", \"data\": {\"status\": \"active\"}}\r\n");
+    expect_log(fixture, "event MIGRATION active\n");
+}
+
+/* Read @size bytes, and the descriptor that came with one of them; or -1. */
+static int read_with_fd(int from, gsize size)
+{
+    char bytes[512];
+    union {
+        struct cmsghdr header;
+        char space[CMSG_SPACE(sizeof(int))];
+    } control = {0};
+    struct iovec room = {bytes, size};
+    struct msghdr message = {.msg_iov = &room,
+                             .msg_iovlen = 1,
+                             .msg_control = &control,
+                             .msg_controllen = sizeof(control.space)};
+    g_assert_cmpuint(size, <=, sizeof(bytes));
+    g_assert_cmpint(recvmsg(from, &message, MSG_DONTWAIT), ==, (gssize)size);
+    int fd = -1;
+    if (message.msg_controllen > 0)
+        memcpy(&fd, CMSG_DATA(&control.header), sizeof(fd));
+    return fd;
+}
+
+/* Each descriptor comes with its own command, however the bytes around it are sent. */
+static void test_descriptors(Fixture *fixture, gconstpointer data)
+{
+    static const char *const before = "{\"execute\":\"qmp_capabilities\",\"id\":0}\n";
+    static const char *const commands[] = {
+        "{\"execute\":\"getfd\",\"arguments\":{\"fdname\":\"a\"},\"id\":1}\n",
+        "{\"execute\":\"getfd\",\"arguments\":{\"fdname\":\"b\"},\"id\":2}\n"};
+    int pipes[2][2];
+    for (gsize i = 0; i < 2; i++) {
+        g_assert_cmpint(pipe2(pipes[i], O_CLOEXEC), ==, 0);
+        berth_qmp_send_fd(fixture->qmp, i == 0 ? "a" : "b", pipes[i][1], NULL, NULL);
+    }
+    send_text(fixture, READY);
+    run();
+    g_assert_cmpint(read_with_fd(fixture->qemu, strlen(before)), ==, -1);
+    for (gsize i = 0; i < 2; i++) {
+        berth_autofd int fd = read_with_fd(fixture->qemu, strlen(commands[i]));
+        char byte = '\0';
+        g_assert_cmpint(write(fd, "x", 1), ==, 1);
+        g_assert_cmpint(read(pipes[i][0], &byte, 1), ==, 1);
+        berth_fd_close(&fd);
+        g_assert_cmpint(read(pipes[i][0], &byte, 1), ==, 0); /* ours was closed, too */
+        berth_fd_close(&pipes[i][0]);
+    }
+}
+
+/* Those that were not sent yet are closed with the client. */
+static void test_descriptors_unsent(Fixture *fixture, gconstpointer data)
+{
+    int pair[2];
+    char byte;
+    g_assert_cmpint(pipe2(pair, O_CLOEXEC), ==, 0);
+    berth_qmp_send_fd(fixture->qmp, "a", pair[1], NULL, NULL);
+    g_clear_pointer(&fixture->qmp, berth_qmp_free);
+    g_assert_cmpint(read(pair[0], &byte, 1), ==, 0);
+    berth_fd_close(&pair[0]);
+}
+
 static void test_event_of_a_port(Fixture *fixture, gconstpointer data)
 {
     const char *talk =
@@ -290,6 +356,9 @@ int main(int argc, char **argv)
     ADD("arguments", NULL, test_arguments);
     ADD("split-answers-with-events-between", NULL, test_split_answers_with_events_between);
     ADD("close-fails-pending-commands", NULL, test_close_fails_pending_commands);
+    ADD("status-of-a-migration", NULL, test_status_of_a_migration);
+    ADD("descriptors", NULL, test_descriptors);
+    ADD("descriptors-unsent", NULL, test_descriptors_unsent);
     ADD("event-of-a-port", NULL, test_event_of_a_port);
     ADD("event-just-before-the-end", NULL, test_event_just_before_the_end);
     ADD("freed-by-its-callback", NULL, test_freed_by_its_callback);
