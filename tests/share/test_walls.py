@@ -196,15 +196,15 @@ def test_a_length_that_cannot_be_ends_it(kernel, length):
     assert kernel.server.process.wait(60) == 0
 
 
-@pytest.mark.parametrize("seed", range(int(os.environ.get("BERTH_TEST_SEEDS", 20))))
-def test_bytes_of_chance(kernel, top, source, secret, seed):
-    """Good messages with bytes turned: each that waits for an answer gets one, and nothing leaves the share."""
-    rng = random.Random(seed)
+def fill(source):
     (source / "d").mkdir()
     (source / "d/f").write_text("x" * 100)
     os.symlink("/", source / "root")
+
+
+def send_bytes_of_chance(kernel, top, rng):
+    """Good messages with bytes turned: each that waits for an answer gets one."""
     nodes = [1, top] + [kernel.look_up(top, name)[1] for name in ("d", "root")]
-    before = sorted(os.listdir(source.parent))
     good = [(LOOKUP, b"d\0"), (GETATTR, bytes(16)), (SETATTR, bytes(88)), (MKDIR, bytes(8) + b"new\0"),
             (CREATE, struct.pack("<IIII", os.O_CREAT | os.O_RDWR, 0o644, 0, 0) + b"file\0"),
             (SYMLINK, b"link\0../../secret\0"), (RENAME, struct.pack("<Q", top) + b"d\0e\0"),
@@ -226,7 +226,44 @@ def test_bytes_of_chance(kernel, top, source, secret, seed):
             body = body[:rng.randrange(len(body) + 1)]
         kernel.call(opcode, rng.choice(nodes + [rng.randrange(12)]), bytes(body))
     assert kernel.look_up(1, "s")[0] in (0, EACCES)  # it may have closed the directory
+
+
+SEEDS = range(int(os.environ.get("BERTH_TEST_SEEDS", 20)))
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_bytes_of_chance(kernel, top, source, secret, seed):
+    fill(source)
+    before = sorted(os.listdir(source.parent))
+    send_bytes_of_chance(kernel, top, random.Random(seed))
     assert sorted(os.listdir(source.parent)) == before and secret.read_text() == "not shared"
+
+
+def state(top):
+    """What the guest must not change: each name below @top, with its attributes and contents."""
+    found = {}
+    for path in [top, *sorted(top.rglob("*"))]:
+        info = path.lstat()
+        data = os.readlink(path) if path.is_symlink() else path.read_bytes() if path.is_file() else None
+        found[path] = (info.st_mode, info.st_ino, info.st_nlink, info.st_size, info.st_mtime_ns, info.st_ctime_ns, data)
+    return found
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_bytes_of_chance_at_a_share_that_keeps_changes(source, secret, tmp_path, seed):
+    fill(source)
+    before, layer = state(source), tmp_path / "layer"
+    server = Server([(f"cow={layer}", source, "/s")], largest=1 << 24)
+    try:
+        kernel = Kernel(server)
+        top = kernel.look_up(1, "s")[1]
+        names = sorted(os.listdir(tmp_path))
+        send_bytes_of_chance(kernel, top, random.Random(seed))
+        assert state(source) == before
+        assert sorted(os.listdir(tmp_path)) == names and secret.read_text() == "not shared"
+        assert sorted(os.listdir(layer)) == ["records", "upper", "work"]
+    finally:
+        server.end()
 
 
 # ---- replays ----
