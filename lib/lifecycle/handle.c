@@ -163,6 +163,10 @@ GPtrArray *berth_handle_for_each(Berth *berth, GPtrArray *distros, GThreadFunc w
 {
     GPtrArray *jobs = g_ptr_array_new_with_free_func((GDestroyNotify)job_free);
     g_autoptr(GPtrArray) threads = g_ptr_array_new();
+    /* GLib makes its C locale when it first parses a number. Threads that do so at the same time
+     * wait in a futex, whose EAGAIN stays in errno, which g_ascii_string_to_unsigned takes for its
+     * own. */
+    g_ascii_strtoull("0", NULL, 10);
     for (guint i = 0; i < distros->len; i++) {
         BerthJob *job = g_new0(BerthJob, 1);
         job->berth = berth;
