@@ -15,10 +15,12 @@ typedef struct {
     BerthShare *share; /* borrowed */
     int lower;
     BerthOverlay *overlay;
+    GPtrArray *changes; /* those to settle, BerthOverlayChange *; NULL: not selected */
 } Reviewed;
 
 static void reviewed_clear(Reviewed *reviewed)
 {
+    g_clear_pointer(&reviewed->changes, g_ptr_array_unref);
     g_clear_pointer(&reviewed->overlay, berth_overlay_free);
     berth_fd_close(&reviewed->lower);
 }
@@ -199,18 +201,44 @@ static GPtrArray *select_changes(const Reviewed *reviewed, const char *within, B
     return g_steal_pointer(&changes);
 }
 
-static bool settle(const Reviewed *reviewed, const char *within, BerthReview review,
-                   guint *ret_count, GError **error)
+/* Lock the share, and select what to settle there. */
+static bool prepare(Berth *berth, const BerthDistro *distro, BerthShare *share, const char *within,
+                    BerthReview review, Reviewed *ret_reviewed, GError **error)
 {
-    g_autoptr(GPtrArray) changes = select_changes(reviewed, within, review, error);
-    if (changes == NULL)
+    if (!open_share(berth, distro, share, ret_reviewed, error) ||
+        !claim(ret_reviewed, distro, error))
         return false;
-    for (guint i = 0; i < changes->len; i++) {
+    ret_reviewed->changes = select_changes(ret_reviewed, within, review, error);
+    return ret_reviewed->changes != NULL;
+}
+
+static bool settle(const Reviewed *reviewed, BerthReview review, guint *ret_count, GError **error)
+{
+    for (guint i = 0; i < reviewed->changes->len; i++) {
         if (!(review == REVIEW_DISCARD ? berth_overlay_discard : berth_overlay_accept)(
-                reviewed->overlay, changes->pdata[i], error))
+                reviewed->overlay, reviewed->changes->pdata[i], error))
             return false;
         ++*ret_count;
     }
+    return true;
+}
+
+/* All @shares are locked and checked before the first is changed. */
+static bool settle_all(Berth *berth, const BerthDistro *distro, const GPtrArray *shares,
+                       const char *within, BerthReview review, guint *ret_count, GError **error)
+{
+    g_autoptr(GArray) all = g_array_sized_new(FALSE, TRUE, sizeof(Reviewed), shares->len);
+    g_array_set_clear_func(all, (GDestroyNotify)reviewed_clear);
+    for (guint i = 0; i < shares->len; i++) {
+        const Reviewed closed = {.lower = -1};
+        g_array_append_val(all, closed);
+        if (!prepare(berth, distro, shares->pdata[i], within, review,
+                     &g_array_index(all, Reviewed, i), error))
+            return false;
+    }
+    for (guint i = 0; i < all->len; i++)
+        if (!settle(&g_array_index(all, Reviewed, i), review, ret_count, error))
+            return false;
     return true;
 }
 
@@ -221,14 +249,5 @@ bool berth_review_settle(Berth *berth, const char *name, const char *path, Berth
     g_autoptr(BerthDistro) distro = berth_handle_find(berth, name, error);
     g_autoptr(GPtrArray) shares = distro != NULL ? find_shares(berth, distro, within, error) : NULL;
     *ret_count = 0;
-    if (shares == NULL)
-        return false;
-    for (guint i = 0; i < shares->len; i++) {
-        g_auto(Reviewed) reviewed = {.lower = -1};
-        if (!open_share(berth, distro, shares->pdata[i], &reviewed, error) ||
-            !claim(&reviewed, distro, error) ||
-            !settle(&reviewed, within, review, ret_count, error))
-            return false;
-    }
-    return true;
+    return shares != NULL && settle_all(berth, distro, shares, within, review, ret_count, error);
 }

@@ -22,9 +22,9 @@ GPtrArray *berth_review_list(Berth *berth, const char *name, const char *path, G
 
 typedef enum { REVIEW_ACCEPT, REVIEW_FORCE, REVIEW_DISCARD } BerthReview;
 
-/* Make these changes in the host's files, or drop them; *@ret_count of them were. Without force a
- * conflict is an error before anything is done: "changes.conflict". "changes.running": a running
- * distro has the share. */
+/* Make these changes in the host's files, or drop them; *@ret_count of them were. All
+ * shares are checked before the first is changed. Without force a conflict is an error:
+ * "changes.conflict". "changes.running": a running distro has one of the shares. */
 bool berth_review_settle(Berth *berth, const char *name, const char *path, BerthReview review,
                          guint *ret_count, GError **error);
 

@@ -125,6 +125,27 @@ def test_not_while_the_distro_uses_it(box, source, overlay):
     assert len(listed(box)) == 3
 
 
+@pytest.mark.parametrize("last_is", ["in conflict", "in use"])
+def test_all_shares_are_checked_before_the_first_is_changed(box, source, overlay, tmp_path_factory, last_is):
+    last = tmp_path_factory.mktemp("last").resolve()
+    (last / "edited").write_text("before")
+    box("share", "add", "box", f"{last}:/zz", "--cow").ok()  # they are sorted by target
+    listed(box)
+    other = Overlay(box, last, "/zz")
+    other.write("edited", "after")
+    fd = os.open(other.path, os.O_RDONLY)
+    if last_is == "in use":
+        fcntl.flock(fd, fcntl.LOCK_EX)
+    else:
+        (last / "edited").write_text("by the host")
+    for verb in ["accept", "discard"] if last_is == "in use" else ["accept"]:
+        assert box(verb, "box").failed(1, "changes.running" if last_is == "in use" else "changes.conflict")
+        assert names(source) == {"edited": "before", "gone": "gone"} and len(listed(box)) == 4
+    os.close(fd)
+    box("accept", "box", "--force").ok()
+    assert names(source) == {"edited": "after", "new": "new"} and names(last) == {"edited": "after"}
+
+
 def test_a_share_that_is_added_again_has_its_changes(box, source, overlay):
     box("share", "rm", "box", str(source)).ok()
     assert box("changes", "box").failed(1, "changes.none")
