@@ -17,6 +17,7 @@
 #include "lifecycle/start.h"
 #include "lifecycle/stop.h"
 #include "lifecycle/summary.h"
+#include "lifecycle/versions.h"
 #include "manage/cache.h"
 
 Berth *berth_new(const char *const *environment, GError **error)
@@ -225,6 +226,22 @@ char **berth_distro_names(Berth *berth, GError **error)
     for (guint i = 0; i < distros->len; i++)
         names[i] = g_strdup(((const BerthDistro *)distros->pdata[i])->name);
     return names;
+}
+
+char *berth_resolve_id(Berth *berth, const char *id, GError **error)
+{
+    bool braces = id[0] == '{' && g_str_has_suffix(id, "}");
+    g_autofree char *bare = braces ? g_strndup(id + 1, strlen(id) - 2) : g_strdup(id);
+    g_autofree char *lower = g_ascii_strdown(bare, -1);
+    BerthRegistry *registry = berth_handle_registry(berth, error);
+    g_autoptr(BerthDistro) distro =
+        registry != NULL ? berth_registry_find_by_id(registry, lower, error) : NULL;
+    return distro != NULL ? g_strdup(distro->name) : NULL;
+}
+
+void berth_versions(Berth *berth, char **ret_kernel, char **ret_emulator)
+{
+    berth_versions_find(berth, ret_kernel, ret_emulator);
 }
 
 /* --- the cache of images --- */

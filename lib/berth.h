@@ -151,6 +151,14 @@ bool berth_set_default(Berth *berth, const char *name, GError **error);
  * g_strfreev. */
 char **berth_distro_names(Berth *berth, GError **error);
 
+/* The name of the distro with this id, in braces or not; free with g_free. Errors:
+ * "distro.not-found". */
+char *berth_resolve_id(Berth *berth, const char *id, GError **error);
+
+/* The versions of the kernel and the QEMU of a new distro; NULL: not found. Free with g_free. Runs
+ * QEMU. */
+void berth_versions(Berth *berth, char **ret_kernel, char **ret_emulator);
+
 /* The registered spelling of @name; free with g_free. Errors: "distro.not-found", "distro.none",
  * "distro.no-default". */
 char *berth_resolve(Berth *berth, const char *name, GError **error);

@@ -48,6 +48,10 @@ const Command *const commands[] = {
     &command_version,
     &command_help,
     &command_complete,
+    &command_mount_disk,
+    &command_unmount_disk,
+    &command_update,
+    &command_uninstall,
     NULL,
 };
 
@@ -278,6 +282,16 @@ static bool check_count(const Invocation *invocation, GError **error)
     return false;
 }
 
+/* WSL rejects a second -d, too: the last one would be a surprise. */
+static bool check_distribution(const Invocation *invocation, GError **error)
+{
+    if (invocation_nth_value(invocation, "distribution", 1) == NULL)
+        return true;
+    berth_error_set(error, BERTH_ERROR_INVALID, "usage.value", NULL,
+                    "--distribution is given more than once");
+    return false;
+}
+
 bool command_read(int argc, char **argv, Invocation *invocation, GError **error)
 {
     int used = 0;
@@ -290,7 +304,8 @@ bool command_read(int argc, char **argv, Invocation *invocation, GError **error)
     }
     if (!read_words(invocation, argv + used, error))
         return false;
-    return invocation->help || check_count(invocation, error);
+    return invocation->help ||
+           (check_distribution(invocation, error) && check_count(invocation, error));
 }
 
 /* --- access to the parsed command line --- */

@@ -159,8 +159,24 @@ static const struct {
 } formats[] = {
     {"json", print_json}, {"quiet", print_names}, {"verbose", print_long}, {NULL, print_short}};
 
+static bool check_options(const Invocation *invocation, GError **error)
+{
+    static const char *const conflicts[][2] = {{"quiet", "verbose"}, {"all", "running"}};
+    for (gsize i = 0; i < G_N_ELEMENTS(conflicts); i++) {
+        if (!invocation_flag(invocation, conflicts[i][0]) ||
+            !invocation_flag(invocation, conflicts[i][1]))
+            continue;
+        berth_error_set(error, BERTH_ERROR_INVALID, "usage.value", NULL,
+                        "--%s and --%s cannot be used together", conflicts[i][0], conflicts[i][1]);
+        return false;
+    }
+    return true;
+}
+
 static int run(Invocation *invocation, GError **error)
 {
+    if (!check_options(invocation, error))
+        return -1;
     g_autoptr(GPtrArray) infos = berth_list(invocation->berth, error);
     if (infos == NULL)
         return -1;

@@ -15,6 +15,7 @@
 
 static const Option options[] = {
     {"distribution", 'd', "NAME", "Run in this distro instead of the default one"},
+    {"distribution-id", 0, "ID", "The same, by the id that berth list --json shows", "-"},
     SESSION_OPTIONS,
     {"shell-type", 0, "TYPE", "Pass the words to the user's shell: standard, login or none",
      "standard|login|none"},
@@ -76,18 +77,41 @@ static bool check_words(const Invocation *invocation, GError **error)
     return false;
 }
 
+/* The distro that the options name; NULL: the default one, or an error. Interned, since messages
+ * name it after the command has returned. */
+static const char *find_distro(const Invocation *invocation, GError **error)
+{
+    const char *name = invocation_value(invocation, "distribution");
+    const char *id = invocation_value(invocation, "distribution-id");
+    if (id == NULL)
+        return name;
+    if (name == NULL) {
+        g_autofree char *found = berth_resolve_id(invocation->berth, id, error);
+        return g_intern_string(found);
+    }
+    berth_error_set(error, BERTH_ERROR_INVALID, "usage.value", NULL,
+                    "--distribution and --distribution-id cannot be used together");
+    return NULL;
+}
+
 static int run(Invocation *invocation, GError **error)
 {
     ShellType type;
     if (!read_shell_type(invocation, &type, error) || !check_words(invocation, error))
         return -1;
 
+    g_autoptr(GError) problem = NULL;
+    const char *distro = find_distro(invocation, &problem);
+    if (problem != NULL) {
+        g_propagate_error(error, g_steal_pointer(&problem));
+        return -1;
+    }
     bool words = invocation->n_arguments > 0;
     bool shell = words && type != SHELL_NONE;
     g_autofree char *line = shell ? line_from_words(invocation->arguments) : NULL;
     const char *const line_only[] = {line, NULL};
     const SessionCommand command = {
-        .distro = invocation_value(invocation, "distribution"),
+        .distro = distro,
         .argv = shell ? line_only : (const char *const *)invocation->arguments,
         .login = type == SHELL_LOGIN || (!words && type == SHELL_NONE),
         .shell = shell,

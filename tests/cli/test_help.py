@@ -1,4 +1,4 @@
-"""Reading the command line: help texts, usage errors, WSL's spellings."""
+"""Reading the command line: help texts, usage errors."""
 import json
 import subprocess
 
@@ -91,44 +91,17 @@ def test_usage_errors_of_run_have_status_125(berth):
     berth("run", "--env", "=x", "true").failed(125, "usage.value", hint=False)
 
 
-SPELLINGS = [
-    (["-l"], ["list"]),
-    (["--list"], ["list"]),
-    (["-l", "-v"], ["list", "-v"]),
-    (["-l", "--running"], ["list", "--running"]),
-    (["--list", "--all", "--quiet"], ["list", "-q"]),
-    (["--version"], ["version"]),
-    (["-v"], ["version"]),
-    (["--status"], ["status"]),
-    (["--terminate", "none"], ["terminate", "none"]),
-    (["-t", "none"], ["terminate", "none"]),
-    (["--shutdown"], ["shutdown"]),
-    (["--unregister", "none"], ["unregister", "none"]),
-    (["--set-default", "none"], ["set-default", "none"]),
-    (["-s", "none"], ["set-default", "none"]),
-    (["--import", "a b", "file"], ["import", "a b", "file"]),
-    (["-d", "none", "-u", "root", "--", "ls"], ["run", "-d", "none", "-u", "root", "--", "ls"]),
-    (["--distribution", "none", "--exec", "ls"], ["run", "-d", "none", "--", "ls"]),
-    (["~"], ["run"]),
-]
-
-
-def test_spellings_of_wsl(berth, rootfs):
-    berth("import", "one", rootfs).ok()
-    berth("import", "two", rootfs).ok()
-    berth("import", "three", rootfs).ok()
-    berth("unregister", "one").ok()  # without a default, ~ must start nothing
-    for wsl, ours in SPELLINGS:
-        expected, got = berth(*ours), berth(*wsl)
-        assert (got.status, got.out, got.err) == (expected.status, expected.out, expected.err), wsl
-
-
 def test_version(berth):
-    assert berth("version").ok().startswith("berth 0.")
+    """The fake QEMU's version, and that of no kernel, since the file is none."""
     version = json.loads(berth("version", "--json").ok())
     assert version["schema"] == 1
     assert version["protocol"] == 6 and version["control_protocol"] == 2
-    assert f"berth {version['version']}\n" == berth("version").out
+    assert version["version"].startswith("0.") and (version["kernel"], version["qemu"]) == (None, "7.2.0")
+    assert berth("version").ok() == f"berth  {version['version']}\nkernel not found\nQEMU   7.2.0\n"
+    (berth.support / "vmlinux").write_bytes(b"\x7fELF Linux version %s \0Linux version 6.12.9-berth (root)\0")
+    assert berth("version").ok().splitlines()[1] == "kernel 6.12.9-berth"
+    (berth.support / "vmlinux").write_bytes(b"")
+    assert berth("version", env={"BERTH_EMULATOR": "/none"}).ok().endswith("kernel not found\nQEMU   not found\n")
 
 
 def test_write_error_on_output_fails(berth):
