@@ -78,6 +78,11 @@ const BerthField berth_settings_fields[] = {
     {"host-commands", BERTH_FIELD_BOOL, offsetof(BerthSettings, host_commands), "false",
      .help =
          "whether berth-host in distros runs this host's commands as you; only this file counts"},
+    {"host-urls", BERTH_FIELD_BOOL, offsetof(BerthSettings, host_urls), "false",
+     .help = "whether xdg-open in distros opens URLs on this host; only this file counts"},
+    {"host-clipboard", BERTH_FIELD_BOOL, offsetof(BerthSettings, host_clipboard), "false",
+     .help = "whether berth-copy and berth-paste in distros reach this host's clipboard; only "
+             "this file counts"},
     {"boot-timeout", BERTH_FIELD_UINT, offsetof(BerthSettings, boot_timeout_sec), "60", 1, 3600,
      .help = "seconds that a start waits for the guest's agent"},
     {"init-timeout", BERTH_FIELD_UINT, offsetof(BerthSettings, init_timeout_sec), "60", 0, 3600,

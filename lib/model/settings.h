@@ -39,6 +39,8 @@ typedef struct {
     bool owner_only;        /* other users of the host cannot connect to forwarded ports */
     bool share_home;        /* distros see the user's home directory */
     bool host_commands;     /* berth-host in the distro runs commands of the host */
+    bool host_urls;         /* xdg-open in the distro opens URLs on the host */
+    bool host_clipboard;    /* berth-copy and berth-paste reach the host's clipboard */
     guint boot_timeout_sec; /* until the guest's agent answers */
     guint init_timeout_sec; /* until sessions stop waiting for the guest's init */
     guint stop_timeout_sec; /* until an orderly power-off is forced */

@@ -92,9 +92,9 @@
 /* With the agent's own program as argv[0], OPEN's argv[1] is one of its commands. An older agent
  * does not know them and exits with a status that is none of theirs. */
 #define WIRE_GUEST_PROGRAM    "/proc/self/exe"
-#define WIRE_GUEST_WHOAMI     "--whoami"     /* print the name of the session's user */
-#define WIRE_GUEST_COPY       "--copy"       /* cmd/berth-guest/copy/copy.h: an end of `berth cp` */
-#define WIRE_GUEST_MOUNT      "--mount"      /* cmd/berth-guest/mount/mount.h: the files of a mount */
+#define WIRE_GUEST_WHOAMI     "--whoami" /* print the name of the session's user */
+#define WIRE_GUEST_COPY       "--copy"   /* cmd/berth-guest/copy/copy.h: an end of `berth cp` */
+#define WIRE_GUEST_MOUNT      "--mount"  /* cmd/berth-guest/mount/mount.h: the files of a mount */
 #define WIRE_GUEST_SSH_CHECK  "--ssh-check"  /* USER: 0, or a WireSshStatus */
 #define WIRE_GUEST_SSH_UNPACK "--ssh-unpack" /* the ssh server to lend is on standard input */
 #define WIRE_GUEST_SSH_SERVE  "--ssh-serve"  /* USER: be the ssh server for one connection */
@@ -177,6 +177,9 @@ typedef enum { WIRE_EXITED, WIRE_SIGNALED } WireExit;
 /* What a call is for. */
 typedef enum {
     WIRE_SERVICE_COMMAND, /* run argv */
+    WIRE_SERVICE_URL,     /* open the URL that is argv's only word */
+    WIRE_SERVICE_COPY,    /* put the input on the clipboard; argv is any word */
+    WIRE_SERVICE_PASTE,   /* the clipboard is the output; argv is any word */
     WIRE_SERVICES,
 } WireService;
 

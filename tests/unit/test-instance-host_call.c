@@ -84,7 +84,7 @@ static void test_open(void)
     BerthHostCall call;
     WireFrame frame = frame_of(&payload);
     g_assert_true(berth_host_call_read(&frame, &call));
-    berth_host_call_put_open(&call, "/there", desk, 5, &output);
+    berth_host_call_put_open(&call, "/there", argv, desk, 5, &output);
     berth_host_call_clear(&call);
 
     g_assert_cmpint(wire_frame_peek(&output, &frame), ==, 1);
@@ -118,7 +118,7 @@ static void test_long_open(void)
     BerthHostCall call;
     WireFrame frame = frame_of(&payload);
     g_assert_true(berth_host_call_read(&frame, &call));
-    berth_host_call_put_open(&call, "/", argv + 3, 5, &output);
+    berth_host_call_put_open(&call, "/", argv, argv + 3, 5, &output);
     berth_host_call_clear(&call);
     g_assert_cmpint(wire_frame_peek(&output, &frame), ==, 1);
     WireReader reader;

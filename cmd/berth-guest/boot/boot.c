@@ -349,7 +349,8 @@ static void stage_share(Boot *boot, char *problem, size_t size)
     const char *what = "";
     char message[256];
     User user = {0};
-    explain(problem, size, PROGRAMS_DIRECTORY, programs_install(BERTH_HOST_NAME));
+    for (const char *const *name = berth_host_names; *name != NULL; name++)
+        explain(problem, size, PROGRAMS_DIRECTORY, programs_install(*name));
     if ((boot->config.flags & WIRE_CONFIG_SHARES) == 0 || !boot->settings.automount)
         return;
     if (user_choose("", &defaults, &user, message, sizeof(message))) {

@@ -4,6 +4,7 @@
 #include "call.h"
 #include "tty.h"
 
+#include "os/programs.h"
 #include "wire/wire.h"
 
 #include <errno.h>
@@ -17,13 +18,51 @@
 #define SOCKET          "/run/berth/host" /* agent/calls.h */
 #define SOCKET_VARIABLE "BERTH_HOST_SOCKET"
 
-static int usage(FILE *to, int status)
+typedef struct {
+    const char *name;
+    WireService service;
+    int words;        /* how many it takes; -1: one or more */
+    const char *help; /* after its name */
+} Command;
+
+#define URL_HELP                                                                                   \
+    " URL\n"                                                                                       \
+    "Open a URL (http, https or mailto) on the desktop of the host.\n"                             \
+    "The host allows this with host-urls=true in its berth.conf.\n"
+
+/* In the order of berth_host_names. */
+static const Command commands[] = {
+    {"berth-host", WIRE_SERVICE_COMMAND, -1,
+     " COMMAND [ARGUMENT]...\n"
+     "Run a command of the host as the user who runs this distro. It starts in this\n"
+     "directory if the host has it, else in that user's home.\n"
+     "The host allows this with host-commands=true in its berth.conf.\n"},
+    {"berth-open", WIRE_SERVICE_URL, 1, URL_HELP},
+    {"xdg-open", WIRE_SERVICE_URL, 1, URL_HELP},
+    {"berth-copy", WIRE_SERVICE_COPY, 0,
+     "\nPut the standard input on the clipboard of the host.\n"
+     "The host allows this with host-clipboard=true in its berth.conf.\n"},
+    {"berth-paste", WIRE_SERVICE_PASTE, 0,
+     "\nWrite the clipboard of the host to the standard output.\n"
+     "The host allows this with host-clipboard=true in its berth.conf.\n"},
+};
+
+#define COMMANDS (sizeof(commands) / sizeof(commands[0]))
+
+const char *const berth_host_names[] = {"berth-host", "berth-open",  "xdg-open",
+                                        "berth-copy", "berth-paste", NULL};
+
+static const Command *find(const char *argv0)
 {
-    fputs("usage: " BERTH_HOST_NAME " COMMAND [ARGUMENT]...\n"
-          "Run a command of the host as the user who runs this distro. It starts in this\n"
-          "directory if the host has it, else in that user's home.\n"
-          "The host allows this with host-commands=true in its berth.conf.\n",
-          to);
+    for (size_t i = 0; i < COMMANDS; i++)
+        if (programs_is(argv0, commands[i].name))
+            return &commands[i];
+    return NULL;
+}
+
+static int usage(const Command *command, FILE *to, int status)
+{
+    fprintf(to, "usage: %s%s", command->name, command->help);
     return status;
 }
 
@@ -42,12 +81,13 @@ static int connect_to(const char *path)
     return -problem;
 }
 
-static void put_payload(const Tty *tty, uint32_t flags, char **words, WireBuffer *payload)
+static void put_payload(const Command *command, const Tty *tty, uint32_t flags, char **words,
+                        WireBuffer *payload)
 {
     char *here = getcwd(NULL, 0);
     struct winsize size = tty_size(tty);
     wire_put_u32(payload, flags);
-    wire_put_u8(payload, WIRE_SERVICE_COMMAND);
+    wire_put_u8(payload, (uint8_t)command->service);
     wire_put_string(payload, here);
     wire_put_u16(payload, size.ws_row);
     wire_put_u16(payload, size.ws_col);
@@ -67,11 +107,11 @@ static uint32_t flags_of(const Tty *tty)
 }
 
 /* False: it is too long. */
-static bool put_call(const Tty *tty, char **words, WireBuffer *output)
+static bool put_call(const Command *command, const Tty *tty, char **words, WireBuffer *output)
 {
     WireBuffer payload = {0};
     uint32_t flags = flags_of(tty);
-    put_payload(tty, flags, words, &payload);
+    put_payload(command, tty, flags, words, &payload);
     if (wire_buffer_size(&payload) <= WIRE_PAYLOAD_MAX) {
         wire_frame_put(output, WIRE_CALL, 0, CALL_STREAM, wire_buffer_head(&payload),
                        wire_buffer_size(&payload));
@@ -79,7 +119,7 @@ static bool put_call(const Tty *tty, char **words, WireBuffer *output)
         return true;
     }
     wire_buffer_consume(&payload, wire_buffer_size(&payload));
-    put_payload(tty, flags | WIRE_OPEN_MORE, words, &payload);
+    put_payload(command, tty, flags | WIRE_OPEN_MORE, words, &payload);
     bool fits = wire_buffer_size(&payload) <= WIRE_CALL_MAX;
     if (fits)
         wire_frames_put(output, WIRE_CALL, CALL_STREAM, wire_buffer_head(&payload),
@@ -88,26 +128,46 @@ static bool put_call(const Tty *tty, char **words, WireBuffer *output)
     return fits;
 }
 
-int berth_host_run(int argc, char **argv)
+static bool takes(const Command *command, int argc, char **argv)
 {
-    if (argc < 2)
-        return usage(stderr, CALL_BERTH);
-    if (strcmp(argv[1], "--help") == 0)
-        return usage(stdout, EXIT_SUCCESS);
-    if (argv[1][0] == '-' || argv[1][0] == '\0')
-        return usage(stderr, CALL_BERTH);
+    int count = argc - 1;
+    if (command->words == 0)
+        return count == 0;
+    return (command->words < 0 ? count > 0 : count == command->words) && argv[1][0] != '-' &&
+           argv[1][0] != '\0';
+}
 
+static int run(const Command *command, char **words)
+{
     const char *given = getenv(SOCKET_VARIABLE);
     int fd = connect_to(given != NULL ? given : SOCKET);
     if (fd < 0) {
-        fprintf(stderr, BERTH_HOST_NAME ": the host cannot be reached: %s\n", strerror(-fd));
+        fprintf(stderr, "%s: the host cannot be reached: %s\n", command->name, strerror(-fd));
         return CALL_BERTH;
     }
-    Tty tty = tty_plan();
+    Tty tty = command->service == WIRE_SERVICE_COMMAND ? tty_plan() : (Tty){.fd = -1};
     CallSession session = {.fd = fd, .tty = &tty};
-    if (!put_call(&tty, argv + 1, &session.out)) {
-        fputs(BERTH_HOST_NAME ": the command's arguments are too long\n", stderr);
+    session.input_ended = command->service == WIRE_SERVICE_URL ||
+                          command->service == WIRE_SERVICE_PASTE; /* none of theirs */
+    if (!put_call(command, &tty, words, &session.out)) {
+        fprintf(stderr, "%s: the command's arguments are too long\n", command->name);
         return CALL_NOT_EXECUTABLE;
     }
-    return call_run(&session, BERTH_HOST_NAME);
+    return call_run(&session, command->name);
+}
+
+bool berth_host_is(const char *argv0)
+{
+    return find(argv0) != NULL;
+}
+
+int berth_host_run(int argc, char **argv)
+{
+    char *word[] = {(char *)"-", NULL}; /* a call has one at least */
+    const Command *command = find(argv[0]);
+    if (argc == 2 && strcmp(argv[1], "--help") == 0)
+        return usage(command, stdout, EXIT_SUCCESS);
+    if (!takes(command, argc, argv))
+        return usage(command, stderr, CALL_BERTH);
+    return run(command, argc > 1 ? argv + 1 : word);
 }

@@ -24,6 +24,11 @@ static const struct {
 } services[WIRE_SERVICES] = {
     [WIRE_SERVICE_COMMAND] = {"host-commands", offsetof(BerthSettings, host_commands),
                               "run commands of the host"},
+    [WIRE_SERVICE_URL] = {"host-urls", offsetof(BerthSettings, host_urls), "open URLs on the host"},
+    [WIRE_SERVICE_COPY] = {"host-clipboard", offsetof(BerthSettings, host_clipboard),
+                           "use the host's clipboard"},
+    [WIRE_SERVICE_PASTE] = {"host-clipboard", offsetof(BerthSettings, host_clipboard),
+                            "use the host's clipboard"},
 };
 
 /* Passed on from the keeper's own environment, which is the user's (client/detach.h). */
@@ -44,6 +49,8 @@ bool berth_host_call_read(const WireFrame *frame, BerthHostCall *ret_call)
     *ret_call = (BerthHostCall){.flags = wire_get_u32(&reader) & FLAGS};
     guint8 service = wire_get_u8(&reader);
     ret_call->service = service;
+    if (service != WIRE_SERVICE_COMMAND)
+        ret_call->flags = 0; /* no terminal */
     ret_call->cwd = wire_get_string(&reader);
     ret_call->rows = wire_get_u16(&reader);
     ret_call->columns = wire_get_u16(&reader);
@@ -131,7 +138,7 @@ static char **make_environment(const char *const *desk)
 }
 
 static void put_payload(const BerthHostCall *call, guint32 flags, const char *directory,
-                        const char *const *desk, WireBuffer *payload)
+                        const char *const *argv, const char *const *desk, WireBuffer *payload)
 {
     g_auto(GStrv) environment = make_environment(desk);
     g_autofree char *term = offered_term(call->term);
@@ -141,22 +148,23 @@ static void put_payload(const BerthHostCall *call, guint32 flags, const char *di
     wire_put_string(payload, directory);
     wire_put_u16(payload, call->rows);
     wire_put_u16(payload, call->columns);
-    wire_put_list(payload, (const char *const *)call->argv);
+    wire_put_list(payload, argv);
     wire_put_list(payload, (const char *const *)environment);
     wire_put_list(payload, offered);
 }
 
 void berth_host_call_put_open(const BerthHostCall *call, const char *directory,
-                              const char *const *desk, guint32 stream, WireBuffer *output)
+                              const char *const *argv, const char *const *desk, guint32 stream,
+                              WireBuffer *output)
 {
     WireBuffer payload = {0};
-    put_payload(call, call->flags, directory, desk, &payload);
+    put_payload(call, call->flags, directory, argv, desk, &payload);
     if (wire_buffer_size(&payload) <= WIRE_PAYLOAD_MAX) {
         wire_frame_put(output, WIRE_OPEN, 0, stream, wire_buffer_head(&payload),
                        wire_buffer_size(&payload));
     } else {
         wire_buffer_consume(&payload, wire_buffer_size(&payload));
-        put_payload(call, call->flags | WIRE_OPEN_MORE, directory, desk, &payload);
+        put_payload(call, call->flags | WIRE_OPEN_MORE, directory, argv, desk, &payload);
         wire_frames_put(output, WIRE_OPEN, stream, wire_buffer_head(&payload),
                         wire_buffer_size(&payload));
     }

@@ -36,9 +36,10 @@ char *berth_host_call_refusal(const BerthMachine *machine, WireService service);
  * turns); the user's home if the guest's is not a shared one. Free with g_free. */
 char *berth_host_call_directory(const char *cwd, char *const *paths);
 
-/* Append to @output the OPEN of @call as @stream, which starts in @directory. @desk: further
- * variables ("NAME=value"), of host_desk. */
+/* Append to @output the OPEN of @call as @stream, which runs @argv (host_service) in @directory.
+ * @desk: further variables ("NAME=value"), of host_desk. */
 void berth_host_call_put_open(const BerthHostCall *call, const char *directory,
-                              const char *const *desk, guint32 stream, WireBuffer *output);
+                              const char *const *argv, const char *const *desk, guint32 stream,
+                              WireBuffer *output);
 
 G_END_DECLS

@@ -5,6 +5,7 @@
 #include "host_agent.h"
 #include "host_call.h"
 #include "host_desk.h"
+#include "host_service.h"
 
 #define CALLS_MAX 32u
 /* More than all calls may send with their credit: only a guest that sends without reading, or
@@ -131,6 +132,10 @@ static char *begin_session(BerthHostCalls *calls, Call *call, const BerthHostCal
     char *refusal = berth_host_call_refusal(calls->machine, read->service);
     if (refusal != NULL)
         return refusal;
+    const char *const *desk = berth_host_desk_environment(calls->desk);
+    g_auto(GStrv) argv = berth_host_service_command(read->service, read->argv, desk, &refusal);
+    if (argv == NULL)
+        return refusal;
     WireBuffer *output = berth_host_agent_output(calls->agent, &error);
     if (output == NULL)
         return g_strdup(error->message);
@@ -138,8 +143,7 @@ static char *begin_session(BerthHostCalls *calls, Call *call, const BerthHostCal
     g_autofree char *directory = berth_host_call_directory(read->cwd, paths);
     call->host = ++calls->last;
     g_hash_table_insert(calls->by_host, GUINT_TO_POINTER(call->host), call);
-    berth_host_call_put_open(read, directory, berth_host_desk_environment(calls->desk), call->host,
-                             output);
+    berth_host_call_put_open(read, directory, (const char *const *)argv, desk, call->host, output);
     berth_host_agent_flush(calls->agent);
     return NULL;
 }
