@@ -6,12 +6,15 @@
  * each of eight bytes, the first byte the highest.
  *
  *     berth-fetch get url=https://... sha256=... 4<>file 5>&1
+ *     berth-fetch list 3<DistributionInfo.json 4<>lines 5>&1
  */
 #include "base/error.h"
+#include "base/fd.h"
 #include "disk/file/status.h"
 #include "fetch/certificates.h"
 #include "fetch/confine_fetch.h"
 #include "fetch/get.h"
+#include "fetch/manifest.h"
 #include "fetch/resolver.h"
 #include "model/fields.h"
 
@@ -108,12 +111,32 @@ static bool get(char **words, GError **error)
     return berth_fetch_get(&request, on_progress, NULL, &report, error) && send_report(&report);
 }
 
+/* The manifest of the input descriptor, as lines on the output descriptor. */
+static bool list(char **words, GError **error)
+{
+    if (!berth_fetch_confine(BERTH_IMAGE_STATUS_FD, error))
+        return false;
+    g_autofree char *json = g_malloc(BERTH_FETCH_MANIFEST_MAX + 1);
+    gsize size = 0;
+    for (ssize_t got = 1; got > 0 && size <= BERTH_FETCH_MANIFEST_MAX; size += (gsize)MAX(got, 0))
+        got = read(BERTH_IMAGE_STATUS_INPUT_FD, json + size, BERTH_FETCH_MANIFEST_MAX + 1 - size);
+    g_autofree char *lines = berth_fetch_manifest_lines(json, size, "Amd64", error);
+    const guint64 length = lines != NULL ? strlen(lines) : 0;
+    return lines != NULL && berth_fd_write_all(BERTH_IMAGE_STATUS_OUTPUT_FD, lines, length) == 0 &&
+           berth_image_status_send_report(BERTH_IMAGE_STATUS_FD, &length, 1);
+}
+
 static bool run(int argc, char **argv, GError **error)
 {
-    if (argc > 1 && strcmp(argv[1], "get") == 0)
-        return get(argv + 2, error);
+    static const struct {
+        const char *name;
+        bool (*run)(char **words, GError **error);
+    } verbs[] = {{"get", get}, {"list", list}};
+    for (gsize i = 0; argc > 1 && i < G_N_ELEMENTS(verbs); i++)
+        if (strcmp(argv[1], verbs[i].name) == 0)
+            return verbs[i].run(argv + 2, error);
     berth_error_set(error, BERTH_ERROR_INVALID, "fetch.worker.usage", NULL,
-                    "usage: berth-fetch get [KEY=VALUE]... (started by berth)");
+                    "usage: berth-fetch get|list [KEY=VALUE]... (started by berth)");
     return false;
 }
 

@@ -1,0 +1,87 @@
+/* SPDX-License-Identifier: MIT */
+#include "manifest.h"
+
+#include "base/error.h"
+
+#include <json-glib/json-glib.h>
+#include <string.h>
+
+/* A member as text that fits a field; NULL if it is missing or of another type. Borrowed. */
+static const char *text_of(JsonObject *object, const char *name)
+{
+    JsonNode *node = json_object_get_member(object, name);
+    bool is_text = node != NULL && JSON_NODE_HOLDS_VALUE(node) &&
+                   json_node_get_value_type(node) == G_TYPE_STRING;
+    const char *text = is_text ? json_node_get_string(node) : NULL;
+    return text != NULL && strpbrk(text, "\t\r\n") == NULL ? text : NULL;
+}
+
+static bool is_set(JsonObject *object, const char *name)
+{
+    JsonNode *node = json_object_get_member(object, name);
+    return node != NULL && JSON_NODE_HOLDS_VALUE(node) && json_node_get_boolean(node);
+}
+
+static JsonObject *object_of(JsonObject *object, const char *name)
+{
+    JsonNode *node = json_object_get_member(object, name);
+    return node != NULL && JSON_NODE_HOLDS_OBJECT(node) ? json_node_get_object(node) : NULL;
+}
+
+static void add_version(GString *lines, const char *flavour, JsonObject *version,
+                        const char *architecture)
+{
+    g_autofree char *member = g_strconcat(architecture, "Url", NULL);
+    JsonObject *file = object_of(version, member);
+    const char *name = text_of(version, "Name");
+    const char *title = text_of(version, "FriendlyName");
+    const char *url = file != NULL ? text_of(file, "Url") : NULL;
+    const char *sha256 = file != NULL ? text_of(file, "Sha256") : NULL;
+    if (name == NULL || url == NULL)
+        return;
+    g_string_append_printf(
+        lines, "%s\t%s\t%s\t%s\t%s\t%s\n", flavour, name, title != NULL ? title : name,
+        is_set(version, "Default") ? "default" : "", url, sha256 != NULL ? sha256 : "");
+}
+
+static void add_flavour(GString *lines, JsonObject *flavours, const char *flavour,
+                        const char *architecture)
+{
+    JsonNode *node = json_object_get_member(flavours, flavour);
+    JsonArray *versions = JSON_NODE_HOLDS_ARRAY(node) ? json_node_get_array(node) : NULL;
+    for (guint i = 0; versions != NULL && i < json_array_get_length(versions); i++) {
+        JsonNode *version = json_array_get_element(versions, i);
+        if (JSON_NODE_HOLDS_OBJECT(version))
+            add_version(lines, flavour, json_node_get_object(version), architecture);
+    }
+}
+
+static JsonObject *flavours_of(JsonParser *parser)
+{
+    JsonNode *root = json_parser_get_root(parser);
+    return root != NULL && JSON_NODE_HOLDS_OBJECT(root)
+               ? object_of(json_node_get_object(root), "ModernDistributions")
+               : NULL;
+}
+
+char *berth_fetch_manifest_lines(const char *json, gsize size, const char *architecture,
+                                 GError **error)
+{
+    g_autoptr(JsonParser) parser = json_parser_new();
+    g_autoptr(GError) problem = NULL;
+    bool parsed = g_utf8_validate_len(json, size, NULL) &&
+                  json_parser_load_from_data(parser, json, (gssize)size, &problem);
+    JsonObject *flavours = parsed ? flavours_of(parser) : NULL;
+    if (flavours == NULL) {
+        berth_error_set(error, BERTH_ERROR_INVALID, "fetch.manifest", NULL,
+                        "this is no list of distros: %s",
+                        problem != NULL ? problem->message : "ModernDistributions is missing");
+        return NULL;
+    }
+    GString *lines = g_string_new(NULL);
+    g_autoptr(GList) names = json_object_get_members(flavours);
+    for (const GList *at = names; at != NULL; at = at->next)
+        if (strpbrk(at->data, "\t\r\n") == NULL)
+            add_flavour(lines, flavours, at->data, architecture);
+    return g_string_free(lines, FALSE);
+}
