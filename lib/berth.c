@@ -19,6 +19,7 @@
 #include "lifecycle/summary.h"
 #include "lifecycle/versions.h"
 #include "manage/cache.h"
+#include "manage/download.h"
 
 Berth *berth_new(const char *const *environment, GError **error)
 {
@@ -74,6 +75,7 @@ static BerthImportOptions import_options(const BerthImport *import)
                                 .size = import->size,
                                 .inodes = import->inodes,
                                 .strip_root = import->strip_root,
+                                .user = import->user,
                                 .no_user = import->no_user,
                                 .oobe = import->oobe,
                                 .location = import->location,
@@ -285,7 +287,11 @@ bool berth_cache_clean(Berth *berth, bool all, guint *ret_count, guint64 *ret_fr
     if (!open_cache(berth, &directory, &limit, error))
         return false;
     const BerthCache cache = {.directory = directory, .limit = limit};
-    return berth_cache_prune(&cache, all, ret_count, ret_freed, error);
+    guint downloads = 0;
+    if (!berth_cache_prune(&cache, all, ret_count, ret_freed, error))
+        return false;
+    berth_download_prune(berth->layout, all, &downloads, ret_freed);
+    return true;
 }
 
 /* --- running --- */

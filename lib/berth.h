@@ -67,6 +67,7 @@ typedef struct {
     guint64 size;         /* of the disk, as the guest sees it; 0: as set in berth.conf */
     guint64 inodes;       /* number of files to make room for; 0: derived from the size */
     bool strip_root;      /* the root file system is below the archive's one top directory */
+    const char *user;     /* of the account to create; NULL: this user's name */
     bool no_user;         /* create no account for this user (never created for root) */
     bool oobe;            /* the distro's own first-run command creates the account */
     const char *location; /* absolute: the directory for the disk; NULL: berth's data directory */
@@ -198,6 +199,49 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(BerthInfo, berth_info_free)
 /* All distros, BerthInfo *, the default first, then by name; free with g_ptr_array_unref. Starts
  * nothing, and returns within seconds even if keepers do not answer. */
 GPtrArray *berth_list(Berth *berth, GError **error);
+
+/* --- distros to install --- */
+
+typedef struct {
+    char *flavour; /* "Ubuntu" */
+    char *name;    /* "Ubuntu-24.04", also the new distro's unless the user chooses another; NULL
+                      for an URL of the user's */
+    char *title;   /* "Ubuntu 24.04 LTS" */
+    bool is_default;
+    char *url;
+    char *sha256; /* lower case, or NULL */
+    char *sums;   /* URL of a file with checksums, or NULL */
+    char *source; /* the list that has it */
+    bool strip_root;
+} BerthOnline;
+
+void berth_online_free(BerthOnline *online);
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(BerthOnline, berth_online_free)
+
+typedef struct {
+    BerthWorkFunc progress;
+    void (*notice)(const char *text, gpointer user_data); /* a line for the user */
+    gpointer user_data;
+} BerthOnlineWatch;
+
+/* What the user's lists, berth's own descriptions and the public list offer, BerthOnline *; free
+ * with g_ptr_array_unref. A list that cannot be read is a notice. Errors: "config.*",
+ * "fetch.cancelled". */
+GPtrArray *berth_online(Berth *berth, const BerthOnlineWatch *watch, GError **error);
+
+/* The one called @name, a flavour or a version in any case. Errors: also "offer.not-found",
+ * "catalog.offline". */
+BerthOnline *berth_online_find(Berth *berth, const char *name, const BerthOnlineWatch *watch,
+                               GError **error);
+
+/* Open its file for berth_import: downloaded, or kept from before, with its digest checked. Only
+ * url, sha256 and sums are used. *@ret_path is the file's absolute path, or NULL; free with g_free.
+ * -1 on error. Errors: "fetch.*". */
+int berth_online_open(Berth *berth, const BerthOnline *online, const BerthOnlineWatch *watch,
+                      char **ret_path, GError **error);
+
+/* Whether a new distro may be called @name. Errors: "name.*", "registry.exists". */
+bool berth_online_check_name(Berth *berth, const char *name, GError **error);
 
 /* --- the image cache --- */
 

@@ -13,6 +13,7 @@ const Command *const commands[] = {
     &command_cp,
     &command_mount,
     &command_umount,
+    &command_install,
     &command_import,
     &command_import_in_place,
     &command_export,

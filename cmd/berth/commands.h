@@ -25,6 +25,7 @@ extern const Command command_accept;
 extern const Command command_discard;
 extern const Command command_import;
 extern const Command command_import_in_place;
+extern const Command command_install;
 extern const Command command_list;
 extern const Command command_logs;
 extern const Command command_manage;

@@ -6,6 +6,7 @@
 
 #include "base/size.h"
 #include "json.h"
+#include "online.h"
 #include "print.h"
 
 #include <stdio.h>
@@ -16,6 +17,7 @@ static const Option options[] = {
     {"running", 0, NULL, "Only those that are not stopped"},
     {"quiet", 'q', NULL, "Only the names"},
     {"all", 0, NULL, "Those that are stopped too, which is the default"},
+    {"online", 'o', NULL, "The distros that can be installed, instead"},
     {"json", 0, NULL, "For programs, as JSON"},
     {NULL},
 };
@@ -161,7 +163,11 @@ static const struct {
 
 static bool check_options(const Invocation *invocation, GError **error)
 {
-    static const char *const conflicts[][2] = {{"quiet", "verbose"}, {"all", "running"}};
+    static const char *const conflicts[][2] = {{"quiet", "verbose"},
+                                               {"all", "running"},
+                                               {"online", "verbose"},
+                                               {"online", "running"},
+                                               {"online", "all"}};
     for (gsize i = 0; i < G_N_ELEMENTS(conflicts); i++) {
         if (!invocation_flag(invocation, conflicts[i][0]) ||
             !invocation_flag(invocation, conflicts[i][1]))
@@ -177,6 +183,8 @@ static int run(Invocation *invocation, GError **error)
 {
     if (!check_options(invocation, error))
         return -1;
+    if (invocation_flag(invocation, "online"))
+        return online_print(invocation, error);
     g_autoptr(GPtrArray) infos = berth_list(invocation->berth, error);
     if (infos == NULL)
         return -1;
@@ -190,7 +198,7 @@ static int run(Invocation *invocation, GError **error)
         format++;
     formats[format].print(infos);
     if (none && formats[format].option == NULL)
-        fprintf(stderr, "berth: there are no distros yet: berth import NAME FILE\n");
+        fprintf(stderr, "berth: there are no distros yet: berth install NAME\n");
     return 0;
 }
 

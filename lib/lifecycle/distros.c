@@ -22,10 +22,24 @@
 
 #include <unistd.h>
 
-/* The account to create in a new distro: this user's name, or NULL for root. */
-static char *wanted_account(bool no_user)
+/* The account to create in a new distro: @user or this user's name, or NULL for root. */
+static char *wanted_account(const char *user, bool no_user)
 {
+    if (user != NULL)
+        return g_strdup(user);
     return no_user || geteuid() == 0 ? NULL : berth_distro_account(g_get_user_name());
+}
+
+static bool check_user(const char *user, GError **error)
+{
+    g_autofree char *valid = berth_distro_account(user);
+    if (g_strcmp0(valid, user) == 0)
+        return true;
+    g_autofree char *shown = g_strescape(user, NULL);
+    berth_error_set(error, BERTH_ERROR_INVALID, "usage.value",
+                    "a name begins with a-z or _, and goes on with these, digits and -",
+                    "--user: \"%.80s\" is not a valid user name", shown);
+    return false;
 }
 
 /* @done, of work that makes, names or removes a distro: ssh's configuration follows it. */
@@ -52,8 +66,10 @@ bool berth_distros_import(Berth *berth, const BerthImportOptions *import,
     if (registry == NULL || !read_cloud(import->cloud, &cloud, error))
         return false;
 
+    if (import->user != NULL && !check_user(import->user, error))
+        return false;
     g_autofree char *images = berth_layout_images(berth->layout);
-    g_autofree char *account = wanted_account(import->no_user || import->oobe);
+    g_autofree char *account = wanted_account(import->user, import->no_user || import->oobe);
     const BerthCache cache = {.directory = images, .limit = settings->cache_size};
     const BerthImportRequest request = {.name = import->name,
                                         .fd = import->fd,
@@ -78,7 +94,7 @@ bool berth_distros_import(Berth *berth, const BerthImportOptions *import,
 bool berth_distros_import_in_place(Berth *berth, const BerthImportOptions *import, GError **error)
 {
     BerthRegistry *registry = berth_handle_registry(berth, error);
-    g_autofree char *account = wanted_account(import->no_user);
+    g_autofree char *account = wanted_account(NULL, import->no_user);
     g_autoptr(GBytes) cloud = NULL;
     if (registry == NULL || !read_cloud(import->cloud, &cloud, error))
         return false;

@@ -24,6 +24,7 @@ typedef struct {
     guint64 size;         /* of the disk, as the guest sees it; 0: as set in berth.conf */
     guint64 inodes;       /* number of files to make room for; 0: derived from the size */
     bool strip_root;      /* the root file system is below the archive's one top directory */
+    const char *user;     /* of the account to create; NULL: this user's name */
     bool no_user;         /* create no account for this user (never created for root) */
     bool oobe;            /* the distro's own first-run command creates the account */
     const char *location; /* absolute: the directory for the disk; NULL: berth's data directory */

@@ -90,7 +90,7 @@ static bool start(Worker *worker, const char *program, const BerthWorkerJob *job
         return true;
     worker->pid = 0;
     berth_error_set(error, BERTH_ERROR_FAILED, "import.worker.start",
-                    "berth-image belongs beside berth's other programs: install berth again", "%s",
+                    "it belongs beside berth's other programs: install berth again", "%s",
                     problem->message);
     return false;
 }
@@ -98,7 +98,8 @@ static bool start(Worker *worker, const char *program, const BerthWorkerJob *job
 /* "import" + ".cancelled" */
 static const char *id_of(const Worker *worker, const char *kind)
 {
-    g_autofree char *id = g_strconcat(worker->job->verb, kind, NULL);
+    g_autofree char *id =
+        g_strconcat(worker->job->step != NULL ? worker->job->step : worker->job->verb, kind, NULL);
     return g_intern_string(id);
 }
 

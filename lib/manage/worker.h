@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * worker — runs berth-image, a sandboxed process that parses archives and images with only the
- * descriptors it inherits; its messages are not trusted.
+ * worker — runs berth-image or berth-fetch, sandboxed processes that parse foreign bytes with only
+ * the descriptors they inherit; their messages are not trusted.
  *
  * The worker never outlives the call: it is killed when the work is cancelled, when it breaks the
  * protocol, and by the kernel when the caller dies. The caller creates and names files.
@@ -22,16 +22,17 @@
 G_BEGIN_DECLS
 
 typedef struct {
-    const char *verb;           /* "import", "export"; begins the ids of errors */
+    const char *verb;           /* "import", "export" */
+    const char *step;           /* begins the ids of errors; NULL: the verb */
     const char *what;           /* the kind of input: "archive", "disk" */
     const char *const *options; /* "KEY=VALUE", NULL-terminated */
     int input, output;          /* borrowed; -1: none */
     int spool;                  /* borrowed; -1: none */
 } BerthWorkerJob;
 
-/* Run @program (a path of berth-image) for @job. Calls @progress, which may be NULL, ten times a
- * second even without progress; if it returns false, cancels the work. *@ret_status has the
- * worker's warnings and report. */
+/* Run @program (a path of berth-image or berth-fetch) for @job. Calls @progress, which may be NULL,
+ * ten times a second even without progress; if it returns false, cancels the work. *@ret_status has
+ * the worker's warnings and report. */
 bool berth_worker_run(const char *program, const BerthWorkerJob *job, BerthProgressFunc progress,
                       gpointer user_data, BerthImageStatus *ret_status, GError **error);
 

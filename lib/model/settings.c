@@ -49,6 +49,11 @@ const BerthField berth_settings_fields[] = {
      .help = "apparent size of a new distro's disk; it takes only the space it uses"},
     {"cache-size", BERTH_FIELD_SIZE, offsetof(BerthSettings, cache_size), "10G", 0, 16 * TIB,
      .help = "disk space for images kept for the next import; 0 keeps none"},
+    {"distro-list", BERTH_FIELD_STRING, offsetof(BerthSettings, distro_list),
+     "https://raw.githubusercontent.com/microsoft/WSL/master/distributions/DistributionInfo.json",
+     .help = "URL of the public list of distros, in WSL's format; empty: none"},
+    {"distro-lists", BERTH_FIELD_LIST, offsetof(BerthSettings, distro_lists),
+     .help = "URLs of your own such lists, separated by ;, which come first"},
     {"mtu", BERTH_FIELD_UINT, offsetof(BerthSettings, mtu), "32768", 1280, 65520,
      .help = "MTU of the guest's eth0, bytes"},
     {"ports", BERTH_FIELD_BOOL, offsetof(BerthSettings, ports), "true",
@@ -100,7 +105,9 @@ const BerthField berth_settings_fields[] = {
 
 bool berth_settings_is_shared(const BerthField *field)
 {
-    return field->offset == offsetof(BerthSettings, cache_size);
+    return field->offset == offsetof(BerthSettings, cache_size) ||
+           field->offset == offsetof(BerthSettings, distro_list) ||
+           field->offset == offsetof(BerthSettings, distro_lists);
 }
 
 const char *berth_accel_word(BerthAccel accel)

@@ -25,6 +25,8 @@ typedef struct {
     guint64 memory;         /* of the guest, bytes; 0: half of the host's, at most 8 GiB */
     guint cpus;             /* 0: all of the host's */
     guint64 disk_size;      /* apparent size of a new image, bytes */
+    char *distro_list;      /* URL of the public list of distros to install; or NULL */
+    char **distro_lists;    /* URLs of the user's own lists */
     guint64 cache_size;     /* of the image cache for imports, bytes; 0: no cache */
     guint mtu;              /* of the guest's eth0, bytes */
     bool ports;             /* forward the guest's listening ports to localhost */

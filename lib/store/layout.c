@@ -197,9 +197,24 @@ char *berth_layout_images(const BerthLayout *layout)
     return g_build_filename(layout->cache, "images", NULL);
 }
 
+char *berth_layout_downloads(const BerthLayout *layout)
+{
+    return g_build_filename(layout->cache, "downloads", NULL);
+}
+
+char *berth_layout_lists(const BerthLayout *layout)
+{
+    return g_build_filename(layout->cache, "lists", NULL);
+}
+
 char *berth_layout_image_program(const BerthLayout *layout)
 {
     return g_build_filename(layout->support, "berth-image", NULL);
+}
+
+char *berth_layout_fetch_program(const BerthLayout *layout)
+{
+    return g_build_filename(layout->support, "berth-fetch", NULL);
 }
 
 char *berth_layout_mount_program(const BerthLayout *layout)
@@ -221,6 +236,11 @@ char *berth_layout_machine_template(const BerthLayout *layout, const char *archi
 {
     g_autofree char *name = g_strdup_printf("%s.conf", architecture);
     return g_build_filename(layout->support, "templates", "machines", name, NULL);
+}
+
+char *berth_layout_distro_templates(const BerthLayout *layout)
+{
+    return g_build_filename(layout->support, "templates", "distros", NULL);
 }
 
 static bool check_owner(const char *path, struct stat *ret_stat, GError **error)

@@ -6,9 +6,9 @@
  *                              distros/<id>/user-data, distros/<id>/ssh/ (keys),
  *                              distros/<id>/overlays/ (changes of shares), runtime (a link)
  *     $XDG_CONFIG_HOME/berth   berth.conf, ssh_config
- *     $XDG_CACHE_HOME/berth    images of archives, results of probing the accelerator
- *     $XDG_RUNTIME_DIR/berth   <id>/{lock,control,...}: lib/instance/client/runtime.h
- *     the support directory    berth-keeper, berth-net, berth-image, berth-mount, vmlinux,
+ *     $XDG_CACHE_HOME/berth    images of archives, downloads, lists, results of probing the
+ * accelerator $XDG_RUNTIME_DIR/berth   <id>/{lock,control,...}: lib/instance/client/runtime.h the
+ * support directory    berth-keeper, berth-net, berth-image, berth-fetch, ..., vmlinux,
  *                              initramfs.cpio, ssh-server.cpio, templates/
  *
  * The runtime directory holds sockets, whose paths are limited to 107 bytes. It is the one that the
@@ -68,11 +68,18 @@ char *berth_layout_ssh_server(const BerthLayout *layout);
 char *berth_layout_settings(const BerthLayout *layout);
 /* The cache of images for repeated imports. */
 char *berth_layout_images(const BerthLayout *layout);
+/* Downloads kept by their digests, and the last good copies of lists of distros. */
+char *berth_layout_downloads(const BerthLayout *layout);
+char *berth_layout_lists(const BerthLayout *layout);
 char *berth_layout_image_program(const BerthLayout *layout);
+char *berth_layout_fetch_program(const BerthLayout *layout);
 char *berth_layout_mount_program(const BerthLayout *layout);
 char *berth_layout_kernel(const BerthLayout *layout);
 char *berth_layout_initramfs(const BerthLayout *layout);
 char *berth_layout_machine_template(const BerthLayout *layout, const char *architecture);
+
+/* The directory of berth's own descriptions of distros. */
+char *berth_layout_distro_templates(const BerthLayout *layout);
 
 /* Create @path and its missing parents with mode 0700. An existing one must be a directory of this
  * user's. Errors: errno's, "layout.*"; BERTH_ERROR_DENIED,

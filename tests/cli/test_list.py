@@ -21,7 +21,7 @@ def three(berth, rootfs):
 def test_empty(berth):
     result = berth("list")
     assert result.status == 0 and result.out == "  NAME  STATE\n"
-    assert result.err == "berth: there are no distros yet: berth import NAME FILE\n"
+    assert result.err == "berth: there are no distros yet: berth install NAME\n"
     assert berth("list", "-q").ok() == ""
     assert json.loads(berth("list", "--json").ok()) == {"schema": 1, "distros": []}
 

@@ -1,0 +1,233 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * berth install — makes a distro from a list's entry, an URL or a file, and opens a shell in it.
+ */
+#include "commands.h"
+
+#include "base/fd.h"
+#include "base/size.h"
+#include "online.h"
+#include "progress_bar.h"
+#include "signals.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+static const Option options[] = {
+    {"name", 0, "NAME", "Name of the new distro, instead of the list's"},
+    {"from-file", 'f', "FILE", "Take this archive, no download; - is standard input"},
+    {"location", 'l', "DIR", "Keep the disk in this directory"},
+    {"size", 0, "SIZE", "Size of the disk as the distro sees it"},
+    {"user", 0, "USER", "Make an account of this name, instead of yours"},
+    {"no-launch", 'n', NULL, "Open no shell afterwards"},
+    {"distribution", 'd', "NAME", "WSL's spelling of NAME"},
+    {"vhd-size", 0, "SIZE", "WSL's spelling of --size"},
+    {"web-download", 0, NULL, "For WSL's command lines: has no effect"},
+    {NULL},
+};
+
+typedef struct {
+    Invocation *invocation;
+    BerthImport request;
+    char *location;
+    char *path;
+    Progress progress;
+} Install;
+
+static void install_clear(Install *install)
+{
+    g_free(install->location);
+    g_free(install->path);
+}
+G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(Install, install_clear)
+
+static bool set_usage(GError **error, const char *hint, const char *text)
+{
+    berth_error_set(error, BERTH_ERROR_INVALID, "usage.value", hint, "%s", text);
+    return false;
+}
+
+static void on_notice(const char *text, gpointer user_data)
+{
+    const Install *install = user_data;
+    progress_clear(&install->progress);
+    fprintf(stderr, "berth: install: notice: %s\n", text);
+}
+
+static bool on_download(guint64 done, guint64 total, gpointer user_data)
+{
+    Install *install = user_data;
+    progress_update(&install->progress, done, total);
+    return !stop_asked();
+}
+
+static bool on_import(guint64 done, guint64 total, guint64 entries, gpointer user_data)
+{
+    return on_download(done, total, user_data);
+}
+
+/* --- options --- */
+
+static bool read_size(Install *install, GError **error)
+{
+    static const char *const names[] = {"size", "vhd-size"};
+    for (gsize i = 0; i < G_N_ELEMENTS(names); i++) {
+        const char *text = invocation_value(install->invocation, names[i]);
+        if (text != NULL &&
+            (!berth_size_parse(text, &install->request.size) || install->request.size == 0))
+            return set_usage(error, "give a size such as 64G or 1T", "--size: not a size");
+    }
+    return true;
+}
+
+static bool read_options(Install *install, GError **error)
+{
+    const Invocation *invocation = install->invocation;
+    const char *location = invocation_value(invocation, "location");
+    install->location = location != NULL ? g_canonicalize_filename(location, NULL) : NULL;
+    install->request.location = install->location;
+    install->request.name = invocation_value(invocation, "name");
+    install->request.user = invocation_value(invocation, "user");
+    install->request.progress = on_import;
+    install->request.notice = on_notice;
+    install->request.user_data = install;
+    return read_size(install, error);
+}
+
+/* --- sources --- */
+
+/* Check the name before anything is downloaded. */
+static bool check_name(Install *install, GError **error)
+{
+    install->invocation->subject = install->request.name;
+    return berth_online_check_name(install->invocation->berth, install->request.name, error);
+}
+
+static bool is_url(const char *text)
+{
+    return strstr(text, "://") != NULL;
+}
+
+/* What @word, a name or an URL, means. */
+static BerthOnline *find_online(Install *install, const char *word, const BerthOnlineWatch *watch,
+                                GError **error)
+{
+    if (!is_url(word))
+        return berth_online_find(install->invocation->berth, word, watch, error);
+    if (install->request.name == NULL) {
+        set_usage(error, "choose one: berth install --name NAME URL", "the new distro has no name");
+        return NULL;
+    }
+    BerthOnline *online = g_new0(BerthOnline, 1);
+    online->url = g_strdup(word);
+    return online;
+}
+
+static int open_download(Install *install, const char *word, GError **error)
+{
+    const BerthOnlineWatch watch = {on_download, on_notice, install};
+    g_autoptr(BerthOnline) online = find_online(install, word, &watch, error);
+    if (online == NULL)
+        return -1;
+    if (install->request.name == NULL)
+        install->request.name = g_intern_string(online->name);
+    if (!check_name(install, error))
+        return -1;
+    install->request.strip_root = online->strip_root;
+    install->request.origin = g_intern_string(online->url);
+    return berth_online_open(install->invocation->berth, online, &watch, &install->path, error);
+}
+
+static int open_file(Install *install, const char *file, GError **error)
+{
+    if (install->request.name == NULL) {
+        set_usage(error, "choose one: berth install --name NAME --from-file FILE",
+                  "the new distro has no name");
+        return -1;
+    }
+    if (!check_name(install, error))
+        return -1;
+    bool is_input = strcmp(file, "-") == 0;
+    int fd = is_input ? fcntl(STDIN_FILENO, F_DUPFD_CLOEXEC, 3) : open(file, O_RDONLY | O_CLOEXEC);
+    if (fd < 0)
+        berth_error_set_errno(error, errno, "import.archive", "%s", file);
+    install->request.origin = is_input ? "standard input" : file;
+    install->path = is_input ? NULL : g_canonicalize_filename(file, NULL);
+    return fd;
+}
+
+/* --- the work --- */
+
+/* Replace this process by a shell in the new distro; only for people. */
+static int launch(const Install *install, GError **error)
+{
+    const char *name = install->request.name;
+    if (invocation_flag(install->invocation, "no-launch") || !isatty(STDIN_FILENO) ||
+        !isatty(STDOUT_FILENO)) {
+        printf("%s is installed; \"berth shell %s\" opens a shell in it\n", name, name);
+        return 0;
+    }
+    printf("%s is installed; opening a shell in it\n", name);
+    fflush(stdout);
+    execl("/proc/self/exe", "berth", "shell", name, NULL);
+    berth_error_set_errno(error, errno, "install.launch", "start the shell");
+    return -1;
+}
+
+static int install_from(Install *install, const char *word, const char *file, GError **error)
+{
+    stop_catch(NULL);
+    progress_begin(&install->progress, word != NULL ? word : "import");
+    berth_autofd int archive =
+        file != NULL ? open_file(install, file, error) : open_download(install, word, error);
+    progress_end(&install->progress);
+    if (archive < 0)
+        return -1;
+
+    BerthImported imported;
+    install->request.fd = archive;
+    install->request.path = install->path;
+    progress_begin(&install->progress, install->request.name);
+    bool ok = berth_import(install->invocation->berth, &install->request, &imported, error);
+    progress_end(&install->progress);
+    return ok ? launch(install, error) : -1;
+}
+
+static int run(Invocation *invocation, GError **error)
+{
+    g_auto(Install) install = {.invocation = invocation};
+    const char *file = invocation_value(invocation, "from-file");
+    const char *word = invocation_value(invocation, "distribution");
+    if (word != NULL && invocation_first(invocation) != NULL)
+        return set_usage(error, NULL, "the distro is named twice, with -d and without") - 1;
+    if (word == NULL)
+        word = invocation_first(invocation);
+    if (word != NULL && file != NULL)
+        return set_usage(error, "the new distro's name is given with --name NAME",
+                         "--from-file takes no name of a list") -
+               1;
+    if (!read_options(&install, error))
+        return -1;
+    if (word == NULL && file == NULL)
+        return online_print(invocation, error);
+    return install_from(&install, word, file, error);
+}
+
+const Command command_install = {
+    .name = "install",
+    .spellings = "--install",
+    .synopsis = "[OPTION]... [NAME|URL]",
+    .summary = "Download a distro by its name and open a shell in it",
+    .details =
+        "NAME is of \"berth list --online\", in any case: Ubuntu means its newest version. A\n"
+        "download is checked, and kept for the next time until \"berth cache prune --all\".\n"
+        "Without NAME the list is shown. Without internet: --from-file. It continues after a\n"
+        "cut; when it fails or is stopped, nothing is left. The lists are the settings\n"
+        "distro-lists and distro-list; https_proxy and no_proxy count.",
+    .max_arguments = 1,
+    .options = options,
+    .run = run,
+};

@@ -1,0 +1,205 @@
+/* SPDX-License-Identifier: MIT */
+#include "catalog.h"
+
+#include "base/error.h"
+#include "base/fd.h"
+#include "download.h"
+#include "watch.h"
+#include "worker.h"
+
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#define LIST_MAX  (1 << 22)                      /* bytes of a manifest */
+#define SUMS_MAX  (1 << 20)                      /* of a file of checksums */
+#define IMAGE_MAX (G_GUINT64_CONSTANT(64) << 30) /* of a distro's archive */
+
+#define WAYS_OFFLINE                                                                               \
+    "check the network connection; without one: berth install --name NAME --from-file FILE, or "   \
+    "berth import NAME FILE"
+
+void berth_catalog_free(BerthCatalog *catalog)
+{
+    if (catalog == NULL)
+        return;
+    g_ptr_array_unref(catalog->offers);
+    g_ptr_array_unref(catalog->notices);
+    g_free(catalog);
+}
+
+/* --- one list --- */
+
+/* Have berth-fetch turn the manifest @manifest into lines. Free with g_free. */
+static char *parse(const BerthLayout *layout, int manifest, const BerthWatch *watch, GError **error)
+{
+    static const char *const options[] = {NULL};
+    g_autofree char *program = berth_layout_fetch_program(layout);
+    berth_autofd int lines = memfd_create("berth-list", MFD_CLOEXEC);
+    const BerthWorkerJob job = {.verb = "list",
+                                .step = "fetch",
+                                .what = "list",
+                                .options = options,
+                                .input = manifest,
+                                .output = lines,
+                                .spool = -1};
+    g_auto(BerthImageStatus) status = {0};
+    if (!berth_worker_run(program, &job, berth_watch_progress, (gpointer)watch, &status, error))
+        return NULL;
+    lseek(lines, 0, SEEK_SET);
+    return berth_fd_read_text(lines);
+}
+
+static char *read_list(const BerthLayout *layout, const char *url, const BerthWatch *watch,
+                       GError **error)
+{
+    const BerthDownload download = {.url = url, .size_max = LIST_MAX};
+    berth_autofd int manifest = berth_download_open(layout, &download, watch, NULL, error);
+    return manifest >= 0 ? parse(layout, manifest, watch, error) : NULL;
+}
+
+static char *copy_path(const BerthLayout *layout, const char *url)
+{
+    g_autofree char *directory = berth_layout_lists(layout);
+    g_autofree char *name = g_compute_checksum_for_string(G_CHECKSUM_SHA256, url, -1);
+    return g_build_filename(directory, name, NULL);
+}
+
+/* A copy that cannot be written is only missed later. */
+static void keep_copy(const BerthLayout *layout, const char *url, const char *lines)
+{
+    g_autofree char *directory = berth_layout_lists(layout);
+    g_autofree char *path = copy_path(layout, url);
+    if (berth_layout_make(directory, NULL))
+        g_file_set_contents(path, lines, -1, NULL);
+}
+
+static bool add_copy(BerthCatalog *catalog, const BerthLayout *layout, const char *url,
+                     const char *why)
+{
+    g_autofree char *path = copy_path(layout, url);
+    g_autofree char *lines = NULL;
+    struct stat st;
+    if (stat(path, &st) < 0 || !g_file_get_contents(path, &lines, NULL, NULL) ||
+        !berth_offers_add(catalog->offers, lines, url))
+        return false;
+    g_autoptr(GDateTime) then = g_date_time_new_from_unix_local(st.st_mtime);
+    g_autofree char *day = g_date_time_format(then, "%F");
+    g_ptr_array_add(
+        catalog->notices,
+        g_strdup_printf("the list of %s is used, since it cannot be read now: %s", day, why));
+    return true;
+}
+
+/* False: cancelled. */
+static bool add_list(BerthCatalog *catalog, const BerthLayout *layout, const char *url,
+                     const BerthWatch *watch, GError **error)
+{
+    g_autoptr(GError) problem = NULL;
+    g_autofree char *lines = read_list(layout, url, watch, &problem);
+    if (berth_error_is(problem, BERTH_ERROR_CANCELLED)) {
+        g_propagate_error(error, g_steal_pointer(&problem));
+        return false;
+    }
+    if (lines != NULL && berth_offers_add(catalog->offers, lines, url)) {
+        keep_copy(layout, url, lines);
+        return true;
+    }
+    const char *why = problem != NULL ? problem->message : "it has an invalid name, URL or digest";
+    if (add_copy(catalog, layout, url, why))
+        return true;
+    catalog->is_partial = true;
+    g_ptr_array_add(catalog->notices,
+                    lines != NULL
+                        ? g_strdup_printf("%s: a list of distros is left out: %s", url, why)
+                        : g_strdup_printf("a list of distros is left out: %s", why));
+    return true;
+}
+
+/* --- berth's templates --- */
+
+static int by_name(gconstpointer a, gconstpointer b)
+{
+    return strcmp(*(char *const *)a, *(char *const *)b);
+}
+
+static void add_template(BerthCatalog *catalog, const char *path)
+{
+    g_autofree char *text = NULL;
+    g_autoptr(GError) problem = NULL;
+    if (g_file_get_contents(path, &text, NULL, &problem) &&
+        berth_offers_add_file(catalog->offers, text, path, &problem))
+        return;
+    g_ptr_array_add(catalog->notices, g_strdup(problem->message));
+}
+
+static void add_templates(BerthCatalog *catalog, const BerthLayout *layout)
+{
+    g_autofree char *directory = berth_layout_distro_templates(layout);
+    g_autoptr(GDir) dir = g_dir_open(directory, 0, NULL);
+    g_autoptr(GPtrArray) paths = g_ptr_array_new_with_free_func(g_free);
+    const char *name;
+    while (dir != NULL && (name = g_dir_read_name(dir)) != NULL)
+        if (g_str_has_suffix(name, ".conf"))
+            g_ptr_array_add(paths, g_build_filename(directory, name, NULL));
+    g_ptr_array_sort(paths, by_name);
+    for (guint i = 0; i < paths->len; i++)
+        add_template(catalog, paths->pdata[i]);
+}
+
+/* --- all of them --- */
+
+BerthCatalog *berth_catalog_read(const BerthLayout *layout, const char *const *own,
+                                 const char *public, const BerthWatch *watch, GError **error)
+{
+    g_autoptr(BerthCatalog) catalog = g_new0(BerthCatalog, 1);
+    catalog->offers = berth_offers_new();
+    catalog->notices = g_ptr_array_new_with_free_func(g_free);
+    for (gsize i = 0; own != NULL && own[i] != NULL; i++)
+        if (!add_list(catalog, layout, own[i], watch, error))
+            return NULL;
+    add_templates(catalog, layout);
+    if (public != NULL && !add_list(catalog, layout, public, watch, error))
+        return NULL;
+    return g_steal_pointer(&catalog);
+}
+
+const BerthOffer *berth_catalog_find(const BerthCatalog *catalog, const char *name, GError **error)
+{
+    g_autoptr(GError) problem = NULL;
+    const BerthOffer *offer = berth_offers_find(catalog->offers, name, &problem);
+    if (offer != NULL)
+        return offer;
+    if (catalog->is_partial)
+        berth_error_set(
+            error, BERTH_ERROR_NOT_FOUND, "catalog.offline", WAYS_OFFLINE, "%s",
+            (const char *)g_ptr_array_index(catalog->notices, catalog->notices->len - 1));
+    else
+        g_propagate_error(error, g_steal_pointer(&problem));
+    return NULL;
+}
+
+/* The digest of @offer, from its file of checksums if it has one. NULL without an error: none. */
+static char *find_digest(const BerthLayout *layout, const BerthOffer *offer,
+                         const BerthWatch *watch, GError **error)
+{
+    if (offer->sha256 != NULL || offer->sums == NULL)
+        return g_strdup(offer->sha256);
+    g_autofree char *text = berth_download_text(layout, offer->sums, SUMS_MAX, watch, error);
+    char *digest = text != NULL ? berth_offer_read_sum(text, offer->url) : NULL;
+    if (text != NULL && digest == NULL)
+        berth_error_set(error, BERTH_ERROR_INVALID, "fetch.sums", NULL,
+                        "%s: no SHA-256 of %s is in it", offer->sums, offer->url);
+    return digest;
+}
+
+int berth_catalog_open(const BerthLayout *layout, const BerthOffer *offer, const BerthWatch *watch,
+                       char **ret_path, GError **error)
+{
+    g_autofree char *digest = find_digest(layout, offer, watch, error);
+    if (digest == NULL && offer->sums != NULL)
+        return -1;
+    const BerthDownload download = {.url = offer->url, .sha256 = digest, .size_max = IMAGE_MAX};
+    return berth_download_open(layout, &download, watch, ret_path, error);
+}
