@@ -58,7 +58,7 @@ static void print_short(const GPtrArray *infos)
         table_add_take(table, marked_name(info));
         table_add_take(table, state_text(info));
     }
-    table_print(table);
+    table_print_fitting(table);
 }
 
 static char *ports_text(const BerthInfo *info)
@@ -102,7 +102,7 @@ static void print_long(const GPtrArray *infos)
     g_autoptr(Table) table = table_new(headings);
     for (guint i = 0; i < infos->len; i++)
         add_details(table, infos->pdata[i]);
-    table_print(table);
+    table_print_fitting(table);
 }
 
 static void add_running(Json *json, const BerthInfo *info)

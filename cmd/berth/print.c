@@ -3,6 +3,12 @@
 
 #include <stdio.h>
 #include <string.h>
+#include <sys/ioctl.h>
+#include <unistd.h>
+
+#define COLUMNS_MIN 80
+#define GAP         2
+#define CUT_MARK    "..."
 
 struct Table {
     GPtrArray *cells; /* char *, row by row */
@@ -63,13 +69,82 @@ static void print_row(const Table *table, guint first, const int *widths)
     printf("%s\n", g_strchomp(line->str));
 }
 
-void table_print(const Table *table)
+static int *find_widths(const Table *table)
 {
-    g_autofree int *widths = g_new(int, table->columns);
+    int *widths = g_new(int, table->columns);
     for (guint i = 0; i < table->columns; i++)
         widths[i] = column_width(table, i);
+    return widths;
+}
+
+static void print_rows(const Table *table, const int *widths)
+{
     for (guint i = 0; i + table->columns <= table->cells->len; i += table->columns)
         print_row(table, i, widths);
+}
+
+void table_print(const Table *table)
+{
+    g_autofree int *widths = find_widths(table);
+    print_rows(table, widths);
+}
+
+/* Narrow columns until the rows fit into @columns, or all are as narrow as they get. */
+static void narrow(const Table *table, int *widths, int columns)
+{
+    const struct {
+        guint column;
+        int least;
+    } steps[] = {{table->columns - 1, 8}, {0, 14}, {1, 10}};
+    int excess = -GAP - columns;
+    for (guint i = 0; i < table->columns; i++)
+        excess += widths[i] + GAP;
+    for (gsize i = 0; i < G_N_ELEMENTS(steps) && excess > 0; i++) {
+        int *width = &widths[steps[i].column];
+        int less = CLAMP(*width - steps[i].least, 0, excess);
+        *width -= less;
+        excess -= less;
+    }
+}
+
+/* Cut @text to @width characters, or return it; free with g_free. */
+static char *cut_text(const char *text, int width)
+{
+    if (cell_width(text) <= width)
+        return g_strdup(text);
+    bool valid = g_utf8_validate(text, -1, NULL);
+    int kept = width - (int)strlen(CUT_MARK);
+    g_autofree char *begin = valid ? g_utf8_substring(text, 0, kept) : g_strndup(text, (gsize)kept);
+    char *comma = strrchr(begin, ',');
+    if (comma != NULL)
+        comma[1] = '\0';
+    return g_strconcat(begin, CUT_MARK, NULL);
+}
+
+/* The width of standard output; G_MAXINT if it is no terminal. */
+static int output_columns(void)
+{
+    struct winsize size = {0};
+    if (!isatty(STDOUT_FILENO))
+        return G_MAXINT;
+    return ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0 ? MAX(size.ws_col, COLUMNS_MIN)
+                                                        : COLUMNS_MIN;
+}
+
+void table_print_fitting(const Table *table)
+{
+    int columns = output_columns();
+    g_autofree int *widths = find_widths(table);
+    if (columns == G_MAXINT) {
+        print_rows(table, widths);
+        return;
+    }
+    narrow(table, widths, columns);
+    g_autoptr(GPtrArray) cells = g_ptr_array_new_with_free_func(g_free);
+    for (guint i = 0; i < table->cells->len; i++)
+        g_ptr_array_add(cells, cut_text(table->cells->pdata[i], widths[i % table->columns]));
+    const Table cut = {.cells = cells, .columns = table->columns};
+    print_rows(&cut, widths);
 }
 
 void print_notice(const char *notice)

@@ -21,6 +21,11 @@ void table_add_take(Table *table, char *text);
 /* Print with each column as wide as its widest cell, two spaces apart, without trailing blanks. */
 void table_print(const Table *table);
 
+/* As table_print, but on a terminal no wider than it is, at least 80 columns: cells are cut, those
+ * of the last column first, then of the first and the second, with "..." and at a comma if they
+ * have one. In a pipe nothing is cut. */
+void table_print_fitting(const Table *table);
+
 /* Print each line of a notice of the library (may be NULL) to standard error, prefixed "berth:
  * ". */
 void print_notice(const char *notice);

@@ -11,7 +11,9 @@
 
 void progress_begin(Progress *progress, const char *what)
 {
-    *progress = (Progress){.what = what, .shown = isatty(STDERR_FILENO)};
+    const char *term = g_getenv("TERM");
+    bool dumb = term == NULL || g_str_equal(term, "dumb"); /* it shows the bytes of CLEAR_LINE */
+    *progress = (Progress){.what = what, .shown = !dumb && isatty(STDERR_FILENO)};
     progress->started_usec = g_get_monotonic_time();
 }
 

@@ -248,13 +248,13 @@ def wait_for(condition, timeout=20):
 class Terminal:
     """A terminal of ours with berth on it."""
 
-    def __init__(self, home, *arguments, rows=24, columns=80, **streams):
+    def __init__(self, home, *arguments, rows=24, columns=80, term="vt220", **streams):
         self.master, self.slave = pty.openpty()
         self.resize(rows, columns)
         self.before = termios.tcgetattr(self.slave)
         self.seen = b""
         streams = {"stdin": self.slave, "stdout": self.slave, "stderr": self.slave, **streams}
-        self.process = home.start(*arguments, env={"TERM": "vt220"}, start_new_session=True,
+        self.process = home.start(*arguments, env={"TERM": term}, start_new_session=True,
                                   preexec_fn=self.adopt, **streams)
 
     def adopt(self):

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from conftest import tar_bytes, wait_for
+from conftest import Terminal, tar_bytes, wait_for
 
 
 def test_the_first_becomes_the_default(berth, rootfs):
@@ -200,3 +200,12 @@ def test_the_same_archive_makes_the_same_disk(berth, tmp_path):
         berth("import", name, tmp_path / name).ok()
         disks.append(Path(berth.info(name)["disk"]).read_bytes())
     assert disks[0] == disks[1] == disks[2]
+
+
+@pytest.mark.parametrize("term, escapes", [("vt220", True), ("dumb", False)])
+def test_progress_is_for_terminals_that_can(berth, rootfs, term, escapes):
+    terminal = Terminal(berth, "import", "box", rootfs, term=term)
+    terminal.end(0)
+    shown = os.read(terminal.master, 65536)
+    terminal.close()
+    assert b"entries" in shown and (b"\x1b" in shown) == escapes

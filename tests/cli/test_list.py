@@ -1,5 +1,6 @@
 """Looking: list, status, config, and the default distro. None of these start anything."""
 import json
+import os
 import select
 import socket
 import sqlite3
@@ -8,7 +9,7 @@ import threading
 
 import pytest
 
-from conftest import wait_for
+from conftest import Terminal, wait_for
 
 
 @pytest.fixture
@@ -35,6 +36,41 @@ def test_forms(three):
     assert long[0].split() == ["NAME", "STATE", "UPTIME", "MEMORY", "DISK", "ACCEL", "PORTS"]
     assert long[1].split()[:4] == ["*", "alpha", "stopped", "-"]
     assert len({line.index("stopped") for line in long[1:]}) == 1
+
+
+def shown(berth, *arguments, columns):
+    """The lines that a terminal of @columns shows."""
+    terminal = Terminal(berth, *arguments, columns=columns)
+    terminal.end(0)
+    lines = b""
+    while select.select([terminal.master], [], [], 0)[0]:
+        lines += os.read(terminal.master, 4096)
+    terminal.close()
+    return lines.decode().splitlines()
+
+
+def test_list_fits_the_terminal(box, rootfs):
+    """A long name, and more ports than there is room for; a wide terminal and a pipe show all of them."""
+    name = "a-name-that-is-long-" * 3
+    sockets = [socket.create_server(("127.0.0.1", 0)) for _ in range(8)]
+    ports = sorted(s.getsockname()[1] for s in sockets)
+    for s in sockets:
+        s.close()
+    box("rename", "box", name).ok()
+    box("start", name).ok()
+    for port in ports:
+        box("forward", "add", name, f"{port}:80").ok()
+    wait_for(lambda: len(box.info(name)["ports"]) == 8)
+    whole = box("list", "-v").ok().splitlines()
+    all_ports = ",".join(map(str, ports))
+    assert name in whole[1] and whole[1].endswith(all_ports) and len(whole[1]) > 80
+    for columns in (80, 40, 100):
+        lines = shown(box, "list", "-v", columns=columns)
+        assert len(lines) == 2 and all(len(line) <= max(columns, 80) for line in lines), lines
+        assert lines[1].startswith("* a-name-") and lines[1].endswith("...") and " running " in lines[1]
+    assert [line.split()[1] for line in shown(box, "list", "-v", columns=len(whole[1]))] == ["STATE", name]
+    narrower = shown(box, "list", "-v", columns=len(whole[1]) - 1)[1]
+    assert name in narrower and narrower.endswith("," + "...") and narrower.split()[-1].split(",")[:-1] == all_ports.split(",")[:7]
 
 
 def test_json(three):
