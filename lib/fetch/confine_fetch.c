@@ -51,6 +51,7 @@ static const int allowed[] = {
     SCMP_SYS(rt_sigaction),
     SCMP_SYS(rt_sigprocmask),
     SCMP_SYS(rt_sigreturn),
+    SCMP_SYS(sched_getaffinity), /* of a thread's attributes, which sanitizers read */
     SCMP_SYS(sched_yield),
     SCMP_SYS(sendmsg),
     SCMP_SYS(sendto),
