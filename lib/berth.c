@@ -7,6 +7,7 @@
 
 #include "instance/client/session_client.h"
 #include "instance/control/hello.h"
+#include "instance/control/runtime_files.h"
 #include "lifecycle/distros.h"
 #include "lifecycle/docker.h"
 #include "lifecycle/forwards.h"
@@ -384,6 +385,13 @@ char *berth_log_path(Berth *berth, const char *name, GError **error)
 {
     g_autoptr(BerthDistro) distro = berth_handle_find(berth, name, error);
     return distro != NULL ? berth_layout_log(berth->layout, distro->id) : NULL;
+}
+
+char *berth_keeper_log_path(Berth *berth, const char *name, GError **error)
+{
+    g_autoptr(BerthDistro) distro = berth_handle_find(berth, name, error);
+    const char *runtime = distro != NULL ? berth_handle_runtime(berth, error) : NULL;
+    return runtime != NULL ? g_build_filename(runtime, distro->id, BERTH_RUNTIME_LOG, NULL) : NULL;
 }
 
 char *berth_docker_socket(Berth *berth, const char *name, char **ret_notice, GError **error)

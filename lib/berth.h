@@ -486,6 +486,9 @@ bool berth_ssh_config_is_added(Berth *berth);
 bool berth_ssh_proxy(Berth *berth, const char *name, const char *user, const int streams[3],
                      GError **error);
 
+/* The path of the log of the keeper of the last start, which may not exist; free with g_free. */
+char *berth_keeper_log_path(Berth *berth, const char *name, GError **error);
+
 /* The path of the console log, which may not exist yet; free with g_free. */
 char *berth_log_path(Berth *berth, const char *name, GError **error);
 

@@ -15,6 +15,8 @@
 
 static const Option options[] = {
     {"follow", 'f', NULL, "Show new output as it comes, until interrupted"},
+    {"console", 0, NULL, "What its kernel and its init wrote, which is the default"},
+    {"keeper", 0, NULL, "What berth-keeper, QEMU and their helpers reported since the last start"},
     {NULL},
 };
 
@@ -112,7 +114,15 @@ static bool follow(const char *path, GError **error)
 static int run(Invocation *invocation, GError **error)
 {
     invocation->subject = invocation_first(invocation);
-    g_autofree char *path = berth_log_path(invocation->berth, invocation->subject, error);
+    bool keeper = invocation_flag(invocation, "keeper");
+    if (keeper && invocation_flag(invocation, "console")) {
+        berth_error_set(error, BERTH_ERROR_INVALID, "usage.value", NULL,
+                        "--console and --keeper cannot be used together");
+        return -1;
+    }
+    g_autofree char *path =
+        keeper ? berth_keeper_log_path(invocation->berth, invocation->subject, error)
+               : berth_log_path(invocation->berth, invocation->subject, error);
     if (path == NULL)
         return -1;
     g_autofree char *old = g_strconcat(path, ".old", NULL);

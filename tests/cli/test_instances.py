@@ -336,3 +336,17 @@ def test_programs_are_found_in_search_order(box):
     environment = {"BERTH_SUPPORT_DIR": ""}
     assert json.loads(box("status", "--json", env=environment).ok())["support_dir"] == str(
         (BUILD / "cmd").resolve())
+
+
+def test_log_of_the_keeper(box):
+    """Its file is emptied by the next start, and is gone with the host's runtime directory."""
+    assert box("logs", "--keeper").ok() == ""
+    box("start").ok()
+    log = box.runtime / box.ids()[0] / "keeper.log"
+    assert box("logs", "--keeper", "BOX").ok() == log.read_text()
+    with open(log, "a") as file:
+        file.write("a line of the keeper's\n")
+    assert box("logs", "--keeper").ok().endswith("a line of the keeper's\n")
+    assert "a line of the keeper's" not in box("logs", "--console").ok()
+    box("logs", "--keeper", "--console").failed(2, "usage.value", "cannot be used together", hint=False)
+    box("logs", "--keeper", "none").failed(1, "distro.not-found", "logs none: ")
