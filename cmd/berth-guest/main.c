@@ -7,6 +7,7 @@
  * sessions (copy/copy.h, mount/mount.h, ssh/ssh.h).
  */
 #include "agent/agent.h"
+#include "agent/ssh_agent.h"
 #include "boot/boot.h"
 #include "copy/copy.h"
 #include "host/berth_host.h"
@@ -127,6 +128,8 @@ int main(int argc, char **argv)
         return berthpath_run(argc, argv);
     if (berth_host_is(argv[0]))
         return berth_host_run(argc, argv);
+    if (programs_is(argv[0], SSH_AGENT_PROGRAM))
+        return berth_host_ssh_agent();
     if (ssh_session_is(argv[0]))
         return ssh_session_run(argv);
     if (ssh_is(argc, argv))

@@ -5,7 +5,8 @@
 
 #include <string.h>
 
-#define LIST "BERTH_ENV"
+#define LIST      "BERTH_ENV"
+#define SSH_AGENT "SSH_AUTH_SOCK=/run/berth/host-ssh-agent" /* of the guest */
 
 static const char *const terminal_names[] = {"TERM", "COLORTERM", NULL};
 
@@ -147,4 +148,15 @@ bool session_environment_build(const Invocation *invocation, bool tty,
 void session_environment_set_distro(SessionEnvironment *environment, const char *name)
 {
     g_ptr_array_insert(environment->given, 0, g_strdup_printf("BERTH_DISTRO=%s", name));
+}
+
+void session_environment_offer_services(SessionEnvironment *environment, Berth *berth,
+                                        const char *name)
+{
+    g_autoptr(GPtrArray) settings = berth_settings(berth, name, NULL);
+    for (guint i = 0; settings != NULL && i < settings->len; i++) {
+        const BerthSetting *setting = settings->pdata[i];
+        if (strcmp(setting->name, "host-ssh-agent") == 0 && strcmp(setting->value, "true") == 0)
+            g_ptr_array_insert(environment->offered, 0, g_strdup(SSH_AGENT));
+    }
 }

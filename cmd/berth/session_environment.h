@@ -26,5 +26,9 @@ G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(SessionEnvironment, session_environment_clear)
 bool session_environment_build(const Invocation *invocation, bool tty,
                                SessionEnvironment *ret_environment, GError **error);
 
+/* Offer the services of the host that the settings of the distro @name allow. */
+void session_environment_offer_services(SessionEnvironment *environment, Berth *berth,
+                                        const char *name);
+
 /* Add the variable that names the distro; a value set by the user wins. */
 void session_environment_set_distro(SessionEnvironment *environment, const char *name);

@@ -140,6 +140,7 @@ int session_run(Invocation *invocation, const SessionCommand *command, GError **
     if (distro == NULL)
         return -1;
     session_environment_set_distro(&environment, distro);
+    session_environment_offer_services(&environment, invocation->berth, distro);
 
     BerthRun run = {.argv = command->argv,
                     .environment = (const char *const *)environment.given->pdata,

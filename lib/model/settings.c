@@ -88,6 +88,8 @@ const BerthField berth_settings_fields[] = {
     {"host-clipboard", BERTH_FIELD_BOOL, offsetof(BerthSettings, host_clipboard), "false",
      .help = "whether berth-copy and berth-paste in distros reach this host's clipboard; only "
              "this file counts"},
+    {"host-ssh-agent", BERTH_FIELD_BOOL, offsetof(BerthSettings, host_ssh_agent), "false",
+     .help = "whether SSH_AUTH_SOCK in distros is your ssh agent; only this file counts"},
     {"boot-timeout", BERTH_FIELD_UINT, offsetof(BerthSettings, boot_timeout_sec), "60", 1, 3600,
      .help = "seconds that a start waits for the guest's agent"},
     {"init-timeout", BERTH_FIELD_UINT, offsetof(BerthSettings, init_timeout_sec), "60", 0, 3600,

@@ -176,10 +176,11 @@ typedef enum { WIRE_EXITED, WIRE_SIGNALED } WireExit;
 
 /* What a call is for. */
 typedef enum {
-    WIRE_SERVICE_COMMAND, /* run argv */
-    WIRE_SERVICE_URL,     /* open the URL that is argv's only word */
-    WIRE_SERVICE_COPY,    /* put the input on the clipboard; argv is any word */
-    WIRE_SERVICE_PASTE,   /* the clipboard is the output; argv is any word */
+    WIRE_SERVICE_COMMAND,   /* run argv */
+    WIRE_SERVICE_URL,       /* open the URL that is argv's only word */
+    WIRE_SERVICE_COPY,      /* put the input on the clipboard; argv is any word */
+    WIRE_SERVICE_PASTE,     /* the clipboard is the output; argv is any word */
+    WIRE_SERVICE_SSH_AGENT, /* in and out are a connection to the user's ssh agent; no argv */
     WIRE_SERVICES,
 } WireService;
 

@@ -109,6 +109,30 @@ static void test_open(void)
     free(offered);
 }
 
+/* A call of the ssh agent has no words, and is refused by its own setting. */
+static void test_ssh_agent(void)
+{
+    const char *const argv[] = {"ls", NULL};
+    for (gsize i = 0; i < G_N_ELEMENTS(argv); i++) {
+        g_auto(WireBuffer) payload = {0};
+        put_call(&payload, 0, "", "", argv + i);
+        ((guint8 *)wire_buffer_head(&payload))[4] = WIRE_SERVICE_SSH_AGENT;
+        const WireFrame frame = frame_of(&payload);
+        BerthHostCall call;
+        g_assert_cmpint(berth_host_call_read(&frame, &call), ==, argv[i] == NULL);
+        berth_host_call_clear(&call);
+    }
+    g_auto(WireBuffer) output = {0};
+    WireFrame frame;
+    WireReader reader;
+    g_assert_true(berth_host_call_put_connect("/run/agent", 7, &output));
+    g_assert_cmpint(wire_frame_peek(&output, &frame), ==, 1);
+    g_assert_cmpint(frame.type, ==, WIRE_CONNECT);
+    wire_reader_init(&reader, &frame);
+    g_assert_cmpstr(wire_get_string(&reader), ==, "/run/agent");
+    g_assert_true(wire_reader_done(&reader));
+}
+
 static void test_long_open(void)
 {
     g_auto(WireBuffer) payload = {0}, output = {0};
@@ -195,6 +219,7 @@ int main(int argc, char **argv)
     g_test_add_func("/instance/host_call/only_whole_calls", test_only_whole_calls);
     g_test_add_func("/instance/host_call/limits", test_limits);
     g_test_add_func("/instance/host_call/open", test_open);
+    g_test_add_func("/instance/host_call/ssh_agent", test_ssh_agent);
     g_test_add_func("/instance/host_call/long_open", test_long_open);
     g_test_add_func("/instance/host_call/refusal", test_refusal);
     g_test_add_func("/instance/host_call/directory", test_directory);

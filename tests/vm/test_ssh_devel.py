@@ -109,6 +109,34 @@ def test_the_agent_of_the_host(ssh, tmp_path):
         agent.wait()
 
 
+def test_sessions_reach_the_agent_of_the_host(ssh, devel, tmp_path):
+    """Where the setting allows it; not another user's, not in place of one that is set."""
+    sock, key, settings = tmp_path / "agent", tmp_path / "key", devel.host.root / "config/berth/berth.conf"
+    before = settings.read_text() if settings.exists() else ""
+    subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", "of sessions", "-f", key], check=True)
+    agent = subprocess.Popen(["ssh-agent", "-D", "-a", sock], stdout=subprocess.DEVNULL)
+
+    def seen(*options):
+        words = [devel.host.program, "run", "-d", devel.name, *options, "--", "sh", "-c",
+                 "echo ${SSH_AUTH_SOCK-none}; ssh-add -l 2>&1"]
+        return subprocess.run(words, env={**devel.host.environment, "SSH_AUTH_SOCK": str(sock)}, capture_output=True,
+                              stdin=subprocess.DEVNULL, text=True, timeout=180).stdout.splitlines()
+    settings.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        eventually(sock.exists, what="the agent")
+        subprocess.run(["ssh-add", "-q", key], env={**os.environ, "SSH_AUTH_SOCK": str(sock)}, check=True)
+        assert seen()[0] == "none"
+        settings.write_text(f"{before}[distro {devel.name}]\nhost-ssh-agent=true\n")
+        path, listed = seen()
+        assert path == "/run/berth/host-ssh-agent" and "of sessions" in listed
+        assert seen("-u", "visitor")[0] == "none"
+        assert seen("--env", "SSH_AUTH_SOCK=/mine")[0] == "/mine"
+    finally:
+        settings.write_text(before)
+        agent.terminate()
+        agent.wait()
+
+
 def test_the_distros_service_and_files_are_left_alone(ssh):
     out = ssh("systemctl is-active ssh.service; ls /etc/ssh/ssh_host_* 2>/dev/null; ls -A ~/.ssh 2>/dev/null; true",
               user="visitor").stdout

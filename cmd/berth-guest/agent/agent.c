@@ -569,6 +569,7 @@ int agent_run(const AgentOptions *options)
         .oobe = options->oobe,
     };
     agent.host.loop = &agent.loop;
+    agent.host.ssh_agent = &agent.calls.ssh_agent;
     agent.host.out = &agent.channel->out;
     agent.relays = (Relays){.loop = &agent.loop, .out = &agent.channel->out};
     agent.calls =

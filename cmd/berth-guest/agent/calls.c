@@ -198,7 +198,8 @@ int calls_listen(Calls *calls, const char *path)
         return -problem;
     }
     loop_add(calls->loop, &calls->listener, fd, EPOLLIN, on_listener);
-    return 0;
+    calls->ssh_agent.loop = calls->loop;
+    return ssh_agent_listen(&calls->ssh_agent, path);
 }
 
 /* ---- all calls ---- */
@@ -258,4 +259,5 @@ void calls_clear(Calls *calls)
     free(calls->list);
     calls->list = NULL;
     loop_close(calls->loop, &calls->listener);
+    loop_close(calls->loop, &calls->ssh_agent.listener);
 }

@@ -9,6 +9,8 @@
  */
 #pragma once
 
+#include "ssh_agent.h"
+
 #include "os/loop.h"
 #include "wire/wire.h"
 
@@ -23,12 +25,13 @@ typedef struct {
     const char *const *user; /* the registered default user; "": the agent's own */
     bool waiting;            /* a call stopped reading because `out` is full: call calls_resume */
     Source listener;
+    SshAgent ssh_agent;
     uint32_t last; /* stream, without WIRE_GUEST_STREAM */
     Call **list;
     size_t count;
 } Calls;
 
-/* Listen at @path, replacing what is there. 0, or -errno. */
+/* Listen at @path, and for ssh agents beside it, replacing what is there. 0, or -errno. */
 int calls_listen(Calls *calls, const char *path);
 
 /* Handle @frame of the host, of a stream with WIRE_GUEST_STREAM. */

@@ -176,12 +176,24 @@ static void set_runtime_directory(Environment *environment, const User *user)
 
 /* ---- the client ---- */
 
+/* The ssh agent of the host, for the owner of its socket who has no other. */
+static void set_ssh_agent(Environment *environment, const User *user, const char *pair)
+{
+    struct stat info;
+    if (environment_get(environment, "SSH_AUTH_SOCK") == NULL &&
+        stat(strchr(pair, '=') + 1, &info) == 0 && S_ISSOCK(info.st_mode) &&
+        info.st_uid == user->uid)
+        set_pair(environment, pair);
+}
+
 /* Fall back to C.UTF-8 when the distro lacks the client's locale: its terminal is UTF-8. */
-static void set_offered(Environment *environment, char *const *offered)
+static void set_offered(Environment *environment, const User *user, char *const *offered)
 {
     bool speaks_utf8 = false;
     for (; offered != NULL && *offered != NULL; offered++) {
-        if (offer_is_known(*offered))
+        if (strncmp(*offered, "SSH_AUTH_SOCK=", 14) == 0)
+            set_ssh_agent(environment, user, *offered);
+        else if (offer_is_known(*offered))
             set_pair(environment, *offered);
         else
             speaks_utf8 = speaks_utf8 || (is_locale(*offered) && strcasestr(*offered, "UTF-8"));
@@ -220,7 +232,7 @@ Environment environment_build(const EnvironmentSources *sources)
         set_from_login(&environment, sources->login);
     append_programs(&environment);
     set_runtime_directory(&environment, user);
-    set_offered(&environment, sources->offered);
+    set_offered(&environment, user, sources->offered);
     for (char *const *pair = sources->given; pair != NULL && *pair != NULL; pair++)
         set_pair(&environment, *pair);
     return environment;

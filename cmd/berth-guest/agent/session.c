@@ -205,6 +205,8 @@ static Session *open_request(SessionHost *host, const WireFrame *frame, SpawnReq
         use_rescue_shell(&user);
     request->user = &user;
     request->by_default = asked[0] == '\0';
+    if (request->by_default)
+        ssh_agent_give(host->ssh_agent, user.uid, user.gid);
     request->first_run = is_first_run(request, bare);
     if (host->logins != NULL && !bare && !request->first_run)
         request->wait = !logins_get(host->logins, user.uid, &request->session);

@@ -19,6 +19,7 @@
 
 #include "logins.h"
 #include "spawn.h"
+#include "ssh_agent.h"
 
 #include "os/loop.h"
 #include "wire/wire.h"
@@ -31,12 +32,13 @@ typedef struct Session Session;
 /* Shared by all sessions, which borrow it. */
 typedef struct {
     Loop *loop;
-    WireBuffer *out;     /* to the host */
-    const char *user;    /* the registered default user; "": the agent's own */
-    Logins *logins;      /* NULL: the distro has no login sessions */
-    struct rlimit files; /* for commands */
-    mode_t umask;        /* for commands */
-    bool waiting;        /* an output stopped because `out` is full: call session_resume */
+    WireBuffer *out;           /* to the host */
+    const char *user;          /* the registered default user; "": the agent's own */
+    Logins *logins;            /* NULL: the distro has no login sessions */
+    const SshAgent *ssh_agent; /* becomes the default user's; or NULL */
+    struct rlimit files;       /* for commands */
+    mode_t umask;              /* for commands */
+    bool waiting;              /* an output stopped because `out` is full: call session_resume */
 } SessionHost;
 
 /* Start the command of an OPEN, reassembled by opening.h. NULL: it failed, and FAILED was sent. */

@@ -16,6 +16,7 @@
 #include <unistd.h>
 
 #define SOCKET          "/run/berth/host" /* agent/calls.h */
+#define SSH_AGENT       "berth-ssh-agent"
 #define SOCKET_VARIABLE "BERTH_HOST_SOCKET"
 
 typedef struct {
@@ -81,6 +82,17 @@ static int connect_to(const char *path)
     return -problem;
 }
 
+/* A connected descriptor, or -1 after a message. */
+static int reach_host(const char *name)
+{
+    const char *given = getenv(SOCKET_VARIABLE);
+    int fd = connect_to(given != NULL ? given : SOCKET);
+    if (fd >= 0)
+        return fd;
+    fprintf(stderr, "%s: the host cannot be reached: %s\n", name, strerror(-fd));
+    return -1;
+}
+
 static void put_payload(const Command *command, const Tty *tty, uint32_t flags, char **words,
                         WireBuffer *payload)
 {
@@ -139,12 +151,9 @@ static bool takes(const Command *command, int argc, char **argv)
 
 static int run(const Command *command, char **words)
 {
-    const char *given = getenv(SOCKET_VARIABLE);
-    int fd = connect_to(given != NULL ? given : SOCKET);
-    if (fd < 0) {
-        fprintf(stderr, "%s: the host cannot be reached: %s\n", command->name, strerror(-fd));
+    int fd = reach_host(command->name);
+    if (fd < 0)
         return CALL_BERTH;
-    }
     Tty tty = command->service == WIRE_SERVICE_COMMAND ? tty_plan() : (Tty){.fd = -1};
     CallSession session = {.fd = fd, .tty = &tty};
     session.input_ended = command->service == WIRE_SERVICE_URL ||
@@ -170,4 +179,35 @@ int berth_host_run(int argc, char **argv)
     if (!takes(command, argc, argv))
         return usage(command, stderr, CALL_BERTH);
     return run(command, argc > 1 ? argv + 1 : word);
+}
+
+/* Let the program see the end where it reads: SIGPIPE would kill it where it writes. */
+static void end_gently(void)
+{
+    char dropped[4096];
+    shutdown(STDOUT_FILENO, SHUT_WR);
+    while (read(STDIN_FILENO, dropped, sizeof(dropped)) > 0)
+        continue;
+}
+
+int berth_host_ssh_agent(void)
+{
+    int fd = reach_host(SSH_AGENT);
+    if (fd < 0)
+        return CALL_BERTH;
+    const Tty tty = {.fd = -1};
+    const char *const words[] = {NULL};
+    CallSession session = {.fd = fd, .tty = &tty};
+    size_t begin = wire_frame_begin(&session.out, WIRE_CALL, 0, CALL_STREAM);
+    wire_put_u32(&session.out, 0);
+    wire_put_u8(&session.out, WIRE_SERVICE_SSH_AGENT);
+    wire_put_string(&session.out, "");
+    wire_put_u16(&session.out, 0);
+    wire_put_u16(&session.out, 0);
+    wire_put_string(&session.out, "");
+    wire_put_list(&session.out, words);
+    wire_frame_end(&session.out, begin);
+    int status = call_run(&session, SSH_AGENT);
+    end_gently();
+    return status;
 }

@@ -18,3 +18,6 @@ bool berth_host_is(const char *argv0);
 /* Returns the exit status: the command's, 128 and the signal that ended it, or 125 to 127 as env(1)
  * has them. */
 int berth_host_run(int argc, char **argv);
+
+/* Relay standard input and output to the ssh agent of the host. Returns the exit status. */
+int berth_host_ssh_agent(void);

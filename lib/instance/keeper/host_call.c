@@ -29,13 +29,17 @@ static const struct {
                            "use the host's clipboard"},
     [WIRE_SERVICE_PASTE] = {"host-clipboard", offsetof(BerthSettings, host_clipboard),
                             "use the host's clipboard"},
+    [WIRE_SERVICE_SSH_AGENT] = {"host-ssh-agent", offsetof(BerthSettings, host_ssh_agent),
+                                "use the ssh agent of the host"},
 };
 
 /* Passed on from the keeper's own environment, which is the user's (client/detach.h). */
 static const char *const inherited[] = {"HOME", "PATH", "TMPDIR", "USER", "LOGNAME"};
 
-static bool words_are_good(char *const *argv)
+static bool words_are_good(guint8 service, char *const *argv)
 {
+    if (service == WIRE_SERVICE_SSH_AGENT)
+        return argv[0] == NULL;
     bool good = argv[0] != NULL && argv[0][0] != '\0';
     for (; good && *argv != NULL; argv++)
         good = strlen(*argv) < WORD_MAX;
@@ -57,7 +61,7 @@ bool berth_host_call_read(const WireFrame *frame, BerthHostCall *ret_call)
     ret_call->term = wire_get_string(&reader);
     ret_call->argv = wire_get_list(&reader);
     if (wire_reader_done(&reader) && service < WIRE_SERVICES && strlen(ret_call->cwd) < PATH_MAX &&
-        ret_call->argv != NULL && words_are_good(ret_call->argv))
+        ret_call->argv != NULL && words_are_good(service, ret_call->argv))
         return true;
     berth_host_call_clear(ret_call);
     return false;
@@ -169,4 +173,14 @@ void berth_host_call_put_open(const BerthHostCall *call, const char *directory,
                         wire_buffer_size(&payload));
     }
     wire_buffer_clear(&payload);
+}
+
+bool berth_host_call_put_connect(const char *path, guint32 stream, WireBuffer *output)
+{
+    if (strlen(path) >= PATH_MAX)
+        return false;
+    size_t begin = wire_frame_begin(output, WIRE_CONNECT, WIRE_STDIN, stream);
+    wire_put_string(output, path);
+    wire_frame_end(output, begin);
+    return true;
 }

@@ -36,6 +36,9 @@ char *berth_host_call_refusal(const BerthMachine *machine, WireService service);
  * turns); the user's home if the guest's is not a shared one. Free with g_free. */
 char *berth_host_call_directory(const char *cwd, char *const *paths);
 
+/* Append to @output the CONNECT to the socket @path as @stream. False: it is too long. */
+bool berth_host_call_put_connect(const char *path, guint32 stream, WireBuffer *output);
+
 /* Append to @output the OPEN of @call as @stream, which runs @argv (host_service) in @directory.
  * @desk: further variables ("NAME=value"), of host_desk. */
 void berth_host_call_put_open(const BerthHostCall *call, const char *directory,

@@ -17,6 +17,7 @@ typedef struct {
     guint32 guest;      /* its stream with the guest */
     guint32 host;       /* and with the agent on the host; 0: CALL is not complete */
     WireBuffer opening; /* CALL and its MORE */
+    WireService service;
 } Call;
 
 struct BerthHostCalls {
@@ -94,6 +95,23 @@ static void on_agent_ended(gpointer user_data)
     end_all(calls, "the host's process for such commands ended");
 }
 
+/* A program that wants an ssh agent cannot say why it has none. */
+static void log_refusal(BerthHostCalls *calls, const Call *call, const char *reason)
+{
+    if (call->service != WIRE_SERVICE_SSH_AGENT)
+        return;
+    g_autofree char *text = g_strconcat("refused a connection to the ssh agent: ", reason, NULL);
+    calls->ops->log(text, calls->user_data);
+}
+
+static void log_failed(BerthHostCalls *calls, const Call *call, const WireFrame *frame)
+{
+    WireReader reader;
+    wire_reader_init(&reader, frame);
+    wire_get_u8(&reader);
+    log_refusal(calls, call, wire_get_string(&reader));
+}
+
 /* The guest reads too slowly for the credit it gives. */
 static bool is_flooded(BerthHostCalls *calls, const Call *call)
 {
@@ -118,6 +136,8 @@ static void on_agent_frame(const WireFrame *frame, gpointer user_data)
                            frame->size);
         calls->ops->flush(calls->user_data);
     }
+    if (frame->type == WIRE_FAILED)
+        log_failed(calls, call, frame);
     if (over)
         forget(calls, call);
 }
@@ -126,26 +146,40 @@ static const BerthHostAgentEvents agent_events = {on_agent_frame, on_agent_ended
 
 /* --- beginning -------------------------------------------------------------------------------- */
 
+/* Put what begins @call. NULL, or why it cannot begin; free with g_free. */
+static char *put_beginning(BerthHostCalls *calls, const Call *call, const BerthHostCall *read,
+                           WireBuffer *output)
+{
+    if (read->service == WIRE_SERVICE_SSH_AGENT) {
+        const char *path = berth_host_desk_get(calls->desk, "SSH_AUTH_SOCK");
+        bool good = path != NULL && berth_host_call_put_connect(path, call->host, output);
+        return good ? NULL : g_strdup("the last client of this distro has no SSH_AUTH_SOCK");
+    }
+    char *refusal = NULL;
+    const char *const *desk = berth_host_desk_environment(calls->desk);
+    g_auto(GStrv) argv = berth_host_service_command(read->service, read->argv, desk, &refusal);
+    if (argv == NULL)
+        return refusal;
+    g_auto(GStrv) paths = calls->ops->share_paths(calls->user_data);
+    g_autofree char *directory = berth_host_call_directory(read->cwd, paths);
+    berth_host_call_put_open(read, directory, (const char *const *)argv, desk, call->host, output);
+    return NULL;
+}
+
 static char *begin_session(BerthHostCalls *calls, Call *call, const BerthHostCall *read)
 {
     g_autoptr(GError) error = NULL;
     char *refusal = berth_host_call_refusal(calls->machine, read->service);
     if (refusal != NULL)
         return refusal;
-    const char *const *desk = berth_host_desk_environment(calls->desk);
-    g_auto(GStrv) argv = berth_host_service_command(read->service, read->argv, desk, &refusal);
-    if (argv == NULL)
-        return refusal;
     WireBuffer *output = berth_host_agent_output(calls->agent, &error);
     if (output == NULL)
         return g_strdup(error->message);
-    g_auto(GStrv) paths = calls->ops->share_paths(calls->user_data);
-    g_autofree char *directory = berth_host_call_directory(read->cwd, paths);
     call->host = ++calls->last;
     g_hash_table_insert(calls->by_host, GUINT_TO_POINTER(call->host), call);
-    berth_host_call_put_open(read, directory, (const char *const *)argv, desk, call->host, output);
+    refusal = put_beginning(calls, call, read, output);
     berth_host_agent_flush(calls->agent);
-    return NULL;
+    return refusal;
 }
 
 /* CALL is complete. */
@@ -158,6 +192,7 @@ static void begin(BerthHostCalls *calls, Call *call)
                              .size = (guint32)wire_buffer_size(&call->opening)};
     g_autofree char *refusal = NULL;
     if (berth_host_call_read(&whole, &read)) {
+        call->service = read.service;
         refusal = begin_session(calls, call, &read);
         berth_host_call_clear(&read);
     } else {
@@ -166,6 +201,7 @@ static void begin(BerthHostCalls *calls, Call *call)
     wire_buffer_clear(&call->opening);
     if (refusal == NULL)
         return;
+    log_refusal(calls, call, refusal);
     put_failed(calls, call->guest, refusal);
     forget(calls, call);
 }

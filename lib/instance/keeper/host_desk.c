@@ -69,3 +69,8 @@ const char *const *berth_host_desk_environment(const BerthHostDesk *desk)
 {
     return (const char *const *)desk->pairs;
 }
+
+const char *berth_host_desk_get(const BerthHostDesk *desk, const char *name)
+{
+    return g_environ_getenv(desk->pairs, name);
+}

@@ -21,6 +21,9 @@ void berth_host_desk_free(BerthHostDesk *desk);
 /* Take the variables of @pid, a client that is connected. */
 void berth_host_desk_follow(BerthHostDesk *desk, pid_t pid);
 
+/* The value of @name, or NULL. */
+const char *berth_host_desk_get(const BerthHostDesk *desk, const char *name);
+
 /* "NAME=value", or an empty list. */
 const char *const *berth_host_desk_environment(const BerthHostDesk *desk);
 

@@ -126,6 +126,7 @@ char **berth_host_service_command(WireService service, char *const *argv, const 
     case WIRE_SERVICE_PASTE:
         return clipboard_command(service == WIRE_SERVICE_COPY, desk, ret_refusal);
     case WIRE_SERVICE_COMMAND:
+    case WIRE_SERVICE_SSH_AGENT: /* no command */
     case WIRE_SERVICES:
         break;
     }
