@@ -37,7 +37,7 @@ def test_rules_of_forwards(box):
 
 def test_the_last_value_counts(box, rootfs, tmp_path):
     box("import", "other", rootfs).ok()
-    out = box("run", "-d", "box", "-d", "other", "--cd", "/", "--cd", "/usr", "--env", "A=1", "--env", "A=2",
+    out = box("run", "-d", "other", "--cd", "/", "--cd", "/usr", "--env", "A=1", "--env", "A=2",
               "--shell-type", "login", "--shell-type", "none", "sh", "-c", "echo $BERTH_DISTRO $PWD $A").ok()
     assert out == "other /usr 2\n"
     box("terminate", "other", "--grace", "1", "--grace", "60").ok()
