@@ -71,7 +71,7 @@ static void print_row(const Table *table, guint first, const int *widths)
 
 static int *find_widths(const Table *table)
 {
-    int *widths = g_new(int, table->columns);
+    int *widths = g_new0(int, table->columns);
     for (guint i = 0; i < table->columns; i++)
         widths[i] = column_width(table, i);
     return widths;

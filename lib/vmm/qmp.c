@@ -312,11 +312,11 @@ static void consume_output(BerthQmp *qmp, gsize size)
 /* Send once: what comes before the next descriptor, or that and what follows it. As send(2). */
 static ssize_t send_output(BerthQmp *qmp)
 {
-    const Passed *first = qmp->fds->len > 0 ? &g_array_index(qmp->fds, Passed, 0) : NULL;
-    bool with_fd = first != NULL && first->offset == 0;
+    const Passed *passed = (const void *)qmp->fds->data; /* NULL before the first */
+    guint count = passed != NULL ? qmp->fds->len : 0;
+    bool with_fd = count > 0 && passed[0].offset == 0;
     guint next = with_fd ? 1 : 0;
-    gsize size =
-        qmp->fds->len > next ? g_array_index(qmp->fds, Passed, next).offset : qmp->out->len;
+    gsize size = count > next ? passed[next].offset : qmp->out->len;
     struct iovec bytes = {qmp->out->str, size};
     struct msghdr message = {.msg_iov = &bytes, .msg_iovlen = 1};
     union {
@@ -329,7 +329,7 @@ static ssize_t send_output(BerthQmp *qmp)
         control.header.cmsg_level = SOL_SOCKET;
         control.header.cmsg_type = SCM_RIGHTS;
         control.header.cmsg_len = CMSG_LEN(sizeof(int));
-        memcpy(CMSG_DATA(&control.header), &first->fd, sizeof(int));
+        memcpy(CMSG_DATA(&control.header), &passed[0].fd, sizeof(int));
     }
     return sendmsg(qmp->fd, &message, MSG_NOSIGNAL);
 }
