@@ -1,6 +1,10 @@
 """wsl.exe's command line: each verb once in berth's spelling and once in WSL's; what only WSL has."""
+import os
+import pwd
+
 import pytest
 
+USER = pwd.getpwuid(os.getuid()).pw_name
 VERBS = {"list": ["--list", "-l"], "status": ["--status"], "version": ["--version", "-v"], "terminate": ["--terminate", "-t"],
          "shutdown": ["--shutdown"], "unregister": ["--unregister"], "set-default": ["--set-default", "-s", "--setdefault"],
          "import": ["--import"], "import-in-place": ["--import-in-place"], "export": ["--export"], "manage": ["--manage"],
@@ -86,7 +90,7 @@ def test_status_and_version(spoken, berth, rootfs):
 
 
 RUN = [
-    (["-d", "box", "-u", "root", "--", "echo $0"], ["run", "-d", "box", "-u", "root", "--shell-type", "standard", "--", "echo $0"]),
+    (["-d", "box", "-u", USER, "--", "echo $0"], ["run", "-d", "box", "-u", USER, "--shell-type", "standard", "--", "echo $0"]),
     (["--distribution", "BOX", "--exec", "echo", "$HOME"], ["run", "-d", "box", "--", "echo", "$HOME"]),
     (["--cd", "/", "-e", "pwd"], ["run", "--cd", "/", "pwd"]),
     (["~", "-e", "pwd"], ["run", "--cd", "~", "pwd"]),
