@@ -10,6 +10,7 @@
  */
 #include "base/error.h"
 #include "base/fd.h"
+#include "base/process.h"
 #include "disk/file/status.h"
 #include "fetch/certificates.h"
 #include "fetch/confine_fetch.h"
@@ -19,8 +20,6 @@
 #include "model/fields.h"
 
 #include <fcntl.h>
-#include <poll.h>
-#include <signal.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -140,26 +139,10 @@ static bool run(int argc, char **argv, GError **error)
     return false;
 }
 
-/* The parent may have died before the parent-death signal was set. */
-static bool is_orphan(void)
-{
-    struct pollfd status = {.fd = BERTH_IMAGE_STATUS_FD};
-    return poll(&status, 1, 0) == 1 && (status.revents & (POLLERR | POLLNVAL)) != 0;
-}
-
-/* The parent decides when to stop and kills this process then. */
-static void ignore_signals(void)
-{
-    static const int numbers[] = {SIGINT, SIGQUIT, SIGHUP, SIGTERM, SIGPIPE, SIGXFSZ};
-    for (gsize i = 0; i < G_N_ELEMENTS(numbers); i++)
-        signal(numbers[i], SIG_IGN);
-}
-
 int main(int argc, char **argv)
 {
-    if (is_orphan())
+    if (!berth_process_begin_worker(BERTH_IMAGE_STATUS_FD))
         return 1;
-    ignore_signals();
 
     g_autoptr(GError) error = NULL;
     if (run(argc, argv, &error))

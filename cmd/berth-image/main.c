@@ -8,6 +8,7 @@
  *     berth-image export format=tar.gz 3<x.ext4 4>x.tar.gz 5>&1
  */
 #include "base/error.h"
+#include "base/process.h"
 #include "disk/ext4/ext4_space.h"
 #include "disk/file/status.h"
 #include "disk/image/confine_image.h"
@@ -17,8 +18,6 @@
 #include "model/fields.h"
 
 #include <fcntl.h>
-#include <poll.h>
-#include <signal.h>
 #include <string.h>
 
 typedef struct {
@@ -163,21 +162,6 @@ static bool run(int argc, char **argv, GError **error)
     return false;
 }
 
-/* The parent may have died before the parent-death signal was set. */
-static bool is_orphan(void)
-{
-    struct pollfd status = {.fd = BERTH_IMAGE_STATUS_FD};
-    return poll(&status, 1, 0) == 1 && (status.revents & (POLLERR | POLLNVAL)) != 0;
-}
-
-/* The parent decides when to stop and kills this process then. */
-static void ignore_signals(void)
-{
-    static const int numbers[] = {SIGINT, SIGQUIT, SIGHUP, SIGTERM, SIGPIPE, SIGXFSZ};
-    for (gsize i = 0; i < G_N_ELEMENTS(numbers); i++)
-        signal(numbers[i], SIG_IGN);
-}
-
 /* Make libc and GLib open now the files they open on first use: confinement forbids it later. */
 static void preload_lazy_files(void)
 {
@@ -191,9 +175,8 @@ static void preload_lazy_files(void)
 
 int main(int argc, char **argv)
 {
-    if (is_orphan())
+    if (!berth_process_begin_worker(BERTH_IMAGE_STATUS_FD))
         return 1;
-    ignore_signals();
     preload_lazy_files();
 
     g_autoptr(GError) error = NULL;

@@ -3,6 +3,7 @@
 
 #include "fd.h"
 
+#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
@@ -91,6 +92,17 @@ int berth_process_open_from(int fd, pid_t *ret_pid)
     if (pread(fd, words, sizeof(words) - 1, 0) < 0)
         words[0] = '\0';
     return open_process(words, ret_pid);
+}
+
+bool berth_process_begin_worker(int status_fd)
+{
+    static const int numbers[] = {SIGINT, SIGQUIT, SIGHUP, SIGTERM, SIGPIPE, SIGXFSZ};
+    struct pollfd status = {.fd = status_fd};
+    if (poll(&status, 1, 0) == 1 && (status.revents & (POLLERR | POLLNVAL)) != 0)
+        return false;
+    for (gsize i = 0; i < G_N_ELEMENTS(numbers); i++)
+        signal(numbers[i], SIG_IGN);
+    return true;
 }
 
 void berth_process_reset_signals(void)

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  *
- * process — identifies a process in a file, safely against pid reuse; walks /proc; and resets the
+ * process — identifies a process in a file, safely against pid reuse; walks /proc; and sets the
  * signals of a child.
  *
  * A pid may be reused; pid and start time together are unique. So a file has both ("4711 123456"),
@@ -37,6 +37,11 @@ char *berth_process_format(void);
 /* Open a pidfd, close-on-exec, for the process that the beginning of the file @fd names. -1 if it
  * has ended or the text is malformed; then *@ret_pid, which may be NULL, is 0. */
 int berth_process_open_from(int fd, pid_t *ret_pid);
+
+/* Begin a worker process that only its parent ends, by SIGKILL: ignore the signals of a terminal.
+ * False if the parent, which reads the pipe @status_fd, ended before the parent-death signal was
+ * set. */
+bool berth_process_begin_worker(int status_fd);
 
 /* Give each signal its default action and block none, for a program that outlives or must not
  * depend on its starter: exec keeps what was ignored or blocked. Async-signal-safe. */
