@@ -224,8 +224,8 @@ typedef struct {
     gpointer user_data;
 } BerthOnlineWatch;
 
-/* What the user's lists, berth's own descriptions and the public list offer, BerthOnline *; free
- * with g_ptr_array_unref. A list that cannot be read is a notice. Errors: "config.*",
+/* List the distros of the user's lists, berth's own descriptions and the public list: BerthOnline*;
+ * free with g_ptr_array_unref. A list that cannot be read is a notice. Errors: "config.*",
  * "fetch.cancelled". */
 GPtrArray *berth_online(Berth *berth, const BerthOnlineWatch *watch, GError **error);
 
@@ -590,7 +590,7 @@ bool berth_share_remove(Berth *berth, const char *name, const char *path, char *
 /* The shares of @name, or of every distro if NULL: BerthShareList*. Free with g_ptr_array_unref. */
 GPtrArray *berth_share_list(Berth *berth, const char *name, GError **error);
 
-/* What the distro changed in a share whose changes are kept beside it. */
+/* One change of the distro's in a share whose changes are kept beside it. */
 typedef struct {
     char *path;       /* on this host */
     const char *kind; /* "added", "modified", "deleted", or "mode": its permissions alone */

@@ -111,7 +111,7 @@ static bool is_url(const char *text)
     return strstr(text, "://") != NULL;
 }
 
-/* What @word, a name or an URL, means. */
+/* Find the list's entry of the name @word, or make one for the URL @word. */
 static BerthOnline *find_online(Install *install, const char *word, const BerthOnlineWatch *watch,
                                 GError **error)
 {

@@ -329,8 +329,8 @@ static Outcome judge_code(Get *get, CURLcode code, GError **error)
     if (is_tls(code)) {
         bool trusts = get->request->certificates != NULL;
         berth_error_set(error, BERTH_ERROR_INVALID, "fetch.tls",
-                        trusts ? "check the clock of this machine, and that nobody intercepts the "
-                                 "connection"
+                        trusts ? "check this machine's clock, and whether a proxy or a firewall "
+                                 "intercepts the connection"
                                : "install your distribution's package ca-certificates",
                         "the connection is not secure: %s",
                         get->text[0] != '\0' ? get->text : curl_easy_strerror(code));

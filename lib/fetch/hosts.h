@@ -10,8 +10,8 @@
 
 G_BEGIN_DECLS
 
-/* What CURLOPT_RESOLVE takes for a transfer of @url, by way of @resolver (resolver.h). Hosts
- * without an address are left out. Free with curl_slist_free_all. */
+/* Look up the hosts of a transfer of @url with @resolver (resolver.h), as CURLOPT_RESOLVE takes
+ * them. Hosts without an address are left out. Free with curl_slist_free_all. */
 struct curl_slist *berth_fetch_hosts_of(int resolver, const char *url);
 
 /* @url for a message, without its password and query. Free with g_free. */

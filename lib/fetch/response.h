@@ -26,7 +26,7 @@ G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(BerthFetchResponse, berth_fetch_response_clear)
 /* Take in one header line of @size bytes. A status line begins a new response. */
 void berth_fetch_response_feed(BerthFetchResponse *response, const char *line, gsize size);
 
-/* What If-Range compares, or NULL if no part of this version can be asked for. Borrowed. */
+/* The validator for If-Range (RFC 9110, 13.1.5); NULL if this version has none. Borrowed. */
 const char *berth_fetch_response_version(const BerthFetchResponse *response);
 
 G_END_DECLS

@@ -26,6 +26,7 @@ void berth_catalog_free(BerthCatalog *catalog)
         return;
     g_ptr_array_unref(catalog->offers);
     g_ptr_array_unref(catalog->notices);
+    g_free(catalog->unread);
     g_free(catalog);
 }
 
@@ -109,7 +110,8 @@ static bool add_list(BerthCatalog *catalog, const BerthLayout *layout, const cha
     const char *why = problem != NULL ? problem->message : "it has an invalid name, URL or digest";
     if (add_copy(catalog, layout, url, why))
         return true;
-    catalog->is_partial = true;
+    g_free(catalog->unread);
+    catalog->unread = g_strdup(why);
     g_ptr_array_add(catalog->notices,
                     lines != NULL
                         ? g_strdup_printf("%s: a list of distros is left out: %s", url, why)
@@ -171,10 +173,10 @@ const BerthOffer *berth_catalog_find(const BerthCatalog *catalog, const char *na
     const BerthOffer *offer = berth_offers_find(catalog->offers, name, &problem);
     if (offer != NULL)
         return offer;
-    if (catalog->is_partial)
-        berth_error_set(
-            error, BERTH_ERROR_NOT_FOUND, "catalog.offline", WAYS_OFFLINE, "%s",
-            (const char *)g_ptr_array_index(catalog->notices, catalog->notices->len - 1));
+    if (catalog->unread != NULL)
+        berth_error_set(error, BERTH_ERROR_NOT_FOUND, "catalog.offline", WAYS_OFFLINE,
+                        "\"%s\" is not known, and a list of distros cannot be read: %s", name,
+                        catalog->unread);
     else
         g_propagate_error(error, g_steal_pointer(&problem));
     return NULL;

@@ -19,7 +19,7 @@ G_BEGIN_DECLS
 typedef struct {
     GPtrArray *offers;  /* BerthOffer *, those of the user's lists first */
     GPtrArray *notices; /* char *: lists that could not be read, or only as an older copy */
-    bool is_partial;    /* one of the lists is missing */
+    char *unread;       /* why a list could not be read; NULL if all were */
 } BerthCatalog;
 
 void berth_catalog_free(BerthCatalog *catalog);

@@ -113,7 +113,7 @@ static int make_unnamed(const char *directory)
     return fd >= 0 ? fd : memfd_create("berth-download", MFD_CLOEXEC);
 }
 
-/* Without a digest: nobody else can use the file. */
+/* Download without a digest: the file is of no use to another install, and has no name. */
 static int open_once(const BerthLayout *layout, const char *directory,
                      const BerthDownload *download, const BerthWatch *watch, GError **error)
 {

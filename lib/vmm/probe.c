@@ -16,7 +16,7 @@
 #include <sys/wait.h>
 
 /* Of a channel. */
-#define LISTENING 0  /* a stream socket to which nobody connects */
+#define LISTENING 0  /* a stream socket without a client */
 #define MEMORY    -1 /* no channel, but the guest's memory */
 
 /* The descriptors QEMU inherits, and their socket types. */

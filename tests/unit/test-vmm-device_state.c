@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  *
- * What is said to QEMU; test-vmm-qemu_process.c moves a real guest. */
+ * The commands that QEMU gets; test-vmm-qemu_process.c moves a real guest. */
 #include "base/error.h"
 #include "base/fd.h"
 #include "vmm/device_state.h"

@@ -170,7 +170,7 @@ static void test_channels_are_in_place(Fixture *fixture, gconstpointer data)
     g_assert_cmpstr(frame, ==, "net\n");
 }
 
-/* What one QEMU has not read of the agent's channel is the next one's. */
+/* The next QEMU reads the bytes that the last one left in the agent's channel. */
 static void test_next_process_reads_on(Fixture *fixture, gconstpointer data)
 {
     set_qemu(fixture, "read line <&4; echo $line >&4");

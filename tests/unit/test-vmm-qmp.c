@@ -227,7 +227,7 @@ static void test_descriptors(Fixture *fixture, gconstpointer data)
     }
 }
 
-/* Those that were not sent yet are closed with the client. */
+/* The client closes the descriptors that it has not sent. */
 static void test_descriptors_unsent(Fixture *fixture, gconstpointer data)
 {
     int pair[2];
