@@ -10,9 +10,7 @@
 
 #include <string.h>
 
-#define USAGE                                                                                      \
-    "usage: berth forward add|remove NAME [HOSTADDRESS:][HOSTPORT:]GUESTPORT[/udp], or "           \
-    "berth forward list [NAME] [--json]"
+#define USAGE "usage: berth forward add|remove NAME [[ADDRESS:]PORT:]PORT[/udp], or list"
 
 static const Option options[] = {
     {"json", 0, NULL, "With list: for programs, as JSON"},

@@ -114,8 +114,7 @@ static const Action actions[] = {
 static int run(Invocation *invocation, GError **error)
 {
     return action_run(actions,
-                      "usage: berth host allow|deny NAME PORT...|all, berth host list [NAME] "
-                      "[--json]",
+                      "usage: berth host allow|deny NAME PORT...|all, or list [NAME]",
                       invocation, error);
 }
 

@@ -129,14 +129,13 @@ static int run(Invocation *invocation, GError **error)
         return -1;
     }
     return action_run(actions,
-                      "usage: berth share add NAME DIR[:TARGET][:ro] [--cow], "
-                      "berth share rm NAME TARGET|DIR, berth share list [NAME] [--json]",
+                      "usage: berth share add NAME DIR[:TARGET][:ro], rm NAME DIR, or list",
                       invocation, error);
 }
 
 const Command command_share = {
     .name = "share",
-    .synopsis = "add NAME DIR[:TARGET][:ro], rm NAME TARGET|DIR, or list [NAME]",
+    .synopsis = "add NAME DIR[:TARGET][:ro], rm NAME DIR, or list [NAME]",
     .completes = "add|rm|list distro dir",
     .summary = "Choose further directories of this host that distros see",
     .details =

@@ -115,16 +115,32 @@ static const BerthClaimHolder *holder_of(const GPtrArray *holders, const char *i
     return NULL;
 }
 
-static gpointer describe(gpointer data)
+/* List what the registry and the disk say, without a state. */
+static BerthListing *list_registered(const BerthDistro *distro)
+{
+    BerthListing *listing = g_new0(BerthListing, 1);
+    listing->name = g_strdup(distro->name);
+    listing->id = g_strdup(distro->id);
+    listing->slot = distro->slot;
+    listing->is_default = distro->is_default;
+    fill_disk(listing, distro);
+    listing->created_usec = distro->created_usec;
+    return listing;
+}
+
+static BerthListing *list_stopped(const BerthDistro *distro, const GPtrArray *holders)
+{
+    BerthListing *listing = list_registered(distro);
+    listing->state = g_strdup("stopped");
+    apply_holder(listing, holder_of(holders, distro->id));
+    return listing;
+}
+
+/* List a distro that may run, by asking its keeper. */
+static gpointer ask(gpointer data)
 {
     BerthJob *job = data;
-    BerthListing *listing = g_new0(BerthListing, 1);
-    listing->name = g_strdup(job->distro->name);
-    listing->id = g_strdup(job->distro->id);
-    listing->slot = job->distro->slot;
-    listing->is_default = job->distro->is_default;
-    fill_disk(listing, job->distro);
-    listing->created_usec = job->distro->created_usec;
+    BerthListing *listing = list_registered(job->distro);
     job->result = listing;
 
     g_autoptr(GError) problem = NULL;
@@ -158,6 +174,21 @@ static BerthListing *list_unregistered(const BerthClaimHolder *holder)
     return listing;
 }
 
+/* Only the distros that may run are asked, each by a thread of its own. */
+static void add_registered(GPtrArray *listings, Berth *berth, const GPtrArray *distros,
+                           const GPtrArray *holders)
+{
+    g_autoptr(GPtrArray) running = berth_reach_find_running(berth, distros);
+    g_autoptr(GPtrArray) jobs = berth_handle_for_each(berth, running, ask, holders);
+    for (guint i = 0, asked = 0; i < distros->len; i++) {
+        BerthJob *job = asked < jobs->len ? jobs->pdata[asked] : NULL;
+        bool is_asked = job != NULL && job->distro == distros->pdata[i];
+        g_ptr_array_add(listings,
+                        is_asked ? job->result : list_stopped(distros->pdata[i], holders));
+        asked += is_asked;
+    }
+}
+
 GPtrArray *berth_list_distros(Berth *berth, GError **error)
 {
     BerthRegistry *registry = berth_handle_registry(berth, error);
@@ -169,10 +200,8 @@ GPtrArray *berth_list_distros(Berth *berth, GError **error)
     if (distros == NULL)
         return NULL;
 
-    g_autoptr(GPtrArray) jobs = berth_handle_for_each(berth, distros, describe, holders);
     GPtrArray *listings = g_ptr_array_new_with_free_func((GDestroyNotify)berth_listing_free);
-    for (guint i = 0; i < jobs->len; i++)
-        g_ptr_array_add(listings, ((BerthJob *)jobs->pdata[i])->result);
+    add_registered(listings, berth, distros, holders);
     for (guint i = 0; i < holders->len; i++)
         if (!is_registered(distros, ((const BerthClaimHolder *)holders->pdata[i])->id))
             g_ptr_array_add(listings, list_unregistered(holders->pdata[i]));

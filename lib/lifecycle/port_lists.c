@@ -61,7 +61,9 @@ GPtrArray *berth_port_lists_read(Berth *berth, const char *name, GError **error)
     if (distros == NULL)
         return NULL;
 
-    g_autoptr(GPtrArray) jobs = berth_handle_for_each(berth, distros, ask_ports, NULL);
+    g_autoptr(GPtrArray) asked =
+        name != NULL ? g_ptr_array_ref(distros) : berth_reach_find_running(berth, distros);
+    g_autoptr(GPtrArray) jobs = berth_handle_for_each(berth, asked, ask_ports, NULL);
     g_autoptr(GPtrArray) ports = new_list();
     for (guint i = 0; i < jobs->len; i++) {
         BerthJob *job = jobs->pdata[i];

@@ -11,6 +11,7 @@
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/time.h>
+#include <unistd.h>
 
 #define UNREACHABLE "instance.unreachable"
 /* Limit for a keeper to end after its last answer. */
@@ -20,6 +21,24 @@ BerthDiskUser *berth_reach_keeper(const BerthDistro *distro)
 {
     g_autoptr(BerthDiskUser) user = berth_hold_find(distro->disk);
     return user != NULL && berth_disk_user_keeps(user, distro->id) ? g_steal_pointer(&user) : NULL;
+}
+
+/* A keeper has a control socket, and its disk is locked. Either is enough: the directory may have
+ * been removed, and so may the disk's file. */
+static bool may_run(const Berth *berth, const BerthDistro *distro)
+{
+    g_autofree char *control =
+        g_build_filename(berth->layout->runtime, distro->id, BERTH_RUNTIME_CONTROL, NULL);
+    return access(control, F_OK) == 0 || berth_hold_is_locked(distro->disk);
+}
+
+GPtrArray *berth_reach_find_running(const Berth *berth, const GPtrArray *distros)
+{
+    GPtrArray *running = g_ptr_array_new();
+    for (guint i = 0; i < distros->len; i++)
+        if (may_run(berth, distros->pdata[i]))
+            g_ptr_array_add(running, distros->pdata[i]);
+    return running;
 }
 
 static int set_unreachable(const BerthDistro *distro, const BerthDiskUser *user, GError **error)

@@ -15,6 +15,10 @@ G_BEGIN_DECLS
 /* A keeper that does not answer a request within this time is considered stuck. */
 #define BERTH_REACH_ANSWER_SEC 3
 
+/* Those of @distros, in their order, that may have a keeper: all others are stopped, and need no
+ * thread that asks. Never blocks. The elements are borrowed; free with g_ptr_array_unref. */
+GPtrArray *berth_reach_find_running(const Berth *berth, const GPtrArray *distros);
+
 /* Connect to the keeper of @distro, wherever its runtime directory is. -1 on error. Errors:
  * BERTH_ERROR_NOT_RUNNING; BERTH_ERROR_BUSY, "instance.unreachable". */
 int berth_reach_connect(const Berth *berth, const BerthDistro *distro, GError **error);

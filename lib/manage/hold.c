@@ -227,6 +227,12 @@ bool berth_hold_pass(int *fd, const BerthDistro *distro, GError **error)
     return true;
 }
 
+bool berth_hold_is_locked(const char *disk)
+{
+    berth_autofd int fd = open(disk, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
+    return fd >= 0 && is_locked(fd);
+}
+
 BerthDiskUser *berth_hold_find(const char *disk)
 {
     struct stat st;

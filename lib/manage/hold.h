@@ -57,6 +57,9 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(BerthDiskUser, berth_disk_user_free)
  * the process is not visible. Reads /proc only if it is locked. */
 BerthDiskUser *berth_hold_find(const char *disk);
 
+/* Whether any process holds a lock on @disk. Reads nothing of /proc, so it is cheap. */
+bool berth_hold_is_locked(const char *disk);
+
 /* Whether @user is the keeper of distro @id. */
 bool berth_disk_user_keeps(const BerthDiskUser *user, const char *id);
 

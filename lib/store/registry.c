@@ -121,7 +121,8 @@ static BerthDistro *find_default(BerthRegistry *registry, GError **error)
         return NULL;
     if (distros->len == 0) {
         berth_error_set(error, BERTH_ERROR_NOT_FOUND, "distro.none",
-                        "install one: berth install NAME (berth list --online), or berth import NAME FILE", "there are no distros yet");
+                        "install one: berth install NAME; or from a file: berth import NAME FILE",
+                        "there are no distros yet");
         return NULL;
     }
 

@@ -85,6 +85,16 @@ def test_invalid_options(berth, arguments, code):
     berth(*arguments).failed(2, code, hint=False)
 
 
+@pytest.mark.parametrize("command", COMMANDS)
+def test_usage_errors_fit_80_columns(berth, command):
+    """The words are short: what was typed is shown whole."""
+    lines = []
+    for words in (["--no-such-option"], ["a", "b", "c", "d", "e", "f"], ["a"], []):
+        error = berth(command, *words).err
+        lines += error.splitlines() if "code: usage." in error else []
+    assert lines and all(len(line) <= 80 for line in lines), lines
+
+
 def test_usage_errors_of_run_have_status_125(berth):
     berth("run", "--frob").failed(125, "usage.option", "--frob")
     berth("-z").failed(125, "usage.option", "-z")
