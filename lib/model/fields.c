@@ -121,23 +121,46 @@ static char *describe_range(const BerthField *field)
     g_autofree char *max =
         size ? berth_size_format(field->max) : g_strdup_printf("%" G_GUINT64_FORMAT, field->max);
     const char *kind = size ? "a size such as 512M or 4G" : "a number";
-    return field->max == 0 ? g_strdup_printf("give %s, at least %s", kind, min)
-                           : g_strdup_printf("give %s, from %s to %s", kind, min, max);
+    return field->max == 0 ? g_strdup_printf("%s, at least %s", kind, min)
+                           : g_strdup_printf("%s, from %s to %s", kind, min, max);
 }
 
-static char *describe_allowed(const BerthField *field, const char *text)
+const char *const *berth_field_words(const BerthField *field)
 {
+    static const char *const truth[] = {"true", "false", NULL};
     if (field->type == BERTH_FIELD_BOOL)
-        return g_strdup("give true or false");
-    if (field->type != BERTH_FIELD_WORD)
-        return describe_range(field);
+        return truth;
+    return field->type == BERTH_FIELD_WORD ? field->words : NULL;
+}
+
+char *berth_field_describe(const BerthField *field)
+{
+    switch (field->type) {
+    case BERTH_FIELD_BOOL:
+        return g_strdup("true or false");
+    case BERTH_FIELD_WORD:
+        return g_strjoinv(", ", (char **)field->words);
+    case BERTH_FIELD_LIST:
+        return g_strdup("values, separated by ;");
+    case BERTH_FIELD_STRING:
+        return g_strdup("text");
+    case BERTH_FIELD_SIZE:
+    case BERTH_FIELD_UINT:
+        break;
+    }
+    return describe_range(field);
+}
+
+static char *advise_value(const BerthField *field, const char *text)
+{
     Nearest nearest = {.word = text};
-    for (guint i = 0; field->words[i] != NULL; i++)
+    for (guint i = 0; field->type == BERTH_FIELD_WORD && field->words[i] != NULL; i++)
         nearest_offer(&nearest, field->words[i]);
     if (nearest.closest != NULL)
         return g_strdup_printf("did you mean %s?", nearest.closest);
-    g_autofree char *words = g_strjoinv(", ", (char **)field->words);
-    return g_strdup_printf("give one of: %s", words);
+    g_autofree char *allowed = berth_field_describe(field);
+    return g_strdup_printf(field->type == BERTH_FIELD_WORD ? "give one of: %s" : "give %s",
+                           allowed);
 }
 
 static bool parse_value(const BerthField *field, gpointer object, const char *text)
@@ -180,7 +203,7 @@ bool berth_field_parse(const BerthField *field, gpointer object, const char *tex
     if (parse_value(field, object, text))
         return true;
 
-    g_autofree char *hint = describe_allowed(field, text);
+    g_autofree char *hint = advise_value(field, text);
     g_autofree char *shown = g_strescape(text, NULL);
     berth_error_set(error, BERTH_ERROR_INVALID, "config.value", hint,
                     "%s: \"%.80s\" is not allowed", field->name, shown);
@@ -226,8 +249,13 @@ bool berth_fields_load_key(const BerthField *fields, gpointer object, GKeyFile *
     if (field == NULL)
         return set_unknown_key(fields, group, key, origin, error);
 
-    g_autofree char *text = g_key_file_get_string(file, group, key, NULL);
-    if (berth_field_parse(field, object, text != NULL ? text : "", error))
+    g_autoptr(GError) problem = NULL;
+    g_autofree char *text = g_key_file_get_string(file, group, key, &problem);
+    if (problem != NULL)
+        berth_error_set(error, BERTH_ERROR_INVALID, "config.value",
+                        "the escapes are \\s, \\n, \\t, \\r and \\\\; text is UTF-8",
+                        "%s: the value is not UTF-8, or has an unknown escape", key);
+    else if (berth_field_parse(field, object, text, error))
         return true;
     g_prefix_error(error, "%s: ", origin);
     return false;

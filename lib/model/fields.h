@@ -24,6 +24,11 @@ typedef enum {
     BERTH_FIELD_WORD,   /* guint; one of `words` */
 } BerthFieldType;
 
+typedef enum {
+    BERTH_FIELD_GLOBAL = 1 << 0,  /* settings: one value for all distros */
+    BERTH_FIELD_AT_ONCE = 1 << 1, /* settings: running distros follow a change */
+} BerthFieldFlags;
+
 typedef struct {
     const char *name;
     BerthFieldType type;
@@ -33,6 +38,7 @@ typedef struct {
     const char *const *words;                        /* WORD: NULL-terminated, index = value */
     const char *help;                                /* one line for users, or NULL */
     bool (*check)(const char *text, GError **error); /* STRING: validates the text; or NULL */
+    guint flags;                                     /* BerthFieldFlags */
 } BerthField;
 
 /* Set every member to its default. @object's members must be zero or owned by it. */
@@ -50,6 +56,12 @@ const char *berth_field_nearest(const BerthField *fields, const char *name);
 /* Parse @text into the member. On failure the member keeps its value. Errors: BERTH_ERROR_INVALID,
  * "config.value"; the hint lists what is allowed. */
 bool berth_field_parse(const BerthField *field, gpointer object, const char *text, GError **error);
+
+/* What the text of a value may be: "true or false", "a number, from 1 to 60". Free with g_free. */
+char *berth_field_describe(const BerthField *field);
+
+/* The words of which a value is one: of WORD and BOOL; of other types NULL. Static. */
+const char *const *berth_field_words(const BerthField *field);
 
 /* Format the member as berth_field_parse reads it. Free with g_free. */
 char *berth_field_format(const BerthField *field, gconstpointer object);

@@ -3,6 +3,7 @@
 
 #include "access.h"
 #include "base/error.h"
+#include "base/text.h"
 #include "rule.h"
 #include "settings_line.h"
 
@@ -46,13 +47,17 @@ const BerthField berth_settings_fields[] = {
     {"cpus", BERTH_FIELD_UINT, offsetof(BerthSettings, cpus), "0", 0, 255,
      .help = "processors of a distro; 0 is all of the host's"},
     {"disk-size", BERTH_FIELD_SIZE, offsetof(BerthSettings, disk_size), "1T", 64 * MIB, 16 * TIB,
+     .flags = BERTH_FIELD_AT_ONCE,
      .help = "apparent size of a new distro's disk; it takes only the space it uses"},
     {"cache-size", BERTH_FIELD_SIZE, offsetof(BerthSettings, cache_size), "10G", 0, 16 * TIB,
+     .flags = BERTH_FIELD_GLOBAL | BERTH_FIELD_AT_ONCE,
      .help = "disk space for images kept for the next import; 0 keeps none"},
     {"distro-list", BERTH_FIELD_STRING, offsetof(BerthSettings, distro_list),
      "https://raw.githubusercontent.com/microsoft/WSL/master/distributions/DistributionInfo.json",
+     .flags = BERTH_FIELD_GLOBAL | BERTH_FIELD_AT_ONCE,
      .help = "URL of the public list of distros, in WSL's format; empty: none"},
     {"distro-lists", BERTH_FIELD_LIST, offsetof(BerthSettings, distro_lists),
+     .flags = BERTH_FIELD_GLOBAL | BERTH_FIELD_AT_ONCE,
      .help = "URLs of your own such lists, separated by ;, which come first"},
     {"mtu", BERTH_FIELD_UINT, offsetof(BerthSettings, mtu), "32768", 1280, 65520,
      .help = "MTU of the guest's eth0, bytes"},
@@ -81,14 +86,18 @@ const BerthField berth_settings_fields[] = {
     {"share-home", BERTH_FIELD_BOOL, offsetof(BerthSettings, share_home), "true",
      .help = "show your home directory in distros, at /mnt/host"},
     {"host-commands", BERTH_FIELD_BOOL, offsetof(BerthSettings, host_commands), "false",
+     .flags = BERTH_FIELD_AT_ONCE,
      .help =
          "whether berth-host in distros runs this host's commands as you; only this file counts"},
     {"host-urls", BERTH_FIELD_BOOL, offsetof(BerthSettings, host_urls), "false",
+     .flags = BERTH_FIELD_AT_ONCE,
      .help = "whether xdg-open in distros opens URLs on this host; only this file counts"},
     {"host-clipboard", BERTH_FIELD_BOOL, offsetof(BerthSettings, host_clipboard), "false",
+     .flags = BERTH_FIELD_AT_ONCE,
      .help = "whether berth-copy and berth-paste in distros reach this host's clipboard; only "
              "this file counts"},
     {"host-ssh-agent", BERTH_FIELD_BOOL, offsetof(BerthSettings, host_ssh_agent), "false",
+     .flags = BERTH_FIELD_AT_ONCE,
      .help = "whether SSH_AUTH_SOCK in distros is your ssh agent; only this file counts"},
     {"boot-timeout", BERTH_FIELD_UINT, offsetof(BerthSettings, boot_timeout_sec), "60", 1, 3600,
      .help = "seconds that a start waits for the guest's agent"},
@@ -105,13 +114,6 @@ const BerthField berth_settings_fields[] = {
     {NULL},
 };
 
-bool berth_settings_is_shared(const BerthField *field)
-{
-    return field->offset == offsetof(BerthSettings, cache_size) ||
-           field->offset == offsetof(BerthSettings, distro_list) ||
-           field->offset == offsetof(BerthSettings, distro_lists);
-}
-
 const char *berth_accel_word(BerthAccel accel)
 {
     return accel_words[accel];
@@ -125,10 +127,25 @@ void berth_settings_free(BerthSettings *settings)
     g_free(settings);
 }
 
-/* Read every key of the groups of @distro (NULL: [berth]); errors name the line. */
-static bool load_groups(BerthSettings *settings, GKeyFile *file, const char *distro,
-                        const char *text, const char *origin, GError **error)
+/* What is loaded, and where the values come from. */
+typedef struct {
+    BerthSettings *settings;
+    BerthSettingOrigin *origins; /* a row each; NULL: not wanted */
+    const char *text;
+    const char *origin;
+    GKeyFile *file;
+} Load;
+
+static void note_origin(const Load *load, const BerthField *field, BerthSettingOrigin origin)
 {
+    if (load->origins != NULL && field != NULL)
+        load->origins[field - berth_settings_fields] = origin;
+}
+
+/* Read every key of the groups of @distro (NULL: [berth]); errors name the line. */
+static bool load_groups(const Load *load, const char *distro, GError **error)
+{
+    GKeyFile *file = load->file;
     g_auto(GStrv) groups = g_key_file_get_groups(file, NULL);
     for (gsize i = 0; groups[i] != NULL; i++) {
         if (!berth_settings_line_is_group(groups[i], distro))
@@ -136,32 +153,63 @@ static bool load_groups(BerthSettings *settings, GKeyFile *file, const char *dis
         g_auto(GStrv) keys = g_key_file_get_keys(file, groups[i], NULL, NULL);
         for (gsize k = 0; keys != NULL && keys[k] != NULL; k++) {
             const BerthField *field = berth_field_find(berth_settings_fields, keys[k]);
-            if (distro != NULL && field != NULL && berth_settings_is_shared(field))
+            if (distro != NULL && field != NULL && (field->flags & BERTH_FIELD_GLOBAL) != 0)
                 continue;
-            guint line = berth_settings_line_of(text, groups[i], keys[k]);
-            g_autofree char *place = g_strdup_printf("%s:%u", origin, line);
-            if (!berth_fields_load_key(berth_settings_fields, settings, file, groups[i], keys[k],
-                                       place, error))
+            guint line = berth_settings_line_of(load->text, groups[i], keys[k]);
+            g_autofree char *place = g_strdup_printf("%s:%u", load->origin, line);
+            if (!berth_fields_load_key(berth_settings_fields, load->settings, file, groups[i],
+                                       keys[k], place, error))
                 return false;
+            note_origin(load, field,
+                        (BerthSettingOrigin){distro != NULL ? BERTH_SETTING_FROM_DISTRO
+                                                            : BERTH_SETTING_FROM_FILE,
+                                             line});
         }
     }
     return true;
 }
 
-static bool load_file(BerthSettings *settings, const char *distro, const char *text,
-                      const char *origin, GError **error)
+/* The first line of @text that is none of a key file, from 1; 0 if none is by itself. */
+static guint find_bad_line(const char *text)
+{
+    g_auto(GStrv) lines = g_strsplit(text, "\n", -1);
+    g_autoptr(GKeyFile) file = g_key_file_new();
+    bool grouped = false;
+    for (guint i = 0; lines[i] != NULL; i++) {
+        g_autofree char *alone = g_strconcat(grouped ? "[g]\n" : "", lines[i], NULL);
+        if (!g_key_file_load_from_data(file, alone, strlen(alone), G_KEY_FILE_NONE, NULL))
+            return i + 1;
+        grouped = grouped || g_strchug(lines[i])[0] == '[';
+    }
+    return 0;
+}
+
+GKeyFile *berth_settings_parse(const char *text, const char *origin, GError **error)
 {
     g_autoptr(GKeyFile) file = g_key_file_new();
     g_autoptr(GError) problem = NULL;
-    if (!g_key_file_load_from_data(file, text, strlen(text), G_KEY_FILE_NONE, &problem)) {
-        berth_error_set(error, BERTH_ERROR_INVALID, "config.syntax",
-                        "groups are [berth] and [distro NAME], lines are KEY = VALUE", "%s: %s",
-                        origin, problem->message);
-        return false;
-    }
+    if (g_key_file_load_from_data(file, text, strlen(text), G_KEY_FILE_NONE, &problem))
+        return g_steal_pointer(&file);
+    guint line = find_bad_line(text);
+    g_autofree char *place = line != 0 ? g_strdup_printf("%s:%u", origin, line) : g_strdup(origin);
+    g_autofree char *words = berth_text_clean(problem->message, 200);
+    berth_error_set(error, BERTH_ERROR_INVALID, "config.syntax",
+                    "groups are [berth] and [distro NAME], lines are KEY = VALUE", "%s: %s", place,
+                    words);
+    return NULL;
+}
 
-    return load_groups(settings, file, NULL, text, origin, error) &&
-           (distro == NULL || load_groups(settings, file, distro, text, origin, error));
+static bool load_file(Load *load, const char *distro, GError **error)
+{
+    g_autoptr(GKeyFile) file = berth_settings_parse(load->text, load->origin, error);
+    load->file = file;
+    return file != NULL && load_groups(load, NULL, error) &&
+           (distro == NULL || load_groups(load, distro, error));
+}
+
+const char *berth_settings_begin(const char *text)
+{
+    return g_str_has_prefix(text, BERTH_SETTINGS_MARK) ? text + strlen(BERTH_SETTINGS_MARK) : text;
 }
 
 char *berth_settings_variable(const char *key)
@@ -170,13 +218,15 @@ char *berth_settings_variable(const char *key)
     return g_strdup_printf("BERTH_%s", g_strdelimit(upper, "-", '_'));
 }
 
-static bool load_environment(BerthSettings *settings, const char *const *environment,
-                             GError **error)
+static bool load_environment(const Load *load, const char *const *environment, GError **error)
 {
     for (const BerthField *field = berth_settings_fields; field->name != NULL; field++) {
         g_autofree char *name = berth_settings_variable(field->name);
         const char *text = g_environ_getenv((char **)environment, name);
-        if (text == NULL || berth_field_parse(field, settings, text, error))
+        if (text == NULL)
+            continue;
+        note_origin(load, field, (BerthSettingOrigin){BERTH_SETTING_FROM_ENVIRONMENT, 0});
+        if (berth_field_parse(field, load->settings, text, error))
             continue;
         g_prefix_error(error, "environment: %s: ", name);
         return false;
@@ -187,12 +237,28 @@ static bool load_environment(BerthSettings *settings, const char *const *environ
 BerthSettings *berth_settings_new(const char *distro, const char *text, const char *origin,
                                   const char *const *environment, GError **error)
 {
+    return berth_settings_trace(distro, text, origin, environment, NULL, error);
+}
+
+BerthSettingOrigin *berth_setting_origins_new(void)
+{
+    return g_new0(BerthSettingOrigin, G_N_ELEMENTS(berth_settings_fields));
+}
+
+BerthSettings *berth_settings_trace(const char *distro, const char *text, const char *origin,
+                                    const char *const *environment, BerthSettingOrigin *ret_origins,
+                                    GError **error)
+{
     g_autoptr(BerthSettings) settings = g_new0(BerthSettings, 1);
     berth_fields_init(berth_settings_fields, settings);
 
-    if (text != NULL && !load_file(settings, distro, text, origin, error))
+    Load load = {.settings = settings,
+                 .origins = ret_origins,
+                 .text = text != NULL ? berth_settings_begin(text) : NULL,
+                 .origin = origin};
+    if (text != NULL && !load_file(&load, distro, error))
         return NULL;
-    if (environment != NULL && !load_environment(settings, environment, error))
+    if (environment != NULL && !load_environment(&load, environment, error))
         return NULL;
     return g_steal_pointer(&settings);
 }

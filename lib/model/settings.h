@@ -54,10 +54,6 @@ typedef struct {
 
 extern const BerthField berth_settings_fields[];
 
-/* Whether a setting is global, such as the size of the shared cache: it has no effect in the group
- * of a distro. */
-bool berth_settings_is_shared(const BerthField *field);
-
 /* The environment variable of the setting @key; free with g_free. */
 char *berth_settings_variable(const char *key);
 
@@ -67,6 +63,34 @@ char *berth_settings_variable(const char *key);
 BerthSettings *berth_settings_new(const char *distro, const char *text, const char *origin,
                                   const char *const *environment, GError **error);
 void berth_settings_free(BerthSettings *settings);
+
+/* Where a value comes from. */
+typedef enum {
+    BERTH_SETTING_FROM_DEFAULT,
+    BERTH_SETTING_FROM_FILE,   /* [berth] */
+    BERTH_SETTING_FROM_DISTRO, /* [distro NAME] */
+    BERTH_SETTING_FROM_ENVIRONMENT,
+} BerthSettingFrom;
+
+typedef struct {
+    BerthSettingFrom from;
+    guint line; /* of the file; 0: not from there */
+} BerthSettingOrigin;
+
+/* An origin for each row of berth_settings_fields, all from the default. Free with g_free. */
+BerthSettingOrigin *berth_setting_origins_new(void);
+
+/* As berth_settings_new, and says in @ret_origins where each value comes from. */
+BerthSettings *berth_settings_trace(const char *distro, const char *text, const char *origin,
+                                    const char *const *environment, BerthSettingOrigin *ret_origins,
+                                    GError **error);
+
+/* The mark (BOM) with which some editors begin a text, and @text behind it. */
+#define BERTH_SETTINGS_MARK "\xEF\xBB\xBF"
+const char *berth_settings_begin(const char *text);
+
+/* Parse @text, which has no mark. Errors: "config.syntax", with the line. */
+GKeyFile *berth_settings_parse(const char *text, const char *origin, GError **error);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(BerthSettings, berth_settings_free)
 
 /* "auto", "kvm" or "tcg". */

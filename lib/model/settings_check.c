@@ -50,7 +50,8 @@ static char *describe_key(const BerthSettingsLine *line, BerthSettings *scratch,
     if (field == NULL)
         return describe_unknown_key(line);
 
-    if (!berth_settings_line_is_group(line->group, NULL) && berth_settings_is_shared(field))
+    if (!berth_settings_line_is_group(line->group, NULL) &&
+        (field->flags & BERTH_FIELD_GLOBAL) != 0)
         return g_strdup_printf("\"%s\" applies to all distros: write it in [berth]", field->name);
 
     g_autoptr(GError) problem = NULL;
@@ -73,7 +74,7 @@ char **berth_settings_check(const char *text, const char *origin)
     g_autoptr(GStrvBuilder) warnings = g_strv_builder_new();
     g_autoptr(GHashTable) lines = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
     g_autoptr(BerthSettings) scratch = berth_settings_new(NULL, NULL, NULL, NULL, NULL);
-    g_auto(BerthSettingsLine) line = {.next = text};
+    g_auto(BerthSettingsLine) line = {.next = berth_settings_begin(text)};
     bool known = false;
     while (berth_settings_line_next(&line)) {
         g_autofree char *fault = NULL;

@@ -34,6 +34,7 @@ static bool read_line(BerthSettingsLine *line, char *text)
 bool berth_settings_line_next(BerthSettingsLine *line)
 {
     while (*line->next != '\0') {
+        line->begin = line->next;
         size_t length = strcspn(line->next, "\n");
         g_autofree char *text = g_strndup(line->next, length);
         line->next += length + (line->next[length] == '\n');

@@ -17,10 +17,11 @@ G_BEGIN_DECLS
 
 /* Begin with {.next = text}; the text is borrowed. */
 typedef struct {
-    const char *next; /* unread text */
-    guint number;     /* of the entry's line */
-    char *group;      /* current group */
-    char *key;        /* NULL: the entry is a group header */
+    const char *next;  /* unread text */
+    const char *begin; /* of the entry's line */
+    guint number;      /* of the entry's line */
+    char *group;       /* current group */
+    char *key;         /* NULL: the entry is a group header */
     char *value;
 } BerthSettingsLine;
 
