@@ -521,40 +521,6 @@ bool berth_forward_remove(Berth *berth, const char *name, const char *rule, GErr
 
 /* --- the host --- */
 
-static BerthSetting *public_setting(const BerthField *field, const BerthSettings *settings,
-                                    const BerthSettings *initial)
-{
-    BerthSetting *setting = g_new0(BerthSetting, 1);
-    g_autofree char *unchanged = berth_field_format(field, initial);
-    setting->name = g_strdup(field->name);
-    setting->value = berth_field_format(field, settings);
-    setting->initial = g_strdup(field->initial != NULL ? field->initial : "");
-    setting->help = field->help;
-    if (!g_str_equal(setting->value, unchanged))
-        return setting;
-
-    g_free(setting->value); /* normalised: 1T */
-    setting->value = g_strdup(setting->initial);
-    return setting;
-}
-
-GPtrArray *berth_settings(Berth *berth, const char *name, GError **error)
-{
-    g_autoptr(BerthDistro) distro = name != NULL ? berth_handle_find(berth, name, error) : NULL;
-    if (name != NULL && distro == NULL)
-        return NULL;
-    g_autoptr(BerthSettings) settings =
-        berth_handle_settings(berth, distro != NULL ? distro->name : NULL, error);
-    if (settings == NULL)
-        return NULL;
-
-    g_autoptr(BerthSettings) initial = berth_settings_new(NULL, NULL, NULL, NULL, NULL);
-    GPtrArray *list = g_ptr_array_new_with_free_func((GDestroyNotify)berth_setting_free);
-    for (const BerthField *field = berth_settings_fields; field->name != NULL; field++)
-        g_ptr_array_add(list, public_setting(field, settings, initial));
-    return list;
-}
-
 BerthStatus *berth_status(Berth *berth, GError **error)
 {
     g_auto(BerthSummary) summary = {0};

@@ -66,16 +66,6 @@ void berth_forward_rule_free(BerthForwardRule *rule)
     g_free(rule);
 }
 
-void berth_setting_free(BerthSetting *setting)
-{
-    if (setting == NULL)
-        return;
-    g_free(setting->name);
-    g_free(setting->value);
-    g_free(setting->initial);
-    g_free(setting);
-}
-
 void berth_status_free(BerthStatus *status)
 {
     if (status == NULL)

@@ -1,39 +1,221 @@
 /* SPDX-License-Identifier: MIT
  *
- * berth config — shows the effective settings, from berth.conf and the environment.
+ * berth config — shows, changes and checks the settings, from berth.conf and the environment.
  */
 #include "commands.h"
 
+#include "action.h"
+#include "json.h"
 #include "print.h"
 
-static int run(Invocation *invocation, GError **error)
-{
-    invocation->subject = invocation_first(invocation);
-    g_autoptr(GPtrArray) settings = berth_settings(invocation->berth, invocation->subject, error);
-    if (settings == NULL)
-        return -1;
+#include <stdio.h>
 
-    static const char *const headings[] = {"KEY", "VALUE", "DEFAULT", "MEANING", NULL};
+static const Option options[] = {
+    {"distro", 'd', "NAME", "The settings of this distro, not those of all"},
+    {"json", 0, NULL, "With list: for programs, as JSON"},
+    {NULL},
+};
+
+/* Where the value comes from, as text: "default", "FILE:LINE", "BERTH_MEMORY". */
+static char *describe_source(const BerthSetting *setting, const char *path)
+{
+    switch (setting->source) {
+    case BERTH_SETTING_DEFAULT:
+        break;
+    case BERTH_SETTING_FILE:
+    case BERTH_SETTING_DISTRO:
+        return g_strdup_printf("%s:%u", path, setting->line);
+    case BERTH_SETTING_ENVIRONMENT:
+        return g_strdup(setting->variable);
+    }
+    return g_strdup("default");
+}
+
+static void print_text(const GPtrArray *settings, const char *path)
+{
+    static const char *const headings[] = {"KEY", "VALUE", "DEFAULT", "FROM", NULL};
     g_autoptr(Table) table = table_new(headings);
     for (guint i = 0; i < settings->len; i++) {
         const BerthSetting *setting = settings->pdata[i];
         table_add(table, setting->name);
         table_add(table, setting->value[0] != '\0' ? setting->value : "-");
         table_add(table, setting->initial[0] != '\0' ? setting->initial : "-");
-        table_add(table, setting->help);
+        table_add_take(table, describe_source(setting, path));
     }
-    table_print(table);
+    table_print_fitting(table);
+}
+
+static void add_setting(Json *json, const BerthSetting *setting)
+{
+    static const char *const sources[] = {
+        [BERTH_SETTING_DEFAULT] = "default",
+        [BERTH_SETTING_FILE] = "file",
+        [BERTH_SETTING_DISTRO] = "distro",
+        [BERTH_SETTING_ENVIRONMENT] = "environment",
+    };
+    json_begin_object(json, NULL);
+    json_add_string(json, "key", setting->name);
+    json_add_string(json, "value", setting->value);
+    json_add_string(json, "default", setting->initial);
+    json_add_string(json, "source", sources[setting->source]);
+    if (setting->line != 0)
+        json_add_number(json, "line", setting->line);
+    else
+        json_add_string(json, "line", NULL);
+    json_add_string(json, "variable", setting->variable);
+    json_add_string(json, "allowed", setting->allowed);
+    json_add_bool(json, "global", setting->global);
+    json_add_bool(json, "at_once", setting->at_once);
+    json_add_string(json, "help", setting->help);
+    json_end(json);
+}
+
+static void print_json(const GPtrArray *settings, const char *path, const char *distro)
+{
+    Json *json = json_begin(false);
+    json_add_string(json, "file", path);
+    json_add_string(json, "distro", distro);
+    json_begin_array(json, "settings");
+    for (guint i = 0; i < settings->len; i++)
+        add_setting(json, settings->pdata[i]);
+    json_end(json);
+    json_print(json);
+}
+
+static int list_of(Invocation *invocation, const char *distro, GError **error)
+{
+    invocation->subject = distro;
+    g_autoptr(GPtrArray) settings = berth_settings(invocation->berth, distro, error);
+    if (settings == NULL)
+        return -1;
+    g_autofree char *path = berth_settings_path(invocation->berth);
+    if (invocation_flag(invocation, "json"))
+        print_json(settings, path, distro);
+    else
+        print_text(settings, path);
     return 0;
+}
+
+static int list(Invocation *invocation, GError **error)
+{
+    return list_of(invocation, invocation_value(invocation, "distro"), error);
+}
+
+static int get(Invocation *invocation, GError **error)
+{
+    const char *key = invocation->arguments[1];
+    invocation->subject = key;
+    g_autoptr(BerthSetting) setting =
+        berth_setting_get(invocation->berth, invocation_value(invocation, "distro"), key, error);
+    if (setting == NULL)
+        return -1;
+    printf("%s\n", setting->value);
+    return 0;
+}
+
+static void print_change(const BerthSettingChange *change, const char *key, const char *value)
+{
+    if (value != NULL)
+        printf("%s = %s in [%s] of %s: ", key, value, change->group, change->path);
+    else
+        printf("%s is not set in [%s] of %s: ", key, change->group, change->path);
+    if (!change->changed)
+        printf("as it was\n");
+    else
+        printf("takes effect %s\n", change->at_once ? "now" : "at a distro's next start");
+    if (change->instead == NULL)
+        return;
+    g_autofree char *notice =
+        g_strdup_printf("%s is used instead of the file's value", change->instead);
+    print_notice(notice);
+}
+
+static int change(Invocation *invocation, const char *value, GError **error)
+{
+    g_auto(BerthSettingChange) change = {0};
+    const char *key = invocation->arguments[1];
+    invocation->subject = key;
+    if (!berth_setting_set(invocation->berth, invocation_value(invocation, "distro"), key, value,
+                           &change, error))
+        return -1;
+    print_change(&change, key, value);
+    return 0;
+}
+
+static int set(Invocation *invocation, GError **error)
+{
+    return change(invocation, invocation->arguments[2], error);
+}
+
+static int unset(Invocation *invocation, GError **error)
+{
+    return change(invocation, NULL, error);
+}
+
+/* The findings are the result, so they are on standard output; the status tells programs. */
+static int check(Invocation *invocation, GError **error)
+{
+    const char *path = invocation->n_arguments > 1 ? invocation->arguments[1] : NULL;
+    invocation->subject = path;
+    g_auto(GStrv) faults = berth_settings_faults(invocation->berth, path, error);
+    if (faults == NULL)
+        return -1;
+    for (gsize i = 0; faults[i] != NULL; i++)
+        printf("%s\n", faults[i]);
+    return faults[0] != NULL ? 1 : 0;
+}
+
+static const Action actions[] = {
+    {"get", 2, 2, "json", get},
+    {"set", 3, 3, "json", set},
+    {"list", 1, 1, NULL, list},
+    {"unset", 2, 2, "json", unset},
+    {"check", 1, 2, "json", check},
+    {"ls", 1, 1, NULL, list},
+    {NULL},
+};
+
+static bool is_action(const char *word)
+{
+    for (const Action *action = actions; action->word != NULL; action++)
+        if (g_str_equal(action->word, word))
+            return true;
+    return false;
+}
+
+/* "berth config debian" lists a distro's settings. */
+static int run(Invocation *invocation, GError **error)
+{
+    const char *first = invocation_first(invocation);
+    if (first == NULL)
+        return list(invocation, error);
+    if (invocation->n_arguments == 1 && !is_action(first))
+        return list_of(invocation, first, error);
+    return action_run(actions,
+                      "usage: berth config list, berth config get|unset KEY, berth config set KEY "
+                      "VALUE, berth config check [FILE]",
+                      invocation, error);
 }
 
 const Command command_config = {
     .name = "config",
-    .synopsis = "[NAME]",
-    .completes = "distro",
-    .summary = "List the settings, in general or as they are for a distro",
-    .details =
-        "They come from BERTH_* variables (BERTH_MEMORY for memory), then from [distro NAME]\n"
-        "and then from [berth] in berth.conf, which \"berth status\" locates.",
-    .max_arguments = 1,
+    .synopsis = "[list|get|set|unset|check] [OPTION]... [KEY [VALUE]|FILE]",
+    .completes = "list|get|set|unset|check setting value",
+    .summary = "List, change and check the settings",
+    .details = "A value comes from the environment (BERTH_MEMORY for memory), else from\n"
+               "[distro NAME] in berth.conf, else from [berth] in it; \"berth status\" says where\n"
+               "the file is. berth.conf(5) describes the keys.\n"
+               "\n"
+               "  berth config                          list every key with its value\n"
+               "  berth config get memory               print one value\n"
+               "  berth config set memory 4G            for all distros\n"
+               "  berth config set -d debian memory 8G  for one of them\n"
+               "  berth config unset memory             remove the line\n"
+               "  berth config check                    name the lines without effect\n"
+               "\n"
+               "set and unset change one line of the file and keep the rest. check takes any\n"
+               "FILE, and fails if it finds something.",
+    .max_arguments = 3,
+    .options = options,
     .run = run,
 };

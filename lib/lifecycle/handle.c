@@ -72,8 +72,14 @@ static void warn_of_settings(Berth *berth)
 
 BerthSettings *berth_handle_settings(Berth *berth, const char *distro, GError **error)
 {
-    BerthSettings *settings =
-        berth_compose_settings(berth->layout, distro, berth_handle_environment(berth), error);
+    return berth_handle_trace(berth, distro, NULL, error);
+}
+
+BerthSettings *berth_handle_trace(Berth *berth, const char *distro, BerthSettingOrigin *ret_origins,
+                                  GError **error)
+{
+    BerthSettings *settings = berth_compose_trace(
+        berth->layout, distro, berth_handle_environment(berth), ret_origins, error);
     if (settings != NULL)
         warn_of_settings(berth);
     return settings;

@@ -40,6 +40,10 @@ static inline const char *const *berth_handle_environment(const Berth *berth)
  * threads of berth_handle_for_each. */
 BerthSettings *berth_handle_settings(Berth *berth, const char *distro, GError **error);
 
+/* The same, as berth_compose_trace. */
+BerthSettings *berth_handle_trace(Berth *berth, const char *distro, BerthSettingOrigin *ret_origins,
+                                  GError **error);
+
 /* As berth_compose_machine, with the same warnings. */
 BerthMachine *berth_handle_machine(Berth *berth, const BerthDistro *distro, GError **error);
 

@@ -19,6 +19,17 @@ BerthSettings *berth_compose_settings(const BerthLayout *layout, const char *dis
     return berth_settings_new(distro, text, path, environment, error);
 }
 
+BerthSettings *berth_compose_trace(const BerthLayout *layout, const char *distro,
+                                   const char *const *environment, BerthSettingOrigin *ret_origins,
+                                   GError **error)
+{
+    g_autofree char *text = NULL;
+    g_autofree char *path = NULL;
+    if (!berth_template_read_settings(layout, &text, &path, error))
+        return NULL;
+    return berth_settings_trace(distro, text, path, environment, ret_origins, error);
+}
+
 char **berth_compose_warnings(const BerthLayout *layout, const char *const *environment)
 {
     g_autofree char *text = NULL;

@@ -15,6 +15,11 @@ G_BEGIN_DECLS
 BerthSettings *berth_compose_settings(const BerthLayout *layout, const char *distro,
                                       const char *const *environment, GError **error);
 
+/* The same, and where each value comes from (berth_settings_trace). */
+BerthSettings *berth_compose_trace(const BerthLayout *layout, const char *distro,
+                                   const char *const *environment, BerthSettingOrigin *ret_origins,
+                                   GError **error);
+
 /* Warnings about berth.conf and @environment: lines as from model/settings_check.h; none if the
  * file cannot be read. Free with g_strfreev. */
 char **berth_compose_warnings(const BerthLayout *layout, const char *const *environment);

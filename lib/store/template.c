@@ -13,12 +13,8 @@
 #define TEXT_MAX (1 << 20)
 
 /* 0, or an errno: EILSEQ if the file is not text. */
-static int read_text(const char *path, char **ret_text)
+static int read_text(int fd, char **ret_text)
 {
-    berth_autofd int fd = open(path, O_RDONLY | O_CLOEXEC);
-    if (fd < 0)
-        return errno;
-
     g_autoptr(GString) text = g_string_new(NULL);
     char block[4096];
     for (;;) {
@@ -38,12 +34,19 @@ static int read_text(const char *path, char **ret_text)
     return 0;
 }
 
+/* A FIFO is not waited for: it is an empty file. */
+static int read_file(const char *path, char **ret_text)
+{
+    berth_autofd int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+    return fd >= 0 ? read_text(fd, ret_text) : errno;
+}
+
 char *berth_template_read_machine(const BerthLayout *layout, const char *architecture,
                                   GError **error)
 {
     g_autofree char *path = berth_layout_machine_template(layout, architecture);
     char *text = NULL;
-    int problem = read_text(path, &text);
+    int problem = read_file(path, &text);
     if (problem == 0)
         return text;
 
@@ -56,22 +59,40 @@ char *berth_template_read_machine(const BerthLayout *layout, const char *archite
     return NULL;
 }
 
+static bool check_settings(int problem, const char *path, GError **error)
+{
+    if (problem == EILSEQ)
+        berth_error_set(error, BERTH_ERROR_INVALID, "config.syntax",
+                        "groups are [berth] and [distro NAME], lines are KEY = VALUE",
+                        "%s: not a text file", path);
+    else if (problem == EFBIG)
+        berth_error_set(error, BERTH_ERROR_INVALID, "config.too-big",
+                        "settings are a few lines; is it another file?", "%s: larger than 1 MiB",
+                        path);
+    else if (problem != 0)
+        berth_error_set_errno(error, problem, "config", "%s", path);
+    return problem == 0;
+}
+
+bool berth_template_read_settings_from(int fd, const char *path, char **ret_text, GError **error)
+{
+    return check_settings(read_text(fd, ret_text), path, error);
+}
+
+char *berth_template_read_settings_at(const char *path, GError **error)
+{
+    char *text = NULL;
+    return check_settings(read_file(path, &text), path, error) ? text : NULL;
+}
+
 bool berth_template_read_settings(const BerthLayout *layout, char **ret_text, char **ret_path,
                                   GError **error)
 {
     g_autofree char *path = berth_layout_settings(layout);
     char *text = NULL;
-    int problem = read_text(path, &text);
-    if (problem == EILSEQ) {
-        berth_error_set(error, BERTH_ERROR_INVALID, "config.syntax",
-                        "groups are [berth] and [distro NAME], lines are KEY = VALUE",
-                        "%s: not a text file", path);
+    int problem = read_file(path, &text);
+    if (problem != ENOENT && !check_settings(problem, path, error))
         return false;
-    }
-    if (problem != 0 && problem != ENOENT) {
-        berth_error_set_errno(error, problem, "config", "%s", path);
-        return false;
-    }
     *ret_text = text;
     *ret_path = g_steal_pointer(&path);
     return true;

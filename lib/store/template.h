@@ -20,4 +20,10 @@ char *berth_template_read_machine(const BerthLayout *layout, const char *archite
 bool berth_template_read_settings(const BerthLayout *layout, char **ret_text, char **ret_path,
                                   GError **error);
 
+/* The same from the open file @fd; @path names it in messages. */
+bool berth_template_read_settings_from(int fd, const char *path, char **ret_text, GError **error);
+
+/* The same of any file, which must exist. */
+char *berth_template_read_settings_at(const char *path, GError **error);
+
 G_END_DECLS
