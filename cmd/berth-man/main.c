@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT
  *
- * berth-man DIR PAGE... — writes each PAGE, "berth.1" or "berth-COMMAND.1", into DIR at build time.
- * Fails if a command has no page among them, so that the build's list cannot be incomplete.
+ * berth-man DIR PAGE... — writes each PAGE, "berth.1", "berth.conf.5" or "berth-COMMAND.1", into
+ * DIR at build time. Fails if a command has no page among them, so that the build's list cannot be
+ * incomplete.
  */
 #include "mdoc.h"
 
@@ -37,10 +38,13 @@ static bool write_command(const char *directory, const Command *command, char **
 int main(int argc, char **argv)
 {
     g_autoptr(GString) overview = g_string_new(NULL);
+    g_autoptr(GString) settings = g_string_new(NULL);
     if (argc < 2)
         return 2;
     mdoc_add_overview(overview);
-    bool ok = write_page(argv[1], "berth.1", overview);
+    mdoc_add_settings(settings);
+    bool ok =
+        write_page(argv[1], "berth.1", overview) && write_page(argv[1], "berth.conf.5", settings);
     for (gsize i = 0; ok && commands[i] != NULL; i++)
         if (!commands[i]->hidden)
             ok = write_command(argv[1], commands[i], argv + 2);

@@ -1,60 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 #include "mdoc.h"
 
+#include "mdoc_text.h"
+
 #include <string.h>
-
-#define DATE                                                                                       \
-    "November 29, 2026" /* of the last change of the form; fixed, so that builds are equal */
-
-/* Append @text; in mdoc a backslash begins an escape. */
-static void add_escaped(GString *page, const char *text, gsize length)
-{
-    for (gsize i = 0; i < length; i++)
-        if (text[i] == '\\')
-            g_string_append(page, "\\e");
-        else if (text[i] == '-')
-            g_string_append(page, "\\-"); /* a hyphen that can be copied into a shell */
-        else
-            g_string_append_c(page, text[i]);
-}
-
-/* Append @text as a line of its own, which is no macro whatever it begins with. */
-static void add_line(GString *page, const char *text)
-{
-    if (text[0] == '.' || text[0] == '\'')
-        g_string_append(page, "\\&");
-    add_escaped(page, text, strlen(text));
-    g_string_append_c(page, '\n');
-}
-
-/* Append @text, to be filled: a line for each sentence, as mdoc wants it, and none too long. */
-static void add_text(GString *page, const char *text)
-{
-    const gsize most = 72;
-    g_auto(GStrv) words = g_strsplit_set(text, " \n", -1);
-    g_autoptr(GString) line = g_string_new(NULL);
-    for (gsize i = 0; words[i] != NULL; i++) {
-        if (words[i][0] == '\0')
-            continue;
-        if (line->len > 0 && line->len + strlen(words[i]) > most) {
-            add_line(page, line->str);
-            g_string_truncate(line, 0);
-        }
-        g_string_append_printf(line, "%s%s", line->len > 0 ? " " : "", words[i]);
-        if (strchr(".:?!", words[i][strlen(words[i]) - 1]) != NULL) {
-            add_line(page, line->str);
-            g_string_truncate(line, 0);
-        }
-    }
-    if (line->len > 0)
-        add_line(page, line->str);
-}
-
-static void add_sentence(GString *page, const char *text)
-{
-    g_autofree char *line = g_strconcat(text, ".", NULL);
-    add_text(page, line);
-}
 
 /* Append a help text: its lines are filled, but for those that begin with a blank. */
 static void add_details(GString *page, const char *details)
@@ -66,10 +15,10 @@ static void add_details(GString *page, const char *details)
         g_autoptr(GString) text = g_string_new(NULL);
         for (; lines[i] != NULL && (lines[i][0] == ' ') == literal; i++)
             if (literal)
-                add_line(part, lines[i]);
+                mdoc_add_line(part, lines[i]);
             else
                 g_string_append_printf(text, "%s\n", lines[i]);
-        add_text(part, text->str);
+        mdoc_add_text(part, text->str);
         if (literal)
             g_string_append(part, lines[i] != NULL ? ".Ed\n.Pp\n" : ".Ed\n");
         g_string_append(page, part->str);
@@ -86,12 +35,12 @@ static void add_synopsis_word(GString *page, const char *word, gsize length)
     }
     if (strncmp(word, "--", MIN(length, 2)) == 0 && length >= 2) {
         g_string_append(page, " Fl \\-");
-        add_escaped(page, word + 2, length - 2);
+        mdoc_add_escaped(page, word + 2, length - 2);
         return;
     }
     bool repeats = length > strlen("...") && strncmp(word + length - strlen("..."), "...", 3) == 0;
     g_string_append(page, argument ? " Ar " : " Cm ");
-    add_escaped(page, word, length - (repeats ? strlen("...") : 0));
+    mdoc_add_escaped(page, word, length - (repeats ? strlen("...") : 0));
     if (repeats)
         g_string_append(page, " ...");
 }
@@ -124,13 +73,13 @@ static void add_option(GString *page, const Option *option)
     if (option->letter != '\0')
         g_string_append_printf(page, "Fl %c , ", option->letter);
     g_string_append(page, "Fl \\-");
-    add_escaped(page, option->name, strlen(option->name));
+    mdoc_add_escaped(page, option->name, strlen(option->name));
     if (option->value != NULL) {
         g_string_append(page, " Ar ");
-        add_escaped(page, option->value, strlen(option->value));
+        mdoc_add_escaped(page, option->value, strlen(option->value));
     }
     g_string_append_c(page, '\n');
-    add_sentence(page, option->help);
+    mdoc_add_sentence(page, option->help);
 }
 
 static void add_options(GString *page, const Command *command)
@@ -140,14 +89,6 @@ static void add_options(GString *page, const Command *command)
         add_option(page, o);
     add_option(page, &command_help_option);
     g_string_append(page, ".El\n");
-}
-
-static void add_head(GString *page, const char *name, const char *summary)
-{
-    g_autofree char *title = g_ascii_strup(name, -1);
-    g_string_append_printf(page, ".Dd " DATE "\n.Dt %s 1\n.Os\n.Sh NAME\n.Nm %s\n.Nd ", title,
-                           name);
-    add_line(page, summary);
 }
 
 static void add_exit_status(GString *page, const Command *command)
@@ -168,11 +109,11 @@ void mdoc_add_command(GString *page, const Command *command)
     g_autofree char *name = g_strconcat("berth-", command->name, NULL);
     g_autofree char *summary = g_strdup(command->summary);
     summary[0] = g_ascii_tolower(summary[0]);
-    add_head(page, name, summary);
+    mdoc_add_head(page, name, 1, summary);
     g_string_append_printf(page, ".Sh SYNOPSIS\n.Nm berth %s\n", command->name);
     add_synopsis(page, command->synopsis);
     g_string_append(page, ".Sh DESCRIPTION\n");
-    add_sentence(page, command->summary);
+    mdoc_add_sentence(page, command->summary);
     if (command->details != NULL) {
         g_string_append(page, ".Pp\n");
         add_details(page, command->details);
@@ -180,15 +121,15 @@ void mdoc_add_command(GString *page, const Command *command)
     add_options(page, command);
     if (command->spellings != NULL) {
         g_string_append(page, ".Pp\nOther spellings of the command:\n");
-        add_sentence(page, command->spellings);
+        mdoc_add_sentence(page, command->spellings);
     }
     add_exit_status(page, command);
-    g_string_append(page, ".Sh SEE ALSO\n.Xr berth 1\n");
+    g_string_append(page, ".Sh SEE ALSO\n.Xr berth 1 ,\n.Xr berth.conf 5\n");
 }
 
 void mdoc_add_overview(GString *page)
 {
-    add_head(page, "berth", "Linux distros, each in a small virtual machine of its own");
+    mdoc_add_head(page, "berth", 1, "Linux distros, each in a small virtual machine of its own");
     g_string_append(page, ".Sh SYNOPSIS\n.Nm\n.Op Ar COMMAND\n.Op Ar OPTION\n.Op Ar ARGUMENT\n"
                           ".Sh DESCRIPTION\nWithout a command,\n.Nm\n"
                           "opens a shell in the default distro.\n.Pp\nThe commands are as "
@@ -197,12 +138,13 @@ void mdoc_add_overview(GString *page)
         if (commands[i]->hidden)
             continue;
         g_string_append_printf(page, ".It Xr berth-%s 1\n", commands[i]->name);
-        add_sentence(page, commands[i]->summary);
+        mdoc_add_sentence(page, commands[i]->summary);
     }
     g_string_append(page, ".El\n.Pp\nThe spellings of wsl.exe work, too:\n.Nm\n"
                           ".Fl \\-import , Fl l Fl v , Fl d Ar NAME Fl u Ar USER Fl \\- Ar "
                           "COMMAND ,\n.Fl \\-terminate Ar NAME , Fl \\-shutdown .\n"
                           ".Sh EXIT STATUS\n");
-    add_text(page, "0 on success, 1 if the command failed, 2 if the command line is wrong; of a "
-                   "command in a distro its own status, or 125 if berth itself failed.");
+    mdoc_add_text(page,
+                  "0 on success, 1 if the command failed, 2 if the command line is wrong; of a "
+                  "command in a distro its own status, or 125 if berth itself failed.");
 }

@@ -5,7 +5,8 @@
  * ":directories", which the shell itself completes.
  *
  * Command.completes has a word for each argument, "..." after the last one if it repeats: distro,
- * verb, file, dir, path (file or NAME:PATH), alternatives "ls|prune", or "-" for nothing.
+ * verb, file, dir, path (file or NAME:PATH), setting (the key after "get", a file after "check"),
+ * value (of the setting before it), alternatives "ls|prune", or "-" for nothing.
  */
 #include "commands.h"
 
@@ -18,6 +19,7 @@ typedef struct {
     const Command *command;
     const Option *pending; /* the option whose value the current word is, or NULL */
     guint position;        /* the number of arguments before the cursor */
+    const char *before;    /* the last of them, or NULL */
     bool ended;            /* no options any more */
     const char *prefix;    /* of each candidate: "" or "--NAME=" */
     const char *current;   /* the word to be completed, after the prefix */
@@ -64,6 +66,34 @@ static void offer_alternatives(const Place *place, const char *kind)
         offer(place, words[i], "");
 }
 
+static void offer_settings(const Place *place)
+{
+    static const char *const with_key[] = {"get", "set", "unset", NULL};
+    if (g_strcmp0(place->before, "check") == 0)
+        printf(":files\n");
+    if (place->before == NULL || !g_strv_contains(with_key, place->before))
+        return;
+    g_autoptr(GPtrArray) settings = berth_settings_known();
+    for (guint i = 0; i < settings->len; i++) {
+        const BerthSetting *setting = settings->pdata[i];
+        offer(place, setting->name, setting->help);
+    }
+}
+
+static void offer_setting_values(const Place *place)
+{
+    g_autoptr(GPtrArray) settings = berth_settings_known();
+    for (guint i = 0; i < settings->len; i++) {
+        const BerthSetting *setting = settings->pdata[i];
+        if (g_strcmp0(setting->name, place->before) != 0)
+            continue;
+        for (gsize k = 0; setting->words != NULL && setting->words[k] != NULL; k++)
+            offer(place, setting->words[k], "");
+        if (setting->words == NULL && setting->initial[0] != '\0')
+            offer(place, setting->initial, "the default");
+    }
+}
+
 static void offer_kind(const Place *place, const char *kind)
 {
     if (strcmp(kind, "distro") == 0)
@@ -74,6 +104,10 @@ static void offer_kind(const Place *place, const char *kind)
         printf(":directories\n");
     else if (strcmp(kind, "path") == 0)
         offer_distros(place, ":");
+    else if (strcmp(kind, "setting") == 0)
+        offer_settings(place);
+    else if (strcmp(kind, "value") == 0)
+        offer_setting_values(place);
     else if (strcmp(kind, "file") != 0 && strcmp(kind, "-") != 0)
         offer_alternatives(place, kind);
     if (strcmp(kind, "file") == 0 || strcmp(kind, "path") == 0)
@@ -141,6 +175,7 @@ static void pass(Place *place, const char *word)
         return;
     if (place->ended || word[0] != '-' || word[1] == '\0') {
         place->position++;
+        place->before = word;
         place->ended = place->ended || place->command->strict;
     } else if (command_ends_options(place->command, word)) {
         place->ended = true;

@@ -1,4 +1,5 @@
 """What is made of the table of commands beside the help: man pages, and completion in three shells."""
+import json
 import os
 import pty
 import re
@@ -21,6 +22,8 @@ def manual(tmp_path):
     section.mkdir(parents=True)
     for page in (BUILD / "cmd").glob("*.1"):
         shutil.copy(page, section)
+    (tmp_path / "man" / "man5").mkdir()
+    shutil.copy(BUILD / "cmd" / "berth.conf.5", tmp_path / "man" / "man5")
     return section
 
 
@@ -29,11 +32,22 @@ def test_each_command_has_a_page(manual):
 
 
 def test_pages_are_clean(manual):
-    found = subprocess.run(["mandoc", "-Tlint", "-Wstyle", *sorted(manual.iterdir())], cwd=manual.parent, capture_output=True,
+    found = subprocess.run(["mandoc", "-Tlint", "-Wstyle", *sorted(manual.parent.glob("man*/*"))], cwd=manual.parent, capture_output=True,
                            text=True, env={**os.environ, "MANPATH": str(manual.parent)})
     assert [line for line in found.stdout.splitlines() if "referenced manual not found" not in line] == []
-    named = {name for page in manual.iterdir() for name in re.findall(r"^\.(?:It )?Xr (\S+) 1", page.read_text(), re.M)}
-    assert named <= {page.stem for page in manual.iterdir()}
+    named = {f"{name}.{section}".replace("\\-", "-") for page in manual.parent.glob("man*/*")
+             for name, section in re.findall(r"^\.(?:It )?Xr (\S+) ([15])", page.read_text(), re.M)}
+    assert named <= {page.name for page in manual.parent.glob("man*/*")}
+
+
+def test_the_page_of_settings_has_every_key(berth, manual):
+    page = subprocess.run(["mandoc", "-Tutf8", manual.parent / "man5" / "berth.conf.5"], capture_output=True, check=True)
+    shown = re.sub(r"\s+", "", re.sub(r".\x08", "", page.stdout.decode())).lower()
+    settings = json.loads(berth("config", "list", "--json").ok())["settings"]
+    for setting in settings:
+        for words in (setting["key"], setting["help"], setting["default"]):
+            assert re.sub(r"\s+", "", words).lower() in shown, setting
+    assert candidates(berth, "config", "set", "") == [setting["key"] for setting in settings]
 
 
 @pytest.mark.parametrize("command", COMMANDS)
@@ -93,6 +107,16 @@ def two(berth, rootfs):
     (["list", "--quiet=", ""], []),
     (["list", "--quiet=x"], []),
     (["", ""], []),
+    (["config", ""], ["list", "get", "set", "unset", "check"]),
+    (["config", "get", "boot"], ["boot-timeout"]),
+    (["config", "set", "--distro", "box", "acc"], ["accel"]),
+    (["config", "set", "--distro", "b"], ["box"]),
+    (["config", "set", "accel", ""], ["auto", "kvm", "tcg"]),
+    (["config", "set", "ports", "t"], ["true"]),
+    (["config", "set", "mtu", ""], ["32768"]),
+    (["config", "set", "none", ""], []),
+    (["config", "check", ""], [":files"]),
+    (["config", "list", ""], []),
 ])
 def test_candidates(two, words, expected):
     assert candidates(two, *words) == expected

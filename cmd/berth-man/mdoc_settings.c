@@ -1,0 +1,58 @@
+/* SPDX-License-Identifier: MIT */
+#include "mdoc.h"
+
+#include "mdoc_text.h"
+
+#include <string.h>
+
+static const char introduction[] =
+    ".Sh SYNOPSIS\n.Pa ~/.config/berth/berth.conf\n"
+    ".Sh DESCRIPTION\nThe user's settings for\n.Xr berth 1 ,\nfor all distros or for one:\n"
+    ".Bd -literal -offset indent\n# less for all, and more for one\n[berth]\nmemory = 2G\n"
+    "[distro debian]\nmemory = 8G\nhost\\-commands = true\n.Ed\n.Pp\n"
+    "The file is in\n.Ev XDG_CONFIG_HOME ,\nwhere that is set.\n"
+    "A line is a group, as in\n.Li [berth] ,\na key with its value, or a comment, which begins "
+    "with\n.Ql # .\nGroup names are compared without regard to case, keys are not.\n"
+    "In a value\n.Ql \\es ,\n.Ql \\en ,\n.Ql \\et ,\n.Ql \\er\nand\n.Ql \\e\\e\n"
+    "stand for a space, a line break, a tab, a carriage return and a backslash.\n"
+    "Sizes are bytes, or have a suffix: K, M, G or T, powers of 1024.\n.Pp\n"
+    "Of several values the first one counts of the environment, the distro's group,\n.Li [berth]\n"
+    "and the default.\n.Xr berth\\-config 1\nlists what is in effect and where it comes "
+    "from,\nchanges single lines, and names lines without effect.\n"
+    ".Sh KEYS\nThe keys are as follows.\nIf nothing else is said, a change takes effect when a "
+    "distro starts next.\n.Bl -tag -width Ds\n";
+
+static void add_setting(GString *page, const BerthSetting *setting)
+{
+    g_autofree char *allowed = g_strdup_printf("Allowed: %s.", setting->allowed);
+    g_string_append(page, ".It Cm ");
+    mdoc_add_line(page, setting->name);
+    g_autofree char *help = g_strdup(setting->help);
+    help[0] = g_ascii_toupper(help[0]);
+    mdoc_add_sentence(page, help);
+    if (strcmp(setting->allowed, "text") != 0) /* which the help describes */
+        mdoc_add_text(page, allowed);
+    if (setting->initial[0] != '\0') {
+        g_string_append(page, "The default is\n.Ql ");
+        mdoc_add_escaped(page, setting->initial, strlen(setting->initial));
+        g_string_append(page, " .\n");
+    }
+    if (setting->global)
+        mdoc_add_text(page, "Only for all distros.");
+    if (setting->at_once)
+        mdoc_add_text(page, "A change takes effect at once.");
+}
+
+void mdoc_add_settings(GString *page)
+{
+    g_autoptr(GPtrArray) settings = berth_settings_known();
+    mdoc_add_head(page, "berth.conf", 5, "settings of berth");
+    g_string_append(page, introduction);
+    for (guint i = 0; i < settings->len; i++)
+        add_setting(page, settings->pdata[i]);
+    g_string_append(page, ".El\n.Sh ENVIRONMENT\nEach key has a variable, which wins over the "
+                          "file:\n.Ev BERTH_MEMORY\nis\n.Cm memory ,\n.Ev BERTH_BOOT_TIMEOUT\nis\n"
+                          ".Cm boot\\-timeout .\n.Sh FILES\n.Bl -tag -width Ds\n"
+                          ".It Pa ~/.config/berth/berth.conf\nThe settings.\n.El\n"
+                          ".Sh SEE ALSO\n.Xr berth 1 ,\n.Xr berth\\-config 1\n");
+}
