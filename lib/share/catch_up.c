@@ -3,12 +3,12 @@
  * Finds what the host has changed since a former server's end, or before it and unseen.
  *
  * The ledger has the time up to which the guest has seen every change. A file was changed since if
- * its ctime, which no program can set, is not before that time. The directories that the former server
- * watched are watched again first and then read: each difference from the guest's nodes invalidates
- * what the guest caches, and is repeated there as an event. One event stands for all changes of a
- * file, and what the guest did itself right before the end may raise another: none is missed. A
- * change that leaves no trace but the directory's time, such as the end of a file that the guest
- * does not know, is a change of the directory's attributes.
+ * its ctime, which no program can set, is not before that time. The directories that the former
+ * server watched are watched again first and then read: each difference from the guest's nodes
+ * invalidates what the guest caches, and is repeated there as an event. One event stands for all
+ * changes of a file, and what the guest did itself right before the end may raise another: none is
+ * missed. A change that leaves no trace but the directory's time, such as the end of a file that
+ * the guest does not know, is a change of the directory's attributes.
  */
 #include "share_private.h"
 
@@ -303,6 +303,6 @@ void share_catch_up(Share *share, bool all_watched, gint64 until)
         share_forget_all(share);
     g_hash_table_unref(work.seen);
     g_hash_table_unref(work.listed);
-    g_atomic_int_set(&share->catching_up, false);
+    share_barrier_caught_up(share);
     share_record_time(share);
 }

@@ -46,8 +46,10 @@ void share_watch(Share *share, guint64 id, int fd)
         return;
     berth_fd_self_path(has_layer ? lower : fd, path);
     int watch = inotify_add_watch(share->inotify, path, EVENTS);
-    if (watch < 0)
+    if (watch < 0) {
+        g_atomic_int_inc(&share->lost);
         return; /* no more watches: the caches have a limit of time */
+    }
     berth_nodes_set_watch(share->nodes, id, watch);
     g_hash_table_insert(share->watches, GINT_TO_POINTER(watch), GSIZE_TO_POINTER(id));
 }
@@ -323,7 +325,10 @@ static void handle(Share *share, Events *events, const struct inotify_event *eve
     if ((event->mask & IN_Q_OVERFLOW) != 0) {
         share_replay_lost(share, true);
         share_forget_all(share);
+        share_barrier_lost(share);
     }
+    if (share_barrier_pass(share, event))
+        return;
     guint64 parent = node_of(share, event);
     if (parent == BERTH_NODE_NONE || event->mask == 0)
         return;

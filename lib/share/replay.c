@@ -38,6 +38,8 @@ static ReplayTask *task_new(WireReplayKind kind, guint64 parent, const char *nam
 
 static void task_free(Share *share, ReplayTask *task)
 {
+    if (task->barrier != NULL)
+        share_barrier_answer(share, task->barrier, EAGAIN);
     g_mutex_lock(&share->lock);
     berth_nodes_forget(share->nodes, task->node, 1);
     g_mutex_unlock(&share->lock);
@@ -179,6 +181,17 @@ static bool try_again(ReplayTask *task, int problem)
     return !over && ++task->tries < TRIES;
 }
 
+/* The guest does not do it again. */
+static void finish(Share *share, ReplayTask *task, int problem)
+{
+    if (task->barrier != NULL)
+        share_barrier_answer(share, g_steal_pointer(&task->barrier), problem);
+    else if (task->kind == WIRE_REPLAY_NONE)
+        share_report(share, SHARE_REPORT_READY);
+    else if (task->kind != WIRE_REPLAY_LOST && (!task->done || problem != 0))
+        g_atomic_int_inc(&share->lost); /* no watcher has seen it */
+}
+
 static void acknowledge(Share *share, guint64 sequence, int problem)
 {
     ShareReplay *replay = share->replay;
@@ -200,8 +213,7 @@ static void acknowledge(Share *share, guint64 sequence, int problem)
         berth_nodes_forget(share->nodes, former, 1);
         g_mutex_unlock(&share->lock);
     } else if (task != NULL) {
-        if (task->kind == WIRE_REPLAY_NONE)
-            share_report(share, SHARE_REPORT_READY);
+        finish(share, task, problem);
         task_free(share, task);
     }
     go_on(share);
@@ -230,6 +242,7 @@ static void drop_waiting(Share *share)
 void share_replay_lost(Share *share, bool drops)
 {
     ShareReplay *replay = share->replay;
+    g_atomic_int_inc(&share->lost);
     g_mutex_lock(&replay->lock);
     if (drops)
         drop_waiting(share);
@@ -245,6 +258,16 @@ void share_replay_report_ready(Share *share)
     task->name = g_strdup("");
     g_mutex_lock(&share->replay->lock);
     g_queue_push_head(&share->replay->waiting, task); /* no flood of events drops it */
+    g_mutex_unlock(&share->replay->lock);
+    go_on(share);
+}
+
+void share_replay_barrier(Share *share, fuse_req_t request)
+{
+    ReplayTask *task = task_new(WIRE_REPLAY_NONE, BERTH_NODE_NONE, "", false);
+    task->barrier = request;
+    g_mutex_lock(&share->replay->lock);
+    g_queue_push_tail(&share->replay->waiting, task);
     g_mutex_unlock(&share->replay->lock);
     go_on(share);
 }

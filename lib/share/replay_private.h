@@ -26,7 +26,8 @@ typedef struct {
     bool is_directory;
     guint64 node; /* what @name is; a node is held */
     guint tries;
-    bool done; /* the guest asked for the operation itself */
+    bool done;          /* the guest asked for the operation itself */
+    fuse_req_t barrier; /* that its acknowledgement answers; or NULL */
 } ReplayTask;
 
 struct ShareReplay {

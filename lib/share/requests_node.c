@@ -6,6 +6,7 @@
 
 #include "base/fd.h"
 #include "layer.h"
+#include "wire/settle.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -311,6 +312,10 @@ void share_setxattr(fuse_req_t request, fuse_ino_t id, const char *name, const c
 
 void share_getxattr(fuse_req_t request, fuse_ino_t id, const char *name, size_t size)
 {
+    if (strcmp(name, WIRE_SETTLE_ATTRIBUTE) == 0) {
+        share_barrier_begin(request, size);
+        return;
+    }
     if (!is_users(name)) {
         fuse_reply_err(request, ENODATA);
         return;

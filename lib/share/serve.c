@@ -15,6 +15,7 @@
 #include <linux/openat2.h>
 #include <string.h>
 #include <sys/inotify.h>
+#include <sys/mman.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -137,6 +138,9 @@ static void share_free(Share *share)
     if (share->session != NULL)
         fuse_session_destroy(share->session);
     berth_fd_close(&share->inotify);
+    berth_fd_close(&share->marker);
+    g_hash_table_unref(share->barriers);
+    g_ptr_array_unref(share->held_barriers);
     share_replay_free(share);
     share_echoes_free(share->echoes);
     berth_nodes_free(share->nodes);
@@ -171,6 +175,10 @@ static Share *share_new(const BerthShareSetup *setup, GError **error)
     g_mutex_init(&share->lock);
     share->watches = g_hash_table_new(NULL, NULL);
     share->inotify = -1;
+    share->marker = -1;
+    share->number = new_offset() | g_random_int();
+    share->barriers = g_hash_table_new(NULL, NULL);
+    share->held_barriers = g_ptr_array_new();
     share->answers = -1;
     share->ledger = ledger;
     share->nodes = berth_nodes_new(0, NULL, share_unwatch, share); /* to check the paths */
@@ -213,7 +221,8 @@ static bool open_session(Share *share, int port_fd, GError **error)
     char mountpoint[32];
     int fd = open_answers(share, port_fd);
     share->inotify = inotify_init1(IN_CLOEXEC | IN_NONBLOCK);
-    if (fd < 0 || share->inotify < 0) {
+    share->marker = memfd_create("marker", MFD_CLOEXEC);
+    if (fd < 0 || share->inotify < 0 || share->marker < 0) {
         berth_error_set_errno(error, errno, "share.serve", "%s", fd < 0 ? "socketpair" : "inotify");
         return false;
     }
@@ -227,8 +236,8 @@ static bool open_session(Share *share, int port_fd, GError **error)
 
 static bool confine(const Share *share, int last_fd, GError **error)
 {
-    last_fd =
-        MAX(MAX(last_fd, share->inotify), MAX(share->answers, fuse_session_fd(share->session)));
+    last_fd = MAX(last_fd, MAX(share->inotify, share->marker));
+    last_fd = MAX(last_fd, MAX(share->answers, fuse_session_fd(share->session)));
     g_autofree BerthSandboxPath *paths = g_new0(BerthSandboxPath, 2 * share->n_roots + 1);
     guint n_paths = 0;
     for (guint i = 0; i < share->n_roots; i++) {

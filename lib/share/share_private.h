@@ -49,7 +49,13 @@ typedef struct Share {
     int inotify;
     int answers; /* libfuse's, for the transport */
     int report_fd;
-    gint catching_up; /* share_catch_up has not ended */
+    gint catching_up;         /* share_catch_up has not ended */
+    guint64 number;           /* of this server, at random */
+    gint lost;                /* as in WireSettle */
+    int marker;               /* a file that only barriers watch */
+    GHashTable *barriers;     /* inotify's number of a marker -> fuse_req_t */
+    GPtrArray *held_barriers; /* until share_catch_up has ended */
+    gint n_barriers;          /* not answered yet */
     BerthHandles *handles;
     ShareRoot *roots;
     guint n_roots;
@@ -159,6 +165,24 @@ bool share_watch_again(Share *share);
  * watched, and have these changes repeated in the guest. */
 void share_catch_up(Share *share, bool all_watched, gint64 until);
 
+/* ---- barriers (barrier.c) ---- */
+
+/* Answer @request, for WIRE_SETTLE_ATTRIBUTE with room for @size bytes, once the guest has handled
+ * all changes that the host has made so far. */
+void share_barrier_begin(fuse_req_t request, gsize size);
+
+/* End share_catch_up: barriers wait for it. */
+void share_barrier_caught_up(Share *share);
+
+/* Whether @event is the mark of a barrier, which is queued behind the replays then. */
+bool share_barrier_pass(Share *share, const struct inotify_event *event);
+
+/* inotify's queue has overflowed, and may have lost the marks of barriers: all of them go on. */
+void share_barrier_lost(Share *share);
+
+/* Answer @request with the value, or with the error @problem. */
+void share_barrier_answer(Share *share, fuse_req_t request, int problem);
+
 /* ---- the guest's own changes (echo.c) ---- */
 
 ShareEchoes *share_echoes_new(void);
@@ -212,6 +236,9 @@ bool share_replay_move(Share *share, guint64 parent, const char *name, guint64 n
 
 /* Events were lost: have the guest log it; with @drops, and drop those that wait. */
 void share_replay_lost(Share *share, bool drops);
+
+/* Answer the barrier @request when all changes so far were repeated. */
+void share_replay_barrier(Share *share, fuse_req_t request);
 
 /* Whether all changes were repeated. */
 bool share_replay_is_done(Share *share);
