@@ -2,14 +2,15 @@
  *
  * berth-guest — the only file in the initramfs. As PID 1 it brings the machine up (boot/boot.c) and
  * hands PID 1 to the distro's init; `--agent FD` is the agent alone, as an ordinary process over a
- * socket, and `--carry FUSE PORT ROOT [NEXT]` a share's carrier alone. As `berthpath` or a name of
- * host/berth_host.h it is that command. The other words are the host's, which runs this program in
+ * socket, and `--carry FUSE PORT ROOT [NEXT]` a share's carrier alone. As `berthpath`,
+ * `berth-fsmonitor` or a name of host/berth_host.h it is that command. The other words are the host's, which runs this program in
  * sessions (copy/copy.h, mount/mount.h, ssh/ssh.h).
  */
 #include "agent/agent.h"
 #include "agent/ssh_agent.h"
 #include "boot/boot.h"
 #include "copy/copy.h"
+#include "fsmonitor/fsmonitor.h"
 #include "host/berth_host.h"
 #include "mount/mount.h"
 #include "os/log.h"
@@ -126,6 +127,8 @@ int main(int argc, char **argv)
         boot(argv);
     if (programs_is(argv[0], BERTHPATH_NAME))
         return berthpath_run(argc, argv);
+    if (programs_is(argv[0], FSMONITOR_NAME))
+        return fsmonitor_run(argc, argv);
     if (berth_host_is(argv[0]))
         return berth_host_run(argc, argv);
     if (programs_is(argv[0], SSH_AGENT_PROGRAM))

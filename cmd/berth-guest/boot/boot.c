@@ -11,6 +11,7 @@
 
 #include "agent/agent.h"
 #include "agent/calls.h"
+#include "fsmonitor/fsmonitor.h"
 #include "host/berth_host.h"
 #include "agent/logins.h"
 #include "distro/account.h"
@@ -351,6 +352,7 @@ static void stage_share(Boot *boot, char *problem, size_t size)
     User user = {0};
     for (const char *const *name = berth_host_names; *name != NULL; name++)
         explain(problem, size, PROGRAMS_DIRECTORY, programs_install(*name));
+    explain(problem, size, PROGRAMS_DIRECTORY, programs_install(FSMONITOR_NAME));
     if ((boot->config.flags & WIRE_CONFIG_SHARES) == 0 || !boot->settings.automount)
         return;
     if (user_choose("", &defaults, &user, message, sizeof(message))) {
