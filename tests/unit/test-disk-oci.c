@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "disk/layers/oci.h"
+#include "disk/oci/oci.h"
 
 #include "base/error.h"
 

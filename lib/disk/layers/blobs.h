@@ -11,7 +11,7 @@
  */
 #pragma once
 
-#include "oci.h"
+#include "disk/oci/oci.h"
 
 #include "disk/archive/tarindex.h"
 

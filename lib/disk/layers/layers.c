@@ -2,13 +2,13 @@
 #include "layers.h"
 
 #include "blobs.h"
-#include "platform.h"
 
 #include "base/error.h"
 #include "base/text.h"
 #include "disk/archive/format_probe.h"
 #include "disk/archive/source.h"
 #include "disk/archive/stream.h"
+#include "disk/oci/platform.h"
 #include "disk/tree/tree.h"
 
 #include <string.h>

@@ -161,7 +161,8 @@ static bool is_shallow(const char *json, gsize size)
 static JsonNode *parse(const char *json, gsize size, JsonNodeType type, GError **error)
 {
     g_autoptr(JsonParser) parser = json_parser_new_immutable();
-    if (!is_shallow(json, size) || !json_parser_load_from_data(parser, json, (gssize)size, NULL))
+    if (size == 0 || !is_shallow(json, size) ||
+        !json_parser_load_from_data(parser, json, (gssize)size, NULL))
         return fail(error, "it is not JSON"), NULL;
     JsonNode *root = json_parser_get_root(parser);
     if (root == NULL || json_node_get_node_type(root) != type)
@@ -443,4 +444,29 @@ bool berth_oci_check_layout(const char *json, gsize size, GError **error)
     const char *version = get_string(json_node_get_object(root), "imageLayoutVersion");
     return (version != NULL && g_str_has_prefix(version, "1.")) ||
            fail(error, "it is not of version 1 of the image layout");
+}
+
+/* --- registries --- */
+
+GPtrArray *berth_oci_parse_tags(const char *json, gsize size, GError **error)
+{
+    g_autoptr(JsonNode) root = parse(json, size, JSON_NODE_OBJECT, error);
+    GPtrArray *tags = root != NULL ? get_strings(json_node_get_object(root), "tags") : NULL;
+    if (root != NULL && tags == NULL)
+        fail(error, "it has no list of tags");
+    return tags;
+}
+
+char *berth_oci_parse_token(const char *json, gsize size, GError **error)
+{
+    g_autoptr(JsonNode) root = parse(json, size, JSON_NODE_OBJECT, error);
+    if (root == NULL)
+        return NULL;
+    JsonObject *object = json_node_get_object(root);
+    char *token = get_word(object, "token");
+    if (token == NULL)
+        token = get_word(object, "access_token");
+    if (token == NULL)
+        fail(error, "it has no token");
+    return token;
 }

@@ -3,7 +3,6 @@
 
 #include "base/error.h"
 #include "base/text.h"
-#include "disk/tree/entry.h"
 
 #include <string.h>
 

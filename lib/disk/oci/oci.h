@@ -3,8 +3,9 @@
  * oci — parses the JSON documents of a container image. Pure: bytes in, values out.
  *
  * Formats: the OCI image specification 1.1 (index, manifest, config), Docker's image manifest
- * version 2 schema 2, which differs in media types only, and the manifest.json of `docker save`.
- * Ignores what is not needed to find and verify the layers.
+ * version 2 schema 2, which differs in media types only, and the manifest.json of `docker save`; of
+ * a registry the list of tags and the answer with a token. Ignores what is not needed to find and
+ * verify the layers.
  *
  * Digests are "sha256:" and 64 lower-case hex digits, nothing else; here they are the digits alone,
  * so a path built from one cannot escape. Media types that a document leaves out are "".
@@ -100,6 +101,12 @@ GPtrArray *berth_oci_parse_saved(const char *json, gsize size, GError **error);
 
 /* Check that @json is an oci-layout file of a supported version. */
 bool berth_oci_check_layout(const char *json, gsize size, GError **error);
+
+/* The tags of a registry's tags/list, char *. Free with g_ptr_array_unref. */
+GPtrArray *berth_oci_parse_tags(const char *json, gsize size, GError **error);
+
+/* The token in a registry's answer, as it is. Free with g_free. */
+char *berth_oci_parse_token(const char *json, gsize size, GError **error);
 
 /* The digits of "sha256:DIGITS" within @text, or NULL. */
 const char *berth_oci_digits(const char *text);
