@@ -6,7 +6,9 @@
  * each of eight bytes, the first byte the highest.
  *
  *     berth-fetch get url=https://... sha256=... 4<>file 5>&1
- *     berth-fetch list 3<DistributionInfo.json 4<>lines 5>&1
+ *     berth-fetch resolve base=https://... repository=library/debian reference=12 5>&1
+ *     berth-fetch image base=https://... repository=library/debian reference=sha256:... 4<>file
+ * 5>&1 berth-fetch list 3<DistributionInfo.json 4<>lines 5>&1
  */
 #include "base/error.h"
 #include "base/fd.h"
@@ -14,7 +16,7 @@
 #include "disk/file/status.h"
 #include "fetch/certificates.h"
 #include "fetch/confine_fetch.h"
-#include "fetch/get.h"
+#include "fetch/image.h"
 #include "fetch/manifest.h"
 #include "fetch/resolver.h"
 #include "model/fields.h"
@@ -28,6 +30,9 @@
 typedef struct {
     char *url;
     char *sha256;
+    char *base;
+    char *repository;
+    char *reference;
     guint64 size_max;
     guint stall_sec;
     guint backoff_msec;
@@ -37,6 +42,9 @@ typedef struct {
 static const BerthField get_fields[] = {
     {"url", BERTH_FIELD_STRING, offsetof(Options, url)},
     {"sha256", BERTH_FIELD_STRING, offsetof(Options, sha256)},
+    {"base", BERTH_FIELD_STRING, offsetof(Options, base)}, /* of a registry */
+    {"repository", BERTH_FIELD_STRING, offsetof(Options, repository)},
+    {"reference", BERTH_FIELD_STRING, offsetof(Options, reference)},
     {"size-max", BERTH_FIELD_SIZE, offsetof(Options, size_max), "64G"},
     {"stall", BERTH_FIELD_UINT, offsetof(Options, stall_sec), "30", 1, 3600},
     {"backoff", BERTH_FIELD_UINT, offsetof(Options, backoff_msec), "500", 1, 60000},
@@ -87,27 +95,81 @@ static bool confine(GError **error)
     return berth_fetch_confine(RESOLVER_FD, error);
 }
 
-static bool get(char **words, GError **error)
+/* What all downloads have in common, and the confinement. *@ret_certificates is the request's. */
+static bool begin(char **words, Options *options, BerthFetchRequest *ret_request,
+                  GBytes **ret_certificates, GError **error)
 {
-    Options options = {0};
-    g_autoptr(GBytes) certificates = berth_fetch_certificates_read();
-    BerthFetchReport report;
-    if (!read_options(get_fields, words, &options, error) || !berth_fetch_prepare(error) ||
+    *ret_certificates = berth_fetch_certificates_read();
+    if (!read_options(get_fields, words, options, error) || !berth_fetch_prepare(error) ||
         !confine(error))
         return false;
-    const BerthFetchRequest request = {
-        .url = options.url != NULL ? options.url : "",
-        .sha256 = options.sha256,
-        .size_max = options.size_max,
-        .stall_sec = options.stall_sec,
-        .backoff_msec = options.backoff_msec,
-        .tries = options.tries,
+    *ret_request = (BerthFetchRequest){
+        .url = options->url != NULL ? options->url : "",
+        .sha256 = options->sha256,
+        .size_max = options->size_max,
+        .stall_sec = options->stall_sec,
+        .backoff_msec = options->backoff_msec,
+        .tries = options->tries,
         .output = BERTH_IMAGE_STATUS_OUTPUT_FD,
         .caller = BERTH_IMAGE_STATUS_FD,
         .resolver = RESOLVER_FD,
-        .certificates = certificates,
+        .certificates = *ret_certificates,
     };
-    return berth_fetch_get(&request, on_progress, NULL, &report, error) && send_report(&report);
+    return true;
+}
+
+static bool get(char **words, GError **error)
+{
+    Options options = {0};
+    BerthFetchRequest request;
+    g_autoptr(GBytes) certificates = NULL;
+    g_auto(BerthFetchReport) report = {0};
+    return begin(words, &options, &request, &certificates, error) &&
+           berth_fetch_get(&request, on_progress, NULL, &report, error) && send_report(&report);
+}
+
+static bool begin_registry(char **words, Options *options, BerthFetchRegistry *registry,
+                           GBytes **ret_certificates, GError **error)
+{
+    BerthFetchRequest request;
+    if (!begin(words, options, &request, ret_certificates, error))
+        return false;
+    if (options->base == NULL || options->repository == NULL || options->reference == NULL) {
+        berth_error_set(error, BERTH_ERROR_INVALID, "fetch.worker.usage", NULL,
+                        "berth-fetch: base, repository and reference are needed");
+        return false;
+    }
+    berth_fetch_registry_init(registry, options->base, options->repository, &request);
+    return true;
+}
+
+/* The digest of what a tag names. */
+static bool resolve(char **words, GError **error)
+{
+    Options options = {0};
+    g_autoptr(GBytes) certificates = NULL;
+    BerthFetchReport report;
+    BerthFetchRegistry registry;
+    if (!begin_registry(words, &options, &registry, &certificates, error))
+        return false;
+    bool ok = berth_fetch_image_resolve(&registry, options.reference, &report, error);
+    berth_fetch_registry_clear(&registry);
+    return ok && send_report(&report);
+}
+
+/* The image on the output descriptor, as the tar of an OCI layout. */
+static bool image(char **words, GError **error)
+{
+    Options options = {0};
+    g_autoptr(GBytes) certificates = NULL;
+    BerthFetchReport report;
+    BerthFetchRegistry registry;
+    if (!begin_registry(words, &options, &registry, &certificates, error))
+        return false;
+    bool ok = berth_fetch_image_get(&registry, options.reference, NULL, on_progress, NULL, &report,
+                                    error);
+    berth_fetch_registry_clear(&registry);
+    return ok && send_report(&report);
 }
 
 /* The manifest of the input descriptor, as lines on the output descriptor. */
@@ -130,12 +192,12 @@ static bool run(int argc, char **argv, GError **error)
     static const struct {
         const char *name;
         bool (*run)(char **words, GError **error);
-    } verbs[] = {{"get", get}, {"list", list}};
+    } verbs[] = {{"get", get}, {"resolve", resolve}, {"image", image}, {"list", list}};
     for (gsize i = 0; argc > 1 && i < G_N_ELEMENTS(verbs); i++)
         if (strcmp(argv[1], verbs[i].name) == 0)
             return verbs[i].run(argv + 2, error);
     berth_error_set(error, BERTH_ERROR_INVALID, "fetch.worker.usage", NULL,
-                    "usage: berth-fetch get|list [KEY=VALUE]... (started by berth)");
+                    "usage: berth-fetch get|resolve|image|list [KEY=VALUE]... (started by berth)");
     return false;
 }
 

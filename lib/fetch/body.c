@@ -2,7 +2,6 @@
 #include "body.h"
 
 #include "base/error.h"
-#include "base/fd.h"
 #include "base/size.h"
 
 #include <errno.h>
@@ -24,7 +23,9 @@ bool berth_fetch_body_restart(BerthFetchBody *body, GError **error)
 {
     if (body->size == 0)
         return true;
-    if (body->fd >= 0 && (ftruncate(body->fd, 0) < 0 || lseek(body->fd, 0, SEEK_SET) < 0)) {
+    if (body->memory != NULL)
+        g_byte_array_set_size(body->memory, 0);
+    if (body->fd >= 0 && !body->shared && ftruncate(body->fd, (off_t)body->offset) < 0) {
         berth_error_set_errno(error, errno, "fetch.write", "begin the download again");
         return false;
     }
@@ -66,15 +67,31 @@ static bool look_at_start(BerthFetchBody *body, const void *data, gsize size, GE
     return false;
 }
 
+static bool write_at(int fd, const char *data, gsize size, guint64 offset)
+{
+    while (size > 0) {
+        ssize_t done = pwrite(fd, data, size, (off_t)offset);
+        if (done < 0 && errno != EINTR)
+            return false;
+        gsize part = (gsize)MAX(done, 0);
+        data += part;
+        size -= part;
+        offset += part;
+    }
+    return true;
+}
+
 bool berth_fetch_body_append(BerthFetchBody *body, const void *data, gsize size, GError **error)
 {
     if (!berth_fetch_body_check_size(body, body->size + size, error) ||
         !look_at_start(body, data, size, error))
         return false;
-    if (body->fd >= 0 && berth_fd_write_all(body->fd, data, size) < 0) {
+    if (body->fd >= 0 && !write_at(body->fd, data, size, body->offset + body->size)) {
         berth_error_set_errno(error, errno, "fetch.write", "write the download");
         return false;
     }
+    if (body->memory != NULL)
+        g_byte_array_append(body->memory, data, (guint)size);
     g_checksum_update(body->checksum, data, (gssize)size);
     body->size += size;
     return true;

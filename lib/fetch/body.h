@@ -4,7 +4,7 @@
  *
  * The digest covers what is in the file from its beginning, so that a download can continue after
  * a cut. A web page in the place of a file (a captive portal's log-in) is detected by its first
- * bytes. Sizes are bytes. Borrows the descriptor.
+ * bytes. Sizes are bytes. Borrows the descriptor and the array.
  *
  * Errors: errno's, "fetch.write.*"; BERTH_ERROR_INVALID, "fetch.too-big", "fetch.web-page",
  * "fetch.digest".
@@ -19,9 +19,12 @@ G_BEGIN_DECLS
 #define BERTH_FETCH_DIGEST_SIZE 32 /* of SHA-256 */
 
 typedef struct {
-    int fd;           /* an empty file; -1: hash only */
-    guint64 size_max; /* 0: no limit */
-    guint64 size;     /* so far */
+    int fd;             /* a file; -1: none */
+    guint64 offset;     /* where the content begins in it */
+    bool shared;        /* the file has other content, too: it is never truncated */
+    GByteArray *memory; /* takes the content, too; or NULL */
+    guint64 size_max;   /* 0: no limit */
+    guint64 size;       /* so far */
     GChecksum *checksum;
     char start[64]; /* the first bytes */
 } BerthFetchBody;

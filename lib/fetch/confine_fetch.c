@@ -42,6 +42,7 @@ static const int allowed[] = {
     SCMP_SYS(pipe2),
     SCMP_SYS(poll),
     SCMP_SYS(ppoll),
+    SCMP_SYS(pwrite64),
     SCMP_SYS(read),
     SCMP_SYS(readv),
     SCMP_SYS(recvfrom),

@@ -179,17 +179,48 @@ static void set_options(Get *get)
     set_callbacks(get);
 }
 
-/* The header of a request that continues; NULL for one that begins. */
-static struct curl_slist *set_range(Get *get)
+static struct curl_slist *add_header(struct curl_slist *headers, const char *name,
+                                     const char *value)
+{
+    if (value == NULL)
+        return headers;
+    g_autofree char *header = g_strdup_printf("%s: %s", name, value);
+    return curl_slist_append(headers, header);
+}
+
+/* Ask for the rest of a download that continues. */
+static struct curl_slist *set_range(Get *get, struct curl_slist *headers)
 {
     if (get->body.size == 0 || get->version == NULL) {
         curl_easy_setopt(get->easy, CURLOPT_RANGE, NULL);
-        return NULL;
+        return headers;
     }
     g_autofree char *range = g_strdup_printf("%" G_GUINT64_FORMAT "-", get->body.size);
-    g_autofree char *header = g_strdup_printf("If-Range: %s", get->version);
     curl_easy_setopt(get->easy, CURLOPT_RANGE, range);
-    return curl_slist_append(NULL, header);
+    return add_header(headers, "If-Range", get->version);
+}
+
+/* A token is never sent to where a redirect leads, unless that is the same server. */
+static struct curl_slist *make_headers(Get *get)
+{
+    const BerthFetchRequest *request = get->request;
+    struct curl_slist *headers = add_header(NULL, "Accept", request->accept);
+    if (request->bearer != NULL && berth_fetch_hosts_are_same(request->url, get->url)) {
+        g_autofree char *value = g_strconcat("Bearer ", request->bearer, NULL);
+        headers = add_header(headers, "Authorization", value);
+    }
+    return set_range(get, headers);
+}
+
+static struct curl_slist *find_hosts(const Get *get)
+{
+    GMutex *resolving = get->request->resolving;
+    if (resolving != NULL)
+        g_mutex_lock(resolving);
+    struct curl_slist *hosts = berth_fetch_hosts_of(get->request->resolver, get->url);
+    if (resolving != NULL)
+        g_mutex_unlock(resolving);
+    return hosts;
 }
 
 static CURLcode transfer(Get *get)
@@ -198,8 +229,8 @@ static CURLcode transfer(Get *get)
     get->begun = get->misfit = false;
     get->dropped = 0;
     get->text[0] = '\0';
-    struct curl_slist *hosts = berth_fetch_hosts_of(get->request->resolver, get->url);
-    struct curl_slist *headers = set_range(get);
+    struct curl_slist *hosts = find_hosts(get);
+    struct curl_slist *headers = make_headers(get);
     curl_easy_setopt(get->easy, CURLOPT_URL, get->url);
     curl_easy_setopt(get->easy, CURLOPT_RESOLVE, hosts);
     curl_easy_setopt(get->easy, CURLOPT_HTTPHEADER, headers);
@@ -409,18 +440,37 @@ static bool get_all(Get *get, GError **error)
     }
 }
 
+void berth_fetch_report_clear(BerthFetchReport *report)
+{
+    g_clear_pointer(&report->media_type, g_free);
+    g_clear_pointer(&report->challenge, g_free);
+}
+
+static void fill_report(Get *get, BerthFetchReport *report)
+{
+    const char *type = NULL;
+    curl_easy_getinfo(get->easy, CURLINFO_CONTENT_TYPE, &type);
+    report->media_type = g_strdup(type);
+    report->challenge = g_steal_pointer(&get->response.challenge);
+    report->size = get->body.size;
+}
+
 bool berth_fetch_get(const BerthFetchRequest *request, BerthProgressFunc progress,
                      gpointer user_data, BerthFetchReport *ret_report, GError **error)
 {
+    *ret_report = (BerthFetchReport){0};
     g_auto(Get) get = {.request = request, .progress = progress, .user_data = user_data};
     g_autofree char *shown = berth_fetch_hosts_show(request->url);
     get.url = g_strdup(request->url);
     get.easy = curl_easy_init();
     berth_fetch_body_init(&get.body, request->output, request->size_max);
+    get.body.offset = request->offset;
+    get.body.shared = request->shared;
+    get.body.memory = request->memory;
     set_options(&get);
     bool ok = get_all(&get, error) &&
               berth_fetch_body_finish(&get.body, request->sha256, ret_report->digest, error);
-    ret_report->size = get.body.size;
+    fill_report(&get, ret_report);
     if (!ok)
         g_prefix_error(error, "%s: ", shown);
     return ok;

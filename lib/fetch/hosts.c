@@ -47,6 +47,43 @@ struct curl_slist *berth_fetch_hosts_of(int resolver, const char *url)
     return list;
 }
 
+/* "https://host:443" of @url; NULL if it is malformed. Free with g_free. */
+static char *origin_of(const char *url)
+{
+    g_autoptr(CURLU) parts = curl_url();
+    g_autoptr(CurlText) scheme = NULL;
+    g_autoptr(CurlText) host = NULL;
+    g_autoptr(CurlText) port = NULL;
+    if (curl_url_set(parts, CURLUPART_URL, url, 0) != CURLUE_OK ||
+        curl_url_get(parts, CURLUPART_SCHEME, &scheme, 0) != CURLUE_OK ||
+        curl_url_get(parts, CURLUPART_HOST, &host, 0) != CURLUE_OK ||
+        curl_url_get(parts, CURLUPART_PORT, &port, CURLU_DEFAULT_PORT) != CURLUE_OK)
+        return NULL;
+    g_autofree char *text = g_strdup_printf("%s://%s:%s", scheme, host, port);
+    return g_ascii_strdown(text, -1);
+}
+
+bool berth_fetch_hosts_are_same(const char *a, const char *b)
+{
+    g_autofree char *first = origin_of(a);
+    g_autofree char *second = origin_of(b);
+    return first != NULL && g_strcmp0(first, second) == 0;
+}
+
+bool berth_fetch_hosts_is_secure(const char *url)
+{
+    g_autofree char *origin = origin_of(url);
+    if (origin == NULL)
+        return false;
+    if (g_str_has_prefix(origin, "https://"))
+        return true;
+    if (g_str_has_prefix(origin, "http://localhost:") || g_str_has_prefix(origin, "http://[::1]:"))
+        return true;
+    g_auto(GStrv) parts = g_strsplit(origin, ":", 3);
+    const char *host = g_str_has_prefix(origin, "http://127.") ? parts[1] + strlen("//") : NULL;
+    return host != NULL && g_hostname_is_ip_address(host);
+}
+
 char *berth_fetch_hosts_show(const char *url)
 {
     g_autoptr(CURLU) parts = curl_url();

@@ -7,6 +7,7 @@ void berth_fetch_response_clear(BerthFetchResponse *response)
 {
     g_free(response->etag);
     g_free(response->modified);
+    g_free(response->challenge);
     *response = (BerthFetchResponse){0};
 }
 
@@ -23,6 +24,15 @@ static void read_modified(BerthFetchResponse *response, const char *value)
 {
     g_free(response->modified);
     response->modified = g_strdup(value);
+}
+
+static void read_challenge(BerthFetchResponse *response, const char *value)
+{
+    bool bearer = g_ascii_strncasecmp(value, "Bearer ", strlen("Bearer ")) == 0;
+    if (response->challenge != NULL && !bearer)
+        return;
+    g_free(response->challenge);
+    response->challenge = g_strdup(value);
 }
 
 /* "bytes FIRST-LAST/TOTAL"; TOTAL may be "*". */
@@ -44,8 +54,10 @@ void berth_fetch_response_feed(BerthFetchResponse *response, const char *line, g
     static const struct {
         const char *name;
         void (*read)(BerthFetchResponse *response, const char *value);
-    } headers[] = {
-        {"etag", read_etag}, {"last-modified", read_modified}, {"content-range", read_range}};
+    } headers[] = {{"etag", read_etag},
+                   {"last-modified", read_modified},
+                   {"content-range", read_range},
+                   {"www-authenticate", read_challenge}};
 
     g_autofree char *text = g_strndup(line, size);
     if (g_str_has_prefix(text, "HTTP/")) {

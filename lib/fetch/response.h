@@ -13,8 +13,9 @@
 G_BEGIN_DECLS
 
 typedef struct {
-    char *etag;     /* a strong one, with its quotes; or NULL */
-    char *modified; /* Last-Modified, or NULL */
+    char *etag;      /* a strong one, with its quotes; or NULL */
+    char *modified;  /* Last-Modified, or NULL */
+    char *challenge; /* WWW-Authenticate: of several the one for Bearer; or NULL */
     bool has_range;
     guint64 first; /* the byte of the file with which the part begins */
     guint64 total; /* bytes of the whole file; 0: unknown */
