@@ -76,6 +76,7 @@ static BerthImportOptions import_options(const BerthImport *import)
                                 .size = import->size,
                                 .inodes = import->inodes,
                                 .strip_root = import->strip_root,
+                                .image = import->image,
                                 .user = import->user,
                                 .no_user = import->no_user,
                                 .oobe = import->oobe,

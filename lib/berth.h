@@ -67,6 +67,8 @@ typedef struct {
     guint64 size;         /* of the disk, as the guest sees it; 0: as set in berth.conf */
     guint64 inodes;       /* number of files to make room for; 0: derived from the size */
     bool strip_root;      /* the root file system is below the archive's one top directory */
+    const char *image;    /* digits of SHA-256: the container image that the archive must be (its
+                             manifest or index); NULL: any archive */
     const char *user;     /* of the account to create; NULL: this user's name */
     bool no_user;         /* create no account for this user (never created for root) */
     bool oobe;            /* the distro's own first-run command creates the account */
@@ -209,6 +211,8 @@ typedef struct {
     char *title;   /* "Ubuntu 24.04 LTS" */
     bool is_default;
     char *url;
+    char *image;  /* "docker.io/library/debian:12", a container image of a registry; NULL: a file
+                     behind the URL */
     char *sha256; /* lower case, or NULL */
     char *sums;   /* URL of a file with checksums, or NULL */
     char *source; /* the list that has it */
@@ -229,15 +233,17 @@ typedef struct {
  * "fetch.cancelled". */
 GPtrArray *berth_online(Berth *berth, const BerthOnlineWatch *watch, GError **error);
 
-/* The one called @name, a flavour or a version in any case. Errors: also "offer.not-found",
- * "catalog.offline". */
+/* The one called @name, a flavour or a version in any case; or, without any list, the container
+ * image "oci:NAME:TAG" or a name with a slash, a colon or an at sign, as docker takes it. Errors:
+ * also "offer.not-found", "catalog.offline", "image.reference". */
 BerthOnline *berth_online_find(Berth *berth, const char *name, const BerthOnlineWatch *watch,
                                GError **error);
 
 /* Open its file for berth_import: downloaded, or kept from before, with its digest checked. Only
- * url, sha256 and sums are used. *@ret_path is the file's absolute path, or NULL; free with g_free.
- * -1 on error. Errors: "fetch.*". */
-int berth_online_open(Berth *berth, const BerthOnline *online, const BerthOnlineWatch *watch,
+ * url, image, sha256 and sums are used. Of an image, sets sha256 to the digest that berth_import
+ * needs for the check (BerthImport.image). *@ret_path is the file's absolute path, or NULL; free
+ * with g_free. -1 on error. Errors: "fetch.*". */
+int berth_online_open(Berth *berth, BerthOnline *online, const BerthOnlineWatch *watch,
                       char **ret_path, GError **error);
 
 /* Whether a new distro may be called @name. Errors: "name.*", "registry.exists". */

@@ -14,6 +14,7 @@ void berth_online_free(BerthOnline *online)
     g_free(online->name);
     g_free(online->title);
     g_free(online->url);
+    g_free(online->image);
     g_free(online->sha256);
     g_free(online->sums);
     g_free(online->source);
@@ -55,16 +56,44 @@ GPtrArray *berth_online(Berth *berth, const BerthOnlineWatch *watch, GError **er
     return all;
 }
 
+static BerthOnline *make_image(const char *word, GError **error)
+{
+    g_autoptr(BerthImageReference) reference = berth_image_reference_parse(word, error);
+    if (reference == NULL)
+        return NULL;
+    BerthOnline *online = g_new(BerthOnline, 1);
+    *online = (BerthOnline){.name = berth_image_reference_name(reference),
+                            .image = berth_image_reference_format(reference)};
+    return online;
+}
+
+static int open_image(Berth *berth, BerthOnline *online, const BerthWatch *watch, char **ret_path,
+                      GError **error)
+{
+    g_autoptr(BerthImageReference) reference = berth_image_reference_parse(online->image, error);
+    g_autofree char *digest = NULL;
+    int fd = reference != NULL ? berth_image_download_open(berth->layout, reference, watch,
+                                                           ret_path, &digest, error)
+                               : -1;
+    if (fd >= 0) {
+        g_free(online->sha256);
+        online->sha256 = g_steal_pointer(&digest);
+    }
+    return fd;
+}
+
 BerthOnline *berth_online_find(Berth *berth, const char *name, const BerthOnlineWatch *watch,
                                GError **error)
 {
+    if (berth_image_reference_is(name))
+        return make_image(name, error);
     const BerthWatch progress = {watch->progress, watch->user_data};
     g_autoptr(BerthCatalog) catalog = berth_install_read(berth, &progress, error);
     const BerthOffer *offer = catalog != NULL ? berth_catalog_find(catalog, name, error) : NULL;
     return offer != NULL ? copy_offer(offer) : NULL;
 }
 
-int berth_online_open(Berth *berth, const BerthOnline *online, const BerthOnlineWatch *watch,
+int berth_online_open(Berth *berth, BerthOnline *online, const BerthOnlineWatch *watch,
                       char **ret_path, GError **error)
 {
     const BerthOffer offer = {.flavour = online->flavour,
@@ -75,6 +104,8 @@ int berth_online_open(Berth *berth, const BerthOnline *online, const BerthOnline
                               .sums = online->sums,
                               .source = online->source};
     const BerthWatch progress = {watch->progress, watch->user_data};
+    if (online->image != NULL)
+        return open_image(berth, online, &progress, ret_path, error);
     return berth_catalog_open(berth->layout, &offer, &progress, ret_path, error);
 }
 

@@ -26,6 +26,7 @@ typedef struct {
     guint64 inodes;
     bool strip_root;
     char *architecture;
+    char *digest;
     char *format;
 } Options;
 
@@ -35,6 +36,7 @@ static const BerthField import_fields[] = {
     {"inodes", BERTH_FIELD_SIZE, offsetof(Options, inodes)},
     {"strip-root", BERTH_FIELD_BOOL, offsetof(Options, strip_root), "no"},
     {"architecture", BERTH_FIELD_STRING, offsetof(Options, architecture)},
+    {"digest", BERTH_FIELD_STRING, offsetof(Options, digest)},
     {NULL},
 };
 
@@ -81,6 +83,7 @@ static bool import(const Options *options, GError **error)
                                      .inodes = options->inodes,
                                      .strip_root = options->strip_root,
                                      .architecture = options->architecture,
+                                     .digest = options->digest,
                                      .spool = spool_fd()};
     g_auto(BerthImageReport) report = {0};
     if (!berth_image_write(BERTH_IMAGE_STATUS_INPUT_FD, BERTH_IMAGE_STATUS_OUTPUT_FD, &image,

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * berth install — makes a distro from a list's entry, an URL or a file, and opens a shell in it.
+ * berth install — makes a distro from a list's entry, a container image of a registry, an URL or a
+ * file, and opens a shell in it.
  */
 #include "commands.h"
 
@@ -137,8 +138,12 @@ static int open_download(Install *install, const char *word, GError **error)
     if (!check_name(install, error))
         return -1;
     install->request.strip_root = online->strip_root;
-    install->request.origin = g_intern_string(online->url);
-    return berth_online_open(install->invocation->berth, online, &watch, &install->path, error);
+    const char *origin = online->image != NULL ? online->image : online->url;
+    install->request.origin = g_intern_string(origin);
+    int fd = berth_online_open(install->invocation->berth, online, &watch, &install->path, error);
+    if (online->image != NULL && online->sha256 != NULL)
+        install->request.image = g_intern_string(online->sha256);
+    return fd;
 }
 
 static int open_file(Install *install, const char *file, GError **error)
@@ -219,11 +224,13 @@ static int run(Invocation *invocation, GError **error)
 const Command command_install = {
     .name = "install",
     .spellings = "--install",
-    .synopsis = "[OPTION]... [NAME|URL]",
+    .synopsis = "[OPTION]... [NAME|URL|oci:IMAGE]",
     .summary = "Download a distro by its name and open a shell in it",
     .details =
         "NAME is of \"berth list --online\", in any case: Ubuntu means its newest version. A\n"
         "download is checked, and kept for the next time until \"berth cache prune --all\".\n"
+        "oci:debian:12 or ghcr.io/OWNER/IMAGE:TAG is a container image of a registry, read\n"
+        "without a log-in; its layers become the disk.\n"
         "Without NAME the list is shown. Without internet: --from-file. It continues after a\n"
         "cut; when it fails or is stopped, nothing is left. The lists are the settings\n"
         "distro-lists and distro-list; https_proxy and no_proxy count.",

@@ -24,6 +24,8 @@ typedef struct {
     guint64 size;         /* of the disk, as the guest sees it; 0: as set in berth.conf */
     guint64 inodes;       /* number of files to make room for; 0: derived from the size */
     bool strip_root;      /* the root file system is below the archive's one top directory */
+    const char *image;    /* digits of SHA-256: the container image that the archive must be (its
+                             manifest or index); NULL: any archive */
     const char *user;     /* of the account to create; NULL: this user's name */
     bool no_user;         /* create no account for this user (never created for root) */
     bool oobe;            /* the distro's own first-run command creates the account */

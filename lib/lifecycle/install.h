@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * install — the lists of distros that the settings name, and the files behind them.
+ * install — the lists of distros that the settings name, and the files behind them; images of
+ * registries.
  *
  * Errors: "config.*"; those of manage/catalog.h.
  */
@@ -9,6 +10,7 @@
 #include "handle.h"
 
 #include "manage/catalog.h"
+#include "manage/image_download.h"
 
 G_BEGIN_DECLS
 

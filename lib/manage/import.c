@@ -134,8 +134,14 @@ static bool run_worker(Import *import, int fd, GError **error)
     g_autofree char *name = g_strdup_printf("name=%s", request->origin);
     g_autofree char *size = g_strdup_printf("size=%" G_GUINT64_FORMAT, request->disk_size);
     g_autofree char *inodes = g_strdup_printf("inodes=%" G_GUINT64_FORMAT, request->inodes);
-    const char *const options[] = {name, size, inodes,
-                                   request->strip_root ? "strip-root=yes" : NULL, NULL};
+    g_autofree char *digest =
+        request->image != NULL ? g_strconcat("digest=", request->image, NULL) : NULL;
+    const char *options[] = {name, size, inodes, NULL, NULL, NULL};
+    gsize count = 3;
+    if (request->strip_root)
+        options[count++] = "strip-root=yes";
+    if (digest != NULL)
+        options[count++] = digest;
     berth_autofd int spool = make_spool(import);
     const BerthWorkerJob job = {.verb = "import",
                                 .what = "archive",
@@ -171,8 +177,10 @@ static bool measure(Import *import, int fd, GError **error)
 /* The options that change the image of an archive: part of the cache key. */
 static char *cache_options(const BerthImportRequest *request)
 {
-    return g_strdup_printf("size=%" G_GUINT64_FORMAT " inodes=%" G_GUINT64_FORMAT " strip-root=%d",
-                           request->disk_size, request->inodes, request->strip_root);
+    return g_strdup_printf(
+        "size=%" G_GUINT64_FORMAT " inodes=%" G_GUINT64_FORMAT " strip-root=%d%s%s",
+        request->disk_size, request->inodes, request->strip_root,
+        request->image != NULL ? " image=" : "", request->image != NULL ? request->image : "");
 }
 
 static bool is_cancelled(const Import *import)

@@ -22,6 +22,8 @@ typedef struct {
     guint64 inodes;      /* number of files to make room for; 0: derived from the size */
     bool strip_root;     /* the root file system is below the archive's one top directory
                             (disk/tree/strip.h) */
+    const char *image;   /* digits of SHA-256: the container image that the archive must be; NULL:
+                            any archive */
     const char *account; /* the user account to create, or NULL (model/distro.h) */
     guint account_uid;
     bool oobe;

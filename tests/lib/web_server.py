@@ -1,4 +1,5 @@
-"""A web server of the test's own: each path has its answers, given in turn, the last one again and again."""
+"""A web server of the test's own: each path has its answers, given in turn, the last one again and again.
+An answer may be a function that makes it of the request."""
 import email.utils
 import hashlib
 import ssl
@@ -33,11 +34,13 @@ class Handler(BaseHTTPRequestHandler):
 
     def do_GET(self):
         server = self.server.of
-        server.requests.append(Request(self.path, dict(self.headers)))
+        request = Request(self.path, dict(self.headers))
+        server.requests.append(request)
         answers = server.answers.get(self.path)
         if answers is None:
             return self.give(Answer(b"no such file\n", 404))
-        self.give(answers.pop(0) if len(answers) > 1 else answers[0])
+        answer = answers.pop(0) if len(answers) > 1 else answers[0]
+        self.give(answer(request) if callable(answer) else answer)
 
     def first_byte(self, answer):
         """Of a range that was asked for and may be given; else None."""

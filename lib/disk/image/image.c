@@ -306,6 +306,7 @@ bool berth_image_write(int input, int output, const BerthImageOptions *options,
 {
     const BerthArchiveOptions how = {.name = options->name,
                                      .architecture = options->architecture,
+                                     .digest = options->digest,
                                      .spool = options->spool,
                                      .spool_max = options->size};
     g_auto(Import)

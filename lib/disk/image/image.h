@@ -33,6 +33,8 @@ typedef struct {
     bool strip_root;  /* the root file system is below the archive's one top directory: strip.h */
     guint64 inodes;   /* number of files to make room for; 0: derived from the size */
     const char *architecture; /* of a container image, OCI's name; NULL: the host's */
+    const char *digest;       /* digits, of the container image that the archive must be; NULL: any
+                                 archive */
     int spool;                /* an empty file, open for both, for container images that are
                                  compressed or come through a pipe; -1: there is none */
 } BerthImageOptions;

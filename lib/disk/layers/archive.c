@@ -14,6 +14,7 @@
 struct BerthArchive {
     char *name;
     char *architecture;
+    char *digest;
     int input;
     guint64 start; /* the initial offset of the input */
     guint64 size;  /* of the input from there; 0: unknown */
@@ -37,6 +38,7 @@ void berth_archive_free(BerthArchive *archive)
     berth_layers_free(archive->layers);
     berth_spool_free(archive->spool);
     g_free(archive->architecture);
+    g_free(archive->digest);
     g_free(archive->name);
     g_free(archive);
 }
@@ -67,6 +69,7 @@ static bool open_layers(BerthArchive *archive, int fd, guint64 offset, guint64 l
     g_clear_pointer(&archive->stream, berth_stream_free);
     const BerthLayersInput input = {.name = archive->name,
                                     .architecture = archive->architecture,
+                                    .digest = archive->digest,
                                     .fd = fd,
                                     .offset = offset,
                                     .length = length};
@@ -87,7 +90,7 @@ static bool probe_head(BerthArchive *archive, const BerthArchiveOptions *options
         g_prefix_error(error, "%s: ", archive->name);
         return false;
     }
-    if (!berth_layers_probe(head, size))
+    if (!berth_layers_probe(head, size) && archive->digest == NULL)
         return true;
     if (is_random_access(archive))
         return open_layers(archive, archive->input, archive->start, archive->size, error);
@@ -100,6 +103,7 @@ BerthArchive *berth_archive_open(int input, const BerthArchiveOptions *options, 
     g_autoptr(BerthArchive) archive = g_new0(BerthArchive, 1);
     archive->name = g_strdup(options->name);
     archive->architecture = g_strdup(options->architecture);
+    archive->digest = g_strdup(options->digest);
     archive->input = input;
     find_size(archive);
     archive->stream = berth_stream_open(berth_source_new(input), options->name, error);

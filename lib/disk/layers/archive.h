@@ -27,6 +27,7 @@ typedef struct BerthArchive BerthArchive;
 typedef struct {
     const char *name;         /* the archive's name in messages */
     const char *architecture; /* of the image; see BerthLayersInput */
+    const char *digest;       /* the same; with one, a root file system is an error */
     int spool;                /* an empty file, opened O_RDWR; -1: spool to memory, at most 64 MiB
                                */
     guint64 spool_max;        /* limit of its size in bytes */

@@ -27,6 +27,7 @@ typedef struct {
 struct BerthLayers {
     char *name;
     char *architecture;
+    const char *digest; /* expected, or NULL; only while opening */
     BerthTarIndex *index;
     BerthBlobs blobs;
     GPtrArray *layers; /* Layer, the lowest first */
@@ -300,6 +301,14 @@ static bool visit_index(Search *search, const GPtrArray *descriptors, guint dept
     return true;
 }
 
+/* Whether the outermost index names the expected image, and no other. */
+static bool check_expected(const BerthLayers *layers, const GPtrArray *outermost, GError **error)
+{
+    const BerthOciDescriptor *only = outermost->len == 1 ? g_ptr_array_index(outermost, 0) : NULL;
+    return layers->digest == NULL || (only != NULL && strcmp(only->digest, layers->digest) == 0) ||
+           fail(error, "import.image.digest", "it is not the image with the expected digest");
+}
+
 static bool open_layout(BerthLayers *layers, GError **error)
 {
     gsize size = 0;
@@ -321,7 +330,8 @@ static bool open_layout(BerthLayers *layers, GError **error)
         return false;
     g_ptr_array_add(search.documents, outermost);
     const BerthCandidate nothing = {0};
-    if (!visit_index(&search, outermost, 0, &nothing, error))
+    if (!check_expected(layers, outermost, error) ||
+        !visit_index(&search, outermost, 0, &nothing, error))
         return false;
     const BerthCandidate *chosen = berth_platform_choose(&search.choice, error);
     return chosen != NULL && add_blobs(layers, chosen, error);
@@ -447,6 +457,12 @@ bool berth_layers_open(const BerthLayersInput *input, BerthLayers **ret_layers, 
     layers->blobs = (BerthBlobs){.fd = input->fd, .index = layers->index};
 
     OpenFunc open = layers->index != NULL ? find_format(layers->index) : NULL;
+    layers->digest = input->digest;
+    if (layers->index != NULL && layers->digest != NULL && open != open_layout) {
+        berth_error_set(error, BERTH_ERROR_INVALID, "import.image.digest", SAVE_AGAIN,
+                        "%s: it is not the image with the expected digest", input->name);
+        return false;
+    }
     if (layers->index == NULL || (open != NULL && !open(layers, error))) {
         g_prefix_error(error, "%s: ", input->name);
         return false;

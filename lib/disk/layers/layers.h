@@ -8,6 +8,8 @@
  * Supports OCI image layouts and `docker save` archives, which are layouts too since Docker 25. Of
  * several platforms it opens the requested one; several images are an error.
  *
+ * With `digest`, accepts nothing but a layout whose index.json names that one manifest or index.
+ *
  * Verifies the size and SHA-256 of documents and layers against their descriptors, and the SHA-256
  * of uncompressed layers against the config. Reads blobs from blobs/sha256/DIGITS only.
  *
@@ -47,6 +49,8 @@ typedef struct BerthLayers BerthLayers;
 typedef struct {
     const char *name;         /* the archive's name in messages */
     const char *architecture; /* OCI's name, possibly with a variant ("arm/v7"); NULL: the host's */
+    const char *digest;       /* digits: the only image or index that the archive may name; NULL:
+                                 any */
     int fd;
     guint64 offset; /* of the tar in the fd */
     guint64 length;
