@@ -13,6 +13,7 @@
 #include <string.h>
 #include <sys/pidfd.h>
 #include <sys/stat.h>
+#include <sys/sysmacros.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -38,10 +39,16 @@ static bool is_same_file(const struct stat *a, const struct stat *b)
     return a->st_dev == b->st_dev && a->st_ino == b->st_ino;
 }
 
+/* Any process may have a file open on a mount whose server hangs (FUSE): it is not asked, since
+ * what the kernel knows is enough. */
 static bool is_link_to(const char *link, gconstpointer disk)
 {
-    struct stat st;
-    return stat(link, &st) == 0 && is_same_file(&st, disk);
+    struct statx found;
+    if (statx(AT_FDCWD, link, AT_STATX_DONT_SYNC, STATX_INO, &found) < 0)
+        return false;
+    const struct stat st = {.st_dev = makedev(found.stx_dev_major, found.stx_dev_minor),
+                            .st_ino = found.stx_ino};
+    return is_same_file(&st, disk);
 }
 
 /* A keeper's first argument is its runtime directory. */
