@@ -8,52 +8,29 @@
 
 /* The help lists them in this order. */
 const Command *const commands[] = {
-    &command_shell,
-    &command_run,
-    &command_cp,
-    &command_mount,
-    &command_umount,
-    &command_install,
-    &command_import,
-    &command_import_in_place,
-    &command_export,
-    &command_list,
-    &command_start,
-    &command_console,
-    &command_terminate,
-    &command_shutdown,
-    &command_unregister,
-    &command_clone,
-    &command_rename,
-    &command_move,
-    &command_resize,
-    &command_compact,
-    &command_cache,
-    &command_set_default,
-    &command_status,
-    &command_path,
-    &command_ports,
-    &command_forward,
-    &command_host,
-    &command_share,
-    &command_changes,
-    &command_accept,
-    &command_discard,
-    &command_docker_env,
-    &command_ssh_config,
-    &command_ssh_proxy,
-    &command_code,
-    &command_logs,
-    &command_config,
-    &command_manage,
-    &command_version,
-    &command_help,
-    &command_complete,
-    &command_mount_disk,
-    &command_unmount_disk,
-    &command_update,
-    &command_uninstall,
-    NULL,
+    &command_shell,        &command_run,
+    &command_cp,           &command_mount,
+    &command_umount,       &command_install,
+    &command_import,       &command_import_in_place,
+    &command_export,       &command_list,
+    &command_start,        &command_console,
+    &command_terminate,    &command_shutdown,
+    &command_unregister,   &command_clone,
+    &command_rename,       &command_move,
+    &command_resize,       &command_compact,
+    &command_cache,        &command_set_default,
+    &command_status,       &command_path,
+    &command_ports,        &command_forward,
+    &command_host,         &command_share,
+    &command_changes,      &command_accept,
+    &command_discard,      &command_docker_env,
+    &command_ssh_config,   &command_ssh_proxy,
+    &command_code,         &command_logs,
+    &command_config,       &command_manage,
+    &command_version,      &command_help,
+    &command_complete,     &command_mount_disk,
+    &command_unmount_disk, &command_update,
+    &command_uninstall,    NULL,
 };
 
 const Option command_help_option = {"help", 'h', NULL, "Show this help"};
@@ -108,6 +85,12 @@ void command_set_unknown(GError **error, const char *word)
                     "there is no command \"%.80s\"", shown);
 }
 
+/* WSL: "{ID}" chooses the distro. */
+static bool is_distro_id(const char *word)
+{
+    return word[0] == '{' && g_str_has_suffix(word, "}");
+}
+
 const Command *command_choose(int argc, char **argv, int *ret_used, bool *ret_unnamed)
 {
     *ret_used = MIN(argc, 2);
@@ -118,7 +101,7 @@ const Command *command_choose(int argc, char **argv, int *ret_used, bool *ret_un
     if (command != NULL)
         return command;
     *ret_unnamed = true;
-    if (strcmp(argv[1], "~") == 0) /* WSL: run in the home directory */
+    if (strcmp(argv[1], "~") == 0 || is_distro_id(argv[1])) /* WSL: run in the home directory */
         return &command_run;
     if (argv[1][0] != '-' || argv[1][1] == '\0')
         return NULL;
@@ -298,6 +281,7 @@ bool command_read(int argc, char **argv, Invocation *invocation, GError **error)
     int used = 0;
     invocation->given = g_ptr_array_new_with_free_func(g_free);
     invocation->home = argc > 1 && strcmp(argv[1], "~") == 0;
+    invocation->id = argc > 1 && is_distro_id(argv[1]) ? argv[1] : NULL;
     invocation->command = command_choose(argc, argv, &used, &invocation->unnamed);
     if (invocation->command == NULL) {
         command_set_unknown(error, argv[1]);

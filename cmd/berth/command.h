@@ -48,6 +48,7 @@ struct Invocation {
     const char *subject; /* what the command works on, for error messages; set by the command */
     bool unnamed;        /* WSL's syntax: options without a command */
     bool home;           /* WSL's "~": begin in the user's home */
+    const char *id;      /* WSL's "{ID}" as the first word: the distro; or NULL */
     bool exact;          /* -e or --exec preceded the arguments */
     bool help;           /* --help: print the command's help instead */
 };

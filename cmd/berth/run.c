@@ -82,15 +82,18 @@ static bool check_words(const Invocation *invocation, GError **error)
 static const char *find_distro(const Invocation *invocation, GError **error)
 {
     const char *name = invocation_value(invocation, "distribution");
-    const char *id = invocation_value(invocation, "distribution-id");
+    const char *option = invocation_value(invocation, "distribution-id");
+    const char *id = option != NULL ? option : invocation->id;
     if (id == NULL)
         return name;
-    if (name == NULL) {
+    if (name == NULL && (option == NULL || invocation->id == NULL)) {
         g_autofree char *found = berth_resolve_id(invocation->berth, id, error);
         return g_intern_string(found);
     }
-    berth_error_set(error, BERTH_ERROR_INVALID, "usage.value", NULL,
-                    "--distribution and --distribution-id cannot be used together");
+    berth_error_set(error, BERTH_ERROR_INVALID, "usage.value", NULL, "%s",
+                    invocation->id != NULL
+                        ? "{ID} and --distribution or --distribution-id cannot be used together"
+                        : "--distribution and --distribution-id cannot be used together");
     return NULL;
 }
 

@@ -145,7 +145,8 @@ int session_run(Invocation *invocation, const SessionCommand *command, GError **
     BerthRun run = {.argv = command->argv,
                     .environment = (const char *const *)environment.given->pdata,
                     .offered = (const char *const *)environment.offered->pdata,
-                    .user = invocation_value(invocation, "user"),
+                    .user = command->user != NULL ? command->user
+                                                  : invocation_value(invocation, "user"),
                     .cwd = invocation_value(invocation, "cd"),
                     .login = command->login,
                     .shell = command->shell,

@@ -79,7 +79,11 @@ def test_manage(spoken, berth, rootfs, tmp_path):
     spoken("manage", "BOX", "--set-sparse", "true").ok()
     spoken("manage", "box", "--set-sparse", "false").failed(2, "usage.value", "sparse", hint=False)
     spoken("manage", "none", "--set-sparse", "true").failed(1, "distro.not-found")
-    for options in ([], ["--move", "x", "--resize", "1T"], ["--resize", "1T", "--resize", "2T"], ["-s", "true", "-m", "x"]):
+    unknown = spoken("manage", "box", "--set-default-user", "nobody-has-it")
+    assert unknown.status == 1 and unknown.out == "" and "id: " in unknown.err and "nobody-has-it" in unknown.err
+    assert spoken("manage", "box", "--set-default-user", "").status == 1
+    spoken("manage", "none", "--set-default-user", "root").failed(1, "distro.not-found")
+    for options in (["--set-default-user", "root", "--resize", "1T"], [], ["--move", "x", "--resize", "1T"], ["--resize", "1T", "--resize", "2T"], ["-s", "true", "-m", "x"]):
         spoken("manage", "box", *options).failed(2, "usage.arguments", "exactly one of its options")
 
 
@@ -112,6 +116,20 @@ def test_a_distro_by_its_id(box):
         assert box("--distribution-id", word, "-e", "echo", "up").ok() == "up\n"
     box("--distribution-id", "{}", "true").failed(125, "distro.not-found")
     box("--distribution-id", distro, "-d", "box", "true").failed(125, "usage.value", "cannot be used together", hint=False)
+
+
+def test_an_id_as_the_first_word(box, rootfs):
+    box("import", "other", rootfs).ok()
+    distro = box.info("other")["id"]
+    for word in ("{%s}" % distro, "{%s}" % distro.upper()):
+        assert box(word, "-e", "sh", "-c", "echo $BERTH_DISTRO").ok() == "other\n"
+        assert box(word, "echo", "$BERTH_DISTRO").ok() == "other\n"
+        assert box(word, "--cd", "/", "--", "pwd").ok() == "/\n"
+    box("{%s}" % ("0" * 16), "true").failed(125, "distro.not-found")
+    box("{}", "true").failed(125, "distro.not-found")
+    for option in (["-d", "box"], ["--distribution-id", distro]):
+        box("{%s}" % distro, *option, "true").failed(125, "usage.value", "cannot be used together", hint=False)
+    box("{%s" % distro, "true").failed(2, "usage.command")
 
 
 def test_a_distro_given_twice(box):

@@ -253,6 +253,22 @@ def test_user_default_overrides_the_account(host, scratch):
     assert host("run", "-d", scratch, "-u", "alice", "--", "true", check=False).returncode == 125
 
 
+def test_another_default_user(host, scratch):
+    """berth manage --set-default-user: from the next session on, and after a restart; wsl.conf wins and is named."""
+    host("manage", scratch, "--set-default-user", "daemon")
+    assert host.run(scratch, "id", "-un").stdout == "daemon\n"
+    host("terminate", scratch)
+    assert host.run(scratch, "id", "-un").stdout == "daemon\n"
+    unknown = host("manage", scratch, "--set-default-user", "nobody-has-it", check=False)
+    assert unknown.returncode == 1 and "nobody-has-it" in unknown.stderr
+    assert host.run(scratch, "id", "-un").stdout == "daemon\n"
+    host("terminate", scratch)
+    put(host, scratch, "/etc/wsl.conf", "[boot]\nsystemd=false\n[user]\ndefault=nobody\n[network]\n")
+    result = host("manage", scratch, "--set-default-user", "root")
+    assert "user.default in /etc/wsl.conf of the distro is used instead" in result.stderr
+    assert host.run(scratch, "id", "-un").stdout == "nobody\n"
+
+
 def test_account_made_by_useradd(host, patient):
     set_row(host, patient, account="alice", account_uid=4242)
     put(host, patient, "/etc/wsl.conf", "[boot]\nsystemd=false\n")  # for speed; it must work without systemd, too

@@ -9,7 +9,6 @@
 #include "session.h"
 
 #include "distro/account.h"
-#include "distro/oobe.h"
 #include "os/clock.h"
 #include "os/config.h"
 #include "os/grow.h"
@@ -47,7 +46,6 @@ typedef struct {
     SessionHost host;
     char *user;
     char marked_user[65];
-    bool oobe; /* the first-run command has not succeeded yet */
     Session **sessions;
     size_t session_count;
     Openings openings;
@@ -144,19 +142,24 @@ static Session *find_session(Agent *agent, uint32_t stream)
     return NULL;
 }
 
-/* Adopt the default user of a first-run command that has succeeded. */
-static void follow_oobe(Agent *agent)
+/* Adopt another default user: of a first-run command that has succeeded, or of "berth manage
+ * --set-default-user". */
+static void follow_default_user(Agent *agent)
 {
-    if (!agent->oobe || oobe_is_wanted())
+    const Settings *settings = agent->options->settings;
+    char user[sizeof(agent->marked_user)];
+    if (!agent->options->in_machine || (settings != NULL && settings->user != NULL))
         return;
-    agent->oobe = false;
-    account_marked(agent->marked_user);
+    account_marked(user);
+    if (strcmp(user, agent->marked_user) == 0)
+        return;
+    strcpy(agent->marked_user, user);
     agent->host.user = agent->marked_user;
 }
 
 static void open_session(Agent *agent, const WireFrame *frame)
 {
-    follow_oobe(agent);
+    follow_default_user(agent);
     Session **grown = realloc(agent->sessions, (agent->session_count + 1) * sizeof(*grown));
     if (grown == NULL) {
         session_refuse(&agent->host, frame->stream, strerror(ENOMEM));
@@ -566,8 +569,8 @@ int agent_run(const AgentOptions *options)
         .connected = true,
         .host = {.user = options->user, .umask = options->umask},
         .shares = options->shares,
-        .oobe = options->oobe,
     };
+    account_marked(agent.marked_user);
     agent.host.loop = &agent.loop;
     agent.host.ssh_agent = &agent.calls.ssh_agent;
     agent.host.out = &agent.channel->out;

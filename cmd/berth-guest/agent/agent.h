@@ -31,7 +31,6 @@ typedef struct {
     int handover;             /* pipe of handover.h; -1: the init has finished starting */
     int notify;               /* socket of systemd's notifications, or -1 */
     mode_t umask;             /* of sessions */
-    bool oobe;                /* the first-run command, which may change the user, is due: oobe.h */
     bool follow_zone;         /* follow the host's time zone */
     Config *config;           /* NAMES frames update its names; NULL: they are ignored */
     const Settings *settings; /* with @config */

@@ -313,7 +313,6 @@ __attribute__((noreturn)) static void become_agent(Boot *boot, int handover, con
         .handover = handover,
         .notify = boot->notify,
         .umask = boot->settings.umask,
-        .oobe = oobe_is_wanted(),
         .follow_zone = boot->settings.follow_zone && !is_rescue(boot),
         .config = is_rescue(boot) ? NULL : &boot->config,
         .settings = &boot->settings,
