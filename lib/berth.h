@@ -530,22 +530,25 @@ GPtrArray *berth_settings_known(void);
  * g_ptr_array_unref. Errors: also "config.*". */
 GPtrArray *berth_settings(Berth *berth, const char *name, GError **error);
 
-/* The effective setting @key; an unknown one is "config.key", with what it probably means. */
+/* The effective setting @key, or that of WSL's name; an unknown one is "config.key", with what it
+ * probably means. */
 BerthSetting *berth_setting_get(Berth *berth, const char *name, const char *key, GError **error);
 
 typedef struct {
-    char *path;    /* berth.conf */
-    char *group;   /* "berth" or "distro NAME" */
-    bool changed;  /* the file was otherwise before */
-    bool at_once;  /* running distros follow it */
-    char *instead; /* "BERTH_MEMORY in the environment", which wins over the file; or NULL */
+    char *path;        /* berth.conf */
+    char *group;       /* "berth" or "distro NAME" */
+    char *key, *value; /* as in the file; value NULL: removed */
+    bool changed;      /* the file was otherwise before */
+    bool at_once;      /* running distros follow it */
+    char *instead;     /* "BERTH_MEMORY in the environment", which wins over the file; or NULL */
 } BerthSettingChange;
 
 void berth_setting_change_clear(BerthSettingChange *change);
 G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(BerthSettingChange, berth_setting_change_clear)
 
 /* Write @key = @value into the user's berth.conf, for @name or for all distros (NULL); NULL removes
- * the key. Only that line changes. Errors: "config.key", "config.value", "config.global",
+ * the key. Only that line changes. A key of WSL's .wslconfig is translated. Errors: "config.wsl",
+ * "config.key", "config.value", "config.global",
  * "config.syntax", "config.write.*". */
 bool berth_setting_set(Berth *berth, const char *name, const char *key, const char *value,
                        BerthSettingChange *ret_change, GError **error);

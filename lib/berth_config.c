@@ -8,6 +8,7 @@
 #include "model/distro.h"
 #include "model/settings_check.h"
 #include "model/settings_edit.h"
+#include "model/settings_wsl.h"
 #include "store/template.h"
 
 #include <string.h>
@@ -28,6 +29,8 @@ void berth_setting_change_clear(BerthSettingChange *change)
 {
     g_clear_pointer(&change->path, g_free);
     g_clear_pointer(&change->group, g_free);
+    g_clear_pointer(&change->key, g_free);
+    g_clear_pointer(&change->value, g_free);
     g_clear_pointer(&change->instead, g_free);
 }
 
@@ -99,8 +102,32 @@ static bool set_unknown_key(GError **error, const char *key)
     return false;
 }
 
-BerthSetting *berth_setting_get(Berth *berth, const char *name, const char *key, GError **error)
+/* The key in berth.conf for @key, which may be WSL's; *@value (may be NULL) becomes
+ * what that takes. */
+static const char *own_key(const char *key, char **value, GError **error)
 {
+    const BerthWslKey *wsl =
+        berth_field_find(berth_settings_fields, key) == NULL ? berth_wsl_key_find(key) : NULL;
+    if (wsl == NULL)
+        return key;
+    if (wsl->ours == NULL) {
+        berth_error_set(error, BERTH_ERROR_INVALID, "config.wsl", wsl->instead,
+                        "berth has no setting like WSL's %s", wsl->key);
+        return NULL;
+    }
+    if (value != NULL && *value != NULL) {
+        char *converted = berth_wsl_value(wsl, *value);
+        g_free(*value);
+        *value = converted;
+    }
+    return wsl->ours;
+}
+
+BerthSetting *berth_setting_get(Berth *berth, const char *name, const char *given, GError **error)
+{
+    const char *key = own_key(given, NULL, error);
+    if (key == NULL)
+        return NULL;
     const BerthField *field = berth_field_find(berth_settings_fields, key);
     if (field == NULL)
         return set_unknown_key(error, key), NULL;
@@ -161,9 +188,13 @@ static bool check_unset(Berth *berth, const char *name, const char *key, GError 
     return (text != NULL && berth_settings_has(text, name, key)) || set_unknown_key(error, key);
 }
 
-bool berth_setting_set(Berth *berth, const char *name, const char *key, const char *value,
+bool berth_setting_set(Berth *berth, const char *name, const char *given, const char *text,
                        BerthSettingChange *ret_change, GError **error)
 {
+    g_autofree char *value = g_strdup(text);
+    const char *key = own_key(given, &value, error);
+    if (key == NULL)
+        return false;
     g_auto(BerthSettingsFileChange) change = {0};
     if (!(value != NULL ? check_set(berth, name, key, value, error)
                         : check_unset(berth, name, key, error)) ||
@@ -175,6 +206,8 @@ bool berth_setting_set(Berth *berth, const char *name, const char *key, const ch
     *ret_change = (BerthSettingChange){
         .path = g_steal_pointer(&change.path),
         .group = name != NULL ? g_strdup_printf("distro %s", name) : g_strdup("berth"),
+        .key = g_strdup(key),
+        .value = g_steal_pointer(&value),
         .changed = change.changed,
         .at_once = field != NULL && (field->flags & BERTH_FIELD_AT_ONCE) != 0,
     };

@@ -113,8 +113,10 @@ static int get(Invocation *invocation, GError **error)
     return 0;
 }
 
-static void print_change(const BerthSettingChange *change, const char *key, const char *value)
+static void print_change(const BerthSettingChange *change)
 {
+    const char *key = change->key;
+    const char *value = change->value;
     if (value != NULL)
         printf("%s = %s in [%s] of %s: ", key, value, change->group, change->path);
     else
@@ -138,7 +140,7 @@ static int change(Invocation *invocation, const char *value, GError **error)
     if (!berth_setting_set(invocation->berth, invocation_value(invocation, "distro"), key, value,
                            &change, error))
         return -1;
-    print_change(&change, key, value);
+    print_change(&change);
     return 0;
 }
 

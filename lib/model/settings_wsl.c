@@ -1,0 +1,49 @@
+/* SPDX-License-Identifier: MIT */
+#include "settings_wsl.h"
+
+#include <string.h>
+
+static const BerthWslKey keys[] = {
+    {"wsl2", "kernel", "kernel", false, NULL},
+    {"wsl2", "memory", "memory", false, NULL},
+    {"wsl2", "processors", "cpus", false, NULL},
+    {"wsl2", "localhostForwarding", "ports", false, NULL},
+    {"wsl2", "defaultVhdSize", "disk-size", false, NULL},
+    {"wsl2", "hostFileSystemAccess", "share-home", false, NULL},
+    {"wsl2", "kernelBootTimeout", "boot-timeout", true, NULL},
+    {"wsl2", "distributionStartTimeout", "init-timeout", true, NULL},
+    {"experimental", "ignoredPorts", "ports-ignore", false, NULL},
+    {"wsl2", "kernelCommandLine", NULL, false, "berth adds nothing to the kernel's command line"},
+    {"wsl2", "swap", NULL, false, "distros have no swap file of berth's"},
+    {"wsl2", "swapFile", NULL, false, "distros have no swap file of berth's"},
+    {"wsl2", "networkingMode", NULL, false, "each distro has a network of its own, in user mode"},
+    {"wsl2", "dnsProxy", NULL, false, "names are always looked up through the host"},
+    {"wsl2", "dnsTunneling", NULL, false, "names are always looked up through the host"},
+    {"wsl2", "vmIdleTimeout", NULL, false, "a distro runs until it is stopped: berth terminate"},
+    {"general", "instanceIdleTimeout", NULL, false,
+     "a distro runs until it is stopped: berth terminate"},
+    {"general", "distributionInstallPath", NULL, false,
+     "give the directory with the import: berth import NAME DIR FILE"},
+    {"experimental", "sparseVhd", NULL, false, "each disk is a sparse file"},
+};
+
+const BerthWslKey *berth_wsl_key_find(const char *word)
+{
+    const char *dot = strchr(word, '.');
+    g_autofree char *section = dot != NULL ? g_strndup(word, (gsize)(dot - word)) : NULL;
+    const char *key = dot != NULL ? dot + 1 : word;
+    for (gsize i = 0; i < G_N_ELEMENTS(keys); i++)
+        if (g_ascii_strcasecmp(keys[i].key, key) == 0 &&
+            (section == NULL || g_ascii_strcasecmp(keys[i].section, section) == 0))
+            return &keys[i];
+    return NULL;
+}
+
+char *berth_wsl_value(const BerthWslKey *key, const char *value)
+{
+    guint64 milliseconds;
+    if (!key->milliseconds ||
+        !g_ascii_string_to_unsigned(value, 10, 0, G_MAXUINT, &milliseconds, NULL))
+        return g_strdup(value);
+    return g_strdup_printf("%" G_GUINT64_FORMAT, (milliseconds + 999) / 1000);
+}
