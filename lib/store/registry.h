@@ -32,6 +32,14 @@ BerthRegistry *berth_registry_open(const char *path, GError **error);
 /* A registry without distros, for places where none can be created: writes fail with
  * "registry.denied" as for a file at @path, which is not opened. */
 BerthRegistry *berth_registry_open_empty(const char *path, GError **error);
+
+/* Open the existing registry at @path to look at it: nothing is written, not even by SQLite, and an
+ * older schema is not migrated. Errors: also BERTH_ERROR_INVALID, "registry.older". */
+BerthRegistry *berth_registry_open_to_look(const char *path, GError **error);
+
+/* Check the whole file (PRAGMA integrity_check). Errors: "registry.corrupt" with the first fault. */
+bool berth_registry_check(BerthRegistry *registry, GError **error);
+
 void berth_registry_close(BerthRegistry *registry);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(BerthRegistry, berth_registry_close)
 

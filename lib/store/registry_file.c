@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
 #define BUSY_TIMEOUT_MSEC 10000
@@ -119,7 +120,7 @@ static bool is_full(const BerthRegistry *registry, int result)
         return registry->no_space;
     case SQLITE_IOERR:
     case SQLITE_CANTOPEN: {
-        int errnum = probe_space(registry->path);
+        int errnum = registry->looks ? 0 : probe_space(registry->path);
         return errnum == ENOSPC || errnum == EDQUOT;
     }
     default:
@@ -293,7 +294,11 @@ static bool bring_up_to_date(BerthRegistry *registry, GError **error)
     if (!read_identity(registry, &identity, error) || !check_identity(registry, &identity, error))
         return false;
     bool current = identity.version == (gint64)G_N_ELEMENTS(migrations);
-    if (registry->read_only && !current)
+    if (registry->looks && !current)
+        berth_error_set(error, BERTH_ERROR_INVALID, "registry.older", "berth list",
+                        "%s: written by an older berth; the next command upgrades it",
+                        registry->path);
+    else if (registry->read_only && !current)
         berth_registry_set_result(error, registry, SQLITE_READONLY);
     if (registry->read_only)
         return current;
@@ -358,6 +363,37 @@ BerthRegistry *berth_registry_open(const char *path, GError **error)
     }
     g_propagate_error(error, g_steal_pointer(&problem));
     return NULL;
+}
+
+BerthRegistry *berth_registry_open_to_look(const char *path, GError **error)
+{
+    g_autoptr(BerthRegistry) registry = g_new0(BerthRegistry, 1);
+    registry->path = g_strdup(path);
+    registry->looks = true;
+    return prepare(registry, open_read_only(registry), error) ? g_steal_pointer(&registry) : NULL;
+}
+
+/* The line of integrity_check that names the fault; the one before it names the database. */
+static const char *first_fault(const char *words)
+{
+    const char *line = words != NULL ? strrchr(words, '\n') : NULL;
+    return line != NULL ? line + 1 : words;
+}
+
+bool berth_registry_check(BerthRegistry *registry, GError **error)
+{
+    g_autoptr(sqlite3_stmt) statement =
+        berth_registry_prepare(registry, "PRAGMA integrity_check(1)", NULL, NULL, error);
+    if (statement == NULL || berth_registry_step(registry, statement, error) != SQLITE_ROW)
+        return false;
+    const char *words = (const char *)sqlite3_column_text(statement, 0);
+    if (g_strcmp0(words, "ok") == 0)
+        return true;
+    berth_error_set(error, BERTH_ERROR_INVALID, "registry.corrupt",
+                    "move it away and import the distros again; their disks are in distros/ beside "
+                    "it",
+                    "%s: damaged: %s", registry->path, first_fault(words));
+    return false;
 }
 
 BerthRegistry *berth_registry_open_empty(const char *path, GError **error)

@@ -21,6 +21,7 @@ struct BerthRegistry {
     char *path;
     bool read_only;
     bool no_space; /* the reason for read_only */
+    bool looks;    /* must not write anything beside the file, either */
 };
 
 /* Set @error from @result, an SQLite result code. */

@@ -47,6 +47,9 @@ G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(Verdict, verdict_clear)
 static const char hint_fails[] = "use accel=auto or accel=tcg; the host's hypervisor may have to "
                                  "allow nested virtualisation";
 
+static const char hint_nested[] =
+    "allow nested virtualisation in the hypervisor of this host, if it is a virtual machine";
+
 /* The user's way out of each error of opening the device. */
 static const struct {
     int errnum;
@@ -275,6 +278,36 @@ bool berth_accel_resolve(BerthMachine *machine, const char *cache_dir, char **re
                          GError **error)
 {
     return berth_accel_resolve_on(&this_host, machine, cache_dir, ret_notice, error);
+}
+
+void berth_accel_report_clear(BerthAccelReport *report)
+{
+    g_clear_pointer(&report->reason, g_free);
+}
+
+/* Whether TCG can be used without a probe; a machine without alternatives needs none. */
+static bool knows_tcg(const BerthMachine *machine, const char *cache_dir)
+{
+    return berth_machine_variants(machine) <= 1 || berth_emulator_is_known(machine, cache_dir);
+}
+
+bool berth_accel_look(const BerthMachine *machine, const char *cache_dir,
+                      BerthAccelReport *ret_report, GError **error)
+{
+    *ret_report = (BerthAccelReport){.known = knows_tcg(machine, cache_dir)};
+    if (machine->accel == BERTH_ACCEL_TCG)
+        return true;
+    g_autofree char *path = cache_path(&this_host, machine, cache_dir, error);
+    if (path == NULL)
+        return false;
+    g_auto(Verdict) verdict = {.kind = VERDICTS};
+    if (open_device(this_host.kvm, &verdict))
+        load_verdict(path, berth_machine_variants(machine), &verdict);
+    if (verdict.kind == VERDICT_WORKS || verdict.kind == VERDICTS)
+        ret_report->known = verdict.kind == VERDICT_WORKS;
+    ret_report->reason = g_steal_pointer(&verdict.reason);
+    ret_report->hint = verdict.kind == VERDICT_CLOSED ? verdict.hint : hint_nested;
+    return true;
 }
 
 void berth_accel_forget(const char *cache_dir)

@@ -39,6 +39,21 @@ bool berth_accel_resolve(BerthMachine *machine, const char *cache_dir, char **re
 bool berth_accel_resolve_on(const BerthAccelHost *host, BerthMachine *machine,
                             const char *cache_dir, char **ret_notice, GError **error);
 
+/* What is known about KVM without a probe. */
+typedef struct {
+    bool known;       /* a start of the machine needs no probe */
+    char *reason;     /* why KVM does not work, one line; NULL: it works, is not known or not used */
+    const char *hint; /* with a reason; static */
+} BerthAccelReport;
+
+void berth_accel_report_clear(BerthAccelReport *report);
+G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(BerthAccelReport, berth_accel_report_clear)
+
+/* Read what @cache_dir has about @machine, whose accelerator is not yet resolved. Errors: those of
+ * berth_probe_digest. */
+bool berth_accel_look(const BerthMachine *machine, const char *cache_dir,
+                      BerthAccelReport *ret_report, GError **error);
+
 /* Delete the cached verdicts in @cache_dir and those of emulator.h: the next start probes again. */
 void berth_accel_forget(const char *cache_dir);
 

@@ -102,6 +102,13 @@ bool berth_emulator_find(const BerthMachine *machine, guint limit_msec, const ch
     return true;
 }
 
+bool berth_emulator_is_known(const BerthMachine *machine, const char *cache_dir)
+{
+    BerthEmulatorAnswer ignored;
+    g_autofree char *path = cache_path(machine, cache_dir, NULL);
+    return path != NULL && load_answer(path, berth_machine_variants(machine), &ignored);
+}
+
 void berth_emulator_forget(const char *cache_dir)
 {
     berth_probe_forget(cache_dir, "emulator");

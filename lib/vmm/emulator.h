@@ -34,6 +34,9 @@ typedef struct {
 bool berth_emulator_find(const BerthMachine *machine, guint limit_msec, const char *cache_dir,
                          BerthEmulatorAnswer *ret_answer, GError **error);
 
+/* Whether @cache_dir has a valid answer for @machine. */
+bool berth_emulator_is_known(const BerthMachine *machine, const char *cache_dir);
+
 /* Delete the cached answers in @cache_dir, for inputs that changed without changing the digest. */
 void berth_emulator_forget(const char *cache_dir);
 

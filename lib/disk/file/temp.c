@@ -7,7 +7,9 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
 #include <sys/stat.h>
@@ -41,24 +43,50 @@ static bool is_temporary_name(const char *name)
     return *pid != '\0' && strspn(pid, "0123456789") == strlen(pid);
 }
 
-/* Remove the files of killed imports; a live import holds the lock on its own. */
-static void sweep(int directory)
+/* A live process holds the lock on its own file. */
+static bool remove_unlocked(int directory, const char *name)
+{
+    berth_autofd int fd = openat(directory, name, O_RDWR | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+    return fd >= 0 && flock(fd, LOCK_EX | LOCK_NB) == 0 && unlinkat(directory, name, 0) == 0;
+}
+
+/* By the pid in the name alone: a lock, even for a moment, would disturb its process. */
+static bool is_left(int directory, const char *name)
+{
+    pid_t pid = atoi(g_strrstr(name, MARK) + strlen(MARK));
+    return pid > 0 && kill(pid, 0) < 0 && errno == ESRCH;
+}
+
+/* The number of temporary files in @directory for which @matches is true. */
+static guint for_each(int directory, bool (*matches)(int directory, const char *name))
 {
     berth_autofd int listing = openat(directory, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     DIR *dir = listing < 0 ? NULL : fdopendir(listing);
     if (dir == NULL)
-        return;
+        return 0;
     berth_fd_steal(&listing);
 
-    for (struct dirent *item; (item = readdir(dir)) != NULL;) {
-        if (!is_temporary_name(item->d_name))
-            continue;
-        berth_autofd int fd =
-            openat(directory, item->d_name, O_RDWR | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
-        if (fd >= 0 && flock(fd, LOCK_EX | LOCK_NB) == 0)
-            unlinkat(directory, item->d_name, 0);
-    }
+    guint count = 0;
+    for (struct dirent *item; (item = readdir(dir)) != NULL;)
+        count += is_temporary_name(item->d_name) && matches(directory, item->d_name);
     closedir(dir);
+    return count;
+}
+
+static guint for_each_in(const char *path, bool (*matches)(int directory, const char *name))
+{
+    berth_autofd int directory = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    return directory < 0 ? 0 : for_each(directory, matches);
+}
+
+guint berth_temp_count_left(const char *directory)
+{
+    return for_each_in(directory, is_left);
+}
+
+guint berth_temp_sweep(const char *directory)
+{
+    return for_each_in(directory, remove_unlocked);
 }
 
 static char *temporary_name(const BerthTemp *temp)
@@ -124,7 +152,7 @@ BerthTemp *berth_temp_new_for(const char *work, const char *path, BerthTempFlags
     if (flags != BERTH_TEMP_REPLACE &&
         faccessat(temp->directory, temp->name, F_OK, AT_SYMLINK_NOFOLLOW) == 0)
         return fail(temp, EEXIST, error), NULL;
-    sweep(temp->directory);
+    for_each(temp->directory, remove_unlocked);
     temp->flags = flags;
     if (!create(temp))
         return fail(temp, errno, error), NULL;

@@ -32,6 +32,12 @@ BerthTemp *berth_temp_new_for(const char *work, const char *path, BerthTempFlags
 void berth_temp_free(BerthTemp *temp);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(BerthTemp, berth_temp_free)
 
+/* The number of named files in @directory whose processes were killed; removes nothing. */
+guint berth_temp_count_left(const char *directory);
+
+/* Remove such files, unless they are locked. Returns their number. */
+guint berth_temp_sweep(const char *directory);
+
 /* Open read-write; borrowed. */
 int berth_temp_fd(const BerthTemp *temp);
 

@@ -295,6 +295,19 @@ bool berth_runtime_kill(const char *runtime_dir, const char *id, GError **error)
     return pidfd < 0 || berth_runtime_end(pidfd, pid, 0, error);
 }
 
+bool berth_runtime_clean(const char *runtime_dir, const char *id)
+{
+    g_autofree char *dir = g_build_filename(runtime_dir, id, NULL);
+    berth_autofd int starter_fd = open_lock(dir, BERTH_RUNTIME_START, NULL);
+    berth_autofd int lock_fd = open_lock(dir, BERTH_RUNTIME_LOCK, NULL);
+    if (starter_fd < 0 || flock_eintr(starter_fd, LOCK_EX | LOCK_NB) < 0 || lock_fd < 0 ||
+        flock_eintr(lock_fd, LOCK_EX | LOCK_NB) < 0)
+        return false;
+    berth_autofd int dir_fd = berth_runtime_files_open(dir);
+    berth_runtime_files_end(dir_fd);
+    return dir_fd >= 0;
+}
+
 void berth_runtime_forget(const char *runtime_dir, const char *id)
 {
     g_autofree char *dir = g_build_filename(runtime_dir, id, NULL);

@@ -72,6 +72,10 @@ bool berth_runtime_end(int pidfd, pid_t pid, int grace_sec, GError **error);
  * errno's, "instance.kill.*". */
 bool berth_runtime_kill(const char *runtime_dir, const char *id, GError **error);
 
+/* Remove what a killed keeper of distro @id left. False, and nothing is removed, while a keeper
+ * runs, starts or ends. */
+bool berth_runtime_clean(const char *runtime_dir, const char *id);
+
 /* Remove the runtime directory of distro @id, which is stopped and being unregistered. */
 void berth_runtime_forget(const char *runtime_dir, const char *id);
 
