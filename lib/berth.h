@@ -158,6 +158,24 @@ char **berth_distro_names(Berth *berth, GError **error);
  * "distro.not-found". */
 char *berth_resolve_id(Berth *berth, const char *id, GError **error);
 
+typedef struct {
+    const char *name;    /* of the check; static */
+    const char *verdict; /* "ok", "warning" or "problem"; static */
+    bool is_problem;
+    char *text;    /* one line */
+    char *command; /* that mends it, or what to do; NULL: nothing to do */
+    char *fixed;   /* what @fix did about it; or NULL */
+} BerthFinding;
+
+void berth_finding_free(BerthFinding *finding); /* NULL is allowed */
+
+/* Examine the host, the installation and this user's data. Needs no handle, and never fails.
+ * Changes nothing but the cached proof of the accelerator; with @fix it removes what killed
+ * processes left and cached answers, never a disk. @progress (or NULL) gets a line before what
+ * takes seconds. Returns BerthFinding *; free with g_ptr_array_unref. */
+GPtrArray *berth_doctor(const char *const *environment, bool fix,
+                        void (*progress)(const char *line, gpointer user_data), gpointer user_data);
+
 /* The versions of the kernel and the QEMU of a new distro; NULL: not found. Free with g_free. Runs
  * QEMU. */
 void berth_versions(Berth *berth, char **ret_kernel, char **ret_emulator);

@@ -33,6 +33,7 @@ typedef struct {
     int max_arguments;     /* -1: no limit */
     bool hidden;           /* for programs: the overview of commands leaves it out */
     bool strict;           /* options end at the first argument */
+    bool without_handle;   /* runs with `berth` NULL, so also where no handle can be made */
     int failure;           /* exit status on errors; 0: 2 for usage errors, 1 for others */
     const Option *options; /* terminated by a row without a name; or NULL */
     int (*run)(Invocation *invocation, GError **error);

@@ -15,6 +15,7 @@ extern const Command command_config;
 extern const Command command_cp;
 extern const Command command_console;
 extern const Command command_docker_env;
+extern const Command command_doctor;
 extern const Command command_export;
 extern const Command command_forward;
 extern const Command command_help;

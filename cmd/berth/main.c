@@ -81,6 +81,8 @@ static int run(int argc, char **argv, Invocation *invocation, GError **error)
         help_print_command(invocation->command);
         return 0;
     }
+    if (invocation->command->without_handle)
+        return invocation->command->run(invocation, error);
     invocation->berth = berth_new((const char *const *)environ, error);
     if (invocation->berth == NULL)
         return -1;

@@ -20,7 +20,7 @@ static char *version_after(const char *text, gsize size, const char *before)
 }
 
 /* The banner is in the image, since it is not compressed. */
-static char *kernel_version(const char *path)
+char *berth_versions_kernel(const char *path)
 {
     g_autoptr(GMappedFile) file = g_mapped_file_new(path, FALSE, NULL);
     if (file == NULL || g_mapped_file_get_contents(file) == NULL)
@@ -29,7 +29,7 @@ static char *kernel_version(const char *path)
                          "Linux version ");
 }
 
-static char *emulator_version(const char *program)
+char *berth_versions_emulator(const char *program)
 {
     char *argv[] = {(char *)program, (char *)"--version", NULL};
     g_autofree char *output = NULL;
@@ -43,6 +43,6 @@ void berth_versions_find(Berth *berth, char **ret_kernel, char **ret_emulator)
 {
     g_autoptr(BerthDistro) any = berth_distro_new("any");
     g_autoptr(BerthMachine) machine = berth_handle_machine(berth, any, NULL);
-    *ret_kernel = machine != NULL ? kernel_version(machine->kernel) : NULL;
-    *ret_emulator = machine != NULL ? emulator_version(machine->emulator) : NULL;
+    *ret_kernel = machine != NULL ? berth_versions_kernel(machine->kernel) : NULL;
+    *ret_emulator = machine != NULL ? berth_versions_emulator(machine->emulator) : NULL;
 }

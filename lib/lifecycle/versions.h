@@ -12,4 +12,8 @@ G_BEGIN_DECLS
  * QEMU once. */
 void berth_versions_find(Berth *berth, char **ret_kernel, char **ret_emulator);
 
+/* The version of the kernel image @path, and of the QEMU @program, as above. */
+char *berth_versions_kernel(const char *path);
+char *berth_versions_emulator(const char *program);
+
 G_END_DECLS

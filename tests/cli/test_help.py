@@ -6,7 +6,7 @@ import pytest
 
 from conftest import check_golden
 
-COMMANDS = ["accept", "cache", "changes", "clone", "code", "compact", "config", "console", "cp", "discard", "docker-env", "export", "forward", "help", "host", "import", "import-in-place", "install",
+COMMANDS = ["accept", "cache", "changes", "clone", "code", "compact", "config", "console", "cp", "discard", "docker-env", "doctor", "export", "forward", "help", "host", "import", "import-in-place", "install",
             "list", "logs", "manage", "mount", "move", "path", "ports", "rename", "resize", "run", "set-default", "share", "shell", "shutdown", "ssh-config",
             "start", "status", "terminate", "umount", "unregister", "version"]
 
