@@ -221,3 +221,61 @@ class TestBuild:
     def test_arguments_are_refused(self):
         result = subprocess.run([KERNEL / "build", "--fast"], capture_output=True, text=True)
         assert (result.returncode, result.stdout) == (2, "")
+
+
+PATCH = """\
+one line more
+
+--- a/file
++++ b/file
+@@ -1,2 +1,3 @@
+ one
+ two
++three
+"""
+
+
+class TestPatches:
+    """The source is the distribution's, with kernel/ as it is but for the patches."""
+
+    @pytest.fixture
+    def patched(self, tree, tmp_path):
+        kernel = shutil.copytree(KERNEL, tmp_path / "kernel")
+        shutil.rmtree(kernel / "patches")
+        (kernel / "patches").mkdir()
+        (kernel / "patches/more.patch").write_text(PATCH)
+        (tree.source / "file").write_text("one\ntwo\n")
+        tree.compile("@cp file $(CURDIR)/../../../../built")
+        del tree.env["KERNEL_SOURCE"]
+
+        def build():
+            tarball = shutil.make_archive(str(tmp_path / "linux"), "gztar", tmp_path, "tree")
+            return subprocess.run([kernel / "build"], env={**tree.env, "BERTH_KERNEL_PACKAGE_TARBALL": tarball},
+                                  capture_output=True, text=True)
+        tree.build = build
+        tree.patch = kernel / "patches/more.patch"
+        return tree
+
+    def test_they_are_applied_and_part_of_the_key(self, patched, tmp_path):
+        first = patched.build()
+        assert first.returncode == 0, first.stderr
+        assert (tmp_path / "cache/built").read_text() == "one\ntwo\nthree\n"
+        assert patched.build().stdout == first.stdout
+        patched.patch.write_text(PATCH.replace("+three", "+four"))
+        second = patched.build()
+        assert second.returncode == 0 and second.stdout != first.stdout
+        assert (tmp_path / "cache/built").read_text() == "one\ntwo\nfour\n"
+
+    @pytest.mark.parametrize("lines", ["one\nother\n", "one\ntwo\nthree\n"], ids=["not the lines", "already there"])
+    def test_one_that_does_not_fit_is_an_error(self, patched, lines):
+        (patched.source / "file").write_text(lines)
+        result = patched.build()
+        assert result.returncode == 1 and "kernel/build: more.patch failed\n" in result.stderr
+        assert left_over(patched) == [] and list(patched.cache.glob("*/vmlinux")) == []
+
+    def test_a_given_source_is_built_as_it_is(self, patched, tmp_path):
+        patched.env["KERNEL_SOURCE"] = str(patched.source)
+        (patched.source / "file").write_text("mine\n")
+        patched.compile("@cp $(CURDIR)/file $(CURDIR)/../mine")
+        assert patched.build().returncode == 0
+        assert (tmp_path / "mine").read_text() == (patched.source / "file").read_text() == "mine\n"
