@@ -68,7 +68,9 @@ static void check_others(GKeyFile *before, GKeyFile *after, const char *distro)
 static void check_edit(const char *text, const char *distro, const char *value)
 {
     g_autoptr(GKeyFile) before = berth_settings_parse(berth_settings_begin(text), "f", NULL);
-    if (before == NULL)
+    /* GKeyFile drops a carriage return only before a line feed, which an edit may add at the end.
+     */
+    if (before == NULL || g_str_has_suffix(text, "\r"))
         return;
     g_autofree char *edited = berth_settings_edit(text, distro, KEY, value);
     g_autoptr(GKeyFile) after = berth_settings_parse(berth_settings_begin(edited), "f", NULL);
