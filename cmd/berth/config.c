@@ -193,15 +193,13 @@ static int run(Invocation *invocation, GError **error)
         return list(invocation, error);
     if (invocation->n_arguments == 1 && !is_action(first))
         return list_of(invocation, first, error);
-    return action_run(actions,
-                      "usage: berth config list, berth config get|unset KEY, berth config set KEY "
-                      "VALUE, berth config check [FILE]",
+    return action_run(actions, "usage: berth config list|check, get|unset KEY, set KEY VALUE",
                       invocation, error);
 }
 
 const Command command_config = {
     .name = "config",
-    .synopsis = "[list|get|set|unset|check] [OPTION]... [KEY [VALUE]|FILE]",
+    .synopsis = "[list|get|set|unset|check] [OPTION]... [KEY] [VALUE]",
     .completes = "list|get|set|unset|check setting value",
     .summary = "List, change and check the settings",
     .details = "A value comes from the environment (BERTH_MEMORY for memory), else from\n"
@@ -216,7 +214,7 @@ const Command command_config = {
                "  berth config check                    name the lines without effect\n"
                "\n"
                "set and unset change one line of the file and keep the rest. check takes any\n"
-               "FILE, and fails if it finds something.",
+               "file (check FILE), and fails if it finds something.",
     .max_arguments = 3,
     .options = options,
     .run = run,
