@@ -233,7 +233,7 @@ def test_the_account(berth, rootfs):
 def test_templates(lists):
     """What berth itself describes can be read, and has a checked digest."""
     found = {name: one for name, one in online(lists).items() if "/templates/distros/" in one["source"]}
-    assert set(found) == {"Alpine-3.22"}
+    assert set(found) == {"Alpine-3.22", "Rocky-10", "Void"}
 
 
 def test_sums(lists, web, tmp_path):
