@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: MIT
 """`berth mount` with this host's kernel and the real agent: the distro's files are this host's."""
+import contextlib
 import errno
 import mmap
 import os
@@ -434,6 +435,25 @@ def test_an_interrupt_ends_a_wait(place, mounted):
     finally:
         os.kill(server, signal.SIGCONT)
     assert (shown / "file").read_text() == "text"
+
+
+def test_a_mount_that_does_not_answer_holds_no_shutdown_up(place, mounted):
+    """Who uses a disk is found by the files that processes have open; one of a distro that stands still does not answer."""
+    box, _ = mounted
+    shown, real = place
+    (real / "file").write_text("text")
+    (server,) = [int(path.parent.name) for path in Path("/proc").glob("[0-9]*/cmdline")
+                 if b"\0--mount\0" in read_or_empty(path) and is_below(int(path.parent.name), keeper_of(box))]
+    with (shown / "file").open() as file, subprocess.Popen(["sleep", "1000"], stdin=file) as user:
+        file.close()
+        os.truncate(real / "file", 1)  # what the kernel keeps of it is out of date
+        os.kill(server, signal.SIGSTOP)
+        try:
+            assert box("terminate", "--force", "box").status == 0
+        finally:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(server, signal.SIGCONT)
+            user.kill()
 
 
 def read_or_empty(path):
