@@ -236,7 +236,7 @@ def check_golden(name, text):
     assert path.read_text() == text
 
 
-def wait_for(condition, timeout=20):
+def wait_for(condition, timeout=60):
     """Until @condition() is true; its value. For what another process does in its own time."""
     deadline = time.monotonic() + timeout
     while not (value := condition()):
