@@ -17,6 +17,7 @@
 #include "lifecycle/port_lists.h"
 #include "lifecycle/start.h"
 #include "lifecycle/stop.h"
+#include "lifecycle/suspend.h"
 #include "lifecycle/summary.h"
 #include "lifecycle/versions.h"
 #include "manage/cache.h"
@@ -380,6 +381,14 @@ bool berth_stop(Berth *berth, const char *const *names, const BerthStop *stop, G
                                       .not_running = stop->not_running,
                                       .user_data = stop->user_data};
     return berth_stop_distros(berth, names, &options, error);
+}
+
+bool berth_suspend(Berth *berth, const char *const *names, const BerthSuspend *suspend,
+                   GError **error)
+{
+    const BerthSuspendOptions options = {.not_running = suspend->not_running,
+                                         .user_data = suspend->user_data};
+    return berth_suspend_distros(berth, names, &options, error);
 }
 
 char *berth_log_path(Berth *berth, const char *name, GError **error)

@@ -195,15 +195,15 @@ typedef struct {
     guint64 disk_used; /* on the host */
     gint64 created_usec;
 
-    char *state; /* "stopped", "starting", "running", "paused", "stopping" or "unresponsive"; or the
-                    work of a command on it: "importing", "exporting", "cloning", "renaming",
+    char *state; /* "stopped", "starting", "running", "paused", "suspending", "suspended", "waking",
+                    "stopping" or "unresponsive"; or the work of a command on it: "importing", "exporting", "cloning", "renaming",
                     "moving", "resizing", "compacting", "removing", "busy" */
     char *reason;        /* why it is paused; or NULL */
     guint holder_pid;    /* of the command that works on it, or 0 */
     gint64 started_usec; /* 0 when stopped; likewise all below */
     gint64 uptime_usec;  /* includes suspends of the host, excludes steps of its clock */
     char *accel;         /* "kvm", "tcg", or "" */
-    guint64 memory_used; /* of the host, by QEMU */
+    guint64 memory_used; /* of the host, by the guest */
     guint sessions;
     guint keeper_pid, qemu_pid;
     char *kernel;      /* uname -r, or "" */
@@ -390,6 +390,19 @@ typedef struct {
  * is not running is not an error. After errors the others are still stopped; the first error is
  * reported. */
 bool berth_stop(Berth *berth, const char *const *names, const BerthStop *stop, GError **error);
+
+typedef struct {
+    /* called for each distro that was not running; may be NULL */
+    void (*not_running)(const char *name, gpointer user_data);
+    gpointer user_data;
+} BerthSuspend;
+
+/* Suspend the distros @names (NULL: all that run) in parallel; returns when all are. They take no
+ * processor time then, and go on at the next command that needs them. Suspending one that is not
+ * running is not an error. Errors: "suspend.busy", "suspend.guest", "suspend.timeout", those of
+ * QEMU: the distro goes on. As berth_stop, after errors the others are still suspended. */
+bool berth_suspend(Berth *berth, const char *const *names, const BerthSuspend *suspend,
+                   GError **error);
 
 typedef struct {
     char *distro;

@@ -34,6 +34,7 @@
 static int usage(void)
 {
     fputs("usage: berth-guest --agent FD [--no-listeners | --device NAME] [--calls SOCKET]\n"
+          "                   [--cgroups DIRECTORY]\n"
           "       berth-guest --carry FUSE PORT ROOT [NEXT]\n"
           "Serve sessions over the stream socket FD, or carry the messages of the FUSE descriptor\n"
           "mounted at ROOT over the stream socket PORT, and after its end over the next\n"
@@ -88,6 +89,8 @@ static bool read_options(char *const *words, AgentOptions *options)
             options->device = *++words;
         else if (strcmp(*words, "--calls") == 0 && words[1] != NULL)
             options->calls = *++words;
+        else if (strcmp(*words, "--cgroups") == 0 && words[1] != NULL)
+            options->cgroups = *++words;
         else
             return false;
     }

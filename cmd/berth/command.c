@@ -20,6 +20,7 @@ const Command *const commands[] = {
     &command_list,
     &command_start,
     &command_console,
+    &command_suspend,
     &command_terminate,
     &command_shutdown,
     &command_unregister,

@@ -45,6 +45,7 @@ extern const Command command_ssh_config;
 extern const Command command_ssh_proxy;
 extern const Command command_start;
 extern const Command command_status;
+extern const Command command_suspend;
 extern const Command command_terminate;
 extern const Command command_umount;
 extern const Command command_uninstall;

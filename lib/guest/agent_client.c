@@ -137,6 +137,13 @@ static void handle_grown(BerthAgentClient *agent, WireReader *reader)
         agent->events->grown(*problem != '\0' ? problem : NULL, agent->user_data);
 }
 
+static void handle_frozen(BerthAgentClient *agent, WireReader *reader)
+{
+    g_autofree char *problem = get_text(reader, LINE_MAX_SIZE);
+    if (wire_reader_done(reader))
+        agent->events->frozen(*problem != '\0' ? problem : NULL, agent->user_data);
+}
+
 static void handle_share(BerthAgentClient *agent, WireReader *reader)
 {
     guint32 uid = wire_get_u32(reader);
@@ -152,7 +159,7 @@ static const struct {
 } handlers[] = {
     {WIRE_HELLO, handle_hello},   {WIRE_STAGE, handle_stage},         {WIRE_READY, handle_ready},
     {WIRE_BOOTED, handle_booted}, {WIRE_LISTENERS, handle_listeners}, {WIRE_GROWN, handle_grown},
-    {WIRE_NOTE, handle_note},     {WIRE_SHARE, handle_share},
+    {WIRE_NOTE, handle_note},     {WIRE_SHARE, handle_share},         {WIRE_FROZEN, handle_frozen},
 };
 
 static bool on_frame(BerthLink *link, const WireFrame *frame, gpointer user_data)
@@ -265,8 +272,17 @@ void berth_agent_client_set_shares(BerthAgentClient *agent, const char *const *p
 
 void berth_agent_client_unshare(BerthAgentClient *agent)
 {
-    wire_frame_put(berth_link_output(agent->link), WIRE_UNSHARE, 0, 0, NULL, 0);
-    berth_link_flush(agent->link);
+    berth_agent_client_send_empty(agent, WIRE_UNSHARE, 0);
+}
+
+void berth_agent_client_freeze(BerthAgentClient *agent)
+{
+    berth_agent_client_send_empty(agent, WIRE_FREEZE, 0);
+}
+
+void berth_agent_client_thaw(BerthAgentClient *agent)
+{
+    berth_agent_client_send_empty(agent, WIRE_THAW, 0);
 }
 
 void berth_agent_client_set_clock(BerthAgentClient *agent, const char *zone)

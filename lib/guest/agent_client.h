@@ -31,6 +31,8 @@ typedef struct {
     void (*listeners)(GPtrArray *listeners /* BerthListener* */, gpointer user_data);
     /* The answer to berth_agent_client_grow; @problem is NULL on success. */
     void (*grown)(const char *problem, gpointer user_data);
+    /* The answer to berth_agent_client_freeze; @problem is NULL on success. */
+    void (*frozen)(const char *problem, gpointer user_data);
     /* The guest's shares are mounted at @root, and its port waits for their server: the host user's
      * files are @uid's and @gid's. Again when that server has ended. */
     void (*share)(guint32 uid, guint32 gid, const char *root, gpointer user_data);
@@ -53,6 +55,11 @@ void berth_agent_client_power(BerthAgentClient *agent, WirePower action);
 /* Have the guest grow its file system to @size bytes, to which the disk is being resized. One
  * request at a time. */
 void berth_agent_client_grow(BerthAgentClient *agent, guint64 size);
+
+/* Have the guest write its file systems to the disk and freeze the distro's processes; and let them
+ * continue. */
+void berth_agent_client_freeze(BerthAgentClient *agent);
+void berth_agent_client_thaw(BerthAgentClient *agent);
 
 /* Tell the guest which directories of the host it sees: the host's path of each, then the guest's.
  * A list that does not fit a frame is not sent. */

@@ -79,7 +79,7 @@ static void fill_running(BerthListing *listing, const BerthJob *job, int fd)
     listing->state = g_strdup(status->state);
     listing->reason = *status->reason != '\0' ? g_strdup(status->reason) : NULL;
     listing->keeper_pid = status->keeper_pid;
-    listing->memory_used = memory_used(status->qemu_pid);
+    listing->memory_used = memory_used(status->qemu_pid) + status->memory_kept;
     listing->status = g_steal_pointer(&status);
     listing->forwards = berth_request_ports(fd, NULL);
 }

@@ -22,7 +22,7 @@ typedef struct {
     char *reason;     /* why it is paused, or why its state is unknown; or NULL */
     guint holder_pid; /* of the command that works on it, or 0 */
     guint keeper_pid; /* or 0 */
-    guint64 memory_used;         /* bytes of the host, by QEMU */
+    guint64 memory_used;         /* bytes of the host, by the guest */
     BerthInstanceStatus *status; /* from the keeper, if it answered; or NULL */
     GPtrArray *forwards;         /* BerthForward *, from the keeper; or NULL */
 } BerthListing;

@@ -74,7 +74,7 @@
 
 /* Increment it with each incompatible change; if it affects a session's frames, which `berth` reads
  * and writes, also the version in instance/control/hello.h. */
-#define WIRE_VERSION       6u
+#define WIRE_VERSION       7u
 #define WIRE_PORT_NAME     "org.berth.agent"
 #define WIRE_SHARE_NAME    "org.berth.share" /* the port of the shares; it carries FUSE's messages */
 #define WIRE_HEADER_SIZE   12u
@@ -123,6 +123,9 @@ typedef enum {
                         NAME..."); the host's names. After CONFIG, and on changes */
     WIRE_SHARES = 8, /* paths:list, of each directory that the guest sees: the host's, the guest's;
                         the answer to SHARE, and on changes */
+    WIRE_FREEZE = 9,  /* no payload; write the file systems to the disk and freeze all processes of
+                         the distro, until THAW: the machine is to be suspended */
+    WIRE_THAW = 10,   /* no payload; let them continue. After a wake CLOCK comes before it */
     WIRE_UNSHARE = 7, /* no payload; the shares will not be served any more */
 
     /* stream 0, guest to host */
@@ -135,6 +138,8 @@ typedef enum {
     WIRE_LISTENERS = 20, /* count:u32 listener* others:u32 service*; all listening sockets now, on
                             every change; others are those beyond the limit: not forwarded */
     WIRE_GROWN = 21,     /* problem:string ("" on success); the answer to GROW */
+    WIRE_FROZEN = 24,    /* problem:string ("" on success); the answer to FREEZE, unless THAW came
+                            before */
     WIRE_SHARE = 23,     /* uid:u32 gid:u32 (of the default user, to whom the host user's files
                             belong) root:string (where the shares are mounted); the port of the
                             shares is open and empty: a server may connect */

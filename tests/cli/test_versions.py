@@ -15,7 +15,7 @@ import wire
 from conftest import BUILD, wait_for
 
 STATUS, STOP, DONE, ERROR, HELLO, HELLO_IS = 65, 67, 80, 83, 85, 86  # lib/instance/control.h, hello.h
-VERSION = 2
+VERSION = 3
 
 
 def read_frames(sock):

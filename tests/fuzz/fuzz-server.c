@@ -91,6 +91,20 @@ static void stop(BerthStopHow how, guint grace_sec, gpointer data)
         berth_server_set_up(world->server, false);
 }
 
+static void suspend(gpointer data)
+{
+    World *world = data;
+    if (world->sync)
+        berth_server_suspended(world->server, NULL);
+}
+
+static void wake(gpointer data)
+{
+    World *world = data;
+    if (world->sync)
+        berth_server_set_up(world->server, true);
+}
+
 static void grow(guint64 size, gpointer data)
 {
     World *world = data;
@@ -162,6 +176,8 @@ static const GPtrArray *skipped_shares(gpointer data)
 static const BerthServerOps ops = {
     .stop = stop,
     .grow = grow,
+    .suspend = suspend,
+    .wake = wake,
     .status = status,
     .ports = ports,
     .set_rule = set_rule,

@@ -34,6 +34,8 @@ struct Fixture {
     int opens; /* OPEN frames to the guest */
     int hung_up;
     int stops;
+    int wakes;
+    bool cannot_suspend;
     bool slow_grow;            /* the test says when the disk has grown */
     guint ports;               /* that there are, or one */
     const char *const *shares; /* or NULL */
@@ -68,6 +70,21 @@ static inline void stop(BerthStopHow how, guint grace_sec, gpointer data)
     berth_server_finish(fixture->server, error);
 }
 
+static inline void suspend(gpointer data)
+{
+    Fixture *fixture = data;
+    g_autoptr(GError) error = NULL;
+    if (fixture->cannot_suspend)
+        berth_error_set(&error, BERTH_ERROR_GUEST, "suspend.guest", NULL, "no");
+    berth_server_suspended(fixture->server, error);
+}
+
+static inline void wake(gpointer data)
+{
+    Fixture *fixture = data;
+    g_atomic_int_inc(&fixture->wakes);
+}
+
 static inline BerthInstanceStatus *status(gpointer data)
 {
     BerthInstanceStatus *is = g_new0(BerthInstanceStatus, 1);
@@ -81,6 +98,7 @@ static inline BerthInstanceStatus *status(gpointer data)
     is->init_status = g_strdup("running");
     is->host_ports = g_strdup("3128,8080");
     is->reason = g_strdup("");
+    is->memory_kept = G_GUINT64_CONSTANT(5) << 32;
     return is;
 }
 
@@ -191,6 +209,8 @@ static inline bool allow_host_port(guint16 port, gpointer data, GError **error)
 static const BerthServerOps ops = {
     .stop = stop,
     .grow = grow,
+    .suspend = suspend,
+    .wake = wake,
     .status = status,
     .ports = ports,
     .set_rule = set_rule,

@@ -76,6 +76,12 @@ static void on_lost(const GError *error, gpointer data)
     log_event(data, "lost %s;", error != NULL ? error->message : "in good order");
 }
 
+static void on_frozen(const char *problem, gpointer data)
+{
+    Fixture *fixture = data;
+    g_string_append_printf(fixture->log, "frozen %s;", problem != NULL ? problem : "well");
+}
+
 static void on_grown(const char *problem, gpointer data)
 {
     Fixture *fixture = data;
@@ -89,6 +95,7 @@ static const BerthAgentClientEvents events = {
     .booted = on_booted,
     .listeners = on_listeners,
     .grown = on_grown,
+    .frozen = on_frozen,
     .note = on_note,
     .session = on_session,
     .lost = on_lost,
@@ -278,6 +285,35 @@ static void test_grow(Fixture *fixture, gconstpointer data)
     g_assert_cmpstr(fixture->log->str, ==, "grown well;grown no space left on device;");
 }
 
+static void test_freeze(Fixture *fixture, gconstpointer data)
+{
+    const char *const answers[] = {"", "no such device"};
+    char config[4096];
+    g_assert_cmpint(read(fixture->guest, config, sizeof(config)), >, 0);
+    berth_agent_client_freeze(fixture->agent);
+    berth_agent_client_thaw(fixture->agent);
+    WireBuffer buffer = {0};
+    ssize_t size = read(fixture->guest, wire_buffer_reserve(&buffer, 4096), 4096);
+    g_assert_cmpint(size, ==, 2 * WIRE_HEADER_SIZE);
+    wire_buffer_added(&buffer, (size_t)size);
+    const WireType types[] = {WIRE_FREEZE, WIRE_THAW};
+    for (gsize i = 0; i < G_N_ELEMENTS(types); i++) {
+        WireFrame frame;
+        g_assert_cmpint(wire_frame_peek(&buffer, &frame), ==, 1);
+        g_assert_cmpuint(frame.type, ==, types[i]);
+        g_assert_cmpuint(frame.size + frame.stream, ==, 0);
+        wire_buffer_consume(&buffer, WIRE_HEADER_SIZE);
+    }
+    wire_buffer_clear(&buffer);
+    for (gsize i = 0; i < G_N_ELEMENTS(answers); i++) {
+        size_t begin = wire_frame_begin(&buffer, WIRE_FROZEN, 0, 0);
+        wire_put_string(&buffer, answers[i]);
+        wire_frame_end(&buffer, begin);
+    }
+    send_all(fixture, &buffer);
+    g_assert_cmpstr(fixture->log->str, ==, "frozen well;frozen no such device;");
+}
+
 static void test_clock(Fixture *fixture, gconstpointer data)
 {
     WireBuffer buffer = {0};
@@ -465,6 +501,7 @@ int main(int argc, char **argv)
     ADD("long-texts-are-truncated", 0, test_long_texts_are_truncated);
     ADD("unknown-transport-protocol", 0, test_unknown_transport_protocol);
     ADD("grow", 0, test_grow);
+    ADD("freeze", 0, test_freeze);
     ADD("clock", 0, test_clock);
     ADD("route", 0, test_route);
     ADD("names-of-the-host", 0, test_names_of_the_host);

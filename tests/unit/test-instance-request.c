@@ -19,6 +19,7 @@ static void test_status_and_ports(void)
     g_assert_cmpint(is->uptime_usec, ==, G_GINT64_CONSTANT(1790000000000000));
     g_assert_cmpuint(is->sessions, ==, 0);
     g_assert_cmpstr(is->host_ports, ==, "3128,8080");
+    g_assert_cmpuint(is->memory_kept, ==, G_GUINT64_CONSTANT(5) << 32);
 
     g_autoptr(GPtrArray) forwards = berth_request_ports(fd, &error);
     g_assert_no_error(error);
@@ -193,6 +194,21 @@ static void test_grow(void)
     g_assert_false(berth_request_grow(fd, G_GUINT64_CONSTANT(1) << 41, NULL, &error));
     g_assert_cmpstr(berth_error_id(error), ==, "qmp.command");
     g_assert_true(berth_request_wait(fd, NULL, NULL));
+    finish(&fixture);
+}
+
+static void test_suspend(void)
+{
+    Fixture fixture = {.up = true};
+    start(&fixture);
+    berth_autofd int fd = client(&fixture);
+    g_autoptr(GError) error = NULL;
+    g_assert_true(berth_request_suspend(fd, NULL, &error));
+    g_assert_no_error(error);
+    fixture.cannot_suspend = true;
+    g_assert_false(berth_request_suspend(fd, NULL, &error));
+    g_assert_cmpstr(berth_error_id(error), ==, "suspend.guest");
+    g_assert_cmpint(g_atomic_int_get(&fixture.wakes), ==, 0);
     finish(&fixture);
 }
 
@@ -438,7 +454,7 @@ static void test_answers_that_make_no_sense(void)
         ControlType type;
         gsize fewest; /* bytes of the payload when there is nothing to tell */
     } rows[] = {
-        {reads_status, CONTROL_STATUS_IS, 7 * 5 + 3 * 4 + 8},
+        {reads_status, CONTROL_STATUS_IS, 7 * 5 + 3 * 4 + 2 * 8},
         {reads_ports, CONTROL_PORTS_ARE, 1},
         {reads_boot, CONTROL_BOOT_IS, 12},
         {reads_shares, CONTROL_SHARES_ARE, 4},
@@ -492,6 +508,7 @@ int main(int argc, char **argv)
     g_test_add_func("/instance/request/errors-cross-whole", test_errors_cross_whole);
     g_test_add_func("/instance/request/stop", test_stop);
     g_test_add_func("/instance/request/grow", test_grow);
+    g_test_add_func("/instance/request/suspend", test_suspend);
     g_test_add_func("/instance/request/ports-of-the-host", test_ports_of_the_host);
     g_test_add_func("/instance/request/more-ports-of-the-host-than-fit",
                     test_more_ports_of_the_host_than_fit);

@@ -323,6 +323,45 @@ static void test_client_that_requests_without_reading(void)
     finish(&fixture);
 }
 
+/* Requests that only the keeper answers wake nobody. */
+static void test_who_waits_wakes_the_guest(void)
+{
+    Fixture fixture = {.guest = silent_guest};
+    start(&fixture);
+    berth_autofd int waiting = client(&fixture);
+    berth_autofd int session = client(&fixture);
+    berth_autofd int asking = client(&fixture);
+    g_autoptr(BerthInstanceStatus) status = berth_request_status(asking, NULL);
+    g_autoptr(GPtrArray) forwards = berth_request_ports(asking, NULL);
+    g_assert_true(status != NULL && forwards != NULL);
+    g_assert_cmpint(g_atomic_int_get(&fixture.wakes), ==, 0);
+    send_frame(waiting, CONTROL_WAIT, 0, NULL, 0);
+    settle(&fixture);
+    g_assert_cmpint(g_atomic_int_get(&fixture.wakes), ==, 1);
+    send_frame(session, WIRE_OPEN, 1, "\0\0\0\0", 4);
+    settle(&fixture);
+    g_assert_cmpint(g_atomic_int_get(&fixture.wakes), ==, 2);
+    finish(&fixture);
+}
+
+static void test_no_suspend_while_it_grows(void)
+{
+    Fixture fixture = {.up = true, .slow_grow = true};
+    start(&fixture);
+    const guint64 size = 1 << 30;
+    berth_autofd int first = client(&fixture);
+    berth_autofd int second = client(&fixture);
+    g_autoptr(GError) error = NULL;
+    send_frame(first, CONTROL_GROW, 0, &size, sizeof(size));
+    settle(&fixture);
+    g_assert_false(berth_request_suspend(second, NULL, &error));
+    g_assert_cmpstr(berth_error_id(error), ==, "suspend.busy");
+    call(&fixture, end_grow);
+    expect(first, CONTROL_DONE);
+    g_assert_true(berth_request_suspend(second, NULL, NULL));
+    finish(&fixture);
+}
+
 int main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
@@ -337,6 +376,8 @@ int main(int argc, char **argv)
     g_test_add_func("/instance/server/more-input-than-credit", test_more_input_than_credit);
     g_test_add_func("/instance/server/one-after-the-other", test_one_after_the_other);
     g_test_add_func("/instance/server/grow-while-another-grows", test_grow_while_another_grows);
+    g_test_add_func("/instance/server/who-waits-wakes-the-guest", test_who_waits_wakes_the_guest);
+    g_test_add_func("/instance/server/no-suspend-while-it-grows", test_no_suspend_while_it_grows);
     g_test_add_func("/instance/server/client-that-requests-without-reading",
                     test_client_that_requests_without_reading);
     return g_test_run();

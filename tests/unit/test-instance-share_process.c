@@ -270,6 +270,48 @@ static void begin(World *world)
     g_assert_cmpint(read(port, &byte, 1), ==, 1);
 }
 
+/* The guest, which had seen it, requests another after the wake. */
+static void test_suspended(World *world, gconstpointer data)
+{
+    char byte;
+    g_assert_cmpuint(accept_all(world), ==, 1);
+    send_request(world);
+    g_assert_cmpint(read(g_array_index(world->ports, int, 0), &byte, 1), ==, 1);
+    for (guint i = 0; i < 8; i++) { /* more often than it may end by itself */
+        berth_share_process_suspend(world->shares);
+        g_assert_cmpint(share_pid(), ==, 0);
+        berth_share_process_wake(world->shares);
+        g_assert_cmpint(share_pid(), ==, 0);
+        berth_share_process_start(world->shares, 1000, 1000);
+        g_assert_cmpuint(accept_all(world), ==, 1);
+        send_request(world);
+        int port = g_array_index(world->ports, int, world->ports->len - 1);
+        g_assert_cmpint(read(port, &byte, 1), ==, 1);
+    }
+    g_assert_null(world->failure);
+}
+
+/* One that the guest has not seen, or asked for just before, is started at the wake. */
+static void test_suspended_before_its_first_request(World *world, gconstpointer data)
+{
+    g_assert_cmpuint(accept_all(world), ==, 1);
+    berth_share_process_suspend(world->shares);
+    g_assert_cmpint(share_pid(), ==, 0);
+    berth_share_process_wake(world->shares);
+    g_assert_cmpuint(accept_all(world), ==, 1);
+
+    send_request(world);
+    char byte;
+    int port = g_array_index(world->ports, int, world->ports->len - 1);
+    g_assert_cmpint(read(port, &byte, 1), ==, 1);
+    berth_share_process_suspend(world->shares);
+    berth_share_process_start(world->shares, 1000, 1000);
+    g_assert_cmpint(share_pid(), ==, 0);
+    berth_share_process_wake(world->shares);
+    g_assert_cmpint(share_pid(), >, 0);
+    g_assert_cmpuint(accept_all(world), ==, 1);
+}
+
 static void test_ready(World *world, gconstpointer data)
 {
     begin(world);
@@ -336,6 +378,9 @@ int main(int argc, char **argv)
     g_test_add("/instance/shares/replaced", World, "serves", set_up, test_replaced, tear_down);
     g_test_add("/instance/shares/replaced-before-its-first-request", World, "serves", set_up,
                test_replaced_before_its_first_request, tear_down);
+    g_test_add("/instance/shares/suspended", World, "serves", set_up, test_suspended, tear_down);
+    g_test_add("/instance/shares/suspended-before-its-first-request", World, "serves", set_up,
+               test_suspended_before_its_first_request, tear_down);
     g_test_add("/instance/shares/ready", World, "serves", set_up, test_ready, tear_down);
     g_test_add("/instance/shares/outdated-is-not-ready", World, "serves", set_up,
                test_outdated_is_not_ready, tear_down);

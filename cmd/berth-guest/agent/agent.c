@@ -4,6 +4,7 @@
 #include "boot_watch.h"
 #include "calls.h"
 #include "follow_host.h"
+#include "host_tasks.h"
 #include "opening.h"
 #include "unix_relay.h"
 #include "session.h"
@@ -11,7 +12,6 @@
 #include "distro/account.h"
 #include "os/clock.h"
 #include "os/config.h"
-#include "os/grow.h"
 #include "os/log.h"
 #include "os/report.h"
 #include "ports/listeners.h"
@@ -55,7 +55,7 @@ typedef struct {
     BootWatch *boot;
     WirePower power;
     bool power_pending;
-    pid_t grower; /* the process that grows the file system, or 0 */
+    HostTasks tasks;
     bool connected;
     bool framing_lost; /* malformed input: ignore all until the host reconnects */
     bool closing;
@@ -97,38 +97,6 @@ static void report_state(Agent *agent)
         report_text(out, WIRE_BOOTED, status);
     if (agent->listeners != NULL && listeners_known(agent->listeners))
         listeners_put(agent->listeners, out);
-}
-
-/* ---- a larger disk ---- */
-
-static void put_grown(Agent *agent, int problem)
-{
-    if (agent->connected)
-        report_text(&agent->channel->out, WIRE_GROWN, problem == 0 ? "" : strerror(problem));
-}
-
-static void handle_grow(Agent *agent, const WireFrame *frame)
-{
-    WireReader reader;
-    wire_reader_init(&reader, frame);
-    uint64_t size = wire_get_u64(&reader);
-    if (!wire_reader_done(&reader))
-        return;
-    if (agent->grower != 0 || !agent->options->in_machine) {
-        put_grown(agent, agent->grower != 0 ? EBUSY : 0); /* in tests there is no disk */
-        return;
-    }
-    pid_t pid = grow_start(size);
-    if (pid < 0)
-        put_grown(agent, -pid);
-    else
-        agent->grower = pid;
-}
-
-static void on_grown(Agent *agent, int wait_status)
-{
-    agent->grower = 0;
-    put_grown(agent, WIFEXITED(wait_status) ? WEXITSTATUS(wait_status) : EINTR);
 }
 
 /* ---- sessions ---- */
@@ -207,8 +175,7 @@ static void on_children(Source *source, uint32_t events)
     int status;
     pid_t pid;
     while ((pid = waitpid(-1, &status, WNOHANG)) > 0) {
-        if (pid == agent->grower)
-            on_grown(agent, status);
+        host_tasks_reaped(&agent->tasks, pid, status);
         logins_reaped(agent->host.logins, pid, status);
         for (size_t i = 0; i < agent->session_count; i++) {
             if (session_pid(agent->sessions[i]) == pid)
@@ -341,7 +308,11 @@ static void handle_frame(Agent *agent, const WireFrame *frame)
     else if (frame->type == WIRE_POWER)
         handle_power(agent, frame);
     else if (frame->type == WIRE_GROW)
-        handle_grow(agent, frame);
+        host_tasks_grow(&agent->tasks, frame);
+    else if (frame->type == WIRE_FREEZE)
+        host_tasks_freeze(&agent->tasks);
+    else if (frame->type == WIRE_THAW)
+        host_tasks_thaw(&agent->tasks);
     else if (frame->type == WIRE_CLOCK)
         follow_host_clock(agent->options, frame);
     else if (frame->type == WIRE_NAMES)
@@ -574,6 +545,8 @@ int agent_run(const AgentOptions *options)
     agent.host.loop = &agent.loop;
     agent.host.ssh_agent = &agent.calls.ssh_agent;
     agent.host.out = &agent.channel->out;
+    agent.tasks = (HostTasks){
+        .options = options, .out = &agent.channel->out, .connected = &agent.connected};
     agent.relays = (Relays){.loop = &agent.loop, .out = &agent.channel->out};
     agent.calls =
         (Calls){.loop = &agent.loop, .out = &agent.channel->out, .user = &agent.host.user};

@@ -22,6 +22,7 @@
 #include "distro/user.h"
 #include "os/clock.h"
 #include "os/file.h"
+#include "os/freezer.h"
 #include "os/grow.h"
 #include "os/interface.h"
 #include "os/log.h"
@@ -307,6 +308,7 @@ __attribute__((noreturn)) static void become_agent(Boot *boot, int handover, con
         .hello_sent = true,
         .listeners = true,
         .in_machine = true,
+        .cgroups = FREEZER_ROOT,
         .calls = is_rescue(boot) ? NULL : CALLS_SOCKET,
         .device = boot->config.address[0] != '\0' ? NETWORK_DEVICE : NULL,
         .addresses = &boot->config,

@@ -87,6 +87,11 @@ bool berth_request_stop(int fd, BerthStopHow how, guint grace_sec, const BerthWa
     return ask_and_wait(fd, CONTROL_STOP, payload, sizeof(payload), waiting, error);
 }
 
+bool berth_request_suspend(int fd, const BerthWaiting *waiting, GError **error)
+{
+    return ask_and_wait(fd, CONTROL_SUSPEND, NULL, 0, waiting, error);
+}
+
 bool berth_request_grow(int fd, guint64 size, const BerthWaiting *waiting, GError **error)
 {
     const guint64 payload = GUINT64_TO_LE(size);

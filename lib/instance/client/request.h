@@ -64,6 +64,11 @@ BerthBootReport *berth_request_boot(int fd, GError **error);
 bool berth_request_stop(int fd, BerthStopHow how, guint grace_sec, const BerthWaiting *waiting,
                         GError **error);
 
+/* Suspend the guest, which is up; returns when QEMU has gone. Idempotent. Errors: BERTH_ERROR_BUSY
+ * "suspend.busy", while it starts, wakes, is paused or resized; "suspend.guest", "suspend.timeout",
+ * those of vmm/device_state.h: it goes on. */
+bool berth_request_suspend(int fd, const BerthWaiting *waiting, GError **error);
+
 /* Grow the disk of a guest that is up to @size bytes; returns when its file system has grown.
  * Errors: BERTH_ERROR_NOT_RUNNING, "instance.stopped"; BERTH_ERROR_FAILED, "qmp.command"; once the
  * disk has the size, BERTH_ERROR_GUEST, "resize.guest"; BERTH_ERROR_BUSY, "resize.busy" while

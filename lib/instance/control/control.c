@@ -80,6 +80,7 @@ void berth_control_put_status(WireBuffer *buffer, const BerthInstanceStatus *sta
     wire_put_text(buffer, status->init_status, STATUS_TEXT_MAX);
     wire_put_text(buffer, status->host_ports, STATUS_PORTS_MAX);
     wire_put_text(buffer, status->reason, STATUS_TEXT_MAX);
+    wire_put_u64(buffer, status->memory_kept);
     wire_frame_end(buffer, begin);
 }
 
@@ -97,6 +98,7 @@ static BerthInstanceStatus *read_status(WireReader *reader)
     status->init_status = g_strdup(wire_get_string(reader));
     status->host_ports = g_strdup(wire_get_string(reader));
     status->reason = g_strdup(wire_get_string(reader));
+    status->memory_kept = wire_get_u64(reader);
     return status;
 }
 

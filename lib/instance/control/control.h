@@ -16,6 +16,7 @@
  *     CONTROL_PORTS                   CONTROL_PORTS_ARE
  *     CONTROL_STOP                    CONTROL_DONE when QEMU has gone
  *     CONTROL_GROW                    CONTROL_DONE when the guest's file system has grown
+ *     CONTROL_SUSPEND                 CONTROL_DONE when its state is kept and QEMU has gone
  *     CONTROL_BOOT                    CONTROL_BOOT_IS
  *     CONTROL_WATCH                   CONTROL_PORTS_ARE now and at each change; CONTROL_DONE when
  *                                     it stops
@@ -29,7 +30,7 @@
  *     any of them                     CONTROL_ERROR when it fails
  *                                     CONTROL_NOTICE unasked, to sessions with a terminal
  *                                     CONTROL_PAUSED unasked, to sessions and to clients waiting
- *                                     for WAIT, STOP or GROW
+ *                                     for WAIT, STOP, GROW or SUSPEND
  *
  * The client's calls are in instance/client/request.h, the keeper's end in
  * instance/keeper/server.h.
@@ -61,7 +62,8 @@ typedef enum {
     CONTROL_DONE = 80,       /* nothing */
     CONTROL_STATUS_IS = 81,  /* state:string accel:string keeper_pid:u32 qemu_pid:u32
                                 uptime_usec:u64 sessions:u32 kernel:string init:string
-                                init_status:string host_ports:string reason:string */
+                                init_status:string host_ports:string reason:string
+                                memory_kept:u64 */
     CONTROL_PORTS_ARE = 82,  /* (1:u8 rule:string host_port:u16 origin:u8 state:u8 owner:string
                                 reason:string addresses:list, of the legs that are open)* more:u8, 2
                                 when another frame goes on with it, else 0 */
@@ -72,6 +74,7 @@ typedef enum {
     CONTROL_SHARES_ARE = 88,
     /* effect:u8 (BerthSharesEffect) skipped:list, a line for each share that cannot be served */
     CONTROL_SHARES_SET = 89,
+    CONTROL_SUSPEND = 90, /* nothing */
 } ControlType;
 
 /* CONTROL_SET_SHARES is answered within this time, however slow the guest is. */
@@ -90,7 +93,8 @@ typedef enum {
 } BerthStopHow;
 
 typedef struct {
-    char *state; /* "starting", "running", "stopping", "paused" */
+    char *state; /* "starting", "running", "suspending", "suspended", "waking", "stopping",
+                    "paused" */
     char *accel; /* "kvm" or "tcg" */
     guint keeper_pid;
     guint qemu_pid;
@@ -101,6 +105,7 @@ typedef struct {
     char *init_status; /* "running", "degraded", ... or "" */
     char *host_ports;  /* host ports allowed until it stops: numbers and commas, or "" */
     char *reason;      /* why it is paused, or "" */
+    guint64 memory_kept; /* bytes of the host's that it takes while it is suspended, else 0 */
 } BerthInstanceStatus;
 
 void berth_instance_status_free(BerthInstanceStatus *status);

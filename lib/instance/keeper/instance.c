@@ -43,7 +43,7 @@ void berth_instance_fail(BerthInstance *instance, GError *failure)
     if (instance->failure == NULL)
         instance->failure = failure;
     else
-        g_error_free(failure);
+        g_clear_error(&failure);
 
     berth_instance_clear_timer(&instance->timer);
     if (instance->state != GONE)
@@ -109,6 +109,7 @@ static void launch(BerthInstance *instance)
 {
     g_autoptr(GError) error = NULL;
     instance->state = STARTING;
+    berth_instance_clear_suspension(instance);
     berth_port_notices_set_up(instance->port_notices, -1);
     berth_instance_begin_life(instance);
     berth_console_log(instance->console, "%s starts", instance->machine->name);
@@ -152,16 +153,21 @@ static void reboot(BerthInstance *instance)
 
 void berth_instance_qemu_ended(BerthInstance *instance)
 {
+    if (berth_instance_qemu_suspended(instance))
+        return;
     bool panicked = berth_console_panic(instance->console) != NULL;
-    if (instance->state == UP && instance->process.end_reason == END_REBOOT && !panicked) {
+    bool lives = instance->state == UP || instance->state == SUSPENDING;
+    if (lives && instance->process.end_reason == END_REBOOT && !panicked) {
         reboot(instance);
         return;
     }
     bool orderly = instance->state == STOPPING ||
-                   (instance->state == UP && instance->process.end_reason == END_POWERED_OFF);
+                   (lives && instance->process.end_reason == END_POWERED_OFF);
     if (!orderly && instance->failure == NULL) {
         instance->was_killed = WIFSIGNALED(instance->process.wait_status);
         instance->failure = berth_instance_crash_error(instance);
+        if (instance->state == WAKING)
+            berth_instance_notify_wake_failed(instance, instance->failure);
     }
     drop_qemu(instance);
     finish(instance);
@@ -306,6 +312,7 @@ void berth_instance_free(BerthInstance *instance)
     berth_share_process_free(instance->shares);
     berth_instance_clear_life(instance);
     berth_instance_clear_qemu(instance);
+    berth_instance_clear_suspension(instance);
     berth_console_free(instance->console);
     berth_host_clock_free(instance->clock);
     berth_host_names_free(instance->names);

@@ -14,11 +14,18 @@ static void assign(char **member, const char *text)
 
 /* --- what follows the host -------------------------------------------------------------------- */
 
+/* Whether the guest can be told of the host's changes. One that sleeps is told all at the wake. */
+static bool follows_host(const BerthInstance *instance)
+{
+    return instance->life.agent != NULL && *instance->life.init != '\0' &&
+           !berth_instance_is_asleep(instance);
+}
+
 /* Needed only after the host's clock jumped: between jumps the guest's own clock is right. */
 void berth_instance_send_clock(BerthInstance *instance)
 {
     const char *zone = instance->machine->time_zone;
-    if (instance->life.agent != NULL && *instance->life.init != '\0')
+    if (follows_host(instance))
         berth_agent_client_set_clock(instance->life.agent, zone != NULL ? zone : "");
 }
 
@@ -33,7 +40,7 @@ static void on_host_clock(gpointer user_data)
 static void on_host_route(gpointer user_data)
 {
     BerthInstance *instance = user_data;
-    if (instance->life.agent != NULL && *instance->life.init != '\0')
+    if (follows_host(instance))
         berth_agent_client_set_route6(instance->life.agent,
                                       berth_host_route_has_default(instance->route));
 }
@@ -56,8 +63,15 @@ static void send_names(BerthInstance *instance)
 static void on_host_names(gpointer user_data)
 {
     BerthInstance *instance = user_data;
-    if (instance->life.agent != NULL && *instance->life.init != '\0')
+    if (follows_host(instance))
         send_names(instance);
+}
+
+void berth_instance_update_guest(BerthInstance *instance)
+{
+    berth_instance_send_clock(instance);
+    on_host_route(instance);
+    on_host_names(instance);
 }
 
 void berth_instance_follow_host(BerthInstance *instance)
@@ -239,6 +253,7 @@ static const BerthAgentClientEvents agent_events = {
     .booted = on_booted,
     .listeners = on_listeners,
     .grown = on_grown,
+    .frozen = berth_instance_on_frozen,
     .share = on_share,
     .session = on_session,
     .lost = on_agent_lost,

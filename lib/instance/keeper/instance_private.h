@@ -6,6 +6,7 @@
  *     instance_guest.c     one life of the guest: the agent, its start, the host it must know
  *     instance_qemu.c      one QEMU process: its start, its events, its end
  *     instance_requests.c  clients' requests
+ *     instance_suspend.c   suspend and wake
  *     instance_pause.c     pauses: the host refuses a write to the disk
  *     instance_files.c     the kernel and initramfs, kept open
  */
@@ -27,13 +28,14 @@
 #include "share_process.h"
 #include "sockets.h"
 #include "streams.h"
+#include "vmm/device_state.h"
 #include "vmm/guest_ends.h"
 #include "vmm/qemu_process.h"
 #include "vmm/qmp.h"
 
 G_BEGIN_DECLS
 
-typedef enum { STARTING, UP, STOPPING, GONE } State;
+typedef enum { STARTING, UP, SUSPENDING, SUSPENDED, WAKING, STOPPING, GONE } State;
 
 /* The reason in QMP's SHUTDOWN event. */
 typedef enum { END_UNKNOWN, END_POWERED_OFF, END_REBOOT } EndReason;
@@ -71,6 +73,25 @@ typedef struct {
     int wait_status;
 } QemuProcess;
 
+typedef enum {
+    NOT_SUSPENDING,
+    FREEZING, /* the guest writes its file systems and freezes */
+    SAVING,   /* it stands still, QEMU gives its state */
+    QUITTING, /* all is kept: QEMU ends */
+} SuspendPhase;
+
+/* Of SUSPENDING, SUSPENDED and WAKING. instance_suspend.c */
+typedef struct {
+    SuspendPhase phase;
+    BerthDeviceState *operation; /* freed after QMP */
+    GBytes *state;               /* of the guest, all but its memory; NULL once it is loaded */
+    bool with_memory;            /* or even that */
+    GError *failure;             /* why it is not suspended but continues; or NULL */
+    bool wake_wanted;            /* as soon as it is suspended */
+    bool stop_wanted;            /* as soon as it is awake */
+    guint stop_grace_sec;
+} Suspension;
+
 struct BerthInstance {
     BerthMachine *machine;
     int dir_fd;       /* its runtime directory, or -1 */
@@ -102,6 +123,7 @@ struct BerthInstance {
 
     GuestLife life;
     QemuProcess process;
+    Suspension suspension;
 };
 
 extern const BerthServerOps berth_instance_server_ops;
@@ -112,7 +134,7 @@ extern const BerthHostCallsOps berth_instance_calls_ops;
 void berth_instance_clear_timer(GSource **timer);
 void berth_instance_set_timer(BerthInstance *instance, guint msec, GSourceFunc func);
 
-/* End the instance because of @failure (taken). */
+/* End the instance because of @failure (taken; NULL: it is as wanted). */
 void berth_instance_fail(BerthInstance *instance, GError *failure);
 
 /* The guest is up: let sessions and connections begin. */
@@ -144,12 +166,32 @@ void berth_instance_end_life(BerthInstance *instance);
 void berth_instance_clear_life(BerthInstance *instance);
 /* Send the host's time and zone to a guest that is ready. */
 void berth_instance_send_clock(BerthInstance *instance);
+/* Send a guest that continues all that it could not follow meanwhile. */
+void berth_instance_update_guest(BerthInstance *instance);
 
 /* Start a QEMU for the present life of the guest. Errors: those of berth_qemu_spawn. */
 bool berth_instance_start_qemu(BerthInstance *instance, GError **error);
 /* The error for a QEMU that ended unasked. */
 GError *berth_instance_crash_error(BerthInstance *instance);
 void berth_instance_clear_qemu(BerthInstance *instance);
+
+/* Ops of the server: suspend a guest that is up, and wake it. */
+void berth_instance_suspend(gpointer user_data);
+void berth_instance_wake(gpointer user_data);
+/* Event of the agent. */
+void berth_instance_on_frozen(const char *problem, gpointer user_data);
+/* QEMU has ended. False: not because the guest is suspended. */
+bool berth_instance_qemu_suspended(BerthInstance *instance);
+/* Stop a guest that is suspended, or about to be: it is woken first. False: handle it as usual. */
+bool berth_instance_stop_asleep(BerthInstance *instance, BerthStopHow how, guint grace_sec);
+/* Whether no processor of the guest runs because it is suspended or not awake yet. */
+bool berth_instance_is_asleep(const BerthInstance *instance);
+/* Bytes of this host's that a suspended guest takes. */
+guint64 berth_instance_memory_kept(const BerthInstance *instance);
+/* Tell clients and the log that a suspended guest is lost because of @error. */
+void berth_instance_notify_wake_failed(BerthInstance *instance, const GError *error);
+/* Once QMP is gone. */
+void berth_instance_clear_suspension(BerthInstance *instance);
 
 /* Begin to track the pauses of a QEMU that was just started. */
 void berth_instance_watch_pauses(BerthInstance *instance);

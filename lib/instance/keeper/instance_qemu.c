@@ -21,6 +21,8 @@ static void on_qemu_exit(BerthQemu *qemu, int wait_status, gpointer user_data)
 static void on_qmp_event(BerthQmp *qmp, const BerthQmpEvent *event, gpointer user_data)
 {
     BerthInstance *instance = user_data;
+    if (instance->suspension.operation != NULL)
+        berth_device_state_event(instance->suspension.operation, event);
     if (g_str_equal(event->name, "VSERPORT_CHANGE") && g_str_equal(event->reason, "closed"))
         berth_instance_lose_agent(instance);
     if (g_str_equal(event->name, "RESUME"))
@@ -49,6 +51,7 @@ bool berth_instance_start_qemu(BerthInstance *instance, GError **error)
         .share = berth_share_process_guest_fd(instance->shares),
         .agent = instance->life.ends.qemu_agent,
         .memory = instance->life.ends.memory,
+        .wakes = instance->state == WAKING,
     };
     QemuProcess *process = &instance->process;
     process->qemu =

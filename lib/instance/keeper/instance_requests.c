@@ -9,13 +9,28 @@
 #include <unistd.h>
 
 static const char *const state_words[] = {
-    [STARTING] = "starting", [UP] = "running", [STOPPING] = "stopping", [GONE] = "stopped"};
+    [STARTING] = "starting", [UP] = "running",        [SUSPENDING] = "suspending",
+    [WAKING] = "waking",     [SUSPENDED] = "suspended", [STOPPING] = "stopping",
+    [GONE] = "stopped"};
+
+/* Whether @frame makes the guest do something for its user. */
+static bool needs_guest(const WireFrame *frame)
+{
+    static const WireType types[] = {WIRE_OPEN, WIRE_CONNECT, WIRE_DATA, WIRE_EOF, WIRE_SIGNAL};
+    for (gsize i = 0; i < G_N_ELEMENTS(types); i++)
+        if (frame->type == types[i])
+            return true;
+    return false;
+}
 
 static void send_to_guest(const WireFrame *frame, guint32 stream, gpointer user_data)
 {
     BerthInstance *instance = user_data;
-    if (instance->life.agent != NULL)
-        berth_agent_client_send(instance->life.agent, frame, stream);
+    if (instance->life.agent == NULL)
+        return;
+    berth_agent_client_send(instance->life.agent, frame, stream);
+    if (needs_guest(frame))
+        berth_instance_wake(instance);
 }
 
 static void hang_up(guint32 stream, gpointer user_data)
@@ -67,6 +82,8 @@ static gboolean on_stop_timeout(gpointer user_data)
 static void stop(BerthStopHow how, guint grace_sec, gpointer user_data)
 {
     BerthInstance *instance = user_data;
+    if (berth_instance_stop_asleep(instance, how, grace_sec))
+        return;
     if (instance->state == GONE || instance->process.qemu == NULL)
         return;
 
@@ -127,6 +144,7 @@ static BerthInstanceStatus *get_status(gpointer user_data)
     status->kernel = g_strdup(instance->life.kernel);
     status->init = g_strdup(instance->life.init);
     status->init_status = g_strdup(instance->life.init_status);
+    status->memory_kept = berth_instance_memory_kept(instance);
     status->host_ports =
         instance->network != NULL
             ? berth_guest_access_temporary(berth_net_process_access(instance->network))
@@ -225,6 +243,8 @@ static bool set_shares(const char *const *shares, BerthSharesEffect *ret_effect,
         *ret_effect = replace_shares(instance);
     }
     *ret_waits = wait_for_shares(instance);
+    if (*ret_waits)
+        berth_instance_wake(instance);
     return true;
 }
 
@@ -264,6 +284,8 @@ static void session_opened(pid_t pid, gpointer user_data)
 const BerthServerOps berth_instance_server_ops = {
     .stop = stop,
     .grow = grow,
+    .suspend = berth_instance_suspend,
+    .wake = berth_instance_wake,
     .status = get_status,
     .ports = get_ports,
     .set_rule = set_rule,

@@ -201,6 +201,8 @@ static bool open_session(Client *client, const WireFrame *frame)
     berth_server_client_notify_pause(client);
     if (can_start(client))
         start_session(client);
+    else
+        client->server->ops->wake(client->server->user_data);
     return true;
 }
 
@@ -352,14 +354,25 @@ static void answer_waiting(BerthServer *server)
     }
 }
 
+/* Answer all clients that asked for @asked: DONE, or @error. */
+static void answer_all(BerthServer *server, Asked asked, const GError *error)
+{
+    for (guint i = 0; i < server->clients->len; i++) {
+        Client *client = g_ptr_array_index(server->clients, i);
+        if (client->asked == asked)
+            berth_server_client_answer_result(client, error == NULL, error);
+    }
+}
+
 void berth_server_grown(BerthServer *server, const GError *error)
 {
     server->growing = false;
-    for (guint i = 0; i < server->clients->len; i++) {
-        Client *client = g_ptr_array_index(server->clients, i);
-        if (client->asked == ASKED_GROW)
-            berth_server_client_answer_result(client, error == NULL, error);
-    }
+    answer_all(server, ASKED_GROW, error);
+}
+
+void berth_server_suspended(BerthServer *server, const GError *error)
+{
+    answer_all(server, ASKED_SUSPEND, error);
 }
 
 void berth_server_shares_settled(BerthServer *server, BerthSharesEffect effect)
@@ -391,7 +404,7 @@ void berth_server_fail(BerthServer *server, const GError *error, bool keep_waiti
         Client *client = g_ptr_array_index(server->clients, i);
         bool waits = client->asked == ASKED_WAIT || client->session == EARLY_SESSION;
         bool lost = client->asked == ASKED_GROW || client->asked == ASKED_SHARES ||
-                    client->session == GUEST_SESSION;
+                    client->asked == ASKED_SUSPEND || client->session == GUEST_SESSION;
         if (!lost && (!waits || keep_waiting))
             continue;
         end_session(client);

@@ -25,6 +25,10 @@ typedef struct {
     void (*stop)(BerthStopHow how, guint grace_sec, gpointer user_data);
     /* Grow the disk to @size bytes; berth_server_grown reports the result. One at a time. */
     void (*grow)(guint64 size, gpointer user_data);
+    /* Suspend the guest; berth_server_suspended reports the result. */
+    void (*suspend)(gpointer user_data);
+    /* A client waits for the guest: wake it, if it is suspended. */
+    void (*wake)(gpointer user_data);
     /* Free with berth_instance_status_free; g_ptr_array_unref. */
     BerthInstanceStatus *(*status)(gpointer user_data);
     GPtrArray *(*ports)(gpointer user_data);
@@ -62,6 +66,9 @@ void berth_server_set_ready(BerthServer *server);
 
 /* The grow has ended; @error is NULL on success. */
 void berth_server_grown(BerthServer *server, const GError *error);
+
+/* The guest is suspended; or it is not and will not be, because of @error. */
+void berth_server_suspended(BerthServer *server, const GError *error);
 
 /* The guest uses the present shares; @effect, unless it is CURRENT, is the answer instead of each
  * client's own. */

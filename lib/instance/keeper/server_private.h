@@ -11,7 +11,15 @@
 
 G_BEGIN_DECLS
 
-typedef enum { NOT_ASKED, ASKED_WAIT, ASKED_STOP, ASKED_GROW, ASKED_WATCH, ASKED_SHARES } Asked;
+typedef enum {
+    NOT_ASKED,
+    ASKED_WAIT,
+    ASKED_STOP,
+    ASKED_GROW,
+    ASKED_WATCH,
+    ASKED_SHARES,
+    ASKED_SUSPEND,
+} Asked;
 
 typedef enum {
     NO_SESSION,

@@ -8,11 +8,14 @@
 
 static bool handle_wait(Client *client, const WireFrame *frame)
 {
+    BerthServer *server = client->server;
     client->asked = ASKED_WAIT;
-    if (client->server->up)
+    if (server->up) {
         berth_server_client_answer_done(client);
-    else
-        berth_server_client_notify_pause(client);
+        return true;
+    }
+    berth_server_client_notify_pause(client);
+    server->ops->wake(server->user_data);
     return true;
 }
 
@@ -156,6 +159,20 @@ static bool handle_grow(Client *client, const WireFrame *frame)
     return true;
 }
 
+static bool handle_suspend(Client *client, const WireFrame *frame)
+{
+    BerthServer *server = client->server;
+    if (server->growing) {
+        g_autoptr(GError) error = NULL;
+        berth_error_set(&error, BERTH_ERROR_BUSY, "suspend.busy", "try again",
+                        "its disk is being made larger");
+        return berth_server_client_answer_result(client, false, error);
+    }
+    client->asked = ASKED_SUSPEND;
+    server->ops->suspend(server->user_data);
+    return true;
+}
+
 static bool handle_host_ports(Client *client, const WireFrame *frame)
 {
     BerthServer *server = client->server;
@@ -193,6 +210,7 @@ static const struct {
     {CONTROL_WATCH, false, handle_watch},     {CONTROL_FORWARD, true, handle_forward},
     {CONTROL_REACH, true, handle_host_ports}, {CONTROL_REACH_ONE, true, handle_host_port},
     {CONTROL_SHARES, false, handle_shares},   {CONTROL_SET_SHARES, true, handle_set_shares},
+    {CONTROL_SUSPEND, false, handle_suspend},
 };
 
 bool berth_server_client_handle_request(Client *client, const WireFrame *frame)

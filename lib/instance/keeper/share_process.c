@@ -52,6 +52,8 @@ struct BerthShareProcess {
     bool begun;      /* the guest has seen the connection */
     bool ready;
     bool is_outdated;            /* to be replaced once it has begun */
+    bool is_suspended;           /* as the guest is: none runs */
+    bool is_owed;                /* the guest waits for one, to be started at the wake */
     gint64 ended_usec[ENDS_MAX]; /* ring of the last ends, monotonic */
     guint ends;
 };
@@ -112,6 +114,7 @@ static void end_child(BerthShareProcess *shares)
 void berth_share_process_stop(BerthShareProcess *shares)
 {
     end_child(shares);
+    shares->is_suspended = shares->is_owed = false;
     berth_fd_close(&shares->ledger_fd); /* the next guest has nothing of it */
 }
 
@@ -326,8 +329,29 @@ static void launch(BerthShareProcess *shares)
     g_source_attach(shares->child, g_main_context_get_thread_default());
 }
 
+void berth_share_process_suspend(BerthShareProcess *shares)
+{
+    shares->is_owed = shares->pid != 0 && !has_begun(shares);
+    shares->is_suspended = true;
+    end_child(shares);
+}
+
+void berth_share_process_wake(BerthShareProcess *shares)
+{
+    bool is_owed = shares->is_owed;
+    shares->is_suspended = shares->is_owed = false;
+    if (is_owed)
+        launch(shares);
+}
+
 void berth_share_process_start(BerthShareProcess *shares, guint32 uid, guint32 gid)
 {
+    if (shares->is_suspended) {
+        shares->uid = uid;
+        shares->gid = gid;
+        shares->is_owed = true;
+        return;
+    }
     if (shares->pid != 0 && !has_begun(shares))
         return; /* it was started again after one that the guest has not seen, and waits for it */
     end_child(shares);

@@ -49,6 +49,11 @@ void berth_share_process_start(BerthShareProcess *shares, guint32 uid, guint32 g
  * requests another, which serves the new ones. */
 void berth_share_process_replace(BerthShareProcess *shares);
 
+/* The guest is suspended: end a running berth-share. After the wake the guest notices, and requests
+ * another; one that it had not seen yet is started by the second function. */
+void berth_share_process_suspend(BerthShareProcess *shares);
+void berth_share_process_wake(BerthShareProcess *shares);
+
 /* Whether a berth-share waits for the guest's first request. */
 bool berth_share_process_is_starting(const BerthShareProcess *shares);
 

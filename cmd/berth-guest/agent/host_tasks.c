@@ -1,0 +1,89 @@
+/* SPDX-License-Identifier: MIT */
+#include "host_tasks.h"
+
+#include "os/freezer.h"
+#include "os/grow.h"
+#include "os/log.h"
+#include "os/report.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/wait.h>
+
+static void answer(const HostTasks *tasks, WireType type, int problem)
+{
+    if (*tasks->connected)
+        report_text(tasks->out, type, problem == 0 ? "" : strerror(problem));
+}
+
+static int problem_of(int wait_status)
+{
+    return WIFEXITED(wait_status) ? WEXITSTATUS(wait_status) : EINTR;
+}
+
+void host_tasks_grow(HostTasks *tasks, const WireFrame *frame)
+{
+    WireReader reader;
+    wire_reader_init(&reader, frame);
+    uint64_t size = wire_get_u64(&reader);
+    if (!wire_reader_done(&reader))
+        return;
+    if (tasks->grower != 0 || !tasks->options->in_machine) {
+        answer(tasks, WIRE_GROWN, tasks->grower != 0 ? EBUSY : 0); /* in tests there is no disk */
+        return;
+    }
+    pid_t pid = grow_start(size);
+    if (pid < 0)
+        answer(tasks, WIRE_GROWN, -pid);
+    else
+        tasks->grower = pid;
+}
+
+void host_tasks_freeze(HostTasks *tasks)
+{
+    pid_t pid = tasks->freezer != 0
+                    ? -EBUSY
+                    : freezer_start(tasks->options->cgroups, tasks->options->in_machine);
+    if (pid < 0)
+        answer(tasks, WIRE_FROZEN, -pid);
+    else
+        tasks->freezer = pid;
+}
+
+static void thaw(const HostTasks *tasks)
+{
+    int result = freezer_thaw(tasks->options->cgroups);
+    if (result < 0)
+        log_line("cannot let the distro continue: %s", strerror(-result));
+}
+
+/* A freezer that still runs may be about to freeze another group: thaw again after its end. */
+void host_tasks_thaw(HostTasks *tasks)
+{
+    tasks->thaws = tasks->freezer != 0;
+    if (tasks->thaws)
+        kill(tasks->freezer, SIGKILL);
+    thaw(tasks);
+}
+
+static void on_frozen(HostTasks *tasks, int wait_status)
+{
+    tasks->freezer = 0;
+    if (!tasks->thaws) {
+        answer(tasks, WIRE_FROZEN, problem_of(wait_status));
+        return;
+    }
+    tasks->thaws = false;
+    thaw(tasks);
+}
+
+void host_tasks_reaped(HostTasks *tasks, pid_t pid, int wait_status)
+{
+    if (pid == tasks->grower) {
+        tasks->grower = 0;
+        answer(tasks, WIRE_GROWN, problem_of(wait_status));
+    } else if (pid == tasks->freezer) {
+        on_frozen(tasks, wait_status);
+    }
+}

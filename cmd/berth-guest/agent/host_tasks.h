@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * host_tasks — what the host asks of the whole distro and what takes a while: to grow the file
+ * system, and to freeze all processes. A child process does each, so that the loop goes on; its
+ * end is the answer.
+ */
+#pragma once
+
+#include "agent.h"
+
+#include <stdbool.h>
+#include <sys/types.h>
+
+typedef struct {
+    const AgentOptions *options;
+    WireBuffer *out;
+    const bool *connected; /* nothing is sent while it is false */
+    pid_t grower;          /* the process that grows the file system, or 0 */
+    pid_t freezer;         /* the one that freezes the distro, or 0 */
+    bool thaws;            /* thaw again once the freezer, which was killed, has ended */
+} HostTasks;
+
+/* Handle GROW; the answer is GROWN. */
+void host_tasks_grow(HostTasks *tasks, const WireFrame *frame);
+
+/* Handle FREEZE, to which FROZEN is the answer, and THAW. */
+void host_tasks_freeze(HostTasks *tasks);
+void host_tasks_thaw(HostTasks *tasks);
+
+/* A child process has ended. */
+void host_tasks_reaped(HostTasks *tasks, pid_t pid, int wait_status);

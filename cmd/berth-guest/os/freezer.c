@@ -1,0 +1,129 @@
+/* SPDX-License-Identifier: MIT */
+#include "freezer.h"
+
+#include "cgroup.h"
+#include "file.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+/* How long all groups together may take to freeze; after that their processes do as they leave the
+ * kernel. */
+#define FREEZE_MSEC 2000
+#define CHECK_MSEC  2
+
+/* The group right below the root that this process is in; "" for the root. */
+static void find_own(char *name, size_t size)
+{
+    char path[PATH_MAX] = "/";
+    char *text = file_read("/proc/self/cgroup");
+    if (text != NULL)
+        cgroup_parse(text, path, sizeof(path));
+    free(text);
+    snprintf(name, size, "%.*s", (int)strcspn(path + 1, "/"), path + 1);
+}
+
+static bool is_frozen(int root, const char *group)
+{
+    char path[PATH_MAX], line[64];
+    snprintf(path, sizeof(path), "%s/cgroup.events", group);
+    int fd = openat(root, path, O_RDONLY | O_CLOEXEC);
+    FILE *stream = file_stream(fd);
+    bool frozen = stream == NULL; /* it was removed */
+    while (stream != NULL && fgets(line, sizeof(line), stream) != NULL)
+        frozen |= strcmp(line, "frozen 1\n") == 0;
+    if (stream != NULL)
+        fclose(stream);
+    return frozen;
+}
+
+static int wait_frozen(int root, const char *group, int *patience_msec)
+{
+    const struct timespec moment = {.tv_nsec = CHECK_MSEC * 1000000L};
+    for (; *patience_msec > 0 && !is_frozen(root, group); *patience_msec -= CHECK_MSEC)
+        nanosleep(&moment, NULL);
+    return 0;
+}
+
+static int set_group(int root, const char *group, const char *value)
+{
+    char path[PATH_MAX];
+    snprintf(path, sizeof(path), "%s/cgroup.freeze", group);
+    int result = file_write_at(root, path, value);
+    return result == -ENOENT || result == -ENODEV ? 0 : result; /* it was removed, or is none */
+}
+
+static int freeze_group(int root, const char *group, int *patience_msec)
+{
+    return set_group(root, group, "1");
+}
+
+static int thaw_group(int root, const char *group, int *patience_msec)
+{
+    return set_group(root, group, "0");
+}
+
+/* Returns 0, or the first failure; goes on after one. */
+static int each_group(const char *path, int (*function)(int root, const char *group, int *patience))
+{
+    char own[NAME_MAX + 1];
+    int patience_msec = FREEZE_MSEC, result = 0;
+    find_own(own, sizeof(own));
+    DIR *directory = path != NULL ? opendir(path) : NULL;
+    if (directory == NULL)
+        return path == NULL || errno == ENOENT ? 0 : -errno;
+    for (const struct dirent *entry; (entry = readdir(directory)) != NULL;) {
+        if (entry->d_type != DT_DIR || entry->d_name[0] == '.' || strcmp(entry->d_name, own) == 0)
+            continue;
+        int one = function(dirfd(directory), entry->d_name, &patience_msec);
+        result = result == 0 ? one : result;
+    }
+    closedir(directory);
+    return result;
+}
+
+int freezer_thaw(const char *root)
+{
+    return each_group(root, thaw_group);
+}
+
+/* The root's file system again after the freeze: what a process wrote in between. Not all, since
+ * one may be served by a process that is frozen. */
+static void write_root(void)
+{
+    int root = open("/", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (root < 0)
+        return;
+    syncfs(root);
+    close(root);
+}
+
+static int freeze(const char *root, bool writes)
+{
+    if (writes)
+        sync();
+    int result = each_group(root, freeze_group);
+    if (result < 0) {
+        freezer_thaw(root);
+        return result;
+    }
+    each_group(root, wait_frozen);
+    if (writes)
+        write_root();
+    return 0;
+}
+
+pid_t freezer_start(const char *root, bool writes)
+{
+    pid_t pid = fork();
+    if (pid != 0)
+        return pid < 0 ? -errno : pid;
+    _exit(-freeze(root, writes));
+}

@@ -1,0 +1,25 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * freezer — stops all processes of the distro, and lets them continue, by cgroup v2.
+ *
+ * Freezes each group below the root of the hierarchy but the one that the caller is in: so the
+ * agent, and an init that is in its group, run on. Where there is no such hierarchy, as without an
+ * init that mounts it, there is nothing to freeze, which is no error.
+ *
+ * A process in the kernel, as one that waits for a file system, is frozen when it comes back: it
+ * runs no line of its own program before the thaw.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <sys/types.h>
+
+#define FREEZER_ROOT "/sys/fs/cgroup"
+
+/* Begin to freeze the groups below @root (NULL: none), in a child process, which first writes the
+ * file systems to the disk if @writes. Its exit status is 0, or an errno. Returns its pid, or
+ * -errno. */
+pid_t freezer_start(const char *root, bool writes);
+
+/* Let the groups continue. 0, or -errno of the first that could not. */
+int freezer_thaw(const char *root);

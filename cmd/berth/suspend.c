@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * berth suspend — suspends the named distros, in parallel.
+ */
+#include "commands.h"
+
+#include "print.h"
+
+static void on_not_running(const char *name, gpointer user_data)
+{
+    g_autofree char *line = g_strdup_printf("%s was not running", name);
+    print_notice(line);
+}
+
+static int run(Invocation *invocation, GError **error)
+{
+    if (invocation->n_arguments == 1)
+        invocation->subject = invocation_first(invocation);
+    const BerthSuspend suspend = {.not_running = on_not_running};
+    bool ok = berth_suspend(invocation->berth, (const char *const *)invocation->arguments, &suspend,
+                            error);
+    return ok ? 0 : -1;
+}
+
+const Command command_suspend = {
+    .name = "suspend",
+    .synopsis = "NAME...",
+    .completes = "distro...",
+    .summary = "Suspend distros until they are needed",
+    .details =
+        "A suspended distro takes no processor time, and keeps its memory. Its programs, sessions,\n"
+        "connections and forwarded ports stay. It goes on where it was with the next command that\n"
+        "needs it: \"berth run\", \"berth cp\", input in an open shell. A distro that is suspended\n"
+        "already, or is not running, is no error.",
+    .min_arguments = 1,
+    .max_arguments = -1,
+    .run = run,
+};

@@ -1,0 +1,298 @@
+/* SPDX-License-Identifier: MIT */
+#include "instance_private.h"
+
+#include "base/error.h"
+
+#include <sys/stat.h>
+
+/* How long the guest may take to write its file systems and freeze, QEMU to give its state and end;
+ * and a new QEMU to begin and load it. */
+#define SUSPEND_SEC 60u
+#define WAKE_SEC    60u
+#define BLOCK_SIZE  512u /* the unit of st_blocks on every file system */
+
+bool berth_instance_is_asleep(const BerthInstance *instance)
+{
+    return instance->state == SUSPENDED || instance->state == WAKING;
+}
+
+guint64 berth_instance_memory_kept(const BerthInstance *instance)
+{
+    struct stat st;
+    const Suspension *suspension = &instance->suspension;
+    if (instance->state != SUSPENDED || fstat(instance->life.ends.memory, &st) < 0)
+        return 0;
+    return (guint64)st.st_blocks * BLOCK_SIZE + g_bytes_get_size(suspension->state);
+}
+
+void berth_instance_clear_suspension(BerthInstance *instance)
+{
+    Suspension *suspension = &instance->suspension;
+    berth_device_state_free(suspension->operation);
+    if (suspension->state != NULL)
+        g_bytes_unref(suspension->state);
+    g_clear_error(&suspension->failure);
+    *suspension = (Suspension){0};
+}
+
+/* --- the guest goes on ------------------------------------------------------------------------ */
+
+/* It runs again: first it is told of the host as it is now, then its processes continue. */
+static void continue_guest(BerthInstance *instance)
+{
+    Suspension *suspension = &instance->suspension;
+    g_autoptr(GError) failure = g_steal_pointer(&suspension->failure);
+    bool stop_wanted = suspension->stop_wanted;
+    suspension->phase = NOT_SUSPENDING;
+    suspension->stop_wanted = suspension->wake_wanted = false;
+    berth_instance_clear_timer(&instance->timer);
+    instance->state = UP;
+    if (failure != NULL)
+        berth_server_suspended(instance->server, failure);
+    berth_instance_update_guest(instance);
+    if (instance->life.agent != NULL)
+        berth_agent_client_thaw(instance->life.agent);
+    if (instance->shares != NULL)
+        berth_share_process_wake(instance->shares);
+    if (stop_wanted) {
+        berth_instance_server_ops.stop(BERTH_STOP_ORDERLY, suspension->stop_grace_sec, instance);
+        return;
+    }
+    berth_server_set_up(instance->server, instance->life.agent != NULL);
+}
+
+static void on_continued(BerthQmp *qmp, JsonNode *result, const GError *error, gpointer user_data)
+{
+    BerthInstance *instance = user_data;
+    if (error == NULL && (instance->state == SUSPENDING || instance->state == WAKING)) {
+        berth_console_log(instance->console, "%s continues", instance->machine->name);
+        continue_guest(instance);
+    } else if (error != NULL && berth_error_is(error, BERTH_ERROR_FAILED)) {
+        berth_instance_fail(instance, g_error_copy(error)); /* QEMU refused */
+    }
+}
+
+static void send_cont(BerthInstance *instance)
+{
+    if (instance->process.qmp != NULL) /* else QEMU has ended, which is handled there */
+        berth_qmp_execute(instance->process.qmp, "cont", NULL, on_continued, instance);
+}
+
+/* --- suspend ---------------------------------------------------------------------------------- */
+
+/* The guest is not suspended: it continues, and whoever asked for it gets @error then. */
+static void give_up(BerthInstance *instance, const GError *error)
+{
+    berth_console_log(instance->console, "%s cannot be suspended: %s", instance->machine->name,
+                      error->message);
+    g_clear_error(&instance->suspension.failure);
+    instance->suspension.failure = g_error_copy(error);
+    if (instance->suspension.phase == SAVING)
+        send_cont(instance);
+    else
+        continue_guest(instance);
+}
+
+static gboolean on_suspend_timeout(gpointer user_data)
+{
+    BerthInstance *instance = user_data;
+    if (berth_instance_is_paused(instance))
+        return G_SOURCE_CONTINUE; /* it can write nothing now */
+    g_autoptr(GError) error = NULL;
+    berth_error_set(&error, BERTH_ERROR_GUEST, "suspend.timeout", "try again",
+                    "it could not be suspended within %u s", SUSPEND_SEC);
+    SuspendPhase phase = instance->suspension.phase;
+    berth_instance_clear_timer(&instance->timer);
+    if (phase == QUITTING)
+        berth_qemu_kill(instance->process.qemu); /* all of the guest is kept */
+    else if (phase == SAVING)
+        berth_instance_fail(instance, g_steal_pointer(&error)); /* it does not answer QMP */
+    else
+        give_up(instance, error);
+    return G_SOURCE_REMOVE;
+}
+
+static void on_saved(GBytes *state, bool with_memory, const GError *error, gpointer user_data)
+{
+    BerthInstance *instance = user_data;
+    Suspension *suspension = &instance->suspension;
+    if (instance->state != SUSPENDING || instance->process.qmp == NULL)
+        return;
+    if (error != NULL) {
+        give_up(instance, error);
+        return;
+    }
+    suspension->state = g_bytes_ref(state);
+    suspension->with_memory = with_memory;
+    suspension->phase = QUITTING;
+    berth_qmp_execute(instance->process.qmp, "quit", NULL, NULL, NULL);
+}
+
+static void on_stopped(BerthQmp *qmp, JsonNode *result, const GError *error, gpointer user_data)
+{
+    BerthInstance *instance = user_data;
+    Suspension *suspension = &instance->suspension;
+    if (instance->state != SUSPENDING || suspension->phase != SAVING)
+        return;
+    if (error != NULL) {
+        if (berth_error_is(error, BERTH_ERROR_FAILED)) /* else QEMU has ended */
+            give_up(instance, error);
+        return;
+    }
+    if (instance->shares != NULL)
+        berth_share_process_suspend(instance->shares);
+    berth_device_state_free(suspension->operation); /* of a former one that failed */
+    suspension->operation = berth_device_state_save(instance->process.qmp, on_saved, instance);
+}
+
+void berth_instance_on_frozen(const char *problem, gpointer user_data)
+{
+    BerthInstance *instance = user_data;
+    if (instance->state != SUSPENDING || instance->suspension.phase != FREEZING)
+        return;
+    if (problem != NULL) {
+        g_autoptr(GError) error = NULL;
+        berth_error_set(&error, BERTH_ERROR_GUEST, "suspend.guest", "try again",
+                        "its processes could not be frozen: %s", problem);
+        give_up(instance, error);
+        return;
+    }
+    if (instance->process.qmp == NULL)
+        return; /* QEMU has ended, which is handled there */
+    instance->suspension.phase = SAVING;
+    berth_qmp_execute(instance->process.qmp, "stop", NULL, on_stopped, instance);
+}
+
+/* Why a guest in this state cannot be suspended. */
+static const char *refusal(const BerthInstance *instance)
+{
+    if (instance->state == STARTING)
+        return "it is still starting";
+    if (instance->state == WAKING)
+        return "it is waking, since a command needs it";
+    if (berth_instance_is_paused(instance))
+        return "it is paused, since the host refuses to write its disk";
+    return instance->life.agent == NULL ? "its agent does not answer" : NULL;
+}
+
+void berth_instance_suspend(gpointer user_data)
+{
+    BerthInstance *instance = user_data;
+    g_autoptr(GError) error = NULL;
+    const char *reason = refusal(instance);
+    if (instance->state == SUSPENDING)
+        return;
+    if (instance->state == STOPPING || instance->state == GONE)
+        berth_instance_set_stopped_error(&error);
+    else if (instance->state != SUSPENDED && reason != NULL)
+        berth_error_set(&error, BERTH_ERROR_BUSY, "suspend.busy", "try again", "%s", reason);
+    if (error != NULL || instance->state == SUSPENDED) {
+        berth_server_suspended(instance->server, error);
+        return;
+    }
+    instance->state = SUSPENDING;
+    instance->suspension.phase = FREEZING;
+    berth_server_set_up(instance->server, false);
+    berth_instance_set_timer(instance, SUSPEND_SEC * 1000, on_suspend_timeout);
+    berth_agent_client_freeze(instance->life.agent);
+}
+
+bool berth_instance_qemu_suspended(BerthInstance *instance)
+{
+    Suspension *suspension = &instance->suspension;
+    if (instance->state != SUSPENDING || suspension->phase != QUITTING)
+        return false;
+    berth_instance_clear_timer(&instance->timer);
+    berth_instance_clear_qemu(instance);
+    berth_device_state_free(g_steal_pointer(&suspension->operation));
+    berth_server_set_paused(instance->server, false, NULL);
+    suspension->phase = NOT_SUSPENDING;
+    instance->state = SUSPENDED;
+    berth_console_log(instance->console, "%s is suspended", instance->machine->name);
+    berth_server_suspended(instance->server, NULL);
+    if (suspension->wake_wanted)
+        berth_instance_wake(instance);
+    return true;
+}
+
+/* --- wake ------------------------------------------------------------------------------------- */
+
+void berth_instance_notify_wake_failed(BerthInstance *instance, const GError *error)
+{
+    g_autofree char *line =
+        g_strdup_printf("%s could not be woken, so its programs are lost: %s",
+                        instance->machine->name, error->message);
+    berth_console_log(instance->console, "%s", line);
+    berth_server_notify_clients(instance->server, line);
+}
+
+static void fail_wake(BerthInstance *instance, const GError *error)
+{
+    GError *failure = NULL;
+    g_autofree char *hint =
+        g_strdup_printf("the next command starts %s again", instance->machine->name);
+    berth_instance_notify_wake_failed(instance, error);
+    berth_error_set(&failure, BERTH_ERROR_FAILED, "instance.wake", hint, "it could not be woken: %s",
+                    error->message);
+    berth_instance_fail(instance, failure);
+}
+
+static gboolean on_wake_timeout(gpointer user_data)
+{
+    BerthInstance *instance = user_data;
+    g_autoptr(GError) error = NULL;
+    berth_error_set(&error, BERTH_ERROR_FAILED, "instance.wake", NULL,
+                    "QEMU did not load its state within %u s", WAKE_SEC);
+    berth_instance_clear_timer(&instance->timer);
+    fail_wake(instance, error);
+    return G_SOURCE_REMOVE;
+}
+
+/* The state fits the memory only until the guest continues. */
+static void on_loaded(GBytes *state, bool with_memory, const GError *error, gpointer user_data)
+{
+    BerthInstance *instance = user_data;
+    if (instance->state != WAKING || instance->process.qmp == NULL)
+        return;
+    g_clear_pointer(&instance->suspension.state, g_bytes_unref);
+    if (error != NULL)
+        fail_wake(instance, error);
+    else
+        send_cont(instance);
+}
+
+void berth_instance_wake(gpointer user_data)
+{
+    BerthInstance *instance = user_data;
+    Suspension *suspension = &instance->suspension;
+    if (instance->state == SUSPENDING)
+        suspension->wake_wanted = true;
+    if (instance->state != SUSPENDED)
+        return;
+    g_autoptr(GError) error = NULL;
+    instance->state = WAKING;
+    berth_console_log(instance->console, "%s wakes", instance->machine->name);
+    berth_instance_use_boot_files(instance); /* an upgrade may have replaced those of the paths */
+    berth_instance_set_timer(instance, WAKE_SEC * 1000, on_wake_timeout);
+    if (!berth_instance_start_qemu(instance, &error)) {
+        fail_wake(instance, error);
+        return;
+    }
+    suspension->operation = berth_device_state_load(
+        instance->process.qmp, suspension->state, suspension->with_memory, on_loaded, instance);
+}
+
+bool berth_instance_stop_asleep(BerthInstance *instance, BerthStopHow how, guint grace_sec)
+{
+    if (instance->state != SUSPENDING && !berth_instance_is_asleep(instance))
+        return false;
+    if (how == BERTH_STOP_FORCE) {
+        if (instance->process.qemu == NULL)
+            berth_instance_fail(instance, NULL);
+        return instance->process.qemu == NULL;
+    }
+    instance->suspension.stop_wanted = true;
+    instance->suspension.stop_grace_sec = grace_sec;
+    berth_instance_wake(instance);
+    return true;
+}

@@ -1,0 +1,56 @@
+/* SPDX-License-Identifier: MIT */
+#include "suspend.h"
+
+#include "reach.h"
+
+#include "base/error.h"
+#include "base/fd.h"
+#include "instance/client/runtime.h"
+#include "instance/control/hello.h"
+
+/* The keeper answers sooner, however slow the guest is. */
+#define ANSWER_SEC 90
+
+/* Sets the job's result if the distro was running. */
+static gpointer suspend_one(gpointer data)
+{
+    BerthJob *job = data;
+    g_autoptr(GError) problem = NULL;
+    berth_autofd int fd = berth_reach_connect(job->berth, job->distro, &problem);
+    if (fd >= 0) {
+        berth_reach_limit_waiting(fd, ANSWER_SEC);
+        berth_request_suspend(fd, &job->berth->waiting, &problem);
+    }
+    if (problem != NULL && berth_runtime_is_gone(problem))
+        return NULL;
+    job->result = job;
+    berth_hello_name_distro(&problem, job->distro->name);
+    job->error = g_steal_pointer(&problem);
+    return NULL;
+}
+
+bool berth_suspend_distros(Berth *berth, const char *const *names,
+                           const BerthSuspendOptions *options, GError **error)
+{
+    g_autoptr(GPtrArray) distros = berth_handle_runtime(berth, error) != NULL
+                                       ? berth_handle_find_all(berth, names, error)
+                                       : NULL;
+    if (distros == NULL)
+        return false;
+
+    g_autoptr(GPtrArray) jobs = berth_handle_for_each(berth, distros, suspend_one, NULL);
+    const BerthJob *failed = NULL;
+    for (guint i = 0; i < jobs->len; i++) {
+        const BerthJob *job = jobs->pdata[i];
+        if (failed == NULL && job->error != NULL)
+            failed = job;
+        if (job->result == NULL && options->not_running != NULL)
+            options->not_running(job->distro->name, options->user_data);
+    }
+    if (failed == NULL)
+        return true;
+    g_propagate_error(error, g_error_copy(failed->error));
+    if (distros->len > 1)
+        g_prefix_error(error, "%s: ", failed->distro->name);
+    return false;
+}

@@ -1,0 +1,103 @@
+# SPDX-License-Identifier: MIT
+"""FREEZE and THAW, with a directory in place of the hierarchy of control groups."""
+
+import pytest
+import wire
+
+
+def own_group():
+    """The agent's group right below the root, or ""."""
+    with open("/proc/self/cgroup", encoding="ascii") as file:
+        lines = [line.strip().split(":", 2) for line in file]
+    path = next((path for number, _, path in lines if number == "0"), "/")
+    return path.split("/")[1]
+
+
+class Groups:
+    def __init__(self, root):
+        self.root, self.names = root, ["system.slice", "user.slice", "machine.slice"]
+        for name in [*self.names, *filter(None, [own_group()])]:
+            (root / name).mkdir()
+            (root / name / "cgroup.freeze").write_text("0")
+            self.report(name, 0)
+        (root / "cgroup.procs").touch()
+
+    def report(self, name, frozen):
+        """As the kernel, once all processes of the group are."""
+        (self.root / name / "cgroup.events").write_text(f"populated 1\nfrozen {frozen}\n")
+
+    def are(self, value):
+        return all((self.root / name / "cgroup.freeze").read_text() == value for name in self.names)
+
+
+@pytest.fixture
+def groups(tmp_path):
+    return Groups(tmp_path)
+
+
+@pytest.fixture
+def host(start_agent, groups):
+    return start_agent("--no-listeners", "--cgroups", str(groups.root)).host
+
+
+def freeze(host, groups):
+    before = len(host.find(wire.FROZEN))
+    host.queue(wire.frame(wire.FREEZE))
+    host.until(lambda: groups.are("1"))
+    for name in groups.names:
+        groups.report(name, 1)
+    host.until(lambda: len(host.find(wire.FROZEN)) > before)
+    return wire.Fields(host.find(wire.FROZEN)[-1].payload).string()
+
+
+def test_all_groups_but_its_own(host, groups):
+    assert freeze(host, groups) == ""
+    if own_group():
+        assert (groups.root / own_group() / "cgroup.freeze").read_text() == "0"
+    assert host.run("echo", "on").stdout == b"on\n"  # the agent itself goes on
+    host.queue(wire.frame(wire.THAW))
+    host.until(lambda: groups.are("0"))
+
+
+def test_again_and_again(host, groups):
+    for count in range(1, 6):
+        assert freeze(host, groups) == ""
+        assert len(host.find(wire.FROZEN)) == count
+        host.queue(wire.frame(wire.THAW))
+        host.until(lambda: groups.are("0"))
+
+
+def test_a_thaw_while_it_freezes(host, groups):
+    """Nothing is reported as frozen: the freezer would wait. All continue, and the next freeze works."""
+    host.queue(wire.frame(wire.FREEZE))
+    host.queue(wire.frame(wire.THAW))
+    host.run("true")  # both were handled
+    host.until(lambda: groups.are("0"))
+    assert freeze(host, groups) == ""
+
+
+def test_one_that_cannot_be_frozen(host, groups):
+    """It is named by its reason, and the others continue."""
+    file = groups.root / "user.slice" / "cgroup.freeze"
+    file.unlink()
+    file.mkdir()
+    groups.names.remove("user.slice")
+    host.queue(wire.frame(wire.FREEZE))
+    assert host.until_machine(wire.FROZEN).string() == "Is a directory"
+    assert groups.are("0")
+
+
+def test_one_that_was_removed(host, groups):
+    (groups.root / "user.slice" / "cgroup.freeze").unlink()
+    groups.names.remove("user.slice")
+    (groups.root / "user.slice" / "cgroup.events").unlink()
+    assert freeze(host, groups) == ""
+
+
+def test_no_hierarchy(start_agent, tmp_path):
+    for options in ([], ["--cgroups", str(tmp_path / "none")]):
+        host = start_agent("--no-listeners", *options).host
+        host.queue(wire.frame(wire.FREEZE))
+        assert host.until_machine(wire.FROZEN).string() == ""
+        host.queue(wire.frame(wire.THAW))
+        assert host.run("echo", "on").stdout == b"on\n"

@@ -1,0 +1,182 @@
+"""Suspended and woken: sessions, files, ports and the clock are as if nothing had been in between."""
+import os
+import signal
+import socket
+import subprocess
+import time
+import urllib.request
+
+import pytest
+
+from conftest import required
+from host import eventually
+from test_ports import free_port, serve
+
+CYCLES = 20
+
+
+@pytest.fixture(params=["busybox", "debian"])
+def distro(request, host):
+    name = request.getfixturevalue(request.param)
+    host("start", name)
+    yield name
+    host("terminate", name)
+
+
+def suspend(host, name):
+    host("suspend", name)
+    row = host.info(name)
+    assert (row["state"], row["qemu_pid"]) == ("suspended", 0)
+    return row
+
+
+class Echo:
+    """A session that answers each line with it, and its own number of the line."""
+
+    def __init__(self, host, name):
+        script = 'i=0; while read -r line; do i=$((i + 1)); echo "$i $line"; done'
+        self.process = host.spawn("run", "-d", name, "--", "sh", "-c", script, text=True,
+                                  stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+        self.count = 0
+
+    def say(self, text):
+        self.process.stdin.write(text + "\n")
+        self.process.stdin.flush()
+        self.count += 1
+        assert self.process.stdout.readline() == f"{self.count} {text}\n"
+
+    def end(self):
+        self.process.stdin.close()
+        assert self.process.wait(60) == 0
+
+
+def skew(host, name):
+    """By how many seconds the guest's clock is outside the time that the question took."""
+    before = int(time.time())
+    guest = int(host.run(name, "date", "+%s").stdout)
+    after = int(time.time())
+    return max(before - guest, guest - after, 0)
+
+
+def test_a_session_lives_through_many(host, distro):
+    echo = Echo(host, distro)
+    echo.say("first")
+    boot = host.run(distro, "cat", "/proc/sys/kernel/random/boot_id").stdout
+    for i in range(CYCLES):
+        suspend(host, distro)
+        echo.say(f"again {i}")  # which wakes it
+        assert host.state(distro) == "running"
+    assert host.run(distro, "cat", "/proc/sys/kernel/random/boot_id").stdout == boot
+    echo.end()
+
+
+def test_is_idempotent_and_takes_nothing(host, distro):
+    row = suspend(host, distro)
+    assert 0 < row["memory_used"] < 1 << 30
+    suspend(host, distro)
+    assert host("ports", distro).returncode == 0  # which asks the keeper only
+    assert host.state(distro) == "suspended"
+    assert host.run(distro, "echo", "awake").stdout == "awake\n"
+
+
+def test_no_process_sees_a_wrong_clock(host, distro):
+    """One that logs the time without a pause: no step backwards, and after the wake none that is behind the host."""
+    script = ('date +%s; read -r line; while [ ! -e /tmp/enough ]; do date +%s; done; date +%s')
+    logger = host.spawn("run", "-d", distro, "--", "sh", "-c", script, text=True, stdin=subprocess.PIPE,
+                        stdout=subprocess.PIPE)
+    logger.stdout.readline()
+    logger.stdin.write("go\n")
+    logger.stdin.flush()
+    logger.stdout.readline()
+    suspend(host, distro)
+    until = time.time() + 3  # a difference that no rounding hides
+    eventually(lambda: time.time() > until)
+    woken = int(time.time())
+    assert skew(host, distro) == 0
+    host.run(distro, "touch", "/tmp/enough")
+    times = [int(line) for line in logger.communicate(timeout=60)[0].splitlines()]
+    host.run(distro, "rm", "/tmp/enough")
+    assert times == sorted(times)
+    if distro == "debian":  # it has control groups: nothing ran between the wake and the clock
+        assert [time for time in times if int(until) - 1 < time < woken] == []
+
+
+def test_a_file_that_is_written(host, distro):
+    script = ("i=0; while [ ! -e /tmp/enough ]; do i=$((i + 1)); echo $i; done >/root/numbers; sync; "
+              "tail -n 1 /root/numbers; sha256sum </root/numbers")
+    writer = host.spawn("run", "-d", distro, "--", "sh", "-c", script, text=True, stdout=subprocess.PIPE)
+    eventually(lambda: host.run(distro, "sh", "-c", "wc -c </root/numbers", check=False).stdout.strip() not in ("", "0"))
+    for _ in range(5):
+        suspend(host, distro)
+        host.run(distro, "true")
+    host.run(distro, "touch", "/tmp/enough")
+    last, digest = writer.communicate(timeout=120)[0].splitlines()
+    again = host.shell(distro, f"rm /tmp/enough; seq 1 {last} | sha256sum").stdout.strip()
+    assert digest == again
+
+
+def test_a_port_stays_and_answers(host, busybox):
+    port = free_port()
+    host.shell(busybox, "mkdir -p /h; echo served >/h/index.html")
+    serve(host, busybox, port)
+    suspend(host, busybox)
+    with socket.create_connection(("127.0.0.1", port), 10):
+        pass  # it is still there
+    host.run(busybox, "true")
+    with urllib.request.urlopen(f"http://127.0.0.1:{port}/h/index.html", timeout=60) as answer:
+        assert answer.read() == b"served\n"
+    host("terminate", busybox)
+
+
+@pytest.mark.parametrize("options", [[], ["--force"]])
+def test_terminated_while_suspended(host, distro, options):
+    host.shell(distro, "echo kept >/root/kept")
+    suspend(host, distro)
+    host("terminate", *options, distro)
+    assert host.state(distro) == "stopped"
+    disk = host.info(distro)["disk"]
+    if not options:
+        check = subprocess.run(["/sbin/e2fsck", "-fn", disk], capture_output=True, text=True)
+        assert check.returncode == 0, check.stdout
+    assert host.run(distro, "cat", "/root/kept").stdout == "kept\n"  # written before the suspend
+
+
+def test_unregistered_while_suspended(host, scratch):
+    host("start", scratch)
+    suspend(host, scratch)
+    host("unregister", scratch)
+    assert scratch not in [row["name"] for row in host.json("list")["distros"]]
+
+
+def test_keeper_killed_while_suspended(host, distro):
+    host.shell(distro, "echo kept >/root/kept")
+    row = suspend(host, distro)
+    os.kill(row["keeper_pid"], signal.SIGKILL)  # the next command may come before its end
+    assert host.run(distro, "cat", "/root/kept").stdout == "kept\n"
+
+
+def test_suspended_where_it_does_not_run(host, busybox):
+    host("terminate", busybox)
+    result = host("suspend", busybox)
+    assert result.stderr == f"berth: {busybox} was not running\n"
+    assert host.state(busybox) == "stopped"
+
+
+def test_a_share_sees_what_changed(host):
+    directory = (host.root / "home").resolve() / "suspended"
+    directory.mkdir()
+    (directory / "file").write_text("before\n")
+    host("import", "--no-user", "sharing", required("BERTH_TEST_BUSYBOX"))
+    try:
+        guest = f"/mnt/host{directory}"
+        assert host.run("sharing", "cat", f"{guest}/file").stdout == "before\n"
+        for i in range(8):  # more often than a server may end by itself
+            suspend(host, "sharing")
+            (directory / "file").write_text(f"{i} is another\n")
+            (directory / f"new-{i}").touch()
+            assert host.run("sharing", "cat", f"{guest}/file").stdout == f"{i} is another\n"
+            assert f"new-{i}" in host.run("sharing", "ls", guest).stdout.split()
+            host.shell("sharing", f"echo {i} >{guest}/from-guest")
+            assert (directory / "from-guest").read_text() == f"{i}\n"
+    finally:
+        host("unregister", "sharing")
