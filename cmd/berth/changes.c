@@ -9,16 +9,27 @@
 
 static const Option options[] = {{"json", 0, NULL, "For programs, as JSON"}, {NULL}};
 
+static bool has_conflict(const GPtrArray *changes)
+{
+    for (guint i = 0; i < changes->len; i++)
+        if (((const BerthChange *)changes->pdata[i])->is_conflict)
+            return true;
+    return false;
+}
+
 static void print_text(const GPtrArray *changes)
 {
     static const char *const headings[] = {"CHANGE", "FILE", "ON THIS HOST", NULL};
-    g_autoptr(Table) table = table_new(headings);
+    static const char *const without_conflicts[] = {"CHANGE", "FILE", NULL};
+    bool conflicts = has_conflict(changes);
+    g_autoptr(Table) table = table_new(conflicts ? headings : without_conflicts);
     for (guint i = 0; i < changes->len; i++) {
         const BerthChange *change = changes->pdata[i];
         g_autofree char *path = g_strconcat(change->path, change->is_directory ? "/" : "", NULL);
         table_add(table, change->kind);
         table_add(table, path);
-        table_add(table, change->is_conflict ? "changed too" : "");
+        if (conflicts)
+            table_add(table, change->is_conflict ? "changed too" : "-");
     }
     table_print(table);
 }
