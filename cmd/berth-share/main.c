@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: MIT
  *
- * berth-share UID GID (ro|rw|cow=DIR|was SOURCE PATH)... — serves directories of the host to one
- * guest.
+ * berth-share UID GID (MODE SOURCE PATH)... — serves directories of the host to one guest.
+ *
+ *     MODE: ro, rw, cow=DIR, was; limit=BYTES:count=FILE, limit=BYTES:cow=DIR
  *
  * Started by its keeper. Descriptor 3 is the guest's port, 4 a pipe for reports
  * (wire/share_report.h), 5 a memfd for what the next server needs of this one. SOURCE, a directory
  * of the host, appears at PATH. The user's files are UID's and GID's in the guest. A former server
  * of the guest had what "was" at PATH. Ends when the port closes. With "cow" the guest's changes
- * are kept in DIR.
+ * are kept in DIR. With a limit the guest may add BYTES (share/quota.h), whose count is in FILE.
  */
 #include "share/serve.h"
 
@@ -17,7 +18,9 @@
 #include <sys/prctl.h>
 #include <unistd.h>
 
-#define COW "cow="
+#define COW   "cow="
+#define COUNT "count="
+#define LIMIT "limit="
 
 enum { PORT_FD = 3, REPORT_FD = 4, LEDGER_FD = 5, FIXED = 3, WORDS = 3 };
 
@@ -35,13 +38,35 @@ static bool read_number(const char *text, guint *ret_number)
     return valid;
 }
 
+/* Read "limit=BYTES:" at the begin of @mode, if it is there. NULL: it is no number. */
+static char *read_limit(char *mode, guint64 *ret_limit)
+{
+    char *colon = strchr(mode, ':');
+    *ret_limit = 0;
+    if (!g_str_has_prefix(mode, LIMIT))
+        return mode;
+    if (colon == NULL)
+        return NULL;
+    *colon = '\0';
+    return g_ascii_string_to_unsigned(mode + strlen(LIMIT), 10, 1, G_MAXINT64, ret_limit, NULL)
+               ? colon + 1
+               : NULL;
+}
+
 static bool read_root(char **words, BerthShareRoot *ret_root)
 {
-    *ret_root = (BerthShareRoot){
-        .source = words[1], .path = words[2], .read_only = strcmp(words[0], "ro") == 0};
-    if (g_str_has_prefix(words[0], COW))
-        ret_root->overlay = words[0] + strlen(COW);
-    return ret_root->read_only || ret_root->overlay != NULL || strcmp(words[0], "rw") == 0;
+    *ret_root = (BerthShareRoot){.source = words[1], .path = words[2]};
+    char *mode = read_limit(words[0], &ret_root->limit);
+    if (mode == NULL)
+        return false;
+    if (g_str_has_prefix(mode, COW))
+        ret_root->overlay = mode + strlen(COW);
+    else if (ret_root->limit > 0 && g_str_has_prefix(mode, COUNT))
+        ret_root->count = mode + strlen(COUNT);
+    else if (ret_root->limit == 0)
+        ret_root->read_only = strcmp(mode, "ro") == 0;
+    return ret_root->overlay != NULL || ret_root->count != NULL || ret_root->read_only ||
+           (ret_root->limit == 0 && strcmp(mode, "rw") == 0);
 }
 
 /* Read the roots and paths of @argv, which has whole triples. */
@@ -65,8 +90,7 @@ int main(int argc, char **argv)
     g_autofree const char **paths = g_new0(const char *, argc);
     if (argc < FIXED || (argc - FIXED) % WORDS != 0 || !read_number(argv[1], &setup.guest_uid) ||
         !read_number(argv[2], &setup.guest_gid) || !read_roots(argv + FIXED, &setup, roots, paths))
-        return fail("usage: berth-share UID GID (ro|rw|cow=DIR|was SOURCE PATH)... (started by "
-                    "berth-keeper)");
+        return fail("usage: berth-share UID GID (MODE SOURCE PATH)... (started by berth-keeper)");
     signal(SIGPIPE, SIG_IGN);
     signal(SIGXFSZ, SIG_IGN);          /* a limit is the answer EFBIG */
     prctl(PR_SET_NAME, "berth-share"); /* by a descriptor's path it would be called a number */

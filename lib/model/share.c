@@ -6,7 +6,7 @@
 BerthShare *berth_share_new(const char *source, const char *target, bool read_only)
 {
     BerthShare *share = g_new(BerthShare, 1);
-    *share = (BerthShare){g_strdup(source), g_strdup(target), read_only, NULL};
+    *share = (BerthShare){g_strdup(source), g_strdup(target), read_only, NULL, 0, NULL};
     return share;
 }
 
@@ -17,6 +17,7 @@ void berth_share_free(BerthShare *share)
     g_free(share->source);
     g_free(share->target);
     g_free(share->overlay);
+    g_free(share->count);
     g_free(share);
 }
 
@@ -47,32 +48,83 @@ bool berth_share_overlaps(const BerthShare *share, const BerthShare *other)
     return is_within(share->target, other->target) || is_within(other->target, share->target);
 }
 
+/* The forms of a text; all begin with a source and a target. */
+typedef struct {
+    const char *word;
+    guint n_words;
+    bool read_only;
+    bool has_overlay, has_count; /* the fourth word */
+    bool has_quota;              /* the fifth */
+} Form;
+
+static const Form forms[] = {
+    {"ro", 3, true, false, false, false},       {"rw", 3, false, false, false, false},
+    {"cow", 4, false, true, false, false},      {"quota", 5, false, false, true, true},
+    {"cow-quota", 5, false, true, false, true},
+};
+
+static const Form *form_of(const BerthShare *share)
+{
+    for (gsize i = 0; i < G_N_ELEMENTS(forms); i++)
+        if (forms[i].read_only == share->read_only &&
+            forms[i].has_overlay == (share->overlay != NULL) &&
+            forms[i].has_count == (share->count != NULL) &&
+            (forms[i].has_quota == (share->quota > 0) || !forms[i].has_overlay))
+            return &forms[i];
+    g_return_val_if_reached(&forms[0]);
+}
+
+static void add_path(GString *text, const char *path)
+{
+    g_autofree char *escaped = g_uri_escape_string(path, "/", FALSE);
+    g_string_append_printf(text, ":%s", escaped);
+}
+
 char *berth_share_to_text(const BerthShare *share)
 {
-    g_autofree char *source = g_uri_escape_string(share->source, "/", FALSE);
-    g_autofree char *target = g_uri_escape_string(share->target, "/", FALSE);
-    if (share->overlay == NULL)
-        return g_strdup_printf("%s:%s:%s", share->read_only ? "ro" : "rw", source, target);
-    g_autofree char *overlay = g_uri_escape_string(share->overlay, "/", FALSE);
-    return g_strdup_printf("cow:%s:%s:%s", source, target, overlay);
+    const Form *form = form_of(share);
+    GString *text = g_string_new(form->word);
+    add_path(text, share->source);
+    add_path(text, share->target);
+    if (form->n_words > 3)
+        add_path(text, form->has_overlay ? share->overlay : share->count);
+    if (form->has_quota)
+        g_string_append_printf(text, ":%" G_GUINT64_FORMAT, share->quota);
+    return g_string_free(text, FALSE);
+}
+
+/* The path that @word is, or NULL; free with g_free. */
+static char *read_path(const char *word)
+{
+    g_autofree char *path = g_uri_unescape_string(word, NULL);
+    return path != NULL && berth_share_is_path(path) ? g_steal_pointer(&path) : NULL;
+}
+
+static const Form *find_form(char **words)
+{
+    guint n_words = g_strv_length(words);
+    for (gsize i = 0; i < G_N_ELEMENTS(forms); i++)
+        if (n_words == forms[i].n_words && g_str_equal(words[0], forms[i].word))
+            return &forms[i];
+    return NULL;
 }
 
 BerthShare *berth_share_from_text(const char *text)
 {
     g_auto(GStrv) words = g_strsplit(text, ":", -1);
-    guint n_words = g_strv_length(words);
-    bool read_only = n_words > 0 && g_str_equal(words[0], "ro");
-    bool has_overlay = n_words == 4 && g_str_equal(words[0], "cow");
-    if (!has_overlay && (n_words != 3 || (!read_only && !g_str_equal(words[0], "rw"))))
+    const Form *form = find_form(words);
+    if (form == NULL)
         return NULL;
-    g_autofree char *source = g_uri_unescape_string(words[1], NULL);
-    g_autofree char *target = g_uri_unescape_string(words[2], NULL);
-    g_autofree char *overlay = has_overlay ? g_uri_unescape_string(words[3], NULL) : NULL;
-    if (source == NULL || target == NULL || !berth_share_is_path(source) ||
-        !berth_share_is_path(target) ||
-        (has_overlay && (overlay == NULL || !berth_share_is_path(overlay))))
+    g_autofree char *source = read_path(words[1]);
+    g_autofree char *target = read_path(words[2]);
+    g_autofree char *kept = form->n_words > 3 ? read_path(words[3]) : NULL;
+    guint64 quota = 0;
+    if (source == NULL || target == NULL || (form->n_words > 3 && kept == NULL) ||
+        (form->has_quota &&
+         !g_ascii_string_to_unsigned(words[4], 10, 1, BERTH_SHARE_QUOTA_MAX, &quota, NULL)))
         return NULL;
-    BerthShare *share = berth_share_new(source, target, read_only);
-    share->overlay = g_steal_pointer(&overlay);
+    BerthShare *share = berth_share_new(source, target, form->read_only);
+    *(form->has_overlay ? &share->overlay : &share->count) = g_steal_pointer(&kept);
+    share->quota = quota;
     return share;
 }

@@ -2,7 +2,10 @@
  *
  * share — a directory of the host that a distro sees, as a value.
  *
- *     text form: ("ro" | "rw") ":" source ":" target, "cow:" source ":" target ":" overlay
+ *     text form: ("ro" | "rw") ":" source ":" target
+ *                "cow:" source ":" target ":" overlay
+ *                "quota:" source ":" target ":" count ":" bytes
+ *                "cow-quota:" source ":" target ":" overlay ":" bytes
  *
  * The paths are absolute and hold no ".", ".." or "//". In the text form each byte of a path but
  * letters, digits and "/._-~" is %XX, so that a list of them can be separated by anything.
@@ -14,11 +17,16 @@
 
 G_BEGIN_DECLS
 
+#define BERTH_SHARE_QUOTA_MAX ((guint64)G_MAXINT64) /* as the registry stores it */
+
 typedef struct {
     char *source; /* on the host; owned */
     char *target; /* in the distro, below the mount point of shares; owned */
     bool read_only;
     char *overlay; /* of the host: keeps the distro's changes; NULL: it changes source. Owned */
+    guint64 quota; /* bytes that the distro may add; 0: as many as there are. Not if read_only */
+    char *count;   /* of the host: the file that keeps how many it has added, of a share with a
+                      quota and no overlay; NULL: not known, and the text form is "rw". Owned */
 } BerthShare;
 
 /* Free with berth_share_free, which accepts NULL. */

@@ -2,6 +2,8 @@
 #include "confine_share.h"
 
 #include <fcntl.h>
+#include <linux/fiemap.h>
+#include <linux/fs.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
 
@@ -90,6 +92,7 @@ static const BerthSandboxRule restricted_calls[] = {
     {SCMP_SYS(fcntl), {{1, WORD, F_OFD_GETLK}}},
     {SCMP_SYS(fcntl), {{1, WORD, F_OFD_SETLK}}},
     {SCMP_SYS(fcntl), {{1, WORD, F_OFD_SETLKW}}},
+    {SCMP_SYS(ioctl), {{1, WORD, FS_IOC_FIEMAP}}},
     {SCMP_SYS(prctl), {{0, WORD, PR_SET_NAME}}},                /* of a thread */
     {SCMP_SYS(prlimit64), {{0, WORD, 0}, {2, G_MAXUINT64, 0}}}, /* its own, to read */
 };

@@ -57,12 +57,14 @@ static bool take_record(BerthHandles *handles, guint *ret_record)
 }
 
 /* Takes @fd. Returns the handle, which the table owns. */
-static BerthHandle *insert(BerthHandles *handles, int fd, guint record, const BerthLedgerHandle *it)
+static BerthHandle *insert(BerthHandles *handles, int fd, int root, guint record,
+                           const BerthLedgerHandle *it)
 {
     BerthHandle *handle = g_new0(BerthHandle, 1);
     handle->table = handles;
     handle->fd = fd;
     handle->node = it->node;
+    handle->root = root;
     handle->is_directory = (it->flags & DIRECTORY) != 0;
     handle->is_writable = (it->flags & WRITABLE) != 0;
     handle->is_protected = (it->flags & PROTECTED) != 0;
@@ -74,7 +76,7 @@ static BerthHandle *insert(BerthHandles *handles, int fd, guint record, const Be
     return handle;
 }
 
-guint64 berth_handles_add(BerthHandles *handles, int fd, guint64 node, bool is_directory,
+guint64 berth_handles_add(BerthHandles *handles, int fd, guint64 node, int root, bool is_directory,
                           bool is_writable, bool is_protected, int flags)
 {
     guint record;
@@ -90,7 +92,7 @@ guint64 berth_handles_add(BerthHandles *handles, int fd, guint64 node, bool is_d
                                            (is_writable ? WRITABLE : 0) |
                                            (is_protected ? PROTECTED : 0)};
     berth_ledger_set_handle(handles->ledger, record, &it);
-    return insert(handles, fd, record, &it)->number;
+    return insert(handles, fd, root, record, &it)->number;
 }
 
 /* One record of a former server. A number that another record has is damage. */
@@ -104,9 +106,10 @@ static void restore_one(BerthHandles *handles, guint at, const BerthLedgerHandle
         return;
     }
     handles->last = MAX(handles->last, it->number);
-    int fd =
-        open(it->node, (it->flags & DIRECTORY) != 0, (it->flags & WRITABLE) != 0, flags, user_data);
-    insert(handles, MAX(fd, -1), at, it);
+    int root = -1;
+    int fd = open(it->node, (it->flags & DIRECTORY) != 0, (it->flags & WRITABLE) != 0, flags, &root,
+                  user_data);
+    insert(handles, MAX(fd, -1), root, at, it);
 }
 
 void berth_handles_restore(BerthHandles *handles, BerthHandlesOpen open, gpointer user_data)

@@ -20,6 +20,7 @@ typedef struct BerthHandles BerthHandles;
 typedef struct {
     int fd;       /* owned; -1: its file was not found again by this server */
     guint64 node; /* of the file */
+    int root;     /* index of the share that it was opened in, or -1 */
     bool is_directory;
     bool is_writable;
     bool is_protected; /* the file may be the host's and must not change, not even by this handle */
@@ -38,14 +39,14 @@ typedef struct {
 BerthHandles *berth_handles_new(BerthLedger *ledger);
 void berth_handles_free(BerthHandles *handles);
 
-/* Takes @fd, which was opened with @flags (open's). Its number, or 0 when there are too many (@fd
- * is closed then). */
-guint64 berth_handles_add(BerthHandles *handles, int fd, guint64 node, bool is_directory,
+/* Takes @fd, which was opened with @flags (open's) in the share @root. Its number, or 0 when there
+ * are too many (@fd is closed then). */
+guint64 berth_handles_add(BerthHandles *handles, int fd, guint64 node, int root, bool is_directory,
                           bool is_writable, bool is_protected, int flags);
 
-/* Open @node with @flags again: a descriptor, or -errno. */
+/* Open @node with @flags again: a descriptor, or -errno. *@ret_root is its share's, or -1. */
 typedef int (*BerthHandlesOpen)(guint64 node, bool is_directory, bool is_writable, int flags,
-                                gpointer user_data);
+                                int *ret_root, gpointer user_data);
 
 /* Open what the ledger has of a former server. */
 void berth_handles_restore(BerthHandles *handles, BerthHandlesOpen open, gpointer user_data);

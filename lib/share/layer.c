@@ -6,6 +6,7 @@
 #include "layer.h"
 
 #include "base/fd.h"
+#include "charge.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -154,6 +155,29 @@ int share_layer_open(Share *share, BerthOverlay *overlay, const char *path, cons
     return berth_fd_steal(place.upper >= 0 ? &place.upper : &place.lower);
 }
 
+/* What a copy of @path would add: nothing if there is one. Directories are never refused, since a
+ * removal may need their copy. */
+static guint64 bytes_to_copy(BerthOverlay *overlay, const char *path)
+{
+    g_auto(BerthOverlayPlace) place = {-1, -1, false};
+    struct stat info;
+    berth_overlay_lock(overlay);
+    bool needed = berth_overlay_find(overlay, path, &place) == 0 && place.upper < 0 &&
+                  fstat(place.lower, &info) == 0 && !S_ISDIR(info.st_mode);
+    berth_overlay_unlock(overlay);
+    return needed ? (guint64)info.st_blocks * 512 : 0;
+}
+
+/* Copy @path, which is in @parent or is node @parent itself, if the quota has room for it. */
+static int copy_within(Share *share, fuse_ino_t parent, BerthOverlay *overlay, const char *path)
+{
+    g_auto(ShareCharge) charge = {0};
+    share_charge_begin(share, parent, &charge);
+    int result =
+        charge.quota != NULL ? share_charge_check(&charge, bytes_to_copy(overlay, path)) : 0;
+    return result < 0 ? result : berth_overlay_copy_up(overlay, path); /* on_copied counts */
+}
+
 int share_layer_copy_up(Share *share, fuse_ino_t id)
 {
     g_autoptr(GString) path = g_string_new(NULL);
@@ -163,7 +187,7 @@ int share_layer_copy_up(Share *share, fuse_ino_t id)
     berth_autofd int fd = share_open_node(share, id, NULL); /* it is the node's file */
     if (fd < 0)
         return fd;
-    int result = berth_overlay_copy_up(overlay, path->str);
+    int result = copy_within(share, id, overlay, path->str);
     return result == -ENOENT || result == -ENOTDIR ? 0 : result; /* it may be open */
 }
 
@@ -174,7 +198,7 @@ int share_layer_prepare(Share *share, fuse_ino_t parent, const char *name, bool 
     if (overlay == NULL)
         return 0;
     int result = berth_overlay_prepare(overlay, path->str);
-    return result == -EEXIST && may_exist ? berth_overlay_copy_up(overlay, path->str) : result;
+    return result == -EEXIST && may_exist ? copy_within(share, parent, overlay, path->str) : result;
 }
 
 static int as_call(int result)
@@ -251,6 +275,8 @@ static void on_copied(const char *path, int fd, gpointer user_data)
     g_auto(GStrv) names = g_strsplit(path, "/", -1);
     if (fd < 0 || share_stat(share, fd, "", &file) < 0)
         return;
+    if (root->quota != NULL)
+        berth_quota_change(root->quota, &file.key, (gint64)file.attributes.st_blocks * 512);
     g_mutex_lock(&share->lock);
     guint64 id = root->node;
     for (char **name = names; *name != NULL && id != BERTH_NODE_NONE; name++)

@@ -136,6 +136,13 @@ int share_open_to_change(Share *share, fuse_ino_t id)
     return fd;
 }
 
+int share_root_of(Share *share, fuse_ino_t id)
+{
+    g_autoptr(GString) path = g_string_new(NULL);
+    g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&share->lock);
+    return berth_nodes_path(share->nodes, id, path);
+}
+
 void share_fixed_attributes(const Share *share, guint64 id, struct stat *ret_attributes)
 {
     *ret_attributes = (struct stat){.st_ino = id, .st_mode = S_IFDIR | 0555, .st_nlink = 2};

@@ -5,6 +5,7 @@
 #include "share_private.h"
 
 #include "base/fd.h"
+#include "charge.h"
 #include "layer.h"
 
 #include <dirent.h>
@@ -52,45 +53,65 @@ static void reply_new(fuse_req_t request, guint64 parent, int fd, const char *na
     fuse_reply_entry(request, &entry);
 }
 
+/* Begin to make a file in the directory @fd, node @parent; @fd may be an error. */
+static int begin_new(Share *share, guint64 parent, int fd, ShareCharge *charge)
+{
+    share_charge_begin(share, parent, charge);
+    if (fd < 0)
+        return fd;
+    share_charge_file(charge, fd);
+    return share_charge_check(charge, SHARE_CHARGE_SMALL);
+}
+
+/* Answer @request, which has made @name, or failed with @result. */
+static void finish_new(fuse_req_t request, guint64 parent, int fd, const char *name,
+                       ShareCharge *charge, int result)
+{
+    if (result == 0)
+        share_charge_made(charge, fd, name);
+    share_charge_end(charge);
+    if (result < 0)
+        fuse_reply_err(request, -result);
+    else
+        reply_new(request, parent, fd, name);
+}
+
 /* No devices: they would be devices of the host. */
 void share_mknod(fuse_req_t request, fuse_ino_t parent, const char *name, mode_t mode, dev_t device)
 {
     Share *share = share_of(request);
     bool allowed = S_ISREG(mode) || S_ISFIFO(mode) || S_ISSOCK(mode);
     berth_autofd int fd = allowed ? open_parent(share, parent, name) : -EPERM;
-    if (fd < 0)
-        fuse_reply_err(request, -fd);
-    else if (SHARE_WITH_ECHO(share, share_echo_begin(share, parent, name, IN_CREATE),
-                             mknodat(fd, name, mode & (S_IFMT | 0777), 0)) < 0)
-        fuse_reply_err(request, errno);
-    else
-        reply_new(request, parent, fd, name);
+    g_auto(ShareCharge) charge = {0};
+    int result = begin_new(share, parent, fd, &charge);
+    if (result == 0 && SHARE_WITH_ECHO(share, share_echo_begin(share, parent, name, IN_CREATE),
+                                       mknodat(fd, name, mode & (S_IFMT | 0777), 0)) < 0)
+        result = -errno;
+    finish_new(request, parent, fd, name, &charge, result);
 }
 
 void share_mkdir(fuse_req_t request, fuse_ino_t parent, const char *name, mode_t mode)
 {
     Share *share = share_of(request);
     berth_autofd int fd = open_parent(share, parent, name);
-    if (fd < 0)
-        fuse_reply_err(request, -fd);
-    else if (SHARE_WITH_ECHO(share, share_echo_begin(share, parent, name, IN_CREATE),
-                             mkdirat(fd, name, mode & 01777)) < 0)
-        fuse_reply_err(request, errno);
-    else
-        reply_new(request, parent, fd, name);
+    g_auto(ShareCharge) charge = {0};
+    int result = begin_new(share, parent, fd, &charge);
+    if (result == 0 && SHARE_WITH_ECHO(share, share_echo_begin(share, parent, name, IN_CREATE),
+                                       mkdirat(fd, name, mode & 01777)) < 0)
+        result = -errno;
+    finish_new(request, parent, fd, name, &charge, result);
 }
 
 void share_symlink(fuse_req_t request, const char *target, fuse_ino_t parent, const char *name)
 {
     Share *share = share_of(request);
     berth_autofd int fd = open_parent(share, parent, name);
-    if (fd < 0)
-        fuse_reply_err(request, -fd);
-    else if (SHARE_WITH_ECHO(share, share_echo_begin(share, parent, name, IN_CREATE),
-                             symlinkat(target, fd, name)) < 0)
-        fuse_reply_err(request, errno);
-    else
-        reply_new(request, parent, fd, name);
+    g_auto(ShareCharge) charge = {0};
+    int result = begin_new(share, parent, fd, &charge);
+    if (result == 0 && SHARE_WITH_ECHO(share, share_echo_begin(share, parent, name, IN_CREATE),
+                                       symlinkat(target, fd, name)) < 0)
+        result = -errno;
+    finish_new(request, parent, fd, name, &charge, result);
 }
 
 void share_link(fuse_req_t request, fuse_ino_t id, fuse_ino_t parent, const char *name)
@@ -98,15 +119,17 @@ void share_link(fuse_req_t request, fuse_ino_t id, fuse_ino_t parent, const char
     Share *share = share_of(request);
     char path[BERTH_FD_PATH_SIZE];
     berth_autofd int file = share_open_to_change(share, id);
-    berth_autofd int fd = open_parent(share, parent, name);
+    berth_autofd int fd = file < 0 ? file : open_parent(share, parent, name);
+    g_auto(ShareCharge) charge = {0};
+    int result = begin_new(share, parent, fd, &charge);
     berth_fd_self_path(file, path);
-    if (file < 0 || fd < 0)
-        fuse_reply_err(request, file < 0 ? -file : -fd);
-    else if (SHARE_WITH_ECHO(share, share_echo_begin(share, parent, name, IN_CREATE),
-                             linkat(AT_FDCWD, path, fd, name, AT_SYMLINK_FOLLOW)) < 0)
-        fuse_reply_err(request, errno);
-    else
-        reply_new(request, parent, fd, name);
+    if (result == 0)
+        result = share_charge_same(share, id, parent);
+    if (result == 0 && SHARE_WITH_ECHO(share, share_echo_begin(share, parent, name, IN_CREATE),
+                                       linkat(AT_FDCWD, path, fd, name, AT_SYMLINK_FOLLOW)) < 0)
+        result = -errno;
+    share_charge_end(&charge); /* the file was counted before */
+    finish_new(request, parent, fd, name, &charge, result);
 }
 
 static void remove_entry(fuse_req_t request, fuse_ino_t parent, const char *name, int flags)
@@ -117,9 +140,17 @@ static void remove_entry(fuse_req_t request, fuse_ino_t parent, const char *name
         fuse_reply_err(request, -fd);
         return;
     }
-    if (SHARE_WITH_ECHO(share, share_echo_begin(share, parent, name, IN_DELETE),
-                        share_layer_unlink(share, parent, fd, name, flags)) < 0) {
-        fuse_reply_err(request, errno);
+    g_auto(ShareCharge) charge = {0};
+    share_charge_begin(share, parent, &charge);
+    share_charge_file(&charge, fd);
+    share_charge_name(&charge, fd, name);
+    int result = SHARE_WITH_ECHO(share, share_echo_begin(share, parent, name, IN_DELETE),
+                                 share_layer_unlink(share, parent, fd, name, flags)) < 0
+                     ? -errno
+                     : 0;
+    share_charge_end(&charge);
+    if (result < 0) {
+        fuse_reply_err(request, -result);
         return;
     }
     g_mutex_lock(&share->lock);
@@ -138,31 +169,67 @@ void share_rmdir(fuse_req_t request, fuse_ino_t parent, const char *name)
     remove_entry(request, parent, name, AT_REMOVEDIR);
 }
 
+/* Rename with the events of it. Returns 0 or -errno. */
+static int rename_entry(Share *share, const ShareEntry *from, const ShareEntry *to, unsigned flags)
+{
+    const bool swaps = (flags & EXCHANGE) != 0;
+    ShareEcho *echoes[] = {
+        share_echo_begin(share, from->parent, from->name, IN_MOVED_FROM),
+        share_echo_begin(share, to->parent, to->name, IN_MOVED_TO),
+        swaps ? share_echo_begin(share, to->parent, to->name, IN_MOVED_FROM) : NULL,
+        swaps ? share_echo_begin(share, from->parent, from->name, IN_MOVED_TO) : NULL,
+    };
+    int result = share_layer_rename(share, from, to, flags) < 0 ? -errno : 0;
+    for (guint i = 0; i < G_N_ELEMENTS(echoes); i++)
+        share_echo_end(share, echoes[i], result == 0);
+    return result;
+}
+
+/* Copy what is to be renamed, as the rename would, where a quota limits that. */
+static int copy_first(Share *share, fuse_ino_t parent, const char *name)
+{
+    if (!share->has_quotas)
+        return 0;
+    g_mutex_lock(&share->lock);
+    guint64 id = berth_nodes_find(share->nodes, parent, name);
+    g_mutex_unlock(&share->lock);
+    return id != BERTH_NODE_NONE ? share_layer_copy_up(share, id) : 0;
+}
+
+/* The same, counted. A rename is never refused for its own blocks: it may be what frees some. */
+static int rename_within(Share *share, const ShareEntry *from, const ShareEntry *to, unsigned flags)
+{
+    g_auto(ShareCharge) charge = {0};
+    int result = share_charge_same(share, from->parent, to->parent);
+    if (result == 0)
+        result = copy_first(share, from->parent, from->name);
+    if (result == 0 && (flags & EXCHANGE) != 0)
+        result = copy_first(share, to->parent, to->name);
+    if (result < 0)
+        return result;
+    share_charge_begin(share, to->parent, &charge);
+    share_charge_file(&charge, from->fd);
+    share_charge_file(&charge, to->fd);
+    share_charge_name(&charge, to->fd, to->name);
+    result = rename_entry(share, from, to, flags);
+    share_charge_end(&charge);
+    return result;
+}
+
 void share_rename(fuse_req_t request, fuse_ino_t parent, const char *name, fuse_ino_t new_parent,
                   const char *new_name, unsigned flags)
 {
     Share *share = share_of(request);
     berth_autofd int fd = share_open_to_change(share, parent);
     berth_autofd int new_fd = share_open_to_change(share, new_parent);
-    if (fd < 0 || new_fd < 0 || (flags & ~(NOREPLACE | EXCHANGE)) != 0) {
-        fuse_reply_err(request, fd < 0 ? -fd : new_fd < 0 ? -new_fd : EINVAL);
-        return;
-    }
-    const bool swaps = (flags & EXCHANGE) != 0;
-    ShareEcho *echoes[] = {
-        share_echo_begin(share, parent, name, IN_MOVED_FROM),
-        share_echo_begin(share, new_parent, new_name, IN_MOVED_TO),
-        swaps ? share_echo_begin(share, new_parent, new_name, IN_MOVED_FROM) : NULL,
-        swaps ? share_echo_begin(share, parent, name, IN_MOVED_TO) : NULL,
-    };
-    int problem = share_layer_rename(share, &(ShareEntry){parent, fd, name},
-                                     &(ShareEntry){new_parent, new_fd, new_name}, flags) < 0
-                      ? errno
-                      : 0;
-    for (guint i = 0; i < G_N_ELEMENTS(echoes); i++)
-        share_echo_end(share, echoes[i], problem == 0);
-    if (problem != 0) {
-        fuse_reply_err(request, problem);
+    const ShareEntry from = {parent, fd, name}, to = {new_parent, new_fd, new_name};
+    int result = fd < 0 ? fd : new_fd < 0 ? new_fd : 0;
+    if (result == 0 && (flags & ~(NOREPLACE | EXCHANGE)) != 0)
+        result = -EINVAL;
+    if (result == 0)
+        result = rename_within(share, &from, &to, flags);
+    if (result < 0) {
+        fuse_reply_err(request, -result);
         return;
     }
     g_mutex_lock(&share->lock);
@@ -190,7 +257,7 @@ void share_opendir(fuse_req_t request, fuse_ino_t id, struct fuse_file_info *inf
     }
     share_watch(share, id, path_fd);
     bool followed = share_entry_timeout(share, id) == BERTH_SHARE_WATCHED;
-    info->fh = berth_handles_add(share->handles, berth_fd_steal(&fd), id, true, false,
+    info->fh = berth_handles_add(share->handles, berth_fd_steal(&fd), id, -1, true, false,
                                  share_layer_has(share, id), 0);
     info->keep_cache = info->cache_readdir = followed;
     if (info->fh == 0)

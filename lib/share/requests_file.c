@@ -5,6 +5,7 @@
 #include "share_private.h"
 
 #include "base/fd.h"
+#include "charge.h"
 #include "layer.h"
 #include "wire/flush.h"
 
@@ -16,6 +17,9 @@
 #include <string.h>
 #include <sys/vfs.h>
 #include <unistd.h>
+
+/* What a guest may do to a share with a quota by fallocate. */
+#define ALLOCATIONS (FALLOC_FL_KEEP_SIZE | FALLOC_FL_PUNCH_HOLE | FALLOC_FL_ZERO_RANGE)
 
 /* The guest's flags that are passed on. With O_APPEND the host finds the end of the file, which
  * another program may have moved. */
@@ -73,8 +77,19 @@ static void keep_open(fuse_req_t request, fuse_ino_t id, int fd, struct fuse_fil
     info->keep_cache = true; /* changes invalidate it */
     if (changes && !reports_at_write(fd))
         share_want_flush(share, id);
-    info->fh = berth_handles_add(share->handles, fd, id, false, changes,
+    info->fh = berth_handles_add(share->handles, fd, id,
+                                 share->has_quotas ? share_root_of(share, id) : -1, false, changes,
                                  !changes && share_layer_has(share, id), host_flags(info->flags));
+}
+
+/* As ftruncate. */
+static int empty_file(Share *share, fuse_ino_t id, int fd)
+{
+    g_auto(ShareCharge) charge = {0};
+    share_charge_begin(share, id, &charge);
+    share_charge_file(&charge, fd);
+    return (int)SHARE_WITH_ECHO(share, share_echo_begin_node(share, id, IN_MODIFY),
+                                ftruncate(fd, 0));
 }
 
 void share_open(fuse_req_t request, fuse_ino_t id, struct fuse_file_info *info)
@@ -94,8 +109,7 @@ void share_open(fuse_req_t request, fuse_ino_t id, struct fuse_file_info *info)
         fuse_reply_err(request, -fd);
         return;
     }
-    if ((info->flags & O_TRUNC) != 0 &&
-        SHARE_WITH_ECHO(share, share_echo_begin_node(share, id, IN_MODIFY), ftruncate(fd, 0)) < 0) {
+    if ((info->flags & O_TRUNC) != 0 && empty_file(share, id, fd) < 0) {
         fuse_reply_err(request, errno);
         return;
     }
@@ -103,13 +117,15 @@ void share_open(fuse_req_t request, fuse_ino_t id, struct fuse_file_info *info)
     if (info->fh == 0)
         fuse_reply_err(request, ENFILE);
     else if (fuse_reply_open(request, info) == -ENOENT)
-        berth_handles_release(share->handles, info->fh);
+        share_charge_release(share, info->fh);
 }
 
-int share_open_again(guint64 id, bool is_directory, bool is_writable, int flags, gpointer user_data)
+int share_open_again(guint64 id, bool is_directory, bool is_writable, int flags, int *ret_root,
+                     gpointer user_data)
 {
     Share *share = user_data;
     struct stat found;
+    *ret_root = share_root_of(share, id);
     berth_autofd int path_fd =
         is_writable ? share_open_to_change(share, id) : share_open_node(share, id, NULL);
     if (path_fd < 0)
@@ -118,6 +134,53 @@ int share_open_again(guint64 id, bool is_directory, bool is_writable, int flags,
         return berth_fd_reopen(path_fd, O_RDONLY | O_DIRECTORY);
     return fstat(path_fd, &found) == 0 && S_ISREG(found.st_mode) ? open_file(path_fd, flags)
                                                                  : -ESTALE;
+}
+
+/* Open the existing file @at. Returns a descriptor or -errno. */
+static int open_existing(Share *share, const ShareEntry *at, int flags, bool truncates)
+{
+    struct stat found;
+    berth_autofd int fd = openat(at->fd, at->name, flags);
+    if (fd < 0)
+        return -errno;
+    if (!truncates)
+        return berth_fd_steal(&fd);
+    if (fstat(fd, &found) < 0 || !S_ISREG(found.st_mode))
+        return -EEXIST;
+    g_auto(ShareCharge) charge = {0};
+    share_charge_begin(share, at->parent, &charge);
+    share_charge_file(&charge, fd);
+    if (SHARE_WITH_ECHO(share, share_echo_begin(share, at->parent, at->name, IN_MODIFY),
+                        ftruncate(fd, 0)) < 0)
+        return -errno;
+    return berth_fd_steal(&fd);
+}
+
+static int make_file(Share *share, const ShareEntry *at, int flags, mode_t mode)
+{
+    int fd = (int)SHARE_WITH_ECHO(share, share_echo_begin(share, at->parent, at->name, IN_CREATE),
+                                  openat(at->fd, at->name, flags | O_CREAT | O_EXCL, mode & 07777));
+    return fd < 0 ? -errno : fd;
+}
+
+/* Make the file @at with the guest's flags, or open it. Returns a descriptor or -errno. O_EXCL
+ * first; an existing file is opened without O_CREAT, as by open. */
+static int make_or_open(Share *share, const ShareEntry *at, int guest_flags, mode_t mode)
+{
+    const int flags = host_flags(guest_flags) | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK | O_NOCTTY;
+    g_auto(ShareCharge) charge = {0};
+    share_charge_begin(share, at->parent, &charge);
+    share_charge_file(&charge, at->fd);
+    struct stat found;
+    int fits = share_charge_check(&charge, SHARE_CHARGE_SMALL);
+    bool may_make = fits == 0 || fstatat(at->fd, at->name, &found, AT_SYMLINK_NOFOLLOW) == 0;
+    int fd = may_make ? make_file(share, at, flags, mode) : fits;
+    if (fd >= 0)
+        share_charge_made(&charge, at->fd, at->name);
+    share_charge_end(&charge);
+    if (fd == -EEXIST && (guest_flags & O_EXCL) == 0)
+        return open_existing(share, at, flags, (guest_flags & O_TRUNC) != 0);
+    return fd;
 }
 
 void share_create(fuse_req_t request, fuse_ino_t parent, const char *name, mode_t mode,
@@ -133,25 +196,15 @@ void share_create(fuse_req_t request, fuse_ino_t parent, const char *name, mode_
         return;
     }
     share_watch(share, parent, parent_fd);
-    /* O_EXCL first; an existing file is opened without O_CREAT, as by open. */
-    const int flags = host_flags(info->flags) | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK | O_NOCTTY;
     berth_autofd int fd =
-        SHARE_WITH_ECHO(share, share_echo_begin(share, parent, name, IN_CREATE),
-                        openat(parent_fd, name, flags | O_CREAT | O_EXCL, mode & 07777));
-    bool is_new = fd >= 0;
-    if (fd < 0 && errno == EEXIST && (info->flags & O_EXCL) == 0)
-        fd = openat(parent_fd, name, flags);
+        make_or_open(share, &(ShareEntry){parent, parent_fd, name}, info->flags, mode);
     ShareFile file = {0};
-    int result = fd < 0 ? -errno : 0;
+    int result = MIN(fd, 0);
     SHARE_LAYER_HOLD(share, parent);
     if (result == 0)
         result = share_layer_stat_child(share, parent, parent_fd, name, &file);
     if (result == 0 && !S_ISREG(file.attributes.st_mode))
         result = -EEXIST;
-    if (result == 0 && !is_new && (info->flags & O_TRUNC) != 0 &&
-        SHARE_WITH_ECHO(share, share_echo_begin(share, parent, name, IN_MODIFY), ftruncate(fd, 0)) <
-            0)
-        result = -errno;
     if (result < 0) {
         fuse_reply_err(request, -result);
         return;
@@ -162,7 +215,7 @@ void share_create(fuse_req_t request, fuse_ino_t parent, const char *name, mode_
     if (info->fh == 0)
         fuse_reply_err(request, ENFILE);
     else if (fuse_reply_create(request, &entry, info) == -ENOENT)
-        berth_handles_release(share->handles, info->fh);
+        share_charge_release(share, info->fh);
 }
 
 /* The handle of a request about data; NULL: it was answered. */
@@ -202,6 +255,25 @@ void share_read(fuse_req_t request, fuse_ino_t id, size_t size, off_t offset,
         fuse_reply_buf(request, buffer, (size_t)got);
 }
 
+/* As pwrite, of as much as the quota has room for; -errno. With O_APPEND the kernel writes at the
+ * end. */
+static ssize_t write_within(Share *share, fuse_ino_t id, int fd, const char *bytes, size_t size,
+                            off_t offset)
+{
+    struct stat info;
+    g_auto(ShareCharge) charge = {0};
+    share_charge_begin(share, id, &charge);
+    share_charge_file(&charge, fd);
+    bool appends = charge.quota != NULL && (fcntl(fd, F_GETFL) & O_APPEND) != 0;
+    off_t at = appends && fstat(fd, &info) == 0 ? info.st_size : offset;
+    size_t room = share_charge_room(&charge, fd, at, size);
+    if (room == 0 && size > 0)
+        return -ENOSPC;
+    ssize_t put = SHARE_WITH_ECHO(share, share_echo_begin_node(share, id, IN_MODIFY),
+                                  pwrite(fd, bytes, room, offset));
+    return put < 0 ? -errno : put;
+}
+
 void share_write(fuse_req_t request, fuse_ino_t id, const char *bytes, size_t size, off_t offset,
                  struct fuse_file_info *info)
 {
@@ -213,13 +285,11 @@ void share_write(fuse_req_t request, fuse_ino_t id, const char *bytes, size_t si
     bool at_place = info->writepage && (fcntl(handle->fd, F_GETFL) & O_APPEND) != 0;
     berth_autofd int other = at_place ? berth_fd_reopen(handle->fd, O_WRONLY) : -1;
     ShareEcho *close_echo = other >= 0 ? share_echo_begin_node(share, id, IN_CLOSE_WRITE) : NULL;
-    ssize_t put = SHARE_WITH_ECHO(share, share_echo_begin_node(share, id, IN_MODIFY),
-                                  pwrite(other >= 0 ? other : handle->fd, bytes, size, offset));
-    int problem = errno;
+    ssize_t put = write_within(share, id, other >= 0 ? other : handle->fd, bytes, size, offset);
     berth_fd_close(&other);
     share_echo_end(share, close_echo, true);
     if (put < 0)
-        fuse_reply_err(request, problem);
+        fuse_reply_err(request, (int)-put);
     else
         fuse_reply_write(request, (size_t)put);
 }
@@ -243,7 +313,7 @@ void share_release(fuse_req_t request, fuse_ino_t id, struct fuse_file_info *inf
     bool writes = handle != NULL && handle->fd >= 0 && handle->is_writable && !handle->is_directory;
     ShareEcho *echo = writes ? share_echo_begin_node(share, handle->node, IN_CLOSE_WRITE) : NULL;
     berth_handle_unref(handle);
-    berth_handles_release(share->handles, info->fh);
+    share_charge_release(share, info->fh);
     share_echo_end(share, echo, true);
     fuse_reply_err(request, 0);
 }
@@ -255,16 +325,52 @@ void share_fsync(fuse_req_t request, fuse_ino_t id, int data, struct fuse_file_i
         fuse_reply_err(request, (data ? fdatasync(handle->fd) : fsync(handle->fd)) < 0 ? errno : 0);
 }
 
+/* As fallocate, if the quota has room for all of it; -errno. */
+static int allocate_within(Share *share, fuse_ino_t id, int fd, int mode, off_t offset,
+                           off_t length)
+{
+    g_auto(ShareCharge) charge = {0};
+    bool frees = (mode & FALLOC_FL_PUNCH_HOLE) != 0;
+    share_charge_begin(share, id, &charge);
+    share_charge_file(&charge, fd);
+    if (charge.quota != NULL && (mode & ~ALLOCATIONS) != 0)
+        return -EOPNOTSUPP; /* what they need is not known before */
+    if (offset < 0 || length <= 0 || length > G_MAXINT64 - offset)
+        return -EINVAL;
+    if (!frees && share_charge_room(&charge, fd, offset, (guint64)length) < (guint64)length)
+        return -ENOSPC;
+    return SHARE_WITH_ECHO(share, share_echo_begin_node(share, id, IN_MODIFY),
+                           fallocate(fd, mode, offset, length)) < 0
+               ? -errno
+               : 0;
+}
+
 void share_fallocate(fuse_req_t request, fuse_ino_t id, int mode, off_t offset, off_t length,
                      struct fuse_file_info *info)
 {
-    Share *share = share_of(request);
     g_autoptr(BerthHandle) handle = handle_of(request, info);
     if (handle != NULL)
-        fuse_reply_err(request, SHARE_WITH_ECHO(share, share_echo_begin_node(share, id, IN_MODIFY),
-                                                fallocate(handle->fd, mode, offset, length)) < 0
-                                    ? errno
-                                    : 0);
+        fuse_reply_err(request,
+                       -allocate_within(share_of(request), id, handle->fd, mode, offset, length));
+}
+
+/* As copy_file_range, of as much as the quota has room for; -errno. */
+static ssize_t copy_within(Share *share, fuse_ino_t id, int from_fd, off_t from, int to_fd,
+                           off_t to, size_t length, int flags)
+{
+    struct stat info;
+    g_auto(ShareCharge) charge = {0};
+    share_charge_begin(share, id, &charge);
+    share_charge_file(&charge, to_fd);
+    if (charge.quota != NULL && fstat(from_fd, &info) == 0)
+        length = from < 0 || from >= info.st_size ? 0 : MIN(length, (size_t)(info.st_size - from));
+    size_t room = share_charge_room(&charge, to_fd, to, length);
+    if (room == 0 && length > 0)
+        return -ENOSPC;
+    ssize_t copied =
+        SHARE_WITH_ECHO(share, share_echo_begin_node(share, id, IN_MODIFY),
+                        copy_file_range(from_fd, &from, to_fd, &to, room, (unsigned)flags));
+    return copied < 0 ? -errno : copied;
 }
 
 void share_copy(fuse_req_t request, fuse_ino_t from_id, off_t from,
@@ -277,12 +383,10 @@ void share_copy(fuse_req_t request, fuse_ino_t from_id, off_t from,
     g_autoptr(BerthHandle) target = handle_of(request, to_info);
     if (target == NULL)
         return;
-    Share *share = share_of(request);
-    ssize_t copied = SHARE_WITH_ECHO(
-        share, share_echo_begin_node(share, to_id, IN_MODIFY),
-        copy_file_range(source->fd, &from, target->fd, &to, length, (unsigned)flags));
+    ssize_t copied =
+        copy_within(share_of(request), to_id, source->fd, from, target->fd, to, length, flags);
     if (copied < 0)
-        fuse_reply_err(request, errno);
+        fuse_reply_err(request, (int)-copied);
     else
         fuse_reply_write(request, (size_t)copied);
 }

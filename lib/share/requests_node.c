@@ -5,6 +5,7 @@
 #include "share_private.h"
 
 #include "base/fd.h"
+#include "charge.h"
 #include "layer.h"
 #include "wire/settle.h"
 
@@ -191,6 +192,9 @@ static int set_size(Share *share, fuse_ino_t id, int fd, off_t size,
     berth_autofd int file = by_handle ? -1 : berth_fd_reopen(fd, O_WRONLY);
     if (!by_handle && file < 0)
         return file;
+    g_auto(ShareCharge) charge = {0};
+    share_charge_begin(share, id, &charge);
+    share_charge_file(&charge, fd);
     ShareEcho *echo = by_handle ? NULL : share_echo_begin_node(share, id, IN_CLOSE_WRITE);
     int result = SHARE_WITH_ECHO(share, share_echo_begin_node(share, id, IN_MODIFY),
                                  ftruncate(by_handle ? handle->fd : file, size)) < 0
@@ -198,6 +202,7 @@ static int set_size(Share *share, fuse_ino_t id, int fd, off_t size,
                      : 0;
     berth_fd_close(&file);
     share_echo_end(share, echo, true);
+    share_charge_end(&charge);
     return result;
 }
 
@@ -278,8 +283,12 @@ void share_statfs(fuse_req_t request, fuse_ino_t id)
         fuse_reply_err(request, errno);
     else if (fd < 0 && fd != -ENOENT)
         fuse_reply_err(request, -fd);
-    else
+    else {
+        BerthQuota *quota = fd >= 0 ? share_quota_of(share_of(request), id) : NULL;
+        if (quota != NULL)
+            share_quota_limit(quota, &info);
         fuse_reply_statfs(request, &info);
+    }
 }
 
 /* ---- extended attributes ---- */
@@ -300,14 +309,16 @@ void share_setxattr(fuse_req_t request, fuse_ino_t id, const char *name, const c
     char path[BERTH_FD_PATH_SIZE];
     Share *share = share_of(request);
     berth_autofd int fd = share_open_to_change(share, id);
+    g_auto(ShareCharge) charge = {0};
+    share_charge_begin(share, id, &charge);
+    share_charge_file(&charge, fd);
     berth_fd_self_path(fd, path);
-    if (fd < 0)
-        fuse_reply_err(request, -fd);
-    else
-        fuse_reply_err(request, SHARE_WITH_ECHO(share, share_echo_begin_node(share, id, IN_ATTRIB),
-                                                setxattr(path, name, value, size, flags)) < 0
-                                    ? errno
-                                    : 0);
+    int result = fd < 0 ? fd : share_charge_check(&charge, MAX(size, SHARE_CHARGE_SMALL));
+    if (result == 0 && SHARE_WITH_ECHO(share, share_echo_begin_node(share, id, IN_ATTRIB),
+                                       setxattr(path, name, value, size, flags)) < 0)
+        result = -errno;
+    share_charge_end(&charge);
+    fuse_reply_err(request, -result);
 }
 
 void share_getxattr(fuse_req_t request, fuse_ino_t id, const char *name, size_t size)
@@ -374,12 +385,14 @@ void share_removexattr(fuse_req_t request, fuse_ino_t id, const char *name)
     char path[BERTH_FD_PATH_SIZE];
     Share *share = share_of(request);
     berth_autofd int fd = is_users(name) ? share_open_to_change(share, id) : -ENODATA;
+    g_auto(ShareCharge) charge = {0};
+    share_charge_begin(share, id, &charge);
+    share_charge_file(&charge, fd);
     berth_fd_self_path(fd, path);
-    if (fd < 0)
-        fuse_reply_err(request, -fd);
-    else
-        fuse_reply_err(request, SHARE_WITH_ECHO(share, share_echo_begin_node(share, id, IN_ATTRIB),
-                                                removexattr(path, name)) < 0
-                                    ? errno
-                                    : 0);
+    int result = MIN(fd, 0);
+    if (result == 0 && SHARE_WITH_ECHO(share, share_echo_begin_node(share, id, IN_ATTRIB),
+                                       removexattr(path, name)) < 0)
+        result = -errno;
+    share_charge_end(&charge);
+    fuse_reply_err(request, -result);
 }

@@ -3,6 +3,7 @@
 
 #include "base/error.h"
 #include "base/fd.h"
+#include "charge.h"
 #include "confine_share.h"
 #include "layer.h"
 #include "transport.h"
@@ -102,6 +103,13 @@ static gpointer serve_requests(gpointer data)
     return NULL;
 }
 
+static void close_root(ShareRoot *root)
+{
+    g_clear_pointer(&root->overlay, berth_overlay_free);
+    g_clear_pointer(&root->quota, berth_quota_free);
+    berth_fd_close(&root->fd);
+}
+
 /* No component of the path may be a symbolic link: the share is this directory. A root that failed
  * stays closed and has no node. */
 static bool open_root(Share *share, guint index, const BerthShareRoot *root, GError **error)
@@ -116,8 +124,9 @@ static bool open_root(Share *share, guint index, const BerthShareRoot *root, GEr
         berth_error_set_errno(error, errno, "share.root", "%s", root->source);
         return false;
     }
-    if (root->overlay != NULL && !share_layer_start(share, index, root->overlay, error)) {
-        berth_fd_close(&opened->fd);
+    if ((root->overlay != NULL && !share_layer_start(share, index, root->overlay, error)) ||
+        !share_quota_start(share, index, root, error)) {
+        close_root(opened);
         return false;
     }
     ShareFile file = {0};
@@ -126,8 +135,7 @@ static bool open_root(Share *share, guint index, const BerthShareRoot *root, GEr
     opened->node = berth_nodes_add_share(share->nodes, root->path, index, &opened->key);
     if (opened->node != BERTH_NODE_NONE)
         return true;
-    g_clear_pointer(&opened->overlay, berth_overlay_free);
-    berth_fd_close(&opened->fd);
+    close_root(opened);
     berth_error_set(error, BERTH_ERROR_INVALID, "share.root", NULL,
                     "%s: another share is at /%s already, or within it", root->source, root->path);
     return false;
@@ -145,10 +153,8 @@ static void share_free(Share *share)
     share_echoes_free(share->echoes);
     berth_nodes_free(share->nodes);
     berth_ledger_free(share->ledger);
-    for (guint i = 0; i < share->n_roots; i++) {
-        g_clear_pointer(&share->roots[i].overlay, berth_overlay_free);
-        berth_fd_close(&share->roots[i].fd);
-    }
+    for (guint i = 0; i < share->n_roots; i++)
+        close_root(&share->roots[i]);
     g_free(share->roots);
     berth_handles_free(share->handles);
     share_locks_clear(share);
@@ -266,6 +272,8 @@ static int open_roots(Share *share, const BerthShareSetup *setup)
         last_fd = MAX(last_fd, share->roots[i].fd);
         if (share->roots[i].overlay != NULL)
             last_fd = MAX(last_fd, berth_overlay_last_fd(share->roots[i].overlay));
+        if (share->roots[i].quota != NULL)
+            last_fd = MAX(last_fd, berth_quota_fd(share->roots[i].quota));
     }
     return last_fd;
 }
@@ -300,6 +308,7 @@ static bool begin(Share *share, guint8 *bytes, gsize *ret_size, bool *ret_again)
         return false;
     memcpy(&header, bytes, sizeof(header));
     *ret_size = (gsize)size;
+    share_quotas_resume(share);
     *ret_again = make_nodes(share, header.pid == WIRE_REPLAY_INIT_PID);
     if (*ret_again)
         berth_handles_restore(share->handles, share_open_again, share);

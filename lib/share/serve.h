@@ -27,6 +27,9 @@ typedef struct {
     char *path;   /* where it appears, relative to the root: "home/ann" */
     bool read_only;
     char *overlay; /* the directory that keeps the guest's changes, absolute; NULL: none */
+    guint64 limit; /* how many bytes the guest may add; 0: as many as there are */
+    char *count;   /* the file that keeps how many it has added, absolute; with a limit, unless
+                      there is an overlay */
 } BerthShareRoot;
 
 typedef struct {

@@ -32,6 +32,7 @@ typedef struct {
     guint64 node;
     struct BerthOverlay *overlay; /* its changes are kept there; or NULL */
     struct Share *share;          /* for the overlay */
+    struct BerthQuota *quota;     /* owned; NULL: no limit */
     const char *path;             /* as in BerthShareRoot */
     BerthNodeKey key;
 } ShareRoot;
@@ -59,7 +60,7 @@ typedef struct Share {
     BerthHandles *handles;
     ShareRoot *roots;
     guint n_roots;
-    bool has_overlays;
+    bool has_overlays, has_quotas;
     uid_t uid, guest_uid;
     gid_t gid, guest_gid;
     BerthTransport *transport;
@@ -94,11 +95,16 @@ int share_open_node(Share *share, fuse_ino_t id, int *ret_root);
 /* The same where SHARE_LAYER_HOLD is in force. */
 int share_open_held_node(Share *share, fuse_ino_t id);
 
-/* The same before a change of it: -EROFS if its share is read-only. */
+/* The same before a change of it: -EROFS if its share is read-only. -ENOSPC: it would have to be
+ * copied first, and its share's quota has no room. */
 int share_open_to_change(Share *share, fuse_ino_t id);
 
+/* The root that node @id lies in, or -1. */
+int share_root_of(Share *share, fuse_ino_t id);
+
 /* BerthHandlesOpen: what a former server had open. */
-int share_open_again(guint64 id, bool is_directory, bool is_writable, int flags, gpointer share);
+int share_open_again(guint64 id, bool is_directory, bool is_writable, int flags, int *ret_root,
+                     gpointer share);
 
 /* The file @name in @fd, or @fd itself with "". */
 int share_stat(const Share *share, int fd, const char *name, ShareFile *ret_file);

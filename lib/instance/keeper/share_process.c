@@ -216,6 +216,17 @@ static int connect_to_guest(const BerthShareProcess *shares)
     return berth_fd_steal(&fd);
 }
 
+/* As berth-share's arguments have it. */
+static char *mode_of(const BerthShare *share)
+{
+    g_autofree char *limit = g_strdup_printf("limit=%" G_GUINT64_FORMAT ":", share->quota);
+    if (share->overlay != NULL)
+        return g_strconcat(share->quota > 0 ? limit : "", "cow=", share->overlay, NULL);
+    if (share->count != NULL)
+        return g_strconcat(limit, "count=", share->count, NULL);
+    return g_strdup(share->read_only ? "ro" : "rw");
+}
+
 /* The first word is the file, the second its name in ps. */
 static GStrv arguments(BerthShareProcess *shares, const char *program)
 {
@@ -228,8 +239,7 @@ static GStrv arguments(BerthShareProcess *shares, const char *program)
         g_autoptr(BerthShare) share = berth_share_from_text(*text);
         if (share == NULL)
             continue;
-        g_autofree char *mode = share->overlay != NULL ? g_strconcat("cow=", share->overlay, NULL)
-                                                       : g_strdup(share->read_only ? "ro" : "rw");
+        g_autofree char *mode = mode_of(share);
         g_strv_builder_add_many(words, mode, share->source, share->target, NULL);
         g_hash_table_add(present, g_strdup(share->target));
         if (!g_ptr_array_find_with_equal_func(shares->targets, share->target, g_str_equal, NULL))
