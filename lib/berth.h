@@ -650,6 +650,8 @@ typedef struct {
     char *target; /* in the distro, below /mnt/host */
     bool read_only;
     bool reviewed; /* the distro's changes are kept beside it */
+    guint64 quota; /* how many bytes the distro may add; 0: no limit */
+    guint64 quota_used;
 } BerthSharedDirectory;
 
 typedef struct {
@@ -661,12 +663,14 @@ void berth_share_list_free(BerthShareList *list);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(BerthShareList, berth_share_list_free)
 
 /* Share @directory, relative to the working directory, with @name as @target; NULL: its own path.
- * If @reviewed, the distro's changes of it are kept beside it: see berth_changes.
+ * If @reviewed, the distro's changes of it are kept beside it: see berth_changes. @quota: how many
+ * bytes the distro may add from now on, net of what it frees; 0: no limit. Not if @read_only.
  * Persistent; a running distro has it at the return. *@ret_notice is a line for the user, or NULL;
  * free with g_free. Errors: "distro.not-found", "share.directory", "share.target", "share.exists",
  * "share.nested", "share.home". */
 bool berth_share_add(Berth *berth, const char *name, const char *directory, const char *target,
-                     bool read_only, bool reviewed, char **ret_notice, GError **error);
+                     bool read_only, bool reviewed, guint64 quota, char **ret_notice,
+                     GError **error);
 
 /* Remove the share whose target or whose directory is @path. Errors: "distro.not-found",
  * "share.not-found", "share.ambiguous". */

@@ -9,12 +9,13 @@
 #include "lifecycle/shares.h"
 
 bool berth_share_add(Berth *berth, const char *name, const char *directory, const char *target,
-                     bool read_only, bool reviewed, char **ret_notice, GError **error)
+                     bool read_only, bool reviewed, guint64 quota, char **ret_notice,
+                     GError **error)
 {
     BerthShareAccess access = read_only  ? BERTH_SHARE_READ
                               : reviewed ? BERTH_SHARE_REVIEWED
                                          : BERTH_SHARE_WRITE;
-    return berth_shares_add(berth, name, directory, target, access, ret_notice, error);
+    return berth_shares_add(berth, name, directory, target, access, quota, ret_notice, error);
 }
 
 bool berth_share_remove(Berth *berth, const char *name, const char *path, char **ret_notice,
@@ -47,8 +48,12 @@ static BerthShareList *public_list(const BerthDistroShares *shares)
     for (guint i = 0; i < shares->shares->len; i++) {
         const BerthShare *share = shares->shares->pdata[i];
         BerthSharedDirectory *shared = g_new(BerthSharedDirectory, 1);
-        *shared = (BerthSharedDirectory){g_strdup(share->source), g_strdup(share->target),
-                                         share->read_only, share->overlay != NULL};
+        *shared = (BerthSharedDirectory){.source = g_strdup(share->source),
+                                         .target = g_strdup(share->target),
+                                         .read_only = share->read_only,
+                                         .reviewed = share->overlay != NULL,
+                                         .quota = share->quota,
+                                         .quota_used = shares->used[i]};
         g_ptr_array_add(list->directories, shared);
     }
     return list;

@@ -5,6 +5,7 @@
 #include "commands.h"
 
 #include "action.h"
+#include "base/size.h"
 #include "json.h"
 #include "print.h"
 #include "share_word.h"
@@ -12,12 +13,22 @@
 static const Option options[] = {
     {"read-only", 'r', NULL, "With add: the distro cannot write"},
     {"cow", 'c', NULL, "With add: keep the distro's changes beside DIR, to be reviewed"},
+    {"quota", 'q', "SIZE", "With add: how much the distro may write, for example 4G"},
     {"json", 0, NULL, "With list: for programs, as JSON"},
     {NULL}};
 
+/* "1.2 GiB of 4 GiB". Free with g_free. */
+static char *describe_quota(const BerthSharedDirectory *shared)
+{
+    g_autofree char *used = berth_size_format(shared->quota_used);
+    g_autofree char *limit = berth_size_format(shared->quota);
+    return shared->quota > 0 ? g_strdup_printf("%s of %s", used, limit) : g_strdup("-");
+}
+
 static void print_text(const GPtrArray *list)
 {
-    static const char *const headings[] = {"DISTRO", "DIRECTORY", "TARGET", "ACCESS", NULL};
+    static const char *const headings[] = {"DISTRO", "DIRECTORY", "TARGET",
+                                           "ACCESS", "QUOTA",     NULL};
     g_autoptr(Table) table = table_new(headings);
     for (guint i = 0; i < list->len; i++) {
         const BerthShareList *shares = list->pdata[i];
@@ -29,6 +40,8 @@ static void print_text(const GPtrArray *list)
             table_add(table, shared->read_only  ? "read-only"
                              : shared->reviewed ? "copy-on-write"
                                                 : "read-write");
+            g_autofree char *quota = describe_quota(shared);
+            table_add(table, quota);
         }
     }
     table_print(table);
@@ -50,6 +63,10 @@ static void print_json(const GPtrArray *list)
             json_add_string(json, "target", shared->target);
             json_add_bool(json, "read_only", shared->read_only);
             json_add_bool(json, "copy_on_write", shared->reviewed);
+            if (shared->quota > 0) {
+                json_add_number(json, "quota", shared->quota);
+                json_add_number(json, "quota_used", shared->quota_used);
+            }
             json_end(json);
         }
         json_end(json);
@@ -78,8 +95,45 @@ static bool parse_share(char **words, ShareWord *ret_share, GError **error)
     return true;
 }
 
+static bool refuse_option(const char *hint, const char *message, GError **error)
+{
+    berth_error_set(error, BERTH_ERROR_INVALID, "usage.option", hint, "%s", message);
+    return false;
+}
+
+/* The quota of the option, or else of the word; 0: there is none. */
+static bool read_quota(const Invocation *invocation, const ShareWord *share, guint64 *ret_quota,
+                       GError **error)
+{
+    const char *text = invocation_value(invocation, "quota");
+    *ret_quota = share->quota;
+    if (text == NULL)
+        return true;
+    if (berth_size_parse(text, ret_quota) && *ret_quota > 0 && *ret_quota <= G_MAXINT64)
+        return true;
+    g_autofree char *shown = g_strescape(text, NULL);
+    berth_error_set(error, BERTH_ERROR_INVALID, "usage.value", "give a size such as 512M or 4G",
+                    "--quota: \"%.80s\" is not a size", shown);
+    return false;
+}
+
+static bool check_options(const ShareWord *share, bool read_only, bool reviewed, guint64 quota,
+                          bool has_option, GError **error)
+{
+    if (read_only && reviewed)
+        return refuse_option("leave out one of them", "a share is either read-only or --cow",
+                             error);
+    if (read_only && quota > 0)
+        return refuse_option("leave out one of them",
+                             "a read-only share has no quota: nothing is written", error);
+    if (share->quota > 0 && has_option)
+        return refuse_option("leave out one of them", "the quota is given twice", error);
+    return true;
+}
+
 static int add(Invocation *invocation, GError **error)
 {
+    guint64 quota = 0;
     g_autofree char *notice = NULL;
     g_auto(ShareWord) share = {0};
     char **words = invocation->arguments + 1;
@@ -88,13 +142,11 @@ static int add(Invocation *invocation, GError **error)
         return -1;
     bool read_only = share.read_only || invocation_flag(invocation, "read-only");
     bool reviewed = invocation_flag(invocation, "cow");
-    if (read_only && reviewed) {
-        berth_error_set(error, BERTH_ERROR_INVALID, "usage.option", "leave out one of them",
-                        "a share is either read-only or --cow");
-        return -1;
-    }
-    if (!berth_share_add(invocation->berth, words[0], share.path, share.target, read_only, reviewed,
-                         &notice, error))
+    if (!read_quota(invocation, &share, &quota, error) ||
+        !check_options(&share, read_only, reviewed, quota,
+                       invocation_value(invocation, "quota") != NULL, error) ||
+        !berth_share_add(invocation->berth, words[0], share.path, share.target, read_only, reviewed,
+                         quota, &notice, error))
         return -1;
     print_notice(notice);
     return 0;
@@ -123,11 +175,13 @@ static const Action actions[] = {
 static int run(Invocation *invocation, GError **error)
 {
     const char *action = invocation_first(invocation);
-    if (invocation_flag(invocation, "cow") && g_strcmp0(action, "add") != 0) {
-        berth_error_set(error, BERTH_ERROR_INVALID, "usage.option", "leave out --cow",
-                        "--cow is for add only");
+    bool adds = g_strcmp0(action, "add") == 0;
+    if (!adds && invocation_flag(invocation, "cow") &&
+        !refuse_option("leave out --cow", "--cow is for add only", error))
         return -1;
-    }
+    if (!adds && invocation_value(invocation, "quota") != NULL &&
+        !refuse_option("leave out --quota", "--quota is for add only", error))
+        return -1;
     return action_run(actions,
                       "usage: berth share add NAME DIR[:TARGET][:ro], rm NAME DIR, or list",
                       invocation, error);
@@ -145,6 +199,12 @@ const Command command_share = {
         "\"berth share add debian /srv/a:b /work --read-only\". With --cow the distro can write,\n"
         "and DIR stays as it is: \"berth changes\" lists what the distro changed, and\n"
         "\"berth accept\" makes these changes in DIR. A link is followed when the share is added.\n"
+        "With --quota 4G, or DIR:TARGET:quota=4G, writes of the distro fail with \"No space left "
+        "on\n"
+        "device\" once they have added 4 GiB to DIR, net of what the distro freed again; with\n"
+        "--cow, once the changes take as much. df in the distro shows what is left, and\n"
+        "\"berth share list\" what is used. What this host writes does not count, nor what the\n"
+        "distro writes to DIR through another share. Remove and add the share to count anew.\n"
         "A running distro has a change at once, and programs in it keep their open files, but\n"
         "not their locks. A start leaves out a directory that is not there any more, with a\n"
         "warning. A clone has no shares. Your home directory is shared without this: see the\n"

@@ -2,8 +2,11 @@
 #include "share_word.h"
 
 #include "base/error.h"
+#include "base/size.h"
 
 #include <string.h>
+
+#define QUOTA "quota="
 
 void share_word_clear(ShareWord *word)
 {
@@ -27,10 +30,12 @@ static bool take_part(ShareWord *word, const char *part)
         word->target = g_strdup(part);
         return true;
     }
-    if (word->target != NULL || word->read_only || !g_str_equal(part, "ro"))
+    if (word->target != NULL)
         return false; /* options follow GUESTPATH */
-    word->read_only = true;
-    return true;
+    if (!word->read_only && g_str_equal(part, "ro"))
+        return word->read_only = true;
+    return word->quota == 0 && g_str_has_prefix(part, QUOTA) &&
+           berth_size_parse(part + strlen(QUOTA), &word->quota) && word->quota - 1 < G_MAXINT64;
 }
 
 /* Move the end of @word's path to its last colon. False: this is no reading of the word. */
@@ -75,8 +80,8 @@ static bool check_option(const ShareWord *shortest, GError **error)
     if (colon == NULL || strchr(colon, '/') != NULL || !begins_with_path(shortest->path))
         return true;
     berth_error_set(error, BERTH_ERROR_INVALID, "share.option",
-                    "write PATH:ro, or PATH:GUESTPATH:ro", "\"%s\" is no option of a share here",
-                    colon + 1);
+                    "write PATH:ro, PATH:GUESTPATH:ro or PATH:quota=4G",
+                    "\"%s\" is no option of a share here", colon + 1);
     return false;
 }
 

@@ -2,7 +2,7 @@
  *
  * share_word — parses what `berth share add` accepts as one word:
  *
- *     PATH[:GUESTPATH][:ro]
+ *     PATH[:GUESTPATH][:ro][:quota=SIZE]
  *
  * A path may contain colons, so the word alone does not say where PATH ends. It ends where PATH
  * names a file that exists; if several readings do, the word is refused.
@@ -15,6 +15,7 @@ typedef struct {
     char *path;   /* owned */
     char *target; /* GUESTPATH, owned; NULL: none was given */
     bool read_only;
+    guint64 quota; /* bytes; 0: none was given */
 } ShareWord;
 
 void share_word_clear(ShareWord *word);

@@ -8,11 +8,13 @@
 #include "base/fd.h"
 #include "instance/client/request.h"
 #include "instance/client/runtime.h"
+#include "overlay/usage.h"
 
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 /* --- what can be shared --- */
 
@@ -103,6 +105,52 @@ static bool check_home(Berth *berth, const BerthDistro *distro, const BerthShare
 
 /* --- changing --- */
 
+/* The same directory shared at the same place again finds the changes that were made there. */
+static char *name_of(const BerthShare *share)
+{
+    g_autofree char *paths = g_strconcat(share->source, "\n", share->target, NULL);
+    return g_compute_checksum_for_string(G_CHECKSUM_SHA256, paths, -1);
+}
+
+static char *count_path(Berth *berth, const BerthDistro *distro, const BerthShare *share)
+{
+    g_autofree char *name = name_of(share);
+    return berth_layout_count(berth->layout, distro->id, name);
+}
+
+/* The count of a share begins at 0 when it is added. */
+static void reset_count(Berth *berth, const BerthDistro *distro, const BerthShare *share)
+{
+    g_autofree char *path = count_path(berth, distro, share);
+    unlink(path);
+}
+
+/* How much of its quota @share has used, bytes; 0 if that is not known. */
+static guint64 read_count(Berth *berth, const BerthDistro *distro, const BerthShare *share)
+{
+    g_autofree char *path = count_path(berth, distro, share);
+    g_autofree char *text = NULL;
+    guint64 used = 0;
+    if (!g_file_get_contents(path, &text, NULL, NULL))
+        return 0;
+    return g_ascii_string_to_unsigned(g_strchomp(text), 10, 0, G_MAXUINT64, &used, NULL)
+               ? used
+               : share->quota; /* berth-share gives a damaged count no room */
+}
+
+/* The same of a share with an overlay: what its changes take now. */
+static guint64 measure_changes(Berth *berth, const BerthDistro *distro, const BerthShare *share)
+{
+    g_autofree char *dir = berth_layout_overlay(berth->layout, distro->id, share->overlay);
+    guint64 used = 0;
+    if (!g_file_test(dir, G_FILE_TEST_IS_DIR))
+        return 0;
+    g_autoptr(BerthOverlay) overlay = berth_overlay_open(dir, -1, NULL);
+    if (overlay != NULL)
+        berth_overlay_usage(overlay, &used);
+    return used;
+}
+
 char **berth_shares_texts(Berth *berth, const BerthDistro *distro, GError **error)
 {
     g_autoptr(GPtrArray) shares = berth_registry_shares(berth->registry, distro, error);
@@ -114,6 +162,8 @@ char **berth_shares_texts(Berth *berth, const BerthDistro *distro, GError **erro
         g_autofree char *overlay = share->overlay;
         if (overlay != NULL)
             share->overlay = berth_layout_overlay(berth->layout, distro->id, overlay);
+        else if (share->quota > 0)
+            share->count = count_path(berth, distro, share);
         g_autofree char *text = berth_share_to_text(share);
         g_strv_builder_add(texts, text);
     }
@@ -252,15 +302,8 @@ static char *describe_worktree(Berth *berth, const BerthDistro *distro, const Be
                            distro->name, distro->name, repository);
 }
 
-/* The same directory shared at the same place again finds the changes that were made there. */
-static char *name_overlay(const BerthShare *share)
-{
-    g_autofree char *paths = g_strconcat(share->source, "\n", share->target, NULL);
-    return g_compute_checksum_for_string(G_CHECKSUM_SHA256, paths, -1);
-}
-
 bool berth_shares_add(Berth *berth, const char *name, const char *directory, const char *target,
-                      BerthShareAccess access, char **ret_notice, GError **error)
+                      BerthShareAccess access, guint64 quota, char **ret_notice, GError **error)
 {
     g_autoptr(BerthDistro) distro = berth_handle_find(berth, name, error);
     g_autofree char *source = distro != NULL ? resolve(berth, directory, error) : NULL;
@@ -269,10 +312,12 @@ bool berth_shares_add(Berth *berth, const char *name, const char *directory, con
     g_autoptr(BerthShare) share =
         berth_share_new(source, target != NULL ? target : source, access == BERTH_SHARE_READ);
     if (access == BERTH_SHARE_REVIEWED)
-        share->overlay = name_overlay(share);
+        share->overlay = name_of(share);
+    share->quota = quota;
     if (!check_home(berth, distro, share, error) ||
         !berth_registry_add_share(berth->registry, distro, share, error))
         return false;
+    reset_count(berth, distro, share);
     g_autofree char *applied = apply_or_explain(berth, distro);
     g_autofree char *worktree = describe_worktree(berth, distro, share);
     bool both = applied != NULL && worktree != NULL;
@@ -317,6 +362,9 @@ bool berth_shares_remove(Berth *berth, const char *name, const char *path, char 
     if (target == NULL || !berth_registry_remove_share(berth->registry, distro, target, error))
         return false;
     *ret_notice = apply_or_explain(berth, distro);
+    for (guint i = 0; i < shares->len; i++)
+        if (g_str_equal(((const BerthShare *)shares->pdata[i])->target, target))
+            reset_count(berth, distro, shares->pdata[i]);
     return true;
 }
 
@@ -328,7 +376,20 @@ void berth_distro_shares_free(BerthDistroShares *shares)
         return;
     g_free(shares->distro);
     g_clear_pointer(&shares->shares, g_ptr_array_unref);
+    g_free(shares->used);
     g_free(shares);
+}
+
+/* What each of @shares has used of its quota, if it has one. */
+static guint64 *read_used(Berth *berth, const BerthDistro *distro, const GPtrArray *shares)
+{
+    guint64 *used = g_new0(guint64, shares->len + 1);
+    for (guint i = 0; i < shares->len; i++) {
+        const BerthShare *share = shares->pdata[i];
+        if (share->quota > 0)
+            used[i] = (share->overlay != NULL ? measure_changes : read_count)(berth, distro, share);
+    }
+    return used;
 }
 
 GPtrArray *berth_shares_list(Berth *berth, const char *name, GError **error)
@@ -345,7 +406,8 @@ GPtrArray *berth_shares_list(Berth *berth, const char *name, GError **error)
         if (shares == NULL)
             return NULL;
         BerthDistroShares *row = g_new(BerthDistroShares, 1);
-        *row = (BerthDistroShares){g_strdup(distro->name), shares};
+        *row =
+            (BerthDistroShares){g_strdup(distro->name), shares, read_used(berth, distro, shares)};
         g_ptr_array_add(list, row);
     }
     return g_steal_pointer(&list);

@@ -18,12 +18,14 @@ typedef enum {
 } BerthShareAccess;
 
 /* Share @directory, which is resolved now, relative to the working directory, with @name. @target
- * is its path below the mount point of shares; NULL: the path of the directory. *@ret_notice is a
+ * is its path below the mount point of shares; NULL: the path of the directory. @quota: how many
+ * bytes the distro may add, counted from now on, BERTH_SHARE_QUOTA_MAX at most; 0: as many as there
+ * are. *@ret_notice is a
  * line for the user, or NULL; free with g_free. Errors: "distro.*"; "share.directory" if it cannot
  * be shared, "share.target", "share.exists", "share.nested"; "share.home" if
  * the target overlaps the home directory, which is shared by berth.conf. */
 bool berth_shares_add(Berth *berth, const char *name, const char *directory, const char *target,
-                      BerthShareAccess access, char **ret_notice, GError **error);
+                      BerthShareAccess access, guint64 quota, char **ret_notice, GError **error);
 
 /* Remove the share whose target is @path, or else the only one whose directory it is. Errors: also
  * "share.not-found", "share.ambiguous". */
@@ -33,6 +35,7 @@ bool berth_shares_remove(Berth *berth, const char *name, const char *path, char 
 typedef struct {
     char *distro;
     GPtrArray *shares; /* BerthShare *, by target */
+    guint64 *used;     /* owned; of each share with a quota, the bytes of it that are used */
 } BerthDistroShares;
 
 /* NULL is allowed. */

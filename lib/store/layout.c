@@ -177,6 +177,11 @@ char *berth_layout_overlay(const BerthLayout *layout, const char *id, const char
     return g_build_filename(layout->data, "distros", id, "overlays", overlay, NULL);
 }
 
+char *berth_layout_count(const BerthLayout *layout, const char *id, const char *count)
+{
+    return g_build_filename(layout->data, "distros", id, "counts", count, NULL);
+}
+
 char *berth_layout_ssh_config(const BerthLayout *layout)
 {
     return g_build_filename(layout->config, "ssh_config", NULL);

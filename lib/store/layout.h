@@ -4,7 +4,8 @@
  *
  *     $XDG_DATA_HOME/berth     registry.db, claims/<name>, distros/<id>/{disk.ext4,console.log},
  *                              distros/<id>/user-data, distros/<id>/ssh/ (keys),
- *                              distros/<id>/overlays/ (changes of shares), runtime (a link)
+ *                              distros/<id>/overlays/ (changes of shares), runtime (a link),
+ *                              distros/<id>/counts/ (what shares use of their quotas)
  *     $XDG_CONFIG_HOME/berth   berth.conf, ssh_config
  *     $XDG_CACHE_HOME/berth    images of archives, downloads, lists, results of probing the
  * accelerator $XDG_RUNTIME_DIR/berth   <id>/{lock,control,...}: lib/instance/client/runtime.h the
@@ -61,6 +62,8 @@ char *berth_layout_user_data(const BerthLayout *layout, const char *id);
 char *berth_layout_ssh(const BerthLayout *layout, const char *id);
 /* The directory @overlay (lib/overlay) of one of the distro's shares. */
 char *berth_layout_overlay(const BerthLayout *layout, const char *id, const char *overlay);
+/* The file that keeps how much of its quota one of the distro's shares has used. */
+char *berth_layout_count(const BerthLayout *layout, const char *id, const char *count);
 /* The OpenSSH configuration that the user's ~/.ssh/config includes. */
 char *berth_layout_ssh_config(const BerthLayout *layout);
 /* The archive of the ssh server that distros without one are lent; it need not be there. */

@@ -75,6 +75,9 @@ static const char *const migrations[] = {
 
     /* the directory that keeps a share's changes, in the distro's own; '': none */
     "ALTER TABLE share ADD COLUMN overlay TEXT NOT NULL DEFAULT '';",
+
+    "ALTER TABLE share ADD COLUMN quota INTEGER NOT NULL DEFAULT 0" /* bytes, 0: none */
+    "  CHECK (quota >= 0);",
 };
 G_STATIC_ASSERT(APPLICATION_ID == 1651668072);
 

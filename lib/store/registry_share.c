@@ -35,7 +35,7 @@ static bool insert(BerthRegistry *registry, const BerthDistro *distro, const Ber
                    GError **error)
 {
     g_autoptr(sqlite3_stmt) statement =
-        berth_registry_prepare(registry, "INSERT INTO share VALUES (?1, ?2, ?3, ?4, ?5)",
+        berth_registry_prepare(registry, "INSERT INTO share VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
                                distro->id, share->target, error);
     if (statement == NULL)
         return false;
@@ -43,6 +43,7 @@ static bool insert(BerthRegistry *registry, const BerthDistro *distro, const Ber
     sqlite3_bind_int(statement, 4, share->read_only);
     sqlite3_bind_text(statement, 5, share->overlay != NULL ? share->overlay : "", -1,
                       SQLITE_STATIC);
+    sqlite3_bind_int64(statement, 6, (gint64)share->quota);
     int result = sqlite3_step(statement);
     if (result == SQLITE_DONE)
         return true;
@@ -84,6 +85,7 @@ static BerthShare *read_row(sqlite3_stmt *statement)
                                         sqlite3_column_int(statement, 2) != 0);
     if (overlay != NULL && *overlay != '\0')
         share->overlay = g_strdup(overlay);
+    share->quota = (guint64)sqlite3_column_int64(statement, 4);
     return share;
 }
 
@@ -91,7 +93,7 @@ GPtrArray *berth_registry_shares(BerthRegistry *registry, const BerthDistro *dis
 {
     g_autoptr(sqlite3_stmt) statement = berth_registry_prepare(
         registry,
-        "SELECT source, target, read_only, overlay FROM share WHERE distro = ?1 ORDER BY "
+        "SELECT source, target, read_only, overlay, quota FROM share WHERE distro = ?1 ORDER BY "
         "target",
         distro->id, NULL, error);
     if (statement == NULL)

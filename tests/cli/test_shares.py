@@ -1,5 +1,6 @@
 """Directories of the host that distros see: stored, listed, and handed over at a start."""
 import concurrent.futures
+import hashlib
 import json
 import os
 import shutil
@@ -40,7 +41,7 @@ def machine_shares(berth, name="box"):
 
 def test_no_share_is_there_by_default(box):
     assert listed(box) == [{"distro": "box", "shares": []}]
-    assert box("share", "ls").ok().split() == ["DISTRO", "DIRECTORY", "TARGET", "ACCESS"]
+    assert box("share", "ls").ok().split() == ["DISTRO", "DIRECTORY", "TARGET", "ACCESS", "QUOTA"]
 
 
 def test_add_and_remove(box, source):
@@ -49,8 +50,8 @@ def test_add_and_remove(box, source):
     assert shares(box) == sorted([(str(source), str(source), False), (str(source), "/work", True)],
                                  key=lambda share: share[1])
     lines = [line.split() for line in box("share", "ls", "box").ok().splitlines()]
-    assert ["box", str(source), "/work", "read-only"] in lines
-    assert ["box", str(source), str(source), "read-write"] in lines
+    assert ["box", str(source), "/work", "read-only", "-"] in lines
+    assert ["box", str(source), str(source), "read-write", "-"] in lines
     box("share", "rm", "box", "/work").ok()
     assert shares(box) == [(str(source), str(source), False)]
     box("share", "rm", "box", str(source)).ok()
@@ -125,6 +126,66 @@ def test_a_share_is_removed_by_its_directory(box, source):
     box("share", "rm", "box", "/one").ok()
     box("share", "rm", "box", ".", cwd=source).ok()
     assert shares(box) == []
+
+
+GIB = 1 << 30
+
+
+def quotas(box):
+    (distro,) = listed(box, "box")
+    return [(s["target"], s.get("quota"), s.get("quota_used")) for s in distro["shares"]]
+
+
+@pytest.mark.parametrize("words", [("{}:/work:quota=4G",), ("{}", "/work", "--quota", "4GiB"), ("{}:/work", "-q", "4096M"),
+                                   ("{}:/work", "--cow", "--quota=4G")])
+def test_a_quota(box, source, words):
+    box("share", "add", "box", *(word.format(source) for word in words)).ok()
+    assert quotas(box) == [("/work", 4 * GIB, 0)]
+    lines = box("share", "list").ok().splitlines()
+    assert lines[1].endswith("  0 B of 4.0 GiB")
+
+
+def test_the_count_is_of_the_files_and_ends_with_the_share(box, source):
+    box("share", "add", "box", f"{source}:/one:quota=4G").ok()
+    box("share", "add", "box", str(source), "/two").ok()
+    counts = box.data / "distros" / box.info("box")["id"] / "counts"
+    assert not counts.exists()
+    assert quotas(box) == [("/one", 4 * GIB, 0), ("/two", None, None)]
+    counts.mkdir()
+    count = counts / hashlib.sha256(f"{source}\n/one".encode()).hexdigest()
+    count.write_text(f"{GIB:020}\n")
+    assert quotas(box)[0] == ("/one", 4 * GIB, GIB)
+    assert "1.0 GiB of 4.0 GiB" in box("share", "list").ok()
+    count.write_text("damaged")  # berth-share leaves no room then
+    assert quotas(box)[0] == ("/one", 4 * GIB, 4 * GIB)
+    box("share", "rm", "box", "/one").ok()
+    assert not count.exists()
+    count.write_text(f"{GIB:020}\n")  # left by a killed command
+    box("share", "add", "box", f"{source}:/one:quota=4G").ok()
+    assert quotas(box)[0] == ("/one", 4 * GIB, 0)
+
+
+@pytest.mark.parametrize("words, status, code, text", [
+    (("{}:ro:quota=4G",), 2, "usage.option", "a read-only share has no quota"),
+    (("{}", "--read-only", "--quota", "1G"), 2, "usage.option", "a read-only share has no quota"),
+    (("{}:quota=1G", "--quota", "1G"), 2, "usage.option", "given twice"),
+    (("{}", "--quota", "0"), 2, "usage.value", '"0" is not a size'),
+    (("{}", "--quota", "4X"), 2, "usage.value", '"4X" is not a size'),
+    (("{}", "--quota", "-1"), 2, "usage.value", '"-1" is not a size'),
+    (("{}", "--quota", "8E"), 2, "usage.value", '"8E" is not a size'),
+    (("{}", "--quota", str(1 << 63)), 2, "usage.value", "is not a size"),
+    (("{}:quota=0",), 1, "share.option", '"quota=0" is no option'),
+    (("{}:quota=",), 1, "share.option", '"quota=" is no option'),
+    (("{}:quota=1G:quota=1G",), 1, "share.option", '"quota=1G" is no option'),
+])
+def test_no_quota(box, source, words, status, code, text):
+    box("share", "add", "box", *(word.format(source) for word in words)).failed(status, code, text)
+    assert shares(box) == []
+
+
+@pytest.mark.parametrize("action", ["rm", "list"])
+def test_a_quota_is_for_add(box, action):
+    box("share", action, "box", *(["/x"] if action == "rm" else []), "--quota", "1G").failed(2, "usage.option", "--quota is for add only")
 
 
 def test_a_link_is_followed_when_the_share_is_added(box, source, tmp_path):

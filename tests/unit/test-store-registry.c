@@ -557,6 +557,27 @@ static void test_a_registry_without_shares(Place *place, gconstpointer data)
     assert_shares(registry, one, "rw:/srv/src:/work;");
 }
 
+/* Shares of a registry from before quotas have none; a quota is kept. */
+static void test_a_registry_without_quotas(Place *place, gconstpointer data)
+{
+    g_autoptr(BerthRegistry) former = open_registry(place);
+    insert(former, "one");
+    g_autoptr(BerthDistro) one = berth_registry_find(former, "one", NULL);
+    add_share(former, one, "rw:/srv/a:/a");
+    g_clear_pointer(&former, berth_registry_close);
+    execute(place, "ALTER TABLE share DROP COLUMN quota; PRAGMA user_version = 9;");
+
+    g_autoptr(BerthRegistry) registry = open_registry(place);
+    add_share(registry, one, "quota:/srv/b:/b:/count:9223372036854775807");
+    add_share(registry, one, "cow-quota:/srv/c:/c:/changes:4096");
+    g_autoptr(GPtrArray) shares = berth_registry_shares(registry, one, NULL);
+    g_assert_cmpuint(shares->len, ==, 3);
+    const guint64 quotas[] = {0, G_MAXINT64, 4096};
+    for (guint i = 0; i < shares->len; i++)
+        g_assert_cmpuint(((const BerthShare *)shares->pdata[i])->quota, ==, quotas[i]);
+    assert_shares(registry, one, "rw:/srv/a:/a;rw:/srv/b:/b;cow-quota:/srv/c:/c:/changes:4096;");
+}
+
 int main(int argc, char **argv)
 {
     static const struct {
@@ -579,6 +600,7 @@ int main(int argc, char **argv)
         {"/store/registry/ports-of-the-host", test_ports_of_the_host},
         {"/store/registry/shares", test_shares},
         {"/store/registry/a-registry-without-shares", test_a_registry_without_shares},
+        {"/store/registry/a-registry-without-quotas", test_a_registry_without_quotas},
         {"/store/registry/one-of-many-gets-the-name", test_one_of_many_gets_the_name},
     };
     g_test_init(&argc, &argv, NULL);
