@@ -202,7 +202,7 @@ const Command command_share = {
         "With --quota 4G, or DIR:TARGET:quota=4G, writes of the distro fail with \"No space left "
         "on\n"
         "device\" once they have added 4 GiB to DIR, net of what the distro freed again; with\n"
-        "--cow, once the changes take as much. df in the distro shows what is left, and\n"
+        "--cow, once the changes take as much. \"stat -f\" in the distro shows what is left, and\n"
         "\"berth share list\" what is used. What this host writes does not count, nor what the\n"
         "distro writes to DIR through another share. Remove and add the share to count anew.\n"
         "A running distro has a change at once, and programs in it keep their open files, but\n"
