@@ -174,6 +174,8 @@ int berth_host_run(int argc, char **argv)
 {
     char *word[] = {(char *)"-", NULL}; /* a call has one at least */
     const Command *command = find(argv[0]);
+    if (command == NULL)
+        return CALL_BERTH; /* the caller has asked berth_host_is */
     if (argc == 2 && strcmp(argv[1], "--help") == 0)
         return usage(command, stdout, EXIT_SUCCESS);
     if (!takes(command, argc, argv))
