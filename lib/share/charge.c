@@ -18,8 +18,7 @@
 
 /* ---- which quota ---- */
 
-/* The root that @id lies in; of an unlinked file, the one that it was opened in. */
-static int root_of(Share *share, fuse_ino_t id)
+int share_charge_root(Share *share, fuse_ino_t id)
 {
     int root = share_root_of(share, id);
     if (root >= 0)
@@ -28,10 +27,14 @@ static int root_of(Share *share, fuse_ino_t id)
     return handle != NULL ? handle->root : -1;
 }
 
+static BerthQuota *quota_at(const Share *share, int root)
+{
+    return root >= 0 ? share->roots[root].quota : NULL;
+}
+
 BerthQuota *share_quota_of(Share *share, fuse_ino_t id)
 {
-    int root = share->has_quotas ? root_of(share, id) : -1;
-    return root >= 0 ? share->roots[root].quota : NULL;
+    return share->has_quotas ? quota_at(share, share_charge_root(share, id)) : NULL;
 }
 
 int share_charge_same(Share *share, fuse_ino_t one, fuse_ino_t other)
@@ -93,11 +96,21 @@ void share_charge_made(ShareCharge *charge, int parent_fd, const char *name)
         add_file(charge, open_name(parent_fd, name), true);
 }
 
+static void begin(Share *share, BerthQuota *quota, ShareCharge *charge)
+{
+    *charge = (ShareCharge){.share = share, .quota = quota};
+    if (quota != NULL)
+        berth_quota_lock(quota);
+}
+
 void share_charge_begin(Share *share, fuse_ino_t id, ShareCharge *charge)
 {
-    *charge = (ShareCharge){.share = share, .quota = share_quota_of(share, id)};
-    if (charge->quota != NULL)
-        berth_quota_lock(charge->quota);
+    begin(share, share_quota_of(share, id), charge);
+}
+
+void share_charge_begin_root(Share *share, int root, ShareCharge *charge)
+{
+    begin(share, quota_at(share, root), charge);
 }
 
 static bool is_open(Share *share, const BerthNodeKey *key)
@@ -144,8 +157,7 @@ void share_charge_release(Share *share, guint64 number)
 {
     ShareFile before = {0}, after = {0};
     BerthHandle *handle = share->has_quotas ? berth_handles_get(share->handles, number) : NULL;
-    BerthQuota *quota =
-        handle != NULL && handle->root >= 0 ? share->roots[handle->root].quota : NULL;
+    BerthQuota *quota = handle != NULL ? quota_at(share, handle->root) : NULL;
     berth_autofd int fd =
         quota != NULL && handle->fd >= 0 ? berth_fd_reopen(handle->fd, O_PATH) : -1;
     berth_handle_unref(handle);

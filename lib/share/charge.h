@@ -38,6 +38,9 @@ typedef struct {
 /* Begin the charge of a request that changes node @id, or a name in it; waits for its turn. */
 void share_charge_begin(Share *share, fuse_ino_t id, ShareCharge *charge);
 
+/* The same of a request by a handle whose share is @root. */
+void share_charge_begin_root(Share *share, int root, ShareCharge *charge);
+
 /* Count the changes and end the turn, before the guest has the answer. Keeps errno. A second end
  * does nothing. */
 void share_charge_end(ShareCharge *charge);
@@ -58,6 +61,11 @@ guint64 share_charge_room(const ShareCharge *charge, int fd, off_t offset, guint
 /* -EXDEV: the two directories belong to different counts, so that no file may be moved or linked
  * from one to the other. */
 int share_charge_same(Share *share, fuse_ino_t one, fuse_ino_t other);
+
+/* The root that node @id lies in; if its place is gone, the one that a handle of it was opened in;
+ * or -1. A handle without a root must not be made where there are quotas: it would not be
+ * counted. */
+int share_charge_root(Share *share, fuse_ino_t id);
 
 /* The quota of node @id, or NULL. Borrowed. */
 BerthQuota *share_quota_of(Share *share, fuse_ino_t id);

@@ -70,16 +70,24 @@ static bool reports_at_write(int fd)
     return false;
 }
 
-static void keep_open(fuse_req_t request, fuse_ino_t id, int fd, struct fuse_file_info *info)
+/* Keep @fd of node @id, in the share @root. */
+static void keep_open(fuse_req_t request, fuse_ino_t id, int root, int fd,
+                      struct fuse_file_info *info)
 {
     Share *share = share_of(request);
     bool changes = wants_to_change(info->flags);
     info->keep_cache = true; /* changes invalidate it */
     if (changes && !reports_at_write(fd))
         share_want_flush(share, id);
-    info->fh = berth_handles_add(share->handles, fd, id,
-                                 share->has_quotas ? share_root_of(share, id) : -1, false, changes,
+    info->fh = berth_handles_add(share->handles, fd, id, root, false, changes,
                                  !changes && share_layer_has(share, id), host_flags(info->flags));
+}
+
+/* The root that node @id is to be opened in. False: it is needed for a quota, and not known. */
+static bool find_root(Share *share, fuse_ino_t id, int *ret_root)
+{
+    *ret_root = share->has_quotas ? share_charge_root(share, id) : -1;
+    return *ret_root >= 0 || !share->has_quotas;
 }
 
 /* As ftruncate. */
@@ -100,7 +108,9 @@ void share_open(fuse_req_t request, fuse_ino_t id, struct fuse_file_info *info)
     berth_autofd int path_fd =
         changes ? share_open_to_change(share, id) : share_open_held_node(share, id);
     struct stat found;
-    if (path_fd >= 0 && (fstat(path_fd, &found) < 0 || !S_ISREG(found.st_mode))) {
+    int root = -1;
+    if (path_fd >= 0 &&
+        (fstat(path_fd, &found) < 0 || !S_ISREG(found.st_mode) || !find_root(share, id, &root))) {
         fuse_reply_err(request, ESTALE);
         return;
     }
@@ -113,7 +123,7 @@ void share_open(fuse_req_t request, fuse_ino_t id, struct fuse_file_info *info)
         fuse_reply_err(request, errno);
         return;
     }
-    keep_open(request, id, berth_fd_steal(&fd), info);
+    keep_open(request, id, root, berth_fd_steal(&fd), info);
     if (info->fh == 0)
         fuse_reply_err(request, ENFILE);
     else if (fuse_reply_open(request, info) == -ENOENT)
@@ -125,7 +135,8 @@ int share_open_again(guint64 id, bool is_directory, bool is_writable, int flags,
 {
     Share *share = user_data;
     struct stat found;
-    *ret_root = share_root_of(share, id);
+    if (!find_root(share, id, ret_root))
+        return -ESTALE;
     berth_autofd int path_fd =
         is_writable ? share_open_to_change(share, id) : share_open_node(share, id, NULL);
     if (path_fd < 0)
@@ -199,7 +210,8 @@ void share_create(fuse_req_t request, fuse_ino_t parent, const char *name, mode_
     berth_autofd int fd =
         make_or_open(share, &(ShareEntry){parent, parent_fd, name}, info->flags, mode);
     ShareFile file = {0};
-    int result = MIN(fd, 0);
+    int root = -1;
+    int result = fd < 0 ? fd : find_root(share, parent, &root) ? 0 : -ESTALE;
     SHARE_LAYER_HOLD(share, parent);
     if (result == 0)
         result = share_layer_stat_child(share, parent, parent_fd, name, &file);
@@ -211,7 +223,7 @@ void share_create(fuse_req_t request, fuse_ino_t parent, const char *name, mode_
     }
     struct fuse_entry_param entry;
     share_enter(share, parent, parent_fd, name, &file, &entry);
-    keep_open(request, entry.ino, berth_fd_steal(&fd), info);
+    keep_open(request, entry.ino, root, berth_fd_steal(&fd), info);
     if (info->fh == 0)
         fuse_reply_err(request, ENFILE);
     else if (fuse_reply_create(request, &entry, info) == -ENOENT)
@@ -257,19 +269,19 @@ void share_read(fuse_req_t request, fuse_ino_t id, size_t size, off_t offset,
 
 /* As pwrite, of as much as the quota has room for; -errno. With O_APPEND the kernel writes at the
  * end. */
-static ssize_t write_within(Share *share, fuse_ino_t id, int fd, const char *bytes, size_t size,
-                            off_t offset)
+static ssize_t write_within(Share *share, const BerthHandle *handle, int fd, const char *bytes,
+                            size_t size, off_t offset)
 {
     struct stat info;
     g_auto(ShareCharge) charge = {0};
-    share_charge_begin(share, id, &charge);
+    share_charge_begin_root(share, handle->root, &charge);
     share_charge_file(&charge, fd);
     bool appends = charge.quota != NULL && (fcntl(fd, F_GETFL) & O_APPEND) != 0;
     off_t at = appends && fstat(fd, &info) == 0 ? info.st_size : offset;
     size_t room = share_charge_room(&charge, fd, at, size);
     if (room == 0 && size > 0)
         return -ENOSPC;
-    ssize_t put = SHARE_WITH_ECHO(share, share_echo_begin_node(share, id, IN_MODIFY),
+    ssize_t put = SHARE_WITH_ECHO(share, share_echo_begin_node(share, handle->node, IN_MODIFY),
                                   pwrite(fd, bytes, room, offset));
     return put < 0 ? -errno : put;
 }
@@ -285,7 +297,7 @@ void share_write(fuse_req_t request, fuse_ino_t id, const char *bytes, size_t si
     bool at_place = info->writepage && (fcntl(handle->fd, F_GETFL) & O_APPEND) != 0;
     berth_autofd int other = at_place ? berth_fd_reopen(handle->fd, O_WRONLY) : -1;
     ShareEcho *close_echo = other >= 0 ? share_echo_begin_node(share, id, IN_CLOSE_WRITE) : NULL;
-    ssize_t put = write_within(share, id, other >= 0 ? other : handle->fd, bytes, size, offset);
+    ssize_t put = write_within(share, handle, other >= 0 ? other : handle->fd, bytes, size, offset);
     berth_fd_close(&other);
     share_echo_end(share, close_echo, true);
     if (put < 0)
@@ -326,21 +338,21 @@ void share_fsync(fuse_req_t request, fuse_ino_t id, int data, struct fuse_file_i
 }
 
 /* As fallocate, if the quota has room for all of it; -errno. */
-static int allocate_within(Share *share, fuse_ino_t id, int fd, int mode, off_t offset,
+static int allocate_within(Share *share, const BerthHandle *handle, int mode, off_t offset,
                            off_t length)
 {
     g_auto(ShareCharge) charge = {0};
     bool frees = (mode & FALLOC_FL_PUNCH_HOLE) != 0;
-    share_charge_begin(share, id, &charge);
-    share_charge_file(&charge, fd);
+    share_charge_begin_root(share, handle->root, &charge);
+    share_charge_file(&charge, handle->fd);
     if (charge.quota != NULL && (mode & ~ALLOCATIONS) != 0)
         return -EOPNOTSUPP; /* what they need is not known before */
     if (offset < 0 || length <= 0 || length > G_MAXINT64 - offset)
         return -EINVAL;
-    if (!frees && share_charge_room(&charge, fd, offset, (guint64)length) < (guint64)length)
+    if (!frees && share_charge_room(&charge, handle->fd, offset, (guint64)length) < (guint64)length)
         return -ENOSPC;
-    return SHARE_WITH_ECHO(share, share_echo_begin_node(share, id, IN_MODIFY),
-                           fallocate(fd, mode, offset, length)) < 0
+    return SHARE_WITH_ECHO(share, share_echo_begin_node(share, handle->node, IN_MODIFY),
+                           fallocate(handle->fd, mode, offset, length)) < 0
                ? -errno
                : 0;
 }
@@ -350,26 +362,25 @@ void share_fallocate(fuse_req_t request, fuse_ino_t id, int mode, off_t offset, 
 {
     g_autoptr(BerthHandle) handle = handle_of(request, info);
     if (handle != NULL)
-        fuse_reply_err(request,
-                       -allocate_within(share_of(request), id, handle->fd, mode, offset, length));
+        fuse_reply_err(request, -allocate_within(share_of(request), handle, mode, offset, length));
 }
 
 /* As copy_file_range, of as much as the quota has room for; -errno. */
-static ssize_t copy_within(Share *share, fuse_ino_t id, int from_fd, off_t from, int to_fd,
+static ssize_t copy_within(Share *share, int from_fd, off_t from, const BerthHandle *target,
                            off_t to, size_t length, int flags)
 {
     struct stat info;
     g_auto(ShareCharge) charge = {0};
-    share_charge_begin(share, id, &charge);
-    share_charge_file(&charge, to_fd);
+    share_charge_begin_root(share, target->root, &charge);
+    share_charge_file(&charge, target->fd);
     if (charge.quota != NULL && fstat(from_fd, &info) == 0)
         length = from < 0 || from >= info.st_size ? 0 : MIN(length, (size_t)(info.st_size - from));
-    size_t room = share_charge_room(&charge, to_fd, to, length);
+    size_t room = share_charge_room(&charge, target->fd, to, length);
     if (room == 0 && length > 0)
         return -ENOSPC;
     ssize_t copied =
-        SHARE_WITH_ECHO(share, share_echo_begin_node(share, id, IN_MODIFY),
-                        copy_file_range(from_fd, &from, to_fd, &to, room, (unsigned)flags));
+        SHARE_WITH_ECHO(share, share_echo_begin_node(share, target->node, IN_MODIFY),
+                        copy_file_range(from_fd, &from, target->fd, &to, room, (unsigned)flags));
     return copied < 0 ? -errno : copied;
 }
 
@@ -383,8 +394,7 @@ void share_copy(fuse_req_t request, fuse_ino_t from_id, off_t from,
     g_autoptr(BerthHandle) target = handle_of(request, to_info);
     if (target == NULL)
         return;
-    ssize_t copied =
-        copy_within(share_of(request), to_id, source->fd, from, target->fd, to, length, flags);
+    ssize_t copied = copy_within(share_of(request), source->fd, from, target, to, length, flags);
     if (copied < 0)
         fuse_reply_err(request, (int)-copied);
     else
