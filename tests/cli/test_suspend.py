@@ -37,7 +37,8 @@ def test_qemu_has_gone(suspended):
     assert len(suspended.qemus()) == 1
 
 
-@pytest.mark.parametrize("words", [["run", "--", "echo", "on"], ["start", "box"], ["console", "box"]])
+@pytest.mark.parametrize("words", [["run", "--", "echo", "on"], ["start", "box"],
+                                   pytest.param(["console", "box"], marks=pytest.mark.as_root)])
 def test_commands_wake_it(suspended, words):
     suspended(*words).ok()
     assert state(suspended) == "running"

@@ -79,12 +79,17 @@ def test_manage(spoken, berth, rootfs, tmp_path):
     spoken("manage", "BOX", "--set-sparse", "true").ok()
     spoken("manage", "box", "--set-sparse", "false").failed(2, "usage.value", "sparse", hint=False)
     spoken("manage", "none", "--set-sparse", "true").failed(1, "distro.not-found")
-    unknown = spoken("manage", "box", "--set-default-user", "nobody-has-it")
-    assert unknown.status == 1 and unknown.out == "" and "id: " in unknown.err and "nobody-has-it" in unknown.err
-    assert spoken("manage", "box", "--set-default-user", "").status == 1
     spoken("manage", "none", "--set-default-user", "root").failed(1, "distro.not-found")
     for options in (["--set-default-user", "root", "--resize", "1T"], [], ["--move", "x", "--resize", "1T"], ["--resize", "1T", "--resize", "2T"], ["-s", "true", "-m", "x"]):
         spoken("manage", "box", *options).failed(2, "usage.arguments", "exactly one of its options")
+
+
+@pytest.mark.as_root  # root's session asks for the user, with the agent on the host
+def test_manage_names_an_unknown_user(spoken, berth, rootfs):
+    berth("import", "box", rootfs).ok()
+    unknown = spoken("manage", "box", "--set-default-user", "nobody-has-it")
+    assert unknown.status == 1 and unknown.out == "" and "id: " in unknown.err and "nobody-has-it" in unknown.err
+    assert spoken("manage", "box", "--set-default-user", "").status == 1
 
 
 def test_status_and_version(spoken, berth, rootfs):
