@@ -2,22 +2,23 @@
 #include "freezer.h"
 
 #include "cgroup.h"
+#include "clock.h"
 #include "file.h"
 
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
+#include <sys/inotify.h>
 #include <unistd.h>
 
 /* How long all groups together may take to freeze; after that their processes do as they leave the
  * kernel. */
 #define FREEZE_MSEC 2000
-#define CHECK_MSEC  2
 
 /* The group right below the root that this process is in; "" for the root. */
 static void find_own(char *name, size_t size)
@@ -44,11 +45,30 @@ static bool is_frozen(int root, const char *group)
     return frozen;
 }
 
-static int wait_frozen(int root, const char *group, int *patience_msec)
+/* Wait for a change that @watch reports. False: @deadline (usec of clock_boottime_usec) is over. */
+static bool wait_change(int watch, uint64_t deadline)
 {
-    const struct timespec moment = {.tv_nsec = CHECK_MSEC * 1000000L};
-    for (; *patience_msec > 0 && !is_frozen(root, group); *patience_msec -= CHECK_MSEC)
-        nanosleep(&moment, NULL);
+    char events[sizeof(struct inotify_event) + NAME_MAX + 1];
+    uint64_t now = clock_boottime_usec();
+    struct pollfd wait = {.fd = watch, .events = POLLIN};
+    if (now >= deadline || poll(&wait, 1, (int)((deadline - now) / 1000) + 1) <= 0)
+        return false;
+    return read(watch, events, sizeof(events)) > 0;
+}
+
+/* The kernel reports a change of cgroup.events as a modification (cgroup-v2.rst, "[Un]populated
+ * Notification"). Without inotify the group is not waited for. */
+static int wait_frozen(int root, const char *group, uint64_t deadline)
+{
+    char path[PATH_MAX];
+    snprintf(path, sizeof(path), "/proc/self/fd/%d/%s/cgroup.events", root, group);
+    int watch = inotify_init1(IN_CLOEXEC);
+    if (watch < 0)
+        return 0;
+    bool waits = inotify_add_watch(watch, path, IN_MODIFY) >= 0;
+    while (waits && !is_frozen(root, group))
+        waits = wait_change(watch, deadline);
+    close(watch);
     return 0;
 }
 
@@ -60,21 +80,23 @@ static int set_group(int root, const char *group, const char *value)
     return result == -ENOENT || result == -ENODEV ? 0 : result; /* it was removed, or is none */
 }
 
-static int freeze_group(int root, const char *group, int *patience_msec)
+static int freeze_group(int root, const char *group, uint64_t deadline)
 {
     return set_group(root, group, "1");
 }
 
-static int thaw_group(int root, const char *group, int *patience_msec)
+static int thaw_group(int root, const char *group, uint64_t deadline)
 {
     return set_group(root, group, "0");
 }
 
 /* Returns 0, or the first failure; goes on after one. */
-static int each_group(const char *path, int (*function)(int root, const char *group, int *patience))
+static int each_group(const char *path,
+                      int (*function)(int root, const char *group, uint64_t deadline))
 {
     char own[NAME_MAX + 1];
-    int patience_msec = FREEZE_MSEC, result = 0;
+    int result = 0;
+    uint64_t deadline = clock_boottime_usec() + FREEZE_MSEC * 1000;
     find_own(own, sizeof(own));
     DIR *directory = path != NULL ? opendir(path) : NULL;
     if (directory == NULL)
@@ -82,7 +104,7 @@ static int each_group(const char *path, int (*function)(int root, const char *gr
     for (const struct dirent *entry; (entry = readdir(directory)) != NULL;) {
         if (entry->d_type != DT_DIR || entry->d_name[0] == '.' || strcmp(entry->d_name, own) == 0)
             continue;
-        int one = function(dirfd(directory), entry->d_name, &patience_msec);
+        int one = function(dirfd(directory), entry->d_name, deadline);
         result = result == 0 ? one : result;
     }
     closedir(directory);
