@@ -185,3 +185,17 @@ GPtrArray *berth_handle_for_each(Berth *berth, GPtrArray *distros, GThreadFunc w
         g_thread_join(threads->pdata[i]);
     return jobs;
 }
+
+bool berth_handle_all_succeeded(const GPtrArray *jobs, GError **error)
+{
+    for (guint i = 0; i < jobs->len; i++) {
+        const BerthJob *job = jobs->pdata[i];
+        if (job->error == NULL)
+            continue;
+        g_propagate_error(error, g_error_copy(job->error));
+        if (jobs->len > 1)
+            g_prefix_error(error, "%s: ", job->distro->name);
+        return false;
+    }
+    return true;
+}

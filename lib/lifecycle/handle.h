@@ -86,4 +86,8 @@ typedef struct {
 GPtrArray *berth_handle_for_each(Berth *berth, GPtrArray *distros, GThreadFunc work,
                                  gconstpointer data);
 
+/* Whether no job of @jobs has an error. False with a copy of the first; of several jobs with its
+ * distro's name in front. */
+bool berth_handle_all_succeeded(const GPtrArray *jobs, GError **error);
+
 G_END_DECLS

@@ -69,18 +69,10 @@ bool berth_stop_distros(Berth *berth, const char *const *names, const BerthStopO
         return false;
 
     g_autoptr(GPtrArray) jobs = berth_handle_for_each(berth, distros, stop_one, stop);
-    const BerthJob *failed = NULL;
     for (guint i = 0; i < jobs->len; i++) {
         const BerthJob *job = jobs->pdata[i];
-        if (failed == NULL && job->error != NULL)
-            failed = job;
         if (job->error == NULL && job->result == NULL && stop->not_running != NULL)
             stop->not_running(job->distro->name, stop->user_data);
     }
-    if (failed == NULL)
-        return true;
-    g_propagate_error(error, g_error_copy(failed->error));
-    if (distros->len > 1)
-        g_prefix_error(error, "%s: ", failed->distro->name);
-    return false;
+    return berth_handle_all_succeeded(jobs, error);
 }

@@ -39,18 +39,10 @@ bool berth_suspend_distros(Berth *berth, const char *const *names,
         return false;
 
     g_autoptr(GPtrArray) jobs = berth_handle_for_each(berth, distros, suspend_one, NULL);
-    const BerthJob *failed = NULL;
     for (guint i = 0; i < jobs->len; i++) {
         const BerthJob *job = jobs->pdata[i];
-        if (failed == NULL && job->error != NULL)
-            failed = job;
         if (job->result == NULL && options->not_running != NULL)
             options->not_running(job->distro->name, options->user_data);
     }
-    if (failed == NULL)
-        return true;
-    g_propagate_error(error, g_error_copy(failed->error));
-    if (distros->len > 1)
-        g_prefix_error(error, "%s: ", failed->distro->name);
-    return false;
+    return berth_handle_all_succeeded(jobs, error);
 }
