@@ -587,7 +587,7 @@ bool berth_setting_set(Berth *berth, const char *name, const char *key, const ch
 /* The path of the user's berth.conf, which may be missing; free with g_free. */
 char *berth_settings_path(Berth *berth);
 
-/* What is wrong in the settings file @path (NULL: the user's; a missing one has no fault): lines
+/* List the faults of the settings file @path (NULL: the user's; a missing one has none): lines
  * "@path:LINE: ...", none if all is well. Free with g_strfreev. Errors: the file cannot be read;
  * "config.syntax". */
 char **berth_settings_faults(Berth *berth, const char *path, GError **error);

@@ -95,7 +95,8 @@ static bool confine(GError **error)
     return berth_fetch_confine(RESOLVER_FD, error);
 }
 
-/* What all downloads have in common, and the confinement. *@ret_certificates is the request's. */
+/* Parse the options that all downloads take, and confine the process. The request borrows
+ * *@ret_certificates. */
 static bool begin(char **words, Options *options, BerthFetchRequest *ret_request,
                   GBytes **ret_certificates, GError **error)
 {

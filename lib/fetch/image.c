@@ -306,7 +306,7 @@ static bool on_progress(const BerthProgress *progress, gpointer user_data)
     return go_on;
 }
 
-/* The next layer nobody has begun; NULL after the last, or after a failure. */
+/* The next layer that no worker has begun; NULL after the last, or after a failure. */
 static Layer *take_layer(Image *image)
 {
     g_mutex_lock(&image->lock);

@@ -201,7 +201,7 @@ static GByteArray *get_text(BerthFetchRegistry *registry, const char *url, const
 
 /* --- manifests --- */
 
-/* What the user may have meant by @tag. Free with g_free. */
+/* A hint that names the registry's tags closest to @tag. Free with g_free. */
 static char *make_hint(BerthFetchRegistry *registry, const char *tag)
 {
     g_autofree char *url = url_of(registry, "tags", "list");

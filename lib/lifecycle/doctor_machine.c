@@ -50,7 +50,7 @@ void berth_doctor_kernel(BerthDoctor *doctor, BerthDoctorRow *row)
                      version != NULL ? version : "of an unknown version", machine->kernel);
 }
 
-/* What QEMU lacks, as a warning; its version is in front of the text. */
+/* Warn of features that this QEMU lacks, after its @version. */
 static void judge_features(BerthDoctorRow *row, const char *emulator, const char *version)
 {
     static const char another[] = "name another QEMU with emulator= in berth.conf";

@@ -128,7 +128,7 @@ static bool do_next(Watcher *watcher, int listener, int limit)
     return ready != 0;
 }
 
-/* Answer until nobody asks any more. */
+/* Answer until no git asks for IDLE_MSEC, or for GIVE_UP_MSEC after the watcher failed. */
 static void follow(Watcher *watcher, int listener)
 {
     int64_t end = 0;

@@ -104,7 +104,7 @@ bool watcher_init(Watcher *watcher, int root)
                : is_local(system.f_type);
 }
 
-/* Wait until all changes so far have raised their events. False: nobody knows. */
+/* Wait until all changes so far have raised their events. False: the file system cannot say. */
 static bool settle(const Watcher *watcher, WireSettle *ret_settled)
 {
     *ret_settled = (WireSettle){0};
@@ -137,7 +137,7 @@ static void add_unseen(Watcher *watcher, const char *path)
     expect(watcher, &watcher->unseen, path);
 }
 
-/* What git cannot read it does not report; if that changes, so do its attributes. */
+/* git leaves out a directory that it cannot read; a change of its attributes may end that. */
 static void add_unreadable(Watcher *watcher, const char *path)
 {
     char *cone = NULL;

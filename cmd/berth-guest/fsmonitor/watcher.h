@@ -42,5 +42,6 @@ void watcher_read(Watcher *watcher);
  * that the host made in a share, too. */
 void watcher_answer(Watcher *watcher, const char *token, FILE *to);
 
-/* An answer that is always right: everything, and a token that nobody knows. */
+/* Write the answer that is always right: every file may have changed. Its token matches no
+ * watcher. */
 void watcher_answer_everything(FILE *to);

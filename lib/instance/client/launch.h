@@ -16,7 +16,7 @@ G_BEGIN_DECLS
 bool berth_launch_prepare(BerthMachine *machine, const char *cache_dir, char **ret_notice,
                           GError **error);
 
-/* What an examination of the host needs; nothing of it starts a distro. */
+/* The accelerator as the cache knows it, for berth doctor. */
 typedef struct {
     bool known;       /* a start needs no probe of the accelerator */
     char *reason;     /* why KVM does not work; NULL: it works, is not known or not used */

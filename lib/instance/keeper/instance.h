@@ -20,8 +20,8 @@
  *               -> WAKING. CONTROL_STOP by force -> GONE.
  *     WAKING    A new QEMU loads the state and continues the guest, which is told the time and
  *               what else changed before its processes continue -> UP, or STOPPING. A failure, a
- *               time limit or QEMU's end -> GONE: clients that wait are told why, and start the
- *               distro anew.
+ *               time limit or QEMU's end -> GONE: clients that wait get the reason, and start the
+ *               distro again.
  *     STOPPING  The guest was asked to power off; a timer forces it. New clients wait and get
  *               "instance.stopped" at the end, so that they can start it again. QEMU's end -> GONE.
  *     GONE      Every client has its answer. on_gone was called; free it.

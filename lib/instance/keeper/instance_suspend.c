@@ -37,7 +37,7 @@ void berth_instance_clear_suspension(BerthInstance *instance)
 
 /* --- the guest goes on ------------------------------------------------------------------------ */
 
-/* It runs again: first it is told of the host as it is now, then its processes continue. */
+/* QEMU runs the guest again: send it the host's present state, then let its processes continue. */
 static void continue_guest(BerthInstance *instance)
 {
     Suspension *suspension = &instance->suspension;
