@@ -67,23 +67,6 @@ static bool send_report(const BerthFetchReport *report)
     return berth_image_status_send_report(BERTH_IMAGE_STATUS_FD, numbers, G_N_ELEMENTS(numbers));
 }
 
-static bool read_options(const BerthField *fields, char **words, Options *options, GError **error)
-{
-    berth_fields_init(fields, options);
-    for (; *words != NULL; words++) {
-        g_auto(GStrv) pair = g_strsplit(*words, "=", 2);
-        const BerthField *field = pair[0] != NULL ? berth_field_find(fields, pair[0]) : NULL;
-        if (field == NULL || pair[1] == NULL) {
-            berth_error_set(error, BERTH_ERROR_INVALID, "fetch.worker.usage", NULL,
-                            "berth-fetch: unknown option %s", *words);
-            return false;
-        }
-        if (!berth_field_parse(field, options, pair[1], error))
-            return false;
-    }
-    return true;
-}
-
 /* The resolver gets a number below those that confinement closes. */
 static bool confine(GError **error)
 {
@@ -101,8 +84,9 @@ static bool begin(char **words, Options *options, BerthFetchRequest *ret_request
                   GBytes **ret_certificates, GError **error)
 {
     *ret_certificates = berth_fetch_certificates_read();
-    if (!read_options(get_fields, words, options, error) || !berth_fetch_prepare(error) ||
-        !confine(error))
+    if (!berth_fields_parse_words(get_fields, options, words, "fetch.worker.usage", "berth-fetch",
+                                  error) ||
+        !berth_fetch_prepare(error) || !confine(error))
         return false;
     *ret_request = (BerthFetchRequest){
         .url = options->url != NULL ? options->url : "",

@@ -132,30 +132,14 @@ static const struct {
              {"check", check_fields, check},
              {"compact", check_fields, compact}};
 
-static bool read_options(const BerthField *fields, char **words, Options *options, GError **error)
-{
-    berth_fields_init(fields, options);
-    for (; *words != NULL; words++) {
-        g_auto(GStrv) pair = g_strsplit(*words, "=", 2);
-        const BerthField *field = pair[0] != NULL ? berth_field_find(fields, pair[0]) : NULL;
-        if (field == NULL || pair[1] == NULL) {
-            berth_error_set(error, BERTH_ERROR_INVALID, "import.worker.usage", NULL,
-                            "berth-image: unknown option %s", *words);
-            return false;
-        }
-        if (!berth_field_parse(field, options, pair[1], error))
-            return false;
-    }
-    return true;
-}
-
 static bool run(int argc, char **argv, GError **error)
 {
     for (gsize i = 0; argc > 1 && i < G_N_ELEMENTS(verbs); i++) {
         if (strcmp(verbs[i].name, argv[1]) != 0)
             continue;
         Options options = {0};
-        return read_options(verbs[i].fields, argv + 2, &options, error) &&
+        return berth_fields_parse_words(verbs[i].fields, &options, argv + 2, "import.worker.usage",
+                                        "berth-image", error) &&
                berth_confine_image(BERTH_IMAGE_STATUS_SPOOL_FD, error) &&
                verbs[i].run(&options, error);
     }

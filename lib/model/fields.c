@@ -231,6 +231,24 @@ char *berth_field_format(const BerthField *field, gconstpointer object)
     return g_strdup("");
 }
 
+bool berth_fields_parse_words(const BerthField *fields, gpointer object, char *const *words,
+                              const char *step, const char *program, GError **error)
+{
+    berth_fields_init(fields, object);
+    for (; *words != NULL; words++) {
+        g_auto(GStrv) pair = g_strsplit(*words, "=", 2);
+        const BerthField *field = pair[0] != NULL ? berth_field_find(fields, pair[0]) : NULL;
+        if (field == NULL || pair[1] == NULL) {
+            berth_error_set(error, BERTH_ERROR_INVALID, step, NULL, "%s: unknown option %s",
+                            program, *words);
+            return false;
+        }
+        if (!berth_field_parse(field, object, pair[1], error))
+            return false;
+    }
+    return true;
+}
+
 static bool set_unknown_key(const BerthField *fields, const char *group, const char *key,
                             const char *origin, GError **error)
 {

@@ -57,6 +57,12 @@ const char *berth_field_nearest(const BerthField *fields, const char *name);
  * "config.value"; the hint lists what is allowed. */
 bool berth_field_parse(const BerthField *field, gpointer object, const char *text, GError **error);
 
+/* Set every member to its default, then parse @words, each KEY=VALUE; NULL-terminated. For programs
+ * that berth itself starts. Errors: as berth_field_parse; BERTH_ERROR_INVALID, @step, for a word
+ * that is no option, which names @program. */
+bool berth_fields_parse_words(const BerthField *fields, gpointer object, char *const *words,
+                              const char *step, const char *program, GError **error);
+
 /* What the text of a value may be: "true or false", "a number, from 1 to 60". Free with g_free. */
 char *berth_field_describe(const BerthField *field);
 

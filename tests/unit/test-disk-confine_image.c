@@ -143,11 +143,7 @@ static int leave_core(void)
 #define WITH_MEMORY_LIMIT ENOMEM
 #endif
 
-static const struct {
-    const char *name;
-    int (*attempt)(void);
-    int errnum;
-} attempts[] = {
+static const Attempt attempts[] = {
     {"open-file", open_file, EPERM},
     {"open-directory", open_directory, EPERM},
     {"open-new-way", open_new_way, EPERM},
@@ -175,27 +171,12 @@ static const struct {
     {"leave-core", leave_core, EPERM},
 };
 
-/* The exit status of a child that confines itself and makes the attempt; 255 if confining fails. */
-static int status_of(int (*attempt)(void))
+static bool confine(void)
 {
-    pid_t child = fork();
-    g_assert_cmpint(child, >=, 0);
-    if (child == 0) {
-        FILE *file = tmpfile();
-        dup2(fileno(file), LAST_FD);
-        dup2(0, LAST_FD + 1);
-        _exit(berth_confine_image(LAST_FD, NULL) ? attempt() : 255);
-    }
-    int status;
-    g_assert_cmpint(waitpid(child, &status, 0), ==, child);
-    g_assert_true(WIFEXITED(status));
-    return WEXITSTATUS(status);
-}
-
-static void test_attempt(gconstpointer data)
-{
-    gsize index = GPOINTER_TO_SIZE(data);
-    g_assert_cmpint(status_of(attempts[index].attempt), ==, attempts[index].errnum);
+    FILE *file = tmpfile();
+    dup2(fileno(file), LAST_FD);
+    dup2(0, LAST_FD + 1);
+    return berth_confine_image(LAST_FD, NULL);
 }
 
 /* A confined child dies with its parent. */
@@ -229,10 +210,7 @@ static void test_dies_with_parent(void)
 int main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
-    for (gsize i = 0; i < G_N_ELEMENTS(attempts); i++) {
-        g_autofree char *path = g_strconcat("/disk/lock/", attempts[i].name, NULL);
-        g_test_add_data_func(path, GSIZE_TO_POINTER(i), test_attempt);
-    }
+    attempts_add_tests("/disk/lock", confine, attempts, G_N_ELEMENTS(attempts));
     g_test_add_func("/disk/lock/dies-with-parent", test_dies_with_parent);
     return g_test_run();
 }

@@ -86,11 +86,7 @@ static int shorten_file(void)
     return result(ftruncate(4, 0));
 }
 
-static const struct {
-    const char *name;
-    int (*attempt)(void);
-    int errnum;
-} attempts[] = {
+static const Attempt attempts[] = {
     {"read-file", read_file, EPERM},
     {"create-file", create_file, EPERM},
     {"remove-file", remove_file, EPERM},
@@ -113,36 +109,17 @@ static const struct {
     {"shorten-file", shorten_file, 0},
 };
 
-/* The exit status of a child that confines itself and makes the attempt; 255 when confining
- * fails. */
-static int status_of(int (*attempt)(void))
+static bool confine(void)
 {
-    int status;
-    pid_t child = fork();
-    g_assert_cmpint(child, >=, 0);
-    if (child == 0) {
-        FILE *file = tmpfile();
-        dup2(fileno(file), 4);
-        dup2(1, 10);
-        _exit(berth_fetch_confine(4, NULL) ? attempt() : 255);
-    }
-    g_assert_cmpint(waitpid(child, &status, 0), ==, child);
-    g_assert_true(WIFEXITED(status));
-    return WEXITSTATUS(status);
-}
-
-static void test_attempt(gconstpointer data)
-{
-    gsize index = GPOINTER_TO_SIZE(data);
-    g_assert_cmpint(status_of(attempts[index].attempt), ==, attempts[index].errnum);
+    FILE *file = tmpfile();
+    dup2(fileno(file), 4);
+    dup2(1, 10);
+    return berth_fetch_confine(4, NULL);
 }
 
 int main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
-    for (gsize i = 0; i < G_N_ELEMENTS(attempts); i++) {
-        g_autofree char *path = g_strconcat("/fetch/confine/", attempts[i].name, NULL);
-        g_test_add_data_func(path, GSIZE_TO_POINTER(i), test_attempt);
-    }
+    attempts_add_tests("/fetch/confine", confine, attempts, G_N_ELEMENTS(attempts));
     return g_test_run();
 }

@@ -208,11 +208,7 @@ static int open_too_many(void)
     return 0;
 }
 
-static const struct {
-    const char *name;
-    int (*attempt)(void);
-    int errnum;
-} attempts[] = {
+static const Attempt attempts[] = {
     {"read-file", read_file, EPERM},
     {"write-file", write_file, EPERM},
     {"change-file", change_file, EPERM},
@@ -254,47 +250,15 @@ static const struct {
     {"use-last-descriptor", use_descriptor_4, 0},
 };
 
-/* Fork a child that opens the descriptors it needs, confines itself and calls @act. */
-static pid_t start_child(void (*act)(int (*attempt)(void)), int (*attempt)(void))
+static bool confine(void)
 {
     int frames[2];
     g_assert_cmpint(socketpair(AF_UNIX, SOCK_DGRAM, 0, frames), ==, 0);
-    pid_t child = fork();
-    g_assert_cmpint(child, >=, 0);
-    if (child == 0) {
-        int kept = fcntl(frames[1], F_DUPFD, 100);
-        dup2(frames[0], 3);
-        dup2(kept, 4); /* keeps the other end open */
-        dup2(1, 10);
-        if (!berth_confine_net(4, NULL))
-            _exit(255);
-        act(attempt);
-    }
-    close(frames[0]);
-    close(frames[1]);
-    return child;
-}
-
-static void exit_with(int (*attempt)(void))
-{
-    _exit(attempt());
-}
-
-/* The exit status of a child that confines itself and makes the attempt; 255 when confining
- * fails. */
-static int status_of(int (*attempt)(void))
-{
-    int status;
-    pid_t child = start_child(exit_with, attempt);
-    g_assert_cmpint(waitpid(child, &status, 0), ==, child);
-    g_assert_true(WIFEXITED(status));
-    return WEXITSTATUS(status);
-}
-
-static void test_attempt(gconstpointer data)
-{
-    gsize index = GPOINTER_TO_SIZE(data);
-    g_assert_cmpint(status_of(attempts[index].attempt), ==, attempts[index].errnum);
+    int kept = fcntl(frames[1], F_DUPFD, 100);
+    dup2(frames[0], 3);
+    dup2(kept, 4); /* keeps the other end open */
+    dup2(1, 10);
+    return berth_confine_net(4, NULL);
 }
 
 /* --- calls that are refused with any argument --- */
@@ -396,7 +360,7 @@ static int try_refused(void)
 
 static void test_refused_calls(void)
 {
-    int status = status_of(try_refused);
+    int status = attempt_status(confine, try_refused);
     if (status > 0 && status <= (int)G_N_ELEMENTS(refused))
         g_test_message("%s is not refused", refused[status - 1].name);
     g_assert_cmpint(status, ==, 0);
@@ -410,10 +374,10 @@ static bool status_says(const char *status, const char *key, const char *value)
     return strstr(status, line) != NULL;
 }
 
-static void report_and_wait(int (*attempt)(void))
+static int report_and_wait(void)
 {
     char byte;
-    _exit(write(4, "x", 1) == 1 && read(4, &byte, 1) >= 0 ? 0 : 1);
+    return write(4, "x", 1) == 1 && read(4, &byte, 1) >= 0 ? 0 : 1;
 }
 
 static char *read_proc(pid_t pid, const char *name)
@@ -432,7 +396,7 @@ static void test_process_state(void)
     pid_t child = fork();
     if (child == 0) {
         dup2(pair[0], 4);
-        _exit(berth_confine_net(4, NULL) ? (report_and_wait(NULL), 0) : 255);
+        _exit(berth_confine_net(4, NULL) ? report_and_wait() : 255);
     }
     close(pair[0]);
     g_assert_cmpint(read(pair[1], &byte, 1), ==, 1);
@@ -457,10 +421,7 @@ static void test_process_state(void)
 int main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
-    for (gsize i = 0; i < G_N_ELEMENTS(attempts); i++) {
-        g_autofree char *path = g_strconcat("/net/confine/", attempts[i].name, NULL);
-        g_test_add_data_func(path, GSIZE_TO_POINTER(i), test_attempt);
-    }
+    attempts_add_tests("/net/confine", confine, attempts, G_N_ELEMENTS(attempts));
     g_test_add_func("/net/confine/refused-calls", test_refused_calls);
     g_test_add_func("/net/confine/process-state", test_process_state);
     return g_test_run();
