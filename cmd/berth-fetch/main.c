@@ -59,8 +59,8 @@ static bool on_progress(const BerthProgress *progress, gpointer user_data)
 
 static bool send_report(const BerthFetchReport *report)
 {
-    guint64 numbers[1 + BERTH_FETCH_DIGEST_SIZE / sizeof(guint64)] = {report->size};
-    for (guint i = 0; i < BERTH_FETCH_DIGEST_SIZE; i++) {
+    guint64 numbers[1 + BERTH_SHA256_SIZE / sizeof(guint64)] = {report->size};
+    for (guint i = 0; i < BERTH_SHA256_SIZE; i++) {
         guint64 *number = &numbers[1 + i / sizeof(guint64)];
         *number = *number << 8 | report->digest[i];
     }

@@ -10,13 +10,12 @@
 
 void berth_fetch_body_init(BerthFetchBody *body, int fd, guint64 size_max)
 {
-    *body = (BerthFetchBody){
-        .fd = fd, .size_max = size_max, .checksum = g_checksum_new(G_CHECKSUM_SHA256)};
+    *body = (BerthFetchBody){.fd = fd, .size_max = size_max, .sha256 = berth_sha256_new()};
 }
 
 void berth_fetch_body_clear(BerthFetchBody *body)
 {
-    g_clear_pointer(&body->checksum, g_checksum_free);
+    g_clear_pointer(&body->sha256, berth_sha256_free);
 }
 
 bool berth_fetch_body_restart(BerthFetchBody *body, GError **error)
@@ -31,7 +30,7 @@ bool berth_fetch_body_restart(BerthFetchBody *body, GError **error)
     }
     body->size = 0;
     memset(body->start, 0, sizeof(body->start));
-    g_checksum_reset(body->checksum);
+    berth_sha256_reset(body->sha256);
     return true;
 }
 
@@ -92,16 +91,15 @@ bool berth_fetch_body_append(BerthFetchBody *body, const void *data, gsize size,
     }
     if (body->memory != NULL)
         g_byte_array_append(body->memory, data, (guint)size);
-    g_checksum_update(body->checksum, data, (gssize)size);
+    berth_sha256_update(body->sha256, data, size);
     body->size += size;
     return true;
 }
 
 bool berth_fetch_body_finish(BerthFetchBody *body, const char *sha256,
-                             guint8 digest[BERTH_FETCH_DIGEST_SIZE], GError **error)
+                             guint8 digest[BERTH_SHA256_SIZE], GError **error)
 {
-    gsize length = BERTH_FETCH_DIGEST_SIZE;
-    const char *actual = g_checksum_get_string(body->checksum);
+    g_autofree char *actual = berth_sha256_format(body->sha256);
     if (sha256 != NULL && g_ascii_strncasecmp(sha256, "0x", 2) == 0)
         sha256 += 2;
     if (sha256 != NULL && g_ascii_strcasecmp(sha256, actual) != 0) {
@@ -111,7 +109,6 @@ bool berth_fetch_body_finish(BerthFetchBody *body, const char *sha256,
                         "the SHA-256 of the file is %s, and %s was expected", actual, sha256);
         return false;
     }
-    g_autoptr(GChecksum) copy = g_checksum_copy(body->checksum);
-    g_checksum_get_digest(copy, digest, &length);
+    berth_sha256_digest(body->sha256, digest);
     return true;
 }

@@ -11,12 +11,12 @@
  */
 #pragma once
 
+#include "base/sha256.h"
+
 #include <glib.h>
 #include <stdbool.h>
 
 G_BEGIN_DECLS
-
-#define BERTH_FETCH_DIGEST_SIZE 32 /* of SHA-256 */
 
 typedef struct {
     int fd;             /* a file; -1: none */
@@ -25,7 +25,7 @@ typedef struct {
     GByteArray *memory; /* takes the content, too; or NULL */
     guint64 size_max;   /* 0: no limit */
     guint64 size;       /* so far */
-    GChecksum *checksum;
+    BerthSha256 *sha256;
     char start[64]; /* the first bytes */
 } BerthFetchBody;
 
@@ -44,6 +44,6 @@ bool berth_fetch_body_check_size(const BerthFetchBody *body, guint64 size, GErro
 /* Check the complete content against @sha256 (64 hexadecimal digits, any case, perhaps after "0x";
  * NULL: any) and put its digest into @digest. */
 bool berth_fetch_body_finish(BerthFetchBody *body, const char *sha256,
-                             guint8 digest[BERTH_FETCH_DIGEST_SIZE], GError **error);
+                             guint8 digest[BERTH_SHA256_SIZE], GError **error);
 
 G_END_DECLS

@@ -42,7 +42,7 @@ typedef struct {
 
 typedef struct {
     guint64 size;
-    guint8 digest[BERTH_FETCH_DIGEST_SIZE];
+    guint8 digest[BERTH_SHA256_SIZE];
     char *media_type; /* the last response's Content-Type, or NULL */
     char *challenge;  /* the same, WWW-Authenticate */
 } BerthFetchReport;

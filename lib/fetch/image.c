@@ -373,11 +373,10 @@ bool berth_fetch_image_resolve(BerthFetchRegistry *registry, const char *referen
     g_autoptr(BerthOciDescriptor) top = read_top(registry, reference, &text, error);
     if (top == NULL)
         return false;
-    gsize length = BERTH_FETCH_DIGEST_SIZE;
-    g_autoptr(GChecksum) checksum = g_checksum_new(G_CHECKSUM_SHA256);
-    g_checksum_update(checksum, text->data, text->len);
+    g_autoptr(BerthSha256) sha256 = berth_sha256_new();
+    berth_sha256_update(sha256, text->data, text->len);
     *ret_report = (BerthFetchReport){.size = text->len};
-    g_checksum_get_digest(checksum, ret_report->digest, &length);
+    berth_sha256_digest(sha256, ret_report->digest);
     return true;
 }
 

@@ -3,6 +3,7 @@
 
 #include "base/error.h"
 #include "base/fd.h"
+#include "base/sha256.h"
 #include "disk/file/temp.h"
 #include "watch.h"
 #include "worker.h"
@@ -27,7 +28,7 @@ static bool set_cancelled(GError **error)
 }
 
 /* Hash @fd from its beginning, to which it returns. */
-static bool hash_file(int fd, GChecksum *checksum, const BerthWatch *watch, GError **error)
+static bool hash_file(int fd, BerthSha256 *sha256, const BerthWatch *watch, GError **error)
 {
     g_autofree guint8 *block = g_malloc(BLOCK);
     struct stat st = {0};
@@ -40,7 +41,7 @@ static bool hash_file(int fd, GChecksum *checksum, const BerthWatch *watch, GErr
             berth_error_set_errno(error, errno, "fetch.read", "read the file");
             return false;
         }
-        g_checksum_update(checksum, block, MAX(size, 0));
+        berth_sha256_update(sha256, block, (gsize)MAX(size, 0));
         done += (guint64)MAX(size, 0);
         if (watch->progress != NULL &&
             !watch->progress(done, (guint64)st.st_size, watch->user_data))
@@ -53,10 +54,10 @@ static bool check_digest(int fd, const BerthDownload *download, const BerthWatch
 {
     if (download->sha256 == NULL)
         return true;
-    g_autoptr(GChecksum) checksum = g_checksum_new(G_CHECKSUM_SHA256);
-    if (!hash_file(fd, checksum, watch, error))
+    g_autoptr(BerthSha256) sha256 = berth_sha256_new();
+    if (!hash_file(fd, sha256, watch, error))
         return false;
-    const char *actual = g_checksum_get_string(checksum);
+    g_autofree char *actual = berth_sha256_format(sha256);
     if (strcmp(actual, download->sha256) == 0)
         return true;
     berth_error_set(error, BERTH_ERROR_INVALID, "fetch.digest",

@@ -16,7 +16,7 @@ static bool append(BerthFetchBody *body, const char *text, GError **error)
 
 static void test_digest(void)
 {
-    guint8 digest[BERTH_FETCH_DIGEST_SIZE];
+    guint8 digest[BERTH_SHA256_SIZE];
     g_auto(BerthFetchBody) body;
     berth_fetch_body_init(&body, -1, 0);
     g_assert_true(append(&body, "a", NULL) && append(&body, "bc", NULL));
@@ -31,7 +31,7 @@ static void test_digest(void)
 
 static void test_restart(void)
 {
-    guint8 digest[BERTH_FETCH_DIGEST_SIZE];
+    guint8 digest[BERTH_SHA256_SIZE];
     g_auto(BerthFetchBody) body;
     FILE *file = tmpfile();
     berth_fetch_body_init(&body, fileno(file), 0);

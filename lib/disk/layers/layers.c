@@ -4,6 +4,7 @@
 #include "blobs.h"
 
 #include "base/error.h"
+#include "base/sha256.h"
 #include "base/text.h"
 #include "disk/archive/format_probe.h"
 #include "disk/archive/source.h"
@@ -35,8 +36,8 @@ struct BerthLayers {
     guint64 size;
 
     guint next;
-    GChecksum *blob;  /* digests of the last layer: its stored bytes */
-    GChecksum *plain; /* its uncompressed bytes; NULL if the same */
+    BerthSha256 *blob;  /* digests of the last layer: its stored bytes */
+    BerthSha256 *plain; /* its uncompressed bytes; NULL if the same */
 };
 
 static void layer_free(gpointer data)
@@ -70,8 +71,8 @@ void berth_layers_free(BerthLayers *layers)
 {
     if (layers == NULL)
         return;
-    g_clear_pointer(&layers->blob, g_checksum_free);
-    g_clear_pointer(&layers->plain, g_checksum_free);
+    g_clear_pointer(&layers->blob, berth_sha256_free);
+    g_clear_pointer(&layers->plain, berth_sha256_free);
     g_clear_pointer(&layers->index, berth_tarindex_free);
     g_ptr_array_unref(layers->layers);
     berth_image_origin_clear(&layers->origin);
@@ -486,7 +487,7 @@ guint64 berth_layers_size(const BerthLayers *layers)
 
 static void add_to_checksum(const guint8 *data, gsize size, gpointer user_data)
 {
-    g_checksum_update(user_data, data, (gssize)size);
+    berth_sha256_update(user_data, data, size);
 }
 
 /* Verify the layer read last. */
@@ -495,8 +496,9 @@ static bool check_digests(BerthLayers *layers, GError **error)
     if (layers->next == 0)
         return true;
     const Layer *layer = g_ptr_array_index(layers->layers, layers->next - 1);
-    const char *blob = g_checksum_get_string(layers->blob);
-    const char *plain = layers->plain != NULL ? g_checksum_get_string(layers->plain) : blob;
+    g_autofree char *blob = berth_sha256_format(layers->blob);
+    g_autofree char *plain =
+        layers->plain != NULL ? berth_sha256_format(layers->plain) : g_strdup(blob);
     bool right = layer->digest == NULL || strcmp(blob, layer->digest) == 0;
     if (right && strcmp(plain, layer->diff_id) == 0)
         return true;
@@ -512,7 +514,7 @@ static BerthTar *open_layer(BerthLayers *layers, const Layer *layer, const char 
 {
     g_autoptr(BerthSource) source =
         berth_source_new_range(layers->blobs.fd, layer->range.offset, layer->range.size);
-    layers->blob = g_checksum_new(G_CHECKSUM_SHA256);
+    layers->blob = berth_sha256_new();
     berth_source_set_tap(source, add_to_checksum, layers->blob);
 
     const guint8 *head = NULL;
@@ -524,7 +526,7 @@ static BerthTar *open_layer(BerthLayers *layers, const Layer *layer, const char 
     if (stream == NULL)
         return prefix(NULL, name, error);
     if (compressed) {
-        layers->plain = g_checksum_new(G_CHECKSUM_SHA256);
+        layers->plain = berth_sha256_new();
         berth_stream_set_tap(stream, add_to_checksum, layers->plain);
     }
     return berth_tar_open(stream, name, error);
@@ -534,8 +536,8 @@ bool berth_layers_next(BerthLayers *layers, BerthTar **ret_tar, GError **error)
 {
     if (!check_digests(layers, error))
         return false;
-    g_clear_pointer(&layers->blob, g_checksum_free);
-    g_clear_pointer(&layers->plain, g_checksum_free);
+    g_clear_pointer(&layers->blob, berth_sha256_free);
+    g_clear_pointer(&layers->plain, berth_sha256_free);
     *ret_tar = NULL;
     if (layers->next == layers->layers->len)
         return true;
