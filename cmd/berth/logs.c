@@ -10,13 +10,19 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
 #include <sys/inotify.h>
 #include <unistd.h>
+
+#define MARK_BEGIN "[berth " /* of a line of the keeper's own (console.c) */
+#define MARK_START " starts\n"
 
 static const Option options[] = {
     {"follow", 'f', NULL, "Show new output as it comes, until interrupted"},
     {"console", 0, NULL, "What its kernel and its init wrote, which is the default"},
     {"keeper", 0, NULL, "What berth-keeper, QEMU and their helpers reported since the last start"},
+    {"boot", 0, NULL, "Its console since its last start or reboot, with the time of each stage"},
     {NULL},
 };
 
@@ -44,6 +50,36 @@ static int open_log(const char *path, GError **error)
     if (fd < 0 && errno != ENOENT)
         berth_error_set_errno(error, errno, "logs", "%s", path);
     return fd;
+}
+
+/* Where in @line, of @length bytes, the keeper says that the distro starts; or NULL. The guest may
+ * have begun the line, and may have written zeros. */
+static const char *find_mark(char *line, size_t length)
+{
+    for (size_t i = 0; i < length; i++)
+        line[i] = line[i] == '\0' ? '?' : line[i];
+    return g_str_has_suffix(line, MARK_START) ? g_strrstr(line, MARK_BEGIN) : NULL;
+}
+
+/* Seek to the last start in @fd; false, at the beginning of @fd, if there is none. */
+static bool seek_start(int fd)
+{
+    FILE *file = fdopen(fcntl(fd, F_DUPFD_CLOEXEC, 0), "r");
+    char *line = NULL;
+    size_t room = 0;
+    ssize_t length;
+    off_t at = 0;
+    off_t found = -1;
+    while (file != NULL && (length = getline(&line, &room, file)) > 0) {
+        const char *mark = find_mark(line, (size_t)length);
+        found = mark != NULL ? at + (mark - line) : found;
+        at += length;
+    }
+    free(line);
+    if (file != NULL)
+        fclose(file);
+    lseek(fd, MAX(found, 0), SEEK_SET);
+    return found >= 0;
 }
 
 static bool print_file(const char *path, GError **error)
@@ -92,13 +128,14 @@ static int watch_directory(const char *path, GError **error)
     return -1;
 }
 
-/* Run until the distro's directory is deleted, or a signal ends the process. */
-static bool follow(const char *path, GError **error)
+/* Show @begun (taken), which is the file @path and may be -1, from its offset, and what is added.
+ * Run until the distro's directory is deleted, or a signal ends the process. */
+static bool follow(const char *path, int begun, GError **error)
 {
+    berth_autofd int fd = begun;
     berth_autofd int watch = watch_directory(path, error);
     if (watch < 0)
         return false;
-    berth_autofd int fd = -1;
     g_autofree char *directory = g_path_get_dirname(path);
     for (;;) {
         char events[4096];
@@ -111,25 +148,65 @@ static bool follow(const char *path, GError **error)
     }
 }
 
+/* --- which log -------------------------------------------------------------------------------- */
+
+static bool check_options(const Invocation *invocation, GError **error)
+{
+    static const char *const logs[] = {"console", "keeper", "boot"};
+    const char *first = NULL;
+    for (gsize i = 0; i < G_N_ELEMENTS(logs); i++) {
+        if (!invocation_flag(invocation, logs[i]))
+            continue;
+        if (first != NULL) {
+            berth_error_set(error, BERTH_ERROR_INVALID, "usage.value", NULL,
+                            "--%s and --%s cannot be used together", first, logs[i]);
+            return false;
+        }
+        first = logs[i];
+    }
+    return true;
+}
+
+/* Print the older file of the log @path as far as it is wanted; *@ret_fd is @path, at the beginning
+ * of what is wanted of it, or -1. If @boot, that is all since the last start. */
+static bool print_older(const char *path, bool boot, int *ret_fd, GError **error)
+{
+    g_autofree char *old_path = g_strconcat(path, ".old", NULL);
+    if (!boot) {
+        *ret_fd = -1;
+        return print_file(old_path, error);
+    }
+    g_autoptr(GError) problem = NULL;
+    berth_autofd int old_fd = open_log(old_path, &problem);
+    berth_autofd int fd = problem == NULL ? open_log(path, &problem) : -1;
+    if (problem != NULL) {
+        g_propagate_error(error, g_steal_pointer(&problem));
+        return false;
+    }
+    if ((fd < 0 || !seek_start(fd)) && old_fd >= 0) {
+        seek_start(old_fd);
+        if (!copy_rest(old_fd, error))
+            return false;
+    }
+    *ret_fd = berth_fd_steal(&fd);
+    return true;
+}
+
 static int run(Invocation *invocation, GError **error)
 {
     invocation->subject = invocation_first(invocation);
-    bool keeper = invocation_flag(invocation, "keeper");
-    if (keeper && invocation_flag(invocation, "console")) {
-        berth_error_set(error, BERTH_ERROR_INVALID, "usage.value", NULL,
-                        "--console and --keeper cannot be used together");
+    if (!check_options(invocation, error))
         return -1;
-    }
     g_autofree char *path =
-        keeper ? berth_keeper_log_path(invocation->berth, invocation->subject, error)
-               : berth_log_path(invocation->berth, invocation->subject, error);
-    if (path == NULL)
+        invocation_flag(invocation, "keeper")
+            ? berth_keeper_log_path(invocation->berth, invocation->subject, error)
+            : berth_log_path(invocation->berth, invocation->subject, error);
+    berth_autofd int fd = -1;
+    if (path == NULL || !print_older(path, invocation_flag(invocation, "boot"), &fd, error))
         return -1;
-    g_autofree char *old = g_strconcat(path, ".old", NULL);
-    if (!print_file(old, error))
-        return -1;
-    bool ok = invocation_flag(invocation, "follow") ? follow(path, error) : print_file(path, error);
-    return ok ? 0 : -1;
+    if (invocation_flag(invocation, "follow"))
+        return follow(path, berth_fd_steal(&fd), error) ? 0 : -1;
+    return (fd >= 0 ? copy_rest(fd, error) : print_file(path, error)) ? 0 : -1;
 }
 
 const Command command_logs = {
@@ -137,6 +214,10 @@ const Command command_logs = {
     .synopsis = "[OPTION]... [NAME]",
     .completes = "distro",
     .summary = "Show what a distro wrote on its console",
+    .details =
+        "Without an option it is the console. Lines that begin with [berth are berth's own:\n"
+        "starts, their stages, what went wrong. --boot is the whole log where the last start\n"
+        "is no longer in it (log-size). \"berth report\" makes a copy without private data.",
     .max_arguments = 1,
     .options = options,
     .run = run,

@@ -7,6 +7,7 @@ import signal
 import socket
 import subprocess
 import time
+from pathlib import Path
 
 import pytest
 
@@ -349,4 +350,55 @@ def test_log_of_the_keeper(box):
     assert box("logs", "--keeper").ok().endswith("a line of the keeper's\n")
     assert "a line of the keeper's" not in box("logs", "--console").ok()
     box("logs", "--keeper", "--console").failed(2, "usage.value", "cannot be used together", hint=False)
+    box("logs", "--keeper", "--boot").failed(2, "usage.value", "cannot be used together", hint=False)
     box("logs", "--keeper", "none").failed(1, "distro.not-found", "logs none: ")
+
+
+# --- the log of the last start ---
+
+MARK = "[berth 2026-01-02 03:04:05] "
+
+
+def console(box):
+    directory = box.data / "distros" / box.ids()[0]
+    directory.mkdir(exist_ok=True)
+    return directory / "console.log"
+
+
+def test_log_of_the_last_start(box):
+    assert box("logs", "--boot").ok() == ""  # there is no log yet
+    for _ in range(2):
+        box("start").ok()
+        box("terminate", "box").ok()
+    text = box("logs", "--boot", "box").ok()
+    assert re.match(r"\[berth [0-9-]{10} [0-9:]{8}\] box starts\n", text)
+    assert text.count(" starts\n") == 1 and text.count("fake-qemu: booting") == 1 and "fake-qemu: power down" in text
+    assert box("logs", "box").ok().endswith(text) and box("logs").ok().count(" starts\n") == 2
+
+
+@pytest.mark.parametrize("old, new, shown", [
+    ("", f"a\n{MARK}box starts\nb\n", f"{MARK}box starts\nb\n"),
+    (f"a\n{MARK}box starts\nb\n", "c\n", f"{MARK}box starts\nb\nc\n"),
+    (f"a\n{MARK}box starts\nb\n", f"c\n{MARK}box starts\n", f"{MARK}box starts\n"),
+    ("a\n", "b\n", "a\nb\n"),
+    ("", f"login: {MARK}box starts\nb", f"{MARK}box starts\nb"),
+    ("", f"\0\0{MARK}box starts\nb\0", f"{MARK}box starts\nb\0"),
+    ("", f"{MARK}box starts\nthe server starts\n", f"{MARK}box starts\nthe server starts\n"),
+], ids=["new", "old", "both", "none", "in a line", "zeros", "another's word"])
+def test_where_the_log_of_the_last_start_begins(box, old, new, shown):
+    if old:
+        Path(f"{console(box)}.old").write_text(old)
+    console(box).write_text(new)
+    assert box("logs", "--boot").ok() == shown
+
+
+def test_log_of_the_last_start_is_followed(box):
+    console(box).write_text(f"before\n{MARK}box starts\nfirst\n")
+    process = box.start("logs", "--boot", "-f")
+    start = f"{MARK}box starts\nfirst\n".encode()
+    assert process.stdout.read(len(start)) == start
+    with open(console(box), "a", encoding="ascii") as log:
+        log.write("second\n")
+    assert process.stdout.read(7) == b"second\n"
+    process.kill()
+    process.communicate()
