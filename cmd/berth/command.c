@@ -46,6 +46,7 @@ const Command *const commands[] = {
     &command_code,
     &command_logs,
     &command_doctor,
+    &command_report,
     &command_config,
     &command_manage,
     &command_version,

@@ -36,6 +36,7 @@ extern const Command command_move;
 extern const Command command_path;
 extern const Command command_ports;
 extern const Command command_rename;
+extern const Command command_report;
 extern const Command command_resize;
 extern const Command command_run;
 extern const Command command_set_default;

@@ -7,7 +7,7 @@ import pytest
 from conftest import check_golden
 
 COMMANDS = ["accept", "cache", "changes", "clone", "code", "compact", "config", "console", "cp", "discard", "docker-env", "doctor", "export", "forward", "help", "host", "import", "import-in-place", "install",
-            "list", "logs", "manage", "mount", "move", "path", "ports", "rename", "resize", "run", "set-default", "share", "shell", "shutdown", "ssh-config",
+            "list", "logs", "manage", "mount", "move", "path", "ports", "rename", "report", "resize", "run", "set-default", "share", "shell", "shutdown", "ssh-config",
             "start", "status", "suspend", "terminate", "umount", "unregister", "version"]
 
 
@@ -90,7 +90,7 @@ def test_usage_errors_fit_80_columns(berth, command):
     """The words are short: what was typed is shown whole."""
     lines = []
     for words in (["--no-such-option"], ["a", "b", "c", "d", "e", "f"], ["a"], []):
-        error = berth(command, *words).err
+        error = berth(command, *words, cwd=berth.path).err  # report writes where it is
         lines += error.splitlines() if "code: usage." in error else []
     assert lines and all(len(line) <= 80 for line in lines), lines
 
