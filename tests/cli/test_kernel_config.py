@@ -249,7 +249,10 @@ class TestPatches:
         del tree.env["KERNEL_SOURCE"]
 
         def build():
-            tarball = shutil.make_archive(str(tmp_path / "linux"), "gztar", tmp_path, "tree")
+            """From a tarball that is made once: its size and its time, to the second, are part of the key."""
+            tarball = str(tmp_path / "linux.tar.gz")
+            if not os.path.exists(tarball):
+                shutil.make_archive(tarball.removesuffix(".tar.gz"), "gztar", tmp_path, "tree")
             return subprocess.run([kernel / "build"], env={**tree.env, "BERTH_KERNEL_PACKAGE_TARBALL": tarball},
                                   capture_output=True, text=True)
         tree.build = build
