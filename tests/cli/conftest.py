@@ -13,12 +13,12 @@ import subprocess
 import tarfile
 import tempfile
 import termios
-import time
 from pathlib import Path
 
 import left_over
 import pytest
 from temporary import pytest_runtest_makereport, tmp_path  # noqa: F401, what it adds to pytest
+from waiting import LIMIT, wait_for
 
 BUILD = Path(os.environ["BERTH_TEST_BUILD"])
 SOURCE = Path(__file__).resolve().parents[2]
@@ -139,11 +139,11 @@ class Home:
         return subprocess.Popen([program, *map(str, arguments)],
                                 env=self.fake_qemu({**self.environment, **(env or {})}), **options)
 
-    def finish(self, process, data=None, timeout=60):
+    def finish(self, process, data=None, timeout=LIMIT):
         out, err = process.communicate(data, timeout=timeout)
         return Result(process.returncode, (out or b"").decode(), (err or b"").decode())
 
-    def __call__(self, *arguments, data=None, timeout=60, **options):
+    def __call__(self, *arguments, data=None, timeout=LIMIT, **options):
         if data is not None:
             options["stdin"] = subprocess.PIPE
         return self.finish(self.start(*arguments, **options), data, timeout)
@@ -236,15 +236,6 @@ def check_golden(name, text):
     assert path.read_text() == text
 
 
-def wait_for(condition, timeout=60):
-    """Until @condition() is true; its value. For what another process does in its own time."""
-    deadline = time.monotonic() + timeout
-    while not (value := condition()):
-        assert time.monotonic() < deadline, "it did not happen"
-        time.sleep(0.02)
-    return value
-
-
 class Terminal:
     """A terminal of ours with berth on it."""
 
@@ -279,7 +270,7 @@ class Terminal:
         return termios.tcgetattr(self.slave)[3] & (termios.ISIG | termios.ICANON | termios.ECHO) == 0
 
     def end(self, status):
-        assert self.process.wait(timeout=30) == status
+        assert self.process.wait(timeout=LIMIT) == status
         assert termios.tcgetattr(self.slave) == self.before  # as it was
 
     def close(self):

@@ -3,6 +3,7 @@
 import subprocess
 
 from conftest import BUILD
+from waiting import LIMIT
 
 
 class Guest:
@@ -31,7 +32,7 @@ class Guest:
         if data is not None:
             options["stdin"] = subprocess.PIPE
         process = self.start(*words, **options)
-        out, err = process.communicate(data, timeout=60)
+        out, err = process.communicate(data, timeout=LIMIT)
         return process.returncode, out, err.decode()
 
     def refused(self, *words):

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from conftest import wait_for
+from waiting import LIMIT
 
 PR_CAPBSET_DROP = 24
 CAP_SYS_NICE, CAP_SYS_RESOURCE = 23, 24
@@ -60,7 +61,7 @@ def test_keeper_inherits_no_descriptor(kept, tmp_path):
 def test_keeper_does_not_hold_a_pipeline_open(box):
     script = '{ exec 5>&1; "$0" run -d box -- echo said; } | cat'
     result = subprocess.run(["sh", "-c", script, box.program], env=box.environment, capture_output=True,
-                            text=True, timeout=60, stdin=subprocess.DEVNULL)
+                            text=True, timeout=LIMIT, stdin=subprocess.DEVNULL)
     assert result.stdout == "said\n"
 
 

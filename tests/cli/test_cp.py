@@ -8,6 +8,7 @@ import stat
 import pytest
 
 from conftest import Terminal, wait_for
+from waiting import LIMIT
 
 
 @pytest.fixture
@@ -168,4 +169,4 @@ def test_progress_is_shown_on_a_terminal(box, place):
     (place / "large").write_bytes(bytes(1 << 20) * 300)
     terminal = Terminal(box, "cp", f"box:{place}/large", place / "copy")
     terminal.expect(b"of 300 MiB")
-    assert terminal.process.wait(timeout=60) == 0
+    assert terminal.process.wait(timeout=LIMIT) == 0

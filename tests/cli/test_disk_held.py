@@ -15,15 +15,9 @@ from pathlib import Path
 import pytest
 
 from conftest import wait_for
+from waiting import is_alive
 
 WAYS = ("elsewhere", "forgotten", "removed")
-
-
-def is_alive(pid):
-    try:
-        return Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0] not in "ZX"
-    except OSError:
-        return False
 
 
 @pytest.fixture(params=WAYS)

@@ -1,6 +1,8 @@
 """Probing an emulator before it runs a distro, and handling rejected options. fake-qemu is the machine."""
 import pytest
 
+from waiting import LIMIT
+
 FALLBACK = "type=microvm,memory-backend=memory,acpi=on,rtc=on"
 PREFERRED = FALLBACK + ",firmware=qboot.rom"
 
@@ -62,7 +64,7 @@ def test_failed_probe_is_not_cached(box, tmp_path, verb, status):
 @pytest.mark.parametrize("command, status", [(["start"], 1), (["run", "true"], 125), (["start", "--dry-run"], 1)])
 def test_option_without_alternative_fails(box, command, status):
     """It fails at once, with an error of its own and QEMU's message."""
-    result = box(*command, env={"FAKE_QEMU_REFUSE": "virtio-rng-device", "BERTH_BOOT_TIMEOUT": "600"}, timeout=60)
+    result = box(*command, env={"FAKE_QEMU_REFUSE": "virtio-rng-device", "BERTH_BOOT_TIMEOUT": "600"}, timeout=LIMIT)
     result.failed(status, "vmm.qemu-refused", "-device: Parameter 'virtio-rng-device' is unexpected", hint=True)
     assert box.info("box")["state"] == "stopped" and box.qemus() == []
     box("start").ok()

@@ -12,6 +12,7 @@ import tarfile
 import pytest
 
 from conftest import SOURCE, tar_bytes, wait_for
+from waiting import LIMIT
 
 sys.path.insert(0, str(SOURCE / "tests/lib"))
 import odd_archive  # noqa: E402
@@ -153,7 +154,7 @@ def test_an_image_through_a_pipe(berth, rootfs, tmp_path):
     berth.configure("[berth]\ndisk-size = 64M\n")
     berth("import", "box", rootfs).ok()
     process = berth.start("export", "box", "-", "--format", "ext4")
-    out, err = process.communicate(timeout=60)
+    out, err = process.communicate(timeout=LIMIT)
     assert process.returncode == 0 and err == b""
     assert out == open(image_of(berth, "box"), "rb").read()
 
@@ -261,7 +262,7 @@ def test_distro_is_busy_during_export(noise, place):
     while os.read(reader, 1 << 20):
         pass
     os.close(reader)
-    assert process.wait(timeout=20) == 0
+    assert process.wait(timeout=LIMIT) == 0
     noise.finish(process)
 
 

@@ -3,14 +3,15 @@ import hashlib
 import os
 import random
 import re
-import socket
 import struct
 import subprocess
 
 import pytest
 
 from conftest import BUILD
+from ports import free_port
 from web_server import Answer, WebServer, http_date, make_authority
+from waiting import LIMIT
 
 PROGRAM = BUILD / "cmd/berth-fetch"
 CONTENT = random.Random(12).randbytes(3_000_000)
@@ -72,7 +73,7 @@ def fetch(tmp_path):
             os.close(writing)
             with os.fdopen(reading) as said:
                 lines = said.read().splitlines()
-            return Fetched(process.wait(timeout=60), lines, file.read())
+            return Fetched(process.wait(timeout=LIMIT), lines, file.read())
     return run
 
 
@@ -200,10 +201,7 @@ def test_no_such_host(fetch):
 
 
 def test_nobody_listens(fetch):
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    fetch(f"http://127.0.0.1:{port}/file").failed("fetch.connect")
+    fetch(f"http://127.0.0.1:{free_port()}/file").failed("fetch.connect")
 
 
 @pytest.mark.parametrize("url", ["", "http://", "gopher://127.0.0.1/", "file:///etc/passwd", "http://a b/"])
@@ -293,5 +291,5 @@ def test_a_full_disk(web, tmp_path):
     url = web.serve("/file", CONTENT)
     result = subprocess.run(
         ["bash", "-c", f'ulimit -f 100; exec {PROGRAM} get url={url} 4<>{tmp_path}/file 5>&1'], capture_output=True, text=True,
-        timeout=60)
+        timeout=LIMIT)
     assert result.returncode == 1 and "\tfetch.write.too-big\t" in result.stdout

@@ -11,6 +11,8 @@ import time
 import pytest
 
 from conftest import Terminal, wait_for
+from ports import free_port
+from waiting import LIMIT
 
 
 def listens(address, port, kind=socket.SOCK_STREAM):
@@ -31,14 +33,6 @@ def has_ipv6():
     except OSError:
         return False
     return True
-
-
-def free_port():
-    """A port that is free on every address, for now."""
-    with socket.socket(socket.AF_INET6) as one:
-        one.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 0)
-        one.bind(("::", 0))
-        return one.getsockname()[1]
 
 
 def ports(berth, *names):
@@ -179,10 +173,7 @@ def test_a_rule_of_one_address(box):
 
 
 def test_a_process_has_the_port(box):
-    holder = socket.socket()
-    holder.bind(("127.0.0.1", 0))
-    holder.listen()
-    port = holder.getsockname()[1]
+    holder, port = serve("127.0.0.1")
     box("start").ok()
     result = box("forward", "add", "box", f"127.0.0.1:{port}:80")
     assert result.status == 0 and result.out == ""
@@ -197,9 +188,9 @@ def test_other_family_is_enough(box):
         pytest.skip("this host has no IPv6")
     holder = socket.socket(socket.AF_INET6)
     holder.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
-    holder.bind(("::1", 0))
+    port = free_port()
+    holder.bind(("::1", port))
     holder.listen()
-    port = holder.getsockname()[1]
     box("start").ok()
     result = box("forward", "add", "box", f"{port}:80")
     assert result.err.startswith(f"berth: not on ::1: port {port} is in use on this host by "), result
@@ -259,10 +250,10 @@ def test_restarted_network_opens_all_again(box):
 
 
 def serve(address="0.0.0.0"):
-    listener = socket.socket()
-    listener.bind((address, 0))
+    listener, port = socket.socket(), free_port()
+    listener.bind((address, port))
     listener.listen()
-    return listener, listener.getsockname()[1]
+    return listener, port
 
 
 def test_ports_that_need_a_request(box):
@@ -314,9 +305,9 @@ def test_watch(two):
     while (line := text.stdout.readline()).split()[:2] != ["-", "80"]:
         assert line
     two("terminate", "box").ok()  # which is the end of both
-    rest = text.communicate(timeout=60)
+    rest = text.communicate(timeout=LIMIT)
     assert rest[1] == "" and text.returncode == 0
-    rest = lines.communicate(timeout=60)
+    rest = lines.communicate(timeout=LIMIT)
     assert rest[1] == "" and lines.returncode == 0
     assert all(json.loads(line)["schema"] == 1 for line in rest[0].splitlines())
 

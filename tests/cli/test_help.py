@@ -5,6 +5,7 @@ import subprocess
 import pytest
 
 from conftest import check_golden
+from waiting import LIMIT
 
 COMMANDS = ["accept", "cache", "changes", "clone", "code", "compact", "config", "console", "cp", "discard", "docker-env", "doctor", "export", "forward", "help", "host", "import", "import-in-place", "install",
             "list", "logs", "manage", "mount", "move", "path", "ports", "rename", "report", "resize", "run", "set-default", "share", "shell", "shutdown", "ssh-config",
@@ -122,6 +123,6 @@ def test_write_error_on_output_fails(berth):
 
 def test_closed_standard_output_fails(berth):
     process = subprocess.run(f"'{berth.program}' list >&- 2>&-", shell=True,
-                             env=berth.environment, timeout=20)
+                             env=berth.environment, timeout=LIMIT)
     assert process.returncode == 0  # the output is discarded, and reaches no file opened meanwhile
     assert (berth.data / "registry.db").read_bytes().startswith(b"SQLite format 3")

@@ -15,6 +15,7 @@ import wire
 
 from conftest import BUILD, wait_for
 from host_guest import Guest
+from waiting import LIMIT
 
 ALLOWED = "[distro box]\nhost-commands=true\n"
 CALL, GUEST_STREAM = 44, 1 << 31
@@ -134,7 +135,7 @@ def test_closed_outputs_end_it(guest):
     process = guest.start("yes")
     process.stdout.read(10)
     process.stdout.close()
-    assert process.wait(timeout=30) == 128 + signal.SIGPIPE
+    assert process.wait(timeout=LIMIT) == 128 + signal.SIGPIPE
 
 
 def test_a_slow_reader_stops_only_itself(guest):
@@ -143,7 +144,7 @@ def test_a_slow_reader_stops_only_itself(guest):
         assert guest("echo", "x") == (0, b"x\n", "")
     slow.send_signal(signal.SIGINT)
     slow.stdout.read()
-    assert slow.wait(timeout=30) == 128 + signal.SIGINT
+    assert slow.wait(timeout=LIMIT) == 128 + signal.SIGINT
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGUSR1])
@@ -151,7 +152,7 @@ def test_signals_are_passed_on(guest, number):
     process = guest.start("sh", "-c", f"trap 'echo got; exit 9' {number.name[3:]}; echo ready; while :; do sleep 1; done")
     assert process.stdout.readline() == b"ready\n"
     process.send_signal(number)
-    assert process.stdout.read() == b"got\n" and process.wait(timeout=30) == 9
+    assert process.stdout.read() == b"got\n" and process.wait(timeout=LIMIT) == 9
 
 
 def started(guest, tmp_path):
@@ -162,7 +163,7 @@ def started(guest, tmp_path):
 
 
 def ends(pidfd):
-    assert select.select([pidfd], [], [], 30)[0], "the command goes on"
+    assert select.select([pidfd], [], [], LIMIT)[0], "the command goes on"
     os.close(pidfd)
 
 
@@ -176,7 +177,7 @@ def test_it_does_not_outlive_the_distro(guest, tmp_path):
     process, command = started(guest, tmp_path)
     guest.box("terminate", "box").ok()
     ends(command)
-    assert process.wait(timeout=30) == 125
+    assert process.wait(timeout=LIMIT) == 125
 
 
 def test_it_does_not_outlive_the_keeper(guest, tmp_path):
@@ -194,7 +195,7 @@ def test_a_terminal(guest):
 
     def expect(text):
         nonlocal seen
-        deadline = time.monotonic() + 30
+        deadline = time.monotonic() + LIMIT
         while text not in seen:
             assert select.select([master], [], [], deadline - time.monotonic())[0], seen
             seen += os.read(master, 4096)
@@ -211,7 +212,7 @@ class Program:
 
     def __init__(self, guest):
         self.socket = socket.socket(socket.AF_UNIX)
-        self.socket.settimeout(30)
+        self.socket.settimeout(LIMIT)
         self.socket.connect(str(guest.socket))
 
     def send(self, type_, payload=b"", channel=0):

@@ -6,6 +6,7 @@ import pytest
 
 from conftest import wait_for
 from host_guest import Guest
+from waiting import LIMIT
 
 ALLOWED = "[distro box]\nhost-urls=true\nhost-clipboard=true\n"
 X11 = {"DISPLAY": ":7"}
@@ -102,7 +103,7 @@ def test_paste_takes_no_input(guest):
     os.write(write, b"mine")
     process = guest.start(name="berth-paste", stdin=read)
     os.kill(process.pid, 15)
-    process.wait(timeout=30)
+    process.wait(timeout=LIMIT)
     assert os.read(read, 100) == b"mine"
 
 

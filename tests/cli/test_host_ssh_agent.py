@@ -9,6 +9,7 @@ import pytest
 
 from conftest import wait_for
 from test_host_commands import Guest
+from waiting import LIMIT
 
 ALLOWED = "[distro box]\nhost-ssh-agent=true\n"
 
@@ -53,7 +54,7 @@ def guest(box):
 def keys(guest):
     """What ssh-add lists in the guest: the keys' comments, or None if the connection ends without an answer."""
     result = subprocess.run(["ssh-add", "-l"], env={**os.environ, "SSH_AUTH_SOCK": guest.agent}, capture_output=True,
-                            text=True, timeout=60)
+                            text=True, timeout=LIMIT)
     if result.returncode != 0:
         assert "communication with agent failed" in result.stderr
         return None
@@ -77,7 +78,7 @@ def test_a_key_signs(guest, agents, tmp_path):
     guest.box("run", "true", env={"SSH_AUTH_SOCK": str(agents.start("signer"))}).ok()
     (tmp_path / "signer").unlink()  # only the agent has it
     subprocess.run(["ssh-keygen", "-q", "-Y", "sign", "-n", "file", "-f", tmp_path / "signer.pub", "-U"], check=True,
-                   input=b"text", stdout=subprocess.PIPE, env={**os.environ, "SSH_AUTH_SOCK": guest.agent}, timeout=60)
+                   input=b"text", stdout=subprocess.PIPE, env={**os.environ, "SSH_AUTH_SOCK": guest.agent}, timeout=LIMIT)
 
 
 @pytest.mark.parametrize("text, words", [
@@ -118,6 +119,6 @@ def test_many_connections_end(guest, agents):
         with socket.socket(socket.AF_UNIX) as connection:
             connection.connect(guest.agent)
             connection.sendall(b"\0\0\0\1\13")
-            connection.settimeout(60)
+            connection.settimeout(LIMIT)
             assert connection.recv(5)[4] == 12  # SSH_AGENT_IDENTITIES_ANSWER
     wait_for(lambda: keys(guest) == ["busy"])

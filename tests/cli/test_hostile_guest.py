@@ -9,7 +9,7 @@ import pytest
 import wire
 
 from conftest import wait_for
-from test_instances import is_alive
+from waiting import is_alive
 
 MIB = 1 << 20
 

@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from conftest import Terminal, tar_bytes, wait_for
+from waiting import LIMIT
 
 
 def test_the_first_becomes_the_default(berth, rootfs):
@@ -116,7 +117,7 @@ def test_signal_leaves_nothing(berth, number):
     process.stdin.flush()
     wait_for(lambda: list(berth.data.glob("distros/*/*")) or list(berth.data.glob("distros/*")))
     process.send_signal(number)
-    process.wait(timeout=20)
+    process.wait(timeout=LIMIT)
     result = berth.finish(process)
     result.failed(-number, "import.cancelled", "import x: cancelled", hint=False)
     assert berth.names() == [] and berth.left_over() == []
@@ -140,7 +141,7 @@ def test_concurrent_imports(berth, rootfs):
     processes = {name: berth.start("import", name, rootfs) for name in "abcdefgh"}
     lists = [berth("list", "-q") for _ in range(5)]  # during the imports
     for name, process in processes.items():
-        berth.finish(process, timeout=120).ok()
+        berth.finish(process, timeout=LIMIT).ok()
     assert all(result.status == 0 and result.err == "" for result in lists)
     assert sorted(berth.names()) == list("abcdefgh") and berth.left_over() == []
     assert berth("list").out.count("*") == 1

@@ -10,6 +10,7 @@ import subprocess
 import pytest
 
 from conftest import tar_bytes, wait_for
+from waiting import LIMIT
 
 CODES = {"berth-image": ("import.",), "berth": ("import.", "registry.", "layout.", "claim.", "cache.")}
 END = 4  # consecutive calls without a failed import that mean the end of the writes
@@ -26,7 +27,7 @@ def archive(berth, tmp_path):
 
 def import_with(berth, archive, environment):
     result = subprocess.run([berth.program, "import", "x", archive], env=environment, text=True,
-                            capture_output=True, timeout=60)
+                            capture_output=True, timeout=LIMIT)
     return result.returncode, result.stdout, result.stderr
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from conftest import BUILD, tar_bytes, wait_for
+from waiting import LIMIT
 
 
 def replace_worker(berth, script):
@@ -85,7 +86,7 @@ def test_case_52_signal_stops_a_hung_worker(berth, rootfs, number):
     process = berth.start("import", "x", rootfs)
     wait_for(lambda: list(berth.data.glob("distros/*")))
     process.send_signal(number)
-    berth.finish(process, timeout=20).failed(-number, "import.cancelled", "cancelled", hint=False)
+    berth.finish(process, timeout=LIMIT).failed(-number, "import.cancelled", "cancelled", hint=False)
     nothing_left(berth)
 
 
@@ -96,7 +97,7 @@ def test_case_52_ctrl_c_ends_both_processes(berth):
     process.stdin.flush()
     wait_for(lambda: workers(berth))
     os.killpg(process.pid, signal.SIGINT)
-    berth.finish(process, timeout=20).failed(-signal.SIGINT, "import.cancelled", "cancelled", hint=False)
+    berth.finish(process, timeout=LIMIT).failed(-signal.SIGINT, "import.cancelled", "cancelled", hint=False)
     assert workers(berth) == []
     nothing_left(berth)
 

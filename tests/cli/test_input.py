@@ -5,9 +5,11 @@ import subprocess
 
 import pytest
 
+from waiting import LIMIT
+
 
 def shell(box, script, **options):
-    return subprocess.run(["sh", "-c", script, "sh", box.program], env=box.environment, timeout=60,
+    return subprocess.run(["sh", "-c", script, "sh", box.program], env=box.environment, timeout=LIMIT,
                           capture_output=True, **options)
 
 

@@ -3,14 +3,15 @@ import hashlib
 import json
 import os
 import signal
-import socket
 import sqlite3
 import subprocess
 
 import pytest
 
 from conftest import Terminal, tar_bytes, wait_for
+from ports import free_port
 from web_server import Answer, WebServer
+from waiting import LIMIT
 
 ARCHIVE = tar_bytes({"usr": os.urandom(200_000)})
 DIGEST = hashlib.sha256(ARCHIVE).hexdigest()
@@ -57,9 +58,7 @@ def online(berth, **options):
 
 
 def nobody_listens():
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        return f"http://127.0.0.1:{free.getsockname()[1]}/list.json"
+    return f"http://127.0.0.1:{free_port()}/list.json"
 
 
 # --- lists ---
@@ -184,7 +183,7 @@ def test_a_signal_leaves_nothing(lists, web, number):
     process = lists.start("install", "toy")
     wait_for(lambda: "/root.wsl" in web.paths())
     process.send_signal(number)
-    process.wait(timeout=20)
+    process.wait(timeout=LIMIT)
     assert process.returncode == -number
     process.communicate()
     assert lists.names() == [] and lists.left_over() == []

@@ -14,6 +14,7 @@ from conftest import tar_bytes, wait_for
 from registry import ARCHITECTURE, CONFIG, DOCKER, INDEX, LAYER, MANIFEST, Registry, digest, packed
 from test_import_images import layers, layout, pack
 from web_server import Answer, WebServer, make_authority
+from waiting import LIMIT
 
 
 @pytest.fixture
@@ -161,7 +162,7 @@ def test_layers_come_in_parallel(berth, registry):
 
     def wait(data):
         def give(request):
-            together.wait(timeout=60)
+            together.wait(timeout=LIMIT)
             return Answer(data)
         return give
 
@@ -345,7 +346,7 @@ def test_a_signal_leaves_nothing(berth, registry, number):
     process = berth.start("install", registry.reference())
     wait_for(lambda: digest(data) in registry.asked("blobs"))
     process.send_signal(number)
-    process.wait(timeout=20)
+    process.wait(timeout=LIMIT)
     assert process.returncode == -number
     process.communicate()
     assert berth.names() == [] and berth.left_over() == [] and kept(berth) == []

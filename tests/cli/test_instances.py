@@ -12,6 +12,8 @@ from pathlib import Path
 import pytest
 
 from conftest import BUILD, wait_for
+from ports import free_port
+from waiting import LIMIT, is_alive
 
 
 def state_of(pid):
@@ -21,10 +23,6 @@ def state_of(pid):
             return stat.read().rpartition(")")[2].split()[0]
     except (FileNotFoundError, ProcessLookupError):
         return "X"
-
-
-def is_alive(pid):
-    return state_of(pid) not in "ZX"
 
 
 def test_start_and_status(box):
@@ -142,7 +140,7 @@ def test_terminate_with_sessions(box):
     process = box.start("run", "sleep", "60")
     wait_for(lambda: box.info("box").get("sessions") == 1)
     box("terminate", "box", "--grace", "2").ok()
-    assert process.wait(timeout=20) != 0
+    assert process.wait(timeout=LIMIT) != 0
     process.communicate()
     assert box.info("box")["state"] == "stopped"
 
@@ -274,7 +272,7 @@ def test_logs_follow_appended_lines(box):
     box("terminate", "box").ok()
     reader.expect(b"power down")
     box("unregister", "box").ok()
-    assert process.wait(timeout=20) == 0  # the log is complete
+    assert process.wait(timeout=LIMIT) == 0  # the log is complete
     process.communicate()
 
 
@@ -297,10 +295,9 @@ def test_logs_follow_a_rotation(box):
 
 def test_ports(box):
     """The guest is this host, so its listening ports are in use here."""
-    listener = socket.socket()
-    listener.bind(("0.0.0.0", 0))
+    listener, port = socket.socket(), free_port()
+    listener.bind(("0.0.0.0", port))
     listener.listen()
-    port = listener.getsockname()[1]
     box("start", env={"FAKE_QEMU_LISTENERS": "1"}).ok()
 
     def find():
@@ -328,7 +325,7 @@ def test_ports(box):
 def test_start_on_demand_is_silent(box):
     """Messages go to stderr: stdout has only the command's output."""
     process = subprocess.run([box.program, "run", "printf", "x"], env=box.environment,
-                             stdout=subprocess.PIPE, stderr=subprocess.PIPE, timeout=60)
+                             stdout=subprocess.PIPE, stderr=subprocess.PIPE, timeout=LIMIT)
     assert process.stdout == b"x" and process.stderr == b""
 
 

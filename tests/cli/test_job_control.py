@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from conftest import wait_for
+from waiting import LIMIT
 
 SCRIPT = "stty size; read x; stty size; echo g\"\"ot $x; read y; exit 6"
 
@@ -39,7 +40,7 @@ class Shell:
         self.say("echo st\"\"$?")
         self.terminal.expect(b"st%d\r\n" % status)
         self.say("exit")
-        assert self.terminal.process.wait(timeout=30) == 0
+        assert self.terminal.process.wait(timeout=LIMIT) == 0
 
 
 @pytest.fixture

@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from conftest import wait_for
+from waiting import LIMIT
 
 KERNEL = Path(__file__).resolve().parents[2] / "kernel"
 FRAGMENTS = sorted((KERNEL / "config").glob("*.fragment"))
@@ -161,12 +162,12 @@ class TestBuild:
 
     @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
     def test_interrupted_leaves_nothing(self, tree, number):
-        tree.compile("@touch $(CURDIR)/../begun; sleep 60")
+        tree.compile("@touch $(CURDIR)/../begun; sleep 1000")
         run = subprocess.Popen([KERNEL / "build"], env=tree.env, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
         begun = tree.source.parent / "begun"
         wait_for(begun.exists)
         run.send_signal(number)
-        stdout, _ = run.communicate(timeout=20)
+        stdout, _ = run.communicate(timeout=LIMIT)
         assert (run.returncode, stdout) == (128 + number, b"")
         assert left_over(tree) == [] and list(tree.cache.glob("*/vmlinux")) == []
 

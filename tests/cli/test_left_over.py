@@ -7,6 +7,7 @@ import pytest
 
 import left_over
 from conftest import wait_for
+from waiting import LIMIT
 
 
 @pytest.fixture
@@ -29,7 +30,7 @@ def test_only_processes_of_the_directory_are_ended(start, tmp_path):
     inside, itself = start(tmp_path / "a/disk"), start(tmp_path / "a")
     others = [start(tmp_path / "ab"), start(tmp_path / "b/a"), start(tmp_path)]
     assert set(left_over.end(tmp_path / "a", grace=0)) == {inside.pid, itself.pid}
-    assert (inside.wait(10), itself.wait(10)) == (-9, -9)
+    assert (inside.wait(LIMIT), itself.wait(LIMIT)) == (-9, -9)
     assert [process.poll() for process in others] == [None] * 3
 
 

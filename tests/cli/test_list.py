@@ -10,6 +10,7 @@ import threading
 import pytest
 
 from conftest import Terminal, wait_for
+from waiting import LIMIT
 
 
 @pytest.fixture
@@ -131,7 +132,7 @@ def test_a_keeper_that_does_not_answer_holds_nothing_up(three):
         listener = socket.socket(socket.AF_UNIX)
         listener.bind(str(directory / "control"))
         listener.listen()
-        listener.settimeout(60)
+        listener.settimeout(LIMIT)
         stuck.append(listener)
 
     lines = wait_for(lambda: asked_at_once(three, stuck)).splitlines()

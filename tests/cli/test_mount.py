@@ -18,6 +18,7 @@ import fuse
 import pytest
 
 from conftest import wait_for
+from waiting import LIMIT
 
 pytestmark = fuse.marks()
 
@@ -89,7 +90,7 @@ def fails_at_once(number, call):
 
     thread = threading.Thread(target=run, daemon=True)
     thread.start()
-    thread.join(timeout=30)
+    thread.join(timeout=LIMIT)
     assert result == [number], (result, errno.errorcode.get(number))
 
 
@@ -402,7 +403,7 @@ def test_a_killed_server_is_cleaned(mounted):
     for end in ends:
         signal.pidfd_send_signal(end, signal.SIGKILL)
     for end in ends:  # until /dev/fuse is closed: a dying process loses its command line earlier
-        assert select.select([end], [], [], 30)[0]
+        assert select.select([end], [], [], LIMIT)[0]
         os.close(end)
     fails_at_once(errno.ENOTCONN, lambda: os.listdir(directory))
     box("mount", "box", directory).failed(1, "mount.dead", str(directory))
@@ -431,7 +432,7 @@ def test_an_interrupt_ends_a_wait(place, mounted):
         reader = subprocess.Popen(["cat", shown / "file"], stdout=subprocess.PIPE, stderr=subprocess.PIPE)
         wait_for(lambda: "S" in state_of(reader.pid) or "D" in state_of(reader.pid))
         reader.send_signal(signal.SIGINT)
-        assert reader.wait(timeout=30) == -signal.SIGINT
+        assert reader.wait(timeout=LIMIT) == -signal.SIGINT
     finally:
         os.kill(server, signal.SIGCONT)
     assert (shown / "file").read_text() == "text"

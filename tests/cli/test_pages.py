@@ -11,6 +11,7 @@ import pytest
 
 from conftest import BUILD, SOURCE
 from test_help import COMMANDS
+from waiting import LIMIT
 
 SHELLS = ["bash", "zsh", "fish"]
 
@@ -146,7 +147,7 @@ def read_until(terminal, words):
     """Read what the terminal shows, but for its control sequences, until @words have appeared."""
     shown = b""
     while words not in re.sub(rb"\x1b\[[?0-9;]*[a-zA-Z]|\x00", b"", shown):
-        assert select.select([terminal], [], [], 60)[0], shown
+        assert select.select([terminal], [], [], LIMIT)[0], shown
         shown += os.read(terminal, 4096)
 
 
@@ -191,6 +192,6 @@ def test_completion_in_fish(two, line, expected):
     environment = {**two.environment, "PATH": f"{BUILD / 'cmd'}:{two.environment['PATH']}"}
     script = f"source {SOURCE}/cmd/completions/berth.fish; complete -C '{line}'"
     result = subprocess.run(["fish", "--no-config", "-c", script], capture_output=True, text=True, env=environment, cwd=two.path,
-                            timeout=60)
+                            timeout=LIMIT)
     lines = result.stdout.splitlines()
     assert expected in lines or expected in [line.split("\t")[0] for line in lines], result

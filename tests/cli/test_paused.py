@@ -6,7 +6,7 @@ import subprocess
 import pytest
 
 from conftest import wait_for
-from test_instances import is_alive
+from waiting import LIMIT, is_alive
 
 FULL = "the host's disk is full"
 WAITS = f"berth: box is paused: {FULL}; it continues when the host can write again\n"
@@ -81,7 +81,7 @@ def test_new_command_waits_while_paused(box, disk):
     lines.expect(WAITS)
     assert process.poll() is None
     disk.mend()
-    out, err = process.communicate(timeout=60)
+    out, err = process.communicate(timeout=LIMIT)
     assert (process.returncode, out) == (0, b"late\n")
     assert lines.seen + err.decode() in (WAITS, WAITS + GOES_ON)  # it may end before the pause does
 
@@ -96,7 +96,7 @@ def test_running_command_waits_while_paused(box, disk):
     process.stdin.flush()
     disk.mend()
     lines.expect(GOES_ON)
-    out, _ = process.communicate(timeout=60)
+    out, _ = process.communicate(timeout=LIMIT)
     assert (process.returncode, out) == (0, b"in between")
 
 
@@ -107,7 +107,7 @@ def test_long_pause_gives_one_notice(box, disk):
     wait_for(lambda: box("logs").ok().count("fake-qemu: resumed") >= 2)
     assert state(box) == "paused"
     box("terminate", "--force", "box").ok()
-    _, err = process.communicate(timeout=60)
+    _, err = process.communicate(timeout=LIMIT)
     assert err.decode().startswith(WAITS) and err.decode().count("box is paused") == 1
     assert box("logs").ok().count("box is paused") == 1
 
@@ -118,7 +118,7 @@ def test_terminate_with_space_again(box, disk):
     process = box.start("terminate", "box")
     Lines(process).expect(WAITS)
     disk.mend()
-    process.communicate(timeout=60)
+    process.communicate(timeout=LIMIT)
     assert process.returncode == 0 and "power down" in box("logs").ok()
     assert state(box) == "stopped"
 

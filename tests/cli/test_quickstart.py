@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from conftest import wait_for
+from waiting import LIMIT, is_alive
 
 QUICKSTART = Path(__file__).resolve().parents[2] / "quickstart"
 BUILDER = """\
@@ -40,13 +41,6 @@ def tree(tmp_path):
     return tmp_path, environment, pids
 
 
-def is_alive(pid):
-    try:
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] not in "ZX"
-    except OSError:
-        return False
-
-
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP, signal.SIGINT])
 def test_signal_ends_it_and_its_children(tree, number):
     root, environment, pids = tree
@@ -59,7 +53,7 @@ def test_signal_ends_it_and_its_children(tree, number):
         started = [int(pid) for path in pids.iterdir() for pid in path.read_text().split()]
         assert len(started) == 4 and all(map(is_alive, started))
         process.send_signal(number)
-        assert process.wait(timeout=30) == (130 if number == signal.SIGINT else 143)
+        assert process.wait(timeout=LIMIT) == (130 if number == signal.SIGINT else 143)
         wait_for(lambda: not any(map(is_alive, started)))
         assert list((root / "cache/berth/rootfs").glob("*/*")) == []
     finally:

@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from waiting import LIMIT
+
 PR_CAPBSET_DROP = 24
 CAP_DAC_OVERRIDE, CAP_DAC_READ_SEARCH = 1, 2
 
@@ -90,7 +92,7 @@ def test_machine_can_always_be_stopped(plain, verb, fault):
     else:
         plain.configure("[berth]\nstop-timeout = soon\n")
     plain.plain(*verb).ok()
-    assert select.select([keeper], [], [], 20)[0]
+    assert select.select([keeper], [], [], LIMIT)[0]
     os.close(keeper)
 
 
@@ -134,7 +136,7 @@ def test_missing_runtime_directory_hides_no_machine(plain, elsewhere, verb):
     result = plain.plain(*verb, env={"XDG_RUNTIME_DIR": elsewhere})
     result.ok()
     if verb[0] in ("terminate", "shutdown"):
-        assert select.select([keeper], [], [], 20)[0]
+        assert select.select([keeper], [], [], LIMIT)[0]
     os.close(keeper)
 
 

@@ -12,6 +12,7 @@ import termios
 import pytest
 
 from conftest import wait_for
+from waiting import LIMIT
 
 PYTHON = "/usr/bin/python3"
 SHOW_WORDS = "import os, sys; os.write(1, b'\\0'.join(map(os.fsencode, sys.argv[1:])))"
@@ -19,7 +20,7 @@ SHOW_WORDS = "import os, sys; os.write(1, b'\\0'.join(map(os.fsencode, sys.argv[
 
 def raw_output(home, *arguments, data=None):
     process = home.start(*arguments, stdin=subprocess.PIPE)
-    out, err = process.communicate(data, timeout=60)
+    out, err = process.communicate(data, timeout=LIMIT)
     return process.returncode, out, err
 
 
@@ -70,7 +71,7 @@ def test_a_command_that_does_not_read(box):
 def test_input_that_is_empty_or_closed(box):
     assert box("run", "wc", "-c").ok().strip() == "0"
     process = subprocess.run(f"'{box.program}' run wc -c <&-", shell=True, env=box.environment,
-                             stdout=subprocess.PIPE, timeout=60)
+                             stdout=subprocess.PIPE, timeout=LIMIT)
     assert process.returncode == 0 and process.stdout.strip() == b"0"
 
 
@@ -140,15 +141,15 @@ def test_only_the_locale_is_passed_on(box):
 def test_signals_are_passed_on(box, number):
     code = ("import signal, sys, time\n"
             f"signal.signal({int(number)}, lambda *_: sys.exit(42))\n"
-            "print('ready', flush=True); time.sleep(60)")
+            "print('ready', flush=True); time.sleep(1000)")
     process = box.start("run", PYTHON, "-c", code)
     assert process.stdout.readline() == b"ready\n"
     process.send_signal(number)
-    assert process.wait(timeout=20) == 42
+    assert process.wait(timeout=LIMIT) == 42
 
 
 def test_a_client_that_is_killed_takes_its_command_along(box):
-    process = box.start("run", "sh", "-c", "echo $$; exec sleep 60")
+    process = box.start("run", "sh", "-c", "echo $$; exec sleep 1000")
     pid = int(process.stdout.readline())
     process.kill()
     process.wait()
@@ -158,7 +159,7 @@ def test_a_client_that_is_killed_takes_its_command_along(box):
 
 def test_many_at_once_from_a_stop(box):
     processes = [box.start("run", "echo", str(i)) for i in range(12)]
-    outputs = [box.finish(process, timeout=120).ok() for process in processes]
+    outputs = [box.finish(process, timeout=LIMIT).ok() for process in processes]
     assert outputs == [f"{i}\n" for i in range(12)]
     assert len(box.qemus()) == 1
 
@@ -215,7 +216,7 @@ def test_a_new_size(on_terminal):
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
 def test_the_terminal_is_restored_after_a_signal(on_terminal, number):
-    terminal = on_terminal("run", "sh", "-c", "echo ready; sleep 60")
+    terminal = on_terminal("run", "sh", "-c", "echo ready; sleep 1000")
     terminal.expect(b"ready")
     assert termios.tcgetattr(terminal.slave) != terminal.before
     os.kill(terminal.process.pid, number)
@@ -223,7 +224,7 @@ def test_the_terminal_is_restored_after_a_signal(on_terminal, number):
 
 
 def test_the_terminal_is_restored_after_a_crash(on_terminal):
-    terminal = on_terminal("run", "sh", "-c", "echo ready; sleep 60")
+    terminal = on_terminal("run", "sh", "-c", "echo ready; sleep 1000")
     terminal.expect(b"ready")
     os.kill(terminal.process.pid, signal.SIGSEGV)
     terminal.end(-signal.SIGSEGV)
@@ -297,7 +298,7 @@ def test_command_in_the_background_is_not_stopped(box, on_terminal, tmp_path):
     terminal.type(b"typed\r")
     terminal.expect(b"done")
     terminal.expect(b"typed 0")
-    assert process.wait(timeout=20) == 0
+    assert process.wait(timeout=LIMIT) == 0
 
 
 # --- the other end of our output has gone ---
@@ -306,7 +307,7 @@ def test_output_closed_early_is_a_broken_pipe_in_the_guest(box):
     process = box.start("run", "sh", "-c", "trap '' PIPE; while echo x; do :; done; echo gone >&2; exit 4")
     assert process.stdout.readline() == b"x\n"
     process.stdout.close()
-    process.wait(timeout=30)
+    process.wait(timeout=LIMIT)
     assert process.returncode == 4 and process.stderr.read().endswith(b"gone\n")
 
 
@@ -319,7 +320,7 @@ def test_output_closed_early_is_noticed_without_writing(box):
     assert process.stdout.readline() == b"on\n"
     process.stdout.close()
     assert b"gone\n" in process.stderr.read()
-    assert process.wait(timeout=60) == 0
+    assert process.wait(timeout=LIMIT) == 0
 
 
 # --- shells ---
@@ -399,7 +400,7 @@ def test_a_hundred_at_once_and_many_in_a_row_leave_nothing(box):
     before = fds(keeper)
     processes = [box.start("run", "sh", "-c", f"cat; exit {i}", stdin=subprocess.PIPE) for i in range(100)]
     for i, process in enumerate(processes):
-        out, err = process.communicate(b"%d" % i, timeout=120)
+        out, err = process.communicate(b"%d" % i, timeout=LIMIT)
         assert (out, err, process.returncode) == (b"%d" % i, b"", i)
     for _ in range(100):
         box("run", "true").ok()
@@ -421,8 +422,8 @@ def test_client_that_is_stopped_slows_no_other(box):
 
 def test_daemon_survives_its_client(box, tmp_path):
     mark = tmp_path / "pid"
-    daemon = f"echo $$ >{mark}; echo on; exec sleep 60 </dev/null >/dev/null 2>&1"  # once setsid has made it one
-    process = box.start("run", "sh", "-c", f"setsid sh -c '{daemon}' & exec sleep 60")
+    daemon = f"echo $$ >{mark}; echo on; exec sleep 1000 </dev/null >/dev/null 2>&1"  # once setsid has made it one
+    process = box.start("run", "sh", "-c", f"setsid sh -c '{daemon}' & exec sleep 1000")
     assert process.stdout.readline() == b"on\n"
     process.kill()
     process.wait()

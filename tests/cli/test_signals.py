@@ -7,13 +7,14 @@ import subprocess
 import pytest
 
 from conftest import Terminal, wait_for
+from waiting import LIMIT
 
 FATAL = [signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT]
 each_signal = pytest.mark.parametrize("number", FATAL)
 
 
 def ended_by(home, process, number):
-    result = home.finish(process, timeout=40)
+    result = home.finish(process, timeout=LIMIT)
     assert result.status == -number, result
     return result
 
@@ -84,7 +85,7 @@ def test_signal_after_the_command_ended(box, number):
     assert process.stderr.readline() == b"begun\n"
     wait_for(lambda: box.info("box")["sessions"] == 0)
     process.send_signal(number)
-    process.wait(timeout=20)
+    process.wait(timeout=LIMIT)
     assert process.returncode == -number
     assert b"session.interrupted" in process.stderr.read()
     process.stdout.close()

@@ -5,6 +5,8 @@ import subprocess
 
 import pytest
 
+from waiting import LIMIT
+
 PYTHON = "/usr/bin/python3"
 COUNT = "import sys; print(len(sys.argv) - 1, sum(map(len, sys.argv[1:])))"
 STRING_MAX = 32 * resource.getpagesize() - 1
@@ -21,7 +23,7 @@ def test_words_as_packed_by_xargs(box, tmp_path):
     """By default xargs makes command lines of 128 KiB."""
     names = tmp_path / "names"
     names.write_text("".join(f"/some/where/in/the/file/system/{n:06}\n" for n in range(12000)))
-    packed = subprocess.run(["xargs", box.program, "run", "printf", "%s\\n"], stdin=names.open(), timeout=120,
+    packed = subprocess.run(["xargs", box.program, "run", "printf", "%s\\n"], stdin=names.open(), timeout=LIMIT,
                             env={**box.environment, "LC_ALL": "C"}, capture_output=True, check=True)
     assert packed.stderr == b"" and packed.stdout == names.read_bytes()
 

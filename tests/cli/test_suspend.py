@@ -5,7 +5,7 @@ import signal
 import pytest
 
 from conftest import wait_for
-from test_instances import is_alive
+from waiting import is_alive
 
 
 def state(box):

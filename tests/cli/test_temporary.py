@@ -5,6 +5,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+from waiting import LIMIT
+
 TESTS = """
 import pytest
 
@@ -46,7 +48,7 @@ def test_only_the_files_of_failed_tests_stay(tmp_path):
     environment.pop("PYTEST_ADDOPTS", None)
     subprocess.run([sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "-p", "temporary", "-q", "--reruns", "1",
                     "--basetemp", tmp_path / "base", tmp_path / "test_it.py"], env=environment, cwd=tmp_path,
-                   capture_output=True, timeout=60, check=False)
+                   capture_output=True, timeout=LIMIT, check=False)
     left = sorted(path.parent.name for path in (tmp_path / "base").glob("*/disk")
                   if not path.parent.is_symlink())
     assert left == ["test_fails0", "test_fails1", "test_has_no_setup0", "test_has_no_setup1", "test_passes_in_the_end0"]

@@ -10,6 +10,7 @@ import subprocess
 import pytest
 
 from conftest import wait_for
+from waiting import LIMIT
 
 CONFIG = b"#cloud-config\nruncmd: [[touch, /done]]\n"
 
@@ -176,7 +177,7 @@ def test_kill_leaves_nothing(box, which):
     keeper = os.pidfd_open(info["keeper_pid"])
     for pid in [info["keeper_pid"], info["qemu_pid"]][:1 if which == "keeper" else 2]:
         os.kill(pid, signal.SIGKILL)
-    assert select.select([keeper], [], [], 20)[0]
+    assert select.select([keeper], [], [], LIMIT)[0]
     os.close(keeper)
     assert [each.name for each in directory.glob("cloud.*")] == ["cloud.cpio.A1B2C3"]
     box("unregister", "box").ok()

@@ -13,6 +13,7 @@ import pytest
 
 import wire
 from conftest import BUILD, wait_for
+from waiting import LIMIT
 
 STATUS, STOP, DONE, ERROR, HELLO, HELLO_IS = 65, 67, 80, 83, 85, 86  # lib/instance/control.h, hello.h
 VERSION = 3
@@ -158,7 +159,7 @@ def test_keeper_with_unknown_answer_to_stop(running, stopped, force):
 def talk(running, *frames):
     """The keeper's answer to a client that sends @frames."""
     with socket.socket(socket.AF_UNIX) as sock:
-        sock.settimeout(30)
+        sock.settimeout(LIMIT)
         sock.connect(str(running.runtime / running.info("box")["id"] / "control"))
         sock.sendall(b"".join(frames))
         yield from read_frames(sock)

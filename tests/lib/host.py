@@ -10,10 +10,10 @@ import re
 import shutil
 import subprocess
 import tempfile
-import time
 from pathlib import Path
 
 import left_over
+from waiting import LIMIT, wait_for
 
 XDG = {"XDG_DATA_HOME": "data", "XDG_CONFIG_HOME": "config", "XDG_CACHE_HOME": "cache", "XDG_RUNTIME_DIR": "run"}
 
@@ -45,7 +45,7 @@ class Host:
             left_over.end(self.root)
             shutil.rmtree(self.root, ignore_errors=True)
 
-    def __call__(self, *arguments, check=True, timeout=180, **options):
+    def __call__(self, *arguments, check=True, timeout=LIMIT, **options):
         """Run `berth ARGUMENTS`; returns subprocess's result, as text by default."""
         options.setdefault("text", True)
         options.setdefault("stdin", subprocess.DEVNULL)
@@ -86,12 +86,6 @@ class Host:
         return self.info(name)["state"]
 
 
-def eventually(probe, timeout=30.0, what="it"):
-    """Poll @probe until it is true and return its value; for events without a descriptor to wait on."""
-    deadline = time.monotonic() + timeout
-    while True:
-        result = probe()
-        if result:
-            return result
-        assert time.monotonic() < deadline, f"{what} did not happen within {timeout} s"
-        time.sleep(0.05)
+def eventually(probe, timeout=LIMIT, what="it"):
+    """wait_for, by the name it has in the vm suite."""
+    return wait_for(probe, timeout, what)

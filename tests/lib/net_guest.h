@@ -17,7 +17,7 @@
 #include <poll.h>
 #include <unistd.h>
 
-#define WAIT_MSEC 10000
+#define WAIT_MSEC 120000 /* for what must happen, on a busy machine too */
 
 typedef struct {
     int frames_fd; /* berth-net's end */

@@ -51,12 +51,6 @@ def end(client):
     client.communicate(timeout=60)
 
 
-def free_port():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
-
-
 def through_socks(proxy, port):
     """A connection to the distro's own localhost, through the proxy of `ssh -D` at @proxy."""
     connection = socket.create_connection(("127.0.0.1", proxy), timeout=60)

@@ -3,7 +3,7 @@ import contextlib
 import subprocess
 
 from host import eventually
-from ssh_client import free_port
+from ports import free_port
 
 WHERE = "root@127.0.0.1"
 

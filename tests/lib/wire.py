@@ -11,6 +11,8 @@ import socket
 import struct
 import time
 
+from waiting import LIMIT
+
 VERSION = 7
 HEADER = struct.Struct("<IBBHI")
 PAYLOAD_MAX = 65536
@@ -335,7 +337,7 @@ class Host:
             self.others = [(fields.number("B"), fields.number("H")) for _ in range(fields.number("I"))]
             fields.end()
 
-    def until(self, condition, timeout=60, what="the condition"):
+    def until(self, condition, timeout=LIMIT, what="the condition"):
         deadline = time.monotonic() + timeout
         while not condition():
             left = deadline - time.monotonic()
@@ -345,11 +347,11 @@ class Host:
                 raise ConnectionError(f"the guest has gone while waiting for {what}")
             self.step(min(left, 0.1))  # not every condition depends on a frame
 
-    def wait(self, session, timeout=60):
+    def wait(self, session, timeout=LIMIT):
         self.until(lambda: session.over, timeout, f"the end of stream {session.stream}")
         return session
 
-    def run(self, *argv, stdin=b"", timeout=60, **options):
+    def run(self, *argv, stdin=b"", timeout=LIMIT, **options):
         session = self.open(*argv, **options)
         session.write(stdin)
         session.close_input()
@@ -358,7 +360,7 @@ class Host:
     def find(self, type_):
         return [got for got in self.machine if got.type == type_]
 
-    def until_machine(self, type_, timeout=60):
+    def until_machine(self, type_, timeout=LIMIT):
         self.until(lambda: self.find(type_), timeout, f"frame {type_}")
         return Fields(self.find(type_)[-1].payload)
 

@@ -10,6 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from waiting import LIMIT
+
 LIBC = ctypes.CDLL(None, use_errno=True)
 NOSUID_NODEV, FORCE, DETACH = 6, 1, 2
 PORT, REPORTS, LEDGER = 3, 4, 5  # berth-share's
@@ -153,7 +155,7 @@ def share(mounted):
 def wait_until(condition, what="the condition"):
     """Wait for what must come true, however slow the machine is."""
     import time
-    deadline = time.monotonic() + 60
+    deadline = time.monotonic() + LIMIT
     while not condition():
         assert time.monotonic() < deadline, f"{what} never came true"
         os.sched_yield()

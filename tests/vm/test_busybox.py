@@ -9,6 +9,7 @@ import threading
 import pytest
 
 from host import eventually
+from ports import free_port
 
 
 @pytest.mark.smoke
@@ -198,9 +199,7 @@ def test_unregister_removes_all_of_it(host, scratch):
 @pytest.mark.smoke
 def test_web_server_of_busybox(host, busybox):
     import socket
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+    port = free_port()
     host.shell(busybox, f"mkdir -p /srv && echo from-busybox >/srv/index.html && httpd -p {port} -h /srv")
 
     def page():

@@ -11,6 +11,7 @@ import pytest
 import treedigest
 from conftest import ODD
 from host import eventually
+from ports import free_port
 
 
 @pytest.fixture(scope="module")
@@ -153,12 +154,6 @@ def refused(port):
         return False
     except ConnectionRefusedError:
         return True
-
-
-def free_port():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
 
 
 @pytest.mark.parametrize("address", ["0.0.0.0", "127.0.0.1", "::"])

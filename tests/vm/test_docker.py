@@ -12,6 +12,7 @@ import tarfile
 import pytest
 
 from host import eventually
+from ports import free_port
 
 DOCKERFILE = """\
 FROM scratch
@@ -25,12 +26,6 @@ services:
   one: {image: web}
   two: {image: web}
 """
-
-
-def free_port():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
 
 
 def page(port, address="127.0.0.1"):

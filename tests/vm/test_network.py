@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 
 from host import eventually
+from ports import free_port
 
 CLIENT = """
 import socket, sys
@@ -23,12 +24,6 @@ try:
 except OSError as problem:
     print(type(problem).__name__)
 """
-
-
-def free_port(address="127.0.0.1"):
-    with socket.socket() as probe:
-        probe.bind((address, 0))
-        return probe.getsockname()[1]
 
 
 def greeting_of(port, address="127.0.0.1"):

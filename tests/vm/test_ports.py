@@ -3,7 +3,6 @@ import fcntl
 import json
 import os
 import pty
-import socket
 import subprocess
 import termios
 import time
@@ -11,12 +10,7 @@ import time
 import pytest
 
 from host import eventually
-
-
-def free_port():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
+from ports import free_port
 
 
 def state_of(host, name, port):

@@ -8,7 +8,8 @@ import uuid
 import pytest
 
 from host import eventually
-from ssh_client import Ssh, can_connect, end, free_port, has_fuse, receive, through_socks
+from ports import free_port
+from ssh_client import Ssh, can_connect, end, has_fuse, receive, through_socks
 
 ADD_USER = {"busybox": """
                 echo worker:x:1000:1000::/home/worker:/bin/sh >>/etc/passwd

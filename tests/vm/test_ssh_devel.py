@@ -5,7 +5,8 @@ import subprocess
 import pytest
 
 from host import eventually
-from ssh_client import Ssh, can_connect, end, free_port, has_fuse, through_socks
+from ports import free_port
+from ssh_client import Ssh, can_connect, end, has_fuse, through_socks
 
 
 @pytest.fixture(scope="module")

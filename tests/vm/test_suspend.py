@@ -10,7 +10,8 @@ import pytest
 
 from conftest import required
 from host import eventually
-from test_ports import free_port, serve
+from ports import free_port
+from test_ports import serve
 
 CYCLES = 20
 
