@@ -1,14 +1,15 @@
 /* SPDX-License-Identifier: MIT
  *
- * berth-share UID GID (MODE SOURCE PATH)... — serves directories of the host to one guest.
+ * berth-share ID UID GID (MODE SOURCE PATH)... — serves directories of the host to one guest.
  *
  *     MODE: ro, rw, cow=DIR, was; limit=BYTES:count=FILE, limit=BYTES:cow=DIR
  *
  * Started by its keeper. Descriptor 3 is the guest's port, 4 a pipe for reports
- * (wire/share_report.h), 5 a memfd for what the next server needs of this one. SOURCE, a directory
- * of the host, appears at PATH. The user's files are UID's and GID's in the guest. A former server
- * of the guest had what "was" at PATH. Ends when the port closes. With "cow" the guest's changes
- * are kept in DIR. With a limit the guest may add BYTES (share/quota.h), whose count is in FILE.
+ * (wire/share_report.h), 5 a memfd for what the next server needs of this one. ID is the distro's.
+ * SOURCE, a directory of the host, appears at PATH. The user's files are UID's and GID's in the
+ * guest. A former server of the guest had what "was" at PATH. Ends when the port closes. With "cow"
+ * the guest's changes are kept in DIR. With a limit the guest may add BYTES (share/quota.h), whose
+ * count is in FILE.
  */
 #include "share/serve.h"
 
@@ -22,7 +23,7 @@
 #define COUNT "count="
 #define LIMIT "limit="
 
-enum { PORT_FD = 3, REPORT_FD = 4, LEDGER_FD = 5, FIXED = 3, WORDS = 3 };
+enum { PORT_FD = 3, REPORT_FD = 4, LEDGER_FD = 5, FIXED = 4, WORDS = 3 };
 
 static int fail(const char *text)
 {
@@ -88,9 +89,10 @@ int main(int argc, char **argv)
     BerthShareSetup setup = {.port_fd = PORT_FD, .report_fd = REPORT_FD, .ledger_fd = LEDGER_FD};
     g_autofree BerthShareRoot *roots = g_new0(BerthShareRoot, argc);
     g_autofree const char **paths = g_new0(const char *, argc);
-    if (argc < FIXED || (argc - FIXED) % WORDS != 0 || !read_number(argv[1], &setup.guest_uid) ||
-        !read_number(argv[2], &setup.guest_gid) || !read_roots(argv + FIXED, &setup, roots, paths))
-        return fail("usage: berth-share UID GID (MODE SOURCE PATH)... (started by berth-keeper)");
+    if (argc < FIXED || (argc - FIXED) % WORDS != 0 || !read_number(argv[2], &setup.guest_uid) ||
+        !read_number(argv[3], &setup.guest_gid) || !read_roots(argv + FIXED, &setup, roots, paths))
+        return fail("usage: berth-share ID UID GID (MODE SOURCE PATH)...; berth-keeper starts it");
+    setup.distro = argv[1];
     signal(SIGPIPE, SIG_IGN);
     signal(SIGXFSZ, SIG_IGN);          /* a limit is the answer EFBIG */
     prctl(PR_SET_NAME, "berth-share"); /* by a descriptor's path it would be called a number */

@@ -181,6 +181,7 @@ int berth_mount_serve(Berth *berth, const char *id, const BerthMountOptions *mou
     }
     berth_fd_write_all(report, REPORT_DONE, strlen(REPORT_DONE));
     berth_fd_close(&report);
-    const BerthMountGuest guest = {berth_mount_guest_connect, berth_mount_guest_disconnect, end};
+    const BerthMountGuest guest = {berth_mount_guest_connect, berth_mount_guest_disconnect, end,
+                                   id};
     berth_mount_carry(fuse, &guest);
 }

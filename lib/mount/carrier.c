@@ -364,6 +364,27 @@ static int check_deadlines(Carrier *carrier)
     return deadlines.next == 0 ? -1 : (int)((deadlines.next - deadlines.now) / 1000) + 1;
 }
 
+/* Answer a request for WIRE_MOUNT_DISTRO, which has @body. False: it is another one. */
+static bool answer_distro(const Carrier *carrier, const struct fuse_in_header *header,
+                          const guint8 *body)
+{
+    const char *id = carrier->guest->id;
+    const struct fuse_getxattr_in *in = (const struct fuse_getxattr_in *)body;
+    gsize size = header->len - sizeof(*header);
+    if (header->opcode != FUSE_GETXATTR || header->nodeid != FUSE_ROOT_ID ||
+        size != sizeof(*in) + sizeof(WIRE_MOUNT_DISTRO) ||
+        memcmp(in + 1, WIRE_MOUNT_DISTRO, sizeof(WIRE_MOUNT_DISTRO)) != 0)
+        return false;
+    const struct fuse_getxattr_out out = {.size = (guint32)strlen(id)};
+    if (in->size == 0)
+        answer(carrier, header->unique, 0, &out, sizeof(out));
+    else if (in->size < out.size)
+        answer_error(carrier, header->unique, ERANGE);
+    else
+        answer(carrier, header->unique, 0, id, out.size);
+    return true;
+}
+
 static void answer_init(const Carrier *carrier, const struct fuse_in_header *header,
                         const guint8 *body)
 {
@@ -416,6 +437,8 @@ static void take_message(Carrier *carrier, const guint8 *bytes, gsize size)
         answer_init(carrier, header, bytes + sizeof(*header));
         return;
     }
+    if (answer_distro(carrier, header, bytes + sizeof(*header)))
+        return;
     if (header->opcode != FUSE_INTERRUPT && !berth_mount_requests_is_known(header->opcode)) {
         answer_error(carrier, header->unique, header->opcode == FUSE_DESTROY ? 0 : ENOSYS);
         return;

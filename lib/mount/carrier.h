@@ -23,6 +23,7 @@ typedef struct {
     /* End the connection, which may have ended already; closes both descriptors. */
     void (*disconnect)(gpointer data);
     gpointer data;
+    const char *id; /* of its distro: WIRE_MOUNT_DISTRO */
 } BerthMountGuest;
 
 /* Serve the mount of /dev/fuse's descriptor @fuse until it is unmounted, and then end the process:

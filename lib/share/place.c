@@ -4,13 +4,17 @@
 #include "base/fd.h"
 #include "layer.h"
 #include "overlay/beneath.h"
+#include "wire/mount.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
+#include <string.h>
 #include <sys/sysmacros.h>
+#include <sys/xattr.h>
 #include <unistd.h>
 
+#define DISTRO_MAX 128
 #define NOBODY 65534u
 
 static mode_t shown_mode(const Share *share, const struct statx *info)
@@ -26,10 +30,27 @@ ino_t share_shown_inode(const BerthNodeKey *key)
     return key->inode ^ ((ino_t)minor(key->device) << 40) ^ ((ino_t)major(key->device) << 52);
 }
 
+/* Whether the file is the root of a mount of this server's own distro: each request there waits for
+ * the guest, and the guest waits for this server. Neither question reaches the guest. */
+static bool is_own_mount(const Share *share, int fd, const char *name, int flags)
+{
+    struct statx info;
+    char path[BERTH_FD_PATH_SIZE], id[DISTRO_MAX];
+    if (statx(fd, name, flags | AT_STATX_DONT_SYNC, STATX_TYPE, &info) < 0 ||
+        (info.stx_attributes & STATX_ATTR_MOUNT_ROOT) == 0)
+        return false;
+    berth_autofd int root = *name == '\0' ? -1 : openat(fd, name, O_PATH | O_NOFOLLOW | O_CLOEXEC);
+    berth_fd_self_path(root >= 0 ? root : fd, path);
+    ssize_t size = getxattr(path, WIRE_MOUNT_DISTRO, id, sizeof(id));
+    return size == (ssize_t)strlen(share->distro) && memcmp(id, share->distro, (size_t)size) == 0;
+}
+
 int share_stat(const Share *share, int fd, const char *name, ShareFile *ret_file)
 {
     struct statx info;
     int flags = AT_SYMLINK_NOFOLLOW | (*name == '\0' ? AT_EMPTY_PATH : 0);
+    if (is_own_mount(share, fd, name, flags))
+        return -EREMOTE;
     if (statx(fd, name, flags, STATX_BASIC_STATS | STATX_BTIME, &info) < 0)
         return -errno;
     bool born = (info.stx_mask & STATX_BTIME) != 0;

@@ -194,6 +194,7 @@ static Share *share_new(const BerthShareSetup *setup, GError **error)
     share->uid = geteuid();
     share->gid = getegid();
     share->report_fd = setup->report_fd;
+    share->distro = setup->distro;
     share->guest_uid = setup->guest_uid;
     share->guest_gid = setup->guest_gid;
     share->roots = g_new0(ShareRoot, setup->n_roots);

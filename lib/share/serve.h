@@ -33,6 +33,7 @@ typedef struct {
 } BerthShareRoot;
 
 typedef struct {
+    const char *distro; /* its id: a mount of this distro in a share is left out */
     int port_fd;     /* the guest's port, a stream socket */
     int report_fd;   /* a pipe to the keeper: wire/share_report.h */
     int ledger_fd;   /* a memfd that the servers of one guest share (ledger.h) */

@@ -50,6 +50,7 @@ typedef struct Share {
     int inotify;
     int answers; /* libfuse's, for the transport */
     int report_fd;
+    const char *distro;       /* its id */
     gint catching_up;         /* share_catch_up has not ended */
     guint64 number;           /* of this server, at random */
     gint lost;                /* as in WireSettle */
@@ -106,7 +107,8 @@ int share_root_of(Share *share, fuse_ino_t id);
 int share_open_again(guint64 id, bool is_directory, bool is_writable, int flags, int *ret_root,
                      gpointer share);
 
-/* The file @name in @fd, or @fd itself with "". */
+/* The file @name in @fd, or @fd itself with "". -EREMOTE: it is a mount of the guest's own distro,
+ * which would wait for this server. */
 int share_stat(const Share *share, int fd, const char *name, ShareFile *ret_file);
 
 /* The number of a file as the guest sees it. */

@@ -18,3 +18,7 @@
 #define WIRE_MOUNT_MINOR   36u      /* of FUSE's protocol, 7.36 */
 #define WIRE_MOUNT_DATA    1048576u /* bytes of file data in a message, at most */
 #define WIRE_MOUNT_MESSAGE (WIRE_MOUNT_DATA + 8192u)
+
+/* An extended attribute of a mount's root on the host: the id of its distro. The host's carrier
+ * answers it, so that it asks the guest nothing. */
+#define WIRE_MOUNT_DISTRO "user.berth.distro"

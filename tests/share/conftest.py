@@ -18,6 +18,7 @@ PORT, REPORTS, LEDGER = 3, 4, 5  # berth-share's
 BUILD = Path(os.environ["BERTH_TEST_BUILD"]) / "cmd"
 # the guest user's; neither is this process's, so that a mix-up shows
 UID, GID = 1234, 2345
+DISTRO = "0123456789abcdef"  # its id
 
 
 def new_ledger():
@@ -41,7 +42,7 @@ class Server:
             os.dup2(theirs_too, REPORTS)
             os.dup2(own, LEDGER)
             resource.setrlimit(resource.RLIMIT_FSIZE, (largest, largest))
-        self.process = subprocess.Popen([BUILD / "berth-share", str(uid), str(gid), *words],
+        self.process = subprocess.Popen([BUILD / "berth-share", DISTRO, str(uid), str(gid), *words],
                                         pass_fds=[PORT, REPORTS, LEDGER], preexec_fn=give_port, stderr=subprocess.PIPE, text=True)
         theirs.close()
         os.close(theirs_too)

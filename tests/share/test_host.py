@@ -1,4 +1,5 @@
 """The host changes what is shared, while the guest has it cached without a time limit."""
+import errno
 import fcntl
 import os
 import random
@@ -8,8 +9,10 @@ import threading
 
 import pytest
 
-from conftest import Mounted, wait_until
+from conftest import DETACH, DISTRO, LIBC, Mounted, wait_until
 from test_operations import tree
+
+BIND = 4096  # MS_BIND
 
 
 def read(path):
@@ -374,3 +377,25 @@ def test_a_file_that_is_open_while_the_guest_removes_its_first_name_and_forgets_
             file.write(text)
             file.flush()
             wait_until(lambda: (share / "e/second").read_text() == (source / "e/second").read_text())
+
+
+@pytest.mark.parametrize("ident, shown", [(DISTRO, False), ("fedcba9876543210", True)])
+def test_a_mount_of_the_guests_own_distro_is_left_out(mounted, share, source, ident, shown):
+    """A bind mount whose root says that it is one."""
+    other = source.parent / "other"
+    other.mkdir()
+    (other / "file").write_text("its")
+    os.setxattr(other, "user.berth.distro", ident.encode())
+    (source / "d").mkdir()
+    assert LIBC.mount(bytes(other), bytes(source / "d"), None, BIND, None) == 0
+    try:
+        assert os.listdir(share) == ["d"]
+        if shown:
+            assert (share / "d/file").read_text() == "its"
+        else:
+            for call in (lambda: os.stat(share / "d"), lambda: os.listdir(share / "d"), lambda: (share / "d/file").read_text()):
+                with pytest.raises(OSError) as caught:
+                    call()
+                assert caught.value.errno == errno.EREMOTE
+    finally:
+        assert LIBC.umount2(bytes(source / "d"), DETACH) == 0

@@ -18,6 +18,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#define DISTRO    "0123456789abcdef"
 #define PORT_FD   3
 #define REPORT_FD 4
 
@@ -39,7 +40,7 @@ static bool report(const char *text)
     return write(REPORT_FD, text, size) == (ssize_t)size;
 }
 
-/* berth-share UID GID rw SOURCE TARGET */
+/* berth-share ID UID GID rw SOURCE TARGET */
 static int serve(const char *target)
 {
     char byte;
@@ -129,6 +130,7 @@ static void set_up(World *world, gconstpointer target)
                      .ports = g_array_new(FALSE, FALSE, sizeof(int))};
     world->share[0] = g_strdup_printf("rw:/:/%s", (const char *)target);
     world->machine.shares = world->share;
+    world->machine.id = (char *)DISTRO;
     g_autofree char *program = g_build_filename(world->dir, "berth-share", NULL);
     g_autofree char *here = g_file_read_link("/proc/self/exe", NULL);
     g_assert_cmpint(symlink(here, program), ==, 0);
@@ -226,7 +228,7 @@ static void test_replaced(World *world, gconstpointer data)
     world->share[0] = g_strdup("ro:/:/other");
     berth_share_process_start(world->shares, 1000, 1000);
     g_autofree char *path = g_strdup_printf("/proc/%d/cmdline", (int)share_pid());
-    static const char expected[] = "berth-share\0"
+    static const char expected[] = "berth-share\0" DISTRO "\0"
                                    "1000\0"
                                    "1000\0"
                                    "ro\0"

@@ -15,6 +15,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#define ID          "0123456789abcdef"
+#define DISTRO_SIZE (sizeof(struct fuse_getxattr_in) + sizeof(WIRE_MOUNT_DISTRO))
 #define WAIT_MSEC 20000
 #define NODE      77u
 #define HANDLE    5u
@@ -54,7 +56,7 @@ static void begin(World *world, int connections)
                      .to_guest = to[1],
                      .from_guest = from[0],
                      .connections = connections};
-    const BerthMountGuest guest = {connect_to, disconnect, world};
+    const BerthMountGuest guest = {connect_to, disconnect, world, ID};
     world->pid = fork();
     if (world->pid == 0) {
         signal(SIGPIPE, SIG_IGN);
@@ -162,6 +164,32 @@ static void test_init(void)
                      ==, 0);
     ask(&world, FUSE_IOCTL, 4, NODE, NULL, 0);
     answered_error(&world, 4, -ENOSYS);
+    end(&world);
+}
+
+/* Which distro it is: answered without the guest, which may wait for whoever asks. */
+static void test_distro(void)
+{
+    World world;
+    char id[sizeof(ID)] = "";
+    struct {
+        struct fuse_getxattr_in in;
+        char name[sizeof(WIRE_MOUNT_DISTRO)];
+    } request = {.name = WIRE_MOUNT_DISTRO};
+    struct fuse_getxattr_out out = {0};
+    begin(&world, 0);
+    ask(&world, FUSE_GETXATTR, 2, FUSE_ROOT_ID, &request, DISTRO_SIZE);
+    g_assert_cmpuint(answered(&world, 2, 0, &out, sizeof(out)), ==, sizeof(out));
+    g_assert_cmpuint(out.size, ==, strlen(ID));
+    request.in.size = out.size - 1;
+    ask(&world, FUSE_GETXATTR, 4, FUSE_ROOT_ID, &request, DISTRO_SIZE);
+    answered_error(&world, 4, -ERANGE);
+    request.in.size = out.size;
+    ask(&world, FUSE_GETXATTR, 6, FUSE_ROOT_ID, &request, DISTRO_SIZE);
+    g_assert_cmpuint(answered(&world, 6, 0, id, sizeof(id)), ==, strlen(ID));
+    g_assert_cmpstr(id, ==, ID);
+    ask(&world, FUSE_GETXATTR, 8, NODE, &request, DISTRO_SIZE);
+    answered_error(&world, 8, -ENOTCONN);
     end(&world);
 }
 
@@ -346,6 +374,7 @@ int main(int argc, char **argv)
     g_test_init(&argc, &argv, NULL);
     signal(SIGPIPE, SIG_IGN);
     g_test_add_func("/mount/carrier/init", test_init);
+    g_test_add_func("/mount/carrier/distro", test_distro);
     g_test_add_func("/mount/carrier/no-guest", test_no_guest);
     g_test_add_func("/mount/carrier/guest-goes", test_guest_goes);
     g_test_add_func("/mount/carrier/hostile", test_hostile);

@@ -155,6 +155,24 @@ def test_a_restart(mount):
     assert os.listdir(mount.root) == []
 
 
+def test_a_mount_in_the_home_that_the_distro_is_shown(distro, host):
+    """A request there would wait for the guest, and the guest for the request."""
+    directory = (host.root / "home").resolve() / f"own-{distro}"
+    host("start", distro)
+    mount = Mount(host, distro, directory)
+    try:
+        here = f"/mnt/host{directory}"
+        walks = f"for i in 1 2 3 4 5 6 7 8; do find {here} {here}/. -maxdepth 4 >/dev/null 2>&1 & done; wait; ls {here}/etc"
+        result = host("run", "-d", distro, "-u", "root", "--", "sh", "-c", walks, check=False)
+        assert result.returncode != 0 and "remote" in result.stderr
+        assert directory.name in mount.sh(f"echo {os.path.dirname(here)}/*", user="root")
+        assert "worker" in os.listdir(directory / "home")
+        host("terminate", distro, "--grace", "3600")
+        assert host.info(distro)["state"] == "stopped"
+    finally:
+        mount.close()
+
+
 def test_an_access_starts_the_distro(distro, host, tmp_path):
     host("terminate", distro, check=False)
     mount = Mount(host, distro, tmp_path / "mnt", "--start")

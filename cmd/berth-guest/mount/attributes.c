@@ -81,13 +81,16 @@ static bool is_berths(const struct statx *info)
     return found;
 }
 
+/* First without asking the file system: the share's server may wait for us. */
 int attributes_read(int fd, const char *name, struct statx *ret_info)
 {
     const int flags = AT_EMPTY_PATH | AT_SYMLINK_NOFOLLOW | AT_NO_AUTOMOUNT;
-    if (statx(fd, name, flags, READ_MASK, ret_info) < 0)
-        return -errno;
-    bool root = (ret_info->stx_attributes & STATX_ATTR_MOUNT_ROOT) != 0;
-    return root && is_berths(ret_info) ? -EREMOTE : 0;
+    struct statx known;
+    bool root = statx(fd, name, flags | AT_STATX_DONT_SYNC, STATX_TYPE, &known) == 0 &&
+                (known.stx_attributes & STATX_ATTR_MOUNT_ROOT) != 0;
+    if (root && is_berths(&known))
+        return -EREMOTE;
+    return statx(fd, name, flags, READ_MASK, ret_info) < 0 ? -errno : 0;
 }
 
 /* Files of several file systems may have the same number; the host sees one device. */

@@ -234,7 +234,8 @@ static GStrv arguments(BerthShareProcess *shares, const char *program)
     g_autoptr(GStrvBuilder) words = g_strv_builder_new();
     g_autofree char *uid_text = g_strdup_printf("%u", shares->uid);
     g_autofree char *gid_text = g_strdup_printf("%u", shares->gid);
-    g_strv_builder_add_many(words, program, "berth-share", uid_text, gid_text, NULL);
+    g_strv_builder_add_many(words, program, "berth-share", shares->machine->id, uid_text, gid_text,
+                            NULL);
     for (char **text = shares->machine->shares; *text != NULL; text++) {
         g_autoptr(BerthShare) share = berth_share_from_text(*text);
         if (share == NULL)
