@@ -76,6 +76,26 @@ def test_a_thaw_while_it_freezes(host, groups):
     assert freeze(host, groups) == ""
 
 
+def test_a_freeze_after_a_thaw(host, groups):
+    """It waits for the end of the freezer that the thaw killed, and is answered."""
+    for count in range(1, 11):
+        host.queue(wire.frame(wire.FREEZE) + wire.frame(wire.THAW))
+        assert freeze(host, groups) == ""
+        assert len(host.find(wire.FROZEN)) == count
+        host.queue(wire.frame(wire.THAW))
+        host.until(lambda: groups.are("0"))
+        for name in groups.names:
+            groups.report(name, 0)
+
+
+def test_only_the_last_of_several_is_answered(host, groups):
+    host.queue((wire.frame(wire.FREEZE) + wire.frame(wire.THAW)) * 10)
+    host.run("true")  # all were handled
+    host.until(lambda: groups.are("0"))
+    assert freeze(host, groups) == ""
+    assert len(host.find(wire.FROZEN)) == 1
+
+
 def test_one_that_cannot_be_frozen(host, groups):
     """It is named by its reason, and the others continue."""
     file = groups.root / "user.slice" / "cgroup.freeze"

@@ -40,8 +40,14 @@ void host_tasks_grow(HostTasks *tasks, const WireFrame *frame)
         tasks->grower = pid;
 }
 
+/* A freezer that THAW killed must have ended before the next one begins, since the groups are
+ * thawed after its end. */
 void host_tasks_freeze(HostTasks *tasks)
 {
+    if (tasks->thaws) {
+        tasks->freezes = true;
+        return;
+    }
     pid_t pid = tasks->freezer != 0
                     ? -EBUSY
                     : freezer_start(tasks->options->cgroups, tasks->options->in_machine);
@@ -62,6 +68,7 @@ static void thaw(const HostTasks *tasks)
 void host_tasks_thaw(HostTasks *tasks)
 {
     tasks->thaws = tasks->freezer != 0;
+    tasks->freezes = false;
     if (tasks->thaws)
         kill(tasks->freezer, SIGKILL);
     thaw(tasks);
@@ -76,6 +83,10 @@ static void on_frozen(HostTasks *tasks, int wait_status)
     }
     tasks->thaws = false;
     thaw(tasks);
+    if (tasks->freezes) {
+        tasks->freezes = false;
+        host_tasks_freeze(tasks);
+    }
 }
 
 void host_tasks_reaped(HostTasks *tasks, pid_t pid, int wait_status)

@@ -18,6 +18,7 @@ typedef struct {
     pid_t grower;          /* the process that grows the file system, or 0 */
     pid_t freezer;         /* the one that freezes the distro, or 0 */
     bool thaws;            /* thaw again once the freezer, which was killed, has ended */
+    bool freezes;          /* and then freeze: FREEZE came after THAW. Only while @thaws */
 } HostTasks;
 
 /* Handle GROW; the answer is GROWN. */
