@@ -2,11 +2,15 @@
 """Listening sockets, as the agent finds them without the machine's trace events."""
 
 import contextlib
+import errno
 import os
+import random
 import resource
 import socket
 
 import pytest
+
+TCP, UDP = 6, 17
 
 
 @pytest.fixture
@@ -14,8 +18,10 @@ def host(start_agent):
     return start_agent().host
 
 
-def find(host, port):
-    return [one for one in host.listeners or [] if one.port == port]
+def find(host, port, protocol=TCP, addresses=("0.0.0.0", "127.0.0.1", "::", "::1")):
+    """Other suites run at the same time: whoever asks for less than all @addresses has not bound the others."""
+    return [one for one in host.listeners or []
+            if (one.port, one.protocol) == (port, protocol) and one.address in addresses]
 
 
 @pytest.mark.parametrize("family, address, number", [
@@ -27,14 +33,14 @@ def test_socket_comes_and_goes(host, family, address, number):
         server.bind((address, 0))
         port = server.getsockname()[1]
         host.until(lambda: host.listeners is not None)
-        assert not find(host, port)
+        assert not find(host, port, addresses=[address])
         server.listen()
-        host.until(lambda: find(host, port))
-        (one,) = find(host, port)
-        assert (one.family, one.protocol, one.address) == (number, 6, address)
+        host.until(lambda: find(host, port, addresses=[address]))
+        (one,) = find(host, port, addresses=[address])
+        assert (one.family, one.protocol, one.address) == (number, TCP, address)
         with open(f"/proc/{os.getpid()}/comm", encoding="utf-8") as comm:
             assert one.owner == comm.read().strip()
-    host.until(lambda: not find(host, port))
+    host.until(lambda: not find(host, port, addresses=[address]))
 
 
 @pytest.mark.parametrize("v6only", [0, 1])
@@ -44,8 +50,8 @@ def test_socket_of_both_families_is_reported_as_two(host, v6only):
         server.bind(("::", 0))
         server.listen()
         port = server.getsockname()[1]
-        host.until(lambda: find(host, port))
-        found = [(one.family, one.address) for one in find(host, port)]
+        host.until(lambda: find(host, port, addresses=["::"]))
+        found = [(one.family, one.address) for one in find(host, port, addresses=["0.0.0.0", "::"])]
         assert found == ([(6, "::")] if v6only else [(4, "0.0.0.0"), (6, "::")])
 
 
@@ -59,18 +65,30 @@ def test_a_mapped_address_is_one_of_ipv4(host):
         assert [(one.family, one.address) for one in find(host, port)] == [(4, "127.0.0.1")]
 
 
+def bind_server_port(sock):
+    """A free port outside the range that the kernel gives to clients."""
+    with open("/proc/sys/net/ipv4/ip_local_port_range", encoding="ascii") as file:
+        first, last = map(int, file.read().split())
+    for port in random.sample([port for port in range(1024, 65536) if not first <= port <= last], 100):
+        try:
+            sock.bind(("127.0.0.1", port))
+            return port
+        except OSError as problem:
+            assert problem.errno == errno.EADDRINUSE
+    raise AssertionError("100 ports are taken")
+
+
 def test_servers_of_udp_and_not_their_clients(host):
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as server, \
             socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as client, \
             socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as unbound:
-        server.bind(("127.0.0.1", 15353))
-        client.bind(("127.0.0.1", 15354))
-        client.connect(("127.0.0.1", 15353))
-        unbound.sendto(b"", ("127.0.0.1", 15353))  # which gives it a port of the range for clients
-        host.until(lambda: find(host, 15353))
-        assert [(one.family, one.protocol) for one in find(host, 15353)] == [(4, 17)]
-        assert not find(host, 15354) and not find(host, unbound.getsockname()[1])
-    host.until(lambda: not find(host, 15353))
+        port, of_client = bind_server_port(server), bind_server_port(client)
+        client.connect(("127.0.0.1", port))
+        unbound.sendto(b"", ("127.0.0.1", port))  # which gives it a port of the range for clients
+        host.until(lambda: find(host, port, UDP))
+        assert [(one.family, one.address) for one in find(host, port, UDP)] == [(4, "127.0.0.1")]
+        assert not find(host, of_client, UDP) and not find(host, unbound.getsockname()[1], UDP)
+    host.until(lambda: not find(host, port, UDP))
 
 
 def test_socket_of_a_session_is_named_after_its_program(host):
