@@ -25,7 +25,9 @@
 
 Berth *berth_new(const char *const *environment, GError **error)
 {
-    return berth_handle_new(environment, BERTH_SUPPORT_DIR, error);
+    const BerthLayoutSupport support = {.relative = BERTH_SUPPORT_RELATIVE,
+                                        .installed = BERTH_SUPPORT_DIR};
+    return berth_handle_new(environment, &support, error);
 }
 
 void berth_free(Berth *berth)

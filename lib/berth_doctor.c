@@ -32,7 +32,9 @@ GPtrArray *berth_doctor(const char *const *environment, bool fix,
                         void (*progress)(const char *line, gpointer user_data), gpointer user_data)
 {
     const BerthDoctorOptions options = {fix, progress, user_data};
-    g_autoptr(GPtrArray) rows = berth_doctor_examine(environment, BERTH_SUPPORT_DIR, &options);
+    const BerthLayoutSupport support = {.relative = BERTH_SUPPORT_RELATIVE,
+                                        .installed = BERTH_SUPPORT_DIR};
+    g_autoptr(GPtrArray) rows = berth_doctor_examine(environment, &support, &options);
     GPtrArray *findings = g_ptr_array_new_with_free_func((GDestroyNotify)berth_finding_free);
     for (guint i = 0; i < rows->len; i++)
         g_ptr_array_add(findings, take_row(rows->pdata[i]));

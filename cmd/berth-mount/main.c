@@ -24,7 +24,8 @@ int main(int argc, char **argv)
     }
     g_autoptr(GError) error = NULL;
     g_auto(GStrv) environment = g_get_environ();
-    Berth *berth = berth_handle_new((const char *const *)environment, BERTH_SUPPORT_DIR, &error);
+    const BerthLayoutSupport support = {.installed = BERTH_SUPPORT_DIR};
+    Berth *berth = berth_handle_new((const char *const *)environment, &support, &error);
     if (berth == NULL) {
         fprintf(stderr, "berth-mount: %s\n", error->message);
         return 1;

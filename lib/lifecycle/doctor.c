@@ -156,11 +156,11 @@ static void examine(BerthDoctor *doctor, gsize index, BerthDoctorRow *row)
         checks[index].check(doctor, row);
 }
 
-GPtrArray *berth_doctor_examine(const char *const *environment, const char *installed,
+GPtrArray *berth_doctor_examine(const char *const *environment, const BerthLayoutSupport *support,
                                 const BerthDoctorOptions *options)
 {
     g_auto(BerthDoctor) doctor = {.root = "", .uid = (guint)geteuid(), .options = options};
-    doctor.berth = berth_handle_new(environment, installed, &doctor.no_home);
+    doctor.berth = berth_handle_new(environment, support, &doctor.no_home);
     if (doctor.berth != NULL)
         load(&doctor);
 

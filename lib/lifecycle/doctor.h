@@ -35,9 +35,9 @@ typedef struct {
     gpointer user_data;
 } BerthDoctorOptions;
 
-/* Make every check for the user of @environment. @installed as berth_handle_new's. Returns
+/* Make every check for the user of @environment. @support as berth_handle_new's. Returns
  * BerthDoctorRow *, in the table's order; free with g_ptr_array_unref. Never fails. */
-GPtrArray *berth_doctor_examine(const char *const *environment, const char *installed,
+GPtrArray *berth_doctor_examine(const char *const *environment, const BerthLayoutSupport *support,
                                 const BerthDoctorOptions *options);
 
 /* "ok", "warning" or "problem". */

@@ -5,14 +5,29 @@
 #include "instance/client/runtime.h"
 #include "manage/compose.h"
 
+#include <dlfcn.h>
 #include <errno.h>
+#include <link.h>
+#include <stdlib.h>
 #include <sys/stat.h>
 
-Berth *berth_handle_new(const char *const *environment, const char *installed, GError **error)
+/* The file that this function was loaded from. */
+static char *find_code(void)
 {
-    g_autofree char *program = g_file_read_link("/proc/self/exe", NULL);
-    const BerthLayoutSupport support = {.program = program, .installed = installed};
-    BerthLayout *layout = berth_layout_new(environment, &support, error);
+    Dl_info info;
+    struct link_map *map = NULL;
+    void *here = (void *)(guintptr)find_code;
+    bool is_library = dladdr1(here, &info, (void **)&map, RTLD_DL_LINKMAP) != 0 && map != NULL &&
+                      map->l_name[0] != '\0';
+    return is_library ? realpath(map->l_name, NULL) : g_file_read_link("/proc/self/exe", NULL);
+}
+
+Berth *berth_handle_new(const char *const *environment, const BerthLayoutSupport *support,
+                        GError **error)
+{
+    g_autofree char *code = support->code == NULL ? find_code() : g_strdup(support->code);
+    const BerthLayoutSupport places = {code, support->relative, support->installed};
+    BerthLayout *layout = berth_layout_new(environment, &places, error);
     if (layout == NULL)
         return NULL;
 

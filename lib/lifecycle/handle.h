@@ -26,8 +26,10 @@ typedef struct Berth {
 } Berth;
 
 /* Make a handle for the user and directories of @environment ("K=V" strings). berth's other
- * programs and data are looked up beside this program or in @installed. Errors: "layout.home". */
-Berth *berth_handle_new(const char *const *environment, const char *installed, GError **error);
+ * programs and data are found by @support, whose code is this program, or the shared library with
+ * this function, if NULL. Errors: "layout.home". */
+Berth *berth_handle_new(const char *const *environment, const BerthLayoutSupport *support,
+                        GError **error);
 /* NULL is allowed. */
 void berth_handle_free(Berth *berth);
 

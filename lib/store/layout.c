@@ -79,19 +79,34 @@ static char *runtime_link(const BerthLayout *layout)
     return g_build_filename(layout->data, "runtime", NULL);
 }
 
+/* @directory/@relative without "..", or NULL if berth's programs are not in it. */
+static char *support_below(const char *directory, const char *relative)
+{
+    g_autofree char *path = g_canonicalize_filename(relative, directory);
+    g_autofree char *keeper = g_build_filename(path, "berth-keeper", NULL);
+    return g_file_test(keeper, G_FILE_TEST_IS_EXECUTABLE) ? g_steal_pointer(&path) : NULL;
+}
+
+static char *find_beside(const BerthLayoutSupport *support)
+{
+    /* of a program of a build tree or of the support directory; of the library; of berth */
+    const char *const places[] = {".", "berth", support->relative};
+    g_autofree char *directory = g_path_get_dirname(support->code);
+    char *found = NULL;
+    for (gsize i = 0; i < G_N_ELEMENTS(places) && found == NULL; i++)
+        if (places[i] != NULL)
+            found = support_below(directory, places[i]);
+    return found;
+}
+
 static char *find_support(const char *const *environment, const BerthLayoutSupport *support)
 {
     const char *chosen = g_environ_getenv((char **)environment, "BERTH_SUPPORT_DIR");
     if (is_absolute(chosen))
         return g_strdup(chosen);
 
-    if (support->program != NULL) {
-        g_autofree char *beside = g_path_get_dirname(support->program);
-        g_autofree char *keeper = g_build_filename(beside, "berth-keeper", NULL);
-        if (g_file_test(keeper, G_FILE_TEST_IS_EXECUTABLE))
-            return g_steal_pointer(&beside);
-    }
-    return g_strdup(support->installed);
+    char *found = support->code != NULL ? find_beside(support) : NULL;
+    return found != NULL ? found : g_strdup(support->installed);
 }
 
 BerthLayout *berth_layout_new(const char *const *environment, const BerthLayoutSupport *support,

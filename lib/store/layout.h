@@ -36,9 +36,11 @@ typedef struct {
     char *support;
 } BerthLayout;
 
-/* Where berth's own programs and data are searched, in this order. */
+/* Where berth's own programs and data are searched: below the directory of @code, then in
+ * @installed. The former finds them in a build tree, and wherever an installation was moved. */
 typedef struct {
-    const char *program; /* path of the running program: its directory, if berth-keeper is in it */
+    const char *code;      /* path of the program, or of the shared library, that asks; or NULL */
+    const char *relative;  /* from the directory of `berth`, as configured; or NULL */
     const char *installed; /* the directory configured at build time */
 } BerthLayoutSupport;
 

@@ -7,7 +7,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-static const BerthLayoutSupport no_support = {.program = NULL, .installed = "/installed"};
+static const BerthLayoutSupport no_support = {.installed = "/installed"};
 
 static char *make_directory(void)
 {
@@ -103,7 +103,7 @@ static void test_support_is_beside_the_program(void)
     g_autofree char *directory = make_directory();
     g_autofree char *program = g_build_filename(directory, "berth", NULL);
     g_autofree char *keeper = g_build_filename(directory, "berth-keeper", NULL);
-    const BerthLayoutSupport support = {.program = program, .installed = "/installed"};
+    const BerthLayoutSupport support = {.code = program, .installed = "/installed"};
     const char *const environment[] = {"HOME=/home/u", NULL};
 
     g_autoptr(BerthLayout) installed = berth_layout_new(environment, &support, NULL);
@@ -120,6 +120,48 @@ static void test_support_is_beside_the_program(void)
 
     g_unlink(keeper);
     g_rmdir(directory);
+}
+
+/* Create @directory/@name with its parents, as a program. */
+static void make_program(const char *directory, const char *name)
+{
+    g_autofree char *path = g_build_filename(directory, name, NULL);
+    g_autofree char *parent = g_path_get_dirname(path);
+    g_assert_cmpint(g_mkdir_with_parents(parent, 0700), ==, 0);
+    g_assert_true(g_file_set_contents(path, "", 0, NULL));
+    g_assert_cmpint(g_chmod(path, 0700), ==, 0);
+}
+
+static void test_support_is_found_where_an_installation_was_moved(void)
+{
+    g_autofree char *root = make_directory();
+    const char *const environment[] = {"HOME=/home/u", NULL};
+    const struct {
+        const char *code, *relative, *keeper, *expected;
+    } cases[] = {
+        {"bin/berth", "../lib/arch/berth", "lib/arch/berth/berth-keeper", "lib/arch/berth"},
+        {"lib/arch/libberth.so.0", "../lib/arch/berth", "lib/arch/berth/berth-keeper",
+         "lib/arch/berth"},
+        {"bin/berth", "../lib/other/berth", "lib/arch/berth/berth-keeper", NULL},
+        {"bin/berth", NULL, "lib/arch/berth/berth-keeper", NULL},
+        {"deep/er/bin/berth", "../lib/arch/berth", "lib/arch/berth/berth-keeper", NULL},
+    };
+    for (gsize i = 0; i < G_N_ELEMENTS(cases); i++) {
+        g_autofree char *code = g_build_filename(root, cases[i].code, NULL);
+        g_autofree char *expected = cases[i].expected != NULL
+                                        ? g_build_filename(root, cases[i].expected, NULL)
+                                        : g_strdup("/installed");
+        const BerthLayoutSupport support = {code, cases[i].relative, "/installed"};
+        g_autoptr(BerthLayout) before = berth_layout_new(environment, &support, NULL);
+        g_assert_cmpstr(before->support, ==, "/installed");
+
+        make_program(root, cases[i].keeper);
+        g_autoptr(BerthLayout) layout = berth_layout_new(environment, &support, NULL);
+        g_assert_cmpstr(layout->support, ==, expected);
+        g_autofree char *command = g_strdup_printf("rm -r '%s'/lib", root);
+        g_assert_true(g_spawn_command_line_sync(command, NULL, NULL, NULL, NULL));
+    }
+    g_rmdir(root);
 }
 
 static void test_directories_are_made_private(void)
@@ -189,6 +231,8 @@ int main(int argc, char **argv)
                     test_runtime_is_found_through_the_data_directory);
     g_test_add_func("/store/layout/support-is-beside-the-program",
                     test_support_is_beside_the_program);
+    g_test_add_func("/store/layout/support-is-found-where-an-installation-was-moved",
+                    test_support_is_found_where_an_installation_was_moved);
     g_test_add_func("/store/layout/directories-are-made-private",
                     test_directories_are_made_private);
     g_test_add_func("/store/layout/foreign-files-are-refused", test_foreign_files_are_refused);
