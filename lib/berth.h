@@ -267,6 +267,23 @@ int berth_online_open(Berth *berth, BerthOnline *online, const BerthOnlineWatch 
 /* Whether a new distro may be called @name. Errors: "name.*", "registry.exists". */
 bool berth_online_check_name(Berth *berth, const char *name, GError **error);
 
+/* --- templates of distros --- */
+
+typedef struct {
+    char *name;
+    char *summary; /* one line, or "" */
+    char *path;
+} BerthTemplate;
+
+void berth_template_free(BerthTemplate *template); /* NULL is allowed */
+
+/* The user's own templates for "berth up" and berth's, BerthTemplate *, by name; free with
+ * g_ptr_array_unref. */
+GPtrArray *berth_templates(Berth *berth);
+
+/* The file of the template @name; free with g_free. Errors: "template.not-found". */
+char *berth_template_path(Berth *berth, const char *name, GError **error);
+
 /* --- the image cache --- */
 
 typedef struct {

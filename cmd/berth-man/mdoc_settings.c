@@ -2,6 +2,7 @@
 #include "mdoc.h"
 
 #include "mdoc_text.h"
+#include "project.h"
 
 #include <string.h>
 
@@ -21,6 +22,33 @@ static const char introduction[] =
     "from,\nchanges single lines, and names lines without effect.\n"
     ".Sh KEYS\nThe keys are as follows.\nIf nothing else is said, a change takes effect when a "
     "distro starts next.\n.Bl -tag -width Ds\n";
+
+static const char project[] =
+    ".Sh PROJECTS\nA\n.Pa berth.conf\nin a project's directory says what its distro is made of, "
+    "for\n.Xr berth\\-up 1 ,\nwith the same lines and other groups:\n"
+    ".Bd -literal -offset indent\n[project]\ndistro = Debian\npackages = git python3\\-venv\n"
+    "forwards = 8000\nshares = .\n[environment]\nDEBUG = 1\n[step server]\n"
+    "root = systemctl enable \\-\\-now ssh\n[step requirements]\n"
+    "user = pip install \\-r requirements.txt\n.Ed\n.Pp\n"
+    "One of\n.Cm distro , image\nand\n.Cm archive\nis needed.\n"
+    "The variables of\n.Li [environment]\ngo to the distro's\n.Pa /etc/environment .\n"
+    "Each\n.Li [step NAME]\nhas lines for sh,\n.Cm root\nor\n.Cm user ,\n"
+    "which run in the distro, in the order of the file, after all else.\n"
+    "A step whose text changes is done again.\n"
+    "The keys of\n.Li [project]\nare:\n.Bl -tag -width Ds\n";
+
+static void add_project(GString *page)
+{
+    g_string_append(page, project);
+    for (const ProjectKey *key = project_keys; key->key != NULL; key++) {
+        g_autofree char *value = g_strdup_printf("It is given as %s.", key->value);
+        g_string_append(page, ".It Cm ");
+        mdoc_add_line(page, key->key);
+        mdoc_add_sentence(page, key->help);
+        mdoc_add_text(page, value);
+    }
+    g_string_append(page, ".El\n");
+}
 
 static void add_setting(GString *page, const BerthSetting *setting)
 {
@@ -50,9 +78,13 @@ void mdoc_add_settings(GString *page)
     g_string_append(page, introduction);
     for (guint i = 0; i < settings->len; i++)
         add_setting(page, settings->pdata[i]);
-    g_string_append(page, ".El\n.Sh ENVIRONMENT\nEach key has a variable, which wins over the "
+    g_string_append(page, ".El\n");
+    add_project(page);
+    g_string_append(page, ".Sh ENVIRONMENT\nEach key has a variable, which wins over the "
                           "file:\n.Ev BERTH_MEMORY\nis\n.Cm memory ,\n.Ev BERTH_BOOT_TIMEOUT\nis\n"
                           ".Cm boot\\-timeout .\n.Sh FILES\n.Bl -tag -width Ds\n"
-                          ".It Pa ~/.config/berth/berth.conf\nThe settings.\n.El\n"
-                          ".Sh SEE ALSO\n.Xr berth 1 ,\n.Xr berth\\-config 1\n");
+                          ".It Pa ~/.config/berth/berth.conf\nThe settings.\n"
+                          ".It Pa ~/.config/berth/templates\nTemplates of your own.\n.El\n"
+                          ".Sh SEE ALSO\n.Xr berth 1 ,\n.Xr berth\\-config 1 ,\n.Xr "
+                          "berth\\-templates 1 ,\n.Xr berth\\-up 1\n");
 }

@@ -14,6 +14,8 @@ const Command *const commands[] = {
     &command_mount,
     &command_umount,
     &command_install,
+    &command_up,
+    &command_templates,
     &command_import,
     &command_import_in_place,
     &command_export,

@@ -6,7 +6,7 @@
  *
  * Command.completes has a word for each argument, "..." after the last one if it repeats: distro,
  * verb, file, dir, path (file or NAME:PATH), setting (the key after "get", a file after "check"),
- * value (of the setting before it), alternatives "ls|prune", or "-" for nothing.
+ * value (of the setting before it), template, alternatives "ls|prune", or "-" for nothing.
  */
 #include "commands.h"
 
@@ -94,6 +94,15 @@ static void offer_setting_values(const Place *place)
     }
 }
 
+static void offer_templates(const Place *place)
+{
+    g_autoptr(GPtrArray) templates = berth_templates(place->berth);
+    for (guint i = 0; i < templates->len; i++) {
+        const BerthTemplate *template = templates->pdata[i];
+        offer(place, template->name, template->summary);
+    }
+}
+
 static void offer_kind(const Place *place, const char *kind)
 {
     if (strcmp(kind, "distro") == 0)
@@ -106,6 +115,8 @@ static void offer_kind(const Place *place, const char *kind)
         offer_distros(place, ":");
     else if (strcmp(kind, "setting") == 0)
         offer_settings(place);
+    else if (strcmp(kind, "template") == 0)
+        offer_templates(place);
     else if (strcmp(kind, "value") == 0)
         offer_setting_values(place);
     else if (strcmp(kind, "file") != 0 && strcmp(kind, "-") != 0)

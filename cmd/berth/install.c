@@ -10,6 +10,7 @@
 #include "online.h"
 #include "progress_bar.h"
 #include "signals.h"
+#include "up.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -23,6 +24,7 @@ static const Option options[] = {
     {"location", 'l', "DIR", "Keep the disk in this directory"},
     {"size", 0, "SIZE", "Size of the disk as the distro sees it"},
     {"user", 0, "USER", "Make an account of this name, instead of yours"},
+    {"template", 't', "TEMPLATE", "Make the distro of this template, as berth up does", "template"},
     {"no-launch", 'n', NULL, "Open no shell afterwards"},
     {"distribution", 'd', "NAME", "WSL's spelling of NAME"},
     {"vhd-size", 0, "SIZE", "WSL's spelling of --size"},
@@ -201,9 +203,30 @@ static int install_from(Install *install, const char *word, const char *file, GE
     return ok ? launch(install, error) : -1;
 }
 
+/* The template says what else there is to say. */
+static int install_template(Invocation *invocation, const char *template, GError **error)
+{
+    static const char *const others[] = {"distribution", "location", "size", "vhd-size", "user"};
+    for (gsize i = 0; i < G_N_ELEMENTS(others); i++) {
+        if (!invocation_flag(invocation, others[i]))
+            continue;
+        berth_error_set(error, BERTH_ERROR_INVALID, "usage.value", NULL,
+                        "--template and --%s cannot be used together", others[i]);
+        return -1;
+    }
+    if (invocation_first(invocation) != NULL)
+        return set_usage(error, "the new distro's name is given with --name NAME",
+                         "--template takes no name of a list") -
+               1;
+    return up_run_template(invocation, template, error);
+}
+
 static int run(Invocation *invocation, GError **error)
 {
     g_auto(Install) install = {.invocation = invocation};
+    const char *template = invocation_value(invocation, "template");
+    if (template != NULL)
+        return install_template(invocation, template, error);
     const char *file = invocation_value(invocation, "from-file");
     const char *word = invocation_value(invocation, "distribution");
     if (word != NULL && invocation_first(invocation) != NULL)

@@ -263,6 +263,11 @@ char *berth_layout_distro_templates(const BerthLayout *layout)
     return g_build_filename(layout->support, "templates", "distros", NULL);
 }
 
+char *berth_layout_project_templates(const BerthLayout *layout)
+{
+    return g_build_filename(layout->support, "templates", "projects", NULL);
+}
+
 static bool check_owner(const char *path, struct stat *ret_stat, GError **error)
 {
     if (lstat(path, ret_stat) != 0) {

@@ -85,6 +85,8 @@ char *berth_layout_machine_template(const BerthLayout *layout, const char *archi
 
 /* The directory of berth's own descriptions of distros. */
 char *berth_layout_distro_templates(const BerthLayout *layout);
+/* That of its templates for berth up. */
+char *berth_layout_project_templates(const BerthLayout *layout);
 
 /* Create @path and its missing parents with mode 0700. An existing one must be a directory of this
  * user's. Errors: errno's, "layout.*"; BERTH_ERROR_DENIED,
