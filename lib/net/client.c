@@ -20,6 +20,7 @@ typedef struct {
     BerthNetRequest *request; /* owned; @size bytes */
     BerthNetDone done;        /* or NULL */
     void (*counters_done)(int errnum, const BerthStackCounters *counters, gpointer user_data);
+    void (*on_wake)(gpointer user_data); /* of a watch */
     gpointer user_data;
 } Call;
 
@@ -34,8 +35,8 @@ struct BerthNet {
     GSource *child;
     const BerthNetEvents *events;
     gpointer user_data;
-    void (*on_client)(gpointer user_data); /* NULL unless a watch is pending */
-    gpointer client_user_data;
+    void (*on_wake)(gpointer user_data); /* NULL unless berth-net watches */
+    gpointer wake_user_data;
 };
 
 static void drop_source(GSource **source)
@@ -153,14 +154,21 @@ static void close_control(BerthNet *net)
 
 static void handle_notice(BerthNet *net, const BerthNetReply *notice)
 {
-    void (*on_client)(gpointer user_data) = net->on_client;
-    if (!notice->client_waits) {
+    void (*on_wake)(gpointer user_data) = net->on_wake;
+    if (!notice->wakes) {
         if (net->events->refused != NULL)
             net->events->refused(notice->refused_port, net->user_data);
-    } else if (on_client != NULL) {
-        net->on_client = NULL;
-        on_client(net->client_user_data);
+    } else if (on_wake != NULL) {
+        net->on_wake = NULL;
+        on_wake(net->wake_user_data);
     }
+}
+
+/* A notice that came before this reply was of a former watch. */
+static void begin_watch(BerthNet *net, const Call *call)
+{
+    net->on_wake = call->on_wake;
+    net->wake_user_data = call->user_data;
 }
 
 /* Handle one reply per dispatch: the callback may free @net. */
@@ -184,6 +192,8 @@ static gboolean on_readable(gint fd, GIOCondition condition, gpointer user_data)
         kill(net->pid, SIGKILL);
         return G_SOURCE_CONTINUE;
     }
+    if (((Call *)call)->on_wake != NULL)
+        begin_watch(net, call);
     finish_call(call, reply.errnum, &reply.counters);
     return G_SOURCE_CONTINUE;
 }
@@ -330,11 +340,14 @@ void berth_net_set_name(BerthNet *net, guint slot, const char *name)
     start_call(net, call);
 }
 
-void berth_net_watch(BerthNet *net, void (*on_client)(gpointer user_data), gpointer user_data)
+void berth_net_watch(BerthNet *net, BerthNetDone begun, void (*on_wake)(gpointer user_data),
+                     gpointer user_data)
 {
     Call *call = new_call(net, BERTH_NET_WATCH, sizeof(BerthNetRequest));
-    net->on_client = on_client;
-    net->client_user_data = user_data;
+    call->done = begun;
+    call->on_wake = on_wake;
+    call->user_data = user_data;
+    net->on_wake = NULL;
     start_call(net, call);
 }
 

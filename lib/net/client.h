@@ -35,7 +35,7 @@ typedef enum {
     BERTH_NET_COUNTERS = 3,  /* the request has no arguments */
     BERTH_NET_ACCESS = 4,    /* a BerthNetAccessRequest */
     BERTH_NET_NAME = 5,      /* sets one entry of the table in internal_names.h */
-    BERTH_NET_WATCH = 6,     /* one notice follows when the next client of a forward arrives */
+    BERTH_NET_WATCH = 6,     /* one notice follows at the next frame that wakes the guest */
     BERTH_NET_RESOLVERS = 7, /* sets the upstream name servers */
 } BerthNetOp;
 
@@ -61,7 +61,7 @@ typedef struct {
 typedef struct {
     guint32 id; /* 0: a notice */
     gint32 errnum;
-    bool client_waits;           /* the notice requested by BERTH_NET_WATCH; otherwise */
+    bool wakes;                  /* the notice requested by BERTH_NET_WATCH; otherwise */
     guint16 refused_port;        /* the guest was refused this port of the host */
     BerthStackCounters counters; /* for BERTH_NET_COUNTERS, else zero */
 } BerthNetReply;
@@ -114,11 +114,12 @@ void berth_net_set_resolvers(BerthNet *net, const BerthResolvers *resolvers);
  * too long are ignored. */
 void berth_net_set_name(BerthNet *net, guint slot, const char *name);
 
-/* Call @on_client once, when the next client connects to a forward or sends it a datagram. Used to
- * wake a suspended guest: the connection has been accepted by then, and its first frame waits in
- * the frame socket. A second call replaces the first. Not called if the process ends first; repeat
- * the request on its successor. */
-void berth_net_watch(BerthNet *net, void (*on_client)(gpointer user_data), gpointer user_data);
+/* Call @on_wake once, at the next frame that wakes a suspended guest (wake.h), which then waits in
+ * the frame socket. @begun is called first, once no frame can be missed. A second call replaces
+ * the first, of which no notice follows. Not called if the process ends first; repeat the request
+ * on its successor. */
+void berth_net_watch(BerthNet *net, BerthNetDone begun, void (*on_wake)(gpointer user_data),
+                     gpointer user_data);
 
 /* @counters is borrowed, NULL unless @errnum is 0. */
 void berth_net_get_counters(BerthNet *net,

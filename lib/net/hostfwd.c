@@ -52,14 +52,6 @@ bool berth_hostfwd_is_listener(const BerthHostfwd *listeners, int fd)
     return g_hash_table_contains(listeners->fds, GINT_TO_POINTER(fd));
 }
 
-bool berth_hostfwd_is_connection(const BerthHostfwd *listeners, int fd)
-{
-    for (guint i = 0; i < listeners->forwards->len; i++)
-        if (g_array_index(listeners->forwards, Forward, i).fd == fd)
-            return true;
-    return false;
-}
-
 guint berth_hostfwd_count(const BerthHostfwd *listeners)
 {
     return listeners->forwards->len;

@@ -45,9 +45,8 @@ void berth_hostfwd_free(BerthHostfwd *listeners);
 int berth_hostfwd_add(BerthHostfwd *listeners, const BerthStackRule *rule);
 int berth_hostfwd_remove(BerthHostfwd *listeners, const BerthStackRule *rule);
 
-/* Whether @fd is a TCP listener; whether @fd is a connection of one, or a forward's UDP socket. */
+/* Whether @fd is a TCP listener. */
 bool berth_hostfwd_is_listener(const BerthHostfwd *listeners, int fd);
-bool berth_hostfwd_is_connection(const BerthHostfwd *listeners, int fd);
 guint berth_hostfwd_count(const BerthHostfwd *listeners);
 
 /* The process's limit of descriptors. */

@@ -57,15 +57,15 @@ static void set_resolvers(BerthStack *stack, int fd, const Message *message, Ber
 }
 
 /* Blocks, as replies do: the keeper always reads. */
-static void on_client(gpointer user_data)
+static void on_wake(gpointer user_data)
 {
-    const BerthNetReply notice = {.client_waits = true};
+    const BerthNetReply notice = {.wakes = true};
     send_reply(GPOINTER_TO_INT(user_data), &notice);
 }
 
 static void watch(BerthStack *stack, int fd, const Message *message, BerthNetReply *reply)
 {
-    berth_stack_watch(stack, on_client, GINT_TO_POINTER(fd));
+    berth_stack_watch(stack, on_wake, GINT_TO_POINTER(fd));
 }
 
 static const struct {

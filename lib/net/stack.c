@@ -7,6 +7,7 @@
 #include "nat.h"
 #include "reject.h"
 #include "replies.h"
+#include "wake.h"
 
 #include <errno.h>
 #include <libslirp.h>
@@ -56,8 +57,8 @@ struct BerthStack {
     BerthOutbox outbox;
     gint64 last_frame_usec;
     BerthStackCounters counters;
-    void (*on_client)(gpointer user_data); /* NULL unless watched */
-    gpointer client_user_data;
+    void (*on_wake)(gpointer user_data); /* NULL unless watched */
+    gpointer wake_user_data;
     BerthNameserver *nameserver;
     BerthNat nat;
     guint8 frame[FRAME_MAX + BERTH_NAT_GROWTH]; /* from the guest */
@@ -80,6 +81,16 @@ static void record_sender(BerthStack *stack, const guint8 *frame, gsize size)
         berth_replies_record(&stack->replies, &packet, stack->last_frame_usec);
 }
 
+/* Report the first frame that wakes a suspended guest. */
+static void report_wake(BerthStack *stack, const guint8 *frame, gsize size)
+{
+    if (stack->on_wake == NULL || !berth_wake_frame(frame, size))
+        return;
+    void (*on_wake)(gpointer user_data) = stack->on_wake;
+    stack->on_wake = NULL;
+    on_wake(stack->wake_user_data);
+}
+
 static ssize_t on_send_packet(const void *frame, size_t length, void *opaque)
 {
     BerthStack *stack = opaque;
@@ -88,6 +99,7 @@ static ssize_t on_send_packet(const void *frame, size_t length, void *opaque)
     if (size <= FRAME_MAX)
         frame = berth_nat_to_guest(&stack->nat, frame, &size, stack->translated);
     record_sender(stack, frame, size);
+    report_wake(stack, frame, size);
     berth_outbox_pass(&stack->outbox, frame, size, stack->handling_frames);
     return (ssize_t)length;
 }
@@ -413,19 +425,10 @@ static int on_add_poll(slirp_os_socket fd, int events, void *opaque)
     return (int)stack->polls->len - 1;
 }
 
-void berth_stack_watch(BerthStack *stack, void (*on_client)(gpointer user_data), gpointer user_data)
+void berth_stack_watch(BerthStack *stack, void (*on_wake)(gpointer user_data), gpointer user_data)
 {
-    stack->on_client = on_client;
-    stack->client_user_data = user_data;
-}
-
-static void report_client(BerthStack *stack, int fd)
-{
-    if (!berth_hostfwd_is_connection(stack->listeners, fd))
-        return;
-    void (*on_client)(gpointer user_data) = stack->on_client;
-    stack->on_client = NULL;
-    on_client(stack->client_user_data);
+    stack->on_wake = on_wake;
+    stack->wake_user_data = user_data;
 }
 
 static int on_get_revents(int index, void *opaque)
@@ -434,8 +437,6 @@ static int on_get_revents(int index, void *opaque)
     if (stack->only_poll != 0 && index != stack->only_poll)
         return 0;
     short got = g_array_index(stack->polls, struct pollfd, index).revents;
-    if (got != 0 && stack->on_client != NULL)
-        report_client(stack, g_array_index(stack->polls, struct pollfd, index).fd);
     int events = 0;
     for (gsize i = 0; i < G_N_ELEMENTS(event_bits); i++)
         if ((got & event_bits[i].poll) != 0)

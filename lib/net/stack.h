@@ -69,10 +69,8 @@ int berth_stack_add(BerthStack *stack, const BerthStackRule *rule);
 /* Close the listener of @rule; its connections stay. 0, or ENOENT. */
 int berth_stack_remove(BerthStack *stack, const BerthStackRule *rule);
 
-/* Call @on_client once, when the next client connects to a forward or sends it a datagram. NULL
- * cancels. */
-void berth_stack_watch(BerthStack *stack, void (*on_client)(gpointer user_data),
-                       gpointer user_data);
+/* Call @on_wake once, when libslirp sends the next frame that wakes a suspended guest (wake.h). */
+void berth_stack_watch(BerthStack *stack, void (*on_wake)(gpointer user_data), gpointer user_data);
 
 /* Current whenever on_readable is called. */
 BerthStackCounters berth_stack_counters(const BerthStack *stack);

@@ -69,6 +69,21 @@ static inline gsize make_frame(guint8 *frame, const Flow *flow, const void *data
     return 34 + header + size;
 }
 
+/* The guest's ARP request for the station of @target. Returns its size. */
+static inline gsize make_arp_question(guint8 *frame, guint32 guest, guint32 target)
+{
+    static const guint8 head[8] = {0, 1, 8, 0, 6, 4, 0, 1};
+    memset(frame, 0, 42);
+    memset(frame, 0xff, 6);
+    memcpy(frame + 6, guest_station, 6);
+    put_u16(frame + 12, 0x0806);
+    memcpy(frame + 14, head, sizeof(head));
+    memcpy(frame + 22, guest_station, 6);
+    put_u32(frame + 28, guest);
+    put_u32(frame + 38, target);
+    return 42;
+}
+
 /* Turn @frame, an ARP request, into the reply of a guest with @address. Returns its size. */
 static inline gsize make_arp_answer(guint8 *frame, guint32 address)
 {

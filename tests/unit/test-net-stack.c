@@ -27,7 +27,8 @@ typedef struct {
     int guest_fd;
     guint16 port; /* forwarded */
     BerthNet *net;
-    guint clients; /* reported */
+    bool watched;
+    guint wakes; /* reported */
 } World;
 
 static void on_done(int errnum, gpointer user_data)
@@ -191,22 +192,46 @@ static void test_backlog_of_a_stopped_guest_is_bounded(World *world, gconstpoint
 
 /* --- a guest to be woken --- */
 
-static void on_client(gpointer user_data)
+static void on_watched(int errnum, gpointer user_data)
 {
-    ((World *)user_data)->clients++;
+    World *world = user_data;
+    g_assert_cmpint(errnum, ==, 0);
+    world->watched = true;
+}
+
+static void on_wake(gpointer user_data)
+{
+    World *world = user_data;
+    g_assert_true(world->watched);
+    world->wakes++;
 }
 
 static void watch(World *world)
 {
-    berth_net_watch(world->net, on_client, world);
+    world->watched = false;
+    berth_net_watch(world->net, on_watched, on_wake, world);
+    while (!world->watched)
+        g_main_context_iteration(NULL, TRUE);
 }
 
-static void expect_clients(World *world, guint clients)
+static void expect_wakes(World *world, guint wakes)
 {
-    while (world->clients < clients)
+    while (world->wakes < wakes)
         g_main_context_iteration(NULL, TRUE);
     settle_net(world->net);
-    g_assert_cmpuint(world->clients, ==, clients);
+    g_assert_cmpuint(world->wakes, ==, wakes);
+}
+
+/* Send a question to the gateway and receive the answer, after which berth-net knows the guest. */
+static void introduce(World *world)
+{
+    guint8 frame[64], answer[2048];
+    gsize size = make_arp_question(frame, BERTH_ADDRESS_GUEST, BERTH_ADDRESS_HOST);
+    g_assert_cmpint(send(world->guest_fd, frame, size, 0), ==, (gssize)size);
+    struct pollfd entry = {.fd = world->guest_fd, .events = POLLIN};
+    g_assert_cmpint(poll(&entry, 1, WAIT_MSEC), ==, 1);
+    g_assert_cmpint(recv(world->guest_fd, answer, sizeof(answer), 0), >=, 42);
+    g_assert_cmphex(get_u16(answer + 12), ==, 0x0806);
 }
 
 static void test_client_of_a_suspended_guest_wakes_it_once(World *world, gconstpointer data)
@@ -215,52 +240,80 @@ static void test_client_of_a_suspended_guest_wakes_it_once(World *world, gconstp
     accept_in_guest(world);
     watch(world);
     settle_net(world->net);
-    g_assert_cmpuint(world->clients, ==, 0);
+    g_assert_cmpuint(world->wakes, ==, 0);
 
     berth_autofd int first = connect_client(world);
-    expect_clients(world, 1);
+    expect_wakes(world, 1);
     berth_autofd int second = connect_client(world);
     settle_net(world->net);
-    g_assert_cmpuint(world->clients, ==, 1);
+    g_assert_cmpuint(world->wakes, ==, 1);
+    accept_in_guest(world); /* their frames wait until it wakes */
+    accept_in_guest(world);
 
     watch(world); /* one notice for two requests */
     watch(world);
-    settle_net(world->net);
     berth_autofd int third = connect_client(world);
-    expect_clients(world, 2);
+    expect_wakes(world, 2);
     berth_autofd int fourth = connect_client(world);
     settle_net(world->net);
-    g_assert_cmpuint(world->clients, ==, 2);
-    accept_in_guest(world); /* its frame waits until it wakes */
+    g_assert_cmpuint(world->wakes, ==, 2);
 }
 
-static void test_data_does_not_wake(World *world, gconstpointer data)
+static void test_data_of_an_open_connection_wakes(World *world, gconstpointer data)
 {
     berth_autofd int client = connect_client(world);
     accept_in_guest(world);
     watch(world);
     settle_net(world->net);
+    g_assert_cmpuint(world->wakes, ==, 0);
     g_assert_cmpint(write(client, "hello", 5), ==, 5);
+    expect_wakes(world, 1);
+}
+
+static void test_end_of_an_open_connection_wakes(World *world, gconstpointer data)
+{
+    int client = connect_client(world);
+    accept_in_guest(world);
+    watch(world);
+    close(client);
+    expect_wakes(world, 1);
+}
+
+/* The first client of a guest that berth-net does not know: it asks for its station. */
+static void test_unknown_station_wakes(World *world, gconstpointer data)
+{
+    watch(world);
+    berth_autofd int client = connect_client(world);
+    expect_wakes(world, 1);
+    accept_in_guest(world);
+}
+
+static void test_answers_do_not_wake(World *world, gconstpointer data)
+{
+    introduce(world);
+    watch(world);
+    for (guint i = 0; i < 5; i++)
+        introduce(world);
     settle_net(world->net);
-    settle_net(world->net);
-    g_assert_cmpuint(world->clients, ==, 0);
+    g_assert_cmpuint(world->wakes, ==, 0);
 }
 
 static void test_datagram_to_a_suspended_guest_wakes_it_once(World *world, gconstpointer data)
 {
     forward(world, BERTH_UDP);
+    introduce(world);
     berth_autofd int client = connect_by(world, SOCK_DGRAM);
     g_assert_cmpint(send(client, "early", 5, 0), ==, 5);
     settle_net(world->net);
     watch(world);
     settle_net(world->net);
-    g_assert_cmpuint(world->clients, ==, 0);
+    g_assert_cmpuint(world->wakes, ==, 0);
 
     g_assert_cmpint(send(client, "hello", 5, 0), ==, 5);
-    expect_clients(world, 1);
+    expect_wakes(world, 1);
     g_assert_cmpint(send(client, "again", 5, 0), ==, 5);
     settle_net(world->net);
-    g_assert_cmpuint(world->clients, ==, 1);
+    g_assert_cmpuint(world->wakes, ==, 1);
 }
 
 int main(int argc, char **argv)
@@ -270,7 +323,10 @@ int main(int argc, char **argv)
     ADD("backlog-of-a-stopped-guest-is-bounded", test_backlog_of_a_stopped_guest_is_bounded);
     ADD("client-of-a-suspended-guest-wakes-it-once",
         test_client_of_a_suspended_guest_wakes_it_once);
-    ADD("data-does-not-wake", test_data_does_not_wake);
+    ADD("data-of-an-open-connection-wakes", test_data_of_an_open_connection_wakes);
+    ADD("end-of-an-open-connection-wakes", test_end_of_an_open_connection_wakes);
+    ADD("unknown-station-wakes", test_unknown_station_wakes);
+    ADD("answers-do-not-wake", test_answers_do_not_wake);
     ADD("datagram-to-a-suspended-guest-wakes-it-once",
         test_datagram_to_a_suspended_guest_wakes_it_once);
     return g_test_run();
