@@ -28,10 +28,12 @@ const Command command_suspend = {
     .completes = "distro...",
     .summary = "Suspend distros until they are needed",
     .details =
-        "A suspended distro takes no processor time, and keeps its memory. Its programs, sessions,\n"
+        "A suspended distro takes no processor time, and keeps its memory. Its programs, "
+        "sessions,\n"
         "connections and forwarded ports stay. It goes on where it was with the next command that\n"
-        "needs it: \"berth run\", \"berth cp\", input in an open shell. A distro that is suspended\n"
-        "already, or is not running, is no error.",
+        "needs it: \"berth run\", \"berth cp\", input in an open shell; or with a packet from the\n"
+        "network: a connection to a forwarded port, which waits meanwhile. A distro that is\n"
+        "suspended already, or is not running, is no error.",
     .min_arguments = 1,
     .max_arguments = -1,
     .run = run,

@@ -1,10 +1,16 @@
 """Suspend and wake as the user and the keeper see them; tests/vm has what a guest keeps of it."""
+import contextlib
 import os
 import signal
+import socket
+from pathlib import Path
 
 import pytest
 
 from conftest import wait_for
+from test_clean_keeper import children
+from ports import free_port
+from test_forward import listens
 from waiting import is_alive
 
 
@@ -59,6 +65,52 @@ def test_resize_wakes_it(suspended):
 def test_questions_wake_nobody(suspended, words):
     suspended(*words).ok()
     assert state(suspended) == "suspended"
+
+
+def net_of(box):
+    """The pid of its berth-net; None between two of them."""
+    for pid in children(box.info("box")["keeper_pid"]):
+        with contextlib.suppress(FileNotFoundError):
+            if Path(f"/proc/{pid}/comm").read_text().strip() == "berth-net":
+                return pid
+    return None
+
+
+@pytest.fixture
+def forwarded(box):
+    """A suspended distro, and a port that leads into it. Nobody answers there, but it is asked who has its address."""
+    box("start", "box").ok()
+    port = free_port()
+    box("forward", "add", "box", f"{port}:80").ok()
+    box("forward", "add", "box", f"udp:{port}:80").ok()
+    wait_for(lambda: listens("127.0.0.1", port) and listens("127.0.0.1", port, socket.SOCK_DGRAM))
+    box("suspend", "box").ok()
+    assert state(box) == "suspended"
+    return box, port
+
+
+def test_a_connection_wakes_it(forwarded):
+    box, port = forwarded
+    with socket.create_connection(("127.0.0.1", port), 30):
+        wait_for(lambda: state(box) == "running")
+    assert box("logs", "box").ok().count("a packet from the network waits for box") == 1
+    assert len(box.qemus()) == 2
+
+
+def test_a_datagram_wakes_it(forwarded):
+    box, port = forwarded
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as client:
+        client.sendto(b"hello", ("127.0.0.1", port))
+        wait_for(lambda: state(box) == "running")
+
+
+def test_a_killed_network_still_wakes_it(forwarded):
+    box, port = forwarded
+    net = net_of(box)
+    os.kill(net, signal.SIGKILL)
+    wait_for(lambda: net_of(box) not in (None, net) and listens("127.0.0.1", port))
+    with socket.create_connection(("127.0.0.1", port), 30):
+        wait_for(lambda: state(box) == "running")
 
 
 @pytest.mark.parametrize("options", [[], ["--force"]])

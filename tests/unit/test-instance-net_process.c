@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  *
- * The keeper's handling of a killed berth-net.
+ * The keeper's handling of a killed berth-net, also while its guest is suspended.
  */
 #include "instance/keeper/net_process.h"
 
@@ -26,6 +26,7 @@ typedef struct {
     GPtrArray *listeners;
     guint16 port;
     guint notes;
+    guint watched, wakes;
     char *failure; /* the error's id */
 } World;
 
@@ -44,8 +45,21 @@ static void on_changed(const GPtrArray *forwards, gpointer user_data)
 {
 }
 
-static const BerthNetProcessEvents events = {
-    .log = on_note, .failed = on_failed, .changed = on_changed};
+static void on_watched(gpointer user_data)
+{
+    ((World *)user_data)->watched++;
+}
+
+static void on_wake(gpointer user_data)
+{
+    ((World *)user_data)->wakes++;
+}
+
+static const BerthNetProcessEvents events = {.log = on_note,
+                                             .failed = on_failed,
+                                             .watched = on_watched,
+                                             .wake = on_wake,
+                                             .changed = on_changed};
 
 static bool can_connect(guint16 port)
 {
@@ -134,6 +148,53 @@ static void test_repeated_kills_end_the_retries(World *world, gconstpointer data
     g_assert_cmpuint(forwards->len, ==, 0);
 }
 
+/* Wait until a watch has begun. The client of set_up may wake the guest, too, which does not answer
+ * it, but not in the next berth-net. */
+static void expect_watch(World *world, guint watched)
+{
+    while (world->watched < watched)
+        g_main_context_iteration(NULL, TRUE);
+    g_assert_cmpuint(world->watched, ==, watched);
+}
+
+static void expect_wake(World *world)
+{
+    while (!can_connect(world->port) || world->wakes == 0)
+        g_main_context_iteration(NULL, TRUE);
+    g_assert_cmpuint(world->wakes, ==, 1);
+    world->wakes = 0;
+}
+
+static void test_killed_process_is_replaced_with_its_watch(World *world, gconstpointer data)
+{
+    berth_net_process_watch(world->network);
+    expect_watch(world, 1);
+    kill_net();
+    expect_watch(world, 2);
+    world->wakes = 0;
+    expect_wake(world);
+
+    berth_net_process_unwatch(world->network);
+    guint notes = world->notes;
+    kill_net();
+    while (world->notes == notes || !can_connect(world->port))
+        g_main_context_iteration(NULL, TRUE);
+    berth_net_process_watch(world->network);
+    expect_watch(world, 3);
+    expect_wake(world);
+}
+
+/* One that ends before it has answered. */
+static void test_watch_begins_in_the_next_process(World *world, gconstpointer data)
+{
+    guint notes = world->notes;
+    kill_net();
+    berth_net_process_watch(world->network);
+    expect_watch(world, 1);
+    expect_wake(world);
+    g_assert_cmpuint(world->notes, ==, notes + 1);
+}
+
 int main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
@@ -141,5 +202,9 @@ int main(int argc, char **argv)
                set_up, test_killed_process_is_replaced_with_its_forwards, tear_down);
     g_test_add("/instance/network/repeated-kills-end-the-retries", World, NULL, set_up,
                test_repeated_kills_end_the_retries, tear_down);
+    g_test_add("/instance/network/killed-process-is-replaced-with-its-watch", World, NULL, set_up,
+               test_killed_process_is_replaced_with_its_watch, tear_down);
+    g_test_add("/instance/network/watch-begins-in-the-next-process", World, NULL, set_up,
+               test_watch_begins_in_the_next_process, tear_down);
     return g_test_run();
 }

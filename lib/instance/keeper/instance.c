@@ -161,8 +161,8 @@ void berth_instance_qemu_ended(BerthInstance *instance)
         reboot(instance);
         return;
     }
-    bool orderly = instance->state == STOPPING ||
-                   (lives && instance->process.end_reason == END_POWERED_OFF);
+    bool orderly =
+        instance->state == STOPPING || (lives && instance->process.end_reason == END_POWERED_OFF);
     if (!orderly && instance->failure == NULL) {
         instance->was_killed = WIFSIGNALED(instance->process.wait_status);
         instance->failure = berth_instance_crash_error(instance);
@@ -206,6 +206,8 @@ static void on_ports_changed(const GPtrArray *forwards, gpointer user_data)
 static const BerthNetProcessEvents network_events = {.log = log_line,
                                                      .refused = on_network_refused,
                                                      .failed = on_network_failed,
+                                                     .watched = berth_instance_on_watched,
+                                                     .wake = berth_instance_on_packet,
                                                      .changed = on_ports_changed};
 
 static void on_call_frame(const WireFrame *frame, gpointer owner)

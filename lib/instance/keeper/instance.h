@@ -11,13 +11,15 @@
  *     UP        Sessions run, ports are forwarded. A reboot of the guest ends its sessions and
  *               starts QEMU again -> STARTING. CONTROL_STOP -> STOPPING. QEMU's end -> GONE.
  *               CONTROL_SUSPEND -> SUSPENDING.
- *     SUSPENDING  The guest writes its file systems and freezes the distro's processes; QEMU stops
- *               it, gives the state of its devices, and ends -> SUSPENDED. Streams go on, new
- *               clients wait. A failure or a time limit -> UP; one of QEMU's own -> GONE. Who needs
- *               the guest meanwhile, or stops it, has it woken as soon as it is suspended.
+ *     SUSPENDING  berth-net begins to watch for packets to the guest. The guest writes its file
+ *               systems and freezes the distro's processes; QEMU stops it, gives the state of its
+ *               devices, and ends -> SUSPENDED. Streams go on, new clients wait. A failure or a
+ *               time limit -> UP; one of QEMU's own -> GONE. A packet that wakes the guest, a
+ *               client that needs it and CONTROL_STOP are remembered until it is suspended.
  *     SUSPENDED  There is no QEMU: the keeper has the guest's memory and state, berth-net its
- *               ports. A session, input for one, CONTROL_WAIT, CONTROL_SET_SHARES or CONTROL_STOP
- *               -> WAKING. CONTROL_STOP by force -> GONE.
+ *               ports and connections. A packet that wakes the guest (net/wake.h), a session, input
+ *               for one, CONTROL_WAIT, CONTROL_SET_SHARES or CONTROL_STOP -> WAKING. CONTROL_STOP
+ *               by force -> GONE.
  *     WAKING    A new QEMU loads the state and continues the guest, which is told the time and
  *               what else changed before its processes continue -> UP, or STOPPING. A failure, a
  *               time limit or QEMU's end -> GONE: clients that wait get the reason, and start the
@@ -26,9 +28,9 @@
  *               "instance.stopped" at the end, so that they can start it again. QEMU's end -> GONE.
  *     GONE      Every client has its answer. on_gone was called; free it.
  *
- * STARTING, UP and STOPPING may be paused: QEMU stopped the guest because the host refused a write to
- * the disk (full, quota, EIO; pause.h). STATUS says "paused" and the reason, waiting clients get a
- * notice then and when the guest resumes, which needs no request. The resume restarts the time
+ * STARTING, UP and STOPPING may be paused: QEMU stopped the guest because the host refused a write
+ * to the disk (full, quota, EIO; pause.h). STATUS says "paused" and the reason, waiting clients get
+ * a notice then and when the guest resumes, which needs no request. The resume restarts the time
  * limits of STARTING, not that of STOPPING.
  *
  * Opens neither registry nor images. On the thread-default GMainContext.

@@ -75,6 +75,7 @@ typedef struct {
 
 typedef enum {
     NOT_SUSPENDING,
+    WATCHING, /* berth-net begins to watch for frames that wake the guest */
     FREEZING, /* the guest writes its file systems and freezes */
     SAVING,   /* it stands still, QEMU gives its state */
     QUITTING, /* all is kept: QEMU ends */
@@ -178,7 +179,9 @@ void berth_instance_clear_qemu(BerthInstance *instance);
 /* Ops of the server: suspend a guest that is up, and wake it. */
 void berth_instance_suspend(gpointer user_data);
 void berth_instance_wake(gpointer user_data);
-/* Event of the agent. */
+/* Events of the network, and of the agent. */
+void berth_instance_on_watched(gpointer user_data);
+void berth_instance_on_packet(gpointer user_data);
 void berth_instance_on_frozen(const char *problem, gpointer user_data);
 /* QEMU has ended. False: not because the guest is suspended. */
 bool berth_instance_qemu_suspended(BerthInstance *instance);

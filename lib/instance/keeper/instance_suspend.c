@@ -46,6 +46,7 @@ static void continue_guest(BerthInstance *instance)
     suspension->phase = NOT_SUSPENDING;
     suspension->stop_wanted = suspension->wake_wanted = false;
     berth_instance_clear_timer(&instance->timer);
+    berth_net_process_unwatch(instance->network);
     instance->state = UP;
     if (failure != NULL)
         berth_server_suspended(instance->server, failure);
@@ -145,6 +146,26 @@ static void on_stopped(BerthQmp *qmp, JsonNode *result, const GError *error, gpo
     suspension->operation = berth_device_state_save(instance->process.qmp, on_saved, instance);
 }
 
+/* Only now: a frame that the guest gets after it has frozen must not be missed. */
+void berth_instance_on_watched(gpointer user_data)
+{
+    BerthInstance *instance = user_data;
+    if (instance->state != SUSPENDING || instance->suspension.phase != WATCHING ||
+        instance->life.agent == NULL)
+        return;
+    instance->suspension.phase = FREEZING;
+    berth_agent_client_freeze(instance->life.agent);
+}
+
+void berth_instance_on_packet(gpointer user_data)
+{
+    BerthInstance *instance = user_data;
+    if (instance->state == SUSPENDING || instance->state == SUSPENDED)
+        berth_console_log(instance->console, "a packet from the network waits for %s",
+                          instance->machine->name);
+    berth_instance_wake(instance);
+}
+
 void berth_instance_on_frozen(const char *problem, gpointer user_data)
 {
     BerthInstance *instance = user_data;
@@ -191,10 +212,10 @@ void berth_instance_suspend(gpointer user_data)
         return;
     }
     instance->state = SUSPENDING;
-    instance->suspension.phase = FREEZING;
+    instance->suspension.phase = WATCHING;
     berth_server_set_up(instance->server, false);
     berth_instance_set_timer(instance, SUSPEND_SEC * 1000, on_suspend_timeout);
-    berth_agent_client_freeze(instance->life.agent);
+    berth_net_process_watch(instance->network);
 }
 
 bool berth_instance_qemu_suspended(BerthInstance *instance)
@@ -219,9 +240,8 @@ bool berth_instance_qemu_suspended(BerthInstance *instance)
 
 void berth_instance_notify_wake_failed(BerthInstance *instance, const GError *error)
 {
-    g_autofree char *line =
-        g_strdup_printf("%s could not be woken, so its programs are lost: %s",
-                        instance->machine->name, error->message);
+    g_autofree char *line = g_strdup_printf("%s could not be woken, so its programs are lost: %s",
+                                            instance->machine->name, error->message);
     berth_console_log(instance->console, "%s", line);
     berth_server_notify_clients(instance->server, line);
 }
@@ -232,8 +252,8 @@ static void fail_wake(BerthInstance *instance, const GError *error)
     g_autofree char *hint =
         g_strdup_printf("the next command starts %s again", instance->machine->name);
     berth_instance_notify_wake_failed(instance, error);
-    berth_error_set(&failure, BERTH_ERROR_FAILED, "instance.wake", hint, "it could not be woken: %s",
-                    error->message);
+    berth_error_set(&failure, BERTH_ERROR_FAILED, "instance.wake", hint,
+                    "it could not be woken: %s", error->message);
     berth_instance_fail(instance, failure);
 }
 
@@ -278,8 +298,8 @@ void berth_instance_wake(gpointer user_data)
         fail_wake(instance, error);
         return;
     }
-    suspension->operation = berth_device_state_load(
-        instance->process.qmp, suspension->state, suspension->with_memory, on_loaded, instance);
+    suspension->operation = berth_device_state_load(instance->process.qmp, suspension->state,
+                                                    suspension->with_memory, on_loaded, instance);
 }
 
 bool berth_instance_stop_asleep(BerthInstance *instance, BerthStopHow how, guint grace_sec)

@@ -33,6 +33,7 @@ struct BerthNetProcess {
     BerthForwardPolicy *policy;
     GPtrArray *listeners; /* the guest's newest list; BerthListener* */
     BerthNeighbours *neighbours;
+    bool watching;   /* for frames that wake the guest */
     guint closing;   /* legs whose close is in flight */
     GSource *update; /* queued while the list may differ from the last report */
     BerthGuestAccess *access;
@@ -111,6 +112,20 @@ static void on_refused(guint16 port, gpointer user_data)
 
 static const BerthNetEvents net_events = {on_net_exit, on_refused};
 
+static void on_watched(int errnum, gpointer user_data)
+{
+    BerthNetProcess *network = user_data;
+    if (network->watching && errnum == 0) /* else the next berth-net is requested to */
+        network->events->watched(network->user_data);
+}
+
+static void on_wake(gpointer user_data)
+{
+    BerthNetProcess *network = user_data;
+    if (network->watching)
+        network->events->wake(network->user_data);
+}
+
 static void send_access(gpointer user_data)
 {
     BerthNetProcess *network = user_data;
@@ -128,6 +143,8 @@ static bool start(BerthNetProcess *network, GError **error)
     send_access(network);
     if (network->net != NULL)
         send_names(network);
+    if (network->net != NULL && network->watching)
+        berth_net_watch(network->net, on_watched, on_wake, network);
     return network->net != NULL;
 }
 
@@ -278,6 +295,18 @@ int berth_net_process_guest_fd(const BerthNetProcess *network)
 BerthGuestAccess *berth_net_process_access(BerthNetProcess *network)
 {
     return network->access;
+}
+
+void berth_net_process_watch(BerthNetProcess *network)
+{
+    network->watching = true;
+    if (network->net != NULL)
+        berth_net_watch(network->net, on_watched, on_wake, network);
+}
+
+void berth_net_process_unwatch(BerthNetProcess *network)
+{
+    network->watching = false;
 }
 
 void berth_net_process_update(BerthNetProcess *network, GPtrArray *listeners)

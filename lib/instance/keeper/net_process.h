@@ -25,6 +25,11 @@ typedef struct {
     void (*refused)(const char *text, gpointer user_data);
     /* The network was given up; @error is borrowed. */
     void (*failed)(const GError *error, gpointer user_data);
+    /* After berth_net_process_watch: from now on no frame is missed. */
+    void (*watched)(gpointer user_data);
+    /* A frame that wakes the guest (net/wake.h) waits for it. Called once for each watch, after
+     * watched, unless berth-net ended meanwhile: then either may be called again. */
+    void (*wake)(gpointer user_data);
     /* The list of forwards or a state changed: all of them, BerthForward*, borrowed. */
     void (*changed)(const GPtrArray *forwards, gpointer user_data);
 } BerthNetProcessEvents;
@@ -43,6 +48,11 @@ int berth_net_process_guest_fd(const BerthNetProcess *network);
 
 /* Where the guest may connect to; borrowed. Changes take effect at once. */
 BerthGuestAccess *berth_net_process_access(BerthNetProcess *network);
+
+/* Begin to watch for frames that wake the guest, also in a berth-net that is started later, until
+ * unwatched. The guest still gets every frame. */
+void berth_net_process_watch(BerthNetProcess *network);
+void berth_net_process_unwatch(BerthNetProcess *network);
 
 /* Set the guest's listeners (BerthListener*; a reference is kept); NULL: the guest is gone. */
 void berth_net_process_update(BerthNetProcess *network, GPtrArray *listeners);
