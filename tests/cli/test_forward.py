@@ -1,12 +1,15 @@
 """Forwards: rules and what becomes of them, ports as they change, and what a terminal is told. berth-net is
 real, so the host's side is; nobody answers in the guest."""
+import contextlib
 import json
 import os
 import re
 import signal
 import socket
+import struct
 import subprocess
 import time
+from pathlib import Path
 
 import pytest
 
@@ -16,14 +19,17 @@ from waiting import LIMIT
 
 
 def listens(address, port, kind=socket.SOCK_STREAM):
-    """Whether the host's side of a forward is there: it cannot be bound, or there is no such family."""
+    """Whether a socket of this host has the port at @address. Not found out by binding it: berth-net may be about to."""
     family = socket.AF_INET6 if ":" in address else socket.AF_INET
-    with socket.socket(family, kind) as other:
-        try:
-            other.bind((address, port))
-        except OSError:
-            return True
-    return False
+    name = {socket.SOCK_STREAM: "tcp", socket.SOCK_DGRAM: "udp"}[kind] + ("6" if family == socket.AF_INET6 else "")
+    raw = socket.inet_pton(family, address)
+    places = {f"{text}:{port:04X}" for text in (as_in_proc(raw), as_in_proc(bytes(len(raw))))}
+    rows = [line.split() for line in Path(f"/proc/net/{name}").read_text().splitlines()[1:]]
+    return any(row[1] in places and row[3] in ("0A", "07") for row in rows)  # TCP_LISTEN; of UDP, not connected
+
+
+def as_in_proc(raw):
+    return "".join(f"{word:08X}" for (word,) in struct.iter_unpack("=I", raw))
 
 
 def has_ipv6():
@@ -234,23 +240,30 @@ def test_publish(box):
     assert box.info("box")["ports"] == [port, other]
 
 
+def net_of(keeper):
+    """The pid of the keeper's berth-net, or None."""
+    for pid in Path(f"/proc/{keeper}/task/{keeper}/children").read_text().split():
+        with contextlib.suppress(FileNotFoundError, ProcessLookupError):  # it has just ended
+            if "berth-net" in Path(f"/proc/{pid}/comm").read_text():
+                return int(pid)
+    return None
+
+
 def test_restarted_network_opens_all_again(box):
     port = free_port()
     box("start").ok()
     box("forward", "add", "box", str(port)).ok()
     keeper = box.info("box")["keeper_pid"]
-    with open(f"/proc/{keeper}/task/{keeper}/children", encoding="ascii") as children:
-        net = next(pid for pid in map(int, children.read().split())
-                   if "berth-net" in open(f"/proc/{pid}/comm", encoding="utf-8").read())
+    net = wait_for(lambda: net_of(keeper))
     wait_for(lambda: os.stat(f"/proc/{net}").st_ctime + 1.2 < time.time())  # one that dies at once is given up
     os.kill(net, 9)
-    wait_for(lambda: not os.path.exists(f"/proc/{net}"))
+    wait_for(lambda: net_of(keeper) not in (net, None))
+    wait_for(lambda: listens("127.0.0.1", port))
     wait_for(lambda: find(box, "box", port) and find(box, "box", port)["state"] == "open")
-    assert listens("127.0.0.1", port)
 
 
-def serve(address="0.0.0.0"):
-    listener, port = socket.socket(), free_port()
+def serve(address="0.0.0.0", port=None):
+    listener, port = socket.socket(), port or free_port()
     listener.bind((address, port))
     listener.listen()
     return listener, port
@@ -261,7 +274,7 @@ def test_ports_that_need_a_request(box):
     listener, port = serve()
     with listener:
         box.configure(f"[berth]\nports-ignore = {port}\n")
-        box("start", env={"FAKE_QEMU_LISTENERS": "1"}).ok()
+        box("start", env={"FAKE_QEMU_LISTENERS": port}).ok()
         found = wait_for(lambda: find(box, "box", port))
         assert (found["state"], found["origin"]) == ("ignored", "listener")
         assert "ports-ignore" in found["reason"] and found["process"]
@@ -277,7 +290,7 @@ def test_ports_can_be_switched_off(box):
     listener, port = serve()
     with listener:
         box.configure("[berth]\nports = false\n")
-        box("start", env={"FAKE_QEMU_LISTENERS": "1"}).ok()
+        box("start", env={"FAKE_QEMU_LISTENERS": port}).ok()
         rule = free_port()
         box("forward", "add", "box", str(rule)).ok()
         assert [one["port"] for one in ports(box)] == [rule]
@@ -322,19 +335,21 @@ def test_watch_of_a_keeper_that_is_killed(box):
 
 
 def start_and_settle(box):
-    """Ports of the first second give no notice: wait until it is over."""
-    box("start", env={"FAKE_QEMU_LISTENERS": "1"}).ok()
+    """Ports of the first second give no notice: wait until it is over. The port that is the guest's when it is taken."""
+    port = free_port()
+    box("start", env={"FAKE_QEMU_LISTENERS": port}).ok()
     up = time.monotonic()  # or a little before
     wait_for(lambda: time.monotonic() > up + 1)
+    return port
 
 
 @pytest.mark.parametrize("told", [True, False])
 def test_terminal_gets_notices_of_new_ports(box, told):
     box.configure(f"[berth]\nports-notify = {'on' if told else 'off'}\n")
-    start_and_settle(box)
+    port = start_and_settle(box)
     terminal = Terminal(box, "run", "sh", "-c", "echo begun; read line; echo over")
     terminal.expect(b"begun\r\n")
-    listener, port = serve()
+    listener, _ = serve(port=port)
     with listener:
         wait_for(lambda: find(box, "box", port))
         if told:
@@ -348,10 +363,10 @@ def test_terminal_gets_notices_of_new_ports(box, told):
 
 
 def test_plain_streams_get_no_notices(box):
-    start_and_settle(box)
+    port = start_and_settle(box)
     process = box.start("run", "--", "/bin/sh", "-c", "echo begun; read line", stdin=subprocess.PIPE)
     assert process.stdout.readline() == b"begun\n"
-    listener, port = serve()
+    listener, _ = serve(port=port)
     with listener:
         wait_for(lambda: find(box, "box", port))
     result = box.finish(process, b"\n")

@@ -298,7 +298,7 @@ def test_ports(box):
     listener, port = socket.socket(), free_port()
     listener.bind(("0.0.0.0", port))
     listener.listen()
-    box("start", env={"FAKE_QEMU_LISTENERS": "1"}).ok()
+    box("start", env={"FAKE_QEMU_LISTENERS": port}).ok()
 
     def find():
         answer = json.loads(box("ports", "--json").ok())
