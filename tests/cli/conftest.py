@@ -1,4 +1,5 @@
 """The built `berth` in a home of its own, started as a user would start it."""
+import contextlib
 import fcntl
 import io
 import json
@@ -234,6 +235,15 @@ def check_golden(name, text):
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text)
     assert path.read_text() == text
+
+
+def net_of(keeper):
+    """The pid of the keeper's berth-net, or None."""
+    for pid in Path(f"/proc/{keeper}/task/{keeper}/children").read_text().split():
+        with contextlib.suppress(FileNotFoundError, ProcessLookupError):  # it has just ended
+            if "berth-net" in Path(f"/proc/{pid}/comm").read_text():
+                return int(pid)
+    return None
 
 
 class Terminal:

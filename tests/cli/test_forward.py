@@ -1,6 +1,5 @@
 """Forwards: rules and what becomes of them, ports as they change, and what a terminal is told. berth-net is
 real, so the host's side is; nobody answers in the guest."""
-import contextlib
 import json
 import os
 import re
@@ -13,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from conftest import Terminal, wait_for
+from conftest import Terminal, net_of, wait_for
 from ports import free_port
 from waiting import LIMIT
 
@@ -238,15 +237,6 @@ def test_publish(box):
     assert wait_for(lambda: find(box, "box", 81, "udp"))["addresses"] == ["127.0.0.1"]
     assert listens("127.0.0.1", port) and listens("127.0.0.3", port)
     assert box.info("box")["ports"] == [port, other]
-
-
-def net_of(keeper):
-    """The pid of the keeper's berth-net, or None."""
-    for pid in Path(f"/proc/{keeper}/task/{keeper}/children").read_text().split():
-        with contextlib.suppress(FileNotFoundError, ProcessLookupError):  # it has just ended
-            if "berth-net" in Path(f"/proc/{pid}/comm").read_text():
-                return int(pid)
-    return None
 
 
 def test_restarted_network_opens_all_again(box):

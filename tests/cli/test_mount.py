@@ -470,7 +470,10 @@ def state_of(pid):
 
 def is_below(pid, ancestor):
     while pid > 1 and pid != ancestor:
-        pid = int(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[1])
+        try:
+            pid = int(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[1])
+        except (FileNotFoundError, ProcessLookupError):  # another test's, which has ended
+            return False
     return pid == ancestor
 
 

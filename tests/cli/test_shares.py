@@ -9,6 +9,7 @@ import signal
 import pytest
 
 from conftest import wait_for
+from waiting import is_alive
 
 
 @pytest.fixture
@@ -346,7 +347,9 @@ def test_a_distro_that_started_without_any_has_them_at_once(box, source, guest):
 
 def test_a_keeper_that_is_gone_hinders_nothing(box, source):
     box("start", "box").ok()
-    os.kill(box.info("box")["keeper_pid"], signal.SIGKILL)
+    keeper = box.info("box")["keeper_pid"]
+    os.kill(keeper, signal.SIGKILL)
+    wait_for(lambda: not is_alive(keeper))
     added = box("share", "add", "box", str(source), "/work")
     assert (added.status, added.err) == (0, "")
     box("start", "box").ok()

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 import wire
-from conftest import BUILD, wait_for
+from conftest import BUILD, net_of, wait_for
 from waiting import LIMIT
 
 STATUS, STOP, DONE, ERROR, HELLO, HELLO_IS = 65, 67, 80, 83, 85, 86  # lib/instance/control.h, hello.h
@@ -224,19 +224,12 @@ def test_a_guest_that_reboots_after_an_upgrade(running):
 def test_a_berth_net_that_ends_after_an_upgrade(running):
     """The next one is of the keeper's version, under its name."""
     keeper = running.info("box")["keeper_pid"]
-
-    def net():
-        with open(f"/proc/{keeper}/task/{keeper}/children", encoding="ascii") as children:
-            for pid in map(int, children.read().split()):
-                if Path(f"/proc/{pid}/comm").read_text(encoding="utf-8") == "berth-net\n":
-                    return pid
-
     (running.support / "new").write_text("#!/bin/sh\nexit 1\n")
     (running.support / "new").chmod(0o755)
     (running.support / "new").rename(running.support / "berth-net")
-    first = net()
+    first = wait_for(lambda: net_of(keeper))
     os.kill(first, signal.SIGKILL)
-    wait_for(lambda: net() not in (None, first))
+    wait_for(lambda: net_of(keeper) not in (None, first))
     assert running("forward", "add", "box", "8080").status == 0
     assert running.info("box")["state"] == "running"
     assert "ended unexpectedly and was started again" in running("logs", "box").ok()
