@@ -2,13 +2,12 @@
 """Listening sockets, as the agent finds them without the machine's trace events."""
 
 import contextlib
-import errno
 import os
-import random
 import resource
 import socket
 
 import pytest
+from ports import free_port
 
 TCP, UDP = 6, 17
 
@@ -65,24 +64,13 @@ def test_a_mapped_address_is_one_of_ipv4(host):
         assert [(one.family, one.address) for one in find(host, port)] == [(4, "127.0.0.1")]
 
 
-def bind_server_port(sock):
-    """A free port outside the range that the kernel gives to clients."""
-    with open("/proc/sys/net/ipv4/ip_local_port_range", encoding="ascii") as file:
-        first, last = map(int, file.read().split())
-    for port in random.sample([port for port in range(1024, 65536) if not first <= port <= last], 100):
-        try:
-            sock.bind(("127.0.0.1", port))
-            return port
-        except OSError as problem:
-            assert problem.errno == errno.EADDRINUSE
-    raise AssertionError("100 ports are taken")
-
-
 def test_servers_of_udp_and_not_their_clients(host):
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as server, \
             socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as client, \
             socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as unbound:
-        port, of_client = bind_server_port(server), bind_server_port(client)
+        port, of_client = free_port(), free_port()
+        server.bind(("127.0.0.1", port))
+        client.bind(("127.0.0.1", of_client))
         client.connect(("127.0.0.1", port))
         unbound.sendto(b"", ("127.0.0.1", port))  # which gives it a port of the range for clients
         host.until(lambda: find(host, port, UDP))

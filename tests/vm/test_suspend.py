@@ -90,16 +90,16 @@ def test_no_process_sees_a_wrong_clock(host, distro):
     logger.stdin.flush()
     logger.stdout.readline()
     suspend(host, distro)
-    until = time.time() + 3  # a difference that no rounding hides
-    eventually(lambda: time.time() > until)
+    suspended = int(time.time())
+    eventually(lambda: time.time() > suspended + 4, what="a difference that no rounding hides")
     woken = int(time.time())
-    assert skew(host, distro) == 0
+    assert skew(host, distro) <= 1  # the host's time is some milliseconds old when the guest has it
     host.run(distro, "touch", "/tmp/enough")
     times = [int(line) for line in logger.communicate(timeout=60)[0].splitlines()]
     host.run(distro, "rm", "/tmp/enough")
     assert times == sorted(times)
     if distro == "debian":  # it has control groups: nothing ran between the wake and the clock
-        assert [time for time in times if int(until) - 1 < time < woken] == []
+        assert [time for time in times if suspended < time < woken - 1] == []
 
 
 def test_a_file_that_is_written(host, distro):
