@@ -35,6 +35,8 @@ static const char project[] =
     "Each\n.Li [step NAME]\nhas lines for sh,\n.Cm root\nor\n.Cm user ,\n"
     "which run in the distro, in the order of the file, after all else.\n"
     "A step whose text changes is done again.\n"
+    "Without this file,\n.Pa .devcontainer/devcontainer.json\nis read, as far as it says the "
+    "same.\n"
     "The keys of\n.Li [project]\nare:\n.Bl -tag -width Ds\n";
 
 static void add_project(GString *page)

@@ -4,7 +4,9 @@
  */
 #include "up.h"
 
+#include "base/text.h"
 #include "commands.h"
+#include "devcontainer.h"
 #include "up_run.h"
 
 #include <errno.h>
@@ -15,8 +17,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define PROJECT_FILE "berth.conf"
-#define FILE_MAX     (1 << 20) /* bytes */
+#define FILE_MAX   (1 << 20) /* bytes */
+#define NOTICE_MAX 400
 
 static const Option options[] = {
     {"name", 0, "DISTRO", "Name of the distro, instead of the project's", "-"},
@@ -45,7 +47,9 @@ G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(Target, target_clear)
 
 /* --- reading --- */
 
-static Project *read_project(const char *path, GError **error)
+typedef Project *(*ParseFunc)(const char *text, const char *origin, GError **error);
+
+static Project *read_project(const char *path, ParseFunc parse, GError **error)
 {
     g_autofree char *text = NULL;
     g_autoptr(GError) problem = NULL;
@@ -61,7 +65,7 @@ static Project *read_project(const char *path, GError **error)
                         "\"man berth.conf\" describes the file", "%s", problem->message);
         return NULL;
     }
-    return project_parse(text, path, error);
+    return parse(text, path, error);
 }
 
 static bool find_directory(const char *given, Target *target, GError **error)
@@ -78,24 +82,35 @@ static bool find_directory(const char *given, Target *target, GError **error)
     return false;
 }
 
+/* A project's files, in the order in which they are looked for. */
+static const struct {
+    const char *path;
+    ParseFunc parse;
+} files[] = {
+    {"berth.conf", project_parse},
+    {".devcontainer/devcontainer.json", devcontainer_parse},
+    {".devcontainer.json", devcontainer_parse},
+};
+
 static bool read_directory(Target *target, GError **error)
 {
-    g_autofree char *path = g_build_filename(target->directory, PROJECT_FILE, NULL);
-    if (access(path, F_OK) != 0 && errno == ENOENT) {
-        berth_error_set(
-            error, BERTH_ERROR_NOT_FOUND, "up.none",
-            "\"berth templates\" lists what can be begun with: berth up --template NAME",
-            "%s: there is no " PROJECT_FILE, target->directory);
-        return false;
+    for (gsize i = 0; i < G_N_ELEMENTS(files); i++) {
+        g_autofree char *path = g_build_filename(target->directory, files[i].path, NULL);
+        if (access(path, F_OK) != 0 && (errno == ENOENT || errno == ENOTDIR))
+            continue;
+        target->project = read_project(path, files[i].parse, error);
+        return target->project != NULL;
     }
-    target->project = read_project(path, error);
-    return target->project != NULL;
+    berth_error_set(error, BERTH_ERROR_NOT_FOUND, "up.none",
+                    "\"berth templates\" lists what can be begun with: berth up --template NAME",
+                    "%s: there is no berth.conf and no .devcontainer", target->directory);
+    return false;
 }
 
 static bool read_template(Invocation *invocation, const char *name, Target *target, GError **error)
 {
     g_autofree char *path = berth_template_path(invocation->berth, name, error);
-    target->project = path != NULL ? read_project(path, error) : NULL;
+    target->project = path != NULL ? read_project(path, project_parse, error) : NULL;
     if (target->project != NULL && target->project->name == NULL)
         target->project->name = g_strdup(name);
     return target->project != NULL;
@@ -176,6 +191,10 @@ static int make(Invocation *invocation, Target *target, GError **error)
     if (!choose_name(invocation, target, error) || !check_shares(target, error))
         return -1;
     invocation->subject = g_intern_string(target->name);
+    for (guint i = 0; i < target->project->notices->len; i++) {
+        g_autofree char *text = berth_text_clean(target->project->notices->pdata[i], NOTICE_MAX);
+        fprintf(stderr, "berth: up: notice: %s\n", text);
+    }
     g_autoptr(GPtrArray) plan = up_plan(target->project, target->name);
     if (invocation_flag(invocation, "dry-run")) {
         print_plan(plan);
@@ -223,7 +242,9 @@ const Command command_up = {
         "of: a distro or an image, packages, commands as root and as the user, memory, ports,\n"
         "directories, variables. berth.conf(5) describes it. Each step is shown and logged. A\n"
         "step that was done is done again when it has changed. The commands run in the\n"
-        "distro, never on this host; only what is below DIR can be shared.",
+        "distro, never on this host; only what is below DIR can be shared.\n"
+        "Without berth.conf it is .devcontainer/devcontainer.json: image, remoteUser, variables,\n"
+        "forwardPorts, the commands that prepare it, and mounts below DIR; the rest is named.",
     .max_arguments = 1,
     .options = options,
     .run = run,

@@ -284,3 +284,60 @@ def test_templates_that_are_not_there(berth):
     berth("install", "--template", "../x").failed(1, "template.not-found")
     berth("install", "--template", "go", "Debian").failed(2, "usage.value")
     berth("install", "--template", "go", "--size", "1G").failed(2, "usage.value", hint=False)
+
+
+# --- devcontainer.json ---
+
+def devcontainer(project, text, path=".devcontainer/devcontainer.json"):
+    (project.path / path).parent.mkdir(exist_ok=True)
+    (project.path / path).write_text(text)
+
+
+@pytest.mark.parametrize("path", [".devcontainer/devcontainer.json", ".devcontainer.json"])
+def test_devcontainer(project, path):
+    (project.path / "data").mkdir()
+    devcontainer(project, """// an editor's
+    {"name": "My App", "image": "debian:12", "remoteUser": "ada", "forwardPorts": [3000],
+     "postCreateCommand": "make deps", "containerEnv": {"SECRET": "a-secret-value"},
+     "mounts": ["source=${localWorkspaceFolder}/data,target=/data,type=bind"],
+     "features": {"ghcr.io/x/node:1": {}}, "runArgs": ["--\\u001b[31m"], "\\u001b[0m": 1,}""", path)
+    result = project.up("--dry-run")
+    lines = result.out.splitlines()
+    assert result.status == 0 and "a-secret-value" not in result.out + result.err
+    assert [line for line in lines if line.startswith("berth")] == [
+        "berth install --no-launch --name My-App oci:debian:12", "berth share add My-App .",
+        "berth share add My-App data:/data", "berth forward add My-App 3000",
+        "berth run -d My-App -u ada --no-tty -- sh -c 'make deps'"]
+    notices = result.err.splitlines()
+    assert len(notices) == 3 and all(line.startswith("berth: up: notice: ") for line in notices)
+    assert "ghcr.io/x/node:1 is not installed" in notices[0] and "runArgs: has no effect" in notices[1]
+    assert "\x1b" not in result.err
+
+
+def test_devcontainer_is_made(project, rootfs):
+    devcontainer(project, json.dumps({"image": "debian:12", "postCreateCommand": f"echo made >>{project.trace}"}))
+    result = project.up("--from-file", rootfs)
+    assert result.status == 0 and project.done() == ["made"], result
+    assert project.up("--from-file", rootfs).ok() and project.done() == []
+
+
+@pytest.mark.parametrize("text, code, where", [
+    ('{"image": "a",\n "name" "b"}', "project.json", "json:2: "),
+    ("", "project.json", "json:1: "),
+    ("[]", "project.value", "json:1: "),
+    ('{"image": ["a"]}', "project.value", "json:1: image"),
+    ('{"image": "--from-file"}', "project.value", "json:1: image"),
+    ('{"build": {"dockerfile": "Dockerfile"}}', "project.source", "has no image"),
+    ('{"image": "a", "forwardPorts": 1}', "project.value", "forwardPorts"),
+    ('{"image": "a", "postCreateCommand": 1}', "project.value", "postCreateCommand"),
+])
+def test_bad_devcontainer(project, berth, text, code, where):
+    devcontainer(project, text)
+    project.up().failed(1, code, where)
+    assert berth.names() == []
+
+
+def test_berth_conf_comes_first(project):
+    devcontainer(project, "nonsense")
+    project.write("")
+    assert project.up("--dry-run").ok()
