@@ -53,6 +53,11 @@ const char *berth_version(void)
     return BERTH_VERSION;
 }
 
+char *berth_mcp_program(const Berth *berth)
+{
+    return berth_layout_mcp_program(berth->layout);
+}
+
 guint berth_protocol_version(void)
 {
     return WIRE_VERSION;

@@ -44,6 +44,9 @@ void berth_set_warning(Berth *berth, void (*line)(const char *line, gpointer use
 /* "0.1.0" */
 const char *berth_version(void);
 
+/* The path of the program of `berth mcp`; free with g_free. */
+char *berth_mcp_program(const Berth *berth);
+
 /* The versions of the host-guest protocol, and of the control protocol between berth and a
  * keeper. */
 guint berth_protocol_version(void);
@@ -196,8 +199,9 @@ typedef struct {
     gint64 created_usec;
 
     char *state; /* "stopped", "starting", "running", "paused", "suspending", "suspended", "waking",
-                    "stopping" or "unresponsive"; or the work of a command on it: "importing", "exporting", "cloning", "renaming",
-                    "moving", "resizing", "compacting", "removing", "busy" */
+                    "stopping" or "unresponsive"; or the work of a command on it: "importing",
+                    "exporting", "cloning", "renaming", "moving", "resizing", "compacting",
+                    "removing", "busy" */
     char *reason;        /* why it is paused; or NULL */
     guint holder_pid;    /* of the command that works on it, or 0 */
     gint64 started_usec; /* 0 when stopped; likewise all below */
@@ -491,6 +495,22 @@ typedef struct {
  * copied is reported and the rest goes on. The connections are used up. Ignore SIGPIPE before.
  * Errors: "cp.*", "session.*". */
 bool berth_copy_files(const BerthCopy *copy, GError **error);
+
+typedef struct {
+    int connection;   /* of berth_connect, used up by the call */
+    const char *name; /* of the distro, for messages */
+    const char *user; /* NULL: the default user */
+    const char *path; /* a relative one starts in the user's home */
+} BerthFile;
+
+/* Write the size of a distro's file in decimal, a newline and up to @limit bytes from @offset to
+ * @output. Errors: "file.open.*", "file.special", "file.read.*", "session.*". */
+bool berth_file_read(const BerthFile *file, guint64 offset, guint64 limit, int output,
+                     GError **error);
+
+/* Replace or create a distro's file at once with @size bytes of @input; mode and owner stay.
+ * Errors: also "file.write.*", "file.input". */
+bool berth_file_write(const BerthFile *file, int input, guint64 size, GError **error);
 
 typedef struct {
     const char *name; /* NULL: the default distro */

@@ -4,12 +4,13 @@
  * hands PID 1 to the distro's init; `--agent FD` is the agent alone, as an ordinary process over a
  * socket, and `--carry FUSE PORT ROOT [NEXT]` a share's carrier alone. As `berthpath`,
  * `berth-fsmonitor` or a name of host/berth_host.h it is that command. The other words are the host's, which runs this program in
- * sessions (copy/copy.h, mount/mount.h, ssh/ssh.h).
+ * sessions (copy/copy.h, copy/file.h, mount/mount.h, ssh/ssh.h).
  */
 #include "agent/agent.h"
 #include "agent/ssh_agent.h"
 #include "boot/boot.h"
 #include "copy/copy.h"
+#include "copy/file.h"
 #include "fsmonitor/fsmonitor.h"
 #include "host/berth_host.h"
 #include "mount/mount.h"
@@ -144,6 +145,8 @@ int main(int argc, char **argv)
         return run_carrier(argv[2], argv[3], argv[4], argv[5]);
     if (argc > 1 && strcmp(argv[1], WIRE_GUEST_COPY) == 0)
         return copy_main(argv + 2);
+    if (argc > 1 && strcmp(argv[1], WIRE_GUEST_FILE) == 0)
+        return file_main(argv + 2);
     if (argc > 1 && strcmp(argv[1], WIRE_GUEST_MOUNT) == 0)
         return mount_main(argv + 2);
     if (argc < 3 || strcmp(argv[1], "--agent") != 0)

@@ -45,6 +45,8 @@ const Command *const commands[] = {
     &command_docker_env,
     &command_ssh_config,
     &command_ssh_proxy,
+    &command_mcp,
+    &command_file,
     &command_code,
     &command_logs,
     &command_doctor,

@@ -242,6 +242,11 @@ char *berth_layout_mount_program(const BerthLayout *layout)
     return g_build_filename(layout->support, "berth-mount", NULL);
 }
 
+char *berth_layout_mcp_program(const BerthLayout *layout)
+{
+    return g_build_filename(layout->support, "berth-mcp", NULL);
+}
+
 char *berth_layout_kernel(const BerthLayout *layout)
 {
     return g_build_filename(layout->support, "vmlinux", NULL);

@@ -79,6 +79,7 @@ char *berth_layout_lists(const BerthLayout *layout);
 char *berth_layout_image_program(const BerthLayout *layout);
 char *berth_layout_fetch_program(const BerthLayout *layout);
 char *berth_layout_mount_program(const BerthLayout *layout);
+char *berth_layout_mcp_program(const BerthLayout *layout);
 char *berth_layout_kernel(const BerthLayout *layout);
 char *berth_layout_initramfs(const BerthLayout *layout);
 char *berth_layout_machine_template(const BerthLayout *layout, const char *architecture);

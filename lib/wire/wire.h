@@ -94,6 +94,7 @@
 #define WIRE_GUEST_PROGRAM    "/proc/self/exe"
 #define WIRE_GUEST_WHOAMI     "--whoami" /* print the name of the session's user */
 #define WIRE_GUEST_COPY       "--copy"   /* cmd/berth-guest/copy/copy.h: an end of `berth cp` */
+#define WIRE_GUEST_FILE       "--file"   /* cmd/berth-guest/copy/file.h: a part of a file, or a new one */
 #define WIRE_GUEST_MOUNT      "--mount"  /* cmd/berth-guest/mount/mount.h: the files of a mount */
 #define WIRE_GUEST_SSH_CHECK  "--ssh-check"  /* USER: 0, or a WireSshStatus */
 #define WIRE_GUEST_SSH_UNPACK "--ssh-unpack" /* the ssh server to lend is on standard input */

@@ -8,7 +8,7 @@ from conftest import check_golden
 from waiting import LIMIT
 
 COMMANDS = ["accept", "cache", "changes", "clone", "code", "compact", "config", "console", "cp", "discard", "docker-env", "doctor", "export", "forward", "help", "host", "import", "import-in-place", "install",
-            "list", "logs", "manage", "mount", "move", "path", "ports", "rename", "report", "resize", "run", "set-default", "share", "shell", "shutdown", "ssh-config",
+            "list", "logs", "manage", "mcp", "mount", "move", "path", "ports", "rename", "report", "resize", "run", "set-default", "share", "shell", "shutdown", "ssh-config",
             "start", "status", "suspend", "templates", "terminate", "umount", "unregister", "up", "version"]
 
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "copy.h"
 
+#include "tilde.h"
 #include "transfer/receiver.h"
 #include "transfer/sender.h"
 
@@ -37,21 +38,12 @@ static ptrdiff_t read_input(void *data, void *bytes, size_t size)
     return count < 0 ? -errno : count;
 }
 
-/* "~" and "~/..." without the "~/": the working directory is home. */
-static char *without_tilde(char *path)
-{
-    if (path[0] != '~' || (path[1] != '\0' && path[1] != '/'))
-        return path;
-    path += 1 + strspn(path + 1, "/");
-    return *path != '\0' ? path : (char *)".";
-}
-
 static int send_paths(char **paths, bool recursive)
 {
     const TransferSend send = {.paths = paths, .recursive = recursive, .write = write_output};
     fcntl(STDOUT_FILENO, F_SETPIPE_SZ, PIPE_SIZE);
     for (char **path = paths; *path != NULL; path++)
-        *path = without_tilde(*path);
+        *path = tilde_remove(*path);
     return transfer_send(&send) == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
 }
 
@@ -86,7 +78,7 @@ static int receive_path(char *path, bool directory)
 {
     TransferWriter writer = {.write = write_output};
     const TransferReceive receive = {
-        .path = without_tilde(path),
+        .path = tilde_remove(path),
         .directory = directory,
         .read = read_input,
         .report = report,

@@ -1,0 +1,60 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * berth mcp — serves distros to programs by the Model Context Protocol. The server is a program of
+ * its own, berth-mcp: a library that reads JSON would delay the start of every other command.
+ */
+#include "commands.h"
+
+#include <errno.h>
+#include <unistd.h>
+
+static const Option options[] = {
+    {"distro", 'd', "NAME", "Serve only this distro; may be repeated", "distro"},
+    {"read-only", 0, NULL, "Offer no tool that changes a distro or runs a command in it"},
+    {NULL},
+};
+
+/* An unknown name is an error now, not at the first call. */
+static bool add_distros(const Invocation *invocation, GPtrArray *argv, GError **error)
+{
+    const char *given;
+    for (guint i = 0; (given = invocation_nth_value(invocation, "distro", i)) != NULL; i++) {
+        char *name = berth_resolve(invocation->berth, given, error);
+        if (name == NULL)
+            return false;
+        g_ptr_array_add(argv, name);
+    }
+    return true;
+}
+
+static int run(Invocation *invocation, GError **error)
+{
+    g_autoptr(GPtrArray) argv = g_ptr_array_new_with_free_func(g_free);
+    g_autofree char *program = berth_mcp_program(invocation->berth);
+    g_ptr_array_add(argv, g_strdup(program));
+    g_ptr_array_add(
+        argv, g_strdup(invocation_flag(invocation, "read-only") ? "read-only" : "read-write"));
+    if (!add_distros(invocation, argv, error))
+        return -1;
+    g_ptr_array_add(argv, NULL);
+    execv(program, (char **)argv->pdata);
+    berth_error_set_errno(error, errno, "mcp.program", "%s", program);
+    return -1;
+}
+
+const Command command_mcp = {
+    .name = "mcp",
+    .synopsis = "[OPTION]...",
+    .summary = "Serve distros to programs by the Model Context Protocol",
+    .details =
+        "The client, such as an editor or an agent, starts \"berth mcp\" and speaks JSON-RPC with\n"
+        "it over standard input and output. The tools: list, status, ports, run, read, write,\n"
+        "start, suspend and terminate, with the checks and error codes of the commands. A\n"
+        "client may do what you may: run any command in the distros, which reach what they\n"
+        "reach otherwise, your shared home included. --distro limits it to some distros,\n"
+        "and --read-only to list, status, ports and read; read starts a distro that is\n"
+        "stopped. For a client that is configured by a file:\n"
+        "    {\"mcpServers\": {\"berth\": {\"command\": \"berth\", \"args\": [\"mcp\"]}}}",
+    .options = options,
+    .run = run,
+};
