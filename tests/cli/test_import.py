@@ -207,6 +207,6 @@ def test_the_same_archive_makes_the_same_disk(berth, tmp_path):
 def test_progress_is_for_terminals_that_can(berth, rootfs, term, escapes):
     terminal = Terminal(berth, "import", "box", rootfs, term=term)
     terminal.end(0)
-    shown = os.read(terminal.master, 65536)
+    shown = terminal.rest()
     terminal.close()
     assert b"entries" in shown and (b"\x1b" in shown) == escapes

@@ -7,6 +7,7 @@ import subprocess
 
 import pytest
 from conftest import BUILD, SOURCE
+from waiting import LIMIT
 
 # Runs the words that it is given where the directories in HIDDEN are empty, as the same user as before.
 ALONE = """
@@ -52,7 +53,7 @@ def use(berth, program, script):
         (berth.path / "vmlinux").write_text("fake-qemu does not look\n")
         environment["BERTH_KERNEL"] = str(berth.path / "vmlinux")
     done = subprocess.run(alone("sh", "-euc", script), env=environment, cwd=berth.path, capture_output=True, text=True,
-                          stdin=subprocess.DEVNULL, timeout=120)
+                          stdin=subprocess.DEVNULL, timeout=LIMIT)
     assert done.returncode == 0, done
     return done.stdout
 

@@ -1,6 +1,5 @@
 """Looking: list, status, config, and the default distro. None of these start anything."""
 import json
-import os
 import select
 import socket
 import sqlite3
@@ -10,6 +9,7 @@ import threading
 import pytest
 
 from conftest import Terminal, wait_for
+from ports import free_port
 from waiting import LIMIT
 
 
@@ -43,9 +43,7 @@ def shown(berth, *arguments, columns):
     """The lines that a terminal of @columns shows."""
     terminal = Terminal(berth, *arguments, columns=columns)
     terminal.end(0)
-    lines = b""
-    while select.select([terminal.master], [], [], 0)[0]:
-        lines += os.read(terminal.master, 4096)
+    lines = terminal.rest()
     terminal.close()
     return lines.decode().splitlines()
 
@@ -53,10 +51,7 @@ def shown(berth, *arguments, columns):
 def test_list_fits_the_terminal(box, rootfs):
     """A long name, and more ports than there is room for; a wide terminal and a pipe show all of them."""
     name = "a-name-that-is-long-" * 3
-    sockets = [socket.create_server(("127.0.0.1", 0)) for _ in range(8)]
-    ports = sorted(s.getsockname()[1] for s in sockets)
-    for s in sockets:
-        s.close()
+    ports = sorted(free_port() for _ in range(8))
     box("rename", "box", name).ok()
     box("start", name).ok()
     for port in ports:

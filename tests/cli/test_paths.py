@@ -97,7 +97,7 @@ def test_distro_without_directories_gives_no_notice(box, guest, on_terminal, tmp
     terminal = on_terminal("run", "sh", "-c", "echo in:$(pwd)", cwd=tmp_path)
     terminal.expect(b"in:")
     terminal.end(0)
-    assert b"berth:" not in terminal.seen
+    assert b"berth:" not in terminal.rest()
     box("path", "/usr").failed(1, "path.no-shares", "box sees no directory of this host")
 
 

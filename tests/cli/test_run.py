@@ -276,7 +276,7 @@ def test_terminal_beside_a_file_is_raw(on_terminal, tmp_path):
         terminal.type(b"secret\r")
         terminal.end(6)
     assert (tmp_path / "log").read_bytes() == b"\ngot secret\n"
-    assert b"secret" not in terminal.seen
+    assert b"secret" not in terminal.rest()
 
 
 def test_no_tty_and_tty(box, on_terminal):

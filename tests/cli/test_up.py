@@ -7,6 +7,8 @@ import subprocess
 import pytest
 
 from conftest import SOURCE, wait_for
+from ports import free_port
+from waiting import LIMIT
 
 TEMPLATES = ["c", "docker", "go", "k3s", "node", "podman", "postgres", "python", "rust"]
 
@@ -50,17 +52,18 @@ def titles(result):
 
 
 def test_from_nothing(project, berth):
-    project.write(project.step("first", "one") + project.step("second", "two"), "memory = 1G\nforwards = 18080:80")
+    port = free_port()
+    project.write(project.step("first", "one") + project.step("second", "two"), f"memory = 1G\nforwards = {port}:80")
     result = project.up()
     assert result.status == 0, result
     assert project.done() == ["one", "two"]
     assert titles(result)[0] == f"==> install web from {project.rootfs}"
     assert [line.split(" echo")[0] for line in titles(result)[1:]] == [
-        "==> memory 1G", "==> forward 18080:80", "==> step first (user)", "==> step second (user)"]
+        "==> memory 1G", f"==> forward {port}:80", "==> step first (user)", "==> step second (user)"]
     assert result.out.endswith('web is up; "berth shell web" opens a shell in it\n')
     assert berth.info("web")["state"] == "running"
     assert berth("config", "get", "--distro", "web", "memory").ok() == f"{1 << 30}\n"
-    assert [rule["rule"] for rule in json.loads(berth("forward", "list", "--json", "web").ok())["forwards"]] == ["18080:80"]
+    assert [rule["rule"] for rule in json.loads(berth("forward", "list", "--json", "web").ok())["forwards"]] == [f"{port}:80"]
     assert "step first (user)" in project.log()
 
 
@@ -228,9 +231,10 @@ def test_a_share_below_the_home_that_is_shared(project, berth):
 
 
 def test_what_the_user_added_already(project, berth):
-    project.write("", "forwards = 18081")
+    port = free_port()
+    project.write("", f"forwards = {port}")
     berth("import", "web", project.rootfs).ok()
-    berth("forward", "add", "web", "18081").ok()
+    berth("forward", "add", "web", port).ok()
     assert project.up("--existing").status == 0
 
 
@@ -240,7 +244,7 @@ def test_one_up_at_a_time_and_a_stop(project, berth):
     wait_for(lambda: project.trace.read_text() == "here\n")
     project.up().failed(1, "up.busy", "web")
     process.send_signal(signal.SIGTERM)
-    assert process.wait(timeout=60) == -signal.SIGTERM
+    assert process.wait(timeout=LIMIT) == -signal.SIGTERM
     process.communicate()
     wait_for(lambda: berth.info("web")["sessions"] == 0)  # its command has ended with it
     project.write(project.step("wait", "done"))
