@@ -39,8 +39,8 @@ def kill_hard(host, name, pid):
     os.kill(pid, signal.SIGKILL)
 
     def gone():
-        row = host.info(name)
-        return row["state"] in ("stopped", "starting") or pid not in (row["keeper_pid"], row["qemu_pid"])
+        row = host.info(name)  # "busy", without either, while the QEMU of a killed keeper ends
+        return row["state"] in ("stopped", "starting") or pid not in (row.get("keeper_pid"), row.get("qemu_pid"))
     eventually(gone, what="the end")
 
 
