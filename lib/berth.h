@@ -532,6 +532,11 @@ bool berth_umount(const char *path, bool lazy, GError **error);
  * "docker.none". */
 char *berth_docker_socket(Berth *berth, const char *name, char **ret_notice, GError **error);
 
+/* "NAME=value" for each service of this host that the settings of @name allow: variables for the
+ * distro's programs, which set them only for users who may use the service. Free with g_strfreev.
+ */
+char **berth_service_variables(Berth *berth, const char *name);
+
 /* --- ssh --- */
 
 /* OpenSSH's configuration for @name, or with NULL for all distros; free with g_free. Makes the keys

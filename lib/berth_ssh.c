@@ -4,8 +4,14 @@
  */
 #include "berth.h"
 
+#include "lifecycle/services.h"
 #include "lifecycle/ssh.h"
 #include "lifecycle/ssh_proxy.h"
+
+char **berth_service_variables(Berth *berth, const char *name)
+{
+    return berth_services_variables(berth, name);
+}
 
 char *berth_ssh_config(Berth *berth, const char *name, char **ret_notice, GError **error)
 {

@@ -5,8 +5,7 @@
 
 #include <string.h>
 
-#define LIST      "BERTH_ENV"
-#define SSH_AGENT "SSH_AUTH_SOCK=/run/berth/host-ssh-agent" /* of the guest */
+#define LIST "BERTH_ENV"
 
 static const char *const terminal_names[] = {"TERM", "COLORTERM", NULL};
 
@@ -153,10 +152,7 @@ void session_environment_set_distro(SessionEnvironment *environment, const char 
 void session_environment_offer_services(SessionEnvironment *environment, Berth *berth,
                                         const char *name)
 {
-    g_autoptr(GPtrArray) settings = berth_settings(berth, name, NULL);
-    for (guint i = 0; settings != NULL && i < settings->len; i++) {
-        const BerthSetting *setting = settings->pdata[i];
-        if (strcmp(setting->name, "host-ssh-agent") == 0 && strcmp(setting->value, "true") == 0)
-            g_ptr_array_insert(environment->offered, 0, g_strdup(SSH_AGENT));
-    }
+    g_auto(GStrv) pairs = berth_service_variables(berth, name);
+    for (gsize i = 0; pairs[i] != NULL; i++)
+        g_ptr_array_insert(environment->offered, 0, g_strdup(pairs[i]));
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "ssh_proxy.h"
 
+#include "services.h"
 #include "ssh.h"
 #include "start.h"
 
@@ -141,7 +142,10 @@ static bool serve(const Proxy *proxy, const BerthSshKeys *keys, GError **error)
     g_autofree char *host = g_strconcat(WIRE_SSH_HOST_KEY "=", keys->host_key, NULL);
     g_autofree char *dropbear = g_strconcat(WIRE_SSH_DROPBEAR_KEY "=", keys->dropbear_key, NULL);
     g_autofree char *client = g_strconcat(WIRE_SSH_CLIENT_KEY "=", keys->public_key, "\n", NULL);
-    const char *const environment[] = {host, dropbear, client, NULL};
+    g_auto(GStrv) pairs = berth_services_variables(proxy->berth, proxy->distro->name);
+    g_autofree char *lines = g_strjoinv("\n", pairs);
+    g_autofree char *offered = g_strconcat(WIRE_SSH_OFFERED "=", lines, NULL);
+    const char *const environment[] = {host, dropbear, client, offered, NULL};
     int status = run_guest(proxy, WIRE_GUEST_SSH_SERVE, proxy->streams[STDIN_FILENO],
                            proxy->streams[STDOUT_FILENO], environment, error);
     g_clear_error(status >= 0 ? error : NULL); /* the server's own end is ssh's business */

@@ -104,6 +104,7 @@
 #define WIRE_SSH_HOST_KEY     "BERTH_SSH_HOST_KEY"     /* private, as OpenSSH writes it */
 #define WIRE_SSH_DROPBEAR_KEY "BERTH_SSH_DROPBEAR_KEY" /* the same as dropbear has it, in hex */
 #define WIRE_SSH_CLIENT_KEY   "BERTH_SSH_CLIENT_KEY"   /* public: a line of authorized_keys */
+#define WIRE_SSH_OFFERED      "BERTH_SSH_OFFERED" /* lines, as OPEN's offered; it may be missing */
 
 typedef enum {
     /* stream 0, host to guest */

@@ -258,3 +258,23 @@ def test_a_distro_that_is_renamed_and_one_that_is_gone(ssh, host):
     assert not key.exists()
     result = clone("true", check=False)
     assert result.returncode == 255 and "code: distro.not-found" in result.stderr
+
+
+def test_services_of_the_host(ssh):
+    """Variables of those that the settings allow, for the distro's default user, in every kind of session."""
+    settings = ssh.host.root / "config/berth/berth.conf"
+    before = settings.read_text() if settings.exists() else ""
+    script = "echo ${SSH_AUTH_SOCK-none} ${BROWSER-none}"
+    ssh.stop()  # nobody has had a session yet
+    assert ssh(script).stdout == "none none\n"
+    settings.parent.mkdir(parents=True, exist_ok=True)
+    settings.write_text(f"{before}[distro {ssh.name}]\nhost-ssh-agent=true\nhost-urls=true\n")
+    try:
+        offered = "/run/berth/host-ssh-agent /run/berth/bin/berth-open\n"
+        assert ssh(script).stdout == offered
+        assert ssh(script, user="worker").stdout == "none none\n"
+        assert ssh.host.shell(ssh.name, script).stdout == offered
+        assert ssh.host("run", "-d", ssh.name, "-u", "worker", "--", "sh", "-c", script).stdout == "none none\n"
+        assert ssh.host("run", "-d", ssh.name, "--env", "BROWSER=mine", "--", "sh", "-c", script).stdout.endswith(" mine\n")
+    finally:
+        settings.write_text(before)

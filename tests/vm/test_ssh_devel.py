@@ -131,6 +131,8 @@ def test_sessions_reach_the_agent_of_the_host(ssh, devel, tmp_path):
         path, listed = seen()
         assert path == "/run/berth/host-ssh-agent" and "of sessions" in listed
         assert seen("-u", "visitor")[0] == "none"
+        assert "of sessions" in ssh("ssh-add -l").stdout
+        assert ssh("echo ${SSH_AUTH_SOCK-none}", user="visitor").stdout == "none\n"
         assert seen("--env", "SSH_AUTH_SOCK=/mine")[0] == "/mine"
     finally:
         settings.write_text(before)

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "environment.h"
 
+#include "calls.h"
 #include "offer.h"
 
 #include "os/programs.h"
@@ -176,13 +177,32 @@ static void set_runtime_directory(Environment *environment, const User *user)
 
 /* ---- the client ---- */
 
-/* The ssh agent of the host, for the owner of its socket who has no other. */
-static void set_ssh_agent(Environment *environment, const User *user, const char *pair)
+static bool owns_socket(const User *user, const char *path)
 {
     struct stat info;
-    if (environment_get(environment, "SSH_AUTH_SOCK") == NULL &&
-        stat(strchr(pair, '=') + 1, &info) == 0 && S_ISSOCK(info.st_mode) &&
-        info.st_uid == user->uid)
+    return stat(path, &info) == 0 && S_ISSOCK(info.st_mode) && info.st_uid == user->uid;
+}
+
+static bool is_service(const char *pair)
+{
+    return strncmp(pair, "SSH_AUTH_SOCK=", 14) == 0 || strncmp(pair, "BROWSER=", 8) == 0;
+}
+
+bool environment_serves(const User *user, const char *pair)
+{
+    const char *path = strchr(pair, '=') + 1;
+    if (strncmp(pair, "SSH_AUTH_SOCK=", 14) == 0)
+        return owns_socket(user, path);
+    return is_service(pair) && access(path, X_OK) == 0 &&
+           (user->uid == 0 || owns_socket(user, CALLS_SOCKET SSH_AGENT_SUFFIX));
+}
+
+/* Not in place of what the distro or the user has set. */
+static void set_service(Environment *environment, const User *user, const char *pair)
+{
+    char name[16];
+    snprintf(name, sizeof(name), "%.*s", (int)strcspn(pair, "="), pair);
+    if (environment_get(environment, name) == NULL && environment_serves(user, pair))
         set_pair(environment, pair);
 }
 
@@ -191,8 +211,8 @@ static void set_offered(Environment *environment, const User *user, char *const 
 {
     bool speaks_utf8 = false;
     for (; offered != NULL && *offered != NULL; offered++) {
-        if (strncmp(*offered, "SSH_AUTH_SOCK=", 14) == 0)
-            set_ssh_agent(environment, user, *offered);
+        if (is_service(*offered))
+            set_service(environment, user, *offered);
         else if (offer_is_known(*offered))
             set_pair(environment, *offered);
         else

@@ -25,5 +25,9 @@ typedef struct {
 
 Environment environment_build(const EnvironmentSources *sources);
 
+/* Whether @pair names a service of the host that @user may use: SSH_AUTH_SOCK for the owner of that
+ * socket, BROWSER also for root. */
+bool environment_serves(const User *user, const char *pair);
+
 /* The value of @name, or NULL. */
 const char *environment_get(const Environment *environment, const char *name);

@@ -190,6 +190,18 @@ static bool is_first_run(const SpawnRequest *request, bool bare)
     return interactive && !bare && oobe_is_wanted();
 }
 
+/* To the default user of now; whoever this session is for, an ssh server's user may be that one. */
+static void give_ssh_agent(const SessionHost *host)
+{
+    User user;
+    char message[160];
+    const DefaultUsers defaults = {"", host->user};
+    if (host->ssh_agent == NULL || !user_choose("", &defaults, &user, message, sizeof(message)))
+        return;
+    ssh_agent_give(host->ssh_agent, user.uid, user.gid);
+    user_clear(&user);
+}
+
 /* Choose the user and, by that, login session, first-run command and shell, then start. */
 static Session *open_request(SessionHost *host, const WireFrame *frame, SpawnRequest *request,
                              const char *asked, bool bare)
@@ -205,8 +217,7 @@ static Session *open_request(SessionHost *host, const WireFrame *frame, SpawnReq
         use_rescue_shell(&user);
     request->user = &user;
     request->by_default = asked[0] == '\0';
-    if (request->by_default)
-        ssh_agent_give(host->ssh_agent, user.uid, user.gid);
+    give_ssh_agent(host);
     request->first_run = is_first_run(request, bare);
     if (host->logins != NULL && !bare && !request->first_run)
         request->wait = !logins_get(host->logins, user.uid, &request->session);

@@ -14,7 +14,6 @@
 #include <unistd.h>
 
 #define BACKLOG 64
-#define SUFFIX  "-ssh-agent"
 
 static bool become(const struct ucred *peer)
 {
@@ -56,9 +55,9 @@ static void on_listener(Source *source, uint32_t events)
 int ssh_agent_listen(SshAgent *agent, const char *calls)
 {
     struct sockaddr_un address = {.sun_family = AF_UNIX};
-    if (strlen(calls) + strlen(SUFFIX) >= sizeof(agent->path))
+    if (strlen(calls) + strlen(SSH_AGENT_SUFFIX) >= sizeof(agent->path))
         return -ENAMETOOLONG;
-    snprintf(agent->path, sizeof(agent->path), "%s" SUFFIX, calls);
+    snprintf(agent->path, sizeof(agent->path), "%s" SSH_AGENT_SUFFIX, calls);
     strcpy(address.sun_path, agent->path);
     agent->calls = calls;
     int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);

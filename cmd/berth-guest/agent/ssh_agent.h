@@ -12,6 +12,7 @@
 
 #include <sys/types.h>
 
+#define SSH_AGENT_SUFFIX  "-ssh-agent"      /* behind the path of calls.h */
 #define SSH_AGENT_PROGRAM "berth-ssh-agent" /* argv[0] of such a process */
 
 /* Initialise loop, which is borrowed. */

@@ -145,6 +145,7 @@ static int write_files(const SshRequest *request)
         {CARRIED "/etc/nsswitch.conf", "passwd: files\ngroup: files\nhosts: files dns\n"},
         {CARRIED "/etc/shells", "/" CARRIED_SESSION "\n"},
         {CARRIED "/etc/home/.ssh/authorized_keys", request->client_key},
+        {CARRIED CARRIED_OFFERED, request->offered != NULL ? request->offered : ""},
     };
     int result = file_make_directories(CARRIED "/etc/home/.ssh", 0700);
     for (size_t i = 0; result == 0 && i < sizeof(files) / sizeof(files[0]); i++)

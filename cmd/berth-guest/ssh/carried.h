@@ -18,6 +18,9 @@
 #define CARRIED         "/run/berth/ssh/server"
 #define CARRIED_SESSION "session" /* the program in it that dropbear runs as a shell */
 
+#define CARRIED_OFFERED "/etc/offered" /* in its root: the variables that the host offers, lines   \
+                                        */
+
 bool carried_is_there(void);
 
 /* Unpack the archive on standard input, unless it is there already. 0, or -errno. */

@@ -6,6 +6,7 @@
 #include "agent/environment.h"
 #include "agent/holder.h"
 #include "distro/user.h"
+#include "os/file.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -74,7 +75,7 @@ static void own_agent(const User *user)
     free(copy);
 }
 
-static Environment make_environment(const User *user, pid_t holder)
+static Environment make_environment(const User *user, pid_t holder, char *const *offered)
 {
     char *given[FIXED_COUNT + PASSED_COUNT + 1] = {0};
     size_t count = FIXED_COUNT;
@@ -84,8 +85,11 @@ static Environment make_environment(const User *user, pid_t holder)
         if (value != NULL && asprintf(&given[count], "%s=%s", passed[i], value) >= 0)
             count++;
     }
-    const EnvironmentSources sources = {
-        .user = user, .login = holder, .tty = isatty(STDIN_FILENO) == 1, .given = given};
+    const EnvironmentSources sources = {.user = user,
+                                        .login = holder,
+                                        .tty = isatty(STDIN_FILENO) == 1,
+                                        .offered = offered,
+                                        .given = given};
     return environment_build(&sources);
 }
 
@@ -117,14 +121,14 @@ static bool is_sftp(const char *command)
            strpbrk(command, " \t\n") == NULL && access(command, X_OK) < 0;
 }
 
-static int run_as(const User *user, const char *command)
+static int run_as(const User *user, const char *command, char *const *offered)
 {
     own_terminal(user);
     own_agent(user);
     pid_t holder = holder_find(user->uid);
     if (holder > 0)
         holder_join(holder);
-    Environment environment = make_environment(user, holder);
+    Environment environment = make_environment(user, holder, offered);
     if (!become(user)) {
         fail(user->name);
         return STATUS_BERTH;
@@ -145,6 +149,7 @@ int ssh_session_run(char **argv)
     const char *name = getenv("LOGNAME");
     const char *command = argv[1] != NULL && strcmp(argv[1], "-c") == 0 ? argv[2] : NULL;
     User user;
+    char **offered = request_lines(file_read(CARRIED_OFFERED)); /* of dropbear's root */
     if (!enter_distro()) {
         fail("the distro's mounts");
         return STATUS_BERTH;
@@ -153,5 +158,5 @@ int ssh_session_run(char **argv)
         errno = ENOENT;
         return fail(name != NULL ? name : "LOGNAME");
     }
-    return run_as(&user, command);
+    return run_as(&user, command, offered);
 }

@@ -1,10 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 #include "sshd.h"
 
+#include "agent/environment.h"
+#include "distro/user.h"
 #include "os/file.h"
 #include "os/program.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -13,6 +16,8 @@
 #define CONFIG          DIRECTORY "/config"
 #define HOST_KEY        DIRECTORY "/host_key"
 #define AUTHORIZED_KEYS DIRECTORY "/authorized_keys"
+
+#define CHECK_SEC 30 /* for sshd to read its configuration */
 
 /* Debian's sshd wants it, and its unit makes it. Other distros have it in the package. */
 #define SEPARATION "/run/sshd"
@@ -65,13 +70,42 @@ static int prepare(const SshRequest *request, const char **ret_what)
     return result;
 }
 
+/* "SetEnv A=b C=d" of what is offered to the request's user; NULL: nothing is. */
+static char *make_option(const SshRequest *request)
+{
+    User user;
+    char *option = NULL;
+    char **pairs = request_lines(request->offered);
+    bool known = user_find(request->user, &user);
+    for (; known && pairs != NULL && *pairs != NULL; pairs++) {
+        char *longer;
+        if (environment_serves(&user, *pairs) &&
+            asprintf(&longer, "%s %s", option != NULL ? option : "SetEnv", *pairs) >= 0)
+            option = longer;
+    }
+    return option;
+}
+
+/* OpenSSH has SetEnv from 7.8 on, and an older one would not serve at all. */
+static bool takes_option(const char *path, const char *option)
+{
+    char line[256];
+    const char *const argv[] = {path, "-t", "-f", CONFIG, "-o", option, NULL};
+    return option != NULL && program_run(argv, CHECK_SEC, line, sizeof(line)) == 0;
+}
+
 int sshd_exec(const char *path, const SshRequest *request, const char **ret_what)
 {
-    const char *const argv[] = {path, "-i", "-e", "-f", CONFIG, NULL};
+    const char *argv[] = {path, "-i", "-e", "-f", CONFIG, NULL, NULL, NULL};
     const char *const environment[] = {"PATH=" PROGRAM_PATH, NULL};
     int result = prepare(request, ret_what);
     if (result < 0)
         return result;
+    const char *option = make_option(request);
+    if (takes_option(path, option)) {
+        argv[5] = "-o";
+        argv[6] = option;
+    }
     *ret_what = path;
     execve(path, (char *const *)argv, (char *const *)environment);
     return -errno;
