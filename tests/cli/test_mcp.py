@@ -13,6 +13,7 @@ import pytest
 
 from conftest import wait_for
 from mcp_client import VERSION, Client, Failure
+from waiting import LIMIT
 
 PARSE_ERROR, INVALID_REQUEST, METHOD_NOT_FOUND, INVALID_PARAMS = -32700, -32600, -32601, -32602
 PING = {"jsonrpc": "2.0", "id": "p", "method": "ping"}
@@ -156,7 +157,7 @@ def test_a_client_that_reads_no_answers(box, serve):
         assert sent < 100 << 20
     process.stdin.close()
     answers = process.stdout.read().splitlines()
-    assert process.wait(60) == 0 and len(answers) == sent // len(line)
+    assert process.wait(LIMIT) == 0 and len(answers) == sent // len(line)
     assert {json.loads(answer)["error"]["code"] for answer in answers} == {METHOD_NOT_FOUND}
 
 
@@ -370,17 +371,17 @@ def test_write_is_whole_or_not_at_all(box, place):
     """The guest's end on its own: input that ends early, or a signal, leaves the old file and nothing beside it."""
     (place / "file").write_text("old")
     guest = [str(box.support / "berth-guest"), "--file", "write", "1000", f"{place}/file"]
-    result = subprocess.run(guest, input=b"half", stderr=subprocess.PIPE, timeout=60)
+    result = subprocess.run(guest, input=b"half", stderr=subprocess.PIPE, timeout=LIMIT)
     assert result.returncode == 1 and result.stderr == b"input 125\n"
     process = subprocess.Popen(guest, stdin=subprocess.PIPE, stderr=subprocess.PIPE)
     process.stdin.write(b"half")
     process.stdin.flush()
     wait_for(lambda: len(os.listdir(place)) == 2)
     process.send_signal(signal.SIGTERM)
-    assert process.wait(60) == 1
+    assert process.wait(LIMIT) == 1
     assert os.listdir(place) == ["file"] and (place / "file").read_text() == "old"
     for words in ([], ["read"], ["read", "x", "1", "p"], ["write", "-1", "p"], ["write", "1"], ["read", "1", "1", "p", "q"]):
-        assert subprocess.run([*guest[:2], *words], timeout=60).returncode == 2
+        assert subprocess.run([*guest[:2], *words], timeout=LIMIT).returncode == 2
 
 
 def test_list_ports_status(box, rootfs, client):

@@ -4,6 +4,8 @@ import json
 import queue
 import threading
 
+from waiting import LIMIT
+
 VERSION = "2025-11-25"
 
 
@@ -37,7 +39,7 @@ class Client:
     def send(self, message):
         self.send_bytes(json.dumps(message).encode() + b"\n")
 
-    def receive(self, timeout=60):
+    def receive(self, timeout=LIMIT):
         """The next message, whatever it is; None: the server has closed its end."""
         line = self.lines.get(timeout=timeout)
         if line is None:
@@ -51,7 +53,7 @@ class Client:
         self.send({"jsonrpc": "2.0", "id": self.number, "method": method, "params": params})
         return self.number
 
-    def wait(self, number, timeout=60):
+    def wait(self, number, timeout=LIMIT):
         """The result of the request with that id."""
         while number not in self.answers:
             message = self.receive(timeout)
@@ -95,7 +97,7 @@ class Client:
         assert is_error, content
         return content["error"]["code"]
 
-    def close(self, timeout=60):
+    def close(self, timeout=LIMIT):
         """End as the protocol says; the exit status."""
         if not self.process.stdin.closed:
             self.process.stdin.close()
