@@ -131,19 +131,16 @@ static void test_many_forwards(World *world, gconstpointer data)
 {
     enum { MANY = 300 };
     int results[MANY];
-    guint opened = 0;
     for (guint i = 0; i < MANY; i++) {
         results[i] = -1;
-        BerthLeg leg = leg_of((guint16)(20000 + i));
+        BerthLeg leg = leg_of(free_port());
         berth_net_add(world->net, &leg, on_done, &results[i]);
     }
     for (guint i = 0; i < MANY; i++) {
         while (results[i] < 0)
             g_main_context_iteration(NULL, TRUE);
-        g_assert_true(results[i] == 0 || results[i] == EADDRINUSE);
-        opened += results[i] == 0;
+        g_assert_cmpint(results[i], ==, 0);
     }
-    g_assert_cmpuint(opened, >, MANY / 2);
 }
 
 static void test_end_of_the_process_is_reported(World *world, gconstpointer data)
