@@ -6,6 +6,7 @@ import os
 import shutil
 import subprocess
 
+import json_schema
 import pytest
 
 from conftest import BUILD, tar_bytes, wait_for
@@ -43,7 +44,9 @@ def settled(path):
 
 
 def cached(berth):
-    return json.loads(berth("cache", "ls", "--json").ok())["images"]
+    answer = json.loads(berth("cache", "ls", "--json").ok())
+    json_schema.check(answer, json_schema.read("cache"))
+    return answer["images"]
 
 
 def keys(berth):

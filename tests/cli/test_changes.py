@@ -6,6 +6,7 @@ import json
 import os
 import stat
 
+import json_schema
 import pytest
 
 
@@ -58,7 +59,9 @@ def overlay(box, source):
 
 
 def listed(box, *path):
-    changes = json.loads(box("changes", "box", *map(str, path), "--json").ok())["changes"]
+    answer = json.loads(box("changes", "box", *map(str, path), "--json").ok())
+    json_schema.check(answer, json_schema.read("changes"))
+    changes = answer["changes"]
     return [(one["change"], os.path.basename(one["path"]), one["conflict"]) for one in changes]
 
 

@@ -6,6 +6,7 @@ import signal
 import sqlite3
 import subprocess
 
+import json_schema
 import pytest
 
 from conftest import Terminal, tar_bytes, wait_for
@@ -54,7 +55,9 @@ def set_lists(berth, public, *own):
 
 
 def online(berth, **options):
-    return {one["name"]: one for one in json.loads(berth("list", "--online", "--json", **options).out)["online"]}
+    answer = json.loads(berth("list", "--online", "--json", **options).out)
+    json_schema.check(answer, json_schema.read("list-online"))
+    return {one["name"]: one for one in answer["online"]}
 
 
 def nobody_listens():
