@@ -4,6 +4,7 @@
 #include "base/fd.h"
 #include "disk/file/copy.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
 #include <string.h>
@@ -77,6 +78,21 @@ static void check_copy(const Fixture *fixture, const char *to)
     assert_same(fixture->input, output);
     g_assert_cmpuint(report.bytes, <, 32 * (guint64)MIB);
     g_assert_true(report.shared == (report.bytes == 0));
+}
+
+/* What a copy would write is what one writes. */
+static void test_measure(Fixture *fixture, gconstpointer data)
+{
+    berth_autofd int output = new_file("/dev/shm"); /* cannot share blocks */
+    BerthCopyReport report;
+    guint64 bytes = 0;
+    g_assert_false(berth_copy_share(fixture->input, output));
+    g_assert_cmpint(lseek(output, 0, SEEK_END), ==, 0);
+    g_assert_cmpint(berth_copy_measure(fixture->input, &bytes), ==, 0);
+    g_assert_true(berth_copy(fixture->input, output, "clone", "disk", NULL, NULL, &report, NULL));
+    g_assert_cmpuint(bytes, ==, report.bytes);
+    g_assert_cmpuint(bytes, >=, 20 * (guint64)MIB);
+    g_assert_cmpint(berth_copy_measure(-1, &bytes), ==, EBADF);
 }
 
 static void test_holes_stay_holes(Fixture *fixture, gconstpointer data)
@@ -207,6 +223,7 @@ int main(int argc, char **argv)
         const char *path;
         void (*run)(Fixture *fixture, gconstpointer data);
     } tests[] = {
+        {"/disk/copy/measure", test_measure},
         {"/disk/copy/holes-stay-holes", test_holes_stay_holes},
         {"/disk/copy/copy-to-another-file-system", test_copy_to_another_file_system},
         {"/disk/copy/an-empty-file", test_an_empty_file},

@@ -126,12 +126,28 @@ static int copy_data(Copy *copy, off_t size)
     return errnum == 0 && now.st_size < size ? EIO : errnum;
 }
 
+bool berth_copy_share(int input, int output)
+{
+    return ioctl(output, FICLONE, input) == 0;
+}
+
+int berth_copy_measure(int input, guint64 *ret_bytes)
+{
+    Copy copy = {.input = input};
+    struct stat st;
+    if (fstat(input, &st) < 0)
+        return errno;
+    int errnum = count_data(&copy, st.st_size);
+    *ret_bytes = copy.done.bytes_total;
+    return errnum;
+}
+
 bool berth_copy(int input, int output, const char *work, const char *what,
                 BerthProgressFunc progress, gpointer user_data, BerthCopyReport *ret_report,
                 GError **error)
 {
     g_auto(Copy) copy = {input, output, progress, user_data};
-    bool shared = ioctl(output, FICLONE, input) == 0;
+    bool shared = berth_copy_share(input, output);
     struct stat st;
     int errnum = 0;
     if (!shared)

@@ -21,6 +21,12 @@ typedef struct {
     guint64 bytes; /* of data copied, holes not counted */
 } BerthCopyReport;
 
+/* Make the empty @output share @input's blocks; false where the file system cannot. */
+bool berth_copy_share(int input, int output);
+
+/* The bytes that a copy of @input would write where blocks cannot be shared. 0, or an errno. */
+int berth_copy_measure(int input, guint64 *ret_bytes);
+
 /* Copy @input, size included, into the empty file @output. @work is the prefix of error ids, @what
  * names the input in messages. @progress and @ret_report may be NULL. */
 bool berth_copy(int input, int output, const char *work, const char *what,
