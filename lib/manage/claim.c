@@ -27,6 +27,8 @@ static const struct {
     [BERTH_WORK_MOVE] = {"moving", "moved"},
     [BERTH_WORK_RESIZE] = {"resizing", "resized"},
     [BERTH_WORK_COMPACT] = {"compacting", "compacted"},
+    [BERTH_WORK_SNAPSHOT] = {"snapshotting", "snapshotted"},
+    [BERTH_WORK_RESTORE] = {"restoring", "restored"},
     [BERTH_WORK_REMOVE] = {"removing", "removed"},
     [BERTH_WORK_OTHER] = {"busy", "worked on"},
 };
@@ -148,8 +150,20 @@ static void remove_tree(const char *path)
     nftw(path, remove_entry, open_directories, FTW_DEPTH | FTW_PHYS | FTW_MOUNT);
 }
 
-/* Remove the file of the line "INODE PATH" unless it is a distro's disk. */
-static void remove_claimed_file(BerthRegistry *registry, const char *line)
+/* Forget the snapshot at @path if @file is also the disk of the distro @id: the restore that made
+ * it was killed before it gave the distro another disk. */
+static void forget_unmade_snapshot(BerthRegistry *registry, const char *id, const char *path,
+                                   const struct stat *file)
+{
+    g_autoptr(BerthDistro) distro = berth_registry_find_by_id(registry, id, NULL);
+    struct stat disk;
+    if (distro != NULL && strcmp(distro->disk, path) != 0 && stat(distro->disk, &disk) == 0 &&
+        disk.st_dev == file->st_dev && disk.st_ino == file->st_ino)
+        berth_registry_remove_snapshot_at(registry, path, NULL);
+}
+
+/* Remove the file of the line "INODE PATH" unless it is a distro's disk or snapshot. */
+static void remove_claimed_file(BerthRegistry *registry, const char *id, const char *line)
 {
     char *escaped = NULL;
     guint64 inode = g_ascii_strtoull(line, &escaped, 10);
@@ -160,7 +174,8 @@ static void remove_claimed_file(BerthRegistry *registry, const char *line)
     struct stat st;
     if (lstat(path, &st) < 0 || !S_ISREG(st.st_mode) || st.st_ino != inode)
         return; /* missing, or another file */
-    if (!berth_registry_has_disk(registry, path, &error) && error == NULL)
+    forget_unmade_snapshot(registry, id, path, &st);
+    if (!berth_registry_has_file(registry, path, &error) && error == NULL)
         unlink(path);
 }
 
@@ -173,7 +188,7 @@ static void clear_up(const BerthLayout *layout, BerthRegistry *registry, int fd)
     if (holder == NULL)
         return;
     for (guint i = 1; lines[i] != NULL; i++)
-        remove_claimed_file(registry, lines[i]);
+        remove_claimed_file(registry, holder->id, lines[i]);
 
     g_autoptr(GError) error = NULL;
     if (berth_registry_has_id(registry, holder->id, &error) || error != NULL)

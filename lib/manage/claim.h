@@ -8,7 +8,8 @@
  * which can be tested without locking). It contains the work, the process, and the files that
  * belong to the work. The next command that makes a claim cleans up after killed ones:
  *
- *   - it removes a listed file that no row of the registry names as its disk;
+ *   - it removes a listed file that no row of the registry names as its disk or snapshot, and the
+ *     row of a snapshot that is the disk itself (restore.h);
  *   - it removes the directory of an id that is in no row.
  *
  * So the row always decides, a dead holder never blocks, and a release does the same clean-up.
@@ -48,6 +49,8 @@ typedef enum {
     BERTH_WORK_MOVE,
     BERTH_WORK_RESIZE,
     BERTH_WORK_COMPACT,
+    BERTH_WORK_SNAPSHOT,
+    BERTH_WORK_RESTORE,
     BERTH_WORK_REMOVE,
     BERTH_WORK_OTHER, /* of another version of berth */
 } BerthWork;
@@ -77,11 +80,12 @@ BerthClaim *berth_claim_distro(const BerthLayout *layout, BerthRegistry *registr
 
 /* Add the file @path to the claim, before the work gives it this name: @fd is open on it; -1 means
  * the existing file, if any. When the claim ends, also by a kill, the file is removed unless a row
- * names it as its disk. Errors: errno's, "claim.*". */
+ * names it as its disk or snapshot. Errors: errno's, "claim.*". */
 bool berth_claim_add_file(BerthClaim *claim, const char *path, int fd, GError **error);
 
-/* End the claim: removes listed files that are not a distro's disk, and the directory of an id
- * without a row. So it cleans up after a failed import and completes a removal. NULL is allowed. */
+/* End the claim: removes listed files that are not a distro's disk or snapshot, and the directory
+ * of an id without a row. So it cleans up after a failed import and completes a removal. NULL is
+ * allowed. */
 void berth_claim_release(BerthClaim *claim);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(BerthClaim, berth_claim_release)
 

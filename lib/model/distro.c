@@ -62,12 +62,18 @@ const char *berth_distro_reserved(const char *name)
     return NULL;
 }
 
+bool berth_distro_is_name(const char *text)
+{
+    gsize length = strlen(text);
+    bool valid = length >= 1 && length <= BERTH_DISTRO_NAME_LENGTH && g_ascii_isalnum(text[0]);
+    for (gsize i = 0; valid && i < length; i++)
+        valid = g_ascii_isalnum(text[i]) || strchr("._-", text[i]) != NULL;
+    return valid;
+}
+
 bool berth_distro_check_name(const char *name, GError **error)
 {
-    gsize length = strlen(name);
-    bool valid = length >= 1 && length <= BERTH_DISTRO_NAME_LENGTH && g_ascii_isalnum(name[0]);
-    for (gsize i = 0; valid && i < length; i++)
-        valid = g_ascii_isalnum(name[i]) || strchr("._-", name[i]) != NULL;
+    bool valid = berth_distro_is_name(name);
     const char *reserved = valid ? berth_distro_reserved(name) : NULL;
     if (reserved != NULL) {
         berth_error_set(error, BERTH_ERROR_INVALID, "name.reserved", "choose another name",
@@ -78,9 +84,7 @@ bool berth_distro_check_name(const char *name, GError **error)
         return true;
 
     g_autofree char *shown = g_strescape(name, NULL);
-    berth_error_set(error, BERTH_ERROR_INVALID, "name.invalid",
-                    "a name is 1 to 64 letters, digits, dots, underscores and hyphens, and starts "
-                    "with a letter or digit",
+    berth_error_set(error, BERTH_ERROR_INVALID, "name.invalid", BERTH_DISTRO_NAME_HINT,
                     "\"%.80s\" cannot be a distro's name", shown);
     return false;
 }

@@ -43,7 +43,15 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(BerthDistro, berth_distro_free)
 /* The distro's own loopback address on the host, 127.0.@slot.1; NULL for 0. Free with g_free. */
 char *berth_distro_address(guint slot);
 
-/* Whether @name is [A-Za-z0-9][A-Za-z0-9._-]{0,63} and not reserved. Errors: BERTH_ERROR_INVALID,
+/* What berth_distro_is_name asks for, as a hint. */
+#define BERTH_DISTRO_NAME_HINT                                                                     \
+    "a name is 1 to 64 letters, digits, dots, underscores and hyphens, and starts with a letter "  \
+    "or digit"
+
+/* Whether @text is [A-Za-z0-9][A-Za-z0-9._-]{0,63}. */
+bool berth_distro_is_name(const char *text);
+
+/* Whether @name is such a text and not reserved. Errors: BERTH_ERROR_INVALID,
  * "name.invalid", "name.reserved". */
 bool berth_distro_check_name(const char *name, GError **error);
 

@@ -154,10 +154,13 @@ bool berth_registry_has_id(BerthRegistry *registry, const char *id, GError **err
     return statement != NULL && berth_registry_step(registry, statement, error) == SQLITE_ROW;
 }
 
-bool berth_registry_has_disk(BerthRegistry *registry, const char *path, GError **error)
+bool berth_registry_has_file(BerthRegistry *registry, const char *path, GError **error)
 {
-    g_autoptr(sqlite3_stmt) statement =
-        berth_registry_prepare(registry, "SELECT 1 FROM distro WHERE disk = ?1", path, NULL, error);
+    g_autoptr(sqlite3_stmt) statement = berth_registry_prepare(
+        registry,
+        "SELECT 1 FROM distro WHERE disk = ?1 UNION ALL SELECT 1 FROM snapshot JOIN distro"
+        " ON distro.id = snapshot.distro WHERE disk || '@' || suffix = ?1",
+        path, NULL, error);
     return statement != NULL && berth_registry_step(registry, statement, error) == SQLITE_ROW;
 }
 

@@ -21,6 +21,7 @@
 #include "model/distro.h"
 #include "model/rule.h"
 #include "model/share.h"
+#include "model/snapshot.h"
 
 G_BEGIN_DECLS
 
@@ -37,7 +38,8 @@ BerthRegistry *berth_registry_open_empty(const char *path, GError **error);
  * older schema is not migrated. Errors: also BERTH_ERROR_INVALID, "registry.older". */
 BerthRegistry *berth_registry_open_to_look(const char *path, GError **error);
 
-/* Check the whole file (PRAGMA integrity_check). Errors: "registry.corrupt" with the first fault. */
+/* Check the whole file (PRAGMA integrity_check). Errors: "registry.corrupt" with the first fault.
+ */
 bool berth_registry_check(BerthRegistry *registry, GError **error);
 
 void berth_registry_close(BerthRegistry *registry);
@@ -58,8 +60,9 @@ bool berth_registry_has_id(BerthRegistry *registry, const char *id, GError **err
 /* Find the distro by id. Errors: also BERTH_ERROR_NOT_FOUND, "distro.not-found". */
 BerthDistro *berth_registry_find_by_id(BerthRegistry *registry, const char *id, GError **error);
 
-/* Whether the file @path is the disk of some distro; false also with @error set. */
-bool berth_registry_has_disk(BerthRegistry *registry, const char *path, GError **error);
+/* Whether the file @path is the disk of some distro, or one of its snapshots; false also with
+ * @error set. */
+bool berth_registry_has_file(BerthRegistry *registry, const char *path, GError **error);
 
 /* All distros, BerthDistro *, the default first, then by name. Free with g_ptr_array_unref. */
 GPtrArray *berth_registry_list(BerthRegistry *registry, GError **error);
@@ -116,5 +119,28 @@ bool berth_registry_remove_share(BerthRegistry *registry, const BerthDistro *dis
 /* The distro's shares, BerthShare *, by target. Free with g_ptr_array_unref. */
 GPtrArray *berth_registry_shares(BerthRegistry *registry, const BerthDistro *distro,
                                  GError **error);
+
+/* --- snapshots --- */
+
+/* Errors: also BERTH_ERROR_EXISTS, "snapshot.exists" if the distro has one of that tag;
+ * BERTH_ERROR_NOT_FOUND, "distro.not-found". */
+bool berth_registry_add_snapshot(BerthRegistry *registry, const BerthSnapshot *snapshot,
+                                 GError **error);
+
+/* Remove the row of @snapshot, if it is still there. */
+bool berth_registry_remove_snapshot(BerthRegistry *registry, const BerthSnapshot *snapshot,
+                                    GError **error);
+
+/* Remove the row of the snapshot whose file is @path, if there is one. */
+bool berth_registry_remove_snapshot_at(BerthRegistry *registry, const char *path, GError **error);
+
+/* Call @snapshot, which is automatic, @tag, and remove the distro's other automatic ones. */
+bool berth_registry_settle_snapshot(BerthRegistry *registry, const BerthSnapshot *snapshot,
+                                    const char *tag, GError **error);
+
+/* The snapshots of @distro, or of every distro if NULL, BerthSnapshot *, oldest first. Free with
+ * g_ptr_array_unref. */
+GPtrArray *berth_registry_snapshots(BerthRegistry *registry, const BerthDistro *distro,
+                                    GError **error);
 
 G_END_DECLS

@@ -78,6 +78,16 @@ static const char *const migrations[] = {
 
     "ALTER TABLE share ADD COLUMN quota INTEGER NOT NULL DEFAULT 0" /* bytes, 0: none */
     "  CHECK (quota >= 0);",
+
+    "CREATE TABLE snapshot (" /* copies of disks; the file is the disk's path, "@" and suffix */
+    "  distro TEXT NOT NULL REFERENCES distro (id) ON DELETE CASCADE,"
+    "  tag TEXT NOT NULL COLLATE NOCASE,"
+    "  suffix TEXT NOT NULL,"
+    "  taken_usec INTEGER NOT NULL,"
+    "  automatic INTEGER NOT NULL CHECK (automatic IN (0, 1)),"
+    "  PRIMARY KEY (distro, tag),"
+    "  UNIQUE (distro, suffix)"
+    ") STRICT, WITHOUT ROWID;",
 };
 G_STATIC_ASSERT(APPLICATION_ID == 1651668072);
 

@@ -7,6 +7,7 @@
  *     registry_forward.c  their forwards
  *     registry_host.c     host ports that distros may reach
  *     registry_share.c    directories of the host that distros see
+ *     registry_snapshot.c copies of their disks
  */
 #pragma once
 

@@ -227,6 +227,35 @@ static void test_listed_files_are_removed_unless_registered(Place *place, gconst
     close(fd);
 }
 
+/* A restore that was killed: its snapshot is still the disk itself. One that was not is kept. */
+static void test_snapshot_that_is_the_disk_is_forgotten(Place *place, gconstpointer data)
+{
+    g_autofree char *disk = make_file(place, "disk", "x");
+    g_autoptr(BerthDistro) distro = berth_distro_new("one");
+    distro->disk = g_strdup(disk);
+    g_assert_true(berth_registry_insert(place->registry, distro, NULL));
+    g_autoptr(BerthSnapshot) same = berth_snapshot_new(distro, "same", 1);
+    g_autoptr(BerthSnapshot) other = berth_snapshot_new(distro, "other", 2);
+    g_autofree char *second_name = berth_snapshot_file(same, disk);
+    g_autofree char *copy = berth_snapshot_file(other, disk);
+    g_assert_cmpint(link(disk, second_name), ==, 0);
+    g_assert_true(g_file_set_contents(copy, "x", -1, NULL));
+    g_assert_true(berth_registry_add_snapshot(place->registry, same, NULL));
+    g_assert_true(berth_registry_add_snapshot(place->registry, other, NULL));
+
+    BerthClaim *claim = claim_name(place, "one", distro->id);
+    g_assert_true(berth_claim_add_file(claim, second_name, -1, NULL));
+    g_assert_true(berth_claim_add_file(claim, copy, -1, NULL));
+    g_assert_true(berth_claim_add_file(claim, disk, -1, NULL));
+    berth_claim_release(claim);
+    g_assert_true(exists(disk));
+    g_assert_true(exists(copy));
+    g_assert_false(exists(second_name));
+    g_autoptr(GPtrArray) left = berth_registry_snapshots(place->registry, distro, NULL);
+    g_assert_cmpuint(left->len, ==, 1);
+    g_assert_cmpstr(((const BerthSnapshot *)left->pdata[0])->tag, ==, "other");
+}
+
 /* Many processes claim one name: never two at a time, and each succeeds eventually. */
 static void contend(const Place *place)
 {
@@ -303,6 +332,8 @@ int main(int argc, char **argv)
          test_a_registered_distro_is_read_under_the_claim},
         {"/manage/claim/listed-files-are-removed-unless-registered",
          test_listed_files_are_removed_unless_registered},
+        {"/manage/claim/snapshot-that-is-the-disk-is-forgotten",
+         test_snapshot_that_is_the_disk_is_forgotten},
         {"/manage/claim/claims-are-exclusive", test_claims_are_exclusive},
         {"/manage/claim/odd-claims-remove-nothing", test_odd_claims_remove_nothing},
     };

@@ -99,9 +99,9 @@ static void test_the_disk_is_changed_by_id(Place *place, gconstpointer data)
     g_assert_cmpstr(back->name, ==, "uno");
     g_assert_cmpstr(back->disk, ==, "/elsewhere/one.ext4");
     g_assert_cmpuint(back->disk_size, ==, 4096);
-    g_assert_true(berth_registry_has_disk(registry, "/elsewhere/one.ext4", NULL));
-    g_assert_true(berth_registry_has_disk(registry, "/disks/two", NULL));
-    g_assert_false(berth_registry_has_disk(registry, "/disks/one", NULL));
+    g_assert_true(berth_registry_has_file(registry, "/elsewhere/one.ext4", NULL));
+    g_assert_true(berth_registry_has_file(registry, "/disks/two", NULL));
+    g_assert_false(berth_registry_has_file(registry, "/disks/one", NULL));
 
     g_autoptr(GError) error = NULL;
     g_assert_true(berth_registry_remove(registry, "uno", NULL));
@@ -548,7 +548,7 @@ static void test_a_registry_without_shares(Place *place, gconstpointer data)
     BerthRule rule = rule_of("3000:80");
     g_assert_true(berth_registry_add_forward(former, one, &rule, NULL));
     g_clear_pointer(&former, berth_registry_close);
-    execute(place, "DROP TABLE share; PRAGMA user_version = 7;");
+    execute(place, "DROP TABLE share; DROP TABLE snapshot; PRAGMA user_version = 7;");
 
     g_autoptr(BerthRegistry) registry = open_registry(place);
     check_forwards(registry, "one", "3000:80");
@@ -565,7 +565,8 @@ static void test_a_registry_without_quotas(Place *place, gconstpointer data)
     g_autoptr(BerthDistro) one = berth_registry_find(former, "one", NULL);
     add_share(former, one, "rw:/srv/a:/a");
     g_clear_pointer(&former, berth_registry_close);
-    execute(place, "ALTER TABLE share DROP COLUMN quota; PRAGMA user_version = 9;");
+    execute(place, "ALTER TABLE share DROP COLUMN quota; DROP TABLE snapshot;"
+                   "PRAGMA user_version = 9;");
 
     g_autoptr(BerthRegistry) registry = open_registry(place);
     add_share(registry, one, "quota:/srv/b:/b:/count:9223372036854775807");
