@@ -204,6 +204,7 @@ static BerthInfo *public_info(BerthListing *listing)
     info->disk = g_steal_pointer(&listing->disk);
     info->disk_size = listing->disk_size;
     info->disk_used = listing->disk_used;
+    info->snapshots_used = listing->snapshots_used;
     info->created_usec = listing->created_usec;
     info->state = g_steal_pointer(&listing->state);
     info->reason = g_steal_pointer(&listing->reason);

@@ -193,15 +193,16 @@ typedef struct {
     guint slot;    /* unique, in 127.0.SLOT.1; 0: all are used */
     char *address; /* the loopback address for this distro's ports only; or NULL */
     bool is_default;
-    char *disk;        /* path of the image; NULL during an import */
-    guint64 disk_size; /* as the guest sees it */
-    guint64 disk_used; /* on the host */
+    char *disk;             /* path of the image; NULL during an import */
+    guint64 disk_size;      /* as the guest sees it */
+    guint64 disk_used;      /* on the host */
+    guint64 snapshots_used; /* the same of its snapshots, including shared blocks */
     gint64 created_usec;
 
     char *state; /* "stopped", "starting", "running", "paused", "suspending", "suspended", "waking",
                     "stopping" or "unresponsive"; or the work of a command on it: "importing",
                     "exporting", "cloning", "renaming", "moving", "resizing", "compacting",
-                    "removing", "busy" */
+                    "snapshotting", "restoring", "removing", "busy" */
     char *reason;        /* why it is paused; or NULL */
     guint holder_pid;    /* of the command that works on it, or 0 */
     gint64 started_usec; /* 0 when stopped; likewise all below */

@@ -6,9 +6,12 @@
  *
  * Command.completes has a word for each argument, "..." after the last one if it repeats: distro,
  * verb, file, dir, path (file or NAME:PATH), setting (the key after "get", a file after "check"),
- * value (of the setting before it), template, alternatives "ls|prune", or "-" for nothing.
+ * value (of the setting before it), template, snapshot (of the distro before it), alternatives
+ * "ls|prune", or "-" for nothing.
  */
 #include "commands.h"
+
+#include "berth_snapshot.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -19,6 +22,7 @@ typedef struct {
     const Command *command;
     const Option *pending; /* the option whose value the current word is, or NULL */
     guint position;        /* the number of arguments before the cursor */
+    const char *first;     /* of them, or NULL */
     const char *before;    /* the last of them, or NULL */
     bool ended;            /* no options any more */
     const char *prefix;    /* of each candidate: "" or "--NAME=" */
@@ -103,6 +107,14 @@ static void offer_templates(const Place *place)
     }
 }
 
+static void offer_snapshots(const Place *place)
+{
+    g_autoptr(GPtrArray) snapshots =
+        place->first != NULL ? berth_snapshot_list(place->berth, place->first, NULL) : NULL;
+    for (guint i = 0; snapshots != NULL && i < snapshots->len; i++)
+        offer(place, ((const BerthSnapshotInfo *)snapshots->pdata[i])->tag, "snapshot");
+}
+
 static void offer_kind(const Place *place, const char *kind)
 {
     if (strcmp(kind, "distro") == 0)
@@ -117,6 +129,8 @@ static void offer_kind(const Place *place, const char *kind)
         offer_settings(place);
     else if (strcmp(kind, "template") == 0)
         offer_templates(place);
+    else if (strcmp(kind, "snapshot") == 0)
+        offer_snapshots(place);
     else if (strcmp(kind, "value") == 0)
         offer_setting_values(place);
     else if (strcmp(kind, "file") != 0 && strcmp(kind, "-") != 0)
@@ -185,6 +199,7 @@ static void pass(Place *place, const char *word)
     if (is_value)
         return;
     if (place->ended || word[0] != '-' || word[1] == '\0') {
+        place->first = place->position == 0 ? word : place->first;
         place->position++;
         place->before = word;
         place->ended = place->ended || place->command->strict;

@@ -79,6 +79,9 @@ static char *disk_text(const BerthInfo *info)
         return g_strdup("-");
     g_autofree char *used = berth_size_format(info->disk_used);
     g_autofree char *size = berth_size_format(info->disk_size);
+    g_autofree char *snapshots = berth_size_format(info->snapshots_used);
+    if (info->snapshots_used > 0)
+        return g_strdup_printf("%s of %s, snapshots %s", used, size, snapshots);
     return g_strdup_printf("%s of %s", used, size);
 }
 
@@ -140,6 +143,7 @@ static void add_distro(Json *json, const BerthInfo *info)
     json_add_string(json, "disk", info->disk);
     json_add_number(json, "disk_size", info->disk_size);
     json_add_number(json, "disk_used", info->disk_used);
+    json_add_number(json, "snapshots_used", info->snapshots_used);
     if (is_running(info))
         add_running(json, info);
     json_end(json);

@@ -2,6 +2,7 @@
 #include "list.h"
 
 #include "reach.h"
+#include "snapshots.h"
 
 #include "base/fd.h"
 #include "instance/control/hello.h"
@@ -189,6 +190,15 @@ static void add_registered(GPtrArray *listings, Berth *berth, const GPtrArray *d
     }
 }
 
+static void add_snapshots(const GPtrArray *listings, GHashTable *used)
+{
+    for (guint i = 0; i < listings->len; i++) {
+        BerthListing *listing = listings->pdata[i];
+        const guint64 *bytes = g_hash_table_lookup(used, listing->id);
+        listing->snapshots_used = bytes != NULL ? *bytes : 0;
+    }
+}
+
 GPtrArray *berth_list_distros(Berth *berth, GError **error)
 {
     BerthRegistry *registry = berth_handle_registry(berth, error);
@@ -197,7 +207,9 @@ GPtrArray *berth_list_distros(Berth *berth, GError **error)
     /* Read the claims first, so that an import that ends in between is found in the registry. */
     g_autoptr(GPtrArray) holders = berth_claim_list(berth->layout);
     g_autoptr(GPtrArray) distros = berth_registry_list(registry, error);
-    if (distros == NULL)
+    g_autoptr(GHashTable) snapshots =
+        distros != NULL ? berth_snapshots_measure(registry, distros, error) : NULL;
+    if (snapshots == NULL)
         return NULL;
 
     GPtrArray *listings = g_ptr_array_new_with_free_func((GDestroyNotify)berth_listing_free);
@@ -205,5 +217,6 @@ GPtrArray *berth_list_distros(Berth *berth, GError **error)
     for (guint i = 0; i < holders->len; i++)
         if (!is_registered(distros, ((const BerthClaimHolder *)holders->pdata[i])->id))
             g_ptr_array_add(listings, list_unregistered(holders->pdata[i]));
+    add_snapshots(listings, snapshots);
     return listings;
 }

@@ -13,9 +13,10 @@ typedef struct {
     char *id;
     guint slot; /* unique; 0: all are used */
     bool is_default;
-    char *disk;        /* path of the image; NULL during an import */
-    guint64 disk_size; /* bytes, as the guest sees it */
-    guint64 disk_used; /* bytes on the host */
+    char *disk;             /* path of the image; NULL during an import */
+    guint64 disk_size;      /* bytes, as the guest sees it */
+    guint64 disk_used;      /* bytes on the host */
+    guint64 snapshots_used; /* the same of its snapshots */
     gint64 created_usec;
 
     char *state;      /* the keeper's state, "stopped", "unresponsive", or the work in progress */

@@ -24,7 +24,7 @@ bool berth_summary_make(Berth *berth, BerthSummary *ret_summary, GError **error)
             ret_summary->default_distro = g_strdup(listing->name);
         ret_summary->running +=
             listing->keeper_pid != 0 || g_str_equal(listing->state, "unresponsive");
-        ret_summary->disk_used += listing->disk_used;
+        ret_summary->disk_used += listing->disk_used + listing->snapshots_used;
         ret_summary->memory_used += listing->memory_used;
     }
     return true;

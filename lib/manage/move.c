@@ -46,28 +46,54 @@ static bool sync_directory_of(const char *path)
     return fd >= 0 && berth_fd_sync_directory(fd) == 0;
 }
 
-static bool copy_disk(BerthClaim *claim, int input, const BerthDistro *distro, const char *target,
+/* Copy the file @source, open as @input, to @target. */
+static bool copy_file(BerthClaim *claim, int input, const char *source, const char *target,
                       const BerthWatch *watch, GError **error)
 {
     g_autoptr(BerthTemp) temp = berth_temp_new_for("move", target, BERTH_TEMP_DEFAULT, error);
     return temp != NULL && berth_claim_add_file(claim, target, berth_temp_fd(temp), error) &&
-           berth_copy(input, berth_temp_fd(temp), "move", distro->disk, berth_watch_progress,
+           berth_copy(input, berth_temp_fd(temp), "move", source, berth_watch_progress,
                       (gpointer)watch, NULL, error) &&
            berth_temp_commit(temp, error);
 }
 
-/* Hard-link the disk to its new path, or copy it across file systems. */
-static bool bring_disk(BerthClaim *claim, int input, const BerthDistro *distro, const char *target,
+/* Hard-link the file @source, open as @input, to its new path, or copy it across file systems. */
+static bool bring_file(BerthClaim *claim, int input, const char *source, const char *target,
                        const BerthWatch *watch, GError **error)
 {
-    if (!berth_claim_add_file(claim, distro->disk, input, error) ||
+    if (!berth_claim_add_file(claim, source, input, error) ||
         !berth_claim_add_file(claim, target, input, error))
         return false;
-    if (linkat(AT_FDCWD, distro->disk, AT_FDCWD, target, AT_SYMLINK_FOLLOW) == 0)
+    if (linkat(AT_FDCWD, source, AT_FDCWD, target, AT_SYMLINK_FOLLOW) == 0)
         return sync_directory_of(target) || set_errno(error, "move.create", target);
     if (errno == EEXIST)
         return set_errno(error, "move.create", target);
-    return copy_disk(claim, input, distro, target, watch, error);
+    return copy_file(claim, input, source, target, watch, error);
+}
+
+/* One whose file is missing stays so. */
+static bool bring_snapshot(BerthClaim *claim, const BerthSnapshot *snapshot, const char *disk,
+                           const char *target, const BerthWatch *watch, GError **error)
+{
+    g_autofree char *from = berth_snapshot_file(snapshot, disk);
+    g_autofree char *to = berth_snapshot_file(snapshot, target);
+    berth_autofd int input = open(from, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
+    if (input < 0)
+        return errno == ENOENT || set_errno(error, "move.open", from);
+    return bring_file(claim, input, from, to, watch, error);
+}
+
+/* The row of the disk moves the snapshots', whose paths begin with it. */
+static bool bring_snapshots(BerthRegistry *registry, BerthClaim *claim, const BerthDistro *distro,
+                            const char *target, const BerthWatch *watch, GError **error)
+{
+    g_autoptr(GPtrArray) snapshots = berth_registry_snapshots(registry, distro, error);
+    if (snapshots == NULL)
+        return false;
+    for (guint i = 0; i < snapshots->len; i++)
+        if (!bring_snapshot(claim, snapshots->pdata[i], distro->disk, target, watch, error))
+            return false;
+    return true;
 }
 
 static bool switch_row(BerthRegistry *registry, BerthDistro *distro, const char *target,
@@ -95,7 +121,8 @@ bool berth_manage_move(const BerthLayout *layout, BerthRegistry *registry, Berth
         return false;
     if (berth_fd_is_path(input, target))
         return true;
-    if (bring_disk(claim, input, distro, target, watch, error) &&
+    if (bring_file(claim, input, distro->disk, target, watch, error) &&
+        bring_snapshots(registry, claim, distro, target, watch, error) &&
         switch_row(registry, distro, target, error))
         return true;
     if (made != NULL)

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT
  *
- * move — moves a distro's disk to another directory.
+ * move — moves a distro's disk and its snapshots to another directory.
  *
- * Links the disk to its new path, or copies it across file systems; then updates the row; the end
- * of the claim removes the old file. Both files are listed in the claim first, so that whenever the
- * command is killed, the row names a complete disk, and the next command removes the other file.
+ * Links each file to its new path, or copies it across file systems; then updates the row; the end
+ * of the claim removes the old files. All are listed in the claim first, so that whenever the
+ * command is killed, the row names complete files, and the next command removes the others.
  */
 #pragma once
 

@@ -4,6 +4,7 @@
 #include "base/error.h"
 #include "base/fd.h"
 #include "hold.h"
+#include "snapshot.h"
 
 /* Lock the disk; -1 without @error if it no longer exists. */
 static int hold_disk(const BerthDistro *distro, GError **error)
@@ -18,6 +19,8 @@ static int hold_disk(const BerthDistro *distro, GError **error)
 bool berth_manage_remove(BerthRegistry *registry, BerthClaim *claim, const BerthDistro *distro,
                          GError **error)
 {
+    if (!berth_manage_claim_snapshots(registry, claim, distro, error))
+        return false;
     /* A disk adopted in place is the user's file: keep it. */
     if (distro->keep_disk)
         return berth_registry_remove(registry, distro->name, error);

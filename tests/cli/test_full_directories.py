@@ -91,7 +91,7 @@ def full(request, box, tmp_path):
 
 
 READING = [["list"], ["list", "--json"], ["status"], ["ports"], ["host", "list"], ["forward", "list"], ["config"],
-           ["logs", "box"], ["cache", "ls"], ["export", "box", "-"]]
+           ["logs", "box"], ["cache", "ls"], ["snapshots"], ["export", "box", "-"]]
 
 
 def test_reading_works_without_space(full):
@@ -126,7 +126,8 @@ def test_start_works_or_fails_with_reason(full):
 
 WRITING = [["import", "second", "{rootfs}"], ["clone", "box", "twin"], ["rename", "box", "other"],
            ["host", "allow", "other", "80"], ["forward", "add", "other", "8080:80"], ["resize", "other", "2G"],
-           ["set-default", "other"], ["compact", "other"], ["move", "other", "{place}"], ["unregister", "other"]]
+           ["set-default", "other"], ["compact", "other"], ["snapshot", "other", "it"], ["resize", "other", "3G"],
+           ["undo", "other"], ["snapshot", "--remove", "other", "it"], ["move", "other", "{place}"], ["unregister", "other"]]
 
 
 def test_writing_works_or_fails_with_reason(full, rootfs, tmp_path):
@@ -141,6 +142,23 @@ def test_writing_works_or_fails_with_reason(full, rootfs, tmp_path):
             full.free()
             full(*words).ok()
         full.free()
+
+
+@pytest.mark.parametrize("full", ["data"], indirect=True)
+def test_copies_of_a_disk_that_do_not_fit(full):
+    """tmpfs cannot share blocks: the refusal names both figures, and comes before the first byte."""
+    used = full.box.info("box")["disk_used"]
+    full.fill(left=used // 2)
+    full("snapshot", "box", "it").failed(1, "snapshot.no-space", ": a copy needs ", " MiB, and ", " is free")
+    full.free()
+    full("snapshot", "box", "it").ok()
+    full("resize", "box", "2T").ok()
+    full.fill(left=used // 2)
+    full("undo", "box").failed(1, "restore.no-space", ": a copy needs ", " is free")
+    assert full.box.info("box")["disk_size"] == 2 << 40
+    full.free()
+    full("undo", "box").ok()
+    assert full.box.info("box")["disk_size"] == 1 << 40
 
 
 @pytest.mark.parametrize("full", ["data"], indirect=True)

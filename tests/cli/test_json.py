@@ -14,6 +14,7 @@ COMMANDS = {
     "list": ["list"], "status": ["status"], "version": ["version"], "ports": ["ports"], "doctor": ["doctor"],
     "forward": ["forward", "list"], "host": ["host", "list"], "share": ["share", "list"], "config": ["config", "list"],
     "cache": ["cache", "ls"], "templates": ["templates"], "start": ["start"],
+    "snapshots": ["snapshots"],
 }
 
 
@@ -39,6 +40,7 @@ def rich(box, rootfs, tmp_path):
     box("share", "add", "box", tmp_path / "shared", "--quota", "1G").ok()
     box("forward", "add", "box", "18080:80").ok()
     box("host", "allow", "box", "5432").ok()
+    box("snapshot", "box").ok()
     box("start", "box").ok()
     return box
 

@@ -182,6 +182,14 @@ def test_completion_in_a_terminal(two, shell, line, whole):
     complete_in_terminal(two, shell, line, whole)
 
 
+def test_tags_of_snapshots_are_completed(two):
+    two("snapshot", "box", "before-upgrade").ok()
+    for words in (["restore", "BOX", "bef"], ["snapshot", "--remove", "box", "x", "be"], ["restore", "-t", "box", ""]):
+        assert two("__complete", "--", *words).ok() == "before-upgrade\tsnapshot\n"
+    for words in (["restore", "none", ""], ["restore", "Debian", ""], ["undo", "box", ""]):
+        assert two("__complete", "--", *words).ok() == ""
+
+
 @pytest.mark.parametrize("line, expected", [
     ("berth unreg", "unregister\tDelete a distro with all that is in it"), ("berth shell De", "Debian\tdistro"),
     ("berth export box --format=tar.z", "--format=tar.zst"), ("berth import new one-f", "one-file"),

@@ -46,7 +46,7 @@ def make_read_only(box):
 
 
 READING = [["list"], ["list", "--json"], ["status"], ["ports"], ["host", "list"], ["forward", "list"],
-           ["config"], ["logs", "box"], ["export", "box", "-"]]
+           ["config"], ["logs", "box"], ["snapshots"], ["export", "box", "-"]]
 
 
 @pytest.mark.parametrize("words", READING, ids=" ".join)

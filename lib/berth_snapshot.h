@@ -1,0 +1,67 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * berth_snapshot — the part of the public interface (berth.h) that goes back to earlier disks of a
+ * distro.
+ *
+ * A snapshot is a copy of the disk at one time. It shares the disk's blocks where the host's file
+ * system can, and is a sparse copy elsewhere. It moves, is renamed and is unregistered with its
+ * distro; clones and exports are without.
+ */
+#pragma once
+
+#include "berth.h"
+
+G_BEGIN_DECLS
+
+typedef struct {
+    BerthWorkFunc progress;
+    /* Called before a copy that cannot share blocks, with a line that says what it costs. */
+    void (*notice)(const char *line, gpointer user_data);
+    gpointer user_data;
+} BerthSnapshotFuncs;
+
+/* Take a snapshot of the stopped distro @name, called @tag, or by the local time if NULL.
+ * *@ret_tag: free with g_free. Errors: "distro.not-found", "distro.busy", "instance.running";
+ * "snapshot.tag", "snapshot.exists", "snapshot.no-space", "snapshot.*". */
+bool berth_snapshot_take(Berth *berth, const char *name, const char *tag,
+                         const BerthSnapshotFuncs *funcs, char **ret_tag, GError **error);
+
+/* Remove the snapshots @tags of @name, which may run; all or none. Errors: also
+ * "snapshot.not-found". */
+bool berth_snapshot_remove(Berth *berth, const char *name, const char *const *tags, GError **error);
+
+typedef struct {
+    char *distro; /* name */
+    char *tag;
+    gint64 taken_usec;
+    bool automatic; /* made by a restore, of what it replaced; the next restore replaces it */
+    bool missing;   /* its file is gone */
+    guint64 size;   /* of the disk, as the guest saw it */
+    guint64 used;   /* on the host, including blocks that it shares */
+} BerthSnapshotInfo;
+
+void berth_snapshot_info_free(BerthSnapshotInfo *info);
+
+/* The snapshots of @name (NULL: of all distros), BerthSnapshotInfo *, by distro, oldest first; free
+ * with g_ptr_array_unref. Errors: "distro.not-found". */
+GPtrArray *berth_snapshot_list(Berth *berth, const char *name, GError **error);
+
+typedef struct {
+    char *tag;
+    gint64 taken_usec;
+    bool unchanged; /* the disk had not changed since the snapshot */
+    char *kept;     /* the tag of the snapshot that has what was replaced; or NULL */
+} BerthRestoration;
+
+void berth_restoration_clear(BerthRestoration *restoration);
+G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(BerthRestoration, berth_restoration_clear)
+
+/* Give the distro @name the disk of its snapshot @tag, or of the last one if NULL that no restore
+ * made. What is replaced becomes the snapshot "before-restore". The distro must be stopped; with
+ * @terminate it is powered off first. Errors: "distro.not-found", "distro.busy",
+ * "instance.running"; "snapshot.not-found", "snapshot.none", "restore.no-space", "restore.*". */
+bool berth_snapshot_restore(Berth *berth, const char *name, const char *tag, bool terminate,
+                            const BerthSnapshotFuncs *funcs, BerthRestoration *ret_restoration,
+                            GError **error);
+
+G_END_DECLS

@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * snapshot — takes and removes snapshots of a distro's disk.
+ *
+ * The copy gets its name only when it is complete, and is listed in the claim before: whenever the
+ * command is killed, the next one removes a file without a row. The row is written last.
+ */
+#pragma once
+
+#include "claim.h"
+#include "work.h"
+
+G_BEGIN_DECLS
+
+typedef struct {
+    BerthWatch work;
+    void (*notice)(const char *line, gpointer user_data); /* may be NULL */
+    gpointer user_data;
+} BerthSnapshotWatch;
+
+/* Take a snapshot of @distro, which the caller has claimed with @claim and found stopped. @tag
+ * NULL: named by the local time. *@ret_snapshot: free with berth_snapshot_free. Errors:
+ * "snapshot.tag"; BERTH_ERROR_EXISTS, "snapshot.exists"; those of snapshot_copy.h, hold.h and
+ * disk/file/temp.h, "snapshot.*". */
+bool berth_manage_snapshot(BerthRegistry *registry, BerthClaim *claim, const BerthDistro *distro,
+                           const char *tag, const BerthSnapshotWatch *watch,
+                           BerthSnapshot **ret_snapshot, GError **error);
+
+/* Remove the snapshots @tags of @distro, which the caller has claimed with @claim; it may run. None
+ * is removed if one does not exist. Errors: BERTH_ERROR_NOT_FOUND, "snapshot.not-found". */
+bool berth_manage_remove_snapshots(BerthRegistry *registry, BerthClaim *claim,
+                                   const BerthDistro *distro, const char *const *tags,
+                                   GError **error);
+
+/* Find the snapshot @tag of @distro in @snapshots. Errors: "snapshot.not-found". */
+const BerthSnapshot *berth_manage_find_snapshot(const GPtrArray *snapshots,
+                                                const BerthDistro *distro, const char *tag,
+                                                GError **error);
+
+/* List the files of all snapshots of @distro in @claim, before their rows are removed. */
+bool berth_manage_claim_snapshots(BerthRegistry *registry, BerthClaim *claim,
+                                  const BerthDistro *distro, GError **error);
+
+G_END_DECLS
