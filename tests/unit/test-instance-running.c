@@ -70,6 +70,16 @@ static void prepare(World *world, const char *id, const char *name, guint number
     write_file(world, id, "machine.conf", text);
 }
 
+/* A program has been started for a moment before the kernel shows its arguments. */
+static void wait_for_arguments(pid_t pid)
+{
+    g_autofree char *path = g_strdup_printf("/proc/%d/cmdline", (int)pid);
+    for (gsize size = 0; size == 0;) {
+        g_autofree char *words = NULL;
+        g_assert_true(g_file_get_contents(path, &words, &size, NULL));
+    }
+}
+
 static pid_t start_keeper(World *world, const char *id)
 {
     g_autofree char *path = g_build_filename(world->dir, id, NULL);
@@ -81,6 +91,7 @@ static pid_t start_keeper(World *world, const char *id)
     g_spawn_async(NULL, (char **)argv, NULL, G_SPAWN_DO_NOT_REAP_CHILD | G_SPAWN_SEARCH_PATH, NULL,
                   NULL, &pid, &error);
     g_assert_no_error(error);
+    wait_for_arguments(pid);
     g_autofree char *text = g_strdup_printf("%d\n", pid);
     write_file(world, id, "lock", text);
     return pid;
