@@ -80,14 +80,23 @@ def test_a_killed_server_is_replaced(sh, home, host, busybox):
     (path / "hello").write_text("from the host\n")
 
 
-def test_a_reboot_mounts_it_again(sh, home, host, busybox):
-    host("run", "-d", busybox, "--", "reboot", check=False)
-    eventually(lambda: sh(f"cat {home[1]}/hello", check=False).stdout == "from the host\n", 120, "the file")
+def reboot(sh):
+    boot_id = "cat /proc/sys/kernel/random/boot_id"
+    former = sh(boot_id).stdout
+    sh("reboot", check=False)
+    eventually(lambda: sh(boot_id, check=False).stdout not in ("", former), what="the next boot")
+
+
+def test_a_reboot_mounts_it_again(sh, home):
+    reboot(sh)
+    eventually(lambda: sh(f"cat {home[1]}/hello", check=False).stdout == "from the host\n", what="the file")
 
 
 def test_the_server_ends_with_the_distro(sh, home, host, busybox):
     sh("true")
-    (pid,) = servers(host.info(busybox)["keeper_pid"])
+    keeper = host.info(busybox)["keeper_pid"]
+    eventually(lambda: len(servers(keeper)) == 1, what="the server of this boot")
+    (pid,) = servers(keeper)
     host("terminate", busybox)
     eventually(lambda: not os.path.exists(f"/proc/{pid}"), what="the end of the server")
 
@@ -215,8 +224,8 @@ def test_shares_of_a_running_distro(host, busybox, sh, home):
     assert sh(f"test -e {ROOT}/live", check=False).returncode == 1
     assert "live" not in sh(f"ls {ROOT}").stdout.split()
     assert sh(f"cat {ROOT}/frozen/hello").stdout == "live-frozen\n"
-    host("run", "-d", busybox, "--", "reboot", check=False)
-    eventually(lambda: sh(f"cat {ROOT}/frozen/hello", check=False).stdout == "live-frozen\n", 120, "the file")
+    reboot(sh)
+    eventually(lambda: sh(f"cat {ROOT}/frozen/hello", check=False).stdout == "live-frozen\n", what="the file")
     host("share", "rm", busybox, "/frozen")
 
 
