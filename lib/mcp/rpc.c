@@ -13,6 +13,7 @@ typedef struct {
     bool in_string;
     bool in_word; /* a number's fraction or exponent, or a word such as true */
     bool nul;
+    bool begun;    /* with what is no blank */
     bool complete; /* the outermost bracket is closed */
     const char *problem;
 } Scan;
@@ -27,7 +28,9 @@ static gsize scan_escape(Scan *scan, const char *text, gsize left)
 
 static void scan_bracket(Scan *scan, char c)
 {
-    if (c == '{' || c == '[')
+    if ((c == '{' || c == '[') && scan->depth == 0 && scan->begun)
+        scan->problem = "it is more than one value";
+    else if (c == '{' || c == '[')
         scan->depth++;
     else if (scan->depth-- == 0)
         scan->problem = "a bracket closes nothing";
@@ -56,6 +59,7 @@ static void scan_outside(Scan *scan, char c)
         scan->in_string = true;
     else if (!g_ascii_isalnum(c) && strchr(" \t\r\n:,+-.", c) == NULL)
         scan->problem = "it is not JSON";
+    scan->begun = scan->begun || strchr(" \t\r\n", c) == NULL;
     if (g_ascii_isalnum(c) || c == '.' || c == '+')
         scan_number(scan, c);
     else
@@ -90,7 +94,7 @@ JsonNode *berth_rpc_parse(const char *line, gsize size, bool *ret_nul, const cha
     *ret_problem = scan_line(line, size, ret_nul);
     if (*ret_problem != NULL)
         return NULL;
-    g_autoptr(JsonParser) parser = json_parser_new_immutable();
+    g_autoptr(JsonParser) parser = json_parser_new();
     JsonNode *root = json_parser_load_from_data(parser, line, (gssize)size, NULL)
                          ? json_parser_get_root(parser)
                          : NULL;

@@ -96,7 +96,8 @@ def test_methods_and_notifications_that_are_unknown(serve):
 
 @pytest.mark.parametrize("line, code", [
     (b"{", PARSE_ERROR), (b"}", PARSE_ERROR), (b"nonsense", PARSE_ERROR), (b'{"a":1,}', PARSE_ERROR),
-    (b"{} {}", PARSE_ERROR), (b'/* x */ {"jsonrpc":"2.0","id":1,"method":"ping"}', PARSE_ERROR),
+    (b"{} {}", PARSE_ERROR), (b"null{}", PARSE_ERROR), (b"-9 [1]", PARSE_ERROR), (b'"a" {}', PARSE_ERROR),
+    (b'/* x */ {"jsonrpc":"2.0","id":1,"method":"ping"}', PARSE_ERROR),
     (b"{'jsonrpc':'2.0','id':1,'method':'ping'}", PARSE_ERROR), (b'{"jsonrpc":"2.0","id":1,"method":"pi', PARSE_ERROR),
     (b"\xff\xfe", PARSE_ERROR), (b'{"jsonrpc":"2.0","id":1,"method":"\xc3"}', PARSE_ERROR), (b"\0", PARSE_ERROR),
     (b'{"jsonrpc":"2.0","id":99999999999999999999,"method":"ping"}', PARSE_ERROR),

@@ -151,6 +151,11 @@ static void test_invalid_json(void)
         "{\"imageLayoutVersion\":[\"1.0.0\"]}",
         "[]",
         "\"1.0.0\"",
+        "{\"imageLayoutVersion\":\"1.0.0\"} {}",
+        "{} {\"imageLayoutVersion\":\"1.0.0\"}",
+        "null{\"imageLayoutVersion\":\"1.0.0\"}",
+        "\"a\" {\"imageLayoutVersion\":\"1.0.0\"}",
+        "-9 {\"imageLayoutVersion\":\"1.0.0\"}",
     };
     for (gsize i = 0; i < G_N_ELEMENTS(rows); i++) {
         g_autoptr(GError) error = NULL;

@@ -131,14 +131,15 @@ static bool fail(GError **error, const char *message)
 }
 
 /* Bound the nesting, because the parser recurses. It also accepts comments, which could hide
- * brackets: allow only JSON's own characters outside strings. */
-static bool is_shallow(const char *json, gsize size)
+ * brackets: allow only JSON's own characters outside strings. Of several values it would return the
+ * first or, json-glib 1.10, the last: allow one object or list. */
+static bool is_one_value(const char *json, gsize size)
 {
     guint depth = 0;
-    bool string = false;
+    bool string = false, ended = false;
     for (gsize i = 0; i < size; i++) {
         char c = json[i];
-        if (c == '\0')
+        if (c == '\0' || (ended && strchr(" \t\r\n", c) == NULL))
             return false;
         if (string && c == '\\' && i + 1 < size && json[i + 1] != '\0')
             i++;
@@ -154,14 +155,15 @@ static bool is_shallow(const char *json, gsize size)
             return false;
         if (depth > DEPTH_LIMIT)
             return false;
+        ended = ended || (depth == 0 && strchr(" \t\r\n", c) == NULL);
     }
     return !string && depth == 0;
 }
 
 static JsonNode *parse(const char *json, gsize size, JsonNodeType type, GError **error)
 {
-    g_autoptr(JsonParser) parser = json_parser_new_immutable();
-    if (size == 0 || !is_shallow(json, size) ||
+    g_autoptr(JsonParser) parser = json_parser_new();
+    if (size == 0 || !is_one_value(json, size) ||
         !json_parser_load_from_data(parser, json, (gssize)size, NULL))
         return fail(error, "it is not JSON"), NULL;
     JsonNode *root = json_parser_get_root(parser);
