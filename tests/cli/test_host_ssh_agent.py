@@ -9,7 +9,7 @@ import pytest
 
 from conftest import wait_for
 from test_host_commands import Guest
-from waiting import LIMIT
+from waiting import LIMIT, accepts
 
 ALLOWED = "[distro box]\nhost-ssh-agent=true\n"
 
@@ -24,7 +24,7 @@ class SshAgents:
         path, key = self.directory / f"{name}.socket", self.directory / name
         subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", name, "-f", key], check=True)
         self.processes.append(subprocess.Popen(["ssh-agent", "-D", "-a", path], stdout=subprocess.DEVNULL))
-        wait_for(path.exists)
+        wait_for(lambda: accepts(path), what="the agent")
         subprocess.run(["ssh-add", "-q", key], env={**os.environ, "SSH_AUTH_SOCK": str(path)}, check=True)
         return path
 

@@ -9,7 +9,7 @@ import pytest
 
 import ports
 from ports import free_port
-from waiting import is_alive, wait_for
+from waiting import accepts, is_alive, wait_for
 
 FIRST_THREAD_ENDS = """
 import ctypes, sys, threading
@@ -26,6 +26,16 @@ def test_a_process_lives_until_its_last_thread_ends():
     process.stdin.close()
     wait_for(lambda: not is_alive(process.pid))
     assert process.wait() == 0 and not is_alive(process.pid)
+
+
+def test_a_socket_accepts_once_it_listens(tmp_path):
+    path = tmp_path / "socket"
+    assert not accepts(path)
+    with socket.socket(socket.AF_UNIX) as server:
+        server.bind(str(path))
+        assert path.exists() and not accepts(path)
+        server.listen()
+        assert accepts(path)
 
 
 def test_a_limit_is_named():

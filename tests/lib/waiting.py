@@ -2,6 +2,7 @@
 """waiting — conditions that other processes make true in their own time, and the one limit of all such waits."""
 import os
 import select
+import socket
 import time
 
 LIMIT = 180  # seconds, for what must happen: far more than it takes with sanitizers on a machine that is busy
@@ -14,6 +15,12 @@ def wait_for(condition, timeout=LIMIT, what="it"):
         assert time.monotonic() < deadline, f"{what} did not happen within {timeout} s"
         time.sleep(0.02)
     return value
+
+
+def accepts(path):
+    """Whether a process accepts connections at the Unix socket @path: it is there a moment before that."""
+    with socket.socket(socket.AF_UNIX) as client:
+        return client.connect_ex(str(path)) == 0
 
 
 def is_alive(pid):

@@ -10,6 +10,7 @@ import pytest
 from host import eventually
 from ports import free_port
 from ssh_client import Ssh, can_connect, end, has_fuse, receive, through_socks
+from waiting import accepts
 
 ADD_USER = {"busybox": """
                 echo worker:x:1000:1000::/home/worker:/bin/sh >>/etc/passwd
@@ -166,7 +167,7 @@ def test_the_agent_of_the_host(ssh, tmp_path):
     sock = tmp_path / "agent"
     agent = subprocess.Popen(["ssh-agent", "-D", "-a", sock], stdout=subprocess.DEVNULL)
     try:
-        eventually(sock.exists, what="the agent")
+        eventually(lambda: accepts(sock), what="the agent")
         env = {**ssh.environment, "SSH_AUTH_SOCK": str(sock)}
         command = ssh.command("ssh", "-A", ssh.where("worker"), listed)
         out = subprocess.run(command, env=env, check=True, capture_output=True, text=True, timeout=60).stdout

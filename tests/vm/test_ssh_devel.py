@@ -7,6 +7,7 @@ import pytest
 from host import eventually
 from ports import free_port
 from ssh_client import Ssh, can_connect, end, has_fuse, through_socks
+from waiting import accepts
 
 
 @pytest.fixture(scope="module")
@@ -99,7 +100,7 @@ def test_the_agent_of_the_host(ssh, tmp_path):
     subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", "on the host", "-f", key], check=True)
     agent = subprocess.Popen(["ssh-agent", "-D", "-a", sock], stdout=subprocess.DEVNULL)
     try:
-        eventually(sock.exists, what="the agent")
+        eventually(lambda: accepts(sock), what="the agent")
         env = {**ssh.environment, "SSH_AUTH_SOCK": str(sock)}
         subprocess.run(["ssh-add", "-q", key], env=env, check=True)
         out = subprocess.run(ssh.command("ssh", "-A", ssh.where("visitor"), "ssh-add -l"), env=env, check=True,
@@ -124,7 +125,7 @@ def test_sessions_reach_the_agent_of_the_host(ssh, devel, tmp_path):
                               stdin=subprocess.DEVNULL, text=True, timeout=180).stdout.splitlines()
     settings.parent.mkdir(parents=True, exist_ok=True)
     try:
-        eventually(sock.exists, what="the agent")
+        eventually(lambda: accepts(sock), what="the agent")
         subprocess.run(["ssh-add", "-q", key], env={**os.environ, "SSH_AUTH_SOCK": str(sock)}, check=True)
         assert seen()[0] == "none"
         settings.write_text(f"{before}[distro {devel.name}]\nhost-ssh-agent=true\n")
