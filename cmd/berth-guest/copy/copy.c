@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "copy.h"
 
+#include "input_end.h"
 #include "tilde.h"
 #include "transfer/receiver.h"
 #include "transfer/sender.h"
@@ -47,26 +48,6 @@ static int send_paths(char **paths, bool recursive)
     return transfer_send(&send) == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
 }
 
-/* In a signal handler: the input ends. */
-static void end_input(int number)
-{
-    int saved = errno;
-    int nothing = open("/dev/null", O_RDONLY | O_CLOEXEC);
-    if (nothing >= 0)
-        dup2(nothing, STDIN_FILENO);
-    close(nothing);
-    errno = saved;
-}
-
-static void catch_signals(void)
-{
-    static const int numbers[] = {SIGHUP, SIGINT, SIGTERM, SIGQUIT};
-    const struct sigaction action = {.sa_handler = end_input}; /* interrupts read */
-    for (size_t i = 0; i < sizeof(numbers) / sizeof(numbers[0]); i++)
-        sigaction(numbers[i], &action, NULL);
-    signal(SIGPIPE, SIG_IGN);
-}
-
 static void report(void *data, const TransferProblem *problem)
 {
     TransferWriter *writer = data;
@@ -84,7 +65,8 @@ static int receive_path(char *path, bool directory)
         .report = report,
         .data = &writer,
     };
-    catch_signals();
+    input_end_on_signals();
+    signal(SIGPIPE, SIG_IGN);
     fcntl(STDIN_FILENO, F_SETPIPE_SZ, PIPE_SIZE);
     bool ok = transfer_put_begin(&writer) == 0 && transfer_receive(&receive) == 0 &&
               transfer_put(&writer, TRANSFER_END) == 0;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "file.h"
 
+#include "input_end.h"
 #include "tilde.h"
 
 #include <errno.h>
@@ -110,26 +111,6 @@ typedef struct {
     int new_fd;
 } Target;
 
-/* A SIGHUP or SIGTERM ends the input: the new file is then removed. */
-static void end_input(int number)
-{
-    int saved = errno;
-    int nothing = open("/dev/null", O_RDONLY | O_CLOEXEC);
-    if (nothing >= 0)
-        dup2(nothing, STDIN_FILENO);
-    close(nothing);
-    errno = saved;
-}
-
-static void catch_signals(void)
-{
-    static const int numbers[] = {SIGHUP, SIGINT, SIGTERM, SIGQUIT};
-    const struct sigaction action = {.sa_handler = end_input};
-    for (size_t i = 0; i < sizeof(numbers) / sizeof(numbers[0]); i++)
-        sigaction(numbers[i], &action, NULL);
-    signal(SIGXFSZ, SIG_IGN);
-}
-
 /* A link that leads to no file stays: ENOENT. */
 static int find_path(Target *target, const char *path)
 {
@@ -232,7 +213,8 @@ static int write_file(char *path, uint64_t size)
 {
     Target target = {.directory = -1, .new_fd = -1};
     const char *step = FILE_STEP_OPEN;
-    catch_signals();
+    input_end_on_signals();
+    signal(SIGXFSZ, SIG_IGN);
     int result = find_path(&target, tilde_remove(path));
     if (result == 0)
         result = open_directory(&target);
