@@ -57,7 +57,7 @@ void berth_restoration_clear(BerthRestoration *restoration);
 G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(BerthRestoration, berth_restoration_clear)
 
 /* Give the distro @name the disk of its snapshot @tag, or of the last one if NULL that no restore
- * made. What is replaced becomes the snapshot "before-restore". The distro must be stopped; with
+ * made. The disk as it was becomes the snapshot "before-restore". The distro must be stopped; with
  * @terminate it is powered off first. Errors: "distro.not-found", "distro.busy",
  * "instance.running"; "snapshot.not-found", "snapshot.none", "restore.no-space", "restore.*". */
 bool berth_snapshot_restore(Berth *berth, const char *name, const char *tag, bool terminate,

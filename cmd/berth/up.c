@@ -30,7 +30,7 @@ static const Option options[] = {
     {NULL},
 };
 
-/* What is to be made. */
+/* The distro that the command makes or sets up. */
 typedef struct {
     char *directory; /* absolute, without links */
     char *name;

@@ -17,5 +17,6 @@ typedef struct {
  * g_ptr_array_unref. */
 GPtrArray *up_plan(const Project *project, const char *name);
 
-/* What tells a step from one that was done: digits of SHA-256. Free with g_free. */
+/* The SHA-256 of @step, as digits: another digest than at its last run makes the step run again.
+ * Free with g_free. */
 char *up_step_digest(const UpStep *step);

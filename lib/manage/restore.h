@@ -2,12 +2,12 @@
  *
  * restore — gives a distro the disk that it had at a snapshot.
  *
- * What is replaced becomes the snapshot "before-restore", without a copy: the disk's file gets a
- * second name first, then a copy of the snapshot takes the disk's own. A disk whose content is in a
+ * The disk as it was becomes the snapshot "before-restore", without a copy: its file gets a second
+ * name first, then a copy of the snapshot takes the disk's own. A disk whose content is in a
  * snapshot anyway is not kept.
  *
  *     1. the copy of the snapshot, complete and synced, still without a name
- *     2. the second name, listed in the claim; then its row, with a tag that nobody has
+ *     2. the second name, listed in the claim; then its row, with a tag that no snapshot has
  *     3. the copy is renamed over the disk
  *     4. in one transaction the row is called before-restore, and the former one of that tag ends
  *

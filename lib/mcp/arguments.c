@@ -111,7 +111,7 @@ static bool is_in_range(const BerthParameter *parameter, JsonNode *node)
            json_node_get_int(node) >= parameter->min && json_node_get_int(node) <= parameter->max;
 }
 
-/* What @node had to be; free with g_free. NULL: it is. */
+/* The type or range that @node does not have, for the error; free with g_free. NULL: it fits. */
 static char *find_fault(const BerthParameter *parameter, JsonNode *node)
 {
     switch (parameter->kind) {

@@ -301,7 +301,8 @@ static void read_report(Child *child)
     outcome->error_hint = hint[0] != '\0' ? g_steal_pointer(&hint) : NULL;
 }
 
-/* Whether it has ended. What it wrote is in its pipes then, and nobody else's end is waited for. */
+/* Whether the child has ended. Its output is in the pipes then; processes that it left are not
+ * waited for. */
 static bool has_ended(Child *child)
 {
     struct pollfd poller = {.fd = child->process, .events = POLLIN};

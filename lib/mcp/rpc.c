@@ -66,7 +66,7 @@ static void scan_outside(Scan *scan, char c)
         scan->digits = scan->in_word = 0;
 }
 
-/* What json-glib would accept, or not survive. */
+/* The fault of a line that json-glib would accept or would end the process for; NULL: none. */
 static const char *scan_line(const char *line, gsize size, bool *ret_nul)
 {
     Scan scan = {.problem = NULL};

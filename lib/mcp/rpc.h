@@ -45,7 +45,7 @@ typedef struct {
  * string of it has U+0000, which was read as the string's end. */
 JsonNode *berth_rpc_parse(const char *line, gsize size, bool *ret_nul, const char **ret_problem);
 
-/* What @node, an element of a batch or a message of its own, is. */
+/* The message in @node, which is an element of a batch or a whole line. */
 BerthRpcMessage berth_rpc_read(JsonNode *node);
 
 /* An answer to the request @id (NULL: null). Takes @result. Free with json_node_unref. */

@@ -43,7 +43,7 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(BerthDistro, berth_distro_free)
 /* The distro's own loopback address on the host, 127.0.@slot.1; NULL for 0. Free with g_free. */
 char *berth_distro_address(guint slot);
 
-/* What berth_distro_is_name asks for, as a hint. */
+/* The hint of an error for a name that berth_distro_is_name refuses. */
 #define BERTH_DISTRO_NAME_HINT                                                                     \
     "a name is 1 to 64 letters, digits, dots, underscores and hyphens, and starts with a letter "  \
     "or digit"

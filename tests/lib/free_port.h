@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  *
- * free_port — a port of localhost that nobody takes before the test that asked for it.
+ * free_port — a port of localhost that no other process takes before the test that asked for it.
  *
  * As in ports.py: the kernel gives it to no socket that names no port, and a name among abstract
  * Unix sockets keeps it from other processes of this network for as long as this one lives.
@@ -17,7 +17,7 @@
 #include <sys/un.h>
 
 #define FREE_PORT_FIRST 16384
-#define FREE_PORT_END 32768 /* where Linux begins to give ports away, unless told otherwise */
+#define FREE_PORT_END   32768 /* where Linux begins to give ports away, unless told otherwise */
 
 /* The name's descriptor stays open; -1: another process has the port. */
 static inline int reserve_port(guint16 port)

@@ -80,7 +80,7 @@ static void check_copy(const Fixture *fixture, const char *to)
     g_assert_true(report.shared == (report.bytes == 0));
 }
 
-/* What a copy would write is what one writes. */
+/* The cost that is told before a copy is the number of bytes that the copy writes. */
 static void test_measure(Fixture *fixture, gconstpointer data)
 {
     berth_autofd int output = new_file("/dev/shm"); /* cannot share blocks */

@@ -184,7 +184,7 @@ static void test_killed_process_is_replaced_with_its_watch(World *world, gconstp
     expect_wake(world);
 }
 
-/* One that ends before it has answered. */
+/* The first berth-net ends before it has answered. */
 static void test_watch_begins_in_the_next_process(World *world, gconstpointer data)
 {
     guint notes = world->notes;
