@@ -38,3 +38,10 @@ def pytest_runtest_makereport(item, call):
     if report.skipped and os.environ.get("BERTH_TEST_STRICT"):
         report.outcome = "failed"
         report.longrepr = f"skipped, which BERTH_TEST_STRICT does not allow: {report.longrepr}"
+
+
+def pytest_terminal_summary(terminalreporter):
+    """Say why a test was run again: pytest keeps that to itself if the test then passes (failures.py reads it)."""
+    for report in terminalreporter.stats.get("rerun", []):
+        terminalreporter.write_sep("_", f"rerun of {report.nodeid}")
+        terminalreporter.line(report.longreprtext)

@@ -1,7 +1,13 @@
 # SPDX-License-Identifier: MIT
 """tests/lib/summary.py: conditions that make CI fail although each suite passed."""
 import datetime
+import itertools
 import json
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
 
 import pytest
 
@@ -69,7 +75,78 @@ def test_an_entry_without_a_date_or_a_reason_fails(judge, entry):
                                     "FAILED ../../tests/cli/test_a.py::test_b[x - y]"])
 def test_a_test_that_failed_twice_counts_once(judge, failed):
     log = f".RF\nRERUN cli/test_a.py::test_b[x - y]\n{failed}\n1 failed, 2 passed, 1 rerun in 0.1s\n"
-    assert judge(log) == (1, ["2 passed, 1 failed"])
+    status, lines = judge(log)
+    assert (status, lines[-1]) == (1, "2 passed, 1 failed")
+
+
+@pytest.fixture
+def run_pytest(tmp_path):
+    """The output of pytest as suites run it, with the conftest.py that they share."""
+    def run(text):
+        (tmp_path / "lib").mkdir()
+        shutil.copy(Path(summary.__file__).parents[1] / "conftest.py", tmp_path)
+        (tmp_path / "test_a.py").write_text(text)
+        command = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "-q", "-raR", "--reruns", "1"]
+        plain = {name: value for name, value in os.environ.items() if not name.startswith(("PYTEST_", "BERTH_TEST_"))}
+        return subprocess.run(command, cwd=tmp_path, env=plain, capture_output=True, text=True).stdout
+    return run
+
+
+def test_failures_say_why_at_the_end(judge, run_pytest):
+    output = run_pytest("""import pytest
+@pytest.mark.parametrize("x", ["a - b", 2])
+def test_bad(x):
+    assert x == 3, "three"
+class TestC:
+    def test_in(self):
+        raise OSError("inside")
+@pytest.fixture
+def broken():
+    raise ValueError("setup")
+def test_error(broken):
+    pass
+def test_skipped():
+    pytest.skip("no such thing here")
+""")
+    status, lines = judge(output)
+    assert (status, lines[-1]) == (1, "0 passed, 5 failed")
+    for start, cause in [("FAILED test_a.py::test_bad[a - b]", "E       AssertionError: three"),
+                         ("FAILED test_a.py::test_bad[2]", "E       AssertionError: three"),
+                         ("FAILED test_a.py::TestC::test_in", "E       OSError: inside"),
+                         ("ERROR test_a.py::test_error", "E       ValueError: setup")]:
+        at = next(number for number, line in enumerate(lines) if start in line)
+        report = list(itertools.takewhile(lambda line: line.startswith("    "), lines[at + 1:]))
+        assert f"    {cause}" in report
+    assert any("no such thing here" in line for line in lines)
+
+
+def test_a_rerun_says_why_it_failed_at_first(judge, run_pytest):
+    output = run_pytest("""tries = []
+def test_again():
+    tries.append(1)
+    assert len(tries) == 2, "first time"
+""")
+    lines = judge(output)[1]
+    assert lines[0] == "RERUN test_a.py::test_again" and "    E       AssertionError: first time" in lines
+    assert lines[-1] == "1 passed, 1 failed"
+
+
+@pytest.mark.parametrize("text, error, result, wanted", [
+    ("1..2\nok 1 /a\n# net.c:5: 3 != 4\nnot ok 2 /b\nBail out!\n", "abort", "FAIL", ["not ok 2 /b", "# net.c:5: 3 != 4"]),
+    ("ok 1 /a # SKIP none\n1..1\n", "", "OK", ["ok 1 /a # SKIP none"]),
+    ("ok 1 /a\n", "ERROR: AddressSanitizer: heap-use-after-free\n", "FAIL", ["heap-use-after-free"]),
+    ("", "", "TIMEOUT", ["the end of its output"])])
+def test_a_test_program_says_why(judge, text, error, result, wanted):
+    log = json.dumps({"name": "net-stack", "stdout": text, "stderr": error, "result": result}) + "\n"
+    status, lines = judge(log, suffix="json")
+    assert status == 1 and "net-stack: " in lines[0]
+    assert all(any(want in line for line in lines) for want in wanted)
+
+
+def test_many_failures_leave_room_for_others(judge):
+    text = "".join(f"not ok {number} /a\n" for number in range(1, 100))
+    status, lines = judge(json.dumps({"name": "net", "stdout": text, "result": "FAIL"}) + "\n", suffix="json")
+    assert status == 1 and len(lines) == summary.SHOWN + 2 and lines[-2].startswith("... and 91 more")
 
 
 def test_missing_log_fails(tmp_path, capsys):

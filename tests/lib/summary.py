@@ -1,10 +1,12 @@
-"""summary.py LOG... — add up what the suites' logs say and print "N passed, N failed".
+"""summary.py LOG... — list what failed, add up what the suites' logs say and print "N passed, N failed".
 
 A log is meson's testlog.json (TAP programs count their subtests, pytest runs their cases) or the
 plain output of pytest. A test program that ran nothing has failed, and so has a log that is not there.
 
 When BERTH_TEST_STRICT is set a skip is a failure, and so is a test that passed only when it was run again, unless
 reruns.txt beside tests/run lists it. An entry there that has expired is a failure, too.
+
+Who sees only the end of CI's output still sees why it failed: each failure is repeated there with what it said.
 """
 import datetime
 import fnmatch
@@ -14,7 +16,11 @@ import re
 import sys
 from pathlib import Path
 
+import failures
+
 ALLOWED = Path(__file__).parents[1] / "reruns.txt"
+SHOWN = 8  # failures of one log
+WIDTH = 200
 
 
 def count_pytest(text):
@@ -52,17 +58,27 @@ def passed_when_run_again(text):
 
 
 def read_log(path):
-    """Read one log: (counts of each test program, names of tests that were run again)."""
+    """Read one log: [(test program's name, (passed, failed, skipped), its output, its errors)]."""
     try:
         text = Path(path).read_text(encoding="utf-8", errors="replace")
     except OSError as error:
-        print(f"no log: {error}")
-        return [(0, 1, 0)], []
+        return [("no log", (0, 1, 0), str(error), "")]
     if not path.endswith(".json"):
-        return [count_plain(text)], passed_when_run_again(text)
+        return [("pytest", count_plain(text), text, "")]
     rows = [json.loads(line) for line in text.splitlines() if line.strip()]
-    again = [name for row in rows for name in passed_when_run_again(row.get("stdout", ""))]
-    return [count_meson_test(row) for row in rows], again
+    return [(row["name"], count_meson_test(row), row.get("stdout", ""), row.get("stderr", "")) for row in rows]
+
+
+def print_failures(path, programs):
+    """Say what failed or was skipped, and why, in at most SHOWN tests of one log."""
+    found = [[f"{name}: {first}", *rest] for name, (_, failed, skipped), text, error in programs if failed or skipped
+             for first, *rest in failures.of_output(text, error)]
+    for first, *rest in found[:SHOWN]:
+        print(f"{Path(path).parent.parent.name}/{Path(path).stem}: {first}"[:WIDTH])
+        for line in rest:
+            print(f"    {line}"[:WIDTH])
+    if len(found) > SHOWN:
+        print(f"... and {len(found) - SHOWN} more of {path}")
 
 
 def read_allowed(path, today):
@@ -95,12 +111,17 @@ def is_allowed(name, allowed):
 
 def main(paths, allowed_path=ALLOWED, today=None):
     logs = [read_log(path) for path in paths]
-    rows = [counts for counted, _ in logs for counts in counted]
+    for path, programs in zip(paths, logs):
+        print_failures(path, programs)
+    rows = [counts for programs in logs for _, counts, _, _ in programs]
     passed, failed, skipped = (sum(column) for column in zip(*rows)) if rows else (0, 1, 0)
     allowed, faults = read_allowed(allowed_path, today or datetime.date.today())
-    for name in (name for _, again in logs for name in again):
+    for name, text in ((name, text) for programs in logs for _, _, text, _ in programs
+                       for name in passed_when_run_again(text)):
         listed = is_allowed(name, allowed)
         print(f"RERUN {name}" + (f" (allowed by {allowed_path.name})" if listed else ""))
+        for line in failures.of_rerun(text, name):
+            print(f"    {line}"[:WIDTH])
         if not listed:
             faults.append(f"{name}: passed only when it was run again, and {allowed_path.name} does not list it")
     if os.environ.get("BERTH_TEST_STRICT"):
