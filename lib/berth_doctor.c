@@ -2,7 +2,7 @@
  *
  * The public function that examines the host, over lib/lifecycle.
  */
-#include "berth.h"
+#include "berth_doctor.h"
 
 #include "lifecycle/doctor.h"
 

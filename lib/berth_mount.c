@@ -2,7 +2,7 @@
  *
  * The public functions about mounts, over lib/lifecycle/mount.
  */
-#include "berth.h"
+#include "berth_mount.h"
 
 #include "lifecycle/mount.h"
 

@@ -2,7 +2,7 @@
  *
  * The public functions about distros that can be installed, over lib/lifecycle.
  */
-#include "berth.h"
+#include "berth_online.h"
 
 #include "lifecycle/install.h"
 

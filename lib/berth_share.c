@@ -2,9 +2,8 @@
  *
  * The public functions about shares and the paths they lead to, over lib/lifecycle.
  */
-#include "berth.h"
+#include "berth_share.h"
 
-#include "lifecycle/review.h"
 #include "lifecycle/shared_paths.h"
 #include "lifecycle/shares.h"
 
@@ -68,44 +67,6 @@ GPtrArray *berth_share_list(Berth *berth, const char *name, GError **error)
     for (guint i = 0; i < all->len; i++)
         g_ptr_array_add(list, public_list(all->pdata[i]));
     return list;
-}
-
-static BerthChange *public_change(const BerthShareChange *found)
-{
-    BerthChange *change = g_new(BerthChange, 1);
-    *change = (BerthChange){g_strdup(found->path), berth_change_kind_word(found->kind),
-                            found->is_directory, found->is_conflict};
-    return change;
-}
-
-void berth_change_free(BerthChange *change)
-{
-    g_free(change->path);
-    g_free(change);
-}
-
-GPtrArray *berth_changes(Berth *berth, const char *name, const char *path, GError **error)
-{
-    g_autoptr(GPtrArray) found = berth_review_list(berth, name, path, error);
-    if (found == NULL)
-        return NULL;
-    GPtrArray *changes = g_ptr_array_new_with_free_func((GDestroyNotify)berth_change_free);
-    for (guint i = 0; i < found->len; i++)
-        g_ptr_array_add(changes, public_change(found->pdata[i]));
-    return changes;
-}
-
-bool berth_changes_accept(Berth *berth, const char *name, const char *path, bool force,
-                          guint *ret_count, GError **error)
-{
-    return berth_review_settle(berth, name, path, force ? REVIEW_FORCE : REVIEW_ACCEPT, ret_count,
-                               error);
-}
-
-bool berth_changes_discard(Berth *berth, const char *name, const char *path, guint *ret_count,
-                           GError **error)
-{
-    return berth_review_settle(berth, name, path, REVIEW_DISCARD, ret_count, error);
 }
 
 char *berth_path_to_guest(int connection, const char *name, const char *path, GError **error)

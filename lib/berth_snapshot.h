@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT
  *
- * berth_snapshot — the part of the public interface (berth.h) that goes back to earlier disks of a
- * distro.
+ * berth_snapshot — earlier disks of a distro. A part of the public interface (berth.h).
  *
  * A snapshot is a copy of the disk at one time. It shares the disk's blocks where the host's file
  * system can, and is a sparse copy elsewhere. It moves, is renamed and is unregistered with its
@@ -9,7 +8,7 @@
  */
 #pragma once
 
-#include "berth.h"
+#include "berth_handle.h"
 
 G_BEGIN_DECLS
 

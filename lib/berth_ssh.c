@@ -2,16 +2,10 @@
  *
  * The public functions about ssh, over lib/lifecycle.
  */
-#include "berth.h"
+#include "berth_ssh.h"
 
-#include "lifecycle/services.h"
 #include "lifecycle/ssh.h"
 #include "lifecycle/ssh_proxy.h"
-
-char **berth_service_variables(Berth *berth, const char *name)
-{
-    return berth_services_variables(berth, name);
-}
 
 char *berth_ssh_config(Berth *berth, const char *name, char **ret_notice, GError **error)
 {

@@ -74,7 +74,7 @@ def exported(library):
 def declared(directory):
     """The functions that a compiler sees declared in the headers below @directory."""
     source, list_ = directory / "source.c", directory / "list"
-    source.write_text("#include <berth.h>\n#include <berth_snapshot.h>\n")
+    source.write_text("#include <berth.h>\n")
     include = find(directory, "berth.h").parent
     glib = output("pkg-config", "--cflags", "glib-2.0").split()
     output("gcc", "-fsyntax-only", "-aux-info", list_, f"-I{include}", *glib, source)

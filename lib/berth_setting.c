@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "berth.h"
+#include "berth_setting.h"
 
 #include "base/error.h"
 #include "lifecycle/handle.h"

@@ -2,7 +2,7 @@
  *
  * The public functions over lib/lifecycle/copy and guest_file.
  */
-#include "berth.h"
+#include "berth_file.h"
 
 #include "lifecycle/copy.h"
 #include "lifecycle/guest_file.h"

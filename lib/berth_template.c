@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "berth.h"
+#include "berth_template.h"
 
 #include "lifecycle/templates.h"
 
