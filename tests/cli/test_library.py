@@ -89,7 +89,17 @@ def test_it_exports_what_its_headers_declare(installed):  # noqa: F811
     assert all(name.startswith("berth_") for name in found)
 
 
+def test_each_header_stands_alone(berth, installed):  # noqa: F811
+    include = find(installed, "berth.h").parent
+    glib = output("pkg-config", "--cflags", "glib-2.0").split()
+    nouns = sorted(path.name for path in include.glob("berth_*.h"))
+    assert re.findall(r'^#include "(berth_\w+\.h)"', (include / "berth.h").read_text(), re.M) == nouns
+    for noun in nouns:
+        (berth.path / "alone.c").write_text(f"#include <{noun}>\n")
+        output("cc", "-fsyntax-only", "-Wall", "-Werror", f"-I{include}", *glib, berth.path / "alone.c")
+
+
 def test_a_header_that_declares_more_is_noticed(installed):  # noqa: F811
-    header = find(installed, "berth.h")
+    header = find(installed, "berth_handle.h")
     header.write_text(header.read_text().replace("void berth_free(", "int berth_forgotten(void);\nvoid berth_free("))
     assert declared(installed) - exported(find(installed, "libberth.so.?.?.?")) == {"berth_forgotten"}
