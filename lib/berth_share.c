@@ -23,6 +23,20 @@ bool berth_share_remove(Berth *berth, const char *name, const char *path, char *
     return berth_shares_remove(berth, name, path, ret_notice, error);
 }
 
+bool berth_share_set(Berth *berth, const char *name, const char *path,
+                     const BerthShareSetting *setting, char **ret_notice, GError **error)
+{
+    const BerthShareEdit edit = {
+        .read_only = setting->read_only,
+        .read_write = setting->read_write,
+        .reviewed = setting->reviewed,
+        .unreviewed = setting->unreviewed,
+        .sets_quota = setting->sets_quota,
+        .quota = setting->quota,
+    };
+    return berth_shares_set(berth, name, path, &edit, ret_notice, error);
+}
+
 static void shared_directory_free(BerthSharedDirectory *shared)
 {
     g_free(shared->source);

@@ -48,6 +48,21 @@ bool berth_share_add(Berth *berth, const char *name, const char *directory, cons
 bool berth_share_remove(Berth *berth, const char *name, const char *path, char **ret_notice,
                         GError **error);
 
+/* What to change of a share; what is false stays as it is. */
+typedef struct {
+    bool read_only, read_write, reviewed; /* at most one */
+    bool unreviewed; /* a reviewed share becomes read-write; not with the others */
+    bool sets_quota;
+    guint64 quota; /* with sets_quota: bytes; 0: no limit */
+} BerthShareSetting;
+
+/* Change the share that @path means to berth_share_remove. A running distro has the change at the
+ * return. What was used of a quota stays counted. Errors: "distro.not-found", "share.not-found",
+ * "share.ambiguous"; "share.read-only-quota" if it would be read-only and have a quota;
+ * "share.changes" if it would not be reviewed any more and has changes: see berth_changes. */
+bool berth_share_set(Berth *berth, const char *name, const char *path,
+                     const BerthShareSetting *setting, char **ret_notice, GError **error);
+
 /* The shares of @name, or of every distro if NULL: BerthShareList*. Free with g_ptr_array_unref. */
 GPtrArray *berth_share_list(Berth *berth, const char *name, GError **error);
 

@@ -11,9 +11,12 @@
 #include "share_word.h"
 
 static const Option options[] = {
-    {"read-only", 'r', NULL, "With add: the distro cannot write"},
-    {"cow", 'c', NULL, "With add: keep the distro's changes beside DIR, to be reviewed"},
-    {"quota", 'q', "SIZE", "With add: how much the distro may write, for example 4G"},
+    {"read-only", 'r', NULL, "With add and set: the distro cannot write"},
+    {"ro", 0, NULL, "With set: the same"},
+    {"rw", 0, NULL, "With set: the distro writes to DIR itself"},
+    {"cow", 'c', NULL, "With add and set: keep changes beside DIR, to be reviewed"},
+    {"no-cow", 0, NULL, "With set: make a copy-on-write share read-write"},
+    {"quota", 'q', "SIZE", "With add and set: how much it may write: 4G; set: or none"},
     {"json", 0, NULL, "With list: for programs, as JSON"},
     {NULL}};
 
@@ -101,20 +104,23 @@ static bool refuse_option(const char *hint, const char *message, GError **error)
     return false;
 }
 
+static bool parse_quota(const char *text, const char *hint, guint64 *ret_quota, GError **error)
+{
+    if (berth_size_parse(text, ret_quota) && *ret_quota > 0 && *ret_quota <= G_MAXINT64)
+        return true;
+    g_autofree char *shown = g_strescape(text, NULL);
+    berth_error_set(error, BERTH_ERROR_INVALID, "usage.value", hint,
+                    "--quota: \"%.80s\" is not a size", shown);
+    return false;
+}
+
 /* The quota of the option, or else of the word; 0: there is none. */
 static bool read_quota(const Invocation *invocation, const ShareWord *share, guint64 *ret_quota,
                        GError **error)
 {
     const char *text = invocation_value(invocation, "quota");
     *ret_quota = share->quota;
-    if (text == NULL)
-        return true;
-    if (berth_size_parse(text, ret_quota) && *ret_quota > 0 && *ret_quota <= G_MAXINT64)
-        return true;
-    g_autofree char *shown = g_strescape(text, NULL);
-    berth_error_set(error, BERTH_ERROR_INVALID, "usage.value", "give a size such as 512M or 4G",
-                    "--quota: \"%.80s\" is not a size", shown);
-    return false;
+    return text == NULL || parse_quota(text, "give a size such as 512M or 4G", ret_quota, error);
 }
 
 static bool check_options(const ShareWord *share, bool read_only, bool reviewed, guint64 quota,
@@ -152,6 +158,49 @@ static int add(Invocation *invocation, GError **error)
     return 0;
 }
 
+/* Set *@ret_setting from the options. */
+static bool read_setting(const Invocation *invocation, BerthShareSetting *ret_setting,
+                         GError **error)
+{
+    const char *quota = invocation_value(invocation, "quota");
+    BerthShareSetting setting = {
+        .read_only = invocation_flag(invocation, "ro") || invocation_flag(invocation, "read-only"),
+        .read_write = invocation_flag(invocation, "rw"),
+        .reviewed = invocation_flag(invocation, "cow"),
+        .unreviewed = invocation_flag(invocation, "no-cow"),
+        .sets_quota = quota != NULL,
+    };
+    int given = setting.read_only + setting.read_write + setting.reviewed + setting.unreviewed;
+    if (given > 1)
+        return refuse_option("give one of them",
+                             "--ro, --rw, --cow and --no-cow exclude each other", error);
+    if (given == 0 && quota == NULL)
+        return refuse_option("give --ro, --rw, --cow, --no-cow or --quota", "nothing is to be set",
+                             error);
+    bool none = g_strcmp0(quota, "none") == 0;
+    if (quota != NULL && !none &&
+        !parse_quota(quota, "give a size such as 512M or 4G, or none", &setting.quota, error))
+        return false;
+    if (setting.read_only && setting.quota > 0)
+        return refuse_option("leave out one of them",
+                             "a read-only share has no quota: nothing is written", error);
+    *ret_setting = setting;
+    return true;
+}
+
+static int set(Invocation *invocation, GError **error)
+{
+    BerthShareSetting setting;
+    g_autofree char *notice = NULL;
+    char **words = invocation->arguments + 1;
+    invocation->subject = words[0];
+    if (!read_setting(invocation, &setting, error) ||
+        !berth_share_set(invocation->berth, words[0], words[1], &setting, &notice, error))
+        return -1;
+    print_notice(notice);
+    return 0;
+}
+
 static int remove_share(Invocation *invocation, GError **error)
 {
     g_autofree char *notice = NULL;
@@ -165,6 +214,7 @@ static int remove_share(Invocation *invocation, GError **error)
 
 static const Action actions[] = {
     {"add", 3, 4, "json", add},
+    {"set", 3, 3, "json", set},
     {"rm", 3, 3, "json", remove_share},
     {"remove", 3, 3, "json", remove_share},
     {"list", 1, 2, "read-only", list},
@@ -172,25 +222,43 @@ static const Action actions[] = {
     {NULL},
 };
 
+/* Options that only some actions have; the others are the actions' rejected_option. */
+static const struct {
+    const char *option;
+    bool with_add;
+} restricted[] = {
+    {"cow", true}, {"quota", true}, {"ro", false}, {"rw", false}, {"no-cow", false},
+};
+
+static bool check_action(const Invocation *invocation, const char *action, GError **error)
+{
+    if (g_strcmp0(action, "set") == 0)
+        return true;
+    for (gsize i = 0; i < G_N_ELEMENTS(restricted); i++) {
+        const char *option = restricted[i].option;
+        if (!invocation_flag(invocation, option) ||
+            (restricted[i].with_add && g_strcmp0(action, "add") == 0))
+            continue;
+        g_autofree char *hint = g_strdup_printf("leave out --%s", option);
+        g_autofree char *message = g_strdup_printf("--%s is for %s only", option,
+                                                   restricted[i].with_add ? "add and set" : "set");
+        return refuse_option(hint, message, error);
+    }
+    return true;
+}
+
 static int run(Invocation *invocation, GError **error)
 {
-    const char *action = invocation_first(invocation);
-    bool adds = g_strcmp0(action, "add") == 0;
-    if (!adds && invocation_flag(invocation, "cow") &&
-        !refuse_option("leave out --cow", "--cow is for add only", error))
+    if (!check_action(invocation, invocation_first(invocation), error))
         return -1;
-    if (!adds && invocation_value(invocation, "quota") != NULL &&
-        !refuse_option("leave out --quota", "--quota is for add only", error))
-        return -1;
-    return action_run(actions,
-                      "usage: berth share add NAME DIR[:TARGET][:ro], rm NAME DIR, or list",
-                      invocation, error);
+    return action_run(actions, "usage: berth share add|set|rm NAME DIR, or list [NAME]", invocation,
+                      error);
 }
 
 const Command command_share = {
     .name = "share",
-    .synopsis = "add NAME DIR[:TARGET][:ro], rm NAME DIR, or list [NAME]",
-    .completes = "add|rm|list distro dir",
+    .synopsis = "add|set|rm NAME DIR[:TARGET][:ro], or list [NAME]",
+    .completes = "add|set|rm|list distro dir",
     .summary = "Choose further directories of this host that distros see",
     .details =
         "A distro sees DIR below /mnt/host, as TARGET or by its own path: after\n"
@@ -205,6 +273,9 @@ const Command command_share = {
         "--cow, once the changes take as much. \"stat -f\" in the distro shows what is left, and\n"
         "\"berth share list\" what is used. What this host writes does not count, nor what the\n"
         "distro writes to DIR through another share. Remove and add the share to count anew.\n"
+        "\"berth share set debian /work --quota 8G\" changes a share; PATH is its target or its\n"
+        "directory. What its quota has counted stays. A share with --cow needs its changes\n"
+        "accepted or discarded before --rw, --ro or --no-cow.\n"
         "A running distro has a change at once, and programs in it keep their open files, but\n"
         "not their locks. A start leaves out a directory that is not there any more, with a\n"
         "warning. A clone has no shares. Your home directory is shared without this: see the\n"

@@ -8,9 +8,11 @@
 #include "base/fd.h"
 #include "instance/client/request.h"
 #include "instance/client/runtime.h"
+#include "overlay/review.h"
 #include "overlay/usage.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -365,6 +367,93 @@ bool berth_shares_remove(Berth *berth, const char *name, const char *path, char 
     for (guint i = 0; i < shares->len; i++)
         if (g_str_equal(((const BerthShare *)shares->pdata[i])->target, target))
             reset_count(berth, distro, shares->pdata[i]);
+    return true;
+}
+
+/* --- setting --- */
+
+typedef struct {
+    Berth *berth;
+    const BerthDistro *distro;
+    const BerthShareEdit *edit;
+    bool counts_anew;
+} Setting;
+
+/* How many changes @share, which keeps them beside it, has. */
+static bool count_changes(Berth *berth, const BerthDistro *distro, const BerthShare *share,
+                          guint *ret_count, GError **error)
+{
+    g_autofree char *dir = berth_layout_overlay(berth->layout, distro->id, share->overlay);
+    *ret_count = 0;
+    if (!g_file_test(dir, G_FILE_TEST_IS_DIR))
+        return true;
+    berth_autofd int lower = open(share->source, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+    if (lower < 0) {
+        berth_error_set_errno(error, errno, "changes.open", "%s", share->source);
+        return false;
+    }
+    g_autoptr(BerthOverlay) overlay = berth_overlay_open(dir, lower, error);
+    if (overlay == NULL)
+        return false;
+    g_autoptr(GPtrArray) changes = berth_overlay_changes(overlay);
+    *ret_count = changes->len;
+    return true;
+}
+
+static bool check_unreviewed(const Setting *setting, const BerthShare *share, GError **error)
+{
+    guint count;
+    if (!count_changes(setting->berth, setting->distro, share, &count, error) || count == 0)
+        return count == 0;
+    const char *name = setting->distro->name;
+    g_autofree char *hint = g_strdup_printf(
+        "see them: berth changes %s; then berth accept %s or berth discard %s", name, name, name);
+    berth_error_set(error, BERTH_ERROR_EXISTS, "share.changes", hint,
+                    "%s has %u change%s of %s that %s neither accepted nor discarded",
+                    share->target, count, count == 1 ? "" : "s", name, count == 1 ? "is" : "are");
+    return false;
+}
+
+/* BerthShareEditor */
+static bool edit_share(BerthShare *share, gpointer user_data, GError **error)
+{
+    Setting *setting = user_data;
+    const BerthShareEdit *edit = setting->edit;
+    bool was_reviewed = share->overlay != NULL, had_quota = share->quota > 0;
+    bool reviewed = edit->reviewed ||
+                    (was_reviewed && !edit->read_only && !edit->read_write && !edit->unreviewed);
+    share->read_only = edit->read_only || (share->read_only && !edit->read_write && !reviewed);
+    share->quota = edit->sets_quota ? edit->quota : share->quota;
+    if (share->read_only && share->quota > 0) {
+        berth_error_set(error, BERTH_ERROR_INVALID, "share.read-only-quota", "add --quota none",
+                        "%s has a quota, which a read-only share cannot have", share->target);
+        return false;
+    }
+    if (was_reviewed && !reviewed && !check_unreviewed(setting, share, error))
+        return false;
+    if (was_reviewed != reviewed) {
+        g_free(share->overlay);
+        share->overlay = reviewed ? name_of(share) : NULL;
+    }
+    setting->counts_anew = was_reviewed || !had_quota || share->quota == 0;
+    return true;
+}
+
+bool berth_shares_set(Berth *berth, const char *name, const char *path, const BerthShareEdit *edit,
+                      char **ret_notice, GError **error)
+{
+    g_autoptr(BerthDistro) distro = berth_handle_find(berth, name, error);
+    g_autoptr(GPtrArray) shares =
+        distro != NULL ? berth_registry_shares(berth->registry, distro, error) : NULL;
+    const char *target = shares != NULL ? find_target(shares, path, error) : NULL;
+    Setting setting = {.berth = berth, .distro = distro, .edit = edit};
+    if (target == NULL ||
+        !berth_registry_edit_share(berth->registry, distro, target, edit_share, &setting, error))
+        return false;
+    for (guint i = 0; setting.counts_anew && i < shares->len; i++)
+        if (g_str_equal(((const BerthShare *)shares->pdata[i])->target, target))
+            reset_count(berth, distro, shares->pdata[i]);
+    *ret_notice = apply_or_explain(berth, distro);
     return true;
 }
 

@@ -32,6 +32,20 @@ bool berth_shares_add(Berth *berth, const char *name, const char *directory, con
 bool berth_shares_remove(Berth *berth, const char *name, const char *path, char **ret_notice,
                          GError **error);
 
+/* What to change of a share; what is false stays as it is. */
+typedef struct {
+    bool read_only, read_write, reviewed; /* at most one */
+    bool unreviewed;                      /* what was reviewed is read-write; not with the others */
+    bool sets_quota;
+    guint64 quota; /* with sets_quota: as of berth_shares_add; 0: none */
+} BerthShareEdit;
+
+/* Change the share that @path means, as berth_shares_remove finds it. What it has used of its quota
+ * stays counted, unless it had none. Errors: also "share.read-only-quota" if it would be read-only
+ * and have a quota; "share.changes" if it is reviewed, would not be, and has changes. */
+bool berth_shares_set(Berth *berth, const char *name, const char *path, const BerthShareEdit *edit,
+                      char **ret_notice, GError **error);
+
 typedef struct {
     char *distro;
     GPtrArray *shares; /* BerthShare *, by target */

@@ -116,6 +116,16 @@ bool berth_registry_add_share(BerthRegistry *registry, const BerthDistro *distro
 bool berth_registry_remove_share(BerthRegistry *registry, const BerthDistro *distro,
                                  const char *target, GError **error);
 
+/* Change @share, a row as it is now: its read_only, overlay and quota are stored. False with @error:
+ * nothing is. */
+typedef bool (*BerthShareEditor)(BerthShare *share, gpointer user_data, GError **error);
+
+/* Have @edit change the share at @target; nobody else changes the registry meanwhile. Errors: also
+ * BERTH_ERROR_NOT_FOUND, "share.not-found"; those of @edit. */
+bool berth_registry_edit_share(BerthRegistry *registry, const BerthDistro *distro,
+                               const char *target, BerthShareEditor edit, gpointer user_data,
+                               GError **error);
+
 /* The distro's shares, BerthShare *, by target. Free with g_ptr_array_unref. */
 GPtrArray *berth_registry_shares(BerthRegistry *registry, const BerthDistro *distro,
                                  GError **error);

@@ -62,6 +62,14 @@ bool berth_registry_add_share(BerthRegistry *registry, const BerthDistro *distro
            berth_registry_commit(&transaction, error);
 }
 
+static bool set_not_found(const BerthDistro *distro, const char *target, GError **error)
+{
+    g_autofree char *hint = g_strdup_printf("list them: berth share ls %s", distro->name);
+    berth_error_set(error, BERTH_ERROR_NOT_FOUND, "share.not-found", hint, "there is no share %s",
+                    target);
+    return false;
+}
+
 bool berth_registry_remove_share(BerthRegistry *registry, const BerthDistro *distro,
                                  const char *target, GError **error)
 {
@@ -71,10 +79,7 @@ bool berth_registry_remove_share(BerthRegistry *registry, const BerthDistro *dis
         return false;
     if (sqlite3_changes(registry->db) == 1)
         return true;
-    g_autofree char *hint = g_strdup_printf("list them: berth share ls %s", distro->name);
-    berth_error_set(error, BERTH_ERROR_NOT_FOUND, "share.not-found", hint, "there is no share %s",
-                    target);
-    return false;
+    return set_not_found(distro, target, error);
 }
 
 static BerthShare *read_row(sqlite3_stmt *statement)
@@ -103,4 +108,38 @@ GPtrArray *berth_registry_shares(BerthRegistry *registry, const BerthDistro *dis
     while ((result = berth_registry_step(registry, statement, error)) == SQLITE_ROW)
         g_ptr_array_add(shares, read_row(statement));
     return result == SQLITE_DONE ? g_steal_pointer(&shares) : NULL;
+}
+
+static bool update(BerthRegistry *registry, const BerthDistro *distro, const BerthShare *share,
+                   GError **error)
+{
+    g_autoptr(sqlite3_stmt) statement = berth_registry_prepare(
+        registry,
+        "UPDATE share SET read_only = ?3, overlay = ?4, quota = ?5 WHERE distro = ?1 AND target = "
+        "?2",
+        distro->id, share->target, error);
+    if (statement == NULL)
+        return false;
+    sqlite3_bind_int(statement, 3, share->read_only);
+    sqlite3_bind_text(statement, 4, share->overlay != NULL ? share->overlay : "", -1,
+                      SQLITE_STATIC);
+    sqlite3_bind_int64(statement, 5, (gint64)share->quota);
+    return berth_registry_step(registry, statement, error) == SQLITE_DONE;
+}
+
+bool berth_registry_edit_share(BerthRegistry *registry, const BerthDistro *distro,
+                               const char *target, BerthShareEditor edit, gpointer user_data,
+                               GError **error)
+{
+    g_auto(BerthTransaction) transaction = {NULL};
+    if (!berth_registry_begin(&transaction, registry, error))
+        return false;
+    g_autoptr(GPtrArray) shares = berth_registry_shares(registry, distro, error);
+    for (guint i = 0; shares != NULL && i < shares->len; i++) {
+        BerthShare *share = shares->pdata[i];
+        if (g_str_equal(share->target, target))
+            return edit(share, user_data, error) && update(registry, distro, share, error) &&
+                   berth_registry_commit(&transaction, error);
+    }
+    return shares != NULL && set_not_found(distro, target, error);
 }

@@ -156,6 +156,21 @@ def test_a_share_that_is_added_again_has_its_changes(box, source, overlay):
     assert len(listed(box)) == 3
 
 
+@pytest.mark.parametrize("option", ["--no-cow", "--rw", "--ro"])
+def test_changes_must_be_settled_before_they_are_not_kept_any_more(box, source, overlay, option):
+    failed = box("share", "set", "box", str(source), option)
+    assert failed.failed(1, "share.changes", f"{source} has 3 changes of box that are neither accepted nor discarded")
+    assert "see them: berth changes box; then berth accept box or berth discard box" in failed.err
+    box("share", "set", "box", str(source), "--quota", "1G").ok()
+    box("accept", "box", str(source / "new")).ok()
+    box("discard", "box", str(source / "gone")).ok()
+    box("share", "set", "box", str(source), option, "--quota", "none").failed(1, "share.changes", "1 change of box that is neither")
+    box("accept", "box").ok()
+    box("share", "set", "box", str(source), option, "--quota", "none").ok()
+    assert box("changes", "box").failed(1, "changes.none")
+    assert names(source) == {"edited": "after", "gone": "gone", "new": "new"}
+
+
 def test_a_path_outside(box, source, overlay, tmp_path):
     assert box("changes", "box", str(tmp_path)).failed(1, "changes.path")
 

@@ -186,7 +186,77 @@ def test_no_quota(box, source, words, status, code, text):
 
 @pytest.mark.parametrize("action", ["rm", "list"])
 def test_a_quota_is_for_add(box, action):
-    box("share", action, "box", *(["/x"] if action == "rm" else []), "--quota", "1G").failed(2, "usage.option", "--quota is for add only")
+    box("share", action, "box", *(["/x"] if action == "rm" else []), "--quota", "1G").failed(2, "usage.option", "--quota is for add and set only")
+
+
+def access(box):
+    (distro,) = listed(box, "box")
+    (share,) = distro["shares"]
+    return "ro" if share["read_only"] else "cow" if share["copy_on_write"] else "rw"
+
+
+@pytest.mark.parametrize("before, option, after", [
+    ("rw", "--ro", "ro"), ("rw", "--read-only", "ro"), ("rw", "--cow", "cow"), ("rw", "--no-cow", "rw"), ("rw", "--rw", "rw"),
+    ("ro", "--rw", "rw"), ("ro", "--cow", "cow"), ("ro", "--no-cow", "ro"),
+    ("cow", "--ro", "ro"), ("cow", "--rw", "rw"), ("cow", "--no-cow", "rw"), ("cow", "--cow", "cow"),
+])
+def test_the_access_is_set(box, source, before, option, after):
+    box("share", "add", "box", f"{source}:/work", *{"rw": [], "ro": ["--read-only"], "cow": ["--cow"]}[before]).ok()
+    assert box("share", "set", "box", "/work", option).ok() == ""
+    assert access(box) == after and shares(box)[0][:2] == (str(source), "/work")
+
+
+def test_a_quota_is_set_and_its_count_stays(box, source):
+    box("share", "add", "box", f"{source}:/work:quota=4G").ok()
+    counts = box.data / "distros" / box.info("box")["id"] / "counts"
+    counts.mkdir()
+    count = counts / hashlib.sha256(f"{source}\n/work".encode()).hexdigest()
+    count.write_text(f"{GIB:020}\n")
+    box("share", "set", "box", str(source), "--quota", "2G").ok()
+    assert quotas(box) == [("/work", 2 * GIB, GIB)]
+    box("share", "set", "box", str(source), "--rw").ok()
+    assert quotas(box) == [("/work", 2 * GIB, GIB)]
+    box("share", "set", "box", "/work", "--quota=none").ok()
+    assert quotas(box) == [("/work", None, None)] and not count.exists()
+    box("share", "set", "box", "/work", "--quota", "8G").ok()
+    assert quotas(box) == [("/work", 8 * GIB, 0)]
+    box("share", "set", "box", "/work", "--ro").failed(1, "share.read-only-quota", "/work has a quota")
+    assert access(box) == "rw"
+    box("share", "set", "box", "/work", "--ro", "--quota", "none").ok()
+    assert (access(box), quotas(box)) == ("ro", [("/work", None, None)])
+    box("share", "set", "box", "/work", "--quota", "1G").failed(1, "share.read-only-quota")
+    box("share", "set", "box", "/work", "--rw", "--quota", "1G").ok()
+    assert (access(box), quotas(box)) == ("rw", [("/work", GIB, 0)])
+
+
+@pytest.mark.parametrize("words, status, code, text", [
+    (["box", "/work"], 2, "usage.option", "nothing is to be set"),
+    (["box", "/work", "--ro", "--rw"], 2, "usage.option", "exclude each other"),
+    (["box", "/work", "--ro", "--cow"], 2, "usage.option", "exclude each other"),
+    (["box", "/work", "--cow", "--no-cow"], 2, "usage.option", "exclude each other"),
+    (["box", "/work", "--ro", "--quota", "1G"], 2, "usage.option", "a read-only share has no quota"),
+    (["box", "/work", "--quota", "0"], 2, "usage.value", '"0" is not a size'),
+    (["box", "/work", "--quota", "nothing"], 2, "usage.value", '"nothing" is not a size'),
+    (["box", "/work", "--quota", "8E"], 2, "usage.value", '"8E" is not a size'),
+    (["box", "/work", "--json", "--rw"], 2, "usage.arguments", "--json"),
+    (["box", "--rw"], 2, "usage.arguments", "missing"),
+    (["box", "/other", "--rw"], 1, "share.not-found", "/other"),
+    (["box", "{}", "--rw"], 1, "share.ambiguous", "/work"),
+    (["nobody", "/work", "--rw"], 1, "distro.not-found", "nobody"),
+])
+def test_nothing_is_set(box, source, words, status, code, text):
+    for target in "/work", "/zz":
+        box("share", "add", "box", str(source), target).ok()
+    before = listed(box)
+    box("share", "set", *(word.format(source) for word in words)).failed(status, code, text)
+    assert listed(box) == before
+
+
+@pytest.mark.parametrize("action", ["add", "rm", "list"])
+@pytest.mark.parametrize("option", ["--ro", "--rw", "--no-cow"])
+def test_options_of_set_alone(box, action, option):
+    words = {"add": ["box", "/usr"], "rm": ["box", "/usr"], "list": []}[action]
+    box("share", action, *words, option).failed(2, "usage.option", f"{option} is for set only")
 
 
 def test_a_link_is_followed_when_the_share_is_added(box, source, tmp_path):
@@ -275,6 +345,20 @@ def test_a_running_distro_has_them_at_once(box, source):
     assert machine_shares(box) == ["ro:/usr:/usr", f"rw:{source}:/work"]
     assert box("share", "rm", "box", "/work").status == 0
     assert machine_shares(box) == ["ro:/usr:/usr"]
+
+
+def test_a_running_distro_has_what_is_set_at_once(box, source):
+    box("share", "add", "box", f"{source}:/work").ok()
+    box("start", "box").ok()
+    def set_share(*options):
+        assert box("share", "set", "box", "/work", *options).status == 0
+        (line,) = machine_shares(box)
+        return line
+    assert set_share("--ro") == f"ro:{source}:/work"
+    assert set_share("--rw", "--quota", "1G").startswith(f"quota:{source}:/work:")
+    assert set_share("--quota", "2G").endswith(f":{2 * GIB}")
+    assert set_share("--cow").startswith(f"cow-quota:{source}:/work:")
+    assert set_share("--no-cow", "--quota", "none") == f"rw:{source}:/work"
 
 
 @pytest.fixture
