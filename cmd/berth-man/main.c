@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: MIT
  *
- * berth-man DIR PAGE... — writes each PAGE, "berth.1", "berth.conf.5" or "berth-COMMAND.1", into
- * DIR at build time. Fails if a command has no page among them, so that the build's list cannot be
- * incomplete.
+ * berth-man SCHEMAS DIR PAGE... — writes each PAGE, "berth.1", "berth.conf.5", "berth-json.5" or
+ * "berth-COMMAND.1", into DIR at build time, "berth-json.5" from the directory SCHEMAS. Fails if a
+ * command has no page among them, so that the build's list cannot be incomplete.
  */
 #include "mdoc.h"
+#include "mdoc_json.h"
 
 #include <stdio.h>
 
@@ -39,14 +40,22 @@ int main(int argc, char **argv)
 {
     g_autoptr(GString) overview = g_string_new(NULL);
     g_autoptr(GString) settings = g_string_new(NULL);
-    if (argc < 2)
+    g_autoptr(GString) json = g_string_new(NULL);
+    g_autoptr(GError) error = NULL;
+    if (argc < 3)
         return 2;
     mdoc_add_overview(overview);
     mdoc_add_settings(settings);
-    bool ok =
-        write_page(argv[1], "berth.1", overview) && write_page(argv[1], "berth.conf.5", settings);
+    if (!mdoc_add_json(json, argv[1], &error)) {
+        fprintf(stderr, "berth-man: %s: %s\n", argv[1], error->message);
+        return 1;
+    }
+    const char *directory = argv[2];
+    bool ok = write_page(directory, "berth.1", overview) &&
+              write_page(directory, "berth.conf.5", settings) &&
+              write_page(directory, "berth-json.5", json);
     for (gsize i = 0; ok && commands[i] != NULL; i++)
         if (!commands[i]->hidden)
-            ok = write_command(argv[1], commands[i], argv + 2);
+            ok = write_command(directory, commands[i], argv + 3);
     return ok ? 0 : 1;
 }

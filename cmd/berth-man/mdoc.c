@@ -124,7 +124,9 @@ void mdoc_add_command(GString *page, const Command *command)
         mdoc_add_sentence(page, command->spellings);
     }
     add_exit_status(page, command);
-    g_string_append(page, ".Sh SEE ALSO\n.Xr berth 1 ,\n.Xr berth.conf 5\n");
+    bool json = command_find_long(command, "json", strlen("json")) != NULL;
+    g_string_append_printf(page, ".Sh SEE ALSO\n.Xr berth 1 ,\n%s.Xr berth.conf 5\n",
+                           json ? ".Xr berth-json 5 ,\n" : "");
 }
 
 void mdoc_add_overview(GString *page)
@@ -147,4 +149,5 @@ void mdoc_add_overview(GString *page)
     mdoc_add_text(page,
                   "0 on success, 1 if the command failed, 2 if the command line is wrong; of a "
                   "command in a distro its own status, or 125 if berth itself failed.");
+    g_string_append(page, ".Sh SEE ALSO\n.Xr berth-json 5 ,\n.Xr berth.conf 5\n");
 }

@@ -4,7 +4,7 @@
 #include <string.h>
 
 #define DATE                                                                                       \
-    "November 29, 2026" /* of the last change of the form; fixed, so that builds are equal */
+    "November 30, 2026" /* of the last change of the form; fixed, so that builds are equal */
 
 void mdoc_add_escaped(GString *page, const char *text, gsize length)
 {

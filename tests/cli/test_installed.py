@@ -5,6 +5,7 @@ import shlex
 import shutil
 import subprocess
 
+import json_schema
 import pytest
 from conftest import BUILD, SOURCE
 from waiting import LIMIT
@@ -85,9 +86,12 @@ def test_it_runs_where_it_was_moved(berth, rootfs, installed):
 def test_pages_completions_and_templates(installed):
     share = find(installed, "bin/berth").parents[1] / "share"
     assert "berth-import" in {page.name.removesuffix(".1") for page in share.glob("man/man1/*.1")}
-    assert [page.name for page in share.glob("man/man5/*")] == ["berth.conf.5"]
+    assert sorted(page.name for page in share.glob("man/man5/*")) == ["berth-json.5", "berth.conf.5"]
     for path in ("bash-completion/completions/berth", "zsh/site-functions/_berth", "fish/vendor_completions.d/berth.fish"):
         assert "berth" in (share / path).read_text(), path
+    schemas = {path.name: path.read_text() for path in (share / "berth" / "schemas").iterdir()}
+    assert schemas == {path.name: path.read_text() for path in json_schema.DIRECTORY.iterdir()}
+    assert "/share/berth/schemas" in (share / "man/man5/berth-json.5").read_text()
     templates = find(installed, "templates")
     names = {str(path.relative_to(templates)) for path in templates.rglob("*.conf")}
     assert names == {str(path.relative_to(SOURCE / "templates")) for path in (SOURCE / "templates").rglob("*.conf")}

@@ -7,6 +7,7 @@ import select
 import shutil
 import subprocess
 
+import json_schema
 import pytest
 
 from conftest import BUILD, SOURCE
@@ -24,7 +25,8 @@ def manual(tmp_path):
     for page in (BUILD / "cmd").glob("*.1"):
         shutil.copy(page, section)
     (tmp_path / "man" / "man5").mkdir()
-    shutil.copy(BUILD / "cmd" / "berth.conf.5", tmp_path / "man" / "man5")
+    for page in (BUILD / "cmd").glob("*.5"):
+        shutil.copy(page, tmp_path / "man" / "man5")
     return section
 
 
@@ -49,6 +51,36 @@ def test_the_page_of_settings_has_every_key(berth, manual):
         for words in (setting["key"], setting["help"], setting["default"]):
             assert re.sub(r"\s+", "", words).lower() in shown, setting
     assert candidates(berth, "config", "set", "") == [setting["key"] for setting in settings]
+
+
+def members(schema):
+    """The names and the descriptions of the members at any depth, in order."""
+    for name, member in schema.get("properties", {}).items():
+        yield name, member["description"]
+        yield from members(member)
+    yield from members(schema["items"]) if "items" in schema else ()
+
+
+def test_the_page_of_json_has_every_member(manual):
+    page = subprocess.run(["mandoc", "-Tutf8", manual.parent / "man5" / "berth-json.5"], capture_output=True, check=True)
+    shown = re.sub(r"\s+", "", re.sub(r".\x08", "", page.stdout.decode()))
+    names = [path.stem for path in sorted(json_schema.DIRECTORY.glob("*.json"))]
+    parts = re.split("|".join(re.escape(re.sub(r"\s+", "", json_schema.read(name)["title"])) for name in names), shown)[1:]
+    assert len(parts) == len(names)
+    for name, part in zip(names, parts):
+        assert part.startswith(f"{name}.json,schema1"), name
+        place = 0
+        for member, description in members(json_schema.read(name)):
+            if member == "schema":
+                continue
+            for words in (member, description):
+                place = part.index(re.sub(r"\s+", "", words), place)
+
+
+def test_pages_of_commands_with_json_refer_to_it(manual):
+    for page in manual.glob("berth-*.1"):
+        text = page.read_text()
+        assert ("\n.It Fl \\-json\n" in text) == (".Xr berth-json 5" in text), page.name
 
 
 @pytest.mark.parametrize("command", COMMANDS)
