@@ -122,7 +122,7 @@ static void add_home(Redact *redact, const char *home)
 
 static void add_name(Redact *redact, const char *name, const char *replacement)
 {
-    static const char *const ordinary[] = {"root", "localhost", "Unknown", "", NULL};
+    static const char *const ordinary[] = {"root", "localhost", "Unknown", "berth", "", NULL};
     if (name != NULL && !g_strv_contains(ordinary, name))
         add_literal(redact, name, strlen(name) < NAME_ALONE_MIN, replacement);
 }

@@ -79,10 +79,10 @@ static void test_short_and_ordinary_names(void)
     g_autofree char *result = redact_text(redact, "jo (joke) jo_x localhost Unknown root", NULL);
     g_assert_cmpstr(result, ==, "USER (joke) USER_x localhost Unknown root");
 
-    const RedactKnown root = {.user = "root", .home = "/root"};
+    const RedactKnown root = {.user = "root", .home = "/root", .host = "berth.example.org"};
     g_autoptr(Redact) of_root = redact_new(&root);
-    g_autofree char *other = redact_text(of_root, "root /rootfs\n/root/x y", NULL);
-    g_assert_cmpstr(other, ==, "root /rootfs\n~/REDACTED");
+    g_autofree char *other = redact_text(of_root, "root /rootfs berth.example.org berth\n/root/x y", NULL);
+    g_assert_cmpstr(other, ==, "root /rootfs HOST berth\n~/REDACTED");
 }
 
 static void test_environment(void)
