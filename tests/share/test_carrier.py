@@ -1,4 +1,5 @@
 """The guest's carrier and this kernel, with a server that the test plays."""
+import fcntl
 import os
 import select
 import signal
@@ -11,9 +12,12 @@ from pathlib import Path
 import pytest
 
 from conftest import Carried, wait_until
+from waiting import LIMIT
 
 IN, OUT, REPLAY = struct.Struct("<IIQQIIIHH"), struct.Struct("<IiQ"), struct.Struct("<QII")
-LOOKUP, GETATTR, OPEN, READ, RELEASE, GETXATTR, FLUSH, INIT = 1, 3, 14, 15, 18, 22, 25, 26
+LOOKUP, GETATTR, SETATTR, READLINK, MKDIR, UNLINK, RMDIR, OPEN, READ, WRITE = 1, 3, 4, 5, 9, 10, 11, 14, 15, 16
+STATFS, RELEASE, FSYNC, GETXATTR, LISTXATTR, FLUSH, INIT, OPENDIR, READDIR = 17, 18, 20, 22, 23, 25, 26, 27, 28
+RELEASEDIR, GETLK, SETLK, SETLKW, CREATE_FILE, INTERRUPT, RENAME, FORGET, BATCH_FORGET = 29, 31, 32, 33, 35, 36, 12, 2, 42
 FLUSH_CODE = 0x6273
 REPLAY_CODE, REPLAY_ACK, REPLAY_PID = 0x6272, 0x62720001, 0xffffffff
 CREATE = 1
@@ -30,6 +34,7 @@ class Host:
 
     def __init__(self, carried):
         self.port = carried.join()
+        self.port.settimeout(LIMIT)
 
     def read(self, size):
         data = b""
@@ -267,3 +272,198 @@ assert [errno_of(name) for name in ("security.capability", "user.here", "user.th
         assert (request[0], request[4][8:]) == (GETXATTR, name + b"\0")
         host.answer(request[1], error=5)
     assert process.wait() == 0
+
+
+# ---- a server's end ----
+
+LINK, DIRECTORY = 8, 9  # nodes
+NODES = {b"f": FILE, b"l": LINK, b"d": DIRECTORY}
+MODES = {1: 0o40755, FILE: 0o100644, LINK: 0o120777, DIRECTORY: 0o40755}
+SIZE = 4096  # of the file
+REPLIES = {READ: b"x" * SIZE, OPEN: struct.pack("<QII", 1, 0, 0), OPENDIR: struct.pack("<QII", 2, 0, 0), READLINK: b"f",
+           STATFS: bytes(80), GETXATTR: b"value", GETLK: struct.pack("<QQII", 0, 0, fcntl.F_UNLCK, 0)}
+POSIX_LOCKS, FLOCKS, ATOMIC_TRUNC = 1 << 1, 1 << 10, 1 << 3
+
+
+class Tree(Host):
+    """A server of a file, a link and a directory."""
+
+    def begin(self):
+        opcode, unique, _, _, body = self.request()
+        assert opcode == INIT
+        _, minor = struct.unpack_from("<II", body)
+        flags = POSIX_LOCKS | FLOCKS | ATOMIC_TRUNC
+        self.answer(unique, struct.pack("<IIIIHHIIHHI28x", 7, minor, 65536, flags, 12, 9, 65536, 1, 0, 0, 0))
+        return self
+
+    def attributes(self, node):
+        return attributes(node, MODES[node], SIZE if node == FILE else 0)
+
+    def lookup(self, body):
+        node = NODES.get(body[:-1])
+        if node is None:
+            return None
+        return struct.pack("<4Q2I", node, 0, 60, 0, 0, 0) + self.attributes(node)
+
+    def reply(self, opcode, node, body):
+        """None: ENOENT."""
+        if opcode == LOOKUP:
+            return self.lookup(body)
+        if opcode == GETATTR:
+            return struct.pack("<QII", 0, 0, 0) + self.attributes(node)
+        if opcode == LISTXATTR:
+            return b"user.here\0" if struct.unpack_from("<I", body)[0] > 0 else struct.pack("<II", 10, 0)
+        return REPLIES.get(opcode, b"")
+
+    def answer_request(self, request):
+        opcode, unique, node, _, body = request
+        reply = self.reply(opcode, node, body)
+        if opcode not in (FORGET, BATCH_FORGET, INTERRUPT):
+            self.answer(unique, reply or b"", ENOENT if reply is None else 0)
+
+    def serve(self, held=None, until=None):
+        """Answer until the request @held comes, which is returned, or until the file @until can be read."""
+        while True:
+            ready, _, _ = select.select([self.port] + ([until] if until else []), [], [], LIMIT)
+            assert ready, "neither a request nor the end"
+            if self.port not in ready:
+                return None
+            request = self.request()
+            if request[0] == held:
+                return request
+            self.answer_request(request)
+
+
+def use_piped(path, code):
+    """The same as use(), with its standard output: that ends with it."""
+    prologue = "import fcntl, os, struct, sys\npath, flags = sys.argv[1], os.O_RDWR\n"
+    return subprocess.Popen([sys.executable, "-S", "-c", prologue + code, path], stdout=subprocess.PIPE)
+
+
+LOCK = "struct.pack('hhqqi', fcntl.F_WRLCK, 0, 0, 0, 0)"
+TWICE = {
+    LOOKUP: "os.stat(path + '/f')",
+    GETATTR: "os.fstat(os.open(path + '/f', flags))",
+    READLINK: "assert os.readlink(path + '/l') == 'f'",
+    OPEN: "os.open(path + '/f', flags)",
+    READ: "assert os.read(os.open(path + '/f', flags), 9) == b'x' * 9",
+    STATFS: "os.statvfs(path)",
+    FSYNC: "os.fsync(os.open(path + '/f', flags))",
+    RELEASE: "os.close(os.open(path + '/f', flags))",
+    GETXATTR: "assert os.getxattr(path + '/f', 'user.here') == b'value'",
+    LISTXATTR: "assert os.listxattr(path + '/f') == ['user.here']",
+    OPENDIR: "assert os.listdir(path + '/d') == []",
+    READDIR: "assert os.listdir(path + '/d') == []",
+    RELEASEDIR: "os.close(os.open(path + '/d', os.O_RDONLY))",
+    GETLK: f"fcntl.fcntl(os.open(path + '/f', flags), fcntl.F_GETLK, {LOCK})",
+    SETLK: f"fcntl.fcntl(os.open(path + '/f', flags), fcntl.F_SETLK, {LOCK})",
+    SETLKW: f"fcntl.fcntl(os.open(path + '/f', flags), fcntl.F_SETLKW, {LOCK})",
+}
+ONCE = {
+    WRITE: "os.write(os.open(path + '/f', flags), b'x')",
+    OPEN: "os.open(path + '/f', flags | os.O_TRUNC)",
+    SETATTR: "os.chmod(path + '/f', 0o600)",
+    MKDIR: "os.mkdir(path + '/new')",
+    UNLINK: "os.unlink(path + '/f')",
+    RMDIR: "os.rmdir(path + '/d')",
+    RENAME: "os.rename(path + '/f', path + '/new')",
+    CREATE_FILE: "os.open(path + '/new', flags | os.O_CREAT)",
+}
+
+
+def end_during(carried, opcode, code):
+    """A process that does @code, whose request @opcode the first server has when it ends; and that request."""
+    host = Tree(carried).begin()
+    process = use_piped(carried.directory, code)
+    request = host.serve(held=opcode)
+    host.port.close()
+    return process, request
+
+
+def begin_again(carried):
+    host = Tree(carried)
+    request = host.request()
+    assert request[0] == INIT
+    host.answer(request[1], bytes(64))
+    return host
+
+
+@pytest.mark.parametrize("opcode", TWICE)
+def test_what_may_be_asked_twice_is_asked_again(carried, opcode):
+    process, request = end_during(carried, opcode, TWICE[opcode])
+    host = begin_again(carried)
+    assert host.request() == request  # before all others
+    host.answer_request(request)
+    host.serve(until=process.stdout)
+    assert process.wait() == 0
+    process.stdout.close()
+
+
+@pytest.mark.parametrize("opcode", ONCE)
+def test_what_may_not_be_asked_twice_fails(carried, opcode):
+    code = f"try: {ONCE[opcode]}\nexcept OSError as error: sys.exit(error.errno)"
+    process, request = end_during(carried, opcode, code)
+    host = begin_again(carried)
+    unexpected = host.serve(held=opcode, until=process.stdout)
+    assert unexpected is None and process.wait() == 5
+    process.stdout.close()
+
+
+def test_a_request_that_ends_its_servers_fails(carried):
+    process, request = end_during(carried, GETXATTR, "try: os.getxattr(path + '/f', 'user.here')\n"
+                                  "except OSError as error: sys.exit(error.errno)")
+    for _ in range(2):
+        host = begin_again(carried)
+        assert host.serve(held=GETXATTR) == request
+        host.port.close()
+    host = begin_again(carried)
+    assert host.serve(held=GETXATTR, until=process.stdout) is None
+    assert process.wait() == 5
+    process.stdout.close()
+
+
+def test_a_lock_is_waited_for_through_all_servers_and_its_interrupt_too(carried):
+    process, request = end_during(carried, SETLKW, f"""
+import signal
+signal.signal(signal.SIGUSR1, lambda *_: sys.exit(7))
+{TWICE[SETLKW]}""")
+    for _ in range(5):
+        host = begin_again(carried)
+        assert host.serve(held=SETLKW) == request
+        host.port.close()
+    host = begin_again(carried)
+    assert host.serve(held=SETLKW) == request
+    process.send_signal(signal.SIGUSR1)
+    interrupt = host.serve(held=INTERRUPT)
+    assert struct.unpack("<Q", interrupt[4]) == (request[1],)
+    host.port.close()
+    host = begin_again(carried)
+    assert host.request() == request
+    opcode, unique, _, _, body = host.request()
+    assert (opcode, unique, body) == (INTERRUPT, interrupt[1], interrupt[4])
+    host.answer(request[1], error=4)
+    host.serve(until=process.stdout)
+    assert process.wait() == 7
+    process.stdout.close()
+
+
+def test_releases_are_asked_first(carried):
+    """Another file may get the number of what is released."""
+    host = Tree(carried).begin()
+    process = use_piped(carried.directory, "import signal\nfd = os.open(path + '/f', flags)\nprint(flush=True)\n"
+                        "signal.pause()")
+    host.serve(until=process.stdout)
+    other = use_piped(carried.directory, "os.getxattr(path + '/f', 'user.here')")
+    first = host.serve(held=GETXATTR)
+    process.kill()
+    release = host.serve(held=RELEASE)
+    host.port.close()
+    host = begin_again(carried)
+    for request in (release, first):
+        assert host.request() == request
+        host.answer_request(request)
+    host.serve(until=other.stdout)
+    assert other.wait() == 0
+    process.wait()
+    process.stdout.close()
+    other.stdout.close()

@@ -1,15 +1,21 @@
 """What the guest has open, and its watchers, when a server is killed and another takes its place."""
 import errno
 import fcntl
+import hashlib
 import mmap
 import os
 import random
+import signal
+import socket
+import struct
 import subprocess
 import sys
+import termios
+from pathlib import Path
 
 import pytest
 
-from conftest import wait_until
+from conftest import Server, wait_until
 from test_events import Watcher, write
 
 ROOT = "/home/ann"
@@ -124,6 +130,79 @@ def test_a_shared_mapping_goes_on(before_the_mount, guest, killed, source):
     data = (source / "f").read_bytes()
     assert data[:3] + data[4096:4099] == b"onetwo"
 
+
+# ---- requests that a server has when it ends ----
+
+def has_stopped(process):
+    """All of its threads."""
+    return all((task / "stat").read_text().rsplit(")", 1)[1].split()[0] == "T"
+               for task in Path(f"/proc/{process.pid}/task").iterdir())
+
+
+def unread(port):
+    """Bytes that its other end has sent."""
+    return struct.unpack("i", fcntl.ioctl(port, termios.FIONREAD, bytes(4)))[0]
+
+
+def test_a_read_under_way_is_answered_by_the_next_server(guest, mounted, source):
+    data = random.Random(1).randbytes(65536)
+    (source / "f").write_bytes(data)
+    guest("f = os.open('f', os.O_RDONLY)")
+    mounted.server.end()
+    port = mounted.join()
+    with port.dup() as same:
+        mounted.server = Server([("rw", source, ROOT)], pair=(socket.socket(), port), ledger=mounted.ledger,
+                                **mounted.ids)
+        mounted.server.wait_for_report("ready")
+        os.kill(mounted.server.process.pid, signal.SIGSTOP)
+        wait_until(lambda: has_stopped(mounted.server.process), "the stop")
+        guest.begin("os.read(f, 65536)")
+        wait_until(lambda: unread(same) > 0, "the request")
+        mounted.server.process.kill()
+    kill(mounted, ("rw", source, ROOT))
+    assert guest.result() == data
+
+
+READER = """
+import hashlib, os, sys
+number = 0
+for line in sys.stdin:
+    number += 1
+    names = [f'missing-{number}-{i}' for i in range(9)]
+    fd = os.open('f', os.O_RDONLY)
+    os.posix_fadvise(fd, 0, 0, os.POSIX_FADV_DONTNEED)
+    digest = hashlib.md5(os.pread(fd, 1 << 20, 0)).hexdigest()
+    found = sorted(os.listdir('d')), os.readlink('l'), [name for name in names if os.path.exists(name)]
+    os.close(fd)
+    print(digest, found, flush=True)
+"""
+
+
+def test_readers_notice_no_end_of_a_server(killed, source, share):
+    """All that they ask may be asked twice, and much is under way at each of them."""
+    data = random.Random(2).randbytes(1 << 20)
+    (source / "f").write_bytes(data)
+    (source / "d").mkdir()
+    (source / "l").symlink_to("f")
+    for i in range(50):
+        (source / f"d/{i}").touch()
+    expected = f"{hashlib.md5(data).hexdigest()} {(sorted(os.listdir(source / 'd')), 'f', [])}\n"
+    readers = [subprocess.Popen([sys.executable, "-S", "-c", READER], cwd=share, text=True, stdin=subprocess.PIPE,
+                                stdout=subprocess.PIPE) for _ in range(8)]
+    for _ in range(12):
+        for reader in readers:
+            reader.stdin.write("\n" * 5)
+            reader.stdin.flush()
+        assert all(reader.stdout.readline() == expected for reader in readers)
+        killed()
+        assert all(reader.stdout.readline() == expected for reader in readers for _ in range(4))
+    for reader in readers:
+        reader.stdin.close()
+        assert reader.wait() == 0
+        reader.stdout.close()
+
+
+# ---- files that are not there any more ----
 
 def fails(guest, line, *errors):
     with pytest.raises(OSError) as caught:

@@ -3,6 +3,7 @@
 
 #include "own_answers.h"
 #include "replayer.h"
+#include "under_way.h"
 
 #include "os/log.h"
 #include "wire/flush.h"
@@ -39,11 +40,9 @@ typedef struct {
     const Carrier *carrier;
     pthread_mutex_t lock;
     pthread_cond_t changed;
-    bool connected;    /* the host's server is there */
-    bool sending;      /* the thread of requests is within a message */
-    uint64_t *waiting; /* requests under way */
-    size_t waiting_count;
-    size_t waiting_room;
+    bool connected; /* the host's server is there */
+    bool sending;   /* a thread is within a message */
+    UnderWay under_way;
     uint8_t init[INIT_MAX]; /* the kernel's INIT */
     uint32_t init_size;     /* 0: it was not sent yet */
     bool init_answered;     /* the kernel has its answer; that of another server is dropped */
@@ -61,31 +60,6 @@ static bool has_answer(const struct fuse_in_header *header)
 {
     return header->opcode != FUSE_FORGET && header->opcode != FUSE_BATCH_FORGET &&
            header->opcode != FUSE_INTERRUPT;
-}
-
-static bool add_waiting(State *state, uint64_t unique)
-{
-    if (state->waiting_count == state->waiting_room) {
-        size_t room = state->waiting_room != 0 ? state->waiting_room * 2 : 64;
-        uint64_t *grown = realloc(state->waiting, room * sizeof(*grown));
-        if (grown == NULL)
-            return false;
-        state->waiting = grown;
-        state->waiting_room = room;
-    }
-    state->waiting[state->waiting_count++] = unique;
-    return true;
-}
-
-static bool remove_waiting(State *state, uint64_t unique)
-{
-    for (size_t i = state->waiting_count; i-- > 0;) {
-        if (state->waiting[i] != unique)
-            continue;
-        state->waiting[i] = state->waiting[--state->waiting_count];
-        return true;
-    }
-    return false;
 }
 
 static void fail_request(const State *state, uint64_t unique)
@@ -178,9 +152,15 @@ static bool try_request(State *state, uint64_t unique, const uint8_t *bytes, siz
 {
     if (send_now(state, bytes, size))
         return true;
-    remove_waiting(state, unique);
+    under_way_remove(&state->under_way, unique);
     state->connected = false;
     return false;
+}
+
+/* A new request waits for those that another server was to answer. */
+static bool may_send(const State *state)
+{
+    return state->connected && !state->sending;
 }
 
 /* Send a request once the host is there. A server that went before it had the whole request did
@@ -193,18 +173,36 @@ static void send_request(State *state, const uint8_t *bytes, size_t size)
     bool counted, sent;
     pthread_mutex_lock(&state->lock);
     do {
-        while (!state->connected || state->sending)
+        while (!may_send(state) || state->under_way.again > 0)
             pthread_cond_wait(&state->changed, &state->lock);
         if (is_init) {
             memcpy(state->init, bytes, size);
             state->init_size = (uint32_t)size;
         }
-        counted = !has_answer(&header) || add_waiting(state, header.unique);
+        if (header.opcode == FUSE_INTERRUPT)
+            under_way_interrupt(&state->under_way, bytes, size);
+        counted = !has_answer(&header) || under_way_add(&state->under_way, bytes, size);
         sent = !counted || try_request(state, header.unique, bytes, size);
     } while (!sent && !is_init);
     pthread_mutex_unlock(&state->lock);
     if (!counted)
         fail_request(state, header.unique);
+}
+
+/* Send what a former server had not answered, as soon as another is there. If that ends meanwhile,
+ * disconnect marks it once more. */
+static void *repeat_requests(void *data)
+{
+    State *state = data;
+    uint8_t bytes[UNDER_WAY_KEPT_MAX];
+    pthread_mutex_lock(&state->lock);
+    for (;;) {
+        while (!may_send(state) || state->under_way.again == 0)
+            pthread_cond_wait(&state->changed, &state->lock);
+        if (!send_now(state, bytes, under_way_next(&state->under_way, bytes)))
+            state->connected = false;
+    }
+    return NULL;
 }
 
 /* Acknowledge a replay to the server that asked for it, if it is still there. */
@@ -357,7 +355,7 @@ static void deliver(State *state, const uint8_t *bytes, uint32_t size)
         return;
     }
     pthread_mutex_lock(&state->lock);
-    bool waited = remove_waiting(state, header.unique), mounts = false;
+    bool waited = under_way_remove(&state->under_way, header.unique), mounts = false;
     if (header.unique == init_unique(state)) {
         waited = waited && !state->init_answered;
         state->init_answered = true;
@@ -373,14 +371,15 @@ static void deliver(State *state, const uint8_t *bytes, uint32_t size)
 /* The host's end has closed, possibly within a message. */
 static void disconnect(State *state)
 {
+    uint64_t unique;
     pthread_mutex_lock(&state->lock);
     state->connected = false;
     while (state->sending)
         pthread_cond_wait(&state->changed, &state->lock);
-    for (size_t i = 0; i < state->waiting_count; i++)
-        if (state->waiting[i] != init_unique(state))
-            fail_request(state, state->waiting[i]);
-    state->waiting_count = 0;
+    under_way_mark(&state->under_way, false);
+    while (under_way_drop(&state->under_way, &unique))
+        if (unique != init_unique(state))
+            fail_request(state, unique);
     pthread_mutex_unlock(&state->lock);
 
     uint8_t rest[4096];
@@ -403,7 +402,8 @@ static void connect_server(State *state)
 {
     wait_for_host(state->carrier->port);
     pthread_mutex_lock(&state->lock);
-    bool again = state->init_size > 0 && add_waiting(state, init_unique(state));
+    bool again =
+        state->init_size > 0 && under_way_add(&state->under_way, state->init, state->init_size);
     pthread_mutex_unlock(&state->lock);
     if (again)
         mark_again(state);
@@ -461,7 +461,8 @@ static int carrier_end(const State *state)
 int carrier_run(const Carrier *carrier)
 {
     static State state = {.lock = PTHREAD_MUTEX_INITIALIZER, .changed = PTHREAD_COND_INITIALIZER};
-    void *(*const threads[])(void *) = {carry_requests, carry_notifications, carry_servers};
+    void *(*const threads[])(void *) = {carry_requests, repeat_requests, carry_notifications,
+                                        carry_servers};
     pthread_t thread;
     ReplayDone done;
     state.carrier = carrier;

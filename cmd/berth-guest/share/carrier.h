@@ -8,9 +8,10 @@
  * third one: the kernel may block in a notification until a reply arrives that is still behind it
  * in the port. The server's replays are for a process of their own (replayer.h).
  *
- * When the host's end closes, the requests in flight fail with EIO and `lost` is called; new
- * requests wait for the next server. It gets the INIT that the first one got, and its reply is
- * dropped.
+ * When the host's end closes, `lost` is called, and requests wait for the next server. It gets the
+ * INIT that the first one got, whose reply is dropped, and then the requests in flight that may be
+ * asked twice (under_way.h), in a thread of their own: their replies must be read meanwhile. Other
+ * requests in flight fail with EIO.
  */
 #pragma once
 

@@ -3,8 +3,9 @@
  * share_process — an instance's berth-share, which serves directories of the host to the guest.
  *
  * QEMU listens on a socket of this module, and each berth-share is started with a connection to it.
- * A berth-share ends with its connection. If it ends by itself, the guest fails the requests in
- * flight and requests another one. If the guest has not seen it yet, this module starts another.
+ * A berth-share ends with its connection. If it ends by itself, the guest requests another
+ * one, and sends it the requests in flight that change nothing. If the guest has not seen it yet,
+ * this module starts another.
  *
  * On the thread-default GMainContext.
  */
