@@ -4,6 +4,7 @@
  */
 #include "berth_snapshot.h"
 
+#include "lifecycle/snapshot_diff.h"
 #include "lifecycle/snapshots.h"
 
 static BerthSnapshotWatch make_watch(const BerthSnapshotFuncs *funcs)
@@ -74,5 +75,37 @@ bool berth_snapshot_restore(Berth *berth, const char *name, const char *tag, boo
                                           .taken_usec = report.taken_usec,
                                           .unchanged = report.restored.unchanged,
                                           .kept = report.restored.kept};
+    return true;
+}
+
+static bool pass_difference(const BerthFileDifference *difference, gpointer user_data)
+{
+    const BerthDiffFuncs *funcs = user_data;
+    const BerthDifferenceInfo info = {difference->change, difference->type, difference->path,
+                                      difference->aspects};
+    return funcs->difference(&info, funcs->user_data);
+}
+
+void berth_diff_result_clear(BerthDiffResult *result)
+{
+    g_clear_pointer(&result->old_tag, g_free);
+    g_clear_pointer(&result->new_tag, g_free);
+}
+
+bool berth_snapshot_diff(Berth *berth, const char *name, const char *old_tag, const char *new_tag,
+                         const BerthDiffFuncs *funcs, BerthDiffResult *ret_result, GError **error)
+{
+    const BerthFilesWatch watch = {
+        .work = {funcs->progress, funcs->user_data},
+        .difference = pass_difference,
+        .user_data = (gpointer)funcs,
+    };
+    BerthDiffReport report;
+    if (!berth_snapshots_diff(berth, name, old_tag, new_tag, &watch, &report, error))
+        return false;
+    *ret_result = (BerthDiffResult){.old_tag = report.old.tag,
+                                    .old_taken_usec = report.old.taken_usec,
+                                    .new_tag = report.new.tag,
+                                    .new_taken_usec = report.new.taken_usec};
     return true;
 }

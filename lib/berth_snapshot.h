@@ -63,4 +63,39 @@ bool berth_snapshot_restore(Berth *berth, const char *name, const char *tag, boo
                             const BerthSnapshotFuncs *funcs, BerthRestoration *ret_restoration,
                             GError **error);
 
+typedef struct {
+    const char *change; /* "added", "deleted" or "changed" */
+    const char *type;   /* "file", "directory", "symlink", "char-device", "block-device" or "fifo";
+                           of the newer file */
+    const char *path;   /* absolute in the distro; any bytes */
+    /* What differs of a changed file, NULL-terminated: "type" alone, or some of "content",
+     * "target", "device", "owner", "mode" and "attributes". */
+    const char *const *aspects;
+} BerthDifferenceInfo;
+
+typedef struct {
+    BerthWorkFunc progress;
+    /* Called for each difference, by path, a directory before its content. The strings are valid
+     * during the call. False: cancel. */
+    bool (*difference)(const BerthDifferenceInfo *difference, gpointer user_data);
+    gpointer user_data;
+} BerthDiffFuncs;
+
+typedef struct {
+    char *old_tag;
+    gint64 old_taken_usec;
+    char *new_tag;         /* NULL: the distro's disk */
+    gint64 new_taken_usec; /* 0: the same */
+} BerthDiffResult;
+
+void berth_diff_result_clear(BerthDiffResult *result);
+G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(BerthDiffResult, berth_diff_result_clear)
+
+/* Find the files of @name that differ between its snapshots @old_tag (NULL: the last one that no
+ * restore made) and @new_tag (NULL: its disk; it must be stopped). Times are not compared. Errors:
+ * "distro.not-found", "distro.busy", "instance.running"; "snapshot.not-found", "snapshot.none",
+ * "diff.*", "export.read.*". */
+bool berth_snapshot_diff(Berth *berth, const char *name, const char *old_tag, const char *new_tag,
+                         const BerthDiffFuncs *funcs, BerthDiffResult *ret_result, GError **error);
+
 G_END_DECLS

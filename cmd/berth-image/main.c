@@ -6,12 +6,14 @@
  *
  *     berth-image import name=x.tar size=1T 3<x.tar 4<>x.ext4 5>&1
  *     berth-image export format=tar.gz 3<x.ext4 4>x.tar.gz 5>&1
+ *     berth-image diff 3<old.ext4 6<new.ext4 4>records 5>&1
  */
 #include "base/error.h"
 #include "base/process.h"
 #include "disk/ext4/ext4_space.h"
 #include "disk/file/status.h"
 #include "disk/image/confine_image.h"
+#include "disk/image/diff.h"
 #include "disk/image/export_archive.h"
 #include "disk/image/image.h"
 #include "disk/image/in_place.h"
@@ -28,6 +30,8 @@ typedef struct {
     char *architecture;
     char *digest;
     char *format;
+    char *old_name;
+    char *new_name;
 } Options;
 
 static const BerthField import_fields[] = {
@@ -47,6 +51,12 @@ static const BerthField export_fields[] = {
 
 static const BerthField check_fields[] = {
     {"name", BERTH_FIELD_STRING, offsetof(Options, name), "the image"},
+    {NULL},
+};
+
+static const BerthField diff_fields[] = {
+    {"old", BERTH_FIELD_STRING, offsetof(Options, old_name), "the older disk"},
+    {"new", BERTH_FIELD_STRING, offsetof(Options, new_name), "the newer disk"},
     {NULL},
 };
 
@@ -123,6 +133,16 @@ static bool compact(const Options *options, GError **error)
            send_result(NULL, &nothing, 1);
 }
 
+static bool diff(const Options *options, GError **error)
+{
+    const BerthDiffImage old = {BERTH_IMAGE_STATUS_INPUT_FD, options->old_name};
+    const BerthDiffImage new = {BERTH_IMAGE_STATUS_NEW_FD, options->new_name};
+    guint64 entries = 0;
+    return berth_diff_images(&old, &new, BERTH_IMAGE_STATUS_OUTPUT_FD, on_progress, NULL, &entries,
+                             error) &&
+           send_result(NULL, &entries, 1);
+}
+
 static const struct {
     const char *name;
     const BerthField *fields;
@@ -130,7 +150,8 @@ static const struct {
 } verbs[] = {{"import", import_fields, import},
              {"export", export_fields, export},
              {"check", check_fields, check},
-             {"compact", check_fields, compact}};
+             {"compact", check_fields, compact},
+             {"diff", diff_fields, diff}};
 
 static bool run(int argc, char **argv, GError **error)
 {
@@ -145,7 +166,7 @@ static bool run(int argc, char **argv, GError **error)
     }
     berth_error_set(
         error, BERTH_ERROR_INVALID, "import.worker.usage", NULL,
-        "usage: berth-image import|export|check|compact [KEY=VALUE]... (started by berth)");
+        "usage: berth-image import|export|check|compact|diff [KEY=VALUE]... (started by berth)");
     return false;
 }
 

@@ -29,6 +29,7 @@ const Command *const commands[] = {
     &command_snapshot,
     &command_snapshots,
     &command_undo,
+    &command_diff,
     &command_restore,
     &command_clone,
     &command_rename,

@@ -24,6 +24,7 @@ extern const Command command_host;
 extern const Command command_share;
 extern const Command command_changes;
 extern const Command command_accept;
+extern const Command command_diff;
 extern const Command command_discard;
 extern const Command command_import;
 extern const Command command_import_in_place;

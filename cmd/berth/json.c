@@ -76,8 +76,19 @@ void json_print(Json *json)
     g_assert(json->depth == 0);
     puts(json->text->str);
     fflush(stdout);
+    json_free(json);
+}
+
+void json_free(Json *json)
+{
     g_string_free(json->text, TRUE);
     g_free(json);
+}
+
+void json_print_part(Json *json)
+{
+    fputs(json->text->str, stdout);
+    g_string_truncate(json->text, 0);
 }
 
 void json_begin_object(Json *json, const char *name)

@@ -22,6 +22,12 @@ Json *json_begin(bool in_one_line);
 /* Close the object, print it and flush. Takes @json. */
 void json_print(Json *json);
 
+/* Drop the object instead of printing it. */
+void json_free(Json *json);
+
+/* Print what was added so far, so that a long list takes no memory. */
+void json_print_part(Json *json);
+
 /* @name is NULL in an array, and only there. */
 void json_begin_object(Json *json, const char *name);
 void json_begin_array(Json *json, const char *name);

@@ -36,21 +36,21 @@ char *berth_text_clean(const char *text, gsize max)
 }
 
 /* Fast path: an import escapes the path of each entry. */
-static bool is_plain_text(const char *path)
+static bool is_plain_text(const char *path, gsize max)
 {
     gsize length = 0;
     while (path[length] >= ' ' && path[length] < '\177')
         length++;
-    return path[length] == '\0' && length > 0 && length < ESCAPED_MAX;
+    return path[length] == '\0' && length > 0 && length < max;
 }
 
-char *berth_text_escape(const char *path)
+static char *escape(const char *path, gsize max)
 {
-    if (is_plain_text(path))
+    if (is_plain_text(path, max))
         return g_strdup(path);
     GString *text = g_string_new(NULL);
     for (const char *next = path; *next != '\0';) {
-        if (text->len >= ESCAPED_MAX) {
+        if (text->len >= max) {
             g_string_append(text, "...");
             break;
         }
@@ -69,4 +69,14 @@ char *berth_text_escape(const char *path)
     if (text->len == 0)
         g_string_append_c(text, '/');
     return g_string_free(text, false);
+}
+
+char *berth_text_escape(const char *path)
+{
+    return escape(path, ESCAPED_MAX);
+}
+
+char *berth_text_escape_whole(const char *path)
+{
+    return escape(path, G_MAXSIZE);
 }

@@ -16,4 +16,7 @@ char *berth_text_clean(const char *text, gsize max);
  * 200 bytes. The empty path is "/". Free with g_free. */
 char *berth_text_escape(const char *path);
 
+/* The same without a limit, for lists. */
+char *berth_text_escape_whole(const char *path);
+
 G_END_DECLS

@@ -109,32 +109,13 @@ bool berth_distros_import_in_place(Berth *berth, const BerthImportOptions *impor
     return refreshed(berth, berth_manage_adopt(berth->layout, registry, &request, error));
 }
 
-/* Claim @name for reading. In a read-only or full data directory no command can make claims, so the
- * disk's lock suffices: then *@ret_claim is NULL. */
-static bool claim_to_read(Berth *berth, const char *name, BerthWork work, BerthClaim **ret_claim,
-                          BerthDistro **ret_distro, GError **error)
-{
-    g_autoptr(GError) problem = NULL;
-    *ret_claim = berth_handle_claim_stopped(berth, name, work, ret_distro, &problem);
-    if (*ret_claim != NULL)
-        return true;
-    static const char *const unwritable[] = {"claim.denied", "claim.read-only", "claim.no-space",
-                                             NULL};
-    if (!g_strv_contains(unwritable, berth_error_id(problem))) {
-        g_propagate_error(error, g_steal_pointer(&problem));
-        return false;
-    }
-    *ret_distro = berth_handle_find(berth, name, error);
-    return *ret_distro != NULL;
-}
-
 bool berth_distros_export(Berth *berth, const char *name, const BerthExportRequest *request,
                           BerthExportFunc progress, gpointer user_data, char **ret_notice,
                           GError **error)
 {
     g_autoptr(BerthDistro) distro = NULL;
     g_autoptr(BerthClaim) claim = NULL;
-    if (!claim_to_read(berth, name, BERTH_WORK_EXPORT, &claim, &distro, error))
+    if (!berth_handle_claim_to_read(berth, name, BERTH_WORK_EXPORT, &claim, &distro, error))
         return false;
     return berth_manage_export(berth->layout, distro, request, progress, user_data, ret_notice,
                                error);

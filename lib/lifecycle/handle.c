@@ -173,6 +173,23 @@ BerthClaim *berth_handle_claim_stopped(Berth *berth, const char *name, BerthWork
     return g_steal_pointer(&claim);
 }
 
+bool berth_handle_claim_to_read(Berth *berth, const char *name, BerthWork work,
+                                BerthClaim **ret_claim, BerthDistro **ret_distro, GError **error)
+{
+    g_autoptr(GError) problem = NULL;
+    *ret_claim = berth_handle_claim_stopped(berth, name, work, ret_distro, &problem);
+    if (*ret_claim != NULL)
+        return true;
+    static const char *const unwritable[] = {"claim.denied", "claim.read-only", "claim.no-space",
+                                             NULL};
+    if (!g_strv_contains(unwritable, berth_error_id(problem))) {
+        g_propagate_error(error, g_steal_pointer(&problem));
+        return false;
+    }
+    *ret_distro = berth_handle_find(berth, name, error);
+    return *ret_distro != NULL;
+}
+
 static void job_free(BerthJob *job)
 {
     g_clear_error(&job->error);

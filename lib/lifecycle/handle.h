@@ -73,6 +73,11 @@ BerthClaim *berth_handle_claim(Berth *berth, const char *name, BerthWork work,
 BerthClaim *berth_handle_claim_stopped(Berth *berth, const char *name, BerthWork work,
                                        BerthDistro **ret_distro, GError **error);
 
+/* Claim the stopped distro @name for reading its disk. In a read-only or full data directory no
+ * command can make claims, so the disk's lock suffices: then *@ret_claim is NULL. */
+bool berth_handle_claim_to_read(Berth *berth, const char *name, BerthWork work,
+                                BerthClaim **ret_claim, BerthDistro **ret_distro, GError **error);
+
 /* --- a thread for each of several distros --- */
 
 typedef struct {

@@ -136,8 +136,8 @@ static const BerthSnapshot *find_last(const GPtrArray *snapshots, const BerthDis
     return NULL;
 }
 
-static const BerthSnapshot *find_wanted(const GPtrArray *snapshots, const BerthDistro *distro,
-                                        const char *tag, GError **error)
+const BerthSnapshot *berth_snapshots_choose(const GPtrArray *snapshots, const BerthDistro *distro,
+                                            const char *tag, GError **error)
 {
     return tag != NULL ? berth_manage_find_snapshot(snapshots, distro, tag, error)
                        : find_last(snapshots, distro, error);
@@ -161,7 +161,7 @@ bool berth_snapshots_restore(Berth *berth, const char *name, const BerthRestoreO
     g_autoptr(GPtrArray) snapshots =
         claim != NULL ? berth_registry_snapshots(berth->registry, distro, error) : NULL;
     const BerthSnapshot *snapshot =
-        snapshots != NULL ? find_wanted(snapshots, distro, options->tag, error) : NULL;
+        snapshots != NULL ? berth_snapshots_choose(snapshots, distro, options->tag, error) : NULL;
     BerthRestored restored;
     if (snapshot == NULL || !ensure_stopped(berth, distro, options->terminate, error) ||
         !berth_manage_restore(berth->registry, claim, distro, snapshot, &options->watch, &restored,

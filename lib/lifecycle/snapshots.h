@@ -44,6 +44,11 @@ GPtrArray *berth_snapshots_list(Berth *berth, const char *name, GError **error);
 GHashTable *berth_snapshots_measure(BerthRegistry *registry, const GPtrArray *distros,
                                     GError **error);
 
+/* Find the snapshot @tag of @snapshots of @distro; NULL: the last one that was not made by a
+ * restore. Errors: "snapshot.not-found", "snapshot.none". */
+const BerthSnapshot *berth_snapshots_choose(const GPtrArray *snapshots, const BerthDistro *distro,
+                                            const char *tag, GError **error);
+
 typedef struct {
     const char *tag; /* NULL: the last one that was not made by a restore */
     bool terminate;  /* power the distro off first */

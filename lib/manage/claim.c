@@ -29,6 +29,7 @@ static const struct {
     [BERTH_WORK_COMPACT] = {"compacting", "compacted"},
     [BERTH_WORK_SNAPSHOT] = {"snapshotting", "snapshotted"},
     [BERTH_WORK_RESTORE] = {"restoring", "restored"},
+    [BERTH_WORK_DIFF] = {"comparing", "compared"},
     [BERTH_WORK_REMOVE] = {"removing", "removed"},
     [BERTH_WORK_OTHER] = {"busy", "worked on"},
 };

@@ -51,6 +51,7 @@ typedef enum {
     BERTH_WORK_COMPACT,
     BERTH_WORK_SNAPSHOT,
     BERTH_WORK_RESTORE,
+    BERTH_WORK_DIFF,
     BERTH_WORK_REMOVE,
     BERTH_WORK_OTHER, /* of another version of berth */
 } BerthWork;

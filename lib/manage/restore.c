@@ -39,23 +39,6 @@ static bool hold_disk(Restore *restore, GError **error)
     return false;
 }
 
-static int open_snapshot(const BerthDistro *distro, const BerthSnapshot *snapshot, GError **error)
-{
-    g_autofree char *file = berth_snapshot_file(snapshot, distro->disk);
-    int fd = open(file, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
-    if (fd >= 0)
-        return fd;
-    if (errno != ENOENT) {
-        berth_error_set_errno(error, errno, "restore.snapshot", "%s", file);
-        return -1;
-    }
-    g_autofree char *hint = g_strdup_printf("put it back, or: berth snapshot --remove %s %s",
-                                            distro->name, snapshot->tag);
-    berth_error_set(error, BERTH_ERROR_NOT_FOUND, "restore.snapshot.missing", hint,
-                    "%s: no such file or directory", file);
-    return -1;
-}
-
 /* The tag of a snapshot with the content of the disk, or NULL. */
 static const char *find_same(const Restore *restore)
 {
@@ -171,7 +154,8 @@ bool berth_manage_restore(BerthRegistry *registry, BerthClaim *claim, BerthDistr
     g_auto(Restore) restore = {registry, claim, distro, watch, .disk = -1};
     if (!hold_disk(&restore, error))
         return false;
-    berth_autofd int source = open_snapshot(distro, snapshot, error);
+    berth_autofd int source =
+        berth_manage_open_snapshot(distro, snapshot, "restore.snapshot", error);
     if (source < 0)
         return false;
     restore.snapshots = berth_registry_snapshots(registry, distro, error);

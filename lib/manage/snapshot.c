@@ -6,6 +6,9 @@
 #include "hold.h"
 #include "snapshot_copy.h"
 
+#include <errno.h>
+#include <fcntl.h>
+
 /* The local time as a tag that is free. Free with g_free. */
 static char *make_tag(const GPtrArray *snapshots, const char *stamp)
 {
@@ -83,6 +86,25 @@ const BerthSnapshot *berth_manage_find_snapshot(const GPtrArray *snapshots,
     berth_error_set(error, BERTH_ERROR_NOT_FOUND, "snapshot.not-found", hint,
                     "%s has no snapshot called %.80s", distro->name, shown);
     return NULL;
+}
+
+int berth_manage_open_snapshot(const BerthDistro *distro, const BerthSnapshot *snapshot,
+                               const char *step, GError **error)
+{
+    g_autofree char *file = berth_snapshot_file(snapshot, distro->disk);
+    int fd = open(file, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
+    if (fd >= 0)
+        return fd;
+    if (errno != ENOENT) {
+        berth_error_set_errno(error, errno, step, "%s", file);
+        return -1;
+    }
+    g_autofree char *id = g_strconcat(step, ".missing", NULL);
+    g_autofree char *hint = g_strdup_printf("put it back, or: berth snapshot --remove %s %s",
+                                            distro->name, snapshot->tag);
+    berth_error_set(error, BERTH_ERROR_NOT_FOUND, g_intern_string(id), hint,
+                    "%s: no such file or directory", file);
+    return -1;
 }
 
 static bool claim_file(BerthClaim *claim, const BerthDistro *distro, const BerthSnapshot *snapshot,

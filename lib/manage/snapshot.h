@@ -37,6 +37,12 @@ const BerthSnapshot *berth_manage_find_snapshot(const GPtrArray *snapshots,
                                                 const BerthDistro *distro, const char *tag,
                                                 GError **error);
 
+/* Open the file of @snapshot for reading; close-on-exec. -1 on error. Errors:
+ * BERTH_ERROR_NOT_FOUND,
+ * "<step>.missing"; errno's, "<step>.*". */
+int berth_manage_open_snapshot(const BerthDistro *distro, const BerthSnapshot *snapshot,
+                               const char *step, GError **error);
+
 /* List the files of all snapshots of @distro in @claim, before their rows are removed. */
 bool berth_manage_claim_snapshots(BerthRegistry *registry, BerthClaim *claim,
                                   const BerthDistro *distro, GError **error);

@@ -20,7 +20,8 @@
 typedef struct {
     const BerthWorkerJob *job;
     GPid pid; /* 0: reaped, or never started */
-    int fd;   /* status messages from the worker */
+    int fd;   /* status messages from the worker; -1 after their end */
+    int data; /* its output, for a sink; -1: none, or after its end */
     BerthImageStatus status;
 } Worker;
 
@@ -42,6 +43,7 @@ static void worker_clear(Worker *worker)
         reap(worker, NULL);
     }
     berth_fd_close(&worker->fd);
+    berth_fd_close(&worker->data);
     berth_image_status_clear(&worker->status);
 }
 G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(Worker, worker_clear)
@@ -57,22 +59,32 @@ static char **make_argv(const char *program, const BerthWorkerJob *job)
     return (char **)g_ptr_array_free(g_steal_pointer(&argv), FALSE);
 }
 
-static bool start(Worker *worker, const char *program, const BerthWorkerJob *job, GError **error)
+static bool make_pipe(int *ret_read, int *ret_write, GError **error)
 {
     int ends[2];
     if (pipe2(ends, O_CLOEXEC) < 0) {
         berth_error_set_errno(error, errno, "import.worker", "pipe");
         return false;
     }
-    worker->fd = ends[0];
-    berth_autofd int words = ends[1];
+    *ret_read = ends[0];
+    *ret_write = ends[1];
+    return true;
+}
+
+static bool start(Worker *worker, const char *program, const BerthWorkerJob *job, GError **error)
+{
+    berth_autofd int words = -1;
+    berth_autofd int data = -1;
+    if (!make_pipe(&worker->fd, &words, error) ||
+        (job->sink != NULL && !make_pipe(&worker->data, &data, error)))
+        return false;
 
     g_auto(GStrv) argv = make_argv(program, job);
     /* The parser's output is untrusted and must not reach the terminal. */
     const GSpawnFlags flags =
         G_SPAWN_DO_NOT_REAP_CHILD | G_SPAWN_STDOUT_TO_DEV_NULL | G_SPAWN_STDERR_TO_DEV_NULL;
     const int given[][2] = {{job->input, BERTH_IMAGE_STATUS_INPUT_FD},
-                            {job->output, BERTH_IMAGE_STATUS_OUTPUT_FD},
+                            {data >= 0 ? data : job->output, BERTH_IMAGE_STATUS_OUTPUT_FD},
                             {words, BERTH_IMAGE_STATUS_FD},
                             {job->spool, BERTH_IMAGE_STATUS_SPOOL_FD}};
     int sources[G_N_ELEMENTS(given)];
@@ -109,31 +121,37 @@ static bool set_cancelled(const Worker *worker, GError **error)
     return false;
 }
 
-/* Wait for a status message, a tick or a signal. False: cancelled. */
-static bool wait_for_status(Worker *worker, BerthProgressFunc progress, gpointer user_data,
-                            bool *ret_ready, GError **error)
+/* Read what @fd has; close it at its end. */
+static bool drain(int *fd, const BerthWorkerSink *sink, GError **error)
 {
-    struct pollfd words = {.fd = worker->fd, .events = POLLIN};
-    *ret_ready = poll(&words, 1, TICK_MSEC) > 0;
-    return progress == NULL || progress(&worker->status.progress, user_data) ||
-           set_cancelled(worker, error);
+    char buffer[16384];
+    ssize_t size = read(*fd, buffer, sizeof(buffer));
+    if (size == 0)
+        berth_fd_close(fd);
+    return size <= 0 || sink->feed(buffer, (gsize)size, sink->user_data, error);
 }
 
-/* Read status messages until EOF. */
-static bool read_status(Worker *worker, BerthProgressFunc progress, gpointer user_data,
-                        GError **error)
+static bool feed_status(const void *data, gsize size, gpointer user_data, GError **error)
 {
-    for (;;) {
-        char buffer[4096];
-        bool ready = false;
-        if (!wait_for_status(worker, progress, user_data, &ready, error))
+    return berth_image_status_feed(user_data, data, size, error);
+}
+
+/* Read status messages and output until the end of both. */
+static bool read_all(Worker *worker, BerthProgressFunc progress, gpointer user_data, GError **error)
+{
+    const BerthWorkerSink words = {feed_status, &worker->status};
+    while (worker->fd >= 0 || worker->data >= 0) {
+        struct pollfd fds[] = {{.fd = worker->fd, .events = POLLIN},
+                               {.fd = worker->data, .events = POLLIN}};
+        bool ready = poll(fds, G_N_ELEMENTS(fds), TICK_MSEC) > 0;
+        if (progress != NULL && !progress(&worker->status.progress, user_data))
+            return set_cancelled(worker, error);
+        if (ready && fds[0].revents != 0 && !drain(&worker->fd, &words, error))
             return false;
-        ssize_t size = ready ? read(worker->fd, buffer, sizeof(buffer)) : -1;
-        if (size == 0)
-            return true;
-        if (size > 0 && !berth_image_status_feed(&worker->status, buffer, (gsize)size, error))
+        if (ready && fds[1].revents != 0 && !drain(&worker->data, worker->job->sink, error))
             return false;
     }
+    return true;
 }
 
 /* Reap the worker; kill it if it does not end soon after EOF. */
@@ -171,9 +189,9 @@ static bool set_ended(const Worker *worker, int wait_status, GError **error)
 bool berth_worker_run(const char *program, const BerthWorkerJob *job, BerthProgressFunc progress,
                       gpointer user_data, BerthImageStatus *ret_status, GError **error)
 {
-    g_auto(Worker) worker = {.job = job, .fd = -1};
+    g_auto(Worker) worker = {.job = job, .fd = -1, .data = -1};
     berth_image_status_init(&worker.status);
-    if (!start(&worker, program, job, error) || !read_status(&worker, progress, user_data, error))
+    if (!start(&worker, program, job, error) || !read_all(&worker, progress, user_data, error))
         return false;
 
     int wait_status = end(&worker);

@@ -21,13 +21,20 @@
 
 G_BEGIN_DECLS
 
+/* Where a worker's output goes, instead of into a file. */
 typedef struct {
-    const char *verb;           /* "import", "export" */
-    const char *step;           /* begins the ids of errors; NULL: the verb */
-    const char *what;           /* the kind of input: "archive", "disk" */
-    const char *const *options; /* "KEY=VALUE", NULL-terminated */
-    int input, output;          /* borrowed; -1: none */
-    int spool;                  /* borrowed; -1: none */
+    bool (*feed)(const void *data, gsize size, gpointer user_data, GError **error);
+    gpointer user_data;
+} BerthWorkerSink;
+
+typedef struct {
+    const char *verb;            /* "import", "export" */
+    const char *step;            /* begins the ids of errors; NULL: the verb */
+    const char *what;            /* the kind of input: "archive", "disk" */
+    const char *const *options;  /* "KEY=VALUE", NULL-terminated */
+    int input, output;           /* borrowed; -1: none */
+    int spool;                   /* borrowed; -1: none */
+    const BerthWorkerSink *sink; /* gets the output; NULL: @output does */
 } BerthWorkerJob;
 
 /* Run @program (a path of berth-image or berth-fetch) for @job. Calls @progress, which may be NULL,

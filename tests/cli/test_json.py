@@ -9,7 +9,7 @@ import pytest
 
 from conftest import SOURCE
 
-# The rest is checked where its surroundings are: list-online in test_install, cache in test_cache, changes in test_changes.
+# The rest is checked where its surroundings are: list-online in test_install, cache in test_cache, changes in test_changes, diff in test_diff.
 COMMANDS = {
     "list": ["list"], "status": ["status"], "version": ["version"], "ports": ["ports"], "doctor": ["doctor"],
     "forward": ["forward", "list"], "host": ["host", "list"], "share": ["share", "list"], "config": ["config", "list"],

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * A hostile ext4 image: reading it terminates, with an archive or a one-line error.
+ * A hostile ext4 image: reading it terminates, with an archive or a one-line error; comparing it
+ * with itself does too, without a difference.
  *
  * The input is a list of changes to a small image: the first byte selects whether it has checksums
  * (with them most changes end early), then five bytes for each change: which nonzero block, the
@@ -8,6 +9,7 @@
  */
 #include "../lib/patched_image.h"
 #include "base/error.h"
+#include "disk/image/diff.h"
 #include "disk/image/export_archive.h"
 #include "fuzz.h"
 
@@ -55,6 +57,21 @@ static void export(void)
     g_assert_cmpint(clock() - started, <, SECONDS_MAX * CLOCKS_PER_SEC);
 }
 
+static void compare(void)
+{
+    g_autoptr(GError) error = NULL;
+    const BerthDiffImage same = {image->fd, "same"};
+    guint64 entries = 0;
+    clock_t started = clock();
+    int output = open("/dev/null", O_WRONLY | O_CLOEXEC);
+    bool done = berth_diff_images(&same, &same, output, NULL, NULL, &entries, &error);
+    close(output);
+    g_assert_cmpint(done, ==, error == NULL);
+    g_assert_true(done || strchr(error->message, '\n') == NULL);
+    g_assert_true(done || g_str_has_prefix(berth_error_id(error), "export.read."));
+    g_assert_cmpint(clock() - started, <, SECONDS_MAX * CLOCKS_PER_SEC);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     if (image == NULL)
@@ -73,6 +90,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         *change->at = data[at + 4];
     }
     export();
+    compare();
     while (count > 0) {
         count--;
         *changes[count].at = changes[count].before;

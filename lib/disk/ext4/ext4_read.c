@@ -37,8 +37,10 @@ struct BerthExt4Reader {
     GHashTable *links; /* inode number -> path of its first name, for files with several */
     GArray *runs;      /* of the last entry */
     struct ext2_inode_large *inode;
-    guint64 data; /* bytes of data so far */
+    guint64 data;   /* bytes of data so far */
+    guint32 number; /* of the last entry */
     bool started;
+    bool resolves_links;
     BerthExt4Skipped skipped;
 };
 
@@ -301,8 +303,9 @@ static bool get_target(BerthExt4Reader *reader, guint32 number, BerthEntry *entr
 }
 
 /* The total of all files' data cannot exceed the file system's blocks, unless files share
- * blocks. */
-static bool get_data(BerthExt4Reader *reader, guint32 number, BerthEntry *entry, GError **error)
+ * blocks. @is_known: it was counted with an earlier name of the file. */
+static bool get_data(BerthExt4Reader *reader, guint32 number, bool is_known, BerthEntry *entry,
+                     GError **error)
 {
     ext2_filsys fs = reader->fs;
     guint64 size = size_of(reader);
@@ -315,7 +318,7 @@ static bool get_data(BerthExt4Reader *reader, guint32 number, BerthEntry *entry,
         reader->runs = g_array_new(false, false, sizeof(BerthDataRun));
         return fail(reader, code, error);
     }
-    for (guint i = 0; i < reader->runs->len; i++)
+    for (guint i = 0; !is_known && i < reader->runs->len; i++)
         reader->data += g_array_index(reader->runs, BerthDataRun, i).length;
     if (reader->data > ext2fs_blocks_count(fs->super) * fs->blocksize)
         return fail_damaged(reader, "files have more data than there are blocks", error);
@@ -368,20 +371,17 @@ static bool enter_directory(BerthExt4Reader *reader, guint32 number, GError **er
     return true;
 }
 
-/* Make a hard link, for a further name of a file already returned. */
-static bool make_link(BerthExt4Reader *reader, guint32 number, BerthEntry *entry, GError **error)
+/* Make a hard link to @first, for a further name of a file already returned. */
+static bool make_link(const char *first, BerthEntry *entry)
 {
-    const char *first = g_hash_table_lookup(reader->links, GUINT_TO_POINTER(number));
-    if (first == NULL)
-        return fail_damaged(reader, "a file or directory has more names than its link count",
-                            error);
     entry->type = BERTH_ENTRY_HARDLINK;
     g_free(entry->target);
     entry->target = g_strdup(first);
     return true;
 }
 
-static bool get_content(BerthExt4Reader *reader, guint32 number, BerthEntry *entry, GError **error)
+static bool get_content(BerthExt4Reader *reader, guint32 number, bool is_known, BerthEntry *entry,
+                        GError **error)
 {
     errcode_t code =
         berth_ext4_read_xattr(reader->fs, number, reader->inode, entry, &reader->skipped.xattrs);
@@ -389,7 +389,7 @@ static bool get_content(BerthExt4Reader *reader, guint32 number, BerthEntry *ent
         return fail(reader, code, error);
     switch (entry->type) {
     case BERTH_ENTRY_FILE:
-        return get_data(reader, number, entry, error);
+        return get_data(reader, number, is_known, entry, error);
     case BERTH_ENTRY_SYMLINK:
         return get_target(reader, number, entry, error);
     case BERTH_ENTRY_DIRECTORY:
@@ -407,11 +407,16 @@ static bool read_entry(BerthExt4Reader *reader, guint32 number, BerthEntry *entr
         reader->skipped.sockets++;
         return true;
     }
-    if (mark_seen(reader, number))
-        return make_link(reader, number, entry, error);
-    if (entry->type != BERTH_ENTRY_DIRECTORY && reader->inode->i_links_count > 1)
+    bool is_known = mark_seen(reader, number);
+    const char *first = g_hash_table_lookup(reader->links, GUINT_TO_POINTER(number));
+    if (is_known && first == NULL)
+        return fail_damaged(reader, "a file or directory has more names than its link count",
+                            error);
+    if (is_known && !reader->resolves_links)
+        return make_link(first, entry);
+    if (!is_known && entry->type != BERTH_ENTRY_DIRECTORY && reader->inode->i_links_count > 1)
         g_hash_table_insert(reader->links, GUINT_TO_POINTER(number), g_strdup(entry->path));
-    return get_content(reader, number, entry, error);
+    return get_content(reader, number, is_known, entry, error);
 }
 
 /* --- walking --- */
@@ -458,6 +463,7 @@ bool berth_ext4_reader_next(BerthExt4Reader *reader, BerthEntry *ret_entry, cons
             return false;
         if (entry.type == BERTH_ENTRY_SOCKET)
             continue;
+        reader->number = number;
         *ret_end = false;
         *ret_runs = entry.type == BERTH_ENTRY_FILE ? reader->runs : NULL;
         *ret_entry = entry;
@@ -471,6 +477,16 @@ bool berth_ext4_reader_read(BerthExt4Reader *reader, guint64 position, void *buf
 {
     errcode_t code = berth_ext4_io_read(reader->fs, position, buffer, size);
     return code == 0 || fail(reader, code, error);
+}
+
+void berth_ext4_reader_resolve_links(BerthExt4Reader *reader)
+{
+    reader->resolves_links = true;
+}
+
+BerthExt4Identity berth_ext4_reader_identity(const BerthExt4Reader *reader)
+{
+    return (BerthExt4Identity){reader->number, reader->inode->i_links_count};
 }
 
 /* The used blocks minus metadata overhead; blocks of directories count as data. */

@@ -44,6 +44,18 @@ bool berth_ext4_reader_next(BerthExt4Reader *reader, BerthEntry *ret_entry, cons
 bool berth_ext4_reader_read(BerthExt4Reader *reader, guint64 position, void *buffer, gsize size,
                             GError **error);
 
+/* From now on, which is before the first entry, further names of a file are files with its data
+ * instead of hard links. */
+void berth_ext4_reader_resolve_links(BerthExt4Reader *reader);
+
+/* Which file the last entry is. */
+typedef struct {
+    guint32 number;
+    guint links; /* names it claims to have */
+} BerthExt4Identity;
+
+BerthExt4Identity berth_ext4_reader_identity(const BerthExt4Reader *reader);
+
 /* An estimate of the files' bytes of data. */
 guint64 berth_ext4_reader_used(const BerthExt4Reader *reader);
 

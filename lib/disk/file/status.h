@@ -4,8 +4,8 @@
  *
  *     progress DONE TOTAL ENTRIES
  *     warning TEXT
- *     report N N N ...                  up to BERTH_IMAGE_STATUS_NUMBERS; what they mean is the
- * verb's error CODE <tab>ID<tab>HINT<tab>MESSAGE
+ *     report N N N ...                  up to BERTH_IMAGE_STATUS_NUMBERS, the verb's
+ *     error CODE <tab>ID<tab>HINT<tab>MESSAGE
  *
  * The writer parses hostile input and may be compromised, so the reader trusts no line: it bounds
  * their length and number, makes text printable and checks ids.
@@ -25,6 +25,7 @@ enum {
     BERTH_IMAGE_STATUS_OUTPUT_FD = 4,
     BERTH_IMAGE_STATUS_FD = 5,
     BERTH_IMAGE_STATUS_SPOOL_FD = 6, /* an empty file for spooled data; may be missing */
+    BERTH_IMAGE_STATUS_NEW_FD = 6,   /* the newer of the two images that diff reads */
 };
 
 #define BERTH_IMAGE_STATUS_NUMBERS  8
