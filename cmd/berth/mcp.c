@@ -48,12 +48,13 @@ const Command command_mcp = {
     .summary = "Serve distros to programs by the Model Context Protocol",
     .details =
         "The client, such as an editor or an agent, starts \"berth mcp\" and speaks JSON-RPC with\n"
-        "it over standard input and output. The tools: list, status, ports, run, read, write,\n"
-        "start, suspend and terminate, with the checks and error codes of the commands. A\n"
-        "client may do what you may: run any command in the distros, which reach what they\n"
-        "reach otherwise, your shared home included. --distro limits it to some distros,\n"
-        "and --read-only to list, status, ports and read; read starts a distro that is\n"
-        "stopped. For a client that is configured by a file:\n"
+        "it over standard input and output. The tools: list, status, ports, snapshots, run,\n"
+        "read, write, start, suspend, terminate, snapshot, restore and undo, with the checks\n"
+        "and error codes of the commands. A client may do what you may: run any command in\n"
+        "the distros, which reach what they reach otherwise, your shared home included.\n"
+        "--distro limits it to some distros, and --read-only to list, status, ports,\n"
+        "snapshots and read; read starts a distro that is stopped. No tool removes a snapshot,\n"
+        "but a restore replaces before-restore. For a client that is configured by a file:\n"
         "    {\"mcpServers\": {\"berth\": {\"command\": \"berth\", \"args\": [\"mcp\"]}}}",
     .options = options,
     .run = run,

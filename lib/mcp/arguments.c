@@ -5,7 +5,7 @@
 
 #include <string.h>
 
-static const char *const types[] = {"string", "string", "integer", "array", "object"};
+static const char *const types[] = {"string", "string", "integer", "boolean", "array", "object"};
 
 /* --- the schema --- */
 
@@ -45,6 +45,9 @@ static JsonNode *describe(const BerthParameter *parameter)
         json_object_set_int_member(object, "maximum", parameter->max);
         json_object_set_int_member(object, "default", parameter->fallback);
         break;
+    case BERTH_PARAMETER_FLAG:
+        json_object_set_boolean_member(object, "default", FALSE);
+        break;
     case BERTH_PARAMETER_STRINGS:
         json_object_set_member(object, "items", string_type());
         break;
@@ -79,6 +82,11 @@ JsonNode *berth_arguments_schema(const BerthParameter *parameters)
 static bool is_string(JsonNode *node)
 {
     return JSON_NODE_HOLDS_VALUE(node) && json_node_get_value_type(node) == G_TYPE_STRING;
+}
+
+static bool is_flag(JsonNode *node)
+{
+    return JSON_NODE_HOLDS_VALUE(node) && json_node_get_value_type(node) == G_TYPE_BOOLEAN;
 }
 
 static bool are_strings(JsonNode *node)
@@ -128,6 +136,8 @@ static char *find_fault(const BerthParameter *parameter, JsonNode *node)
                    ? NULL
                    : g_strdup_printf("an integer from %" G_GINT64_FORMAT " to %" G_GINT64_FORMAT,
                                      parameter->min, parameter->max);
+    case BERTH_PARAMETER_FLAG:
+        return is_flag(node) ? NULL : g_strdup("true or false");
     case BERTH_PARAMETER_STRINGS:
         return are_strings(node) ? NULL : g_strdup("an array of strings");
     case BERTH_PARAMETER_PAIRS:
@@ -203,6 +213,12 @@ gint64 berth_arguments_integer(JsonObject *arguments, const BerthParameter *para
     const BerthParameter *parameter = find(parameters, name);
     g_assert(parameter != NULL);
     return node != NULL ? json_node_get_int(node) : parameter->fallback;
+}
+
+bool berth_arguments_flag(JsonObject *arguments, const char *name)
+{
+    JsonNode *node = member(arguments, name);
+    return node != NULL && json_node_get_boolean(node);
 }
 
 JsonArray *berth_arguments_strings(JsonObject *arguments, const char *name)

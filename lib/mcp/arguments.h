@@ -15,6 +15,7 @@ typedef enum {
     BERTH_PARAMETER_STRING,
     BERTH_PARAMETER_CHOICE,  /* a string of `choices` */
     BERTH_PARAMETER_INTEGER, /* from `min` to `max` */
+    BERTH_PARAMETER_FLAG,    /* true or false; false without the argument */
     BERTH_PARAMETER_STRINGS, /* an array */
     BERTH_PARAMETER_PAIRS,   /* an object of strings */
 } BerthParameterKind;
@@ -39,6 +40,7 @@ bool berth_arguments_check(JsonObject *arguments, const BerthParameter *paramete
 const char *berth_arguments_string(JsonObject *arguments, const char *name);
 gint64 berth_arguments_integer(JsonObject *arguments, const BerthParameter *parameters,
                                const char *name);
+bool berth_arguments_flag(JsonObject *arguments, const char *name);
 JsonArray *berth_arguments_strings(JsonObject *arguments, const char *name);
 JsonObject *berth_arguments_pairs(JsonObject *arguments, const char *name);
 

@@ -14,7 +14,7 @@ typedef enum {
     BERTH_MCP_JSON, /* the command's --json output */
     BERTH_MCP_RUN,  /* output, errors and exit status of a command of the user's */
     BERTH_MCP_FILE, /* a size in decimal, a newline, and bytes */
-    BERTH_MCP_DONE, /* no output but notices */
+    BERTH_MCP_DONE, /* a sentence of the call's, output if there is any, and notices */
 } BerthMcpForm;
 
 typedef struct {
@@ -25,7 +25,7 @@ typedef struct {
     guint time_limit_sec;
     guint64 offset, limit;     /* of a file */
     bool base64;               /* asked for */
-    char *done;                /* what a call without output says */
+    char *done;                /* that sentence */
     const char *array, *field; /* of JSON output: the array, and its elements' member with the
                                   distro's name; NULL: all of it is shown */
 } BerthMcpCall;

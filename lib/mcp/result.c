@@ -239,11 +239,16 @@ static JsonNode *make_done(const BerthMcpCall *call, const BerthMcpOutcome *outc
 {
     g_autoptr(GString) text = g_string_new(call->done);
     JsonObject *value = json_object_new();
+    g_autofree char *output = valid_text(outcome->out.head->data, outcome->out.head->len);
     g_autofree char *notices = valid_text(outcome->err.head->data, outcome->err.head->len);
+    json_object_set_string_member(value, "done", call->done);
+    if (output[0] != '\0')
+        json_object_set_string_member(value, "output", output);
+    json_object_set_string_member(value, "notices", notices);
+    if (output[0] != '\0')
+        g_string_append_printf(text, "\n%s", g_strchomp(output));
     if (notices[0] != '\0')
         g_string_append_printf(text, "\n%s", g_strchomp(notices));
-    json_object_set_string_member(value, "done", call->done);
-    json_object_set_string_member(value, "notices", notices);
     return make(text->str, value, false);
 }
 

@@ -13,6 +13,7 @@
 #define FILE_HEADER  32 /* the decimal size before the bytes */
 #define TIME_MAX     86400
 #define WORK_SEC     600 /* for what needs no time limit of the client's: a start may take minutes */
+#define COPY_SEC     3600 /* for what may copy a disk */
 
 typedef struct {
     const char *name;
@@ -30,6 +31,10 @@ typedef struct {
     {                                                                                              \
         .name = "distro", .help = "Name of the distro; the default one if there is no name"        \
     }
+#define NAMED_DISTRO                                                                               \
+    {                                                                                              \
+        .name = "distro", .required = true, .help = "Name of the distro"                           \
+    }
 #define USER                                                                                       \
     {                                                                                              \
         .name = "user", .help = "User in the distro; its default user if there is no name"         \
@@ -39,8 +44,7 @@ static const char *const encodings[] = {"utf-8", "base64", NULL};
 
 static const BerthParameter distro_parameters[] = {DISTRO, {NULL}};
 
-static const BerthParameter named_parameters[] = {
-    {.name = "distro", .required = true, .help = "Name of the distro"}, {NULL}};
+static const BerthParameter named_parameters[] = {NAMED_DISTRO, {NULL}};
 
 static const BerthParameter run_parameters[] = {
     DISTRO,
@@ -108,6 +112,27 @@ static const BerthParameter write_parameters[] = {
      .help = "How \"content\" is written; utf-8 if it is not said"},
     {NULL},
 };
+
+static const BerthParameter snapshot_parameters[] = {
+    NAMED_DISTRO,
+    {.name = "tag", .help = "Name of the new snapshot; named by the time if there is no tag"},
+    {NULL},
+};
+
+#define TERMINATE                                                                                  \
+    {                                                                                              \
+        .name = "terminate", .kind = BERTH_PARAMETER_FLAG,                                         \
+        .help = "Power the distro off first, with all that runs in it"                             \
+    }
+
+static const BerthParameter restore_parameters[] = {
+    NAMED_DISTRO,
+    {.name = "tag", .required = true, .help = "Name of the snapshot, as in \"snapshots\""},
+    TERMINATE,
+    {NULL},
+};
+
+static const BerthParameter undo_parameters[] = {NAMED_DISTRO, TERMINATE, {NULL}};
 
 /* --- command lines --- */
 
@@ -198,19 +223,31 @@ static bool build_status(const BerthMcpAccess *access, JsonObject *arguments, Be
     return true;
 }
 
-/* Without a distro: the ports of all that run. */
-static bool build_ports(const BerthMcpAccess *access, JsonObject *arguments, BerthMcpCall *call,
-                        GError **error)
+/* A list in whose elements "distro" is a name. Without a distro in @arguments: of all. */
+static bool build_rows(const BerthMcpAccess *access, JsonObject *arguments, const char *command,
+                       BerthMcpCall *call, GError **error)
 {
     const char *name = berth_arguments_string(arguments, "distro");
     if (name != NULL && !choose(access, arguments, &name, error))
         return false;
-    add(call, "ports");
+    add(call, command);
     add(call, "--json");
     add_option(call, "--", name);
-    call->array = "ports";
+    call->array = command; /* the commands call their lists by their own names */
     call->field = "distro";
     return true;
+}
+
+static bool build_ports(const BerthMcpAccess *access, JsonObject *arguments, BerthMcpCall *call,
+                        GError **error)
+{
+    return build_rows(access, arguments, "ports", call, error);
+}
+
+static bool build_snapshots(const BerthMcpAccess *access, JsonObject *arguments, BerthMcpCall *call,
+                            GError **error)
+{
+    return build_rows(access, arguments, "snapshots", call, error);
 }
 
 static bool add_pair(JsonObject *pairs, const char *name, BerthMcpCall *call, GError **error)
@@ -361,6 +398,44 @@ static bool build_terminate(const BerthMcpAccess *access, JsonObject *arguments,
     return build_verb(access, arguments, "terminate", "is stopped", call, error);
 }
 
+/* "COMMAND [--terminate] -- NAME [TAG]" */
+static bool build_disk_verb(const BerthMcpAccess *access, JsonObject *arguments,
+                            const char *command, const char *done, BerthMcpCall *call,
+                            GError **error)
+{
+    const char *name, *tag = berth_arguments_string(arguments, "tag");
+    if (!choose(access, arguments, &name, error))
+        return false;
+    add(call, command);
+    if (berth_arguments_flag(arguments, "terminate"))
+        add(call, "--terminate");
+    add_option(call, "--", name);
+    if (tag != NULL)
+        add(call, tag);
+    call->form = BERTH_MCP_DONE;
+    call->done = g_strdup_printf("%s has %s", name, done);
+    call->time_limit_sec = COPY_SEC;
+    return true;
+}
+
+static bool build_snapshot(const BerthMcpAccess *access, JsonObject *arguments, BerthMcpCall *call,
+                           GError **error)
+{
+    return build_disk_verb(access, arguments, "snapshot", "a new snapshot", call, error);
+}
+
+static bool build_restore(const BerthMcpAccess *access, JsonObject *arguments, BerthMcpCall *call,
+                          GError **error)
+{
+    return build_disk_verb(access, arguments, "restore", "the disk of a snapshot", call, error);
+}
+
+static bool build_undo(const BerthMcpAccess *access, JsonObject *arguments, BerthMcpCall *call,
+                       GError **error)
+{
+    return build_disk_verb(access, arguments, "undo", "the disk of its last snapshot", call, error);
+}
+
 /* --- the table --- */
 
 static const Tool tools[] = {
@@ -372,6 +447,9 @@ static const Tool tools[] = {
      "List the ports that programs in distros listen on, and where this host has them. Without a "
      "distro: of each that runs",
      .parameters = distro_parameters, .build = build_ports},
+    {"snapshots", "List snapshots",
+     "List the snapshots of a distro's disk, the oldest first. Without a distro: of all",
+     .parameters = distro_parameters, .build = build_snapshots},
     {"run", "Run a command",
      "Run a command in a distro, which is started when it does not run, and return its output and "
      "exit status",
@@ -390,6 +468,18 @@ static const Tool tools[] = {
      .changes = true, .parameters = named_parameters, .build = build_suspend},
     {"terminate", "Stop a distro", "Power a distro off, with all that runs in it", .changes = true,
      .destructive = true, .parameters = named_parameters, .build = build_terminate},
+    {"snapshot", "Take a snapshot",
+     "Keep a copy of a stopped distro's disk, to go back to, and return its tag. Disk space may be "
+     "needed for all that the disk has in it",
+     .changes = true, .parameters = snapshot_parameters, .build = build_snapshot},
+    {"restore", "Go back to a snapshot",
+     "Give a stopped distro the disk of a snapshot. What is replaced becomes the snapshot "
+     "before-restore, in place of the former one",
+     .changes = true, .destructive = true, .parameters = restore_parameters,
+     .build = build_restore},
+    {"undo", "Go back to the last snapshot",
+     "As restore, with the last snapshot that no restore made", .changes = true,
+     .destructive = true, .parameters = undo_parameters, .build = build_undo},
 };
 
 static bool offers(const BerthMcpAccess *access, const Tool *tool)

@@ -13,6 +13,7 @@ import pytest
 
 from conftest import wait_for
 from mcp_client import VERSION, Client, Failure
+from test_snapshots import files, read, write
 from waiting import LIMIT
 
 PARSE_ERROR, INVALID_REQUEST, METHOD_NOT_FOUND, INVALID_PARAMS = -32700, -32600, -32601, -32602
@@ -182,7 +183,8 @@ def test_batches_of_the_revision_that_has_them(box, serve):
 
 def test_list_of_tools(box, serve):
     tools = {tool["name"]: tool for tool in serve().ask("tools/list")["tools"]}
-    assert list(tools) == ["list", "status", "ports", "run", "read", "write", "start", "suspend", "terminate"]
+    assert list(tools) == ["list", "status", "ports", "snapshots", "run", "read", "write", "start", "suspend", "terminate",
+                           "snapshot", "restore", "undo"]
     for tool in tools.values():
         schema = tool["inputSchema"]
         assert tool["description"] and schema["type"] == "object" and schema["additionalProperties"] is False
@@ -190,7 +192,7 @@ def test_list_of_tools(box, serve):
     assert tools["run"]["inputSchema"]["required"] == ["command"]
     assert tools["list"]["annotations"]["readOnlyHint"] and tools["run"]["annotations"]["destructiveHint"]
     reading = serve("--read-only").ask("tools/list")["tools"]
-    assert [tool["name"] for tool in reading] == ["list", "status", "ports", "read"]
+    assert [tool["name"] for tool in reading] == ["list", "status", "ports", "snapshots", "read"]
     assert "status" not in [tool["name"] for tool in serve("-d", "box").ask("tools/list")["tools"]]
 
 
@@ -405,6 +407,53 @@ def test_life_of_a_distro(box, client):
     assert client.bad("start", distro="none") == "distro.not-found"
 
 
+def test_snapshots(box, client):
+    assert client.good("snapshots") == {"schema": 1, "snapshots": []}
+    write(box, "first\n")
+    taken = client.good("snapshot", distro="box", tag="first")
+    assert (taken["done"], taken["output"], taken["notices"]) == ("box has a new snapshot", "first\n", "")
+    write(box, "second\n")
+    unnamed = client.good("snapshot", distro="box")["output"].strip()
+    assert [snapshot["tag"] for snapshot in client.good("snapshots", distro="BOX")["snapshots"]] == ["first", unnamed]
+    write(box, "third\n")
+    restored = client.good("restore", distro="box", tag="FIRST")
+    assert restored["done"] == "box has the disk of a snapshot" and read(box) == "first\n"
+    assert "to take that back: berth restore box before-restore\n" in restored["output"]
+    assert client.good("restore", distro="box", tag="before-restore") and read(box) == "third\n"
+    assert f"({unnamed})" in client.good("undo", distro="box")["output"] and read(box) == "second\n"
+
+
+def test_snapshots_of_a_distro_that_runs(box, client):
+    client.good("snapshot", distro="box", tag="it")
+    client.good("start", distro="box")
+    assert client.bad("snapshot", distro="box", tag="other") == "instance.running"
+    assert client.bad("restore", distro="box", tag="it") == "instance.running"
+    assert client.bad("undo", distro="box") == client.bad("undo", distro="box", terminate=False) == "instance.running"
+    assert [snapshot["tag"] for snapshot in client.good("snapshots")["snapshots"]] == ["it"]
+    for tool, more in [("restore", {"tag": "it"}), ("undo", {})]:
+        client.good("start", distro="box")
+        assert client.good(tool, distro="box", terminate=True, **more)["output"]
+        assert box.info("box")["state"] == "stopped"
+
+
+@pytest.mark.parametrize("tool, arguments, code", [
+    ("snapshot", {}, "usage.arguments"), ("snapshot", {"distro": "none"}, "distro.not-found"),
+    ("snapshot", {"distro": "box", "tag": "it"}, "snapshot.exists"), ("snapshot", {"distro": "box", "tag": "a/b"}, "snapshot.tag"),
+    ("snapshot", {"distro": "box", "tag": ""}, "snapshot.tag"), ("snapshot", {"distro": "box", "tag": "--remove"}, "snapshot.tag"),
+    ("snapshot", {"distro": "--remove", "tag": "it"}, "distro.not-found"), ("snapshot", {"distro": "box", "tag": 7}, "usage.value"),
+    ("snapshots", {"distro": "none"}, "distro.not-found"), ("restore", {"distro": "box"}, "usage.arguments"),
+    ("restore", {"tag": "it"}, "usage.arguments"), ("restore", {"distro": "box", "tag": "none"}, "snapshot.not-found"),
+    ("restore", {"distro": "box", "tag": ""}, "snapshot.not-found"), ("restore", {"distro": "box", "tag": "it", "terminate": "yes"}, "usage.value"),
+    ("restore", {"distro": "box", "tag": "it", "terminate": 1}, "usage.value"), ("undo", {}, "usage.arguments"),
+    ("undo", {"distro": "other"}, "snapshot.none"), ("undo", {"distro": "box", "tag": "it"}, "usage.arguments")])
+def test_snapshots_that_fail(box, rootfs, client, tool, arguments, code):
+    box("import", "other", rootfs).ok()
+    box("snapshot", "box", "it").ok()
+    before = box("snapshots", "--json").ok(), files(box)
+    assert client.bad(tool, **arguments) == code
+    assert (box("snapshots", "--json").ok(), files(box)) == before
+
+
 # --- its limits ---
 
 
@@ -415,9 +464,15 @@ def test_a_server_for_some_distros(box, rootfs, serve):
     assert [distro["name"] for distro in one.good("list")["distros"]] == ["other"]
     assert one.good("run", command="printenv", arguments=["BERTH_DISTRO"])["stdout"] == "other\n"  # without a name
     for tool, more in [("run", {"command": "true"}), ("read", {"path": "/etc/passwd"}), ("ports", {}), ("start", {}),
-                       ("write", {"path": "/tmp/x", "content": ""}), ("terminate", {}), ("suspend", {})]:
+                       ("write", {"path": "/tmp/x", "content": ""}), ("terminate", {}), ("suspend", {}), ("snapshots", {}), ("snapshot", {}),
+                       ("restore", {"tag": "it"}), ("undo", {})]:
         for name in ("box", "", "-", "other/../box", "{" + box.info("box")["id"] + "}"):
             assert one.bad(tool, distro=name, **more) == "mcp.distro", (tool, name)
+    box("terminate", "other").ok()
+    for name in ("box", "other"):
+        box("snapshot", name, "it").ok()
+    assert [snapshot["distro"] for snapshot in one.good("snapshots")["snapshots"]] == ["other"]
+    assert one.good("undo", distro="OTHER")["done"]
     two = serve("--distro", "other", "-d", "third")
     assert two.bad("run", command="true") == "usage.arguments"
     assert two.good("run", distro="third", command="true")["exit_status"] == 0
@@ -429,7 +484,7 @@ def test_read_only(box, serve, place):
     client = serve("--read-only")
     (place / "file").write_text("text")
     assert client.good("read", path=f"{place}/file")["content"] == "text"
-    for tool in ("run", "write", "start", "suspend", "terminate"):
+    for tool in ("run", "write", "start", "suspend", "terminate", "snapshot", "restore", "undo"):
         with pytest.raises(Failure) as failure:
             client.call(tool, distro="box", command="true")
         assert failure.value.code == INVALID_PARAMS

@@ -30,6 +30,20 @@ def test_a_session_of_an_agent(host, busybox, client):
     assert host.shell(busybox, "ls -a /usr/bin | grep berth-write", check=False).stdout == ""
 
 
+def test_an_agent_takes_back_what_it_did(host, busybox, client):
+    """Snapshot, break the distro, undo: as an agent does before a risky step."""
+    client.good("write", path="/etc/state", content="good\n", user="root")
+    assert client.bad("snapshot", distro=busybox) == "instance.running"
+    client.good("terminate", distro=busybox)
+    tag = client.good("snapshot", distro=busybox)["output"].strip()
+    client.good("run", command="sh", arguments=["-c", "rm -rf /etc/state /etc/passwd; sync"], user="root")
+    assert client.bad("read", path="/etc/state", user="root") == "file.open.missing"
+    assert f"({tag})" in client.good("undo", distro=busybox, terminate=True)["output"]
+    assert client.good("read", path="/etc/state", user="root")["content"] == "good\n"
+    assert client.good("run", command="head", arguments=["-c", "4", "/etc/passwd"])["stdout"] == "root"
+    assert host("snapshot", "--remove", busybox, tag, "before-restore")
+
+
 def test_suspended_and_cancelled(host, busybox, client):
     assert client.good("start", distro=busybox)["done"]
     client.good("suspend", distro=busybox)
