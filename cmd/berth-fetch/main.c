@@ -113,48 +113,46 @@ static bool get(char **words, GError **error)
            berth_fetch_get(&request, on_progress, NULL, &report, error) && send_report(&report);
 }
 
-static bool begin_registry(char **words, Options *options, BerthFetchRegistry *registry,
-                           GBytes **ret_certificates, GError **error)
+typedef bool (*RegistryWork)(BerthFetchRegistry *registry, const char *reference,
+                             BerthFetchReport *report, GError **error);
+
+/* Do @work with the registry that the options name, and report what it says. */
+static bool ask_registry(char **words, RegistryWork work, GError **error)
 {
+    Options options = {0};
+    g_autoptr(GBytes) certificates = NULL;
     BerthFetchRequest request;
-    if (!begin(words, options, &request, ret_certificates, error))
+    BerthFetchReport report;
+    BerthFetchRegistry registry;
+    if (!begin(words, &options, &request, &certificates, error))
         return false;
-    if (options->base == NULL || options->repository == NULL || options->reference == NULL) {
+    if (options.base == NULL || options.repository == NULL || options.reference == NULL) {
         berth_error_set(error, BERTH_ERROR_INVALID, "fetch.worker.usage", NULL,
                         "berth-fetch: base, repository and reference are needed");
         return false;
     }
-    berth_fetch_registry_init(registry, options->base, options->repository, &request);
-    return true;
+    berth_fetch_registry_init(&registry, options.base, options.repository, &request);
+    bool ok = work(&registry, options.reference, &report, error);
+    berth_fetch_registry_clear(&registry);
+    return ok && send_report(&report);
 }
 
 /* The digest of what a tag names. */
 static bool resolve(char **words, GError **error)
 {
-    Options options = {0};
-    g_autoptr(GBytes) certificates = NULL;
-    BerthFetchReport report;
-    BerthFetchRegistry registry;
-    if (!begin_registry(words, &options, &registry, &certificates, error))
-        return false;
-    bool ok = berth_fetch_image_resolve(&registry, options.reference, &report, error);
-    berth_fetch_registry_clear(&registry);
-    return ok && send_report(&report);
+    return ask_registry(words, berth_fetch_image_resolve, error);
+}
+
+static bool get_image(BerthFetchRegistry *registry, const char *reference, BerthFetchReport *report,
+                      GError **error)
+{
+    return berth_fetch_image_get(registry, reference, NULL, on_progress, NULL, report, error);
 }
 
 /* The image on the output descriptor, as the tar of an OCI layout. */
 static bool image(char **words, GError **error)
 {
-    Options options = {0};
-    g_autoptr(GBytes) certificates = NULL;
-    BerthFetchReport report;
-    BerthFetchRegistry registry;
-    if (!begin_registry(words, &options, &registry, &certificates, error))
-        return false;
-    bool ok = berth_fetch_image_get(&registry, options.reference, NULL, on_progress, NULL, &report,
-                                    error);
-    berth_fetch_registry_clear(&registry);
-    return ok && send_report(&report);
+    return ask_registry(words, get_image, error);
 }
 
 /* The manifest of the input descriptor, as lines on the output descriptor. */
