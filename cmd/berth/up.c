@@ -78,7 +78,14 @@ static bool find_directory(const char *given, Target *target, GError **error)
                                                          : 0;
     if (number == 0)
         return true;
-    berth_error_set_errno(error, number, "up.directory", "%s", given);
+    if (number == ENOENT)
+        berth_error_set(
+            error, BERTH_ERROR_NOT_FOUND, "up.directory.missing",
+            "name a project's directory: berth up DIRECTORY; without one: the directory "
+            "you are in",
+            "%s: no such directory", given);
+    else
+        berth_error_set_errno(error, number, "up.directory", "%s", given);
     return false;
 }
 

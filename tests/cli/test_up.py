@@ -193,7 +193,8 @@ def test_bad_files(project, text, code):
 
 def test_no_file_no_directory(project, berth):
     project.up().failed(1, "up.none", str(project.path))
-    berth("up", berth.path / "none").failed(1, "up.directory.missing", hint=False)
+    missing = berth("up", berth.path / "none").failed(1, "up.directory.missing", f"{berth.path}/none: no such directory")
+    assert "berth up DIRECTORY" in missing.hint
     (berth.path / "file").write_text("")
     berth("up", berth.path / "file").failed(1, "up.directory.io", hint=False)
     (project.path / "berth.conf").mkdir()
