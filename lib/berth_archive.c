@@ -4,9 +4,9 @@
  */
 #include "berth_archive.h"
 
-#include "lifecycle/distros.h"
+#include "berth_convert.h"
 
-static BerthImportOptions import_options(const BerthImport *import)
+BerthImportOptions berth_import_options(const BerthImport *import)
 {
     return (BerthImportOptions){.name = import->name,
                                 .fd = import->fd,
@@ -26,23 +26,28 @@ static BerthImportOptions import_options(const BerthImport *import)
                                 .user_data = import->user_data};
 }
 
+BerthImported berth_imported(const BerthImportReport *report)
+{
+    return (BerthImported){.entries = report->entries,
+                           .bytes = report->bytes,
+                           .disk_used = report->disk_used,
+                           .from_cache = report->from_cache};
+}
+
 bool berth_import(Berth *berth, const BerthImport *import, BerthImported *ret_imported,
                   GError **error)
 {
-    const BerthImportOptions options = import_options(import);
+    const BerthImportOptions options = berth_import_options(import);
     BerthImportReport report;
     if (!berth_distros_import(berth, &options, &report, error))
         return false;
-    *ret_imported = (BerthImported){.entries = report.entries,
-                                    .bytes = report.bytes,
-                                    .disk_used = report.disk_used,
-                                    .from_cache = report.from_cache};
+    *ret_imported = berth_imported(&report);
     return true;
 }
 
 bool berth_import_in_place(Berth *berth, const BerthImport *import, GError **error)
 {
-    const BerthImportOptions options = import_options(import);
+    const BerthImportOptions options = berth_import_options(import);
     return berth_distros_import_in_place(berth, &options, error);
 }
 

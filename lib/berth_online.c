@@ -4,6 +4,7 @@
  */
 #include "berth_online.h"
 
+#include "berth_convert.h"
 #include "lifecycle/install.h"
 
 void berth_online_free(BerthOnline *online)
@@ -14,6 +15,7 @@ void berth_online_free(BerthOnline *online)
     g_free(online->name);
     g_free(online->title);
     g_free(online->url);
+    g_strfreev(online->mirrors);
     g_free(online->image);
     g_free(online->sha256);
     g_free(online->sums);
@@ -29,6 +31,7 @@ static BerthOnline *copy_offer(const BerthOffer *offer)
                             .title = g_strdup(offer->title),
                             .is_default = offer->is_default,
                             .url = g_strdup(offer->url),
+                            .mirrors = g_strdupv(offer->mirrors),
                             .sha256 = g_strdup(offer->sha256),
                             .sums = g_strdup(offer->sums),
                             .source = g_strdup(offer->source),
@@ -67,21 +70,6 @@ static BerthOnline *make_image(const char *word, GError **error)
     return online;
 }
 
-static int open_image(Berth *berth, BerthOnline *online, const BerthWatch *watch, char **ret_path,
-                      GError **error)
-{
-    g_autoptr(BerthImageReference) reference = berth_image_reference_parse(online->image, error);
-    g_autofree char *digest = NULL;
-    int fd = reference != NULL ? berth_image_download_open(berth->layout, reference, watch,
-                                                           ret_path, &digest, error)
-                               : -1;
-    if (fd >= 0) {
-        g_free(online->sha256);
-        online->sha256 = g_steal_pointer(&digest);
-    }
-    return fd;
-}
-
 BerthOnline *berth_online_find(Berth *berth, const char *name, const BerthOnlineWatch *watch,
                                GError **error)
 {
@@ -93,20 +81,21 @@ BerthOnline *berth_online_find(Berth *berth, const char *name, const BerthOnline
     return offer != NULL ? copy_offer(offer) : NULL;
 }
 
-int berth_online_open(Berth *berth, BerthOnline *online, const BerthOnlineWatch *watch,
-                      char **ret_path, GError **error)
+bool berth_online_import(Berth *berth, const BerthOnline *online, const BerthImport *import,
+                         BerthImported *ret_imported, GError **error)
 {
-    const BerthOffer offer = {.flavour = online->flavour,
-                              .name = online->name,
-                              .title = online->title,
-                              .url = online->url,
+    const BerthImportOptions options = berth_import_options(import);
+    const BerthOffer offer = {.url = online->url,
+                              .mirrors = online->mirrors,
                               .sha256 = online->sha256,
-                              .sums = online->sums,
-                              .source = online->source};
-    const BerthWatch progress = {watch->progress, watch->user_data};
-    if (online->image != NULL)
-        return open_image(berth, online, &progress, ret_path, error);
-    return berth_catalog_open(berth->layout, &offer, &progress, ret_path, error);
+                              .sums = online->sums};
+    BerthImportReport report;
+    if (!(online->image != NULL
+              ? berth_install_image(berth, online->image, &options, &report, error)
+              : berth_install_offer(berth, &offer, &options, &report, error)))
+        return false;
+    *ret_imported = berth_imported(&report);
+    return true;
 }
 
 bool berth_online_check_name(Berth *berth, const char *name, GError **error)

@@ -4,6 +4,7 @@
  */
 #pragma once
 
+#include "berth_archive.h"
 #include "berth_handle.h"
 
 G_BEGIN_DECLS
@@ -15,11 +16,13 @@ typedef struct {
     char *title;   /* "Ubuntu 24.04 LTS" */
     bool is_default;
     char *url;
-    char *image;  /* "docker.io/library/debian:12", a container image of a registry; NULL: a file
-                     behind the URL */
-    char *sha256; /* lower case, or NULL */
-    char *sums;   /* URL of a file with checksums, or NULL */
-    char *source; /* the list that has it */
+    char **mirrors; /* other URLs of the same file, tried in this order when that one fails; or
+                       NULL */
+    char *image;    /* "docker.io/library/debian:12", a container image of a registry; NULL: a file
+                       behind the URL */
+    char *sha256;   /* lower case, or NULL */
+    char *sums;     /* URL of a file with checksums, or NULL */
+    char *source;   /* the list that has it */
     bool strip_root;
 } BerthOnline;
 
@@ -43,12 +46,12 @@ GPtrArray *berth_online(Berth *berth, const BerthOnlineWatch *watch, GError **er
 BerthOnline *berth_online_find(Berth *berth, const char *name, const BerthOnlineWatch *watch,
                                GError **error);
 
-/* Open its file for berth_import: downloaded, or kept from before, with its digest checked. Only
- * url, image, sha256 and sums are used. Of an image, sets sha256 to the digest that berth_import
- * needs for the check (BerthImport.image). *@ret_path is the file's absolute path, or NULL; free
- * with g_free. -1 on error. Errors: "fetch.*". */
-int berth_online_open(Berth *berth, BerthOnline *online, const BerthOnlineWatch *watch,
-                      char **ret_path, GError **error);
+/* Make a distro of it, as berth_import: downloaded, or kept from before, with its digest checked; a
+ * file is imported while it arrives. Only url, mirrors, image, sha256 and sums of @online are used,
+ * and of @import neither fd nor origin, path and image. Errors: those of berth_import, "fetch.*".
+ */
+bool berth_online_import(Berth *berth, const BerthOnline *online, const BerthImport *import,
+                         BerthImported *ret_imported, GError **error);
 
 /* Whether a new distro may be called @name. Errors: "name.*", "registry.exists". */
 bool berth_online_check_name(Berth *berth, const char *name, GError **error);

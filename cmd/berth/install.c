@@ -36,14 +36,12 @@ typedef struct {
     Invocation *invocation;
     BerthImport request;
     char *location;
-    char *path;
     Progress progress;
 } Install;
 
 static void install_clear(Install *install)
 {
     g_free(install->location);
-    g_free(install->path);
 }
 G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(Install, install_clear)
 
@@ -129,41 +127,41 @@ static BerthOnline *find_online(Install *install, const char *word, const BerthO
     return online;
 }
 
-static int open_download(Install *install, const char *word, GError **error)
+/* Download and import what @word means. */
+static bool import_download(Install *install, const char *word, BerthImported *imported,
+                            GError **error)
 {
     const BerthOnlineWatch watch = {on_download, on_notice, install};
     g_autoptr(BerthOnline) online = find_online(install, word, &watch, error);
     if (online == NULL)
-        return -1;
+        return false;
     if (install->request.name == NULL)
         install->request.name = g_intern_string(online->name);
-    if (!check_name(install, error))
-        return -1;
     install->request.strip_root = online->strip_root;
-    const char *origin = online->image != NULL ? online->image : online->url;
-    install->request.origin = g_intern_string(origin);
-    int fd = berth_online_open(install->invocation->berth, online, &watch, &install->path, error);
-    if (online->image != NULL && online->sha256 != NULL)
-        install->request.image = g_intern_string(online->sha256);
-    return fd;
+    return check_name(install, error) && berth_online_import(install->invocation->berth, online,
+                                                             &install->request, imported, error);
 }
 
-static int open_file(Install *install, const char *file, GError **error)
+static bool import_file(Install *install, const char *file, BerthImported *imported, GError **error)
 {
-    if (install->request.name == NULL) {
-        set_usage(error, "choose one: berth install --name NAME --from-file FILE",
-                  "the new distro has no name");
-        return -1;
-    }
+    if (install->request.name == NULL)
+        return set_usage(error, "choose one: berth install --name NAME --from-file FILE",
+                         "the new distro has no name");
     if (!check_name(install, error))
-        return -1;
+        return false;
     bool is_input = strcmp(file, "-") == 0;
-    int fd = is_input ? fcntl(STDIN_FILENO, F_DUPFD_CLOEXEC, 3) : open(file, O_RDONLY | O_CLOEXEC);
-    if (fd < 0)
+    berth_autofd int fd =
+        is_input ? fcntl(STDIN_FILENO, F_DUPFD_CLOEXEC, 3) : open(file, O_RDONLY | O_CLOEXEC);
+    if (fd < 0) {
         berth_error_set_errno(error, errno, "import.archive", "%s", file);
-    install->request.origin = is_input ? "standard input" : file;
-    install->path = is_input ? NULL : g_canonicalize_filename(file, NULL);
-    return fd;
+        return false;
+    }
+    g_autofree char *path = is_input ? NULL : g_canonicalize_filename(file, NULL);
+    BerthImport request = install->request;
+    request.fd = fd;
+    request.origin = is_input ? "standard input" : file;
+    request.path = path;
+    return berth_import(install->invocation->berth, &request, imported, error);
 }
 
 /* --- the work --- */
@@ -186,19 +184,11 @@ static int launch(const Install *install, GError **error)
 
 static int install_from(Install *install, const char *word, const char *file, GError **error)
 {
-    stop_catch(NULL);
-    progress_begin(&install->progress, word != NULL ? word : "import");
-    berth_autofd int archive =
-        file != NULL ? open_file(install, file, error) : open_download(install, word, error);
-    progress_end(&install->progress);
-    if (archive < 0)
-        return -1;
-
     BerthImported imported;
-    install->request.fd = archive;
-    install->request.path = install->path;
-    progress_begin(&install->progress, install->request.name);
-    bool ok = berth_import(install->invocation->berth, &install->request, &imported, error);
+    stop_catch(NULL);
+    progress_begin(&install->progress, word != NULL ? word : install->request.name);
+    bool ok = file != NULL ? import_file(install, file, &imported, error)
+                           : import_download(install, word, &imported, error);
     progress_end(&install->progress);
     return ok ? launch(install, error) : -1;
 }

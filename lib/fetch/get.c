@@ -13,7 +13,7 @@
 #define DROPPED_MAX     (1 << 16) /* bytes of an error's page */
 #define RETRY_AFTER_MAX 120       /* seconds; a server that wants more ends the download */
 #define BACKOFF_MAX     30000     /* msec */
-#define TICK_USEC       (G_USEC_PER_SEC / 10)
+#define TICK_USEC       (G_USEC_PER_SEC / 50)
 
 typedef enum {
     DONE,

@@ -6,7 +6,7 @@
  * TLS is always verified, and no redirect leads from https to http. Proxies are those of the
  * environment (http_proxy, https_proxy, all_proxy, no_proxy). A part is asked for only of the very
  * version that was begun (If-Range), otherwise the download begins again. Blocks; progress is
- * reported about ten times a second. Borrows all that a request has. Several threads may download
+ * reported fifty times a second, since a reader may follow the file. Borrows all that a request has. Several threads may download
  * at once.
  *
  * Errors: BERTH_ERROR_INVALID, "fetch.url", "fetch.tls", "fetch.redirect"; BERTH_ERROR_NOT_FOUND,

@@ -6,14 +6,18 @@
 #include <json-glib/json-glib.h>
 #include <string.h>
 
-/* A member as text that fits a field; NULL if it is missing or of another type. Borrowed. */
-static const char *text_of(JsonObject *object, const char *name)
+/* @node as text that fits a field; NULL if it is missing or of another type. Borrowed. */
+static const char *text_in(JsonNode *node)
 {
-    JsonNode *node = json_object_get_member(object, name);
     bool is_text = node != NULL && JSON_NODE_HOLDS_VALUE(node) &&
                    json_node_get_value_type(node) == G_TYPE_STRING;
     const char *text = is_text ? json_node_get_string(node) : NULL;
     return text != NULL && strpbrk(text, "\t\r\n") == NULL ? text : NULL;
+}
+
+static const char *text_of(JsonObject *object, const char *name)
+{
+    return text_in(json_object_get_member(object, name));
 }
 
 static bool is_set(JsonObject *object, const char *name)
@@ -28,6 +32,18 @@ static JsonObject *object_of(JsonObject *object, const char *name)
     return node != NULL && JSON_NODE_HOLDS_OBJECT(node) ? json_node_get_object(node) : NULL;
 }
 
+/* Mirrors are berth's own member, which WSL ignores. */
+static void add_mirrors(GString *lines, JsonObject *file)
+{
+    JsonNode *node = json_object_get_member(file, "Mirrors");
+    JsonArray *mirrors =
+        node != NULL && JSON_NODE_HOLDS_ARRAY(node) ? json_node_get_array(node) : NULL;
+    for (guint i = 0; mirrors != NULL && i < json_array_get_length(mirrors); i++) {
+        const char *url = text_in(json_array_get_element(mirrors, i));
+        g_string_append_printf(lines, "%c%s", i == 0 ? '\t' : ' ', url != NULL ? url : "?");
+    }
+}
+
 static void add_version(GString *lines, const char *flavour, JsonObject *version,
                         const char *architecture)
 {
@@ -40,8 +56,10 @@ static void add_version(GString *lines, const char *flavour, JsonObject *version
     if (name == NULL || url == NULL)
         return;
     g_string_append_printf(
-        lines, "%s\t%s\t%s\t%s\t%s\t%s\n", flavour, name, title != NULL ? title : name,
+        lines, "%s\t%s\t%s\t%s\t%s\t%s", flavour, name, title != NULL ? title : name,
         is_set(version, "Default") ? "default" : "", url, sha256 != NULL ? sha256 : "");
+    add_mirrors(lines, file);
+    g_string_append_c(lines, '\n');
 }
 
 static void add_flavour(GString *lines, JsonObject *flavours, const char *flavour,

@@ -3,7 +3,8 @@
  * manifest — WSL's list of distros (DistributionInfo.json) as the lines of model/offer.h.
  *
  * Only "ModernDistributions" counts; the older entries are packages for Windows. Entries without a
- * file for the architecture are left out, members that are not known are ignored.
+ * file for the architecture are left out, members that are not known are ignored. A file may have
+ * "Mirrors", an array of further URLs, which is berth's own.
  */
 #pragma once
 

@@ -73,6 +73,7 @@ bool berth_distros_import(Berth *berth, const BerthImportOptions *import,
     const BerthCache cache = {.directory = images, .limit = settings->cache_size};
     const BerthImportRequest request = {.name = import->name,
                                         .fd = import->fd,
+                                        .download = import->download,
                                         .origin = import->origin,
                                         .path = import->path,
                                         .disk_size =

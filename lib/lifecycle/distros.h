@@ -17,12 +17,13 @@
 G_BEGIN_DECLS
 
 typedef struct {
-    const char *name;     /* of the distro */
-    int fd;               /* the tar archive */
-    const char *origin;   /* the archive's name in messages */
-    const char *path;     /* its absolute path, or NULL */
-    guint64 size;         /* of the disk, as the guest sees it; 0: as set in berth.conf */
-    guint64 inodes;       /* number of files to make room for; 0: derived from the size */
+    const char *name;              /* of the distro */
+    int fd;                        /* the tar archive */
+    const BerthDownload *download; /* instead: what is downloaded meanwhile; NULL: nothing */
+    const char *origin;            /* the archive's name in messages */
+    const char *path;              /* its absolute path, or NULL */
+    guint64 size;                  /* of the disk, as the guest sees it; 0: as set in berth.conf */
+    guint64 inodes;                /* number of files to make room for; 0: derived from the size */
     bool strip_root;      /* the root file system is below the archive's one top directory */
     const char *image;    /* digits of SHA-256: the container image that the archive must be (its
                              manifest or index); NULL: any archive */
@@ -37,7 +38,7 @@ typedef struct {
 } BerthImportOptions;
 
 /* Make a distro from an archive. A failed import leaves nothing. Errors: "name.invalid",
- * "registry.exists", "import.*", "user-data.*", "config.*". */
+ * "registry.exists", "import.*", "fetch.*", "user-data.*", "config.*". */
 bool berth_distros_import(Berth *berth, const BerthImportOptions *import,
                           BerthImportReport *ret_report, GError **error);
 

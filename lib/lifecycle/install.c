@@ -2,6 +2,9 @@
 #include "install.h"
 
 #include "base/error.h"
+#include "base/fd.h"
+
+#define SIZE_MAX_OF_ARCHIVE (G_GUINT64_CONSTANT(64) << 30) /* bytes */
 
 BerthCatalog *berth_install_read(Berth *berth, const BerthWatch *watch, GError **error)
 {
@@ -10,6 +13,52 @@ BerthCatalog *berth_install_read(Berth *berth, const BerthWatch *watch, GError *
         return NULL;
     return berth_catalog_read(berth->layout, (const char *const *)settings->distro_lists,
                               settings->distro_list, watch, error);
+}
+
+static bool on_download(guint64 done, guint64 total, gpointer user_data)
+{
+    const BerthImportOptions *import = user_data;
+    return import->progress == NULL || import->progress(done, total, 0, import->user_data);
+}
+
+bool berth_install_offer(Berth *berth, const BerthOffer *offer, const BerthImportOptions *import,
+                         BerthImportReport *ret_report, GError **error)
+{
+    const BerthWatch watch = {on_download, (gpointer)import};
+    g_autofree char *sha256 = NULL;
+    if (!berth_catalog_digest(berth->layout, offer, &watch, &sha256, error))
+        return false;
+    const BerthDownload download = {.url = offer->url,
+                                    .mirrors = (const char *const *)offer->mirrors,
+                                    .sha256 = sha256,
+                                    .size_max = SIZE_MAX_OF_ARCHIVE};
+    BerthImportOptions options = *import;
+    options.download = &download;
+    options.fd = -1;
+    options.origin = offer->url;
+    options.path = NULL;
+    return berth_distros_import(berth, &options, ret_report, error);
+}
+
+bool berth_install_image(Berth *berth, const char *image, const BerthImportOptions *import,
+                         BerthImportReport *ret_report, GError **error)
+{
+    const BerthWatch watch = {on_download, (gpointer)import};
+    g_autofree char *path = NULL;
+    g_autofree char *digest = NULL;
+    g_autoptr(BerthImageReference) reference = berth_image_reference_parse(image, error);
+    berth_autofd int fd =
+        reference != NULL
+            ? berth_image_download_open(berth->layout, reference, &watch, &path, &digest, error)
+            : -1;
+    if (fd < 0)
+        return false;
+    BerthImportOptions options = *import;
+    options.fd = fd;
+    options.origin = image;
+    options.path = path;
+    options.image = digest;
+    return berth_distros_import(berth, &options, ret_report, error);
 }
 
 bool berth_install_check_name(Berth *berth, const char *name, GError **error)

@@ -7,14 +7,14 @@
 #include "watch.h"
 #include "worker.h"
 
+#include <fcntl.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define LIST_MAX  (1 << 22)                      /* bytes of a manifest */
-#define SUMS_MAX  (1 << 20)                      /* of a file of checksums */
-#define IMAGE_MAX (G_GUINT64_CONSTANT(64) << 30) /* of a distro's archive */
+#define LIST_MAX (1 << 22) /* bytes of a manifest */
+#define SUMS_MAX (1 << 20) /* of a file of checksums */
 
 #define WAYS_OFFLINE                                                                               \
     "check the network connection; without one: berth install --name NAME --from-file FILE, or "   \
@@ -55,8 +55,7 @@ static char *parse(const BerthLayout *layout, int manifest, const BerthWatch *wa
 static char *read_list(const BerthLayout *layout, const char *url, const BerthWatch *watch,
                        GError **error)
 {
-    const BerthDownload download = {.url = url, .size_max = LIST_MAX};
-    berth_autofd int manifest = berth_download_open(layout, &download, watch, NULL, error);
+    berth_autofd int manifest = berth_download_open(layout, url, LIST_MAX, watch, error);
     return manifest >= 0 ? parse(layout, manifest, watch, error) : NULL;
 }
 
@@ -67,11 +66,15 @@ static char *copy_path(const BerthLayout *layout, const char *url)
     return g_build_filename(directory, name, NULL);
 }
 
-/* A copy that cannot be written is only missed later. */
+/* A copy that cannot be written is only missed later; one that is the same gets the time of now. */
 static void keep_copy(const BerthLayout *layout, const char *url, const char *lines)
 {
     g_autofree char *directory = berth_layout_lists(layout);
     g_autofree char *path = copy_path(layout, url);
+    g_autofree char *former = NULL;
+    if (g_file_get_contents(path, &former, NULL, NULL) && strcmp(former, lines) == 0 &&
+        utimensat(AT_FDCWD, path, NULL, 0) == 0)
+        return;
     if (berth_layout_make(directory, NULL))
         g_file_set_contents(path, lines, -1, NULL);
 }
@@ -182,26 +185,16 @@ const BerthOffer *berth_catalog_find(const BerthCatalog *catalog, const char *na
     return NULL;
 }
 
-/* The digest of @offer, from its file of checksums if it has one. NULL without an error: none. */
-static char *find_digest(const BerthLayout *layout, const BerthOffer *offer,
-                         const BerthWatch *watch, GError **error)
+bool berth_catalog_digest(const BerthLayout *layout, const BerthOffer *offer,
+                          const BerthWatch *watch, char **ret_sha256, GError **error)
 {
+    *ret_sha256 = g_strdup(offer->sha256);
     if (offer->sha256 != NULL || offer->sums == NULL)
-        return g_strdup(offer->sha256);
+        return true;
     g_autofree char *text = berth_download_text(layout, offer->sums, SUMS_MAX, watch, error);
-    char *digest = text != NULL ? berth_offer_read_sum(text, offer->url) : NULL;
-    if (text != NULL && digest == NULL)
+    *ret_sha256 = text != NULL ? berth_offer_read_sum(text, offer->url) : NULL;
+    if (text != NULL && *ret_sha256 == NULL)
         berth_error_set(error, BERTH_ERROR_INVALID, "fetch.sums", NULL,
                         "%s: no SHA-256 of %s is in it", offer->sums, offer->url);
-    return digest;
-}
-
-int berth_catalog_open(const BerthLayout *layout, const BerthOffer *offer, const BerthWatch *watch,
-                       char **ret_path, GError **error)
-{
-    g_autofree char *digest = find_digest(layout, offer, watch, error);
-    if (digest == NULL && offer->sums != NULL)
-        return -1;
-    const BerthDownload download = {.url = offer->url, .sha256 = digest, .size_max = IMAGE_MAX};
-    return berth_download_open(layout, &download, watch, ret_path, error);
+    return *ret_sha256 != NULL;
 }

@@ -33,8 +33,9 @@ BerthCatalog *berth_catalog_read(const BerthLayout *layout, const char *const *o
 /* The offer called @name; borrowed. */
 const BerthOffer *berth_catalog_find(const BerthCatalog *catalog, const char *name, GError **error);
 
-/* Open the file of @offer, with its digest checked, as berth_download_open does. */
-int berth_catalog_open(const BerthLayout *layout, const BerthOffer *offer, const BerthWatch *watch,
-                       char **ret_path, GError **error);
+/* The SHA-256 of @offer's file, from its file of checksums if it has one; NULL if there is none.
+ * Free with g_free. Errors: BERTH_ERROR_INVALID, "fetch.sums"; download.h's. */
+bool berth_catalog_digest(const BerthLayout *layout, const BerthOffer *offer,
+                          const BerthWatch *watch, char **ret_sha256, GError **error);
 
 G_END_DECLS

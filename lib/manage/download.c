@@ -4,14 +4,11 @@
 #include "base/error.h"
 #include "base/fd.h"
 #include "base/sha256.h"
-#include "disk/file/temp.h"
-#include "watch.h"
-#include "worker.h"
+#include "download_file.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
-#include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -49,6 +46,15 @@ static bool hash_file(int fd, BerthSha256 *sha256, const BerthWatch *watch, GErr
     }
 }
 
+void berth_download_set_digest_error(const BerthDownload *download, const char *actual,
+                                     GError **error)
+{
+    berth_error_set(error, BERTH_ERROR_INVALID, "fetch.digest",
+                    "do not use this file, or correct the list that names it",
+                    "%s: the SHA-256 of the file is %s, and %s was expected", download->url, actual,
+                    download->sha256);
+}
+
 static bool check_digest(int fd, const BerthDownload *download, const BerthWatch *watch,
                          GError **error)
 {
@@ -60,10 +66,7 @@ static bool check_digest(int fd, const BerthDownload *download, const BerthWatch
     g_autofree char *actual = berth_sha256_format(sha256);
     if (strcmp(actual, download->sha256) == 0)
         return true;
-    berth_error_set(error, BERTH_ERROR_INVALID, "fetch.digest",
-                    "do not use this file, or correct the list that names it",
-                    "%s: the SHA-256 of the file is %s, and %s was expected", download->url, actual,
-                    download->sha256);
+    berth_download_set_digest_error(download, actual, error);
     return false;
 }
 
@@ -81,95 +84,83 @@ static int open_local(const BerthDownload *download, const BerthWatch *watch, ch
         berth_error_set_errno(error, errno, "fetch.open", "%s", path);
     if (fd < 0 || !check_digest(fd, download, watch, error))
         return -1;
-    if (ret_path != NULL)
-        *ret_path = g_steal_pointer(&path);
+    *ret_path = g_steal_pointer(&path);
     return berth_fd_steal(&fd);
 }
 
-static bool run_fetch(const BerthLayout *layout, const BerthDownload *download, int fd,
-                      const BerthWatch *watch, GError **error)
+int berth_download_open_kept(const char *path, GError **error)
 {
-    g_autofree char *program = berth_layout_fetch_program(layout);
-    g_autofree char *url = g_strconcat("url=", download->url, NULL);
-    g_autofree char *size = g_strdup_printf("size-max=%" G_GUINT64_FORMAT, download->size_max);
-    g_autofree char *sha256 =
-        download->sha256 != NULL ? g_strconcat("sha256=", download->sha256, NULL) : NULL;
-    const char *const options[] = {url, size, sha256, NULL};
-    const BerthWorkerJob job = {.verb = "get",
-                                .step = "fetch",
-                                .what = "download",
-                                .options = options,
-                                .input = -1,
-                                .output = fd,
-                                .spool = -1};
-    g_auto(BerthImageStatus) status = {0};
-    return berth_worker_run(program, &job, berth_watch_progress, (gpointer)watch, &status, error) &&
-           check_digest(fd, download, watch, error);
-}
-
-/* An unnamed file on the cache's file system, or in memory where that cannot be. */
-static int make_unnamed(const char *directory)
-{
-    int fd = open(directory, O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
-    return fd >= 0 ? fd : memfd_create("berth-download", MFD_CLOEXEC);
-}
-
-/* Download without a digest: the file is of no use to another install, and has no name. */
-static int open_once(const BerthLayout *layout, const char *directory,
-                     const BerthDownload *download, const BerthWatch *watch, GError **error)
-{
-    berth_autofd int fd = make_unnamed(directory);
-    if (fd < 0) {
-        berth_error_set_errno(error, errno, "fetch.open", "make a file for the download");
-        return -1;
-    }
-    if (!run_fetch(layout, download, fd, watch, error) || lseek(fd, 0, SEEK_SET) < 0)
-        return -1;
-    return berth_fd_steal(&fd);
-}
-
-static int open_kept(const BerthLayout *layout, const char *directory,
-                     const BerthDownload *download, const BerthWatch *watch, char **ret_path,
-                     GError **error)
-{
-    g_autofree char *path = g_build_filename(directory, download->sha256, NULL);
     berth_autofd int fd = open(path, O_RDONLY | O_CLOEXEC);
-    if (fd < 0) {
-        g_autoptr(BerthTemp) temp = berth_temp_new_for("fetch", path, BERTH_TEMP_REPLACE, error);
-        if (temp == NULL || !run_fetch(layout, download, berth_temp_fd(temp), watch, error) ||
-            !berth_temp_commit(temp, error))
-            return -1;
-        fd = open(path, O_RDONLY | O_CLOEXEC);
-    }
     if (fd < 0) {
         berth_error_set_errno(error, errno, "fetch.open", "%s", path);
         return -1;
     }
     futimens(fd, NULL); /* the last use, for berth_download_prune */
-    if (ret_path != NULL)
-        *ret_path = g_steal_pointer(&path);
     return berth_fd_steal(&fd);
 }
 
-int berth_download_open(const BerthLayout *layout, const BerthDownload *download,
+/* A kept file that is damaged is removed, as if it had not been there. */
+static int find_kept(const BerthLayout *layout, const BerthDownload *download,
+                     const BerthWatch *watch, char **ret_path, GError **error)
+{
+    g_autofree char *directory = berth_layout_downloads(layout);
+    g_autofree char *path = g_build_filename(directory, download->sha256, NULL);
+    g_autoptr(GError) problem = NULL;
+    berth_autofd int fd = berth_download_open_kept(path, NULL);
+    if (fd >= 0 && check_digest(fd, download, watch, &problem)) {
+        *ret_path = g_steal_pointer(&path);
+        return berth_fd_steal(&fd);
+    }
+    if (berth_error_is(problem, BERTH_ERROR_CANCELLED))
+        g_propagate_error(error, g_steal_pointer(&problem));
+    else if (fd >= 0)
+        unlink(path);
+    return -1;
+}
+
+static bool is_local(const BerthDownload *download)
+{
+    return g_str_has_prefix(download->url, FILE_URL);
+}
+
+int berth_download_find(const BerthLayout *layout, const BerthDownload *download,
                         const BerthWatch *watch, char **ret_path, GError **error)
 {
-    if (ret_path != NULL)
-        *ret_path = NULL;
-    if (g_str_has_prefix(download->url, FILE_URL))
+    *ret_path = NULL;
+    if (is_local(download))
         return open_local(download, watch, ret_path, error);
-    g_autofree char *directory = berth_layout_downloads(layout);
-    if (!berth_layout_make(directory, error))
+    return download->sha256 != NULL ? find_kept(layout, download, watch, ret_path, error) : -1;
+}
+
+/* Download to a file that is not kept. */
+static int open_once(const BerthLayout *layout, const BerthDownload *download,
+                     const BerthWatch *watch, GError **error)
+{
+    g_autoptr(BerthDownloadFile) file = berth_download_file_new(layout, download, error);
+    g_autofree char *digest =
+        file != NULL ? berth_download_file_fetch(file, watch, NULL, error) : NULL;
+    if (digest == NULL)
         return -1;
-    return download->sha256 != NULL ? open_kept(layout, directory, download, watch, ret_path, error)
-                                    : open_once(layout, directory, download, watch, error);
+    berth_autofd int fd = fcntl(berth_download_file_fd(file), F_DUPFD_CLOEXEC, 3);
+    if (fd >= 0 && lseek(fd, 0, SEEK_SET) == 0)
+        return berth_fd_steal(&fd);
+    berth_error_set_errno(error, errno, "fetch.read", "read the download");
+    return -1;
+}
+
+int berth_download_open(const BerthLayout *layout, const char *url, guint64 size_max,
+                        const BerthWatch *watch, GError **error)
+{
+    const BerthDownload download = {.url = url, .size_max = size_max};
+    g_autofree char *path = NULL;
+    return is_local(&download) ? open_local(&download, watch, &path, error)
+                               : open_once(layout, &download, watch, error);
 }
 
 char *berth_download_text(const BerthLayout *layout, const char *url, gsize size_max,
                           const BerthWatch *watch, GError **error)
 {
-    const BerthDownload download = {.url = url, .size_max = size_max};
-    berth_autofd int fd = berth_download_open(layout, &download, watch, NULL, error);
+    berth_autofd int fd = berth_download_open(layout, url, size_max, watch, error);
     return fd >= 0 ? berth_fd_read_text(fd) : NULL;
 }
 

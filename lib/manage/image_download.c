@@ -4,12 +4,9 @@
 #include "base/error.h"
 #include "base/fd.h"
 #include "disk/file/temp.h"
+#include "download_file.h"
 #include "watch.h"
 #include "worker.h"
-
-#include <errno.h>
-#include <fcntl.h>
-#include <sys/stat.h>
 
 #define SUFFIX ".image"
 #define SHA256 "sha256:"
@@ -45,10 +42,7 @@ static char *resolve(const BerthLayout *layout, const BerthImageReference *refer
         return g_strdup(reference->digest);
     if (!run(layout, reference, "resolve", reference->tag, -1, watch, &status, error))
         return NULL;
-    const guint64 *words = &status.report[1];
-    return g_strdup_printf("%016" G_GINT64_MODIFIER "x%016" G_GINT64_MODIFIER
-                           "x%016" G_GINT64_MODIFIER "x%016" G_GINT64_MODIFIER "x",
-                           words[0], words[1], words[2], words[3]);
+    return berth_download_digest(&status);
 }
 
 static bool download(const BerthLayout *layout, const BerthImageReference *reference,
@@ -66,24 +60,17 @@ int berth_image_download_open(const BerthLayout *layout, const BerthImageReferen
                               const BerthWatch *watch, char **ret_path, char **ret_digest,
                               GError **error)
 {
-    g_autofree char *directory = berth_layout_downloads(layout);
-    g_autofree char *digest =
-        berth_layout_make(directory, error) ? resolve(layout, reference, watch, error) : NULL;
+    g_autofree char *directory = berth_download_directory(layout, error);
+    g_autofree char *digest = directory != NULL ? resolve(layout, reference, watch, error) : NULL;
     if (digest == NULL)
         return -1;
     g_autofree char *name = g_strconcat(digest, SUFFIX, NULL);
     g_autofree char *path = g_build_filename(directory, name, NULL);
-    berth_autofd int fd = open(path, O_RDONLY | O_CLOEXEC);
-    if (fd < 0) {
-        if (!download(layout, reference, digest, path, watch, error))
-            return -1;
-        fd = open(path, O_RDONLY | O_CLOEXEC);
-    }
-    if (fd < 0) {
-        berth_error_set_errno(error, errno, "fetch.open", "%s", path);
+    berth_autofd int fd = berth_download_open_kept(path, NULL);
+    if (fd < 0 && download(layout, reference, digest, path, watch, error))
+        fd = berth_download_open_kept(path, error);
+    if (fd < 0)
         return -1;
-    }
-    futimens(fd, NULL); /* the last use, for berth_download_prune */
     *ret_path = g_steal_pointer(&path);
     *ret_digest = g_steal_pointer(&digest);
     return berth_fd_steal(&fd);

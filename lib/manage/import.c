@@ -8,6 +8,7 @@
 #include "cloud_seed.h"
 #include "disk/file/copy.h"
 #include "disk/file/temp.h"
+#include "feed.h"
 #include "hold.h"
 #include "twin.h"
 #include "worker.h"
@@ -27,12 +28,19 @@ typedef struct {
     BerthClaim *claim;
     BerthDistro *distro;
     BerthCacheArchive archive;
+    int found;       /* the file of the download, if it is on this host; owned */
+    char *path;      /* its path */
+    BerthFeed *feed; /* of the download, if it is not; NULL: the archive is a file */
+    bool cancelled;
     char *made_directory; /* created for the disk; removed if the import fails */
     BerthImportReport report;
 } Import;
 
 static void import_clear(Import *import)
 {
+    berth_feed_free(import->feed);
+    berth_fd_close(&import->found);
+    g_free(import->path);
     berth_claim_release(import->claim); /* removes files without a row */
     if (import->made_directory != NULL)
         rmdir(import->made_directory);
@@ -42,17 +50,33 @@ static void import_clear(Import *import)
 }
 G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(Import, import_clear)
 
-static bool on_progress(const BerthProgress *progress, gpointer user_data)
-{
-    const BerthImportWatch *watch = ((const Import *)user_data)->watch;
-    return watch->progress == NULL || watch->progress(progress->bytes_done, progress->bytes_total,
-                                                      progress->entries, watch->user_data);
-}
-
 static void notice(const Import *import, const char *text)
 {
     if (import->watch->notice != NULL)
         import->watch->notice(text, import->watch->user_data);
+}
+
+static void forward_feed_notices(const Import *import)
+{
+    char *text;
+    while (import->feed != NULL && (text = berth_feed_notice(import->feed)) != NULL) {
+        notice(import, text);
+        g_free(text);
+    }
+}
+
+static bool on_progress(const BerthProgress *progress, gpointer user_data)
+{
+    Import *import = user_data;
+    const BerthImportWatch *watch = import->watch;
+    guint64 total = progress->bytes_total;
+    forward_feed_notices(import);
+    bool fed = import->feed == NULL || berth_feed_goes_on(import->feed, &total);
+    import->cancelled =
+        import->cancelled ||
+        (watch->progress != NULL &&
+         !watch->progress(progress->bytes_done, total, progress->entries, watch->user_data));
+    return fed && !import->cancelled;
 }
 
 static BerthClaim *claim_name(const BerthLayout *layout, BerthRegistry *registry,
@@ -95,7 +119,7 @@ static void warn_free_space(const Import *import, int fd)
 {
     struct stat archive;
     struct statvfs place;
-    if (fstat(import->request->fd, &archive) < 0 || !S_ISREG(archive.st_mode) ||
+    if (fstat(import->archive.fd, &archive) < 0 || !S_ISREG(archive.st_mode) ||
         fstatvfs(fd, &place) < 0)
         return;
     guint64 room = (guint64)place.f_bavail * place.f_frsize;
@@ -126,8 +150,8 @@ static void forward_warnings(const Import *import, const BerthImageStatus *statu
     }
 }
 
-/* Run berth-image to unpack the archive into the empty file @fd. */
-static bool run_worker(Import *import, int fd, GError **error)
+/* Run berth-image to unpack the archive @input into the empty file @fd. */
+static bool run_worker(Import *import, int input, int fd, GError **error)
 {
     const BerthImportRequest *request = import->request;
     g_autofree char *program = berth_layout_image_program(import->layout);
@@ -146,7 +170,7 @@ static bool run_worker(Import *import, int fd, GError **error)
     const BerthWorkerJob job = {.verb = "import",
                                 .what = "archive",
                                 .options = options,
-                                .input = request->fd,
+                                .input = input,
                                 .output = fd,
                                 .spool = spool};
 
@@ -172,6 +196,100 @@ static bool measure(Import *import, int fd, GError **error)
     return true;
 }
 
+static bool on_bytes(guint64 done, guint64 total, gpointer user_data)
+{
+    return on_progress(&(BerthProgress){.bytes_done = done, .bytes_total = total}, user_data);
+}
+
+/* --- a download --- */
+
+/* Whether the reader's failure @problem can have come of wrong bytes: what they were is known at
+ * the end of the download. */
+static bool may_be_the_bytes(const Import *import, const GError *problem)
+{
+    return !import->cancelled && (berth_error_is(problem, BERTH_ERROR_INVALID) ||
+                                  berth_error_is(problem, BERTH_ERROR_CANCELLED));
+}
+
+/* Whether to wait for the rest of the download, after its reader's end. */
+static bool on_rest(guint64 done, guint64 total, gpointer user_data)
+{
+    Import *import = user_data;
+    on_progress(&(BerthProgress){.bytes_done = done}, import);
+    return !import->cancelled;
+}
+
+/* A failure is only a notice. */
+static void keep_download(const Import *import)
+{
+    g_autoptr(GError) problem = NULL;
+    if (berth_feed_keep(import->feed, &problem))
+        return;
+    g_autofree char *text =
+        g_strdup_printf("the download is not kept for the next time: %s", problem->message);
+    notice(import, text);
+}
+
+/* Unpack the download as it arrives. *ret_again: the reader had other bytes than the file. */
+static bool run_worker_once(Import *import, int fd, bool *ret_again, GError **error)
+{
+    g_autoptr(GError) problem = NULL;
+    const BerthWatch watch = {.progress = on_rest, .user_data = import};
+    int input = berth_feed_open(import->feed, error);
+    *ret_again = false;
+    if (input < 0)
+        return false;
+    bool done = run_worker(import, input, fd, &problem);
+    if (!done && !may_be_the_bytes(import, problem)) {
+        g_propagate_error(error, g_steal_pointer(&problem));
+        return false;
+    }
+    BerthFeedResult result = berth_feed_finish(import->feed, &watch, error);
+    forward_feed_notices(import);
+    *ret_again = result == BERTH_FEED_AGAIN;
+    if (result == BERTH_FEED_GOOD)
+        keep_download(import);
+    if (result == BERTH_FEED_GOOD && !done)
+        g_propagate_error(error, g_steal_pointer(&problem));
+    return result == BERTH_FEED_GOOD && done;
+}
+
+/* A server may begin anew with another version of the file, and a mirror may have others than the
+ * one before: then the bytes are read once more, from the complete file. */
+static bool run_worker_on_feed(Import *import, int fd, GError **error)
+{
+    bool again = false;
+    if (run_worker_once(import, fd, &again, error))
+        return true;
+    if (!again)
+        return false;
+    if (ftruncate(fd, 0) == 0)
+        return run_worker_once(import, fd, &again, error);
+    berth_error_set_errno(error, errno, "import.create", "%s", import->distro->disk);
+    return false;
+}
+
+/* Find the download on this host, or begin it. */
+static bool open_download(Import *import, GError **error)
+{
+    g_autoptr(GError) problem = NULL;
+    const BerthDownload *download = import->request->download;
+    const BerthWatch watch = {.progress = on_bytes, .user_data = import};
+    if (download == NULL)
+        return true;
+    import->found = berth_download_find(import->layout, download, &watch, &import->path, &problem);
+    if (problem != NULL) {
+        g_propagate_error(error, g_steal_pointer(&problem));
+        return false;
+    }
+    import->archive.fd = import->found;
+    if (import->path != NULL)
+        import->archive.origin = import->path;
+    if (import->found < 0)
+        import->feed = berth_feed_new(import->layout, download, error);
+    return import->found >= 0 || import->feed != NULL;
+}
+
 /* --- the cache --- */
 
 /* The options that change the image of an archive: part of the cache key. */
@@ -188,17 +306,12 @@ static bool is_cancelled(const Import *import)
     return !on_progress(&(BerthProgress){0}, (gpointer)import);
 }
 
-static bool on_comparison(guint64 done, guint64 total, gpointer user_data)
-{
-    return on_progress(&(BerthProgress){.bytes_done = done, .bytes_total = total}, user_data);
-}
-
 /* Fill the empty file @fd from the cache. *ret_done false without an error: a cache miss. */
 static bool copy_cached(Import *import, int fd, bool *ret_done, GError **error)
 {
     g_autoptr(BerthCacheEntry) entry = NULL;
     g_autoptr(GError) problem = NULL;
-    const BerthWatch watch = {.progress = on_comparison, .user_data = import};
+    const BerthWatch watch = {.progress = on_bytes, .user_data = import};
     berth_autofd int image =
         berth_cache_find(import->request->cache, &import->archive, &watch, &entry);
     *ret_done = image >= 0 && berth_copy(image, fd, "import", "the cached image", on_progress,
@@ -240,7 +353,10 @@ static bool fill_disk(Import *import, int fd, GError **error)
     bool done = false;
     if (import->request->cache != NULL && !copy_cached(import, fd, &done, error))
         return false;
-    return done || run_worker(import, fd, error);
+    if (done)
+        return true;
+    return import->feed != NULL ? run_worker_on_feed(import, fd, error)
+                                : run_worker(import, import->archive.fd, fd, error);
 }
 
 static bool make_disk(Import *import, GError **error)
@@ -274,21 +390,28 @@ static bool begin(Import *import, BerthRegistry *registry, GError **error)
     return import->claim != NULL;
 }
 
+/* What the cache looks for: nothing of a download that has yet to come. */
+static void identify(Import *import, const char *made_with)
+{
+    import->archive.options = made_with;
+    if (import->request->cache != NULL && import->feed == NULL)
+        berth_cache_identify(import->request->cache, &import->archive);
+}
+
 bool berth_manage_import(const BerthLayout *layout, BerthRegistry *registry,
                          const BerthImportRequest *request, const BerthImportWatch *watch,
                          BerthImportReport *ret_report, GError **error)
 {
-    g_auto(Import) import = {.layout = layout, .request = request, .watch = watch};
+    g_auto(Import) import = {.layout = layout, .request = request, .watch = watch, .found = -1};
     g_autofree char *made_with = cache_options(request);
     gint64 started = g_get_monotonic_time();
-    import.archive =
-        (BerthCacheArchive){.fd = request->fd,
-                            .origin = request->path != NULL ? request->path : request->origin,
-                            .options = made_with};
-    if (request->cache != NULL)
-        berth_cache_identify(request->cache, &import.archive);
+    import.archive = (BerthCacheArchive){
+        .fd = request->fd, .origin = request->path != NULL ? request->path : request->origin};
+    if (!begin(&import, registry, error) || !open_download(&import, error))
+        return false;
+    identify(&import, made_with);
 
-    if (!begin(&import, registry, error) || !make_disk(&import, error) ||
+    if (!make_disk(&import, error) ||
         !berth_cloud_seed_keep(layout, import.distro->id, request->cloud, error) ||
         !berth_twin_mark(registry, import.distro, error) ||
         !berth_registry_insert(registry, import.distro, error))

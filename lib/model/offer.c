@@ -8,11 +8,12 @@
 
 #include <string.h>
 
-#define FIELDS    6
-#define GROUP     "distro"
-#define DIGITS    64 /* of a SHA-256 */
-#define TITLE_MAX 200
-#define URL_MAX   2000
+#define FIELDS      6 /* mirrors may be a seventh */
+#define GROUP       "distro"
+#define DIGITS      64 /* of a SHA-256 */
+#define TITLE_MAX   200
+#define URL_MAX     2000
+#define MIRRORS_MAX 8
 
 void berth_offer_free(BerthOffer *offer)
 {
@@ -22,6 +23,7 @@ void berth_offer_free(BerthOffer *offer)
     g_free(offer->name);
     g_free(offer->title);
     g_free(offer->url);
+    g_strfreev(offer->mirrors);
     g_free(offer->sha256);
     g_free(offer->sums);
     g_free(offer->source);
@@ -52,6 +54,16 @@ static bool is_url(const char *text)
     return known && strlen(text) <= URL_MAX && strpbrk(text, " \t\r\n") == NULL;
 }
 
+/* Mirrors are of the web: a file on this host needs none. */
+static bool are_mirrors(char *const *mirrors)
+{
+    guint count = 0;
+    for (; mirrors[count] != NULL; count++)
+        if (!is_url(mirrors[count]) || g_str_has_prefix(mirrors[count], "file:"))
+            return false;
+    return count <= MIRRORS_MAX;
+}
+
 static bool is_title(const char *text)
 {
     return text[0] != '\0' && strlen(text) <= TITLE_MAX && g_utf8_validate(text, -1, NULL);
@@ -59,12 +71,14 @@ static bool is_title(const char *text)
 
 static BerthOffer *read_line(const char *line, const char *source)
 {
-    g_auto(GStrv) fields = g_strsplit(line, "\t", FIELDS + 1);
-    if (g_strv_length(fields) != FIELDS || !berth_distro_check_name(fields[0], NULL) ||
+    g_auto(GStrv) fields = g_strsplit(line, "\t", FIELDS + 2);
+    guint count = g_strv_length(fields);
+    if (count < FIELDS || count > FIELDS + 1 || !berth_distro_check_name(fields[0], NULL) ||
         !berth_distro_check_name(fields[1], NULL) || !is_title(fields[2]) || !is_url(fields[4]))
         return NULL;
     g_autofree char *digest = read_digest(fields[5]);
-    if (digest == NULL && fields[5][0] != '\0')
+    g_auto(GStrv) mirrors = g_strsplit(count > FIELDS ? fields[FIELDS] : "", " ", -1);
+    if ((digest == NULL && fields[5][0] != '\0') || !are_mirrors(mirrors))
         return NULL;
     BerthOffer *offer = g_new(BerthOffer, 1);
     *offer = (BerthOffer){.flavour = g_strdup(fields[0]),
@@ -72,6 +86,7 @@ static BerthOffer *read_line(const char *line, const char *source)
                           .title = g_strdup(fields[2]),
                           .is_default = fields[3][0] != '\0',
                           .url = g_strdup(fields[4]),
+                          .mirrors = g_steal_pointer(&mirrors),
                           .sha256 = g_steal_pointer(&digest),
                           .source = g_strdup(source)};
     return offer;
@@ -101,6 +116,7 @@ static const BerthField fields[] = {
     {"title", BERTH_FIELD_STRING, offsetof(BerthOffer, title)},
     {"default", BERTH_FIELD_BOOL, offsetof(BerthOffer, is_default), "no"},
     {"url", BERTH_FIELD_STRING, offsetof(BerthOffer, url)},
+    {"mirrors", BERTH_FIELD_LIST, offsetof(BerthOffer, mirrors)},
     {"sha256", BERTH_FIELD_STRING, offsetof(BerthOffer, sha256)},
     {"sums", BERTH_FIELD_STRING, offsetof(BerthOffer, sums)},
     {"strip-root", BERTH_FIELD_BOOL, offsetof(BerthOffer, strip_root), "no"},
@@ -123,6 +139,9 @@ static bool check_file(BerthOffer *offer, const char *source, GError **error)
     if (offer->url == NULL || !is_url(offer->url) || (offer->sums != NULL && !is_url(offer->sums)))
         return set_syntax(error, source,
                           "url and sums must begin with https://, http:// or file:///");
+    if (!are_mirrors(offer->mirrors))
+        return set_syntax(error, source,
+                          "mirrors must be at most 8 URLs that begin with https:// or http://");
     if (offer->sha256 == NULL)
         return true;
     g_autofree char *digest = read_digest(offer->sha256);

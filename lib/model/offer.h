@@ -2,9 +2,9 @@
  *
  * offer — distros that can be installed by name, and how a name finds one.
  *
- * A list is text with one offer a line, six fields divided by tabs: flavour, name, title,
- * "default" or "", URL, SHA-256 or "". berth-fetch makes it of a manifest that may be anybody's, so
- * the reader checks each field. Owns its strings.
+ * A list is text with one offer a line, fields divided by tabs: flavour, name, title,
+ * "default" or "", URL, SHA-256 or "", and if there are any, mirrors divided by spaces. berth-fetch
+ * makes it of a manifest that may be anybody's, so the reader checks each field. Owns its strings.
  */
 #pragma once
 
@@ -19,6 +19,8 @@ typedef struct {
     char *title;     /* "Ubuntu 24.04 LTS" */
     bool is_default; /* of its flavour */
     char *url;       /* http, https or file */
+    char **mirrors;  /* others of the same file, tried in this order when that one fails: http or
+                        https; or NULL */
     char *sha256;    /* 64 lower-case hexadecimal digits, or NULL */
     char *sums;      /* URL of a file with checksums, or NULL */
     char *source;    /* the list that has it */

@@ -11,11 +11,12 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 class Answer:
     """One answer. @cut: only so many bytes of the body are sent, then the connection ends. @length: of the
-    header, if not the body's. @stall: nothing more is sent after the cut, and the connection stays open."""
+    header, if not the body's. @stall: nothing more is sent after the cut, and the connection stays open.
+    @gate: an event; the rest follows after the cut once it is set."""
 
-    def __init__(self, body=b"", status=200, headers=None, cut=None, length=None, stall=False, ranges=True):
+    def __init__(self, body=b"", status=200, headers=None, cut=None, length=None, stall=False, ranges=True, gate=None):
         self.body, self.status, self.headers = body, status, dict(headers or {})
-        self.cut, self.length, self.stall, self.ranges = cut, length, stall, ranges
+        self.cut, self.length, self.stall, self.ranges, self.gate = cut, length, stall, ranges, gate
 
     def etag(self):
         return f'"{hashlib.sha256(self.body).hexdigest()[:16]}"'
@@ -68,6 +69,9 @@ class Handler(BaseHTTPRequestHandler):
         self.wfile.flush()
         if answer.stall:
             self.server.of.stopping.wait()
+        if answer.gate is not None:
+            answer.gate.wait()
+            self.wfile.write(body[answer.cut:])
         if answer.cut is not None or answer.length is not None:
             self.close_connection = True
 

@@ -133,12 +133,11 @@ static void test_reports_the_directory(Fixture *fixture, gconstpointer data)
     g_assert_nonnull(g_strrstr(error->message, path));
 }
 
-static void test_replaces_on_request(Fixture *fixture, gconstpointer data)
+static void replace_with(const Fixture *fixture, BerthTempFlags flags)
 {
     g_assert_true(g_file_set_contents(fixture->path, "old", -1, NULL));
     g_autoptr(GError) error = NULL;
-    g_autoptr(BerthTemp) temp =
-        berth_temp_new_for("resize", fixture->path, BERTH_TEMP_REPLACE, &error);
+    g_autoptr(BerthTemp) temp = berth_temp_new_for("resize", fixture->path, flags, &error);
     g_assert_no_error(error);
     g_assert_cmpint(berth_fd_write_all(berth_temp_fd(temp), "new", 3), ==, 0);
     g_autofree char *before = NULL;
@@ -152,10 +151,16 @@ static void test_replaces_on_request(Fixture *fixture, gconstpointer data)
     g_clear_pointer(&temp, berth_temp_free);
     g_assert_cmpuint(count_files(fixture), ==, 1);
 
-    berth_temp_free(berth_temp_new_for("resize", fixture->path, BERTH_TEMP_REPLACE, NULL));
+    berth_temp_free(berth_temp_new_for("resize", fixture->path, flags, NULL));
     g_assert_cmpuint(count_files(fixture), ==, 1);
     g_assert_null(berth_temp_new_for("resize", fixture->path, BERTH_TEMP_DEFAULT, &error));
     g_assert_cmpstr(berth_error_id(error), ==, "resize.create.exists");
+}
+
+static void test_replaces_on_request(Fixture *fixture, gconstpointer data)
+{
+    replace_with(fixture, BERTH_TEMP_REPLACE);
+    replace_with(fixture, BERTH_TEMP_CACHE);
 }
 
 int main(int argc, char **argv)

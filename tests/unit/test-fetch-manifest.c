@@ -6,8 +6,9 @@
 #include <stdbool.h>
 #include <string.h>
 
-#define VERSIONS(list) "{\"ModernDistributions\": {\"Toy\": " list "}}"
-#define FILE_OF(arch)  "\"" arch "Url\": {\"Url\": \"https://x/a\", \"Sha256\": \"0x12\"}"
+#define VERSIONS(list)     "{\"ModernDistributions\": {\"Toy\": " list "}}"
+#define FILE_OF(arch)      "\"" arch "Url\": {\"Url\": \"https://x/a\", \"Sha256\": \"0x12\"}"
+#define FILE_WITH(mirrors) "\"Amd64Url\": {\"Url\": \"https://x/a\", \"Mirrors\": " mirrors "}"
 
 static void test_manifests(void)
 {
@@ -19,6 +20,14 @@ static void test_manifests(void)
          "Toy\tToy-1\tOne\tdefault\thttps://x/a\t0x12\n"},
         {VERSIONS("[{\"Name\": \"Toy-1\", " FILE_OF("Amd64") "}]"),
          "Toy\tToy-1\tToy-1\t\thttps://x/a\t0x12\n"},
+        {VERSIONS("[{\"Name\": \"Toy-1\", " FILE_WITH("[\"https://y/a\", \"https://z/a\"]") "}]"),
+         "Toy\tToy-1\tToy-1\t\thttps://x/a\t\thttps://y/a https://z/a\n"},
+        {VERSIONS("[{\"Name\": \"Toy-1\", " FILE_WITH("[\"https://y/a\", {}]") "}]"),
+         "Toy\tToy-1\tToy-1\t\thttps://x/a\t\thttps://y/a ?\n"},
+        {VERSIONS("[{\"Name\": \"Toy-1\", " FILE_WITH("[]") "}]"),
+         "Toy\tToy-1\tToy-1\t\thttps://x/a\t\n"},
+        {VERSIONS("[{\"Name\": \"Toy-1\", " FILE_WITH("\"https://y/a\"") "}]"),
+         "Toy\tToy-1\tToy-1\t\thttps://x/a\t\n"},
         {VERSIONS("[{\"Name\": \"Toy-1\", " FILE_OF("Arm64") "}]"), ""},
         {VERSIONS("[{\"Name\": 7, " FILE_OF("Amd64") "}]"), ""},
         {VERSIONS("[{\"Name\": \"a\\tb\", " FILE_OF("Amd64") "}]"), ""},

@@ -22,15 +22,30 @@ static void test_lines(void)
     g_assert_true(second->is_default);
 }
 
+static void test_mirrors(void)
+{
+    g_autoptr(GPtrArray) offers = berth_offers_new();
+    g_assert_true(berth_offers_add(
+        offers, LINE "Toy\tToy-2\tToy\t\thttps://x/a\t\thttps://y/a http://z/a\n", "a list"));
+    const BerthOffer *first = offers->pdata[0], *second = offers->pdata[1];
+    g_assert_cmpuint(g_strv_length(first->mirrors), ==, 0);
+    g_assert_cmpuint(g_strv_length(second->mirrors), ==, 2);
+    g_assert_cmpstr(second->mirrors[0], ==, "https://y/a");
+    g_assert_cmpstr(second->mirrors[1], ==, "http://z/a");
+}
+
 /* One malformed line, and nothing of the list counts. */
 static void test_malformed_lines(void)
 {
     static const char *const lines[] = {
-        "Toy\tToy-1\tToy\t\thttps://x/a\n",           /* five fields */
-        "Toy\tToy-1\tToy\t\thttps://x/a\t\tmore\n",   /* seven */
-        "Toy\t../Toy\tToy\t\thttps://x/a\t\n",        /* a name with a slash */
-        "\tToy-1\tToy\t\thttps://x/a\t\n",            /* no flavour */
-        "Toy\tToy-1\t\t\thttps://x/a\t\n",            /* no title */
+        "Toy\tToy-1\tToy\t\thttps://x/a\n",                /* five fields */
+        "Toy\tToy-1\tToy\t\thttps://x/a\t\tmore\n",        /* a mirror without a protocol */
+        "Toy\tToy-1\tToy\t\thttps://x/a\t\tfile:///x/a\n", /* a mirror on this host */
+        "Toy\tToy-1\tToy\t\thttps://x/a\t\thttps://y/a  https://z/a\n", /* an empty one */
+        "Toy\tToy-1\tToy\t\thttps://x/a\t\thttps://y/a\tmore\n",        /* eight fields */
+        "Toy\t../Toy\tToy\t\thttps://x/a\t\n",                          /* a name with a slash */
+        "\tToy-1\tToy\t\thttps://x/a\t\n",                              /* no flavour */
+        "Toy\tToy-1\t\t\thttps://x/a\t\n",                              /* no title */
         "Toy\tToy-1\t\xff\t\thttps://x/a\t\n",        /* a title that is not text */
         "Toy\tToy-1\tToy\t\tftp://x/a\t\n",           /* another protocol */
         "Toy\tToy-1\tToy\t\thttps://x/a b\t\n",       /* a blank in the URL */
@@ -79,6 +94,13 @@ static void test_key_files(void)
         {"[distro]\nflavour=A\nname=A-1\ntitle=A\nurl=https://x/a\n", true},
         {"[distro]\nflavour=A\nname=A-1\ntitle=A\nurl=https://x/a\nsums=http://x/s\n", true},
         {"[distro]\nflavour=A\nname=A-1\ntitle=A\nurl=https://x/a\nsha256=" A64 "\n", true},
+        {"[distro]\nflavour=A\nname=A-1\ntitle=A\nurl=https://x/a\nmirrors=https://y/a;http://z/"
+         "a\n",
+         true},
+        {"[distro]\nflavour=A\nname=A-1\ntitle=A\nurl=https://x/a\nmirrors=https://y/a;/z/a\n",
+         false},
+        {"[distro]\nflavour=A\nname=A-1\ntitle=A\nurl=https://x/a\nmirrors=a;a;a;a;a;a;a;a;a\n",
+         false},
         {"[distro]\nflavour=A\nname=A-1\ntitle=A\nurl=https://x/a\nsha256=12\n", false},
         {"[distro]\nflavour=A\nname=A-1\ntitle=A\nurl=/x/a\n", false},
         {"[distro]\nflavour=A\nname=a b\ntitle=A\nurl=https://x/a\n", false},
@@ -122,6 +144,7 @@ int main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
     g_test_add_func("/model/offer/lines", test_lines);
+    g_test_add_func("/model/offer/mirrors", test_mirrors);
     g_test_add_func("/model/offer/malformed-lines", test_malformed_lines);
     g_test_add_func("/model/offer/finding", test_finding);
     g_test_add_func("/model/offer/key-files", test_key_files);

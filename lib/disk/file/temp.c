@@ -27,6 +27,11 @@ struct BerthTemp {
     char *temporary;  /* its name before the commit, or NULL: unnamed */
 };
 
+static bool replaces(BerthTempFlags flags)
+{
+    return flags == BERTH_TEMP_REPLACE || flags == BERTH_TEMP_CACHE;
+}
+
 static bool fail(const BerthTemp *temp, int errnum, GError **error)
 {
     berth_error_set_errno(error, errnum, temp->step, "create %s", temp->path);
@@ -149,8 +154,7 @@ BerthTemp *berth_temp_new_for(const char *work, const char *path, BerthTempFlags
     g_autoptr(BerthTemp) temp = new_temp(path, work, error);
     if (temp == NULL)
         return NULL;
-    if (flags != BERTH_TEMP_REPLACE &&
-        faccessat(temp->directory, temp->name, F_OK, AT_SYMLINK_NOFOLLOW) == 0)
+    if (!replaces(flags) && faccessat(temp->directory, temp->name, F_OK, AT_SYMLINK_NOFOLLOW) == 0)
         return fail(temp, EEXIST, error), NULL;
     for_each(temp->directory, remove_unlocked);
     temp->flags = flags;
@@ -208,7 +212,7 @@ static int replace(BerthTemp *temp)
 
 static int publish(BerthTemp *temp)
 {
-    if (temp->flags == BERTH_TEMP_REPLACE)
+    if (replaces(temp->flags))
         return replace(temp);
     if (temp->temporary == NULL)
         return link_unnamed(temp, temp->name);
@@ -223,16 +227,17 @@ static int publish(BerthTemp *temp)
 
 bool berth_temp_commit(BerthTemp *temp, GError **error)
 {
-    if (fdatasync(temp->fd) < 0 || publish(temp) < 0)
+    bool synced = temp->flags != BERTH_TEMP_CACHE;
+    if ((synced && fdatasync(temp->fd) < 0) || publish(temp) < 0)
         return fail(temp, errno, error);
     if (temp->temporary != NULL)
         unlinkat(temp->directory, temp->temporary, 0);
     g_clear_pointer(&temp->temporary, g_free);
 
     /* Make the name durable. */
-    if (berth_fd_sync_directory(temp->directory) < 0) {
+    if (synced && berth_fd_sync_directory(temp->directory) < 0) {
         int errnum = errno;
-        if (temp->flags != BERTH_TEMP_REPLACE)
+        if (!replaces(temp->flags))
             unlinkat(temp->directory, temp->name, 0);
         return fail(temp, errnum, error);
     }

@@ -22,6 +22,7 @@ typedef enum {
     BERTH_TEMP_DEFAULT,
     BERTH_TEMP_NAMED,   /* do not use O_TMPFILE, for tests of the fallback */
     BERTH_TEMP_REPLACE, /* atomically replace an existing file */
+    BERTH_TEMP_CACHE,   /* the same, not synced: for files that are checked before each use */
 } BerthTempFlags;
 
 BerthTemp *berth_temp_new(const char *path, BerthTempFlags flags, GError **error);
