@@ -24,9 +24,9 @@ void berth_change_free(BerthChange *change);
  * "changes.path" if @path is in no such share. */
 GPtrArray *berth_changes(Berth *berth, const char *name, const char *path, GError **error);
 
-/* Make these changes in this host's files, or drop them; *@ret_count of them. The distro must not
- * serve the share meanwhile. Errors: also "changes.running"; "changes.conflict", unless @force,
- * before any is made. */
+/* Make these changes in this host's files, or drop them; *@ret_count of them. A running distro sees
+ * it at the return. Errors, before any is made: also "changes.conflict", unless @force;
+ * "changes.locked" if a program in the distro has locked a file to be accepted; "changes.busy". */
 bool berth_changes_accept(Berth *berth, const char *name, const char *path, bool force,
                           guint *ret_count, GError **error);
 bool berth_changes_discard(Berth *berth, const char *name, const char *path, guint *ret_count,

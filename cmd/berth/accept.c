@@ -23,8 +23,9 @@ const Command command_accept = {
     .synopsis = "[OPTION]... NAME [PATH]",
     .summary = "Make a distro's changes of a share with --cow in this host's files",
     .details =
-        "PATH, a file or directory of this host, limits them; \"berth changes\" lists them. The\n"
-        "distro must be stopped.",
+        "PATH, a file or directory of this host, limits them; \"berth changes\" lists them. In a\n"
+        "running distro programs keep the files that they have open, and what they write there\n"
+        "later is a change again. Its requests for shared files wait meanwhile.",
     .min_arguments = 1,
     .max_arguments = 2,
     .completes = "distro file",

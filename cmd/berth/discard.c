@@ -18,7 +18,8 @@ const Command command_discard = {
     .summary = "Drop a distro's changes of a share with --cow",
     .details =
         "PATH, a file or directory of this host, limits them; \"berth changes\" lists them. The\n"
-        "distro must be stopped, and sees this host's files again.",
+        "distro sees this host's files again, at once if it is running; a program there that has\n"
+        "such a file open keeps it as it was, as if it had been deleted.",
     .min_arguments = 1,
     .max_arguments = 2,
     .completes = "distro file",

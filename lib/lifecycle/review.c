@@ -4,6 +4,8 @@
 #include "base/error.h"
 #include "base/fd.h"
 #include "model/share.h"
+#include "overlay/hold.h"
+#include "overlay/settled.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -15,13 +17,15 @@ typedef struct {
     BerthShare *share; /* borrowed */
     int lower;
     BerthOverlay *overlay;
+    int hold;           /* the connection to berth-share, which holds it meanwhile; or -1 */
     GPtrArray *changes; /* those to settle, BerthOverlayChange *; NULL: not selected */
 } Reviewed;
 
 static void reviewed_clear(Reviewed *reviewed)
 {
     g_clear_pointer(&reviewed->changes, g_ptr_array_unref);
-    g_clear_pointer(&reviewed->overlay, berth_overlay_free);
+    g_clear_pointer(&reviewed->overlay, berth_overlay_free); /* first: with its claim */
+    berth_fd_close(&reviewed->hold);
     berth_fd_close(&reviewed->lower);
 }
 G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(Reviewed, reviewed_clear)
@@ -30,7 +34,7 @@ static bool open_share(Berth *berth, const BerthDistro *distro, BerthShare *shar
                        Reviewed *ret_reviewed, GError **error)
 {
     g_autofree char *dir = berth_layout_overlay(berth->layout, distro->id, share->overlay);
-    *ret_reviewed = (Reviewed){.share = share};
+    *ret_reviewed = (Reviewed){.share = share, .hold = -1};
     ret_reviewed->lower = open(share->source, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
     if (ret_reviewed->lower < 0) {
         berth_error_set_errno(error, errno, "changes.open", "%s", share->source);
@@ -138,7 +142,7 @@ GPtrArray *berth_review_list(Berth *berth, const char *name, const char *path, G
     if (shares == NULL)
         return NULL;
     for (guint i = 0; i < shares->len; i++) {
-        g_auto(Reviewed) reviewed = {.lower = -1};
+        g_auto(Reviewed) reviewed = {.lower = -1, .hold = -1};
         if (!open_share(berth, distro, shares->pdata[i], &reviewed, error))
             return NULL;
         add_changes(&reviewed, within, list);
@@ -148,38 +152,59 @@ GPtrArray *berth_review_list(Berth *berth, const char *name, const char *path, G
 
 /* ---- accepting and discarding ---- */
 
-static bool claim(const Reviewed *reviewed, const BerthDistro *distro, GError **error)
+/* Claim the overlay. A running distro's berth-share, which has it, holds the distro's requests
+ * until this process gives it back. */
+static bool claim(Reviewed *reviewed, const BerthDistro *distro, GError **error)
 {
     g_autoptr(GError) problem = NULL;
     if (berth_overlay_claim(reviewed->overlay, false, &problem))
+        return true;
+    if (berth_error_is(problem, BERTH_ERROR_BUSY)) {
+        g_clear_error(&problem);
+        reviewed->hold = berth_overlay_hold(reviewed->overlay, &problem);
+    }
+    if (reviewed->hold >= 0 && berth_overlay_claim(reviewed->overlay, false, &problem))
         return true;
     if (!berth_error_is(problem, BERTH_ERROR_BUSY)) {
         g_propagate_error(error, g_steal_pointer(&problem));
         return false;
     }
-    g_autofree char *hint = g_strdup_printf("stop it first: berth terminate %s", distro->name);
-    berth_error_set(error, BERTH_ERROR_BUSY, "changes.running", hint,
-                    "%s is running and has %s in use", distro->name, reviewed->share->source);
+    g_autofree char *hint =
+        g_strdup_printf("try again, or stop it: berth terminate %s", distro->name);
+    berth_error_set(error, BERTH_ERROR_BUSY, "changes.busy", hint,
+                    "%s has %s in use, and does not let go of it", distro->name,
+                    reviewed->share->source);
+    return false;
+}
+
+static bool refuse_locked(const char *path, const BerthDistro *distro, GError **error)
+{
+    g_autofree char *hint = g_strdup_printf(
+        "end the program there, or stop the distro: berth terminate %s", distro->name);
+    berth_error_set(error, BERTH_ERROR_BUSY, "changes.locked", hint,
+                    "a program in %s has locked %s", distro->name, path);
     return false;
 }
 
 /* Check that @change may be accepted where @within says. */
-static bool check_change(const Reviewed *reviewed, const BerthOverlayChange *change,
-                         BerthReview review, GError **error)
+static bool check_change(const Reviewed *reviewed, const BerthDistro *distro,
+                         const BerthOverlayChange *change, BerthReview review, GError **error)
 {
+    g_autofree char *path = path_of(reviewed, change);
+    if (review != REVIEW_DISCARD && berth_overlay_is_locked(reviewed->overlay, change))
+        return refuse_locked(path, distro, error);
     if (review != REVIEW_ACCEPT || !change->is_conflict)
         return true;
-    g_autofree char *path = path_of(reviewed, change);
     berth_error_set(error, BERTH_ERROR_INVALID, "changes.conflict",
                     "compare both, then accept with --force, or discard the distro's",
                     "this host has changed %s too", path);
     return false;
 }
 
-/* The changes at or below @within; NULL with @error if one is a conflict, or @within is only a part
- * of one. */
-static GPtrArray *select_changes(const Reviewed *reviewed, const char *within, BerthReview review,
-                                 GError **error)
+/* The changes at or below @within; NULL with @error if one cannot be settled, or @within is only a
+ * part of one. */
+static GPtrArray *select_changes(const Reviewed *reviewed, const BerthDistro *distro,
+                                 const char *within, BerthReview review, GError **error)
 {
     g_autoptr(GPtrArray) changes = berth_overlay_changes(reviewed->overlay);
     for (guint i = 0; i < changes->len;) {
@@ -194,7 +219,7 @@ static GPtrArray *select_changes(const Reviewed *reviewed, const char *within, B
             g_ptr_array_remove_index(changes, i);
             continue;
         }
-        if (!check_change(reviewed, change, review, error))
+        if (!check_change(reviewed, distro, change, review, error))
             return NULL;
         i++;
     }
@@ -208,19 +233,39 @@ static bool prepare(Berth *berth, const BerthDistro *distro, BerthShare *share, 
     if (!open_share(berth, distro, share, ret_reviewed, error) ||
         !claim(ret_reviewed, distro, error))
         return false;
-    ret_reviewed->changes = select_changes(ret_reviewed, within, review, error);
+    ret_reviewed->changes = select_changes(ret_reviewed, distro, within, review, error);
     return ret_reviewed->changes != NULL;
 }
 
 static bool settle(const Reviewed *reviewed, BerthReview review, guint *ret_count, GError **error)
 {
     for (guint i = 0; i < reviewed->changes->len; i++) {
-        if (!(review == REVIEW_DISCARD ? berth_overlay_discard : berth_overlay_accept)(
-                reviewed->overlay, reviewed->changes->pdata[i], error))
+        const BerthOverlayChange *change = reviewed->changes->pdata[i];
+        if (!berth_overlay_add_settled(reviewed->overlay, change, review != REVIEW_DISCARD,
+                                       error) ||
+            !(review == REVIEW_DISCARD ? berth_overlay_discard
+                                       : berth_overlay_accept)(reviewed->overlay, change, error))
             return false;
         ++*ret_count;
     }
     return true;
+}
+
+/* Let the distro go on, and wait until it sees what was settled. If it does not look in time, it
+ * sees it when it does. */
+static void show(GArray *all)
+{
+    for (guint i = 0; i < all->len; i++) {
+        Reviewed *reviewed = &g_array_index(all, Reviewed, i);
+        berth_overlay_release(reviewed->overlay);
+        if (reviewed->hold >= 0)
+            berth_overlay_let_go(reviewed->hold);
+    }
+    for (guint i = 0; i < all->len; i++) {
+        const Reviewed *reviewed = &g_array_index(all, Reviewed, i);
+        if (reviewed->hold >= 0)
+            berth_overlay_await_shown(reviewed->hold);
+    }
 }
 
 /* All @shares are locked and checked before the first is changed. */
@@ -230,7 +275,7 @@ static bool settle_all(Berth *berth, const BerthDistro *distro, const GPtrArray 
     g_autoptr(GArray) all = g_array_sized_new(FALSE, TRUE, sizeof(Reviewed), shares->len);
     g_array_set_clear_func(all, (GDestroyNotify)reviewed_clear);
     for (guint i = 0; i < shares->len; i++) {
-        const Reviewed closed = {.lower = -1};
+        const Reviewed closed = {.lower = -1, .hold = -1};
         g_array_append_val(all, closed);
         if (!prepare(berth, distro, shares->pdata[i], within, review,
                      &g_array_index(all, Reviewed, i), error))
@@ -239,6 +284,7 @@ static bool settle_all(Berth *berth, const BerthDistro *distro, const GPtrArray 
     for (guint i = 0; i < all->len; i++)
         if (!settle(&g_array_index(all, Reviewed, i), review, ret_count, error))
             return false;
+    show(all);
     return true;
 }
 

@@ -24,7 +24,9 @@ typedef enum { REVIEW_ACCEPT, REVIEW_FORCE, REVIEW_DISCARD } BerthReview;
 
 /* Make these changes in the host's files, or drop them; *@ret_count of them were. All
  * shares are checked before the first is changed. Without force a conflict is an error:
- * "changes.conflict". "changes.running": a running distro has one of the shares. */
+ * "changes.conflict". A running distro sees what was settled at the return. "changes.locked": a
+ * program in it has locked a file that would be accepted; "changes.busy": its berth-share does not
+ * answer. */
 bool berth_review_settle(Berth *berth, const char *name, const char *path, BerthReview review,
                          guint *ret_count, GError **error);
 

@@ -82,6 +82,11 @@ bool berth_overlay_claim(BerthOverlay *overlay, bool wait, GError **error)
     return false;
 }
 
+void berth_overlay_release(BerthOverlay *overlay)
+{
+    berth_fd_close(&overlay->claim);
+}
+
 void berth_overlay_lock(BerthOverlay *overlay)
 {
     g_rw_lock_reader_lock(&overlay->commit);

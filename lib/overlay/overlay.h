@@ -6,6 +6,8 @@
  *     DIR/records/H/N   what happened to N in the directory whose path has the checksum H
  *     DIR/work/         files in the making; whatever a killed process left is removed at the next
  *                       start
+ *     DIR/hold          the socket of a server: hold.h
+ *     DIR/settled       changes that were accepted or discarded: settled.h
  *
  * The lower directory is never written. A record is a symbolic link, whose text is a kind and the
  * lower file as it was at the first change (the base):
@@ -40,6 +42,9 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(BerthOverlay, berth_overlay_free)
 /* Become the only one that changes the overlay, until it is freed; waits for another if @wait.
  * Errors: "overlay.busy". */
 bool berth_overlay_claim(BerthOverlay *overlay, bool wait, GError **error);
+
+/* End the claim: others may change the overlay. */
+void berth_overlay_release(BerthOverlay *overlay);
 
 /* DIR, O_PATH: borrowed. */
 int berth_overlay_dir_fd(const BerthOverlay *overlay);

@@ -11,6 +11,7 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/file.h>
 #include <unistd.h>
 
 #define EXCHANGE 2u /* as linux/fs.h has it, which clashes with other headers */
@@ -176,6 +177,49 @@ bool berth_overlay_discard(BerthOverlay *overlay, const BerthOverlayChange *chan
     return check(result, "overlay.discard", change->path, error);
 }
 
+/* ---- locks ---- */
+
+static bool is_file_locked(int file)
+{
+    struct flock lock = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
+    berth_autofd int fd = berth_fd_reopen(file, O_RDONLY);
+    if (fd < 0)
+        return false; /* nobody else may open it, either */
+    bool has_flock = flock(fd, LOCK_EX | LOCK_NB) < 0 && errno == EWOULDBLOCK;
+    return has_flock || (fcntl(fd, F_OFD_GETLK, &lock) == 0 && lock.l_type != F_UNLCK);
+}
+
+/* Whether the file @file (O_PATH) is locked, or one below it. */
+static bool is_tree_locked(int file)
+{
+    struct stat info = {0};
+    if (fstat(file, &info) < 0 || !S_ISDIR(info.st_mode))
+        return S_ISREG(info.st_mode) && is_file_locked(file);
+    int opened = berth_fd_reopen(file, O_RDONLY | O_DIRECTORY);
+    DIR *listing = opened < 0 ? NULL : fdopendir(opened);
+    bool locked = false;
+    for (struct dirent *found; !locked && listing != NULL && (found = readdir(listing)) != NULL;) {
+        if (g_str_equal(found->d_name, ".") || g_str_equal(found->d_name, ".."))
+            continue;
+        berth_autofd int child = openat(file, found->d_name, O_PATH | O_NOFOLLOW | O_CLOEXEC);
+        locked = child >= 0 && is_tree_locked(child);
+    }
+    if (listing != NULL)
+        closedir(listing);
+    else
+        berth_fd_close(&opened);
+    return locked;
+}
+
+bool berth_overlay_is_locked(BerthOverlay *overlay, const BerthOverlayChange *change)
+{
+    g_auto(BerthOverlayPlace) place = {-1, -1, false};
+    return change->kind != BERTH_CHANGE_DELETED &&
+           berth_overlay_find(overlay, change->path, &place) == 0 && place.upper >= 0 &&
+           (change->kind != BERTH_CHANGE_MODE || !change->is_directory) &&
+           is_tree_locked(place.upper);
+}
+
 /* ---- accepting ---- */
 
 static int copy_tree(int from, int directory, const char *name);
@@ -233,7 +277,7 @@ static void name_lower(BerthOverlay *overlay, char name[2 * OVERLAY_NAME_SIZE])
 {
     char work[OVERLAY_NAME_SIZE];
     overlay_work_name(overlay, work);
-    snprintf(name, 2 * OVERLAY_NAME_SIZE, ".berth-accept-%s", work);
+    snprintf(name, 2 * OVERLAY_NAME_SIZE, BERTH_OVERLAY_ACCEPTING "%s", work);
 }
 
 /* Make the lower file at @name of @directory as the shown one, @from. */

@@ -26,11 +26,18 @@ typedef struct {
     bool is_conflict; /* the host has changed the same file since */
 } BerthOverlayChange;
 
+/* How the names of lower files begin that are in the making, or are about to be removed. */
+#define BERTH_OVERLAY_ACCEPTING ".berth-accept-"
+
 /* "added", "modified", "deleted", "mode". */
 const char *berth_change_kind_word(BerthChangeKind kind);
 
 /* The changes (BerthOverlayChange *) by path. Free with g_ptr_array_unref. */
 GPtrArray *berth_overlay_changes(BerthOverlay *overlay);
+
+/* Whether another process has a lock of a file of @change: the next server of the lower file would
+ * not keep it. */
+bool berth_overlay_is_locked(BerthOverlay *overlay, const BerthOverlayChange *change);
 
 /* Make @change in the lower directory too, and drop it from the overlay. A file is replaced by a
  * rename, so the host sees the old one or the new one. */

@@ -76,12 +76,7 @@ void share_forget_former(Share *share, const char *const *paths)
 /* Have the change @kind, one of inotify's, of @name repeated. */
 static void repeat(CatchUp *work, guint64 parent, const char *name, mode_t mode, guint32 kind)
 {
-    gsize size = strlen(name) + 1;
-    g_autofree struct inotify_event *event = g_malloc0(sizeof(*event) + size);
-    event->mask = kind | (S_ISDIR(mode) ? IN_ISDIR : 0);
-    event->len = (guint32)size;
-    memcpy(event->name, name, size);
-    share_replay_event(work->share, parent, event);
+    share_replay_change(work->share, parent, name, S_ISDIR(mode), kind);
 }
 
 /* A write sets both times, any other change only the second. */

@@ -15,6 +15,7 @@
 
 #include "base/fd.h"
 #include "layer.h"
+#include "overlay/review.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -253,6 +254,25 @@ static struct inotify_event *find_or_read_second(Share *share, Events *events, g
     return read_events(share, events) ? find_second(events, cookie) : NULL;
 }
 
+/* Whether the guest's @name in @parent is what is shown there. */
+static bool is_as_shown(Share *share, guint64 parent, const char *name)
+{
+    BerthNodeKey key;
+    ShareFile file = {0};
+    guint64 id = find_child(share, parent, name, &key);
+    berth_autofd int fd = share_open_node(share, parent, NULL);
+    bool exists = fd >= 0 && share_layer_look(share, parent, fd, name, &file) == 0;
+    return exists ? id != BERTH_NODE_NONE && berth_node_key_equal(&key, &file.key)
+                  : id == BERTH_NODE_NONE;
+}
+
+/* Whether @name in @parent is a name of the host's that accepting changes uses: the guest is shown
+ * none of it. */
+static bool is_accepting(Share *share, guint64 parent, const char *name)
+{
+    return g_str_has_prefix(name, BERTH_OVERLAY_ACCEPTING) && share_layer_has(share, parent);
+}
+
 static bool follow_move(Share *share, Events *events, guint64 parent,
                         const struct inotify_event *first)
 {
@@ -260,6 +280,11 @@ static bool follow_move(Share *share, Events *events, guint64 parent,
     g_autofree char *name = g_strdup(first->name); /* a further read overwrites @first */
     struct inotify_event *second = find_or_read_second(share, events, parent, first->cookie);
     guint64 new_parent = second != NULL ? node_of(share, second) : BERTH_NODE_NONE;
+    if (new_parent != BERTH_NODE_NONE && is_accepting(share, new_parent, second->name)) {
+        second->mask = 0;
+        return is_as_shown(share, parent, name) ||
+               share_replay_change(share, parent, name, is_directory, IN_DELETE);
+    }
     if (new_parent != BERTH_NODE_NONE && share_layer_hides(share, new_parent, second->name)) {
         follow(share, new_parent, second);
         second->mask = 0; /* handled */
@@ -283,6 +308,9 @@ static bool repeat(Share *share, Events *events, guint64 parent, const struct in
         return true;
     if (kind == IN_MOVED_FROM)
         return follow_move(share, events, parent, event);
+    if (kind == IN_MOVED_TO && share_layer_has(share, parent) &&
+        is_as_shown(share, parent, event->name))
+        return true; /* an accepted change, which the guest made itself */
     if (kind == IN_MOVED_TO)
         return share_replay_move(share, BERTH_NODE_NONE, NULL, parent, event->name,
                                  (event->mask & IN_ISDIR) != 0);
@@ -332,6 +360,8 @@ static void handle(Share *share, Events *events, const struct inotify_event *eve
     guint64 parent = node_of(share, event);
     if (parent == BERTH_NODE_NONE || event->mask == 0)
         return;
+    if (event->len > 0 && is_accepting(share, parent, event->name))
+        return;
     if (event->len > 0 && share_echo_consume(share, parent, event->name, kind_of(event))) {
         follow_own(share, events, parent, event);
         return;
@@ -370,8 +400,10 @@ gpointer share_follow_changes(gpointer data)
         poll(&queue, 1, -1);
         if (!read_events(share, &events))
             return NULL;
-        while ((event = next_event(&events, &events.at)) != NULL)
+        while ((event = next_event(&events, &events.at)) != NULL) {
+            share_hold_wait(share);
             handle(share, &events, event);
+        }
         forget_own(share, &events);
         share_echo_handled(share);
         share_record_time(share);

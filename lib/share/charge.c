@@ -235,6 +235,13 @@ bool share_quota_start(Share *share, guint root, const BerthShareRoot *setup, GE
                                    : berth_quota_keep(opened->quota, setup->count, error);
 }
 
+void share_quota_measure(Share *share, guint root)
+{
+    const ShareRoot *opened = &share->roots[root];
+    if (opened->quota != NULL)
+        measure(opened, opened->quota, NULL);
+}
+
 void share_quotas_resume(Share *share)
 {
     for (guint i = 0; i < share->n_roots; i++)

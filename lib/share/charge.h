@@ -76,6 +76,9 @@ void share_charge_release(Share *share, guint64 number);
 /* Give root @root, which is open, the quota of @setup. Errors: "share.quota". */
 bool share_quota_start(Share *share, guint root, const BerthShareRoot *setup, GError **error);
 
+/* Changes that are kept beside the share @root were accepted or discarded: measure the others. */
+void share_quota_measure(Share *share, guint root);
+
 /* Former servers have ended: read the counts. */
 void share_quotas_resume(Share *share);
 

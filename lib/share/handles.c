@@ -189,6 +189,19 @@ void berth_handles_move(BerthHandles *handles, guint64 node, int path_fd)
     }
 }
 
+void berth_handles_end_writing(BerthHandles *handles, guint64 node, int fd)
+{
+    g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&handles->lock);
+    GHashTableIter iter;
+    gpointer value;
+    g_hash_table_iter_init(&iter, handles->by_number);
+    while (g_hash_table_iter_next(&iter, NULL, &value)) {
+        const BerthHandle *handle = value;
+        if (handle->node == node && handle->is_writable && handle->fd >= 0)
+            dup3(fd, handle->fd, O_CLOEXEC);
+    }
+}
+
 void berth_handles_release(BerthHandles *handles, guint64 number)
 {
     gpointer stolen = NULL;

@@ -63,6 +63,9 @@ BerthHandle *berth_handles_find(BerthHandles *handles, guint64 node, bool writab
  * numbers and flags that they have. */
 void berth_handles_move(BerthHandles *handles, guint64 node, int path_fd);
 
+/* Writes by handles of @node fail with EBADF from now on: they have @fd (O_PATH) instead. */
+void berth_handles_end_writing(BerthHandles *handles, guint64 node, int fd);
+
 /* The guest has closed it: close the file. A request may have been answered, and not yet have given
  * its handle back. The caller has none of this handle. */
 void berth_handles_release(BerthHandles *handles, guint64 number);

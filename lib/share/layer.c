@@ -7,6 +7,7 @@
 
 #include "base/fd.h"
 #include "charge.h"
+#include "overlay/hold.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -178,6 +179,18 @@ static int copy_within(Share *share, fuse_ino_t parent, BerthOverlay *overlay, c
     return result < 0 ? result : berth_overlay_copy_up(overlay, path); /* on_copied counts */
 }
 
+/* Whether the file @fd is the one that the overlay shows at @path. */
+static bool is_shown(BerthOverlay *overlay, const char *path, int fd)
+{
+    g_auto(BerthOverlayPlace) place = {-1, -1, false};
+    struct stat shown, file;
+    berth_overlay_lock(overlay);
+    bool found = berth_overlay_find(overlay, path, &place) == 0;
+    berth_overlay_unlock(overlay);
+    return found && fstat(berth_overlay_shown(&place), &shown) == 0 && fstat(fd, &file) == 0 &&
+           shown.st_dev == file.st_dev && shown.st_ino == file.st_ino;
+}
+
 int share_layer_copy_up(Share *share, fuse_ino_t id)
 {
     g_autoptr(GString) path = g_string_new(NULL);
@@ -187,8 +200,45 @@ int share_layer_copy_up(Share *share, fuse_ino_t id)
     berth_autofd int fd = share_open_node(share, id, NULL); /* it is the node's file */
     if (fd < 0)
         return fd;
+    if (!is_shown(overlay, path->str, fd))
+        return 0; /* it is open, and another file has its place */
     int result = copy_within(share, id, overlay, path->str);
     return result == -ENOENT || result == -ENOTDIR ? 0 : result; /* it may be open */
+}
+
+/* Whether the guest may write to the file of @id by a handle that it has. */
+static bool is_open_to_write(Share *share, fuse_ino_t id)
+{
+    g_autoptr(BerthHandle) handle = berth_handles_find(share->handles, id, true);
+    return handle != NULL && handle->is_writable;
+}
+
+void share_layer_adopt(Share *share, fuse_ino_t id)
+{
+    g_autoptr(GString) path = g_string_new(NULL);
+    g_auto(BerthOverlayPlace) place = {-1, -1, false};
+    ShareFile file = {0};
+    BerthOverlay *overlay = overlay_of(share, id, path);
+    if (overlay == NULL || berth_overlay_find(overlay, path->str, &place) < 0 ||
+        stat_place(share, path->str, &place, &file) < 0)
+        return;
+    g_mutex_lock(&share->lock);
+    const BerthNode *node = berth_nodes_get(share->nodes, id);
+    bool is_other = node != NULL && !berth_node_key_equal(&node->key, &file.key) &&
+                    node->type == (file.attributes.st_mode & S_IFMT) >> 12;
+    if (is_other)
+        berth_nodes_set_key(share->nodes, id, &file.key);
+    g_mutex_unlock(&share->lock);
+    if (!is_other)
+        return;
+    bool is_written = is_open_to_write(share, id);
+    if (is_written && berth_overlay_copy_up(overlay, path->str) == 0)
+        return;       /* on_copied moves the handles */
+    if (is_written) { /* there is no space: writes fail rather than go to a file without a name */
+        berth_autofd int nothing = berth_fd_reopen(share->marker, O_PATH);
+        berth_handles_end_writing(share->handles, id, nothing);
+    }
+    berth_handles_move(share->handles, id, berth_overlay_shown(&place));
 }
 
 int share_layer_prepare(Share *share, fuse_ino_t parent, const char *name, bool may_exist)
@@ -293,6 +343,7 @@ bool share_layer_start(Share *share, guint root, const char *dir, GError **error
     opened->overlay = berth_overlay_open(dir, opened->fd, error);
     if (opened->overlay == NULL || !berth_overlay_claim(opened->overlay, true, error))
         return false;
+    opened->hold_fd = berth_overlay_listen(opened->overlay); /* without it none settles changes */
     opened->share = share;
     berth_overlay_on_copied(opened->overlay, on_copied, opened);
     berth_overlay_clean(opened->overlay);

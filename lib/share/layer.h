@@ -47,6 +47,10 @@ int share_layer_open(Share *share, BerthOverlay *overlay, const char *path, cons
 /* Node @id is about to be changed, or locked. */
 int share_layer_copy_up(Share *share, fuse_ino_t id);
 
+/* The change of the file of node @id was accepted: it is the host's file from now on, or a new copy
+ * of it where the guest may write to it. */
+void share_layer_adopt(Share *share, fuse_ino_t id);
+
 /* @name is about to be made in @parent. -EEXIST, unless it @may_exist. */
 int share_layer_prepare(Share *share, fuse_ino_t parent, const char *name, bool may_exist);
 

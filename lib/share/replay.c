@@ -16,6 +16,7 @@
 
 #include "base/fd.h"
 #include "layer.h"
+#include "overlay/hold.h"
 #include "wire/share_report.h"
 
 #include <errno.h>
@@ -33,6 +34,7 @@ static ReplayTask *task_new(WireReplayKind kind, guint64 parent, const char *nam
     task->parent = parent;
     task->name = g_strdup(name);
     task->is_directory = is_directory;
+    task->client = -1;
     return task;
 }
 
@@ -40,6 +42,7 @@ static void task_free(Share *share, ReplayTask *task)
 {
     if (task->barrier != NULL)
         share_barrier_answer(share, task->barrier, EAGAIN);
+    berth_fd_close(&task->client);
     g_mutex_lock(&share->lock);
     berth_nodes_forget(share->nodes, task->node, 1);
     g_mutex_unlock(&share->lock);
@@ -186,6 +189,8 @@ static void finish(Share *share, ReplayTask *task, int problem)
 {
     if (task->barrier != NULL)
         share_barrier_answer(share, g_steal_pointer(&task->barrier), problem);
+    else if (task->client >= 0)
+        berth_overlay_send(task->client, BERTH_OVERLAY_SHOWN);
     else if (task->kind == WIRE_REPLAY_NONE)
         share_report(share, SHARE_REPORT_READY);
     else if (task->kind != WIRE_REPLAY_LOST && (!task->done || problem != 0))
@@ -253,9 +258,7 @@ void share_replay_lost(Share *share, bool drops)
 
 void share_replay_report_ready(Share *share)
 {
-    ReplayTask *task = g_new0(ReplayTask, 1);
-    task->kind = WIRE_REPLAY_NONE;
-    task->name = g_strdup("");
+    ReplayTask *task = task_new(WIRE_REPLAY_NONE, BERTH_NODE_NONE, "", false);
     g_mutex_lock(&share->replay->lock);
     g_queue_push_head(&share->replay->waiting, task); /* no flood of events drops it */
     g_mutex_unlock(&share->replay->lock);
@@ -266,6 +269,16 @@ void share_replay_barrier(Share *share, fuse_req_t request)
 {
     ReplayTask *task = task_new(WIRE_REPLAY_NONE, BERTH_NODE_NONE, "", false);
     task->barrier = request;
+    g_mutex_lock(&share->replay->lock);
+    g_queue_push_tail(&share->replay->waiting, task);
+    g_mutex_unlock(&share->replay->lock);
+    go_on(share);
+}
+
+void share_replay_acknowledge(Share *share, int fd)
+{
+    ReplayTask *task = task_new(WIRE_REPLAY_NONE, BERTH_NODE_NONE, "", false);
+    task->client = fd;
     g_mutex_lock(&share->replay->lock);
     g_queue_push_tail(&share->replay->waiting, task);
     g_mutex_unlock(&share->replay->lock);
@@ -358,6 +371,17 @@ bool share_replay_event(Share *share, guint64 parent, const struct inotify_event
         return add(share, task);
     }
     return true;
+}
+
+bool share_replay_change(Share *share, guint64 parent, const char *name, bool is_directory,
+                         guint32 kind)
+{
+    gsize size = strlen(name) + 1;
+    g_autofree struct inotify_event *event = g_malloc0(sizeof(*event) + size);
+    event->mask = kind | (is_directory ? IN_ISDIR : 0);
+    event->len = (guint32)size;
+    memcpy(event->name, name, size);
+    return share_replay_event(share, parent, event);
 }
 
 bool share_replay_move(Share *share, guint64 parent, const char *name, guint64 new_parent,

@@ -28,6 +28,7 @@ typedef struct {
     guint tries;
     bool done;          /* the guest asked for the operation itself */
     fuse_req_t barrier; /* that its acknowledgement answers; or NULL */
+    int client;         /* of an overlay, to be sent the acknowledgement; owned, or -1 */
 } ReplayTask;
 
 struct ShareReplay {

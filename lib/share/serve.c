@@ -88,8 +88,11 @@ static bool serve_next(Share *share, void *bytes)
     if (size < 0)
         return false;
     const struct fuse_buf buffer = {.mem = bytes, .size = (size_t)size};
-    if (!share_replay_handle(share, bytes))
+    if (!share_replay_handle(share, bytes)) {
+        share_hold_enter(share);
         fuse_session_process_buf(share->session, &buffer);
+        share_hold_leave(share);
+    }
     berth_transport_handled(share->transport, bytes);
     berth_transport_flush(share->transport);
     return !fuse_session_exited(share->session);
@@ -107,6 +110,7 @@ static void close_root(ShareRoot *root)
 {
     g_clear_pointer(&root->overlay, berth_overlay_free);
     g_clear_pointer(&root->quota, berth_quota_free);
+    berth_fd_close(&root->hold_fd);
     berth_fd_close(&root->fd);
 }
 
@@ -161,6 +165,7 @@ static void share_free(Share *share)
     berth_transport_free(share->transport);
     berth_fd_close(&share->answers);
     g_hash_table_unref(share->watches);
+    share_hold_clear(share);
     g_mutex_clear(&share->lock);
     g_free(share);
 }
@@ -179,6 +184,7 @@ static Share *share_new(const BerthShareSetup *setup, GError **error)
         return NULL;
     Share *share = g_new0(Share, 1);
     g_mutex_init(&share->lock);
+    share_hold_init(share);
     share->watches = g_hash_table_new(NULL, NULL);
     share->inotify = -1;
     share->marker = -1;
@@ -200,7 +206,7 @@ static Share *share_new(const BerthShareSetup *setup, GError **error)
     share->roots = g_new0(ShareRoot, setup->n_roots);
     share->n_roots = setup->n_roots;
     for (guint i = 0; i < setup->n_roots; i++)
-        share->roots[i].fd = -1;
+        share->roots[i].fd = share->roots[i].hold_fd = -1;
     share_locks_init(share);
     return share;
 }
@@ -273,6 +279,7 @@ static int open_roots(Share *share, const BerthShareSetup *setup)
         last_fd = MAX(last_fd, share->roots[i].fd);
         if (share->roots[i].overlay != NULL)
             last_fd = MAX(last_fd, berth_overlay_last_fd(share->roots[i].overlay));
+        last_fd = MAX(last_fd, share->roots[i].hold_fd);
         if (share->roots[i].quota != NULL)
             last_fd = MAX(last_fd, berth_quota_fd(share->roots[i].quota));
     }
@@ -311,6 +318,7 @@ static bool begin(Share *share, guint8 *bytes, gsize *ret_size, bool *ret_again)
     *ret_size = (gsize)size;
     share_quotas_resume(share);
     *ret_again = make_nodes(share, header.pid == WIRE_REPLAY_INIT_PID);
+    share_reviews_resume(share, *ret_again);
     if (*ret_again)
         berth_handles_restore(share->handles, share_open_again, share);
     return true;
@@ -334,6 +342,7 @@ static void serve(Share *share, const BerthShareSetup *setup, guint8 *bytes, gsi
     share_forget_former(share, setup->paths);
     if (is_again)
         share_catch_up(share, all_watched, until);
+    share_reviews_start(share);
     share_replay_report_ready(share);
     for (guint i = 0; i < THREADS; i++)
         g_thread_join(servers[i]);

@@ -32,6 +32,8 @@ typedef struct {
     guint64 node;
     struct BerthOverlay *overlay; /* its changes are kept there; or NULL */
     struct Share *share;          /* for the overlay */
+    int hold_fd;                  /* where clients of the overlay connect; or -1 */
+    struct Settled *settled;      /* before this server, and not shown yet: review.c; or NULL */
     struct BerthQuota *quota;     /* owned; NULL: no limit */
     const char *path;             /* as in BerthShareRoot */
     BerthNodeKey key;
@@ -70,6 +72,12 @@ typedef struct Share {
     ShareEchoes *echoes; /* echo.c */
     ShareReplay *replay; /* replay.c */
     gint waits;          /* threads that wait for a lock */
+    struct {
+        GMutex lock;
+        GCond changed;
+        guint holds;    /* clients that no request may disturb */
+        guint requests; /* under way */
+    } hold;             /* review.c */
 } Share;
 
 /* A file as it is now, and as the guest sees it. */
@@ -255,12 +263,39 @@ bool share_replay_is_done(Share *share);
  * the replay has to see others. */
 bool share_replay_is_in(Share *share, guint64 parent);
 
+/* Repeat the change @kind, one of inotify's, of @name in @parent. False: as share_replay_event. */
+bool share_replay_change(Share *share, guint64 parent, const char *name, bool is_directory,
+                         guint32 kind);
+
+/* Send the client @fd (taken) BERTH_OVERLAY_SHOWN once all changes so far were repeated. */
+void share_replay_acknowledge(Share *share, int fd);
+
 /* Report to the keeper that the guest is ready for this server, once it has handled all that was
  * sent to it so far. */
 void share_replay_report_ready(Share *share);
 
 /* Handle a message of the carrier or a request of its replay, checked; false: it is neither. */
 bool share_replay_handle(Share *share, const guint8 *message);
+
+/* ---- changes that are accepted or discarded (review.c) ---- */
+
+void share_hold_init(Share *share);
+void share_hold_clear(Share *share);
+
+/* A request of the guest's begins, once no client has an overlay; and ends. */
+void share_hold_enter(Share *share);
+void share_hold_leave(Share *share);
+
+/* Wait until no client has an overlay. It may get one meanwhile: what the caller handles is older
+ * then than all that the client does. */
+void share_hold_wait(Share *share);
+
+/* Read what was settled before this server, which has the nodes and not yet the open files of a
+ * former one if it @is_again. */
+void share_reviews_resume(Share *share, bool is_again);
+
+/* Show the guest what that was, and serve clients. */
+void share_reviews_start(Share *share);
 
 /* ---- the guest's requests ---- */
 

@@ -261,7 +261,7 @@ def test_bytes_of_chance_at_a_share_that_keeps_changes(source, secret, tmp_path,
         send_bytes_of_chance(kernel, top, random.Random(seed))
         assert state(source) == before
         assert sorted(os.listdir(tmp_path)) == names and secret.read_text() == "not shared"
-        assert sorted(os.listdir(layer)) == ["records", "upper", "work"]
+        assert sorted(os.listdir(layer)) == ["hold", "records", "upper", "work"]
     finally:
         server.end()
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "overlay/overlay.h"
 #include "overlay/review.h"
+#include "overlay/settled.h"
 
 #include "base/error.h"
 #include "base/fd.h"
@@ -291,6 +292,40 @@ static void test_a_link_of_the_host_is_not_followed(Fixture *fixture, gconstpoin
     g_assert_false(g_file_test(leaked, G_FILE_TEST_EXISTS));
 }
 
+static void test_settled(Fixture *fixture, gconstpointer data)
+{
+    const BerthOverlayChange changes[] = {
+        {(char *)"d/new\n file", BERTH_CHANGE_ADDED, false, false},
+        {(char *)"old", BERTH_CHANGE_DELETED, true, true},
+    };
+    g_autoptr(GPtrArray) none = berth_overlay_take_settled(fixture->overlay);
+    g_assert_cmpuint(none->len, ==, 0);
+    g_assert_true(berth_overlay_add_settled(fixture->overlay, &changes[0], true, NULL));
+    g_assert_true(berth_overlay_add_settled(fixture->overlay, &changes[1], false, NULL));
+    g_autoptr(GPtrArray) list = berth_overlay_take_settled(fixture->overlay);
+    g_assert_cmpuint(list->len, ==, 2);
+    for (guint i = 0; i < 2; i++) {
+        const BerthOverlaySettled *settled = list->pdata[i];
+        g_assert_cmpstr(settled->path, ==, changes[i].path);
+        g_assert_cmpint(settled->kind, ==, changes[i].kind);
+        g_assert_cmpint(settled->is_directory, ==, changes[i].is_directory);
+        g_assert_cmpint(settled->accepted, ==, i == 0);
+    }
+    g_autoptr(GPtrArray) empty = berth_overlay_take_settled(fixture->overlay);
+    g_assert_cmpuint(empty->len, ==, 0);
+}
+
+static void test_settled_damaged(Fixture *fixture, gconstpointer data)
+{
+    static const char text[] = "\0a\0a0\0a0-\0a9-x\0d3/kept\0a0-cut";
+    g_autofree char *file = at(fixture, "layer", "settled");
+    g_assert_true(g_file_set_contents(file, text, sizeof(text) - 1, NULL));
+    g_autoptr(GPtrArray) list = berth_overlay_take_settled(fixture->overlay);
+    g_assert_cmpuint(list->len, ==, 2); /* one that is cut names no file, which does no harm */
+    g_assert_cmpstr(((BerthOverlaySettled *)list->pdata[0])->path, ==, "kept");
+    g_assert_false(g_file_test(file, G_FILE_TEST_EXISTS));
+}
+
 int main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
@@ -301,6 +336,8 @@ int main(int argc, char **argv)
     ADD("accept", test_accept);
     ADD("discard", test_discard);
     ADD("conflicts", test_conflicts);
+    ADD("settled", test_settled);
+    ADD("settled/damaged", test_settled_damaged);
     ADD("missing-directory", test_a_missing_directory_is_an_error);
     ADD("link", test_a_link_of_the_host_is_not_followed);
     return g_test_run();

@@ -34,14 +34,19 @@ def test_changes_are_reviewed(host, busybox, shared):
     assert changes() == {"d": "mode", "d/deep": "modified", "edited": "modified", "gone": "deleted", "new": "added"}
     (shared / "followed").write_text("by the host\n")
     eventually(lambda: sh(f"cat {at}/followed") == "by the host\n", what="the host's text")
-    assert host("accept", busybox, check=False).returncode == 1
 
-    host("terminate", busybox)
+    sh(f"cd {at}/new && (while ! [ -e stop ]; do sleep 0.1; done; cat x >> y; pwd >> y) </dev/null >/dev/null 2>&1 &")
     host("accept", busybox, shared / "new")
     host("discard", busybox, shared / "gone")
     assert changes() == {"d": "mode", "d/deep": "modified", "edited": "modified"}
     assert (shared / "new/x").read_text() == "x\n" and (shared / "edited").read_text() == "edited\n"
-    assert sh(f"cd {at} && cat edited gone new/x") == "guest\ngone\nx\n"
-    host("terminate", busybox)
+    assert sh(f"cd {at} && cat edited gone new/x") == "guest\ngone\nx\n"  # at once
+    sh(f"touch {at}/new/stop")
+    eventually(lambda: sh(f"cat {at}/new/y", check=False) == f"x\n{at}/new\n", what="the program that works in new/")
+
+    host("terminate", busybox)  # and of a stopped distro
+    assert changes() == {"d": "mode", "d/deep": "modified", "edited": "modified", "new/stop": "added", "new/y": "added"}
+    host("discard", busybox, shared / "new/stop")
     host("accept", busybox)
     assert changes() == {} and (shared / "edited").read_text() == "guest\n"
+    assert (shared / "new/y").read_text() == f"x\n{at}/new\n" and not (shared / "new/stop").exists()
