@@ -3,8 +3,8 @@
  * berth-guest — the only file in the initramfs. As PID 1 it brings the machine up (boot/boot.c) and
  * hands PID 1 to the distro's init; `--agent FD` is the agent alone, as an ordinary process over a
  * socket, and `--carry FUSE PORT ROOT [NEXT]` a share's carrier alone. As `berthpath`,
- * `berth-fsmonitor` or a name of host/berth_host.h it is that command. The other words are the host's, which runs this program in
- * sessions (copy/copy.h, copy/file.h, mount/mount.h, ssh/ssh.h).
+ * `berth-fsmonitor` or a name of host/berth_host.h it is that command. The other words are the
+ * host's, which runs this program in sessions (copy/copy.h, copy/file.h, mount/mount.h, ssh/ssh.h).
  */
 #include "agent/agent.h"
 #include "agent/ssh_agent.h"
@@ -35,11 +35,12 @@
 static int usage(void)
 {
     fputs("usage: berth-guest --agent FD [--no-listeners | --device NAME] [--calls SOCKET]\n"
-          "                   [--cgroups DIRECTORY]\n"
-          "       berth-guest --carry FUSE PORT ROOT [NEXT]\n"
+          "                   [--cgroups DIRECTORY] [--carrier FD]\n"
+          "       berth-guest --carry FUSE PORT ROOT [NEXT AGENT]\n"
           "Serve sessions over the stream socket FD, or carry the messages of the FUSE descriptor\n"
           "mounted at ROOT over the stream socket PORT, and after its end over the next\n"
-          "connection to the listening socket NEXT. Without arguments: only as PID 1.\n",
+          "connection to the listening socket NEXT. AGENT is a socket to a carrier's agent, and\n"
+          "--carrier one to an agent's carrier. Without arguments: only as PID 1.\n",
           stderr);
     return 2;
 }
@@ -68,12 +69,14 @@ static void on_lost(void *data)
     close(connection);
 }
 
-static int run_carrier(const char *fuse, const char *port, const char *root, const char *next)
+/* @words are those of --carry. */
+static int run_carrier(char *const *words)
 {
     CarrierPort ports = {.next = -1};
-    Carrier carrier = {.root = root, .lost = on_lost, .data = &ports};
-    if (!read_fd(fuse, &carrier.fuse) || !read_fd(port, &carrier.port) ||
-        (next != NULL && !read_fd(next, &ports.next)))
+    Carrier carrier = {.root = words[2], .lost = on_lost, .data = &ports, .agent = -1};
+    if (!read_fd(words[0], &carrier.fuse) || !read_fd(words[1], &carrier.port) ||
+        (words[3] != NULL &&
+         (!read_fd(words[3], &ports.next) || !read_fd(words[4], &carrier.agent))))
         return usage();
     ports.port = carrier.port;
     signal(SIGPIPE, SIG_IGN); /* which a virtio port never causes */
@@ -92,6 +95,9 @@ static bool read_options(char *const *words, AgentOptions *options)
             options->calls = *++words;
         else if (strcmp(*words, "--cgroups") == 0 && words[1] != NULL)
             options->cgroups = *++words;
+        else if (strcmp(*words, "--carrier") == 0 && words[1] != NULL &&
+                 read_fd(words[1], &options->shares.link))
+            words++;
         else
             return false;
     }
@@ -141,8 +147,8 @@ int main(int argc, char **argv)
         return ssh_session_run(argv);
     if (ssh_is(argc, argv))
         return ssh_run(argc, argv);
-    if ((argc == 5 || argc == 6) && strcmp(argv[1], "--carry") == 0)
-        return run_carrier(argv[2], argv[3], argv[4], argv[5]);
+    if ((argc == 5 || argc == 7) && strcmp(argv[1], "--carry") == 0)
+        return run_carrier(argv + 2);
     if (argc > 1 && strcmp(argv[1], WIRE_GUEST_COPY) == 0)
         return copy_main(argv + 2);
     if (argc > 1 && strcmp(argv[1], WIRE_GUEST_FILE) == 0)

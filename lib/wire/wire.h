@@ -125,8 +125,9 @@ typedef enum {
                         NAME..."); the host's names. After CONFIG, and on changes */
     WIRE_SHARES = 8, /* paths:list, of each directory that the guest sees: the host's, the guest's;
                         the answer to SHARE, and on changes */
-    WIRE_FREEZE = 9,  /* no payload; write the file systems to the disk and freeze all processes of
-                         the distro, until THAW: the machine is to be suspended */
+    WIRE_FREEZE = 9,  /* no payload; write the file systems to the disk, freeze all processes of
+                         the distro, and send berth-share nothing, until THAW: the machine is to be
+                         suspended */
     WIRE_THAW = 10,   /* no payload; let them continue. After a wake CLOCK comes before it */
     WIRE_UNSHARE = 7, /* no payload; the shares will not be served any more */
 

@@ -36,7 +36,7 @@ def turns(pid):
 
 
 class Agent:
-    def __init__(self, *options, user=None):
+    def __init__(self, *options, user=None, pass_fds=()):
         assert GUEST, "BERTH_GUEST must name the berth-guest program"
         ours, theirs = socket.socketpair()
         # What a sanitizer keeps of freed memory is not what the agent uses.
@@ -45,7 +45,7 @@ class Agent:
         self.process = subprocess.Popen(
             [GUEST, "--agent", str(theirs.fileno()), *options],
             executable=f"/proc/self/fd/{program}" if user else GUEST,
-            pass_fds=[theirs.fileno(), *([program] if user else [])],
+            pass_fds=[theirs.fileno(), *pass_fds, *([program] if user else [])],
             env={**os.environ, "ASAN_OPTIONS": sanitizer},
             stdin=subprocess.DEVNULL, cwd="/", user=user, extra_groups=[] if user else None)
         theirs.close()

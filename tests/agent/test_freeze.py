@@ -1,6 +1,9 @@
 # SPDX-License-Identifier: MIT
 """FREEZE and THAW, with a directory in place of the hierarchy of control groups."""
 
+import socket
+import struct
+
 import pytest
 import wire
 
@@ -121,3 +124,97 @@ def test_no_hierarchy(start_agent, tmp_path):
         assert host.until_machine(wire.FROZEN).string() == ""
         host.queue(wire.frame(wire.THAW))
         assert host.run("echo", "on").stdout == b"on\n"
+
+
+# ---- the carrier of the shares ----
+
+HOLD, RELEASE, HELD = 1, 2, 3  # of carrier_link.h
+WORD = struct.Struct("=II")
+
+
+class Carrier:
+    def __init__(self):
+        self.socket, self.agents = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        self.socket.settimeout(180)
+
+    def hears(self):
+        return WORD.unpack(self.socket.recv(64))
+
+    def says(self, word, number):
+        self.socket.send(WORD.pack(word, number))
+
+
+@pytest.fixture
+def carrier():
+    made = Carrier()
+    yield made
+    made.socket.close()
+    made.agents.close()
+
+
+@pytest.fixture
+def sharing(start_agent, groups, carrier):
+    number = carrier.agents.fileno()
+    started = start_agent("--no-listeners", "--cgroups", str(groups.root), "--carrier", str(number), pass_fds=[number])
+    carrier.agents.close()
+    return started.host
+
+
+def freeze_processes(host, groups):
+    host.queue(wire.frame(wire.FREEZE))
+    host.until(lambda: groups.are("1"))
+    for name in groups.names:
+        groups.report(name, 1)
+
+
+
+def test_requests_to_shares_are_held_once_all_is_frozen(sharing, groups, carrier):
+    for count in range(1, 6):
+        freeze_processes(sharing, groups)
+        assert carrier.hears() == (HOLD, count)
+        assert sharing.run("echo", "on").stdout == b"on\n"
+        assert len(sharing.find(wire.FROZEN)) == count - 1
+        carrier.says(HELD, count)
+        sharing.until(lambda: len(sharing.find(wire.FROZEN)) == count)
+        sharing.queue(wire.frame(wire.THAW))
+        sharing.until(lambda: groups.are("0"))
+        assert carrier.hears() == (RELEASE, 0)
+        for name in groups.names:
+            groups.report(name, 0)
+
+
+def test_a_thaw_while_requests_are_under_way(sharing, groups, carrier):
+    """The answer to the former hold comes late, and is not taken for that to the next."""
+    freeze_processes(sharing, groups)
+    assert carrier.hears() == (HOLD, 1)
+    sharing.queue(wire.frame(wire.THAW))
+    sharing.until(lambda: groups.are("0"))
+    assert carrier.hears() == (RELEASE, 0)
+    carrier.says(HELD, 1)
+    freeze_processes(sharing, groups)
+    assert carrier.hears() == (HOLD, 2)
+    carrier.says(HELD, 1)
+    assert sharing.run("echo", "on").stdout == b"on\n"
+    assert sharing.find(wire.FROZEN) == []
+    carrier.says(HELD, 2)
+    assert sharing.until_machine(wire.FROZEN).string() == ""
+
+
+def test_the_carriers_end_ends_the_wait(sharing, groups, carrier):
+    freeze_processes(sharing, groups)
+    assert carrier.hears() == (HOLD, 1)
+    carrier.socket.close()
+    assert sharing.until_machine(wire.FROZEN).string() == ""
+    sharing.queue(wire.frame(wire.THAW))
+    sharing.until(lambda: groups.are("0"))
+
+
+def test_what_cannot_be_frozen_holds_nothing(sharing, groups, carrier):
+    file = groups.root / "user.slice" / "cgroup.freeze"
+    file.unlink()
+    file.mkdir()
+    sharing.queue(wire.frame(wire.FREEZE))
+    assert sharing.until_machine(wire.FROZEN).string() == "Is a directory"
+    sharing.queue(wire.frame(wire.THAW))
+    assert sharing.run("echo", "on").stdout == b"on\n"
+    assert carrier.hears() == (RELEASE, 0)

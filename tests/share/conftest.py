@@ -79,12 +79,15 @@ class Carried:
         self.next = socket.socket(socket.AF_UNIX)
         self.next.bind("")  # a name that is nobody else's
         self.next.listen()
+        self.agent, link = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         self.log = directory.parent / "carrier.log"
         with open(self.log, "w") as log:
             self.carrier = subprocess.Popen(
-                [BUILD / "berth-guest", "--carry", str(fuse), str(port.fileno()), directory, str(self.next.fileno())],
-                pass_fds=[fuse, port.fileno(), self.next.fileno()], stderr=log)
+                [BUILD / "berth-guest", "--carry", str(fuse), str(port.fileno()), directory, str(self.next.fileno()),
+                 str(link.fileno())],
+                pass_fds=[fuse, port.fileno(), self.next.fileno(), link.fileno()], stderr=log)
         port.close()
+        link.close()
         os.close(fuse)
 
     def join(self):
@@ -106,6 +109,7 @@ class Carried:
         self.carrier.kill()
         self.carrier.wait()
         self.next.close()
+        self.agent.close()
 
 
 class Mounted(Carried):

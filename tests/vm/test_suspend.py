@@ -1,5 +1,7 @@
 """Suspended and woken: sessions, files, ports and the clock are as if nothing had been in between."""
+import hashlib
 import os
+import shutil
 import signal
 import socket
 import subprocess
@@ -181,3 +183,50 @@ def test_a_share_sees_what_changed(host):
             assert (directory / "from-guest").read_text() == f"{i}\n"
     finally:
         host("unregister", "sharing")
+
+
+USER = """
+set -e
+cd "$1"
+i=0
+while [ ! -e stop ]; do
+    i=$((i + 1))
+    echo $i >>log
+    echo $i >number
+    test "$(cat number)" = $i
+    mkdir d; touch d/new; mv d/new d/old; chmod 600 d/old; rm d/old; rmdir d
+    md5sum -c sums >/dev/null
+done
+seq 1 $i | cmp - log
+echo "$i rounds"
+"""
+
+
+def test_requests_to_a_share_go_on(host, distro):
+    """Whatever is under way at a suspend: a change that failed would end the program, one made twice too."""
+    directory = (host.root / "home").resolve() / f"under-way-{distro}"
+    directory.mkdir()
+    (directory / "data").write_bytes(os.urandom(1 << 20))
+    (directory / "sums").write_text(hashlib.md5((directory / "data").read_bytes()).hexdigest() + "  data\n")
+    programs = [directory / str(i) for i in range(3)]
+    for program in programs:
+        shutil.copytree(directory, program, ignore=lambda at, names: [name for name in names if name.isdigit()])
+    guest = f"/mnt/host{directory}"
+    spawned = [host.spawn("run", "-d", distro, "--", "sh", "-c", USER, "sh", f"{guest}/{program.name}", text=True,
+                          stdout=subprocess.PIPE, stderr=subprocess.STDOUT) for program in programs]
+    def lines(program):
+        log = program / "log"
+        return len(log.read_text().splitlines()) if log.exists() else 0
+    def goes_on(before):
+        """Or one has ended, which its output explains."""
+        return any(process.poll() is not None for process in spawned) or all(
+            lines(program) > count for program, count in zip(programs, before))
+    for _ in range(10):
+        before = [lines(program) for program in programs]
+        eventually(lambda: goes_on(before), what="a round")
+        suspend(host, distro)
+        host.run(distro, "true")
+    for program in programs:
+        (program / "stop").touch()
+    ends = [process.communicate(timeout=300)[0] for process in spawned]
+    assert [end.split()[1:] for end in ends] == [["rounds"]] * 3, ends

@@ -23,6 +23,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/signalfd.h>
+#include <sys/socket.h>
 #include <sys/timerfd.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -40,7 +41,7 @@ typedef struct {
     Channel *channel;
     Source port;
     Source children;
-    Source lost_share; /* the host's server of the shares ended, or their carrier */
+    Source carrier; /* of the shares */
     Shares shares;
     Source timer; /* retries a power request, or ends the grace period; one at a time */
     SessionHost host;
@@ -240,13 +241,23 @@ static void handle_power(Agent *agent, const WireFrame *frame)
 
 /* ---- shares ---- */
 
-static void on_lost_share(Source *source, uint32_t events)
+/* The file system was unmounted, and its carrier ended. */
+static void end_shares(Agent *agent)
 {
-    Agent *agent = container_of(source, Agent, lost_share);
-    char bytes[64];
-    if (read(source->fd, bytes, sizeof(bytes)) <= 0)
-        loop_close(&agent->loop, source); /* the file system was unmounted, and its carrier ended */
-    else if (agent->connected)
+    loop_close(&agent->loop, &agent->carrier);
+    agent->shares.link = -1;
+    host_tasks_unshared(&agent->tasks);
+}
+
+static void on_carrier(Source *source, uint32_t events)
+{
+    Agent *agent = container_of(source, Agent, carrier);
+    CarrierMessage message;
+    if (recv(source->fd, &message, sizeof(message), MSG_DONTWAIT) != sizeof(message))
+        end_shares(agent);
+    else if (message.word == CARRIER_HELD)
+        host_tasks_held(&agent->tasks, message.number);
+    else if (message.word == CARRIER_LOST && agent->connected)
         shares_report(&agent->shares, &agent->channel->out);
 }
 
@@ -496,8 +507,8 @@ static int start(Agent *agent)
         agent->options->calls != NULL ? calls_listen(&agent->calls, agent->options->calls) : 0;
     if (listening < 0)
         log_line("%s: %s", agent->options->calls, strerror(-listening));
-    if (agent->shares.lost >= 0)
-        loop_add(&agent->loop, &agent->lost_share, agent->shares.lost, EPOLLIN, on_lost_share);
+    if (agent->shares.link >= 0)
+        loop_add(&agent->loop, &agent->carrier, agent->shares.link, EPOLLIN, on_carrier);
 
     static const BootWatchEvents boot_events = {on_boot_stage, on_booted};
     agent->boot = boot_watch_new(&agent->loop, agent->options->init, agent->options->handover,
@@ -525,7 +536,7 @@ static void stop(Agent *agent)
     boot_watch_free(agent->boot);
     loop_close(&agent->loop, &agent->port);
     loop_close(&agent->loop, &agent->timer);
-    loop_close(&agent->loop, &agent->lost_share);
+    loop_close(&agent->loop, &agent->carrier);
     loop_close(&agent->loop, &agent->children);
     close(agent->loop.epoll);
     channel_reset(agent->channel);
@@ -545,8 +556,10 @@ int agent_run(const AgentOptions *options)
     agent.host.loop = &agent.loop;
     agent.host.ssh_agent = &agent.calls.ssh_agent;
     agent.host.out = &agent.channel->out;
-    agent.tasks = (HostTasks){
-        .options = options, .out = &agent.channel->out, .connected = &agent.connected};
+    agent.tasks = (HostTasks){.options = options,
+                              .out = &agent.channel->out,
+                              .connected = &agent.connected,
+                              .shares = &agent.shares};
     agent.relays = (Relays){.loop = &agent.loop, .out = &agent.channel->out};
     agent.calls =
         (Calls){.loop = &agent.loop, .out = &agent.channel->out, .user = &agent.host.user};

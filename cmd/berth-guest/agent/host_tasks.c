@@ -48,7 +48,7 @@ void host_tasks_freeze(HostTasks *tasks)
         tasks->freezes = true;
         return;
     }
-    pid_t pid = tasks->freezer != 0
+    pid_t pid = tasks->freezer != 0 || tasks->holding
                     ? -EBUSY
                     : freezer_start(tasks->options->cgroups, tasks->options->in_machine);
     if (pid < 0)
@@ -67,6 +67,8 @@ static void thaw(const HostTasks *tasks)
 /* A freezer that still runs may be about to freeze another group: thaw again after its end. */
 void host_tasks_thaw(HostTasks *tasks)
 {
+    tasks->holding = false;
+    shares_say(tasks->shares, CARRIER_RELEASE, 0);
     tasks->thaws = tasks->freezer != 0;
     tasks->freezes = false;
     if (tasks->thaws)
@@ -74,13 +76,43 @@ void host_tasks_thaw(HostTasks *tasks)
     thaw(tasks);
 }
 
+/* Only now: a process whose request the carrier holds does not freeze. */
+static void hold(HostTasks *tasks)
+{
+    tasks->holding = shares_say(tasks->shares, CARRIER_HOLD, ++tasks->holds);
+    if (!tasks->holding)
+        answer(tasks, WIRE_FROZEN, 0);
+}
+
+static void end_hold(HostTasks *tasks)
+{
+    if (tasks->holding)
+        answer(tasks, WIRE_FROZEN, 0);
+    tasks->holding = false;
+}
+
+/* An earlier number is of a hold that THAW ended. */
+void host_tasks_held(HostTasks *tasks, uint32_t number)
+{
+    if (number == tasks->holds)
+        end_hold(tasks);
+}
+
+void host_tasks_unshared(HostTasks *tasks)
+{
+    end_hold(tasks);
+}
+
 static void on_frozen(HostTasks *tasks, int wait_status)
 {
+    int problem = problem_of(wait_status);
     tasks->freezer = 0;
-    if (!tasks->thaws) {
-        answer(tasks, WIRE_FROZEN, problem_of(wait_status));
+    if (!tasks->thaws && problem != 0)
+        answer(tasks, WIRE_FROZEN, problem);
+    else if (!tasks->thaws)
+        hold(tasks);
+    if (!tasks->thaws)
         return;
-    }
     tasks->thaws = false;
     thaw(tasks);
     if (tasks->freezes) {

@@ -2,7 +2,8 @@
  *
  * host_tasks — what the host asks of the whole distro and what takes a while: to grow the file
  * system, and to freeze all processes. A child process does each, so that the loop goes on; its
- * end is the answer.
+ * end is the answer. Once the processes are frozen, the carrier of the shares holds what they have
+ * asked for, before the answer.
  */
 #pragma once
 
@@ -19,6 +20,9 @@ typedef struct {
     pid_t freezer;         /* the one that freezes the distro, or 0 */
     bool thaws;            /* thaw again once the freezer, which was killed, has ended */
     bool freezes;          /* and then freeze: FREEZE came after THAW. Only while @thaws */
+    const Shares *shares;
+    uint32_t holds; /* how often the carrier was asked to hold */
+    bool holding;   /* it has not answered the last of these */
 } HostTasks;
 
 /* Handle GROW; the answer is GROWN. */
@@ -27,6 +31,10 @@ void host_tasks_grow(HostTasks *tasks, const WireFrame *frame);
 /* Handle FREEZE, to which FROZEN is the answer, and THAW. */
 void host_tasks_freeze(HostTasks *tasks);
 void host_tasks_thaw(HostTasks *tasks);
+
+/* The carrier answers, or has ended. */
+void host_tasks_held(HostTasks *tasks, uint32_t number);
+void host_tasks_unshared(HostTasks *tasks);
 
 /* A child process has ended. */
 void host_tasks_reaped(HostTasks *tasks, pid_t pid, int wait_status);

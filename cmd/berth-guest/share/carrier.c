@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "carrier.h"
 
+#include "carrier_link.h"
 #include "own_answers.h"
 #include "replayer.h"
 #include "under_way.h"
@@ -27,6 +28,9 @@
 #define INIT_MAX    256u
 #define RETRY_MSEC  100
 
+/* The number of the carrier's own request, which no request of the kernel's has. */
+#define PROBE_UNIQUE (UINT64_MAX - 1)
+
 /* A notification that waits for its thread. */
 typedef struct Notification Notification;
 struct Notification {
@@ -36,6 +40,16 @@ struct Notification {
     uint8_t bytes[];
 };
 
+/* Whether requests are sent. A probe is a request whose answer shows that the host has read all
+ * before it, or that it is still there: a server that ended with a suspended machine took what it
+ * was sent without a trace. */
+typedef enum {
+    FLOWING,
+    HOLDING, /* until the probe and all changes are answered */
+    HELD,
+    RELEASING, /* until the probe is answered, or its server has ended */
+} Hold;
+
 typedef struct {
     const Carrier *carrier;
     pthread_mutex_t lock;
@@ -43,6 +57,9 @@ typedef struct {
     bool connected; /* the host's server is there */
     bool sending;   /* a thread is within a message */
     UnderWay under_way;
+    Hold hold;
+    uint32_t hold_number;   /* of the agent's CARRIER_HOLD */
+    bool probing;           /* the probe is under way */
     uint8_t init[INIT_MAX]; /* the kernel's INIT */
     uint32_t init_size;     /* 0: it was not sent yet */
     bool init_answered;     /* the kernel has its answer; that of another server is dropped */
@@ -160,7 +177,7 @@ static bool try_request(State *state, uint64_t unique, const uint8_t *bytes, siz
 /* A new request waits for those that another server was to answer. */
 static bool may_send(const State *state)
 {
-    return state->connected && !state->sending;
+    return state->connected && !state->sending && state->hold == FLOWING;
 }
 
 /* Send a request once the host is there. A server that went before it had the whole request did
@@ -213,12 +230,78 @@ static void acknowledge(State *state, const ReplayDone *done)
                                           .unique = done->sequence,
                                           .nodeid = (uint64_t)-done->result};
     pthread_mutex_lock(&state->lock);
-    while (state->sending)
+    while (state->sending || state->hold != FLOWING)
         pthread_cond_wait(&state->changed, &state->lock);
     if (state->connected && done->server == state->servers)
         send_now(state, (const uint8_t *)&header, sizeof(header));
     pthread_mutex_unlock(&state->lock);
 }
+
+/* ---- holding requests ---- */
+
+/* The lock is held, in all of these. */
+static void report_if_held(State *state)
+{
+    const CarrierMessage message = {CARRIER_HELD, state->hold_number};
+    if (state->hold != HOLDING || state->probing || under_way_has_change(&state->under_way))
+        return;
+    state->hold = HELD;
+    send(state->carrier->agent, &message, sizeof(message), MSG_NOSIGNAL);
+}
+
+/* One that is under way already will do, since nothing was sent after it. */
+static void send_probe(State *state)
+{
+    const struct fuse_in_header probe = {.len = sizeof(probe),
+                                         .opcode = FUSE_STATFS,
+                                         .unique = PROBE_UNIQUE,
+                                         .nodeid = FUSE_ROOT_ID};
+    if (state->probing)
+        return;
+    state->probing = true;
+    while (state->sending)
+        pthread_cond_wait(&state->changed, &state->lock);
+    state->probing = state->connected;
+    if (state->connected && !send_now(state, (const uint8_t *)&probe, sizeof(probe)))
+        state->connected = state->probing = false;
+}
+
+static void end_probe(State *state)
+{
+    state->probing = false;
+    if (state->hold == RELEASING)
+        state->hold = FLOWING;
+    pthread_cond_broadcast(&state->changed);
+}
+
+static void handle_agent(State *state, const CarrierMessage *message)
+{
+    if (message->word == CARRIER_HOLD) {
+        state->hold = HOLDING;
+        state->hold_number = message->number;
+        send_probe(state);
+        report_if_held(state);
+    } else if (message->word == CARRIER_RELEASE && state->hold != FLOWING) {
+        state->hold = RELEASING;
+        send_probe(state);
+        if (!state->probing)
+            end_probe(state);
+    }
+}
+
+static void *follow_agent(void *data)
+{
+    State *state = data;
+    CarrierMessage message;
+    while (recv(state->carrier->agent, &message, sizeof(message), 0) == sizeof(message)) {
+        pthread_mutex_lock(&state->lock);
+        handle_agent(state, &message);
+        pthread_mutex_unlock(&state->lock);
+    }
+    return NULL; /* there is no agent */
+}
+
+/* ---- what the guest knows itself ---- */
 
 /* The host must not take a replay's requests for a change to make. No other has this pid. */
 static void mark_replay(const State *state, uint8_t *bytes)
@@ -361,6 +444,9 @@ static void deliver(State *state, const uint8_t *bytes, uint32_t size)
         state->init_answered = true;
         mounts = waited && state->carrier->mounted != NULL;
     }
+    if (header.unique == PROBE_UNIQUE)
+        end_probe(state);
+    report_if_held(state);
     pthread_mutex_unlock(&state->lock);
     ssize_t written = waited ? write(state->carrier->fuse, bytes, size) : 0;
     (void)written; /* ENOENT: it was interrupted meanwhile */
@@ -376,10 +462,12 @@ static void disconnect(State *state)
     state->connected = false;
     while (state->sending)
         pthread_cond_wait(&state->changed, &state->lock);
-    under_way_mark(&state->under_way, false);
+    under_way_mark(&state->under_way, state->hold != FLOWING);
     while (under_way_drop(&state->under_way, &unique))
         if (unique != init_unique(state))
             fail_request(state, unique);
+    end_probe(state);
+    report_if_held(state);
     pthread_mutex_unlock(&state->lock);
 
     uint8_t rest[4096];
@@ -462,7 +550,7 @@ int carrier_run(const Carrier *carrier)
 {
     static State state = {.lock = PTHREAD_MUTEX_INITIALIZER, .changed = PTHREAD_COND_INITIALIZER};
     void *(*const threads[])(void *) = {carry_requests, repeat_requests, carry_notifications,
-                                        carry_servers};
+                                        carry_servers, follow_agent};
     pthread_t thread;
     ReplayDone done;
     state.carrier = carrier;

@@ -12,12 +12,16 @@
  * INIT that the first one got, whose reply is dropped, and then the requests in flight that may be
  * asked twice (under_way.h), in a thread of their own: their replies must be read meanwhile. Other
  * requests in flight fail with EIO.
+ *
+ * A suspend of the machine ends the server too. So the agent may have the carrier hold all requests
+ * before it, and wait for those that would fail (carrier_link.h).
  */
 #pragma once
 
 typedef struct {
     int fuse;                    /* of /dev/fuse, mounted */
     int port;                    /* non-blocking */
+    int agent;                   /* of carrier_link.h, or -1 */
     const char *root;            /* where it is mounted */
     void (*mounted)(void *data); /* INIT was answered, or NULL */
     void (*lost)(void *data);    /* the port is drained and ready for another server */

@@ -13,6 +13,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mount.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -49,14 +50,14 @@ static int mount_on(const char *root, int fuse)
 /* The carrier's. */
 typedef struct {
     const char *root;
-    int pipe; /* to the agent */
+    int link; /* to the agent */
 } Mount;
 
 static void on_lost(void *data)
 {
     const Mount *mount = data;
-    ssize_t written = write(mount->pipe, "", 1);
-    (void)written; /* the agent has gone, and the machine with it */
+    const CarrierMessage message = {.word = CARRIER_LOST};
+    send(mount->link, &message, sizeof(message), MSG_NOSIGNAL); /* or the machine ends */
 }
 
 /* Read further ahead, in several requests at once: an answer comes from far away. The kernel limits
@@ -74,11 +75,12 @@ static void on_mounted(void *data)
     file_write(path, READ_AHEAD_KB);
 }
 
-__attribute__((noreturn)) static void carry(int fuse, int port, int pipe, const char *root)
+__attribute__((noreturn)) static void carry(int fuse, int port, int link, const char *root)
 {
-    Mount mount = {root, pipe};
+    Mount mount = {root, link};
     const Carrier carrier = {.fuse = fuse,
                              .port = port,
+                             .agent = link,
                              .root = root,
                              .mounted = on_mounted,
                              .lost = on_lost,
@@ -90,7 +92,7 @@ __attribute__((noreturn)) static void carry(int fuse, int port, int pipe, const 
 static int fork_carrier(Shares *shares, int fuse, int port, void (*become)(void *data), void *data)
 {
     int pair[2];
-    if (pipe2(pair, O_CLOEXEC) < 0)
+    if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) < 0)
         return -errno;
     pid_t pid = fork();
     if (pid == 0) {
@@ -104,7 +106,7 @@ static int fork_carrier(Shares *shares, int fuse, int port, void (*become)(void 
         close(pair[0]);
         return -problem;
     }
-    shares->lost = pair[0];
+    shares->link = pair[0];
     shares->carrier = (int)syscall(SYS_pidfd_open, pid, 0);
     return shares->carrier < 0 ? -errno : 0;
 }
@@ -151,6 +153,13 @@ void shares_report(const Shares *shares, WireBuffer *out)
     wire_put_u32(out, shares->gid);
     wire_put_string(out, shares->root);
     wire_frame_end(out, begin);
+}
+
+bool shares_say(const Shares *shares, CarrierWord word, uint32_t number)
+{
+    const CarrierMessage message = {word, number};
+    return shares->link >= 0 && send(shares->link, &message, sizeof(message),
+                                     MSG_NOSIGNAL | MSG_DONTWAIT) == sizeof(message);
 }
 
 void shares_end(Shares *shares)

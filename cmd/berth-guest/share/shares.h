@@ -8,8 +8,11 @@
  */
 #pragma once
 
+#include "carrier_link.h"
+
 #include "wire/wire.h"
 
+#include <stdbool.h>
 #include <sys/types.h>
 
 #define SHARES_NAME     "host"
@@ -17,8 +20,8 @@
 
 /* The state that PID 1 hands to the agent. */
 typedef struct {
-    int carrier; /* pidfd of the carrier, or -1: there are no shares */
-    int lost;    /* a byte comes for each server of the host that has ended; EOF with the carrier */
+    int carrier;  /* pidfd of the carrier, or -1: there are no shares */
+    int link;     /* of carrier_link.h, to the carrier, or -1 */
     uint32_t uid; /* of the default user */
     uint32_t gid;
     char root[SHARES_ROOT_MAX];
@@ -26,7 +29,7 @@ typedef struct {
 
 #define SHARES_NONE                                                                                \
     {                                                                                              \
-        .carrier = -1, .lost = -1                                                                  \
+        .carrier = -1, .link = -1                                                                  \
     }
 
 /* Mount below @directory ("/mnt/"), and fork the carrier, which calls @become(@data) first. 0, or
@@ -36,6 +39,9 @@ int shares_mount(Shares *shares, const char *directory, void (*become)(void *dat
 
 /* SHARE: the port is open, and waits for a server. */
 void shares_report(const Shares *shares, WireBuffer *out);
+
+/* Send a word of carrier_link.h to the carrier. False: there is none. */
+bool shares_say(const Shares *shares, CarrierWord word, uint32_t number);
 
 /* End the file system: what uses it gets ENOTCONN, and its directory is empty. */
 void shares_end(Shares *shares);

@@ -142,6 +142,14 @@ static bool is_release(const Request *request)
     return request->opcode == FUSE_RELEASE || request->opcode == FUSE_RELEASEDIR;
 }
 
+bool under_way_has_change(const UnderWay *under_way)
+{
+    for (size_t i = 0; i < under_way->count; i++)
+        if (under_way->requests[i].message == NULL)
+            return true;
+    return false;
+}
+
 /* Releases come first: if the former server did one, the next may give its handle's number to an
  * OPEN. */
 static Request *next(const UnderWay *under_way)

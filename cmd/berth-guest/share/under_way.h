@@ -54,6 +54,9 @@ void under_way_mark(UnderWay *under_way, bool excused);
 /* Remove a request that is not to be sent again, if there is one: true, with its number. */
 bool under_way_drop(UnderWay *under_way, uint64_t *ret_unique);
 
+/* Whether a request is under way that may not be asked twice. */
+bool under_way_has_change(const UnderWay *under_way);
+
 /* Copy the next request that is to be sent again to @ret_message, of UNDER_WAY_KEPT_MAX bytes, with
  * an INTERRUPT behind it if it was interrupted. It is not to be sent again then. The size of both
  * in bytes; 0: there is none. */
