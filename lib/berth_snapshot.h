@@ -19,9 +19,10 @@ typedef struct {
     gpointer user_data;
 } BerthSnapshotFuncs;
 
-/* Take a snapshot of the stopped distro @name, called @tag, or by the local time if NULL.
- * *@ret_tag: free with g_free. Errors: "distro.not-found", "distro.busy", "instance.running";
- * "snapshot.tag", "snapshot.exists", "snapshot.no-space", "snapshot.*". */
+/* Take a snapshot of the distro @name, called @tag, or by the local time if NULL. A running distro
+ * is suspended meanwhile. *@ret_tag: free with g_free. Errors: "distro.not-found", "distro.busy";
+ * "snapshot.tag", "snapshot.exists", "snapshot.no-space", "snapshot.woken", "snapshot.*";
+ * "suspend.busy", "suspend.*". */
 bool berth_snapshot_take(Berth *berth, const char *name, const char *tag,
                          const BerthSnapshotFuncs *funcs, char **ret_tag, GError **error);
 

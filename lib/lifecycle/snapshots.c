@@ -1,15 +1,104 @@
 /* SPDX-License-Identifier: MIT */
 #include "snapshots.h"
 
+#include "reach.h"
 #include "stop.h"
 
 #include "base/error.h"
+#include "base/fd.h"
 #include "instance/client/runtime.h"
+#include "instance/control/hello.h"
 
 #include <string.h>
 #include <sys/stat.h>
 
-#define STAT_BLOCK G_GUINT64_CONSTANT(512) /* the unit of st_blocks on every file system */
+#define SUSPEND_ANSWER_SEC 90 /* the keeper answers sooner, however slow the guest is */
+#define STAT_BLOCK         G_GUINT64_CONSTANT(512) /* the unit of st_blocks on every file system */
+
+/* --- taking ----------------------------------------------------------------------------------- */
+
+/* One snapshot. */
+typedef struct {
+    Berth *berth;
+    const BerthDistro *distro;
+    BerthClaim *claim;
+    const char *tag;
+    const BerthSnapshotWatch *watch;
+    int keeper; /* the connection, or -1 */
+} Taking;
+
+static bool is_suspended(gpointer user_data, GError **error)
+{
+    const Taking *taking = user_data;
+    g_autoptr(BerthInstanceStatus) status = berth_request_status(taking->keeper, error);
+    if (status == NULL)
+        return false;
+    if (strcmp(status->state, "suspended") == 0)
+        return true;
+    berth_manage_set_woken(taking->distro, error);
+    return false;
+}
+
+static bool take(const Taking *taking, BerthSnapshot **ret_snapshot, GError **error)
+{
+    const BerthSnapshotRest rest = {is_suspended, (gpointer)taking};
+    return berth_manage_snapshot(taking->berth->registry, taking->claim, taking->distro,
+                                 taking->tag, taking->keeper >= 0 ? &rest : NULL, taking->watch,
+                                 ret_snapshot, error);
+}
+
+/* Say how long the distro did nothing because of the snapshot. */
+static void notice_pause(const Taking *taking, gint64 usec)
+{
+    g_autofree char *line = g_strdup_printf("%s was suspended for %.1f s", taking->distro->name,
+                                            (double)usec / G_USEC_PER_SEC);
+    if (taking->watch->notice != NULL)
+        taking->watch->notice(line, taking->watch->user_data);
+}
+
+/* Suspend the distro, take the snapshot, and wake it, also if there is none. */
+static bool take_between(const Taking *taking, BerthSnapshot **ret_snapshot, GError **error)
+{
+    g_autoptr(GError) problem = NULL;
+    g_autoptr(BerthSnapshot) snapshot = NULL;
+    const BerthWaiting *waiting = &taking->berth->waiting;
+    gint64 began_usec = g_get_monotonic_time();
+    if (!berth_manage_check_snapshot(taking->berth->registry, taking->distro, taking->tag, error) ||
+        !berth_request_suspend(taking->keeper, waiting, error))
+        return false;
+    bool taken = take(taking, &snapshot, &problem);
+    GError **wake_error = taken ? &problem : NULL;
+    bool woken = berth_request_wait(taking->keeper, waiting, wake_error);
+    if (taken && !woken)
+        g_prefix_error(&problem, "the snapshot %s was taken, but: ", snapshot->tag);
+    if (problem != NULL) {
+        g_propagate_error(error, g_steal_pointer(&problem));
+        return false;
+    }
+    notice_pause(taking, g_get_monotonic_time() - began_usec);
+    *ret_snapshot = g_steal_pointer(&snapshot);
+    return true;
+}
+
+static bool take_running(Taking *taking, BerthSnapshot **ret_snapshot, GError **error)
+{
+    g_autoptr(GError) problem = NULL;
+    berth_autofd int keeper = berth_reach_connect(taking->berth, taking->distro, &problem);
+    g_autoptr(BerthInstanceStatus) status = NULL;
+    if (keeper >= 0) {
+        berth_reach_limit_waiting(keeper, SUSPEND_ANSWER_SEC);
+        status = berth_request_status(keeper, &problem);
+    }
+    taking->keeper = keeper;
+    bool ok = status != NULL && (strcmp(status->state, "suspended") == 0
+                                     ? take(taking, ret_snapshot, &problem)
+                                     : take_between(taking, ret_snapshot, &problem));
+    if (ok)
+        return true;
+    berth_hello_name_distro(&problem, taking->distro->name);
+    g_propagate_error(error, g_steal_pointer(&problem));
+    return false;
+}
 
 bool berth_snapshots_take(Berth *berth, const char *name, const char *tag,
                           const BerthSnapshotWatch *watch, char **ret_tag, GError **error)
@@ -19,9 +108,18 @@ bool berth_snapshots_take(Berth *berth, const char *name, const char *tag,
     g_autoptr(BerthDistro) distro = NULL;
     g_autoptr(BerthSnapshot) snapshot = NULL;
     g_autoptr(BerthClaim) claim =
-        berth_handle_claim_stopped(berth, name, BERTH_WORK_SNAPSHOT, &distro, error);
-    if (claim == NULL ||
-        !berth_manage_snapshot(berth->registry, claim, distro, tag, watch, &snapshot, error))
+        berth_handle_claim(berth, name, BERTH_WORK_SNAPSHOT, &distro, error);
+    if (claim == NULL || berth_handle_runtime(berth, error) == NULL)
+        return false;
+    g_autoptr(GError) problem = NULL;
+    Taking taking = {berth, distro, claim, tag, watch, -1};
+    bool stopped =
+        berth_runtime_require_stopped(berth->layout->runtime, distro->id, distro->name, &problem);
+    if (!stopped && strcmp(berth_error_id(problem), "instance.running") != 0) {
+        g_propagate_error(error, g_steal_pointer(&problem));
+        return false;
+    }
+    if (!(stopped ? take(&taking, &snapshot, error) : take_running(&taking, &snapshot, error)))
         return false;
     *ret_tag = g_strdup(snapshot->tag);
     return true;

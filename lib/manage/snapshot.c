@@ -8,6 +8,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <sys/stat.h>
 
 /* The local time as a tag that is free. Free with g_free. */
 static char *make_tag(const GPtrArray *snapshots, const char *stamp)
@@ -48,26 +49,77 @@ static BerthSnapshot *name_snapshot(const GPtrArray *snapshots, const BerthDistr
     return snapshot;
 }
 
-static bool copy_disk(BerthClaim *claim, const BerthDistro *distro, const BerthSnapshot *snapshot,
-                      const BerthSnapshotWatch *watch, GError **error)
-{
-    g_autofree char *file = berth_snapshot_file(snapshot, distro->disk);
-    berth_autofd int disk = berth_hold_open(distro, BERTH_HOLD_READ, "snapshot.open", error);
-    g_autoptr(BerthTemp) temp =
-        disk >= 0 ? berth_temp_new_for("snapshot", file, BERTH_TEMP_DEFAULT, error) : NULL;
-    return temp != NULL && berth_claim_add_file(claim, file, berth_temp_fd(temp), error) &&
-           berth_snapshot_copy(disk, distro->disk, temp, "snapshot", watch, error) &&
-           berth_temp_commit(temp, error);
-}
-
-bool berth_manage_snapshot(BerthRegistry *registry, BerthClaim *claim, const BerthDistro *distro,
-                           const char *tag, const BerthSnapshotWatch *watch,
-                           BerthSnapshot **ret_snapshot, GError **error)
+bool berth_manage_check_snapshot(BerthRegistry *registry, const BerthDistro *distro,
+                                 const char *tag, GError **error)
 {
     g_autoptr(GPtrArray) snapshots = berth_registry_snapshots(registry, distro, error);
     g_autoptr(BerthSnapshot) snapshot =
         snapshots != NULL ? name_snapshot(snapshots, distro, tag, error) : NULL;
-    if (snapshot == NULL || !copy_disk(claim, distro, snapshot, watch, error) ||
+    return snapshot != NULL;
+}
+
+void berth_manage_set_woken(const BerthDistro *distro, GError **error)
+{
+    g_autofree char *hint = g_strdup_printf(
+        "try again when nothing uses it, or stop it: berth terminate %s", distro->name);
+    berth_error_set(error, BERTH_ERROR_BUSY, "snapshot.woken", hint,
+                    "%s was woken while its disk was copied", distro->name);
+}
+
+/* A disk that rests is locked by its keeper. */
+static int open_disk(const BerthDistro *distro, const BerthSnapshotRest *rest, GError **error)
+{
+    if (rest == NULL)
+        return berth_hold_open(distro, BERTH_HOLD_READ, "snapshot.open", error);
+    int fd = open(distro->disk, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
+    if (fd < 0)
+        berth_error_set_errno(error, errno, "snapshot.open", "%s", distro->disk);
+    return fd;
+}
+
+/* Every write changes the time: a copy is whole if the disk has the same as before. */
+static bool check_rest(int disk, const struct stat *before, const BerthDistro *distro,
+                       const BerthSnapshotRest *rest, GError **error)
+{
+    struct stat after;
+    if (fstat(disk, &after) == 0 && after.st_size == before->st_size &&
+        after.st_mtim.tv_sec == before->st_mtim.tv_sec &&
+        after.st_mtim.tv_nsec == before->st_mtim.tv_nsec)
+        return rest->is_suspended(rest->user_data, error);
+    berth_manage_set_woken(distro, error);
+    return false;
+}
+
+static bool copy_disk(BerthClaim *claim, const BerthDistro *distro, const BerthSnapshot *snapshot,
+                      const BerthSnapshotRest *rest, const BerthSnapshotWatch *watch,
+                      GError **error)
+{
+    struct stat before = {0};
+    g_autofree char *file = berth_snapshot_file(snapshot, distro->disk);
+    berth_autofd int disk = open_disk(distro, rest, error);
+    g_autoptr(BerthTemp) temp =
+        disk >= 0 ? berth_temp_new_for("snapshot", file, BERTH_TEMP_DEFAULT, error) : NULL;
+    if (temp == NULL)
+        return false;
+    if (fstat(disk, &before) < 0) {
+        berth_error_set_errno(error, errno, "snapshot.open", "%s", distro->disk);
+        return false;
+    }
+    return berth_claim_add_file(claim, file, berth_temp_fd(temp), error) &&
+           berth_snapshot_copy(disk, distro->disk, temp, "snapshot", watch, error) &&
+           (rest == NULL || check_rest(disk, &before, distro, rest, error)) &&
+           berth_temp_commit(temp, error);
+}
+
+bool berth_manage_snapshot(BerthRegistry *registry, BerthClaim *claim, const BerthDistro *distro,
+                           const char *tag, const BerthSnapshotRest *rest,
+                           const BerthSnapshotWatch *watch, BerthSnapshot **ret_snapshot,
+                           GError **error)
+{
+    g_autoptr(GPtrArray) snapshots = berth_registry_snapshots(registry, distro, error);
+    g_autoptr(BerthSnapshot) snapshot =
+        snapshots != NULL ? name_snapshot(snapshots, distro, tag, error) : NULL;
+    if (snapshot == NULL || !copy_disk(claim, distro, snapshot, rest, watch, error) ||
         !berth_registry_add_snapshot(registry, snapshot, error))
         return false;
     *ret_snapshot = g_steal_pointer(&snapshot);

@@ -18,13 +18,30 @@ typedef struct {
     gpointer user_data;
 } BerthSnapshotWatch;
 
-/* Take a snapshot of @distro, which the caller has claimed with @claim and found stopped. @tag
- * NULL: named by the local time. *@ret_snapshot: free with berth_snapshot_free. Errors:
- * "snapshot.tag"; BERTH_ERROR_EXISTS, "snapshot.exists"; those of snapshot_copy.h, hold.h and
- * disk/file/temp.h, "snapshot.*". */
+/* Of a distro whose keeper holds the disk, but has no QEMU that writes it. */
+typedef struct {
+    /* Whether that is still so; asked after the copy. False with an error. */
+    bool (*is_suspended)(gpointer user_data, GError **error);
+    gpointer user_data;
+} BerthSnapshotRest;
+
+/* Take a snapshot of @distro, which the caller has claimed with @claim and found stopped; or, with
+ * @rest, suspended. @tag NULL: named by the local time. *@ret_snapshot: free with
+ * berth_snapshot_free. Errors: "snapshot.tag"; BERTH_ERROR_EXISTS, "snapshot.exists";
+ * BERTH_ERROR_BUSY, "snapshot.woken", if the disk was written meanwhile; those of snapshot_copy.h,
+ * hold.h and disk/file/temp.h, "snapshot.*". */
 bool berth_manage_snapshot(BerthRegistry *registry, BerthClaim *claim, const BerthDistro *distro,
-                           const char *tag, const BerthSnapshotWatch *watch,
-                           BerthSnapshot **ret_snapshot, GError **error);
+                           const char *tag, const BerthSnapshotRest *rest,
+                           const BerthSnapshotWatch *watch, BerthSnapshot **ret_snapshot,
+                           GError **error);
+
+/* Check that @distro may have a further snapshot called @tag, or NULL, before it is suspended for
+ * one. Errors: "snapshot.tag", "snapshot.exists". */
+bool berth_manage_check_snapshot(BerthRegistry *registry, const BerthDistro *distro,
+                                 const char *tag, GError **error);
+
+/* Set "snapshot.woken". */
+void berth_manage_set_woken(const BerthDistro *distro, GError **error);
 
 /* Remove the snapshots @tags of @distro, which the caller has claimed with @claim; it may run. None
  * is removed if one does not exist. Errors: BERTH_ERROR_NOT_FOUND, "snapshot.not-found". */

@@ -469,8 +469,8 @@ static const Tool tools[] = {
     {"terminate", "Stop a distro", "Power a distro off, with all that runs in it", .changes = true,
      .destructive = true, .parameters = named_parameters, .build = build_terminate},
     {"snapshot", "Take a snapshot",
-     "Keep a copy of a stopped distro's disk, to go back to, and return its tag. Disk space may be "
-     "needed for all that the disk has in it",
+     "Keep a copy of a distro's disk, to go back to, and return its tag. A running distro is "
+     "suspended meanwhile, and goes on. Disk space may be needed for all that the disk has in it",
      .changes = true, .parameters = snapshot_parameters, .build = build_snapshot},
     {"restore", "Go back to a snapshot",
      "Give a stopped distro the disk of a snapshot. What is replaced becomes the snapshot "

@@ -261,7 +261,7 @@ def test_running(box):
     box("snapshot", "box", "it").ok()
     write(box, "two")
     box("start", "box").ok()
-    for words in (["snapshot", "box"], ["restore", "box", "it"], ["undo", "box"]):
+    for words in (["restore", "box", "it"], ["undo", "box"]):
         result = box(*words).failed(1, "instance.running", "box is running")
         assert "berth terminate box" in result.hint
     box("suspend", "box").ok()

@@ -51,3 +51,22 @@ def test_snapshot_after_a_crash_and_of_another_size(host, scratch):
     host("undo", scratch)
     assert host.info(scratch)["disk_size"] == size
     assert look(host, scratch) == before and grown[:-2] == before[:-2] and grown != before
+
+
+def test_of_a_running_distro(host, scratch):
+    """What was not on the disk yet is in the snapshot, and the programs go on."""
+    fill(host, scratch, "old")
+    host.shell(scratch, "sleep 1000 > /dev/null 2>&1 & echo $! > /pid")
+    data = host.shell(scratch, "md5sum < /data").stdout
+    assert host("snapshot", scratch, "it").stdout == "it\n"
+    assert host.info(scratch)["state"] == "running"
+    host.shell(scratch, "kill -0 $(cat /pid) && echo new > /mark && rm /data")
+    host("suspend", scratch)
+    host("snapshot", scratch, "asleep")
+    assert host.info(scratch)["state"] == "suspended"
+    assert host.shell(scratch, "kill -0 $(cat /pid) && cat /mark").stdout == "new\n"
+    host("restore", "--terminate", scratch, "it")
+    assert host.shell(scratch, "cat /mark; md5sum < /data").stdout == "old\n" + data
+    host("terminate", scratch)
+    host("restore", scratch, "asleep")
+    assert host.shell(scratch, "cat /mark; ls /data 2>&1 | head -c 3").stdout.startswith("new\nls:")
