@@ -81,10 +81,12 @@ static void record_sender(BerthStack *stack, const guint8 *frame, gsize size)
         berth_replies_record(&stack->replies, &packet, stack->last_frame_usec);
 }
 
-/* Report the first frame that wakes a suspended guest. */
+/* Count @frame if it wakes a suspended guest, and report the first. */
 static void report_wake(BerthStack *stack, const guint8 *frame, gsize size)
 {
-    if (stack->on_wake == NULL || !berth_wake_frame(frame, size))
+    bool wakes = berth_wake_frame(frame, size);
+    stack->counters.active += wakes;
+    if (stack->on_wake == NULL || !wakes)
         return;
     void (*on_wake)(gpointer user_data) = stack->on_wake;
     stack->on_wake = NULL;
@@ -195,6 +197,15 @@ static void forward_reset(BerthStack *stack, gsize size)
     reset_client(stack, &packet);
 }
 
+/* Whether the guest sends data or begins something: to look up an address is not enough. */
+static bool guest_is_active(const guint8 *frame, gsize size)
+{
+    BerthPacket packet;
+    return berth_packet_read(frame, size, &packet) &&
+           (packet.protocol == IPPROTO_TCP || packet.protocol == IPPROTO_UDP) &&
+           berth_wake_frame(frame, size);
+}
+
 /* Whether the frame was given to libslirp. */
 static bool handle_frame(BerthStack *stack, gsize size)
 {
@@ -203,6 +214,7 @@ static bool handle_frame(BerthStack *stack, gsize size)
     if (verdict != BERTH_FILTER_PASS)
         return false;
     stack->counters.bytes_in += size;
+    stack->counters.active += guest_is_active(stack->frame, size);
     size = berth_nat_from_guest(&stack->nat, stack->frame, size);
     BerthNameserverVerdict name = berth_nameserver_handle(stack->nameserver, stack->frame, size);
     if (name == BERTH_NAMESERVER_UNREACHABLE)

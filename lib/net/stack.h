@@ -38,6 +38,8 @@ typedef struct {
     guint64 verdicts[BERTH_FILTER_VERDICTS]; /* frames from the guest, by verdict */
     guint64 bytes_in;                        /* of frames from the guest that passed */
     BerthOutboxCounters out;                 /* to the guest */
+    guint64 active; /* frames both ways that have data or whose sender waits (wake.h), without
+                       those in which the guest asks for an address */
     BerthDnsCounters dns;
 } BerthStackCounters;
 

@@ -288,6 +288,41 @@ static void test_unknown_station_wakes(World *world, gconstpointer data)
     accept_in_guest(world);
 }
 
+static void on_active(int errnum, const BerthStackCounters *counters, gpointer user_data)
+{
+    g_assert_cmpint(errnum, ==, 0);
+    *(guint64 *)user_data = counters->active;
+}
+
+static guint64 active_frames(World *world)
+{
+    guint64 active = G_MAXUINT64;
+    berth_net_get_counters(world->net, on_active, &active);
+    while (active == G_MAXUINT64)
+        g_main_context_iteration(NULL, TRUE);
+    return active;
+}
+
+/* Connecting and sending is activity, answers and acknowledgements are none. */
+static void test_active_frames_are_counted(World *world, gconstpointer data)
+{
+    introduce(world);
+    settle_net(world->net);
+    guint64 before = active_frames(world);
+    for (guint i = 0; i < 5; i++)
+        introduce(world);
+    settle_net(world->net);
+    g_assert_cmpuint(active_frames(world), ==, before);
+    berth_autofd int client = connect_client(world);
+    accept_in_guest(world);
+    guint64 connected = active_frames(world);
+    g_assert_cmpuint(connected, >, before);
+    watch(world);
+    g_assert_cmpint(write(client, "hello", 5), ==, 5);
+    expect_wakes(world, 1);
+    g_assert_cmpuint(active_frames(world), >, connected);
+}
+
 static void test_answers_do_not_wake(World *world, gconstpointer data)
 {
     introduce(world);
@@ -327,6 +362,7 @@ int main(int argc, char **argv)
     ADD("end-of-an-open-connection-wakes", test_end_of_an_open_connection_wakes);
     ADD("unknown-station-wakes", test_unknown_station_wakes);
     ADD("answers-do-not-wake", test_answers_do_not_wake);
+    ADD("active-frames-are-counted", test_active_frames_are_counted);
     ADD("datagram-to-a-suspended-guest-wakes-it-once",
         test_datagram_to_a_suspended_guest_wakes_it_once);
     return g_test_run();
