@@ -68,6 +68,8 @@ static const BerthField machine_fields[] = {
     {"boot-timeout", BERTH_FIELD_UINT, MEMBER(boot_timeout_sec), "60"},
     {"init-timeout", BERTH_FIELD_UINT, MEMBER(init_timeout_sec), "60"},
     {"stop-timeout", BERTH_FIELD_UINT, MEMBER(stop_timeout_sec), "30"},
+    {"idle", BERTH_FIELD_WORD, MEMBER(idle), "never", .words = berth_idle_words},
+    {"idle-timeout", BERTH_FIELD_UINT, MEMBER(idle_timeout_sec), "60", 1},
     {NULL},
 };
 
@@ -215,6 +217,8 @@ BerthMachine *berth_machine_new(const BerthDistro *distro, const BerthSettings *
     machine->boot_timeout_sec = settings->boot_timeout_sec;
     machine->init_timeout_sec = settings->init_timeout_sec;
     machine->stop_timeout_sec = settings->stop_timeout_sec;
+    machine->idle = settings->idle;
+    machine->idle_timeout_sec = settings->idle_timeout_sec;
 
     BerthAccess access = {0};
     if (!berth_machine_access(machine, machine->host_allowed, &access, error))

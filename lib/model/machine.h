@@ -100,6 +100,8 @@ typedef struct {
     guint boot_timeout_sec;
     guint init_timeout_sec;
     guint stop_timeout_sec;
+    guint idle; /* BerthIdleAction */
+    guint idle_timeout_sec;
 } BerthMachine;
 
 /* Create the machine of @distro. @template_text is templates/machines/<arch>.conf. Errors:

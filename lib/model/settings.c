@@ -14,6 +14,7 @@
 #define TIB (G_GUINT64_CONSTANT(1) << 40)
 
 static const char *const accel_words[] = {"auto", "kvm", "tcg", NULL};
+const char *const berth_idle_words[] = {"suspend", "stop", "never", NULL};
 
 static bool check_ports(const char *text, GError **error)
 {
@@ -105,6 +106,10 @@ const BerthField berth_settings_fields[] = {
      .help = "seconds that commands wait for the distro's init to finish starting"},
     {"stop-timeout", BERTH_FIELD_UINT, offsetof(BerthSettings, stop_timeout_sec), "30", 0, 3600,
      .help = "seconds an orderly power-off may take before it is forced"},
+    {"idle", BERTH_FIELD_WORD, offsetof(BerthSettings, idle), "suspend", .words = berth_idle_words,
+     .help = "what becomes of a distro that nobody uses: suspend, stop, or never either"},
+    {"idle-timeout", BERTH_FIELD_UINT, offsetof(BerthSettings, idle_timeout_sec), "60", 1,
+     30 * 24 * 3600, .help = "seconds without activity until then"},
     {"log-size", BERTH_FIELD_SIZE, offsetof(BerthSettings, log_size), "1M", 4096, GIB,
      .help = "how much of a distro's console output is kept"},
     {"kernel", BERTH_FIELD_STRING, offsetof(BerthSettings, kernel),

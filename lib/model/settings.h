@@ -20,6 +20,9 @@ G_BEGIN_DECLS
 
 typedef enum { BERTH_ACCEL_AUTO, BERTH_ACCEL_KVM, BERTH_ACCEL_TCG } BerthAccel;
 
+/* What a keeper does with an idle distro. */
+typedef enum { BERTH_IDLE_SUSPEND, BERTH_IDLE_STOP, BERTH_IDLE_NEVER } BerthIdleAction;
+
 typedef struct {
     guint accel;            /* BerthAccel */
     guint64 memory;         /* of the guest, bytes; 0: half of the host's, at most 8 GiB */
@@ -47,6 +50,8 @@ typedef struct {
     guint boot_timeout_sec; /* until the guest's agent answers */
     guint init_timeout_sec; /* until sessions stop waiting for the guest's init */
     guint stop_timeout_sec; /* until an orderly power-off is forced */
+    guint idle;             /* BerthIdleAction */
+    guint idle_timeout_sec; /* without activity, until then */
     guint64 log_size;       /* of a distro's console log, bytes */
     char *kernel;           /* path, or NULL: the one that came with berth */
     char *emulator;         /* name on PATH or path, or NULL: the machine template's */
@@ -95,5 +100,8 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(BerthSettings, berth_settings_free)
 
 /* "auto", "kvm" or "tcg". */
 const char *berth_accel_word(BerthAccel accel);
+
+/* The words of BerthIdleAction, NULL-terminated: "suspend", "stop", "never". */
+extern const char *const berth_idle_words[];
 
 G_END_DECLS
