@@ -27,6 +27,7 @@
 #include "berth_forward.h"
 #include "berth_handle.h"
 #include "berth_host.h"
+#include "berth_idle.h"
 #include "berth_instance.h"
 #include "berth_mount.h"
 #include "berth_online.h"

@@ -23,6 +23,7 @@ const Command *const commands[] = {
     &command_start,
     &command_console,
     &command_suspend,
+    &command_keep,
     &command_terminate,
     &command_shutdown,
     &command_unregister,

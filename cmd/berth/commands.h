@@ -53,6 +53,7 @@ extern const Command command_ssh_proxy;
 extern const Command command_start;
 extern const Command command_status;
 extern const Command command_suspend;
+extern const Command command_keep;
 extern const Command command_templates;
 extern const Command command_terminate;
 extern const Command command_umount;

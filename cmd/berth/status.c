@@ -6,6 +6,7 @@
 
 #include "base/size.h"
 #include "json.h"
+#include "status_distro.h"
 
 #include <stdio.h>
 
@@ -56,23 +57,37 @@ static void print_json(const BerthStatus *status)
     json_print(json);
 }
 
+static int run_of_distro(Invocation *invocation, GError **error)
+{
+    g_autoptr(BerthIdleState) state =
+        berth_idle_state(invocation->berth, invocation->subject, error);
+    if (state == NULL)
+        return -1;
+    status_distro_print(state, invocation_flag(invocation, "json"));
+    return 0;
+}
+
 static int run(Invocation *invocation, GError **error)
 {
+    invocation->subject = invocation_first(invocation);
+    if (invocation->subject != NULL)
+        return run_of_distro(invocation, error);
     g_autoptr(BerthStatus) status = berth_status(invocation->berth, error);
     if (status == NULL)
         return -1;
-    if (invocation_flag(invocation, "json"))
-        print_json(status);
-    else
-        print_text(status);
+    (invocation_flag(invocation, "json") ? print_json : print_text)(status);
     return 0;
 }
 
 const Command command_status = {
     .name = "status",
     .spellings = "--status",
-    .synopsis = "[OPTION]...",
+    .synopsis = "[OPTION]... [NAME]",
+    .completes = "distro",
     .summary = "Show what berth has and uses on this host",
+    .details = "With a name: what keeps that distro awake, and when it is suspended or stopped because\n"
+               "nobody uses it.",
+    .max_arguments = 1,
     .options = options,
     .run = run,
 };

@@ -8,7 +8,7 @@ from conftest import check_golden
 from waiting import LIMIT
 
 COMMANDS = ["accept", "cache", "changes", "clone", "code", "compact", "config", "console", "cp", "diff", "discard", "docker-env", "doctor", "export", "forward", "help", "host", "import", "import-in-place", "install",
-            "list", "logs", "manage", "mcp", "mount", "move", "path", "ports", "rename", "report", "resize", "restore", "run", "set-default", "share", "shell", "shutdown", "snapshot", "snapshots", "ssh-config",
+            "keep", "list", "logs", "manage", "mcp", "mount", "move", "path", "ports", "rename", "report", "resize", "restore", "run", "set-default", "share", "shell", "shutdown", "snapshot", "snapshots", "ssh-config",
             "start", "status", "suspend", "templates", "terminate", "umount", "undo", "unregister", "up", "version"]
 
 
@@ -106,7 +106,7 @@ def test_version(berth):
     """The fake QEMU's version, and that of no kernel, since the file is none."""
     version = json.loads(berth("version", "--json").ok())
     assert version["schema"] == 1
-    assert version["protocol"] == 7 and version["control_protocol"] == 3
+    assert version["protocol"] == 7 and version["control_protocol"] == 4
     assert version["version"].startswith("0.") and (version["kernel"], version["qemu"]) == (None, "7.2.0")
     assert berth("version").ok() == f"berth  {version['version']}\nkernel not found\nQEMU   7.2.0\n"
     (berth.support / "vmlinux").write_bytes(b"\x7fELF Linux version %s \0Linux version 6.12.9-berth (root)\0")

@@ -35,6 +35,7 @@ struct Fixture {
     int hung_up;
     int stops;
     int wakes;
+    gint64 kept; /* seconds of the last CONTROL_KEEP */
     bool cannot_suspend;
     bool slow_grow;            /* the test says when the disk has grown */
     guint ports;               /* that there are, or one */
@@ -85,6 +86,12 @@ static inline void wake(gpointer data)
     g_atomic_int_inc(&fixture->wakes);
 }
 
+static inline void keep(guint32 seconds, gpointer data)
+{
+    Fixture *fixture = data;
+    fixture->kept = seconds;
+}
+
 static inline BerthInstanceStatus *status(gpointer data)
 {
     BerthInstanceStatus *is = g_new0(BerthInstanceStatus, 1);
@@ -99,6 +106,12 @@ static inline BerthInstanceStatus *status(gpointer data)
     is->host_ports = g_strdup("3128,8080");
     is->reason = g_strdup("");
     is->memory_kept = G_GUINT64_CONSTANT(5) << 32;
+    is->idle = g_strdup("stop");
+    is->idle_timeout_sec = 70;
+    is->awake = g_strdup("data");
+    is->idle_usec = BERTH_NOT_FORESEEN;
+    is->kept_usec = G_GUINT64_CONSTANT(6) << 32;
+    is->idle_problem = g_strdup("a share is stuck");
     return is;
 }
 
@@ -211,6 +224,7 @@ static const BerthServerOps ops = {
     .grow = grow,
     .suspend = suspend,
     .wake = wake,
+    .keep = keep,
     .status = status,
     .ports = ports,
     .set_rule = set_rule,

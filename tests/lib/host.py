@@ -26,7 +26,8 @@ class Host:
         self.root = Path(tempfile.mkdtemp(prefix="b"))  # short: socket paths are limited to 108 bytes
         self.environment = {key: value for key, value in os.environ.items()
                             if not key.startswith(("BERTH_", "XDG_"))}
-        self.environment.update(HOME=str(self.root / "home"), **settings)
+        # No test is to depend on how long it takes: a suspend is asked for, here or by BERTH_IDLE.
+        self.environment.update({"HOME": str(self.root / "home"), "BERTH_IDLE": "never", **settings})
         for name, directory in {"HOME": "home", **XDG}.items():
             (self.root / directory).mkdir(mode=0o700)
             self.environment[name] = str(self.root / directory)

@@ -20,6 +20,12 @@ static void test_status_and_ports(void)
     g_assert_cmpuint(is->sessions, ==, 0);
     g_assert_cmpstr(is->host_ports, ==, "3128,8080");
     g_assert_cmpuint(is->memory_kept, ==, G_GUINT64_CONSTANT(5) << 32);
+    g_assert_cmpstr(is->idle, ==, "stop");
+    g_assert_cmpuint(is->idle_timeout_sec, ==, 70);
+    g_assert_cmpstr(is->awake, ==, "data");
+    g_assert_cmpuint(is->idle_usec, ==, BERTH_NOT_FORESEEN);
+    g_assert_cmpuint(is->kept_usec, ==, G_GUINT64_CONSTANT(6) << 32);
+    g_assert_cmpstr(is->idle_problem, ==, "a share is stuck");
 
     g_autoptr(GPtrArray) forwards = berth_request_ports(fd, &error);
     g_assert_no_error(error);
@@ -209,6 +215,21 @@ static void test_suspend(void)
     g_assert_false(berth_request_suspend(fd, NULL, &error));
     g_assert_cmpstr(berth_error_id(error), ==, "suspend.guest");
     g_assert_cmpint(g_atomic_int_get(&fixture.wakes), ==, 0);
+    finish(&fixture);
+}
+
+static void test_keep(void)
+{
+    static const guint32 rows[] = {3600, 0, BERTH_KEEP_UNTIL_STOP};
+    Fixture fixture = {.kept = -1};
+    start(&fixture);
+    berth_autofd int fd = client(&fixture);
+    for (gsize i = 0; i < G_N_ELEMENTS(rows); i++) {
+        g_autoptr(GError) error = NULL;
+        g_assert_true(berth_request_keep(fd, rows[i], &error));
+        g_assert_no_error(error);
+        g_assert_cmpint(fixture.kept, ==, rows[i]);
+    }
     finish(&fixture);
 }
 
@@ -454,7 +475,7 @@ static void test_answers_that_make_no_sense(void)
         ControlType type;
         gsize fewest; /* bytes of the payload when there is nothing to tell */
     } rows[] = {
-        {reads_status, CONTROL_STATUS_IS, 7 * 5 + 3 * 4 + 2 * 8},
+        {reads_status, CONTROL_STATUS_IS, 10 * 5 + 4 * 4 + 4 * 8},
         {reads_ports, CONTROL_PORTS_ARE, 1},
         {reads_boot, CONTROL_BOOT_IS, 12},
         {reads_shares, CONTROL_SHARES_ARE, 4},
@@ -508,6 +529,7 @@ int main(int argc, char **argv)
     g_test_add_func("/instance/request/errors-cross-whole", test_errors_cross_whole);
     g_test_add_func("/instance/request/stop", test_stop);
     g_test_add_func("/instance/request/grow", test_grow);
+    g_test_add_func("/instance/request/keep", test_keep);
     g_test_add_func("/instance/request/suspend", test_suspend);
     g_test_add_func("/instance/request/ports-of-the-host", test_ports_of_the_host);
     g_test_add_func("/instance/request/more-ports-of-the-host-than-fit",

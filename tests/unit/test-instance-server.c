@@ -107,6 +107,7 @@ static const struct {
      8},
     {CONTROL_REACH, "\0\0\0\0", 5},
     {CONTROL_REACH_ONE, "\x38\x0c", 2},
+    {CONTROL_KEEP, "\1\0\0\0", 4},
 };
 
 /* The guest's next frame finds no session of this client, nor a freed one. */
@@ -362,6 +363,59 @@ static void test_no_suspend_while_it_grows(void)
     finish(&fixture);
 }
 
+static guint waited_for;
+
+static gboolean count_waited_for(gpointer data)
+{
+    Fixture *fixture = data;
+    waited_for = berth_server_waited_for(fixture->server);
+    return G_SOURCE_REMOVE;
+}
+
+static int open_with(Fixture *fixture, guint32 flags, const char *const *words)
+{
+    int fd = client(fixture);
+    WireBuffer payload = {0};
+    wire_put_u32(&payload, flags);
+    wire_put_string(&payload, "");
+    wire_put_string(&payload, "");
+    wire_put_u32(&payload, 0);
+    wire_put_list(&payload, words);
+    send_frame(fd, WIRE_OPEN, 1, wire_buffer_head(&payload), wire_buffer_size(&payload));
+    wire_buffer_clear(&payload);
+    return fd;
+}
+
+/* What keeps a distro awake, and what only does while it has data. */
+static void test_what_is_waited_for(void)
+{
+    static const char *const shell[] = {NULL};
+    static const char *const command[] = {"sleep", "9", NULL};
+    static const char *const own[] = {WIRE_GUEST_PROGRAM, "mount", NULL};
+    static const struct {
+        guint32 flags;
+        const char *const *words;
+        guint counts;
+    } rows[] = {
+        {0, shell, 1}, {0, command, 1}, {0, own, 0}, {WIRE_OPEN_TTY, shell, 1},
+        {WIRE_OPEN_TTY, own, 1},
+    };
+    for (guint early = 0; early < 2; early++)
+        for (gsize i = 0; i < G_N_ELEMENTS(rows); i++) {
+            Fixture fixture = {.up = early == 0, .guest = silent_guest};
+            start(&fixture);
+            berth_autofd int fd = open_with(&fixture, rows[i].flags, rows[i].words);
+            settle(&fixture);
+            call(&fixture, count_waited_for);
+            g_assert_cmpuint(waited_for, ==, rows[i].counts);
+            berth_fd_close(&fd);
+            settle(&fixture);
+            call(&fixture, count_waited_for);
+            g_assert_cmpuint(waited_for, ==, 0);
+            finish(&fixture);
+        }
+}
+
 int main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
@@ -377,6 +431,7 @@ int main(int argc, char **argv)
     g_test_add_func("/instance/server/one-after-the-other", test_one_after_the_other);
     g_test_add_func("/instance/server/grow-while-another-grows", test_grow_while_another_grows);
     g_test_add_func("/instance/server/who-waits-wakes-the-guest", test_who_waits_wakes_the_guest);
+    g_test_add_func("/instance/server/what-is-waited-for", test_what_is_waited_for);
     g_test_add_func("/instance/server/no-suspend-while-it-grows", test_no_suspend_while_it_grows);
     g_test_add_func("/instance/server/client-that-requests-without-reading",
                     test_client_that_requests_without_reading);

@@ -92,6 +92,12 @@ bool berth_request_suspend(int fd, const BerthWaiting *waiting, GError **error)
     return ask_and_wait(fd, CONTROL_SUSPEND, NULL, 0, waiting, error);
 }
 
+bool berth_request_keep(int fd, guint32 seconds, GError **error)
+{
+    const guint32 payload = GUINT32_TO_LE(seconds);
+    return ask_done(fd, CONTROL_KEEP, &payload, sizeof(payload), error);
+}
+
 bool berth_request_grow(int fd, guint64 size, const BerthWaiting *waiting, GError **error)
 {
     const guint64 payload = GUINT64_TO_LE(size);

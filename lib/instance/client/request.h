@@ -69,6 +69,9 @@ bool berth_request_stop(int fd, BerthStopHow how, guint grace_sec, const BerthWa
  * those of vmm/device_state.h: it goes on. */
 bool berth_request_suspend(int fd, const BerthWaiting *waiting, GError **error);
 
+/* Keep the guest awake for @seconds from now on, waking it; 0: no longer; BERTH_KEEP_UNTIL_STOP. */
+bool berth_request_keep(int fd, guint32 seconds, GError **error);
+
 /* Grow the disk of a guest that is up to @size bytes; returns when its file system has grown.
  * Errors: BERTH_ERROR_NOT_RUNNING, "instance.stopped"; BERTH_ERROR_FAILED, "qmp.command"; once the
  * disk has the size, BERTH_ERROR_GUEST, "resize.guest"; BERTH_ERROR_BUSY, "resize.busy" while

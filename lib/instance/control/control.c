@@ -32,6 +32,9 @@ void berth_instance_status_free(BerthInstanceStatus *status)
     g_free(status->init_status);
     g_free(status->host_ports);
     g_free(status->reason);
+    g_free(status->idle);
+    g_free(status->awake);
+    g_free(status->idle_problem);
     g_free(status);
 }
 
@@ -81,6 +84,12 @@ void berth_control_put_status(WireBuffer *buffer, const BerthInstanceStatus *sta
     wire_put_text(buffer, status->host_ports, STATUS_PORTS_MAX);
     wire_put_text(buffer, status->reason, STATUS_TEXT_MAX);
     wire_put_u64(buffer, status->memory_kept);
+    wire_put_string(buffer, status->idle);
+    wire_put_u32(buffer, status->idle_timeout_sec);
+    wire_put_string(buffer, status->awake);
+    wire_put_u64(buffer, status->idle_usec);
+    wire_put_u64(buffer, status->kept_usec);
+    wire_put_text(buffer, status->idle_problem, STATUS_TEXT_MAX);
     wire_frame_end(buffer, begin);
 }
 
@@ -99,6 +108,12 @@ static BerthInstanceStatus *read_status(WireReader *reader)
     status->host_ports = g_strdup(wire_get_string(reader));
     status->reason = g_strdup(wire_get_string(reader));
     status->memory_kept = wire_get_u64(reader);
+    status->idle = g_strdup(wire_get_string(reader));
+    status->idle_timeout_sec = wire_get_u32(reader);
+    status->awake = g_strdup(wire_get_string(reader));
+    status->idle_usec = wire_get_u64(reader);
+    status->kept_usec = wire_get_u64(reader);
+    status->idle_problem = g_strdup(wire_get_string(reader));
     return status;
 }
 

@@ -17,6 +17,7 @@
  *     CONTROL_STOP                    CONTROL_DONE when QEMU has gone
  *     CONTROL_GROW                    CONTROL_DONE when the guest's file system has grown
  *     CONTROL_SUSPEND                 CONTROL_DONE when its state is kept and QEMU has gone
+ *     CONTROL_KEEP                    CONTROL_DONE
  *     CONTROL_BOOT                    CONTROL_BOOT_IS
  *     CONTROL_WATCH                   CONTROL_PORTS_ARE now and at each change; CONTROL_DONE when
  *                                     it stops
@@ -63,7 +64,8 @@ typedef enum {
     CONTROL_STATUS_IS = 81,  /* state:string accel:string keeper_pid:u32 qemu_pid:u32
                                 uptime_usec:u64 sessions:u32 kernel:string init:string
                                 init_status:string host_ports:string reason:string
-                                memory_kept:u64 */
+                                memory_kept:u64 idle:string idle_timeout_sec:u32 awake:string
+                                idle_usec:u64 kept_usec:u64 idle_problem:string */
     CONTROL_PORTS_ARE = 82,  /* (1:u8 rule:string host_port:u16 origin:u8 state:u8 owner:string
                                 reason:string addresses:list, of the legs that are open)* more:u8, 2
                                 when another frame goes on with it, else 0 */
@@ -75,7 +77,12 @@ typedef enum {
     /* effect:u8 (BerthSharesEffect) skipped:list, a line for each share that cannot be served */
     CONTROL_SHARES_SET = 89,
     CONTROL_SUSPEND = 90, /* nothing */
+    CONTROL_KEEP = 91,    /* seconds:u32, to keep it awake from now on; 0: no longer;
+                             BERTH_KEEP_UNTIL_STOP */
 } ControlType;
+
+#define BERTH_KEEP_UNTIL_STOP G_MAXUINT32
+#define BERTH_NOT_FORESEEN    G_MAXUINT64 /* a time that nobody knows */
 
 /* CONTROL_SET_SHARES is answered within this time, however slow the guest is. */
 #define BERTH_SHARES_WAIT_SEC 10
@@ -106,6 +113,12 @@ typedef struct {
     char *host_ports;  /* host ports allowed until it stops: numbers and commas, or "" */
     char *reason;      /* why it is paused, or "" */
     guint64 memory_kept; /* bytes of the host's that it takes while it is suspended, else 0 */
+    char *idle;          /* "suspend", "stop" or "never" */
+    guint idle_timeout_sec;
+    char *awake;        /* what keeps it awake (model/idle.h); "" unless it runs */
+    guint64 idle_usec;  /* until it is taken for idle; BERTH_NOT_FORESEEN: not known */
+    guint64 kept_usec;  /* of berth keep, that are left; BERTH_NOT_FORESEEN: until it stops */
+    char *idle_problem; /* why it could not be suspended the last time, or "" */
 } BerthInstanceStatus;
 
 void berth_instance_status_free(BerthInstanceStatus *status);

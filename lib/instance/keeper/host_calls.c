@@ -312,3 +312,8 @@ void berth_host_calls_free(BerthHostCalls *calls)
     g_hash_table_unref(calls->by_guest);
     g_free(calls);
 }
+
+guint berth_host_calls_open(const BerthHostCalls *calls)
+{
+    return g_hash_table_size(calls->by_guest);
+}

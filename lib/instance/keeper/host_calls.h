@@ -38,6 +38,9 @@ void berth_host_calls_follow(BerthHostCalls *calls, pid_t pid);
 /* Handle a frame of the guest on a stream with WIRE_GUEST_STREAM. */
 void berth_host_calls_frame(BerthHostCalls *calls, const WireFrame *frame);
 
+/* How many calls are under way. */
+guint berth_host_calls_open(const BerthHostCalls *calls);
+
 /* The guest is gone: end all calls and their commands. */
 void berth_host_calls_reset(BerthHostCalls *calls);
 

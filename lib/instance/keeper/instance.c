@@ -129,6 +129,7 @@ void berth_instance_come_up(BerthInstance *instance)
     berth_port_notices_set_up(instance->port_notices, g_get_monotonic_time());
     berth_server_set_up(instance->server, true);
     berth_sockets_set_up(instance->sockets, true);
+    berth_instance_idle_begin(instance);
 }
 
 static void drop_qemu(BerthInstance *instance)
@@ -208,6 +209,7 @@ static const BerthNetProcessEvents network_events = {.log = log_line,
                                                      .failed = on_network_failed,
                                                      .watched = berth_instance_on_watched,
                                                      .wake = berth_instance_on_packet,
+                                                     .counted = berth_instance_on_counted,
                                                      .changed = on_ports_changed};
 
 static void on_call_frame(const WireFrame *frame, gpointer owner)
@@ -270,6 +272,8 @@ BerthInstance *berth_instance_new(BerthMachine *machine, const char *dir, const 
     berth_instance_hold_boot_files(instance);
     instance->on_gone = on_gone;
     instance->user_data = user_data;
+    instance->idle.policy =
+        berth_idle_new((BerthIdleAction)machine->idle, machine->idle_timeout_sec);
     instance->started_usec = berth_clock_boottime();
     instance->life.kernel = g_strdup("");
     instance->life.ends = (BerthGuestEnds)BERTH_GUEST_ENDS_INIT;
@@ -306,6 +310,7 @@ void berth_instance_free(BerthInstance *instance)
     berth_instance_clear_timer(&instance->timer);
     berth_instance_clear_timer(&instance->finisher);
     berth_instance_clear_timer(&instance->shares_timer);
+    berth_instance_idle_clear(instance);
     berth_server_free(instance->server);
     berth_sockets_free(instance->sockets);
     berth_streams_free(instance->streams);

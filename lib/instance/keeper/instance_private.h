@@ -7,6 +7,7 @@
  *     instance_qemu.c      one QEMU process: its start, its events, its end
  *     instance_requests.c  clients' requests
  *     instance_suspend.c   suspend and wake
+ *     instance_idle.c      what keeps it awake, and the suspend without
  *     instance_pause.c     pauses: the host refuses a write to the disk
  *     instance_files.c     the kernel and initramfs, kept open
  */
@@ -22,6 +23,7 @@
 #include "instance/host/host_clock.h"
 #include "instance/host/host_names.h"
 #include "instance/host/host_route.h"
+#include "model/idle.h"
 #include "net_process.h"
 #include "pause.h"
 #include "server.h"
@@ -93,6 +95,15 @@ typedef struct {
     guint stop_grace_sec;
 } Suspension;
 
+/* instance_idle.c */
+typedef struct {
+    BerthIdle policy;
+    GSource *timer;  /* while it is UP, unless idle=never */
+    guint64 frames;  /* of data, of all streams and both ways */
+    guint64 packets; /* of berth-net that count, as last asked */
+    char *problem;   /* why it was not suspended the last time; or NULL */
+} Idle;
+
 struct BerthInstance {
     BerthMachine *machine;
     int dir_fd;       /* its runtime directory, or -1 */
@@ -125,6 +136,7 @@ struct BerthInstance {
     GuestLife life;
     QemuProcess process;
     Suspension suspension;
+    Idle idle;
 };
 
 extern const BerthServerOps berth_instance_server_ops;
@@ -195,6 +207,19 @@ guint64 berth_instance_memory_kept(const BerthInstance *instance);
 void berth_instance_notify_wake_failed(BerthInstance *instance, const GError *error);
 /* Once QMP is gone. */
 void berth_instance_clear_suspension(BerthInstance *instance);
+
+/* The guest is UP: watch whether it is idle, from now on. */
+void berth_instance_idle_begin(BerthInstance *instance);
+/* Event of the network: so many frames were active so far. */
+void berth_instance_on_counted(guint64 packets, gpointer user_data);
+/* It could not be suspended because of @error; or it was. */
+void berth_instance_idle_failed(BerthInstance *instance, const GError *error);
+void berth_instance_idle_succeeded(BerthInstance *instance);
+/* Op of the server: keep it awake for @seconds (control.h). */
+void berth_instance_keep(guint32 seconds, gpointer user_data);
+/* Fill in the members of @status about idleness. */
+void berth_instance_idle_status(BerthInstance *instance, BerthInstanceStatus *status);
+void berth_instance_idle_clear(BerthInstance *instance);
 
 /* Begin to track the pauses of a QEMU that was just started. */
 void berth_instance_watch_pauses(BerthInstance *instance);

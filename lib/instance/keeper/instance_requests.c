@@ -28,6 +28,7 @@ static void send_to_guest(const WireFrame *frame, guint32 stream, gpointer user_
     BerthInstance *instance = user_data;
     if (instance->life.agent == NULL)
         return;
+    instance->idle.frames += frame->type == WIRE_DATA;
     berth_agent_client_send(instance->life.agent, frame, stream);
     if (needs_guest(frame))
         berth_instance_wake(instance);
@@ -145,6 +146,7 @@ static BerthInstanceStatus *get_status(gpointer user_data)
     status->init = g_strdup(instance->life.init);
     status->init_status = g_strdup(instance->life.init_status);
     status->memory_kept = berth_instance_memory_kept(instance);
+    berth_instance_idle_status(instance, status);
     status->host_ports =
         instance->network != NULL
             ? berth_guest_access_temporary(berth_net_process_access(instance->network))
@@ -286,6 +288,7 @@ const BerthServerOps berth_instance_server_ops = {
     .grow = grow,
     .suspend = berth_instance_suspend,
     .wake = berth_instance_wake,
+    .keep = berth_instance_keep,
     .status = get_status,
     .ports = get_ports,
     .set_rule = set_rule,

@@ -60,6 +60,7 @@ static void continue_guest(BerthInstance *instance)
         return;
     }
     berth_server_set_up(instance->server, instance->life.agent != NULL);
+    berth_instance_idle_begin(instance);
 }
 
 static void on_continued(BerthQmp *qmp, JsonNode *result, const GError *error, gpointer user_data)
@@ -86,6 +87,7 @@ static void give_up(BerthInstance *instance, const GError *error)
 {
     berth_console_log(instance->console, "%s cannot be suspended: %s", instance->machine->name,
                       error->message);
+    berth_instance_idle_failed(instance, error);
     g_clear_error(&instance->suspension.failure);
     instance->suspension.failure = g_error_copy(error);
     if (instance->suspension.phase == SAVING)
@@ -207,6 +209,8 @@ void berth_instance_suspend(gpointer user_data)
         berth_instance_set_stopped_error(&error);
     else if (instance->state != SUSPENDED && reason != NULL)
         berth_error_set(&error, BERTH_ERROR_BUSY, "suspend.busy", "try again", "%s", reason);
+    if (error != NULL && instance->state == UP)
+        berth_instance_idle_failed(instance, error);
     if (error != NULL || instance->state == SUSPENDED) {
         berth_server_suspended(instance->server, error);
         return;
@@ -229,6 +233,7 @@ bool berth_instance_qemu_suspended(BerthInstance *instance)
     berth_server_set_paused(instance->server, false, NULL);
     suspension->phase = NOT_SUSPENDING;
     instance->state = SUSPENDED;
+    berth_instance_idle_succeeded(instance);
     berth_console_log(instance->console, "%s is suspended", instance->machine->name);
     berth_server_suspended(instance->server, NULL);
     if (suspension->wake_wanted)

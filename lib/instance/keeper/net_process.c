@@ -215,6 +215,13 @@ static char *find_distro(const BerthLeg *leg, gpointer user_data)
     return name != NULL ? g_strdup_printf("the distro %s", name) : NULL;
 }
 
+static void on_counters(int errnum, const BerthStackCounters *counters, gpointer user_data)
+{
+    BerthNetProcess *network = user_data;
+    if (errnum == 0)
+        network->events->counted(counters->active, network->user_data);
+}
+
 static const BerthPortPolicyOps ports_ops = {
     .add = add_leg, .remove = remove_leg, .find_distro = find_distro, .changed = queue_update};
 
@@ -307,6 +314,12 @@ void berth_net_process_watch(BerthNetProcess *network)
 void berth_net_process_unwatch(BerthNetProcess *network)
 {
     network->watching = false;
+}
+
+void berth_net_process_count(BerthNetProcess *network)
+{
+    if (network->net != NULL)
+        berth_net_get_counters(network->net, on_counters, network);
 }
 
 void berth_net_process_update(BerthNetProcess *network, GPtrArray *listeners)

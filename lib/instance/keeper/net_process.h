@@ -30,6 +30,8 @@ typedef struct {
     /* A frame that wakes the guest (net/wake.h) waits for it. Called once for each watch, after
      * watched, unless berth-net ended meanwhile: then either may be called again. */
     void (*wake)(gpointer user_data);
+    /* After berth_net_process_count, unless berth-net ended meanwhile: BerthStackCounters.active. */
+    void (*counted)(guint64 frames, gpointer user_data);
     /* The list of forwards or a state changed: all of them, BerthForward*, borrowed. */
     void (*changed)(const GPtrArray *forwards, gpointer user_data);
 } BerthNetProcessEvents;
@@ -53,6 +55,9 @@ BerthGuestAccess *berth_net_process_access(BerthNetProcess *network);
  * unwatched. The guest still gets every frame. */
 void berth_net_process_watch(BerthNetProcess *network);
 void berth_net_process_unwatch(BerthNetProcess *network);
+
+/* Ask for the number of frames that were active (net/stack.h). */
+void berth_net_process_count(BerthNetProcess *network);
 
 /* Set the guest's listeners (BerthListener*; a reference is kept); NULL: the guest is gone. */
 void berth_net_process_update(BerthNetProcess *network, GPtrArray *listeners);

@@ -174,6 +174,19 @@ static guint32 open_flags(const WireFrame *frame)
     return wire_get_u32(&reader);
 }
 
+/* Whether the OPEN @frame runs a program of the distro's, its user's shell included. */
+static bool opens_command(const WireFrame *frame)
+{
+    WireReader reader;
+    wire_reader_init(&reader, frame);
+    wire_get_u32(&reader);
+    wire_get_string(&reader);
+    wire_get_string(&reader);
+    wire_get_u32(&reader);
+    bool has_words = wire_get_u32(&reader) > 0;
+    return !has_words || !g_str_equal(wire_get_string(&reader), WIRE_GUEST_PROGRAM);
+}
+
 static bool can_start(const Client *client)
 {
     return client->bare ? client->server->ready : client->server->up;
@@ -189,6 +202,7 @@ static bool open_session(Client *client, const WireFrame *frame)
     client->opened = false;
     client->bare = (flags & WIRE_OPEN_BARE) != 0;
     client->tty = (flags & WIRE_OPEN_TTY) != 0;
+    client->is_command = opens_command(frame);
     client->more = (flags & WIRE_OPEN_MORE) != 0;
     client->open_size = frame->size;
     client->to_guest = (WireCredit)WIRE_CREDIT_INIT;
@@ -472,4 +486,18 @@ void berth_server_ports_changed(BerthServer *server, const GPtrArray *forwards)
 guint berth_server_sessions(const BerthServer *server)
 {
     return server->sessions;
+}
+
+static bool is_waited_for(const Client *client)
+{
+    bool has_command = client->session != NO_SESSION && (client->tty || client->is_command);
+    return has_command || client->asked == ASKED_GROW || client->asked == ASKED_SHARES;
+}
+
+guint berth_server_waited_for(const BerthServer *server)
+{
+    guint count = server->growing;
+    for (guint i = 0; i < server->clients->len; i++)
+        count += is_waited_for(g_ptr_array_index(server->clients, i));
+    return count;
 }

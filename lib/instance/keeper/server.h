@@ -29,6 +29,8 @@ typedef struct {
     void (*suspend)(gpointer user_data);
     /* A client waits for the guest: wake it, if it is suspended. */
     void (*wake)(gpointer user_data);
+    /* Keep the guest awake for @seconds (control.h). */
+    void (*keep)(guint32 seconds, gpointer user_data);
     /* Free with berth_instance_status_free; g_ptr_array_unref. */
     BerthInstanceStatus *(*status)(gpointer user_data);
     GPtrArray *(*ports)(gpointer user_data);
@@ -101,5 +103,10 @@ void berth_server_set_paused(BerthServer *server, bool paused, const char *line)
 void berth_server_ports_changed(BerthServer *server, const GPtrArray *forwards);
 
 guint berth_server_sessions(const BerthServer *server);
+
+/* How many commands and requests the guest works on for someone who waits: sessions with a terminal,
+ * those of the distro's programs, a grow, new shares. Not the guest's own programs (berth mount, an
+ * ssh connection), which matter while they have data. */
+guint berth_server_waited_for(const BerthServer *server);
 
 G_END_DECLS

@@ -42,6 +42,7 @@ typedef struct {
     bool opened;                         /* the guest has begun the session */
     bool bare;                           /* needs only the agent */
     bool tty;                            /* has a terminal */
+    bool is_command;                     /* a program of the distro's, which its client waits for */
     bool more;                           /* MORE frames of OPEN follow */
     guint32 open_size;                   /* bytes of OPEN so far */
     WireCredit to_guest;                 /* what the client may still send */

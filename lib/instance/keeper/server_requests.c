@@ -173,6 +173,19 @@ static bool handle_suspend(Client *client, const WireFrame *frame)
     return true;
 }
 
+static bool handle_keep(Client *client, const WireFrame *frame)
+{
+    BerthServer *server = client->server;
+    WireReader reader;
+    wire_reader_init(&reader, frame);
+    guint32 seconds = wire_get_u32(&reader);
+    if (!wire_reader_done(&reader))
+        return false;
+    server->ops->keep(seconds, server->user_data);
+    berth_server_client_answer_done(client);
+    return true;
+}
+
 static bool handle_host_ports(Client *client, const WireFrame *frame)
 {
     BerthServer *server = client->server;
@@ -210,7 +223,7 @@ static const struct {
     {CONTROL_WATCH, false, handle_watch},     {CONTROL_FORWARD, true, handle_forward},
     {CONTROL_REACH, true, handle_host_ports}, {CONTROL_REACH_ONE, true, handle_host_port},
     {CONTROL_SHARES, false, handle_shares},   {CONTROL_SET_SHARES, true, handle_set_shares},
-    {CONTROL_SUSPEND, false, handle_suspend},
+    {CONTROL_SUSPEND, false, handle_suspend}, {CONTROL_KEEP, true, handle_keep},
 };
 
 bool berth_server_client_handle_request(Client *client, const WireFrame *frame)

@@ -1,0 +1,85 @@
+/* SPDX-License-Identifier: MIT */
+#include "status_distro.h"
+
+#include "json.h"
+#include "print.h"
+
+#include <stdio.h>
+
+static const struct {
+    const char *word;
+    const char *text;
+} reasons[] = {
+    {"begun", "it started or woke"},
+    {"command", "someone waits for a command, or has a terminal open"},
+    {"data", "a session, a mount or a connection has data"},
+    {"processor", "it computes"},
+    {"network", "it has network traffic"},
+    {"kept", "berth keep"},
+    {"retry", "it could not be suspended, which is tried again"},
+    {"setting", "the setting idle is never"},
+};
+
+static const char *reason_text(const char *word)
+{
+    for (gsize i = 0; i < G_N_ELEMENTS(reasons); i++)
+        if (g_str_equal(reasons[i].word, word))
+            return reasons[i].text;
+    return word;
+}
+
+/* What becomes of it, and when. */
+static char *plan_text(const BerthIdleState *state)
+{
+    g_autofree char *timeout = print_duration((gint64)state->idle_timeout_sec * G_USEC_PER_SEC);
+    g_autofree char *left = print_duration(state->idle_usec);
+    if (g_str_equal(state->idle, "never"))
+        return g_strdup("never sleeps");
+    const char *verb = g_str_equal(state->idle, "stop") ? "stops" : "suspends";
+    return state->is_idle_known
+               ? g_strdup_printf("%s after %s without use, in %s at the earliest", verb, timeout,
+                                 left)
+               : g_strdup_printf("%s after %s without use", verb, timeout);
+}
+
+static void print_text(const BerthIdleState *state)
+{
+    g_autofree char *plan = plan_text(state);
+    g_autofree char *kept = print_duration(state->kept_usec);
+    printf("Distro:         %s, %s\n", state->name, state->state);
+    if (state->awake != NULL)
+        printf("Awake:          %s\n", reason_text(state->awake));
+    printf("Idle:           %s\n", plan);
+    if (state->is_kept)
+        printf("Kept:           %s\n", state->kept_usec < 0 ? "until it stops" : kept);
+    if (state->problem != NULL)
+        printf("Problem:        it could not be suspended: %s\n", state->problem);
+}
+
+static void add_time(Json *json, const char *name, bool known, gint64 usec)
+{
+    if (known)
+        json_add_number(json, name, (guint64)usec);
+    else
+        json_add_string(json, name, NULL);
+}
+
+static void print_json(const BerthIdleState *state)
+{
+    Json *json = json_begin(false);
+    json_add_string(json, "name", state->name);
+    json_add_string(json, "state", state->state);
+    json_add_string(json, "idle", state->idle);
+    json_add_number(json, "idle_timeout", state->idle_timeout_sec);
+    json_add_string(json, "awake", state->awake);
+    add_time(json, "idle_in_usec", state->is_idle_known, state->idle_usec);
+    json_add_bool(json, "kept", state->is_kept);
+    add_time(json, "kept_usec", state->is_kept && state->kept_usec >= 0, state->kept_usec);
+    json_add_string(json, "problem", state->problem);
+    json_print(json);
+}
+
+void status_distro_print(const BerthIdleState *state, bool json)
+{
+    (json ? print_json : print_text)(state);
+}

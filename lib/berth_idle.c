@@ -1,0 +1,45 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * The public functions about idle distros, over lib/lifecycle.
+ */
+#include "berth_idle.h"
+
+#include "lifecycle/handle.h"
+#include "lifecycle/idle.h"
+
+void berth_idle_state_free(BerthIdleState *state)
+{
+    if (state == NULL)
+        return;
+    g_free(state->name);
+    g_free(state->state);
+    g_free(state->idle);
+    g_free(state->awake);
+    g_free(state->problem);
+    g_free(state);
+}
+
+bool berth_keep(Berth *berth, const char *name, guint32 seconds, char **ret_notice, GError **error)
+{
+    return berth_idle_keep_distro(berth, name, seconds, ret_notice, error);
+}
+
+BerthIdleState *berth_idle_state(Berth *berth, const char *name, GError **error)
+{
+    g_auto(BerthIdleReport) report = {0};
+    if (!berth_idle_ask(berth, name, &report, error))
+        return NULL;
+    BerthIdleState *state = g_new0(BerthIdleState, 1);
+    bool has_end = report.kept_usec != BERTH_NOT_FORESEEN;
+    state->name = g_steal_pointer(&report.name);
+    state->state = g_steal_pointer(&report.state);
+    state->idle = g_steal_pointer(&report.idle);
+    state->idle_timeout_sec = report.idle_timeout_sec;
+    state->awake = g_steal_pointer(&report.awake);
+    state->is_idle_known = report.idle_usec != BERTH_NOT_FORESEEN;
+    state->idle_usec = state->is_idle_known ? (gint64)report.idle_usec : 0;
+    state->is_kept = report.kept_usec != 0;
+    state->kept_usec = has_end ? (gint64)report.kept_usec : -1;
+    state->problem = g_steal_pointer(&report.problem);
+    return state;
+}

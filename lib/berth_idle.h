@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * berth_idle — distros that nobody uses, and what keeps them awake. A part of the public interface
+ * (berth.h).
+ */
+#pragma once
+
+#include "berth_handle.h"
+
+G_BEGIN_DECLS
+
+#define BERTH_UNTIL_STOP G_MAXUINT32
+
+/* Keep @name awake for @seconds from now on though nobody uses it, starting it if it is stopped;
+ * BERTH_UNTIL_STOP; 0: no longer. *@ret_notice is lines for the user, or NULL; free with g_free.
+ * Errors: those of berth_connect. */
+bool berth_keep(Berth *berth, const char *name, guint32 seconds, char **ret_notice, GError **error);
+
+typedef struct {
+    char *name;
+    char *state; /* as in BerthInfo */
+    char *idle;  /* what becomes of it when it is idle: "suspend", "stop", "never" */
+    guint idle_timeout_sec;
+    char *awake; /* "begun", "command", "data", "processor", "network", "kept", "retry", "setting":
+                    what keeps it awake, or did so last; NULL unless it runs */
+    bool is_idle_known; /* idle_usec is valid */
+    gint64 idle_usec;   /* until it is taken for idle, if nothing happens */
+    bool is_kept;       /* by berth_keep */
+    gint64 kept_usec;   /* so long; -1: until it stops */
+    char *problem;      /* why it could not be suspended; or NULL */
+} BerthIdleState;
+
+void berth_idle_state_free(BerthIdleState *state);
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(BerthIdleState, berth_idle_state_free)
+
+/* What keeps @name awake, and until when. Starts and wakes nothing. Errors: "distro.*", "config.*",
+ * "instance.version". */
+BerthIdleState *berth_idle_state(Berth *berth, const char *name, GError **error);
+
+G_END_DECLS

@@ -1,0 +1,147 @@
+/* SPDX-License-Identifier: MIT */
+#include "instance_private.h"
+
+#include <time.h>
+
+/* --- what a sample counts --------------------------------------------------------------------- */
+
+/* Of QEMU, all threads: what the guest computes, and its emulation. */
+static gint64 processor_usec(const BerthInstance *instance)
+{
+    clockid_t clock;
+    struct timespec used;
+    if (instance->process.qemu == NULL ||
+        clock_getcpuclockid(berth_qemu_pid(instance->process.qemu), &clock) != 0 ||
+        clock_gettime(clock, &used) < 0)
+        return 0;
+    return (gint64)used.tv_sec * G_USEC_PER_SEC + used.tv_nsec / 1000;
+}
+
+static guint commands(const BerthInstance *instance)
+{
+    return berth_server_waited_for(instance->server) + berth_host_calls_open(instance->calls);
+}
+
+/* --- the timer -------------------------------------------------------------------------------- */
+
+static bool is_suspendable(const BerthInstance *instance)
+{
+    return instance->state == UP && !berth_instance_is_paused(instance);
+}
+
+static void sleep_now(BerthInstance *instance)
+{
+    bool stops = instance->idle.policy.action == BERTH_IDLE_STOP;
+    berth_console_log(instance->console, "%s is idle: %s", instance->machine->name,
+                      stops ? "it is stopped" : "it is suspended");
+    if (stops)
+        berth_instance_stop(instance);
+    else
+        berth_instance_suspend(instance);
+}
+
+static void take_sample(BerthInstance *instance)
+{
+    Idle *idle = &instance->idle;
+    const BerthIdleSample sample = {
+        .commands = commands(instance),
+        .data = idle->frames,
+        .packets = idle->packets,
+        .processor_usec = processor_usec(instance),
+    };
+    gint64 now = g_get_monotonic_time();
+    berth_idle_sample(&idle->policy, &sample, now);
+    if (berth_idle_deadline(&idle->policy, NULL) <= now)
+        sleep_now(instance);
+}
+
+void berth_instance_on_counted(guint64 packets, gpointer user_data)
+{
+    BerthInstance *instance = user_data;
+    instance->idle.packets = packets;
+    if (is_suspendable(instance))
+        take_sample(instance);
+}
+
+static gboolean on_period(gpointer user_data)
+{
+    BerthInstance *instance = user_data;
+    if (instance->state != UP) {
+        berth_instance_clear_timer(&instance->idle.timer);
+        return G_SOURCE_REMOVE;
+    }
+    if (berth_instance_is_paused(instance)) /* it cannot do what it would */
+        berth_idle_begin(&instance->idle.policy, g_get_monotonic_time());
+    else
+        berth_net_process_count(instance->network);
+    return G_SOURCE_CONTINUE;
+}
+
+void berth_instance_idle_begin(BerthInstance *instance)
+{
+    Idle *idle = &instance->idle;
+    gint64 now = g_get_monotonic_time();
+    berth_idle_begin(&idle->policy, now);
+    berth_idle_set_commands(&idle->policy, commands(instance), now);
+    berth_instance_clear_timer(&idle->timer);
+    if (idle->policy.action == BERTH_IDLE_NEVER)
+        return;
+    idle->timer = g_timeout_source_new((guint)(berth_idle_period(&idle->policy) / 1000));
+    g_source_set_callback(idle->timer, on_period, instance, NULL);
+    g_source_attach(idle->timer, g_main_context_get_thread_default());
+}
+
+void berth_instance_idle_failed(BerthInstance *instance, const GError *error)
+{
+    Idle *idle = &instance->idle;
+    berth_idle_fail(&idle->policy, g_get_monotonic_time());
+    g_free(idle->problem);
+    idle->problem = g_strdup(error->message);
+}
+
+void berth_instance_idle_succeeded(BerthInstance *instance)
+{
+    berth_idle_succeed(&instance->idle.policy);
+    g_clear_pointer(&instance->idle.problem, g_free);
+}
+
+/* --- clients ---------------------------------------------------------------------------------- */
+
+void berth_instance_keep(guint32 seconds, gpointer user_data)
+{
+    BerthInstance *instance = user_data;
+    gint64 until = g_get_monotonic_time() + (gint64)seconds * G_USEC_PER_SEC;
+    if (seconds == 0 || seconds == BERTH_KEEP_UNTIL_STOP)
+        until = seconds == 0 ? 0 : G_MAXINT64;
+    berth_idle_keep(&instance->idle.policy, until);
+    if (seconds != 0)
+        berth_instance_wake(instance);
+}
+
+/* From now on; BERTH_NOT_FORESEEN beyond any time. */
+static guint64 remaining(gint64 until_usec, gint64 now_usec)
+{
+    return until_usec == G_MAXINT64 ? BERTH_NOT_FORESEEN : (guint64)MAX(until_usec - now_usec, 0);
+}
+
+void berth_instance_idle_status(BerthInstance *instance, BerthInstanceStatus *status)
+{
+    Idle *idle = &instance->idle;
+    gint64 now = g_get_monotonic_time();
+    BerthAwake awake;
+    berth_idle_set_commands(&idle->policy, commands(instance), now);
+    gint64 deadline = berth_idle_deadline(&idle->policy, &awake);
+    bool is_up = instance->state == UP;
+    status->idle = g_strdup(berth_idle_words[idle->policy.action]);
+    status->idle_timeout_sec = instance->machine->idle_timeout_sec;
+    status->awake = g_strdup(is_up ? berth_awake_word(awake) : "");
+    status->idle_usec = is_up ? remaining(deadline, now) : BERTH_NOT_FORESEEN;
+    status->kept_usec = remaining(idle->policy.kept_usec, now);
+    status->idle_problem = g_strdup(idle->problem != NULL ? idle->problem : "");
+}
+
+void berth_instance_idle_clear(BerthInstance *instance)
+{
+    berth_instance_clear_timer(&instance->idle.timer);
+    g_clear_pointer(&instance->idle.problem, g_free);
+}

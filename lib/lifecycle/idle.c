@@ -1,0 +1,106 @@
+/* SPDX-License-Identifier: MIT */
+#include "idle.h"
+
+#include "reach.h"
+#include "start.h"
+
+#include "base/fd.h"
+#include "instance/client/runtime.h"
+#include "instance/control/hello.h"
+
+void berth_idle_report_clear(BerthIdleReport *report)
+{
+    g_free(report->name);
+    g_free(report->state);
+    g_free(report->idle);
+    g_free(report->awake);
+    g_free(report->problem);
+}
+
+/* NULL: there is nothing to say. */
+static char *steal_words(char **words)
+{
+    return **words != '\0' ? g_steal_pointer(words) : NULL;
+}
+
+static void use_status(BerthIdleReport *report, BerthInstanceStatus *status)
+{
+    report->state = g_steal_pointer(&status->state);
+    report->idle = g_steal_pointer(&status->idle);
+    report->idle_timeout_sec = status->idle_timeout_sec;
+    report->awake = steal_words(&status->awake);
+    report->idle_usec = status->idle_usec;
+    report->kept_usec = status->kept_usec;
+    report->problem = steal_words(&status->idle_problem);
+}
+
+/* What the next start will take. */
+static bool use_settings(BerthIdleReport *report, Berth *berth, GError **error)
+{
+    g_autoptr(BerthSettings) settings = berth_handle_settings(berth, report->name, error);
+    if (settings == NULL)
+        return false;
+    report->idle = g_strdup(berth_idle_words[settings->idle]);
+    report->idle_timeout_sec = settings->idle_timeout_sec;
+    report->idle_usec = BERTH_NOT_FORESEEN;
+    return true;
+}
+
+bool berth_idle_ask(Berth *berth, const char *name, BerthIdleReport *ret_report, GError **error)
+{
+    g_autoptr(BerthDistro) distro = berth_handle_find(berth, name, error);
+    if (distro == NULL || berth_handle_runtime(berth, error) == NULL)
+        return false;
+    ret_report->name = g_strdup(distro->name);
+    g_autoptr(GError) problem = NULL;
+    g_autoptr(BerthInstanceStatus) status = NULL;
+    berth_autofd int fd = berth_reach_connect(berth, distro, &problem);
+    if (fd >= 0) {
+        berth_reach_limit_waiting(fd, BERTH_REACH_ANSWER_SEC);
+        status = berth_request_status(fd, &problem);
+    }
+    if (status != NULL) {
+        use_status(ret_report, status);
+        return true;
+    }
+    if (berth_hello_is_mismatch(problem)) {
+        berth_hello_name_distro(&problem, distro->name);
+        g_propagate_error(error, g_steal_pointer(&problem));
+        return false;
+    }
+    ret_report->state = g_strdup(berth_runtime_is_gone(problem) ? "stopped" : "unresponsive");
+    return use_settings(ret_report, berth, error);
+}
+
+static bool end_keep(Berth *berth, const char *name, char **ret_notice, GError **error)
+{
+    g_autoptr(BerthDistro) distro = berth_handle_find(berth, name, error);
+    if (distro == NULL || berth_handle_runtime(berth, error) == NULL)
+        return false;
+    g_autoptr(GError) problem = NULL;
+    berth_autofd int fd = berth_reach_connect(berth, distro, &problem);
+    if (fd >= 0) {
+        berth_reach_limit_waiting(fd, BERTH_REACH_ANSWER_SEC);
+        berth_request_keep(fd, 0, &problem);
+    }
+    if (problem == NULL)
+        return true;
+    if (berth_runtime_is_gone(problem)) {
+        *ret_notice = g_strdup_printf("%s was not running", distro->name);
+        return true;
+    }
+    berth_hello_name_distro(&problem, distro->name);
+    g_propagate_error(error, g_steal_pointer(&problem));
+    return false;
+}
+
+bool berth_idle_keep_distro(Berth *berth, const char *name, guint32 seconds, char **ret_notice,
+                            GError **error)
+{
+    *ret_notice = NULL;
+    if (seconds == 0)
+        return end_keep(berth, name, ret_notice, error);
+    const BerthStartOptions how = {0};
+    berth_autofd int fd = berth_start_connect(berth, name, &how, ret_notice, error);
+    return fd >= 0 && berth_request_keep(fd, seconds, error);
+}
