@@ -61,3 +61,22 @@ def test_signal_ends_it_and_its_children(tree, number):
         process.wait()
         for pid in filter(is_alive, started):
             os.kill(pid, signal.SIGKILL)
+
+
+NAMESPACE = """\
+. "$0"
+exec_in_namespace --pid --fork --kill-child sh -c 'read -r pid rest </proc/self/stat; echo $pid; exec sleep 1000' &
+echo $!
+wait
+"""
+
+
+@pytest.mark.as_root
+def test_a_namespace_ends_with_the_job_that_is_killed():
+    """The jobs of tests/release and tests/package: a shell between them and unshare would leave unshare behind."""
+    root_sh = QUICKSTART.parent / "tests/lib/root.sh"
+    with subprocess.Popen(["bash", "-c", NAMESPACE, root_sh], stdout=subprocess.PIPE, text=True) as process:
+        job, inner = sorted(int(process.stdout.readline()) for _ in range(2))
+        assert is_alive(inner)
+        os.kill(job, signal.SIGKILL)
+        wait_for(lambda: not is_alive(inner))

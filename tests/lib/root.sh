@@ -7,9 +7,14 @@
 
 # in_namespace FLAG... -- COMMAND...: run as root, with all ids that a root file system uses.
 in_namespace() {
+    (exec_in_namespace "$@")
+}
+
+# The same in place of this shell. With & behind it, $! is then the process whose end ends the namespace (--kill-child).
+exec_in_namespace() {
     local ids=(--user --map-root-user --map-auto)
     [ "$(id -u)" != 0 ] || ids=()
-    unshare "${ids[@]}" "$@"
+    exec unshare "${ids[@]}" "$@"
 }
 
 # unpack_root ARCHIVE DIRECTORY: make the directory, with the name servers of this host.
