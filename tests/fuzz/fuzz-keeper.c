@@ -13,6 +13,7 @@
 #include "instance/keeper/sockets.h"
 
 #include <glib/gstdio.h>
+#include <stdlib.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 #include <unistd.h>
@@ -90,10 +91,16 @@ static void hang_up(guint32 stream, gpointer data)
 static const BerthStreamsOps streams_ops = {send_frame, hang_up};
 static const BerthServerOps server_ops = {0};
 
+static void remove_dir(void)
+{
+    g_rmdir(dir);
+}
+
 static void set_up(void)
 {
     struct sockaddr_un nobody = {.sun_family = AF_UNIX};
     dir = g_dir_make_tmp("berth-fuzz-XXXXXX", NULL);
+    atexit(remove_dir);
     machine = berth_machine_from_text("[machine]\nhostname=box\n", NULL);
     listener = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
     g_assert_cmpint(bind(listener, (struct sockaddr *)&nobody, sizeof(sa_family_t)), ==, 0);
