@@ -39,3 +39,4 @@
 #include "berth_ssh.h"
 #include "berth_status.h"
 #include "berth_template.h"
+#include "berth_throwaway.h"

@@ -18,6 +18,7 @@ void berth_info_free(BerthInfo *info)
     g_free(info->disk);
     g_free(info->state);
     g_free(info->reason);
+    g_free(info->template);
     g_free(info->accel);
     g_free(info->kernel);
     g_free(info->init);
@@ -112,6 +113,7 @@ static BerthInfo *public_info(BerthListing *listing)
     info->disk_used = listing->disk_used;
     info->snapshots_used = listing->snapshots_used;
     info->created_usec = listing->created_usec;
+    info->template = g_steal_pointer(&listing->template);
     info->state = g_steal_pointer(&listing->state);
     info->reason = g_steal_pointer(&listing->reason);
     info->holder_pid = listing->holder_pid;

@@ -67,6 +67,7 @@ typedef struct {
     guint64 disk_used;      /* on the host */
     guint64 snapshots_used; /* the same of its snapshots, including shared blocks */
     gint64 created_usec;
+    char *template; /* of a throw-away clone: the distro it is a clone of; or NULL */
 
     char *state; /* "stopped", "starting", "running", "paused", "suspending", "suspended", "waking",
                     "stopping" or "unresponsive"; or the work of a command on it: "importing",

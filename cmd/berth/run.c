@@ -8,7 +8,11 @@
  */
 #include "commands.h"
 #include "line.h"
+#include "print.h"
 #include "session_terminal.h"
+#include "signals.h"
+#include "work.h"
+
 #include "words/nearest.h"
 
 #include <string.h>
@@ -21,6 +25,8 @@ static const Option options[] = {
      "standard|login|none"},
     {"login", 0, NULL, "The same as --shell-type login"},
     {"no-stdin", 'n', NULL, "Give the command no input, as ssh -n does"},
+    {"rm", 0, NULL, "Run in a clone of the distro that is removed with the command"},
+    {"host-access", 0, NULL, "With --rm: let the clone reach this host as its distro does"},
     {"tty", 0, NULL, "Give the command a terminal, even if berth has none"},
     {"no-tty", 0, NULL, "Give the command no terminal, even if berth has one"},
     {NULL},
@@ -97,9 +103,77 @@ static const char *find_distro(const Invocation *invocation, GError **error)
     return NULL;
 }
 
+/* --- in a throw-away clone --- */
+
+typedef struct {
+    Work work;
+    bool copying; /* and so the progress is shown */
+} Cloning;
+
+static bool cloning_goes_on(guint64 bytes_done, guint64 bytes_total, gpointer user_data)
+{
+    Cloning *cloning = user_data;
+    return cloning->copying ? work_goes_on(bytes_done, bytes_total, &cloning->work) : !stop_asked();
+}
+
+static BerthThrowaway *make_clone(Invocation *invocation, const char *template, Cloning *cloning,
+                                  GError **error)
+{
+    invocation->subject = template;
+    work_begin(&cloning->work, template != NULL ? template : "the default distro");
+    cloning->copying = true;
+    BerthThrowaway *clone =
+        berth_throwaway_new(invocation->berth, template, cloning_goes_on, cloning, error);
+    cloning->copying = false;
+    work_end(&cloning->work);
+    return clone;
+}
+
+/* The next command removes what cannot be removed here: it does not change the command's status. */
+static void remove_clone(BerthThrowaway *clone)
+{
+    g_autofree char *name = g_strdup(berth_throwaway_name(clone));
+    g_autoptr(GError) problem = NULL;
+    if (berth_throwaway_remove(clone, &problem))
+        return;
+    g_autofree char *notice =
+        g_strdup_printf("%s could not be removed: %s", name, problem->message);
+    print_notice(notice);
+}
+
+/* Run @command in a clone of its distro. Until the command begins, a signal ends the wait for it
+ * (signals.h); then it goes to the command. */
+static int run_in_clone(Invocation *invocation, const SessionCommand *command, GError **error)
+{
+    Cloning cloning;
+    BerthThrowaway *clone = make_clone(invocation, command->distro, &cloning, error);
+    if (clone == NULL)
+        return -1;
+    SessionCommand there = *command;
+    there.distro = berth_throwaway_name(clone);
+    there.template = g_intern_string(berth_throwaway_template(clone));
+    there.isolated = !invocation_flag(invocation, "host-access");
+    int status = session_run(invocation, &there, error);
+    remove_clone(clone);
+    return status;
+}
+
+static bool check_clone_options(const Invocation *invocation, GError **error)
+{
+    if (!invocation_flag(invocation, "host-access") || invocation_flag(invocation, "rm"))
+        return true;
+    berth_error_set(error, BERTH_ERROR_INVALID, "usage.value",
+                    "without --rm the distro reaches this host anyway, unless it was started with "
+                    "--isolated",
+                    "--host-access is for --rm");
+    return false;
+}
+
 static int run(Invocation *invocation, GError **error)
 {
     ShellType type;
+    if (!check_clone_options(invocation, error))
+        return -1;
     if (!read_shell_type(invocation, &type, error) || !check_words(invocation, error))
         return -1;
 
@@ -121,7 +195,8 @@ static int run(Invocation *invocation, GError **error)
         .terminal = read_terminal_mode(invocation),
         .no_input = invocation_flag(invocation, "no-stdin"),
     };
-    return session_run(invocation, &command, error);
+    return invocation_flag(invocation, "rm") ? run_in_clone(invocation, &command, error)
+                                             : session_run(invocation, &command, error);
 }
 
 const Command command_run = {
@@ -136,7 +211,10 @@ const Command command_run = {
         "those BERTH_ENV names, as WSLENV does for WSL. The exit status is the command's own;\n"
         "128+N when signal N ended it, 127 when it was not found, 126 when it could not be\n"
         "executed, 125 when berth failed. Input from a pipe is read ahead, and what the command\n"
-        "does not take is lost: in a loop that reads the same pipe, use -n. A file loses nothing.",
+        "does not take is lost: in a loop that reads the same pipe, use -n. A file loses nothing.\n"
+        "With --rm the command runs in a clone of the distro, which must be stopped. The clone\n"
+        "has the distro's settings, reaches no file, port or address of this host, and is removed\n"
+        "when the command or berth ends. Several may run at once.",
     .max_arguments = -1,
     .strict = true,
     .failure = SESSION_FAILURE,

@@ -10,10 +10,11 @@
 #include <string.h>
 #include <unistd.h>
 
-static int connect_to(Invocation *invocation, const char *distro, GError **error)
+static int connect_to(Invocation *invocation, const char *distro, bool isolated, GError **error)
 {
     g_autofree char *notice = NULL;
-    int fd = berth_connect(invocation->berth, distro, &notice, error);
+    const BerthStart how = {.isolated = isolated};
+    int fd = berth_connect_with(invocation->berth, distro, &how, &notice, error);
     print_notice(notice);
     return fd;
 }
@@ -101,13 +102,13 @@ static char *find_directory(int connection, const char *distro)
 }
 
 /* Run in the running instance. If that ends before the command has begun, retry in a new one. */
-static int run_with_retry(Invocation *invocation, const char *distro, BerthRun *run,
+static int run_with_retry(Invocation *invocation, const char *distro, bool isolated, BerthRun *run,
                           const TerminalPlan *plan, const GArray *ports, bool here, GError **error)
 {
     const int attempts = 2;
     for (int attempt = 1;; attempt++) {
         g_autoptr(GError) problem = NULL;
-        berth_autofd int connection = connect_to(invocation, distro, error);
+        berth_autofd int connection = connect_to(invocation, distro, isolated, error);
         if (connection < 0)
             return -1;
         open_ports(connection, ports);
@@ -128,7 +129,7 @@ int session_run(Invocation *invocation, const SessionCommand *command, GError **
 {
     TerminalPlan plan;
     g_auto(SessionEnvironment) environment = {NULL, NULL, NULL};
-    invocation->subject = command->distro;
+    invocation->subject = command->template != NULL ? command->template : command->distro;
     terminal_plan(command->terminal, &plan);
     if (command->no_input) {
         plan.pipes[STDIN_FILENO] = true;
@@ -140,7 +141,9 @@ int session_run(Invocation *invocation, const SessionCommand *command, GError **
     if (distro == NULL)
         return -1;
     session_environment_set_distro(&environment, distro);
-    session_environment_offer_services(&environment, invocation->berth, distro);
+    if (!command->isolated)
+        session_environment_offer_services(&environment, invocation->berth,
+                                           command->template != NULL ? command->template : distro);
 
     BerthRun run = {.argv = command->argv,
                     .environment = (const char *const *)environment.given->pdata,
@@ -156,5 +159,6 @@ int session_run(Invocation *invocation, const SessionCommand *command, GError **
                     .warn = print_warning,
                     .notice = print_guest_notice};
     bool here = run.cwd == NULL && !invocation->home;
-    return run_with_retry(invocation, distro, &run, &plan, environment.ports, here, error);
+    return run_with_retry(invocation, distro, command->isolated, &run, &plan, environment.ports,
+                          here, error);
 }

@@ -21,6 +21,8 @@
 typedef struct {
     bool no_input;           /* the command's input is empty; ours is not read */
     const char *distro;      /* NULL: the default distro */
+    const char *template;    /* the distro is a throw-away clone of this one; or NULL */
+    bool isolated;           /* it is started without access to the host */
     const char *user;        /* NULL: that of --user, else the default one */
     const char *const *argv; /* NULL or empty: the user's shell */
     bool login; /* run it, or the shell if argv is empty or @shell is set, as a login shell */

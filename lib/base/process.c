@@ -70,7 +70,7 @@ char *berth_process_format(void)
                            berth_process_started(getpid()));
 }
 
-static int open_process(const char *words, pid_t *ret_pid)
+int berth_process_open(const char *words, pid_t *ret_pid)
 {
     int pid = 0;
     guint64 started = 0;
@@ -91,7 +91,7 @@ int berth_process_open_from(int fd, pid_t *ret_pid)
     char words[WORDS_MAX] = "";
     if (pread(fd, words, sizeof(words) - 1, 0) < 0)
         words[0] = '\0';
-    return open_process(words, ret_pid);
+    return berth_process_open(words, ret_pid);
 }
 
 bool berth_process_begin_worker(int status_fd)

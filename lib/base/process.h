@@ -37,6 +37,8 @@ char *berth_process_format(void);
 /* Open a pidfd, close-on-exec, for the process that the beginning of the file @fd names. -1 if it
  * has ended or the text is malformed; then *@ret_pid, which may be NULL, is 0. */
 int berth_process_open_from(int fd, pid_t *ret_pid);
+/* The same, for the text @words. */
+int berth_process_open(const char *words, pid_t *ret_pid);
 
 /* Begin a worker process that only its parent ends, by SIGKILL: ignore the signals of a terminal.
  * False if the parent, which reads the pipe @status_fd, ended before the parent-death signal was

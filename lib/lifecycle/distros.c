@@ -141,16 +141,22 @@ static bool force_off(Berth *berth, const BerthDistro *distro, GError **error)
     }
 }
 
+bool berth_distros_discard(Berth *berth, BerthClaim *claim, const BerthDistro *distro,
+                           GError **error)
+{
+    if (!force_off(berth, distro, error) ||
+        !berth_manage_remove(berth->registry, claim, distro, error))
+        return false;
+    berth_runtime_forget(berth->layout->runtime, distro->id);
+    return refreshed(berth, true);
+}
+
 bool berth_distros_unregister(Berth *berth, const char *name, GError **error)
 {
     g_autoptr(BerthDistro) distro = NULL;
     g_autoptr(BerthClaim) claim =
         berth_handle_claim(berth, name, BERTH_WORK_REMOVE, &distro, error);
-    if (claim == NULL || !force_off(berth, distro, error) ||
-        !berth_manage_remove(berth->registry, claim, distro, error))
-        return false;
-    berth_runtime_forget(berth->layout->runtime, distro->id);
-    return refreshed(berth, true);
+    return claim != NULL && berth_distros_discard(berth, claim, distro, error);
 }
 
 bool berth_distros_clone(Berth *berth, const char *source, const char *name, BerthWorkFunc progress,

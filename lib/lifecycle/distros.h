@@ -53,6 +53,10 @@ bool berth_distros_export(Berth *berth, const char *name, const BerthExportReque
                           BerthExportFunc progress, gpointer user_data, char **ret_notice,
                           GError **error);
 
+/* Stop the claimed @distro by force and remove it; the end of the claim deletes its files. */
+bool berth_distros_discard(Berth *berth, BerthClaim *claim, const BerthDistro *distro,
+                           GError **error);
+
 /* Stop @name by force and delete it with its disk. */
 bool berth_distros_unregister(Berth *berth, const char *name, GError **error);
 

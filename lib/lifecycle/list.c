@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "list.h"
 
+#include "throwaway.h"
 #include "reach.h"
 #include "snapshots.h"
 
@@ -21,6 +22,7 @@ void berth_listing_free(BerthListing *listing)
     g_free(listing->disk);
     g_free(listing->state);
     g_free(listing->reason);
+    g_free(listing->template);
     berth_instance_status_free(listing->status);
     g_clear_pointer(&listing->forwards, g_ptr_array_unref);
     g_free(listing);
@@ -103,9 +105,11 @@ static void apply_holder(BerthListing *listing, const BerthClaimHolder *holder)
 {
     if (holder == NULL)
         return;
+    listing->holder_pid = (guint)holder->pid;
+    if (holder->work == BERTH_WORK_RUN && listing->state[0] != '\0')
+        return; /* a throw-away clone, in its own state */
     g_free(listing->state);
     listing->state = g_strdup(berth_work_state(holder->work));
-    listing->holder_pid = (guint)holder->pid;
 }
 
 static const BerthClaimHolder *holder_of(const GPtrArray *holders, const char *id)
@@ -126,6 +130,7 @@ static BerthListing *list_registered(const BerthDistro *distro)
     listing->is_default = distro->is_default;
     fill_disk(listing, distro);
     listing->created_usec = distro->created_usec;
+    listing->template = g_strdup(distro->template);
     return listing;
 }
 
@@ -204,6 +209,7 @@ GPtrArray *berth_list_distros(Berth *berth, GError **error)
     BerthRegistry *registry = berth_handle_registry(berth, error);
     if (registry == NULL || berth_handle_runtime(berth, error) == NULL)
         return NULL;
+    berth_throwaway_clean(berth);
     /* Read the claims first, so that an import that ends in between is found in the registry. */
     g_autoptr(GPtrArray) holders = berth_claim_list(berth->layout);
     g_autoptr(GPtrArray) distros = berth_registry_list(registry, error);

@@ -18,6 +18,7 @@ typedef struct {
     guint64 disk_used;      /* bytes on the host */
     guint64 snapshots_used; /* the same of its snapshots */
     gint64 created_usec;
+    char *template; /* of a throw-away clone: the distro it is a clone of; or NULL */
 
     char *state;      /* the keeper's state, "stopped", "unresponsive", or the work in progress */
     char *reason;     /* why it is paused, or why its state is unknown; or NULL */

@@ -3,9 +3,11 @@
 
 #include "reach.h"
 #include "shares.h"
+#include "throwaway.h"
 
 #include "base/error.h"
 #include "base/fd.h"
+#include "base/process.h"
 #include "instance/client/launch.h"
 #include "instance/client/request.h"
 #include "instance/client/runtime.h"
@@ -202,6 +204,8 @@ static int connect_or_start(Start *start, const char *runtime, GError **error)
     if (machine == NULL)
         return -1;
     machine->isolated |= start->how->isolated;
+    if (start->distro->template != NULL)
+        machine->owner = g_strchomp(berth_process_format());
     berth_layout_record_runtime(start->berth->layout);
     g_autofree char *busybox =
         start->how->rescue ? berth_rescue_initramfs_busybox(start->berth->layout) : NULL;
@@ -273,6 +277,7 @@ void berth_start_forget(Berth *berth, const GError *problem)
 int berth_start_connect(Berth *berth, const char *name, const BerthStartOptions *how,
                         char **ret_notice, GError **error)
 {
+    berth_throwaway_clean(berth);
     g_autoptr(GString) notice = g_string_new(NULL);
     g_autoptr(GError) problem = NULL;
     Failures failures = {0};

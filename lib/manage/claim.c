@@ -31,6 +31,7 @@ static const struct {
     [BERTH_WORK_RESTORE] = {"restoring", "restored"},
     [BERTH_WORK_DIFF] = {"comparing", "compared"},
     [BERTH_WORK_REMOVE] = {"removing", "removed"},
+    [BERTH_WORK_RUN] = {"starting", "run"},
     [BERTH_WORK_OTHER] = {"busy", "worked on"},
 };
 
@@ -248,12 +249,17 @@ GPtrArray *berth_claim_list(const BerthLayout *layout)
     return holders;
 }
 
+static bool is_own_clone(const BerthClaimHolder *holder)
+{
+    return holder->work == BERTH_WORK_RUN && holder->pid == getpid();
+}
+
 bool berth_claim_check(const BerthLayout *layout, const char *id, GError **error)
 {
     g_autoptr(GPtrArray) holders = berth_claim_list(layout);
     for (guint i = 0; i < holders->len; i++) {
         const BerthClaimHolder *holder = holders->pdata[i];
-        if (strcmp(holder->id, id) == 0)
+        if (strcmp(holder->id, id) == 0 && !is_own_clone(holder))
             return set_busy(error, holder);
     }
     return true;

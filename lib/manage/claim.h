@@ -53,6 +53,7 @@ typedef enum {
     BERTH_WORK_RESTORE,
     BERTH_WORK_DIFF,
     BERTH_WORK_REMOVE,
+    BERTH_WORK_RUN,   /* a command in a throw-away clone, for all of the clone's life */
     BERTH_WORK_OTHER, /* of another version of berth */
 } BerthWork;
 
@@ -104,7 +105,8 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(BerthClaimHolder, berth_claim_holder_free)
 /* All held claims, BerthClaimHolder *; free with g_ptr_array_unref. Does not wait for locks. */
 GPtrArray *berth_claim_list(const BerthLayout *layout);
 
-/* Check that no command holds a claim on the distro @id under any name. Does not wait for locks.
+/* Check that no command holds a claim on the distro @id under any name, other than this process for
+ * BERTH_WORK_RUN, which is the start of its own clone. Does not wait for locks.
  * Errors: BERTH_ERROR_BUSY, "distro.busy". */
 bool berth_claim_check(const BerthLayout *layout, const char *id, GError **error);
 

@@ -36,6 +36,15 @@ static bool copy_disk(const BerthLayout *layout, const BerthDistro *source,
            berth_temp_commit(temp, error);
 }
 
+/* Give @distro, whose name and id are claimed, the disk of @source, and register it. */
+static bool fill(const BerthLayout *layout, BerthRegistry *registry, const BerthDistro *source,
+                 const BerthDistro *distro, const BerthWatch *watch, GError **error)
+{
+    return copy_disk(layout, source, distro, watch, error) &&
+           berth_cloud_seed_copy(layout, source->id, distro->id, error) &&
+           berth_registry_insert(registry, distro, error);
+}
+
 bool berth_manage_clone(const BerthLayout *layout, BerthRegistry *registry,
                         const BerthDistro *source, const char *name, const BerthWatch *watch,
                         GError **error)
@@ -45,9 +54,24 @@ bool berth_manage_clone(const BerthLayout *layout, BerthRegistry *registry,
     g_autoptr(BerthDistro) distro = make_row(layout, source, name);
     g_autoptr(BerthClaim) claim =
         berth_claim_name(layout, registry, name, distro->id, BERTH_WORK_CLONE, error);
-    return claim != NULL && copy_disk(layout, source, distro, watch, error) &&
-           berth_cloud_seed_copy(layout, source->id, distro->id, error) &&
-           berth_registry_insert(registry, distro, error);
+    return claim != NULL && fill(layout, registry, source, distro, watch, error);
+}
+
+bool berth_manage_clone_throwaway(const BerthLayout *layout, BerthRegistry *registry,
+                                  const BerthDistro *source, const BerthWatch *watch,
+                                  BerthClaim **ret_claim, BerthDistro **ret_clone, GError **error)
+{
+    g_autoptr(BerthDistro) distro = make_row(layout, source, source->name);
+    g_free(distro->name);
+    distro->name = berth_distro_clone_name(source->name, distro->id);
+    distro->template = g_strdup(berth_distro_settings_name(source));
+    g_autoptr(BerthClaim) claim =
+        berth_claim_name(layout, registry, distro->name, distro->id, BERTH_WORK_RUN, error);
+    if (claim == NULL || !fill(layout, registry, source, distro, watch, error))
+        return false;
+    *ret_claim = g_steal_pointer(&claim);
+    *ret_clone = g_steal_pointer(&distro);
+    return true;
 }
 
 bool berth_manage_rename(const BerthLayout *layout, BerthRegistry *registry,

@@ -23,6 +23,13 @@ bool berth_manage_clone(const BerthLayout *layout, BerthRegistry *registry,
                         const BerthDistro *source, const char *name, const BerthWatch *watch,
                         GError **error);
 
+/* Clone @source likewise as a throw-away clone, with a name of its own. *@ret_claim, for
+ * BERTH_WORK_RUN, is to be held until the clone is removed (berth_manage_remove): one without a
+ * holder is left over. Free *@ret_clone with berth_distro_free. */
+bool berth_manage_clone_throwaway(const BerthLayout *layout, BerthRegistry *registry,
+                                  const BerthDistro *source, const BerthWatch *watch,
+                                  BerthClaim **ret_claim, BerthDistro **ret_clone, GError **error);
+
 /* Call @distro, which the caller has claimed, @name.
  * Errors: "name.invalid", "registry.exists", "distro.busy". */
 bool berth_manage_rename(const BerthLayout *layout, BerthRegistry *registry,

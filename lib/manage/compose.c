@@ -64,7 +64,7 @@ BerthMachine *berth_compose_machine(const BerthLayout *layout, const BerthDistro
                                     const char *const *environment, GError **error)
 {
     g_autoptr(BerthSettings) settings =
-        berth_compose_settings(layout, distro->name, environment, error);
+        berth_compose_settings(layout, berth_distro_settings_name(distro), environment, error);
     if (settings == NULL)
         return NULL;
 

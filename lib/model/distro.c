@@ -21,6 +21,7 @@ BerthDistro *berth_distro_copy(const BerthDistro *distro)
     copy->name = g_strdup(distro->name);
     copy->disk = g_strdup(distro->disk);
     copy->account = g_strdup(distro->account);
+    copy->template = g_strdup(distro->template);
     copy->forwards = g_strdup(distro->forwards);
     copy->host_ports = g_strdup(distro->host_ports);
     copy->shares = g_strdupv(distro->shares);
@@ -35,6 +36,7 @@ void berth_distro_free(BerthDistro *distro)
     g_free(distro->name);
     g_free(distro->disk);
     g_free(distro->account);
+    g_free(distro->template);
     g_free(distro->forwards);
     g_free(distro->host_ports);
     g_strfreev(distro->shares);
@@ -44,6 +46,18 @@ void berth_distro_free(BerthDistro *distro)
 char *berth_distro_address(guint slot)
 {
     return slot != 0 ? g_strdup_printf("127.0.%u.1", slot) : NULL;
+}
+
+const char *berth_distro_settings_name(const BerthDistro *distro)
+{
+    return distro->template != NULL ? distro->template : distro->name;
+}
+
+char *berth_distro_clone_name(const char *template, const char *id)
+{
+    const int digits = 8;
+    return g_strdup_printf("%.*s-%.*s", BERTH_DISTRO_NAME_LENGTH - digits - 1, template, digits,
+                           id);
 }
 
 const char *berth_distro_reserved(const char *name)

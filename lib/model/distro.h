@@ -29,6 +29,7 @@ typedef struct {
     gint64 created_usec; /* real time */
     bool own_identity;   /* a clone: the guest creates its own machine-id and host keys */
     bool keep_disk;      /* the disk is the user's own file: unregister keeps it */
+    char *template;      /* a throw-away clone: the distro whose settings it uses; or NULL */
     char *host_ports;    /* ports of the host opened by "berth host allow"; or NULL */
     char **shares;       /* directories of the host it sees, as texts (share.h); or NULL */
     bool is_default;     /* used when no distro is named */
@@ -42,6 +43,13 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(BerthDistro, berth_distro_free)
 
 /* The distro's own loopback address on the host, 127.0.@slot.1; NULL for 0. Free with g_free. */
 char *berth_distro_address(guint slot);
+
+/* The name below which the settings have those of @distro; borrowed. */
+const char *berth_distro_settings_name(const BerthDistro *distro);
+
+/* A name for a throw-away clone of @template with the id @id: "debian-3f2a9c1e". Free with
+ * g_free. */
+char *berth_distro_clone_name(const char *template, const char *id);
 
 /* The hint of an error for a name that berth_distro_is_name refuses. */
 #define BERTH_DISTRO_NAME_HINT                                                                     \

@@ -21,6 +21,8 @@ static const BerthField machine_fields[] = {
     {"number", BERTH_FIELD_UINT, MEMBER(slot), "0", 0, BERTH_DISTRO_SLOT_MAX},
     {"name", BERTH_FIELD_STRING, MEMBER(name)},
     {"hostname", BERTH_FIELD_STRING, MEMBER(hostname)},
+    {"template", BERTH_FIELD_STRING, MEMBER(template)},
+    {"owner", BERTH_FIELD_STRING, MEMBER(owner)},
     {"user", BERTH_FIELD_STRING, MEMBER(user)},
     {"time-zone", BERTH_FIELD_STRING, MEMBER(time_zone)},
     {"identity", BERTH_FIELD_STRING, MEMBER(identity)},
@@ -176,6 +178,7 @@ BerthMachine *berth_machine_new(const BerthDistro *distro, const BerthSettings *
     replace(&machine->id, distro->id);
     machine->slot = distro->slot;
     replace(&machine->name, distro->name);
+    replace(&machine->template, distro->template);
     g_free(machine->hostname);
     machine->hostname = berth_distro_hostname(distro->name);
     replace(&machine->time_zone, host->time_zone);

@@ -43,6 +43,8 @@ typedef struct {
     guint slot;     /* of the distro, or 0 */
     char *name;     /* of the distro */
     char *hostname; /* in the guest */
+    char *template; /* a throw-away clone: the distro whose settings it uses; or NULL */
+    char *owner;    /* the process with whose end it is stopped, as in base/process.h; or NULL */
     char *user;     /* default user, or NULL for root */
     char *time_zone;
     char *identity;    /* source of the guest's own machine-id and host keys; or NULL to keep the

@@ -6,7 +6,7 @@
 /* In the order of read_row and bind_row. */
 #define COLUMNS                                                                                    \
     "id, name, disk, disk_size, created_usec, is_default, own_identity, "                          \
-    "keep_disk, account, account_uid, oobe, number"
+    "keep_disk, account, account_uid, oobe, template, number"
 
 /* A row of forward in the syntax of model/rule.h. */
 #define RULE                                                                                       \
@@ -40,8 +40,9 @@ static BerthDistro *read_row(sqlite3_stmt *row)
     distro->account = g_strdup((const char *)sqlite3_column_text(row, 8));
     distro->account_uid = (guint)sqlite3_column_int64(row, 9);
     distro->oobe = sqlite3_column_int(row, 10) != 0;
-    distro->slot = (guint)sqlite3_column_int(row, 11);
-    distro->forwards = g_strdup((const char *)sqlite3_column_text(row, 12));
+    distro->template = g_strdup((const char *)sqlite3_column_text(row, 11));
+    distro->slot = (guint)sqlite3_column_int(row, 12);
+    distro->forwards = g_strdup((const char *)sqlite3_column_text(row, 13));
     return distro;
 }
 
@@ -57,6 +58,7 @@ static void bind_row(sqlite3_stmt *statement, const BerthDistro *distro)
     sqlite3_bind_text(statement, 8, distro->account, -1, SQLITE_STATIC);
     sqlite3_bind_int64(statement, 9, distro->account_uid);
     sqlite3_bind_int(statement, 10, distro->oobe);
+    sqlite3_bind_text(statement, 11, distro->template, -1, SQLITE_STATIC);
 }
 
 static bool set_exists(GError **error, const char *name)
@@ -78,12 +80,13 @@ bool berth_registry_set_not_found(GError **error, const char *name)
 
 bool berth_registry_insert(BerthRegistry *registry, const BerthDistro *distro, GError **error)
 {
-    g_autoptr(sqlite3_stmt) statement = berth_registry_prepare(
-        registry,
-        "INSERT INTO distro (" COLUMNS ")"
-        " SELECT ?1, ?2, ?3, ?4, ?5, NOT EXISTS (SELECT 1 FROM distro), ?6, ?7,"
-        " ?8, ?9, ?10, " FREE_SLOT,
-        NULL, NULL, error);
+    g_autoptr(sqlite3_stmt) statement =
+        berth_registry_prepare(registry,
+                               "INSERT INTO distro (" COLUMNS ")"
+                               " SELECT ?1, ?2, ?3, ?4, ?5, ?11 IS NULL AND NOT EXISTS (SELECT 1 "
+                               "FROM distro WHERE template IS NULL), ?6, ?7,"
+                               " ?8, ?9, ?10, ?11, " FREE_SLOT,
+                               NULL, NULL, error);
     if (statement == NULL)
         return false;
 
@@ -113,12 +116,21 @@ static BerthDistro *find_one(BerthRegistry *registry, const char *sql, const cha
     return NULL;
 }
 
+/* Remove the throw-away clones from @distros: none becomes the default by being the only one. */
+static void leave_out_clones(GPtrArray *distros)
+{
+    for (guint i = distros->len; i > 0; i--)
+        if (((const BerthDistro *)distros->pdata[i - 1])->template != NULL)
+            g_ptr_array_remove_index(distros, i - 1);
+}
+
 /* Find the default distro or, without one, the only one. */
 static BerthDistro *find_default(BerthRegistry *registry, GError **error)
 {
     g_autoptr(GPtrArray) distros = berth_registry_list(registry, error);
     if (distros == NULL)
         return NULL;
+    leave_out_clones(distros);
     if (distros->len == 0) {
         berth_error_set(error, BERTH_ERROR_NOT_FOUND, "distro.none",
                         "install one: berth install NAME; or from a file: berth import NAME FILE",
@@ -164,10 +176,10 @@ bool berth_registry_has_file(BerthRegistry *registry, const char *path, GError *
     return statement != NULL && berth_registry_step(registry, statement, error) == SQLITE_ROW;
 }
 
-GPtrArray *berth_registry_list(BerthRegistry *registry, GError **error)
+/* The rows of @sql, a query for read_row. */
+static GPtrArray *list_rows(BerthRegistry *registry, const char *sql, GError **error)
 {
-    g_autoptr(sqlite3_stmt) statement = berth_registry_prepare(
-        registry, SELECT_DISTRO "ORDER BY is_default DESC, name", NULL, NULL, error);
+    g_autoptr(sqlite3_stmt) statement = berth_registry_prepare(registry, sql, NULL, NULL, error);
     if (statement == NULL)
         return NULL;
 
@@ -177,6 +189,16 @@ GPtrArray *berth_registry_list(BerthRegistry *registry, GError **error)
     while ((result = berth_registry_step(registry, statement, error)) == SQLITE_ROW)
         g_ptr_array_add(distros, read_row(statement));
     return result == SQLITE_DONE ? g_steal_pointer(&distros) : NULL;
+}
+
+GPtrArray *berth_registry_list(BerthRegistry *registry, GError **error)
+{
+    return list_rows(registry, SELECT_DISTRO "ORDER BY is_default DESC, name", error);
+}
+
+GPtrArray *berth_registry_list_clones(BerthRegistry *registry, GError **error)
+{
+    return list_rows(registry, SELECT_DISTRO "WHERE template IS NOT NULL", error);
 }
 
 /* Run @sql, which changes the row called @name, its first parameter. */

@@ -45,9 +45,9 @@ bool berth_registry_check(BerthRegistry *registry, GError **error);
 void berth_registry_close(BerthRegistry *registry);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(BerthRegistry, berth_registry_close)
 
-/* Add @distro. The first one becomes the default, and its slot is the smallest free one; is_default
- * and slot are ignored.
- * Errors: also BERTH_ERROR_EXISTS, "registry.exists". */
+/* Add @distro. The first one that is no throw-away clone becomes the default, and its slot is the
+ * smallest free one; is_default and slot are ignored. Errors: also BERTH_ERROR_EXISTS,
+ * "registry.exists". */
 bool berth_registry_insert(BerthRegistry *registry, const BerthDistro *distro, GError **error);
 
 /* Find the distro @name; NULL: the default one, or the only one. Errors: also
@@ -63,6 +63,9 @@ BerthDistro *berth_registry_find_by_id(BerthRegistry *registry, const char *id, 
 /* Whether the file @path is the disk of some distro, or one of its snapshots; false also with
  * @error set. */
 bool berth_registry_has_file(BerthRegistry *registry, const char *path, GError **error);
+
+/* The throw-away clones, BerthDistro *. Free with g_ptr_array_unref. */
+GPtrArray *berth_registry_list_clones(BerthRegistry *registry, GError **error);
 
 /* All distros, BerthDistro *, the default first, then by name. Free with g_ptr_array_unref. */
 GPtrArray *berth_registry_list(BerthRegistry *registry, GError **error);

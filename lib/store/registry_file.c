@@ -88,6 +88,9 @@ static const char *const migrations[] = {
     "  PRIMARY KEY (distro, tag),"
     "  UNIQUE (distro, suffix)"
     ") STRICT, WITHOUT ROWID;",
+
+    /* of a throw-away clone: the name of its template; NULL: a distro that stays */
+    "ALTER TABLE distro ADD COLUMN template TEXT;",
 };
 G_STATIC_ASSERT(APPLICATION_ID == 1651668072);
 

@@ -166,8 +166,11 @@ class Home:
 
     def info(self, name):
         """What `berth list --json` says about a distro."""
-        distros = json.loads(self("list", "--json").ok())["distros"]
-        return next(distro for distro in distros if distro["name"] == name)
+        return next(distro for distro in self.json_list() if distro["name"] == name)
+
+    def json_list(self):
+        """What `berth list --json` says about every distro."""
+        return json.loads(self("list", "--json").ok())["distros"]
 
     def qemus(self, probe=False):
         """Every start of QEMU so far: those of machines, or those that only probed."""

@@ -304,8 +304,8 @@ def test_older_registry_loses_unused_columns(three):
     assert numbers(three) == {"alpha": 1, "beta": 2, "gamma": 3}
     assert sorted(sql(three, f"SELECT {KEPT} FROM distro")) == sorted(rows)
     columns = {row[1] for row in sql(three, "PRAGMA table_info (distro)")}
-    assert columns == set(KEPT.split(", "))
-    assert sql(three, "PRAGMA user_version") == [(11,)]
+    assert columns == {*KEPT.split(", "), "template"}
+    assert sql(three, "PRAGMA user_version") == [(12,)]
     assert "8080:80" in three("forward", "list", "alpha").ok() and "3128" in three("host", "list", "beta").ok()
     three("unregister", "alpha").ok()
     assert sql(three, "SELECT count(*) FROM forward") == [(0,)]

@@ -338,7 +338,7 @@ def test_clone_and_export_are_without_and_rename_keeps(box, tmp_path):
 def test_newer_registry_of_a_former_berth(box):
     """A registry from before snapshots, with its distros, takes some."""
     with sqlite3.connect(box.data / "registry.db") as registry:
-        registry.executescript("DROP TABLE snapshot; PRAGMA user_version = 10;")
+        registry.executescript("DROP TABLE snapshot; ALTER TABLE distro DROP COLUMN template; PRAGMA user_version = 10;")
     registry.close()
     box("snapshot", "box", "it").ok()
     assert tags(box) == ["it"]

@@ -182,6 +182,13 @@ static void test_refusal(void)
             g_assert_nonnull(strstr(refusal, rows[i].word));
     }
     g_assert_true(g_file_set_contents(path, ALLOWED, -1, NULL));
+    machine.name = (char *)"box-01234567"; /* a clone asks the settings of its template */
+    machine.template = (char *)"box";
+    g_assert_true(g_file_set_contents(path, ALLOWED, -1, NULL));
+    g_assert_null(berth_host_call_refusal(&machine, WIRE_SERVICE_COMMAND));
+    machine.template = NULL;
+    g_autofree char *other = berth_host_call_refusal(&machine, WIRE_SERVICE_COMMAND);
+    g_assert_nonnull(other);
     machine.isolated = true;
     g_autofree char *isolated = berth_host_call_refusal(&machine, WIRE_SERVICE_COMMAND);
     g_assert_nonnull(isolated);

@@ -295,6 +295,30 @@ static void test_claims_are_exclusive(Place *place, gconstpointer data)
 }
 
 /* The content of a claim's file is never trusted as a path. */
+/* The process that makes a throw-away clone starts it under its claim; nobody else may. */
+static void test_own_clone_may_be_started(Place *place, gconstpointer data)
+{
+    g_autoptr(GError) error = NULL;
+    g_autoptr(BerthClaim) claim =
+        berth_claim_id(place->layout, place->registry, "x", ID_A, BERTH_WORK_RUN, NULL);
+    g_assert_true(berth_claim_check(place->layout, ID_A, &error));
+    g_assert_no_error(error);
+    pid_t child = fork();
+    if (child == 0) {
+        bool refused = !berth_claim_check(place->layout, ID_A, &error) &&
+                       g_str_equal(berth_error_id(error), "distro.busy") &&
+                       strstr(error->message, "x is being run by process") != NULL;
+        _exit(refused ? 0 : 1);
+    }
+    int status = -1;
+    g_assert_cmpint(waitpid(child, &status, 0), ==, child);
+    g_assert_cmpint(status, ==, 0);
+
+    g_autoptr(BerthClaim) other =
+        berth_claim_id(place->layout, place->registry, "y", ID_B, BERTH_WORK_CLONE, NULL);
+    g_assert_false(berth_claim_check(place->layout, ID_B, NULL)); /* any other work of ours */
+}
+
 static void test_odd_claims_remove_nothing(Place *place, gconstpointer data)
 {
     g_autofree char *claims = berth_layout_claims(place->layout);
@@ -335,6 +359,7 @@ int main(int argc, char **argv)
         {"/manage/claim/snapshot-that-is-the-disk-is-forgotten",
          test_snapshot_that_is_the_disk_is_forgotten},
         {"/manage/claim/claims-are-exclusive", test_claims_are_exclusive},
+        {"/manage/claim/own-clone-may-be-started", test_own_clone_may_be_started},
         {"/manage/claim/odd-claims-remove-nothing", test_odd_claims_remove_nothing},
     };
     g_test_init(&argc, &argv, NULL);

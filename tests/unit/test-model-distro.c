@@ -82,6 +82,22 @@ static void test_address(void)
     g_assert_null(berth_distro_address(0));
 }
 
+static void test_throw_away_clones(void)
+{
+    g_autofree char *name = berth_distro_clone_name("Debian", "0123456789abcdef");
+    g_assert_cmpstr(name, ==, "Debian-01234567");
+    g_autofree char *full = g_strnfill(BERTH_DISTRO_NAME_LENGTH, 'x');
+    g_autofree char *longest = berth_distro_clone_name(full, "0123456789abcdef");
+    g_assert_true(berth_distro_check_name(longest, NULL));
+    g_assert_true(g_str_has_suffix(longest, "x-01234567"));
+
+    g_autoptr(BerthDistro) clone = berth_distro_new(name);
+    g_assert_cmpstr(berth_distro_settings_name(clone), ==, name);
+    clone->template = g_strdup("Debian");
+    g_autoptr(BerthDistro) copy = berth_distro_copy(clone);
+    g_assert_cmpstr(berth_distro_settings_name(copy), ==, "Debian");
+}
+
 int main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
@@ -91,5 +107,6 @@ int main(int argc, char **argv)
     g_test_add_func("/model/distro/accounts", test_accounts);
     g_test_add_func("/model/distro/ids-differ", test_ids_differ);
     g_test_add_func("/model/distro/address", test_address);
+    g_test_add_func("/model/distro/throw-away-clones", test_throw_away_clones);
     return g_test_run();
 }

@@ -17,6 +17,7 @@ static void test_rows_round_trip(Place *place, gconstpointer data)
     distro->account = g_strdup("alice");
     distro->account_uid = G_MAXUINT32 - 1;
     distro->oobe = true;
+    distro->template = g_strdup("base");
     {
         g_autoptr(BerthRegistry) registry = open_registry(place);
         g_assert_true(berth_registry_insert(registry, distro, NULL));
@@ -29,7 +30,8 @@ static void test_rows_round_trip(Place *place, gconstpointer data)
     g_assert_cmpstr(back->disk, ==, distro->disk);
     g_assert_cmpuint(back->disk_size, ==, distro->disk_size);
     g_assert_cmpint(back->created_usec, ==, distro->created_usec);
-    g_assert_true(back->is_default);
+    g_assert_false(back->is_default); /* a throw-away clone */
+    g_assert_cmpstr(back->template, ==, "base");
     g_assert_true(back->own_identity);
     g_assert_true(back->keep_disk);
     g_assert_cmpstr(back->account, ==, "alice");
@@ -207,6 +209,33 @@ static void test_the_default(Place *place, gconstpointer data)
     g_assert_true(berth_registry_remove(registry, "one", NULL));
     expect_find(registry, NULL, "three", NULL); /* the only one is the default */
     g_assert_false(berth_registry_remove(registry, "one", NULL));
+}
+
+static void insert_clone(BerthRegistry *registry, const char *name)
+{
+    g_autoptr(BerthDistro) distro = berth_distro_new(name);
+    distro->disk = g_strdup("/disks/clone");
+    distro->template = g_strdup("one");
+    g_assert_true(berth_registry_insert(registry, distro, NULL));
+}
+
+static void test_a_throw_away_clone_is_no_default(Place *place, gconstpointer data)
+{
+    g_autoptr(BerthRegistry) registry = open_registry(place);
+    insert_clone(registry, "one-clone");
+    expect_find(registry, NULL, NULL, "distro.none");
+    insert(registry, "one");
+    insert(registry, "two");
+    expect_find(registry, NULL, "one", NULL); /* the first of the others */
+    g_assert_true(berth_registry_remove(registry, "one", NULL));
+    expect_find(registry, NULL, "two", NULL); /* the only other one */
+    expect_find(registry, "ONE-clone", "one-clone", NULL);
+
+    g_autoptr(GPtrArray) clones = berth_registry_list_clones(registry, NULL);
+    g_assert_cmpuint(clones->len, ==, 1);
+    const BerthDistro *clone = clones->pdata[0];
+    g_assert_cmpstr(clone->name, ==, "one-clone");
+    g_assert_cmpstr(clone->template, ==, "one");
 }
 
 static void test_list_begins_with_the_default(Place *place, gconstpointer data)
@@ -504,7 +533,8 @@ static void test_a_registry_without_shares(Place *place, gconstpointer data)
     BerthRule rule = rule_of("3000:80");
     g_assert_true(berth_registry_add_forward(former, one, &rule, NULL));
     g_clear_pointer(&former, berth_registry_close);
-    execute(place, "DROP TABLE share; DROP TABLE snapshot; PRAGMA user_version = 7;");
+    execute(place, "DROP TABLE share; DROP TABLE snapshot;"
+                   "ALTER TABLE distro DROP COLUMN template; PRAGMA user_version = 7;");
 
     g_autoptr(BerthRegistry) registry = open_registry(place);
     check_forwards(registry, "one", "3000:80");
@@ -522,7 +552,7 @@ static void test_a_registry_without_quotas(Place *place, gconstpointer data)
     add_share(former, one, "rw:/srv/a:/a");
     g_clear_pointer(&former, berth_registry_close);
     execute(place, "ALTER TABLE share DROP COLUMN quota; DROP TABLE snapshot;"
-                   "PRAGMA user_version = 9;");
+                   "ALTER TABLE distro DROP COLUMN template; PRAGMA user_version = 9;");
 
     g_autoptr(BerthRegistry) registry = open_registry(place);
     add_share(registry, one, "quota:/srv/b:/b:/count:9223372036854775807");
@@ -545,6 +575,7 @@ int main(int argc, char **argv)
         {"/store/registry/the-disk-is-changed-by-id", test_the_disk_is_changed_by_id},
         {"/store/registry/names-are-unique-without-case", test_names_are_unique_without_case},
         {"/store/registry/the-default", test_the_default},
+        {"/store/registry/a-throw-away-clone-is-no-default", test_a_throw_away_clone_is_no_default},
         {"/store/registry/list-begins-with-the-default", test_list_begins_with_the_default},
         {"/store/registry/other-files-are-not-changed", test_other_files_are_not_changed},
         {"/store/registry/numbers-are-the-smallest-that-are-free",

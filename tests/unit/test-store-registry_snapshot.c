@@ -117,7 +117,8 @@ static void test_a_registry_without_snapshots(Place *place, gconstpointer data)
     insert(former, "one");
     g_autoptr(BerthDistro) one = berth_registry_find(former, "one", NULL);
     g_clear_pointer(&former, berth_registry_close);
-    execute(place, "DROP TABLE snapshot; PRAGMA user_version = 10;");
+    execute(place, "DROP TABLE snapshot; ALTER TABLE distro DROP COLUMN template;"
+                   "PRAGMA user_version = 10;");
 
     g_autoptr(BerthRegistry) registry = open_registry(place);
     g_autoptr(BerthDistro) kept = berth_registry_find(registry, "one", NULL);

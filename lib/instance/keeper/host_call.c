@@ -73,6 +73,11 @@ void berth_host_call_clear(BerthHostCall *call)
     *call = (BerthHostCall){0};
 }
 
+static const char *settings_name(const BerthMachine *machine)
+{
+    return machine->template != NULL ? machine->template : machine->name;
+}
+
 /* NULL with @error if the settings cannot be read; without a file they are the defaults. */
 static BerthSettings *read_settings(const BerthMachine *machine, GError **error)
 {
@@ -83,7 +88,7 @@ static BerthSettings *read_settings(const BerthMachine *machine, GError **error)
         g_propagate_error(error, g_steal_pointer(&problem));
         return NULL;
     }
-    return berth_settings_new(machine->name, text, machine->settings, NULL, error);
+    return berth_settings_new(settings_name(machine), text, machine->settings, NULL, error);
 }
 
 char *berth_host_call_refusal(const BerthMachine *machine, WireService service)
@@ -100,7 +105,7 @@ char *berth_host_call_refusal(const BerthMachine *machine, WireService service)
         return NULL;
     return g_strdup_printf(
         "this distro may not %s: to allow it, write %s=true below [distro %s] in %s on the host",
-        services[service].verb, services[service].key, machine->name, machine->settings);
+        services[service].verb, services[service].key, settings_name(machine), machine->settings);
 }
 
 char *berth_host_call_directory(const char *cwd, char *const *paths)

@@ -4,9 +4,11 @@
 #include "base/clock.h"
 #include "base/error.h"
 #include "base/fd.h"
+#include "base/process.h"
 #include "instance/control/control.h"
 #include "instance/control/runtime_files.h"
 
+#include <glib-unix.h>
 #include <sys/wait.h>
 
 static void finish(BerthInstance *instance);
@@ -261,6 +263,32 @@ static const BerthShareProcessEvents shares_events = {.log = log_line,
                                                       .skipped = on_share_skipped,
                                                       .failed = on_shares_failed};
 
+/* --- the owner -------------------------------------------------------------------------------- */
+
+/* Nobody waits for the guest's orderly end: a throw-away clone is removed. */
+static gboolean on_owner_ended(int fd, GIOCondition condition, gpointer user_data)
+{
+    BerthInstance *instance = user_data;
+    log_line("the command that it was made for has ended", instance);
+    berth_instance_server_ops.stop(BERTH_STOP_FORCE, 0, instance);
+    return G_SOURCE_REMOVE;
+}
+
+/* Stop the instance once the machine's owner, if it has one, has ended. */
+static void follow_owner(BerthInstance *instance)
+{
+    if (instance->machine->owner == NULL)
+        return;
+    instance->owner_fd = berth_process_open(instance->machine->owner, NULL);
+    if (instance->owner_fd < 0) {
+        on_owner_ended(-1, 0, instance);
+        return;
+    }
+    instance->owner = g_unix_fd_source_new(instance->owner_fd, G_IO_IN);
+    g_source_set_callback(instance->owner, G_SOURCE_FUNC(on_owner_ended), instance, NULL);
+    g_source_attach(instance->owner, g_main_context_get_thread_default());
+}
+
 /* --- the public part -------------------------------------------------------------------------- */
 
 BerthInstance *berth_instance_new(BerthMachine *machine, const char *dir, const char *support_dir,
@@ -270,6 +298,7 @@ BerthInstance *berth_instance_new(BerthMachine *machine, const char *dir, const 
     instance->machine = machine;
     instance->dir_fd = berth_runtime_files_open(dir);
     berth_instance_hold_boot_files(instance);
+    instance->owner_fd = -1;
     instance->on_gone = on_gone;
     instance->user_data = user_data;
     instance->idle.policy =
@@ -300,6 +329,7 @@ BerthInstance *berth_instance_new(BerthMachine *machine, const char *dir, const 
         launch(instance);
     else
         berth_instance_fail(instance, g_steal_pointer(&error));
+    follow_owner(instance);
     return instance;
 }
 
@@ -311,6 +341,7 @@ void berth_instance_free(BerthInstance *instance)
     berth_instance_clear_timer(&instance->finisher);
     berth_instance_clear_timer(&instance->shares_timer);
     berth_instance_idle_clear(instance);
+    berth_instance_clear_timer(&instance->owner);
     berth_server_free(instance->server);
     berth_sockets_free(instance->sockets);
     berth_streams_free(instance->streams);
@@ -330,6 +361,7 @@ void berth_instance_free(BerthInstance *instance)
     berth_fd_close(&instance->kernel_fd);
     berth_fd_close(&instance->initramfs_fd);
     berth_fd_close(&instance->dir_fd);
+    berth_fd_close(&instance->owner_fd);
     g_free(instance);
 }
 

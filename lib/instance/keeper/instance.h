@@ -33,6 +33,8 @@
  * a notice then and when the guest resumes, which needs no request. The resume restarts the time
  * limits of STARTING, not that of STOPPING.
  *
+ * A machine with an owner (machine.h) is stopped by force when that process ends, in any state.
+ *
  * Opens neither registry nor images. On the thread-default GMainContext.
  */
 #pragma once

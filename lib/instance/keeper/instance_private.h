@@ -118,6 +118,8 @@ struct BerthInstance {
     bool was_killed;     /* QEMU, by a signal that the keeper did not send */
     GSource *timer;      /* of the present state */
     GSource *finisher;   /* queued when there is no QEMU to wait for */
+    int owner_fd;        /* a pidfd of the machine's owner, or -1 */
+    GSource *owner;      /* of its end */
 
     /* Of the keeper: reboots of the guest do not touch them. */
     BerthStreams *streams;
