@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from conftest import GUEST, assert_ends
+from waiting import stop_process
 
 EVERYTHING = {"/"}
 
@@ -121,7 +122,7 @@ def test_a_nested_repository_is_always_reported(monitor):
 def test_more_changes_than_inotify_keeps(monitor):
     """The monitor stands still meanwhile."""
     monitor.ask()
-    os.kill(monitor.pids()[0], signal.SIGSTOP)
+    stop_process(monitor.pids()[0])
     most = int(Path("/proc/sys/fs/inotify/max_queued_events").read_text())
     for number in range(most // 2 + 100):
         (monitor.top / "one").touch()

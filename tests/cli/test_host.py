@@ -4,6 +4,8 @@ import sqlite3
 
 import pytest
 
+from waiting import stop_process
+
 
 @pytest.fixture
 def box(berth, rootfs):
@@ -157,7 +159,7 @@ def test_unresponsive_keeper_gives_a_warning(box):
     import signal
     box("start", "box").ok()
     keeper = box.info("box")["keeper_pid"]
-    os.kill(keeper, signal.SIGSTOP)
+    stop_process(keeper)
     try:
         result = box("host", "allow", "box", "80")
         assert result.status == 0 and "at the next start" in result.err, result

@@ -13,7 +13,7 @@ import pytest
 
 from conftest import BUILD, wait_for
 from ports import free_port
-from waiting import LIMIT, is_alive
+from waiting import LIMIT, is_alive, stop_process
 
 
 def state_of(pid):
@@ -201,7 +201,7 @@ def test_client_sees_qemu_die_first(box):
     for turn in range(5):
         box("start", "box").ok()
         info = box.info("box")
-        os.kill(info["keeper_pid"], signal.SIGSTOP)
+        stop_process(info["keeper_pid"])
         os.kill(info["qemu_pid"], signal.SIGKILL)
         process = box.start("run", "-d", "box", "--", "cat", stdin=subprocess.PIPE)
         wait_for(lambda: state_of(process.pid) == "S")  # it waits, most likely for the keeper

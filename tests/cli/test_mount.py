@@ -18,7 +18,7 @@ import fuse
 import pytest
 
 from conftest import wait_for
-from waiting import LIMIT
+from waiting import LIMIT, stop_process
 
 pytestmark = fuse.marks()
 
@@ -427,7 +427,7 @@ def test_an_interrupt_ends_a_wait(place, mounted):
     (real / "file").write_text("text")
     (server,) = [int(path.parent.name) for path in Path("/proc").glob("[0-9]*/cmdline")
                  if b"\0--mount\0" in read_or_empty(path) and is_below(int(path.parent.name), keeper_of(box))]
-    os.kill(server, signal.SIGSTOP)
+    stop_process(server)
     try:
         reader = subprocess.Popen(["cat", shown / "file"], stdout=subprocess.PIPE, stderr=subprocess.PIPE)
         wait_for(lambda: "S" in state_of(reader.pid) or "D" in state_of(reader.pid))
@@ -448,7 +448,7 @@ def test_a_mount_that_does_not_answer_holds_no_shutdown_up(place, mounted):
     with (shown / "file").open() as file, subprocess.Popen(["sleep", "1000"], stdin=file) as user:
         file.close()
         os.truncate(real / "file", 1)  # what the kernel keeps of it is out of date
-        os.kill(server, signal.SIGSTOP)
+        stop_process(server)
         try:
             assert box("terminate", "--force", "box").status == 0
         finally:

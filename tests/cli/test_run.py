@@ -12,7 +12,7 @@ import termios
 import pytest
 
 from conftest import wait_for
-from waiting import LIMIT
+from waiting import LIMIT, stop_process
 
 PYTHON = "/usr/bin/python3"
 SHOW_WORDS = "import os, sys; os.write(1, b'\\0'.join(map(os.fsencode, sys.argv[1:])))"
@@ -411,7 +411,7 @@ def test_a_hundred_at_once_and_many_in_a_row_leave_nothing(box):
 def test_client_that_is_stopped_slows_no_other(box):
     stopped = box.start("run", "cat", "/dev/zero")
     stopped.stdout.read(1 << 20)
-    os.kill(stopped.pid, signal.SIGSTOP)
+    stop_process(stopped.pid)
     data = os.urandom(8 << 20)
     assert raw_output(box, "run", "cat", data=data)[1] == data
     os.kill(stopped.pid, signal.SIGCONT)

@@ -7,7 +7,7 @@ import subprocess
 import pytest
 
 from conftest import Terminal, wait_for
-from waiting import LIMIT
+from waiting import LIMIT, stop_process
 
 FATAL = [signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT]
 each_signal = pytest.mark.parametrize("number", FATAL)
@@ -107,7 +107,7 @@ def test_ignored_signal_stays_ignored(box, number):
 def test_stopped_keeper(box, number):
     box("start").ok()
     keeper = box.info("box")["keeper_pid"]
-    os.kill(keeper, signal.SIGSTOP)
+    stop_process(keeper)
     try:
         process = box.start("run", "true")
         wait_for(lambda: open(f"/proc/{process.pid}/stat").read().rpartition(")")[2].split()[0] == "S")

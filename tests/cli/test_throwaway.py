@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from conftest import wait_for
-from waiting import is_alive
+from waiting import is_alive, stop_process
 
 AT_ONCE = 8
 
@@ -235,7 +235,7 @@ def test_killed_keeper(box, clone):
 def test_client_and_keeper_killed(box, clone):
     one = clone()
     row = one.info()
-    os.kill(row["keeper_pid"], signal.SIGSTOP)  # it cannot follow
+    stop_process(row["keeper_pid"])  # it cannot follow
     one.kill()
     os.kill(row["keeper_pid"], signal.SIGKILL)
     wait_for(lambda: not is_alive(row["keeper_pid"]) and not is_alive(row["qemu_pid"]))
@@ -245,7 +245,7 @@ def test_client_and_keeper_killed(box, clone):
 def test_client_killed_and_keeper_hangs(box, clone):
     one = clone()
     row = one.info()
-    os.kill(row["keeper_pid"], signal.SIGSTOP)
+    stop_process(row["keeper_pid"])
     one.kill()
     wait_for(lambda: box.names() == ["box"])  # each list tries it; QEMU may need its time to end
     assert gone(box)
@@ -255,7 +255,7 @@ def test_client_killed_and_keeper_hangs(box, clone):
 def test_after_a_reboot_of_the_host(box, clone):
     one = clone()
     row = one.info()
-    os.kill(row["keeper_pid"], signal.SIGSTOP)
+    stop_process(row["keeper_pid"])
     one.kill()
     os.kill(row["keeper_pid"], signal.SIGKILL)
     wait_for(lambda: not is_alive(row["keeper_pid"]) and not is_alive(row["qemu_pid"]))

@@ -2,8 +2,10 @@
 """waiting — conditions that other processes make true in their own time, and the one limit of all such waits."""
 import os
 import select
+import signal
 import socket
 import time
+from pathlib import Path
 
 LIMIT = 180  # seconds, for what must happen: far more than it takes with sanitizers on a machine that is busy
 
@@ -35,3 +37,18 @@ def is_alive(pid):
         return not poll.poll(0)
     finally:
         os.close(process)
+
+
+def stop_process(pid):
+    """Stop process @pid; each of its threads stands still then. One that waits for a disk goes on for a while after
+    the signal, and so do all the others if it is the one that has to take the signal.
+    """
+    os.kill(pid, signal.SIGSTOP)
+
+    def is_stopped():
+        try:
+            states = [stat.read_text().rpartition(")")[2].split()[0] for stat in Path(f"/proc/{pid}/task").glob("*/stat")]
+        except OSError:  # a thread has just ended
+            return False
+        return all(state in "TtZX" for state in states)
+    wait_for(is_stopped, what=f"the stop of {pid}")

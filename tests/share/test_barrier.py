@@ -8,6 +8,7 @@ import threading
 import pytest
 
 from test_events import Watcher, plain
+from waiting import stop_process
 
 NAME = "user.berth.settled"
 
@@ -88,7 +89,7 @@ def test_lost_events_are_counted(source, mounted, share):
     os.listdir(share / "sub")
     server, lost = settle(share)
     most = int(open("/proc/sys/fs/inotify/max_queued_events").read())
-    mounted.server.process.send_signal(signal.SIGSTOP)
+    stop_process(mounted.server.process.pid)
     for number in range(most // 2 + 1):  # two events each, at the least
         (source / f"sub/{number % 500}").touch()
         (source / f"sub/{number % 500}").unlink()

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from conftest import Carried, wait_until
-from waiting import LIMIT
+from waiting import LIMIT, stop_process
 
 IN, OUT, REPLAY = struct.Struct("<IIQQIIIHH"), struct.Struct("<IiQ"), struct.Struct("<QII")
 LOOKUP, GETATTR, SETATTR, READLINK, MKDIR, UNLINK, RMDIR, OPEN, READ, WRITE = 1, 3, 4, 5, 9, 10, 11, 14, 15, 16
@@ -187,7 +187,7 @@ def test_a_request_after_a_servers_end_waits_for_the_next(carried):
     """Also where the carrier gets it before it sees that end: whichever of its threads is first."""
     host = Host(carried).begin()
     for _ in range(60):
-        os.kill(carried.carrier.pid, signal.SIGSTOP)
+        stop_process(carried.carrier.pid)
         wait_until(lambda: set(states(carried.carrier.pid)) == {"T"}, "the stop")
         host.port.close()
         process = ask(carried.directory / "f")

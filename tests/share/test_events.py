@@ -8,6 +8,7 @@ import struct
 import pytest
 
 from conftest import wait_until
+from waiting import stop_process
 
 LIBC = ctypes.CDLL(None, use_errno=True)
 MODIFY, ATTRIB, CLOSE_WRITE, MOVED_FROM, MOVED_TO, CREATE, DELETE = 0x2, 0x4, 0x8, 0x40, 0x80, 0x100, 0x200
@@ -203,7 +204,7 @@ def stop():
         while stopped:
             os.kill(stopped.pop(), signal.SIGCONT)
     def stop(pid):
-        os.kill(pid, signal.SIGSTOP)
+        stop_process(pid)
         stopped.append(pid)
         return go_on
     yield stop

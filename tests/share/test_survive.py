@@ -5,7 +5,6 @@ import hashlib
 import mmap
 import os
 import random
-import signal
 import socket
 import struct
 import subprocess
@@ -17,6 +16,7 @@ import pytest
 
 from conftest import Server, wait_until
 from test_events import Watcher, write
+from waiting import stop_process
 
 ROOT = "/home/ann"
 
@@ -154,7 +154,7 @@ def test_a_read_under_way_is_answered_by_the_next_server(guest, mounted, source)
         mounted.server = Server([("rw", source, ROOT)], pair=(socket.socket(), port), ledger=mounted.ledger,
                                 **mounted.ids)
         mounted.server.wait_for_report("ready")
-        os.kill(mounted.server.process.pid, signal.SIGSTOP)
+        stop_process(mounted.server.process.pid)
         wait_until(lambda: has_stopped(mounted.server.process), "the stop")
         guest.begin("os.read(f, 65536)")
         wait_until(lambda: unread(same) > 0, "the request")
