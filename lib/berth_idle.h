@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * berth_idle — distros that nobody uses, and what keeps them awake. A part of the public interface
- * (berth.h).
+ * berth_idle — what berth does with idle distros, and what keeps a distro awake. A part of the
+ * public interface (berth.h).
  */
 #pragma once
 
@@ -11,8 +11,8 @@ G_BEGIN_DECLS
 
 #define BERTH_UNTIL_STOP G_MAXUINT32
 
-/* Keep @name awake for @seconds from now on though nobody uses it, starting it if it is stopped;
- * BERTH_UNTIL_STOP; 0: no longer. *@ret_notice is lines for the user, or NULL; free with g_free.
+/* Keep @name awake for @seconds from now on, idle or not, and start it if it is stopped;
+ * BERTH_UNTIL_STOP: until it stops; 0: no longer. *@ret_notice is lines for the user, or NULL; free with g_free.
  * Errors: those of berth_connect. */
 bool berth_keep(Berth *berth, const char *name, guint32 seconds, char **ret_notice, GError **error);
 
@@ -33,8 +33,8 @@ typedef struct {
 void berth_idle_state_free(BerthIdleState *state);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(BerthIdleState, berth_idle_state_free)
 
-/* What keeps @name awake, and until when. Starts and wakes nothing. Errors: "distro.*", "config.*",
- * "instance.version". */
+/* Read what keeps @name awake, and until when. The call starts and wakes no distro. Errors:
+ * "distro.*", "config.*", "instance.version". */
 BerthIdleState *berth_idle_state(Berth *berth, const char *name, GError **error);
 
 G_END_DECLS

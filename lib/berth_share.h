@@ -48,7 +48,7 @@ bool berth_share_add(Berth *berth, const char *name, const char *directory, cons
 bool berth_share_remove(Berth *berth, const char *name, const char *path, char **ret_notice,
                         GError **error);
 
-/* What to change of a share; what is false stays as it is. */
+/* The changes to a share: a member that is false changes nothing. */
 typedef struct {
     bool read_only, read_write, reviewed; /* at most one */
     bool unreviewed; /* a reviewed share becomes read-write; not with the others */

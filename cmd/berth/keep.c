@@ -37,7 +37,7 @@ const Command command_keep = {
     .name = "keep",
     .synopsis = "NAME [DURATION|off]",
     .completes = "distro",
-    .summary = "Keep a distro awake though nobody uses it",
+    .summary = "Keep a distro awake while it is idle",
     .details = "Without a duration it is kept until it stops; \"off\" ends that. A duration is in\n"
                "seconds, or has a unit: 30m, 2h, 1d. A distro that is suspended or stopped is woken\n"
                "or started. To keep it always, set idle: berth config set --distro NAME idle never",

@@ -85,8 +85,8 @@ const Command command_status = {
     .synopsis = "[OPTION]... [NAME]",
     .completes = "distro",
     .summary = "Show what berth has and uses on this host",
-    .details = "With a name: what keeps that distro awake, and when it is suspended or stopped because\n"
-               "nobody uses it.",
+    .details = "With a name: what keeps that distro awake, and when berth suspends or stops it\n"
+               "because it is idle.",
     .max_arguments = 1,
     .options = options,
     .run = run,

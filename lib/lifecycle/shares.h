@@ -32,7 +32,7 @@ bool berth_shares_add(Berth *berth, const char *name, const char *directory, con
 bool berth_shares_remove(Berth *berth, const char *name, const char *path, char **ret_notice,
                          GError **error);
 
-/* What to change of a share; what is false stays as it is. */
+/* The changes to a share: a member that is false changes nothing. */
 typedef struct {
     bool read_only, read_write, reviewed; /* at most one */
     bool unreviewed;                      /* what was reviewed is read-write; not with the others */

@@ -135,7 +135,7 @@ static bool compare(CatchUp *work, guint64 parent, int fd, const char *name, boo
         return false;
     bool touched = is_in_time(work, &file.attributes.st_ctim);
     guint64 id = find(work->share, parent, name, &key, &type);
-    if (id != BERTH_NODE_NONE && memcmp(&key, &file.key, sizeof(key)) != 0) {
+    if (id != BERTH_NODE_NONE && !berth_node_key_equal(&key, &file.key)) {
         repeat_end(work, parent, name, type);
         repeat_new(work, parent, name, &file.attributes);
         return true;

@@ -74,7 +74,7 @@ void share_watch_ahead(Share *share, guint64 id, int parent_fd, const char *name
     }
     berth_autofd int fd = openat(parent_fd, name, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
     if (fd >= 0 && share_stat(share, fd, "", &found) == 0 &&
-        memcmp(&found.key, &file->key, sizeof(found.key)) == 0)
+        berth_node_key_equal(&found.key, &file->key))
         share_watch(share, id, fd);
 }
 
@@ -123,7 +123,7 @@ static void follow_entry(Share *share, guint64 parent, const char *name)
     guint64 id = find_child(share, parent, name, &key);
     berth_autofd int fd = share_open_node(share, parent, NULL);
     bool exists = fd >= 0 && share_layer_look(share, parent, fd, name, &file) == 0;
-    bool known = id != BERTH_NODE_NONE && exists && memcmp(&key, &file.key, sizeof(key)) == 0;
+    bool known = id != BERTH_NODE_NONE && exists && berth_node_key_equal(&key, &file.key);
     if (id != BERTH_NODE_NONE)
         share_forget_attributes(share, id);
     if (!known && (id != BERTH_NODE_NONE || exists))

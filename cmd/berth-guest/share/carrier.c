@@ -249,7 +249,8 @@ static void report_if_held(State *state)
     send(state->carrier->agent, &message, sizeof(message), MSG_NOSIGNAL);
 }
 
-/* One that is under way already will do, since nothing was sent after it. */
+/* Ask the server for an answer: it has all that was sent before then. A probe that is under way is
+ * enough, since the carrier has sent nothing after it. */
 static void send_probe(State *state)
 {
     const struct fuse_in_header probe = {.len = sizeof(probe),

@@ -25,7 +25,7 @@ static bool is_pure(uint32_t opcode)
     return false;
 }
 
-/* One that cuts the file changes it. */
+/* Whether the request opens a file and empties it (O_TRUNC), which is a change. */
 static bool is_cut(const struct fuse_in_header *header, const uint8_t *message, size_t size)
 {
     struct fuse_open_in open;

@@ -2,11 +2,11 @@
  *
  * under_way — the requests that the host's server has and has not answered.
  *
- * Those that may be asked twice are kept whole until their answer: they only look, or what they did
- * has ended with their server (locks) or is done once whatever comes (RELEASE, FSYNC). Not so a
- * request that changes a file, since another change may have come in between: a WRITE to an
- * O_APPEND file would append again, and a MKDIR would find its own directory. Nor a replay's, which
- * is for one server.
+ * The carrier keeps a request that it may send twice whole until the answer: one that only reads,
+ * one whose effect ended with its server (locks), or one that has the same effect each time
+ * (RELEASE, FSYNC). Not so a request that changes a file, since another change may have come in
+ * between: a WRITE to an O_APPEND file would append again, and a MKDIR would find its own
+ * directory. Nor a replay's, which is for one server.
  *
  * Not thread-safe: the carrier has a lock.
  */
