@@ -20,7 +20,8 @@ typedef struct {
     BerthNetRequest *request; /* owned; @size bytes */
     BerthNetDone done;        /* or NULL */
     void (*counters_done)(int errnum, const BerthStackCounters *counters, gpointer user_data);
-    void (*on_wake)(gpointer user_data); /* of a watch */
+    void (*begun)(int errnum, gint64 wait_usec, gpointer user_data); /* of a watch, as on_wake */
+    void (*on_wake)(gpointer user_data);
     gpointer user_data;
 } Call;
 
@@ -54,10 +55,13 @@ static void attach(GSource *source)
 
 /* --- calls --- */
 
-static void finish_call(Call *call, int errnum, const BerthStackCounters *counters)
+/* @reply is not used unless @errnum is 0. */
+static void finish_call(Call *call, int errnum, const BerthNetReply *reply)
 {
     if (call->counters_done != NULL)
-        call->counters_done(errnum, errnum == 0 ? counters : NULL, call->user_data);
+        call->counters_done(errnum, errnum == 0 ? &reply->counters : NULL, call->user_data);
+    else if (call->begun != NULL)
+        call->begun(errnum, errnum == 0 ? reply->wait_usec : 0, call->user_data);
     else if (call->done != NULL)
         call->done(errnum, call->user_data);
     g_free(call->request);
@@ -194,7 +198,7 @@ static gboolean on_readable(gint fd, GIOCondition condition, gpointer user_data)
     }
     if (((Call *)call)->on_wake != NULL)
         begin_watch(net, call);
-    finish_call(call, reply.errnum, &reply.counters);
+    finish_call(call, reply.errnum, &reply);
     return G_SOURCE_CONTINUE;
 }
 
@@ -340,11 +344,11 @@ void berth_net_set_name(BerthNet *net, guint slot, const char *name)
     start_call(net, call);
 }
 
-void berth_net_watch(BerthNet *net, BerthNetDone begun, void (*on_wake)(gpointer user_data),
-                     gpointer user_data)
+void berth_net_watch(BerthNet *net, void (*begun)(int errnum, gint64 wait_usec, gpointer user_data),
+                     void (*on_wake)(gpointer user_data), gpointer user_data)
 {
     Call *call = new_call(net, BERTH_NET_WATCH, sizeof(BerthNetRequest));
-    call->done = begun;
+    call->begun = begun;
     call->on_wake = on_wake;
     call->user_data = user_data;
     net->on_wake = NULL;

@@ -63,6 +63,7 @@ typedef struct {
     gint32 errnum;
     bool wakes;                  /* the notice requested by BERTH_NET_WATCH; otherwise */
     guint16 refused_port;        /* the guest was refused this port of the host */
+    gint64 wait_usec;            /* for BERTH_NET_WATCH, else zero */
     BerthStackCounters counters; /* for BERTH_NET_COUNTERS, else zero */
 } BerthNetReply;
 
@@ -115,11 +116,12 @@ void berth_net_set_resolvers(BerthNet *net, const BerthResolvers *resolvers);
 void berth_net_set_name(BerthNet *net, guint slot, const char *name);
 
 /* Call @on_wake once, at the next frame that wakes a suspended guest (wake.h), which then waits in
- * the frame socket. @begun is called first, once no frame can be missed. A second call replaces
+ * the frame socket. @begun is called first, once no frame can be missed; @wait_usec is as
+ * berth_stack_watch returns it, and 0 unless @errnum is 0. A second call replaces
  * the first, of which no notice follows. Not called if the process ends first; repeat the request
  * on its successor. */
-void berth_net_watch(BerthNet *net, BerthNetDone begun, void (*on_wake)(gpointer user_data),
-                     gpointer user_data);
+void berth_net_watch(BerthNet *net, void (*begun)(int errnum, gint64 wait_usec, gpointer user_data),
+                     void (*on_wake)(gpointer user_data), gpointer user_data);
 
 /* @counters is borrowed, NULL unless @errnum is 0. */
 void berth_net_get_counters(BerthNet *net,

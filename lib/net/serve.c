@@ -65,7 +65,7 @@ static void on_wake(gpointer user_data)
 
 static void watch(BerthStack *stack, int fd, const Message *message, BerthNetReply *reply)
 {
-    berth_stack_watch(stack, on_wake, GINT_TO_POINTER(fd));
+    reply->wait_usec = berth_stack_watch(stack, on_wake, GINT_TO_POINTER(fd));
 }
 
 static const struct {

@@ -7,7 +7,6 @@
 #include "nat.h"
 #include "reject.h"
 #include "replies.h"
-#include "wake.h"
 
 #include <errno.h>
 #include <libslirp.h>
@@ -56,6 +55,7 @@ struct BerthStack {
     bool handling_frames; /* acknowledgements may be held back */
     BerthOutbox outbox;
     gint64 last_frame_usec;
+    BerthActivity activity;
     BerthStackCounters counters;
     void (*on_wake)(gpointer user_data); /* NULL unless watched */
     gpointer wake_user_data;
@@ -81,11 +81,10 @@ static void record_sender(BerthStack *stack, const guint8 *frame, gsize size)
         berth_replies_record(&stack->replies, &packet, stack->last_frame_usec);
 }
 
-/* Count @frame if it wakes a suspended guest, and report the first. */
+/* Record @frame, and report the first that wakes a suspended guest. */
 static void report_wake(BerthStack *stack, const guint8 *frame, gsize size)
 {
-    bool wakes = berth_wake_frame(frame, size);
-    stack->counters.active += wakes;
+    bool wakes = berth_activity_to_guest(&stack->activity, frame, size, stack->last_frame_usec);
     if (stack->on_wake == NULL || !wakes)
         return;
     void (*on_wake)(gpointer user_data) = stack->on_wake;
@@ -197,15 +196,6 @@ static void forward_reset(BerthStack *stack, gsize size)
     reset_client(stack, &packet);
 }
 
-/* Whether the guest sends data or begins something: to look up an address is not enough. */
-static bool guest_is_active(const guint8 *frame, gsize size)
-{
-    BerthPacket packet;
-    return berth_packet_read(frame, size, &packet) &&
-           (packet.protocol == IPPROTO_TCP || packet.protocol == IPPROTO_UDP) &&
-           berth_wake_frame(frame, size);
-}
-
 /* Whether the frame was given to libslirp. */
 static bool handle_frame(BerthStack *stack, gsize size)
 {
@@ -214,7 +204,7 @@ static bool handle_frame(BerthStack *stack, gsize size)
     if (verdict != BERTH_FILTER_PASS)
         return false;
     stack->counters.bytes_in += size;
-    stack->counters.active += guest_is_active(stack->frame, size);
+    berth_activity_from_guest(&stack->activity, stack->frame, size, g_get_monotonic_time());
     size = berth_nat_from_guest(&stack->nat, stack->frame, size);
     BerthNameserverVerdict name = berth_nameserver_handle(stack->nameserver, stack->frame, size);
     if (name == BERTH_NAMESERVER_UNREACHABLE)
@@ -373,6 +363,7 @@ void berth_stack_free(BerthStack *stack)
 BerthStackCounters berth_stack_counters(const BerthStack *stack)
 {
     BerthStackCounters counters = stack->counters;
+    counters.active = stack->activity.frames;
     counters.out = stack->outbox.counters;
     counters.dns = *berth_dns_counters(berth_nameserver_dns(stack->nameserver));
     return counters;
@@ -437,10 +428,11 @@ static int on_add_poll(slirp_os_socket fd, int events, void *opaque)
     return (int)stack->polls->len - 1;
 }
 
-void berth_stack_watch(BerthStack *stack, void (*on_wake)(gpointer user_data), gpointer user_data)
+gint64 berth_stack_watch(BerthStack *stack, void (*on_wake)(gpointer user_data), gpointer user_data)
 {
     stack->on_wake = on_wake;
     stack->wake_user_data = user_data;
+    return berth_activity_wait(&stack->activity, g_get_monotonic_time());
 }
 
 static int on_get_revents(int index, void *opaque)

@@ -19,6 +19,7 @@
  */
 #pragma once
 
+#include "activity.h"
 #include "dns.h"
 #include "filter.h"
 #include "hostfwd.h"
@@ -38,8 +39,7 @@ typedef struct {
     guint64 verdicts[BERTH_FILTER_VERDICTS]; /* frames from the guest, by verdict */
     guint64 bytes_in;                        /* of frames from the guest that passed */
     BerthOutboxCounters out;                 /* to the guest */
-    guint64 active; /* frames both ways that have data or whose sender waits (wake.h), without
-                       those in which the guest asks for an address */
+    guint64 active;                          /* frames both ways that count (activity.h) */
     BerthDnsCounters dns;
 } BerthStackCounters;
 
@@ -71,8 +71,11 @@ int berth_stack_add(BerthStack *stack, const BerthStackRule *rule);
 /* Close the listener of @rule; its connections stay. 0, or ENOENT. */
 int berth_stack_remove(BerthStack *stack, const BerthStackRule *rule);
 
-/* Call @on_wake once, when libslirp sends the next frame that wakes a suspended guest (wake.h). */
-void berth_stack_watch(BerthStack *stack, void (*on_wake)(gpointer user_data), gpointer user_data);
+/* Call @on_wake once, when libslirp sends the next frame that wakes a suspended guest (wake.h).
+ * Returns berth_activity_wait: how long the caller should wait, and watch again, before it suspends
+ * the guest. */
+gint64 berth_stack_watch(BerthStack *stack, void (*on_wake)(gpointer user_data),
+                         gpointer user_data);
 
 /* Current whenever on_readable is called. */
 BerthStackCounters berth_stack_counters(const BerthStack *stack);

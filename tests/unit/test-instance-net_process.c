@@ -45,7 +45,7 @@ static void on_changed(const GPtrArray *forwards, gpointer user_data)
 {
 }
 
-static void on_watched(gpointer user_data)
+static void on_watched(gint64 wait_usec, gpointer user_data)
 {
     ((World *)user_data)->watched++;
 }

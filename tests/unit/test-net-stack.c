@@ -28,7 +28,8 @@ typedef struct {
     guint16 port; /* forwarded */
     BerthNet *net;
     bool watched;
-    guint wakes; /* reported */
+    gint64 wait_usec; /* as of the last watch */
+    guint wakes;      /* reported */
 } World;
 
 static void on_done(int errnum, gpointer user_data)
@@ -192,11 +193,12 @@ static void test_backlog_of_a_stopped_guest_is_bounded(World *world, gconstpoint
 
 /* --- a guest to be woken --- */
 
-static void on_watched(int errnum, gpointer user_data)
+static void on_watched(int errnum, gint64 wait_usec, gpointer user_data)
 {
     World *world = user_data;
     g_assert_cmpint(errnum, ==, 0);
     world->watched = true;
+    world->wait_usec = wait_usec;
 }
 
 static void on_wake(gpointer user_data)
@@ -351,11 +353,26 @@ static void test_datagram_to_a_suspended_guest_wakes_it_once(World *world, gcons
     g_assert_cmpuint(world->wakes, ==, 1);
 }
 
+/* A suspend before the answer would leave the client waiting. */
+static void test_a_request_without_an_answer_is_waited_for(World *world, gconstpointer data)
+{
+    berth_autofd int client = connect_client(world);
+    accept_in_guest(world);
+    guint64 connected = active_frames(world);
+    g_assert_cmpint(write(client, "hello", 5), ==, 5);
+    while (active_frames(world) == connected)
+        continue;
+    watch(world);
+    g_assert_cmpint(world->wait_usec, >, BERTH_ACTIVITY_QUIET_USEC);
+    g_assert_cmpint(world->wait_usec, <=, BERTH_ACTIVITY_ANSWER_USEC);
+}
+
 int main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
 #define ADD(name, function) g_test_add("/net/stack/" name, World, NULL, setup, function, teardown)
     ADD("backlog-of-a-stopped-guest-is-bounded", test_backlog_of_a_stopped_guest_is_bounded);
+    ADD("request-without-an-answer-is-waited-for", test_a_request_without_an_answer_is_waited_for);
     ADD("client-of-a-suspended-guest-wakes-it-once",
         test_client_of_a_suspended_guest_wakes_it_once);
     ADD("data-of-an-open-connection-wakes", test_data_of_an_open_connection_wakes);

@@ -11,7 +11,8 @@
  *     UP        Sessions run, ports are forwarded. A reboot of the guest ends its sessions and
  *               starts QEMU again -> STARTING. CONTROL_STOP -> STOPPING. QEMU's end -> GONE.
  *               CONTROL_SUSPEND -> SUSPENDING.
- *     SUSPENDING  berth-net begins to watch for packets to the guest. The guest writes its file
+ *     SUSPENDING  berth-net begins to watch for packets to the guest, once its peers have their
+ *               answers (net/activity.h) or a time limit is over. The guest writes its file
  *               systems and freezes the distro's processes; QEMU stops it, gives the state of its
  *               devices, and ends -> SUSPENDED. Streams go on, new clients wait. A failure or a
  *               time limit -> UP; one of QEMU's own -> GONE. A packet that wakes the guest, a

@@ -77,7 +77,8 @@ typedef struct {
 
 typedef enum {
     NOT_SUSPENDING,
-    WATCHING, /* berth-net begins to watch for frames that wake the guest */
+    WATCHING, /* berth-net begins to watch for frames that wake the guest, which still runs: again
+                 and again, until its network is quiet */
     FREEZING, /* the guest writes its file systems and freezes */
     SAVING,   /* it stands still, QEMU gives its state */
     QUITTING, /* all is kept: QEMU ends */
@@ -86,6 +87,8 @@ typedef enum {
 /* Of SUSPENDING, SUSPENDED and WAKING. instance_suspend.c */
 typedef struct {
     SuspendPhase phase;
+    gint64 begun_usec;           /* monotonic */
+    GSource *quiet;              /* while WATCHING waits to watch again, or NULL */
     BerthDeviceState *operation; /* freed after QMP */
     GBytes *state;               /* of the guest, all but its memory; NULL once it is loaded */
     bool with_memory;            /* or even that */
@@ -194,7 +197,7 @@ void berth_instance_clear_qemu(BerthInstance *instance);
 void berth_instance_suspend(gpointer user_data);
 void berth_instance_wake(gpointer user_data);
 /* Events of the network, and of the agent. */
-void berth_instance_on_watched(gpointer user_data);
+void berth_instance_on_watched(gint64 wait_usec, gpointer user_data);
 void berth_instance_on_packet(gpointer user_data);
 void berth_instance_on_frozen(const char *problem, gpointer user_data);
 /* QEMU has ended. False: not because the guest is suspended. */

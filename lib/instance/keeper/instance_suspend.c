@@ -9,7 +9,13 @@
  * and a new QEMU to begin and load it. */
 #define SUSPEND_SEC 60u
 #define WAKE_SEC    60u
-#define BLOCK_SIZE  512u /* the unit of st_blocks on every file system */
+
+/* How long a suspend waits for the end of what its peers and the guest exchange. Longer than for
+ * one answer (net/activity.h). */
+#define EXCHANGE_USEC (10 * G_USEC_PER_SEC)
+#define LOOK_USEC     (G_USEC_PER_SEC / 10) /* an answer ends the wait for it */
+
+#define BLOCK_SIZE 512u /* the unit of st_blocks on every file system */
 
 bool berth_instance_is_asleep(const BerthInstance *instance)
 {
@@ -32,6 +38,7 @@ void berth_instance_clear_suspension(BerthInstance *instance)
     if (suspension->state != NULL)
         g_bytes_unref(suspension->state);
     g_clear_error(&suspension->failure);
+    berth_instance_clear_timer(&suspension->quiet);
     *suspension = (Suspension){0};
 }
 
@@ -46,6 +53,7 @@ static void continue_guest(BerthInstance *instance)
     suspension->phase = NOT_SUSPENDING;
     suspension->stop_wanted = suspension->wake_wanted = false;
     berth_instance_clear_timer(&instance->timer);
+    berth_instance_clear_timer(&suspension->quiet);
     berth_net_process_unwatch(instance->network);
     instance->state = UP;
     if (failure != NULL)
@@ -148,13 +156,40 @@ static void on_stopped(BerthQmp *qmp, JsonNode *result, const GError *error, gpo
     suspension->operation = berth_device_state_save(instance->process.qmp, on_saved, instance);
 }
 
+static gboolean watch_again(gpointer user_data)
+{
+    BerthInstance *instance = user_data;
+    berth_instance_clear_timer(&instance->suspension.quiet);
+    if (instance->state == SUSPENDING && instance->suspension.phase == WATCHING)
+        berth_net_process_watch(instance->network);
+    return G_SOURCE_REMOVE;
+}
+
+/* Let the guest end an exchange before it is suspended: its peer may have sent all that it had, and
+ * nothing else would wake the guest. False: there is none, or it takes too long, or the guest is to
+ * wake at once anyway. */
+static bool wait_for_quiet(BerthInstance *instance, gint64 wait_usec)
+{
+    Suspension *suspension = &instance->suspension;
+    gint64 left = suspension->begun_usec + EXCHANGE_USEC - g_get_monotonic_time();
+    if (wait_usec <= 0 || left <= 0 || suspension->wake_wanted)
+        return false;
+    berth_instance_clear_timer(&suspension->quiet);
+    suspension->quiet =
+        g_timeout_source_new((guint)(MIN(MIN(wait_usec, left), LOOK_USEC) / 1000 + 1));
+    g_source_set_callback(suspension->quiet, watch_again, instance, NULL);
+    g_source_attach(suspension->quiet, g_main_context_get_thread_default());
+    return true;
+}
+
 /* Only now: a frame that the guest gets after it has frozen must not be missed. */
-void berth_instance_on_watched(gpointer user_data)
+void berth_instance_on_watched(gint64 wait_usec, gpointer user_data)
 {
     BerthInstance *instance = user_data;
     if (instance->state != SUSPENDING || instance->suspension.phase != WATCHING ||
-        instance->life.agent == NULL)
+        instance->life.agent == NULL || wait_for_quiet(instance, wait_usec))
         return;
+    berth_instance_clear_timer(&instance->suspension.quiet); /* of a berth-net that has ended */
     instance->suspension.phase = FREEZING;
     berth_agent_client_freeze(instance->life.agent);
 }
@@ -162,6 +197,8 @@ void berth_instance_on_watched(gpointer user_data)
 void berth_instance_on_packet(gpointer user_data)
 {
     BerthInstance *instance = user_data;
+    if (instance->state == SUSPENDING && instance->suspension.phase == WATCHING)
+        return; /* it still runs, and is watched again before it freezes */
     if (instance->state == SUSPENDING || instance->state == SUSPENDED)
         berth_console_log(instance->console, "a packet from the network waits for %s",
                           instance->machine->name);
@@ -217,6 +254,7 @@ void berth_instance_suspend(gpointer user_data)
     }
     instance->state = SUSPENDING;
     instance->suspension.phase = WATCHING;
+    instance->suspension.begun_usec = g_get_monotonic_time();
     berth_server_set_up(instance->server, false);
     berth_instance_set_timer(instance, SUSPEND_SEC * 1000, on_suspend_timeout);
     berth_net_process_watch(instance->network);
@@ -292,6 +330,8 @@ void berth_instance_wake(gpointer user_data)
     Suspension *suspension = &instance->suspension;
     if (instance->state == SUSPENDING)
         suspension->wake_wanted = true;
+    if (suspension->quiet != NULL)
+        watch_again(instance);
     if (instance->state != SUSPENDED)
         return;
     g_autoptr(GError) error = NULL;

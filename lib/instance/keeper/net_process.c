@@ -112,11 +112,11 @@ static void on_refused(guint16 port, gpointer user_data)
 
 static const BerthNetEvents net_events = {on_net_exit, on_refused};
 
-static void on_watched(int errnum, gpointer user_data)
+static void on_watched(int errnum, gint64 wait_usec, gpointer user_data)
 {
     BerthNetProcess *network = user_data;
     if (network->watching && errnum == 0) /* else the next berth-net is requested to */
-        network->events->watched(network->user_data);
+        network->events->watched(wait_usec, network->user_data);
 }
 
 static void on_wake(gpointer user_data)

@@ -25,12 +25,14 @@ typedef struct {
     void (*refused)(const char *text, gpointer user_data);
     /* The network was given up; @error is borrowed. */
     void (*failed)(const GError *error, gpointer user_data);
-    /* After berth_net_process_watch: from now on no frame is missed. */
-    void (*watched)(gpointer user_data);
+    /* After berth_net_process_watch: from now on no frame is missed. @wait_usec: how long to wait,
+     * and watch again, before the guest is suspended (net/activity.h). */
+    void (*watched)(gint64 wait_usec, gpointer user_data);
     /* A frame that wakes the guest (net/wake.h) waits for it. Called once for each watch, after
      * watched, unless berth-net ended meanwhile: then either may be called again. */
     void (*wake)(gpointer user_data);
-    /* After berth_net_process_count, unless berth-net ended meanwhile: BerthStackCounters.active. */
+    /* After berth_net_process_count, unless berth-net ended meanwhile: BerthStackCounters.active.
+     */
     void (*counted)(guint64 frames, gpointer user_data);
     /* The list of forwards or a state changed: all of them, BerthForward*, borrowed. */
     void (*changed)(const GPtrArray *forwards, gpointer user_data);
