@@ -3,6 +3,7 @@
 
 #include "base/error.h"
 #include "lifecycle/handle.h"
+#include "lifecycle/reach.h"
 #include "manage/compose.h"
 #include "manage/settings_file.h"
 #include "model/distro.h"
@@ -25,13 +26,17 @@ void berth_setting_free(BerthSetting *setting)
     g_free(setting);
 }
 
-void berth_setting_change_clear(BerthSettingChange *change)
+void berth_setting_change_free(BerthSettingChange *change)
 {
-    g_clear_pointer(&change->path, g_free);
-    g_clear_pointer(&change->group, g_free);
-    g_clear_pointer(&change->key, g_free);
-    g_clear_pointer(&change->value, g_free);
-    g_clear_pointer(&change->instead, g_free);
+    if (change == NULL)
+        return;
+    g_free(change->path);
+    g_free(change->group);
+    g_free(change->key);
+    g_free(change->value);
+    g_free(change->instead);
+    g_free(change->limit);
+    g_free(change);
 }
 
 static BerthSetting *public_setting(const BerthField *field)
@@ -44,6 +49,7 @@ static BerthSetting *public_setting(const BerthField *field)
     setting->help = field->help;
     setting->words = berth_field_words(field);
     setting->global = (field->flags & BERTH_FIELD_GLOBAL) != 0;
+    setting->new_only = (field->flags & BERTH_FIELD_NEW) != 0;
     setting->at_once = (field->flags & BERTH_FIELD_AT_ONCE) != 0;
     return setting;
 }
@@ -159,6 +165,17 @@ static bool check_value(const BerthField *field, const char *value, GError **err
     return false;
 }
 
+/* The disk of @distro has its size already. */
+static bool check_is_used(const BerthDistro *distro, const BerthField *field, GError **error)
+{
+    if ((field->flags & BERTH_FIELD_NEW) == 0)
+        return true;
+    g_autofree char *hint = g_strdup_printf("berth resize %s SIZE", distro->name);
+    berth_error_set(error, BERTH_ERROR_INVALID, "config.new", hint,
+                    "%s is for new distros, and %s has its disk", field->name, distro->name);
+    return false;
+}
+
 /* Whether @key may be set to @value for @name, a distro or NULL. */
 static bool check_set(Berth *berth, const char *name, const char *key, const char *value,
                       GError **error)
@@ -173,7 +190,8 @@ static bool check_set(Berth *berth, const char *name, const char *key, const cha
         return false;
     }
     g_autoptr(BerthDistro) distro = name != NULL ? berth_handle_find(berth, name, error) : NULL;
-    return (name == NULL || distro != NULL) && check_value(field, value, error);
+    return (name == NULL || (distro != NULL && check_is_used(distro, field, error))) &&
+           check_value(field, value, error);
 }
 
 /* A key that there is not can still be removed where a file has it. */
@@ -188,32 +206,98 @@ static bool check_unset(Berth *berth, const char *name, const char *key, GError 
     return (text != NULL && berth_settings_has(text, name, key)) || set_unknown_key(error, key);
 }
 
-bool berth_setting_set(Berth *berth, const char *name, const char *given, const char *text,
-                       BerthSettingChange *ret_change, GError **error)
+/* One edit, checked and in berth's own words. */
+static BerthSettingChange *check_edit(Berth *berth, const char *name, const BerthSettingEdit *edit,
+                                      GError **error)
 {
-    g_autofree char *value = g_strdup(text);
-    const char *key = own_key(given, &value, error);
-    if (key == NULL)
-        return false;
-    g_auto(BerthSettingsFileChange) change = {0};
-    if (!(value != NULL ? check_set(berth, name, key, value, error)
-                        : check_unset(berth, name, key, error)) ||
-        !berth_settings_file_set(berth->layout, name, key, value, &change, error))
-        return false;
-
+    g_autofree char *value = g_strdup(edit->value);
+    const char *key = own_key(edit->key, &value, error);
+    if (key == NULL || !(value != NULL ? check_set(berth, name, key, value, error)
+                                       : check_unset(berth, name, key, error)))
+        return NULL;
     const BerthField *field = berth_field_find(berth_settings_fields, key);
-    g_autofree char *variable = berth_settings_variable(key);
-    *ret_change = (BerthSettingChange){
-        .path = g_steal_pointer(&change.path),
+    BerthSettingChange *change = g_new(BerthSettingChange, 1);
+    *change = (BerthSettingChange){
+        .path = berth_layout_settings(berth->layout),
         .group = name != NULL ? g_strdup_printf("distro %s", name) : g_strdup("berth"),
         .key = g_strdup(key),
         .value = g_steal_pointer(&value),
-        .changed = change.changed,
         .at_once = field != NULL && (field->flags & BERTH_FIELD_AT_ONCE) != 0,
     };
-    if (g_environ_getenv(berth->environment, variable) != NULL)
-        ret_change->instead = g_strdup_printf("%s in the environment", variable);
+    return change;
+}
+
+static bool check_is_new(const GPtrArray *changes, const char *key, GError **error)
+{
+    for (guint i = 0; i < changes->len; i++) {
+        if (!g_str_equal(((const BerthSettingChange *)changes->pdata[i])->key, key))
+            continue;
+        berth_error_set(error, BERTH_ERROR_INVALID, "config.repeated", "give each key once",
+                        "%s is given twice", key);
+        return false;
+    }
     return true;
+}
+
+static GPtrArray *check_edits(Berth *berth, const char *name, const BerthSettingEdit *edits,
+                              gsize n_edits, GError **error)
+{
+    g_autoptr(GPtrArray) changes =
+        g_ptr_array_new_with_free_func((GDestroyNotify)berth_setting_change_free);
+    for (gsize i = 0; i < n_edits; i++) {
+        g_autoptr(BerthSettingChange) change = check_edit(berth, name, &edits[i], error);
+        if (change == NULL || !check_is_new(changes, change->key, error))
+            return NULL;
+        g_ptr_array_add(changes, g_steal_pointer(&change));
+    }
+    return g_steal_pointer(&changes);
+}
+
+static bool write_changes(Berth *berth, const char *name, GPtrArray *changes, GError **error)
+{
+    g_autofree BerthSettingsFileEdit *edits = g_new0(BerthSettingsFileEdit, changes->len);
+    for (guint i = 0; i < changes->len; i++) {
+        const BerthSettingChange *change = changes->pdata[i];
+        edits[i] = (BerthSettingsFileEdit){.key = change->key, .value = change->value};
+    }
+    if (!berth_settings_file_set(berth->layout, name, edits, changes->len, error))
+        return false;
+    for (guint i = 0; i < changes->len; i++)
+        ((BerthSettingChange *)changes->pdata[i])->changed = edits[i].changed;
+    return true;
+}
+
+static bool is_running(Berth *berth, const char *name)
+{
+    g_autoptr(BerthDistro) distro = name != NULL ? berth_handle_find(berth, name, NULL) : NULL;
+    g_autoptr(BerthDiskUser) keeper = distro != NULL ? berth_reach_keeper(distro) : NULL;
+    return keeper != NULL;
+}
+
+/* Say what comes of @changes, which are in the file: nothing here fails any more. */
+static void find_effects(Berth *berth, const char *name, GPtrArray *changes)
+{
+    bool running = is_running(berth, name);
+    g_autoptr(BerthSettings) settings = berth_handle_settings(berth, name, NULL);
+    for (guint i = 0; i < changes->len; i++) {
+        BerthSettingChange *change = changes->pdata[i];
+        g_autofree char *variable = berth_settings_variable(change->key);
+        change->is_running = running;
+        if (g_environ_getenv(berth->environment, variable) != NULL)
+            change->instead = g_strdup_printf("%s in the environment", variable);
+        if (settings != NULL && change->value != NULL)
+            change->limit = berth_compose_over_ask(settings, change->key);
+    }
+}
+
+GPtrArray *berth_settings_change(Berth *berth, const char *name, const BerthSettingEdit *edits,
+                                 gsize n_edits, GError **error)
+{
+    g_autoptr(GPtrArray) changes = check_edits(berth, name, edits, n_edits, error);
+    if (changes == NULL || !write_changes(berth, name, changes, error))
+        return NULL;
+    find_effects(berth, name, changes);
+    return g_steal_pointer(&changes);
 }
 
 /* Every line's fault; if lines are well by themselves, what loading them says. */

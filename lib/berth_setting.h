@@ -23,6 +23,7 @@ typedef struct {
     const char *help;         /* static */
     const char *const *words; /* the values that are words, static; or NULL */
     bool global;              /* only [berth] may have it */
+    bool new_only;            /* counts when a distro is made, not for one that exists */
     bool at_once;             /* running distros follow a change; else their next start does */
     BerthSettingSource source;
     guint line; /* of berth.conf; 0: not from there */
@@ -42,24 +43,33 @@ GPtrArray *berth_settings(Berth *berth, const char *name, GError **error);
  * probably means. */
 BerthSetting *berth_setting_get(Berth *berth, const char *name, const char *key, GError **error);
 
+/* One key and what it is to be; value NULL: the key is removed. */
+typedef struct {
+    const char *key, *value;
+} BerthSettingEdit;
+
 typedef struct {
     char *path;        /* berth.conf */
     char *group;       /* "berth" or "distro NAME" */
     char *key, *value; /* as in the file; value NULL: removed */
     bool changed;      /* the file was otherwise before */
     bool at_once;      /* running distros follow it */
+    bool is_running;   /* the distro runs, or is suspended; false for all distros */
     char *instead;     /* "BERTH_MEMORY in the environment", which wins over the file; or NULL */
+    char *limit;       /* "memory: 64 GiB is more than this host has; the distro gets 16 GiB"; or
+                          NULL */
 } BerthSettingChange;
 
-void berth_setting_change_clear(BerthSettingChange *change);
-G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(BerthSettingChange, berth_setting_change_clear)
+void berth_setting_change_free(BerthSettingChange *change);
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(BerthSettingChange, berth_setting_change_free)
 
-/* Write @key = @value into the user's berth.conf, for @name or for all distros (NULL); NULL removes
- * the key. Only that line changes. A key of WSL's .wslconfig is translated. Errors: "config.wsl",
- * "config.key", "config.value", "config.global",
+/* Make @n_edits of @edits in the user's berth.conf, for @name or for all distros (NULL), all of
+ * them or none. Only their lines change. Keys of WSL's .wslconfig are translated. Returns
+ * BerthSettingChange * in the order of @edits; free with g_ptr_array_unref. Errors: "config.wsl",
+ * "config.key", "config.value", "config.global", "config.new", "config.repeated",
  * "config.syntax", "config.write.*". */
-bool berth_setting_set(Berth *berth, const char *name, const char *key, const char *value,
-                       BerthSettingChange *ret_change, GError **error);
+GPtrArray *berth_settings_change(Berth *berth, const char *name, const BerthSettingEdit *edits,
+                                 gsize n_edits, GError **error);
 
 /* The path of the user's berth.conf, which may be missing; free with g_free. */
 char *berth_settings_path(Berth *berth);

@@ -43,6 +43,7 @@ extern const Command command_report;
 extern const Command command_resize;
 extern const Command command_restore;
 extern const Command command_run;
+extern const Command command_set;
 extern const Command command_set_default;
 extern const Command command_shell;
 extern const Command command_shutdown;

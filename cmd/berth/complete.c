@@ -6,8 +6,8 @@
  *
  * Command.completes has a word for each argument, "..." after the last one if it repeats: distro,
  * verb, file, dir, path (file or NAME:PATH), setting (the key after "get", a file after "check"),
- * value (of the setting before it), template, snapshot (of the distro before it), alternatives
- * "ls|prune", or "-" for nothing.
+ * value (of the setting before it), key (a setting of a distro), assignment (key=value), template,
+ * snapshot (of the distro before it), alternatives "ls|prune", or "-" for nothing.
  */
 #include "commands.h"
 
@@ -98,6 +98,47 @@ static void offer_setting_values(const Place *place)
     }
 }
 
+/* Settings of a distro, as keys followed by @suffix. */
+static void offer_keys(const Place *place, const char *suffix)
+{
+    g_autoptr(GPtrArray) settings = berth_settings_known();
+    for (guint i = 0; i < settings->len; i++) {
+        const BerthSetting *setting = settings->pdata[i];
+        g_autofree char *word = g_strconcat(setting->name, suffix, NULL);
+        if (!setting->global && !setting->new_only)
+            offer(place, word, setting->help);
+    }
+}
+
+static bool is_setting(const char *word)
+{
+    g_autoptr(GPtrArray) settings = berth_settings_known();
+    for (guint i = 0; word != NULL && i < settings->len; i++)
+        if (g_str_equal(((const BerthSetting *)settings->pdata[i])->name, word))
+            return true;
+    return false;
+}
+
+/* KEY=VALUE, which bash makes two words: drop_equals. */
+static void offer_assignments(const Place *place)
+{
+    const char *equals = strchr(place->current, '=');
+    if (equals == NULL && !is_setting(place->before)) {
+        offer_keys(place, "=");
+        return;
+    }
+    Place value = *place;
+    gsize length = equals != NULL ? (gsize)(equals - place->current) + 1 : 0;
+    g_autofree char *prefix = g_strndup(place->current, length);
+    g_autofree char *key = g_strndup(place->current, MAX(length, 1) - 1);
+    if (equals != NULL) {
+        value.before = key;
+        value.prefix = prefix;
+        value.current = equals + 1;
+    }
+    offer_setting_values(&value);
+}
+
 static void offer_templates(const Place *place)
 {
     g_autoptr(GPtrArray) templates = berth_templates(place->berth);
@@ -133,6 +174,10 @@ static void offer_kind(const Place *place, const char *kind)
         offer_snapshots(place);
     else if (strcmp(kind, "value") == 0)
         offer_setting_values(place);
+    else if (strcmp(kind, "assignment") == 0)
+        offer_assignments(place);
+    else if (strcmp(kind, "key") == 0)
+        offer_keys(place, "");
     else if (strcmp(kind, "file") != 0 && strcmp(kind, "-") != 0)
         offer_alternatives(place, kind);
     if (strcmp(kind, "file") == 0 || strcmp(kind, "path") == 0)

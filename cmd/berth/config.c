@@ -7,6 +7,7 @@
 #include "action.h"
 #include "json.h"
 #include "print.h"
+#include "setting_text.h"
 
 #include <stdio.h>
 
@@ -15,21 +16,6 @@ static const Option options[] = {
     {"json", 0, NULL, "With list: for programs, as JSON"},
     {NULL},
 };
-
-/* Where the value comes from, as text: "default", "FILE:LINE", "BERTH_MEMORY". */
-static char *describe_source(const BerthSetting *setting, const char *path)
-{
-    switch (setting->source) {
-    case BERTH_SETTING_DEFAULT:
-        break;
-    case BERTH_SETTING_FILE:
-    case BERTH_SETTING_DISTRO:
-        return g_strdup_printf("%s:%u", path, setting->line);
-    case BERTH_SETTING_ENVIRONMENT:
-        return g_strdup(setting->variable);
-    }
-    return g_strdup("default");
-}
 
 static void print_text(const GPtrArray *settings, const char *path)
 {
@@ -40,34 +26,9 @@ static void print_text(const GPtrArray *settings, const char *path)
         table_add(table, setting->name);
         table_add(table, setting->value[0] != '\0' ? setting->value : "-");
         table_add(table, setting->initial[0] != '\0' ? setting->initial : "-");
-        table_add_take(table, describe_source(setting, path));
+        table_add_take(table, setting_text_source(setting, path));
     }
     table_print_fitting(table);
-}
-
-static void add_setting(Json *json, const BerthSetting *setting)
-{
-    static const char *const sources[] = {
-        [BERTH_SETTING_DEFAULT] = "default",
-        [BERTH_SETTING_FILE] = "file",
-        [BERTH_SETTING_DISTRO] = "distro",
-        [BERTH_SETTING_ENVIRONMENT] = "environment",
-    };
-    json_begin_object(json, NULL);
-    json_add_string(json, "key", setting->name);
-    json_add_string(json, "value", setting->value);
-    json_add_string(json, "default", setting->initial);
-    json_add_string(json, "source", sources[setting->source]);
-    if (setting->line != 0)
-        json_add_number(json, "line", setting->line);
-    else
-        json_add_string(json, "line", NULL);
-    json_add_string(json, "variable", setting->variable);
-    json_add_string(json, "allowed", setting->allowed);
-    json_add_bool(json, "global", setting->global);
-    json_add_bool(json, "at_once", setting->at_once);
-    json_add_string(json, "help", setting->help);
-    json_end(json);
 }
 
 static void print_json(const GPtrArray *settings, const char *path, const char *distro)
@@ -77,7 +38,7 @@ static void print_json(const GPtrArray *settings, const char *path, const char *
     json_add_string(json, "distro", distro);
     json_begin_array(json, "settings");
     for (guint i = 0; i < settings->len; i++)
-        add_setting(json, settings->pdata[i]);
+        setting_text_add(json, settings->pdata[i]);
     json_end(json);
     json_print(json);
 }
@@ -125,22 +86,18 @@ static void print_change(const BerthSettingChange *change)
         printf("as it was\n");
     else
         printf("takes effect %s\n", change->at_once ? "now" : "at a distro's next start");
-    if (change->instead == NULL)
-        return;
-    g_autofree char *notice =
-        g_strdup_printf("%s is used instead of the file's value", change->instead);
-    print_notice(notice);
+    setting_text_warn(change);
 }
 
 static int change(Invocation *invocation, const char *value, GError **error)
 {
-    g_auto(BerthSettingChange) change = {0};
-    const char *key = invocation->arguments[1];
-    invocation->subject = key;
-    if (!berth_setting_set(invocation->berth, invocation_value(invocation, "distro"), key, value,
-                           &change, error))
+    const BerthSettingEdit edit = {invocation->arguments[1], value};
+    invocation->subject = edit.key;
+    g_autoptr(GPtrArray) changes = berth_settings_change(
+        invocation->berth, invocation_value(invocation, "distro"), &edit, 1, error);
+    if (changes == NULL)
         return -1;
-    print_change(&change);
+    print_change(changes->pdata[0]);
     return 0;
 }
 

@@ -17,7 +17,7 @@ _berth() {
         esac
     done < <("${1/#\~/$HOME}" __complete -- "${COMP_WORDS[@]:1:COMP_CWORD}" 2>/dev/null)
     case ${COMPREPLY[0]-} in
-        *:) compopt -o nospace ;; # NAME:PATH goes on
+        *: | *=) compopt -o nospace ;; # NAME:PATH and KEY=VALUE go on
     esac
 }
 complete -F _berth berth

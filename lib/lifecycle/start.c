@@ -14,6 +14,7 @@
 #include "instance/control/hello.h"
 #include "instance/control/runtime_files.h"
 #include "manage/cloud_seed.h"
+#include "manage/compose.h"
 #include "manage/hold.h"
 #include "manage/repair.h"
 #include "manage/rescue_initramfs.h"
@@ -184,6 +185,15 @@ static void warn_of_name(Start *start)
     add_notice(start, text);
 }
 
+/* Say what the settings ask for and the machine does not get. */
+static void warn_of_limits(Start *start)
+{
+    g_autoptr(BerthSettings) settings =
+        berth_handle_settings(start->berth, berth_distro_settings_name(start->distro), NULL);
+    g_autofree char *lines = settings != NULL ? berth_compose_over_ask(settings, NULL) : NULL;
+    add_notice(start, lines);
+}
+
 static int connect_or_start(Start *start, const char *runtime, GError **error)
 {
     g_autoptr(GError) problem = NULL;
@@ -214,6 +224,7 @@ static int connect_or_start(Start *start, const char *runtime, GError **error)
         plan_rescue(start, runtime, machine);
     add_notice(start, notice);
     warn_of_name(start);
+    warn_of_limits(start);
     g_autofree char *left_out = machine->isolated ? NULL : berth_shares_leave_out(machine);
     add_notice(start, left_out);
     start->machine = machine;

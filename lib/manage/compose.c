@@ -60,6 +60,12 @@ static guint usable_cpus(void)
     return (guint)MAX(count, 1);
 }
 
+char *berth_compose_over_ask(const BerthSettings *settings, const char *key)
+{
+    const BerthHost host = {.memory = physical_memory(), .cpus = usable_cpus()};
+    return berth_machine_over_ask(settings, &host, key);
+}
+
 BerthMachine *berth_compose_machine(const BerthLayout *layout, const BerthDistro *distro,
                                     const char *const *environment, GError **error)
 {

@@ -17,11 +17,6 @@
 
 #define STEP "config.write"
 
-void berth_settings_file_change_clear(BerthSettingsFileChange *change)
-{
-    g_clear_pointer(&change->path, g_free);
-}
-
 static bool set_errno(GError **error, const char *path)
 {
     if (errno == EACCES || errno == EROFS || errno == EPERM)
@@ -108,30 +103,42 @@ static bool exists(const char *path)
     return lstat(path, &st) == 0 || errno != ENOENT;
 }
 
-static bool edit(const char *path, const char *distro, const char *key, const char *value,
-                 bool *ret_changed, GError **error)
+/* @old with all edits. */
+static char *apply(const char *old, const char *distro, BerthSettingsFileEdit *edits, gsize n_edits)
 {
-    berth_autofd int fd = open_locked(path, value != NULL, error);
+    char *text = g_strdup(old);
+    for (gsize i = 0; i < n_edits; i++) {
+        char *next = berth_settings_edit(text, distro, edits[i].key, edits[i].value);
+        edits[i].changed = strcmp(next, text) != 0;
+        g_free(text);
+        text = next;
+    }
+    return text;
+}
+
+static bool edit(const char *path, const char *distro, bool create, BerthSettingsFileEdit *edits,
+                 gsize n_edits, GError **error)
+{
+    berth_autofd int fd = open_locked(path, create, error);
     g_autofree char *old = NULL;
     if (fd < 0 || !berth_template_read_settings_from(fd, path, &old, error))
         return false;
     g_autoptr(GKeyFile) valid = berth_settings_parse(berth_settings_begin(old), path, error);
     if (valid == NULL)
         return false;
-    g_autofree char *text = berth_settings_edit(old, distro, key, value);
-    *ret_changed = strcmp(old, text) != 0;
-    return !*ret_changed || replace(path, fd, text, error);
+    g_autofree char *text = apply(old, distro, edits, n_edits);
+    return strcmp(old, text) == 0 || replace(path, fd, text, error);
 }
 
-bool berth_settings_file_set(const BerthLayout *layout, const char *distro, const char *key,
-                             const char *value, BerthSettingsFileChange *ret_change, GError **error)
+bool berth_settings_file_set(const BerthLayout *layout, const char *distro,
+                             BerthSettingsFileEdit *edits, gsize n_edits, GError **error)
 {
-    g_auto(BerthSettingsFileChange) change = {.path = berth_layout_settings(layout)};
-    bool nothing = value == NULL && !exists(change.path);
-    if (!nothing && ((value != NULL && !berth_layout_make(layout->config, error)) ||
-                     !edit(change.path, distro, key, value, &change.changed, error)))
-        return false;
-    *ret_change = change;
-    change.path = NULL;
-    return true;
+    g_autofree char *path = berth_layout_settings(layout);
+    bool create = false;
+    for (gsize i = 0; i < n_edits; i++)
+        create = create || edits[i].value != NULL;
+    if (!create && !exists(path))
+        return true;
+    return (!create || berth_layout_make(layout->config, error)) &&
+           edit(path, distro, create, edits, n_edits, error);
 }

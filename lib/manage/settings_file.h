@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  *
- * settings_file — changes one key in the user's berth.conf, while other processes may do the same.
+ * settings_file — changes keys in the user's berth.conf, while other processes may do the same.
  *
  * The new file replaces the old one as a whole (written, synced, renamed), with its mode and owner.
  * A berth.conf that is a symbolic link stays one: the file behind it is replaced. A lock on the
@@ -12,20 +12,18 @@
 
 G_BEGIN_DECLS
 
+/* One key and what it is to be. Strings are borrowed. */
 typedef struct {
-    char *path;   /* berth.conf, as the user knows it */
-    bool changed; /* false: the file already was so, and is untouched */
-} BerthSettingsFileChange;
+    const char *key;
+    const char *value; /* checked by the caller; NULL: remove the key */
+    bool changed;      /* out: the file was otherwise before */
+} BerthSettingsFileEdit;
 
-void berth_settings_file_change_clear(BerthSettingsFileChange *change);
-G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(BerthSettingsFileChange, berth_settings_file_change_clear)
-
-/* Give @key the @value (checked by the caller; NULL: remove the key) in the group of @distro (NULL:
- * [berth]), and create the file if it is missing and there is a value. Waits for another writer.
- * Errors: errno's, "config.write.*", "config.create.*", "layout.*"; BERTH_ERROR_INVALID,
- * "config.syntax"; BERTH_ERROR_DENIED, "config.write.read-only". */
-bool berth_settings_file_set(const BerthLayout *layout, const char *distro, const char *key,
-                             const char *value, BerthSettingsFileChange *ret_change,
-                             GError **error);
+/* Make @n_edits of @edits in the group of @distro (NULL: [berth]), all or none, and create the file
+ * if it is missing and there is a value. A file that already is so stays untouched. Waits for
+ * another writer. Errors: errno's, "config.write.*", "config.create.*", "layout.*";
+ * BERTH_ERROR_INVALID, "config.syntax"; BERTH_ERROR_DENIED, "config.write.read-only". */
+bool berth_settings_file_set(const BerthLayout *layout, const char *distro,
+                             BerthSettingsFileEdit *edits, gsize n_edits, GError **error);
 
 G_END_DECLS

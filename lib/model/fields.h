@@ -27,6 +27,7 @@ typedef enum {
 typedef enum {
     BERTH_FIELD_GLOBAL = 1 << 0,  /* settings: one value for all distros */
     BERTH_FIELD_AT_ONCE = 1 << 1, /* settings: running distros follow a change */
+    BERTH_FIELD_NEW = 1 << 2,     /* settings: for a distro that is made, not for one that exists */
 } BerthFieldFlags;
 
 typedef struct {

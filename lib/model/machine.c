@@ -2,6 +2,7 @@
 #include "machine.h"
 
 #include "base/error.h"
+#include "base/size.h"
 #include "share.h"
 
 #include <string.h>
@@ -130,7 +131,51 @@ static char *mac_of(const char *id)
 static guint64 memory_of(guint64 wanted, const BerthHost *host)
 {
     guint64 memory = wanted != 0 ? wanted : MIN(host->memory / 2, MEMORY_AUTO_MAX);
+    if (host->memory != 0)
+        memory = MIN(memory, host->memory);
     return MAX(memory / MIB * MIB, 128 * MIB);
+}
+
+static guint cpus_of(guint wanted, const BerthHost *host)
+{
+    return CLAMP(wanted != 0 ? MIN(wanted, host->cpus) : host->cpus, 1, 255);
+}
+
+static char *over_memory(const BerthSettings *settings, const BerthHost *host)
+{
+    guint64 given = memory_of(settings->memory, host);
+    if (host->memory == 0 || settings->memory <= host->memory)
+        return NULL;
+    g_autofree char *wanted = berth_size_format(settings->memory);
+    g_autofree char *all = berth_size_format(given);
+    return g_strdup_printf("memory: %s is more than this host has; the distro gets %s", wanted,
+                           all);
+}
+
+static char *over_cpus(const BerthSettings *settings, const BerthHost *host)
+{
+    guint given = cpus_of(settings->cpus, host);
+    if (settings->cpus <= given)
+        return NULL;
+    return g_strdup_printf("cpus: %u is more than this host has; the distro gets %u",
+                           settings->cpus, given);
+}
+
+char *berth_machine_over_ask(const BerthSettings *settings, const BerthHost *host, const char *key)
+{
+    static const struct {
+        const char *key;
+        char *(*describe)(const BerthSettings *settings, const BerthHost *host);
+    } limited[] = {{"memory", over_memory}, {"cpus", over_cpus}};
+    g_autoptr(GStrvBuilder) lines = g_strv_builder_new();
+    for (gsize i = 0; i < G_N_ELEMENTS(limited); i++) {
+        bool is_asked = key == NULL || g_str_equal(key, limited[i].key);
+        g_autofree char *line = is_asked ? limited[i].describe(settings, host) : NULL;
+        if (line != NULL)
+            g_strv_builder_add(lines, line);
+    }
+    g_auto(GStrv) all = g_strv_builder_end(lines);
+    return all[0] != NULL ? g_strjoinv("\n", all) : NULL;
 }
 
 bool berth_machine_access(const BerthMachine *machine, const char *allowed, BerthAccess *ret_access,
@@ -193,7 +238,7 @@ BerthMachine *berth_machine_new(const BerthDistro *distro, const BerthSettings *
     replace(&machine->kernel, settings->kernel != NULL ? settings->kernel : host->kernel);
     replace(&machine->initramfs, host->initramfs);
 
-    machine->cpus = CLAMP(settings->cpus != 0 ? settings->cpus : host->cpus, 1, 255);
+    machine->cpus = cpus_of(settings->cpus, host);
     machine->memory = memory_of(settings->memory, host);
     replace(&machine->disk, distro->disk);
     g_free(machine->mac);

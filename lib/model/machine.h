@@ -106,10 +106,16 @@ typedef struct {
     guint idle_timeout_sec;
 } BerthMachine;
 
-/* Create the machine of @distro. @template_text is templates/machines/<arch>.conf. Errors:
+/* Create the machine of @distro. It gets at most the memory and the processors of @host.
+ * @template_text is templates/machines/<arch>.conf. Errors:
  * BERTH_ERROR_INVALID, "machine.template" for an invalid template, those of access.h. */
 BerthMachine *berth_machine_new(const BerthDistro *distro, const BerthSettings *settings,
                                 const BerthHost *host, const char *template_text, GError **error);
+
+/* What @settings ask for beyond what @host has, which the machine does not get: a line for each
+ * such key, or only that of @key unless it is NULL. NULL: nothing. Free with g_free. */
+char *berth_machine_over_ask(const BerthSettings *settings, const BerthHost *host, const char *key);
+
 void berth_machine_free(BerthMachine *machine);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(BerthMachine, berth_machine_free)
 

@@ -48,7 +48,7 @@ const BerthField berth_settings_fields[] = {
     {"cpus", BERTH_FIELD_UINT, offsetof(BerthSettings, cpus), "0", 0, 255,
      .help = "processors of a distro; 0 is all of the host's"},
     {"disk-size", BERTH_FIELD_SIZE, offsetof(BerthSettings, disk_size), "1T", 64 * MIB, 16 * TIB,
-     .flags = BERTH_FIELD_AT_ONCE,
+     .flags = BERTH_FIELD_AT_ONCE | BERTH_FIELD_NEW,
      .help = "apparent size of a new distro's disk; it takes only the space it uses"},
     {"cache-size", BERTH_FIELD_SIZE, offsetof(BerthSettings, cache_size), "10G", 0, 16 * TIB,
      .flags = BERTH_FIELD_GLOBAL | BERTH_FIELD_AT_ONCE,

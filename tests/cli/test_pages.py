@@ -150,6 +150,13 @@ def two(berth, rootfs):
     (["config", "set", "none", ""], []),
     (["config", "check", ""], [":files"]),
     (["config", "list", ""], []),
+    (["set", "b"], ["box"]),
+    (["set", "box", "acc"], ["accel="]),
+    (["set", "box", "accel=t"], ["accel=tcg"]),
+    (["set", "box", "accel", "=", "t"], ["tcg"]),
+    (["set", "box", "accel=tcg", "mem"], ["memory="]),
+    (["set", "box", "cache"], []),
+    (["set", "box", "--unset", "mt"], ["mtu"]),
 ])
 def test_candidates(two, words, expected):
     assert candidates(two, *words) == expected
@@ -206,7 +213,7 @@ def complete_in_terminal(berth, shell, line, whole):
 @pytest.mark.parametrize("line, whole", [
     ("berth unreg", "unregister "), ("berth shell De", "shell Debian"), ("berth export box --format=tar.z", "--format=tar.zst"),
     ("berth move box --de", "--default"), ("berth import new one-f", "one-file"), ("berth import --location=one-d", "=one-dir"),
-    ("berth cp De", "cp Debian:")])
+    ("berth cp De", "cp Debian:"), ("berth set box accel=t", "accel=tcg"), ("berth set box acc", "box accel=")])
 @pytest.mark.parametrize("shell", ["bash", "zsh"])
 def test_completion_in_a_terminal(two, shell, line, whole):
     (two.path / "one-file").touch()

@@ -51,6 +51,43 @@ static void test_memory_of_a_large_host_is_limited(void)
     g_assert_cmpuint(machine->memory, ==, 8 * GIB);
 }
 
+static void test_no_more_than_the_host_has(void)
+{
+    g_autoptr(BerthDistro) distro = debian();
+    g_autoptr(BerthSettings) settings = berth_settings_new(NULL, NULL, NULL, NULL, NULL);
+    settings->memory = host.memory;
+    settings->cpus = host.cpus;
+    g_assert_null(berth_machine_over_ask(settings, &host, NULL));
+
+    settings->memory = 64 * GIB + 1;
+    settings->cpus = 5;
+    g_autoptr(BerthMachine) machine =
+        berth_machine_new(distro, settings, &host, "[machine]\ntype=microvm\n", NULL);
+    g_assert_cmpuint(machine->memory, ==, host.memory);
+    g_assert_cmpuint(machine->cpus, ==, host.cpus);
+    g_autofree char *all = berth_machine_over_ask(settings, &host, NULL);
+    g_assert_cmpstr(all, ==,
+                    "memory: 64 GiB is more than this host has; the distro gets 8.0 GiB\n"
+                    "cpus: 5 is more than this host has; the distro gets 4");
+    g_autofree char *one = berth_machine_over_ask(settings, &host, "cpus");
+    g_assert_cmpstr(one, ==, "cpus: 5 is more than this host has; the distro gets 4");
+    g_assert_null(berth_machine_over_ask(settings, &host, "mtu"));
+}
+
+/* A host that does not say what it has limits nothing. */
+static void test_an_unknown_host_limits_no_memory(void)
+{
+    BerthHost unknown = host;
+    unknown.memory = 0;
+    g_autoptr(BerthDistro) distro = debian();
+    g_autoptr(BerthSettings) settings = berth_settings_new(NULL, NULL, NULL, NULL, NULL);
+    settings->memory = 64 * GIB;
+    g_autoptr(BerthMachine) machine =
+        berth_machine_new(distro, settings, &unknown, "[machine]\ntype=microvm\n", NULL);
+    g_assert_cmpuint(machine->memory, ==, 64 * GIB);
+    g_assert_null(berth_machine_over_ask(settings, &unknown, NULL));
+}
+
 static void test_network_of_its_own(void)
 {
     static const guint8 expected[16] = {0xfd, 0x01, 0x23, 0xab, 0xcd, 0xef};
@@ -210,6 +247,9 @@ int main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
     g_test_add_func("/model/machine/limits-by-precedence", test_limits_by_precedence);
+    g_test_add_func("/model/machine/no-more-than-the-host-has", test_no_more_than_the_host_has);
+    g_test_add_func("/model/machine/an-unknown-host-limits-no-memory",
+                    test_an_unknown_host_limits_no_memory);
     g_test_add_func("/model/machine/memory-of-a-large-host-is-limited",
                     test_memory_of_a_large_host_is_limited);
     g_test_add_func("/model/machine/identity-of-a-clone", test_identity_of_a_clone);
