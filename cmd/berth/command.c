@@ -156,13 +156,39 @@ static const char *nearest_option(const Command *command, const char *name)
     return nearest.closest;
 }
 
-static bool set_unknown_option(GError **error, const Command *command, const char *word)
+/* The only command with the long option @name, which includes its hyphens; or NULL. */
+static const Command *only_owner(const char *name)
+{
+    const Command *owner = NULL;
+    for (gsize i = 0; commands[i] != NULL && g_str_has_prefix(name, "--"); i++) {
+        if (command_find_long(commands[i], name + 2, strlen(name + 2)) == NULL)
+            continue;
+        if (owner != NULL)
+            return NULL;
+        owner = commands[i];
+    }
+    return owner;
+}
+
+/* What to do about the option @name, which @invocation's command does not have. In WSL's syntax it
+ * may be another command's, whose name is missing: "berth --set-default-user NAME USER". */
+static char *hint_at_option(const Invocation *invocation, const char *name)
+{
+    const Command *owner = invocation->unnamed ? only_owner(name) : NULL;
+    if (owner != NULL)
+        return g_strdup_printf("it is an option of %s: \"berth %s --help\" shows how",
+                               owner->spellings != NULL ? owner->spellings : owner->name,
+                               owner->name);
+    const char *meant = nearest_option(invocation->command, name);
+    return meant != NULL ? g_strdup_printf("did you mean --%s?", meant)
+                         : g_strdup_printf("\"berth %s --help\" lists its options",
+                                           invocation->command->name);
+}
+
+static bool set_unknown_option(GError **error, const Invocation *invocation, const char *word)
 {
     g_autofree char *name = g_strndup(word, strcspn(word, "="));
-    const char *meant = nearest_option(command, name);
-    g_autofree char *hint =
-        meant != NULL ? g_strdup_printf("did you mean --%s?", meant)
-                      : g_strdup_printf("\"berth %s --help\" lists its options", command->name);
+    g_autofree char *hint = hint_at_option(invocation, name);
     g_autofree char *shown = g_strescape(word, NULL);
     berth_error_set(error, BERTH_ERROR_INVALID, "usage.option", hint, "unknown option %.80s",
                     shown);
@@ -192,7 +218,7 @@ static bool read_long(Invocation *invocation, const char *word, char ***words, G
     gsize length = equals != NULL ? (gsize)(equals - name) : strlen(name);
     const Option *option = command_find_long(invocation->command, name, length);
     if (option == NULL)
-        return set_unknown_option(error, invocation->command, word);
+        return set_unknown_option(error, invocation, word);
     if (option->value != NULL)
         return read_value(invocation, option, equals != NULL ? equals + 1 : NULL, words, error);
     if (equals == NULL) {
@@ -210,7 +236,7 @@ static bool read_letters(Invocation *invocation, const char *word, char ***words
     for (const char *letter = word + 1; *letter != '\0'; letter++) {
         const Option *option = command_find_letter(invocation->command, *letter);
         if (option == NULL)
-            return set_unknown_option(error, invocation->command, word);
+            return set_unknown_option(error, invocation, word);
         if (option->value != NULL)
             return read_value(invocation, option, letter[1] != '\0' ? letter + 1 : NULL, words,
                               error);

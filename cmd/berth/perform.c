@@ -40,13 +40,25 @@ char *perform_describe(const Invocation *invocation, const GError *error)
     return g_string_free(where, FALSE);
 }
 
+/* The hint of @error, or the command's help for a usage error that has none; or NULL. */
+static char *find_hint(const Invocation *invocation, const GError *error)
+{
+    const char *hint = berth_error_hint(error);
+    if (hint == NULL && invocation->command != NULL &&
+        g_str_has_prefix(berth_error_id(error), "usage."))
+        return g_strdup_printf("\"berth %s --help\" shows its options and their values",
+                               invocation->command->name);
+    return g_strdup(hint);
+}
+
 void perform_print_error(const Invocation *invocation, const GError *error)
 {
     g_autofree char *line = perform_describe(invocation, error);
     print_line("berth: ", line);
     print_line("code: ", berth_error_id(error));
-    if (berth_error_hint(error) != NULL)
-        print_line("hint: ", berth_error_hint(error));
+    g_autofree char *hint = find_hint(invocation, error);
+    if (hint != NULL)
+        print_line("hint: ", hint);
 }
 
 int perform(int argc, char **argv, Invocation *invocation, GError **error)

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #include "error.h"
 
+#include "error_hints.h"
+
 #include <errno.h>
 #include <string.h>
 
@@ -38,13 +40,19 @@ static const struct {
     {EDQUOT, BERTH_ERROR_NO_SPACE, "no-space", "your disk quota is used up"},
     {EFBIG, BERTH_ERROR_NO_SPACE, "too-big",
      "a file size limit was reached (ulimit -f, or the file system's own)"},
-    {EACCES, BERTH_ERROR_DENIED, "denied", NULL},
+    {EACCES, BERTH_ERROR_DENIED, "denied",
+     "its owner and mode, or its directory's, forbid it: ls -ld shows them"},
     {EPERM, BERTH_ERROR_DENIED, "denied", NULL},
-    {EROFS, BERTH_ERROR_DENIED, "read-only", NULL},
+    {EROFS, BERTH_ERROR_DENIED, "read-only",
+     "it is mounted read-only: choose another place, or mount it read-write"},
     {ENOENT, BERTH_ERROR_NOT_FOUND, "missing", NULL},
     {EEXIST, BERTH_ERROR_EXISTS, "exists", NULL},
     {EBUSY, BERTH_ERROR_BUSY, "busy", NULL},
     {EWOULDBLOCK, BERTH_ERROR_BUSY, "busy", NULL},
+    {EIO, BERTH_ERROR_FAILED, "io", "\"dmesg\" shows errors of this host's disks"},
+    {EMFILE, BERTH_ERROR_FAILED, "io", "allow more open files: ulimit -n"},
+    {ENFILE, BERTH_ERROR_FAILED, "io", "this host has no file left to open: end other programs"},
+    {ENOMEM, BERTH_ERROR_FAILED, "io", "this host has no memory left: end other programs"},
 };
 
 static void set_full(GError **error, BerthErrorCode code, const char *id, const char *hint,
@@ -57,7 +65,7 @@ static void set_full(GError **error, BerthErrorCode code, const char *id, const 
     *error = g_error_new_literal(BERTH_ERROR, (int)code, message);
     BerthErrorPrivate *private = berth_error_get_private(*error);
     private->id = id;
-    private->hint = g_strdup(hint);
+    private->hint = g_strdup(hint != NULL ? hint : berth_error_hints_find(id));
 }
 
 void berth_error_set(GError **error, BerthErrorCode code, const char *id, const char *hint,
@@ -98,7 +106,9 @@ void berth_error_set_errno(GError **error, int errnum, const char *step, const c
 
     g_autofree char *id = g_strdup_printf("%s.%s", step, kind);
     g_autofree char *words = errno_text(errnum);
-    set_full(error, code, g_intern_string(id), hint, g_strdup_printf("%s: %s", what, words));
+    const char *own = berth_error_hints_find(id); /* of this very step */
+    set_full(error, code, g_intern_string(id), own != NULL ? own : hint,
+             g_strdup_printf("%s: %s", what, words));
 }
 
 void berth_error_set_remote(GError **error, guint code, const char *id, const char *hint,

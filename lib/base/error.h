@@ -8,7 +8,7 @@
  *   message  one line without a final full stop, from the operation inwards
  *            ("import debian: unpack usr/bin/sudo: no space left on device");
  *   id       a stable name for scripts, dotted, never translated ("import.unpack.no-space");
- *   hint     what to do next, or NULL.
+ *   hint     what to do next; without one of its own, an error gets that of error_hints.h, or NULL.
  *
  * Set the error where it occurs with the most specific id; callers add context with
  * g_prefix_error(), which keeps code, id and hint. Success never touches @error; failure always
@@ -41,7 +41,7 @@ typedef enum {
 #define BERTH_ERROR (berth_error_quark())
 GQuark berth_error_quark(void);
 
-/* Set @error. @id must be a static string; @hint may be NULL. */
+/* Set @error. @id must be a static string; @hint NULL: that of error_hints.h for @id. */
 void berth_error_set(GError **error, BerthErrorCode code, const char *id, const char *hint,
                      const char *format, ...) G_GNUC_PRINTF(5, 6);
 

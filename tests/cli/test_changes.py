@@ -176,6 +176,12 @@ def test_a_path_outside(box, source, overlay, tmp_path):
     assert box("changes", "box", str(tmp_path)).failed(1, "changes.path")
 
 
+def test_a_shared_directory_that_is_gone_says_what_to_do(box, source, overlay):
+    source.rename(source.with_name("moved"))
+    for verb in ("changes", "accept", "discard"):
+        assert "berth share rm NAME PATH" in box(verb, "box").failed(1, "changes.open.missing", str(source)).hint
+
+
 def test_changes_are_private_and_go_with_the_distro(box, source, overlay):
     assert stat.S_IMODE(overlay.path.stat().st_mode) == 0o700
     box("unregister", "box").ok()

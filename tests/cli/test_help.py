@@ -56,6 +56,18 @@ def test_nothing_similar_is_not_suggested(berth):
     assert berth("cache", "x").failed(2, "usage.value").hint.startswith("usage: berth cache ls")
 
 
+def test_an_option_of_another_command_names_it(berth):
+    """In WSL's syntax, where the command's own option is missing."""
+    failed = berth("--set-default-user", "box", "root").failed(125, "usage.option", "--set-default-user")
+    assert failed.hint == 'it is an option of --manage: "berth manage --help" shows how'
+    assert berth("--quiet").failed(125, "usage.option").hint == '"berth run --help" lists its options'  # of several
+    assert "--manage" not in berth("run", "--resize", "1T").failed(125, "usage.option").hint
+
+
+def test_a_usage_error_names_the_help(berth):
+    assert berth("run", "--user").failed(125, "usage.value").hint == '"berth run --help" shows its options and their values'
+
+
 @pytest.mark.parametrize("word", ["frobnicate", "x", "-", "", "a\nb", "z" * 1000])
 def test_unknown_command(berth, word):
     assert berth(word).failed(2, "usage.command").hint == '"berth help" lists the commands'

@@ -2,6 +2,7 @@
 #include "base/error.h"
 
 #include <errno.h>
+#include <string.h>
 
 static void test_carries_id_and_hint(void)
 {
@@ -42,6 +43,30 @@ static void test_folds_errno(void)
     }
 }
 
+/* An error's own hint is before that of its id, and that before the one of its errno. */
+static void test_ids_have_hints(void)
+{
+    g_autoptr(GError) plain = NULL;
+    berth_error_set(&plain, BERTH_ERROR_BUSY, "overlay.busy", NULL, "x");
+    g_assert_cmpstr(berth_error_hint(plain), ==, "try again in a moment");
+
+    g_autoptr(GError) own = NULL;
+    berth_error_set(&own, BERTH_ERROR_BUSY, "overlay.busy", "stop it", "x");
+    g_assert_cmpstr(berth_error_hint(own), ==, "stop it");
+
+    g_autoptr(GError) missing = NULL;
+    berth_error_set_errno(&missing, ENOENT, "changes.open", "/src");
+    g_assert_nonnull(strstr(berth_error_hint(missing), "berth share rm"));
+
+    g_autoptr(GError) full = NULL;
+    berth_error_set_errno(&full, ENOSPC, "changes.open", "/src");
+    g_assert_cmpstr(berth_error_hint(full), ==, "free some space, or choose another place");
+
+    g_autoptr(GError) unknown = NULL;
+    berth_error_set(&unknown, BERTH_ERROR_BUSY, "overlay.busier", NULL, "x");
+    g_assert_null(berth_error_hint(unknown));
+}
+
 static void test_remote_code_is_bounded(void)
 {
     g_autoptr(GError) error = NULL;
@@ -63,6 +88,7 @@ int main(int argc, char **argv)
     g_test_init(&argc, &argv, NULL);
     g_test_add_func("/base/error/carries-id-and-hint", test_carries_id_and_hint);
     g_test_add_func("/base/error/folds-errno", test_folds_errno);
+    g_test_add_func("/base/error/ids-have-hints", test_ids_have_hints);
     g_test_add_func("/base/error/remote-code-is-bounded", test_remote_code_is_bounded);
     g_test_add_func("/base/error/errors-of-other-domains-have-an-id",
                     test_errors_of_other_domains_have_an_id);

@@ -1,0 +1,97 @@
+/* SPDX-License-Identifier: MIT */
+#include "error_hints.h"
+
+#define LOG          "\"berth logs NAME --keeper\" shows what failed"
+#define REPORT       "\"berth report\" collects what a bug report needs"
+#define RETRY        "try again in a moment"
+#define TRY_DOCKER   "docker may have the image: docker save IMAGE | berth install --from-file -"
+#define BY_HAND      "download it with a browser, then: berth install --from-file FILE"
+#define WITHOUT_IT   "make the archive again without this entry: tar --exclude=PATH"
+#define DAMAGED_DISK "go back to a snapshot: \"berth snapshots NAME\" lists them"
+
+/* "*" stands for any characters. The first row that fits counts. */
+static const struct {
+    const char *ids;
+    const char *hint;
+} hints[] = {
+    {"changes.open.missing",
+     "put the directory back, or stop sharing it: berth share rm NAME PATH"},
+    {"code.directory", "choose a directory that exists and that this user may enter"},
+    {"config.write", "berth.conf is a file of text: move away what is in its place"},
+    {"config.value", "write the value as UTF-8"},
+    {"cp.ended", "copy again; " REPORT},
+    {"disk.not-ext4", DAMAGED_DISK},
+    {"export.create.same", "choose another file"},
+    {"export.read.damaged", DAMAGED_DISK},
+    {"export.read.not-ext4", DAMAGED_DISK},
+    {"export.read.unsupported", "copy the disk as it is: berth export --format ext4 NAME FILE"},
+    {"export.write.compress", "export without compression: --format tar"},
+    {"fetch.denied", BY_HAND},
+    {"fetch.image.denied", TRY_DOCKER},
+    {"fetch.image.media-type", "choose an image of Linux; " TRY_DOCKER},
+    {"fetch.image.*", "try again; " TRY_DOCKER},
+    {"fetch.manifest", "check the addresses in the settings distro-list and distro-lists"},
+    {"fetch.refused", "try again later, or " BY_HAND},
+    {"fetch.sums", "the distro's publisher has moved its files: " BY_HAND},
+    {"fetch.too-big", BY_HAND},
+    {"fetch.url", "write it as file:///PATH"},
+    {"file.special", "name a regular file; \"berth cp\" copies directories"},
+    {"import.create.bad-inodes", "leave out --inodes, or choose a number in this range"},
+    {"import.create.too-small", "choose a larger --size"},
+    {"import.image.*", "save the image again: docker save IMAGE -o FILE"},
+    {"import.entry.*", WITHOUT_IT},
+    {"import.in-place.not-a-file", "name a raw ext4 image; for an archive: berth import"},
+    {"import.layer.*", "make the image again, or choose another version of it"},
+    {"import.read.damaged", "get the archive again, or make it anew"},
+    {"import.strip-root.link", "import it without --strip-root"},
+    {"import.tree.*", WITHOUT_IT},
+    {"import.unpack.ext4", REPORT},
+    {"initramfs.*",
+     "free some space, or install berth again; \"berth doctor\" finds what is missing"},
+    {"instance.isolated", "set isolated=false, and restart it: berth terminate NAME"},
+    {"instance.not-running", "start it: berth start NAME"},
+    {"instance.rebooted", "run the command again"},
+    {"instance.start.*", "\"berth doctor\" checks the runtime directory"},
+    {"instance.stopped", "start it again: berth start NAME"},
+    {"instance.stuck", "its disk may not answer: \"dmesg\" shows errors of this host's disks"},
+    {"instance.wake", LOG},
+    {"machine.qemu.*", "\"berth doctor\" checks QEMU"},
+    {"mount.ended", REPORT},
+    {"mount.guest", LOG},
+    {"net.ended", LOG},
+    {"net.start.*", "install berth again; \"berth doctor\" finds what is missing"},
+    {"net.stack", "choose another mtu in berth.conf, and restart the distro"},
+    {"offer.syntax", "correct the file that is named"},
+    {"overlay.busy", RETRY},
+    {"qmp.*", LOG},
+    {"registry.denied", "its owner and mode, or its directory's, forbid it: ls -ld shows them"},
+    {"registry.failed", "\"berth doctor\" checks the registry"},
+    {"rescue.read", "install busybox-static again"},
+    {"resize.busy", "wait until that has ended"},
+    {"resize.failed", DAMAGED_DISK},
+    {"resize.too-*", "choose another size"},
+    {"session.f*", REPORT}, /* flood, frame */
+    {"share.ended", LOG},
+    {"share.root", "remove one of the two: berth share rm NAME PATH"},
+    {"share.serve", LOG},
+    {"share.start", LOG},
+    {"ssh.config", "move the file away; berth writes a new one"},
+    {"ssh.keygen", "install openssh-client"},
+    {"ssh.keys.write", "free some space, or see what the directory's mode allows: ls -ld"},
+    {"umount.refused", "\"findmnt\" shows what is mounted there, and by whom"},
+    {"up.state", "free some space, or see what the directory's mode allows: ls -ld"},
+    {"user-data.kept", "make the distro again: berth import --user-data FILE"},
+    {"user-data.write", "free some space, or see what the directory's mode allows: ls -ld"},
+    {"vmm.state.failed", LOG},
+    {"wire.frame", REPORT},
+    {"*.protocol", REPORT},
+    {"*.worker.silent", "the process may have met a limit: \"ulimit -a\" shows them; " REPORT},
+};
+
+const char *berth_error_hints_find(const char *id)
+{
+    for (gsize i = 0; i < G_N_ELEMENTS(hints); i++)
+        if (g_pattern_match_simple(hints[i].ids, id))
+            return hints[i].hint;
+    return NULL;
+}
