@@ -280,6 +280,11 @@ void berth_agent_client_freeze(BerthAgentClient *agent)
     berth_agent_client_send_empty(agent, WIRE_FREEZE, 0);
 }
 
+void berth_agent_client_release(BerthAgentClient *agent)
+{
+    berth_agent_client_send_empty(agent, WIRE_RELEASE, 0);
+}
+
 void berth_agent_client_thaw(BerthAgentClient *agent)
 {
     berth_agent_client_send_empty(agent, WIRE_THAW, 0);

@@ -59,6 +59,8 @@ void berth_agent_client_grow(BerthAgentClient *agent, guint64 size);
 /* Have the guest write its file systems to the disk and freeze the distro's processes; and let them
  * continue. */
 void berth_agent_client_freeze(BerthAgentClient *agent);
+/* After a wake, before the second: let their requests reach berth-share, which is to catch up. */
+void berth_agent_client_release(BerthAgentClient *agent);
 void berth_agent_client_thaw(BerthAgentClient *agent);
 
 /* Tell the guest which directories of the host it sees: the host's path of each, then the guest's.

@@ -17,6 +17,8 @@ static const char *const type_names[] = {
     [WIRE_ROUTE] = "ROUTE",   [WIRE_NAMES] = "NAMES",   [WIRE_CONNECT] = "CONNECT",
     [WIRE_SHARES] = "SHARES", [WIRE_SHARE] = "SHARE",   [WIRE_UNSHARE] = "UNSHARE",
     [WIRE_MORE] = "MORE",     [WIRE_TAKEN] = "TAKEN",   [WIRE_CALL] = "CALL",
+    [WIRE_FREEZE] = "FREEZE", [WIRE_FROZEN] = "FROZEN", [WIRE_RELEASE] = "RELEASE",
+    [WIRE_THAW] = "THAW",
 };
 
 const char *wire_type_name(uint8_t type)

@@ -94,8 +94,8 @@
 #define WIRE_GUEST_PROGRAM    "/proc/self/exe"
 #define WIRE_GUEST_WHOAMI     "--whoami" /* print the name of the session's user */
 #define WIRE_GUEST_COPY       "--copy"   /* cmd/berth-guest/copy/copy.h: an end of `berth cp` */
-#define WIRE_GUEST_FILE       "--file"   /* cmd/berth-guest/copy/file.h: a part of a file, or a new one */
-#define WIRE_GUEST_MOUNT      "--mount"  /* cmd/berth-guest/mount/mount.h: the files of a mount */
+#define WIRE_GUEST_FILE       "--file" /* cmd/berth-guest/copy/file.h: a part of a file, or a new one */
+#define WIRE_GUEST_MOUNT      "--mount" /* cmd/berth-guest/mount/mount.h: the files of a mount */
 #define WIRE_GUEST_SSH_CHECK  "--ssh-check"  /* USER: 0, or a WireSshStatus */
 #define WIRE_GUEST_SSH_UNPACK "--ssh-unpack" /* the ssh server to lend is on standard input */
 #define WIRE_GUEST_SSH_SERVE  "--ssh-serve"  /* USER: be the ssh server for one connection */
@@ -125,10 +125,12 @@ typedef enum {
                         NAME..."); the host's names. After CONFIG, and on changes */
     WIRE_SHARES = 8, /* paths:list, of each directory that the guest sees: the host's, the guest's;
                         the answer to SHARE, and on changes */
-    WIRE_FREEZE = 9,  /* no payload; write the file systems to the disk, freeze all processes of
-                         the distro, and send berth-share nothing, until THAW: the machine is to be
-                         suspended */
-    WIRE_THAW = 10,   /* no payload; let them continue. After a wake CLOCK comes before it */
+    WIRE_FREEZE = 9, /* no payload; write the file systems to the disk, freeze all processes of
+                        the distro, and send berth-share nothing, until THAW: the machine is to be
+                        suspended */
+    WIRE_THAW = 10,  /* no payload; let them continue. After a wake CLOCK comes before it */
+    WIRE_RELEASE =
+        11,           /* no payload; send berth-share requests again, but let no process continue */
     WIRE_UNSHARE = 7, /* no payload; the shares will not be served any more */
 
     /* stream 0, guest to host */

@@ -68,7 +68,7 @@ def test_a_session_lives_through_many(host, distro):
     for i in range(CYCLES):
         suspend(host, distro)
         echo.say(f"again {i}")  # which wakes it
-        assert host.state(distro) == "running"
+        eventually(lambda: host.state(distro) == "running")
     assert host.run(distro, "cat", "/proc/sys/kernel/random/boot_id").stdout == boot
     echo.end()
 
@@ -167,7 +167,7 @@ def test_suspended_where_it_does_not_run(host, busybox):
 
 def test_a_share_sees_what_changed(host):
     directory = (host.root / "home").resolve() / "suspended"
-    directory.mkdir()
+    directory.mkdir(exist_ok=True)
     (directory / "file").write_text("before\n")
     host("import", "--no-user", "sharing", required("BERTH_TEST_BUSYBOX"))
     try:

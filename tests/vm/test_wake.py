@@ -62,7 +62,7 @@ def test_a_request_is_answered(host, busybox, served):
     before = wakes(host, busybox)
     for i in range(3):
         assert get(served, "/h/index.html") == b"served\n"
-        assert host.state(busybox) == "running"
+        eventually(lambda: host.state(busybox) == "running")
         assert wakes(host, busybox) > before + i
         suspend(host, busybox)
 
@@ -121,7 +121,7 @@ def test_an_open_connection_goes_on(host, devel, echoing):
             suspend(host, devel.name)
         second.sendall(b"after")
         assert second.recv(16) == b"after"
-        assert host.state(devel.name) == "running"
+        eventually(lambda: host.state(devel.name) == "running")
         first.sendall(b"too")
         assert first.recv(16) == b"too"
 

@@ -322,6 +322,8 @@ static void handle_frame(Agent *agent, const WireFrame *frame)
         host_tasks_grow(&agent->tasks, frame);
     else if (frame->type == WIRE_FREEZE)
         host_tasks_freeze(&agent->tasks);
+    else if (frame->type == WIRE_RELEASE)
+        host_tasks_release(&agent->tasks);
     else if (frame->type == WIRE_THAW)
         host_tasks_thaw(&agent->tasks);
     else if (frame->type == WIRE_CLOCK)

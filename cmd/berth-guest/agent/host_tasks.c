@@ -64,11 +64,16 @@ static void thaw(const HostTasks *tasks)
         log_line("cannot let the distro continue: %s", strerror(-result));
 }
 
-/* A freezer that still runs may be about to freeze another group: thaw again after its end. */
-void host_tasks_thaw(HostTasks *tasks)
+void host_tasks_release(HostTasks *tasks)
 {
     tasks->holding = false;
     shares_say(tasks->shares, CARRIER_RELEASE, 0);
+}
+
+/* A freezer that still runs may be about to freeze another group: thaw again after its end. */
+void host_tasks_thaw(HostTasks *tasks)
+{
+    host_tasks_release(tasks);
     tasks->thaws = tasks->freezer != 0;
     tasks->freezes = false;
     if (tasks->thaws)

@@ -28,8 +28,9 @@ typedef struct {
 /* Handle GROW; the answer is GROWN. */
 void host_tasks_grow(HostTasks *tasks, const WireFrame *frame);
 
-/* Handle FREEZE, to which FROZEN is the answer, and THAW. */
+/* Handle FREEZE, to which FROZEN is the answer, RELEASE and THAW. */
 void host_tasks_freeze(HostTasks *tasks);
+void host_tasks_release(HostTasks *tasks);
 void host_tasks_thaw(HostTasks *tasks);
 
 /* The carrier answers, or has ended. */

@@ -235,6 +235,7 @@ static void on_shares_failed(const GError *error, gpointer user_data)
     log_line(error->message, instance);
     g_clear_pointer(&instance->life.share_root, g_free);
     berth_instance_settle_shares(instance, BERTH_SHARES_LATER);
+    berth_instance_shares_caught_up(instance);
     on_shares_begun(instance);
     if (instance->life.agent == NULL)
         return;
@@ -246,6 +247,7 @@ static void on_shares_failed(const GError *error, gpointer user_data)
 static void on_shares_ready(gpointer user_data)
 {
     berth_instance_settle_shares(user_data, BERTH_SHARES_CURRENT);
+    berth_instance_shares_caught_up(user_data);
 }
 
 static void on_share_skipped(const char *text, gpointer user_data)

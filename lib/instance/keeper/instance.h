@@ -22,8 +22,9 @@
  *               for one, CONTROL_WAIT, CONTROL_SET_SHARES or CONTROL_STOP -> WAKING. CONTROL_STOP
  *               by force -> GONE.
  *     WAKING    A new QEMU loads the state and continues the guest, which is told the time and
- *               what else changed before its processes continue -> UP, or STOPPING. A failure, a
- *               time limit or QEMU's end -> GONE: clients that wait get the reason, and start the
+ *               what else changed, and forgets what the host changed in the shares (for a limited
+ *               time), before its processes continue -> UP, or STOPPING. A failure, a time limit
+ *               or QEMU's end -> GONE: clients that wait get the reason, and start the
  *               distro again.
  *     STOPPING  The guest was asked to power off; a timer forces it. New clients wait and get
  *               "instance.stopped" at the end, so that they can start it again. QEMU's end -> GONE.

@@ -82,6 +82,7 @@ typedef enum {
     FREEZING, /* the guest writes its file systems and freezes */
     SAVING,   /* it stands still, QEMU gives its state */
     QUITTING, /* all is kept: QEMU ends */
+    CATCHING_UP, /* the guest runs again, its processes wait until berth-share is ready */
 } SuspendPhase;
 
 /* Of SUSPENDING, SUSPENDED and WAKING. instance_suspend.c */
@@ -94,6 +95,7 @@ typedef struct {
     bool with_memory;            /* or even that */
     GError *failure;             /* why it is not suspended but continues; or NULL */
     bool wake_wanted;            /* as soon as it is suspended */
+    bool suspend_wanted;         /* once more, as soon as it is awake */
     bool stop_wanted;            /* as soon as it is awake */
     guint stop_grace_sec;
 } Suspension;
@@ -200,6 +202,8 @@ void berth_instance_wake(gpointer user_data);
 void berth_instance_on_watched(gint64 wait_usec, gpointer user_data);
 void berth_instance_on_packet(gpointer user_data);
 void berth_instance_on_frozen(const char *problem, gpointer user_data);
+/* The guest has forgotten what the host changed in the shares, or has none any more. */
+void berth_instance_shares_caught_up(BerthInstance *instance);
 /* QEMU has ended. False: not because the guest is suspended. */
 bool berth_instance_qemu_suspended(BerthInstance *instance);
 /* Stop a guest that is suspended, or about to be: it is woken first. False: handle it as usual. */

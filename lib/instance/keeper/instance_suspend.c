@@ -19,7 +19,8 @@
 
 bool berth_instance_is_asleep(const BerthInstance *instance)
 {
-    return instance->state == SUSPENDED || instance->state == WAKING;
+    return instance->state == SUSPENDED ||
+           (instance->state == WAKING && instance->suspension.phase != CATCHING_UP);
 }
 
 guint64 berth_instance_memory_kept(const BerthInstance *instance)
@@ -44,31 +45,67 @@ void berth_instance_clear_suspension(BerthInstance *instance)
 
 /* --- the guest goes on ------------------------------------------------------------------------ */
 
-/* QEMU runs the guest again: send it the host's present state, then let its processes continue. */
-static void continue_guest(BerthInstance *instance)
+/* Let the guest's processes continue. */
+static void thaw_guest(BerthInstance *instance)
 {
     Suspension *suspension = &instance->suspension;
     g_autoptr(GError) failure = g_steal_pointer(&suspension->failure);
-    bool stop_wanted = suspension->stop_wanted;
+    bool stop_wanted = suspension->stop_wanted, suspend_wanted = suspension->suspend_wanted;
     suspension->phase = NOT_SUSPENDING;
-    suspension->stop_wanted = suspension->wake_wanted = false;
+    suspension->stop_wanted = suspension->suspend_wanted = false;
     berth_instance_clear_timer(&instance->timer);
-    berth_instance_clear_timer(&suspension->quiet);
-    berth_net_process_unwatch(instance->network);
     instance->state = UP;
     if (failure != NULL)
         berth_server_suspended(instance->server, failure);
-    berth_instance_update_guest(instance);
     if (instance->life.agent != NULL)
         berth_agent_client_thaw(instance->life.agent);
-    if (instance->shares != NULL)
-        berth_share_process_wake(instance->shares);
     if (stop_wanted) {
         berth_instance_server_ops.stop(BERTH_STOP_ORDERLY, suspension->stop_grace_sec, instance);
         return;
     }
     berth_server_set_up(instance->server, instance->life.agent != NULL);
     berth_instance_idle_begin(instance);
+    if (suspend_wanted)
+        berth_instance_suspend(instance);
+}
+
+static gboolean on_catch_up_timeout(gpointer user_data)
+{
+    BerthInstance *instance = user_data;
+    berth_console_log(instance->console, "the shares have not followed the host within %u s",
+                      BERTH_SHARES_WAIT_SEC);
+    berth_instance_clear_timer(&instance->timer);
+    thaw_guest(instance);
+    return G_SOURCE_REMOVE;
+}
+
+/* QEMU runs the guest again: send it the host's present state. Its processes wait until it has
+ * forgotten what the host changed in the shares. */
+static void continue_guest(BerthInstance *instance)
+{
+    BerthAgentClient *agent = instance->life.agent;
+    instance->state = WAKING;
+    instance->suspension.phase = CATCHING_UP;
+    instance->suspension.wake_wanted = false;
+    berth_instance_clear_timer(&instance->timer);
+    berth_instance_clear_timer(&instance->suspension.quiet);
+    berth_net_process_unwatch(instance->network);
+    berth_instance_update_guest(instance);
+    if (agent != NULL)
+        berth_agent_client_release(agent);
+    if (instance->shares != NULL)
+        berth_share_process_wake(instance->shares);
+    if (agent != NULL && instance->life.share_root != NULL &&
+        !berth_share_process_is_ready(instance->shares))
+        berth_instance_set_timer(instance, BERTH_SHARES_WAIT_SEC * 1000, on_catch_up_timeout);
+    else
+        thaw_guest(instance);
+}
+
+void berth_instance_shares_caught_up(BerthInstance *instance)
+{
+    if (instance->suspension.phase == CATCHING_UP)
+        thaw_guest(instance);
 }
 
 static void on_continued(BerthQmp *qmp, JsonNode *result, const GError *error, gpointer user_data)
@@ -242,6 +279,10 @@ void berth_instance_suspend(gpointer user_data)
     const char *reason = refusal(instance);
     if (instance->state == SUSPENDING)
         return;
+    if (instance->suspension.phase == CATCHING_UP) {
+        instance->suspension.suspend_wanted = true;
+        return;
+    }
     if (instance->state == STOPPING || instance->state == GONE)
         berth_instance_set_stopped_error(&error);
     else if (instance->state != SUSPENDED && reason != NULL)
@@ -349,7 +390,7 @@ void berth_instance_wake(gpointer user_data)
 
 bool berth_instance_stop_asleep(BerthInstance *instance, BerthStopHow how, guint grace_sec)
 {
-    if (instance->state != SUSPENDING && !berth_instance_is_asleep(instance))
+    if (instance->state != SUSPENDING && instance->state != SUSPENDED && instance->state != WAKING)
         return false;
     if (how == BERTH_STOP_FORCE) {
         if (instance->process.qemu == NULL)
