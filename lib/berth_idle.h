@@ -12,8 +12,8 @@ G_BEGIN_DECLS
 #define BERTH_UNTIL_STOP G_MAXUINT32
 
 /* Keep @name awake for @seconds from now on, idle or not, and start it if it is stopped;
- * BERTH_UNTIL_STOP: until it stops; 0: no longer. *@ret_notice is lines for the user, or NULL; free with g_free.
- * Errors: those of berth_connect. */
+ * BERTH_UNTIL_STOP: until it stops; 0: no longer. *@ret_notice is lines for the user, or NULL; free
+ * with g_free. Errors: those of berth_connect. */
 bool berth_keep(Berth *berth, const char *name, guint32 seconds, char **ret_notice, GError **error);
 
 typedef struct {
@@ -21,8 +21,8 @@ typedef struct {
     char *state; /* as in BerthInfo */
     char *idle;  /* what becomes of it when it is idle: "suspend", "stop", "never" */
     guint idle_timeout_sec;
-    char *awake; /* "begun", "command", "data", "processor", "network", "kept", "retry", "setting":
-                    what keeps it awake, or did so last; NULL unless it runs */
+    char *awake; /* "begun", "command", "data", "processor", "network", "share", "kept", "retry",
+                    "setting": what keeps it awake, or did so last; NULL unless it runs */
     bool is_idle_known; /* idle_usec is valid */
     gint64 idle_usec;   /* until it is taken for idle, if nothing happens */
     bool is_kept;       /* by berth_keep */

@@ -15,6 +15,7 @@ static const struct {
     {"data", "a session, a mount or a connection has data"},
     {"processor", "it computes"},
     {"network", "it has network traffic"},
+    {"share", "it uses files of the host"},
     {"kept", "berth keep"},
     {"retry", "it could not be suspended, which is tried again"},
     {"setting", "the setting idle is never"},
@@ -36,10 +37,9 @@ static char *plan_text(const BerthIdleState *state)
     if (g_str_equal(state->idle, "never"))
         return g_strdup("never sleeps");
     const char *verb = g_str_equal(state->idle, "stop") ? "stops" : "suspends";
-    return state->is_idle_known
-               ? g_strdup_printf("%s after %s without use, in %s at the earliest", verb, timeout,
-                                 left)
-               : g_strdup_printf("%s after %s without use", verb, timeout);
+    return state->is_idle_known ? g_strdup_printf("%s after %s without use, in %s at the earliest",
+                                                  verb, timeout, left)
+                                : g_strdup_printf("%s after %s without use", verb, timeout);
 }
 
 static void print_text(const BerthIdleState *state)

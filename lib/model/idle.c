@@ -3,16 +3,17 @@
 
 #include <string.h>
 
-#define SAMPLES         6                        /* in a timeout */
-#define PERIOD_MIN_USEC (G_USEC_PER_SEC / 2)     /* the processor's ticks are 10 ms */
+#define SAMPLES         6                    /* in a timeout */
+#define PERIOD_MIN_USEC (G_USEC_PER_SEC / 2) /* the processor's ticks are 10 ms */
 #define PERIOD_MAX_USEC (10 * G_USEC_PER_SEC)
 #define DOUBLINGS_MAX   16u
 
 static const char *const words[] = {
     [BERTH_AWAKE_BEGUN] = "begun",     [BERTH_AWAKE_COMMAND] = "command",
     [BERTH_AWAKE_DATA] = "data",       [BERTH_AWAKE_PROCESSOR] = "processor",
-    [BERTH_AWAKE_NETWORK] = "network", [BERTH_AWAKE_KEPT] = "kept",
-    [BERTH_AWAKE_RETRY] = "retry",     [BERTH_AWAKE_SETTING] = "setting",
+    [BERTH_AWAKE_NETWORK] = "network", [BERTH_AWAKE_SHARE] = "share",
+    [BERTH_AWAKE_KEPT] = "kept",       [BERTH_AWAKE_RETRY] = "retry",
+    [BERTH_AWAKE_SETTING] = "setting",
 };
 
 BerthIdle berth_idle_new(BerthIdleAction action, guint timeout_sec)
@@ -46,6 +47,8 @@ static void compare(BerthIdle *idle, const BerthIdleSample *sample, gint64 now_u
         record(idle, BERTH_AWAKE_PROCESSOR, now_usec);
     if (sample->packets != idle->last.packets)
         record(idle, BERTH_AWAKE_NETWORK, now_usec);
+    if (sample->requests != idle->last.requests)
+        record(idle, BERTH_AWAKE_SHARE, now_usec);
     if (sample->data != idle->last.data)
         record(idle, BERTH_AWAKE_DATA, now_usec);
 }

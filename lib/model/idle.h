@@ -26,7 +26,9 @@ typedef enum {
     BERTH_AWAKE_COMMAND,   /* someone waits for a command, or has a terminal open */
     BERTH_AWAKE_DATA,      /* data of a session, of a mount or of a call of the host's */
     BERTH_AWAKE_PROCESSOR, /* the guest computes */
-    BERTH_AWAKE_NETWORK,   /* packets that have data, or whose sender waits */
+    BERTH_AWAKE_NETWORK,   /* packets that have data, or whose sender waits (net/activity.h) */
+    BERTH_AWAKE_SHARE,     /* the guest reads or writes files of the host's; what it has cached, or
+                              what the host changes, is no use */
     BERTH_AWAKE_KEPT,      /* berth keep */
     BERTH_AWAKE_RETRY,     /* it could not be suspended: the next attempt is later */
     BERTH_AWAKE_SETTING,   /* idle=never */
@@ -37,6 +39,7 @@ typedef struct {
     guint commands;        /* that someone waits for now */
     guint64 data;          /* frames of sessions so far */
     guint64 packets;       /* of the network that count, so far */
+    guint64 requests;      /* for files of the host's, so far */
     gint64 processor_usec; /* of the guest so far; restarts with each sleep */
 } BerthIdleSample;
 

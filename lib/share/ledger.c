@@ -2,9 +2,11 @@
 #include "ledger.h"
 
 #include "base/error.h"
+#include "wire/share_report.h"
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stddef.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
@@ -24,7 +26,10 @@ typedef struct {
     gint64 time;
     guint32 slots;    /* the one after the last used */
     guint32 overflow; /* something had no room */
+    guint64 requests;
 } Header;
+
+G_STATIC_ASSERT(offsetof(Header, requests) == SHARE_REQUESTS_AT);
 
 typedef struct {
     guint64 device, inode, birth;
@@ -219,13 +224,19 @@ bool berth_ledger_take_over(BerthLedger *ledger)
 
 void berth_ledger_clear(BerthLedger *ledger, guint64 offset)
 {
+    guint64 requests = ledger->memory->header.requests;
     COMMIT(ledger->memory->header.magic, 0);
     if (madvise(ledger->memory, sizeof(Memory), MADV_REMOVE) < 0)
         memset(ledger->memory->handles, 0, sizeof(ledger->memory->handles));
     memset(ledger->free, 0, sizeof(ledger->free));
     ledger->units = 1;
-    ledger->memory->header = (Header){.offset = offset, .slots = 2};
+    ledger->memory->header = (Header){.offset = offset, .slots = 2, .requests = requests};
     COMMIT(ledger->memory->header.magic, MAGIC);
+}
+
+void berth_ledger_count_request(BerthLedger *ledger)
+{
+    __atomic_add_fetch(&ledger->memory->header.requests, 1, __ATOMIC_RELAXED);
 }
 
 /* ---- the whole ---- */

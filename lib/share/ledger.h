@@ -75,6 +75,10 @@ guint64 berth_ledger_offset(const BerthLedger *ledger);
 void berth_ledger_set_time(BerthLedger *ledger, gint64 nsec);
 gint64 berth_ledger_time(const BerthLedger *ledger);
 
+/* Count one of the guest's requests, where the keeper reads it (wire/share_report.h). May be called
+ * in several threads at once. */
+void berth_ledger_count_request(BerthLedger *ledger);
+
 /* ---- nodes ---- */
 
 /* The slot after the last that was used. */

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "message.h"
 
+#include "wire/probe.h"
 #include "wire/replay.h"
 
 #include <linux/fuse.h>
@@ -193,4 +194,24 @@ bool berth_message_wants_answer(const guint8 *message)
     guint32 opcode = opcode_of(message);
     return opcode != FUSE_FORGET && opcode != FUSE_BATCH_FORGET && opcode != FUSE_INTERRUPT &&
            opcode != WIRE_REPLAY_ACK;
+}
+
+bool berth_message_is_use(const guint8 *message)
+{
+    struct fuse_in_header header;
+    memcpy(&header, message, sizeof(header));
+    if (header.pid == WIRE_REPLAY_PID || header.unique == WIRE_PROBE_UNIQUE)
+        return false;
+    switch (header.opcode) {
+    case FUSE_INIT:
+    case FUSE_FORGET:
+    case FUSE_BATCH_FORGET:
+    case FUSE_INTERRUPT:
+    case FUSE_RELEASE:
+    case FUSE_RELEASEDIR:
+    case WIRE_REPLAY_ACK:
+        return false;
+    default:
+        return true;
+    }
 }

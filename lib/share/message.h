@@ -27,6 +27,11 @@ typedef enum {
  * seen; it comes first and once. */
 BerthMessageVerdict berth_message_check(const guint8 *message, gsize size, bool begun);
 
+/* Whether a good message shows that a program of the guest uses the shares: not what the carrier
+ * asks for itself or to repeat a change of the host's, nor what the kernel sends in its own time
+ * once a program has let a file go. */
+bool berth_message_is_use(const guint8 *message);
+
 /* Whether the guest waits for an answer to it. */
 bool berth_message_wants_answer(const guint8 *message);
 

@@ -88,6 +88,8 @@ static bool serve_next(Share *share, void *bytes)
     if (size < 0)
         return false;
     const struct fuse_buf buffer = {.mem = bytes, .size = (size_t)size};
+    if (berth_message_is_use(bytes))
+        berth_ledger_count_request(share->ledger);
     if (!share_replay_handle(share, bytes)) {
         share_hold_enter(share);
         fuse_session_process_buf(share->session, &buffer);

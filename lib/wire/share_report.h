@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * share_report — what a berth-share writes into the pipe to its keeper: texts, each with its NUL.
+ * share_report — what a berth-share writes into the pipe to its keeper: texts, each with its NUL;
+ * and where it counts what the guest does.
  */
 #pragma once
 
@@ -12,3 +13,7 @@
 
 /* The guest has dropped what it had cached of a former server. */
 #define SHARE_REPORT_READY "ready"
+
+/* In the memfd that the keeper gives it (share/ledger.h), a uint64_t of this host: how many of the
+ * guest's requests have used the shares so far. It may begin anew. */
+#define SHARE_REQUESTS_AT 32u

@@ -15,7 +15,8 @@ static BerthIdle begun(void)
 {
     BerthIdle idle = berth_idle_new(BERTH_IDLE_SUSPEND, 60);
     berth_idle_begin(&idle, T0);
-    const BerthIdleSample first = {.data = 7, .packets = 9, .processor_usec = 5 * SEC};
+    const BerthIdleSample first = {
+        .data = 7, .packets = 9, .requests = 4, .processor_usec = 5 * SEC};
     berth_idle_sample(&idle, &first, T0 + SEC);
     return idle;
 }
@@ -34,14 +35,16 @@ static void test_activity(void)
         BerthAwake awake;
         bool is_active;
     } rows[] = {
-        {{0, 7, 9, 5 * SEC}, BERTH_AWAKE_BEGUN, false},
-        {{0, 7, 9, 5 * SEC + SEC / 2}, BERTH_AWAKE_BEGUN, false}, /* the limit itself */
-        {{0, 7, 9, 5 * SEC + SEC / 2 + 1}, BERTH_AWAKE_PROCESSOR, true},
-        {{0, 7, 9, 0}, BERTH_AWAKE_BEGUN, false}, /* another QEMU */
-        {{0, 7, 10, 5 * SEC}, BERTH_AWAKE_NETWORK, true},
-        {{0, 7, 0, 5 * SEC}, BERTH_AWAKE_NETWORK, true}, /* another berth-net */
-        {{0, 8, 9, 5 * SEC}, BERTH_AWAKE_DATA, true},
-        {{0, 8, 10, 9 * SEC}, BERTH_AWAKE_DATA, true},
+        {{0, 7, 9, 4, 5 * SEC}, BERTH_AWAKE_BEGUN, false},
+        {{0, 7, 9, 4, 5 * SEC + SEC / 2}, BERTH_AWAKE_BEGUN, false}, /* the limit itself */
+        {{0, 7, 9, 4, 5 * SEC + SEC / 2 + 1}, BERTH_AWAKE_PROCESSOR, true},
+        {{0, 7, 9, 4, 0}, BERTH_AWAKE_BEGUN, false}, /* another QEMU */
+        {{0, 7, 10, 4, 5 * SEC}, BERTH_AWAKE_NETWORK, true},
+        {{0, 7, 0, 4, 5 * SEC}, BERTH_AWAKE_NETWORK, true}, /* another berth-net */
+        {{0, 7, 10, 5, 5 * SEC}, BERTH_AWAKE_SHARE, true},
+        {{0, 7, 9, 0, 5 * SEC}, BERTH_AWAKE_SHARE, true}, /* another ledger */
+        {{0, 8, 9, 5, 5 * SEC}, BERTH_AWAKE_DATA, true},
+        {{0, 8, 10, 4, 9 * SEC}, BERTH_AWAKE_DATA, true},
     };
     for (gsize i = 0; i < G_N_ELEMENTS(rows); i++) {
         BerthIdle idle = begun();

@@ -54,6 +54,33 @@ def test_a_server_sleeps_and_a_connection_wakes_it(host):
     host("terminate", "busybox")
 
 
+def test_one_that_uses_a_share_is_awake(host):
+    """So seldom that it computes little. What the host changes there keeps nothing awake."""
+    directory = (host.root / "home").resolve() / "shared"
+    directory.mkdir()
+    file = directory / "file"
+    file.write_text("0")
+    guest = f"/mnt/host{directory}"
+    host.shell("busybox", f"cd {guest}; (while [ ! -e enough ]; do echo x >>log; sleep 1; done) </dev/null >/dev/null 2>&1 &")
+    begun = time.monotonic()
+    eventually(lambda: time.monotonic() > begun + 4 * 2, what="four times the idle-timeout")
+    row = status(host, "busybox")
+    assert (row["state"], row["awake"]) == ("running", "share"), row
+    (directory / "enough").touch()
+    changed = []
+
+    def changes_do_not_count():
+        """To repeat them is work, which may keep it awake, since these samples are short."""
+        file.write_text(file.read_text() + "1")
+        changed.append(status(host, "busybox")["awake"])
+        return changed[-1] != "share" and len(changed) > 50
+    eventually(changes_do_not_count, what="changes of the host's that are no use")
+    assert "share" not in changed[-10:], changed
+    wait_until_idle(host, "busybox")
+    assert host.shell("busybox", f"cat {guest}/file").stdout == file.read_text()
+    host("terminate", "busybox")
+
+
 def test_one_that_computes_is_awake(host):
     """Nobody waits for it, and it says nothing."""
     host.shell("busybox", "(while [ ! -e /tmp/enough ]; do :; done) </dev/null >/dev/null 2>&1 &")

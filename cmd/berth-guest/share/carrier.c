@@ -8,6 +8,7 @@
 
 #include "os/log.h"
 #include "wire/flush.h"
+#include "wire/probe.h"
 #include "wire/replay.h"
 
 #include <errno.h>
@@ -27,9 +28,6 @@
 #define MESSAGE_MAX (1024u * 1024u + 4096u) /* FUSE_MAX_MAX_PAGES, and a header */
 #define INIT_MAX    256u
 #define RETRY_MSEC  100
-
-/* The number of the carrier's own request, which no request of the kernel's has. */
-#define PROBE_UNIQUE (UINT64_MAX - 1)
 
 /* A notification that waits for its thread. */
 typedef struct Notification Notification;
@@ -255,7 +253,7 @@ static void send_probe(State *state)
 {
     const struct fuse_in_header probe = {.len = sizeof(probe),
                                          .opcode = FUSE_STATFS,
-                                         .unique = PROBE_UNIQUE,
+                                         .unique = WIRE_PROBE_UNIQUE,
                                          .nodeid = FUSE_ROOT_ID};
     if (state->probing)
         return;
@@ -445,7 +443,7 @@ static void deliver(State *state, const uint8_t *bytes, uint32_t size)
         state->init_answered = true;
         mounts = waited && state->carrier->mounted != NULL;
     }
-    if (header.unique == PROBE_UNIQUE)
+    if (header.unique == WIRE_PROBE_UNIQUE)
         end_probe(state);
     report_if_held(state);
     pthread_mutex_unlock(&state->lock);

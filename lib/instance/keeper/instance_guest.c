@@ -230,7 +230,7 @@ static void on_share(guint32 uid, guint32 gid, const char *root, gpointer user_d
 static bool on_session(const WireFrame *frame, gpointer user_data)
 {
     BerthInstance *instance = user_data;
-    instance->idle.frames += frame->type == WIRE_DATA;
+    berth_instance_idle_frame(instance, frame);
     berth_streams_deliver(instance->streams, frame);
     return true;
 }

@@ -3,7 +3,13 @@
 
 #include <time.h>
 
-/* --- what a sample counts --------------------------------------------------------------------- */
+/* --- what counts as use, as model/idle.h has it ------------------------------------------------
+ */
+
+void berth_instance_idle_frame(BerthInstance *instance, const WireFrame *frame)
+{
+    instance->idle.frames += frame->type == WIRE_DATA;
+}
 
 /* Of QEMU, all threads: what the guest computes, and its emulation. */
 static gint64 processor_usec(const BerthInstance *instance)
@@ -20,6 +26,17 @@ static gint64 processor_usec(const BerthInstance *instance)
 static guint commands(const BerthInstance *instance)
 {
     return berth_server_waited_for(instance->server) + berth_host_calls_open(instance->calls);
+}
+
+static BerthIdleSample sample_of(const BerthInstance *instance)
+{
+    return (BerthIdleSample){
+        .commands = commands(instance),
+        .data = instance->idle.frames,
+        .packets = instance->idle.packets,
+        .requests = instance->shares != NULL ? berth_share_process_requests(instance->shares) : 0,
+        .processor_usec = processor_usec(instance),
+    };
 }
 
 /* --- the timer -------------------------------------------------------------------------------- */
@@ -43,12 +60,7 @@ static void sleep_now(BerthInstance *instance)
 static void take_sample(BerthInstance *instance)
 {
     Idle *idle = &instance->idle;
-    const BerthIdleSample sample = {
-        .commands = commands(instance),
-        .data = idle->frames,
-        .packets = idle->packets,
-        .processor_usec = processor_usec(instance),
-    };
+    const BerthIdleSample sample = sample_of(instance);
     gint64 now = g_get_monotonic_time();
     berth_idle_sample(&idle->policy, &sample, now);
     if (berth_idle_deadline(&idle->policy, NULL) <= now)

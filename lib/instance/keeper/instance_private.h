@@ -219,6 +219,8 @@ void berth_instance_clear_suspension(BerthInstance *instance);
 
 /* The guest is UP: watch whether it is idle, from now on. */
 void berth_instance_idle_begin(BerthInstance *instance);
+/* A frame of a stream's passes, either way. */
+void berth_instance_idle_frame(BerthInstance *instance, const WireFrame *frame);
 /* Event of the network: so many frames were active so far. */
 void berth_instance_on_counted(guint64 packets, gpointer user_data);
 /* It could not be suspended because of @error; or it was. */

@@ -28,7 +28,7 @@ static void send_to_guest(const WireFrame *frame, guint32 stream, gpointer user_
     BerthInstance *instance = user_data;
     if (instance->life.agent == NULL)
         return;
-    instance->idle.frames += frame->type == WIRE_DATA;
+    berth_instance_idle_frame(instance, frame);
     berth_agent_client_send(instance->life.agent, frame, stream);
     if (needs_guest(frame))
         berth_instance_wake(instance);

@@ -280,6 +280,15 @@ void berth_share_process_replace(BerthShareProcess *shares)
         shares->is_outdated = shares->pid != 0;
 }
 
+guint64 berth_share_process_requests(const BerthShareProcess *shares)
+{
+    guint64 requests = 0;
+    ssize_t size = shares->ledger_fd < 0
+                       ? -1
+                       : pread(shares->ledger_fd, &requests, sizeof(requests), SHARE_REQUESTS_AT);
+    return size == sizeof(requests) ? requests : 0;
+}
+
 bool berth_share_process_is_starting(const BerthShareProcess *shares)
 {
     return shares->pid != 0 && !shares->begun;

@@ -55,6 +55,9 @@ void berth_share_process_replace(BerthShareProcess *shares);
 void berth_share_process_suspend(BerthShareProcess *shares);
 void berth_share_process_wake(BerthShareProcess *shares);
 
+/* How many of the guest's requests have used the shares so far; any difference is use. */
+guint64 berth_share_process_requests(const BerthShareProcess *shares);
+
 /* Whether a berth-share waits for the guest's first request. */
 bool berth_share_process_is_starting(const BerthShareProcess *shares);
 
