@@ -10,6 +10,7 @@
 #include "session.h"
 
 #include "distro/account.h"
+#include "os/cgroup.h"
 #include "os/clock.h"
 #include "os/config.h"
 #include "os/log.h"
@@ -18,6 +19,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -490,6 +492,16 @@ static int block_signals(void)
     return signalfd(-1, &children, SFD_NONBLOCK | SFD_CLOEXEC);
 }
 
+/* CGROUP_DISTRO, or -1: the distro's init makes groups of its own, or there are none. */
+static int open_group(const char *groups)
+{
+    char path[PATH_MAX];
+    if (groups == NULL)
+        return -1;
+    snprintf(path, sizeof(path), "%s/" CGROUP_DISTRO, groups);
+    return open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
+}
+
 static int start(Agent *agent)
 {
     int result = loop_init(&agent->loop);
@@ -515,6 +527,7 @@ static int start(Agent *agent)
     static const BootWatchEvents boot_events = {on_boot_stage, on_booted};
     agent->boot = boot_watch_new(&agent->loop, agent->options->init, agent->options->handover,
                                  agent->options->notify, &boot_events, agent);
+    agent->host.group = open_group(agent->options->cgroups);
     static const LoginsSystem system = {LOGINS_DIRECTORY, "/usr/bin:/bin", clock_boottime_usec};
     if (agent->options->init == INIT_SYSTEMD)
         agent->host.logins = logins_new(&agent->loop, &system, on_login, agent);
@@ -531,6 +544,8 @@ static void stop(Agent *agent)
         session_free(agent->sessions[i]);
     free(agent->sessions);
     logins_free(agent->host.logins);
+    if (agent->host.group >= 0)
+        close(agent->host.group);
     openings_clear(&agent->openings);
     relays_clear(&agent->relays);
     calls_clear(&agent->calls);

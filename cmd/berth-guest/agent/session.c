@@ -219,6 +219,8 @@ static Session *open_request(SessionHost *host, const WireFrame *frame, SpawnReq
     request->by_default = asked[0] == '\0';
     give_ssh_agent(host);
     request->first_run = is_first_run(request, bare);
+    if (!bare)
+        request->session.cgroup = host->group;
     if (host->logins != NULL && !bare && !request->first_run)
         request->wait = !logins_get(host->logins, user.uid, &request->session);
     Session *session = start_command(host, frame->stream, request);

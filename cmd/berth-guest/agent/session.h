@@ -35,6 +35,7 @@ typedef struct {
     WireBuffer *out;           /* to the host */
     const char *user;          /* the registered default user; "": the agent's own */
     Logins *logins;            /* NULL: the distro has no login sessions */
+    int group;                 /* directory of the control group of commands without one; or -1 */
     const SshAgent *ssh_agent; /* becomes the default user's; or NULL */
     struct rlimit files;       /* for commands */
     mode_t umask;              /* for commands */

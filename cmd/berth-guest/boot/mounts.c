@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "mounts.h"
 
+#include "os/cgroup.h"
 #include "os/file.h"
 #include "os/log.h"
 
@@ -129,7 +130,8 @@ int mounts_damaged_disk(const char **ret_what)
 
 int mounts_cgroup(const char **ret_what)
 {
-    return mount_all(&cgroup_mount, 1, ret_what);
+    int result = mount_all(&cgroup_mount, 1, ret_what);
+    return result < 0 ? result : file_make_directories("/sys/fs/cgroup/" CGROUP_DISTRO, 0755);
 }
 
 /* Create /dev/fd and its kin, which devtmpfs lacks and <(...) of shells needs. */

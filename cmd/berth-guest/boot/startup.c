@@ -5,6 +5,7 @@
 #include "interfaces.h"
 #include "systemd_fstab.h"
 
+#include "os/cgroup.h"
 #include "os/file.h"
 #include "os/program.h"
 
@@ -201,6 +202,8 @@ int startup_command(InitKind init, const Settings *settings)
     pid_t pid = fork();
     if (pid != 0)
         return pid < 0 ? -errno : 0;
+    if (init == INIT_BERTH)
+        file_write("/sys/fs/cgroup/" CGROUP_DISTRO "/cgroup.procs", "0");
     program_become(STDOUT_FILENO); /* output goes to the console */
     setenv("HOME", "/root", 1);
     execl("/bin/sh", "sh", "-c", settings->command, (char *)NULL);

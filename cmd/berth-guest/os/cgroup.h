@@ -8,6 +8,10 @@
 #include <stddef.h>
 #include <sys/types.h>
 
+/* The group right below the root for all processes of a distro that has no init of its own, so that
+ * they can be frozen; the agent and PID 1 stay in the root. */
+#define CGROUP_DISTRO "distro"
+
 /* Find the group in @text, the content of that file: its path in the hierarchy, with a slash at
  * its begin. False: there is none, or @size is too small. */
 bool cgroup_parse(const char *text, char *path, size_t size);

@@ -3,8 +3,8 @@
  * freezer — stops all processes of the distro, and lets them continue, by cgroup v2.
  *
  * Freezes each group below the root of the hierarchy but the one that the caller is in: so the
- * agent, and an init that is in its group, run on. Where there is no such hierarchy, as without an
- * init that mounts it, there is nothing to freeze, which is no error.
+ * agent, and an init that is in its group, run on. Where there is no such hierarchy, as with an init
+ * of the distro's own that mounts none, there is nothing to freeze, which is no error.
  *
  * A process in the kernel, as one that waits for a file system, is frozen when it comes back: it
  * runs no line of its own program before the thaw.
