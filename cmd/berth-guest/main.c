@@ -35,7 +35,7 @@
 static int usage(void)
 {
     fputs("usage: berth-guest --agent FD [--no-listeners | --device NAME] [--calls SOCKET]\n"
-          "                   [--cgroups DIRECTORY] [--carrier FD]\n"
+          "                   [--cgroups DIRECTORY] [--proc DIRECTORY] [--carrier FD]\n"
           "       berth-guest --carry FUSE PORT ROOT [NEXT AGENT]\n"
           "Serve sessions over the stream socket FD, or carry the messages of the FUSE descriptor\n"
           "mounted at ROOT over the stream socket PORT, and after its end over the next\n"
@@ -95,6 +95,8 @@ static bool read_options(char *const *words, AgentOptions *options)
             options->calls = *++words;
         else if (strcmp(*words, "--cgroups") == 0 && words[1] != NULL)
             options->cgroups = *++words;
+        else if (strcmp(*words, "--proc") == 0 && words[1] != NULL)
+            options->proc = *++words;
         else if (strcmp(*words, "--carrier") == 0 && words[1] != NULL &&
                  read_fd(words[1], &options->shares.link))
             words++;

@@ -144,6 +144,15 @@ static void handle_frozen(BerthAgentClient *agent, WireReader *reader)
         agent->events->frozen(*problem != '\0' ? problem : NULL, agent->user_data);
 }
 
+static void handle_reclaimed(BerthAgentClient *agent, WireReader *reader)
+{
+    guint8 busy = wire_get_u8(reader);
+    guint64 taken = wire_get_u64(reader);
+    guint64 refaulted = wire_get_u64(reader);
+    if (wire_reader_done(reader))
+        agent->events->reclaimed(busy != 0, taken, refaulted, agent->user_data);
+}
+
 static void handle_share(BerthAgentClient *agent, WireReader *reader)
 {
     guint32 uid = wire_get_u32(reader);
@@ -157,9 +166,11 @@ static const struct {
     WireType type;
     void (*handle)(BerthAgentClient *agent, WireReader *reader);
 } handlers[] = {
-    {WIRE_HELLO, handle_hello},   {WIRE_STAGE, handle_stage},         {WIRE_READY, handle_ready},
-    {WIRE_BOOTED, handle_booted}, {WIRE_LISTENERS, handle_listeners}, {WIRE_GROWN, handle_grown},
-    {WIRE_NOTE, handle_note},     {WIRE_SHARE, handle_share},         {WIRE_FROZEN, handle_frozen},
+    {WIRE_HELLO, handle_hello},         {WIRE_STAGE, handle_stage},
+    {WIRE_READY, handle_ready},         {WIRE_BOOTED, handle_booted},
+    {WIRE_LISTENERS, handle_listeners}, {WIRE_GROWN, handle_grown},
+    {WIRE_NOTE, handle_note},           {WIRE_SHARE, handle_share},
+    {WIRE_FROZEN, handle_frozen},       {WIRE_RECLAIMED, handle_reclaimed},
 };
 
 static bool on_frame(BerthLink *link, const WireFrame *frame, gpointer user_data)
@@ -249,6 +260,13 @@ void berth_agent_client_power(BerthAgentClient *agent, WirePower action)
 {
     guint8 value = (guint8)action;
     wire_frame_put(berth_link_output(agent->link), WIRE_POWER, 0, 0, &value, 1);
+    berth_link_flush(agent->link);
+}
+
+void berth_agent_client_reclaim(BerthAgentClient *agent, bool urgent)
+{
+    guint8 value = urgent;
+    wire_frame_put(berth_link_output(agent->link), WIRE_RECLAIM, 0, 0, &value, 1);
     berth_link_flush(agent->link);
 }
 

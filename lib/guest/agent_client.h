@@ -33,6 +33,9 @@ typedef struct {
     void (*grown)(const char *problem, gpointer user_data);
     /* The answer to berth_agent_client_freeze; @problem is NULL on success. */
     void (*frozen)(const char *problem, gpointer user_data);
+    /* The answer to berth_agent_client_reclaim: the guest gave back @taken bytes. @refaulted is how
+     * much of what it gave back before it has read again. @busy: it did nothing. */
+    void (*reclaimed)(bool busy, guint64 taken, guint64 refaulted, gpointer user_data);
     /* The guest's shares are mounted at @root, and its port waits for their server: the host user's
      * files are @uid's and @gid's. Again when that server has ended. */
     void (*share)(guint32 uid, guint32 gid, const char *root, gpointer user_data);
@@ -62,6 +65,10 @@ void berth_agent_client_freeze(BerthAgentClient *agent);
 /* After a wake, before the second: let their requests reach berth-share, which is to catch up. */
 void berth_agent_client_release(BerthAgentClient *agent);
 void berth_agent_client_thaw(BerthAgentClient *agent);
+
+/* Have the guest give back memory that it does not need; with @urgent even if it is busy, and more.
+ * One request at a time. */
+void berth_agent_client_reclaim(BerthAgentClient *agent, bool urgent);
 
 /* Tell the guest which directories of the host it sees: the host's path of each, then the guest's.
  * A list that does not fit a frame is not sent. */

@@ -132,6 +132,8 @@ typedef enum {
     WIRE_RELEASE =
         11,           /* no payload; send berth-share requests again, but let no process continue */
     WIRE_UNSHARE = 7, /* no payload; the shares will not be served any more */
+    WIRE_RECLAIM = 14, /* urgent:u8 (0, 1); give memory that the distro does not need back to the
+                          host, unless it is busy; if urgent in any case, and more. One at a time */
 
     /* stream 0, guest to host */
     WIRE_HELLO = 16, /* version:u32 kernel:string (uname -r); the guest's first frame */
@@ -145,6 +147,9 @@ typedef enum {
     WIRE_GROWN = 21,     /* problem:string ("" on success); the answer to GROW */
     WIRE_FROZEN = 24,    /* problem:string ("" on success); the answer to FREEZE, unless THAW came
                             before */
+    WIRE_RECLAIMED = 27, /* busy:u8 (1: nothing was done) taken:u64 bytes  refaulted:u64 bytes of
+                            the page cache that were taken before and read again since; the answer
+                            to RECLAIM */
     WIRE_SHARE = 23,     /* uid:u32 gid:u32 (of the default user, to whom the host user's files
                             belong) root:string (where the shares are mounted); the port of the
                             shares is open and empty: a server may connect */

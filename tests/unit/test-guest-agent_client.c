@@ -82,6 +82,13 @@ static void on_frozen(const char *problem, gpointer data)
     g_string_append_printf(fixture->log, "frozen %s;", problem != NULL ? problem : "well");
 }
 
+static void on_reclaimed(bool busy, guint64 taken, guint64 refaulted, gpointer data)
+{
+    Fixture *fixture = data;
+    g_string_append_printf(fixture->log, "reclaimed %d %" G_GUINT64_FORMAT " %" G_GUINT64_FORMAT ";",
+                           busy, taken, refaulted);
+}
+
 static void on_grown(const char *problem, gpointer data)
 {
     Fixture *fixture = data;
@@ -96,6 +103,7 @@ static const BerthAgentClientEvents events = {
     .listeners = on_listeners,
     .grown = on_grown,
     .frozen = on_frozen,
+    .reclaimed = on_reclaimed,
     .note = on_note,
     .session = on_session,
     .lost = on_lost,
@@ -314,6 +322,37 @@ static void test_freeze(Fixture *fixture, gconstpointer data)
     g_assert_cmpstr(fixture->log->str, ==, "frozen well;frozen no such device;");
 }
 
+static void test_reclaim(Fixture *fixture, gconstpointer data)
+{
+    char config[4096];
+    g_assert_cmpint(read(fixture->guest, config, sizeof(config)), >, 0);
+    berth_agent_client_reclaim(fixture->agent, false);
+    berth_agent_client_reclaim(fixture->agent, true);
+    WireBuffer buffer = {0};
+    ssize_t size = read(fixture->guest, wire_buffer_reserve(&buffer, 4096), 4096);
+    wire_buffer_added(&buffer, (size_t)MAX(size, 0));
+    for (guint urgent = 0; urgent < 2; urgent++) {
+        WireFrame frame;
+        WireReader reader;
+        g_assert_cmpint(wire_frame_peek(&buffer, &frame), ==, 1);
+        g_assert_cmpuint(frame.type, ==, WIRE_RECLAIM);
+        wire_reader_init(&reader, &frame);
+        g_assert_cmpuint(wire_get_u8(&reader), ==, urgent);
+        g_assert_true(wire_reader_done(&reader));
+        wire_buffer_consume(&buffer, WIRE_HEADER_SIZE + frame.size);
+    }
+    wire_buffer_clear(&buffer);
+    for (guint8 busy = 0; busy < 2; busy++) {
+        size_t begin = wire_frame_begin(&buffer, WIRE_RECLAIMED, 0, 0);
+        wire_put_u8(&buffer, busy);
+        wire_put_u64(&buffer, busy ? 0 : G_GUINT64_CONSTANT(1) << 40);
+        wire_put_u64(&buffer, busy ? 0 : 4096);
+        wire_frame_end(&buffer, begin);
+    }
+    send_all(fixture, &buffer);
+    g_assert_cmpstr(fixture->log->str, ==, "reclaimed 0 1099511627776 4096;reclaimed 1 0 0;");
+}
+
 static void test_clock(Fixture *fixture, gconstpointer data)
 {
     WireBuffer buffer = {0};
@@ -502,6 +541,7 @@ int main(int argc, char **argv)
     ADD("unknown-transport-protocol", 0, test_unknown_transport_protocol);
     ADD("grow", 0, test_grow);
     ADD("freeze", 0, test_freeze);
+    ADD("reclaim", 0, test_reclaim);
     ADD("clock", 0, test_clock);
     ADD("route", 0, test_route);
     ADD("names-of-the-host", 0, test_names_of_the_host);

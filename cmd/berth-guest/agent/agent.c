@@ -328,6 +328,8 @@ static void handle_frame(Agent *agent, const WireFrame *frame)
         host_tasks_release(&agent->tasks);
     else if (frame->type == WIRE_THAW)
         host_tasks_thaw(&agent->tasks);
+    else if (frame->type == WIRE_RECLAIM)
+        host_tasks_reclaim(&agent->tasks, frame);
     else if (frame->type == WIRE_CLOCK)
         follow_host_clock(agent->options, frame);
     else if (frame->type == WIRE_NAMES)

@@ -27,7 +27,8 @@ typedef struct {
     const char *device;       /* of loopback_proxies_new; NULL: no proxies */
     const Config *addresses;  /* of @device, for loopback_proxies_new; or NULL */
     const char *calls;        /* path of the socket for calls to the host; NULL: none */
-    const char *cgroups;      /* of os/freezer.h */
+    const char *cgroups;      /* of os/freezer.h and os/reclaim.h */
+    const char *proc;         /* of os/reclaim.h */
     bool in_machine;          /* the agent controls the clock, tracefs and PID 1 */
     int handover;             /* pipe of handover.h; -1: the init has finished starting */
     int notify;               /* socket of systemd's notifications, or -1 */

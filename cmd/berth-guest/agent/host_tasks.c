@@ -126,11 +126,71 @@ static void on_frozen(HostTasks *tasks, int wait_status)
     }
 }
 
+/* ---- memory ---- */
+
+static ReclaimSystem system_of(const HostTasks *tasks)
+{
+    const AgentOptions *options = tasks->options;
+    return (ReclaimSystem){options->cgroups, options->proc, options->in_machine};
+}
+
+static void answer_reclaim(const HostTasks *tasks, bool busy, uint64_t taken, uint64_t refaulted)
+{
+    if (!*tasks->connected)
+        return;
+    size_t begin = wire_frame_begin(tasks->out, WIRE_RECLAIMED, 0, 0);
+    wire_put_u8(tasks->out, busy);
+    wire_put_u64(tasks->out, taken);
+    wire_put_u64(tasks->out, refaulted);
+    wire_frame_end(tasks->out, begin);
+}
+
+/* The processes that took memory meanwhile count against what was given back: 0, not negative. */
+static uint64_t increase(uint64_t before, uint64_t after)
+{
+    return after > before ? after - before : 0;
+}
+
+void host_tasks_reclaim(HostTasks *tasks, const WireFrame *frame)
+{
+    WireReader reader;
+    wire_reader_init(&reader, frame);
+    bool urgent = wire_get_u8(&reader) != 0;
+    const ReclaimSystem system = system_of(tasks);
+    if (!wire_reader_done(&reader))
+        return;
+    const ReclaimCounts now = reclaim_counts(&system);
+    pid_t pid = tasks->reclaimer != 0 ? -EBUSY : reclaim_start(&system, urgent);
+    if (pid < 0) {
+        answer_reclaim(tasks, true, 0, 0);
+        return;
+    }
+    tasks->asked = now;
+    tasks->reclaimer = pid;
+}
+
+static void on_reclaimed(HostTasks *tasks, int problem)
+{
+    const ReclaimSystem system = system_of(tasks);
+    uint64_t refaulted = increase(tasks->answered.refaulted, tasks->asked.refaulted);
+    tasks->reclaimer = 0;
+    if (problem == EBUSY) {
+        answer_reclaim(tasks, true, 0, 0);
+        return;
+    }
+    tasks->answered = reclaim_counts(&system);
+    if (problem != 0)
+        log_line("cannot give memory back to the host: %s", strerror(problem));
+    answer_reclaim(tasks, false, increase(tasks->asked.free, tasks->answered.free), refaulted);
+}
+
 void host_tasks_reaped(HostTasks *tasks, pid_t pid, int wait_status)
 {
     if (pid == tasks->grower) {
         tasks->grower = 0;
         answer(tasks, WIRE_GROWN, problem_of(wait_status));
+    } else if (pid == tasks->reclaimer) {
+        on_reclaimed(tasks, problem_of(wait_status));
     } else if (pid == tasks->freezer) {
         on_frozen(tasks, wait_status);
     }

@@ -1,13 +1,15 @@
 /* SPDX-License-Identifier: MIT
  *
  * host_tasks — what the host asks of the whole distro and what takes a while: to grow the file
- * system, and to freeze all processes. A child process does each, so that the loop goes on; its
- * end is the answer. Once the processes are frozen, the carrier of the shares holds what they have
- * asked for, before the answer.
+ * system, to freeze all processes, and to give memory back. A child process does each, so that the
+ * loop goes on; its end is the answer. Once the processes are frozen, the carrier of the shares
+ * holds what they have asked for, before the answer.
  */
 #pragma once
 
 #include "agent.h"
+
+#include "os/reclaim.h"
 
 #include <stdbool.h>
 #include <sys/types.h>
@@ -21,8 +23,11 @@ typedef struct {
     bool thaws;            /* thaw again once the freezer, which was killed, has ended */
     bool freezes;          /* and then freeze: FREEZE came after THAW. Only while @thaws */
     const Shares *shares;
-    uint32_t holds; /* how often the carrier was asked to hold */
-    bool holding;   /* it has not answered the last of these */
+    uint32_t holds;         /* how often the carrier was asked to hold */
+    bool holding;           /* it has not answered the last of these */
+    pid_t reclaimer;        /* the process that gives memory back, or 0 */
+    ReclaimCounts asked;    /* when it began */
+    ReclaimCounts answered; /* when the last one had ended */
 } HostTasks;
 
 /* Handle GROW; the answer is GROWN. */
@@ -32,6 +37,9 @@ void host_tasks_grow(HostTasks *tasks, const WireFrame *frame);
 void host_tasks_freeze(HostTasks *tasks);
 void host_tasks_release(HostTasks *tasks);
 void host_tasks_thaw(HostTasks *tasks);
+
+/* Handle RECLAIM; the answer is RECLAIMED. */
+void host_tasks_reclaim(HostTasks *tasks, const WireFrame *frame);
 
 /* The carrier answers, or has ended. */
 void host_tasks_held(HostTasks *tasks, uint32_t number);

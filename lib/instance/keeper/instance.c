@@ -311,6 +311,7 @@ BerthInstance *berth_instance_new(BerthMachine *machine, const char *dir, const 
     berth_instance_begin_life(instance); /* STATUS is answered even if nothing can start */
     instance->console = berth_console_new(machine->log, machine->log_size);
     berth_instance_follow_host(instance);
+    berth_instance_reclaim_watch(instance);
     instance->port_notices = berth_port_notices_new(machine->name);
     instance->streams = berth_streams_new(&berth_instance_streams_ops, instance);
     instance->calls =
@@ -343,6 +344,7 @@ void berth_instance_free(BerthInstance *instance)
     berth_instance_clear_timer(&instance->finisher);
     berth_instance_clear_timer(&instance->shares_timer);
     berth_instance_idle_clear(instance);
+    berth_instance_reclaim_clear(instance);
     berth_instance_clear_timer(&instance->owner);
     berth_server_free(instance->server);
     berth_sockets_free(instance->sockets);

@@ -255,6 +255,7 @@ static const BerthAgentClientEvents agent_events = {
     .listeners = on_listeners,
     .grown = on_grown,
     .frozen = berth_instance_on_frozen,
+    .reclaimed = berth_instance_on_reclaimed,
     .share = on_share,
     .session = on_session,
     .lost = on_agent_lost,

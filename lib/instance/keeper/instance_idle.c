@@ -12,7 +12,7 @@ void berth_instance_idle_frame(BerthInstance *instance, const WireFrame *frame)
 }
 
 /* Of QEMU, all threads: what the guest computes, and its emulation. */
-static gint64 processor_usec(const BerthInstance *instance)
+gint64 berth_instance_processor_usec(const BerthInstance *instance)
 {
     clockid_t clock;
     struct timespec used;
@@ -35,7 +35,7 @@ static BerthIdleSample sample_of(const BerthInstance *instance)
         .data = instance->idle.frames,
         .packets = instance->idle.packets,
         .requests = instance->shares != NULL ? berth_share_process_requests(instance->shares) : 0,
-        .processor_usec = processor_usec(instance),
+        .processor_usec = berth_instance_processor_usec(instance) - instance->reclaim.spent_usec,
     };
 }
 
@@ -82,6 +82,9 @@ static gboolean on_period(gpointer user_data)
         berth_instance_clear_timer(&instance->idle.timer);
         return G_SOURCE_REMOVE;
     }
+    berth_instance_reclaim_sample(instance);
+    if (instance->idle.policy.action == BERTH_IDLE_NEVER)
+        return G_SOURCE_CONTINUE;
     if (berth_instance_is_paused(instance)) /* it cannot do what it would */
         berth_idle_begin(&instance->idle.policy, g_get_monotonic_time());
     else
@@ -96,8 +99,7 @@ void berth_instance_idle_begin(BerthInstance *instance)
     berth_idle_begin(&idle->policy, now);
     berth_idle_set_commands(&idle->policy, commands(instance), now);
     berth_instance_clear_timer(&idle->timer);
-    if (idle->policy.action == BERTH_IDLE_NEVER)
-        return;
+    berth_instance_reclaim_begin(instance);
     idle->timer = g_timeout_source_new((guint)(berth_idle_period(&idle->policy) / 1000));
     g_source_set_callback(idle->timer, on_period, instance, NULL);
     g_source_attach(idle->timer, g_main_context_get_thread_default());

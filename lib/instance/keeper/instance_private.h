@@ -8,6 +8,7 @@
  *     instance_requests.c  clients' requests
  *     instance_suspend.c   suspend and wake
  *     instance_idle.c      what keeps it awake, and the suspend without
+ *     instance_reclaim.c   memory that the guest gives back
  *     instance_pause.c     pauses: the host refuses a write to the disk
  *     instance_files.c     the kernel and initramfs, kept open
  */
@@ -22,8 +23,10 @@
 #include "host_calls.h"
 #include "instance/host/host_clock.h"
 #include "instance/host/host_names.h"
+#include "instance/host/host_pressure.h"
 #include "instance/host/host_route.h"
 #include "model/idle.h"
+#include "model/reclaim.h"
 #include "net_process.h"
 #include "pause.h"
 #include "server.h"
@@ -103,11 +106,19 @@ typedef struct {
 /* instance_idle.c */
 typedef struct {
     BerthIdle policy;
-    GSource *timer;  /* while it is UP, unless idle=never */
+    GSource *timer;  /* while it is UP */
     guint64 frames;  /* of data, of all streams and both ways */
     guint64 packets; /* of berth-net that count, as last asked */
     char *problem;   /* why it was not suspended the last time; or NULL */
 } Idle;
+
+/* instance_reclaim.c */
+typedef struct {
+    BerthReclaim policy;
+    BerthHostPressure *pressure;
+    gint64 asked_usec; /* QEMU's processor time at the last request */
+    gint64 spent_usec; /* the part of it that requests took, which is no use of the distro */
+} Reclaim;
 
 struct BerthInstance {
     BerthMachine *machine;
@@ -144,6 +155,7 @@ struct BerthInstance {
     QemuProcess process;
     Suspension suspension;
     Idle idle;
+    Reclaim reclaim;
 };
 
 extern const BerthServerOps berth_instance_server_ops;
@@ -221,6 +233,15 @@ void berth_instance_clear_suspension(BerthInstance *instance);
 void berth_instance_idle_begin(BerthInstance *instance);
 /* A frame of a stream's passes, either way. */
 void berth_instance_idle_frame(BerthInstance *instance, const WireFrame *frame);
+/* Microseconds that QEMU has computed so far; 0 without one. */
+gint64 berth_instance_processor_usec(const BerthInstance *instance);
+/* Have the guest give memory back: watch the host's; the guest is UP; every period of the idle
+ * policy; and event of the agent. */
+void berth_instance_reclaim_watch(BerthInstance *instance);
+void berth_instance_reclaim_begin(BerthInstance *instance);
+void berth_instance_reclaim_sample(BerthInstance *instance);
+void berth_instance_on_reclaimed(bool busy, guint64 taken, guint64 refaulted, gpointer user_data);
+void berth_instance_reclaim_clear(BerthInstance *instance);
 /* Event of the network: so many frames were active so far. */
 void berth_instance_on_counted(guint64 packets, gpointer user_data);
 /* It could not be suspended because of @error; or it was. */

@@ -1,0 +1,65 @@
+/* SPDX-License-Identifier: MIT */
+#include "host_pressure.h"
+
+#include "base/fd.h"
+
+#include <fcntl.h>
+#include <glib-unix.h>
+#include <unistd.h>
+
+/* Some program waited for memory 200 ms of 2 s, the shortest window for ordinary users. The kernel
+ * wants the NUL, too (Documentation/accounting/psi.rst). */
+static const char trigger[] = "some 200000 2000000";
+
+struct BerthHostPressure {
+    void (*on_pressure)(gpointer user_data);
+    gpointer user_data;
+    int fd;
+    GSource *source;
+};
+
+static gboolean on_event(gint fd, GIOCondition condition, gpointer user_data)
+{
+    BerthHostPressure *pressure = user_data;
+    if ((condition & G_IO_ERR) != 0) /* the kernel watches no more */
+        return G_SOURCE_REMOVE;
+    pressure->on_pressure(pressure->user_data);
+    return G_SOURCE_CONTINUE;
+}
+
+BerthHostPressure *berth_host_pressure_new_of(int fd, void (*on_pressure)(gpointer user_data),
+                                              gpointer user_data)
+{
+    BerthHostPressure *pressure = g_new0(BerthHostPressure, 1);
+    pressure->on_pressure = on_pressure;
+    pressure->user_data = user_data;
+    pressure->fd = fd;
+    if (fd < 0)
+        return pressure;
+    pressure->source = g_unix_fd_source_new(fd, G_IO_PRI | G_IO_ERR);
+    g_source_set_callback(pressure->source, G_SOURCE_FUNC(on_event), pressure, NULL);
+    g_source_attach(pressure->source, g_main_context_get_thread_default());
+    return pressure;
+}
+
+BerthHostPressure *berth_host_pressure_new(const char *path,
+                                           void (*on_pressure)(gpointer user_data),
+                                           gpointer user_data)
+{
+    berth_autofd int fd = open(path, O_RDWR | O_NONBLOCK | O_CLOEXEC);
+    if (fd >= 0 && write(fd, trigger, sizeof(trigger)) != sizeof(trigger))
+        berth_fd_close(&fd);
+    return berth_host_pressure_new_of(berth_fd_steal(&fd), on_pressure, user_data);
+}
+
+void berth_host_pressure_free(BerthHostPressure *pressure)
+{
+    if (pressure == NULL)
+        return;
+    if (pressure->source != NULL) {
+        g_source_destroy(pressure->source);
+        g_source_unref(pressure->source);
+    }
+    berth_fd_close(&pressure->fd);
+    g_free(pressure);
+}
