@@ -19,6 +19,7 @@
 
 #include "base/error.h"
 #include "berth_archive.h"
+#include "berth_autostart.h"
 #include "berth_cache.h"
 #include "berth_change.h"
 #include "berth_distro.h"

@@ -108,6 +108,7 @@ static BerthInfo *public_info(BerthListing *listing)
     info->slot = listing->slot;
     info->address = berth_distro_address(listing->slot);
     info->is_default = listing->is_default;
+    info->autostart = listing->autostart;
     info->disk = g_steal_pointer(&listing->disk);
     info->disk_size = listing->disk_size;
     info->disk_used = listing->disk_used;

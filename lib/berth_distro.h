@@ -62,6 +62,7 @@ typedef struct {
     guint slot;    /* unique, in 127.0.SLOT.1; 0: all are used */
     char *address; /* the loopback address for this distro's ports only; or NULL */
     bool is_default;
+    bool autostart; /* starts with the user's systemd */
     char *disk;             /* path of the image; NULL during an import */
     guint64 disk_size;      /* as the guest sees it */
     guint64 disk_used;      /* on the host */

@@ -6,6 +6,7 @@
 
 #include "lifecycle/handle.h"
 #include "lifecycle/idle.h"
+#include "manage/autostart.h"
 
 void berth_idle_state_free(BerthIdleState *state)
 {
@@ -40,6 +41,7 @@ BerthIdleState *berth_idle_state(Berth *berth, const char *name, GError **error)
     state->idle_usec = state->is_idle_known ? (gint64)report.idle_usec : 0;
     state->is_kept = report.kept_usec != 0;
     state->kept_usec = has_end ? (gint64)report.kept_usec : -1;
+    state->autostart = berth_autostart_is_on(berth->layout, state->name);
     state->problem = g_steal_pointer(&report.problem);
     return state;
 }

@@ -28,6 +28,7 @@ typedef struct {
     bool is_kept;       /* by berth_keep */
     gint64 kept_usec;   /* so long; -1: until it stops */
     char *problem;      /* why it could not be suspended; or NULL */
+    bool autostart;     /* starts with the user's systemd */
 } BerthIdleState;
 
 void berth_idle_state_free(BerthIdleState *state);

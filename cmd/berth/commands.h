@@ -6,6 +6,7 @@
 
 #include "command.h"
 
+extern const Command command_autostart;
 extern const Command command_cache;
 extern const Command command_clone;
 extern const Command command_code;

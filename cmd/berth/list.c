@@ -134,6 +134,7 @@ static void add_distro(Json *json, const BerthInfo *info)
     json_add_number(json, "number", info->slot);
     json_add_string(json, "address", info->address);
     json_add_bool(json, "default", info->is_default);
+    json_add_bool(json, "autostart", info->autostart);
     if (info->template != NULL)
         json_add_string(json, "template", info->template);
     json_add_string(json, "state", info->state);

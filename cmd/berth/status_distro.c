@@ -52,6 +52,8 @@ static void print_text(const BerthIdleState *state)
     printf("Idle:           %s\n", plan);
     if (state->is_kept)
         printf("Kept:           %s\n", state->kept_usec < 0 ? "until it stops" : kept);
+    if (state->autostart)
+        printf("Autostart:      on\n");
     if (state->problem != NULL)
         printf("Problem:        it could not be suspended: %s\n", state->problem);
 }
@@ -76,6 +78,7 @@ static void print_json(const BerthIdleState *state)
     json_add_bool(json, "kept", state->is_kept);
     add_time(json, "kept_usec", state->is_kept && state->kept_usec >= 0, state->kept_usec);
     json_add_string(json, "problem", state->problem);
+    json_add_bool(json, "autostart", state->autostart);
     json_print(json);
 }
 

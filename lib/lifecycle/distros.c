@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "distros.h"
 
+#include "autostart.h"
 #include "reach.h"
 #include "ssh.h"
 #include "stop.h"
@@ -156,7 +157,10 @@ bool berth_distros_unregister(Berth *berth, const char *name, GError **error)
     g_autoptr(BerthDistro) distro = NULL;
     g_autoptr(BerthClaim) claim =
         berth_handle_claim(berth, name, BERTH_WORK_REMOVE, &distro, error);
-    return claim != NULL && berth_distros_discard(berth, claim, distro, error);
+    if (claim == NULL || !berth_distros_discard(berth, claim, distro, error))
+        return false;
+    berth_autostart_forget(berth, distro->name);
+    return true;
 }
 
 bool berth_distros_clone(Berth *berth, const char *source, const char *name, BerthWorkFunc progress,
@@ -170,13 +174,33 @@ bool berth_distros_clone(Berth *berth, const char *source, const char *name, Ber
                                                                 distro, name, &watch, error));
 }
 
+/* Whether another distro is called @name: then its unit is none of ours. */
+static bool is_taken(Berth *berth, const BerthDistro *distro, const char *name)
+{
+    g_autoptr(BerthDistro) other = berth_registry_find(berth->registry, name, NULL);
+    return other != NULL && !g_str_equal(other->id, distro->id);
+}
+
+/* The unit of the new name is there before the name is, and that of the old one afterwards. */
+static bool rename_with_unit(Berth *berth, const BerthDistro *distro, const char *name,
+                             GError **error)
+{
+    bool follows = !is_taken(berth, distro, name) && berth_distro_check_name(name, NULL) &&
+                   !g_str_equal(distro->name, name);
+    if (follows && !berth_autostart_prepare_rename(berth, distro->name, name, error))
+        return false;
+    bool done = berth_manage_rename(berth->layout, berth->registry, distro, name, error);
+    if (follows)
+        berth_autostart_forget(berth, done ? distro->name : name);
+    return refreshed(berth, done);
+}
+
 bool berth_distros_rename(Berth *berth, const char *name, const char *new_name, GError **error)
 {
     g_autoptr(BerthDistro) distro = NULL;
     g_autoptr(BerthClaim) claim =
         berth_handle_claim(berth, name, BERTH_WORK_RENAME, &distro, error);
-    return claim != NULL && refreshed(berth, berth_manage_rename(berth->layout, berth->registry,
-                                                                 distro, new_name, error));
+    return claim != NULL && rename_with_unit(berth, distro, new_name, error);
 }
 
 bool berth_distros_move(Berth *berth, const char *name, const char *directory,

@@ -7,6 +7,7 @@
 
 #include "base/fd.h"
 #include "instance/control/hello.h"
+#include "manage/autostart.h"
 #include "manage/hold.h"
 
 #include <stdio.h>
@@ -195,6 +196,14 @@ static void add_registered(GPtrArray *listings, Berth *berth, const GPtrArray *d
     }
 }
 
+static void add_autostart(const GPtrArray *listings, const BerthLayout *layout)
+{
+    for (guint i = 0; i < listings->len; i++) {
+        BerthListing *listing = listings->pdata[i];
+        listing->autostart = berth_autostart_is_on(layout, listing->name);
+    }
+}
+
 static void add_snapshots(const GPtrArray *listings, GHashTable *used)
 {
     for (guint i = 0; i < listings->len; i++) {
@@ -223,6 +232,7 @@ GPtrArray *berth_list_distros(Berth *berth, GError **error)
     for (guint i = 0; i < holders->len; i++)
         if (!is_registered(distros, ((const BerthClaimHolder *)holders->pdata[i])->id))
             g_ptr_array_add(listings, list_unregistered(holders->pdata[i]));
+    add_autostart(listings, berth->layout);
     add_snapshots(listings, snapshots);
     return listings;
 }

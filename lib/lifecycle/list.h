@@ -13,6 +13,7 @@ typedef struct {
     char *id;
     guint slot; /* unique; 0: all are used */
     bool is_default;
+    bool autostart; /* starts with the user's systemd */
     char *disk;             /* path of the image; NULL during an import */
     guint64 disk_size;      /* bytes, as the guest sees it */
     guint64 disk_used;      /* bytes on the host */

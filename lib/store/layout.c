@@ -227,6 +227,12 @@ char *berth_layout_lists(const BerthLayout *layout)
     return g_build_filename(layout->cache, "lists", NULL);
 }
 
+char *berth_layout_units(const BerthLayout *layout)
+{
+    g_autofree char *parent = g_path_get_dirname(layout->config);
+    return g_build_filename(parent, "systemd", "user", NULL);
+}
+
 char *berth_layout_image_program(const BerthLayout *layout)
 {
     return g_build_filename(layout->support, "berth-image", NULL);

@@ -71,6 +71,8 @@ char *berth_layout_ssh_config(const BerthLayout *layout);
 /* The archive of the ssh server that distros without one are lent; it need not be there. */
 char *berth_layout_ssh_server(const BerthLayout *layout);
 char *berth_layout_settings(const BerthLayout *layout);
+/* The directory of the user's own systemd units, beside berth's configuration. */
+char *berth_layout_units(const BerthLayout *layout);
 /* The cache of images for repeated imports. */
 char *berth_layout_images(const BerthLayout *layout);
 /* Downloads kept by their digests, and the last good copies of lists of distros. */
