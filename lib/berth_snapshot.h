@@ -20,8 +20,8 @@ typedef struct {
 } BerthSnapshotFuncs;
 
 /* Take a snapshot of the distro @name, called @tag, or by the local time if NULL. A running distro
- * is suspended meanwhile. *@ret_tag: free with g_free. Errors: "distro.not-found", "distro.busy";
- * "snapshot.tag", "snapshot.exists", "snapshot.no-space", "snapshot.woken", "snapshot.*";
+ * stands still meanwhile, and its users wait. *@ret_tag: free with g_free. Errors: "distro.not-found", "distro.busy";
+ * "snapshot.tag", "snapshot.exists", "snapshot.no-space", "snapshot.written", "snapshot.*";
  * "suspend.busy", "suspend.*". */
 bool berth_snapshot_take(Berth *berth, const char *name, const char *tag,
                          const BerthSnapshotFuncs *funcs, char **ret_tag, GError **error);

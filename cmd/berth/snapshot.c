@@ -92,11 +92,11 @@ const Command command_snapshot = {
         "Without TAG the snapshot is called by the time; the name is printed. Where the host's\n"
         "file system can share blocks (btrfs, XFS), a snapshot takes no time, and space only for\n"
         "what changes later. Elsewhere it is a copy of the data: a line says how much before it\n"
-        "begins. A running distro writes its files to the disk and is suspended meanwhile; its\n"
-        "programs and connections go on afterwards. A snapshot has the disk alone: no memory, no\n"
-        "programs. \"berth undo NAME\" goes back to the last snapshot, \"berth restore NAME TAG\"\n"
-        "to any. Snapshots are in the directory of the disk: they move with it, and \"berth\n"
-        "unregister\" deletes them. A clone and an export have none.",
+        "begins. A running distro writes its files to the disk and stands still meanwhile: its\n"
+        "programs and connections go on afterwards, and what wants it waits. A snapshot has the\n"
+        "disk alone: no memory, no programs. \"berth undo NAME\" goes back to the last snapshot,\n"
+        "\"berth restore NAME TAG\" to any. Snapshots are in the directory of the disk: they move\n"
+        "with it, and \"berth unregister\" deletes them. A clone and an export have none.",
     .min_arguments = 1,
     .max_arguments = -1,
     .options = options,

@@ -12,8 +12,8 @@
 #include <string.h>
 #include <sys/stat.h>
 
-#define SUSPEND_ANSWER_SEC 90 /* the keeper answers sooner, however slow the guest is */
-#define STAT_BLOCK         G_GUINT64_CONSTANT(512) /* the unit of st_blocks on every file system */
+#define HOLD_ANSWER_SEC 90 /* the keeper answers sooner, however slow the guest is */
+#define STAT_BLOCK      G_GUINT64_CONSTANT(512) /* the unit of st_blocks on every file system */
 
 /* --- taking ----------------------------------------------------------------------------------- */
 
@@ -24,58 +24,65 @@ typedef struct {
     BerthClaim *claim;
     const char *tag;
     const BerthSnapshotWatch *watch;
-    int keeper; /* the connection, or -1 */
+    int keeper; /* the connection, which holds the distro; or -1 */
+    bool released;
 } Taking;
 
-static bool is_suspended(gpointer user_data, GError **error)
+static bool release(gpointer user_data, GError **error)
 {
-    const Taking *taking = user_data;
-    g_autoptr(BerthInstanceStatus) status = berth_request_status(taking->keeper, error);
-    if (status == NULL)
-        return false;
-    if (strcmp(status->state, "suspended") == 0)
-        return true;
-    berth_manage_set_woken(taking->distro, error);
-    return false;
+    Taking *taking = user_data;
+    taking->released = true;
+    return berth_request_release(taking->keeper, error);
 }
 
-static bool take(const Taking *taking, BerthSnapshot **ret_snapshot, GError **error)
+static bool take(Taking *taking, BerthSnapshot **ret_snapshot, GError **error)
 {
-    const BerthSnapshotRest rest = {is_suspended, (gpointer)taking};
+    const BerthSnapshotHold hold = {release, taking};
     return berth_manage_snapshot(taking->berth->registry, taking->claim, taking->distro,
-                                 taking->tag, taking->keeper >= 0 ? &rest : NULL, taking->watch,
+                                 taking->tag, taking->keeper >= 0 ? &hold : NULL, taking->watch,
                                  ret_snapshot, error);
 }
 
 /* Say how long the distro did nothing because of the snapshot. */
 static void notice_pause(const Taking *taking, gint64 usec)
 {
-    g_autofree char *line = g_strdup_printf("%s was suspended for %.1f s", taking->distro->name,
+    g_autofree char *line = g_strdup_printf("%s stood still for %.2f s", taking->distro->name,
                                             (double)usec / G_USEC_PER_SEC);
     if (taking->watch->notice != NULL)
         taking->watch->notice(line, taking->watch->user_data);
 }
 
-/* Suspend the distro, take the snapshot, and wake it, also if there is none. */
-static bool take_between(const Taking *taking, BerthSnapshot **ret_snapshot, GError **error)
+/* Wait until the distro, which was awake, goes on; it may also be stopped then. */
+static bool await_awake(const Taking *taking, const BerthSnapshot *snapshot, GError **error)
 {
     g_autoptr(GError) problem = NULL;
-    g_autoptr(BerthSnapshot) snapshot = NULL;
-    const BerthWaiting *waiting = &taking->berth->waiting;
-    gint64 began_usec = g_get_monotonic_time();
-    if (!berth_manage_check_snapshot(taking->berth->registry, taking->distro, taking->tag, error) ||
-        !berth_request_suspend(taking->keeper, waiting, error))
-        return false;
-    bool taken = take(taking, &snapshot, &problem);
-    GError **wake_error = taken ? &problem : NULL;
-    bool woken = berth_request_wait(taking->keeper, waiting, wake_error);
-    if (taken && !woken)
+    if (berth_request_wait(taking->keeper, &taking->berth->waiting, &problem) ||
+        berth_runtime_is_gone(problem))
+        return true;
+    if (snapshot != NULL)
         g_prefix_error(&problem, "the snapshot %s was taken, but: ", snapshot->tag);
-    if (problem != NULL) {
-        g_propagate_error(error, g_steal_pointer(&problem));
+    g_propagate_error(error, g_steal_pointer(&problem));
+    return false;
+}
+
+/* Take the snapshot while the distro is held, and let it go on, also if there is none. */
+static bool take_held(Taking *taking, BerthSnapshot **ret_snapshot, GError **error)
+{
+    g_autoptr(BerthSnapshot) snapshot = NULL;
+    bool was_awake;
+    if (!berth_manage_check_snapshot(taking->berth->registry, taking->distro, taking->tag, error) ||
+        !berth_request_hold(taking->keeper, &taking->berth->waiting, &was_awake, error))
         return false;
-    }
-    notice_pause(taking, g_get_monotonic_time() - began_usec);
+    gint64 began_usec = g_get_monotonic_time();
+    bool taken = take(taking, &snapshot, error);
+    if (!taking->released)
+        berth_request_release(taking->keeper, NULL);
+    if (was_awake && !await_awake(taking, snapshot, taken ? error : NULL))
+        return false;
+    if (!taken)
+        return false;
+    if (was_awake)
+        notice_pause(taking, g_get_monotonic_time() - began_usec);
     *ret_snapshot = g_steal_pointer(&snapshot);
     return true;
 }
@@ -84,15 +91,12 @@ static bool take_running(Taking *taking, BerthSnapshot **ret_snapshot, GError **
 {
     g_autoptr(GError) problem = NULL;
     berth_autofd int keeper = berth_reach_connect(taking->berth, taking->distro, &problem);
-    g_autoptr(BerthInstanceStatus) status = NULL;
+    bool ok = false;
     if (keeper >= 0) {
-        berth_reach_limit_waiting(keeper, SUSPEND_ANSWER_SEC);
-        status = berth_request_status(keeper, &problem);
+        berth_reach_limit_waiting(keeper, HOLD_ANSWER_SEC);
+        taking->keeper = keeper;
+        ok = take_held(taking, ret_snapshot, &problem);
     }
-    taking->keeper = keeper;
-    bool ok = status != NULL && (strcmp(status->state, "suspended") == 0
-                                     ? take(taking, ret_snapshot, &problem)
-                                     : take_between(taking, ret_snapshot, &problem));
     if (ok)
         return true;
     berth_hello_name_distro(&problem, taking->distro->name);
@@ -112,7 +116,7 @@ bool berth_snapshots_take(Berth *berth, const char *name, const char *tag,
     if (claim == NULL || berth_handle_runtime(berth, error) == NULL)
         return false;
     g_autoptr(GError) problem = NULL;
-    Taking taking = {berth, distro, claim, tag, watch, -1};
+    Taking taking = {berth, distro, claim, tag, watch, -1, false};
     bool stopped =
         berth_runtime_require_stopped(berth->layout->runtime, distro->id, distro->name, &problem);
     if (!stopped && strcmp(berth_error_id(problem), "instance.running") != 0) {

@@ -13,7 +13,7 @@
 
 G_BEGIN_DECLS
 
-/* Take a snapshot of @name. A running distro is suspended meanwhile. @tag NULL: named by the time.
+/* Take a snapshot of @name. A running distro stands still meanwhile. @tag NULL: named by the time.
  * *@ret_tag: free with g_free. Errors: "snapshot.*", "suspend.*". */
 bool berth_snapshots_take(Berth *berth, const char *name, const char *tag,
                           const BerthSnapshotWatch *watch, char **ret_tag, GError **error);

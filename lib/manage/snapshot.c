@@ -58,18 +58,10 @@ bool berth_manage_check_snapshot(BerthRegistry *registry, const BerthDistro *dis
     return snapshot != NULL;
 }
 
-void berth_manage_set_woken(const BerthDistro *distro, GError **error)
+/* The disk of a held distro is locked by its keeper. */
+static int open_disk(const BerthDistro *distro, const BerthSnapshotHold *hold, GError **error)
 {
-    g_autofree char *hint = g_strdup_printf(
-        "try again when nothing uses it, or stop it: berth terminate %s", distro->name);
-    berth_error_set(error, BERTH_ERROR_BUSY, "snapshot.woken", hint,
-                    "%s was woken while its disk was copied", distro->name);
-}
-
-/* A disk that rests is locked by its keeper. */
-static int open_disk(const BerthDistro *distro, const BerthSnapshotRest *rest, GError **error)
-{
-    if (rest == NULL)
+    if (hold == NULL)
         return berth_hold_open(distro, BERTH_HOLD_READ, "snapshot.open", error);
     int fd = open(distro->disk, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
     if (fd < 0)
@@ -78,25 +70,27 @@ static int open_disk(const BerthDistro *distro, const BerthSnapshotRest *rest, G
 }
 
 /* Every write changes the time: a copy is whole if the disk has the same as before. */
-static bool check_rest(int disk, const struct stat *before, const BerthDistro *distro,
-                       const BerthSnapshotRest *rest, GError **error)
+static bool check_unwritten(int disk, const struct stat *before, const BerthDistro *distro,
+                            GError **error)
 {
     struct stat after;
     if (fstat(disk, &after) == 0 && after.st_size == before->st_size &&
         after.st_mtim.tv_sec == before->st_mtim.tv_sec &&
         after.st_mtim.tv_nsec == before->st_mtim.tv_nsec)
-        return rest->is_suspended(rest->user_data, error);
-    berth_manage_set_woken(distro, error);
+        return true;
+    berth_error_set(error, BERTH_ERROR_BUSY, "snapshot.written",
+                    "find the program that has it open: fuser -v FILE",
+                    "%s was written while it was copied", distro->disk);
     return false;
 }
 
 static bool copy_disk(BerthClaim *claim, const BerthDistro *distro, const BerthSnapshot *snapshot,
-                      const BerthSnapshotRest *rest, const BerthSnapshotWatch *watch,
+                      const BerthSnapshotHold *hold, const BerthSnapshotWatch *watch,
                       GError **error)
 {
     struct stat before = {0};
     g_autofree char *file = berth_snapshot_file(snapshot, distro->disk);
-    berth_autofd int disk = open_disk(distro, rest, error);
+    berth_autofd int disk = open_disk(distro, hold, error);
     g_autoptr(BerthTemp) temp =
         disk >= 0 ? berth_temp_new_for("snapshot", file, BERTH_TEMP_DEFAULT, error) : NULL;
     if (temp == NULL)
@@ -107,19 +101,20 @@ static bool copy_disk(BerthClaim *claim, const BerthDistro *distro, const BerthS
     }
     return berth_claim_add_file(claim, file, berth_temp_fd(temp), error) &&
            berth_snapshot_copy(disk, distro->disk, temp, "snapshot", watch, error) &&
-           (rest == NULL || check_rest(disk, &before, distro, rest, error)) &&
+           (hold == NULL || (check_unwritten(disk, &before, distro, error) &&
+                             hold->release(hold->user_data, error))) &&
            berth_temp_commit(temp, error);
 }
 
 bool berth_manage_snapshot(BerthRegistry *registry, BerthClaim *claim, const BerthDistro *distro,
-                           const char *tag, const BerthSnapshotRest *rest,
+                           const char *tag, const BerthSnapshotHold *hold,
                            const BerthSnapshotWatch *watch, BerthSnapshot **ret_snapshot,
                            GError **error)
 {
     g_autoptr(GPtrArray) snapshots = berth_registry_snapshots(registry, distro, error);
     g_autoptr(BerthSnapshot) snapshot =
         snapshots != NULL ? name_snapshot(snapshots, distro, tag, error) : NULL;
-    if (snapshot == NULL || !copy_disk(claim, distro, snapshot, rest, watch, error) ||
+    if (snapshot == NULL || !copy_disk(claim, distro, snapshot, hold, watch, error) ||
         !berth_registry_add_snapshot(registry, snapshot, error))
         return false;
     *ret_snapshot = g_steal_pointer(&snapshot);

@@ -18,30 +18,28 @@ typedef struct {
     gpointer user_data;
 } BerthSnapshotWatch;
 
-/* Of a distro whose keeper holds the disk, but has no QEMU that writes it. */
+/* Of a distro whose keeper has the disk's lock, but lets nothing write it. */
 typedef struct {
-    /* Whether that is still so; asked after the copy. False with an error. */
-    bool (*is_suspended)(gpointer user_data, GError **error);
+    /* Called once the disk is copied: it may be written again. False with an error if it was not
+     * held until then. */
+    bool (*release)(gpointer user_data, GError **error);
     gpointer user_data;
-} BerthSnapshotRest;
+} BerthSnapshotHold;
 
 /* Take a snapshot of @distro, which the caller has claimed with @claim and found stopped; or, with
- * @rest, suspended. @tag NULL: named by the local time. *@ret_snapshot: free with
+ * @hold, held. @tag NULL: named by the local time. *@ret_snapshot: free with
  * berth_snapshot_free. Errors: "snapshot.tag"; BERTH_ERROR_EXISTS, "snapshot.exists";
- * BERTH_ERROR_BUSY, "snapshot.woken", if the disk was written meanwhile; those of snapshot_copy.h,
- * hold.h and disk/file/temp.h, "snapshot.*". */
+ * BERTH_ERROR_BUSY, "snapshot.written", if the disk of a held distro was written all the same, by
+ * another program; those of snapshot_copy.h, hold.h and disk/file/temp.h, "snapshot.*". */
 bool berth_manage_snapshot(BerthRegistry *registry, BerthClaim *claim, const BerthDistro *distro,
-                           const char *tag, const BerthSnapshotRest *rest,
+                           const char *tag, const BerthSnapshotHold *hold,
                            const BerthSnapshotWatch *watch, BerthSnapshot **ret_snapshot,
                            GError **error);
 
-/* Check that @distro may have a further snapshot called @tag, or NULL, before it is suspended for
- * one. Errors: "snapshot.tag", "snapshot.exists". */
+/* Check that @distro may have a further snapshot called @tag, or NULL, before it is held for one.
+ * Errors: "snapshot.tag", "snapshot.exists". */
 bool berth_manage_check_snapshot(BerthRegistry *registry, const BerthDistro *distro,
                                  const char *tag, GError **error);
-
-/* Set "snapshot.woken". */
-void berth_manage_set_woken(const BerthDistro *distro, GError **error);
 
 /* Remove the snapshots @tags of @distro, which the caller has claimed with @claim; it may run. None
  * is removed if one does not exist. Errors: BERTH_ERROR_NOT_FOUND, "snapshot.not-found". */

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Snapshots of a distro that runs or is suspended: its programs go on, and no copy has two states of the disk."""
+"""Snapshots of a distro that runs or is suspended: all waits meanwhile and goes on, and no copy has two states of the disk."""
 import itertools
 import os
 import signal
@@ -9,9 +9,11 @@ from pathlib import Path
 import pytest
 
 from conftest import Terminal, wait_for
+from test_hold import DONE, WAIT, clients  # noqa: F401, clients is a fixture
 from test_manage import end
 from test_snapshots import (box, clean_up, disk, files, killed_at, read, read_file,  # noqa: F401, box is a fixture
                             shares_blocks, tags, write)
+from waiting import is_alive
 
 
 def state(box):
@@ -29,10 +31,10 @@ def copies(box):
     return [read_file(path) for path in disk(box).parent.glob("disk.ext4@*")]
 
 
-def test_taken_between_suspend_and_wake(running):
-    """tests/vm has what goes on in the guest: the fake QEMU's ends with it."""
+def test_taken_while_it_stands_still(running):
+    """tests/vm has what goes on in the guest."""
     assert running("snapshot", "box", "it").ok() == "it\n"
-    assert state(running) == "running" and len(running.qemus()) == 2
+    assert state(running) == "running" and len(running.qemus()) == 1
     assert running("run", "--", "echo", "on").ok() == "on\n"
     assert copies(running) == ["one"] and tags(running) == ["it"]
 
@@ -54,7 +56,7 @@ def test_suspended_one_stays_suspended(running):
 
 def test_terminal_says_how_long(running):
     terminal = Terminal(running, "snapshot", "box", "it")
-    terminal.expect(b"berth: box was suspended for ")
+    terminal.expect(b"berth: box stood still for ")
     terminal.expect(b"it\r\n")
     terminal.end(0)
     terminal.close()
@@ -63,7 +65,7 @@ def test_terminal_says_how_long(running):
 def test_refusals(running):
     running("snapshot", "box", "it").ok()
     running("snapshot", "box", "IT").failed(1, "snapshot.exists", "called it")
-    assert state(running) == "running" and len(running.qemus()) == 2  # it was not suspended for that
+    assert running("logs", "box").ok().count("box continues") == 1  # it did not stand still for those
     running("snapshot", "box", "a/b").failed(1, "snapshot.tag")
     for words in (["restore", "box", "it"], ["undo", "box"]):
         running(*words).failed(1, "instance.running", "box is running")
@@ -82,20 +84,11 @@ def test_paused_by_a_full_host(box, tmp_path):
     assert tags(box) == [] and files(box) == ["disk.ext4"]
 
 
-def test_it_cannot_be_suspended(box):
-    box("start", "box", env={"FAKE_QEMU_MODE": "no-save"}).ok()
-    box("snapshot", "box").failed(1, "vmm.state.failed", "could not save", hint=False)
+def test_it_cannot_be_stopped(box):
+    box("start", "box", env={"FAKE_QEMU_MODE": "no-stop"}).ok()
+    box("snapshot", "box").failed(1, "qmp.command", "Cannot stop", hint=False)
     assert state(box) == "running" and tags(box) == [] and files(box) == ["disk.ext4"]
     assert box("run", "--", "echo", "on").ok() == "on\n"
-
-
-def test_it_cannot_be_woken(box):
-    """The snapshot is there all the same, and the next command boots."""
-    box("start", "box", env={"FAKE_QEMU_MODE": "no-load"}).ok()
-    result = box("snapshot", "box", "it")
-    assert result.status == 1 and "the snapshot it was taken, but: " in result.err, result
-    assert tags(box) == ["it"]
-    assert box("run", "--", "echo", "on").out == "on\n"
 
 
 def test_without_room(running):
@@ -124,7 +117,7 @@ def is_copying(process, path):
 
 
 def stopped_while_it_copies(box):
-    """A snapshot of a suspended distro that stands still in the midst of its copy."""
+    """A snapshot that stands still in the midst of its copy."""
     path = disk(box)
     for at in itertools.count(1):
         process = box.start("snapshot", "box", "it", env=box.faulty("berth", at, -1))
@@ -140,15 +133,37 @@ def go_on(box, process):
     return box.finish(process)
 
 
-def test_woken_while_it_copies(running):
+@pytest.mark.parametrize("first", [None, "suspend"])
+def test_commands_wait_while_it_copies(running, clients, first):
     if shares_blocks(running):
         pytest.skip("nothing is copied here")
-    running("suspend", "box").ok()
+    if first is not None:
+        running(first, "box").ok()
     process = stopped_while_it_copies(running)
-    running("run", "--", "true").ok()
-    error = go_on(running, process).failed(1, "snapshot.woken", "box was woken while its disk was copied")
-    assert "berth terminate box" in error.hint
-    assert state(running) == "running" and tags(running) == [] and len(clean_up(running)) == 1
+    waiting = clients()
+    waiting.send(WAIT)
+    command = running.start("run", "--", "echo", "on")
+    assert state(running) == "snapshotting" and not waiting.has_answer()
+    assert go_on(running, process).ok() == "it\n"
+    assert waiting.answer().type == DONE and running.finish(command).ok() == "on\n"
+    assert state(running) == "running" and tags(running) == ["it"] and copies(running) == ["one"]
+
+
+@pytest.mark.parametrize("how", ["force", "kill"])
+def test_end_of_the_distro_while_it_copies(running, how):
+    """Another command might have started it again, and written the disk."""
+    if shares_blocks(running):
+        pytest.skip("nothing is copied here")
+    keeper = running.info("box")["keeper_pid"]
+    process = stopped_while_it_copies(running)
+    if how == "force":
+        running("terminate", "--force", "box").ok()
+    else:
+        os.kill(running.qemus()[-1]["pid"], signal.SIGKILL)
+    wait_for(lambda: not is_alive(keeper))
+    go_on(running, process).failed(1, "instance.lost")
+    assert tags(running) == [] and len(clean_up(running)) == 1
+    assert running("run", "--", "echo", "on").ok() == "on\n"
 
 
 def test_disk_that_is_written_while_it_copies(running):
@@ -160,15 +175,17 @@ def test_disk_that_is_written_while_it_copies(running):
     with open(disk(running), "r+b") as image:
         image.seek(100 << 20)
         image.write(b"x")
-    go_on(running, process).failed(1, "snapshot.woken", "box was woken")
+    go_on(running, process).failed(1, "snapshot.written", "was written while it was copied")
     assert state(running) == "suspended" and tags(running) == [] and len(clean_up(running)) == 1
 
 
-def test_killed_while_it_copies(running):
+@pytest.mark.parametrize("first", [None, "suspend"])
+def test_killed_while_it_copies(running, first):
     """The distro goes on with the next command, and nothing half made is left."""
     if shares_blocks(running):
         pytest.skip("nothing is copied here")
-    running("suspend", "box").ok()
+    if first is not None:
+        running(first, "box").ok()
     end(stopped_while_it_copies(running))
     assert running("run", "--", "echo", "on").ok() == "on\n"
     assert tags(running) == [] and {read_file(path) for path in clean_up(running)} == {"one"}

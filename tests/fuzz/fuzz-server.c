@@ -15,6 +15,7 @@
 
 #define CLIENTS     3
 #define PAYLOAD_MAX 40000u
+#define FIRST_MORE  240u /* of the bytes: the types that came later */
 /* The backlog, the answer that exceeds it, and the socket's buffer. */
 #define TO_CLIENT_MAX (4u * WIRE_WINDOW + 2u * WIRE_PAYLOAD_MAX + 512u * 1024u)
 
@@ -98,6 +99,20 @@ static void suspend(gpointer data)
         berth_server_suspended(world->server, NULL);
 }
 
+static void hold(gpointer data)
+{
+    World *world = data;
+    g_assert_true(berth_server_is_held(world->server));
+    if (world->sync)
+        berth_server_held(world->server, true);
+}
+
+static void release(gpointer data)
+{
+    World *world = data;
+    berth_server_is_held(world->server);
+}
+
 static void wake(gpointer data)
 {
     World *world = data;
@@ -177,6 +192,8 @@ static const BerthServerOps ops = {
     .stop = stop,
     .grow = grow,
     .suspend = suspend,
+    .hold = hold,
+    .release = release,
     .wake = wake,
     .status = status,
     .ports = ports,
@@ -283,8 +300,11 @@ static void send_from_client(World *world, Input *input)
         WIRE_OPENED,    WIRE_POWER,     CONTROL_DONE,  CONTROL_ERROR,    0,
         CONTROL_NOTICE, WIRE_MORE,      255,           BERTH_HELLO_TYPE, CONTROL_SET_SHARES,
     };
+    static const guint8 more_types[] = {CONTROL_HOLD, CONTROL_RELEASE};
     WireBuffer buffer = {0};
-    guint type = types[next_byte(input) % G_N_ELEMENTS(types)];
+    guint8 byte = next_byte(input); /* the lower ones keep their meaning for the corpus */
+    guint type = byte < FIRST_MORE ? types[byte % G_N_ELEMENTS(types)]
+                                   : more_types[byte % G_N_ELEMENTS(more_types)];
     uint8_t where = next_byte(input);
     guint32 stream = where / 16 % 16 == 0 ? where % 3 : type < CONTROL_WAIT;
     size_t begin = wire_frame_begin(&buffer, (WireType)type, where % WIRE_CHANNELS, stream);

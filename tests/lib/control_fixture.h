@@ -36,7 +36,10 @@ struct Fixture {
     int stops;
     int wakes;
     gint64 kept; /* seconds of the last CONTROL_KEEP */
+    int holds;
+    int releases;
     bool cannot_suspend;
+    bool slow_hold;            /* the test says when it is held */
     bool slow_grow;            /* the test says when the disk has grown */
     guint ports;               /* that there are, or one */
     const char *const *shares; /* or NULL */
@@ -78,6 +81,24 @@ static inline void suspend(gpointer data)
     if (fixture->cannot_suspend)
         berth_error_set(&error, BERTH_ERROR_GUEST, "suspend.guest", NULL, "no");
     berth_server_suspended(fixture->server, error);
+}
+
+static inline void hold(gpointer data)
+{
+    Fixture *fixture = data;
+    g_atomic_int_inc(&fixture->holds);
+    g_assert_true(berth_server_is_held(fixture->server));
+    if (fixture->cannot_suspend)
+        suspend(data);
+    else if (!fixture->slow_hold)
+        berth_server_held(fixture->server, true);
+}
+
+static inline void release(gpointer data)
+{
+    Fixture *fixture = data;
+    if (!berth_server_is_held(fixture->server))
+        g_atomic_int_inc(&fixture->releases);
 }
 
 static inline void wake(gpointer data)
@@ -223,6 +244,8 @@ static const BerthServerOps ops = {
     .stop = stop,
     .grow = grow,
     .suspend = suspend,
+    .hold = hold,
+    .release = release,
     .wake = wake,
     .keep = keep,
     .status = status,

@@ -108,6 +108,8 @@ static const struct {
     {CONTROL_REACH, "\0\0\0\0", 5},
     {CONTROL_REACH_ONE, "\x38\x0c", 2},
     {CONTROL_KEEP, "\1\0\0\0", 4},
+    {CONTROL_HOLD, "", 0},
+    {CONTROL_RELEASE, "", 0},
 };
 
 /* The guest's next frame finds no session of this client, nor a freed one. */
@@ -363,6 +365,112 @@ static void test_no_suspend_while_it_grows(void)
     finish(&fixture);
 }
 
+static gboolean hold_it(gpointer data)
+{
+    Fixture *fixture = data;
+    berth_server_held(fixture->server, true);
+    return G_SOURCE_REMOVE;
+}
+
+static gboolean end_life(gpointer data)
+{
+    Fixture *fixture = data;
+    g_autoptr(GError) error = NULL;
+    berth_error_set(&error, BERTH_ERROR_NOT_RUNNING, "instance.rebooted", NULL, "rebooted");
+    berth_server_fail(fixture->server, error, true);
+    return G_SOURCE_REMOVE;
+}
+
+/* Each end of a connection releases what it held, and the last one the guest. */
+static void test_hold_ends_with_the_connection(void)
+{
+    Fixture fixture = {.up = true, .slow_hold = true};
+    start(&fixture);
+    berth_autofd int waiting = client(&fixture);
+    berth_autofd int first = client(&fixture);
+    berth_autofd int second = client(&fixture);
+    send_frame(first, CONTROL_HOLD, 0, NULL, 0);
+    send_frame(second, CONTROL_HOLD, 0, NULL, 0);
+    settle(&fixture);
+    call(&fixture, hold_it);
+    expect(first, CONTROL_HELD);
+    expect(second, CONTROL_HELD);
+    send_frame(waiting, CONTROL_HOLD, 0, NULL, 0); /* and is never answered */
+    settle(&fixture);
+    g_assert_cmpint(g_atomic_int_get(&fixture.holds), ==, 3);
+    shutdown(waiting, SHUT_RDWR);
+    settle(&fixture);
+    shutdown(first, SHUT_RDWR);
+    settle(&fixture);
+    g_assert_cmpint(g_atomic_int_get(&fixture.releases), ==, 0);
+    g_assert_true(berth_request_release(second, NULL));
+    settle(&fixture);
+    g_assert_cmpint(g_atomic_int_get(&fixture.releases), ==, 1);
+    g_assert_true(berth_request_wait(second, NULL, NULL));
+    shutdown(second, SHUT_RDWR);
+    settle(&fixture);
+    g_assert_cmpint(g_atomic_int_get(&fixture.releases), ==, 1);
+    finish(&fixture);
+}
+
+/* Neither a hold that was never asked for, nor one whose guest has ended meanwhile. */
+static void test_release_of_what_is_not_held(void)
+{
+    Fixture fixture = {.up = true};
+    start(&fixture);
+    berth_autofd int fd = client(&fixture);
+    for (int i = 0; i < 2; i++) {
+        g_autoptr(GError) error = NULL;
+        bool was_awake = false;
+        g_assert_false(berth_request_release(fd, &error));
+        g_assert_cmpstr(berth_error_id(error), ==, "hold.lost");
+        g_assert_true(berth_request_hold(fd, NULL, &was_awake, NULL));
+        g_assert_true(was_awake);
+        call(&fixture, end_life);
+    }
+    g_assert_cmpint(g_atomic_int_get(&fixture.releases), ==, 0);
+    finish(&fixture);
+}
+
+/* A client that waits for a hold gets the reason why there is none. */
+static void test_hold_that_fails(void)
+{
+    Fixture fixture = {.up = true, .cannot_suspend = true};
+    start(&fixture);
+    berth_autofd int fd = client(&fixture);
+    g_autoptr(GError) error = NULL;
+    bool was_awake;
+    g_assert_false(berth_request_hold(fd, NULL, &was_awake, &error));
+    g_assert_cmpstr(berth_error_id(error), ==, "suspend.guest");
+    g_clear_error(&error);
+    g_assert_false(berth_request_release(fd, &error));
+    g_assert_cmpstr(berth_error_id(error), ==, "hold.lost");
+    g_clear_error(&error);
+    fixture.slow_hold = true;
+    send_frame(fd, CONTROL_HOLD, 0, NULL, 0);
+    settle(&fixture);
+    call(&fixture, end_life);
+    expect(fd, CONTROL_ERROR);
+    finish(&fixture);
+}
+
+static void test_no_hold_while_it_grows(void)
+{
+    Fixture fixture = {.up = true, .slow_grow = true};
+    start(&fixture);
+    const guint64 size = 1 << 30;
+    berth_autofd int first = client(&fixture);
+    berth_autofd int second = client(&fixture);
+    g_autoptr(GError) error = NULL;
+    bool was_awake;
+    send_frame(first, CONTROL_GROW, 0, &size, sizeof(size));
+    settle(&fixture);
+    g_assert_false(berth_request_hold(second, NULL, &was_awake, &error));
+    g_assert_cmpstr(berth_error_id(error), ==, "suspend.busy");
+    g_assert_cmpint(g_atomic_int_get(&fixture.holds), ==, 0);
+    finish(&fixture);
+}
+
 static guint waited_for;
 
 static gboolean count_waited_for(gpointer data)
@@ -397,7 +505,7 @@ static void test_what_is_waited_for(void)
         const char *const *words;
         guint counts;
     } rows[] = {
-        {0, shell, 1}, {0, command, 1}, {0, own, 0}, {WIRE_OPEN_TTY, shell, 1},
+        {0, shell, 1},           {0, command, 1}, {0, own, 0}, {WIRE_OPEN_TTY, shell, 1},
         {WIRE_OPEN_TTY, own, 1},
     };
     for (guint early = 0; early < 2; early++)
@@ -433,6 +541,12 @@ int main(int argc, char **argv)
     g_test_add_func("/instance/server/who-waits-wakes-the-guest", test_who_waits_wakes_the_guest);
     g_test_add_func("/instance/server/what-is-waited-for", test_what_is_waited_for);
     g_test_add_func("/instance/server/no-suspend-while-it-grows", test_no_suspend_while_it_grows);
+    g_test_add_func("/instance/server/hold-ends-with-the-connection",
+                    test_hold_ends_with_the_connection);
+    g_test_add_func("/instance/server/release-of-what-is-not-held",
+                    test_release_of_what_is_not_held);
+    g_test_add_func("/instance/server/hold-that-fails", test_hold_that_fails);
+    g_test_add_func("/instance/server/no-hold-while-it-grows", test_no_hold_while_it_grows);
     g_test_add_func("/instance/server/client-that-requests-without-reading",
                     test_client_that_requests_without_reading);
     return g_test_run();

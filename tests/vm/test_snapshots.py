@@ -2,6 +2,8 @@
 """Snapshots, seen from inside: what was there comes back, and what was replaced too."""
 import json
 import re
+import subprocess
+import threading
 
 LOOK = "cat /mark; ls /extra 2>/dev/null; md5sum < /data; df -k / | tail -n 1 | tr -s ' ' | cut -d ' ' -f 2"
 
@@ -70,3 +72,47 @@ def test_of_a_running_distro(host, scratch):
     host("terminate", scratch)
     host("restore", scratch, "asleep")
     assert host.shell(scratch, "cat /mark; ls /data 2>&1 | head -c 3").stdout.startswith("new\nls:")
+
+
+WRITER = "i=0; while :; do i=$((i + 1)); echo $i > /a; sync; echo $i > /b; sync; done"
+
+
+class Asker(threading.Thread):
+    """Has a session answer one line after the other until told to stop."""
+
+    def __init__(self, host, name):
+        super().__init__()
+        self.process = host.spawn("run", "-d", name, "--", "cat", text=True, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+        self.answers, self.stopped = 0, threading.Event()
+
+    def run(self):
+        while not self.stopped.is_set():
+            self.process.stdin.write(f"{self.answers}\n")
+            self.process.stdin.flush()
+            if self.process.stdout.readline() != f"{self.answers}\n":
+                return
+            self.answers += 1
+
+    def end(self):
+        self.stopped.set()
+        self.join()
+        self.process.stdin.close()
+        assert self.process.wait(60) == 0
+
+
+def test_under_load(host, scratch):
+    """No snapshot is refused because the distro is used, none has two states, and every command is answered."""
+    host.shell(scratch, f"({WRITER}) > /dev/null 2>&1 &")
+    asker = Asker(host, scratch)
+    asker.start()
+    made = [host("snapshot", scratch, f"at{n}").stdout.strip() for n in range(4)]
+    answers = asker.answers
+    asker.end()
+    assert tags(host, scratch) == made and asker.answers >= answers > 0
+    last = 0
+    for tag in made:
+        host("restore", "--terminate", scratch, tag)
+        first, second = map(int, host.shell(scratch, "cat /a /b").stdout.split())
+        assert first - second in (0, 1) and second >= last, (tag, first, second)
+        last = second
+    host("terminate", scratch)

@@ -49,28 +49,34 @@ static void pass_line(const WireFrame *frame, const BerthWaiting *waiting)
         waiting->line(line, waiting->user_data);
 }
 
-/* As ask_done, for requests that the guest must fulfil: passes notices to @waiting. */
+/* As ask, for requests that the guest must fulfil: passes notices to @waiting. */
+static bool ask_patiently(BerthChannel *channel, ControlType wanted, const BerthWaiting *waiting,
+                          WireFrame *ret_answer, GError **error)
+{
+    if (waiting != NULL) {
+        channel->goes_on = waiting->goes_on;
+        channel->user_data = waiting->goes_on_data;
+    }
+    if (!berth_channel_send(channel, error))
+        return false;
+    for (;;) {
+        if (!berth_channel_receive(channel, ret_answer, error))
+            return false;
+        if (ret_answer->type != CONTROL_PAUSED)
+            return check_answer(ret_answer, wanted, error);
+        pass_line(ret_answer, waiting);
+    }
+}
+
 static bool ask_and_wait(int fd, ControlType request, const void *payload, size_t size,
                          const BerthWaiting *waiting, GError **error)
 {
     g_auto(BerthChannel) channel = {.fd = fd};
     if (request != CONTROL_STOP) /* works between all versions, without HELLO: hello.h */
         berth_channel_begin(&channel);
-    if (waiting != NULL) {
-        channel.goes_on = waiting->goes_on;
-        channel.user_data = waiting->goes_on_data;
-    }
     wire_frame_put(&channel.output, (WireType)request, 0, 0, payload, size);
-    if (!berth_channel_send(&channel, error))
-        return false;
     WireFrame answer;
-    for (;;) {
-        if (!berth_channel_receive(&channel, &answer, error))
-            return false;
-        if (answer.type != CONTROL_PAUSED)
-            return check_answer(&answer, CONTROL_DONE, error);
-        pass_line(&answer, waiting);
-    }
+    return ask_patiently(&channel, CONTROL_DONE, waiting, &answer, error);
 }
 
 bool berth_request_wait(int fd, const BerthWaiting *waiting, GError **error)
@@ -90,6 +96,28 @@ bool berth_request_stop(int fd, BerthStopHow how, guint grace_sec, const BerthWa
 bool berth_request_suspend(int fd, const BerthWaiting *waiting, GError **error)
 {
     return ask_and_wait(fd, CONTROL_SUSPEND, NULL, 0, waiting, error);
+}
+
+bool berth_request_hold(int fd, const BerthWaiting *waiting, bool *ret_was_awake, GError **error)
+{
+    g_auto(BerthChannel) channel = {.fd = fd};
+    berth_channel_begin(&channel);
+    wire_frame_put(&channel.output, (WireType)CONTROL_HOLD, 0, 0, NULL, 0);
+    WireFrame answer;
+    if (!ask_patiently(&channel, CONTROL_HELD, waiting, &answer, error))
+        return false;
+    WireReader reader;
+    wire_reader_init(&reader, &answer);
+    *ret_was_awake = wire_get_u8(&reader) != 0;
+    if (wire_reader_done(&reader))
+        return true;
+    berth_control_set_malformed(&answer, error);
+    return false;
+}
+
+bool berth_request_release(int fd, GError **error)
+{
+    return ask_done(fd, CONTROL_RELEASE, NULL, 0, error);
 }
 
 bool berth_request_keep(int fd, guint32 seconds, GError **error)

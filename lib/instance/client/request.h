@@ -69,6 +69,14 @@ bool berth_request_stop(int fd, BerthStopHow how, guint grace_sec, const BerthWa
  * those of vmm/device_state.h: it goes on. */
 bool berth_request_suspend(int fd, const BerthWaiting *waiting, GError **error);
 
+/* Have the guest, which is up or suspended, stand still, and nothing write its disk, until the
+ * release or the end of @fd: traffic, commands and timers wait meanwhile. Returns when that is so.
+ * *@ret_was_awake: it goes on at the release. Errors: as of berth_request_suspend. */
+bool berth_request_hold(int fd, const BerthWaiting *waiting, bool *ret_was_awake, GError **error);
+
+/* Let it go on. Success: it was held without a break. Errors: "hold.lost". */
+bool berth_request_release(int fd, GError **error);
+
 /* Keep the guest awake for @seconds from now on, waking it; 0: no longer; BERTH_KEEP_UNTIL_STOP. */
 bool berth_request_keep(int fd, guint32 seconds, GError **error);
 

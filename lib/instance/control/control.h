@@ -18,6 +18,9 @@
  *     CONTROL_GROW                    CONTROL_DONE when the guest's file system has grown
  *     CONTROL_SUSPEND                 CONTROL_DONE when its state is kept and QEMU has gone
  *     CONTROL_KEEP                    CONTROL_DONE
+ *     CONTROL_HOLD                    CONTROL_HELD when nothing writes its disk, which lasts until
+ *                                     CONTROL_RELEASE or the end of the connection
+ *     CONTROL_RELEASE                 CONTROL_DONE when it was held without a break until now
  *     CONTROL_BOOT                    CONTROL_BOOT_IS
  *     CONTROL_WATCH                   CONTROL_PORTS_ARE now and at each change; CONTROL_DONE when
  *                                     it stops
@@ -31,7 +34,7 @@
  *     any of them                     CONTROL_ERROR when it fails
  *                                     CONTROL_NOTICE unasked, to sessions with a terminal
  *                                     CONTROL_PAUSED unasked, to sessions and to clients waiting
- *                                     for WAIT, STOP, GROW or SUSPEND
+ *                                     for WAIT, STOP, GROW, SUSPEND or HOLD
  *
  * The client's calls are in instance/client/request.h, the keeper's end in
  * instance/keeper/server.h.
@@ -79,6 +82,9 @@ typedef enum {
     CONTROL_SUSPEND = 90, /* nothing */
     CONTROL_KEEP = 91,    /* seconds:u32, to keep it awake from now on; 0: no longer;
                              BERTH_KEEP_UNTIL_STOP */
+    CONTROL_HOLD = 93,    /* nothing */
+    CONTROL_HELD = 94,    /* was_awake:u8 */
+    CONTROL_RELEASE = 95, /* nothing */
 } ControlType;
 
 #define BERTH_KEEP_UNTIL_STOP G_MAXUINT32
@@ -107,11 +113,11 @@ typedef struct {
     guint qemu_pid;
     gint64 uptime_usec; /* since the start, including suspends of the host */
     guint sessions;
-    char *kernel;      /* uname -r, or "" before HELLO */
-    char *init;        /* "systemd", "berth", ... or "" */
-    char *init_status; /* "running", "degraded", ... or "" */
-    char *host_ports;  /* host ports allowed until it stops: numbers and commas, or "" */
-    char *reason;      /* why it is paused, or "" */
+    char *kernel;        /* uname -r, or "" before HELLO */
+    char *init;          /* "systemd", "berth", ... or "" */
+    char *init_status;   /* "running", "degraded", ... or "" */
+    char *host_ports;    /* host ports allowed until it stops: numbers and commas, or "" */
+    char *reason;        /* why it is paused, or "" */
     guint64 memory_kept; /* bytes of the host's that it takes while it is suspended, else 0 */
     char *idle;          /* "suspend", "stop" or "never" */
     guint idle_timeout_sec;

@@ -7,6 +7,7 @@
  *     instance_qemu.c      one QEMU process: its start, its events, its end
  *     instance_requests.c  clients' requests
  *     instance_suspend.c   suspend and wake
+ *     instance_hold.c      a guest that stands still while a client works on its disk
  *     instance_idle.c      what keeps it awake, and the suspend without
  *     instance_reclaim.c   memory that the guest gives back
  *     instance_pause.c     pauses: the host refuses a write to the disk
@@ -84,6 +85,7 @@ typedef enum {
                  and again, until its network is quiet */
     FREEZING, /* the guest writes its file systems and freezes */
     SAVING,   /* it stands still, QEMU gives its state */
+    HELD,     /* it stands still in its QEMU, for clients that hold it */
     QUITTING, /* all is kept: QEMU ends */
     CATCHING_UP, /* the guest runs again, its processes wait until berth-share is ready */
 } SuspendPhase;
@@ -97,7 +99,8 @@ typedef struct {
     GBytes *state;               /* of the guest, all but its memory; NULL once it is loaded */
     bool with_memory;            /* or even that */
     GError *failure;             /* why it is not suspended but continues; or NULL */
-    bool wake_wanted;            /* as soon as it is suspended */
+    bool for_hold;               /* it goes on once nobody holds it */
+    bool wake_wanted;            /* as soon as it is suspended and nobody holds it */
     bool suspend_wanted;         /* once more, as soon as it is awake */
     bool stop_wanted;            /* as soon as it is awake */
     guint stop_grace_sec;
@@ -210,6 +213,20 @@ void berth_instance_clear_qemu(BerthInstance *instance);
 /* Ops of the server: suspend a guest that is up, and wake it. */
 void berth_instance_suspend(gpointer user_data);
 void berth_instance_wake(gpointer user_data);
+/* Parts of both, for instance_hold.c: begin a suspend, whoever asked for it; limit the time until
+ * its end; fetch QEMU's state; continue the guest. */
+void berth_instance_begin_suspend(BerthInstance *instance);
+void berth_instance_limit_suspend(BerthInstance *instance);
+void berth_instance_save(BerthInstance *instance);
+void berth_instance_continue(BerthInstance *instance);
+
+/* Ops of the server: hold the guest, and release it. */
+void berth_instance_hold(gpointer user_data);
+void berth_instance_release(gpointer user_data);
+/* QEMU has stopped the guest. True: that was for clients that hold it, or did. */
+bool berth_instance_hold_stopped(BerthInstance *instance);
+/* Whether the guest stands still in its QEMU for a client. */
+bool berth_instance_is_held(const BerthInstance *instance);
 /* Events of the network, and of the agent. */
 void berth_instance_on_watched(gint64 wait_usec, gpointer user_data);
 void berth_instance_on_packet(gpointer user_data);

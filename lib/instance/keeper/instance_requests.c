@@ -9,7 +9,7 @@
 #include <unistd.h>
 
 static const char *const state_words[] = {
-    [STARTING] = "starting", [UP] = "running",        [SUSPENDING] = "suspending",
+    [STARTING] = "starting", [UP] = "running",          [SUSPENDING] = "suspending",
     [WAKING] = "waking",     [SUSPENDED] = "suspended", [STOPPING] = "stopping",
     [GONE] = "stopped"};
 
@@ -134,8 +134,8 @@ static BerthInstanceStatus *get_status(gpointer user_data)
     BerthInstance *instance = user_data;
     BerthInstanceStatus *status = g_new0(BerthInstanceStatus, 1);
     const char *pause = berth_pause_reason(instance->process.pause);
-    status->state =
-        g_strdup(pause != NULL ? "paused" : berth_table_to_string(state_words, instance->state));
+    State state = berth_instance_is_held(instance) ? SUSPENDED : instance->state;
+    status->state = g_strdup(pause != NULL ? "paused" : berth_table_to_string(state_words, state));
     status->reason = g_strdup(pause != NULL ? pause : "");
     status->accel = g_strdup(berth_accel_word((BerthAccel)instance->machine->accel));
     status->keeper_pid = (guint)getpid();
@@ -288,6 +288,8 @@ const BerthServerOps berth_instance_server_ops = {
     .grow = grow,
     .suspend = berth_instance_suspend,
     .wake = berth_instance_wake,
+    .hold = berth_instance_hold,
+    .release = berth_instance_release,
     .keep = berth_instance_keep,
     .status = get_status,
     .ports = get_ports,

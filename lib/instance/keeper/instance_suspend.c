@@ -52,7 +52,7 @@ static void thaw_guest(BerthInstance *instance)
     g_autoptr(GError) failure = g_steal_pointer(&suspension->failure);
     bool stop_wanted = suspension->stop_wanted, suspend_wanted = suspension->suspend_wanted;
     suspension->phase = NOT_SUSPENDING;
-    suspension->stop_wanted = suspension->suspend_wanted = false;
+    suspension->stop_wanted = suspension->suspend_wanted = suspension->for_hold = false;
     berth_instance_clear_timer(&instance->timer);
     instance->state = UP;
     if (failure != NULL)
@@ -67,6 +67,8 @@ static void thaw_guest(BerthInstance *instance)
     berth_instance_idle_begin(instance);
     if (suspend_wanted)
         berth_instance_suspend(instance);
+    if (berth_server_is_held(instance->server)) /* it came too late for the former stop */
+        berth_instance_hold(instance);
 }
 
 static gboolean on_catch_up_timeout(gpointer user_data)
@@ -119,7 +121,7 @@ static void on_continued(BerthQmp *qmp, JsonNode *result, const GError *error, g
     }
 }
 
-static void send_cont(BerthInstance *instance)
+void berth_instance_continue(BerthInstance *instance)
 {
     if (instance->process.qmp != NULL) /* else QEMU has ended, which is handled there */
         berth_qmp_execute(instance->process.qmp, "cont", NULL, on_continued, instance);
@@ -136,7 +138,7 @@ static void give_up(BerthInstance *instance, const GError *error)
     g_clear_error(&instance->suspension.failure);
     instance->suspension.failure = g_error_copy(error);
     if (instance->suspension.phase == SAVING)
-        send_cont(instance);
+        berth_instance_continue(instance);
     else
         continue_guest(instance);
 }
@@ -160,6 +162,11 @@ static gboolean on_suspend_timeout(gpointer user_data)
     return G_SOURCE_REMOVE;
 }
 
+void berth_instance_limit_suspend(BerthInstance *instance)
+{
+    berth_instance_set_timer(instance, SUSPEND_SEC * 1000, on_suspend_timeout);
+}
+
 static void on_saved(GBytes *state, bool with_memory, const GError *error, gpointer user_data)
 {
     BerthInstance *instance = user_data;
@@ -176,6 +183,15 @@ static void on_saved(GBytes *state, bool with_memory, const GError *error, gpoin
     berth_qmp_execute(instance->process.qmp, "quit", NULL, NULL, NULL);
 }
 
+void berth_instance_save(BerthInstance *instance)
+{
+    Suspension *suspension = &instance->suspension;
+    if (instance->shares != NULL)
+        berth_share_process_suspend(instance->shares);
+    berth_device_state_free(suspension->operation); /* of a former one that failed */
+    suspension->operation = berth_device_state_save(instance->process.qmp, on_saved, instance);
+}
+
 static void on_stopped(BerthQmp *qmp, JsonNode *result, const GError *error, gpointer user_data)
 {
     BerthInstance *instance = user_data;
@@ -187,10 +203,8 @@ static void on_stopped(BerthQmp *qmp, JsonNode *result, const GError *error, gpo
             give_up(instance, error);
         return;
     }
-    if (instance->shares != NULL)
-        berth_share_process_suspend(instance->shares);
-    berth_device_state_free(suspension->operation); /* of a former one that failed */
-    suspension->operation = berth_device_state_save(instance->process.qmp, on_saved, instance);
+    if (!berth_instance_hold_stopped(instance))
+        berth_instance_save(instance);
 }
 
 static gboolean watch_again(gpointer user_data)
@@ -203,13 +217,13 @@ static gboolean watch_again(gpointer user_data)
 }
 
 /* Let the guest end an exchange before it is suspended: its peer may have sent all that it had, and
- * nothing else would wake the guest. False: there is none, or it takes too long, or the guest is to
- * wake at once anyway. */
+ * nothing else would wake the guest. False: there is none, or it takes too long, or the guest goes
+ * on anyway. */
 static bool wait_for_quiet(BerthInstance *instance, gint64 wait_usec)
 {
     Suspension *suspension = &instance->suspension;
     gint64 left = suspension->begun_usec + EXCHANGE_USEC - g_get_monotonic_time();
-    if (wait_usec <= 0 || left <= 0 || suspension->wake_wanted)
+    if (wait_usec <= 0 || left <= 0 || suspension->wake_wanted || suspension->for_hold)
         return false;
     berth_instance_clear_timer(&suspension->quiet);
     suspension->quiet =
@@ -272,9 +286,8 @@ static const char *refusal(const BerthInstance *instance)
     return instance->life.agent == NULL ? "its agent does not answer" : NULL;
 }
 
-void berth_instance_suspend(gpointer user_data)
+void berth_instance_begin_suspend(BerthInstance *instance)
 {
-    BerthInstance *instance = user_data;
     g_autoptr(GError) error = NULL;
     const char *reason = refusal(instance);
     if (instance->state == SUSPENDING)
@@ -297,8 +310,15 @@ void berth_instance_suspend(gpointer user_data)
     instance->suspension.phase = WATCHING;
     instance->suspension.begun_usec = g_get_monotonic_time();
     berth_server_set_up(instance->server, false);
-    berth_instance_set_timer(instance, SUSPEND_SEC * 1000, on_suspend_timeout);
+    berth_instance_limit_suspend(instance);
     berth_net_process_watch(instance->network);
+}
+
+void berth_instance_suspend(gpointer user_data)
+{
+    BerthInstance *instance = user_data;
+    instance->suspension.for_hold = false;
+    berth_instance_begin_suspend(instance);
 }
 
 bool berth_instance_qemu_suspended(BerthInstance *instance)
@@ -315,6 +335,7 @@ bool berth_instance_qemu_suspended(BerthInstance *instance)
     berth_instance_idle_succeeded(instance);
     berth_console_log(instance->console, "%s is suspended", instance->machine->name);
     berth_server_suspended(instance->server, NULL);
+    berth_server_held(instance->server, false);
     if (suspension->wake_wanted)
         berth_instance_wake(instance);
     return true;
@@ -362,18 +383,19 @@ static void on_loaded(GBytes *state, bool with_memory, const GError *error, gpoi
     if (error != NULL)
         fail_wake(instance, error);
     else
-        send_cont(instance);
+        berth_instance_continue(instance);
 }
 
 void berth_instance_wake(gpointer user_data)
 {
     BerthInstance *instance = user_data;
     Suspension *suspension = &instance->suspension;
-    if (instance->state == SUSPENDING)
+    bool held = instance->state == SUSPENDED && berth_server_is_held(instance->server);
+    if (instance->state == SUSPENDING || held)
         suspension->wake_wanted = true;
     if (suspension->quiet != NULL)
         watch_again(instance);
-    if (instance->state != SUSPENDED)
+    if (instance->state != SUSPENDED || held)
         return;
     g_autoptr(GError) error = NULL;
     instance->state = WAKING;

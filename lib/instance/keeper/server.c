@@ -34,13 +34,16 @@ static void client_free(gpointer data)
     g_free(client);
 }
 
-/* Free @client and hang up its session, if any. */
+/* Free @client, hang up its session and release its hold, if any. */
 static void drop_client(Client *client)
 {
     BerthServer *server = client->server;
     if (client->session == GUEST_SESSION)
         berth_streams_hang_up(server->streams, client->stream);
+    bool held = client->holds;
     g_ptr_array_remove_fast(server->clients, client);
+    if (held)
+        server->ops->release(server->user_data);
 }
 
 bool berth_server_client_is_busy(const Client *client)
@@ -57,6 +60,7 @@ void berth_server_client_answer_done(Client *client)
 
 static void answer_error(Client *client, const GError *error)
 {
+    client->holds = false; /* nor waits for it */
     client->asked = NOT_ASKED;
     berth_control_put_error(berth_link_output(client->link), error);
     berth_link_flush(client->link);
@@ -387,6 +391,30 @@ void berth_server_grown(BerthServer *server, const GError *error)
 void berth_server_suspended(BerthServer *server, const GError *error)
 {
     answer_all(server, ASKED_SUSPEND, error);
+    if (error != NULL)
+        answer_all(server, ASKED_HOLD, error);
+}
+
+void berth_server_held(BerthServer *server, bool was_awake)
+{
+    const guint8 payload = was_awake;
+    for (guint i = 0; i < server->clients->len; i++) {
+        Client *client = g_ptr_array_index(server->clients, i);
+        if (client->asked != ASKED_HOLD)
+            continue;
+        client->asked = NOT_ASKED;
+        wire_frame_put(berth_link_output(client->link), (WireType)CONTROL_HELD, 0, 0, &payload,
+                       sizeof(payload));
+        berth_link_flush(client->link);
+    }
+}
+
+bool berth_server_is_held(const BerthServer *server)
+{
+    for (guint i = 0; i < server->clients->len; i++)
+        if (((const Client *)g_ptr_array_index(server->clients, i))->holds)
+            return true;
+    return false;
 }
 
 void berth_server_shares_settled(BerthServer *server, BerthSharesEffect effect)
@@ -418,7 +446,9 @@ void berth_server_fail(BerthServer *server, const GError *error, bool keep_waiti
         Client *client = g_ptr_array_index(server->clients, i);
         bool waits = client->asked == ASKED_WAIT || client->session == EARLY_SESSION;
         bool lost = client->asked == ASKED_GROW || client->asked == ASKED_SHARES ||
-                    client->asked == ASKED_SUSPEND || client->session == GUEST_SESSION;
+                    client->asked == ASKED_SUSPEND || client->asked == ASKED_HOLD ||
+                    client->session == GUEST_SESSION;
+        client->holds = false;
         if (!lost && (!waits || keep_waiting))
             continue;
         end_session(client);

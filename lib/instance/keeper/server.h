@@ -27,6 +27,11 @@ typedef struct {
     void (*grow)(guint64 size, gpointer user_data);
     /* Suspend the guest; berth_server_suspended reports the result. */
     void (*suspend)(gpointer user_data);
+    /* A client holds the guest: have nothing write its disk; berth_server_held, or _suspended with
+     * an error, reports the result. */
+    void (*hold)(gpointer user_data);
+    /* A client holds it no longer. */
+    void (*release)(gpointer user_data);
     /* A client waits for the guest: wake it, if it is suspended. */
     void (*wake)(gpointer user_data);
     /* Keep the guest awake for @seconds (control.h). */
@@ -69,8 +74,15 @@ void berth_server_set_ready(BerthServer *server);
 /* The grow has ended; @error is NULL on success. */
 void berth_server_grown(BerthServer *server, const GError *error);
 
-/* The guest is suspended; or it is not and will not be, because of @error. */
+/* The guest is suspended; or it is not and will not be, because of @error, which clients that wait
+ * for a hold get too. */
 void berth_server_suspended(BerthServer *server, const GError *error);
+
+/* The guest is held; @was_awake: it goes on at the release. */
+void berth_server_held(BerthServer *server, bool was_awake);
+
+/* Whether a client holds the guest, or waits for that. */
+bool berth_server_is_held(const BerthServer *server);
 
 /* The guest uses the present shares; @effect, unless it is CURRENT, is the answer instead of each
  * client's own. */
@@ -104,9 +116,9 @@ void berth_server_ports_changed(BerthServer *server, const GPtrArray *forwards);
 
 guint berth_server_sessions(const BerthServer *server);
 
-/* How many commands and requests the guest works on for someone who waits: sessions with a terminal,
- * those of the distro's programs, a grow, new shares. Not the guest's own programs (berth mount, an
- * ssh connection), which matter while they have data. */
+/* How many commands and requests the guest works on for someone who waits: sessions with a
+ * terminal, those of the distro's programs, a grow, new shares. Not the guest's own programs (berth
+ * mount, an ssh connection), which matter while they have data. */
 guint berth_server_waited_for(const BerthServer *server);
 
 G_END_DECLS

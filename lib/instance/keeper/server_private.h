@@ -19,6 +19,7 @@ typedef enum {
     ASKED_WATCH,
     ASKED_SHARES,
     ASKED_SUSPEND,
+    ASKED_HOLD,
 } Asked;
 
 typedef enum {
@@ -35,6 +36,7 @@ typedef struct {
     pid_t pid;       /* 0: of another user, or not known here */
     guint32 version; /* control protocol, from HELLO; 0 before it */
     Asked asked;
+    bool holds;               /* the guest; from ASKED_HOLD on */
     BerthSharesEffect effect; /* for the answer to ASKED_SHARES */
     SessionState session;
     guint32 stream;                      /* of GUEST_SESSION in the guest */

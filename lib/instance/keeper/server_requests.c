@@ -159,17 +159,50 @@ static bool handle_grow(Client *client, const WireFrame *frame)
     return true;
 }
 
+/* A grow needs the guest. */
+static bool refuse_while_growing(Client *client)
+{
+    if (!client->server->growing)
+        return false;
+    g_autoptr(GError) error = NULL;
+    berth_error_set(&error, BERTH_ERROR_BUSY, "suspend.busy", "try again",
+                    "its disk is being made larger");
+    return berth_server_client_answer_result(client, false, error);
+}
+
 static bool handle_suspend(Client *client, const WireFrame *frame)
 {
     BerthServer *server = client->server;
-    if (server->growing) {
-        g_autoptr(GError) error = NULL;
-        berth_error_set(&error, BERTH_ERROR_BUSY, "suspend.busy", "try again",
-                        "its disk is being made larger");
-        return berth_server_client_answer_result(client, false, error);
-    }
+    if (refuse_while_growing(client))
+        return true;
     client->asked = ASKED_SUSPEND;
     server->ops->suspend(server->user_data);
+    return true;
+}
+
+static bool handle_hold(Client *client, const WireFrame *frame)
+{
+    BerthServer *server = client->server;
+    if (refuse_while_growing(client))
+        return true;
+    client->asked = ASKED_HOLD;
+    client->holds = true;
+    server->ops->hold(server->user_data);
+    return true;
+}
+
+static bool handle_release(Client *client, const WireFrame *frame)
+{
+    BerthServer *server = client->server;
+    if (!client->holds) {
+        g_autoptr(GError) error = NULL;
+        berth_error_set(&error, BERTH_ERROR_GUEST, "hold.lost", "try again",
+                        "it was not held until now");
+        return berth_server_client_answer_result(client, false, error);
+    }
+    client->holds = false;
+    berth_server_client_answer_done(client);
+    server->ops->release(server->user_data);
     return true;
 }
 
@@ -224,6 +257,7 @@ static const struct {
     {CONTROL_REACH, true, handle_host_ports}, {CONTROL_REACH_ONE, true, handle_host_port},
     {CONTROL_SHARES, false, handle_shares},   {CONTROL_SET_SHARES, true, handle_set_shares},
     {CONTROL_SUSPEND, false, handle_suspend}, {CONTROL_KEEP, true, handle_keep},
+    {CONTROL_HOLD, false, handle_hold},       {CONTROL_RELEASE, false, handle_release},
 };
 
 bool berth_server_client_handle_request(Client *client, const WireFrame *frame)
