@@ -176,8 +176,8 @@ static Jsonc *read_word(Reader *reader)
     return NULL;
 }
 
-/* Read "KEY :" of an object. */
-static bool read_key(Reader *reader, Jsonc *object)
+/* Read "KEY :" of an object; @seen: the keys before it, which it joins. */
+static bool read_key(Reader *reader, Jsonc *object, GHashTable *seen)
 {
     if (*reader->at != '"')
         return fail(reader, "a key in quotes is missing");
@@ -185,6 +185,8 @@ static bool read_key(Reader *reader, Jsonc *object)
     if (key == NULL)
         return false;
     g_ptr_array_add(object->keys, key);
+    if (!g_hash_table_add(seen, key))
+        return fail(reader, "the key is there twice");
     if (!skip_blanks(reader))
         return false;
     if (*reader->at++ != ':') {
@@ -197,11 +199,12 @@ static bool read_key(Reader *reader, Jsonc *object)
 /* Read the members up to @end, whose opening bracket is here. */
 static bool read_members(Reader *reader, Jsonc *value, char end)
 {
+    g_autoptr(GHashTable) seen = g_hash_table_new(g_str_hash, g_str_equal);
     reader->at++;
     if (!skip_blanks(reader))
         return false;
     while (*reader->at != end) {
-        if (value->type == JSONC_OBJECT && !read_key(reader, value))
+        if (value->type == JSONC_OBJECT && !read_key(reader, value, seen))
             return false;
         Jsonc *item = read_value(reader);
         if (item == NULL)

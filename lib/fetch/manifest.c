@@ -2,16 +2,16 @@
 #include "manifest.h"
 
 #include "base/error.h"
+#include "json/json_reader.h"
 
-#include <json-glib/json-glib.h>
 #include <string.h>
+
+#define DEPTH_MAX 32 /* a real list has five */
 
 /* @node as text that fits a field; NULL if it is missing or of another type. Borrowed. */
 static const char *text_in(JsonNode *node)
 {
-    bool is_text = node != NULL && JSON_NODE_HOLDS_VALUE(node) &&
-                   json_node_get_value_type(node) == G_TYPE_STRING;
-    const char *text = is_text ? json_node_get_string(node) : NULL;
+    const char *text = berth_json_text(node);
     return text != NULL && strpbrk(text, "\t\r\n") == NULL ? text : NULL;
 }
 
@@ -26,18 +26,10 @@ static bool is_set(JsonObject *object, const char *name)
     return node != NULL && JSON_NODE_HOLDS_VALUE(node) && json_node_get_boolean(node);
 }
 
-static JsonObject *object_of(JsonObject *object, const char *name)
-{
-    JsonNode *node = json_object_get_member(object, name);
-    return node != NULL && JSON_NODE_HOLDS_OBJECT(node) ? json_node_get_object(node) : NULL;
-}
-
 /* Mirrors are berth's own member, which WSL ignores. */
 static void add_mirrors(GString *lines, JsonObject *file)
 {
-    JsonNode *node = json_object_get_member(file, "Mirrors");
-    JsonArray *mirrors =
-        node != NULL && JSON_NODE_HOLDS_ARRAY(node) ? json_node_get_array(node) : NULL;
+    JsonArray *mirrors = berth_json_array(file, "Mirrors");
     for (guint i = 0; mirrors != NULL && i < json_array_get_length(mirrors); i++) {
         const char *url = text_in(json_array_get_element(mirrors, i));
         g_string_append_printf(lines, "%c%s", i == 0 ? '\t' : ' ', url != NULL ? url : "?");
@@ -48,7 +40,7 @@ static void add_version(GString *lines, const char *flavour, JsonObject *version
                         const char *architecture)
 {
     g_autofree char *member = g_strconcat(architecture, "Url", NULL);
-    JsonObject *file = object_of(version, member);
+    JsonObject *file = berth_json_object(version, member);
     const char *name = text_of(version, "Name");
     const char *title = text_of(version, "FriendlyName");
     const char *url = file != NULL ? text_of(file, "Url") : NULL;
@@ -65,35 +57,31 @@ static void add_version(GString *lines, const char *flavour, JsonObject *version
 static void add_flavour(GString *lines, JsonObject *flavours, const char *flavour,
                         const char *architecture)
 {
-    JsonNode *node = json_object_get_member(flavours, flavour);
-    JsonArray *versions = JSON_NODE_HOLDS_ARRAY(node) ? json_node_get_array(node) : NULL;
+    JsonArray *versions = berth_json_array(flavours, flavour);
     for (guint i = 0; versions != NULL && i < json_array_get_length(versions); i++) {
-        JsonNode *version = json_array_get_element(versions, i);
-        if (JSON_NODE_HOLDS_OBJECT(version))
-            add_version(lines, flavour, json_node_get_object(version), architecture);
+        JsonObject *version = berth_json_element(versions, i);
+        if (version != NULL)
+            add_version(lines, flavour, version, architecture);
     }
 }
 
-static JsonObject *flavours_of(JsonParser *parser)
+static JsonObject *flavours_of(JsonNode *root)
 {
-    JsonNode *root = json_parser_get_root(parser);
     return root != NULL && JSON_NODE_HOLDS_OBJECT(root)
-               ? object_of(json_node_get_object(root), "ModernDistributions")
+               ? berth_json_object(json_node_get_object(root), "ModernDistributions")
                : NULL;
 }
 
 char *berth_fetch_manifest_lines(const char *json, gsize size, const char *architecture,
                                  GError **error)
 {
-    g_autoptr(JsonParser) parser = json_parser_new();
-    g_autoptr(GError) problem = NULL;
-    bool parsed = g_utf8_validate_len(json, size, NULL) &&
-                  json_parser_load_from_data(parser, json, (gssize)size, &problem);
-    JsonObject *flavours = parsed ? flavours_of(parser) : NULL;
+    g_autofree char *problem = NULL;
+    g_autoptr(JsonNode) root = berth_json_read(json, size, DEPTH_MAX, NULL, &problem);
+    JsonObject *flavours = flavours_of(root);
     if (flavours == NULL) {
         berth_error_set(error, BERTH_ERROR_INVALID, "fetch.manifest", NULL,
                         "this is no list of distros: %s",
-                        problem != NULL ? problem->message : "ModernDistributions is missing");
+                        problem != NULL ? problem : "ModernDistributions is missing");
         return NULL;
     }
     GString *lines = g_string_new(NULL);

@@ -2,6 +2,7 @@
 #include "conversation.h"
 
 #include "base/error.h"
+#include "json/json_reader.h"
 #include "result.h"
 #include "rpc.h"
 
@@ -339,13 +340,13 @@ static void serve_batch(BerthConversation *conversation, JsonArray *messages, bo
 void berth_conversation_receive(BerthConversation *conversation, const char *line, gsize size)
 {
     bool nul;
-    const char *problem;
+    g_autofree char *problem = NULL;
     gsize blank = 0;
     while (blank < size && strchr(" \t\r", line[blank]) != NULL && line[blank] != '\0')
         blank++;
     if (blank == size)
         return;
-    g_autoptr(JsonNode) node = berth_rpc_parse(line, size, &nul, &problem);
+    g_autoptr(JsonNode) node = berth_json_read(line, size, BERTH_RPC_DEPTH_MAX, &nul, &problem);
     if (node == NULL)
         answer_error(conversation, NULL, NULL, BERTH_RPC_PARSE_ERROR, problem);
     else if (JSON_NODE_HOLDS_ARRAY(node))

@@ -2,6 +2,7 @@
 #include "result.h"
 
 #include "base/error.h"
+#include "json/json_reader.h"
 #include "rpc.h"
 
 #include <stdlib.h>
@@ -194,14 +195,14 @@ static void restrict_array(JsonArray *array, const char *field, const BerthMcpAc
 static JsonNode *make_json(const BerthMcpCall *call, const BerthMcpAccess *access,
                            const BerthMcpOutcome *outcome)
 {
-    g_autoptr(JsonParser) parser = json_parser_new();
+    g_autofree char *problem = NULL;
     const GByteArray *bytes = outcome->out.head;
     if (berth_mcp_output_is_cut(&outcome->out) || outcome->out.tail->len > 0)
         return make_error("mcp.too-large", "the answer is too large", NULL);
-    if (!json_parser_load_from_data(parser, (const char *)bytes->data, (gssize)bytes->len, NULL) ||
-        !JSON_NODE_HOLDS_OBJECT(json_parser_get_root(parser)))
+    g_autoptr(JsonNode) root =
+        berth_json_read((const char *)bytes->data, bytes->len, BERTH_RPC_DEPTH_MAX, NULL, &problem);
+    if (root == NULL || !JSON_NODE_HOLDS_OBJECT(root))
         return make_failure(outcome);
-    JsonNode *root = json_parser_get_root(parser);
     JsonObject *object = json_node_get_object(root);
     if (call->array != NULL && access->distros != NULL && access->distros[0] != NULL)
         restrict_array(json_object_get_array_member(object, call->array), call->field, access);

@@ -1,9 +1,6 @@
 /* SPDX-License-Identifier: MIT
  *
- * rpc — JSON-RPC 2.0 messages: a line of bytes as a value, and answers as lines.
- *
- * The bytes are a stranger's. json-glib parses them, after a check of what it does not refuse:
- * bytes that are no UTF-8, nesting (it recurses), comments, numbers that do not fit.
+ * rpc — JSON-RPC 2.0: values that were read (json/json_reader.h) as messages, and answers as lines.
  */
 #pragma once
 
@@ -40,10 +37,6 @@ typedef struct {
     BerthRpcCode code;  /* of an invalid message */
     const char *problem;
 } BerthRpcMessage;
-
-/* The message or batch in @line; NULL with *ret_problem (static) when it is no JSON. *ret_nul: a
- * string of it has U+0000, which was read as the string's end. */
-JsonNode *berth_rpc_parse(const char *line, gsize size, bool *ret_nul, const char **ret_problem);
 
 /* The message in @node, which is an element of a batch or a whole line. */
 BerthRpcMessage berth_rpc_read(JsonNode *node);

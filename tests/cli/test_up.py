@@ -328,6 +328,7 @@ def test_devcontainer_is_made(project, rootfs):
 
 @pytest.mark.parametrize("text, code, where", [
     ('{"image": "a",\n "name" "b"}', "project.json", "json:2: "),
+    ('{"image": "a",\n "image": "b"}', "project.json", "json:2: the key is there twice"),
     ("", "project.json", "json:1: "),
     ("[]", "project.value", "json:1: "),
     ('{"image": ["a"]}', "project.value", "json:1: image"),

@@ -38,6 +38,9 @@ static void test_manifests(void)
         {VERSIONS("{}"), ""},
         {VERSIONS("null"), ""},
         {"{\"ModernDistributions\": {}}", ""},
+        {"{\"ModernDistributions\": {}, \"ModernDistributions\": {}}", NULL},
+        {"{\"ModernDistributions\": {}} {}", NULL},
+        {"{\"ModernDistributions\": {\"a\": 99999999999999999999}}", NULL},
         {"{\"ModernDistributions\": []}", NULL},
         {"{\"Distributions\": []}", NULL},
         {"[]", NULL},
@@ -74,10 +77,22 @@ static void test_damage(void)
     }
 }
 
+/* The list comes from an address that the user may have chosen; json-glib recurses. */
+static void test_depth(void)
+{
+    const gsize size = 8 << 20;
+    g_autofree char *brackets = g_malloc(size);
+    memset(brackets, '[', size);
+    g_autoptr(GError) error = NULL;
+    g_assert_null(berth_fetch_manifest_lines(brackets, size, "Amd64", &error));
+    g_assert_cmpstr(berth_error_id(error), ==, "fetch.manifest");
+}
+
 int main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
     g_test_add_func("/fetch/manifest/manifests", test_manifests);
     g_test_add_func("/fetch/manifest/damage", test_damage);
+    g_test_add_func("/fetch/manifest/depth", test_depth);
     return g_test_run();
 }

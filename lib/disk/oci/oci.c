@@ -2,11 +2,11 @@
 #include "oci.h"
 
 #include "base/error.h"
+#include "json/json_reader.h"
 
-#include <json-glib/json-glib.h>
 #include <string.h>
 
-#define DEPTH_LIMIT 32 /* real documents have five or so; the parser recurses */
+#define DEPTH_LIMIT 32 /* real documents have five or so */
 #define SHA256      "sha256:"
 #define SAVE_AGAIN  "save or fetch the image again"
 
@@ -130,87 +130,29 @@ static bool fail(GError **error, const char *message)
     return false;
 }
 
-/* Bound the nesting, because the parser recurses. It also accepts comments, which could hide
- * brackets: allow only JSON's own characters outside strings. Of several values it would return the
- * first or, json-glib 1.10, the last: allow one object or list. */
-static bool is_one_value(const char *json, gsize size)
-{
-    guint depth = 0;
-    bool string = false, ended = false;
-    for (gsize i = 0; i < size; i++) {
-        char c = json[i];
-        if (c == '\0' || (ended && strchr(" \t\r\n", c) == NULL))
-            return false;
-        if (string && c == '\\' && i + 1 < size && json[i + 1] != '\0')
-            i++;
-        else if (c == '"')
-            string = !string;
-        else if (string)
-            continue;
-        else if (c == '[' || c == '{')
-            depth++;
-        else if ((c == ']' || c == '}') && depth-- == 0)
-            return false;
-        else if (!g_ascii_isalnum(c) && strchr(" \t\r\n]},:+-.", c) == NULL)
-            return false;
-        if (depth > DEPTH_LIMIT)
-            return false;
-        ended = ended || (depth == 0 && strchr(" \t\r\n", c) == NULL);
-    }
-    return !string && depth == 0;
-}
-
 static JsonNode *parse(const char *json, gsize size, JsonNodeType type, GError **error)
 {
-    g_autoptr(JsonParser) parser = json_parser_new();
-    if (size == 0 || !is_one_value(json, size) ||
-        !json_parser_load_from_data(parser, json, (gssize)size, NULL))
-        return fail(error, "it is not JSON"), NULL;
-    JsonNode *root = json_parser_get_root(parser);
-    if (root == NULL || json_node_get_node_type(root) != type)
+    g_autofree char *problem = NULL;
+    g_autoptr(JsonNode) root = berth_json_read(json, size, DEPTH_LIMIT, NULL, &problem);
+    if (root == NULL)
+        return fail(error, problem), NULL;
+    if (json_node_get_node_type(root) != type)
         return fail(error, type == JSON_NODE_ARRAY ? "it is not a list" : "it is not an object"),
                NULL;
-    return json_node_ref(root);
-}
-
-static const char *get_string(JsonObject *object, const char *name)
-{
-    JsonNode *node = object != NULL ? json_object_get_member(object, name) : NULL;
-    if (node == NULL || json_node_get_value_type(node) != G_TYPE_STRING)
-        return NULL;
-    return json_node_get_string(node);
-}
-
-static JsonObject *get_object(JsonObject *object, const char *name)
-{
-    JsonNode *node = json_object_get_member(object, name);
-    return node != NULL && JSON_NODE_HOLDS_OBJECT(node) ? json_node_get_object(node) : NULL;
-}
-
-static JsonArray *get_array(JsonObject *object, const char *name)
-{
-    JsonNode *node = json_object_get_member(object, name);
-    return node != NULL && JSON_NODE_HOLDS_ARRAY(node) ? json_node_get_array(node) : NULL;
-}
-
-static JsonObject *get_element(JsonArray *array, guint i)
-{
-    JsonNode *node = json_array_get_element(array, i);
-    return JSON_NODE_HOLDS_OBJECT(node) ? json_node_get_object(node) : NULL;
+    return g_steal_pointer(&root);
 }
 
 /* A list of non-empty strings; NULL if the member is anything else. */
 static GPtrArray *get_strings(JsonObject *object, const char *name)
 {
-    JsonArray *array = get_array(object, name);
+    JsonArray *array = berth_json_array(object, name);
     if (array == NULL)
         return NULL;
     g_autoptr(GPtrArray) strings = g_ptr_array_new_with_free_func(g_free);
     for (guint i = 0; i < json_array_get_length(array); i++) {
         JsonNode *node = json_array_get_element(array, i);
-        const char *text =
-            json_node_get_value_type(node) == G_TYPE_STRING ? json_node_get_string(node) : "";
-        if (text[0] == '\0')
+        const char *text = berth_json_text(node);
+        if (text == NULL || text[0] == '\0')
             return NULL;
         g_ptr_array_add(strings, g_strdup(text));
     }
@@ -220,7 +162,7 @@ static GPtrArray *get_strings(JsonObject *object, const char *name)
 /* An empty string counts as absent. */
 static char *get_word(JsonObject *object, const char *name)
 {
-    const char *word = get_string(object, name);
+    const char *word = berth_json_string(object, name);
     return word == NULL || word[0] == '\0' ? NULL : g_strdup(word);
 }
 
@@ -269,8 +211,8 @@ void berth_oci_descriptor_free(BerthOciDescriptor *descriptor)
 
 static char *get_reference(JsonObject *annotations)
 {
-    const char *name = get_string(annotations, REFERENCE_CONTAINERD);
-    return g_strdup(name != NULL ? name : get_string(annotations, REFERENCE));
+    const char *name = berth_json_string(annotations, REFERENCE_CONTAINERD);
+    return g_strdup(name != NULL ? name : berth_json_string(annotations, REFERENCE));
 }
 
 static BerthOciDescriptor *parse_descriptor(JsonObject *object, GError **error)
@@ -281,19 +223,19 @@ static BerthOciDescriptor *parse_descriptor(JsonObject *object, GError **error)
     if (size == NULL || json_node_get_value_type(size) != G_TYPE_INT64 ||
         json_node_get_int(size) < 0)
         return fail(error, "a descriptor does not state its size"), NULL;
-    g_autofree char *digest = parse_digest(get_string(object, "digest"), error);
+    g_autofree char *digest = parse_digest(berth_json_string(object, "digest"), error);
     if (digest == NULL)
         return NULL;
 
-    const char *type = get_string(object, "mediaType");
-    JsonObject *platform = get_object(object, "platform");
-    JsonObject *annotations = get_object(object, "annotations");
+    const char *type = berth_json_string(object, "mediaType");
+    JsonObject *platform = berth_json_object(object, "platform");
+    JsonObject *annotations = berth_json_object(object, "annotations");
     BerthOciDescriptor *descriptor = g_new0(BerthOciDescriptor, 1);
     descriptor->media_type = g_strdup(type != NULL ? type : "");
     descriptor->digest = g_steal_pointer(&digest);
     descriptor->size = (guint64)json_node_get_int(size);
     descriptor->reference = get_reference(annotations);
-    descriptor->attestation = get_string(annotations, REFERENCE_TYPE) != NULL;
+    descriptor->attestation = berth_json_string(annotations, REFERENCE_TYPE) != NULL;
     if (platform != NULL)
         descriptor->platform = get_platform(platform);
     return descriptor;
@@ -304,7 +246,7 @@ static GPtrArray *parse_descriptors(JsonArray *array, GError **error)
     g_autoptr(GPtrArray) descriptors =
         g_ptr_array_new_with_free_func((GDestroyNotify)berth_oci_descriptor_free);
     for (guint i = 0; i < json_array_get_length(array); i++) {
-        BerthOciDescriptor *descriptor = parse_descriptor(get_element(array, i), error);
+        BerthOciDescriptor *descriptor = parse_descriptor(berth_json_element(array, i), error);
         if (descriptor == NULL)
             return NULL;
         g_ptr_array_add(descriptors, descriptor);
@@ -317,7 +259,7 @@ static GPtrArray *parse_descriptors(JsonArray *array, GError **error)
 /* Reject a document that parses as two kinds: no honest writer makes one. */
 static bool check_kind(JsonObject *object, BerthOciKind kind, const char *other, GError **error)
 {
-    const char *type = get_string(object, "mediaType");
+    const char *type = berth_json_string(object, "mediaType");
     if (json_object_has_member(object, other) || (type != NULL && berth_oci_kind(type) != kind))
         return fail(error, "it has an unexpected document type");
     return true;
@@ -329,7 +271,7 @@ GPtrArray *berth_oci_parse_index(const char *json, gsize size, GError **error)
     if (root == NULL)
         return NULL;
     JsonObject *object = json_node_get_object(root);
-    JsonArray *manifests = get_array(object, "manifests");
+    JsonArray *manifests = berth_json_array(object, "manifests");
     if (manifests == NULL)
         return fail(error, "it has no list of manifests"), NULL;
     return check_kind(object, BERTH_OCI_INDEX, "layers", error)
@@ -352,14 +294,14 @@ BerthOciManifest *berth_oci_parse_manifest(const char *json, gsize size, GError 
     if (root == NULL)
         return NULL;
     JsonObject *object = json_node_get_object(root);
-    JsonArray *layers = get_array(object, "layers");
+    JsonArray *layers = berth_json_array(object, "layers");
     if (layers == NULL)
         return fail(error, "it has no list of layers"), NULL;
     if (!check_kind(object, BERTH_OCI_MANIFEST, "manifests", error))
         return NULL;
 
     g_autoptr(BerthOciManifest) manifest = g_new0(BerthOciManifest, 1);
-    manifest->config = parse_descriptor(get_object(object, "config"), error);
+    manifest->config = parse_descriptor(berth_json_object(object, "config"), error);
     manifest->layers = manifest->config != NULL ? parse_descriptors(layers, error) : NULL;
     return manifest->layers != NULL ? g_steal_pointer(&manifest) : NULL;
 }
@@ -380,14 +322,14 @@ BerthOciConfig *berth_oci_parse_config(const char *json, gsize size, GError **er
     if (root == NULL)
         return NULL;
     JsonObject *object = json_node_get_object(root);
-    JsonObject *rootfs = get_object(object, "rootfs");
+    JsonObject *rootfs = berth_json_object(object, "rootfs");
     g_autoptr(GPtrArray) ids = rootfs != NULL ? get_strings(rootfs, "diff_ids") : NULL;
     if (ids == NULL)
         return fail(error, "it does not list the layers"), NULL;
 
     g_autoptr(BerthOciConfig) config = g_new0(BerthOciConfig, 1);
     config->platform = get_platform(object);
-    config->created = g_strdup(get_string(object, "created"));
+    config->created = g_strdup(berth_json_string(object, "created"));
     config->diff_ids = g_ptr_array_new_with_free_func(g_free);
     for (guint i = 0; i < ids->len; i++) {
         char *digest = parse_digest(g_ptr_array_index(ids, i), error);
@@ -408,7 +350,7 @@ void berth_oci_saved_free(BerthOciSaved *saved)
 
 static BerthOciSaved *parse_saved(JsonObject *object)
 {
-    const char *config = get_string(object, "Config");
+    const char *config = berth_json_string(object, "Config");
     g_autoptr(GPtrArray) layers = object != NULL ? get_strings(object, "Layers") : NULL;
     if (config == NULL || layers == NULL)
         return NULL;
@@ -430,7 +372,7 @@ GPtrArray *berth_oci_parse_saved(const char *json, gsize size, GError **error)
     g_autoptr(GPtrArray) images =
         g_ptr_array_new_with_free_func((GDestroyNotify)berth_oci_saved_free);
     for (guint i = 0; i < json_array_get_length(array); i++) {
-        BerthOciSaved *saved = parse_saved(get_element(array, i));
+        BerthOciSaved *saved = parse_saved(berth_json_element(array, i));
         if (saved == NULL)
             return fail(error, "an image in it has no config or no list of layers"), NULL;
         g_ptr_array_add(images, saved);
@@ -443,7 +385,7 @@ bool berth_oci_check_layout(const char *json, gsize size, GError **error)
     g_autoptr(JsonNode) root = parse(json, size, JSON_NODE_OBJECT, error);
     if (root == NULL)
         return false;
-    const char *version = get_string(json_node_get_object(root), "imageLayoutVersion");
+    const char *version = berth_json_string(json_node_get_object(root), "imageLayoutVersion");
     return (version != NULL && g_str_has_prefix(version, "1.")) ||
            fail(error, "it is not of version 1 of the image layout");
 }
