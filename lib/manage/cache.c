@@ -123,7 +123,12 @@ GPtrArray *berth_cache_list(const BerthCache *cache)
 
 void berth_cache_identify(const BerthCache *cache, BerthCacheArchive *archive)
 {
-    archive->identity = cache->limit > 0 ? berth_cache_entry_identity(archive->fd) : NULL;
+    if (cache->limit == 0)
+        archive->identity = NULL;
+    else if (archive->digest != NULL)
+        archive->identity = g_strconcat("sha256:", archive->digest, NULL);
+    else
+        archive->identity = berth_cache_entry_identity(archive->fd);
 }
 
 /* Compare the same block of two files; -1 if it cannot be read in full. */
@@ -280,7 +285,7 @@ static bool make_entry(int entry_fd, BerthCacheEntry *entry, int image, gint64 m
 static BerthCacheEntry *describe(const BerthCacheArchive *archive, guint64 entries)
 {
     struct stat st;
-    if (fstat(archive->fd, &st) < 0)
+    if (archive->fd >= 0 && fstat(archive->fd, &st) < 0)
         return NULL;
     BerthCacheEntry *entry = g_new0(BerthCacheEntry, 1);
     g_autofree char *text = g_strconcat(archive->identity, "\n", archive->options, NULL);
@@ -289,15 +294,18 @@ static BerthCacheEntry *describe(const BerthCacheArchive *archive, guint64 entri
     entry->origin =
         g_utf8_validate(archive->origin, -1, NULL) ? g_strdup(archive->origin) : g_strdup("?");
     entry->options = g_strdup(archive->options);
-    entry->archive_size = (guint64)st.st_size;
+    entry->archive_size = archive->fd >= 0 ? (guint64)st.st_size : archive->size;
     entry->entries = entries;
     berth_cache_entry_learn(entry, archive->identity);
     return entry;
 }
 
-/* Whether the archive did not change while it was read. */
+/* Whether the archive did not change while it was read. One with a digest is checked by its
+ * reader's caller. */
 static bool is_unchanged(const BerthCacheArchive *archive)
 {
+    if (archive->digest != NULL)
+        return true;
     off_t at = lseek(archive->fd, 0, SEEK_CUR);
     lseek(archive->fd, 0, SEEK_SET);
     g_autofree char *identity = berth_cache_entry_identity(archive->fd);

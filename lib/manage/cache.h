@@ -49,10 +49,13 @@ typedef struct {
     int fd;
     const char *origin;
     const char *options;
-    char *identity; /* or NULL */
+    const char *digest; /* hex digits: the SHA-256 that it was checked to have; NULL: none */
+    guint64 size;       /* bytes, where fd is negative */
+    char *identity;     /* or NULL */
 } BerthCacheArchive;
 
-/* Compute the identity of @archive's fd; call before reading from it. Free `identity` with
+/* Compute the identity of @archive: its digest, which is that of another file with the same bytes,
+ * too, or else its fd's; call before reading from it. Free `identity` with
  * g_free. */
 void berth_cache_identify(const BerthCache *cache, BerthCacheArchive *archive);
 

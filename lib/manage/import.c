@@ -32,6 +32,8 @@ typedef struct {
     char *path;      /* its path */
     BerthFeed *feed; /* of the download, if it is not; NULL: the archive is a file */
     bool cancelled;
+    bool warned;          /* about the room for the disk, or there is enough */
+    int output;           /* the disk, while it is written */
     char *made_directory; /* created for the disk; removed if the import fails */
     BerthImportReport report;
 } Import;
@@ -65,6 +67,24 @@ static void forward_feed_notices(const Import *import)
     }
 }
 
+/* Only an estimate: compressed archives need more, sparse ones less. The size of a download is
+ * known once its server has answered; 0: not yet. */
+static void warn_free_space(Import *import, guint64 size)
+{
+    struct statvfs place;
+    if (size == 0 || import->warned || fstatvfs(import->output, &place) < 0)
+        return;
+    import->warned = true;
+    guint64 room = (guint64)place.f_bavail * place.f_frsize;
+    if (room >= size)
+        return;
+    g_autofree char *has = berth_size_format(room);
+    g_autofree char *needs = berth_size_format(size);
+    g_autofree char *text =
+        g_strdup_printf("only %s are free for the disk, and the archive alone has %s", has, needs);
+    notice(import, text);
+}
+
 static bool on_progress(const BerthProgress *progress, gpointer user_data)
 {
     Import *import = user_data;
@@ -72,6 +92,8 @@ static bool on_progress(const BerthProgress *progress, gpointer user_data)
     guint64 total = progress->bytes_total;
     forward_feed_notices(import);
     bool fed = import->feed == NULL || berth_feed_goes_on(import->feed, &total);
+    if (import->feed != NULL)
+        warn_free_space(import, total);
     import->cancelled =
         import->cancelled ||
         (watch->progress != NULL &&
@@ -114,22 +136,11 @@ static bool make_directory(Import *import, GError **error)
     return false;
 }
 
-/* Only an estimate: compressed archives need more, sparse ones less. */
-static void warn_free_space(const Import *import, int fd)
+static guint64 archive_size(const Import *import)
 {
-    struct stat archive;
-    struct statvfs place;
-    if (fstat(import->archive.fd, &archive) < 0 || !S_ISREG(archive.st_mode) ||
-        fstatvfs(fd, &place) < 0)
-        return;
-    guint64 room = (guint64)place.f_bavail * place.f_frsize;
-    if (room >= (guint64)archive.st_size)
-        return;
-    g_autofree char *has = berth_size_format(room);
-    g_autofree char *needs = berth_size_format((guint64)archive.st_size);
-    g_autofree char *text =
-        g_strdup_printf("only %s are free for the disk, and the archive alone has %s", has, needs);
-    notice(import, text);
+    struct stat st;
+    bool is_file = fstat(import->archive.fd, &st) == 0 && S_ISREG(st.st_mode);
+    return is_file ? (guint64)st.st_size : 0;
 }
 
 /* An O_TMPFILE beside the disk, or a memfd where that is not supported. */
@@ -301,9 +312,11 @@ static char *cache_options(const BerthImportRequest *request)
         request->image != NULL ? " image=" : "", request->image != NULL ? request->image : "");
 }
 
-static bool is_cancelled(const Import *import)
+/* Whether the user stopped it; a download that failed is the reader's to find out. */
+static bool is_cancelled(Import *import)
 {
-    return !on_progress(&(BerthProgress){0}, (gpointer)import);
+    on_progress(&(BerthProgress){0}, import);
+    return import->cancelled;
 }
 
 /* Fill the empty file @fd from the cache. *ret_done false without an error: a cache miss. */
@@ -334,9 +347,10 @@ static bool copy_cached(Import *import, int fd, bool *ret_done, GError **error)
 }
 
 /* A failure is only a notice. The claim keeps the disk unchanged meanwhile. */
-static void keep_in_cache(const Import *import, gint64 made_usec)
+static void keep_in_cache(Import *import, gint64 made_usec)
 {
     g_autoptr(GError) problem = NULL;
+    import->archive.size = import->report.bytes;
     berth_autofd int image =
         berth_hold_open(import->distro, BERTH_HOLD_READ, "import.cache", &problem);
     if (image < 0 || import->report.from_cache ||
@@ -367,7 +381,8 @@ static bool make_disk(Import *import, GError **error)
     if (temp == NULL)
         return false;
     int fd = berth_temp_fd(temp);
-    warn_free_space(import, fd);
+    import->output = fd;
+    warn_free_space(import, archive_size(import));
     return berth_claim_add_file(import->claim, import->distro->disk, fd, error) &&
            fill_disk(import, fd, error) && berth_temp_commit(temp, error) &&
            measure(import, fd, error);
@@ -390,19 +405,23 @@ static bool begin(Import *import, BerthRegistry *registry, GError **error)
     return import->claim != NULL;
 }
 
-/* What the cache looks for: nothing of a download that has yet to come. */
+/* What the cache looks for: a digest where the archive was, or will be, checked to have it. A kept
+ * download has no other identity, since each use changes the times of its file. */
 static void identify(Import *import, const char *made_with)
 {
+    const BerthImportRequest *request = import->request;
     import->archive.options = made_with;
-    if (import->request->cache != NULL && import->feed == NULL)
-        berth_cache_identify(import->request->cache, &import->archive);
+    import->archive.digest = request->download != NULL ? request->download->sha256 : request->image;
+    if (request->cache != NULL && (import->feed == NULL || import->archive.digest != NULL))
+        berth_cache_identify(request->cache, &import->archive);
 }
 
 bool berth_manage_import(const BerthLayout *layout, BerthRegistry *registry,
                          const BerthImportRequest *request, const BerthImportWatch *watch,
                          BerthImportReport *ret_report, GError **error)
 {
-    g_auto(Import) import = {.layout = layout, .request = request, .watch = watch, .found = -1};
+    g_auto(Import)
+        import = {.layout = layout, .request = request, .watch = watch, .found = -1, .output = -1};
     g_autofree char *made_with = cache_options(request);
     gint64 started = g_get_monotonic_time();
     import.archive = (BerthCacheArchive){

@@ -1,6 +1,7 @@
 """The image cache of imports. Without reflinks only slow imports are cached, so the worker is delayed here; it is the
 real one otherwise.
 """
+import hashlib
 import json
 import os
 import shutil
@@ -10,6 +11,7 @@ import json_schema
 import pytest
 
 from conftest import BUILD, tar_bytes, wait_for
+from web_server import WebServer
 
 
 @pytest.fixture
@@ -23,6 +25,13 @@ def slow(berth):
     berth.reads = lambda: len((berth.path / "reads").read_text().splitlines())
     berth.images = berth.path / ".cache/berth/images"
     return berth
+
+
+@pytest.fixture
+def web():
+    server = WebServer()
+    yield server
+    server.stop()
 
 
 @pytest.fixture
@@ -242,3 +251,36 @@ def test_concurrent_imports_share_an_entry(slow, archive):
 def test_usage(berth, words, status):
     result = berth(*words)
     assert result.status == status and result.code.startswith("usage."), result
+
+
+def test_a_download_is_known_by_its_digest(slow, web):
+    """The first install reads it while it arrives, the second finds both the download and its image."""
+    archive = tar_bytes({"etc/big": os.urandom(3 << 20)})
+    file = {"Url": web.serve("/root.tar", archive), "Sha256": hashlib.sha256(archive).hexdigest()}
+    toy = [{"Name": "Toy", "FriendlyName": "Toy", "Default": True, "Amd64Url": file}]
+    web.serve("/list.json", json.dumps({"ModernDistributions": {"Toy": toy}}).encode())
+    slow.configure(f"[berth]\ndisk-size = 256M\ndistro-list = {web.url('/list.json')}\ndistro-lists =\n")
+    for name in ("a", "b"):
+        slow("install", "--no-launch", "toy", "--name", name).ok()
+    assert slow.reads() == 1 and web.paths().count("/root.tar") == 1
+    same(slow, "a", "b")
+    assert [image["archive_size"] for image in cached(slow)] == [len(archive)]
+    slow("install", "--no-launch", "toy", "--name", "c", "--size", "512M").ok()  # another image
+    assert slow.reads() == 2
+    for kept in (slow.path / ".cache/berth/downloads").iterdir():
+        kept.unlink()
+    slow("install", "--no-launch", "toy", "--name", "d").ok()  # the image is there, also without the download
+    assert slow.reads() == 2
+    same(slow, "a", "d")
+
+
+def test_a_download_with_other_bytes_is_no_hit(slow, web):
+    """The digest is the list's: what the server sent for the first one is not what the second one has."""
+    for content in (b"one", b"two"):
+        archive = tar_bytes({"etc/name": content})
+        file = {"Url": web.serve("/root.tar", archive), "Sha256": hashlib.sha256(archive).hexdigest()}
+        toy = [{"Name": "Toy", "FriendlyName": "Toy", "Default": True, "Amd64Url": file}]
+        web.serve("/list.json", json.dumps({"ModernDistributions": {"Toy": toy}}).encode())
+        slow.configure(f"[berth]\ndisk-size = 256M\ndistro-list = {web.url('/list.json')}\ndistro-lists =\n")
+        slow("install", "--no-launch", "toy", "--name", content.decode()).ok()
+    assert slow.reads() == 2

@@ -1,8 +1,12 @@
 """Full file systems: each verb works or fails with the reason, and a machine can be stopped."""
 import os
+import signal
 import subprocess
 
 import pytest
+
+from conftest import tar_bytes
+from web_server import Answer, WebServer
 
 # Mounts a tmpfs over a directory, with what is in it, in a mount namespace of its own; then a line on standard
 # input at a time: "fill N" leaves it N bytes, and no inode if N is 0; "free" gives it room again.
@@ -169,3 +173,18 @@ def test_shrink_without_space_for_resize2fs(full):
     full("resize", "box", "2G").failed(1, "resize.no-space", "no space left on device")
     after = full.box.info("box")
     assert after["disk_size"] == before["disk_size"]
+
+
+@pytest.mark.parametrize("full", ["data"], indirect=True)
+def test_a_download_that_is_larger_than_the_room(full):
+    """The server says the size at once: so does the notice, while the rest has yet to come."""
+    web = WebServer()
+    try:
+        address = web.serve("/toy.tar", Answer(tar_bytes({"usr": bytes(1 << 20)}), length=1 << 30, cut=1 << 19, stall=True))
+        process = full.box.start("install", "--no-launch", "--name", "toy", address)
+        assert b"are free for the disk, and the archive alone has 1.0 GiB" in process.stderr.readline()
+        process.send_signal(signal.SIGTERM)
+        full.box.finish(process).failed(-signal.SIGTERM, "import.cancelled", hint=False)
+    finally:
+        web.stop()
+    assert full.box.names() == ["box"]

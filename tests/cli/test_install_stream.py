@@ -281,6 +281,42 @@ def test_berth_is_killed(place):
     place.nothing(kept=[digest_of(ARCHIVE)])
 
 
+def give_up_soon(place):
+    """Have berth-fetch wait 1 s instead of 30 for a byte, and try twice; it is the real one otherwise."""
+    program = place.berth.support / "berth-fetch"
+    real = program.resolve()
+    program.unlink()
+    program.write_text(f'#!/bin/sh\nexec {real} "$@" stall=1 tries=2 backoff=1\n')
+    program.chmod(0o755)
+
+
+@pytest.mark.parametrize("sums", [True, False], ids=["digest", "no-digest"])
+def test_a_server_that_stalls_once(place, sums):
+    """The rest of the same version follows, to the reader that waits."""
+    give_up_soon(place)
+    place.offer(Answer(ARCHIVE, cut=HALF, stall=True), ARCHIVE, sums=sums)
+    place.install().ok()
+    assert place.web.requests[-1].headers["Range"] == f"bytes={HALF}-" and place.content() == BIG
+
+
+@pytest.mark.parametrize("cut", [0, HALF])
+def test_a_server_that_stalls_for_good(place, cut):
+    give_up_soon(place)
+    place.offer(Answer(ARCHIVE, cut=cut, stall=True), Answer(ARCHIVE, cut=0, stall=True))
+    failed = place.install().failed(1, "fetch.stalled", place.web.url("/toy.tar"))
+    assert "check the network connection" in failed.hint
+    place.nothing()
+
+
+def test_the_mirror_of_a_server_that_stalls(place):
+    give_up_soon(place)
+    place.offer(Answer(ARCHIVE, cut=HALF, stall=True), Answer(ARCHIVE, cut=0, stall=True),
+                mirrors=[place.web.serve("/mirror.tar", ARCHIVE)])
+    result = place.install()
+    assert result.status == 0 and place.content() == BIG
+    assert "trying the next address" in result.err
+
+
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_a_signal_to_all(place, number):
     """As a terminal sends it, to the workers too."""

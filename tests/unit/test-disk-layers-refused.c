@@ -116,7 +116,7 @@ static void test_refused_indexes(Layering *fixture, gconstpointer data)
     g_autofree char *blanks = g_strnfill(huge, ' ');
     index_fails(fixture, blanks, huge, "import.image.too-large", "index.json");
     memset(blanks, '[', 1 << 20); /* a recursive parser would need a megabyte of stack */
-    index_fails(fixture, blanks, 1 << 20, "import.image.bad-json", "not JSON");
+    index_fails(fixture, blanks, 1 << 20, "import.image.bad-json", "nesting is too deep");
 }
 
 /* An index cannot contain its own digest; a false digest is rejected like that of any blob. */
