@@ -270,6 +270,15 @@ void berth_agent_client_reclaim(BerthAgentClient *agent, bool urgent)
     berth_link_flush(agent->link);
 }
 
+void berth_agent_client_set_swap(BerthAgentClient *agent, guint64 size)
+{
+    WireBuffer *output = berth_link_output(agent->link);
+    size_t begin = wire_frame_begin(output, WIRE_SWAP, 0, 0);
+    wire_put_u64(output, size);
+    wire_frame_end(output, begin);
+    berth_link_flush(agent->link);
+}
+
 void berth_agent_client_grow(BerthAgentClient *agent, guint64 size)
 {
     WireBuffer *output = berth_link_output(agent->link);

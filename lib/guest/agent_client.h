@@ -87,6 +87,9 @@ void berth_agent_client_set_route6(BerthAgentClient *agent, bool route6);
  * after berth_agent_client_new: the guest waits for it. */
 void berth_agent_client_set_names(BerthAgentClient *agent, const char *search, const char *hosts);
 
+/* Have a guest that boots add swap of @size bytes in its memory. */
+void berth_agent_client_set_swap(BerthAgentClient *agent, guint64 size);
+
 /* Send a session's frame to the guest as @stream. */
 void berth_agent_client_send(BerthAgentClient *agent, const WireFrame *frame, guint32 stream);
 /* Send a session's frame without payload. */

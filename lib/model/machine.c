@@ -73,6 +73,7 @@ static const BerthField machine_fields[] = {
     {"stop-timeout", BERTH_FIELD_UINT, MEMBER(stop_timeout_sec), "30"},
     {"idle", BERTH_FIELD_WORD, MEMBER(idle), "never", .words = berth_idle_words},
     {"idle-timeout", BERTH_FIELD_UINT, MEMBER(idle_timeout_sec), "60", 1},
+    {"swap", BERTH_FIELD_SIZE, MEMBER(swap), "0"},
     {NULL},
 };
 
@@ -267,6 +268,7 @@ BerthMachine *berth_machine_new(const BerthDistro *distro, const BerthSettings *
     machine->stop_timeout_sec = settings->stop_timeout_sec;
     machine->idle = settings->idle;
     machine->idle_timeout_sec = settings->idle_timeout_sec;
+    machine->swap = settings->swap;
 
     BerthAccess access = {0};
     if (!berth_machine_access(machine, machine->host_allowed, &access, error))

@@ -103,6 +103,7 @@ typedef struct {
     guint init_timeout_sec;
     guint stop_timeout_sec;
     guint idle; /* BerthIdleAction */
+    guint64 swap; /* in the guest's memory, bytes; 0: none */
     guint idle_timeout_sec;
 } BerthMachine;
 

@@ -45,6 +45,9 @@ const BerthField berth_settings_fields[] = {
      .help = "what runs the guest's processor; auto uses KVM where it is proven to work"},
     {"memory", BERTH_FIELD_SIZE, offsetof(BerthSettings, memory), "0", 0, 4 * TIB,
      .help = "the most memory a distro may use; 0 is half of the host's, at most 8G"},
+    {"swap", BERTH_FIELD_SIZE, offsetof(BerthSettings, swap), "1G", 0, 4 * TIB,
+     .help = "compressed swap (zram) in a distro's memory, which holds about three times as much; "
+             "0 is none"},
     {"cpus", BERTH_FIELD_UINT, offsetof(BerthSettings, cpus), "0", 0, 255,
      .help = "processors of a distro; 0 is all of the host's"},
     {"disk-size", BERTH_FIELD_SIZE, offsetof(BerthSettings, disk_size), "1T", 64 * MIB, 16 * TIB,

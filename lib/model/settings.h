@@ -26,6 +26,7 @@ typedef enum { BERTH_IDLE_SUSPEND, BERTH_IDLE_STOP, BERTH_IDLE_NEVER } BerthIdle
 typedef struct {
     guint accel;            /* BerthAccel */
     guint64 memory;         /* of the guest, bytes; 0: half of the host's, at most 8 GiB */
+    guint64 swap;           /* in a distro's memory, compressed, bytes; 0: none */
     guint cpus;             /* 0: all of the host's */
     guint64 disk_size;      /* apparent size of a new image, bytes */
     char *distro_list;      /* URL of the public list of distros to install; or NULL */

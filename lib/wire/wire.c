@@ -19,7 +19,7 @@ static const char *const type_names[] = {
     [WIRE_MORE] = "MORE",     [WIRE_TAKEN] = "TAKEN",   [WIRE_CALL] = "CALL",
     [WIRE_FREEZE] = "FREEZE", [WIRE_FROZEN] = "FROZEN", [WIRE_RELEASE] = "RELEASE",
     [WIRE_THAW] = "THAW",
-    [WIRE_RECLAIM] = "RECLAIM", [WIRE_RECLAIMED] = "RECLAIMED",
+    [WIRE_RECLAIM] = "RECLAIM", [WIRE_RECLAIMED] = "RECLAIMED", [WIRE_SWAP] = "SWAP",
 };
 
 const char *wire_type_name(uint8_t type)

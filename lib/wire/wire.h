@@ -132,6 +132,8 @@ typedef enum {
     WIRE_RELEASE =
         11,           /* no payload; send berth-share requests again, but let no process continue */
     WIRE_UNSHARE = 7, /* no payload; the shares will not be served any more */
+    WIRE_SWAP = 15,    /* size:u64 bytes; add compressed swap in memory (zram). Once, right after the
+                          first NAMES */
     WIRE_RECLAIM = 14, /* urgent:u8 (0, 1); give memory that the distro does not need back to the
                           host, unless it is busy; if urgent in any case, and more. One at a time */
 

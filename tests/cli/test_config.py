@@ -91,13 +91,13 @@ def test_wrong_words(berth, words):
 def test_names_of_wsl(berth):
     assert berth("config", "set", "processors", "2").ok().startswith(f"cpus = 2 in [berth] of {berth.config}: ")
     for word, key, value, own in (("wsl2.localhostForwarding", "ports", "false", "false"), ("WSL2.MEMORY", "memory", "1GB", f"{1 << 30}"),
-                                  ("kernelBootTimeout", "boot-timeout", "30001", "31"), ("vmIdleTimeout", "idle-timeout", "60000", "60"), ("experimental.ignoredPorts", "ports-ignore", "22,80", "22,80")):
+                                  ("swap", "swap", "0", "0"), ("wsl2.swap", "swap", "8GB", f"{8 << 30}"), ("kernelBootTimeout", "boot-timeout", "30001", "31"), ("vmIdleTimeout", "idle-timeout", "60000", "60"), ("experimental.ignoredPorts", "ports-ignore", "22,80", "22,80")):
         berth("config", "set", word, value).ok()
         assert berth("config", "get", key).ok() == berth("config", "get", word).ok() == f"{own}\n"
     berth("config", "unset", "wsl2.processors").ok()
     assert "cpus" not in berth.config.read_text() and "boot-timeout = 31\n" in berth.config.read_text()
     before = berth.config.read_text()
-    for words in (["set", "swapFile", "1"], ["get", "wsl2.swap"]):
+    for words in (["set", "swapFile", "1"], ["get", "wsl2.dnsProxy"]):
         berth("config", *words).failed(1, "config.wsl", "berth has no setting like WSL's")
     berth("config", "set", "general.processors", "1").failed(1, "config.key", hint=False)
     assert berth.config.read_text() == before

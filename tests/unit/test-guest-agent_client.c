@@ -328,6 +328,7 @@ static void test_reclaim(Fixture *fixture, gconstpointer data)
     g_assert_cmpint(read(fixture->guest, config, sizeof(config)), >, 0);
     berth_agent_client_reclaim(fixture->agent, false);
     berth_agent_client_reclaim(fixture->agent, true);
+    berth_agent_client_set_swap(fixture->agent, G_GUINT64_CONSTANT(3) << 40);
     WireBuffer buffer = {0};
     ssize_t size = read(fixture->guest, wire_buffer_reserve(&buffer, 4096), 4096);
     wire_buffer_added(&buffer, (size_t)MAX(size, 0));
@@ -341,6 +342,13 @@ static void test_reclaim(Fixture *fixture, gconstpointer data)
         g_assert_true(wire_reader_done(&reader));
         wire_buffer_consume(&buffer, WIRE_HEADER_SIZE + frame.size);
     }
+    WireFrame swap;
+    WireReader size_reader;
+    g_assert_cmpint(wire_frame_peek(&buffer, &swap), ==, 1);
+    g_assert_cmpuint(swap.type, ==, WIRE_SWAP);
+    wire_reader_init(&size_reader, &swap);
+    g_assert_cmpuint(wire_get_u64(&size_reader), ==, G_GUINT64_CONSTANT(3) << 40);
+    g_assert_true(wire_reader_done(&size_reader));
     wire_buffer_clear(&buffer);
     for (guint8 busy = 0; busy < 2; busy++) {
         size_t begin = wire_frame_begin(&buffer, WIRE_RECLAIMED, 0, 0);

@@ -55,3 +55,31 @@ def test_deleted_files(quick, distro):
     full = disk.stat().st_blocks * 512
     quick.shell(distro, "rm /root/file /run/part")
     eventually(lambda: full - disk.stat().st_blocks * 512 > 190 * MIB, what="the space of a deleted file")
+
+
+def swaps(host, name):
+    """Device, size in KiB and priority of each."""
+    rows = [line.split() for line in host.shell(name, "cat /proc/swaps").stdout.splitlines()[1:]]
+    return [(row[0], int(row[2]), row[4]) for row in rows]
+
+
+def test_swap_in_memory(quick, distro):
+    """1 GiB unless the user wants another size, in a device that leaves zram0 to the distro."""
+    assert swaps(quick, distro) == [("/dev/zram1", (1 << 20) - 4, "100")]
+    assert quick.shell(distro, "cat /sys/block/zram0/disksize").stdout == "0\n"
+    for size, found in (("64M", [("/dev/zram1", (64 << 10) - 4, "100")]), ("0", [])):
+        quick("config", "set", "-d", distro, "swap", size)
+        quick("terminate", distro)
+        assert swaps(quick, distro) == found
+    quick("config", "unset", "-d", distro, "swap")
+
+
+def test_memory_of_processes_that_does_not_fit(quick, monkeypatch):
+    """A process that takes more than the guest's memory goes on, since what it has compresses well."""
+    quick("import", "--no-user", "small", required("BERTH_TEST_BUSYBOX"))
+    monkeypatch.setitem(quick.environment, "BERTH_MEMORY", "256M")
+    script = "mkdir -p /m && mount -t tmpfs -o size=400m t /m && dd if=/dev/zero of=/m/f bs=1M count=350 2>/dev/null && wc -c </m/f"
+    assert quick.shell("small", script).stdout.strip() == str(350 << 20)
+    used = int(quick.shell("small", "tail -n 1 /proc/swaps").stdout.split()[3])
+    assert used > 50 << 10
+    quick("unregister", "small")

@@ -328,6 +328,8 @@ static void handle_frame(Agent *agent, const WireFrame *frame)
         host_tasks_release(&agent->tasks);
     else if (frame->type == WIRE_THAW)
         host_tasks_thaw(&agent->tasks);
+    else if (frame->type == WIRE_SWAP)
+        follow_host_swap(agent->options, frame);
     else if (frame->type == WIRE_RECLAIM)
         host_tasks_reclaim(&agent->tasks, frame);
     else if (frame->type == WIRE_CLOCK)

@@ -7,6 +7,7 @@
 #include "os/config.h"
 #include "os/interface.h"
 #include "os/log.h"
+#include "os/swap.h"
 #include "share/berthpath.h"
 
 #include <string.h>
@@ -48,6 +49,19 @@ void follow_host_route(const AgentOptions *options, const WireFrame *frame)
     const char *gateway6 = wire_get_string(&reader);
     if (wire_reader_done(&reader) && options->in_machine)
         network_route6(gateway6);
+}
+
+void follow_host_swap(const AgentOptions *options, const WireFrame *frame)
+{
+    WireReader reader;
+    const char *what = "";
+    wire_reader_init(&reader, frame);
+    uint64_t size = wire_get_u64(&reader);
+    if (!wire_reader_done(&reader) || !options->in_machine)
+        return;
+    int result = swap_add(size, &what);
+    if (result < 0)
+        log_line("cannot add swap: %s: %s", what, strerror(-result));
 }
 
 void follow_host_shares(const AgentOptions *options, const WireFrame *frame)

@@ -290,6 +290,8 @@ void berth_instance_boot_guest(BerthInstance *instance)
                                          berth_host_route_has_default(instance->route),
                                          &agent_events, instance);
     send_names(instance);
+    if (instance->machine->swap > 0 && !instance->machine->rescue)
+        berth_agent_client_set_swap(life->agent, instance->machine->swap);
     berth_instance_set_timer(instance, instance->machine->boot_timeout_sec * 1000, on_boot_timeout);
 }
 
