@@ -16,9 +16,9 @@ bool berth_check_name(const char *name, GError **error);
  * another command works on it, as for all functions below. */
 bool berth_unregister(Berth *berth, const char *name, GError **error);
 
-/* Clone the stopped distro @source as @name. The disks share blocks if the host's file system can;
+/* Clone the distro @source as @name; one that runs stands still meanwhile. The disks share blocks if the host's file system can;
  * the clone creates a machine-id and host keys of its own at its first start. Errors: also
- * "name.invalid", "registry.exists", "instance.running", "clone.*". */
+ * "name.invalid", "registry.exists", "suspend.*", "clone.*". */
 bool berth_clone(Berth *berth, const char *source, const char *name, BerthWorkFunc progress,
                  gpointer user_data, GError **error);
 

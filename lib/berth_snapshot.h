@@ -21,7 +21,7 @@ typedef struct {
 
 /* Take a snapshot of the distro @name, called @tag, or by the local time if NULL. A running distro
  * stands still meanwhile, and its users wait. *@ret_tag: free with g_free. Errors: "distro.not-found", "distro.busy";
- * "snapshot.tag", "snapshot.exists", "snapshot.no-space", "snapshot.written", "snapshot.*";
+ * "snapshot.tag", "snapshot.exists", "snapshot.no-space", "disk.written", "snapshot.*";
  * "suspend.busy", "suspend.*". */
 bool berth_snapshot_take(Berth *berth, const char *name, const char *tag,
                          const BerthSnapshotFuncs *funcs, char **ret_tag, GError **error);

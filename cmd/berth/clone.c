@@ -24,8 +24,10 @@ const Command command_clone = {
     .completes = "distro",
     .summary = "Make a second distro with the same content",
     .details =
-        "SOURCE must be stopped. Where the host's file system can share blocks, this takes no\n"
-        "time and no space. The clone has a machine-id and ssh host keys of its own.",
+        "Where the host's file system can share blocks, this takes no time and no space. A SOURCE\n"
+        "that runs writes its files to the disk and stands still meanwhile: its programs and\n"
+        "connections go on afterwards, and what wants it waits. The clone is stopped, and has a\n"
+        "machine-id and ssh host keys of its own.",
     .min_arguments = 2,
     .max_arguments = 2,
     .run = run,

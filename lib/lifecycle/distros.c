@@ -2,6 +2,7 @@
 #include "distros.h"
 
 #include "autostart.h"
+#include "held.h"
 #include "reach.h"
 #include "ssh.h"
 #include "stop.h"
@@ -168,10 +169,15 @@ bool berth_distros_clone(Berth *berth, const char *source, const char *name, Ber
 {
     const BerthWatch watch = {progress, user_data};
     g_autoptr(BerthDistro) distro = NULL;
+    g_auto(BerthHeld) held = BERTH_HELD_INIT;
     g_autoptr(BerthClaim) claim =
-        berth_handle_claim_stopped(berth, source, BERTH_WORK_CLONE, &distro, error);
-    return claim != NULL && refreshed(berth, berth_manage_clone(berth->layout, berth->registry,
-                                                                distro, name, &watch, error));
+        berth_handle_claim(berth, source, BERTH_WORK_CLONE, &distro, error);
+    if (claim == NULL || !berth_held_connect(&held, berth, distro, error))
+        return false;
+    bool ok = refreshed(berth, berth_manage_clone(berth->layout, berth->registry, distro, name,
+                                                  berth_held_disk(&held), &watch, error));
+    gint64 pause_usec;
+    return berth_held_end(&held, &pause_usec, ok ? error : NULL) && ok;
 }
 
 /* Whether another distro is called @name: then its unit is none of ours. */

@@ -60,8 +60,8 @@ bool berth_distros_discard(Berth *berth, BerthClaim *claim, const BerthDistro *d
 /* Stop @name by force and delete it with its disk. */
 bool berth_distros_unregister(Berth *berth, const char *name, GError **error);
 
-/* Clone the stopped distro @source as @name. Errors: "name.invalid", "registry.exists",
- * "instance.running", "clone.*". */
+/* Clone the distro @source as @name; one that runs stands still meanwhile. Errors: "name.invalid",
+ * "registry.exists", "suspend.*", "clone.*". */
 bool berth_distros_clone(Berth *berth, const char *source, const char *name, BerthWorkFunc progress,
                          gpointer user_data, GError **error);
 

@@ -1,105 +1,40 @@
 /* SPDX-License-Identifier: MIT */
 #include "snapshots.h"
 
-#include "reach.h"
+#include "held.h"
 #include "stop.h"
 
 #include "base/error.h"
-#include "base/fd.h"
 #include "instance/client/runtime.h"
-#include "instance/control/hello.h"
 
 #include <string.h>
 #include <sys/stat.h>
 
-#define HOLD_ANSWER_SEC 90 /* the keeper answers sooner, however slow the guest is */
-#define STAT_BLOCK      G_GUINT64_CONSTANT(512) /* the unit of st_blocks on every file system */
+#define STAT_BLOCK G_GUINT64_CONSTANT(512) /* the unit of st_blocks on every file system */
 
 /* --- taking ----------------------------------------------------------------------------------- */
 
-/* One snapshot. */
-typedef struct {
-    Berth *berth;
-    const BerthDistro *distro;
-    BerthClaim *claim;
-    const char *tag;
-    const BerthSnapshotWatch *watch;
-    int keeper; /* the connection, which holds the distro; or -1 */
-    bool released;
-} Taking;
-
-static bool release(gpointer user_data, GError **error)
-{
-    Taking *taking = user_data;
-    taking->released = true;
-    return berth_request_release(taking->keeper, error);
-}
-
-static bool take(Taking *taking, BerthSnapshot **ret_snapshot, GError **error)
-{
-    const BerthSnapshotHold hold = {release, taking};
-    return berth_manage_snapshot(taking->berth->registry, taking->claim, taking->distro,
-                                 taking->tag, taking->keeper >= 0 ? &hold : NULL, taking->watch,
-                                 ret_snapshot, error);
-}
-
 /* Say how long the distro did nothing because of the snapshot. */
-static void notice_pause(const Taking *taking, gint64 usec)
+static void notice_pause(const BerthDistro *distro, const BerthSnapshotWatch *watch, gint64 usec)
 {
-    g_autofree char *line = g_strdup_printf("%s stood still for %.2f s", taking->distro->name,
-                                            (double)usec / G_USEC_PER_SEC);
-    if (taking->watch->notice != NULL)
-        taking->watch->notice(line, taking->watch->user_data);
+    g_autofree char *line =
+        g_strdup_printf("%s stood still for %.2f s", distro->name, (double)usec / G_USEC_PER_SEC);
+    if (watch->notice != NULL && usec > 0)
+        watch->notice(line, watch->user_data);
 }
 
-/* Wait until the distro, which was awake, goes on; it may also be stopped then. */
-static bool await_awake(const Taking *taking, const BerthSnapshot *snapshot, GError **error)
+/* Wait until the distro goes on, also if there is no @snapshot. */
+static bool go_on(BerthHeld *held, const BerthSnapshot *snapshot, const BerthSnapshotWatch *watch,
+                  GError **error)
 {
     g_autoptr(GError) problem = NULL;
-    if (berth_request_wait(taking->keeper, &taking->berth->waiting, &problem) ||
-        berth_runtime_is_gone(problem))
+    gint64 pause_usec;
+    if (berth_held_end(held, &pause_usec, &problem)) {
+        notice_pause(held->distro, watch, snapshot != NULL ? pause_usec : 0);
         return true;
+    }
     if (snapshot != NULL)
         g_prefix_error(&problem, "the snapshot %s was taken, but: ", snapshot->tag);
-    g_propagate_error(error, g_steal_pointer(&problem));
-    return false;
-}
-
-/* Take the snapshot while the distro is held, and let it go on, also if there is none. */
-static bool take_held(Taking *taking, BerthSnapshot **ret_snapshot, GError **error)
-{
-    g_autoptr(BerthSnapshot) snapshot = NULL;
-    bool was_awake;
-    if (!berth_manage_check_snapshot(taking->berth->registry, taking->distro, taking->tag, error) ||
-        !berth_request_hold(taking->keeper, &taking->berth->waiting, &was_awake, error))
-        return false;
-    gint64 began_usec = g_get_monotonic_time();
-    bool taken = take(taking, &snapshot, error);
-    if (!taking->released)
-        berth_request_release(taking->keeper, NULL);
-    if (was_awake && !await_awake(taking, snapshot, taken ? error : NULL))
-        return false;
-    if (!taken)
-        return false;
-    if (was_awake)
-        notice_pause(taking, g_get_monotonic_time() - began_usec);
-    *ret_snapshot = g_steal_pointer(&snapshot);
-    return true;
-}
-
-static bool take_running(Taking *taking, BerthSnapshot **ret_snapshot, GError **error)
-{
-    g_autoptr(GError) problem = NULL;
-    berth_autofd int keeper = berth_reach_connect(taking->berth, taking->distro, &problem);
-    bool ok = false;
-    if (keeper >= 0) {
-        berth_reach_limit_waiting(keeper, HOLD_ANSWER_SEC);
-        taking->keeper = keeper;
-        ok = take_held(taking, ret_snapshot, &problem);
-    }
-    if (ok)
-        return true;
-    berth_hello_name_distro(&problem, taking->distro->name);
     g_propagate_error(error, g_steal_pointer(&problem));
     return false;
 }
@@ -111,19 +46,15 @@ bool berth_snapshots_take(Berth *berth, const char *name, const char *tag,
         return false;
     g_autoptr(BerthDistro) distro = NULL;
     g_autoptr(BerthSnapshot) snapshot = NULL;
+    g_auto(BerthHeld) held = BERTH_HELD_INIT;
     g_autoptr(BerthClaim) claim =
         berth_handle_claim(berth, name, BERTH_WORK_SNAPSHOT, &distro, error);
-    if (claim == NULL || berth_handle_runtime(berth, error) == NULL)
+    if (claim == NULL || berth_handle_runtime(berth, error) == NULL ||
+        !berth_held_connect(&held, berth, distro, error))
         return false;
-    g_autoptr(GError) problem = NULL;
-    Taking taking = {berth, distro, claim, tag, watch, -1, false};
-    bool stopped =
-        berth_runtime_require_stopped(berth->layout->runtime, distro->id, distro->name, &problem);
-    if (!stopped && strcmp(berth_error_id(problem), "instance.running") != 0) {
-        g_propagate_error(error, g_steal_pointer(&problem));
-        return false;
-    }
-    if (!(stopped ? take(&taking, &snapshot, error) : take_running(&taking, &snapshot, error)))
+    bool taken = berth_manage_snapshot(berth->registry, claim, distro, tag, berth_held_disk(&held),
+                                       watch, &snapshot, error);
+    if (!go_on(&held, snapshot, watch, taken ? error : NULL) || !taken)
         return false;
     *ret_tag = g_strdup(snapshot->tag);
     return true;

@@ -2,6 +2,7 @@
 #include "throwaway.h"
 
 #include "distros.h"
+#include "held.h"
 #include "reach.h"
 
 #include "base/error.h"
@@ -53,16 +54,18 @@ static int wait_for_turn(const BerthThrowaway *clone, const BerthDistro *templat
     return result == 0 ? berth_fd_steal(&fd) : -1;
 }
 
-/* The claim makes sure that the template stays stopped while it is copied. */
+/* The claim makes sure that a stopped template stays so while it is copied. */
 static bool copy_template(BerthThrowaway *clone, const char *name, GError **error)
 {
     Berth *berth = clone->berth;
     g_autoptr(BerthDistro) template = NULL;
+    g_auto(BerthHeld) held = BERTH_HELD_INIT;
     g_autoptr(BerthClaim) claim =
-        berth_handle_claim_stopped(berth, name, BERTH_WORK_CLONE, &template, error);
-    return claim != NULL &&
-           berth_manage_clone_throwaway(berth->layout, berth->registry, template, &clone->watch,
-                                        &clone->claim, &clone->distro, error);
+        berth_handle_claim(berth, name, BERTH_WORK_CLONE, &template, error);
+    return claim != NULL && berth_held_connect(&held, berth, template, error) &&
+           berth_manage_clone_throwaway(berth->layout, berth->registry, template,
+                                        berth_held_disk(&held), &clone->watch, &clone->claim,
+                                        &clone->distro, error);
 }
 
 BerthThrowaway *berth_throwaway_make(Berth *berth, const char *template, BerthWorkFunc progress,

@@ -20,9 +20,9 @@ G_BEGIN_DECLS
 
 typedef struct BerthThrowaway BerthThrowaway;
 
-/* Clone the stopped distro @template (NULL: the default one). Processes that clone the same one
+/* Clone the distro @template (NULL: the default one). Processes that clone the same one
  * wait for each other. Until the end of the clone, waiting requests of @berth also call @progress,
- * which returns false to cancel. Errors: "distro.*", "instance.running", "clone.*". */
+ * which returns false to cancel. Errors: "distro.*", "suspend.*", "clone.*". */
 BerthThrowaway *berth_throwaway_make(Berth *berth, const char *template, BerthWorkFunc progress,
                                      gpointer user_data, GError **error);
 

@@ -6,7 +6,6 @@
 #include "cloud_seed.h"
 #include "disk/file/copy.h"
 #include "disk/file/temp.h"
-#include "hold.h"
 #include "watch.h"
 
 static BerthDistro *make_row(const BerthLayout *layout, const BerthDistro *source, const char *name)
@@ -21,53 +20,67 @@ static BerthDistro *make_row(const BerthLayout *layout, const BerthDistro *sourc
     return distro;
 }
 
-static bool copy_disk(const BerthLayout *layout, const BerthDistro *source,
-                      const BerthDistro *distro, const BerthWatch *watch, GError **error)
+/* What is cloned. */
+typedef struct {
+    const BerthLayout *layout;
+    BerthRegistry *registry;
+    const BerthDistro *distro;
+    const BerthDiskHold *hold;
+    const BerthWatch *watch;
+} Source;
+
+static bool copy_disk(const Source *source, const BerthDistro *distro, GError **error)
 {
-    g_autofree char *directory = berth_layout_distro(layout, distro->id);
+    struct stat before = {0};
+    g_autofree char *directory = berth_layout_distro(source->layout, distro->id);
     if (!berth_layout_make(directory, error))
         return false;
-    berth_autofd int input = berth_hold_open(source, BERTH_HOLD_READ, "clone.open", error);
     g_autoptr(BerthTemp) temp =
-        input >= 0 ? berth_temp_new_for("clone", distro->disk, BERTH_TEMP_DEFAULT, error) : NULL;
-    return temp != NULL &&
-           berth_copy(input, berth_temp_fd(temp), "clone", source->disk, berth_watch_progress,
-                      (gpointer)watch, NULL, error) &&
+        berth_temp_new_for("clone", distro->disk, BERTH_TEMP_DEFAULT, error);
+    berth_autofd int input = temp != NULL ? berth_hold_begin_copy(source->distro, source->hold,
+                                                                  "clone.open", &before, error)
+                                          : -1;
+    return input >= 0 &&
+           berth_copy(input, berth_temp_fd(temp), "clone", source->distro->disk,
+                      berth_watch_progress, (gpointer)source->watch, NULL, error) &&
+           berth_hold_end_copy(input, source->distro, source->hold, &before, error) &&
            berth_temp_commit(temp, error);
 }
 
 /* Give @distro, whose name and id are claimed, the disk of @source, and register it. */
-static bool fill(const BerthLayout *layout, BerthRegistry *registry, const BerthDistro *source,
-                 const BerthDistro *distro, const BerthWatch *watch, GError **error)
+static bool fill(const Source *source, const BerthDistro *distro, GError **error)
 {
-    return copy_disk(layout, source, distro, watch, error) &&
-           berth_cloud_seed_copy(layout, source->id, distro->id, error) &&
-           berth_registry_insert(registry, distro, error);
+    return copy_disk(source, distro, error) &&
+           berth_cloud_seed_copy(source->layout, source->distro->id, distro->id, error) &&
+           berth_registry_insert(source->registry, distro, error);
 }
 
 bool berth_manage_clone(const BerthLayout *layout, BerthRegistry *registry,
-                        const BerthDistro *source, const char *name, const BerthWatch *watch,
-                        GError **error)
+                        const BerthDistro *source, const char *name, const BerthDiskHold *hold,
+                        const BerthWatch *watch, GError **error)
 {
     if (!berth_distro_check_name(name, error))
         return false;
+    const Source from = {layout, registry, source, hold, watch};
     g_autoptr(BerthDistro) distro = make_row(layout, source, name);
     g_autoptr(BerthClaim) claim =
         berth_claim_name(layout, registry, name, distro->id, BERTH_WORK_CLONE, error);
-    return claim != NULL && fill(layout, registry, source, distro, watch, error);
+    return claim != NULL && fill(&from, distro, error);
 }
 
 bool berth_manage_clone_throwaway(const BerthLayout *layout, BerthRegistry *registry,
-                                  const BerthDistro *source, const BerthWatch *watch,
-                                  BerthClaim **ret_claim, BerthDistro **ret_clone, GError **error)
+                                  const BerthDistro *source, const BerthDiskHold *hold,
+                                  const BerthWatch *watch, BerthClaim **ret_claim,
+                                  BerthDistro **ret_clone, GError **error)
 {
+    const Source from = {layout, registry, source, hold, watch};
     g_autoptr(BerthDistro) distro = make_row(layout, source, source->name);
     g_free(distro->name);
     distro->name = berth_distro_clone_name(source->name, distro->id);
     distro->template = g_strdup(berth_distro_settings_name(source));
     g_autoptr(BerthClaim) claim =
         berth_claim_name(layout, registry, distro->name, distro->id, BERTH_WORK_RUN, error);
-    if (claim == NULL || !fill(layout, registry, source, distro, watch, error))
+    if (claim == NULL || !fill(&from, distro, error))
         return false;
     *ret_claim = g_steal_pointer(&claim);
     *ret_clone = g_steal_pointer(&distro);

@@ -12,23 +12,25 @@
 #pragma once
 
 #include "claim.h"
+#include "hold.h"
 #include "work.h"
 
 G_BEGIN_DECLS
 
-/* Clone @source, which the caller has claimed and found stopped, as @name. A failure leaves
- * nothing. Errors: "name.invalid", "registry.exists", "distro.busy"; those of disk/file/copy.h and
- * disk/file/temp.h, "clone.*". */
+/* Clone @source, which the caller has claimed and found stopped or, with @hold, running, as @name.
+ * A failure leaves nothing. Errors: "name.invalid", "registry.exists", "distro.busy"; those of
+ * hold.h, disk/file/copy.h and disk/file/temp.h, "clone.*". */
 bool berth_manage_clone(const BerthLayout *layout, BerthRegistry *registry,
-                        const BerthDistro *source, const char *name, const BerthWatch *watch,
-                        GError **error);
+                        const BerthDistro *source, const char *name, const BerthDiskHold *hold,
+                        const BerthWatch *watch, GError **error);
 
 /* Clone @source likewise as a throw-away clone, with a name of its own. *@ret_claim, for
  * BERTH_WORK_RUN, is to be held until the clone is removed (berth_manage_remove): one without a
  * holder is left over. Free *@ret_clone with berth_distro_free. */
 bool berth_manage_clone_throwaway(const BerthLayout *layout, BerthRegistry *registry,
-                                  const BerthDistro *source, const BerthWatch *watch,
-                                  BerthClaim **ret_claim, BerthDistro **ret_clone, GError **error);
+                                  const BerthDistro *source, const BerthDiskHold *hold,
+                                  const BerthWatch *watch, BerthClaim **ret_claim,
+                                  BerthDistro **ret_clone, GError **error);
 
 /* Call @distro, which the caller has claimed, @name.
  * Errors: "name.invalid", "registry.exists", "distro.busy". */

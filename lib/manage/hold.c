@@ -220,6 +220,42 @@ int berth_hold_open(const BerthDistro *distro, BerthHold hold, const char *step,
     return -1;
 }
 
+int berth_hold_begin_copy(const BerthDistro *distro, const BerthDiskHold *hold, const char *step,
+                          struct stat *ret_before, GError **error)
+{
+    if (hold == NULL)
+        return berth_hold_open(distro, BERTH_HOLD_READ, step, error);
+    if (!hold->begin(hold->user_data, error))
+        return -1;
+    berth_autofd int fd = open(distro->disk, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
+    if (fd >= 0 && fstat(fd, ret_before) == 0)
+        return berth_fd_steal(&fd);
+    berth_error_set_errno(error, errno, step, "%s", distro->disk);
+    return -1;
+}
+
+/* Every write changes the time. */
+static bool is_unwritten(int fd, const struct stat *before)
+{
+    struct stat after;
+    return fstat(fd, &after) == 0 && after.st_size == before->st_size &&
+           after.st_mtim.tv_sec == before->st_mtim.tv_sec &&
+           after.st_mtim.tv_nsec == before->st_mtim.tv_nsec;
+}
+
+bool berth_hold_end_copy(int fd, const BerthDistro *distro, const BerthDiskHold *hold,
+                         const struct stat *before, GError **error)
+{
+    if (hold == NULL)
+        return true;
+    if (is_unwritten(fd, before))
+        return hold->release(hold->user_data, error);
+    berth_error_set(error, BERTH_ERROR_BUSY, "disk.written",
+                    "find the program that has it open: fuser -v FILE",
+                    "%s was written while it was copied", distro->disk);
+    return false;
+}
+
 bool berth_hold_pass(int *fd, const BerthDistro *distro, GError **error)
 {
     g_autofree char *path = g_strdup_printf("/proc/self/fd/%d", *fd);

@@ -22,6 +22,7 @@
 
 #include "model/distro.h"
 
+#include <sys/stat.h>
 #include <sys/types.h>
 
 G_BEGIN_DECLS
@@ -36,6 +37,25 @@ typedef enum {
  * process does, "distro.changed" if the file at the disk's path was just replaced; errno's,
  * "<step>.*". */
 int berth_hold_open(const BerthDistro *distro, BerthHold hold, const char *step, GError **error);
+
+/* A running distro whose disk is copied: its keeper has the lock. The functions block. */
+typedef struct {
+    /* Have nothing write the disk. Errors: those of berth_request_hold. */
+    bool (*begin)(gpointer user_data, GError **error);
+    /* It may be written again. False with an error if it may have been written before. */
+    bool (*release)(gpointer user_data, GError **error);
+    gpointer user_data;
+} BerthDiskHold;
+
+/* Open the disk of @distro for a copy of it: as berth_hold_open for BERTH_HOLD_READ; or, with
+ * @hold, after its begin. *@ret_before is for berth_hold_end_copy. */
+int berth_hold_begin_copy(const BerthDistro *distro, const BerthDiskHold *hold, const char *step,
+                          struct stat *ret_before, GError **error);
+
+/* The copy of @fd, opened so, is complete: release @hold, if there is one. Errors: its; and
+ * BERTH_ERROR_BUSY, "disk.written", if a program that has no lock has written the disk. */
+bool berth_hold_end_copy(int fd, const BerthDistro *distro, const BerthDiskHold *hold,
+                         const struct stat *before, GError **error);
 
 /* Replace *@fd, opened with BERTH_HOLD_WRITE, by a read-only one with a keeper's lock, without
  * unlocking in between. On failure *@fd is unchanged. Errors: errno's, "disk.lock.*". */

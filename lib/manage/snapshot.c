@@ -3,7 +3,6 @@
 
 #include "base/error.h"
 #include "base/fd.h"
-#include "hold.h"
 #include "snapshot_copy.h"
 
 #include <errno.h>
@@ -49,65 +48,22 @@ static BerthSnapshot *name_snapshot(const GPtrArray *snapshots, const BerthDistr
     return snapshot;
 }
 
-bool berth_manage_check_snapshot(BerthRegistry *registry, const BerthDistro *distro,
-                                 const char *tag, GError **error)
-{
-    g_autoptr(GPtrArray) snapshots = berth_registry_snapshots(registry, distro, error);
-    g_autoptr(BerthSnapshot) snapshot =
-        snapshots != NULL ? name_snapshot(snapshots, distro, tag, error) : NULL;
-    return snapshot != NULL;
-}
-
-/* The disk of a held distro is locked by its keeper. */
-static int open_disk(const BerthDistro *distro, const BerthSnapshotHold *hold, GError **error)
-{
-    if (hold == NULL)
-        return berth_hold_open(distro, BERTH_HOLD_READ, "snapshot.open", error);
-    int fd = open(distro->disk, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
-    if (fd < 0)
-        berth_error_set_errno(error, errno, "snapshot.open", "%s", distro->disk);
-    return fd;
-}
-
-/* Every write changes the time: a copy is whole if the disk has the same as before. */
-static bool check_unwritten(int disk, const struct stat *before, const BerthDistro *distro,
-                            GError **error)
-{
-    struct stat after;
-    if (fstat(disk, &after) == 0 && after.st_size == before->st_size &&
-        after.st_mtim.tv_sec == before->st_mtim.tv_sec &&
-        after.st_mtim.tv_nsec == before->st_mtim.tv_nsec)
-        return true;
-    berth_error_set(error, BERTH_ERROR_BUSY, "snapshot.written",
-                    "find the program that has it open: fuser -v FILE",
-                    "%s was written while it was copied", distro->disk);
-    return false;
-}
-
 static bool copy_disk(BerthClaim *claim, const BerthDistro *distro, const BerthSnapshot *snapshot,
-                      const BerthSnapshotHold *hold, const BerthSnapshotWatch *watch,
-                      GError **error)
+                      const BerthDiskHold *hold, const BerthSnapshotWatch *watch, GError **error)
 {
     struct stat before = {0};
     g_autofree char *file = berth_snapshot_file(snapshot, distro->disk);
-    berth_autofd int disk = open_disk(distro, hold, error);
-    g_autoptr(BerthTemp) temp =
-        disk >= 0 ? berth_temp_new_for("snapshot", file, BERTH_TEMP_DEFAULT, error) : NULL;
-    if (temp == NULL)
+    g_autoptr(BerthTemp) temp = berth_temp_new_for("snapshot", file, BERTH_TEMP_DEFAULT, error);
+    if (temp == NULL || !berth_claim_add_file(claim, file, berth_temp_fd(temp), error))
         return false;
-    if (fstat(disk, &before) < 0) {
-        berth_error_set_errno(error, errno, "snapshot.open", "%s", distro->disk);
-        return false;
-    }
-    return berth_claim_add_file(claim, file, berth_temp_fd(temp), error) &&
-           berth_snapshot_copy(disk, distro->disk, temp, "snapshot", watch, error) &&
-           (hold == NULL || (check_unwritten(disk, &before, distro, error) &&
-                             hold->release(hold->user_data, error))) &&
+    berth_autofd int disk = berth_hold_begin_copy(distro, hold, "snapshot.open", &before, error);
+    return disk >= 0 && berth_snapshot_copy(disk, distro->disk, temp, "snapshot", watch, error) &&
+           berth_hold_end_copy(disk, distro, hold, &before, error) &&
            berth_temp_commit(temp, error);
 }
 
 bool berth_manage_snapshot(BerthRegistry *registry, BerthClaim *claim, const BerthDistro *distro,
-                           const char *tag, const BerthSnapshotHold *hold,
+                           const char *tag, const BerthDiskHold *hold,
                            const BerthSnapshotWatch *watch, BerthSnapshot **ret_snapshot,
                            GError **error)
 {

@@ -8,6 +8,7 @@
 #pragma once
 
 #include "claim.h"
+#include "hold.h"
 #include "work.h"
 
 G_BEGIN_DECLS
@@ -18,28 +19,14 @@ typedef struct {
     gpointer user_data;
 } BerthSnapshotWatch;
 
-/* Of a distro whose keeper has the disk's lock, but lets nothing write it. */
-typedef struct {
-    /* Called once the disk is copied: it may be written again. False with an error if it was not
-     * held until then. */
-    bool (*release)(gpointer user_data, GError **error);
-    gpointer user_data;
-} BerthSnapshotHold;
-
 /* Take a snapshot of @distro, which the caller has claimed with @claim and found stopped; or, with
- * @hold, held. @tag NULL: named by the local time. *@ret_snapshot: free with
- * berth_snapshot_free. Errors: "snapshot.tag"; BERTH_ERROR_EXISTS, "snapshot.exists";
- * BERTH_ERROR_BUSY, "snapshot.written", if the disk of a held distro was written all the same, by
- * another program; those of snapshot_copy.h, hold.h and disk/file/temp.h, "snapshot.*". */
+ * @hold, running. @tag NULL: named by the local time. *@ret_snapshot: free with
+ * berth_snapshot_free. Errors: "snapshot.tag"; BERTH_ERROR_EXISTS, "snapshot.exists"; those of
+ * snapshot_copy.h, hold.h and disk/file/temp.h, "snapshot.*". */
 bool berth_manage_snapshot(BerthRegistry *registry, BerthClaim *claim, const BerthDistro *distro,
-                           const char *tag, const BerthSnapshotHold *hold,
+                           const char *tag, const BerthDiskHold *hold,
                            const BerthSnapshotWatch *watch, BerthSnapshot **ret_snapshot,
                            GError **error);
-
-/* Check that @distro may have a further snapshot called @tag, or NULL, before it is held for one.
- * Errors: "snapshot.tag", "snapshot.exists". */
-bool berth_manage_check_snapshot(BerthRegistry *registry, const BerthDistro *distro,
-                                 const char *tag, GError **error);
 
 /* Remove the snapshots @tags of @distro, which the caller has claimed with @claim; it may run. None
  * is removed if one does not exist. Errors: BERTH_ERROR_NOT_FOUND, "snapshot.not-found". */

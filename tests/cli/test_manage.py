@@ -131,10 +131,27 @@ def test_clone_refusals(box, rootfs):
     box("clone", "none", "x").failed(1, "distro.not-found", "clone none: ")
     box("clone", "box", "a b").failed(1, "name.invalid")
     box("clone", "box").failed(2, "usage.arguments")
-    box("start", "box").ok()
-    result = box("clone", "box", "x").failed(1, "instance.running", "clone box: box is running")
-    assert "berth terminate box" in result.hint
+    box("start", "box", env={"FAKE_QEMU_MODE": "no-stop"}).ok()
+    box("clone", "box", "OTHER").failed(1, "registry.exists", "clone box: there is a distro called other")
+    assert "continues" not in box("logs", "box").ok()  # it did not stand still for that
+    box("clone", "box", "x").failed(1, "qmp.command", "clone box: ", "Cannot stop", hint=False)
+    assert box("run", "--", "echo", "on").ok() == "on\n"
     assert sorted(box.names()) == ["box", "other"] and box.left_over() == []
+
+
+@pytest.mark.parametrize("first", [None, "suspend"])
+def test_clone_of_a_running_distro(box, first):
+    """It goes on as it was, and the clone is a distro as any other."""
+    box("start", "box").ok()
+    if first is not None:
+        box(first, "box").ok()
+    before = box.info("box")["state"]
+    assert box("clone", "box", "twin").ok() == ""
+    assert (box.info("box")["state"], box.info("twin")["state"]) == (before, "stopped")
+    assert len(box.qemus()) == 1
+    check(Path(box.info("twin")["disk"]))
+    assert box("run", "-d", "twin", "--", "echo", "twin").ok() == "twin\n"
+    assert box("run", "--", "echo", "on").ok() == "on\n"
 
 
 def test_clone_without_space(box):

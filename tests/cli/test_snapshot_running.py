@@ -175,7 +175,7 @@ def test_disk_that_is_written_while_it_copies(running):
     with open(disk(running), "r+b") as image:
         image.seek(100 << 20)
         image.write(b"x")
-    go_on(running, process).failed(1, "snapshot.written", "was written while it was copied")
+    go_on(running, process).failed(1, "disk.written", "was written while it was copied")
     assert state(running) == "suspended" and tags(running) == [] and len(clean_up(running)) == 1
 
 

@@ -164,11 +164,20 @@ def test_template_that_is_isolated_stays_so(box, clone):
 
 # --- refusals -------------------------------------------------------------------------------------
 
-def test_template_that_runs_is_refused(box):
-    box("start", "box").ok()
-    result = box("run", "--rm", "--", "true").failed(125, "instance.running", "box is running")
-    assert result.hint == "stop it first: berth terminate box"
-    assert gone(box)
+def test_template_that_runs_goes_on(box):
+    program = box.start("run", "--", "cat", stdin=subprocess.PIPE)
+    program.stdin.write(b"one\n")
+    program.stdin.flush()
+    assert program.stdout.readline() == b"one\n"
+    assert box("run", "--rm", "--", "echo", "clone").ok() == "clone\n"
+    assert box.finish(program, b"two\n").ok() == "two\n"
+    assert box.info("box")["state"] == "running" and gone(box)
+
+
+def test_template_that_cannot_be_stopped(box):
+    box("start", "box", env={"FAKE_QEMU_MODE": "no-stop"}).ok()
+    box("run", "--rm", "--", "true").failed(125, "qmp.command", "Cannot stop", hint=False)
+    assert gone(box) and box("run", "--", "echo", "on").ok() == "on\n"
 
 
 def test_without_a_template(berth):

@@ -116,3 +116,19 @@ def test_under_load(host, scratch):
         assert first - second in (0, 1) and second >= last, (tag, first, second)
         last = second
     host("terminate", scratch)
+
+
+def test_clone_of_a_running_distro(host, scratch):
+    """The clone has what was not on the disk yet, and starts; the programs of its source go on."""
+    fill(host, scratch, "old")
+    host.shell(scratch, "sleep 1000 > /dev/null 2>&1 & echo $! > /pid")
+    data = host.shell(scratch, "md5sum < /data").stdout
+    try:
+        host("clone", scratch, "twin")
+        assert host.shell("twin", "cat /mark; md5sum < /data").stdout == "old\n" + data
+        assert host.shell(scratch, "kill -0 $(cat /pid) && cat /mark").stdout == "old\n"
+        assert host("run", "--rm", "-d", scratch, "--", "cat", "/mark").stdout == "old\n"
+        assert host.shell(scratch, "kill -0 $(cat /pid) && echo on").stdout == "on\n"
+    finally:
+        host("terminate", "--force", "twin", check=False)
+        host("unregister", "twin", check=False)
