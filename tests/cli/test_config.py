@@ -103,6 +103,21 @@ def test_names_of_wsl(berth):
     assert berth.config.read_text() == before
 
 
+# The keys that WSL 2 documents, are essential or useful on a Linux host, and have no setting of berth's.
+@pytest.mark.parametrize("word, instead", [
+    ("wsl2.safeMode", "berth start --rescue NAME"), ("wsl2.kernelModules", "no modules"), ("wsl2.loadKernelModules", "no modules"),
+    ("wsl2.loadDefaultKernelModules", "no modules"), ("wsl2.virtiofs", "FUSE"), ("wsl2.virtio9p", "FUSE"), ("wsl2.virtio", "FUSE"),
+    ("wsl2.mountDeviceTimeout", "no disk of this host"), ("wsl2.autoProxy", "--env"), ("wsl2.guiApplications", "windows"),
+    ("wsl2.nestedVirtualization", "/dev/kvm"), ("wsl2.debugConsole", "berth logs"), ("wsl2.debugConsoleLogFile", "berth logs"),
+    ("wsl2.earlyBootLogging", "berth logs"), ("wsl2.maxCrashDumpCount", "core dumps"), ("wsl2.crashDumpFolder", "core dumps"),
+    ("experimental.autoMemoryReclaim", "goes back to this host"), ("experimental.sparseVhd", "sparse file"),
+    ("wsl2.kernelCommandLine", "command line"), ("wsl2.swap", "swap"), ("wsl2.networkingMode", "user mode"), ("wsl2.dnsProxy", "through the host"),
+    ("wsl2.dnsTunneling", "through the host"), ("general.distributionInstallPath", "berth import NAME DIR FILE")])
+def test_wsls_settings_without_one_of_berths_say_what_there_is(berth, word, instead):
+    failed = berth("config", "set", word, "true").failed(1, "config.wsl")
+    assert instead in failed.err and not berth.config.exists()
+
+
 TEXT = """# My settings.
 
   # about all

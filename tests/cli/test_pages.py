@@ -34,6 +34,25 @@ def test_each_command_has_a_page(manual):
     assert sorted(page.stem for page in manual.iterdir()) == ["berth", *(f"berth-{name}" for name in COMMANDS)]
 
 
+def test_the_table_of_wsls_rows_names_tests():
+    """Each row of WSL's command line in CONTRIBUTING.md has tests, which exist."""
+    text = (SOURCE / "CONTRIBUTING.md").read_text()
+    rows = re.search(r"\| wsl\.exe \|.*?\n\n", text, re.S).group().splitlines()[2:]
+    sources = {path.stem: path.read_text() for path in [*SOURCE.glob("tests/cli/test_*.py"), *SOURCE.glob("tests/vm/test_*.py")]}
+    assert len(rows) >= 10
+    for row in filter(None, rows):
+        words = re.findall(r"`([^`]+)`", row.split(" | ")[-1])
+        tests = [word for word in words if "test_" in word]
+        assert tests, row
+        file = None
+        for word in tests:
+            name, _, function = word.removeprefix("vm/").partition("::")
+            file = name if function or name.rstrip("*") in sources or name.endswith("*") else file
+            assert any(source.startswith(file.rstrip("*")) for source in sources), word
+            function = function or ("" if file == name else name)
+            assert not function or f"def {function}(" in sources[file], word
+
+
 def test_pages_are_clean(manual):
     found = subprocess.run(["mandoc", "-Tlint", "-Wstyle", *sorted(manual.parent.glob("man*/*"))], cwd=manual.parent, capture_output=True,
                            text=True, env={**os.environ, "MANPATH": str(manual.parent)})
