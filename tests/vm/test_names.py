@@ -19,13 +19,15 @@ def resolving(host, tmp_path):
     asker("import", "--no-user", "box", os.environ["BERTH_TEST_DEBIAN"])
     asker.run("box", "true")
 
-    def change(*servers):
+    def change(*servers, search=None):
         beside = tmp_path / "new"
-        beside.write_text("".join(f"nameserver {server.name}\n" for server in servers))
+        beside.write_text("".join(f"nameserver {server.name}\n" for server in servers) +
+                          (f"search {search}\n" if search else ""))
         beside.rename(path)  # as VPN clients and resolvconf do
 
     change.look_up = lambda name: asker.run("box", "python3", "-c", LOOK_UP, name, check=False).stdout.strip()
     change.python = lambda script, *words: asker.run("box", "python3", "-c", script, *words).stdout.strip()
+    change.host = asker
     yield change
     asker.close()
 
@@ -64,3 +66,13 @@ def test_names_resolve_as_on_the_host(resolving):
         assert int(resolving.python(BY_HAND, "65", "tcp").split()[0]) > 20 * size
     resolving()
     eventually(lambda: resolving.python(BY_HAND, "1", "udp").split()[1] == "2", what="SERVFAIL, at once")
+
+
+def test_a_change_while_it_is_suspended(resolving):
+    """The agent writes files to a disk that it has frozen."""
+    host = resolving.host
+    for domain in ("one.example", "two.example"):
+        host("suspend", "box")
+        resolving(search=domain)
+        assert host.state("box") == "suspended"
+        eventually(lambda: domain in host.run("box", "cat", "/etc/resolv.conf").stdout, what="the domain")

@@ -312,8 +312,18 @@ static void handle_session_frame(Agent *agent, const WireFrame *frame)
         session_frame(session, frame);
 }
 
+/* Those of a session that runs reach its descriptors only. */
+static bool may_write(const WireFrame *frame)
+{
+    if (frame->stream != 0)
+        return frame->type == WIRE_OPEN || frame->type == WIRE_MORE;
+    return frame->type != WIRE_FREEZE && frame->type != WIRE_RELEASE;
+}
+
 static void handle_frame(Agent *agent, const WireFrame *frame)
 {
+    if (may_write(frame))
+        host_tasks_write(&agent->tasks);
     if (frame->stream != 0)
         handle_session_frame(agent, frame);
     else if (frame->type == WIRE_CONFIG)

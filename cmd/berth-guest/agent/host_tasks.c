@@ -10,6 +10,7 @@
 #include <signal.h>
 #include <string.h>
 #include <sys/wait.h>
+#include <unistd.h>
 
 static void answer(const HostTasks *tasks, WireType type, int problem)
 {
@@ -40,6 +41,21 @@ void host_tasks_grow(HostTasks *tasks, const WireFrame *frame)
         tasks->grower = pid;
 }
 
+static void thaw_root(HostTasks *tasks)
+{
+    if (tasks->holds_root)
+        close(tasks->hold);
+    tasks->holds_root = false;
+}
+
+static pid_t start_freezer(HostTasks *tasks)
+{
+    thaw_root(tasks);
+    pid_t pid = freezer_start(tasks->options->cgroups, tasks->options->in_machine, &tasks->hold);
+    tasks->holds_root = pid > 0 && tasks->hold >= 0;
+    return pid;
+}
+
 /* A freezer that THAW killed must have ended before the next one begins, since the groups are
  * thawed after its end. */
 void host_tasks_freeze(HostTasks *tasks)
@@ -48,9 +64,7 @@ void host_tasks_freeze(HostTasks *tasks)
         tasks->freezes = true;
         return;
     }
-    pid_t pid = tasks->freezer != 0 || tasks->holding
-                    ? -EBUSY
-                    : freezer_start(tasks->options->cgroups, tasks->options->in_machine);
+    pid_t pid = tasks->freezer != 0 || tasks->holding ? -EBUSY : start_freezer(tasks);
     if (pid < 0)
         answer(tasks, WIRE_FROZEN, -pid);
     else
@@ -74,11 +88,22 @@ void host_tasks_release(HostTasks *tasks)
 void host_tasks_thaw(HostTasks *tasks)
 {
     host_tasks_release(tasks);
+    thaw_root(tasks);
     tasks->thaws = tasks->freezer != 0;
     tasks->freezes = false;
     if (tasks->thaws)
         kill(tasks->freezer, SIGKILL);
     thaw(tasks);
+}
+
+void host_tasks_write(HostTasks *tasks)
+{
+    bool again = tasks->holds_root && tasks->freezer != 0;
+    if (again)
+        host_tasks_thaw(tasks);
+    else
+        thaw_root(tasks);
+    tasks->freezes |= again;
 }
 
 /* Only now: a process whose request the carrier holds does not freeze. */
@@ -112,6 +137,8 @@ static void on_frozen(HostTasks *tasks, int wait_status)
 {
     int problem = problem_of(wait_status);
     tasks->freezer = 0;
+    if (problem != 0)
+        thaw_root(tasks);
     if (!tasks->thaws && problem != 0)
         answer(tasks, WIRE_FROZEN, problem);
     else if (!tasks->thaws)

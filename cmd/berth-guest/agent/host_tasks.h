@@ -22,6 +22,8 @@ typedef struct {
     pid_t freezer;         /* the one that freezes the distro, or 0 */
     bool thaws;            /* thaw again once the freezer, which was killed, has ended */
     bool freezes;          /* and then freeze: FREEZE came after THAW. Only while @thaws */
+    bool holds_root;       /* the root's file system is frozen, or about to be, until */
+    int hold;              /* this is closed (os/freezer.h) */
     const Shares *shares;
     uint32_t holds;         /* how often the carrier was asked to hold */
     bool holding;           /* it has not answered the last of these */
@@ -40,6 +42,10 @@ void host_tasks_thaw(HostTasks *tasks);
 
 /* Handle RECLAIM; the answer is RECLAIMED. */
 void host_tasks_reclaim(HostTasks *tasks, const WireFrame *frame);
+
+/* A frame is about to be handled that may write to the root's file system: thaw it, or the agent
+ * would wait for itself. A freezer that is under way begins again after that. */
+void host_tasks_write(HostTasks *tasks);
 
 /* The carrier answers, or has ended. */
 void host_tasks_held(HostTasks *tasks, uint32_t number);

@@ -9,11 +9,13 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <linux/fs.h>
 #include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/inotify.h>
+#include <sys/ioctl.h>
 #include <unistd.h>
 
 /* How long all groups together may take to freeze; after that their processes do as they leave the
@@ -127,8 +129,43 @@ static void write_root(void)
     close(root);
 }
 
-static int freeze(const char *root, bool writes)
+/* Freeze the root's file system, close @ready, and thaw it once @hold is at EOF. One that cannot be
+ * frozen, or is frozen by a program of the distro's, is left as it is. */
+__attribute__((noreturn)) static void hold_root(int hold, int ready)
 {
+    char byte;
+    int root = open("/", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    bool frozen = root >= 0 && ioctl(root, FIFREEZE, 0) == 0;
+    close(ready);
+    while (read(hold, &byte, 1) < 0 && errno == EINTR)
+        continue;
+    if (frozen)
+        ioctl(root, FITHAW, 0);
+    _exit(EXIT_SUCCESS);
+}
+
+/* In a process of its own: nothing that it waits for may need it, and the caller may be killed. It
+ * holds no end but those that it needs, so that the agent's is the last. */
+static void start_holder(int hold)
+{
+    int ready[2];
+    char byte;
+    if (pipe2(ready, O_CLOEXEC) < 0)
+        return;
+    pid_t pid = fork();
+    if (pid == 0) {
+        close(ready[0]);
+        hold_root(hold, ready[1]);
+    }
+    close(ready[1]);
+    while (pid > 0 && read(ready[0], &byte, 1) < 0 && errno == EINTR)
+        continue;
+    close(ready[0]);
+}
+
+static int freeze(const char *root, int hold)
+{
+    const bool writes = hold >= 0;
     if (writes)
         sync();
     int result = each_group(root, freeze_group);
@@ -137,15 +174,33 @@ static int freeze(const char *root, bool writes)
         return result;
     }
     each_group(root, wait_frozen);
-    if (writes)
-        write_root();
+    if (!writes)
+        return 0;
+    write_root();
+    start_holder(hold);
     return 0;
 }
 
-pid_t freezer_start(const char *root, bool writes)
+static pid_t fork_freezer(const char *root, const int *pair)
 {
     pid_t pid = fork();
     if (pid != 0)
         return pid < 0 ? -errno : pid;
-    _exit(-freeze(root, writes));
+    if (pair[1] >= 0)
+        close(pair[1]);
+    _exit(-freeze(root, pair[0]));
+}
+
+pid_t freezer_start(const char *root, bool writes, int *ret_hold)
+{
+    int pair[2] = {-1, -1};
+    if (writes && pipe2(pair, O_CLOEXEC) < 0)
+        return -errno;
+    pid_t pid = fork_freezer(root, pair);
+    if (pair[0] >= 0)
+        close(pair[0]);
+    if (pid < 0 && pair[1] >= 0)
+        close(pair[1]);
+    *ret_hold = pid < 0 ? -1 : pair[1];
+    return pid;
 }

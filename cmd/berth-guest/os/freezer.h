@@ -16,10 +16,12 @@
 
 #define FREEZER_ROOT "/sys/fs/cgroup"
 
-/* Begin to freeze the groups below @root (NULL: none), in a child process, which first writes the
- * file systems to the disk if @writes. Its exit status is 0, or an errno. Returns its pid, or
- * -errno. */
-pid_t freezer_start(const char *root, bool writes);
+/* Begin to freeze the groups below @root (NULL: none), in a child process. If it @writes, it first
+ * writes the file systems to the disk, and at last freezes that of "/": then its image is clean,
+ * without a journal to replay, and who writes to it waits. The latter is so until the caller closes
+ * *@ret_hold, or ends; -1: there is nothing to close. The child's exit status is 0, or an errno.
+ * Returns its pid, or -errno. */
+pid_t freezer_start(const char *root, bool writes, int *ret_hold);
 
 /* Let the groups continue. 0, or -errno of the first that could not. */
 int freezer_thaw(const char *root);
