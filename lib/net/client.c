@@ -55,15 +55,15 @@ static void attach(GSource *source)
 
 /* --- calls --- */
 
-/* @reply is not used unless @errnum is 0. */
-static void finish_call(Call *call, int errnum, const BerthNetReply *reply)
+static void finish_call(Call *call, const BerthNetReply *reply)
 {
     if (call->counters_done != NULL)
-        call->counters_done(errnum, errnum == 0 ? &reply->counters : NULL, call->user_data);
+        call->counters_done(reply->errnum, reply->errnum == 0 ? &reply->counters : NULL,
+                            call->user_data);
     else if (call->begun != NULL)
-        call->begun(errnum, errnum == 0 ? reply->wait_usec : 0, call->user_data);
+        call->begun(reply->errnum, reply->wait_usec, call->user_data);
     else if (call->done != NULL)
-        call->done(errnum, call->user_data);
+        call->done(reply->errnum, call->user_data);
     g_free(call->request);
     g_free(call);
 }
@@ -78,11 +78,12 @@ static gint compare_calls(gconstpointer left, gconstpointer right)
 /* Complete every pending call with @errnum, in the order of the requests. */
 static void finish_all(BerthNet *net, int errnum)
 {
+    const BerthNetReply reply = {.errnum = errnum};
     g_queue_clear(&net->unsent);
     g_autoptr(GList) calls = g_list_sort(g_hash_table_get_values(net->calls), compare_calls);
     g_hash_table_steal_all(net->calls);
     for (GList *each = calls; each != NULL; each = each->next)
-        finish_call(each->data, errnum, NULL);
+        finish_call(each->data, &reply);
 }
 
 /* Send queued calls. True when none is left; a broken socket counts too, since on_readable reports
@@ -198,7 +199,7 @@ static gboolean on_readable(gint fd, GIOCondition condition, gpointer user_data)
     }
     if (((Call *)call)->on_wake != NULL)
         begin_watch(net, call);
-    finish_call(call, reply.errnum, &reply);
+    finish_call(call, &reply);
     return G_SOURCE_CONTINUE;
 }
 
