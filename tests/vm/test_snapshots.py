@@ -74,7 +74,8 @@ def test_of_a_running_distro(host, scratch):
     assert host.shell(scratch, "cat /mark; ls /data 2>&1 | head -c 3").stdout.startswith("new\nls:")
 
 
-WRITER = "i=0; while :; do i=$((i + 1)); echo $i > /a; sync; echo $i > /b; sync; done"
+# Replaces its files: one that is written anew is empty for a moment, in which a snapshot may be taken.
+WRITER = "i=0; while :; do i=$((i + 1)); for f in /a /b; do echo $i > $f.new; mv $f.new $f; sync; done; done"
 
 
 class Asker(threading.Thread):
@@ -103,6 +104,7 @@ class Asker(threading.Thread):
 def test_under_load(host, scratch):
     """No snapshot is refused because the distro is used, none has two states, and every command is answered."""
     host.shell(scratch, f"({WRITER}) > /dev/null 2>&1 &")
+    host.shell(scratch, "until [ -e /b ]; do sleep 0.1; done")
     asker = Asker(host, scratch)
     asker.start()
     made = [host("snapshot", scratch, f"at{n}").stdout.strip() for n in range(4)]
