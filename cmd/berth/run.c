@@ -212,7 +212,7 @@ const Command command_run = {
         "128+N when signal N ended it, 127 when it was not found, 126 when it could not be\n"
         "executed, 125 when berth failed. Input from a pipe is read ahead, and what the command\n"
         "does not take is lost: in a loop that reads the same pipe, use -n. A file loses nothing.\n"
-        "With --rm the command runs in a clone of the distro, which must be stopped. The clone\n"
+        "With --rm the command runs in a clone of the distro, which may run. The clone\n"
         "has the distro's settings, reaches no file, port or address of this host, and is removed\n"
         "when the command or berth ends. Several may run at once.",
     .max_arguments = -1,
