@@ -30,4 +30,15 @@ static inline void berth_le_put32(guint8 *at, guint32 value)
     berth_le_put16(at + 2, value >> 16);
 }
 
+static inline guint64 berth_le_get64(const guint8 *at)
+{
+    return berth_le_get32(at) | (guint64)berth_le_get32(at + 4) << 32;
+}
+
+static inline void berth_le_put64(guint8 *at, guint64 value)
+{
+    berth_le_put32(at, (guint32)value);
+    berth_le_put32(at + 4, (guint32)(value >> 32));
+}
+
 G_END_DECLS

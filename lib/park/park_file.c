@@ -1,0 +1,534 @@
+/* SPDX-License-Identifier: MIT */
+#include "park_file.h"
+
+#include "base/error.h"
+#include "base/fd.h"
+#include "base/le.h"
+#include "park_sum.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#define MAGIC       "berthprk"
+#define VERSION     1u
+#define HEADER_SIZE 4096u
+#define RUN_SIZE    24u       /* offset, length and checksum of one */
+#define CHUNK_SIZE  (1u << 20) /* is read and written at once; no run crosses a multiple */
+#define PAGE_SIZE   4096u
+#define GAP_MIN     4u /* fewer zero pages between others are saved with them */
+#define LIFE_MAX    (64u << 20)
+#define BLOCK_SIZE  512u /* the unit of st_blocks on every file system */
+
+#define FLAG_WITH_MEMORY 1u
+
+/* Offsets in the header. */
+enum {
+    AT_MAGIC = 0,
+    AT_VERSION = 8,
+    AT_FLAGS = 12,
+    AT_MEMORY_SIZE = 16,
+    AT_STATE_SIZE = 24,
+    AT_LIFE_SIZE = 32,
+    AT_RUNS = 40,
+    AT_DATA_SIZE = 48,
+    AT_BODY_SUM = 56, /* of state, life and runs */
+    AT_IDENTITY = 64,
+    AT_HEADER_SUM = HEADER_SIZE - 8,
+};
+
+typedef struct {
+    guint64 memory_size, state_size, life_size, runs, data_size, body_sum;
+    guint32 flags;
+} Header;
+
+typedef struct {
+    guint64 offset, length, sum;
+} Run;
+
+void berth_parked_clear(BerthParked *parked)
+{
+    g_clear_pointer(&parked->state, g_bytes_unref);
+    g_clear_pointer(&parked->life, g_bytes_unref);
+}
+
+/* --- its name --------------------------------------------------------------------------------- */
+
+char *berth_park_path(const char *disk)
+{
+    return g_strconcat(disk, ".parked", NULL);
+}
+
+static char *unfinished_path(const char *disk)
+{
+    return g_strconcat(disk, ".parking", NULL);
+}
+
+bool berth_park_exists(const char *disk)
+{
+    g_autofree char *path = berth_park_path(disk);
+    return access(path, F_OK) == 0;
+}
+
+static bool sync_directory_of(const char *path)
+{
+    g_autofree char *directory = g_path_get_dirname(path);
+    berth_autofd int fd = open(directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    return fd >= 0 && berth_fd_sync_directory(fd) == 0;
+}
+
+static bool remove_file(const char *path)
+{
+    return unlink(path) == 0 || errno == ENOENT;
+}
+
+bool berth_park_remove(const char *disk)
+{
+    g_autofree char *path = berth_park_path(disk);
+    g_autofree char *unfinished = unfinished_path(disk);
+    if (!remove_file(unfinished))
+        return false;
+    if (unlink(path) < 0)
+        return errno == ENOENT;
+    return sync_directory_of(path);
+}
+
+/* --- writing ---------------------------------------------------------------------------------- */
+
+typedef struct {
+    int fd;
+    const char *path;
+    int memory;
+    guint64 memory_size;
+    const gint *cancel;
+    guint64 at;   /* of the file, where the next bytes go */
+    GArray *runs; /* Run */
+    guint8 *chunk;
+} Writer;
+
+static bool set_errno(GError **error, int errnum, const char *path)
+{
+    berth_error_set_errno(error, errnum, "park.write", "%s", path);
+    return false;
+}
+
+static bool set_damaged(GError **error, const char *path)
+{
+    berth_error_set(error, BERTH_ERROR_INVALID, "park.damaged", NULL, "%s: it is damaged", path);
+    return false;
+}
+
+static bool write_at(int fd, const void *data, gsize size, guint64 at)
+{
+    const guint8 *bytes = data;
+    while (size > 0) {
+        ssize_t written = pwrite(fd, bytes, size, (off_t)at);
+        if (written < 0 && errno == EINTR)
+            continue;
+        if (written <= 0)
+            return false;
+        bytes += written;
+        size -= (gsize)written;
+        at += (guint64)written;
+    }
+    return true;
+}
+
+/* False with errno, which is 0 at the end of the file. */
+static bool read_at(int fd, void *data, gsize size, guint64 at)
+{
+    guint8 *bytes = data;
+    while (size > 0) {
+        ssize_t got = pread(fd, bytes, size, (off_t)at);
+        if (got < 0 && errno == EINTR)
+            continue;
+        if (got == 0)
+            errno = 0;
+        if (got <= 0)
+            return false;
+        bytes += got;
+        size -= (gsize)got;
+        at += (guint64)got;
+    }
+    return true;
+}
+
+static bool append(Writer *writer, const void *data, gsize size, GError **error)
+{
+    if (!write_at(writer->fd, data, size, writer->at))
+        return set_errno(error, errno, writer->path);
+    writer->at += size;
+    return true;
+}
+
+static bool append_bytes(Writer *writer, GBytes *bytes, GError **error)
+{
+    gsize size = 0;
+    const void *data = bytes != NULL ? g_bytes_get_data(bytes, &size) : NULL;
+    return append(writer, data, size, error);
+}
+
+static bool is_zero(const guint8 *page)
+{
+    return page[0] == 0 && memcmp(page, page + 1, PAGE_SIZE - 1) == 0;
+}
+
+/* The number of pages from @page on that are zero, or with @zero false are not, up to @pages. */
+static gsize count_pages(const guint8 *chunk, gsize page, gsize pages, bool zero)
+{
+    gsize end = page;
+    while (end < pages && is_zero(chunk + end * PAGE_SIZE) == zero)
+        end++;
+    return end - page;
+}
+
+/* The end of the run that begins at @page, which is not zero. */
+static gsize find_run_end(const guint8 *chunk, gsize page, gsize pages)
+{
+    gsize end = page;
+    while (end < pages) {
+        end += count_pages(chunk, end, pages, false);
+        gsize gap = count_pages(chunk, end, pages, true);
+        if (gap >= GAP_MIN || end + gap == pages)
+            break;
+        end += gap;
+    }
+    return end;
+}
+
+/* Write the @pages of the chunk, which are at @offset in memory. */
+static bool write_chunk(Writer *writer, guint64 offset, gsize pages, GError **error)
+{
+    gsize page = 0;
+    while ((page += count_pages(writer->chunk, page, pages, true)) < pages) {
+        const guint8 *bytes = writer->chunk + page * PAGE_SIZE;
+        gsize size = (find_run_end(writer->chunk, page, pages) - page) * PAGE_SIZE;
+        const Run run = {offset + page * PAGE_SIZE, size, berth_park_sum(0, bytes, size)};
+        if (!append(writer, bytes, size, error))
+            return false;
+        g_array_append_val(writer->runs, run);
+        page += size / PAGE_SIZE;
+    }
+    return true;
+}
+
+/* Write what is in memory from @offset to @end, both multiples of a page. */
+static bool write_range(Writer *writer, guint64 offset, guint64 end, GError **error)
+{
+    while (offset < end) {
+        gsize size = (gsize)MIN(end - offset, CHUNK_SIZE - offset % CHUNK_SIZE);
+        if (g_atomic_int_get(writer->cancel) != 0) {
+            berth_error_set(error, BERTH_ERROR_CANCELLED, "park.cancelled", NULL, "it is needed");
+            return false;
+        }
+        if (!read_at(writer->memory, writer->chunk, size, offset))
+            return set_errno(error, errno != 0 ? errno : EIO, "the guest's memory");
+        if (!write_chunk(writer, offset, size / PAGE_SIZE, error))
+            return false;
+        offset += size;
+    }
+    return true;
+}
+
+static bool write_memory(Writer *writer, GError **error)
+{
+    off_t end = 0;
+    for (;;) {
+        off_t begin = lseek(writer->memory, end, SEEK_DATA);
+        if (begin < 0 && errno == ENXIO)
+            return true;
+        end = begin >= 0 ? lseek(writer->memory, begin, SEEK_HOLE) : -1;
+        if (end < 0)
+            return set_errno(error, errno, "the guest's memory");
+        if (!write_range(writer, (guint64)begin, (guint64)end, error))
+            return false;
+    }
+}
+
+/* Refuse early what would not fit in the end. Not every file system can promise room. */
+static bool reserve(Writer *writer, GError **error)
+{
+    struct stat st;
+    if (fstat(writer->memory, &st) < 0)
+        return set_errno(error, errno, "the guest's memory");
+    writer->memory_size = (guint64)st.st_size;
+    if (st.st_size % PAGE_SIZE != 0)
+        return set_errno(error, EINVAL, "the guest's memory");
+    off_t size = (off_t)HEADER_SIZE + (off_t)st.st_blocks * BLOCK_SIZE;
+    if (fallocate(writer->fd, 0, 0, size) == 0 || errno == EOPNOTSUPP || errno == ENOSYS)
+        return true;
+    return set_errno(error, errno, writer->path);
+}
+
+static void put_runs(const GArray *runs, GByteArray *bytes)
+{
+    for (guint i = 0; i < runs->len; i++) {
+        const Run *run = &g_array_index(runs, Run, i);
+        guint8 text[RUN_SIZE];
+        berth_le_put64(text, run->offset);
+        berth_le_put64(text + 8, run->length);
+        berth_le_put64(text + 16, run->sum);
+        g_byte_array_append(bytes, text, sizeof(text));
+    }
+}
+
+static guint64 sum_bytes(guint64 seed, GBytes *bytes)
+{
+    gsize size = 0;
+    const void *data = bytes != NULL ? g_bytes_get_data(bytes, &size) : NULL;
+    return berth_park_sum(seed, data, size);
+}
+
+static guint64 sum_body(GBytes *state, GBytes *life, GBytes *runs)
+{
+    return sum_bytes(sum_bytes(sum_bytes(0, state), life), runs);
+}
+
+static guint64 size_of(GBytes *bytes)
+{
+    return bytes != NULL ? g_bytes_get_size(bytes) : 0;
+}
+
+static void put_header(const Header *header, const BerthParkIdentity *identity, guint8 *bytes)
+{
+    memset(bytes, 0, HEADER_SIZE);
+    memcpy(bytes + AT_MAGIC, MAGIC, strlen(MAGIC));
+    berth_le_put32(bytes + AT_VERSION, VERSION);
+    berth_le_put32(bytes + AT_FLAGS, header->flags);
+    berth_le_put64(bytes + AT_MEMORY_SIZE, header->memory_size);
+    berth_le_put64(bytes + AT_STATE_SIZE, header->state_size);
+    berth_le_put64(bytes + AT_LIFE_SIZE, header->life_size);
+    berth_le_put64(bytes + AT_RUNS, header->runs);
+    berth_le_put64(bytes + AT_DATA_SIZE, header->data_size);
+    berth_le_put64(bytes + AT_BODY_SUM, header->body_sum);
+    memcpy(bytes + AT_IDENTITY, identity->digests, sizeof(identity->digests));
+    berth_le_put64(bytes + AT_HEADER_SUM, berth_park_sum(0, bytes, AT_HEADER_SUM));
+}
+
+/* What follows the data, then the header. */
+static bool write_rest(Writer *writer, const BerthParked *parked, GError **error)
+{
+    guint8 bytes[HEADER_SIZE];
+    GByteArray *array = g_byte_array_new();
+    put_runs(writer->runs, array);
+    g_autoptr(GBytes) runs = g_byte_array_free_to_bytes(array);
+    const Header header = {
+        .flags = parked->with_memory ? FLAG_WITH_MEMORY : 0,
+        .memory_size = writer->memory_size,
+        .state_size = size_of(parked->state),
+        .life_size = size_of(parked->life),
+        .runs = writer->runs->len,
+        .data_size = writer->at - HEADER_SIZE,
+        .body_sum = sum_body(parked->state, parked->life, runs),
+    };
+    put_header(&header, &parked->identity, bytes);
+    if (!append_bytes(writer, parked->state, error) || !append_bytes(writer, parked->life, error) ||
+        !append_bytes(writer, runs, error))
+        return false;
+    if (ftruncate(writer->fd, (off_t)writer->at) < 0 ||
+        !write_at(writer->fd, bytes, sizeof(bytes), 0) || fsync(writer->fd) < 0)
+        return set_errno(error, errno, writer->path);
+    return true;
+}
+
+static bool write_file(Writer *writer, const BerthParked *parked, GError **error)
+{
+    return reserve(writer, error) && (parked->with_memory || write_memory(writer, error)) &&
+           write_rest(writer, parked, error);
+}
+
+bool berth_park_write(const char *disk, const BerthParked *parked, int memory, const gint *cancel,
+                      guint64 *ret_size, GError **error)
+{
+    g_autofree char *path = berth_park_path(disk);
+    g_autofree char *unfinished = unfinished_path(disk);
+    g_autofree guint8 *chunk = g_malloc(CHUNK_SIZE);
+    g_autoptr(GArray) runs = g_array_new(FALSE, FALSE, sizeof(Run));
+    unlink(unfinished); /* of a killed keeper */
+    berth_autofd int fd = open(unfinished, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+    if (fd < 0)
+        return set_errno(error, errno, unfinished);
+    Writer writer = {.fd = fd,
+                     .path = path,
+                     .memory = memory,
+                     .cancel = cancel,
+                     .at = HEADER_SIZE,
+                     .runs = runs,
+                     .chunk = chunk};
+    bool done = write_file(&writer, parked, error);
+    if (done && rename(unfinished, path) < 0)
+        done = set_errno(error, errno, path);
+    if (done && !sync_directory_of(path)) {
+        done = set_errno(error, errno, path);
+        unlink(path);
+    }
+    if (!done)
+        unlink(unfinished);
+    *ret_size = writer.at;
+    return done;
+}
+
+/* --- reading ---------------------------------------------------------------------------------- */
+
+static bool set_read_errno(GError **error, const char *path)
+{
+    if (errno == 0)
+        return set_damaged(error, path);
+    berth_error_set_errno(error, errno, "park.read", "%s", path);
+    return false;
+}
+
+static bool is_consistent(const Header *header, guint64 file_size)
+{
+    guint64 room = file_size - HEADER_SIZE;
+    return header->memory_size <= G_MAXINT64 && header->memory_size % PAGE_SIZE == 0 &&
+           header->data_size <= room && header->state_size <= room - header->data_size &&
+           header->life_size <= LIFE_MAX &&
+           header->life_size <= room - header->data_size - header->state_size &&
+           header->runs <= header->data_size / PAGE_SIZE &&
+           header->runs * RUN_SIZE ==
+               room - header->data_size - header->state_size - header->life_size;
+}
+
+static void get_header(const guint8 *bytes, Header *header)
+{
+    header->flags = berth_le_get32(bytes + AT_FLAGS);
+    header->memory_size = berth_le_get64(bytes + AT_MEMORY_SIZE);
+    header->state_size = berth_le_get64(bytes + AT_STATE_SIZE);
+    header->life_size = berth_le_get64(bytes + AT_LIFE_SIZE);
+    header->runs = berth_le_get64(bytes + AT_RUNS);
+    header->data_size = berth_le_get64(bytes + AT_DATA_SIZE);
+    header->body_sum = berth_le_get64(bytes + AT_BODY_SUM);
+}
+
+static bool read_header(int fd, const char *path, Header *header, BerthParkIdentity *identity,
+                        GError **error)
+{
+    guint8 bytes[HEADER_SIZE];
+    struct stat st;
+    if (fstat(fd, &st) < 0 || !read_at(fd, bytes, sizeof(bytes), 0))
+        return set_read_errno(error, path);
+    if (memcmp(bytes, MAGIC, strlen(MAGIC)) != 0 ||
+        berth_le_get64(bytes + AT_HEADER_SUM) != berth_park_sum(0, bytes, AT_HEADER_SUM))
+        return set_damaged(error, path);
+    if (berth_le_get32(bytes + AT_VERSION) != VERSION) {
+        berth_error_set(error, BERTH_ERROR_INVALID, "park.version", NULL,
+                        "%s: it is another version of berth's", path);
+        return false;
+    }
+    get_header(bytes, header);
+    memcpy(identity->digests, bytes + AT_IDENTITY, sizeof(identity->digests));
+    return is_consistent(header, (guint64)st.st_size) || set_damaged(error, path);
+}
+
+/* NULL with errno. */
+static GBytes *read_bytes(int fd, guint64 at, guint64 size)
+{
+    g_autofree guint8 *bytes = g_try_malloc(size > 0 ? (gsize)size : 1);
+    if (bytes == NULL)
+        errno = ENOMEM;
+    if (bytes == NULL || !read_at(fd, bytes, (gsize)size, at))
+        return NULL;
+    return g_bytes_new_take(g_steal_pointer(&bytes), (gsize)size);
+}
+
+static bool read_all(int fd, const char *path, Header *header, BerthParked *parked,
+                     GBytes **ret_runs, GError **error)
+{
+    if (!read_header(fd, path, header, &parked->identity, error))
+        return false;
+    guint64 at = HEADER_SIZE + header->data_size;
+    g_autoptr(GBytes) state = read_bytes(fd, at, header->state_size);
+    at += header->state_size;
+    g_autoptr(GBytes) life = state != NULL ? read_bytes(fd, at, header->life_size) : NULL;
+    at += header->life_size;
+    g_autoptr(GBytes) runs = life != NULL ? read_bytes(fd, at, header->runs * RUN_SIZE) : NULL;
+    if (runs == NULL)
+        return set_read_errno(error, path);
+    if (sum_body(state, life, runs) != header->body_sum)
+        return set_damaged(error, path);
+    parked->with_memory = (header->flags & FLAG_WITH_MEMORY) != 0;
+    parked->memory_size = header->memory_size;
+    parked->state = g_steal_pointer(&state);
+    parked->life = g_steal_pointer(&life);
+    *ret_runs = g_steal_pointer(&runs);
+    return true;
+}
+
+bool berth_park_read(int fd, const char *path, BerthParked *ret_parked, GError **error)
+{
+    Header header;
+    g_autoptr(GBytes) runs = NULL;
+    *ret_parked = (BerthParked){0};
+    return read_all(fd, path, &header, ret_parked, &runs, error);
+}
+
+int berth_park_open(const char *disk, BerthParked *ret_parked, GError **error)
+{
+    g_autofree char *path = berth_park_path(disk);
+    berth_autofd int fd = open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
+    *ret_parked = (BerthParked){0};
+    if (fd < 0) {
+        set_read_errno(error, path);
+        return -1;
+    }
+    return berth_park_read(fd, path, ret_parked, error) ? berth_fd_steal(&fd) : -1;
+}
+
+/* Whether @run is in memory, behind those that end at @begin. */
+static bool is_in_order(const Run *run, guint64 begin, guint64 memory_size)
+{
+    return run->length > 0 && run->length <= CHUNK_SIZE && run->length % PAGE_SIZE == 0 &&
+           run->offset % PAGE_SIZE == 0 && run->offset >= begin && run->offset < memory_size &&
+           run->length <= memory_size - run->offset;
+}
+
+static bool load_run(int fd, const char *path, const Run *run, guint64 at, guint8 *chunk,
+                     int memory, GError **error)
+{
+    if (!read_at(fd, chunk, (gsize)run->length, at))
+        return set_read_errno(error, path);
+    if (berth_park_sum(0, chunk, (gsize)run->length) != run->sum)
+        return set_damaged(error, path);
+    if (write_at(memory, chunk, (gsize)run->length, run->offset))
+        return true;
+    berth_error_set_errno(error, errno, "park.read", "the guest's memory");
+    return false;
+}
+
+static bool load_runs(int fd, const char *path, const Header *header, GBytes *runs, int memory,
+                      GError **error)
+{
+    g_autofree guint8 *chunk = g_malloc(CHUNK_SIZE);
+    const guint8 *entry = g_bytes_get_data(runs, NULL);
+    guint64 at = HEADER_SIZE, begin = 0;
+    for (guint64 i = 0; i < header->runs; i++, entry += RUN_SIZE) {
+        const Run run = {berth_le_get64(entry), berth_le_get64(entry + 8),
+                         berth_le_get64(entry + 16)};
+        if (!is_in_order(&run, begin, header->memory_size) ||
+            run.length > HEADER_SIZE + header->data_size - at)
+            return set_damaged(error, path);
+        if (!load_run(fd, path, &run, at, chunk, memory, error))
+            return false;
+        at += run.length;
+        begin = run.offset + run.length;
+    }
+    return true;
+}
+
+bool berth_park_load(int fd, const char *path, int memory, GError **error)
+{
+    Header header;
+    g_auto(BerthParked) parked = {0};
+    g_autoptr(GBytes) runs = NULL;
+    if (!read_all(fd, path, &header, &parked, &runs, error))
+        return false;
+    if (ftruncate(memory, (off_t)header.memory_size) < 0) {
+        berth_error_set_errno(error, errno, "park.read", "the guest's memory");
+        return false;
+    }
+    return load_runs(fd, path, &header, runs, memory, error);
+}
