@@ -70,11 +70,11 @@ typedef struct {
     gint64 created_usec;
     char *template; /* of a throw-away clone: the distro it is a clone of; or NULL */
 
-    char *state; /* "stopped", "starting", "running", "paused", "suspending", "suspended", "waking",
-                    "stopping" or "unresponsive"; or the work of a command on it: "importing",
+    char *state; /* "stopped", "starting", "running", "paused", "suspending", "suspended", "parked",
+                    "waking", "stopping" or "unresponsive"; or the work of a command on it: "importing",
                     "exporting", "cloning", "renaming", "moving", "resizing", "compacting",
                     "snapshotting", "restoring", "removing", "busy" */
-    char *reason;        /* why it is paused; or NULL */
+    char *reason;        /* why it is paused, or not parked; or NULL */
     guint holder_pid;    /* of the command that works on it, or 0 */
     gint64 started_usec; /* 0 when stopped; likewise all below */
     gint64 uptime_usec;  /* includes suspends of the host, excludes steps of its clock */

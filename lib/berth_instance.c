@@ -81,6 +81,13 @@ bool berth_suspend(Berth *berth, const char *const *names, const BerthSuspend *s
     return berth_suspend_distros(berth, names, &options, error);
 }
 
+bool berth_park(Berth *berth, const char *const *names, const BerthSuspend *suspend, GError **error)
+{
+    const BerthSuspendOptions options = {
+        .park = true, .not_running = suspend->not_running, .user_data = suspend->user_data};
+    return berth_suspend_distros(berth, names, &options, error);
+}
+
 char *berth_log_path(Berth *berth, const char *name, GError **error)
 {
     g_autoptr(BerthDistro) distro = berth_handle_find(berth, name, error);

@@ -74,6 +74,12 @@ typedef struct {
 bool berth_suspend(Berth *berth, const char *const *names, const BerthSuspend *suspend,
                    GError **error);
 
+/* As berth_suspend, and park them: their memory goes to a file beside the disk, which the next
+ * command that needs them loads. Errors: also "park.refused" for a throw-away clone, "park.woken" when
+ * one was needed meanwhile, "park.write.*": it stays suspended. */
+bool berth_park(Berth *berth, const char *const *names, const BerthSuspend *suspend,
+                GError **error);
+
 /* The path of a unix socket on the host that leads to the Docker daemon of @name, which is started
  * if necessary; free with g_free. @ret_notice as for berth_connect. Errors: those of berth_connect;
  * "docker.none". */

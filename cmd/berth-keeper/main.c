@@ -58,6 +58,7 @@ int main(int argc, char **argv)
     }
     umask(077);
     signal(SIGPIPE, SIG_IGN);
+    signal(SIGXFSZ, SIG_IGN); /* what is too large for a limit is an error like a full disk */
     write_pid();
 
     g_autoptr(GError) error = NULL;

@@ -54,6 +54,7 @@ extern const Command command_ssh_config;
 extern const Command command_ssh_proxy;
 extern const Command command_start;
 extern const Command command_status;
+extern const Command command_park;
 extern const Command command_suspend;
 extern const Command command_keep;
 extern const Command command_templates;

@@ -74,6 +74,7 @@ static const BerthField machine_fields[] = {
     {"idle", BERTH_FIELD_WORD, MEMBER(idle), "never", .words = berth_idle_words},
     {"idle-timeout", BERTH_FIELD_UINT, MEMBER(idle_timeout_sec), "60", 1},
     {"swap", BERTH_FIELD_SIZE, MEMBER(swap), "0"},
+    {"park-after", BERTH_FIELD_UINT, MEMBER(park_after_sec), "0"},
     {NULL},
 };
 
@@ -269,6 +270,7 @@ BerthMachine *berth_machine_new(const BerthDistro *distro, const BerthSettings *
     machine->idle = settings->idle;
     machine->idle_timeout_sec = settings->idle_timeout_sec;
     machine->swap = settings->swap;
+    machine->park_after_sec = settings->park_after_sec;
 
     BerthAccess access = {0};
     if (!berth_machine_access(machine, machine->host_allowed, &access, error))

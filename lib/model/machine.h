@@ -105,6 +105,7 @@ typedef struct {
     guint idle; /* BerthIdleAction */
     guint64 swap; /* in the guest's memory, bytes; 0: none */
     guint idle_timeout_sec;
+    guint park_after_sec; /* as in settings */
 } BerthMachine;
 
 /* Create the machine of @distro. It gets at most the memory and the processors of @host.

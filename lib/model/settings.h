@@ -53,6 +53,7 @@ typedef struct {
     guint stop_timeout_sec; /* until an orderly power-off is forced */
     guint idle;             /* BerthIdleAction */
     guint idle_timeout_sec; /* without activity, until then */
+    guint park_after_sec;   /* suspended, until then its memory is parked; 0: never by itself */
     guint64 log_size;       /* of a distro's console log, bytes */
     char *kernel;           /* path, or NULL: the one that came with berth */
     char *emulator;         /* name on PATH or path, or NULL: the machine template's */

@@ -53,8 +53,8 @@ static bool read_disk(const char *path, BerthParkIdentity *identity, GError **er
     if (fd < 0 || fstat(fd, &st) < 0 ||
         pread(fd, superblock, sizeof(superblock), SUPERBLOCK_AT) < 0)
         return set_errno(error, "park.identity", path);
-    g_autofree char *text = g_strdup_printf("%llu %lld", (unsigned long long)st.st_ino,
-                                            (long long)st.st_size);
+    g_autofree char *text =
+        g_strdup_printf("%llu %lld", (unsigned long long)st.st_ino, (long long)st.st_size);
     add_text(sha256, text);
     add_time(sha256, &st.st_mtim);
     add_time(sha256, &st.st_ctim);
@@ -167,8 +167,7 @@ bool berth_park_identity_read(const BerthMachine *machine, BerthParkIdentity *re
     read_processor(machine, ret_identity);
     return read_disk(machine->disk, ret_identity, error) &&
            read_qemu(machine->emulator, ret_identity, error) &&
-           read_machine(machine, ret_identity, error) &&
-           read_kernel(machine, ret_identity, error);
+           read_machine(machine, ret_identity, error) && read_kernel(machine, ret_identity, error);
 }
 
 static bool is_later(const struct timespec *a, const struct timespec *b)

@@ -16,7 +16,7 @@
 #define MAGIC       "berthprk"
 #define VERSION     1u
 #define HEADER_SIZE 4096u
-#define RUN_SIZE    24u       /* offset, length and checksum of one */
+#define RUN_SIZE    24u        /* offset, length and checksum of one */
 #define CHUNK_SIZE  (1u << 20) /* is read and written at once; no run crosses a multiple */
 #define PAGE_SIZE   4096u
 #define GAP_MIN     4u /* fewer zero pages between others are saved with them */
@@ -103,15 +103,21 @@ typedef struct {
     const char *path;
     int memory;
     guint64 memory_size;
-    const gint *cancel;
-    guint64 at;   /* of the file, where the next bytes go */
-    GArray *runs; /* Run */
+    gint *progress; /* BerthParkProgress */
+    guint64 at;     /* of the file, where the next bytes go */
+    GArray *runs;   /* Run */
     guint8 *chunk;
 } Writer;
 
 static bool set_errno(GError **error, int errnum, const char *path)
 {
     berth_error_set_errno(error, errnum, "park.write", "%s", path);
+    return false;
+}
+
+static bool set_cancelled(GError **error)
+{
+    berth_error_set(error, BERTH_ERROR_CANCELLED, "park.cancelled", NULL, "it is needed");
     return false;
 }
 
@@ -220,10 +226,8 @@ static bool write_range(Writer *writer, guint64 offset, guint64 end, GError **er
 {
     while (offset < end) {
         gsize size = (gsize)MIN(end - offset, CHUNK_SIZE - offset % CHUNK_SIZE);
-        if (g_atomic_int_get(writer->cancel) != 0) {
-            berth_error_set(error, BERTH_ERROR_CANCELLED, "park.cancelled", NULL, "it is needed");
-            return false;
-        }
+        if (g_atomic_int_get(writer->progress) != BERTH_PARK_WRITING)
+            return set_cancelled(error);
         if (!read_at(writer->memory, writer->chunk, size, offset))
             return set_errno(error, errno != 0 ? errno : EIO, "the guest's memory");
         if (!write_chunk(writer, offset, size / PAGE_SIZE, error))
@@ -340,7 +344,21 @@ static bool write_file(Writer *writer, const BerthParked *parked, GError **error
            write_rest(writer, parked, error);
 }
 
-bool berth_park_write(const char *disk, const BerthParked *parked, int memory, const gint *cancel,
+/* Give the complete file its name. */
+static bool appear(gint *progress, const char *unfinished, const char *path, GError **error)
+{
+    if (!g_atomic_int_compare_and_exchange(progress, BERTH_PARK_WRITING, BERTH_PARK_APPEARS))
+        return set_cancelled(error);
+    if (rename(unfinished, path) < 0)
+        return set_errno(error, errno, path);
+    if (sync_directory_of(path))
+        return true;
+    set_errno(error, errno, path);
+    unlink(path);
+    return false;
+}
+
+bool berth_park_write(const char *disk, const BerthParked *parked, int memory, gint *progress,
                       guint64 *ret_size, GError **error)
 {
     g_autofree char *path = berth_park_path(disk);
@@ -354,17 +372,11 @@ bool berth_park_write(const char *disk, const BerthParked *parked, int memory, c
     Writer writer = {.fd = fd,
                      .path = path,
                      .memory = memory,
-                     .cancel = cancel,
+                     .progress = progress,
                      .at = HEADER_SIZE,
                      .runs = runs,
                      .chunk = chunk};
-    bool done = write_file(&writer, parked, error);
-    if (done && rename(unfinished, path) < 0)
-        done = set_errno(error, errno, path);
-    if (done && !sync_directory_of(path)) {
-        done = set_errno(error, errno, path);
-        unlink(path);
-    }
+    bool done = write_file(&writer, parked, error) && appear(progress, unfinished, path, error);
     if (!done)
         unlink(unfinished);
     *ret_size = writer.at;

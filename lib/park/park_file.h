@@ -42,10 +42,18 @@ bool berth_park_exists(const char *disk);
  * with errno; not if there is nothing. */
 bool berth_park_remove(const char *disk);
 
-/* Park a guest on @disk whose memory is the file @memory. Set *@cancel (atomically, from any
- * thread) to end early. *@ret_size is that of the file, bytes. On failure nothing is left. Errors:
- * errno's, "park.write.*"; BERTH_ERROR_CANCELLED, "park.cancelled". */
-bool berth_park_write(const char *disk, const BerthParked *parked, int memory, const gint *cancel,
+/* How far the writing is; begins at 0. Whoever changes BERTH_PARK_WRITING to CANCELLED (atomically,
+ * from any thread) may be sure that no file appears; it can be too late for that. */
+typedef enum {
+    BERTH_PARK_WRITING,
+    BERTH_PARK_CANCELLED,
+    BERTH_PARK_APPEARS,
+} BerthParkProgress;
+
+/* Park a guest on @disk whose memory is the file @memory. *@ret_size is that of the file, bytes. On
+ * failure nothing is left. Errors: errno's, "park.write.*"; BERTH_ERROR_CANCELLED,
+ * "park.cancelled". */
+bool berth_park_write(const char *disk, const BerthParked *parked, int memory, gint *progress,
                       guint64 *ret_size, GError **error);
 
 /* Open what is parked of the guest on @disk; *@ret_parked has all but the memory. -1 on error.

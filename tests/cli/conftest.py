@@ -95,6 +95,7 @@ class Home:
             "LC_ALL": "C.UTF-8",
             "BERTH_ACCEL": "tcg",
             "BERTH_IDLE": "never",  # no test is to depend on how long it takes; test_idle.py removes it
+            "BERTH_PARK_AFTER": "0",  # nor on how much memory this host has left; test_park.py removes it
             "BERTH_SUPPORT_DIR": str(self.support),
         }
         for name in ("ASAN_OPTIONS", "UBSAN_OPTIONS", "LSAN_OPTIONS"):

@@ -192,6 +192,7 @@ static const BerthServerOps ops = {
     .stop = stop,
     .grow = grow,
     .suspend = suspend,
+    .park = suspend,
     .hold = hold,
     .release = release,
     .wake = wake,

@@ -101,6 +101,14 @@ static inline void release(gpointer data)
         g_atomic_int_inc(&fixture->releases);
 }
 
+static inline void park(gpointer data)
+{
+    Fixture *fixture = data;
+    g_autoptr(GError) error = NULL;
+    berth_error_set(&error, BERTH_ERROR_NO_SPACE, "park.write.no-space", NULL, "no room");
+    berth_server_parked(fixture->server, fixture->cannot_suspend ? error : NULL);
+}
+
 static inline void wake(gpointer data)
 {
     Fixture *fixture = data;
@@ -244,6 +252,7 @@ static const BerthServerOps ops = {
     .stop = stop,
     .grow = grow,
     .suspend = suspend,
+    .park = park,
     .hold = hold,
     .release = release,
     .wake = wake,

@@ -359,9 +359,24 @@ static void test_no_suspend_while_it_grows(void)
     settle(&fixture);
     g_assert_false(berth_request_suspend(second, NULL, &error));
     g_assert_cmpstr(berth_error_id(error), ==, "suspend.busy");
+    g_clear_error(&error);
+    g_assert_false(berth_request_park(second, NULL, &error));
+    g_assert_cmpstr(berth_error_id(error), ==, "suspend.busy");
     call(&fixture, end_grow);
     expect(first, CONTROL_DONE);
     g_assert_true(berth_request_suspend(second, NULL, NULL));
+    g_assert_true(berth_request_park(second, NULL, NULL));
+    finish(&fixture);
+}
+
+static void test_park_fails(void)
+{
+    Fixture fixture = {.up = true, .cannot_suspend = true};
+    start(&fixture);
+    berth_autofd int fd = client(&fixture);
+    g_autoptr(GError) error = NULL;
+    g_assert_false(berth_request_park(fd, NULL, &error));
+    g_assert_cmpstr(berth_error_id(error), ==, "park.write.no-space");
     finish(&fixture);
 }
 
@@ -547,6 +562,7 @@ int main(int argc, char **argv)
                     test_release_of_what_is_not_held);
     g_test_add_func("/instance/server/hold-that-fails", test_hold_that_fails);
     g_test_add_func("/instance/server/no-hold-while-it-grows", test_no_hold_while_it_grows);
+    g_test_add_func("/instance/server/park-fails", test_park_fails);
     g_test_add_func("/instance/server/client-that-requests-without-reading",
                     test_client_that_requests_without_reading);
     return g_test_run();

@@ -17,7 +17,7 @@
 typedef struct {
     char *directory, *disk, *path;
     int memory;
-    gint cancel;
+    gint progress;
     BerthParked parked;
 } Fixture;
 
@@ -65,10 +65,12 @@ static guint64 write_parked(Fixture *fixture)
 {
     guint64 size = 0;
     g_autoptr(GError) error = NULL;
+    fixture->progress = BERTH_PARK_WRITING;
     bool done = berth_park_write(fixture->disk, &fixture->parked, fixture->memory,
-                                 &fixture->cancel, &size, &error);
+                                 &fixture->progress, &size, &error);
     g_assert_no_error(error);
     g_assert_true(done);
+    g_assert_cmpint(fixture->progress, ==, BERTH_PARK_APPEARS);
     return size;
 }
 
@@ -172,14 +174,14 @@ static const char *error_of_writing(Fixture *fixture)
     guint64 size = 0;
     g_autoptr(GError) error = NULL;
     g_assert_false(berth_park_write(fixture->disk, &fixture->parked, fixture->memory,
-                                    &fixture->cancel, &size, &error));
+                                    &fixture->progress, &size, &error));
     return berth_error_id(error);
 }
 
 static void test_cancelled(Fixture *fixture, gconstpointer data)
 {
     fill(fixture->memory, 0, 100, 1);
-    g_atomic_int_set(&fixture->cancel, 1);
+    g_atomic_int_set(&fixture->progress, BERTH_PARK_CANCELLED);
     g_assert_cmpstr(error_of_writing(fixture), ==, "park.cancelled");
     assert_nothing_left(fixture);
 }

@@ -120,6 +120,11 @@ bool berth_request_release(int fd, GError **error)
     return ask_done(fd, CONTROL_RELEASE, NULL, 0, error);
 }
 
+bool berth_request_park(int fd, const BerthWaiting *waiting, GError **error)
+{
+    return ask_and_wait(fd, CONTROL_PARK, NULL, 0, waiting, error);
+}
+
 bool berth_request_keep(int fd, guint32 seconds, GError **error)
 {
     const guint32 payload = GUINT32_TO_LE(seconds);

@@ -77,6 +77,10 @@ bool berth_request_hold(int fd, const BerthWaiting *waiting, bool *ret_was_awake
 /* Let it go on. Success: it was held without a break. Errors: "hold.lost". */
 bool berth_request_release(int fd, GError **error);
 
+/* Suspend the guest, and save its memory in a file; returns when it has been given back. Errors: also
+ * "park.refused", "park.woken" when it was needed meanwhile, "park.write.*": it stays suspended. */
+bool berth_request_park(int fd, const BerthWaiting *waiting, GError **error);
+
 /* Keep the guest awake for @seconds from now on, waking it; 0: no longer; BERTH_KEEP_UNTIL_STOP. */
 bool berth_request_keep(int fd, guint32 seconds, GError **error);
 

@@ -17,6 +17,7 @@
  *     CONTROL_STOP                    CONTROL_DONE when QEMU has gone
  *     CONTROL_GROW                    CONTROL_DONE when the guest's file system has grown
  *     CONTROL_SUSPEND                 CONTROL_DONE when its state is kept and QEMU has gone
+ *     CONTROL_PARK                    CONTROL_DONE when its memory is in a file and given back
  *     CONTROL_KEEP                    CONTROL_DONE
  *     CONTROL_HOLD                    CONTROL_HELD when nothing writes its disk, which lasts until
  *                                     CONTROL_RELEASE or the end of the connection
@@ -34,7 +35,7 @@
  *     any of them                     CONTROL_ERROR when it fails
  *                                     CONTROL_NOTICE unasked, to sessions with a terminal
  *                                     CONTROL_PAUSED unasked, to sessions and to clients waiting
- *                                     for WAIT, STOP, GROW, SUSPEND or HOLD
+ *                                     for WAIT, STOP, GROW, SUSPEND, PARK or HOLD
  *
  * The client's calls are in instance/client/request.h, the keeper's end in
  * instance/keeper/server.h.
@@ -82,6 +83,7 @@ typedef enum {
     CONTROL_SUSPEND = 90, /* nothing */
     CONTROL_KEEP = 91,    /* seconds:u32, to keep it awake from now on; 0: no longer;
                              BERTH_KEEP_UNTIL_STOP */
+    CONTROL_PARK = 92,    /* nothing */
     CONTROL_HOLD = 93,    /* nothing */
     CONTROL_HELD = 94,    /* was_awake:u8 */
     CONTROL_RELEASE = 95, /* nothing */
@@ -106,8 +108,8 @@ typedef enum {
 } BerthStopHow;
 
 typedef struct {
-    char *state; /* "starting", "running", "suspending", "suspended", "waking", "stopping",
-                    "paused" */
+    char *state; /* "starting", "running", "suspending", "suspended", "parked", "waking",
+                    "stopping", "paused" */
     char *accel; /* "kvm" or "tcg" */
     guint keeper_pid;
     guint qemu_pid;
@@ -117,7 +119,7 @@ typedef struct {
     char *init;          /* "systemd", "berth", ... or "" */
     char *init_status;   /* "running", "degraded", ... or "" */
     char *host_ports;    /* host ports allowed until it stops: numbers and commas, or "" */
-    char *reason;        /* why it is paused, or "" */
+    char *reason;        /* why it is paused, or suspended and not parked; or "" */
     guint64 memory_kept; /* bytes of the host's that it takes while it is suspended, else 0 */
     char *idle;          /* "suspend", "stop" or "never" */
     guint idle_timeout_sec;

@@ -98,6 +98,7 @@ static void finish(BerthInstance *instance)
     berth_host_calls_reset(instance->calls);
     berth_console_log(instance->console, "%s %s", instance->machine->name,
                       instance->failure != NULL ? instance->failure->message : "was powered off");
+    berth_instance_park_end(instance);
     g_clear_pointer(&instance->console, berth_console_free);
     berth_runtime_files_end(instance->dir_fd);
     fail_clients(instance);
@@ -112,6 +113,7 @@ static void launch(BerthInstance *instance)
     g_autoptr(GError) error = NULL;
     instance->state = STARTING;
     berth_instance_clear_suspension(instance);
+    berth_instance_park_forget(instance, NULL); /* the disk will be written */
     berth_port_notices_set_up(instance->port_notices, -1);
     berth_instance_begin_life(instance);
     berth_console_log(instance->console, "%s starts", instance->machine->name);
@@ -345,6 +347,7 @@ void berth_instance_free(BerthInstance *instance)
     berth_instance_clear_timer(&instance->shares_timer);
     berth_instance_idle_clear(instance);
     berth_instance_reclaim_clear(instance);
+    berth_instance_park_end(instance);
     berth_instance_clear_timer(&instance->owner);
     berth_server_free(instance->server);
     berth_sockets_free(instance->sockets);

@@ -8,6 +8,7 @@
  *     instance_requests.c  clients' requests
  *     instance_suspend.c   suspend and wake
  *     instance_hold.c      a guest that stands still while a client works on its disk
+ *     instance_park.c      the memory of a suspended guest in a file
  *     instance_idle.c      what keeps it awake, and the suspend without
  *     instance_reclaim.c   memory that the guest gives back
  *     instance_pause.c     pauses: the host refuses a write to the disk
@@ -29,6 +30,7 @@
 #include "model/idle.h"
 #include "model/reclaim.h"
 #include "net_process.h"
+#include "park_job.h"
 #include "pause.h"
 #include "server.h"
 #include "share_process.h"
@@ -106,6 +108,22 @@ typedef struct {
     guint stop_grace_sec;
 } Suspension;
 
+typedef enum {
+    NOT_PARKED,
+    PARKING, /* a suspended guest: its memory is written to a file */
+    PARKED,  /* it has been given back */
+    LOADING, /* of a guest that wakes */
+} ParkPhase;
+
+/* instance_park.c */
+typedef struct {
+    ParkPhase phase;
+    BerthParkJob *job; /* of the phase, or of one that was cancelled; or NULL */
+    bool wanted;       /* as soon as the guest is suspended */
+    GSource *timer;    /* until a suspended guest is parked unasked */
+    char *problem;     /* why it was not parked the last time; or NULL */
+} Park;
+
 /* instance_idle.c */
 typedef struct {
     BerthIdle policy;
@@ -157,6 +175,7 @@ struct BerthInstance {
     GuestLife life;
     QemuProcess process;
     Suspension suspension;
+    Park park;
     Idle idle;
     Reclaim reclaim;
 };
@@ -243,8 +262,25 @@ bool berth_instance_is_asleep(const BerthInstance *instance);
 guint64 berth_instance_memory_kept(const BerthInstance *instance);
 /* Tell clients and the log that a suspended guest is lost because of @error. */
 void berth_instance_notify_wake_failed(BerthInstance *instance, const GError *error);
+/* The memory of a guest that wakes was loaded, with its state, or not because of @error. */
+void berth_instance_memory_loaded(BerthInstance *instance, const GError *error);
 /* Once QMP is gone. */
 void berth_instance_clear_suspension(BerthInstance *instance);
+
+/* Op of the server: park the guest, which may be up. */
+void berth_instance_park(gpointer user_data);
+/* The host is short of memory: park the guest if it is suspended, unless that failed before. */
+void berth_instance_park_under_pressure(BerthInstance *instance);
+/* The guest is suspended, or is not because of @error: answer clients, and park it if wanted. */
+void berth_instance_suspend_ended(BerthInstance *instance, const GError *error);
+/* The suspended guest is to wake: park it no more. With *@ret_is_loading its memory is parked, and
+ * berth_instance_memory_loaded follows. Errors: errno's, "park.read.*". */
+bool berth_instance_unpark(BerthInstance *instance, bool *ret_is_loading, GError **error);
+/* Remove the file, before anything writes the disk or the memory. Errors: errno's,
+ * "park.remove.*". */
+bool berth_instance_park_forget(BerthInstance *instance, GError **error);
+/* The instance ends: nothing stays parked. */
+void berth_instance_park_end(BerthInstance *instance);
 
 /* The guest is UP: watch whether it is idle, from now on. */
 void berth_instance_idle_begin(BerthInstance *instance);

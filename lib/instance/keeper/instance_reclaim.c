@@ -44,6 +44,7 @@ static void on_pressure(gpointer user_data)
     BerthInstance *instance = user_data;
     if (is_reachable(instance) && berth_reclaim_press(&instance->reclaim.policy, held(instance)))
         ask(instance, true);
+    berth_instance_park_under_pressure(instance);
 }
 
 void berth_instance_reclaim_watch(BerthInstance *instance)

@@ -135,8 +135,13 @@ static BerthInstanceStatus *get_status(gpointer user_data)
     BerthInstanceStatus *status = g_new0(BerthInstanceStatus, 1);
     const char *pause = berth_pause_reason(instance->process.pause);
     State state = berth_instance_is_held(instance) ? SUSPENDED : instance->state;
-    status->state = g_strdup(pause != NULL ? "paused" : berth_table_to_string(state_words, state));
-    status->reason = g_strdup(pause != NULL ? pause : "");
+    bool is_suspended = instance->state == SUSPENDED;
+    bool is_parked = is_suspended && instance->park.phase == PARKED;
+    status->state = g_strdup(pause != NULL ? "paused"
+                             : is_parked   ? "parked"
+                                           : berth_table_to_string(state_words, state));
+    const char *not_parked = is_suspended ? instance->park.problem : NULL;
+    status->reason = g_strdup(pause != NULL ? pause : not_parked != NULL ? not_parked : "");
     status->accel = g_strdup(berth_accel_word((BerthAccel)instance->machine->accel));
     status->keeper_pid = (guint)getpid();
     status->qemu_pid =
@@ -287,6 +292,7 @@ const BerthServerOps berth_instance_server_ops = {
     .stop = stop,
     .grow = grow,
     .suspend = berth_instance_suspend,
+    .park = berth_instance_park,
     .wake = berth_instance_wake,
     .hold = berth_instance_hold,
     .release = berth_instance_release,

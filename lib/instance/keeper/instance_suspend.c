@@ -27,7 +27,8 @@ guint64 berth_instance_memory_kept(const BerthInstance *instance)
 {
     struct stat st;
     const Suspension *suspension = &instance->suspension;
-    if (instance->state != SUSPENDED || fstat(instance->life.ends.memory, &st) < 0)
+    if (instance->state != SUSPENDED || instance->park.phase == PARKED ||
+        fstat(instance->life.ends.memory, &st) < 0)
         return 0;
     return (guint64)st.st_blocks * BLOCK_SIZE + g_bytes_get_size(suspension->state);
 }
@@ -56,7 +57,7 @@ static void thaw_guest(BerthInstance *instance)
     berth_instance_clear_timer(&instance->timer);
     instance->state = UP;
     if (failure != NULL)
-        berth_server_suspended(instance->server, failure);
+        berth_instance_suspend_ended(instance, failure);
     if (instance->life.agent != NULL)
         berth_agent_client_thaw(instance->life.agent);
     if (stop_wanted) {
@@ -303,7 +304,7 @@ void berth_instance_begin_suspend(BerthInstance *instance)
     if (error != NULL && instance->state == UP)
         berth_instance_idle_failed(instance, error);
     if (error != NULL || instance->state == SUSPENDED) {
-        berth_server_suspended(instance->server, error);
+        berth_instance_suspend_ended(instance, error);
         return;
     }
     instance->state = SUSPENDING;
@@ -334,7 +335,7 @@ bool berth_instance_qemu_suspended(BerthInstance *instance)
     instance->state = SUSPENDED;
     berth_instance_idle_succeeded(instance);
     berth_console_log(instance->console, "%s is suspended", instance->machine->name);
-    berth_server_suspended(instance->server, NULL);
+    berth_instance_suspend_ended(instance, NULL);
     berth_server_held(instance->server, false);
     if (suspension->wake_wanted)
         berth_instance_wake(instance);
@@ -354,6 +355,7 @@ void berth_instance_notify_wake_failed(BerthInstance *instance, const GError *er
 static void fail_wake(BerthInstance *instance, const GError *error)
 {
     GError *failure = NULL;
+    berth_instance_park_forget(instance, NULL);
     g_autofree char *hint =
         g_strdup_printf("the next command starts %s again", instance->machine->name);
     berth_instance_notify_wake_failed(instance, error);
@@ -373,41 +375,58 @@ static gboolean on_wake_timeout(gpointer user_data)
     return G_SOURCE_REMOVE;
 }
 
-/* The state fits the memory only until the guest continues. */
+/* The state fits the memory, and both fit the disk, only until the guest continues. */
 static void on_loaded(GBytes *state, bool with_memory, const GError *error, gpointer user_data)
 {
     BerthInstance *instance = user_data;
+    g_autoptr(GError) problem = NULL;
     if (instance->state != WAKING || instance->process.qmp == NULL)
         return;
     g_clear_pointer(&instance->suspension.state, g_bytes_unref);
     if (error != NULL)
         fail_wake(instance, error);
-    else
+    else if (berth_instance_park_forget(instance, &problem))
         berth_instance_continue(instance);
+    else
+        fail_wake(instance, problem);
+}
+
+static void load_state(BerthInstance *instance)
+{
+    Suspension *suspension = &instance->suspension;
+    suspension->operation = berth_device_state_load(instance->process.qmp, suspension->state,
+                                                    suspension->with_memory, on_loaded, instance);
+}
+
+void berth_instance_memory_loaded(BerthInstance *instance, const GError *error)
+{
+    if (error != NULL)
+        fail_wake(instance, error);
+    else if (instance->process.qmp != NULL) /* else QEMU has ended, which is handled there */
+        load_state(instance);
 }
 
 void berth_instance_wake(gpointer user_data)
 {
     BerthInstance *instance = user_data;
-    Suspension *suspension = &instance->suspension;
     bool held = instance->state == SUSPENDED && berth_server_is_held(instance->server);
     if (instance->state == SUSPENDING || held)
-        suspension->wake_wanted = true;
-    if (suspension->quiet != NULL)
+        instance->suspension.wake_wanted = true;
+    if (instance->suspension.quiet != NULL)
         watch_again(instance);
     if (instance->state != SUSPENDED || held)
         return;
+    bool is_loading = false;
     g_autoptr(GError) error = NULL;
     instance->state = WAKING;
     berth_console_log(instance->console, "%s wakes", instance->machine->name);
     berth_instance_use_boot_files(instance); /* an upgrade may have replaced those of the paths */
     berth_instance_set_timer(instance, WAKE_SEC * 1000, on_wake_timeout);
-    if (!berth_instance_start_qemu(instance, &error)) {
+    if (!berth_instance_unpark(instance, &is_loading, &error) ||
+        !berth_instance_start_qemu(instance, &error))
         fail_wake(instance, error);
-        return;
-    }
-    suspension->operation = berth_device_state_load(instance->process.qmp, suspension->state,
-                                                    suspension->with_memory, on_loaded, instance);
+    else if (!is_loading)
+        load_state(instance);
 }
 
 bool berth_instance_stop_asleep(BerthInstance *instance, BerthStopHow how, guint grace_sec)

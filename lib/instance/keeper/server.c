@@ -417,6 +417,11 @@ bool berth_server_is_held(const BerthServer *server)
     return false;
 }
 
+void berth_server_parked(BerthServer *server, const GError *error)
+{
+    answer_all(server, ASKED_PARK, error);
+}
+
 void berth_server_shares_settled(BerthServer *server, BerthSharesEffect effect)
 {
     for (guint i = 0; i < server->clients->len; i++) {
@@ -446,7 +451,8 @@ void berth_server_fail(BerthServer *server, const GError *error, bool keep_waiti
         Client *client = g_ptr_array_index(server->clients, i);
         bool waits = client->asked == ASKED_WAIT || client->session == EARLY_SESSION;
         bool lost = client->asked == ASKED_GROW || client->asked == ASKED_SHARES ||
-                    client->asked == ASKED_SUSPEND || client->asked == ASKED_HOLD ||
+                    client->asked == ASKED_SUSPEND || client->asked == ASKED_PARK ||
+                    client->asked == ASKED_HOLD ||
                     client->session == GUEST_SESSION;
         client->holds = false;
         if (!lost && (!waits || keep_waiting))

@@ -27,6 +27,8 @@ typedef struct {
     void (*grow)(guint64 size, gpointer user_data);
     /* Suspend the guest; berth_server_suspended reports the result. */
     void (*suspend)(gpointer user_data);
+    /* Suspend the guest and park its memory; berth_server_parked reports the result. */
+    void (*park)(gpointer user_data);
     /* A client holds the guest: have nothing write its disk; berth_server_held, or _suspended with
      * an error, reports the result. */
     void (*hold)(gpointer user_data);
@@ -77,6 +79,9 @@ void berth_server_grown(BerthServer *server, const GError *error);
 /* The guest is suspended; or it is not and will not be, because of @error, which clients that wait
  * for a hold get too. */
 void berth_server_suspended(BerthServer *server, const GError *error);
+
+/* Its memory is parked; or it is not and will not be, because of @error. */
+void berth_server_parked(BerthServer *server, const GError *error);
 
 /* The guest is held; @was_awake: it goes on at the release. */
 void berth_server_held(BerthServer *server, bool was_awake);

@@ -19,6 +19,7 @@ typedef enum {
     ASKED_WATCH,
     ASKED_SHARES,
     ASKED_SUSPEND,
+    ASKED_PARK,
     ASKED_HOLD,
 } Asked;
 

@@ -180,6 +180,16 @@ static bool handle_suspend(Client *client, const WireFrame *frame)
     return true;
 }
 
+static bool handle_park(Client *client, const WireFrame *frame)
+{
+    BerthServer *server = client->server;
+    if (refuse_while_growing(client))
+        return true;
+    client->asked = ASKED_PARK;
+    server->ops->park(server->user_data);
+    return true;
+}
+
 static bool handle_hold(Client *client, const WireFrame *frame)
 {
     BerthServer *server = client->server;
@@ -258,6 +268,7 @@ static const struct {
     {CONTROL_SHARES, false, handle_shares},   {CONTROL_SET_SHARES, true, handle_set_shares},
     {CONTROL_SUSPEND, false, handle_suspend}, {CONTROL_KEEP, true, handle_keep},
     {CONTROL_HOLD, false, handle_hold},       {CONTROL_RELEASE, false, handle_release},
+    {CONTROL_PARK, false, handle_park},
 };
 
 bool berth_server_client_handle_request(Client *client, const WireFrame *frame)

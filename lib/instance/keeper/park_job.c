@@ -1,0 +1,151 @@
+/* SPDX-License-Identifier: MIT */
+#include "park_job.h"
+
+#include "base/error.h"
+#include "base/fd.h"
+
+#include <errno.h>
+#include <fcntl.h>
+
+struct BerthParkJob {
+    void (*work)(BerthParkJob *job);
+    /* Of the thread until it ends. */
+    BerthMachine *machine;
+    int memory;
+    BerthParked parked;
+    guint64 size;
+    GError *error;
+
+    gint progress; /* BerthParkProgress, of both threads */
+    GThread *thread;
+    GMainContext *context;
+    GSource *finisher; /* attached by the thread when it ends */
+    BerthParkJobFunc done;
+    gpointer user_data;
+};
+
+/* --- the thread's ------------------------------------------------------------------------------
+ */
+
+static void save(BerthParkJob *job)
+{
+    if (berth_park_identity_settle(job->machine->disk, &job->error) &&
+        berth_park_identity_read(job->machine, &job->parked.identity, &job->error))
+        berth_park_write(job->machine->disk, &job->parked, job->memory, &job->progress, &job->size,
+                         &job->error);
+}
+
+static bool check(BerthParkJob *job)
+{
+    BerthParkIdentity now;
+    if (!berth_park_identity_read(job->machine, &now, &job->error))
+        return false;
+    const char *difference = berth_park_identity_difference(&job->parked.identity, &now);
+    if (difference != NULL)
+        berth_error_set(&job->error, BERTH_ERROR_INVALID, "park.changed", NULL,
+                        "%s since it was parked", difference);
+    return difference == NULL;
+}
+
+static void load(BerthParkJob *job)
+{
+    const char *disk = job->machine->disk;
+    g_autofree char *path = berth_park_path(disk);
+    berth_autofd int fd = berth_park_open(disk, &job->parked, &job->error);
+    if (fd >= 0 && check(job))
+        berth_park_load(fd, path, job->memory, &job->error);
+}
+
+static gpointer run(gpointer data)
+{
+    BerthParkJob *job = data;
+    job->work(job);
+    g_source_attach(job->finisher, job->context);
+    return NULL;
+}
+
+/* --- the loop's --------------------------------------------------------------------------------
+ */
+
+static gboolean on_finish(gpointer user_data)
+{
+    BerthParkJob *job = user_data;
+    if (job->thread != NULL)
+        g_thread_join(g_steal_pointer(&job->thread));
+    g_autoptr(GError) error = g_steal_pointer(&job->error);
+    job->done(job, error, job->user_data);
+    return G_SOURCE_REMOVE;
+}
+
+static BerthMachine *copy_machine(const BerthMachine *machine)
+{
+    g_autofree char *text = berth_machine_to_text(machine);
+    return berth_machine_from_text(text, NULL);
+}
+
+static BerthParkJob *begin(const BerthMachine *machine, int memory, BerthParked *parked,
+                           void (*work)(BerthParkJob *job), BerthParkJobFunc done,
+                           gpointer user_data)
+{
+    BerthParkJob *job = g_new0(BerthParkJob, 1);
+    job->work = work;
+    job->machine = copy_machine(machine);
+    job->memory = fcntl(memory, F_DUPFD_CLOEXEC, 0);
+    if (parked != NULL)
+        job->parked = *parked;
+    job->done = done;
+    job->user_data = user_data;
+    job->context = g_main_context_ref_thread_default();
+    job->finisher = g_idle_source_new();
+    g_source_set_priority(job->finisher, G_PRIORITY_DEFAULT);
+    g_source_set_callback(job->finisher, on_finish, job, NULL);
+    job->thread = g_thread_try_new("park", run, job, NULL);
+    if (job->thread == NULL) /* the loop must wait then */
+        run(job);
+    return job;
+}
+
+BerthParkJob *berth_park_job_save(const BerthMachine *machine, int memory, BerthParked *parked,
+                                  BerthParkJobFunc done, gpointer user_data)
+{
+    return begin(machine, memory, parked, save, done, user_data);
+}
+
+BerthParkJob *berth_park_job_load(const BerthMachine *machine, int memory, BerthParkJobFunc done,
+                                  gpointer user_data)
+{
+    return begin(machine, memory, NULL, load, done, user_data);
+}
+
+bool berth_park_job_cancel(BerthParkJob *job)
+{
+    g_atomic_int_compare_and_exchange(&job->progress, BERTH_PARK_WRITING, BERTH_PARK_CANCELLED);
+    return g_atomic_int_get(&job->progress) == BERTH_PARK_CANCELLED;
+}
+
+const BerthParked *berth_park_job_parked(const BerthParkJob *job)
+{
+    return &job->parked;
+}
+
+guint64 berth_park_job_size(const BerthParkJob *job)
+{
+    return job->size;
+}
+
+void berth_park_job_free(BerthParkJob *job)
+{
+    if (job == NULL)
+        return;
+    berth_park_job_cancel(job);
+    if (job->thread != NULL)
+        g_thread_join(job->thread);
+    g_source_destroy(job->finisher);
+    g_source_unref(job->finisher);
+    g_main_context_unref(job->context);
+    berth_machine_free(job->machine);
+    berth_parked_clear(&job->parked);
+    berth_fd_close(&job->memory);
+    g_clear_error(&job->error);
+    g_free(job);
+}

@@ -1,0 +1,210 @@
+"""A suspended distro whose memory is a file, as the user and the keeper see it; tests/vm has what a guest keeps of it."""
+import os
+import resource
+import signal
+import socket
+from pathlib import Path
+
+import pytest
+
+from conftest import wait_for
+from ports import free_port
+from test_forward import listens
+from test_suspend import state
+from waiting import is_alive
+
+
+def parked_file(box):
+    return Path(box.info("box")["disk"] + ".parked")
+
+
+def left_beside_disk(box):
+    disk = Path(box.info("box")["disk"])
+    return sorted(path.name for path in disk.parent.iterdir() if path.name.startswith(disk.name + "."))
+
+
+@pytest.fixture
+def parked(box):
+    box("start", "box").ok()
+    assert box("park", "box").ok() == ""
+    return box
+
+
+def memory_of(pid):
+    """What the process has open of memory without a name."""
+    links = [os.readlink(fd) for fd in Path(f"/proc/{pid}/fd").iterdir() if fd.is_symlink()]
+    return [link for link in links if "berth-memory" in link]
+
+
+def test_parked_distro_is_shown(parked):
+    row = parked.info("box")
+    assert (row["state"], row["qemu_pid"], row["memory_used"]) == ("parked", 0, 0)
+    assert is_alive(row["keeper_pid"]) and memory_of(row["keeper_pid"]) == []
+    assert left_beside_disk(parked) == ["disk.ext4.parked"]
+    assert parked_file(parked).stat().st_mode & 0o777 == 0o600
+    assert "parked" in parked("list").ok()
+    assert "box, parked" in parked("status", "box").ok()
+    assert "box is parked: " in parked("logs", "box").ok()
+
+
+def test_a_suspended_one_is_parked(box):
+    box("start", "box").ok()
+    box("suspend", "box").ok()
+    assert box("park", "box").ok() == ""
+    assert state(box) == "parked"
+    assert box("park", "box").ok() == ""
+    assert box("suspend", "box").ok() == ""
+    assert (state(box), len(box.qemus())) == ("parked", 1)
+
+
+@pytest.mark.parametrize("words", [["run", "--", "echo", "on"], ["start", "box"]])
+def test_commands_wake_it(parked, words):
+    keeper = parked.info("box")["keeper_pid"]
+    parked(*words).ok()
+    assert (state(parked), parked.info("box")["keeper_pid"]) == ("running", keeper)
+    assert left_beside_disk(parked) == []
+    assert parked.qemus()[-1]["argv"][-2:] == ["-incoming", "defer"]
+    parked("park", "box").ok()
+    assert parked("run", "--", "echo", "on").ok() == "on\n"
+
+
+def test_a_connection_wakes_it(box):
+    box("start", "box").ok()
+    port = free_port()
+    box("forward", "add", "box", f"{port}:80").ok()
+    wait_for(lambda: listens("127.0.0.1", port))
+    box("park", "box").ok()
+    with socket.create_connection(("127.0.0.1", port), 30):
+        wait_for(lambda: state(box) == "running")
+    assert left_beside_disk(box) == []
+
+
+def test_by_itself(box):
+    del box.environment["BERTH_PARK_AFTER"]
+    box.configure("[berth]\npark-after = 1\n")
+    box("start", "box").ok()
+    box("suspend", "box").ok()
+    wait_for(lambda: state(box) == "parked")
+    assert box("run", "--", "echo", "on").ok() == "on\n"
+
+
+def test_never_by_itself(box):
+    del box.environment["BERTH_PARK_AFTER"]
+    assert box("config", "get", "park-after").ok() == "600\n"
+    box.configure("[berth]\npark-after = 0\n")
+    assert box("config", "get", "park-after").ok() == "0\n"
+
+
+def test_no_room(box):
+    box("start", "box").ok()
+    keeper = box.info("box")["keeper_pid"]
+    limits = resource.prlimit(keeper, resource.RLIMIT_FSIZE)
+    resource.prlimit(keeper, resource.RLIMIT_FSIZE, (2048, limits[1]))
+    box("park", "box").failed(1, "park.write.too-big", "it is suspended, but its memory cannot be parked: ", hint=False)
+    row = box.info("box")
+    assert row["state"] == "suspended" and "cannot be parked" in row["reason"]
+    assert left_beside_disk(box) == []
+    assert "cannot be parked and stays in memory" in box("logs", "box").ok()
+    resource.prlimit(keeper, resource.RLIMIT_FSIZE, limits)
+    box("park", "box").ok()
+    row = box.info("box")
+    assert (row["state"], row.get("reason")) == ("parked", None)
+    assert box("run", "--", "echo", "on").ok() == "on\n"
+
+
+def boots_cold(box, why):
+    result = box("run", "--", "echo", "on")
+    assert (result.status, result.out) == (0, "on\n"), result
+    assert "box could not be woken, so its programs are lost: " in result.err and why in result.err
+    assert "-incoming" not in box.qemus()[-1]["argv"]
+    assert left_beside_disk(box) == []
+
+
+def test_a_disk_that_changed(parked):
+    disk = Path(parked.info("box")["disk"])
+    with disk.open("r+b") as file:
+        file.seek(1 << 20)
+        byte = file.read(1)
+        file.seek(1 << 20)
+        file.write(byte)
+    boots_cold(parked, "its disk has changed since it was parked")
+
+
+@pytest.mark.parametrize("at", [0, 5000, -1])
+def test_a_file_that_is_damaged(parked, at):
+    path = parked_file(parked)
+    data = bytearray(path.read_bytes())
+    data[at if at < len(data) else len(data) - 20] ^= 1
+    path.write_bytes(data)
+    boots_cold(parked, "it is damaged")
+
+
+def test_a_file_that_is_gone(parked):
+    parked_file(parked).unlink()
+    boots_cold(parked, "no such file")
+
+
+def test_a_file_of_another_version(parked):
+    path = parked_file(parked)
+    data = bytearray(path.read_bytes())
+    data[8] += 1
+    path.write_bytes(data)
+    boots_cold(parked, "it is damaged")
+
+
+@pytest.mark.parametrize("options", [[], ["--force"]])
+def test_terminate(parked, options):
+    keeper = parked.info("box")["keeper_pid"]
+    parked("terminate", *options, "box").ok()
+    assert (state(parked), left_beside_disk(parked)) == ("stopped", [])
+    wait_for(lambda: not is_alive(keeper))
+    assert len(parked.qemus()) == (1 if options else 2)
+
+
+def test_unregister(parked):
+    disk = Path(parked.info("box")["disk"])
+    parked("unregister", "box").ok()
+    assert not disk.parent.exists()
+
+
+def test_keeper_killed(parked):
+    os.kill(parked.info("box")["keeper_pid"], signal.SIGKILL)
+    assert parked("run", "--", "echo", "on").ok() == "on\n"
+    assert left_beside_disk(parked) == []
+
+
+@pytest.mark.parametrize("words", [["clone", "box", "copy"], ["compact", "box"],
+                                   ["move", "box", "--default"], ["export", "box", "-"], ["restore", "box", "one"]])
+def test_verbs_that_need_it_stopped(box, words):
+    box("snapshot", "box", "one").ok()
+    box("start", "box").ok()
+    box("park", "box").ok()
+    box(*words).failed(1, "instance.running")
+    assert state(box) == "parked"
+
+
+def test_snapshot(parked):
+    parked("snapshot", "box", "one").ok()
+    assert state(parked) == "parked"
+    assert parked("run", "--", "echo", "on").ok() == "on\n"
+
+
+def test_resize_wakes_it(parked):
+    parked("resize", "box", "2T").ok()
+    assert (state(parked), left_beside_disk(parked)) == ("running", [])
+
+
+def test_not_running(box):
+    box("park", "nobox").failed(1, "distro.not-found", "nobox")
+    result = box("park", "box")
+    assert (result.status, result.out, result.err) == (0, "", "berth: box was not running\n")
+
+
+def test_several(box, rootfs):
+    box("import", "other", rootfs).ok()
+    box("start", "box").ok()
+    box("start", "other").ok()
+    box("park", "other", "box").ok()
+    assert [box.info(name)["state"] for name in ("box", "other")] == ["parked", "parked"]
+    box("shutdown").ok()
+    assert [box.info(name)["state"] for name in ("box", "other")] == ["stopped", "stopped"]
