@@ -15,10 +15,11 @@ void berth_reclaim_begin(BerthReclaim *reclaim)
     reclaim->is_sampled = false;
 }
 
-static bool is_quiet(const BerthReclaim *reclaim, gint64 processor_usec, gint64 now_usec)
+static bool is_quiet(const BerthReclaim *reclaim, guint64 data, gint64 processor_usec,
+                     gint64 now_usec)
 {
     gint64 used = processor_usec - reclaim->processor_usec;
-    return reclaim->is_sampled &&
+    return reclaim->is_sampled && data == reclaim->data &&
            used * 100 <= (now_usec - reclaim->sampled_usec) * BERTH_IDLE_PROCESSOR_PERCENT;
 }
 
@@ -27,10 +28,12 @@ static bool has_grown(const BerthReclaim *reclaim, guint64 held)
     return held >= reclaim->kept + BERTH_RECLAIM_GROWTH_MIN;
 }
 
-bool berth_reclaim_sample(BerthReclaim *reclaim, guint64 held, gint64 processor_usec,
+bool berth_reclaim_sample(BerthReclaim *reclaim, guint64 held, guint64 data, gint64 processor_usec,
                           gint64 now_usec)
 {
-    reclaim->quiet = is_quiet(reclaim, processor_usec, now_usec) ? reclaim->quiet + 1 : 0;
+    bool quiet = is_quiet(reclaim, data, processor_usec, now_usec);
+    reclaim->quiet = quiet ? reclaim->quiet + 1 : 0;
+    reclaim->data = data;
     reclaim->processor_usec = processor_usec;
     reclaim->sampled_usec = now_usec;
     reclaim->is_sampled = true;

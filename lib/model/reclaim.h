@@ -33,6 +33,7 @@ typedef struct {
     bool settles;    /* the next sample tells what it kept */
     bool was_urgent; /* the last time */
     bool is_sampled; /* the rest is valid */
+    guint64 data;
     gint64 processor_usec;
     gint64 sampled_usec;
 } BerthReclaim;
@@ -41,9 +42,9 @@ typedef struct {
  * page cache remains, but at the first call. */
 void berth_reclaim_begin(BerthReclaim *reclaim);
 
-/* Take a sample: @held is what the guest has of the host's memory, @processor_usec what it has
- * computed so far. Whether to ask it now. */
-bool berth_reclaim_sample(BerthReclaim *reclaim, guint64 held, gint64 processor_usec,
+/* Take a sample: @held is what the guest has of the host's memory; @data, of its sessions, and
+ * @processor_usec count what it has done so far. Whether to ask it now. */
+bool berth_reclaim_sample(BerthReclaim *reclaim, guint64 held, guint64 data, gint64 processor_usec,
                           gint64 now_usec);
 
 /* The host is short of memory. Whether to ask the guest now, urgently. */

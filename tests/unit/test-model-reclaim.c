@@ -7,6 +7,7 @@
 typedef struct {
     BerthReclaim policy;
     gint64 now, processor;
+    guint64 data;
 } Guest;
 
 static Guest started(void)
@@ -21,7 +22,8 @@ static bool later(Guest *guest, guint64 held_mib, gint64 work_msec)
 {
     guest->now += 10 * SEC;
     guest->processor += work_msec * 1000;
-    return berth_reclaim_sample(&guest->policy, held_mib * MIB, guest->processor, guest->now);
+    return berth_reclaim_sample(&guest->policy, held_mib * MIB, guest->data, guest->processor,
+                                guest->now);
 }
 
 /* It answers, and the next sample finds what it kept. */
@@ -59,6 +61,18 @@ static void test_not_while_it_computes(void)
     for (guint i = 0; i < 100; i++)
         g_assert_false(later(&guest, 900, 501));
     g_assert_true(later(&guest, 900, 500)); /* the limit itself is quiet */
+}
+
+/* A command every few seconds may need little of the processor, and all of the page cache. */
+static void test_not_while_sessions_have_data(void)
+{
+    Guest guest = started();
+    later(&guest, 900, 0);
+    for (guint i = 0; i < 100; i++) {
+        guest.data++;
+        g_assert_false(later(&guest, 900, 0));
+    }
+    g_assert_true(later(&guest, 900, 0));
 }
 
 /* Memory that the guest frees by itself is not missed. */
@@ -151,6 +165,7 @@ int main(int argc, char **argv)
     g_test_init(&argc, &argv, NULL);
     g_test_add_func("/reclaim/start", test_once_after_a_start);
     g_test_add_func("/reclaim/computes", test_not_while_it_computes);
+    g_test_add_func("/reclaim/data", test_not_while_sessions_have_data);
     g_test_add_func("/reclaim/less", test_less_is_kept_without_being_asked);
     g_test_add_func("/reclaim/late", test_what_it_keeps_is_seen_late);
     g_test_add_func("/reclaim/busy", test_busy_is_asked_again);

@@ -34,7 +34,7 @@ void berth_instance_reclaim_begin(BerthInstance *instance)
 void berth_instance_reclaim_sample(BerthInstance *instance)
 {
     if (is_reachable(instance) &&
-        berth_reclaim_sample(&instance->reclaim.policy, held(instance),
+        berth_reclaim_sample(&instance->reclaim.policy, held(instance), instance->idle.frames,
                              berth_instance_processor_usec(instance), g_get_monotonic_time()))
         ask(instance, false);
 }
