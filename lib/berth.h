@@ -41,3 +41,4 @@
 #include "berth_status.h"
 #include "berth_template.h"
 #include "berth_throwaway.h"
+#include "berth_usage.h"

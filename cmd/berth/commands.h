@@ -59,6 +59,7 @@ extern const Command command_suspend;
 extern const Command command_keep;
 extern const Command command_templates;
 extern const Command command_terminate;
+extern const Command command_top;
 extern const Command command_umount;
 extern const Command command_undo;
 extern const Command command_uninstall;

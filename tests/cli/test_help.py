@@ -9,7 +9,7 @@ from waiting import LIMIT
 
 COMMANDS = ["accept", "autostart", "cache", "changes", "clone", "code", "compact", "config", "console", "cp", "diff", "discard", "docker-env", "doctor", "export", "forward", "help", "host", "import", "import-in-place", "install",
             "keep", "list", "logs", "manage", "mcp", "mount", "move", "park", "path", "ports", "rename", "report", "resize", "restore", "run", "set", "set-default", "share", "shell", "shutdown", "snapshot", "snapshots", "ssh-config",
-            "start", "status", "suspend", "templates", "terminate", "umount", "undo", "unregister", "up", "version"]
+            "start", "status", "suspend", "templates", "terminate", "top", "umount", "undo", "unregister", "up", "version"]
 
 
 def test_overview(berth):

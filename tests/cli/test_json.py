@@ -14,7 +14,7 @@ COMMANDS = {
     "list": ["list"], "status": ["status"], "version": ["version"], "ports": ["ports"], "doctor": ["doctor"],
     "forward": ["forward", "list"], "host": ["host", "list"], "share": ["share", "list"], "config": ["config", "list"],
     "cache": ["cache", "ls"], "templates": ["templates"], "start": ["start"],
-    "snapshots": ["snapshots"], "set": ["set", "box"], "status-distro": ["status", "box"],
+    "snapshots": ["snapshots"], "set": ["set", "box"], "top": ["top", "-n", "1"], "status-distro": ["status", "box"],
 }
 
 

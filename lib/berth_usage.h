@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * berth_usage — what running distros take of this host. A part of the public interface (berth.h).
+ */
+#pragma once
+
+#include "berth_handle.h"
+
+G_BEGIN_DECLS
+
+typedef struct {
+    char *name, *id;
+    char *state;    /* as in BerthInfo */
+    guint64 memory; /* bytes of the host: QEMU (of a suspended distro its kept memory), berth-net,
+                       the keeper and its other processes; shared ones divided (PSS) */
+    guint64 processor_usec; /* of these processes so far; restarts with each QEMU */
+    guint64 disk_size;      /* apparent: as the guest sees it */
+    guint64 disk_used;      /* allocated on the host */
+} BerthDistroUsage;
+
+void berth_distro_usage_free(BerthDistroUsage *usage);
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(BerthDistroUsage, berth_distro_usage_free)
+
+/* Those that have a keeper, BerthDistroUsage *, in the order of berth_list; free with
+ * g_ptr_array_unref. Starts and wakes nothing. */
+GPtrArray *berth_usages(Berth *berth, GError **error);
+
+G_END_DECLS
