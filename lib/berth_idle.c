@@ -41,6 +41,8 @@ BerthIdleState *berth_idle_state(Berth *berth, const char *name, GError **error)
     state->idle_usec = state->is_idle_known ? (gint64)report.idle_usec : 0;
     state->is_kept = report.kept_usec != 0;
     state->kept_usec = has_end ? (gint64)report.kept_usec : -1;
+    state->disk_size = report.disk_size;
+    state->disk_used = report.disk_used;
     state->autostart = berth_autostart_is_on(berth->layout, state->name);
     state->problem = g_steal_pointer(&report.problem);
     return state;

@@ -28,6 +28,8 @@ typedef struct {
     bool is_kept;       /* by berth_keep */
     gint64 kept_usec;   /* so long; -1: until it stops */
     char *problem;      /* why it could not be suspended; or NULL */
+    guint64 disk_size;  /* apparent, bytes: as the guest sees it */
+    guint64 disk_used;  /* allocated on the host, bytes */
     bool autostart;     /* starts with the user's systemd */
 } BerthIdleState;
 

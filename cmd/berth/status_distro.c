@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "status_distro.h"
 
+#include "base/size.h"
 #include "json.h"
 #include "print.h"
 
@@ -52,6 +53,9 @@ static void print_text(const BerthIdleState *state)
     printf("Idle:           %s\n", plan);
     if (state->is_kept)
         printf("Kept:           %s\n", state->kept_usec < 0 ? "until it stops" : kept);
+    g_autofree char *used = berth_size_format(state->disk_used);
+    g_autofree char *size = berth_size_format(state->disk_size);
+    printf("Disk:           %s on this host, %s in the distro\n", used, size);
     if (state->autostart)
         printf("Autostart:      on\n");
     if (state->problem != NULL)
@@ -78,6 +82,8 @@ static void print_json(const BerthIdleState *state)
     json_add_bool(json, "kept", state->is_kept);
     add_time(json, "kept_usec", state->is_kept && state->kept_usec >= 0, state->kept_usec);
     json_add_string(json, "problem", state->problem);
+    json_add_number(json, "disk_size", state->disk_size);
+    json_add_number(json, "disk_used", state->disk_used);
     json_add_bool(json, "autostart", state->autostart);
     json_print(json);
 }

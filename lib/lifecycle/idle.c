@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "idle.h"
 
+#include "list.h"
 #include "reach.h"
 #include "start.h"
 
@@ -52,6 +53,7 @@ bool berth_idle_ask(Berth *berth, const char *name, BerthIdleReport *ret_report,
     if (distro == NULL || berth_handle_runtime(berth, error) == NULL)
         return false;
     ret_report->name = g_strdup(distro->name);
+    berth_disk_measure(distro, &ret_report->disk_size, &ret_report->disk_used);
     g_autoptr(GError) problem = NULL;
     g_autoptr(BerthInstanceStatus) status = NULL;
     berth_autofd int fd = berth_reach_connect(berth, distro, &problem);

@@ -16,6 +16,8 @@ typedef struct {
     char *awake;       /* model/idle.h's word; NULL unless it runs */
     guint64 idle_usec; /* until it is taken for idle; BERTH_NOT_FORESEEN */
     guint64 kept_usec; /* that are left of berth keep; BERTH_NOT_FORESEEN: until it stops */
+    guint64 disk_size; /* apparent, bytes */
+    guint64 disk_used; /* allocated on the host, bytes */
     char *problem;     /* why it could not be suspended; or NULL */
 } BerthIdleReport;
 

@@ -30,14 +30,13 @@ void berth_listing_free(BerthListing *listing)
 }
 
 /* Use the file's size: a killed resize may have left the row outdated. */
-static void fill_disk(BerthListing *listing, const BerthDistro *distro)
+void berth_disk_measure(const BerthDistro *distro, guint64 *ret_size, guint64 *ret_used)
 {
     const guint64 block = 512; /* the unit of st_blocks on every file system */
     struct stat st;
     bool found = stat(distro->disk, &st) == 0;
-    listing->disk = g_strdup(distro->disk);
-    listing->disk_size = found ? (guint64)st.st_size : distro->disk_size;
-    listing->disk_used = found ? (guint64)st.st_blocks * block : 0;
+    *ret_size = found ? (guint64)st.st_size : distro->disk_size;
+    *ret_used = found ? (guint64)st.st_blocks * block : 0;
 }
 
 static guint64 memory_used(guint pid)
@@ -129,7 +128,8 @@ static BerthListing *list_registered(const BerthDistro *distro)
     listing->id = g_strdup(distro->id);
     listing->slot = distro->slot;
     listing->is_default = distro->is_default;
-    fill_disk(listing, distro);
+    listing->disk = g_strdup(distro->disk);
+    berth_disk_measure(distro, &listing->disk_size, &listing->disk_used);
     listing->created_usec = distro->created_usec;
     listing->template = g_strdup(distro->template);
     return listing;

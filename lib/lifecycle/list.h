@@ -30,6 +30,9 @@ typedef struct {
     GPtrArray *forwards;         /* BerthForward *, from the keeper; or NULL */
 } BerthListing;
 
+/* The bytes of the disk of @distro: apparent, and allocated on the host; 0 if there is none. */
+void berth_disk_measure(const BerthDistro *distro, guint64 *ret_size, guint64 *ret_used);
+
 /* NULL is allowed. */
 void berth_listing_free(BerthListing *listing);
 

@@ -49,6 +49,15 @@ def test_one_that_runs(box, rootfs):
     assert len(table) == 2 and table[1].split()[:2] == ["box", "running"] and "\033" not in table[1]
 
 
+def test_status_has_the_disk(box):
+    """As list has it, running or not."""
+    for _ in range(2):
+        seen, listed = json.loads(box("status", "box", "--json").ok()), box.info("box")
+        assert (seen["disk_size"], seen["disk_used"]) == (listed["disk_size"], listed["disk_used"])
+        assert "Disk:           " in box("status", "box").ok()
+        box("start", "box").ok()
+
+
 def test_one_that_works(box):
     """What it writes passes through its keeper, which needs the processor for that."""
     box("start", "box").ok()
