@@ -173,7 +173,7 @@ def test_keeper_killed(parked):
     assert left_beside_disk(parked) == []
 
 
-@pytest.mark.parametrize("words", [["clone", "box", "copy"], ["compact", "box"],
+@pytest.mark.parametrize("words", [["compact", "box"],
                                    ["move", "box", "--default"], ["export", "box", "-"], ["restore", "box", "one"]])
 def test_verbs_that_need_it_stopped(box, words):
     box("snapshot", "box", "one").ok()
@@ -181,6 +181,15 @@ def test_verbs_that_need_it_stopped(box, words):
     box("park", "box").ok()
     box(*words).failed(1, "instance.running")
     assert state(box) == "parked"
+
+
+def test_clone(parked):
+    """Its disk has all that was written before; the clone boots, and the parked one still goes on."""
+    parked("clone", "box", "copy").ok()
+    assert (state(parked), left_beside_disk(parked)) == ("parked", ["disk.ext4.parked"])
+    assert parked("run", "-d", "copy", "--", "echo", "on").ok() == "on\n"
+    assert parked("run", "--", "echo", "on").ok() == "on\n"
+    assert [qemu["argv"][-2:] == ["-incoming", "defer"] for qemu in parked.qemus()] == [False, False, True]
 
 
 def test_snapshot(parked):
