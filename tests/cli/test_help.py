@@ -102,7 +102,8 @@ def test_invalid_options(berth, arguments, code):
 def test_usage_errors_fit_80_columns(berth, command):
     """The words are short: what was typed is shown whole."""
     lines = []
-    for words in (["--no-such-option"], ["a", "b", "c", "d", "e", "f"], ["a"], []):
+    alone = ["-n", "0"] if command == "top" else []  # top goes on until it is ended
+    for words in (["--no-such-option"], ["a", "b", "c", "d", "e", "f"], ["a"], alone):
         error = berth(command, *words, cwd=berth.path).err  # report writes where it is
         lines += error.splitlines() if "code: usage." in error else []
     assert lines and all(len(line) <= 80 for line in lines), lines
