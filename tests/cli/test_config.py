@@ -111,7 +111,7 @@ def test_names_of_wsl(berth):
     ("wsl2.nestedVirtualization", "/dev/kvm"), ("wsl2.debugConsole", "berth logs"), ("wsl2.debugConsoleLogFile", "berth logs"),
     ("wsl2.earlyBootLogging", "berth logs"), ("wsl2.maxCrashDumpCount", "core dumps"), ("wsl2.crashDumpFolder", "core dumps"),
     ("experimental.autoMemoryReclaim", "goes back to this host"), ("experimental.sparseVhd", "sparse file"),
-    ("wsl2.kernelCommandLine", "command line"), ("wsl2.swap", "swap"), ("wsl2.networkingMode", "user mode"), ("wsl2.dnsProxy", "through the host"),
+    ("wsl2.kernelCommandLine", "command line"), ("wsl2.networkingMode", "user mode"), ("wsl2.dnsProxy", "through the host"),
     ("wsl2.dnsTunneling", "through the host"), ("general.distributionInstallPath", "berth import NAME DIR FILE")])
 def test_wsls_settings_without_one_of_berths_say_what_there_is(berth, word, instead):
     failed = berth("config", "set", word, "true").failed(1, "config.wsl")

@@ -50,7 +50,6 @@ def disk_of(home, name="box"):
 
 @pytest.mark.parametrize("verb", [
     ["move", "box", "{new}"],
-    ["clone", "box", "copy"],
     ["resize", "box", "64M"],
     ["export", "box", "{new}.tar"],
     ["export", "box", "{new}.ext4"],
@@ -65,6 +64,17 @@ def test_verb_refuses_a_disk_in_use(away, verb):
     assert (after.st_ino, after.st_size, after.st_blocks) == (before.st_ino, before.st_size, before.st_blocks)
     assert disk_of(away) == disk and away.names() == ["box"]
     assert not [path for path in away.path.glob("new*")]
+    assert is_alive(away.keeper)
+
+
+def test_clone_holds_the_distro_or_refuses_a_disk_in_use(away):
+    """A keeper that can be reached stands still for it."""
+    if away.way == "elsewhere":
+        away("clone", "box", "copy").ok()
+        assert away.names() == ["box", "copy"]
+    else:
+        away("clone", "box", "copy").failed(1, "instance.running", "box")
+        assert away.names() == ["box"]
     assert is_alive(away.keeper)
 
 
