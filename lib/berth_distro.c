@@ -23,6 +23,7 @@ void berth_info_free(BerthInfo *info)
     g_free(info->kernel);
     g_free(info->init);
     g_free(info->init_status);
+    g_free(info->due_name);
     g_free(info->ports);
     g_free(info);
 }
@@ -98,6 +99,8 @@ static void set_status(BerthInfo *info, BerthInstanceStatus *status)
     info->started_usec = g_get_real_time() - status->uptime_usec;
     info->sessions = status->sessions;
     info->qemu_pid = status->qemu_pid;
+    info->due_usec = (gint64)status->due_usec;
+    info->due_name = *status->due_name != '\0' ? g_steal_pointer(&status->due_name) : NULL;
 }
 
 static BerthInfo *public_info(BerthListing *listing)

@@ -85,6 +85,9 @@ typedef struct {
     char *kernel;      /* uname -r, or "" */
     char *init;        /* "systemd", "berth", ... or "" */
     char *init_status; /* "running", "degraded", ... or "" */
+    gint64 due_usec;   /* time of day at which a timer of the distro's is due, for which it wakes or
+                          is awake; 0: none is known */
+    char *due_name;    /* which; or NULL */
     guint16 *ports;    /* open on localhost */
     guint n_ports;
 } BerthInfo;

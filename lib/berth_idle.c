@@ -16,6 +16,7 @@ void berth_idle_state_free(BerthIdleState *state)
     g_free(state->state);
     g_free(state->idle);
     g_free(state->awake);
+    g_free(state->due_name);
     g_free(state->problem);
     g_free(state);
 }
@@ -41,6 +42,8 @@ BerthIdleState *berth_idle_state(Berth *berth, const char *name, GError **error)
     state->idle_usec = state->is_idle_known ? (gint64)report.idle_usec : 0;
     state->is_kept = report.kept_usec != 0;
     state->kept_usec = has_end ? (gint64)report.kept_usec : -1;
+    state->due_usec = report.due_usec;
+    state->due_name = g_steal_pointer(&report.due_name);
     state->disk_size = report.disk_size;
     state->disk_used = report.disk_used;
     state->autostart = berth_autostart_is_on(berth->layout, state->name);

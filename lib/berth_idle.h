@@ -21,16 +21,19 @@ typedef struct {
     char *state; /* as in BerthInfo */
     char *idle;  /* what becomes of it when it is idle: "suspend", "stop", "never" */
     guint idle_timeout_sec;
-    char *awake; /* "begun", "command", "data", "processor", "network", "share", "kept", "retry",
-                    "setting": what keeps it awake, or did so last; NULL unless it runs */
+    char *awake; /* "begun", "command", "data", "processor", "network", "share", "due", "kept",
+                    "retry", "setting": what keeps it awake, or did so last; NULL unless it runs */
     bool is_idle_known; /* idle_usec is valid */
     gint64 idle_usec;   /* until it is taken for idle, if nothing happens */
     bool is_kept;       /* by berth_keep */
     gint64 kept_usec;   /* so long; -1: until it stops */
-    char *problem;      /* why it could not be suspended; or NULL */
-    guint64 disk_size;  /* apparent, bytes: as the guest sees it */
-    guint64 disk_used;  /* allocated on the host, bytes */
-    bool autostart;     /* starts with the user's systemd */
+    gint64 due_usec;   /* time of day at which a timer of the distro's is due, for which it wakes or
+                          is awake; 0: none is known */
+    char *due_name;    /* which; or NULL */
+    char *problem;     /* why it could not be suspended; or NULL */
+    guint64 disk_size; /* apparent, bytes: as the guest sees it */
+    guint64 disk_used; /* allocated on the host, bytes */
+    bool autostart;    /* starts with the user's systemd */
 } BerthIdleState;
 
 void berth_idle_state_free(BerthIdleState *state);

@@ -119,6 +119,8 @@ static void add_running(Json *json, const BerthInfo *info)
     json_add_string(json, "kernel", info->kernel);
     json_add_string(json, "init", info->init);
     json_add_string(json, "init_status", info->init_status);
+    json_add_time(json, "due", info->due_usec);
+    json_add_string(json, "due_for", info->due_name);
 
     json_begin_array(json, "ports");
     for (guint i = 0; i < info->n_ports; i++)

@@ -17,6 +17,7 @@ static const struct {
     {"processor", "it computes"},
     {"network", "it has network traffic"},
     {"share", "it uses files of the host"},
+    {"due", "a timer of its own is due"},
     {"kept", "berth keep"},
     {"retry", "it could not be suspended, which is tried again"},
     {"setting", "the setting idle is never"},
@@ -43,6 +44,28 @@ static char *plan_text(const BerthIdleState *state)
                                 : g_strdup_printf("%s after %s without use", verb, timeout);
 }
 
+/* As the clock of this host shows it; the date only if that is not today's. */
+static char *clock_text(gint64 realtime_usec)
+{
+    g_autoptr(GDateTime) now = g_date_time_new_now_local();
+    g_autoptr(GDateTime) at = g_date_time_new_from_unix_local(realtime_usec / G_USEC_PER_SEC);
+    if (at == NULL)
+        return g_strdup("?");
+    bool is_today = g_date_time_get_year(now) == g_date_time_get_year(at) &&
+                    g_date_time_get_day_of_year(now) == g_date_time_get_day_of_year(at);
+    return g_date_time_format(at, is_today ? "%H:%M:%S" : "%Y-%m-%d %H:%M:%S");
+}
+
+static void print_due(const BerthIdleState *state)
+{
+    g_autofree char *time = clock_text(state->due_usec);
+    const char *name = state->due_name != NULL ? state->due_name : "a timer";
+    if (state->awake == NULL) /* suspended, or parked */
+        printf("Wakes:          at %s for %s\n", time, name);
+    else
+        printf("Due:            %s at %s\n", name, time);
+}
+
 static void print_text(const BerthIdleState *state)
 {
     g_autofree char *plan = plan_text(state);
@@ -53,6 +76,8 @@ static void print_text(const BerthIdleState *state)
     printf("Idle:           %s\n", plan);
     if (state->is_kept)
         printf("Kept:           %s\n", state->kept_usec < 0 ? "until it stops" : kept);
+    if (state->due_usec != 0)
+        print_due(state);
     g_autofree char *used = berth_size_format(state->disk_used);
     g_autofree char *size = berth_size_format(state->disk_size);
     printf("Disk:           %s on this host, %s in the distro\n", used, size);
@@ -81,6 +106,8 @@ static void print_json(const BerthIdleState *state)
     add_time(json, "idle_in_usec", state->is_idle_known, state->idle_usec);
     json_add_bool(json, "kept", state->is_kept);
     add_time(json, "kept_usec", state->is_kept && state->kept_usec >= 0, state->kept_usec);
+    json_add_time(json, "due", state->due_usec);
+    json_add_string(json, "due_for", state->due_name);
     json_add_string(json, "problem", state->problem);
     json_add_number(json, "disk_size", state->disk_size);
     json_add_number(json, "disk_used", state->disk_used);

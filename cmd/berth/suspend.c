@@ -32,8 +32,9 @@ const Command command_suspend = {
         "sessions,\n"
         "connections and forwarded ports stay. It goes on where it was with the next command that\n"
         "needs it: \"berth run\", \"berth cp\", input in an open shell; or with a packet from the\n"
-        "network: a connection to a forwarded port, which waits meanwhile. A distro that is\n"
-        "suspended already, or is not running, is no error.",
+        "network: a connection to a forwarded port, which waits meanwhile; or when\n"
+        "a job of cron's or an OnCalendar= timer of systemd's is due. A distro that is suspended\n"
+        "already, or is not running, is no error.",
     .min_arguments = 1,
     .max_arguments = -1,
     .run = run,

@@ -153,6 +153,16 @@ static void handle_reclaimed(BerthAgentClient *agent, WireReader *reader)
         agent->events->reclaimed(busy != 0, taken, refaulted, agent->user_data);
 }
 
+static void handle_due(BerthAgentClient *agent, WireReader *reader)
+{
+    guint64 at_sec = wire_get_u64(reader);
+    guint32 lead_sec = wire_get_u32(reader);
+    guint32 hold_sec = wire_get_u32(reader);
+    g_autofree char *name = get_text(reader, LINE_MAX_SIZE);
+    if (wire_reader_done(reader))
+        agent->events->due(at_sec, lead_sec, hold_sec, name, agent->user_data);
+}
+
 static void handle_share(BerthAgentClient *agent, WireReader *reader)
 {
     guint32 uid = wire_get_u32(reader);
@@ -166,11 +176,17 @@ static const struct {
     WireType type;
     void (*handle)(BerthAgentClient *agent, WireReader *reader);
 } handlers[] = {
-    {WIRE_HELLO, handle_hello},         {WIRE_STAGE, handle_stage},
-    {WIRE_READY, handle_ready},         {WIRE_BOOTED, handle_booted},
-    {WIRE_LISTENERS, handle_listeners}, {WIRE_GROWN, handle_grown},
-    {WIRE_NOTE, handle_note},           {WIRE_SHARE, handle_share},
-    {WIRE_FROZEN, handle_frozen},       {WIRE_RECLAIMED, handle_reclaimed},
+    {WIRE_HELLO, handle_hello},
+    {WIRE_STAGE, handle_stage},
+    {WIRE_READY, handle_ready},
+    {WIRE_BOOTED, handle_booted},
+    {WIRE_LISTENERS, handle_listeners},
+    {WIRE_GROWN, handle_grown},
+    {WIRE_NOTE, handle_note},
+    {WIRE_SHARE, handle_share},
+    {WIRE_FROZEN, handle_frozen},
+    {WIRE_RECLAIMED, handle_reclaimed},
+    {WIRE_DUE, handle_due},
 };
 
 static bool on_frame(BerthLink *link, const WireFrame *frame, gpointer user_data)

@@ -36,6 +36,9 @@ typedef struct {
     /* The answer to berth_agent_client_reclaim: the guest gave back @taken bytes. @refaulted is how
      * much of what it gave back before it has read again. @busy: it did nothing. */
     void (*reclaimed)(bool busy, guint64 taken, guint64 refaulted, gpointer user_data);
+    /* Before @frozen: the guest has something to do then (WIRE_DUE), called @name. Not checked. */
+    void (*due)(guint64 at_sec, guint32 lead_sec, guint32 hold_sec, const char *name,
+                gpointer user_data);
     /* The guest's shares are mounted at @root, and its port waits for their server: the host user's
      * files are @uid's and @gid's. Again when that server has ended. */
     void (*share)(guint32 uid, guint32 gid, const char *root, gpointer user_data);

@@ -15,6 +15,7 @@ void berth_idle_report_clear(BerthIdleReport *report)
     g_free(report->state);
     g_free(report->idle);
     g_free(report->awake);
+    g_free(report->due_name);
     g_free(report->problem);
 }
 
@@ -33,6 +34,8 @@ static void use_status(BerthIdleReport *report, BerthInstanceStatus *status)
     report->idle_usec = status->idle_usec;
     report->kept_usec = status->kept_usec;
     report->problem = steal_words(&status->idle_problem);
+    report->due_usec = (gint64)status->due_usec;
+    report->due_name = steal_words(&status->due_name);
 }
 
 /* What the next start will take. */

@@ -16,6 +16,8 @@ typedef struct {
     char *awake;       /* model/idle.h's word; NULL unless it runs */
     guint64 idle_usec; /* until it is taken for idle; BERTH_NOT_FORESEEN */
     guint64 kept_usec; /* that are left of berth keep; BERTH_NOT_FORESEEN: until it stops */
+    gint64 due_usec;   /* time of day at which the distro wakes, or is awake, by itself; 0: not */
+    char *due_name;    /* why; or NULL */
     guint64 disk_size; /* apparent, bytes */
     guint64 disk_used; /* allocated on the host, bytes */
     char *problem;     /* why it could not be suspended; or NULL */
@@ -28,8 +30,8 @@ G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(BerthIdleReport, berth_idle_report_clear)
  * Errors: "distro.*", "config.*"; "instance.version". */
 bool berth_idle_ask(Berth *berth, const char *name, BerthIdleReport *ret_report, GError **error);
 
-/* Keep @name awake for @seconds from now on, starting it if it is stopped; BERTH_KEEP_UNTIL_STOP. 0:
- * no longer, which a stopped distro takes for done. *@ret_notice is lines for the user, or NULL;
+/* Keep @name awake for @seconds from now on, starting it if it is stopped; BERTH_KEEP_UNTIL_STOP.
+ * 0: no longer, which a stopped distro takes for done. *@ret_notice is lines for the user, or NULL;
  * free with g_free. Errors: of berth_start_connect. */
 bool berth_idle_keep_distro(Berth *berth, const char *name, guint32 seconds, char **ret_notice,
                             GError **error);

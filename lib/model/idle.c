@@ -12,8 +12,8 @@ static const char *const words[] = {
     [BERTH_AWAKE_BEGUN] = "begun",     [BERTH_AWAKE_COMMAND] = "command",
     [BERTH_AWAKE_DATA] = "data",       [BERTH_AWAKE_PROCESSOR] = "processor",
     [BERTH_AWAKE_NETWORK] = "network", [BERTH_AWAKE_SHARE] = "share",
-    [BERTH_AWAKE_KEPT] = "kept",       [BERTH_AWAKE_RETRY] = "retry",
-    [BERTH_AWAKE_SETTING] = "setting",
+    [BERTH_AWAKE_DUE] = "due",         [BERTH_AWAKE_KEPT] = "kept",
+    [BERTH_AWAKE_RETRY] = "retry",     [BERTH_AWAKE_SETTING] = "setting",
 };
 
 BerthIdle berth_idle_new(BerthIdleAction action, guint timeout_sec)
@@ -87,6 +87,7 @@ gint64 berth_idle_deadline(const BerthIdle *idle, BerthAwake *ret_awake)
 {
     gint64 deadline = idle->active_usec + idle->timeout_usec;
     BerthAwake awake = idle->activity;
+    postpone(idle->expected_usec, BERTH_AWAKE_DUE, &deadline, &awake);
     postpone(idle->retry_usec, BERTH_AWAKE_RETRY, &deadline, &awake);
     if (idle->last.commands > 0)
         postpone(G_MAXINT64, BERTH_AWAKE_COMMAND, &deadline, &awake);
@@ -103,6 +104,11 @@ gint64 berth_idle_deadline(const BerthIdle *idle, BerthAwake *ret_awake)
 void berth_idle_keep(BerthIdle *idle, gint64 until_usec)
 {
     idle->kept_usec = until_usec;
+}
+
+void berth_idle_expect(BerthIdle *idle, gint64 until_usec)
+{
+    idle->expected_usec = until_usec;
 }
 
 void berth_idle_fail(BerthIdle *idle, gint64 now_usec)

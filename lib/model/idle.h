@@ -29,6 +29,7 @@ typedef enum {
     BERTH_AWAKE_NETWORK,   /* packets that have data, or whose sender waits (net/activity.h) */
     BERTH_AWAKE_SHARE,     /* the guest reads or writes files of the host's; what it has cached, or
                               what the host changes, is no use */
+    BERTH_AWAKE_DUE,       /* a timer of the distro's own is due */
     BERTH_AWAKE_KEPT,      /* berth keep */
     BERTH_AWAKE_RETRY,     /* it could not be suspended: the next attempt is later */
     BERTH_AWAKE_SETTING,   /* idle=never */
@@ -48,8 +49,9 @@ typedef struct {
     gint64 timeout_usec;
     gint64 active_usec; /* the last activity, and which it was */
     BerthAwake activity;
-    gint64 kept_usec; /* until then; G_MAXINT64: until it stops; 0: not */
-    guint failures;   /* to suspend, in a row */
+    gint64 kept_usec;     /* until then; G_MAXINT64: until it stops; 0: not */
+    gint64 expected_usec; /* the distro does something by itself until then; 0: not */
+    guint failures;       /* to suspend, in a row */
     gint64 retry_usec;
     bool is_sampled; /* last and sampled_usec are valid */
     BerthIdleSample last;
@@ -77,6 +79,9 @@ gint64 berth_idle_deadline(const BerthIdle *idle, BerthAwake *ret_awake);
 
 /* Keep it awake until @until_usec (G_MAXINT64: until it stops); 0 ends that. */
 void berth_idle_keep(BerthIdle *idle, gint64 until_usec);
+
+/* The distro does something by itself until @until_usec; 0: not. */
+void berth_idle_expect(BerthIdle *idle, gint64 until_usec);
 
 /* It could not be suspended: the next attempt waits twice as long as the last one, at least the
  * timeout and at most BERTH_IDLE_RETRY_MAX_SEC. The second form ends that: it was suspended. */

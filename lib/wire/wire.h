@@ -149,6 +149,9 @@ typedef enum {
     WIRE_GROWN = 21,     /* problem:string ("" on success); the answer to GROW */
     WIRE_FROZEN = 24,    /* problem:string ("" on success); the answer to FREEZE, unless THAW came
                             before */
+    WIRE_DUE = 25, /* realtime_sec:u64 lead_sec:u32 hold_sec:u32 name:string; before FROZEN: the
+                      distro wants to do @name then. It must be awake so long before, and may
+                      begin so long after it. Not sent if nothing is due */
     WIRE_RECLAIMED = 27, /* busy:u8 (1: nothing was done) taken:u64 bytes  refaulted:u64 bytes of
                             the page cache that were taken before and read again since; the answer
                             to RECLAIM */

@@ -141,6 +141,8 @@ static inline BerthInstanceStatus *status(gpointer data)
     is->idle_usec = BERTH_NOT_FORESEEN;
     is->kept_usec = G_GUINT64_CONSTANT(6) << 32;
     is->idle_problem = g_strdup("a share is stuck");
+    is->due_usec = G_GUINT64_CONSTANT(7) << 32;
+    is->due_name = g_strdup("backup.timer");
     return is;
 }
 

@@ -5,6 +5,7 @@ import os
 import random
 import struct
 import threading
+import time
 
 import wire
 
@@ -21,6 +22,20 @@ def frames(sock):
         while len(header := stream.read(wire.HEADER.size)) == wire.HEADER.size:
             size, type_, channel, _, stream_number = wire.HEADER.unpack(header)
             yield wire.Frame(type_, channel, stream_number, stream.read(size))
+
+
+def due(sock):
+    """Asked to freeze, it has to do what nobody can: first what is out of all bounds, then what is not."""
+    far, soon = 1 << 62, int(time.time()) + 3600
+    name = "\x1b[31m\n" + "x" * 5000
+    claims = [(0, 0, 0, name), (far, 1, 1, name), (soon, 2**32 - 1, 2**32 - 1, name)]
+    boot(sock)
+    for got in frames(sock):
+        said = [wire.frame(wire.DUE, struct.pack("<QII", at, lead, hold) + wire.string(name))
+                for at, lead, hold, name in claims * 100]
+        sock.sendall(b"".join(said))  # also when nobody asked
+        if got.type == wire.FREEZE:
+            sock.sendall(wire.frame(wire.FROZEN, wire.string("")))
 
 
 def opened(sock):

@@ -76,6 +76,14 @@ static void on_lost(const GError *error, gpointer data)
     log_event(data, "lost %s;", error != NULL ? error->message : "in good order");
 }
 
+static void on_due(guint64 at_sec, guint32 lead_sec, guint32 hold_sec, const char *name,
+                   gpointer data)
+{
+    Fixture *fixture = data;
+    g_string_append_printf(fixture->log, "due %" G_GUINT64_FORMAT " %u %u %s;", at_sec, lead_sec,
+                           hold_sec, name);
+}
+
 static void on_frozen(const char *problem, gpointer data)
 {
     Fixture *fixture = data;
@@ -104,6 +112,7 @@ static const BerthAgentClientEvents events = {
     .grown = on_grown,
     .frozen = on_frozen,
     .reclaimed = on_reclaimed,
+    .due = on_due,
     .note = on_note,
     .session = on_session,
     .lost = on_lost,
@@ -361,6 +370,19 @@ static void test_reclaim(Fixture *fixture, gconstpointer data)
     g_assert_cmpstr(fixture->log->str, ==, "reclaimed 0 1099511627776 4096;reclaimed 1 0 0;");
 }
 
+static void test_due(Fixture *fixture, gconstpointer data)
+{
+    WireBuffer buffer = {0};
+    size_t begin = wire_frame_begin(&buffer, WIRE_DUE, 0, 0);
+    wire_put_u64(&buffer, G_GUINT64_CONSTANT(9) << 32);
+    wire_put_u32(&buffer, 5);
+    wire_put_u32(&buffer, 65);
+    wire_put_string(&buffer, "back\nup.timer");
+    wire_frame_end(&buffer, begin);
+    send_all(fixture, &buffer);
+    g_assert_cmpstr(fixture->log->str, ==, "due 38654705664 5 65 back up.timer;");
+}
+
 static void test_clock(Fixture *fixture, gconstpointer data)
 {
     WireBuffer buffer = {0};
@@ -550,6 +572,7 @@ int main(int argc, char **argv)
     ADD("grow", 0, test_grow);
     ADD("freeze", 0, test_freeze);
     ADD("reclaim", 0, test_reclaim);
+    ADD("due", 0, test_due);
     ADD("clock", 0, test_clock);
     ADD("route", 0, test_route);
     ADD("names-of-the-host", 0, test_names_of_the_host);

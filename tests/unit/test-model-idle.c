@@ -84,6 +84,20 @@ static void test_kept(void)
     expect(&idle, T0 + 80 * SEC, BERTH_AWAKE_BEGUN);
 }
 
+static void test_expected(void)
+{
+    BerthIdle idle = begun();
+    berth_idle_expect(&idle, T0 + 10 * SEC);
+    expect(&idle, T0 + 60 * SEC, BERTH_AWAKE_BEGUN); /* which is later */
+    berth_idle_expect(&idle, T0 + 90 * SEC);
+    expect(&idle, T0 + 90 * SEC, BERTH_AWAKE_DUE);
+    berth_idle_keep(&idle, T0 + 600 * SEC);
+    expect(&idle, T0 + 600 * SEC, BERTH_AWAKE_KEPT);
+    berth_idle_keep(&idle, 0);
+    berth_idle_expect(&idle, 0);
+    expect(&idle, T0 + 60 * SEC, BERTH_AWAKE_BEGUN);
+}
+
 static void test_never(void)
 {
     BerthIdle idle = berth_idle_new(BERTH_IDLE_NEVER, 60);
@@ -152,6 +166,7 @@ int main(int argc, char **argv)
     g_test_add_func("/idle/activity", test_activity);
     g_test_add_func("/idle/commands", test_commands);
     g_test_add_func("/idle/kept", test_kept);
+    g_test_add_func("/idle/expected", test_expected);
     g_test_add_func("/idle/never", test_never);
     g_test_add_func("/idle/failures", test_failures);
     g_test_add_func("/idle/long-timeout", test_long_timeout);

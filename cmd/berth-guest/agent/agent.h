@@ -29,6 +29,7 @@ typedef struct {
     const char *calls;        /* path of the socket for calls to the host; NULL: none */
     const char *cgroups;      /* of os/freezer.h and os/reclaim.h */
     const char *proc;         /* of os/reclaim.h */
+    const char *timers;       /* root of the distro whose timers wake it (timers/plan.h); or NULL */
     bool in_machine;          /* the agent controls the clock, tracefs and PID 1 */
     int handover;             /* pipe of handover.h; -1: the init has finished starting */
     int notify;               /* socket of systemd's notifications, or -1 */

@@ -3,7 +3,8 @@
  * host_tasks — what the host asks of the whole distro and what takes a while: to grow the file
  * system, to freeze all processes, and to give memory back. A child process does each, so that the
  * loop goes on; its end is the answer. Once the processes are frozen, the carrier of the shares
- * holds what they have asked for, before the answer.
+ * holds what they have asked for, before the answer. DUE, if anything is, comes before
+ * it, too.
  */
 #pragma once
 
@@ -20,6 +21,7 @@ typedef struct {
     const bool *connected; /* nothing is sent while it is false */
     pid_t grower;          /* the process that grows the file system, or 0 */
     pid_t freezer;         /* the one that freezes the distro, or 0 */
+    int plan;              /* the freezer writes there what is due next; -1 while there is none */
     bool thaws;            /* thaw again once the freezer, which was killed, has ended */
     bool freezes;          /* and then freeze: FREEZE came after THAW. Only while @thaws */
     bool holds_root;       /* the root's file system is frozen, or about to be, until */

@@ -310,6 +310,7 @@ __attribute__((noreturn)) static void become_agent(Boot *boot, int handover, con
         .in_machine = true,
         .cgroups = FREEZER_ROOT,
         .proc = "/proc",
+        .timers = "",
         .calls = is_rescue(boot) ? NULL : CALLS_SOCKET,
         .device = boot->config.address[0] != '\0' ? NETWORK_DEVICE : NULL,
         .addresses = &boot->config,

@@ -181,22 +181,24 @@ static int freeze(const char *root, int hold)
     return 0;
 }
 
-static pid_t fork_freezer(const char *root, const int *pair)
+static pid_t fork_freezer(const char *root, const FreezerPlan *plan, const int *pair)
 {
     pid_t pid = fork();
     if (pid != 0)
         return pid < 0 ? -errno : pid;
     if (pair[1] >= 0)
         close(pair[1]);
+    if (plan->prepare != NULL)
+        plan->prepare(plan->data);
     _exit(-freeze(root, pair[0]));
 }
 
-pid_t freezer_start(const char *root, bool writes, int *ret_hold)
+pid_t freezer_start(const char *root, bool writes, const FreezerPlan *plan, int *ret_hold)
 {
     int pair[2] = {-1, -1};
     if (writes && pipe2(pair, O_CLOEXEC) < 0)
         return -errno;
-    pid_t pid = fork_freezer(root, pair);
+    pid_t pid = fork_freezer(root, plan, pair);
     if (pair[0] >= 0)
         close(pair[0]);
     if (pid < 0 && pair[1] >= 0)

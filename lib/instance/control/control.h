@@ -69,7 +69,8 @@ typedef enum {
                                 uptime_usec:u64 sessions:u32 kernel:string init:string
                                 init_status:string host_ports:string reason:string
                                 memory_kept:u64 idle:string idle_timeout_sec:u32 awake:string
-                                idle_usec:u64 kept_usec:u64 idle_problem:string */
+                                idle_usec:u64 kept_usec:u64 idle_problem:string due_usec:u64
+                                due_name:string */
     CONTROL_PORTS_ARE = 82,  /* (1:u8 rule:string host_port:u16 origin:u8 state:u8 owner:string
                                 reason:string addresses:list, of the legs that are open)* more:u8, 2
                                 when another frame goes on with it, else 0 */
@@ -127,6 +128,9 @@ typedef struct {
     guint64 idle_usec;  /* until it is taken for idle; BERTH_NOT_FORESEEN: not known */
     guint64 kept_usec;  /* of berth keep, that are left; BERTH_NOT_FORESEEN: until it stops */
     char *idle_problem; /* why it could not be suspended the last time, or "" */
+    guint64 due_usec;   /* time of day at which the distro does something by itself, for which it is
+                           woken, or awake; 0: not known */
+    char *due_name;     /* what it does, or "" */
 } BerthInstanceStatus;
 
 void berth_instance_status_free(BerthInstanceStatus *status);

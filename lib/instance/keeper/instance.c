@@ -348,6 +348,7 @@ void berth_instance_free(BerthInstance *instance)
     berth_instance_idle_clear(instance);
     berth_instance_reclaim_clear(instance);
     berth_instance_park_end(instance);
+    berth_instance_due_clear(instance);
     berth_instance_clear_timer(&instance->owner);
     berth_server_free(instance->server);
     berth_sockets_free(instance->sockets);

@@ -256,6 +256,7 @@ static const BerthAgentClientEvents agent_events = {
     .grown = on_grown,
     .frozen = berth_instance_on_frozen,
     .reclaimed = berth_instance_on_reclaimed,
+    .due = berth_instance_on_due,
     .share = on_share,
     .session = on_session,
     .lost = on_agent_lost,
@@ -275,6 +276,7 @@ void berth_instance_begin_life(BerthInstance *instance)
     life->report = berth_boot_report_new();
     assign(&life->init, "");
     assign(&life->init_status, "");
+    berth_instance_due_forget(instance);
 }
 
 bool berth_instance_open_life(BerthInstance *instance, GError **error)

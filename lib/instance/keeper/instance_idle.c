@@ -54,7 +54,7 @@ static void sleep_now(BerthInstance *instance)
     if (stops)
         berth_instance_stop(instance);
     else
-        berth_instance_suspend(instance);
+        berth_instance_suspend_unasked(instance);
 }
 
 static void take_sample(BerthInstance *instance)

@@ -9,6 +9,7 @@
  *     instance_suspend.c   suspend and wake
  *     instance_hold.c      a guest that stands still while a client works on its disk
  *     instance_park.c      the memory of a suspended guest in a file
+ *     instance_due.c       what the distro will do by itself, for which it is woken
  *     instance_idle.c      what keeps it awake, and the suspend without
  *     instance_reclaim.c   memory that the guest gives back
  *     instance_pause.c     pauses: the host refuses a write to the disk
@@ -18,6 +19,7 @@
 
 #include "instance.h"
 
+#include "alarm.h"
 #include "port_notices.h"
 #include "console.h"
 #include "guest/agent_client.h"
@@ -27,6 +29,7 @@
 #include "instance/host/host_names.h"
 #include "instance/host/host_pressure.h"
 #include "instance/host/host_route.h"
+#include "model/due.h"
 #include "model/idle.h"
 #include "model/reclaim.h"
 #include "net_process.h"
@@ -102,6 +105,7 @@ typedef struct {
     bool with_memory;            /* or even that */
     GError *failure;             /* why it is not suspended but continues; or NULL */
     bool for_hold;               /* it goes on once nobody holds it */
+    bool is_unasked;             /* no client waits for it: it is for idleness */
     bool wake_wanted;            /* as soon as it is suspended and nobody holds it */
     bool suspend_wanted;         /* once more, as soon as it is awake */
     bool stop_wanted;            /* as soon as it is awake */
@@ -123,6 +127,12 @@ typedef struct {
     GSource *timer;    /* until a suspended guest is parked unasked */
     char *problem;     /* why it was not parked the last time; or NULL */
 } Park;
+
+/* instance_due.c */
+typedef struct {
+    BerthDue due;      /* as the guest said at the last suspend, until it is over */
+    BerthAlarm *alarm; /* or NULL */
+} Expected;
 
 /* instance_idle.c */
 typedef struct {
@@ -176,6 +186,7 @@ struct BerthInstance {
     QemuProcess process;
     Suspension suspension;
     Park park;
+    Expected expected;
     Idle idle;
     Reclaim reclaim;
 };
@@ -250,6 +261,8 @@ bool berth_instance_is_held(const BerthInstance *instance);
 void berth_instance_on_watched(gint64 wait_usec, gpointer user_data);
 void berth_instance_on_packet(gpointer user_data);
 void berth_instance_on_frozen(const char *problem, gpointer user_data);
+void berth_instance_on_due(guint64 at_sec, guint32 lead_sec, guint32 hold_sec, const char *name,
+                           gpointer user_data);
 /* The guest has forgotten what the host changed in the shares, or has none any more. */
 void berth_instance_shares_caught_up(BerthInstance *instance);
 /* QEMU has ended. False: not because the guest is suspended. */
@@ -281,6 +294,20 @@ bool berth_instance_unpark(BerthInstance *instance, bool *ret_is_loading, GError
 bool berth_instance_park_forget(BerthInstance *instance, GError **error);
 /* The instance ends: nothing stays parked. */
 void berth_instance_park_end(BerthInstance *instance);
+
+/* As berth_instance_suspend, for no client: not if something is due soon. */
+void berth_instance_suspend_unasked(BerthInstance *instance);
+
+/* Another suspend, or life, begins: what was due before does not count. */
+void berth_instance_due_forget(BerthInstance *instance);
+bool berth_instance_due_is_near(const BerthInstance *instance);
+/* It is suspended: wake it in time. */
+void berth_instance_due_arm(BerthInstance *instance);
+/* It is up, and what is due soon keeps it awake; after berth_instance_idle_begin. */
+void berth_instance_due_hold(BerthInstance *instance);
+/* Fill in the members of @status about it. */
+void berth_instance_due_status(const BerthInstance *instance, BerthInstanceStatus *status);
+void berth_instance_due_clear(BerthInstance *instance);
 
 /* The guest is UP: watch whether it is idle, from now on. */
 void berth_instance_idle_begin(BerthInstance *instance);

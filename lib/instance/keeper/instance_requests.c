@@ -152,6 +152,7 @@ static BerthInstanceStatus *get_status(gpointer user_data)
     status->init_status = g_strdup(instance->life.init_status);
     status->memory_kept = berth_instance_memory_kept(instance);
     berth_instance_idle_status(instance, status);
+    berth_instance_due_status(instance, status);
     status->host_ports =
         instance->network != NULL
             ? berth_guest_access_temporary(berth_net_process_access(instance->network))

@@ -66,6 +66,7 @@ static void thaw_guest(BerthInstance *instance)
     }
     berth_server_set_up(instance->server, instance->life.agent != NULL);
     berth_instance_idle_begin(instance);
+    berth_instance_due_hold(instance);
     if (suspend_wanted)
         berth_instance_suspend(instance);
     if (berth_server_is_held(instance->server)) /* it came too late for the former stop */
@@ -271,6 +272,12 @@ void berth_instance_on_frozen(const char *problem, gpointer user_data)
     }
     if (instance->process.qmp == NULL)
         return; /* QEMU has ended, which is handled there */
+    if (instance->suspension.is_unasked && berth_instance_due_is_near(instance)) {
+        berth_console_log(instance->console, "%s stays awake, since %s is due",
+                          instance->machine->name, instance->expected.due.name);
+        continue_guest(instance);
+        return;
+    }
     instance->suspension.phase = SAVING;
     berth_qmp_execute(instance->process.qmp, "stop", NULL, on_stopped, instance);
 }
@@ -310,6 +317,8 @@ void berth_instance_begin_suspend(BerthInstance *instance)
     instance->state = SUSPENDING;
     instance->suspension.phase = WATCHING;
     instance->suspension.begun_usec = g_get_monotonic_time();
+    instance->suspension.is_unasked = false;
+    berth_instance_due_forget(instance);
     berth_server_set_up(instance->server, false);
     berth_instance_limit_suspend(instance);
     berth_net_process_watch(instance->network);
@@ -318,8 +327,14 @@ void berth_instance_begin_suspend(BerthInstance *instance)
 void berth_instance_suspend(gpointer user_data)
 {
     BerthInstance *instance = user_data;
-    instance->suspension.for_hold = false;
+    instance->suspension.for_hold = instance->suspension.is_unasked = false;
     berth_instance_begin_suspend(instance);
+}
+
+void berth_instance_suspend_unasked(BerthInstance *instance)
+{
+    berth_instance_suspend(instance);
+    instance->suspension.is_unasked = instance->state == SUSPENDING;
 }
 
 bool berth_instance_qemu_suspended(BerthInstance *instance)
@@ -339,6 +354,8 @@ bool berth_instance_qemu_suspended(BerthInstance *instance)
     berth_server_held(instance->server, false);
     if (suspension->wake_wanted)
         berth_instance_wake(instance);
+    else
+        berth_instance_due_arm(instance);
     return true;
 }
 
