@@ -64,7 +64,7 @@ def test_another_day_is_named(timed, timers):
 
 
 def test_wakes_in_time(timed, timers):
-    timers.set_units(("soon.timer", int(time.time()) + 6, "AccuracyUSec=1min"))
+    timers.set_units(("soon.timer", int(time.time()) + 15, "AccuracyUSec=1min"))
     timed("suspend", "box").ok()
     wait_for(lambda: state(timed) == "running")
     row = status(timed)
@@ -84,7 +84,7 @@ def test_a_parked_one_wakes_in_time(timed, timers):
 
 
 def test_one_that_was_due_wakes_nobody_twice(timed, timers):
-    timers.set_units(("soon.timer", int(time.time()) + 5))
+    timers.set_units(("soon.timer", int(time.time()) + 15))
     timed("suspend", "box").ok()
     wait_for(lambda: state(timed) == "running")
     timers.set_units(("later.timer", int(time.time()) + HOUR))
