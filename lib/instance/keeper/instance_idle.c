@@ -8,7 +8,7 @@
 
 void berth_instance_idle_frame(BerthInstance *instance, const WireFrame *frame)
 {
-    instance->idle.frames += frame->type == WIRE_DATA;
+    instance->idle.frames += frame->type == WIRE_DATA || frame->type == WIRE_OPENED;
 }
 
 /* Of QEMU, all threads: what the guest computes, and its emulation. */

@@ -138,7 +138,7 @@ typedef struct {
 typedef struct {
     BerthIdle policy;
     GSource *timer;  /* while it is UP */
-    guint64 frames;  /* of data, of all streams and both ways */
+    guint64 frames;  /* of data, of all streams and both ways, and one for each that begins */
     guint64 packets; /* of berth-net that count, as last asked */
     char *problem;   /* why it was not suspended the last time; or NULL */
 } Idle;
