@@ -203,7 +203,7 @@ int startup_command(InitKind init, const Settings *settings)
     if (pid != 0)
         return pid < 0 ? -errno : 0;
     if (init == INIT_BERTH)
-        file_write("/sys/fs/cgroup/" CGROUP_DISTRO "/cgroup.procs", "0");
+        cgroup_join_distro();
     program_become(STDOUT_FILENO); /* output goes to the console */
     setenv("HOME", "/root", 1);
     execl("/bin/sh", "sh", "-c", settings->command, (char *)NULL);

@@ -34,3 +34,8 @@ bool cgroup_directory(pid_t pid, char *directory, size_t size)
     free(text);
     return found && snprintf(directory, size, "/sys/fs/cgroup%s", path) < (int)size;
 }
+
+void cgroup_join_distro(void)
+{
+    file_write("/sys/fs/cgroup/" CGROUP_DISTRO "/cgroup.procs", "0");
+}

@@ -12,6 +12,9 @@
  * they can be frozen; the agent and PID 1 stay in the root. */
 #define CGROUP_DISTRO "distro"
 
+/* Move this process into that group, where there is one. Needs root. */
+void cgroup_join_distro(void);
+
 /* Find the group in @text, the content of that file: its path in the hierarchy, with a slash at
  * its begin. False: there is none, or @size is too small. */
 bool cgroup_parse(const char *text, char *path, size_t size);

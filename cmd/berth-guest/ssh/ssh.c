@@ -6,6 +6,7 @@
 #include "sshd.h"
 
 #include "distro/user.h"
+#include "os/cgroup.h"
 #include "wire/wire.h"
 
 #include <errno.h>
@@ -55,6 +56,7 @@ static int run_serve(const char *user)
     const char *sshd = sshd_find();
     if (!request_read(user, &request))
         return fail("keys", -EINVAL);
+    cgroup_join_distro(); /* what the server starts is the distro's */
     int result = sshd != NULL ? sshd_exec(sshd, &request, &what) : carried_serve(&request, &what);
     return result < 0 ? fail(what, result) : result;
 }
