@@ -173,20 +173,21 @@ def test_terminate_one_that_cannot_be_woken(box):
     assert state(box) == "stopped"
 
 
-def share_something(box, tmp_path, **environment):
-    """Its guest has a share from the next start on."""
-    guest = tmp_path / "guest"
-    guest.mkdir()
-    box.environment = box.fake_qemu({**box.environment, "FAKE_QEMU_SHARES": str(guest), **environment})
-
-
-def test_its_processes_wait_for_the_shares(box, tmp_path):
-    """What the host changed meanwhile is never seen as it was."""
-    busy = tmp_path / "busy"
-    share_something(box, tmp_path, FAKE_QEMU_BUSY=str(busy))
+@pytest.fixture
+def busy(box, tmp_path):
+    """A file; Box is suspended, and while the file is there its kernel does not follow the host's shares."""
+    (tmp_path / "guest").mkdir()
+    file = tmp_path / "busy"
+    box.environment = box.fake_qemu({**box.environment, "FAKE_QEMU_SHARES": str(tmp_path / "guest"),
+                                     "FAKE_QEMU_BUSY": str(file)})
     box("start", "box").ok()
     box("suspend", "box").ok()
-    busy.touch()
+    file.touch()
+    return file
+
+
+def test_its_processes_wait_for_the_shares(box, busy):
+    """What the host changed meanwhile is never seen as it was."""
     command = box.start("run", "--", "echo", "on")
     wait_for(lambda: "box continues" in box("logs", "box").ok())
     assert state(box) == "waking"
@@ -195,12 +196,7 @@ def test_its_processes_wait_for_the_shares(box, tmp_path):
     assert state(box) == "running"
 
 
-def test_suspended_again_while_its_processes_wait(box, tmp_path):
-    busy = tmp_path / "busy"
-    share_something(box, tmp_path, FAKE_QEMU_BUSY=str(busy))
-    box("start", "box").ok()
-    box("suspend", "box").ok()
-    busy.touch()
+def test_suspended_again_while_its_processes_wait(box, busy):
     woken = box.start("start", "box")
     wait_for(lambda: "box continues" in box("logs", "box").ok())
     again = box.start("suspend", "box")
@@ -210,23 +206,15 @@ def test_suspended_again_while_its_processes_wait(box, tmp_path):
     box.finish(woken)
 
 
-def test_shares_that_never_follow(box, tmp_path):
+@pytest.mark.usefixtures("busy")
+def test_shares_that_never_follow(box):
     """They hold a wake up for a limited time."""
-    busy = tmp_path / "busy"
-    share_something(box, tmp_path, FAKE_QEMU_BUSY=str(busy))
-    box("start", "box").ok()
-    box("suspend", "box").ok()
-    busy.touch()
     assert box("run", "--", "echo", "on").ok() == "on\n"
     assert "the shares have not followed the host within 10 s" in box("logs", "box").ok()
 
 
-def test_terminate_one_whose_shares_do_not_follow(box, tmp_path):
-    busy = tmp_path / "busy"
-    share_something(box, tmp_path, FAKE_QEMU_BUSY=str(busy))
-    box("start", "box").ok()
-    box("suspend", "box").ok()
-    busy.touch()
+@pytest.mark.usefixtures("busy")
+def test_terminate_one_whose_shares_do_not_follow(box):
     box("terminate", "box").ok()
     assert state(box) == "stopped"
 
