@@ -88,8 +88,8 @@ static void test_pieces_are_joined(Fixture *fixture, gconstpointer data)
 {
     static const char *const rows[] = {
         "Node 0, zone    DMA32   8192      0      0 0 0 0 0 0 0 0 0\n",
-        "Node 0, zone      DMA   4096      0      0 0 0 0 0 0 0 0 0\n"
-        "Node 0, zone   Normal      0   2048      0 0 0 0 0 0 0 0 0\n",
+        ("Node 0, zone      DMA   4096      0      0 0 0 0 0 0 0 0 0\n"
+         "Node 0, zone   Normal      0   2048      0 0 0 0 0 0 0 0 0\n"),
         "Node 0, zone    DMA32      0      0      0 0 0 0 0 0 32 0 0",
     };
     for (gsize i = 0; i < G_N_ELEMENTS(rows); i++) {
