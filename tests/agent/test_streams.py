@@ -82,14 +82,17 @@ def test_keys_that_are_signals(host, character, number):
 
 
 def test_control_z_stops_and_control_d_ends(host):
+    """What is typed while the shell writes has its echo within that: each step waits for the shell."""
     session = host.open("sh", flags=wire.TTY, env=["PS1=> "])
+    host.until(lambda: session.stdout.endswith(b"> "))
     session.write(b"set -m; cat\n")
-    host.until(lambda: session.stdout.count(b"cat") == 1)
+    host.until(lambda: session.stdout.count(b"cat\r\n") == 1)
     session.write(b"line\n")
     host.until(lambda: session.stdout.count(b"line\r\n") == 2)
     session.write(b"\x1a")
-    host.until(lambda: b"Stopped" in session.stdout)
+    host.until(lambda: b"Stopped" in session.stdout and session.stdout.endswith(b"> "))
     session.write(b"fg\n")
+    host.until(lambda: session.stdout.endswith(b"fg\r\ncat\r\n"))
     session.write(b"more\n")
     host.until(lambda: session.stdout.count(b"more\r\n") == 2)
     session.write(b"\x04")
