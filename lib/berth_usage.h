@@ -21,7 +21,7 @@ typedef struct {
 void berth_distro_usage_free(BerthDistroUsage *usage);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(BerthDistroUsage, berth_distro_usage_free)
 
-/* Those that have a keeper, BerthDistroUsage *, in the order of berth_list; free with
+/* One BerthDistroUsage for each distro that has a keeper, in the order of berth_list; free with
  * g_ptr_array_unref. Starts and wakes nothing. */
 GPtrArray *berth_usages(Berth *berth, GError **error);
 

@@ -203,7 +203,7 @@ static const Command *only_owner(const char *name)
     return owner;
 }
 
-/* What to do about the option @name, which @invocation's command does not have. In WSL's syntax it
+/* The hint for the option @name, which @invocation's command does not have. In WSL's syntax it
  * may be another command's, whose name is missing: "berth --set-default-user NAME USER". */
 static char *hint_at_option(const Invocation *invocation, const char *name)
 {

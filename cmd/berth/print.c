@@ -155,6 +155,12 @@ void print_notice(const char *notice)
             fprintf(stderr, "berth: %s\n", lines[i]);
 }
 
+void print_not_running(const char *name, gpointer user_data)
+{
+    g_autofree char *line = g_strdup_printf("%s was not running", name);
+    print_notice(line);
+}
+
 char *print_duration(gint64 usec)
 {
     gint64 seconds = MAX(usec, 0) / G_USEC_PER_SEC;

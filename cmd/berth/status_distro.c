@@ -31,7 +31,7 @@ static const char *reason_text(const char *word)
     return word;
 }
 
-/* What berth does with the distro once it is idle, and when. */
+/* "suspends after 1m without use": how berth treats the distro once it is idle. */
 static char *plan_text(const BerthIdleState *state)
 {
     g_autofree char *timeout = print_duration((gint64)state->idle_timeout_sec * G_USEC_PER_SEC);

@@ -6,17 +6,11 @@
 
 #include "print.h"
 
-static void on_not_running(const char *name, gpointer user_data)
-{
-    g_autofree char *line = g_strdup_printf("%s was not running", name);
-    print_notice(line);
-}
-
 static int run(Invocation *invocation, GError **error)
 {
     if (invocation->n_arguments == 1)
         invocation->subject = invocation_first(invocation);
-    const BerthSuspend suspend = {.not_running = on_not_running};
+    const BerthSuspend suspend = {.not_running = print_not_running};
     bool ok = berth_suspend(invocation->berth, (const char *const *)invocation->arguments, &suspend,
                             error);
     return ok ? 0 : -1;

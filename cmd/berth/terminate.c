@@ -12,19 +12,13 @@ static const Option options[] = {
     {NULL},
 };
 
-static void on_not_running(const char *name, gpointer user_data)
-{
-    g_autofree char *line = g_strdup_printf("%s was not running", name);
-    print_notice(line);
-}
-
 static int run(Invocation *invocation, GError **error)
 {
     if (invocation->n_arguments == 1)
         invocation->subject = invocation_first(invocation);
     BerthStop stop = {.force = invocation_flag(invocation, "force"),
                       .grace_sec = -1,
-                      .not_running = on_not_running};
+                      .not_running = print_not_running};
     bool ok =
         invocation_number(invocation, "grace", 86400, &stop.grace_sec, error) &&
         berth_stop(invocation->berth, (const char *const *)invocation->arguments, &stop, error);

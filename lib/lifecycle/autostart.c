@@ -9,7 +9,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-/* What systemd itself takes for the sign that it runs: sd_booted(3). */
+/* This directory is there if systemd is the init: sd_booted(3). */
 #define BOOTED "/run/systemd/system"
 
 /* A file for each user whose systemd runs without a login: loginctl enable-linger. */

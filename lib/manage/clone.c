@@ -20,7 +20,7 @@ static BerthDistro *make_row(const BerthLayout *layout, const BerthDistro *sourc
     return distro;
 }
 
-/* What is cloned. */
+/* The source of a clone, and where the clone goes. */
 typedef struct {
     const BerthLayout *layout;
     BerthRegistry *registry;

@@ -405,8 +405,9 @@ static bool begin(Import *import, BerthRegistry *registry, GError **error)
     return import->claim != NULL;
 }
 
-/* What the cache looks for: a digest where the archive was, or will be, checked to have it. A kept
- * download has no other identity, since each use changes the times of its file. */
+/* Tell the cache how to find this import again: by a digest where the archive was, or will be,
+ * checked to have it. A kept download has no other identity, since each use changes the times of
+ * its file. */
 static void identify(Import *import, const char *made_with)
 {
     const BerthImportRequest *request = import->request;

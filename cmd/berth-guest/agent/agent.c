@@ -19,7 +19,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <limits.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -338,20 +337,12 @@ static void handle_frame(Agent *agent, const WireFrame *frame)
         host_tasks_release(&agent->tasks);
     else if (frame->type == WIRE_THAW)
         host_tasks_thaw(&agent->tasks);
-    else if (frame->type == WIRE_SWAP)
-        follow_host_swap(agent->options, frame);
     else if (frame->type == WIRE_RECLAIM)
         host_tasks_reclaim(&agent->tasks, frame);
-    else if (frame->type == WIRE_CLOCK)
-        follow_host_clock(agent->options, frame);
-    else if (frame->type == WIRE_NAMES)
-        follow_host_names(agent->options, frame);
-    else if (frame->type == WIRE_ROUTE)
-        follow_host_route(agent->options, frame);
-    else if (frame->type == WIRE_SHARES)
-        follow_host_shares(agent->options, frame);
     else if (frame->type == WIRE_UNSHARE)
         shares_end(&agent->shares);
+    else
+        follow_host(agent->options, frame);
 }
 
 static bool must_pause(const Agent *agent)
@@ -506,16 +497,6 @@ static int block_signals(void)
     return signalfd(-1, &children, SFD_NONBLOCK | SFD_CLOEXEC);
 }
 
-/* CGROUP_DISTRO, or -1: the distro's init makes groups of its own, or there are none. */
-static int open_group(const char *groups)
-{
-    char path[PATH_MAX];
-    if (groups == NULL)
-        return -1;
-    snprintf(path, sizeof(path), "%s/" CGROUP_DISTRO, groups);
-    return open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
-}
-
 static int start(Agent *agent)
 {
     int result = loop_init(&agent->loop);
@@ -541,7 +522,7 @@ static int start(Agent *agent)
     static const BootWatchEvents boot_events = {on_boot_stage, on_booted};
     agent->boot = boot_watch_new(&agent->loop, agent->options->init, agent->options->handover,
                                  agent->options->notify, &boot_events, agent);
-    agent->host.group = open_group(agent->options->cgroups);
+    agent->host.group = cgroup_open_distro(agent->options->cgroups);
     static const LoginsSystem system = {LOGINS_DIRECTORY, "/usr/bin:/bin", clock_boottime_usec};
     if (agent->options->init == INIT_SYSTEMD)
         agent->host.logins = logins_new(&agent->loop, &system, on_login, agent);

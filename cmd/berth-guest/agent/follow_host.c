@@ -12,7 +12,7 @@
 
 #include <string.h>
 
-void follow_host_clock(const AgentOptions *options, const WireFrame *frame)
+static void follow_clock(const AgentOptions *options, const WireFrame *frame)
 {
     WireReader reader;
     wire_reader_init(&reader, frame);
@@ -26,7 +26,7 @@ void follow_host_clock(const AgentOptions *options, const WireFrame *frame)
         log_line("cannot set the time zone: %s", strerror(-result));
 }
 
-void follow_host_names(const AgentOptions *options, const WireFrame *frame)
+static void follow_names(const AgentOptions *options, const WireFrame *frame)
 {
     char former[sizeof(options->config->search)] = "";
     if (options->config != NULL)
@@ -42,7 +42,7 @@ void follow_host_names(const AgentOptions *options, const WireFrame *frame)
         resolver_reload();
 }
 
-void follow_host_route(const AgentOptions *options, const WireFrame *frame)
+static void follow_route(const AgentOptions *options, const WireFrame *frame)
 {
     WireReader reader;
     wire_reader_init(&reader, frame);
@@ -51,7 +51,7 @@ void follow_host_route(const AgentOptions *options, const WireFrame *frame)
         network_route6(gateway6);
 }
 
-void follow_host_swap(const AgentOptions *options, const WireFrame *frame)
+static void follow_swap(const AgentOptions *options, const WireFrame *frame)
 {
     WireReader reader;
     const char *what = "";
@@ -64,9 +64,23 @@ void follow_host_swap(const AgentOptions *options, const WireFrame *frame)
         log_line("cannot add swap: %s: %s", what, strerror(-result));
 }
 
-void follow_host_shares(const AgentOptions *options, const WireFrame *frame)
+static void follow_shares(const AgentOptions *options, const WireFrame *frame)
 {
     int result = options->in_machine ? berthpath_set_shares(frame) : 0;
     if (result < 0)
         log_line("cannot keep the paths of the shares: %s", strerror(-result));
+}
+
+void follow_host(const AgentOptions *options, const WireFrame *frame)
+{
+    static const struct {
+        WireType type;
+        void (*follow)(const AgentOptions *options, const WireFrame *frame);
+    } changes[] = {
+        {WIRE_CLOCK, follow_clock}, {WIRE_NAMES, follow_names},   {WIRE_ROUTE, follow_route},
+        {WIRE_SWAP, follow_swap},   {WIRE_SHARES, follow_shares},
+    };
+    for (size_t i = 0; i < sizeof(changes) / sizeof(changes[0]); i++)
+        if (changes[i].type == frame->type)
+            changes[i].follow(options, frame);
 }

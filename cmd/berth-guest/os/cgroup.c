@@ -3,6 +3,7 @@
 
 #include "file.h"
 
+#include <fcntl.h>
 #include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -33,6 +34,15 @@ bool cgroup_directory(pid_t pid, char *directory, size_t size)
     bool found = text != NULL && cgroup_parse(text, path, sizeof(path));
     free(text);
     return found && snprintf(directory, size, "/sys/fs/cgroup%s", path) < (int)size;
+}
+
+int cgroup_open_distro(const char *root)
+{
+    char path[PATH_MAX];
+    if (root == NULL)
+        return -1;
+    snprintf(path, sizeof(path), "%s/" CGROUP_DISTRO, root);
+    return open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
 }
 
 void cgroup_join_distro(void)

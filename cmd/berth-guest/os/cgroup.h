@@ -12,6 +12,10 @@
  * they can be frozen; the agent and PID 1 stay in the root. */
 #define CGROUP_DISTRO "distro"
 
+/* That group's directory below @root, the hierarchy's (may be NULL); or -1: the distro's init makes
+ * groups of its own, or there are none. */
+int cgroup_open_distro(const char *root);
+
 /* Move this process into that group, where there is one. Needs root. */
 void cgroup_join_distro(void);
 

@@ -214,3 +214,12 @@ int file_copy(int from, const char *path, mode_t mode)
     close(target);
     return result;
 }
+
+void file_sync_root(void)
+{
+    int root = open("/", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (root < 0)
+        return;
+    syncfs(root);
+    close(root);
+}

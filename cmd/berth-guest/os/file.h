@@ -38,6 +38,10 @@ int file_replace_at(int directory, const char *path, const char *text, mode_t mo
  * earlier work is done and on disk. 0, or -errno. */
 int file_mark(const char *directory, const char *name, const char *text);
 
+/* Write the root's file system to the disk, and no other: one may be served by a process that does
+ * not answer. */
+void file_sync_root(void);
+
 /* mkdir -p. 0, or -errno. */
 int file_make_directories(const char *path, mode_t mode);
 int file_make_directories_at(int directory, const char *path, mode_t mode);

@@ -118,17 +118,6 @@ int freezer_thaw(const char *root)
     return each_group(root, thaw_group);
 }
 
-/* The root's file system again after the freeze: what a process wrote in between. Not all, since
- * one may be served by a process that is frozen. */
-static void write_root(void)
-{
-    int root = open("/", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    if (root < 0)
-        return;
-    syncfs(root);
-    close(root);
-}
-
 /* Freeze the root's file system, close @ready, and thaw it once @hold is at EOF. One that cannot be
  * frozen, or is frozen by a program of the distro's, is left as it is. */
 __attribute__((noreturn)) static void hold_root(int hold, int ready)
@@ -176,7 +165,7 @@ static int freeze(const char *root, int hold)
     each_group(root, wait_frozen);
     if (!writes)
         return 0;
-    write_root();
+    file_sync_root(); /* once more: a process may have written meanwhile */
     start_holder(hold);
     return 0;
 }

@@ -16,7 +16,7 @@
 
 #define FREEZER_ROOT "/sys/fs/cgroup"
 
-/* What the child process does first. */
+/* A function that the child process calls before it freezes anything. */
 typedef struct {
     void (*prepare)(void *data); /* or NULL */
     void *data;

@@ -152,21 +152,12 @@ static int reclaim_groups(const ReclaimSystem *system, int groups, bool urgent)
     return result;
 }
 
-static void write_root(void)
-{
-    int root = open("/", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    if (root < 0)
-        return;
-    syncfs(root);
-    close(root);
-}
-
 int reclaim_run(const ReclaimSystem *system, bool urgent)
 {
     if (system->proc == NULL)
         return -ENOSYS;
     if (system->writes)
-        write_root();
+        file_sync_root();
     int groups =
         system->cgroups != NULL ? open(system->cgroups, O_RDONLY | O_DIRECTORY | O_CLOEXEC) : -1;
     int result = groups >= 0 ? reclaim_groups(system, groups, urgent) : -ENOENT;

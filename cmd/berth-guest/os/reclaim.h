@@ -7,7 +7,7 @@
  * free blocks to the host. The memory of processes is touched only if the host is short of its own,
  * and only where there is swap.
  *
- * Where that control group is missing, all of the page cache that nobody uses is dropped instead.
+ * Where there are no control groups, the kernel drops all of its unused page cache instead.
  */
 #pragma once
 

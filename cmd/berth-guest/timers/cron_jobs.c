@@ -122,7 +122,7 @@ static void search_file(Search *search, int directory, const char *name, bool ha
     due_take_earlier(&search->due, &due);
 }
 
-/* What package managers and editors leave. */
+/* Whether a package manager or an editor left the file @name, which cron does not read. */
 static bool is_leftover(const char *name)
 {
     size_t length = strlen(name);

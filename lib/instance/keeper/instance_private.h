@@ -104,9 +104,9 @@ typedef struct {
     GBytes *state;               /* of the guest, all but its memory; NULL once it is loaded */
     bool with_memory;            /* or even that */
     GError *failure;             /* why it is not suspended but continues; or NULL */
-    bool for_hold;               /* it goes on once nobody holds it */
+    bool for_hold;               /* a client holds the guest: it continues at the release */
     bool is_unasked;             /* no client waits for it: it is for idleness */
-    bool wake_wanted;            /* as soon as it is suspended and nobody holds it */
+    bool wake_wanted;            /* wake it once it is suspended and no client holds it */
     bool suspend_wanted;         /* once more, as soon as it is awake */
     bool stop_wanted;            /* as soon as it is awake */
     guint stop_grace_sec;
