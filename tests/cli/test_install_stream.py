@@ -38,7 +38,7 @@ class Place:
 
     def __init__(self, berth, web):
         self.berth, self.web, self.list = berth, web, b'{"ModernDistributions": {}}'
-        berth.configure("[berth]\ndisk-size = 64M\n")
+        berth.configure("[berth]\ndisk-size = 64M\ncache-size = 0\n")
 
     def offer(self, *answers, content=ARCHIVE, sums=True, mirrors=(), url=None):
         """Serve @answers; a template says where, and the digest of @content."""
@@ -50,7 +50,7 @@ class Place:
         (templates / "distros/toy.conf").write_text(
             f"[distro]\nflavour = Toy\nname = toy\ntitle = A toy\nurl = {url or here}\n"
             + (f"sha256 = {digest_of(content)}\n" if sums else "") + (f"mirrors = {';'.join(mirrors)}\n" if mirrors else ""))
-        self.berth.configure(f"[berth]\ndisk-size = 64M\ndistro-list = {self.web.serve('/list', self.list)}\n")
+        self.berth.configure(f"[berth]\ndisk-size = 64M\ncache-size = 0\ndistro-list = {self.web.serve('/list', self.list)}\n")
 
     def install(self, **options):
         return self.berth("install", "--no-launch", "toy", **options)
