@@ -5,6 +5,7 @@
  * of lib/disk/file/status.h and reads its results from the status descriptor.
  *
  *     berth-image import name=x.tar size=1T 3<x.tar 4<>x.ext4 5>&1
+ *     berth-image import name=x growing=yes 3<x.tar 4<>x.ext4 5>&1 6<numbers
  *     berth-image export format=tar.gz 3<x.ext4 4>x.tar.gz 5>&1
  *     berth-image diff 3<old.ext4 6<new.ext4 4>records 5>&1
  */
@@ -29,6 +30,7 @@ typedef struct {
     bool strip_root;
     char *architecture;
     char *digest;
+    bool growing;
     char *format;
     char *old_name;
     char *new_name;
@@ -41,6 +43,7 @@ static const BerthField import_fields[] = {
     {"strip-root", BERTH_FIELD_BOOL, offsetof(Options, strip_root), "no"},
     {"architecture", BERTH_FIELD_STRING, offsetof(Options, architecture)},
     {"digest", BERTH_FIELD_STRING, offsetof(Options, digest)},
+    {"growing", BERTH_FIELD_BOOL, offsetof(Options, growing), "no"},
     {NULL},
 };
 
@@ -94,7 +97,8 @@ static bool import(const Options *options, GError **error)
                                      .strip_root = options->strip_root,
                                      .architecture = options->architecture,
                                      .digest = options->digest,
-                                     .spool = spool_fd()};
+                                     .spool = spool_fd(),
+                                     .growing = options->growing};
     g_auto(BerthImageReport) report = {0};
     if (!berth_image_write(BERTH_IMAGE_STATUS_INPUT_FD, BERTH_IMAGE_STATUS_OUTPUT_FD, &image,
                            on_progress, NULL, &report, error))

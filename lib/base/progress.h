@@ -13,6 +13,7 @@ typedef struct {
     guint64 bytes_done;  /* of the input as stored (an archive: compressed) */
     guint64 bytes_total; /* 0: unknown, the input is a pipe */
     guint64 entries;
+    guint64 ready; /* bytes of the output's beginning that will not change; 0: not said */
 } BerthProgress;
 
 /* Called about ten times a second, and once at the end. False: cancel. */

@@ -29,6 +29,7 @@ typedef struct {
     BerthOciManifest *manifest;
     GArray *layers; /* Layer, each digest once */
     guint64 total;  /* bytes of the layers */
+    guint64 end;    /* of the output */
 
     /* of the download of layers */
     GMutex lock; /* of what follows, and of each Layer's `done` */
@@ -292,16 +293,28 @@ typedef struct {
     Layer *layer;
 } Part;
 
+/* Report all layers together. The lock is held. */
+static bool report(Image *image)
+{
+    BerthProgress sum = {.bytes_total = image->total};
+    for (guint i = 0; i < image->layers->len; i++) {
+        const Layer *layer = &g_array_index(image->layers, Layer, i);
+        sum.bytes_done += layer->done;
+        if (sum.ready == 0 && layer->done < layer->descriptor->size)
+            sum.ready = layer->offset + layer->done;
+    }
+    if (sum.ready == 0)
+        sum.ready = image->end;
+    return image->progress(&sum, image->user_data);
+}
+
 static bool on_progress(const BerthProgress *progress, gpointer user_data)
 {
     const Part *part = user_data;
     Image *image = part->image;
     g_mutex_lock(&image->lock);
     part->layer->done = progress->bytes_done;
-    BerthProgress sum = {.bytes_total = image->total};
-    for (guint i = 0; i < image->layers->len; i++)
-        sum.bytes_done += g_array_index(image->layers, Layer, i).done;
-    bool go_on = image->problem == NULL && image->progress(&sum, image->user_data);
+    bool go_on = image->problem == NULL && report(image);
     g_mutex_unlock(&image->lock);
     return go_on;
 }
@@ -394,8 +407,10 @@ bool berth_fetch_image_get(BerthFetchRegistry *registry, const char *reference,
         g_prefix_error(error, "%s@%s: ", registry->repository, reference);
         return false;
     }
-    if (!berth_fetch_layout_write(layout, registry->how.output, error) ||
-        !download_all(&image, error))
+    if (!berth_fetch_layout_write(layout, registry->how.output, &image.end, error))
+        return false;
+    report(&image); /* the layers' own reports find out whether the caller is still there */
+    if (!download_all(&image, error))
         return false;
     *ret_report = (BerthFetchReport){.size = image.total};
     return true;

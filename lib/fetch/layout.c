@@ -117,9 +117,11 @@ static bool write_piece(int fd, const Piece *piece)
 }
 
 /* Two blocks of zeros end a tar; the file's new bytes are zeros. */
-bool berth_fetch_layout_write(const BerthFetchLayout *layout, int fd, GError **error)
+bool berth_fetch_layout_write(const BerthFetchLayout *layout, int fd, guint64 *ret_size,
+                              GError **error)
 {
-    bool ok = ftruncate(fd, (off_t)(layout->size + 2 * BLOCK)) == 0;
+    *ret_size = layout->size + 2 * BLOCK;
+    bool ok = ftruncate(fd, (off_t)*ret_size) == 0;
     for (guint i = 0; ok && i < layout->pieces->len; i++)
         ok = write_piece(fd, &g_array_index(layout->pieces, Piece, i));
     if (!ok)

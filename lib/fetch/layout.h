@@ -30,7 +30,8 @@ bool berth_fetch_layout_add(BerthFetchLayout *layout, const char *name, const vo
 bool berth_fetch_layout_reserve(BerthFetchLayout *layout, const char *name, guint64 size,
                                 guint64 *ret_offset, GError **error);
 
-/* Write headers, contents and the end into the empty file @fd. */
-bool berth_fetch_layout_write(const BerthFetchLayout *layout, int fd, GError **error);
+/* Write headers, contents and the end into the empty file @fd, which has its final size then. */
+bool berth_fetch_layout_write(const BerthFetchLayout *layout, int fd, guint64 *ret_size,
+                              GError **error);
 
 G_END_DECLS

@@ -2,7 +2,6 @@
 #include "install.h"
 
 #include "base/error.h"
-#include "base/fd.h"
 
 #define SIZE_MAX_OF_ARCHIVE (G_GUINT64_CONSTANT(64) << 30) /* bytes */
 
@@ -44,19 +43,18 @@ bool berth_install_image(Berth *berth, const char *image, const BerthImportOptio
                          BerthImportReport *ret_report, GError **error)
 {
     const BerthWatch watch = {on_download, (gpointer)import};
-    g_autofree char *path = NULL;
-    g_autofree char *digest = NULL;
     g_autoptr(BerthImageReference) reference = berth_image_reference_parse(image, error);
-    berth_autofd int fd =
-        reference != NULL
-            ? berth_image_download_open(berth->layout, reference, &watch, &path, &digest, error)
-            : -1;
-    if (fd < 0)
+    g_autofree char *digest =
+        reference != NULL ? berth_image_download_resolve(berth->layout, reference, &watch, error)
+                          : NULL;
+    if (digest == NULL)
         return false;
+    const BerthDownload download = {.url = image, .sha256 = digest, .image = reference};
     BerthImportOptions options = *import;
-    options.fd = fd;
+    options.download = &download;
+    options.fd = -1;
     options.origin = image;
-    options.path = path;
+    options.path = NULL;
     options.image = digest;
     return berth_distros_import(berth, &options, ret_report, error);
 }

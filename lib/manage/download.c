@@ -88,15 +88,12 @@ static int open_local(const BerthDownload *download, const BerthWatch *watch, ch
     return berth_fd_steal(&fd);
 }
 
-int berth_download_open_kept(const char *path, GError **error)
+static int open_kept(const char *path)
 {
-    berth_autofd int fd = open(path, O_RDONLY | O_CLOEXEC);
-    if (fd < 0) {
-        berth_error_set_errno(error, errno, "fetch.open", "%s", path);
-        return -1;
-    }
-    futimens(fd, NULL); /* the last use, for berth_download_prune */
-    return berth_fd_steal(&fd);
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    if (fd >= 0)
+        futimens(fd, NULL); /* the last use, for berth_download_prune */
+    return fd;
 }
 
 /* A kept file that is damaged is removed, as if it had not been there. */
@@ -104,10 +101,12 @@ static int find_kept(const BerthLayout *layout, const BerthDownload *download,
                      const BerthWatch *watch, char **ret_path, GError **error)
 {
     g_autofree char *directory = berth_layout_downloads(layout);
-    g_autofree char *path = g_build_filename(directory, download->sha256, NULL);
+    g_autofree char *name = berth_download_name(download);
+    g_autofree char *path = g_build_filename(directory, name, NULL);
     g_autoptr(GError) problem = NULL;
-    berth_autofd int fd = berth_download_open_kept(path, NULL);
-    if (fd >= 0 && check_digest(fd, download, watch, &problem)) {
+    berth_autofd int fd = open_kept(path);
+    bool is_image = download->image != NULL;
+    if (fd >= 0 && (is_image || check_digest(fd, download, watch, &problem))) {
         *ret_path = g_steal_pointer(&path);
         return berth_fd_steal(&fd);
     }
@@ -120,7 +119,7 @@ static int find_kept(const BerthLayout *layout, const BerthDownload *download,
 
 static bool is_local(const BerthDownload *download)
 {
-    return g_str_has_prefix(download->url, FILE_URL);
+    return download->image == NULL && g_str_has_prefix(download->url, FILE_URL);
 }
 
 int berth_download_find(const BerthLayout *layout, const BerthDownload *download,

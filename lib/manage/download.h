@@ -5,13 +5,14 @@
  *
  * A download has no name until it is complete and has the expected digest, which this process
  * checks too: berth-fetch talks to anybody, and is believed nothing. Without an expected digest
- * nothing is kept, and what is kept is checked again before each use. feed.h downloads what is
- * large.
+ * nothing is kept, and what is kept is checked again before each use: by its reader if it is an
+ * image of a registry. feed.h downloads what is large.
  *
  * Errors: those of lib/fetch/get.h, "fetch.cancelled"; errno's, "fetch.open.*"; worker.h's.
  */
 #pragma once
 
+#include "model/image_reference.h"
 #include "store/layout.h"
 #include "work.h"
 
@@ -23,6 +24,8 @@ typedef struct {
                                    order; NULL: none */
     const char *sha256;         /* 64 lower-case hexadecimal digits; NULL: any file will do */
     guint64 size_max;           /* bytes */
+    const BerthImageReference *image; /* instead of what is behind @url: the image with the digest
+                                         @sha256; NULL: a file */
 } BerthDownload;
 
 /* The file of @download, open for reading at its beginning, if it is on this host: kept from before
@@ -38,9 +41,6 @@ int berth_download_open(const BerthLayout *layout, const char *url, guint64 size
 /* The text at @url, of at most @size_max bytes. Free with g_free. */
 char *berth_download_text(const BerthLayout *layout, const char *url, gsize size_max,
                           const BerthWatch *watch, GError **error);
-
-/* Open the kept file @path, and note that it was used: for lib/manage. */
-int berth_download_open_kept(const char *path, GError **error);
 
 /* "fetch.digest": @actual is the digest of what was behind @download. */
 void berth_download_set_digest_error(const BerthDownload *download, const char *actual,

@@ -29,6 +29,11 @@ char *berth_download_directory(const BerthLayout *layout, GError **error)
     return berth_layout_make(directory, error) ? g_steal_pointer(&directory) : NULL;
 }
 
+char *berth_download_name(const BerthDownload *download)
+{
+    return g_strconcat(download->sha256, download->image != NULL ? ".image" : "", NULL);
+}
+
 void berth_download_file_free(BerthDownloadFile *file)
 {
     if (file == NULL)
@@ -52,7 +57,8 @@ static bool make_unnamed(BerthDownloadFile *file, const char *directory, GError 
 
 static bool make_named(BerthDownloadFile *file, const char *directory, GError **error)
 {
-    g_autofree char *path = g_build_filename(directory, file->download->sha256, NULL);
+    g_autofree char *name = berth_download_name(file->download);
+    g_autofree char *path = g_build_filename(directory, name, NULL);
     file->temp = berth_temp_new_for("fetch", path, BERTH_TEMP_CACHE, error);
     return file->temp != NULL;
 }
@@ -142,6 +148,13 @@ char *berth_download_file_fetch(BerthDownloadFile *file, const BerthWatch *watch
         g_propagate_error(error, g_steal_pointer(&problem));
         return NULL;
     }
+}
+
+bool berth_download_file_fetch_image(BerthDownloadFile *file, BerthProgressFunc progress,
+                                     gpointer user_data, GError **error)
+{
+    return berth_image_download_run(file->layout, file->download, berth_download_file_fd(file),
+                                    progress, user_data, error);
 }
 
 bool berth_download_file_keep(BerthDownloadFile *file, GError **error)

@@ -8,6 +8,7 @@
  */
 #pragma once
 
+#include "base/progress.h"
 #include "disk/file/status.h"
 #include "download.h"
 
@@ -29,8 +30,19 @@ int berth_download_file_fd(const BerthDownloadFile *file);
 char *berth_download_file_fetch(BerthDownloadFile *file, const BerthWatch *watch,
                                 GAsyncQueue *notices, GError **error);
 
+/* The same for an image of a registry: @progress is berth-fetch's own, on this thread. */
+bool berth_download_file_fetch_image(BerthDownloadFile *file, BerthProgressFunc progress,
+                                     gpointer user_data, GError **error);
+
 /* Give the file its name, if a SHA-256 is expected of it. It is not checked here. */
 bool berth_download_file_keep(BerthDownloadFile *file, GError **error);
+
+/* The name that @download is kept by, in that directory. Free with g_free. */
+char *berth_download_name(const BerthDownload *download);
+
+/* Have berth-fetch write the image of @download into the empty file @output. */
+bool berth_image_download_run(const BerthLayout *layout, const BerthDownload *download, int output,
+                              BerthProgressFunc progress, gpointer user_data, GError **error);
 
 /* The digits in a report of berth-fetch. Free with g_free. */
 char *berth_download_digest(const BerthImageStatus *status);

@@ -4,7 +4,7 @@
 #include "base/error.h"
 #include "base/fd.h"
 #include "base/sha256.h"
-#include "disk/file/temp.h"
+#include "disk/file/growth.h"
 #include "download_file.h"
 
 #include <errno.h>
@@ -21,8 +21,10 @@ struct BerthFeed {
     const BerthDownload *download;
     BerthDownloadFile *file;
     GThread *fetcher;
-    GThread *relay;       /* NULL: the feed is not open */
-    int reading, writing; /* the pipe; its writing end belongs to the relay */
+    GThread *relay;       /* NULL: the feed is not open, or of an image */
+    int reading, writing; /* the pipe, and of an image the socket for its growth; the writing end
+                             belongs to the relay, and of an image to the thread of berth-fetch */
+    guint64 ready;        /* of an image, as last sent; the fetcher's */
     GAsyncQueue *notices; /* char * */
     bool was_complete;    /* the file was, when the feed was opened */
 
@@ -39,7 +41,7 @@ struct BerthFeed {
     char *digest; /* of the complete file, as berth-fetch says */
     guint grown;  /* counts berth-fetch's messages */
     bool checked; /* the relay has come to an end */
-    bool matched; /* what went through it had the digest */
+    bool matched; /* what went through it had the digest, or all digests of an image were right */
 };
 
 /* --- the thread of berth-fetch --- */
@@ -56,12 +58,38 @@ static bool on_fetched(guint64 done, guint64 total, gpointer user_data)
     return goes_on;
 }
 
+static bool is_image(const BerthFeed *feed)
+{
+    return feed->download->image != NULL;
+}
+
+/* What is ready goes straight to the reader. */
+static bool on_image_fetched(const BerthProgress *progress, gpointer user_data)
+{
+    BerthFeed *feed = user_data;
+    if (progress->ready > feed->ready)
+        berth_growth_send(feed->writing, progress->ready);
+    feed->ready = MAX(feed->ready, progress->ready);
+    return on_fetched(progress->bytes_done, progress->bytes_total, feed);
+}
+
+/* Without a digest of its own: its reader knows them. */
+static void fetch_image(BerthFeed *feed, GError **error)
+{
+    if (berth_download_file_fetch_image(feed->file, on_image_fetched, feed, error))
+        berth_growth_complete(feed->writing);
+}
+
 static gpointer fetch(gpointer data)
 {
     BerthFeed *feed = data;
     const BerthWatch watch = {.progress = on_fetched, .user_data = feed};
     GError *problem = NULL;
-    char *digest = berth_download_file_fetch(feed->file, &watch, feed->notices, &problem);
+    char *digest = NULL;
+    if (is_image(feed))
+        fetch_image(feed, &problem);
+    else
+        digest = berth_download_file_fetch(feed->file, &watch, feed->notices, &problem);
     g_mutex_lock(&feed->lock);
     feed->fetched = true;
     feed->digest = digest;
@@ -164,7 +192,10 @@ BerthFeed *berth_feed_new(const BerthLayout *layout, const BerthDownload *downlo
     feed->notices = g_async_queue_new_full(g_free);
     g_mutex_init(&feed->lock);
     g_cond_init(&feed->changed);
-    feed->fetcher = g_thread_new("berth-fetch", fetch, feed);
+    if (download->image == NULL || berth_growth_new(&feed->reading, &feed->writing, error))
+        feed->fetcher = g_thread_new("berth-fetch", fetch, feed);
+    if (feed->fetcher == NULL)
+        g_clear_pointer(&feed, berth_feed_free);
     return feed;
 }
 
@@ -175,7 +206,8 @@ static void close_pipe(BerthFeed *feed)
     if (feed->relay != NULL)
         g_thread_join(feed->relay);
     feed->relay = NULL;
-    berth_fd_close(&feed->writing);
+    if (!is_image(feed))
+        berth_fd_close(&feed->writing);
 }
 
 static void cancel(BerthFeed *feed)
@@ -192,7 +224,9 @@ void berth_feed_free(BerthFeed *feed)
         return;
     cancel(feed);
     close_pipe(feed);
-    g_thread_join(feed->fetcher);
+    if (feed->fetcher != NULL)
+        g_thread_join(feed->fetcher);
+    berth_fd_close(&feed->writing);
     berth_download_file_free(feed->file);
     g_async_queue_unref(feed->notices);
     g_clear_error(&feed->problem);
@@ -204,22 +238,30 @@ void berth_feed_free(BerthFeed *feed)
     g_free(feed);
 }
 
-int berth_feed_open(BerthFeed *feed, GError **error)
+static bool open_relay(BerthFeed *feed, GError **error)
 {
     int ends[2];
     if (pipe2(ends, O_CLOEXEC) < 0) {
         berth_error_set_errno(error, errno, "fetch.open", "pipe");
-        return -1;
+        return false;
     }
     fcntl(ends[1], F_SETPIPE_SZ, PIPE_SIZE); /* a smaller one is only slower */
     feed->reading = ends[0];
     feed->writing = ends[1];
+    feed->relay = g_thread_new("berth-feed", relay, feed);
+    return true;
+}
+
+int berth_feed_open(BerthFeed *feed, int *ret_growth, GError **error)
+{
     g_mutex_lock(&feed->lock);
     feed->was_complete = feed->fetched;
     feed->checked = feed->matched = false;
     g_mutex_unlock(&feed->lock);
-    feed->relay = g_thread_new("berth-feed", relay, feed);
-    return feed->reading;
+    *ret_growth = is_image(feed) && !feed->was_complete ? feed->reading : -1;
+    if (is_image(feed))
+        return berth_download_file_fd(feed->file);
+    return open_relay(feed, error) ? feed->reading : -1;
 }
 
 bool berth_feed_goes_on(BerthFeed *feed, guint64 *ret_total)
@@ -236,23 +278,29 @@ char *berth_feed_notice(BerthFeed *feed)
     return g_async_queue_try_pop(feed->notices);
 }
 
+/* Whether the download has ended, and the relay with it. The lock is held. */
+static bool has_ended(const BerthFeed *feed)
+{
+    return is_image(feed) ? feed->fetched : feed->checked;
+}
+
 /* False: cancelled. */
-static bool wait_for_relay(BerthFeed *feed, const BerthWatch *watch)
+static bool wait_for_end(BerthFeed *feed, const BerthWatch *watch)
 {
     bool goes_on = true;
     g_mutex_lock(&feed->lock);
-    while (goes_on && !feed->checked) {
+    while (goes_on && !has_ended(feed)) {
         g_cond_wait_until(&feed->changed, &feed->lock, g_get_monotonic_time() + TICK_USEC);
         g_mutex_unlock(&feed->lock);
         goes_on = watch->progress == NULL || watch->progress(0, 0, watch->user_data);
         g_mutex_lock(&feed->lock);
     }
-    bool checked = feed->checked;
+    bool ended = has_ended(feed);
     g_mutex_unlock(&feed->lock);
-    return checked;
+    return ended;
 }
 
-/* The relay has ended. */
+/* The download has ended. */
 static BerthFeedResult result_of(BerthFeed *feed, GError **error)
 {
     g_mutex_lock(&feed->lock);
@@ -271,14 +319,17 @@ static BerthFeedResult result_of(BerthFeed *feed, GError **error)
     return BERTH_FEED_FAILED;
 }
 
-BerthFeedResult berth_feed_finish(BerthFeed *feed, const BerthWatch *watch, GError **error)
+BerthFeedResult berth_feed_finish(BerthFeed *feed, bool matched, const BerthWatch *watch,
+                                  GError **error)
 {
     berth_fd_close(&feed->reading);
-    bool checked = wait_for_relay(feed, watch);
-    if (!checked)
+    bool ended = wait_for_end(feed, watch);
+    if (!ended)
         cancel(feed);
     close_pipe(feed);
-    if (checked)
+    if (is_image(feed))
+        feed->matched = matched || feed->was_complete; /* the reader had the file as it is */
+    if (ended)
         return result_of(feed, error);
     berth_error_set(error, BERTH_ERROR_CANCELLED, "fetch.cancelled", NULL, "cancelled");
     return BERTH_FEED_FAILED;

@@ -1,13 +1,11 @@
 /* SPDX-License-Identifier: MIT
  *
- * image_download — opens a container image of a registry as an archive: downloaded by berth-fetch,
- * or kept from before, by the digest of its manifest or index.
+ * image_download — container images of registries, read by berth-fetch.
  *
- * The file is the tar of an OCI image layout, which has no name until it is complete. Nothing in it
- * is believed here: berth_manage_import checks it against the digest (BerthImportRequest.image), a
- * kept one, too.
+ * An image is the tar of an OCI image layout. Nothing in it is believed here: berth-image checks it
+ * against the digest (BerthImportRequest.image), a kept one, too. feed.h downloads one.
  *
- * Errors: those of lib/fetch/image.h, "fetch.cancelled"; errno's, "fetch.open.*"; worker.h's.
+ * Errors: those of lib/fetch/image.h, "fetch.cancelled"; worker.h's.
  */
 #pragma once
 
@@ -17,10 +15,8 @@
 
 G_BEGIN_DECLS
 
-/* The archive of @reference, open for reading at its beginning; -1 on error. *@ret_path is its
- * absolute path, *@ret_digest the digits of the image's digest; free with g_free. */
-int berth_image_download_open(const BerthLayout *layout, const BerthImageReference *reference,
-                              const BerthWatch *watch, char **ret_path, char **ret_digest,
-                              GError **error);
+/* The digits of the digest of what @reference means now. Free with g_free. */
+char *berth_image_download_resolve(const BerthLayout *layout, const BerthImageReference *reference,
+                                   const BerthWatch *watch, GError **error);
 
 G_END_DECLS

@@ -89,11 +89,12 @@ static bool on_progress(const BerthProgress *progress, gpointer user_data)
 {
     Import *import = user_data;
     const BerthImportWatch *watch = import->watch;
-    guint64 total = progress->bytes_total;
+    guint64 coming = 0;
     forward_feed_notices(import);
-    bool fed = import->feed == NULL || berth_feed_goes_on(import->feed, &total);
+    bool fed = import->feed == NULL || berth_feed_goes_on(import->feed, &coming);
     if (import->feed != NULL)
-        warn_free_space(import, total);
+        warn_free_space(import, coming);
+    guint64 total = MAX(progress->bytes_total, coming);
     import->cancelled =
         import->cancelled ||
         (watch->progress != NULL &&
@@ -161,8 +162,9 @@ static void forward_warnings(const Import *import, const BerthImageStatus *statu
     }
 }
 
-/* Run berth-image to unpack the archive @input into the empty file @fd. */
-static bool run_worker(Import *import, int input, int fd, GError **error)
+/* Run berth-image to unpack the archive @input into the empty file @fd. @growth says how far the
+ * archive has come; -1: it is complete, or a pipe. */
+static bool run_worker(Import *import, int input, int growth, int fd, GError **error)
 {
     const BerthImportRequest *request = import->request;
     g_autofree char *program = berth_layout_image_program(import->layout);
@@ -171,19 +173,21 @@ static bool run_worker(Import *import, int input, int fd, GError **error)
     g_autofree char *inodes = g_strdup_printf("inodes=%" G_GUINT64_FORMAT, request->inodes);
     g_autofree char *digest =
         request->image != NULL ? g_strconcat("digest=", request->image, NULL) : NULL;
-    const char *options[] = {name, size, inodes, NULL, NULL, NULL};
+    const char *options[] = {name, size, inodes, NULL, NULL, NULL, NULL};
     gsize count = 3;
     if (request->strip_root)
         options[count++] = "strip-root=yes";
     if (digest != NULL)
         options[count++] = digest;
-    berth_autofd int spool = make_spool(import);
+    if (growth >= 0)
+        options[count++] = "growing=yes";
+    berth_autofd int spool = growth < 0 ? make_spool(import) : -1;
     const BerthWorkerJob job = {.verb = "import",
                                 .what = "archive",
                                 .options = options,
                                 .input = input,
                                 .output = fd,
-                                .spool = spool};
+                                .spool = growth < 0 ? spool : growth};
 
     g_auto(BerthImageStatus) status = {0};
     if (!berth_worker_run(program, &job, on_progress, import, &status, error))
@@ -246,20 +250,21 @@ static bool run_worker_once(Import *import, int fd, bool *ret_again, GError **er
 {
     g_autoptr(GError) problem = NULL;
     const BerthWatch watch = {.progress = on_rest, .user_data = import};
-    int input = berth_feed_open(import->feed, error);
+    int growth = -1;
+    int input = berth_feed_open(import->feed, &growth, error);
     *ret_again = false;
     if (input < 0)
         return false;
-    bool done = run_worker(import, input, fd, &problem);
+    bool done = run_worker(import, input, growth, fd, &problem);
     if (!done && !may_be_the_bytes(import, problem)) {
         g_propagate_error(error, g_steal_pointer(&problem));
         return false;
     }
-    BerthFeedResult result = berth_feed_finish(import->feed, &watch, error);
+    BerthFeedResult result = berth_feed_finish(import->feed, done, &watch, error);
     forward_feed_notices(import);
     *ret_again = result == BERTH_FEED_AGAIN;
-    if (result == BERTH_FEED_GOOD)
-        keep_download(import);
+    if (result == BERTH_FEED_GOOD && (done || import->request->download->image == NULL))
+        keep_download(import); /* an image only if its digests were right */
     if (result == BERTH_FEED_GOOD && !done)
         g_propagate_error(error, g_steal_pointer(&problem));
     return result == BERTH_FEED_GOOD && done;
@@ -362,15 +367,43 @@ static void keep_in_cache(Import *import, gint64 made_usec)
     notice(import, text);
 }
 
+/* An image that was kept from before is checked by its reader: a damaged one is removed, and
+ * downloaded as if it had not been there. *@ret_again: do so. */
+static bool run_worker_on_file(Import *import, int fd, bool *ret_again, GError **error)
+{
+    g_autoptr(GError) problem = NULL;
+    const BerthDownload *download = import->request->download;
+    bool done = run_worker(import, import->archive.fd, -1, fd, &problem);
+    bool is_kept_image = download != NULL && download->image != NULL;
+    *ret_again = !done && is_kept_image && berth_error_is(problem, BERTH_ERROR_INVALID);
+    if (!done && !*ret_again)
+        g_propagate_error(error, g_steal_pointer(&problem));
+    return done;
+}
+
+static bool replace_kept(Import *import, int fd, GError **error)
+{
+    unlink(import->path);
+    if (ftruncate(fd, 0) < 0) {
+        berth_error_set_errno(error, errno, "import.create", "%s", import->distro->disk);
+        return false;
+    }
+    import->feed = berth_feed_new(import->layout, import->request->download, error);
+    return import->feed != NULL && run_worker_on_feed(import, fd, error);
+}
+
 static bool fill_disk(Import *import, int fd, GError **error)
 {
     bool done = false;
+    bool again = false;
     if (import->request->cache != NULL && !copy_cached(import, fd, &done, error))
         return false;
     if (done)
         return true;
-    return import->feed != NULL ? run_worker_on_feed(import, fd, error)
-                                : run_worker(import, import->archive.fd, fd, error);
+    if (import->feed != NULL)
+        return run_worker_on_feed(import, fd, error);
+    done = run_worker_on_file(import, fd, &again, error);
+    return again ? replace_kept(import, fd, error) : done;
 }
 
 static bool make_disk(Import *import, GError **error)

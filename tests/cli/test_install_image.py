@@ -529,17 +529,6 @@ def test_berth_fetch_is_not_believed(berth, registry, tmp_path, what):
     assert berth.names() == [] and berth.left_over() == []
 
 
-def test_a_kept_download_is_checked_again(berth, registry):
-    publish(registry)
-    ok(install(berth, registry))
-    path = berth.path / ".cache/berth/downloads" / kept(berth)[0]
-    data = bytearray(path.read_bytes())
-    data[data.index(zipped(layers()[1])) + 30] ^= 1
-    path.write_bytes(data)
-    result = berth("install", registry.reference(), "--name", "y")
-    assert result.status == 1 and berth.names() == ["x"], result
-
-
 def test_the_list_is_not_read(berth, registry):
     berth.configure("[berth]\ndistro-list = http://127.0.0.1:1/list.json\n")
     publish(registry)

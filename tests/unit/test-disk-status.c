@@ -22,7 +22,8 @@ static void test_round_trip(void)
     g_autoptr(GError) problem = NULL;
     berth_error_set(&problem, BERTH_ERROR_NO_SPACE, "import.unpack.no-space", "free some",
                     "unpack usr/b\tin\n: no space");
-    const BerthProgress progress = {.bytes_done = 5, .bytes_total = G_MAXUINT64, .entries = 7};
+    const BerthProgress progress = {
+        .bytes_done = 5, .bytes_total = G_MAXUINT64, .entries = 7, .ready = 9};
     const guint64 numbers[] = {1, 0, G_MAXUINT64};
     g_assert_true(berth_image_status_send_progress(ends[1], &progress));
     g_assert_true(berth_image_status_send_warning(ends[1], "two\nlines \xff and \x1b[31m red"));
@@ -43,6 +44,7 @@ static void test_round_trip(void)
         g_assert_cmpuint(status.progress.bytes_done, ==, 5);
         g_assert_cmpuint(status.progress.bytes_total, ==, G_MAXUINT64);
         g_assert_cmpuint(status.progress.entries, ==, 7);
+        g_assert_cmpuint(status.progress.ready, ==, 9);
         g_assert_cmpuint(status.warnings->len, ==, 1);
         g_assert_cmpstr(status.warnings->pdata[0], ==, "two?lines \xef\xbf\xbd and ?[31m red");
         g_assert_true(status.has_report);
@@ -62,7 +64,7 @@ static void test_refuses(void)
         "\n",
         "progress\n",
         "progress 1 2\n",
-        "progress 1 2 3 4\n",
+        "progress 1 2 3 4 5\n",
         "progress 1 2 -3\n",
         "progress 1  2 3\n",
         "progress 18446744073709551616 0 0\n",

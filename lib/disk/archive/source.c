@@ -2,6 +2,7 @@
 #include "source.h"
 
 #include "base/error.h"
+#include "disk/file/growth.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -21,6 +22,7 @@ struct BerthSource {
     bool is_range;
     guint64 range_at;
     guint64 range_left;
+    BerthGrowth *growth; /* of the file; NULL: it is complete */
     BerthSourceTap tap;
     gpointer tap_data;
 
@@ -53,6 +55,12 @@ BerthSource *berth_source_new_range(int fd, guint64 offset, guint64 length)
     return source;
 }
 
+void berth_source_set_growth(BerthSource *source, BerthGrowth *growth)
+{
+    source->growth = growth;
+    source->is_file = source->is_file && growth == NULL;
+}
+
 void berth_source_free(BerthSource *source)
 {
     if (source == NULL)
@@ -75,6 +83,8 @@ void berth_source_set_cancel(BerthSource *source, int fd)
 /* Wait until the input is readable or the read is cancelled. poll() ignores a negative fd. */
 static bool wait_for_input(BerthSource *source, GError **error)
 {
+    if (source->is_file)
+        return true;
     struct pollfd fds[] = {{.fd = source->fd, .events = POLLIN},
                            {.fd = source->cancel_fd, .events = POLLIN}};
     while (poll(fds, G_N_ELEMENTS(fds), -1) < 0) {
@@ -87,6 +97,18 @@ static bool wait_for_input(BerthSource *source, GError **error)
         return true;
     berth_error_set(error, BERTH_ERROR_CANCELLED, "import.cancelled", NULL, "cancelled");
     return false;
+}
+
+/* Wait for the next bytes of a file that grows. *@size: no more than are ready. */
+static bool wait_for_growth(BerthSource *source, gsize *size, GError **error)
+{
+    guint64 ready = 0;
+    if (source->range_left == 0)
+        return true;
+    if (!berth_growth_wait(source->growth, source->range_at, source->cancel_fd, &ready, error))
+        return false;
+    *size = (gsize)MIN(*size, ready - source->range_at);
+    return true;
 }
 
 static ssize_t read_some(BerthSource *source, guint8 *data, gsize size)
@@ -105,7 +127,8 @@ static ssize_t read_some(BerthSource *source, guint8 *data, gsize size)
 static bool fetch(BerthSource *source, guint8 *data, gsize size, gsize *ret_size, GError **error)
 {
     *ret_size = 0;
-    if (!source->is_file && !wait_for_input(source, error))
+    if (!(source->growth != NULL ? wait_for_growth(source, &size, error)
+                                 : wait_for_input(source, error)))
         return false;
 
     ssize_t got = read_some(source, data, size);

@@ -15,6 +15,7 @@
 G_BEGIN_DECLS
 
 typedef struct BerthSource BerthSource;
+typedef struct BerthGrowth BerthGrowth; /* disk/file/growth.h */
 
 /* Read @fd from its current offset to its end. */
 BerthSource *berth_source_new(int fd);
@@ -22,6 +23,10 @@ BerthSource *berth_source_new(int fd);
 /* Read @length bytes of the file @fd from @offset with pread(), so that several ranges of one fd
  * can be read concurrently. A shorter file is an error, "import.read.truncated". */
 BerthSource *berth_source_new_range(int fd, guint64 offset, guint64 length);
+
+/* Wait for bytes of the range that are not ready yet; @growth is borrowed. Then it is no regular
+ * file for berth_source_is_file. Set it before the first read. */
+void berth_source_set_growth(BerthSource *source, BerthGrowth *growth);
 
 void berth_source_free(BerthSource *source);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(BerthSource, berth_source_free)

@@ -37,10 +37,13 @@ static bool send_line(int fd, char *line_take)
 
 bool berth_image_status_send_progress(int fd, const BerthProgress *progress)
 {
+    g_autofree char *ready = progress->ready != 0
+                                 ? g_strdup_printf(" %" G_GUINT64_FORMAT, progress->ready)
+                                 : g_strdup("");
     return send_line(fd, g_strdup_printf("progress %" G_GUINT64_FORMAT " %" G_GUINT64_FORMAT
-                                         " %" G_GUINT64_FORMAT "\n",
+                                         " %" G_GUINT64_FORMAT "%s\n",
                                          progress->bytes_done, progress->bytes_total,
-                                         progress->entries));
+                                         progress->entries, ready));
 }
 
 bool berth_image_status_send_warning(int fd, const char *text)
@@ -97,11 +100,13 @@ static bool read_numbers(const char *text, guint least, guint most, guint64 *ret
 
 static bool read_progress(BerthImageStatus *status, const char *text)
 {
-    guint64 numbers[3];
-    if (!read_numbers(text, 3, 3, numbers))
+    guint64 numbers[4] = {0};
+    if (!read_numbers(text, 3, 4, numbers))
         return false;
-    status->progress =
-        (BerthProgress){.bytes_done = numbers[0], .bytes_total = numbers[1], .entries = numbers[2]};
+    status->progress = (BerthProgress){.bytes_done = numbers[0],
+                                       .bytes_total = numbers[1],
+                                       .entries = numbers[2],
+                                       .ready = numbers[3]};
     return true;
 }
 

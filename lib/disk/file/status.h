@@ -2,7 +2,7 @@
  *
  * status — the status protocol of berth-image: lines on a pipe, their writer and their reader.
  *
- *     progress DONE TOTAL ENTRIES
+ *     progress DONE TOTAL ENTRIES [READY]
  *     warning TEXT
  *     report N N N ...                  up to BERTH_IMAGE_STATUS_NUMBERS, the verb's
  *     error CODE <tab>ID<tab>HINT<tab>MESSAGE
@@ -24,8 +24,9 @@ enum {
     BERTH_IMAGE_STATUS_INPUT_FD = 3,
     BERTH_IMAGE_STATUS_OUTPUT_FD = 4,
     BERTH_IMAGE_STATUS_FD = 5,
-    BERTH_IMAGE_STATUS_SPOOL_FD = 6, /* an empty file for spooled data; may be missing */
-    BERTH_IMAGE_STATUS_NEW_FD = 6,   /* the newer of the two images that diff reads */
+    BERTH_IMAGE_STATUS_SPOOL_FD = 6,  /* an empty file for spooled data; may be missing */
+    BERTH_IMAGE_STATUS_NEW_FD = 6,    /* the newer of the two images that diff reads */
+    BERTH_IMAGE_STATUS_GROWTH_FD = 6, /* how far the input has come, if it grows (growth.h) */
 };
 
 #define BERTH_IMAGE_STATUS_NUMBERS  8

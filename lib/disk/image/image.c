@@ -308,7 +308,8 @@ bool berth_image_write(int input, int output, const BerthImageOptions *options,
                                      .architecture = options->architecture,
                                      .digest = options->digest,
                                      .spool = options->spool,
-                                     .spool_max = options->size};
+                                     .spool_max = options->size,
+                                     .growing = options->growing};
     g_auto(Import)
         import = {.report = progress, .user_data = user_data, .strip_root = options->strip_root};
     import.warnings = g_ptr_array_new_with_free_func(g_free);

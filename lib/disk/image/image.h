@@ -37,6 +37,7 @@ typedef struct {
                                  archive */
     int spool;                /* an empty file, open for both, for container images that are
                                  compressed or come through a pipe; -1: there is none */
+    bool growing; /* the archive is a container image that is still being written: archive.h */
 } BerthImageOptions;
 
 typedef struct {

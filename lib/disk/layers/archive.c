@@ -5,6 +5,7 @@
 #include "disk/archive/format_probe.h"
 #include "disk/archive/spool.h"
 #include "disk/archive/stream.h"
+#include "disk/file/growth.h"
 
 #include <sys/stat.h>
 #include <unistd.h>
@@ -18,6 +19,8 @@ struct BerthArchive {
     int input;
     guint64 start; /* the initial offset of the input */
     guint64 size;  /* of the input from there; 0: unknown */
+    BerthGrowth growth;
+    bool growing;
 
     BerthStream *stream; /* owned until a tar takes it */
     BerthSpool *spool;   /* NULL: not needed */
@@ -72,13 +75,15 @@ static bool open_layers(BerthArchive *archive, int fd, guint64 offset, guint64 l
                                     .digest = archive->digest,
                                     .fd = fd,
                                     .offset = offset,
-                                    .length = length};
+                                    .length = length,
+                                    .growth = archive->growing ? &archive->growth : NULL};
     if (!berth_layers_open(&input, &archive->layers, error))
         return false;
     if (archive->layers != NULL)
         return true;
-    archive->stream =
-        berth_stream_open(berth_source_new_range(fd, offset, length), archive->name, error);
+    BerthSource *source = berth_source_new_range(fd, offset, length);
+    berth_source_set_growth(source, input.growth);
+    archive->stream = berth_stream_open(source, archive->name, error);
     return archive->stream != NULL;
 }
 
@@ -98,6 +103,29 @@ static bool probe_head(BerthArchive *archive, const BerthArchiveOptions *options
     return archive->spool != NULL;
 }
 
+/* The layers are read in place, the lowest first, each as far as it has come. */
+static bool open_growing(BerthArchive *archive, GError **error)
+{
+    guint64 ready = 0;
+    if (!berth_growth_wait(&archive->growth, 0, -1, &ready, error)) {
+        g_prefix_error(error, "%s: ", archive->name);
+        return false;
+    }
+    find_size(archive);
+    return open_layers(archive, archive->input, archive->start, archive->size, error);
+}
+
+static bool open_whole(BerthArchive *archive, const BerthArchiveOptions *options, GError **error)
+{
+    find_size(archive);
+    archive->stream = berth_stream_open(berth_source_new(archive->input), options->name, error);
+    if (archive->stream == NULL) {
+        g_prefix_error(error, "%s: ", options->name);
+        return false;
+    }
+    return probe_head(archive, options, error);
+}
+
 BerthArchive *berth_archive_open(int input, const BerthArchiveOptions *options, GError **error)
 {
     g_autoptr(BerthArchive) archive = g_new0(BerthArchive, 1);
@@ -105,13 +133,11 @@ BerthArchive *berth_archive_open(int input, const BerthArchiveOptions *options, 
     archive->architecture = g_strdup(options->architecture);
     archive->digest = g_strdup(options->digest);
     archive->input = input;
-    find_size(archive);
-    archive->stream = berth_stream_open(berth_source_new(input), options->name, error);
-    if (archive->stream == NULL) {
-        g_prefix_error(error, "%s: ", options->name);
-        return NULL;
-    }
-    return probe_head(archive, options, error) ? g_steal_pointer(&archive) : NULL;
+    archive->growing = options->growing;
+    archive->growth.fd = options->spool;
+    bool opened =
+        options->growing ? open_growing(archive, error) : open_whole(archive, options, error);
+    return opened ? g_steal_pointer(&archive) : NULL;
 }
 
 bool berth_archive_prepare(BerthArchive *archive, bool *ret_ready, GError **error)

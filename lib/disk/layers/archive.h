@@ -4,6 +4,7 @@
  *
  *     input -> stream -> probe of the head -> tar                       (a root file system)
  *                                          -> [spool ->] layers -> tar, tar ...   (an image)
+ *     a file that grows, and how far -> layers -> tar, tar ...                      (an image)
  *
  * The members of an image archive come in any order, so a plain file is read in place, and a
  * compressed file or a pipe is spooled first. Only archives whose first entries look like an image
@@ -31,6 +32,9 @@ typedef struct {
     int spool;                /* an empty file, opened O_RDWR; -1: spool to memory, at most 64 MiB
                                */
     guint64 spool_max;        /* limit of its size in bytes */
+    bool growing; /* the input is a container image that is still being written, and @spool the pipe
+                     that says how far (disk/file/growth.h). Its documents, its headers and the size
+                     of the file are there with the first number */
 } BerthArchiveOptions;
 
 /* Open the archive in @input, from its current offset to its end. */

@@ -31,7 +31,8 @@ struct BerthLayers {
     const char *digest; /* expected, or NULL; only while opening */
     BerthTarIndex *index;
     BerthBlobs blobs;
-    GPtrArray *layers; /* Layer, the lowest first */
+    BerthGrowth *growth; /* or NULL */
+    GPtrArray *layers;   /* Layer, the lowest first */
     BerthImageOrigin origin;
     guint64 size;
 
@@ -456,6 +457,7 @@ bool berth_layers_open(const BerthLayersInput *input, BerthLayers **ret_layers, 
     layers->layers = g_ptr_array_new_with_free_func(layer_free);
     layers->index = berth_tarindex_new(input->fd, input->offset, input->length, error);
     layers->blobs = (BerthBlobs){.fd = input->fd, .index = layers->index};
+    layers->growth = input->growth;
 
     OpenFunc open = layers->index != NULL ? find_format(layers->index) : NULL;
     layers->digest = input->digest;
@@ -514,6 +516,7 @@ static BerthTar *open_layer(BerthLayers *layers, const Layer *layer, const char 
 {
     g_autoptr(BerthSource) source =
         berth_source_new_range(layers->blobs.fd, layer->range.offset, layer->range.size);
+    berth_source_set_growth(source, layers->growth);
     layers->blob = berth_sha256_new();
     berth_source_set_tap(source, add_to_checksum, layers->blob);
 

@@ -54,6 +54,8 @@ typedef struct {
     int fd;
     guint64 offset; /* of the tar in the fd */
     guint64 length;
+    BerthGrowth *growth; /* documents and headers are there, and of layers as much as this says;
+                            borrowed. NULL: the file is complete */
 } BerthLayersInput;
 
 /* *ret_layers is NULL if the tar contains no image. */
