@@ -4,11 +4,15 @@
 #include "base/fd.h"
 
 #include <fcntl.h>
+#include <sys/file.h>
 #include <unistd.h>
 
 #define DIRECTORY (1u << 31) /* in the ledger's flags, beside open's */
 #define WRITABLE  (1u << 30)
 #define PROTECTED (1u << 29)
+#define SHARED    (1u << 28) /* flock's locks */
+#define EXCLUSIVE (1u << 27)
+#define OWN       (DIRECTORY | WRITABLE | PROTECTED | SHARED | EXCLUSIVE)
 
 struct BerthHandles {
     GMutex lock;
@@ -67,8 +71,10 @@ static BerthHandle *insert(BerthHandles *handles, int fd, int root, guint record
     handle->root = root;
     handle->is_directory = (it->flags & DIRECTORY) != 0;
     handle->is_writable = (it->flags & WRITABLE) != 0;
+    handle->is_appending = (it->flags & O_APPEND) != 0;
     handle->is_protected = (it->flags & PROTECTED) != 0;
     handle->number = it->number;
+    handle->flags = it->flags;
     handle->record = record;
     handle->references = 1;
     g_mutex_init(&handle->position);
@@ -95,11 +101,26 @@ guint64 berth_handles_add(BerthHandles *handles, int fd, guint64 node, int root,
     return insert(handles, fd, root, record, &it)->number;
 }
 
+static void lose_lock(BerthHandle *handle)
+{
+    handle->has_lost_lock = true;
+    berth_fd_close(&handle->fd);
+}
+
+static void take_flock(BerthHandle *handle)
+{
+    int operation = (handle->flags & EXCLUSIVE) != 0 ? LOCK_EX
+                    : (handle->flags & SHARED) != 0  ? LOCK_SH
+                                                     : 0;
+    if (handle->fd >= 0 && operation != 0 && flock(handle->fd, operation | LOCK_NB) < 0)
+        lose_lock(handle);
+}
+
 /* One record of a former server. A number that another record has is damage. */
 static void restore_one(BerthHandles *handles, guint at, const BerthLedgerHandle *it,
                         BerthHandlesOpen open, gpointer user_data)
 {
-    const int flags = (int)(it->flags & ~(DIRECTORY | WRITABLE | PROTECTED));
+    const int flags = (int)(it->flags & ~OWN);
     if (g_hash_table_contains(handles->by_number, &it->number)) {
         berth_ledger_clear_handle(handles->ledger, at);
         g_array_append_val(handles->free_records, at);
@@ -109,7 +130,7 @@ static void restore_one(BerthHandles *handles, guint at, const BerthLedgerHandle
     int root = -1;
     int fd = open(it->node, (it->flags & DIRECTORY) != 0, (it->flags & WRITABLE) != 0, flags, &root,
                   user_data);
-    insert(handles, MAX(fd, -1), root, at, it);
+    take_flock(insert(handles, MAX(fd, -1), root, at, it));
 }
 
 void berth_handles_restore(BerthHandles *handles, BerthHandlesOpen open, gpointer user_data)
@@ -186,6 +207,32 @@ void berth_handles_move(BerthHandles *handles, guint64 node, int path_fd)
         berth_autofd int fd = open(path, fcntl(handle->fd, F_GETFL) | O_CLOEXEC);
         if (fd >= 0)
             dup3(fd, handle->fd, O_CLOEXEC);
+    }
+}
+
+void berth_handles_set_flock(BerthHandles *handles, guint64 number, int operation)
+{
+    g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&handles->lock);
+    BerthHandle *handle = g_hash_table_lookup(handles->by_number, &number);
+    if (handle == NULL)
+        return; /* released meanwhile */
+    handle->flags &= ~(SHARED | EXCLUSIVE);
+    handle->flags |= (operation & LOCK_EX) != 0 ? EXCLUSIVE : 0;
+    handle->flags |= (operation & LOCK_SH) != 0 ? SHARED : 0;
+    const BerthLedgerHandle it = {handle->number, handle->node, handle->flags};
+    berth_ledger_set_handle(handles->ledger, handle->record, &it);
+}
+
+void berth_handles_lose_lock(BerthHandles *handles, guint64 node)
+{
+    g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&handles->lock);
+    GHashTableIter iter;
+    gpointer value;
+    g_hash_table_iter_init(&iter, handles->by_number);
+    while (g_hash_table_iter_next(&iter, NULL, &value)) {
+        BerthHandle *handle = value;
+        if (handle->node == node && handle->fd >= 0)
+            lose_lock(handle);
     }
 }
 

@@ -18,11 +18,13 @@ G_BEGIN_DECLS
 typedef struct BerthHandles BerthHandles;
 
 typedef struct {
-    int fd;       /* owned; -1: its file was not found again by this server */
+    int fd;       /* owned; -1: its file was not found again by this server, or its lock was lost */
     guint64 node; /* of the file */
     int root;     /* index of the share that it was opened in, or -1 */
     bool is_directory;
     bool is_writable;
+    bool is_appending;  /* O_APPEND */
+    bool has_lost_lock; /* another program has it: the guest must not go on */
     bool is_protected; /* the file may be the host's and must not change, not even by this handle */
     GMutex position;   /* of a directory: held from lseek to the last getdents */
     GPtrArray
@@ -31,6 +33,7 @@ typedef struct {
     BerthHandles *table;
     guint64 number;
     guint record; /* in the ledger */
+    guint flags;  /* in the ledger */
     gint references;
 } BerthHandle;
 
@@ -48,7 +51,7 @@ guint64 berth_handles_add(BerthHandles *handles, int fd, guint64 node, int root,
 typedef int (*BerthHandlesOpen)(guint64 node, bool is_directory, bool is_writable, int flags,
                                 int *ret_root, gpointer user_data);
 
-/* Open what the ledger has of a former server. */
+/* Open what the ledger has of a former server, and take flock's locks of it again. */
 void berth_handles_restore(BerthHandles *handles, BerthHandlesOpen open, gpointer user_data);
 
 /* The handle @number, to be given back with berth_handle_unref; NULL: there is none. */
@@ -62,6 +65,12 @@ BerthHandle *berth_handles_find(BerthHandles *handles, guint64 node, bool writab
 /* The file of @node is @path_fd (O_PATH) from now on: those that read it do so there, with the
  * numbers and flags that they have. */
 void berth_handles_move(BerthHandles *handles, guint64 node, int path_fd);
+
+/* Record flock's lock of the handle @number, or its end, for the next server. */
+void berth_handles_set_flock(BerthHandles *handles, guint64 number, int operation);
+
+/* The handles of @node are of no more use: they have lost a lock. */
+void berth_handles_lose_lock(BerthHandles *handles, guint64 node);
 
 /* Writes by handles of @node fail with EBADF from now on: they have @fd (O_PATH) instead. */
 void berth_handles_end_writing(BerthHandles *handles, guint64 node, int fd);

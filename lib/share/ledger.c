@@ -12,7 +12,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define MAGIC     G_GUINT64_CONSTANT(0x3130726567646c42) /* "Bldger01" */
+#define MAGIC     G_GUINT64_CONSTANT(0x3230726567646c42) /* "Bldger02" */
 #define UNIT      16u                                    /* names are made of units, bytes */
 #define UNITS     (BERTH_LEDGER_SLOTS * 2u)
 #define NAME_MAX_ 255u
@@ -27,6 +27,7 @@ typedef struct {
     guint32 slots;    /* the one after the last used */
     guint32 overflow; /* something had no room */
     guint64 requests;
+    guint32 changes, renames; /* that were added; the next is this one, modulo their room */
 } Header;
 
 G_STATIC_ASSERT(offsetof(Header, requests) == SHARE_REQUESTS_AT);
@@ -47,9 +48,20 @@ typedef struct {
     guint32 flags, zero;
 } Handle;
 
+/* A lock is used if its type is not 0, which is written last. */
+typedef struct {
+    guint64 node, owner;
+    gint64 start, end;
+    guint32 type; /* with USED */
+    guint32 zero;
+} Lock;
+
 /* Pages that were never written take no memory. */
 typedef struct {
     Header header;
+    BerthLedgerChange changes[BERTH_LEDGER_CHANGES];
+    BerthLedgerRename renames[BERTH_LEDGER_RENAMES];
+    Lock locks[BERTH_LEDGER_LOCKS];
     Handle handles[BERTH_LEDGER_HANDLES];
     Node nodes[BERTH_LEDGER_SLOTS];
     char names[UNITS][UNIT]; /* the first is unused */
@@ -222,12 +234,20 @@ bool berth_ledger_take_over(BerthLedger *ledger)
     return taken != NULL;
 }
 
+static void clear_records(Memory *memory)
+{
+    memset(memory->handles, 0, sizeof(memory->handles));
+    memset(memory->changes, 0, sizeof(memory->changes));
+    memset(memory->renames, 0, sizeof(memory->renames));
+    memset(memory->locks, 0, sizeof(memory->locks));
+}
+
 void berth_ledger_clear(BerthLedger *ledger, guint64 offset)
 {
     guint64 requests = ledger->memory->header.requests;
     COMMIT(ledger->memory->header.magic, 0);
     if (madvise(ledger->memory, sizeof(Memory), MADV_REMOVE) < 0)
-        memset(ledger->memory->handles, 0, sizeof(ledger->memory->handles));
+        clear_records(ledger->memory);
     memset(ledger->free, 0, sizeof(ledger->free));
     ledger->units = 1;
     ledger->memory->header = (Header){.offset = offset, .slots = 2, .requests = requests};
@@ -429,4 +449,77 @@ void berth_ledger_clear_handle(BerthLedger *ledger, guint at)
 {
     if (ledger != NULL)
         COMMIT(ledger->memory->handles[at].number, 0);
+}
+
+/* ---- changes ---- */
+
+/* Copy @from over *@to, each of @size bytes that begin with the request's number: never half of it
+ * with a number. */
+static void put(void *to, const void *from, gsize size)
+{
+    guint64 *number = to;
+    COMMIT(*number, 0);
+    memcpy((guint8 *)to + sizeof(*number), (const guint8 *)from + sizeof(*number),
+           size - sizeof(*number));
+    COMMIT(*number, *(const guint64 *)from);
+}
+
+void berth_ledger_add_change(BerthLedger *ledger, const BerthLedgerChange *change)
+{
+    Memory *memory = ledger->memory;
+    guint32 at = __atomic_fetch_add(&memory->header.changes, 1, __ATOMIC_SEQ_CST);
+    put(&memory->changes[at % BERTH_LEDGER_CHANGES], change, sizeof(*change));
+}
+
+void berth_ledger_add_rename(BerthLedger *ledger, const BerthLedgerRename *rename)
+{
+    Memory *memory = ledger->memory;
+    guint32 at = __atomic_fetch_add(&memory->header.renames, 1, __ATOMIC_SEQ_CST);
+    put(&memory->renames[at % BERTH_LEDGER_RENAMES], rename, sizeof(*rename));
+}
+
+bool berth_ledger_change(const BerthLedger *ledger, guint at, BerthLedgerChange *ret_change)
+{
+    const Memory *memory = ledger->memory;
+    *ret_change = memory->changes[(memory->header.changes + at) % BERTH_LEDGER_CHANGES];
+    return ret_change->unique != 0;
+}
+
+static bool ends_within(const char *name)
+{
+    return memchr(name, '\0', NAME_MAX_ + 1) != NULL && is_name(name);
+}
+
+bool berth_ledger_rename(const BerthLedger *ledger, guint at, BerthLedgerRename *ret_rename)
+{
+    const Memory *memory = ledger->memory;
+    *ret_rename = memory->renames[(memory->header.renames + at) % BERTH_LEDGER_RENAMES];
+    return ret_rename->unique != 0 && ends_within(ret_rename->name) &&
+           ends_within(ret_rename->new_name);
+}
+
+/* ---- locks ---- */
+
+bool berth_ledger_lock(const BerthLedger *ledger, guint at, BerthLedgerLock *ret_lock)
+{
+    const Lock *lock = &ledger->memory->locks[at];
+    *ret_lock =
+        (BerthLedgerLock){lock->node, lock->owner, lock->start, lock->end, lock->type & ~USED};
+    bool is_lock = ret_lock->type == F_RDLCK || ret_lock->type == F_WRLCK;
+    return (lock->type & USED) != 0 && is_lock && lock->start >= 0 && lock->start <= lock->end;
+}
+
+void berth_ledger_set_lock(BerthLedger *ledger, guint at, const BerthLedgerLock *lock)
+{
+    Lock *record = &ledger->memory->locks[at];
+    record->node = lock->node;
+    record->owner = lock->owner;
+    record->start = lock->start;
+    record->end = lock->end;
+    COMMIT(record->type, lock->type | USED);
+}
+
+void berth_ledger_clear_lock(BerthLedger *ledger, guint at)
+{
+    COMMIT(ledger->memory->locks[at].type, 0);
 }

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT
  *
  * ledger — what the guest holds of a server, in memory that outlives the server: the nodes that its
- * kernel knows by number, the files that it has open, and the time up to which it has seen the
- * host's changes.
+ * kernel knows by number, the files that it has open, its locks, the changes that it asked for
+ * last, and the time up to which it has seen the host's changes.
  *
  * The keeper makes a memfd and gives it to each server of one guest. The server may be killed
  * between any two stores: a record becomes valid with its last store, and a node's place is one
@@ -23,6 +23,9 @@ G_BEGIN_DECLS
 
 #define BERTH_LEDGER_HANDLES 65536u
 #define BERTH_LEDGER_SLOTS   4194304u
+#define BERTH_LEDGER_CHANGES 1024u /* more than there can be unanswered, or in sockets' buffers */
+#define BERTH_LEDGER_RENAMES 16u   /* more than are made at once */
+#define BERTH_LEDGER_LOCKS   8192u
 
 /* Identifies a file; @birth_nsec is 0 if the file system does not record it. */
 typedef struct {
@@ -52,6 +55,30 @@ typedef struct {
     guint64 node;   /* its id */
     guint32 flags;
 } BerthLedgerHandle;
+
+/* A change that a server has begun, and what the next one needs to find out whether it was made. */
+typedef struct {
+    guint64 unique;   /* of the request; not 0 */
+    gint64 begun;     /* share_now(false) */
+    BerthNodeKey key; /* the file that was named; all 0: none was known */
+    gint64 size;      /* before it, where that tells; else 0 */
+} BerthLedgerChange;
+
+/* The names of a RENAME, which is in the list of changes too. */
+typedef struct {
+    guint64 unique;
+    guint64 parent, new_parent; /* ids */
+    guint32 swaps;
+    char name[256], new_name[256];
+} BerthLedgerRename;
+
+/* A range that an owner has locked (POSIX locks). */
+typedef struct {
+    guint64 node; /* its id */
+    guint64 owner;
+    gint64 start, end; /* bytes, both within */
+    guint32 type;      /* F_RDLCK or F_WRLCK */
+} BerthLedgerLock;
 
 typedef struct BerthLedger BerthLedger;
 
@@ -103,5 +130,23 @@ void berth_ledger_set_flag(BerthLedger *ledger, guint64 slot, guint8 flag, bool 
 bool berth_ledger_handle(const BerthLedger *ledger, guint at, BerthLedgerHandle *ret_handle);
 void berth_ledger_set_handle(BerthLedger *ledger, guint at, const BerthLedgerHandle *handle);
 void berth_ledger_clear_handle(BerthLedger *ledger, guint at);
+
+/* ---- changes; in any number of threads ---- */
+
+/* The oldest one goes. */
+void berth_ledger_add_change(BerthLedger *ledger, const BerthLedgerChange *change);
+void berth_ledger_add_rename(BerthLedger *ledger, const BerthLedgerRename *rename);
+
+/* @at is below BERTH_LEDGER_CHANGES or _RENAMES; the oldest is 0. False: there is none. Names are
+ * single components. */
+bool berth_ledger_change(const BerthLedger *ledger, guint at, BerthLedgerChange *ret_change);
+bool berth_ledger_rename(const BerthLedger *ledger, guint at, BerthLedgerRename *ret_rename);
+
+/* ---- locks; the caller has a lock of its own for these ---- */
+
+/* @at is below BERTH_LEDGER_LOCKS. False: it is unused, or damaged. */
+bool berth_ledger_lock(const BerthLedger *ledger, guint at, BerthLedgerLock *ret_lock);
+void berth_ledger_set_lock(BerthLedger *ledger, guint at, const BerthLedgerLock *lock);
+void berth_ledger_clear_lock(BerthLedger *ledger, guint at);
 
 G_END_DECLS

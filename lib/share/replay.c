@@ -184,6 +184,12 @@ static bool try_again(ReplayTask *task, int problem)
     return !over && ++task->tries < TRIES;
 }
 
+static void report_ready(Share *share)
+{
+    share_report(share, SHARE_REPORT_READY);
+    share_settling_end(share);
+}
+
 /* The guest does not do it again. */
 static void finish(Share *share, ReplayTask *task, int problem)
 {
@@ -192,7 +198,7 @@ static void finish(Share *share, ReplayTask *task, int problem)
     else if (task->client >= 0)
         berth_overlay_send(task->client, BERTH_OVERLAY_SHOWN);
     else if (task->kind == WIRE_REPLAY_NONE)
-        share_report(share, SHARE_REPORT_READY);
+        report_ready(share);
     else if (task->kind != WIRE_REPLAY_LOST && (!task->done || problem != 0))
         g_atomic_int_inc(&share->lost); /* no watcher has seen it */
 }

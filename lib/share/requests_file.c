@@ -130,6 +130,18 @@ void share_open(fuse_req_t request, fuse_ino_t id, struct fuse_file_info *info)
         share_charge_release(share, info->fh);
 }
 
+/* The guest has opened the file, which is the user's, before it got its mode, or as it was made. */
+static int open_despite_mode(int path_fd, int flags, const struct stat *found)
+{
+    char path[BERTH_FD_PATH_SIZE];
+    berth_fd_self_path(path_fd, path);
+    if (chmod(path, (found->st_mode & 07777) | 0600) < 0)
+        return -errno;
+    int fd = open_file(path_fd, flags);
+    chmod(path, found->st_mode & 07777);
+    return fd;
+}
+
 int share_open_again(guint64 id, bool is_directory, bool is_writable, int flags, int *ret_root,
                      gpointer user_data)
 {
@@ -143,8 +155,11 @@ int share_open_again(guint64 id, bool is_directory, bool is_writable, int flags,
         return path_fd;
     if (is_directory)
         return berth_fd_reopen(path_fd, O_RDONLY | O_DIRECTORY);
-    return fstat(path_fd, &found) == 0 && S_ISREG(found.st_mode) ? open_file(path_fd, flags)
-                                                                 : -ESTALE;
+    if (fstat(path_fd, &found) < 0 || !S_ISREG(found.st_mode))
+        return -ESTALE;
+    int fd = open_file(path_fd, flags);
+    return fd == -EACCES && found.st_uid == share->uid ? open_despite_mode(path_fd, flags, &found)
+                                                       : fd;
 }
 
 /* Open the existing file @at. Returns a descriptor or -errno. */
@@ -237,8 +252,9 @@ static BerthHandle *handle_of(fuse_req_t request, const struct fuse_file_info *i
     bool is_file = handle != NULL && !handle->is_directory;
     if (is_file && handle->fd >= 0)
         return handle;
+    bool lost = is_file && handle->has_lost_lock;
     berth_handle_unref(handle);
-    fuse_reply_err(request, is_file ? ESTALE : EBADF);
+    fuse_reply_err(request, lost ? EIO : is_file ? ESTALE : EBADF);
     return NULL;
 }
 
@@ -267,10 +283,8 @@ void share_read(fuse_req_t request, fuse_ino_t id, size_t size, off_t offset,
         fuse_reply_buf(request, buffer, (size_t)got);
 }
 
-/* As pwrite, of as much as the quota has room for; -errno. With O_APPEND the kernel writes at the
- * end. */
-static ssize_t write_within(Share *share, const BerthHandle *handle, int fd, const char *bytes,
-                            size_t size, off_t offset)
+ssize_t share_write_within(Share *share, const BerthHandle *handle, int fd, const char *bytes,
+                           size_t size, off_t offset)
 {
     struct stat info;
     g_auto(ShareCharge) charge = {0};
@@ -297,7 +311,8 @@ void share_write(fuse_req_t request, fuse_ino_t id, const char *bytes, size_t si
     bool at_place = info->writepage && (fcntl(handle->fd, F_GETFL) & O_APPEND) != 0;
     berth_autofd int other = at_place ? berth_fd_reopen(handle->fd, O_WRONLY) : -1;
     ShareEcho *close_echo = other >= 0 ? share_echo_begin_node(share, id, IN_CLOSE_WRITE) : NULL;
-    ssize_t put = write_within(share, handle, other >= 0 ? other : handle->fd, bytes, size, offset);
+    ssize_t put =
+        share_write_within(share, handle, other >= 0 ? other : handle->fd, bytes, size, offset);
     berth_fd_close(&other);
     share_echo_end(share, close_echo, true);
     if (put < 0)

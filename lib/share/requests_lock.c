@@ -8,11 +8,17 @@
  *
  * A request that must wait for a lock waits in a thread of its own. If the guest interrupts it, a
  * signal ends the wait.
+ *
+ * What is locked is in the ledger, too: the end of a server ends its locks, and the next one takes
+ * them again before it answers anything. Records of what is locked are added before those of what
+ * was are removed, and a request that was not answered comes again: so a kill between two of them
+ * does no harm.
  */
 #include "share_private.h"
 
 #include "base/fd.h"
 #include "layer.h"
+#include "lock_ranges.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -29,6 +35,9 @@ typedef struct {
     guint64 owner;
     int fd;
     gint references;
+    GMutex order;    /* of a lock and its record */
+    GArray *ranges;  /* BerthLockRange: what is locked */
+    GArray *records; /* guint: the ledger's, of them */
 } Owner;
 
 static guint hash_owner(gconstpointer data)
@@ -56,6 +65,9 @@ static void unref_owner(gpointer data)
     if (!g_atomic_int_dec_and_test(&owner->references))
         return;
     berth_fd_close(&owner->fd);
+    g_array_unref(owner->ranges);
+    g_array_unref(owner->records);
+    g_mutex_clear(&owner->order);
     g_free(owner);
 }
 
@@ -70,17 +82,30 @@ static void clear_owner(Owner **owner)
 static Owner *add_owner(Share *share, const BerthHandle *handle, guint64 number, int *ret_result)
 {
     int access = fcntl(handle->fd, F_GETFL) & O_ACCMODE;
-    int fd =
-        g_hash_table_size(share->locks) < OWNERS_MAX ? berth_fd_reopen(handle->fd, access) : -ENOLCK;
+    int fd = g_hash_table_size(share->locks) < OWNERS_MAX ? berth_fd_reopen(handle->fd, access)
+                                                          : -ENOLCK;
     if (fd < 0) {
         *ret_result = fd;
         return NULL;
     }
-    Owner *owner = g_new(Owner, 1);
+    Owner *owner = g_new0(Owner, 1);
     *owner = (Owner){.node = handle->node, .owner = number, .fd = fd, .references = 1};
+    owner->ranges = g_array_new(FALSE, FALSE, sizeof(BerthLockRange));
+    owner->records = g_array_new(FALSE, FALSE, sizeof(guint));
+    g_mutex_init(&owner->order);
     g_hash_table_add(share->locks, owner);
     share_want_flush(share, handle->node); /* ends its locks */
     return owner;
+}
+
+/* Whether @handle, which may be NULL, can be locked: 0 or -errno. */
+static int check_handle(Share *share, const BerthHandle *handle)
+{
+    if (handle == NULL)
+        return -EBADF;
+    if (handle->fd < 0)
+        return handle->has_lost_lock ? -EIO : -ESTALE;
+    return share_layer_copy_up(share, handle->node);
 }
 
 /* The owner whose descriptor holds the locks that the request is about; a reference. NULL: an error
@@ -88,12 +113,10 @@ static Owner *add_owner(Share *share, const BerthHandle *handle, guint64 number,
 static Owner *get_owner(fuse_req_t request, const struct fuse_file_info *info)
 {
     Share *share = share_of(request);
-    int result = -EBADF;
     Owner *owner = NULL;
     g_autoptr(BerthHandle) handle = berth_handles_get(share->handles, info->fh);
-    if (handle != NULL)
-        result = handle->fd < 0 ? -ESTALE : share_layer_copy_up(share, handle->node);
-    if (handle != NULL && result == 0) {
+    int result = check_handle(share, handle);
+    if (result == 0) {
         g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&share->locks_lock);
         owner = find_owner(share, handle->node, info->lock_owner);
         if (owner == NULL)
@@ -106,11 +129,99 @@ static Owner *get_owner(fuse_req_t request, const struct fuse_file_info *info)
     return owner;
 }
 
+/* ---- records ---- */
+
+/* Those of @records are free. locks_lock is held in this and the next. */
+static void clear_records(Share *share, const GArray *records)
+{
+    for (guint i = 0; i < records->len; i++)
+        berth_ledger_clear_lock(share->ledger, g_array_index(records, guint, i));
+    g_array_append_vals(share->lock_records, records->data, records->len);
+}
+
+/* Record the ranges of @owner. Those that have no room are lost with this server. */
+static void record(Share *share, Owner *owner)
+{
+    GArray *records = g_array_new(FALSE, FALSE, sizeof(guint));
+    for (guint i = 0; i < owner->ranges->len && share->lock_records->len > 0; i++) {
+        const BerthLockRange *range = &g_array_index(owner->ranges, BerthLockRange, i);
+        guint last = share->lock_records->len - 1;
+        guint at = g_array_index(share->lock_records, guint, last);
+        g_array_set_size(share->lock_records, last);
+        g_array_append_val(records, at);
+        const BerthLedgerLock lock = {owner->node, owner->owner, range->start, range->end,
+                                      (guint32)range->type};
+        berth_ledger_set_lock(share->ledger, at, &lock);
+    }
+    clear_records(share, owner->records);
+    g_array_unref(owner->records);
+    owner->records = records;
+}
+
+/* As fcntl with F_OFD_SETLK, recorded. The owner may have ended meanwhile. */
+static int set_lock(Share *share, Owner *owner, struct flock *lock)
+{
+    g_autoptr(GMutexLocker) order = g_mutex_locker_new(&owner->order);
+    const BerthLockRange range = berth_lock_range_of(lock);
+    if (fcntl(owner->fd, F_OFD_SETLK, lock) < 0)
+        return -1;
+    GArray *ranges = berth_lock_ranges_set(owner->ranges, &range);
+    g_array_unref(owner->ranges);
+    owner->ranges = ranges;
+    g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&share->locks_lock);
+    if (find_owner(share, owner->node, owner->owner) == owner)
+        record(share, owner);
+    return 0;
+}
+
 void share_unlock_owner(Share *share, fuse_ino_t id, guint64 owner)
 {
-    const Owner wanted = {.node = id, .owner = owner};
     g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&share->locks_lock);
-    g_hash_table_remove(share->locks, &wanted);
+    Owner *found = find_owner(share, id, owner);
+    if (found == NULL)
+        return;
+    clear_records(share, found->records);
+    g_array_set_size(found->records, 0);
+    g_hash_table_remove(share->locks, found);
+}
+
+/* Take @lock of a former server again. False: another program has it. */
+static bool take_again(Share *share, const BerthLedgerLock *lock)
+{
+    int result = -EBADF;
+    g_autoptr(BerthHandle) handle = berth_handles_find(share->handles, lock->node, true);
+    if (handle == NULL)
+        return true; /* none that would use it */
+    g_mutex_lock(&share->locks_lock);
+    Owner *owner = find_owner(share, lock->node, lock->owner);
+    if (owner == NULL)
+        owner = add_owner(share, handle, lock->owner, &result);
+    g_mutex_unlock(&share->locks_lock);
+    const BerthLockRange range = {lock->start, lock->end, (int)lock->type};
+    struct flock wanted = berth_lock_range_flock(&range);
+    return owner != NULL && set_lock(share, owner, &wanted) == 0;
+}
+
+void share_locks_resume(Share *share)
+{
+    BerthLedgerLock lock;
+    g_autoptr(GArray) found = g_array_new(FALSE, FALSE, sizeof(lock));
+    g_autoptr(GArray) records = g_array_new(FALSE, FALSE, sizeof(guint));
+    g_array_set_size(share->lock_records, 0);
+    for (guint at = BERTH_LEDGER_LOCKS; at-- > 0;) {
+        if (berth_ledger_lock(share->ledger, at, &lock)) {
+            g_array_append_val(found, lock);
+            g_array_append_val(records, at);
+        } else {
+            g_array_append_val(share->lock_records, at);
+        }
+    }
+    for (guint i = 0; i < found->len; i++) {
+        lock = g_array_index(found, BerthLedgerLock, i);
+        if (!take_again(share, &lock))
+            berth_handles_lose_lock(share->handles, lock.node);
+    }
+    clear_records(share, records);
 }
 
 void share_getlk(fuse_req_t request, fuse_ino_t id, struct fuse_file_info *info, struct flock *lock)
@@ -131,8 +242,9 @@ void share_getlk(fuse_req_t request, fuse_ino_t id, struct fuse_file_info *info,
 
 typedef struct {
     fuse_req_t request;
-    Owner *owner; /* of a POSIX lock, or NULL */
-    int fd;       /* of flock, or -1; the handle's is closed at its release */
+    Owner *owner;   /* of a POSIX lock, or NULL */
+    int fd;         /* of flock, or -1; the handle's is closed at its release */
+    guint64 handle; /* the same */
     struct flock lock;
     int operation;
     pthread_t thread;
@@ -150,10 +262,16 @@ static void on_interrupt(fuse_req_t request, void *data)
         pthread_kill(wait->thread, SIGUSR1);
 }
 
-static int wait_for_lock(const Wait *wait)
+/* A lock that was waited for is set once more, to be recorded. */
+static int wait_for_lock(Wait *wait)
 {
+    Share *share = share_of(wait->request);
     int result = wait->owner != NULL ? fcntl(wait->owner->fd, F_OFD_SETLKW, &wait->lock)
                                      : flock(wait->fd, wait->operation);
+    if (result == 0 && wait->owner != NULL)
+        result = set_lock(share, wait->owner, &wait->lock);
+    else if (result == 0)
+        berth_handles_set_flock(share->handles, wait->handle, wait->operation);
     return result < 0 ? errno : 0;
 }
 
@@ -205,7 +323,7 @@ void share_setlk(fuse_req_t request, fuse_ino_t id, struct fuse_file_info *info,
     if (owner == NULL)
         return;
     lock->l_pid = 0;
-    if (fcntl(owner->fd, F_OFD_SETLK, lock) == 0)
+    if (set_lock(share_of(request), owner, lock) == 0)
         fuse_reply_err(request, 0);
     else if (!wait || (errno != EAGAIN && errno != EACCES))
         fuse_reply_err(request, errno);
@@ -214,29 +332,30 @@ void share_setlk(fuse_req_t request, fuse_ino_t id, struct fuse_file_info *info,
             &(Wait){.request = request, .owner = g_steal_pointer(&owner), .fd = -1, .lock = *lock});
 }
 
-static void wait_for_flock(fuse_req_t request, const BerthHandle *handle, int operation)
+static void wait_for_flock(fuse_req_t request, const BerthHandle *handle, guint64 number,
+                           int operation)
 {
     int fd = dup(handle->fd);
     if (fd < 0)
         fuse_reply_err(request, errno);
     else
-        start_wait(&(Wait){.request = request, .fd = fd, .operation = operation});
+        start_wait(&(Wait){.request = request, .fd = fd, .handle = number, .operation = operation});
 }
 
 void share_flock(fuse_req_t request, fuse_ino_t id, struct fuse_file_info *info, int operation)
 {
     g_autoptr(BerthHandle) handle = berth_handles_get(share_of(request)->handles, info->fh);
-    int result = handle == NULL   ? -EBADF
-                 : handle->fd < 0 ? -ESTALE
-                                  : share_layer_copy_up(share_of(request), handle->node);
-    if (result < 0)
+    int result = check_handle(share_of(request), handle);
+    if (result < 0) {
         fuse_reply_err(request, -result);
-    else if (flock(handle->fd, operation | LOCK_NB) == 0)
+    } else if (flock(handle->fd, operation | LOCK_NB) == 0) {
+        berth_handles_set_flock(share_of(request)->handles, info->fh, operation);
         fuse_reply_err(request, 0);
-    else if ((operation & LOCK_NB) != 0 || errno != EWOULDBLOCK)
+    } else if ((operation & LOCK_NB) != 0 || errno != EWOULDBLOCK) {
         fuse_reply_err(request, errno);
-    else
-        wait_for_flock(request, handle, operation);
+    } else {
+        wait_for_flock(request, handle, info->fh, operation);
+    }
 }
 
 void share_locks_init(Share *share)
@@ -245,11 +364,15 @@ void share_locks_init(Share *share)
                                          on_signal}; /* without SA_RESTART: it ends the call */
     sigaction(SIGUSR1, &action, NULL);
     g_mutex_init(&share->locks_lock);
+    share->lock_records = g_array_new(FALSE, FALSE, sizeof(guint));
+    for (guint at = BERTH_LEDGER_LOCKS; at-- > 0;)
+        g_array_append_val(share->lock_records, at);
     share->locks = g_hash_table_new_full(hash_owner, same_owner, unref_owner, NULL);
 }
 
 void share_locks_clear(Share *share)
 {
     g_clear_pointer(&share->locks, g_hash_table_unref);
+    g_array_unref(share->lock_records);
     g_mutex_clear(&share->locks_lock);
 }

@@ -81,20 +81,24 @@ bool share_report(const Share *share, const char *text)
     return write(share->report_fd, text, size) == (ssize_t)size;
 }
 
+void share_serve_request(Share *share, guint8 *message, gsize size)
+{
+    share_hold_enter(share);
+    if (share_again_begin(share, message, &size))
+        fuse_session_process_buf(share->session, &(struct fuse_buf){.mem = message, .size = size});
+    share_hold_leave(share);
+}
+
 /* Handle a request in @bytes; false: there are no more. */
 static bool serve_next(Share *share, void *bytes)
 {
     ssize_t size = berth_transport_read(share->transport, bytes, BERTH_TRANSPORT_REQUEST_MAX);
     if (size < 0)
         return false;
-    const struct fuse_buf buffer = {.mem = bytes, .size = (size_t)size};
     if (berth_message_is_use(bytes))
         berth_ledger_count_request(share->ledger);
-    if (!share_replay_handle(share, bytes)) {
-        share_hold_enter(share);
-        fuse_session_process_buf(share->session, &buffer);
-        share_hold_leave(share);
-    }
+    if (!share_replay_handle(share, bytes) && !share_settling_keep(share, bytes, (gsize)size))
+        share_serve_request(share, bytes, (gsize)size);
     berth_transport_handled(share->transport, bytes);
     berth_transport_flush(share->transport);
     return !fuse_session_exited(share->session);
@@ -156,6 +160,8 @@ static void share_free(Share *share)
     g_hash_table_unref(share->barriers);
     g_ptr_array_unref(share->held_barriers);
     share_replay_free(share);
+    share_settling_free(share->settling);
+    share_again_free(share->again);
     share_echoes_free(share->echoes);
     berth_nodes_free(share->nodes);
     berth_ledger_free(share->ledger);
@@ -197,6 +203,8 @@ static Share *share_new(const BerthShareSetup *setup, GError **error)
     share->ledger = ledger;
     share->nodes = berth_nodes_new(0, NULL, share_unwatch, share); /* to check the paths */
     share->echoes = share_echoes_new();
+    share->again = share_again_new();
+    share->settling = share_settling_new();
     share->replay = share_replay_new(new_offset()); /* phantoms are each server's own */
     share->handles = berth_handles_new(share->ledger);
     share->uid = geteuid();
@@ -321,8 +329,11 @@ static bool begin(Share *share, guint8 *bytes, gsize *ret_size, bool *ret_again)
     share_quotas_resume(share);
     *ret_again = make_nodes(share, header.pid == WIRE_REPLAY_INIT_PID);
     share_reviews_resume(share, *ret_again);
-    if (*ret_again)
+    if (*ret_again) {
+        share_again_resume(share);
         berth_handles_restore(share->handles, share_open_again, share);
+        share_locks_resume(share);
+    }
     return true;
 }
 
@@ -335,6 +346,8 @@ static void serve(Share *share, const BerthShareSetup *setup, guint8 *bytes, gsi
     gint64 until = share_now(true);
     const struct fuse_buf init = {.mem = bytes, .size = size};
     g_atomic_int_set(&share->catching_up, is_again);
+    if (is_again)
+        share_settling_begin(share);
     fuse_session_process_buf(share->session, &init);
     berth_transport_handled(share->transport, bytes);
     berth_transport_flush(share->transport);

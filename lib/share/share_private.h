@@ -42,6 +42,8 @@ typedef struct {
 typedef struct ShareEcho ShareEcho;
 typedef struct ShareEchoes ShareEchoes;
 typedef struct ShareReplay ShareReplay;
+typedef struct ShareAgain ShareAgain;
+typedef struct ShareSettling ShareSettling;
 
 typedef struct Share {
     struct fuse_session *session;
@@ -67,11 +69,14 @@ typedef struct Share {
     uid_t uid, guest_uid;
     gid_t gid, guest_gid;
     BerthTransport *transport;
-    GHashTable *locks; /* owners of POSIX locks: requests_lock.c */
+    GHashTable *locks;    /* owners of POSIX locks: requests_lock.c */
+    GArray *lock_records; /* of the ledger, free ones; under locks_lock, as all of them */
     GMutex locks_lock;
-    ShareEchoes *echoes; /* echo.c */
-    ShareReplay *replay; /* replay.c */
-    gint waits;          /* threads that wait for a lock */
+    ShareEchoes *echoes;     /* echo.c */
+    ShareReplay *replay;     /* replay.c */
+    ShareAgain *again;       /* again.c */
+    ShareSettling *settling; /* settling.c */
+    gint waits;              /* threads that wait for a lock */
     struct {
         GMutex lock;
         GCond changed;
@@ -297,6 +302,36 @@ void share_reviews_resume(Share *share, bool is_again);
 /* Show the guest what that was, and serve clients. */
 void share_reviews_start(Share *share);
 
+/* ---- what a former server was asked (again.c) ---- */
+
+ShareAgain *share_again_new(void);
+void share_again_free(ShareAgain *again);
+
+/* Read which changes a former server had begun. The nodes are there, and no handles yet. */
+void share_again_resume(Share *share);
+
+/* The request @message of *@size bytes begins. False: a former server has made the change, and it
+ * was answered; else it is to be handled, with the size and the form that it has now. */
+bool share_again_begin(Share *share, guint8 *message, gsize *size);
+
+/* ---- opens that wait (settling.c) ---- */
+
+ShareSettling *share_settling_new(void);
+void share_settling_free(ShareSettling *settling);
+
+/* The guest has files of a former server in its caches: opens wait until it has handled all that
+ * they may have changed meanwhile. */
+void share_settling_begin(Share *share);
+
+/* Keep the request @message of @size bytes if it has to wait; false: it has not. */
+bool share_settling_keep(Share *share, const guint8 *message, gsize size);
+
+/* The guest has handled it: those that wait are handled in a thread of their own. */
+void share_settling_end(Share *share);
+
+/* Handle a request, which may change @message. */
+void share_serve_request(Share *share, guint8 *message, gsize size);
+
 /* ---- the guest's requests ---- */
 
 void share_lookup(fuse_req_t request, fuse_ino_t parent, const char *name);
@@ -348,6 +383,11 @@ void share_copy(fuse_req_t request, fuse_ino_t from_id, off_t from,
 void share_lseek(fuse_req_t request, fuse_ino_t id, off_t offset, int whence,
                  struct fuse_file_info *info);
 
+/* As pwrite by @fd, a descriptor of the file of @handle, of as much as its quota has room for;
+ * -errno. With O_APPEND the kernel writes at the end. */
+ssize_t share_write_within(Share *share, const BerthHandle *handle, int fd, const char *bytes,
+                           size_t size, off_t offset);
+
 void share_getlk(fuse_req_t request, fuse_ino_t id, struct fuse_file_info *info,
                  struct flock *lock);
 void share_setlk(fuse_req_t request, fuse_ino_t id, struct fuse_file_info *info, struct flock *lock,
@@ -360,5 +400,10 @@ void share_unlock_owner(Share *share, fuse_ino_t id, guint64 owner);
 /* Fill share->locks; waits for locks can be interrupted by SIGUSR1 from now on. */
 void share_locks_init(Share *share);
 void share_locks_clear(Share *share);
+
+/* Take the locks that the guest had by a former server, which has ended. The handles have those of
+ * flock already. A file of which another program has taken a lock meanwhile is of no more use by
+ * the handles that were open: EIO, as of NFS. */
+void share_locks_resume(Share *share);
 
 G_END_DECLS

@@ -4,8 +4,7 @@ import os
 
 import pytest
 
-import conftest
-from conftest import Mounted
+from conftest import Mounted, wait_until
 
 
 def fails_with(call, *errors):
@@ -14,17 +13,6 @@ def fails_with(call, *errors):
     except OSError as error:
         return error.errno in errors
     return False
-
-
-def wait_until(condition, what):
-    """A request that is under way when the former server ends fails with EIO."""
-    def holds():
-        try:
-            return condition()
-        except OSError as error:
-            assert error.errno == errno.EIO
-            return False
-    conftest.wait_until(holds, what)
 
 
 @pytest.fixture

@@ -2,6 +2,7 @@
 #include "share/ledger.h"
 #include "share/nodes.h"
 
+#include <fcntl.h>
 #include <glib.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -202,6 +203,68 @@ static void test_its_size_is_for_good(Fixture *fixture, gconstpointer data)
     g_assert_cmpint(ftruncate(fixture->fd, 4096), <, 0);
 }
 
+/* ---- changes and locks ---- */
+
+static void add_change(Fixture *fixture, guint64 number)
+{
+    const BerthLedgerChange change = {.unique = number, .begun = 5, .key = key_of(1), .size = 7};
+    berth_ledger_add_change(fixture->ledger, &change);
+}
+
+static void test_the_last_changes_are_there_in_order(Fixture *fixture, gconstpointer data)
+{
+    const guint64 added = 3 * BERTH_LEDGER_CHANGES / 2;
+    BerthLedgerChange change;
+    guint64 expected = added - BERTH_LEDGER_CHANGES;
+    for (guint64 number = 1; number <= added; number++)
+        add_change(fixture, number);
+    end(fixture);
+    g_assert_true(begin(fixture, &root_key));
+    for (guint at = 0; at < BERTH_LEDGER_CHANGES; at++) {
+        g_assert_true(berth_ledger_change(fixture->ledger, at, &change));
+        g_assert_cmpuint(change.unique, ==, ++expected);
+        g_assert_true(change.begun == 5 && change.size == 7 && change.key.inode == 101);
+    }
+}
+
+static void test_names_that_are_none_are_no_rename(Fixture *fixture, gconstpointer data)
+{
+    BerthLedgerRename rename = {
+        .unique = 1, .parent = 2, .new_parent = 3, .name = "a", .new_name = "b"};
+    BerthLedgerRename found;
+    const guint last = BERTH_LEDGER_RENAMES - 1;
+    g_assert_false(berth_ledger_rename(fixture->ledger, last, &found));
+    berth_ledger_add_rename(fixture->ledger, &rename);
+    g_assert_true(berth_ledger_rename(fixture->ledger, last, &found));
+    g_assert_cmpstr(found.new_name, ==, "b");
+    strcpy(rename.name, "..");
+    berth_ledger_add_rename(fixture->ledger, &rename);
+    g_assert_false(berth_ledger_rename(fixture->ledger, last, &found));
+    memset(rename.name, 'x', sizeof(rename.name));
+    berth_ledger_add_rename(fixture->ledger, &rename);
+    g_assert_false(berth_ledger_rename(fixture->ledger, last, &found));
+}
+
+static void test_locks_stay_until_they_are_removed(Fixture *fixture, gconstpointer data)
+{
+    const guint at = BERTH_LEDGER_LOCKS - 1;
+    const BerthLedgerLock lock = {.node = 1, .owner = 2, .start = 0, .end = 9, .type = F_RDLCK};
+    const BerthLedgerLock bad[] = {{1, 2, 9, 0, F_WRLCK}, {1, 2, -1, 0, F_WRLCK}, {1, 2, 0, 9, 7}};
+    BerthLedgerLock found;
+    berth_ledger_set_lock(fixture->ledger, at, &lock);
+    end(fixture);
+    g_assert_true(begin(fixture, &root_key));
+    g_assert_true(berth_ledger_lock(fixture->ledger, at, &found));
+    g_assert_true(found.owner == 2 && found.end == 9 && found.type == F_RDLCK);
+    g_assert_false(berth_ledger_lock(fixture->ledger, 0, &found));
+    berth_ledger_clear_lock(fixture->ledger, at);
+    g_assert_false(berth_ledger_lock(fixture->ledger, at, &found));
+    for (guint i = 0; i < G_N_ELEMENTS(bad); i++) {
+        berth_ledger_set_lock(fixture->ledger, at, &bad[i]);
+        g_assert_false(berth_ledger_lock(fixture->ledger, at, &found));
+    }
+}
+
 int main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
@@ -213,5 +276,11 @@ int main(int argc, char **argv)
                test_a_damaged_ledger_does_no_harm, tear_down);
     g_test_add("/share/ledger/its-size-is-for-good", Fixture, NULL, set_up,
                test_its_size_is_for_good, tear_down);
+    g_test_add("/share/ledger/the-last-changes", Fixture, NULL, set_up,
+               test_the_last_changes_are_there_in_order, tear_down);
+    g_test_add("/share/ledger/names-that-are-none", Fixture, NULL, set_up,
+               test_names_that_are_none_are_no_rename, tear_down);
+    g_test_add("/share/ledger/locks", Fixture, NULL, set_up, test_locks_stay_until_they_are_removed,
+               tear_down);
     return g_test_run();
 }

@@ -209,15 +209,15 @@ static void send_request(State *state, const uint8_t *bytes, size_t size)
 static void *repeat_requests(void *data)
 {
     State *state = data;
-    uint8_t bytes[UNDER_WAY_KEPT_MAX];
+    uint8_t *bytes = malloc(UNDER_WAY_KEPT_MAX);
     pthread_mutex_lock(&state->lock);
-    for (;;) {
+    while (bytes != NULL) {
         while (!may_send(state) || state->under_way.again == 0)
             pthread_cond_wait(&state->changed, &state->lock);
         if (!send_now(state, bytes, under_way_next(&state->under_way, bytes)))
             state->connected = false;
     }
-    return NULL;
+    _exit(EXIT_FAILURE); /* no memory; the mount ends with its process */
 }
 
 /* Acknowledge a replay to the server that asked for it, if it is still there. */

@@ -35,10 +35,15 @@ static bool is_cut(const struct fuse_in_header *header, const uint8_t *message, 
     return (open.flags & O_TRUNC) != 0;
 }
 
-static bool may_ask_twice(const struct fuse_in_header *header, const uint8_t *message, size_t size)
+static bool is_change(const struct fuse_in_header *header, const uint8_t *message, size_t size)
 {
-    return is_pure(header->opcode) && header->pid != WIRE_REPLAY_PID &&
-           size + INTERRUPT_SIZE <= UNDER_WAY_KEPT_MAX && !is_cut(header, message, size);
+    return !is_pure(header->opcode) || is_cut(header, message, size);
+}
+
+static bool may_ask_twice(const struct fuse_in_header *header, size_t size)
+{
+    return header->opcode != FUSE_INIT && header->pid != WIRE_REPLAY_PID &&
+           size + INTERRUPT_SIZE <= UNDER_WAY_KEPT_MAX;
 }
 
 static bool make_room(UnderWay *under_way)
@@ -60,15 +65,18 @@ bool under_way_add(UnderWay *under_way, const uint8_t *message, size_t size)
     memcpy(&header, message, sizeof(header));
     if (!make_room(under_way))
         return false;
-    Request request = {.unique = header.unique, .opcode = header.opcode};
-    if (may_ask_twice(&header, message, size)) {
-        request.message = malloc(size);
-        if (request.message == NULL)
+    Request *request = &under_way->requests[under_way->count];
+    *request = (Request){.unique = header.unique,
+                         .opcode = header.opcode,
+                         .is_change = is_change(&header, message, size)};
+    if (may_ask_twice(&header, size)) {
+        request->message = malloc(size);
+        if (request->message == NULL)
             return false;
-        request.size = (uint32_t)size;
-        memcpy(request.message, message, size);
+        request->size = (uint32_t)size;
+        memcpy(request->message, message, size);
     }
-    under_way->requests[under_way->count++] = request;
+    under_way->count++;
     return true;
 }
 
@@ -109,10 +117,18 @@ void under_way_interrupt(UnderWay *under_way, const uint8_t *message, size_t siz
         request->interrupted = true;
 }
 
-/* A lock may be waited for through any number of servers, in a thread of its own. */
+/* Another program, the disk or the guest's own caches decide how long these take: they are not to
+ * blame for an end. */
+static bool may_take_long(const Request *request)
+{
+    return request->opcode == FUSE_SETLKW || request->opcode == FUSE_FSYNC ||
+           request->opcode == FUSE_FSYNCDIR ||
+           (request->opcode == FUSE_OPEN && !request->is_change);
+}
+
 static void mark(Request *request, bool excused)
 {
-    request->servers += !excused && request->opcode != FUSE_SETLKW;
+    request->servers += !excused && !may_take_long(request);
     request->again = request->message != NULL && request->servers < UNDER_WAY_SERVERS_MAX;
 }
 
@@ -145,7 +161,7 @@ static bool is_release(const Request *request)
 bool under_way_has_change(const UnderWay *under_way)
 {
     for (size_t i = 0; i < under_way->count; i++)
-        if (under_way->requests[i].message == NULL)
+        if (under_way->requests[i].is_change && !under_way->requests[i].again)
             return true;
     return false;
 }

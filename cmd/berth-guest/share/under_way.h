@@ -2,11 +2,9 @@
  *
  * under_way — the requests that the host's server has and has not answered.
  *
- * The carrier keeps a request that it may send twice whole until the answer: one that only reads,
- * one whose effect ended with its server (locks), or one that has the same effect each time
- * (RELEASE, FSYNC). Not so a request that changes a file, since another change may have come in
- * between: a WRITE to an O_APPEND file would append again, and a MKDIR would find its own
- * directory. Nor a replay's, which is for one server.
+ * The carrier keeps a request whole until the answer, and sends it to the next server if there is
+ * none. That server knows the changes that it must not make twice (lib/share/again.c). Not kept:
+ * INIT, which the carrier sends anyway, and a replay's request, which is for one server.
  *
  * Not thread-safe: the carrier has a lock.
  */
@@ -16,7 +14,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define UNDER_WAY_KEPT_MAX 4096u /* bytes of a kept request: a header and two names */
+#define UNDER_WAY_KEPT_MAX (1024u * 1024u + 8192u) /* bytes of a kept request and an INTERRUPT */
 
 /* So many servers get one request at most: it may be what ends them. */
 #define UNDER_WAY_SERVERS_MAX 3u
@@ -25,7 +23,8 @@ typedef struct {
     uint64_t unique;
     uint32_t opcode;
     uint32_t size;    /* of @message, bytes */
-    uint8_t *message; /* owned; NULL: it may not be asked twice */
+    uint8_t *message; /* owned; NULL: it is not sent again */
+    bool is_change;   /* of a file */
     unsigned servers; /* that ended while they had it */
     bool again;       /* to be sent to the next server */
     bool interrupted; /* the kernel has sent INTERRUPT for it */
@@ -54,7 +53,7 @@ void under_way_mark(UnderWay *under_way, bool excused);
 /* Remove a request that is not to be sent again, if there is one: true, with its number. */
 bool under_way_drop(UnderWay *under_way, uint64_t *ret_unique);
 
-/* Whether a request is under way that may not be asked twice. */
+/* Whether a server has a request that changes a file. */
 bool under_way_has_change(const UnderWay *under_way);
 
 /* Copy the next request that is to be sent again to @ret_message, of UNDER_WAY_KEPT_MAX bytes, with
