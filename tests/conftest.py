@@ -45,3 +45,6 @@ def pytest_terminal_summary(terminalreporter):
     for report in terminalreporter.stats.get("rerun", []):
         terminalreporter.write_sep("_", f"rerun of {report.nodeid}")
         terminalreporter.line(report.longreprtext)
+        for title, text in report.sections:
+            terminalreporter.write_sep("-", title)
+            terminalreporter.line(text)

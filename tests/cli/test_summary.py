@@ -82,12 +82,16 @@ def test_a_test_that_failed_twice_counts_once(judge, failed):
 @pytest.fixture
 def run_pytest(tmp_path):
     """The output of pytest as suites run it, with the conftest.py that they share."""
-    def run(text):
+    def run(text, *plugins):
         (tmp_path / "lib").mkdir()
         shutil.copy(Path(summary.__file__).parents[1] / "conftest.py", tmp_path)
+        for name in ("consoles.py", "host.py", "left_over.py", "waiting.py"):
+            shutil.copy(Path(summary.__file__).parent / name, tmp_path / "lib")
         (tmp_path / "test_a.py").write_text(text)
-        command = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "-q", "-raR", "--reruns", "1"]
+        command = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "-q", "-raR", "--reruns", "1",
+                   *(word for plugin in plugins for word in ("-p", plugin))]
         plain = {name: value for name, value in os.environ.items() if not name.startswith(("PYTEST_", "BERTH_TEST_"))}
+        plain["PYTHONPATH"] = str(tmp_path / "lib")
         return subprocess.run(command, cwd=tmp_path, env=plain, capture_output=True, text=True).stdout
     return run
 
@@ -129,6 +133,45 @@ def test_again():
     lines = judge(output)[1]
     assert lines[0] == "RERUN test_a.py::test_again" and "    E       AssertionError: first time" in lines
     assert lines[-1] == "1 passed, 1 failed"
+
+
+PANIC = """\
+import os
+import pytest
+from host import Host
+Host.__call__ = lambda *_, **__: None
+@pytest.fixture(scope="session")
+def host():
+    with Host("/nowhere") as made:
+        yield made
+@pytest.fixture
+def distro(host):
+    distros = host.root / "data/berth/distros"
+    for name in ("ID", "OLD"):
+        (distros / name).mkdir(parents=True, exist_ok=True)
+    (distros / "ID/console.log").write_text('''/etc/wsl.conf:2: unknown key
+[    1.9] BUG: unable to handle page fault
+[    1.9] Call Trace:
+[    1.9] Kernel panic - not syncing: Fatal exception in interrupt
+''')
+    (distros / "OLD/console.log").write_text("[    1.0] Kernel panic - not syncing: yesterday's\\n")
+    os.utime(distros / "OLD/console.log", (1, 1))
+tries = []
+"""
+PANICS = {"failed": "def test_boots(distro):\n    assert False, 'dead'\n",
+          "rerun": "def test_boots(distro):\n    tries.append(1)\n    assert len(tries) == 2, 'dead'\n",
+          "setup": "@pytest.fixture\ndef up(distro):\n    raise OSError('dead')\ndef test_boots(up):\n    pass\n"}
+
+
+@pytest.mark.parametrize("how", PANICS)
+def test_a_guests_kernel_that_died_says_why_at_the_end(judge, run_pytest, how):
+    output = run_pytest(PANIC + PANICS[how], "consoles")
+    assert "/etc/wsl.conf:2: unknown key" in output and "console of ID" in output, "the whole console is in the log"
+    lines = judge(output)[1]
+    for wanted in ("unable to handle page fault", "Call Trace:", "Fatal exception in interrupt", "dead"):
+        assert any(wanted in line for line in lines), (wanted, lines)
+    assert "yesterday" not in output
+    assert not any("wsl.conf" in line for line in lines)
 
 
 @pytest.mark.parametrize("text, error, result, wanted", [

@@ -2,13 +2,34 @@
 import re
 
 LINES_OF_ONE = 14
+LINES_OF_A_KERNEL = 60
+# What a kernel that dies writes first: BUG, Oops, a fault, or the panic alone.
+DYING = re.compile(r"\[ *\d+\.\d+\] .*(BUG: |Oops|general protection fault|Unable to handle|double fault|Kernel panic)")
+
+
+def told_by_code(report):
+    """The lines that a reader looks for first: the code that failed and why."""
+    return [line for line in report.splitlines() if re.match(r"E  |>  |\S+:\d+: ", line)][-LINES_OF_ONE:]
+
+
+def told_by_kernels(sections):
+    """The last words of each guest's kernel that died, from the console (consoles.py)."""
+    words = []
+    for section in sections:
+        lines = section.splitlines()
+        begin = next((at for at, line in enumerate(lines) if DYING.search(line)), None)
+        words += lines[begin:begin + LINES_OF_A_KERNEL] if begin is not None else []
+    return words
 
 
 def told_by_pytest(text):
-    """{title: lines} of each report: the lines that a reader looks for first, the code that failed and why."""
+    """{title: lines} of each report."""
     parts = re.split(r"^_{3,} (.+?) _{3,}$", text, flags=re.M)
-    return {re.sub(r"^ERROR at \w+ of ", "", title): [line for line in body.splitlines() if re.match(r"E  |>  |\S+:\d+: ", line)][-LINES_OF_ONE:]
-            for title, body in zip(parts[1::2], parts[2::2])}
+    told = {}
+    for title, body in zip(parts[1::2], parts[2::2]):
+        report, *sections = re.split(r"^-{3,} .+ -{3,}$", body, flags=re.M)
+        told[re.sub(r"^ERROR at \w+ of ", "", title)] = told_by_code(report) + told_by_kernels(sections)
+    return told
 
 
 def of_pytest(text):

@@ -21,6 +21,8 @@ XDG = {"XDG_DATA_HOME": "data", "XDG_CONFIG_HOME": "config", "XDG_CACHE_HOME": "
 class Host:
     """@build is a build directory (its cmd/ holds the programs); @settings become BERTH_ variables."""
 
+    opened = []  # those of this process that are not closed
+
     def __init__(self, build, **settings):
         self.program = str(Path(build) / "cmd" / "berth")
         self.root = Path(tempfile.mkdtemp(prefix="b"))  # short: socket paths are limited to 108 bytes
@@ -31,6 +33,7 @@ class Host:
         for name, directory in {"HOME": "home", **XDG}.items():
             (self.root / directory).mkdir(mode=0o700)
             self.environment[name] = str(self.root / directory)
+        self.opened.append(self)
 
     def __enter__(self):
         return self
@@ -43,6 +46,7 @@ class Host:
         try:
             self("shutdown", check=False)
         finally:
+            self.opened.remove(self)
             left_over.end(self.root)
             shutil.rmtree(self.root, ignore_errors=True)
 

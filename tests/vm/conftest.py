@@ -11,6 +11,7 @@ import tarfile
 
 import odd_archive
 import pytest
+from consoles import pytest_runtest_makereport  # noqa: F401, what it adds to pytest
 from host import Host
 
 DEBUGFS = "/usr/sbin/debugfs"
