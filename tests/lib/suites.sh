@@ -16,11 +16,12 @@ prepare() {
     ninja -C "$build" >/dev/null || failed=yes
 }
 
-# suite BUILD NAME: run one suite in one build. Its tests' files are in $work, if that is set, and are removed with it.
+# suite BUILD NAME: run one suite in one build. Its tests' files are in $work, if that is set, apart from those of other
+# suites, which may run beside it, and are removed with it.
 suite() {
     local build=$builds/$1 name=$2
     printf '\n--- %s in %s\n' "$name" "$1"
-    PYTEST_ADDOPTS="${work:+--basetemp=$work/pytest}" \
+    PYTEST_ADDOPTS="${work:+--basetemp=$work/$name}" \
         meson test -C "$build" --no-rebuild --suite "$name" --print-errorlogs --logbase "$name" || failed=yes
     logs+=("$build/meson-logs/$name.json")
 }

@@ -23,7 +23,16 @@ collect_ignore = [name for variable, names in ONCE.items() if not os.environ.get
 
 
 # Each is minutes of one worker: begun last, it would leave the others without work.
-LONG = ["test_docker.py", "test_network.py", "test_tools.py", "test_debian.py", "test_boot.py"]
+LONG = ["test_docker.py", "test_network.py", "test_tools.py", "test_timers.py", "test_debian.py", "test_boot.py"]
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_auto_num_workers(config):
+    """Three workers on two processors: a test waits for its disk, for timers and for what is not to happen. The smoke
+    tests of two releases run beside each other as it is.
+    """
+    processors = len(os.sched_getaffinity(0))
+    return processors if config.option.markexpr else processors * 3 // 2
 
 
 def pytest_collection_modifyitems(items):

@@ -2,6 +2,7 @@
 """
 import http.client
 import io
+import itertools
 import json
 import os
 import socket
@@ -14,6 +15,7 @@ import pytest
 from host import eventually
 from ports import free_port
 
+CAPTAINS = itertools.count()
 DOCKERFILE = """\
 FROM scratch
 ADD busybox.tar /
@@ -213,8 +215,9 @@ def test_docker_env_without_docker(host, busybox):
 
 def test_podman_without_root(web, context):
     port = free_port()
-    web.sh("useradd --create-home --shell /bin/bash captain")
-    web.host("run", "-d", web.name, "-u", "captain", "--", "sh", "-c", "mkdir -p web && tar -x -C web",
+    captain = f"captain{next(CAPTAINS)}"  # when it is run again, there is another with containers
+    web.sh(f"useradd --create-home --shell /bin/bash {captain}")
+    web.host("run", "-d", web.name, "-u", captain, "--", "sh", "-c", "mkdir -p web && tar -x -C web",
              input=context, text=False)
     out = web.login(f"""
         set -e
@@ -225,7 +228,7 @@ def test_podman_without_root(web, context):
         podman run -d --network both -p {port}:80 --name one web >/dev/null
         podman run -d --network both --name two web >/dev/null
         podman exec two wget -q -O - http://one/
-        podman exec one wget -q -O - http://two/""", user="captain")
+        podman exec one wget -q -O - http://two/""", user=captain)
     assert out == "overlay true\n" + 2 * "from-a-container\n"
     assert eventually(lambda: page(port), what="the page") == "from-a-container\n"
-    web.login("podman rm -f -t 0 one two", user="captain")
+    web.login("podman rm -f -t 0 one two", user=captain)
