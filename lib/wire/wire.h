@@ -114,7 +114,10 @@ typedef enum {
                         flags:u32 (WireConfigFlags) account:string account_uid:u32
                         (cmd/berth-guest/distro/account.h, or "" and 0)
                         address6:string ("fd00::15/64", or "") gateway6:string (or "");
-                        the first frame, sent before the guest asks */
+                        the first frame, sent before the guest asks. Again, from a host that has
+                        taken a suspended guest over (the former one sent nothing after FREEZE):
+                        the guest hangs up all streams, forgets what the former host asked for,
+                        and says HELLO, READY, BOOTED and LISTENERS anew. It stays frozen */
     WIRE_POWER = 2,  /* action:u8 (WirePower); the guest begins to power off or reboot */
     WIRE_GROW = 3,   /* size:u64 bytes; the disk is being resized to this: grow the root file system
                         to it. One at a time */
@@ -148,7 +151,7 @@ typedef enum {
                             every change; others are those beyond the limit: not forwarded */
     WIRE_GROWN = 21,     /* problem:string ("" on success); the answer to GROW */
     WIRE_FROZEN = 24,    /* problem:string ("" on success); the answer to FREEZE, unless THAW came
-                            before */
+                            before. After a success the guest sends nothing until the host does */
     WIRE_DUE = 25, /* realtime_sec:u64 lead_sec:u32 hold_sec:u32 name:string; before FROZEN: the
                       distro wants to do @name then. It must be awake so long before, and may
                       begin so long after it. Not sent if nothing is due */

@@ -6,6 +6,7 @@
 #include "follow_host.h"
 #include "host_tasks.h"
 #include "opening.h"
+#include "setup.h"
 #include "unix_relay.h"
 #include "session.h"
 
@@ -19,7 +20,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -59,6 +59,7 @@ typedef struct {
     bool power_pending;
     HostTasks tasks;
     bool connected;
+    bool configured;   /* a CONFIG has come on this connection: the next one is another host's */
     bool framing_lost; /* malformed input: ignore all until the host reconnects */
     bool closing;
     bool done;
@@ -264,6 +265,40 @@ static void on_carrier(Source *source, uint32_t events)
 
 /* ---- frames from the host ---- */
 
+/* The host's end of all streams is gone: what it asked for ends as if each client had left. */
+static void forget_host(Agent *agent)
+{
+    each_session(agent, session_abandon);
+    openings_clear(&agent->openings);
+    relays_abandon(&agent->relays);
+    calls_abandon(&agent->calls);
+}
+
+/* Become the distro that @config is of. */
+static void follow_config(Agent *agent, const Config *config)
+{
+    char *user = strdup(config->user);
+    if (user != NULL) {
+        free(agent->user);
+        agent->user = user;
+        agent->host.user = user;
+    }
+    if (agent->options->in_machine)
+        clock_follow(config->realtime_nsec, 0);
+}
+
+/* Another host has taken the guest over, which may be frozen: it knows nothing of the former one,
+ * and hears nothing that was meant for that. */
+static void begin_anew(Agent *agent, const Config *config)
+{
+    forget_host(agent);
+    host_tasks_forget(&agent->tasks);
+    wire_buffer_clear(&agent->channel->out);
+    follow_config(agent, config);
+    report_hello(&agent->channel->out);
+    report_state(agent);
+}
+
 static void handle_config(Agent *agent, const WireFrame *frame)
 {
     Config config;
@@ -271,14 +306,11 @@ static void handle_config(Agent *agent, const WireFrame *frame)
         log_line("the host's configuration cannot be read");
         return;
     }
-    char *user = strdup(config.user);
-    if (user != NULL) {
-        free(agent->user);
-        agent->user = user;
-        agent->host.user = user;
-    }
-    if (agent->options->in_machine)
-        clock_follow(config.realtime_nsec, 0);
+    if (agent->configured)
+        begin_anew(agent, &config);
+    else
+        follow_config(agent, &config);
+    agent->configured = true;
 }
 
 static void handle_opening(Agent *agent, const WireFrame *frame)
@@ -321,6 +353,7 @@ static bool may_write(const WireFrame *frame)
 
 static void handle_frame(Agent *agent, const WireFrame *frame)
 {
+    channel_release(agent->channel); /* the machine runs */
     if (may_write(frame))
         host_tasks_write(&agent->tasks);
     if (frame->stream != 0)
@@ -345,9 +378,10 @@ static void handle_frame(Agent *agent, const WireFrame *frame)
         follow_host(agent->options, frame);
 }
 
+/* Not while the channel is held, since only a frame of the host's ends that. */
 static bool must_pause(const Agent *agent)
 {
-    return wire_buffer_size(&agent->channel->out) >= QUEUE_MAX;
+    return !agent->channel->is_held && wire_buffer_size(&agent->channel->out) >= QUEUE_MAX;
 }
 
 static void disconnect(Agent *agent);
@@ -358,10 +392,7 @@ static void lose_framing(Agent *agent)
 {
     log_line("the host sent an invalid frame; its sessions end here");
     agent->framing_lost = true;
-    each_session(agent, session_abandon);
-    openings_clear(&agent->openings);
-    relays_abandon(&agent->relays);
-    calls_abandon(&agent->calls);
+    forget_host(agent);
     if (!agent->channel->is_port)
         disconnect(agent);
 }
@@ -388,7 +419,7 @@ static void watch_port(Agent *agent)
         loop_watch(&agent->loop, &agent->port, EPOLLIN | EPOLLOUT | EPOLLET);
         return;
     }
-    bool writes = wire_buffer_size(&agent->channel->out) > 0;
+    bool writes = channel_pending(agent->channel) > 0;
     bool reads = !must_pause(agent);
     loop_watch(&agent->loop, &agent->port,
                (reads ? (uint32_t)EPOLLIN : 0) | (writes ? (uint32_t)EPOLLOUT : 0));
@@ -396,11 +427,8 @@ static void watch_port(Agent *agent)
 
 static void disconnect(Agent *agent)
 {
-    agent->connected = false;
-    each_session(agent, session_abandon);
-    openings_clear(&agent->openings);
-    relays_abandon(&agent->relays);
-    calls_abandon(&agent->calls);
+    agent->connected = agent->configured = false;
+    forget_host(agent);
     channel_reset(agent->channel);
     if (!agent->channel->is_port) {
         loop_close(&agent->loop, &agent->port);
@@ -471,43 +499,17 @@ static void settle(Agent *agent)
 
 /* ---- start ---- */
 
-/* Commands get the usual limits; the agent itself needs five descriptors for each session. */
-static void raise_limits(Agent *agent)
-{
-    getrlimit(RLIMIT_NOFILE, &agent->host.files);
-    struct rlimit high = agent->host.files;
-    if (agent->options->in_machine) {
-        agent->host.files = (struct rlimit){.rlim_cur = 1024, .rlim_max = 524288};
-        high.rlim_max = 524288;
-    }
-    high.rlim_cur = high.rlim_max;
-    setrlimit(RLIMIT_NOFILE, &high);
-}
-
-static int block_signals(void)
-{
-    static const int ignored[] = {SIGPIPE, SIGHUP,  SIGINT,  SIGQUIT, SIGTERM,
-                                  SIGUSR1, SIGUSR2, SIGTTOU, SIGTTIN};
-    for (size_t i = 0; i < sizeof(ignored) / sizeof(ignored[0]); i++)
-        signal(ignored[i], SIG_IGN);
-    sigset_t children;
-    sigemptyset(&children);
-    sigaddset(&children, SIGCHLD);
-    sigprocmask(SIG_SETMASK, &children, NULL);
-    return signalfd(-1, &children, SFD_NONBLOCK | SFD_CLOEXEC);
-}
-
 static int start(Agent *agent)
 {
     int result = loop_init(&agent->loop);
     if (result < 0)
         return result;
-    int children = block_signals();
+    int children = setup_signals();
     int timer = timerfd_create(CLOCK_MONOTONIC, TFD_NONBLOCK | TFD_CLOEXEC);
     if (children < 0 || timer < 0)
         return -errno;
 
-    raise_limits(agent);
+    setup_limits(agent->options->in_machine, &agent->host.files);
     loop_add(&agent->loop, &agent->children, children, EPOLLIN, on_children);
     loop_add(&agent->loop, &agent->timer, timer, EPOLLIN, on_timer);
     loop_add(&agent->loop, &agent->port, agent->channel->fd, EPOLLIN, on_port);
@@ -561,6 +563,7 @@ int agent_run(const AgentOptions *options)
         .options = options,
         .channel = options->channel,
         .connected = true,
+        .configured = options->hello_sent,
         .host = {.user = options->user, .umask = options->umask},
         .shares = options->shares,
     };

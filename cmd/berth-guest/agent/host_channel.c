@@ -49,13 +49,36 @@ int channel_fill(Channel *channel)
     return (int)total;
 }
 
+void channel_hold(Channel *channel)
+{
+    channel->is_held = true;
+    channel->before = wire_buffer_size(&channel->out);
+}
+
+void channel_release(Channel *channel)
+{
+    channel->is_held = false;
+}
+
+size_t channel_pending(const Channel *channel)
+{
+    return channel->is_held ? channel->before : wire_buffer_size(&channel->out);
+}
+
+static void consume(Channel *channel, size_t size)
+{
+    wire_buffer_consume(&channel->out, size);
+    if (channel->is_held)
+        channel->before -= size;
+}
+
 int channel_flush(Channel *channel)
 {
-    while (wire_buffer_size(&channel->out) > 0) {
+    while (channel_pending(channel) > 0) {
         ssize_t size =
-            write(channel->fd, wire_buffer_head(&channel->out), wire_buffer_size(&channel->out));
+            write(channel->fd, wire_buffer_head(&channel->out), channel_pending(channel));
         if (size > 0)
-            wire_buffer_consume(&channel->out, (size_t)size);
+            consume(channel, (size_t)size);
         else if (size < 0 && errno == EAGAIN)
             return 0;
         else if (size == 0 || errno != EINTR)
@@ -128,4 +151,5 @@ void channel_reset(Channel *channel)
 {
     wire_buffer_clear(&channel->in);
     wire_buffer_clear(&channel->out);
+    channel_release(channel);
 }

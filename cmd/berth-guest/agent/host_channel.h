@@ -17,6 +17,8 @@ typedef struct {
     bool is_port; /* a port: the host may disconnect and reconnect */
     WireBuffer in;
     WireBuffer out;
+    bool is_held;  /* channel_hold */
+    size_t before; /* bytes of `out` that were there before the hold */
 } Channel;
 
 /* Find and open the virtio port WIRE_PORT_NAME; waits at most @timeout_msec for its uevent. 0,
@@ -32,6 +34,14 @@ int channel_fill(Channel *channel);
 
 /* Write without blocking; the rest stays in `out`. 0, or -errno, never -EAGAIN. */
 int channel_flush(Channel *channel);
+
+/* Write no more than `out` has now, whatever is added to it, until channel_release: a machine that
+ * stands still shall have no part of a frame on its way. */
+void channel_hold(Channel *channel);
+void channel_release(Channel *channel);
+
+/* How many bytes channel_flush may write. */
+size_t channel_pending(const Channel *channel);
 
 /* Write all of `out`. 0; -ETIMEDOUT when the host did not read it in time; or -errno. */
 int channel_drain(Channel *channel, int timeout_msec);

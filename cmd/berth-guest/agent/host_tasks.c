@@ -20,6 +20,13 @@ static void answer(const HostTasks *tasks, WireType type, int problem)
         report_text(tasks->out, type, problem == 0 ? "" : strerror(problem));
 }
 
+/* It is the last thing that the host hears until it says something itself. */
+static void answer_frozen(const HostTasks *tasks)
+{
+    answer(tasks, WIRE_FROZEN, 0);
+    channel_hold(tasks->options->channel);
+}
+
 static int problem_of(int wait_status)
 {
     return WIFEXITED(wait_status) ? WEXITSTATUS(wait_status) : EINTR;
@@ -165,13 +172,13 @@ static void hold(HostTasks *tasks)
 {
     tasks->holding = shares_say(tasks->shares, CARRIER_HOLD, ++tasks->holds);
     if (!tasks->holding)
-        answer(tasks, WIRE_FROZEN, 0);
+        answer_frozen(tasks);
 }
 
 static void end_hold(HostTasks *tasks)
 {
     if (tasks->holding)
-        answer(tasks, WIRE_FROZEN, 0);
+        answer_frozen(tasks);
     tasks->holding = false;
 }
 
@@ -264,6 +271,13 @@ static void on_reclaimed(HostTasks *tasks, int problem)
     if (problem != 0)
         log_line("cannot give memory back to the host: %s", strerror(problem));
     answer_reclaim(tasks, false, increase(tasks->asked.free, tasks->answered.free), refaulted);
+}
+
+/* Nobody waits for the end of either process. */
+void host_tasks_forget(HostTasks *tasks)
+{
+    tasks->grower = 0;
+    tasks->reclaimer = 0;
 }
 
 void host_tasks_reaped(HostTasks *tasks, pid_t pid, int wait_status)

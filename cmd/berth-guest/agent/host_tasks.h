@@ -37,7 +37,8 @@ typedef struct {
 /* Handle GROW; the answer is GROWN. */
 void host_tasks_grow(HostTasks *tasks, const WireFrame *frame);
 
-/* Handle FREEZE, to which FROZEN is the answer, RELEASE and THAW. */
+/* Handle FREEZE, to which FROZEN is the answer, RELEASE and THAW. After FROZEN the channel is held
+ * (host_channel.h): the machine may be saved. */
 void host_tasks_freeze(HostTasks *tasks);
 void host_tasks_release(HostTasks *tasks);
 void host_tasks_thaw(HostTasks *tasks);
@@ -48,6 +49,9 @@ void host_tasks_reclaim(HostTasks *tasks, const WireFrame *frame);
 /* A frame is about to be handled that may write to the root's file system: thaw it, or the agent
  * would wait for itself. A freezer that is under way begins again after that. */
 void host_tasks_write(HostTasks *tasks);
+
+/* Another host asks now: it gets no answer that it did not ask for. What is frozen stays so. */
+void host_tasks_forget(HostTasks *tasks);
 
 /* The carrier answers, or has ended. */
 void host_tasks_held(HostTasks *tasks, uint32_t number);
