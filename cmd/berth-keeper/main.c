@@ -4,8 +4,8 @@
  *
  * Started by lib/instance/client/runtime.c in a session of its own. Descriptor 3 is the lock that
  * it holds for its lifetime, 4 the listening control socket and 5 the distro's disk, which it only
- * keeps locked (lib/manage/hold.h). DIR is its runtime directory and holds machine.conf. SIGTERM
- * and SIGINT power the guest off cleanly.
+ * keeps locked (lib/manage/hold.h). DIR is its runtime directory and holds machine.conf. SIGINT
+ * powers the guest off cleanly; SIGTERM, as of a host that shuts down, parks it.
  */
 #include "base/process.h"
 #include "instance/keeper/instance.h"
@@ -26,9 +26,15 @@ static void on_gone(BerthInstance *instance, gpointer user_data)
     g_main_loop_quit(user_data);
 }
 
-static gboolean on_signal(gpointer user_data)
+static gboolean on_interrupt(gpointer user_data)
 {
     berth_instance_stop(user_data);
+    return G_SOURCE_CONTINUE;
+}
+
+static gboolean on_terminate(gpointer user_data)
+{
+    berth_instance_leave(user_data);
     return G_SOURCE_CONTINUE;
 }
 
@@ -71,8 +77,8 @@ int main(int argc, char **argv)
     g_autoptr(GMainLoop) loop = g_main_loop_new(NULL, FALSE);
     BerthInstance *instance =
         berth_instance_new(g_steal_pointer(&machine), argv[1], argv[2], LISTEN_FD, on_gone, loop);
-    g_unix_signal_add(SIGTERM, on_signal, instance);
-    g_unix_signal_add(SIGINT, on_signal, instance);
+    g_unix_signal_add(SIGTERM, on_terminate, instance);
+    g_unix_signal_add(SIGINT, on_interrupt, instance);
     g_main_loop_run(loop);
     berth_instance_free(instance);
     return EXIT_SUCCESS;

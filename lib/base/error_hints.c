@@ -66,6 +66,7 @@ static const struct {
     {"park.changed", "start it again: berth start NAME"},
     {"park.damaged", "start it again: berth start NAME"},
     {"park.refused", "end it when it is not needed: berth terminate NAME"},
+    {"park.silent", "start it again: berth start NAME"},
     {"park.version", "start it again: berth start NAME"},
     {"qmp.*", LOG},
     {"registry.denied", "its owner and mode, or its directory's, forbid it: ls -ld shows them"},

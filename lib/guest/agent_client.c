@@ -321,6 +321,12 @@ void berth_agent_client_unshare(BerthAgentClient *agent)
 void berth_agent_client_freeze(BerthAgentClient *agent)
 {
     berth_agent_client_send_empty(agent, WIRE_FREEZE, 0);
+    berth_link_hold(agent->link);
+}
+
+void berth_agent_client_go_on(BerthAgentClient *agent)
+{
+    berth_link_release(agent->link);
 }
 
 void berth_agent_client_release(BerthAgentClient *agent)

@@ -49,7 +49,8 @@ typedef struct {
     void (*lost)(const GError *error, gpointer user_data);
 } BerthAgentClientEvents;
 
-/* Takes @fd. @events must outlive the agent. @route6: whether the host has an IPv6 route to the
+/* Takes @fd. The guest may have had another client, which ended while it was frozen: it begins
+ * anew. @events must outlive the agent. @route6: whether the host has an IPv6 route to the
  * outside. */
 BerthAgentClient *berth_agent_client_new(int fd, const BerthMachine *machine, bool route6,
                                          const BerthAgentClientEvents *events, gpointer user_data);
@@ -63,8 +64,10 @@ void berth_agent_client_power(BerthAgentClient *agent, WirePower action);
 void berth_agent_client_grow(BerthAgentClient *agent, guint64 size);
 
 /* Have the guest write its file systems to the disk and freeze the distro's processes; and let them
- * continue. */
+ * continue. From the first on nothing more is sent, so that a guest that stands still has no part
+ * of a frame, until the second function: the guest runs again. */
 void berth_agent_client_freeze(BerthAgentClient *agent);
+void berth_agent_client_go_on(BerthAgentClient *agent);
 /* After a wake, before the second: let their requests reach berth-share, which is to catch up. */
 void berth_agent_client_release(BerthAgentClient *agent);
 void berth_agent_client_thaw(BerthAgentClient *agent);

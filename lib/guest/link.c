@@ -23,6 +23,8 @@ struct BerthLink {
     GSource *readable;
     GSource *writable; /* only while output is pending */
 
+    bool held; /* of the output only the first bytes may be written: */
+    gsize before;
     bool broken;      /* a write failed: further output is discarded */
     bool closed;      /* on_closed was called */
     bool dispatching; /* in a callback: defer freeing the memory */
@@ -159,14 +161,25 @@ gsize berth_link_pending(const BerthLink *link)
     return wire_buffer_size(&link->output);
 }
 
+static gsize writable_size(const BerthLink *link)
+{
+    return link->held ? link->before : berth_link_pending(link);
+}
+
+static void drop(BerthLink *link, gsize size)
+{
+    wire_buffer_consume(&link->output, size);
+    link->before -= MIN(link->before, size);
+}
+
 /* Write once. False when the socket is full or broken. Never reports an error, so that writing
  * never calls back: the reading side finds it from the main loop. */
 static bool write_some(BerthLink *link)
 {
-    ssize_t size = send(link->fd, wire_buffer_head(&link->output), wire_buffer_size(&link->output),
-                        MSG_NOSIGNAL);
+    ssize_t size =
+        send(link->fd, wire_buffer_head(&link->output), writable_size(link), MSG_NOSIGNAL);
     if (size >= 0) {
-        wire_buffer_consume(&link->output, (size_t)size);
+        drop(link, (gsize)size);
         return true;
     }
     if (errno == EINTR)
@@ -176,17 +189,29 @@ static bool write_some(BerthLink *link)
     return false;
 }
 
+void berth_link_hold(BerthLink *link)
+{
+    link->held = true;
+    link->before = berth_link_pending(link);
+}
+
+void berth_link_release(BerthLink *link)
+{
+    link->held = false;
+    berth_link_flush(link);
+}
+
 void berth_link_flush(BerthLink *link)
 {
-    while (!link->broken && berth_link_pending(link) > 0)
+    while (!link->broken && writable_size(link) > 0)
         if (!write_some(link))
             break;
     if (link->broken)
-        wire_buffer_consume(&link->output, berth_link_pending(link));
+        drop(link, berth_link_pending(link));
     if (link->closed)
         return;
 
-    if (berth_link_pending(link) == 0)
+    if (writable_size(link) == 0)
         unwatch(&link->writable);
     else if (link->writable == NULL)
         link->writable = watch(link, G_IO_OUT, on_writable);

@@ -35,6 +35,9 @@ WireBuffer *berth_link_output(BerthLink *link);
 void berth_link_flush(BerthLink *link);
 /* Send @frame with another stream number, and flush. */
 void berth_link_forward(BerthLink *link, const WireFrame *frame, guint32 stream);
+/* Write no more than the output has now, whatever is added to it, until berth_link_release. */
+void berth_link_hold(BerthLink *link);
+void berth_link_release(BerthLink *link);
 /* Bytes not written yet. */
 gsize berth_link_pending(const BerthLink *link);
 /* Write pending output of all @links, blocking for at most @timeout_msec in total; no link delays

@@ -18,7 +18,9 @@
 #include "manage/hold.h"
 #include "manage/repair.h"
 #include "manage/rescue_initramfs.h"
+#include "park/park_file.h"
 
+#include <errno.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -127,6 +129,42 @@ static bool is_unchanged(const BerthDistro *distro, Berth *berth, GError **error
     return false;
 }
 
+/* Its programs would be lost. */
+static bool refuse_parked(const BerthDistro *distro, GError **error)
+{
+    g_autofree char *hint = g_strdup_printf("continue it: berth start %s; or end it: berth "
+                                            "terminate %s",
+                                            distro->name, distro->name);
+    berth_error_set(error, BERTH_ERROR_BUSY, "instance.parked", hint, "%s is parked", distro->name);
+    return false;
+}
+
+/* If the distro is parked, *@ret_goes_on is whether the machine continues it. If it cannot, its
+ * memory is removed, before anything writes the disk. */
+static bool settle_parked(Start *start, bool *ret_goes_on, GError **error)
+{
+    g_autoptr(GError) problem = NULL;
+    const char *disk = start->machine->disk;
+    *ret_goes_on = false;
+    if (!berth_park_exists(disk))
+        return true;
+    *ret_goes_on = !start->how->rescue && berth_park_check(start->machine, &problem);
+    if (*ret_goes_on)
+        return true;
+    if (start->how->rescue || start->how->isolated)
+        return refuse_parked(start->distro, error);
+    if (!berth_park_remove(disk)) {
+        berth_error_set_errno(error, errno, "park.remove", "%s.parked", disk);
+        return false;
+    }
+    g_autofree char *text = g_strdup_printf(
+        "%s was parked, but cannot go on: %s; it starts anew, and what its programs had not saved "
+        "is lost",
+        start->distro->name, problem->message);
+    add_notice(start, text);
+    return true;
+}
+
 /* The callback of runtime.h before a start, while the start lock is held: checks that no command
  * works on the distro, that its row is unchanged and that its disk is locked and sound; writes its
  * initramfs. */
@@ -138,9 +176,10 @@ static bool may_start(gpointer user_data, int *ret_disk_fd, GError **error)
         !is_unchanged(start->distro, start->berth, error))
         return false;
     berth_autofd int disk = berth_hold_open(start->distro, BERTH_HOLD_WRITE, "disk.open", error);
-    bool sound =
-        disk >= 0 && (start->how->rescue ||
-                      berth_manage_repair(start->distro, disk, start->check_disk, &note, error));
+    bool goes_on = false;
+    bool sound = disk >= 0 && settle_parked(start, &goes_on, error) &&
+                 (start->how->rescue || goes_on ||
+                  berth_manage_repair(start->distro, disk, start->check_disk, &note, error));
     add_notice(start, note);
     if (!sound || !write_initramfs(start, error) || !berth_hold_pass(&disk, start->distro, error))
         return false;

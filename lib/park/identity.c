@@ -205,3 +205,16 @@ const char *berth_park_identity_difference(const BerthParkIdentity *saved,
             return words[part];
     return NULL;
 }
+
+bool berth_park_identity_check(const BerthParkIdentity *saved, const BerthMachine *machine,
+                               GError **error)
+{
+    BerthParkIdentity now;
+    if (!berth_park_identity_read(machine, &now, error))
+        return false;
+    const char *difference = berth_park_identity_difference(saved, &now);
+    if (difference != NULL)
+        berth_error_set(error, BERTH_ERROR_INVALID, "park.changed", NULL,
+                        "%s since it was parked", difference);
+    return difference == NULL;
+}

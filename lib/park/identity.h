@@ -44,4 +44,9 @@ bool berth_park_identity_settle(const char *disk, GError **error);
 const char *berth_park_identity_difference(const BerthParkIdentity *saved,
                                            const BerthParkIdentity *now);
 
+/* Whether what has the identity @saved still fits @machine. Errors: BERTH_ERROR_INVALID,
+ * "park.changed"; those of berth_park_identity_read. */
+bool berth_park_identity_check(const BerthParkIdentity *saved, const BerthMachine *machine,
+                               GError **error);
+
 G_END_DECLS

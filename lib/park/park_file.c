@@ -490,6 +490,13 @@ int berth_park_open(const char *disk, BerthParked *ret_parked, GError **error)
     return berth_park_read(fd, path, ret_parked, error) ? berth_fd_steal(&fd) : -1;
 }
 
+bool berth_park_check(const BerthMachine *machine, GError **error)
+{
+    g_auto(BerthParked) parked = {0};
+    berth_autofd int fd = berth_park_open(machine->disk, &parked, error);
+    return fd >= 0 && berth_park_identity_check(&parked.identity, machine, error);
+}
+
 /* Whether @run is in memory, behind those that end at @begin. */
 static bool is_in_order(const Run *run, guint64 begin, guint64 memory_size)
 {

@@ -68,4 +68,9 @@ bool berth_park_read(int fd, const char *path, BerthParked *ret_parked, GError *
  * Errors: those of berth_park_read. */
 bool berth_park_load(int fd, const char *path, int memory, GError **error);
 
+/* Whether the guest that is parked on the disk of @machine, whose accelerator is settled, can go on
+ * as this machine. The memory is not looked at. Errors: those of berth_park_open and of
+ * berth_park_identity_check. */
+bool berth_park_check(const BerthMachine *machine, GError **error);
+
 G_END_DECLS

@@ -1,6 +1,7 @@
 """A suspended distro whose memory is a file, as the user and the keeper see it; tests/vm has what a guest keeps of it."""
 import os
 import resource
+import shutil
 import signal
 import socket
 from pathlib import Path
@@ -217,3 +218,210 @@ def test_several(box, rootfs):
     assert [box.info(name)["state"] for name in ("box", "other")] == ["parked", "parked"]
     box("shutdown").ok()
     assert [box.info(name)["state"] for name in ("box", "other")] == ["stopped", "stopped"]
+
+# ---- without a keeper ----
+
+
+@pytest.fixture
+def left(box):
+    """Parked, and its keeper has gone."""
+    box("start", "box").ok()
+    leave(box)
+    return box
+
+
+def leave(box):
+    keeper = box.info("box")["keeper_pid"]
+    os.kill(keeper, signal.SIGTERM)
+    wait_for(lambda: not is_alive(keeper))
+
+
+def test_the_keeper_parks_it_at_sigterm(left):
+    assert left_beside_disk(left) == ["disk.ext4.parked"]
+    assert "box is parked, since its keeper is to end" in left("logs", "box").ok()
+
+
+def test_another_keeper_goes_on(left):
+    assert left("run", "--", "echo", "on").ok() == "on\n"
+    assert left_beside_disk(left) == []
+    assert [qemu["argv"][-2:] == ["-incoming", "defer"] for qemu in left.qemus()] == [False, True]
+    leave(left)
+    result = left("run", "--", "echo", "on")
+    assert (result.status, result.out, result.err) == (0, "on\n", "")
+    left("park", "box").ok()
+    leave(left)
+    left("start", "box").ok()
+    assert state(left) == "running" and len(left.qemus()) == 4
+    left("suspend", "box").ok()
+    assert left("run", "--", "echo", "on").ok() == "on\n"
+
+
+def starts_anew(box, why):
+    result = box("run", "--", "echo", "on")
+    assert (result.status, result.out) == (0, "on\n"), result
+    assert result.err.startswith("berth: box was parked, but cannot go on: ") and why in result.err, result.err
+    assert result.err.count("\n") == 1
+    assert "-incoming" not in box.qemus()[-1]["argv"]
+    assert left_beside_disk(box) == []
+
+
+def rewrite(path, at):
+    """The same byte once more: only the file's times change."""
+    with path.open("r+b") as file:
+        file.seek(at)
+        byte = file.read(1)
+        file.seek(at)
+        file.write(byte)
+
+
+def test_left_and_its_disk_has_changed(left):
+    rewrite(Path(left.info("box")["disk"]), 1 << 20)
+    starts_anew(left, "its disk has changed since it was parked")
+
+
+def test_left_and_its_settings_have_changed(left):
+    left("set", "box", "memory=1G").ok()
+    starts_anew(left, "its settings have changed since it was parked")
+
+
+def test_left_and_qemu_has_changed(left):
+    left.environment["FAKE_QEMU_BUSY"] = "another"  # which makes it another program
+    starts_anew(left, "QEMU has changed since it was parked")
+
+
+def test_left_and_the_kernel_has_changed(left):
+    (left.support / "vmlinux").write_text("another\n")
+    starts_anew(left, "berth's kernel has changed since it was parked")
+
+
+@pytest.mark.parametrize("at", [0, 5000, -1])
+def test_left_and_the_file_is_damaged(left, at):
+    """Also where only a keeper, who loads it, can see that."""
+    path = parked_file(left)
+    data = bytearray(path.read_bytes())
+    data[at if at < len(data) else len(data) - 20] ^= 1
+    path.write_bytes(data)
+    starts_anew(left, "it is damaged")
+
+
+def test_left_and_qemu_cannot_load_it(box):
+    box.environment["FAKE_QEMU_MODE"] = "no-load"
+    box("start", "box").ok()
+    leave(box)
+    starts_anew(box, "load of migration failed")
+    assert ["-incoming" in qemu["argv"] for qemu in box.qemus()] == [False, True, False]
+
+
+def test_left_and_no_agent_answers(box):
+    """QEMU ends while the agent is awaited: the guest is booted."""
+    box.environment["FAKE_QEMU_MODE"] = "deaf"
+    box("start", "box").ok()
+    leave(box)
+    starting = box.start("run", "--", "echo", "on")
+    wait_for(lambda: "box continues" in box("logs", "box").ok())
+    os.kill(box.qemus()[1]["pid"], signal.SIGKILL)
+    result = box.finish(starting)
+    assert (result.status, result.out) == (0, "on\n") and "box was parked, but cannot go on: " in result.err, result
+    assert ["-incoming" in qemu["argv"] for qemu in box.qemus()] == [False, True, False]
+    assert left_beside_disk(box) == []
+
+
+@pytest.mark.parametrize("words", [["terminate"], ["terminate", "--force"]])
+def test_stopped_while_the_agent_is_awaited(box, words):
+    """An orderly stop waits for the agent; once that has failed nothing boots."""
+    box.environment["FAKE_QEMU_MODE"] = "deaf"
+    box("start", "box").ok()
+    leave(box)
+    starting = box.start("start", "box")
+    wait_for(lambda: "box continues" in box("logs", "box").ok())
+    starting.kill()  # or it starts the next keeper
+    ending = box.start(*words, "box")
+    if len(words) == 1:
+        wait_for(lambda: state(box) == "waking")
+        os.kill(box.qemus()[1]["pid"], signal.SIGKILL)
+    box.finish(ending).ok()
+    box.finish(starting)
+    assert (state(box), left_beside_disk(box)) == ("stopped", [])
+
+
+def test_sigint_powers_off(box):
+    box("start", "box").ok()
+    keeper = box.info("box")["keeper_pid"]
+    os.kill(keeper, signal.SIGINT)
+    wait_for(lambda: not is_alive(keeper))
+    assert left_beside_disk(box) == []
+    assert "box was powered off" in box("logs", "box").ok()
+
+
+@pytest.mark.parametrize("before", ["suspend", "park"])
+def test_sigterm_when_it_sleeps(box, before):
+    box("start", "box").ok()
+    box(before, "box").ok()
+    leave(box)
+    assert left_beside_disk(box) == ["disk.ext4.parked"]
+    assert box("run", "--", "echo", "on").ok() == "on\n"
+    assert ["-incoming" in qemu["argv"] for qemu in box.qemus()] == [False, True]
+
+
+def test_sigterm_ends_commands(box):
+    """They are told why, and their processes are hung up when it goes on."""
+    running = box.start("run", "--", "sh", "-c", "echo on; sleep 600")
+    assert running.stdout.readline() == b"on\n"
+    leave(box)
+    result = box.finish(running)
+    assert result.status != 0 and "it was parked, since its keeper was told to end" in result.err, result
+
+
+def test_no_room_at_sigterm(box):
+    """It is powered off in order, and nothing is left."""
+    box("start", "box").ok()
+    keeper = box.info("box")["keeper_pid"]
+    limits = resource.prlimit(keeper, resource.RLIMIT_FSIZE)
+    resource.prlimit(keeper, resource.RLIMIT_FSIZE, (2048, limits[1]))
+    leave(box)
+    assert left_beside_disk(box) == []
+    log = box("logs", "box").ok()
+    assert "cannot be parked and stays in memory" in log and "fake-qemu: power down" in log
+
+
+def test_sigterm_when_it_cannot_be_suspended(box):
+    box.environment["FAKE_QEMU_MODE"] = "no-stop"
+    box("start", "box").ok()
+    leave(box)
+    assert left_beside_disk(box) == []
+    assert "fake-qemu: power down" in box("logs", "box").ok()
+
+
+def test_sigterm_while_it_starts(box):
+    box.environment["FAKE_QEMU_MODE"] = "silent"
+    starting = box.start("start", "box")
+    wait_for(lambda: state(box) == "starting")
+    leave(box)
+    box.finish(starting)
+    assert left_beside_disk(box) == []
+
+
+def test_sigterm_again_and_again(box):
+    box("start", "box").ok()
+    keeper = box.info("box")["keeper_pid"]
+    while is_alive(keeper):
+        try:
+            os.kill(keeper, signal.SIGTERM)
+        except ProcessLookupError:
+            break
+    assert left_beside_disk(box) == ["disk.ext4.parked"]
+    assert box("run", "--", "echo", "on").ok() == "on\n"
+
+
+def test_another_runtime_directory(left):
+    """As after a reboot of the host."""
+    shutil.rmtree(left.environment["XDG_RUNTIME_DIR"])
+    os.mkdir(left.environment["XDG_RUNTIME_DIR"], 0o700)
+    assert left("run", "--", "echo", "on").ok() == "on\n"
+    assert ["-incoming" in qemu["argv"] for qemu in left.qemus()] == [False, True]
+
+
+def test_rescue_and_isolation_lose_nothing(left):
+    left("start", "--rescue", "box").failed(1, "instance.parked")
+    left("start", "--isolated", "box").failed(1, "instance.parked")
+    assert left_beside_disk(left) == ["disk.ext4.parked"]

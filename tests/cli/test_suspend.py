@@ -132,8 +132,9 @@ def test_shutdown_and_unregister(suspended):
 
 
 def test_keeper_told_to_end_wakes_and_powers_off(suspended):
+    """SIGTERM parks it: test_park.py."""
     keeper = suspended.info("box")["keeper_pid"]
-    os.kill(keeper, signal.SIGTERM)
+    os.kill(keeper, signal.SIGINT)
     wait_for(lambda: not is_alive(keeper))
     assert len(suspended.qemus()) == 2
     assert "was powered off" in suspended("logs", "box").ok()

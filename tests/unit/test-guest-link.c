@@ -86,6 +86,28 @@ static void test_closed_and_blocked_peers(Fixture *fixture, gconstpointer data)
     berth_link_drain_all(fixture->links, 0, LONG);
 }
 
+static void test_hold(void)
+{
+    int pair[2];
+    char bytes[64];
+    g_assert_cmpint(berth_fd_socketpair(SOCK_STREAM, pair), ==, 0);
+    BerthLink *link = berth_link_new(pair[0], on_frame, on_closed, NULL);
+    wire_buffer_append(berth_link_output(link), "before", 6);
+    berth_link_hold(link);
+    wire_buffer_append(berth_link_output(link), "after", 5);
+    berth_link_flush(link);
+    g_assert_cmpint(recv(pair[1], bytes, sizeof(bytes), MSG_DONTWAIT), ==, 6);
+    g_assert_cmpmem(bytes, 6, "before", 6);
+    berth_link_flush(link);
+    g_assert_cmpint(recv(pair[1], bytes, sizeof(bytes), MSG_DONTWAIT), ==, -1);
+    g_assert_cmpuint(berth_link_pending(link), ==, 5);
+    berth_link_release(link);
+    g_assert_cmpint(recv(pair[1], bytes, sizeof(bytes), MSG_DONTWAIT), ==, 5);
+    g_assert_cmpmem(bytes, 5, "after", 5);
+    berth_link_free(link);
+    close(pair[1]);
+}
+
 int main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
@@ -93,5 +115,6 @@ int main(int argc, char **argv)
                tear_down);
     g_test_add("/guest/link/closed-and-blocked-peers", Fixture, NULL, set_up,
                test_closed_and_blocked_peers, tear_down);
+    g_test_add_func("/guest/link/hold", test_hold);
     return g_test_run();
 }

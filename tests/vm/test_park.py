@@ -1,5 +1,7 @@
 """Parked and woken: the guest's memory was a file in between, and its processes go on where they were."""
 import os
+import shutil
+import signal
 import subprocess
 import urllib.request
 from pathlib import Path
@@ -9,6 +11,7 @@ import pytest
 from ports import free_port
 from test_ports import serve
 from test_suspend import Echo, skew
+from waiting import wait_for
 
 
 @pytest.fixture(params=["busybox", "debian"])
@@ -74,6 +77,97 @@ def test_a_disk_that_changed(host, distro):
     result = host.run(distro, "sh", "-c", "cat /root/kept; ls /dev/shm")
     assert result.stdout == "kept\n"
     assert "programs are lost: its disk has changed since it was parked" in result.stderr
+    host("terminate", distro)
+    check = subprocess.run(["/sbin/e2fsck", "-fn", disk], capture_output=True, text=True)
+    assert check.returncode == 0, check.stdout
+
+
+# ---- another keeper ----
+
+
+def leave(host, name):
+    """The keeper is told to end, as at a shutdown of the host."""
+    keeper = host.info(name)["keeper_pid"]
+    os.kill(keeper, signal.SIGTERM)
+    wait_for(lambda: not Path(f"/proc/{keeper}/cmdline").exists())
+    assert parked_file(host, name).stat().st_size > 1 << 20
+    return keeper
+
+
+def boots(host, name):
+    """Its boot, and how often its agent was started: neither changes without a boot."""
+    return host.run(name, "cat", "/proc/sys/kernel/random/boot_id").stdout
+
+
+def test_another_keeper_goes_on(host, distro):
+    host.shell(distro, "head -c 20000000 /dev/urandom >/dev/shm/some; md5sum /dev/shm/some >/dev/shm/sum; echo on >/root/on; "
+               "setsid sh -c 'while :; do echo x >>/dev/shm/count; sleep 0.2; done' >/dev/null 2>&1 &")
+    before = boots(host, distro)
+    for _ in range(3):
+        keeper = leave(host, distro)
+        started = host("start", distro)
+        assert (started.stdout, started.stderr) == ("", "")
+        assert host.info(distro)["keeper_pid"] != keeper
+        assert not parked_file(host, distro).exists()
+        assert boots(host, distro) == before
+        assert host.run(distro, "md5sum", "-c", "/dev/shm/sum").stdout == "/dev/shm/some: OK\n"
+        assert skew(host, distro) <= 1
+        count = len(host.run(distro, "cat", "/dev/shm/count").stdout)
+        wait_for(lambda: len(host.run(distro, "cat", "/dev/shm/count").stdout) > count)
+    assert host.run(distro, "cat", "/root/on").stdout == "on\n"
+    host("suspend", distro)
+    assert boots(host, distro) == before
+
+
+def test_sessions_of_the_former_keeper_are_hung_up(host, distro):
+    """And nothing else of the distro's is."""
+    session = host.spawn("run", "-d", distro, "--", "sh", "-c", "trap '' PIPE; trap 'echo hup >/root/hup; exit' HUP; echo on; while :; do sleep 0.1; done",
+                         stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    assert session.stdout.readline() == "on\n"
+    leave(host, distro)
+    assert "it was parked, since its keeper was told to end" in session.communicate()[1] and session.returncode != 0
+    host("start", distro)
+    wait_for(lambda: host.run(distro, "cat", "/root/hup", check=False).stdout == "hup\n")
+
+
+def test_ports_again(host, busybox):
+    port = free_port()
+    host.shell(busybox, "mkdir -p /h; echo served >/h/index.html")
+    serve(host, busybox, port)
+    leave(host, busybox)
+    host("start", busybox)
+    def served():
+        try:
+            with urllib.request.urlopen(f"http://127.0.0.1:{port}/h/index.html", timeout=60) as answer:
+                return answer.read() == b"served\n"
+        except OSError:
+            return False
+    wait_for(served)
+    host("terminate", busybox)
+
+
+def test_a_reboot_of_the_host(host, distro):
+    """The runtime directory is empty then, and the page cache cold."""
+    host.shell(distro, "touch /dev/shm/kept")
+    before = boots(host, distro)
+    leave(host, distro)
+    runtime = Path(host.environment["XDG_RUNTIME_DIR"])
+    shutil.rmtree(runtime)
+    runtime.mkdir(mode=0o700)
+    with open(parked_file(host, distro), "rb") as file:
+        os.posix_fadvise(file.fileno(), 0, 0, os.POSIX_FADV_DONTNEED)
+    assert host.run(distro, "ls", "/dev/shm/kept").stdout == "/dev/shm/kept\n"
+    assert boots(host, distro) == before
+
+
+def test_left_and_its_disk_has_changed(host, distro):
+    host.shell(distro, "echo kept >/root/kept; touch /dev/shm/lost")
+    leave(host, distro)
+    disk = host.info(distro)["disk"]
+    os.utime(disk, (0, 0))
+    result = host.run(distro, "sh", "-c", "cat /root/kept; ls /dev/shm")
+    assert result.stdout == "kept\n"
+    assert "was parked, but cannot go on: its disk has changed since it was parked" in result.stderr
     host("terminate", distro)
     check = subprocess.run(["/sbin/e2fsck", "-fn", disk], capture_output=True, text=True)
     assert check.returncode == 0, check.stdout

@@ -272,7 +272,7 @@ static bool signal_and_wait(int pidfd, pid_t pid, int number, int timeout_msec, 
 bool berth_runtime_end(int pidfd, pid_t pid, int grace_sec, GError **error)
 {
     g_autoptr(GError) problem = NULL;
-    if ((grace_sec > 0 && signal_and_wait(pidfd, pid, SIGTERM, grace_sec * 1000, &problem)) ||
+    if ((grace_sec > 0 && signal_and_wait(pidfd, pid, SIGINT, grace_sec * 1000, &problem)) ||
         (problem == NULL && signal_and_wait(pidfd, pid, SIGKILL, KILL_TIMEOUT_MSEC, &problem)))
         return true;
     if (problem != NULL)

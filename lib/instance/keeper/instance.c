@@ -107,6 +107,16 @@ static void finish(BerthInstance *instance)
 
 /* --- starting --------------------------------------------------------------------------------- */
 
+/* Tell those who start it that it was parked before. */
+static void report_loss(BerthInstance *instance)
+{
+    Takeover *takeover = &instance->takeover;
+    takeover->active = false;
+    if (takeover->loss != NULL)
+        berth_boot_report_problem(instance->life.report, takeover->loss);
+    g_clear_pointer(&takeover->loss, g_free);
+}
+
 /* Start QEMU: the first time, or after a reboot of the guest. */
 static void launch(BerthInstance *instance)
 {
@@ -116,11 +126,19 @@ static void launch(BerthInstance *instance)
     berth_instance_park_forget(instance, NULL); /* the disk will be written */
     berth_port_notices_set_up(instance->port_notices, -1);
     berth_instance_begin_life(instance);
+    report_loss(instance);
     berth_console_log(instance->console, "%s starts", instance->machine->name);
     if (berth_instance_open_life(instance, &error) && berth_instance_start_qemu(instance, &error))
         berth_instance_boot_guest(instance);
     else
         berth_instance_fail(instance, g_steal_pointer(&error));
+}
+
+void berth_instance_begin_up(BerthInstance *instance)
+{
+    instance->life.was_up = true;
+    berth_port_notices_set_up(instance->port_notices, g_get_monotonic_time());
+    berth_sockets_set_up(instance->sockets, true);
 }
 
 void berth_instance_come_up(BerthInstance *instance)
@@ -129,10 +147,8 @@ void berth_instance_come_up(BerthInstance *instance)
         return;
     berth_instance_clear_timer(&instance->timer);
     instance->state = UP;
-    instance->life.was_up = true;
-    berth_port_notices_set_up(instance->port_notices, g_get_monotonic_time());
+    berth_instance_begin_up(instance);
     berth_server_set_up(instance->server, true);
-    berth_sockets_set_up(instance->sockets, true);
     berth_instance_idle_begin(instance);
 }
 
@@ -156,10 +172,27 @@ static void reboot(BerthInstance *instance)
     launch(instance);
 }
 
+/* Unless the keeper was told to end meanwhile, or a client wants the guest to stop. */
+void berth_instance_boot_instead(BerthInstance *instance)
+{
+    bool ends = instance->is_leaving || instance->suspension.stop_wanted;
+    drop_qemu(instance);
+    if (!ends) {
+        launch(instance);
+        return;
+    }
+    instance->is_leaving = false;
+    berth_instance_fail(instance, NULL);
+}
+
 void berth_instance_qemu_ended(BerthInstance *instance)
 {
     if (berth_instance_qemu_suspended(instance))
         return;
+    if (berth_instance_takeover_failed(instance)) {
+        berth_instance_boot_instead(instance);
+        return;
+    }
     bool panicked = berth_console_panic(instance->console) != NULL;
     bool lives = instance->state == UP || instance->state == SUSPENDING;
     if (lives && instance->process.end_reason == END_REBOOT && !panicked) {
@@ -330,10 +363,10 @@ BerthInstance *berth_instance_new(BerthMachine *machine, const char *dir, const 
     if (instance->network != NULL)
         instance->shares =
             berth_share_process_new(machine, dir, support_dir, &shares_events, instance, &error);
-    if (instance->shares != NULL)
-        launch(instance);
-    else
+    if (instance->shares == NULL)
         berth_instance_fail(instance, g_steal_pointer(&error));
+    else if (!berth_instance_take_over(instance))
+        launch(instance);
     follow_owner(instance);
     return instance;
 }
@@ -349,6 +382,7 @@ void berth_instance_free(BerthInstance *instance)
     berth_instance_reclaim_clear(instance);
     berth_instance_park_end(instance);
     berth_instance_due_clear(instance);
+    g_free(instance->takeover.loss);
     berth_instance_clear_timer(&instance->owner);
     berth_server_free(instance->server);
     berth_sockets_free(instance->sockets);

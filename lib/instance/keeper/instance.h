@@ -35,6 +35,11 @@
  * a notice then and when the guest resumes, which needs no request. The resume restarts the time
  * limits of STARTING, not that of STOPPING.
  *
+ * The keeper's SIGTERM parks the guest, suspending or waking it for that as needed -> GONE, and
+ * leaves the file; what cannot be parked is stopped. An instance begins in SUSPENDED and wakes at
+ * once if it finds such a file. It knows nothing of the guest then: in WAKING, once QEMU continues,
+ * the agent begins anew and says what there is. A failure until then boots the guest -> STARTING.
+ *
  * A machine with an owner (machine.h) is stopped by force when that process ends, in any state.
  *
  * Opens neither registry nor images. On the thread-default GMainContext.
@@ -60,5 +65,9 @@ void berth_instance_free(BerthInstance *instance);
 
 /* The same as a client's CONTROL_STOP; for the keeper's signal handlers. */
 void berth_instance_stop(BerthInstance *instance);
+
+/* The keeper is to end: suspend the guest and park it, for the next keeper. What cannot be parked
+ * is stopped. */
+void berth_instance_leave(BerthInstance *instance);
 
 G_END_DECLS

@@ -153,6 +153,7 @@ static void on_ready(const char *init, guint init_timeout_msec, gpointer user_da
     BerthInstance *instance = user_data;
     assign(&instance->life.init, init);
     berth_instance_send_clock(instance);
+    berth_instance_greeted(instance);
     if (instance->state != STARTING)
         return;
     berth_boot_report_mark(instance->life.report, "ready");
@@ -242,7 +243,9 @@ static void on_agent_lost(const GError *error, gpointer user_data)
     BerthInstance *instance = user_data;
     g_clear_pointer(&instance->life.agent, berth_agent_client_free);
     berth_host_calls_reset(instance->calls);
-    if (error != NULL)
+    if (error != NULL && instance->takeover.active)
+        berth_instance_lose_parked(instance, error);
+    else if (error != NULL)
         berth_instance_fail(instance, g_error_copy(error));
 }
 
@@ -284,16 +287,21 @@ bool berth_instance_open_life(BerthInstance *instance, GError **error)
     return berth_guest_ends_open(&instance->life.ends, error);
 }
 
-void berth_instance_boot_guest(BerthInstance *instance)
+void berth_instance_connect_agent(BerthInstance *instance)
 {
     GuestLife *life = &instance->life;
     life->offers_shares = !instance->machine->isolated;
     life->agent = berth_agent_client_new(berth_fd_steal(&life->ends.agent), instance->machine,
                                          berth_host_route_has_default(instance->route),
                                          &agent_events, instance);
+}
+
+void berth_instance_boot_guest(BerthInstance *instance)
+{
+    berth_instance_connect_agent(instance);
     send_names(instance);
     if (instance->machine->swap > 0 && !instance->machine->rescue)
-        berth_agent_client_set_swap(life->agent, instance->machine->swap);
+        berth_agent_client_set_swap(instance->life.agent, instance->machine->swap);
     berth_instance_set_timer(instance, instance->machine->boot_timeout_sec * 1000, on_boot_timeout);
 }
 

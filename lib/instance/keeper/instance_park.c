@@ -14,6 +14,7 @@ static void give_up(BerthInstance *instance, const GError *error)
     Park *park = &instance->park;
     park->wanted = false;
     berth_server_parked(instance->server, error);
+    berth_instance_leave_failed(instance);
     if (berth_error_is(error, BERTH_ERROR_CANCELLED))
         return;
     g_free(park->problem);
@@ -37,6 +38,7 @@ static void complete(BerthInstance *instance, guint64 size)
     berth_console_log(instance->console, "%s is parked: %s beside its disk",
                       instance->machine->name, text);
     berth_server_parked(instance->server, NULL);
+    berth_instance_leave_parked(instance);
 }
 
 static void on_saved(BerthParkJob *job, const GError *error, gpointer user_data)
@@ -67,6 +69,7 @@ static void begin(BerthInstance *instance)
     BerthParked parked = {
         .with_memory = instance->suspension.with_memory,
         .state = g_bytes_ref(instance->suspension.state),
+        .life = berth_instance_life_record(instance),
     };
     park->phase = PARKING;
     park->job = berth_park_job_save(instance->machine, instance->life.ends.memory, &parked,
@@ -95,6 +98,7 @@ void berth_instance_park(gpointer user_data)
     }
     if (park->phase == PARKED && instance->state == SUSPENDED) {
         berth_server_parked(instance->server, NULL);
+        berth_instance_leave_parked(instance);
         return;
     }
     park->wanted = true;
@@ -161,6 +165,8 @@ static void on_loaded(BerthParkJob *job, const GError *error, gpointer user_data
     if (error == NULL && parked->state != NULL) {
         suspension->state = g_bytes_ref(parked->state);
         suspension->with_memory = parked->with_memory;
+        if (instance->takeover.active && parked->life != NULL)
+            berth_instance_restore_life(instance, parked->life);
     }
     g_autoptr(GError) failure = error != NULL ? g_error_copy(error) : NULL;
     g_clear_pointer(&instance->park.job, berth_park_job_free);
@@ -172,6 +178,7 @@ static void on_loaded(BerthParkJob *job, const GError *error, gpointer user_data
 static bool begin_load(BerthInstance *instance, GError **error)
 {
     int *memory = &instance->life.ends.memory;
+    berth_fd_close(memory);
     *memory = berth_guest_ends_memory();
     if (*memory < 0) {
         berth_error_set_errno(error, errno, "park.read", "the guest's memory");
@@ -214,7 +221,8 @@ bool berth_instance_park_forget(BerthInstance *instance, GError **error)
 void berth_instance_park_end(BerthInstance *instance)
 {
     Park *park = &instance->park;
-    bool is_there = park->phase != NOT_PARKED;
+    bool is_left = instance->is_leaving && park->phase == PARKED;
+    bool is_there = park->phase != NOT_PARKED && !is_left;
     berth_instance_clear_timer(&park->timer);
     g_clear_pointer(&park->job, berth_park_job_free);
     g_clear_pointer(&park->problem, g_free);

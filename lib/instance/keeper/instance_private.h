@@ -9,6 +9,8 @@
  *     instance_suspend.c   suspend and wake
  *     instance_hold.c      a guest that stands still while a client works on its disk
  *     instance_park.c      the memory of a suspended guest in a file
+ *     instance_leave.c     the keeper's end, with the guest parked for another keeper
+ *     instance_takeover.c  a guest that another keeper has parked
  *     instance_due.c       what the distro will do by itself, for which it is woken
  *     instance_idle.c      what keeps it awake, and the suspend without
  *     instance_reclaim.c   memory that the guest gives back
@@ -92,6 +94,7 @@ typedef enum {
     SAVING,   /* it stands still, QEMU gives its state */
     HELD,     /* it stands still in its QEMU, for clients that hold it */
     QUITTING, /* all is kept: QEMU ends */
+    GREETING, /* the guest of a former keeper runs again; its agent is to begin anew */
     CATCHING_UP, /* the guest runs again, its processes wait until berth-share is ready */
 } SuspendPhase;
 
@@ -127,6 +130,12 @@ typedef struct {
     GSource *timer;    /* until a suspended guest is parked unasked */
     char *problem;     /* why it was not parked the last time; or NULL */
 } Park;
+
+/* instance_takeover.c */
+typedef struct {
+    bool active; /* the guest of another keeper's is loaded, until it is UP */
+    char *loss;  /* why it was not, a line for those who start it; or NULL */
+} Takeover;
 
 /* instance_due.c */
 typedef struct {
@@ -186,6 +195,8 @@ struct BerthInstance {
     QemuProcess process;
     Suspension suspension;
     Park park;
+    Takeover takeover;
+    bool is_leaving; /* it ends once the guest is parked, and leaves that to another keeper */
     Expected expected;
     Idle idle;
     Reclaim reclaim;
@@ -202,8 +213,12 @@ void berth_instance_set_timer(BerthInstance *instance, guint msec, GSourceFunc f
 /* End the instance because of @failure (taken; NULL: it is as wanted). */
 void berth_instance_fail(BerthInstance *instance, GError *failure);
 
-/* The guest is up: let sessions and connections begin. */
+/* The guest is up: let sessions and connections begin. The second is the part for a life that was
+ * not up before. */
 void berth_instance_come_up(BerthInstance *instance);
+void berth_instance_begin_up(BerthInstance *instance);
+/* The parked guest could not be loaded: boot. */
+void berth_instance_boot_instead(BerthInstance *instance);
 /* QEMU has been reaped and QMP, which carries the reason, is at EOF: reboot, or end the instance.
  */
 void berth_instance_qemu_ended(BerthInstance *instance);
@@ -221,8 +236,9 @@ void berth_instance_store_shares(BerthInstance *instance);
  * berth_guest_ends_open. */
 void berth_instance_begin_life(BerthInstance *instance);
 bool berth_instance_open_life(BerthInstance *instance, GError **error);
-/* Send the guest, whose QEMU was just started, its configuration; it has the machine's boot
- * timeout. */
+/* Send the guest its configuration. */
+void berth_instance_connect_agent(BerthInstance *instance);
+/* The same for one whose QEMU was just started: it has the machine's boot timeout. */
 void berth_instance_boot_guest(BerthInstance *instance);
 /* The guest closed the agent's channel: no session works without it. */
 void berth_instance_lose_agent(BerthInstance *instance);
@@ -249,6 +265,9 @@ void berth_instance_begin_suspend(BerthInstance *instance);
 void berth_instance_limit_suspend(BerthInstance *instance);
 void berth_instance_save(BerthInstance *instance);
 void berth_instance_continue(BerthInstance *instance);
+/* QEMU runs the guest again: send it the host's present state, and thaw it as soon as it has
+ * forgotten what the host changed in the shares. */
+void berth_instance_continue_guest(BerthInstance *instance);
 
 /* Ops of the server: hold the guest, and release it. */
 void berth_instance_hold(gpointer user_data);
@@ -294,6 +313,26 @@ bool berth_instance_unpark(BerthInstance *instance, bool *ret_is_loading, GError
 bool berth_instance_park_forget(BerthInstance *instance, GError **error);
 /* The instance ends: nothing stays parked. */
 void berth_instance_park_end(BerthInstance *instance);
+
+/* The parked memory has become a file, or not. The keeper that is to leave ends, or powers the
+ * guest off. */
+void berth_instance_leave_parked(BerthInstance *instance);
+void berth_instance_leave_failed(BerthInstance *instance);
+
+/* What another keeper needs to know of the suspended guest; and use that, before the guest
+ * continues. */
+GBytes *berth_instance_life_record(const BerthInstance *instance);
+void berth_instance_restore_life(BerthInstance *instance, GBytes *life);
+/* Load the guest that another keeper has parked. False: there is none. */
+bool berth_instance_take_over(BerthInstance *instance);
+/* QEMU has continued it: have its agent answer. It has answered. It is UP. */
+void berth_instance_greet(BerthInstance *instance);
+void berth_instance_greeted(BerthInstance *instance);
+void berth_instance_taken_over(BerthInstance *instance);
+/* It cannot be loaded because of @error: boot, and tell those who start it. */
+void berth_instance_lose_parked(BerthInstance *instance, const GError *error);
+/* QEMU has ended. True: that, or QEMU itself, is why it cannot be loaded; boot. */
+bool berth_instance_takeover_failed(BerthInstance *instance);
 
 /* As berth_instance_suspend, for no client: not if something is due soon. */
 void berth_instance_suspend_unasked(BerthInstance *instance);

@@ -51,13 +51,14 @@ static void thaw_guest(BerthInstance *instance)
 {
     Suspension *suspension = &instance->suspension;
     g_autoptr(GError) failure = g_steal_pointer(&suspension->failure);
+    if (failure != NULL)
+        berth_instance_suspend_ended(instance, failure); /* which may want a stop */
     bool stop_wanted = suspension->stop_wanted, suspend_wanted = suspension->suspend_wanted;
     suspension->phase = NOT_SUSPENDING;
     suspension->stop_wanted = suspension->suspend_wanted = suspension->for_hold = false;
     berth_instance_clear_timer(&instance->timer);
     instance->state = UP;
-    if (failure != NULL)
-        berth_instance_suspend_ended(instance, failure);
+    berth_instance_taken_over(instance);
     if (instance->life.agent != NULL)
         berth_agent_client_thaw(instance->life.agent);
     if (stop_wanted) {
@@ -83,9 +84,7 @@ static gboolean on_catch_up_timeout(gpointer user_data)
     return G_SOURCE_REMOVE;
 }
 
-/* QEMU runs the guest again: send it the host's present state. Its processes wait until it has
- * forgotten what the host changed in the shares. */
-static void continue_guest(BerthInstance *instance)
+void berth_instance_continue_guest(BerthInstance *instance)
 {
     BerthAgentClient *agent = instance->life.agent;
     instance->state = WAKING;
@@ -94,6 +93,8 @@ static void continue_guest(BerthInstance *instance)
     berth_instance_clear_timer(&instance->timer);
     berth_instance_clear_timer(&instance->suspension.quiet);
     berth_net_process_unwatch(instance->network);
+    if (agent != NULL)
+        berth_agent_client_go_on(agent);
     berth_instance_update_guest(instance);
     if (agent != NULL)
         berth_agent_client_release(agent);
@@ -117,7 +118,10 @@ static void on_continued(BerthQmp *qmp, JsonNode *result, const GError *error, g
     BerthInstance *instance = user_data;
     if (error == NULL && (instance->state == SUSPENDING || instance->state == WAKING)) {
         berth_console_log(instance->console, "%s continues", instance->machine->name);
-        continue_guest(instance);
+        if (instance->takeover.active)
+            berth_instance_greet(instance);
+        else
+            berth_instance_continue_guest(instance);
     } else if (error != NULL && berth_error_is(error, BERTH_ERROR_FAILED)) {
         berth_instance_fail(instance, g_error_copy(error)); /* QEMU refused */
     }
@@ -142,7 +146,7 @@ static void give_up(BerthInstance *instance, const GError *error)
     if (instance->suspension.phase == SAVING)
         berth_instance_continue(instance);
     else
-        continue_guest(instance);
+        berth_instance_continue_guest(instance);
 }
 
 static gboolean on_suspend_timeout(gpointer user_data)
@@ -225,7 +229,8 @@ static bool wait_for_quiet(BerthInstance *instance, gint64 wait_usec)
 {
     Suspension *suspension = &instance->suspension;
     gint64 left = suspension->begun_usec + EXCHANGE_USEC - g_get_monotonic_time();
-    if (wait_usec <= 0 || left <= 0 || suspension->wake_wanted || suspension->for_hold)
+    if (wait_usec <= 0 || left <= 0 || suspension->wake_wanted || suspension->for_hold ||
+        instance->is_leaving)
         return false;
     berth_instance_clear_timer(&suspension->quiet);
     suspension->quiet =
@@ -275,7 +280,7 @@ void berth_instance_on_frozen(const char *problem, gpointer user_data)
     if (instance->suspension.is_unasked && berth_instance_due_is_near(instance)) {
         berth_console_log(instance->console, "%s stays awake, since %s is due",
                           instance->machine->name, instance->expected.due.name);
-        continue_guest(instance);
+        berth_instance_continue_guest(instance);
         return;
     }
     instance->suspension.phase = SAVING;
@@ -372,6 +377,10 @@ void berth_instance_notify_wake_failed(BerthInstance *instance, const GError *er
 static void fail_wake(BerthInstance *instance, const GError *error)
 {
     GError *failure = NULL;
+    if (instance->takeover.active) {
+        berth_instance_lose_parked(instance, error);
+        return;
+    }
     berth_instance_park_forget(instance, NULL);
     g_autofree char *hint =
         g_strdup_printf("the next command starts %s again", instance->machine->name);
@@ -427,6 +436,8 @@ void berth_instance_wake(gpointer user_data)
 {
     BerthInstance *instance = user_data;
     bool held = instance->state == SUSPENDED && berth_server_is_held(instance->server);
+    if (instance->is_leaving && !instance->suspension.stop_wanted)
+        return; /* who waits for the guest starts it again */
     if (instance->state == SUSPENDING || held)
         instance->suspension.wake_wanted = true;
     if (instance->suspension.quiet != NULL)

@@ -35,24 +35,12 @@ static void save(BerthParkJob *job)
                          &job->error);
 }
 
-static bool check(BerthParkJob *job)
-{
-    BerthParkIdentity now;
-    if (!berth_park_identity_read(job->machine, &now, &job->error))
-        return false;
-    const char *difference = berth_park_identity_difference(&job->parked.identity, &now);
-    if (difference != NULL)
-        berth_error_set(&job->error, BERTH_ERROR_INVALID, "park.changed", NULL,
-                        "%s since it was parked", difference);
-    return difference == NULL;
-}
-
 static void load(BerthParkJob *job)
 {
     const char *disk = job->machine->disk;
     g_autofree char *path = berth_park_path(disk);
     berth_autofd int fd = berth_park_open(disk, &job->parked, &job->error);
-    if (fd >= 0 && check(job))
+    if (fd >= 0 && berth_park_identity_check(&job->parked.identity, job->machine, &job->error))
         berth_park_load(fd, path, job->memory, &job->error);
 }
 

@@ -6,6 +6,7 @@
 #include "base/text.h"
 #include "instance/control/runtime_files.h"
 #include "model/share.h"
+#include "sparse_copy.h"
 #include "wire/share_report.h"
 
 #include <errno.h>
@@ -27,6 +28,11 @@
 /* Give berth-share up after ENDS_MAX ends within WINDOW_USEC. */
 #define ENDS_MAX    5u
 #define WINDOW_USEC (10 * G_USEC_PER_SEC)
+
+/* Of a ledger that is kept for another keeper: bytes with data, and all. A larger one is not kept:
+ * the guest's open files of the shares are stale then. */
+#define LEDGER_DATA_MAX (48u << 20)
+#define LEDGER_SIZE_MAX (4ull << 30)
 
 /* Of a report: a path, and why it is not served. */
 #define REPORT_MAX 8192u
@@ -362,6 +368,40 @@ void berth_share_process_wake(BerthShareProcess *shares)
     shares->is_suspended = shares->is_owed = false;
     if (is_owed)
         launch(shares);
+}
+
+#define SAVED_TYPE "(uubasm" BERTH_SPARSE_COPY_TYPE ")"
+
+GVariant *berth_share_process_save(const BerthShareProcess *shares)
+{
+    GVariant *ledger =
+        shares->ledger_fd >= 0 ? berth_sparse_copy_save(shares->ledger_fd, LEDGER_DATA_MAX) : NULL;
+    g_auto(GVariantBuilder) targets;
+    g_variant_builder_init(&targets, G_VARIANT_TYPE_STRING_ARRAY);
+    for (guint i = 0; i < shares->targets->len; i++)
+        g_variant_builder_add(&targets, "s", shares->targets->pdata[i]);
+    return g_variant_new("(uubasm@" BERTH_SPARSE_COPY_TYPE ")", shares->uid, shares->gid,
+                         shares->is_owed, &targets, ledger);
+}
+
+bool berth_share_process_restore(BerthShareProcess *shares, GVariant *saved)
+{
+    gboolean is_owed = FALSE;
+    g_autoptr(GVariant) ledger = NULL;
+    g_autoptr(GVariantIter) targets = NULL;
+    const char *target;
+    if (!g_variant_is_of_type(saved, G_VARIANT_TYPE(SAVED_TYPE)))
+        return false;
+    g_variant_get(saved, "(uubasm@" BERTH_SPARSE_COPY_TYPE ")", &shares->uid, &shares->gid,
+                  &is_owed, &targets, &ledger);
+    while (g_variant_iter_next(targets, "&s", &target))
+        g_ptr_array_add(shares->targets, g_strdup(target));
+    shares->is_suspended = true;
+    shares->is_owed = is_owed;
+    berth_fd_close(&shares->ledger_fd);
+    if (ledger != NULL)
+        shares->ledger_fd = berth_sparse_copy_load(ledger, "berth-share", LEDGER_SIZE_MAX);
+    return true;
 }
 
 void berth_share_process_start(BerthShareProcess *shares, guint32 uid, guint32 gid)

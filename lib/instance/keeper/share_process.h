@@ -55,6 +55,12 @@ void berth_share_process_replace(BerthShareProcess *shares);
 void berth_share_process_suspend(BerthShareProcess *shares);
 void berth_share_process_wake(BerthShareProcess *shares);
 
+/* Of a suspended guest: what another keeper needs of it, a floating value without its own type; and
+ * take that over for a guest that sleeps, of which this one knows nothing. False: @saved is not of
+ * the first function. */
+GVariant *berth_share_process_save(const BerthShareProcess *shares);
+bool berth_share_process_restore(BerthShareProcess *shares, GVariant *saved);
+
 /* How many of the guest's requests have used the shares so far; any difference is use. */
 guint64 berth_share_process_requests(const BerthShareProcess *shares);
 
