@@ -9,6 +9,7 @@
 #include <poll.h>
 #include <signal.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -25,11 +26,18 @@ typedef struct {
     BerthImageStatus status;
 } Worker;
 
+static guint64 usec_of(const struct timeval *time)
+{
+    return (guint64)time->tv_sec * G_USEC_PER_SEC + (guint64)time->tv_usec;
+}
+
 static void reap(Worker *worker, int *ret_wait_status)
 {
     int wait_status = 0;
-    while (waitpid(worker->pid, &wait_status, 0) < 0 && errno == EINTR)
+    struct rusage usage = {0};
+    while (wait4(worker->pid, &wait_status, 0, &usage) < 0 && errno == EINTR)
         continue;
+    worker->status.cpu_usec = usec_of(&usage.ru_utime) + usec_of(&usage.ru_stime);
     g_spawn_close_pid(worker->pid);
     worker->pid = 0;
     if (ret_wait_status != NULL)

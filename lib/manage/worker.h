@@ -39,7 +39,7 @@ typedef struct {
 
 /* Run @program (a path of berth-image or berth-fetch) for @job. Calls @progress, which may be NULL,
  * ten times a second even without progress; if it returns false, cancels the work. *@ret_status has
- * the worker's warnings and report. */
+ * the worker's warnings, report and processor time. */
 bool berth_worker_run(const char *program, const BerthWorkerJob *job, BerthProgressFunc progress,
                       gpointer user_data, BerthImageStatus *ret_status, GError **error);
 

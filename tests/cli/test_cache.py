@@ -17,14 +17,23 @@ from web_server import WebServer
 @pytest.fixture
 def slow(berth):
     """A berth whose archives are worth caching, and a count of how often one is read."""
-    program = berth.support / "berth-image"
-    program.unlink()
-    program.write_text(f"#!/bin/sh\necho x >> {berth.path}/reads\nsleep 0.6\n"
-                       f"exec {BUILD}/cmd/berth-image \"$@\"\n")
-    program.chmod(0o755)
+    delay(berth, "sleep 0.6")
     berth.reads = lambda: len((berth.path / "reads").read_text().splitlines())
     berth.images = berth.path / ".cache/berth/images"
     return berth
+
+
+def delay(berth, command):
+    """Have berth-image run @command before it begins."""
+    program = berth.support / "berth-image"
+    program.unlink()
+    program.write_text(f"#!/bin/sh\necho x >> {berth.path}/reads\n{command}\nexec {BUILD}/cmd/berth-image \"$@\"\n")
+    program.chmod(0o755)
+
+
+def work(berth):
+    """Have berth-image take processor time, which is all that counts of an import that also waits for a network."""
+    delay(berth, "/usr/bin/python3 -c 'import time\nwhile time.process_time() < 0.6: pass'")
 
 
 @pytest.fixture
@@ -260,6 +269,7 @@ def test_a_download_is_known_by_its_digest(slow, web):
     toy = [{"Name": "Toy", "FriendlyName": "Toy", "Default": True, "Amd64Url": file}]
     web.serve("/list.json", json.dumps({"ModernDistributions": {"Toy": toy}}).encode())
     slow.configure(f"[berth]\ndisk-size = 256M\ndistro-list = {web.url('/list.json')}\ndistro-lists =\n")
+    work(slow)
     for name in ("a", "b"):
         slow("install", "--no-launch", "toy", "--name", name).ok()
     assert slow.reads() == 1 and web.paths().count("/root.tar") == 1
@@ -276,6 +286,7 @@ def test_a_download_is_known_by_its_digest(slow, web):
 
 def test_a_download_with_other_bytes_is_no_hit(slow, web):
     """The digest is the list's: what the server sent for the first one is not what the second one has."""
+    work(slow)
     for content in (b"one", b"two"):
         archive = tar_bytes({"etc/name": content})
         file = {"Url": web.serve("/root.tar", archive), "Sha256": hashlib.sha256(archive).hexdigest()}
@@ -284,3 +295,19 @@ def test_a_download_with_other_bytes_is_no_hit(slow, web):
         slow.configure(f"[berth]\ndisk-size = 256M\ndistro-list = {web.url('/list.json')}\ndistro-lists =\n")
         slow("install", "--no-launch", "toy", "--name", content.decode()).ok()
     assert slow.reads() == 2
+
+
+def test_a_slow_network_makes_no_image_worth_keeping(slow, web):
+    """The worker waits here as it would for the network. The download is kept, and is unpacked again as fast as it is copied."""
+    archive = tar_bytes({"etc/name": b"one"})
+    file = {"Url": web.serve("/root.tar", archive), "Sha256": hashlib.sha256(archive).hexdigest()}
+    toy = [{"Name": "Toy", "FriendlyName": "Toy", "Default": True, "Amd64Url": file}]
+    web.serve("/list.json", json.dumps({"ModernDistributions": {"Toy": toy}}).encode())
+    slow.configure(f"[berth]\ndisk-size = 256M\ndistro-list = {web.url('/list.json')}\ndistro-lists =\n")
+    slow("install", "--no-launch", "toy", "--name", "a").ok()
+    assert cached(slow) == [] or can_share_blocks(slow)
+
+
+def can_share_blocks(berth):
+    (berth.path / "from").write_bytes(bytes(4096))
+    return subprocess.run(["cp", "--reflink=always", berth.path / "from", berth.path / "to"], capture_output=True).returncode == 0

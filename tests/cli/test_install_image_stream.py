@@ -226,7 +226,8 @@ def test_a_layer_that_is_cut_itself(place):
 
 def test_a_config_with_another_diff_id(place):
     manifest = json.loads(place.registry.manifest("1")(Headers).body)
-    config = json.loads(place.registry.web.answers[place.registry.path("blobs", manifest["config"]["digest"])][0](Headers).body)
+    served = place.registry.web.answers[place.registry.path("blobs", manifest["config"]["digest"])]
+    config = json.loads(served[0](Headers).body)
     config["rootfs"]["diff_ids"][0] = "sha256:" + "ab" * 32
     manifest["config"] = place.registry.blob(json.dumps(config).encode(), manifest["config"]["mediaType"])
     place.registry.document(manifest, MANIFEST, "1")
@@ -264,8 +265,8 @@ def test_lies_about_what_has_arrived(place, tmp_path, lie, end):
     program.chmod(program.stat().st_mode | stat.S_IXUSR)
     reference = place.registry.reference(place.image["digest"])
     result = place.berth("install", "--no-launch", "--name", "x", reference)
-    assert result.status == 1 and any(f"code: {code}" in result.err for code in
-                                      (["import.image.digest", "import.open.not-a-tar"] if end == "success" else ["fetch.worker.silent"])), result
+    codes = ["import.image.digest", "import.open.not-a-tar"] if end == "success" else ["fetch.worker.silent"]
+    assert result.status == 1 and any(f"code: {code}" in result.err for code in codes), result
     place.nothing()
 
 

@@ -40,7 +40,8 @@ typedef struct {
     guint warnings_left_out;
     bool has_report;
     guint64 report[BERTH_IMAGE_STATUS_NUMBERS];
-    GError *error; /* the worker's error */
+    GError *error;    /* the worker's error */
+    guint64 cpu_usec; /* processor time of the worker; set by who reaped it */
 
     GByteArray *partial; /* an incomplete line */
 } BerthImageStatus;
