@@ -49,6 +49,8 @@ static const struct {
     {EEXIST, BERTH_ERROR_EXISTS, "exists", NULL},
     {EBUSY, BERTH_ERROR_BUSY, "busy", NULL},
     {EWOULDBLOCK, BERTH_ERROR_BUSY, "busy", NULL},
+    {ENOTDIR, BERTH_ERROR_FAILED, "io", "a part of this path is a file: choose another path"},
+    {EISDIR, BERTH_ERROR_FAILED, "io", "this is a directory: name a file"},
     {EIO, BERTH_ERROR_FAILED, "io", "\"dmesg\" shows errors of this host's disks"},
     {EMFILE, BERTH_ERROR_FAILED, "io", "allow more open files: ulimit -n"},
     {ENFILE, BERTH_ERROR_FAILED, "io", "this host has no file left to open: end other programs"},

@@ -124,7 +124,7 @@ def test_a_rename_that_fails_changes_nothing(booted, rootfs):
         booted("autostart", name, "on", lingers=True).ok()
     before = booted.files()
     for bad, code in (("other", "registry.exists"), ("a b", "name.invalid"), ("localhost", "name.reserved")):
-        booted("rename", "box", bad).failed(1, code, hint=False)
+        booted("rename", "box", bad).failed(1, code)
         assert booted.files() == before
     (booted.units / "berth-tub.service").write_text("[Unit]\n")
     booted("rename", "box", "tub").failed(1, "autostart.foreign", "berth-tub.service")
@@ -168,7 +168,7 @@ def test_a_stale_link_is_replaced(booted):
 def test_a_place_that_cannot_be_written(booted):
     booted.units.parent.parent.mkdir(exist_ok=True)
     booted.units.parent.write_text("")  # systemd is a file
-    booted("autostart", "box", "on").failed(1, "layout.io", "not a directory", hint=False)
+    booted("autostart", "box", "on").failed(1, "layout.io", "not a directory")
     assert not booted.is_on()
 
 
@@ -177,5 +177,5 @@ def test_a_place_that_cannot_be_written(booted):
     (["none"], 1, "distro.not-found"), (["none", "on"], 1, "distro.not-found"), (["none", "off"], 1, "distro.not-found"),
 ])
 def test_wrong_words(booted, words, status, code):
-    booted("autostart", *words).failed(status, code, hint=False)
+    booted("autostart", *words).failed(status, code)
     assert not booted.units.exists()

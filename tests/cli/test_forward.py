@@ -116,8 +116,8 @@ def test_bad_uses(box):
     box("forward", "add", "box", "3000:81").failed(1, "forward.exists", "3000")
     box("forward", "remove", "box", "3000:81").failed(1, "forward.not-found")
     assert rules(box) == ["3000:80"]
-    box("ports", "--watch").failed(1, "instance.not-running", hint=False)
-    box("ports", "--watch", "box").failed(1, "instance.not-running", hint=False)
+    box("ports", "--watch").failed(1, "instance.not-running")
+    box("ports", "--watch", "box").failed(1, "instance.not-running")
     box("ports", "--watch", "none").failed(1, "distro.not-found")
 
 

@@ -95,7 +95,7 @@ def test_number_of_arguments(berth, arguments):
     (["terminate", "a", "--grace=-1"], "usage.value"),
 ])
 def test_invalid_options(berth, arguments, code):
-    berth(*arguments).failed(2, code, hint=False)
+    berth(*arguments).failed(2, code)
 
 
 @pytest.mark.parametrize("command", COMMANDS)
@@ -112,7 +112,7 @@ def test_usage_errors_fit_80_columns(berth, command):
 def test_usage_errors_of_run_have_status_125(berth):
     berth("run", "--frob").failed(125, "usage.option", "--frob")
     berth("-z").failed(125, "usage.option", "-z")
-    berth("run", "--env", "=x", "true").failed(125, "usage.value", hint=False)
+    berth("run", "--env", "=x", "true").failed(125, "usage.value")
 
 
 def test_version(berth):

@@ -47,7 +47,7 @@ def test_name_is_taken(berth, rootfs):
 
 def test_file_is_missing(berth):
     berth("import", "x", "/nonexistent/rootfs.tar").failed(
-        1, "import.archive.missing", "/nonexistent/rootfs.tar: no such file", hint=False)
+        1, "import.archive.missing", "/nonexistent/rootfs.tar: no such file")
     assert berth.left_over() == []
 
 
@@ -73,8 +73,7 @@ def test_non_archives_are_rejected(berth, tmp_path, kind, way):
     path.write_bytes(content)
     result = berth("import", "x", path) if way == "file" else berth("import", "x", "-", data=content)
     assert result.code and result.code.startswith(code), result
-    result.failed(1, result.code, "import x: ", str(path) if way == "file" else "standard input",
-                  hint=False)
+    result.failed(1, result.code, "import x: ", str(path) if way == "file" else "standard input")
     assert berth.names() == [] and berth.left_over() == []
 
 

@@ -110,7 +110,7 @@ def test_case_52_the_input_is_closed(berth):
 
 def test_case_52_closed_standard_input(berth):
     result = berth("import", "x", "-", preexec_fn=lambda: os.close(0), stdin=None)
-    result.failed(1, result.code, "import x: ", hint=False)
+    result.failed(1, result.code, "import x: ")
     assert result.code.startswith("import."), result
     nothing_left(berth)
 
@@ -123,13 +123,13 @@ def test_missing_worker(berth, rootfs):
 
 def test_silent_worker(berth, rootfs):
     replace_worker(berth, "exit 3")
-    berth("import", "x", rootfs).failed(1, "import.worker.silent", "status 3", hint=False)
+    berth("import", "x", rootfs).failed(1, "import.worker.silent", "status 3")
     nothing_left(berth)
 
 
 def test_worker_reports_success_and_fails(berth, rootfs):
     replace_worker(berth, "echo report 1 2 >&5; exit 1")
-    berth("import", "x", rootfs).failed(1, "import.worker.silent", "status 1", hint=False)
+    berth("import", "x", rootfs).failed(1, "import.worker.silent", "status 1")
     nothing_left(berth)
 
 
@@ -137,7 +137,7 @@ def test_worker_reports_success_and_fails(berth, rootfs):
                                    "error 1 2", "$(head -c 9000 /dev/zero | tr '\\0' w)"])
 def test_worker_breaks_the_protocol(berth, rootfs, words):
     replace_worker(berth, f'echo "{words}" >&5; exec sleep 1000')
-    berth("import", "x", rootfs).failed(1, "import.worker.protocol", hint=False)
+    berth("import", "x", rootfs).failed(1, "import.worker.protocol")
     nothing_left(berth)
 
 

@@ -94,7 +94,7 @@ def test_own_lists_come_first(lists, web, tmp_path):
 
 def test_conflicts(lists):
     for other in ("--verbose", "--all", "--running"):
-        lists("list", "--online", other).failed(2, "usage.value", hint=False)
+        lists("list", "--online", other).failed(2, "usage.value")
 
 
 def broken_lists():
@@ -205,7 +205,7 @@ def test_an_url(berth, web):
 def test_a_file(berth, rootfs):
     berth("install", "--from-file", rootfs).failed(2, "usage.value", "no name")
     berth("install", "Toy", "--from-file", rootfs).failed(2, "usage.value")
-    berth("install", "--from-file", "/nonexistent", "--name", "x").failed(1, "import.archive.missing", hint=False)
+    berth("install", "--from-file", "/nonexistent", "--name", "x").failed(1, "import.archive.missing")
     berth("install", "--from-file", rootfs, "--name", "x").ok()
     berth("install", "-f", "-", "--name", "y", data=ARCHIVE).ok()
     assert berth.names() == ["x", "y"]
@@ -222,7 +222,7 @@ def test_the_same_disk_as_an_import_s(lists, tmp_path):
 
 def test_bad_values(berth, rootfs):
     for words in (["--size", "many"], ["--user", "no user"], ["--user", "Root"]):
-        berth("install", "--name", "x", "-f", rootfs, *words).failed(2, "usage.value", hint=False)
+        berth("install", "--name", "x", "-f", rootfs, *words).failed(2, "usage.value")
     assert berth.names() == []
 
 
@@ -249,7 +249,7 @@ def test_sums(lists, web, tmp_path):
                         f"sums = {web.serve('/SUMS', f'{DIGEST} *./own.tar'.encode())}\n")
     lists("install", "own").ok()
     web.serve("/SUMS", b"nothing of it\n")
-    lists("install", "own", "--name", "second").failed(1, "fetch.sums", "/SUMS", hint=False)
+    lists("install", "own", "--name", "second").failed(1, "fetch.sums", "/SUMS")
     template.write_text("[distro]\nflavour = Own\n")
     assert "own.conf: flavour and name" in lists("list", "--online").err
 

@@ -67,9 +67,9 @@ def ok(result):
     return result.out
 
 
-def fails(berth, registry, code, *words, tag="1", hint=False, **options):
+def fails(berth, registry, code, *words, tag="1", **options):
     """The install fails and leaves nothing."""
-    result = install(berth, registry, tag=tag, **options).failed(1, code, *words, hint=hint)
+    result = install(berth, registry, tag=tag, **options).failed(1, code, *words)
     assert berth.names() == [] and berth.left_over() == [] and kept(berth) == []
     return result
 
@@ -227,7 +227,7 @@ def test_a_private_image(berth, registry):
     publish(registry)
     registry.want_token()
     registry.token = "another"
-    assert "docker save" in fails(berth, registry, "fetch.image.denied", "/v2/toy", hint=True).hint
+    assert "docker save" in fails(berth, registry, "fetch.image.denied", "/v2/toy").hint
 
 
 @pytest.mark.parametrize("challenge", ['Basic realm="x"', "Bearer", "Bearer scope=x", "Negotiate"])
@@ -235,7 +235,7 @@ def test_a_registry_that_wants_a_log_in(berth, registry, challenge):
     publish(registry)
     registry.want_token()
     registry.challenge = challenge
-    fails(berth, registry, "fetch.image.denied", hint=True)
+    fails(berth, registry, "fetch.image.denied")
 
 
 def test_a_token_goes_to_the_registry_alone(berth, registry):
@@ -287,7 +287,7 @@ def test_a_changed_layer(berth, registry):
     data[-20] ^= 1
     publish(registry)
     layer_answers(registry, bytes(data), which=1)
-    fails(berth, registry, "fetch.digest", digest(zipped(layers()[1])).removeprefix("sha256:"), hint=True)
+    fails(berth, registry, "fetch.digest", digest(zipped(layers()[1])).removeprefix("sha256:"))
 
 
 @pytest.mark.parametrize("change", [-1, 1])
@@ -302,7 +302,7 @@ def test_a_layer_of_another_size(berth, registry, change):
 def test_a_missing_layer(berth, registry):
     publish(registry)
     del registry.web.answers[registry.path("blobs", digest(zipped(layers()[0])))]
-    fails(berth, registry, "fetch.image.missing", digest(zipped(layers()[0])), hint=True)
+    fails(berth, registry, "fetch.image.missing", digest(zipped(layers()[0])))
 
 
 @pytest.mark.parametrize("kind,word", [
@@ -356,17 +356,16 @@ def test_a_signal_leaves_nothing(berth, registry, number):
 
 def test_another_platform(berth, registry):
     registry.index([publish(registry, "a", architecture="s390x"), publish(registry, "b", architecture="arm")], "1")
-    fails(berth, registry, "import.image.platform", "linux/s390x, linux/arm", hint=True)
+    fails(berth, registry, "import.image.platform", "linux/s390x, linux/arm")
     assert registry.asked("blobs") == []
 
 
 def test_tags_that_are_near(berth, registry):
     registry.serve("tags", "list", packed({"name": "toy", "tags": ["bookworm", "trixie"]}))
-    assert "did you mean the tag bookworm?" in fails(berth, registry, "fetch.image.missing", "toy:bokworm", tag="bokworm",
-                                                     hint=True).hint
-    assert "bookworm, trixie" in fails(berth, registry, "fetch.image.missing", tag="sid", hint=True).hint
+    assert "did you mean the tag bookworm?" in fails(berth, registry, "fetch.image.missing", "toy:bokworm", tag="bokworm").hint
+    assert "bookworm, trixie" in fails(berth, registry, "fetch.image.missing", tag="sid").hint
     registry.serve("tags", "list", packed({"tags": [f"t{i}" for i in range(50)]}))
-    assert "t7 and 42 more" in fails(berth, registry, "fetch.image.missing", tag="sid", hint=True).hint
+    assert "t7 and 42 more" in fails(berth, registry, "fetch.image.missing", tag="sid").hint
 
 
 @pytest.mark.parametrize("tags", [b"", b"[]", b"{}", packed({"tags": [1]}), packed({"tags": []}), packed({"tags": ["\x1b[2J"]}), None],
@@ -374,10 +373,10 @@ def test_tags_that_are_near(berth, registry):
 def test_no_such_image(berth, registry, tags):
     if tags is not None:
         registry.serve("tags", "list", tags)
-    result = fails(berth, registry, "fetch.image.missing", "toy:1", hint=True)
+    result = fails(berth, registry, "fetch.image.missing", "toy:1")
     assert "\x1b" not in result.err
     missing = "sha256:" + "ab" * 32
-    assert "tag" in fails(berth, registry, "fetch.image.missing", missing, tag=missing, hint=True).hint
+    assert "tag" in fails(berth, registry, "fetch.image.missing", missing, tag=missing).hint
 
 
 @pytest.mark.parametrize("kind", ["text/html", "application/json", "application/vnd.docker.distribution.manifest.v1+prettyjws",
@@ -389,7 +388,7 @@ def test_manifests_of_other_kinds(berth, registry, kind):
 
 def test_a_web_page(berth, registry):
     registry.document(b"<!DOCTYPE html><title>Log in</title>" + b" " * 200, "text/html", "1")
-    fails(berth, registry, "fetch.web-page", hint=True)
+    fails(berth, registry, "fetch.web-page")
 
 
 @pytest.mark.parametrize("where", ["length", "body"])
@@ -420,7 +419,7 @@ def test_bad_digests_of_layers(berth, registry, bad):
     manifest = json.loads(registry.manifest("1")(WithoutHeaders).body)
     manifest["layers"][1]["digest"] = bad
     registry.document(manifest, MANIFEST, "1")
-    fails(berth, registry, "import.image.bad-digest", hint=True)
+    fails(berth, registry, "import.image.bad-digest")
 
 
 def test_sizes_that_overflow(berth, registry):
@@ -440,7 +439,7 @@ def test_a_changed_manifest(berth, registry):
     image = publish(registry)
     registry.serve("manifests", image["digest"],
                    Answer(registry.manifest("1")(WithoutHeaders).body + b" ", headers={"Content-Type": MANIFEST}))
-    fails(berth, registry, "fetch.digest", tag=image["digest"], hint=True)
+    fails(berth, registry, "fetch.digest", tag=image["digest"])
 
 
 def test_a_config_that_does_not_fit(berth, registry):
@@ -503,7 +502,7 @@ def test_no_token_of_a_server_without_tls(berth, web, tmp_path):
         publish(registry)
         registry.want_token(realm=web.url("/token"))
         berth("install", registry.reference(host="registry.localhost"),
-              env={"SSL_CERT_FILE": str(authority[0])}).failed(1, "fetch.image.token", "secure", hint=False)
+              env={"SSL_CERT_FILE": str(authority[0])}).failed(1, "fetch.image.token", "secure")
         assert web.requests == []
     finally:
         secure.stop()

@@ -132,7 +132,7 @@ def test_a_keeper_that_does_not_answer_holds_nothing_up(three):
 
     lines = wait_for(lambda: asked_at_once(three, stuck)).splitlines()
     assert [line.split()[-1] for line in lines[1:]] == ["unresponsive", "unresponsive", "stopped"]
-    three("ports", "alpha").failed(1, "instance.lost", hint=False)
+    three("ports", "alpha").failed(1, "instance.lost")
     for listener in stuck:
         listener.close()
 

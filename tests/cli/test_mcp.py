@@ -494,7 +494,7 @@ def test_usage(box):
     box("mcp", "-d", "none").failed(1, "distro.not-found")
     box("mcp", "word").failed(2, "usage.arguments")
     (box.support / "berth-mcp").unlink()
-    box("mcp").failed(1, "mcp.program.missing", hint=False)
+    box("mcp").failed(1, "mcp.program.missing")
 
 
 # --- its end ---

@@ -491,14 +491,14 @@ def test_refusals(mounted, tmp_path):
     box("mount", "box", directory).failed(1, "mount.exists", "box is mounted there already")
     box("mount", "box", tmp_path / "none").failed(1, "mount.directory.missing", "none")
     (tmp_path / "file").touch()
-    box("mount", "box", tmp_path / "file").failed(1, "mount.directory.io", hint=False)
+    box("mount", "box", tmp_path / "file").failed(1, "mount.directory.io")
     box("mount", "nosuch", tmp_path).failed(1, "distro.not-found")
     box("umount", tmp_path).failed(1, "umount.not-mounted", str(tmp_path))
     box("umount", tmp_path / "none/none").failed(1, "umount.not-mounted")
     assert box("mount", "box").status == 2
     assert box("umount").status == 2
     (tmp_path / "second").mkdir()
-    box("mount", "-u", "nosuch", "box", tmp_path / "second").failed(1, "session.refused", "nosuch", hint=False)
+    box("mount", "-u", "nosuch", "box", tmp_path / "second").failed(1, "session.refused", "nosuch")
     wait_for(lambda: not servers(tmp_path / "second"))
 
 

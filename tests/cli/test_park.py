@@ -101,7 +101,7 @@ def test_no_room(box):
     keeper = box.info("box")["keeper_pid"]
     limits = resource.prlimit(keeper, resource.RLIMIT_FSIZE)
     resource.prlimit(keeper, resource.RLIMIT_FSIZE, (2048, limits[1]))
-    box("park", "box").failed(1, "park.write.too-big", "it is suspended, but its memory cannot be parked: ", hint=False)
+    box("park", "box").failed(1, "park.write.too-big", "it is suspended, but its memory cannot be parked: ")
     row = box.info("box")
     assert row["state"] == "suspended" and "cannot be parked" in row["reason"]
     assert left_beside_disk(box) == []

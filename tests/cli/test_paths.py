@@ -87,7 +87,7 @@ def test_a_directory_that_is_gone(box, guest, start, tmp_path, on_terminal):
         os.chdir(gone)
         os.rmdir(gone)
     assert box("run", "pwd", preexec_fn=leave).ok() == start
-    box("path", ".", preexec_fn=leave).failed(1, "path.working-directory.missing", hint=False)
+    box("path", ".", preexec_fn=leave).failed(1, "path.working-directory.missing")
 
 
 @pytest.mark.parametrize("settings", ["share-home=false", "isolated=true"])

@@ -110,7 +110,7 @@ def test_a_directory_of_its_own(box):
     box("report", "-o", box.path / "there").failed(1, "report.output.exists", "there")
     (box.path / "file").write_text("")
     box("report", "-o", box.path / "file").failed(1, "report.output.exists")
-    box("report", "-o", box.path / "none" / "r").failed(1, "report.output.missing", hint=False)
+    box("report", "-o", box.path / "none" / "r").failed(1, "report.output.missing")
     result = box("report", cwd=box.path / "there")
     made, = (box.path / "there").iterdir()
     assert made.name.startswith("berth-report-") and made.name in result.out

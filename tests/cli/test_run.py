@@ -87,12 +87,10 @@ def test_status_of_a_signal(box, number):
 
 
 def test_commands_that_cannot_be(box, rootfs):
-    box("run", "no-such-command").failed(127, "session.command-not-found", "no-such-command",
-                                         hint=False)
+    box("run", "no-such-command").failed(127, "session.command-not-found", "no-such-command")
     rootfs.chmod(0o644)
-    box("run", rootfs).failed(126, "session.command-not-executable", str(rootfs), hint=False)
-    box("run", "-u", "no-such-user", "true").failed(125, "session.refused", "no-such-user",
-                                                    hint=False)
+    box("run", rootfs).failed(126, "session.command-not-executable", str(rootfs))
+    box("run", "-u", "no-such-user", "true").failed(125, "session.refused", "no-such-user")
     box("run", "-d", "none", "true").failed(125, "distro.not-found", "run none: ")
     assert box("run", "true").status == 0  # nothing of that has hurt it
 

@@ -88,7 +88,7 @@ def test_a_running_distro(box):
     (["cpus=1", "swapFile=/x"], "config.wsl", "swapFile", ""),
 ])
 def test_what_is_refused_changes_nothing(box, words, code, word, hint):
-    result = box("set", "box", *words).failed(1, code, word, hint=False)
+    result = box("set", "box", *words).failed(1, code, word)
     assert hint in (result.hint or ""), result
     assert not box.config.exists()
 
@@ -98,13 +98,13 @@ def test_what_is_refused_changes_nothing(box, words, code, word, hint):
     (["set", "box", ""], "usage.value"), (["set", "box", "memory", "8G"], "usage.value"), (["set", "box", "--unset"], "usage.value"),
 ])
 def test_wrong_words(box, words, code):
-    box(*words).failed(2, code, hint=False)
+    box(*words).failed(2, code)
     assert not box.config.exists()
 
 
 def test_no_such_distro(box):
     for words in (["none"], ["none", "cpus=1"], ["memory=8G"]):
-        box("set", *words).failed(1, "distro.not-found", words[0], hint=False)
+        box("set", *words).failed(1, "distro.not-found", words[0])
     assert not box.config.exists()
 
 

@@ -319,7 +319,7 @@ def test_move_onto_a_file_changes_nothing(box, elsewhere):
     box("snapshot", "box", "it").ok()
     home, mine = disk(box), elsewhere / files(box)[1].replace("disk.ext4", "box.ext4")
     mine.write_text("the user's")
-    box("move", "box", elsewhere).failed(1, "move.create.exists", str(mine), hint=False)
+    box("move", "box", elsewhere).failed(1, "move.create.exists", str(mine))
     assert disk(box) == home and list(elsewhere.iterdir()) == [mine] and mine.read_text() == "the user's"
     assert len(files(box)) == 2 and not snapshots(box)[0]["missing"]
 
@@ -370,8 +370,8 @@ def limit():
 def test_file_size_limit(box):
     box("snapshot", "box", "it").ok()
     write(box, "two")
-    box("snapshot", "box", "big", preexec_fn=limit).failed(1, "snapshot.copy.too-big", hint=False)
-    box("undo", "box", preexec_fn=limit).failed(1, "restore.copy.too-big", hint=False)
+    box("snapshot", "box", "big", preexec_fn=limit).failed(1, "snapshot.copy.too-big")
+    box("undo", "box", preexec_fn=limit).failed(1, "restore.copy.too-big")
     assert tags(box) == ["it"] and len(files(box)) == 2 and read(box) == "two"
 
 

@@ -226,4 +226,4 @@ def test_code_before_ssh_is_set_up(box, with_code):
 
 def test_code_in_no_directory(box, with_code):
     box("ssh-config", "--install").ok()
-    box("code", "/nonexistent/x", env=with_code).failed(1, "code.directory", "/nonexistent/x", hint=False)
+    box("code", "/nonexistent/x", env=with_code).failed(1, "code.directory", "/nonexistent/x")

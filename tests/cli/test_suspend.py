@@ -149,7 +149,7 @@ def test_keeper_killed(suspended):
 def test_state_that_cannot_be_saved(box):
     box("start", "box", env={"FAKE_QEMU_MODE": "no-save"}).ok()
     for _ in range(2):
-        box("suspend", "box").failed(1, "vmm.state.failed", "QEMU could not save the guest's state", hint=False)
+        box("suspend", "box").failed(1, "vmm.state.failed", "QEMU could not save the guest's state")
         assert state(box) == "running"
         assert box("run", "--", "echo", "on").ok() == "on\n"
     assert len(box.qemus()) == 1

@@ -106,4 +106,4 @@ def test_a_terminal_is_cleared(box):
 @pytest.mark.parametrize("words, code", [(["-n"], "usage.value"), (["-n", "x"], "usage.value"), (["--count=-1"], "usage.value"),
                                          (["box"], "usage.arguments")])
 def test_wrong_words(box, words, code):
-    box("top", *words).failed(2, code, hint=False)
+    box("top", *words).failed(2, code)

@@ -155,15 +155,15 @@ def test_empty_user_data(berth, rootfs, tmp_path):
 
 
 def test_unreadable_user_data(berth, rootfs, tmp_path):
-    refuse(berth, rootfs, tmp_path, "user-data.read.io", "is a directory", hint=False)
-    refuse(berth, rootfs, tmp_path / "none", "user-data.read.missing", "no such file", hint=False)
+    refuse(berth, rootfs, tmp_path, "user-data.read.io", "is a directory")
+    refuse(berth, rootfs, tmp_path / "none", "user-data.read.missing", "no such file")
 
 
 def test_unreadable_stored_data(box):
     kept(box).unlink()
     kept(box).mkdir()
-    box("start", "box").failed(1, "user-data.kept", "user-data", hint=False)
-    box("clone", "box", "twin").failed(1, "user-data.kept", "user-data", hint=False)
+    box("start", "box").failed(1, "user-data.kept", "user-data")
+    box("clone", "box", "twin").failed(1, "user-data.kept", "user-data")
     assert box.names() == ["box"]
 
 

@@ -187,12 +187,15 @@ static bool handle_notice(WireReader *reader, void (*notify)(const char *line, g
     return true;
 }
 
-/* An agent of a former version does not know an OPEN of several frames. */
+/* An agent of a former version does not know an OPEN of several frames. Otherwise, mostly, there is
+ * no such user. */
 static const char *refusal_hint(const Session *session)
 {
     return session->split ? "it may run an agent from before berth was upgraded: restart it with "
                             "\"berth terminate\", then try again"
-                          : NULL;
+           : session->command->user != NULL
+               ? "\"berth run -u root -- cat /etc/passwd\" lists the distro's users"
+               : NULL;
 }
 
 /* The hint when the user's shell could not be found. */
