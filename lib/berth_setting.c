@@ -121,12 +121,10 @@ static const char *own_key(const char *key, char **value, GError **error)
                         "berth has no setting like WSL's %s", wsl->key);
         return NULL;
     }
-    if (value != NULL && *value != NULL) {
-        char *converted = berth_wsl_value(wsl, *value);
-        g_free(*value);
-        *value = converted;
-    }
-    return wsl->ours;
+    if (value == NULL || *value == NULL)
+        return wsl->ours;
+    g_autofree char *theirs = g_steal_pointer(value);
+    return berth_wsl_convert(wsl, theirs, value);
 }
 
 BerthSetting *berth_setting_get(Berth *berth, const char *name, const char *given, GError **error)

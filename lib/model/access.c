@@ -137,11 +137,14 @@ bool berth_access_add_outbound(BerthAccess *access, const char *text, GError **e
         BerthAccessRange range;
         if (words[i][0] == '\0')
             continue;
-        if (!parse_range(words[i], &range)) {
+        if (strcmp(words[i], "none") == 0) {
+            range = metadata[0];
+        } else if (!parse_range(words[i], &range)) {
             g_autofree char *shown = g_strescape(words[i], NULL);
-            berth_error_set(error, BERTH_ERROR_INVALID, "access.address",
-                            "write ADDRESS, ADDRESS/BITS, ADDRESS:PORT or [ADDRESS/BITS]:PORT",
-                            "\"%.80s\" is not an address", shown);
+            berth_error_set(
+                error, BERTH_ERROR_INVALID, "access.address",
+                "write ADDRESS, ADDRESS/BITS, ADDRESS:PORT, [ADDRESS/BITS]:PORT or none",
+                "\"%.80s\" is not an address", shown);
             return false;
         }
         if (access->n_outbound == BERTH_ACCESS_OUTBOUND_MAX) {

@@ -47,6 +47,7 @@ static const BerthField machine_fields[] = {
     {"initramfs", BERTH_FIELD_STRING, MEMBER(initramfs)},
     {"kernel-arguments", BERTH_FIELD_LIST, MEMBER(kernel_arguments)},
     {"tcg-kernel-arguments", BERTH_FIELD_LIST, MEMBER(tcg_kernel_arguments)},
+    {"kernel-command-line", BERTH_FIELD_STRING, MEMBER(kernel_command_line)},
     {"cpus", BERTH_FIELD_UINT, MEMBER(cpus), "1", 1, 255},
     {"memory", BERTH_FIELD_SIZE, MEMBER(memory), "512M", 64 * MIB},
     {"disk", BERTH_FIELD_STRING, MEMBER(disk)},
@@ -239,6 +240,7 @@ BerthMachine *berth_machine_new(const BerthDistro *distro, const BerthSettings *
     machine->accel = settings->accel;
     replace(&machine->kernel, settings->kernel != NULL ? settings->kernel : host->kernel);
     replace(&machine->initramfs, host->initramfs);
+    replace(&machine->kernel_command_line, settings->kernel_command_line);
 
     machine->cpus = cpus_of(settings->cpus, host);
     machine->memory = memory_of(settings->memory, host);

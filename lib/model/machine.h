@@ -76,6 +76,7 @@ typedef struct {
     char *initramfs;
     char **kernel_arguments;
     char **tcg_kernel_arguments; /* appended under TCG */
+    char *kernel_command_line;   /* the user's words, appended as they are; or NULL */
     guint cpus;
     guint64 memory;
     char *disk; /* raw image, the root file system */
@@ -102,7 +103,7 @@ typedef struct {
     guint boot_timeout_sec;
     guint init_timeout_sec;
     guint stop_timeout_sec;
-    guint idle; /* BerthIdleAction */
+    guint idle;   /* BerthIdleAction */
     guint64 swap; /* in the guest's memory, bytes; 0: none */
     guint idle_timeout_sec;
     guint park_after_sec; /* as in settings */

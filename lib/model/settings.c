@@ -13,6 +13,8 @@
 #define GIB (G_GUINT64_CONSTANT(1) << 30)
 #define TIB (G_GUINT64_CONSTANT(1) << 40)
 
+#define COMMAND_LINE_MAX 1024
+
 static const char *const accel_words[] = {"auto", "kvm", "tcg", NULL};
 const char *const berth_idle_words[] = {"suspend", "stop", "never", NULL};
 
@@ -32,6 +34,24 @@ static bool check_host_ports(const char *text, GError **error)
 {
     BerthAccess access = {0};
     return berth_access_add_ports(&access, text, error);
+}
+
+/* Words, of which quotation marks hold those with spaces together. */
+static bool check_command_line(const char *text, GError **error)
+{
+    guint marks = 0;
+    bool plain = strlen(text) <= COMMAND_LINE_MAX;
+    for (const char *at = text; *at != '\0'; at++) {
+        marks += *at == '"';
+        plain = plain && !g_ascii_iscntrl(*at);
+    }
+    if (plain && marks % 2 == 0)
+        return true;
+    g_autofree char *shown = berth_text_clean(text, 80);
+    berth_error_set(error, BERTH_ERROR_INVALID, "config.value",
+                    "write at most 1024 bytes, as in: loglevel=7 dyndbg=\"file ext4.c +p\"",
+                    "\"%s\" is not a kernel command line", shown);
+    return false;
 }
 
 static bool check_outbound(const char *text, GError **error)
@@ -84,7 +104,8 @@ const BerthField berth_settings_fields[] = {
     {"isolated", BERTH_FIELD_BOOL, offsetof(BerthSettings, isolated), "false",
      .help = "whether distros reach neither ports nor addresses of this host"},
     {"outbound", BERTH_FIELD_STRING, offsetof(BerthSettings, outbound), .check = check_outbound,
-     .help = "the only addresses distros may reach: ADDRESS[/BITS][:PORT], ...; empty is any"},
+     .help =
+         "the only addresses distros may reach: ADDRESS[/BITS][:PORT], ... or none; empty is any"},
     {"owner-only", BERTH_FIELD_BOOL, offsetof(BerthSettings, owner_only), "false",
      .help = "whether forwarded ports refuse connections of other users of this host"},
     {"share-home", BERTH_FIELD_BOOL, offsetof(BerthSettings, share_home), "true",
@@ -115,11 +136,16 @@ const BerthField berth_settings_fields[] = {
      30 * 24 * 3600, .help = "seconds without activity until then"},
     {"park-after", BERTH_FIELD_UINT, offsetof(BerthSettings, park_after_sec), "600", 0,
      30 * 24 * 3600,
-     .help = "seconds until the memory of a suspended distro goes to a file; 0: only when asked for"},
+     .help =
+         "seconds until the memory of a suspended distro goes to a file; 0: only when asked for"},
     {"log-size", BERTH_FIELD_SIZE, offsetof(BerthSettings, log_size), "1M", 4096, GIB,
      .help = "how much of a distro's console output is kept"},
     {"kernel", BERTH_FIELD_STRING, offsetof(BerthSettings, kernel),
      .help = "path of an uncompressed kernel to use instead of berth's own"},
+    {"kernel-command-line", BERTH_FIELD_STRING, offsetof(BerthSettings, kernel_command_line),
+     .check = check_command_line,
+     .help = "words for the kernel's command line, after berth's own; in the distro's "
+             "/proc/cmdline"},
     {"emulator", BERTH_FIELD_STRING, offsetof(BerthSettings, emulator),
      .help = "the QEMU program to use"},
     {NULL},

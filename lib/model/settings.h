@@ -24,39 +24,40 @@ typedef enum { BERTH_ACCEL_AUTO, BERTH_ACCEL_KVM, BERTH_ACCEL_TCG } BerthAccel;
 typedef enum { BERTH_IDLE_SUSPEND, BERTH_IDLE_STOP, BERTH_IDLE_NEVER } BerthIdleAction;
 
 typedef struct {
-    guint accel;            /* BerthAccel */
-    guint64 memory;         /* of the guest, bytes; 0: half of the host's, at most 8 GiB */
-    guint64 swap;           /* in a distro's memory, compressed, bytes; 0: none */
-    guint cpus;             /* 0: all of the host's */
-    guint64 disk_size;      /* apparent size of a new image, bytes */
-    char *distro_list;      /* URL of the public list of distros to install; or NULL */
-    char **distro_lists;    /* URLs of the user's own lists */
-    guint64 cache_size;     /* of the image cache for imports, bytes; 0: no cache */
-    guint mtu;              /* of the guest's eth0, bytes */
-    bool ports;             /* forward the guest's listening ports to localhost */
-    char *resolv_conf;      /* path: the upstream name servers; NULL: none */
-    char *ports_ignore;     /* TCP ports not forwarded automatically, "22,25"; or NULL */
-    char *ports_udp;        /* UDP ports forwarded automatically, or NULL */
-    bool ports_notify;      /* notices of new ports in sessions */
-    char *publish;          /* rules (rule.h), for the host's network; or NULL */
-    char *host_ports;       /* ports of the host's loopback open to the distro; NULL: none */
-    bool isolated;          /* no access to the host */
-    char *outbound;         /* allow list of addresses; NULL: all */
-    bool owner_only;        /* other users of the host cannot connect to forwarded ports */
-    bool share_home;        /* distros see the user's home directory */
-    bool host_commands;     /* berth-host in the distro runs commands of the host */
-    bool host_urls;         /* xdg-open in the distro opens URLs on the host */
-    bool host_clipboard;    /* berth-copy and berth-paste reach the host's clipboard */
-    bool host_ssh_agent;    /* the distro's programs reach the host's ssh agent */
-    guint boot_timeout_sec; /* until the guest's agent answers */
-    guint init_timeout_sec; /* until sessions stop waiting for the guest's init */
-    guint stop_timeout_sec; /* until an orderly power-off is forced */
-    guint idle;             /* BerthIdleAction */
-    guint idle_timeout_sec; /* without activity, until then */
-    guint park_after_sec;   /* suspended, until then its memory is parked; 0: never by itself */
-    guint64 log_size;       /* of a distro's console log, bytes */
-    char *kernel;           /* path, or NULL: the one that came with berth */
-    char *emulator;         /* name on PATH or path, or NULL: the machine template's */
+    guint accel;               /* BerthAccel */
+    guint64 memory;            /* of the guest, bytes; 0: half of the host's, at most 8 GiB */
+    guint64 swap;              /* in a distro's memory, compressed, bytes; 0: none */
+    guint cpus;                /* 0: all of the host's */
+    guint64 disk_size;         /* apparent size of a new image, bytes */
+    char *distro_list;         /* URL of the public list of distros to install; or NULL */
+    char **distro_lists;       /* URLs of the user's own lists */
+    guint64 cache_size;        /* of the image cache for imports, bytes; 0: no cache */
+    guint mtu;                 /* of the guest's eth0, bytes */
+    bool ports;                /* forward the guest's listening ports to localhost */
+    char *resolv_conf;         /* path: the upstream name servers; NULL: none */
+    char *ports_ignore;        /* TCP ports not forwarded automatically, "22,25"; or NULL */
+    char *ports_udp;           /* UDP ports forwarded automatically, or NULL */
+    bool ports_notify;         /* notices of new ports in sessions */
+    char *publish;             /* rules (rule.h), for the host's network; or NULL */
+    char *host_ports;          /* ports of the host's loopback open to the distro; NULL: none */
+    bool isolated;             /* no access to the host */
+    char *outbound;            /* allow list of addresses; NULL: all */
+    bool owner_only;           /* other users of the host cannot connect to forwarded ports */
+    bool share_home;           /* distros see the user's home directory */
+    bool host_commands;        /* berth-host in the distro runs commands of the host */
+    bool host_urls;            /* xdg-open in the distro opens URLs on the host */
+    bool host_clipboard;       /* berth-copy and berth-paste reach the host's clipboard */
+    bool host_ssh_agent;       /* the distro's programs reach the host's ssh agent */
+    guint boot_timeout_sec;    /* until the guest's agent answers */
+    guint init_timeout_sec;    /* until sessions stop waiting for the guest's init */
+    guint stop_timeout_sec;    /* until an orderly power-off is forced */
+    guint idle;                /* BerthIdleAction */
+    guint idle_timeout_sec;    /* without activity, until then */
+    guint park_after_sec;      /* suspended, until then its memory is parked; 0: never by itself */
+    guint64 log_size;          /* of a distro's console log, bytes */
+    char *kernel;              /* path, or NULL: the one that came with berth */
+    char *kernel_command_line; /* words to append, or NULL */
+    char *emulator;            /* name on PATH or path, or NULL: the machine template's */
 } BerthSettings;
 
 extern const BerthField berth_settings_fields[];

@@ -13,10 +13,14 @@ static const BerthWslKey keys[] = {
     {"wsl2", "kernelBootTimeout", "boot-timeout", true, NULL},
     {"wsl2", "distributionStartTimeout", "init-timeout", true, NULL},
     {"experimental", "ignoredPorts", "ports-ignore", false, NULL},
-    {"wsl2", "kernelCommandLine", NULL, false, "berth adds nothing to the kernel's command line"},
+    {"wsl2", "kernelCommandLine", "kernel-command-line", false, NULL},
+    {"experimental", "hostAddressLoopback", NULL, false,
+     "the distro's ports have an address of their own here, 127.0.N.1; this host's ports: "
+     "host-ports"},
     {"wsl2", "swap", "swap", false, NULL},
     {"wsl2", "swapFile", NULL, false, "swap is in the distro's memory, compressed"},
-    {"wsl2", "networkingMode", NULL, false, "each distro has a network of its own, in user mode"},
+    {"wsl2", "networkingMode", NULL, false,
+     "each distro has a network of its own, in user mode; for none: outbound=none isolated=true"},
     {"wsl2", "dnsProxy", NULL, false, "names are always looked up through the host"},
     {"wsl2", "dnsTunneling", NULL, false, "names are always looked up through the host"},
     {"wsl2", "vmIdleTimeout", "idle-timeout", true, NULL},
@@ -32,9 +36,10 @@ static const BerthWslKey keys[] = {
     {"wsl2", "virtio", NULL, false, "files of this host are always shared by FUSE"},
     {"wsl2", "virtio9p", NULL, false, "files of this host are always shared by FUSE"},
     {"wsl2", "virtiofs", NULL, false, "files of this host are always shared by FUSE"},
-    {"wsl2", "mountDeviceTimeout", NULL, false, "no disk of this host is attached to a distro"},
+    {"wsl2", "mountDeviceTimeout", NULL, false,
+     "boot-timeout has the time for the mount of the disk"},
     {"wsl2", "autoProxy", NULL, false,
-     "name a variable for the command: berth run --env https_proxy"},
+     "commands always get this host's proxy variables; without one: berth run --env https_proxy="},
     {"wsl2", "guiApplications", NULL, false, "programs with windows are not supported"},
     {"wsl2", "nestedVirtualization", NULL, false, "distros have no /dev/kvm"},
     {"wsl2", "debugConsole", NULL, false, "see the kernel's messages with: berth logs NAME"},
@@ -59,11 +64,16 @@ const BerthWslKey *berth_wsl_key_find(const char *word)
     return NULL;
 }
 
-char *berth_wsl_value(const BerthWslKey *key, const char *value)
+const char *berth_wsl_convert(const BerthWslKey *key, const char *value, char **ret_value)
 {
     guint64 milliseconds;
-    if (!key->milliseconds ||
-        !g_ascii_string_to_unsigned(value, 10, 0, G_MAXUINT, &milliseconds, NULL))
-        return g_strdup(value);
-    return g_strdup_printf("%" G_GUINT64_FORMAT, (milliseconds + 999) / 1000);
+    if (strcmp(key->ours, "idle-timeout") == 0 && value[0] == '-') {
+        *ret_value = g_strdup("never");
+        return "idle";
+    }
+    *ret_value = key->milliseconds &&
+                         g_ascii_string_to_unsigned(value, 10, 0, G_MAXUINT, &milliseconds, NULL)
+                     ? g_strdup_printf("%" G_GUINT64_FORMAT, (milliseconds + 999) / 1000)
+                     : g_strdup(value);
+    return key->ours;
 }

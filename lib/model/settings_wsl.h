@@ -22,7 +22,9 @@ typedef struct {
  * or berth nothing like it. */
 const BerthWslKey *berth_wsl_key_find(const char *word);
 
-/* @value as our setting takes it: milliseconds become seconds, rounded up. Free with g_free. */
-char *berth_wsl_value(const BerthWslKey *key, const char *value);
+/* The key in berth.conf for @value of WSL's @key; *ret_value is what that takes, free with g_free.
+ * Milliseconds become seconds, rounded up; a negative timeout of idleness is "never". @key has one
+ * of ours. */
+const char *berth_wsl_convert(const BerthWslKey *key, const char *value, char **ret_value);
 
 G_END_DECLS

@@ -236,6 +236,13 @@ static void append_kernel_arguments(Writer *writer, GString *line, char **argume
         append_kernel_argument(writer, line, *argument);
 }
 
+/* The user's words, last, so that they win over ours. */
+static void append_command_line(Writer *writer, GString *line, const char *words)
+{
+    if (words != NULL && words[0] != '\0' && check(writer, NULL, words))
+        g_string_append_printf(line, " %s", words);
+}
+
 /* Without user-data cloud-init is disabled, or it would wait for a data source. With it, NoCloud
  * reads the seed directory that the guest has written and this line names, besides those on the
  * disk. berth configures the network itself. */
@@ -264,6 +271,8 @@ static void write_kernel(Writer *writer, const BerthMachine *machine, BerthAccel
         append_kernel_arguments(writer, line, machine->tcg_kernel_arguments);
     if (extra != NULL)
         append_kernel_argument(writer, line, extra);
+    else
+        append_command_line(writer, line, machine->kernel_command_line);
     if (line->len >= KERNEL_COMMAND_LINE_MAX)
         refuse(writer, NULL, line->str, "is too long for the kernel");
     g_ptr_array_add(writer->argv, g_strdup(line->str));

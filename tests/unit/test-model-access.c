@@ -145,13 +145,27 @@ static void test_outbound(void)
     }
 }
 
+static void test_outbound_none(void)
+{
+    BerthAccess access = access_of("", "none", false);
+    static const char *const addresses[] = {"8.8.8.8", "10.0.0.1",        "169.254.169.254",
+                                            "0.0.0.0", "255.255.255.255", "::1",
+                                            "::",      "2001:db8::1",     "198.19.255.2"};
+    for (gsize i = 0; i < G_N_ELEMENTS(addresses); i++)
+        g_assert_cmpint(ask(&access, addresses[i], 80), ==, BERTH_ACCESS_REFUSED);
+
+    access = access_of("", "none 10.0.0.1", false); /* the others count */
+    g_assert_cmpint(ask(&access, "10.0.0.1", 80), ==, BERTH_ACCESS_OPEN);
+    g_assert_cmpint(ask(&access, "10.0.0.2", 80), ==, BERTH_ACCESS_REFUSED);
+}
+
 static void test_bad_outbound(void)
 {
     static const char *const bad[] = {
-        "example.org", "10.0.0.0/33", "10.0.0.1:0",  "10.0.0.1:65536", "10.0.0.1:",
-        "10.0.0",      "/8",          ":80",         "[::1",           "[::1]:",
-        "[::1]x",      "[::1]80",     "::1/129",     "[10.0.0.1]:80",  "::g",
-        "10.0.0.0/",   "[]",          "10.0.0.0/-1", "fe80::1%eth0",   "[::1]:80:80",
+        "example.org",  "10.0.0.0/33",   "10.0.0.1:0", "10.0.0.1:65536", "10.0.0.1:", "10.0.0",
+        "/8",           ":80",           "[::1",       "[::1]:",         "[::1]x",    "[::1]80",
+        "::1/129",      "[10.0.0.1]:80", "::g",        "10.0.0.0/",      "[]",        "10.0.0.0/-1",
+        "fe80::1%eth0", "[::1]:80:80",   "None",       "none/8",         "none:80",
     };
     for (gsize i = 0; i < G_N_ELEMENTS(bad); i++) {
         BerthAccess access = {0};
@@ -245,6 +259,7 @@ int main(int argc, char **argv)
     ADD("metadata-is-always-refused", test_metadata_is_always_refused);
     ADD("link-local-needs-its-own-entry", test_link_local_needs_its_own_entry);
     ADD("outbound", test_outbound);
+    ADD("outbound-none", test_outbound_none);
     ADD("bad-outbound", test_bad_outbound);
     ADD("isolated", test_isolated);
     ADD("excess-own-addresses-close-all", test_excess_own_addresses_close_all);

@@ -78,6 +78,12 @@ static void with_spaced_kernel_argument(BerthMachine *machine)
     set_list(&machine->kernel_arguments, "quiet;dyndbg=file ext4.c +p");
 }
 
+/* The user's words come last, so that they win, and as they are. */
+static void with_command_line(BerthMachine *machine)
+{
+    set(&machine->kernel_command_line, "loglevel=7 dyndbg=\"file ext4.c +p\" a,b=c");
+}
+
 static void with_user_data(BerthMachine *machine)
 {
     set(&machine->cloud, "berth-0123456789abcdef");
@@ -100,6 +106,7 @@ static const Golden goldens[] = {
     {"odd-paths", with_odd_paths, berth_qemu_args},
     {"small", with_little, berth_qemu_args},
     {"kernel-arguments", with_spaced_kernel_argument, berth_qemu_args},
+    {"command-line", with_command_line, berth_qemu_args},
     {"user-data", with_user_data, berth_qemu_args},
     {"fallbacks", with_fallbacks, berth_qemu_args},
     {"waking", nothing, berth_qemu_args_waking},
@@ -210,6 +217,7 @@ static const struct {
     {MEMBER(disk), NULL, "-blockdev file.filename: \"\" is empty"},
     {MEMBER(mac), "52:54\n", "-device mac: \"52:54\\n\" has a control character"},
     {MEMBER(cpu_tcg), "max\n", "-cpu: \"max\\n\" has a control character"},
+    {MEMBER(kernel_command_line), "a\nb", "-append: \"a\\nb\" has a control character"},
     {MEMBER(tcg_options), "thread", "-accel: \"thread\" is not KEY=VALUE"},
     {MEMBER(tcg_options), "thread=multi,", "-accel: \"\" is not KEY=VALUE"},
 };

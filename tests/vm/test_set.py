@@ -21,6 +21,14 @@ def memory_of(host):
     return int(line.split()[1]) >> 10
 
 
+def test_words_of_the_kernels_command_line(host):
+    host("set", "busybox", 'kernel-command-line=loglevel=5 berth.test="two words" quiet')
+    assert host.run("busybox", "cat", "/proc/cmdline").stdout.endswith(' loglevel=5 berth.test="two words" quiet\n')
+    assert host.run("busybox", "cat", "/proc/sys/kernel/printk").stdout.split()[0] == "4"  # as the last word has it
+    host("terminate", "busybox")
+    host("set", "busybox", "kernel-command-line=")
+
+
 def test_memory_and_processors(host):
     host("set", "busybox", "memory=256M", "cpus=1")
     assert 128 < memory_of(host) <= 256
