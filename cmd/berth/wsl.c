@@ -21,12 +21,27 @@ static const Option update_options[] = {
     {NULL},
 };
 
+/* A virtual machine of this type takes no further disk while it runs, and a disk of this host is
+ * for root alone. The hint has the way that needs neither. */
 static int run_mount(Invocation *invocation, GError **error)
 {
+    const char *hint = invocation_flag(invocation, "vhd")
+                           ? "mount a raw image in the distro, which sees your home: berth run -u "
+                             "root -- mount -o loop /mnt/host/PATH DIR"
+                           : "mount it on this host and share the directory: berth share add NAME "
+                             "DIR; a raw image: berth --mount --vhd FILE says how";
+    g_autofree char *disk = g_strescape(invocation->arguments[0], NULL);
+    berth_error_set(error, BERTH_ERROR_FAILED, "mount.disk", hint,
+                    "%.200s: a disk cannot be attached to a distro", disk);
+    return -1;
+}
+
+static int run_unmount(Invocation *invocation, GError **error)
+{
     berth_error_set(error, BERTH_ERROR_FAILED, "mount.disk",
-                    "mount it on this host and show the directory: berth share add NAME DIR; "
-                    "\"berth mount\" shows a distro's files here",
-                    "a disk of this host cannot be attached to a distro");
+                    "end a mount in the distro: berth run -u root -- umount DIR; of a distro's "
+                    "files here: berth umount DIR",
+                    "berth attaches no disks");
     return -1;
 }
 
@@ -68,7 +83,7 @@ const Command command_unmount_disk = {
     .completes = "file",
     .max_arguments = 1,
     .hidden = true,
-    .run = run_mount,
+    .run = run_unmount,
 };
 
 const Command command_update = {

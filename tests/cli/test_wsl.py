@@ -45,7 +45,7 @@ def test_list(spoken, berth, rootfs):
 
 @pytest.mark.parametrize("options", [["--quiet", "--verbose"], ["-qv"], ["--all", "--running"]])
 def test_list_conflicts(spoken, options):
-    spoken("list", *options).failed(2, "usage.value", "cannot be used together", hint=False)
+    spoken("list", *options).failed(2, "usage.value", "cannot be used together")
 
 
 def test_life_of_a_distro(spoken, berth, rootfs, tmp_path):
@@ -77,7 +77,7 @@ def test_manage(spoken, berth, rootfs, tmp_path):
     spoken("manage", "box", "--resize", "2T").ok()
     assert berth.info("box")["disk_size"] == 2 << 40
     spoken("manage", "BOX", "--set-sparse", "true").ok()
-    spoken("manage", "box", "--set-sparse", "false").failed(2, "usage.value", "sparse", hint=False)
+    spoken("manage", "box", "--set-sparse", "false").failed(2, "usage.value", "sparse")
     spoken("manage", "none", "--set-sparse", "true").failed(1, "distro.not-found")
     spoken("manage", "none", "--set-default-user", "root").failed(1, "distro.not-found")
     for options in (["--set-default-user", "root", "--resize", "1T"], [], ["--move", "x", "--resize", "1T"], ["--resize", "1T", "--resize", "2T"], ["-s", "true", "-m", "x"]):
@@ -120,7 +120,7 @@ def test_a_distro_by_its_id(box):
     for word in (distro, distro.upper(), "{%s}" % distro):
         assert box("--distribution-id", word, "-e", "echo", "up").ok() == "up\n"
     box("--distribution-id", "{}", "true").failed(125, "distro.not-found")
-    box("--distribution-id", distro, "-d", "box", "true").failed(125, "usage.value", "cannot be used together", hint=False)
+    box("--distribution-id", distro, "-d", "box", "true").failed(125, "usage.value", "cannot be used together")
 
 
 def test_an_id_as_the_first_word(box, rootfs):
@@ -133,12 +133,27 @@ def test_an_id_as_the_first_word(box, rootfs):
     box("{%s}" % ("0" * 16), "true").failed(125, "distro.not-found")
     box("{}", "true").failed(125, "distro.not-found")
     for option in (["-d", "box"], ["--distribution-id", distro]):
-        box("{%s}" % distro, *option, "true").failed(125, "usage.value", "cannot be used together", hint=False)
+        box("{%s}" % distro, *option, "true").failed(125, "usage.value", "cannot be used together")
     box("{%s" % distro, "true").failed(2, "usage.command")
 
 
 def test_a_distro_given_twice(box):
-    box("-d", "box", "-d", "box", "true").failed(125, "usage.value", "--distribution is given more than once", hint=False)
+    box("-d", "box", "-d", "box", "true").failed(125, "usage.value", "--distribution is given more than once")
+
+
+def test_options_without_their_words(box):
+    for option in ("--exec", "-e", "--cd", "-u", "-d", "--shell-type", "--distribution-id"):
+        box(option).failed(125, "usage.arguments" if option in ("--exec", "-e") else "usage.value", "command" if "-e" in option else option)
+    box("--list", "--bogus").failed(2, "usage.option")
+    for words in (["--import", "x"], ["--export", "box"], ["--terminate"], ["--unregister"], ["--set-default"]):
+        box(*words).failed(2, "usage.arguments")
+    assert box.names() == ["box"]
+
+
+def test_unregister_of_a_lost_disk(spoken, box):
+    (box.data / "distros" / box.ids()[0] / "disk.ext4").unlink()
+    spoken("unregister", "box").ok()
+    assert box.names() == [] and box.left_over() == []
 
 
 @pytest.mark.parametrize("arguments, id", [
@@ -151,6 +166,12 @@ def test_a_distro_given_twice(box):
     (["--uninstall"], "uninstall.unsupported")])
 def test_what_berth_does_not_have_says_what_to_use(berth, arguments, id):
     berth(*arguments).failed(1, id)
+
+
+def test_mount_says_how_an_image_is_mounted(berth):
+    assert "berth run -u root -- mount -o loop" in berth("--mount", "--vhd", "disk.img").failed(1, "mount.disk", "disk.img").hint
+    assert "berth share add" in berth("--mount", "/dev/sdx").failed(1, "mount.disk", "/dev/sdx").hint
+    assert "umount" in berth("--unmount", "/dev/sdx").failed(1, "mount.disk").hint
 
 
 def test_uninstall_takes_nothing(berth):

@@ -42,6 +42,22 @@ def test_the_home_is_there_and_can_be_written(sh, home):
     assert info.st_uid == os.getuid() and info.st_mode & 0o777 == 0o600
 
 
+def test_an_image_in_the_home_can_be_mounted(host, busybox, home):
+    """What "berth --mount --vhd" says to do instead."""
+    path, guest = home
+    image = path / "disk.img"
+    with image.open("wb") as file:
+        file.truncate(16 << 20)
+    subprocess.run(["mkfs.ext4", "-q", image], check=True, env={**os.environ, "PATH": os.environ["PATH"] + ":/usr/sbin:/sbin"})
+    def root(script):
+        return host("run", "-d", busybox, "-u", "root", "--", "sh", "-c", f"cd / && {script}").stdout
+    assert root(f"mkdir -p /disk && mount -o loop {guest}/disk.img /disk && echo kept >/disk/file && umount /disk") == ""
+    assert root(f"mount -o loop,ro {guest}/disk.img /disk && cat /disk/file; umount /disk") == "kept\n"
+    check = subprocess.run(["/sbin/e2fsck", "-fn", image], capture_output=True, text=True)
+    assert check.returncode == 0, check.stdout
+    image.unlink()
+
+
 def test_it_reads_ahead_in_several_requests(sh):
     device = sh(f"awk '$5 == \"{ROOT}\" {{ print $3 }}' /proc/self/mountinfo").stdout.strip()
     eventually(lambda: sh(f"cat /sys/class/bdi/{device}/read_ahead_kb").stdout == "1024\n", what="the read-ahead")
