@@ -75,6 +75,11 @@ void berth_source_set_tap(BerthSource *source, BerthSourceTap tap, gpointer user
     source->tap_data = user_data;
 }
 
+bool berth_source_is_tapped(const BerthSource *source)
+{
+    return source->tap != NULL;
+}
+
 void berth_source_set_cancel(BerthSource *source, int fd)
 {
     source->cancel_fd = fd;

@@ -34,6 +34,7 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(BerthSource, berth_source_free)
 /* Called once with every byte, in order, by the reading thread: for a digest of the input. */
 typedef void (*BerthSourceTap)(const guint8 *data, gsize size, gpointer user_data);
 void berth_source_set_tap(BerthSource *source, BerthSourceTap tap, gpointer user_data);
+bool berth_source_is_tapped(const BerthSource *source);
 
 /* Reads fail with "import.cancelled" as soon as @fd is readable. */
 void berth_source_set_cancel(BerthSource *source, int fd);

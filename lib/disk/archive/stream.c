@@ -31,6 +31,7 @@ struct BerthStream {
     gpointer tap_data;
     GThread *thread; /* NULL until the first read */
     bool may_block;  /* pipe or socket input: hand over each slot at once */
+    bool is_direct;  /* nothing to decode and never a wait: the reader reads by itself, one slot */
     int cancel_fd;   /* an eventfd: readable when the worker must end */
 
     /* Worker's. */
@@ -244,6 +245,8 @@ BerthStream *berth_stream_open(BerthSource *source_take, const char *name, GErro
     g_cond_init(&stream->changed);
     if (stream->compression != BERTH_COMPRESSION_NONE)
         stream->decoder = berth_decoder_new(stream->compression);
+    stream->is_direct =
+        stream->decoder == NULL && !stream->may_block && !berth_source_is_tapped(stream->source);
     berth_source_set_cancel(stream->source, stream->cancel_fd);
     return stream;
 }
@@ -287,6 +290,18 @@ void berth_stream_set_tap(BerthStream *stream, BerthSourceTap tap, gpointer user
     stream->tap_data = user_data;
 }
 
+/* Fill the only slot, which the processor's cache then still holds. */
+static Slot *read_slot(BerthStream *stream)
+{
+    Slot *slot = &stream->slots[0];
+    if (stream->done)
+        return NULL;
+    if (slot->data == NULL)
+        slot->data = g_malloc(BERTH_STREAM_BLOCK);
+    stream->done = !fill_slot(stream, slot, &stream->failure) || slot->size == 0;
+    return stream->done ? NULL : slot;
+}
+
 /* Return the slot of the last read and wait for the next. */
 static Slot *acquire_slot(BerthStream *stream)
 {
@@ -311,10 +326,12 @@ static Slot *acquire_slot(BerthStream *stream)
 bool berth_stream_read(BerthStream *stream, const guint8 **ret_data, gsize *ret_size,
                        GError **error)
 {
-    if (stream->thread == NULL)
+    if (stream->thread == NULL && !stream->is_direct)
         stream->thread = g_thread_new("berth-stream", run, stream);
 
-    const Slot *slot = stream->peeked ? &stream->slots[stream->first] : acquire_slot(stream);
+    const Slot *slot = stream->peeked      ? &stream->slots[stream->first]
+                       : stream->is_direct ? read_slot(stream)
+                                           : acquire_slot(stream);
     if (slot != NULL && !stream->peeked && stream->tap != NULL)
         stream->tap(slot->data, slot->size, stream->tap_data);
     stream->peeked = false;

@@ -4,7 +4,7 @@
  * thread.
  *
  *     source -> decode (gzip, xz, zstd, bzip2, lz4, none: probed) -> ring -> reader
- *     source ------------ (a plain file) -----------------------------> reader
+ *     source ------------ (a plain file) -----------------------------> reader, in its thread
  *
  * Decodes all concatenated parts: gzip members, xz streams, zstd, lz4 and skippable frames, bzip2
  * streams. Zeros after the last part are padding; other trailing bytes are ignored with a warning,
