@@ -69,6 +69,7 @@ bool berth_stop(Berth *berth, const char *const *names, const BerthStop *stop, G
     const BerthStopOptions options = {.force = stop->force,
                                       .grace_sec = stop->grace_sec,
                                       .not_running = stop->not_running,
+                                      .was_parked = stop->was_parked,
                                       .user_data = stop->user_data};
     return berth_stop_distros(berth, names, &options, error);
 }

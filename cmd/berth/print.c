@@ -161,6 +161,13 @@ void print_not_running(const char *name, gpointer user_data)
     print_notice(line);
 }
 
+void print_was_parked(const char *name, gpointer user_data)
+{
+    g_autofree char *line =
+        g_strdup_printf("%s was parked: what its programs had not saved is lost", name);
+    print_notice(line);
+}
+
 char *print_duration(gint64 usec)
 {
     gint64 seconds = MAX(usec, 0) / G_USEC_PER_SEC;

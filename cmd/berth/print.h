@@ -32,6 +32,7 @@ void print_notice(const char *notice);
 
 /* The same of a distro that there was nothing to do for; an event of BerthSuspend and BerthStop. */
 void print_not_running(const char *name, gpointer user_data);
+void print_was_parked(const char *name, gpointer user_data);
 
 /* Format as "3d 4h", "2h 05m" or "41s"; free with g_free. */
 char *print_duration(gint64 usec);

@@ -4,6 +4,8 @@
  */
 #include "commands.h"
 
+#include "print.h"
+
 static const Option options[] = {
     {"force", 0, NULL, "At once, without asking the distros"},
     {"grace", 0, "SECONDS", "How long powering off may take before it is forced"},
@@ -12,7 +14,9 @@ static const Option options[] = {
 
 static int run(Invocation *invocation, GError **error)
 {
-    BerthStop stop = {.force = invocation_flag(invocation, "force"), .grace_sec = -1};
+    BerthStop stop = {.force = invocation_flag(invocation, "force"),
+                      .grace_sec = -1,
+                      .was_parked = print_was_parked};
     bool ok = invocation_number(invocation, "grace", 86400, &stop.grace_sec, error) &&
               berth_stop(invocation->berth, NULL, &stop, error);
     return ok ? 0 : -1;

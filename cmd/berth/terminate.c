@@ -18,7 +18,8 @@ static int run(Invocation *invocation, GError **error)
         invocation->subject = invocation_first(invocation);
     BerthStop stop = {.force = invocation_flag(invocation, "force"),
                       .grace_sec = -1,
-                      .not_running = print_not_running};
+                      .not_running = print_not_running,
+                      .was_parked = print_was_parked};
     bool ok =
         invocation_number(invocation, "grace", 86400, &stop.grace_sec, error) &&
         berth_stop(invocation->berth, (const char *const *)invocation->arguments, &stop, error);

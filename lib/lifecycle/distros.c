@@ -17,6 +17,7 @@
 #include "manage/cloud_seed.h"
 #include "manage/compose.h"
 #include "manage/export.h"
+#include "manage/hold.h"
 #include "manage/import.h"
 #include "manage/move.h"
 #include "manage/remove.h"
@@ -216,8 +217,9 @@ bool berth_distros_move(Berth *berth, const char *name, const char *directory,
     g_autoptr(BerthDistro) distro = NULL;
     g_autoptr(BerthClaim) claim =
         berth_handle_claim_stopped(berth, name, BERTH_WORK_MOVE, &distro, error);
-    return claim != NULL && berth_manage_move(berth->layout, berth->registry, claim, distro,
-                                              directory, &watch, error);
+    return claim != NULL && berth_hold_check_unparked(distro, error) &&
+           berth_manage_move(berth->layout, berth->registry, claim, distro, directory, &watch,
+                             error);
 }
 
 typedef enum { NOT_RUNNING, GROWN, NOT_GROWN } Growth;

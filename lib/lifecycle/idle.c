@@ -8,6 +8,7 @@
 #include "base/fd.h"
 #include "instance/client/runtime.h"
 #include "instance/control/hello.h"
+#include "park/park_file.h"
 
 void berth_idle_report_clear(BerthIdleReport *report)
 {
@@ -73,7 +74,10 @@ bool berth_idle_ask(Berth *berth, const char *name, BerthIdleReport *ret_report,
         g_propagate_error(error, g_steal_pointer(&problem));
         return false;
     }
-    ret_report->state = g_strdup(berth_runtime_is_gone(problem) ? "stopped" : "unresponsive");
+    bool is_gone = berth_runtime_is_gone(problem);
+    ret_report->state = g_strdup(!is_gone                          ? "unresponsive"
+                                 : berth_park_exists(distro->disk) ? "parked"
+                                                                   : "stopped");
     return use_settings(ret_report, berth, error);
 }
 

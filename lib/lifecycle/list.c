@@ -9,6 +9,7 @@
 #include "instance/control/hello.h"
 #include "manage/autostart.h"
 #include "manage/hold.h"
+#include "park/park_file.h"
 
 #include <stdio.h>
 #include <sys/stat.h>
@@ -87,13 +88,18 @@ static void fill_running(BerthListing *listing, const BerthJob *job, int fd)
     listing->forwards = berth_request_ports(fd, NULL);
 }
 
+static const char *state_without_keeper(const BerthDistro *distro)
+{
+    return berth_park_exists(distro->disk) ? "parked" : "stopped";
+}
+
 /* Fill in a distro without a listening keeper; its disk may still be in use. */
 static void fill_unreached(BerthListing *listing, const BerthDistro *distro, bool kept)
 {
     g_autoptr(BerthDiskUser) user = berth_hold_find(distro->disk);
     bool leaves = user != NULL && !kept && berth_disk_user_keeps(user, distro->id);
     if (user == NULL || leaves) {
-        listing->state = g_strdup("stopped");
+        listing->state = g_strdup(state_without_keeper(distro));
         return;
     }
     listing->state = g_strdup(kept ? "unresponsive" : berth_work_state(BERTH_WORK_OTHER));
@@ -138,7 +144,7 @@ static BerthListing *list_registered(const BerthDistro *distro)
 static BerthListing *list_stopped(const BerthDistro *distro, const GPtrArray *holders)
 {
     BerthListing *listing = list_registered(distro);
-    listing->state = g_strdup("stopped");
+    listing->state = g_strdup(state_without_keeper(distro));
     apply_holder(listing, holder_of(holders, distro->id));
     return listing;
 }

@@ -129,16 +129,6 @@ static bool is_unchanged(const BerthDistro *distro, Berth *berth, GError **error
     return false;
 }
 
-/* Its programs would be lost. */
-static bool refuse_parked(const BerthDistro *distro, GError **error)
-{
-    g_autofree char *hint = g_strdup_printf("continue it: berth start %s; or end it: berth "
-                                            "terminate %s",
-                                            distro->name, distro->name);
-    berth_error_set(error, BERTH_ERROR_BUSY, "instance.parked", hint, "%s is parked", distro->name);
-    return false;
-}
-
 /* If the distro is parked, *@ret_goes_on is whether the machine continues it. If it cannot, its
  * memory is removed, before anything writes the disk. */
 static bool settle_parked(Start *start, bool *ret_goes_on, GError **error)
@@ -152,7 +142,7 @@ static bool settle_parked(Start *start, bool *ret_goes_on, GError **error)
     if (*ret_goes_on)
         return true;
     if (start->how->rescue || start->how->isolated)
-        return refuse_parked(start->distro, error);
+        return berth_hold_check_unparked(start->distro, error); /* its programs would be lost */
     if (!berth_park_remove(disk)) {
         berth_error_set_errno(error, errno, "park.remove", "%s.parked", disk);
         return false;
@@ -175,7 +165,7 @@ static bool may_start(gpointer user_data, int *ret_disk_fd, GError **error)
     if (!berth_claim_check(start->berth->layout, start->distro->id, error) ||
         !is_unchanged(start->distro, start->berth, error))
         return false;
-    berth_autofd int disk = berth_hold_open(start->distro, BERTH_HOLD_WRITE, "disk.open", error);
+    berth_autofd int disk = berth_hold_open(start->distro, BERTH_HOLD_START, "disk.open", error);
     bool goes_on = false;
     bool sound = disk >= 0 && settle_parked(start, &goes_on, error) &&
                  (start->how->rescue || goes_on ||

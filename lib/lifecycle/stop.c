@@ -7,6 +7,9 @@
 #include "base/fd.h"
 #include "instance/client/runtime.h"
 #include "manage/compose.h"
+#include "park/park_file.h"
+
+#include <errno.h>
 
 /* Time for QEMU and the keeper to end, beyond the grace period. */
 #define STOP_MARGIN_SEC 10
@@ -31,7 +34,24 @@ static bool stop_connected(const BerthJob *job, int fd, guint grace, GError **er
                               &job->berth->waiting, error);
 }
 
-/* Sets the job's result if the distro was running. */
+/* Remove the memory of a parked distro that has no keeper, unless one begins. Its file systems were
+ * frozen, so its next start is that after a power cut. */
+static void drop_parked(BerthJob *job, GError **error)
+{
+    const BerthDistro *distro = job->distro;
+    if (!berth_park_exists(distro->disk))
+        return;
+    berth_autofd int disk = berth_hold_open(distro, BERTH_HOLD_START, "instance.park", error);
+    if (disk < 0)
+        return;
+    if (berth_park_remove(distro->disk))
+        job->result = (gpointer)distro;
+    else
+        berth_error_set_errno(error, errno, "park.remove", "%s.parked", distro->disk);
+}
+
+/* Sets the job's result if the distro was running; to the distro if it was parked without a keeper.
+ */
 static gpointer stop_one(gpointer data)
 {
     BerthJob *job = data;
@@ -55,6 +75,8 @@ static gpointer stop_one(gpointer data)
         g_clear_error(&problem);
         berth_reach_end(job->berth, job->distro, gone ? 0 : patience, &problem);
     }
+    if (problem == NULL && job->result == NULL)
+        drop_parked(job, &problem);
     job->error = g_steal_pointer(&problem);
     return NULL;
 }
@@ -73,6 +95,8 @@ bool berth_stop_distros(Berth *berth, const char *const *names, const BerthStopO
         const BerthJob *job = jobs->pdata[i];
         if (job->error == NULL && job->result == NULL && stop->not_running != NULL)
             stop->not_running(job->distro->name, stop->user_data);
+        if (job->error == NULL && job->result == job->distro && stop->was_parked != NULL)
+            stop->was_parked(job->distro->name, stop->user_data);
     }
     return berth_handle_all_succeeded(jobs, error);
 }

@@ -13,6 +13,8 @@ typedef struct {
     int grace_sec; /* seconds until it is forced; -1: as set in berth.conf */
     /* Called at the end for each distro that was not running; may be NULL. */
     void (*not_running)(const char *name, gpointer user_data);
+    /* The same for each that was parked without a keeper: its memory was removed. */
+    void (*was_parked)(const char *name, gpointer user_data);
     gpointer user_data;
 } BerthStopOptions;
 

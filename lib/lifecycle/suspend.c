@@ -7,6 +7,7 @@
 #include "base/fd.h"
 #include "instance/client/runtime.h"
 #include "instance/control/hello.h"
+#include "park/park_file.h"
 
 /* The keeper answers sooner, however slow the guest is. */
 #define ANSWER_SEC      90
@@ -27,8 +28,10 @@ static gpointer suspend_one(gpointer data)
         else
             berth_request_suspend(fd, waiting, &problem);
     }
-    if (problem != NULL && berth_runtime_is_gone(problem))
+    if (problem != NULL && berth_runtime_is_gone(problem)) {
+        job->result = berth_park_exists(job->distro->disk) ? job : NULL;
         return NULL;
+    }
     job->result = job;
     berth_hello_name_distro(&problem, job->distro->name);
     job->error = g_steal_pointer(&problem);

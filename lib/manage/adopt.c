@@ -16,7 +16,7 @@
 static int open_image(const BerthDistro *distro, struct stat *ret_st, GError **error)
 {
     const char *path = distro->disk;
-    berth_autofd int fd = berth_hold_open(distro, BERTH_HOLD_WRITE, "import.in-place", error);
+    berth_autofd int fd = berth_hold_open(distro, BERTH_HOLD_START, "import.in-place", error);
     if (fd < 0)
         return -1;
     if (fstat(fd, ret_st) < 0) {

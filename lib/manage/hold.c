@@ -4,6 +4,7 @@
 #include "base/error.h"
 #include "base/fd.h"
 #include "base/process.h"
+#include "park/park_file.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -132,7 +133,7 @@ static bool is_locked(int fd)
 /* 1: locked; 0: another has it; -1 with errno. */
 static int try_lock(int fd, BerthHold hold)
 {
-    short type = hold == BERTH_HOLD_WRITE ? F_WRLCK : F_RDLCK;
+    short type = hold == BERTH_HOLD_READ ? F_RDLCK : F_WRLCK;
     if (set_lock(fd, F_OFD_SETLK, type, 0, 0) < 0)
         return errno == EAGAIN || errno == EACCES ? 0 : -1;
     if (!is_locked(fd))
@@ -202,16 +203,29 @@ static bool lock_disk(int fd, const struct stat *st, const BerthDistro *distro, 
     return false;
 }
 
+bool berth_hold_check_unparked(const BerthDistro *distro, GError **error)
+{
+    if (!berth_park_exists(distro->disk))
+        return true;
+    g_autofree char *hint =
+        g_strdup_printf("continue it: berth start %s; or end it, without what its programs have "
+                        "not saved: berth terminate %s",
+                        distro->name, distro->name);
+    berth_error_set(error, BERTH_ERROR_BUSY, "instance.parked", hint, "%s is parked", distro->name);
+    return false;
+}
+
 int berth_hold_open(const BerthDistro *distro, BerthHold hold, const char *step, GError **error)
 {
-    int flags = hold == BERTH_HOLD_WRITE ? O_RDWR : O_RDONLY;
+    int flags = hold == BERTH_HOLD_READ ? O_RDONLY : O_RDWR;
     struct stat st;
     berth_autofd int fd = open(distro->disk, flags | O_NONBLOCK | O_CLOEXEC);
     if (fd < 0 || fstat(fd, &st) < 0) {
         berth_error_set_errno(error, errno, step, "%s", distro->disk);
         return -1;
     }
-    if (!lock_disk(fd, &st, distro, hold, step, error))
+    if (!lock_disk(fd, &st, distro, hold, step, error) ||
+        (hold == BERTH_HOLD_WRITE && !berth_hold_check_unparked(distro, error)))
         return -1;
     if (berth_fd_is_path(fd, distro->disk))
         return berth_fd_steal(&fd);

@@ -30,9 +30,15 @@ G_BEGIN_DECLS
 typedef enum {
     BERTH_HOLD_READ,
     BERTH_HOLD_WRITE,
+    BERTH_HOLD_START, /* as WRITE; of a start, which decides what becomes of a parked memory */
 } BerthHold;
 
-/* Open and lock the disk of @distro for @hold; close-on-exec. -1 on error. Errors:
+/* Whether the memory of @distro is not parked beside its disk: it would fit a changed disk no more.
+ * Errors: BERTH_ERROR_BUSY, "instance.parked". */
+bool berth_hold_check_unparked(const BerthDistro *distro, GError **error);
+
+/* Open and lock the disk of @distro for @hold; close-on-exec. -1 on error. Errors: for WRITE those
+ * of berth_hold_check_unparked;
  * BERTH_ERROR_BUSY, "instance.running" if its own keeper holds the disk, "disk.busy" if another
  * process does, "distro.changed" if the file at the disk's path was just replaced; errno's,
  * "<step>.*". */

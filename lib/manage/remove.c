@@ -4,6 +4,7 @@
 #include "base/error.h"
 #include "base/fd.h"
 #include "hold.h"
+#include "park/park_file.h"
 #include "snapshot.h"
 
 /* Lock the disk; -1 without @error if it no longer exists. */
@@ -21,6 +22,7 @@ bool berth_manage_remove(BerthRegistry *registry, BerthClaim *claim, const Berth
 {
     if (!berth_manage_claim_snapshots(registry, claim, distro, error))
         return false;
+    berth_park_remove(distro->disk);
     /* A disk adopted in place is the user's file: keep it. */
     if (distro->keep_disk)
         return berth_registry_remove(registry, distro->name, error);

@@ -4,6 +4,7 @@ import resource
 import shutil
 import signal
 import socket
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -425,3 +426,51 @@ def test_rescue_and_isolation_lose_nothing(left):
     left("start", "--rescue", "box").failed(1, "instance.parked")
     left("start", "--isolated", "box").failed(1, "instance.parked")
     assert left_beside_disk(left) == ["disk.ext4.parked"]
+
+
+def test_left_is_shown(left):
+    row = left.info("box")
+    assert (row["state"], row.get("keeper_pid", 0), row.get("memory_used", 0)) == ("parked", 0, 0)
+    assert "parked" in left("list").ok()
+    assert "box, parked" in left("status", "box").ok()
+    assert left("park", "box").ok() == "" and left("suspend", "box").ok() == ""
+    assert left_beside_disk(left) == ["disk.ext4.parked"]
+
+
+@pytest.mark.parametrize("words", [["terminate", "box"], ["terminate", "--force", "box"], ["shutdown"]])
+def test_left_and_terminated(left, words):
+    result = left(*words)
+    assert (result.status, result.err) == (0, "berth: box was parked: what its programs had not saved is lost\n"), result
+    assert (state(left), left_beside_disk(left)) == ("stopped", [])
+    assert left("terminate", "box").err == "berth: box was not running\n"
+    result = left("run", "--", "echo", "on")
+    assert (result.status, result.out, result.err) == (0, "on\n", "")
+    assert len(left.qemus()) == 2 and "-incoming" not in left.qemus()[-1]["argv"]
+
+
+def test_left_and_unregistered(left):
+    disk = Path(left.info("box")["disk"])
+    left("unregister", "box").ok()
+    assert not disk.parent.exists()
+
+
+@pytest.mark.parametrize("words", [["compact", "box"], ["move", "box", "--default"], ["restore", "box", "one"], ["resize", "box", "2T"],
+                                   ["resize", "box", "1G"]])
+def test_left_and_its_disk_is_to_be_changed(box, words):
+    box("snapshot", "box", "one").ok()
+    box("start", "box").ok()
+    leave(box)
+    box(*words).failed(1, "instance.parked", "box is parked")
+    assert left_beside_disk(box) == ["disk.ext4.parked"]
+    assert box("run", "--", "echo", "on").ok() == "on\n"
+    assert "-incoming" in box.qemus()[-1]["argv"]
+
+
+@pytest.mark.parametrize("words", [["clone", "box", "copy"], ["export", "box", "-"], ["snapshot", "box", "one"], ["rename", "box", "other"]])
+def test_left_and_its_disk_is_read(left, words):
+    """Or only its row is changed: it still goes on."""
+    name = words[2] if words[0] == "rename" else "box"
+    left(*words, stdout=subprocess.DEVNULL).ok()
+    result = left("run", "-d", name, "--", "echo", "on")
+    assert (result.status, result.out, result.err) == (0, "on\n", ""), result
+    assert "-incoming" in left.qemus()[-1]["argv"]
