@@ -36,7 +36,7 @@ static int usage(void)
 {
     fputs("usage: berth-guest --agent FD [--no-listeners | --device NAME] [--calls SOCKET]\n"
           "                   [--cgroups DIRECTORY] [--proc DIRECTORY] [--carrier FD]\n"
-          "                   [--timers ROOT]\n"
+          "                   [--timers ROOT] [--shares DIRECTORY]\n"
           "       berth-guest --carry FUSE PORT ROOT [NEXT AGENT]\n"
           "Serve sessions over the stream socket FD, or carry the messages of the FUSE descriptor\n"
           "mounted at ROOT over the stream socket PORT, and after its end over the next\n"
@@ -98,6 +98,8 @@ static bool read_options(char *const *words, AgentOptions *options)
             options->cgroups = *++words;
         else if (strcmp(*words, "--proc") == 0 && words[1] != NULL)
             options->proc = *++words;
+        else if (strcmp(*words, "--shares") == 0 && words[1] != NULL)
+            snprintf(options->shares.root, sizeof(options->shares.root), "%s", *++words);
         else if (strcmp(*words, "--timers") == 0 && words[1] != NULL)
             options->timers = *++words;
         else if (strcmp(*words, "--carrier") == 0 && words[1] != NULL &&

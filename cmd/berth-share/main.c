@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * berth-share ID UID GID (MODE SOURCE PATH)... — serves directories of the host to one guest.
+ * berth-share [--watch] ID UID GID (MODE SOURCE PATH)... — serves directories of the host to one
+ * guest, or watches them while it is suspended.
  *
  *     MODE: ro, rw, cow=DIR, was; limit=BYTES:count=FILE, limit=BYTES:cow=DIR
  *
@@ -9,9 +10,10 @@
  * SOURCE, a directory of the host, appears at PATH. The user's files are UID's and GID's in the
  * guest. A former server of the guest had what "was" at PATH. Ends when the port closes. With "cow"
  * the guest's changes are kept in DIR. With a limit the guest may add BYTES (share/quota.h), whose
- * count is in FILE.
+ * count is in FILE. With --watch, descriptor 3 is a list (wire/share_report.h).
  */
 #include "share/serve.h"
+#include "share/watch.h"
 
 #include <signal.h>
 #include <stdio.h>
@@ -19,6 +21,7 @@
 #include <sys/prctl.h>
 #include <unistd.h>
 
+#define WATCH "--watch"
 #define COW   "cow="
 #define COUNT "count="
 #define LIMIT "limit="
@@ -89,6 +92,9 @@ int main(int argc, char **argv)
     BerthShareSetup setup = {.port_fd = PORT_FD, .report_fd = REPORT_FD, .ledger_fd = LEDGER_FD};
     g_autofree BerthShareRoot *roots = g_new0(BerthShareRoot, argc);
     g_autofree const char **paths = g_new0(const char *, argc);
+    bool watches = argc > 1 && strcmp(argv[1], WATCH) == 0;
+    argv += watches;
+    argc -= watches;
     if (argc < FIXED || (argc - FIXED) % WORDS != 0 || !read_number(argv[2], &setup.guest_uid) ||
         !read_number(argv[3], &setup.guest_gid) || !read_roots(argv + FIXED, &setup, roots, paths))
         return fail("usage: berth-share ID UID GID (MODE SOURCE PATH)...; berth-keeper starts it");
@@ -98,5 +104,6 @@ int main(int argc, char **argv)
     prctl(PR_SET_NAME, "berth-share"); /* by a descriptor's path it would be called a number */
 
     g_autoptr(GError) error = NULL;
-    return berth_share_serve(&setup, &error) ? 0 : fail(error->message);
+    bool done = watches ? berth_share_watch(&setup, &error) : berth_share_serve(&setup, &error);
+    return done ? 0 : fail(error->message);
 }

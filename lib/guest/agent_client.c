@@ -163,6 +163,20 @@ static void handle_due(BerthAgentClient *agent, WireReader *reader)
         agent->events->due(at_sec, lead_sec, hold_sec, name, agent->user_data);
 }
 
+static void handle_watched(BerthAgentClient *agent, WireReader *reader)
+{
+    guint32 n = wire_get_u32(reader);
+    if (n > WIRE_WATCHED_MAX)
+        return;
+    g_autofree WireWatch *watches = g_new0(WireWatch, n);
+    for (guint32 i = 0; i < n; i++) {
+        watches[i].node = wire_get_u64(reader);
+        watches[i].mask = wire_get_u32(reader);
+    }
+    if (wire_reader_done(reader))
+        agent->events->watched(watches, n, agent->user_data);
+}
+
 static void handle_share(BerthAgentClient *agent, WireReader *reader)
 {
     guint32 uid = wire_get_u32(reader);
@@ -187,6 +201,7 @@ static const struct {
     {WIRE_FROZEN, handle_frozen},
     {WIRE_RECLAIMED, handle_reclaimed},
     {WIRE_DUE, handle_due},
+    {WIRE_WATCHED, handle_watched},
 };
 
 static bool on_frame(BerthLink *link, const WireFrame *frame, gpointer user_data)

@@ -12,6 +12,7 @@
 #pragma once
 
 #include "model/machine.h"
+#include "wire/share_report.h"
 #include "wire/wire.h"
 
 G_BEGIN_DECLS
@@ -39,6 +40,9 @@ typedef struct {
     /* Before @frozen: the guest has something to do then (WIRE_DUE), called @name. Not checked. */
     void (*due)(guint64 at_sec, guint32 lead_sec, guint32 hold_sec, const char *name,
                 gpointer user_data);
+    /* Before @frozen, and perhaps several times: files of the shares that the guest's processes
+     * watch (WIRE_WATCHED). Not checked. */
+    void (*watched)(const WireWatch *watches, gsize n_watches, gpointer user_data);
     /* The guest's shares are mounted at @root, and its port waits for their server: the host user's
      * files are @uid's and @gid's. Again when that server has ended. */
     void (*share)(guint32 uid, guint32 gid, const char *root, gpointer user_data);

@@ -86,6 +86,7 @@
 #define WIRE_SEARCH_MAX    1024u       /* bytes of NAMES' search */
 #define WIRE_NAMES_MAX     32768u      /* bytes of its hosts */
 #define WIRE_LISTENERS_MAX 1024u       /* in one LISTENERS frame; the rest are its others */
+#define WIRE_WATCHED_MAX   4096u       /* in one WATCHED frame */
 #define WIRE_OTHERS_MAX    6144u       /* others in one frame */
 #define WIRE_GUEST_STREAM  0x80000000u /* set in the stream numbers that the guest chooses */
 
@@ -155,6 +156,9 @@ typedef enum {
     WIRE_DUE = 25, /* realtime_sec:u64 lead_sec:u32 hold_sec:u32 name:string; before FROZEN: the
                       distro wants to do @name then. It must be awake so long before, and may
                       begin so long after it. Not sent if nothing is due */
+    WIRE_WATCHED = 28,   /* count:u32 watch*, each node:u64 mask:u32; before FROZEN: files of the
+                            shares that processes of the distro watch, by FUSE's number, and
+                            inotify's events. In frames of at most WIRE_WATCHED_MAX */
     WIRE_RECLAIMED = 27, /* busy:u8 (1: nothing was done) taken:u64 bytes  refaulted:u64 bytes of
                             the page cache that were taken before and read again since; the answer
                             to RECLAIM */

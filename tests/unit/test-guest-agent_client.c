@@ -84,6 +84,16 @@ static void on_due(guint64 at_sec, guint32 lead_sec, guint32 hold_sec, const cha
                            hold_sec, name);
 }
 
+static void on_watched(const WireWatch *watches, gsize n_watches, gpointer data)
+{
+    Fixture *fixture = data;
+    g_string_append_printf(fixture->log, "watched %zu", n_watches);
+    for (gsize i = 0; i < n_watches; i++)
+        g_string_append_printf(fixture->log, " %" G_GUINT64_FORMAT ":%x", watches[i].node,
+                               watches[i].mask);
+    g_string_append_c(fixture->log, ';');
+}
+
 static void on_frozen(const char *problem, gpointer data)
 {
     Fixture *fixture = data;
@@ -114,6 +124,7 @@ static const BerthAgentClientEvents events = {
     .frozen = on_frozen,
     .reclaimed = on_reclaimed,
     .due = on_due,
+    .watched = on_watched,
     .note = on_note,
     .session = on_session,
     .lost = on_lost,
@@ -388,6 +399,33 @@ static void test_due(Fixture *fixture, gconstpointer data)
     g_assert_cmpstr(fixture->log->str, ==, "due 38654705664 5 65 back up.timer;");
 }
 
+static void send_watched(Fixture *fixture, guint32 claimed, guint32 n)
+{
+    WireBuffer buffer = {0};
+    size_t begin = wire_frame_begin(&buffer, WIRE_WATCHED, 0, 0);
+    wire_put_u32(&buffer, claimed);
+    for (guint32 i = 0; i < n; i++) {
+        wire_put_u64(&buffer, (G_GUINT64_CONSTANT(7) << 32) + i);
+        wire_put_u32(&buffer, 0x100);
+    }
+    wire_frame_end(&buffer, begin);
+    send_all(fixture, &buffer);
+}
+
+static void test_watched(Fixture *fixture, gconstpointer data)
+{
+    send_watched(fixture, 2, 2);
+    g_assert_cmpstr(fixture->log->str, ==, "watched 2 30064771072:100 30064771073:100;");
+}
+
+static void test_watched_wrongly(Fixture *fixture, gconstpointer claimed)
+{
+    guint32 n = GPOINTER_TO_UINT(claimed);
+    send_watched(fixture, n, n > WIRE_WATCHED_MAX && n != G_MAXUINT32 ? n : 2);
+    g_assert_null(strstr(fixture->log->str, "watched"));
+    g_assert_nonnull(strstr(fixture->log->str, "lost"));
+}
+
 static void test_clock(Fixture *fixture, gconstpointer data)
 {
     WireBuffer buffer = {0};
@@ -578,6 +616,11 @@ int main(int argc, char **argv)
     ADD("freeze", 0, test_freeze);
     ADD("reclaim", 0, test_reclaim);
     ADD("due", 0, test_due);
+    ADD("watched", 0, test_watched);
+    ADD("watched/fewer", GUINT_TO_POINTER(3), test_watched_wrongly);
+    ADD("watched/more", GUINT_TO_POINTER(1), test_watched_wrongly);
+    ADD("watched/too-many", GUINT_TO_POINTER(WIRE_WATCHED_MAX + 1), test_watched_wrongly);
+    ADD("watched/absurd", GUINT_TO_POINTER(G_MAXUINT32), test_watched_wrongly);
     ADD("clock", 0, test_clock);
     ADD("route", 0, test_route);
     ADD("names-of-the-host", 0, test_names_of_the_host);

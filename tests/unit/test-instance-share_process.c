@@ -22,6 +22,8 @@
 #define PORT_FD   3
 #define REPORT_FD 4
 
+enum { ENDS = 1, CHANGED, WAITS };
+
 typedef struct {
     char *dir;
     char *share[2];
@@ -30,6 +32,7 @@ typedef struct {
     GArray *ports; /* accepted connections, as QEMU's: int */
     guint notes;
     guint ready;
+    guint changed;
     GString *skipped;
     char *failure; /* the error's id */
 } World;
@@ -38,6 +41,25 @@ static bool report(const char *text)
 {
     size_t size = strlen(text) + 1;
     return write(REPORT_FD, text, size) == (ssize_t)size;
+}
+
+/* berth-share --watch: the list names what happens. */
+static int watch(void)
+{
+    struct {
+        WireWatchList list;
+        WireWatch items[2];
+    } file;
+    if (pread(PORT_FD, &file, sizeof(file), 0) != sizeof(file) || file.list.since_nsec != 77 ||
+        file.list.count != 2 || file.items[0].node != 5 || file.items[1].mask != 0x100)
+        return 1;
+    if (file.items[1].node == ENDS)
+        return 1;
+    if (file.items[1].node == CHANGED && !report(SHARE_REPORT_CHANGED))
+        return 1;
+    while (file.items[1].node == WAITS)
+        pause();
+    return 0;
 }
 
 /* berth-share ID UID GID rw SOURCE TARGET */
@@ -72,6 +94,11 @@ static void on_ready(gpointer user_data)
     ((World *)user_data)->ready++;
 }
 
+static void on_changed(gpointer user_data)
+{
+    ((World *)user_data)->changed++;
+}
+
 static void on_begun(gpointer user_data)
 {
 }
@@ -90,6 +117,7 @@ static void on_failed(const GError *error, gpointer user_data)
 static const BerthShareProcessEvents events = {.log = on_note,
                                                .begun = on_begun,
                                                .ready = on_ready,
+                                               .changed = on_changed,
                                                .skipped = on_skipped,
                                                .failed = on_failed};
 
@@ -280,7 +308,7 @@ static void test_suspended(World *world, gconstpointer data)
     send_request(world);
     g_assert_cmpint(read(g_array_index(world->ports, int, 0), &byte, 1), ==, 1);
     for (guint i = 0; i < 8; i++) { /* more often than it may end by itself */
-        berth_share_process_suspend(world->shares);
+        berth_share_process_suspend(world->shares, 0, NULL, 0);
         g_assert_cmpint(share_pid(), ==, 0);
         berth_share_process_wake(world->shares);
         g_assert_cmpint(share_pid(), ==, 0);
@@ -293,11 +321,60 @@ static void test_suspended(World *world, gconstpointer data)
     g_assert_null(world->failure);
 }
 
+static void suspend_with(World *world, guint64 node)
+{
+    const WireWatch watches[] = {{5, 0x2, 0}, {node, 0x100, 0}};
+    berth_share_process_suspend(world->shares, 77, watches, G_N_ELEMENTS(watches));
+    g_assert_false(berth_share_process_is_starting(world->shares));
+    g_assert_cmpint(share_pid(), >, 0);
+}
+
+static void resume(World *world)
+{
+    berth_share_process_wake(world->shares);
+    g_assert_cmpint(share_pid(), ==, 0);
+    berth_share_process_start(world->shares, 1000, 1000);
+    begin(world);
+    g_assert_null(world->failure);
+}
+
+static void test_a_watched_file_changes(World *world, gconstpointer data)
+{
+    begin(world);
+    for (guint i = 1; i <= 8; i++) {
+        suspend_with(world, CHANGED);
+        while (world->changed < i)
+            g_main_context_iteration(NULL, TRUE);
+        g_assert_cmpint(share_pid(), ==, 0);
+        resume(world);
+    }
+    g_assert_cmpuint(world->notes, ==, 0);
+}
+
+static void test_nothing_changes(World *world, gconstpointer data)
+{
+    begin(world);
+    suspend_with(world, WAITS);
+    resume(world);
+    g_assert_cmpuint(world->changed, ==, 0);
+}
+
+static void test_a_watch_fails(World *world, gconstpointer data)
+{
+    begin(world);
+    suspend_with(world, ENDS);
+    while (world->notes == 0)
+        g_main_context_iteration(NULL, TRUE);
+    g_assert_cmpint(share_pid(), ==, 0);
+    resume(world);
+    g_assert_cmpuint(world->changed, ==, 0);
+}
+
 /* One that the guest has not seen, or asked for just before, is started at the wake. */
 static void test_suspended_before_its_first_request(World *world, gconstpointer data)
 {
     g_assert_cmpuint(accept_all(world), ==, 1);
-    berth_share_process_suspend(world->shares);
+    berth_share_process_suspend(world->shares, 0, NULL, 0);
     g_assert_cmpint(share_pid(), ==, 0);
     berth_share_process_wake(world->shares);
     g_assert_cmpuint(accept_all(world), ==, 1);
@@ -306,7 +383,7 @@ static void test_suspended_before_its_first_request(World *world, gconstpointer 
     char byte;
     int port = g_array_index(world->ports, int, world->ports->len - 1);
     g_assert_cmpint(read(port, &byte, 1), ==, 1);
-    berth_share_process_suspend(world->shares);
+    berth_share_process_suspend(world->shares, 0, NULL, 0);
     berth_share_process_start(world->shares, 1000, 1000);
     g_assert_cmpint(share_pid(), ==, 0);
     berth_share_process_wake(world->shares);
@@ -367,7 +444,7 @@ static void test_skipped(World *world, gconstpointer data)
 int main(int argc, char **argv)
 {
     if (strcmp(argv[0], "berth-share") == 0)
-        return serve(argv[argc - 1]);
+        return strcmp(argv[1], "--watch") == 0 ? watch() : serve(argv[argc - 1]);
     g_test_init(&argc, &argv, NULL);
     g_test_add("/instance/shares/refusal-ends-them", World, "refuses", set_up,
                test_refusal_ends_the_shares, tear_down);
@@ -383,6 +460,12 @@ int main(int argc, char **argv)
     g_test_add("/instance/shares/suspended", World, "serves", set_up, test_suspended, tear_down);
     g_test_add("/instance/shares/suspended-before-its-first-request", World, "serves", set_up,
                test_suspended_before_its_first_request, tear_down);
+    g_test_add("/instance/shares/watched-file-changes", World, "serves", set_up,
+               test_a_watched_file_changes, tear_down);
+    g_test_add("/instance/shares/nothing-changes", World, "serves", set_up, test_nothing_changes,
+               tear_down);
+    g_test_add("/instance/shares/watch-fails", World, "serves", set_up, test_a_watch_fails,
+               tear_down);
     g_test_add("/instance/shares/ready", World, "serves", set_up, test_ready, tear_down);
     g_test_add("/instance/shares/outdated-is-not-ready", World, "serves", set_up,
                test_outdated_is_not_ready, tear_down);

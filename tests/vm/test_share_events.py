@@ -92,3 +92,18 @@ def test_a_watcher_goes_on_after_a_killed_server(watched, home, host, busybox):
     watcher.send_signal(signal.SIGTERM)
     watcher.stdout.close()
     watcher.wait(60)
+
+
+def test_a_change_wakes_a_suspended_watcher(host, home, watched, busybox):
+    """What it waits for; a change that nobody in the distro watches leaves it suspended."""
+    path, events = watched
+    for number in range(3):
+        host("suspend", busybox)
+        (path / f"unwatched{number}").write_text("text")
+        assert host.info(busybox)["state"] == "suspended"
+        (path / "two/woken").mkdir()
+        assert events(1) == [(2, CREATE | ISDIR, 0, "woken")]
+        (path / "two/woken").rmdir()
+        assert events(1) == [(2, DELETE | ISDIR, 0, "woken")]
+    log = host("logs", busybox).stdout
+    assert log.count("a file of this host that busybox watches has changed") == 3

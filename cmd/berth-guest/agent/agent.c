@@ -574,7 +574,6 @@ int agent_run(const AgentOptions *options)
     agent.tasks = (HostTasks){.options = options,
                               .out = &agent.channel->out,
                               .connected = &agent.connected,
-                              .plan = -1,
                               .shares = &agent.shares};
     agent.relays = (Relays){.loop = &agent.loop, .out = &agent.channel->out};
     agent.calls =

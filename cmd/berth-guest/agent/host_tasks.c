@@ -5,7 +5,6 @@
 #include "os/grow.h"
 #include "os/log.h"
 #include "os/report.h"
-#include "timers/plan.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -50,41 +49,13 @@ void host_tasks_grow(HostTasks *tasks, const WireFrame *frame)
         tasks->grower = pid;
 }
 
-/* ---- what is due ---- */
-
-typedef struct {
-    const char *root;
-    int output;
-} Planner;
-
-/* In the freezer, before it freezes those that are asked. */
-static void plan(void *data)
-{
-    const Planner *planner = data;
-    Due due;
-    if (!plan_next(planner->root, &due))
-        log_line("systemd did not say which of its timers is next");
-    if (write(planner->output, &due, sizeof(due)) != sizeof(due))
-        log_line("cannot report what is due: %s", strerror(errno));
-    close(planner->output);
-}
-
 /* Tell the host what the freezer, which has ended, found. */
-static void report_due(HostTasks *tasks)
+static void report_plan(HostTasks *tasks)
 {
-    Due due = {0};
-    bool is_read = tasks->plan >= 0 && read(tasks->plan, &due, sizeof(due)) == sizeof(due);
-    if (tasks->plan >= 0)
-        close(tasks->plan);
-    tasks->plan = -1;
-    if (!is_read || due.sec <= 0 || !*tasks->connected)
-        return;
-    size_t begin = wire_frame_begin(tasks->out, WIRE_DUE, 0, 0);
-    wire_put_u64(tasks->out, (uint64_t)due.sec);
-    wire_put_u32(tasks->out, due.lead_sec);
-    wire_put_u32(tasks->out, due.hold_sec);
-    wire_put_text(tasks->out, due.name, sizeof(due.name) - 1);
-    wire_frame_end(tasks->out, begin);
+    if (tasks->plan != NULL && *tasks->connected)
+        wake_plan_report(tasks->plan, tasks->out);
+    wake_plan_free(tasks->plan);
+    tasks->plan = NULL;
 }
 
 /* ---- freeze and thaw ---- */
@@ -99,21 +70,12 @@ static void thaw_root(HostTasks *tasks)
 static pid_t start_freezer(HostTasks *tasks)
 {
     const AgentOptions *options = tasks->options;
-    int ends[2] = {-1, -1};
     thaw_root(tasks);
-    if (options->timers != NULL && pipe2(ends, O_CLOEXEC | O_NONBLOCK) < 0)
-        return -errno;
-    Planner planner = {options->timers, ends[1]};
-    const FreezerPlan prepare = {options->timers != NULL ? plan : NULL, &planner};
+    wake_plan_free(tasks->plan);
+    tasks->plan = wake_plan_new(options->timers, options->proc, tasks->shares);
+    const FreezerPlan prepare = {tasks->plan != NULL ? wake_plan_make : NULL, tasks->plan};
     pid_t pid = freezer_start(options->cgroups, options->in_machine, &prepare, &tasks->hold);
     tasks->holds_root = pid > 0 && tasks->hold >= 0;
-    if (ends[1] >= 0)
-        close(ends[1]);
-    tasks->plan = ends[0];
-    if (pid < 0 && ends[0] >= 0) {
-        close(ends[0]);
-        tasks->plan = -1;
-    }
     return pid;
 }
 
@@ -198,7 +160,7 @@ static void on_frozen(HostTasks *tasks, int wait_status)
 {
     int problem = problem_of(wait_status);
     tasks->freezer = 0;
-    report_due(tasks);
+    report_plan(tasks);
     if (problem != 0)
         thaw_root(tasks);
     if (!tasks->thaws && problem != 0)

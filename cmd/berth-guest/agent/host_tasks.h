@@ -9,6 +9,7 @@
 #pragma once
 
 #include "agent.h"
+#include "wake_plan.h"
 
 #include "os/reclaim.h"
 
@@ -21,7 +22,7 @@ typedef struct {
     const bool *connected; /* nothing is sent while it is false */
     pid_t grower;          /* the process that grows the file system, or 0 */
     pid_t freezer;         /* the one that freezes the distro, or 0 */
-    int plan;              /* the freezer writes there what is due next; -1 while there is none */
+    WakePlan *plan;        /* the freezer makes it; NULL while there is none */
     bool thaws;            /* thaw again once the freezer, which was killed, has ended */
     bool freezes;          /* and then freeze: FREEZE came after THAW. Only while @thaws */
     bool holds_root;       /* the root's file system is frozen, or about to be, until */

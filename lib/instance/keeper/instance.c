@@ -297,6 +297,7 @@ static void on_share_skipped(const char *text, gpointer user_data)
 static const BerthShareProcessEvents shares_events = {.log = log_line,
                                                       .begun = on_shares_begun,
                                                       .ready = on_shares_ready,
+                                                      .changed = berth_instance_on_changed,
                                                       .skipped = on_share_skipped,
                                                       .failed = on_shares_failed};
 

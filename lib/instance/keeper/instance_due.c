@@ -3,6 +3,10 @@
 
 #include <errno.h>
 #include <string.h>
+#include <time.h>
+
+/* Of the guest's; it reports no more. */
+#define WATCHES_MAX 8192u
 
 /* Free with g_free. */
 static char *time_text(gint64 realtime_usec)
@@ -81,4 +85,47 @@ void berth_instance_due_clear(BerthInstance *instance)
 {
     berth_due_clear(&instance->expected.due);
     g_clear_pointer(&instance->expected.alarm, berth_alarm_free);
+    g_clear_pointer(&instance->expected.watches, g_array_unref);
+}
+
+/* ---- files that it watches ---- */
+
+void berth_instance_watches_begin(BerthInstance *instance)
+{
+    Expected *expected = &instance->expected;
+    struct timespec now;
+    clock_gettime(CLOCK_REALTIME_COARSE, &now); /* as files get theirs */
+    expected->since_nsec = now.tv_sec * G_GINT64_CONSTANT(1000000000) + now.tv_nsec;
+    g_clear_pointer(&expected->watches, g_array_unref);
+}
+
+void berth_instance_on_watches(const WireWatch *watches, gsize n_watches, gpointer user_data)
+{
+    BerthInstance *instance = user_data;
+    Expected *expected = &instance->expected;
+    if (instance->state != SUSPENDING || instance->suspension.phase != FREEZING)
+        return;
+    if (expected->watches == NULL)
+        expected->watches = g_array_new(FALSE, FALSE, sizeof(WireWatch));
+    gsize room = WATCHES_MAX - expected->watches->len;
+    g_array_append_vals(expected->watches, watches, (guint)MIN(n_watches, room));
+}
+
+void berth_instance_watch_shares(BerthInstance *instance)
+{
+    const Expected *expected = &instance->expected;
+    const GArray *watches = expected->watches;
+    berth_share_process_suspend(instance->shares, expected->since_nsec,
+                                watches != NULL ? (const void *)watches->data : NULL,
+                                watches != NULL ? watches->len : 0);
+}
+
+void berth_instance_on_changed(gpointer user_data)
+{
+    BerthInstance *instance = user_data;
+    if (instance->state != SUSPENDING && instance->state != SUSPENDED)
+        return;
+    berth_console_log(instance->console, "a file of this host that %s watches has changed",
+                      instance->machine->name);
+    berth_instance_wake(instance);
 }

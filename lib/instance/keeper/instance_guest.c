@@ -260,6 +260,7 @@ static const BerthAgentClientEvents agent_events = {
     .frozen = berth_instance_on_frozen,
     .reclaimed = berth_instance_on_reclaimed,
     .due = berth_instance_on_due,
+    .watched = berth_instance_on_watches,
     .share = on_share,
     .session = on_session,
     .lost = on_agent_lost,

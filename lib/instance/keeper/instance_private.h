@@ -141,6 +141,10 @@ typedef struct {
 typedef struct {
     BerthDue due;      /* as the guest said at the last suspend, until it is over */
     BerthAlarm *alarm; /* or NULL */
+    /* Of the last suspend: since when changes of the host count (nanoseconds, realtime), and files
+     * of the shares that the guest's processes watch (WireWatch). */
+    gint64 since_nsec;
+    GArray *watches; /* or NULL */
 } Expected;
 
 /* instance_idle.c */
@@ -282,6 +286,7 @@ void berth_instance_on_packet(gpointer user_data);
 void berth_instance_on_frozen(const char *problem, gpointer user_data);
 void berth_instance_on_due(guint64 at_sec, guint32 lead_sec, guint32 hold_sec, const char *name,
                            gpointer user_data);
+void berth_instance_on_watches(const WireWatch *watches, gsize n_watches, gpointer user_data);
 /* The guest has forgotten what the host changed in the shares, or has none any more. */
 void berth_instance_shares_caught_up(BerthInstance *instance);
 /* QEMU has ended. False: not because the guest is suspended. */
@@ -347,6 +352,11 @@ void berth_instance_due_hold(BerthInstance *instance);
 /* Fill in the members of @status about it. */
 void berth_instance_due_status(const BerthInstance *instance, BerthInstanceStatus *status);
 void berth_instance_due_clear(BerthInstance *instance);
+/* A suspend: what the host changes from now on counts, if the guest watches it. Then berth-share
+ * ends and what the guest said is watched; event of berth-share. */
+void berth_instance_watches_begin(BerthInstance *instance);
+void berth_instance_watch_shares(BerthInstance *instance);
+void berth_instance_on_changed(gpointer user_data);
 
 /* The guest is UP: watch whether it is idle, from now on. */
 void berth_instance_idle_begin(BerthInstance *instance);

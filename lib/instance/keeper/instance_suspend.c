@@ -193,7 +193,7 @@ void berth_instance_save(BerthInstance *instance)
 {
     Suspension *suspension = &instance->suspension;
     if (instance->shares != NULL)
-        berth_share_process_suspend(instance->shares);
+        berth_instance_watch_shares(instance);
     berth_device_state_free(suspension->operation); /* of a former one that failed */
     suspension->operation = berth_device_state_save(instance->process.qmp, on_saved, instance);
 }
@@ -249,6 +249,7 @@ void berth_instance_on_watched(gint64 wait_usec, gpointer user_data)
         return;
     berth_instance_clear_timer(&instance->suspension.quiet); /* of a berth-net that has ended */
     instance->suspension.phase = FREEZING;
+    berth_instance_watches_begin(instance);
     berth_agent_client_freeze(instance->life.agent);
 }
 

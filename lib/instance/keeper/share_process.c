@@ -7,7 +7,6 @@
 #include "instance/control/runtime_files.h"
 #include "model/share.h"
 #include "sparse_copy.h"
-#include "wire/share_report.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -21,6 +20,7 @@
 #include <unistd.h>
 
 /* cmd/berth-share/main.c */
+#define WATCH     "--watch"
 #define PORT_FD   3
 #define REPORT_FD 4
 #define LEDGER_FD 5
@@ -57,8 +57,9 @@ struct BerthShareProcess {
     GString *report; /* begun, but without its NUL yet */
     bool begun;      /* the guest has seen the connection */
     bool ready;
+    bool changed;                /* of one that watches */
     bool is_outdated;            /* to be replaced once it has begun */
-    bool is_suspended;           /* as the guest is: none runs */
+    bool is_suspended;           /* as the guest is: none serves */
     bool is_owed;                /* the guest waits for one, to be started at the wake */
     gint64 ended_usec[ENDS_MAX]; /* ring of the last ends, monotonic */
     guint ends;
@@ -100,7 +101,7 @@ static void forget_child(BerthShareProcess *shares)
         g_source_destroy(shares->reports);
     g_clear_pointer(&shares->reports, g_source_unref);
     shares->pid = 0;
-    shares->begun = shares->ready = shares->is_outdated = false;
+    shares->begun = shares->ready = shares->changed = shares->is_outdated = false;
     g_string_truncate(shares->report, 0);
     berth_fd_close(&shares->report_fd);
 }
@@ -151,6 +152,8 @@ static void handle_report(BerthShareProcess *shares, const char *text)
         shares->begun = true;
     else if (g_str_equal(text, SHARE_REPORT_READY))
         shares->ready = shares->begun;
+    else if (g_str_equal(text, SHARE_REPORT_CHANGED))
+        shares->changed = shares->is_suspended;
     else if (!shares->begun && g_str_has_prefix(text, SHARE_REPORT_SKIPPED))
         g_ptr_array_add(shares->skipped,
                         berth_text_clean(text + strlen(SHARE_REPORT_SKIPPED), REPORT_MAX));
@@ -185,9 +188,27 @@ static bool has_begun(BerthShareProcess *shares)
 
 static void launch(BerthShareProcess *shares);
 
+/* One that watched has ended. */
+static void end_watch(BerthShareProcess *shares, gint wait_status)
+{
+    read_reports(shares);
+    bool changed = shares->changed;
+    forget_child(shares);
+    if (changed)
+        shares->events->changed(shares->user_data);
+    else if (!WIFEXITED(wait_status) || WEXITSTATUS(wait_status) != 0)
+        shares->events->log("files of this host that it watches will not wake it: berth-share "
+                            "ended",
+                            shares->user_data);
+}
+
 static void on_child_exit(GPid pid, gint wait_status, gpointer user_data)
 {
     BerthShareProcess *shares = user_data;
+    if (shares->is_suspended) {
+        end_watch(shares, wait_status);
+        return;
+    }
     bool begun = has_begun(shares);
     forget_child(shares);
     gint64 *oldest = &shares->ended_usec[shares->ends++ % ENDS_MAX];
@@ -240,8 +261,10 @@ static GStrv arguments(BerthShareProcess *shares, const char *program)
     g_autoptr(GStrvBuilder) words = g_strv_builder_new();
     g_autofree char *uid_text = g_strdup_printf("%u", shares->uid);
     g_autofree char *gid_text = g_strdup_printf("%u", shares->gid);
-    g_strv_builder_add_many(words, program, "berth-share", shares->machine->id, uid_text, gid_text,
-                            NULL);
+    g_strv_builder_add_many(words, program, "berth-share", NULL);
+    if (shares->is_suspended)
+        g_strv_builder_add(words, WATCH);
+    g_strv_builder_add_many(words, shares->machine->id, uid_text, gid_text, NULL);
     for (char **text = shares->machine->shares; *text != NULL; text++) {
         g_autoptr(BerthShare) share = berth_share_from_text(*text);
         if (share == NULL)
@@ -263,6 +286,8 @@ static gboolean on_report(gint fd, GIOCondition condition, gpointer user_data)
     BerthShareProcess *shares = user_data;
     bool was_begun = shares->begun, was_ready = shares->ready;
     bool open = read_reports(shares);
+    if (shares->is_suspended)
+        return open; /* end_watch reads the rest */
     if (shares->begun && shares->is_outdated) {
         end_child(shares);
         shares->events->begun(shares->user_data);
@@ -283,7 +308,7 @@ void berth_share_process_replace(BerthShareProcess *shares)
     if (has_begun(shares))
         end_child(shares);
     else
-        shares->is_outdated = shares->pid != 0;
+        shares->is_outdated = shares->pid != 0 && !shares->is_suspended;
 }
 
 guint64 berth_share_process_requests(const BerthShareProcess *shares)
@@ -297,7 +322,7 @@ guint64 berth_share_process_requests(const BerthShareProcess *shares)
 
 bool berth_share_process_is_starting(const BerthShareProcess *shares)
 {
-    return shares->pid != 0 && !shares->begun;
+    return shares->pid != 0 && !shares->begun && !shares->is_suspended;
 }
 
 bool berth_share_process_is_ready(const BerthShareProcess *shares)
@@ -339,6 +364,13 @@ static bool spawn(BerthShareProcess *shares, int port, GError **error)
                                             &shares->pid, NULL, NULL, NULL, error);
 }
 
+static void follow_child(BerthShareProcess *shares)
+{
+    shares->child = g_child_watch_source_new(shares->pid);
+    g_source_set_callback(shares->child, G_SOURCE_FUNC(on_child_exit), shares, NULL);
+    g_source_attach(shares->child, g_main_context_get_thread_default());
+}
+
 static void launch(BerthShareProcess *shares)
 {
     g_autoptr(GError) error = NULL;
@@ -350,21 +382,42 @@ static void launch(BerthShareProcess *shares)
         shares->events->failed(error, shares->user_data);
         return;
     }
-    shares->child = g_child_watch_source_new(shares->pid);
-    g_source_set_callback(shares->child, G_SOURCE_FUNC(on_child_exit), shares, NULL);
-    g_source_attach(shares->child, g_main_context_get_thread_default());
+    follow_child(shares);
 }
 
-void berth_share_process_suspend(BerthShareProcess *shares)
+/* A file with the list of @watches, or -1. */
+static int write_watches(gint64 since_nsec, const WireWatch *watches, gsize n_watches)
 {
+    const WireWatchList list = {since_nsec, n_watches};
+    berth_autofd int fd = memfd_create("berth-share-watches", MFD_CLOEXEC);
+    if (fd < 0 || berth_fd_write_all(fd, &list, sizeof(list)) < 0 ||
+        berth_fd_write_all(fd, watches, n_watches * sizeof(*watches)) < 0)
+        return -1;
+    return berth_fd_steal(&fd);
+}
+
+void berth_share_process_suspend(BerthShareProcess *shares, gint64 since_nsec,
+                                 const WireWatch *watches, gsize n_watches)
+{
+    g_autoptr(GError) error = NULL;
     shares->is_owed = shares->pid != 0 && !has_begun(shares);
     shares->is_suspended = true;
     end_child(shares);
+    berth_autofd int list = n_watches == 0 ? -1 : write_watches(since_nsec, watches, n_watches);
+    if (list < 0)
+        return;
+    if (spawn(shares, list, &error)) {
+        follow_child(shares);
+        return;
+    }
+    forget_child(shares);
+    shares->events->log(error->message, shares->user_data);
 }
 
 void berth_share_process_wake(BerthShareProcess *shares)
 {
     bool is_owed = shares->is_owed;
+    end_child(shares);
     shares->is_suspended = shares->is_owed = false;
     if (is_owed)
         launch(shares);

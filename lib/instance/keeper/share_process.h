@@ -12,6 +12,7 @@
 #pragma once
 
 #include "model/machine.h"
+#include "wire/share_report.h"
 
 G_BEGIN_DECLS
 
@@ -24,6 +25,8 @@ typedef struct {
     void (*begun)(gpointer user_data);
     /* The guest uses the shares that it has now, and nothing that it had cached of former ones. */
     void (*ready)(gpointer user_data);
+    /* While the guest is suspended: the host has changed a file that it watches. */
+    void (*changed)(gpointer user_data);
     /* A directory is not served: a line for the user, without control codes. */
     void (*skipped)(const char *text, gpointer user_data);
     /* berth-share could not be started, or has ended too often; it is not started again. */
@@ -50,9 +53,11 @@ void berth_share_process_start(BerthShareProcess *shares, guint32 uid, guint32 g
  * requests another, which serves the new ones. */
 void berth_share_process_replace(BerthShareProcess *shares);
 
-/* The guest is suspended: end a running berth-share. After the wake the guest notices, and requests
- * another; one that it had not seen yet is started by the second function. */
-void berth_share_process_suspend(BerthShareProcess *shares);
+/* The guest is suspended: end a running berth-share, and start one that only waits for changes of
+ * @watches since @since_nsec (realtime), if there are any. After the wake the guest notices, and
+ * requests another; one that it had not seen yet is started by the second function. */
+void berth_share_process_suspend(BerthShareProcess *shares, gint64 since_nsec,
+                                 const WireWatch *watches, gsize n_watches);
 void berth_share_process_wake(BerthShareProcess *shares);
 
 /* Of a suspended guest: what another keeper needs of it, a floating value without its own type; and
