@@ -5,6 +5,8 @@ import re
 import subprocess
 import threading
 
+import pytest
+
 LOOK = "cat /mark; ls /extra 2>/dev/null; md5sum < /data; df -k / | tail -n 1 | tr -s ' ' | cut -d ' ' -f 2"
 
 
@@ -55,6 +57,7 @@ def test_snapshot_after_a_crash_and_of_another_size(host, scratch):
     assert look(host, scratch) == before and grown[:-2] == before[:-2] and grown != before
 
 
+@pytest.mark.smoke
 def test_of_a_running_distro(host, scratch):
     """What was not on the disk yet is in the snapshot, and the programs go on."""
     fill(host, scratch, "old")

@@ -73,6 +73,7 @@ def test_a_session_lives_through_many(host, distro):
     echo.end()
 
 
+@pytest.mark.smoke
 def test_is_idempotent_and_takes_nothing(host, distro):
     row = suspend(host, distro)
     assert 0 < row["memory_used"] < 1 << 30

@@ -58,6 +58,7 @@ def served(host, busybox):
     host("terminate", busybox)
 
 
+@pytest.mark.smoke
 def test_a_request_is_answered(host, busybox, served):
     before = wakes(host, busybox)
     for i in range(3):
