@@ -18,6 +18,8 @@ void berth_idle_state_free(BerthIdleState *state)
     g_free(state->awake);
     g_free(state->due_name);
     g_free(state->problem);
+    g_free(state->checkpoint);
+    g_free(state->checkpoint_problem);
     g_free(state);
 }
 
@@ -48,5 +50,8 @@ BerthIdleState *berth_idle_state(Berth *berth, const char *name, GError **error)
     state->disk_used = report.disk_used;
     state->autostart = berth_autostart_is_on(berth->layout, state->name);
     state->problem = g_steal_pointer(&report.problem);
+    state->checkpoint = g_steal_pointer(&report.checkpoint);
+    state->checkpoint_usec = report.checkpoint_usec;
+    state->checkpoint_problem = g_steal_pointer(&report.checkpoint_problem);
     return state;
 }

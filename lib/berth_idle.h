@@ -27,13 +27,16 @@ typedef struct {
     gint64 idle_usec;   /* until it is taken for idle, if nothing happens */
     bool is_kept;       /* by berth_keep */
     gint64 kept_usec;   /* so long; -1: until it stops */
-    gint64 due_usec;   /* time of day at which a timer of the distro's is due, for which it wakes or
-                          is awake; 0: none is known */
-    char *due_name;    /* which; or NULL */
-    char *problem;     /* why it could not be suspended; or NULL */
-    guint64 disk_size; /* apparent, bytes: as the guest sees it */
-    guint64 disk_used; /* allocated on the host, bytes */
-    bool autostart;    /* starts with the user's systemd */
+    gint64 due_usec;  /* time of day at which a timer of the distro's is due, for which it wakes or
+                         is awake; 0: none is known */
+    char *due_name;   /* which; or NULL */
+    char *problem;    /* why it could not be suspended; or NULL */
+    char *checkpoint; /* the setting of automatic snapshots; NULL: none */
+    gint64 checkpoint_usec;   /* time of day of the last one; 0: there is none */
+    char *checkpoint_problem; /* why the last one was not taken; or NULL */
+    guint64 disk_size;        /* apparent, bytes: as the guest sees it */
+    guint64 disk_used;        /* allocated on the host, bytes */
+    bool autostart;           /* starts with the user's systemd */
 } BerthIdleState;
 
 void berth_idle_state_free(BerthIdleState *state);

@@ -40,6 +40,7 @@ static BerthSnapshotInfo *public_info(const BerthSnapshotListing *listing)
                                 .tag = g_strdup(listing->tag),
                                 .taken_usec = listing->taken_usec,
                                 .automatic = listing->automatic,
+                                .checkpoint = listing->checkpoint,
                                 .missing = listing->missing,
                                 .size = listing->size,
                                 .used = listing->used};

@@ -34,7 +34,9 @@ typedef struct {
     char *distro; /* name */
     char *tag;
     gint64 taken_usec;
-    bool automatic; /* made by a restore, of what it replaced; the next restore replaces it */
+    bool automatic; /* nobody asked for it: a checkpoint, or made by a restore, of what it
+                       replaced; the next restore replaces it */
+    bool checkpoint; /* taken as the setting of that name asks for */
     bool missing;   /* its file is gone */
     guint64 size;   /* of the disk, as the guest saw it */
     guint64 used;   /* on the host, including blocks that it shares */

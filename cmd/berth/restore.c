@@ -38,8 +38,10 @@ const Command command_undo = {
     .synopsis = "[OPTION]... NAME",
     .completes = "distro",
     .summary = "Go back to the last snapshot of a distro",
-    .details = "As \"berth restore\" with the tag of the last snapshot that you took. It prints\n"
-               "what time that was, and how to take the undo back.",
+    .details =
+        "As \"berth restore\" with the tag of the last snapshot, which you took or the setting\n"
+        "checkpoint did. It prints what time that was, and how to take the undo back: what\n"
+        "is replaced becomes the snapshot \"before-restore\".",
     .min_arguments = 1,
     .max_arguments = 1,
     .options = options,

@@ -95,8 +95,10 @@ const Command command_snapshot = {
         "begins. A running distro writes its files to the disk and stands still meanwhile: its\n"
         "programs and connections go on afterwards, and what wants it waits. A snapshot has the\n"
         "disk alone: no memory, no programs. \"berth undo NAME\" goes back to the last snapshot,\n"
-        "\"berth restore NAME TAG\" to any. Snapshots are in the directory of the disk: they move\n"
-        "with it, and \"berth unregister\" deletes them. A clone and an export have none.",
+        "\"berth restore NAME TAG\" to any. With the setting checkpoint berth takes some by itself:\n"
+        "berth set NAME checkpoint=\"every 30min keep 5\". Snapshots are in the directory of the\n"
+        "disk: they move with it, and \"berth unregister\" deletes them. A clone and an export have\n"
+        "none.",
     .min_arguments = 1,
     .max_arguments = -1,
     .options = options,

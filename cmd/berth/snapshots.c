@@ -11,15 +11,23 @@
 
 static const Option options[] = {{"json", 0, NULL, "For programs, as JSON"}, {NULL}};
 
+static const char *author(const BerthSnapshotInfo *info)
+{
+    if (info->checkpoint)
+        return "automatic";
+    return info->automatic ? "restore" : "you";
+}
+
 static void print_text(const GPtrArray *infos)
 {
-    static const char *const headings[] = {"DISTRO", "TAG", "TAKEN", "USED", NULL};
+    static const char *const headings[] = {"DISTRO", "TAG", "TAKEN", "BY", "USED", NULL};
     g_autoptr(Table) table = table_new(headings);
     for (guint i = 0; i < infos->len; i++) {
         const BerthSnapshotInfo *info = infos->pdata[i];
         table_add(table, info->distro);
         table_add(table, info->tag);
         table_add_take(table, snapshot_time(info->taken_usec));
+        table_add(table, author(info));
         table_add_take(table, info->missing ? g_strdup("its file is missing")
                                             : berth_size_format(info->used));
     }
@@ -37,6 +45,7 @@ static void print_json(const GPtrArray *infos)
         json_add_string(json, "tag", info->tag);
         json_add_time(json, "taken", info->taken_usec);
         json_add_bool(json, "automatic", info->automatic);
+        json_add_bool(json, "checkpoint", info->checkpoint);
         json_add_bool(json, "missing", info->missing);
         json_add_number(json, "disk_size", info->size);
         json_add_number(json, "disk_used", info->used);
@@ -61,8 +70,10 @@ const Command command_snapshots = {
     .synopsis = "[OPTION]... [NAME]",
     .completes = "distro",
     .summary = "List the snapshots of distros",
-    .details = "USED is a snapshot's disk space, with the blocks that it shares with the disk and\n"
-               "with other snapshots. \"before-restore\" is what the last restore replaced.",
+    .details =
+        "USED is a snapshot's disk space, with the blocks that it shares with the disk and\n"
+        "with other snapshots. BY automatic are those that the setting checkpoint asks for,\n"
+        "which berth removes again; \"before-restore\" is what the last restore replaced.",
     .max_arguments = 1,
     .options = options,
     .run = run,

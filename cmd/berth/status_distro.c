@@ -66,6 +66,16 @@ static void print_due(const BerthIdleState *state)
         printf("Due:            %s at %s\n", name, time);
 }
 
+static void print_checkpoints(const BerthIdleState *state)
+{
+    g_autofree char *last =
+        state->checkpoint_usec != 0 ? clock_text(state->checkpoint_usec) : g_strdup("none yet");
+    if (state->checkpoint != NULL)
+        printf("Checkpoints:    %s; the last one: %s\n", state->checkpoint, last);
+    if (state->checkpoint_problem != NULL)
+        printf("Problem:        no automatic snapshot: %s\n", state->checkpoint_problem);
+}
+
 static void print_text(const BerthIdleState *state)
 {
     g_autofree char *plan = plan_text(state);
@@ -85,6 +95,7 @@ static void print_text(const BerthIdleState *state)
         printf("Autostart:      on\n");
     if (state->problem != NULL)
         printf("Problem:        it could not be suspended: %s\n", state->problem);
+    print_checkpoints(state);
 }
 
 static void add_time(Json *json, const char *name, bool known, gint64 usec)
@@ -109,6 +120,9 @@ static void print_json(const BerthIdleState *state)
     json_add_time(json, "due", state->due_usec);
     json_add_string(json, "due_for", state->due_name);
     json_add_string(json, "problem", state->problem);
+    json_add_string(json, "checkpoint", state->checkpoint);
+    json_add_time(json, "checkpoint_last", state->checkpoint_usec);
+    json_add_string(json, "checkpoint_problem", state->checkpoint_problem);
     json_add_number(json, "disk_size", state->disk_size);
     json_add_number(json, "disk_used", state->disk_used);
     json_add_bool(json, "autostart", state->autostart);

@@ -8,6 +8,7 @@
 #include "base/fd.h"
 #include "instance/client/runtime.h"
 #include "instance/control/hello.h"
+#include "model/checkpoint.h"
 #include "park/park_file.h"
 
 void berth_idle_report_clear(BerthIdleReport *report)
@@ -18,6 +19,8 @@ void berth_idle_report_clear(BerthIdleReport *report)
     g_free(report->awake);
     g_free(report->due_name);
     g_free(report->problem);
+    g_free(report->checkpoint);
+    g_free(report->checkpoint_problem);
 }
 
 /* NULL: there is nothing to say. */
@@ -37,6 +40,8 @@ static void use_status(BerthIdleReport *report, BerthInstanceStatus *status)
     report->problem = steal_words(&status->idle_problem);
     report->due_usec = (gint64)status->due_usec;
     report->due_name = steal_words(&status->due_name);
+    report->checkpoint = steal_words(&status->checkpoint);
+    report->checkpoint_problem = steal_words(&status->checkpoint_problem);
 }
 
 /* What the next start will take. */
@@ -48,13 +53,27 @@ static bool use_settings(BerthIdleReport *report, Berth *berth, GError **error)
     report->idle = g_strdup(berth_idle_words[settings->idle]);
     report->idle_timeout_sec = settings->idle_timeout_sec;
     report->idle_usec = BERTH_NOT_FORESEEN;
+    BerthCheckpointPlan plan;
+    if (berth_checkpoint_parse(settings->checkpoint, &plan, NULL) && plan.every_sec != 0)
+        report->checkpoint = g_strdup(settings->checkpoint);
     return true;
+}
+
+static bool find_checkpoint(BerthIdleReport *report, Berth *berth, const BerthDistro *distro,
+                            GError **error)
+{
+    g_autoptr(GPtrArray) snapshots = berth_registry_snapshots(berth->registry, distro, error);
+    for (guint i = 0; snapshots != NULL && i < snapshots->len; i++)
+        if (berth_snapshot_is_checkpoint(snapshots->pdata[i]))
+            report->checkpoint_usec = ((const BerthSnapshot *)snapshots->pdata[i])->taken_usec;
+    return snapshots != NULL;
 }
 
 bool berth_idle_ask(Berth *berth, const char *name, BerthIdleReport *ret_report, GError **error)
 {
     g_autoptr(BerthDistro) distro = berth_handle_find(berth, name, error);
-    if (distro == NULL || berth_handle_runtime(berth, error) == NULL)
+    if (distro == NULL || berth_handle_runtime(berth, error) == NULL ||
+        !find_checkpoint(ret_report, berth, distro, error))
         return false;
     ret_report->name = g_strdup(distro->name);
     berth_disk_measure(distro, &ret_report->disk_size, &ret_report->disk_used);

@@ -21,6 +21,9 @@ typedef struct {
     guint64 disk_size; /* apparent, bytes */
     guint64 disk_used; /* allocated on the host, bytes */
     char *problem;     /* why it could not be suspended; or NULL */
+    char *checkpoint;  /* the setting, of the running distro or of its next start; or NULL */
+    gint64 checkpoint_usec;   /* time of day of the last automatic snapshot; 0: there is none */
+    char *checkpoint_problem; /* why the last one was not taken; or NULL */
 } BerthIdleReport;
 
 void berth_idle_report_clear(BerthIdleReport *report);

@@ -109,8 +109,8 @@ static void fill_unreached(BerthListing *listing, const BerthDistro *distro, boo
 /* Replace the state if a command works on the distro, running or not. */
 static void apply_holder(BerthListing *listing, const BerthClaimHolder *holder)
 {
-    if (holder == NULL)
-        return;
+    if (holder == NULL || (holder->work == BERTH_WORK_CHECKPOINT && listing->state[0] != '\0'))
+        return; /* a checkpoint is no work of a user's */
     listing->holder_pid = (guint)holder->pid;
     if (holder->work == BERTH_WORK_RUN && listing->state[0] != '\0')
         return; /* a throw-away clone, in its own state */

@@ -88,6 +88,7 @@ static BerthSnapshotListing *list_one(const BerthDistro *distro, const BerthSnap
     listing->tag = g_strdup(snapshot->tag);
     listing->taken_usec = snapshot->taken_usec;
     listing->automatic = snapshot->automatic;
+    listing->checkpoint = berth_snapshot_is_checkpoint(snapshot);
     listing->missing = !found;
     listing->size = found ? (guint64)st.st_size : 0;
     listing->used = found ? (guint64)st.st_blocks * STAT_BLOCK : 0;
@@ -153,13 +154,13 @@ GHashTable *berth_snapshots_measure(BerthRegistry *registry, const GPtrArray *di
 
 /* --- restoring --- */
 
-/* The last of @snapshots that the user took. */
+/* The last of @snapshots that no restore made. */
 static const BerthSnapshot *find_last(const GPtrArray *snapshots, const BerthDistro *distro,
                                       GError **error)
 {
     for (guint i = snapshots->len; i > 0; i--) {
         const BerthSnapshot *snapshot = snapshots->pdata[i - 1];
-        if (!snapshot->automatic)
+        if (!berth_snapshot_is_replaced(snapshot))
             return snapshot;
     }
     g_autofree char *hint =

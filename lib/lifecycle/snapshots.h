@@ -28,6 +28,7 @@ typedef struct {
     char *tag;
     gint64 taken_usec;
     bool automatic;
+    bool checkpoint; /* the automatic ones that no restore made */
     bool missing; /* its file is gone */
     guint64 size; /* of the disk, as the guest saw it */
     guint64 used; /* on the host, including blocks that it shares */

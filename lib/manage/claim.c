@@ -16,6 +16,10 @@
 #define LOCK_NAME ".lock"
 #define NEW_NAME  ".new"
 
+/* How long a claim waits for a checkpoint of the distro, which nobody asked for, to end. */
+#define CHECKPOINT_TIMEOUT_USEC (30 * G_USEC_PER_SEC)
+#define CHECKPOINT_POLL_USEC    (G_USEC_PER_SEC / 100)
+
 static const struct {
     const char *state;
     const char *participle; /* "is being ..." */
@@ -28,6 +32,7 @@ static const struct {
     [BERTH_WORK_RESIZE] = {"resizing", "resized"},
     [BERTH_WORK_COMPACT] = {"compacting", "compacted"},
     [BERTH_WORK_SNAPSHOT] = {"snapshotting", "snapshotted"},
+    [BERTH_WORK_CHECKPOINT] = {"checkpointing", "snapshotted"},
     [BERTH_WORK_RESTORE] = {"restoring", "restored"},
     [BERTH_WORK_DIFF] = {"comparing", "compared"},
     [BERTH_WORK_REMOVE] = {"removing", "removed"},
@@ -282,8 +287,10 @@ static int make_file(const char *claims, const char *path, const char *words, GE
     return -1;
 }
 
-BerthClaim *berth_claim_id(const BerthLayout *layout, BerthRegistry *registry, const char *name,
-                           const char *id, BerthWork work, GError **error)
+/* As berth_claim_id, without a wait. NULL without @error, with @may_wait only: a checkpoint has the
+ * claim. */
+static BerthClaim *claim_once(const BerthLayout *layout, BerthRegistry *registry, const char *name,
+                              const char *id, BerthWork work, bool may_wait, GError **error)
 {
     g_autofree char *claims = berth_layout_claims(layout);
     if (!berth_layout_make(claims, error))
@@ -297,7 +304,8 @@ BerthClaim *berth_claim_id(const BerthLayout *layout, BerthRegistry *registry, c
     g_autofree char *path = g_build_filename(claims, lower, NULL);
     g_autoptr(BerthClaimHolder) holder = find_holder(path);
     if (holder != NULL) {
-        set_busy(error, holder);
+        if (!may_wait || holder->work != BERTH_WORK_CHECKPOINT)
+            set_busy(error, holder);
         return NULL;
     }
     g_autofree char *words =
@@ -312,6 +320,23 @@ BerthClaim *berth_claim_id(const BerthLayout *layout, BerthRegistry *registry, c
     claim->path = g_steal_pointer(&path);
     claim->fd = berth_fd_steal(&fd);
     return claim;
+}
+
+BerthClaim *berth_claim_id(const BerthLayout *layout, BerthRegistry *registry, const char *name,
+                           const char *id, BerthWork work, GError **error)
+{
+    gint64 deadline = g_get_monotonic_time() + CHECKPOINT_TIMEOUT_USEC;
+    for (;;) {
+        g_autoptr(GError) problem = NULL;
+        bool may_wait = work != BERTH_WORK_CHECKPOINT && g_get_monotonic_time() < deadline;
+        BerthClaim *claim = claim_once(layout, registry, name, id, work, may_wait, &problem);
+        if (claim != NULL || problem != NULL) {
+            if (problem != NULL)
+                g_propagate_error(error, g_steal_pointer(&problem));
+            return claim;
+        }
+        g_usleep(CHECKPOINT_POLL_USEC);
+    }
 }
 
 static bool check_free(BerthRegistry *registry, const char *name, GError **error)

@@ -19,7 +19,8 @@
  *
  * Lock order, outermost first; never acquire a lock while holding one further in:
  *
- *     claims            never waited for: a held one is an error
+ *     claims            never waited for: a held one is an error, but for that of a checkpoint,
+ *                       which holds no other lock that a claim's maker may have
  *     <runtime>/start   of lib/instance/client/runtime.h; waited for, held briefly
  *     <runtime>/lock    the keeper's; waited for only while the keeper is ending
  *     the disk          of hold.h; waited for only while its holder is ending
@@ -50,6 +51,7 @@ typedef enum {
     BERTH_WORK_RESIZE,
     BERTH_WORK_COMPACT,
     BERTH_WORK_SNAPSHOT,
+    BERTH_WORK_CHECKPOINT, /* a snapshot that nobody asked for: other claims wait for its end */
     BERTH_WORK_RESTORE,
     BERTH_WORK_DIFF,
     BERTH_WORK_REMOVE,

@@ -93,6 +93,7 @@ BerthMachine *berth_compose_machine(const BerthLayout *layout, const BerthDistro
                             .log = log,
                             .time_zone = zone,
                             .settings = settings_path,
+                            .data = layout->data,
                             .home = home};
     return berth_machine_new(distro, settings, &host, template, error);
 }

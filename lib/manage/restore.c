@@ -96,13 +96,14 @@ static BerthSnapshot *keep(const Restore *restore, GError **error)
                : NULL;
 }
 
-/* List the files of the automatic snapshots, whose rows this restore will remove. */
+/* List the files of what former restores kept, whose rows this one will remove. */
 static bool claim_former(const Restore *restore, GError **error)
 {
     for (guint i = 0; i < restore->snapshots->len; i++) {
         const BerthSnapshot *snapshot = restore->snapshots->pdata[i];
         g_autofree char *file = berth_snapshot_file(snapshot, restore->distro->disk);
-        if (snapshot->automatic && !berth_claim_add_file(restore->claim, file, -1, error))
+        if (berth_snapshot_is_replaced(snapshot) &&
+            !berth_claim_add_file(restore->claim, file, -1, error))
             return false;
     }
     return true;

@@ -34,6 +34,13 @@ static bool check_free(const GPtrArray *snapshots, const BerthDistro *distro, co
     return false;
 }
 
+/* Give @snapshot, which is named by the time, another tag if that is taken. */
+static void make_unique(const GPtrArray *snapshots, BerthSnapshot *snapshot)
+{
+    g_autofree char *stamp = snapshot->tag;
+    snapshot->tag = make_tag(snapshots, stamp);
+}
+
 static BerthSnapshot *name_snapshot(const GPtrArray *snapshots, const BerthDistro *distro,
                                     const char *tag, GError **error)
 {
@@ -41,10 +48,8 @@ static BerthSnapshot *name_snapshot(const GPtrArray *snapshots, const BerthDistr
         (!berth_snapshot_check_tag(tag, error) || !check_free(snapshots, distro, tag, error)))
         return NULL;
     BerthSnapshot *snapshot = berth_snapshot_new(distro, tag, g_get_real_time());
-    if (tag == NULL) {
-        g_autofree char *stamp = snapshot->tag;
-        snapshot->tag = make_tag(snapshots, stamp);
-    }
+    if (tag == NULL)
+        make_unique(snapshots, snapshot);
     return snapshot;
 }
 
@@ -71,6 +76,22 @@ bool berth_manage_snapshot(BerthRegistry *registry, BerthClaim *claim, const Ber
     g_autoptr(BerthSnapshot) snapshot =
         snapshots != NULL ? name_snapshot(snapshots, distro, tag, error) : NULL;
     if (snapshot == NULL || !copy_disk(claim, distro, snapshot, hold, watch, error) ||
+        !berth_registry_add_snapshot(registry, snapshot, error))
+        return false;
+    *ret_snapshot = g_steal_pointer(&snapshot);
+    return true;
+}
+
+bool berth_manage_checkpoint(BerthRegistry *registry, BerthClaim *claim, const BerthDistro *distro,
+                             const BerthDiskHold *hold, const BerthSnapshotWatch *watch,
+                             BerthSnapshot **ret_snapshot, GError **error)
+{
+    g_autoptr(GPtrArray) snapshots = berth_registry_snapshots(registry, distro, error);
+    if (snapshots == NULL)
+        return false;
+    g_autoptr(BerthSnapshot) snapshot = berth_snapshot_new_checkpoint(distro, g_get_real_time());
+    make_unique(snapshots, snapshot);
+    if (!copy_disk(claim, distro, snapshot, hold, watch, error) ||
         !berth_registry_add_snapshot(registry, snapshot, error))
         return false;
     *ret_snapshot = g_steal_pointer(&snapshot);

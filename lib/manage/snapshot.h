@@ -28,6 +28,11 @@ bool berth_manage_snapshot(BerthRegistry *registry, BerthClaim *claim, const Ber
                            const BerthSnapshotWatch *watch, BerthSnapshot **ret_snapshot,
                            GError **error);
 
+/* The same, as a checkpoint (model/checkpoint.h). */
+bool berth_manage_checkpoint(BerthRegistry *registry, BerthClaim *claim, const BerthDistro *distro,
+                             const BerthDiskHold *hold, const BerthSnapshotWatch *watch,
+                             BerthSnapshot **ret_snapshot, GError **error);
+
 /* Remove the snapshots @tags of @distro, which the caller has claimed with @claim; it may run. None
  * is removed if one does not exist. Errors: BERTH_ERROR_NOT_FOUND, "snapshot.not-found". */
 bool berth_manage_remove_snapshots(BerthRegistry *registry, BerthClaim *claim,

@@ -40,23 +40,38 @@ static bool computes(const BerthIdle *idle, const BerthIdleSample *sample, gint6
     return used * 100 > (now_usec - idle->sampled_usec) * BERTH_IDLE_PROCESSOR_PERCENT;
 }
 
-/* The most telling comes last. */
-static void compare(BerthIdle *idle, const BerthIdleSample *sample, gint64 now_usec)
+/* What the distro did since the last sample: the most telling of it. False: nothing. */
+static bool compare(const BerthIdle *idle, const BerthIdleSample *sample, gint64 now_usec,
+                    BerthAwake *ret_activity)
 {
-    if (computes(idle, sample, now_usec))
-        record(idle, BERTH_AWAKE_PROCESSOR, now_usec);
-    if (sample->packets != idle->last.packets)
-        record(idle, BERTH_AWAKE_NETWORK, now_usec);
-    if (sample->requests != idle->last.requests)
-        record(idle, BERTH_AWAKE_SHARE, now_usec);
-    if (sample->data != idle->last.data)
-        record(idle, BERTH_AWAKE_DATA, now_usec);
+    const struct {
+        bool is;
+        BerthAwake activity;
+    } activities[] = {
+        {sample->data != idle->last.data, BERTH_AWAKE_DATA},
+        {sample->requests != idle->last.requests, BERTH_AWAKE_SHARE},
+        {sample->packets != idle->last.packets, BERTH_AWAKE_NETWORK},
+        {computes(idle, sample, now_usec), BERTH_AWAKE_PROCESSOR},
+    };
+    for (gsize i = 0; i < G_N_ELEMENTS(activities); i++)
+        if (activities[i].is) {
+            *ret_activity = activities[i].activity;
+            return true;
+        }
+    return false;
+}
+
+bool berth_idle_is_active(const BerthIdle *idle, const BerthIdleSample *sample, gint64 now_usec)
+{
+    BerthAwake activity;
+    return idle->is_sampled && compare(idle, sample, now_usec, &activity);
 }
 
 void berth_idle_sample(BerthIdle *idle, const BerthIdleSample *sample, gint64 now_usec)
 {
-    if (idle->is_sampled)
-        compare(idle, sample, now_usec);
+    BerthAwake activity;
+    if (idle->is_sampled && compare(idle, sample, now_usec, &activity))
+        record(idle, activity, now_usec);
     berth_idle_set_commands(idle, sample->commands, now_usec);
     idle->last = *sample;
     idle->sampled_usec = now_usec;

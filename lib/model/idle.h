@@ -67,6 +67,10 @@ void berth_idle_begin(BerthIdle *idle, gint64 now_usec);
 /* Take a sample. */
 void berth_idle_sample(BerthIdle *idle, const BerthIdleSample *sample, gint64 now_usec);
 
+/* Whether the distro did anything between the last sample and @sample, which is to be taken next.
+ * A command that only waits does nothing. */
+bool berth_idle_is_active(const BerthIdle *idle, const BerthIdleSample *sample, gint64 now_usec);
+
 /* As the part of a sample about @commands, at any time. */
 void berth_idle_set_commands(BerthIdle *idle, guint commands, gint64 now_usec);
 

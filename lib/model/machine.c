@@ -76,6 +76,8 @@ static const BerthField machine_fields[] = {
     {"idle-timeout", BERTH_FIELD_UINT, MEMBER(idle_timeout_sec), "60", 1},
     {"swap", BERTH_FIELD_SIZE, MEMBER(swap), "0"},
     {"park-after", BERTH_FIELD_UINT, MEMBER(park_after_sec), "0"},
+    {"checkpoint", BERTH_FIELD_STRING, MEMBER(checkpoint)},
+    {"data", BERTH_FIELD_STRING, MEMBER(data)},
     {NULL},
 };
 
@@ -273,6 +275,8 @@ BerthMachine *berth_machine_new(const BerthDistro *distro, const BerthSettings *
     machine->idle_timeout_sec = settings->idle_timeout_sec;
     machine->swap = settings->swap;
     machine->park_after_sec = settings->park_after_sec;
+    replace(&machine->checkpoint, settings->checkpoint);
+    replace(&machine->data, host->data);
 
     BerthAccess access = {0};
     if (!berth_machine_access(machine, machine->host_allowed, &access, error))

@@ -28,6 +28,7 @@ typedef struct {
     const char *log;       /* path of the distro's console log */
     const char *time_zone; /* Olson name, or "" */
     const char *settings;  /* path of the user's settings (settings.h); or NULL */
+    const char *data;      /* berth's data directory; or NULL */
     const char *home;      /* the user's home directory, without links; NULL: it has none */
 } BerthHost;
 
@@ -107,6 +108,8 @@ typedef struct {
     guint64 swap; /* in the guest's memory, bytes; 0: none */
     guint idle_timeout_sec;
     guint park_after_sec; /* as in settings */
+    char *checkpoint;     /* the same; or NULL */
+    char *data;           /* berth's data directory, for what is done to the distro unasked */
 } BerthMachine;
 
 /* Create the machine of @distro. It gets at most the memory and the processors of @host.

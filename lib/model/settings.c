@@ -4,6 +4,7 @@
 #include "access.h"
 #include "base/error.h"
 #include "base/text.h"
+#include "checkpoint.h"
 #include "rule.h"
 #include "settings_line.h"
 
@@ -58,6 +59,12 @@ static bool check_outbound(const char *text, GError **error)
 {
     BerthAccess access = {0};
     return berth_access_add_outbound(&access, text, error);
+}
+
+static bool check_checkpoint(const char *text, GError **error)
+{
+    BerthCheckpointPlan plan;
+    return berth_checkpoint_parse(text, &plan, error);
 }
 
 const BerthField berth_settings_fields[] = {
@@ -138,6 +145,10 @@ const BerthField berth_settings_fields[] = {
      30 * 24 * 3600,
      .help =
          "seconds until the memory of a suspended distro goes to a file; 0: only when asked for"},
+    {"checkpoint", BERTH_FIELD_STRING, offsetof(BerthSettings, checkpoint),
+     .check = check_checkpoint,
+     .help = "automatic snapshots of a running distro that is used, such as every 30min keep 5 "
+             "within 20G; off or empty: none"},
     {"log-size", BERTH_FIELD_SIZE, offsetof(BerthSettings, log_size), "1M", 4096, GIB,
      .help = "how much of a distro's console output is kept"},
     {"kernel", BERTH_FIELD_STRING, offsetof(BerthSettings, kernel),

@@ -54,6 +54,7 @@ typedef struct {
     guint idle;                /* BerthIdleAction */
     guint idle_timeout_sec;    /* without activity, until then */
     guint park_after_sec;      /* suspended, until then its memory is parked; 0: never by itself */
+    char *checkpoint;          /* checkpoint.h; or NULL */
     guint64 log_size;          /* of a distro's console log, bytes */
     char *kernel;              /* path, or NULL: the one that came with berth */
     char *kernel_command_line; /* words to append, or NULL */

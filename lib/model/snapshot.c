@@ -33,6 +33,25 @@ BerthSnapshot *berth_snapshot_new(const BerthDistro *distro, const char *tag, gi
     return snapshot;
 }
 
+BerthSnapshot *berth_snapshot_new_checkpoint(const BerthDistro *distro, gint64 taken_usec)
+{
+    BerthSnapshot *snapshot = berth_snapshot_new(distro, NULL, taken_usec);
+    g_autofree char *stamp = snapshot->tag;
+    snapshot->tag = g_strconcat(BERTH_SNAPSHOT_CHECKPOINT, stamp, NULL);
+    snapshot->automatic = true;
+    return snapshot;
+}
+
+bool berth_snapshot_is_checkpoint(const BerthSnapshot *snapshot)
+{
+    return snapshot->automatic && g_str_has_prefix(snapshot->tag, BERTH_SNAPSHOT_CHECKPOINT);
+}
+
+bool berth_snapshot_is_replaced(const BerthSnapshot *snapshot)
+{
+    return snapshot->automatic && !berth_snapshot_is_checkpoint(snapshot);
+}
+
 void berth_snapshot_free(BerthSnapshot *snapshot)
 {
     if (snapshot == NULL)

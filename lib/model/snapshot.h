@@ -15,12 +15,16 @@ G_BEGIN_DECLS
 /* The tag of the snapshot that a restore makes of what it replaces. */
 #define BERTH_SNAPSHOT_BEFORE_RESTORE "before-restore"
 
+/* How the tags of checkpoints begin, which berth takes by itself (checkpoint.h). */
+#define BERTH_SNAPSHOT_CHECKPOINT "auto-"
+
 typedef struct {
     char *distro;      /* id */
     char *tag;         /* unique for the distro, compared without case */
     char *suffix;      /* of the file; unique for the distro, never changes */
     gint64 taken_usec; /* real time */
-    bool automatic;    /* made by a restore: the next one replaces it */
+    bool automatic;    /* a checkpoint (by its tag), or made by a restore: the next one replaces
+                          that */
 } BerthSnapshot;
 
 /* A snapshot of @distro that is taken at @taken_usec; @tag NULL: the local time, "20261130-011530".
@@ -28,6 +32,14 @@ typedef struct {
 BerthSnapshot *berth_snapshot_new(const BerthDistro *distro, const char *tag, gint64 taken_usec);
 void berth_snapshot_free(BerthSnapshot *snapshot);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(BerthSnapshot, berth_snapshot_free)
+
+/* A checkpoint of @distro, named by the local time: "auto-20261130-011530". */
+BerthSnapshot *berth_snapshot_new_checkpoint(const BerthDistro *distro, gint64 taken_usec);
+
+/* Whether berth took it by itself; or a restore made it of what it replaced. A user's snapshot is
+ * neither, whatever its tag. */
+bool berth_snapshot_is_checkpoint(const BerthSnapshot *snapshot);
+bool berth_snapshot_is_replaced(const BerthSnapshot *snapshot);
 
 /* Whether the user may call a snapshot @tag: as distros are called, but not before-restore.
  * Errors: BERTH_ERROR_INVALID, "snapshot.tag". */

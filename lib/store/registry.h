@@ -147,7 +147,7 @@ bool berth_registry_remove_snapshot(BerthRegistry *registry, const BerthSnapshot
 /* Remove the row of the snapshot whose file is @path, if there is one. */
 bool berth_registry_remove_snapshot_at(BerthRegistry *registry, const char *path, GError **error);
 
-/* Call @snapshot, which is automatic, @tag, and remove the distro's other automatic ones. */
+/* Call @snapshot, which a restore made, @tag, and remove what former restores made of the distro. */
 bool berth_registry_settle_snapshot(BerthRegistry *registry, const BerthSnapshot *snapshot,
                                     const char *tag, GError **error);
 

@@ -79,7 +79,9 @@ bool berth_registry_settle_snapshot(BerthRegistry *registry, const BerthSnapshot
 {
     g_auto(BerthTransaction) transaction = {NULL};
     return berth_registry_begin(&transaction, registry, error) &&
-           change(registry, "DELETE FROM snapshot WHERE distro = ?1 AND automatic AND suffix <> ?2",
+           change(registry,
+                  "DELETE FROM snapshot WHERE distro = ?1 AND automatic AND suffix <> ?2"
+                  " AND tag NOT LIKE '" BERTH_SNAPSHOT_CHECKPOINT "%'",
                   snapshot->distro, snapshot->suffix, error) &&
            rename_snapshot(registry, snapshot, tag, error) &&
            berth_registry_commit(&transaction, error);

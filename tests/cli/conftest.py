@@ -108,7 +108,7 @@ class Home:
         """A support directory of our own, so that what is in it can be taken away."""
         support = self.path / "support"
         support.mkdir()
-        for name in ("berth-fetch", "berth-guest", "berth-image", "berth-keeper", "berth-mcp", "berth-mount", "berth-net", "berth-share"):
+        for name in ("berth-checkpoint", "berth-fetch", "berth-guest", "berth-image", "berth-keeper", "berth-mcp", "berth-mount", "berth-net", "berth-share"):
             (support / name).symlink_to(BUILD / "cmd" / name)
         (support / "templates").symlink_to(SOURCE / "templates")
         for name in ("vmlinux", "initramfs.cpio"):

@@ -142,18 +142,18 @@ def test_name_of_its_own(box):
 
 
 def test_lists(box, rootfs):
-    assert box("snapshots").ok() == "DISTRO  TAG  TAKEN  USED\n"
+    assert box("snapshots").ok() == "DISTRO  TAG  TAKEN  BY  USED\n"
     assert snapshots(box) == []
     box("import", "other", rootfs).ok()
     box("snapshot", "other", "a").ok()
     box("snapshot", "box", "b").ok()
     assert [(row["distro"], row["tag"]) for row in snapshots(box)] == [("box", "b"), ("other", "a")]
     row, = snapshots(box, "OTHER")
-    assert row == {"distro": "other", "tag": "a", "taken": row["taken"], "automatic": False, "missing": False,
+    assert row == {"distro": "other", "tag": "a", "taken": row["taken"], "automatic": False, "checkpoint": False, "missing": False,
                    "disk_size": 128 * MIB, "disk_used": row["disk_used"]}
     assert 0 < row["disk_used"] < 32 * MIB
     lines = box("snapshots", "box").ok().splitlines()
-    assert len(lines) == 2 and re.fullmatch(r"box     b    \d{4}-\d\d-\d\d \d\d:\d\d:\d\d  [\d.]+ \wiB", lines[1]), lines
+    assert len(lines) == 2 and re.fullmatch(r"box     b    \d{4}-\d\d-\d\d \d\d:\d\d:\d\d  you  [\d.]+ \wiB", lines[1]), lines
     box("snapshots", "none").failed(1, "distro.not-found")
 
 

@@ -143,6 +143,8 @@ static inline BerthInstanceStatus *status(gpointer data)
     is->idle_problem = g_strdup("a share is stuck");
     is->due_usec = G_GUINT64_CONSTANT(7) << 32;
     is->due_name = g_strdup("backup.timer");
+    is->checkpoint = g_strdup("every 30min");
+    is->checkpoint_problem = g_strdup("no room");
     return is;
 }
 

@@ -5,6 +5,7 @@
  *     BERTH_FAULT_PROGRAM  the name of the program; others run unchanged
  *     BERTH_FAULT_AT       the number of the call to hit, from 1: calls that write, resize, sync or
  *                          name files on a disk, and with a kill also calls that remove
+ *     BERTH_FAULT_CALL     only calls of this name are counted, as in "fdatasync"
  *     BERTH_FAULT_ERROR    the errno of that call and all after it; 0: kill the program;
  *                          -1: stop the program before that call (SIGSTOP)
  *     BERTH_FAULT_WHILE    instead of AT and ERROR, the path of a file: while it exists, the calls
@@ -33,6 +34,7 @@ static bool wanted;
 static long hit_at;
 static int fault;
 static const char *while_path;
+static const char *only;
 static atomic_long calls;
 
 __attribute__((constructor)) static void read_environment(void)
@@ -41,6 +43,7 @@ __attribute__((constructor)) static void read_environment(void)
     const char *at = getenv("BERTH_FAULT_AT");
     const char *number = getenv("BERTH_FAULT_ERROR");
     while_path = getenv("BERTH_FAULT_WHILE");
+    only = getenv("BERTH_FAULT_CALL");
     wanted = program != NULL && strcmp(program, program_invocation_short_name) == 0 &&
              ((at != NULL && number != NULL) || while_path != NULL);
     hit_at = wanted && at != NULL ? atol(at) : 0;
@@ -63,7 +66,7 @@ static int switched_on(Kind kind)
 }
 
 /* Whether this call fails; sets errno. */
-static bool fails(Kind kind)
+static bool fails(Kind kind, const char *name)
 {
     if (wanted && while_path != NULL) {
         int saved = errno;
@@ -71,7 +74,8 @@ static bool fails(Kind kind)
         errno = number != 0 ? number : saved;
         return number != 0;
     }
-    long call = wanted && kind != READ ? atomic_fetch_add(&calls, 1) + 1 : 0;
+    bool counts = kind != READ && (only == NULL || strcmp(only, name) == 0);
+    long call = wanted && counts ? atomic_fetch_add(&calls, 1) + 1 : 0;
     if (call == 0 || call < hit_at)
         return false;
     if (fault < 0)
@@ -105,7 +109,7 @@ static bool is_file(int fd)
         __typeof__(&name) real = NULL;                                                             \
         void *symbol = dlsym(RTLD_NEXT, #name);                                                    \
         memcpy(&real, &symbol, sizeof(real));                                                      \
-        return (applies) && fails(kind) ? (result)-1 : real arguments;                             \
+        return (applies) && fails(kind, #name) ? (result)-1 : real arguments;                      \
     }
 
 WRAP(ssize_t, write, (int fd, const void *data, size_t size), (fd, data, size), WRITE, is_file(fd))

@@ -28,6 +28,8 @@ static void test_status_and_ports(void)
     g_assert_cmpstr(is->idle_problem, ==, "a share is stuck");
     g_assert_cmpuint(is->due_usec, ==, G_GUINT64_CONSTANT(7) << 32);
     g_assert_cmpstr(is->due_name, ==, "backup.timer");
+    g_assert_cmpstr(is->checkpoint, ==, "every 30min");
+    g_assert_cmpstr(is->checkpoint_problem, ==, "no room");
 
     g_autoptr(GPtrArray) forwards = berth_request_ports(fd, &error);
     g_assert_no_error(error);
@@ -477,14 +479,14 @@ static void test_answers_that_make_no_sense(void)
         ControlType type;
         gsize fewest; /* bytes of the payload when there is nothing to tell */
     } rows[] = {
-        {reads_status, CONTROL_STATUS_IS, 11 * 5 + 4 * 4 + 5 * 8},
+        {reads_status, CONTROL_STATUS_IS, 13 * 5 + 4 * 4 + 5 * 8},
         {reads_ports, CONTROL_PORTS_ARE, 1},
         {reads_boot, CONTROL_BOOT_IS, 12},
         {reads_shares, CONTROL_SHARES_ARE, 4},
         {sets_shares, CONTROL_SHARES_SET, 5},
         {reads_boot, CONTROL_ERROR, 4 + 3 * 5},
     };
-    static const guint8 zeros[128];
+    static const guint8 zeros[256];
     for (gsize i = 0; i < G_N_ELEMENTS(rows); i++)
         for (gsize size = 0; size <= rows[i].fewest + 1; size++) {
             int pair[2];

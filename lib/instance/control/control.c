@@ -36,6 +36,8 @@ void berth_instance_status_free(BerthInstanceStatus *status)
     g_free(status->awake);
     g_free(status->idle_problem);
     g_free(status->due_name);
+    g_free(status->checkpoint);
+    g_free(status->checkpoint_problem);
     g_free(status);
 }
 
@@ -93,6 +95,8 @@ void berth_control_put_status(WireBuffer *buffer, const BerthInstanceStatus *sta
     wire_put_text(buffer, status->idle_problem, STATUS_TEXT_MAX);
     wire_put_u64(buffer, status->due_usec);
     wire_put_text(buffer, status->due_name, STATUS_TEXT_MAX);
+    wire_put_text(buffer, status->checkpoint, STATUS_TEXT_MAX);
+    wire_put_text(buffer, status->checkpoint_problem, STATUS_TEXT_MAX);
     wire_frame_end(buffer, begin);
 }
 
@@ -119,6 +123,8 @@ static BerthInstanceStatus *read_status(WireReader *reader)
     status->idle_problem = g_strdup(wire_get_string(reader));
     status->due_usec = wire_get_u64(reader);
     status->due_name = g_strdup(wire_get_string(reader));
+    status->checkpoint = g_strdup(wire_get_string(reader));
+    status->checkpoint_problem = g_strdup(wire_get_string(reader));
     return status;
 }
 

@@ -70,7 +70,7 @@ typedef enum {
                                 init_status:string host_ports:string reason:string
                                 memory_kept:u64 idle:string idle_timeout_sec:u32 awake:string
                                 idle_usec:u64 kept_usec:u64 idle_problem:string due_usec:u64
-                                due_name:string */
+                                due_name:string checkpoint:string checkpoint_problem:string */
     CONTROL_PORTS_ARE = 82,  /* (1:u8 rule:string host_port:u16 origin:u8 state:u8 owner:string
                                 reason:string addresses:list, of the legs that are open)* more:u8, 2
                                 when another frame goes on with it, else 0 */
@@ -131,6 +131,8 @@ typedef struct {
     guint64 due_usec;   /* time of day at which the distro does something by itself, for which it is
                            woken, or awake; 0: not known */
     char *due_name;     /* what it does, or "" */
+    char *checkpoint;   /* the setting that it was started with, or "" */
+    char *checkpoint_problem; /* why the last automatic snapshot was not taken, or "" */
 } BerthInstanceStatus;
 
 void berth_instance_status_free(BerthInstanceStatus *status);

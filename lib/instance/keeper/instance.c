@@ -99,6 +99,7 @@ static void finish(BerthInstance *instance)
     berth_console_log(instance->console, "%s %s", instance->machine->name,
                       instance->failure != NULL ? instance->failure->message : "was powered off");
     berth_instance_park_end(instance);
+    berth_instance_checkpoint_end(instance);
     g_clear_pointer(&instance->console, berth_console_free);
     berth_runtime_files_end(instance->dir_fd);
     fail_clients(instance);
@@ -341,6 +342,7 @@ BerthInstance *berth_instance_new(BerthMachine *machine, const char *dir, const 
     instance->user_data = user_data;
     instance->idle.policy =
         berth_idle_new((BerthIdleAction)machine->idle, machine->idle_timeout_sec);
+    berth_instance_checkpoint_init(instance, support_dir);
     instance->started_usec = berth_clock_boottime();
     instance->life.kernel = g_strdup("");
     instance->life.ends = (BerthGuestEnds)BERTH_GUEST_ENDS_INIT;
@@ -384,6 +386,7 @@ void berth_instance_free(BerthInstance *instance)
     berth_instance_park_end(instance);
     berth_instance_due_clear(instance);
     g_free(instance->takeover.loss);
+    berth_instance_checkpoint_clear(instance);
     berth_instance_clear_timer(&instance->owner);
     berth_server_free(instance->server);
     berth_sockets_free(instance->sockets);

@@ -62,7 +62,9 @@ static void take_sample(BerthInstance *instance)
     Idle *idle = &instance->idle;
     const BerthIdleSample sample = sample_of(instance);
     gint64 now = g_get_monotonic_time();
+    bool is_active = berth_idle_is_active(&idle->policy, &sample, now);
     berth_idle_sample(&idle->policy, &sample, now);
+    berth_instance_checkpoint_sample(instance, is_active);
     if (berth_idle_deadline(&idle->policy, NULL) <= now)
         sleep_now(instance);
 }
@@ -83,7 +85,8 @@ static gboolean on_period(gpointer user_data)
         return G_SOURCE_REMOVE;
     }
     berth_instance_reclaim_sample(instance);
-    if (instance->idle.policy.action == BERTH_IDLE_NEVER)
+    if (instance->idle.policy.action == BERTH_IDLE_NEVER &&
+        !berth_instance_checkpoint_is_wanted(instance))
         return G_SOURCE_CONTINUE;
     if (berth_instance_is_paused(instance)) /* it cannot do what it would */
         berth_idle_begin(&instance->idle.policy, g_get_monotonic_time());

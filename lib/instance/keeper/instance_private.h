@@ -12,6 +12,7 @@
  *     instance_leave.c     the keeper's end, with the guest parked for another keeper
  *     instance_takeover.c  a guest that another keeper has parked
  *     instance_due.c       what the distro will do by itself, for which it is woken
+ *     instance_checkpoint.c  automatic snapshots
  *     instance_idle.c      what keeps it awake, and the suspend without
  *     instance_reclaim.c   memory that the guest gives back
  *     instance_pause.c     pauses: the host refuses a write to the disk
@@ -22,6 +23,7 @@
 #include "instance.h"
 
 #include "alarm.h"
+#include "checkpoint_job.h"
 #include "port_notices.h"
 #include "console.h"
 #include "guest/agent_client.h"
@@ -31,6 +33,7 @@
 #include "instance/host/host_names.h"
 #include "instance/host/host_pressure.h"
 #include "instance/host/host_route.h"
+#include "model/checkpoint.h"
 #include "model/due.h"
 #include "model/idle.h"
 #include "model/reclaim.h"
@@ -156,6 +159,14 @@ typedef struct {
     char *problem;   /* why it was not suspended the last time; or NULL */
 } Idle;
 
+/* instance_checkpoint.c */
+typedef struct {
+    BerthCheckpoint policy; /* of a plan without an interval if none are wanted */
+    BerthCheckpointJob *job; /* or NULL */
+    char *program;
+    char *problem; /* why the last one was not taken; or NULL */
+} Checkpoints;
+
 /* instance_reclaim.c */
 typedef struct {
     BerthReclaim policy;
@@ -204,6 +215,7 @@ struct BerthInstance {
     Expected expected;
     Idle idle;
     Reclaim reclaim;
+    Checkpoints checkpoints;
 };
 
 extern const BerthServerOps berth_instance_server_ops;
@@ -357,6 +369,18 @@ void berth_instance_due_clear(BerthInstance *instance);
 void berth_instance_watches_begin(BerthInstance *instance);
 void berth_instance_watch_shares(BerthInstance *instance);
 void berth_instance_on_changed(gpointer user_data);
+
+/* Automatic snapshots: once at the start; whether any are wanted; whether one is being taken. */
+void berth_instance_checkpoint_init(BerthInstance *instance, const char *support_dir);
+bool berth_instance_checkpoint_is_wanted(const BerthInstance *instance);
+bool berth_instance_checkpoint_is_running(const BerthInstance *instance);
+/* With each sample of the idle policy: take one if it is time. */
+void berth_instance_checkpoint_sample(BerthInstance *instance, bool is_active);
+/* Fill in the members of @status about it. */
+void berth_instance_checkpoint_status(const BerthInstance *instance, BerthInstanceStatus *status);
+/* The instance ends: nothing works on its disk any more. */
+void berth_instance_checkpoint_end(BerthInstance *instance);
+void berth_instance_checkpoint_clear(BerthInstance *instance);
 
 /* The guest is UP: watch whether it is idle, from now on. */
 void berth_instance_idle_begin(BerthInstance *instance);

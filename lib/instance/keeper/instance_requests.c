@@ -129,12 +129,23 @@ static void grow(guint64 size, gpointer user_data)
         berth_server_grown(instance->server, error);
 }
 
+/* A distro that stands still is suspended for whoever asks, but that of an automatic snapshot: no
+ * one did anything to it. */
+static State shown_state(const BerthInstance *instance)
+{
+    bool for_checkpoint = instance->state == SUSPENDING && instance->suspension.for_hold &&
+                          berth_instance_checkpoint_is_running(instance);
+    if (for_checkpoint)
+        return UP;
+    return berth_instance_is_held(instance) ? SUSPENDED : instance->state;
+}
+
 static BerthInstanceStatus *get_status(gpointer user_data)
 {
     BerthInstance *instance = user_data;
     BerthInstanceStatus *status = g_new0(BerthInstanceStatus, 1);
     const char *pause = berth_pause_reason(instance->process.pause);
-    State state = berth_instance_is_held(instance) ? SUSPENDED : instance->state;
+    State state = shown_state(instance);
     bool is_suspended = instance->state == SUSPENDED;
     bool is_parked = is_suspended && instance->park.phase == PARKED;
     status->state = g_strdup(pause != NULL ? "paused"
@@ -153,6 +164,7 @@ static BerthInstanceStatus *get_status(gpointer user_data)
     status->memory_kept = berth_instance_memory_kept(instance);
     berth_instance_idle_status(instance, status);
     berth_instance_due_status(instance, status);
+    berth_instance_checkpoint_status(instance, status);
     status->host_ports =
         instance->network != NULL
             ? berth_guest_access_temporary(berth_net_process_access(instance->network))
