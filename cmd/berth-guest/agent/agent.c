@@ -7,6 +7,7 @@
 #include "host_tasks.h"
 #include "opening.h"
 #include "setup.h"
+#include "takeover.h"
 #include "unix_relay.h"
 #include "session.h"
 
@@ -294,6 +295,7 @@ static void begin_anew(Agent *agent, const Config *config)
     forget_host(agent);
     host_tasks_forget(&agent->tasks);
     wire_buffer_clear(&agent->channel->out);
+    takeover_begin(agent->options, config);
     follow_config(agent, config);
     report_hello(&agent->channel->out);
     report_state(agent);

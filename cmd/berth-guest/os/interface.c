@@ -113,7 +113,7 @@ static void quiet_ipv6(void)
 }
 
 /* "fd00::15/64". */
-static int set_address6(int fd, const char *text)
+static int change_address6(int fd, unsigned long change, const char *text)
 {
     char plain[INET6_ADDRSTRLEN];
     unsigned bits;
@@ -122,7 +122,20 @@ static int set_address6(int fd, const char *text)
         inet_pton(AF_INET6, plain, &request.ifr6_addr) != 1)
         return -EINVAL;
     request.ifr6_prefixlen = bits;
-    return ioctl(fd, SIOCSIFADDR, &request) < 0 ? -errno : 0;
+    return ioctl(fd, change, &request) < 0 ? -errno : 0;
+}
+
+void network_renumber6(const char *former, const char *address)
+{
+    int fd = socket(AF_INET6, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+    if (fd < 0)
+        return;
+    int result = address[0] != '\0' ? change_address6(fd, SIOCSIFADDR, address) : 0;
+    if (former[0] != '\0')
+        change_address6(fd, SIOCDIFADDR, former);
+    close(fd);
+    if (result < 0 && result != -EEXIST)
+        log_line("no IPv6 on " DEVICE ": %s", strerror(-result));
 }
 
 static int change_route6(int fd, unsigned long change, const char *gateway)
@@ -155,7 +168,7 @@ static void configure_ipv6(const Config *config)
     int fd = config->address6[0] != '\0' ? socket(AF_INET6, SOCK_DGRAM | SOCK_CLOEXEC, 0) : -1;
     if (fd < 0)
         return;
-    int result = set_address6(fd, config->address6);
+    int result = change_address6(fd, SIOCSIFADDR, config->address6);
     close(fd);
     if (result < 0)
         log_line("no IPv6 on " DEVICE ": %s", strerror(-result));

@@ -20,5 +20,8 @@
 /* 0, or -errno with the failed step in *ret_what (a constant). -ENODEV: there is no eth0. */
 int network_up(const Config *config, const char **ret_what);
 
+/* Replace the IPv6 address @former ("": none) by @address. Failures are logged. */
+void network_renumber6(const char *former, const char *address);
+
 /* Set the IPv6 default route to @gateway; "": remove it. Failures are logged. */
 void network_route6(const char *gateway);
