@@ -41,7 +41,13 @@ bool berth_unregister(Berth *berth, const char *name, GError **error)
 bool berth_clone(Berth *berth, const char *source, const char *name, BerthWorkFunc progress,
                  gpointer user_data, GError **error)
 {
-    return berth_distros_clone(berth, source, name, progress, user_data, error);
+    return berth_distros_clone(berth, source, name, false, progress, user_data, error);
+}
+
+bool berth_clone_live(Berth *berth, const char *source, const char *name, BerthWorkFunc progress,
+                      gpointer user_data, GError **error)
+{
+    return berth_distros_clone(berth, source, name, true, progress, user_data, error);
 }
 
 bool berth_rename(Berth *berth, const char *name, const char *new_name, GError **error)

@@ -16,11 +16,18 @@ bool berth_check_name(const char *name, GError **error);
  * another command works on it, as for all functions below. */
 bool berth_unregister(Berth *berth, const char *name, GError **error);
 
-/* Clone the distro @source as @name; one that runs stands still meanwhile. The disks share blocks if the host's file system can;
- * the clone creates a machine-id and host keys of its own at its first start. Errors: also
- * "name.invalid", "registry.exists", "suspend.*", "clone.*". */
+/* Clone the distro @source as @name; one that runs stands still meanwhile. The disks share blocks
+ * if the host's file system can; the clone creates a machine-id and host keys of its own at its
+ * first start. Errors: also "name.invalid", "registry.exists", "suspend.*", "clone.*". */
 bool berth_clone(Berth *berth, const char *source, const char *name, BerthWorkFunc progress,
                  gpointer user_data, GError **error);
+
+/* The same with the memory of @source, which runs, is suspended or parked: the clone is parked, and
+ * goes on where it was at its start (berth_connect). Errors: also BERTH_ERROR_NOT_RUNNING,
+ * "clone.stopped"; BERTH_ERROR_INVALID, "clone.memory" if a setting, QEMU or the kernel has changed
+ * since @source was started; "park.*". */
+bool berth_clone_live(Berth *berth, const char *source, const char *name, BerthWorkFunc progress,
+                      gpointer user_data, GError **error);
 
 /* Rename a distro; its host name changes at its next start. Errors: also "name.invalid",
  * "registry.exists". */
@@ -62,7 +69,7 @@ typedef struct {
     guint slot;    /* unique, in 127.0.SLOT.1; 0: all are used */
     char *address; /* the loopback address for this distro's ports only; or NULL */
     bool is_default;
-    bool autostart; /* starts with the user's systemd */
+    bool autostart;         /* starts with the user's systemd */
     char *disk;             /* path of the image; NULL during an import */
     guint64 disk_size;      /* as the guest sees it */
     guint64 disk_used;      /* on the host */
@@ -71,9 +78,9 @@ typedef struct {
     char *template; /* of a throw-away clone: the distro it is a clone of; or NULL */
 
     char *state; /* "stopped", "starting", "running", "paused", "suspending", "suspended", "parked",
-                    "waking", "stopping" or "unresponsive"; or the work of a command on it: "importing",
-                    "exporting", "cloning", "renaming", "moving", "resizing", "compacting",
-                    "snapshotting", "restoring", "removing", "busy" */
+                    "waking", "stopping" or "unresponsive"; or the work of a command on it:
+                    "importing", "exporting", "cloning", "renaming", "moving", "resizing",
+                    "compacting", "snapshotting", "restoring", "removing", "busy" */
     char *reason;        /* why it is paused, or not parked; or NULL */
     guint holder_pid;    /* of the command that works on it, or 0 */
     gint64 started_usec; /* 0 when stopped; likewise all below */

@@ -11,6 +11,7 @@ static BerthSnapshotWatch make_watch(const BerthSnapshotFuncs *funcs)
 {
     return (BerthSnapshotWatch){.work = {funcs->progress, funcs->user_data},
                                 .notice = funcs->notice,
+                                .memory = funcs->memory,
                                 .user_data = funcs->user_data};
 }
 
@@ -43,7 +44,8 @@ static BerthSnapshotInfo *public_info(const BerthSnapshotListing *listing)
                                 .checkpoint = listing->checkpoint,
                                 .missing = listing->missing,
                                 .size = listing->size,
-                                .used = listing->used};
+                                .used = listing->used,
+                                .memory = listing->memory};
     return info;
 }
 
@@ -75,7 +77,8 @@ bool berth_snapshot_restore(Berth *berth, const char *name, const char *tag, boo
     *ret_restoration = (BerthRestoration){.tag = report.tag,
                                           .taken_usec = report.taken_usec,
                                           .unchanged = report.restored.unchanged,
-                                          .kept = report.restored.kept};
+                                          .kept = report.restored.kept,
+                                          .memory = report.memory};
     return true;
 }
 

@@ -17,12 +17,14 @@ typedef struct {
     /* Called before a copy that cannot share blocks, with a line that says what it costs. */
     void (*notice)(const char *line, gpointer user_data);
     gpointer user_data;
+    bool memory; /* a snapshot of a distro that runs or is suspended also has its memory, from which
+                    the first command after a restore continues; false: the disk alone */
 } BerthSnapshotFuncs;
 
 /* Take a snapshot of the distro @name, called @tag, or by the local time if NULL. A running distro
- * stands still meanwhile, and its users wait. *@ret_tag: free with g_free. Errors: "distro.not-found", "distro.busy";
- * "snapshot.tag", "snapshot.exists", "snapshot.no-space", "disk.written", "snapshot.*";
- * "suspend.busy", "suspend.*". */
+ * stands still meanwhile, and its users wait. *@ret_tag: free with g_free. Errors:
+ * "distro.not-found", "distro.busy"; "snapshot.tag", "snapshot.exists", "snapshot.no-space",
+ * "disk.written", "snapshot.*"; "suspend.busy", "suspend.*". */
 bool berth_snapshot_take(Berth *berth, const char *name, const char *tag,
                          const BerthSnapshotFuncs *funcs, char **ret_tag, GError **error);
 
@@ -40,6 +42,7 @@ typedef struct {
     bool missing;   /* its file is gone */
     guint64 size;   /* of the disk, as the guest saw it */
     guint64 used;   /* on the host, including blocks that it shares */
+    guint64 memory; /* bytes on the host of the memory that it has, too; 0: none */
 } BerthSnapshotInfo;
 
 void berth_snapshot_info_free(BerthSnapshotInfo *info);
@@ -53,6 +56,7 @@ typedef struct {
     gint64 taken_usec;
     bool unchanged; /* the disk had not changed since the snapshot */
     char *kept;     /* the tag of the snapshot that has what was replaced; or NULL */
+    bool memory;    /* the next command continues from the memory of the snapshot */
 } BerthRestoration;
 
 void berth_restoration_clear(BerthRestoration *restoration);

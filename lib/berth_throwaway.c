@@ -6,10 +6,10 @@
 
 #include "lifecycle/throwaway.h"
 
-BerthThrowaway *berth_throwaway_new(Berth *berth, const char *template, BerthWorkFunc progress,
-                                    gpointer user_data, GError **error)
+BerthThrowaway *berth_throwaway_new(Berth *berth, const char *template, bool isolated,
+                                    BerthWorkFunc progress, gpointer user_data, GError **error)
 {
-    return berth_throwaway_make(berth, template, progress, user_data, error);
+    return berth_throwaway_make(berth, template, isolated, progress, user_data, error);
 }
 
 const char *berth_throwaway_name(const BerthThrowaway *clone)

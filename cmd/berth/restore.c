@@ -7,6 +7,7 @@
 #include "snapshot_text.h"
 
 static const Option options[] = {
+    {"disk", 0, NULL, "Leave the memory of the snapshot out: the next command boots"},
     {"terminate", 't', NULL, "Power the distro off first, if it runs"},
     {NULL},
 };
@@ -24,9 +25,11 @@ const Command command_restore = {
     .summary = "Go back to a snapshot of a distro",
     .details =
         "The whole disk is again as it was; shares, ports and settings stay. NAME must be\n"
-        "stopped. What is replaced becomes the snapshot \"before-restore\", unless a snapshot\n"
-        "has it already: \"berth restore NAME before-restore\" takes the restore back. The next\n"
-        "restore that replaces something new removes the former before-restore.",
+        "stopped. If the snapshot has the memory, the next command finds its programs as they\n"
+        "were then; their connections have ended meanwhile. What is replaced becomes the\n"
+        "snapshot \"before-restore\", unless a snapshot has it already: \"berth restore NAME\n"
+        "before-restore\" takes the restore back. The next restore that replaces something new\n"
+        "removes the former before-restore.",
     .min_arguments = 2,
     .max_arguments = 2,
     .options = options,

@@ -122,8 +122,9 @@ static BerthThrowaway *make_clone(Invocation *invocation, const char *template, 
     invocation->subject = template;
     work_begin(&cloning->work, template != NULL ? template : "the default distro");
     cloning->copying = true;
+    bool isolated = !invocation_flag(invocation, "host-access");
     BerthThrowaway *clone =
-        berth_throwaway_new(invocation->berth, template, cloning_goes_on, cloning, error);
+        berth_throwaway_new(invocation->berth, template, isolated, cloning_goes_on, cloning, error);
     cloning->copying = false;
     work_end(&cloning->work);
     return clone;
@@ -212,9 +213,11 @@ const Command command_run = {
         "128+N when signal N ended it, 127 when it was not found, 126 when it could not be\n"
         "executed, 125 when berth failed. Input from a pipe is read ahead, and what the command\n"
         "does not take is lost: in a loop that reads the same pipe, use -n. A file loses nothing.\n"
-        "With --rm the command runs in a clone of the distro, which may run. The clone\n"
-        "has the distro's settings, reaches no file, port or address of this host, and is removed\n"
-        "when the command or berth ends. Several may run at once.",
+        "With --rm the command runs in a clone of the distro, which may run. One that runs, is\n"
+        "suspended or parked is cloned with its memory, so that the clone need not boot: \"berth\n"
+        "park NAME\" prepares a template. The clone has the distro's settings, reaches no file,\n"
+        "port or address of this host, and is removed when the command or berth ends. Several may\n"
+        "run at once.",
     .max_arguments = -1,
     .strict = true,
     .failure = SESSION_FAILURE,

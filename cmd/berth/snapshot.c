@@ -10,6 +10,7 @@
 #include <string.h>
 
 static const Option options[] = {
+    {"disk", 0, NULL, "Keep the disk alone, without the memory of one that runs or is suspended"},
     {"remove", 0, NULL, "Remove the snapshots TAG..., instead of taking one"},
     {NULL},
 };
@@ -36,7 +37,7 @@ static int take(Invocation *invocation, GError **error)
     Work work;
     g_autofree char *taken = NULL;
     work_begin(&work, invocation->subject);
-    const BerthSnapshotFuncs funcs = snapshot_funcs(&work);
+    const BerthSnapshotFuncs funcs = snapshot_funcs(&work, invocation);
     bool ok =
         berth_snapshot_take(invocation->berth, invocation->subject, tag, &funcs, &taken, error);
     work_end(&work);
@@ -85,20 +86,24 @@ static int run(Invocation *invocation, GError **error)
 
 const Command command_snapshot = {
     .name = "snapshot",
-    .synopsis = "NAME [TAG], or --remove NAME TAG...",
+    .synopsis = "[--disk] NAME [TAG], or --remove NAME TAG...",
     .completes = "distro snapshot...",
-    .summary = "Keep a copy of a distro's disk, to go back to",
+    .summary = "Keep a copy of a distro's disk and memory, to go back to",
     .details =
         "Without TAG the snapshot is called by the time; the name is printed. Where the host's\n"
         "file system can share blocks (btrfs, XFS), a snapshot takes no time, and space only for\n"
         "what changes later. Elsewhere it is a copy of the data: a line says how much before it\n"
         "begins. A running distro writes its files to the disk and stands still meanwhile: its\n"
-        "programs and connections go on afterwards, and what wants it waits. A snapshot has the\n"
-        "disk alone: no memory, no programs. \"berth undo NAME\" goes back to the last snapshot,\n"
-        "\"berth restore NAME TAG\" to any. With the setting checkpoint berth takes some by itself:\n"
-        "berth set NAME checkpoint=\"every 30min keep 5\". Snapshots are in the directory of the\n"
-        "disk: they move with it, and \"berth unregister\" deletes them. A clone and an export have\n"
-        "none.",
+        "programs and connections go on afterwards, and what wants it waits. Its snapshot has the\n"
+        "memory, too, as has that of a suspended one: after \"berth restore\" the next command\n"
+        "finds the programs as they were, without a boot. The memory takes as much disk space as\n"
+        "it has pages in use, mostly some hundred MB; --disk leaves it out. A memory fits only\n"
+        "the QEMU, the kernel and the settings that it was taken with: after a change of one, a\n"
+        "restore has the disk alone. \"berth undo NAME\" goes back to the last snapshot,\n"
+        "\"berth restore NAME TAG\" to any. With the setting checkpoint berth takes some by itself,\n"
+        "of the disk alone: berth set NAME checkpoint=\"every 30min keep 5\". Snapshots are in the\n"
+        "directory of the disk: they move with it, and \"berth unregister\" deletes them. A clone\n"
+        "and an export have none.",
     .min_arguments = 1,
     .max_arguments = -1,
     .options = options,

@@ -12,9 +12,12 @@ static void on_notice(const char *line, gpointer user_data)
         print_notice(line);
 }
 
-BerthSnapshotFuncs snapshot_funcs(Work *work)
+BerthSnapshotFuncs snapshot_funcs(Work *work, const Invocation *invocation)
 {
-    return (BerthSnapshotFuncs){.progress = work_goes_on, .notice = on_notice, .user_data = work};
+    return (BerthSnapshotFuncs){.progress = work_goes_on,
+                                .notice = on_notice,
+                                .user_data = work,
+                                .memory = !invocation_flag(invocation, "disk")};
 }
 
 char *snapshot_time(gint64 usec)
@@ -31,6 +34,8 @@ static void print_restoration(const char *name, const BerthRestoration *restorat
         printf("%s has not changed since %s, %s ago (%s)\n", name, time, age, restoration->tag);
     else
         printf("%s is as it was at %s, %s ago (%s)\n", name, time, age, restoration->tag);
+    if (restoration->memory)
+        printf("its programs go on with the next command\n");
     if (restoration->kept != NULL)
         printf("to take that back: berth restore %s %s\n", name, restoration->kept);
 }
@@ -42,7 +47,7 @@ int snapshot_restore(const Invocation *invocation, const char *name, const char 
     g_auto(BerthRestoration) restoration = {0};
     bool terminate = invocation_flag(invocation, "terminate");
     work_begin(&work, name);
-    const BerthSnapshotFuncs funcs = snapshot_funcs(&work);
+    const BerthSnapshotFuncs funcs = snapshot_funcs(&work, invocation);
     bool ok = berth_snapshot_restore(invocation->berth, name, tag, terminate, &funcs, &restoration,
                                      error);
     work_end(&work);

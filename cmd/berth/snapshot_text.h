@@ -9,8 +9,8 @@
 #include "work.h"
 
 /* Functions for long work on snapshots: progress, and the cost of a copy as a notice, on a terminal
- * only. */
-BerthSnapshotFuncs snapshot_funcs(Work *work);
+ * only; and with the memory, unless the option --disk is given. */
+BerthSnapshotFuncs snapshot_funcs(Work *work, const Invocation *invocation);
 
 /* "2026-11-30 01:15:30", local time. Free with g_free. */
 char *snapshot_time(gint64 usec);

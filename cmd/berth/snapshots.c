@@ -20,7 +20,7 @@ static const char *author(const BerthSnapshotInfo *info)
 
 static void print_text(const GPtrArray *infos)
 {
-    static const char *const headings[] = {"DISTRO", "TAG", "TAKEN", "BY", "USED", NULL};
+    static const char *const headings[] = {"DISTRO", "TAG", "TAKEN", "BY", "USED", "MEMORY", NULL};
     g_autoptr(Table) table = table_new(headings);
     for (guint i = 0; i < infos->len; i++) {
         const BerthSnapshotInfo *info = infos->pdata[i];
@@ -30,6 +30,7 @@ static void print_text(const GPtrArray *infos)
         table_add(table, author(info));
         table_add_take(table, info->missing ? g_strdup("its file is missing")
                                             : berth_size_format(info->used));
+        table_add_take(table, info->memory > 0 ? berth_size_format(info->memory) : g_strdup("-"));
     }
     table_print(table);
 }
@@ -49,6 +50,7 @@ static void print_json(const GPtrArray *infos)
         json_add_bool(json, "missing", info->missing);
         json_add_number(json, "disk_size", info->size);
         json_add_number(json, "disk_used", info->used);
+        json_add_number(json, "memory_used", info->memory);
         json_end(json);
     }
     json_end(json);
@@ -72,7 +74,8 @@ const Command command_snapshots = {
     .summary = "List the snapshots of distros",
     .details =
         "USED is a snapshot's disk space, with the blocks that it shares with the disk and\n"
-        "with other snapshots. BY automatic are those that the setting checkpoint asks for,\n"
+        "with other snapshots. MEMORY is that of the memory that it has, too, if the distro was\n"
+        "running or suspended. BY automatic are those that the setting checkpoint asks for,\n"
         "which berth removes again; \"before-restore\" is what the last restore replaced.",
     .max_arguments = 1,
     .options = options,

@@ -117,6 +117,8 @@ static const struct {
     {"wire.frame", REPORT},
     {"*.protocol", REPORT},
     {"*.worker.silent", "the process may have met a limit: \"ulimit -a\" shows them; " REPORT},
+    {"save.none", "try again"},
+    {"save.refused", "try again, or leave the memory out: berth snapshot --disk NAME"},
 };
 
 const char *berth_error_hints_find(const char *id)

@@ -165,15 +165,30 @@ bool berth_distros_unregister(Berth *berth, const char *name, GError **error)
     return true;
 }
 
-bool berth_distros_clone(Berth *berth, const char *source, const char *name, BerthWorkFunc progress,
-                         gpointer user_data, GError **error)
+static bool require_memory(const BerthHeld *held, GError **error)
+{
+    if (berth_held_has_memory(held))
+        return true;
+    g_autofree char *hint = g_strdup_printf("start it first: berth start %s; or clone its disk: "
+                                            "berth clone %s NAME",
+                                            held->distro->name, held->distro->name);
+    berth_error_set(error, BERTH_ERROR_NOT_RUNNING, "clone.stopped", hint,
+                    "%s does not run, nor is it suspended: there is nothing to go on in a clone",
+                    held->distro->name);
+    return false;
+}
+
+bool berth_distros_clone(Berth *berth, const char *source, const char *name, bool live,
+                         BerthWorkFunc progress, gpointer user_data, GError **error)
 {
     const BerthWatch watch = {progress, user_data};
     g_autoptr(BerthDistro) distro = NULL;
     g_auto(BerthHeld) held = BERTH_HELD_INIT;
+    held.keeps_memory = held.for_clone = live;
     g_autoptr(BerthClaim) claim =
         berth_handle_claim(berth, source, BERTH_WORK_CLONE, &distro, error);
-    if (claim == NULL || !berth_held_connect(&held, berth, distro, error))
+    if (claim == NULL || !berth_held_connect(&held, berth, distro, error) ||
+        (live && !require_memory(&held, error)))
         return false;
     bool ok = refreshed(berth, berth_manage_clone(berth->layout, berth->registry, distro, name,
                                                   berth_held_disk(&held), &watch, error));

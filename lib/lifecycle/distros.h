@@ -60,10 +60,11 @@ bool berth_distros_discard(Berth *berth, BerthClaim *claim, const BerthDistro *d
 /* Stop @name by force and delete it with its disk. */
 bool berth_distros_unregister(Berth *berth, const char *name, GError **error);
 
-/* Clone the distro @source as @name; one that runs stands still meanwhile. Errors: "name.invalid",
- * "registry.exists", "suspend.*", "clone.*". */
-bool berth_distros_clone(Berth *berth, const char *source, const char *name, BerthWorkFunc progress,
-                         gpointer user_data, GError **error);
+/* Clone the distro @source as @name; one that runs stands still meanwhile. With @live it must have
+ * a memory, and the clone is parked with that. Errors: "name.invalid", "registry.exists",
+ * "suspend.*", "clone.*", "park.*". */
+bool berth_distros_clone(Berth *berth, const char *source, const char *name, bool live,
+                         BerthWorkFunc progress, gpointer user_data, GError **error);
 
 /* Errors: "name.invalid", "registry.exists". */
 bool berth_distros_rename(Berth *berth, const char *name, const char *new_name, GError **error);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "held.h"
 
+#include "memory.h"
 #include "reach.h"
 
 #include "base/error.h"
@@ -8,6 +9,7 @@
 #include "instance/client/request.h"
 #include "instance/client/runtime.h"
 #include "instance/control/hello.h"
+#include "park/park_file.h"
 
 #include <string.h>
 
@@ -27,6 +29,39 @@ static bool begin(gpointer user_data, GError **error)
     return false;
 }
 
+static bool wait_for_file(BerthHeld *held, GError **error)
+{
+    held->written = berth_request_written(held->keeper, &held->berth->waiting, error);
+    return held->written;
+}
+
+/* One that was suspended before stays held until its memory is written. */
+static bool save(const BerthDistro *copy, const char *disk, gpointer user_data, GError **error)
+{
+    BerthHeld *held = user_data;
+    bool is_parked = false;
+    held->copy = copy;
+    g_free(held->copy_disk);
+    held->copy_disk = g_strdup(disk);
+    if (!berth_request_save(held->keeper, disk, held->for_clone, &held->berth->waiting, &is_parked,
+                            error))
+        return false;
+    if (!is_parked)
+        return held->was_awake || wait_for_file(held, error);
+    held->written = true;
+    return berth_memory_copy(held->distro->disk, disk, "park.copy", error);
+}
+
+static bool saved(gpointer user_data, GError **error)
+{
+    BerthHeld *held = user_data;
+    if (!held->written && !wait_for_file(held, error))
+        return false;
+    return held->for_clone ? berth_memory_bind_clone(held->berth, held->distro, held->copy,
+                                                     held->isolated, error)
+                           : berth_memory_bind_snapshot(held->copy_disk, error);
+}
+
 static bool release(gpointer user_data, GError **error)
 {
     BerthHeld *held = user_data;
@@ -34,14 +69,44 @@ static bool release(gpointer user_data, GError **error)
     return berth_request_release(held->keeper, error);
 }
 
+/* --- parked, without a keeper: the caller's claim keeps it so ----------------------------------
+ */
+
+static bool begin_parked(gpointer user_data, GError **error)
+{
+    return true;
+}
+
+static bool save_parked(const BerthDistro *copy, const char *disk, gpointer user_data,
+                        GError **error)
+{
+    BerthHeld *held = user_data;
+    held->copy = copy;
+    g_free(held->copy_disk);
+    held->copy_disk = g_strdup(disk);
+    held->written = true;
+    return berth_memory_copy(held->distro->disk, disk, "park.copy", error);
+}
+
+static void find_parked(BerthHeld *held)
+{
+    held->is_parked = held->keeps_memory && berth_park_exists(held->distro->disk);
+    held->hold = (BerthDiskHold){begin_parked, save_parked, saved, begin_parked, held};
+}
+
 bool berth_held_connect(BerthHeld *held, Berth *berth, const BerthDistro *distro, GError **error)
 {
     g_autoptr(GError) problem = NULL;
     held->berth = berth;
     held->distro = distro;
-    held->hold = (BerthDiskHold){begin, release, held};
-    if (berth_runtime_require_stopped(berth->layout->runtime, distro->id, distro->name, &problem))
+    held->hold =
+        (BerthDiskHold){.begin = begin, .saved = saved, .release = release, .user_data = held};
+    if (held->keeps_memory)
+        held->hold.save = save;
+    if (berth_runtime_require_stopped(berth->layout->runtime, distro->id, distro->name, &problem)) {
+        find_parked(held);
         return true;
+    }
     if (!g_str_equal(berth_error_id(problem), "instance.running")) {
         g_propagate_error(error, g_steal_pointer(&problem));
         return false;
@@ -54,7 +119,12 @@ bool berth_held_connect(BerthHeld *held, Berth *berth, const BerthDistro *distro
 
 const BerthDiskHold *berth_held_disk(BerthHeld *held)
 {
-    return held->keeper >= 0 ? &held->hold : NULL;
+    return held->keeper >= 0 || held->is_parked ? &held->hold : NULL;
+}
+
+bool berth_held_has_memory(const BerthHeld *held)
+{
+    return held->keeps_memory && (held->keeper >= 0 || held->is_parked);
 }
 
 bool berth_held_end(BerthHeld *held, gint64 *ret_usec, GError **error)
@@ -78,4 +148,5 @@ bool berth_held_end(BerthHeld *held, gint64 *ret_usec, GError **error)
 void berth_held_clear(BerthHeld *held)
 {
     berth_fd_close(&held->keeper);
+    g_clear_pointer(&held->copy_disk, g_free);
 }

@@ -2,7 +2,8 @@
  *
  * held — a claimed distro whose disk is copied: it is stopped, or its keeper holds it meanwhile.
  *
- * Initialise with BERTH_HELD_INIT.
+ * Initialise with BERTH_HELD_INIT, or one that keeps the memory with the copy, too, if the distro
+ * runs or is suspended.
  */
 #pragma once
 
@@ -15,7 +16,14 @@ G_BEGIN_DECLS
 typedef struct {
     Berth *berth;
     const BerthDistro *distro;
-    int keeper; /* the connection that holds the distro; -1: it is stopped */
+    int keeper;        /* the connection that holds the distro; -1: it is stopped */
+    bool is_parked;    /* without a keeper, and its memory is wanted */
+    bool keeps_memory; /* these three are the caller's */
+    bool for_clone;    /* the memory is for another distro, which is started at once; */
+    bool isolated;     /* isolated */
+    const BerthDistro *copy;
+    char *copy_disk; /* NULL until the memory is saved */
+    bool written;
     bool begun;
     bool released;
     bool was_awake;
@@ -34,6 +42,8 @@ bool berth_held_connect(BerthHeld *held, Berth *berth, const BerthDistro *distro
 
 /* For the functions of lib/manage; NULL: the distro is stopped. Borrowed. */
 const BerthDiskHold *berth_held_disk(BerthHeld *held);
+/* Whether the copy will have a memory. */
+bool berth_held_has_memory(const BerthHeld *held);
 
 /* Release the distro, if the copy did not, and wait until it goes on if it was awake.
  * *@ret_usec: for how long it did not; 0 if it was not awake. Errors: the keeper's. */

@@ -2,11 +2,14 @@
 #include "snapshots.h"
 
 #include "held.h"
+#include "memory.h"
 #include "stop.h"
 
 #include "base/error.h"
 #include "instance/client/runtime.h"
+#include "park/park_file.h"
 
+#include <errno.h>
 #include <string.h>
 #include <sys/stat.h>
 
@@ -47,6 +50,7 @@ bool berth_snapshots_take(Berth *berth, const char *name, const char *tag,
     g_autoptr(BerthDistro) distro = NULL;
     g_autoptr(BerthSnapshot) snapshot = NULL;
     g_auto(BerthHeld) held = BERTH_HELD_INIT;
+    held.keeps_memory = watch->memory;
     g_autoptr(BerthClaim) claim =
         berth_handle_claim(berth, name, BERTH_WORK_SNAPSHOT, &distro, error);
     if (claim == NULL || berth_handle_runtime(berth, error) == NULL ||
@@ -92,6 +96,7 @@ static BerthSnapshotListing *list_one(const BerthDistro *distro, const BerthSnap
     listing->missing = !found;
     listing->size = found ? (guint64)st.st_size : 0;
     listing->used = found ? (guint64)st.st_blocks * STAT_BLOCK : 0;
+    listing->memory = berth_memory_used(file);
     return listing;
 }
 
@@ -147,7 +152,7 @@ GHashTable *berth_snapshots_measure(BerthRegistry *registry, const GPtrArray *di
             sum = g_new0(guint64, 1);
             g_hash_table_insert(sums, g_strdup(snapshot->distro), sum);
         }
-        *sum += (guint64)st.st_blocks * STAT_BLOCK;
+        *sum += (guint64)st.st_blocks * STAT_BLOCK + berth_memory_used(file);
     }
     return sums;
 }
@@ -186,6 +191,30 @@ static bool ensure_stopped(Berth *berth, const BerthDistro *distro, bool termina
            berth_runtime_require_stopped(berth->layout->runtime, distro->id, distro->name, error);
 }
 
+/* The memory of what @distro was before fits no more; put that of @snapshot in its place. */
+static bool restore_memory(Berth *berth, const BerthDistro *distro, const BerthSnapshot *snapshot,
+                           const BerthSnapshotWatch *watch, bool *ret_restored, GError **error)
+{
+    g_autofree char *file = berth_snapshot_file(snapshot, distro->disk);
+    g_autofree char *reason = NULL;
+    if (!watch->memory || !berth_memory_restore(berth, distro, file, ret_restored, &reason, error))
+        return !watch->memory;
+    g_autofree char *line =
+        g_strdup_printf("%s has the disk of %s, but not its memory: %s since it was taken",
+                        distro->name, snapshot->tag, reason);
+    if (reason != NULL && watch->notice != NULL)
+        watch->notice(line, watch->user_data);
+    return true;
+}
+
+static bool forget_memory(const BerthDistro *distro, GError **error)
+{
+    if (berth_park_remove(distro->disk))
+        return true;
+    berth_error_set_errno(error, errno, "restore.memory", "%s.parked", distro->disk);
+    return false;
+}
+
 bool berth_snapshots_restore(Berth *berth, const char *name, const BerthRestoreOptions *options,
                              BerthRestoreReport *ret_report, GError **error)
 {
@@ -196,11 +225,18 @@ bool berth_snapshots_restore(Berth *berth, const char *name, const BerthRestoreO
         claim != NULL ? berth_registry_snapshots(berth->registry, distro, error) : NULL;
     const BerthSnapshot *snapshot =
         snapshots != NULL ? berth_snapshots_choose(snapshots, distro, options->tag, error) : NULL;
-    BerthRestored restored;
+    BerthRestored restored = {0};
+    bool memory = false;
     if (snapshot == NULL || !ensure_stopped(berth, distro, options->terminate, error) ||
         !berth_manage_restore(berth->registry, claim, distro, snapshot, &options->watch, &restored,
                               error))
         return false;
-    *ret_report = (BerthRestoreReport){g_strdup(snapshot->tag), snapshot->taken_usec, restored};
+    g_autofree char *kept = restored.kept;
+    if ((!restored.unchanged && !forget_memory(distro, error)) ||
+        !restore_memory(berth, distro, snapshot, &options->watch, &memory, error))
+        return false;
+    restored.kept = g_steal_pointer(&kept);
+    *ret_report =
+        (BerthRestoreReport){g_strdup(snapshot->tag), snapshot->taken_usec, restored, memory};
     return true;
 }

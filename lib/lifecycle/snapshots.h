@@ -29,9 +29,10 @@ typedef struct {
     gint64 taken_usec;
     bool automatic;
     bool checkpoint; /* the automatic ones that no restore made */
-    bool missing; /* its file is gone */
-    guint64 size; /* of the disk, as the guest saw it */
-    guint64 used; /* on the host, including blocks that it shares */
+    bool missing;   /* its file is gone */
+    guint64 size;   /* of the disk, as the guest saw it */
+    guint64 used;   /* on the host, including blocks that it shares */
+    guint64 memory; /* of its memory, on the host; 0: it has none */
 } BerthSnapshotListing;
 
 void berth_snapshot_listing_free(BerthSnapshotListing *listing);
@@ -60,6 +61,7 @@ typedef struct {
     char *tag; /* g_free */
     gint64 taken_usec;
     BerthRestored restored; /* kept: g_free */
+    bool memory;            /* the next start loads the memory of the snapshot */
 } BerthRestoreReport;
 
 /* Give the stopped distro @name the disk of a snapshot. Errors: "snapshot.not-found",

@@ -69,6 +69,12 @@ static BerthMachine *prepare(Berth *berth, const BerthDistro *distro, bool rescu
     return g_steal_pointer(&machine);
 }
 
+BerthMachine *berth_start_machine(Berth *berth, const BerthDistro *distro, GError **error)
+{
+    g_autofree char *notice = NULL;
+    return prepare(berth, distro, false, &notice, error);
+}
+
 /* Set the path of @machine's rescue initramfs, which write_initramfs() writes. */
 static void plan_rescue(Start *start, const char *runtime, BerthMachine *machine)
 {

@@ -28,6 +28,9 @@ int berth_start_connect(Berth *berth, const char *name, const BerthStartOptions 
  * later. */
 void berth_start_forget(Berth *berth, const GError *problem);
 
+/* The machine that a start of @distro, which need not be registered, would run. */
+BerthMachine *berth_start_machine(Berth *berth, const BerthDistro *distro, GError **error);
+
 /* The command line with which QEMU would be started. Starts nothing. Free with g_free. */
 char *berth_start_command_line(Berth *berth, const char *name, char **ret_notice, GError **error);
 

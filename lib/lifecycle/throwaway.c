@@ -18,6 +18,7 @@ struct BerthThrowaway {
     BerthWatch watch;
     BerthClaim *claim;
     BerthDistro *distro;
+    bool isolated;
 };
 
 static void free_clone(BerthThrowaway *clone)
@@ -55,11 +56,13 @@ static int wait_for_turn(const BerthThrowaway *clone, const BerthDistro *templat
 }
 
 /* The claim makes sure that a stopped template stays so while it is copied. */
-static bool copy_template(BerthThrowaway *clone, const char *name, GError **error)
+static bool copy_template(BerthThrowaway *clone, const char *name, bool memory, GError **error)
 {
     Berth *berth = clone->berth;
     g_autoptr(BerthDistro) template = NULL;
     g_auto(BerthHeld) held = BERTH_HELD_INIT;
+    held.keeps_memory = held.for_clone = memory;
+    held.isolated = clone->isolated;
     g_autoptr(BerthClaim) claim =
         berth_handle_claim(berth, name, BERTH_WORK_CLONE, &template, error);
     return claim != NULL && berth_held_connect(&held, berth, template, error) &&
@@ -68,11 +71,24 @@ static bool copy_template(BerthThrowaway *clone, const char *name, GError **erro
                                         &clone->distro, error);
 }
 
-BerthThrowaway *berth_throwaway_make(Berth *berth, const char *template, BerthWorkFunc progress,
-                                     gpointer user_data, GError **error)
+/* Where its memory cannot be had, a clone boots. */
+static bool copy_with_memory(BerthThrowaway *clone, const char *name, GError **error)
+{
+    g_autoptr(GError) problem = NULL;
+    if (copy_template(clone, name, true, &problem))
+        return true;
+    if (!berth_error_is(problem, BERTH_ERROR_CANCELLED))
+        return copy_template(clone, name, false, error);
+    g_propagate_error(error, g_steal_pointer(&problem));
+    return false;
+}
+
+BerthThrowaway *berth_throwaway_make(Berth *berth, const char *template, bool isolated,
+                                     BerthWorkFunc progress, gpointer user_data, GError **error)
 {
     g_autoptr(BerthThrowaway) clone = g_new0(BerthThrowaway, 1);
     clone->berth = berth;
+    clone->isolated = isolated;
     clone->watch = (BerthWatch){progress, user_data};
     berth_throwaway_clean(berth);
     g_autoptr(BerthDistro) found = berth_handle_find(berth, template, error);
@@ -84,7 +100,7 @@ BerthThrowaway *berth_throwaway_make(Berth *berth, const char *template, BerthWo
         g_propagate_error(error, g_steal_pointer(&problem));
         return NULL;
     }
-    if (!copy_template(clone, found->name, error))
+    if (!copy_with_memory(clone, found->name, error))
         return NULL;
     berth->waiting.goes_on = goes_on;
     berth->waiting.goes_on_data = clone;

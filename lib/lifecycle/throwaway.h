@@ -20,11 +20,12 @@ G_BEGIN_DECLS
 
 typedef struct BerthThrowaway BerthThrowaway;
 
-/* Clone the distro @template (NULL: the default one). Processes that clone the same one
- * wait for each other. Until the end of the clone, waiting requests of @berth also call @progress,
- * which returns false to cancel. Errors: "distro.*", "suspend.*", "clone.*". */
-BerthThrowaway *berth_throwaway_make(Berth *berth, const char *template, BerthWorkFunc progress,
-                                     gpointer user_data, GError **error);
+/* Clone the distro @template (NULL: the default one); one that runs, is suspended or parked with
+ * its memory, for a start with @isolated as given, if that can be had. Processes that clone the
+ * same one wait for each other. Until the end of the clone, waiting requests of @berth also call
+ * @progress, which returns false to cancel. Errors: "distro.*", "suspend.*", "clone.*". */
+BerthThrowaway *berth_throwaway_make(Berth *berth, const char *template, bool isolated,
+                                     BerthWorkFunc progress, gpointer user_data, GError **error);
 
 /* Borrowed. */
 const BerthDistro *berth_throwaway_distro(const BerthThrowaway *clone);

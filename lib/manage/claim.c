@@ -3,6 +3,7 @@
 
 #include "base/error.h"
 #include "base/fd.h"
+#include "park/park_file.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -179,11 +180,15 @@ static void remove_claimed_file(BerthRegistry *registry, const char *id, const c
     g_autofree char *path = g_strcompress(escaped + 1);
     g_autoptr(GError) error = NULL;
     struct stat st;
-    if (lstat(path, &st) < 0 || !S_ISREG(st.st_mode) || st.st_ino != inode)
-        return; /* missing, or another file */
-    forget_unmade_snapshot(registry, id, path, &st);
-    if (!berth_registry_has_file(registry, path, &error) && error == NULL)
-        unlink(path);
+    bool found = lstat(path, &st) == 0;
+    if (found && (!S_ISREG(st.st_mode) || st.st_ino != inode))
+        return; /* another file */
+    if (found)
+        forget_unmade_snapshot(registry, id, path, &st);
+    if (berth_registry_has_file(registry, path, &error) || error != NULL)
+        return;
+    unlink(path);
+    berth_park_remove(path); /* the memory that was saved with it */
 }
 
 /* Remove files and directories that the registry does not name. Does nothing if it cannot be

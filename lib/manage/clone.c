@@ -33,16 +33,18 @@ static bool copy_disk(const Source *source, const BerthDistro *distro, GError **
 {
     struct stat before = {0};
     g_autofree char *directory = berth_layout_distro(source->layout, distro->id);
+    bool survives = distro->template == NULL; /* a crash of the host */
+    BerthTempFlags flags = survives ? BERTH_TEMP_DEFAULT : BERTH_TEMP_CACHE;
     if (!berth_layout_make(directory, error))
         return false;
-    g_autoptr(BerthTemp) temp =
-        berth_temp_new_for("clone", distro->disk, BERTH_TEMP_DEFAULT, error);
+    g_autoptr(BerthTemp) temp = berth_temp_new_for("clone", distro->disk, flags, error);
     berth_autofd int input = temp != NULL ? berth_hold_begin_copy(source->distro, source->hold,
                                                                   "clone.open", &before, error)
                                           : -1;
     return input >= 0 &&
            berth_copy(input, berth_temp_fd(temp), "clone", source->distro->disk,
                       berth_watch_progress, (gpointer)source->watch, NULL, error) &&
+           berth_hold_save(source->hold, distro, distro->disk, error) &&
            berth_hold_end_copy(input, source->distro, source->hold, &before, error) &&
            berth_temp_commit(temp, error);
 }
@@ -52,6 +54,7 @@ static bool fill(const Source *source, const BerthDistro *distro, GError **error
 {
     return copy_disk(source, distro, error) &&
            berth_cloud_seed_copy(source->layout, source->distro->id, distro->id, error) &&
+           berth_hold_saved(source->hold, error) &&
            berth_registry_insert(source->registry, distro, error);
 }
 

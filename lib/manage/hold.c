@@ -270,6 +270,17 @@ bool berth_hold_end_copy(int fd, const BerthDistro *distro, const BerthDiskHold 
     return false;
 }
 
+bool berth_hold_save(const BerthDiskHold *hold, const BerthDistro *copy, const char *disk,
+                     GError **error)
+{
+    return hold == NULL || hold->save == NULL || hold->save(copy, disk, hold->user_data, error);
+}
+
+bool berth_hold_saved(const BerthDiskHold *hold, GError **error)
+{
+    return hold == NULL || hold->save == NULL || hold->saved(hold->user_data, error);
+}
+
 bool berth_hold_pass(int *fd, const BerthDistro *distro, GError **error)
 {
     g_autofree char *path = g_strdup_printf("/proc/self/fd/%d", *fd);

@@ -48,6 +48,11 @@ int berth_hold_open(const BerthDistro *distro, BerthHold hold, const char *step,
 typedef struct {
     /* Have nothing write the disk. Errors: those of berth_request_hold. */
     bool (*begin)(gpointer user_data, GError **error);
+    /* Between both: save the memory too, beside the copy at @disk, for the machine of the distro
+     * @copy, which is borrowed until `saved`. NULL if it is not wanted. */
+    bool (*save)(const BerthDistro *copy, const char *disk, gpointer user_data, GError **error);
+    /* After the release, and once the copy is complete: wait until its memory is. */
+    bool (*saved)(gpointer user_data, GError **error);
     /* It may be written again. False with an error if it may have been written before. */
     bool (*release)(gpointer user_data, GError **error);
     gpointer user_data;
@@ -62,6 +67,11 @@ int berth_hold_begin_copy(const BerthDistro *distro, const BerthDiskHold *hold, 
  * BERTH_ERROR_BUSY, "disk.written", if a program that has no lock has written the disk. */
 bool berth_hold_end_copy(int fd, const BerthDistro *distro, const BerthDiskHold *hold,
                          const struct stat *before, GError **error);
+
+/* Call save or saved of @hold, which may be NULL or without. */
+bool berth_hold_save(const BerthDiskHold *hold, const BerthDistro *copy, const char *disk,
+                     GError **error);
+bool berth_hold_saved(const BerthDiskHold *hold, GError **error);
 
 /* Replace *@fd, opened with BERTH_HOLD_WRITE, by a read-only one with a keeper's lock, without
  * unlocking in between. On failure *@fd is unchanged. Errors: errno's, "disk.lock.*". */

@@ -6,6 +6,7 @@
 #include "disk/file/copy.h"
 #include "disk/file/temp.h"
 #include "hold.h"
+#include "park/park_file.h"
 #include "watch.h"
 
 #include <errno.h>
@@ -71,6 +72,23 @@ static bool bring_file(BerthClaim *claim, int input, const char *source, const c
     return copy_file(claim, input, source, target, watch, error);
 }
 
+/* The memory that was saved with the snapshot @from. The claim removes it with that, or with @to.
+ */
+static bool bring_memory(const char *from, const char *to, GError **error)
+{
+    g_autofree char *source = berth_park_path(from);
+    g_autofree char *target = berth_park_path(to);
+    berth_autofd int input = open(source, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
+    if (input < 0)
+        return errno == ENOENT || set_errno(error, "move.open", source);
+    if (linkat(AT_FDCWD, source, AT_FDCWD, target, 0) == 0)
+        return sync_directory_of(target) || set_errno(error, "move.create", target);
+    g_autoptr(BerthTemp) temp = berth_temp_new_for("move", target, BERTH_TEMP_REPLACE, error);
+    return temp != NULL &&
+           berth_copy(input, berth_temp_fd(temp), "move", source, NULL, NULL, NULL, error) &&
+           berth_temp_commit(temp, error);
+}
+
 /* One whose file is missing stays so. */
 static bool bring_snapshot(BerthClaim *claim, const BerthSnapshot *snapshot, const char *disk,
                            const char *target, const BerthWatch *watch, GError **error)
@@ -80,7 +98,7 @@ static bool bring_snapshot(BerthClaim *claim, const BerthSnapshot *snapshot, con
     berth_autofd int input = open(from, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
     if (input < 0)
         return errno == ENOENT || set_errno(error, "move.open", from);
-    return bring_file(claim, input, from, to, watch, error);
+    return bring_file(claim, input, from, to, watch, error) && bring_memory(from, to, error);
 }
 
 /* The row of the disk moves the snapshots', whose paths begin with it. */

@@ -63,8 +63,9 @@ static bool copy_disk(BerthClaim *claim, const BerthDistro *distro, const BerthS
         return false;
     berth_autofd int disk = berth_hold_begin_copy(distro, hold, "snapshot.open", &before, error);
     return disk >= 0 && berth_snapshot_copy(disk, distro->disk, temp, "snapshot", watch, error) &&
+           berth_hold_save(hold, distro, file, error) &&
            berth_hold_end_copy(disk, distro, hold, &before, error) &&
-           berth_temp_commit(temp, error);
+           berth_temp_commit(temp, error) && berth_hold_saved(hold, error);
 }
 
 bool berth_manage_snapshot(BerthRegistry *registry, BerthClaim *claim, const BerthDistro *distro,

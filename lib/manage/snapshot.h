@@ -17,6 +17,7 @@ typedef struct {
     BerthWatch work;
     void (*notice)(const char *line, gpointer user_data); /* may be NULL */
     gpointer user_data;
+    bool memory; /* also the memory of a distro that runs or is suspended, where there is one */
 } BerthSnapshotWatch;
 
 /* Take a snapshot of @distro, which the caller has claimed with @claim and found stopped; or, with

@@ -101,6 +101,8 @@ static bool read_machine(const BerthMachine *machine, BerthParkIdentity *identit
     replace(&plain->initramfs, "initramfs");
     replace(&plain->disk, "disk");
     replace(&plain->cloud, NULL);
+    /* With the frequency of the counter, which is measured for each start: a boot's alone. */
+    g_clear_pointer(&plain->tcg_kernel_arguments, g_strfreev);
     g_auto(GStrv) argv = berth_qemu_args(plain, error);
     if (argv == NULL)
         return false;
@@ -214,7 +216,7 @@ bool berth_park_identity_check(const BerthParkIdentity *saved, const BerthMachin
         return false;
     const char *difference = berth_park_identity_difference(saved, &now);
     if (difference != NULL)
-        berth_error_set(error, BERTH_ERROR_INVALID, "park.changed", NULL,
-                        "%s since it was parked", difference);
+        berth_error_set(error, BERTH_ERROR_INVALID, "park.changed", NULL, "%s since it was parked",
+                        difference);
     return difference == NULL;
 }

@@ -333,7 +333,8 @@ static bool write_rest(Writer *writer, const BerthParked *parked, GError **error
         !append_bytes(writer, runs, error))
         return false;
     if (ftruncate(writer->fd, (off_t)writer->at) < 0 ||
-        !write_at(writer->fd, bytes, sizeof(bytes), 0) || fsync(writer->fd) < 0)
+        !write_at(writer->fd, bytes, sizeof(bytes), 0) ||
+        (!parked->unsynced && fsync(writer->fd) < 0))
         return set_errno(error, errno, writer->path);
     return true;
 }
@@ -550,4 +551,19 @@ bool berth_park_load(int fd, const char *path, int memory, GError **error)
         return false;
     }
     return load_runs(fd, path, &header, runs, memory, error);
+}
+
+bool berth_park_bind(const char *disk, const BerthParkIdentity *identity, GError **error)
+{
+    g_autofree char *path = berth_park_path(disk);
+    guint8 bytes[HEADER_SIZE];
+    Header header;
+    BerthParkIdentity former;
+    berth_autofd int fd = open(path, O_RDWR | O_NONBLOCK | O_CLOEXEC);
+    if (fd < 0)
+        return set_read_errno(error, path);
+    if (!read_header(fd, path, &header, &former, error))
+        return false;
+    put_header(&header, identity, bytes);
+    return write_at(fd, bytes, sizeof(bytes), 0) || set_errno(error, errno, path);
 }

@@ -23,6 +23,7 @@ G_BEGIN_DECLS
 typedef struct {
     BerthParkIdentity identity;
     bool with_memory;    /* the state contains the memory: device_state.h */
+    bool unsynced;       /* when it is written: not to the medium, for what is loaded at once */
     guint64 memory_size; /* bytes */
     GBytes *state;
     GBytes *life;
@@ -63,6 +64,10 @@ int berth_park_open(const char *disk, BerthParked *ret_parked, GError **error);
 
 /* The same of the file @fd, called @path in messages. */
 bool berth_park_read(int fd, const char *path, BerthParked *ret_parked, GError **error);
+
+/* The parked file of the guest on @disk fits @identity from now on. Errors: errno's,
+ * "park.write.*"; those of berth_park_open. */
+bool berth_park_bind(const char *disk, const BerthParkIdentity *identity, GError **error);
 
 /* Load the memory from the parked file @fd, whose header was read, into the empty file @memory.
  * Errors: those of berth_park_read. */

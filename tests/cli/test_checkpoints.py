@@ -82,7 +82,7 @@ def test_taken_by_itself(quick):
     used_until(quick, lambda: checkpoints(quick))
     row = snapshots(quick, "box")[0]
     assert AUTO.fullmatch(row["tag"]) and row["automatic"] is True
-    assert re.search(rf"^box +{row['tag']} +\d{{4}}-\d\d-\d\d \d\d:\d\d:\d\d  automatic  [\d.]+ \wiB$",
+    assert re.search(rf"^box +{row['tag']} +\d{{4}}-\d\d-\d\d \d\d:\d\d:\d\d  automatic  [\d.]+ \wiB +-$",
                      quick("snapshots", "box").ok(), re.M)
     assert status(quick)["checkpoint_last"] is not None and "none yet" not in quick("status", "box").ok()
     assert f"box has the automatic snapshot {row['tag']}" in quick("logs", "box").ok()

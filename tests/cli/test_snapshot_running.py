@@ -28,7 +28,7 @@ def running(box):
 
 
 def copies(box):
-    return [read_file(path) for path in disk(box).parent.glob("disk.ext4@*")]
+    return [read_file(path) for path in disk(box).parent.glob("disk.ext4@*Z")]
 
 
 def test_taken_while_it_stands_still(running):

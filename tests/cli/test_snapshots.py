@@ -142,7 +142,7 @@ def test_name_of_its_own(box):
 
 
 def test_lists(box, rootfs):
-    assert box("snapshots").ok() == "DISTRO  TAG  TAKEN  BY  USED\n"
+    assert box("snapshots").ok() == "DISTRO  TAG  TAKEN  BY  USED  MEMORY\n"
     assert snapshots(box) == []
     box("import", "other", rootfs).ok()
     box("snapshot", "other", "a").ok()
@@ -150,10 +150,10 @@ def test_lists(box, rootfs):
     assert [(row["distro"], row["tag"]) for row in snapshots(box)] == [("box", "b"), ("other", "a")]
     row, = snapshots(box, "OTHER")
     assert row == {"distro": "other", "tag": "a", "taken": row["taken"], "automatic": False, "checkpoint": False, "missing": False,
-                   "disk_size": 128 * MIB, "disk_used": row["disk_used"]}
+                   "disk_size": 128 * MIB, "disk_used": row["disk_used"], "memory_used": 0}
     assert 0 < row["disk_used"] < 32 * MIB
     lines = box("snapshots", "box").ok().splitlines()
-    assert len(lines) == 2 and re.fullmatch(r"box     b    \d{4}-\d\d-\d\d \d\d:\d\d:\d\d  you  [\d.]+ \wiB", lines[1]), lines
+    assert len(lines) == 2 and re.fullmatch(r"box     b    \d{4}-\d\d-\d\d \d\d:\d\d:\d\d  you  [\d.]+ \wiB +-", lines[1]), lines
     box("snapshots", "none").failed(1, "distro.not-found")
 
 
@@ -464,10 +464,14 @@ def killed_at(box, at, *words):
 
 
 def clean_up(box):
-    """After a kill each row has its file, each file its row, and no snapshot is the disk itself. The paths of all."""
+    """After a kill each row has its file, each file its row, each memory its file, and no snapshot is the disk itself.
+    The paths of all but the memories."""
     box("rename", "box", "box").ok()  # makes a claim, so cleans up
     rows, path = snapshots(box), disk(box)
     paths = [path, *(p for p in path.parent.iterdir() if path.name in p.name and p != path)]
+    memories = [p for p in paths if p.suffix == ".parked"]
+    paths = [p for p in paths if p not in memories]
+    assert all(p.with_suffix("") in paths for p in memories), (paths, memories)
     assert not any(row["missing"] for row in rows), rows
     assert len(paths) == 1 + len(rows), (paths, rows)
     assert len({p.stat().st_ino for p in paths}) == len(paths)

@@ -120,6 +120,32 @@ bool berth_request_release(int fd, GError **error)
     return ask_done(fd, CONTROL_RELEASE, NULL, 0, error);
 }
 
+bool berth_request_save(int fd, const char *disk, bool unsynced, const BerthWaiting *waiting,
+                        bool *ret_is_parked, GError **error)
+{
+    g_auto(BerthChannel) channel = {.fd = fd};
+    berth_channel_begin(&channel);
+    size_t begin = wire_frame_begin(&channel.output, (WireType)CONTROL_SAVE, 0, 0);
+    wire_put_u8(&channel.output, unsynced);
+    wire_put_string(&channel.output, disk);
+    wire_frame_end(&channel.output, begin);
+    WireFrame answer;
+    if (!ask_patiently(&channel, CONTROL_SAVED, waiting, &answer, error))
+        return false;
+    WireReader reader;
+    wire_reader_init(&reader, &answer);
+    *ret_is_parked = wire_get_u8(&reader) != 0;
+    if (wire_reader_done(&reader))
+        return true;
+    berth_control_set_malformed(&answer, error);
+    return false;
+}
+
+bool berth_request_written(int fd, const BerthWaiting *waiting, GError **error)
+{
+    return ask_and_wait(fd, CONTROL_WRITTEN, NULL, 0, waiting, error);
+}
+
 bool berth_request_park(int fd, const BerthWaiting *waiting, GError **error)
 {
     return ask_and_wait(fd, CONTROL_PARK, NULL, 0, waiting, error);

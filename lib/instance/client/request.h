@@ -74,11 +74,22 @@ bool berth_request_suspend(int fd, const BerthWaiting *waiting, GError **error);
  * *@ret_was_awake: it goes on at the release. Errors: as of berth_request_suspend. */
 bool berth_request_hold(int fd, const BerthWaiting *waiting, bool *ret_was_awake, GError **error);
 
+/* Save the memory of the distro, which this connection holds, for the copy of its disk at @disk:
+ * success when it may go on, and its file is being written; or with *@ret_is_parked its memory is
+ * in its own parked file. @unsynced: as in park/park_file.h. Errors: "save.refused", "park.*",
+ * "vmm.state.*". */
+bool berth_request_save(int fd, const char *disk, bool unsynced, const BerthWaiting *waiting,
+                        bool *ret_is_parked, GError **error);
+
+/* Wait for that file. One that was suspended before must stay held until then. */
+bool berth_request_written(int fd, const BerthWaiting *waiting, GError **error);
+
 /* Let it go on. Success: it was held without a break. Errors: "hold.lost". */
 bool berth_request_release(int fd, GError **error);
 
-/* Suspend the guest, and save its memory in a file; returns when it has been given back. Errors: also
- * "park.refused", "park.woken" when it was needed meanwhile, "park.write.*": it stays suspended. */
+/* Suspend the guest, and save its memory in a file; returns when it has been given back. Errors:
+ * also "park.refused", "park.woken" when it was needed meanwhile, "park.write.*": it stays
+ * suspended. */
 bool berth_request_park(int fd, const BerthWaiting *waiting, GError **error);
 
 /* Keep the guest awake for @seconds from now on, waking it; 0: no longer; BERTH_KEEP_UNTIL_STOP. */

@@ -22,6 +22,8 @@
  *     CONTROL_HOLD                    CONTROL_HELD when nothing writes its disk, which lasts until
  *                                     CONTROL_RELEASE or the end of the connection
  *     CONTROL_RELEASE                 CONTROL_DONE when it was held without a break until now
+ *     CONTROL_SAVE, while it holds    CONTROL_SAVED when the guest may go on
+ *     CONTROL_WRITTEN, after that     CONTROL_DONE when the file is complete
  *     CONTROL_BOOT                    CONTROL_BOOT_IS
  *     CONTROL_WATCH                   CONTROL_PORTS_ARE now and at each change; CONTROL_DONE when
  *                                     it stops
@@ -88,6 +90,10 @@ typedef enum {
     CONTROL_HOLD = 93,    /* nothing */
     CONTROL_HELD = 94,    /* was_awake:u8 */
     CONTROL_RELEASE = 95, /* nothing */
+    CONTROL_SAVE = 96,    /* unsynced:u8 disk:string, the path of a copy of its disk, beside which
+                             the memory is written (park/park_file.h) */
+    CONTROL_SAVED = 97,   /* is_parked:u8; 1: nothing is written, it is in its own parked file */
+    CONTROL_WRITTEN = 98, /* nothing; one that was suspended before must be held until then */
 } ControlType;
 
 #define BERTH_KEEP_UNTIL_STOP G_MAXUINT32

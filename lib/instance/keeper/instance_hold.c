@@ -33,8 +33,9 @@ void berth_instance_release(gpointer user_data)
 {
     BerthInstance *instance = user_data;
     Suspension *suspension = &instance->suspension;
-    if (berth_server_is_held(instance->server))
+    if (berth_server_is_held(instance->server) || instance->copy.captures)
         return;
+    berth_instance_interrupt_copy(instance);
     if (instance->state == SUSPENDED && suspension->wake_wanted)
         berth_instance_wake(instance);
     if (instance->state != SUSPENDING || suspension->phase != HELD || instance->process.qmp == NULL)

@@ -11,6 +11,7 @@
  *     instance_park.c      the memory of a suspended guest in a file
  *     instance_leave.c     the keeper's end, with the guest parked for another keeper
  *     instance_takeover.c  a guest that another keeper has parked
+ *     instance_copy.c      the memory of a held guest for a copy of its disk
  *     instance_due.c       what the distro will do by itself, for which it is woken
  *     instance_checkpoint.c  automatic snapshots
  *     instance_idle.c      what keeps it awake, and the suspend without
@@ -26,6 +27,7 @@
 #include "checkpoint_job.h"
 #include "port_notices.h"
 #include "console.h"
+#include "copy_job.h"
 #include "guest/agent_client.h"
 #include "instance/control/boot_report.h"
 #include "host_calls.h"
@@ -140,6 +142,19 @@ typedef struct {
     char *loss;  /* why it was not, a line for those who start it; or NULL */
 } Takeover;
 
+/* instance_copy.c; all zero unless a client saves the memory. */
+typedef struct {
+    char *disk;     /* of the copy */
+    bool unsynced;  /* its file need not be on the medium */
+    bool captures;  /* a held guest cannot go on yet */
+    bool abandoned; /* by its client, while QEMU gives the state */
+    BerthCopyJob *job;
+    bool is_live; /* it reads the memory of a suspended guest, which must stay held */
+    bool finished;
+    bool is_theirs;  /* its client knows that it is complete */
+    GError *failure; /* of what is finished */
+} MemoryCopy;
+
 /* instance_due.c */
 typedef struct {
     BerthDue due;      /* as the guest said at the last suspend, until it is over */
@@ -212,6 +227,8 @@ struct BerthInstance {
     Park park;
     Takeover takeover;
     bool is_leaving; /* it ends once the guest is parked, and leaves that to another keeper */
+
+    MemoryCopy copy;
     Expected expected;
     Idle idle;
     Reclaim reclaim;
@@ -350,6 +367,15 @@ void berth_instance_taken_over(BerthInstance *instance);
 void berth_instance_lose_parked(BerthInstance *instance, const GError *error);
 /* QEMU has ended. True: that, or QEMU itself, is why it cannot be loaded; boot. */
 bool berth_instance_takeover_failed(BerthInstance *instance);
+
+/* Ops of the server: save the memory of a guest that is held; wait for the file; forget both. */
+void berth_instance_save_memory(const char *disk, bool unsynced, gpointer user_data);
+void berth_instance_await_memory(gpointer user_data);
+void berth_instance_forget_memory(gpointer user_data);
+/* A suspended guest is held no longer: what is written of its memory is no use. */
+void berth_instance_interrupt_copy(BerthInstance *instance);
+/* Once QEMU is gone. */
+void berth_instance_clear_copy(BerthInstance *instance);
 
 /* As berth_instance_suspend, for no client: not if something is due soon. */
 void berth_instance_suspend_unasked(BerthInstance *instance);

@@ -48,7 +48,8 @@ void berth_instance_restore_life(BerthInstance *instance, GBytes *life)
     g_auto(GVariantDict) record;
     g_variant_dict_init(&record, value);
     g_autoptr(GVariant) shares = g_variant_dict_lookup_value(&record, LIFE_SHARES, NULL);
-    if (shares != NULL && berth_share_process_restore(instance->shares, shares))
+    if (!instance->machine->isolated && shares != NULL &&
+        berth_share_process_restore(instance->shares, shares))
         g_variant_dict_lookup(&record, LIFE_SHARE_ROOT, "s", &instance->life.share_root);
     restore_due(instance, &record);
 }
@@ -99,8 +100,10 @@ void berth_instance_greeted(BerthInstance *instance)
         return;
     berth_server_set_ready(instance->server);
     g_auto(GStrv) paths = berth_instance_share_paths(instance);
-    if (instance->life.share_root != NULL)
+    if (instance->life.share_root != NULL || instance->machine->isolated)
         berth_agent_client_set_shares(instance->life.agent, (const char *const *)paths);
+    if (instance->machine->isolated) /* those of the distro that it is a clone of */
+        berth_agent_client_unshare(instance->life.agent);
     berth_instance_continue_guest(instance);
 }
 

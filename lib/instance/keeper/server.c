@@ -40,8 +40,10 @@ static void drop_client(Client *client)
     BerthServer *server = client->server;
     if (client->session == GUEST_SESSION)
         berth_streams_hang_up(server->streams, client->stream);
-    bool held = client->holds;
+    bool held = client->holds, saved = client->saves || client->asked == ASKED_SAVE;
     g_ptr_array_remove_fast(server->clients, client);
+    if (saved)
+        server->ops->forget(server->user_data);
     if (held)
         server->ops->release(server->user_data);
 }
@@ -60,7 +62,8 @@ void berth_server_client_answer_done(Client *client)
 
 static void answer_error(Client *client, const GError *error)
 {
-    client->holds = false; /* nor waits for it */
+    bool saves = client->asked == ASKED_SAVE || client->asked == ASKED_WRITTEN;
+    client->holds = client->holds && saves; /* nor waits for it */
     client->asked = NOT_ASKED;
     berth_control_put_error(berth_link_output(client->link), error);
     berth_link_flush(client->link);
@@ -409,6 +412,32 @@ void berth_server_held(BerthServer *server, bool was_awake)
     }
 }
 
+void berth_server_saved(BerthServer *server, bool is_parked, const GError *error)
+{
+    const guint8 payload = is_parked;
+    if (error != NULL)
+        answer_all(server, ASKED_SAVE, error);
+    for (guint i = 0; i < server->clients->len; i++) {
+        Client *client = g_ptr_array_index(server->clients, i);
+        if (client->asked != ASKED_SAVE)
+            continue;
+        client->asked = NOT_ASKED;
+        client->saves = !is_parked;
+        wire_frame_put(berth_link_output(client->link), (WireType)CONTROL_SAVED, 0, 0, &payload,
+                       sizeof(payload));
+        berth_link_flush(client->link);
+    }
+}
+
+bool berth_server_written(BerthServer *server, const GError *error)
+{
+    bool waits = false;
+    for (guint i = 0; i < server->clients->len; i++)
+        waits |= ((const Client *)g_ptr_array_index(server->clients, i))->asked == ASKED_WRITTEN;
+    answer_all(server, ASKED_WRITTEN, error);
+    return waits;
+}
+
 bool berth_server_is_held(const BerthServer *server)
 {
     for (guint i = 0; i < server->clients->len; i++)
@@ -452,8 +481,8 @@ void berth_server_fail(BerthServer *server, const GError *error, bool keep_waiti
         bool waits = client->asked == ASKED_WAIT || client->session == EARLY_SESSION;
         bool lost = client->asked == ASKED_GROW || client->asked == ASKED_SHARES ||
                     client->asked == ASKED_SUSPEND || client->asked == ASKED_PARK ||
-                    client->asked == ASKED_HOLD ||
-                    client->session == GUEST_SESSION;
+                    client->asked == ASKED_HOLD || client->asked == ASKED_SAVE ||
+                    client->asked == ASKED_WRITTEN || client->session == GUEST_SESSION;
         client->holds = false;
         if (!lost && (!waits || keep_waiting))
             continue;

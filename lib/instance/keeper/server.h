@@ -34,6 +34,13 @@ typedef struct {
     void (*hold)(gpointer user_data);
     /* A client holds it no longer. */
     void (*release)(gpointer user_data);
+    /* Save the memory of the guest, which the client holds, for the copy of its disk at @disk;
+     * @unsynced: as in park/park_file.h. berth_server_saved reports the result. One at a time. */
+    void (*save)(const char *disk, bool unsynced, gpointer user_data);
+    /* The client waits for the file: berth_server_written reports the result. */
+    void (*await)(gpointer user_data);
+    /* It needs it no more. */
+    void (*forget)(gpointer user_data);
     /* A client waits for the guest: wake it, if it is suspended. */
     void (*wake)(gpointer user_data);
     /* Keep the guest awake for @seconds (control.h). */
@@ -85,6 +92,12 @@ void berth_server_parked(BerthServer *server, const GError *error);
 
 /* The guest is held; @was_awake: it goes on at the release. */
 void berth_server_held(BerthServer *server, bool was_awake);
+
+/* The held guest may go on, and the file of its memory is written; or it will not be, because of
+ * @error. @is_parked: its memory is in the guest's own parked file. */
+void berth_server_saved(BerthServer *server, bool is_parked, const GError *error);
+/* The file is complete; or there is none because of @error. Whether a client waits for it. */
+bool berth_server_written(BerthServer *server, const GError *error);
 
 /* Whether a client holds the guest, or waits for that. */
 bool berth_server_is_held(const BerthServer *server);

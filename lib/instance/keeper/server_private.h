@@ -21,6 +21,8 @@ typedef enum {
     ASKED_SUSPEND,
     ASKED_PARK,
     ASKED_HOLD,
+    ASKED_SAVE,
+    ASKED_WRITTEN,
 } Asked;
 
 typedef enum {
@@ -38,6 +40,7 @@ typedef struct {
     guint32 version; /* control protocol, from HELLO; 0 before it */
     Asked asked;
     bool holds;               /* the guest; from ASKED_HOLD on */
+    bool saves;               /* its memory, which it may wait for; from the answer on */
     BerthSharesEffect effect; /* for the answer to ASKED_SHARES */
     SessionState session;
     guint32 stream;                      /* of GUEST_SESSION in the guest */

@@ -216,6 +216,35 @@ static bool handle_release(Client *client, const WireFrame *frame)
     return true;
 }
 
+static bool handle_save(Client *client, const WireFrame *frame)
+{
+    BerthServer *server = client->server;
+    WireReader reader;
+    wire_reader_init(&reader, frame);
+    bool unsynced = wire_get_u8(&reader) != 0;
+    const char *disk = wire_get_string(&reader);
+    if (!wire_reader_done(&reader) || disk[0] != '/' || client->saves)
+        return false;
+    if (!client->holds) {
+        g_autoptr(GError) error = NULL;
+        berth_error_set(&error, BERTH_ERROR_GUEST, "hold.lost", "try again",
+                        "it was not held until now");
+        return berth_server_client_answer_result(client, false, error);
+    }
+    client->asked = ASKED_SAVE;
+    server->ops->save(disk, unsynced, server->user_data);
+    return true;
+}
+
+static bool handle_written(Client *client, const WireFrame *frame)
+{
+    if (!client->saves)
+        return false;
+    client->asked = ASKED_WRITTEN;
+    client->server->ops->await(client->server->user_data);
+    return true;
+}
+
 static bool handle_keep(Client *client, const WireFrame *frame)
 {
     BerthServer *server = client->server;
@@ -268,7 +297,8 @@ static const struct {
     {CONTROL_SHARES, false, handle_shares},   {CONTROL_SET_SHARES, true, handle_set_shares},
     {CONTROL_SUSPEND, false, handle_suspend}, {CONTROL_KEEP, true, handle_keep},
     {CONTROL_HOLD, false, handle_hold},       {CONTROL_RELEASE, false, handle_release},
-    {CONTROL_PARK, false, handle_park},
+    {CONTROL_PARK, false, handle_park},       {CONTROL_SAVE, true, handle_save},
+    {CONTROL_WRITTEN, false, handle_written},
 };
 
 bool berth_server_client_handle_request(Client *client, const WireFrame *frame)
