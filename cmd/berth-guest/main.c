@@ -150,6 +150,8 @@ int main(int argc, char **argv)
         return berth_host_run(argc, argv);
     if (programs_is(argv[0], SSH_AGENT_PROGRAM))
         return berth_host_ssh_agent();
+    if (programs_is(argv[0], GPG_AGENT_PROGRAM))
+        return berth_host_gpg_agent();
     if (ssh_session_is(argv[0]))
         return ssh_session_run(argv);
     if (ssh_is(argc, argv))

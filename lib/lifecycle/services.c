@@ -3,12 +3,13 @@
 
 #include "manage/compose.h"
 
-/* The guest's paths: cmd/berth-guest/agent/ssh_agent.h and os/programs.h. */
+/* The guest's paths: cmd/berth-guest/agent/ssh_agent.h, gpg_socket.h and os/programs.h. */
 static const struct {
     gsize member; /* of BerthSettings, a bool */
     const char *pair;
 } offers[] = {
     {offsetof(BerthSettings, host_ssh_agent), "SSH_AUTH_SOCK=/run/berth/host-ssh-agent"},
+    {offsetof(BerthSettings, host_gpg_agent), "BERTH_GPG_AGENT=/run/berth/host-gpg-agent"},
     {offsetof(BerthSettings, host_urls), "BROWSER=/run/berth/bin/berth-open"},
 };
 

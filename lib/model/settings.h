@@ -48,6 +48,7 @@ typedef struct {
     bool host_urls;            /* xdg-open in the distro opens URLs on the host */
     bool host_clipboard;       /* berth-copy and berth-paste reach the host's clipboard */
     bool host_ssh_agent;       /* the distro's programs reach the host's ssh agent */
+    bool host_gpg_agent;       /* the same of gpg's */
     guint boot_timeout_sec;    /* until the guest's agent answers */
     guint init_timeout_sec;    /* until sessions stop waiting for the guest's init */
     guint stop_timeout_sec;    /* until an orderly power-off is forced */

@@ -208,6 +208,7 @@ typedef enum {
     WIRE_SERVICE_COPY,      /* put the input on the clipboard; argv is any word */
     WIRE_SERVICE_PASTE,     /* the clipboard is the output; argv is any word */
     WIRE_SERVICE_SSH_AGENT, /* in and out are a connection to the user's ssh agent; no argv */
+    WIRE_SERVICE_GPG_AGENT, /* the same, to the restricted socket of the user's gpg agent */
     WIRE_SERVICES,
 } WireService;
 

@@ -572,6 +572,7 @@ int agent_run(const AgentOptions *options)
     account_marked(agent.marked_user);
     agent.host.loop = &agent.loop;
     agent.host.ssh_agent = &agent.calls.ssh_agent;
+    agent.host.gpg_agent = &agent.calls.gpg_agent;
     agent.host.out = &agent.channel->out;
     agent.tasks = (HostTasks){.options = options,
                               .out = &agent.channel->out,

@@ -198,8 +198,11 @@ int calls_listen(Calls *calls, const char *path)
         return -problem;
     }
     loop_add(calls->loop, &calls->listener, fd, EPOLLIN, on_listener);
-    calls->ssh_agent.loop = calls->loop;
-    return ssh_agent_listen(&calls->ssh_agent, path);
+    calls->ssh_agent.loop = calls->gpg_agent.loop = calls->loop;
+    int result = ssh_agent_listen(&calls->ssh_agent, path, SSH_AGENT_SUFFIX, SSH_AGENT_PROGRAM);
+    if (result == 0)
+        result = ssh_agent_listen(&calls->gpg_agent, path, GPG_AGENT_SUFFIX, GPG_AGENT_PROGRAM);
+    return result;
 }
 
 /* ---- all calls ---- */
@@ -260,4 +263,5 @@ void calls_clear(Calls *calls)
     calls->list = NULL;
     loop_close(calls->loop, &calls->listener);
     loop_close(calls->loop, &calls->ssh_agent.listener);
+    loop_close(calls->loop, &calls->gpg_agent.listener);
 }

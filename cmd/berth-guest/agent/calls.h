@@ -25,7 +25,7 @@ typedef struct {
     const char *const *user; /* the registered default user; "": the agent's own */
     bool waiting;            /* a call stopped reading because `out` is full: call calls_resume */
     Source listener;
-    SshAgent ssh_agent;
+    SshAgent ssh_agent, gpg_agent;
     uint32_t last; /* stream, without WIRE_GUEST_STREAM */
     Call **list;
     size_t count;

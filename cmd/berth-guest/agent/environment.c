@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "environment.h"
 
+#include "gpg_socket.h"
 #include "calls.h"
 #include "offer.h"
 
@@ -185,15 +186,16 @@ static bool owns_socket(const User *user, const char *path)
 
 static bool is_service(const char *pair)
 {
-    return strncmp(pair, "SSH_AUTH_SOCK=", 14) == 0 || strncmp(pair, "BROWSER=", 8) == 0;
+    return strncmp(pair, "SSH_AUTH_SOCK=", 14) == 0 || strncmp(pair, "BROWSER=", 8) == 0 ||
+           strncmp(pair, GPG_SOCKET_VARIABLE "=", strlen(GPG_SOCKET_VARIABLE "=")) == 0;
 }
 
 bool environment_serves(const User *user, const char *pair)
 {
     const char *path = strchr(pair, '=') + 1;
-    if (strncmp(pair, "SSH_AUTH_SOCK=", 14) == 0)
-        return owns_socket(user, path);
-    return is_service(pair) && access(path, X_OK) == 0 &&
+    if (strncmp(pair, "BROWSER=", 8) != 0)
+        return is_service(pair) && owns_socket(user, path);
+    return access(path, X_OK) == 0 &&
            (user->uid == 0 || owns_socket(user, CALLS_SOCKET SSH_AGENT_SUFFIX));
 }
 

@@ -199,6 +199,7 @@ static void give_ssh_agent(const SessionHost *host)
     if (host->ssh_agent == NULL || !user_choose("", &defaults, &user, message, sizeof(message)))
         return;
     ssh_agent_give(host->ssh_agent, user.uid, user.gid);
+    ssh_agent_give(host->gpg_agent, user.uid, user.gid);
     user_clear(&user);
 }
 

@@ -37,6 +37,7 @@ typedef struct {
     Logins *logins;            /* NULL: the distro has no login sessions */
     int group;                 /* directory of the control group of commands without one; or -1 */
     const SshAgent *ssh_agent; /* becomes the default user's; or NULL */
+    const SshAgent *gpg_agent; /* the same */
     struct rlimit files;       /* for commands */
     mode_t umask;              /* for commands */
     bool waiting;              /* an output stopped because `out` is full: call session_resume */

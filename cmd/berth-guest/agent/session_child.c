@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "environment.h"
+#include "gpg_socket.h"
 #include "holder.h"
 #include "spawn.h"
 
@@ -277,6 +278,7 @@ void child_run(const SpawnRequest *asked, const ChildEnds *ends)
     Environment environment =
         environment_build(&sources); /* as root, to read the holder's environment */
     drop_privileges(user, ends->status);
+    gpg_socket_update(user->uid, user->home, environment_get(&environment, GPG_SOCKET_VARIABLE));
     enter_directory(request->cwd, user, ends->status);
     run_command(request, &environment, ends->status);
 }

@@ -36,7 +36,7 @@ static _Noreturn void serve(const SshAgent *agent, int fd)
     if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &size) == 0 && become(&peer) && null >= 0 &&
         dup2(null, STDERR_FILENO) >= 0 && dup2(fd, STDIN_FILENO) >= 0 &&
         dup2(fd, STDOUT_FILENO) >= 0)
-        execle("/proc/self/exe", SSH_AGENT_PROGRAM, NULL, environment);
+        execle("/proc/self/exe", agent->program, NULL, environment);
     _exit(EXIT_FAILURE);
 }
 
@@ -52,14 +52,15 @@ static void on_listener(Source *source, uint32_t events)
     close(fd);
 }
 
-int ssh_agent_listen(SshAgent *agent, const char *calls)
+int ssh_agent_listen(SshAgent *agent, const char *calls, const char *suffix, const char *program)
 {
     struct sockaddr_un address = {.sun_family = AF_UNIX};
-    if (strlen(calls) + strlen(SSH_AGENT_SUFFIX) >= sizeof(agent->path))
+    if (strlen(calls) + strlen(suffix) >= sizeof(agent->path))
         return -ENAMETOOLONG;
-    snprintf(agent->path, sizeof(agent->path), "%s" SSH_AGENT_SUFFIX, calls);
+    snprintf(agent->path, sizeof(agent->path), "%s%s", calls, suffix);
     strcpy(address.sun_path, agent->path);
     agent->calls = calls;
+    agent->program = program;
     int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
     if (fd < 0)
         return -errno;

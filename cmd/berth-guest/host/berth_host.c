@@ -17,6 +17,7 @@
 
 #define SOCKET          "/run/berth/host" /* agent/calls.h */
 #define SSH_AGENT       "berth-ssh-agent"
+#define GPG_AGENT       "berth-gpg-agent"
 #define SOCKET_VARIABLE "BERTH_HOST_SOCKET"
 
 typedef struct {
@@ -192,9 +193,9 @@ static void end_gently(void)
         continue;
 }
 
-int berth_host_ssh_agent(void)
+static int relay_agent(const char *name, WireService service)
 {
-    int fd = reach_host(SSH_AGENT);
+    int fd = reach_host(name);
     if (fd < 0)
         return CALL_BERTH;
     const Tty tty = {.fd = -1};
@@ -202,14 +203,24 @@ int berth_host_ssh_agent(void)
     CallSession session = {.fd = fd, .tty = &tty};
     size_t begin = wire_frame_begin(&session.out, WIRE_CALL, 0, CALL_STREAM);
     wire_put_u32(&session.out, 0);
-    wire_put_u8(&session.out, WIRE_SERVICE_SSH_AGENT);
+    wire_put_u8(&session.out, (uint8_t)service);
     wire_put_string(&session.out, "");
     wire_put_u16(&session.out, 0);
     wire_put_u16(&session.out, 0);
     wire_put_string(&session.out, "");
     wire_put_list(&session.out, words);
     wire_frame_end(&session.out, begin);
-    int status = call_run(&session, SSH_AGENT);
+    int status = call_run(&session, name);
     end_gently();
     return status;
+}
+
+int berth_host_ssh_agent(void)
+{
+    return relay_agent(SSH_AGENT, WIRE_SERVICE_SSH_AGENT);
+}
+
+int berth_host_gpg_agent(void)
+{
+    return relay_agent(GPG_AGENT, WIRE_SERVICE_GPG_AGENT);
 }

@@ -21,3 +21,6 @@ int berth_host_run(int argc, char **argv);
 
 /* Relay standard input and output to the ssh agent of the host. Returns the exit status. */
 int berth_host_ssh_agent(void);
+
+/* The same with gpg's. */
+int berth_host_gpg_agent(void);

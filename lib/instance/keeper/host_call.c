@@ -31,6 +31,8 @@ static const struct {
                             "use the host's clipboard"},
     [WIRE_SERVICE_SSH_AGENT] = {"host-ssh-agent", offsetof(BerthSettings, host_ssh_agent),
                                 "use the ssh agent of the host"},
+    [WIRE_SERVICE_GPG_AGENT] = {"host-gpg-agent", offsetof(BerthSettings, host_gpg_agent),
+                                "use the gpg agent of the host"},
 };
 
 /* Passed on from the keeper's own environment, which is the user's (client/detach.h). */
@@ -38,7 +40,7 @@ static const char *const inherited[] = {"HOME", "PATH", "TMPDIR", "USER", "LOGNA
 
 static bool words_are_good(guint8 service, char *const *argv)
 {
-    if (service == WIRE_SERVICE_SSH_AGENT)
+    if (service == WIRE_SERVICE_SSH_AGENT || service == WIRE_SERVICE_GPG_AGENT)
         return argv[0] == NULL;
     bool good = argv[0] != NULL && argv[0][0] != '\0';
     for (; good && *argv != NULL; argv++)

@@ -7,6 +7,8 @@
 #include "host_desk.h"
 #include "host_service.h"
 
+#include <unistd.h>
+
 #define CALLS_MAX 32u
 /* More than all calls may send with their credit: only a guest that sends without reading, or
  * signals without end, gets there. */
@@ -95,12 +97,14 @@ static void on_agent_ended(gpointer user_data)
     end_all(calls, "the host's process for such commands ended");
 }
 
-/* A program that wants an ssh agent cannot say why it has none. */
+/* A program that wants an agent cannot say why it has none. */
 static void log_refusal(BerthHostCalls *calls, const Call *call, const char *reason)
 {
-    if (call->service != WIRE_SERVICE_SSH_AGENT)
+    bool is_ssh = call->service == WIRE_SERVICE_SSH_AGENT;
+    if (!is_ssh && call->service != WIRE_SERVICE_GPG_AGENT)
         return;
-    g_autofree char *text = g_strconcat("refused a connection to the ssh agent: ", reason, NULL);
+    g_autofree char *text =
+        g_strdup_printf("refused a connection to the %s agent: %s", is_ssh ? "ssh" : "gpg", reason);
     calls->ops->log(text, calls->user_data);
 }
 
@@ -146,6 +150,16 @@ static const BerthHostAgentEvents agent_events = {on_agent_frame, on_agent_ended
 
 /* --- beginning -------------------------------------------------------------------------------- */
 
+static char *put_gpg_connect(const Call *call, WireBuffer *output)
+{
+    g_autofree char *runtime_dir = g_strdup_printf("/run/user/%u", (guint)getuid());
+    g_autofree char *path = berth_host_service_gpg_socket(runtime_dir, g_get_home_dir());
+    if (path != NULL && berth_host_call_put_connect(path, call->host, output))
+        return NULL;
+    return g_strdup("the gpg agent of the host is not there: start it on the host with "
+                    "`gpgconf --launch gpg-agent`");
+}
+
 /* Put what begins @call. NULL, or why it cannot begin; free with g_free. */
 static char *put_beginning(BerthHostCalls *calls, const Call *call, const BerthHostCall *read,
                            WireBuffer *output)
@@ -155,6 +169,8 @@ static char *put_beginning(BerthHostCalls *calls, const Call *call, const BerthH
         bool good = path != NULL && berth_host_call_put_connect(path, call->host, output);
         return good ? NULL : g_strdup("the last client of this distro has no SSH_AUTH_SOCK");
     }
+    if (read->service == WIRE_SERVICE_GPG_AGENT)
+        return put_gpg_connect(call, output);
     char *refusal = NULL;
     const char *const *desk = berth_host_desk_environment(calls->desk);
     g_auto(GStrv) argv = berth_host_service_command(read->service, read->argv, desk, &refusal);

@@ -3,6 +3,9 @@
 
 #include <stdbool.h>
 #include <string.h>
+#include <sys/stat.h>
+
+#define GPG_SOCKET "S.gpg-agent.extra"
 
 #define NO_DESKTOP                                                                                 \
     "no desktop of the host is known: run a berth command in a terminal of that desktop first"
@@ -115,6 +118,18 @@ static char **clipboard_command(bool copies, const char *const *desk, char **ret
     return NULL;
 }
 
+char *berth_host_service_gpg_socket(const char *runtime_dir, const char *home)
+{
+    g_autofree char *of_runtime = g_build_filename(runtime_dir, "gnupg", GPG_SOCKET, NULL);
+    g_autofree char *of_home = g_build_filename(home, ".gnupg", GPG_SOCKET, NULL);
+    struct stat info;
+    if (stat(of_runtime, &info) == 0 && S_ISSOCK(info.st_mode))
+        return g_steal_pointer(&of_runtime);
+    if (stat(of_home, &info) == 0 && S_ISSOCK(info.st_mode))
+        return g_steal_pointer(&of_home);
+    return NULL;
+}
+
 char **berth_host_service_command(WireService service, char *const *argv, const char *const *desk,
                                   char **ret_refusal)
 {
@@ -127,6 +142,7 @@ char **berth_host_service_command(WireService service, char *const *argv, const 
         return clipboard_command(service == WIRE_SERVICE_COPY, desk, ret_refusal);
     case WIRE_SERVICE_COMMAND:
     case WIRE_SERVICE_SSH_AGENT: /* no command */
+    case WIRE_SERVICE_GPG_AGENT:
     case WIRE_SERVICES:
         break;
     }
