@@ -561,26 +561,24 @@ static void stop(Agent *agent)
 
 int agent_run(const AgentOptions *options)
 {
+    WireBuffer *out = &options->channel->out;
     Agent agent = {
         .options = options,
         .channel = options->channel,
         .connected = true,
         .configured = options->hello_sent,
-        .host = {.user = options->user, .umask = options->umask},
+        .host = {.user = options->user,
+                 .umask = options->umask,
+                 .loop = &agent.loop,
+                 .ssh_agent = &agent.calls.ssh_agent,
+                 .gpg_agent = &agent.calls.gpg_agent,
+                 .out = out},
         .shares = options->shares,
+        .tasks = {options, out, .connected = &agent.connected, .shares = &agent.shares},
+        .relays = {.loop = &agent.loop, .out = out},
+        .calls = {.loop = &agent.loop, .out = out, .user = &agent.host.user},
     };
     account_marked(agent.marked_user);
-    agent.host.loop = &agent.loop;
-    agent.host.ssh_agent = &agent.calls.ssh_agent;
-    agent.host.gpg_agent = &agent.calls.gpg_agent;
-    agent.host.out = &agent.channel->out;
-    agent.tasks = (HostTasks){.options = options,
-                              .out = &agent.channel->out,
-                              .connected = &agent.connected,
-                              .shares = &agent.shares};
-    agent.relays = (Relays){.loop = &agent.loop, .out = &agent.channel->out};
-    agent.calls =
-        (Calls){.loop = &agent.loop, .out = &agent.channel->out, .user = &agent.host.user};
 
     int result = start(&agent);
     if (result < 0) {
