@@ -315,27 +315,29 @@ static void begin_root_disk(Writer *writer, const char *file_driver)
     property(writer, "file.driver", file_driver);
 }
 
-static void write_root_device(Writer *writer)
+/* With a queue for each processor. */
+static void write_root_device(Writer *writer, guint cpus)
 {
     option(writer, "-device", "virtio-blk-device");
     property(writer, "drive", BERTH_QEMU_ROOT_NODE);
+    property_uint(writer, "num-queues", cpus);
     property(writer, "write-cache", "on");
     property(writer, "werror", "stop");
 }
 
-static void write_root_disk(Writer *writer, const char *path)
+static void write_root_disk(Writer *writer, const char *path, guint cpus)
 {
     begin_root_disk(writer, "file");
     property(writer, "file.discard", "unmap");
     property(writer, "file.filename", path);
-    write_root_device(writer);
+    write_root_device(writer, cpus);
 }
 
 /* The probe's root disk: empty, without a file. */
-static void write_null_disk(Writer *writer)
+static void write_null_disk(Writer *writer, guint cpus)
 {
     begin_root_disk(writer, "null-co");
-    write_root_device(writer);
+    write_root_device(writer, cpus);
 }
 
 static void write_port(Writer *writer, const char *chardev, const char *name)
@@ -416,7 +418,7 @@ static void write_all(Writer *writer, const BerthMachine *machine)
     write_kernel(writer, machine, machine->accel, NULL);
     write_qmp(writer, machine->monitor);
     write_console(writer);
-    write_root_disk(writer, machine->disk);
+    write_root_disk(writer, machine->disk, machine->cpus);
     write_ports(writer);
     write_network(writer, machine->mac, machine->mtu);
     write_helpers(writer);
@@ -454,7 +456,7 @@ char **berth_qemu_args_probe(const BerthMachine *machine, GError **error)
     write_kernel(&writer, machine, machine->accel, BERTH_QEMU_PROBE_ARGUMENT);
     write_qmp(&writer, machine->monitor);
     write_console(&writer);
-    write_null_disk(&writer);
+    write_null_disk(&writer, cpus);
     write_ports(&writer);
     write_network(&writer, "52:54:00:00:00:00", machine->mtu);
     write_helpers(&writer);

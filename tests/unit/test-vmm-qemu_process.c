@@ -530,8 +530,8 @@ static void test_real_disk_in_use(Fixture *fixture, gconstpointer data)
     second.channels = (BerthQemuChannels){-1, -1};
     spawn(&second);
     expect_exit(&second, 1,
-                "-device virtio-blk-device,drive=root,write-cache=on,werror=stop: Failed to get "
-                "\"write\" lock");
+                "-device virtio-blk-device,drive=root,num-queues=1,write-cache=on,werror=stop: "
+                "Failed to get \"write\" lock");
     g_free(second.last_words);
     berth_fd_close(&second.channels.qmp);
     berth_fd_close(&second.channels.console);
