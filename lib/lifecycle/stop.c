@@ -93,9 +93,11 @@ bool berth_stop_distros(Berth *berth, const char *const *names, const BerthStopO
     g_autoptr(GPtrArray) jobs = berth_handle_for_each(berth, distros, stop_one, stop);
     for (guint i = 0; i < jobs->len; i++) {
         const BerthJob *job = jobs->pdata[i];
-        if (job->error == NULL && job->result == NULL && stop->not_running != NULL)
+        if (job->error != NULL)
+            continue;
+        if (job->result == NULL && stop->not_running != NULL)
             stop->not_running(job->distro->name, stop->user_data);
-        if (job->error == NULL && job->result == job->distro && stop->was_parked != NULL)
+        else if (job->result != NULL && job->result == job->distro && stop->was_parked != NULL)
             stop->was_parked(job->distro->name, stop->user_data);
     }
     return berth_handle_all_succeeded(jobs, error);
