@@ -57,6 +57,8 @@ int main(int argc, char **argv)
     /* The kernel would name it after the descriptor that it was executed from. */
     prctl(PR_SET_NAME, "berth-net");
     signal(SIGPIPE, SIG_IGN); /* libslirp may write to a closed connection */
+    signal(SIGTERM,
+           SIG_IGN); /* as of the end of a session: the keeper needs it to park the guest */
 
     keep_small();
     close_range(BERTH_NET_CONTROL_FD + 1, ~0u, 0); /* higher descriptors are then our own */

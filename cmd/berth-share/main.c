@@ -100,6 +100,7 @@ int main(int argc, char **argv)
         return fail("usage: berth-share ID UID GID (MODE SOURCE PATH)...; berth-keeper starts it");
     setup.distro = argv[1];
     signal(SIGPIPE, SIG_IGN);
+    signal(SIGTERM, SIG_IGN);          /* as of the end of a session: the keeper handles it */
     signal(SIGXFSZ, SIG_IGN);          /* a limit is the answer EFBIG */
     prctl(PR_SET_NAME, "berth-share"); /* by a descriptor's path it would be called a number */
 

@@ -49,12 +49,11 @@ char *berth_autostart_text(const char *program, const char *name, const char *co
                            name);
     add_environment(unit, environment);
     g_string_append_printf(unit,
-                           "ExecStart=%s start %s\n"
-                           "ExecStop=%s terminate %s\n"
+                           "ExecStart=%s start %s\n" /* and SIGTERM to its keeper parks it */
                            "\n"
                            "[Install]\n"
                            "WantedBy=default.target\n",
-                           word, name, word, name);
+                           word, name);
     return g_string_free(g_steal_pointer(&unit), FALSE);
 }
 

@@ -16,6 +16,16 @@
 #define ERRORS_TAIL_MAX 8192u
 #define READS_MAX       64u /* bounds the reads of one call, in case the child never stops writing */
 
+/* The end of a session, or of the host, is for the keeper to handle: it parks the guest, for which
+ * QEMU has to be there. */
+static void keep_from_terminating(void)
+{
+    sigset_t set;
+    sigemptyset(&set);
+    sigaddset(&set, SIGTERM); /* QEMU has a handler for it, so it is blocked and not ignored */
+    sigprocmask(SIG_BLOCK, &set, NULL);
+}
+
 /* Runs between fork and exec: async-signal-safe calls only. */
 static void set_up_child(gpointer user_data)
 {
@@ -24,6 +34,7 @@ static void set_up_child(gpointer user_data)
     if (getppid() != *parent) /* the parent died before prctl took effect */
         _exit(127);
     berth_process_reset_signals();
+    keep_from_terminating();
 }
 
 static void set_spawn_error(GError **error, const GError *problem, const char *emulator)

@@ -5,6 +5,7 @@
  *
  * Initialise with BERTH_QEMU_CHILD_INIT; berth_qemu_child_clear kills and reaps a running child.
  * The child dies with the thread that started it (PR_SET_PDEATHSIG): start it from the main thread.
+ * SIGTERM does not end it.
  */
 #pragma once
 

@@ -69,7 +69,7 @@ def test_on_and_off(booted):
     assert booted.files() == {
         "berth-box.service": f"{MARK}[Unit]\nDescription=berth distro box\n\n[Service]\nType=oneshot\nRemainAfterExit=yes\n"
                              f"Environment=\"BERTH_SUPPORT_DIR={booted.home.support}\"\n"
-                             f"ExecStart=\"{program}\" start box\nExecStop=\"{program}\" terminate box\n\n[Install]\nWantedBy=default.target\n",
+                             f"ExecStart=\"{program}\" start box\n\n[Install]\nWantedBy=default.target\n",
         "default.target.wants/berth-box.service": str(unit)}
     assert booted.is_on() and booted.reloads() == ["--user daemon-reload"]
     assert booted("autostart", "box", "on", lingers=True).ok() == ""  # nothing to hint at

@@ -242,6 +242,27 @@ def test_the_keeper_parks_it_at_sigterm(left):
     assert "box is parked, since its keeper is to end" in left("logs", "box").ok()
 
 
+def test_the_whole_control_group_gets_sigterm(box):
+    """As systemd does at the end of a session, and of an autostart unit: it is as if only the keeper got it."""
+    box("start", "box").ok()
+    info = box.info("box")
+    whole = os.getsid(info["keeper_pid"])
+    session = [pid for pid in map(int, filter(str.isdigit, os.listdir("/proc"))) if session_of(pid) == whole]
+    assert info["qemu_pid"] in session and len(session) >= 3
+    for pid in sorted(session, key=lambda pid: pid == info["keeper_pid"]):
+        os.kill(pid, signal.SIGTERM)
+    wait_for(lambda: not is_alive(info["keeper_pid"]))
+    assert left_beside_disk(box) == ["disk.ext4.parked"]
+    assert box("run", "--", "echo", "on").ok() == "on\n"
+
+
+def session_of(pid):
+    try:
+        return os.getsid(pid)
+    except OSError:  # it has just ended
+        return 0
+
+
 def test_another_keeper_goes_on(left):
     assert left("run", "--", "echo", "on").ok() == "on\n"
     assert left_beside_disk(left) == []
@@ -395,6 +416,7 @@ def test_sigterm_when_it_cannot_be_suspended(box):
 
 def test_sigterm_while_it_starts(box):
     box.environment["FAKE_QEMU_MODE"] = "silent"
+    box.configure("[berth]\nstop-timeout = 1\n")  # it is powered off, and does not answer
     starting = box.start("start", "box")
     wait_for(lambda: state(box) == "starting")
     leave(box)
