@@ -86,9 +86,11 @@ def test_a_disk_that_changed(host, distro):
 
 
 def leave(host, name):
-    """The keeper is told to end, as at a shutdown of the host."""
-    keeper = host.info(name)["keeper_pid"]
-    os.kill(keeper, signal.SIGTERM)
+    """The keeper is told to end, as at a shutdown of the host; systemd tells QEMU, too."""
+    info = host.info(name)
+    keeper = info["keeper_pid"]
+    for pid in filter(None, (info["qemu_pid"], keeper)):
+        os.kill(pid, signal.SIGTERM)
     wait_for(lambda: not Path(f"/proc/{keeper}/cmdline").exists())
     assert parked_file(host, name).stat().st_size > 1 << 20
     return keeper
