@@ -132,7 +132,7 @@ def test_keeper_resets_signals(kept, box):
         blocked, ignored = int(status(pid, "SigBlk"), 16), int(status(pid, "SigIgn"), 16)
         assert (blocked | ignored & ~own) == not_taken
     os.kill(keeper, signal.SIGTERM)
-    wait_for(lambda: box.info("box")["state"] == "stopped")
+    wait_for(lambda: box.info("box")["state"] == "parked")
 
 
 def test_keeper_has_own_session_directory_and_umask(kept, tmp_path):

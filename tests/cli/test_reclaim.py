@@ -3,7 +3,9 @@ tests/vm what the host gets.
 
 With an idle-timeout of one second samples are half a second apart.
 """
+import functools
 import os
+import re
 from pathlib import Path
 
 import pytest
@@ -33,6 +35,10 @@ class Kernel:
             pass
         return self.asked
 
+    def forget(self):
+        self.requested()
+        self.asked = ""
+
 
 @pytest.fixture
 def kernel(box, tmp_path):
@@ -41,6 +47,30 @@ def kernel(box, tmp_path):
     box.configure("[berth]\nidle-timeout = 1\nidle = never\n")
     yield made
     os.close(made.requests)
+
+
+def stalled():
+    """Microseconds for which programs of this host have waited for memory."""
+    try:
+        return int(re.search(r"some .*total=(\d+)", Path("/proc/pressure/memory").read_text(encoding="ascii"))[1])
+    except OSError:
+        return 0
+
+
+def undisturbed(test):
+    """Once more, if this host was short of memory meanwhile (lib/instance/host/host_pressure.c): a guest is asked then, too."""
+    @functools.wraps(test)
+    def repeated(box, kernel):
+        while True:
+            before = stalled()
+            try:
+                return test(box, kernel)
+            except AssertionError:
+                if stalled() - before < 200_000:
+                    raise
+            box("terminate", "box").ok()
+            kernel.forget()
+    return repeated
 
 
 def hold(box, mebibytes):
@@ -60,6 +90,7 @@ def samples(box, count):
     wait_for(lambda: woken() >= before + count, what="samples")
 
 
+@undisturbed
 def test_once_and_again_when_it_has_grown(box, kernel):
     box.environment["FAKE_QEMU_HOLDS"] = str(100 << 20)
     box("start", "box").ok()
@@ -75,6 +106,7 @@ def test_once_and_again_when_it_has_grown(box, kernel):
     assert kernel.requested() == 2 * REQUEST
 
 
+@undisturbed
 def test_a_small_one_is_left_alone(box, kernel):
     box.environment["FAKE_QEMU_HOLDS"] = str(31 << 20)
     box("start", "box").ok()
@@ -82,6 +114,7 @@ def test_a_small_one_is_left_alone(box, kernel):
     assert kernel.requested() == ""
 
 
+@undisturbed
 def test_before_it_is_suspended_unasked(box, kernel):
     del box.environment["BERTH_IDLE"]
     box.configure("[berth]\nidle-timeout = 4\n")
@@ -91,6 +124,7 @@ def test_before_it_is_suspended_unasked(box, kernel):
     assert kernel.requested() == REQUEST
 
 
+@undisturbed
 def test_after_a_wake_as_before(box, kernel):
     box.environment["FAKE_QEMU_HOLDS"] = str(100 << 20)
     box("start", "box").ok()
