@@ -122,7 +122,9 @@ def requests(mounted):
 def kill_at_random(mounted, killed, workers, rng, kills):
     for _ in range(kills):
         goal = requests(mounted) + 20 + rng.randrange(400)
-        wait_until(lambda: requests(mounted) >= goal or any(worker.poll() is not None for worker in workers), "requests")
+        wait_until(lambda: requests(mounted) >= goal or any(worker.poll() is not None for worker in workers) or
+                   mounted.server.process.poll() is not None, "requests")
+        assert mounted.server.process.poll() is None, mounted.server.process.stderr.read()
         if any(worker.poll() is not None for worker in workers):
             return
         killed()
@@ -151,6 +153,7 @@ def modes_of(tmp_path):
 def test_writers_notice_no_end_of_a_server(mounted, tmp_path, source, share, seed, mode):
     """Nothing is lost, torn, made twice, or refused."""
     root = (modes_of(tmp_path)[mode], source, ROOT)
+    mounted.server.wait_for_report("begun")  # the carrier has its first port: it looks for no other before
     kill(mounted, root)
     for name in WORKERS:
         (source / name).mkdir()
