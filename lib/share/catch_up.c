@@ -9,6 +9,10 @@
  * changes of a file, and what the guest did itself right before the end may raise another: none is
  * missed. A change that leaves no trace but the directory's time, such as the end of a file that
  * the guest does not know, is a change of the directory's attributes.
+ *
+ * Meanwhile the guest goes on. What looks as if a file had ended may be a move of its own, and the
+ * repetition of such an end would cost the guest's kernel a file that is there: so that is looked
+ * at again while no request is under way.
  */
 #include "share_private.h"
 
@@ -104,8 +108,20 @@ static void repeat_new(CatchUp *work, guint64 parent, const char *name, const st
         repeat_touched(work, parent, name, now);
 }
 
+/* A file with another name is there still, and its node must not end with this one: the guest's
+ * kernel counts its names. */
+static void keep_other_names(Share *share, guint64 parent, const char *name)
+{
+    g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&share->lock);
+    const BerthNode *node =
+        berth_nodes_get(share->nodes, berth_nodes_find(share->nodes, parent, name));
+    if (node != NULL && node->had_names)
+        berth_nodes_remove(share->nodes, parent, name);
+}
+
 static void repeat_end(CatchUp *work, guint64 parent, const char *name, guint8 type)
 {
+    keep_other_names(work->share, parent, name);
     share_forget_entry(work->share, parent, name);
     repeat(work, parent, name, (mode_t)type << 12, IN_DELETE);
 }
@@ -124,6 +140,29 @@ static guint64 find(Share *share, guint64 parent, const char *name, BerthNodeKey
     return id;
 }
 
+/* Have it repeated that another file is @name in @parent, open as @fd, if that is so. */
+static bool compare_held(CatchUp *work, guint64 parent, int fd, const char *name)
+{
+    BerthNodeKey key;
+    guint8 type;
+    ShareFile file = {0};
+    guint64 id = find(work->share, parent, name, &key, &type);
+    if (id == BERTH_NODE_NONE || share_layer_look(work->share, parent, fd, name, &file) < 0 ||
+        berth_node_key_equal(&key, &file.key))
+        return false;
+    repeat_end(work, parent, name, type);
+    repeat_new(work, parent, name, &file.attributes);
+    return true;
+}
+
+static bool compare_again(CatchUp *work, guint64 parent, int fd, const char *name)
+{
+    share_hold_begin(work->share);
+    bool changed = compare_held(work, parent, fd, name);
+    share_hold_end(work->share);
+    return changed;
+}
+
 /* Compare the entry @name of @parent, open as @fd. Returns whether an entry was changed. */
 static bool compare(CatchUp *work, guint64 parent, int fd, const char *name, bool has_changed)
 {
@@ -135,11 +174,8 @@ static bool compare(CatchUp *work, guint64 parent, int fd, const char *name, boo
         return false;
     bool touched = is_in_time(work, &file.attributes.st_ctim);
     guint64 id = find(work->share, parent, name, &key, &type);
-    if (id != BERTH_NODE_NONE && !berth_node_key_equal(&key, &file.key)) {
-        repeat_end(work, parent, name, type);
-        repeat_new(work, parent, name, &file.attributes);
-        return true;
-    }
+    if (id != BERTH_NODE_NONE && !berth_node_key_equal(&key, &file.key))
+        return compare_again(work, parent, fd, name);
     if (id != BERTH_NODE_NONE)
         g_hash_table_add(work->seen, GSIZE_TO_POINTER(id));
     if (touched && id == BERTH_NODE_NONE && has_changed) {
@@ -216,28 +252,68 @@ static bool was_known(const BerthNode *node)
     return node->restored && !node->fixed && node->parent != BERTH_NODE_NONE;
 }
 
-/* A node that is not where it was: in a directory that was read. */
-static void compare_known(CatchUp *work, guint64 id)
+/* Whether node @id, which was @name in @parent, is there. */
+static bool is_in_place(Share *share, guint64 id, guint64 parent, const char *name)
+{
+    ShareFile file = {0};
+    BerthNodeKey key = {0};
+    guint8 type;
+    berth_autofd int fd = share_layer_has(share, parent) ? share_layer_lower(share, parent)
+                                                         : share_open_node(share, parent, NULL);
+    return fd >= 0 && share_layer_look(share, parent, fd, name, &file) == 0 &&
+           find(share, parent, name, &key, &type) == id && berth_node_key_equal(&key, &file.key);
+}
+
+/* Where a node was. */
+typedef struct {
+    guint64 parent;
+    char *name; /* owned */
+    guint8 type;
+} Former;
+
+static void former_clear(Former *former)
+{
+    g_free(former->name);
+}
+G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(Former, former_clear)
+
+/* Whether node @id is not where it was: in a directory that was read. */
+static bool has_ended(const CatchUp *work, guint64 id, Former *ret_former)
 {
     Share *share = work->share;
-    if (g_hash_table_contains(work->seen, GSIZE_TO_POINTER(id)))
-        return;
     g_mutex_lock(&share->lock);
     const BerthNode *node = berth_nodes_get(share->nodes, id);
-    guint64 parent = node != NULL && was_known(node) ? node->parent : BERTH_NODE_NONE;
-    g_autofree char *name = node != NULL ? g_strdup(node->name) : NULL;
-    guint8 type = node != NULL ? node->type : 0;
-    if (!g_hash_table_contains(work->listed, GSIZE_TO_POINTER(parent)))
-        parent = BERTH_NODE_NONE;
+    bool known = node != NULL && was_known(node);
+    if (known)
+        *ret_former = (Former){node->parent, g_strdup(node->name), node->type};
     g_mutex_unlock(&share->lock);
-    if (parent == BERTH_NODE_NONE || share_layer_hides(share, parent, name))
+    return known && g_hash_table_contains(work->listed, GSIZE_TO_POINTER(ret_former->parent)) &&
+           !share_layer_hides(share, ret_former->parent, ret_former->name) &&
+           !is_in_place(share, id, ret_former->parent, ret_former->name);
+}
+
+static void compare_known_held(CatchUp *work, guint64 id)
+{
+    Share *share = work->share;
+    g_auto(Former) former = {0};
+    if (!has_ended(work, id, &former))
         return;
-    if (type == S_IFDIR >> 12) {
+    if (former.type == S_IFDIR >> 12) {
         g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&share->lock);
         berth_nodes_set_gone(share->nodes, id);
     }
-    repeat_end(work, parent, name, type);
-    g_hash_table_insert(work->listed, GSIZE_TO_POINTER(parent), GINT_TO_POINTER(false));
+    repeat_end(work, former.parent, former.name, former.type);
+    g_hash_table_insert(work->listed, GSIZE_TO_POINTER(former.parent), GINT_TO_POINTER(false));
+}
+
+static void compare_known(CatchUp *work, guint64 id)
+{
+    g_auto(Former) former = {0};
+    if (g_hash_table_contains(work->seen, GSIZE_TO_POINTER(id)) || !has_ended(work, id, &former))
+        return;
+    share_hold_begin(work->share);
+    compare_known_held(work, id);
+    share_hold_end(work->share);
 }
 
 /* No other event tells of a change in directory @id. */

@@ -59,8 +59,7 @@ void share_hold_leave(Share *share)
         g_cond_broadcast(&share->hold.changed);
 }
 
-/* Let no request begin, and wait until none is under way. */
-static void begin_hold(Share *share)
+void share_hold_begin(Share *share)
 {
     g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&share->hold.lock);
     share->hold.holds++;
@@ -68,7 +67,7 @@ static void begin_hold(Share *share)
         g_cond_wait(&share->hold.changed, &share->hold.lock);
 }
 
-static void end_hold(Share *share)
+void share_hold_end(Share *share)
 {
     g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&share->hold.lock);
     share->hold.holds--;
@@ -217,7 +216,7 @@ static void serve_client(Share *share, guint root, int fd)
     char byte;
     g_auto(Settled) settled = {NULL};
     BerthOverlay *overlay = share->roots[root].overlay;
-    begin_hold(share);
+    share_hold_begin(share);
     berth_overlay_release(overlay);
     if (berth_overlay_send(fd, BERTH_OVERLAY_HELD))
         while (recv(fd, &byte, 1, 0) < 0 && errno == EINTR)
@@ -225,7 +224,7 @@ static void serve_client(Share *share, guint root, int fd)
     if (!berth_overlay_claim(overlay, true, NULL))
         _exit(0); /* another must not change it beside this server; the next one can try */
     take_settled(share, root, &settled);
-    end_hold(share);
+    share_hold_end(share);
     show_settled(share, root, &settled);
     share_replay_acknowledge(share, fd);
 }

@@ -291,6 +291,10 @@ void share_hold_clear(Share *share);
 void share_hold_enter(Share *share);
 void share_hold_leave(Share *share);
 
+/* Let no request begin, and wait until none is under way; and the end of that. */
+void share_hold_begin(Share *share);
+void share_hold_end(Share *share);
+
 /* Wait until no client has an overlay. It may get one meanwhile: what the caller handles is older
  * then than all that the client does. */
 void share_hold_wait(Share *share);
