@@ -474,6 +474,7 @@ void share_again_resume(Share *share)
     BerthLedgerChange change;
     BerthLedgerRename rename;
     share->again->until = share_now(true);
+    berth_ledger_end_changes(share->ledger);
     for (guint at = 0; at < BERTH_LEDGER_CHANGES; at++) {
         if (!berth_ledger_change(share->ledger, at, &change))
             continue;
@@ -485,7 +486,7 @@ void share_again_resume(Share *share)
             resume_rename(share, &rename);
 }
 
-static Verdict handle(Request *request, const Kind *kind)
+static Verdict handle(Request *request, const Kind *kind, int *ret_place)
 {
     Share *share = request->share;
     const BerthLedgerChange *former =
@@ -493,14 +494,15 @@ static Verdict handle(Request *request, const Kind *kind)
     BerthLedgerChange change = {.unique = request->header.unique, .begun = share_now(false)};
     Verdict verdict = former != NULL ? kind->judge(request, former) : NOT_MADE;
     if (former != NULL && verdict != ANSWERED)
-        berth_ledger_add_change(share->ledger, former); /* it is among the newest again */
+        *ret_place = berth_ledger_begin_change(share->ledger, former);
     else if (former == NULL && kind->prepare(request, &change))
-        berth_ledger_add_change(share->ledger, &change);
+        *ret_place = berth_ledger_begin_change(share->ledger, &change);
     return verdict;
 }
 
-bool share_again_begin(Share *share, guint8 *message, gsize *size)
+bool share_again_begin(Share *share, guint8 *message, gsize *size, int *ret_place)
 {
+    *ret_place = -1;
     Request request = {.share = share, .message = message};
     memcpy(&request.header, message, sizeof(request.header));
     const Kind *kind = find_kind(request.header.opcode);
@@ -511,7 +513,7 @@ bool share_again_begin(Share *share, guint8 *message, gsize *size)
         request.name = (const char *)request.fixed + kind->size;
         request.other = request.name + strlen(request.name) + 1; /* if there are two */
     }
-    Verdict verdict = handle(&request, kind);
+    Verdict verdict = handle(&request, kind, ret_place);
     *size = verdict == MADE ? request.header.len : *size;
     return verdict != ANSWERED;
 }

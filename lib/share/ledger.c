@@ -12,7 +12,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define MAGIC     G_GUINT64_CONSTANT(0x3230726567646c42) /* "Bldger02" */
+#define MAGIC     G_GUINT64_CONSTANT(0x3330726567646c42) /* "Bldger03" */
 #define UNIT      16u                                    /* names are made of units, bytes */
 #define UNITS     (BERTH_LEDGER_SLOTS * 2u)
 #define NAME_MAX_ 255u
@@ -59,6 +59,7 @@ typedef struct {
 /* Pages that were never written take no memory. */
 typedef struct {
     Header header;
+    BerthLedgerChange active[BERTH_LEDGER_ACTIVE];
     BerthLedgerChange changes[BERTH_LEDGER_CHANGES];
     BerthLedgerRename renames[BERTH_LEDGER_RENAMES];
     Lock locks[BERTH_LEDGER_LOCKS];
@@ -71,6 +72,7 @@ struct BerthLedger {
     Memory *memory;
     guint32 units;             /* the one after the last used */
     guint32 free[RUN_MAX + 1]; /* by length, the first of a chain of free runs; 0: none */
+    guint32 active;            /* a bit for each place that is taken */
 };
 
 /* A store that no other passes: those before it are seen if it is. */
@@ -237,6 +239,7 @@ bool berth_ledger_take_over(BerthLedger *ledger)
 static void clear_records(Memory *memory)
 {
     memset(memory->handles, 0, sizeof(memory->handles));
+    memset(memory->active, 0, sizeof(memory->active));
     memset(memory->changes, 0, sizeof(memory->changes));
     memset(memory->renames, 0, sizeof(memory->renames));
     memset(memory->locks, 0, sizeof(memory->locks));
@@ -464,11 +467,57 @@ static void put(void *to, const void *from, gsize size)
     COMMIT(*number, *(const guint64 *)from);
 }
 
-void berth_ledger_add_change(BerthLedger *ledger, const BerthLedgerChange *change)
+static void add_ended(BerthLedger *ledger, const BerthLedgerChange *change)
 {
     Memory *memory = ledger->memory;
     guint32 at = __atomic_fetch_add(&memory->header.changes, 1, __ATOMIC_SEQ_CST);
     put(&memory->changes[at % BERTH_LEDGER_CHANGES], change, sizeof(*change));
+}
+
+/* A free place, which is taken then; -1: there is none. */
+static int take_place(BerthLedger *ledger)
+{
+    guint32 taken = __atomic_load_n(&ledger->active, __ATOMIC_SEQ_CST);
+    for (;;) {
+        int place = __builtin_ffs((int)~taken) - 1;
+        if (place < 0 || place >= (int)BERTH_LEDGER_ACTIVE)
+            return -1;
+        if (__atomic_compare_exchange_n(&ledger->active, &taken, taken | 1u << place, false,
+                                        __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST))
+            return place;
+    }
+}
+
+int berth_ledger_begin_change(BerthLedger *ledger, const BerthLedgerChange *change)
+{
+    int place = take_place(ledger);
+    if (place < 0)
+        add_ended(ledger, change);
+    else
+        put(&ledger->memory->active[place], change, sizeof(*change));
+    return place;
+}
+
+static void end_place(BerthLedger *ledger, guint place)
+{
+    BerthLedgerChange *active = &ledger->memory->active[place];
+    if (active->unique != 0)
+        add_ended(ledger, active);
+    COMMIT(active->unique, 0);
+}
+
+void berth_ledger_end_change(BerthLedger *ledger, int place)
+{
+    if (place < 0)
+        return;
+    end_place(ledger, (guint)place);
+    __atomic_fetch_and(&ledger->active, ~(1u << place), __ATOMIC_SEQ_CST);
+}
+
+void berth_ledger_end_changes(BerthLedger *ledger)
+{
+    for (guint place = 0; place < BERTH_LEDGER_ACTIVE; place++)
+        end_place(ledger, place);
 }
 
 void berth_ledger_add_rename(BerthLedger *ledger, const BerthLedgerRename *rename)

@@ -23,7 +23,8 @@ G_BEGIN_DECLS
 
 #define BERTH_LEDGER_HANDLES 65536u
 #define BERTH_LEDGER_SLOTS   4194304u
-#define BERTH_LEDGER_CHANGES 1024u /* more than there can be unanswered, or in sockets' buffers */
+#define BERTH_LEDGER_CHANGES 1024u /* more than there can be answers in sockets' buffers */
+#define BERTH_LEDGER_ACTIVE  16u   /* more than there are threads that make changes */
 #define BERTH_LEDGER_RENAMES 16u   /* more than are made at once */
 #define BERTH_LEDGER_LOCKS   8192u
 
@@ -133,12 +134,19 @@ void berth_ledger_clear_handle(BerthLedger *ledger, guint at);
 
 /* ---- changes; in any number of threads ---- */
 
+/* A change begins: it is kept until its end, and some time longer. Returns its place, for the end;
+ * -1: there was none, and it is kept as if it had ended. */
+int berth_ledger_begin_change(BerthLedger *ledger, const BerthLedgerChange *change);
+void berth_ledger_end_change(BerthLedger *ledger, int place);
+
 /* The oldest one goes. */
-void berth_ledger_add_change(BerthLedger *ledger, const BerthLedgerChange *change);
 void berth_ledger_add_rename(BerthLedger *ledger, const BerthLedgerRename *rename);
 
-/* @at is below BERTH_LEDGER_CHANGES or _RENAMES; the oldest is 0. False: there is none. Names are
- * single components. */
+/* All changes of a former server have ended. Before any begins. */
+void berth_ledger_end_changes(BerthLedger *ledger);
+
+/* @at is below BERTH_LEDGER_CHANGES or _RENAMES; the oldest is 0. Of changes that have ended.
+ * False: there is none. Names are single components. */
 bool berth_ledger_change(const BerthLedger *ledger, guint at, BerthLedgerChange *ret_change);
 bool berth_ledger_rename(const BerthLedger *ledger, guint at, BerthLedgerRename *ret_rename);
 

@@ -83,9 +83,11 @@ bool share_report(const Share *share, const char *text)
 
 void share_serve_request(Share *share, guint8 *message, gsize size)
 {
+    int place;
     share_hold_enter(share);
-    if (share_again_begin(share, message, &size))
+    if (share_again_begin(share, message, &size, &place))
         fuse_session_process_buf(share->session, &(struct fuse_buf){.mem = message, .size = size});
+    berth_ledger_end_change(share->ledger, place);
     share_hold_leave(share);
 }
 

@@ -208,7 +208,33 @@ static void test_its_size_is_for_good(Fixture *fixture, gconstpointer data)
 static void add_change(Fixture *fixture, guint64 number)
 {
     const BerthLedgerChange change = {.unique = number, .begun = 5, .key = key_of(1), .size = 7};
-    berth_ledger_add_change(fixture->ledger, &change);
+    int place = berth_ledger_begin_change(fixture->ledger, &change);
+    g_assert_cmpint(place, >=, 0);
+    berth_ledger_end_change(fixture->ledger, place);
+}
+
+/* A slow change is there however many others are made meanwhile. */
+static void test_a_change_that_has_not_ended_stays(Fixture *fixture, gconstpointer data)
+{
+    const BerthLedgerChange slow = {.unique = 1, .size = 7};
+    BerthLedgerChange change;
+    int places[BERTH_LEDGER_ACTIVE];
+    for (guint i = 0; i < BERTH_LEDGER_ACTIVE; i++) {
+        places[i] = berth_ledger_begin_change(fixture->ledger, &slow);
+        g_assert_cmpint(places[i], ==, i);
+    }
+    g_assert_cmpint(berth_ledger_begin_change(fixture->ledger, &slow), <, 0);
+    for (guint i = 1; i < BERTH_LEDGER_ACTIVE; i++)
+        berth_ledger_end_change(fixture->ledger, places[i]);
+    for (guint64 number = 2; number <= 2 * BERTH_LEDGER_CHANGES; number++)
+        add_change(fixture, number);
+    end(fixture);
+    g_assert_true(begin(fixture, &root_key));
+    berth_ledger_end_changes(fixture->ledger);
+    g_assert_true(berth_ledger_change(fixture->ledger, BERTH_LEDGER_CHANGES - 1, &change));
+    g_assert_true(change.unique == 1 && change.size == 7);
+    for (guint at = 0; at < BERTH_LEDGER_CHANGES - 1; at++)
+        g_assert_true(berth_ledger_change(fixture->ledger, at, &change) && change.unique > 1);
 }
 
 static void test_the_last_changes_are_there_in_order(Fixture *fixture, gconstpointer data)
@@ -278,6 +304,8 @@ int main(int argc, char **argv)
                test_its_size_is_for_good, tear_down);
     g_test_add("/share/ledger/the-last-changes", Fixture, NULL, set_up,
                test_the_last_changes_are_there_in_order, tear_down);
+    g_test_add("/share/ledger/a-change-that-has-not-ended", Fixture, NULL, set_up,
+               test_a_change_that_has_not_ended_stays, tear_down);
     g_test_add("/share/ledger/names-that-are-none", Fixture, NULL, set_up,
                test_names_that_are_none_are_no_rename, tear_down);
     g_test_add("/share/ledger/locks", Fixture, NULL, set_up, test_locks_stay_until_they_are_removed,
