@@ -149,13 +149,12 @@ def test_ports_again(host, busybox):
 
 
 def test_a_reboot_of_the_host(host, distro):
-    """The runtime directory is empty then, and the page cache cold."""
+    """The runtime directory has nothing of it then, and the page cache is cold. Other distros of this suite may run."""
     host.shell(distro, "touch /dev/shm/kept")
     before = boots(host, distro)
     leave(host, distro)
-    runtime = Path(host.environment["XDG_RUNTIME_DIR"])
-    shutil.rmtree(runtime)
-    runtime.mkdir(mode=0o700)
+    for path in Path(host.environment["XDG_RUNTIME_DIR"]).glob(f"berth/*{host.info(distro)['id']}*"):
+        shutil.rmtree(path) if path.is_dir() else path.unlink()
     with open(parked_file(host, distro), "rb") as file:
         os.posix_fadvise(file.fileno(), 0, 0, os.POSIX_FADV_DONTNEED)
     assert host.run(distro, "ls", "/dev/shm/kept").stdout == "/dev/shm/kept\n"
