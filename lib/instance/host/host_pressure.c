@@ -5,7 +5,10 @@
 
 #include <fcntl.h>
 #include <glib-unix.h>
+#include <string.h>
 #include <unistd.h>
+
+#define STALL_USEC 200000u /* of the trigger */
 
 /* Some program waited for memory 200 ms of 2 s, the shortest window for ordinary users. The kernel
  * wants the NUL, too (Documentation/accounting/psi.rst). */
@@ -16,14 +19,36 @@ struct BerthHostPressure {
     gpointer user_data;
     int fd;
     GSource *source;
+    char *path;    /* or NULL: each event counts */
+    guint64 total; /* microseconds of waiting, at the last event */
 };
+
+/* Of all programs, since the boot; 0: it is not known. */
+static guint64 read_total(const char *path)
+{
+    g_autofree char *text = NULL;
+    const char *total =
+        g_file_get_contents(path, &text, NULL, NULL) ? strstr(text, "total=") : NULL;
+    return total != NULL ? g_ascii_strtoull(total + strlen("total="), NULL, 10) : 0;
+}
+
+/* A new trigger may fire once although nobody has waited (seen with Linux 6.18). */
+static bool is_real(BerthHostPressure *pressure)
+{
+    guint64 before = pressure->total;
+    if (pressure->path == NULL)
+        return true;
+    pressure->total = read_total(pressure->path);
+    return pressure->total == 0 || pressure->total >= before + STALL_USEC;
+}
 
 static gboolean on_event(gint fd, GIOCondition condition, gpointer user_data)
 {
     BerthHostPressure *pressure = user_data;
     if ((condition & G_IO_ERR) != 0) /* the kernel watches no more */
         return G_SOURCE_REMOVE;
-    pressure->on_pressure(pressure->user_data);
+    if (is_real(pressure))
+        pressure->on_pressure(pressure->user_data);
     return G_SOURCE_CONTINUE;
 }
 
@@ -49,7 +74,11 @@ BerthHostPressure *berth_host_pressure_new(const char *path,
     berth_autofd int fd = open(path, O_RDWR | O_NONBLOCK | O_CLOEXEC);
     if (fd >= 0 && write(fd, trigger, sizeof(trigger)) != sizeof(trigger))
         berth_fd_close(&fd);
-    return berth_host_pressure_new_of(berth_fd_steal(&fd), on_pressure, user_data);
+    BerthHostPressure *pressure =
+        berth_host_pressure_new_of(berth_fd_steal(&fd), on_pressure, user_data);
+    pressure->path = g_strdup(path);
+    pressure->total = read_total(path);
+    return pressure;
 }
 
 void berth_host_pressure_free(BerthHostPressure *pressure)
@@ -61,5 +90,6 @@ void berth_host_pressure_free(BerthHostPressure *pressure)
         g_source_unref(pressure->source);
     }
     berth_fd_close(&pressure->fd);
+    g_free(pressure->path);
     g_free(pressure);
 }
