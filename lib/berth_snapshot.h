@@ -36,13 +36,13 @@ typedef struct {
     char *distro; /* name */
     char *tag;
     gint64 taken_usec;
-    bool automatic; /* nobody asked for it: a checkpoint, or made by a restore, of what it
-                       replaced; the next restore replaces it */
+    bool automatic;  /* berth took it unasked: a checkpoint, or what a restore replaced,
+                        which the next restore replaces */
     bool checkpoint; /* taken as the setting of that name asks for */
-    bool missing;   /* its file is gone */
-    guint64 size;   /* of the disk, as the guest saw it */
-    guint64 used;   /* on the host, including blocks that it shares */
-    guint64 memory; /* bytes on the host of the memory that it has, too; 0: none */
+    bool missing;    /* its file is gone */
+    guint64 size;    /* of the disk, as the guest saw it */
+    guint64 used;    /* on the host, including blocks that it shares */
+    guint64 memory;  /* bytes on the host of the memory that it has, too; 0: none */
 } BerthSnapshotInfo;
 
 void berth_snapshot_info_free(BerthSnapshotInfo *info);

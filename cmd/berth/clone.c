@@ -14,7 +14,7 @@ static const Option options[] = {
     {NULL},
 };
 
-/* What it was cloned for: it runs. */
+/* Start the live clone @name, which continues from the memory that was copied. */
 static int start(Invocation *invocation, const char *name, GError **error)
 {
     g_autofree char *notice = NULL;

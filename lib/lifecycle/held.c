@@ -35,7 +35,7 @@ static bool wait_for_file(BerthHeld *held, GError **error)
     return held->written;
 }
 
-/* One that was suspended before stays held until its memory is written. */
+/* A distro that was suspended before stays held until the keeper has written its memory. */
 static bool save(const BerthDistro *copy, const char *disk, gpointer user_data, GError **error)
 {
     BerthHeld *held = user_data;

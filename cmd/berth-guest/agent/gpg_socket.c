@@ -12,7 +12,7 @@
 #define RUNTIME "/run/user/%u"
 #define NAME    "S.gpg-agent"
 #define BEFORE  "%%Assuan%%\nsocket=%s\n"
-#define OURS    "/run/berth/" /* such a path is written by nobody else */
+#define OURS    "/run/berth/" /* only berth writes such a path */
 
 /* Open the directory of gpg's sockets; where @make, make it. -1: it is not there. */
 static int open_directory(uid_t uid, const char *home, bool make)

@@ -98,21 +98,28 @@ bool berth_request_suspend(int fd, const BerthWaiting *waiting, GError **error)
     return ask_and_wait(fd, CONTROL_SUSPEND, NULL, 0, waiting, error);
 }
 
+/* Send the request in @channel, and wait for an answer of the type @wanted, which is a flag. */
+static bool ask_flag(BerthChannel *channel, ControlType wanted, const BerthWaiting *waiting,
+                     bool *ret_flag, GError **error)
+{
+    WireFrame answer;
+    WireReader reader;
+    if (!ask_patiently(channel, wanted, waiting, &answer, error))
+        return false;
+    wire_reader_init(&reader, &answer);
+    *ret_flag = wire_get_u8(&reader) != 0;
+    if (wire_reader_done(&reader))
+        return true;
+    berth_control_set_malformed(&answer, error);
+    return false;
+}
+
 bool berth_request_hold(int fd, const BerthWaiting *waiting, bool *ret_was_awake, GError **error)
 {
     g_auto(BerthChannel) channel = {.fd = fd};
     berth_channel_begin(&channel);
     wire_frame_put(&channel.output, (WireType)CONTROL_HOLD, 0, 0, NULL, 0);
-    WireFrame answer;
-    if (!ask_patiently(&channel, CONTROL_HELD, waiting, &answer, error))
-        return false;
-    WireReader reader;
-    wire_reader_init(&reader, &answer);
-    *ret_was_awake = wire_get_u8(&reader) != 0;
-    if (wire_reader_done(&reader))
-        return true;
-    berth_control_set_malformed(&answer, error);
-    return false;
+    return ask_flag(&channel, CONTROL_HELD, waiting, ret_was_awake, error);
 }
 
 bool berth_request_release(int fd, GError **error)
@@ -129,16 +136,7 @@ bool berth_request_save(int fd, const char *disk, bool unsynced, const BerthWait
     wire_put_u8(&channel.output, unsynced);
     wire_put_string(&channel.output, disk);
     wire_frame_end(&channel.output, begin);
-    WireFrame answer;
-    if (!ask_patiently(&channel, CONTROL_SAVED, waiting, &answer, error))
-        return false;
-    WireReader reader;
-    wire_reader_init(&reader, &answer);
-    *ret_is_parked = wire_get_u8(&reader) != 0;
-    if (wire_reader_done(&reader))
-        return true;
-    berth_control_set_malformed(&answer, error);
-    return false;
+    return ask_flag(&channel, CONTROL_SAVED, waiting, ret_is_parked, error);
 }
 
 bool berth_request_written(int fd, const BerthWaiting *waiting, GError **error)

@@ -61,7 +61,8 @@ BerthCheckpointResult berth_checkpoint_result_parse(const char *line)
 
 /* --- the process ------------------------------------------------------------------------------ */
 
-/* What it has printed so far: all, once it has ended. Free with g_free. */
+/* The text that the program has printed so far; the whole of it if the program has ended. Free with
+ * g_free. */
 static char *read_line(const BerthCheckpointJob *job)
 {
     char *line = g_malloc0(LINE_MAX_SIZE);

@@ -40,8 +40,8 @@ BerthCheckpointJob *berth_checkpoint_job_start(const char *program, const BerthM
                                                BerthCheckpointJobFunc done, gpointer user_data,
                                                GError **error);
 
-/* End the program, if it runs, and wait for its end: then the distro is nobody's claim. NULL is
- * allowed. */
+/* End the program, if it runs, and wait for its end, after which it claims the distro no more. NULL
+ * is allowed. */
 void berth_checkpoint_job_free(BerthCheckpointJob *job);
 
 G_END_DECLS

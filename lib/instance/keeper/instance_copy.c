@@ -128,8 +128,8 @@ void berth_instance_await_memory(gpointer user_data)
         copy->is_theirs = berth_server_written(instance->server, NULL);
 }
 
-/* A file that no client knows of is nobody's: whoever cleaned up after the client may have come
- * before it appeared. */
+/* Remove a file that no client knows of: the program that cleaned up after its client may have done
+ * so before the file appeared. */
 void berth_instance_clear_copy(BerthInstance *instance)
 {
     MemoryCopy *copy = &instance->copy;

@@ -176,7 +176,7 @@ typedef struct {
 
 /* instance_checkpoint.c */
 typedef struct {
-    BerthCheckpoint policy; /* of a plan without an interval if none are wanted */
+    BerthCheckpoint policy;  /* of a plan without an interval if none are wanted */
     BerthCheckpointJob *job; /* or NULL */
     char *program;
     char *problem; /* why the last one was not taken; or NULL */
@@ -353,13 +353,14 @@ void berth_instance_park_end(BerthInstance *instance);
 void berth_instance_leave_parked(BerthInstance *instance);
 void berth_instance_leave_failed(BerthInstance *instance);
 
-/* What another keeper needs to know of the suspended guest; and use that, before the guest
- * continues. */
+/* Record the state that another keeper needs of the suspended guest; and take it over from a
+ * record, before the guest continues. */
 GBytes *berth_instance_life_record(const BerthInstance *instance);
 void berth_instance_restore_life(BerthInstance *instance, GBytes *life);
 /* Load the guest that another keeper has parked. False: there is none. */
 bool berth_instance_take_over(BerthInstance *instance);
-/* QEMU has continued it: have its agent answer. It has answered. It is UP. */
+/* QEMU has continued the guest: have its agent answer. And: the agent has answered, the guest is
+ * UP. */
 void berth_instance_greet(BerthInstance *instance);
 void berth_instance_greeted(BerthInstance *instance);
 void berth_instance_taken_over(BerthInstance *instance);

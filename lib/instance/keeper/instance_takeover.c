@@ -9,7 +9,7 @@
 /* How long a guest that was loaded may take to answer. */
 #define GREET_SEC 60u
 
-/* What only the keeper knows of a guest; all else the guest says itself. */
+/* The state that only the keeper knows of a guest; the guest says the rest itself. */
 #define LIFE_SHARES     "shares"     /* share_process.h */
 #define LIFE_SHARE_ROOT "share-root" /* s */
 #define LIFE_DUE        "due"        /* (xxxs) */

@@ -188,7 +188,7 @@ static bool has_begun(BerthShareProcess *shares)
 
 static void launch(BerthShareProcess *shares);
 
-/* One that watched has ended. */
+/* A berth-share that watched for changes has ended. */
 static void end_watch(BerthShareProcess *shares, gint wait_status)
 {
     read_reports(shares);

@@ -17,7 +17,7 @@ G_BEGIN_DECLS
 GVariant *berth_sparse_copy_save(int fd, guint64 limit);
 
 /* A new file called @name in /proc, with the contents @copy, which need not be well-formed, and a
- * size that nobody can change; -1 if it would have more than @limit bytes. */
+ * sealed size; -1 if it would have more than @limit bytes. */
 int berth_sparse_copy_load(GVariant *copy, const char *name, guint64 limit);
 
 G_END_DECLS
