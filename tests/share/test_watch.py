@@ -190,9 +190,12 @@ CHANGES = {
 
 
 def fill(source):
+    """Files that are older than any freeze: a change in the tick of a freeze counts as later."""
     (source / "a").mkdir()
     (source / "a/file").write_text("x")
     (source / "other").write_text("y")
+    last = max(path.stat().st_ctime_ns for path in [source, *source.rglob("*")])
+    wait_for(lambda: now() > last)
 
 
 @pytest.mark.parametrize("change", CHANGES)
