@@ -18,6 +18,7 @@
 #include "manage/hold.h"
 #include "manage/repair.h"
 #include "manage/rescue_initramfs.h"
+#include "park/identity.h"
 #include "park/park_file.h"
 
 #include <errno.h>
@@ -66,6 +67,7 @@ static BerthMachine *prepare(Berth *berth, const BerthDistro *distro, bool rescu
         !berth_launch_prepare(machine, berth->layout->cache, ret_notice, error) ||
         (!rescue && !berth_cloud_seed_plan(berth->layout, runtime, machine, error)))
         return NULL;
+    berth_park_identity_prepare(machine, berth->layout->cache);
     return g_steal_pointer(&machine);
 }
 

@@ -45,6 +45,7 @@ static const BerthField machine_fields[] = {
     {"tcg-options", BERTH_FIELD_STRING, MEMBER(tcg_options)},
     {"kernel", BERTH_FIELD_STRING, MEMBER(kernel)},
     {"initramfs", BERTH_FIELD_STRING, MEMBER(initramfs)},
+    {"digests", BERTH_FIELD_LIST, MEMBER(digests)},
     {"kernel-arguments", BERTH_FIELD_LIST, MEMBER(kernel_arguments)},
     {"tcg-kernel-arguments", BERTH_FIELD_LIST, MEMBER(tcg_kernel_arguments)},
     {"kernel-command-line", BERTH_FIELD_STRING, MEMBER(kernel_command_line)},

@@ -75,6 +75,7 @@ typedef struct {
     /* guest */
     char *kernel;
     char *initramfs;
+    char **digests; /* known ones of these two files: park/file_digest.h */
     char **kernel_arguments;
     char **tcg_kernel_arguments; /* appended under TCG */
     char *kernel_command_line;   /* the user's words, appended as they are; or NULL */

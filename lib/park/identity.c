@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #include "identity.h"
 
+#include "file_digest.h"
+
 #include "base/error.h"
 #include "base/fd.h"
 #include "base/sha256.h"
@@ -114,16 +116,14 @@ static bool read_machine(const BerthMachine *machine, BerthParkIdentity *identit
     return true;
 }
 
-static bool add_file(BerthSha256 *sha256, const char *path, GError **error)
+static bool add_file(BerthSha256 *sha256, const BerthMachine *machine, const char *path,
+                     GError **error)
 {
-    guint8 bytes[65536];
-    ssize_t size;
-    berth_autofd int fd = open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
-    if (fd < 0)
-        return set_errno(error, "park.identity", path);
-    while ((size = read(fd, bytes, sizeof(bytes))) > 0)
-        berth_sha256_update(sha256, bytes, (gsize)size);
-    return size == 0 || set_errno(error, "park.identity", path);
+    guint8 digest[BERTH_SHA256_SIZE];
+    bool done = berth_file_digest(path, machine->digests, digest, error);
+    if (done)
+        berth_sha256_update(sha256, digest, sizeof(digest));
+    return done;
 }
 
 /* The agent in the guest is the initramfs', and the keeper that it talks to is of one version with
@@ -131,8 +131,8 @@ static bool add_file(BerthSha256 *sha256, const char *path, GError **error)
 static bool read_kernel(const BerthMachine *machine, BerthParkIdentity *identity, GError **error)
 {
     g_autoptr(BerthSha256) sha256 = berth_sha256_new();
-    if (!add_file(sha256, machine->kernel, error) ||
-        (machine->cloud == NULL && !add_file(sha256, machine->initramfs, error)))
+    if (!add_file(sha256, machine, machine->kernel, error) ||
+        (machine->cloud == NULL && !add_file(sha256, machine, machine->initramfs, error)))
         return false;
     finish(sha256, identity, BERTH_PARK_KERNEL);
     return true;
@@ -162,6 +162,21 @@ static void read_processor(const BerthMachine *machine, BerthParkIdentity *ident
 }
 
 /* --- the public part -------------------------------------------------------------------------- */
+
+void berth_park_identity_prepare(BerthMachine *machine, const char *cache_dir)
+{
+    g_autoptr(GStrvBuilder) known = g_strv_builder_new();
+    const char *const paths[] = {machine->kernel,
+                                 machine->cloud == NULL ? machine->initramfs : NULL};
+    for (gsize i = 0; i < G_N_ELEMENTS(paths); i++) {
+        g_autofree char *text =
+            paths[i] != NULL ? berth_file_digest_known(paths[i], cache_dir) : NULL;
+        if (text != NULL)
+            g_strv_builder_add(known, text);
+    }
+    g_strfreev(machine->digests);
+    machine->digests = g_strv_builder_end(known);
+}
 
 bool berth_park_identity_read(const BerthMachine *machine, BerthParkIdentity *ret_identity,
                               GError **error)

@@ -31,6 +31,11 @@ typedef struct {
     guint8 digests[BERTH_PARK_PARTS][BERTH_PARK_DIGEST_SIZE];
 } BerthParkIdentity;
 
+/* Note in @machine the digests of its kernel and initramfs, so that they are read once for each
+ * file, and not for each identity. @cache_dir keeps them. Blocking; an identity that is read
+ * without is the same. */
+void berth_park_identity_prepare(BerthMachine *machine, const char *cache_dir);
+
 /* The identity now of @machine, whose accelerator is settled. Errors: errno's, "park.identity.*";
  * those of vmm/qemu_args.h. */
 bool berth_park_identity_read(const BerthMachine *machine, BerthParkIdentity *ret_identity,
