@@ -98,6 +98,7 @@ class Home:
             "BERTH_ACCEL": "tcg",
             "BERTH_IDLE": "never",  # no test is to depend on how long it takes; test_idle.py removes it
             "BERTH_PARK_AFTER": "0",  # nor on how much memory this host has left; test_park.py removes it
+            "DBUS_SYSTEM_BUS_ADDRESS": "unix:path=/nowhere",  # nor on this host's sleep; test_host_sleep.py has its own
             "BERTH_SUPPORT_DIR": str(self.support),
         }
         for name in ("ASAN_OPTIONS", "UBSAN_OPTIONS", "LSAN_OPTIONS"):

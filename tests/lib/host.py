@@ -29,7 +29,8 @@ class Host:
         self.environment = {key: value for key, value in os.environ.items()
                             if not key.startswith(("BERTH_", "XDG_"))}
         # No test is to depend on how long it takes: a suspend is asked for, here or by BERTH_IDLE.
-        self.environment.update({"HOME": str(self.root / "home"), "BERTH_IDLE": "never", "BERTH_PARK_AFTER": "0", **settings})
+        self.environment.update({"HOME": str(self.root / "home"), "BERTH_IDLE": "never", "BERTH_PARK_AFTER": "0",
+                                 "DBUS_SYSTEM_BUS_ADDRESS": "unix:path=/nowhere", **settings})
         for name, directory in {"HOME": "home", **XDG}.items():
             (self.root / directory).mkdir(mode=0o700)
             self.environment[name] = str(self.root / directory)

@@ -19,10 +19,13 @@
 #define HIGH_FD   16 /* above every descriptor number the keeper gets */
 #define FILES_MIN 256
 
-/* Needed to find and run the keeper's programs; the sanitizers' are for builds with them. */
-static const char *const variables[] = {"PATH",         "HOME",         "USER",
-                                        "LOGNAME",      "TMPDIR",       "LD_LIBRARY_PATH",
-                                        "ASAN_OPTIONS", "LSAN_OPTIONS", "UBSAN_OPTIONS"};
+/* Needed to find and run the keeper's programs, and the host's system bus where it is elsewhere;
+ * the sanitizers' are for builds with them. */
+static const char *const variables[] = {"PATH",          "HOME",
+                                        "USER",          "LOGNAME",
+                                        "TMPDIR",        "LD_LIBRARY_PATH",
+                                        "ASAN_OPTIONS",  "LSAN_OPTIONS",
+                                        "UBSAN_OPTIONS", "DBUS_SYSTEM_BUS_ADDRESS"};
 
 typedef struct {
     int resource;

@@ -92,6 +92,7 @@ static void finish(BerthInstance *instance)
 {
     berth_instance_clear_timer(&instance->finisher);
     instance->state = GONE;
+    berth_instance_sleep_clear(instance);
     g_clear_pointer(&instance->network, berth_net_process_free);
     g_clear_pointer(&instance->shares, berth_share_process_free);
     g_clear_pointer(&instance->sockets, berth_sockets_free);
@@ -352,6 +353,7 @@ BerthInstance *berth_instance_new(BerthMachine *machine, const char *dir, const 
     instance->console = berth_console_new(machine->log, machine->log_size);
     berth_instance_follow_host(instance);
     berth_instance_reclaim_watch(instance);
+    berth_instance_sleep_init(instance);
     instance->port_notices = berth_port_notices_new(machine->name);
     instance->streams = berth_streams_new(&berth_instance_streams_ops, instance);
     instance->calls =
@@ -384,6 +386,7 @@ void berth_instance_free(BerthInstance *instance)
     berth_instance_clear_timer(&instance->finisher);
     berth_instance_clear_timer(&instance->shares_timer);
     berth_instance_idle_clear(instance);
+    berth_instance_sleep_clear(instance);
     berth_instance_reclaim_clear(instance);
     berth_instance_park_end(instance);
     berth_instance_clear_copy(instance);

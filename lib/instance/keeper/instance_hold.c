@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #include "instance_private.h"
 
-void berth_instance_hold(gpointer user_data)
+static void begin_hold(BerthInstance *instance)
 {
-    BerthInstance *instance = user_data;
     if (instance->state == SUSPENDED || instance->suspension.phase == HELD) {
         berth_server_held(instance->server, instance->suspension.for_hold);
         return;
@@ -14,18 +13,26 @@ void berth_instance_hold(gpointer user_data)
     berth_instance_begin_suspend(instance);
 }
 
+void berth_instance_hold(gpointer user_data)
+{
+    BerthInstance *instance = user_data;
+    begin_hold(instance);
+    berth_instance_sleep_settle(instance);
+}
+
 bool berth_instance_hold_stopped(BerthInstance *instance)
 {
     Suspension *suspension = &instance->suspension;
     if (!suspension->for_hold)
         return false;
-    if (!berth_server_is_held(instance->server)) {
+    if (!berth_instance_is_hold_wanted(instance)) {
         berth_instance_continue(instance);
         return true;
     }
     suspension->phase = HELD;
     berth_instance_clear_timer(&instance->timer); /* the client's connection is the limit */
     berth_server_held(instance->server, true);
+    berth_instance_sleep_settle(instance);
     return true;
 }
 
@@ -33,7 +40,7 @@ void berth_instance_release(gpointer user_data)
 {
     BerthInstance *instance = user_data;
     Suspension *suspension = &instance->suspension;
-    if (berth_server_is_held(instance->server) || instance->copy.captures)
+    if (berth_instance_is_hold_wanted(instance) || instance->copy.captures)
         return;
     berth_instance_interrupt_copy(instance);
     if (instance->state == SUSPENDED && suspension->wake_wanted)
@@ -51,4 +58,9 @@ void berth_instance_release(gpointer user_data)
 bool berth_instance_is_held(const BerthInstance *instance)
 {
     return instance->state == SUSPENDING && instance->suspension.phase == HELD;
+}
+
+bool berth_instance_is_hold_wanted(const BerthInstance *instance)
+{
+    return berth_server_is_held(instance->server) || instance->sleep.holds;
 }

@@ -8,6 +8,7 @@
  *     instance_requests.c  clients' requests
  *     instance_suspend.c   suspend and wake
  *     instance_hold.c      a guest that stands still while a client works on its disk
+ *     instance_sleep.c     a guest that stands still while the host sleeps
  *     instance_park.c      the memory of a suspended guest in a file
  *     instance_leave.c     the keeper's end, with the guest parked for another keeper
  *     instance_takeover.c  a guest that another keeper has parked
@@ -35,6 +36,7 @@
 #include "instance/host/host_names.h"
 #include "instance/host/host_pressure.h"
 #include "instance/host/host_route.h"
+#include "instance/host/host_sleep.h"
 #include "model/checkpoint.h"
 #include "model/due.h"
 #include "model/idle.h"
@@ -97,7 +99,7 @@ typedef enum {
                  and again, until its network is quiet */
     FREEZING, /* the guest writes its file systems and freezes */
     SAVING,   /* it stands still, QEMU gives its state */
-    HELD,     /* it stands still in its QEMU, for clients that hold it */
+    HELD,     /* it stands still in its QEMU, for clients that hold it or the host's sleep */
     QUITTING, /* all is kept: QEMU ends */
     GREETING, /* the guest of a former keeper runs again; its agent is to begin anew */
     CATCHING_UP, /* the guest runs again, its processes wait until berth-share is ready */
@@ -190,6 +192,12 @@ typedef struct {
     gint64 spent_usec; /* the part of it that requests took, which is no use of the distro */
 } Reclaim;
 
+/* instance_sleep.c */
+typedef struct {
+    BerthHostSleep *host; /* NULL before the start and once it is GONE */
+    bool holds;           /* the host sleeps, or is about to: the guest is to stand still */
+} HostSleep;
+
 struct BerthInstance {
     BerthMachine *machine;
     int dir_fd;       /* its runtime directory, or -1 */
@@ -232,6 +240,7 @@ struct BerthInstance {
     Expected expected;
     Idle idle;
     Reclaim reclaim;
+    HostSleep sleep;
     Checkpoints checkpoints;
 };
 
@@ -307,8 +316,17 @@ void berth_instance_hold(gpointer user_data);
 void berth_instance_release(gpointer user_data);
 /* QEMU has stopped the guest. True: that was for clients that hold it, or did. */
 bool berth_instance_hold_stopped(BerthInstance *instance);
-/* Whether the guest stands still in its QEMU for a client. */
+/* Whether the guest stands still in its QEMU for a client or the host's sleep; whether it is to. */
 bool berth_instance_is_held(const BerthInstance *instance);
+bool berth_instance_is_hold_wanted(const BerthInstance *instance);
+
+/* Follow the host's sleep. Then, after each step of a hold: let the host sleep if the guest stands
+ * still, or cannot. And: it could not be held. */
+void berth_instance_sleep_init(BerthInstance *instance);
+void berth_instance_sleep_settle(BerthInstance *instance);
+void berth_instance_sleep_failed(BerthInstance *instance);
+void berth_instance_sleep_clear(BerthInstance *instance);
+
 /* Events of the network, and of the agent. */
 void berth_instance_on_watched(gint64 wait_usec, gpointer user_data);
 void berth_instance_on_packet(gpointer user_data);

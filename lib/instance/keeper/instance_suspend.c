@@ -51,8 +51,10 @@ static void thaw_guest(BerthInstance *instance)
 {
     Suspension *suspension = &instance->suspension;
     g_autoptr(GError) failure = g_steal_pointer(&suspension->failure);
-    if (failure != NULL)
+    if (failure != NULL) {
         berth_instance_suspend_ended(instance, failure); /* which may want a stop */
+        berth_instance_sleep_failed(instance);
+    }
     bool stop_wanted = suspension->stop_wanted, suspend_wanted = suspension->suspend_wanted;
     suspension->phase = NOT_SUSPENDING;
     suspension->stop_wanted = suspension->suspend_wanted = suspension->for_hold = false;
@@ -70,7 +72,7 @@ static void thaw_guest(BerthInstance *instance)
     berth_instance_due_hold(instance);
     if (suspend_wanted)
         berth_instance_suspend(instance);
-    if (berth_server_is_held(instance->server)) /* it came too late for the former stop */
+    if (berth_instance_is_hold_wanted(instance)) /* it came too late for the former stop */
         berth_instance_hold(instance);
 }
 
@@ -358,6 +360,7 @@ bool berth_instance_qemu_suspended(BerthInstance *instance)
     berth_console_log(instance->console, "%s is suspended", instance->machine->name);
     berth_instance_suspend_ended(instance, NULL);
     berth_server_held(instance->server, false);
+    berth_instance_sleep_settle(instance);
     if (suspension->wake_wanted)
         berth_instance_wake(instance);
     else
@@ -436,7 +439,7 @@ void berth_instance_memory_loaded(BerthInstance *instance, const GError *error)
 void berth_instance_wake(gpointer user_data)
 {
     BerthInstance *instance = user_data;
-    bool held = instance->state == SUSPENDED && berth_server_is_held(instance->server);
+    bool held = instance->state == SUSPENDED && berth_instance_is_hold_wanted(instance);
     if (instance->is_leaving && !instance->suspension.stop_wanted)
         return; /* who waits for the guest starts it again */
     if (instance->state == SUSPENDING || held)
