@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: MIT
  *
- * Crontabs and systemctl's answers of chance: a job found is due after now and within the span, at
- * a time that its fields name or right after a time that clocks leave out.
+ * Crontabs, at's names of jobs and systemctl's answers of chance: a job found is due after now and
+ * within the span, at a time that its fields name or right after a time that clocks leave out.
  */
 #include "fuzz.h"
+#include "timers/at_jobs.h"
 #include "timers/cron_time.h"
 #include "timers/crontab.h"
 #include "timers/unit_timers.h"
@@ -74,6 +75,17 @@ static void check_timers(const char *text)
     g_assert_cmpuint(due.hold_sec, <=, 180);
 }
 
+static void check_at_job(const char *name)
+{
+    uint32_t number;
+    int64_t sec;
+    if (!at_jobs_parse(name, &number, &sec))
+        return;
+    g_autofree char *again =
+        g_strdup_printf("%c%05x%08" G_GINT64_MODIFIER "x", name[0], number, sec / 60);
+    g_assert_cmpint(g_ascii_strcasecmp(again, name), ==, 0);
+}
+
 /* Random bytes are rarely a time: make one of them. */
 static char *make_line(const uint8_t *data, size_t size)
 {
@@ -87,12 +99,22 @@ static char *make_line(const uint8_t *data, size_t size)
     return g_string_free(line, FALSE);
 }
 
+/* Nor a job's name. */
+static char *make_at_job(const uint8_t *data, size_t size)
+{
+    GString *name = g_string_new("a");
+    for (size_t i = 0; i < size && i < 13; i++)
+        g_string_append_c(name, "0123456789abcdefABCDEF0g="[data[i] % 25]);
+    return g_string_free(name, FALSE);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     static const CrontabStyle styles[] = {{false, false}, {true, true}};
     g_autofree char *text = g_strndup((const char *)data, size);
     g_autofree char *line = make_line(data, size);
     g_autofree char *job = g_strconcat(line, " * * * * x y\n", text, NULL);
+    g_autofree char *at_job = make_at_job(data, size);
     time_t now =
         1700000000 + (time_t)(size > 3 ? data[0] * 65536 + data[1] * 256 + data[2] : 0) * 5;
 
@@ -105,6 +127,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         g_assert_true(at == -1 || (at > now && at <= now + SPAN_SEC));
     }
     check_timers(text);
+    check_at_job(text);
+    check_at_job(at_job);
     unit_timers_span(text);
     unit_timers_timestamp(text);
     return 0;

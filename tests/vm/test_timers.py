@@ -106,3 +106,37 @@ def test_a_job_of_cron(host, busybox):
     ran = ran_at(host, busybox, "/root/ran")
     assert at <= ran < at + 60, (at, ran)
     host("terminate", busybox)
+
+
+# As at's daemon, which the image does not have: it sleeps by alarm(2), which stands still in a suspended machine, and
+# looks again after SIGHUP. The kernel calls it by the name of its file.
+ATD = """#!/bin/sh
+trap : HUP
+echo $$ >/run/atd.pid
+while :; do
+    next=$(ls /var/spool/cron/atjobs | sed -n 's/^a.....//p' | sort | head -1)
+    left=$((0x${next:-ffffffff} * 60 - $(date +%s)))
+    if [ "$left" -le 0 ]; then
+        sh /var/spool/cron/atjobs/a?????$next
+        rm /var/spool/cron/atjobs/a?????$next
+    else
+        sleep $left & wait $!
+        kill $! 2>/dev/null
+    fi
+done
+"""
+
+
+def test_a_job_of_at(host, debian):
+    host("start", debian)
+    host.shell(debian, "mkdir -p /var/spool/cron/atjobs; cat >/usr/local/sbin/atd; chmod +x /usr/local/sbin/atd", input=ATD)
+    host.run(debian, "systemd-run", "-q", "--unit=atd", "/usr/local/sbin/atd")
+    at = int(soon(host, debian) + 75) // 60 * 60
+    host.shell(debian, f"cat >/var/spool/cron/atjobs/a00001{at // 60:08x}; systemctl kill --signal=HUP atd",
+               input="date +%s.%N >/root/ran-at\n")
+    assert suspend(host, debian)["due_for"] == "at job 1"
+    eventually(lambda: awake_by_itself(host, debian), what="the wake")
+    assert time.time() < at + 60
+    ran = ran_at(host, debian, "/root/ran-at")
+    assert at <= ran < at + 60, (at, ran)
+    host("terminate", debian)

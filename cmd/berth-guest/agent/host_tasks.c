@@ -5,6 +5,7 @@
 #include "os/grow.h"
 #include "os/log.h"
 #include "os/report.h"
+#include "timers/at_jobs.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -99,6 +100,8 @@ static void thaw(const HostTasks *tasks)
     int result = freezer_thaw(tasks->options->cgroups);
     if (result < 0)
         log_line("cannot let the distro continue: %s", strerror(-result));
+    if (tasks->options->timers != NULL)
+        at_jobs_nudge(tasks->options->timers);
 }
 
 void host_tasks_release(HostTasks *tasks)

@@ -8,7 +8,7 @@
 
 #define DUE_NAME_SIZE 128
 
-/* A job of cron's or a timer of systemd's. */
+/* A job of cron's or at's, or a timer of systemd's. */
 typedef struct {
     int64_t sec;       /* since 1970; 0: nothing is due */
     uint32_t lead_sec; /* how long before it the distro must be awake */

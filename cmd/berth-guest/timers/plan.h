@@ -11,7 +11,7 @@
 /* How far it looks ahead. The host refuses what is later. */
 #define PLAN_DAYS 400
 
-/* Fill in *@ret_due: the next timer of systemd's or job of cron's of the distro at @root ("": "/").
+/* Fill in *@ret_due: the next timer of systemd's, job of cron's or of at's of the distro at @root ("": "/").
  * Takes a few seconds at most. For a child process: it changes and restores TZ. False: a manager
  * did not answer, and its timers are left out. */
 bool plan_next(const char *root, Due *ret_due);
