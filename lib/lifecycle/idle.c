@@ -9,7 +9,6 @@
 #include "instance/client/runtime.h"
 #include "instance/control/hello.h"
 #include "model/checkpoint.h"
-#include "park/park_file.h"
 
 void berth_idle_report_clear(BerthIdleReport *report)
 {
@@ -69,6 +68,15 @@ static bool find_checkpoint(BerthIdleReport *report, Berth *berth, const BerthDi
     return snapshots != NULL;
 }
 
+static BerthInstanceStatus *ask_keeper(Berth *berth, const BerthDistro *distro, GError **error)
+{
+    berth_autofd int fd = berth_reach_connect(berth, distro, error);
+    if (fd < 0)
+        return NULL;
+    berth_reach_limit_waiting(fd, BERTH_REACH_ANSWER_SEC);
+    return berth_request_status(fd, error);
+}
+
 bool berth_idle_ask(Berth *berth, const char *name, BerthIdleReport *ret_report, GError **error)
 {
     g_autoptr(BerthDistro) distro = berth_handle_find(berth, name, error);
@@ -77,26 +85,24 @@ bool berth_idle_ask(Berth *berth, const char *name, BerthIdleReport *ret_report,
         return false;
     ret_report->name = g_strdup(distro->name);
     berth_disk_measure(distro, &ret_report->disk_size, &ret_report->disk_used);
-    g_autoptr(GError) problem = NULL;
-    g_autoptr(BerthInstanceStatus) status = NULL;
-    berth_autofd int fd = berth_reach_connect(berth, distro, &problem);
-    if (fd >= 0) {
-        berth_reach_limit_waiting(fd, BERTH_REACH_ANSWER_SEC);
-        status = berth_request_status(fd, &problem);
+    for (guint i = 0; i < BERTH_REACH_LOOKS_MAX && ret_report->state == NULL; i++) {
+        g_autoptr(GError) problem = NULL;
+        g_autoptr(BerthInstanceStatus) status = ask_keeper(berth, distro, &problem);
+        if (status != NULL) {
+            use_status(ret_report, status);
+            return true;
+        }
+        if (berth_hello_is_mismatch(problem)) {
+            berth_hello_name_distro(&problem, distro->name);
+            g_propagate_error(error, g_steal_pointer(&problem));
+            return false;
+        }
+        ret_report->state =
+            g_strdup(berth_runtime_is_gone(problem) ? berth_reach_state_left(berth, distro)
+                                                    : "unresponsive");
     }
-    if (status != NULL) {
-        use_status(ret_report, status);
-        return true;
-    }
-    if (berth_hello_is_mismatch(problem)) {
-        berth_hello_name_distro(&problem, distro->name);
-        g_propagate_error(error, g_steal_pointer(&problem));
-        return false;
-    }
-    bool is_gone = berth_runtime_is_gone(problem);
-    ret_report->state = g_strdup(!is_gone                          ? "unresponsive"
-                                 : berth_park_exists(distro->disk) ? "parked"
-                                                                   : "stopped");
+    if (ret_report->state == NULL) /* a killed keeper has left its files */
+        ret_report->state = g_strdup("stopped");
     return use_settings(ret_report, berth, error);
 }
 

@@ -6,10 +6,10 @@
 #include "snapshots.h"
 
 #include "base/fd.h"
+#include "instance/client/runtime.h"
 #include "instance/control/hello.h"
 #include "manage/autostart.h"
 #include "manage/hold.h"
-#include "park/park_file.h"
 
 #include <stdio.h>
 #include <sys/stat.h>
@@ -68,6 +68,7 @@ static void fill_mismatch(BerthListing *listing, const BerthDistro *distro, cons
         listing->keeper_pid = (guint)user->pid;
 }
 
+/* Leaves the state NULL if the keeper ends instead of answering, and may have a successor. */
 static void fill_running(BerthListing *listing, const BerthJob *job, int fd)
 {
     g_autoptr(GError) problem = NULL;
@@ -77,7 +78,9 @@ static void fill_running(BerthListing *listing, const BerthJob *job, int fd)
         return;
     }
     if (status == NULL) {
-        listing->state = g_strdup(still_listens(job) ? "unresponsive" : "stopped");
+        bool is_stuck = !berth_runtime_is_gone(problem) && still_listens(job);
+        listing->state =
+            g_strdup(is_stuck ? "unresponsive" : berth_reach_state_left(job->berth, job->distro));
         return;
     }
     listing->state = g_strdup(status->state);
@@ -88,18 +91,15 @@ static void fill_running(BerthListing *listing, const BerthJob *job, int fd)
     listing->forwards = berth_request_ports(fd, NULL);
 }
 
-static const char *state_without_keeper(const BerthDistro *distro)
+/* Fill in a distro without a listening keeper; its disk may still be in use. Leaves the state NULL
+ * if it may have a keeper now. */
+static void fill_unreached(BerthListing *listing, const BerthJob *job, bool kept)
 {
-    return berth_park_exists(distro->disk) ? "parked" : "stopped";
-}
-
-/* Fill in a distro without a listening keeper; its disk may still be in use. */
-static void fill_unreached(BerthListing *listing, const BerthDistro *distro, bool kept)
-{
+    const BerthDistro *distro = job->distro;
     g_autoptr(BerthDiskUser) user = berth_hold_find(distro->disk);
     bool leaves = user != NULL && !kept && berth_disk_user_keeps(user, distro->id);
     if (user == NULL || leaves) {
-        listing->state = g_strdup(state_without_keeper(distro));
+        listing->state = g_strdup(berth_reach_state_left(job->berth, distro));
         return;
     }
     listing->state = g_strdup(kept ? "unresponsive" : berth_work_state(BERTH_WORK_OTHER));
@@ -141,12 +141,25 @@ static BerthListing *list_registered(const BerthDistro *distro)
     return listing;
 }
 
-static BerthListing *list_stopped(const BerthDistro *distro, const GPtrArray *holders)
+static BerthListing *list_stopped(const BerthDistro *distro, const char *state,
+                                  const GPtrArray *holders)
 {
     BerthListing *listing = list_registered(distro);
-    listing->state = g_strdup(state_without_keeper(distro));
+    listing->state = g_strdup(state);
     apply_holder(listing, holder_of(holders, distro->id));
     return listing;
+}
+
+static void fill(BerthListing *listing, const BerthJob *job)
+{
+    g_autoptr(GError) problem = NULL;
+    berth_autofd int fd = berth_reach_connect(job->berth, job->distro, &problem);
+    if (fd < 0) {
+        fill_unreached(listing, job, berth_reach_is_unreachable(problem));
+    } else {
+        berth_reach_limit_waiting(fd, BERTH_REACH_ANSWER_SEC);
+        fill_running(listing, job, fd);
+    }
 }
 
 /* List a distro that may run, by asking its keeper. */
@@ -155,15 +168,10 @@ static gpointer ask(gpointer data)
     BerthJob *job = data;
     BerthListing *listing = list_registered(job->distro);
     job->result = listing;
-
-    g_autoptr(GError) problem = NULL;
-    berth_autofd int fd = berth_reach_connect(job->berth, job->distro, &problem);
-    if (fd < 0) {
-        fill_unreached(listing, job->distro, berth_reach_is_unreachable(problem));
-    } else {
-        berth_reach_limit_waiting(fd, BERTH_REACH_ANSWER_SEC);
-        fill_running(listing, job, fd);
-    }
+    for (guint i = 0; i < BERTH_REACH_LOOKS_MAX && listing->state == NULL; i++)
+        fill(listing, job);
+    if (listing->state == NULL) /* else a killed keeper has left its files */
+        listing->state = g_strdup(still_listens(job) ? "unresponsive" : "stopped");
     apply_holder(listing, holder_of(job->data, job->distro->id));
     return NULL;
 }
@@ -187,18 +195,33 @@ static BerthListing *list_unregistered(const BerthClaimHolder *holder)
     return listing;
 }
 
+/* The state of each distro that has no keeper, NULL for the others. */
+static GPtrArray *find_states(const Berth *berth, const GPtrArray *distros)
+{
+    GPtrArray *states = g_ptr_array_new();
+    for (guint i = 0; i < distros->len; i++) {
+        const BerthDistro *distro = distros->pdata[i];
+        const char *state =
+            berth_reach_may_run(berth, distro) ? NULL : berth_reach_state_left(berth, distro);
+        g_ptr_array_add(states, (gpointer)state);
+    }
+    return states;
+}
+
 /* Only the distros that may run are asked, each by a thread of its own. */
 static void add_registered(GPtrArray *listings, Berth *berth, const GPtrArray *distros,
                            const GPtrArray *holders)
 {
-    g_autoptr(GPtrArray) running = berth_reach_find_running(berth, distros);
+    g_autoptr(GPtrArray) states = find_states(berth, distros);
+    g_autoptr(GPtrArray) running = g_ptr_array_new();
+    for (guint i = 0; i < distros->len; i++)
+        if (states->pdata[i] == NULL)
+            g_ptr_array_add(running, distros->pdata[i]);
     g_autoptr(GPtrArray) jobs = berth_handle_for_each(berth, running, ask, holders);
     for (guint i = 0, asked = 0; i < distros->len; i++) {
-        BerthJob *job = asked < jobs->len ? jobs->pdata[asked] : NULL;
-        bool is_asked = job != NULL && job->distro == distros->pdata[i];
-        g_ptr_array_add(listings,
-                        is_asked ? job->result : list_stopped(distros->pdata[i], holders));
-        asked += is_asked;
+        const char *state = states->pdata[i];
+        g_ptr_array_add(listings, state != NULL ? list_stopped(distros->pdata[i], state, holders)
+                                                : ((BerthJob *)jobs->pdata[asked++])->result);
     }
 }
 

@@ -6,6 +6,7 @@
 #include "instance/client/runtime.h"
 #include "instance/control/runtime_files.h"
 #include "model/machine.h"
+#include "park/park_file.h"
 
 #include <poll.h>
 #include <string.h>
@@ -25,18 +26,25 @@ BerthDiskUser *berth_reach_keeper(const BerthDistro *distro)
 
 /* A keeper has a control socket, and its disk is locked. Either is enough: the directory may have
  * been removed, and so may the disk's file. */
-static bool may_run(const Berth *berth, const BerthDistro *distro)
+bool berth_reach_may_run(const Berth *berth, const BerthDistro *distro)
 {
     g_autofree char *control =
         g_build_filename(berth->layout->runtime, distro->id, BERTH_RUNTIME_CONTROL, NULL);
     return access(control, F_OK) == 0 || berth_hold_is_locked(distro->disk);
 }
 
+const char *berth_reach_state_left(const Berth *berth, const BerthDistro *distro)
+{
+    if (berth_park_exists(distro->disk))
+        return "parked";
+    return berth_reach_may_run(berth, distro) ? NULL : "stopped";
+}
+
 GPtrArray *berth_reach_find_running(const Berth *berth, const GPtrArray *distros)
 {
     GPtrArray *running = g_ptr_array_new();
     for (guint i = 0; i < distros->len; i++)
-        if (may_run(berth, distros->pdata[i]))
+        if (berth_reach_may_run(berth, distros->pdata[i]))
             g_ptr_array_add(running, distros->pdata[i]);
     return running;
 }

@@ -15,9 +15,21 @@ G_BEGIN_DECLS
 /* A keeper that does not answer a request within this time is considered stuck. */
 #define BERTH_REACH_ANSWER_SEC 3
 
+/* How often to look for the keeper of a distro whose former keeper has just ended. */
+#define BERTH_REACH_LOOKS_MAX 3u
+
 /* Those of @distros, in their order, that may have a keeper: all others are stopped, and need no
  * thread that asks. Never blocks. The elements are borrowed; free with g_ptr_array_unref. */
 GPtrArray *berth_reach_find_running(const Berth *berth, const GPtrArray *distros);
+
+/* Whether @distro may have a keeper. Never blocks. */
+bool berth_reach_may_run(const Berth *berth, const BerthDistro *distro);
+
+/* What @distro is once no keeper has answered: "parked" or "stopped"; NULL if it may have a keeper
+ * again: ask that. A keeper that leaves has completed the parked file before its socket goes, and
+ * one that begins listens before it removes that file: so a parked distro never counts as stopped.
+ * Never blocks. Static. */
+const char *berth_reach_state_left(const Berth *berth, const BerthDistro *distro);
 
 /* Connect to the keeper of @distro, wherever its runtime directory is. -1 on error. Errors:
  * BERTH_ERROR_NOT_RUNNING; BERTH_ERROR_BUSY, "instance.unreachable". */
