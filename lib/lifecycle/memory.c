@@ -44,10 +44,9 @@ static bool read_now(const BerthMachine *machine, BerthParkIdentity *ret_identit
 static BerthMachine *machine_with(Berth *berth, const BerthDistro *distro, const char *disk,
                                   GError **error)
 {
-    BerthMachine *machine = berth_start_machine(berth, distro, error);
-    if (machine != NULL)
-        replace(&machine->disk, disk);
-    return machine;
+    g_autoptr(BerthDistro) copy = berth_distro_copy(distro);
+    replace(&copy->disk, disk);
+    return berth_start_machine(berth, copy, error);
 }
 
 static void copy_part(BerthParkIdentity *to, const BerthParkIdentity *from, BerthParkPart part)

@@ -3,6 +3,7 @@
 
 #include "base/zone.h"
 #include "model/settings_check.h"
+#include "park/park_file.h"
 #include "store/template.h"
 
 #include <sched.h>
@@ -86,7 +87,9 @@ BerthMachine *berth_compose_machine(const BerthLayout *layout, const BerthDistro
     g_autofree char *zone = berth_zone_name(BERTH_ZONE_LINK);
     g_autofree char *home = realpath(g_get_home_dir(), NULL);
     g_autofree char *settings_path = berth_layout_settings(layout);
-    const BerthHost host = {.memory = physical_memory(),
+    BerthMachineSize parked;
+    const BerthHost host = {.parked = berth_park_read_size(distro->disk, &parked) ? &parked : NULL,
+                            .memory = physical_memory(),
                             .cpus = usable_cpus(),
                             .kernel = kernel,
                             .initramfs = initramfs,

@@ -50,7 +50,9 @@ static const BerthField machine_fields[] = {
     {"tcg-kernel-arguments", BERTH_FIELD_LIST, MEMBER(tcg_kernel_arguments)},
     {"kernel-command-line", BERTH_FIELD_STRING, MEMBER(kernel_command_line)},
     {"cpus", BERTH_FIELD_UINT, MEMBER(cpus), "1", 1, 255},
+    {"cpus-wanted", BERTH_FIELD_UINT, MEMBER(cpus_wanted), "0"},
     {"memory", BERTH_FIELD_SIZE, MEMBER(memory), "512M", 64 * MIB},
+    {"memory-wanted", BERTH_FIELD_SIZE, MEMBER(memory_wanted), "0"},
     {"disk", BERTH_FIELD_STRING, MEMBER(disk)},
     {"mac", BERTH_FIELD_STRING, MEMBER(mac)},
     {"mtu", BERTH_FIELD_UINT, MEMBER(mtu), "1500", 1280, 65520},
@@ -136,6 +138,8 @@ static char *mac_of(const char *id)
  * size for page descriptors from the start. */
 static guint64 memory_of(guint64 wanted, const BerthHost *host)
 {
+    if (host->parked != NULL && host->parked->memory_wanted == wanted)
+        return host->parked->memory;
     guint64 memory = wanted != 0 ? wanted : MIN(host->memory / 2, MEMORY_AUTO_MAX);
     if (host->memory != 0)
         memory = MIN(memory, host->memory);
@@ -144,6 +148,8 @@ static guint64 memory_of(guint64 wanted, const BerthHost *host)
 
 static guint cpus_of(guint wanted, const BerthHost *host)
 {
+    if (host->parked != NULL && host->parked->cpus_wanted == wanted)
+        return host->parked->cpus;
     return CLAMP(wanted != 0 ? MIN(wanted, host->cpus) : host->cpus, 1, 255);
 }
 
@@ -246,7 +252,9 @@ BerthMachine *berth_machine_new(const BerthDistro *distro, const BerthSettings *
     replace(&machine->kernel_command_line, settings->kernel_command_line);
 
     machine->cpus = cpus_of(settings->cpus, host);
+    machine->cpus_wanted = settings->cpus;
     machine->memory = memory_of(settings->memory, host);
+    machine->memory_wanted = settings->memory;
     replace(&machine->disk, distro->disk);
     g_free(machine->mac);
     machine->mac = mac_of(distro->id);
@@ -283,6 +291,12 @@ BerthMachine *berth_machine_new(const BerthDistro *distro, const BerthSettings *
     if (!berth_machine_access(machine, machine->host_allowed, &access, error))
         return NULL;
     return g_steal_pointer(&machine);
+}
+
+BerthMachineSize berth_machine_size(const BerthMachine *machine)
+{
+    return (BerthMachineSize){machine->memory_wanted, machine->memory, machine->cpus_wanted,
+                              machine->cpus};
 }
 
 void berth_machine_prefix6(const char *id, guint8 ret_prefix[16])

@@ -19,17 +19,26 @@
 
 G_BEGIN_DECLS
 
+/* The memory and the processors of a machine, and what its settings asked for: 0 stands for
+ * automatic. Sizes are bytes. */
+typedef struct {
+    guint64 memory_wanted, memory;
+    guint cpus_wanted, cpus;
+} BerthMachineSize;
+
 /* Properties of the host that a machine depends on. All borrowed. */
 typedef struct {
-    guint64 memory;        /* physical memory, bytes */
-    guint cpus;            /* processors available to this process */
-    const char *kernel;    /* path of the uncompressed image that came with berth */
-    const char *initramfs; /* path */
-    const char *log;       /* path of the distro's console log */
-    const char *time_zone; /* Olson name, or "" */
-    const char *settings;  /* path of the user's settings (settings.h); or NULL */
-    const char *data;      /* berth's data directory; or NULL */
-    const char *home;      /* the user's home directory, without links; NULL: it has none */
+    const BerthMachineSize *parked; /* of the distro's parked guest, which keeps its size while the
+                                     * settings ask for the same; or NULL */
+    guint64 memory;                 /* physical memory, bytes */
+    guint cpus;                     /* processors available to this process */
+    const char *kernel;             /* path of the uncompressed image that came with berth */
+    const char *initramfs;          /* path */
+    const char *log;                /* path of the distro's console log */
+    const char *time_zone;          /* Olson name, or "" */
+    const char *settings;           /* path of the user's settings (settings.h); or NULL */
+    const char *data;               /* berth's data directory; or NULL */
+    const char *home; /* the user's home directory, without links; NULL: it has none */
 } BerthHost;
 
 /* How QEMU is asked for a QMP monitor. */
@@ -80,9 +89,11 @@ typedef struct {
     char **tcg_kernel_arguments; /* appended under TCG */
     char *kernel_command_line;   /* the user's words, appended as they are; or NULL */
     guint cpus;
+    guint cpus_wanted; /* as in settings; 0: automatic */
     guint64 memory;
-    char *disk; /* raw image, the root file system */
-    char *mac;  /* of eth0 */
+    guint64 memory_wanted; /* the same */
+    char *disk;            /* raw image, the root file system */
+    char *mac;             /* of eth0 */
     guint mtu;
     bool ports;
     char *ports_ignore; /* these as in BerthSettings */
@@ -118,6 +129,8 @@ typedef struct {
  * BERTH_ERROR_INVALID, "machine.template" for an invalid template, those of access.h. */
 BerthMachine *berth_machine_new(const BerthDistro *distro, const BerthSettings *settings,
                                 const BerthHost *host, const char *template_text, GError **error);
+
+BerthMachineSize berth_machine_size(const BerthMachine *machine);
 
 /* What @settings ask for beyond what @host has, which the machine does not get: a line for each
  * such key, or only that of @key unless it is NULL. NULL: nothing. Free with g_free. */

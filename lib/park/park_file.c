@@ -21,9 +21,11 @@
 #define PAGE_SIZE   4096u
 #define GAP_MIN     4u /* fewer zero pages between others are saved with them */
 #define LIFE_MAX    (64u << 20)
+#define CPUS_MAX    255u /* as in model/machine.c */
 #define BLOCK_SIZE  512u /* the unit of st_blocks on every file system */
 
 #define FLAG_WITH_MEMORY 1u
+#define FLAG_WITH_SIZE   2u /* of the machine */
 
 /* Offsets in the header. */
 enum {
@@ -37,11 +39,16 @@ enum {
     AT_DATA_SIZE = 48,
     AT_BODY_SUM = 56, /* of state, life and runs */
     AT_IDENTITY = 64,
+    AT_MEMORY_WANTED = AT_IDENTITY + sizeof(BerthParkIdentity),
+    AT_MEMORY = AT_MEMORY_WANTED + 8,
+    AT_CPUS_WANTED = AT_MEMORY + 8,
+    AT_CPUS = AT_CPUS_WANTED + 4,
     AT_HEADER_SUM = HEADER_SIZE - 8,
 };
 
 typedef struct {
     guint64 memory_size, state_size, life_size, runs, data_size, body_sum;
+    BerthMachineSize machine;
     guint32 flags;
 } Header;
 
@@ -309,6 +316,10 @@ static void put_header(const Header *header, const BerthParkIdentity *identity, 
     berth_le_put64(bytes + AT_DATA_SIZE, header->data_size);
     berth_le_put64(bytes + AT_BODY_SUM, header->body_sum);
     memcpy(bytes + AT_IDENTITY, identity->digests, sizeof(identity->digests));
+    berth_le_put64(bytes + AT_MEMORY_WANTED, header->machine.memory_wanted);
+    berth_le_put64(bytes + AT_MEMORY, header->machine.memory);
+    berth_le_put32(bytes + AT_CPUS_WANTED, header->machine.cpus_wanted);
+    berth_le_put32(bytes + AT_CPUS, header->machine.cpus);
     berth_le_put64(bytes + AT_HEADER_SUM, berth_park_sum(0, bytes, AT_HEADER_SUM));
 }
 
@@ -320,7 +331,8 @@ static bool write_rest(Writer *writer, const BerthParked *parked, GError **error
     put_runs(writer->runs, array);
     g_autoptr(GBytes) runs = g_byte_array_free_to_bytes(array);
     const Header header = {
-        .flags = parked->with_memory ? FLAG_WITH_MEMORY : 0,
+        .flags = FLAG_WITH_SIZE | (parked->with_memory ? FLAG_WITH_MEMORY : 0),
+        .machine = parked->machine,
         .memory_size = writer->memory_size,
         .state_size = size_of(parked->state),
         .life_size = size_of(parked->life),
@@ -415,6 +427,10 @@ static void get_header(const guint8 *bytes, Header *header)
     header->runs = berth_le_get64(bytes + AT_RUNS);
     header->data_size = berth_le_get64(bytes + AT_DATA_SIZE);
     header->body_sum = berth_le_get64(bytes + AT_BODY_SUM);
+    header->machine.memory_wanted = berth_le_get64(bytes + AT_MEMORY_WANTED);
+    header->machine.memory = berth_le_get64(bytes + AT_MEMORY);
+    header->machine.cpus_wanted = berth_le_get32(bytes + AT_CPUS_WANTED);
+    header->machine.cpus = berth_le_get32(bytes + AT_CPUS);
 }
 
 static bool read_header(int fd, const char *path, Header *header, BerthParkIdentity *identity,
@@ -465,6 +481,7 @@ static bool read_all(int fd, const char *path, Header *header, BerthParked *park
         return set_damaged(error, path);
     parked->with_memory = (header->flags & FLAG_WITH_MEMORY) != 0;
     parked->memory_size = header->memory_size;
+    parked->machine = header->machine;
     parked->state = g_steal_pointer(&state);
     parked->life = g_steal_pointer(&life);
     *ret_runs = g_steal_pointer(&runs);
@@ -489,6 +506,19 @@ int berth_park_open(const char *disk, BerthParked *ret_parked, GError **error)
         return -1;
     }
     return berth_park_read(fd, path, ret_parked, error) ? berth_fd_steal(&fd) : -1;
+}
+
+bool berth_park_read_size(const char *disk, BerthMachineSize *ret_size)
+{
+    g_autofree char *path = berth_park_path(disk);
+    Header header;
+    BerthParkIdentity identity;
+    berth_autofd int fd = open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
+    if (fd < 0 || !read_header(fd, path, &header, &identity, NULL))
+        return false;
+    *ret_size = header.machine;
+    return (header.flags & FLAG_WITH_SIZE) != 0 && header.machine.memory > 0 &&
+           header.machine.cpus > 0 && header.machine.cpus <= CPUS_MAX;
 }
 
 bool berth_park_check(const BerthMachine *machine, GError **error)

@@ -25,6 +25,7 @@ typedef struct {
     bool with_memory;    /* the state contains the memory: device_state.h */
     bool unsynced;       /* when it is written: not to the medium, for what is loaded at once */
     guint64 memory_size; /* bytes */
+    BerthMachineSize machine; /* of the machine that it was saved with */
     GBytes *state;
     GBytes *life;
 } BerthParked;
@@ -64,6 +65,10 @@ int berth_park_open(const char *disk, BerthParked *ret_parked, GError **error);
 
 /* The same of the file @fd, called @path in messages. */
 bool berth_park_read(int fd, const char *path, BerthParked *ret_parked, GError **error);
+
+/* The size of the machine that the guest on @disk was parked with. False if nothing is parked
+ * there, or if the file does not say it. */
+bool berth_park_read_size(const char *disk, BerthMachineSize *ret_size);
 
 /* The parked file of the guest on @disk fits @identity from now on. Errors: errno's,
  * "park.write.*"; those of berth_park_open. */

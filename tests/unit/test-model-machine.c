@@ -74,6 +74,30 @@ static void test_no_more_than_the_host_has(void)
     g_assert_null(berth_machine_over_ask(settings, &host, "mtu"));
 }
 
+static void test_a_parked_guest_keeps_its_size(void)
+{
+    const BerthMachineSize size = {0, 3 * GIB, 9, 7};
+    BerthHost parked = host;
+    parked.parked = &size;
+    g_autoptr(BerthDistro) distro = debian();
+    g_autoptr(BerthSettings) settings = berth_settings_new(NULL, NULL, NULL, NULL, NULL);
+    settings->cpus = 9;
+    g_autoptr(BerthMachine) machine =
+        berth_machine_new(distro, settings, &parked, "[machine]\ntype=microvm\n", NULL);
+    const BerthMachineSize kept = berth_machine_size(machine);
+    g_assert_cmpuint(kept.memory, ==, 3 * GIB);
+    g_assert_cmpuint(kept.memory_wanted, ==, 0);
+    g_assert_cmpuint(kept.cpus, ==, 7);
+    g_assert_cmpuint(kept.cpus_wanted, ==, 9);
+
+    settings->cpus = 0;
+    settings->memory = GIB;
+    g_autoptr(BerthMachine) other =
+        berth_machine_new(distro, settings, &parked, "[machine]\ntype=microvm\n", NULL);
+    g_assert_cmpuint(other->memory, ==, GIB);
+    g_assert_cmpuint(other->cpus, ==, host.cpus);
+}
+
 /* A host that does not say what it has limits nothing. */
 static void test_an_unknown_host_limits_no_memory(void)
 {
@@ -248,6 +272,8 @@ int main(int argc, char **argv)
     g_test_init(&argc, &argv, NULL);
     g_test_add_func("/model/machine/limits-by-precedence", test_limits_by_precedence);
     g_test_add_func("/model/machine/no-more-than-the-host-has", test_no_more_than_the_host_has);
+    g_test_add_func("/model/machine/a-parked-guest-keeps-its-size",
+                    test_a_parked_guest_keeps_its_size);
     g_test_add_func("/model/machine/an-unknown-host-limits-no-memory",
                     test_an_unknown_host_limits_no_memory);
     g_test_add_func("/model/machine/memory-of-a-large-host-is-limited",

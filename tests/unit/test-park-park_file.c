@@ -147,6 +147,28 @@ static void test_any_memory_is_the_same(Fixture *fixture, gconstpointer data)
     }
 }
 
+/* Also by a file that has been bound to another disk since. */
+static void test_size_of_the_machine(Fixture *fixture, gconstpointer data)
+{
+    BerthMachineSize size;
+    g_autoptr(GError) error = NULL;
+    g_assert_false(berth_park_read_size(fixture->disk, &size));
+    write_parked(fixture); /* which does not know it */
+    g_assert_false(berth_park_read_size(fixture->disk, &size));
+    fixture->parked.machine = (BerthMachineSize){0, G_GUINT64_CONSTANT(5) << 30, 3, 2};
+    write_parked(fixture);
+    for (guint i = 0; i < 2; i++) {
+        g_assert_true(berth_park_read_size(fixture->disk, &size));
+        g_assert_cmpuint(size.memory_wanted, ==, 0);
+        g_assert_cmpuint(size.memory, ==, G_GUINT64_CONSTANT(5) << 30);
+        g_assert_cmpuint(size.cpus_wanted, ==, 3);
+        g_assert_cmpuint(size.cpus, ==, 2);
+        g_assert_true(berth_park_bind(fixture->disk, &fixture->parked.identity, &error));
+        g_assert_no_error(error);
+    }
+    assert_same(fixture);
+}
+
 static void test_zero_pages_take_no_room(Fixture *fixture, gconstpointer data)
 {
     fill(fixture->memory, 0, 3000, 0);
@@ -274,6 +296,7 @@ int main(int argc, char **argv)
         const char *name;
         void (*test)(Fixture *fixture, gconstpointer data);
     } tests[] = {
+        {"size-of-the-machine", test_size_of_the_machine},
         {"memory-is-the-same", test_memory_is_the_same},
         {"empty-memory", test_empty_memory},
         {"any-memory-is-the-same", test_any_memory_is_the_same},

@@ -49,6 +49,7 @@ static void begin_job(BerthInstance *instance, GBytes *state, bool with_memory, 
         .with_memory = with_memory,
         .state = g_bytes_ref(state),
         .life = berth_instance_life_record(instance),
+        .machine = berth_machine_size(instance->machine),
         .unsynced = copy->unsynced,
     };
     copy->is_live = !capture;

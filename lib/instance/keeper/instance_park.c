@@ -70,6 +70,7 @@ static void begin(BerthInstance *instance)
         .with_memory = instance->suspension.with_memory,
         .state = g_bytes_ref(instance->suspension.state),
         .life = berth_instance_life_record(instance),
+        .machine = berth_machine_size(instance->machine),
     };
     park->phase = PARKING;
     park->job = berth_park_job_save(instance->machine, instance->life.ends.memory, &parked,
