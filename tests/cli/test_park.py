@@ -1,4 +1,5 @@
 """A suspended distro whose memory is a file, as the user and the keeper see it; tests/vm has what a guest keeps of it."""
+import json
 import os
 import resource
 import shutil
@@ -9,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from conftest import wait_for
+from conftest import BUILD, wait_for
 from ports import free_port
 from test_forward import listens
 from test_suspend import state
@@ -306,6 +307,48 @@ def test_left_and_its_settings_have_changed(left):
     starts_anew(left, "its settings have changed since it was parked")
 
 
+def host_of(box, memory, cpus):
+    """From now on this host has @memory bytes and @cpus processors."""
+    box.environment.update(LD_PRELOAD=str(BUILD / "tests/cli/host_size.so"), HOST_SIZE_CPUS=str(cpus),
+                           HOST_SIZE_PAGES=str(memory // resource.getpagesize()),
+                           ASAN_OPTIONS="verify_asan_link_order=0:detect_leaks=0")
+
+
+def size_of(qemu):
+    words = qemu["argv"]
+    return words[words.index("-m") + 1], words[words.index("-smp") + 1]
+
+
+@pytest.mark.parametrize("settings", [[], ["memory=64G", "cpus=9"]])
+def test_left_and_the_host_has_another_size(box, settings):
+    """What depends on it stays as it was parked, until the next boot."""
+    host_of(box, 4 << 30, 3)
+    if settings:
+        box("set", "box", *settings)
+    box("start", "box")  # which warns of what is too much
+    leave(box)
+    for memory, cpus in ((4 << 30) - 4096, 3), (6 << 30, 1):
+        host_of(box, memory, cpus)
+        assert box("run", "--", "echo", "on").out == "on\n"
+        assert "-incoming" in box.qemus()[-1]["argv"]
+        assert size_of(box.qemus()[-1]) == size_of(box.qemus()[0])
+        leave(box)
+    box("terminate", "box")
+    assert box("run", "--", "echo", "on").out == "on\n"
+    assert size_of(box.qemus()[-1]) != size_of(box.qemus()[0])
+
+
+@pytest.mark.parametrize("setting", ["memory=1G", "cpus=1"])
+def test_left_and_a_setting_is_automatic_again(box, setting):
+    """Even if its value would be another than the host's: what was asked for has changed."""
+    host_of(box, 4 << 30, 2)
+    box("set", "box", setting)
+    box("start", "box").ok()
+    leave(box)
+    box("set", "box", "--unset", setting.split("=")[0]).ok()
+    starts_anew(box, "its settings have changed since it was parked")
+
+
 def test_left_and_qemu_has_changed(left):
     left.environment["FAKE_QEMU_BUSY"] = "another"  # which makes it another program
     starts_anew(left, "QEMU has changed since it was parked")
@@ -457,6 +500,52 @@ def test_left_is_shown(left):
     assert "box, parked" in left("status", "box").ok()
     assert left("park", "box").ok() == "" and left("suspend", "box").ok() == ""
     assert left_beside_disk(left) == ["disk.ext4.parked"]
+
+
+class Keeper:
+    """In the place of a keeper, one that listens, and ends at the first request."""
+
+    def __init__(self, box):
+        self.path = box.runtime / box.info("box")["id"] / "control"
+        self.socket = socket.socket(socket.AF_UNIX)
+        self.socket.bind(str(self.path))
+        self.socket.listen()
+
+    def accept(self):
+        """A client that waits for an answer; from now on nobody else can connect."""
+        client, _ = self.socket.accept()
+        self.socket.close()
+        self.path.unlink()
+        return client
+
+
+SHOWS = {"list": ["list", "--json"], "status": ["status", "box", "--json"]}
+
+
+def shown(result):
+    data = json.loads(result.ok())
+    return next(row["state"] for row in data.get("distros", [data]))
+
+
+@pytest.mark.parametrize("words", SHOWS.values(), ids=SHOWS)
+def test_its_keeper_leaves_instead_of_answering(left, words):
+    keeper = Keeper(left)
+    process = left.start(*words)
+    keeper.accept().close()
+    assert shown(left.finish(process)) == "parked"
+
+
+@pytest.mark.parametrize("words", SHOWS.values(), ids=SHOWS)
+def test_another_keeper_has_taken_it_over_meanwhile(left, words):
+    left("start", "box").ok()
+    there = left.runtime / left.info("box")["id"] / "control"
+    there.rename(there.with_name("later"))
+    keeper = Keeper(left)
+    process = left.start(*words)
+    client = keeper.accept()
+    there.with_name("later").rename(there)
+    client.close()
+    assert shown(left.finish(process)) == "running"
 
 
 @pytest.mark.parametrize("words", [["terminate", "box"], ["terminate", "--force", "box"], ["shutdown"]])
