@@ -5,23 +5,34 @@
 
 #include <string.h>
 
-/* Append a help text: its lines are filled, but for those that begin with a blank. */
+/* Append a paragraph of a help text: @literal as it is, or filled. */
+static void add_paragraph(GString *page, const char *lines, bool literal)
+{
+    if (lines[0] == '\0')
+        return;
+    g_string_append(page, literal ? ".Pp\n.Bd -literal -compact\n" : ".Pp\n");
+    g_string_append(page, lines);
+    g_string_append(page, literal ? ".Ed\n" : "");
+}
+
+/* Append a help text. An empty line ends a paragraph; lines that begin with a blank are one of
+ * their own. */
 static void add_details(GString *page, const char *details)
 {
     g_auto(GStrv) lines = g_strsplit(details, "\n", -1);
     for (gsize i = 0; lines[i] != NULL;) {
         bool literal = lines[i][0] == ' ';
-        g_autoptr(GString) part = g_string_new(literal ? ".Pp\n.Bd -literal -compact\n" : "");
+        g_autoptr(GString) part = g_string_new(NULL);
         g_autoptr(GString) text = g_string_new(NULL);
-        for (; lines[i] != NULL && (lines[i][0] == ' ') == literal; i++)
+        for (; lines[i] != NULL && lines[i][0] != '\0' && (lines[i][0] == ' ') == literal; i++)
             if (literal)
                 mdoc_add_line(part, lines[i]);
             else
                 g_string_append_printf(text, "%s\n", lines[i]);
         mdoc_add_text(part, text->str);
-        if (literal)
-            g_string_append(part, lines[i] != NULL ? ".Ed\n.Pp\n" : ".Ed\n");
-        g_string_append(page, part->str);
+        add_paragraph(page, part->str, literal);
+        if (lines[i] != NULL && lines[i][0] == '\0')
+            i++;
     }
 }
 
@@ -114,10 +125,8 @@ void mdoc_add_command(GString *page, const Command *command)
     add_synopsis(page, command->synopsis);
     g_string_append(page, ".Sh DESCRIPTION\n");
     mdoc_add_sentence(page, command->summary);
-    if (command->details != NULL) {
-        g_string_append(page, ".Pp\n");
+    if (command->details != NULL)
         add_details(page, command->details);
-    }
     add_options(page, command);
     if (command->spellings != NULL) {
         g_string_append(page, ".Pp\nOther spellings of the command:\n");

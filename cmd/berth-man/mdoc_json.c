@@ -21,7 +21,7 @@ static const char introduction[] =
     "Errors are text on standard error, also with\n.Fl \\-json :\n"
     ".Bd -literal -offset indent\n$ berth ports nobody \\-\\-json\n"
     "berth: ports nobody: there is no distro called nobody\ncode: distro.not\\-found\n"
-    "hint: \"berth list\" shows the distros there are\n.Ed\n.Pp\n"
+    "hint: \"berth list\" shows the distros\n.Ed\n.Pp\n"
     "The code stays the same between versions, the other lines may change.\n"
     "The exit status is in each command's own page.\n"
     ".Sh OBJECTS\nThe member\n.Li schema\nof each object is left out.\n";

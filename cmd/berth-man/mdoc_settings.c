@@ -9,7 +9,8 @@
 static const char introduction[] =
     ".Sh SYNOPSIS\n.Pa ~/.config/berth/berth.conf\n"
     ".Sh DESCRIPTION\nThe user's settings for\n.Xr berth 1 ,\nfor all distros or for one:\n"
-    ".Bd -literal -offset indent\n# less for all, and more for one\n[berth]\nmemory = 2G\n"
+    ".Bd -literal -offset indent\n# 2 GiB for all distros, and 8 GiB for one\n[berth]\nmemory = "
+    "2G\n"
     "[distro debian]\nmemory = 8G\nhost\\-commands = true\n.Ed\n.Pp\n"
     "The file is in\n.Ev XDG_CONFIG_HOME ,\nwhere that is set.\n"
     "A line is a group, as in\n.Li [berth] ,\na key with its value, or a comment, which begins "
@@ -17,14 +18,14 @@ static const char introduction[] =
     "In a value\n.Ql \\es ,\n.Ql \\en ,\n.Ql \\et ,\n.Ql \\er\nand\n.Ql \\e\\e\n"
     "stand for a space, a line break, a tab, a carriage return and a backslash.\n"
     "Sizes are bytes, or have a suffix: K, M, G or T, powers of 1024.\n.Pp\n"
-    "Of several values the first one counts of the environment, the distro's group,\n.Li [berth]\n"
-    "and the default.\n.Xr berth\\-config 1\nlists what is in effect and where it comes "
-    "from,\nchanges single lines, and names lines without effect.\n"
-    ".Sh KEYS\nThe keys are as follows.\nIf nothing else is said, a change takes effect when a "
-    "distro starts next.\n.Bl -tag -width Ds\n";
+    "The value of a key comes from the first of these that has it:\nthe environment, the\n"
+    "distro's group,\n.Li [berth] ,\nthe default.\n.Xr berth\\-config 1\nlists the values and "
+    "where they come from,\nchanges single lines, and lists lines that have no effect.\n"
+    ".Sh KEYS\nThe keys are as follows.\nA change takes effect at the next start of the "
+    "distro,\nunless the key says otherwise.\n.Bl -tag -width Ds\n";
 
 static const char project[] =
-    ".Sh PROJECTS\nA\n.Pa berth.conf\nin a project's directory says what its distro is made of, "
+    ".Sh PROJECTS\nA\n.Pa berth.conf\nin a project's directory describes the project's distro "
     "for\n.Xr berth\\-up 1 ,\nwith the same lines and other groups:\n"
     ".Bd -literal -offset indent\n[project]\ndistro = Debian\npackages = git python3\\-venv\n"
     "forwards = 8000\nshares = .\n[environment]\nDEBUG = 1\n[step server]\n"
@@ -33,10 +34,11 @@ static const char project[] =
     "One of\n.Cm distro , image\nand\n.Cm archive\nis needed.\n"
     "The variables of\n.Li [environment]\ngo to the distro's\n.Pa /etc/environment .\n"
     "Each\n.Li [step NAME]\nhas lines for sh,\n.Cm root\nor\n.Cm user ,\n"
-    "which run in the distro, in the order of the file, after all else.\n"
-    "A step whose text changes is done again.\n"
-    "Without this file,\n.Pa .devcontainer/devcontainer.json\nis read, as far as it says the "
-    "same.\n"
+    "which run in the distro, in the order of the file, after everything else.\n"
+    "berth repeats a step when its text changes.\n"
+    "Without this file,\n.Pa .devcontainer/devcontainer.json\nis read; its keys that have no "
+    "counterpart "
+    "here are ignored.\n"
     "The keys of\n.Li [project]\nare:\n.Bl -tag -width Ds\n";
 
 static void add_project(GString *page)

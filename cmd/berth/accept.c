@@ -5,7 +5,7 @@
 #include "commands.h"
 
 static const Option options[] = {
-    {"force", 'f', NULL, "Replace files that this host has changed too"}, {NULL}};
+    {"force", 'f', NULL, "Also replace files that this host has changed"}, {NULL}};
 
 static int run(Invocation *invocation, GError **error)
 {
@@ -21,11 +21,11 @@ static int run(Invocation *invocation, GError **error)
 const Command command_accept = {
     .name = "accept",
     .synopsis = "[OPTION]... NAME [PATH]",
-    .summary = "Make a distro's changes of a share with --cow in this host's files",
-    .details =
-        "PATH, a file or directory of this host, limits them; \"berth changes\" lists them. In a\n"
-        "running distro programs keep the files that they have open, and what they write there\n"
-        "later is a change again. Its requests for shared files wait meanwhile.",
+    .summary = "Apply a distro's changes in a copy-on-write share to the host",
+    .details = "PATH, a file or directory of this host, limits which changes are applied; \"berth\n"
+               "changes\" lists them. The distro may be running: its programs keep their open\n"
+               "files, and what they write there later counts as a new change. While the command\n"
+               "works, the distro's requests for shared files wait.",
     .min_arguments = 1,
     .max_arguments = 2,
     .completes = "distro file",

@@ -46,13 +46,15 @@ const Command command_autostart = {
     .name = "autostart",
     .synopsis = "NAME [on|off]",
     .completes = "distro on|off",
-    .summary = "Start a distro when you log in, or with this host",
-    .details =
-        "\"on\" writes a unit for your own systemd, ~/.config/systemd/user/berth-NAME.service,\n"
-        "which starts the distro when you log in, and stops it after you log out. For both to\n"
-        "happen with the host instead: loginctl enable-linger. \"off\" removes the unit; it\n"
-        "follows the distro's name and goes with the distro. Without a word the command says\n"
-        "whether it is on. On a host without systemd it says what to do instead.",
+    .summary = "Start a distro when you log in or when this host boots",
+    .details = "\"on\" writes a unit for your own systemd,\n"
+               "~/.config/systemd/user/berth-NAME.service. The unit starts the distro when you\n"
+               "log in, and parks it when your session ends. To start the distro when this host\n"
+               "boots instead, also run: loginctl enable-linger\n"
+               "\n"
+               "\"off\" removes the unit. \"berth rename\" and \"berth unregister\" keep it up to\n"
+               "date. Without on or off, the command prints whether autostart is on. On a host\n"
+               "without systemd it prints what to add to your crontab.",
     .min_arguments = 1,
     .max_arguments = 2,
     .run = run,

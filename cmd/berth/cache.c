@@ -13,7 +13,7 @@
 #include <string.h>
 
 static const Option options[] = {
-    {"all", 0, NULL, "With prune: remove every image, not only what is over the limit"},
+    {"all", 0, NULL, "With prune: remove all images, not only those above the limit"},
     {"json", 0, NULL, "With ls: for programs, as JSON"},
     {NULL},
 };
@@ -93,10 +93,11 @@ const Command command_cache = {
     .name = "cache",
     .synopsis = "ls|prune [OPTION]...",
     .completes = "ls|prune",
-    .summary = "List or remove the images kept for the next import",
-    .details = "Importing the same archive again copies its image instead of reading it. SIZE is\n"
-               "an image's disk space, with the blocks that it shares with distros. The setting\n"
-               "cache-size limits the total; the least recently used image is removed first.",
+    .summary = "List or remove the disk images kept for the next import",
+    .details = "When you import the same archive again, berth copies the kept image instead of\n"
+               "reading the archive. SIZE is an image's disk space, including blocks that it\n"
+               "shares with distros. The setting cache-size limits the total; berth removes the\n"
+               "least recently used image first.",
     .min_arguments = 1,
     .max_arguments = 1,
     .options = options,

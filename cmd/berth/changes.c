@@ -65,12 +65,10 @@ static int run(Invocation *invocation, GError **error)
 const Command command_changes = {
     .name = "changes",
     .synopsis = "[OPTION]... NAME [PATH]",
-    .summary = "List what a distro changed in its shares with --cow",
-    .details =
-        "PATH, a file or directory of this host, limits the list. A directory that the distro\n"
-        "added or replaced is one change. \"changed too\": this host has changed the file since "
-        "the\n"
-        "distro did; until then a file of the share follows this host's.",
+    .summary = "List a distro's changes in its copy-on-write shares",
+    .details = "PATH, a file or directory of this host, limits the list. A directory that the\n"
+               "distro added or replaced is one entry. \"changed too\" means that this host has\n"
+               "also changed the file since the distro did.",
     .min_arguments = 1,
     .max_arguments = 2,
     .completes = "distro file",

@@ -10,7 +10,7 @@
 #include <unistd.h>
 
 static const Option options[] = {
-    {"live", 0, NULL, "With its memory: the clone goes on where SOURCE is, and is started"},
+    {"live", 0, NULL, "Copy the memory too, and start the clone"},
     {NULL},
 };
 
@@ -48,16 +48,18 @@ const Command command_clone = {
     .name = "clone",
     .synopsis = "[--live] SOURCE NAME",
     .completes = "distro",
-    .summary = "Make a second distro with the same content",
-    .details =
-        "Where the host's file system can share blocks, this takes no time and no space. A SOURCE\n"
-        "that runs writes its files to the disk and stands still meanwhile: its programs and\n"
-        "connections go on afterwards, and what wants it waits. The clone is stopped, and has a\n"
-        "machine-id and ssh host keys of its own. With --live SOURCE must run or be suspended,\n"
-        "and the clone has its memory, too: it starts without a boot, with the same programs. It\n"
-        "gets its name, machine-id, host keys and random numbers before they go on; what a\n"
-        "program has read of the former ones (systemd's journal: the machine-id) it keeps until\n"
-        "it is restarted. Commands and connections of SOURCE's end in the clone.",
+    .summary = "Make a copy of a distro under another name",
+    .details = "Where the host's file system can share blocks (btrfs, XFS), a clone takes no\n"
+               "time and no space. If SOURCE is running, it pauses while its disk is copied; its\n"
+               "programs and connections continue afterwards. The clone is stopped, and has its\n"
+               "own machine-id and ssh host keys.\n"
+               "\n"
+               "With --live, the clone also gets a copy of the memory of SOURCE, which must be\n"
+               "running or suspended. The clone starts without booting, with the same programs,\n"
+               "and with its own name, machine-id, ssh host keys and random seed. A program that\n"
+               "has already read the old machine-id, such as systemd's journal, keeps it until\n"
+               "you restart the program. In the clone, the commands and connections of SOURCE\n"
+               "end.",
     .min_arguments = 2,
     .max_arguments = 2,
     .options = options,

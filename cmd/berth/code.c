@@ -111,11 +111,11 @@ const Command command_code = {
     .name = "code",
     .synopsis = "[OPTION]... [DIR]",
     .completes = "dir",
-    .summary = "Open VS Code on a directory of a distro",
-    .details =
-        "Starts the host's \"code\" with its extension Remote - SSH, over what \"berth ssh-config\n"
-        "--install\" has set up. DIR is a directory of this host, by default the current one,\n"
-        "where the distro sees it; else one of the distro, relative to the user's home.",
+    .summary = "Open a directory of a distro in VS Code",
+    .details = "The command starts \"code\" on this host with the extension Remote - SSH. Set up\n"
+               "ssh first: berth ssh-config --install. DIR is a directory of this host that the\n"
+               "distro can see, by default the current one; otherwise it is a directory in the\n"
+               "distro, relative to the user's home.",
     .max_arguments = 1,
     .options = options,
     .run = run,

@@ -31,9 +31,9 @@ static int run(Invocation *invocation, GError **error)
 const Command command_compact = {
     .name = "compact",
     .synopsis = "NAME",
-    .summary = "Give the space a distro no longer uses back to the host",
-    .details = "A running distro does that by itself as files are deleted; this is for what was\n"
-               "missed.",
+    .summary = "Return a distro's unused disk space to this host",
+    .details = "A running distro returns space by itself when files are deleted. This command\n"
+               "finds unused space that was not returned then.",
     .min_arguments = 1,
     .max_arguments = 1,
     .run = run,

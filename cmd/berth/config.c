@@ -12,7 +12,7 @@
 #include <stdio.h>
 
 static const Option options[] = {
-    {"distro", 'd', "NAME", "The settings of this distro, not those of all"},
+    {"distro", 'd', "NAME", "The settings of this distro, not of all distros"},
     {"json", 0, NULL, "With list: for programs, as JSON"},
     {NULL},
 };
@@ -159,19 +159,21 @@ const Command command_config = {
     .synopsis = "[list|get|set|unset|check] [OPTION]... [KEY] [VALUE]",
     .completes = "list|get|set|unset|check setting value",
     .summary = "List, change and check the settings",
-    .details = "A value comes from the environment (BERTH_MEMORY for memory), else from\n"
-               "[distro NAME] in berth.conf, else from [berth] in it; \"berth status\" says where\n"
-               "the file is. berth.conf(5) describes the keys.\n"
-               "\n"
-               "  berth config                          list every key with its value\n"
-               "  berth config get memory               print one value\n"
-               "  berth config set memory 4G            for all distros\n"
-               "  berth config set -d debian memory 8G  for one of them\n"
-               "  berth config unset memory             remove the line\n"
-               "  berth config check                    name the lines without effect\n"
-               "\n"
-               "set and unset change one line of the file and keep the rest. check takes any\n"
-               "file (check FILE), and fails if it finds something.",
+    .details =
+        "The value of a key comes from the first of these that has it: the environment\n"
+        "(BERTH_MEMORY for memory), [distro NAME] in berth.conf, [berth] in berth.conf,\n"
+        "the default. \"berth status\" shows the path of berth.conf, and berth.conf(5)\n"
+        "describes the keys.\n"
+        "\n"
+        "  berth config                          list every key with its value\n"
+        "  berth config get memory               print one value\n"
+        "  berth config set memory 4G            for all distros\n"
+        "  berth config set -d debian memory 8G  for one distro\n"
+        "  berth config unset memory             remove the line\n"
+        "  berth config check                    list the lines that have no effect\n"
+        "\n"
+        "\"set\" and \"unset\" change one line of the file and keep the rest. \"check\" also\n"
+        "accepts another file (check FILE), and fails if it finds a problem.",
     .max_arguments = 3,
     .options = options,
     .run = run,

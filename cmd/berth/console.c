@@ -129,11 +129,10 @@ const Command command_console = {
     .spellings = "--debug-shell",
     .synopsis = "[NAME]",
     .completes = "distro",
-    .summary = "Open root's shell in a distro that may be broken",
-    .details =
-        "It needs neither the distro's init nor PAM. A distro that does not come up, or has\n"
-        "no working shell, is started again in rescue mode, with the host's busybox in\n"
-        "/run/rescue; \"berth terminate\" ends that.",
+    .summary = "Open a root shell in a distro, even if it does not boot",
+    .details = "The shell needs neither the distro's init nor PAM. If the distro does not boot,\n"
+               "or has no working shell, it is restarted in rescue mode, with the host's busybox\n"
+               "in /run/rescue. \"berth terminate\" ends rescue mode.",
     .max_arguments = 1,
     .failure = SESSION_FAILURE,
     .run = run,

@@ -12,8 +12,8 @@
 #include <string.h>
 
 static const Option options[] = {
-    {"recursive", 'r', NULL, "Copy directories with all that is in them"},
-    {"user", 'u', "USER", "Be this user in the distro instead of the default one"},
+    {"recursive", 'r', NULL, "Copy directories with their contents"},
+    {"user", 'u', "USER", "Access the distro's files as this user, not the default one"},
     {NULL},
 };
 
@@ -151,18 +151,19 @@ const Command command_cp = {
     .name = "cp",
     .synopsis = "[OPTION]... SOURCE... TARGET",
     .completes = "path...",
-    .summary = "Copy files between this host and a distro, or two distros",
-    .details =
-        "NAME:PATH is a file in a distro, which is started when it is not running. A relative\n"
-        "PATH starts at the user's home there. TARGET is what SOURCE becomes, or a directory\n"
-        "that SOURCE is copied into:\n"
-        "    berth cp -r ~/src/tool debian:src\n"
-        "    berth cp debian:/var/log/dpkg.log .\n"
-        "Permissions, times, links, holes and users' extended attributes are kept. The copies\n"
-        "belong to you, or to the user in the distro. Devices, sockets and FIFOs are left out.\n"
-        "A file is replaced when its copy is whole; what cannot be copied is reported, and the\n"
-        "rest goes on, unless the target is full or read-only. For a file of this host with a\n"
-        "colon in its name, write ./a:b.",
+    .summary = "Copy files between this host and a distro, or between distros",
+    .details = "NAME:PATH is a file in the distro NAME, which is started if it is not running. A\n"
+               "relative PATH begins in the user's home directory there. If TARGET is a\n"
+               "directory, SOURCE is copied into it; otherwise TARGET is the name of the copy.\n"
+               "    berth cp -r ~/src/tool debian:src\n"
+               "    berth cp debian:/var/log/dpkg.log .\n"
+               "The copy keeps permissions, times, links, holes and users' extended attributes.\n"
+               "It belongs to you, or to the user in the distro. Devices, sockets and FIFOs are\n"
+               "not copied.\n"
+               "\n"
+               "An existing file is replaced only when its copy is complete. If one file cannot\n"
+               "be copied, berth reports it and copies the others, unless the target is full or\n"
+               "read-only. If a file of this host has a colon in its name, write ./a:b.",
     .min_arguments = 2,
     .max_arguments = -1,
     .options = options,

@@ -115,12 +115,14 @@ const Command command_diff = {
     .synopsis = "[OPTION]... NAME [TAG [TAG]]",
     .completes = "distro snapshot...",
     .summary = "List the files that changed since a snapshot",
-    .details =
-        "Compares the distro's disk, which must be stopped, with the snapshot TAG, or with the\n"
-        "last one that you took; or two snapshots, the older first. Compared are content, types,\n"
-        "owners, modes, targets of links, device numbers, extended attributes and ACLs; not\n"
-        "times, and no sockets. Content is read, whatever the times say. A control character or\n"
-        "a byte that is not UTF-8 is printed as \\ooo.",
+    .details = "The command compares the distro's disk with the snapshot TAG or, without TAG,\n"
+               "with the last snapshot that you took. The distro must be stopped. With two tags\n"
+               "it compares two snapshots; give the older one first.\n"
+               "\n"
+               "It compares content, type, owner, mode, link target, device number, extended\n"
+               "attributes and ACLs. It ignores times and sockets. It reads the content of every\n"
+               "file, even if the times are equal. Control characters and bytes that are not\n"
+               "UTF-8 are printed as \\ooo.",
     .min_arguments = 1,
     .max_arguments = 3,
     .options = options,

@@ -15,11 +15,11 @@ static int run(Invocation *invocation, GError **error)
 const Command command_discard = {
     .name = "discard",
     .synopsis = "NAME [PATH]",
-    .summary = "Drop a distro's changes of a share with --cow",
-    .details =
-        "PATH, a file or directory of this host, limits them; \"berth changes\" lists them. The\n"
-        "distro sees this host's files again, at once if it is running; a program there that has\n"
-        "such a file open keeps it as it was, as if it had been deleted.",
+    .summary = "Discard a distro's changes in a copy-on-write share",
+    .details = "PATH, a file or directory of this host, limits which changes are discarded;\n"
+               "\"berth changes\" lists them. The distro then sees this host's files again, at\n"
+               "once if it is running. A program in the distro that has a discarded file open\n"
+               "can go on using it, as if the file had been deleted.",
     .min_arguments = 1,
     .max_arguments = 2,
     .completes = "distro file",

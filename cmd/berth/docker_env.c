@@ -26,12 +26,11 @@ const Command command_docker_env = {
     .name = "docker-env",
     .synopsis = "[NAME]",
     .completes = "distro",
-    .summary = "Point the host's docker at a distro's daemon",
-    .details =
-        "Prints a line for the shell:\n"
-        "    eval \"$(berth docker-env NAME)\"\n"
-        "A distro that is not running is started. Only you can open the socket, and it exists\n"
-        "while the distro runs; you need no group in the distro.",
+    .summary = "Let this host's docker use a distro's docker daemon",
+    .details = "The command prints a line for the shell to evaluate:\n"
+               "    eval \"$(berth docker-env NAME)\"\n"
+               "It starts the distro if it is not running. Only you can open the socket, which\n"
+               "exists while the distro runs. You need not be in the distro's group docker.",
     .max_arguments = 1,
     .run = run,
 };

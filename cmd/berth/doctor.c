@@ -88,12 +88,12 @@ static int run(Invocation *invocation, GError **error)
 const Command command_doctor = {
     .name = "doctor",
     .synopsis = "[OPTION]...",
-    .summary = "Find out what does not work on this host, and why",
-    .details =
-        "Examines the accelerator, QEMU, the kernel, this host's limits, the registry, disks,\n"
-        "shares and what killed processes left. Each line has a verdict: ok, warning or\n"
-        "problem; below it is the command that mends it. Changes nothing without --fix,\n"
-        "and never a disk. Exits with 1 if there is a problem.",
+    .summary = "Find problems of this host, the installation and the distros",
+    .details = "The checks cover acceleration, QEMU, the kernel, this host's limits, the\n"
+               "registry, disks, shares, and files left by killed processes. Each line has a\n"
+               "verdict (ok, warning or problem), and below it the command that solves the\n"
+               "problem. The command changes nothing unless you give --fix, and never changes a\n"
+               "disk. The exit status is 1 if there is a problem.",
     .without_handle = true,
     .options = options,
     .run = run,

@@ -110,10 +110,9 @@ const Command command_export = {
     .synopsis = "NAME FILE",
     .completes = "distro file",
     .summary = "Write a distro's files to an archive, or its disk to an image",
-    .details =
-        "FILE's suffix chooses the format: .tar, .tar.gz, .tgz, .wsl, .tar.xz, .txz, .tar.zst,\n"
-        ".ext4 or .img; - is standard output. The distro must be stopped. FILE appears when\n"
-        "it is whole.",
+    .details = "The suffix of FILE chooses the format: .tar, .tar.gz, .tgz, .wsl, .tar.xz, .txz,\n"
+               ".tar.zst, .ext4 or .img. For standard output, give - as FILE. The distro must be\n"
+               "stopped. FILE appears only when it is complete.",
     .min_arguments = 2,
     .max_arguments = 2,
     .options = options,

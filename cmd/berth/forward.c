@@ -101,16 +101,17 @@ const Command command_forward = {
     .name = "forward",
     .synopsis = "add|remove|list [OPTION]... [NAME] [RULE]",
     .completes = "add|remove|list distro",
-    .summary = "Forward further ports of the host to a distro",
-    .details =
-        "RULE is [HOSTADDRESS:][HOSTPORT:]GUESTPORT[/udp], or udp:PORT:\n"
-        "  8080               the distro's port 8080 is the same of localhost\n"
-        "  3000:80            its port 80 is 3000 of localhost\n"
-        "  0.0.0.0:8080:80    its port 80 is 8080 of every IPv4 address, for the network, too\n"
-        "  [::1]:3000:80      of this address only\n"
-        "  udp:5353           UDP\n"
-        "A rule takes effect at once and stays until it is removed, whether or not something\n"
-        "listens there. \"berth ports\" shows its state. TCP ports that listen need no rule.",
+    .summary = "Forward more ports of this host to a distro",
+    .details = "RULE is [HOSTADDRESS:][HOSTPORT:]GUESTPORT[/udp], or udp:PORT:\n"
+               "  8080             localhost:8080 leads to the distro's port 8080\n"
+               "  3000:80          localhost:3000 leads to its port 80\n"
+               "  0.0.0.0:8080:80  port 8080 of every IPv4 address, for other machines too\n"
+               "  [::1]:3000:80    port 3000 of this address only\n"
+               "  udp:5353         UDP port 5353\n"
+               "A rule takes effect at once and stays until you remove it, even while no program\n"
+               "in the distro listens on the port. \"berth ports\" shows its state. You need no\n"
+               "rule for a TCP port of localhost: berth forwards it as soon as a program in the\n"
+               "distro listens on it.",
     .min_arguments = 1,
     .max_arguments = 3,
     .options = options,

@@ -8,24 +8,22 @@
 
 static void print_overview(void)
 {
-    printf(
-        "Usage: berth [COMMAND] [OPTION]... [ARGUMENT]...\n"
-        "\n"
-        "Linux distros, each in a small virtual machine of its own. Without a command: a shell in\n"
-        "the default distro.\n"
-        "\n"
-        "Commands:\n");
+    printf("Usage: berth [COMMAND] [OPTION]... [ARGUMENT]...\n"
+           "\n"
+           "berth runs Linux distros, each in a small virtual machine of its own. Without a\n"
+           "command, it opens a shell in the default distro.\n"
+           "\n"
+           "Commands:\n");
     int width = 0;
     for (gsize i = 0; commands[i] != NULL; i++)
         width = MAX(width, (int)strlen(commands[i]->name));
     for (gsize i = 0; commands[i] != NULL; i++)
         if (!commands[i]->hidden)
             printf("  %-*s  %s\n", width, commands[i]->name, commands[i]->summary);
-    printf(
-        "\n"
-        "\"berth help COMMAND\" or \"berth COMMAND --help\" shows more. The spellings of wsl.exe "
-        "work\n"
-        "too: berth --import, -l -v, -d NAME -u USER -- COMMAND, --terminate NAME, --shutdown.\n");
+    printf("\n"
+           "\"berth help COMMAND\" or \"berth COMMAND --help\" shows more. berth accepts the\n"
+           "spellings of wsl.exe, too: berth --import, -l -v, -d NAME -u USER -- COMMAND,\n"
+           "--terminate NAME, --shutdown.\n");
 }
 
 static int option_width(const Option *option)

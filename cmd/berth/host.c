@@ -113,8 +113,7 @@ static const Action actions[] = {
 
 static int run(Invocation *invocation, GError **error)
 {
-    return action_run(actions,
-                      "usage: berth host allow|deny NAME PORT...|all, or list [NAME]",
+    return action_run(actions, "usage: berth host allow|deny NAME PORT...|all, or list [NAME]",
                       invocation, error);
 }
 
@@ -122,12 +121,12 @@ const Command command_host = {
     .name = "host",
     .synopsis = "allow|deny NAME PORT...|all, or list [OPTION]... [NAME]",
     .completes = "allow|deny|list distro",
-    .summary = "Choose the ports of this host that distros may reach",
-    .details =
-        "A distro reaches this host as host.berth.internal (10.0.2.2), and of its localhost\n"
-        "only the ports allowed here or by host-ports in berth.conf. A change takes effect\n"
-        "at once and is remembered; connections that are open stay. If a proxy variable\n"
-        "of a command names this host's localhost, its port is allowed until the distro stops.",
+    .summary = "Allow distros to connect to ports of this host",
+    .details = "In a distro, this host is host.berth.internal (10.0.2.2). Of this host's\n"
+               "localhost, the distro reaches only the ports that you allow here or with\n"
+               "host-ports in berth.conf. A change takes effect at once and stays; it does not\n"
+               "close open connections. If a proxy variable of a command names this host's\n"
+               "localhost, berth allows that port until the distro stops.",
     .min_arguments = 1,
     .max_arguments = -1,
     .options = options,

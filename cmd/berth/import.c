@@ -19,15 +19,15 @@
 #include <unistd.h>
 
 static const Option options[] = {
-    {"size", 0, "SIZE", "Size of the disk as the distro sees it, instead of the setting's"},
+    {"size", 0, "SIZE", "Size of the disk in the distro, not that of the setting"},
     {"inodes", 0, "N", "Number of inodes: how many files the disk can hold"},
     {"location", 0, "DIR", "Keep the disk in this directory"},
     {"in-place", 0, "IMG", "Use this ext4 image in place, instead of an archive"},
-    {"strip-root", 0, NULL, "The root is inside the archive's only top directory"},
-    {"no-user", 0, NULL, "Make no account for you; the default user is root"},
-    {"oobe", 0, NULL, "Let its first-run command make the account, at the first shell"},
-    {"user-data", 0, "FILE", "Run its cloud-init with this user-data"},
-    {"vhd", 0, NULL, "For WSL's command lines: says how to convert a VHDX file"},
+    {"strip-root", 0, NULL, "The archive's only top directory is the root"},
+    {"no-user", 0, NULL, "Make no account; the default user is root"},
+    {"oobe", 0, NULL, "Let the distro's first-run command make the account"},
+    {"user-data", 0, "FILE", "Run the distro's cloud-init with this user-data"},
+    {"vhd", 0, NULL, "For WSL's command lines: how to convert a VHDX file"},
     {"version", 0, "N", "For WSL's command lines: only 2 is accepted"},
     {NULL},
 };
@@ -223,14 +223,15 @@ const Command command_import = {
     .synopsis = "[OPTION]... NAME [DIR] FILE",
     .completes = "- file file",
     .summary = "Make a distro from a tar archive of a root file system",
-    .details =
-        "FILE may be compressed with gzip, xz, zstd, bzip2 or lz4; - reads standard input. It\n"
-        "may also be a container image: what docker save writes, or an OCI layout in a tar.\n"
-        "DIR is WSL's spelling of --location. The first distro becomes the default. When it\n"
-        "fails or is stopped, nothing is left.\n"
-        "A distro without a user of its own gets one at its first start: called as you are,\n"
-        "with your number where that is free, and sudo without a password.\n"
-        "cloud-init does not run in a distro that was given no user-data.",
+    .details = "FILE may be compressed with gzip, xz, zstd, bzip2 or lz4. For standard input,\n"
+               "give - as FILE. FILE may also be a container image: the output of docker save,\n"
+               "or an OCI layout in a tar archive. DIR is WSL's spelling of --location. The\n"
+               "first distro becomes the default. If the import fails or is interrupted, nothing\n"
+               "is left.\n"
+               "\n"
+               "If the distro has no account for a person, berth makes one at the first start.\n"
+               "It has your user name, your user number if that is free, and sudo without a\n"
+               "password. cloud-init does not run, unless you give --user-data.",
     .min_arguments = 1,
     .max_arguments = 3,
     .options = options,
@@ -253,10 +254,10 @@ const Command command_import_in_place = {
     .spellings = "--import-in-place",
     .synopsis = "NAME IMG",
     .completes = "- file",
-    .summary = "Make a distro from an ext4 image, in place",
-    .details =
-        "Nothing is copied, and the file stays when the distro is unregistered. It has to be\n"
-        "a clean ext4 file system with a root in it; e2fsck -f repairs what is not.",
+    .summary = "Make a distro from an ext4 image without copying it",
+    .details = "The distro uses the file itself, and \"berth unregister\" does not delete it. The\n"
+               "file must contain a clean ext4 file system with a root file system in it. e2fsck\n"
+               "-f repairs one that is not clean.",
     .min_arguments = 2,
     .max_arguments = 2,
     .run = run_in_place,

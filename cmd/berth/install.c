@@ -19,13 +19,13 @@
 #include <unistd.h>
 
 static const Option options[] = {
-    {"name", 0, "NAME", "Name of the new distro, instead of the list's"},
-    {"from-file", 'f', "FILE", "Take this archive, no download; - is standard input"},
+    {"name", 0, "NAME", "Name of the new distro"},
+    {"from-file", 'f', "FILE", "Use this archive, download nothing; -: standard input"},
     {"location", 'l', "DIR", "Keep the disk in this directory"},
-    {"size", 0, "SIZE", "Size of the disk as the distro sees it"},
-    {"user", 0, "USER", "Make an account of this name, instead of yours"},
-    {"template", 't', "TEMPLATE", "Make the distro of this template, as berth up does", "template"},
-    {"no-launch", 'n', NULL, "Open no shell afterwards"},
+    {"size", 0, "SIZE", "Size of the disk in the distro"},
+    {"user", 0, "USER", "Make an account with this name, not with yours"},
+    {"template", 't', "TEMPLATE", "Use this template, as berth up does", "template"},
+    {"no-launch", 'n', NULL, "Do not open a shell afterwards"},
     {"distribution", 'd', "NAME", "WSL's spelling of NAME"},
     {"vhd-size", 0, "SIZE", "WSL's spelling of --size"},
     {"web-download", 0, NULL, "For WSL's command lines: has no effect"},
@@ -239,14 +239,17 @@ const Command command_install = {
     .spellings = "--install",
     .synopsis = "[OPTION]... [NAME|URL|oci:IMAGE]",
     .summary = "Download a distro by its name and open a shell in it",
-    .details =
-        "NAME is of \"berth list --online\", in any case: Ubuntu means its newest version. A\n"
-        "download is checked, and kept for the next time until \"berth cache prune --all\".\n"
-        "oci:debian:12 or ghcr.io/OWNER/IMAGE:TAG is a container image of a registry, read\n"
-        "without a log-in; its layers become the disk.\n"
-        "Without NAME the list is shown. Without internet: --from-file. It continues after a\n"
-        "cut; when it fails or is stopped, nothing is left. The lists are the settings\n"
-        "distro-lists and distro-list; https_proxy and no_proxy count.",
+    .details = "NAME is a name from \"berth list --online\", in upper or lower case. Ubuntu means\n"
+               "its newest version. oci:debian:12 or ghcr.io/OWNER/IMAGE:TAG is a container\n"
+               "image of a registry, which berth reads without a login.\n"
+               "\n"
+               "berth checks each download and keeps it for the next time, until \"berth cache\n"
+               "prune --all\". An interrupted connection is resumed. If the command fails or is\n"
+               "stopped, no part of the distro is left. Without internet, use --from-file.\n"
+               "Without NAME, the command shows the list.\n"
+               "\n"
+               "The settings distro-lists and distro-list choose the lists; the variables\n"
+               "https_proxy and no_proxy are used.",
     .max_arguments = 1,
     .options = options,
     .run = run,

@@ -38,9 +38,10 @@ const Command command_keep = {
     .synopsis = "NAME [DURATION|off]",
     .completes = "distro",
     .summary = "Keep a distro awake while it is idle",
-    .details = "Without a duration it is kept until it stops; \"off\" ends that. A duration is in\n"
-               "seconds, or has a unit: 30m, 2h, 1d. A distro that is suspended or stopped is woken\n"
-               "or started. To keep it always, set idle: berth config set --distro NAME idle never",
+    .details = "Without DURATION, the distro is kept awake until it stops; \"off\" ends that.\n"
+               "DURATION is in seconds, or has a unit: 30m, 2h, 1d. If the distro is stopped or\n"
+               "suspended, it is started. To keep a distro awake always: berth config set -d\n"
+               "NAME idle never",
     .min_arguments = 1,
     .max_arguments = 2,
     .run = run,

@@ -13,11 +13,11 @@
 #include <string.h>
 
 static const Option options[] = {
-    {"verbose", 'v', NULL, "Also show memory, disk and ports"},
-    {"running", 0, NULL, "Only those that are not stopped"},
+    {"verbose", 'v', NULL, "Show uptime, memory, disk and ports too"},
+    {"running", 0, NULL, "Only distros that are not stopped"},
     {"quiet", 'q', NULL, "Only the names"},
-    {"all", 0, NULL, "Those that are stopped too, which is the default"},
-    {"online", 'o', NULL, "The distros that can be installed, instead"},
+    {"all", 0, NULL, "All distros, which is the default"},
+    {"online", 'o', NULL, "List the distros that you can install instead"},
     {"json", 0, NULL, "For programs, as JSON"},
     {NULL},
 };
@@ -216,9 +216,8 @@ const Command command_list = {
     .spellings = "--list -l ls",
     .synopsis = "[OPTION]...",
     .summary = "List the distros and their states",
-    .details =
-        "* marks the default distro. MEMORY and DISK are what it takes on this host now; the\n"
-        "disk may grow to the size that follows.",
+    .details = "* marks the default distro. MEMORY is the memory of this host that a distro uses\n"
+               "now. DISK is the disk space that it uses now, and the size to which it may grow.",
     .options = options,
     .run = run,
 };

@@ -19,10 +19,10 @@
 #define MARK_START " starts\n"
 
 static const Option options[] = {
-    {"follow", 'f', NULL, "Show new output as it comes, until interrupted"},
-    {"console", 0, NULL, "What its kernel and its init wrote, which is the default"},
-    {"keeper", 0, NULL, "What berth-keeper, QEMU and their helpers reported since the last start"},
-    {"boot", 0, NULL, "Its console since its last start or reboot, with the time of each stage"},
+    {"follow", 'f', NULL, "Show new output until interrupted"},
+    {"console", 0, NULL, "Output of the kernel and the init (the default)"},
+    {"keeper", 0, NULL, "Messages of berth-keeper, QEMU and helpers since the last start"},
+    {"boot", 0, NULL, "The console since the last start or reboot, with times"},
     {NULL},
 };
 
@@ -213,11 +213,10 @@ const Command command_logs = {
     .name = "logs",
     .synopsis = "[OPTION]... [NAME]",
     .completes = "distro",
-    .summary = "Show what a distro wrote on its console",
-    .details =
-        "Without an option it is the console. Lines that begin with [berth are berth's own:\n"
-        "starts, their stages, what went wrong. --boot is the whole log where the last start\n"
-        "is no longer in it (log-size). \"berth report\" makes a copy without private data.",
+    .summary = "Show the log of a distro's console",
+    .details = "Lines that begin with [berth come from berth: starts, their stages and problems.\n"
+               "If the log no longer contains the last start (see the setting log-size), --boot\n"
+               "prints the whole log. \"berth report\" makes a copy without private data.",
     .max_arguments = 1,
     .options = options,
     .run = run,

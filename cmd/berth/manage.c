@@ -10,8 +10,8 @@
 static const Option options[] = {
     {"move", 'm', "DIR", "The same as berth move NAME DIR"},
     {"resize", 'r', "SIZE", "The same as berth resize NAME SIZE"},
-    {"set-default-user", 0, "USER", "Run commands as this user of the distro from now on"},
-    {"set-sparse", 's', "BOOL", "true, as all disks are", "true"},
+    {"set-default-user", 0, "USER", "Make this user of the distro the default"},
+    {"set-sparse", 's', "BOOL", "Only true: all disks are sparse", "true"},
     {NULL},
 };
 
@@ -79,7 +79,7 @@ const Command command_manage = {
     .spellings = "--manage",
     .synopsis = "NAME OPTION",
     .completes = "distro",
-    .summary = "Move or resize a disk, set a default user, in wsl.exe's spelling",
+    .summary = "Move or resize a disk, set a default user: wsl.exe's spelling",
     .min_arguments = 1,
     .max_arguments = 1,
     .options = options,

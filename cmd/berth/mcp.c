@@ -10,7 +10,7 @@
 
 static const Option options[] = {
     {"distro", 'd', "NAME", "Serve only this distro; may be repeated", "distro"},
-    {"read-only", 0, NULL, "Offer no tool that changes a distro or runs a command in it"},
+    {"read-only", 0, NULL, "Omit the tools that change a distro or run a command"},
     {NULL},
 };
 
@@ -46,16 +46,19 @@ const Command command_mcp = {
     .name = "mcp",
     .synopsis = "[OPTION]...",
     .summary = "Serve distros to programs by the Model Context Protocol",
-    .details =
-        "The client, such as an editor or an agent, starts \"berth mcp\" and speaks JSON-RPC with\n"
-        "it over standard input and output. The tools: list, status, ports, snapshots, run,\n"
-        "read, write, start, suspend, terminate, snapshot, restore and undo, with the checks\n"
-        "and error codes of the commands. A client may do what you may: run any command in\n"
-        "the distros, which reach what they reach otherwise, your shared home included.\n"
-        "--distro limits it to some distros, and --read-only to list, status, ports,\n"
-        "snapshots and read; read starts a distro that is stopped. No tool removes a snapshot,\n"
-        "but a restore replaces before-restore. For a client that is configured by a file:\n"
-        "    {\"mcpServers\": {\"berth\": {\"command\": \"berth\", \"args\": [\"mcp\"]}}}",
+    .details = "A client, such as an editor or an agent, starts \"berth mcp\" and exchanges\n"
+               "JSON-RPC messages with it over standard input and output. The tools are list,\n"
+               "status, ports, snapshots, run, read, write, start, suspend, terminate, snapshot,\n"
+               "restore and undo. They make the same checks and return the same error codes as\n"
+               "the commands.\n"
+               "\n"
+               "A client may do what you may do: run any command in the distros, and so change\n"
+               "files of your home directory if it is shared. --distro limits the client to some\n"
+               "distros, and --read-only to list, status, ports, snapshots and read. The tool\n"
+               "read starts a distro that is stopped. No tool removes a snapshot, except that a\n"
+               "restore replaces before-restore. A client with a configuration file needs these\n"
+               "lines:\n"
+               "    {\"mcpServers\": {\"berth\": {\"command\": \"berth\", \"args\": [\"mcp\"]}}}",
     .options = options,
     .run = run,
 };

@@ -5,8 +5,8 @@
 #include "commands.h"
 
 static const Option mount_options[] = {
-    {"user", 'u', "USER", "Access the files as this user of the distro, such as root"},
-    {"start", 's', NULL, "An access starts the distro when it does not run"},
+    {"user", 'u', "USER", "Access the files as this user of the distro"},
+    {"start", 's', NULL, "Start the distro at an access if it is not running"},
     {NULL},
 };
 
@@ -40,16 +40,17 @@ const Command command_mount = {
     .name = "mount",
     .synopsis = "[OPTION]... NAME DIR",
     .completes = "distro dir",
-    .summary = "Show a distro's files in a directory of this host",
-    .details =
-        "DIR has the distro's whole file system, seen as its default user: your editor and file\n"
-        "manager work in it. What the distro changes is seen here within a second. While the\n"
-        "distro is stopped, an access fails; once it runs again, the mount works again. With\n"
-        "--start, the first access starts it.\n"
-        "    mkdir -p ~/debian && berth mount debian ~/debian\n"
-        "    berth umount ~/debian\n"
-        "It needs fusermount3, of the package fuse3. Locks hold between programs of this host\n"
-        "only, and the host's directories that the distro sees are left out.",
+    .summary = "Mount a distro's files on a directory of this host",
+    .details = "DIR shows the distro's whole file system, with the permissions of its default\n"
+               "user. Your editor and file manager can work there. A change made in the distro\n"
+               "is visible within a second. While the distro is stopped, every access fails; the\n"
+               "mount works again when the distro runs again. With --start, an access starts the\n"
+               "distro.\n"
+               "    mkdir -p ~/debian && berth mount debian ~/debian\n"
+               "    berth umount ~/debian\n"
+               "The command needs fusermount3, of the package fuse3. File locks work only\n"
+               "between programs of this host. The mount does not show the directories of this\n"
+               "host that are shared with the distro.",
     .min_arguments = 2,
     .max_arguments = 2,
     .options = mount_options,
@@ -61,8 +62,8 @@ const Command command_umount = {
     .spellings = "unmount",
     .synopsis = "[OPTION]... DIR",
     .completes = "dir",
-    .summary = "Unmount what \"berth mount\" has mounted",
-    .details = "It also removes a mount whose process was killed.",
+    .summary = "Remove a mount made by \"berth mount\"",
+    .details = "The command also removes a mount whose process was killed.",
     .min_arguments = 1,
     .max_arguments = 1,
     .options = umount_options,

@@ -10,7 +10,7 @@
 #include <string.h>
 
 static const Option options[] = {
-    {"default", 0, NULL, "Move it back to where imports put disks"},
+    {"default", 0, NULL, "Move it to the default directory"},
     {NULL},
 };
 
@@ -42,7 +42,7 @@ const Command command_move = {
     .synopsis = "[OPTION]... NAME [DIR]",
     .completes = "distro dir",
     .summary = "Move a distro's disk to another directory",
-    .details = "The distro must be stopped. In DIR the disk is called NAME.ext4.",
+    .details = "The distro must be stopped. In DIR, the disk is called NAME.ext4.",
     .min_arguments = 1,
     .max_arguments = 2,
     .options = options,

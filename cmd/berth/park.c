@@ -20,15 +20,15 @@ const Command command_park = {
     .name = "park",
     .synopsis = "NAME...",
     .completes = "distro...",
-    .summary = "Suspend distros and give their memory back",
-    .details =
-        "The distro is suspended, and its memory goes to a file beside its disk: what it used "
-        "of\n"
-        "this host's memory is free then. As with \"berth suspend\" its programs, sessions,\n"
-        "connections and forwarded ports stay, and it goes on where it was as soon as it is\n"
-        "needed. The file is as large as what the distro had in use. If the host's disk is full,\n"
-        "the distro stays suspended in memory. A suspended distro is parked by itself after ten\n"
-        "minutes (the setting park-after), and when this host is short of memory.",
+    .summary = "Suspend distros and write their memory to disk",
+    .details = "berth suspends the distro, writes its memory to a file beside its disk, and\n"
+               "frees the memory on this host. The file is as large as the memory that the\n"
+               "distro was using. Programs, sessions, connections and forwarded ports stay, as\n"
+               "with \"berth suspend\", and the distro continues as soon as it is needed.\n"
+               "\n"
+               "If this host's disk is full, the distro stays suspended in memory. berth also\n"
+               "parks a suspended distro by itself: after ten minutes (the setting park-after),\n"
+               "or when this host is short of memory.",
     .min_arguments = 1,
     .max_arguments = -1,
     .run = run,

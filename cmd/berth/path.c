@@ -11,11 +11,11 @@
 #include <stdio.h>
 
 static const Option options[] = {
-    {"distribution", 'd', "NAME", "Translate for this distro instead of the default one"},
+    {"distribution", 'd', "NAME", "Use this distro instead of the default one"},
     {"to-guest", 'u', NULL, "PATH is on this host (the default)"},
     {"to-host", 'w', NULL, "PATH is in the distro"},
     {"mixed", 'm', NULL, "The same as -w"},
-    {"absolute", 'a', NULL, "Print an absolute path, as without -a"},
+    {"absolute", 'a', NULL, "No effect: the path is always absolute"},
     {NULL},
 };
 
@@ -50,10 +50,11 @@ const Command command_path = {
     .synopsis = "[OPTION]... PATH",
     .completes = "file",
     .summary = "Translate a path between this host and a distro",
-    .details =
-        "Prints where a distro has the file or directory PATH of this host, starting it when\n"
-        "needed; with -w, where this host has PATH of the distro. PATH need not exist. Links on\n"
-        "this host are followed. A relative PATH begins in the current directory.",
+    .details = "The command prints the distro's path of PATH, a file or directory of this host,\n"
+               "and starts the distro if it is not running. With -w, PATH is a path in the\n"
+               "distro, and the command prints this host's path of it. PATH need not exist.\n"
+               "Symbolic links on this host are followed. A relative PATH begins in the current\n"
+               "directory.",
     .min_arguments = 1,
     .max_arguments = 1,
     .options = options,

@@ -10,8 +10,8 @@
 #include <stdio.h>
 
 static const Option options[] = {
-    {"watch", 'w', NULL, "Also each change, until the distro stops"},
-    {"json", 0, NULL, "For programs, as JSON; with --watch an object a line"},
+    {"watch", 'w', NULL, "Print each change, too, until the distro stops"},
+    {"json", 0, NULL, "For programs, as JSON; with --watch an object per line"},
     {NULL},
 };
 
@@ -151,12 +151,12 @@ const Command command_ports = {
     .name = "ports",
     .synopsis = "[OPTION]... [NAME]",
     .completes = "distro",
-    .summary = "List the ports distros listen on, and whether localhost has them",
-    .details =
-        "Without NAME: of every distro that runs. An open port is on 127.0.0.1 and ::1, and on\n"
-        "the distro's own address, which \"berth list --json\" shows; HOST says where else it is.\n"
-        "REASON says why a port is not on localhost, or what failed. With --watch, changes follow\n"
-        "the table, marked + and -.",
+    .summary = "List the ports that distros listen on",
+    .details = "Without NAME, the command lists the ports of all running distros. An open port\n"
+               "is on 127.0.0.1, on ::1, and on the distro's own address, which \"berth list\n"
+               "--json\" shows. HOST names further addresses. REASON says why a port is not on\n"
+               "localhost, or what failed. With --watch, the command prints the table and then\n"
+               "each change, marked + or -.",
     .max_arguments = 1,
     .options = options,
     .run = run,

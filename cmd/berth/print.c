@@ -164,7 +164,7 @@ void print_not_running(const char *name, gpointer user_data)
 void print_was_parked(const char *name, gpointer user_data)
 {
     g_autofree char *line =
-        g_strdup_printf("%s was parked: what its programs had not saved is lost", name);
+        g_strdup_printf("%s was parked: data that its programs had not saved is lost", name);
     print_notice(line);
 }
 

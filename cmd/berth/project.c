@@ -9,17 +9,17 @@
 #define STEP_GROUP "step "
 
 const ProjectKey project_keys[] = {
-    {"name", "NAME", "The distro's name; without it, that of the directory"},
+    {"name", "NAME", "Name of the distro; by default the name of the directory"},
     {"distro", "NAME", "A distro of \"berth list --online\", or an URL"},
-    {"image", "IMAGE", "A container image instead: debian:12, ghcr.io/OWNER/IMAGE:TAG"},
-    {"archive", "FILE", "A root file system as an archive instead"},
-    {"memory", "SIZE", "As the setting of that name, for this distro"},
-    {"cpus", "NUMBER", "As the setting of that name, for this distro"},
+    {"image", "IMAGE", "A container image: debian:12, ghcr.io/OWNER/IMAGE:TAG"},
+    {"archive", "FILE", "An archive of a root file system"},
+    {"memory", "SIZE", "The setting of the same name, for this distro"},
+    {"cpus", "NUMBER", "The setting of the same name, for this distro"},
     {"packages", "NAME...", "Packages of the distro, installed by its own package manager"},
-    {"forwards", "[PORT:]PORT[/udp]...", "Ports of localhost that lead to ports of the distro"},
+    {"forwards", "[PORT:]PORT[/udp]...", "Ports of localhost, forwarded to ports of the distro"},
     {"shares", "DIR[:TARGET][:ro];...",
-     "Directories of the project that the distro sees; \".\" is all of it"},
-    {"user", "NAME", "Who runs the steps of the user; without it, the default user"},
+     "Directories of the project to share with the distro; \".\" is the whole project"},
+    {"user", "NAME", "User who runs the steps of \"user\"; by default the default user"},
     {NULL},
 };
 
@@ -273,7 +273,7 @@ static bool check_source(const Project *project, const char *origin, GError **er
     berth_error_set(error, BERTH_ERROR_INVALID, "project.source",
                     "[project] has one of distro = NAME, image = IMAGE and archive = FILE",
                     "%s: %s", origin,
-                    sources == 0 ? "does not say what the distro is made of"
+                    sources == 0 ? "does not name the source of the distro"
                                  : "names several things to make the distro of");
     return false;
 }

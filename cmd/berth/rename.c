@@ -18,8 +18,8 @@ const Command command_rename = {
     .synopsis = "NAME NEW-NAME",
     .completes = "distro",
     .summary = "Give a distro another name",
-    .details = "It may be running: its host name changes when it next starts. Settings under\n"
-               "[distro NAME] in berth.conf are for the name, not for the distro.",
+    .details = "The distro may be running; its host name changes at its next start. Settings\n"
+               "under [distro NAME] in berth.conf stay with the name, not with the distro.",
     .min_arguments = 2,
     .max_arguments = 2,
     .run = run,

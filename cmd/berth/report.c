@@ -27,7 +27,7 @@
 extern char **environ;
 
 static const Option options[] = {
-    {"output", 'o', "DIR", "The directory to make, instead of berth-report-DATE-TIME here"},
+    {"output", 'o', "DIR", "Write to DIR, not to ./berth-report-DATE-TIME"},
     {NULL},
 };
 
@@ -313,11 +313,11 @@ const Command command_report = {
     .synopsis = "[OPTION]... [NAME]",
     .completes = "distro",
     .summary = "Write a directory for a bug report, without private data",
-    .details =
-        "Has what doctor, version, status, list and config print, and the console and keeper\n"
-        "logs of NAME, or of all distros. Replaced in it are paths below the home directory,\n"
-        "names of the user and the host, values of environment variables, URLs, addresses,\n"
-        "keys, passwords and tokens. Sends nothing. Works also where berth does not.",
+    .details = "The directory contains the output of doctor, version, status, list and config,\n"
+               "and the console and keeper logs of NAME or of all distros. berth replaces paths\n"
+               "below your home directory, names of the user and the host, values of environment\n"
+               "variables, URLs, addresses, keys, passwords and tokens. It sends nothing. The\n"
+               "command also works when other commands fail.",
     .max_arguments = 1,
     .without_handle = true,
     .options = options,

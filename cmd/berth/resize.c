@@ -41,10 +41,10 @@ const Command command_resize = {
     .synopsis = "NAME SIZE",
     .completes = "distro",
     .summary = "Make a distro's disk larger or smaller",
-    .details =
-        "SIZE is the most the disk can hold, as in 512G; it takes only the space it uses. A\n"
-        "running distro can be given more at once; for less it must be stopped, the host\n"
-        "needs e2fsprogs and, where it cannot share blocks, room for a copy.",
+    .details = "SIZE is the most that the disk can hold, such as 512G; the disk takes only the\n"
+               "space that it uses. You can enlarge the disk of a running distro. To shrink a\n"
+               "disk, stop the distro; this host then needs e2fsprogs and, if its file system\n"
+               "cannot share blocks, space for a copy.",
     .min_arguments = 2,
     .max_arguments = 2,
     .run = run,

@@ -7,8 +7,8 @@
 #include "snapshot_text.h"
 
 static const Option options[] = {
-    {"disk", 0, NULL, "Leave the memory of the snapshot out: the next command boots"},
-    {"terminate", 't', NULL, "Power the distro off first, if it runs"},
+    {"disk", 0, NULL, "Restore only the disk: the next command boots the distro"},
+    {"terminate", 't', NULL, "Power off the distro first if it is running"},
     {NULL},
 };
 
@@ -22,14 +22,15 @@ const Command command_restore = {
     .name = "restore",
     .synopsis = "[OPTION]... NAME TAG",
     .completes = "distro snapshot",
-    .summary = "Go back to a snapshot of a distro",
+    .summary = "Return a distro to a snapshot",
     .details =
-        "The whole disk is again as it was; shares, ports and settings stay. NAME must be\n"
-        "stopped. If the snapshot has the memory, the next command finds its programs as they\n"
-        "were then; their connections have ended meanwhile. What is replaced becomes the\n"
-        "snapshot \"before-restore\", unless a snapshot has it already: \"berth restore NAME\n"
-        "before-restore\" takes the restore back. The next restore that replaces something new\n"
-        "removes the former before-restore.",
+        "The whole disk becomes as it was; shares, ports and settings stay. The distro\n"
+        "must be stopped, or use --terminate. If the snapshot contains memory, the next\n"
+        "command finds the programs as they were then, but without their connections.\n"
+        "\n"
+        "berth keeps the replaced state as the snapshot \"before-restore\", unless a\n"
+        "snapshot of that state exists. So \"berth restore NAME before-restore\" undoes the\n"
+        "restore. A later restore replaces the old before-restore.",
     .min_arguments = 2,
     .max_arguments = 2,
     .options = options,
@@ -40,11 +41,10 @@ const Command command_undo = {
     .name = "undo",
     .synopsis = "[OPTION]... NAME",
     .completes = "distro",
-    .summary = "Go back to the last snapshot of a distro",
-    .details =
-        "As \"berth restore\" with the tag of the last snapshot, which you took or the setting\n"
-        "checkpoint did. It prints what time that was, and how to take the undo back: what\n"
-        "is replaced becomes the snapshot \"before-restore\".",
+    .summary = "Return a distro to its last snapshot",
+    .details = "This is \"berth restore\" with the last snapshot, which you took or the setting\n"
+               "checkpoint did. The command prints the time of the snapshot, and how to reverse\n"
+               "the undo: berth keeps the replaced state as the snapshot \"before-restore\".",
     .min_arguments = 1,
     .max_arguments = 1,
     .options = options,

@@ -19,14 +19,14 @@
 
 static const Option options[] = {
     {"distribution", 'd', "NAME", "Run in this distro instead of the default one"},
-    {"distribution-id", 0, "ID", "The same, by the id that berth list --json shows", "-"},
+    {"distribution-id", 0, "ID", "The same, by its id (see berth list --json)", "-"},
     SESSION_OPTIONS,
-    {"shell-type", 0, "TYPE", "Pass the words to the user's shell: standard, login or none",
+    {"shell-type", 0, "TYPE", "Run the words by a shell: standard, login or none",
      "standard|login|none"},
     {"login", 0, NULL, "The same as --shell-type login"},
     {"no-stdin", 'n', NULL, "Give the command no input, as ssh -n does"},
-    {"rm", 0, NULL, "Run in a clone of the distro that is removed with the command"},
-    {"host-access", 0, NULL, "With --rm: let the clone reach this host as its distro does"},
+    {"rm", 0, NULL, "Run in a clone of the distro and remove it"},
+    {"host-access", 0, NULL, "With --rm: let the clone reach this host"},
     {"tty", 0, NULL, "Give the command a terminal, even if berth has none"},
     {"no-tty", 0, NULL, "Give the command no terminal, even if berth has one"},
     {NULL},
@@ -203,21 +203,25 @@ static int run(Invocation *invocation, GError **error)
 const Command command_run = {
     .name = "run",
     .synopsis = "[OPTION]... [--] [COMMAND [ARGUMENT]...]",
-    .summary = "Run a command in a distro, starting it when needed",
-    .details =
-        "Each of the command's streams is a terminal where berth's is one. Without a command it "
-        "is\n"
-        "the user's login shell. Without \"run\" (berth -d NAME -- ls '*.c') the words are a line\n"
-        "for the user's shell, except after -e. Variables: TERM, the locale, TZ, proxies, and\n"
-        "those BERTH_ENV names, as WSLENV does for WSL. The exit status is the command's own;\n"
-        "128+N when signal N ended it, 127 when it was not found, 126 when it could not be\n"
-        "executed, 125 when berth failed. Input from a pipe is read ahead, and what the command\n"
-        "does not take is lost: in a loop that reads the same pipe, use -n. A file loses nothing.\n"
-        "With --rm the command runs in a clone of the distro, which may run. One that runs, is\n"
-        "suspended or parked is cloned with its memory, so that the clone need not boot: \"berth\n"
-        "park NAME\" prepares a template. The clone has the distro's settings, reaches no file,\n"
-        "port or address of this host, and is removed when the command or berth ends. Several may\n"
-        "run at once.",
+    .summary = "Run a command in a distro and start the distro if needed",
+    .details = "Without a command, the user's login shell is run. If you leave out \"run\" (berth\n"
+               "-d NAME -- ls '*.c'), the words are a command line for the user's shell, except\n"
+               "after -e. Each of the three streams is a terminal in the distro if it is a\n"
+               "terminal here.\n"
+               "\n"
+               "The command gets TERM, the locale, TZ, the proxy variables, and the variables\n"
+               "that BERTH_ENV names (in the format of WSLENV). The exit status is that of the\n"
+               "command; 128+N if signal N ended it; 127 if the command was not found; 126 if it\n"
+               "could not be executed; 125 if berth failed.\n"
+               "\n"
+               "berth reads input from a pipe ahead: input that the command does not read is\n"
+               "lost. In a loop that reads the same pipe, use -n. Input from a file is not lost.\n"
+               "\n"
+               "With --rm, the command runs in a clone of the distro, and the clone is removed\n"
+               "when the command or berth ends. If the distro is running, suspended or parked,\n"
+               "the clone gets its memory and need not boot; use \"berth park NAME\" to prepare\n"
+               "such a template. The clone has the settings of the distro, and cannot reach the\n"
+               "files, ports or addresses of this host. Several clones may run at once.",
     .max_arguments = -1,
     .strict = true,
     .failure = SESSION_FAILURE,

@@ -13,7 +13,7 @@
 /* Rows for a command's table of options. */
 #define SESSION_OPTIONS                                                                            \
     {"user", 'u', "USER", "Run as this user instead of the default one"},                          \
-        {"cd", 0, "DIR", "Start in this directory of the distro ('~': the user's home)"},          \
+        {"cd", 0, "DIR", "Start in this directory ('~': the user's home)"},                        \
     {                                                                                              \
         "env", 0, "NAME[=VALUE]", "Set a variable, or pass one on; may be repeated"                \
     }

@@ -12,7 +12,7 @@
 #include <string.h>
 
 static const Option options[] = {
-    {"unset", 0, "KEY", "Give up this distro's own value; may be repeated", "key"},
+    {"unset", 0, "KEY", "Remove this distro's own value; may be repeated", "key"},
     {"json", 0, NULL, "For programs, as JSON"},
     {NULL},
 };
@@ -96,8 +96,8 @@ static void print_changes(const Outcome *outcome)
         pending = pending || needs_start(change);
     }
     if (pending)
-        printf("%s goes on as it is until it is stopped: berth terminate %s\n", outcome->name,
-               outcome->name);
+        printf("%s keeps its current values until it is stopped: berth terminate %s\n",
+               outcome->name, outcome->name);
 }
 
 static void print_settings(const Outcome *outcome)
@@ -199,17 +199,17 @@ const Command command_set = {
     .synopsis = "NAME [KEY=VALUE]... [OPTION]...",
     .completes = "distro assignment...",
     .summary = "Show or change the settings of a distro, such as its memory",
-    .details =
-        "Without a KEY=VALUE, the settings that hold for NAME, and where each comes from.\n"
-        "\n"
-        "  berth set debian                       list them\n"
-        "  berth set debian memory=8G cpus=4      change two\n"
-        "  berth set debian --unset memory        as for all distros again\n"
-        "\n"
-        "All changes are made or none: they are lines of [distro NAME] in berth.conf, as\n"
-        "\"berth config set -d NAME\" writes them. For each key the command says whether it\n"
-        "takes effect now or at the distro's next start. A distro gets at most the memory\n"
-        "and the processors of this host, whatever the settings say.",
+    .details = "Without KEY=VALUE, the command lists the settings of NAME, and where each value\n"
+               "comes from.\n"
+               "\n"
+               "  berth set debian                    list them\n"
+               "  berth set debian memory=8G cpus=4   change two\n"
+               "  berth set debian --unset memory     use the value for all distros again\n"
+               "\n"
+               "The command makes all changes or none. It writes them below [distro NAME] in\n"
+               "berth.conf, as \"berth config set -d NAME\" does. For each key, it prints whether\n"
+               "the change takes effect now or at the next start of the distro. A distro never\n"
+               "gets more memory or processors than this host has.",
     .min_arguments = 1,
     .max_arguments = -1,
     .options = options,

@@ -12,11 +12,11 @@
 
 static const Option options[] = {
     {"read-only", 'r', NULL, "With add and set: the distro cannot write"},
-    {"ro", 0, NULL, "With set: the same"},
-    {"rw", 0, NULL, "With set: the distro writes to DIR itself"},
-    {"cow", 'c', NULL, "With add and set: keep changes beside DIR, to be reviewed"},
+    {"ro", 0, NULL, "With set: the same as --read-only"},
+    {"rw", 0, NULL, "With set: let the distro write to DIR"},
+    {"cow", 'c', NULL, "With add and set: keep changes apart for your review"},
     {"no-cow", 0, NULL, "With set: make a copy-on-write share read-write"},
-    {"quota", 'q', "SIZE", "With add and set: how much it may write: 4G; set: or none"},
+    {"quota", 'q', "SIZE", "With add and set: limit of the data added; none: no limit"},
     {"json", 0, NULL, "With list: for programs, as JSON"},
     {NULL}};
 
@@ -130,8 +130,8 @@ static bool check_options(const ShareWord *share, bool read_only, bool reviewed,
         return refuse_option("leave out one of them", "a share is either read-only or --cow",
                              error);
     if (read_only && quota > 0)
-        return refuse_option("leave out one of them",
-                             "a read-only share has no quota: nothing is written", error);
+        return refuse_option("leave out one of them", "a read-only share cannot have a quota",
+                             error);
     if (share->quota > 0 && has_option)
         return refuse_option("leave out one of them", "the quota is given twice", error);
     return true;
@@ -182,8 +182,8 @@ static bool read_setting(const Invocation *invocation, BerthShareSetting *ret_se
         !parse_quota(quota, "give a size such as 512M or 4G, or none", &setting.quota, error))
         return false;
     if (setting.read_only && setting.quota > 0)
-        return refuse_option("leave out one of them",
-                             "a read-only share has no quota: nothing is written", error);
+        return refuse_option("leave out one of them", "a read-only share cannot have a quota",
+                             error);
     *ret_setting = setting;
     return true;
 }
@@ -259,27 +259,33 @@ const Command command_share = {
     .name = "share",
     .synopsis = "add|set|rm NAME DIR[:TARGET][:ro], or list [NAME]",
     .completes = "add|set|rm|list distro dir",
-    .summary = "Choose further directories of this host that distros see",
+    .summary = "Share directories of this host with distros",
     .details =
-        "A distro sees DIR below /mnt/host, as TARGET or by its own path: after\n"
-        "\"berth share add debian /srv/src:/work:ro\" it is /mnt/host/work, and the distro cannot\n"
-        "write there. If DIR contains a colon, give TARGET as a word of its own:\n"
-        "\"berth share add debian /srv/a:b /work --read-only\". With --cow the distro can write,\n"
-        "and DIR stays as it is: \"berth changes\" lists what the distro changed, and\n"
-        "\"berth accept\" makes these changes in DIR. A link is followed when the share is added.\n"
-        "With --quota 4G, or DIR:TARGET:quota=4G, writes of the distro fail with \"No space left "
-        "on\n"
-        "device\" once they have added 4 GiB to DIR, net of what the distro freed again; with\n"
-        "--cow, once the changes take as much. \"stat -f\" in the distro shows what is left, and\n"
-        "\"berth share list\" what is used. What this host writes does not count, nor what the\n"
-        "distro writes to DIR through another share. Remove and add the share to count anew.\n"
-        "\"berth share set debian /work --quota 8G\" changes a share; PATH is its target or its\n"
-        "directory. What its quota has counted stays. A share with --cow needs its changes\n"
-        "accepted or discarded before --rw, --ro or --no-cow.\n"
-        "A running distro has a change at once, and programs in it keep their open files, but\n"
-        "not their locks. A start leaves out a directory that is not there any more, with a\n"
-        "warning. A clone has no shares. Your home directory is shared without this: see the\n"
-        "setting share-home.",
+        "The distro sees DIR below /mnt/host, as TARGET if that is given, otherwise by\n"
+        "its own path. Example: after \"berth share add debian /srv/src:/work:ro\" the\n"
+        "distro sees /srv/src as /mnt/host/work, and cannot write there. If DIR contains\n"
+        "a colon, give TARGET as a separate word: \"berth share add debian /srv/a:b /work\n"
+        "--read-only\". If DIR is a symbolic link, it is followed when the share is added.\n"
+        "\n"
+        "With --cow, the distro can write, but DIR does not change: \"berth changes\" lists\n"
+        "the distro's changes, \"berth accept\" applies them to DIR, and \"berth discard\"\n"
+        "drops them.\n"
+        "\n"
+        "With --quota 4G, or DIR:TARGET:quota=4G, the distro can add up to 4 GiB to DIR;\n"
+        "then its writes fail with \"No space left on device\". Space that it frees is\n"
+        "subtracted. With --cow, the limit is the size of the changes. \"stat -f\" in the\n"
+        "distro shows the free space, and \"berth share list\" the used space. The quota\n"
+        "does not count what this host writes, nor what the distro writes to DIR through\n"
+        "another share. To reset the count, remove the share and add it again.\n"
+        "\n"
+        "\"berth share set debian /work --quota 8G\" changes a share; PATH is its target or\n"
+        "its directory. The count of its quota stays. Before you use --rw, --ro or\n"
+        "--no-cow on a share with --cow, accept or discard its changes.\n"
+        "\n"
+        "A change takes effect at once in a running distro. Programs there keep their\n"
+        "open files, but lose their file locks. If a shared directory does not exist any\n"
+        "more, the next start prints a warning and leaves it out. A clone has no shares.\n"
+        "Your home directory is shared already: see the setting share-home.",
     .min_arguments = 1,
     .max_arguments = -1,
     .options = options,

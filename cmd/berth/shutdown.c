@@ -7,8 +7,8 @@
 #include "print.h"
 
 static const Option options[] = {
-    {"force", 0, NULL, "At once, without asking the distros"},
-    {"grace", 0, "SECONDS", "How long powering off may take before it is forced"},
+    {"force", 0, NULL, "Stop at once, without an orderly power-off"},
+    {"grace", 0, "SECONDS", "Time for the orderly power-off, before it is forced"},
     {NULL},
 };
 
@@ -26,7 +26,7 @@ const Command command_shutdown = {
     .name = "shutdown",
     .spellings = "--shutdown",
     .synopsis = "[OPTION]...",
-    .summary = "Power all distros off",
+    .summary = "Power off all distros",
     .options = options,
     .run = run,
 };

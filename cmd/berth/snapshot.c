@@ -10,8 +10,8 @@
 #include <string.h>
 
 static const Option options[] = {
-    {"disk", 0, NULL, "Keep the disk alone, without the memory of one that runs or is suspended"},
-    {"remove", 0, NULL, "Remove the snapshots TAG..., instead of taking one"},
+    {"disk", 0, NULL, "Save only the disk, not the memory"},
+    {"remove", 0, NULL, "Remove the snapshots TAG... instead of taking one"},
     {NULL},
 };
 
@@ -88,22 +88,26 @@ const Command command_snapshot = {
     .name = "snapshot",
     .synopsis = "[--disk] NAME [TAG], or --remove NAME TAG...",
     .completes = "distro snapshot...",
-    .summary = "Keep a copy of a distro's disk and memory, to go back to",
+    .summary = "Take a snapshot of a distro's disk and memory",
     .details =
-        "Without TAG the snapshot is called by the time; the name is printed. Where the host's\n"
-        "file system can share blocks (btrfs, XFS), a snapshot takes no time, and space only for\n"
-        "what changes later. Elsewhere it is a copy of the data: a line says how much before it\n"
-        "begins. A running distro writes its files to the disk and stands still meanwhile: its\n"
-        "programs and connections go on afterwards, and what wants it waits. Its snapshot has the\n"
-        "memory, too, as has that of a suspended one: after \"berth restore\" the next command\n"
-        "finds the programs as they were, without a boot. The memory takes as much disk space as\n"
-        "it has pages in use, mostly some hundred MB; --disk leaves it out. A memory fits only\n"
-        "the QEMU, the kernel and the settings that it was taken with: after a change of one, a\n"
-        "restore has the disk alone. \"berth undo NAME\" goes back to the last snapshot,\n"
-        "\"berth restore NAME TAG\" to any. With the setting checkpoint berth takes some by itself,\n"
-        "of the disk alone: berth set NAME checkpoint=\"every 30min keep 5\". Snapshots are in the\n"
-        "directory of the disk: they move with it, and \"berth unregister\" deletes them. A clone\n"
-        "and an export have none.",
+        "\"berth undo NAME\" returns to the last snapshot, and \"berth restore NAME TAG\" to\n"
+        "any. Without TAG, the snapshot's name is the time; the command prints it. Where\n"
+        "the host's file system can share blocks (btrfs, XFS), a snapshot takes no time,\n"
+        "and space only for later changes. Elsewhere it is a full copy, and the command\n"
+        "first prints its size.\n"
+        "\n"
+        "A running distro pauses while the snapshot is taken; its programs and\n"
+        "connections continue afterwards. The snapshot of a running or suspended distro\n"
+        "also contains its memory: after \"berth restore\", the next command finds the\n"
+        "programs as they were, without booting. The memory takes as much disk space as\n"
+        "the distro uses, often some hundred MB; --disk leaves it out. The memory can be\n"
+        "restored only with the same QEMU, kernel and settings; otherwise a restore uses\n"
+        "the disk only.\n"
+        "\n"
+        "With the setting checkpoint, berth also takes snapshots by itself, of the disk\n"
+        "only: berth set NAME checkpoint=\"every 30min keep 5\". Snapshots are in the\n"
+        "directory of the disk: \"berth move\" moves them, and \"berth unregister\" deletes\n"
+        "them. Clones and exports do not contain them.",
     .min_arguments = 1,
     .max_arguments = -1,
     .options = options,

@@ -35,7 +35,7 @@ static void print_restoration(const char *name, const BerthRestoration *restorat
     else
         printf("%s is as it was at %s, %s ago (%s)\n", name, time, age, restoration->tag);
     if (restoration->memory)
-        printf("its programs go on with the next command\n");
+        printf("its programs continue with the next command\n");
     if (restoration->kept != NULL)
         printf("to take that back: berth restore %s %s\n", name, restoration->kept);
 }

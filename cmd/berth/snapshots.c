@@ -72,11 +72,10 @@ const Command command_snapshots = {
     .synopsis = "[OPTION]... [NAME]",
     .completes = "distro",
     .summary = "List the snapshots of distros",
-    .details =
-        "USED is a snapshot's disk space, with the blocks that it shares with the disk and\n"
-        "with other snapshots. MEMORY is that of the memory that it has, too, if the distro was\n"
-        "running or suspended. BY automatic are those that the setting checkpoint asks for,\n"
-        "which berth removes again; \"before-restore\" is what the last restore replaced.",
+    .details = "USED is a snapshot's disk space, including blocks that it shares with the disk\n"
+               "and with other snapshots. MEMORY is the disk space of its memory, if it has one.\n"
+               "BY says who took it: you, automatic (the setting checkpoint; berth also removes\n"
+               "these), or restore (the state that the last restore replaced).",
     .max_arguments = 1,
     .options = options,
     .run = run,

@@ -8,7 +8,7 @@
 #include <stdio.h>
 
 static const Option options[] = {
-    {"install", 0, NULL, "Write it for all distros, and include it in ~/.ssh/config"},
+    {"install", 0, NULL, "Write it to a file that ~/.ssh/config includes"},
     {NULL},
 };
 
@@ -58,13 +58,16 @@ const Command command_ssh_config = {
     .name = "ssh-config",
     .synopsis = "[NAME]",
     .completes = "distro",
-    .summary = "Let ssh, scp, sftp, rsync and editors reach distros",
-    .details =
-        "Prints OpenSSH's configuration for NAME or, without it, for all distros. Once it is\n"
-        "installed, \"ssh NAME.berth\" works, and what is built on ssh: scp, sftp, rsync, sshfs,\n"
-        "VS Code, Gateway, TRAMP. The file then follows the distros. The connection is a\n"
-        "session like that of berth run: no port, no service and no key in the distro. Its own\n"
-        "sshd serves where it has one, else one that berth lends.",
+    .summary = "Let ssh, scp, sftp, rsync and editors connect to distros",
+    .details = "The command prints a configuration for OpenSSH, for NAME or for all distros.\n"
+               "With --install, it writes the configuration to a file that ~/.ssh/config\n"
+               "includes, and berth then keeps that file up to date. After that, \"ssh\n"
+               "NAME.berth\" works, and so do programs that use ssh: scp, sftp, rsync, sshfs, VS\n"
+               "Code, Gateway and TRAMP.\n"
+               "\n"
+               "A connection is a session like that of \"berth run\"; it opens no port and\n"
+               "installs no service and no key in the distro. berth starts the distro's own sshd\n"
+               "for it or, if the distro has none, a copy of dropbear from this host.",
     .max_arguments = 1,
     .options = options,
     .run = run,

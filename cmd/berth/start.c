@@ -11,11 +11,11 @@
 #include <stdio.h>
 
 static const Option options[] = {
-    {"timing", 0, NULL, "Print how long each stage of the start took, or of the last one"},
+    {"timing", 0, NULL, "Print how long each stage of the last start took"},
     {"json", 0, NULL, "The same for programs, as JSON"},
-    {"rescue", 0, NULL, "Start nothing of the distro, only mount its disk: for berth console"},
-    {"isolated", 0, NULL, "Let it reach no port and no address of this host until it stops"},
-    {"dry-run", 0, NULL, "Only print the command line QEMU would be started with"},
+    {"rescue", 0, NULL, "Only mount the disk, for berth console"},
+    {"isolated", 0, NULL, "Block this host's ports and addresses until it stops"},
+    {"dry-run", 0, NULL, "Only print the command line of QEMU"},
     {NULL},
 };
 
@@ -98,8 +98,9 @@ const Command command_start = {
     .synopsis = "[OPTION]... [NAME]",
     .completes = "distro",
     .summary = "Start a distro and wait until it is up",
-    .details = "With --rescue there is no fstab, no systemd, no boot command: the disk is mounted\n"
-               "where it can be, and \"berth console\" has a shell that needs nothing of it.",
+    .details = "With --rescue, the distro's fstab, init and boot command are skipped. Only its\n"
+               "disk is mounted, if possible, and \"berth console\" opens a shell that needs\n"
+               "nothing from the disk.",
     .max_arguments = 1,
     .options = options,
     .run = run,

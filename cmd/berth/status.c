@@ -84,9 +84,9 @@ const Command command_status = {
     .spellings = "--status",
     .synopsis = "[OPTION]... [NAME]",
     .completes = "distro",
-    .summary = "Show what berth has and uses on this host",
-    .details = "With a name: what keeps that distro awake, and when berth suspends or stops it\n"
-               "because it is idle.",
+    .summary = "Show berth's version, settings and use of this host",
+    .details = "With NAME, the command shows what keeps that distro awake, and when berth will\n"
+               "suspend or stop it because it is idle.",
     .max_arguments = 1,
     .options = options,
     .run = run,

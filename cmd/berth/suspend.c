@@ -21,14 +21,14 @@ const Command command_suspend = {
     .synopsis = "NAME...",
     .completes = "distro...",
     .summary = "Suspend distros until they are needed",
-    .details =
-        "A suspended distro takes no processor time, and keeps its memory. Its programs, "
-        "sessions,\n"
-        "connections and forwarded ports stay. It goes on where it was with the next command that\n"
-        "needs it: \"berth run\", \"berth cp\", input in an open shell; or with a packet from the\n"
-        "network: a connection to a forwarded port, which waits meanwhile; or when\n"
-        "a job of cron's or an OnCalendar= timer of systemd's is due. A distro that is suspended\n"
-        "already, or is not running, is no error.",
+    .details = "A suspended distro uses no processor time, and keeps its memory. Its programs,\n"
+               "sessions, connections and forwarded ports stay. It continues when:\n"
+               "  - a command needs it, such as \"berth run\" or \"berth cp\"\n"
+               "  - you type in an open shell\n"
+               "  - a network packet for it arrives, such as a connection to a forwarded port\n"
+               "  - a job of cron or at, or an OnCalendar= timer of systemd, is due in it\n"
+               "A connection waits until then. A distro that is suspended already, or is not\n"
+               "running, is no error.",
     .min_arguments = 1,
     .max_arguments = -1,
     .run = run,

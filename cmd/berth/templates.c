@@ -63,11 +63,9 @@ const Command command_templates = {
     .name = "templates",
     .synopsis = "[OPTION]...",
     .summary = "List the templates for berth up and berth install --template",
-    .details =
-        "A template is a file like a project's berth.conf. Those of your own are NAME.conf in\n"
-        "~/.config/berth/templates; they come first. \"berth up --template NAME --dry-run\" "
-        "prints\n"
-        "what one does.",
+    .details = "A template is a file with the same format as a project's berth.conf. Your own\n"
+               "templates are NAME.conf in ~/.config/berth/templates; they take precedence. To\n"
+               "see what a template does: berth up --template NAME --dry-run",
     .options = options,
     .run = run,
 };

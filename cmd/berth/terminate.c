@@ -7,8 +7,8 @@
 #include "print.h"
 
 static const Option options[] = {
-    {"force", 0, NULL, "At once, without asking the distro"},
-    {"grace", 0, "SECONDS", "How long powering off may take before it is forced"},
+    {"force", 0, NULL, "Stop at once, without an orderly power-off"},
+    {"grace", 0, "SECONDS", "Time for the orderly power-off, before it is forced"},
     {NULL},
 };
 
@@ -31,7 +31,7 @@ const Command command_terminate = {
     .spellings = "--terminate -t stop",
     .synopsis = "[OPTION]... NAME...",
     .completes = "distro...",
-    .summary = "Power distros off",
+    .summary = "Power off distros",
     .details = "A distro that is not running is no error.",
     .min_arguments = 1,
     .max_arguments = -1,

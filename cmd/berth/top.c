@@ -15,8 +15,8 @@
 #include <unistd.h>
 
 static const Option options[] = {
-    {"count", 'n', "NUMBER", "End after so many tables"},
-    {"json", 0, NULL, "For programs, as JSON: an object in one line for each table"},
+    {"count", 'n', "NUMBER", "Stop after NUMBER tables"},
+    {"json", 0, NULL, "For programs, as JSON: one object per line for each table"},
     {NULL},
 };
 
@@ -167,12 +167,13 @@ static int run(Invocation *invocation, GError **error)
 const Command command_top = {
     .name = "top",
     .synopsis = "[OPTION]...",
-    .summary = "Show what running distros take of this host, every second",
-    .details =
-        "CPU is in per cent of one processor. MEMORY is the host's: of QEMU, or what a\n"
-        "suspended distro keeps, of berth-net and of the keeper, with shared pages divided\n"
-        "among their users. DISK is what the disk takes on the host, OF how large the guest\n"
-        "sees it. It ends with Ctrl-C; starts and wakes nothing, and keeps nothing awake.",
+    .summary = "Show how much of this host each running distro uses",
+    .details = "The table is printed every second. CPU is in per cent of one processor. MEMORY\n"
+               "is the memory of QEMU (or the kept memory of a suspended distro), berth-net and\n"
+               "the keeper; memory shared by several processes is divided between them. DISK is\n"
+               "the disk's space on this host, and OF is the disk's size in the distro.\n"
+               "\n"
+               "Ctrl-C ends the command. It does not start, wake or keep awake any distro.",
     .options = options,
     .run = run,
 };

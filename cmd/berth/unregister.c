@@ -15,8 +15,9 @@ const Command command_unregister = {
     .spellings = "--unregister",
     .synopsis = "NAME",
     .completes = "distro",
-    .summary = "Delete a distro with all that is in it",
-    .details = "It is stopped first, at once. This cannot be undone.",
+    .summary = "Delete a distro and all its files",
+    .details = "A running distro is stopped first, without waiting for its programs. You cannot\n"
+               "undo this command.",
     .min_arguments = 1,
     .max_arguments = 1,
     .run = run,

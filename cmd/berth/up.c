@@ -21,12 +21,12 @@
 #define NOTICE_MAX 400
 
 static const Option options[] = {
-    {"name", 0, "DISTRO", "Name of the distro, instead of the project's", "-"},
-    {"template", 't', "TEMPLATE", "Take this template, no file of DIR", "template"},
-    {"from-file", 'f', "FILE", "Make the distro from this archive, no download"},
-    {"existing", 0, NULL, "Set up a distro of that name that is there already"},
-    {"again", 0, NULL, "Perform all steps, also those that were done"},
-    {"dry-run", 'n', NULL, "Only print the steps, as commands"},
+    {"name", 0, "DISTRO", "Name of the distro, not that of the project", "-"},
+    {"template", 't', "TEMPLATE", "Use this template, not a file of DIR", "template"},
+    {"from-file", 'f', "FILE", "Use this archive, download nothing"},
+    {"existing", 0, NULL, "Set up a distro that exists already"},
+    {"again", 0, NULL, "Repeat steps that are done"},
+    {"dry-run", 'n', NULL, "Only print the commands of the steps"},
     {NULL},
 };
 
@@ -109,7 +109,7 @@ static bool read_directory(Target *target, GError **error)
         return target->project != NULL;
     }
     berth_error_set(error, BERTH_ERROR_NOT_FOUND, "up.none",
-                    "\"berth templates\" lists what can be begun with: berth up --template NAME",
+                    "\"berth templates\" lists templates: berth up --template NAME",
                     "%s: there is no berth.conf and no .devcontainer", target->directory);
     return false;
 }
@@ -243,15 +243,17 @@ const Command command_up = {
     .name = "up",
     .synopsis = "[OPTION]... [DIR]",
     .completes = "dir",
-    .summary = "Make and start the distro that a project's berth.conf describes",
-    .details =
-        "DIR, or the working directory, has a berth.conf, which says what the distro is made\n"
-        "of: a distro or an image, packages, commands as root and as the user, memory, ports,\n"
-        "directories, variables. berth.conf(5) describes it. Each step is shown and logged. A\n"
-        "step that was done is done again when it has changed. The commands run in the\n"
-        "distro, never on this host; only what is below DIR can be shared.\n"
-        "Without berth.conf it is .devcontainer/devcontainer.json: image, remoteUser, variables,\n"
-        "forwardPorts, the commands that prepare it, and mounts below DIR; the rest is named.",
+    .summary = "Make and start the distro of a project's berth.conf",
+    .details = "DIR, by default the current directory, contains a berth.conf. It names a distro\n"
+               "or an image, packages, commands for root and for the user, memory, ports,\n"
+               "directories and variables; berth.conf(5) describes it. berth shows and logs each\n"
+               "step, and skips a step that is done, unless its text has changed. The commands\n"
+               "run in the distro, never on this host, and only directories below DIR can be\n"
+               "shared.\n"
+               "\n"
+               "Without berth.conf, berth reads .devcontainer/devcontainer.json: image,\n"
+               "remoteUser, variables, forwardPorts, the commands that prepare it, and mounts\n"
+               "below DIR. It lists the keys that it ignores.",
     .max_arguments = 1,
     .options = options,
     .run = run,

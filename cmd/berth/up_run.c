@@ -233,8 +233,8 @@ static bool install(Up *up, GError **error)
     }
     if (exists && up->state != NULL && !is_done(up, step))
         fprintf(stderr,
-                "berth: up: notice: %s was made from something else; \"berth unregister %s\" "
-                "first makes it anew\n",
+                "berth: up: notice: %s was made from another source; to make it again, first run: "
+                "berth unregister %s\n",
                 up->run->name, up->run->name);
     up->first =
         up->state != NULL ? g_strndup(up->state, strcspn(up->state, "\n") + 1) : state_line(step);

@@ -48,7 +48,7 @@ static int run_unmount(Invocation *invocation, GError **error)
 static int run_update(Invocation *invocation, GError **error)
 {
     berth_error_set(error, BERTH_ERROR_FAILED, "update.unsupported",
-                    "update the package that berth came from, or build it anew",
+                    "update the package that berth came from, or build it again",
                     "berth does not update itself");
     return -1;
 }

@@ -41,7 +41,7 @@ static const struct {
     {EFBIG, BERTH_ERROR_NO_SPACE, "too-big",
      "a file size limit was reached (ulimit -f, or the file system's own)"},
     {EACCES, BERTH_ERROR_DENIED, "denied",
-     "its owner and mode, or its directory's, forbid it: ls -ld shows them"},
+     "check the owner and mode of the file and of its directory: ls -ld"},
     {EPERM, BERTH_ERROR_DENIED, "denied", NULL},
     {EROFS, BERTH_ERROR_DENIED, "read-only",
      "it is mounted read-only: choose another place, or mount it read-write"},

@@ -9,7 +9,7 @@
 #define WITHOUT_IT   "make the archive again without this entry: tar --exclude=PATH"
 #define CHECK_PATH   "check the path"
 #define MAKE_DIR     "make the directory first: mkdir -p DIR"
-#define IN_THE_WAY   "move away what is in its place"
+#define IN_THE_WAY   "move the file away that is in its place"
 #define DAMAGED_DISK "go back to a snapshot: \"berth snapshots NAME\" lists them"
 
 /* "*" stands for any characters. The first row that fits counts. */
@@ -58,7 +58,7 @@ static const struct {
     {"import.in-place.not-a-rootfs", "name the image of a distro's root file system"},
     {"import.layer.*", "make the image again, or choose another version of it"},
     {"import.location.missing", MAKE_DIR},
-    {"import.read.damaged", "get the archive again, or make it anew"},
+    {"import.read.damaged", "download or create the archive again"},
     {"import.strip-root.link", "import it without --strip-root"},
     {"import.tree.*", WITHOUT_IT},
     {"import.unpack.ext4", REPORT},
@@ -89,7 +89,7 @@ static const struct {
     {"park.version", "start it again: berth start NAME"},
     {"path.working-directory.missing", "change to a directory that exists: cd"},
     {"qmp.*", LOG},
-    {"registry.denied", "its owner and mode, or its directory's, forbid it: ls -ld shows them"},
+    {"registry.denied", "check the owner and mode of the file and of its directory: ls -ld"},
     {"registry.failed", "\"berth doctor\" checks the registry"},
     {"report.output.missing", MAKE_DIR},
     {"rescue.read", "install busybox-static again"},
@@ -106,17 +106,18 @@ static const struct {
     {"share.start", LOG},
     {"ssh.config", "move the file away; berth writes a new one"},
     {"ssh.keygen", "install openssh-client"},
-    {"ssh.keys.write", "free some space, or see what the directory's mode allows: ls -ld"},
+    {"ssh.keys.write", "free some space, or check the owner and mode of the directory: ls -ld"},
     {"umount.refused", "\"findmnt\" shows what is mounted there, and by whom"},
     {"up.share.missing", "make the directory, or remove it from shares in berth.conf"},
-    {"up.state", "free some space, or see what the directory's mode allows: ls -ld"},
+    {"up.state", "free some space, or check the owner and mode of the directory: ls -ld"},
     {"user-data.kept", "make the distro again: berth import --user-data FILE"},
     {"user-data.read.missing", CHECK_PATH},
-    {"user-data.write", "free some space, or see what the directory's mode allows: ls -ld"},
+    {"user-data.write", "free some space, or check the owner and mode of the directory: ls -ld"},
     {"vmm.state.failed", LOG},
     {"wire.frame", REPORT},
     {"*.protocol", REPORT},
-    {"*.worker.silent", "the process may have met a limit: \"ulimit -a\" shows them; " REPORT},
+    {"*.worker.silent",
+     "the process may have reached a limit: \"ulimit -a\" shows the limits; " REPORT},
     {"save.none", "try again"},
     {"save.refused", "try again, or leave the memory out: berth snapshot --disk NAME"},
 };

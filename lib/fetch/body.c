@@ -61,7 +61,7 @@ static bool look_at_start(BerthFetchBody *body, const void *data, gsize size, GE
     if (!is_web_page(body))
         return true;
     berth_error_set(error, BERTH_ERROR_INVALID, "fetch.web-page",
-                    "this network may ask for a log-in: open a web browser, then try again",
+                    "this network may require a login: open a web browser, then try again",
                     "the server sent a web page instead of the file");
     return false;
 }

@@ -264,8 +264,8 @@ static Outcome follow(Get *get, GError **error)
     curl_easy_getinfo(get->easy, CURLINFO_REDIRECT_URL, &next);
     if (next == NULL || ++get->redirects > REDIRECTS_MAX)
         return fail(FAILED, error, BERTH_ERROR_INVALID, "fetch.redirect", NULL,
-                    next == NULL ? "the server redirects to nowhere"
-                                 : "the server redirects without an end");
+                    next == NULL ? "the server redirects without an address"
+                                 : "the server redirects too often");
     if (g_ascii_strncasecmp(get->url, "https:", strlen("https:")) == 0 &&
         g_ascii_strncasecmp(next, "https:", strlen("https:")) != 0)
         return fail(FAILED, error, BERTH_ERROR_INVALID, "fetch.redirect", NULL,
@@ -312,7 +312,7 @@ static Outcome judge_status(Get *get, long status, GError **error)
     case 404:
     case 410:
         berth_error_set(error, BERTH_ERROR_NOT_FOUND, "fetch.missing",
-                        "the file may have moved: \"berth list --online\" shows the list of now",
+                        "the file may have moved: \"berth list --online\" shows the current list",
                         "the server has no such file (HTTP status %ld)", status);
         return FAILED;
     case 416:
@@ -343,7 +343,7 @@ static const struct {
     {CURLE_UNSUPPORTED_PROTOCOL, FAILED, BERTH_ERROR_INVALID, "fetch.url", NULL,
      "only http, https and file URLs can be downloaded"},
     {CURLE_OPERATION_TIMEDOUT, AGAIN, BERTH_ERROR_FAILED, "fetch.stalled", OFFLINE_HINT,
-     "the server sends nothing any more"},
+     "the server has stopped sending data"},
     {CURLE_ABORTED_BY_CALLBACK, FAILED, BERTH_ERROR_CANCELLED, "fetch.cancelled", NULL,
      "cancelled"},
 };

@@ -61,8 +61,9 @@ static char *fetch_token(BerthFetchRegistry *registry, const char *realm, const 
 {
     bool inside = g_str_has_prefix(registry->base, "http://");
     if (!berth_fetch_hosts_is_secure(realm) || (!inside && !g_str_has_prefix(realm, "https://")))
-        return fail_token(error, realm,
-                          "the registry wants a token from a server without a secure connection"),
+        return fail_token(
+                   error, realm,
+                   "the registry requires a token from a server without a secure connection"),
                NULL;
     g_autoptr(GByteArray) text = g_byte_array_new();
     g_auto(BerthFetchReport) report = {0};
@@ -91,7 +92,7 @@ static bool renew_token(BerthFetchRegistry *registry, const char *value, const c
     g_auto(BerthFetchChallenge) challenge = {0};
     if (!berth_fetch_challenge_parse(value, &challenge)) {
         berth_error_set(error, BERTH_ERROR_DENIED, "fetch.image.denied", NULL,
-                        "%s: the registry wants a log-in, which berth does not have",
+                        "%s: the registry requires a login, which berth does not support",
                         registry->base);
         return false;
     }
@@ -138,7 +139,7 @@ static bool set_denied(const BerthFetchRegistry *registry, GError **error)
 {
     g_clear_error(error);
     berth_error_set(error, BERTH_ERROR_DENIED, "fetch.image.denied",
-                    "check the name; an image that needs a log-in: docker save IMAGE | berth "
+                    "check the name; an image that needs a login: docker save IMAGE | berth "
                     "install --name NAME --from-file -",
                     "%s/v2/%s: there is no such image, or it is not for everybody", registry->base,
                     registry->repository);

@@ -85,7 +85,7 @@ static bool check_end(BerthCopySession *session, GError **error)
         g_autofree char *hint =
             g_strdup_printf("restart it: \"berth terminate %s\", then try again", name);
         berth_error_set(error, BERTH_ERROR_GUEST, "cp.old-guest", hint,
-                        "%s was started by a berth that cannot copy files", name);
+                        "%s was started by a version of berth that cannot copy files", name);
         return false;
     }
     if (session->error != NULL) {

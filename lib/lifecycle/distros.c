@@ -40,7 +40,7 @@ static bool check_user(const char *user, GError **error)
         return true;
     g_autofree char *shown = g_strescape(user, NULL);
     berth_error_set(error, BERTH_ERROR_INVALID, "usage.value",
-                    "a name begins with a-z or _, and goes on with these, digits and -",
+                    "begin a name with a-z or _, and continue with a-z, _, digits and -",
                     "--user: \"%.80s\" is not a valid user name", shown);
     return false;
 }
@@ -173,7 +173,7 @@ static bool require_memory(const BerthHeld *held, GError **error)
                                             "berth clone %s NAME",
                                             held->distro->name, held->distro->name);
     berth_error_set(error, BERTH_ERROR_NOT_RUNNING, "clone.stopped", hint,
-                    "%s does not run, nor is it suspended: there is nothing to go on in a clone",
+                    "%s is neither running nor suspended, so it has no memory to clone",
                     held->distro->name);
     return false;
 }

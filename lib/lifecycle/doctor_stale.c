@@ -70,7 +70,7 @@ void berth_doctor_runtime(BerthDoctor *doctor, BerthDoctorRow *row)
     guint fixed = 0;
     guint stale = visit(doctor, &fixed);
     if (fixed > 0)
-        row->fixed = g_strdup_printf("removed what %u killed %s left", fixed,
+        row->fixed = g_strdup_printf("removed the files of %u killed %s", fixed,
                                      fixed == 1 ? "keeper" : "keepers");
     if (stale > fixed)
         berth_doctor_say(row, BERTH_VERDICT_WARNING, fix_command,
@@ -121,5 +121,5 @@ void berth_doctor_temporary(BerthDoctor *doctor, BerthDoctorRow *row)
                          "killed commands left %u temporary %s", left - removed,
                          left - removed == 1 ? "file" : "files");
     else
-        berth_doctor_say(row, BERTH_VERDICT_OK, NULL, "nothing is left over");
+        berth_doctor_say(row, BERTH_VERDICT_OK, NULL, "no files are left over");
 }

@@ -24,7 +24,7 @@ static bool fail_old(const BerthGuestFile *file, GError **error)
     g_autofree char *hint =
         g_strdup_printf("restart it: \"berth terminate %s\", then try again", file->name);
     berth_error_set(error, BERTH_ERROR_GUEST, "file.old-guest", hint,
-                    "%s was started by a berth that cannot do this", file->name);
+                    "%s was started by a version of berth that cannot do this", file->name);
     return false;
 }
 
@@ -53,7 +53,7 @@ static bool fail_reported(const BerthGuestFile *file, const char *report, GError
     berth_error_set(error, input ? BERTH_ERROR_CANCELLED : BERTH_ERROR_PROTOCOL,
                     input ? "file.input" : "file.protocol", NULL, "%s: %s", file->path,
                     input ? "the new content ended early, and the file is as it was"
-                          : "the distro did not say what failed");
+                          : "the distro gave no reason");
     return false;
 }
 

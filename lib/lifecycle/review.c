@@ -172,7 +172,7 @@ static bool claim(Reviewed *reviewed, const BerthDistro *distro, GError **error)
     g_autofree char *hint =
         g_strdup_printf("try again, or stop it: berth terminate %s", distro->name);
     berth_error_set(error, BERTH_ERROR_BUSY, "changes.busy", hint,
-                    "%s has %s in use, and does not let go of it", distro->name,
+                    "%s has %s in use, and does not release it", distro->name,
                     reviewed->share->source);
     return false;
 }
@@ -213,7 +213,8 @@ static GPtrArray *select_changes(const Reviewed *reviewed, const BerthDistro *di
         if (within != NULL && !is_within(path, within)) {
             if (is_within(within, path) && change->kind != BERTH_CHANGE_MODE) {
                 berth_error_set(error, BERTH_ERROR_INVALID, "changes.part",
-                                "give the directory instead", "%s is one change as a whole", path);
+                                "give this directory itself", "%s was added or replaced as a whole",
+                                path);
                 return NULL;
             }
             g_ptr_array_remove_index(changes, i);

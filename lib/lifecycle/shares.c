@@ -241,7 +241,7 @@ static char *describe_effect(const BerthDistro *distro, BerthSharesEffect effect
         [BERTH_SHARES_CURRENT] = NULL,
         [BERTH_SHARES_REPLACED] =
             "open files of this host stay open there, but locks of them are lost",
-        [BERTH_SHARES_SLOW] = "it has not taken the change yet: it does once it goes on",
+        [BERTH_SHARES_SLOW] = "the change takes effect when it continues",
         [BERTH_SHARES_LATER] = "it sees no directory of this host now: the change takes effect at "
                                "its next start, unless its wsl.conf has automount off",
     };

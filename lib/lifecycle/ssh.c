@@ -60,7 +60,8 @@ char *berth_ssh_ask_user(Berth *berth, const BerthDistro *distro, int fd, GError
     g_autofree char *hint =
         g_strdup_printf("start it with this one: berth terminate %s", distro->name);
     berth_error_set(error, BERTH_ERROR_GUEST, "ssh.guest", hint,
-                    "%s was started by an earlier berth, which knows no ssh", distro->name);
+                    "%s was started by an earlier version of berth, which has no ssh",
+                    distro->name);
     return NULL;
 }
 

@@ -82,7 +82,8 @@ static bool set_no_server(const Proxy *proxy, GError **error)
 {
     berth_error_set(error, BERTH_ERROR_NOT_FOUND, "ssh.no-server",
                     "install OpenSSH's server in it, or build berth where dropbear is installed",
-                    "%s has no ssh server, and this berth has none to lend", proxy->distro->name);
+                    "%s has no ssh server, and this berth was built without one",
+                    proxy->distro->name);
     return false;
 }
 

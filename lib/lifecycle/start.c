@@ -156,8 +156,8 @@ static bool settle_parked(Start *start, bool *ret_goes_on, GError **error)
         return false;
     }
     g_autofree char *text = g_strdup_printf(
-        "%s was parked, but cannot go on: %s; it starts anew, and what its programs had not saved "
-        "is lost",
+        "%s was parked, but cannot continue: %s; it boots instead, and data that its "
+        "programs had not saved is lost",
         start->distro->name, problem->message);
     add_notice(start, text);
     return true;

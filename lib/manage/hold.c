@@ -208,8 +208,8 @@ bool berth_hold_check_unparked(const BerthDistro *distro, GError **error)
     if (!berth_park_exists(distro->disk))
         return true;
     g_autofree char *hint =
-        g_strdup_printf("continue it: berth start %s; or end it, without what its programs have "
-                        "not saved: berth terminate %s",
+        g_strdup_printf("continue it: berth start %s; or end it and lose unsaved data: "
+                        "berth terminate %s",
                         distro->name, distro->name);
     berth_error_set(error, BERTH_ERROR_BUSY, "instance.parked", hint, "%s is parked", distro->name);
     return false;

@@ -466,19 +466,19 @@ static const Tool tools[] = {
     {"suspend", "Suspend a distro",
      "Suspend a distro until it is needed: it keeps its memory and takes no processor time",
      .changes = true, .parameters = named_parameters, .build = build_suspend},
-    {"terminate", "Stop a distro", "Power a distro off, with all that runs in it", .changes = true,
+    {"terminate", "Stop a distro", "Power off a distro and end all its programs", .changes = true,
      .destructive = true, .parameters = named_parameters, .build = build_terminate},
     {"snapshot", "Take a snapshot",
-     "Keep a copy of a distro's disk, to go back to, and return its tag. A running distro is "
-     "suspended meanwhile, and goes on. Disk space may be needed for all that the disk has in it",
+     "Take a snapshot of a distro's disk and return its tag. A running distro pauses until the "
+     "snapshot is taken. A snapshot may need as much disk space as the data on the disk",
      .changes = true, .parameters = snapshot_parameters, .build = build_snapshot},
-    {"restore", "Go back to a snapshot",
-     "Give a stopped distro the disk of a snapshot. What is replaced becomes the snapshot "
-     "before-restore, in place of the former one",
+    {"restore", "Return to a snapshot",
+     "Return a stopped distro to a snapshot. The replaced state becomes the snapshot "
+     "before-restore, and replaces the former one",
      .changes = true, .destructive = true, .parameters = restore_parameters,
      .build = build_restore},
-    {"undo", "Go back to the last snapshot",
-     "As restore, with the last snapshot that no restore made", .changes = true,
+    {"undo", "Return to the last snapshot",
+     "Restore the last snapshot, except those that a restore made", .changes = true,
      .destructive = true, .parameters = undo_parameters, .build = build_undo},
 };
 

@@ -133,7 +133,7 @@ bool berth_fusermount_close(const char *path, bool lazy, GError **error)
         return true;
     if (strstr(complaint, "busy") != NULL) {
         g_autofree char *hint = g_strdup_printf(
-            "close what uses it, or let go of it at once: berth umount --lazy %s", path);
+            "close the programs that use it, or unmount it at once: berth umount --lazy %s", path);
         berth_error_set(error, BERTH_ERROR_BUSY, "umount.busy", hint, "%s is in use", path);
     } else {
         berth_error_set(error, BERTH_ERROR_FAILED, "umount.refused", NULL, "%s: %s", path,

@@ -327,8 +327,8 @@ static bool check_private(const char *path, GError **error)
         return false;
     if (S_ISDIR(st.st_mode) && (st.st_mode & 077) == 0)
         return true;
-    berth_error_set(error, BERTH_ERROR_DENIED, "layout.mode", "make it yours alone: chmod 700",
-                    "%s: others may enter this directory", path);
+    berth_error_set(error, BERTH_ERROR_DENIED, "layout.mode", "deny others access to it: chmod 700",
+                    "%s: other users may enter this directory", path);
     return false;
 }
 

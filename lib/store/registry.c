@@ -73,8 +73,7 @@ bool berth_registry_set_not_found(GError **error, const char *name)
 {
     g_autofree char *shown = g_strescape(name, NULL);
     berth_error_set(error, BERTH_ERROR_NOT_FOUND, "distro.not-found",
-                    "\"berth list\" shows the distros there are", "there is no distro called %.80s",
-                    shown);
+                    "\"berth list\" shows the distros", "there is no distro called %.80s", shown);
     return false;
 }
 

@@ -274,7 +274,7 @@ def test_what_a_killed_keeper_left(box):
     assert found["verdict"] == "warning" and found["command"] == "berth doctor --fix"
     assert (directory / "control").exists()
     fixed = examine(box, "--fix")["runtime"]
-    assert fixed["verdict"] == "ok" and fixed["fixed"] == "removed what 1 killed keeper left"
+    assert fixed["verdict"] == "ok" and fixed["fixed"] == "removed the files of 1 killed keeper"
     assert sorted(path.name for path in directory.iterdir()) == ["keeper.log", "lock", "start"]
     assert examine(box, "--fix")["runtime"]["fixed"] is None
     assert box("run", "echo", "up").ok() == "up\n"

@@ -15,6 +15,7 @@ COMMANDS = ["accept", "autostart", "cache", "changes", "clone", "code", "compact
 def test_overview(berth):
     text = berth("help").ok()
     check_golden("help.txt", text)
+    assert all(len(line) <= 80 for line in text.splitlines())
     listed = [line.split()[0] for line in text.split("Commands:\n")[1].split("\n\n")[0].splitlines()]
     assert sorted(listed) == COMMANDS
 
@@ -23,7 +24,7 @@ def test_overview(berth):
 def test_help_of_a_command(berth, command):
     text = berth("help", command).ok()
     check_golden(f"help-{command}.txt", text)
-    assert all(len(line) <= 90 for line in text.splitlines())
+    assert all(len(line) <= 80 for line in text.splitlines())
     assert berth(command, "--help").ok() == text
     assert berth(command, "-h").ok() == text
 

@@ -72,10 +72,10 @@ def test_snapshot_has_the_memory(source):
     assert source("run", "--", "echo", "on").ok() == "on\n"
     source("terminate", "box").ok()
     out = source("restore", "box", "it").ok()
-    assert "its programs go on with the next command\n" in out
+    assert "its programs continue with the next command\n" in out
     goes_on(source)
     source("terminate", "box").ok()
-    assert "its programs go on" in source("undo", "box").ok()  # once more, the same
+    assert "its programs continue" in source("undo", "box").ok()  # once more, the same
     goes_on(source)
 
 
@@ -83,7 +83,7 @@ def test_disk_alone(running):
     assert running("snapshot", "--disk", "box", "it").ok() == "it\n"
     assert rows(running)[0]["memory_used"] == 0 and memories(running) == []
     running("terminate", "box").ok()
-    assert "go on" not in running("restore", "box", "it").ok()
+    assert "programs continue" not in running("restore", "box", "it").ok()
     assert boots(running) == ""
 
 
@@ -96,7 +96,7 @@ def test_stopped_one_has_no_memory(box):  # noqa: F811
 def test_restore_without_it(running):
     running("snapshot", "box", "it").ok()
     running("terminate", "box").ok()
-    assert "go on" not in running("restore", "--disk", "box", "it").ok()
+    assert "programs continue" not in running("restore", "--disk", "box", "it").ok()
     assert boots(running) == ""
 
 
@@ -121,7 +121,7 @@ def test_a_setting_has_changed(running):
     running("terminate", "box").ok()
     running("config", "set", "-d", "box", "memory", "600M").ok()
     out = running("restore", "box", "it").ok()
-    assert "go on" not in out
+    assert "programs continue" not in out
     assert boots(running) == ""
 
 
@@ -175,7 +175,7 @@ def test_live_clone(source):
 
 
 def test_live_clone_of_a_stopped_one(box):  # noqa: F811
-    box("clone", "--live", "box", "twin").failed(1, "clone.stopped", "box does not run")
+    box("clone", "--live", "box", "twin").failed(1, "clone.stopped", "box is neither running nor suspended")
     assert box.names() == ["box"] and box.left_over() == []
 
 

@@ -249,7 +249,7 @@ def test_tags_of_snapshots_are_completed(two):
 
 
 @pytest.mark.parametrize("line, expected", [
-    ("berth unreg", "unregister\tDelete a distro with all that is in it"), ("berth shell De", "Debian\tdistro"),
+    ("berth unreg", "unregister\tDelete a distro and all its files"), ("berth shell De", "Debian\tdistro"),
     ("berth export box --format=tar.z", "--format=tar.zst"), ("berth import new one-f", "one-file"),
     ("berth move box ", "one-dir/"), ("berth shell ", "box\tdistro")])
 def test_completion_in_fish(two, line, expected):

@@ -282,7 +282,7 @@ def test_another_keeper_goes_on(left):
 def starts_anew(box, why):
     result = box("run", "--", "echo", "on")
     assert (result.status, result.out) == (0, "on\n"), result
-    assert result.err.startswith("berth: box was parked, but cannot go on: ") and why in result.err, result.err
+    assert result.err.startswith("berth: box was parked, but cannot continue: ") and why in result.err, result.err
     assert result.err.count("\n") == 1
     assert "-incoming" not in box.qemus()[-1]["argv"]
     assert left_beside_disk(box) == []
@@ -386,7 +386,7 @@ def test_left_and_no_agent_answers(box):
     wait_for(lambda: "box continues" in box("logs", "box").ok())
     os.kill(box.qemus()[1]["pid"], signal.SIGKILL)
     result = box.finish(starting)
-    assert (result.status, result.out) == (0, "on\n") and "box was parked, but cannot go on: " in result.err, result
+    assert (result.status, result.out) == (0, "on\n") and "box was parked, but cannot continue: " in result.err, result
     assert ["-incoming" in qemu["argv"] for qemu in box.qemus()] == [False, True, False]
     assert left_beside_disk(box) == []
 
@@ -551,7 +551,7 @@ def test_another_keeper_has_taken_it_over_meanwhile(left, words):
 @pytest.mark.parametrize("words", [["terminate", "box"], ["terminate", "--force", "box"], ["shutdown"]])
 def test_left_and_terminated(left, words):
     result = left(*words)
-    assert (result.status, result.err) == (0, "berth: box was parked: what its programs had not saved is lost\n"), result
+    assert (result.status, result.err) == (0, "berth: box was parked: data that its programs had not saved is lost\n"), result
     assert (state(left), left_beside_disk(left)) == ("stopped", [])
     assert left("terminate", "box").err == "berth: box was not running\n"
     result = left("run", "--", "echo", "on")

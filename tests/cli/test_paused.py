@@ -129,8 +129,8 @@ def test_terminate_without_space(box, disk):
     wait_for(lambda: state(box) == "paused")
     result = box("terminate", "box", "--grace", "1")
     assert (result.status, result.out) == (0, "")
-    assert result.err == WAITS + (f"berth: box was ended without powering off: {FULL}; "
-                                  "what it had not written yet is lost\n")
+    assert result.err == WAITS + (f"berth: box was stopped without an orderly power-off: {FULL}; "
+                                  "data that it had not written yet is lost\n")
     assert state(box) == "stopped" and all(not is_alive(start["pid"]) for start in box.qemus())
     disk.mend()
     assert box("run", "echo", "fine").ok() == "fine\n"

@@ -63,7 +63,7 @@ def test_a_running_distro(box):
     assert box("set", "box", "memory=192M", "host-urls=true").ok() == (
         "memory = 192M: takes effect at the next start\n"
         "host-urls = true: takes effect now\n"
-        "box goes on as it is until it is stopped: berth terminate box\n")
+        "box keeps its current values until it is stopped: berth terminate box\n")
     assert [change["needs_start"] for change in settings(box, "box", "memory=208M", "host-urls=false")["changes"]] == [True, False]
     box("suspend", "box").ok()
     assert settings(box, "box", "memory=224M")["changes"][0]["needs_start"]

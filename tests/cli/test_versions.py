@@ -267,7 +267,7 @@ def test_copy_with_a_guest_from_before_copies(box, rootfs, tmp_path, old_guest, 
     box("import", "other", rootfs).ok()
     box("start", "box", env=old_guest).ok()
     result = copy(box, tmp_path, source, target)
-    result.failed(1, "cp.old-guest", "box was started by a berth that cannot copy files")
+    result.failed(1, "cp.old-guest", "box was started by a version of berth that cannot copy files")
     assert result.hint == 'restart it: "berth terminate box", then try again'
     assert not has_copied(tmp_path)
     box("terminate", "box").ok()

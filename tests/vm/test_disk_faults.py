@@ -98,7 +98,7 @@ def test_persistent_write_error(faulty):
     process = write(faulty)
     assert WORDS[errno.EIO] in process.stderr.readline()
     result = faulty("terminate", "box", "--grace", "5")
-    assert "was ended without powering off: " + WORDS[errno.EIO] in result.stderr
+    assert "was stopped without an orderly power-off: " + WORDS[errno.EIO] in result.stderr
     process.communicate(timeout=60)
     assert process.returncode != 0 and faulty.state("box") == "stopped"
     faulty.fail()
@@ -124,7 +124,7 @@ def test_terminate_when_the_host_has_lost_writes(faulty):
     faulty.shell("box", "echo text >/root/file")
     faulty.fail(sync=errno.EIO)
     result = faulty("terminate", "box")
-    assert "was ended without powering off: " in result.stderr and "Input/output error" in result.stderr
+    assert "was stopped without an orderly power-off: " in result.stderr and "Input/output error" in result.stderr
     assert faulty.state("box") == "stopped"
 
 

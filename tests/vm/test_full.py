@@ -90,7 +90,7 @@ def test_terminate_reports_the_forced_end(small):
     """The disk is consistent as of an earlier moment: the next start continues from there."""
     process = fill(small)
     result = small("terminate", "box", "--grace", "3")
-    assert "was ended without powering off" in result.stderr and FULL in result.stderr
+    assert "was stopped without an orderly power-off" in result.stderr and FULL in result.stderr
     process.communicate(timeout=60)
     assert process.returncode != 0
     small.limit("1g")

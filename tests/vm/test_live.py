@@ -127,7 +127,7 @@ def test_snapshot_is_gone_back_to(host, source):
         seen = []
         for _ in range(2):
             out = host("restore", "--terminate", source, "it").stdout
-            assert "its programs go on with the next command\n" in out
+            assert "its programs continue with the next command\n" in out
             assert host.shell(source, f"cat {MARK}; ls /root/later 2>/dev/null | wc -l").stdout == f"of-{source}\n0\n"
             assert skew(host, source) <= 1
             seen.append(look(host, source)[-2])

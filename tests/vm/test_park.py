@@ -187,7 +187,7 @@ def starts_anew(host, distro, script, why):
     result = host.shell(distro, script)
     lines = [line for line in result.stderr.splitlines() if "KVM does not work here" not in line]  # said for a new kernel
     assert len(lines) == 1, result.stderr
-    assert f"{distro} was parked, but cannot go on: {why} since it was parked; it starts anew" in result.stderr
+    assert f"{distro} was parked, but cannot continue: {why} since it was parked; it boots instead" in result.stderr
     host("terminate", distro)
     check = subprocess.run(["/sbin/e2fsck", "-fn", host.info(distro)["disk"]], capture_output=True, text=True)
     assert check.returncode == 0, check.stdout

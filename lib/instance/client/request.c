@@ -215,7 +215,7 @@ bool berth_request_set_shares(int fd, const char *const *shares, BerthSharesEffe
     wire_put_list(&channel.output, shares);
     if (!wire_frame_end(&channel.output, begin)) {
         berth_error_set(error, BERTH_ERROR_INVALID, "share.many", "remove some shares",
-                        "the list of shares is longer than a running distro can be told");
+                        "the list of shares is longer than a running distro accepts");
         return false;
     }
     WireFrame answer;

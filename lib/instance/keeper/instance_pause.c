@@ -45,7 +45,7 @@ void berth_instance_notify_lost_writes(BerthInstance *instance)
     if (reason == NULL)
         return;
     g_autofree char *line = g_strdup_printf(
-        "%s was ended without powering off: %s; what it had not written yet is lost",
+        "%s was stopped without an orderly power-off: %s; data that it had not written yet is lost",
         instance->machine->name, reason);
     notify(instance, line);
 }
@@ -94,7 +94,7 @@ static void on_status(BerthQmp *qmp, JsonNode *result, const GError *error, gpoi
             g_strdup_printf("the next command starts %s again", instance->machine->name);
         GError *failure = NULL;
         berth_error_set(&failure, BERTH_ERROR_FAILED, "instance.internal-error", hint,
-                        "QEMU cannot go on with the guest: internal error");
+                        "QEMU cannot continue the guest: internal error");
         berth_instance_fail(instance, failure);
     }
 }

@@ -122,9 +122,10 @@ static void set_loss(BerthInstance *instance, const GError *error)
     char **loss = &instance->takeover.loss;
     if (*loss != NULL)
         return;
-    *loss = g_strdup_printf("%s was parked, but cannot go on: %s; it starts anew, and what its "
-                            "programs had not saved is lost",
-                            instance->machine->name, error->message);
+    *loss = g_strdup_printf(
+        "%s was parked, but cannot continue: %s; it boots instead, and data that its "
+        "programs had not saved is lost",
+        instance->machine->name, error->message);
     berth_console_log(instance->console, "%s", *loss);
 }
 
