@@ -3,6 +3,7 @@
  * Changes of what an overlay shows.
  */
 #include "overlay_private.h"
+#include "review.h"
 
 #include "base/fd.h"
 
@@ -120,10 +121,11 @@ static int place(BerthOverlay *overlay, const Target *target, const char *work,
 {
     const OverlayRecord written = {S_ISDIR(info->st_mode) ? OVERLAY_MERGE : OVERLAY_COPY,
                                    overlay_base_of(info)};
+    const unsigned flags = target->self.upper < 0 ? NOREPLACE : 0;
     g_autoptr(GRWLockWriterLocker) locker = g_rw_lock_writer_locker_new(&overlay->commit);
     int result = overlay_record_write(overlay, target->parent_path, target->name, &written);
     if (result == 0 &&
-        renameat2(overlay->work, work, target->parent.upper, target->name, NOREPLACE) < 0)
+        renameat2(overlay->work, work, target->parent.upper, target->name, flags) < 0)
         result = -errno;
     if (result < 0 || overlay->copied == NULL)
         return result;
@@ -133,21 +135,30 @@ static int place(BerthOverlay *overlay, const Target *target, const char *work,
     return 0;
 }
 
+/* Copy the lower file @lower into work/. */
+static int copy_to_work(BerthOverlay *overlay, int lower, char work[OVERLAY_NAME_SIZE],
+                        struct stat *ret_info)
+{
+    int result = -EAGAIN;
+    for (guint i = 0; result == -EAGAIN && i < COPY_TRIES; i++) {
+        overlay_work_name(overlay, work);
+        if (fstat(lower, ret_info) < 0)
+            return -errno;
+        result = overlay_copy(lower, ret_info, overlay->work, work);
+    }
+    if (result == 0)
+        store_origin(overlay, work, ret_info);
+    return result;
+}
+
 /* Copy @target up, whose parent is. */
 static int copy_target(BerthOverlay *overlay, const Target *target)
 {
     struct stat info;
     char work[OVERLAY_NAME_SIZE];
-    int result = -EAGAIN;
-    for (guint i = 0; result == -EAGAIN && i < COPY_TRIES; i++) {
-        overlay_work_name(overlay, work);
-        if (fstat(target->self.lower, &info) < 0)
-            return -errno;
-        result = overlay_copy(target->self.lower, &info, overlay->work, work);
-    }
+    int result = copy_to_work(overlay, target->self.lower, work, &info);
     if (result < 0)
         return result;
-    store_origin(overlay, work, &info);
     struct stat parent;
     bool known = fstat(target->parent.upper, &parent) == 0;
     result = place(overlay, target, work, &info);
@@ -183,6 +194,28 @@ int berth_overlay_copy_up(BerthOverlay *overlay, const char *path)
 {
     g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&overlay->lock);
     return copy_up(overlay, path);
+}
+
+/* A kill between the record and the rename leaves a change that nobody made: it is listed, and can
+ * be discarded. */
+int berth_overlay_copy_again(BerthOverlay *overlay, const char *path)
+{
+    struct stat info;
+    char work[OVERLAY_NAME_SIZE];
+    g_auto(Target) target;
+    g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&overlay->lock);
+    int result = target_init(overlay, path, &target);
+    if (result < 0 || target.found < 0 || target.self.upper < 0 || target.parent.lower < 0)
+        return result < 0 ? result : -ENOENT;
+    berth_autofd int lower =
+        openat(target.parent.lower, target.name, O_PATH | O_NOFOLLOW | O_CLOEXEC);
+    result = lower < 0 ? -errno : copy_to_work(overlay, lower, work, &info);
+    if (result < 0)
+        return result;
+    result = place(overlay, &target, work, &info);
+    if (result < 0)
+        overlay_remove_all(overlay->work, work);
+    return result;
 }
 
 /* ---- making, removing, moving ---- */

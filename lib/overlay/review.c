@@ -159,6 +159,40 @@ static int settle_mode(BerthOverlay *overlay, const char *path, mode_t mode)
     return overlay_record_write(overlay, parent, name, &record);
 }
 
+/* Whether the upper file @info is the copy that @record tells of, unchanged. */
+static bool is_plain_copy(const OverlayRecord *record, const struct stat *info)
+{
+    OverlayBase now = overlay_base_of(info);
+    return record->kind == OVERLAY_COPY && record->base.mode == now.mode &&
+           !S_ISDIR(info->st_mode) && is_same_content(&now, &record->base);
+}
+
+BerthOverlayAge berth_overlay_age(BerthOverlay *overlay, const char *path)
+{
+    const char *name;
+    struct stat upper, lower;
+    g_auto(BerthOverlayPlace) place = {-1, -1, false};
+    g_autofree char *parent_path = overlay_split(path, &name);
+    if (berth_overlay_find(overlay, parent_path, &place) < 0 || !place.merged ||
+        !is_at(place.upper, name, &upper))
+        return BERTH_OVERLAY_CHANGED;
+    OverlayRecord record = overlay_record_read(overlay, parent_path, name);
+    bool exists = is_at(place.lower, name, &lower);
+    if (!is_plain_copy(&record, &upper))
+        return BERTH_OVERLAY_CHANGED;
+    if (!is_conflict(&record.base, exists, &lower))
+        return BERTH_OVERLAY_CURRENT;
+    return exists && lower.st_ino == record.base.inode ? BERTH_OVERLAY_EDITED
+                                                       : BERTH_OVERLAY_REPLACED;
+}
+
+int berth_overlay_drop_copy(BerthOverlay *overlay, const char *path)
+{
+    g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&overlay->lock);
+    g_autoptr(GRWLockWriterLocker) commit = g_rw_lock_writer_locker_new(&overlay->commit);
+    return drop(overlay, path);
+}
+
 static bool check(int result, const char *id, const char *path, GError **error)
 {
     if (result < 0)

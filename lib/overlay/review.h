@@ -35,6 +35,23 @@ const char *berth_change_kind_word(BerthChangeKind kind);
 /* The changes (BerthOverlayChange *) by path. Free with g_ptr_array_unref. */
 GPtrArray *berth_overlay_changes(BerthOverlay *overlay);
 
+/* What is shown at a path whose upper file is a copy that nobody has changed. */
+typedef enum {
+    BERTH_OVERLAY_CHANGED,  /* there is none: the file was changed, or has no copy */
+    BERTH_OVERLAY_CURRENT,  /* what the host has */
+    BERTH_OVERLAY_EDITED,   /* the host has changed the file since it was copied */
+    BERTH_OVERLAY_REPLACED, /* it has another file there, or none */
+} BerthOverlayAge;
+
+/* Compare the copy at @path with the lower file. */
+BerthOverlayAge berth_overlay_age(BerthOverlay *overlay, const char *path);
+
+/* Drop the copy at @path, which is not current: what the host has is shown. */
+int berth_overlay_drop_copy(BerthOverlay *overlay, const char *path);
+
+/* Copy the lower file, which was edited, anew over the copy at @path. As berth_overlay_copy_up. */
+int berth_overlay_copy_again(BerthOverlay *overlay, const char *path);
+
 /* Whether another process has a lock of a file of @change: the next server of the lower file would
  * not keep it. */
 bool berth_overlay_is_locked(BerthOverlay *overlay, const BerthOverlayChange *change);

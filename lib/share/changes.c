@@ -285,7 +285,8 @@ static bool follow_move(Share *share, Events *events, guint64 parent,
         return is_as_shown(share, parent, name) ||
                share_replay_change(share, parent, name, is_directory, IN_DELETE);
     }
-    if (new_parent != BERTH_NODE_NONE && share_layer_hides(share, new_parent, second->name)) {
+    if (new_parent != BERTH_NODE_NONE && !share_layer_follow(share, new_parent, second->name) &&
+        share_layer_hides(share, new_parent, second->name)) {
         follow(share, new_parent, second);
         second->mask = 0; /* handled */
         new_parent = BERTH_NODE_NONE;
@@ -300,11 +301,13 @@ static bool follow_move(Share *share, Events *events, guint64 parent,
     return queued;
 }
 
-/* Repeat the host's change in the guest. False: too many wait. */
-static bool repeat(Share *share, Events *events, guint64 parent, const struct inotify_event *event)
+/* Repeat the host's change in the guest, where it is @shown though a copy hides it, too. False: too
+ * many wait. */
+static bool repeat(Share *share, Events *events, guint64 parent, const struct inotify_event *event,
+                   bool shown)
 {
     const guint32 kind = kind_of(event);
-    if (event->len == 0 || kind == 0 || share_layer_hides(share, parent, event->name))
+    if (event->len == 0 || kind == 0 || (!shown && share_layer_hides(share, parent, event->name)))
         return true;
     if (kind == IN_MOVED_FROM)
         return follow_move(share, events, parent, event);
@@ -366,8 +369,9 @@ static void handle(Share *share, Events *events, const struct inotify_event *eve
         follow_own(share, events, parent, event);
         return;
     }
+    bool shown = event->len > 0 && share_layer_follow(share, parent, event->name);
     follow(share, parent, event);
-    if (!repeat(share, events, parent, event))
+    if (!repeat(share, events, parent, event, shown))
         share_forget_all(share);
 }
 

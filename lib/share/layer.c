@@ -8,6 +8,7 @@
 #include "base/fd.h"
 #include "charge.h"
 #include "overlay/hold.h"
+#include "overlay/review.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -298,6 +299,67 @@ bool share_layer_hides(Share *share, fuse_ino_t parent, const char *name)
     bool hides = berth_overlay_hides(overlay, path->str);
     berth_overlay_unlock(overlay);
     return hides;
+}
+
+/* Uncount the copy at @path, which is about to be dropped. */
+static void uncount(Share *share, BerthOverlay *overlay, guint64 id, const char *path)
+{
+    ShareFile file = {0};
+    g_auto(BerthOverlayPlace) place = {-1, -1, false};
+    int root = share_root_of(share, id);
+    BerthQuota *quota = root >= 0 ? share->roots[root].quota : NULL;
+    if (quota != NULL && berth_overlay_find(overlay, path, &place) == 0 && place.upper >= 0 &&
+        share_stat(share, place.upper, "", &file) == 0)
+        berth_quota_change(quota, &file.key, -(gint64)file.attributes.st_blocks * 512);
+}
+
+/* Whether somebody has a lock of the copy at @path: it would not follow. */
+static bool is_locked(BerthOverlay *overlay, char *path)
+{
+    return berth_overlay_is_locked(
+        overlay, &(const BerthOverlayChange){path, BERTH_CHANGE_MODIFIED, false, false});
+}
+
+/* Under share_hold_begin_alone, so that looking for locks is in nobody's way. */
+static bool show_lower(Share *share, BerthOverlay *overlay, fuse_ino_t parent, const char *name,
+                       char *path)
+{
+    BerthOverlayAge age = berth_overlay_age(overlay, path);
+    if (age <= BERTH_OVERLAY_CURRENT || is_locked(overlay, path))
+        return age == BERTH_OVERLAY_CURRENT;
+    g_mutex_lock(&share->lock);
+    guint64 id = berth_nodes_find(share->nodes, parent, name);
+    g_mutex_unlock(&share->lock);
+    bool is_written =
+        age == BERTH_OVERLAY_EDITED && id != BERTH_NODE_NONE && is_open_to_write(share, id);
+    uncount(share, overlay, parent, path);
+    if (is_written && berth_overlay_copy_again(overlay, path) == 0)
+        return true; /* on_copied counts the new one, and moves the handles */
+    if (is_written) {
+        share_quota_measure(share, (guint)share_root_of(share, parent));
+        return false; /* no space, or written to all the time: the next event tries again */
+    }
+    if (berth_overlay_drop_copy(overlay, path) == 0 && age == BERTH_OVERLAY_EDITED &&
+        id != BERTH_NODE_NONE)
+        share_layer_adopt(share, id);
+    return false;
+}
+
+bool share_layer_follow(Share *share, fuse_ino_t parent, const char *name)
+{
+    g_autoptr(GString) path = g_string_new(NULL);
+    BerthOverlay *overlay = overlay_of_child(share, parent, name, path);
+    if (overlay == NULL)
+        return false;
+    berth_overlay_lock(overlay);
+    BerthOverlayAge age = berth_overlay_age(overlay, path->str);
+    berth_overlay_unlock(overlay);
+    if (age <= BERTH_OVERLAY_CURRENT)
+        return age == BERTH_OVERLAY_CURRENT;
+    share_hold_begin_alone(share);
+    bool copied = show_lower(share, overlay, parent, name, path->str);
+    share_hold_end(share);
+    return copied;
 }
 
 GPtrArray *share_layer_list(Share *share, fuse_ino_t id)

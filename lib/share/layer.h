@@ -70,6 +70,11 @@ int share_layer_lower(Share *share, fuse_ino_t id);
 /* Whether the guest does not see what the host does to @name in @parent. */
 bool share_layer_hides(Share *share, fuse_ino_t parent, const char *name);
 
+/* The host has changed @name in @parent. Where the guest has a copy of it that it has not changed,
+ * show it the host's file again, or a new copy where it may write to it. Returns whether the guest
+ * sees the same in a copy: it is to see the event, though the file is hidden. */
+bool share_layer_follow(Share *share, fuse_ino_t parent, const char *name);
+
 /* The entries of directory @id, which has an overlay (BerthOverlayEntry *); NULL with errno. */
 GPtrArray *share_layer_list(Share *share, fuse_ino_t id);
 

@@ -62,7 +62,20 @@ void share_hold_leave(Share *share)
 void share_hold_begin(Share *share)
 {
     g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&share->hold.lock);
+    while (share->hold.alone)
+        g_cond_wait(&share->hold.changed, &share->hold.lock);
     share->hold.holds++;
+    while (share->hold.requests > 0)
+        g_cond_wait(&share->hold.changed, &share->hold.lock);
+}
+
+void share_hold_begin_alone(Share *share)
+{
+    g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&share->hold.lock);
+    while (share->hold.holds > 0)
+        g_cond_wait(&share->hold.changed, &share->hold.lock);
+    share->hold.holds = 1;
+    share->hold.alone = true;
     while (share->hold.requests > 0)
         g_cond_wait(&share->hold.changed, &share->hold.lock);
 }
@@ -71,6 +84,7 @@ void share_hold_end(Share *share)
 {
     g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&share->hold.lock);
     share->hold.holds--;
+    share->hold.alone = false;
     g_cond_broadcast(&share->hold.changed);
 }
 

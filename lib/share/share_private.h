@@ -82,6 +82,7 @@ typedef struct Share {
         GCond changed;
         guint holds;    /* clients that no request may disturb */
         guint requests; /* under way */
+        bool alone;     /* the one that holds suffers no other */
     } hold;             /* review.c */
 } Share;
 
@@ -294,6 +295,9 @@ void share_hold_leave(Share *share);
 /* Let no request begin, and wait until none is under way; and the end of that. */
 void share_hold_begin(Share *share);
 void share_hold_end(Share *share);
+
+/* The same while no client has an overlay, and none gets one. */
+void share_hold_begin_alone(Share *share);
 
 /* Wait until no client has an overlay. It may get one meanwhile: what the caller handles is older
  * then than all that the client does. */

@@ -207,6 +207,67 @@ def test_watchers_in_the_guest_see_what_is_discarded(reviewed):
     watcher.close()
 
 
+@pytest.mark.parametrize("is_open", [True, False])
+def test_the_hosts_edits_of_a_file_that_is_not_changed_are_seen(reviewed, is_open):
+    """A program that opens a file to write gets a copy of it; until it writes, the file is the host's."""
+    (reviewed.lower / "f").write_text("before")
+    share = reviewed()
+    with open(share.seen / "f", "r+b", buffering=0) as file:
+        if not is_open:
+            file.close()
+            wait_until(lambda: not share.written(), "the close")
+        watcher = Watcher(share.seen, [""])
+        for text in "by the host", "by the host, again", "short":
+            (share.lower / "f").write_text(text)
+            wait_until(lambda: (share.seen / "f").read_text() == text, "the host's text")
+            assert not is_open or os.pread(file.fileno(), 99, 0).decode() == text
+        wait_until(lambda: sum(event[1:3] == ("close_write", "f") for event in watcher.read()) >= 1, "an event")
+        watcher.close()
+        assert share.changes() == {}
+        if is_open:
+            file.write(b"GUEST")
+            assert (share.seen / "f").read_text() == "GUEST" and (share.lower / "f").read_text() == "short"
+            assert share.changes() == {"f": "modified"}
+            (share.lower / "f").write_text("hidden now")
+            (share.lower / "end").touch()
+            wait_until(lambda: (share.seen / "end").exists(), "the host's last change")
+            assert (share.seen / "f").read_text() == "GUEST"
+
+
+CHANGES = {"replaced": lambda path: (path.with_name("g").write_text("new"), os.rename(path.with_name("g"), path)),
+           "removed": os.unlink, "mode": lambda path: path.chmod(0o600), "moved": lambda path: os.rename(path, path.with_name("h"))}
+
+
+@pytest.mark.parametrize("how", CHANGES)
+def test_the_hosts_changes_of_a_file_that_was_opened_to_write_are_seen(reviewed, how):
+    (reviewed.lower / "f").write_text("before")
+    (reviewed.lower / "f").chmod(0o644)
+    share = reviewed(limit=f"limit={1 << 20}:")
+    os.close(os.open(share.seen / "f", os.O_RDWR))
+    wait_until(lambda: not share.written(), "the close")
+    assert any((share.overlay / "upper").iterdir())
+    CHANGES[how](share.lower / "f")
+    wait_until(lambda: attempt(lambda: tree(share.seen)) == tree(share.lower), "the host's change")
+    assert share.changes() == {} and not any((share.overlay / "upper").iterdir())
+
+
+def test_a_locked_copy_stays_as_it_is(reviewed):
+    """Its locks would not follow."""
+    (reviewed.lower / "f").write_text("before")
+    share = reviewed()
+    with open(share.seen / "f", "r+b", buffering=0) as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        (share.lower / "f").write_text("by the host")
+        (share.lower / "end").touch()
+        wait_until(lambda: (share.seen / "end").exists(), "the host's last change")
+        assert file.read() == b"before"
+        with open(share.seen / "f") as other, pytest.raises(BlockingIOError):
+            fcntl.flock(other, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    wait_until(lambda: not share.written(), "the close, which ends the lock")
+    (share.lower / "f").write_text("once more")
+    wait_until(lambda: (share.seen / "f").read_text() == "once more", "the host's text")
+
+
 @pytest.mark.parametrize("kind", ["flock", "posix"])
 def test_a_locked_file_is_not_accepted(reviewed, kind):
     share = reviewed()

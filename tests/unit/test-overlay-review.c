@@ -292,6 +292,42 @@ static void test_a_link_of_the_host_is_not_followed(Fixture *fixture, gconstpoin
     g_assert_false(g_file_test(leaked, G_FILE_TEST_EXISTS));
 }
 
+static void check_shown(Fixture *fixture, const char *path, const char *expected)
+{
+    g_auto(BerthOverlayPlace) place = {-1, -1, false};
+    char text[64] = "";
+    g_assert_cmpint(berth_overlay_find(fixture->overlay, path, &place), ==, 0);
+    berth_autofd int fd = berth_fd_reopen(berth_overlay_shown(&place), O_RDONLY);
+    g_assert_cmpint(read(fd, text, sizeof(text) - 1), ==, (ssize_t)strlen(expected));
+    g_assert_cmpstr(text, ==, expected);
+}
+
+static void test_the_age_of_a_copy(Fixture *fixture, gconstpointer data)
+{
+    g_autofree char *edited = at(fixture, "lower", "edited");
+    g_assert_cmpint(berth_overlay_age(fixture->overlay, "edited"), ==, BERTH_OVERLAY_CHANGED);
+    copy_up(fixture, "edited");
+    g_assert_cmpint(berth_overlay_age(fixture->overlay, "edited"), ==, BERTH_OVERLAY_CURRENT);
+    write_lower(fixture, "edited", "by the host");
+    g_assert_cmpint(berth_overlay_age(fixture->overlay, "edited"), ==, BERTH_OVERLAY_EDITED);
+    check_shown(fixture, "edited", "before");
+    g_assert_cmpint(berth_overlay_copy_again(fixture->overlay, "edited"), ==, 0);
+    check_shown(fixture, "edited", "by the host");
+    g_assert_cmpint(berth_overlay_age(fixture->overlay, "edited"), ==, BERTH_OVERLAY_CURRENT);
+    write_lower(fixture, "edited", "by the host again");
+    g_assert_cmpint(berth_overlay_drop_copy(fixture->overlay, "edited"), ==, 0);
+    check_shown(fixture, "edited", "by the host again");
+    copy_up(fixture, "edited");
+    g_assert_cmpint(g_unlink(edited), ==, 0);
+    g_assert_cmpint(berth_overlay_age(fixture->overlay, "edited"), ==, BERTH_OVERLAY_REPLACED);
+    g_assert_cmpint(berth_overlay_copy_again(fixture->overlay, "edited"), ==, -ENOENT);
+    write_file(fixture, "kept", "the guest's");
+    write_lower(fixture, "kept", "by the host");
+    g_assert_cmpint(berth_overlay_age(fixture->overlay, "kept"), ==, BERTH_OVERLAY_CHANGED);
+    copy_up(fixture, "d/e");
+    g_assert_cmpint(berth_overlay_age(fixture->overlay, "d/e"), ==, BERTH_OVERLAY_CHANGED);
+}
+
 static void test_settled(Fixture *fixture, gconstpointer data)
 {
     const BerthOverlayChange changes[] = {
@@ -336,6 +372,7 @@ int main(int argc, char **argv)
     ADD("accept", test_accept);
     ADD("discard", test_discard);
     ADD("conflicts", test_conflicts);
+    ADD("age", test_the_age_of_a_copy);
     ADD("settled", test_settled);
     ADD("settled/damaged", test_settled_damaged);
     ADD("missing-directory", test_a_missing_directory_is_an_error);
