@@ -21,7 +21,7 @@ class Step:
 
     def fails(self):
         """Whether README shows that it does."""
-        return any(re.match(r"hint: |curl: \(|ls: cannot", line) for line in self.printed)
+        return any(re.match(r"hint: |curl: \(|ls: cannot|berth-open: only", line) for line in self.printed)
 
     def script(self):
         typed = "\n".join([*self.typed, ""])

@@ -28,6 +28,7 @@ def results():
               BERTH_INIT_TIMEOUT="120") as host:
         home = Path(host.environment["HOME"])
         (home / "debian.tar.zst").symlink_to(required("BERTH_TEST_DEBIAN"))
+        host.environment["XDG_CONFIG_HOME"] = str(home / ".config")  # where README has it
         host.environment["PATH"] = f"{Path(host.program).resolve().parent}:{host.environment['PATH']}"
         host.environment["USER"] = getpass.getuser()  # as every login sets it
         (home / "script").write_text(script())
