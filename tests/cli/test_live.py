@@ -141,7 +141,7 @@ def test_no_room_for_it(running):
     keeper = running.info("box")["keeper_pid"]
     limits = resource.prlimit(keeper, resource.RLIMIT_FSIZE)
     resource.prlimit(keeper, resource.RLIMIT_FSIZE, (2048, limits[1]))
-    running("snapshot", "box", "it").failed(1, "park.write.too-big", "its memory could not be saved: ", hint=False)
+    running("snapshot", "box", "it").failed(1, "park.write.too-big", "its memory could not be saved: ")
     resource.prlimit(keeper, resource.RLIMIT_FSIZE, limits)
     assert rows(running) == [] and memories(running) == [] and running.left_over() == []
     assert state(running) == "running" and running("run", "--", "echo", "on").ok() == "on\n"
@@ -150,7 +150,7 @@ def test_no_room_for_it(running):
 
 def test_qemu_does_not_give_its_state(box):  # noqa: F811
     box("start", "box", env={"FAKE_QEMU_MODE": "no-save"}).ok()
-    box("snapshot", "box", "it").failed(1, "vmm.state.failed", "its memory could not be saved: ", hint=False)
+    box("snapshot", "box", "it").failed(1, "vmm.state.failed", "its memory could not be saved: ")
     assert rows(box) == [] and memories(box) == []
     wait_for(lambda: state(box) == "running")
     assert box("run", "--", "echo", "on").ok() == "on\n"
@@ -191,7 +191,7 @@ def test_live_clone_with_other_settings(box):  # noqa: F811
 def test_live_clone_in_no_room(running):
     keeper = running.info("box")["keeper_pid"]
     resource.prlimit(keeper, resource.RLIMIT_FSIZE, (2048, resource.RLIM_INFINITY))
-    running("clone", "--live", "box", "twin").failed(1, "park.write.too-big", "its memory could not be saved", hint=False)
+    running("clone", "--live", "box", "twin").failed(1, "park.write.too-big", "its memory could not be saved")
     assert running.names() == ["box"] and running.left_over() == [] and state(running) == "running"
 
 
