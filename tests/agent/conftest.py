@@ -39,8 +39,9 @@ class Agent:
     def __init__(self, *options, user=None, pass_fds=()):
         assert GUEST, "BERTH_GUEST must name the berth-guest program"
         ours, theirs = socket.socketpair()
-        # What a sanitizer keeps of freed memory is not what the agent uses.
-        sanitizer = os.environ.get("ASAN_OPTIONS", "") + ":quarantine_size_mb=0:thread_local_quarantine_size_kb=0"
+        # What a sanitizer keeps of freed memory, and of frames that have returned, is not what the agent uses.
+        sanitizer = os.environ.get("ASAN_OPTIONS", "") + (":quarantine_size_mb=0:thread_local_quarantine_size_kb=0"
+                                                         ":detect_stack_use_after_return=0")
         program = os.open(GUEST, os.O_RDONLY)  # @user may be one who cannot enter the tree
         self.process = subprocess.Popen(
             [GUEST, "--agent", str(theirs.fileno()), *options],

@@ -3,14 +3,19 @@
 # $here is the source tree, $builds the directory that holds the builds. A failure sets $failed; each suite adds
 # its log to $logs, for summary.py.
 
-# prepare BUILD CC OPTION...
+# prepare BUILD: build berth there, as its name says. What is for users is optimized as it is for them.
 prepare() {
-    local build=$builds/$1 compiler=$2
-    shift 2
+    local build=$builds/$1 compiler=cc
+    local -a options=(-Dwerror=true)
+    case $1 in
+        build) options+=(${kernel:+"-Dkernel=$kernel"}) ;;
+        build-clang) compiler=clang options+=(-Doptimization=0 -Ddebug=false) ;; # for what it warns of, and unit
+        build-asan) options+=(-Db_sanitize=address,undefined -Db_lundef=false) ;;
+    esac
     if [ -e "$build/build.ninja" ]; then
-        meson configure "$build" -Dwerror=true "$@"
+        meson configure "$build" "${options[@]}"
     else
-        CC=$compiler meson setup "$build" "$here" -Dwerror=true "$@" >/dev/null
+        CC=$compiler meson setup "$build" "$here" "${options[@]}" >/dev/null
     fi
     ninja -C "$build" | grep -v '^\[' || true
     ninja -C "$build" >/dev/null || failed=yes
