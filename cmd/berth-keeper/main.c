@@ -4,12 +4,15 @@
  *
  * Started by lib/instance/client/runtime.c in a session of its own. Descriptor 3 is the lock that
  * it holds for its lifetime, 4 the listening control socket and 5 the distro's disk, which it only
- * keeps locked (lib/manage/hold.h). DIR is its runtime directory and holds machine.conf. SIGINT
+ * keeps locked (lib/manage/hold.h); 6 is the memory of another guest, which that of this distro
+ * begins as, or anything else. DIR is its runtime directory and holds machine.conf. SIGINT
  * powers the guest off cleanly; SIGTERM, as of a host that shuts down, parks it.
  */
+#include "base/fd.h"
 #include "base/process.h"
 #include "instance/keeper/instance.h"
 #include "model/machine.h"
+#include "vmm/guest_ends.h"
 
 #include <fcntl.h>
 #include <glib-unix.h>
@@ -19,7 +22,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-enum { LOCK_FD = 3, LISTEN_FD = 4, DISK_FD = 5 };
+enum { LOCK_FD = 3, LISTEN_FD = 4, DISK_FD = 5, MEMORY_FD = 6 };
 
 static void on_gone(BerthInstance *instance, gpointer user_data)
 {
@@ -52,8 +55,16 @@ static void write_pid(void)
     g_autofree char *words = berth_process_format();
     if (ftruncate(LOCK_FD, 0) == 0)
         dprintf(LOCK_FD, "%s", words);
-    for (int fd = LOCK_FD; fd <= DISK_FD; fd++)
+    for (int fd = LOCK_FD; fd <= MEMORY_FD; fd++)
         fcntl(fd, F_SETFD, FD_CLOEXEC);
+}
+
+static int lent(void)
+{
+    int fd = MEMORY_FD;
+    if (!berth_guest_ends_is_sealed(fd))
+        berth_fd_close(&fd);
+    return fd;
 }
 
 int main(int argc, char **argv)
@@ -75,8 +86,8 @@ int main(int argc, char **argv)
     }
 
     g_autoptr(GMainLoop) loop = g_main_loop_new(NULL, FALSE);
-    BerthInstance *instance =
-        berth_instance_new(g_steal_pointer(&machine), argv[1], argv[2], LISTEN_FD, on_gone, loop);
+    BerthInstance *instance = berth_instance_new(g_steal_pointer(&machine), argv[1], argv[2],
+                                                 LISTEN_FD, lent(), on_gone, loop);
     g_unix_signal_add(SIGTERM, on_terminate, instance);
     g_unix_signal_add(SIGINT, on_interrupt, instance);
     g_main_loop_run(loop);

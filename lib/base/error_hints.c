@@ -84,6 +84,7 @@ static const struct {
     {"overlay.busy", RETRY},
     {"park.changed", "start it again: berth start NAME"},
     {"park.damaged", "start it again: berth start NAME"},
+    {"park.elsewhere", "start it again: berth start NAME"},
     {"park.refused", "end it when it is not needed: berth terminate NAME"},
     {"park.silent", "start it again: berth start NAME"},
     {"park.version", "start it again: berth start NAME"},

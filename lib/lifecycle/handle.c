@@ -34,6 +34,7 @@ Berth *berth_handle_new(const char *const *environment, const BerthLayoutSupport
     Berth *berth = g_new0(Berth, 1);
     berth->environment = g_strdupv((char **)environment);
     berth->layout = layout;
+    berth->lent = -1;
     return berth;
 }
 

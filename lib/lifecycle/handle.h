@@ -23,6 +23,7 @@ typedef struct Berth {
     BerthWaiting waiting;
     void (*warn)(const char *line, gpointer user_data); /* NULL: not wanted, or already called */
     gpointer warn_data;
+    int lent; /* the memory that this process' throw-away clone begins with (throwaway.h); or -1 */
 } Berth;
 
 /* Make a handle for the user and directories of @environment ("K=V" strings). berth's other

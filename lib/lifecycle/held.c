@@ -39,14 +39,16 @@ static bool wait_for_file(BerthHeld *held, GError **error)
 static bool save(const BerthDistro *copy, const char *disk, gpointer user_data, GError **error)
 {
     BerthHeld *held = user_data;
-    bool is_parked = false;
+    BerthSaved how;
+    guint flags =
+        (held->for_clone ? BERTH_SAVE_UNSYNCED : 0) | (held->borrows ? BERTH_SAVE_LEND : 0);
     held->copy = copy;
     g_free(held->copy_disk);
     held->copy_disk = g_strdup(disk);
-    if (!berth_request_save(held->keeper, disk, held->for_clone, &held->berth->waiting, &is_parked,
+    if (!berth_request_save(held->keeper, disk, flags, &held->berth->waiting, &how, &held->lent,
                             error))
         return false;
-    if (!is_parked)
+    if (how != BERTH_SAVED_PARKED)
         return held->was_awake || wait_for_file(held, error);
     held->written = true;
     return berth_memory_copy(held->distro->disk, disk, "park.copy", error);
@@ -148,5 +150,6 @@ bool berth_held_end(BerthHeld *held, gint64 *ret_usec, GError **error)
 void berth_held_clear(BerthHeld *held)
 {
     berth_fd_close(&held->keeper);
+    berth_fd_close(&held->lent);
     g_clear_pointer(&held->copy_disk, g_free);
 }

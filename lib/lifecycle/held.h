@@ -18,11 +18,13 @@ typedef struct {
     const BerthDistro *distro;
     int keeper;        /* the connection that holds the distro; -1: it is stopped */
     bool is_parked;    /* without a keeper, and its memory is wanted */
-    bool keeps_memory; /* these three are the caller's */
+    bool keeps_memory; /* these four are the caller's */
     bool for_clone;    /* the memory is for another distro, which is started at once; */
-    bool isolated;     /* isolated */
+    bool isolated;     /* isolated; */
+    bool borrows;      /* and can map the memory of this one */
     const BerthDistro *copy;
     char *copy_disk; /* NULL until the memory is saved */
+    int lent;        /* the memory, if it can be mapped; or -1 */
     bool written;
     bool begun;
     bool released;
@@ -33,7 +35,7 @@ typedef struct {
 
 #define BERTH_HELD_INIT                                                                            \
     {                                                                                              \
-        .keeper = -1                                                                               \
+        .keeper = -1, .lent = -1                                                                   \
     }
 
 /* Connect to the keeper of @distro, which the caller has claimed and which stays the caller's.

@@ -187,7 +187,8 @@ static bool may_start(gpointer user_data, int *ret_disk_fd, GError **error)
 
 static int bring_up(Start *start, const BerthMachine *machine, const char *runtime, GError **error)
 {
-    const BerthRuntimeCheck check = {may_start, start};
+    bool is_clone = start->distro->template != NULL;
+    const BerthRuntimeCheck check = {may_start, start, is_clone ? &start->berth->lent : NULL};
     berth_autofd int fd =
         berth_runtime_start(machine, runtime, start->berth->layout->support, &check, error);
     if (fd < 0 || start->how->early || berth_request_wait(fd, &start->berth->waiting, error))

@@ -26,6 +26,7 @@ static void free_clone(BerthThrowaway *clone)
     if (clone == NULL)
         return;
     clone->berth->waiting.goes_on = NULL;
+    berth_fd_close(&clone->berth->lent);
     berth_claim_release(clone->claim);
     berth_distro_free(clone->distro);
     g_free(clone);
@@ -61,14 +62,17 @@ static bool copy_template(BerthThrowaway *clone, const char *name, bool memory, 
     Berth *berth = clone->berth;
     g_autoptr(BerthDistro) template = NULL;
     g_auto(BerthHeld) held = BERTH_HELD_INIT;
-    held.keeps_memory = held.for_clone = memory;
+    held.keeps_memory = held.for_clone = held.borrows = memory;
     held.isolated = clone->isolated;
     g_autoptr(BerthClaim) claim =
         berth_handle_claim(berth, name, BERTH_WORK_CLONE, &template, error);
-    return claim != NULL && berth_held_connect(&held, berth, template, error) &&
-           berth_manage_clone_throwaway(berth->layout, berth->registry, template,
-                                        berth_held_disk(&held), &clone->watch, &clone->claim,
-                                        &clone->distro, error);
+    bool done = claim != NULL && berth_held_connect(&held, berth, template, error) &&
+                berth_manage_clone_throwaway(berth->layout, berth->registry, template,
+                                             berth_held_disk(&held), &clone->watch, &clone->claim,
+                                             &clone->distro, error);
+    if (done)
+        berth->lent = berth_fd_steal(&held.lent);
+    return done;
 }
 
 /* Where its memory cannot be had, a clone boots. */

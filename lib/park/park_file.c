@@ -26,6 +26,7 @@
 
 #define FLAG_WITH_MEMORY 1u
 #define FLAG_WITH_SIZE   2u /* of the machine */
+#define FLAG_ELSEWHERE   4u
 
 /* Offsets in the header. */
 enum {
@@ -260,7 +261,7 @@ static bool write_memory(Writer *writer, GError **error)
 }
 
 /* Refuse early what would not fit in the end. Not every file system can promise room. */
-static bool reserve(Writer *writer, GError **error)
+static bool reserve(Writer *writer, bool with_memory, GError **error)
 {
     struct stat st;
     if (fstat(writer->memory, &st) < 0)
@@ -268,7 +269,7 @@ static bool reserve(Writer *writer, GError **error)
     writer->memory_size = (guint64)st.st_size;
     if (st.st_size % PAGE_SIZE != 0)
         return set_errno(error, EINVAL, "the guest's memory");
-    off_t size = (off_t)HEADER_SIZE + (off_t)st.st_blocks * BLOCK_SIZE;
+    off_t size = (off_t)HEADER_SIZE + (with_memory ? (off_t)st.st_blocks * BLOCK_SIZE : 0);
     if (fallocate(writer->fd, 0, 0, size) == 0 || errno == EOPNOTSUPP || errno == ENOSYS)
         return true;
     return set_errno(error, errno, writer->path);
@@ -331,7 +332,8 @@ static bool write_rest(Writer *writer, const BerthParked *parked, GError **error
     put_runs(writer->runs, array);
     g_autoptr(GBytes) runs = g_byte_array_free_to_bytes(array);
     const Header header = {
-        .flags = FLAG_WITH_SIZE | (parked->with_memory ? FLAG_WITH_MEMORY : 0),
+        .flags = FLAG_WITH_SIZE | (parked->with_memory ? FLAG_WITH_MEMORY : 0) |
+                 (parked->is_elsewhere ? FLAG_ELSEWHERE : 0),
         .machine = parked->machine,
         .memory_size = writer->memory_size,
         .state_size = size_of(parked->state),
@@ -353,7 +355,8 @@ static bool write_rest(Writer *writer, const BerthParked *parked, GError **error
 
 static bool write_file(Writer *writer, const BerthParked *parked, GError **error)
 {
-    return reserve(writer, error) && (parked->with_memory || write_memory(writer, error)) &&
+    bool with_memory = !parked->with_memory && !parked->is_elsewhere;
+    return reserve(writer, with_memory, error) && (!with_memory || write_memory(writer, error)) &&
            write_rest(writer, parked, error);
 }
 
@@ -480,6 +483,7 @@ static bool read_all(int fd, const char *path, Header *header, BerthParked *park
     if (sum_body(state, life, runs) != header->body_sum)
         return set_damaged(error, path);
     parked->with_memory = (header->flags & FLAG_WITH_MEMORY) != 0;
+    parked->is_elsewhere = (header->flags & FLAG_ELSEWHERE) != 0;
     parked->memory_size = header->memory_size;
     parked->machine = header->machine;
     parked->state = g_steal_pointer(&state);
@@ -576,6 +580,11 @@ bool berth_park_load(int fd, const char *path, int memory, GError **error)
     g_autoptr(GBytes) runs = NULL;
     if (!read_all(fd, path, &header, &parked, &runs, error))
         return false;
+    if (parked.is_elsewhere) {
+        berth_error_set(error, BERTH_ERROR_NOT_FOUND, "park.elsewhere", NULL,
+                        "the memory that it was to share is gone");
+        return false;
+    }
     if (ftruncate(memory, (off_t)header.memory_size) < 0) {
         berth_error_set_errno(error, errno, "park.read", "the guest's memory");
         return false;

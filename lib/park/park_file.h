@@ -23,6 +23,7 @@ G_BEGIN_DECLS
 typedef struct {
     BerthParkIdentity identity;
     bool with_memory;    /* the state contains the memory: device_state.h */
+    bool is_elsewhere;   /* the file has all but the memory, which another process hands over */
     bool unsynced;       /* when it is written: not to the medium, for what is loaded at once */
     guint64 memory_size; /* bytes */
     BerthMachineSize machine; /* of the machine that it was saved with */
@@ -75,7 +76,7 @@ bool berth_park_read_size(const char *disk, BerthMachineSize *ret_size);
 bool berth_park_bind(const char *disk, const BerthParkIdentity *identity, GError **error);
 
 /* Load the memory from the parked file @fd, whose header was read, into the empty file @memory.
- * Errors: those of berth_park_read. */
+ * Errors: those of berth_park_read; BERTH_ERROR_NOT_FOUND, "park.elsewhere": it is not in there. */
 bool berth_park_load(int fd, const char *path, int memory, GError **error);
 
 /* Whether the guest that is parked on the disk of @machine, whose accelerator is settled, can go on

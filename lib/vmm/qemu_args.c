@@ -195,8 +195,8 @@ static void write_processor(Writer *writer, const BerthMachine *machine, BerthAc
 }
 
 /* A file that is not QEMU's own, so that it outlives QEMU, and shared, so that it has all that the
- * guest has written. */
-static void write_memory(Writer *writer, guint64 memory)
+ * guest has written; unless the file is another guest's. */
+static void write_memory(Writer *writer, guint64 memory, bool is_private)
 {
     g_autofree char *size = g_strdup_printf("%" G_GUINT64_FORMAT "M", memory / MIB);
     g_autofree char *path = g_strdup_printf("/proc/self/fd/%u", BERTH_QEMU_FD_MEMORY);
@@ -205,7 +205,7 @@ static void write_memory(Writer *writer, guint64 memory)
     property(writer, "id", "memory");
     property(writer, "size", size);
     property(writer, "mem-path", path);
-    property(writer, "share", "on");
+    property(writer, "share", is_private ? "off" : "on");
 }
 
 /* Limits a guest that has compromised QEMU: no new processes, no privilege changes. */
@@ -405,7 +405,7 @@ static char **finish(Writer *writer, GError **error)
     return NULL;
 }
 
-static void write_all(Writer *writer, const BerthMachine *machine)
+static void write_all(Writer *writer, const BerthMachine *machine, bool is_private)
 {
     g_assert(machine->accel == BERTH_ACCEL_KVM || machine->accel == BERTH_ACCEL_TCG);
     begin(writer, machine);
@@ -413,7 +413,7 @@ static void write_all(Writer *writer, const BerthMachine *machine)
     write_base(writer);
     write_machine(writer, machine);
     write_processor(writer, machine, machine->accel, machine->cpus);
-    write_memory(writer, machine->memory);
+    write_memory(writer, machine->memory, is_private);
     write_sandbox(writer);
     write_kernel(writer, machine, machine->accel, NULL);
     write_qmp(writer, machine->monitor);
@@ -427,16 +427,26 @@ static void write_all(Writer *writer, const BerthMachine *machine)
 char **berth_qemu_args(const BerthMachine *machine, GError **error)
 {
     Writer writer;
-    write_all(&writer, machine);
+    write_all(&writer, machine, false);
+    return finish(&writer, error);
+}
+
+static char **write_waking(const BerthMachine *machine, bool is_private, GError **error)
+{
+    Writer writer;
+    write_all(&writer, machine, is_private);
+    literal(&writer, "-incoming", "defer");
     return finish(&writer, error);
 }
 
 char **berth_qemu_args_waking(const BerthMachine *machine, GError **error)
 {
-    Writer writer;
-    write_all(&writer, machine);
-    literal(&writer, "-incoming", "defer");
-    return finish(&writer, error);
+    return write_waking(machine, false, error);
+}
+
+char **berth_qemu_args_cloned(const BerthMachine *machine, GError **error)
+{
+    return write_waking(machine, true, error);
 }
 
 char **berth_qemu_args_probe(const BerthMachine *machine, GError **error)
@@ -451,7 +461,7 @@ char **berth_qemu_args_probe(const BerthMachine *machine, GError **error)
     write_base(&writer);
     write_machine(&writer, machine);
     write_processor(&writer, machine, machine->accel, cpus);
-    write_memory(&writer, memory);
+    write_memory(&writer, memory, false);
     write_sandbox(&writer);
     write_kernel(&writer, machine, machine->accel, BERTH_QEMU_PROBE_ARGUMENT);
     write_qmp(&writer, machine->monitor);

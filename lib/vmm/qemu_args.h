@@ -43,6 +43,9 @@ char **berth_qemu_args(const BerthMachine *machine, GError **error);
  * booting one. */
 char **berth_qemu_args_waking(const BerthMachine *machine, GError **error);
 
+/* As berth_qemu_args_waking, but the memory is a file of another guest, and stays as it is. */
+char **berth_qemu_args_cloned(const BerthMachine *machine, GError **error);
+
 /* The command line of a probe: as berth_qemu_args, but with an empty disk. It contains no name,
  * address or size of a distro, so its result holds for all. Free with g_strfreev. */
 char **berth_qemu_args_probe(const BerthMachine *machine, GError **error);

@@ -14,7 +14,9 @@
 #include <unistd.h>
 
 #define ERRORS_TAIL_MAX 8192u
-#define READS_MAX       64u /* bounds the reads of one call, in case the child never stops writing */
+/* Of a guest whose memory is another's, and sealed; the guest only gives no memory back. */
+#define DISCARD_FAILED "ram_block_discard_range: "
+#define READS_MAX      64u /* bounds the reads of one call, in case the child never stops writing */
 
 /* The end of a session, or of the host, is for the keeper to handle: it parks the guest, for which
  * QEMU has to be there. */
@@ -110,7 +112,7 @@ static int rank_line(const char *line, const char *speaker)
 {
     if (line[0] == '\0')
         return 0;
-    if (strstr(line, "warning: ") != NULL)
+    if (strstr(line, "warning: ") != NULL || strstr(line, DISCARD_FAILED) != NULL)
         return 1;
     if (strstr(line, "Assertion `") != NULL || strstr(line, "assertion failed") != NULL ||
         g_str_has_prefix(line, "Bail out!"))

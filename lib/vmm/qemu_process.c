@@ -150,8 +150,9 @@ BerthQemu *berth_qemu_spawn(const BerthMachine *machine, const BerthQemuGuest *g
 {
     if (!berth_qemu_check(machine, error))
         return NULL;
-    g_auto(GStrv) argv =
-        guest->wakes ? berth_qemu_args_waking(machine, error) : berth_qemu_args(machine, error);
+    g_auto(GStrv) argv = (guest->is_private ? berth_qemu_args_cloned
+                          : guest->wakes    ? berth_qemu_args_waking
+                                            : berth_qemu_args)(machine, error);
     if (argv == NULL)
         return NULL;
 

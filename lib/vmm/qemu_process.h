@@ -28,7 +28,8 @@ typedef struct {
     int share; /* a listening stream socket: it accepts the server of the guest's shares */
     int agent; /* this and the next one: of guest_ends.h */
     int memory;
-    bool wakes; /* wait for its state instead of booting it */
+    bool wakes;      /* wait for its state instead of booting it */
+    bool is_private; /* and the memory is another guest's: guest_ends.h */
 } BerthQemuGuest;
 
 typedef struct BerthQemu BerthQemu;

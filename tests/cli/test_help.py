@@ -120,7 +120,7 @@ def test_version(berth):
     """The fake QEMU's version, and that of no kernel, since the file is none."""
     version = json.loads(berth("version", "--json").ok())
     assert version["schema"] == 1
-    assert version["protocol"] == 7 and version["control_protocol"] == 7
+    assert version["protocol"] == 7 and version["control_protocol"] == 8
     assert version["version"].startswith("0.") and (version["kernel"], version["qemu"]) == (None, "7.2.0")
     assert berth("version").ok() == f"berth  {version['version']}\nkernel not found\nQEMU   7.2.0\n"
     (berth.support / "vmlinux").write_bytes(b"\x7fELF Linux version %s \0Linux version 6.12.9-berth (root)\0")

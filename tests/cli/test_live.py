@@ -2,11 +2,14 @@
 """The memory of a distro for a copy of its disk: snapshots with it, clones that go on, and what can go wrong.
 tests/vm has what a guest keeps of it."""
 import contextlib
+import fcntl
+import hashlib
 import json
 import os
 import resource
 import signal
 import struct
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -18,6 +21,8 @@ from test_throwaway import box, clones, digest, gone  # noqa: F401, box is a fix
 from waiting import is_alive
 
 SAVE, SAVED, WRITTEN = 96, 97, 98  # lib/instance/control/control.h
+BESIDE, IN_ITS_OWN = b"\0" + 5 * b"\0", b"\1" + 5 * b"\0"  # how it was saved, and no path
+LEND, LENT = 2, 2
 
 
 @pytest.fixture
@@ -225,6 +230,90 @@ def test_throwaway_boots_where_the_memory_does_not_fit(running):
     assert gone(running)
 
 
+# --- a memory that is lent ---
+
+def memory_path(box, name="box"):  # noqa: F811
+    """The file of a suspended guest's memory, which its keeper has."""
+    keeper = box.info(name)["keeper_pid"]
+    (path,) = [path for path in Path(f"/proc/{keeper}/fd").iterdir() if os.readlink(path).startswith("/memfd:berth-memory")]
+    return path
+
+
+def memory_digest(box):  # noqa: F811
+    return hashlib.sha256(memory_path(box).read_bytes()).hexdigest()
+
+
+def is_sealed(path):
+    with path.open("rb") as file:
+        return fcntl.fcntl(file, fcntl.F_GET_SEALS) & fcntl.F_SEAL_WRITE != 0
+
+
+def maps_privately(start):
+    return any("memory-backend-file" in word and word.endswith(",share=off") for word in start["argv"])
+
+
+def test_throwaways_share_the_memory(running):
+    running("suspend", "box").ok()
+    before = memory_digest(running)
+    for _ in range(2):
+        goes_on(running, "--rm")
+        assert maps_privately(running.qemus()[-1])
+    assert is_sealed(memory_path(running)) and memory_digest(running) == before
+    assert state(running) == "suspended" and gone(running)
+
+
+def test_one_that_has_lent_its_memory_goes_on(running):
+    """With a memory that it can write, which it can lend again."""
+    for _ in range(2):
+        running("suspend", "box").ok()
+        goes_on(running, "--rm")
+        goes_on(running)
+        assert not maps_privately(running.qemus()[-1])
+        running("suspend", "box").ok()
+        assert not is_sealed(memory_path(running))
+    assert gone(running)
+
+
+def test_clone_outlives_what_it_was_lent(running):
+    """It may go on, or end, while the clone runs."""
+    running("suspend", "box").ok()
+    clone = running.start("run", "--rm", "--", "sh", "-c", "echo begun; cat", stdin=subprocess.PIPE)
+    assert clone.stdout.readline() == b"begun\n"
+    running("run", "--", "true").ok()
+    running("terminate", "box").ok()
+    assert running.finish(clone, b"still\n").ok() == "still\n"
+    assert gone(running)
+
+
+def test_one_that_has_lent_its_memory_is_parked(running):
+    running("suspend", "box").ok()
+    goes_on(running, "--rm")
+    running("park", "box").ok()
+    goes_on(running, "--rm")
+    assert not maps_privately(running.qemus()[-1])  # of a file each has its own
+    goes_on(running)
+    running("suspend", "box").ok()
+    assert running("snapshot", "box", "it").ok() == "it\n"
+    assert gone(running)
+
+
+def test_clone_that_shares_is_not_suspended(running):
+    running("suspend", "box").ok()
+    clone = running.start("run", "--rm", "--", "sh", "-c", "echo begun; cat", stdin=subprocess.PIPE)
+    assert clone.stdout.readline() == b"begun\n"
+    (name,) = clones(running)
+    running("suspend", name).failed(1, "suspend.refused", "it shares memory with the distro that it is a clone of")
+    running("park", name).failed(1, "park.refused")
+    assert running.finish(clone, b"on\n").ok() == "on\n"
+    assert gone(running)
+
+
+def test_only_a_throwaway_shares(running):
+    running("suspend", "box").ok()
+    running("clone", "--live", "box", "twin").ok()
+    assert not maps_privately(running.qemus()[-1]) and not is_sealed(memory_path(running))
+
+
 # --- the keeper's end ---
 
 def save(client, path, unsynced=0):
@@ -238,7 +327,7 @@ def test_save(running, clients, tmp_path, verb):  # noqa: F811
         running(verb, "box").ok()
     holder = held(running, clients, verb is None)
     answer = save(holder, tmp_path / "copy")
-    assert (answer.type, answer.payload) == (SAVED, b"\0")
+    assert (answer.type, answer.payload) == (SAVED, BESIDE)
     if verb is None:
         assert holder.ask(RELEASE).type == DONE
         assert clients().ask(WAIT).type == DONE  # while it is written, or after
@@ -255,8 +344,25 @@ def test_save_of_a_parked_one(running, clients, tmp_path):  # noqa: F811
     if state(running) == "parked":
         assert holder.ask(HOLD).type == 94
     answer = save(holder, tmp_path / "copy")
-    assert (answer.type, answer.payload) == (SAVED, b"\1")
+    assert (answer.type, answer.payload) == (SAVED, IN_ITS_OWN)
     assert list(tmp_path.glob("copy*")) == []
+
+
+@pytest.mark.parametrize("verb", [None, "suspend"])
+def test_save_for_one_that_would_borrow(running, clients, tmp_path, verb):  # noqa: F811
+    """A memory that is written still is not lent; what is beside the disk is all but the memory, then."""
+    if verb:
+        running(verb, "box").ok()
+    holder = held(running, clients, verb is None)
+    answer = save(holder, tmp_path / "copy", LEND)
+    path = answer.payload[5:-1].decode()
+    assert answer.type == SAVED and answer.payload[0] == (0 if verb is None else LENT) and bool(path) == bool(verb)
+    assert not verb or is_sealed(Path(path))
+    assert holder.ask(RELEASE if verb is None else WRITTEN).type == DONE
+    assert holder.ask(WRITTEN).type == DONE
+    assert ((tmp_path / "copy.parked").stat().st_size < 20000) == bool(verb)
+    holder.close()
+    assert running("run", "--", "echo", "on").ok() == "on\n"
 
 
 def test_save_without_a_hold(running, clients, tmp_path):  # noqa: F811

@@ -16,7 +16,7 @@ from conftest import BUILD, net_of, wait_for
 from waiting import LIMIT
 
 STATUS, STOP, DONE, ERROR, HELLO, HELLO_IS = 65, 67, 80, 83, 85, 86  # lib/instance/control.h, hello.h
-VERSION = 7
+VERSION = 8
 
 
 def read_frames(sock):

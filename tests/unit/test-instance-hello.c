@@ -32,7 +32,7 @@ static void expect_refused(BerthChannel *channel, const char *age)
     g_assert_true(berth_channel_receive(channel, &frame, NULL));
     g_assert_cmpuint(frame.type, ==, CONTROL_ERROR);
     berth_control_get_error(&frame, &error);
-    expect_mismatch(error, age, "version 7 ");
+    expect_mismatch(error, age, "version 8 ");
 }
 
 /* --- a client of another version -------------------------------------------------------------- */
@@ -259,7 +259,7 @@ static void test_keeper_that_is_newer(void)
 {
     WireBuffer buffer = {0};
     put_hello_is(&buffer, BERTH_CONTROL_VERSION + 1, 8);
-    check_keeper(&buffer, "a newer berth", "version 8 ");
+    check_keeper(&buffer, "a newer berth", "version 9 ");
     wire_buffer_clear(&buffer);
 }
 

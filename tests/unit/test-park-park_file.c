@@ -191,6 +191,18 @@ static void test_state_with_the_memory(Fixture *fixture, gconstpointer data)
     g_assert_true(found.with_memory);
 }
 
+static void test_memory_elsewhere(Fixture *fixture, gconstpointer data)
+{
+    g_auto(BerthParked) found = {0};
+    berth_autofd int memory = -1;
+    fill(fixture->memory, 0, 100, 1);
+    fixture->parked.is_elsewhere = true;
+    g_assert_cmpuint(write_parked(fixture), <, 2 * PAGE);
+    g_assert_cmpstr(read_parked(fixture, &found, &memory), ==, "park.elsewhere");
+    g_assert_true(found.is_elsewhere);
+    g_assert_cmpuint(found.memory_size, ==, 16 << 20);
+}
+
 static const char *error_of_writing(Fixture *fixture)
 {
     guint64 size = 0;
@@ -302,6 +314,7 @@ int main(int argc, char **argv)
         {"any-memory-is-the-same", test_any_memory_is_the_same},
         {"zero-pages-take-no-room", test_zero_pages_take_no_room},
         {"state-with-the-memory", test_state_with_the_memory},
+        {"memory-elsewhere", test_memory_elsewhere},
         {"cancelled", test_cancelled},
         {"no-room", test_no_room},
         {"no-directory", test_no_directory},

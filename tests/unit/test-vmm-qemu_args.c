@@ -110,6 +110,7 @@ static const Golden goldens[] = {
     {"user-data", with_user_data, berth_qemu_args},
     {"fallbacks", with_fallbacks, berth_qemu_args},
     {"waking", nothing, berth_qemu_args_waking},
+    {"cloned", nothing, berth_qemu_args_cloned},
     {"probe", with_kvm, berth_qemu_args_probe},
 };
 

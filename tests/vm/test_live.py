@@ -137,3 +137,38 @@ def test_snapshot_is_gone_back_to(host, source):
         host("snapshot", "--remove", source, "it")
         host("snapshot", "--remove", source, "before-restore", check=False)
         host.shell(source, "rm -f /root/later")
+
+
+# --- a memory that clones share ---
+
+def lent_memory(host, name):
+    """A digest of a suspended guest's memory, wherever it has holes: a clone that reads one fills it with zeros."""
+    keeper, sums, size = host.info(name)["keeper_pid"], hashlib.sha256(), 1 << 20
+    (path,) = [path for path in Path(f"/proc/{keeper}/fd").iterdir() if os.readlink(path).startswith("/memfd:berth-memory")]
+    with path.open("rb") as file:
+        for place, data in enumerate(iter(lambda: file.read(size), b"")):
+            if data.count(0) != len(data):
+                sums.update(place.to_bytes(8, "little") + data)
+    return sums.hexdigest()
+
+
+# Memory that is freed is reported after 2 s (the kernel's mm/page_reporting.c), and QEMU would punch it out of the file.
+USE = f"cat {MARK}; head -c 100000000 /dev/zero >/dev/shm/more; rm /dev/shm/more; sleep 5; cat {MARK}; hostname"
+
+
+def test_no_clone_changes_what_its_source_has(host, source):
+    host("suspend", source)
+    disk, before = Path(host.info(source)["disk"]), lent_memory(host, source)
+    disk_before = digest(disk)
+    running = [host.spawn("run", "--rm", "-d", source, "--", "sh", "-c", USE, text=True, stdout=subprocess.PIPE,
+                          stderr=subprocess.STDOUT) for _ in range(AT_ONCE)]
+    answers = [process.communicate()[0].splitlines() for process in running]
+    assert all(answer[:2] == [f"of-{source}"] * 2 and answer[2].startswith(f"{source}-") for answer in answers), answers
+    assert len({answer[2] for answer in answers}) == AT_ONCE
+    assert lent_memory(host, source) == before and digest(disk) == disk_before
+    assert host.state(source) == "suspended"
+    assert host.shell(source, f"cat {MARK}").stdout == f"of-{source}\n"  # with a copy
+    host.shell(source, f"echo more >>{MARK}")
+    host("suspend", source)
+    assert host.shell(source, f"cat {MARK}").stdout == f"of-{source}\nmore\n"
+    assert host("run", "--rm", "-d", source, "--", "cat", MARK).stdout == f"of-{source}\nmore\n"

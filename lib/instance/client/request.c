@@ -2,7 +2,10 @@
 #include "request.h"
 
 #include "base/error.h"
+#include "base/fd.h"
 
+#include <errno.h>
+#include <fcntl.h>
 #include <string.h>
 
 static bool check_answer(const WireFrame *answer, ControlType wanted, GError **error)
@@ -127,16 +130,40 @@ bool berth_request_release(int fd, GError **error)
     return ask_done(fd, CONTROL_RELEASE, NULL, 0, error);
 }
 
-bool berth_request_save(int fd, const char *disk, bool unsynced, const BerthWaiting *waiting,
-                        bool *ret_is_parked, GError **error)
+/* Open the memory of the other guest, which the keeper holds meanwhile. */
+static int open_lent(const char *path, GError **error)
+{
+    int fd = open(path, O_RDWR | O_CLOEXEC);
+    if (fd < 0)
+        berth_error_set_errno(error, errno, "save.lent", "the memory of the distro");
+    return fd;
+}
+
+bool berth_request_save(int fd, const char *disk, guint flags, const BerthWaiting *waiting,
+                        BerthSaved *ret_how, int *ret_memory, GError **error)
 {
     g_auto(BerthChannel) channel = {.fd = fd};
+    WireFrame answer;
+    WireReader reader;
+    *ret_memory = -1;
     berth_channel_begin(&channel);
     size_t begin = wire_frame_begin(&channel.output, (WireType)CONTROL_SAVE, 0, 0);
-    wire_put_u8(&channel.output, unsynced);
+    wire_put_u8(&channel.output, (guint8)flags);
     wire_put_string(&channel.output, disk);
     wire_frame_end(&channel.output, begin);
-    return ask_flag(&channel, CONTROL_SAVED, waiting, ret_is_parked, error);
+    if (!ask_patiently(&channel, CONTROL_SAVED, waiting, &answer, error))
+        return false;
+    wire_reader_init(&reader, &answer);
+    guint8 how = wire_get_u8(&reader);
+    const char *path = wire_get_string(&reader);
+    if (!wire_reader_done(&reader) || how > BERTH_SAVED_LENT) {
+        berth_control_set_malformed(&answer, error);
+        return false;
+    }
+    *ret_how = (BerthSaved)how;
+    if (how == BERTH_SAVED_LENT)
+        *ret_memory = open_lent(path, error);
+    return how != BERTH_SAVED_LENT || *ret_memory >= 0;
 }
 
 bool berth_request_written(int fd, const BerthWaiting *waiting, GError **error)

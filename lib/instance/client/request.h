@@ -75,11 +75,11 @@ bool berth_request_suspend(int fd, const BerthWaiting *waiting, GError **error);
 bool berth_request_hold(int fd, const BerthWaiting *waiting, bool *ret_was_awake, GError **error);
 
 /* Save the memory of the distro, which this connection holds, for the copy of its disk at @disk:
- * success when it may go on, and its file is being written; or with *@ret_is_parked its memory is
- * in its own parked file. @unsynced: as in park/park_file.h. Errors: "save.refused", "park.*",
- * "vmm.state.*". */
-bool berth_request_save(int fd, const char *disk, bool unsynced, const BerthWaiting *waiting,
-                        bool *ret_is_parked, GError **error);
+ * success when it may go on, and its file is being written; BERTH_SAVED_PARKED: its memory is in
+ * its own parked file. @flags: BerthSaveFlags; *@ret_memory is what was lent, or -1, and the
+ * caller's. Errors: "save.refused", "save.lent", "park.*", "vmm.state.*". */
+bool berth_request_save(int fd, const char *disk, guint flags, const BerthWaiting *waiting,
+                        BerthSaved *ret_how, int *ret_memory, GError **error);
 
 /* Wait for that file. One that was suspended before must stay held until then. */
 bool berth_request_written(int fd, const BerthWaiting *waiting, GError **error);

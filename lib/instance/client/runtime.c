@@ -143,7 +143,7 @@ static bool write_machine(const BerthMachine *machine, const char *dir, GError *
 }
 
 static bool spawn_keeper(const char *dir, const char *support_dir, int lock_fd, int listen_fd,
-                         int disk_fd, GError **error)
+                         int disk_fd, int memory_fd, GError **error)
 {
     g_autofree char *program = g_build_filename(support_dir, "berth-keeper", NULL);
     g_autofree char *log_path = g_build_filename(dir, BERTH_RUNTIME_LOG, NULL);
@@ -158,8 +158,8 @@ static bool spawn_keeper(const char *dir, const char *support_dir, int lock_fd, 
         fstat(disk_fd, &disk);
     const BerthDetach keeper = {.argv = argv,
                                 .log_fd = log_fd,
-                                .fds = {lock_fd, listen_fd, disk_fd},
-                                .n_fds = 3, /* cmd/berth-keeper */
+                                .fds = {lock_fd, listen_fd, disk_fd, memory_fd},
+                                .n_fds = 4, /* cmd/berth-keeper */
                                 .file_size = (guint64)disk.st_size};
     return berth_detach(&keeper, error);
 }
@@ -175,7 +175,9 @@ static bool start_keeper(const BerthMachine *machine, const char *dir, const cha
         !write_machine(machine, dir, error))
         return false;
     berth_autofd int listen_fd = listen_in(dir, error);
-    return listen_fd >= 0 && spawn_keeper(dir, support_dir, lock_fd, listen_fd, disk_fd, error);
+    int memory_fd = check != NULL && check->memory != NULL ? *check->memory : -1;
+    return listen_fd >= 0 &&
+           spawn_keeper(dir, support_dir, lock_fd, listen_fd, disk_fd, memory_fd, error);
 }
 
 int berth_runtime_start(const BerthMachine *machine, const char *runtime_dir,

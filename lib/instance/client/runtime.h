@@ -43,6 +43,7 @@ int berth_runtime_connect_in(const char *dir, GError **error);
 typedef struct {
     bool (*may_start)(gpointer user_data, int *ret_disk_fd, GError **error);
     gpointer user_data;
+    const int *memory; /* the sealed memory of another guest, for the keeper; NULL: none */
 } BerthRuntimeCheck;
 
 /* As berth_runtime_connect, but starts a keeper when there is none: @support_dir holds

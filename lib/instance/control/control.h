@@ -90,9 +90,10 @@ typedef enum {
     CONTROL_HOLD = 93,    /* nothing */
     CONTROL_HELD = 94,    /* was_awake:u8 */
     CONTROL_RELEASE = 95, /* nothing */
-    CONTROL_SAVE = 96,    /* unsynced:u8 disk:string, the path of a copy of its disk, beside which
-                             the memory is written (park/park_file.h) */
-    CONTROL_SAVED = 97,   /* is_parked:u8; 1: nothing is written, it is in its own parked file */
+    CONTROL_SAVE = 96,    /* flags:u8 (BerthSaveFlags) disk:string, the path of a copy of its disk,
+                             beside which the memory is written (park/park_file.h) */
+    CONTROL_SAVED = 97,   /* how:u8 (BerthSaved) memory:string, the file of a memory that is lent,
+                             to be opened while it is held; else "" */
     CONTROL_WRITTEN = 98, /* nothing; one that was suspended before must be held until then */
 } ControlType;
 
@@ -108,6 +109,17 @@ typedef enum {
     BERTH_SHARES_SLOW,     /* the same, but it has not taken them within the limit of time */
     BERTH_SHARES_LATER,    /* it has no place for shares before its next boot */
 } BerthSharesEffect;
+
+typedef enum {
+    BERTH_SAVE_UNSYNCED = 1, /* park/park_file.h */
+    BERTH_SAVE_LEND = 2,     /* the client would rather map the memory than have it written */
+} BerthSaveFlags;
+
+typedef enum {
+    BERTH_SAVED_BESIDE, /* all of it is written */
+    BERTH_SAVED_PARKED, /* nothing is written: it is in the distro's own parked file */
+    BERTH_SAVED_LENT,   /* all but the memory is written, which is sealed (vmm/guest_ends.h) */
+} BerthSaved;
 
 typedef enum {
     BERTH_STOP_ORDERLY, /* power off; force it after the grace period */

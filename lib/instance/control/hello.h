@@ -28,7 +28,7 @@ G_BEGIN_DECLS
 
 /* Increment it with each incompatible change of control.h, or of a session's frames in
  * wire/wire.h. */
-#define BERTH_CONTROL_VERSION 7u
+#define BERTH_CONTROL_VERSION 8u
 
 #define BERTH_HELLO_TYPE    85 /* stream 1: version:u32 */
 #define BERTH_HELLO_IS_TYPE 86 /* version:u32 */

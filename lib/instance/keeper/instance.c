@@ -130,6 +130,7 @@ static void launch(BerthInstance *instance)
     berth_instance_park_forget(instance, NULL); /* the disk will be written */
     berth_port_notices_set_up(instance->port_notices, -1);
     berth_instance_begin_life(instance);
+    berth_fd_close(&instance->lent_fd);
     report_loss(instance);
     berth_console_log(instance->console, "%s starts", instance->machine->name);
     if (berth_instance_open_life(instance, &error) && berth_instance_start_qemu(instance, &error))
@@ -334,13 +335,15 @@ static void follow_owner(BerthInstance *instance)
 /* --- the public part -------------------------------------------------------------------------- */
 
 BerthInstance *berth_instance_new(BerthMachine *machine, const char *dir, const char *support_dir,
-                                  int listen_fd, BerthInstanceGoneFunc on_gone, gpointer user_data)
+                                  int listen_fd, int lent_fd, BerthInstanceGoneFunc on_gone,
+                                  gpointer user_data)
 {
     BerthInstance *instance = g_new0(BerthInstance, 1);
     instance->machine = machine;
     instance->dir_fd = berth_runtime_files_open(dir);
     berth_instance_hold_boot_files(instance);
     instance->owner_fd = -1;
+    instance->lent_fd = lent_fd;
     instance->on_gone = on_gone;
     instance->user_data = user_data;
     instance->idle.policy =
@@ -412,6 +415,7 @@ void berth_instance_free(BerthInstance *instance)
     berth_machine_free(instance->machine);
     berth_fd_close(&instance->kernel_fd);
     berth_fd_close(&instance->initramfs_fd);
+    berth_fd_close(&instance->lent_fd);
     berth_fd_close(&instance->dir_fd);
     berth_fd_close(&instance->owner_fd);
     g_free(instance);

@@ -56,11 +56,14 @@ typedef struct BerthInstance BerthInstance;
 typedef void (*BerthInstanceGoneFunc)(BerthInstance *instance, gpointer user_data);
 
 /* Make the instance of @machine (taken) and start it. @listen_fd (taken) is a listening unix socket
- * for clients. If the start fails, clients get the error and then @on_gone is called, from the
- * loop. @dir is the runtime directory (runtime.h), whose files the instance removes at the end;
+ * for clients; @lent_fd (taken) the sealed memory of a guest that the parked one of this machine is
+ * to share (vmm/guest_ends.h), or -1. If the start fails, clients get the error and then @on_gone
+ * is called, from the loop. @dir is the runtime directory (runtime.h), whose files the instance
+ * removes at the end;
  * @support_dir holds berth-net. */
 BerthInstance *berth_instance_new(BerthMachine *machine, const char *dir, const char *support_dir,
-                                  int listen_fd, BerthInstanceGoneFunc on_gone, gpointer user_data);
+                                  int listen_fd, int lent_fd, BerthInstanceGoneFunc on_gone,
+                                  gpointer user_data);
 void berth_instance_free(BerthInstance *instance);
 
 /* The same as a client's CONTROL_STOP; for the keeper's signal handlers. */

@@ -11,7 +11,7 @@ static void fail(BerthInstance *instance, const GError *error)
     g_prefix_error(&failure, "its memory could not be saved: ");
     if (copy->captures) {
         berth_instance_clear_copy(instance);
-        berth_server_saved(instance->server, false, failure);
+        berth_server_saved(instance->server, BERTH_SAVED_BESIDE, -1, failure);
         berth_instance_release(instance); /* if the client has gone meanwhile */
         return;
     }
@@ -24,7 +24,7 @@ static void on_captured(BerthCopyJob *job, gpointer user_data)
 {
     BerthInstance *instance = user_data;
     instance->copy.captures = false;
-    berth_server_saved(instance->server, false, NULL);
+    berth_server_saved(instance->server, BERTH_SAVED_BESIDE, -1, NULL);
     berth_instance_release(instance);
 }
 
@@ -51,6 +51,7 @@ static void begin_job(BerthInstance *instance, GBytes *state, bool with_memory, 
         .life = berth_instance_life_record(instance),
         .machine = berth_machine_size(instance->machine),
         .unsynced = copy->unsynced,
+        .is_elsewhere = copy->is_lent,
     };
     copy->is_live = !capture;
     copy->job = berth_copy_job_new(instance->machine, copy->disk, instance->life.ends.memory,
@@ -84,10 +85,19 @@ static const char *refusal(const BerthInstance *instance)
 {
     if (instance->machine->rescue)
         return "it is in rescue mode";
+    if (instance->life.ends.is_private)
+        return "a part of it belongs to the distro that it is a clone of";
     return instance->copy.disk != NULL ? "another command saves it" : NULL;
 }
 
-void berth_instance_save_memory(const char *disk, bool unsynced, gpointer user_data)
+/* The memory of a suspended guest is sealed for clones, which map it. False: it cannot be. */
+static bool lend(BerthInstance *instance)
+{
+    return instance->state == SUSPENDED && !instance->suspension.with_memory &&
+           berth_guest_ends_seal(&instance->life.ends);
+}
+
+void berth_instance_save_memory(const char *disk, guint8 flags, gpointer user_data)
 {
     BerthInstance *instance = user_data;
     MemoryCopy *copy = &instance->copy;
@@ -100,20 +110,26 @@ void berth_instance_save_memory(const char *disk, bool unsynced, gpointer user_d
         berth_error_set(&error, BERTH_ERROR_GUEST, "hold.lost", "try again",
                         "it was not held until now");
     if (error != NULL) {
-        berth_server_saved(instance->server, false, error);
+        berth_server_saved(instance->server, BERTH_SAVED_BESIDE, -1, error);
         return;
     }
     if (instance->state == SUSPENDED && instance->park.phase == PARKED) {
-        berth_server_saved(instance->server, true, NULL); /* there is a file already */
+        berth_server_saved(instance->server, BERTH_SAVED_PARKED, -1,
+                           NULL); /* there is a file already */
         return;
     }
-    *copy = (MemoryCopy){.disk = g_strdup(disk), .unsynced = unsynced};
+    *copy = (MemoryCopy){
+        .disk = g_strdup(disk),
+        .unsynced = (flags & BERTH_SAVE_UNSYNCED) != 0,
+        .is_lent = (flags & BERTH_SAVE_LEND) != 0 && lend(instance),
+    };
     if (instance->state != SUSPENDED) {
         capture(instance);
         return;
     }
     begin_job(instance, instance->suspension.state, instance->suspension.with_memory, false);
-    berth_server_saved(instance->server, false, NULL);
+    berth_server_saved(instance->server, copy->is_lent ? BERTH_SAVED_LENT : BERTH_SAVED_BESIDE,
+                       copy->is_lent ? instance->life.ends.memory : -1, NULL);
 }
 
 void berth_instance_await_memory(gpointer user_data)

@@ -49,6 +49,10 @@ static bool is_suspendable(const BerthInstance *instance)
 static void sleep_now(BerthInstance *instance)
 {
     bool stops = instance->idle.policy.action == BERTH_IDLE_STOP;
+    if (!stops && instance->life.ends.is_private) { /* it ends with its command */
+        berth_idle_begin(&instance->idle.policy, g_get_monotonic_time());
+        return;
+    }
     berth_console_log(instance->console, "%s is idle: %s", instance->machine->name,
                       stops ? "it is stopped" : "it is suspended");
     if (stops)

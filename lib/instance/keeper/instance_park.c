@@ -33,6 +33,7 @@ static void complete(BerthInstance *instance, guint64 size)
     park->wanted = false;
     g_clear_pointer(&park->problem, g_free);
     berth_fd_close(&instance->life.ends.memory);
+    instance->life.ends.is_sealed = false;
     g_clear_pointer(&instance->suspension.state, g_bytes_unref);
     g_autofree char *text = g_format_size_full(size, G_FORMAT_SIZE_IEC_UNITS);
     berth_console_log(instance->console, "%s is parked: %s beside its disk",
@@ -175,18 +176,41 @@ static void on_loaded(BerthParkJob *job, const GError *error, gpointer user_data
         berth_instance_memory_loaded(instance, failure);
 }
 
+/* A new file for the memory; -1 with @error. */
+static int make_memory(GError **error)
+{
+    int memory = berth_guest_ends_memory();
+    if (memory < 0)
+        berth_error_set_errno(error, errno, "park.read", "the guest's memory");
+    return memory;
+}
+
 /* False with @error: there is no file for the memory. */
 static bool begin_load(BerthInstance *instance, GError **error)
 {
-    int *memory = &instance->life.ends.memory;
-    berth_fd_close(memory);
-    *memory = berth_guest_ends_memory();
-    if (*memory < 0) {
-        berth_error_set_errno(error, errno, "park.read", "the guest's memory");
+    BerthGuestEnds *ends = &instance->life.ends;
+    berth_fd_close(&ends->memory);
+    ends->is_private = instance->lent_fd >= 0;
+    ends->memory = ends->is_private ? berth_fd_steal(&instance->lent_fd) : make_memory(error);
+    if (ends->memory < 0)
         return false;
-    }
     instance->park.phase = LOADING;
-    instance->park.job = berth_park_job_load(instance->machine, *memory, on_loaded, instance);
+    instance->park.job = berth_park_job_load(instance->machine, ends->memory, on_loaded, instance);
+    return true;
+}
+
+/* The memory is lent to clones: the guest goes on with a copy. */
+static bool begin_copy(BerthInstance *instance, GError **error)
+{
+    BerthGuestEnds *ends = &instance->life.ends;
+    berth_autofd int lent = berth_fd_steal(&ends->memory);
+    ends->memory = make_memory(error);
+    if (ends->memory < 0)
+        return false;
+    ends->is_sealed = false;
+    instance->park.phase = LOADING;
+    instance->park.job =
+        berth_park_job_copy(instance->machine, lent, ends->memory, on_loaded, instance);
     return true;
 }
 
@@ -207,7 +231,8 @@ bool berth_instance_unpark(BerthInstance *instance, bool *ret_is_loading, GError
         park->phase = NOT_PARKED;
         give_up(instance, woken);
     }
-    return true;
+    *ret_is_loading = instance->life.ends.is_sealed;
+    return !*ret_is_loading || begin_copy(instance, error);
 }
 
 bool berth_instance_park_forget(BerthInstance *instance, GError **error)

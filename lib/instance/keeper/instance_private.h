@@ -148,6 +148,7 @@ typedef struct {
 typedef struct {
     char *disk;     /* of the copy */
     bool unsynced;  /* its file need not be on the medium */
+    bool is_lent;   /* the client gets the memory itself */
     bool captures;  /* a held guest cannot go on yet */
     bool abandoned; /* by its client, while QEMU gives the state */
     BerthCopyJob *job;
@@ -203,6 +204,7 @@ struct BerthInstance {
     int dir_fd;       /* its runtime directory, or -1 */
     int kernel_fd;    /* both or -1; for the second start of QEMU on. An initramfs with */
     int initramfs_fd; /* user-data is unlinked */
+    int lent_fd;      /* the memory of another guest, for the first life; or -1 */
     BerthInstanceGoneFunc on_gone;
     gpointer user_data;
 
@@ -388,7 +390,7 @@ void berth_instance_lose_parked(BerthInstance *instance, const GError *error);
 bool berth_instance_takeover_failed(BerthInstance *instance);
 
 /* Ops of the server: save the memory of a guest that is held; wait for the file; forget both. */
-void berth_instance_save_memory(const char *disk, bool unsynced, gpointer user_data);
+void berth_instance_save_memory(const char *disk, guint8 flags, gpointer user_data);
 void berth_instance_await_memory(gpointer user_data);
 void berth_instance_forget_memory(gpointer user_data);
 /* A suspended guest is held no longer: what is written of its memory is no use. */

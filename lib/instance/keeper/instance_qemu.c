@@ -52,6 +52,7 @@ bool berth_instance_start_qemu(BerthInstance *instance, GError **error)
         .agent = instance->life.ends.qemu_agent,
         .memory = instance->life.ends.memory,
         .wakes = instance->state == WAKING,
+        .is_private = instance->life.ends.is_private,
     };
     QemuProcess *process = &instance->process;
     process->qemu =

@@ -18,10 +18,11 @@ static void ask(BerthInstance *instance, bool urgent)
     berth_agent_client_reclaim(instance->life.agent, urgent);
 }
 
+/* One with a private memory can give nothing back (vmm/guest_ends.h). */
 static bool is_reachable(const BerthInstance *instance)
 {
-    return instance->state == UP && instance->life.agent != NULL &&
-           !berth_instance_is_paused(instance);
+    return instance->state == UP && !instance->life.ends.is_private &&
+           instance->life.agent != NULL && !berth_instance_is_paused(instance);
 }
 
 void berth_instance_reclaim_begin(BerthInstance *instance)

@@ -314,6 +314,10 @@ void berth_instance_begin_suspend(BerthInstance *instance)
     }
     if (instance->state == STOPPING || instance->state == GONE)
         berth_instance_set_stopped_error(&error);
+    else if (instance->life.ends.is_private && !instance->suspension.for_hold)
+        berth_error_set(&error, BERTH_ERROR_DENIED, "suspend.refused",
+                        "it takes little memory, and ends with its command",
+                        "it shares memory with the distro that it is a clone of");
     else if (instance->state != SUSPENDED && reason != NULL)
         berth_error_set(&error, BERTH_ERROR_BUSY, "suspend.busy", "try again", "%s", reason);
     if (error != NULL && instance->state == UP)

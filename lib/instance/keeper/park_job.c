@@ -3,15 +3,18 @@
 
 #include "base/error.h"
 #include "base/fd.h"
+#include "vmm/guest_ends.h"
 
 #include <errno.h>
 #include <fcntl.h>
+#include <sys/stat.h>
 
 struct BerthParkJob {
     void (*work)(BerthParkJob *job);
     /* Of the thread until it ends. */
     BerthMachine *machine;
     int memory;
+    int source; /* the memory to copy, or -1 */
     BerthParked parked;
     guint64 size;
     GError *error;
@@ -35,13 +38,29 @@ static void save(BerthParkJob *job)
                          &job->error);
 }
 
+/* Whether the memory is there already, of the size that the parked guest had. */
+static bool is_handed_over(const BerthParkJob *job)
+{
+    struct stat st;
+    return job->parked.is_elsewhere && berth_guest_ends_is_sealed(job->memory) &&
+           fstat(job->memory, &st) == 0 && (guint64)st.st_size == job->parked.memory_size;
+}
+
 static void load(BerthParkJob *job)
 {
     const char *disk = job->machine->disk;
     g_autofree char *path = berth_park_path(disk);
     berth_autofd int fd = berth_park_open(disk, &job->parked, &job->error);
-    if (fd >= 0 && berth_park_identity_check(&job->parked.identity, job->machine, &job->error))
+    if (fd < 0 || !berth_park_identity_check(&job->parked.identity, job->machine, &job->error))
+        return;
+    if (!is_handed_over(job))
         berth_park_load(fd, path, job->memory, &job->error);
+}
+
+static void copy(BerthParkJob *job)
+{
+    if (!berth_guest_ends_copy(job->source, job->memory))
+        berth_error_set_errno(&job->error, errno, "park.read", "the guest's memory");
 }
 
 static gpointer run(gpointer data)
@@ -71,7 +90,7 @@ static BerthMachine *copy_machine(const BerthMachine *machine)
     return berth_machine_from_text(text, NULL);
 }
 
-static BerthParkJob *begin(const BerthMachine *machine, int memory, BerthParked *parked,
+static BerthParkJob *begin(const BerthMachine *machine, int memory, int source, BerthParked *parked,
                            void (*work)(BerthParkJob *job), BerthParkJobFunc done,
                            gpointer user_data)
 {
@@ -79,6 +98,7 @@ static BerthParkJob *begin(const BerthMachine *machine, int memory, BerthParked 
     job->work = work;
     job->machine = copy_machine(machine);
     job->memory = fcntl(memory, F_DUPFD_CLOEXEC, 0);
+    job->source = source >= 0 ? fcntl(source, F_DUPFD_CLOEXEC, 0) : -1;
     if (parked != NULL)
         job->parked = *parked;
     job->done = done;
@@ -96,13 +116,19 @@ static BerthParkJob *begin(const BerthMachine *machine, int memory, BerthParked 
 BerthParkJob *berth_park_job_save(const BerthMachine *machine, int memory, BerthParked *parked,
                                   BerthParkJobFunc done, gpointer user_data)
 {
-    return begin(machine, memory, parked, save, done, user_data);
+    return begin(machine, memory, -1, parked, save, done, user_data);
 }
 
 BerthParkJob *berth_park_job_load(const BerthMachine *machine, int memory, BerthParkJobFunc done,
                                   gpointer user_data)
 {
-    return begin(machine, memory, NULL, load, done, user_data);
+    return begin(machine, memory, -1, NULL, load, done, user_data);
+}
+
+BerthParkJob *berth_park_job_copy(const BerthMachine *machine, int from, int memory,
+                                  BerthParkJobFunc done, gpointer user_data)
+{
+    return begin(machine, memory, from, NULL, copy, done, user_data);
 }
 
 bool berth_park_job_cancel(BerthParkJob *job)
@@ -134,6 +160,7 @@ void berth_park_job_free(BerthParkJob *job)
     berth_machine_free(job->machine);
     berth_parked_clear(&job->parked);
     berth_fd_close(&job->memory);
+    berth_fd_close(&job->source);
     g_clear_error(&job->error);
     g_free(job);
 }

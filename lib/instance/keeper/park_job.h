@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
  * park_job — parks a suspended guest (park/park_file.h), or loads a parked one, in a thread, since
- * both take as long as the host's disk needs.
+ * both take as long as the host's disk needs. And copies a memory that is sealed.
  *
  * The callback comes once, from the thread-default GMainContext of the call, unless the job is
  * freed before.
@@ -21,10 +21,15 @@ typedef void (*BerthParkJobFunc)(BerthParkJob *job, const GError *error, gpointe
  * state, the life and with_memory are set. Errors: those of park_file.h and identity.h. */
 BerthParkJob *berth_park_job_save(const BerthMachine *machine, int memory, BerthParked *parked,
                                   BerthParkJobFunc done, gpointer user_data);
-/* Check that the parked guest of @machine fits, and load its memory into the empty file @memory.
- * Errors: also BERTH_ERROR_INVALID, "park.changed". */
+/* Check that the parked guest of @machine fits, and load its memory into the empty file @memory;
+ * or check that @memory, which is sealed, is the one that was to be shared with it. Errors: also
+ * BERTH_ERROR_INVALID, "park.changed". */
 BerthParkJob *berth_park_job_load(const BerthMachine *machine, int memory, BerthParkJobFunc done,
                                   gpointer user_data);
+
+/* Copy the memory @from, of a guest that is suspended, into the empty file @memory. */
+BerthParkJob *berth_park_job_copy(const BerthMachine *machine, int from, int memory,
+                                  BerthParkJobFunc done, gpointer user_data);
 
 /* Park no more: true, no file appears; false, it is too late, and the file is complete soon. */
 bool berth_park_job_cancel(BerthParkJob *job);

@@ -412,9 +412,10 @@ void berth_server_held(BerthServer *server, bool was_awake)
     }
 }
 
-void berth_server_saved(BerthServer *server, bool is_parked, const GError *error)
+void berth_server_saved(BerthServer *server, BerthSaved how, int lent, const GError *error)
 {
-    const guint8 payload = is_parked;
+    g_autofree char *path =
+        lent >= 0 ? g_strdup_printf("/proc/%d/fd/%d", (int)getpid(), lent) : g_strdup("");
     if (error != NULL)
         answer_all(server, ASKED_SAVE, error);
     for (guint i = 0; i < server->clients->len; i++) {
@@ -422,9 +423,12 @@ void berth_server_saved(BerthServer *server, bool is_parked, const GError *error
         if (client->asked != ASKED_SAVE)
             continue;
         client->asked = NOT_ASKED;
-        client->saves = !is_parked;
-        wire_frame_put(berth_link_output(client->link), (WireType)CONTROL_SAVED, 0, 0, &payload,
-                       sizeof(payload));
+        client->saves = how != BERTH_SAVED_PARKED;
+        WireBuffer *output = berth_link_output(client->link);
+        size_t begin = wire_frame_begin(output, (WireType)CONTROL_SAVED, 0, 0);
+        wire_put_u8(output, how);
+        wire_put_string(output, path);
+        wire_frame_end(output, begin);
         berth_link_flush(client->link);
     }
 }

@@ -35,8 +35,8 @@ typedef struct {
     /* A client holds it no longer. */
     void (*release)(gpointer user_data);
     /* Save the memory of the guest, which the client holds, for the copy of its disk at @disk;
-     * @unsynced: as in park/park_file.h. berth_server_saved reports the result. One at a time. */
-    void (*save)(const char *disk, bool unsynced, gpointer user_data);
+     * @flags: BerthSaveFlags. berth_server_saved reports the result. One at a time. */
+    void (*save)(const char *disk, guint8 flags, gpointer user_data);
     /* The client waits for the file: berth_server_written reports the result. */
     void (*await)(gpointer user_data);
     /* It needs it no more. */
@@ -95,7 +95,7 @@ void berth_server_held(BerthServer *server, bool was_awake);
 
 /* The held guest may go on, and the file of its memory is written; or it will not be, because of
  * @error. @is_parked: its memory is in the guest's own parked file. */
-void berth_server_saved(BerthServer *server, bool is_parked, const GError *error);
+void berth_server_saved(BerthServer *server, BerthSaved how, int lent, const GError *error);
 /* The file is complete; or there is none because of @error. Whether a client waits for it. */
 bool berth_server_written(BerthServer *server, const GError *error);
 

@@ -221,7 +221,7 @@ static bool handle_save(Client *client, const WireFrame *frame)
     BerthServer *server = client->server;
     WireReader reader;
     wire_reader_init(&reader, frame);
-    bool unsynced = wire_get_u8(&reader) != 0;
+    guint8 flags = wire_get_u8(&reader);
     const char *disk = wire_get_string(&reader);
     if (!wire_reader_done(&reader) || disk[0] != '/' || client->saves)
         return false;
@@ -232,7 +232,7 @@ static bool handle_save(Client *client, const WireFrame *frame)
         return berth_server_client_answer_result(client, false, error);
     }
     client->asked = ASKED_SAVE;
-    server->ops->save(disk, unsynced, server->user_data);
+    server->ops->save(disk, flags, server->user_data);
     return true;
 }
 
