@@ -4,6 +4,8 @@
  */
 #include "berth_idle.h"
 
+#include "berth_convert.h"
+
 #include "lifecycle/handle.h"
 #include "lifecycle/idle.h"
 #include "manage/autostart.h"
@@ -48,6 +50,7 @@ BerthIdleState *berth_idle_state(Berth *berth, const char *name, GError **error)
     state->due_name = g_steal_pointer(&report.due_name);
     state->disk_size = report.disk_size;
     state->disk_used = report.disk_used;
+    state->use = berth_convert_use(&report.use);
     state->autostart = berth_autostart_is_on(berth->layout, state->name);
     state->problem = g_steal_pointer(&report.problem);
     state->checkpoint = g_steal_pointer(&report.checkpoint);

@@ -5,7 +5,7 @@
  */
 #pragma once
 
-#include "berth_handle.h"
+#include "berth_usage.h"
 
 G_BEGIN_DECLS
 
@@ -36,6 +36,7 @@ typedef struct {
     char *checkpoint_problem; /* why the last one was not taken; or NULL */
     guint64 disk_size;        /* apparent, bytes: as the guest sees it */
     guint64 disk_used;        /* allocated on the host, bytes */
+    BerthDistroUse use;       /* all zero unless it runs or is suspended */
     bool autostart;           /* starts with the user's systemd */
 } BerthIdleState;
 

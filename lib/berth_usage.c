@@ -4,8 +4,23 @@
  */
 #include "berth_usage.h"
 
+#include "berth_convert.h"
+
 #include "lifecycle/list.h"
 #include "lifecycle/usage.h"
+
+BerthDistroUse berth_convert_use(const BerthGuestUse *use)
+{
+    return (BerthDistroUse){
+        .seen_usec = use->seen_usec,
+        .memory = use->memory,
+        .memory_used = use->memory_used,
+        .disk = use->disk,
+        .disk_used = use->disk_used,
+        .received = use->received,
+        .sent = use->sent,
+    };
+}
 
 void berth_distro_usage_free(BerthDistroUsage *usage)
 {
@@ -30,6 +45,8 @@ static BerthDistroUsage *public_usage(BerthListing *listing)
     usage->processor_usec = read.processor_usec;
     usage->disk_size = listing->disk_size;
     usage->disk_used = listing->disk_used;
+    if (listing->status != NULL)
+        usage->use = berth_convert_use(&listing->status->use);
     return usage;
 }
 

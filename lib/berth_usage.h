@@ -8,6 +8,18 @@
 
 G_BEGIN_DECLS
 
+/* What a distro uses by its own account, and its network traffic; bytes. */
+typedef struct {
+    gint64 seen_usec; /* time of day at which the guest said the next four, which are the last known
+                         while it is suspended; 0: never */
+    guint64 memory;   /* that its kernel manages */
+    guint64 memory_used; /* not available to a new program */
+    guint64 disk;        /* size of its root file system */
+    guint64 disk_used;   /* of that */
+    guint64 received;    /* by its network; restarts with berth-net */
+    guint64 sent;
+} BerthDistroUse;
+
 typedef struct {
     char *name, *id;
     char *state;    /* as in BerthInfo */
@@ -16,6 +28,7 @@ typedef struct {
     guint64 processor_usec; /* of these processes so far; restarts with each QEMU */
     guint64 disk_size;      /* apparent: as the guest sees it */
     guint64 disk_used;      /* allocated on the host */
+    BerthDistroUse use;
 } BerthDistroUsage;
 
 void berth_distro_usage_free(BerthDistroUsage *usage);

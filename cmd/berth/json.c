@@ -128,6 +128,14 @@ void json_add_number(Json *json, const char *name, guint64 value)
     g_string_append_printf(json->text, "%" G_GUINT64_FORMAT, value);
 }
 
+void json_add_known(Json *json, const char *name, bool known, guint64 value)
+{
+    if (known)
+        json_add_number(json, name, value);
+    else
+        json_add_string(json, name, NULL);
+}
+
 void json_add_bool(Json *json, const char *name, bool value)
 {
     add_name(json, name);

@@ -35,6 +35,8 @@ void json_end(Json *json); /* closes the innermost object or array */
 
 void json_add_string(Json *json, const char *name, const char *text); /* NULL: null */
 void json_add_number(Json *json, const char *name, guint64 value);
+/* null unless @known */
+void json_add_known(Json *json, const char *name, bool known, guint64 value);
 void json_add_bool(Json *json, const char *name, bool value);
 
 /* Real time as ISO 8601 in UTC; 0 is null. */

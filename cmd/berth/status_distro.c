@@ -2,6 +2,7 @@
 #include "status_distro.h"
 
 #include "base/size.h"
+#include "guest_use.h"
 #include "json.h"
 #include "print.h"
 
@@ -76,6 +77,24 @@ static void print_checkpoints(const BerthIdleState *state)
         printf("Problem:        no automatic snapshot: %s\n", state->checkpoint_problem);
 }
 
+/* What the guest says; while it is suspended, what it said last. */
+static void print_use(const BerthIdleState *state, const char *disk_taken, const char *disk_size)
+{
+    const BerthDistroUse *use = &state->use;
+    g_autofree char *disk = berth_size_format(use->disk_used);
+    g_autofree char *memory_used = berth_size_format(use->memory_used);
+    g_autofree char *memory = berth_size_format(use->memory);
+    g_autofree char *received = berth_size_format(use->received);
+    g_autofree char *sent = berth_size_format(use->sent);
+    g_autofree char *clock = clock_text(use->seen_usec);
+    g_autofree char *as_of =
+        state->awake == NULL ? g_strdup_printf(", as of %s", clock) : g_strdup("");
+    printf("Disk:           %s on this host, %s used of %s in the distro%s\n", disk_taken, disk,
+           disk_size, as_of);
+    printf("Memory:         %s used of %s in the distro%s\n", memory_used, memory, as_of);
+    printf("Network:        %s received, %s sent\n", received, sent);
+}
+
 static void print_text(const BerthIdleState *state)
 {
     g_autofree char *plan = plan_text(state);
@@ -90,20 +109,15 @@ static void print_text(const BerthIdleState *state)
         print_due(state);
     g_autofree char *used = berth_size_format(state->disk_used);
     g_autofree char *size = berth_size_format(state->disk_size);
-    printf("Disk:           %s on this host, %s in the distro\n", used, size);
+    if (state->use.seen_usec == 0)
+        printf("Disk:           %s on this host, %s in the distro\n", used, size);
+    else
+        print_use(state, used, size);
     if (state->autostart)
         printf("Autostart:      on\n");
     if (state->problem != NULL)
         printf("Problem:        it could not be suspended: %s\n", state->problem);
     print_checkpoints(state);
-}
-
-static void add_time(Json *json, const char *name, bool known, gint64 usec)
-{
-    if (known)
-        json_add_number(json, name, (guint64)usec);
-    else
-        json_add_string(json, name, NULL);
 }
 
 static void print_json(const BerthIdleState *state)
@@ -114,9 +128,10 @@ static void print_json(const BerthIdleState *state)
     json_add_string(json, "idle", state->idle);
     json_add_number(json, "idle_timeout", state->idle_timeout_sec);
     json_add_string(json, "awake", state->awake);
-    add_time(json, "idle_in_usec", state->is_idle_known, state->idle_usec);
+    json_add_known(json, "idle_in_usec", state->is_idle_known, (guint64)state->idle_usec);
     json_add_bool(json, "kept", state->is_kept);
-    add_time(json, "kept_usec", state->is_kept && state->kept_usec >= 0, state->kept_usec);
+    json_add_known(json, "kept_usec", state->is_kept && state->kept_usec >= 0,
+                   (guint64)state->kept_usec);
     json_add_time(json, "due", state->due_usec);
     json_add_string(json, "due_for", state->due_name);
     json_add_string(json, "problem", state->problem);
@@ -125,6 +140,7 @@ static void print_json(const BerthIdleState *state)
     json_add_string(json, "checkpoint_problem", state->checkpoint_problem);
     json_add_number(json, "disk_size", state->disk_size);
     json_add_number(json, "disk_used", state->disk_used);
+    guest_use_json(json, &state->use);
     json_add_bool(json, "autostart", state->autostart);
     json_print(json);
 }

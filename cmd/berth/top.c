@@ -6,6 +6,7 @@
 
 #include "base/fd.h"
 #include "base/size.h"
+#include "guest_use.h"
 #include "json.h"
 #include "print.h"
 
@@ -87,11 +88,35 @@ static guint64 processor_permille(const BerthDistroUsage *usage, const Sample *b
     return (usage->processor_usec - old->processor_usec) * 1000 / (guint64)passed;
 }
 
+/* Bytes a second, both ways, since @before; 0 for one that was not there, or has a new berth-net.
+ */
+static guint64 traffic(const BerthDistroUsage *usage, const Sample *before, gint64 at_usec)
+{
+    const BerthDistroUsage *old = find(before, usage->id);
+    gint64 passed = at_usec - before->at_usec;
+    guint64 bytes = usage->use.received + usage->use.sent;
+    guint64 old_bytes = old != NULL ? old->use.received + old->use.sent : 0;
+    if (old == NULL || passed <= 0 || old_bytes > bytes)
+        return 0;
+    return (guint64)((double)(bytes - old_bytes) * G_USEC_PER_SEC / (double)passed);
+}
+
 /* --- printing --- */
+
+/* What the guest says; in brackets what it said last. */
+static char *used_text(const BerthDistroUsage *usage, guint64 bytes)
+{
+    if (usage->use.seen_usec == 0)
+        return g_strdup("-");
+    g_autofree char *size = berth_size_format(bytes);
+    return g_str_equal(usage->state, "running") ? g_steal_pointer(&size)
+                                                : g_strdup_printf("(%s)", size);
+}
 
 static void print_text(const Sample *now, const Sample *before, bool terminal)
 {
-    static const char *const headings[] = {"NAME", "STATE", "CPU %", "MEMORY", "DISK", "OF", NULL};
+    static const char *const headings[] = {"NAME",  "STATE", "CPU %", "MEMORY", "USED",
+                                           "NET/S", "DISK",  "USED",  "OF",     NULL};
     g_autoptr(Table) table = table_new(headings);
     for (guint i = 0; i < now->usages->len; i++) {
         const BerthDistroUsage *usage = now->usages->pdata[i];
@@ -101,7 +126,10 @@ static void print_text(const Sample *now, const Sample *before, bool terminal)
         table_add_take(table, g_strdup_printf("%" G_GUINT64_FORMAT ".%" G_GUINT64_FORMAT,
                                               permille / 10, permille % 10));
         table_add_take(table, berth_size_format(usage->memory));
+        table_add_take(table, used_text(usage, usage->use.memory_used));
+        table_add_take(table, berth_size_format(traffic(usage, before, now->at_usec)));
         table_add_take(table, berth_size_format(usage->disk_used));
+        table_add_take(table, used_text(usage, usage->use.disk_used));
         table_add_take(table, berth_size_format(usage->disk_size));
     }
     if (terminal)
@@ -125,6 +153,7 @@ static void print_json(const Sample *now, const Sample *before)
         json_add_number(json, "memory", usage->memory);
         json_add_number(json, "disk_size", usage->disk_size);
         json_add_number(json, "disk_used", usage->disk_used);
+        guest_use_json(json, &usage->use);
         json_end(json);
     }
     json_end(json);
@@ -171,7 +200,9 @@ const Command command_top = {
     .details = "The table is printed every second. CPU is in per cent of one processor. MEMORY\n"
                "is the memory of QEMU (or the kept memory of a suspended distro), berth-net and\n"
                "the keeper; memory shared by several processes is divided between them. DISK is\n"
-               "the disk's space on this host, and OF is the disk's size in the distro.\n"
+               "the disk's space on this host, and OF is the disk's size in the distro. USED is\n"
+               "the part of its own memory and file system that the distro uses, as it reports;\n"
+               "in brackets, its last report. NET/S is its traffic in both directions.\n"
                "\n"
                "Ctrl-C ends the command. It does not start, wake or keep awake any distro.",
     .options = options,

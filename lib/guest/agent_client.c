@@ -153,6 +153,16 @@ static void handle_reclaimed(BerthAgentClient *agent, WireReader *reader)
         agent->events->reclaimed(busy != 0, taken, refaulted, agent->user_data);
 }
 
+static void handle_measured(BerthAgentClient *agent, WireReader *reader)
+{
+    guint64 memory = wire_get_u64(reader);
+    guint64 available = wire_get_u64(reader);
+    guint64 disk = wire_get_u64(reader);
+    guint64 disk_used = wire_get_u64(reader);
+    if (wire_reader_done(reader))
+        agent->events->measured(memory, available, disk, disk_used, agent->user_data);
+}
+
 static void handle_due(BerthAgentClient *agent, WireReader *reader)
 {
     guint64 at_sec = wire_get_u64(reader);
@@ -190,17 +200,12 @@ static const struct {
     WireType type;
     void (*handle)(BerthAgentClient *agent, WireReader *reader);
 } handlers[] = {
-    {WIRE_HELLO, handle_hello},
-    {WIRE_STAGE, handle_stage},
-    {WIRE_READY, handle_ready},
-    {WIRE_BOOTED, handle_booted},
-    {WIRE_LISTENERS, handle_listeners},
-    {WIRE_GROWN, handle_grown},
-    {WIRE_NOTE, handle_note},
-    {WIRE_SHARE, handle_share},
-    {WIRE_FROZEN, handle_frozen},
-    {WIRE_RECLAIMED, handle_reclaimed},
-    {WIRE_DUE, handle_due},
+    {WIRE_HELLO, handle_hello},         {WIRE_STAGE, handle_stage},
+    {WIRE_READY, handle_ready},         {WIRE_BOOTED, handle_booted},
+    {WIRE_LISTENERS, handle_listeners}, {WIRE_GROWN, handle_grown},
+    {WIRE_NOTE, handle_note},           {WIRE_SHARE, handle_share},
+    {WIRE_FROZEN, handle_frozen},       {WIRE_RECLAIMED, handle_reclaimed},
+    {WIRE_MEASURED, handle_measured},   {WIRE_DUE, handle_due},
     {WIRE_WATCHED, handle_watched},
 };
 
@@ -298,6 +303,12 @@ void berth_agent_client_reclaim(BerthAgentClient *agent, bool urgent)
 {
     guint8 value = urgent;
     wire_frame_put(berth_link_output(agent->link), WIRE_RECLAIM, 0, 0, &value, 1);
+    berth_link_flush(agent->link);
+}
+
+void berth_agent_client_measure(BerthAgentClient *agent)
+{
+    wire_frame_put(berth_link_output(agent->link), WIRE_MEASURE, 0, 0, NULL, 0);
     berth_link_flush(agent->link);
 }
 

@@ -34,6 +34,9 @@ typedef struct {
     void (*grown)(const char *problem, gpointer user_data);
     /* The answer to berth_agent_client_freeze; @problem is NULL on success. */
     void (*frozen)(const char *problem, gpointer user_data);
+    /* The answer to berth_agent_client_measure, in bytes. */
+    void (*measured)(guint64 memory, guint64 available, guint64 disk, guint64 disk_used,
+                     gpointer user_data);
     /* The answer to berth_agent_client_reclaim: the guest gave back @taken bytes. @refaulted is how
      * much of what it gave back before it has read again. @busy: it did nothing. */
     void (*reclaimed)(bool busy, guint64 taken, guint64 refaulted, gpointer user_data);
@@ -79,6 +82,9 @@ void berth_agent_client_thaw(BerthAgentClient *agent);
 /* Have the guest give back memory that it does not need; with @urgent even if it is busy, and more.
  * One request at a time. */
 void berth_agent_client_reclaim(BerthAgentClient *agent, bool urgent);
+
+/* Ask how much of its memory and disk the guest uses; an older guest does not answer. */
+void berth_agent_client_measure(BerthAgentClient *agent);
 
 /* Tell the guest which directories of the host it sees: the host's path of each, then the guest's.
  * A list that does not fit a frame is not sent. */

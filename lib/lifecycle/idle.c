@@ -33,6 +33,7 @@ static void use_status(BerthIdleReport *report, BerthInstanceStatus *status)
     report->state = g_steal_pointer(&status->state);
     report->idle = g_steal_pointer(&status->idle);
     report->idle_timeout_sec = status->idle_timeout_sec;
+    report->use = status->use;
     report->awake = steal_words(&status->awake);
     report->idle_usec = status->idle_usec;
     report->kept_usec = status->kept_usec;

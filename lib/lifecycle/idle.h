@@ -6,6 +6,8 @@
 
 #include "handle.h"
 
+#include "model/guest_use.h"
+
 G_BEGIN_DECLS
 
 typedef struct {
@@ -20,6 +22,7 @@ typedef struct {
     char *due_name;    /* why; or NULL */
     guint64 disk_size; /* apparent, bytes */
     guint64 disk_used; /* allocated on the host, bytes */
+    BerthGuestUse use; /* all zero without a keeper */
     char *problem;     /* why it could not be suspended; or NULL */
     char *checkpoint;  /* the setting, of the running distro or of its next start; or NULL */
     gint64 checkpoint_usec;   /* time of day of the last automatic snapshot; 0: there is none */

@@ -7,18 +7,18 @@
 #include <string.h>
 
 static const char *const type_names[] = {
-    [WIRE_CONFIG] = "CONFIG", [WIRE_POWER] = "POWER",   [WIRE_GROW] = "GROW",
-    [WIRE_GROWN] = "GROWN",   [WIRE_HELLO] = "HELLO",   [WIRE_STAGE] = "STAGE",
-    [WIRE_READY] = "READY",   [WIRE_BOOTED] = "BOOTED", [WIRE_LISTENERS] = "LISTENERS",
-    [WIRE_OPEN] = "OPEN",     [WIRE_SIGNAL] = "SIGNAL", [WIRE_RESIZE] = "RESIZE",
-    [WIRE_CLOSE] = "CLOSE",   [WIRE_OPENED] = "OPENED", [WIRE_FAILED] = "FAILED",
-    [WIRE_EXIT] = "EXIT",     [WIRE_DATA] = "DATA",     [WIRE_EOF] = "EOF",
-    [WIRE_CREDIT] = "CREDIT", [WIRE_CLOCK] = "CLOCK",   [WIRE_NOTE] = "NOTE",
-    [WIRE_ROUTE] = "ROUTE",   [WIRE_NAMES] = "NAMES",   [WIRE_CONNECT] = "CONNECT",
-    [WIRE_SHARES] = "SHARES", [WIRE_SHARE] = "SHARE",   [WIRE_UNSHARE] = "UNSHARE",
-    [WIRE_MORE] = "MORE",     [WIRE_TAKEN] = "TAKEN",   [WIRE_CALL] = "CALL",
-    [WIRE_FREEZE] = "FREEZE", [WIRE_FROZEN] = "FROZEN", [WIRE_RELEASE] = "RELEASE",
-    [WIRE_THAW] = "THAW",
+    [WIRE_CONFIG] = "CONFIG",   [WIRE_POWER] = "POWER",         [WIRE_GROW] = "GROW",
+    [WIRE_GROWN] = "GROWN",     [WIRE_HELLO] = "HELLO",         [WIRE_STAGE] = "STAGE",
+    [WIRE_READY] = "READY",     [WIRE_BOOTED] = "BOOTED",       [WIRE_LISTENERS] = "LISTENERS",
+    [WIRE_OPEN] = "OPEN",       [WIRE_SIGNAL] = "SIGNAL",       [WIRE_RESIZE] = "RESIZE",
+    [WIRE_CLOSE] = "CLOSE",     [WIRE_OPENED] = "OPENED",       [WIRE_FAILED] = "FAILED",
+    [WIRE_EXIT] = "EXIT",       [WIRE_DATA] = "DATA",           [WIRE_EOF] = "EOF",
+    [WIRE_CREDIT] = "CREDIT",   [WIRE_CLOCK] = "CLOCK",         [WIRE_NOTE] = "NOTE",
+    [WIRE_ROUTE] = "ROUTE",     [WIRE_NAMES] = "NAMES",         [WIRE_CONNECT] = "CONNECT",
+    [WIRE_SHARES] = "SHARES",   [WIRE_SHARE] = "SHARE",         [WIRE_UNSHARE] = "UNSHARE",
+    [WIRE_MORE] = "MORE",       [WIRE_TAKEN] = "TAKEN",         [WIRE_CALL] = "CALL",
+    [WIRE_FREEZE] = "FREEZE",   [WIRE_FROZEN] = "FROZEN",       [WIRE_RELEASE] = "RELEASE",
+    [WIRE_THAW] = "THAW",       [WIRE_MEASURE] = "MEASURE",     [WIRE_MEASURED] = "MEASURED",
     [WIRE_RECLAIM] = "RECLAIM", [WIRE_RECLAIMED] = "RECLAIMED", [WIRE_SWAP] = "SWAP",
 };
 

@@ -136,8 +136,9 @@ typedef enum {
     WIRE_RELEASE =
         11,           /* no payload; send berth-share requests again, but let no process continue */
     WIRE_UNSHARE = 7, /* no payload; the shares will not be served any more */
-    WIRE_SWAP = 15,    /* size:u64 bytes; add compressed swap in memory (zram). Once, right after the
-                          first NAMES */
+    WIRE_SWAP = 15,   /* size:u64 bytes; add compressed swap in memory (zram). Once, right after the
+                         first NAMES */
+    WIRE_MEASURE = 12, /* no payload; say how much of memory and disk is used */
     WIRE_RECLAIM = 14, /* urgent:u8 (0, 1); give memory that the distro does not need back to the
                           host, unless it is busy; if urgent in any case, and more. One at a time */
 
@@ -156,6 +157,8 @@ typedef enum {
     WIRE_DUE = 25, /* realtime_sec:u64 lead_sec:u32 hold_sec:u32 name:string; before FROZEN: the
                       distro wants to do @name then. It must be awake so long before, and may
                       begin so long after it. Not sent if nothing is due */
+    WIRE_MEASURED = 26,  /* memory:u64 available:u64 disk:u64 disk_used:u64, bytes, of what the
+                            kernel manages and of the root file system; the answer to MEASURE */
     WIRE_WATCHED = 28,   /* count:u32 watch*, each node:u64 mask:u32; before FROZEN: files of the
                             shares that processes of the distro watch, by FUSE's number, and
                             inotify's events. In frames of at most WIRE_WATCHED_MAX */

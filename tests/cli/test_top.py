@@ -30,7 +30,7 @@ def pss(pid):
 
 def test_nothing_runs(box):
     assert lines(box) == [{}]
-    assert box("top", "-n", "1").ok().split() == ["NAME", "STATE", "CPU", "%", "MEMORY", "DISK", "OF"]
+    assert box("top", "-n", "1").ok().split() == ["NAME", "STATE", "CPU", "%", "MEMORY", "USED", "NET/S", "DISK", "USED", "OF"]
     assert box("top", "-n", "0").ok() == ""
 
 
@@ -47,6 +47,62 @@ def test_one_that_runs(box, rootfs):
     assert pss(pids["keeper"]) / 2 < seen["memory"] and seen["memory"] > pss(pids["qemu"]) / 2
     table = box("top", "-n", "1").ok().splitlines()
     assert len(table) == 2 and table[1].split()[:2] == ["box", "running"] and "\033" not in table[1]
+
+
+GUEST = ("guest_memory", "guest_memory_used", "guest_disk", "guest_disk_used", "net_received", "net_sent")
+
+
+def status(box):
+    document = json.loads(box("status", "box", "--json").ok())
+    json_schema.check(document, json_schema.read("status-distro"), "status")
+    return document
+
+
+def test_what_the_guest_says(box):
+    """fake-qemu's guest sees this host's memory and disk."""
+    assert all(status(box)[name] is None for name in ("guest_seen", *GUEST))
+    assert "Memory:" not in box("status", "box").ok()
+    box("start", "box").ok()
+    wait_for(lambda: status(box)["guest_seen"])
+    seen, root = status(box), os.statvfs("/")
+    assert seen["guest_memory"] == os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    assert 0 < seen["guest_memory_used"] < seen["guest_memory"]
+    assert seen["guest_disk"] == root.f_blocks * root.f_frsize
+    assert 0 < seen["guest_disk_used"] <= seen["guest_disk"]
+    assert seen["net_received"] >= 0 and seen["net_sent"] >= 0
+    text = box("status", "box").ok()
+    assert " used of " in text and "\nMemory: " in text and "\nNetwork: " in text and "as of" not in text
+    shown = lines(box)[0]["box"]
+    assert (shown["guest_memory"], shown["guest_disk"]) == (seen["guest_memory"], seen["guest_disk"])
+
+
+def test_each_look_is_a_new_one(box):
+    box("start", "box").ok()
+    wait_for(lambda: status(box)["guest_seen"])
+    first = status(box)["guest_seen"]
+    wait_for(lambda: status(box)["guest_seen"] > first)
+
+
+def test_a_suspended_one_shows_what_was_last_known(box):
+    box("start", "box").ok()
+    box("suspend", "box").ok()
+    seen = status(box)
+    assert seen["guest_memory_used"] > 0
+    assert ", as of " in box("status", "box").ok()
+    row = box("top", "-n", "1").ok().splitlines()[1]
+    assert row.count("(") == row.count("B)") == 2
+    assert status(box)["guest_seen"] == seen["guest_seen"]  # nobody asked it again
+    box("run", "-d", "box", "--", "true").ok()
+    wait_for(lambda: status(box)["guest_seen"] > seen["guest_seen"])
+
+
+def test_a_table_of_a_usual_width(box):
+    box("start", "box").ok()
+    wait_for(lambda: status(box)["guest_seen"])
+    for _ in range(2):
+        table = box("top", "-n", "1").ok().splitlines()
+        assert max(map(len, table)) <= 80 and "-" not in table[1].split()
+        box("suspend", "box").ok()
 
 
 def test_status_has_the_disk(box):

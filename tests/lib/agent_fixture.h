@@ -97,6 +97,15 @@ static void on_frozen(const char *problem, gpointer data)
     g_string_append_printf(fixture->log, "frozen %s;", problem != NULL ? problem : "well");
 }
 
+static void on_measured(guint64 memory, guint64 available, guint64 disk, guint64 disk_used,
+                        gpointer data)
+{
+    g_string_append_printf(((Fixture *)data)->log,
+                           "measured %" G_GUINT64_FORMAT " %" G_GUINT64_FORMAT " %" G_GUINT64_FORMAT
+                           " %" G_GUINT64_FORMAT ";",
+                           memory, available, disk, disk_used);
+}
+
 static void on_reclaimed(bool busy, guint64 taken, guint64 refaulted, gpointer data)
 {
     Fixture *fixture = data;
@@ -120,6 +129,7 @@ static const BerthAgentClientEvents events = {
     .grown = on_grown,
     .frozen = on_frozen,
     .reclaimed = on_reclaimed,
+    .measured = on_measured,
     .due = on_due,
     .watched = on_watched,
     .note = on_note,

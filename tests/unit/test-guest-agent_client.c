@@ -228,6 +228,29 @@ static void test_reclaim(Fixture *fixture, gconstpointer data)
     g_assert_cmpstr(fixture->log->str, ==, "reclaimed 0 1099511627776 4096;reclaimed 1 0 0;");
 }
 
+static void test_measure(Fixture *fixture, gconstpointer data)
+{
+    char config[4096];
+    WireFrame frame;
+    WireBuffer buffer = {0};
+    g_assert_cmpint(read(fixture->guest, config, sizeof(config)), >, 0);
+    berth_agent_client_measure(fixture->agent);
+    ssize_t size = read(fixture->guest, wire_buffer_reserve(&buffer, 4096), 4096);
+    wire_buffer_added(&buffer, (size_t)MAX(size, 0));
+    g_assert_cmpint(wire_frame_peek(&buffer, &frame), ==, 1);
+    g_assert_cmpuint(frame.type, ==, WIRE_MEASURE);
+    g_assert_cmpuint(frame.size, ==, 0);
+    wire_buffer_clear(&buffer);
+
+    size_t begin = wire_frame_begin(&buffer, WIRE_MEASURED, 0, 0);
+    for (guint i = 1; i <= 4; i++)
+        wire_put_u64(&buffer, i == 4 ? G_MAXUINT64 : i << 20);
+    wire_frame_end(&buffer, begin);
+    send_all(fixture, &buffer);
+    g_assert_cmpstr(fixture->log->str, ==,
+                    "measured 1048576 2097152 3145728 18446744073709551615;");
+}
+
 static void test_due(Fixture *fixture, gconstpointer data)
 {
     WireBuffer buffer = {0};
@@ -457,6 +480,7 @@ int main(int argc, char **argv)
     ADD("grow", 0, test_grow);
     ADD("freeze", 0, test_freeze);
     ADD("reclaim", 0, test_reclaim);
+    ADD("measure", 0, test_measure);
     ADD("due", 0, test_due);
     ADD("watched", 0, test_watched);
     ADD("watched/fewer", GUINT_TO_POINTER(3), test_watched_wrongly);

@@ -479,7 +479,7 @@ static void test_answers_that_make_no_sense(void)
         ControlType type;
         gsize fewest; /* bytes of the payload when there is nothing to tell */
     } rows[] = {
-        {reads_status, CONTROL_STATUS_IS, 13 * 5 + 4 * 4 + 5 * 8},
+        {reads_status, CONTROL_STATUS_IS, 13 * 5 + 4 * 4 + 12 * 8},
         {reads_ports, CONTROL_PORTS_ARE, 1},
         {reads_boot, CONTROL_BOOT_IS, 12},
         {reads_shares, CONTROL_SHARES_ARE, 4},

@@ -240,3 +240,27 @@ def test_panicking_guest_is_an_error_not_a_hang(host, scratch):
         host.environment["BERTH_KERNEL"] = kept
     assert result.returncode == 125 and "code: " in result.stderr
     assert host.run(scratch, "echo", "fine").stdout == "fine\n"
+
+
+def test_what_status_says_of_the_guest(host, busybox):
+    """As the guest's own df and free have it; the last known while it is suspended."""
+    host("start", busybox)
+    host.shell(busybox, "dd if=/dev/zero of=/fill bs=1M count=8; sync")
+
+    def seen():
+        status = host.json("status", busybox)
+        total, used = map(int, host.shell(busybox, "df -k / | tail -1").stdout.split()[1:3])
+        return status if abs(status["guest_disk_used"] - (used << 10)) < 1 << 20 else None
+    first = eventually(seen)
+    memory = int(host.shell(busybox, "grep MemTotal: /proc/meminfo").stdout.split()[1]) << 10
+    assert first["guest_memory"] == memory
+    assert 0 < first["guest_memory_used"] < memory
+    host.shell(busybox, "nslookup localhost; true")
+    eventually(lambda: all(host.json("status", busybox)[name] > 0 for name in ("net_received", "net_sent")), what="traffic")
+    host.shell(busybox, "dd if=/dev/zero of=/fill bs=1M count=24; sync")
+    host("suspend", busybox)
+    kept = host.json("status", busybox)
+    assert kept["guest_disk_used"] - first["guest_disk_used"] > 8 << 20
+    assert host.json("status", busybox)["guest_seen"] == kept["guest_seen"]
+    host.shell(busybox, "rm /fill")
+    host("terminate", busybox)

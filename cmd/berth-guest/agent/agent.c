@@ -350,7 +350,7 @@ static bool may_write(const WireFrame *frame)
 {
     if (frame->stream != 0)
         return frame->type == WIRE_OPEN || frame->type == WIRE_MORE;
-    return frame->type != WIRE_FREEZE && frame->type != WIRE_RELEASE;
+    return frame->type != WIRE_FREEZE && frame->type != WIRE_RELEASE && frame->type != WIRE_MEASURE;
 }
 
 static void handle_frame(Agent *agent, const WireFrame *frame)
@@ -372,6 +372,8 @@ static void handle_frame(Agent *agent, const WireFrame *frame)
         host_tasks_release(&agent->tasks);
     else if (frame->type == WIRE_THAW)
         host_tasks_thaw(&agent->tasks);
+    else if (frame->type == WIRE_MEASURE)
+        host_tasks_measure(&agent->tasks);
     else if (frame->type == WIRE_RECLAIM)
         host_tasks_reclaim(&agent->tasks, frame);
     else if (frame->type == WIRE_UNSHARE)

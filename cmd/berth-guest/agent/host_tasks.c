@@ -4,6 +4,7 @@
 #include "os/freezer.h"
 #include "os/grow.h"
 #include "os/log.h"
+#include "os/measure.h"
 #include "os/report.h"
 #include "timers/at_jobs.h"
 
@@ -203,6 +204,20 @@ static void answer_reclaim(const HostTasks *tasks, bool busy, uint64_t taken, ui
 static uint64_t increase(uint64_t before, uint64_t after)
 {
     return after > before ? after - before : 0;
+}
+
+void host_tasks_measure(const HostTasks *tasks)
+{
+    const char *proc = tasks->options->proc;
+    const Measure now = measure_now(proc != NULL ? proc : "/proc", "/");
+    if (!*tasks->connected)
+        return;
+    size_t begin = wire_frame_begin(tasks->out, WIRE_MEASURED, 0, 0);
+    wire_put_u64(tasks->out, now.memory);
+    wire_put_u64(tasks->out, now.memory_available);
+    wire_put_u64(tasks->out, now.disk);
+    wire_put_u64(tasks->out, now.disk_used);
+    wire_frame_end(tasks->out, begin);
 }
 
 void host_tasks_reclaim(HostTasks *tasks, const WireFrame *frame)

@@ -47,6 +47,9 @@ void host_tasks_thaw(HostTasks *tasks);
 /* Handle RECLAIM; the answer is RECLAIMED. */
 void host_tasks_reclaim(HostTasks *tasks, const WireFrame *frame);
 
+/* Handle MEASURE; the answer is MEASURED. */
+void host_tasks_measure(const HostTasks *tasks);
+
 /* A frame is about to be handled that may write to the root's file system: thaw it, or the agent
  * would wait for itself. A freezer that is under way begins again after that. */
 void host_tasks_write(HostTasks *tasks);

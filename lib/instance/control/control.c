@@ -72,6 +72,17 @@ void berth_control_get_error(const WireFrame *frame, GError **error)
         berth_control_set_malformed(frame, error);
 }
 
+static void put_use(WireBuffer *buffer, const BerthGuestUse *use)
+{
+    wire_put_u64(buffer, (guint64)use->seen_usec);
+    wire_put_u64(buffer, use->memory);
+    wire_put_u64(buffer, use->memory_used);
+    wire_put_u64(buffer, use->disk);
+    wire_put_u64(buffer, use->disk_used);
+    wire_put_u64(buffer, use->received);
+    wire_put_u64(buffer, use->sent);
+}
+
 void berth_control_put_status(WireBuffer *buffer, const BerthInstanceStatus *status)
 {
     size_t begin = wire_frame_begin(buffer, (WireType)CONTROL_STATUS_IS, 0, 0);
@@ -97,7 +108,21 @@ void berth_control_put_status(WireBuffer *buffer, const BerthInstanceStatus *sta
     wire_put_text(buffer, status->due_name, STATUS_TEXT_MAX);
     wire_put_text(buffer, status->checkpoint, STATUS_TEXT_MAX);
     wire_put_text(buffer, status->checkpoint_problem, STATUS_TEXT_MAX);
+    put_use(buffer, &status->use);
     wire_frame_end(buffer, begin);
+}
+
+static BerthGuestUse read_use(WireReader *reader)
+{
+    BerthGuestUse use;
+    use.seen_usec = (gint64)wire_get_u64(reader);
+    use.memory = wire_get_u64(reader);
+    use.memory_used = wire_get_u64(reader);
+    use.disk = wire_get_u64(reader);
+    use.disk_used = wire_get_u64(reader);
+    use.received = wire_get_u64(reader);
+    use.sent = wire_get_u64(reader);
+    return use;
 }
 
 static BerthInstanceStatus *read_status(WireReader *reader)
@@ -125,6 +150,7 @@ static BerthInstanceStatus *read_status(WireReader *reader)
     status->due_name = g_strdup(wire_get_string(reader));
     status->checkpoint = g_strdup(wire_get_string(reader));
     status->checkpoint_problem = g_strdup(wire_get_string(reader));
+    status->use = read_use(reader);
     return status;
 }
 

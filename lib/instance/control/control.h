@@ -46,6 +46,7 @@
 
 #include "boot_report.h"
 #include "model/forward.h"
+#include "model/guest_use.h"
 #include "wire/wire.h"
 
 G_BEGIN_DECLS
@@ -72,7 +73,9 @@ typedef enum {
                                 init_status:string host_ports:string reason:string
                                 memory_kept:u64 idle:string idle_timeout_sec:u32 awake:string
                                 idle_usec:u64 kept_usec:u64 idle_problem:string due_usec:u64
-                                due_name:string checkpoint:string checkpoint_problem:string */
+                                due_name:string checkpoint:string checkpoint_problem:string
+                                seen_usec:u64 memory:u64 memory_used:u64 disk:u64 disk_used:u64
+                                received:u64 sent:u64 */
     CONTROL_PORTS_ARE = 82,  /* (1:u8 rule:string host_port:u16 origin:u8 state:u8 owner:string
                                 reason:string addresses:list, of the legs that are open)* more:u8, 2
                                 when another frame goes on with it, else 0 */
@@ -151,6 +154,7 @@ typedef struct {
     char *due_name;     /* what it does, or "" */
     char *checkpoint;   /* the setting that it was started with, or "" */
     char *checkpoint_problem; /* why the last automatic snapshot was not taken, or "" */
+    BerthGuestUse use;
 } BerthInstanceStatus;
 
 void berth_instance_status_free(BerthInstanceStatus *status);

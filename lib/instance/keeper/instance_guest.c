@@ -259,6 +259,7 @@ static const BerthAgentClientEvents agent_events = {
     .grown = on_grown,
     .frozen = berth_instance_on_frozen,
     .reclaimed = berth_instance_on_reclaimed,
+    .measured = berth_instance_on_measured,
     .due = berth_instance_on_due,
     .watched = berth_instance_on_watches,
     .share = on_share,
@@ -281,6 +282,7 @@ void berth_instance_begin_life(BerthInstance *instance)
     assign(&life->init, "");
     assign(&life->init_status, "");
     berth_instance_due_forget(instance);
+    berth_instance_use_forget(instance);
 }
 
 bool berth_instance_open_life(BerthInstance *instance, GError **error)

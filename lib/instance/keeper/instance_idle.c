@@ -73,12 +73,20 @@ static void take_sample(BerthInstance *instance)
         sleep_now(instance);
 }
 
-void berth_instance_on_counted(guint64 packets, gpointer user_data)
+void berth_instance_idle_counted(BerthInstance *instance, guint64 packets)
 {
-    BerthInstance *instance = user_data;
+    bool is_asked = instance->idle.is_asked;
     instance->idle.packets = packets;
-    if (is_suspendable(instance))
+    instance->idle.is_asked = false;
+    if (is_asked && is_suspendable(instance))
         take_sample(instance);
+}
+
+/* Others ask the network too, whose answers are no sample: the period is the policy's. */
+static void ask(BerthInstance *instance)
+{
+    instance->idle.is_asked = true;
+    berth_net_process_count(instance->network);
 }
 
 static gboolean on_period(gpointer user_data)
@@ -89,13 +97,14 @@ static gboolean on_period(gpointer user_data)
         return G_SOURCE_REMOVE;
     }
     berth_instance_reclaim_sample(instance);
+    berth_instance_measure(instance);
     if (instance->idle.policy.action == BERTH_IDLE_NEVER &&
         !berth_instance_checkpoint_is_wanted(instance))
         return G_SOURCE_CONTINUE;
     if (berth_instance_is_paused(instance)) /* it cannot do what it would */
         berth_idle_begin(&instance->idle.policy, g_get_monotonic_time());
     else
-        berth_net_process_count(instance->network);
+        ask(instance);
     return G_SOURCE_CONTINUE;
 }
 
@@ -107,6 +116,7 @@ void berth_instance_idle_begin(BerthInstance *instance)
     berth_idle_set_commands(&idle->policy, commands(instance), now);
     berth_instance_clear_timer(&idle->timer);
     berth_instance_reclaim_begin(instance);
+    berth_instance_measure(instance);
     idle->timer = g_timeout_source_new((guint)(berth_idle_period(&idle->policy) / 1000));
     g_source_set_callback(idle->timer, on_period, instance, NULL);
     g_source_attach(idle->timer, g_main_context_get_thread_default());

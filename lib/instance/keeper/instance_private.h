@@ -17,6 +17,7 @@
  *     instance_checkpoint.c  automatic snapshots
  *     instance_idle.c      what keeps it awake, and the suspend without
  *     instance_reclaim.c   memory that the guest gives back
+ *     instance_use.c       what the guest uses
  *     instance_pause.c     pauses: the host refuses a write to the disk
  *     instance_files.c     the kernel and initramfs, kept open
  */
@@ -39,6 +40,7 @@
 #include "instance/host/host_sleep.h"
 #include "model/checkpoint.h"
 #include "model/due.h"
+#include "model/guest_use.h"
 #include "model/idle.h"
 #include "model/reclaim.h"
 #include "net_process.h"
@@ -174,6 +176,7 @@ typedef struct {
     GSource *timer;  /* while it is UP */
     guint64 frames;  /* of data, of all streams and both ways, and one for each that begins */
     guint64 packets; /* of berth-net that count, as last asked */
+    bool is_asked;   /* for a sample, which is taken with the answer */
     char *problem;   /* why it was not suspended the last time; or NULL */
 } Idle;
 
@@ -192,6 +195,12 @@ typedef struct {
     gint64 asked_usec; /* QEMU's processor time at the last request */
     gint64 spent_usec; /* the part of it that requests took, which is no use of the distro */
 } Reclaim;
+
+/* instance_use.c */
+typedef struct {
+    BerthGuestUse last;
+    gint64 asked_usec; /* monotonic, the last time */
+} Use;
 
 /* instance_sleep.c */
 typedef struct {
@@ -243,6 +252,7 @@ struct BerthInstance {
     Idle idle;
     Reclaim reclaim;
     HostSleep sleep;
+    Use use;
     Checkpoints checkpoints;
 };
 
@@ -442,8 +452,15 @@ void berth_instance_reclaim_begin(BerthInstance *instance);
 void berth_instance_reclaim_sample(BerthInstance *instance);
 void berth_instance_on_reclaimed(bool busy, guint64 taken, guint64 refaulted, gpointer user_data);
 void berth_instance_reclaim_clear(BerthInstance *instance);
-/* Event of the network: so many frames were active so far. */
-void berth_instance_on_counted(guint64 packets, gpointer user_data);
+/* So many frames of the network were active so far. */
+void berth_instance_idle_counted(BerthInstance *instance, guint64 packets);
+/* Ask a guest that is UP, or about to be frozen, what it uses, if nobody has just done so. Then:
+ * events of the agent and of the network; and another life begins. */
+void berth_instance_measure(BerthInstance *instance);
+void berth_instance_on_measured(guint64 memory, guint64 available, guint64 disk, guint64 disk_used,
+                                gpointer user_data);
+void berth_instance_on_counted(guint64 packets, guint64 received, guint64 sent, gpointer user_data);
+void berth_instance_use_forget(BerthInstance *instance);
 /* It could not be suspended because of @error; or it was. */
 void berth_instance_idle_failed(BerthInstance *instance, const GError *error);
 void berth_instance_idle_succeeded(BerthInstance *instance);

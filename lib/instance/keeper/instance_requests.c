@@ -162,6 +162,8 @@ static BerthInstanceStatus *get_status(gpointer user_data)
     status->init = g_strdup(instance->life.init);
     status->init_status = g_strdup(instance->life.init_status);
     status->memory_kept = berth_instance_memory_kept(instance);
+    status->use = instance->use.last;
+    berth_instance_measure(instance); /* for the next one who asks */
     berth_instance_idle_status(instance, status);
     berth_instance_due_status(instance, status);
     berth_instance_checkpoint_status(instance, status);

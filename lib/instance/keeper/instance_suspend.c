@@ -252,6 +252,7 @@ void berth_instance_on_watched(gint64 wait_usec, gpointer user_data)
     berth_instance_clear_timer(&instance->suspension.quiet); /* of a berth-net that has ended */
     instance->suspension.phase = FREEZING;
     berth_instance_watches_begin(instance);
+    berth_agent_client_measure(instance->life.agent); /* the last one until the wake */
     berth_agent_client_freeze(instance->life.agent);
 }
 

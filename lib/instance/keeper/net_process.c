@@ -219,7 +219,8 @@ static void on_counters(int errnum, const BerthStackCounters *counters, gpointer
 {
     BerthNetProcess *network = user_data;
     if (errnum == 0)
-        network->events->counted(counters->active, network->user_data);
+        network->events->counted(counters->active, counters->out.bytes, counters->bytes_in,
+                                 network->user_data);
 }
 
 static const BerthPortPolicyOps ports_ops = {

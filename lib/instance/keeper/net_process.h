@@ -33,7 +33,7 @@ typedef struct {
     void (*wake)(gpointer user_data);
     /* After berth_net_process_count, unless berth-net ended meanwhile: BerthStackCounters.active.
      */
-    void (*counted)(guint64 frames, gpointer user_data);
+    void (*counted)(guint64 frames, guint64 received, guint64 sent, gpointer user_data);
     /* The list of forwards or a state changed: all of them, BerthForward*, borrowed. */
     void (*changed)(const GPtrArray *forwards, gpointer user_data);
 } BerthNetProcessEvents;
