@@ -4,6 +4,7 @@
 #include "base/error.h"
 #include "base/fd.h"
 #include "vmm/guest_ends.h"
+#include "worker.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -20,9 +21,7 @@ struct BerthParkJob {
     GError *error;
 
     gint progress; /* BerthParkProgress, of both threads */
-    GThread *thread;
-    GMainContext *context;
-    GSource *finisher; /* attached by the thread when it ends */
+    BerthWorker *worker;
     BerthParkJobFunc done;
     gpointer user_data;
 };
@@ -63,26 +62,23 @@ static void copy(BerthParkJob *job)
         berth_error_set_errno(&job->error, errno, "park.read", "the guest's memory");
 }
 
-static gpointer run(gpointer data)
+static void run(BerthWorker *worker, gpointer data)
 {
     BerthParkJob *job = data;
     job->work(job);
-    g_source_attach(job->finisher, job->context);
-    return NULL;
 }
 
 /* --- the loop's --------------------------------------------------------------------------------
  */
 
-static gboolean on_finish(gpointer user_data)
+static void on_done(gpointer data)
 {
-    BerthParkJob *job = user_data;
-    if (job->thread != NULL)
-        g_thread_join(g_steal_pointer(&job->thread));
+    BerthParkJob *job = data;
     g_autoptr(GError) error = g_steal_pointer(&job->error);
     job->done(job, error, job->user_data);
-    return G_SOURCE_REMOVE;
 }
+
+static const BerthWorkerOps worker_ops = {.name = "park", .work = run, .done = on_done};
 
 static BerthMachine *copy_machine(const BerthMachine *machine)
 {
@@ -103,13 +99,7 @@ static BerthParkJob *begin(const BerthMachine *machine, int memory, int source, 
         job->parked = *parked;
     job->done = done;
     job->user_data = user_data;
-    job->context = g_main_context_ref_thread_default();
-    job->finisher = g_idle_source_new();
-    g_source_set_priority(job->finisher, G_PRIORITY_DEFAULT);
-    g_source_set_callback(job->finisher, on_finish, job, NULL);
-    job->thread = g_thread_try_new("park", run, job, NULL);
-    if (job->thread == NULL) /* the loop must wait then */
-        run(job);
+    job->worker = berth_worker_new(&worker_ops, job);
     return job;
 }
 
@@ -152,11 +142,7 @@ void berth_park_job_free(BerthParkJob *job)
     if (job == NULL)
         return;
     berth_park_job_cancel(job);
-    if (job->thread != NULL)
-        g_thread_join(job->thread);
-    g_source_destroy(job->finisher);
-    g_source_unref(job->finisher);
-    g_main_context_unref(job->context);
+    berth_worker_free(job->worker);
     berth_machine_free(job->machine);
     berth_parked_clear(&job->parked);
     berth_fd_close(&job->memory);
