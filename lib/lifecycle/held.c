@@ -18,10 +18,11 @@
 static bool begin(gpointer user_data, GError **error)
 {
     BerthHeld *held = user_data;
+    const BerthWaiting *waiting = &held->berth->waiting;
     g_autoptr(GError) problem = NULL;
+    bool prepared = !held->keeps_memory || berth_request_prepare(held->keeper, waiting, &problem);
     held->begun_usec = g_get_monotonic_time();
-    held->begun =
-        berth_request_hold(held->keeper, &held->berth->waiting, &held->was_awake, &problem);
+    held->begun = prepared && berth_request_hold(held->keeper, waiting, &held->was_awake, &problem);
     if (held->begun)
         return true;
     berth_hello_name_distro(&problem, held->distro->name);

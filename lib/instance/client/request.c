@@ -117,6 +117,11 @@ static bool ask_flag(BerthChannel *channel, ControlType wanted, const BerthWaiti
     return false;
 }
 
+bool berth_request_prepare(int fd, const BerthWaiting *waiting, GError **error)
+{
+    return ask_and_wait(fd, CONTROL_PREPARE, NULL, 0, waiting, error);
+}
+
 bool berth_request_hold(int fd, const BerthWaiting *waiting, bool *ret_was_awake, GError **error)
 {
     g_auto(BerthChannel) channel = {.fd = fd};

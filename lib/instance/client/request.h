@@ -69,6 +69,11 @@ bool berth_request_stop(int fd, BerthStopHow how, guint grace_sec, const BerthWa
  * those of vmm/device_state.h: it goes on. */
 bool berth_request_suspend(int fd, const BerthWaiting *waiting, GError **error);
 
+/* Before a hold for berth_request_save: copy the memory of a guest that runs as far as that can be
+ * done before it stands still. The keeper keeps the copy until the save, or the end of @fd.
+ * Success, if there is nothing to copy. Errors: "park.memory", "park.write.*". */
+bool berth_request_prepare(int fd, const BerthWaiting *waiting, GError **error);
+
 /* Have the guest, which is up or suspended, stand still, and nothing write its disk, until the
  * release or the end of @fd: traffic, commands and timers wait meanwhile. Returns when that is so.
  * *@ret_was_awake: it goes on at the release. Errors: as of berth_request_suspend. */

@@ -19,6 +19,8 @@
  *     CONTROL_SUSPEND                 CONTROL_DONE when its state is kept and QEMU has gone
  *     CONTROL_PARK                    CONTROL_DONE when its memory is in a file and given back
  *     CONTROL_KEEP                    CONTROL_DONE
+ *     CONTROL_PREPARE                 CONTROL_DONE when a copy of the guest's memory, which runs, is
+ *                                     nearly complete; kept until the end of the connection
  *     CONTROL_HOLD                    CONTROL_HELD when nothing writes its disk, which lasts until
  *                                     CONTROL_RELEASE or the end of the connection
  *     CONTROL_RELEASE                 CONTROL_DONE when it was held without a break until now
@@ -98,6 +100,7 @@ typedef enum {
     CONTROL_SAVED = 97,   /* how:u8 (BerthSaved) memory:string, the file of a memory that is lent,
                              to be opened while it is held; else "" */
     CONTROL_WRITTEN = 98, /* nothing; one that was suspended before must be held until then */
+    CONTROL_PREPARE = 99, /* nothing; optional, before a HOLD and a SAVE */
 } ControlType;
 
 #define BERTH_KEEP_UNTIL_STOP G_MAXUINT32

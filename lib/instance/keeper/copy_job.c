@@ -1,15 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 #include "copy_job.h"
 
-#include "base/error.h"
 #include "base/fd.h"
-#include "vmm/guest_ends.h"
+#include "instance/host/host_memory.h"
+#include "worker.h"
 
-#include <errno.h>
 #include <fcntl.h>
-#include <sys/mman.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 struct BerthCopyJob {
     /* Of the thread until it ends. */
@@ -17,14 +13,12 @@ struct BerthCopyJob {
     char *disk;
     int memory;
     bool captures;
+    BerthMirror *mirror; /* NULL: capture makes it */
     BerthParked parked;
     GError *error;
 
     gint progress; /* BerthParkProgress, of both threads */
-    GThread *thread;
-    GMainContext *context;
-    GSource *captured; /* both attached by the thread */
-    GSource *finisher;
+    BerthWorker *worker;
     const BerthCopyJobEvents *events;
     gpointer user_data;
 };
@@ -32,114 +26,55 @@ struct BerthCopyJob {
 /* --- the thread's ------------------------------------------------------------------------------
  */
 
-static bool is_cancelled(BerthCopyJob *job)
+/* The copy takes the place of the memory, which the guest may change from then on. */
+static bool capture(BerthCopyJob *job, BerthWorker *worker)
 {
-    return g_atomic_int_get(&job->progress) == BERTH_PARK_CANCELLED;
-}
-
-/* Write the bytes of the mapped memory from @begin to @end to the same place of @output. */
-static bool copy_range(BerthCopyJob *job, const guint8 *memory, off_t begin, off_t end, int output)
-{
-    const off_t most = 16 << 20; /* between two looks whether it is cancelled */
-    while (begin < end) {
-        ssize_t size = pwrite(output, memory + begin, (size_t)MIN(end - begin, most), begin);
-        if (size < 0 && errno == EINTR)
-            continue;
-        if (size <= 0 || is_cancelled(job))
-            return false;
-        begin += size;
-    }
-    return true;
-}
-
-static bool copy_extents(BerthCopyJob *job, const guint8 *memory, int output)
-{
-    off_t end = 0;
-    for (;;) {
-        off_t begin = lseek(job->memory, end, SEEK_DATA);
-        if (begin < 0 && errno == ENXIO)
-            return true;
-        end = begin >= 0 ? lseek(job->memory, begin, SEEK_HOLE) : -1;
-        if (end < 0 || !copy_range(job, memory, begin, end, output))
-            return false;
-    }
-}
-
-/* False with errno. */
-static bool copy_memory(BerthCopyJob *job, int output)
-{
-    struct stat st;
-    if (output < 0 || fstat(job->memory, &st) < 0 || ftruncate(output, st.st_size) < 0)
+    guint64 changed;
+    if (job->mirror == NULL)
+        job->mirror =
+            berth_mirror_new(job->memory, berth_host_memory_available(BERTH_MEMINFO), &job->error);
+    if (job->mirror == NULL ||
+        !berth_mirror_pass(job->mirror, &job->progress, &changed, &job->error))
         return false;
-    if (st.st_size == 0)
-        return true;
-    void *memory = mmap(NULL, (size_t)st.st_size, PROT_READ, MAP_SHARED, job->memory, 0);
-    if (memory == MAP_FAILED)
-        return false;
-    bool done = copy_extents(job, memory, output);
-    int errnum = errno;
-    munmap(memory, (size_t)st.st_size);
-    errno = errnum;
-    return done;
-}
-
-static bool capture(BerthCopyJob *job)
-{
-    berth_autofd int output = berth_guest_ends_memory();
-    if (!copy_memory(job, output)) {
-        berth_error_set_errno(&job->error, errno, "park.write", "a copy of the guest's memory");
-        return false;
-    }
     berth_fd_close(&job->memory);
-    job->memory = berth_fd_steal(&output);
-    g_source_attach(job->captured, job->context);
+    job->memory = fcntl(berth_mirror_copy(job->mirror), F_DUPFD_CLOEXEC, 0);
+    berth_worker_midway(worker);
+    g_clear_pointer(&job->mirror, berth_mirror_free);
     return true;
 }
 
-static gpointer run(gpointer data)
+static void run(BerthWorker *worker, gpointer data)
 {
     BerthCopyJob *job = data;
     guint64 size;
     bool with_file = job->captures && !job->parked.with_memory; /* else it is part of the state */
     if (job->captures && !with_file)
-        g_source_attach(job->captured, job->context);
-    if ((!with_file || capture(job)) &&
+        berth_worker_midway(worker);
+    if ((!with_file || capture(job, worker)) &&
         berth_park_identity_read(job->machine, &job->parked.identity, &job->error))
         berth_park_write(job->disk, &job->parked, job->memory, &job->progress, &size, &job->error);
-    g_source_attach(job->finisher, job->context);
-    return NULL;
 }
 
 /* --- the loop's --------------------------------------------------------------------------------
  */
 
-static gboolean on_captured(gpointer user_data)
+static void on_captured(gpointer data)
 {
-    BerthCopyJob *job = user_data;
+    BerthCopyJob *job = data;
     job->events->captured(job, job->user_data);
-    return G_SOURCE_REMOVE;
 }
 
-static gboolean on_finish(gpointer user_data)
+static void on_done(gpointer data)
 {
-    BerthCopyJob *job = user_data;
-    if (job->thread != NULL)
-        g_thread_join(g_steal_pointer(&job->thread));
+    BerthCopyJob *job = data;
     g_autoptr(GError) error = g_steal_pointer(&job->error);
     job->events->done(job, error, job->user_data);
-    return G_SOURCE_REMOVE;
 }
 
-static GSource *make_source(BerthCopyJob *job, GSourceFunc function)
-{
-    GSource *source = g_idle_source_new();
-    g_source_set_priority(source, G_PRIORITY_DEFAULT);
-    g_source_set_callback(source, function, job, NULL);
-    return source;
-}
+static const BerthWorkerOps worker_ops = {"copy", run, on_captured, on_done};
 
 BerthCopyJob *berth_copy_job_new(const BerthMachine *machine, const char *disk, int memory,
-                                 BerthParked *parked, bool capture_first,
+                                 BerthParked *parked, bool capture_first, BerthMirror *mirror,
                                  const BerthCopyJobEvents *events, gpointer user_data)
 {
     g_autofree char *text = berth_machine_to_text(machine);
@@ -148,15 +83,11 @@ BerthCopyJob *berth_copy_job_new(const BerthMachine *machine, const char *disk, 
     job->disk = g_strdup(disk);
     job->memory = fcntl(memory, F_DUPFD_CLOEXEC, 0);
     job->captures = capture_first;
+    job->mirror = mirror;
     job->parked = *parked;
-    job->context = g_main_context_ref_thread_default();
-    job->captured = make_source(job, on_captured);
-    job->finisher = make_source(job, on_finish);
     job->events = events;
     job->user_data = user_data;
-    job->thread = g_thread_try_new("copy", run, job, NULL);
-    if (job->thread == NULL) /* the loop must wait then */
-        run(job);
+    job->worker = berth_worker_new(&worker_ops, job);
     return job;
 }
 
@@ -165,13 +96,8 @@ void berth_copy_job_free(BerthCopyJob *job)
     if (job == NULL)
         return;
     g_atomic_int_compare_and_exchange(&job->progress, BERTH_PARK_WRITING, BERTH_PARK_CANCELLED);
-    if (job->thread != NULL)
-        g_thread_join(job->thread);
-    g_source_destroy(job->captured);
-    g_source_unref(job->captured);
-    g_source_destroy(job->finisher);
-    g_source_unref(job->finisher);
-    g_main_context_unref(job->context);
+    berth_worker_free(job->worker);
+    berth_mirror_free(job->mirror);
     berth_machine_free(job->machine);
     berth_parked_clear(&job->parked);
     berth_fd_close(&job->memory);

@@ -101,6 +101,7 @@ static void finish(BerthInstance *instance)
                       instance->failure != NULL ? instance->failure->message : "was powered off");
     berth_instance_park_end(instance);
     berth_instance_checkpoint_end(instance);
+    berth_instance_unprepare(instance);
     berth_instance_clear_copy(instance);
     g_clear_pointer(&instance->console, berth_console_free);
     berth_runtime_files_end(instance->dir_fd);
@@ -126,6 +127,7 @@ static void launch(BerthInstance *instance)
     g_autoptr(GError) error = NULL;
     instance->state = STARTING;
     berth_instance_clear_suspension(instance);
+    berth_instance_unprepare(instance);
     berth_instance_clear_copy(instance);
     berth_instance_park_forget(instance, NULL); /* the disk will be written */
     berth_port_notices_set_up(instance->port_notices, -1);
@@ -392,6 +394,7 @@ void berth_instance_free(BerthInstance *instance)
     berth_instance_sleep_clear(instance);
     berth_instance_reclaim_clear(instance);
     berth_instance_park_end(instance);
+    berth_instance_unprepare(instance);
     berth_instance_clear_copy(instance);
     berth_instance_due_clear(instance);
     g_free(instance->takeover.loss);

@@ -54,8 +54,10 @@ static void begin_job(BerthInstance *instance, GBytes *state, bool with_memory, 
         .is_elsewhere = copy->is_lent,
     };
     copy->is_live = !capture;
-    copy->job = berth_copy_job_new(instance->machine, copy->disk, instance->life.ends.memory,
-                                   &parked, capture, &events, instance);
+    g_autoptr(BerthMirror) mirror = berth_instance_steal_mirror(instance);
+    copy->job =
+        berth_copy_job_new(instance->machine, copy->disk, instance->life.ends.memory, &parked,
+                           capture, capture ? g_steal_pointer(&mirror) : NULL, &events, instance);
 }
 
 static void on_state(GBytes *state, bool with_memory, const GError *error, gpointer user_data)

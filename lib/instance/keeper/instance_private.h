@@ -12,6 +12,7 @@
  *     instance_park.c      the memory of a suspended guest in a file
  *     instance_leave.c     the keeper's end, with the guest parked for another keeper
  *     instance_takeover.c  a guest that another keeper has parked
+ *     instance_prepare.c   a copy of the memory while the guest runs, for instance_copy.c
  *     instance_copy.c      the memory of a held guest for a copy of its disk
  *     instance_due.c       what the distro will do by itself, for which it is woken
  *     instance_checkpoint.c  automatic snapshots
@@ -44,6 +45,7 @@
 #include "model/idle.h"
 #include "model/reclaim.h"
 #include "net_process.h"
+#include "mirror_job.h"
 #include "park_job.h"
 #include "pause.h"
 #include "server.h"
@@ -160,6 +162,12 @@ typedef struct {
     GError *failure; /* of what is finished */
 } MemoryCopy;
 
+/* instance_prepare.c; all zero unless a client is going to hold the guest and save its memory. */
+typedef struct {
+    BerthMirrorJob *job;
+    bool finished;
+} Preparation;
+
 /* instance_due.c */
 typedef struct {
     BerthDue due;      /* as the guest said at the last suspend, until it is over */
@@ -247,6 +255,7 @@ struct BerthInstance {
     Takeover takeover;
     bool is_leaving; /* it ends once the guest is parked, and leaves that to another keeper */
 
+    Preparation preparation;
     MemoryCopy copy;
     Expected expected;
     Idle idle;
@@ -398,6 +407,12 @@ void berth_instance_taken_over(BerthInstance *instance);
 void berth_instance_lose_parked(BerthInstance *instance, const GError *error);
 /* QEMU has ended. True: that, or QEMU itself, is why it cannot be loaded; boot. */
 bool berth_instance_takeover_failed(BerthInstance *instance);
+
+/* Ops of the server: copy the memory while the guest runs; drop the copy. */
+void berth_instance_prepare(gpointer user_data);
+void berth_instance_unprepare(gpointer user_data);
+/* The copy, which fits the present memory; the caller's. NULL: there is none. */
+BerthMirror *berth_instance_steal_mirror(BerthInstance *instance);
 
 /* Ops of the server: save the memory of a guest that is held; wait for the file; forget both. */
 void berth_instance_save_memory(const char *disk, guint8 flags, gpointer user_data);

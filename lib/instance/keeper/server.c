@@ -34,6 +34,14 @@ static void client_free(gpointer data)
     g_free(client);
 }
 
+static bool is_prepared(const BerthServer *server)
+{
+    for (guint i = 0; i < server->clients->len; i++)
+        if (((const Client *)g_ptr_array_index(server->clients, i))->prepares)
+            return true;
+    return false;
+}
+
 /* Free @client, hang up its session and release its hold, if any. */
 static void drop_client(Client *client)
 {
@@ -41,7 +49,10 @@ static void drop_client(Client *client)
     if (client->session == GUEST_SESSION)
         berth_streams_hang_up(server->streams, client->stream);
     bool held = client->holds, saved = client->saves || client->asked == ASKED_SAVE;
+    bool prepared = client->prepares;
     g_ptr_array_remove_fast(server->clients, client);
+    if (prepared && !is_prepared(server))
+        server->ops->unprepare(server->user_data);
     if (saved)
         server->ops->forget(server->user_data);
     if (held)
@@ -398,6 +409,11 @@ void berth_server_suspended(BerthServer *server, const GError *error)
         answer_all(server, ASKED_HOLD, error);
 }
 
+void berth_server_prepared(BerthServer *server, const GError *error)
+{
+    answer_all(server, ASKED_PREPARE, error);
+}
+
 void berth_server_held(BerthServer *server, bool was_awake)
 {
     const guint8 payload = was_awake;
@@ -486,7 +502,8 @@ void berth_server_fail(BerthServer *server, const GError *error, bool keep_waiti
         bool lost = client->asked == ASKED_GROW || client->asked == ASKED_SHARES ||
                     client->asked == ASKED_SUSPEND || client->asked == ASKED_PARK ||
                     client->asked == ASKED_HOLD || client->asked == ASKED_SAVE ||
-                    client->asked == ASKED_WRITTEN || client->session == GUEST_SESSION;
+                    client->asked == ASKED_WRITTEN || client->asked == ASKED_PREPARE ||
+                    client->session == GUEST_SESSION;
         client->holds = false;
         if (!lost && (!waits || keep_waiting))
             continue;

@@ -29,6 +29,11 @@ typedef struct {
     void (*suspend)(gpointer user_data);
     /* Suspend the guest and park its memory; berth_server_parked reports the result. */
     void (*park)(gpointer user_data);
+    /* A client is going to hold the guest and to save its memory: copy as much of that as can be
+     * while it runs; berth_server_prepared reports the result. */
+    void (*prepare)(gpointer user_data);
+    /* No client will any more. */
+    void (*unprepare)(gpointer user_data);
     /* A client holds the guest: have nothing write its disk; berth_server_held, or _suspended with
      * an error, reports the result. */
     void (*hold)(gpointer user_data);
@@ -89,6 +94,9 @@ void berth_server_suspended(BerthServer *server, const GError *error);
 
 /* Its memory is parked; or it is not and will not be, because of @error. */
 void berth_server_parked(BerthServer *server, const GError *error);
+
+/* The guest may be held now; or its memory cannot be saved because of @error. */
+void berth_server_prepared(BerthServer *server, const GError *error);
 
 /* The guest is held; @was_awake: it goes on at the release. */
 void berth_server_held(BerthServer *server, bool was_awake);

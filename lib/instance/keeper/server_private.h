@@ -20,6 +20,7 @@ typedef enum {
     ASKED_SHARES,
     ASKED_SUSPEND,
     ASKED_PARK,
+    ASKED_PREPARE,
     ASKED_HOLD,
     ASKED_SAVE,
     ASKED_WRITTEN,
@@ -39,6 +40,7 @@ typedef struct {
     pid_t pid;       /* 0: of another user, or not known here */
     guint32 version; /* control protocol, from HELLO; 0 before it */
     Asked asked;
+    bool prepares;            /* to hold the guest and save its memory */
     bool holds;               /* the guest; from ASKED_HOLD on */
     bool saves;               /* its memory, which it may wait for; from the answer on */
     BerthSharesEffect effect; /* for the answer to ASKED_SHARES */

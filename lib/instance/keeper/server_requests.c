@@ -190,6 +190,15 @@ static bool handle_park(Client *client, const WireFrame *frame)
     return true;
 }
 
+static bool handle_prepare(Client *client, const WireFrame *frame)
+{
+    BerthServer *server = client->server;
+    client->asked = ASKED_PREPARE;
+    client->prepares = true;
+    server->ops->prepare(server->user_data);
+    return true;
+}
+
 static bool handle_hold(Client *client, const WireFrame *frame)
 {
     BerthServer *server = client->server;
@@ -298,7 +307,7 @@ static const struct {
     {CONTROL_SUSPEND, false, handle_suspend}, {CONTROL_KEEP, true, handle_keep},
     {CONTROL_HOLD, false, handle_hold},       {CONTROL_RELEASE, false, handle_release},
     {CONTROL_PARK, false, handle_park},       {CONTROL_SAVE, true, handle_save},
-    {CONTROL_WRITTEN, false, handle_written},
+    {CONTROL_WRITTEN, false, handle_written}, {CONTROL_PREPARE, false, handle_prepare},
 };
 
 bool berth_server_client_handle_request(Client *client, const WireFrame *frame)

@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: MIT */
+#include "instance_private.h"
+
+static void on_mirrored(BerthMirrorJob *job, const GError *error, gpointer user_data)
+{
+    BerthInstance *instance = user_data;
+    g_autoptr(GError) failure = error != NULL ? g_error_copy(error) : NULL;
+    instance->preparation.finished = true;
+    if (failure != NULL) {
+        g_prefix_error(&failure, "its memory could not be saved: ");
+        berth_instance_unprepare(instance);
+    }
+    berth_server_prepared(instance->server, failure);
+}
+
+/* What a guest in another state keeps for a copy is not copied in memory, or refused later. */
+void berth_instance_prepare(gpointer user_data)
+{
+    BerthInstance *instance = user_data;
+    Preparation *preparation = &instance->preparation;
+    bool useful = instance->state == UP && !instance->machine->rescue &&
+                  instance->copy.disk == NULL && instance->life.ends.memory >= 0;
+    if (preparation->job == NULL && useful)
+        preparation->job = berth_mirror_job_new(instance->life.ends.memory, on_mirrored, instance);
+    if (preparation->job == NULL || preparation->finished)
+        berth_server_prepared(instance->server, NULL);
+}
+
+void berth_instance_unprepare(gpointer user_data)
+{
+    BerthInstance *instance = user_data;
+    berth_mirror_job_free(instance->preparation.job);
+    instance->preparation = (Preparation){0};
+}
+
+BerthMirror *berth_instance_steal_mirror(BerthInstance *instance)
+{
+    BerthMirrorJob *job = instance->preparation.job;
+    g_autoptr(BerthMirror) mirror = job != NULL ? berth_mirror_job_steal(job) : NULL;
+    berth_instance_unprepare(instance);
+    if (mirror == NULL || !berth_mirror_is_of(mirror, instance->life.ends.memory))
+        return NULL;
+    return g_steal_pointer(&mirror);
+}

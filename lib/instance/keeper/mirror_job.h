@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * mirror_job — makes a copy of the memory of a guest that runs (park/mirror.h), in a thread.
+ *
+ * The callback comes from the thread-default GMainContext of the call, unless the job is freed
+ * before.
+ */
+#pragma once
+
+#include "park/mirror.h"
+
+G_BEGIN_DECLS
+
+typedef struct BerthMirrorJob BerthMirrorJob;
+
+/* The copy is as near to the memory as passes bring it; or there is none because of @error, which
+ * is borrowed. May free the job. */
+typedef void (*BerthMirrorJobFunc)(BerthMirrorJob *job, const GError *error, gpointer user_data);
+
+/* Copy the file @memory. Errors: those of mirror.h. */
+BerthMirrorJob *berth_mirror_job_new(int memory, BerthMirrorJobFunc done, gpointer user_data);
+
+/* The copy; the caller's. NULL before the callback, or if it failed. */
+BerthMirror *berth_mirror_job_steal(BerthMirrorJob *job);
+
+/* Cancel it, wait for the end of its thread, and free it. Accepts NULL. */
+void berth_mirror_job_free(BerthMirrorJob *job);
+
+G_END_DECLS
