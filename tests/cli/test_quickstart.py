@@ -63,6 +63,66 @@ def test_signal_ends_it_and_its_children(tree, number):
             os.kill(pid, signal.SIGKILL)
 
 
+APT = """\
+#!/bin/sh
+case $0:$1 in
+*/dpkg-query:*) exit 1 ;;
+*/apt-cache:*) [ "$2" = "$ABSENT" ] && echo "  Candidate: (none)" || echo "  Candidate: 1.0" ;;
+*/apt-get:indextargets) echo "$ARCHIVES" ;;
+*/sudo:*) exec "$@" ;;
+*) echo "$*" >>"$LOG" ;;
+esac
+"""
+UBUNTU = "ID=ubuntu\nVERSION_ID=24.04\nPRETTY_NAME='Ubuntu 24.04'\n"
+DEBIAN = "ID=debian\nVERSION_ID=13\nPRETTY_NAME='Debian 13'\n"
+
+
+@pytest.fixture
+def release(tree, tmp_path):
+    """Runs quickstart on a release of which nothing is installed, until it has its packages."""
+    def run(os_release, *words, absent="none", archives="http://mirror/debian/ Debian"):
+        root, environment, _ = tree
+        for name in ("dpkg-query", "apt-cache", "apt-get", "sudo"):
+            (root / "bin" / name).write_text(APT)
+            (root / "bin" / name).chmod(0o755)
+        for name in ("kernel", "rootfs-builders/debian"):
+            (root / name / "build").write_text("#!/bin/sh\nexit 1\n")
+        (tmp_path / "os-release").write_text(os_release)
+        log = tmp_path / "log"
+        log.write_text("")
+        done = subprocess.run([root / "quickstart", *words], capture_output=True, text=True, timeout=LIMIT,
+                              env={**environment, "LOG": str(log), "ABSENT": absent, "ARCHIVES": archives,
+                                   "BERTH_OS_RELEASE": str(tmp_path / "os-release")})
+        assert done.returncode == 1
+        return done.stderr, log.read_text()
+    return run
+
+
+@pytest.mark.parametrize("os_release, names, others", [
+    (DEBIAN, {"linux-source-6.12", "libclang-rt-19-dev"}, {"libclang-rt-14-dev"}),
+    (UBUNTU, {"libclang-rt-18-dev"}, {"linux-source-6.12", "libclang-rt-14-dev"}),
+    ("ID=mint\nVERSION_ID=3\n", {"gcc", "clang"}, {"linux-source-6.12", "libclang-rt-14-dev"}),
+])
+def test_packages_by_release(release, os_release, names, others):
+    said, log = release(os_release, "test")
+    installed = set(log.splitlines()[1].split())
+    assert installed >= names | {"libslirp-dev", "python3-pytest"} and not installed & others
+    assert ("not one that quickstart was written for" in said) == ("mint" in os_release)
+
+
+def test_a_package_that_the_release_has_not(release):
+    said, log = release(UBUNTU, absent="libslirp-dev")
+    assert "quickstart: Ubuntu 24.04 has no package libslirp-dev\nhint: " in said
+    assert log == "-q update\n"
+
+
+def test_no_debian_archive(release):
+    said, _ = release(UBUNTU, archives="http://mirror/ubuntu/ Ubuntu")
+    assert "root file system" not in said and "=== kernel" in said
+    said, _ = release(UBUNTU, "test", archives="http://mirror/ubuntu/ Ubuntu")
+    assert "apt's sources name no Debian archive\nhint: " in said and "=== kernel" not in said
+
+
 NAMESPACE = """\
 . "$0"
 exec_in_namespace --pid --fork --kill-child sh -c 'read -r pid rest </proc/self/stat; echo $pid; exec sleep 1000' &
