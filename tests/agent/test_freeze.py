@@ -128,7 +128,7 @@ def test_no_hierarchy(start_agent, tmp_path):
 
 # ---- the carrier of the shares ----
 
-HOLD, RELEASE, HELD = 1, 2, 3  # of carrier_link.h
+HOLD, RELEASE, HELD, LOST, FOUND = 1, 2, 3, 4, 5  # of carrier_link.h
 WORD = struct.Struct("=II")
 
 

@@ -2,11 +2,12 @@
 """A second CONFIG: another host has taken the guest over, and knows nothing of the former one."""
 
 import os
+import select
 import signal
 
 import pytest
 import wire
-from test_freeze import freeze, groups  # noqa: F401 (a fixture)
+from test_freeze import FOUND, HELD, HOLD, LOST, carrier, freeze, groups  # noqa: F401 (fixtures)
 
 
 @pytest.fixture
@@ -66,6 +67,29 @@ def test_half_an_open_is_forgotten(host):
     take_over(host)
     host.sessions.clear()
     assert host.run("echo", "anew").stdout == b"anew\n"
+
+
+def test_a_server_that_is_lost_is_wanted_of_the_new_host(start_agent, carrier):  # noqa: F811
+    """berth-share ends while the guest is frozen, so that the agent may not say so."""
+    number = carrier.agents.fileno()
+    sharing = start_agent("--no-listeners", "--carrier", str(number), pass_fds=[number])
+    carrier.agents.close()
+    host = sharing.host
+    host.queue(wire.config())
+    host.until_machine(wire.BOOTED)
+    host.queue(wire.frame(wire.FREEZE))
+    host.until(lambda: select.select([carrier.socket], [], [], 0)[0])
+    assert carrier.hears() == (HOLD, 1)
+    carrier.says(HELD, 1)
+    host.until(lambda: host.find(wire.FROZEN))
+    carrier.says(LOST, 0)
+    sharing.expect_rest()
+    assert not host.find(wire.SHARE)
+    assert take_over(host) == [wire.HELLO, wire.SHARE, wire.READY, wire.BOOTED]
+    assert take_over(host) == [wire.HELLO, wire.SHARE, wire.READY, wire.BOOTED]
+    carrier.says(FOUND, 0)
+    sharing.expect_rest()
+    assert take_over(host) == [wire.HELLO, wire.READY, wire.BOOTED]
 
 
 def test_quiet_from_frozen_on(agent, host, groups):  # noqa: F811

@@ -103,6 +103,15 @@ static void report_state(Agent *agent)
         listeners_put(agent->listeners, out);
 }
 
+/* The same to another host than the first, from HELLO on. SHARE may have waited for the end of a
+ * hold, or for a host. */
+static void report_again(Agent *agent)
+{
+    report_hello(&agent->channel->out);
+    shares_report(&agent->shares, &agent->channel->out);
+    report_state(agent);
+}
+
 /* ---- sessions ---- */
 
 static Session *find_session(Agent *agent, uint32_t stream)
@@ -249,7 +258,15 @@ static void end_shares(Agent *agent)
 {
     loop_close(&agent->loop, &agent->carrier);
     agent->shares.link = -1;
+    agent->shares.wants_server = false;
     host_tasks_unshared(&agent->tasks);
+}
+
+static void follow_server(Agent *agent, bool is_lost)
+{
+    agent->shares.wants_server = is_lost;
+    if (agent->connected)
+        shares_report(&agent->shares, &agent->channel->out);
 }
 
 static void on_carrier(Source *source, uint32_t events)
@@ -260,8 +277,8 @@ static void on_carrier(Source *source, uint32_t events)
         end_shares(agent);
     else if (message.word == CARRIER_HELD)
         host_tasks_held(&agent->tasks, message.number);
-    else if (message.word == CARRIER_LOST && agent->connected)
-        shares_report(&agent->shares, &agent->channel->out);
+    else
+        follow_server(agent, message.word == CARRIER_LOST);
 }
 
 /* ---- frames from the host ---- */
@@ -297,8 +314,7 @@ static void begin_anew(Agent *agent, const Config *config)
     wire_buffer_clear(&agent->channel->out);
     takeover_begin(agent->options, config);
     follow_config(agent, config);
-    report_hello(&agent->channel->out);
-    report_state(agent);
+    report_again(agent);
 }
 
 static void handle_config(Agent *agent, const WireFrame *frame)
@@ -445,8 +461,7 @@ static void reconnect(Agent *agent)
 {
     agent->connected = true;
     agent->framing_lost = false;
-    report_hello(&agent->channel->out);
-    report_state(agent);
+    report_again(agent);
 }
 
 static void receive(Agent *agent)

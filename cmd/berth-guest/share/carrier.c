@@ -488,6 +488,8 @@ static void mark_again(State *state)
 static void connect_server(State *state)
 {
     wait_for_host(state->carrier->port);
+    if (state->carrier->found != NULL)
+        state->carrier->found(state->carrier->data);
     pthread_mutex_lock(&state->lock);
     bool again =
         state->init_size > 0 && under_way_add(&state->under_way, state->init, state->init_size);

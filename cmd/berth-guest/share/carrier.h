@@ -25,6 +25,7 @@ typedef struct {
     const char *root;            /* where it is mounted */
     void (*mounted)(void *data); /* INIT was answered, or NULL */
     void (*lost)(void *data);    /* the port is drained and ready for another server */
+    void (*found)(void *data);   /* a server has connected, and was sent nothing yet; or NULL */
     void *data;
 } Carrier;
 

@@ -12,9 +12,10 @@ typedef enum {
     CARRIER_HOLD = 1, /* send the host no more requests; CARRIER_HELD is the answer */
     CARRIER_RELEASE,  /* go on; none to a CARRIER_HOLD that was not answered yet */
     /* From the carrier. */
-    CARRIER_HELD, /* no request is under way but those that the next server may be asked again, and
-                     the host has read all that it was sent */
-    CARRIER_LOST, /* the host's server has ended, and the port is ready for another */
+    CARRIER_HELD,  /* no request is under way but those that the next server may be asked again, and
+                      the host has read all that it was sent */
+    CARRIER_LOST,  /* the host's server has ended, and the port is ready for another */
+    CARRIER_FOUND, /* one has connected */
 } CarrierWord;
 
 typedef struct {

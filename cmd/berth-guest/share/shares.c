@@ -53,11 +53,20 @@ typedef struct {
     int link; /* to the agent */
 } Mount;
 
+static void tell_agent(const Mount *mount, CarrierWord word)
+{
+    const CarrierMessage message = {.word = word};
+    send(mount->link, &message, sizeof(message), MSG_NOSIGNAL); /* or the machine ends */
+}
+
 static void on_lost(void *data)
 {
-    const Mount *mount = data;
-    const CarrierMessage message = {.word = CARRIER_LOST};
-    send(mount->link, &message, sizeof(message), MSG_NOSIGNAL); /* or the machine ends */
+    tell_agent(data, CARRIER_LOST);
+}
+
+static void on_found(void *data)
+{
+    tell_agent(data, CARRIER_FOUND);
 }
 
 /* Read further ahead, in several requests at once: an answer comes from far away. The kernel limits
@@ -84,6 +93,7 @@ __attribute__((noreturn)) static void carry(int fuse, int port, int link, const 
                              .root = root,
                              .mounted = on_mounted,
                              .lost = on_lost,
+                             .found = on_found,
                              .data = &mount};
     carrier_run(&carrier);
     _exit(EXIT_FAILURE);
@@ -107,6 +117,7 @@ static int fork_carrier(Shares *shares, int fuse, int port, void (*become)(void 
         return -problem;
     }
     shares->link = pair[0];
+    shares->wants_server = true;
     shares->carrier = (int)syscall(SYS_pidfd_open, pid, 0);
     return shares->carrier < 0 ? -errno : 0;
 }
@@ -148,6 +159,8 @@ int shares_mount(Shares *shares, const char *directory, void (*become)(void *dat
 
 void shares_report(const Shares *shares, WireBuffer *out)
 {
+    if (!shares->wants_server)
+        return;
     size_t begin = wire_frame_begin(out, WIRE_SHARE, 0, 0);
     wire_put_u32(out, shares->uid);
     wire_put_u32(out, shares->gid);

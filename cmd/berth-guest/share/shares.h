@@ -25,6 +25,7 @@ typedef struct {
     uint32_t uid; /* of the default user */
     uint32_t gid;
     char root[SHARES_ROOT_MAX];
+    bool wants_server; /* SHARE was said, or is to be: the host has no server there yet */
 } Shares;
 
 #define SHARES_NONE                                                                                \
@@ -37,7 +38,7 @@ typedef struct {
 int shares_mount(Shares *shares, const char *directory, void (*become)(void *data), void *data,
                  const char **ret_what);
 
-/* SHARE: the port is open, and waits for a server. */
+/* SHARE, if the port is open and waits for a server. */
 void shares_report(const Shares *shares, WireBuffer *out);
 
 /* Send a word of carrier_link.h to the carrier. False: there is none. */
