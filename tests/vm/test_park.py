@@ -3,16 +3,19 @@ import os
 import shutil
 import signal
 import subprocess
+import time
 import urllib.request
 from pathlib import Path
 
 import pytest
 
 from conftest import put
+from host import eventually
 from ports import free_port
 from test_full import small  # noqa: F401, a fixture
 from test_ports import serve
 from test_suspend import Echo, skew
+from test_timers import ran_at, utc
 from waiting import wait_for
 
 
@@ -210,3 +213,30 @@ def test_left_and_the_kernel_has_changed(host, distro, monkeypatch):
     kernel.write_bytes(Path(host.environment["BERTH_KERNEL"]).read_bytes() + b"another")
     monkeypatch.setitem(host.environment, "BERTH_KERNEL", str(kernel))
     assert starts_anew(host, distro, "cat /root/n499; rm /root/n[0-9]*; ls /dev/shm", "berth's kernel has changed") == "499\n"
+
+
+def test_shares_and_timers_go_on(host, debian):
+    """What the host changed meanwhile is seen, and what was due meanwhile runs at once; so does what is due later."""
+    directory = (host.root / "home").resolve() / "parked"
+    directory.mkdir()
+    (directory / "file").write_text("before\n")
+    guest = f"/mnt/host{directory}"
+    host("start", debian)
+    host.shell(debian, "rm -f /root/ran-*")
+    for i in range(3):
+        assert host.run(debian, "cat", f"{guest}/file").stdout == ("before\n" if i == 0 else f"{i - 1} is another\n")
+        at = int(time.time()) + 20
+        host.run(debian, "systemd-run", "-q", f"--unit=parked{i}", f"--on-calendar={utc(at)}",
+                 "--timer-property=AccuracySec=1s", "sh", "-c", f"date +%s.%N >/root/ran-{i}")
+        leave(host, debian)
+        (directory / "file").write_text(f"{i} is another\n")
+        (directory / f"new-{i}").touch()
+        if i > 0:  # the first one is due after the wake, unless this machine is busy
+            eventually(lambda: time.time() > at + 1, what="its time")
+        host("start", debian)
+        assert host.run(debian, "cat", f"{guest}/file").stdout == f"{i} is another\n"
+        assert f"new-{i}" in host.run(debian, "ls", guest).stdout.split()
+        host.shell(debian, f"echo {i} >{guest}/from-guest")
+        assert (directory / "from-guest").read_text() == f"{i}\n"
+        assert ran_at(host, debian, f"/root/ran-{i}") >= at
+    host("terminate", debian)
