@@ -4,6 +4,7 @@
 #include "file.h"
 
 #include <ctype.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -33,7 +34,7 @@ Measure measure_now(const char *proc, const char *root)
 {
     Measure measure = {0};
     struct statvfs disk;
-    char path[64];
+    char path[PATH_MAX];
     snprintf(path, sizeof(path), "%s/meminfo", proc);
     char *text = file_read(path);
     if (text != NULL)
