@@ -14,8 +14,9 @@
 #include <unistd.h>
 
 #define ERRORS_TAIL_MAX 8192u
-/* Of a guest whose memory is another's, and sealed; the guest only gives no memory back. */
-#define DISCARD_FAILED "ram_block_discard_range: "
+/* Of a guest whose memory is another's, and sealed; the guest only gives no memory back. The
+ * function's name before it differs by version. */
+#define DISCARD_FAILED ": Failed to fallocate "
 #define READS_MAX      64u /* bounds the reads of one call, in case the child never stops writing */
 
 /* The end of a session, or of the host, is for the keeper to handle: it parks the guest, for which
