@@ -167,8 +167,8 @@ def test_the_count_is_of_the_files_and_ends_with_the_share(box, source):
 
 
 @pytest.mark.parametrize("words, status, code, text", [
-    (("{}:ro:quota=4G",), 2, "usage.option", "a read-only share has no quota"),
-    (("{}", "--read-only", "--quota", "1G"), 2, "usage.option", "a read-only share has no quota"),
+    (("{}:ro:quota=4G",), 2, "usage.option", "a read-only share cannot have a quota"),
+    (("{}", "--read-only", "--quota", "1G"), 2, "usage.option", "a read-only share cannot have a quota"),
     (("{}:quota=1G", "--quota", "1G"), 2, "usage.option", "given twice"),
     (("{}", "--quota", "0"), 2, "usage.value", '"0" is not a size'),
     (("{}", "--quota", "4X"), 2, "usage.value", '"4X" is not a size'),
@@ -234,7 +234,7 @@ def test_a_quota_is_set_and_its_count_stays(box, source):
     (["box", "/work", "--ro", "--rw"], 2, "usage.option", "exclude each other"),
     (["box", "/work", "--ro", "--cow"], 2, "usage.option", "exclude each other"),
     (["box", "/work", "--cow", "--no-cow"], 2, "usage.option", "exclude each other"),
-    (["box", "/work", "--ro", "--quota", "1G"], 2, "usage.option", "a read-only share has no quota"),
+    (["box", "/work", "--ro", "--quota", "1G"], 2, "usage.option", "a read-only share cannot have a quota"),
     (["box", "/work", "--quota", "0"], 2, "usage.value", '"0" is not a size'),
     (["box", "/work", "--quota", "nothing"], 2, "usage.value", '"nothing" is not a size'),
     (["box", "/work", "--quota", "8E"], 2, "usage.value", '"8E" is not a size'),
@@ -389,7 +389,7 @@ def test_a_guest_that_does_not_go_on(box, source, guest):
     assert box.finish(process).status == -signal.SIGINT
     assert shares(box) == [(str(source), "/one", False)]
     added = box("share", "add", "box", f"{source}:/two")
-    assert added.status == 0 and "box: it has not taken the change yet" in added.err
+    assert added.status == 0 and "box: the change takes effect when it continues" in added.err
     assert len(machine_shares(box)) == 2
 
 

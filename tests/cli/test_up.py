@@ -108,7 +108,7 @@ def test_made_from_something_else(project, berth):
     project.write("")
     for _ in range(2):
         result = project.up()
-        assert result.status == 0 and "web was made from something else" in result.err
+        assert result.status == 0 and "web was made from another source" in result.err
 
 
 def test_a_distro_of_that_name_is_not_touched(project, berth):
