@@ -103,8 +103,7 @@ static void report_state(Agent *agent)
         listeners_put(agent->listeners, out);
 }
 
-/* The same to another host than the first, from HELLO on. SHARE may have waited for the end of a
- * hold, or for a host. */
+/* The same to another host, from HELLO on. SHARE may have waited for it, or for a hold's end. */
 static void report_again(Agent *agent)
 {
     report_hello(&agent->channel->out);
@@ -262,23 +261,19 @@ static void end_shares(Agent *agent)
     host_tasks_unshared(&agent->tasks);
 }
 
-static void follow_server(Agent *agent, bool is_lost)
-{
-    agent->shares.wants_server = is_lost;
-    if (agent->connected)
-        shares_report(&agent->shares, &agent->channel->out);
-}
-
 static void on_carrier(Source *source, uint32_t events)
 {
     Agent *agent = container_of(source, Agent, carrier);
     CarrierMessage message;
-    if (recv(source->fd, &message, sizeof(message), MSG_DONTWAIT) != sizeof(message))
+    if (recv(source->fd, &message, sizeof(message), MSG_DONTWAIT) != sizeof(message)) {
         end_shares(agent);
-    else if (message.word == CARRIER_HELD)
+    } else if (message.word == CARRIER_HELD) {
         host_tasks_held(&agent->tasks, message.number);
-    else
-        follow_server(agent, message.word == CARRIER_LOST);
+    } else {
+        agent->shares.wants_server = message.word == CARRIER_LOST;
+        if (agent->connected)
+            shares_report(&agent->shares, &agent->channel->out);
+    }
 }
 
 /* ---- frames from the host ---- */
@@ -380,21 +375,9 @@ static void handle_frame(Agent *agent, const WireFrame *frame)
         handle_config(agent, frame);
     else if (frame->type == WIRE_POWER)
         handle_power(agent, frame);
-    else if (frame->type == WIRE_GROW)
-        host_tasks_grow(&agent->tasks, frame);
-    else if (frame->type == WIRE_FREEZE)
-        host_tasks_freeze(&agent->tasks);
-    else if (frame->type == WIRE_RELEASE)
-        host_tasks_release(&agent->tasks);
-    else if (frame->type == WIRE_THAW)
-        host_tasks_thaw(&agent->tasks);
-    else if (frame->type == WIRE_MEASURE)
-        host_tasks_measure(&agent->tasks);
-    else if (frame->type == WIRE_RECLAIM)
-        host_tasks_reclaim(&agent->tasks, frame);
     else if (frame->type == WIRE_UNSHARE)
         shares_end(&agent->shares);
-    else
+    else if (!host_tasks_frame(&agent->tasks, frame))
         follow_host(agent->options, frame);
 }
 

@@ -33,7 +33,7 @@ static int problem_of(int wait_status)
     return WIFEXITED(wait_status) ? WEXITSTATUS(wait_status) : EINTR;
 }
 
-void host_tasks_grow(HostTasks *tasks, const WireFrame *frame)
+static void grow(HostTasks *tasks, const WireFrame *frame)
 {
     WireReader reader;
     wire_reader_init(&reader, frame);
@@ -83,7 +83,7 @@ static pid_t start_freezer(HostTasks *tasks)
 
 /* A freezer that THAW killed must have ended before the next one begins, since the groups are
  * thawed after its end. */
-void host_tasks_freeze(HostTasks *tasks)
+static void freeze(HostTasks *tasks)
 {
     if (tasks->thaws) {
         tasks->freezes = true;
@@ -105,16 +105,16 @@ static void thaw(const HostTasks *tasks)
         at_jobs_nudge(tasks->options->timers);
 }
 
-void host_tasks_release(HostTasks *tasks)
+static void release(HostTasks *tasks)
 {
     tasks->holding = false;
     shares_say(tasks->shares, CARRIER_RELEASE, 0);
 }
 
 /* A freezer that still runs may be about to freeze another group: thaw again after its end. */
-void host_tasks_thaw(HostTasks *tasks)
+static void thaw_all(HostTasks *tasks)
 {
-    host_tasks_release(tasks);
+    release(tasks);
     thaw_root(tasks);
     tasks->thaws = tasks->freezer != 0;
     tasks->freezes = false;
@@ -127,7 +127,7 @@ void host_tasks_write(HostTasks *tasks)
 {
     bool again = tasks->holds_root && tasks->freezer != 0;
     if (again)
-        host_tasks_thaw(tasks);
+        thaw_all(tasks);
     else
         thaw_root(tasks);
     tasks->freezes |= again;
@@ -177,7 +177,7 @@ static void on_frozen(HostTasks *tasks, int wait_status)
     thaw(tasks);
     if (tasks->freezes) {
         tasks->freezes = false;
-        host_tasks_freeze(tasks);
+        freeze(tasks);
     }
 }
 
@@ -206,7 +206,7 @@ static uint64_t increase(uint64_t before, uint64_t after)
     return after > before ? after - before : 0;
 }
 
-void host_tasks_measure(const HostTasks *tasks)
+static void measure(const HostTasks *tasks)
 {
     const char *proc = tasks->options->proc;
     const Measure now = measure_now(proc != NULL ? proc : "/proc", "/");
@@ -220,7 +220,7 @@ void host_tasks_measure(const HostTasks *tasks)
     wire_frame_end(tasks->out, begin);
 }
 
-void host_tasks_reclaim(HostTasks *tasks, const WireFrame *frame)
+static void reclaim(HostTasks *tasks, const WireFrame *frame)
 {
     WireReader reader;
     wire_reader_init(&reader, frame);
@@ -251,6 +251,32 @@ static void on_reclaimed(HostTasks *tasks, int problem)
     if (problem != 0)
         log_line("cannot give memory back to the host: %s", strerror(problem));
     answer_reclaim(tasks, false, increase(tasks->asked.free, tasks->answered.free), refaulted);
+}
+
+bool host_tasks_frame(HostTasks *tasks, const WireFrame *frame)
+{
+    switch (frame->type) {
+    case WIRE_GROW:
+        grow(tasks, frame);
+        return true;
+    case WIRE_FREEZE:
+        freeze(tasks);
+        return true;
+    case WIRE_RELEASE:
+        release(tasks);
+        return true;
+    case WIRE_THAW:
+        thaw_all(tasks);
+        return true;
+    case WIRE_MEASURE:
+        measure(tasks);
+        return true;
+    case WIRE_RECLAIM:
+        reclaim(tasks, frame);
+        return true;
+    default:
+        return false;
+    }
 }
 
 /* Nobody waits for the end of either process. */

@@ -35,20 +35,10 @@ typedef struct {
     ReclaimCounts answered; /* when the last one had ended */
 } HostTasks;
 
-/* Handle GROW; the answer is GROWN. */
-void host_tasks_grow(HostTasks *tasks, const WireFrame *frame);
-
-/* Handle FREEZE, to which FROZEN is the answer, RELEASE and THAW. After FROZEN the channel is held
- * (host_channel.h): the machine may be saved. */
-void host_tasks_freeze(HostTasks *tasks);
-void host_tasks_release(HostTasks *tasks);
-void host_tasks_thaw(HostTasks *tasks);
-
-/* Handle RECLAIM; the answer is RECLAIMED. */
-void host_tasks_reclaim(HostTasks *tasks, const WireFrame *frame);
-
-/* Handle MEASURE; the answer is MEASURED. */
-void host_tasks_measure(const HostTasks *tasks);
+/* Handle GROW, whose answer is GROWN; FREEZE (FROZEN), RELEASE and THAW; RECLAIM (RECLAIMED) and
+ * MEASURE (MEASURED). After FROZEN the channel is held (host_channel.h): the machine may be saved.
+ * False: it is another frame. */
+bool host_tasks_frame(HostTasks *tasks, const WireFrame *frame);
 
 /* A frame is about to be handled that may write to the root's file system: thaw it, or the agent
  * would wait for itself. A freezer that is under way begins again after that. */
