@@ -4,6 +4,7 @@
 #include "base/error.h"
 #include "base/fd.h"
 #include "base/le.h"
+#include "park_header.h"
 #include "park_sum.h"
 
 #include <errno.h>
@@ -13,45 +14,10 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define MAGIC       "berthprk"
-#define VERSION     1u
-#define HEADER_SIZE 4096u
-#define RUN_SIZE    24u        /* offset, length and checksum of one */
-#define CHUNK_SIZE  (1u << 20) /* is read and written at once; no run crosses a multiple */
-#define PAGE_SIZE   4096u
-#define GAP_MIN     4u /* fewer zero pages between others are saved with them */
-#define LIFE_MAX    (64u << 20)
-#define CPUS_MAX    255u /* as in model/machine.c */
-#define BLOCK_SIZE  512u /* the unit of st_blocks on every file system */
-
-#define FLAG_WITH_MEMORY 1u
-#define FLAG_WITH_SIZE   2u /* of the machine */
-#define FLAG_ELSEWHERE   4u
-
-/* Offsets in the header. */
-enum {
-    AT_MAGIC = 0,
-    AT_VERSION = 8,
-    AT_FLAGS = 12,
-    AT_MEMORY_SIZE = 16,
-    AT_STATE_SIZE = 24,
-    AT_LIFE_SIZE = 32,
-    AT_RUNS = 40,
-    AT_DATA_SIZE = 48,
-    AT_BODY_SUM = 56, /* of state, life and runs */
-    AT_IDENTITY = 64,
-    AT_MEMORY_WANTED = AT_IDENTITY + sizeof(BerthParkIdentity),
-    AT_MEMORY = AT_MEMORY_WANTED + 8,
-    AT_CPUS_WANTED = AT_MEMORY + 8,
-    AT_CPUS = AT_CPUS_WANTED + 4,
-    AT_HEADER_SUM = HEADER_SIZE - 8,
-};
-
-typedef struct {
-    guint64 memory_size, state_size, life_size, runs, data_size, body_sum;
-    BerthMachineSize machine;
-    guint32 flags;
-} Header;
+#define CHUNK_SIZE (1u << 20) /* is read and written at once; no run crosses a multiple */
+#define GAP_MIN    4u         /* fewer zero pages between others are saved with them */
+#define CPUS_MAX   255u       /* as in model/machine.c */
+#define BLOCK_SIZE 512u       /* the unit of st_blocks on every file system */
 
 typedef struct {
     guint64 offset, length, sum;
@@ -187,14 +153,14 @@ static bool append_bytes(Writer *writer, GBytes *bytes, GError **error)
 
 static bool is_zero(const guint8 *page)
 {
-    return page[0] == 0 && memcmp(page, page + 1, PAGE_SIZE - 1) == 0;
+    return page[0] == 0 && memcmp(page, page + 1, BERTH_PARK_PAGE_SIZE - 1) == 0;
 }
 
 /* The number of pages from @page on that are zero, or with @zero false are not, up to @pages. */
 static gsize count_pages(const guint8 *chunk, gsize page, gsize pages, bool zero)
 {
     gsize end = page;
-    while (end < pages && is_zero(chunk + end * PAGE_SIZE) == zero)
+    while (end < pages && is_zero(chunk + end * BERTH_PARK_PAGE_SIZE) == zero)
         end++;
     return end - page;
 }
@@ -218,13 +184,14 @@ static bool write_chunk(Writer *writer, guint64 offset, gsize pages, GError **er
 {
     gsize page = 0;
     while ((page += count_pages(writer->chunk, page, pages, true)) < pages) {
-        const guint8 *bytes = writer->chunk + page * PAGE_SIZE;
-        gsize size = (find_run_end(writer->chunk, page, pages) - page) * PAGE_SIZE;
-        const Run run = {offset + page * PAGE_SIZE, size, berth_park_sum(0, bytes, size)};
+        const guint8 *bytes = writer->chunk + page * BERTH_PARK_PAGE_SIZE;
+        gsize size = (find_run_end(writer->chunk, page, pages) - page) * BERTH_PARK_PAGE_SIZE;
+        const Run run = {offset + page * BERTH_PARK_PAGE_SIZE, size,
+                         berth_park_sum(0, bytes, size)};
         if (!append(writer, bytes, size, error))
             return false;
         g_array_append_val(writer->runs, run);
-        page += size / PAGE_SIZE;
+        page += size / BERTH_PARK_PAGE_SIZE;
     }
     return true;
 }
@@ -238,7 +205,7 @@ static bool write_range(Writer *writer, guint64 offset, guint64 end, GError **er
             return set_cancelled(error);
         if (!read_at(writer->memory, writer->chunk, size, offset))
             return set_errno(error, errno != 0 ? errno : EIO, "the guest's memory");
-        if (!write_chunk(writer, offset, size / PAGE_SIZE, error))
+        if (!write_chunk(writer, offset, size / BERTH_PARK_PAGE_SIZE, error))
             return false;
         offset += size;
     }
@@ -267,9 +234,10 @@ static bool reserve(Writer *writer, bool with_memory, GError **error)
     if (fstat(writer->memory, &st) < 0)
         return set_errno(error, errno, "the guest's memory");
     writer->memory_size = (guint64)st.st_size;
-    if (st.st_size % PAGE_SIZE != 0)
+    if (st.st_size % BERTH_PARK_PAGE_SIZE != 0)
         return set_errno(error, EINVAL, "the guest's memory");
-    off_t size = (off_t)HEADER_SIZE + (with_memory ? (off_t)st.st_blocks * BLOCK_SIZE : 0);
+    off_t size =
+        (off_t)BERTH_PARK_HEADER_SIZE + (with_memory ? (off_t)st.st_blocks * BLOCK_SIZE : 0);
     if (fallocate(writer->fd, 0, 0, size) == 0 || errno == EOPNOTSUPP || errno == ENOSYS)
         return true;
     return set_errno(error, errno, writer->path);
@@ -279,7 +247,7 @@ static void put_runs(const GArray *runs, GByteArray *bytes)
 {
     for (guint i = 0; i < runs->len; i++) {
         const Run *run = &g_array_index(runs, Run, i);
-        guint8 text[RUN_SIZE];
+        guint8 text[BERTH_PARK_RUN_SIZE];
         berth_le_put64(text, run->offset);
         berth_le_put64(text + 8, run->length);
         berth_le_put64(text + 16, run->sum);
@@ -304,45 +272,26 @@ static guint64 size_of(GBytes *bytes)
     return bytes != NULL ? g_bytes_get_size(bytes) : 0;
 }
 
-static void put_header(const Header *header, const BerthParkIdentity *identity, guint8 *bytes)
-{
-    memset(bytes, 0, HEADER_SIZE);
-    memcpy(bytes + AT_MAGIC, MAGIC, strlen(MAGIC));
-    berth_le_put32(bytes + AT_VERSION, VERSION);
-    berth_le_put32(bytes + AT_FLAGS, header->flags);
-    berth_le_put64(bytes + AT_MEMORY_SIZE, header->memory_size);
-    berth_le_put64(bytes + AT_STATE_SIZE, header->state_size);
-    berth_le_put64(bytes + AT_LIFE_SIZE, header->life_size);
-    berth_le_put64(bytes + AT_RUNS, header->runs);
-    berth_le_put64(bytes + AT_DATA_SIZE, header->data_size);
-    berth_le_put64(bytes + AT_BODY_SUM, header->body_sum);
-    memcpy(bytes + AT_IDENTITY, identity->digests, sizeof(identity->digests));
-    berth_le_put64(bytes + AT_MEMORY_WANTED, header->machine.memory_wanted);
-    berth_le_put64(bytes + AT_MEMORY, header->machine.memory);
-    berth_le_put32(bytes + AT_CPUS_WANTED, header->machine.cpus_wanted);
-    berth_le_put32(bytes + AT_CPUS, header->machine.cpus);
-    berth_le_put64(bytes + AT_HEADER_SUM, berth_park_sum(0, bytes, AT_HEADER_SUM));
-}
-
 /* What follows the data, then the header. */
 static bool write_rest(Writer *writer, const BerthParked *parked, GError **error)
 {
-    guint8 bytes[HEADER_SIZE];
+    guint8 bytes[BERTH_PARK_HEADER_SIZE];
     GByteArray *array = g_byte_array_new();
     put_runs(writer->runs, array);
     g_autoptr(GBytes) runs = g_byte_array_free_to_bytes(array);
-    const Header header = {
-        .flags = FLAG_WITH_SIZE | (parked->with_memory ? FLAG_WITH_MEMORY : 0) |
-                 (parked->is_elsewhere ? FLAG_ELSEWHERE : 0),
+    const BerthParkHeader header = {
+        .flags = BERTH_PARK_WITH_SIZE | (parked->with_memory ? BERTH_PARK_WITH_MEMORY : 0) |
+                 (parked->is_elsewhere ? BERTH_PARK_ELSEWHERE : 0),
         .machine = parked->machine,
+        .identity = parked->identity,
         .memory_size = writer->memory_size,
         .state_size = size_of(parked->state),
         .life_size = size_of(parked->life),
         .runs = writer->runs->len,
-        .data_size = writer->at - HEADER_SIZE,
+        .data_size = writer->at - BERTH_PARK_HEADER_SIZE,
         .body_sum = sum_body(parked->state, parked->life, runs),
     };
-    put_header(&header, &parked->identity, bytes);
+    berth_park_header_put(&header, bytes);
     if (!append_bytes(writer, parked->state, error) || !append_bytes(writer, parked->life, error) ||
         !append_bytes(writer, runs, error))
         return false;
@@ -389,7 +338,7 @@ bool berth_park_write(const char *disk, const BerthParked *parked, int memory, g
                      .path = path,
                      .memory = memory,
                      .progress = progress,
-                     .at = HEADER_SIZE,
+                     .at = BERTH_PARK_HEADER_SIZE,
                      .runs = runs,
                      .chunk = chunk};
     bool done = write_file(&writer, parked, error) && appear(progress, unfinished, path, error);
@@ -409,51 +358,23 @@ static bool set_read_errno(GError **error, const char *path)
     return false;
 }
 
-static bool is_consistent(const Header *header, guint64 file_size)
+static bool read_header(int fd, const char *path, BerthParkHeader *header, GError **error)
 {
-    guint64 room = file_size - HEADER_SIZE;
-    return header->memory_size <= G_MAXINT64 && header->memory_size % PAGE_SIZE == 0 &&
-           header->data_size <= room && header->state_size <= room - header->data_size &&
-           header->life_size <= LIFE_MAX &&
-           header->life_size <= room - header->data_size - header->state_size &&
-           header->runs <= header->data_size / PAGE_SIZE &&
-           header->runs * RUN_SIZE ==
-               room - header->data_size - header->state_size - header->life_size;
-}
-
-static void get_header(const guint8 *bytes, Header *header)
-{
-    header->flags = berth_le_get32(bytes + AT_FLAGS);
-    header->memory_size = berth_le_get64(bytes + AT_MEMORY_SIZE);
-    header->state_size = berth_le_get64(bytes + AT_STATE_SIZE);
-    header->life_size = berth_le_get64(bytes + AT_LIFE_SIZE);
-    header->runs = berth_le_get64(bytes + AT_RUNS);
-    header->data_size = berth_le_get64(bytes + AT_DATA_SIZE);
-    header->body_sum = berth_le_get64(bytes + AT_BODY_SUM);
-    header->machine.memory_wanted = berth_le_get64(bytes + AT_MEMORY_WANTED);
-    header->machine.memory = berth_le_get64(bytes + AT_MEMORY);
-    header->machine.cpus_wanted = berth_le_get32(bytes + AT_CPUS_WANTED);
-    header->machine.cpus = berth_le_get32(bytes + AT_CPUS);
-}
-
-static bool read_header(int fd, const char *path, Header *header, BerthParkIdentity *identity,
-                        GError **error)
-{
-    guint8 bytes[HEADER_SIZE];
+    guint8 bytes[BERTH_PARK_HEADER_SIZE];
     struct stat st;
     if (fstat(fd, &st) < 0 || !read_at(fd, bytes, sizeof(bytes), 0))
         return set_read_errno(error, path);
-    if (memcmp(bytes, MAGIC, strlen(MAGIC)) != 0 ||
-        berth_le_get64(bytes + AT_HEADER_SUM) != berth_park_sum(0, bytes, AT_HEADER_SUM))
-        return set_damaged(error, path);
-    if (berth_le_get32(bytes + AT_VERSION) != VERSION) {
+    switch (berth_park_header_get(bytes, (guint64)st.st_size, header)) {
+    case BERTH_PARK_HEADER_GOOD:
+        return true;
+    case BERTH_PARK_HEADER_OTHER_VERSION:
         berth_error_set(error, BERTH_ERROR_INVALID, "park.version", NULL,
                         "%s: it is another version of berth's", path);
         return false;
+    case BERTH_PARK_HEADER_DAMAGED:
+        break;
     }
-    get_header(bytes, header);
-    memcpy(identity->digests, bytes + AT_IDENTITY, sizeof(identity->digests));
-    return is_consistent(header, (guint64)st.st_size) || set_damaged(error, path);
+    return set_damaged(error, path);
 }
 
 /* NULL with errno. */
@@ -467,25 +388,27 @@ static GBytes *read_bytes(int fd, guint64 at, guint64 size)
     return g_bytes_new_take(g_steal_pointer(&bytes), (gsize)size);
 }
 
-static bool read_all(int fd, const char *path, Header *header, BerthParked *parked,
+static bool read_all(int fd, const char *path, BerthParkHeader *header, BerthParked *parked,
                      GBytes **ret_runs, GError **error)
 {
-    if (!read_header(fd, path, header, &parked->identity, error))
+    if (!read_header(fd, path, header, error))
         return false;
-    guint64 at = HEADER_SIZE + header->data_size;
+    guint64 at = BERTH_PARK_HEADER_SIZE + header->data_size;
     g_autoptr(GBytes) state = read_bytes(fd, at, header->state_size);
     at += header->state_size;
     g_autoptr(GBytes) life = state != NULL ? read_bytes(fd, at, header->life_size) : NULL;
     at += header->life_size;
-    g_autoptr(GBytes) runs = life != NULL ? read_bytes(fd, at, header->runs * RUN_SIZE) : NULL;
+    g_autoptr(GBytes) runs =
+        life != NULL ? read_bytes(fd, at, header->runs * BERTH_PARK_RUN_SIZE) : NULL;
     if (runs == NULL)
         return set_read_errno(error, path);
     if (sum_body(state, life, runs) != header->body_sum)
         return set_damaged(error, path);
-    parked->with_memory = (header->flags & FLAG_WITH_MEMORY) != 0;
-    parked->is_elsewhere = (header->flags & FLAG_ELSEWHERE) != 0;
+    parked->with_memory = (header->flags & BERTH_PARK_WITH_MEMORY) != 0;
+    parked->is_elsewhere = (header->flags & BERTH_PARK_ELSEWHERE) != 0;
     parked->memory_size = header->memory_size;
     parked->machine = header->machine;
+    parked->identity = header->identity;
     parked->state = g_steal_pointer(&state);
     parked->life = g_steal_pointer(&life);
     *ret_runs = g_steal_pointer(&runs);
@@ -494,7 +417,7 @@ static bool read_all(int fd, const char *path, Header *header, BerthParked *park
 
 bool berth_park_read(int fd, const char *path, BerthParked *ret_parked, GError **error)
 {
-    Header header;
+    BerthParkHeader header;
     g_autoptr(GBytes) runs = NULL;
     *ret_parked = (BerthParked){0};
     return read_all(fd, path, &header, ret_parked, &runs, error);
@@ -515,13 +438,12 @@ int berth_park_open(const char *disk, BerthParked *ret_parked, GError **error)
 bool berth_park_read_size(const char *disk, BerthMachineSize *ret_size)
 {
     g_autofree char *path = berth_park_path(disk);
-    Header header;
-    BerthParkIdentity identity;
+    BerthParkHeader header;
     berth_autofd int fd = open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
-    if (fd < 0 || !read_header(fd, path, &header, &identity, NULL))
+    if (fd < 0 || !read_header(fd, path, &header, NULL))
         return false;
     *ret_size = header.machine;
-    return (header.flags & FLAG_WITH_SIZE) != 0 && header.machine.memory > 0 &&
+    return (header.flags & BERTH_PARK_WITH_SIZE) != 0 && header.machine.memory > 0 &&
            header.machine.cpus > 0 && header.machine.cpus <= CPUS_MAX;
 }
 
@@ -535,8 +457,9 @@ bool berth_park_check(const BerthMachine *machine, GError **error)
 /* Whether @run is in memory, behind those that end at @begin. */
 static bool is_in_order(const Run *run, guint64 begin, guint64 memory_size)
 {
-    return run->length > 0 && run->length <= CHUNK_SIZE && run->length % PAGE_SIZE == 0 &&
-           run->offset % PAGE_SIZE == 0 && run->offset >= begin && run->offset < memory_size &&
+    return run->length > 0 && run->length <= CHUNK_SIZE &&
+           run->length % BERTH_PARK_PAGE_SIZE == 0 && run->offset % BERTH_PARK_PAGE_SIZE == 0 &&
+           run->offset >= begin && run->offset < memory_size &&
            run->length <= memory_size - run->offset;
 }
 
@@ -553,17 +476,17 @@ static bool load_run(int fd, const char *path, const Run *run, guint64 at, guint
     return false;
 }
 
-static bool load_runs(int fd, const char *path, const Header *header, GBytes *runs, int memory,
-                      GError **error)
+static bool load_runs(int fd, const char *path, const BerthParkHeader *header, GBytes *runs,
+                      int memory, GError **error)
 {
     g_autofree guint8 *chunk = g_malloc(CHUNK_SIZE);
     const guint8 *entry = g_bytes_get_data(runs, NULL);
-    guint64 at = HEADER_SIZE, begin = 0;
-    for (guint64 i = 0; i < header->runs; i++, entry += RUN_SIZE) {
+    guint64 at = BERTH_PARK_HEADER_SIZE, begin = 0;
+    for (guint64 i = 0; i < header->runs; i++, entry += BERTH_PARK_RUN_SIZE) {
         const Run run = {berth_le_get64(entry), berth_le_get64(entry + 8),
                          berth_le_get64(entry + 16)};
         if (!is_in_order(&run, begin, header->memory_size) ||
-            run.length > HEADER_SIZE + header->data_size - at)
+            run.length > BERTH_PARK_HEADER_SIZE + header->data_size - at)
             return set_damaged(error, path);
         if (!load_run(fd, path, &run, at, chunk, memory, error))
             return false;
@@ -575,7 +498,7 @@ static bool load_runs(int fd, const char *path, const Header *header, GBytes *ru
 
 bool berth_park_load(int fd, const char *path, int memory, GError **error)
 {
-    Header header;
+    BerthParkHeader header;
     g_auto(BerthParked) parked = {0};
     g_autoptr(GBytes) runs = NULL;
     if (!read_all(fd, path, &header, &parked, &runs, error))
@@ -595,14 +518,14 @@ bool berth_park_load(int fd, const char *path, int memory, GError **error)
 bool berth_park_bind(const char *disk, const BerthParkIdentity *identity, GError **error)
 {
     g_autofree char *path = berth_park_path(disk);
-    guint8 bytes[HEADER_SIZE];
-    Header header;
-    BerthParkIdentity former;
+    guint8 bytes[BERTH_PARK_HEADER_SIZE];
+    BerthParkHeader header;
     berth_autofd int fd = open(path, O_RDWR | O_NONBLOCK | O_CLOEXEC);
     if (fd < 0)
         return set_read_errno(error, path);
-    if (!read_header(fd, path, &header, &former, error))
+    if (!read_header(fd, path, &header, error))
         return false;
-    put_header(&header, identity, bytes);
+    header.identity = *identity;
+    berth_park_header_put(&header, bytes);
     return write_at(fd, bytes, sizeof(bytes), 0) || set_errno(error, errno, path);
 }
