@@ -6,22 +6,19 @@
 # prepare BUILD: build berth there, as its name says. What is for users is optimized as it is for them.
 prepare() {
     local build=$builds/$1 compiler=cc
-    local -a options=(-Dwerror=true) targets=()
+    local -a options=(-Dwerror=true)
     case $1 in
         build) options+=(${kernel:+"-Dkernel=$kernel"}) ;;
         build-clang) compiler=clang options+=(-Doptimization=0 -Ddebug=false) ;; # for what it warns of, and unit
-        build-asan*) options+=(-Doptimization=1 -Db_sanitize=address,undefined -Db_lundef=false) ;;
-    esac
-    case $1 in
-        *-programs) targets=(programs) ;; # for suites whose tests are not programs
+        build-asan) options+=(-Db_sanitize=address,undefined -Db_lundef=false) ;;
     esac
     if [ -e "$build/build.ninja" ]; then
         meson configure "$build" "${options[@]}"
     else
         CC=$compiler meson setup "$build" "$here" "${options[@]}" >/dev/null
     fi
-    ninja -C "$build" "${targets[@]}" | grep -v '^\[' || true
-    ninja -C "$build" "${targets[@]}" >/dev/null || failed=yes
+    ninja -C "$build" | grep -v '^\[' || true
+    ninja -C "$build" >/dev/null || failed=yes
 }
 
 # suite BUILD NAME: run one suite in one build. Its tests' files are in $work, if that is set, apart from those of other
