@@ -88,7 +88,8 @@ BerthMachine *berth_compose_machine(const BerthLayout *layout, const BerthDistro
     g_autofree char *home = realpath(g_get_home_dir(), NULL);
     g_autofree char *settings_path = berth_layout_settings(layout);
     BerthMachineSize parked;
-    const BerthHost host = {.parked = berth_park_read_size(distro->disk, &parked) ? &parked : NULL,
+    bool is_parked = distro->disk != NULL && berth_park_read_size(distro->disk, &parked);
+    const BerthHost host = {.parked = is_parked ? &parked : NULL,
                             .memory = physical_memory(),
                             .cpus = usable_cpus(),
                             .kernel = kernel,
