@@ -8,7 +8,8 @@
 
 G_BEGIN_DECLS
 
-/* What a distro uses by its own account, and its network traffic; bytes. */
+/* What a guest reports of its memory and disk, and its network traffic as berth-net counts it.
+ * Bytes. */
 typedef struct {
     gint64 seen_usec; /* time of day at which the guest said the next four, which are the last known
                          while it is suspended; 0: never */

@@ -7,5 +7,5 @@
 #include "berth.h"
 #include "json.h"
 
-/* Those that the guest has never said are null. */
+/* Write the figures of @use; null for each that the guest has not reported yet. */
 void guest_use_json(Json *json, const BerthDistroUse *use);

@@ -77,7 +77,8 @@ static void print_checkpoints(const BerthIdleState *state)
         printf("Problem:        no automatic snapshot: %s\n", state->checkpoint_problem);
 }
 
-/* What the guest says; while it is suspended, what it said last. */
+/* Print what the guest reports of its memory and disk. A suspended guest reports nothing: then the
+ * figures are those of its last report, with its time. */
 static void print_use(const BerthIdleState *state, const char *disk_taken, const char *disk_size)
 {
     const BerthDistroUse *use = &state->use;

@@ -103,7 +103,8 @@ static guint64 traffic(const BerthDistroUsage *usage, const Sample *before, gint
 
 /* --- printing --- */
 
-/* What the guest says; in brackets what it said last. */
+/* @bytes as the guest has reported them; in brackets if it is suspended, so that the report is old.
+ */
 static char *used_text(const BerthDistroUsage *usage, guint64 bytes)
 {
     if (usage->use.seen_usec == 0)

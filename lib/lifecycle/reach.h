@@ -25,10 +25,10 @@ GPtrArray *berth_reach_find_running(const Berth *berth, const GPtrArray *distros
 /* Whether @distro may have a keeper. Never blocks. */
 bool berth_reach_may_run(const Berth *berth, const BerthDistro *distro);
 
-/* What @distro is once no keeper has answered: "parked" or "stopped"; NULL if it may have a keeper
- * again: ask that. A keeper that leaves has completed the parked file before its socket goes, and
- * one that begins listens before it removes that file: so a parked distro never counts as stopped.
- * Never blocks. Static. */
+/* The state of @distro after no keeper has answered: "parked" or "stopped"; NULL if it may have a
+ * keeper again, which the caller should ask. A keeper that leaves has completed the parked file
+ * before its socket goes, and one that begins listens before it removes that file: so a parked
+ * distro never counts as stopped. Never blocks. Static. */
 const char *berth_reach_state_left(const Berth *berth, const BerthDistro *distro);
 
 /* Connect to the keeper of @distro, wherever its runtime directory is. -1 on error. Errors:

@@ -196,8 +196,8 @@ int berth_overlay_copy_up(BerthOverlay *overlay, const char *path)
     return copy_up(overlay, path);
 }
 
-/* A kill between the record and the rename leaves a change that nobody made: it is listed, and can
- * be discarded. */
+/* If the process is killed between the record and the rename, berth changes lists a change that
+ * nobody made; the user can discard it. */
 int berth_overlay_copy_again(BerthOverlay *overlay, const char *path)
 {
     struct stat info;

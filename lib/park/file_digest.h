@@ -17,9 +17,9 @@
 
 G_BEGIN_DECLS
 
-/* What is known of the file @path, from the cache below @cache_dir or by reading the file; NULL if
- * it cannot be read, or was changed so recently that a later write might have the same time. Free
- * with g_free. */
+/* Return the known digest of the file @path, from the cache below @cache_dir or by reading it; NULL
+ * if it cannot be read, or was changed so recently that a later write might have the same time.
+ * Free with g_free. */
 char *berth_file_digest_known(const char *path, const char *cache_dir);
 
 /* The digest of @path: that of @known (NULL: none) which fits the file, else by reading it. Errors:

@@ -32,7 +32,8 @@ static guint64 read_total(const char *path)
     return total != NULL ? g_ascii_strtoull(total + strlen("total="), NULL, 10) : 0;
 }
 
-/* A new trigger may fire once although nobody has waited (seen with Linux 6.18). */
+/* Whether processes have waited for memory since the last event. The kernel may report one event
+ * for a new trigger although none has waited (seen with Linux 6.18). */
 static bool is_real(BerthHostPressure *pressure)
 {
     guint64 before = pressure->total;

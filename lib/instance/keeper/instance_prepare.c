@@ -13,7 +13,8 @@ static void on_mirrored(BerthMirrorJob *job, const GError *error, gpointer user_
     berth_server_prepared(instance->server, failure);
 }
 
-/* What a guest in another state keeps for a copy is not copied in memory, or refused later. */
+/* Only the memory of a guest that runs is copied ahead. For a guest in another state the answer is
+ * immediate: CONTROL_SAVE copies its memory from where it is, or refuses. */
 void berth_instance_prepare(gpointer user_data)
 {
     BerthInstance *instance = user_data;

@@ -469,8 +469,8 @@ void berth_instance_on_reclaimed(bool busy, guint64 taken, guint64 refaulted, gp
 void berth_instance_reclaim_clear(BerthInstance *instance);
 /* So many frames of the network were active so far. */
 void berth_instance_idle_counted(BerthInstance *instance, guint64 packets);
-/* Ask a guest that is UP, or about to be frozen, what it uses, if nobody has just done so. Then:
- * events of the agent and of the network; and another life begins. */
+/* Ask the guest what it uses of its memory and disk, if it is UP or about to be frozen and was not
+ * asked a moment ago. Then: the agent's answer, the network's count, and a new life begins. */
 void berth_instance_measure(BerthInstance *instance);
 void berth_instance_on_measured(guint64 memory, guint64 available, guint64 disk, guint64 disk_used,
                                 gpointer user_data);

@@ -2,7 +2,7 @@
  *
  * worker — runs one function in a thread, and reports its steps to the loop.
  *
- * What the function works on is the thread's until `done` is called or the worker is freed. The
+ * The owner must not touch the data of the function until the worker calls `done` or is freed. The
  * callbacks come from the thread-default GMainContext of berth_worker_new, unless the worker is
  * freed before.
  */
