@@ -78,7 +78,7 @@ static char *load(const char *path, const char *now)
         !parse_digest(lines[0] + strlen(now), digest))
         return NULL;
     g_autofree char *check = digits_of(lines[0]);
-    return g_str_equal(check, lines[1]) && lines[2][0] == '\0' ? g_steal_pointer(&lines[0]) : NULL;
+    return g_str_equal(check, lines[1]) && lines[2][0] == '\0' ? g_strdup(lines[0]) : NULL;
 }
 
 /* Best effort: what is not cached is read again. */

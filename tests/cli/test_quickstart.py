@@ -28,8 +28,9 @@ def tree(tmp_path):
     pids, tools = tmp_path / "pids", tmp_path / "bin"
     pids.mkdir()
     tools.mkdir()
-    (tools / "dpkg-query").write_text("#!/bin/sh\necho installed\n")
-    (tools / "dpkg-query").chmod(0o755)
+    for name, says in ("dpkg-query", "installed"), ("apt-get", "http://mirror/debian/ Debian"):
+        (tools / name).write_text(f"#!/bin/sh\necho {says}\n")
+        (tools / name).chmod(0o755)
     shutil.copy(QUICKSTART, tmp_path / "quickstart")
     for name in ("kernel", "rootfs-builders/debian"):
         directory = tmp_path / name
