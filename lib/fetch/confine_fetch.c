@@ -7,8 +7,6 @@
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <sys/ioctl.h>
-#include <sys/mman.h>
-#include <sys/prctl.h>
 #include <sys/socket.h>
 
 #define DESCRIPTORS_MAX 256
@@ -19,51 +17,22 @@
 /* Calls of libcurl, its TLS library and the allocator. None takes a path but newfstatat, which libc
  * uses on descriptors. */
 static const int allowed[] = {
-    SCMP_SYS(brk),
-    SCMP_SYS(clock_gettime),
-    SCMP_SYS(close),
     SCMP_SYS(connect), /* no unix socket can be made */
     SCMP_SYS(eventfd2),
-    SCMP_SYS(exit),
-    SCMP_SYS(exit_group),
-    SCMP_SYS(fstat),
     SCMP_SYS(ftruncate),
-    SCMP_SYS(futex),
     SCMP_SYS(getpeername),
-    SCMP_SYS(getpid),
-    SCMP_SYS(getrandom),
     SCMP_SYS(getsockname),
     SCMP_SYS(getsockopt),
-    SCMP_SYS(gettid),
     SCMP_SYS(lseek),
-    SCMP_SYS(madvise),
-    SCMP_SYS(mremap),
-    SCMP_SYS(munmap),
     SCMP_SYS(pipe2),
-    SCMP_SYS(poll),
-    SCMP_SYS(ppoll),
     SCMP_SYS(pwrite64),
-    SCMP_SYS(read),
     SCMP_SYS(readv),
     SCMP_SYS(recvfrom),
     SCMP_SYS(recvmsg),
-    SCMP_SYS(restart_syscall),
-    SCMP_SYS(rseq),
-    SCMP_SYS(rt_sigaction),
-    SCMP_SYS(rt_sigprocmask),
-    SCMP_SYS(rt_sigreturn),
-    SCMP_SYS(sched_getaffinity), /* of a thread's attributes, which sanitizers read */
-    SCMP_SYS(sched_yield),
     SCMP_SYS(sendmsg),
     SCMP_SYS(sendto),
-    SCMP_SYS(set_robust_list),
     SCMP_SYS(shutdown),
     SCMP_SYS(uname),
-    SCMP_SYS(write),
-    SCMP_SYS(writev),
-#ifdef BERTH_SANITIZED
-    SCMP_SYS(sigaltstack),
-#endif
 };
 
 #define SOCKET(family)                                                                             \
@@ -82,15 +51,8 @@ static const BerthSandboxRule restricted_calls[] = {
     {SCMP_SYS(setsockopt), {{1, WORD, SOL_SOCKET}, {2, WORD, SO_KEEPALIVE}}},
     {SCMP_SYS(setsockopt), {{1, WORD, IPPROTO_TCP}, {2, WORD, TCP_NODELAY}}},
     {SCMP_SYS(newfstatat), {{3, AT_EMPTY_PATH, AT_EMPTY_PATH}}},
-    {SCMP_SYS(mmap), {{2, PROT_EXEC, 0}}},
-    {SCMP_SYS(mprotect), {{2, PROT_EXEC, 0}}},
-    {SCMP_SYS(fcntl), {{1, WORD, F_GETFD}}}, /* not F_SETOWN, which sends signals */
-    {SCMP_SYS(fcntl), {{1, WORD, F_SETFD}}},
-    {SCMP_SYS(fcntl), {{1, WORD, F_GETFL}}},
     {SCMP_SYS(fcntl), {{1, WORD, F_SETFL}}},
     {SCMP_SYS(ioctl), {{1, WORD, FIONBIO}}},
-    {SCMP_SYS(prctl), {{0, WORD, PR_SET_NAME}}},                /* of a thread */
-    {SCMP_SYS(prlimit64), {{0, WORD, 0}, {2, G_MAXUINT64, 0}}}, /* its own, to read */
 };
 
 bool berth_fetch_confine(int last_fd, GError **error)

@@ -6,10 +6,12 @@
 #include "namespaces.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <linux/capability.h>
 #include <linux/landlock.h>
 #include <sched.h>
 #include <signal.h>
+#include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/syscall.h>
@@ -160,29 +162,101 @@ static int add_rule(scmp_filter_ctx filter, const BerthSandboxRule *rule)
     return seccomp_rule_add_array(filter, SCMP_ACT_ALLOW, rule->call, count, matches);
 }
 
+/* What the allocator, libc's streams and a loop need; none takes a path. */
+static const int common[] = {
+    SCMP_SYS(brk),
+    SCMP_SYS(clock_gettime),
+    SCMP_SYS(close),
+    SCMP_SYS(exit),
+    SCMP_SYS(exit_group),
+    SCMP_SYS(fstat),
+    SCMP_SYS(futex),
+    SCMP_SYS(getpid),
+    SCMP_SYS(getrandom),
+    SCMP_SYS(gettid),
+    SCMP_SYS(madvise),
+    SCMP_SYS(mremap),
+    SCMP_SYS(munmap),
+    SCMP_SYS(poll),
+    SCMP_SYS(ppoll), /* libc may use either */
+    SCMP_SYS(read),
+    SCMP_SYS(restart_syscall),
+    SCMP_SYS(rt_sigprocmask),
+    SCMP_SYS(rt_sigreturn),
+    SCMP_SYS(write),
+    SCMP_SYS(writev),
+#ifdef BERTH_SANITIZED
+    SCMP_SYS(sigaltstack),
+#endif
+};
+
+/* No memory to execute; not F_SETOWN, which sends signals. */
+static const BerthSandboxRule common_restricted[] = {
+    {SCMP_SYS(mmap), {{2, PROT_EXEC, 0}}},          {SCMP_SYS(mprotect), {{2, PROT_EXEC, 0}}},
+    {SCMP_SYS(fcntl), {{1, G_MAXUINT32, F_GETFD}}}, {SCMP_SYS(fcntl), {{1, G_MAXUINT32, F_SETFD}}},
+    {SCMP_SYS(fcntl), {{1, G_MAXUINT32, F_GETFL}}},
+};
+
+/* What libc does at a thread's start and end. */
+static const int of_threads[] = {
+    SCMP_SYS(rseq),
+    SCMP_SYS(rt_sigaction),
+    SCMP_SYS(sched_getaffinity), /* of a thread's attributes, which sanitizers read */
+    SCMP_SYS(sched_yield),
+    SCMP_SYS(set_robust_list),
+};
+
+static const BerthSandboxRule of_threads_restricted[] = {
+    {SCMP_SYS(prctl), {{0, G_MAXUINT32, PR_SET_NAME}}},
+    {SCMP_SYS(prlimit64), {{0, G_MAXUINT32, 0}, {2, G_MAXUINT64, 0}}}, /* its own, to read */
+};
+
+static int allow_all(scmp_filter_ctx filter, const int *calls, gsize n_calls)
+{
+    int result = 0;
+    for (gsize i = 0; result == 0 && i < n_calls; i++)
+        result = seccomp_rule_add(filter, SCMP_ACT_ALLOW, calls[i], 0);
+    return result;
+}
+
+static int add_rules(scmp_filter_ctx filter, const BerthSandboxRule *rules, gsize n_rules)
+{
+    int result = 0;
+    for (gsize i = 0; result == 0 && i < n_rules; i++)
+        result = add_rule(filter, &rules[i]);
+    return result;
+}
+
 /* clone3 passes its flags in memory, out of the filter's reach; as it seems absent, libc falls back
  * to clone. */
 static int allow_threads(scmp_filter_ctx filter)
 {
     const guint64 flags = CLONE_VM | CLONE_FS | CLONE_FILES | CLONE_SIGHAND | CLONE_THREAD;
-    const BerthSandboxRule clone_threads = {SCMP_SYS(clone), {{0, flags, flags}}};
-    const BerthSandboxRule signal_threads = {SCMP_SYS(tgkill),
-                                             {{0, G_MAXUINT32, (guint64)getpid()}}};
+    const BerthSandboxRule rules[] = {
+        {SCMP_SYS(clone), {{0, flags, flags}}},
+        {SCMP_SYS(tgkill), {{0, G_MAXUINT32, (guint64)getpid()}}},
+    };
     int result = seccomp_rule_add(filter, SCMP_ACT_ERRNO(ENOSYS), SCMP_SYS(clone3), 0);
     if (result == 0)
-        result = add_rule(filter, &clone_threads);
-    return result == 0 ? add_rule(filter, &signal_threads) : result;
+        result = add_rules(filter, rules, G_N_ELEMENTS(rules));
+    if (result == 0)
+        result = allow_all(filter, of_threads, G_N_ELEMENTS(of_threads));
+    if (result == 0)
+        result = add_rules(filter, of_threads_restricted, G_N_ELEMENTS(of_threads_restricted));
+    return result;
 }
 
 static int allow_calls(const BerthSandbox *sandbox, scmp_filter_ctx filter)
 {
-    int result = 0;
-    for (gsize i = 0; result == 0 && i < sandbox->n_allowed; i++)
-        result = seccomp_rule_add(filter, SCMP_ACT_ALLOW, sandbox->allowed[i], 0);
-    for (gsize i = 0; result == 0 && i < sandbox->n_restricted; i++)
-        result = add_rule(filter, &sandbox->restricted[i]);
+    int result = allow_all(filter, common, G_N_ELEMENTS(common));
+    if (result == 0)
+        result = add_rules(filter, common_restricted, G_N_ELEMENTS(common_restricted));
     if (result == 0 && sandbox->threads)
         result = allow_threads(filter);
+    if (result == 0)
+        result = allow_all(filter, sandbox->allowed, sandbox->n_allowed);
+    if (result == 0)
+        result = add_rules(filter, sandbox->restricted, sandbox->n_restricted);
     return -result;
 }
 

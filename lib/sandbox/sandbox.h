@@ -55,11 +55,13 @@ typedef struct {
     gsize n_paths;
     bool leave_host; /* enter new namespaces (namespaces.h), where the host allows it */
 
-    const int *allowed; /* calls allowed with any argument */
+    /* What is allowed beside the calls that each process needs: memory, locks, the time, reading,
+     * writing and waiting. */
+    const int *allowed; /* with any argument */
     gsize n_allowed;
     const BerthSandboxRule *restricted;
     gsize n_restricted;
-    bool threads; /* may start threads, and signal them: abort() does. No processes */
+    bool threads; /* may start threads, name and signal them: abort() does. No processes */
 } BerthSandbox;
 
 /* False when a layer failed; the process must exit then. */

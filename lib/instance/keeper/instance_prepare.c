@@ -5,7 +5,6 @@ static void on_mirrored(BerthMirrorJob *job, const GError *error, gpointer user_
 {
     BerthInstance *instance = user_data;
     g_autoptr(GError) failure = error != NULL ? g_error_copy(error) : NULL;
-    instance->preparation.finished = true;
     if (failure != NULL) {
         g_prefix_error(&failure, "its memory could not be saved: ");
         berth_instance_unprepare(instance);
@@ -18,25 +17,24 @@ static void on_mirrored(BerthMirrorJob *job, const GError *error, gpointer user_
 void berth_instance_prepare(gpointer user_data)
 {
     BerthInstance *instance = user_data;
-    Preparation *preparation = &instance->preparation;
     bool useful = instance->state == UP && !instance->machine->rescue &&
                   instance->copy.disk == NULL && instance->life.ends.memory >= 0;
-    if (preparation->job == NULL && useful)
-        preparation->job = berth_mirror_job_new(instance->life.ends.memory, on_mirrored, instance);
-    if (preparation->job == NULL || preparation->finished)
+    if (instance->mirroring == NULL && useful)
+        instance->mirroring =
+            berth_mirror_job_new(instance->life.ends.memory, on_mirrored, instance);
+    if (instance->mirroring == NULL || berth_mirror_job_is_finished(instance->mirroring))
         berth_server_prepared(instance->server, NULL);
 }
 
 void berth_instance_unprepare(gpointer user_data)
 {
     BerthInstance *instance = user_data;
-    berth_mirror_job_free(instance->preparation.job);
-    instance->preparation = (Preparation){0};
+    g_clear_pointer(&instance->mirroring, berth_mirror_job_free);
 }
 
 BerthMirror *berth_instance_steal_mirror(BerthInstance *instance)
 {
-    BerthMirrorJob *job = instance->preparation.job;
+    BerthMirrorJob *job = instance->mirroring;
     g_autoptr(BerthMirror) mirror = job != NULL ? berth_mirror_job_steal(job) : NULL;
     berth_instance_unprepare(instance);
     if (mirror == NULL || !berth_mirror_is_of(mirror, instance->life.ends.memory))

@@ -162,12 +162,6 @@ typedef struct {
     GError *failure; /* of what is finished */
 } MemoryCopy;
 
-/* instance_prepare.c; all zero unless a client is going to hold the guest and save its memory. */
-typedef struct {
-    BerthMirrorJob *job;
-    bool finished;
-} Preparation;
-
 /* instance_due.c */
 typedef struct {
     BerthDue due;      /* as the guest said at the last suspend, until it is over */
@@ -255,7 +249,7 @@ struct BerthInstance {
     Takeover takeover;
     bool is_leaving; /* it ends once the guest is parked, and leaves that to another keeper */
 
-    Preparation preparation;
+    BerthMirrorJob *mirroring; /* while a client is going to hold the guest and save its memory */
     MemoryCopy copy;
     Expected expected;
     Idle idle;

@@ -49,6 +49,11 @@ BerthMirrorJob *berth_mirror_job_new(int memory, BerthMirrorJobFunc done, gpoint
     return job;
 }
 
+bool berth_mirror_job_is_finished(const BerthMirrorJob *job)
+{
+    return job->finished;
+}
+
 BerthMirror *berth_mirror_job_steal(BerthMirrorJob *job)
 {
     return job->finished ? g_steal_pointer(&job->mirror) : NULL;

@@ -20,6 +20,9 @@ typedef void (*BerthMirrorJobFunc)(BerthMirrorJob *job, const GError *error, gpo
 /* Copy the file @memory. Errors: those of mirror.h. */
 BerthMirrorJob *berth_mirror_job_new(int memory, BerthMirrorJobFunc done, gpointer user_data);
 
+/* Whether the callback was called. */
+bool berth_mirror_job_is_finished(const BerthMirrorJob *job);
+
 /* The copy; the caller's. NULL before the callback, or if it failed. */
 BerthMirror *berth_mirror_job_steal(BerthMirrorJob *job);
 
