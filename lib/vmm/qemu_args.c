@@ -302,7 +302,9 @@ static void write_console(Writer *writer)
  * QEMU turns into fdatasync of the image (cache.no-flush=off). Discards and zero writes punch
  * holes. werror=stop pauses the guest on any write error of the host (quota included, not only
  * ENOSPC) until the host accepts the write; a reported error would make the guest give up its file
- * system. */
+ * system. A QEMU that takes a guest over has the host drop the disk's page cache (drop-cache), for
+ * disks that another host wrote: that writes out a fresh copy, and what the guest reads next comes
+ * from the medium. */
 static void begin_root_disk(Writer *writer, const char *file_driver)
 {
     option(writer, "-blockdev", NULL);
@@ -329,6 +331,7 @@ static void write_root_disk(Writer *writer, const char *path, guint cpus)
 {
     begin_root_disk(writer, "file");
     property(writer, "file.discard", "unmap");
+    property(writer, "file.drop-cache", "off");
     property(writer, "file.filename", path);
     write_root_device(writer, cpus);
 }
