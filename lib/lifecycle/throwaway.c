@@ -7,6 +7,7 @@
 
 #include "base/error.h"
 #include "base/fd.h"
+#include "disk/file/free_later.h"
 #include "manage/clone.h"
 
 #include <errno.h>
@@ -119,6 +120,7 @@ const BerthDistro *berth_throwaway_distro(const BerthThrowaway *clone)
 bool berth_throwaway_end(BerthThrowaway *clone, GError **error)
 {
     clone->berth->waiting.goes_on = NULL; /* the removal is not to be cancelled */
+    berth_autofd int freed = berth_free_later(clone->distro->disk);
     bool ok = berth_distros_discard(clone->berth, clone->claim, clone->distro, error);
     free_clone(clone);
     return ok;

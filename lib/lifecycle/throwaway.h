@@ -30,7 +30,8 @@ BerthThrowaway *berth_throwaway_make(Berth *berth, const char *template, bool is
 /* Borrowed. */
 const BerthDistro *berth_throwaway_distro(const BerthThrowaway *clone);
 
-/* Stop @clone by force, remove it and free it, also after an error. */
+/* Stop @clone by force, remove it and free it, also after an error. The blocks of its disk may be
+ * given back to the file system a moment later. */
 bool berth_throwaway_end(BerthThrowaway *clone, GError **error);
 
 /* Remove the clones that ended processes left. Those that cannot be removed stay for the next call;

@@ -283,6 +283,57 @@ def test_next_start_removes_what_was_left(box, clone, words):
     assert not Path(row["disk"]).parent.exists()
 
 
+# --- the disk's blocks ------------------------------------------------------------------------------
+
+def open_files(pid):
+    """What the descriptors of process @pid lead to, but for those that are closed meanwhile."""
+    files = []
+    with contextlib.suppress(OSError):
+        for number in os.listdir(f"/proc/{pid}/fd"):
+            with contextlib.suppress(OSError):
+                files.append(os.readlink(f"/proc/{pid}/fd/{number}"))
+    return files
+
+
+def holders(box):
+    """The processes that have a removed disk of @box's open."""
+    pids = filter(str.isdecimal, os.listdir("/proc"))
+    return [int(pid) for pid in pids
+            if any(path.startswith(str(box.path)) and path.endswith("/disk.ext4 (deleted)") for path in open_files(pid))]
+
+
+def stopped_holders(box):
+    return [pid for pid in holders(box)
+            if Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "T"]
+
+
+@pytest.fixture
+def slow(box):
+    """The end of a command whose disk the file system takes long to free: the process that waits for it."""
+    before = digest(box)
+    environment = {**box.faulty("berth", 1, -1), "BERTH_FAULT_CALL": "close"}
+    result = box("run", "--rm", "--", "sh", "-c", "echo out; exit 5", env=environment)
+    assert (result.status, result.out, result.err) == (5, "out\n", ""), result
+    (pid,) = wait_for(lambda: stopped_holders(box))
+    assert gone(box) and digest(box) == before
+    yield pid
+    assert holders(box) == []
+
+
+def test_no_wait_for_a_slow_file_system(box, slow):
+    """And it has nothing of the command's: not its streams, nor its directory."""
+    assert len(open_files(slow)) == 2, open_files(slow)  # with a pipe
+    assert os.readlink(f"/proc/{slow}/cwd") == "/"
+    box("run", "--rm", "--", "true").ok()
+    os.kill(slow, signal.SIGCONT)
+    wait_for(lambda: not is_alive(slow))
+
+
+def test_killed_while_it_frees(box, slow):
+    os.kill(slow, signal.SIGKILL)
+    wait_for(lambda: not is_alive(slow))
+
+
 # --- taking turns ---------------------------------------------------------------------------------
 
 @contextlib.contextmanager

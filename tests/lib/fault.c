@@ -5,7 +5,8 @@
  *     BERTH_FAULT_PROGRAM  the name of the program; others run unchanged
  *     BERTH_FAULT_AT       the number of the call to hit, from 1: calls that write, resize, sync or
  *                          name files on a disk, and with a kill also calls that remove
- *     BERTH_FAULT_CALL     only calls of this name are counted, as in "fdatasync"
+ *     BERTH_FAULT_CALL     only calls of this name are counted, as in "fdatasync"; with "close",
+ *                          those that close a distro's disk without a name
  *     BERTH_FAULT_ERROR    the errno of that call and all after it; 0: kill the program;
  *                          -1: stop the program before that call (SIGSTOP)
  *     BERTH_FAULT_WHILE    instead of AT and ERROR, the path of a file: while it exists, the calls
@@ -103,6 +104,20 @@ static bool is_file(int fd)
     return regular;
 }
 
+static bool is_removed_disk(int fd)
+{
+    char link[32];
+    char path[4096];
+    if (only == NULL || strcmp(only, "close") != 0)
+        return false;
+    int saved = errno;
+    snprintf(link, sizeof(link), "/proc/self/fd/%d", fd);
+    ssize_t size = readlink(link, path, sizeof(path) - 1);
+    path[size > 0 ? size : 0] = '\0';
+    errno = saved;
+    return strstr(path, "/disk.ext4 (deleted)") != NULL;
+}
+
 #define WRAP(result, name, parameters, arguments, kind, applies)                                   \
     result name parameters                                                                         \
     {                                                                                              \
@@ -134,6 +149,7 @@ WRAP(int, fallocate64, (int fd, int mode, off_t at, off_t size), (fd, mode, at, 
 WRAP(ssize_t, copy_file_range,
      (int from, off_t *at, int to, off_t *offset, size_t size, unsigned flags),
      (from, at, to, offset, size, flags), WRITE, true)
+WRAP(int, close, (int fd), (fd), OTHER, is_removed_disk(fd))
 WRAP(int, rename, (const char *old, const char *path), (old, path), OTHER, true)
 WRAP(int, unlink, (const char *path), (path), OTHER, may_be_killed())
 WRAP(int, unlinkat, (int directory, const char *path, int flags), (directory, path, flags), OTHER,
