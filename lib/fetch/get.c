@@ -14,6 +14,7 @@
 #define RETRY_AFTER_MAX 120       /* seconds; a server that wants more ends the download */
 #define BACKOFF_MAX     30000     /* msec */
 #define TICK_USEC       (G_USEC_PER_SEC / 50)
+#define TICK_SIZE       (1U << 20) /* bytes; whichever comes first */
 
 typedef enum {
     DONE,
@@ -34,7 +35,8 @@ typedef struct {
     char *version; /* of what the body has, for If-Range; NULL: a part cannot be asked for */
     guint64 total; /* bytes; 0: unknown */
     guint64 most;  /* bytes that the body ever had */
-    gint64 tick_usec;
+    gint64 tick_usec; /* when progress is next reported, */
+    guint64 tick_at;  /* or with how many bytes */
 
     /* of the attempt */
     BerthFetchResponse response;
@@ -98,7 +100,26 @@ static bool begin_content(Get *get)
     return status_of(get) == 206 ? begin_part(get) : begin_whole(get);
 }
 
-/* libcurl's callback: any other result than the number of bytes ends the transfer. */
+static bool set_cancelled(GError **error)
+{
+    g_clear_error(error);
+    berth_error_set(error, BERTH_ERROR_CANCELLED, "fetch.cancelled", NULL, "cancelled");
+    return false;
+}
+
+static bool report_progress(Get *get)
+{
+    const BerthProgress progress = {.bytes_done = get->body.size, .bytes_total = get->total};
+    gint64 now = g_get_monotonic_time();
+    if (now < get->tick_usec && get->body.size < get->tick_at)
+        return true;
+    get->tick_usec = now + TICK_USEC;
+    get->tick_at = get->body.size + TICK_SIZE;
+    return get->progress(&progress, get->user_data);
+}
+
+/* libcurl's callback: any other result than the number of bytes ends the transfer. From a fast
+ * server libcurl reads up to a hundred buffers before it reports progress, so it is done here. */
 static size_t on_content(char *data, size_t one, size_t size, void *user_data)
 {
     Get *get = user_data;
@@ -110,7 +131,10 @@ static size_t on_content(char *data, size_t one, size_t size, void *user_data)
     if ((!get->begun && !begin_content(get)) ||
         !berth_fetch_body_append(&get->body, data, size, &get->problem))
         return 0;
-    return size;
+    if (report_progress(get))
+        return size;
+    set_cancelled(&get->problem);
+    return 0;
 }
 
 static size_t on_header(char *line, size_t one, size_t size, void *user_data)
@@ -118,16 +142,6 @@ static size_t on_header(char *line, size_t one, size_t size, void *user_data)
     Get *get = user_data;
     berth_fetch_response_feed(&get->response, line, size);
     return size;
-}
-
-static bool report_progress(Get *get)
-{
-    const BerthProgress progress = {.bytes_done = get->body.size, .bytes_total = get->total};
-    gint64 now = g_get_monotonic_time();
-    if (now < get->tick_usec)
-        return true;
-    get->tick_usec = now + TICK_USEC;
-    return get->progress(&progress, get->user_data);
 }
 
 static int on_tick(void *user_data, curl_off_t total, curl_off_t done, curl_off_t up_total,
@@ -402,13 +416,6 @@ static Outcome attempt(Get *get, GError **error)
 }
 
 /* --- all attempts --- */
-
-static bool set_cancelled(GError **error)
-{
-    g_clear_error(error);
-    fail(FAILED, error, BERTH_ERROR_CANCELLED, "fetch.cancelled", NULL, "cancelled");
-    return false;
-}
 
 /* Wait before another try. *error is the former's, which stays unless the caller has gone. */
 static bool wait_to_retry(Get *get, guint failed, GError **error)

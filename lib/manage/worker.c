@@ -152,10 +152,10 @@ static bool read_all(Worker *worker, BerthProgressFunc progress, gpointer user_d
         struct pollfd fds[] = {{.fd = worker->fd, .events = POLLIN},
                                {.fd = worker->data, .events = POLLIN}};
         bool ready = poll(fds, G_N_ELEMENTS(fds), TICK_MSEC) > 0;
-        if (progress != NULL && !progress(&worker->status.progress, user_data))
-            return set_cancelled(worker, error);
         if (ready && fds[0].revents != 0 && !drain(&worker->fd, &words, error))
             return false;
+        if (progress != NULL && !progress(&worker->status.progress, user_data))
+            return set_cancelled(worker, error);
         if (ready && fds[1].revents != 0 && !drain(&worker->data, worker->job->sink, error))
             return false;
     }

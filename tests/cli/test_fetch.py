@@ -85,6 +85,14 @@ def test_a_file_and_its_digest(web, fetch):
     fetch(web.serve("/empty", b"")).ok(b"")
 
 
+def test_progress_of_a_fast_download(web, fetch):
+    """The reader of what has arrived waits for it: a step of hundreds of milliseconds would be lost."""
+    content = CONTENT * 21
+    fetched = fetch(web.serve("/file", content)).ok(content)
+    done = [0, *(int(line.split()[1]) for line in fetched.lines if line.startswith("progress ")), len(content)]
+    assert max(after - before for before, after in zip(done, done[1:])) <= 2 << 20, done
+
+
 def test_a_wrong_digest_shows_both(web, fetch):
     url = web.serve("/file", CONTENT)
     fetch(url, sha256="ab" * 32).failed("fetch.digest", digest_of(CONTENT), "ab" * 32, url)
