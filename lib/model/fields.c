@@ -116,11 +116,14 @@ static char **split_list(const char *text)
 static char *describe_range(const BerthField *field)
 {
     bool size = field->type == BERTH_FIELD_SIZE;
+    guint64 least = MAX(field->min, field->raised_to);
     g_autofree char *min =
-        size ? berth_size_format(field->min) : g_strdup_printf("%" G_GUINT64_FORMAT, field->min);
+        size ? berth_size_format(least) : g_strdup_printf("%" G_GUINT64_FORMAT, least);
     g_autofree char *max =
         size ? berth_size_format(field->max) : g_strdup_printf("%" G_GUINT64_FORMAT, field->max);
-    const char *kind = size ? "a size such as 512M or 4G" : "a number";
+    const char *kind = field->raised_to != 0 ? "0, or a size such as 512M or 4G"
+                       : size                ? "a size such as 512M or 4G"
+                                             : "a number";
     return field->max == 0 ? g_strdup_printf("%s, at least %s", kind, min)
                            : g_strdup_printf("%s, from %s to %s", kind, min, max);
 }

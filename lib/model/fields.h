@@ -36,6 +36,8 @@ typedef struct {
     size_t offset;
     const char *initial;                             /* as text; NULL is NULL, 0 or false */
     guint64 min, max;                                /* SIZE and UINT; max 0: no limit */
+    guint64 raised_to;                               /* SIZE: less than this, but not 0, is allowed
+                                                        and raised to it; 0: no such least */
     const char *const *words;                        /* WORD: NULL-terminated, index = value */
     const char *help;                                /* one line for users, or NULL */
     bool (*check)(const char *text, GError **error); /* STRING: validates the text; or NULL */

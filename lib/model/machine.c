@@ -143,7 +143,7 @@ static guint64 memory_of(guint64 wanted, const BerthHost *host)
     guint64 memory = wanted != 0 ? wanted : MIN(host->memory / 2, MEMORY_AUTO_MAX);
     if (host->memory != 0)
         memory = MIN(memory, host->memory);
-    return MAX(memory / MIB * MIB, 128 * MIB);
+    return MAX(memory / MIB * MIB, BERTH_SETTINGS_MEMORY_MIN);
 }
 
 static guint cpus_of(guint wanted, const BerthHost *host)
@@ -156,12 +156,13 @@ static guint cpus_of(guint wanted, const BerthHost *host)
 static char *over_memory(const BerthSettings *settings, const BerthHost *host)
 {
     guint64 given = memory_of(settings->memory, host);
-    if (host->memory == 0 || settings->memory <= host->memory)
+    bool little = settings->memory != 0 && settings->memory < BERTH_SETTINGS_MEMORY_MIN;
+    if (!little && (host->memory == 0 || settings->memory <= host->memory))
         return NULL;
     g_autofree char *wanted = berth_size_format(settings->memory);
     g_autofree char *all = berth_size_format(given);
-    return g_strdup_printf("memory: %s is more than this host has; the distro gets %s", wanted,
-                           all);
+    return g_strdup_printf("memory: %s is %s; the distro gets %s", wanted,
+                           little ? "too little" : "more than this host has", all);
 }
 
 static char *over_cpus(const BerthSettings *settings, const BerthHost *host)

@@ -72,6 +72,7 @@ const BerthField berth_settings_fields[] = {
      .help =
          "how QEMU runs a distro's processors: KVM, or emulation (tcg); auto uses KVM if it works"},
     {"memory", BERTH_FIELD_SIZE, offsetof(BerthSettings, memory), "0", 0, 4 * TIB,
+     .raised_to = BERTH_SETTINGS_MEMORY_MIN,
      .help = "limit of a distro's memory; 0 is half of this host's, at most 8G"},
     {"swap", BERTH_FIELD_SIZE, offsetof(BerthSettings, swap), "1G", 0, 4 * TIB,
      .help = "compressed swap (zram) in a distro's memory, which holds about three times as much; "

@@ -95,6 +95,9 @@ BerthSettings *berth_settings_trace(const char *distro, const char *text, const 
                                     const char *const *environment, BerthSettingOrigin *ret_origins,
                                     GError **error);
 
+/* A distro has at least this much memory, in bytes, whatever its setting. */
+#define BERTH_SETTINGS_MEMORY_MIN (G_GUINT64_CONSTANT(128) << 20)
+
 /* The mark (BOM) with which some editors begin a text, and @text behind it. */
 #define BERTH_SETTINGS_MARK "\xEF\xBB\xBF"
 const char *berth_settings_begin(const char *text);

@@ -131,6 +131,15 @@ def test_more_than_the_host_has(box):
     assert box("start", "box").ok() == box("run", "true").ok() == ""  # said by the start alone
 
 
+def test_too_little_memory(box):
+    result = box("set", "box", "memory=12")
+    assert result.status == 0 and result.err == "berth: memory: 12 B is too little; the distro gets 128 MiB\n", result
+    assert [bool(change["limit"]) for change in settings(box, "box", "memory=128M")["changes"]] == [False]
+    hint = box("set", "box", "memory=much").failed(1, "config.value").err
+    assert "hint: give 0, or a size such as 512M or 4G, from 128 MiB to 4.0 TiB" in hint, hint
+    assert "too little" in box("config", "set", "memory", "64M").err  # for all distros, too
+
+
 def test_the_environment_wins(box):
     result = box("set", "box", "mtu=3000", env={"BERTH_MTU": "4000"})
     assert result.status == 0 and "BERTH_MTU in the environment is used instead" in result.err

@@ -51,6 +51,29 @@ static void test_memory_of_a_large_host_is_limited(void)
     g_assert_cmpuint(machine->memory, ==, 8 * GIB);
 }
 
+/* Less than a distro boots with. */
+static void test_too_little_memory(void)
+{
+    g_autoptr(BerthDistro) distro = debian();
+    g_autoptr(BerthSettings) settings = berth_settings_new(NULL, NULL, NULL, NULL, NULL);
+    settings->memory = 12;
+    g_autoptr(BerthMachine) machine =
+        berth_machine_new(distro, settings, &host, "[machine]\ntype=microvm\n", NULL);
+    g_assert_cmpuint(machine->memory, ==, BERTH_SETTINGS_MEMORY_MIN);
+    g_autofree char *line = berth_machine_over_ask(settings, &host, NULL);
+    g_assert_cmpstr(line, ==, "memory: 12 B is too little; the distro gets 128 MiB");
+
+    settings->memory = BERTH_SETTINGS_MEMORY_MIN - 1;
+    g_autofree char *almost = berth_machine_over_ask(settings, &host, "memory");
+    g_assert_nonnull(almost);
+    g_assert_null(berth_machine_over_ask(settings, &host, "cpus"));
+
+    settings->memory = BERTH_SETTINGS_MEMORY_MIN;
+    g_assert_null(berth_machine_over_ask(settings, &host, NULL));
+    settings->memory = 0; /* half of the host's */
+    g_assert_null(berth_machine_over_ask(settings, &host, NULL));
+}
+
 static void test_no_more_than_the_host_has(void)
 {
     g_autoptr(BerthDistro) distro = debian();
@@ -271,6 +294,7 @@ int main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
     g_test_add_func("/model/machine/limits-by-precedence", test_limits_by_precedence);
+    g_test_add_func("/model/machine/too-little-memory", test_too_little_memory);
     g_test_add_func("/model/machine/no-more-than-the-host-has", test_no_more_than_the_host_has);
     g_test_add_func("/model/machine/a-parked-guest-keeps-its-size",
                     test_a_parked_guest_keeps_its_size);
