@@ -20,14 +20,6 @@ static void fail(BerthInstance *instance, const GError *error)
     berth_server_written(instance->server, failure);
 }
 
-static void on_captured(BerthCopyJob *job, gpointer user_data)
-{
-    BerthInstance *instance = user_data;
-    instance->copy.captures = false;
-    berth_server_saved(instance->server, BERTH_SAVED_BESIDE, -1, NULL);
-    berth_instance_release(instance);
-}
-
 static void on_done(BerthCopyJob *job, const GError *error, gpointer user_data)
 {
     BerthInstance *instance = user_data;
@@ -41,9 +33,8 @@ static void on_done(BerthCopyJob *job, const GError *error, gpointer user_data)
     copy->is_theirs = berth_server_written(instance->server, NULL);
 }
 
-static void begin_job(BerthInstance *instance, GBytes *state, bool with_memory, bool capture)
+static void begin_job(BerthInstance *instance, GBytes *state, bool with_memory, int memory)
 {
-    static const BerthCopyJobEvents events = {on_captured, on_done};
     MemoryCopy *copy = &instance->copy;
     BerthParked parked = {
         .with_memory = with_memory,
@@ -53,34 +44,69 @@ static void begin_job(BerthInstance *instance, GBytes *state, bool with_memory, 
         .unsynced = copy->unsynced,
         .is_elsewhere = copy->is_lent,
     };
-    copy->is_live = !capture;
-    g_autoptr(BerthMirror) mirror = berth_instance_steal_mirror(instance);
     copy->job =
-        berth_copy_job_new(instance->machine, copy->disk, instance->life.ends.memory, &parked,
-                           capture, capture ? g_steal_pointer(&mirror) : NULL, &events, instance);
+        berth_copy_job_new(instance->machine, copy->disk, memory, &parked, on_done, instance);
+}
+
+/* The guest may go on once there are its devices' state and its memory, which is part of the state
+ * where QEMU cannot leave it out. */
+static void settle_capture(BerthInstance *instance)
+{
+    MemoryCopy *copy = &instance->copy;
+    if (copy->state == NULL || !berth_mirror_job_is_finished(copy->mirroring))
+        return;
+    g_autoptr(GError) failure = g_steal_pointer(&copy->failure);
+    if (failure != NULL && !copy->with_memory) {
+        fail(instance, failure);
+        return;
+    }
+    g_autoptr(BerthMirror) mirror = berth_mirror_job_steal(copy->mirroring);
+    begin_job(instance, copy->state, copy->with_memory,
+              copy->with_memory ? instance->life.ends.memory : berth_mirror_copy(mirror));
+    g_clear_pointer(&copy->mirroring, berth_mirror_job_free);
+    g_clear_pointer(&copy->state, g_bytes_unref);
+    copy->captures = false;
+    berth_server_saved(instance->server, BERTH_SAVED_BESIDE, -1, NULL);
+    berth_instance_release(instance);
+}
+
+static void on_mirrored(BerthMirrorJob *job, const GError *error, gpointer user_data)
+{
+    BerthInstance *instance = user_data;
+    instance->copy.failure = error != NULL ? g_error_copy(error) : NULL;
+    settle_capture(instance);
 }
 
 static void on_state(GBytes *state, bool with_memory, const GError *error, gpointer user_data)
 {
     BerthInstance *instance = user_data;
-    if (instance->copy.abandoned) {
+    MemoryCopy *copy = &instance->copy;
+    if (copy->abandoned) {
         berth_instance_clear_copy(instance);
         berth_instance_release(instance);
         return;
     }
-    if (error != NULL)
+    if (error != NULL) {
         fail(instance, error);
-    else
-        begin_job(instance, state, with_memory, true);
+        return;
+    }
+    copy->state = g_bytes_ref(state);
+    copy->with_memory = with_memory;
+    settle_capture(instance);
 }
 
-/* The guest stands still in its QEMU, which gives the state of its devices and goes on later. */
+/* The guest stands still in its QEMU, which gives the state of its devices and goes on later. QEMU
+ * does not write the memory for that: its own migration sends the memory first. */
 static void capture(BerthInstance *instance)
 {
     Suspension *suspension = &instance->suspension;
-    instance->copy.captures = true;
+    MemoryCopy *copy = &instance->copy;
+    copy->captures = true;
     berth_device_state_free(suspension->operation);
     suspension->operation = berth_device_state_save(instance->process.qmp, on_state, instance);
+    g_autoptr(BerthMirror) mirror = berth_instance_steal_mirror(instance);
+    copy->mirroring = berth_mirror_job_finish(instance->life.ends.memory, g_steal_pointer(&mirror),
+                                              on_mirrored, instance);
 }
 
 static const char *refusal(const BerthInstance *instance)
@@ -129,7 +155,9 @@ void berth_instance_save_memory(const char *disk, guint8 flags, gpointer user_da
         capture(instance);
         return;
     }
-    begin_job(instance, instance->suspension.state, instance->suspension.with_memory, false);
+    copy->is_live = true;
+    begin_job(instance, instance->suspension.state, instance->suspension.with_memory,
+              instance->life.ends.memory);
     berth_server_saved(instance->server, copy->is_lent ? BERTH_SAVED_LENT : BERTH_SAVED_BESIDE,
                        copy->is_lent ? instance->life.ends.memory : -1, NULL);
 }
@@ -153,6 +181,8 @@ void berth_instance_clear_copy(BerthInstance *instance)
 {
     MemoryCopy *copy = &instance->copy;
     berth_copy_job_free(copy->job);
+    berth_mirror_job_free(copy->mirroring);
+    g_clear_pointer(&copy->state, g_bytes_unref);
     if (copy->disk != NULL && !copy->is_theirs)
         berth_park_remove(copy->disk);
     g_free(copy->disk);
@@ -176,7 +206,7 @@ void berth_instance_forget_memory(gpointer user_data)
 {
     BerthInstance *instance = user_data;
     MemoryCopy *copy = &instance->copy;
-    if (copy->captures && copy->job == NULL && instance->process.qmp != NULL)
+    if (copy->captures && copy->state == NULL && instance->process.qmp != NULL)
         copy->abandoned = true;
     else
         berth_instance_clear_copy(instance);

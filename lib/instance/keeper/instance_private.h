@@ -153,13 +153,16 @@ typedef struct {
     char *disk;     /* of the copy */
     bool unsynced;  /* its file need not be on the medium */
     bool is_lent;   /* the client gets the memory itself */
-    bool captures;  /* a held guest cannot go on yet */
+    bool captures;  /* a held guest cannot go on yet: QEMU gives its state, and a job its memory */
     bool abandoned; /* by its client, while QEMU gives the state */
+    GBytes *state;  /* of the capture, once it is there */
+    bool with_memory;
+    BerthMirrorJob *mirroring; /* of the capture */
     BerthCopyJob *job;
     bool is_live; /* it reads the memory of a suspended guest, which must stay held */
     bool finished;
     bool is_theirs;  /* its client knows that it is complete */
-    GError *failure; /* of what is finished */
+    GError *failure; /* of the capture's memory, then of what is finished */
 } MemoryCopy;
 
 /* instance_due.c */

@@ -10,6 +10,7 @@
 struct BerthMirrorJob {
     /* Of the thread until it ends. */
     int memory;
+    bool is_last; /* the guest stands still: one pass */
     BerthMirror *mirror;
     GError *error;
 
@@ -20,12 +21,22 @@ struct BerthMirrorJob {
     gpointer user_data;
 };
 
-static void run(BerthWorker *worker, gpointer data)
+static bool copy(BerthMirrorJob *job)
+{
+    guint64 changed;
+    if (job->mirror == NULL)
+        job->mirror =
+            berth_mirror_new(job->memory, berth_host_memory_available(BERTH_MEMINFO), &job->error);
+    if (job->mirror == NULL)
+        return false;
+    return job->is_last ? berth_mirror_pass(job->mirror, &job->stop, &changed, &job->error)
+                        : berth_mirror_follow(job->mirror, &job->stop, &job->error);
+}
+
+static void run(gpointer data)
 {
     BerthMirrorJob *job = data;
-    guint64 room = berth_host_memory_available(BERTH_MEMINFO);
-    job->mirror = berth_mirror_new(job->memory, room, &job->error);
-    if (job->mirror != NULL && !berth_mirror_follow(job->mirror, &job->stop, &job->error))
+    if (!copy(job))
         g_clear_pointer(&job->mirror, berth_mirror_free);
 }
 
@@ -39,14 +50,28 @@ static void on_done(gpointer data)
 
 static const BerthWorkerOps worker_ops = {.name = "mirror", .work = run, .done = on_done};
 
-BerthMirrorJob *berth_mirror_job_new(int memory, BerthMirrorJobFunc done, gpointer user_data)
+static BerthMirrorJob *begin(int memory, bool is_last, BerthMirror *mirror, BerthMirrorJobFunc done,
+                             gpointer user_data)
 {
     BerthMirrorJob *job = g_new0(BerthMirrorJob, 1);
     job->memory = fcntl(memory, F_DUPFD_CLOEXEC, 0);
+    job->is_last = is_last;
+    job->mirror = mirror;
     job->done = done;
     job->user_data = user_data;
     job->worker = berth_worker_new(&worker_ops, job);
     return job;
+}
+
+BerthMirrorJob *berth_mirror_job_new(int memory, BerthMirrorJobFunc done, gpointer user_data)
+{
+    return begin(memory, false, NULL, done, user_data);
+}
+
+BerthMirrorJob *berth_mirror_job_finish(int memory, BerthMirror *mirror, BerthMirrorJobFunc done,
+                                        gpointer user_data)
+{
+    return begin(memory, true, mirror, done, user_data);
 }
 
 bool berth_mirror_job_is_finished(const BerthMirrorJob *job)

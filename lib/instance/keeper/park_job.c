@@ -62,7 +62,7 @@ static void copy(BerthParkJob *job)
         berth_error_set_errno(&job->error, errno, "park.read", "the guest's memory");
 }
 
-static void run(BerthWorker *worker, gpointer data)
+static void run(gpointer data)
 {
     BerthParkJob *job = data;
     job->work(job);

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT
  *
- * worker — runs one function in a thread, and reports its steps to the loop.
+ * worker — runs one function in a thread, and reports its end to the loop.
  *
  * The owner must not touch the data of the function until the worker calls `done` or is freed. The
- * callbacks come from the thread-default GMainContext of berth_worker_new, unless the worker is
+ * callback comes from the thread-default GMainContext of berth_worker_new, unless the worker is
  * freed before.
  */
 #pragma once
@@ -15,17 +15,13 @@ G_BEGIN_DECLS
 typedef struct BerthWorker BerthWorker;
 
 typedef struct {
-    const char *name;                                 /* of the thread */
-    void (*work)(BerthWorker *worker, gpointer data); /* in the thread */
-    void (*midway)(gpointer data);                    /* may be NULL */
-    void (*done)(gpointer data);                      /* @work has returned; may free the worker */
+    const char *name;            /* of the thread */
+    void (*work)(gpointer data); /* in the thread */
+    void (*done)(gpointer data); /* @work has returned; may free the worker */
 } BerthWorkerOps;
 
 /* Where no thread can be made, the call itself does the work. @ops must outlive the worker. */
 BerthWorker *berth_worker_new(const BerthWorkerOps *ops, gpointer data);
-
-/* In the thread, at most once: have `midway` called. */
-void berth_worker_midway(BerthWorker *worker);
 
 /* Wait for the end of the thread, and free it. Accepts NULL. */
 void berth_worker_free(BerthWorker *worker);
