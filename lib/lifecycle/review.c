@@ -6,26 +6,36 @@
 #include "model/share.h"
 #include "overlay/hold.h"
 #include "overlay/settled.h"
+#include "overlay/stage.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
 
+/* Copies of less than this are made while the distro is held; larger ones before, and if it changes
+ * the same files all the time, in the last round. */
+#define STAGE_WORTH  ((guint64)4 << 20)
+#define STAGE_ROUNDS 3u
+
 /* A share with its overlay. */
 typedef struct {
     BerthShare *share; /* borrowed */
     int lower;
     BerthOverlay *overlay;
-    int hold;           /* the connection to berth-share, which holds it meanwhile; or -1 */
-    GPtrArray *changes; /* those to settle, BerthOverlayChange *; NULL: not selected */
+    int hold;                 /* the connection to berth-share, which holds it meanwhile; or -1 */
+    GPtrArray *changes;       /* those to settle, BerthOverlayChange *; NULL: not selected */
+    BerthOverlayStage *stage; /* their copies; NULL: they are discarded */
 } Reviewed;
 
 static void reviewed_clear(Reviewed *reviewed)
 {
     g_clear_pointer(&reviewed->changes, g_ptr_array_unref);
-    g_clear_pointer(&reviewed->overlay, berth_overlay_free); /* first: with its claim */
+    if (reviewed->overlay != NULL)
+        berth_overlay_release(reviewed->overlay); /* first: removals take their time */
     berth_fd_close(&reviewed->hold);
+    g_clear_pointer(&reviewed->stage, berth_overlay_stage_free);
+    g_clear_pointer(&reviewed->overlay, berth_overlay_free);
     berth_fd_close(&reviewed->lower);
 }
 G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(Reviewed, reviewed_clear)
@@ -227,34 +237,25 @@ static GPtrArray *select_changes(const Reviewed *reviewed, const BerthDistro *di
     return g_steal_pointer(&changes);
 }
 
-/* Lock the share, and select what to settle there. */
-static bool prepare(Berth *berth, const BerthDistro *distro, BerthShare *share, const char *within,
-                    BerthReview review, Reviewed *ret_reviewed, GError **error)
-{
-    if (!open_share(berth, distro, share, ret_reviewed, error) ||
-        !claim(ret_reviewed, distro, error))
-        return false;
-    ret_reviewed->changes = select_changes(ret_reviewed, distro, within, review, error);
-    return ret_reviewed->changes != NULL;
-}
-
 static bool settle(const Reviewed *reviewed, BerthReview review, guint *ret_count, GError **error)
 {
     for (guint i = 0; i < reviewed->changes->len; i++) {
         const BerthOverlayChange *change = reviewed->changes->pdata[i];
-        if (!berth_overlay_add_settled(reviewed->overlay, change, review != REVIEW_DISCARD,
-                                       error) ||
-            !(review == REVIEW_DISCARD ? berth_overlay_discard
-                                       : berth_overlay_accept)(reviewed->overlay, change, error))
+        if (!berth_overlay_add_settled(reviewed->overlay, change, review != REVIEW_DISCARD, error))
+            return false;
+        if (!(review == REVIEW_DISCARD
+                  ? berth_overlay_discard(reviewed->overlay, change, error)
+                  : berth_overlay_accept(reviewed->overlay, change, reviewed->stage, error)))
             return false;
         ++*ret_count;
     }
     return true;
 }
 
-/* Let the distro go on, and wait until it sees what was settled. If it does not look in time, it
- * sees it when it does. */
-static void show(GArray *all)
+/* ---- all shares ---- */
+
+/* Let the distro go on. */
+static void let_go(GArray *all)
 {
     for (guint i = 0; i < all->len; i++) {
         Reviewed *reviewed = &g_array_index(all, Reviewed, i);
@@ -262,11 +263,75 @@ static void show(GArray *all)
         if (reviewed->hold >= 0)
             berth_overlay_let_go(reviewed->hold);
     }
+}
+
+/* Wait until the distro sees what was settled. If it does not look in time, it sees it when it
+ * does. */
+static void await_shown(GArray *all)
+{
     for (guint i = 0; i < all->len; i++) {
-        const Reviewed *reviewed = &g_array_index(all, Reviewed, i);
+        Reviewed *reviewed = &g_array_index(all, Reviewed, i);
         if (reviewed->hold >= 0)
             berth_overlay_await_shown(reviewed->hold);
+        berth_fd_close(&reviewed->hold);
     }
+}
+
+static bool open_all(Berth *berth, const BerthDistro *distro, const GPtrArray *shares,
+                     BerthReview review, GArray *all, GError **error)
+{
+    for (guint i = 0; i < shares->len; i++) {
+        Reviewed opened = {.lower = -1, .hold = -1};
+        bool done = open_share(berth, distro, shares->pdata[i], &opened, error);
+        if (done && review != REVIEW_DISCARD)
+            opened.stage = berth_overlay_stage_new(opened.overlay);
+        g_array_append_val(all, opened);
+        if (!done)
+            return false;
+        berth_overlay_defer_removals(opened.overlay);
+    }
+    return true;
+}
+
+/* Lock the shares, and select what to settle there. */
+static bool prepare_all(GArray *all, const BerthDistro *distro, const char *within,
+                        BerthReview review, GError **error)
+{
+    for (guint i = 0; i < all->len; i++)
+        if (!claim(&g_array_index(all, Reviewed, i), distro, error))
+            return false;
+    for (guint i = 0; i < all->len; i++) {
+        Reviewed *reviewed = &g_array_index(all, Reviewed, i);
+        g_clear_pointer(&reviewed->changes, g_ptr_array_unref);
+        reviewed->changes = select_changes(reviewed, distro, within, review, error);
+        if (reviewed->changes == NULL)
+            return false;
+    }
+    return true;
+}
+
+/* Whether the copies that accepting would make are too many to hold the distro meanwhile. */
+static bool is_long(GArray *all)
+{
+    guint64 cost = 0;
+    bool is_held = false;
+    for (guint i = 0; i < all->len; i++) {
+        const Reviewed *reviewed = &g_array_index(all, Reviewed, i);
+        is_held = is_held || reviewed->hold >= 0;
+        if (reviewed->stage != NULL)
+            cost += berth_overlay_stage_look(reviewed->stage, reviewed->changes);
+    }
+    return is_held && cost >= STAGE_WORTH;
+}
+
+static bool copy_all(GArray *all, GError **error)
+{
+    let_go(all);
+    for (guint i = 0; i < all->len; i++)
+        if (!berth_overlay_stage_copy(g_array_index(all, Reviewed, i).stage, error))
+            return false;
+    await_shown(all); /* it holds none of them any more */
+    return true;
 }
 
 /* All @shares are locked and checked before the first is changed. */
@@ -275,17 +340,17 @@ static bool settle_all(Berth *berth, const BerthDistro *distro, const GPtrArray 
 {
     g_autoptr(GArray) all = g_array_sized_new(FALSE, TRUE, sizeof(Reviewed), shares->len);
     g_array_set_clear_func(all, (GDestroyNotify)reviewed_clear);
-    for (guint i = 0; i < shares->len; i++) {
-        const Reviewed closed = {.lower = -1, .hold = -1};
-        g_array_append_val(all, closed);
-        if (!prepare(berth, distro, shares->pdata[i], within, review,
-                     &g_array_index(all, Reviewed, i), error))
+    if (!open_all(berth, distro, shares, review, all, error) ||
+        !prepare_all(all, distro, within, review, error))
+        return false;
+    for (guint round = 0; is_long(all) && round < STAGE_ROUNDS; round++)
+        if (!copy_all(all, error) || !prepare_all(all, distro, within, review, error))
             return false;
-    }
     for (guint i = 0; i < all->len; i++)
         if (!settle(&g_array_index(all, Reviewed, i), review, ret_count, error))
             return false;
-    show(all);
+    let_go(all);
+    await_shown(all);
     return true;
 }
 

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT
  *
- * Copies one file of the host.
+ * Copies files of the host, and removes them.
  */
 #include "overlay_private.h"
+#include "review.h"
 
 #include "base/fd.h"
 
@@ -172,6 +173,40 @@ int overlay_copy(int from, const struct stat *info, int directory, const char *n
     return result;
 }
 
+/* Copy what is in directory @from (O_PATH) into @directory/@name, and then the times of the
+ * directory again. */
+static int copy_entries(int from, const struct stat *info, int directory, const char *name)
+{
+    berth_autofd int made = openat(directory, name, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+    berth_autofd int opened = made < 0 ? -errno : berth_fd_reopen(from, O_RDONLY | O_DIRECTORY);
+    if (opened < 0)
+        return opened;
+    DIR *listing = fdopendir(opened);
+    if (listing == NULL)
+        return -errno;
+    berth_fd_steal(&opened); /* the listing's */
+    int result = 0;
+    struct dirent *found;
+    while (result == 0 && (found = readdir(listing)) != NULL) {
+        if (g_str_equal(found->d_name, ".") || g_str_equal(found->d_name, ".."))
+            continue;
+        berth_autofd int child = openat(from, found->d_name, O_PATH | O_NOFOLLOW | O_CLOEXEC);
+        result = child < 0 ? -errno : overlay_copy_tree(child, made, found->d_name);
+    }
+    closedir(listing);
+    return result < 0 ? result : overlay_copy_state(from, info, made);
+}
+
+int overlay_copy_tree(int from, int directory, const char *name)
+{
+    struct stat info;
+    if (fstat(from, &info) < 0)
+        return -errno;
+    int result = overlay_copy(from, &info, directory, name);
+    return result == 0 && S_ISDIR(info.st_mode) ? copy_entries(from, &info, directory, name)
+                                                : result;
+}
+
 /* Remove what is in directory @fd, which is consumed. */
 static void empty(int fd)
 {
@@ -196,4 +231,34 @@ void overlay_remove_all(int directory, const char *name)
     if (fd >= 0)
         empty(fd);
     unlinkat(directory, name, AT_REMOVEDIR);
+}
+
+void overlay_lower_name(BerthOverlay *overlay, char name[OVERLAY_LOWER_NAME_SIZE])
+{
+    char work[OVERLAY_NAME_SIZE];
+    overlay_work_name(overlay, work);
+    snprintf(name, OVERLAY_LOWER_NAME_SIZE, BERTH_OVERLAY_ACCEPTING "%s", work);
+}
+
+/* ---- removing later ---- */
+
+void berth_overlay_defer_removals(BerthOverlay *overlay)
+{
+    if (overlay->removed == NULL)
+        overlay->removed = g_ptr_array_new_with_free_func(g_free);
+}
+
+void overlay_remove_later(BerthOverlay *overlay, const char *name)
+{
+    if (overlay->removed != NULL)
+        g_ptr_array_add(overlay->removed, g_strdup(name));
+    else
+        overlay_remove_all(overlay->work, name);
+}
+
+void overlay_remove_deferred(BerthOverlay *overlay)
+{
+    for (guint i = 0; overlay->removed != NULL && i < overlay->removed->len; i++)
+        overlay_remove_all(overlay->work, overlay->removed->pdata[i]);
+    g_clear_pointer(&overlay->removed, g_ptr_array_unref);
 }

@@ -3,6 +3,7 @@
  * Finds the file that an overlay shows at a path.
  */
 #include "overlay_private.h"
+#include "review.h"
 
 #include "base/fd.h"
 #include "beneath.h"
@@ -53,10 +54,18 @@ static int step(const BerthOverlay *overlay, const char *parent, const char *nam
     return place->merged && record.kind != OVERLAY_HIDE ? 0 : -ENOENT;
 }
 
+/* Whether the lower file at @path is a copy in the making, or in one. */
+static bool is_accepting(const char *path)
+{
+    return g_str_has_prefix(path, BERTH_OVERLAY_ACCEPTING) ||
+           strstr(path, "/" BERTH_OVERLAY_ACCEPTING) != NULL;
+}
+
 /* Add the lower file at @path to @place. */
 static int find_lower(const BerthOverlay *overlay, const char *path, BerthOverlayPlace *place)
 {
-    int lower = berth_beneath_open(overlay->lower, *path != '\0' ? path : ".");
+    int lower = is_accepting(path) ? -ENOENT
+                                   : berth_beneath_open(overlay->lower, *path != '\0' ? path : ".");
     if (lower >= 0 && place->upper >= 0 && !is_directory(lower))
         berth_fd_close(&lower); /* the host has put a file in place of a directory */
     if (lower < 0 && place->upper < 0)
@@ -117,14 +126,14 @@ static void entry_free(BerthOverlayEntry *entry)
 }
 
 /* Add the entries of directory @fd (O_PATH) that @skip has not, and add them to @skip. */
-static int add_entries(int fd, GHashTable *skip, GPtrArray *entries)
+static int add_entries(int fd, bool is_lower, GHashTable *skip, GPtrArray *entries)
 {
     int opened = berth_fd_reopen(fd, O_RDONLY | O_DIRECTORY);
     DIR *listing = opened < 0 ? NULL : fdopendir(opened);
     if (listing == NULL)
         return opened < 0 ? opened : -errno;
     for (struct dirent *found; (found = readdir(listing)) != NULL;) {
-        if (g_hash_table_contains(skip, found->d_name))
+        if (g_hash_table_contains(skip, found->d_name) || (is_lower && is_accepting(found->d_name)))
             continue;
         BerthOverlayEntry *entry = g_new(BerthOverlayEntry, 1);
         *entry = (BerthOverlayEntry){g_strdup(found->d_name), found->d_type, found->d_ino};
@@ -154,10 +163,10 @@ GPtrArray *berth_overlay_list(BerthOverlay *overlay, const char *path)
     g_autoptr(GPtrArray) entries = g_ptr_array_new_with_free_func((GDestroyNotify)entry_free);
     int result = berth_overlay_find(overlay, path, &place);
     if (result == 0 && place.upper >= 0)
-        result = add_entries(place.upper, seen, entries);
+        result = add_entries(place.upper, false, seen, entries);
     if (result == 0 && place.lower >= 0) {
         skip_hidden(overlay, path, seen);
-        result = add_entries(place.lower, seen, entries);
+        result = add_entries(place.lower, true, seen, entries);
     }
     if (result == 0)
         return g_steal_pointer(&entries);

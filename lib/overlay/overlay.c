@@ -56,7 +56,8 @@ void berth_overlay_free(BerthOverlay *overlay)
 {
     if (overlay == NULL)
         return;
-    berth_fd_close(&overlay->claim);
+    berth_fd_close(&overlay->claim); /* first: removals take their time */
+    overlay_remove_deferred(overlay);
     berth_fd_close(&overlay->dir);
     berth_fd_close(&overlay->upper);
     berth_fd_close(&overlay->records);
@@ -75,6 +76,7 @@ bool berth_overlay_claim(BerthOverlay *overlay, bool wait, GError **error)
             problem = errno;
     if (problem == 0)
         return true;
+    berth_fd_close(&overlay->claim);
     if (problem == EWOULDBLOCK)
         berth_error_set(error, BERTH_ERROR_BUSY, "overlay.busy", NULL, "another process uses it");
     else

@@ -56,6 +56,10 @@ int berth_overlay_last_fd(const BerthOverlay *overlay);
  */
 void berth_overlay_clean(BerthOverlay *overlay);
 
+/* Do not remove files that changes drop while the overlay is claimed, but in
+ * berth_overlay_free. */
+void berth_overlay_defer_removals(BerthOverlay *overlay);
+
 /* No change is completed meanwhile; not recursive, and the thread must make no change itself. */
 void berth_overlay_lock(BerthOverlay *overlay);
 void berth_overlay_unlock(BerthOverlay *overlay);

@@ -17,7 +17,8 @@ struct BerthOverlay {
     GRWLock commit;                /* a record and the upper file belong together */
     BerthOverlayCopied copied;
     gpointer copied_data;
-    gint made; /* files in work/ */
+    gint made;          /* files in work/ */
+    GPtrArray *removed; /* names in work/ to remove at the end; NULL: each is removed at once */
 };
 
 typedef enum { OVERLAY_NONE, OVERLAY_COPY, OVERLAY_MERGE, OVERLAY_HIDE } OverlayKind;
@@ -59,7 +60,6 @@ OverlayBase overlay_base_of(const struct stat *info);
 /* "a/b" -> "a" and "b"; "b" -> "" and "b". Free with g_free. */
 char *overlay_split(const char *path, const char **ret_name);
 
-
 /* A name that no file in work/ has; 32 bytes with its end. */
 #define OVERLAY_NAME_SIZE 32
 void overlay_work_name(BerthOverlay *overlay, char name[OVERLAY_NAME_SIZE]);
@@ -72,7 +72,19 @@ int overlay_copy(int from, const struct stat *info, int directory, const char *n
 /* Give the file @to the mode, times and user's attributes of @from (O_PATH, attributes @info). */
 int overlay_copy_state(int from, const struct stat *info, int to);
 
+/* The same with all that is below the file. */
+int overlay_copy_tree(int from, int directory, const char *name);
+
+/* A name in a lower directory that the overlay does not show (BERTH_OVERLAY_ACCEPTING). */
+#define OVERLAY_LOWER_NAME_SIZE 64
+void overlay_lower_name(BerthOverlay *overlay, char name[OVERLAY_LOWER_NAME_SIZE]);
+
 /* Remove @name in @directory with all below it. */
 void overlay_remove_all(int directory, const char *name);
+
+/* The same in work/: by overlay_remove_deferred after berth_overlay_defer_removals, else at once.
+ */
+void overlay_remove_later(BerthOverlay *overlay, const char *name);
+void overlay_remove_deferred(BerthOverlay *overlay);
 
 G_END_DECLS

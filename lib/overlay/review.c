@@ -2,6 +2,7 @@
 #include "review.h"
 
 #include "overlay_private.h"
+#include "stage_private.h"
 
 #include "base/error.h"
 #include "base/fd.h"
@@ -137,7 +138,7 @@ static int drop(BerthOverlay *overlay, const char *path)
     overlay_work_name(overlay, work);
     if (parent.upper < 0 || renameat(parent.upper, name, overlay->work, work) < 0)
         return parent.upper < 0 || errno == ENOENT ? 0 : -errno;
-    overlay_remove_all(overlay->work, work);
+    overlay_remove_later(overlay, work);
     return 0;
 }
 
@@ -256,80 +257,47 @@ bool berth_overlay_is_locked(BerthOverlay *overlay, const BerthOverlayChange *ch
 
 /* ---- accepting ---- */
 
-static int copy_tree(int from, int directory, const char *name);
-
-/* Copy what is in directory @from (O_PATH) into @directory/@name, and then the times of the
- * directory again. */
-static int copy_entries(int from, const struct stat *info, int directory, const char *name)
-{
-    berth_autofd int made = openat(directory, name, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-    berth_autofd int opened = made < 0 ? -errno : berth_fd_reopen(from, O_RDONLY | O_DIRECTORY);
-    if (opened < 0)
-        return opened;
-    DIR *listing = fdopendir(opened);
-    if (listing == NULL)
-        return -errno;
-    berth_fd_steal(&opened); /* the listing's */
-    int result = 0;
-    struct dirent *found;
-    while (result == 0 && (found = readdir(listing)) != NULL) {
-        if (g_str_equal(found->d_name, ".") || g_str_equal(found->d_name, ".."))
-            continue;
-        berth_autofd int child = openat(from, found->d_name, O_PATH | O_NOFOLLOW | O_CLOEXEC);
-        result = child < 0 ? -errno : copy_tree(child, made, found->d_name);
-    }
-    closedir(listing);
-    return result < 0 ? result : overlay_copy_state(from, info, made);
-}
-
-/* Copy the file @from (O_PATH) with all below it as @name, which is new, into @directory. */
-static int copy_tree(int from, int directory, const char *name)
-{
-    struct stat info;
-    if (fstat(from, &info) < 0)
-        return -errno;
-    int result = overlay_copy(from, &info, directory, name);
-    return result == 0 && S_ISDIR(info.st_mode) ? copy_entries(from, &info, directory, name)
-                                                : result;
-}
-
-/* Put the file @work of @directory in the place of @name, whatever is there. */
-static int replace(int directory, const char *work, const char *name)
+/* Put @work of @from, a directory too, in the place of @name in @directory, whatever is there. */
+static int replace(int from, const char *work, int directory, const char *name)
 {
     struct stat info;
     bool exists = is_at(directory, name, &info);
-    if (renameat2(directory, work, directory, name,
-                  exists && S_ISDIR(info.st_mode) ? EXCHANGE : 0) == 0)
+    if (renameat2(from, work, directory, name, exists && S_ISDIR(info.st_mode) ? EXCHANGE : 0) == 0)
         return 0;
     if (errno != ENOTDIR)
         return -errno;
-    return renameat2(directory, work, directory, name, EXCHANGE) < 0 ? -errno : 0;
-}
-
-/* The name of a file in the making in the lower directory. */
-static void name_lower(BerthOverlay *overlay, char name[2 * OVERLAY_NAME_SIZE])
-{
-    char work[OVERLAY_NAME_SIZE];
-    overlay_work_name(overlay, work);
-    snprintf(name, 2 * OVERLAY_NAME_SIZE, BERTH_OVERLAY_ACCEPTING "%s", work);
+    return renameat2(from, work, directory, name, EXCHANGE) < 0 ? -errno : 0;
 }
 
 /* Make the lower file at @name of @directory as the shown one, @from. */
 static int install(BerthOverlay *overlay, int from, int directory, const char *name)
 {
-    char work[2 * OVERLAY_NAME_SIZE];
-    name_lower(overlay, work);
-    int result = copy_tree(from, directory, work);
+    char work[OVERLAY_LOWER_NAME_SIZE];
+    overlay_lower_name(overlay, work);
+    int result = overlay_copy_tree(from, directory, work);
     if (result == 0)
-        result = replace(directory, work, name);
+        result = replace(directory, work, directory, name);
     overlay_remove_all(directory, work); /* what was replaced, or is not whole */
     return result;
 }
 
-static int remove_lower(BerthOverlay *overlay, int directory, const char *name)
+/* The same by the copy in @stage. False: there is none that can be moved there. */
+static bool install_staged(const BerthOverlayStage *stage, const char *path, int directory,
+                           const char *name)
 {
-    char work[2 * OVERLAY_NAME_SIZE];
-    name_lower(overlay, work);
+    const char *copy = stage != NULL ? overlay_stage_find(stage, path) : NULL;
+    return copy != NULL && replace(overlay_stage_directory(stage), copy, directory, name) == 0;
+}
+
+/* Into @stage, where that is possible: it is emptied later. */
+static int remove_lower(BerthOverlay *overlay, const BerthOverlayStage *stage, int directory,
+                        const char *name)
+{
+    char work[OVERLAY_LOWER_NAME_SIZE];
+    int staged = stage != NULL ? overlay_stage_directory(stage) : -1;
+    overlay_lower_name(overlay, work);
+    if (staged >= 0 && renameat(directory, name, staged, work) == 0)
+        return 0;
     if (renameat(directory, name, directory, work) < 0)
         return errno == ENOENT ? 0 : -errno;
     overlay_remove_all(directory, work);
@@ -350,24 +318,27 @@ static int change_mode(int directory, const char *name, mode_t mode)
 }
 
 /* Make @change in the lower directory @directory, in which it is @name. */
-static int apply(BerthOverlay *overlay, const BerthOverlayChange *change, int directory,
-                 const char *name)
+static int apply(BerthOverlay *overlay, const BerthOverlayChange *change,
+                 const BerthOverlayStage *stage, int directory, const char *name)
 {
     struct stat info;
     g_auto(BerthOverlayPlace) place = {-1, -1, false};
     if (change->kind == BERTH_CHANGE_DELETED)
-        return remove_lower(overlay, directory, name);
+        return remove_lower(overlay, stage, directory, name);
     int result = berth_overlay_find(overlay, change->path, &place);
     if (result < 0 || fstat(place.upper, &info) < 0)
         return result < 0 ? result : -errno;
     if (change->kind != BERTH_CHANGE_MODE)
-        return install(overlay, place.upper, directory, name);
+        return install_staged(stage, change->path, directory, name)
+                   ? 0
+                   : install(overlay, place.upper, directory, name);
     result = change_mode(directory, name, info.st_mode);
     return result == 0 && change->is_directory ? settle_mode(overlay, change->path, info.st_mode)
                                                : result;
 }
 
-bool berth_overlay_accept(BerthOverlay *overlay, const BerthOverlayChange *change, GError **error)
+bool berth_overlay_accept(BerthOverlay *overlay, const BerthOverlayChange *change,
+                          const BerthOverlayStage *stage, GError **error)
 {
     const char *name;
     g_autofree char *parent_path = overlay_split(change->path, &name);
@@ -376,7 +347,7 @@ bool berth_overlay_accept(BerthOverlay *overlay, const BerthOverlayChange *chang
     if (result == 0 && parent.lower < 0)
         result = -ENOENT; /* the host has removed the directory */
     if (result == 0)
-        result = apply(overlay, change, parent.lower, name);
+        result = apply(overlay, change, stage, parent.lower, name);
     if (result == 0 && !(change->kind == BERTH_CHANGE_MODE && change->is_directory))
         result = drop(overlay, change->path);
     return check(result, "overlay.accept", change->path, error);

@@ -26,7 +26,8 @@ typedef struct {
     bool is_conflict; /* the host has changed the same file since */
 } BerthOverlayChange;
 
-/* How the names of lower files begin that are in the making, or are about to be removed. */
+/* How the names of lower files begin that are in the making, or are about to be removed: the
+ * overlay does not show them. */
 #define BERTH_OVERLAY_ACCEPTING ".berth-accept-"
 
 /* "added", "modified", "deleted", "mode". */
@@ -56,9 +57,14 @@ int berth_overlay_copy_again(BerthOverlay *overlay, const char *path);
  * not keep it. */
 bool berth_overlay_is_locked(BerthOverlay *overlay, const BerthOverlayChange *change);
 
+typedef struct BerthOverlayStage BerthOverlayStage;
+
 /* Make @change in the lower directory too, and drop it from the overlay. A file is replaced by a
- * rename, so the host sees the old one or the new one. */
-bool berth_overlay_accept(BerthOverlay *overlay, const BerthOverlayChange *change, GError **error);
+ * rename, so the host sees the old one or the new one. @stage (stage.h), or NULL, may have the
+ * copy.
+ */
+bool berth_overlay_accept(BerthOverlay *overlay, const BerthOverlayChange *change,
+                          const BerthOverlayStage *stage, GError **error);
 
 /* Drop @change: what the lower directory has is shown again. */
 bool berth_overlay_discard(BerthOverlay *overlay, const BerthOverlayChange *change, GError **error);

@@ -254,16 +254,28 @@ static struct inotify_event *find_or_read_second(Share *share, Events *events, g
     return read_events(share, events) ? find_second(events, cookie) : NULL;
 }
 
-/* Whether the guest's @name in @parent is what is shown there. */
-static bool is_as_shown(Share *share, guint64 parent, const char *name)
+/* Whether the guest's @name in @parent is what is shown there; *@ret_exists: not nothing. */
+static bool compare_shown(Share *share, guint64 parent, const char *name, bool *ret_exists)
 {
     BerthNodeKey key;
     ShareFile file = {0};
     guint64 id = find_child(share, parent, name, &key);
     berth_autofd int fd = share_open_node(share, parent, NULL);
-    bool exists = fd >= 0 && share_layer_look(share, parent, fd, name, &file) == 0;
-    return exists ? id != BERTH_NODE_NONE && berth_node_key_equal(&key, &file.key)
-                  : id == BERTH_NODE_NONE;
+    *ret_exists = fd >= 0 && share_layer_look(share, parent, fd, name, &file) == 0;
+    return *ret_exists ? id != BERTH_NODE_NONE && berth_node_key_equal(&key, &file.key)
+                       : id == BERTH_NODE_NONE;
+}
+
+static bool is_as_shown(Share *share, guint64 parent, const char *name)
+{
+    bool exists;
+    return compare_shown(share, parent, name, &exists);
+}
+
+static bool is_there_as_shown(Share *share, guint64 parent, const char *name)
+{
+    bool exists;
+    return compare_shown(share, parent, name, &exists) && exists;
 }
 
 /* Whether @name in @parent is a name of the host's that accepting changes uses: the guest is shown
@@ -291,6 +303,9 @@ static bool follow_move(Share *share, Events *events, guint64 parent,
         second->mask = 0; /* handled */
         new_parent = BERTH_NODE_NONE;
     }
+    if (new_parent == BERTH_NODE_NONE && share_layer_has(share, parent) &&
+        is_there_as_shown(share, parent, name))
+        return true; /* an accepted directory took the place of the host's */
     if (new_parent == BERTH_NODE_NONE)
         return share_replay_move(share, parent, name, BERTH_NODE_NONE, NULL, is_directory);
     follow(share, new_parent, second);

@@ -7,6 +7,7 @@ import io
 import json
 import os
 import random
+import signal
 import socket
 import subprocess
 import tarfile
@@ -296,6 +297,65 @@ def test_requests_wait_while_a_client_has_the_changes(reviewed):
     thread.join()
     assert (share.lower / "f").read_text() == "after" and (share.seen / "f").read_text() == "later"
     assert share.changes() == {"f": "modified"}
+
+
+class Copying:
+    """`berth accept` of a large file, stopped while it copies that."""
+
+    SIZE = 96 << 20
+
+    def __init__(self, share):
+        self.share = share
+        for number in range(50):  # on a quiet machine a copy may end before it is seen
+            data = bytes([number + 1]) * self.SIZE
+            (share.seen / "large").write_bytes(data)
+            wait_until(lambda: not share.written(), "the close")
+            self.process = subprocess.Popen([BUILD / "berth", "accept", "box"], env=share.environment, stderr=subprocess.PIPE, text=True)
+            wait_until(lambda: self.copied() or self.process.poll() is not None, "a copy")
+            self.process.send_signal(signal.SIGSTOP)
+            if self.process.poll() is None and 0 < self.copied() < self.SIZE:
+                return
+            self.end()
+        pytest.fail("no copy was seen")
+
+    def copied(self):
+        """The bytes of the copy that are there."""
+        size = 0
+        for directory, _, names in os.walk(self.share.lower):
+            for name in names:
+                with contextlib.suppress(FileNotFoundError):
+                    file = os.path.join(directory, name)
+                    size += os.stat(file).st_blocks * 512 if ".berth-accept-" in file else 0
+        return size
+
+    def end(self):
+        with contextlib.suppress(ProcessLookupError):
+            self.process.send_signal(signal.SIGCONT)
+        _, error = self.process.communicate()
+        assert self.process.returncode == 0, error
+
+
+def test_the_distro_goes_on_while_a_large_file_is_copied(reviewed):
+    share = reviewed()
+    copying = Copying(share)
+    done = []
+    def use():
+        (share.seen / "other").write_text("other")
+        with open(share.seen / "large", "r+b") as file:
+            file.write(b"LATER")
+        done.append(sorted(entry.name for entry in share.seen.iterdir()))
+    thread = threading.Thread(target=use, daemon=True)
+    thread.start()
+    try:
+        wait_until(lambda: done, "the guest's requests")
+        assert done == [["large", "other"]]  # and no copy
+        wait_until(lambda: not share.written(), "the closes")
+    finally:
+        copying.end()
+        thread.join()
+    assert share.changes() == {}
+    assert (share.lower / "large").read_bytes()[:6] == b"LATER" + (share.seen / "large").read_bytes()[5:6]
+    assert tree(share.lower) == tree(share.seen) and sorted(os.listdir(share.lower)) == ["large", "other"]
 
 
 def test_what_was_settled_without_a_server_is_seen_with_the_next(reviewed):

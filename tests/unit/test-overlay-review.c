@@ -2,6 +2,7 @@
 #include "overlay/overlay.h"
 #include "overlay/review.h"
 #include "overlay/settled.h"
+#include "overlay/stage.h"
 
 #include "base/error.h"
 #include "base/fd.h"
@@ -218,13 +219,175 @@ static void test_accept(Fixture *fixture, gconstpointer data)
     g_autofree char *before = shown(fixture->overlay);
     g_autoptr(GPtrArray) changes = berth_overlay_changes(fixture->overlay);
     for (guint i = 0; i < changes->len; i++) {
-        g_assert_true(berth_overlay_accept(fixture->overlay, changes->pdata[i], &error));
+        g_assert_true(berth_overlay_accept(fixture->overlay, changes->pdata[i], NULL, &error));
         g_autofree char *now = shown(fixture->overlay); /* the guest sees no difference */
         g_assert_cmpstr(now, ==, before);
     }
     g_autofree char *host = lower(fixture);
     g_assert_cmpstr(host, ==, before);
     assert_changes(fixture, "");
+}
+
+/* ---- stages ---- */
+
+/* The number of the only file that is staged. */
+static ino_t staged_inode(Fixture *fixture)
+{
+    g_autofree char *directory = at(fixture, "lower", "");
+    g_autoptr(GDir) listing = g_dir_open(directory, 0, NULL);
+    const char *name;
+    ino_t found = 0;
+    while ((name = g_dir_read_name(listing)) != NULL) {
+        struct stat info;
+        if (!g_str_has_prefix(name, BERTH_OVERLAY_ACCEPTING))
+            continue;
+        g_autofree char *stage = g_build_filename(directory, name, NULL);
+        g_autoptr(GDir) copies = g_dir_open(stage, 0, NULL);
+        g_autofree char *copy = g_build_filename(stage, g_dir_read_name(copies), NULL);
+        g_assert_cmpint(found, ==, 0);
+        g_assert_null(g_dir_read_name(copies));
+        g_assert_cmpint(lstat(copy, &info), ==, 0);
+        found = info.st_ino;
+    }
+    return found;
+}
+
+static void accept_staged(Fixture *fixture, BerthOverlayStage *stage)
+{
+    g_autoptr(GError) error = NULL;
+    g_autoptr(GPtrArray) changes = berth_overlay_changes(fixture->overlay);
+    berth_overlay_stage_look(stage, changes);
+    for (guint i = 0; i < changes->len; i++)
+        g_assert_true(berth_overlay_accept(fixture->overlay, changes->pdata[i], stage, &error));
+}
+
+static BerthOverlayStage *stage_all(Fixture *fixture)
+{
+    g_autoptr(GError) error = NULL;
+    g_autoptr(GPtrArray) changes = berth_overlay_changes(fixture->overlay);
+    BerthOverlayStage *stage = berth_overlay_stage_new(fixture->overlay);
+    g_assert_cmpuint(berth_overlay_stage_look(stage, changes), >, 0);
+    g_assert_true(berth_overlay_stage_copy(stage, &error));
+    g_assert_cmpuint(berth_overlay_stage_look(stage, changes), ==, 0);
+    return stage;
+}
+
+static void assert_no_copies(Fixture *fixture)
+{
+    g_autofree char *directory = at(fixture, "lower", "");
+    g_autoptr(GDir) listing = g_dir_open(directory, 0, NULL);
+    const char *name;
+    while ((name = g_dir_read_name(listing)) != NULL)
+        g_assert_false(g_str_has_prefix(name, BERTH_OVERLAY_ACCEPTING));
+}
+
+static void assert_all_accepted(Fixture *fixture, const char *before)
+{
+    g_autofree char *now = shown(fixture->overlay);
+    g_autofree char *host = lower(fixture);
+    g_assert_cmpstr(now, ==, before);
+    g_assert_cmpstr(host, ==, before);
+    assert_changes(fixture, "");
+    assert_no_copies(fixture);
+}
+
+static void test_staged_copies_are_accepted(Fixture *fixture, gconstpointer data)
+{
+    change_much(fixture);
+    g_autofree char *before = shown(fixture->overlay);
+    g_autoptr(BerthOverlayStage) stage = stage_all(fixture);
+    g_autofree char *meanwhile = shown(fixture->overlay);
+    g_assert_cmpstr(meanwhile, ==, before); /* the guest sees no copies */
+    accept_staged(fixture, stage);
+    g_clear_pointer(&stage, berth_overlay_stage_free);
+    assert_all_accepted(fixture, before);
+}
+
+static void test_a_staged_copy_becomes_the_hosts_file(Fixture *fixture, gconstpointer data)
+{
+    write_file(fixture, "edited", "after");
+    g_autoptr(BerthOverlayStage) stage = stage_all(fixture);
+    g_autofree char *file = at(fixture, "lower", "edited");
+    struct stat info;
+    ino_t copy = staged_inode(fixture);
+    g_assert_cmpuint(copy, >, 0);
+    accept_staged(fixture, stage);
+    g_assert_cmpint(stat(file, &info), ==, 0);
+    g_assert_cmpuint(info.st_ino, ==, copy);
+}
+
+/* Overwrite the upper file in place: it has the same size and number then. */
+static void overwrite(Fixture *fixture, const char *path, const char *text)
+{
+    g_autofree char *file = at(fixture, "layer/upper", path);
+    const struct timespec times[] = {{.tv_nsec = UTIME_OMIT}, {.tv_sec = 1}};
+    berth_autofd int fd = open(file, O_WRONLY | O_CLOEXEC);
+    g_assert_cmpint(write(fd, text, strlen(text)), ==, (gssize)strlen(text));
+    g_assert_cmpint(futimens(fd, times), ==, 0);
+}
+
+static void change_again(Fixture *fixture, guint kind)
+{
+    g_autofree char *added = at(fixture, "layer/upper", "fresh/in/more");
+    switch (kind) {
+    case 0:
+        overwrite(fixture, "edited", "other");
+        break;
+    case 1:
+        g_assert_true(g_file_set_contents(added, "more", -1, NULL));
+        break;
+    case 2:
+        remove_path(fixture, "edited", false);
+        break;
+    default:
+        overwrite(fixture, "fresh/in/side", "OTHER");
+    }
+}
+
+/* Each change right after the copy, in the same tick of the clock if there is one. */
+static void test_what_changes_after_the_copy_is_not_lost(Fixture *fixture, gconstpointer data)
+{
+    guint kind = GPOINTER_TO_UINT(data);
+    make_directory(fixture, "fresh");
+    make_directory(fixture, "fresh/in");
+    write_file(fixture, "fresh/in/side", "first");
+    write_file(fixture, "edited", "after");
+    overwrite(fixture, "edited", "AFTER");
+    g_autoptr(BerthOverlayStage) stage = stage_all(fixture);
+    change_again(fixture, kind);
+    g_autofree char *before = shown(fixture->overlay);
+    accept_staged(fixture, stage);
+    g_clear_pointer(&stage, berth_overlay_stage_free);
+    assert_all_accepted(fixture, before);
+}
+
+/* What is not copied yet when it changes, or goes, is no error. */
+static void test_what_changes_before_the_copy_is_not_lost(Fixture *fixture, gconstpointer data)
+{
+    g_autoptr(GError) error = NULL;
+    change_much(fixture);
+    g_autoptr(GPtrArray) changes = berth_overlay_changes(fixture->overlay);
+    g_autoptr(BerthOverlayStage) stage = berth_overlay_stage_new(fixture->overlay);
+    berth_overlay_stage_look(stage, changes);
+    overwrite(fixture, "edited", "other");
+    remove_path(fixture, "moved", false);
+    g_assert_true(berth_overlay_stage_copy(stage, &error));
+    g_autofree char *before = shown(fixture->overlay);
+    accept_staged(fixture, stage);
+    g_clear_pointer(&stage, berth_overlay_stage_free);
+    assert_all_accepted(fixture, before);
+}
+
+static void test_a_stage_that_is_not_used_leaves_nothing(Fixture *fixture, gconstpointer data)
+{
+    g_autofree char *before = lower(fixture);
+    change_much(fixture);
+    g_autoptr(BerthOverlayStage) stage = stage_all(fixture);
+    g_clear_pointer(&stage, berth_overlay_stage_free);
+    g_autofree char *now = lower(fixture);
+    g_assert_cmpstr(now, ==, before);
+    assert_changes(fixture, all_changes);
+    assert_no_copies(fixture);
 }
 
 static void test_discard(Fixture *fixture, gconstpointer data)
@@ -272,7 +435,7 @@ static void test_a_missing_directory_is_an_error(Fixture *fixture, gconstpointer
     g_assert_cmpint(g_rename(host, aside), ==, 0);
     g_autoptr(GPtrArray) changes = berth_overlay_changes(fixture->overlay);
     g_assert_cmpuint(changes->len, ==, 1);
-    g_assert_false(berth_overlay_accept(fixture->overlay, changes->pdata[0], &error));
+    g_assert_false(berth_overlay_accept(fixture->overlay, changes->pdata[0], NULL, &error));
     g_assert_cmpstr(berth_error_id(error), ==, "overlay.accept.missing");
     assert_changes(fixture, "added d/e/new\n");
 }
@@ -287,7 +450,7 @@ static void test_a_link_of_the_host_is_not_followed(Fixture *fixture, gconstpoin
     g_assert_cmpint(symlink(aside, directory), ==, 0);
     g_autoptr(GPtrArray) changes = berth_overlay_changes(fixture->overlay);
     for (guint i = 0; i < changes->len; i++)
-        g_assert_false(berth_overlay_accept(fixture->overlay, changes->pdata[i], &error));
+        g_assert_false(berth_overlay_accept(fixture->overlay, changes->pdata[i], NULL, &error));
     g_autofree char *leaked = g_build_filename(aside, "new", NULL);
     g_assert_false(g_file_test(leaked, G_FILE_TEST_EXISTS));
 }
@@ -370,6 +533,15 @@ int main(int argc, char **argv)
     ADD("changes", test_changes);
     ADD("copy", test_a_copy_alone_is_no_change);
     ADD("accept", test_accept);
+    ADD("stage", test_staged_copies_are_accepted);
+    ADD("stage/file", test_a_staged_copy_becomes_the_hosts_file);
+    ADD("stage/before", test_what_changes_before_the_copy_is_not_lost);
+    ADD("stage/unused", test_a_stage_that_is_not_used_leaves_nothing);
+    for (guint kind = 0; kind < 4; kind++) {
+        g_autofree char *path = g_strdup_printf("/overlay/review/stage/after/%u", kind);
+        g_test_add(path, Fixture, GUINT_TO_POINTER(kind), set_up,
+                   test_what_changes_after_the_copy_is_not_lost, tear_down);
+    }
     ADD("discard", test_discard);
     ADD("conflicts", test_conflicts);
     ADD("age", test_the_age_of_a_copy);
