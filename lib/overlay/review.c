@@ -187,6 +187,19 @@ BerthOverlayAge berth_overlay_age(BerthOverlay *overlay, const char *path)
                                                        : BERTH_OVERLAY_REPLACED;
 }
 
+GPtrArray *berth_overlay_copies(BerthOverlay *overlay, const char *path)
+{
+    GPtrArray *copies = g_ptr_array_new_with_free_func(g_free);
+    g_autoptr(GHashTable) records = overlay_record_names(overlay, path);
+    GHashTableIter iter;
+    gpointer name, kind;
+    g_hash_table_iter_init(&iter, records);
+    while (g_hash_table_iter_next(&iter, &name, &kind))
+        if (GPOINTER_TO_INT(kind) == OVERLAY_COPY)
+            g_ptr_array_add(copies, g_strdup(name));
+    return copies;
+}
+
 int berth_overlay_drop_copy(BerthOverlay *overlay, const char *path)
 {
     g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&overlay->lock);

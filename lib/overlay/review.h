@@ -47,6 +47,10 @@ typedef enum {
 /* Compare the copy at @path with the lower file. */
 BerthOverlayAge berth_overlay_age(BerthOverlay *overlay, const char *path);
 
+/* The names in directory @path that may be copies that the guest has not changed. Free with
+ * g_ptr_array_unref. */
+GPtrArray *berth_overlay_copies(BerthOverlay *overlay, const char *path);
+
 /* Drop the copy at @path, which is not current: what the host has is shown. */
 int berth_overlay_drop_copy(BerthOverlay *overlay, const char *path);
 

@@ -169,7 +169,8 @@ static bool compare(CatchUp *work, guint64 parent, int fd, const char *name, boo
     BerthNodeKey key;
     guint8 type;
     ShareFile file = {0};
-    if (share_layer_hides(work->share, parent, name) ||
+    bool copied = share_layer_follow(work->share, parent, name);
+    if ((!copied && share_layer_hides(work->share, parent, name)) ||
         share_layer_look(work->share, parent, fd, name, &file) < 0)
         return false;
     bool touched = is_in_time(work, &file.attributes.st_ctim);
@@ -306,10 +307,25 @@ static void compare_known_held(CatchUp *work, guint64 id)
     g_hash_table_insert(work->listed, GSIZE_TO_POINTER(former.parent), GINT_TO_POINTER(false));
 }
 
+/* A copy that the guest has not changed hides no end of the host's file. */
+static void follow_copy(Share *share, guint64 id)
+{
+    g_mutex_lock(&share->lock);
+    const BerthNode *node = berth_nodes_get(share->nodes, id);
+    guint64 parent = node != NULL && was_known(node) ? node->parent : BERTH_NODE_NONE;
+    g_autofree char *name = node != NULL ? g_strdup(node->name) : NULL;
+    g_mutex_unlock(&share->lock);
+    if (parent != BERTH_NODE_NONE)
+        share_layer_follow(share, parent, name);
+}
+
 static void compare_known(CatchUp *work, guint64 id)
 {
     g_auto(Former) former = {0};
-    if (g_hash_table_contains(work->seen, GSIZE_TO_POINTER(id)) || !has_ended(work, id, &former))
+    if (g_hash_table_contains(work->seen, GSIZE_TO_POINTER(id)))
+        return;
+    follow_copy(work->share, id);
+    if (!has_ended(work, id, &former))
         return;
     share_hold_begin(work->share);
     compare_known_held(work, id);

@@ -325,11 +325,16 @@ static bool show_lower(Share *share, BerthOverlay *overlay, fuse_ino_t parent, c
                        char *path)
 {
     BerthOverlayAge age = berth_overlay_age(overlay, path);
-    if (age <= BERTH_OVERLAY_CURRENT || is_locked(overlay, path))
+    if (age <= BERTH_OVERLAY_CURRENT)
         return age == BERTH_OVERLAY_CURRENT;
     g_mutex_lock(&share->lock);
     guint64 id = berth_nodes_find(share->nodes, parent, name);
     g_mutex_unlock(&share->lock);
+    if (is_locked(overlay, path)) {
+        if (id != BERTH_NODE_NONE)
+            share_copies_keep_locked(share, id);
+        return false;
+    }
     bool is_written =
         age == BERTH_OVERLAY_EDITED && id != BERTH_NODE_NONE && is_open_to_write(share, id);
     uncount(share, overlay, parent, path);
@@ -345,15 +350,35 @@ static bool show_lower(Share *share, BerthOverlay *overlay, fuse_ino_t parent, c
     return false;
 }
 
-bool share_layer_follow(Share *share, fuse_ino_t parent, const char *name)
+BerthOverlayAge share_layer_age(Share *share, fuse_ino_t parent, const char *name)
 {
     g_autoptr(GString) path = g_string_new(NULL);
     BerthOverlay *overlay = overlay_of_child(share, parent, name, path);
     if (overlay == NULL)
-        return false;
+        return BERTH_OVERLAY_CHANGED;
     berth_overlay_lock(overlay);
     BerthOverlayAge age = berth_overlay_age(overlay, path->str);
     berth_overlay_unlock(overlay);
+    return age;
+}
+
+GPtrArray *share_layer_copies(Share *share, fuse_ino_t id)
+{
+    g_autoptr(GString) path = g_string_new(NULL);
+    BerthOverlay *overlay = overlay_of(share, id, path);
+    if (overlay == NULL)
+        return NULL;
+    berth_overlay_lock(overlay);
+    GPtrArray *names = berth_overlay_copies(overlay, path->str);
+    berth_overlay_unlock(overlay);
+    return names;
+}
+
+bool share_layer_follow(Share *share, fuse_ino_t parent, const char *name)
+{
+    g_autoptr(GString) path = g_string_new(NULL);
+    BerthOverlay *overlay = overlay_of_child(share, parent, name, path);
+    BerthOverlayAge age = share_layer_age(share, parent, name);
     if (age <= BERTH_OVERLAY_CURRENT)
         return age == BERTH_OVERLAY_CURRENT;
     share_hold_begin_alone(share);

@@ -10,6 +10,7 @@
 #include "share_private.h"
 
 #include "overlay/overlay.h"
+#include "overlay/review.h"
 
 G_BEGIN_DECLS
 
@@ -74,6 +75,25 @@ bool share_layer_hides(Share *share, fuse_ino_t parent, const char *name);
  * show it the host's file again, or a new copy where it may write to it. Returns whether the guest
  * sees the same in a copy: it is to see the event, though the file is hidden. */
 bool share_layer_follow(Share *share, fuse_ino_t parent, const char *name);
+
+/* What the guest sees as @name in @parent if that is a copy that it has not changed. */
+BerthOverlayAge share_layer_age(Share *share, fuse_ino_t parent, const char *name);
+
+/* The names in directory @id that may be such copies; NULL: it has no overlay. Free with
+ * g_ptr_array_unref. */
+GPtrArray *share_layer_copies(Share *share, fuse_ino_t id);
+
+/* ---- copies that the guest has not changed (copies.c) ---- */
+
+/* The request @message, checked, is about to be handled: have it see the host's file rather than an
+ * old copy. Outside of share_hold_enter. */
+void share_copies_before_request(Share *share, const guint8 *message);
+
+/* The copy of node @id is old, and stays for its lock. */
+void share_copies_keep_locked(Share *share, guint64 id);
+
+/* A lock of node @id has ended: follow what the host did meanwhile, and have the guest see it. */
+void share_copies_unlocked(Share *share, guint64 id);
 
 /* The entries of directory @id, which has an overlay (BerthOverlayEntry *); NULL with errno. */
 GPtrArray *share_layer_list(Share *share, fuse_ino_t id);

@@ -128,6 +128,7 @@ void share_open(fuse_req_t request, fuse_ino_t id, struct fuse_file_info *info)
         fuse_reply_err(request, ENFILE);
     else if (fuse_reply_open(request, info) == -ENOENT)
         share_charge_release(share, info->fh);
+    share_copies_unlocked(share, id);
 }
 
 /* The guest has opened the file, which is the user's, before it got its mode, or as it was made. */
@@ -329,6 +330,7 @@ void share_flush(fuse_req_t request, fuse_ino_t id, struct fuse_file_info *info)
     if (handle == NULL)
         return;
     share_unlock_owner(share, id, info->lock_owner);
+    share_copies_unlocked(share, id);
     int copy = dup(handle->fd);
     fuse_reply_err(request, copy < 0 || close(copy) < 0 ? errno : 0);
 }

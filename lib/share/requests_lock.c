@@ -323,13 +323,16 @@ void share_setlk(fuse_req_t request, fuse_ino_t id, struct fuse_file_info *info,
     if (owner == NULL)
         return;
     lock->l_pid = 0;
-    if (set_lock(share_of(request), owner, lock) == 0)
+    if (set_lock(share_of(request), owner, lock) == 0) {
+        if (lock->l_type == F_UNLCK)
+            share_copies_unlocked(share_of(request), id);
         fuse_reply_err(request, 0);
-    else if (!wait || (errno != EAGAIN && errno != EACCES))
+    } else if (!wait || (errno != EAGAIN && errno != EACCES)) {
         fuse_reply_err(request, errno);
-    else
+    } else {
         start_wait(
             &(Wait){.request = request, .owner = g_steal_pointer(&owner), .fd = -1, .lock = *lock});
+    }
 }
 
 static void wait_for_flock(fuse_req_t request, const BerthHandle *handle, guint64 number,
@@ -350,6 +353,8 @@ void share_flock(fuse_req_t request, fuse_ino_t id, struct fuse_file_info *info,
         fuse_reply_err(request, -result);
     } else if (flock(handle->fd, operation | LOCK_NB) == 0) {
         berth_handles_set_flock(share_of(request)->handles, info->fh, operation);
+        if ((operation & LOCK_UN) != 0)
+            share_copies_unlocked(share_of(request), id);
         fuse_reply_err(request, 0);
     } else if ((operation & LOCK_NB) != 0 || errno != EWOULDBLOCK) {
         fuse_reply_err(request, errno);

@@ -84,6 +84,7 @@ bool share_report(const Share *share, const char *text)
 void share_serve_request(Share *share, guint8 *message, gsize size)
 {
     int place;
+    share_copies_before_request(share, message);
     share_hold_enter(share);
     if (share_again_begin(share, message, &size, &place))
         fuse_session_process_buf(share->session, &(struct fuse_buf){.mem = message, .size = size});
@@ -175,6 +176,7 @@ static void share_free(Share *share)
     berth_transport_free(share->transport);
     berth_fd_close(&share->answers);
     g_hash_table_unref(share->watches);
+    g_hash_table_unref(share->locked_copies);
     share_hold_clear(share);
     g_mutex_clear(&share->lock);
     g_free(share);
@@ -196,6 +198,7 @@ static Share *share_new(const BerthShareSetup *setup, GError **error)
     g_mutex_init(&share->lock);
     share_hold_init(share);
     share->watches = g_hash_table_new(NULL, NULL);
+    share->locked_copies = g_hash_table_new(NULL, NULL);
     share->inotify = -1;
     share->marker = -1;
     share->number = new_offset() | g_random_int();

@@ -66,6 +66,8 @@ typedef struct Share {
     ShareRoot *roots;
     guint n_roots;
     bool has_overlays, has_quotas;
+    GHashTable *locked_copies; /* nodes: copies.c */
+    gint has_locked_copies;
     uid_t uid, guest_uid;
     gid_t gid, guest_gid;
     BerthTransport *transport;
@@ -319,8 +321,8 @@ void share_again_free(ShareAgain *again);
 void share_again_resume(Share *share);
 
 /* The request @message of *@size bytes begins. False: a former server has made the change, and it
- * was answered; else it is to be handled, with the size and the form that it has now, and its end is
- * to be recorded with *@ret_place (berth_ledger_end_change). */
+ * was answered; else it is to be handled, with the size and the form that it has now, and its end
+ * is to be recorded with *@ret_place (berth_ledger_end_change). */
 bool share_again_begin(Share *share, guint8 *message, gsize *size, int *ret_place);
 
 /* ---- opens that wait (settling.c) ---- */

@@ -269,6 +269,67 @@ def test_a_locked_copy_stays_as_it_is(reviewed):
     wait_until(lambda: (share.seen / "f").read_text() == "once more", "the host's text")
 
 
+@pytest.mark.parametrize("how", ["edited", *CHANGES])
+@pytest.mark.parametrize("kind", ["flock", "posix"])
+@pytest.mark.parametrize("end", ["unlock", "close"])
+def test_the_end_of_a_lock_shows_the_hosts_changes_of_the_copy(reviewed, kind, end, how):
+    change = CHANGES.get(how) or (lambda path: path.write_text("by the host"))
+    (reviewed.lower / "f").write_text("before")
+    (reviewed.lower / "f").chmod(0o644)
+    share = reviewed()
+    with open(share.seen / "f", "r+b", buffering=0) as file:
+        lock = fcntl.flock if kind == "flock" else fcntl.lockf
+        lock(file, fcntl.LOCK_EX)
+        change(share.lower / "f")
+        (share.lower / "end").touch()
+        wait_until(lambda: (share.seen / "end").exists(), "the host's last change")
+        assert (share.seen / "f").read_bytes() == b"before"
+        watcher = Watcher(share.seen, [""])
+        if end == "unlock":
+            lock(file, fcntl.LOCK_UN)
+            wait_until(lambda: attempt(lambda: tree(share.seen)) == tree(share.lower), "the host's change")
+    wait_until(lambda: attempt(lambda: tree(share.seen)) == tree(share.lower), "the host's change")
+    assert share.changes() == {}
+    wait_until(lambda: [event for event in watcher.read() if event[2] == "f"], "an event")
+    watcher.close()
+
+
+@pytest.mark.parametrize("how", ["edited", *CHANGES])
+@pytest.mark.parametrize("state", ["closed", "open", "forgotten"])
+def test_the_hosts_changes_without_a_server_are_seen_by_the_next(reviewed, state, how):
+    """Of a copy that the guest has not changed."""
+    change = CHANGES.get(how) or (lambda path: path.write_text("by the host"))
+    (reviewed.lower / "d").mkdir()
+    for name in "fg":
+        (reviewed.lower / "d" / name).write_text("before")
+        (reviewed.lower / "d" / name).chmod(0o644)
+    share = reviewed(limit=f"limit={1 << 20}:")
+    files = [os.open(share.seen / "d" / name, os.O_RDWR) for name in "fg"]
+    tree(share.seen)
+    if state != "open":
+        for file in files:
+            os.close(file)
+        wait_until(lambda: not share.written(), "the close")
+    share.mounted.server.process.kill()
+    share.mounted.server.process.wait()
+    change(share.lower / "d/f")
+    (share.lower / "d/h").rename(share.lower / "d/i") if how == "moved" else None
+    change(share.lower / "d/g")
+    if state == "forgotten":  # as a distro that was stopped
+        share.mounted.end()
+        share.mounted = Mounted(share.mounted.directory, share.roots, uid=os.getuid(), gid=os.getgid())
+    else:
+        share.mounted.replace(*share.roots)
+        share.mounted.server.wait_for_report("ready")
+    assert attempt((share.seen / "d/g").read_text) == attempt((share.lower / "d/g").read_text)
+    assert tree(share.seen) == tree(share.lower)
+    assert share.changes() == {}
+    if state == "open":
+        for file in files:
+            assert how != "edited" or os.pread(file, 99, 0) == b"by the host"
+            os.close(file)
+
+
 @pytest.mark.parametrize("kind", ["flock", "posix"])
 def test_a_locked_file_is_not_accepted(reviewed, kind):
     share = reviewed()
