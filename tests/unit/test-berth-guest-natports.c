@@ -26,6 +26,8 @@ typedef struct {
     int events; /* the fake kernel's end of the events */
     guint32 sequence;
     guint changes;
+    guint chains; /* how many answer_with_chains sends */
+    GThread *kernel_thread;
     ListeningSocket sockets[ROOM];
 } Fixture;
 
@@ -327,50 +329,102 @@ static void test_reserved_port_is_reported_once(Fixture *fixture, gconstpointer 
     g_assert_cmpuint(natports_merge(fixture->ports, fixture->sockets, 1, 1), ==, 1); /* no space */
 }
 
-#define CASE(path, function) g_test_add(path, Fixture, NULL, set_up, function, tear_down)
-
-static void test_excess_chains_are_counted(Fixture *fixture, gconstpointer data)
+/* More than a socket buffers, so the fake kernel answers in a thread. */
+static void answer(Fixture *fixture, GThreadFunc function)
 {
-    const guint chains = 70, chains_max = 64, rules = 10;
-    for (guint i = 0; i < chains; i++) {
-        g_autofree char *name = g_strdup_printf("CHAIN%u", i);
+    g_assert_cmpint(fcntl(fixture->kernel, F_SETFL, 0), ==, 0); /* block if it is full, */
+    g_assert_cmpint(fcntl(fixture->asked, F_SETFL, 0), ==, 0);  /* and wait for the answers */
+    fixture->kernel_thread = g_thread_new("kernel", function, fixture);
+}
+
+static void finish_answer(Fixture *fixture)
+{
+    g_thread_join(g_steal_pointer(&fixture->kernel_thread));
+}
+
+/* The last of @fixture's chains forwards ports. */
+static gpointer answer_with_chains(gpointer data)
+{
+    Fixture *fixture = data;
+    g_autofree char *name = NULL;
+    for (guint i = 0; i < fixture->chains; i++) {
+        g_free(name);
+        name = g_strdup_printf("CHAIN%u", i);
         send_chain(fixture, name, "nat", i < 3 ? NF_INET_LOCAL_OUT : NF_INET_PRE_ROUTING);
     }
     done(fixture, 0);
-    for (guint i = 0; i < rules; i++)
-        send_rule(fixture, "CHAIN5", (guint16)(80 + i), NFT_CMP_EQ);
+    for (guint i = 0; i < 3; i++)
+        send_rule(fixture, name, (guint16)(80 + i), NFT_CMP_EQ);
+    send_rule(fixture, "CHAIN2", 90, NFT_CMP_EQ);
     done(fixture, 0);
-    check(fixture, "tcp 80 tcp 81 tcp 82 tcp 83 tcp 84 tcp 85 tcp 86 tcp 87 tcp 88 tcp 89");
-    g_assert_cmpuint(natports_left_out(fixture->ports), ==, chains - chains_max);
+    return NULL;
+}
+
+static void test_many_chains(Fixture *fixture, gconstpointer data)
+{
+    fixture->chains = 1024;
+    answer(fixture, answer_with_chains);
+    check(fixture, "tcp 80 tcp 81 tcp 82");
+    finish_answer(fixture);
+    g_assert_cmpuint(natports_chains_left_out(fixture->ports), ==, 0);
+
+    fixture->chains = 1030;
+    notify_of_a_change(fixture);
+    answer(fixture, answer_with_chains);
+    check(fixture, "tcp 80 tcp 81 tcp 82");
+    finish_answer(fixture);
+    g_assert_cmpuint(natports_chains_left_out(fixture->ports), ==, 6);
 
     send_chains(fixture);
     done(fixture, 0);
     notify_of_a_change(fixture);
     check(fixture, "");
-    g_assert_cmpuint(natports_left_out(fixture->ports), ==, 0);
+    g_assert_cmpuint(natports_chains_left_out(fixture->ports), ==, 0);
 }
 
-/* More rules than a socket buffers, so the fake kernel answers in a thread. */
-static gpointer answer_with_many(gpointer data)
+/* Two names that differ only in their last byte, the longest that the kernel knows. */
+static void test_names_as_long_as_may_be(Fixture *fixture, gconstpointer data)
+{
+    g_autofree char *begin = g_strnfill(254, 'c');
+    g_autofree char *one = g_strconcat(begin, "1", NULL);
+    g_autofree char *two = g_strconcat(begin, "2", NULL);
+    send_chain(fixture, one, "nat", NF_INET_LOCAL_OUT);
+    send_chain(fixture, two, "nat", NF_INET_PRE_ROUTING);
+    done(fixture, 0);
+    send_rule(fixture, one, 80, NFT_CMP_EQ);
+    send_rule(fixture, two, 81, NFT_CMP_EQ);
+    done(fixture, 0);
+    check(fixture, "tcp 81");
+}
+
+#define MANY 3000
+
+static gpointer answer_with_rules(gpointer data)
 {
     Fixture *fixture = data;
-    const guint rules = 300;
     send_chains(fixture);
-    for (guint i = 0; i < rules; i++)
-        send_rule(fixture, "PREROUTING", (guint16)(1000 + i), NFT_CMP_EQ);
+    for (guint i = 0; i < MANY; i++)
+        send_rule(fixture, "PREROUTING", (guint16)(65535 - i), NFT_CMP_EQ);
+    send_rule(fixture, "PREROUTING", 65535, NFT_CMP_EQ); /* a duplicate */
     done(fixture, 0);
     return NULL;
 }
 
-static void test_excess_ports_are_counted(Fixture *fixture, gconstpointer data)
+static void test_many_ports(Fixture *fixture, gconstpointer data)
 {
-    g_assert_cmpint(fcntl(fixture->kernel, F_SETFL, 0), ==, 0); /* block if it is full, */
-    g_assert_cmpint(fcntl(fixture->asked, F_SETFL, 0), ==, 0);  /* and wait for the answers */
-    GThread *kernel = g_thread_new("kernel", answer_with_many, fixture);
-    g_assert_cmpuint(natports_merge(fixture->ports, fixture->sockets, 0, ROOM), ==, ROOM);
-    g_thread_join(kernel);
-    g_assert_cmpuint(natports_left_out(fixture->ports), ==, 300 - 256);
+    g_autofree ListeningSocket *sockets = g_new0(ListeningSocket, MANY);
+    answer(fixture, answer_with_rules);
+    g_assert_cmpuint(natports_merge(fixture->ports, sockets, 0, MANY), ==, MANY);
+    finish_answer(fixture);
+    for (guint i = 0; i < MANY; i++)
+        g_assert_cmpuint(sockets[i].listener.port, ==, 65536 - MANY + i);
+    g_assert_cmpuint(natports_left_out(fixture->ports), ==, 0);
+
+    g_assert_cmpuint(natports_merge(fixture->ports, sockets, 10, 100), ==, 100);
+    g_assert_cmpuint(natports_left_out(fixture->ports), ==, MANY - 90);
 }
+
+#define CASE(path, function) g_test_add(path, Fixture, NULL, set_up, function, tear_down)
 
 int main(int argc, char **argv)
 {
@@ -378,8 +432,9 @@ int main(int argc, char **argv)
     CASE("/berth-guest/natports/rules", test_rules_of_nft_and_iptables);
     CASE("/berth-guest/natports/no-chain", test_rules_are_not_dumped_without_a_chain);
     CASE("/berth-guest/natports/changes", test_rules_change);
-    CASE("/berth-guest/natports/chains-left-out", test_excess_chains_are_counted);
-    CASE("/berth-guest/natports/ports-left-out", test_excess_ports_are_counted);
+    CASE("/berth-guest/natports/chains", test_many_chains);
+    CASE("/berth-guest/natports/names", test_names_as_long_as_may_be);
+    CASE("/berth-guest/natports/ports", test_many_ports);
     CASE("/berth-guest/natports/interrupted", test_interrupted_dump_is_repeated);
     CASE("/berth-guest/natports/never-complete", test_dump_interrupted_every_time);
     CASE("/berth-guest/natports/reserved", test_reserved_port_is_reported_once);

@@ -24,7 +24,8 @@
 #define SWEEP_WITHOUT_EVENTS_NSEC 200000000L
 #define NSEC_PER_SEC              1000000000L
 
-#define SOCKETS_MAX 8192 /* sockets beyond are not reported */
+/* What fits one frame; sockets beyond are not reported. */
+#define SOCKETS_MAX (WIRE_LISTENERS_MAX + WIRE_OTHERS_MAX)
 
 /* The first `followed` sockets have owners and proxies. Sorted as by sockdiag_sort. */
 typedef struct {
@@ -42,8 +43,9 @@ struct Listeners {
     Source timer;
     long tick_nsec; /* the timer's delay after an event; 0: the timer is set for a sweep */
     bool known;
-    bool overflow_logged; /* the log already says that sockets are left out */
-    bool rules_overflow_logged;
+    bool overflow_logged;       /* the log already says that sockets are left out */
+    bool rules_overflow_logged; /* likewise ports of the packet filter */
+    bool chains_overflow_logged;
     Snapshot now;
     Snapshot next; /* the snapshot being filled */
     void (*changed)(void *data);
@@ -109,16 +111,24 @@ static size_t drop_own_proxies(const LoopbackProxies *proxies, ListeningSocket *
 static void log_overflow(Listeners *listeners, size_t found)
 {
     if (found == SOCKETS_MAX && !listeners->overflow_logged)
-        log_line("more than %d sockets listen: the rest is not reported", SOCKETS_MAX);
+        log_line("more than %u sockets listen: the rest is not reported", SOCKETS_MAX);
     listeners->overflow_logged = found == SOCKETS_MAX;
 }
 
 static void log_rules_overflow(Listeners *listeners)
 {
-    size_t left_out = natports_left_out(listeners->nat);
-    if (left_out > 0 && !listeners->rules_overflow_logged)
-        log_line("the packet filter forwards too many ports: %zu are not reported", left_out);
-    listeners->rules_overflow_logged = left_out > 0;
+    size_t ports = natports_left_out(listeners->nat);
+    size_t chains = natports_chains_left_out(listeners->nat);
+    if (ports > 0 && !listeners->rules_overflow_logged)
+        log_line("more than %u sockets listen and ports are forwarded by the packet filter: "
+                 "%zu of the latter are not reported",
+                 SOCKETS_MAX, ports);
+    if (chains > 0 && !listeners->chains_overflow_logged)
+        log_line("the packet filter has more than %d base chains: the ports that the other %zu "
+                 "forward are not reported",
+                 NATPORTS_CHAINS_MAX, chains);
+    listeners->rules_overflow_logged = ports > 0;
+    listeners->chains_overflow_logged = chains > 0;
 }
 
 /* Fill @next with up to SOCKETS_MAX sockets. False if the kernel's dump failed. */

@@ -13,21 +13,20 @@
 #include <string.h>
 #include <unistd.h>
 
-#define PORTS_MAX  256
-#define CHAINS_MAX 64
-#define NAME_MAX_  64 /* longer names of tables and chains are truncated */
+#define CHAINS_STEP 16
+#define PORTS       65536u
 
+/* The ports of TCP, then those of UDP; a bit each. */
 typedef struct {
-    uint8_t protocol;
-    uint16_t port;
-} NatPort;
+    uint8_t bits[2 * PORTS / 8];
+} PortSet;
 
 /* A base chain: one with a hook. */
 typedef struct {
     uint8_t family;
     bool is_nat_prerouting; /* type nat, hook prerouting */
-    char table[NAME_MAX_];
-    char name[NAME_MAX_];
+    char table[NFT_NAME_MAXLEN];
+    char name[NFT_NAME_MAXLEN];
 } Chain;
 
 struct NatPorts {
@@ -35,11 +34,11 @@ struct NatPorts {
     Source events;
     Netlink requests; /* events have a socket of their own */
     bool stale;       /* the rules have changed since the last dump */
-    NatPort ports[PORTS_MAX];
-    size_t count;
-    size_t left_out; /* ports beyond PORTS_MAX */
-    Chain chains[CHAINS_MAX];
+    PortSet ports;
+    size_t ports_left_out; /* of the last merge */
+    Chain *chains;         /* chain_room allocated */
     size_t chain_count;
+    size_t chain_room;
     size_t chains_left_out;
     void (*changed)(void *data);
     void *data;
@@ -59,7 +58,7 @@ static uint32_t be32(const Attributes *at)
 
 static void copy_name(char *to, const Attributes *at)
 {
-    size_t size = at->size < NAME_MAX_ ? at->size : NAME_MAX_ - 1;
+    size_t size = at->size < NFT_NAME_MAXLEN ? at->size : NFT_NAME_MAXLEN - 1;
     memcpy(to, at->value, size);
     to[size] = '\0';
 }
@@ -204,16 +203,23 @@ static void handle_expression(Rule *rule, Attributes expression)
 
 /* ---- parsing a dump ---- */
 
+static size_t position(uint8_t protocol, uint16_t port)
+{
+    return (protocol == IPPROTO_UDP ? PORTS : 0) + port;
+}
+
+static bool has_port(const PortSet *set, uint8_t protocol, uint16_t port)
+{
+    size_t at = position(protocol, port);
+    return (set->bits[at / 8] >> at % 8 & 1) != 0;
+}
+
 static void add_port(NatPorts *ports, const Rule *rule)
 {
-    bool whole = rule->has_dnat && !rule->elsewhere && rule->port != 0 &&
-                 (rule->protocol == IPPROTO_TCP || rule->protocol == IPPROTO_UDP);
-    for (size_t i = 0; whole && i < ports->count; i++)
-        whole = ports->ports[i].port != rule->port || ports->ports[i].protocol != rule->protocol;
-    if (whole && ports->count < PORTS_MAX)
-        ports->ports[ports->count++] = (NatPort){rule->protocol, rule->port};
-    else
-        ports->left_out += whole;
+    size_t at = position(rule->protocol, rule->port);
+    if (rule->has_dnat && !rule->elsewhere && rule->port != 0 &&
+        (rule->protocol == IPPROTO_TCP || rule->protocol == IPPROTO_UDP))
+        ports->ports.bits[at / 8] |= (uint8_t)(1 << at % 8);
 }
 
 static bool is_at_prerouting(Attributes hook)
@@ -222,6 +228,22 @@ static bool is_at_prerouting(Attributes hook)
         if (hook.type == NFTA_HOOK_HOOKNUM)
             return be32(&hook) == NF_INET_PRE_ROUTING;
     return false;
+}
+
+static void add_chain(NatPorts *ports, const Chain *chain)
+{
+    if (ports->chain_count == ports->chain_room && ports->chain_room < NATPORTS_CHAINS_MAX) {
+        size_t room = ports->chain_room + CHAINS_STEP;
+        Chain *chains = reallocarray(ports->chains, room, sizeof(*chains));
+        if (chains != NULL) {
+            ports->chains = chains;
+            ports->chain_room = room;
+        }
+    }
+    if (ports->chain_count < ports->chain_room)
+        ports->chains[ports->chain_count++] = *chain;
+    else
+        ports->chains_left_out += chain->is_nat_prerouting;
 }
 
 static void handle_chain(NatPorts *ports, uint8_t family, Attributes fields)
@@ -243,10 +265,8 @@ static void handle_chain(NatPorts *ports, uint8_t family, Attributes fields)
         }
     }
     chain.is_nat_prerouting = is_nat && at_prerouting;
-    if (has_hook && ports->chain_count < CHAINS_MAX)
-        ports->chains[ports->chain_count++] = chain;
-    else
-        ports->chains_left_out += chain.is_nat_prerouting;
+    if (has_hook)
+        add_chain(ports, &chain);
 }
 
 /* Whether a rule may see packets from eth0: its table has a base chain at prerouting, and the
@@ -268,8 +288,8 @@ static bool is_reached(const NatPorts *ports, uint8_t family, const char *table,
 static void handle_rule(NatPorts *ports, uint8_t family, Attributes fields)
 {
     Rule rule = {0};
-    char table[NAME_MAX_] = "";
-    char chain[NAME_MAX_] = "";
+    char table[NFT_NAME_MAXLEN] = "";
+    char chain[NFT_NAME_MAXLEN] = "";
     while (netlink_attribute(&fields)) {
         if (fields.type == NFTA_RULE_TABLE)
             copy_name(table, &fields);
@@ -297,8 +317,7 @@ static void reset_chains(void *data)
 static void reset_ports(void *data)
 {
     NatPorts *ports = data;
-    ports->count = 0;
-    ports->left_out = 0;
+    ports->ports = (PortSet){0};
 }
 
 static void on_chain(void *data, const struct nlmsghdr *header)
@@ -349,26 +368,36 @@ static int dump_rules(NatPorts *ports)
  * kernel without nftables has no ports. */
 static void refresh(NatPorts *ports)
 {
-    NatPort former[PORTS_MAX];
-    size_t former_count = ports->count;
-    memcpy(former, ports->ports, sizeof(former));
+    PortSet former = ports->ports;
     ports->stale = dump_rules(ports) == -EINTR;
-    if (!ports->stale)
-        return;
-    memcpy(ports->ports, former, sizeof(former));
-    ports->count = former_count;
+    if (ports->stale)
+        ports->ports = former;
 }
 
 static bool is_reserved(const NatPorts *ports, const WireListener *listener)
 {
     static const uint8_t any[16];
-    if (listener->family != 6 || memcmp(listener->address, any, sizeof(any)) != 0)
-        return false;
-    for (size_t i = 0; i < ports->count; i++)
-        if (ports->ports[i].port == listener->port &&
-            ports->ports[i].protocol == listener->protocol)
-            return true;
-    return false;
+    return listener->family == 6 && memcmp(listener->address, any, sizeof(any)) == 0 &&
+           has_port(&ports->ports, listener->protocol, listener->port);
+}
+
+/* Append the ports of one byte of the set. Returns the new count. */
+static size_t append_byte(NatPorts *ports, size_t byte, ListeningSocket *sockets, size_t count,
+                          size_t max)
+{
+    for (size_t at = 8 * byte; at < 8 * byte + 8; at++) {
+        uint8_t protocol = at < PORTS ? IPPROTO_TCP : IPPROTO_UDP;
+        uint16_t port = (uint16_t)(at % PORTS);
+        if (!has_port(&ports->ports, protocol, port))
+            continue;
+        if (count == max)
+            ports->ports_left_out++;
+        else
+            sockets[count++] = (ListeningSocket){
+                .listener = {
+                    .family = 4, .protocol = protocol, .port = port, .address = NETWORK_ADDRESS}};
+    }
+    return count;
 }
 
 size_t natports_merge(NatPorts *ports, ListeningSocket *sockets, size_t count, size_t max)
@@ -379,17 +408,21 @@ size_t natports_merge(NatPorts *ports, ListeningSocket *sockets, size_t count, s
     for (size_t i = 0; i < count; i++)
         if (!is_reserved(ports, &sockets[i].listener))
             sockets[kept++] = sockets[i];
-    for (size_t i = 0; i < ports->count && kept < max; i++)
-        sockets[kept++] = (ListeningSocket){.listener = {.family = 4,
-                                                         .protocol = ports->ports[i].protocol,
-                                                         .port = ports->ports[i].port,
-                                                         .address = NETWORK_ADDRESS}};
+    ports->ports_left_out = 0;
+    for (size_t byte = 0; byte < sizeof(ports->ports.bits); byte++)
+        if (ports->ports.bits[byte] != 0)
+            kept = append_byte(ports, byte, sockets, kept, max);
     return kept;
 }
 
 size_t natports_left_out(const NatPorts *ports)
 {
-    return ports->left_out + ports->chains_left_out;
+    return ports->ports_left_out;
+}
+
+size_t natports_chains_left_out(const NatPorts *ports)
+{
+    return ports->chains_left_out;
 }
 
 /* ---- events ---- */
@@ -439,5 +472,6 @@ void natports_free(NatPorts *ports)
         return;
     loop_close(ports->loop, &ports->events);
     close(ports->requests.fd);
+    free(ports->chains);
     free(ports);
 }

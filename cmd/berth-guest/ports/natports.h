@@ -14,6 +14,9 @@
 #include "netlink/netlink.h"
 #include "os/loop.h"
 
+/* A hook is where the kernel enters a chain. Chains with a hook beyond these are not read. */
+#define NATPORTS_CHAINS_MAX 1024
+
 typedef struct NatPorts NatPorts;
 
 typedef struct {
@@ -36,5 +39,8 @@ void natports_free(NatPorts *ports);
  * dockerd holds such sockets without ever accepting on them. */
 size_t natports_merge(NatPorts *ports, ListeningSocket *sockets, size_t count, size_t max);
 
-/* How many ports and chains did not fit; a port counts once for each of its rules. */
+/* How many ports did not fit the last merge. */
 size_t natports_left_out(const NatPorts *ports);
+
+/* How many chains of type nat at prerouting were not read, and so none of their ports. */
+size_t natports_chains_left_out(const NatPorts *ports);
