@@ -27,6 +27,8 @@ iface ens3 inet dhcp
 
 allow-hotplug ens4
 iface ens4 inet dhcp
+
+source /etc/network/interfaces.d/*
 """
 NOTICES = """\
 berth: /etc/fstab:3: UUID=21111111-2222-3333-4444-555555555555 is not in this machine: left out, nothing is mounted on /usr
@@ -35,6 +37,7 @@ berth: /etc/fstab:5: LABEL=data is not in this machine: left out, nothing is mou
 berth: /etc/fstab:6: UUID=31111111-2222-3333-4444-555555555555 is not in this machine: left out
 berth: /etc/crypttab:1: UUID=41111111-2222-3333-4444-555555555555 is not in this machine: left out
 berth: /etc/network/interfaces:4: ens3 is not in this machine: not brought up
+berth: /etc/network/interfaces.d/50-cloud-init:1: ens5 is not in this machine: not brought up
 """
 LOOK_UP = "python3 -c 'import socket; print(socket.gethostbyname(\"some.example\"))'"
 # Once, at a boot, as soon as systemd says that names can be looked up.
@@ -103,6 +106,7 @@ def test_it_boots_without_its_hardware(former):
     put(former.host, "former", "/etc/fstab", FSTAB)
     put(former.host, "former", "/etc/crypttab", CRYPTTAB)
     put(former.host, "former", "/etc/network/interfaces", INTERFACES)
+    put(former.host, "former", "/etc/network/interfaces.d/50-cloud-init", "auto ens5\niface ens5 inet dhcp\n")
     put(former.host, "former", "/etc/systemd/system/asks.service", ASKS)
     link(former.host, "former", "/etc/systemd/system/multi-user.target.wants/asks.service", "../asks.service")
 

@@ -9,9 +9,11 @@
  * ifupdown's EXCLUDE_INTERFACES: patterns separated by blanks. */
 #define INTERFACES_ABSENT "en[opsx]* eth[1-9]* wl[opsx]*"
 
-/* @line counts from 1; @name has at most 15 bytes, as IFNAMSIZ demands. */
-typedef void (*InterfacesEach)(void *data, unsigned line, const char *name);
+/* @file is a path in the distro; @line counts from 1; @name has at most 15 bytes, as IFNAMSIZ
+ * demands. */
+typedef void (*InterfacesEach)(void *data, const char *file, unsigned line, const char *name);
 
 /* Call @each for the interfaces below @root that are brought up at boot and match
- * INTERFACES_ABSENT. Files included by "source" are not read. */
+ * INTERFACES_ABSENT. Reads the files that "source" and "source-directory" include, too; of a
+ * pattern only the last part of the path may have wildcards. */
 void interfaces_each_absent(int root, InterfacesEach each, void *data);

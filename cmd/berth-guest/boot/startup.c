@@ -19,11 +19,10 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define FSTAB      "/etc/fstab"
-#define CRYPTTAB   "/etc/crypttab"
-#define INTERFACES "/etc/network/interfaces"
-#define DISK       "/dev/vda"
-#define COPY       SYSTEMD_FSTAB_COPY
+#define FSTAB    "/etc/fstab"
+#define CRYPTTAB "/etc/crypttab"
+#define DISK     "/dev/vda"
+#define COPY     SYSTEMD_FSTAB_COPY
 /* The host prints the first few and logs the rest. */
 #define NOTES_MAX 256
 /* Bounds the delay of the boot by a network server that does not answer. */
@@ -103,13 +102,13 @@ static void handle_crypt_line(void *data, const FstabLine *line)
         note_absent(data, CRYPTTAB, line);
 }
 
-static void handle_interface(void *data, unsigned line, const char *name)
+static void handle_interface(void *data, const char *file, unsigned line, const char *name)
 {
     Scan *scan = data;
-    char text[160];
+    char text[512];
     if (scan->noted++ >= NOTES_MAX)
         return;
-    snprintf(text, sizeof(text), INTERFACES ":%u: %s is not in this machine: not brought up", line,
+    snprintf(text, sizeof(text), "%.300s:%u: %s is not in this machine: not brought up", file, line,
              name);
     scan->note(scan->data, text);
 }
