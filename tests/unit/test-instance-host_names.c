@@ -77,7 +77,7 @@ static void test_hosts(World *world, gconstpointer data)
     g_autoptr(BerthHostNames) names = start(world);
     g_assert_cmpstr(berth_host_names_hosts(names), ==,
                     "192.168.1.5 nas nas.home\n2001:db8::5 nas\n10.0.0.1 good\n10.0.0.3 last\n");
-    g_assert_cmpuint(berth_host_names_left_out(names), ==, 0);
+    g_assert_cmpuint(berth_host_names_left_out(names).lines, ==, 0);
     g_assert_cmpstr(berth_host_names_search(names), ==, ""); /* no file */
 }
 
@@ -99,9 +99,29 @@ static void test_bounds(World *world, gconstpointer data)
     guint lines = 0;
     for (const char *at = got; (at = strchr(at, '\n')) != NULL; at++)
         lines++;
-    g_assert_cmpuint(lines + berth_host_names_left_out(names), ==, 4000);
-    g_assert_cmpuint(strlen(berth_host_names_search(names)), <=, 1024);
-    g_assert_cmpuint(strlen(berth_host_names_search(names)), >, 1000);
+    g_assert_cmpuint(lines + berth_host_names_left_out(names).lines, ==, 4000);
+    const char *domains = berth_host_names_search(names);
+    g_assert_cmpuint(strlen(domains), <=, 1024);
+    g_assert_cmpuint(strlen(domains), >, 1000);
+    g_assert_true(g_str_has_prefix(search->str + strlen("search "), domains));
+    g_auto(GStrv) each = g_strsplit(domains, " ", -1);
+    g_assert_cmpuint(g_strv_length(each) + berth_host_names_left_out(names).domains, ==, 4000);
+}
+
+/* A domain after the first that does not fit is left out, too: the order of domains matters. */
+static void test_domains_are_the_first(World *world, gconstpointer data)
+{
+    g_autoptr(GString) search = g_string_new("domain a.example\nsearch");
+    g_autofree char *label = g_strnfill(50, 'x');
+    for (guint i = 0; i < 30; i++)
+        g_string_append_printf(search, " %s%u", label, i);
+    g_string_append(search, " short");
+    put(world->resolv_conf, search->str);
+    g_autoptr(BerthHostNames) names = start(world);
+    g_assert_true(g_str_has_prefix(search->str + strlen("domain a.example\nsearch "),
+                                   berth_host_names_search(names)));
+    g_assert_cmpuint(berth_host_names_left_out(names).domains, >, 1);
+    g_assert_cmpuint(berth_host_names_left_out(names).lines, ==, 0);
 }
 
 static void test_changes(World *world, gconstpointer data)
@@ -141,6 +161,7 @@ int main(int argc, char **argv)
     TEST("search", test_search);
     TEST("hosts", test_hosts);
     TEST("bounds", test_bounds);
+    TEST("order", test_domains_are_the_first);
     TEST("changes", test_changes);
     TEST("nothing", test_nothing);
     return g_test_run();

@@ -17,7 +17,7 @@ struct BerthHostNames {
     BerthHostFile *hosts_file;
     char *search;
     char *hosts;
-    guint left_out; /* lines of the hosts file that did not fit */
+    BerthHostNamesLeftOut left_out;
     void (*on_change)(gpointer user_data);
     gpointer user_data;
 };
@@ -36,17 +36,27 @@ static GStrv split_words(const char *line)
     return g_strsplit(g_strstrip(text), " ", -1);
 }
 
-/* Append those of @words that are valid names to @list, at most @max bytes. */
-static void append_names(GString *list, const GStrv words, gsize max)
+/* Append those of @words that are valid names to @list, at most @max bytes. Returns the number of
+ * names from the first on that does not fit. */
+static guint append_names(GString *list, const GStrv words, gsize max)
 {
-    for (char **word = words; *word != NULL; word++)
-        if (is_name(*word) && list->len + strlen(*word) + 1 <= max)
+    guint left_out = 0;
+    for (char **word = words; *word != NULL; word++) {
+        if (!is_name(*word))
+            continue;
+        if (left_out > 0 || list->len + strlen(*word) + 1 > max)
+            left_out++;
+        else
             g_string_append_printf(list, "%s%s", list->len > 0 ? " " : "", *word);
+    }
+    return left_out;
 }
 
-/* The last "search" or "domain" line wins: resolv.conf(5). */
-static char *parse_search(const char *text)
+/* The last "search" or "domain" line wins: resolv.conf(5). *@ret_left_out is the number of domains
+ * that did not fit. */
+static char *parse_search(const char *text, guint *ret_left_out)
 {
+    *ret_left_out = 0;
     g_autoptr(GString) list = g_string_new(NULL);
     g_auto(GStrv) lines = g_strsplit(text, "\n", -1);
     for (char **line = lines; *line != NULL; line++) {
@@ -54,7 +64,7 @@ static char *parse_search(const char *text)
         if (g_strcmp0(words[0], "search") != 0 && g_strcmp0(words[0], "domain") != 0)
             continue;
         g_string_truncate(list, 0);
-        append_names(list, words + 1, WIRE_SEARCH_MAX);
+        *ret_left_out = append_names(list, words + 1, WIRE_SEARCH_MAX);
     }
     return g_string_free(g_steal_pointer(&list), FALSE);
 }
@@ -108,9 +118,10 @@ static bool assign(char **to, char *text)
 
 static bool read_both(BerthHostNames *names)
 {
-    bool search = assign(&names->search, parse_search(berth_host_file_text(names->resolv_conf)));
-    bool hosts = assign(&names->hosts,
-                        parse_hosts(berth_host_file_text(names->hosts_file), &names->left_out));
+    bool search = assign(&names->search, parse_search(berth_host_file_text(names->resolv_conf),
+                                                      &names->left_out.domains));
+    bool hosts = assign(&names->hosts, parse_hosts(berth_host_file_text(names->hosts_file),
+                                                   &names->left_out.lines));
     return search || hosts;
 }
 
@@ -154,7 +165,7 @@ const char *berth_host_names_hosts(const BerthHostNames *names)
     return names->hosts;
 }
 
-guint berth_host_names_left_out(const BerthHostNames *names)
+BerthHostNamesLeftOut berth_host_names_left_out(const BerthHostNames *names)
 {
     return names->left_out;
 }

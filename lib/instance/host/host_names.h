@@ -18,6 +18,12 @@ G_BEGIN_DECLS
 
 typedef struct BerthHostNames BerthHostNames;
 
+/* How much did not fit. */
+typedef struct {
+    guint domains; /* the last of the search domains; the rest fits WIRE_SEARCH_MAX */
+    guint lines;   /* the last of the hosts file; the rest fits WIRE_NAMES_MAX */
+} BerthHostNamesLeftOut;
+
 /* Either path may be NULL: empty. @on_change is called after a change, never from within this
  * function. */
 BerthHostNames *berth_host_names_new(const char *resolv_conf, const char *hosts,
@@ -25,13 +31,13 @@ BerthHostNames *berth_host_names_new(const char *resolv_conf, const char *hosts,
 void berth_host_names_free(BerthHostNames *names);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(BerthHostNames, berth_host_names_free)
 
-/* The domains, separated by blanks, or "". Borrowed, until they change. */
+/* The domains, separated by blanks, as many as fit WIRE_SEARCH_MAX, or "". Borrowed, until they
+ * change. */
 const char *berth_host_names_search(const BerthHostNames *names);
 
 /* Lines "ADDRESS NAME...", as many as fit WIRE_NAMES_MAX, or "". Borrowed, until they change. */
 const char *berth_host_names_hosts(const BerthHostNames *names);
 
-/* The number of lines that did not fit. */
-guint berth_host_names_left_out(const BerthHostNames *names);
+BerthHostNamesLeftOut berth_host_names_left_out(const BerthHostNames *names);
 
 G_END_DECLS

@@ -45,19 +45,31 @@ static void on_host_route(gpointer user_data)
                                       berth_host_route_has_default(instance->route));
 }
 
+/* Log and report that the last @count @things did not fit, once for each boot and @count. */
+static void report_left_out(BerthInstance *instance, const char *things, guint count, guint *known,
+                            gsize max)
+{
+    if (count > 0 && count != *known) {
+        g_autofree char *text =
+            g_strdup_printf("the last %u %s are not passed on: the names would take more than "
+                            "%" G_GSIZE_FORMAT " KiB",
+                            count, things, max / 1024);
+        berth_console_log(instance->console, "%s", text);
+        berth_boot_report_notice(instance->life.report, text);
+    }
+    *known = count;
+}
+
 static void send_names(BerthInstance *instance)
 {
+    BerthHostNamesLeftOut left_out = berth_host_names_left_out(instance->names);
+    BerthHostNamesLeftOut *known = &instance->life.left_out;
     berth_agent_client_set_names(instance->life.agent, berth_host_names_search(instance->names),
                                  berth_host_names_hosts(instance->names));
-    guint left_out = berth_host_names_left_out(instance->names);
-    if (left_out == 0)
-        return;
-    g_autofree char *text =
-        g_strdup_printf("the last %u lines of this host's " BERTH_HOST_NAMES_HOSTS
-                        " are not passed on: the names would take more than %u KiB",
-                        left_out, (guint)WIRE_NAMES_MAX / 1024);
-    berth_console_log(instance->console, "%s", text);
-    berth_boot_report_notice(instance->life.report, text);
+    report_left_out(instance, "search domains of this host", left_out.domains, &known->domains,
+                    WIRE_SEARCH_MAX);
+    report_left_out(instance, "lines of this host's " BERTH_HOST_NAMES_HOSTS, left_out.lines,
+                    &known->lines, WIRE_NAMES_MAX);
 }
 
 static void on_host_names(gpointer user_data)

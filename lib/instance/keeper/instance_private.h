@@ -79,10 +79,11 @@ typedef struct {
     char *problem;           /* the boot stage that failed, or NULL */
     bool no_disk;            /* that stage mounts the disk */
     BerthBootReport *report;
-    bool offers_shares; /* CONFIG said so: it mounts them if its wsl.conf lets it */
-    bool is_booted;     /* BOOTED has come */
-    char *share_root;   /* where the guest has its shares; NULL: nowhere */
-    guint64 disk_size;  /* of the grow in progress, bytes */
+    bool offers_shares;             /* CONFIG said so: it mounts them if its wsl.conf lets it */
+    bool is_booted;                 /* BOOTED has come */
+    char *share_root;               /* where the guest has its shares; NULL: nowhere */
+    guint64 disk_size;              /* of the grow in progress, bytes */
+    BerthHostNamesLeftOut left_out; /* as reported */
 } GuestLife;
 
 /* One QEMU process, from its start until it was reaped and QMP is at EOF; all zero without one.
