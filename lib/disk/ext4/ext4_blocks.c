@@ -5,12 +5,17 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/magic.h>
 #include <stdbool.h>
+#include <sys/vfs.h>
 #include <unistd.h>
 
-#define STAGE_BLOCKS   64U   /* 256 KiB: what the host's page cache takes at once */
-#define RESERVE_BLOCKS 2048U /* reserved in the bitmap at a time, so that it is rarely searched */
+#define STAGE_BLOCKS   64U    /* 256 KiB: what the host's page cache takes at once */
+#define RESERVE_BLOCKS 16384U /* 64 MiB: reserved in the bitmap and on the host at a time */
 #define SYNC_STEP      (G_GUINT64_CONSTANT(64) << 20)
+/* Bytes free on the host below which nothing is reserved there: the rest must go to what is needed.
+ */
+#define HOST_FREE_MIN (G_GUINT64_CONSTANT(1) << 30)
 
 typedef struct {
     guint64 number;
@@ -24,6 +29,7 @@ struct BerthBlocks {
     guint64 cursor; /* where the search for free blocks continues */
     guint64 reserved;
     guint64 reserved_end;
+    bool on_host;     /* the host's disk has room for the reserved blocks, too */
     GArray *released; /* Run */
 
     guint8 *stage;
@@ -98,6 +104,30 @@ static bool find_free(const BerthBlocks *blocks, guint64 from, guint64 end, guin
     return true;
 }
 
+/* Only saves host space, so failure is harmless. */
+static void punch(const BerthBlocks *blocks, guint64 number, guint64 count)
+{
+    fallocate(blocks->fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE,
+              (off_t)(number * BERTH_BLOCK_SIZE), (off_t)(count * BERTH_BLOCK_SIZE));
+}
+
+/* Have the host allocate the reserved run in one step. A buffered write of ext4 finds and charges
+ * each block alone otherwise, for a quarter of an import's processor time. Not elsewhere: XFS does
+ * not do so, tmpfs would clear the memory, and btrfs not compress it. */
+static void reserve_on_host(BerthBlocks *blocks)
+{
+    struct statfs host;
+    off_t at = (off_t)(blocks->reserved * BERTH_BLOCK_SIZE);
+    guint64 count = blocks->reserved_end - blocks->reserved;
+    blocks->on_host = fstatfs(blocks->fd, &host) == 0 && host.f_type == EXT4_SUPER_MAGIC &&
+                      (guint64)host.f_bavail * (guint64)host.f_bsize >= HOST_FREE_MIN;
+    if (!blocks->on_host ||
+        fallocate(blocks->fd, FALLOC_FL_KEEP_SIZE, at, (off_t)(count * BERTH_BLOCK_SIZE)) == 0)
+        return;
+    punch(blocks, blocks->reserved, count); /* what a quota let through */
+    blocks->on_host = false;
+}
+
 /* Reserve the next free run in the bitmap. */
 static bool reserve(BerthBlocks *blocks)
 {
@@ -114,6 +144,7 @@ static bool reserve(BerthBlocks *blocks)
     ext2fs_block_alloc_stats_range(blocks->fs, first, (blk_t)(stop - first), +1);
     blocks->reserved = first;
     blocks->reserved_end = blocks->cursor = stop;
+    reserve_on_host(blocks);
     return true;
 }
 
@@ -147,18 +178,17 @@ errcode_t berth_blocks_finish(BerthBlocks *blocks)
     errcode_t code = berth_blocks_flush(blocks);
     if (code != 0)
         return code;
-    if (blocks->reserved < blocks->reserved_end)
-        ext2fs_block_alloc_stats_range(blocks->fs, blocks->reserved,
-                                       (blk_t)(blocks->reserved_end - blocks->reserved), -1);
+    guint64 rest = blocks->reserved_end - blocks->reserved;
+    if (rest > 0)
+        ext2fs_block_alloc_stats_range(blocks->fs, blocks->reserved, (blk_t)rest, -1);
+    if (rest > 0 && blocks->on_host)
+        punch(blocks, blocks->reserved, rest);
     blocks->reserved = blocks->reserved_end = 0;
 
     for (guint i = 0; i < blocks->released->len; i++) {
         const Run *run = &g_array_index(blocks->released, Run, i);
         ext2fs_block_alloc_stats_range(blocks->fs, run->number, run->count, -1);
-        /* Only saves host space, so failure is harmless. */
-        fallocate(blocks->fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE,
-                  (off_t)(run->number * BERTH_BLOCK_SIZE),
-                  (off_t)run->count * (off_t)BERTH_BLOCK_SIZE);
+        punch(blocks, run->number, run->count);
     }
     g_array_set_size(blocks->released, 0);
     return 0;

@@ -4,7 +4,8 @@
  * pieces. Private to ext4*.c.
  *
  * Allocated blocks stay in one staging buffer until it is full or blocks are not contiguous.
- * Reserves runs of blocks in the bitmap and returns the unused rest of the last run at the end.
+ * Reserves runs of blocks in the bitmap, and on a host's ext4 with ample room also on its disk, and
+ * returns the unused rest of the last run at the end.
  *
  * Errors are an errno or libext2fs's EXT2_ET_BLOCK_ALLOC_FAIL when no block is left. The file
  * system and the fd are borrowed.

@@ -277,6 +277,16 @@ static bool for_each(BerthExt4 *ext4, mode_t type, InodeFunc func, GError **erro
     return true;
 }
 
+/* The checksums of directory and extent blocks include their inode's generation, which is 0 in all
+ * of ours. libext2fs would read it from the image, where the inode is not written yet. */
+static errcode_t read_generation(ext2_filsys fs, ext2_ino_t number, struct ext2_inode *ret_inode)
+{
+    (void)fs;
+    (void)number;
+    *ret_inode = (struct ext2_inode){0};
+    return 0;
+}
+
 static bool identify(BerthExt4 *ext4, BerthRawInode *ret_resize, BerthRawInode *ret_journal,
                      GError **error)
 {
@@ -297,12 +307,15 @@ bool berth_ext4_finish(BerthExt4 *ext4, BerthTree *tree, GError **error)
     BerthRawInode resize;
     BerthRawInode journal;
     if (!resolve_acl_names(ext4, error) || !number_inodes(ext4, error) ||
-        !identify(ext4, &resize, &journal, error) ||
-        !for_each(ext4, S_IFLNK, write_symlink, error) ||
+        !identify(ext4, &resize, &journal, error))
+        return false;
+    ext4->fs->read_inode = read_generation;
+    if (!for_each(ext4, S_IFLNK, write_symlink, error) ||
         !for_each(ext4, S_IFDIR, write_directory, error) ||
         !write_inodes(ext4, &resize, &journal, error))
         return false;
 
+    ext4->fs->read_inode = NULL;
     errcode_t code = berth_blocks_finish(ext4->blocks);
     if (code == 0)
         code = ext2fs_close_free(&ext4->fs);

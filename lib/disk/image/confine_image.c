@@ -16,6 +16,7 @@ static const int allowed[] = {
     SCMP_SYS(fadvise64),
     SCMP_SYS(fallocate),
     SCMP_SYS(fdatasync),
+    SCMP_SYS(fstatfs),
     SCMP_SYS(fsync),
     SCMP_SYS(ftruncate),
     SCMP_SYS(eventfd2),
