@@ -11,6 +11,7 @@ import pytest
 from ports import free_port
 from test_ports import serve
 from test_suspend import skew
+from waiting import wait_for
 
 AT_ONCE = 3
 LOOK = "hostname; cat /etc/machine-id 2>/dev/null; head -c 16 /dev/urandom | md5sum"
@@ -172,3 +173,55 @@ def test_no_clone_changes_what_its_source_has(host, source):
     host("suspend", source)
     assert host.shell(source, f"cat {MARK}").stdout == f"of-{source}\nmore\n"
     assert host("run", "--rm", "-d", source, "--", "cat", MARK).stdout == f"of-{source}\nmore\n"
+
+
+# Writes a file in memory with its digest, and the same on the disk, one after another. Between two rounds it waits while
+# there is /dev/shm/w/hold, and answers with its words.
+WRITER = """
+i=0
+while :; do
+    i=$((i + 1)); n=$((i % 8))
+    yes "round $i" | head -c 2097152 >/dev/shm/w/new && mv /dev/shm/w/new /dev/shm/w/$n &&
+        md5sum /dev/shm/w/$n >/dev/shm/w/$n.sum && cp /dev/shm/w/$n /root/w/$n && echo $i >/dev/shm/w/done
+    while [ -e /dev/shm/w/hold ]; do cat /dev/shm/w/hold >/dev/shm/w/held; sleep 0.05; done
+done
+"""
+CHECK = """
+cd /dev/shm/w; cat /proc/sys/kernel/random/uuid >hold
+until cmp -s hold held; do sleep 0.05; done
+for n in 0 1 2 3 4 5 6 7; do
+    md5sum -s -c $n.sum || echo "memory $n"
+    cmp $n /root/w/$n || echo "disk $n"
+done 2>&1
+cat done; rm hold
+"""
+COPIES = 2
+
+
+def checked(host, name):
+    """The round of its writer, once all that it has written is whole, in memory and on the disk."""
+    *wrong, last = host.shell(name, CHECK).stdout.splitlines()
+    assert wrong == [], (name, wrong, last)
+    return int(last)
+
+
+def test_copies_of_a_guest_that_writes(host, busybox, twin):
+    """What was copied while it ran is mended in the pause: a copy has one moment, in memory and on the disk."""
+    host("start", busybox)
+    host.shell(busybox, f"mkdir -p /dev/shm/w /root/w; cat >/dev/shm/w/writer <<'END'\n{WRITER}\nEND\n"
+               "sh /dev/shm/w/writer >/dev/null 2>&1 &")
+    wait_for(lambda: host.shell(busybox, "[ -e /root/w/0 ] && cat /dev/shm/w/done", check=False).stdout.strip() != "")
+    try:
+        for _ in range(COPIES):
+            host("clone", "--live", busybox, twin)
+            at = checked(host, twin)
+            checked(host, busybox)
+            wait_for(lambda at=at: checked(host, twin) > at)  # it goes on
+            host("unregister", twin)
+        host("snapshot", busybox, "it")
+        host("restore", "--terminate", busybox, "it")
+        assert checked(host, busybox) > 0
+    finally:
+        host("snapshot", "--remove", busybox, "it", check=False)
+        host("snapshot", "--remove", busybox, "before-restore", check=False)
+        host("terminate", busybox)

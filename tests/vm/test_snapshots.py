@@ -7,6 +7,8 @@ import threading
 
 import pytest
 
+from waiting import wait_for
+
 LOOK = "cat /mark; ls /extra 2>/dev/null; md5sum < /data; df -k / | tail -n 1 | tr -s ' ' | cut -d ' ' -f 2"
 
 
@@ -137,3 +139,26 @@ def test_clone_of_a_running_distro(host, scratch):
     finally:
         host("terminate", "--force", "twin", check=False)
         host("unregister", "twin", check=False)
+
+
+def test_checkpoint_of_a_guest_that_is_used(host, scratch):
+    """It comes by itself, the guest's programs go on, and undo goes back to it."""
+    def checkpoints():
+        host.run(scratch, "true")
+        return [row["tag"] for row in host.json("snapshots", scratch)["snapshots"] if row["checkpoint"]]
+
+    host.shell(scratch, "echo one >/mark; sync")
+    host("terminate", scratch)
+    host("set", scratch, "checkpoint=every 1s keep 2", "idle-timeout=1")
+    try:
+        host.shell(scratch, "sleep 987 >/dev/null 2>&1 & echo $! >/dev/shm/pid")
+        wait_for(checkpoints, what="the checkpoint")
+        host.shell(scratch, "kill -0 $(cat /dev/shm/pid)")
+        host("set", scratch, "checkpoint=off")
+        host("terminate", scratch)
+        host.shell(scratch, "echo two >/mark; sync")
+        host("undo", "--terminate", scratch)
+        assert host.run(scratch, "cat", "/mark").stdout == "one\n"
+    finally:
+        for setting in "checkpoint", "idle-timeout":
+            host("config", "unset", "-d", scratch, setting)
