@@ -17,8 +17,8 @@ ALLOWED = "[distro box]\nhost-gpg-agent=true\n"
 class Agent:
     """At ~/.gnupg, as gpg's agent where there is no /run/user/UID."""
 
-    def __init__(self, home):
-        path = Path(home) / ".gnupg/S.gpg-agent.extra"
+    def __init__(self, home, name=".gnupg"):
+        path = Path(home) / name / "S.gpg-agent.extra"
         path.parent.mkdir(mode=0o700, exist_ok=True)
         self.listener = socket.socket(socket.AF_UNIX)
         directory = os.open(path.parent, os.O_PATH)  # its path may be too long for an address
@@ -112,3 +112,13 @@ def test_a_host_without_an_agent(guest):
     assert ask(guest, b"GETINFO version") == ANSWER
     agent.end()
     assert ask(guest, b"GETINFO version") is None
+
+
+@pytest.mark.parametrize("more", [{}, {"DISPLAY": ":7"}], ids=["alone", "desktop"])
+def test_the_agent_of_the_last_clients_gnupghome(guest, more):
+    other = Agent(guest.box.environment["HOME"], "keys")
+    other_home = os.path.join(guest.box.environment["HOME"], "keys")
+    assert ask(guest, b"GETINFO version") is None
+    guest.box("run", "true", env={"GNUPGHOME": other_home, **more}).ok()
+    assert ask(guest, b"GETINFO version") == ANSWER
+    other.end()

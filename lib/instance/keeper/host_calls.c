@@ -150,10 +150,11 @@ static const BerthHostAgentEvents agent_events = {on_agent_frame, on_agent_ended
 
 /* --- beginning -------------------------------------------------------------------------------- */
 
-static char *put_gpg_connect(const Call *call, WireBuffer *output)
+static char *put_gpg_connect(const BerthHostDesk *desk, const Call *call, WireBuffer *output)
 {
     g_autofree char *runtime_dir = g_strdup_printf("/run/user/%u", (guint)getuid());
-    g_autofree char *path = berth_host_service_gpg_socket(runtime_dir, g_get_home_dir());
+    g_autofree char *path = berth_host_service_gpg_socket(runtime_dir, g_get_home_dir(),
+                                                          berth_host_desk_get(desk, "GNUPGHOME"));
     if (path != NULL && berth_host_call_put_connect(path, call->host, output))
         return NULL;
     return g_strdup("the gpg agent of the host is not there: start it on the host with "
@@ -170,7 +171,7 @@ static char *put_beginning(BerthHostCalls *calls, const Call *call, const BerthH
         return good ? NULL : g_strdup("the last client of this distro has no SSH_AUTH_SOCK");
     }
     if (read->service == WIRE_SERVICE_GPG_AGENT)
-        return put_gpg_connect(call, output);
+        return put_gpg_connect(calls->desk, call, output);
     char *refusal = NULL;
     const char *const *desk = berth_host_desk_environment(calls->desk);
     g_auto(GStrv) argv = berth_host_service_command(read->service, read->argv, desk, &refusal);

@@ -4,11 +4,16 @@
 #include <stdbool.h>
 #include <string.h>
 
+/* A client with this has an agent, too, which is no reason to forget a desktop. */
+#define GPG_HOME "GNUPGHOME"
+
 static const char *const names[] = {
-    "DISPLAY",         "WAYLAND_DISPLAY",          "XAUTHORITY",
-    "XDG_RUNTIME_DIR", "XDG_SESSION_TYPE",         "XDG_CURRENT_DESKTOP",
-    "DESKTOP_SESSION", "DBUS_SESSION_BUS_ADDRESS", "SSH_AUTH_SOCK",
-    "BROWSER",
+    "DISPLAY",          "WAYLAND_DISPLAY",
+    "XAUTHORITY",       "XDG_RUNTIME_DIR",
+    "XDG_SESSION_TYPE", "XDG_CURRENT_DESKTOP",
+    "DESKTOP_SESSION",  "DBUS_SESSION_BUS_ADDRESS",
+    "SSH_AUTH_SOCK",    "BROWSER",
+    GPG_HOME,
 };
 
 /* A client with none of these has no desktop and no agent. */
@@ -50,7 +55,7 @@ void berth_host_desk_follow(BerthHostDesk *desk, pid_t pid)
     gsize size = 0;
     if (pid <= 0 || !g_file_get_contents(path, &text, &size, NULL))
         return;
-    bool decides = false;
+    bool decides = desk->pairs[0] == NULL && find(text, size, GPG_HOME) != NULL;
     for (gsize i = 0; i < G_N_ELEMENTS(deciding); i++)
         decides = decides || find(text, size, deciding[i]) != NULL;
     if (!decides)

@@ -118,10 +118,31 @@ static char **clipboard_command(bool copies, const char *const *desk, char **ret
     return NULL;
 }
 
-char *berth_host_service_gpg_socket(const char *runtime_dir, const char *home)
+/* The directory below that of the sockets that gpg has for its home @gpg_home: of the path's SHA-1
+ * the first 120 bits, in z-base-32. */
+static char *gpg_subdirectory(const char *gpg_home)
 {
-    g_autofree char *of_runtime = g_build_filename(runtime_dir, "gnupg", GPG_SOCKET, NULL);
-    g_autofree char *of_home = g_build_filename(home, ".gnupg", GPG_SOCKET, NULL);
+    static const char digits[] = "ybndrfg8ejkmcpqxot1uwisza345h769";
+    guint8 sum[20];
+    gsize size = sizeof(sum);
+    g_autoptr(GChecksum) checksum = g_checksum_new(G_CHECKSUM_SHA1);
+    g_checksum_update(checksum, (const guchar *)gpg_home, -1);
+    g_checksum_get_digest(checksum, sum, &size);
+    GString *name = g_string_new("d.");
+    for (guint bit = 0; bit < 120; bit += 5) {
+        guint pair = (guint)sum[bit / 8] << 8 | sum[bit / 8 + 1];
+        g_string_append_c(name, digits[pair >> (11 - bit % 8) & 31]);
+    }
+    return g_string_free(name, FALSE);
+}
+
+char *berth_host_service_gpg_socket(const char *runtime_dir, const char *home, const char *gpg_home)
+{
+    g_autofree char *usual = g_build_filename(home, ".gnupg", NULL);
+    g_autofree char *wanted = g_canonicalize_filename(gpg_home != NULL ? gpg_home : usual, "/");
+    g_autofree char *below = g_str_equal(wanted, usual) ? g_strdup("") : gpg_subdirectory(wanted);
+    g_autofree char *of_runtime = g_build_filename(runtime_dir, "gnupg", below, GPG_SOCKET, NULL);
+    g_autofree char *of_home = g_build_filename(wanted, GPG_SOCKET, NULL);
     struct stat info;
     if (stat(of_runtime, &info) == 0 && S_ISSOCK(info.st_mode))
         return g_steal_pointer(&of_runtime);

@@ -21,8 +21,9 @@ char **berth_host_service_command(WireService service, char *const *argv, const 
                                   char **ret_refusal);
 
 /* The socket of the user's gpg agent for other machines ("extra": it shows no secret key), where
- * gpg has it without other settings: below @runtime_dir (/run/user/UID), else in @home. NULL: it is
- * not there. Free with g_free. */
-char *berth_host_service_gpg_socket(const char *runtime_dir, const char *home);
+ * gpg has it for @gpg_home (GNUPGHOME; NULL: .gnupg in @home): below @runtime_dir (/run/user/UID),
+ * else in that directory. NULL: it is not there. Free with g_free. */
+char *berth_host_service_gpg_socket(const char *runtime_dir, const char *home,
+                                    const char *gpg_home);
 
 G_END_DECLS
