@@ -155,6 +155,7 @@ void berth_instance_save_memory(const char *disk, guint8 flags, gpointer user_da
         capture(instance);
         return;
     }
+    berth_instance_unprepare(instance); /* its memory is where it is */
     copy->is_live = true;
     begin_job(instance, instance->suspension.state, instance->suspension.with_memory,
               instance->life.ends.memory);
