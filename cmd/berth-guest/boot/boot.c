@@ -43,11 +43,11 @@
 #include <termios.h>
 #include <unistd.h>
 
-/* Limits that are reached only without a host: the port gets its name shortly after its driver
- * starts, and the host writes CONFIG before it is read. */
-#define PORT_WAIT_MSEC   1000
-#define CONFIG_WAIT_MSEC 2000
-#define FLUSH_WAIT_MSEC  1000
+/* A limit that is reached only without a host: the port gets its name shortly after its driver
+ * starts, and the host writes CONFIG before it is read. But QEMU and the keeper may have to wait
+ * for a busy host's processors; they have a limit of their own, boot-timeout. */
+#define HOST_WAIT_MSEC  30000
+#define FLUSH_WAIT_MSEC 1000
 /* Growing by a terabyte takes this long under emulation; the host has a timeout, too. */
 #define GROW_SEC 20
 
@@ -79,7 +79,7 @@ __attribute__((noreturn)) static void power_off(Boot *boot)
 static void stage_channel(Boot *boot, char *problem, size_t size)
 {
     int result = access("/sys/bus/virtio/drivers/virtio_console", F_OK) == 0
-                     ? channel_open_port(&boot->channel, PORT_WAIT_MSEC)
+                     ? channel_open_port(&boot->channel, HOST_WAIT_MSEC)
                      : -ENOENT;
     explain(problem, size, WIRE_PORT_NAME, result);
     if (result < 0)
@@ -133,8 +133,7 @@ static void stage_size(Boot *boot, char *problem, size_t size)
 static void read_names(Boot *boot)
 {
     WireFrame frame;
-    if (channel_wait_frame(&boot->channel, CONFIG_WAIT_MSEC, &frame) < 0 ||
-        frame.type != WIRE_NAMES)
+    if (channel_wait_frame(&boot->channel, HOST_WAIT_MSEC, &frame) < 0 || frame.type != WIRE_NAMES)
         return;
     if (!config_read_names(&frame, &boot->config))
         log_line("the host's names cannot be read");
@@ -146,7 +145,7 @@ static void stage_config(Boot *boot, char *problem, size_t size)
     WireFrame frame;
     if (!boot->has_channel)
         return;
-    int result = channel_wait_frame(&boot->channel, CONFIG_WAIT_MSEC, &frame);
+    int result = channel_wait_frame(&boot->channel, HOST_WAIT_MSEC, &frame);
     if (result < 0) {
         explain(problem, size, "no configuration from the host", result);
         return;

@@ -18,7 +18,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-#define PORT_WAIT_MSEC 1000
+#define PORT_WAIT_MSEC 30000 /* reached only without a host, as in boot.c */
 #define READ_AHEAD_KB  "1024"
 #define READ_MAX       131072u /* of an answer of berth-share: share_private.h */
 
