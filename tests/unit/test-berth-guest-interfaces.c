@@ -72,6 +72,20 @@ static void test_loop(DistroTree *tree, gconstpointer data)
     g_assert_cmpuint(got->len, <, 20 * strlen("interfaces:2:ens3 "));
 }
 
+/* Files that each source all of their directory are as many for each level. */
+static void test_files_that_multiply(DistroTree *tree, gconstpointer data)
+{
+    g_autoptr(GString) got = g_string_new(NULL);
+    for (guint i = 0; i < 40; i++) {
+        g_autofree char *path = g_strdup_printf("etc/network/d/%u", i);
+        distro_tree_put(tree, path, "source d/*\nauto ens3\n", 0644);
+    }
+    distro_tree_put(tree, "etc/network/interfaces", "auto ens4\nsource d/*\n", 0644);
+    interfaces_each_absent(tree->fd, add, got);
+    g_assert_true(g_str_has_prefix(got->str, "interfaces:1:ens4 "));
+    g_assert_cmpuint(got->len, <, 300 * strlen("d/10:2:ens3 "));
+}
+
 static void test_no_file(DistroTree *tree, gconstpointer data)
 {
     g_autoptr(GString) got = g_string_new(NULL);
@@ -88,6 +102,7 @@ int main(int argc, char **argv)
     TEST("absent", test_absent);
     TEST("sourced", test_sourced);
     TEST("loop", test_loop);
+    TEST("files-that-multiply", test_files_that_multiply);
     TEST("no-file", test_no_file);
     return g_test_run();
 }

@@ -10,15 +10,18 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #define BLANKS    " \t\n"
 #define DIRECTORY "/etc/network/"
-#define DEPTH_MAX 4 /* of files that include others */
+#define DEPTH_MAX 4   /* of files that include others */
+#define FILES_MAX 256 /* which each may include all of a directory */
 
 typedef struct {
     int root;
     unsigned depth;
+    unsigned *files; /* read so far */
     InterfacesEach each;
     void *data;
 } Reader;
@@ -105,9 +108,13 @@ static void read_line(const Reader *reader, char *text, const char *file, unsign
 static void read_file(const Reader *including, const char *path)
 {
     Reader reader = *including;
+    struct stat info;
     reader.depth++;
+    if (++*reader.files > FILES_MAX)
+        return;
     int fd = openat(reader.root, path + 1, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
-    FILE *file = fd >= 0 ? fdopen(fd, "r") : NULL;
+    bool is_regular = fd >= 0 && fstat(fd, &info) == 0 && S_ISREG(info.st_mode);
+    FILE *file = is_regular ? fdopen(fd, "r") : NULL;
     if (file == NULL) {
         if (fd >= 0)
             close(fd);
@@ -123,5 +130,7 @@ static void read_file(const Reader *including, const char *path)
 
 void interfaces_each_absent(int root, InterfacesEach each, void *data)
 {
-    read_file(&(Reader){.root = root, .each = each, .data = data}, DIRECTORY "interfaces");
+    unsigned files = 0;
+    read_file(&(Reader){.root = root, .files = &files, .each = each, .data = data},
+              DIRECTORY "interfaces");
 }

@@ -15,5 +15,5 @@ typedef void (*InterfacesEach)(void *data, const char *file, unsigned line, cons
 
 /* Call @each for the interfaces below @root that are brought up at boot and match
  * INTERFACES_ABSENT. Reads the files that "source" and "source-directory" include, too; of a
- * pattern only the last part of the path may have wildcards. */
+ * pattern only the last part of the path may have wildcards. At most 256 regular files are read. */
 void interfaces_each_absent(int root, InterfacesEach each, void *data);
