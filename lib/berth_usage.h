@@ -8,7 +8,7 @@
 
 G_BEGIN_DECLS
 
-/* What a guest reports of its memory and disk, and its network traffic as berth-net counts it.
+/* The memory and disk that a guest reports to use, and its network traffic as berth-net counts it.
  * Bytes. */
 typedef struct {
     gint64 seen_usec; /* time of day at which the guest said the next four, which are the last known

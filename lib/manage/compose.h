@@ -24,7 +24,7 @@ BerthSettings *berth_compose_trace(const BerthLayout *layout, const char *distro
  * file cannot be read. Free with g_strfreev. */
 char **berth_compose_warnings(const BerthLayout *layout, const char *const *environment);
 
-/* What @settings ask for and the machine does not get: berth_machine_over_ask. */
+/* The lines of berth_machine_over_ask for @settings on this host. */
 char *berth_compose_over_ask(const BerthSettings *settings, const char *key);
 
 /* Make the machine of @distro on this host. Errors: also those of store/template.h and

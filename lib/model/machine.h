@@ -132,8 +132,9 @@ BerthMachine *berth_machine_new(const BerthDistro *distro, const BerthSettings *
 
 BerthMachineSize berth_machine_size(const BerthMachine *machine);
 
-/* What @settings ask for that the machine does not get, beyond what @host has or too little: a line
- * for each such key, or only that of @key unless it is NULL. NULL: nothing. Free with g_free. */
+/* A line for each value of @settings that the machine does not get, since @host has less or the
+ * value is too little; only that of @key, unless it is NULL. NULL: it gets all of them. Free with
+ * g_free. */
 char *berth_machine_over_ask(const BerthSettings *settings, const BerthHost *host, const char *key);
 
 void berth_machine_free(BerthMachine *machine);

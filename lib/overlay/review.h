@@ -36,7 +36,7 @@ const char *berth_change_kind_word(BerthChangeKind kind);
 /* The changes (BerthOverlayChange *) by path. Free with g_ptr_array_unref. */
 GPtrArray *berth_overlay_changes(BerthOverlay *overlay);
 
-/* What the guest sees at a path whose upper file is a copy that the guest has not changed. */
+/* How old a copy is that the overlay has of a file and the guest has not changed. */
 typedef enum {
     BERTH_OVERLAY_CHANGED,  /* there is none: the file was changed, or has no copy */
     BERTH_OVERLAY_CURRENT,  /* what the host has */

@@ -3,7 +3,7 @@
  * stage — copies of changes that are made before they are accepted, so that others must stand still
  * for a moment only.
  *
- *     look (nobody changes the overlay), copy (others may), look again, accept
+ *     look, while nothing changes the overlay; copy, while the guest goes on; look again; accept
  *
  * A copy is current if no file of the change has another ctime, name, size or inode number than
  * when it was looked at before the copy. No program can set a ctime, and look waits for the next

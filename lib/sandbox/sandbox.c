@@ -162,7 +162,7 @@ static int add_rule(scmp_filter_ctx filter, const BerthSandboxRule *rule)
     return seccomp_rule_add_array(filter, SCMP_ACT_ALLOW, rule->call, count, matches);
 }
 
-/* What the allocator, libc's streams and a loop need; none takes a path. */
+/* Each process needs these for its allocator, libc's streams and its loop; none takes a path. */
 static const int common[] = {
     SCMP_SYS(brk),
     SCMP_SYS(clock_gettime),
@@ -197,7 +197,7 @@ static const BerthSandboxRule common_restricted[] = {
     {SCMP_SYS(fcntl), {{1, G_MAXUINT32, F_GETFL}}},
 };
 
-/* What libc does at a thread's start and end. */
+/* libc makes these calls at a thread's start and end. */
 static const int of_threads[] = {
     SCMP_SYS(rseq),
     SCMP_SYS(rt_sigaction),

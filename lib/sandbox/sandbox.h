@@ -55,8 +55,8 @@ typedef struct {
     gsize n_paths;
     bool leave_host; /* enter new namespaces (namespaces.h), where the host allows it */
 
-    /* What is allowed beside the calls that each process needs: memory, locks, the time, reading,
-     * writing and waiting. */
+    /* The calls of this process; sandbox.c has those that each process makes: memory, locks, the
+     * time, reading, writing and waiting. */
     const int *allowed; /* with any argument */
     gsize n_allowed;
     const BerthSandboxRule *restricted;

@@ -59,7 +59,7 @@ static void unlocked_free(Unlocked *unlocked)
 }
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(Unlocked, unlocked_free)
 
-/* What the guest sees of it, as events; those of files only in brackets. */
+/* The events that the guest gets for a file that was edited, removed or replaced on the host. */
 static const guint32 edited[] = {IN_MODIFY, IN_CLOSE_WRITE, 0};
 static const guint32 removed[] = {IN_DELETE, 0};
 static const guint32 replaced[] = {IN_DELETE, IN_CREATE, 0};

@@ -76,7 +76,7 @@ bool share_layer_hides(Share *share, fuse_ino_t parent, const char *name);
  * sees the same in a copy: it is to see the event, though the file is hidden. */
 bool share_layer_follow(Share *share, fuse_ino_t parent, const char *name);
 
-/* What the guest sees as @name in @parent if that is a copy that it has not changed. */
+/* How old the copy is that the guest sees as @name in @parent. */
 BerthOverlayAge share_layer_age(Share *share, fuse_ino_t parent, const char *name);
 
 /* The names in directory @id that may be such copies; NULL: it has no overlay. Free with

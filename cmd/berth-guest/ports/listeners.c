@@ -24,7 +24,7 @@
 #define SWEEP_WITHOUT_EVENTS_NSEC 200000000L
 #define NSEC_PER_SEC              1000000000L
 
-/* What fits one frame; sockets beyond are not reported. */
+/* The most sockets that one frame can report; the guest leaves out the others. */
 #define SOCKETS_MAX (WIRE_LISTENERS_MAX + WIRE_OTHERS_MAX)
 
 /* The first `followed` sockets have owners and proxies. Sorted as by sockdiag_sort. */
